@@ -42,7 +42,7 @@ from admin.login_limits import (
     refund_login,
 )
 from admin.wording.errors import show_error
-from outreach.accounts.identities import Identity, find_or_link, has_made_account
+from outreach.accounts.identities import Identity, find_or_link
 from outreach.accounts.second_factor import (
     MUST_HAVE_ONE,
     CodeCheck,
@@ -416,8 +416,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
         if has_mail and allowed is ResetRequestDecision.YES:
             with runtime.db.read() as db:
                 user = find_by_email(db, email)
-                may_choose = user is not None and not has_made_account(db, user.id)
-            enqueue_reset_mail(runtime, user.id if user and may_choose else 0)
+            enqueue_reset_mail(runtime, user.id if user else 0)
         return render_template("sign_in/forgotten.html", has_mail=has_mail, asked=True, error="")
 
     @pages.post("/logout")

@@ -138,11 +138,11 @@ def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
         try:
             part()
         except Exception as error:
-            _note_failure(result, f"part={part.__name__}", error)
+            note_failure(result, f"part={part.__name__}", error)
     return result
 
 
-def _note_failure(result: SweepResult, what: str, error: Exception) -> None:
+def note_failure(result: SweepResult, what: str, error: Exception) -> None:
     """Log that a part failed and where, so that the others go on; what was read may stand in the error's text."""
     result.failed += 1
     result.broken += not isinstance(error, DBAPIError)
@@ -158,7 +158,7 @@ def _open_steps(runtime: Runtime, result: SweepResult, *, now: datetime) -> None
         try:
             result.steps_opened += _open_approved(runtime, step_id, now=now)
         except Exception as error:  # one campaign's stops no other's
-            _note_failure(result, f"step={step_id}", error)
+            note_failure(result, f"step={step_id}", error)
 
 
 def _open_approved(runtime: Runtime, step_id: int, *, now: datetime) -> bool:
@@ -201,15 +201,12 @@ def _require_approvals(runtime: Runtime, session: Session, step_id: int) -> None
 
 
 def _mark_unknown_after_restore(runtime: Runtime, session: Session, step_id: int, *, now: datetime) -> None:
-    """Mark a step's messages as unknown if its campaign was restored from a backup.
-
-    The step may have been opened and sent after the backup as well.
-    """
-    campaign_id = session.get_one(Step, step_id).campaign_id
-    if backup_id := restored_since(session, campaign_id):
+    """Mark a step's messages as unknown where it may have been opened and sent after a backup that was restored."""
+    step = session.get_one(Step, step_id)
+    if backup_id := restored_since(session, step):
         mark_waiting_unknown(
             session,
-            campaign_id,
+            step.campaign_id,
             backup_id=backup_id,
             renderer=create_renderer(runtime.settings),
             look_at=now,
@@ -467,12 +464,14 @@ def complete_finished(session: Session, *, now: datetime) -> list[int]:
     unfinished = exists().where(
         Step.campaign_id == Campaign.id, or_(Step.opened_at.is_(None), unsettled_message.is_not(None))
     )
-    finished = session.scalars(
-        select(Campaign.id).where(Campaign.state == CampaignState.SENDING, ~unfinished)
-    ).all()
+    finished = select(Campaign.id).where(Campaign.state == CampaignState.SENDING, ~unfinished)
+    found = session.scalars(finished).all()
+    # Locked, and looked at once more: a second wave may have begun since.
+    locked = select(Campaign.id).where(Campaign.id.in_(found)).order_by(Campaign.id)
+    session.execute(locked.with_for_update(key_share=True))
     return [
         campaign_id
-        for campaign_id in finished
+        for campaign_id in session.scalars(finished.where(Campaign.id.in_(found))).all()
         if change_state(session, campaign_id, CampaignAction.COMPLETE, now=now)
     ]
 

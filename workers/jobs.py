@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from campaigns.analytics.reach_by_operator import keep_by_operator
@@ -28,7 +30,7 @@ from campaigns.replies.record_answer import AnswerContext
 from campaigns.reports.run_schedule import enqueue_due_report, run_due_actions
 from campaigns.reports.urge_contact import enqueue_due_urgings, send_urgings
 from campaigns.reports.user_notices import enqueue_due_notices, mail_notices
-from campaigns.sweep import apply_all_statuses
+from campaigns.sweep import apply_all_statuses, note_failure
 from campaigns.sweep import sweep as sweep_once
 from campaigns.webhooks.collect_events import collect_events, has_subscribers
 from campaigns.webhooks.deliver_events import delete_old_deliveries, deliver_events
@@ -58,6 +60,7 @@ from outreach.imports.process_upload import process_upload as run_upload
 from outreach.imports.uploads import remove_ended, remove_unconfirmed
 from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.keys import Purpose
+from outreach.runtime import Runtime
 from workers import context
 from workers.context import (
     asking_gateways,
@@ -107,13 +110,11 @@ def apply_callbacks_job() -> dict[str, int]:
 
 
 def sweep_job() -> dict[str, int]:
-    """Run the sweep and enqueue jobs for everything that is due."""
+    """Run the sweep and enqueue jobs for everything that is due. A part that fails keeps none of the others."""
     worker_runtime = runtime()
     with worker_runtime.db.read() as session:
         now = database_now(session)
     result = sweep_once(worker_runtime, now=now)
-    with worker_runtime.db.write() as session:
-        confirm_overdue(session, keys=AnswerContext.of(worker_runtime.settings), now=now)
     if result.has_to_send:
         result.lost_jobs = int(worker_runtime.job_queue.is_idle(SEND))
         enqueue_send(worker_runtime)
@@ -122,53 +123,82 @@ def sweep_job() -> dict[str, int]:
     )
     if result.has_unknown:
         enqueue_reconcile(worker_runtime)
-    with worker_runtime.db.read() as session:
-        parts_wait = has_parts(session)
-        uploads = uploads_to_process(session, now=datetime.now(UTC))
-        registers = do_not_call.files_to_process(session, now=datetime.now(UTC))
-        uncounted = campaigns_to_recount(session, now=datetime.now(UTC))
-        has_webhooks = has_subscribers(session)
-        due_campaigns = campaigns_due(
-            session, days=worker_runtime.settings.retention_days, now=datetime.now(UTC)
-        )
-        has_audit_head = audit_head_is_due(session, worker_runtime.settings, now=datetime.now(UTC))
-        days = (
-            days_due(
-                session, worker_runtime.redis, is_live=worker_runtime.settings.is_live, now=datetime.now(UTC)
-            )
-            if worker_runtime.settings.speaks_twilio
-            else []
-        )
-    if parts_wait:
-        with worker_runtime.db.write() as session:
-            join_parts(session, worker_runtime, now=datetime.now(UTC))
-    if has_audit_head and once_every(worker_runtime.redis, "loa:audit-head", every_s=600):
-        enqueue_audit_head(worker_runtime)
-    if days:
-        enqueue_read_list(worker_runtime, *(day.toordinal() for day in days))
-    for register_id in registers:
-        enqueue_do_not_call_import(worker_runtime, register_id)
-    for upload_id in uploads:
-        enqueue_import(worker_runtime, upload_id)
-    for campaign_id in due_campaigns:
-        enqueue_clear_campaign(worker_runtime, campaign_id)
-    for campaign_id in uncounted:
-        enqueue_count_reach(worker_runtime, campaign_id)
-    if has_webhooks:
-        enqueue_webhooks(worker_runtime)
-    keep = timedelta(days=worker_runtime.settings.upload_keep_days)
-    folder = Path(worker_runtime.settings.uploads_dir)
-    remove_unconfirmed(worker_runtime.db, folder, keep=keep, now=datetime.now(UTC))
-    remove_ended(worker_runtime.db, folder, now=datetime.now(UTC))
-    enqueue_expired(worker_runtime)
-    enqueue_due_alerts(worker_runtime, now=datetime.now(UTC))
-    enqueue_overdue_approval_mail(worker_runtime, now=datetime.now(UTC))
-    enqueue_due_report(worker_runtime, now=datetime.now(UTC))
-    enqueue_due_urgings(worker_runtime, now=datetime.now(UTC))
-    enqueue_due_notices(worker_runtime)
+    parts: tuple[Callable[..., object], ...] = (
+        enqueue_due_alerts,
+        enqueue_due_report,
+        _confirm_held,
+        _join_parts,
+        enqueue_overdue_approval_mail,
+        enqueue_due_urgings,
+        _enqueue_found,
+        _enqueue_others,
+        _enqueue_list,
+        _remove_files,
+    )
+    for part in parts:
+        try:
+            part(worker_runtime, now=now)
+        except Exception as error:
+            note_failure(result, f"part={part.__name__}", error)
     if result.broken:  # all else is done; a job that fails each time is found by the checks
         raise RuntimeError("parts of the sweep failed, see the log")
     return asdict(result)
+
+
+def _confirm_held(worker_runtime: Runtime, *, now: datetime) -> None:
+    with worker_runtime.db.write() as session:
+        confirm_overdue(session, keys=AnswerContext.of(worker_runtime.settings), now=now)
+
+
+def _join_parts(worker_runtime: Runtime, *, now: datetime) -> None:
+    with worker_runtime.db.read() as session:
+        if not has_parts(session):
+            return
+    with worker_runtime.db.write() as session:
+        join_parts(session, worker_runtime, now=now)
+
+
+def _enqueue_found(worker_runtime: Runtime, *, now: datetime) -> None:
+    days = worker_runtime.settings.retention_days
+    for find, enqueue in (
+        (uploads_to_process, enqueue_import),
+        (do_not_call.files_to_process, enqueue_do_not_call_import),
+        (partial(campaigns_due, days=days), enqueue_clear_campaign),
+        (campaigns_to_recount, enqueue_count_reach),
+    ):
+        with worker_runtime.db.read() as session:
+            found = find(session, now=now)
+        for each in found:
+            enqueue(worker_runtime, each)
+
+
+def _enqueue_others(worker_runtime: Runtime, *, now: datetime) -> None:
+    with worker_runtime.db.read() as session:
+        has_webhooks = has_subscribers(session)
+        has_audit_head = audit_head_is_due(session, worker_runtime.settings, now=now)
+    if has_audit_head and once_every(worker_runtime.redis, "loa:audit-head", every_s=600):
+        enqueue_audit_head(worker_runtime)
+    if has_webhooks:
+        enqueue_webhooks(worker_runtime)
+    enqueue_expired(worker_runtime)
+    enqueue_due_notices(worker_runtime)
+
+
+def _enqueue_list(worker_runtime: Runtime, *, now: datetime) -> None:
+    settings = worker_runtime.settings
+    if not settings.speaks_twilio:
+        return
+    with worker_runtime.db.read() as session:
+        days = days_due(session, worker_runtime.redis, is_live=settings.is_live, now=now)
+    if days:
+        enqueue_read_list(worker_runtime, *(day.toordinal() for day in days))
+
+
+def _remove_files(worker_runtime: Runtime, *, now: datetime) -> None:
+    settings = worker_runtime.settings
+    folder, keep = Path(settings.uploads_dir), timedelta(days=settings.upload_keep_days)
+    remove_unconfirmed(worker_runtime.db, folder, keep=keep, now=now)
+    remove_ended(worker_runtime.db, folder, now=now)
 
 
 def alert_job(case_id: int) -> dict[str, int]:

@@ -251,6 +251,9 @@ def worker_tasks(settings: Settings, queues: Sequence[str]) -> dict[str, Callabl
     return {"+".join(names): partial(work, settings, names) for names in share_out(queues)}
 
 
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+
+
 def supervise(tasks: Mapping[str, Callable[[], None]]) -> None:
     """Run a child process for each task, restarted when it ends, until asked to stop.
 
@@ -267,27 +270,32 @@ def supervise(tasks: Mapping[str, Callable[[], None]]) -> None:
         for child in children.values():
             child.terminate()
 
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    for number in _ENDING:
+        signal.signal(number, end)
     while not is_ending:
         for name, task in tasks.items():
             if name in children and not children[name].is_alive():
                 log.warning(
                     "process.ended name=%s reason=%s", name, describe_end(children[name].exitcode or 0)
                 )
-            if name not in children or not children[name].is_alive():
-                children[name] = ForkProcess(
-                    target=_run_as_child, args=(name, task, die_with_parent(signal.SIGTERM))
-                )
+            if name in children and children[name].is_alive():
+                continue
+            # A signal waits until the child is known to `end`, and in the child until it would end it.
+            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+            if not is_ending:
+                args = (name, task, die_with_parent(signal.SIGTERM))
+                children[name] = ForkProcess(target=_run_as_child, args=args)
                 children[name].start()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
         time.sleep(RESTART_AFTER_S)
     for child in children.values():
         child.join()
 
 
 def _run_as_child(name: str, task: Callable[[], None], follow: Callable[[], None]) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     follow()
     name_process(f"loa {name}")
     task()
@@ -300,7 +308,7 @@ def run_scheduler(settings: Settings) -> None:
     """
     runtime = open_runtime(settings)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _ENDING:
         signal.signal(number, lambda *_: stop.set())
     while not stop.is_set():
         enqueue_sweep(runtime)

@@ -21,7 +21,7 @@ from campaigns.delivery.outbox import ChangeTotals, StateChange, add_totals, cre
 from campaigns.delivery.record_outcomes import refresh_messages
 from campaigns.emergency_stop import RESTORING
 from campaigns.lifecycle import pause_automatically
-from campaigns.models.campaigns import Campaign, Switch
+from campaigns.models.campaigns import Campaign, Step, Switch
 from campaigns.models.messages import Attempt, Outbox
 from campaigns.rules.delivery import Renderer
 from campaigns.rules.sending_hours import VIETNAM
@@ -142,18 +142,18 @@ def mark_waiting_unknown(
         total, last = total + len(rows), rows[-1].message_id
 
 
-def restored_since(session: Session, campaign_id: int) -> int | None:
-    """Return the latest restored backup that contains this campaign, or None.
+def restored_since(session: Session, step: Step) -> int | None:
+    """Return the latest backup before whose restore this step may have left, or None: what it sends may have been sent then.
 
-    What the campaign sends now it may have sent already.
+    A reminder leaves at the earliest so many days after the launch, less the hours of a day, as one may be due at an hour.
     """
-    created_at = select(Campaign.created_at).where(Campaign.id == campaign_id).scalar_subquery()
-    return session.scalar(
-        select(Backup.id)
-        .where(Backup.restored_at.is_not(None), Backup.taken_at >= created_at)
-        .order_by(Backup.id.desc())
-        .limit(1)
-    )
+    campaign, days = step.campaign, timedelta(days=step.after_days - 1)
+    restored = select(Backup).where(Backup.restored_at.is_not(None), Backup.taken_at >= campaign.created_at)
+    for backup in session.scalars(restored.order_by(Backup.id.desc())):
+        launched_at = min(campaign.launched_at or backup.taken_at, backup.taken_at)
+        if backup.restored_at and launched_at + days <= backup.restored_at:
+            return backup.id
+    return None
 
 
 def _pause_all(session: Session, backup: Backup, *, now: datetime) -> int:

@@ -462,6 +462,10 @@ class _StreamRotation:
             except Exception as error:
                 # One campaign's fault keeps nobody else's messages, nor a confirmation.
                 log.error("claim.failed stream=%s error=%s", stream.id, type(error).__name__)
+                if stream.id != TRANSACTIONAL_STREAM:
+                    reason = LoaError("claim_failed", error=type(error).__name__)
+                    with self._runtime.db.write() as session:
+                        pause_automatically(session, stream.id, reason=reason, now=database_now(session))
                 continue
             if claimed:
                 if len(streams) > 1:

@@ -36,38 +36,24 @@ def create_attempts(
     """
     if not taken:
         return {}
-    claimed = rows_table(
-        session,
-        {
-            "message_id": BigInteger,
-            "n": SmallInteger,
-            "phone_id": BigInteger,
-            "body": Text,
-            "segments": SmallInteger,
-            "account_id": SmallInteger,
-        },
-        [
-            {
-                "account_id": accounts.get(row.message_id, ENVIRONMENT),
-                "message_id": row.message_id,
-                "n": row.n,
-                "phone_id": row.phone_id,
-                "body": body,
-                "segments": segments,
-            }
-            for row, body, segments in taken
-        ],
-    )
+    columns = {
+        "message_id": BigInteger,
+        "n": SmallInteger,
+        "phone_id": BigInteger,
+        "body": Text,
+        "segments": SmallInteger,
+        "account_id": SmallInteger,
+    }
+    rows = [
+        (row.message_id, row.n, row.phone_id, body, segments, accounts.get(row.message_id, ENVIRONMENT))
+        for row, body, segments in taken
+    ]
+    claimed = rows_table(session, columns, [dict(zip(columns, row, strict=True)) for row in rows])
     values = {
-        "message_id": claimed.c.message_id,
-        "n": claimed.c.n,
-        "phone_id": claimed.c.phone_id,
+        **{name: claimed.c[name] for name in columns},
         "stream_id": literal(stream_id, BigInteger),
-        "account_id": claimed.c.account_id,
         "state": literal(state.value),
         "worker": literal(worker),
-        "body": claimed.c.body,
-        "segments": claimed.c.segments,
         "claimed_at": literal(now, UtcDateTime),
         "due_at": literal(due_at, UtcDateTime),
         "times_absent": literal(0, SmallInteger),

@@ -18,15 +18,22 @@ from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.after_restore import backups_by_worker
+from campaigns.delivery.message_data import CampaignStep
 from campaigns.delivery.open_gateways import OpenGateways
 from campaigns.delivery.outbox import OutboxEntry, requeue
 from campaigns.delivery.record_outcomes import apply_reports, owners_of
-from campaigns.delivery.streams import TRANSACTIONAL_STREAM, streams_still_open, suppressed_attempts
+from campaigns.delivery.streams import (
+    TRANSACTIONAL_STREAM,
+    campaign_hours,
+    streams_still_open,
+    suppressed_attempts,
+)
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.lookups import TIMES_ABSENT, LookupResult, UnknownAttempt, judge_lookup, may_repeat
+from campaigns.rules.sending_hours import closes_at
 from campaigns.rules.states import AttemptReport, AttemptState, MessageKind
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
@@ -119,10 +126,6 @@ async def reconcile_account(
     )
     lists_by_number = is_alone and road_of(settings or runtime.settings).lookup is Lookup.NUMBER
     lasts, slots = gateway.request_id, asyncio.Semaphore(CONCURRENT_LOOKUPS)
-    repeatable = [row for row in due if lasts and row.worker not in backups and not row.gateway_id]
-    fences = await asyncio.to_thread(
-        _may_repeat_until, runtime, repeatable, lasts, reserved_at, reserved_until
-    )
 
     async def ask(row: Any) -> Listing | None:
         if lasts is None and (row.worker not in backups or lists_by_number):
@@ -130,10 +133,12 @@ async def reconcile_account(
             return reserved_at, [
                 replace(item, created_at=item.created_at and item.created_at - ahead) for item in listed
             ]
-        if row.id not in fences:
+        if row.worker in backups or row.gateway_id:
             return None
-        sender = row.sender or runtime.settings.twilio_from
-        is_over = fences[row.id].is_over
+        fence = await asyncio.to_thread(_may_repeat_until, runtime, row, lasts, reserved_until)
+        if fence is None:
+            return None
+        sender, is_over = row.sender or runtime.settings.twilio_from, fence.is_over
         taken = await gateway.send(OutboundMessage(row.id, row.e164, sender, row.body, is_over=is_over))
         if not isinstance(taken, Accepted):
             return None
@@ -153,34 +158,31 @@ async def reconcile_account(
 
 
 def _may_repeat_until(
-    runtime: Runtime,
-    due: Sequence[Any],
-    lasts: Lasting | None,
-    reserved_at: datetime,
-    reserved_until: datetime,
-) -> dict[int, Fence]:
-    """Return until when requests may be made again, of those that may: what may still be sent, while its id stands."""
-    if not due:
-        return {}
+    runtime: Runtime, row: Any, lasts: Lasting | None, reserved_until: datetime
+) -> Fence | None:
+    """Return until when a request may be made again, while its id stands and its message might still leave; None if it may not."""
     settings = runtime.settings
+    quiet, passes = quiet_days(settings), settings.urgent_passes_opt_outs
     with runtime.db.read() as session:
-        streams = streams_still_open(
-            session,
-            list({row.stream_id for row in due}),
-            now=reserved_at,
-            is_live=settings.is_live,
-            quiet=quiet_days(settings),
-        )
-        passes = settings.urgent_passes_opt_outs
-        suppressed = suppressed_attempts(session, [row.id for row in due], passes_opt_outs=passes)
-    fences = {}
-    for row in due:
-        # Behind DECIDE_AFTER a person may have it sent anew.
-        ends = min(reserved_until, repeats_until(row.claimed_at, lasts), row.claimed_at + DECIDE_AFTER)
-        left_s = (ends - reserved_at).total_seconds() - settings.send_timeout_s
-        if left_s > 0 and row.stream_id in streams and row.id not in suppressed:
-            fences[row.id] = Fence.after(left_s)
-    return fences
+        now = database_now(session)
+        streams = streams_still_open(session, [row.stream_id], now=now, is_live=settings.is_live, quiet=quiet)
+        closes = streams.get(row.stream_id)
+        if row.kind is MessageKind.ACKNOWLEDGEMENT:  # in its own campaign's hours, as in a claim
+            campaign = session.get(Campaign, row.campaign_id) if row.campaign_id else None
+            hours = campaign_hours(campaign or CampaignStep(), is_live=settings.is_live)
+            closes = closes and closes_at(now, hours)
+        if closes is None or suppressed_attempts(session, [row.id], passes_opt_outs=passes):
+            return None
+    # Behind DECIDE_AFTER a person may have it sent anew.
+    ends = min(reserved_until, repeats_until(row.claimed_at, lasts), row.claimed_at + DECIDE_AFTER, closes)
+    left_s = (ends - now).total_seconds() - settings.send_timeout_s
+    return Fence.after(left_s) if left_s > 0 else None
+
+
+_LOOKED_UP = (
+    *("id", "message_id", "n", "stream_id", "body", "worker", "gateway_id"),
+    *("claimed_at", "settled_at"),
+)
 
 
 def _reserve_due(
@@ -196,15 +198,9 @@ def _reserve_due(
         ahead = datetime.now(UTC) - now
         due = session.execute(
             select(
-                Attempt.id,
-                Attempt.message_id,
-                Attempt.n,
-                Attempt.stream_id,
-                Attempt.body,
-                Attempt.claimed_at,
-                Attempt.settled_at,
-                Attempt.worker,
-                Attempt.gateway_id,
+                *(getattr(Attempt, name) for name in _LOOKED_UP),
+                Message.kind,
+                Message.campaign_id,
                 Phone.e164,
                 Campaign.sender,
             )

@@ -57,7 +57,8 @@ def send_head(runtime: Runtime, *, now: datetime) -> int:
                 syslog.syslog(syslog.LOG_NOTICE | syslog.LOG_AUTHPRIV, f"audit head {head}")
             else:
                 body = _BODY.format(at=now.isoformat(timespec="seconds"), head=head)
-                send_mail(runtime.settings.smtp_url, to=[where], subject=_SUBJECT, body=body)
+                if not send_mail(runtime.settings.smtp_url, to=[where], subject=_SUBJECT, body=body):
+                    raise smtplib.SMTPRecipientsRefused({})
         except (OSError, smtplib.SMTPException) as error:
             log.error("audit.head_not_sent to=%s error=%s", kind, type(error).__name__)
         else:

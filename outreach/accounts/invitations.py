@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
+from outreach.accounts.identities import has_made_account
 from outreach.accounts.notices import Notice, notify
 from outreach.accounts.sessions import end_sessions
 from outreach.accounts.users import choose
@@ -63,7 +64,7 @@ def find_invited(session: Session, token: str, *, secret_key: str, is_locked: bo
         raise BadInput("link_cut")
     user_id, fingerprint = carried
     user = session.get(User, user_id, with_for_update={"of": User} if is_locked else None)
-    if user is None or not _may_choose(user) or _fingerprint(user) != fingerprint:
+    if user is None or not _may_choose(session, user) or _fingerprint(user) != fingerprint:
         raise BadInput("link_used")
     return user
 
@@ -99,7 +100,7 @@ def mail_reset(db: Database, settings: Settings, user_id: int) -> int:
 def _mail(db: Database, settings: Settings, user_id: int, purpose: TokenPurpose) -> int:
     with db.read() as session:
         user = session.get(User, user_id)
-        if user is None or not _may_choose(user) or not settings.smtp_url:
+        if user is None or not _may_choose(session, user) or not settings.smtp_url:
             return 0
         to, link = user.email, _link(user, settings, purpose)
     is_reset = purpose is TokenPurpose.RESET
@@ -112,9 +113,9 @@ def _link(user: User, settings: Settings, purpose: TokenPurpose) -> str:
     return f"{settings.public_base_url}/login/invitation/{token}"
 
 
-def _may_choose(user: User) -> bool:
-    """Return whether a user may have a password; a village officer's phone is signed in otherwise."""
-    return user.is_active and user.role is not Role.VILLAGE
+def _may_choose(session: Session, user: User) -> bool:
+    """Return whether a user may have a password; a village officer's phone, and whom a provider's groups let in, is signed in otherwise."""
+    return user.is_active and user.role is not Role.VILLAGE and not has_made_account(session, user.id)
 
 
 def _fingerprint(user: User) -> str:

@@ -201,7 +201,7 @@ def change_user(
     NotAllowed.
     """
     require_role(user)
-    changed = lock_user(session, user_id)
+    changed = _lock_with_administrators(session, user_id)
     if changed.role is Role.ADMINISTRATOR and role is not Role.ADMINISTRATOR:
         require_other_administrator(session, changed)
         end_tokens(session, actor_id=user.id, made_by=changed.id, now=now)
@@ -223,7 +223,7 @@ def disable_user(session: Session, user_id: int, *, user: User, now: datetime) -
     Raises NotFound, NotAllowed, WrongState for the user's own account or the last administrator.
     """
     require_role(user)
-    disabled = lock_user(session, user_id)
+    disabled = _lock_with_administrators(session, user_id)
     if disabled.id == user.id:
         raise WrongState("own_account_lock")
     if disabled.role is Role.ADMINISTRATOR:
@@ -313,6 +313,13 @@ def lock_user(session: Session, user_id: int) -> User:
     """Return a user as it is now, locked. Raises NotFound."""
     user = session.get(User, user_id, with_for_update={"of": User}, populate_existing=True)
     return or_raise(user, NotFound("user_not_found"))
+
+
+def _lock_with_administrators(session: Session, user_id: int) -> User:
+    """Return a user as `lock_user` does, with all administrators: of two who shut each other out the second finds nobody left."""
+    them = or_(User.id == user_id, User.role == Role.ADMINISTRATOR)
+    session.execute(select(User.id).where(them).order_by(User.id).with_for_update())
+    return lock_user(session, user_id)
 
 
 def require_other_administrator(session: Session, leaving: User) -> None:

@@ -66,8 +66,8 @@ def change_units(session: Session, file: Path, day: date) -> LoadedUnits:
     lines = read_table(file, CHANGE_COLUMNS)
     areas = {area.code: area for area in session.scalars(select(Area))}
     current = {area.official_code: area for area in areas.values() if area.valid_to is None}
-    _check_changes(lines, current)
     since, keys = day.isoformat(), dict[str, str]()
+    _check_changes(lines, current, since)
     for line in lines:
         official = line["new_code"]
         if official not in keys:
@@ -101,10 +101,11 @@ def change_units(session: Session, file: Path, day: date) -> LoadedUnits:
     return LoadedUnits(len(keys), len(olds))
 
 
-def _check_changes(lines: Sequence[Mapping[str, str]], current: Mapping[str, Area]) -> None:
+def _check_changes(lines: Sequence[Mapping[str, str]], current: Mapping[str, Area], since: str) -> None:
     """Raise BadInput with every line that is wrong."""
     wrong: list[tuple[int, LoaError]] = []
     names = {line["new_code"]: line["new_name"] for line in lines}
+    ending, seen = {line["old_code"] for line in lines}, set[tuple[str, str]]()
     for number, line in enumerate(lines, 2):
         old, new, name = current.get(line["old_code"]), line["new_code"], line["new_name"]
         if old is None or old.level is not AreaLevel.COMMUNE:
@@ -113,6 +114,12 @@ def _check_changes(lines: Sequence[Mapping[str, str]], current: Mapping[str, Are
             wrong.append((number, LoaError("areas_change_new_wrong")))
         elif names[new] != name:
             wrong.append((number, LoaError("areas_change_names_differ")))
+        elif new in current and new not in ending:
+            wrong.append((number, LoaError("areas_change_new_goes_on", code=new)))
+        elif old.valid_from == since or (old.code, new) in seen:
+            wrong.append((number, LoaError("areas_change_twice")))
+        else:
+            seen.add((old.code, new))
     if wrong:
         raise BadInput("lines_wrong", lines=first_lines(wrong))
 

@@ -91,7 +91,7 @@ class AggregatorGateway(HttpGateway):
         status, answer = await self._request(self.profile.send, *prepared)
         outcome = read_answer(self.profile, status, answer)
         if isinstance(outcome, Accepted) and outcome.gateway_id:
-            outcome = outcome._replace(gateway_id=self._id_prefix + outcome.gateway_id)
+            outcome = outcome._replace(gateway_id=(self._id_prefix + outcome.gateway_id)[:64])
         if isinstance(outcome, Refused) and outcome.cause is Cause.OTHER:
             log.warning("aggregator.new_refusal code=%s", outcome.code)
         return outcome

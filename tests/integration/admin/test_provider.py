@@ -14,14 +14,17 @@ from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from admin.app import create_app
+from outreach.accounts.invitations import choose_password, link_for
 from outreach.core.settings import BadSettings, Settings
 from outreach.models.accounts import AuditEvent, Role, User, UserIdentity
+from outreach.rules.errors import BadInput
+from outreach.rules.keys import Purpose
 from outreach.rules.role_map import parse_role_map
 from outreach.runtime import Runtime
 from tests.support.admin_client import post, signed_in
 from tests.support.openid_provider import CLIENT, SECRET, OpenIdProvider
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, World
+from tests.support.world import AUTHOR, PASSWORD, World
 
 PERSON = {"sub": "7", "email": AUTHOR, "email_verified": True, "name": "A Thun"}
 
@@ -205,6 +208,13 @@ def test_groups_make_an_account_and_it_follows_them(web: Web, world: World) -> N
     assert elsewhere.get("/admin/").status_code == 200
     assert web.sign_in(**new, groups=5).status_code == 401
     assert elsewhere.get("/admin/").status_code == 302
+    # It gets no password by which it could go on: neither by an administrator's link nor by one of before.
+    with world.runtime.db.read() as session:
+        made = session.scalars(select(User).where(User.email == new["email"])).one()
+        token = link_for(made, web.settings).rpartition("/")[2]
+    choose = {"secret_key": web.settings.keys_of(Purpose.LINKS), "now": world.now}
+    with pytest.raises(BadInput, match="link_used"):
+        choose_password(world.runtime, token, PASSWORD, **choose)
     # What an administrator made keeps its role.
     assert web.sign_in(groups=["loa-qt"]).status_code == 303
     assert world.one(select(User.role).where(User.email == AUTHOR)) is Role.STAFF

@@ -84,6 +84,19 @@ def send_some(world: World, simulator: RunningSimulator, *, until: int) -> None:
         world.send(0.3)
 
 
+def test_a_reminder_that_was_not_due_before_the_restore_waits_for_no_lookup(
+    world: World, tmp_path: Path
+) -> None:
+    world.add_people(2)
+    campaign = world.launch(step=[{"after_days": 3, "text": "Nhac ong/ba cai Bluezone: {link}"}])
+    world.send()
+    world.set_all()
+    restore(world, back_up(world, tmp_path))
+    world.act(campaign, CampaignAction.RESUME)
+    world.sweep(at=world.in_hours(100))
+    assert world.status(campaign)["steps"][1]["messages"] == {"queued": 2}
+
+
 @both_databases
 def test_who_was_written_to_after_the_backup_gets_no_second_message_and_nobody_is_left_out(
     world: World, simulator: RunningSimulator, tmp_path: Path

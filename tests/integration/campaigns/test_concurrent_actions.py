@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Barrier
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message, Outbox
 from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.sweep import open_step, steps_due
-from outreach.models.accounts import AuditEvent, Role
-from outreach.rules.errors import WrongState
+from outreach.accounts.users import change_user, disable_user
+from outreach.models.accounts import AuditEvent, Role, User
+from outreach.rules.errors import NotAllowed, WrongState
 from outreach.rules.quiet_days import NO_DAYS
 from tests.integration.campaigns.test_lifecycle import approved
 from tests.integration.campaigns.test_permissions import add_user
@@ -118,3 +120,28 @@ def test_whole_sweeps_at_once_do_no_harm(world: World) -> None:
     world.act(campaign, A.LAUNCH)
     at_once(*[world.sweep] * 4)
     assert world.status(campaign)["steps"] == [{"step": 1, "messages": {"queued": 5}, "skipped": {}}]
+
+
+@pytest.mark.parametrize("how", ["disabled", "made staff"])
+def test_two_administrators_who_shut_each_other_out_leave_one(world: World, how: str) -> None:
+    emails = [world.officer(f"qt{n}@loa.example", Role.ADMINISTRATOR) for n in (1, 2)]
+    one, two = map(world.user, emails)
+    scope = {"name": "", "role": Role.STAFF, "organisation_id": None, "area_code": None}
+
+    def shut_out(whom: User, by: User) -> Callable[[], object]:
+        def press() -> None:
+            with suppress(NotAllowed):  # who presses second may be no administrator any more
+                if how == "disabled":
+                    disable_user(world.runtime, whom.id, user=by, now=world.now)
+                else:
+                    change_user(world.runtime, whom.id, **scope, user=by, now=world.now)
+
+        return press
+
+    for _ in range(8):
+        at_once(shut_out(one, two), shut_out(two, one))
+        left = world.all(select(User).where(User.role == Role.ADMINISTRATOR, User.is_active))
+        assert len(left) == 1
+        with world.runtime.db.write() as session:
+            both = update(User).where(User.email.in_(emails))
+            session.execute(both.values(is_active=True, role=Role.ADMINISTRATOR))

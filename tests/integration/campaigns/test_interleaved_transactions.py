@@ -13,9 +13,10 @@ from campaigns.delivery.claim_messages import claim_next_batch
 from campaigns.delivery.outbox import FOLD_AFTER, UnsentClaim, fold_attempt_totals, return_unsent
 from campaigns.models.messages import AttemptTotal, Message, Outbox
 from campaigns.rules.states import AttemptState, MessageState
-from campaigns.sweep import skip_past_deadline
+from campaigns.second_wave import send_second_wave
+from campaigns.sweep import complete_finished, skip_past_deadline
 from tests.support.servers import both_databases
-from tests.support.world import World
+from tests.support.world import APPROVER, World, number
 
 pytestmark = both_databases
 
@@ -23,8 +24,14 @@ pytestmark = both_databases
 BLOCKED_S = 0.7
 
 
-def interleave(world: World, first: Callable[[Session], object], second: Callable[[Session], object]) -> None:
-    """`second` begins before the first DELETE of `first`; both have committed when this returns."""
+def interleave(
+    world: World,
+    first: Callable[[Session], object],
+    second: Callable[[Session], object],
+    *,
+    before: str = "is_delete",
+) -> None:
+    """`second` begins before the first DELETE (or `before`) of `first`; both have committed when this returns."""
     begun: list[Future[None]] = []
 
     def run_second() -> None:
@@ -35,7 +42,7 @@ def interleave(world: World, first: Callable[[Session], object], second: Callabl
         with world.runtime.db.write() as session:
 
             def begin(state: ORMExecuteState) -> None:
-                if state.is_delete and not begun:
+                if getattr(state, before) and not begun:
                     begun.append(pool.submit(run_second))
                     wait(begun, timeout=BLOCKED_S)
 
@@ -62,6 +69,23 @@ def test_what_is_put_back_while_the_deadline_passes_is_skipped_with_the_rest(wor
     world.sweep(at=late)
     assert world.status(campaign)["steps"][0]["messages"] == {"skipped": 5}
     assert world.status(campaign)["state"] == "completed"
+
+
+def test_a_second_wave_that_begins_while_its_campaign_is_completed_is_sent(world: World) -> None:
+    world.add_people(2)
+    campaign = world.launch()
+    world.send()
+    world.set_all()
+    world.add_people(1, first=10)
+    more = {"settings": world.runtime.settings, "user": world.user(APPROVER), "now": world.now}
+    interleave(
+        world,
+        lambda session: complete_finished(session, now=world.now),
+        lambda session: send_second_wave(session, campaign, **more),
+        before="is_update",
+    )
+    world.send()
+    assert number(10) in world.sent_to()
 
 
 def test_two_sweeps_at_once_fold_a_total_once(world: World) -> None:

@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
+import pytest
 from sqlalchemy import select, update
 
+import campaigns.delivery.reconcile as reconciling
 from campaigns.delivery.claim_messages import claim_next_batch
 from campaigns.delivery.reconcile import DECIDE_AFTER, _may_repeat_until, expire_leases, reconcile_account
 from campaigns.delivery.record_outcomes import store_outcomes
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
-from campaigns.rules.states import AttemptState, CampaignState, MessageState
+from campaigns.rules.states import AttemptState, CampaignAction, CampaignState, MessageKind, MessageState
 from outreach.rules.gateway import Accepted, ListedMessage, OutboundMessage, Outcome
 from outreach.rules.roads import Lasting
 from tests.support.servers import both_databases
-from tests.support.world import World
+from tests.support.world import World, number
 
 
 class EmptyList:
@@ -43,6 +47,25 @@ class EmptyList:
 
     async def close(self) -> None:
         return None
+
+
+class Repeating(EmptyList):
+    """A gateway that takes no request twice: what `then` says happens once the first was made again, and the next ones take longer."""
+
+    request_id = Lasting.ALWAYS
+
+    def __init__(self, then: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self.then = then
+        self.asked: list[bool] = []  # whether each request might still have left
+
+    async def send(self, message: OutboundMessage) -> Outcome:
+        assert message.is_over
+        if self.asked:
+            await asyncio.sleep(0.6)
+        self.asked.append(not message.is_over())
+        await asyncio.to_thread(self.then)
+        return Accepted(f"SM{message.attempt_id}")
 
 
 def attempts(world: World) -> list[Attempt]:
@@ -120,6 +143,50 @@ def test_a_request_that_was_made_again_is_not_given_back_by_a_worker_that_comes_
     assert len(world.sent_to()) <= 1
 
 
+@pytest.mark.parametrize("meanwhile", ["pause", "opt-out", "the hours end", "nothing"])
+def test_a_request_is_made_again_only_while_its_message_might_leave(
+    world: World, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    make_unknown(world)
+    campaign = world.one(select(Campaign.id))
+    monkeypatch.setattr(reconciling, "CONCURRENT_LOOKUPS", 1)
+
+    def then() -> None:
+        if meanwhile == "pause" and len(gateway.asked) == 1:
+            world.act(campaign, CampaignAction.PAUSE)
+        elif meanwhile == "opt-out":
+            for index in range(3):
+                world.reply(number(index), "TC", gateway_id=f"SM{index}-{len(gateway.asked)}")
+
+    if meanwhile == "the hours end":
+        ends = datetime.now(UTC) + timedelta(seconds=0.4 + world.runtime.settings.send_timeout_s)
+        monkeypatch.setattr(reconciling, "streams_still_open", lambda *_a, **_k: {campaign: ends})
+    gateway = Repeating(then)
+    asyncio.run(reconcile_account(world.runtime, gateway))
+    assert sum(gateway.asked) == (3 if meanwhile == "nothing" else 1)
+
+
+def test_an_acknowledgement_is_not_asked_for_again_outside_its_campaigns_hours(world: World) -> None:
+    world.add_people(1)
+    campaign = world.launch(text="Moi ong/ba cai Bluezone: {link} Da cai tra loi 1.")
+    world.send()
+    world.reply(number(0), "1", gateway_id="SM1")
+    world.send()
+    kinds = world.all(select(Message.kind).order_by(Message.id))
+    assert kinds == [MessageKind.STEP, MessageKind.ACKNOWLEDGEMENT]
+    world.lose_sight()
+    opens, closes = world.closed_window()
+    recent = {"claimed_at": world.now - timedelta(minutes=5), "due_at": world.now}
+    with world.runtime.db.write() as session:
+        session.execute(update(Attempt).values(**recent))
+        session.execute(
+            update(Campaign).where(Campaign.id == campaign).values(window_from=opens, window_to=closes)
+        )
+    gateway = Repeating()
+    asyncio.run(reconcile_account(world.runtime, gateway))
+    assert gateway.asked == []
+
+
 def test_a_request_is_made_again_only_for_as_long_as_no_person_may_decide(world: World) -> None:
     make_unknown(world)
     now = datetime.now(UTC)
@@ -127,11 +194,14 @@ def test_a_request_is_made_again_only_for_as_long_as_no_person_may_decide(world:
     with world.runtime.db.write() as session:
         session.execute(update(Attempt).values(claimed_at=decided_at - DECIDE_AFTER))
         session.execute(update(Campaign).values(state=CampaignState.SENDING))
-    fences = _may_repeat_until(
-        world.runtime, attempts(world), Lasting.ALWAYS, now, now + timedelta(minutes=5)
-    )
-    assert len(fences) == 3
-    assert all(fence.wall_s < decided_at.timestamp() for fence in fences.values())
+    for attempt in attempts(world):
+        row = SimpleNamespace(
+            **{name: getattr(attempt, name) for name in ("id", "stream_id", "claimed_at")},
+            kind=MessageKind.STEP,
+        )
+        fence = _may_repeat_until(world.runtime, row, Lasting.ALWAYS, now + timedelta(minutes=5))
+        assert fence
+        assert fence.wall_s < decided_at.timestamp()
 
 
 @both_databases

@@ -281,7 +281,7 @@ def test_the_switch_stops_all_sending_and_lets_it_go_on(world: World) -> None:
     assert world.status(campaign)["state"] == "completed"
 
 
-def test_a_fault_in_one_campaign_s_messages_keeps_no_other_campaign_s(
+def test_a_fault_in_one_campaign_s_messages_pauses_it_and_keeps_no_other_campaign_s(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.add_people(1)
@@ -295,5 +295,10 @@ def test_a_fault_in_one_campaign_s_messages_keeps_no_other_campaign_s(
 
     monkeypatch.setattr(Renderer, "render", fail)
     world.send(5)
-    assert world.status(broken)["steps"][0]["messages"] == {"queued": 1}
+    status = world.status(broken)
+    assert (status["state"], status["steps"][0]["messages"]) == ("paused", {"queued": 1})
+    assert "ValueError" in status["pause_reason"]
     assert len(world.sent_to()) == 1, sound
+    monkeypatch.setattr(Renderer, "render", render)
+    world.act(broken, CampaignAction.RESUME)
+    world.send_until(lambda: len(world.sent_to()) == 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -19,8 +20,9 @@ from campaigns.models.campaigns import Campaign, Sender
 from campaigns.models.messages import Attempt
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction
 from outreach.models.contacts import Suppression
-from outreach.rules.gateway import Accepted, ListedMessage, OutboundMessage, Outcome
+from outreach.rules.gateway import Accepted, Cause, OutboundMessage, Outcome, Refused
 from outreach.rules.segments import measure
+from tests.integration.campaigns.test_leases import EmptyList
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, OneGateway, World, number
 
@@ -180,31 +182,41 @@ def test_what_the_gateway_refuses_costs_nothing(world: World) -> None:
     assert world.get_one(Campaign, campaign).segments_taken == 0
 
 
+def send_by(world: World, answer: Callable[[OutboundMessage], Outcome]) -> None:
+    """A sending job with a gateway that gives these answers."""
+
+    class Answering(EmptyList):
+        async def send(self, message: OutboundMessage) -> Outcome:
+            return answer(message)
+
+    gateways = OneGateway(world.runtime, Answering())
+    job = SendingJob(world.runtime, gateways, world.run_in_database, "test", lambda: False, lambda: None)
+    asyncio.run(job.run(20))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("bad", ["too long an id", "a code that is no text"])
+def test_an_answer_that_cannot_be_stored_keeps_none_of_the_others(world: World, bad: str) -> None:
+    def answer(message: OutboundMessage) -> Outcome:
+        if message.to != number(3):
+            return Accepted(f"SM{message.attempt_id}")
+        return Accepted("9" * 70) if bad == "too long an id" else Refused(Cause.OTHER, "5\0")
+
+    world.add_people(6)
+    campaign = world.launch()
+    send_by(world, answer)
+    assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 5, "unknown": 1}
+
+
 @both_databases
 def test_what_the_gateway_charges_is_what_the_budget_has_paid(world: World) -> None:
-    class Dearer:
+    def dearer(message: OutboundMessage) -> Outcome:
         """Counts a segment more than we do."""
-
-        async def send(self, message: OutboundMessage) -> Outcome:
-            return Accepted(f"SM{message.attempt_id}", segments=measure(message.body).segments + 1)
-
-        async def list_to(self, _number: str, *, attempt_id: int) -> list[ListedMessage]:
-            return []
-
-        async def close(self) -> None:
-            return None
+        return Accepted(f"SM{message.attempt_id}", segments=measure(message.body).segments + 1)
 
     world.add_people(3)
     campaign = world.launch(text="Moi cai Bluezone", budget_vnd=1_000_000, **SHORT)
-    sender = SendingJob(
-        world.runtime,
-        OneGateway(world.runtime, Dearer()),
-        world.run_in_database,
-        "test",
-        lambda: False,
-        lambda: None,
-    )
-    asyncio.run(sender.run(20))
+    send_by(world, dearer)
     with world.runtime.db.read() as session:
         assert session.get_one(Campaign, campaign).segments_taken == 6
         _causes, charged, answered = causes_and_segments(session, campaign)

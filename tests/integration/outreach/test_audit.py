@@ -21,6 +21,7 @@ from outreach.models.accounts import AuditEvent, AuditValues
 from outreach.rules.audit_chain import ChainBreak, ChainFault
 from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime, open_runtime
+from tests.support.mail_server import running_mail_server
 from tests.support.servers import both_databases
 
 NOW = datetime(2020, 8, 12, 3, 4, 5, 678, tzinfo=UTC)
@@ -208,6 +209,17 @@ def keyed(settings: Settings, tmp_path: Path) -> Iterator[Runtime]:
     opened = open_runtime(replace(settings, audit_head_to=(f"file:{tmp_path / 'heads.txt'}",)))
     yield opened
     opened.close()
+
+
+def test_an_end_that_a_mail_server_rejects_has_not_gone_outside(settings: Settings) -> None:
+    with running_mail_server() as box:
+        to = {"smtp_url": box.url, "audit_head_to": ("mail:nobody@loa.example",)}
+        opened = open_runtime(replace(settings, **to))
+        note(opened.db)
+        assert send_head(opened, now=NOW) == 0
+        with opened.db.read() as session:
+            assert is_due(session, opened.settings, now=NOW)
+        opened.close()
 
 
 def verify(runtime: Runtime) -> ChainBreak | None:

@@ -198,6 +198,14 @@ def test_a_later_reform_is_tried_first_and_a_used_code_is_another_unit(world: Wo
         lives_in = dict(session.execute(select(Contact.name, Contact.area_code)).all())
         assert lives_in == {"23512": "23512-2026", "23500": "23500"}
         assert session.get_one(Area, "23512-2026").full_name == "Phường Đăk Mar"
-    file.write_text("old_code,new_code,new_name,main\n99999,1,Xã,\n", encoding="utf-8")
-    with pytest.raises(BadInput):
-        apply_reform(world.runtime, file, day=day, dry_run=True, now=world.now)
+    units = world.scalar(select(func.count()).select_from(Area))
+    for lines in (
+        "99999,1,Xã,\n",
+        "23512,23512,Phường Đăk Mar,\n",  # for this day a second time
+        "23515,39998,Xã Ngọk Réo,\n" * 2,
+        "23515,23504,Xã Đăk Pxi,\n",  # what becomes of 23504, which goes on, is not said
+    ):
+        file.write_text(f"old_code,new_code,new_name,main\n{lines}", encoding="utf-8")
+        with pytest.raises(BadInput):
+            apply_reform(world.runtime, file, day=day, dry_run=False, now=world.now)
+        assert world.scalar(select(func.count()).select_from(Area)) == units, lines

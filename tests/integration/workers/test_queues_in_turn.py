@@ -28,7 +28,9 @@ from outreach.core.job_queue import (
 )
 from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_sweep, enqueue_webhooks
 from outreach.runtime import Runtime
+from tests.support.world import World
 from workers import context
+from workers.jobs import sweep_job
 from workers.processes import QueueInTurn, create_worker, share_out
 
 SHARED = [INBOUND, DEFAULT, HOOKS]
@@ -124,3 +126,20 @@ def test_a_worker_asked_to_stop_while_it_reads_a_job_stops_and_the_job_stays(
             signal.signal(number, handler)
     assert has_worked is passed_over
     assert bool(runtime.redis.keys("rq:job:*")) is not passed_over
+
+
+@pytest.mark.parametrize("part", ["confirm_overdue", "days_due", "remove_unconfirmed", "enqueue_due_report"])
+def test_a_part_of_the_sweep_that_fails_keeps_no_cry_for_help_and_no_report_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    def fail(*_args: object, **_more: object) -> None:
+        raise OSError("no space left")
+
+    done: list[str] = []
+    for name in ("enqueue_due_alerts", "enqueue_due_report"):
+        monkeypatch.setattr(f"workers.jobs.{name}", lambda *_a, name=name, **_k: done.append(name))
+    monkeypatch.setattr(f"workers.jobs.{part}", fail)
+    monkeypatch.setattr("workers.jobs.runtime", lambda: world.runtime)
+    with pytest.raises(RuntimeError):  # so that the checks find it
+        sweep_job()
+    assert {*done, part} == {"enqueue_due_alerts", "enqueue_due_report", part}

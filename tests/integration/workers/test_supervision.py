@@ -111,3 +111,32 @@ def test_killed_supervisor_leaves_no_process_behind(supervise: Supervise, tmp_pa
 def test_output_that_nobody_reads_stops_no_one(supervise: Supervise, tmp_path: Path) -> None:
     supervise("for n in range(100_000): print(n)\nsys.exit()")
     assert started(tmp_path) != started(tmp_path)
+
+
+WORKERS = """
+import os, signal, sys, time
+from multiprocessing.context import ForkProcess
+from workers.processes import supervise
+
+start = ForkProcess.start
+def start_as_the_end_is_asked_for(self):
+    if sys.argv[1] == "before":
+        os.kill(os.getpid(), signal.SIGTERM)
+    start(self)
+    if sys.argv[1] == "just after":
+        os.kill(os.getpid(), signal.SIGTERM)
+
+ForkProcess.start = start_as_the_end_is_asked_for
+supervise({"one": lambda: time.sleep(60), "two": lambda: time.sleep(60)})
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "just after"])
+def test_workers_told_to_stop_while_one_of_them_is_being_started_all_end(when: str) -> None:
+    workers = subprocess.Popen(
+        [sys.executable, "-c", WORKERS, when], env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    try:
+        assert workers.wait(LIMIT) == 0
+    finally:
+        workers.kill()

@@ -78,6 +78,8 @@ def test_places_of_quang_ngai_today(text, expected):
         ("79", "F12 Q Gò Vấp", "26882"),
         ("79", "Phường Sài Gòn", "26740"),
         ("42", "xã Kỳ Hà, thị xã Kỳ Anh", "18781"),
+        ("33", "Xã Ngọc Lâm Thị xã Mỹ Hào", "12133"),  # "thị xã" is one word, and no commune
+        ("38", "phuong dong son thi xa bim son", "14812"),
         ("", "xã Mỹ Hưng, huyện Quảng Hòa, Cao Bằng", "01648"),
         ("", "xã Phú Thịnh, huyện Yên Sơn, Tuyên Quang", "02494"),
         ("", "huyện Côn Đảo, Bà Rịa - Vũng Tàu", "26732"),
