@@ -212,8 +212,8 @@ def _store(
         person = merger.find(row) or merger.find_at_the_door(row)
         if decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is not None:
             person = merger.load(issue.contact_id)
-        stored.append(_merge(merger, issue, row, person))
-        beside += [_merge(merger, issue, other, merger.find(other)) for other in others]
+        stored.append(_merge(session, merger, issue, row, person))
+        beside += [_merge(session, merger, issue, other, merger.find(other)) for other in others]
     last_imports = dict(
         session.execute(
             select(Membership.contact_id, Membership.last_import_id).where(
@@ -281,17 +281,28 @@ class _Stored:
 
 
 def _merge(
-    merger: ContactMerger, issue: ImportIssue, row: CheckedRow, person: ImportedContact | None
+    session: Session,
+    merger: ContactMerger,
+    issue: ImportIssue,
+    row: CheckedRow,
+    person: ImportedContact | None,
 ) -> _Stored:
-    facts, phones_before = ({**person.facts}, len(person.phones_added)) if person else ({}, 0)
-    was_in_list = person is not None and merger.is_in_list(person)
-    is_new = person is None or person.is_new
+    if person is None:
+        person, outcome = merger.merge_row(row, None)
+        return _Stored(issue, person, outcome, True, {}, [*person.phones_added])
+    # What another row of the file had said before stays its own.
+    own = session.get(ImportChange, (issue.import_id, person.id)) if person.id else None
+    said = {*person.confirmed, *(own.fields if own else ())}
+    numbers = {*person.phones_confirmed, *(own.phones if own else ())}
+    facts, phones_before = {**person.facts}, len(person.phones_added)
+    was_in_list, is_new = merger.is_in_list(person), person.is_new
     person, outcome = merger.merge_row(row, person)
-    values = {
+    values = {name: change for name, change in person.confirmed.items() if name not in said} | {
         name: [known, person.facts[name]] for name, known in facts.items() if person.facts[name] != known
     }
-    added = person.phones_added[phones_before:]
-    return _Stored(issue, person, outcome, not was_in_list, {} if is_new else values, added)
+    phones = person.phones_added[phones_before:]
+    phones += [phone_id for phone_id in person.phones_confirmed if phone_id not in numbers]
+    return _Stored(issue, person, outcome, not was_in_list, {} if is_new else values, phones)
 
 
 def record_name(

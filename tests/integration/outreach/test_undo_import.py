@@ -289,6 +289,24 @@ def test_a_decision_taken_back_is_forgotten_in_the_list_that_took_its_list_over(
     assert directory(office) == []
 
 
+@both_databases
+def test_what_a_decided_row_says_as_well_as_another_file_goes_when_it_is_taken_back(
+    office: World, tmp_path: Path
+) -> None:
+    unclear = local(1).replace("000", "OOO", 1)
+    bring(office, write(tmp_path, f"1,Y Hlan,1990,,,{unclear}"), "Một")
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}", name="b.csv"), "Hai")
+    bring(office, write(tmp_path, f"1,Y Hlan,1990,,,{local(1)}", name="c.csv"), "Một")
+    user, key = office.user(AUTHOR), office.keys.secret_key
+    issue = office.one(select(ImportIssue.id))
+    decide_issue(
+        office.runtime, issue, Decision.TAKEN, phone=local(1), user=user, secret_key=key, now=office.now
+    )
+    retract_decision(office.runtime, issue, secret_key=key, user=user, now=office.now)
+    undo(office, 3)
+    assert office.one(select(Contact.birth_year)) is None
+
+
 def test_a_list_into_which_a_file_is_being_read_is_not_merged_or_split(office: World) -> None:
     user, now = office.user(AUTHOR), office.now
     with office.runtime.db.write() as session:
