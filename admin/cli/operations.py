@@ -131,9 +131,8 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     def move_to_successors(dry_run: bool) -> None:
         """Move the people of communes that went whole into another; those of split ones are asked about.
 
-        Places of organisations go along. It names the users whose place is a part of a larger unit
-        today: they see nobody until an administrator gives them another. A second time it moves
-        nobody.
+        Places of organisations go along. It names the users whose place is a part of a larger unit today:
+        they see nobody until an administrator gives them another. A second time it moves nobody.
         """
         now = datetime.now(UTC)
         if dry_run:
@@ -328,10 +327,9 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
     def restore(file: Path, replace: bool, identity: Path | None, accept_foreign: str) -> None:
         """Replace the database by a backup; campaigns pause until the gateway was asked about each message.
 
-        Only rows of Loa's tables are taken; nothing in a file is executed. A file that is damaged,
-        cut short, of another key or of a newer version is refused, and the database is as it was.
-        Messages without a final state are unknown until the gateway's list says what became of
-        them.
+        Only rows of Loa's tables are taken; nothing in a file is executed. A file that is damaged, cut short,
+        of another key or of a newer version is refused, and the database is as it was. Messages without a
+        final state are unknown until the gateway's list says what became of them.
         """
         settings, results = runtime.settings, []
 
@@ -383,9 +381,8 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
     def show() -> None:
         """Show what would be removed now; removes nothing.
 
-        Of campaigns that ended RETENTION_DAYS ago, and what is as old without one; how many people
-        stay because something else needs them, and of how many the answers about health would be
-        separated.
+        Of campaigns that ended RETENTION_DAYS ago, and what is as old without one; how many people stay
+        because something else needs them, and of how many the answers about health would be separated.
         """
         now = datetime.now(UTC)
         with runtime.db.read() as session:
