@@ -215,6 +215,7 @@ def _leave_list(session: Session, list_import: ListImport, issue: ImportIssue, u
         session.execute(delete(Membership).where(*added))
         # A list into which this one was merged may have had them already, and knows the file as one that had them, too.
         remove_sightings(session, list_import=list_import, of=undo["contact"])
+        return True  # also who was known before: what knew them may have been undone since
     elif undo.get("joined") is False and undo["last"] != list_import.id:
         remove_sightings(session, list_import=list_import, of=undo["contact"])
         # The import that had them first may have been undone since: then they are in the list by this row alone.

@@ -307,6 +307,20 @@ def test_what_a_decided_row_says_as_well_as_another_file_goes_when_it_is_taken_b
     assert office.one(select(Contact.birth_year)) is None
 
 
+@both_databases
+def test_who_is_known_by_a_decision_alone_goes_when_it_is_taken_back(office: World, tmp_path: Path) -> None:
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), "Một")
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1).replace('000', 'OOO', 1)}", name="b.csv"), "Hai")
+    user, key = office.user(AUTHOR), office.keys.secret_key
+    issue = office.one(select(ImportIssue.id))
+    decide_issue(
+        office.runtime, issue, Decision.TAKEN, phone=local(1), user=user, secret_key=key, now=office.now
+    )
+    undo(office, 1)
+    retract_decision(office.runtime, issue, secret_key=key, user=user, now=office.now)
+    assert count(office, Contact) == 0
+
+
 def test_a_list_into_which_a_file_is_being_read_is_not_merged_or_split(office: World) -> None:
     user, now = office.user(AUTHOR), office.now
     with office.runtime.db.write() as session:
