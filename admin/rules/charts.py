@@ -14,19 +14,12 @@ from math import ceil
 
 from markupsafe import Markup, escape
 
+from campaigns.rules.reports.document import Bar
+
 Spot = tuple[float, float]
 WIDTH = 320
 _ROW = 36
 _TOP = 26  # room for the goal's label
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A bar: `value` is a share from 0 up, None if unknown; `text` is its label."""
-
-    label: str
-    value: float | None
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,12 +75,22 @@ class ReportView(AdminPage):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         """Show a day's report. `?day=`: by default today."""
+        return self._show()
+
+    @expose("/live")
+    def live(self) -> ResponseReturnValue:
+        """Render the part of the page that the browser refreshes."""
+        return self._show(is_part=True)
+
+    def _show(self, *, is_part: bool = False) -> ResponseReturnValue:
         now, day = datetime.now(UTC), requested_day("day") or this_day()
         with self.reading() as (session, user):
             if not _sees_all(session, user):
                 return self.render("reports/out_of_scope.html")
             drive = requested_drive_id(session)
             status = read_day_status(session, drive, day, self.settings, now=now)
+            if is_part:
+                return self.render("reports/day_status.html", drive=drive, **_status_context(status, now))
             return self.render(
                 "reports/report.html",
                 mails=mail_lines(status),
@@ -96,17 +106,6 @@ class ReportView(AdminPage):
                 drive=drive,
                 **_status_context(status, now),
             )
-
-    @expose("/live")
-    def live(self) -> ResponseReturnValue:
-        """Render the part of the page that the browser refreshes."""
-        now, day = datetime.now(UTC), requested_day("day") or this_day()
-        with self.reading() as (session, user):
-            if not _sees_all(session, user):
-                return self.render("reports/out_of_scope.html")
-            drive = requested_drive_id(session)
-            status = read_day_status(session, drive, day, self.settings, now=now)
-            return self.render("reports/day_status.html", drive=drive, **_status_context(status, now))
 
     @expose("/preview")
     def preview(self) -> ResponseReturnValue:

@@ -111,9 +111,17 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
     urls = [each for each in contacts if is_url(each)]
     addresses = [each for each in contacts if each not in urls and "@" in each]
     numbers = [each for each in contacts if each not in urls and each not in addresses]
+    post = partial(
+        post_event,
+        event_id=identity,  # tells two alerts of a case apart, and a repeated one from a new one
+        kind="case.urgent" if is_first else "case.untaken",
+        data={"case": case_id, **{name: words[name] for name in ("at", "place", "campaign", "link")}},
+        secret=settings.alert_secret,
+        is_production=settings.app_env == "production",
+        now=now,
+    )
     ways: list[tuple[str, Callable[[], object]]] = [
-        (f"webhook {at}", partial(_post, settings, url, identity, case_id, words, is_first=is_first, now=now))
-        for at, url in enumerate(urls)
+        (f"webhook {at}", partial(post, url)) for at, url in enumerate(urls)
     ]
     if addresses:
         subject = f"KHẨN: có người kêu cứu, việc số {case_id}"
@@ -155,34 +163,6 @@ def _queue_sms(
         plain = measure(text, unaccented=True).text
         queue_message(session, kind=MessageKind.CONFIRMATION, phone_id=phone_id, text=plain, not_before=now)
     enqueue_after_commit(session, enqueue_send)
-
-
-def _post(
-    settings: Settings,
-    url: str,
-    identity: str,
-    case_id: int,
-    words: dict[str, str],
-    *,
-    is_first: bool,
-    now: datetime,
-) -> None:
-    """Post an alert to a webhook; the number tells two alerts of a case apart, and a repeated one from a new one."""
-    post_event(
-        url,
-        event_id=identity,
-        kind="case.urgent" if is_first else "case.untaken",
-        data={
-            "case": case_id,
-            "at": words["at"],
-            "place": words["place"],
-            "campaign": words["campaign"],
-            "link": words["link"],
-        },
-        secret=settings.alert_secret,
-        is_production=settings.app_env == "production",
-        now=now,
-    )
 
 
 def _describe(session: Session, case: Case, *, base: str, now: datetime, is_first: bool) -> dict[str, str]:

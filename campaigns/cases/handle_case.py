@@ -142,10 +142,11 @@ def number_to_call(session: Session, case_id: int, *, user: User, now: datetime)
 
 
 def number_of(session: Session, case: Case) -> str:
-    """Return the full phone number of a case. The caller must mask it or record that it was seen."""
+    """Return the full phone number of a case. The caller must mask it or record that it was seen. Raises NotFound: help is asked for at the door, too."""
     if case.phone_id is not None:
         return session.get_one(Phone, case.phone_id).e164
-    return session.get_one(Reply, case.reply_id).sender
+    reply = session.get(Reply, case.reply_id) if case.reply_id else None
+    return or_raise(reply, NotFound("contact_without_number")).sender
 
 
 @use_case
@@ -208,8 +209,7 @@ def reopen_case(session: Session, case_id: int, *, user: User, now: datetime) ->
         raise WrongState("case_open_nothing_to_undo")
     if case.outcome not in WRITTEN:
         raise WrongState("case_not_ended_by_officer")
-    if case.phone_id and session.get_one(Phone, case.phone_id).e164.startswith(ERASED):
-        raise WrongState("case_data_erased")
+    _refuse_erased(session, case)
     if case.kind is CaseKind.HELP and case.recipient_id and find_open_help(session, case.recipient_id):
         raise WrongState("case_other_open")
     keeps_answer = keeps_message = False
@@ -220,6 +220,14 @@ def reopen_case(session: Session, case_id: int, *, user: User, now: datetime) ->
     mark_open(case)
     audit.record(session, "case.reopen", case, user, now)
     return Reopened(keeps_answer, keeps_message)
+
+
+def _refuse_erased(session: Session, case: Case) -> None:
+    """Raise WrongState if the person was erased, or their number, since the case was closed or labelled."""
+    phone = session.get(Phone, case.phone_id) if case.phone_id else None
+    recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
+    if (phone and phone.e164.startswith(ERASED)) or (recipient and recipient.contact_id is None):
+        raise WrongState("case_data_erased")
 
 
 def mark_open(case: Case) -> None:
@@ -350,6 +358,7 @@ def undo_reply_label(
     handling = or_raise(find_handling(session, case), WrongState("case_unhandled"))
     if case.done_at is not None and case.outcome is not CaseOutcome.CLASSIFIED:
         raise WrongState("case_ended")
+    _refuse_erased(session, case)
     reply = session.get_one(Reply, handling.reply_id)
     recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
     kind = (

@@ -29,6 +29,7 @@ from outreach.contacts.wishes import is_left_alone
 from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Suppression
+from outreach.places.areas import descendants
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.segments import measure
 from outreach.rules.sms_template import Template
@@ -183,7 +184,10 @@ def visible_texts(session: Session, user: User) -> ColumnElement[bool]:
     organisations = organisations_of(session, user)
     if organisations is None:
         return true()
-    owners = organisations | _organisations_above(session, user.organisation_id)
+    above = descendants(
+        session.execute(select(Organisation.parent_id, Organisation.id)), [user.organisation_id]
+    )
+    owners = organisations | {each for each in above if each}
     return or_(SavedText.organisation_id.is_(None), SavedText.organisation_id.in_(owners))
 
 
@@ -236,12 +240,3 @@ def _find_own(session: Session, text_id: int, *, user: User) -> SavedText:
     if saved is None or not may_change(session, saved, user):
         raise NotFound("saved_text_not_found")
     return saved
-
-
-def _organisations_above(session: Session, organisation_id: int | None) -> set[int]:
-    parents = dict(session.execute(select(Organisation.id, Organisation.parent_id)).all())
-    above: set[int] = set()
-    while organisation_id is not None and organisation_id not in above:
-        above.add(organisation_id)
-        organisation_id = parents.get(organisation_id)
-    return above

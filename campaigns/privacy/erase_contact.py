@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session, aliased
 
 from campaigns.models.activities import VisitLine, VisitResult
 from campaigns.models.campaigns import Recipient
-from campaigns.models.messages import Attempt, Message, Outbox
+from campaigns.models.messages import Attempt, Message, Outbox, WaitingReceipt
 from campaigns.models.privacy import PersonRequest, RequestKind
 from campaigns.models.replies import IS_OPEN_CRY, Answer, Case, OfficerEntry, Reply
 from campaigns.privacy.requests import lock_request
@@ -85,7 +85,7 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     contact_id = person.id
     lock_imports(session)
     lock_removal(session)
-    numbers = _numbers(session, contact_id)
+    numbers = numbers_of(session, contact_id)
     recipients = session.scalars(select(Recipient.id).where(Recipient.contact_id == contact_id)).all()
     gone = [number.id for number in numbers if number.is_gone]
     messages = _lock_messages(session, recipients, numbers, gone)
@@ -145,7 +145,7 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     )
 
 
-def _numbers(session: Session, contact_id: int) -> list[Number]:
+def numbers_of(session: Session, contact_id: int) -> list[Number]:
     """Return the contact's numbers, present and former, and those by which a campaign reached them.
 
     They are in the order in which they are locked.
@@ -206,8 +206,11 @@ def erase_messages(session: Session, ids: Sequence[int]) -> None:
 
 
 def delete_people(session: Session, ids: Sequence[int]) -> None:
-    """Delete contacts. What a campaign knows of its recipients stays, without them. With `lock_removal`."""
+    """Delete contacts, and what was noted of their numbers. What a campaign knows of its recipients stays, without them. With `lock_removal`."""
     contact_ids = values_subquery(session, ids, BigInteger)
+    theirs = select(ContactPhone.phone_id).where(ContactPhone.contact_id.in_(contact_ids))
+    noted = update(Suppression).where(Suppression.phone_id.in_(theirs), Suppression.note != "")
+    change_rows(session, noted.values(note=""))
     change_rows(
         session, update(Recipient).where(Recipient.contact_id.in_(contact_ids)).values(contact_id=None)
     )
@@ -276,6 +279,7 @@ def erase_numbers(session: Session, gone: Sequence[int], *, secret_key: str) -> 
         session, update(Suppression).where(Suppression.phone_id.in_(phone_ids)).values(phone_id=None, note="")
     )
     erase_numbers_of_wishes(session, gone, secret_key=secret_key)
+    change_rows(session, delete(WaitingReceipt).where(WaitingReceipt.phone_id.in_(phone_ids)))
     change_rows(session, delete(UnreadLanguage).where(UnreadLanguage.phone_id.in_(phone_ids)))
     mark = literal(ERASED, String) + cast(Phone.id, String)
     change_rows(

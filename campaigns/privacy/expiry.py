@@ -160,10 +160,6 @@ def _expired_numbers(cutoff: datetime) -> Select[Any]:
     )
 
 
-def _erase_replies(session: Session, ids: Sequence[int], _now: datetime) -> int:
-    return _empty(session, Reply, ids, body="", sender="", raw=None)
-
-
 def _erase_message_texts(session: Session, ids: Sequence[int], _now: datetime) -> int:
     messages = select(Attempt.message_id).where(Attempt.id.in_(values_subquery(session, ids, BigInteger)))
     change_rows(
@@ -197,10 +193,6 @@ def _erase_expired_numbers(
     return len(expired)
 
 
-def _erase_requests(session: Session, ids: Sequence[int], _now: datetime) -> int:
-    return _empty(session, PersonRequest, ids, asked_by="", answer="", extension_reason="")
-
-
 def _empty(session: Session, table: type[Any], ids: Sequence[int], **values: str | None) -> int:
     change_rows(
         session, update(table).where(table.id.in_(values_subquery(session, ids, BigInteger))).values(values)
@@ -210,9 +202,11 @@ def _empty(session: Session, table: type[Any], ids: Sequence[int], **values: str
 
 _ERASERS: dict[str, _Eraser] = {
     "rows": lambda session, ids, now: erase_issues(session, ids, now=now),
-    "replies": _erase_replies,
+    "replies": lambda session, ids, _now: _empty(session, Reply, ids, body="", sender="", raw=None),
     "messages": _erase_message_texts,
     "cases": _erase_cases,
-    "requests": _erase_requests,
+    "requests": lambda session, ids, _now: _empty(
+        session, PersonRequest, ids, asked_by="", answer="", extension_reason=""
+    ),
     "entries": lambda session, ids, now: audit.empty_values(session, ids, now=now),
 }

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import String, and_, cast, or_, select
+from sqlalchemy import ColumnElement, String, and_, cast, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
@@ -22,6 +22,7 @@ from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import ConsentEvent, PersonRequest, RequestKind
 from campaigns.models.replies import Answer, Case, OfficerEntry, Reply
 from campaigns.privacy.consents import opted_out_of_drive, recorded_scope
+from campaigns.privacy.erase_contact import numbers_of
 from campaigns.privacy.requests import lock_request
 from campaigns.rules.content import PAGE_WORDS
 from campaigns.rules.links import mask_tokens
@@ -71,6 +72,7 @@ def export_personal_data(session: Session, request_id: int, *, user: User, now: 
     person = find_recorded_contact(session, request.contact_id, user=user)
     audit.record(session, "contact.export", person, user, now)
     recipients = session.scalars(select(Recipient.id).where(Recipient.contact_id == person.id)).all()
+    own = [number.e164 for number in numbers_of(session, person.id) if number.is_gone]
     return [
         _about(session, person),
         _phones(session, person.id),
@@ -78,8 +80,8 @@ def export_personal_data(session: Session, request_id: int, *, user: User, now: 
         _kept_values(session, person.id),
         _campaigns(session, person.id),
         _messages(session, recipients),
-        _answers(session, recipients),
-        _cases(session, recipients),
+        _answers(session, recipients, own),
+        _cases(session, recipients, own),
         _visits(session, person.id),
         _import_issues(session, person),
         _requests(session, person.id),
@@ -249,7 +251,12 @@ def _messages(session: Session, recipients: Sequence[int]) -> ExportPart:
     )
 
 
-def _answers(session: Session, recipients: Sequence[int]) -> ExportPart:
+def _is_of(recipient_id: Any, recipients: Sequence[int], own: Sequence[str]) -> ColumnElement[bool]:
+    """Return whether a reply is of one of these recipients, or came from one of their own numbers before they were known."""
+    return or_(recipient_id.in_(recipients), and_(recipient_id.is_(None), Reply.sender.in_(own)))
+
+
+def _answers(session: Session, recipients: Sequence[int], own: Sequence[str]) -> ExportPart:
     contents: dict[int, Mapping[str, Any]] = dict(
         session.execute(
             select(Recipient.id, Campaign.content)
@@ -265,7 +272,7 @@ def _answers(session: Session, recipients: Sequence[int]) -> ExportPart:
     replies = session.execute(
         select(Reply, Answer)
         .outerjoin(Answer, Answer.reply_id == Reply.id)
-        .where(Reply.recipient_id.in_(recipients))
+        .where(_is_of(Reply.recipient_id, recipients, own))
     )
     entries: list[tuple[Any, ...]] = [
         (
@@ -301,10 +308,11 @@ def _meaning(content: Mapping[str, Any], label: Label | None, own: int | None, *
     return found.text if found else label
 
 
-def _cases(session: Session, recipients: Sequence[int]) -> ExportPart:
+def _cases(session: Session, recipients: Sequence[int], own: Sequence[str]) -> ExportPart:
     rows = session.execute(
         select(Case.opened_at, Case.kind, Case.done_at, Case.outcome, Case.note)
-        .where(Case.recipient_id.in_(recipients))
+        .outerjoin(Reply, Reply.id == Case.reply_id)
+        .where(_is_of(Case.recipient_id, recipients, own))
         .order_by(Case.id)
     )
     return ExportPart(

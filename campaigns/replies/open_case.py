@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Recipient
@@ -89,12 +89,12 @@ def note_cry(case: Case, *, now: datetime) -> None:
         case.urgent_at, case.alerted_at, case.escalated_at = now, None, None
 
 
-def withdraw_help_case(session: Session, answer: Answer, *, now: datetime) -> None:
-    """Close the help case opened by this answer, which was undone. One already closed, or with a cry for help, stays as it is."""
+def withdraw_help_case(session: Session, *opened_by: ColumnElement[bool], now: datetime) -> None:
+    """Close the help case opened by what was undone. One already closed, or with a cry for help, stays as it is."""
     session.execute(
         update(Case)
         .where(
-            Case.answer_id == answer.id,
+            *opened_by,
             Case.kind == CaseKind.HELP,
             Case.done_at.is_(None),
             Case.urgent_at.is_(None),

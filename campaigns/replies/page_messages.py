@@ -32,11 +32,7 @@ def receive_page_message(
     Returns what the page says next: `urgent`, `asked` where an officer has to look, else nothing. The same text counts once
     a day, and again once an officer has settled it. A cry for help is never one too many. Raises BadInput if it is empty, too long or one of too many, or if the link is no longer valid.
     """
-    text = " ".join(text.split())
-    if not text:
-        raise BadInput("page_message_empty")
-    if len(text) > LONGEST_MESSAGE:
-        raise BadInput("page_message_long", most=LONGEST_MESSAGE)
+    text = read_message(text)
     recipient, phone = lock_link(session, recipient_id)
     key = hashlib.sha256(f"{now.astimezone(VIETNAM):%Y%m%d} {text.casefold()}".encode()).hexdigest()[:24]
     gateway_id, reply = find_same(session, f"page-{recipient_id}-{key}")
@@ -65,6 +61,16 @@ def receive_page_message(
         return "urgent"
     waits = not reply.is_sure or reply.label in NON_ANSWERS or reply.label is Label.NEED_HELP
     return "asked" if waits else ""
+
+
+def read_message(text: str) -> str:
+    """Return what somebody wrote on a page. Raises BadInput if it is empty or too long."""
+    text = " ".join(text.split())
+    if not text:
+        raise BadInput("page_message_empty")
+    if len(text) > LONGEST_MESSAGE:
+        raise BadInput("page_message_long", most=LONGEST_MESSAGE)
+    return text
 
 
 def find_same(session: Session, name: str) -> tuple[str, Reply | None]:

@@ -42,7 +42,6 @@ from outreach.rules.segments import measure
 
 SENT_WITHIN = timedelta(days=60)
 """How long a message is compared after the newest step of its campaign began."""
-LONGEST_NOTE = 500
 CODE_SMS = "Ma xac nhan cua ong/ba: {code}. Nhap tren trang {host}/hoi de {wish}. Neu khong phai ong/ba yeu cau, xin bo qua tin nay."
 
 
@@ -141,16 +140,6 @@ def confirm_code(
     give_back(session, phone_id, now=now)
     # An officer puts the number on a list: only they know on which, and with which consent.
     _tell_officer(session, number, _JOINED, Understanding.by_gateway(Label.QUESTION), keys=keys, now=now)
-
-
-def read_note(text: str) -> str:
-    """Return what somebody wrote about a number. Raises BadInput if it is empty or too long."""
-    note = " ".join(text.split())
-    if not note:
-        raise BadInput("page_message_empty")
-    if len(note) > LONGEST_NOTE:
-        raise BadInput("page_message_long", most=LONGEST_NOTE)
-    return note
 
 
 def leave_note(session: Session, number: str, note: str, *, keys: AnswerContext, now: datetime) -> bool:

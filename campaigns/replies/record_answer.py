@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from campaigns.answer_totals import add_change
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message
-from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, OfficerEntry, SmartphoneChange
+from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, Case, OfficerEntry, SmartphoneChange
 from campaigns.replies.acknowledgements import (
     cancel_messages,
     has_held_opt_out,
@@ -379,7 +379,7 @@ def _undo(
     if entry and recipient:
         restore_smartphone(session, recipient.contact_id, answer.label, entry, now=now)
     if answer.label is Label.NEED_HELP:
-        withdraw_help_case(session, answer, now=now)
+        withdraw_help_case(session, Case.answer_id == answer.id, now=now)
     session.flush()
     if recipient:
         _update_recipient(session, recipient, others, now=now)

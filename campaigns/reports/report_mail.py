@@ -232,7 +232,7 @@ _REPORT = """Kính gửi đồng chí,
 Gửi kèm Báo cáo {subject}, ngày {day}.
 
 {figures}
-Xem và tải văn bản, không cần đăng nhập, đến hết ngày {until}:
+Xem và tải văn bản, không cần đăng nhập, đến {until}:
 
 {link}
 
@@ -244,7 +244,7 @@ _CORRECTION = """Kính gửi đồng chí,
 Gửi kèm Báo cáo bổ sung, đính chính lần {n} của Báo cáo ngày {day}: {count} số liệu được nhận hoặc sửa sau khi đã chốt.
 
 {changes}
-Xem và tải văn bản, không cần đăng nhập, đến hết ngày {until}:
+Xem và tải văn bản, không cần đăng nhập, đến {until}:
 
 {link}
 
@@ -319,7 +319,7 @@ def _issued(session: Session, issue: ReportIssue, settings: Settings) -> Letter:
     facts = {
         "day": day,
         "link": address_of(link, settings) if link else "(liên kết đã bị ngừng)",
-        "until": short_day(link.expires_at.date().isoformat()) if link else day,
+        "until": f"{link.expires_at.astimezone(VIETNAM):%H:%M ngày %d/%m/%Y}" if link else day,
     }
     files = tuple(
         Attachment(file_name(issue.day, issue.n, file.kind), MIME[file.kind], file.content)

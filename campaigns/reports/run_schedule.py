@@ -150,7 +150,7 @@ def _do(runtime: Runtime, action: ReportAction, drive: int, day: date, *, now: d
             send_due_mail(runtime, drive, day.isoformat(), now=now)
 
 
-_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +250,7 @@ def find_addressees(
         )
         .order_by(AgencyLink.id)
     ):
-        if address := _ADDRESS.search(link.holder):
+        if address := ADDRESS.search(link.holder):
             addressees.append(Addressee(link.organisation_id, address[0], link.id))
     return addressees
 

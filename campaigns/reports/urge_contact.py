@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.agencies.reports import find_agency
+from campaigns.models.campaigns import Drive
 from campaigns.models.reports import UrgeChannel, Urging
-from campaigns.reports.run_schedule import find_addressees
+from campaigns.reports.run_schedule import ADDRESS, find_addressees
 from campaigns.reports.settings import may_urge
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.urge_texts import LINK
@@ -35,7 +36,6 @@ _CHECK_EVERY_S = 20
 _MOST_SHOWN = 50
 _CLAIMED_FOR = timedelta(minutes=3)  # longer than a server may take for one mail
 _TRIED_FOR = timedelta(days=1)
-_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _LONGEST_TEXT, _LONGEST_ANSWER = 2000, 2000
 
 
@@ -72,6 +72,7 @@ def urge_contact(
     if organisation is not None:
         find_agency(session, organisation, user=user)
     day = now.astimezone(VIETNAM).date().isoformat()
+    session.get_one(Drive, drive, with_for_update=True)  # two may urge at once
     if session.scalar(
         select(Urging.id).where(Urging.drive_id == drive, Urging.day == day, Urging.address == address)
     ):
@@ -105,7 +106,7 @@ def _read_address(way: UrgeChannel, address: str) -> str:
         if number.kind is not NumberKind.MOBILE:
             raise BadInput("urge_number_wrong")
         return number.e164
-    if not _ADDRESS.fullmatch(address) or len(address) > 254:
+    if not ADDRESS.fullmatch(address) or len(address) > 254:
         raise BadInput("urge_address_wrong")
     return address.lower()
 

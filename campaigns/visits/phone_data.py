@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import partial
 
 from sqlalchemy import BigInteger, select
 from sqlalchemy.orm import Session
@@ -14,6 +13,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.message_data import fill_values, read_list_values
 from campaigns.models.activities import SheetOfficer, VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Drive, Recipient
+from campaigns.planning.drives import campaign_scopes
 from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
@@ -33,6 +33,7 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ContactPhone, Phone
 from outreach.models.places import Area
 from outreach.rules.identity import name_key
+from outreach.rules.wishes import EVERYTHING
 from outreach.use_cases import use_case
 
 _ResultRow = tuple[VisitResult, VisitLine]
@@ -116,6 +117,7 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
             Recipient.campaign_id,
             VisitLine.contact_id,
             Campaign.fields,
+            Campaign,
         )
         .join(Recipient, Recipient.id == VisitLine.recipient_id)
         .join(Campaign, Campaign.id == Recipient.campaign_id)
@@ -132,14 +134,15 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
     found: dict[int, list[tuple[VisitLine, PhonePerson]]] = {}
     phones: dict[int, list[tuple[str, list[int]]]] = {}
     values = read_list_values(session, rows)
-    for line, answer, answered_at, contact, campaign_id, _contact, fields in rows:
+    for line, answer, answered_at, contact, campaign_id, _contact, fields, campaign in rows:
         known = results.get(contact.id, [])
-        current = _last(known, partial(_is_same, line))
+        current = _last(known, line)
         is_open = current is None or current.outcome is VisitOutcome.ABSENT
         # Who has a result stays on the sheet, unless they objected to the use of their data.
-        if left_alone.stops(contact.id, None, passes=not is_open):
+        scopes = campaign_scopes(campaign) if is_open else (EVERYTHING,)
+        if left_alone.stops(contact.id, None, scopes=scopes, passes=not is_open):
             continue
-        earlier = _last(known, partial(_is_other_sheet, line))
+        earlier = _last(known, line, elsewhere=True)
         last = current or earlier
         outcome, outcome_at = _seen(current)
         earlier_outcome, earlier_at = _seen(earlier)
@@ -234,17 +237,18 @@ def _results(session: Session, contacts: Sequence[int]) -> dict[int, list[_Resul
     return found
 
 
-def _is_same(line: VisitLine, other: VisitLine) -> bool:
-    return other.id == line.id
-
-
-def _is_other_sheet(line: VisitLine, other: VisitLine) -> bool:
-    return other.round_id != line.round_id and other.recipient_id == line.recipient_id
-
-
-def _last(rows: list[_ResultRow], condition: Callable[[VisitLine], bool]) -> VisitResult | None:
-    """Return the last result on the lines that meet a condition; None where it was withdrawn."""
-    last = next((result for result, line in reversed(rows) if condition(line)), None)
+def _last(rows: list[_ResultRow], line: VisitLine, *, elsewhere: bool = False) -> VisitResult | None:
+    """Return the last result on a line, or on the person's lines of other sheets; None where it was withdrawn."""
+    same = [
+        result
+        for result, other in rows
+        if (
+            other.round_id != line.round_id and other.recipient_id == line.recipient_id
+            if elsewhere
+            else other.id == line.id
+        )
+    ]
+    last = same[-1] if same else None
     return last if last is not None and last.outcome is not None else None
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, case, false, func, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.activities import SheetOfficer, VisitLine, VisitResult, VisitSheet
@@ -65,9 +65,10 @@ def read_officers(session: Session, user: User, *, now: datetime) -> list[Office
         .where(SheetOfficer.user_id.in_(found), SheetOfficer.ended_at.is_(None))
         .order_by(SheetOfficer.round_id)
     ).all()
-    counts = _count(session, sorted({round_id for _officer, round_id, _target in given}), now=now)
+    midnight = now.astimezone(VIETNAM).replace(hour=0, minute=0, second=0, microsecond=0)
+    counts = count_lines(session, {round_id for _officer, round_id, _target in given}, since=midnight)
     for officer_id, round_id, target in given:
-        progress, of_sheet = found[officer_id], counts.get(round_id, _SheetCounts())
+        progress, of_sheet = found[officer_id], counts.get(round_id, SheetCounts())
         progress.sheets.append(round_id)
         progress.people += of_sheet.people
         progress.done += of_sheet.done
@@ -87,7 +88,7 @@ def read_totals(session: Session, drive_id: int, user: User, *, now: datetime) -
     ).all()
     if not sheets:
         return None
-    counts = _count(session, sheets, now=now).values()
+    counts = count_lines(session, sheets).values()
     return VisitTotals(
         len(sheets),
         *(
@@ -98,7 +99,9 @@ def read_totals(session: Session, drive_id: int, user: User, *, now: datetime) -
 
 
 @dataclass(slots=True)
-class _SheetCounts:
+class SheetCounts:
+    """A sheet's people: with a result other than "nobody met", not met, who need help, who reported it done; and who were met today."""
+
     people: int = 0
     done: int = 0
     absent: int = 0
@@ -107,17 +110,20 @@ class _SheetCounts:
     today: dict[int, int] = field(default_factory=dict)  # by officer
 
 
-def _count(session: Session, sheets: Sequence[int], *, now: datetime) -> dict[int, _SheetCounts]:
+def count_lines(
+    session: Session, sheets: Collection[int], *, since: datetime | None = None
+) -> dict[int, SheetCounts]:
+    """Return the counts of sheets by their ids; `today` are the visits since a moment."""
     counts = {
-        round_id: _SheetCounts(people)
+        round_id: SheetCounts(people)
         for round_id, people in session.execute(
             select(VisitLine.round_id, func.count())
             .where(VisitLine.round_id.in_(sheets))
             .group_by(VisitLine.round_id)
         )
     }
-    midnight = now.astimezone(VIETNAM).replace(hour=0, minute=0, second=0, microsecond=0)
-    is_today: ColumnElement[bool] = func.coalesce(VisitResult.visited_at, VisitResult.entered_at) >= midnight
+    at = func.coalesce(VisitResult.visited_at, VisitResult.entered_at)
+    is_today: ColumnElement[bool] = at >= since if since else false()
     latest = (
         select(func.max(VisitResult.id).label("id"))
         .join(VisitLine, VisitLine.id == VisitResult.line_id)

@@ -14,7 +14,7 @@ from campaigns.models.campaigns import Recipient
 from campaigns.replies.one_person import counted_id
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.visits import CountedResult, VisitFate, VisitOutcome, settle, visit_moment
-from campaigns.visits.results import record_result, undo_result
+from campaigns.visits.results import last_result, record_result, undo_result
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.wishes import people_left_alone, read_left_alone
@@ -76,7 +76,7 @@ def receive_results(
         if at > (ended[line.round_id] or now):  # by then the sheet was no longer theirs
             fates[result.key] = VisitFate.UNKNOWN
             continue
-        before = _current(session, line.id)
+        before = last_result(session, line.id)
         fate = settle(
             result.outcome,
             at,
@@ -193,12 +193,3 @@ def _known_fates(session: Session, keys: Sequence[str], *, user: User) -> dict[s
         str(key): fate if entered_by == user.id and fate else VisitFate.UNKNOWN
         for key, fate, entered_by in rows
     }
-
-
-def _current(session: Session, line_id: int) -> VisitResult | None:
-    return session.scalar(
-        select(VisitResult)
-        .where(VisitResult.line_id == line_id, VisitResult.undone_at.is_(None))
-        .order_by(VisitResult.id.desc())
-        .limit(1)
-    )

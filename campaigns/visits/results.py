@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session, aliased
 
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
-from campaigns.models.replies import AnswerPlace
+from campaigns.models.replies import AnswerPlace, Case
 from campaigns.replies.one_person import counted_id
+from campaigns.replies.open_case import open_help_case, withdraw_help_case
 from campaigns.replies.record_answer import (
     AnswerContext,
     note_smartphone,
@@ -138,12 +139,7 @@ def undo_entry(
         result.undone_at = now
         session.flush()
         saved += 1
-        earlier = session.scalar(
-            select(VisitResult)
-            .where(VisitResult.line_id == line.id, VisitResult.undone_at.is_(None))
-            .order_by(VisitResult.id.desc())
-            .limit(1)
-        )
+        earlier = last_result(session, line.id)
         if earlier and _is_answer(earlier):
             record_result(session, earlier, line, recipient, user=user, keys=keys, now=now)
     audit.record(session, "round.undo", f"rounds:{round_id}", user, now, rows=saved)
@@ -168,6 +164,16 @@ def _read_lines_in_lock_order(
     ).all()
     return sorted(
         ((line, recipient) for line, recipient in rows), key=lambda row: (row[1].phone_id or 0, row[0].n)
+    )
+
+
+def last_result(session: Session, line_id: int) -> VisitResult | None:
+    """Return the last result of a line that is not undone."""
+    return session.scalar(
+        select(VisitResult)
+        .where(VisitResult.line_id == line_id, VisitResult.undone_at.is_(None))
+        .order_by(VisitResult.id.desc())
+        .limit(1)
     )
 
 
@@ -215,6 +221,10 @@ def record_result(
             note_smartphone(session, recipient.campaign_id, line.contact_id, label, result, now=now)
         if label is Label.OPT_OUT:
             _note_wish(session, result, recipient.contact_id or line.contact_id, user=user, now=now)
+        if label is Label.NEED_HELP:
+            if recipient.phone_id:
+                lock_phone(session, recipient.phone_id)
+            open_help_case(session, recipient, now=now)
         return True
     lock_phone(session, recipient.phone_id)
     session.refresh(recipient)
@@ -273,6 +283,9 @@ def undo_result(
     if _is_answer(result):
         said = Wish.evidence == _evidence_of(result)
         take_back(session, said, source=WishSource.DOOR, said_at=now, now=now)
+        if result.answer_id is None and _label_of(result) is Label.NEED_HELP:
+            by_nothing_else = (Case.answer_id.is_(None), Case.reply_id.is_(None))
+            withdraw_help_case(session, Case.recipient_id == recipient.id, *by_nothing_else, now=now)
         contact_id = recipient.contact_id or line.contact_id
         restore_smartphone(session, contact_id, _label_of(result), result, now=now)
     return is_undone

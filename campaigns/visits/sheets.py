@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, and_, false, func, or_, select
+from sqlalchemy.orm import Session
 
 from campaigns.analytics.installs import find_visible_campaign
 from campaigns.cases.handle_case import may_read_answers
@@ -19,6 +19,7 @@ from campaigns.rules.random_checks import MOST_PERCENT
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.visits import VisitOutcome, line_code
 from campaigns.visits.candidates import find_candidates
+from campaigns.visits.progress import SheetCounts, count_lines
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to, within_area
 from outreach.contacts.directory import people_visible_to
@@ -94,6 +95,7 @@ def create_sheet(
     if not 0 <= check_percent <= MOST_PERCENT:
         raise BadInput("check_percent_wrong", most=MOST_PERCENT)
     campaign = find_visible_campaign(session, campaign_id, user=user)
+    session.refresh(campaign, with_for_update={"key_share": True})  # two at once would have the same people
     villages = [
         candidates
         for candidates in find_candidates(
@@ -310,31 +312,7 @@ def _owner(session: Session, list_id: int | None, campaign: Campaign, user: User
 
 def _sheets(session: Session, query: object) -> list[SheetView]:
     sheets = list(session.scalars(query))  # type: ignore[call-overload]
-    ids = [sheet.id for sheet in sheets]
-    totals: dict[int, int] = dict(
-        session.execute(
-            select(VisitLine.round_id, func.count())
-            .where(VisitLine.round_id.in_(ids))
-            .group_by(VisitLine.round_id)
-        ).all()
-    )
-    later = aliased(VisitResult)
-    is_outdated = exists().where(
-        later.line_id == VisitResult.line_id, later.undone_at.is_(None), later.id > VisitResult.id
-    )
-    done: dict[int, int] = dict(
-        session.execute(
-            select(VisitLine.round_id, func.count())
-            .join(VisitResult, VisitResult.line_id == VisitLine.id)
-            .where(
-                VisitLine.round_id.in_(ids),
-                VisitResult.undone_at.is_(None),
-                VisitResult.outcome.is_not(None),
-                ~is_outdated,
-            )
-            .group_by(VisitLine.round_id)
-        ).all()
-    )
+    counts = count_lines(session, [sheet.id for sheet in sheets])
     campaigns = {row.id: row for row in session.execute(select(Campaign.id, Campaign.name, Campaign.kind))}
     owners = dict(session.execute(select(Organisation.id, Organisation.name)).all())
     lists = dict(session.execute(select(ContactList.id, ContactList.name)).all())
@@ -349,8 +327,8 @@ def _sheets(session: Session, query: object) -> list[SheetView]:
                 campaigns[sheet.campaign_id].kind,
                 owners.get(sheet.organisation_id, ""),
                 ", ".join(filter(None, place)),
-                totals.get(sheet.id, 0),
-                done.get(sheet.id, 0),
+                (counted := counts.get(sheet.id, SheetCounts())).people,
+                counted.done + counted.absent,
             )
         )
     return views

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
 from flask import Blueprint, redirect, request, send_file, url_for
@@ -15,7 +16,6 @@ from sqlalchemy.orm import Session
 
 from campaigns.agencies.links import open_link
 from campaigns.agencies.reports import ReportEntry, read_counts, read_history, submit_by_link
-from campaigns.models.figures import AgencyLink
 from campaigns.models.reports import FileKind, ReportIssue, ReportLink
 from campaigns.planning.drives import find_drive
 from campaigns.planning.kinds import words_of
@@ -43,34 +43,33 @@ def create_agency_page(runtime: Runtime) -> Blueprint:
     page = Blueprint("agency_page", __name__, template_folder="templates")
     secret_key = runtime.settings.keys_of(Purpose.LINKS)
 
-    def show(
-        session: Session, link: AgencyLink, form_values: dict[str, str], error: str, today: date
-    ) -> object:
-        drive = find_drive(session, link.drive_id)
-        history = read_history(session, link.drive_id, link.organisation_id, limit=20)
-        return public_page(
-            "agency.html",
-            422 if error else 200,
-            agency=session.get_one(Organisation, link.organisation_id).name,
-            holder=link.holder,
-            drive=drive.name,
-            words=words_of(session, drive.kind),
-            until=link.expires_at.astimezone(VIETNAM).strftime("%d/%m/%Y"),
-            typed=form_values or _initial_values(history, today),
-            history=[entry for entry in history if entry.stands][:7],
-            error=error,
-            today=today.isoformat(),
-        )
-
-    @page.get("/agency/<token>")
-    def form(token: str) -> ResponseReturnValue:
-        """Show an agency's form of a day, by a link that an officer created."""
+    def show(token: str, form_values: Mapping[str, str], error: str = "") -> ResponseReturnValue:
         now = datetime.now(UTC)
+        today = now.astimezone(VIETNAM).date()
         with runtime.db.read() as session:
             link = open_link(session, token, secret_key=secret_key, now=now)
             if link is None:
                 return public_page("agency_closed.html", 404)
-            return show(session, link, {}, "", now.astimezone(VIETNAM).date())  # type: ignore[return-value]
+            drive = find_drive(session, link.drive_id)
+            history = read_history(session, link.drive_id, link.organisation_id, limit=20)
+            return public_page(
+                "agency.html",
+                422 if error else 200,
+                agency=session.get_one(Organisation, link.organisation_id).name,
+                holder=link.holder,
+                drive=drive.name,
+                words=words_of(session, drive.kind),
+                until=link.expires_at.astimezone(VIETNAM).strftime("%d/%m/%Y"),
+                typed=form_values or _initial_values(history, today),
+                history=[entry for entry in history if entry.stands][:7],
+                error=error,
+                today=today.isoformat(),
+            )
+
+    @page.get("/agency/<token>")
+    def form(token: str) -> ResponseReturnValue:
+        """Show an agency's form of a day, by a link that an officer created."""
+        return show(token, {})
 
     @page.post("/agency/<token>")
     def hand_in(token: str) -> ResponseReturnValue:
@@ -89,11 +88,7 @@ def create_agency_page(runtime: Runtime) -> Blueprint:
                     session, link, counts, day=read_day(form_values["day"]), note=form_values["note"], now=now
                 )
         except BadInput as error:
-            with runtime.db.read() as session:
-                link = open_link(session, token, secret_key=secret_key, now=now)
-                if link is None:
-                    return public_page("agency_closed.html", 404)
-                return show(session, link, form_values, word_error(error), now.astimezone(VIETNAM).date())  # type: ignore[return-value]
+            return show(token, form_values, word_error(error))
         return add_security_headers(redirect(url_for("agency_page.form", token=token), code=303))
 
     return page

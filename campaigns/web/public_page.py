@@ -20,13 +20,12 @@ from flask.typing import ResponseReturnValue
 from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerHour
 from redis import RedisError
 
+from campaigns.replies.page_messages import LONGEST_MESSAGE, read_message
 from campaigns.replies.public_requests import (
-    LONGEST_NOTE,
     Wish,
     compare_with_sent,
     confirm_code,
     leave_note,
-    read_note,
     read_number,
     read_senders,
     send_code,
@@ -76,7 +75,7 @@ def create_public_page(runtime: Runtime) -> Blueprint:
             domain=urlsplit(settings.link_base).netloc,
             takes_replies=settings.takes_replies,
             longest=LONGEST,
-            longest_note=LONGEST_NOTE,
+            longest_note=LONGEST_MESSAGE,
             emergency_numbers=EMERGENCY_NUMBERS,
             **values,
         )
@@ -206,7 +205,7 @@ def create_public_page(runtime: Runtime) -> Blueprint:
 
         def do(number: str, name: str) -> Response:
             address = network_of(request.remote_addr or "")
-            note, is_urgent = read_note(request.form.get("note", "")), False
+            note, is_urgent = read_message(request.form.get("note", "")), False
             if wait := wait_s((NOTES_PER_ADDRESS, address), (NOTES_IN_ALL, "all")):
                 return refuse(wait)
             # Anybody may have used the number's one note of the day: a cry for help is taken all the same.

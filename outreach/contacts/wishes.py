@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
+    Select,
     String,
     any_,
     cast,
@@ -314,6 +316,7 @@ def keep_wishes(session: Session, people: Collection[int], *, secret_key: str) -
     wishes: dict[int, set[int]] = {}
     for contact_id, wish_id in session.execute(theirs):
         wishes.setdefault(contact_id, set()).add(wish_id)
+    _empty_notes(session, select(WishPerson.wish_id).where(WishPerson.contact_id.in_(among_people)))
     if not wishes:
         return set()
     asked_for = values_subquery(session, set().union(*wishes.values()), BigInteger)
@@ -334,9 +337,13 @@ def keep_wishes(session: Session, people: Collection[int], *, secret_key: str) -
         if own and len(own) == len(phones):
             by_name.discard(contact_id)
     session.flush()
-    noted = select(WishPerson.wish_id).where(WishPerson.contact_id.in_(among_people))
-    change_rows(session, update(Wish).where(Wish.id.in_(noted)).values(note=""))
     return by_name
+
+
+def _empty_notes(session: Session, wishes: Select[Any]) -> None:
+    """Empty what was noted of these wishes, and of what took them back."""
+    noted = or_(Wish.id.in_(wishes), Wish.undoes_id.in_(wishes))
+    change_rows(session, update(Wish).where(noted, Wish.note != "").values(note=""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,8 +417,7 @@ def erase_numbers_of_wishes(session: Session, phones: Collection[int], *, secret
     """Leave of these numbers the hash alone, and nothing that was noted of what was said."""
     of_phones = WishNumber.phone_id.in_(values_subquery(session, phones, BigInteger))
     rehash_numbers(session, of_phones, WishNumber.key_id == "", secret_key=secret_key)
-    noted = select(WishNumber.wish_id).where(of_phones)
-    change_rows(session, update(Wish).where(Wish.id.in_(noted)).values(note=""))
+    _empty_notes(session, select(WishNumber.wish_id).where(of_phones))
     change_rows(session, update(WishNumber).where(of_phones).values(phone_id=None))
 
 

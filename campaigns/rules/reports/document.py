@@ -105,7 +105,7 @@ def without_empty_columns(table: Table) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """Bar of a chart; `value` is None if unknown: then only the text is shown."""
+    """Bar of a chart; `value` is a share from 0 up, or None if unknown: then only the text is shown."""
 
     label: str
     value: float | None

@@ -192,6 +192,23 @@ def test_a_request_is_not_opened_again_beside_a_newer_one(world: World, campaign
         do(world, reopen_case, asked.id)
 
 
+def test_nothing_is_opened_again_or_relabelled_for_who_was_erased_also_on_a_shared_number(
+    world: World, campaign: int
+) -> None:
+    world.set_all()
+    world.add_person("Y Blốc", number(0))
+    for index, body in enumerate(("Cai co mat tien khong?", "hong biet nua")):
+        world.reply(number(index), body, gateway_id=f"SM{index}")
+    asked, unclear = world.cases()
+    do(world, close_case, asked.id, CaseOutcome.CALLED)
+    do(world, label_reply, unclear.id, Label.INSTALLED)
+    for index in (0, 1):
+        world.erase(world.recipient(number(index), campaign).contact_id or 0)
+    for operation, case_id in ((reopen_case, asked.id), (undo_reply_label, unclear.id)):
+        with refuses(WrongState, says="xóa"):
+            do(world, operation, case_id)
+
+
 def test_only_what_an_officer_may_write_ends_a_case(world: World, campaign: int) -> None:
     world.press(campaign, "need_help")
     (asked,) = world.cases()

@@ -22,7 +22,7 @@ from campaigns.models.activities import VisitLine
 from campaigns.models.campaigns import Campaign
 from campaigns.models.figures import ReportChannel
 from campaigns.models.messages import Attempt
-from campaigns.models.reports import FileKind, ReportDay, ReportMail
+from campaigns.models.reports import FileKind, ReportDay, ReportLink, ReportMail
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.reports.day_status import Alarm, read_alarm, read_missed_days, read_waiting_reports
 from campaigns.reports.documents import build_without_issuing, read_files, verify_issues, words_of
@@ -171,6 +171,20 @@ class Province:
 @pytest.fixture
 def province(world: World, box: MailServer) -> Province:
     return Province(world, box.url)
+
+
+def test_the_letter_says_the_hour_at_which_its_link_ends_also_of_a_report_issued_after_midnight(
+    province: Province, box: MailServer
+) -> None:
+    province.tick("13:31")
+    province.approve("23:50")
+    box.take()
+    province.tick("00:30", day=province.day + timedelta(days=1))
+    run_due_actions(province.world.runtime, now=province.at("00:31", day=province.day + timedelta(days=1)))
+    ends = province.world.scalar(select(ReportLink.expires_at)).astimezone(VIETNAM)
+    part = box.take()[0][1].get_body(("plain",))
+    assert part is not None
+    assert f"đến {ends:%H:%M ngày %d/%m/%Y}" in part.get_content()
 
 
 def addressees(mails: list[tuple[str, EmailMessage]]) -> list[str]:

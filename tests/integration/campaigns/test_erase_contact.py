@@ -16,7 +16,7 @@ from campaigns.answer_totals import find_differences
 from campaigns.cases.conversation import record_answer
 from campaigns.cases.handle_case import assign_case, close_case
 from campaigns.models.campaigns import Recipient, Step
-from campaigns.models.messages import Attempt, Message, Outbox
+from campaigns.models.messages import Attempt, Message, Outbox, WaitingReceipt
 from campaigns.models.privacy import PersonRequest, RequestKind
 from campaigns.models.replies import Answer, AnswerPlace, Reply
 from campaigns.privacy.erase_contact import erase_contact
@@ -28,7 +28,7 @@ from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptState, MessageKind, MessageState
-from outreach.contacts.contact import Closing, suppress_number
+from outreach.contacts.contact import Closing, lift_suppression, suppress_number
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision, read_open_issues
 from outreach.models.contacts import (
@@ -37,6 +37,7 @@ from outreach.models.contacts import (
     ImportIssue,
     KeptValue,
     Phone,
+    Suppression,
     Upload,
     UploadState,
     WishNumber,
@@ -197,6 +198,37 @@ def test_rows_kept_for_review_of_others_on_a_shared_number_stay_and_are_not_hand
     forget(world, ask(world, person))
     kept = [(issue.cells["name"], issue.decision) for issue in world.all(select(ImportIssue)) if issue.cells]
     assert sorted(kept) == [("A Rin", None), ("Y Hlan", None)]
+
+
+def test_notes_on_shared_numbers_and_on_wishes_taken_back_are_emptied(
+    world: World, person: int, campaign: int
+) -> None:
+    who = {"secret_key": world.keys.secret_key, "user": world.user(APPROVER), "now": world.now}
+    lift = {"user": world.user(APPROVER), "now": world.now}
+    own, shared = (world.one(select(Phone.id).where(Phone.e164 == each)) for each in (OWN, SHARED))
+    wrong, stop = Closing.WRONG_NUMBER, Closing.OPT_OUT
+    suppress_number(world.runtime, person, shared, reason=wrong, note=f"{NAME} nói nhầm số", **who)
+    suppress_number(world.runtime, person, own, reason=stop, note=f"{NAME} gọi điện", **who)
+    lift_suppression(world.runtime, person, own, reason=stop, note=f"{NAME} xin nhận lại", **lift)
+    with world.runtime.db.write() as session:
+        receipt = {"message_ids": ["1"], "status": "delivered", "text": f"Chao {NAME}"[:20]}
+        moments = {"received_at": world.now, "next_try_at": world.now}
+        session.add(WaitingReceipt(**receipt, **moments, phone_id=own))
+    forget(world, ask(world, person))
+    assert [line for line in dump(world).splitlines() if NAME in line] == []
+    assert world.scalar(select(Suppression.lifted_at).where(Suppression.phone_id == shared)) is None
+
+
+def test_what_a_number_wrote_before_its_person_was_known_is_exported_and_erased(world: World) -> None:
+    world.reply(OWN, "Cho hoi cai o dau", gateway_id="SM1")
+    known = world.add_person(NAME, OWN)
+    request_id = ask(world, known, RequestKind.EXPORT)
+    parts = export_personal_data(world.runtime, request_id, user=world.user(APPROVER), now=world.now)
+    told = {part.title: part.rows for part in parts}
+    assert "Cho hoi cai o dau" in str(told["Câu trả lời"])
+    assert len(told["Việc cán bộ xử lý"]) == 1
+    forget(world, ask(world, known))
+    assert "Cho hoi cai o dau" not in dump(world)
 
 
 def test_later_steps_and_what_still_waits_do_not_reach_them(world: World, person: int, campaign: int) -> None:

@@ -12,9 +12,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from campaigns.models.reports import Urging
-from campaigns.reports.urge_contact import send_urgings
+from campaigns.reports.urge_contact import send_urgings, urge_contact
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.places import Area, AreaLevel
+from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.support.admin_client import post, signed_in
 from tests.support.mail_server import MailServer, running_mail_server
 from tests.support.world import AUTHOR, World
@@ -27,6 +28,19 @@ PAGE = "/admin/urging/?drive=1&area=608"
 def box() -> Iterator[MailServer]:
     with running_mail_server() as running:
         yield running
+
+
+def test_two_who_urge_a_contact_at_once_write_to_it_once(world: World) -> None:
+    drive, user = world.drive(), world.user(AUTHOR)
+    with world.runtime.db.write() as session:
+        session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
+
+    def urge() -> object:
+        about = {"area": "62", "organisation": None, "channel": "mail", "contact": "", "text": "Xem {link}"}
+        return urge_contact(world.runtime, drive, address=CONTACT, **about, user=user, now=world.now)
+
+    at_once(urge, urge)
+    assert len(world.all(select(Urging.id))) == 1
 
 
 def test_a_place_that_is_behind_is_urged_once_a_day_and_answers_by_the_link(

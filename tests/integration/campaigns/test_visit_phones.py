@@ -14,12 +14,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from campaigns.analytics.verify_reach import find_disagreements
+from campaigns.cases.handle_case import number_to_call
 from campaigns.models.activities import VisitLine, VisitResult
-from campaigns.models.campaigns import Drive
+from campaigns.models.campaigns import Drive, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Answer, Case
 from campaigns.privacy.requests import record_request
+from campaigns.rules.cases import CaseKind
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import MessageState
 from campaigns.rules.visits import VisitOutcome
@@ -31,9 +33,10 @@ from outreach.accounts.village_officers import add_officer, code_of, link_of, sh
 from outreach.models.accounts import AuditEvent, Organisation, Role
 from outreach.models.contacts import Contact
 from outreach.models.places import Area, AreaLevel
-from outreach.rules.errors import BadInput, WrongState
+from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.keys import Purpose
 from tests.integration.campaigns.test_answer_totals import recipients, says
+from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.support.admin_client import signed_in
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
@@ -227,6 +230,48 @@ def test_a_phone_carries_its_own_sheets_by_house_and_numbers_only_to_call(
 
 
 @both_databases
+def test_who_wants_no_more_of_this_drive_leaves_the_phone_unless_they_were_met(
+    world: World, sheet: int, phones: Phones
+) -> None:
+    phone = phones()
+    phone.sync(phone.found(lines(world, sheet)["A Thun 1"], "not_yet"))
+    for index in (0, 1):
+        world.press(1, "opt_out_drive", index=index)
+    names = [person["name"] for person in phone.sync()["data"]["people"]]
+    assert "A Thun 0" not in names
+    assert "A Thun 1" in names
+
+
+def test_who_asks_for_help_at_the_door_is_a_case_also_without_a_number_of_their_own(
+    world: World, sheet: int, phones: Phones
+) -> None:
+    phone, line = phones(), lines(world, sheet)
+    written_to = select(Contact.name).join(Recipient, Recipient.contact_id == Contact.id)
+    reached = world.all(written_to.where(Recipient.exclusion.is_(None)))
+    shared = next(name for name in ("A Thun 2", "A Thun con") if name not in reached)
+    for name, outcome in (("Y Blốc", "need_help"), (shared, "call")):
+        phone.sync(phone.found(line[name], outcome, hours=-2))
+    cases = world.cases()
+    assert [case.kind for case in cases] == [CaseKind.HELP] * 2
+    with pytest.raises(NotFound):
+        number_to_call(world.runtime, cases[0].id, user=world.user(AUTHOR), now=world.now)
+    phone.sync(phone.found(line["Y Blốc"], "not_yet", hours=-1))  # a slip
+    assert [case.id for case in world.cases()] == [cases[1].id]
+
+
+def test_two_sheets_made_at_once_send_nobody_two_officers(world: World, sheet: int) -> None:
+    def make() -> object:
+        try:
+            return world.make_sheet(campaign_id, list_id=1)
+        except BadInput as error:
+            return error.code
+
+    campaign_id = world.launch(name="Đợt hai")
+    world.send()
+    world.set_all(MessageState.NO_REPORT)
+    assert sorted(map(str, at_once(make, make))) == [str(sheet + 1), "nobody_to_visit"]
+
+
 def test_a_result_counts_once_however_often_it_comes_and_a_wish_to_be_called_is_a_case(
     world: World, sheet: int, phones: Phones
 ) -> None:
