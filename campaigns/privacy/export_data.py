@@ -72,7 +72,8 @@ def export_personal_data(session: Session, request_id: int, *, user: User, now: 
     person = find_recorded_contact(session, request.contact_id, user=user)
     audit.record(session, "contact.export", person, user, now)
     recipients = session.scalars(select(Recipient.id).where(Recipient.contact_id == person.id)).all()
-    own = [number.e164 for number in numbers_of(session, person.id) if number.is_gone]
+    has_now = session.scalars(select(ContactPhone.phone_id).where(ContactPhone.contact_id == person.id)).all()
+    own = [each.e164 for each in numbers_of(session, person.id) if each.is_gone and each.id in has_now]
     return [
         _about(session, person),
         _phones(session, person.id),
