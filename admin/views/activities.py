@@ -14,7 +14,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
 from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, labelled, row_id, this_day, today
-from admin.rules.charts import Bar, bar_chart
+from admin.rules.charts import bar_chart
 from admin.views.base import AdminPage, FormAction, requested_day
 from admin.wording.filters import label_of, number
 from campaigns.activities.activity_log import (
@@ -31,6 +31,7 @@ from campaigns.activities.activity_log import (
 from campaigns.analytics.installs import list_launched
 from campaigns.models.activities import Activity
 from campaigns.rules.activities import ActivityKind, Summary, read_entry
+from campaigns.rules.reports.document import Bar
 from outreach.accounts.permissions import visible_to
 from outreach.contacts.lists import read_organisations
 from outreach.models.accounts import User

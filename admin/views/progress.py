@@ -25,7 +25,6 @@ from admin.forms import ChoiceField, Form, TextField
 from admin.forms import today as this_day
 from admin.rules.charts import (
     WIDTH,
-    Bar,
     Goal,
     Projection,
     SentWave,
@@ -62,6 +61,7 @@ from campaigns.rules.progress import (
     furthest_behind,
     worst_first,
 )
+from campaigns.rules.reports.document import Bar
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.visits.checks import read_corrected
 from campaigns.visits.progress import read_totals

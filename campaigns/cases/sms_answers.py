@@ -184,10 +184,9 @@ def visible_texts(session: Session, user: User) -> ColumnElement[bool]:
     organisations = organisations_of(session, user)
     if organisations is None:
         return true()
-    above = descendants(
-        session.execute(select(Organisation.parent_id, Organisation.id)), [user.organisation_id]
-    )
-    owners = organisations | {each for each in above if each}
+    rows = session.execute(select(Organisation.id, Organisation.parent_id))
+    above = descendants(((parent or 0, own) for own, parent in rows), [user.organisation_id or 0])
+    owners = organisations | above
     return or_(SavedText.organisation_id.is_(None), SavedText.organisation_id.in_(owners))
 
 
