@@ -240,7 +240,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
 
     @pages.get("/")
     def front() -> ResponseReturnValue:
-        """Show the page at "/".
+        """Say where residents and officers go; who is signed in is led on.
 
         Its visitors are residents who lost the end of their link, and officers who typed the address.
         """
