@@ -99,10 +99,10 @@ def receive_reply(
     if raw or not inbound.is_whole:  # what is missing may turn the meaning round
         meant = meant._replace(is_automatic=False)
     is_known = phone is not None or is_mobile_number(inbound.sender)
-    is_start, is_stop = meant.label == OPT_IN and meant.is_automatic, meant.label is Label.OPT_OUT
-    if phone is None and is_known and (is_start or is_stop or meant.is_urgent):
+    if phone is None and is_known and _is_kept(meant):
         phone_ids = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
         phone = session.get_one(Phone, phone_ids[inbound.sender])
+    is_start, is_taken_back = _wish(session, meant, phone, now=now)
     if recipient and meant.label is not Label.WRONG_NUMBER:
         recipient = answered_by(session, recipient, meant.stored_label, phone_id=_id(phone), now=now)
     outcome = decide_reply(
@@ -110,8 +110,8 @@ def receive_reply(
         has_recipient=recipient is not None,
         is_known=is_known,
         was_answered=inbound.is_answered,
-        is_start=is_start and phone is not None and give_back(session, phone.id, now=now),
-        is_taken_back=is_stop and phone is not None and has_asked_since(session, phone.id, now),
+        is_start=is_start,
+        is_taken_back=is_taken_back,
         answered_at=recipient.answered_at if recipient else None,
         now=now,
     )
@@ -163,6 +163,26 @@ def _id(row: Phone | Recipient | Campaign | None) -> int | None:
 def _unread(inbound: InboundMessage) -> bytes | None:
     """Return what came, where not all of it could be read."""
     return inbound.raw or (inbound.body.encode() if UNREADABLE in inbound.body else None)
+
+
+def _starts(meant: Understanding) -> bool:
+    return meant.label == OPT_IN and meant.is_automatic
+
+
+def _is_kept(meant: Understanding) -> bool:
+    """Return whether the number of a sender who is in no list is kept: it asks for messages, for none, or for help."""
+    return _starts(meant) or meant.label is Label.OPT_OUT or meant.is_urgent
+
+
+def _wish(session: Session, meant: Understanding, phone: Phone | None, *, now: datetime) -> tuple[bool, bool]:
+    """Let a number get messages again whose reply asks for them.
+
+    Returns whether it got none before, and of an opt-out whether the number has asked for messages since it was said.
+    """
+    if phone is None:
+        return False, False
+    is_start = _starts(meant) and give_back(session, phone.id, now=now)
+    return is_start, meant.label is Label.OPT_OUT and has_asked_since(session, phone.id, now)
 
 
 def _answer_at_once(

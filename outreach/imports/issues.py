@@ -104,11 +104,7 @@ def save_issues(
         was_asked = key in earlier or about in earlier
         decision, undo, by, at = earlier.get(key) or earlier.get(about, _NEVER)
         if decision in STORED and undo.get("contact"):
-            undo = {
-                **about_now(session, undo, by=by, decided_at=at),
-                "others": [about_now(session, each, by=by, decided_at=at) for each in undo.get("others", ())],
-            }
-            undo = _say_again(session, row, undo, by=by, list_import=list_import)
+            undo = _say_again(session, row, undo, by=by, decided_at=at, list_import=list_import)
         statuses.append(_counted_as(status, decision, was_asked=was_asked))
         if status is IssueStatus.QUESTION and not was_asked:
             earlier[key] = earlier[about] = (None, {}, list_import.id, None)  # of further rows of the file
@@ -120,6 +116,20 @@ def save_issues(
         taken_over = {name: undo[name] for name in _TAKEN_OVER if name in undo}
         issue = (list_import.id, row.row, status.value, reason[:40], key, cells, contact_id, decision)
         saved.append((*issue, json.dumps(taken_over) if decision else None))
+    _insert(session, saved, list_import=list_import, now=now)
+    headers = {row.sheet: row.header for row, *_ in issues}
+    if new := headers.keys() - list_import.headers.keys():
+        list_import.headers = {
+            **list_import.headers,
+            **{sheet: header.labels_to_give_back() for sheet, header in headers.items() if sheet in new},
+        }
+    return statuses
+
+
+def _insert(
+    session: Session, saved: Sequence[tuple[Any, ...]], *, list_import: ListImport, now: datetime
+) -> None:
+    """Insert issues; open ones of earlier imports about the same rows are asked here from now on."""
     change_rows(
         session,
         update(ImportIssue)
@@ -134,25 +144,25 @@ def save_issues(
         rows = [issue for issue in saved if (issue[-2] is not None) is is_decided]
         always = {"decided_at": now} if is_decided else {}
         insert_rows(session, ImportIssue.__table__, _COLUMNS, rows, always=always)
-    headers = {row.sheet: row.header for row, *_ in issues}
-    if new := headers.keys() - list_import.headers.keys():
-        list_import.headers = {
-            **list_import.headers,
-            **{sheet: header.labels_to_give_back() for sheet, header in headers.items() if sheet in new},
-        }
-    return statuses
 
 
 def _say_again(
-    session: Session, row: CheckedRow, undo: dict[str, Any], *, by: int, list_import: ListImport
+    session: Session,
+    row: CheckedRow,
+    undo: dict[str, Any],
+    *,
+    by: int,
+    decided_at: datetime | None,
+    list_import: ListImport,
 ) -> dict[str, Any]:
     """Let an import say of people what the row says that an earlier one (`by`) had, too, and that a decision stored.
 
     Returns it as the undo of the decision that is taken over.
     """
-    people = [undo["contact"], *(each["contact"] for each in undo.get("others", ()))]
+    decided = (undo, *undo.get("others", ()))
+    people = [about_now(session, each, by=by, decided_at=decided_at)["contact"] for each in decided]
     record_sighting(session, people, list_import=list_import)
-    kept = store_values(session, [(undo["contact"], row.values)], list_import=list_import)
+    kept = store_values(session, [(people[0], row.values)], list_import=list_import)
     said = list[dict[str, Any]]()
     for contact_id in people:
         before = session.get(ImportChange, (by, contact_id))
