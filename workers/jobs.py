@@ -226,24 +226,19 @@ def remove_expired_job() -> dict[str, int]:
 
 def process_upload_job(upload_id: int) -> dict[str, int]:
     """Check, store or undo an uploaded list, as its state asks for."""
-    worker_runtime = runtime()
-    upload_context = UploadContext(
-        worker_runtime.db,
-        Path(worker_runtime.settings.uploads_dir),
-        worker_runtime.settings.keys_of(Purpose.SUPPRESSIONS),
-        stop_requested.is_set,
-    )
+    upload_context = UploadContext(runtime().db, *_folder_and_key(), stop_requested.is_set)
     return {"worked": int(run_upload(upload_context, upload_id))}
+
+
+def _folder_and_key() -> tuple[Path, str]:
+    """Return where uploads are, and the key of what is suppressed."""
+    return Path(runtime().settings.uploads_dir), runtime().settings.keys_of(Purpose.SUPPRESSIONS)
 
 
 def process_register_job(register_id: int) -> dict[str, int]:
     """Replace the do-not-call register by a received file."""
-    worker_runtime = runtime()
-    folder, key = (
-        Path(worker_runtime.settings.uploads_dir),
-        worker_runtime.settings.keys_of(Purpose.SUPPRESSIONS),
-    )
-    return {"worked": int(do_not_call.process_file(worker_runtime.db, folder, register_id, secret_key=key))}
+    folder, key = _folder_and_key()
+    return {"worked": int(do_not_call.process_file(runtime().db, folder, register_id, secret_key=key))}
 
 
 def count_reach_job(campaign_id: int) -> dict[str, int]:
@@ -255,30 +250,23 @@ def count_reach_job(campaign_id: int) -> dict[str, int]:
 
 def invitation_mail_job(user_id: int) -> dict[str, int]:
     """Mail a user the link to choose a password."""
-    worker_runtime = runtime()
-    return {"mailed": mail_link(worker_runtime.db, worker_runtime.settings, user_id)}
+    return {"mailed": mail_link(runtime().db, runtime().settings, user_id)}
 
 
 def reset_mail_job(user_id: int) -> dict[str, int]:
     """Mail a link to a user who has forgotten the password; 0 mailed if there is no such user."""
-    worker_runtime = runtime()
-    return {"mailed": mail_new_password(worker_runtime.db, worker_runtime.settings, user_id)}
+    return {"mailed": mail_new_password(runtime().db, runtime().settings, user_id)}
 
 
 def code_mail_job(officer_id: int) -> dict[str, int]:
     """Mail a village officer the code of an invitation."""
-    worker_runtime = runtime()
-    return {"mailed": mail_code(worker_runtime.db, worker_runtime.settings, officer_id)}
+    return {"mailed": mail_code(runtime().db, runtime().settings, officer_id)}
 
 
 def notice_mail_job(user_id: int, notice: int) -> dict[str, int]:
     """Mail a user a notice of a change to what they sign in with."""
-    worker_runtime = runtime()
-    return {
-        "mailed": mail_notice(
-            worker_runtime.db, worker_runtime.settings, user_id, notice, now=datetime.now(UTC)
-        )
-    }
+    mailed = mail_notice(runtime().db, runtime().settings, user_id, notice, now=datetime.now(UTC))
+    return {"mailed": mailed}
 
 
 def notices_job() -> dict[str, int]:

@@ -64,7 +64,6 @@ def suppress(
     source: str,
     secret_key: str,
     now: datetime,
-    note: str = "",
 ) -> bool:
     """Suppress a number. The phone's row must be locked.
 
@@ -79,7 +78,6 @@ def suppress(
             phone_id=phone.id,
             reason=reason,
             source=source,
-            note=note,
             created_at=now,
         )
     )

@@ -226,23 +226,17 @@ def read_left_alone(
 
 
 def people_left_alone(
-    session: Session,
-    people: Collection[int],
-    *,
-    scopes: Collection[str] = (EVERYTHING,),
-    passes: bool = False,
+    session: Session, people: Collection[int], *, scopes: Collection[str] = (EVERYTHING,)
 ) -> set[int]:
-    """Return those of these people who are left alone in one of these scopes; with `passes` only whom no warning passes."""
+    """Return those of these people who are left alone in one of these scopes."""
     found = read_left_alone(session, people=people)
-    return {each for each in found.people if found.stops(each, None, scopes=scopes, passes=passes)}
+    return {each for each in found.people if found.stops(each, None, scopes=scopes)}
 
 
-def is_left_alone(
-    session: Session, phone_id: int, *, contact_id: int | None = None, scopes: Collection[str] = (EVERYTHING,)
-) -> bool:
+def is_left_alone(session: Session, phone_id: int, *, contact_id: int | None = None) -> bool:
     """Return whether a number, or the person it is written for, is left alone."""
     found = read_left_alone(session, numbers=[phone_id], people=[contact_id] if contact_id else [])
-    return found.stops(contact_id, phone_id, scopes=scopes)
+    return found.stops(contact_id, phone_id)
 
 
 def keep_holders(session: Session, links: Collection[tuple[int, int]]) -> None:
