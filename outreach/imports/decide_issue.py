@@ -205,15 +205,13 @@ def _store(
     remember_languages(
         session, ((row.language, [phones[number] for number in row.phone.numbers]) for row in rows.values())
     )
-    merger.load_namesakes(rows.values())
+    people = {issue.id: rows[issue.id].each_person() for issue in issues}
+    merger.load_namesakes([*chain(*people.values())])
     stored, beside = list[_Stored](), list[_Stored]()
     for issue in issues:
-        row, *others = rows[issue.id].each_person()
-        person = merger.find(row) or merger.find_at_the_door(row)
-        if decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is not None:
-            person = merger.load(issue.contact_id)
-        stored.append(_merge(session, merger, issue, row, person))
-        beside += [_merge(session, merger, issue, other, merger.find(other)) for other in others]
+        first, *others = _merge_people(session, merger, issue, people[issue.id], decision)
+        stored.append(first)
+        beside += others
     last_imports = dict(
         session.execute(
             select(Membership.contact_id, Membership.last_import_id).where(
@@ -278,6 +276,23 @@ class _Stored:
             "last": last_imports.get(self.person.id),
             "kept": kept.get(self.person.id, []),
         }
+
+
+def _merge_people(
+    session: Session,
+    merger: ContactMerger,
+    issue: ImportIssue,
+    people: Sequence[CheckedRow],
+    decision: Decision,
+) -> list[_Stored]:
+    """Merge each person of an issue's row; the first is whom the decision says."""
+    stored = list[_Stored]()
+    for row in people:
+        person = merger.find(row) or merger.find_at_the_door(row)
+        if not stored and decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is not None:
+            person = merger.load(issue.contact_id)
+        stored.append(_merge(session, merger, issue, row, person))
+    return stored
 
 
 def _merge(

@@ -43,7 +43,7 @@ from outreach.rules.list_tables import (
     without_struck,
 )
 from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.phone_numbers import PhoneStatus
+from outreach.rules.phone_numbers import PhoneStatus, Reason
 
 SKIPPED = "left out"  # instead of a header line: do not import this sheet; of a row: leave it out
 TAKEN = "taken"  # of a row for review: what was read is right
@@ -330,6 +330,8 @@ def write_check(
             writer.writerow(_OUT_COLUMNS)
             for row in check_list(path, gazetteer, turned=turned):
                 phone = row.phone
+                if row.people:  # an import takes each
+                    phone = replace(phone, status=PhoneStatus.REVIEW, reason=Reason.TWO_PEOPLE)
                 counts[phone.status] += 1
                 advance(1)
                 writer.writerow(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -21,7 +21,7 @@ from outreach.imports.file_reader import HiddenContent
 from outreach.imports.issues import OTHER_COMMUNE, IssueStatus, count_issues
 from outreach.imports.list_reader import SKIPPED, read_list_sheets
 from outreach.imports.merge_contacts import ContactMerger, ImportedContact
-from outreach.imports.store_rows import match_row, questions_about
+from outreach.imports.store_rows import Find, Refusal, match_parts, match_row, questions_about
 from outreach.models.contacts import ListImport
 from outreach.models.places import Area
 from outreach.rules.cells import cell_text
@@ -224,9 +224,7 @@ class _ValuesOfPeople:
         return [[name, n, max(self._people - n, 0)] for name, n in sorted(self._fields.items())]
 
 
-_Refusal = tuple[IssueStatus, str, int | None]
 _IssueRow = tuple[CheckedRow, IssueStatus, str, int | None]
-_Find = Callable[[CheckedRow], tuple[ImportedContact | None, _Refusal | None]]
 _COUNTED = (
     *("rows", "ok", "review", "reject", "duplicates", "known", "no_place", "questions", "moved"),
     *("at_the_door", "values", "unfit_values", "differing"),
@@ -285,10 +283,11 @@ class PreviewCounts:
             outcomes[place] = (status.value, issue[2]) if status else outcomes[place]
         return outcomes
 
-    def _open_merger(self, session: Session, rows: Sequence[CheckedRow]) -> tuple[ContactMerger, _Find]:
+    def _open_merger(self, session: Session, rows: Sequence[CheckedRow]) -> tuple[ContactMerger, Find]:
         """Return the merger of these rows, which stores nothing, and what finds whom a row is about."""
         good = [row for row in rows if row.phone.status is PhoneStatus.OK]
-        erased = find_erased(session, rows, secret_key=self._secret_key)
+        parts = [part for row in rows for part in row.parts()]
+        erased = find_erased(session, parts, secret_key=self._secret_key)
         known = find_phones(session, {number for row in good for number in row.phone.numbers})
         new = (number for row in good if row.row not in erased for number in row.phone.numbers)
         # New ones have no id yet: negative numbers stand in for it.
@@ -301,15 +300,13 @@ class PreviewCounts:
             known_areas=set(session.scalars(select(Area.code))),
             now=datetime.now(UTC),
         )
-        merger.load_namesakes(rows)
+        merger.load_namesakes(parts)
         return merger, partial(match_row, merger=merger, phones=phones, erased=erased)
 
-    def _match(self, row: CheckedRow, find: _Find) -> tuple[ImportedContact | None, _Refusal | None]:
+    def _match(self, row: CheckedRow, find: Find) -> tuple[ImportedContact | None, Refusal | None]:
         """Return the contact that a row is about, None if it is new, and why it becomes an issue, if it does."""
-        parts = row.each_person() if row.phone.status is PhoneStatus.OK else [row]
-        matches = [find(part) for part in parts]
-        refusal = next((each for _person, each in matches if each), None)
-        return matches[0][0], refusal if refusal and refusal[2] not in self._merged else None
+        matches, refusal = match_parts(row, find)
+        return matches[0][1], refusal if refusal and refusal[2] not in self._merged else None
 
     def _merge(self, row: CheckedRow, person: ImportedContact, merger: ContactMerger) -> list[_IssueRow]:
         """Merge a row into somebody who is known. Returns the question whether they moved, if there is one."""

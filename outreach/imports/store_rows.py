@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
@@ -40,6 +41,8 @@ CHUNK = 10_000
 # Advisory lock; any number that no other lock uses.
 _LOCK = 620_823_282
 # Status None: an issue decided or asked before; its row counts as unchanged.
+Refusal = tuple[IssueStatus, str, int | None]
+Find = Callable[[CheckedRow], tuple[ImportedContact | None, Refusal | None]]
 _COUNTED = {IssueStatus.REVIEW: "review", IssueStatus.REJECT: "rejected", None: "unchanged"}
 
 
@@ -105,7 +108,8 @@ def store_rows(
     lock_imports(session)
     ask_about_places(session, rows)
     good = [row for row in rows if row.phone.status is PhoneStatus.OK]
-    erased = find_erased(session, rows, secret_key=secret_key)
+    parts = [part for row in rows for part in row.parts()]
+    erased = find_erased(session, parts, secret_key=secret_key)
     numbers = {number for row in good for number in row.phone.numbers}
     known = find_phones(session, numbers)
     if erased:
@@ -122,7 +126,7 @@ def store_rows(
     merger = ContactMerger(
         session, list_import, phones=phones, in_use=known.values(), known_areas=known_areas, now=now
     )
-    merger.load_namesakes(rows)
+    merger.load_namesakes(parts)
     organisation_id, names = references
     chunk = _Chunk(merger, phones, erased, known_areas, names)
     chunk.counts["rows"] = len(rows)
@@ -171,16 +175,19 @@ class _Chunk:
 
     def take(self, row: CheckedRow) -> None:
         """Merge a row into the contacts that it is about, or keep it as an issue."""
-        parts = row.each_person() if row.phone.status is PhoneStatus.OK else [row]
-        matches = [
-            (part, *match_row(part, self.merger, phones=self.phones, erased=self.erased)) for part in parts
-        ]
-        if refusal := next((refusal for _part, _person, refusal in matches if refusal), None):
+        matches, refusal = match_parts(
+            row, partial(match_row, merger=self.merger, phones=self.phones, erased=self.erased)
+        )
+        if refusal:
             self.issues.append((row, *refusal))
-            if row.is_at_the_door and refusal[0] is IssueStatus.REJECT:
-                self.at_the_door[row.row], _outcome = self._merge(row, row, matches[0][1], is_first=True)
+            for part, known_person in matches if refusal[0] is IssueStatus.REJECT else ():
+                if part.is_at_the_door:
+                    person, _outcome = self._merge(
+                        row, part, known_person, is_first=row.row not in self.at_the_door
+                    )
+                    self.at_the_door.setdefault(row.row, person)
             return
-        for n, (part, known_person, _refusal) in enumerate(matches):
+        for n, (part, known_person) in enumerate(matches):
             person, outcome = self._merge(row, part, known_person, is_first=n == 0)
             if n == 0:  # a row counts once, however many people it names
                 self.counts[outcome] += 1
@@ -223,9 +230,22 @@ def questions_about(
     return questions
 
 
+def match_parts(
+    row: CheckedRow, find: Find
+) -> tuple[list[tuple[CheckedRow, ImportedContact | None]], Refusal | None]:
+    """Return each person of a row with the contact found for them, and why the whole row becomes an issue, if it does.
+
+    One of several without a number is no issue where another has one.
+    """
+    matches = [(part, *find(part)) for part in row.parts()]
+    refusals = [refusal for _part, _person, refusal in matches]
+    others = [each for each in refusals if each is None or each[0] is not IssueStatus.REJECT] or refusals
+    return [(part, person) for part, person, _refusal in matches], next(filter(None, others), None)
+
+
 def match_row(
     row: CheckedRow, merger: ContactMerger, *, phones: Mapping[str, int], erased: Collection[int]
-) -> tuple[ImportedContact | None, tuple[IssueStatus, str, int | None] | None]:
+) -> tuple[ImportedContact | None, Refusal | None]:
     """Return the contact that a row is about, or why the row becomes an issue.
 
     (contact, None); (None, None) for a new contact; or (None, (status, reason, id of the contact it may be)). A person

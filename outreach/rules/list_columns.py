@@ -68,6 +68,10 @@ class Header:
     paths: tuple[str, ...] = ()  # each column's headings of all levels
     pieces: tuple[tuple[int, ...], ...] = ()  # phone columns that hold one number in pieces
 
+    def heading(self, position: int) -> str:
+        """Return a column's headings of all levels as one text, "" if it has none."""
+        return self.paths[position] if 0 <= position < len(self.paths) else ""
+
     def is_unlabelled(self, position: int) -> bool:
         """Check whether a column has no heading of its own, and no meaning yet, in a list with headings."""
         is_known = position in self.columns.values() or position in self.phones
@@ -189,7 +193,8 @@ def find_next_header(rows: Sequence[Row]) -> Header:
 
 def _completed(header: Header, below: Sequence[Row]) -> Header:
     """Return the header with what the cells below it say of its columns."""
-    return _without_sensitive(_with_pieces(_with_names(header, below), below), below)
+    found = _with_names(_with_people(header, below), below)
+    return _without_sensitive(_with_pieces(found, below), below)
 
 
 def _with_phones(header: Header, below: Sequence[Row]) -> Header:
@@ -209,10 +214,27 @@ def _with_phones(header: Header, below: Sequence[Row]) -> Header:
     return header
 
 
+def _with_people(header: Header, below: Sequence[Row]) -> Header:
+    """Return the header with as many people as it has numbers, where further columns hold names under unknown headings."""
+    if header.people or len(header.phones) < 2 or header.texts or not header.labels:
+        return header
+    own = header.columns.get(Column.NAME)
+    named = [
+        at
+        for at, meaning in enumerate(meanings_by_content(below))
+        if meaning == Column.NAME and (at == own or not meaning_of(header.heading(at)))
+    ]
+    if len(named) != len(header.phones):
+        return header
+    people = tuple(PersonColumns(name, (phone,)) for name, phone in zip(named, header.phones, strict=True))
+    return replace(header, columns={**header.columns, Column.NAME: named[0]}, people=people)
+
+
 def _with_names(header: Header, below: Sequence[Row]) -> Header:
     """Return the header with the column of names, found by its cells where no heading names it, and with the parts of a name.
 
-    A heading over two columns has the family's name in the first and the given name, a word, in the second.
+    A heading over two columns has the family's name in the first and the given name in the second: a word, or two
+    ("Bé Ba") where the first shows that it holds no whole names.
     """
     if not header.phones or not header.labels or header.people:
         return header
@@ -227,14 +249,12 @@ def _with_names(header: Header, below: Sequence[Row]) -> Header:
     words = {
         text
         for text in given
-        if text.isalpha() and not meaning_of(text) and unaccented(text) not in _NO_NAMES
+        if text.replace(" ", "", 1).isalpha() and not meaning_of(text) and unaccented(text) not in _NO_NAMES
     }
-    named = sum(bool(cell_text(cell_at(row, name))) for row in below)
-    if (
-        3 * len(words) < len(given)
-        or 2 * len(given) <= named
-        or sum(" " in text for text in given) * 4 > len(given)
-    ):
+    named = [text for row in below if (text := cell_text(cell_at(row, name)))]
+    cut_off = sum(" " not in text or text.endswith((" Thị", " Văn")) for text in named)
+    is_place = sum(" " in text for text in given) * 4 > len(given) and 4 * cut_off <= len(named)
+    if 3 * len(words) < len(given) or 2 * len(given) <= len(named) or is_place:
         return header
     return replace(header, columns={**header.columns, Column.FAMILY_NAME: name, Column.NAME: name + 1})
 
@@ -309,7 +329,9 @@ def _best_header(rows: Sequence[Row]) -> Header | None:
         alone = known == {PHONE} and sum(map(bool, labels)) == 1 and len("".join(labels)) <= 20
         is_header = bool(known & {PHONE, Column.NAME}) and (len(known) >= 2 or (alone and best is None))
         if known >= {PHONE, Column.NAME}:  # further down may be a further table with more headings
-            return read_header(rows, index)
+            above = rows[index if best is None else best + 1 : index]
+            is_second = sum(any(map(is_phone, row)) for row in above) > 1
+            return read_header(rows, best if is_second and best is not None else index)
         if is_header and len(known) > most:
             best, most = index, len(known)
     return None if best is None else read_header(rows, best)
@@ -382,10 +404,12 @@ def _levels(rows: Sequence[Row], index: int) -> tuple[_Levels, int]:
         first += 1
     if first < len(rows) and _numbers_the_columns(rows[first]):
         first += 1
-    while index and len(levels) < _MOST_LEVELS and _heads(levels, row := _as_wide(levels, rows[index - 1])):
-        levels.insert(0, row)
-        index -= 1
-    return levels, first
+    above = [_as_wide(levels, row) for row in rows[max(index - _MOST_LEVELS + len(levels), 0) : index]]
+    while above and not _heads(
+        [*above[1:], *levels], above[0]
+    ):  # one between may have headings of groups alone
+        del above[0]
+    return [*above, *levels], first
 
 
 def _as_wide(levels: _Levels, row: Row) -> list[str]:
@@ -451,6 +475,8 @@ def _divides(levels: _Levels, row: Sequence[str]) -> bool:
 def _heads(levels: _Levels, row: Sequence[str]) -> bool:
     """Check whether the row above has headings for columns that have none below, as a running number over two lines."""
     if sum(map(bool, row)) < 2 or _has_figures(row):
+        return False
+    if any(map(_has_figures, levels[:-1])):
         return False
     below = zip(*levels, strict=True)
     return any(

@@ -51,7 +51,7 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         (
             PHONE,
-            r"\b(?:sdt|dtdd|sddd|telephone|tel|phone|mobile|dien thoai|di dong|so dt|so may|dt lien (?:he|lac))\b"
+            r"\b(?:sdt|dtdd|sddd|telephone|tel|phone|mobile|dien thoai|d thoai|di dong|so dt|so may|dt lien (?:he|lac))\b"
             r"|^(?:so )?lien (?:lac|he) cua (?!.*\bai\b)|^(?:(?:so|mang|sim) )?(?:viettel|vina|mobi|vietnamobile|gmobile|itel)|^so khac$|^(?:dau so|ma mang|thue bao)$",
         ),
         (Column.FAMILY_NAME, r"^ho(?: va)?$|^ho (?:va )?(?:ten |chu )?(?:dem|lot|lot dem)$"),
@@ -63,7 +63,11 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r"\bho (?:va |,? ?chu dem (?:va |, ?)?)?ten\b|\bhoten\b|\bfull ?name\b|^(?:ten|(?:first |given )?name)$"
             r"|^(?:cac )?thanh vien\b|^ten .*(?:vien|nguoi|dan|bo)\b|^ten (?:vo|chong|cha|me|chu ho)\b|^(?:nguoi )?dai dien(?: ho)?$|^chu ho$",
         ),
-        (Column.NAME, r"^(?:hoi|doan) vien$"),
+        (
+            Column.NAME,
+            r"^(?:hoi|doan|hoc|dang|xa) vien$|^(?:nguoi (?:cham soc|nuoi duong|giam ho)|phu huynh|phhs|cha me|bo me|cha hoac me)$"
+            r"|^(?:ten )?(?:dong chi|khach(?: hang| moi)?|phat tu|tieu thuong|ho dung nuoc)$",
+        ),
         (Column.BIRTH_OF_MEN, r"\bnam sinh (?:cua )?nam$"),
         (Column.BIRTH_OF_WOMEN, r"\bnam sinh (?:cua )?nu$"),
         (Column.BIRTH, r"\bnam sinh\b|\bngay sinh\b|\bsinh (?:nam|ngay)\b|\bntns\b|^ns$|^sn$|^sinh$|\bbirth"),
@@ -80,7 +84,7 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r"\bthon\b|\blang\b|\btdp\b|\bto dan pho\b|\bkhoi\b|\bxom\b|\bdia chi\b|\b(?:noi|cho) o\b",
         ),
         (Column.VILLAGE, r"\b(?:thuong|cu) tru\b|^to$|^village$|^address$"),
-        (Column.COMMUNE, r"\bxa\b|\bphuong\b|\bthi tran\b|\bcommune\b|\bward\b"),
+        (Column.COMMUNE, r"\bxa\b|\bphuong\b(?! (?:tien|thuc|phap|an)\b)|\bthi tran\b|\bcommune\b|\bward\b"),
         (Column.DISTRICT, r"\bhuyen\b|\bthanh pho\b|^tp$|^quan$|\bdistrict\b"),
     )
 )

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from outreach.rules.cells import Row, cell_text
 from outreach.rules.list_columns import Header
-from outreach.rules.list_labels import Column
+from outreach.rules.list_labels import PHONE, Column, meaning_of
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus, unaccented
 
@@ -23,7 +23,9 @@ _TITLE = re.compile(
 _ROLE = re.compile(
     r"(?!(?:con|chau|vo|chong|bo|me|cha|ong|ba|anh|chi|em|zalo|so|sdt|dt|dtdd|di dong)\b)[a-z]{3}[a-z ]{0,30}$"
 )
-_WHO_SIGNS = re.compile(r"nguoi (?:lap|tong hop|viet|ky|thong ke|duyet|thu)\b|lap (?:bieu|bang)\b")
+_WHO_SIGNS = re.compile(
+    r"nguoi (?:lap|tong hop|viet|ky|thong ke|duyet|thu|tiem|chi|phat|giao)\b|lap (?:bieu|bang)\b"
+)
 # Of somebody who is named below or beside a list with a number, as who keeps it: "Trưởng thôn: …".
 _OFFICE = re.compile(
     r"(?:pho )?(?:truong (?:thon|ban|lang|khoi|phong)|to truong|chi hoi truong|bi thu|chu tich|hieu truong)(?: .*)?"
@@ -31,13 +33,13 @@ _OFFICE = re.compile(
 )
 # Lines below a list: a total in words, then place and day, who signs.
 _SUM = re.compile(
-    r"tong (?:cong|so|dt|sl|nhan khau|\d+)\b|tong$|cong (?:don|luy ke)\b|cong(?: ?\d| ?$| (?:thon|lang|to|xa|chi|trang)\b)|danh sach (?:nay )?(?:co|gom)\b"
+    r"tong (?:(?:thu|chi|tien)$|cong|so|dt|sl|nhan khau|\d+)\b|tong$|cong (?:don|luy ke)\b|cong(?: ?\d| ?$| (?:thon|lang|to|xa|chi|trang)\b)|danh sach (?:nay )?(?:co|gom)\b"
     r"|(?:mang|chuyen) sang\b|luy ke\b"
 )
 _SIGNATURE = re.compile(
     r"(?:.* )?ngay\b.*\bthang\b|nguoi (?:lap|tong hop|viet|ky|thong ke|duyet|cung cap)\b|lap (?:bieu|bang|danh sach)\b"
     r"|(?:tm|kt|tl|tuq) |xac nhan\b|noi nhan\b|can bo (?:lap|tong hop)\b|ke toan\b|(?:da )?ky\b"
-    r"|(?:pho )?(?:chu tich|bi thu|(?:chi )?hoi truong|truong (?:thon|ban|lang|khoi|phong))$"
+    r"|(?:pho )?(?:chu tich|bi thu|chu nhiem|giam doc|(?:chi )?hoi truong|truong (?:thon|lang|khoi|phong)|truong ban(?: [a-z]+){0,3})(?: htx)?$"
 )
 _LEAST_DIGITS = 6  # of what may be a phone number
 
@@ -70,12 +72,16 @@ def _with_number(
         return False
     if texts.get(Column.STT, "").isdigit():
         return True
-    if below is Below.SIGNATURE or (below is Below.SUM and is_counted and not name):
+    if below is Below.SIGNATURE or (below is Below.SUM and is_counted and (not name or ":" in name)):
+        return False
+    if below and _OFFICE.match(unaccented(name)):
         return False
     if _names_an_office(name) or _names_an_office(next(filter(None, map(cell_text, row)), "")):
         return False
     if sum(letter.isdecimal() for cell in phones for letter in cell_text(cell)) >= _LEAST_DIGITS:
         return True
+    if meaning_of(name) == Column.NAME and meaning_of(cell_text(phones[0])) == PHONE:  # headings
+        return False
     return not (below or closes(row) or is_title(name))
 
 
@@ -113,9 +119,10 @@ def is_title(name: str) -> bool:
 def closes(row: Row) -> Below:
     """Return what a row below a list is: a total, or place and day, who signs."""
     words = [unaccented(text) for cell in row if (text := cell_text(cell))]
+    heads = (unaccented(text.partition(":")[0]) for cell in row if ":" in (text := cell_text(cell)))
     if any(map(_SIGNATURE.match, words)):
         return Below.SIGNATURE
-    return Below.SUM if any(map(_SUM.match, words)) else Below.PEOPLE
+    return Below.SUM if any(map(_SUM.match, (*words, *heads))) else Below.PEOPLE
 
 
 def _is_signature(row: Row, phones: Sequence[object]) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
+from itertools import pairwise
 
 from outreach.rules.cells import Row, cell_at, cell_text, written
 from outreach.rules.column_cells import is_phone, join_pieces
@@ -21,8 +22,17 @@ from outreach.rules.legacy_fonts import convert_legacy_row, is_odd
 from outreach.rules.list_columns import Header, not_for_phones
 from outreach.rules.list_labels import Column, meaning_of
 from outreach.rules.list_people import Below, closes, is_person, is_title
-from outreach.rules.people_beside import PersonBeside, are_two, is_nobody, plain_name, split_names
-from outreach.rules.phone_cells import in_order, read_phone_cells
+from outreach.rules.people_beside import (
+    PersonBeside,
+    are_two,
+    begins_with_family,
+    is_nobody,
+    is_sentence,
+    plain_name,
+    split_names,
+    stand_alike,
+)
+from outreach.rules.phone_cells import SAYS_NOTHING, in_order, read_phone_cells
 from outreach.rules.phone_numbers import (
     PhoneCell,
     PhoneStatus,
@@ -37,6 +47,7 @@ from outreach.rules.phone_texts import (
     beside_note,
     find_number_beside,
     for_review,
+    is_gone,
     read_phone_in_text,
     without_numbers,
 )
@@ -57,6 +68,14 @@ _OF_ANOTHER = re.compile(
     r"\bkhan cap\b|\bkhi can\b|\bnguoi (?:than|nha|bao lanh|giam ho)\b|\bthan nhan\b|\bnt$|\bchu (?:tro|nha|co so)\b"
     r"|\bemergency\b|\brelatives?\b|\bnext of kin\b"
 )
+_OF_KIN = re.compile(
+    r"\b(vo|chong|con|chau|bo|cha|me|phu huynh|gia dinh)(?: (?:me|trai|gai|dau|re|chau|cai))?$"
+)
+_ANOTHER = re.compile(
+    r"(?:ho (?:va )?ten )?(?:giao vien|gvcn|co giao|thay|nguoi (?:than|bao lanh|giam ho|phu trach|lien he|gioi thieu)|can bo"
+    r"|to truong|truong thon|chu (?:tro|nha)|vo|chong|con|cha|me|bo)\b"
+)
+_COLUMNS_OF_NO_HEADING = 8
 _NO_VALUES: tuple[dict[str, str], dict[str, Unfit]] = ({}, {})  # the same for all rows of most lists
 _is_ditto = lru_cache(maxsize=20_000)(is_ditto)
 
@@ -128,23 +147,22 @@ class CheckedRow:
         )
 
     def each_person(self) -> list[CheckedRow]:
-        """Return a row for each of its people who has a number; this row itself where it has one person."""
-        if not self.people:
-            return [self]
-        return [
-            replace(
-                self,
-                name=soften_name(each.name),
-                name_key=name_key(each.name),
-                given_key=name_order(each.name),
-                birth_year=each.birth_year,
-                sex=None,
-                phone=replace(self.phone, numbers=each.numbers),
-                people=(),
-            )
-            for each in self.people
-            if each.numbers
-        ] or [self]
+        """Return a row for each of its people; this row itself where it has one person.
+
+        Who has no number is rejected, to be visited; a cell without a name of a person is nobody.
+        """
+        rows = []
+        for each in self.people:
+            name, key, order, written_key = _name_with_keys(each.name)
+            if each.numbers or begins_with_family(name):
+                phone = replace(self.phone, numbers=each.numbers) if each.numbers else reject(Reason.MISSING)
+                row = replace(self, name=name, name_key=key, given_key=order, written_key=written_key)
+                rows.append(replace(row, birth_year=each.birth_year, sex=None, phone=phone, people=()))
+        return rows or [self]
+
+    def parts(self) -> list[CheckedRow]:
+        """Return the rows to store: of each person where nothing is in doubt."""
+        return self.each_person() if self.people and self.phone.status is not PhoneStatus.REVIEW else [self]
 
     def as_written(self) -> list[str]:
         """Return the cells as written in the file, for a file to correct.
@@ -165,13 +183,26 @@ class CheckedRow:
 
 
 def phones_of_others(header: Header) -> frozenset[int]:
-    """Return the phone columns whose heading names somebody else (a relative, a landlord), where another column is the person's own."""
-    others = {
-        at
-        for at in header.phones
-        if at < len(header.paths) and _OF_ANOTHER.search(unaccented(header.paths[at]))
-    }
+    """Return the phone columns whose heading, or that of a column before them, names somebody else (a relative, a landlord),
+    where another column is the person's own."""
+    of_name = {*unaccented(header.heading(header.columns.get(Column.NAME, -1))).split()}
+    others = set()
+    for before, at in pairwise((-1, *header.phones)):
+        words = unaccented(header.heading(at))
+        kin = _OF_KIN.search(words)
+        beside = (unaccented(header.heading(each)) for each in range(max(before + 1, at - 2), at))
+        if (
+            _OF_ANOTHER.search(words)
+            or (kin and kin[1].split()[0] not in of_name)
+            or (before >= 0 and any(map(_ANOTHER.match, beside)))
+        ):
+            others.add(at)
     return frozenset(others if others != {*header.phones} else ())
+
+
+def _is_of_another(heading: str) -> bool:
+    words = unaccented(heading)
+    return bool(_OF_ANOTHER.search(words) or _OF_KIN.search(words) or _ANOTHER.match(words))
 
 
 class RowReader:
@@ -210,9 +241,14 @@ class RowReader:
         self._above, self._name_above = dict.fromkeys(_PLACES, ""), ""
         self._births = [columns[column] for column in _BIRTHS if column in columns]
         self._has_commune = Column.COMMUNE in columns
+        self._stand_alike = stand_alike([header.heading(each.name) for each in header.people])
         self._passed: set[int] | None = None
-        notes = [at for at, path in enumerate(header.paths) if meaning_of(path) == Column.NOTE]
-        self._more_notes = [at for at in notes if at not in columns.values() and at not in header.sensitive]
+        read, paths = {*header.meanings(), *header.sensitive}, header.paths or ("",) * _COLUMNS_OF_NO_HEADING
+        unread = [(at, path) for at, path in enumerate(paths) if at not in read]
+        self._more_notes = [at for at, path in unread if not path or meaning_of(path) == Column.NOTE]
+        self._remarks = [
+            at for at, path in unread if path and not meaning_of(path) and not _is_of_another(path)
+        ]
 
     def read(self, row: Row, *, line: int) -> CheckedRow | None:
         """Read the row of a line as a contact, whose `row` is to be counted.
@@ -251,7 +287,7 @@ class RowReader:
             village, name = village and without_numbers(village), name and without_numbers(name)
         if phone.numbers:
             self._below = Below.PEOPLE
-            phone = phone if people else self._beside_notes(phone, row, note, name)
+            phone = self._beside_notes(phone, row, note, [each.name for each in people] or [name])
         elif found := self._number_beside(row):
             phone_text, phone = "; ".join(filter(None, (phone_text, found[0]))), found[1]
             name = without_numbers(name)
@@ -366,16 +402,21 @@ class RowReader:
         people = tuple(
             PersonBeside(name, (number,)) for name, number in zip(names, cell.numbers, strict=False)
         )
-        return (_of_two_people(cell), people) if people else (cell, ())
+        of_two = replace(cell, status=PhoneStatus.REVIEW, reason=Reason.TWO_PEOPLE)
+        return (of_two, people) if people else (cell, ())
 
-    def _beside_notes(self, phone: PhoneCell, row: Row, note: str, name: str) -> PhoneCell:
-        """Return the numbers as what the notes and the name beside them leave of them."""
-        if note or not name or "(" in name:
-            phone = beside_note(phone, note, name, is_named=Column.NAME in self._columns)
-        if name and is_nobody(plain_name(name)):
-            phone = for_review(phone)
+    def _beside_notes(self, phone: PhoneCell, row: Row, note: str, names: Iterable[str]) -> PhoneCell:
+        """Return the numbers as what the notes and the names beside them leave of them."""
+        for name in names:
+            if note or not name.replace(" ", "").isalpha():
+                phone = beside_note(phone, note, name, is_named=Column.NAME in self._columns)
+            if name and _names_nobody(name):
+                phone = for_review(phone)
         for at in self._more_notes:
-            phone = beside_note(phone, cell_text(cell_at(row, at)))
+            if more := cell_text(cell_at(row, at)):
+                phone = beside_note(phone, more)
+        if self._remarks and any(is_gone(cell_text(cell_at(row, at))) for at in self._remarks):
+            phone = for_review(phone)
         return phone
 
     def _number_beside(self, row: Row) -> tuple[str, PhoneCell] | None:
@@ -392,23 +433,36 @@ class RowReader:
         )
 
     def _beside(self, row: Row, together: PhoneCell) -> tuple[PhoneCell, tuple[PersonBeside, ...]]:
-        """Return the numbers and people of a row with columns for several; one that names a single person is that one's."""
-        people, cells = [], []
-        for columns in self._header.people:
-            name = cell_text(row[columns.name]) if columns.name < len(row) else ""
-            filled = _cells(row, columns.phones, ())
-            if name or filled:
-                cell = read_phone_cells(filled) if filled else reject(Reason.MISSING)
-                born = columns.birth if columns.birth is not None and columns.birth < len(row) else None
-                year = None if born is None else read_birth(row[born])[0]
-                cells.append(cell)
-                people.append(PersonBeside(name, cell.numbers, year))
+        """Return the numbers and people of a row with columns for several, those with a number first.
+
+        One that names a single person is that one's. People whose headings make them equals, each with a number of their
+        own or none, are no doubt.
+        """
+        found = self._people_beside(row)
+        people = tuple(person for person, _cell in found)
         if len(people) < 2:
-            return (cells[0] if cells else together), tuple(people)
-        numbers = tuple(dict.fromkeys(number for cell in cells for number in cell.numbers))
-        if not numbers:
-            return together, ()
-        return _of_two_people(replace(together, numbers=numbers)), tuple(people)
+            return (found[0][1] if found else together), people
+        written = [number for person in people for number in person.numbers]
+        if not written:
+            return together, people
+        cell = replace(together, numbers=tuple(dict.fromkeys(written)))
+        names = {name_key(person.name) for person in people}
+        is_apart = len(cell.numbers) == len(written) and len(names) == len(people)
+        if not (self._stand_alike and is_apart and all(_is_sure(person.name, own) for person, own in found)):
+            return replace(cell, status=PhoneStatus.REVIEW, reason=Reason.TWO_PEOPLE), people
+        warnings = in_order(warning for _person, own in found for warning in own.warnings)
+        return replace(cell, status=PhoneStatus.OK, reason=None, warnings=warnings), people
+
+    def _people_beside(self, row: Row) -> list[tuple[PersonBeside, PhoneCell]]:
+        """Return each person of a row with columns for several, and what is read of their cells for numbers."""
+        found = []
+        for columns in self._header.people:
+            name, filled = cell_text(cell_at(row, columns.name)), _cells(row, columns.phones, ())
+            if name or filled:
+                cell = read_phone_cells(filled)
+                year = None if columns.birth is None else read_birth(cell_at(row, columns.birth))[0]
+                found.append((PersonBeside(name, cell.numbers, year), cell))
+        return sorted(found, key=lambda each: not each[1].numbers)
 
     def _note_section(self, row: Row) -> None:
         """Remember the commune that a row between people names, as in "II. Xã Đắk La"."""
@@ -466,8 +520,16 @@ def _read_birth(text: str) -> tuple[int | None, str]:
     return None, text if short or _TWO_DIGITS.fullmatch(text) else ""
 
 
-def _of_two_people(cell: PhoneCell) -> PhoneCell:
-    return replace(cell, status=PhoneStatus.REVIEW, reason=Reason.TWO_PEOPLE)
+def _is_sure(name: str, cell: PhoneCell) -> bool:
+    """Check for somebody's name beside a number of their own, or beside a cell that says there is none."""
+    if not begins_with_family(plain_name(name)) or are_two(name):
+        return False
+    return cell.status is PhoneStatus.OK or cell.reason in SAYS_NOTHING
+
+
+@lru_cache(maxsize=20_000)
+def _names_nobody(written: str) -> bool:
+    return is_nobody(name := plain_name(written)) or is_sentence(name)
 
 
 @lru_cache(maxsize=20_000)

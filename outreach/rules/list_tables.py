@@ -13,6 +13,7 @@ from outreach.rules.cells import Row, cell_at, cell_text
 from outreach.rules.column_cells import is_phone
 from outreach.rules.list_columns import Header, count_known_labels, find_header
 from outreach.rules.list_labels import PHONE, Column, meaning_of
+from outreach.rules.people_beside import is_sentence
 from outreach.rules.phone_numbers import unaccented
 from outreach.rules.phone_texts import split_line
 
@@ -165,7 +166,8 @@ def _is_without_number(row: Row, name: int, phones: Sequence[int]) -> bool:
     for at in phones:
         if at < len(row) and (cell := row[at]) and (at != name or any(map(str.isdecimal, str(cell)))):
             return False
-    return True
+    text = cell_text(row[name])
+    return not (":" in text or is_sentence(text))  # a remark
 
 
 def _only_number(row: Row, name: int, phones: Sequence[int]) -> object:

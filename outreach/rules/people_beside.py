@@ -18,8 +18,8 @@ _BETWEEN_NAMES = re.compile(r"\s*[/+&;\n\r]+\s*|\s+và\s+", re.IGNORECASE)
 _DASH = re.compile(r"\s+[-–]\s+")
 _MOST_COMMON = """
     nguyễn trần lê phạm huỳnh hoàng phan vũ võ đặng bùi đỗ hồ ngô dương lý đinh trịnh mai trương lương tô cao tạ hà
-    đoàn đào lâm phùng châu hứa tống tôn quách kiều lò triệu nông bế ma vương thạch kim
-    a y siu rmah ksor kpă rcom rơ nay puih rah ka rô
+    khổng nghiêm cổ mạc doãn lã vi ninh lục khuất đàm thái đoàn đào lâm phùng châu hứa tống tôn quách kiều lò triệu nông bế ma vương thạch kim
+    a y siu rmah ksor kpă rcom rơ nay puih rah ka rô h niê mlô byă êban ayun kbuôr rahlan knul hwing
 """
 _FAMILY_NAMES = frozenset(_MOST_COMMON.split())
 _UNACCENTED = frozenset(map(unaccented, _FAMILY_NAMES))
@@ -71,6 +71,20 @@ def find_people_columns(
     return tuple(people) if len(people) > 1 else ()
 
 
+_OF_COUPLE = re.compile(
+    r"\b(?:vo|chong|cha|ba|bo|me|ma|phu than|mau than|chu ho)\b(?!.*\b(?:con|chau|hoc sinh)\b)"
+)
+
+
+def stand_alike(headings: Sequence[str]) -> bool:
+    """Check whether the headings of several people's names make them equals: the same words, or parents or a couple.
+
+    A pupil and a parent, an elder and a relative, are not: the second is named for the first's sake.
+    """
+    words = [unaccented(heading) for heading in headings]
+    return bool(words) and all(words) and (len({*words}) == 1 or all(map(_OF_COUPLE.search, words)))
+
+
 def split_names(cell: str, count: int) -> list[str]:
     """Return the names in a cell if it holds `count` people's, else []."""
     if not 2 <= count <= _MOST_IN_CELL:
@@ -87,6 +101,10 @@ def split_names(cell: str, count: int) -> list[str]:
 
 # Who somebody is in a household, behind the name.
 _KIN = r"chủ hộ|chu ho|vợ|vo|chồng|chong|con(?: (?:trai|gái|gai|dâu|rể|nuôi))?|mẹ|me|bố|bo|cha|ba|má|ông|bà|cháu|chau|em|anh|chị|dâu|rể"
+_KIN_ON_LINE = re.compile(rf"\n\W*(?:{_KIN})\b", re.IGNORECASE)
+_AND_KIN = re.compile(rf"\s+(?:và|cùng|&|\+)\s+(?:{_KIN})\b.*$", re.IGNORECASE)
+_REMARK = re.compile(r"\s*(?:\s[-–]|[-–]\s|[;,:])\s*(?P<rest>.*)")
+_PLACE = re.compile(r"\s+(?:thôn|xóm|tổ|tdp|làng)\s+\w+$", re.IGNORECASE)
 _HEAD = re.compile(r"\s*[-–(:,]\s*(?:là )?(?:chủ hộ|chu ho|(?-i:CH)\b)\s*\)?|\bchủ hộ\s*:\s*", re.IGNORECASE)
 _MEMBER = re.compile(
     rf"\s*(?:\((?:là )?(?:{_KIN})\b[^)]*\)|\s[-–]\s*(?:{_KIN})\b|(?:^|\s)(?:{_KIN})\s*:)", re.IGNORECASE
@@ -103,32 +121,52 @@ _BORN = re.compile(
 _IN_BRACKETS = re.compile(r"\s*\([^()]*(?:\)|$)")
 # How somebody is addressed or what they are, before the name; "Ông Văn An" has the family name Ông.
 _ADDRESSED = re.compile(
-    r"(?:(?:(?:ông|bà|cô|chú|bác|anh|chị|cụ|thầy|em|đ/c|đc|đồng chí|hộ|gia đình|gđ|già làng|(?:phó )?trưởng thôn|thôn trưởng"
+    r"(?:(?:(?:ông|bà|cô|chú|bác|anh|chị|cụ|thầy|em|đ/c|đ\.c|đc|đồng chí|hộ|gia đình|gđ|già làng|(?:phó )?trưởng thôn|thôn trưởng"
     r"|tổ trưởng|mr|mrs|ms|sr)\b\.?|[ÔB]\.)[\s:]+)+(?!văn\b|thị\b)(?=[^\W\d_])",
     re.IGNORECASE,
 )
 _FIRST_WORDS = """
-    ông bà cô chú bác anh chị cụ thầy em đ/c đc đồng hộ gia gđ già phó trưởng thôn tổ mr mrs ms sr ô b ong ba co chu bac cu
-    chi thon truong
+    ông bà cô chú bác anh chị cụ thầy em đ/c đ.c đc đồng hộ gia gđ già phó trưởng thôn tổ mr mrs ms sr ô b ong ba co chu bac cu
+    chi thon truong cha linh mục sư ni đại trùm sơ bác bs y
 """
 _ADDRESSES = frozenset(_FIRST_WORDS.split())
+_OFFICE = re.compile(
+    r"(?:cha (?:phó|xứ|sở)|linh mục|mục sư|sư (?:thầy|cô)|ni sư|đại đức|trùm|sơ|bác sĩ|bs\.?|y sĩ|(?:cô|thầy) giáo|trưởng ban) ",
+    re.IGNORECASE,
+)
 _ADDRESSED_PLAINLY = re.compile(r"(?:ong|ba|co|chu|bac|cu|anh|chi|thon truong|truong thon) ", re.IGNORECASE)
 _NOBODY = re.compile(
     r"(?:không (?:có )?tên|khong ten|chưa rõ|taxi|tiệm|cửa hàng|quán|shop|đại lý|nhà hàng|khách sạn|công ty|cty|tạp ho[áa]"
-    r"|tổng đài|nhà xe|xe (?:ôm|khách)|trạm (?:y tế|xá)|ubnd|vợ|chồng|ck|vk|mẹ|bố|con (?:gái|trai|dâu|rể)|(?:thôn|tổ|xóm|tdp) \d+)\b",
+    r"|tổng đài|hotline|nhà (?:xe|trọ|trống|hoang|bỏ)|xe (?:ôm|khách)|trạm (?:y tế|xá)|ubnd|vợ|chồng|ck|vk|mẹ|bố|con (?:gái|trai|dâu|rể)|(?:thôn|tổ|xóm|tdp) \d+"
+    r"|(?:(?:phó )?trưởng thôn|thôn trưởng|tổ trưởng|bí thư|chủ tịch)$)\b",
     re.IGNORECASE,
 )
+_CALLED_OFF = re.compile(r"\b(?:đừng|dung) (?:gọi|nhắn|goi|nhan)\b", re.IGNORECASE)
 _LOOKS_WRONG = re.compile(
     r"[\d:;@#_/\\()\[\]{}<>|+*=\n\"]|\b(?:sđt|sdt|đt|sn|thôn|tổ dân phố|chủ hộ|không|chưa)\b", re.IGNORECASE
 )
-_MOST_WORDS = 6
+_MOST_WORDS, _MOST_DIGITS = 6, 5
 
 
 @lru_cache(maxsize=20_000)
 def plain_name(text: str) -> str:
     """Return the name alone: of a household its head's; without a running number, a year of birth, words in brackets."""
-    if text.replace(" ", "").isalpha():
+    if text.replace(" ", "").isalpha() and " và " not in text:
         return _without_address(text)
+    text = _head_of_household(text)
+    for end in (_BORN, _IN_BRACKETS, _BORN, _AND_KIN, _PLACE):
+        text = end.sub("", text) or text
+    text = _without_address(text.strip(" ,;:.*†✝").rstrip("-–/ ") or text)
+    if (remark := _REMARK.search(text)) and not begins_with_family(remark["rest"]):
+        before = text[: remark.start()]
+        text = before if " " in before and begins_with_family(before) else text
+    return text
+
+
+def _head_of_household(text: str) -> str:
+    """Return what a cell says of the head of a household, or of the first of its people; of one person all."""
+    if "\n" in text and _KIN_ON_LINE.search(text) and not _HEAD.search(text):
+        text = text.partition("\n")[0]
     if "\n" in text and not (_HEAD.search(text) or _MEMBER.search(text)):
         text = text.partition("\n")[0] if _SECOND_ITEM.search(text) else " ".join(text.split())
     text = _LIST_NUMBER.sub("", text)
@@ -142,9 +180,7 @@ def plain_name(text: str) -> str:
         )
     elif len(_MEMBER.findall(text)) > 1 or (_MEMBER.search(text) and _NEXT_MEMBER.search(text.strip(" ()"))):
         text = _MEMBER.split(_NEXT_MEMBER.split(text)[0])[0]
-    for end in (_BORN, _IN_BRACKETS, _BORN):
-        text = end.sub("", text) or text
-    return _without_address(text.strip(" ,;:.").rstrip("-–/ ") or text)
+    return text
 
 
 def _without_address(text: str) -> str:
@@ -152,6 +188,8 @@ def _without_address(text: str) -> str:
         text.partition(" ")[0].rstrip(".:").lower() not in _ADDRESSES
     ):  # a million rows: the pattern takes ten times as long
         return text
+    if (office := _OFFICE.match(text)) and begins_with_family(text[office.end() :]):
+        return text[office.end() :]
     if addressed := _ADDRESSED.match(text):
         return text[addressed.end() :]
     plainly = _ADDRESSED_PLAINLY.match(text) if text.isascii() else None
@@ -167,17 +205,28 @@ def looks_wrong(name: str) -> bool:
     )
 
 
+def is_sentence(name: str) -> bool:
+    """Check for more words or digits than a name has: a remark, or a number cut short, in the column for names."""
+    return name.count(" ") >= _MOST_WORDS or sum(map(str.isdecimal, name)) > _MOST_DIGITS
+
+
 def is_nobody(name: str) -> bool:
     """Check for a cell of names that names nobody: figures, a shop, "con gái Y Rớ"."""
     is_named = name[:1].isupper() and name.partition(" ")[0].lower() in _FAMILY_NAMES
-    return not is_named and (not any(map(str.isalpha, name)) or _NOBODY.match(name) is not None)
+    return _CALLED_OFF.search(name) is not None or (
+        not is_named and (not any(map(str.isalpha, name)) or _NOBODY.match(name) is not None)
+    )
 
 
 def are_two(cell: str) -> bool:
-    """Check whether a cell names two people, as "A Lin + Y Đoan"."""
+    """Check whether a cell names two people, as "A Lin + Y Đoan", or three with commas between."""
     if cell.replace(" ", "").isalpha() and " và " not in cell:
         return False
-    return all(map(begins_with_family, names := split_names(cell, 2))) and bool(names)
+    if "," in cell:
+        cell = cell.replace(",", "\n")
+    return any(
+        all(map(begins_with_family, names := split_names(cell, count))) and bool(names) for count in (2, 3)
+    )
 
 
 def _is_name(text: str) -> bool:
@@ -186,5 +235,8 @@ def _is_name(text: str) -> bool:
 
 
 def begins_with_family(text: str) -> bool:
+    """Check for a family name, or the particle of a people of the highlands ("Y Blưm", "H’Hen Niê"), before a name."""
     first = text.split(" ", 1)[0].lower()
+    if first.startswith(("h'", "h’")):
+        return len(first) > 2
     return first in (_UNACCENTED if text.isascii() else _FAMILY_NAMES)

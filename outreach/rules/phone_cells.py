@@ -65,7 +65,7 @@ def read_phone_cell(cell: object) -> PhoneCell:
     return reject(Reason.NO_VALID_NUMBER)
 
 
-_SAYS_NOTHING = {Reason.MISSING, Reason.NO_PHONE_STATED, Reason.PLACEHOLDER, Reason.DITTO}
+SAYS_NOTHING = {Reason.MISSING, Reason.NO_PHONE_STATED, Reason.PLACEHOLDER, Reason.DITTO}
 _CUT_SHORT = {Reason.TOO_SHORT, Reason.SERVICE_NUMBER}
 
 
@@ -82,7 +82,7 @@ def read_phone_cells(cells: Sequence[object]) -> PhoneCell:
         return reject(Reason.MISSING)
     written = [number for each in read for number in each.numbers]
     if not written:
-        return next((each for each in read if each.reason not in _SAYS_NOTHING), read[0])
+        return next((each for each in read if each.reason not in SAYS_NOTHING), read[0])
     warnings = {warning for each in read for warning in each.warnings}
     numbers = tuple(dict.fromkeys(written))
     if len(numbers) > 1:
@@ -93,7 +93,7 @@ def read_phone_cells(cells: Sequence[object]) -> PhoneCell:
     for each in read:
         if each.reason is Reason.LANDLINE:
             warnings.add(PhoneWarning.LANDLINE_DROPPED)
-        elif not each.numbers and each.reason not in _SAYS_NOTHING:
+        elif not each.numbers and each.reason not in SAYS_NOTHING:
             is_short = each.reason in _CUT_SHORT
             reasons.append(Reason.SECOND_NUMBER_TOO_SHORT if is_short else Reason.UNPARSED_REMAINDER)
     status = PhoneStatus.REVIEW if reasons else PhoneStatus.OK
@@ -197,17 +197,19 @@ _OTHERS = (
 )
 _OF_OTHERS = re.compile(
     rf"\b(?:gọi|goi|nhờ|nho|qua|của|cua|máy|may|số|so|sđt|sdt|đt|dt) (?:(?:nhờ|nho|qua|cho|số|so|máy|may|của|cua) )*{_OTHERS}\b"
-    rf"|\bhàng xóm\b|^{_OTHERS} (?:\w+ ){{0,3}}\d|\d {_OTHERS}$"
+    rf"|\bhàng xóm\b|^{_OTHERS} (?:\w+ ){{0,3}}\d|\d {_OTHERS}(?: (?:trai|gái|gai|dâu|dau|rể|re|nội|ngoại|ngoai|ruột|cả|út|nuôi))?$"
 )
 
 
+_BESIDE_IN_BRACKETS = re.compile(rf"\d\W*\((?:[^)\d]*\s)?(?:{_OTHERS}|thư ký)\b(?![^)]*\d)", re.IGNORECASE)
 _OF_COUPLE = re.compile(r"(?<!\w)vk?\W+\d.*(?<!\w)ck?\W+\d|(?<!\w)ck?\W+\d.*(?<!\w)vk?\W+\d")  # "V: …, C: …"
 
 
 def _is_anothers(text: str, cell: PhoneCell) -> bool:
     """Check whether a cell says that its number is somebody else's, or has numbers of several people by name."""
     if len(cell.numbers) == 1:
-        return _OF_OTHERS.search(" ".join(re.findall(r"\w+", text.lower()))) is not None
+        words = " ".join(re.findall(r"\w+", text.lower()))
+        return bool(_OF_OTHERS.search(words) or _BESIDE_IN_BRACKETS.search(text))
     between = (re.findall(r"[^\W\d_]+", part) for part in re.split(r"\d[\d .]+\d", text))
     if _OF_COUPLE.search(text.lower()):
         return True

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from outreach.rules.people_beside import begins_with_family
 from outreach.rules.phone_cells import in_order, read_phone_cell
 from outreach.rules.phone_numbers import (
     PhoneCell,
@@ -39,7 +40,7 @@ _LEAST_ROWS = 3
 _LEAST_DIGITS = 9
 # "1. ", "12) ", "3 - ", "-", "•" before a name.
 _ITEM = re.compile(
-    r"\s*(?:(?P<number>[1-9]\d{0,3})(?:\s*[.):/-]\s+|\s+(?!\d))|(?P<glued>[1-9]\d{0,3})[.):/-](?!\d)|[-•*]\s+)?"
+    r"\s*(?:(?P<number>[1-9]\d{0,3}(?:\.\d{1,2}){0,2})(?:\s*[.):/-]\s+|\s+(?!\d))|(?P<glued>[1-9]\d{0,3})[.):/-](?!\d)|[-•*]\s+)?"
 )
 # The hour and the sender that a messenger puts before what was said.
 _SENT = re.compile(
@@ -78,7 +79,7 @@ def read_phone_in_text(text: str) -> PhoneCell:
 # What a note says of the number beside it: that it is wrong, or that the one in the note is the right one.
 _WRONG = re.compile(
     r"\b(?:(?:so|sdt|dt|dien thoai) (?:nay )?(?:la )?(?:so )?cua (?:con|vo|chong|chau|me|bo|cha|em|anh|chi|hang xom|nguoi)"
-    r"|sai so|nham so|bo so|doi so|so (?:\w+ )?(?:sai|nham|cu|hong)|(?:khoa|mat|hong) (?:so|sim|may)|thue bao"
+    r"|sai so|nham so|bo so|doi so|so (?:\w+ )?(?:sai|nham|cu|hong)|(?:khoa|mat|hong) (?:so|sim|may)|thue bao|goi (?:nho |qua )?(?:con|vo|chong|chau|me|bo|hang xom)"
     r"|(?:khong|ko|k|dung|thoi|ngung) (?:muon )?(?:nhan|gui)(?: tin)?(?: nhan)?(?: nua)?$|xin (?:dung|khong|ko|thoi) (?:nhan|gui)"
     r"|(?:khong|ko|k) (?:con )?(?:dung|su dung) (?:so|dt|sdt)|(?:khong|ko|k) (?:lien lac|lien he|goi) duoc)\b"
 )
@@ -88,14 +89,22 @@ _RIGHT = re.compile(
 )
 # That somebody died or is no longer there; who lost a phone is.
 _GONE = re.compile(
-    r"(?!(?:chong|vo|bo|me|cha|ong|ba|anh|chi|em|con|chau)\b)(?:.*\b)?(?:tu tran|qua doi|tu vong|da chet|bao tu"
+    r"(?!(?:chong|vo|bo(?! di)|me|cha|ong|ba|anh|chi|em|con|chau)\b)(?:.*\b)?(?:tu tran|qua doi|tu vong|da chet|bao tu|xoa ten|xuat canh"
+    r"|(?:thoi|bo) hoc|ra khoi (?:hoi|dang|doan|to|thon)|da chuyen|ve que(?! (?:an tet|choi|tham))|di nuoc ngoai"
     r"|da mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the)\b)|(?:khong|ko|k) con (?:o|cu tru|sinh song|song)"
-    r"|(?:chuyen (?:di|den|ve|vao|ra|khoi|noi|cho o|khau|ho khau)|di khoi|cat khau|cat ho khau)(?! (?:so|sim)\b))\b"
+    r"|(?:chuyen (?:di|den|ve|vao|ra|khoi|noi|cho o|khau|ho khau|sinh hoat|sh|truong|cong tac)|di khoi|cat khau|cat ho khau)"
+    r"(?! (?:so|sim)\b))\b"
     r"|(?:mat|chet)(?: (?:ngay |thang |nam |t)?\d.*)?$"
 )
 
 
+_BEHIND_NAME = re.compile(r"[(,;:\n]|\s[-–]|[-–]\s")
 _words = lru_cache(maxsize=20_000)(unaccented)
+
+
+def is_gone(text: str) -> bool:
+    """Check whether a text says that somebody died or is no longer there."""
+    return _GONE.match(_words(text)) is not None
 
 
 def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool = True) -> PhoneCell:
@@ -104,9 +113,10 @@ def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool =
     """
     if is_named and not name:
         return for_review(cell)
-    words, in_brackets = _words(note), name.partition("(")[2]
+    words, behind_name = _words(note), _BEHIND_NAME.split(name)[1:]
     is_right, is_wrong = _RIGHT.search(words), _WRONG.search(words)
-    if _GONE.match(words) or (in_brackets and _GONE.match(_words(in_brackets))):
+    others = NUMBER.search(name) and {*read_phone_in_text(name).numbers} - {*cell.numbers}
+    if others or "†" in name or is_gone(note) or any(map(is_gone, behind_name)):
         return for_review(cell)
     if not is_right and not is_wrong:
         return cell
@@ -165,6 +175,8 @@ def split_line(line: str) -> list[str] | None:
     before, after = text[: found[0].start()], text[found[-1].end() :]
     name, *more = _parts(_LABEL_AT_END.sub("", before.rstrip()))
     rest = _parts(after)
+    if more and begins_with_family(more[0]) and not begins_with_family(name):  # "Trưởng nhóm: A Lâu"
+        name, more = more[0], [name, *more[1:]]
     if not name and rest[0][:1].isupper():
         name, *rest = rest
     elif not name and sent:

@@ -22,10 +22,12 @@ from tests.support.servers import both_databases
 from tests.support.uploads import PLAIN, count, files, upload, work_on
 from tests.support.world import AUTHOR, World
 
+PARENTS = "STT,Họ tên cha,SĐT cha,Họ tên mẹ,SĐT mẹ,Thôn\n"
 
-def bring(world: World, tmp_path: Path) -> ListImport:
+
+def bring(world: World, tmp_path: Path, text: str = PLAIN) -> ListImport:
     path = tmp_path / "a.csv"
-    path.write_text(PLAIN, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return command.import_file(
         world.runtime, path, organisation="MTTQ", list_name="Mới", now=datetime.now(UTC)
     )
@@ -44,6 +46,18 @@ def test_the_page_shows_it_and_undoes_it(client: FlaskClient, world: World, tmp_
     post(client, "/admin/imports/1/undo")
     work_on(world)
     assert (upload(world).state, count(world, Contact)) == (UploadState.CANCELLED, 0)
+
+
+def test_parents_of_one_row_are_two_people_the_one_without_a_number_to_be_visited(
+    world: World, tmp_path: Path
+) -> None:
+    text = PARENTS + "1,A Huy,,Y Lan,0905000124,Thôn 1\n2,A Tân,0905000125,Y Mơn,0905000126,Thôn 1\n"
+    for outcome in ("created", "unchanged"):
+        counts = bring(world, tmp_path, text).counts
+        assert {name: n for name, n in counts.items() if n} == {"rows": 2, outcome: 2}
+        people = {each.name: each.at_the_door for each in world.all(select(Contact))}
+        assert {name for name, is_visited in people.items() if is_visited} == {"A Huy"}
+        assert len(people) == count(world, Contact) == 4
 
 
 def fail_in_the_second_part(

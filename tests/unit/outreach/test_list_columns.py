@@ -75,7 +75,17 @@ def test_names_of_a_phone_column(label):
     [
         (
             C.NAME,
-            ["Họ và tên", "HỌ TÊN", "Họ tên hội viên", "Tên", "Tên đoàn viên", "Ho va ten", "Full name"],
+            [
+                "Họ và tên",
+                "HỌ TÊN",
+                "Họ tên hội viên",
+                "Tên",
+                "Tên đoàn viên",
+                "Ho va ten",
+                "Full name",
+                "Tên khách hàng",
+                "Người chăm sóc",
+            ],
         ),
         (C.STT, ["STT", "TT", "Số TT", "Số thứ tự"]),
         (C.BIRTH, ["Năm sinh", "Ngày sinh", "Ngày, tháng, năm sinh", "NTNS"]),

@@ -35,6 +35,9 @@ HEADERS = {
 }
 PLACES = {LegacyEncoding.TCVN3: "§¾k La", LegacyEncoding.VNI: "Ñaék La"}
 
+PARENTS = "Họ tên cha,SĐT cha,Họ tên mẹ,SĐT mẹ"
+F, M = "0905000123", "0905000124"
+
 
 @pytest.mark.parametrize(("font", "texts"), [(LegacyEncoding.TCVN3, TCVN3), (LegacyEncoding.VNI, VNI)])
 def test_an_old_font_is_recognised_and_converted(font, texts):
@@ -169,6 +172,16 @@ def test_a_place_in_the_row_goes_before_the_title(tmp_path: Path) -> None:
         ("Con gái Y Rớ", "0905000123", "review"),
         ("0905000123", "0905000123", "review"),
         ("Mai Thị Kiều", "0905000123", "ok"),
+        ("A Lin", "0905000123 (bà ngoại)", "review"),
+        ("A Lin", "0905000123 (Zalo con gái)", "review"),
+        ("A Lin", "0905000123 (Trang con)", "review"),
+        ("A Lin", "0905000123 (thư ký Mai)", "review"),
+        ("Bà Y Môi (mất, con dùng)", "0905000123", "review"),
+        ("A Lin", "0905000123 (chị Linh)", "review"),
+        ("A Lin 0394 000 39", "0905000123", "review"),
+        ("Lý Chí Công đừng gọi", "0905000123", "review"),
+        ("Nhà trọ Hai Thành", "0905000123", "review"),
+        ("Mọi thắc mắc xin liên hệ cô giáo Hoa", "0905000123", "review"),
     ],
 )
 def test_a_number_of_somebody_else_or_of_nobody_is_for_review(
@@ -202,6 +215,83 @@ def test_headings_of_three_levels_with_a_day_and_a_relatives_number(tmp_path: Pa
     assert read == [("Y Brê", "ok", ("+84905000123",)), ("Y Nhất", "review", ("+84905000125",))]
 
 
+@pytest.mark.parametrize(
+    "labels", ["Tài chính,Số máy TC,Tài phụ,Số máy TP", "Chủ phương tiện,SĐT chủ,Lái,SĐT lái"]
+)
+def test_two_roles_of_one_row_are_two_people_for_review(labels: str) -> None:
+    rows = [
+        ["TT", *labels.split(",")],
+        ["1", "Lê Khoa", F, "A Huy", M],
+        ["2", "A Lin", "0905000125", None, None],
+    ]
+    header = find_header(rows)
+    assert header is not None
+    reader = RowReader(header, KONTUM_2020, sheet="")
+    read = [reader.read(row, line=2) for row in rows[1:]]
+    assert [(row.name, row.phone.status, len(row.people)) for row in read if row] == [
+        ("Lê Khoa", "review", 2),
+        ("A Lin", "ok", 0),
+    ]
+
+
+def test_a_pupil_stays_beside_the_parents_whose_headings_stand_three_levels_down() -> None:
+    rows: list[list[object]] = [
+        ["STT", "Họ và tên trẻ", "Ngày sinh", "Thông tin phụ huynh", None, None, None, "Thôn", "Ghi chú"],
+        [None, None, None, "Cha", None, "Mẹ", None, None, None],
+        [None, None, None, "Họ tên", "Điện thoại", "Họ tên", "Điện thoại", None, None],
+        [1, "A Bé", "12/03/2019", "A Huy", F, "Y Lan", M, "Thôn 1", "đã chuyển đi"],
+    ]
+    header = find_header(rows)
+    assert header is not None
+    row = RowReader(header, KONTUM_2020, sheet="").read(rows[3], line=4)
+    assert row is not None
+    assert (row.stt, row.name, row.village, row.phone.status) == ("1", "A Huy", "Thôn 1", "review")
+
+
+@pytest.mark.parametrize(
+    ("headings", "count"),
+    [
+        ("Họ tên,SĐT,SĐT con", 1),
+        ("Họ tên,SĐT,Số ĐT vợ", 1),
+        ("Họ tên,SĐT,Giáo viên,Điện thoại", 1),
+        ("Họ tên,SĐT,Người giới thiệu,Điện thoại", 1),
+        ("Họ tên,Di động,ĐT gia đình", 1),
+        ("Họ tên vợ,SĐT vợ,Số khác", 2),
+    ],
+)
+def test_a_number_under_somebody_elses_heading_is_not_the_persons_own(headings: str, count: int) -> None:
+    cells = ["Y Lan", F, *(["Cô Hoa"] if headings.count(",") == 3 else []), M]
+    header = find_header([headings.split(","), cells])
+    assert header is not None
+    row = RowReader(header, KONTUM_2020, sheet="").read(cells, line=2)
+    assert row is not None
+    assert row.phone.numbers == ("+84905000123", "+84905000124")[:count]
+
+
+@pytest.mark.parametrize("heading", [None, "Ký nhận"])
+def test_what_a_column_that_is_not_read_says_of_a_person_counts(heading: str | None) -> None:
+    rows: list[list[object]] = [
+        ["STT", "Họ tên", "SĐT", heading],
+        [1, "Y Lan", F, "đã mất"],
+        [2, "A Huy", M, None],
+    ]
+    header = find_header(rows)
+    assert header is not None
+    reader = RowReader(header, KONTUM_2020, sheet="")
+    assert [reader.read(row, line=2).phone.status for row in rows[1:]] == ["review", "ok"]  # type: ignore[union-attr]
+
+
+def test_a_table_whose_names_have_no_heading_is_not_lost_above_one_whose_have(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "Xã,Số máy,Tên gọi\nĐăk La,0905000123,A Lin\nĐăk La,0905000124,Y Lan\n\n"
+        "Khách mời,Xã,ĐT liên hệ\n,,\nTên khách hàng,Xã,ĐT liên hệ\nLê Thị Hoa,Đăk Mar,0905000125\n",
+        encoding="utf-8",
+    )
+    names = [row.name for row in check_list(path, KONTUM_2020) if row.phone.numbers]
+    assert names == ["A Lin", "Y Lan", "Lê Thị Hoa"]
+
+
 def test_signatures_below_a_table_of_parents_are_no_people(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text(
@@ -210,3 +300,46 @@ def test_signatures_below_a_table_of_parents_are_no_people(tmp_path: Path) -> No
         encoding="utf-8",
     )
     assert [row.phone.numbers for row in check_list(path, KONTUM_2020)] == [("+84905000123",)]
+
+
+@pytest.mark.parametrize(
+    ("headings", "cells", "status", "people"),
+    [
+        (PARENTS, f"A Huy,{F},Y Lan,{M}", "ok", [("A Huy", "ok"), ("Y Lan", "ok")]),
+        (PARENTS, f"A Huy,không,Bà Lê Lan,{M}", "ok", [("Lê Lan", "ok"), ("A Huy", "reject")]),
+        (PARENTS, f",,Y Lan,{M}", "ok", [("Y Lan", "ok")]),
+        (PARENTS, "A Huy,,Y Lan,không có", "reject", [("A Huy", "reject"), ("Y Lan", "reject")]),
+        (PARENTS, f"A Huy,{F},Y Lan,{F}", "review", [("A Huy", "review"), ("Y Lan", "review")]),
+        (PARENTS, f"A Huy,{F},Y Lan,0905", "review", [("A Huy", "review"), ("Y Lan", "reject")]),
+        (PARENTS, f"A Huy,{F},đã mất,", "review", [("A Huy", "review")]),
+        (
+            PARENTS + ",Ghi chú",
+            f"A Huy,{F},Y Lan,{M},sai số",
+            "review",
+            [("A Huy", "review"), ("Y Lan", "review")],
+        ),
+        ("Họ tên,SĐT,Họ tên,SĐT", f"A Huy,{F},Y Lan,{M}", "ok", [("A Huy", "ok"), ("Y Lan", "ok")]),
+        (
+            "Họ tên học sinh,SĐT,Họ tên mẹ,SĐT mẹ",
+            f"A Huy,{F},Y Lan,{M}",
+            "review",
+            [("A Huy", "review"), ("Y Lan", "review")],
+        ),
+        (
+            "Họ tên,SĐT,Họ tên người thân,SĐT người thân",
+            f"A Huy,{F},Y Lan,{M}",
+            "review",
+            [("A Huy", "review"), ("Y Lan", "review")],
+        ),
+    ],
+)
+def test_adults_of_one_row_are_people_of_their_own_where_nothing_is_in_doubt(
+    headings: str, cells: str, status: str, people: list[tuple[str, str]]
+) -> None:
+    rows = [["STT", *headings.split(",")], ["1", *cells.split(",")], ["2", "A Lin", "0905000125"]]
+    header = find_header(rows)
+    assert header is not None
+    row = RowReader(header, KONTUM_2020, sheet="").read(rows[1], line=2)
+    assert row is not None
+    each = [(part.name, part.phone.status) for part in row.each_person()]
+    assert (row.phone.status, each) == (status, people)

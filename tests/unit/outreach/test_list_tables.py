@@ -63,6 +63,8 @@ def test_a_number_on_the_line_below_belongs_to_the_name_above():
         (["", "(*) Ghi chú: tính đến 30/6", ""], Below.PEOPLE, False),
         (["II", "Thôn Plei Lay", ""], Below.PEOPLE, False),
         (["2", "Tống Văn An", ""], Below.PEOPLE, True),
+        (["", "Thủ quỹ A Thuin", "0905000123"], Below.SUM, False),
+        (["", "Tổng thu", ""], Below.PEOPLE, False),
     ],
 )
 def test_which_rows_are_people(row, below, is_one):
@@ -72,7 +74,7 @@ def test_which_rows_are_people(row, below, is_one):
 
 
 def test_what_stands_below_a_list():
-    assert closes(["Tổng số: 14 người"]) is Below.SUM
+    assert closes(["Tổng số: 14 người"]) is closes(["", "Cộng: Ông: 10, Bà: 8"]) is Below.SUM
     assert closes(["", "Đăk Mar, ngày 5 tháng 8 năm 2026"]) is closes(["TM. UBND XÃ"]) is Below.SIGNATURE
     assert closes(["Y Blưm", "Thôn 2"]) is Below.PEOPLE
 
@@ -103,6 +105,14 @@ def test_what_stands_below_a_list():
         ("Ông Văn An", "Ông Văn An"),
         ("Ba Rin", "Ba Rin"),
         ("Cô", "Cô"),
+        ("Trần Văn An và vợ", "Trần Văn An"),
+        ("A Lin\nvợ Y Rơ\ncon A Huy", "A Lin"),
+        ("Trần Văn An - Bí thư chi bộ", "Trần Văn An"),
+        ("Trần Văn An; thôn 2", "Trần Văn An"),
+        ("Trần Văn An Thôn 2", "Trần Văn An"),
+        ("Trần Văn An*", "Trần Văn An"),
+        ("Đ.c Trần An", "Trần An"),
+        ("Linh mục Nghiêm Xuân Bách", "Nghiêm Xuân Bách"),
     ],
 )
 def test_a_name_as_a_message_says_it(written, name):
@@ -126,6 +136,8 @@ def test_names_that_nobody_is_addressed_by_look_wrong(name):
             ["3", "Y Blưm", "0905000123", "Thôn 2"],
         ),
         ("[08:05, 12/11/2026] Chị Hoa: em Y Blưm 0905000123 ạ", ["", "Y Blưm", "0905000123", "ạ"]),
+        ("  1.2 Y Blưm 0905000123", ["1.2", "Y Blưm", "0905000123", ""]),
+        ("1. Trưởng nhóm: Lê Văn An - 0905000123", ["1", "Lê Văn An", "0905000123", "Trưởng nhóm"]),
         ("[08:05, 12/11/2026] Chị Hoa: 0905000123 nhé", ["", "", "0905000123", "nhé, Chị Hoa"]),
     ],
 )
@@ -141,6 +153,12 @@ def test_a_line_of_a_chat_without_its_hour_and_sender(line, parts):
         ("đã chuyển đi Gia Lai", "Y Blưm", "review"),
         ("", "Y Blưm (đã mất)", "review"),
         ("hộ nghèo", "", "review"),  # whose number?
+        ("bỏ đi khỏi địa phương", "Y Blưm", "review"),
+        ("Đã chuyển sinh hoạt", "Y Blưm", "review"),
+        ("", "Y Blưm - từ trần", "review"),
+        ("", "† Y Blưm", "review"),
+        ("", "Y Blưm 0905000124", "review"),  # which of the two?
+        ("", "Y Blưm 0905000123", "ok"),
         ("mất điện thoại cũ, đã cấp sim mới", "Y Blưm", "ok"),
         ("vợ đã mất", "Y Blưm", "ok"),
     ],
@@ -169,6 +187,18 @@ def test_contacts_of_a_phone_are_rows():
         ([["Họ tên", "DĐ 1", "DĐ 2"], ["A Lâu", "0905000123", "0913000248"]], 0, (1, 2), ()),
         ([["Họ tên", "SĐT", None], *[["A Lâu", "037", "9000950"]] * 3], 0, (1, 2), ((1, 2),)),
         ([["Họ tên HS", "Họ tên phụ huynh", "SĐT phụ huynh"], ["A Lâu", "Y Mơn", "0905000123"]], 1, (2,), ()),
+        (
+            [["Họ và tên", None, "SĐT"], *[["Lê Thị", f"Bé {n}", "0905000123"] for n in ["Ba", "Năm", "Tư"]]],
+            1,
+            (2,),
+            (),
+        ),
+        (
+            [["Họ và tên", None, "SĐT"], *[["A Lâu", f"Đăk {n}", "0905000123"] for n in ["La", "Hà", "Mar"]]],
+            0,
+            (2,),
+            (),
+        ),
     ],
 )
 def test_names_and_numbers_over_several_columns(rows, name_at, phones, pieces):
