@@ -330,7 +330,7 @@ def write_check(
             writer.writerow(_OUT_COLUMNS)
             for row in check_list(path, gazetteer, turned=turned):
                 phone = row.phone
-                if row.people:  # an import takes each
+                if row.people and phone.numbers:  # an import takes each
                     phone = replace(phone, status=PhoneStatus.REVIEW, reason=Reason.TWO_PEOPLE)
                 counts[phone.status] += 1
                 advance(1)

@@ -215,7 +215,10 @@ def _with_phones(header: Header, below: Sequence[Row]) -> Header:
 
 
 def _with_people(header: Header, below: Sequence[Row]) -> Header:
-    """Return the header with as many people as it has numbers, where further columns hold names under unknown headings."""
+    """Return the header with as many people as it has numbers, where further columns hold names under unknown headings.
+
+    Each number follows its name, or its heading has a word of the name's: "Người lái", "SĐT người lái".
+    """
     if header.people or len(header.phones) < 2 or header.texts or not header.labels:
         return header
     own = header.columns.get(Column.NAME)
@@ -226,7 +229,12 @@ def _with_people(header: Header, below: Sequence[Row]) -> Header:
     ]
     if len(named) != len(header.phones):
         return header
-    people = tuple(PersonColumns(name, (phone,)) for name, phone in zip(named, header.phones, strict=True))
+    pairs = [*zip(named, header.phones, strict=True)]
+    headings = [[{*unaccented(header.heading(at)).split()} - _GENERIC for at in pair] for pair in pairs]
+    follow = sorted(at for pair in pairs for at in pair) == [at for pair in pairs for at in pair]
+    if not follow and not all(of_name & of_phone for of_name, of_phone in headings):
+        return header
+    people = tuple(PersonColumns(name, (phone,)) for name, phone in pairs)
     return replace(header, columns={**header.columns, Column.NAME: named[0]}, people=people)
 
 
@@ -405,9 +413,7 @@ def _levels(rows: Sequence[Row], index: int) -> tuple[_Levels, int]:
     if first < len(rows) and _numbers_the_columns(rows[first]):
         first += 1
     above = [_as_wide(levels, row) for row in rows[max(index - _MOST_LEVELS + len(levels), 0) : index]]
-    while above and not _heads(
-        [*above[1:], *levels], above[0]
-    ):  # one between may have headings of groups alone
+    while above and not _heads([*above[1:], *levels], above[0]):  # below may be headings of groups alone
         del above[0]
     return [*above, *levels], first
 

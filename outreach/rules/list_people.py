@@ -39,7 +39,7 @@ _SUM = re.compile(
 _SIGNATURE = re.compile(
     r"(?:.* )?ngay\b.*\bthang\b|nguoi (?:lap|tong hop|viet|ky|thong ke|duyet|cung cap)\b|lap (?:bieu|bang|danh sach)\b"
     r"|(?:tm|kt|tl|tuq) |xac nhan\b|noi nhan\b|can bo (?:lap|tong hop)\b|ke toan\b|(?:da )?ky\b"
-    r"|(?:pho )?(?:chu tich|bi thu|chu nhiem|giam doc|(?:chi )?hoi truong|truong (?:thon|lang|khoi|phong)|truong ban(?: [a-z]+){0,3})(?: htx)?$"
+    r"|(?:pho )?(?:chu tich|bi thu|chu nhiem htx|giam doc htx|(?:chi )?hoi truong|truong (?:thon|ban|lang|khoi|phong))$"
 )
 _LEAST_DIGITS = 6  # of what may be a phone number
 

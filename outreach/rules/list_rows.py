@@ -72,8 +72,8 @@ _OF_KIN = re.compile(
     r"\b(vo|chong|con|chau|bo|cha|me|phu huynh|gia dinh)(?: (?:me|trai|gai|dau|re|chau|cai))?$"
 )
 _ANOTHER = re.compile(
-    r"(?:ho (?:va )?ten )?(?:giao vien|gvcn|co giao|thay|nguoi (?:than|bao lanh|giam ho|phu trach|lien he|gioi thieu)|can bo"
-    r"|to truong|truong thon|chu (?:tro|nha)|vo|chong|con|cha|me|bo)\b"
+    r"(?:ho (?:va )?ten )?(?:(?:giao vien|gvcn|co giao|thay giao|nguoi (?:than|bao lanh|giam ho|phu trach|lien he|gioi thieu)"
+    r"|can bo (?:phu trach|theo doi)|to truong|truong thon|chu (?:tro|nha))\b|(?:vo|chong|con|cha|me|bo)(?: me)?$)"
 )
 _COLUMNS_OF_NO_HEADING = 8
 _NO_VALUES: tuple[dict[str, str], dict[str, Unfit]] = ({}, {})  # the same for all rows of most lists
@@ -290,7 +290,7 @@ class RowReader:
             phone = self._beside_notes(phone, row, note, [each.name for each in people] or [name])
         elif found := self._number_beside(row):
             phone_text, phone = "; ".join(filter(None, (phone_text, found[0]))), found[1]
-            name = without_numbers(name)
+            name, people = without_numbers(name), ()
         if crossed:
             phone = replace(phone, warnings=in_order({*phone.warnings, PhoneWarning.STRUCK_THROUGH}))
             phone = for_review(phone) if is_gone else phone

@@ -256,6 +256,7 @@ def test_a_pupil_stays_beside_the_parents_whose_headings_stand_three_levels_down
         ("Họ tên,SĐT,Giáo viên,Điện thoại", 1),
         ("Họ tên,SĐT,Người giới thiệu,Điện thoại", 1),
         ("Họ tên,Di động,ĐT gia đình", 1),
+        ("Họ tên,SĐT,Bộ phận,Điện thoại", 2),
         ("Họ tên vợ,SĐT vợ,Số khác", 2),
     ],
 )
