@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from redis import Redis
@@ -65,13 +66,9 @@ class Runtime:
         if now < self._refresh_at and not at_once:
             return
         self._refresh_at = now + OFFICE_SETTINGS_S
-        try:
-            with self.db.read() as session:
-                values = read_office_values(session, self._variables)
-        except SQLAlchemyError as error:
-            log.warning("office.settings_unread error=%s", type(error).__name__)
-            return
-        self.settings = self._variables.with_office(values)
+        # Where the database is away, who needs it next says so.
+        with suppress(SQLAlchemyError), self.db.read() as session:
+            self.settings = self._variables.with_office(read_office_values(session, self._variables))
 
     def open_gateway(
         self, inbox: Inbox | None = None, *, settings: Settings | None = None, account_id: int = ENVIRONMENT

@@ -6,8 +6,10 @@ Results go to standard output, warnings and errors to standard error.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from click import Context
 from flask import Flask
 
 from admin.cli.accounts import access_commands, token_commands
@@ -34,21 +36,32 @@ def register_commands(app: Flask, runtime: Runtime, *, load_front: Callable[[], 
     for make in (
         access_commands,
         backup_commands,
-        campaign_commands,
-        contact_commands,
         data_commands,
-        doctor_commands,
-        figure_commands,
-        handover_commands,
         key_commands,
-        report_commands,
         retention_commands,
         setup_commands,
-        text_commands,
         token_commands,
         trail_commands,
     ):
         for command in make(runtime):
             app.cli.add_command(command)
+    # What these do depends on what an administrator has set on the page; processes read it themselves, after they have forked.
+    for make in (
+        campaign_commands,
+        contact_commands,
+        doctor_commands,
+        figure_commands,
+        handover_commands,
+        report_commands,
+        text_commands,
+    ):
+        for command in make(runtime):
+            command.invoke = partial(_invoke, runtime, command.invoke)  # type: ignore[method-assign]
+            app.cli.add_command(command)
     for command in process_commands(runtime, load_front):
         app.cli.add_command(command)
+
+
+def _invoke(runtime: Runtime, invoke: Callable[[Context], Any], context: Context) -> Any:
+    runtime.refresh()
+    return invoke(context)

@@ -52,16 +52,15 @@ class OfficeForm(Form):
     def __init__(self, key: object = "", *, is_sent: bool = True) -> None:
         settings = current_app.extensions["runtime"].settings
         super().__init__(key, is_sent=is_sent, **self.kept(settings))
-        names = [name for name in self.of if name in settings.given]
-        self.fixed = [
+        self.lines = [
             (
-                self[self.of[name][0]].label.text if len(self.of) > 1 else self.title,
-                _shown(getattr(settings, name), name),
-                name.upper(),
+                self[fields[0]].label.text,
+                _shown(settings, name),
+                name.upper() if name in settings.given else "",
             )
-            for name in names
+            for name, fields in self.of.items()
         ]
-        for field in (field for name in names for field in self.of[name]):
+        for field in (field for name in settings.given & self.of.keys() for field in self.of[name]):
             del self[field]
 
     @staticmethod
@@ -272,14 +271,22 @@ def _differs(field: Any) -> bool:
     return bool((before or after) and before != after)
 
 
-def _shown(value: Any, name: str) -> str:
-    """Return the value of a variable that is set, without its password."""
+def _shown(settings: Settings, name: str) -> str:
+    """Return what a setting is now, without a password; "" where it is not set."""
+    value = getattr(settings, name)
     if name == "smtp_url":
         server = MailServer.of(value)
         return f"{server.host}:{server.port}" if server.port else server.host
+    if name == "quiet_days":
+        days = quiet_days(settings)
+        words = [LABELS[f"quiet.weekday.{n}"] for n in sorted(days.weekdays)]
+        words += [LABELS["quiet.holidays"]] * days.takes_holidays + write_periods(days).splitlines()
+        return ", ".join(map(str, words)) or _("không có ngày nào")
+    if name == "office_logo":
+        return _("đã có") if value else ""
     if isinstance(value, tuple):
         return ", ".join(value)
-    return number(value) if isinstance(value, int) else str(value)
+    return (number(value) if value else "") if isinstance(value, int) else str(value)
 
 
 class OfficeView(AdminPage):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
@@ -93,6 +94,15 @@ def test_a_cry_for_help_is_told_to_whom_the_page_names(
     assert worker.settings.duty_contacts == (number(70), "truc@loa.example")
     assert enqueue_due_alerts(worker, now=world.now) == 1
     worker.close()
+
+
+def test_a_command_sees_what_the_page_has_set(administrator: FlaskClient, world: World) -> None:
+    post(administrator, PAGE + "duty", duty_contacts="truc@loa.example")
+    settings = replace(world.runtime.settings, duty_contacts=())
+    runtime = open_runtime(settings)
+    told = create_app(settings, runtime=runtime).test_cli_runner().invoke(args=["handover", "--json"])
+    assert json.loads(told.stdout)["duty_contacts"] == 1, told.output
+    runtime.close()
 
 
 def test_the_password_of_the_mail_server_is_sealed_kept_and_led_nowhere_else(
