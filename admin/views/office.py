@@ -32,7 +32,7 @@ from outreach.accounts.office_settings import (
     save_office_settings,
     send_test_mail,
 )
-from outreach.core.settings import IMAGES, LARGEST_LOGO, Settings
+from outreach.core.settings import IMAGES, LARGEST_LOGO, OFFICE, Settings
 from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.quiet_days import WEEKDAYS, read_written_periods, write_periods
 
@@ -41,49 +41,60 @@ _BUDGET_HINT = _l("Người soạn sửa được trong từng chiến dịch. �
 
 
 class OfficeForm(Form):
-    """A part of the page. `of` are its fields by the setting that they make: those of a variable that is set are left out."""
+    """A part of the page. `of` are its fields by the setting that they make, where that is not one field of its name.
+
+    Those of a variable that is set are left out.
+    """
 
     part: ClassVar[str]
     title: ClassVar[Any]
     intro: ClassVar[Any] = ""
     button: ClassVar[Any] = _l("Lưu")
-    of: ClassVar[dict[str, tuple[str, ...]]]
+    of: ClassVar[dict[str, tuple[str, ...]]] = {}
 
     def __init__(self, key: object = "", *, is_sent: bool = True) -> None:
         settings = current_app.extensions["runtime"].settings
         super().__init__(key, is_sent=is_sent, **self.kept(settings))
+        self.made = self.of or {field.name: (field.name,) for field in self}
         self.lines = [
             (
                 self[fields[0]].label.text,
                 _shown(settings, name),
                 name.upper() if name in settings.given else "",
             )
-            for name, fields in self.of.items()
+            for name, fields in self.made.items()
         ]
-        for field in (field for name in settings.given & self.of.keys() for field in self.of[name]):
+        for field in (field for name in settings.given & self.made.keys() for field in self.made[name]):
             del self[field]
 
-    @staticmethod
-    def kept(settings: Settings) -> dict[str, Any]:
-        """Return what the fields begin with."""
-        return {}
+    @classmethod
+    def kept(cls, settings: Settings) -> dict[str, Any]:
+        """Return what the fields begin with: by default the settings of their names, of several contacts one a line."""
+        values = {
+            name: getattr(settings, name) for name in OFFICE if name != "office_logo"
+        }  # a file is no value
+        return {
+            name: "\n".join(value) if isinstance(value, tuple) else value or None
+            for name, value in values.items()
+        }
 
     def text(self, name: str) -> str:
         """Return a setting as its variable is written. Raises BadInput."""
-        return "" if self[name].data is None else str(self[name].data)
+        typed = self[name].data
+        return ",".join(filter(None, str("" if typed is None else typed).splitlines()))
 
     def values(self) -> dict[str, Any]:
         changed = [
             name
-            for name in self.of
-            if any(field in self and _differs(self[field]) for field in self.of[name])
+            for name, fields in self.made.items()
+            if any(field in self and _differs(self[field]) for field in fields)
         ]
         return {"texts": {name: self.text(name) for name in changed}}
 
     def refuse(self, error: LoaError) -> None:
         """Put what is wrong with a setting to its first field."""
         if error.code == "office_setting_wrong":
-            self.main, error = self.of[error.parameters["name"]][0], error.parameters["reason"]
+            self.main, error = self.made[error.parameters["name"]][0], error.parameters["reason"]
         super().refuse(error)
 
 
@@ -125,8 +136,8 @@ class MailForm(OfficeForm):
         codes=("mail_sender_wrong",),
     )
 
-    @staticmethod
-    def kept(settings: Settings) -> dict[str, Any]:
+    @classmethod
+    def kept(cls, settings: Settings) -> dict[str, Any]:
         server = MailServer.of(settings.smtp_url)
         values = server._asdict() | {"security": "smtps" if server.is_tls else "smtp"}
         return values if server.host else {}
@@ -142,9 +153,6 @@ class DutyForm(OfficeForm):
     intro = _l(
         "Khi có tin kêu cứu, hệ thống báo ngay cho cán bộ trực; sau 10 phút chưa có ai nhận việc thì báo cho người trực thay."
     )
-    of: ClassVar[dict[str, tuple[str, ...]]] = {
-        name: (name,) for name in ("duty_contacts", "stand_in_contacts")
-    }
     duty_contacts = LongTextField(
         _l("Cán bộ trực"),
         maxlength=1000,
@@ -152,13 +160,6 @@ class DutyForm(OfficeForm):
         hint=_l("Mỗi dòng một địa chỉ thư, số di động hoặc địa chỉ https:// nhận báo động."),
     )
     stand_in_contacts = LongTextField(_l("Người trực thay"), maxlength=1000, rows=3)
-
-    @staticmethod
-    def kept(settings: Settings) -> dict[str, Any]:
-        return {name: "\n".join(getattr(settings, name)) for name in DutyForm.of}
-
-    def text(self, name: str) -> str:
-        return ",".join(filter(None, super().text(name).splitlines()))
 
 
 class SendingForm(OfficeForm):
@@ -187,8 +188,8 @@ class SendingForm(OfficeForm):
         hint=_l("Mỗi dòng một ngày hoặc một đợt, có thể ghi lý do. Ví dụ: 05/02/2027-11/02/2027 nghỉ Tết"),
     )
 
-    @staticmethod
-    def kept(settings: Settings) -> dict[str, Any]:
+    @classmethod
+    def kept(cls, settings: Settings) -> dict[str, Any]:
         opens, closes = settings.sending_hours.split("-")
         days = quiet_days(settings)
         weekdays = [day for n, day in enumerate(WEEKDAYS) if n in days.weekdays]
@@ -215,15 +216,6 @@ class SendingForm(OfficeForm):
 
 class BudgetForm(OfficeForm):
     part, title = "budget", _l("Ngân sách, duyệt hai người")
-    of: ClassVar[dict[str, tuple[str, ...]]] = {
-        name: (name,)
-        for name in (
-            "campaign_budget_vnd",
-            "price_per_segment_vnd",
-            "two_approvals_people",
-            "two_approvals_vnd",
-        )
-    }
     campaign_budget_vnd = NumberField(_l("Ngân sách ghi sẵn cho chiến dịch mới (đồng)"), hint=_BUDGET_HINT)
     price_per_segment_vnd = NumberField(
         _l("Giá ước tính mỗi tin tính cước (đồng)"), hint=_l("Dùng cho đến khi nhà cung cấp báo giá thật.")
@@ -235,16 +227,11 @@ class BudgetForm(OfficeForm):
         _l("Cần hai người duyệt từ (đồng)"), hint=_l("Để trống thì một người duyệt là đủ.")
     )
 
-    @staticmethod
-    def kept(settings: Settings) -> dict[str, Any]:
-        return {name: getattr(settings, name) or None for name in BudgetForm.of}
-
 
 class LogoForm(OfficeForm):
     part, title = "logo", _l("Biểu trưng")
     intro = _l("Hiện ở đầu mọi trang và trang đăng nhập.")
     button = _l("Dùng biểu trưng này")
-    of: ClassVar[dict[str, tuple[str, ...]]] = {"office_logo": ("office_logo",)}
     office_logo = FileField(
         _l("Tệp ảnh"),
         missing=_l("Chưa chọn tệp. Hãy chọn tệp ảnh biểu trưng."),
