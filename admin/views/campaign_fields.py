@@ -808,9 +808,11 @@ USUAL = {
 }
 
 
-def new_form(session: Session, user: User, list_id: int | None, *, kinds: Kinds, settings: Settings) -> Form:
-    """Return a form with the usual values, those of the office among them, of the usual kind if there is one."""
-    kind = usual_kind(session, user, kinds)
+def new_form(
+    session: Session, user: User, list_id: int | None, *, kinds: Kinds, settings: Settings, wanted: str = ""
+) -> Form:
+    """Return a form with the usual values, those of the office among them, of the kind `wanted`, else the usual one if there is one."""
+    kind = wanted if wanted in kinds else usual_kind(session, user, kinds)
     issuer = propose_issuer(session, user, list_id) or kinds.get(kind, {}).get("issuer", "")
     text = ""
     if kind:

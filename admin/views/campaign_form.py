@@ -235,6 +235,7 @@ class CampaignFormPages(AdminPage):
                     list_id,
                     kinds=self._kinds(),
                     settings=self.settings,
+                    wanted=request.args.get("kind", ""),
                 )
             )
             if list_id:

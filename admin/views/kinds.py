@@ -141,12 +141,13 @@ class KindsView(AdminPage):
             }
             if not errors:
                 try:
-                    self.do(create_kind, made) if code is None else self.do(edit_kind, code, made)
+                    kind = self.do(create_kind, made) if code is None else self.do(edit_kind, code, made)
                 except LoaError as error:
                     errors["form"] = show_error(error)
                 else:
                     flash(_("Đã lưu loại chiến dịch. Soạn chiến dịch thì chọn được loại này."), "success")
-                    return redirect(url_for(".index"), code=303)
+                    page = url_for(".index") if code else url_for("campaigns.create", kind=kind.code)
+                    return redirect(page, code=303)
             step = min(_step_of(key) for key in errors)
         with self.reading() as (session, _user):
             shown = self._show(session, form, code=code, step=step, errors=errors)

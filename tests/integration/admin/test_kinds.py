@@ -132,7 +132,10 @@ def test_a_kind_is_made_by_four_questions_tried_and_then_chosen_in_a_campaign(
     # Words for understanding are proposed from question and answers.
     for understood in ("(2. Còn ở nhà)", "(1. Nhà tôi đã đi)", "Đã sơ tán", "Không nhận tin nữa"):
         assert understood in tried
-    assert post(client, url, **typed, wish="save").status_code == 303
+    saved = post(client, url, **typed, wish="save")
+    assert saved.status_code == 303
+    campaign = client.get(saved.location).text  # what a new kind is made for comes next
+    assert f"selected>{typed['c.title']}<" in campaign
     page = client.get("/admin/kinds/so-tan-vung-trung/page?answer=own-2").text
     assert "Ông/bà đã trả lời: Còn ở nhà" in page
     assert "Sơ tán vùng trũng" in client.get("/admin/kinds/").text
