@@ -29,7 +29,10 @@ HEAD = """# Reference
 For people who look up a setting, a command, a route, an alert or an error. `python -m tests.project.reference` writes this page from the code,
 and a test compares them. [campaigns.md](campaigns.md) has a campaign's file and figures."""
 SETTINGS = """Environment variables, read once at the start; every wrong one is reported. In development the lines of `var/env`, which
-`make run` writes, stand for variables that are not set."""
+`make run` writes, stand for variables that are not set.
+
+An administrator sets mail server, contacts, hours, days, prices and logo on the page `/admin/settings/` as well: that counts where
+the variable is not set. It is stored in the database (the mail server sealed by `GATEWAY_KEYS`), and every process sees a change within a minute."""
 COMMANDS = """`sudo loa …` in an installation, with the variables of `/etc/loa/env` or of the file in `LOA_ENV_FILE`;
 `.venv/bin/flask --app wsgi …` in a clone. Each says the same with `--help`. With `--json` standard output is one JSON object. Messages are in
 the language of `--lang vi|en`, else of `LOA_LANG`, else English where `LC_ALL`, `LC_MESSAGES` or `LANG` begins with `en`. The exit status is
