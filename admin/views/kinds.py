@@ -120,9 +120,13 @@ class KindsView(AdminPage):
         wish, step = form.get("wish", ""), form.get("step", 1, type=int)
         if request.method == "GET":
             _fill(form, content)
-            if code is None:  # what its words are follows from the new answers
+            if (
+                code is None
+            ):  # what it asks for and why is another; what its words are follows from the new answers
                 for name in (
                     "c.title",
+                    "c.asked",
+                    "c.why",
                     "words_done",
                     "words_owners",
                     *(f"vocabulary_{part}" for part in VOCABULARY),

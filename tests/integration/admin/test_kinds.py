@@ -152,9 +152,7 @@ def test_a_kind_made_from_another_has_none_of_its_words_and_is_not_refused_for_w
     new = {
         "c.title": "Sơ tán vùng trũng",
         "words_done": "sơ tán",
-        "c.asked": "sơ tán trước [giờ, ngày]",
         "c.question": "Gia đình đã sơ tán chưa?",
-        "c.why": "",
         "c.own_answers.1.text": "Nhà tôi đã đi",
         "own_means_1": "installed",
         "c.own_answers.2.text": "Còn ở nhà",
