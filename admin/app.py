@@ -16,6 +16,7 @@ from admin.health import create_health
 from admin.refusals import note_refusals
 from admin.site import install_admin, long_form_limit
 from admin.views.imports import upload_limit
+from admin.views.rescue import create_team_page
 from admin.visits_app.routes import create_visits_app
 from campaigns.web.answer_page import AnswerPageApp, AnswerPageService, create_answer_page
 from campaigns.web.asgi import Application, WsgiBridge
@@ -25,6 +26,7 @@ from campaigns.web.gateway_callbacks import (
     create_gateway_callbacks,
     create_reply_channels,
 )
+from campaigns.web.help_page import create_safety_page
 from campaigns.web.link_pages import create_agency_page, create_report_page
 from campaigns.web.public_page import create_public_page
 from campaigns.web.responses import register_error_pages
@@ -97,11 +99,13 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
         create_reply_channels(runtime),
         create_answer_page(runtime, answer_page),
         create_public_page(runtime),
+        create_safety_page(runtime),
         create_agency_page(runtime),
         create_api(runtime),
         create_report_page(runtime),
         create_visits_app(runtime),
         create_urge_page(runtime),
+        create_team_page(runtime),
     ]
     for blueprint in without_csrf:
         app.register_blueprint(blueprint)

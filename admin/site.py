@@ -64,6 +64,7 @@ from admin.views.progress import ProgressView
 from admin.views.reach import InstallsView, ReachView
 from admin.views.registers import DoNotCallView, IncidentsView, SavedTextsView, SendersView
 from admin.views.reports import ReportView, UrgingsView
+from admin.views.rescue import RescueView
 from admin.views.search import SearchView
 from admin.views.users import OrganisationsView, UsersView
 from admin.views.visits import VisitOfficersView, VisitsView
@@ -144,6 +145,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         CampaignsView(runtime),
         CalendarView(runtime),
         InboxView(runtime),
+        RescueView(runtime),
         ProgressView(runtime),
         AgenciesView(runtime),
         ReportView(runtime),

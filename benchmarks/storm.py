@@ -1,5 +1,8 @@
 """Load test of the inbox after a storm warning: replies arrive, every tenth a cry for help, while officers read and open cases.
 
+With `--event` the warning is an event: 1,200 of 10,000 replies are cries, 400 with a position, the rest says to be safe, and officers look at its page, hand
+cries to teams and settle them; a cry that is lost or joined to another number's is an error.
+
 Run it by `python -m benchmarks.storm`. Each reply is a signed request of the gateway, in the words of authors who were not trained on.
 Three officers look each second; one of them opens the first case and closes as many as arrive, as urgent ones stand longest waiting first. Exit status 1 where a cry is seen on the first
 page later than LONGEST_S (99 of a hundred), or a page takes longer than LONGEST_MS (95 of a hundred).
@@ -16,7 +19,8 @@ import time
 from collections.abc import Iterator
 
 import aiohttp
-from sqlalchemy import text
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session
 from twilio.request_validator import RequestValidator
 
 from benchmarks.__main__ import machine
@@ -24,8 +28,11 @@ from benchmarks.ground import AUTHOR, Ground, ground, server
 from benchmarks.measures import percentile, show_times, target, wait_until
 from benchmarks.province import campaign_of
 from benchmarks.readers import Seen, log_in, look, token_in
+from campaigns.models.campaigns import Campaign
+from campaigns.models.replies import Case, Reply, SafetyReport
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.replies.understand import understand
+from campaigns.rules.safety import SafetyStatus
 from deploy.redis_server import find_port
 from outreach.core.settings import Settings
 from tests.replies.data import asked_of, read_authors
@@ -35,6 +42,9 @@ CRIES_OF = 10
 OFFICERS = 3
 CLOSED_AT_ONCE = 8
 _INBOX = "/admin/inbox/"
+_EVENT = "/admin/rescue/?event={}"
+_LIVE = "/admin/rescue/live?event={}"
+_CRIES_OF_EVENT, _PLACED_OF_EVENT = 0.12, 0.04
 _CASE = re.compile(r'id="case-(\d+)"')
 _URGENT = text("SELECT id, extract(epoch FROM urgent_at) AS at FROM cases WHERE urgent_at IS NOT NULL")
 
@@ -43,13 +53,14 @@ def main() -> int:
     options = argparse.ArgumentParser(prog="python -m benchmarks.storm", description=__doc__)
     options.add_argument("--replies", type=int, default=10_000)
     options.add_argument("--minutes", type=float, default=60.0)
+    options.add_argument("--event", action="store_true", help="officers work on the event's page")
     given = options.parse_args()
     print(machine(), flush=True)
     with ground() as on:
-        return run(on, replies=given.replies, seconds=given.minutes * 60)
+        return run(on, replies=given.replies, seconds=given.minutes * 60, is_event=given.event)
 
 
-def run(on: Ground, *, replies: int, seconds: float) -> int:
+def run(on: Ground, *, replies: int, seconds: float, is_event: bool) -> int:
     port = find_port()
     with campaign_of(on, replies, sent_of=1, state="delivered") as (url, runtime):
         settings = on.settings(url, PUBLIC_BASE_URL=f"http://127.0.0.1:{port}")
@@ -58,10 +69,17 @@ def run(on: Ground, *, replies: int, seconds: float) -> int:
                 processes.start("worker", "--queues", queue)
             processes.start("scheduler")
             wait_until(lambda: int(runtime.redis.scard("rq:workers")) >= 2, "no workers", seconds=60)
-            asked = list(requests_of(settings, replies))
-            seen, shown, answered = asyncio.run(play(port, asked, seconds=seconds))
+            event = 0
+            if is_event:
+                with runtime.db.write() as session:
+                    session.execute(update(Campaign).values(urgent_reason="Bão"))
+                    event = session.scalars(select(Campaign.id)).one()
+            asked = list((event_requests if is_event else requests_of)(settings, replies))
+            seen, shown, answered = asyncio.run(play(port, asked, seconds=seconds, event=event))
         with runtime.db.read() as session:
             urgent = {row.id: float(row.at) for row in session.execute(_URGENT)}
+            if is_event:
+                check_event(session, asked, seen)
     late = sorted(shown[case] - at for case, at in urgent.items() if case in shown)
     print(
         f"{replies:,} replies in {seconds:.0f} s, {len(urgent):,} cases urgent, {len(urgent) - len(late)} never on the first page"
@@ -87,8 +105,53 @@ def requests_of(settings: Settings, count: int) -> Iterator[tuple[str, dict[str,
         yield path, form, validator.compute_signature(settings.public_base_url + path, form)
 
 
+def event_requests(settings: Settings, count: int) -> Iterator[tuple[str, dict[str, str], str]]:
+    """Yield requests as `requests_of`, of an event; positions lie some kilometres around a town, each a house of its own."""
+    validator, chance = RequestValidator(settings.twilio_auth_token), random.Random(1)
+    path, cries, placed = (
+        "/webhooks/twilio/inbound",
+        int(count * _CRIES_OF_EVENT),
+        int(count * _PLACED_OF_EVENT),
+    )
+    bodies = ["AN TOAN"] * (count - cries) + ["CUU 4 nguoi tren mai nha"] * (cries - placed)
+    bodies += [f"CUU 4 nguoi {14.2 + n / 500:.5f}, {107.8 + n / 700:.5f}" for n in range(placed)]
+    chance.shuffle(bodies)
+    for n, (number, body) in enumerate(zip(chance.sample(range(1, count + 1), count), bodies, strict=True)):
+        form = {"MessageSid": f"SM{n:032}", "From": f"+849{number:08}", "To": "+84900000000", "Body": body}
+        yield path, form, validator.compute_signature(settings.public_base_url + path, form)
+
+
+def check_event(session: Session, asked: list[tuple[str, dict[str, str], str]], seen: Seen) -> None:
+    """Count as errors cries that have no case of their own, positions that are not kept, and those left in a text."""
+    bodies = [form["Body"] for _path, form, _signature in asked]
+    cries, placed = (
+        sum(each.startswith("CUU") for each in bodies),
+        sum("14." in each or "15." in each for each in bodies),
+    )
+    said, located = session.execute(
+        select(func.count(), func.count(SafetyReport.latitude)).where(
+            SafetyReport.status != SafetyStatus.SAFE
+        )
+    ).one()
+    cases = session.scalar(select(func.count(Case.phone_id.distinct())))
+    joined = session.scalar(select(func.count(SafetyReport.joined_to)))
+    left = session.scalar(select(func.count()).where(Reply.body.regexp_match(r"\d\d\.\d{4}")))
+    found = {
+        "cries": said,
+        "cases": cases,
+        "positions": located,
+        "joined": joined,
+        "positions in texts": left,
+    }
+    wanted = {"cries": cries, "cases": cries, "positions": placed, "joined": 0, "positions in texts": 0}
+    print(f"of the event: {found}")
+    seen.errors.update(
+        {f"{name}: {found[name]} for {wanted[name]}": 1 for name in found if found[name] != wanted[name]}
+    )
+
+
 async def play(
-    port: int, asked: list[tuple[str, dict[str, str], str]], *, seconds: float
+    port: int, asked: list[tuple[str, dict[str, str], str]], *, seconds: float, event: int = 0
 ) -> tuple[Seen, dict[int, float], list[float]]:
     """Return what officers saw, when each case was first on their page, and the milliseconds of each reply's request."""
     seen, shown, answered = Seen(), dict[int, float](), list[float]()
@@ -107,10 +170,32 @@ async def play(
         await asyncio.sleep(LONGEST_S)
         is_over.set()
 
+    async def work_on(session: aiohttp.ClientSession, n: int) -> None:
+        """Look at the event's page as it looks itself; one officer hands over and settles as many as arrive."""
+        page = await look(session, seen, "event", _EVENT.format(event))
+        form = {"csrf_token": token_in(page), "event": event}
+        while not is_over.is_set():
+            found = list(map(int, _CASE.findall(await look(session, seen, "live", _LIVE.format(event)))))
+            for case in found:
+                shown.setdefault(case, time.time())
+            for case in found[n : n + 2]:
+                more = {"number": "0905000123", "outcome": CaseOutcome.VISITED}
+                for action in ("hand", "settle"):
+                    began = time.perf_counter()
+                    address = f"/admin/rescue/{case}/{action}"
+                    async with session.post(address, data={**form, **more}, allow_redirects=False) as reply:
+                        if reply.status not in (303, 422):  # another officer was there before
+                            seen.errors[f"{action}: {reply.status}"] += 1
+                    seen.ms[action].append((time.perf_counter() - began) * 1000)
+            await asyncio.sleep(3.0)
+
     async def officer(n: int) -> None:
         jar = aiohttp.CookieJar(unsafe=True)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", cookie_jar=jar) as session:
             await log_in(session, AUTHOR)
+            if event:
+                await work_on(session, n)
+                return
             while not is_over.is_set():
                 found = _CASE.findall(await look(session, seen, "inbox", _INBOX))
                 for case in found:

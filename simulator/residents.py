@@ -17,6 +17,18 @@ from simulator.network import Network
 from simulator.parts import Parts
 from simulator.settings import FINAL_ANSWERS, LINK_ANSWERS, choose_label, roll
 
+_DRILL = re.compile(r"(?i)di[eễ]n t[aậ]p")
+STORM_S = 600.0
+# Where those are who cry for help in a drill.
+_STORM = (
+    "tren mai nha",
+    "o truong hoc, nuoc len nhanh",
+    "co ba bau sap sinh",
+    "bi co lap, het gao",
+    "co nguoi bi thuong",
+    "can xuong",
+)
+
 
 class Residents:
     """Simulated residents. The network calls `consider` for each message that arrives."""
@@ -28,6 +40,9 @@ class Residents:
         """Decide whether, how and when the phone's owner answers this message."""
         habits = self._parts.panel.habits
         phone = self._parts.store.phones.get(sms.to)
+        if phone and _DRILL.match(sms.body):
+            self._play_storm(sms, phone)
+            return
         if phone is None or not self._may_answer(phone):
             return
         phone.draws += 1
@@ -54,6 +69,45 @@ class Residents:
                 self._network.receive(sms.to, text, to=sms.from_)
 
         asyncio.get_running_loop().call_later(wait, answer)
+
+    def _play_storm(self, sms: Sms, phone: TrainingPhone) -> None:
+        """Answer a drill's warning within ten minutes, whatever the habits are; one in eight stays silent."""
+        link = first_local_link(sms.body, public_url=self._parts.options.public_url)
+        if link is None:
+            return  # what else a drill sends, as to a team
+
+        def draw(purpose: str) -> float:
+            return roll(self._parts.panel.habits.seed, purpose, sms.to, phone.draws)
+
+        phone.draws += 1
+        kind, where = draw("storm"), (14.2 + 0.7 * draw("north"), 107.7 + 0.5 * draw("east"))
+        people = 1 + int(9 * draw("people"))
+        cry = f"CUU {people} nguoi {_STORM[int(len(_STORM) * draw('text'))]}"
+        if kind > 0.94:
+            cry += " https://maps.google.com/?q={:.5f},{:.5f}".format(*where)
+        posts = [{"answer": "safe"}] if kind < 0.5 else [{"answer": "help"}]
+        if kind >= 0.75:
+            given = {"latitude": f"{where[0]:.5f}", "longitude": f"{where[1]:.5f}", "need": "boat"}
+            posts.append({"answer": "details", "people": str(people), **given})
+
+        def answer() -> None:
+            if self._parts.store.by_sid.get(sms.sid) is not sms or kind >= 0.97:
+                return
+            if 0.6 <= kind < 0.72 or kind >= 0.8:
+                self._network.receive(sms.to, "AN TOAN" if kind < 0.9 else cry, to=sms.from_)
+            elif kind < 0.5 or 0.72 <= kind < 0.8:
+                self._post_in_turn(link, posts)
+
+        asyncio.get_running_loop().call_later(STORM_S * draw("delay"), answer)
+
+    def _post_in_turn(self, link: str, posts: list[dict[str, str]]) -> None:
+        """Post forms to a link, each once the one before was taken."""
+
+        def finished(accepted: bool) -> None:
+            if accepted and posts[1:]:
+                self._post_in_turn(link, posts[1:])
+
+        self._parts.poster.post(Post(PostPurpose.LINK, link, posts[0], finished=finished))
 
     def _may_answer(self, phone: TrainingPhone) -> bool:
         # Acknowledgements arrive here too: without this rule phone and system would answer each other for ever.

@@ -15,6 +15,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from admin.cli.base import Day, Failure, Group, answer_lines, json_option, output, wants_json, warn
+from admin.demo.drill import start_drill
 from admin.demo.load_demo import LOGINS, PASSWORD, load_demo
 from campaigns.analytics.verify_reach import find_disagreements
 from campaigns.answer_totals import Difference, find_differences
@@ -198,6 +199,18 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
                 logins=logins,
             ),
         )
+
+    @demo.command("drill")
+    @click.option("--people", type=click.IntRange(1, 7000), default=2000, show_default=True)
+    @json_option
+    def play_drill(people: int) -> None:
+        """Play a storm on the training phones: a warning that they answer over ten minutes."""
+        event = start_drill(runtime, people=people, now=datetime.now(UTC))
+        says = _(
+            "Diễn tập đã bắt đầu: mở trang Ứng cứu, chiến dịch số %(n)s. Trong 10 phút máy tập huấn sẽ trả lời.",
+            n=event,
+        )
+        output({"campaign": event}, says)
 
     @counters.command("verify")
     @json_option

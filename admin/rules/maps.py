@@ -40,6 +40,17 @@ class MapPlace:
     cries: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class MapPoint:
+    """One spot: `look` is its CSS class, `url` what it leads to."""
+
+    longitude: float
+    latitude: float
+    text: str
+    look: str
+    url: str = ""
+
+
 def area_map(
     name: str,
     title: str,
@@ -49,15 +60,17 @@ def area_map(
     *,
     goal: Goal | None,
     labels: Mapping[str, Point] | None = None,
+    spots: Sequence[MapPoint] = (),
 ) -> Markup:
     """Draw the places that have a boundary or a centre in `shapes`, by their codes, north up. `labels` are names for orientation.
 
-    Returns nothing where no place has a shape.
+    Returns nothing where no place has a shape and there are no `spots`, which lie above the places.
     """
     known = sorted((place for place in places if place.code in shapes), key=lambda place: -place.people)
-    if not known:
+    if not known and not spots:
         return Markup()
     points = [point for place in known for point in _points(shapes[place.code])]
+    points += [(spot.longitude, spot.latitude) for spot in spots]
     west, east = min(x for x, _ in points), max(x for x, _ in points)
     south, north = min(y for _, y in points), max(y for _, y in points)
     # A degree of longitude is shorter than one of latitude, the further from the equator.
@@ -69,7 +82,7 @@ def area_map(
     def at(x: float, y: float) -> Point:
         return left + (x - west) * squeeze * scale, _EDGE + (north - y) * scale
 
-    most = max(place.people for place in known) or 1
+    most = max((place.people for place in known), default=0) or 1
     drawn, names = [], []
     for place in known:
         shape, level = shapes[place.code], goal_level(place.value, goal)
@@ -96,6 +109,12 @@ def area_map(
             names.append(element("text", "cry", str(place.cries), x=x, y=y + 4, text_anchor="middle"))
         link = {"href": place.url, "tabindex": "-1"} if place.url else {}
         drawn.append(element("a" if link else "g", "", Markup().join(inside), **link))
+    for spot in spots:
+        x, y = at(spot.longitude, spot.latitude)
+        dot = element("circle", f"spot {spot.look}", cx=x, cy=y, r=5.5)
+        inside = [Markup("<title>{}</title>").format(spot.text), dot]
+        link = {"href": spot.url, "tabindex": "-1"} if spot.url else {}
+        names.append(element("a" if link else "g", "", Markup().join(inside), **link))
     for text, point in (labels or {}).items():
         x, y = at(*point)
         names.append(element("text", "place", shorten(_short_name(text), 16), x=x, y=y, text_anchor="middle"))

@@ -112,11 +112,16 @@
   // A reply with the header X-Live: end says that nothing will change any more.
   for (const part of document.querySelectorAll("[data-live]")) {
     const every = Number(part.dataset.every || 1000);
+    // What says that the last state is shown, where the page has it.
+    const lost = (isLost) => { for (const each of document.querySelectorAll("[data-lost]")) each.hidden = !isLost; };
     const look = async () => {
       let next = every;
-      if (!document.hidden) {
+      // What is being typed is not taken away.
+      const isTyping = part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
+      if (!document.hidden && !isTyping) {
         try {
           const reply = await fetch(part.dataset.live, { headers: { "X-Requested-With": "fetch" }, redirect: "error" });
+          lost(!reply.ok);
           if (reply.ok) {
             const text = await reply.text();
             if (text !== part.dataset.last) {
@@ -133,7 +138,8 @@
             if (reply.headers.get("X-Live") === "end") return;
           } else if (reply.status < 500) return;
         } catch {
-          next = every * 5;
+          lost(true);
+          next = every * 2;
         }
       }
       setTimeout(look, next);

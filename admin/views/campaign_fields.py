@@ -251,6 +251,7 @@ def _page_groups() -> list[tuple[str, list[str]]]:
         (_("Việc tiếp theo, sau khi trả lời"), ("next",)),
         (_("Gọi tên các câu trả lời"), ("said_",)),
         (_("Trang “Về tin nhắn này”"), ("about_", "issuer_")),
+        (_("An toàn hay cần giúp (chỉ khi là cảnh báo khẩn cấp)"), ("safety_",)),
     ):
         names = [name for name in rest if name.startswith(begins)]
         rest = [name for name in rest if name not in names]

@@ -41,6 +41,7 @@ from campaigns.rules.content import PAGE_LABELS, Content, read_content
 from campaigns.rules.content_texts import find_text_errors, is_correctable
 from campaigns.rules.own_answers import GivenAnswer, read_word
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.safety import SafetyStatus
 from campaigns.web.answer_page import (
     MESSAGES,
     SENT,
@@ -71,7 +72,13 @@ class ProposedForm(BaseForm):
 
 
 def preview_page(
-    content: Content, settings: Settings, *, way_back: str, back: str, message: str = ""
+    content: Content,
+    settings: Settings,
+    *,
+    way_back: str,
+    back: str,
+    message: str = "",
+    is_warning: bool = False,
 ) -> Response:
     """Return the answer page as a resident sees it, after the answer that the request names; nothing is recorded."""
     answer, said = request.args.get("answer", ""), None
@@ -91,6 +98,7 @@ def preview_page(
         own_answer=said.own if said else None,
         sent=SENT[0] if answer in MESSAGES else "",
         is_about="about" in request.args,
+        safety=(answer if answer in set(SafetyStatus) else "") if is_warning else None,
     )
     preview = PagePreview(
         note=_("Xem trước trang người dân sẽ thấy. Bấm thử được, không có gì được ghi lại."),
@@ -113,7 +121,12 @@ class CampaignTextPages(CampaignFormPages):
             message = first_message(session, campaign_id, content, {})
         way_back = url_for("campaigns.sheet", campaign_id=campaign_id)
         return preview_page(
-            content, self.settings, way_back=way_back, back=_("Về chiến dịch"), message=message
+            content,
+            self.settings,
+            way_back=way_back,
+            back=_("Về chiến dịch"),
+            message=message,
+            is_warning=bool(campaign.urgent_reason),
         )
 
     @expose("/<int:campaign_id>/texts", methods=["GET", "POST"])

@@ -34,6 +34,7 @@ from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
 from campaigns.analytics.first_campaign import FirstStep, read_first_steps
 from campaigns.analytics.open_tasks import count_incidents
 from campaigns.analytics.progress import DriveFigures, LeadGoal, read_drive_figures, read_forecast
+from campaigns.analytics.rescue import read_cards
 from campaigns.cases.case_list import count_open
 from campaigns.delivery.reconcile import count_without_campaign
 from campaigns.emergency_stop import may_resume_sending, resume_all_sending, stop_all_sending
@@ -140,6 +141,7 @@ class HomeView(AdminPage):
             return self.render(
                 "home/home.html",
                 cries=open_tasks.read_cries(session, user),
+                events=read_cards(session, user, redis=self.runtime.redis, now=now),
                 reads_cries=may_open(user.role, "inbox.number"),
                 groups=_group(tasks),
                 waiting=waiting,

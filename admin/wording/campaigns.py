@@ -22,6 +22,7 @@ from campaigns.analytics.reach import StepLift
 from campaigns.planning.drafts import VersionChange
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.audience import Answered, Smartphone
+from campaigns.rules.content import PAGE_WORDS
 from campaigns.rules.content_texts import split_content
 from campaigns.rules.draft import Draft
 from campaigns.rules.reach import ShareDifference
@@ -529,6 +530,8 @@ def name_of_text(path: str, kind: str = "") -> str:
         )
     if path.startswith("page.said_"):
         return _("Gọi tên câu trả lời: %(answer)s", answer=_answer(path.removeprefix("page.said_"), kind))
+    if path.startswith("page.safety_"):
+        return _("Khi có bão, lũ: “%(text)s”", text=PAGE_WORDS[path.removeprefix("page.")])
     return str(NAMES.get(path, path))
 
 

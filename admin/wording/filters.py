@@ -21,6 +21,7 @@ from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.reports.document import SMALLEST_SHARE
 from campaigns.rules.reports.document import percent as percent_in_vietnamese
+from campaigns.rules.safety import CryState, Need
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState, Exclusion, MessageState, SkipReason
 from campaigns.rules.visits import VisitOutcome
@@ -133,6 +134,20 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         OrganisationKind.FRONT: _l("Ủy ban Mặt trận"),
         OrganisationKind.MASS: _l("Tổ chức chính trị - xã hội"),
         OrganisationKind.AGENCY: _l("Cơ quan, đơn vị"),
+    },
+    "cry": {
+        CryState.NEW: _l("Chưa ai nhận"),
+        CryState.TAKEN: _l("Có cán bộ nhận"),
+        CryState.ON_THE_WAY: _l("Đội đang đi"),
+        CryState.SETTLED: _l("Xong"),
+    },
+    "need": {
+        Need.WOUNDED: _l("bị thương, ốm nặng"),
+        Need.BIRTH: _l("sắp sinh"),
+        Need.BOAT: _l("thuyền, xuồng"),
+        Need.ISOLATED: _l("bị cô lập"),
+        Need.MEDICINE: _l("thuốc"),
+        Need.FOOD: _l("đồ ăn, nước uống"),
     },
     "scope": {
         GoalScope.RESIDENTS: _l("người dân"),

@@ -38,7 +38,7 @@ from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, transaction
 
 log = logging.getLogger(__name__)
-_SMS = "Loa: co nguoi keu cuu luc {at}, {place}. Nhan viec va goi ngay: {link}"
+_SMS = "{drill}Loa: co nguoi keu cuu luc {at}, {place}. Nhan viec va goi ngay: {link}"
 _MAIL = """Kính gửi đồng chí,
 
 Lúc {at} có tin trả lời được hiểu là kêu cứu ({place}; chiến dịch: {campaign}).
@@ -124,7 +124,7 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
         (f"webhook {at}", partial(post, url)) for at, url in enumerate(urls)
     ]
     if addresses:
-        subject = f"KHẨN: có người kêu cứu, việc số {case_id}"
+        subject = f"{words['drill']}KHẨN: có người kêu cứu, việc số {case_id}"
         send = partial(send_mail, settings.smtp_url, to=addresses, subject=subject, message_id=identity)
         ways.append(("mail", partial(send, body=_MAIL.format(**words))))
     failed = _tell(ways, case_id)
@@ -170,10 +170,14 @@ def _describe(session: Session, case: Case, *, base: str, now: datetime, is_firs
     area = session.get(Area, case.area_code) if case.area_code else None
     urgent_at = case.urgent_at or now
     minutes = int((now - urgent_at).total_seconds() // 60)
+    link = f"{base}/admin/inbox/{case.id}/"
+    if campaign and campaign.urgent_reason:
+        link = f"{base}/admin/rescue/?event={campaign.id}&case={case.id}"
     return {
+        "drill": "DIEN TAP. " if campaign and campaign.is_drill else "",
         "at": f"{urgent_at.astimezone(VIETNAM):%H:%M %d/%m}",
         "place": area.full_name if area else "chưa rõ địa bàn",
         "campaign": campaign.name if campaign else "không rõ",
         "waiting": "" if is_first else _WAITING.format(minutes=minutes),
-        "link": f"{base}/admin/inbox/{case.id}/",
+        "link": link,
     }

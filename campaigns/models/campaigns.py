@@ -13,6 +13,8 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignState, Exclusion
 from outreach.core.db import Base, BaseWithId, BigId, enum_type, partial_index, soft_foreign_key
 
+DRILL = "DIỄN TẬP"
+
 
 class Drive(BaseWithId):
     """A drive: a kind and a period, with the campaigns in it. Goals, figures, activities and reports belong to one.
@@ -147,6 +149,11 @@ class Campaign(OfDrive, BaseWithId):
     recipients: Mapped[int | None]
 
     steps: Mapped[list[Step]] = relationship(order_by="Step.number", back_populates="campaign")
+
+    @property
+    def is_drill(self) -> bool:
+        """Return whether it only plays an event, which its name says wherever it is shown."""
+        return self.name.startswith(DRILL)
 
 
 class CampaignList(Base):

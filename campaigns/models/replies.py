@@ -1,4 +1,4 @@
-"""Tables of replies, answers, installs, answer totals, cases and saved texts.
+"""Tables of replies, answers, installs, answer totals, cases, reports of safety and saved texts.
 
 A reply is kept as received, an answer as understood. A case is what waits for an officer, with who took it and its outcome.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, and_, false, true
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, and_, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.safety import Need, Position, SafetyStatus
 from outreach.core.db import Base, BaseWithId, BigId, enum_type, partial_index
 
 
@@ -263,6 +264,42 @@ class Case(BaseWithId):
 
 # A cry for help that nobody has settled.
 IS_OPEN_CRY = and_(Case.urgent_at.is_not(None), Case.done_at.is_(None))
+
+
+class SafetyReport(Base):
+    """What a number says of its safety in an event (a campaign of the urgent class): the latest, changed in place.
+
+    What is needed and where is the open case's of the number, begins anew with the next case, and is removed some days after the event
+    (`campaigns.privacy.expiry`). `joined_to` is the case that an officer has joined the number's case to.
+    """
+
+    __tablename__ = "safety_reports"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
+    phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"), primary_key=True, index=True)
+    status: Mapped[SafetyStatus] = mapped_column(enum_type(SafetyStatus, name="status"))
+    # Said by SMS or on the number's own page; anybody may have typed the number on the page for everybody.
+    is_verified: Mapped[bool] = mapped_column(default=True, server_default=true())
+    said_at: Mapped[datetime]
+    people: Mapped[int | None]
+    needs: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    place: Mapped[str] = mapped_column(Text, default="", server_default="")
+    latitude: Mapped[float | None]
+    longitude: Mapped[float | None]
+    # Who is on the way.
+    handed_to: Mapped[str] = mapped_column(Text, default="", server_default="")
+    handed_at: Mapped[datetime | None]
+    joined_to: Mapped[int | None] = mapped_column(ForeignKey("cases.id"), index=True)
+
+    @property
+    def position(self) -> Position | None:
+        if self.latitude is None or self.longitude is None:
+            return None
+        return Position(self.latitude, self.longitude)
+
+    @property
+    def needed(self) -> list[Need]:
+        return [Need(each) for each in self.needs]
 
 
 class SavedText(BaseWithId):

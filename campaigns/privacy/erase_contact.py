@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Select,
     String,
     cast,
     delete,
@@ -31,10 +33,10 @@ from campaigns.models.activities import VisitLine, VisitResult
 from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Attempt, Message, Outbox, WaitingReceipt
 from campaigns.models.privacy import PersonRequest, RequestKind
-from campaigns.models.replies import IS_OPEN_CRY, Answer, Case, OfficerEntry, Reply
+from campaigns.models.replies import IS_OPEN_CRY, Answer, Case, OfficerEntry, Reply, SafetyReport
 from campaigns.privacy.requests import lock_request
 from campaigns.rules.cases import CaseOutcome
-from campaigns.rules.states import AttemptState, MessageState, SkipReason
+from campaigns.rules.states import AttemptState, MessageKind, MessageState, SkipReason
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_recorded_contact
@@ -257,6 +259,13 @@ def _erase_conversation(
         session,
         update(Reply).where(or_(of_replies, Reply.sender.in_(senders))).values(body="", sender="", raw=None),
     )
+    written_to = exists().where(
+        Recipient.campaign_id == SafetyReport.campaign_id,
+        Recipient.phone_id == SafetyReport.phone_id,
+        Recipient.id.in_(values_subquery(session, recipients, BigInteger)),
+    )
+    of_gone = SafetyReport.phone_id.in_(values_subquery(session, gone, BigInteger))
+    change_rows(session, delete(SafetyReport).where(or_(of_gone, written_to)))
     answers = select(Answer.id).where(of_answers)
     change_rows(session, update(OfficerEntry).where(OfficerEntry.answer_id.in_(answers)).values(note=""))
     change_rows(session, update(Case).where(of_cases).values(note=""))
@@ -267,6 +276,34 @@ def _erase_conversation(
         .values(outcome=CaseOutcome.WITHDRAWN, done_by=user.id, done_at=now),
     )
     return result.rowcount
+
+
+def erase_details(session: Session, events: Select[Any]) -> int:
+    """Remove what people of these events needed and where, and the messages to teams that say so; that they were safe stays. Returns how many reports."""
+    has_details = or_(
+        SafetyReport.people.is_not(None),
+        cast(SafetyReport.needs, String) != "[]",
+        SafetyReport.place != "",
+        SafetyReport.latitude.is_not(None),
+        SafetyReport.handed_at.is_not(None),
+    )
+    nothing = {"people": None, "latitude": None, "longitude": None, "handed_at": None, "joined_to": None}
+    empty = {"needs": [], "place": "", "handed_to": ""}
+    emptied = change_rows(
+        session,
+        update(SafetyReport)
+        .where(SafetyReport.campaign_id.in_(events), has_details)
+        .values({**nothing, **empty}),
+    )
+    to_teams = select(Message.id).where(
+        Message.campaign_id.in_(events),
+        Message.kind == MessageKind.CONFIRMATION,
+        Message.recipient_id.is_(None),
+        Message.text != "",
+    )
+    if ids := session.scalars(to_teams).all():
+        erase_messages(session, ids)
+    return emptied.rowcount
 
 
 def erase_numbers(session: Session, gone: Sequence[int], *, secret_key: str) -> None:

@@ -16,11 +16,11 @@ from typing import Any
 from sqlalchemy import BigInteger, Select, String, cast, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.models.campaigns import CampaignList, Recipient
+from campaigns.models.campaigns import Campaign, CampaignList, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import PersonRequest
 from campaigns.models.replies import Case, Reply
-from campaigns.privacy.erase_contact import IN_FLIGHT, erase_numbers
+from campaigns.privacy.erase_contact import IN_FLIGHT, erase_details, erase_numbers
 from campaigns.privacy.retention import SLICE, campaigns_in_use
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.states import UNSETTLED
@@ -54,6 +54,7 @@ class ExpiryResult:
     numbers: int = 0
     requests: int = 0
     entries: int = 0
+    reports: int = 0  # what was needed in an event, and where
 
 
 def enqueue_expired(runtime: Runtime) -> bool:
@@ -85,6 +86,10 @@ def remove_expired(runtime: Runtime, *, days: int, now: datetime) -> ExpiryResul
             removed[name] += erased
             if len(slice_) < SLICE or not erased:
                 break
+    with db.write() as session:
+        ended = now - timedelta(days=runtime.settings.position_days)
+        over = select(Campaign.id).where(Campaign.ended_at < ended, Campaign.urgent_reason != "")
+        removed["reports"] = erase_details(session, over)
     result = ExpiryResult(**removed)
     if any(removed.values()):
         with db.write() as session:

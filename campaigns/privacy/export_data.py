@@ -20,7 +20,7 @@ from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import ConsentEvent, PersonRequest, RequestKind
-from campaigns.models.replies import Answer, Case, OfficerEntry, Reply
+from campaigns.models.replies import Answer, Case, OfficerEntry, Reply, SafetyReport
 from campaigns.privacy.consents import opted_out_of_drive, recorded_scope
 from campaigns.privacy.erase_contact import numbers_of
 from campaigns.privacy.requests import lock_request
@@ -83,6 +83,7 @@ def export_personal_data(session: Session, request_id: int, *, user: User, now: 
         _messages(session, recipients),
         _answers(session, recipients, own),
         _cases(session, recipients, own),
+        _safety(session, recipients),
         _visits(session, person.id),
         _import_issues(session, person),
         _requests(session, person.id),
@@ -320,6 +321,37 @@ def _cases(session: Session, recipients: Sequence[int], own: Sequence[str]) -> E
         "Việc cán bộ xử lý",
         ("Mở lúc", "Loại", "Xong lúc", "Kết quả", "Ghi chú"),
         [(_at(opened), kind, _at(done), outcome, note) for opened, kind, done, outcome, note in rows],
+    )
+
+
+def _safety(session: Session, recipients: Sequence[int]) -> ExportPart:
+    reports = session.scalars(
+        select(SafetyReport)
+        .join(
+            Recipient,
+            and_(
+                Recipient.campaign_id == SafetyReport.campaign_id, Recipient.phone_id == SafetyReport.phone_id
+            ),
+        )
+        .where(Recipient.id.in_(recipients))
+        .order_by(SafetyReport.said_at)
+    )
+    return ExportPart(
+        "An toàn, cần giúp",
+        ("Báo lúc", "Báo gì", "Mấy người", "Cần gì", "Ở đâu", "Vĩ độ", "Kinh độ", "Giao cho"),
+        [
+            (
+                _at(each.said_at),
+                PAGE_WORDS[f"safety_{each.status}"],
+                each.people,
+                "; ".join(PAGE_WORDS[f"safety_{need}"] for need in each.needs),
+                each.place,
+                each.latitude,
+                each.longitude,
+                each.handed_to,
+            )
+            for each in reports
+        ],
     )
 
 

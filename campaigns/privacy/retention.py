@@ -45,6 +45,7 @@ from campaigns.models.replies import Answer, Case, OfficerEntry, Reply
 from campaigns.privacy.erase_contact import (
     IN_FLIGHT,
     delete_people,
+    erase_details,
     erase_messages,
     erase_numbers,
     erase_visit_notes,
@@ -365,6 +366,7 @@ def erase_texts(session: Session, campaign_id: int, *, now: datetime) -> dict[st
             ("notes", Case, {"note": ""}),
         )
     }
+    erase_details(session, select(Campaign.id).where(Campaign.id == campaign_id))
     change_rows(
         session,
         update(Message)

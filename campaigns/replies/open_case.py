@@ -40,6 +40,35 @@ def open_help_case(
     return case
 
 
+def open_event_case(
+    session: Session,
+    event: Campaign,
+    phone_id: int,
+    *,
+    area_code: str | None,
+    now: datetime,
+    reply_id: int | None = None,
+) -> Case:
+    """Return the open help case of a number that an event's warning was not written to, or open one. The phone's row must be locked."""
+    case = session.scalar(
+        select(Case).where(
+            Case.campaign_id == event.id,
+            Case.phone_id == phone_id,
+            Case.kind == CaseKind.HELP,
+            Case.done_at.is_(None),
+        )
+    )
+    if case is None:
+        opened = open_case(
+            session, CaseKind.HELP, recipient=None, phone_id=phone_id, reply_id=reply_id, now=now
+        )
+        opened.campaign_id, opened.organisation_id = event.id, event.organisation_id
+        opened.area_code = area_code
+        session.flush()
+        return opened
+    return case
+
+
 def find_open_help(session: Session, recipient_id: int) -> Case | None:
     """Return the recipient's open help case, if any."""
     return session.scalar(

@@ -13,17 +13,18 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.record_outcomes import add_incident
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message
-from campaigns.models.replies import AnswerSource, Reply, ReplyChannel, ReplyState
+from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel, ReplyState
 from campaigns.replies.answer_at_once import queue_doubt_answer, queue_emergency_answer
 from campaigns.replies.corrections import apply_corrections
 from campaigns.replies.one_person import answered_by, latest_answer
-from campaigns.replies.open_case import note_cry, open_case, open_help_case
+from campaigns.replies.open_case import note_cry, open_case, open_event_case, open_help_case
 from campaigns.replies.record_answer import (
     AnswerContext,
     give_back,
     record_answer,
     undo_answer,
 )
+from campaigns.replies.safety import find_event, recipient_of, record_safety
 from campaigns.rules.answers import decide_reply
 from campaigns.rules.cases import WAITS_FOR_LABEL, CaseKind
 from campaigns.rules.content import read_content
@@ -41,6 +42,7 @@ from campaigns.rules.replies.context import (
 )
 from campaigns.rules.replies.labels import OPT_IN, Label
 from campaigns.rules.replies.understand import Understanding, understand
+from campaigns.rules.safety import SafetyStatus, SafetyText, find_position, read_safety
 from campaigns.rules.states import AttemptState
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lock_phone
@@ -92,14 +94,24 @@ def receive_reply(
         recipient = latest_recipient(session, phone, now=now, within=same_within)
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
     body = _unquoted(session, inbound.body, phone, recipient, now=now)
-    drive_only = False
+    drive_only, former = False, recipient
+    event: Campaign | None = None
+    told: SafetyText | None = None
+    raw = _unread(inbound)
     if meant is None:
         meant, drive_only = _read(session, inbound, body, phone, recipient, campaign, now=now)
-    raw = _unread(inbound)
+        event, told = _told_of(session, body, meant, phone, recipient, campaign, written_by, now=now)
+    if event and told:
+        meant = _in_event(meant, told)
+        if told.position:  # it is kept in one place, from which it is removed in time
+            inbound, raw = replace(inbound, body=find_position(inbound.body)[1]), None
+        if event is not campaign:
+            recipient, campaign = recipient_of(session, event, phone), event
     if raw or not inbound.is_whole:  # what is missing may turn the meaning round
         meant = meant._replace(is_automatic=False)
     is_known = phone is not None or is_mobile_number(inbound.sender)
-    if phone is None and is_known and _is_kept(meant):
+    is_safe = told is not None and told.status is SafetyStatus.SAFE and not meant.is_urgent
+    if phone is None and is_known and (is_safe or _is_kept(meant)):
         phone_ids = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
         phone = session.get_one(Phone, phone_ids[inbound.sender])
     is_start, is_taken_back = _wish(session, meant, phone, now=now)
@@ -115,6 +127,8 @@ def receive_reply(
         answered_at=recipient.answered_at if recipient else None,
         now=now,
     )
+    if is_safe and meant.label is Label.UNCLEAR:
+        outcome = outcome._replace(kind=None)
     reply = Reply(
         gateway_id=inbound.gateway_id,
         phone_id=_id(phone),
@@ -151,9 +165,47 @@ def receive_reply(
         )
     if acknowledge and phone:
         _answer_at_once(session, reply, outcome.kind, phone, campaign, keys=keys, now=now)
+    case: Case | None = None
     if outcome.kind:
-        _open_case(session, reply, outcome.kind, recipient, now=now)
+        case = _open_case(session, reply, outcome.kind, recipient, event, former, now=now)
+    is_need = case is not None and (case.kind is CaseKind.HELP or case.urgent_at is not None)
+    if event and phone and (is_safe or is_need):
+        status = SafetyStatus.SAFE if is_safe else SafetyStatus.HELP
+        # Somebody who was merged speaks for the one that counts.
+        phone_id = (case.phone_id if case else None) or (recipient.phone_id if recipient else None)
+        record_safety(session, event, phone_id or phone.id, status, case=case, said=told, now=now)
     return reply
+
+
+def _told_of(
+    session: Session,
+    body: str,
+    meant: Understanding,
+    phone: Phone | None,
+    recipient: Recipient | None,
+    campaign: Campaign | None,
+    written_by: Recipient | None,
+    *,
+    now: datetime,
+) -> tuple[Campaign | None, SafetyText | None]:
+    """Return the event that a reply is about, and what it says of safety: the warning that it answers, else by its plain words,
+    or a cry of somebody who is in no other campaign or whom the warning is written to as well.
+    """
+    event = find_event(session, campaign, now=now)
+    if event is None or (written_by and event is not campaign):
+        return None, None
+    told = read_safety(body)
+    is_cry = meant.is_urgent and (recipient is None or recipient_of(session, event, phone) is not None)
+    return (event, told) if event is campaign or told.status or is_cry else (None, None)
+
+
+def _in_event(meant: Understanding, said: SafetyText) -> Understanding:
+    """Return what a reply means in an event, where plain words say so: "AN TOAN" is no answer to the question, and opens no case."""
+    if said.status is SafetyStatus.HELP:
+        return Understanding(Label.NEED_HELP, 1.0, True, True)
+    if said.status is SafetyStatus.SAFE and not meant.is_urgent and meant.label is not Label.OPT_OUT:
+        return Understanding(Label.UNCLEAR, 1.0, True, False)
+    return meant
 
 
 def _id(row: Phone | Recipient | Campaign | None) -> int | None:
@@ -277,16 +329,28 @@ def _record(
 
 
 def _open_case(
-    session: Session, reply: Reply, kind: CaseKind, recipient: Recipient | None, *, now: datetime
-) -> None:
+    session: Session,
+    reply: Reply,
+    kind: CaseKind,
+    recipient: Recipient | None,
+    event: Campaign | None,
+    former: Recipient | None,
+    *,
+    now: datetime,
+) -> Case:
+    """Open a reply's case. `event`: the warning that it answers; `former`: whose place is known where nobody was warned on the number."""
     if kind is CaseKind.HELP and recipient:
         # Also if it repeats the current answer: a new request after help was given needs a new case.
         case = open_help_case(session, recipient, reply=reply, now=now)
+    elif kind is CaseKind.HELP and event and reply.phone_id:
+        area = former.area_code if former else None
+        case = open_event_case(session, event, reply.phone_id, area_code=area, now=now, reply_id=reply.id)
     else:
         of_reply = {"phone_id": reply.phone_id, "reply_id": reply.id}
         case = open_case(session, kind, recipient=recipient, **of_reply, now=now)
     if reply.is_urgent:
         note_cry(case, now=now)
+    return case
 
 
 def _read_in_conversation(
@@ -348,7 +412,7 @@ def _is_duplicate(
     session: Session, inbound: InboundMessage, channel: ReplyChannel, *, now: datetime, within: timedelta
 ) -> bool:
     """Return whether another channel, or for a log without times an earlier log, has stored this reply; or a phone told it twice."""
-    text = _normalised(inbound.body)
+    text = _compared(inbound.body)
     if channel is ReplyChannel.PHONE and (inbound.received_at or now) <= now:  # not where its clock is ahead
         latest = session.execute(
             select(Reply.body, Reply.received_at)
@@ -356,14 +420,14 @@ def _is_duplicate(
             .order_by(Reply.received_at.desc(), Reply.id.desc())
             .limit(1)
         ).first()
-        if latest and _normalised(latest.body) == text and abs(latest.received_at - now) < TOLD_TWICE_WITHIN:
+        if latest and _compared(latest.body) == text and abs(latest.received_at - now) < TOLD_TWICE_WITHIN:
             return True
     rows = session.execute(
         select(Reply.body, Reply.channel, Reply.received_at).where(
             Reply.sender == inbound.sender[:32], Reply.received_at.between(now - within, now + within)
         )
     ).all()
-    same = [row for row in rows if _normalised(row.body) == text]
+    same = [row for row in rows if _compared(row.body) == text]
     if within >= REPLY_WINDOW:
         return bool(same)
     # What is said again after something else, as TC, DK, TC, is another reply.
@@ -372,6 +436,11 @@ def _is_duplicate(
         row.channel != channel and not any(_is_between(row.received_at, other, now) for other in others)
         for row in same
     )
+
+
+def _compared(body: str) -> str:
+    """Return a text as it is compared: a position is masked in what is stored."""
+    return _normalised(find_position(body)[1])
 
 
 def _is_between(one: datetime, moment: datetime, other: datetime) -> bool:

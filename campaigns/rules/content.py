@@ -78,6 +78,35 @@ PAGE_WORDS = {
     "said_opt_out_drive": "Không nhận tin về việc này nữa",
     "opt_out_drive_thanks": "Đã ghi nhận yêu cầu.",
     "said_wrong_number": "Nhầm số",
+    # On the page of a warning of danger alone.
+    "safety_question": "Ông/bà có an toàn không?",
+    "safety_safe": "Tôi và gia đình an toàn",
+    "safety_help": "Tôi cần giúp",
+    "safety_other": "Người khác cần giúp",
+    "safety_call": "Đang nguy hiểm: gọi 112",
+    "safety_said_safe": "Đã ghi nhận: ông/bà và gia đình an toàn.",
+    "safety_said_help": "Đã báo cho cán bộ trực: có người cần giúp.",
+    "safety_settled": "Cán bộ đã ghi là giúp xong. Nếu vẫn cần giúp, xin bấm lại.",
+    "safety_change": "Có thay đổi, xin bấm lại",
+    "safety_detail": "Ghi thêm cho người đến giúp",
+    "safety_optional": "Không bắt buộc, ghi được gì xin ghi nấy. Sửa được cho đến khi giúp xong.",
+    "safety_people": "Bao nhiêu người?",
+    "safety_needs": "Cần gì?",
+    "safety_wounded": "Có người bị thương, ốm nặng",
+    "safety_birth": "Có người sắp sinh",
+    "safety_boat": "Thuyền, xuồng",
+    "safety_isolated": "Bị cô lập, không ra được",
+    "safety_medicine": "Thuốc",
+    "safety_food": "Đồ ăn, nước uống",
+    "safety_place": "Ở đâu? Xã, thôn, gần chỗ nào dễ thấy",
+    "safety_position": "Gửi vị trí của tôi",
+    "safety_why": "Vị trí chỉ lấy một lần khi ông/bà bấm, để người đi cứu tìm đến. Chỉ cán bộ lo việc này xem được; xóa sau {days} ngày kể từ khi hết đợt bão lũ.",
+    "safety_asking": "Đang tìm vị trí…",
+    "safety_refused": "Điện thoại không cho biết vị trí. Xin ghi nơi ở vào ô bên trên rồi bấm gửi.",
+    "safety_located": "Đã có vị trí của ông/bà.",
+    "safety_forget": "Xóa vị trí đã gửi",
+    "safety_send": "Gửi cho cán bộ",
+    "safety_saved": "Đã nhận. Cán bộ trực đang xem.",
 }
 
 
@@ -101,7 +130,9 @@ _PARTS = frozenset(
 )
 # Fields of an acknowledgement SMS, and of the page's sentences and steps.
 REPLY_FIELDS = frozenset({"name", "link", "time"})
-PAGE_FIELDS = frozenset({"said", "app", "installed", "contact", "phone", "issuer", "organisation", "domain"})
+PAGE_FIELDS = frozenset(
+    {"said", "app", "installed", "contact", "phone", "issuer", "organisation", "domain", "days"}
+)
 APP_BUTTON = "Cài đặt ứng dụng"
 # Labels that a button of the page may give; the others come only by SMS.
 PAGE_LABELS = (

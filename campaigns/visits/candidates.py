@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, select
+from sqlalchemy import BigInteger, ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message
-from campaigns.models.replies import AnswerSource, InstallReport
+from campaigns.models.replies import AnswerSource, InstallReport, SafetyReport
 from campaigns.planning.drives import campaign_scopes
 from campaigns.rules.random_checks import is_drawn
+from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.states import Exclusion, MessageState
 from campaigns.rules.visits import VisitReason, visit_reason
 from outreach.accounts.permissions import visible_to, within_area
@@ -101,6 +102,13 @@ def find_candidates(
         visible_to(session, user, ContactList.organisation_id),
         within_area(session, user, Contact.area_code),
         people_recorded_for(session, user),
+        # Who said in a storm to be safe was heard of.
+        ~exists().where(
+            SafetyReport.campaign_id == campaign_id,
+            SafetyReport.phone_id == Recipient.phone_id,
+            SafetyReport.is_verified,
+            SafetyReport.status == SafetyStatus.SAFE,
+        ),
     ]
     if area_code:
         conditions.append(Contact.area_code == area_code)

@@ -31,14 +31,17 @@ from campaigns.delivery.message_data import read_list_values
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.replies.page_messages import CALL_ME, LONGEST_MESSAGE, receive_page_message
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
+from campaigns.replies.safety import record_page_details, record_page_safety
 from campaigns.rules.content import Content, page_choices, read_content
 from campaigns.rules.control_phones import ControlLook
 from campaigns.rules.delivery import repeat_message
 from campaigns.rules.links import FIRST_CONTROL_COPY, LENGTH, LinkCipher
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, OwnAnswer, current_own
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.asgi import Application, Receive, Scope, Send, SharedWork, client_address
+from campaigns.web.help_page import DETAILS, HELP, SAFETY, show_help_page, typed_details
 from campaigns.web.page_lookups import OpenTracker, RecipientLookup, TokenGuard
 from campaigns.web.responses import HEADERS, add_security_headers, public_page
 from outreach.core.db import Database
@@ -92,6 +95,8 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
             return row
         if request.method == "GET":
             service.record_open(row)
+        if row.safety and HELP in request.args:
+            return show_help_page(runtime, row)
         state = page_state(row, request.args, service.values_of(row))
         return Response(service.pages.show(state), headers=HEADERS, mimetype="text/html")
 
@@ -109,7 +114,14 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
         try:
             with runtime.db.write() as session:
                 now = datetime.now(UTC)
-                if pressed in MESSAGES:
+                if row.safety is not None and pressed in SAFETY:
+                    if pressed == DETAILS:
+                        record_page_details(session, row.id, typed_details())
+                    else:
+                        record_page_safety(session, row.id, pressed, keys=context, now=now)
+                    if pressed != SafetyStatus.SAFE:
+                        then[HELP] = "1" if pressed == DETAILS else ""
+                elif pressed in MESSAGES:
                     text = CALL_ME if pressed == "call" else request.form.get("text", "")
                     if sent := receive_page_message(session, row.id, text, keys=context, now=now):
                         then["sent"] = sent
@@ -189,6 +201,7 @@ def page_state(row: Row[Any], query: Mapping[str, str], values: Mapping[str, str
         is_about=is_about,
         list_id=row.list_id if is_about else None,
         own_answer=row.own_answer,
+        safety=row.safety,
         values=tuple(sorted(values.items())),
     )
 
@@ -259,6 +272,7 @@ class PageState:
     is_about: bool = False
     list_id: int | None = None  # the person's list; only on the page that names its organisation
     own_answer: int | None = None  # which of the campaign's own answers was given
+    safety: str | None = None  # on a warning's page: one of SafetyStatus, or "" where nothing was said
     values: tuple[tuple[str, str], ...] = ()  # of the person, in the fields of the campaign's texts
 
     @property
@@ -292,11 +306,12 @@ class Site:
 
     takes_replies: bool
     domain: str
+    position_days: int
 
 
 def site_of(settings: Settings) -> Site:
     """Return the facts about the site that pages name."""
-    return Site(settings.takes_replies, urlsplit(settings.link_base).netloc)
+    return Site(settings.takes_replies, urlsplit(settings.link_base).netloc, settings.position_days)
 
 
 class PageCache:
@@ -377,7 +392,15 @@ def write_page(
         given=given,
         thanks=words["opt_out_drive_thanks"] if stops_drive else _thanks(content, own, given),
         next=say("remind_next" if is_next else f"next_{said if stops_drive else given}"),
-        choices=[each for each in choices if each.value != said or may_ask_again],
+        # A warning asks for it first, in other words.
+        choices=[
+            each
+            for each in choices
+            if (each.value != said or may_ask_again)
+            and (state.safety is None or each.value != Label.NEED_HELP)
+        ],
+        safety=state.safety,
+        statuses=[each.value for each in SafetyStatus if each != state.safety],
         stop_drive=words["said_opt_out_drive"],
         is_stopped=is_stop and not stops_drive,
         is_drive_stopped=is_stop,
@@ -406,6 +429,7 @@ def _page_values(content: Content, texts: Mapping[str, str], organisation: str, 
         "issuer": content.issuer,
         "organisation": organisation or content.issuer,
         "domain": site.domain,
+        "days": str(site.position_days),
     }
 
 

@@ -23,11 +23,12 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from redis import Redis, RedisError
-from sqlalchemy import BigInteger, Connection, Row, String, cast, func, literal, or_, select, true
+from sqlalchemy import BigInteger, Connection, Row, String, case, cast, func, literal, null, or_, select, true
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import aliased
 
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
+from campaigns.models.replies import SafetyReport
 from campaigns.replies.one_person import counted_id
 from campaigns.rules.states import Exclusion
 from outreach.accounts.security_events import SecurityEvent, note_event
@@ -61,6 +62,20 @@ _RECIPIENTS = (
         )
         .scalar_subquery()
         .label("left_alone"),
+        # On the page of a warning, what the number said of its safety: "" for nothing; NULL on other pages.
+        case(
+            (Campaign.urgent_reason == "", null()),
+            else_=func.coalesce(
+                select(cast(SafetyReport.status, String))
+                .where(
+                    SafetyReport.campaign_id == Recipient.campaign_id,
+                    SafetyReport.phone_id == _counted.phone_id,
+                )
+                .scalar_subquery(),
+                literal(""),
+            ),
+        ).label("safety"),
+        _counted.phone_id,
     )
     .join(Campaign, Campaign.id == Recipient.campaign_id)
     .join(_counted, _counted.id == counted_id(Recipient))

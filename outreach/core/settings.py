@@ -405,6 +405,11 @@ class Settings:
         "file with your emblem for the head of the pages and the sign-in: PNG, JPEG, WebP or SVG, at most "
         "50 KB; Loa's own without it"
     )
+    position_days: int = _var(
+        30,
+        formats.whole(1, 365),
+        "days after an event's end after which what its people needed, and where they were, is removed",
+    )
     log_format: str = _var(
         "text",
         formats.choice("text", "json"),

@@ -24,6 +24,7 @@ class TokenPurpose(StrEnum):
     RESET = "reset"  # a password chosen anew
     OFFICER = "visits"  # a village officer's phone, once
     PHONE = "visits-phone"  # the same phone from then on
+    TEAM = "team"  # the page of a case for who is on the way, as long as it is open
     DEVICE = "known-device"  # a device on which somebody has signed in
 
 

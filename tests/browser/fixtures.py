@@ -17,6 +17,7 @@ from campaigns.agencies.links import address_of, make_link
 from campaigns.agencies.reports import submit_by_officer
 from campaigns.cases.handle_case import assign_case, close_case
 from campaigns.cases.merge_people import merge_people
+from campaigns.cases.rescue import hand_over_case, team_link
 from campaigns.delivery.control_phones import add_control_phone, answer_control_copy, queue_control_copies
 from campaigns.goals.official_figures import import_official
 from campaigns.lifecycle import change_campaign, create_campaign, edit_campaign
@@ -24,9 +25,10 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.checks import ControlCopy
 from campaigns.models.messages import Attempt, Incident, Message
 from campaigns.models.privacy import RequestKind
-from campaigns.models.replies import Case, Reply
+from campaigns.models.replies import Case, Reply, SafetyReport
 from campaigns.models.webhooks import DeliveryState
 from campaigns.planning.approvals import LaunchTerms
+from campaigns.planning.audience import freeze_audience
 from campaigns.planning.drives import current_drive_id, drive_for_figures
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.made_kinds import create_kind
@@ -34,6 +36,7 @@ from campaigns.planning.segments import save_segment
 from campaigns.privacy.requests import finish_request, record_request
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext
+from campaigns.replies.safety import Details, record_page_details, record_page_safety
 from campaigns.reports.issue_report import approve_report, correct, freeze, issue, prepare_report
 from campaigns.reports.links import address_of as report_address
 from campaigns.reports.links import end_link as end_report_link
@@ -46,7 +49,7 @@ from campaigns.rules.draft import read_draft
 from campaigns.rules.links import FIRST_CONTROL_COPY, LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import AttemptState, CampaignAction, MessageState
+from campaigns.rules.states import AttemptState, CampaignAction, CampaignState, MessageState
 from campaigns.rules.visits import VisitOutcome
 from campaigns.rules.webhooks import EventKind
 from campaigns.visits.results import enter_results
@@ -57,12 +60,13 @@ from outreach.accounts.api_tokens import create_token, end_token
 from outreach.accounts.invitations import link_for
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
+from outreach.contacts.phones import find_or_create_phones
 from outreach.core.settings import Settings
 from outreach.imports.do_not_call import too_few_left
 from outreach.imports.process_upload import UploadContext, process_upload
 from outreach.imports.uploads import confirm_upload, receive_upload
 from outreach.models.accounts import Organisation, OrganisationKind, Right
-from outreach.models.contacts import Contact, ContactList, DoNotCallFile, Membership, Phone
+from outreach.models.contacts import Contact, ContactList, ContactPhone, DoNotCallFile, Membership, Phone
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
@@ -107,7 +111,59 @@ def seed_site(runtime: Runtime) -> dict[str, Any]:
         made["organisation"] = session.scalars(select(func.max(Organisation.id))).one()
         made["invitation"] = link_for(invited, runtime.settings).rpartition("/")[2]
     _work_on(runtime, made)
+    made |= _cry_for_help(runtime, now)
     return made | _report(runtime, now)
+
+
+def _cry_for_help(runtime: Runtime, now: datetime) -> dict[str, Any]:
+    """A warning with cries in each state; the token of a team that is on the way, and somebody's number whom it was written to."""
+    numbers = [f"+8490500095{n}" for n in range(6)]
+    keys = AnswerContext(secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=False)
+    with runtime.db.write() as session:
+        author, approver = find_user(session, AUTHOR), find_user(session, APPROVER)
+        owner = session.scalars(select(Organisation.id).where(Organisation.code == ORGANISATIONS[0][0])).one()
+        made = ContactList(organisation_id=owner, name="Dân ven suối", created_at=now)
+        session.add(made)
+        session.flush()
+        phones = find_or_create_phones(session, numbers, secret_key=keys.secret_key, now=now)
+        for n, e164 in enumerate(numbers):
+            times = {"created_at": now, "updated_at": now, "area_code": ("23281", "23284")[n % 2]}
+            person = Contact(name=f"A Suối {n}", name_key=f"asuoi{n}", village=f"Thôn {n % 3 + 1}", **times)
+            session.add(person)
+            session.flush()
+            session.add(ContactPhone(contact_id=person.id, phone_id=phones[e164], position=1))
+            session.add(Membership(list_id=made.id, contact_id=person.id))
+        draft = _draft("Bão số 9, lũ về đêm", kind="bao-lu", lists=[f"{ORGANISATIONS[0][0]}/Dân ven suối"])
+        event = create_campaign(session, draft, user=author, now=now)
+        terms = LaunchTerms(approvals=1, estimate_vnd=None)
+        for action, user in ((_A.SUBMIT, author), (_A.APPROVE, approver), (_A.LAUNCH, author)):
+            change_campaign(session, event.id, action, terms=terms, user=user, now=now)
+        event.urgent_reason, event.state, event.ended_at = "Bão số 9", CampaignState.COMPLETED, now
+        freeze_audience(session, event)
+        rows = session.scalars(
+            select(Recipient).where(Recipient.campaign_id == event.id).order_by(Recipient.id)
+        ).all()
+        for recipient, word in zip(rows, ("help", "help", "other", "safe"), strict=False):
+            at = now - timedelta(minutes=20 - 9 * (recipient.id % 3))
+            record_page_safety(session, recipient.id, word, keys=keys, now=at)
+        where = [("14.3601", "108.0002"), ("14.3603", "108.0003"), ("14.4202", "107.9701")]
+        for recipient, (latitude, longitude) in zip(rows, where, strict=False):
+            details = Details.typed(
+                people="5", needs=["boat", "birth"], place="Gần nhà rông", latitude=latitude,
+                longitude=longitude, forgets=False,
+            )  # fmt: skip
+            record_page_details(session, recipient.id, details)
+        text = InboundMessage(
+            "SMcry", "+84905000959", SENDER, "CUU 12 nguoi tren mai truong hoc, het gao", False
+        )
+        assert receive_reply(session, text, keys=keys, now=now)
+        first = session.scalars(select(Case.id).where(Case.recipient_id == rows[0].id)).one()
+        to = {"officer_id": None, "team": "Đội xuồng 2", "number": "0905000960"}
+        hand_over_case(session, first, **to, settings=runtime.settings, user=author, now=now)
+        report = session.get_one(SafetyReport, (event.id, rows[0].phone_id))
+        token = team_link(session.get_one(Case, first), report, runtime.settings).rpartition("/")[2]
+        link = LinkCipher(runtime.settings.keys_of(Purpose.LINKS)).token(rows[4].id)
+    return {"event": event.id, "team_token": token, "warned": link}
 
 
 def _report(runtime: Runtime, now: datetime) -> dict[str, str]:

@@ -21,7 +21,15 @@ from campaigns.activities.activity_log import add_activity
 from campaigns.delivery.record_outcomes import add_incident
 from campaigns.lifecycle import change_campaign, create_campaign
 from campaigns.models.activities import SheetOfficer, VisitLine, VisitSheet
-from campaigns.models.campaigns import CampaignComment, CommentCard, Drive, MadeKind, Recipient, Sender
+from campaigns.models.campaigns import (
+    Campaign,
+    CampaignComment,
+    CommentCard,
+    Drive,
+    MadeKind,
+    Recipient,
+    Sender,
+)
 from campaigns.models.figures import AgencyLink
 from campaigns.models.privacy import Breach, PersonRequest, RequestKind
 from campaigns.models.replies import Case, SavedText
@@ -351,6 +359,7 @@ class Office:
             case = db.scalars(select(Case)).one()
             case.recipient_id, case.campaign_id = reply.recipient_id, ids[0]
             case.organisation_id = self.values[HERE]
+            db.get_one(Campaign, ids[0]).urgent_reason = "bão"
             kept = SavedText(
                 organisation_id=self.values[HERE],
                 title=f"Hẹn gọi lại {MARK}",

@@ -62,6 +62,7 @@ keys rotate                 operator
 handover                    operator
 keys show                   operator
 demo load                   operator
+demo drill                  operator
 organisations create        operator
 replies classify            operator
 replies examples            operator

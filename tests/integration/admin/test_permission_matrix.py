@@ -84,6 +84,17 @@ POST inbox.undo             ASP..
 POST inbox.close           ASP..
 POST inbox.reopen           ASP..
 POST inbox.measure_answer   ASP..
+GET  rescue.index           ASP..
+GET  rescue.live            ASP..
+GET  rescue.unheard         ASP..
+GET  rescue.paper           ASP..
+POST rescue.export          ASP..
+POST rescue.take            ASP..
+POST rescue.hand            ASP..
+POST rescue.note            ASP..
+POST rescue.join            ASP..
+POST rescue.part            ASP..
+POST rescue.settle          ASP..
 GET  alike.index            ASP.U
 GET  alike.show             ASP.U
 POST alike.label            ASP..
@@ -344,6 +355,9 @@ GET  answer_page.show       open 404 404
 POST answer_page.answer     open 404 404
 GET  answer_page.show_with_rest open 404 404
 POST answer_page.show_with_rest open 404 404
+GET  safety_page.index      open 200 200
+POST safety_page.report     open 422 422
+GET  team_page.show         open 410 410
 GET  public_page.index      open 200 200
 GET  public_page.poster     open 200 200
 POST public_page.check      open 422 422
@@ -369,6 +383,7 @@ WITHOUT_TOKEN = (
     "reply_channels.",
     "answer_page.",
     "public_page.",
+    "safety_page.",
     "agency_page.",
     "urge_page.",
     "api.",

@@ -1,0 +1,358 @@
+"""An event: who is safe, who needs help and where, who is on the way; and the page of a team that is on the way.
+
+An event is a campaign of the urgent class. Each look at what people need is on record, and nobody sees it who does not work on it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from math import hypot
+from typing import Any
+
+from flask import Blueprint, Response, abort, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from admin.forms import ChoiceField, Form, LongTextField, RowField, TextField, labelled, row_id
+from admin.rules.maps import MapPlace, MapPoint, area_map
+from admin.views.base import AdminPage, FormAction
+from admin.wording.filters import duration, label_of, number
+from campaigns.analytics.rescue import (
+    EventCounts,
+    count_event,
+    export_event,
+    find_event_of,
+    list_events,
+    read_unheard,
+)
+from campaigns.cases.handle_case import assign_case, cases_visible_to
+from campaigns.cases.rescue import (
+    LONGEST_TEAM,
+    Cry,
+    flat,
+    hand_over_case,
+    join_case,
+    look_at_event,
+    note_case,
+    open_team_case,
+    part_case,
+    read_cries,
+    settle_case,
+)
+from campaigns.models.campaigns import Campaign
+from campaigns.replies.record_answer import LONGEST_NOTE
+from campaigns.rules.cases import WRITTEN, CaseOutcome
+from campaigns.rules.content import PAGE_WORDS
+from campaigns.rules.safety import CryState, Position
+from campaigns.web.responses import public_page
+from outreach.accounts.village_officers import list_officers
+from outreach.core.spreadsheets import escape_formula
+from outreach.models.accounts import User
+from outreach.models.places import Area
+from outreach.places.nation import points_of
+from outreach.rules.keys import Purpose
+from outreach.runtime import Runtime
+
+MOST_SHOWN = 40  # cries with their forms; all are on the map, on paper and in the file
+MOST_NAMED = 15  # communes on the map
+_OLD = timedelta(minutes=30)
+
+
+class OfEvent(Form):
+    """A form of an event's page, which says of which one."""
+
+    event = RowField(name="event")
+    not_passed = ("event",)
+
+
+class HandForm(OfEvent):
+    ids = "hand"
+    officer_id = ChoiceField(_l("Cán bộ thôn"), name="officer", coerce=row_id, empty=_l("Đội khác"))
+    team = TextField(_l("Tên đội"), maxlength=LONGEST_TEAM, autocomplete="off")
+    number = TextField(
+        _l("Số di động của đội"),
+        maxlength=20,
+        autocomplete="off",
+        codes=("team_missing", "team_number_wrong"),
+    )
+
+
+class NoteForm(OfEvent):
+    ids = "note"
+    note = LongTextField(_l("Ghi chú"), maxlength=LONGEST_NOTE)
+
+
+class SettleForm(NoteForm):
+    ids = "settle"
+    outcome = ChoiceField(
+        _l("Đã làm gì"), labelled(WRITTEN, "outcome"), coerce=CaseOutcome, empty=_l("Hãy chọn"), required=True
+    )
+
+
+class JoinForm(OfEvent):
+    to_id = RowField(name="to")
+
+
+class ExportForm(OfEvent):
+    reason = TextField(_l("Lý do xuất"), maxlength=300, codes=("export_reason_missing",))
+
+
+def _here(_result: object = None) -> str:
+    return url_for("rescue.index", event=request.form.get("event", type=int))
+
+
+class RescueView(AdminPage):
+    name, endpoint, url = _l("Ứng cứu"), "rescue", "/admin/rescue"
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """Show an event, `?event=`, else the newest of now."""
+        with self.reading() as (session, user):
+            now = datetime.now(UTC)
+            event = find_event_of(session, request.values.get("event", type=int), user, now=now)
+            events = list_events(session, user, now=now)
+            if event is None:
+                return self.render("rescue/none.html")
+            state = self._read(session, event, user, now)
+        self.do(look_at_event, event.id)
+        export = ExportForm.on_page(event=event.id)
+        return self.render("rescue/rescue.html", events=events, export_form=export, **state)
+
+    @expose("/live")
+    def live(self) -> ResponseReturnValue:
+        """Render what changes; an open page asks for it every few seconds, as a part of the look that is on record."""
+        with self.reading() as (session, user):
+            event = self._event(session, user)
+            return self.render("rescue/state.html", **self._read(session, event, user, datetime.now(UTC)))
+
+    @expose("/unheard")
+    def unheard(self) -> ResponseReturnValue:
+        """List hamlets with people nothing was heard of, to be called or visited."""
+        with self.reading() as (session, user):
+            event = self._event(session, user)
+            villages = read_unheard(session, event.id, user)
+            return self.render("rescue/unheard.html", event=event, villages=villages)
+
+    @expose("/paper")
+    def paper(self) -> ResponseReturnValue:
+        """Render the open cries by commune, to print."""
+        with self.reading() as (session, user):
+            event = self._event(session, user)
+            cries = flat(read_cries(session, event.id, cases_visible_to(session, user)))
+        self.do(look_at_event, event.id)
+        communes: dict[str, list[Cry]] = {}
+        for cry in cries:
+            communes.setdefault(cry.commune, []).append(cry)
+        return self.render(
+            "rescue/paper.html", event=event, communes=sorted(communes.items()), printed=datetime.now(UTC)
+        )
+
+    @expose("/export", methods=["POST"])
+    def export(self) -> ResponseReturnValue:
+        """Send the open cries as CSV, or with `kind=geojson` those with a position as GeoJSON, with the reason on record."""
+        form = ExportForm()
+        event_id = form.event.data or 0
+
+        def show(cries: list[Cry]) -> Any:
+            is_map = request.form.get("kind") == "geojson"
+            body = _as_geojson(cries) if is_map else _as_csv(cries)
+            response = Response(body, mimetype="application/geo+json" if is_map else "text/csv")
+            name = f"ung-cuu-{event_id}.{'geojson' if is_map else 'csv'}"
+            response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+            return response
+
+        return self.submit_form(form, url_for(".index"), export_event, event_id, show=show)
+
+    take = FormAction("/<int:case_id>/take", assign_case, OfEvent, then=_here)
+    hand = FormAction(
+        "/<int:case_id>/hand", hand_over_case, HandForm, then=_here, is_keyed=True, page=".index"
+    ).tells(lambda who: _("Đã giao cho %(who)s; tin nhắn đang đi.", who=who))
+    note = FormAction(
+        "/<int:case_id>/note", note_case, NoteForm, then=_here, is_keyed=True, page=".index"
+    ).tells(_l("Đã ghi."))
+    settle = FormAction(
+        "/<int:case_id>/settle", settle_case, SettleForm, then=_here, is_keyed=True, page=".index"
+    ).tells(_l("Đã ghi là xong. Mở lại được ở hộp thư trả lời, Việc đã xong."))
+    join = FormAction("/<int:case_id>/join", join_case, JoinForm, then=_here, page=".index").tells(
+        _l("Đã gộp hai việc.")
+    )
+    part = FormAction("/<int:case_id>/part", part_case, OfEvent, then=_here, page=".index").tells(
+        _l("Đã tách.")
+    )
+
+    def _event(self, session: Session, user: User) -> Campaign:
+        event = find_event_of(session, request.values.get("event", type=int), user, now=datetime.now(UTC))
+        if event is None:
+            abort(404)
+        return event
+
+    def _read(self, session: Session, event: Campaign, user: User, now: datetime) -> dict[str, Any]:
+        """Return what the part that changes shows."""
+        cries = read_cries(session, event.id, cases_visible_to(session, user))
+        counts = count_event(session, event.id, user, redis=self.runtime.redis)
+        found = session.scalars(select(Area).where(Area.code.in_([*filter(None, counts.places)])))
+        areas = {area.code: area for area in found}
+        officers = list_officers(session, user)
+        choices = [(each.id, each.shown_name) for each in officers if each.phone]
+        near = {each.area_code: each.id for each in reversed(officers) if each.phone and each.area_code}
+        places = sorted(
+            ((areas.get(code or ""), each) for code, each in counts.places.items()),
+            key=lambda pair: (-pair[1].need, -pair[1].unheard),
+        )
+
+        chosen = request.values.get("case", type=int)
+        shown = [cry for cry in cries if cry.case.id == chosen] or cries[:MOST_SHOWN]
+
+        def hand_form(cry: Cry) -> HandForm:
+            default = near.get(cry.case.area_code or "") or (choices[0][0] if len(choices) == 1 else None)
+            form = HandForm.on_page(cry.case.id, event=event.id, officer_id=default)
+            form.officer_id.choices = choices
+            return form
+
+        return {
+            "event": event,
+            "cries": cries,
+            "shown": shown,
+            "rest": [cry for cry in cries if cry not in shown],
+            "by_state": {state: sum(cry.state is state for cry in cries) for state in CryState},
+            "oldest": min((cry.since for cry in cries), default=None),
+            "counts": counts,
+            "places": places,
+            "map": _draw(event, cries, counts, areas, now),
+            "now": now,
+            "hand_form": hand_form,
+            "note_form": lambda cry: NoteForm.on_page(cry.case.id, event=event.id, note=cry.case.note),
+            "settle_form": lambda cry: SettleForm.on_page(cry.case.id, event=event.id, note=cry.case.note),
+        }
+
+
+def _draw(
+    event: Campaign, cries: Sequence[Cry], counts: EventCounts, areas: dict[str, Area], now: datetime
+) -> Markup:
+    """Draw the communes, darker the more was heard of them, and the cries: by their position, else as a number at their commune."""
+    without: dict[str, int] = {}
+    for cry in cries:
+        if not cry.report.position and cry.case.area_code:
+            without[cry.case.area_code] = without.get(cry.case.area_code, 0) + 1
+    communes = [
+        MapPlace(
+            code,
+            area.full_name,
+            None if each.unheard_share is None else 1 - each.unheard_share,
+            _("cần giúp %(need)s, chưa có tin %(unheard)s", need=each.need, unheard=number(each.unheard)),
+            each.people,
+            cries=without.get(code, 0),
+        )
+        for code, each in counts.places.items()
+        if code and (area := areas.get(code))
+    ]
+    spots = [
+        MapPoint(
+            cry.report.position.longitude,
+            cry.report.position.latitude,
+            f"{label_of(cry.state, 'cry')}, {duration(now - cry.since)}",
+            f"{cry.state}{' old' if now - cry.since > _OLD else ''}",
+            f"#case-{cry.case.id}",
+        )
+        for cry in cries
+        if cry.report.position
+    ]
+    shapes = points_of([*areas])
+    labels = {area.full_name: shapes[code] for code, area in areas.items() if code in shapes}
+    return area_map(
+        "event",
+        event.name,
+        _("Các xã và nơi có người cần giúp"),
+        communes,
+        shapes,
+        goal=None,
+        labels=labels if len(labels) < MOST_NAMED else {},
+        spots=spots,
+    )
+
+
+def _rows(cries: Iterable[Cry]) -> list[dict[str, Any]]:
+    return [
+        {
+            "case": cry.case.id,
+            "state": label_of(cry.state, "cry"),
+            "since": cry.since.isoformat(timespec="seconds"),
+            "commune": cry.commune,
+            "place": cry.where,
+            "people": cry.report.people,
+            "needs": "; ".join(label_of(need, "need") for need in cry.report.needed),
+            "number": cry.number,
+            "handed_to": cry.report.handed_to,
+            "note": cry.case.note,
+            "latitude": cry.report.latitude,
+            "longitude": cry.report.longitude,
+        }
+        for cry in cries
+    ]
+
+
+def _as_csv(cries: list[Cry]) -> bytes:
+    """Return the cries as a file that a spreadsheet opens: UTF-8 with a mark."""
+    out = io.StringIO()
+    for n, row in enumerate(_rows(cries)):
+        if not n:
+            csv.writer(out).writerow(row)
+        csv.writer(out).writerow(escape_formula("" if each is None else str(each)) for each in row.values())
+    return b"\xef\xbb\xbf" + out.getvalue().encode()
+
+
+def _as_geojson(cries: list[Cry]) -> bytes:
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": [row.pop("longitude"), row.pop("latitude")]},
+            "properties": row,
+        }
+        for row in _rows(cry for cry in cries if cry.report.position)
+    ]
+    return json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False).encode()
+
+
+def create_team_page(runtime: Runtime) -> Blueprint:
+    """Create `/team/<token>`: a case for who is on the way, until it is settled or handed to others (410)."""
+    page = Blueprint("team_page", __name__)
+
+    @page.get("/team/<token>")
+    def show(token: str) -> ResponseReturnValue:
+        """Show a case to the team that it was handed to; 410 once it is settled or handed to others."""
+        keys = runtime.settings.keys_of(Purpose.LINKS)
+        cry = open_team_case(runtime, token, secret_key=keys, now=datetime.now(UTC))
+        if cry is None:
+            return public_page("team_closed.html", 410)
+        with runtime.db.read() as session:
+            event = session.get_one(Campaign, cry.case.campaign_id)
+            drawn = _draw_way(session, cry.case.area_code, cry.report.position)
+        return public_page("team.html", cry=cry, event=event, words=PAGE_WORDS, map=drawn)
+
+    return page
+
+
+def _draw_way(session: Session, area_code: str | None, position: Position | None) -> Markup:
+    """Draw the position among the nearest communes of its district."""
+    area = session.get(Area, area_code) if area_code else None
+    around = Area.parent_code == area.parent_code if area else Area.code.is_(None)
+    names = {each.code: each.full_name for each in session.scalars(select(Area).where(around))}
+    points = {code: point for code, point in points_of([*names]).items() if code in names}
+    longitude, latitude = (
+        (position.longitude, position.latitude) if position else points.get(area_code or "", (0, 0))
+    )
+    near = sorted(points, key=lambda code: hypot(points[code][0] - longitude, points[code][1] - latitude))[:6]
+    places = [MapPlace(code, names[code], None, "", people=1) for code in near]
+    spots = [MapPoint(longitude, latitude, _("Nơi cần cứu"), "new")] if position else []
+    labels = {names[code]: points[code] for code in near}
+    about = _("Vị trí so với các xã gần đó")
+    return area_map("way", _("Nơi cần cứu"), about, places, points, goal=None, labels=labels, spots=spots)

@@ -1,0 +1,225 @@
+"""What numbers say of their safety in an event, which is a campaign of the urgent class: by SMS, on their page, on the page for everybody.
+
+In the caller's transaction, with the phone's row locked. A cry for help is a case as any other; what is needed and where stands beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import Session
+
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.replies import AnswerSource, Case, SafetyReport
+from campaigns.replies.one_person import find_counted
+from campaigns.replies.open_case import note_cry, open_event_case, open_help_case
+from campaigns.replies.record_answer import AnswerContext, record_answer
+from campaigns.rules.cases import CaseKind
+from campaigns.rules.own_answers import GivenAnswer
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.safety import (
+    LONGEST_PLACE,
+    MASKED,
+    Position,
+    SafetyStatus,
+    SafetyText,
+    chosen_needs,
+    find_position,
+    read_people,
+    read_position,
+)
+from campaigns.rules.states import CampaignState
+from outreach.contacts.phones import find_or_create_phones
+from outreach.contacts.suppressions import lock_phone
+from outreach.models.contacts import Phone
+from outreach.rules.errors import BadInput
+
+EVENT_LASTS = timedelta(days=14)
+"""How long after its launch a warning is what a cry from any number is about; a storm and its floods take a week."""
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What is needed and where, as it was typed. `forgets`: the position that was given is to be removed."""
+
+    people: int | None
+    needs: list[str]
+    place: str
+    position: Position | None
+    forgets: bool
+
+    @classmethod
+    def typed(
+        cls, *, people: str, needs: Iterable[str], place: str, latitude: str, longitude: str, forgets: bool
+    ) -> Details:
+        """Read a form's fields. What cannot be read is left out: no cry is refused for its form."""
+        found, place = find_position(" ".join(place.split()))
+        position = read_position(latitude[:40], longitude[:40]) or found
+        place = place.replace(MASKED, " ").strip()[:LONGEST_PLACE]
+        return cls(read_people(people[:9]), chosen_needs(needs), place, position, forgets)
+
+
+def is_current(now: datetime) -> ColumnElement[bool]:
+    """Return the condition for campaigns that are an event now."""
+    return and_(
+        Campaign.urgent_reason != "",
+        Campaign.launched_at.between(now - EVENT_LASTS, now),
+        Campaign.state != CampaignState.CANCELLED,
+    )
+
+
+def find_event(session: Session, campaign: Campaign | None = None, *, now: datetime) -> Campaign | None:
+    """Return the event that what is said in a campaign, or in none, is about: the warning itself, else the newest one."""
+    if campaign and campaign.urgent_reason:
+        return campaign
+    newest = select(Campaign).where(is_current(now)).order_by(Campaign.launched_at.desc(), Campaign.id.desc())
+    return session.scalar(newest.limit(1))
+
+
+def recipient_of(session: Session, event: Campaign, phone: Phone | None) -> Recipient | None:
+    """Return whom an event's warning is written to on a number."""
+    if phone is None:
+        return None
+    written_to = (Recipient.campaign_id == event.id, Recipient.phone_id == phone.id)
+    return session.scalar(select(Recipient).where(*written_to, Recipient.exclusion.is_(None)))
+
+
+def record_safety(
+    session: Session,
+    event: Campaign,
+    phone_id: int,
+    status: SafetyStatus,
+    *,
+    case: Case | None,
+    said: SafetyText | None = None,
+    is_verified: bool = True,
+    now: datetime,
+) -> SafetyReport:
+    """Record what a number says; with a case that was opened now, what was said of an earlier one is over.
+
+    What anybody may have typed never replaces what the number itself has said, but for a cry.
+    """
+    report = session.get(SafetyReport, (event.id, phone_id))
+    if report is None:
+        report = SafetyReport(campaign_id=event.id, phone_id=phone_id, needs=[], place="", handed_to="")
+        session.add(report)
+    elif status is SafetyStatus.SAFE and report.is_verified and not is_verified:
+        return report
+    elif case and case.opened_at >= now:
+        clear_details(report)
+    report.is_verified = is_verified or (report.is_verified or False)
+    report.status, report.said_at = status, now
+    if said:
+        report.people = said.people or report.people
+        report.needs = chosen_needs([*report.needs, *said.needs])
+        if status is not SafetyStatus.SAFE:
+            _place(report, said.position)
+    session.flush()
+    return report
+
+
+def clear_details(report: SafetyReport) -> None:
+    """Remove what is needed, where, and who is on the way."""
+    report.people = report.latitude = report.longitude = report.handed_at = report.joined_to = None
+    report.needs, report.place, report.handed_to = [], "", ""
+
+
+def _place(report: SafetyReport, position: Position | None) -> None:
+    if position:
+        report.latitude, report.longitude = position
+
+
+def _give_details(report: SafetyReport, details: Details) -> None:
+    report.people, report.needs, report.place = details.people, details.needs, details.place
+    if details.forgets:
+        report.latitude = report.longitude = None
+    _place(report, details.position)
+
+
+def record_page_safety(
+    session: Session, recipient_id: int, word: str, *, keys: AnswerContext, now: datetime
+) -> None:
+    """Record a press on a warning's page, one of `SafetyStatus`. A cry is told to the officers on duty as one by SMS.
+
+    Who is safe again leaves the case open: an officer settles it. Raises BadInput for another word or campaign, or if the link is no longer valid.
+    """
+    recipient, event = _of_page(session, recipient_id)
+    status, phone_id = SafetyStatus(word), lock_phone(session, recipient.phone_id or 0).id
+    counted = find_counted(session, recipient)
+    case: Case | None = None
+    if status is not SafetyStatus.SAFE:
+        record_answer(
+            session,
+            GivenAnswer(Label.NEED_HELP),
+            phone_id=phone_id,
+            recipient=recipient,
+            source=AnswerSource.PAGE,
+            keys=keys,
+            now=now,
+        )
+        counted = find_counted(session, recipient)
+        case = open_help_case(session, counted, now=now)
+        note_cry(case, now=now)
+    record_safety(session, event, counted.phone_id or phone_id, status, case=case, now=now)
+
+
+def record_page_details(session: Session, recipient_id: int, details: Details) -> None:
+    """Record what is needed and where, while the number's case is open. Raises BadInput."""
+    recipient, event = _of_page(session, recipient_id)
+    lock_phone(session, recipient.phone_id or 0)
+    phone_id = find_counted(session, recipient).phone_id or 0
+    report = session.get(SafetyReport, (event.id, phone_id))
+    if report is None or not has_open_cry(session, event.id, phone_id):
+        raise BadInput("safety_not_asked")
+    _give_details(report, details)
+
+
+def _of_page(session: Session, recipient_id: int) -> tuple[Recipient, Campaign]:
+    recipient = session.get_one(Recipient, recipient_id)
+    if recipient.phone_id is None:
+        raise BadInput("personal_link_ended")
+    event = session.get_one(Campaign, recipient.campaign_id)
+    if not event.urgent_reason:
+        raise BadInput("choice_not_understood")
+    return recipient, event
+
+
+def is_cry_of(event_id: int) -> ColumnElement[bool]:
+    """Return the condition for cases of people who need help in an event."""
+    is_cry = or_(Case.kind == CaseKind.HELP, Case.urgent_at.is_not(None))
+    return and_(Case.campaign_id == event_id, is_cry)
+
+
+def has_open_cry(session: Session, event_id: int, phone_id: int) -> bool:
+    """Return whether a number's case in an event is open."""
+    cry = select(Case.id).where(is_cry_of(event_id), Case.phone_id == phone_id, Case.done_at.is_(None))
+    return session.scalar(cry.limit(1)) is not None
+
+
+def record_public_safety(
+    session: Session, number: str, word: str, details: Details, *, keys: AnswerContext, now: datetime
+) -> None:
+    """Record what somebody says on the page for everybody, about a number that nobody has verified.
+
+    It is no answer of the number's owner. Raises BadInput for another word, and where there is no event now.
+    """
+    event = find_event(session, now=now)
+    if event is None:
+        raise BadInput("safety_no_event")
+    if word not in set(SafetyStatus):
+        raise BadInput("choice_not_understood")
+    status = SafetyStatus(word)
+    phone_id = find_or_create_phones(session, [number], secret_key=keys.secret_key, now=now)[number]
+    phone = lock_phone(session, phone_id)
+    case: Case | None = None
+    if status is not SafetyStatus.SAFE:
+        recipient = recipient_of(session, event, phone)
+        area = recipient.area_code if recipient else None
+        case = open_event_case(session, event, phone.id, area_code=area, now=now)
+        note_cry(case, now=now)
+    report = record_safety(session, event, phone_id, status, case=case, is_verified=False, now=now)
+    if case and (case.opened_at >= now or not report.is_verified):
+        _give_details(report, details)

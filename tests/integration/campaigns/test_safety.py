@@ -1,0 +1,405 @@
+"""In a storm: who is safe, who needs help and where, by page, SMS and the page for everybody; handed over, joined, settled, and removed in time."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, select, update
+
+from campaigns.analytics.rescue import count_event, export_event, read_unheard
+from campaigns.cases.handle_case import cases_visible_to, close_case
+from campaigns.cases.rescue import (
+    Cry,
+    hand_over_case,
+    join_case,
+    note_case,
+    part_case,
+    read_cries,
+    settle_case,
+)
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Message
+from campaigns.models.replies import Answer, Case, Reply, SafetyReport
+from campaigns.planning.kinds import load_kinds
+from campaigns.privacy.expiry import remove_expired
+from campaigns.rules.cases import CaseOutcome
+from campaigns.rules.links import LinkCipher
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.safety import CryState, Need, SafetyStatus
+from outreach.models.accounts import AuditEvent, Role
+from outreach.models.contacts import Contact, Phone
+from outreach.rules.errors import BadInput
+from tests.support.admin_client import post, signed_in
+from tests.support.errors import refuses
+from tests.support.servers import both_databases
+from tests.support.world import AUTHOR, World, number
+
+HERE = "16.04712, 108.20678"
+TEAM = number(70)
+
+
+@pytest.fixture
+def event(world: World) -> int:
+    """A warning to five people."""
+    world.runtime.redis.flushdb()
+    world.add_areas({"608": "Đắk Hà"}, {"23500": "608"})
+    world.add_people(5, first=10)
+    with world.runtime.db.write() as session:
+        session.execute(update(Contact).values(area_code="23500", village="Thôn 3"))
+    event = world.launch(content=load_kinds()["bao-lu"], name="Bão số 9")
+    with world.runtime.db.write() as session:
+        session.execute(update(Campaign).values(urgent_reason="Bão số 9 đổ bộ trong đêm"))
+    world.send()
+    return event
+
+
+def say(world: World, body: str, *, sender: str | None = None, minutes: float = 0) -> Reply:
+    count = world.scalar(select(func.count()).select_from(Reply))
+    now = datetime.now(UTC) + timedelta(minutes=minutes)
+    reply = world.reply(sender or number(10), body, gateway_id=f"said-{count}", now=now)
+    assert reply
+    return reply
+
+
+def path_of(world: World, event: int, index: int = 10) -> str:
+    recipient = world.recipient(number(index), event)
+    return f"/{LinkCipher(world.runtime.settings.secret_key).token(recipient.id)}"
+
+
+def cries(world: World, event: int) -> list[Cry]:
+    with world.runtime.db.read() as session:
+        return read_cries(session, event, cases_visible_to(session, world.user(AUTHOR)))
+
+
+def counts(world: World, event: int) -> Any:
+    world.runtime.redis.flushdb()
+    with world.runtime.db.read() as session:
+        return count_event(session, event, world.user(AUTHOR), redis=world.runtime.redis)
+
+
+def do(world: World, use_case: Any, *args: Any, **values: Any) -> Any:
+    return use_case(world.runtime, *args, user=world.user(AUTHOR), now=datetime.now(UTC), **values)
+
+
+def hand_over(world: World, case_id: int, team: str = TEAM) -> str:
+    to = {"officer_id": None, "team": "Đội xuồng 2", "number": team}
+    do(world, hand_over_case, case_id, **to, settings=world.runtime.settings)
+    text = world.all(select(Message.text).where(Message.text.like("%Loa: can cuu%")).order_by(Message.id))[-1]
+    (path,) = re.findall(r"http\S+(/team/\S+)", text)
+    return path
+
+
+@both_databases
+def test_the_page_of_a_warning_asks_first_whether_one_is_safe(
+    world: World, event: int, client: FlaskClient
+) -> None:
+    path = path_of(world, event)
+    page = client.get(path)
+    text = page.get_data(as_text=True)
+    assert text.index("Ông/bà có an toàn không?") < text.index("Nhà tôi đã chuẩn bị xong")
+    assert 'href="tel:112"' in text
+    assert "geolocation=()" in page.headers["Permissions-Policy"]
+    assert client.post(path, data={"answer": "safe"}).status_code == 303
+    assert "an toàn." in client.get(path).get_data(as_text=True)
+    assert world.all(select(Answer.id)) == world.all(select(Case.id)) == []
+    found = counts(world, event)
+    assert (found.total.people, found.total.safe, found.total.unheard) == (5, 1, 4)
+
+
+def test_a_cry_on_the_page_is_urgent_and_its_details_can_be_changed_until_it_is_settled(
+    world: World, event: int, client: FlaskClient
+) -> None:
+    path = path_of(world, event)
+    assert client.post(path, data={"answer": "help"}).location == f"{path}?help="
+    page = client.get(f"{path}?help")
+    assert "geolocation=(self)" in page.headers["Permissions-Policy"]
+    assert len(page.data) < 14_000
+    details = {"answer": "details", "people": "5", "need": ["boat", "birth"], "place": "Gần nhà rông"}
+    given = {"latitude": "16.047123", "longitude": "108.206781"}
+    assert client.post(path, data={**details, **given}).location == f"{path}?help=1"
+    (cry,) = cries(world, event)
+    assert (cry.report.people, tuple(cry.report.needed), cry.report.place) == (
+        5,
+        (Need.BIRTH, Need.BOAT),
+        "Gần nhà rông",
+    )
+    assert (cry.report.position, cry.danger, cry.state) == ((16.04712, 108.20678), 3, CryState.NEW)
+    assert world.one(select(Case.urgent_at))
+    client.post(path, data={**details, "people": "6", "forget": "1"})
+    (cry,) = cries(world, event)
+    assert (cry.report.people, cry.report.position) == (6, None)
+    client.post(path, data={"answer": "safe"})  # an officer settles it, nobody else
+    (cry,) = cries(world, event)
+    assert cry.safe_at
+    settle(world, cry.case.id)
+    assert client.post(path, data=details).status_code == 422
+    assert "giúp xong" in client.get(f"{path}?help").get_data(as_text=True)
+    assert counts(world, event).total.safe == 1
+    client.post(path, data={"answer": "other"})
+    (cry,) = cries(world, event)
+    assert (
+        tuple(cry.report.needed),
+        cry.report.people,
+        cry.report.place,
+        cry.report.status is SafetyStatus.OTHER,
+    ) == ((), None, "", True)
+
+
+def settle(world: World, case_id: int) -> None:
+    do(world, settle_case, case_id, outcome=CaseOutcome.VISITED, note="Đã đưa đi", keys=world.keys)
+
+
+def test_the_page_of_a_campaign_that_is_no_warning_asks_nothing_of_it(
+    world: World, client: FlaskClient
+) -> None:
+    world.add_people(1, first=10)
+    event = world.launch()
+    path = path_of(world, event)
+    assert "an toàn" not in client.get(path).get_data(as_text=True)
+    assert client.post(path, data={"answer": "safe"}).status_code == 422
+
+
+@both_databases
+def test_an_sms_says_that_one_is_safe_or_cries_with_people_needs_and_position(
+    world: World, event: int
+) -> None:
+    say(world, "AN TOAN")
+    assert world.all(select(Case.id)) == []
+    assert world.one(select(SafetyReport.status)) is SafetyStatus.SAFE
+    assert counts(world, event).total.safe == 1
+    say(world, f"CUU 5 nguoi mai nha {HERE}", minutes=1)
+    assert world.all(select(Reply.body).order_by(Reply.id))[-1] == "CUU 5 nguoi mai nha [vị trí]"
+    (cry,) = cries(world, event)
+    assert (cry.report.people, tuple(cry.report.needed), cry.report.position) == (
+        5,
+        (Need.BOAT,),
+        (16.04712, 108.20678),
+    )
+    say(world, "cuu voi, con het thuoc", minutes=2)  # joins the first
+    (cry,) = cries(world, event)
+    assert tuple(cry.report.needed) == (Need.BOAT, Need.MEDICINE)
+    assert cry.report.position
+    assert counts(world, event).total.need == 1
+    assert len(world.all(select(Message.id).where(Message.text.like("Neu dang nguy hiem%")))) == 1
+
+
+def test_words_of_a_storm_mean_nothing_without_one(world: World) -> None:
+    world.runtime.redis.flushdb()
+    world.add_people(1, first=10)
+    world.launch()
+    world.send()
+    say(world, f"toi o {HERE}")
+    assert world.all(select(SafetyReport.phone_id)) == []
+    assert HERE in world.one(select(Reply.body))
+
+
+def test_a_cry_from_a_number_in_no_list_is_the_events_and_shown_apart(world: World, event: int) -> None:
+    for minutes in (0, 1):
+        say(world, "CUU 3 nguoi", sender=number(99), minutes=minutes)
+    (cry,) = cries(world, event)
+    assert (bool(cry.case.recipient_id), cry.report.is_verified, cry.report.people) == (False, True, 3)
+    found = counts(world, event)
+    assert (found.others_need, found.total.need, found.total.unheard) == (1, 0, 5)
+
+
+def test_the_page_for_everybody_takes_the_same_and_never_speaks_for_a_number(
+    world: World, event: int, client: FlaskClient
+) -> None:
+    form = {"number": "0" + number(10)[3:], "people": "4", "need": "boat", "place": f"Cầu treo {HERE}"}
+    assert client.post("/an-toan", data={**form, "answer": "safe"}).status_code == 303
+    assert counts(world, event).total.safe == 0  # anybody may have typed it
+    assert client.post("/an-toan", data={**form, "answer": "help"}).location == "/an-toan?done=help"
+    (cry,) = cries(world, event)
+    assert (bool(cry.case.recipient_id), cry.report.is_verified, cry.report.place) == (
+        False,
+        False,
+        "Cầu treo",
+    )
+    assert cry.report.position
+    say(world, "AN TOAN")
+    client.post("/an-toan", data={**form, "answer": "help", "place": "chỗ khác"})
+    (cry,) = cries(world, event)
+    assert cry.report.place == "Cầu treo"
+    refused = client.post("/an-toan", data={**form, "number": "123", "answer": "help"})
+    assert refused.status_code == 422
+    assert "Cầu treo" in refused.get_data(as_text=True)  # nothing that was typed is lost
+
+
+def test_the_page_for_everybody_is_braked_and_names_112(
+    world: World, event: int, client: FlaskClient
+) -> None:
+    form = {"number": "0" + number(99)[3:], "answer": "safe"}
+    answers = [client.post("/an-toan", data=form) for _ in range(21)]
+    assert [each.status_code for each in answers] == [303] * 20 + [429]
+    assert "112" in answers[-1].get_data(as_text=True)
+    assert world.scalar(select(func.count()).select_from(SafetyReport)) == 1
+
+
+def test_without_an_event_the_page_for_everybody_takes_nothing(world: World, client: FlaskClient) -> None:
+    world.runtime.redis.flushdb()
+    assert "Hiện không có cảnh báo" in client.get("/an-toan").get_data(as_text=True)
+    form = {"number": "0" + number(99)[3:], "answer": "help"}
+    assert client.post("/an-toan", data=form).status_code == 422
+
+
+def test_a_team_gets_the_place_and_a_link_that_ends_with_the_case(
+    world: World, event: int, client: FlaskClient
+) -> None:
+    say(world, f"CUU 5 nguoi {HERE}")
+    (cry,) = cries(world, event)
+    first = hand_over(world, cry.case.id)
+    text = world.all(select(Message.text).where(Message.text.like("%/team/%")))[-1]
+    assert all(each in text for each in ("Thon 3", "5 nguoi", number(10)))
+    assert "16.04" not in text
+    (cry,) = cries(world, event)
+    assert (cry.state, cry.report.handed_to) == (CryState.ON_THE_WAY, "Đội xuồng 2")
+    page = client.get(first)
+    assert page.status_code == 200
+    assert "16.04712" in page.get_data(as_text=True)
+    assert world.one(select(AuditEvent.subject).where(AuditEvent.action == "case.team_look"))
+    with world.runtime.db.write() as session:
+        session.execute(update(SafetyReport).values(handed_at=datetime.now(UTC) - timedelta(minutes=9)))
+    assert client.get(first).status_code == 410  # others are on the way
+    second = hand_over(world, cry.case.id)
+    assert client.get(second).status_code == 200
+    settle(world, cry.case.id)
+    assert [client.get(each).status_code for each in (first, second, "/team/forged")] == [410] * 3
+
+
+def test_cases_are_joined_parted_noted_and_settled_together(world: World, event: int) -> None:
+    for index, where in ((10, HERE), (11, "16.0472, 108.2069"), (12, "16.9, 108.2069")):
+        say(world, f"CUU {where}", sender=number(index))
+    first, second, third = sorted(cries(world, event), key=lambda cry: cry.case.id)
+    assert (first.near, second.near, third.near) == (None, first.case.id, None)
+    do(world, join_case, second.case.id, first.case.id)
+    lead = next(cry for cry in cries(world, event) if cry.case.id == first.case.id)
+    assert [each.case.id for each in lead.joined] == [second.case.id]
+    with refuses(BadInput, says="Chỉ gộp được"):
+        do(world, join_case, first.case.id, first.case.id)
+    do(world, part_case, second.case.id)
+    assert len(cries(world, event)) == 3
+    do(world, join_case, second.case.id, first.case.id)
+    do(world, note_case, first.case.id, note="  Nhà   sàn ")
+    assert next(cry.case.note for cry in cries(world, event) if cry.case.id == first.case.id) == "Nhà sàn"
+    settle(world, first.case.id)
+    assert [cry.case.id for cry in cries(world, event)] == [third.case.id]
+    assert counts(world, event).settled == 2
+
+
+def test_a_case_whose_lead_was_settled_alone_is_shown_again(world: World, event: int) -> None:
+    for index in (10, 11):
+        say(world, "CUU", sender=number(index))
+    first, second = sorted(cries(world, event), key=lambda cry: cry.case.id)
+    do(world, join_case, second.case.id, first.case.id)
+    do(world, close_case, first.case.id, CaseOutcome.CALLED, note="", result=None, keys=world.keys)
+    assert [cry.case.id for cry in cries(world, event)] == [second.case.id]
+
+
+def test_the_office_hands_over_and_exports_on_its_page_and_a_refused_form_keeps_what_was_typed(
+    world: World, event: int, client: FlaskClient
+) -> None:
+    say(world, f"CUU 5 nguoi {HERE}")
+    signed_in(client, AUTHOR)
+    (cry,) = cries(world, event)
+    page = client.get("/admin/rescue/").text
+    assert f'id="case-{cry.case.id}"' in page
+    assert (
+        world.one(select(AuditEvent.subject).where(AuditEvent.action == "event.look")) == f"campaigns:{event}"
+    )
+    form = {"event": event, "team": "Đội xuồng 2", "number": "12"}
+    refused = post(client, f"/admin/rescue/{cry.case.id}/hand", **form)
+    assert refused.status_code == 422
+    assert all(each in refused.text for each in ("Đội xuồng 2", "Số của đội phải là một số di động."))
+    assert post(client, f"/admin/rescue/{cry.case.id}/hand", **{**form, "number": TEAM}).status_code == 303
+    assert "Đội đang đi" in client.get(f"/admin/rescue/live?event={event}").text
+    file = post(client, "/admin/rescue/export", event=event, reason="Giao cho Ban chỉ huy", kind="geojson")
+    assert file.json
+    assert file.json["features"][0]["geometry"]["coordinates"] == [108.20678, 16.04712]
+    table = post(client, "/admin/rescue/export", event=event, reason="Giao cho Ban chỉ huy")
+    assert number(10) in table.text
+    assert "16.04" not in table.headers["Content-Disposition"]
+
+
+def test_the_leader_sees_figures_and_nobodys_place(world: World, event: int, client: FlaskClient) -> None:
+    say(world, f"CUU 5 nguoi tren mai nha {HERE}")
+    world.officer("lanhdao@loa.example", Role.LEADER)
+    signed_in(client, "lanhdao@loa.example")
+    page = client.get("/admin/").text
+    assert "80,0%" in page  # of five people one was heard of
+    assert not any(each in page for each in ("16.04", "mai nha", "/admin/rescue/"))
+
+
+def test_only_who_works_on_the_event_sees_its_cries(world: World, event: int) -> None:
+    say(world, "CUU")
+    stranger = world.user(world.officer("pn@loa.example", organisation_id=world.organisation(below=None)))
+    with world.runtime.db.read() as session:
+        assert read_cries(session, event, cases_visible_to(session, stranger)) == []
+        assert count_event(session, event, stranger, redis=world.runtime.redis).total.people == 0
+        assert read_unheard(session, event, stranger) == []
+
+
+def test_who_was_not_heard_of_is_named_by_hamlet(world: World, event: int) -> None:
+    say(world, "AN TOAN")
+    say(world, "CUU", sender=number(11))
+    world.press(event, "installed", index=12)
+    with world.runtime.db.read() as session:
+        (hamlet,) = read_unheard(session, event, world.user(AUTHOR))
+    assert (hamlet.village, hamlet.people) == ("Thôn 3", 2)
+
+
+def test_a_list_is_exported_only_with_a_reason_which_is_on_record(world: World, event: int) -> None:
+    say(world, "CUU")
+    with refuses(BadInput, says="lý do"):
+        do(world, export_event, event, reason=" ")
+    assert len(do(world, export_event, event, reason="Giao cho Ban chỉ huy tỉnh")) == 1
+    assert world.one(select(AuditEvent.subject).where(AuditEvent.action == "event.export"))
+
+
+@both_databases
+def test_some_days_after_the_event_nothing_of_needs_and_places_is_left(world: World, event: int) -> None:
+    say(world, f"CUU 5 nguoi mai nha {HERE}")
+    say(world, "AN TOAN", sender=number(11))
+    (cry,) = cries(world, event)
+    hand_over(world, cry.case.id)
+    with world.runtime.db.write() as session:
+        session.execute(update(Campaign).values(ended_at=datetime.now(UTC)))
+    after = datetime.now(UTC) + timedelta(days=29)
+    assert remove_expired(world.runtime, days=3650, now=after).reports == 0
+    assert remove_expired(world.runtime, days=3650, now=after + timedelta(days=2)).reports == 1
+    left = world.all(select(SafetyReport).order_by(SafetyReport.phone_id))
+    assert [each.status for each in left] == [SafetyStatus.HELP, SafetyStatus.SAFE]
+    for each in left:
+        assert (each.people, each.needs, each.place, each.position, each.handed_to) == (
+            None,
+            [],
+            "",
+            None,
+            "",
+        )
+    assert world.all(select(Message.id).where(Message.text.like("%/team/%"))) == []
+
+
+def test_a_position_is_erased_with_the_person(world: World, event: int) -> None:
+    say(world, f"CUU {HERE}")
+    (cry,) = cries(world, event)
+    settle(world, cry.case.id)
+    contact_id = world.scalar(
+        select(Recipient.contact_id)
+        .join(Phone, Phone.id == Recipient.phone_id)
+        .where(Phone.e164 == number(10))
+    )
+    world.erase(contact_id)
+    assert world.all(select(SafetyReport.phone_id)) == []
+
+
+def test_the_usual_answers_of_the_contract_stay(world: World, event: int, client: FlaskClient) -> None:
+    path = path_of(world, event)
+    assert client.post(path, data={"answer": "installed"}).location == path
+    assert client.post(path, data={"answer": "need_help"}).location == path
+    assert world.one(select(Answer.label).where(Answer.label == Label.NEED_HELP))
+    (cry,) = cries(world, event)
+    assert cry.danger == 0
