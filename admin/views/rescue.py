@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from math import hypot
 from typing import Any
 
-from flask import Blueprint, Response, abort, request, url_for
+from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -118,8 +118,7 @@ class RescueView(AdminPage):
         """Show an event, `?event=`, else the newest of now."""
         with self.reading() as (session, user):
             now = datetime.now(UTC)
-            event = find_event_of(session, request.values.get("event", type=int), user, now=now)
-            events = list_events(session, user, now=now)
+            event, events = self._event(session, user), list_events(session, user, now=now)
             if event is None:
                 return self.render("rescue/none.html")
             state = self._read(session, event, user, now)
@@ -132,6 +131,8 @@ class RescueView(AdminPage):
         """Render what changes; an open page asks for it every few seconds, as a part of the look that is on record."""
         with self.reading() as (session, user):
             event = self._event(session, user)
+            if event is None:
+                return self.render("rescue/none.html")
             return self.render("rescue/state.html", **self._read(session, event, user, datetime.now(UTC)))
 
     @expose("/unheard")
@@ -139,6 +140,8 @@ class RescueView(AdminPage):
         """List hamlets with people nothing was heard of, to be called or visited."""
         with self.reading() as (session, user):
             event = self._event(session, user)
+            if event is None:
+                return self.render("rescue/none.html")
             villages = read_unheard(session, event.id, user)
             return self.render("rescue/unheard.html", event=event, villages=villages)
 
@@ -147,6 +150,8 @@ class RescueView(AdminPage):
         """Render the open cries by commune, to print."""
         with self.reading() as (session, user):
             event = self._event(session, user)
+            if event is None:
+                return self.render("rescue/none.html")
             cries = flat(read_cries(session, event.id, cases_visible_to(session, user)))
         self.do(look_at_event, event.id)
         communes: dict[str, list[Cry]] = {}
@@ -189,11 +194,8 @@ class RescueView(AdminPage):
         _l("Đã tách.")
     )
 
-    def _event(self, session: Session, user: User) -> Campaign:
-        event = find_event_of(session, request.values.get("event", type=int), user, now=datetime.now(UTC))
-        if event is None:
-            abort(404)
-        return event
+    def _event(self, session: Session, user: User) -> Campaign | None:
+        return find_event_of(session, request.values.get("event", type=int), user, now=datetime.now(UTC))
 
     def _read(self, session: Session, event: Campaign, user: User, now: datetime) -> dict[str, Any]:
         """Return what the part that changes shows."""

@@ -487,6 +487,8 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "inbox.answer": {"text": "Can bo se goi lai trong ngay."},
         "saved_texts.save": {"title": f"Hẹn {MARK} {next(_NEW)}", "text": "Can bo se goi lai."},
         "inbox.close": {"outcome": "called"},
+        "rescue.settle": {"outcome": "called"},
+        "rescue.export": {"event": values["launched_id"], "reason": f"Giao cho {MARK}"},
         "contacts.number": phone,
         "contacts.correct": {"name": NAME},
         "contacts.add_number": {"number": "0912000733"},
