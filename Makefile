@@ -85,9 +85,9 @@ replies-train: environment-dev  ## train how replies are understood, from tests/
 replies-report: environment-dev  ## how well replies of authors not trained on are understood
 	$(VENV)/bin/python -m tests.replies.report
 
-replies-left-out: environment-dev  ## the same for each kind of campaign by a model trained without it
+replies-left-out: environment-dev  ## the same for offices' questions by models trained without them
 	$(VENV)/bin/uv pip install -q scikit-learn==1.7.2
-	$(VENV)/bin/python -m tests.replies.left_out
+	$(VENV)/bin/python -m tests.replies.train --left-out
 
 lint: environment-dev  ## form and common mistakes
 	$(VENV)/bin/ruff format --check .

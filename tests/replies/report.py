@@ -59,9 +59,12 @@ def share_weighted(read: Sequence[Read], numerator: Sequence[bool], of: Sequence
     return f"{plain} ({top / whole:.1%} in an office)" if whole else "-"
 
 
-def measure(examples: Sequence[Example]) -> Iterator[str]:
-    """Yield the lines of the report for these replies."""
-    read = [(each, understand(each.text, asked_of(each.kind))) for each in examples]
+def read_all(examples: Sequence[Example]) -> list[Read]:
+    return [(each, understand(each.text, asked_of(each.kind))) for each in examples]
+
+
+def measure(read: Sequence[Read]) -> Iterator[str]:
+    """Yield the lines of the report for replies as they are understood."""
     everything = [True] * len(read)
     wrong = [not is_right(*pair) for pair in read]
     automatic = [found.is_automatic for _, found in read]
@@ -158,10 +161,10 @@ def main() -> None:
     }
     sets["questions of offices, by strangers, that nothing was mended by"] = read_first_sight()
     for name, replies in sets.items():
-        print(f"{name}:", *measure(replies), sep="\n  ", flush=True)
+        print(f"{name}:", *measure(read_all(replies)), sep="\n  ", flush=True)
     hard = read_authors(DATA / "replies_hard.txt")
-    print("written to be hard:", *measure(hard), sep="\n  ")
-    print("of a storm:", *measure([each for each in hard if each.kind == "bao-lu"]), sep="\n  ")
+    print("written to be hard:", *measure(read_all(hard)), sep="\n  ")
+    print("of a storm:", *measure([pair for pair in read_all(hard) if pair[0].kind == "bao-lu"]), sep="\n  ")
     for path in sorted(Path(os.environ["ORDINARY"]).glob("*.txt")) if os.environ.get("ORDINARY") else ():
         print(f"{path.name}: {measure_ordinary(path)}")
 

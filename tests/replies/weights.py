@@ -29,11 +29,13 @@ def all_features(words: Sequence[str]) -> Iterator[str]:
 
 def pack_weights(
     features: Mapping[str, Sequence[int]],
-    fits: Mapping[str, Mapping[str, float]],
+    meanings: Mapping[str, float],
+    cries: Mapping[str, float],
     limits: Mapping[str, float],
 ) -> bytes:
     """Return a file of weights, as `load_weights` reads it."""
-    header, names = json.dumps({"fits": fits, "limits": limits}).encode(), "\n".join(features).encode()
+    header = json.dumps({"meanings": meanings, "cries": cries, "limits": limits}).encode()
+    names = "\n".join(features).encode()
     numbers = b"".join(struct.pack(f"<{COLUMNS}h", *row) for row in features.values())
     ends = (8 + len(header), 8 + len(header) + len(names))
     return zlib.compress(struct.pack("<2I", *ends) + header + names + numbers, 9)

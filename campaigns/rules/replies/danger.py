@@ -26,12 +26,13 @@ def find_danger(text: str) -> frozenset[str]:
     phrases = _phrases()
     words = tuple(word for word in split_words(text) if word not in (",", "?"))
     found: set[str] = set()
-    at = 0
-    while at < len(words):
+    after = 0
+    for at, word in enumerate(words):
+        if at < after or word not in phrases:
+            continue
         here: set[str] = set()
-        after = at + 1
         for size in range(1, min(LONGEST_PHRASE, len(words) - at) + 1):
-            names = phrases.get(words[at], {}).get(words[at : at + size], ())
+            names = phrases[word].get(words[at : at + size], ())
             if "harmless" in names:
                 # Nothing that is shorter counts, and what follows begins after it.
                 here.clear()
@@ -39,7 +40,6 @@ def find_danger(text: str) -> frozenset[str]:
             else:
                 here.update(names)
         found |= here
-        at = after
     return frozenset(found)
 
 

@@ -31,18 +31,19 @@ _HALF = 1 << 15
 SCALE = 256
 """A weight of 1 as stored: a weight is a multiple of 1/SCALE, in 16 bits."""
 WEIGHTS = Path(__file__).parent
-PARTS = MENU, OFFICES = "menu", "offices"
+MENU, OFFICES = "menu", "offices"
 """Files of weights: of the menus of kinds, learned before and without the ways in which answers turn, and of questions of offices."""
 START, END = "^", "$"
 LONGEST_PIECE = 5
 
 
 class Weights(NamedTuple):
-    """What a file holds: the packed weights of every feature, those of how a reply fits an answer (`offered.py`), and the limits of decisions."""
+    """What a file holds: the packed weights of every feature, what speaks for each meaning and for a cry (`understand.py`), the limits of decisions."""
 
     columns: int
     features: dict[str, int]
-    fits: dict[str, dict[str, float]]
+    meanings: dict[str, float]
+    cries: dict[str, float]
     limits: dict[str, float]
 
 
@@ -118,10 +119,8 @@ def _weigh_border(before: str, word: str, part: str) -> int:
 
 def weigh(words: Sequence[str], part: str) -> list[float]:
     """Return the scores of the labels, in the order of `LABELS`, of the ways own answers turn, and of urgency, for the words of a reply."""
-    total = sum(map(_weigh_word, words, repeat(part)))
-    total += sum(map(_weigh_border, (START, *words), (*words, END), repeat(part))) + _add(
-        features_apart(words), part
-    )
+    total = sum(map(_weigh_word, words, repeat(part))) + _add(features_apart(words), part)
+    total += sum(map(_weigh_border, (START, *words), (*words, END), repeat(part)))
     wide = load_weights(part).columns + 1
     *columns, times = struct.unpack(f"<{wide}I", total.to_bytes(4 * wide, "little"))
     size = size_of(words) * SCALE

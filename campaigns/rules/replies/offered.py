@@ -67,21 +67,33 @@ def concepts_of(text: str) -> frozenset[str]:
 
 
 def _numbers(text: str) -> list[float]:
-    """Return the numbers that a text names, in digits or words; "7h30" and "bảy rưỡi" are 7.5, "2 giờ chiều" is 14 as well."""
-    words, found = re.findall(r"\d+|[^\W\d_]+", text.lower()), list[float]()
-    for at, word in enumerate(words):
-        value = float(word) if word.isdecimal() else float(_VALUES.get(word, -1))
-        if not 0 <= value < 1000:
-            continue
-        if found and words[at - 1] in _HOURS:
-            found[-1] += value / 60
-        else:
-            found.append(value + (0.5 if words[at + 1 : at + 2] in (["rưỡi"], ["ruoi"]) else 0.0))
+    """Return the numbers that a text names, in digits or words; "7h30" and "bảy rưỡi" are 7.5, "2 giờ chiều" is 14 as well, "3 trăm rưỡi" 350."""
+    words, found, unit = re.findall(r"\d+|[^\W\d_]+", text.lower()), list[float](), 1.0
+    for before, word in pairwise(["", *words]):
+        is_counted = before in _VALUES or before.isdecimal()
+        if is_counted and word in _UNITS:
+            unit = _UNITS[word]
+            found[-1:] = [found[-1] * unit] if found else []
+        elif found and word in ("rưỡi", "ruoi"):
+            found[-1] += unit / 2
+        elif word in _VALUES or (word.isdecimal() and len(word) < MOST_DIGITS):
+            value, unit = float(_VALUES.get(word, word)), 1.0
+            found[-1:] = [found[-1] + value / 60] if found and before in _HOURS else [*found[-1:], value]
     is_late = not {"chiều", "chieu", "tối", "đêm"}.isdisjoint(words)
     return found + [hour + 12 for hour in found if is_late and hour < 12]
 
 
+MOST_DIGITS = 6
+"""Digits from which on a number is no amount."""
 _HOURS = frozenset(("h", "g", "giờ", "gio"))
+_UNITS = {
+    "chục": 10.0,
+    "chuc": 10.0,
+    "mươi": 10.0,
+    "muoi": 10.0,
+    "trăm": 100.0,
+    "tram": 100.0,
+} | dict.fromkeys(("ngàn", "ngan", "nghìn", "nghin"), 1000.0)
 
 
 def _span(words: str) -> tuple[float, float] | None:
@@ -211,18 +223,12 @@ MOST_WORDS = 10
 
 def _says_words(text: str, asked: Asked) -> Answer | None:
     """Return the answer whose whole words, two or more, a short reply says without a doubt or denial beside them."""
-    words = split_words(text)
-    parts = list(find_phrases(words, _read_answers(asked).phrases))
-    said = [any(name.startswith("phrase") for name in names) for _, names in parts]
-    given = {name for (_, names), is_said in zip(parts, said, strict=True) if is_said for name in names}
-    given = {name for name in given if name.startswith("phrase")}
-    rest = {
-        unaccent_word(word)
-        for (part, _), is_said in zip(parts, said, strict=True)
-        if not is_said
-        for word in part
-    }
-    longest = max((len(part) for (part, _), is_said in zip(parts, said, strict=True) if is_said), default=0)
+    words, given, longest, rest = split_words(text), set[str](), 0, set[str]()
+    for part, names in find_phrases(words, _read_answers(asked).phrases):
+        if phrases := {name for name in names if name.startswith("phrase")}:
+            given, longest = given | phrases, max(longest, len(part))
+        else:
+            rest.update(map(unaccent_word, part))
     if len(given) != 1 or longest < 2 or len(words) > MOST_WORDS or "?" in words:
         return None
     return asked.answers[int(given.pop().split(" ")[1])] if rest.isdisjoint(_DOUBTS) else None

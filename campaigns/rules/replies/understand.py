@@ -101,11 +101,10 @@ def asks_for_messages(text: str) -> bool:
 def chances_of(text: str, asked: Asked) -> tuple[list[Chance], float]:
     """Return how likely each label and each own answer is, and how urgent the reply is."""
     words, part = tag_words(text, asked), part_of(asked)
-    scores, weights = weigh(words, part), load_weights(part).fits
-    cry = scores[-1]
-    found = chances_from(facts_of(text, scores, asked), weights["own" if asked.is_own else "menu"], asked)
-    facts = facts_of_cry(cry, find_danger(text), found, len(words))
-    return found, sum(weights["cry"].get(name, 0.0) * value for name, value in facts.items())
+    scores, weights = weigh(words, part), load_weights(part)
+    found = chances_from(facts_of(text, scores, asked), weights.meanings, asked)
+    facts = facts_of_cry(scores[-1], find_danger(text), found, len(words))
+    return found, sum(weights.cries.get(name, 0.0) * value for name, value in facts.items())
 
 
 def part_of(asked: Asked) -> str:
@@ -127,14 +126,12 @@ def facts_of_cry(
         "cry both": score * has_words,
         "cry always": 1.0,
     }
-    for label in (*LABELS, None):
-        chance = sum(each.likely for each in chances if each.label == label)
-        facts[f"cry {label or 'own'}"] = max(math.log(chance + 1e-6), -4.0)
-    return facts
+    likely: dict[Meaning | None, float] = dict.fromkeys((*LABELS, None), 1e-6)
+    for each in chances:
+        likely[each.label] += each.likely
+    return facts | {f"cry {label or 'own'}": max(math.log(each), -4.0) for label, each in likely.items()}
 
 
-OWN = "beside own "
-"""Before a label's name, its limit where a question has answers of its own."""
 ReplyFacts = Sequence[tuple[Meaning | None, int | None, Mapping[str, float]]]
 """What a reply may mean, each label and each answer that the message offers, with what speaks for it by name."""
 
@@ -236,11 +233,16 @@ def understand(text: str, asked: Asked = BLUEZONE) -> Understanding:
 # Most replies are among the few thousand that others have written before.
 @lru_cache(maxsize=20_000)
 def _understand(text: str, asked: Asked) -> Understanding:
-    chances, urgency = chances_of(text, asked)
+    return decide_by(text, asked, *chances_of(text, asked), load_weights(part_of(asked)).limits)
+
+
+def decide_by(
+    text: str, asked: Asked, chances: Sequence[Chance], urgency: float, limits: Mapping[str, float]
+) -> Understanding:
+    """Return what a reply means by what it may mean, how urgent it is, and what it says plainly."""
     if asks_for_messages(text):
-        chances = [each._replace(label=OPT_IN) if each.label is Label.OPT_OUT else each for each in chances]
-        chances.append(Chance(Label.OPT_OUT, None, 0.0))
-    limits = load_weights(part_of(asked)).limits
+        turned = (each._replace(label=OPT_IN) if each.label is Label.OPT_OUT else each for each in chances)
+        chances = [*turned, Chance(Label.OPT_OUT, None, 0.0)]
     is_urgent = urgency >= limits["cry"]
     plain = None if is_urgent else given_plainly(text, asked)
     keyword = None if is_urgent or plain else read_keyword(text)
@@ -295,10 +297,8 @@ def decide(
         best = help_
     if is_number and not is_urgent:
         return Understanding(Label.UNCLEAR, best.likely, False, False)
-    # Beside answers of the campaign's own a label has a limit of its own.
-    name = f"{OWN}own" if best.own else f"{OWN if is_own else ''}{best.label}"
-    is_sure = outcome is None and not is_urgent and best.likely >= limits[name]
-    is_sure = is_sure or outcome == "sure"
+    limit = limits["own" if best.own else str(best.label)]
+    is_sure = outcome == "sure" or (outcome is None and not is_urgent and best.likely >= limit)
     return Understanding(best.label, best.likely, is_sure, is_urgent, outcome, best.own)
 
 

@@ -19,15 +19,15 @@ from campaigns.rules.replies.labels import OPT_IN, Label
 from campaigns.rules.replies.model import (
     COLUMNS,
     LABELS,
+    MENU,
     OFFICES,
-    PARTS,
     SCALE,
     WEIGHTS,
     load_weights,
     size_of,
     weigh,
 )
-from campaigns.rules.replies.understand import LONGEST, OWN, Chance, Understanding, decide, understand
+from campaigns.rules.replies.understand import LONGEST, Chance, Understanding, decide, understand
 from outreach.rules.errors import BadInput
 from tests.replies.data import DATA, asked_of, questions, read_authors
 from tests.replies.report import KINDS, is_right, macro_f1
@@ -212,8 +212,7 @@ def test_no_text_is_too_strange_and_none_takes_long() -> None:
     assert understand("cài rồi " + "x" * LONGEST) == understand("cài rồi " + "x" * 2 * LONGEST)
 
 
-LIMITS = {str(label): 0.8 for label in LABELS} | {f"{OWN}{label}": 0.85 for label in LABELS}
-LIMITS |= {f"{OWN}own": 0.8, "held": 0.2}
+LIMITS = {str(label): 0.8 for label in LABELS} | {"own": 0.85, "held": 0.2}
 YES, STOP = Answer(1, ("có",), None), Answer(2, ("thôi",), Label.OPT_OUT)
 
 
@@ -226,7 +225,7 @@ YES, STOP = Answer(1, ("có",), None), Answer(2, ("thôi",), Label.OPT_OUT)
         ({OPT_IN: 0.3, Label.OPT_OUT: 0.4}, {}, Understanding(Label.OPT_OUT, 0.4, False, False, "held")),
         ({Label.INSTALLED: 0.7}, {}, Understanding(Label.INSTALLED, 0.7, False, False)),
         ({1: 0.9}, {}, Understanding(None, 0.9, True, False, None, 1)),
-        ({1: 0.1, Label.INSTALLED: 0.83}, {}, Understanding(Label.INSTALLED, 0.83, False, False)),
+        ({1: 0.83, Label.INSTALLED: 0.1}, {}, Understanding(None, 0.83, False, False, None, 1)),
         ({Label.OPT_OUT: 0.8}, {}, Understanding(Label.OPT_OUT, 0.8, True, False, "sure")),
         # Likely, though something else is likelier: nothing more is sent until somebody has looked.
         ({Label.REFUSE: 0.7, Label.OPT_OUT: 0.3}, {}, Understanding(Label.OPT_OUT, 0.3, False, False, "held")),
@@ -330,10 +329,10 @@ def test_what_is_weighed_at_run_time_is_what_was_learned(tmp_path: Path) -> None
     wanted = [
         sum(n * learned[name][at] for name, n in features.items() if name in learned) for at in range(COLUMNS)
     ]
-    (tmp_path / f"{OFFICES}.bin").write_bytes(pack_weights(learned, {}, {}))
+    (tmp_path / f"{OFFICES}.bin").write_bytes(pack_weights(learned, {}, {}, {}))
     use_weights(tmp_path)
     try:
         assert weigh(words, OFFICES) == pytest.approx([each / size_of(words) / SCALE for each in wanted])
     finally:
         use_weights(WEIGHTS)
-    assert all(load_weights(part).limits for part in PARTS)
+    assert all(load_weights(part).limits for part in (MENU, OFFICES))
