@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from admin.permissions import may_open
 from admin.views.inbox import listed_answers, may_name, read_said
 from campaigns.analytics.own_counts import AnswerCounts, count_answers, count_answers_by_place
+from campaigns.analytics.small_places import fold_areas, small_in_drive
 from campaigns.cases.conversation import OFFICER_LABELS
 from campaigns.models.campaigns import Campaign
 from campaigns.replies.receive_reply import REPLY_WINDOW
@@ -120,7 +122,11 @@ def read_results(
     if others := sum(rest.values()):
         answers.append(ShownResult(_("Trả lời khác"), others, keys=frozenset(rest)))
     nobody = url(UNANSWERED, result="unanswered") if unanswered else ""
-    places = count_answers_by_place(session, campaign.id, seen=seen) if by_place else {}
+    places: dict[str | None, AnswerCounts] = {}
+    if by_place:
+        by_area = count_answers_by_place(session, campaign.id, seen=seen)
+        for area, parts in fold_areas(by_area, small_in_drive(session, campaign, user=user)).items():
+            places[area] = sum(map(Counter, parts), Counter())
     return CampaignResults(
         answers, ShownResult(_("Chưa trả lời"), unanswered, nobody), _by_place(session, places, answers)
     )

@@ -565,7 +565,7 @@ def _compared(session: Session, user: User, contact_id: int) -> _Compared:
         phones,
         [origin.name for origin in read_origins(session, contact_id, user=user)],
         read_conversations(session, contact_id, user=user),
-        len(read_consents(session, contact_id)),
+        len(read_consents(session, contact_id, seen_by=user if person.is_partial else None)),
     )
 
 

@@ -30,10 +30,10 @@ from campaigns.analytics.reach import (
     read_parts_for,
     read_reach,
     record_export,
-    small_places_of,
     step_lifts,
 )
 from campaigns.analytics.reach_by_operator import read_by_operator
+from campaigns.analytics.small_places import small_in_drive
 from campaigns.delivery.control_phones import read_control_copies
 from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import AnswerSource
@@ -90,8 +90,7 @@ class ReachView(AdminPage):
                 now=now,
                 step_id=chosen.id if chosen else None,
             )
-            small = small_places_of(session, campaign, user=user, now=now)
-            reach = fold_reach(reach, small)
+            reach = fold_reach(reach, small_in_drive(session, campaign, user=user))
             history, units = _units(session, campaign)
             districts, communes = _by_place(history, units, reach.areas)
             price = campaign_spending(campaign, self.settings).each_vnd
@@ -172,7 +171,7 @@ class ReachView(AdminPage):
             campaign = find_visible_campaign(session, campaign_id, user=user)
             history, units = _units(session, campaign)
             rows = file_rows(
-                read_parts_for(session, campaign, user=user, now=datetime.now(UTC)),
+                read_parts_for(session, campaign, user=user),
                 steps={step.id: step.number for step in campaign.steps},
                 organisations=dict(session.execute(select(Organisation.id, Organisation.name)).all()),
                 places=_places(history, units),
@@ -288,9 +287,7 @@ class InstallsView(AdminPage):
         )
         with self.reading() as (session, user):
             after = args.get("after", type=int)
-            reports = read_reports(
-                session, campaign_id, filters, user=user, after=after, now=datetime.now(UTC)
-            )
+            reports = read_reports(session, campaign_id, filters, user=user, after=after)
         query = {name: value for name, value in args.items() if value and name != "after"}
         return self.render(
             "progress/installs.html",

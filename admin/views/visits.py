@@ -46,7 +46,7 @@ from outreach.accounts.village_officers import add_officer, link_of, list_office
 from outreach.contacts.lists import read_names
 from outreach.models.accounts import User
 from outreach.places.areas import read_districts, read_place_names
-from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.errors import BadInput, NotAllowed, NotFound
 
 _ALL_VILLAGES = "*"  # in the form: all villages on one sheet
 
@@ -204,7 +204,7 @@ class VisitsView(AdminPage):
                         now=datetime.now(UTC),
                         check_percent=DEFAULT_PERCENT,
                     )
-                except BadInput as refused:
+                except (BadInput, NotAllowed) as refused:
                     error = show_error(refused)
             area_codes = {each.area_code for each in villages or ()}
             form = SheetForm.on_page(campaign_id=campaign_id, list_id=list_id, area_code=area)

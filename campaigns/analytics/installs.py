@@ -14,11 +14,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.analytics.reach import small_places_of
-from campaigns.analytics.small_places import Small
+from campaigns.analytics.small_places import small_in_drive
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient
 from campaigns.models.replies import AnswerSource, InstallReport
-from campaigns.rules.small_counts import counted_under
+from campaigns.rules.small_counts import Small
 from outreach.accounts.permissions import visible_to, within_area
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, ContactList, Phone
@@ -102,7 +101,8 @@ class InstallRow:
 class InstallPage:
     """One page of install reports, newest first; `after` is the cursor of the next page.
 
-    `is_masked`: they are about health, and name nobody.
+    `is_masked`: they are about health, and name nobody. `by_day`: the reader may not see the people, so that the moment is not
+    told either, as it stands in the audit log beside a name. `is_few`: what was asked for has too few people for a figure.
     """
 
     campaign: str
@@ -112,16 +112,21 @@ class InstallPage:
     area: str
     organisation: str
     is_masked: bool
+    by_day: bool
+    is_few: bool
 
 
-def _conditions(session: Session, filters: InstallFilter, small: Small) -> Iterator[ColumnElement[bool]]:
+def _conditions(
+    session: Session, filters: InstallFilter, small: Small | None
+) -> Iterator[ColumnElement[bool]]:
     if filters.standing:
         yield InstallReport.withdrawn_at.is_(None)
     if filters.source:
         yield InstallReport.source == filters.source
     if filters.area:
         within = areas_within(session, [filters.area])
-        yield Recipient.area_code.in_(sorted(each for each in within if counted_under(each, small) in within))
+        shown = within if small is None else [each for each in within if small.area_of(each) in within]
+        yield Recipient.area_code.in_(sorted(shown))
     if filters.organisation_id:
         yield ContactList.organisation_id == filters.organisation_id
 
@@ -133,14 +138,18 @@ def read_reports(
     *,
     user: User,
     after: int | None,
-    now: datetime,
 ) -> InstallPage:
     """Return a page of the reports that a user may see. Raises NotFound.
 
-    The conditions are those by which the figures count them.
+    The conditions are those by which the figures count them. For readers of whom few people are hidden, a line has a place
+    and no organisation: with both, few would be left.
     """
     campaign = find_visible_campaign(session, campaign_id, user=user)
-    small = small_places_of(session, campaign, user=user, now=now)
+    small = small_in_drive(session, campaign, user=user)
+    of, owner_id = filters.area, filters.organisation_id
+    is_few = small is not None and (
+        of in small.areas or owner_id in small.organisations or bool(of and owner_id)
+    )
     conditions = [
         InstallReport.campaign_id == campaign_id,
         visible_to(session, user, ContactList.organisation_id),
@@ -167,7 +176,8 @@ def read_reports(
         .order_by(InstallReport.id.desc())
         .limit(PAGE + 1)
     ).all()
-    targets = [code for code in small.values() if code]
+    areas = small.areas if small else {}
+    targets = [code for code in areas.values() if code]
     names = dict(session.execute(select(Area.code, Area.name).where(Area.code.in_(targets))).all())
     lines = [
         InstallRow(
@@ -175,8 +185,8 @@ def read_reports(
             contact_id=None if campaign.is_health else contact_id,
             name="" if campaign.is_health else name or "",
             phone="" if campaign.is_health else mask_number(e164),
-            place=(names.get(small[area] or "", "") if area and area in small else place) or "",
-            organisation=organisation or "",
+            place=(names.get(areas[area] or "", "") if area and area in areas else place) or "",
+            organisation="" if small else organisation or "",
             source=report.source,
             reported_at=report.reported_at,
             withdrawn_at=report.withdrawn_at,
@@ -188,9 +198,11 @@ def read_reports(
     return InstallPage(
         campaign=campaign.name,
         count=count,
-        lines=lines,
+        lines=[] if is_few or (small and filters.organisation_id) else lines,
         after=lines[-1].id if len(rows) > PAGE else None,
         area=chosen.name if chosen else "",
         organisation=owner.name if owner else "",
         is_masked=campaign.is_health,
+        by_day=small is not None,
+        is_few=is_few,
     )

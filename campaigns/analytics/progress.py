@@ -34,7 +34,7 @@ from campaigns.analytics.progress_tables import (
 )
 from campaigns.analytics.reach import Reach, fold_reach, read_reach
 from campaigns.analytics.reach_counts import SMALL
-from campaigns.analytics.small_places import Small, find_small, fold_areas
+from campaigns.analytics.small_places import find_small, fold_areas
 from campaigns.goals.goals import read_campaign_goals, read_goals
 from campaigns.goals.official_figures import add_up_official, latest_official
 from campaigns.models.campaigns import Campaign, Drive
@@ -58,7 +58,7 @@ from campaigns.rules.promises import OwnCount, PromisedFigures, read_promised
 from campaigns.rules.reach import ReachTotals
 from campaigns.rules.reports.snapshot import OfficialInstallFigure
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.small_counts import counted_under
+from campaigns.rules.small_counts import Small
 from campaigns.rules.states import CampaignState
 from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.models.accounts import User
@@ -204,7 +204,7 @@ class DriveFigures:
     history: UnitHistory
     day: date  # whose units the drive's figures are recorded by
     counts_by_place: Mapping[Where, PlaceCounts]
-    small: Small  # places whose people are counted under another
+    small: Small | None  # what is counted under another for the reader
     total: PlaceCounts
     scope: CountScope
     own_answers: Sequence[OwnCount]
@@ -229,8 +229,7 @@ def read_drive_figures(
     seen = visible_to(session, user, ContactList.organisation_id)
     scope = CountScope(campaigns, seen, scope_key(organisations_of(session, user)))
     counts_by_place = count_places(session, scope, redis=redis, now=now)
-    people = ((where.area, counts.recipients) for where, counts in counts_by_place.items())
-    small = find_small(session, campaigns, people, user=user)
+    small = find_small(session, campaigns, user=user)
     if small:
         counts_by_place = _fold(counts_by_place, small)
     goals = read_goals(session, at=now, drive=drive.id)
@@ -272,7 +271,7 @@ def read_drive_figures(
 def _fold(counts_by_place: Mapping[Where, PlaceCounts], small: Small) -> dict[Where, PlaceCounts]:
     folded: dict[Where, PlaceCounts] = {}
     for where, counts in counts_by_place.items():
-        place = where._replace(area=counted_under(where.area, small))
+        place = Where(small.area_of(where.area), small.organisation_of(where.organisation))
         folded.setdefault(place, PlaceCounts()).add(counts)
     return folded
 
@@ -304,13 +303,14 @@ def read_progress(
     default_goal = head.goal.share if head.goal else None
     entered = goals.denominators if is_whole else {}
     by_place = grouped(counts_by_place, lambda where: where.area)
+    hidden = figures.small.areas if figures.small else ()
     districts = places.table(
         by_place,
         places.districts_of,
         reach,
         entered,
         default_goal,
-        others=[code for code in places.districts if code not in figures.small] if is_whole else (),
+        others=[code for code in places.districts if code not in hidden] if is_whole else (),
     )
     with_communes = {places.district_of(each) for code in by_place for each in places.communes_of(code)}
     has_figures = words_of(session, drive.kind).agencies

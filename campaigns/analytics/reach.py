@@ -20,12 +20,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.analytics.reach_counts import Key, count_reach, is_due, is_small
-from campaigns.analytics.small_places import Small, find_small, fold_areas
+from campaigns.analytics.small_places import small_in_drive
 from campaigns.models.campaigns import Campaign
 from campaigns.models.figures import ReachCount, ReachSnapshot
 from campaigns.rules.experiments import FIRST_TEXT, HELD_OUT, SECOND_TEXT
 from campaigns.rules.reach import ReachMeasure, ReachTotals, ShareDifference, compare_shares
-from campaigns.rules.small_counts import counted_under
+from campaigns.rules.small_counts import Small
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of
 from outreach.models.accounts import User
@@ -94,15 +94,17 @@ def read_reach(
     return replace(reach, is_due=is_due(snapshot, now=now))
 
 
-def fold_reach(reach: Reach, small: Small) -> Reach:
-    """Return a reach in which small places are counted under others, as `find_small` says."""
-    if not small:
+def fold_reach(reach: Reach, small: Small | None) -> Reach:
+    """Return a reach in which small places and organisations are counted under others, as `find_small` says."""
+    if small is None:
         return reach
     areas: dict[str | None, ReachTotals] = {}
-    for area, parts in fold_areas(reach.areas, small).items():
-        for part in parts:
-            areas.setdefault(area, ReachTotals()).merge(part)
-    return replace(reach, areas=areas)
+    for area, totals in reach.areas.items():
+        areas.setdefault(small.area_of(area), ReachTotals()).merge(totals)
+    organisations: dict[int | None, ReachTotals] = {}
+    for owner, totals in reach.organisations.items():
+        organisations.setdefault(small.organisation_of(owner), ReachTotals()).merge(totals)
+    return replace(reach, areas=areas, organisations=organisations)
 
 
 def _sum(
@@ -127,30 +129,19 @@ def _sum(
 Parts = dict[tuple[int | None, int | None, str | None], ReachTotals]
 
 
-def read_parts_for(session: Session, campaign: Campaign, *, user: User, now: datetime) -> Parts:
+def read_parts_for(session: Session, campaign: Campaign, *, user: User) -> Parts:
     """Return the reach in its smallest parts that a user may see, by step, organisation and place. For files.
 
-    Where small places are counted under others, organisations are left out: with them a place would be small again.
+    Where few people are hidden from the user, organisations are left out: with them a place would be small again.
     """
-    seen = organisations_of(session, user)
-    small = small_places_of(session, campaign, user=user, now=now)
-    parts = _read_parts(session, campaign, seen=seen)
-    if not small:
+    parts = _read_parts(session, campaign, seen=organisations_of(session, user))
+    small = small_in_drive(session, campaign, user=user)
+    if small is None:
         return parts
     folded: Parts = {}
     for (step_id, _owner, area), each in parts.items():
-        key = step_id, None, counted_under(area, small)
-        folded.setdefault(key, ReachTotals()).merge(each)
+        folded.setdefault((step_id, None, small.area_of(area)), ReachTotals()).merge(each)
     return folded
-
-
-def small_places_of(session: Session, campaign: Campaign, *, user: User, now: datetime) -> Small:
-    """Return the places of a campaign's people that are too small for a user, as `find_small` does."""
-    if not campaign.is_health:
-        return {}
-    areas = read_reach(session, campaign, seen=organisations_of(session, user), now=now).areas
-    people = ((area, totals.recipients) for area, totals in areas.items())
-    return find_small(session, [campaign], people, user=user)
 
 
 def _read_parts(session: Session, campaign: Campaign, *, seen: Collection[int] | None) -> Parts:

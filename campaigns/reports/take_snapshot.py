@@ -18,7 +18,7 @@ from campaigns.activities.activity_log import ActivityFilter, read_summary
 from campaigns.agencies.reports import read_latest_reports
 from campaigns.analytics.own_counts import count_own_answers, question_of
 from campaigns.analytics.progress_counts import Where, count_installs, count_reported
-from campaigns.analytics.small_places import Small, find_small
+from campaigns.analytics.small_places import find_small
 from campaigns.goals.goals import read_campaign_goals, read_goal_periods, read_goals
 from campaigns.goals.official_figures import add_up_official, latest_official
 from campaigns.models.campaigns import Campaign, Drive, Recipient, Step
@@ -44,7 +44,7 @@ from campaigns.rules.reports.snapshot import (
 )
 from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.small_counts import counted_under
+from campaigns.rules.small_counts import Small
 from campaigns.rules.states import AttemptState, CampaignState
 from campaigns.visits.checks import read_corrected
 from outreach.models.accounts import Organisation, OrganisationKind
@@ -72,8 +72,7 @@ def take_snapshot(
     campaigns = find_campaigns(session, drive, as_of=as_of)
     ids = [campaign.id for campaign in campaigns]
     self_reports = count_reported(session, ids, as_of=as_of)
-    people = ((where.area, each.recipients) for where, each in self_reports.items())
-    small = find_small(session, campaigns, people)  # a report may come into any hands
+    small = find_small(session, campaigns, as_of=as_of) or Small()  # a report may come into any hands
     official = latest_official(session, drive, today=day, known_until=known_until)
     goals, owners = read_owners(session, drive, day=day, as_of=as_of, known_until=known_until)
     areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
@@ -105,7 +104,7 @@ def take_snapshot(
         districts=districts,
         communes=places.of(AreaLevel.COMMUNE) if has_districts or not below else (),
         level="" if has_districts else name_level(below),
-        bodies=_organisations(session, self_reports),
+        bodies=_organisations(session, self_reports, small),
         agencies=agencies,
         campaigns=read_sent(session, campaigns, as_of=as_of),
         outreach=read_outreach(session, drive, day=day, since=since, known_until=known_until),
@@ -195,7 +194,7 @@ class _Places:
         self.areas, self.official, self.owners, self.day = areas, official, owners, day.isoformat()
         self.self_reports: dict[str, list[SelfReported]] = {}
         for (code, _organisation), reported in self_reports.items():
-            code = counted_under(code, small)
+            code = small.area_of(code)
             for place in path_upwards(self.areas, successors.get(code or "", code)):
                 self.self_reports.setdefault(place, []).append(reported)
 
@@ -230,17 +229,17 @@ class _Places:
                 area.parent_code or "" if area.level is AreaLevel.COMMUNE else "",
             )
             for area in sorted(self.areas.values(), key=lambda area: (area.parent_code or "", area.code))
-            if area.is_valid_on(self.day) and is_wanted(area) and area.code not in self.small
+            if area.is_valid_on(self.day) and is_wanted(area) and area.code not in self.small.areas
         )
 
 
 def _organisations(
-    session: Session, self_reports: Mapping[Where, SelfReported]
+    session: Session, self_reports: Mapping[Where, SelfReported], small: Small
 ) -> tuple[OrganisationFigures, ...]:
     names = dict(session.execute(select(Organisation.id, Organisation.name)).all())
     by_organisation: dict[int, list[SelfReported]] = {}
-    for (_area, organisation), reported in self_reports.items():
-        if organisation is not None:
+    for (_area, owner), reported in self_reports.items():
+        if (organisation := small.organisation_of(owner)) is not None:
             by_organisation.setdefault(organisation, []).append(reported)
     organisations = [
         OrganisationFigures(names.get(organisation_id, ""), add_up(parts), organisation_id)

@@ -1,43 +1,72 @@
 """Smallest count of figures about health: where few people live, their number would tell what somebody answered.
 
-For readers who may not see the people. What is folded together is at least FEWEST, so that nothing is had by subtraction.
+For readers who may not see the people. What is folded together is at least FEWEST, so that nothing is had by subtraction. In
+the figures of one campaign each group of people is counted by itself that its drive has more or less: no campaign can be
+subtracted from its drive either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 FEWEST = 5
+Code = TypeVar("Code", str, int)
 
 
-def counted_under(area: str | None, folded: Mapping[str, str | None]) -> str | None:
-    """Return the place under which who lives in an area is counted, as `fold_small` says; None for no place."""
-    return folded.get(area, area) if area else None
+def is_few(people: Counter[Any]) -> bool:
+    """Return whether one of the groups of people has fewer than FEWEST."""
+    return any(0 < n < FEWEST for n in people.values())
 
 
-def fold_small(sizes: Mapping[str | None, int], above: Mapping[str, str | None]) -> dict[str, str | None]:
+@dataclass(frozen=True, slots=True)
+class Small:
+    """What is counted under another for a reader: places, as `fold_small` says, and organisations under none."""
+
+    areas: Mapping[str, str | None] = field(default_factory=dict)
+    organisations: Mapping[int, int | None] = field(default_factory=dict)
+
+    def area_of(self, area: str | None) -> str | None:
+        """Return the area under which who lives in one is counted; None for no place."""
+        return self.areas.get(area, area) if area else None
+
+    def organisation_of(self, organisation: int | None) -> int | None:
+        """Return the organisation under which the people of its lists are counted; None for none."""
+        return self.organisations.get(organisation, organisation) if organisation else None
+
+
+def fold_small(
+    sizes: Mapping[Code | None, Counter[Any]],
+    above: Mapping[Code, Code | None],
+    *,
+    also: Collection[Code] = (),
+) -> dict[Code, Code | None]:
     """Return under which place the people of small communes are counted: their district, or None for no place.
 
-    `sizes` are people by place, `above` has the districts of communes that lie in one. Where those of a district are too few
-    together, its next smallest communes are folded as well; where all of it are too few, they are counted under no place, and
-    so is who lives in no district.
+    `sizes` are people by place, in the groups that a figure may be about; `above` has the districts of communes that lie in
+    one; `also` are places that other figures fold. Where those of a district are too few together, its next smallest communes are folded as well; where all of it are too
+    few, they are counted under no place, and so is who lives in no district.
     """
+    few = {code for code, people in sizes.items() if code and (is_few(people) or code in also)}
     by_size = sorted(
-        (code for code, size in sizes.items() if code and size), key=lambda code: (sizes[code], code)
+        (code for code, people in sizes.items() if code and people.total()),
+        key=lambda code: (code not in few, sizes[code].total(), code),
     )
-    folded: dict[str, str | None] = {}
-    together: dict[str, int] = {}
+    folded: dict[Code, Code | None] = {}
+    together: defaultdict[Code | None, Counter[Any]] = defaultdict(Counter)
     for code in by_size:
         district = above.get(code)
-        if district is not None and (sizes[code] < FEWEST or 0 < together.get(district, 0) < FEWEST):
+        if district is not None and (code in few or is_few(together[district])):
             folded[code] = district
-            together[district] = together.get(district, 0) + sizes[code]
+            together[district] += sizes[code]
     for code, district in folded.items():
-        if together[district or ""] < FEWEST:
+        if is_few(together[district]):
             folded[code] = None
-    nowhere = sum(sizes[code] for code, to in folded.items() if to is None)
+            together[None] += sizes[code]
     for code in by_size:
-        if code not in folded and (sizes[code] < FEWEST or 0 < nowhere < FEWEST):
+        if code not in folded and (code in few or is_few(together[None])):
             folded[code] = None
-            nowhere += sizes[code]
-    return folded
+            together[None] += sizes[code]
+    return dict.fromkeys(by_size) if is_few(together[None]) else folded

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
+from campaigns.cases.handle_case import may_read_answers
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message
@@ -25,7 +26,7 @@ from outreach.contacts.wishes import people_left_alone
 from outreach.core.bulk import values_subquery
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadInput, NotAllowed
 from outreach.rules.identity import name_key
 
 # The most people of a commune or list that are searched: a commune has some thousands.
@@ -77,10 +78,13 @@ def find_candidates(
 ) -> list[CandidateVillage]:
     """Find the people to visit, of a list or a commune or both, by village.
 
-    `check_percent` of those who reported by themselves that it is done are among them, for a random check. Only people within the user's scope are found. Raises BadInput if neither is given or there are too many people.
+    `check_percent` of those who reported by themselves that it is done are among them, for a random check. Only people within the user's scope are found. Raises BadInput if neither is given or there are too many people, and NotAllowed where it would tell somebody who handles no answers what few people said about their health.
     """
     if list_id is None and not area_code:
         raise BadInput("visit_place_missing")
+    campaign = session.get_one(Campaign, campaign_id)
+    if campaign.is_health and not may_read_answers(user):
+        raise NotAllowed("visit_people_hidden")
     conditions: list[ColumnElement[bool]] = [Recipient.campaign_id == campaign_id]
     query = select(
         Recipient.id,
@@ -118,7 +122,6 @@ def find_candidates(
         raise BadInput("visit_people_many", most=_MOST_PEOPLE)
     contacts = [row[3] for row in rows]
     states = _states(session, [row[0] for row in rows])
-    campaign = session.get_one(Campaign, campaign_id)
     unwilling = people_left_alone(session, contacts, scopes=campaign_scopes(campaign))
     in_hand = _in_hand(session, campaign_id, contacts, now=now)
     reasons = {

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, case, false, func, select
 from sqlalchemy.orm import Session
 
+from campaigns.cases.handle_case import may_read_answers
 from campaigns.models.activities import SheetOfficer, VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign
 from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.small_counts import FEWEST
 from campaigns.rules.visits import VisitOutcome
 from outreach.accounts.permissions import visible_to
 from outreach.accounts.village_officers import list_officers
@@ -31,7 +33,7 @@ class OfficerProgress:
     people: int = 0
     done: int = 0
     absent: int = 0
-    help: int = 0
+    help: int | None = 0  # None: so few people of a campaign about health that it would tell who
     today: int = 0
     target: int | None = None  # people a day
 
@@ -42,14 +44,17 @@ class OfficerProgress:
 
 @dataclass(frozen=True, slots=True)
 class VisitTotals:
-    """A drive's visits: people on sheets, with a result, not met, who need help, who reported it done at the door."""
+    """A drive's visits: people on sheets, with a result, not met, who need help, who reported it done at the door.
+
+    The last two are None where they would tell the reader what few people answered about their health.
+    """
 
     sheets: int
     people: int
     done: int
     absent: int
-    help: int
-    installed: int
+    help: int | None
+    installed: int | None
 
 
 def read_officers(session: Session, user: User, *, now: datetime) -> list[OfficerProgress]:
@@ -67,15 +72,19 @@ def read_officers(session: Session, user: User, *, now: datetime) -> list[Office
     ).all()
     midnight = now.astimezone(VIETNAM).replace(hour=0, minute=0, second=0, microsecond=0)
     counts = count_lines(session, {round_id for _officer, round_id, _target in given}, since=midnight)
+    hidden = _sheets_hidden_from(session, counts, user)
     for officer_id, round_id, target in given:
         progress, of_sheet = found[officer_id], counts.get(round_id, SheetCounts())
         progress.sheets.append(round_id)
         progress.people += of_sheet.people
         progress.done += of_sheet.done
         progress.absent += of_sheet.absent
-        progress.help += of_sheet.help
+        progress.help = (progress.help or 0) + of_sheet.help
         progress.today += of_sheet.today.get(officer_id, 0)
         progress.target = max(progress.target or 0, target or 0) or None
+    for each in found.values():
+        if each.people < FEWEST and hidden & {*each.sheets}:
+            each.help = None
     return sorted(found.values(), key=lambda each: (-each.left, each.officer.name, each.officer.id))
 
 
@@ -88,14 +97,22 @@ def read_totals(session: Session, drive_id: int, user: User, *, now: datetime) -
     ).all()
     if not sheets:
         return None
-    counts = count_lines(session, sheets).values()
-    return VisitTotals(
-        len(sheets),
-        *(
-            sum(getattr(each, name) for each in counts)
-            for name in ("people", "done", "absent", "help", "installed")
-        ),
+    counts = count_lines(session, sheets)
+    people, done, absent, needs_help, installed = (
+        sum(getattr(each, name) for each in counts.values())
+        for name in ("people", "done", "absent", "help", "installed")
     )
+    if people < FEWEST and _sheets_hidden_from(session, counts, user):
+        return VisitTotals(len(sheets), people, done, absent, None, None)
+    return VisitTotals(len(sheets), people, done, absent, needs_help, installed)
+
+
+def _sheets_hidden_from(session: Session, sheets: Iterable[int], user: User) -> set[int]:
+    """Return the sheets of which a user may not know what single people answered: about health, unless they handle answers."""
+    if may_read_answers(user):
+        return set()
+    of_health = select(VisitSheet.id).join(Campaign, Campaign.id == VisitSheet.campaign_id)
+    return set(session.scalars(of_health.where(VisitSheet.id.in_(sheets), Campaign.is_health)))
 
 
 @dataclass(slots=True)

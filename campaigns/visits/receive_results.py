@@ -65,7 +65,7 @@ def receive_results(
         for result in results
         if result.key not in fates and result.key not in new
     }
-    ended = _ends(session, {line.round_id for line, _recipient in lines.values()}, user=user)
+    given = _times_given(session, {line.round_id for line, _recipient in lines.values()}, user=user)
     contacts = [line.contact_id for line, _recipient in lines.values() if line.contact_id]
     left_alone = read_left_alone(session, people=contacts)
     order = {line_id: n for n, line_id in enumerate(lines)}
@@ -73,7 +73,9 @@ def receive_results(
     for result in sorted(new.values(), key=lambda result: order[result.line_id]):
         line, recipient = lines[result.line_id]
         at = visit_moment(result.at, sent_at=sent_at, known_since=result.known_since, now=now)
-        if at > (ended[line.round_id] or now):  # by then the sheet was no longer theirs
+        made_at, ended_at = given[line.round_id]
+        at = max(at, made_at)  # a phone may say that it has known the sheet since 1970
+        if at > (ended_at or now):  # by then the sheet was no longer theirs
             fates[result.key] = VisitFate.UNKNOWN
             continue
         before = last_result(session, line.id)
@@ -176,12 +178,16 @@ def _lock_lines(
     return {line.id: (line, recipient) for line, recipient in rows}
 
 
-def _ends(session: Session, rounds: set[int], *, user: User) -> dict[int, datetime | None]:
-    """Return when each of these sheets was taken back from the officer; None where it was not."""
-    given = select(SheetOfficer.round_id, SheetOfficer.ended_at).where(
-        SheetOfficer.round_id.in_(rounds), SheetOfficer.user_id == user.id
+def _times_given(
+    session: Session, rounds: set[int], *, user: User
+) -> dict[int, tuple[datetime, datetime | None]]:
+    """Return when each of these sheets was made, and when it was taken back from the officer; None where it was not."""
+    given = (
+        select(SheetOfficer.round_id, VisitSheet.made_at, SheetOfficer.ended_at)
+        .join(VisitSheet, VisitSheet.id == SheetOfficer.round_id)
+        .where(SheetOfficer.round_id.in_(rounds), SheetOfficer.user_id == user.id)
     )
-    return dict(session.execute(given).all())
+    return {round_id: (made_at, ended_at) for round_id, made_at, ended_at in session.execute(given)}
 
 
 def _known_fates(session: Session, keys: Sequence[str], *, user: User) -> dict[str, VisitFate]:

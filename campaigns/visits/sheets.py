@@ -57,6 +57,7 @@ class SheetRow:
     answer: str | None
     answered_at: datetime | None
     note: str
+    is_masked: bool  # of a campaign about health, for a reader who handles no answers: it names nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +206,8 @@ def read_sheet(session: Session, round_id: int, *, user: User) -> SheetView:
 def read_lines(session: Session, round_id: int, *, user: User, with_numbers: bool = False) -> list[SheetRow]:
     """Read a sheet's lines whose people the user may see, in their order.
 
-    Numbers are masked unless `with_numbers`; the caller must then record it. Results about health are left out for who
-    handles no answers.
+    Numbers are masked unless `with_numbers`; the caller must then record it. Of a campaign about health who handles no answers
+    sees neither results nor whom the lines name: that somebody is to be visited, and why, tells what they answered.
     """
     first_phone = (
         select(ContactPhone.phone_id)
@@ -248,8 +249,9 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
     of_drive = opted_out_of_drive(session, [row[1].id for row in rows if row[1].answer is Label.OPT_OUT])
     values = read_list_values(session, rows)
     sheet_rows = []
-    for line, recipient, contact, e164, area, campaign_id, _contact, fields in rows:
+    for line, recipient, found, e164, area, campaign_id, _contact, fields in rows:
         result = results.get(line.id)
+        contact = None if is_masked else found
         number = (e164 if with_numbers else mask_number(e164)) if e164 and contact else ""
         sheet_rows.append(
             SheetRow(
@@ -269,6 +271,7 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
                 answer=None if is_masked else shown_answer(recipient.answer, recipient.id, of_drive),
                 answered_at=recipient.answered_at,
                 note=result.note if result and not is_masked else "",
+                is_masked=is_masked,
             )
         )
     return sheet_rows

@@ -15,12 +15,14 @@ from campaigns.models.campaigns import Campaign, Drive
 from campaigns.planning.kinds import load_kinds
 from campaigns.reports.take_snapshot import take_snapshot
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import Exclusion, MessageState
 from campaigns.rules.visits import VisitOutcome
+from campaigns.visits.progress import read_totals
 from campaigns.visits.results import enter_results
 from campaigns.visits.sheets import read_lines
 from outreach.models.accounts import AuditEvent, Right, Role, User
-from outreach.models.contacts import Contact
+from outreach.models.contacts import Contact, ContactList, Membership
 from tests.integration.admin.test_api import ADMINISTRATOR, Other
 from tests.integration.admin.test_drives import UNTIL_MIDNIGHT
 from tests.support.admin_client import post, signed_in
@@ -46,6 +48,13 @@ def campaign(world: World) -> int:
     world.reply(number(0), SAID, gateway_id="SM1")
     world.reply(number(1), "da tiem roi", gateway_id="SM2")
     return campaign
+
+
+def live_in(world: World, areas: list[str]) -> None:
+    """The people live in these areas, in order."""
+    with world.runtime.db.write() as session:
+        for person, area in zip(session.scalars(select(Contact).order_by(Contact.id)), areas, strict=True):
+            person.area_code = area
 
 
 def contact(world: World, index: int) -> int:
@@ -178,9 +187,7 @@ def test_figures_of_a_commune_of_few_people_are_those_of_its_district_for_who_ma
     world.officer(AUDITOR, Role.AUDITOR)
     world.add_people(16)
     where = ["a1"] * 2 + ["a2"] * 5 + ["a3"] * 9
-    with world.runtime.db.write() as session:
-        for person, area in zip(session.scalars(select(Contact).order_by(Contact.id)), where, strict=True):
-            person.area_code = area
+    live_in(world, where)
     campaign = world.launch(kind="tiem-chung", name="Tiêm", text="Mời tiêm. Trả lời 1 hoặc 2. {link}")
     for n in (0, 1, 2, 8):
         world.press(campaign, "installed", index=n)
@@ -195,23 +202,142 @@ def test_figures_of_a_commune_of_few_people_are_those_of_its_district_for_who_ma
             communes = {line.code: line.installed for line in page.communes["621"].lines}
             (district,) = page.districts.lines
             found[email] = (communes, district.installed)
-            parts = read_parts_for(session, session.get_one(Campaign, campaign), user=user, now=now)
+            parts = read_parts_for(session, session.get_one(Campaign, campaign), user=user)
             areas = {area for (_step, _owner, area), totals in parts.items() if totals.answered}
             assert areas == ({"621", "a3"} if email == AUDITOR else {"a1", "a2", "a3"})
-        snapshot = take_snapshot(session, UNTIL_MIDNIGHT, drive=drive.id, day=now.date(), known_until=now)
+        snapshot = take_snapshot(
+            session, UNTIL_MIDNIGHT, drive=drive.id, day=now.astimezone(VIETNAM).date(), known_until=now
+        )
     assert found[AUTHOR] == ({"a1": 2, "a2": 1, "a3": 1}, 4), "officers see all"
     assert found[AUDITOR][1] == 4
     assert found[AUDITOR][0]["a3"] == 1
     assert found[AUDITOR][0].get("a1", 0) == 0
     reported = {place.code: place.reported.answered for place in (*snapshot.districts, *snapshot.communes)}
     assert reported == {"621": 4, "a3": 1}
+    world.send()
+    world.sweep(at=world.in_hours(300))
+    assert world.get_one(Campaign, campaign).ended_at, "then its page has results by place"
     signed_in(client, AUDITOR)
+    results = client.get(f"/admin/campaigns/{campaign}/").text
+    assert "Huyện Đắk Hà" in results
+    assert "Xã a1" not in results
     reach = client.get(f"/admin/campaigns/{campaign}/reach/?district=621").text
     assert "Xã a3" in reach
     assert "Xã a1" not in reach
     assert "Xã a2" not in reach
-    assert "Xã a1" not in client.get(f"/admin/campaigns/{campaign}/installs/").text
+    reports = f"/admin/campaigns/{campaign}/installs/"
+    assert "Xã a1" not in client.get(reports).text
+    assert re.search(r'"Báo lúc">\s*\d+/\d+/\d+', client.get(reports).text), (
+        "the day, as the audit log has the moment"
+    )
+    for few in ("a1", "a3&organisation=1"):
+        assert "quá ít người" in client.get(f"{reports}?area={few}").text, "no 0 that is none"
     world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     figures = Other(client, world, Right.FIGURES_READ).get(f"/api/v1/campaigns/{campaign}/figures").json
     communes = {line["code"]: line["installed"] for line in figures["communes"]["621"]["lines"]}
     assert (communes["a3"], communes.get("a1", 0)) == (1, 0)
+
+
+VACCINATION = {"kind": "tiem-chung", "text": "Mời tiêm. Trả lời 1 hoặc 2. {link}"}
+
+
+def test_no_campaign_about_health_can_be_subtracted_from_its_drive(world: World, client: FlaskClient) -> None:
+    world.add_areas({"621": "Đắk Hà"}, {"a1": "621", "a2": "621", "a3": "621"})
+    world.officer(AUDITOR, Role.AUDITOR)
+    world.add_people(60)
+    live_in(world, ["a1"] * 18 + ["a2"] * 20 + ["a3"] * 22)
+    with world.runtime.db.write() as session:
+        front = session.get_one(ContactList, world.list_id)
+        later = ContactList(organisation_id=front.organisation_id, name="Thêm", created_at=world.now)
+        session.add(later)
+        session.flush()
+        people = session.scalars(select(Contact.id).order_by(Contact.id)).all()
+        # All but two of the first commune and six of the second.
+        for person in (*people[2:18], *people[24:]):
+            session.add(Membership(list_id=later.id, contact_id=person))
+    first = world.launch(name="Tiêm", **VACCINATION)
+    second = world.launch(name="Tiêm nhắc", lists=["Thêm"], **VACCINATION)
+    world.press(first, "installed", index=0)
+    signed_in(client, AUDITOR)
+    drive = client.get(f"/admin/progress/?campaign={first}&district=621").text
+    assert "Xã a1" in drive
+    for campaign in (first, second):
+        reach = client.get(f"/admin/campaigns/{campaign}/reach/?district=621").text
+        assert "Xã a3" in reach
+        assert "Xã a1" not in reach, "with the drive it would tell of two people"
+        assert "Xã a2" not in reach, "it would be what the first is not"
+    with world.runtime.db.read() as session:
+        parts = read_parts_for(session, session.get_one(Campaign, second), user=world.user(AUDITOR))
+    assert {area for _step, _owner, area in parts} == {"621", "a3"}
+
+
+@both_databases
+def test_figures_about_health_of_an_organisation_with_few_people_are_not_shown(
+    world: World, client: FlaskClient
+) -> None:
+    small, large = world.organisation("HND", "Hội Nông dân"), world.organisation()
+    world.add_areas({"621": "Đắk Hà"}, {"a1": "621"})
+    world.officer(AUDITOR, Role.AUDITOR)
+    world.add_people(20)
+    live_in(world, ["a1"] * 20)
+    with world.runtime.db.write() as session:
+        lists = [
+            ContactList(organisation_id=owner, name=name, created_at=world.now)
+            for owner, name in ((small, "Nông dân"), (large, "Phụ nữ"))
+        ]
+        session.add_all(lists)
+        session.flush()
+        for n, member in enumerate(session.scalars(select(Membership).order_by(Membership.contact_id))):
+            if n < 9:
+                member.list_id = lists[n > 1].id
+    campaign = world.launch(name="Tiêm", lists=["Hội viên", "HND/Nông dân", "PN/Phụ nữ"], **VACCINATION)
+    world.press(campaign, "installed", index=0)
+    signed_in(client, AUDITOR)
+    for page in (f"/admin/progress/?campaign={campaign}", f"/admin/campaigns/{campaign}/reach/"):
+        text = client.get(page).text
+        assert "Hội Nông dân" not in text, page
+        assert "Hội Phụ nữ" not in text, "the whole less the others would be the two"
+        assert "Ủy ban MTTQ" in text
+    few = client.get(f"/admin/campaigns/{campaign}/installs/?organisation={small}").text
+    assert "quá ít người" in few
+    with world.runtime.db.read() as session:
+        drive = session.get_one(Campaign, campaign).drive_id
+        now = world.in_hours(1)
+        snapshot = take_snapshot(
+            session, UNTIL_MIDNIGHT, drive=drive, day=now.astimezone(VIETNAM).date(), known_until=now
+        )
+        parts = read_parts_for(session, session.get_one(Campaign, campaign), user=world.user(AUDITOR))
+    assert [body.name for body in snapshot.bodies] == ["Ủy ban MTTQ"]
+    assert {owner for _step, owner, _area in parts} == {None}, (
+        "no place is small, but with organisations it would be"
+    )
+    signed_in(client, AUTHOR)
+    assert "Hội Nông dân" in client.get(f"/admin/campaigns/{campaign}/reach/").text
+
+
+def test_visits_of_a_campaign_about_health_tell_who_handles_no_answers_nothing_of_single_people(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    world.set_all(MessageState.NO_REPORT)
+    sheet = world.make_sheet(campaign)
+    enter_results(
+        world.runtime,
+        sheet,
+        {1: VisitOutcome.NEED_HELP},
+        user=world.user(AUTHOR),
+        keys=world.keys,
+        now=world.now,
+    )
+    for email, named in ((AUTHOR, True), (AUDITOR, False)):
+        signed_in(client, email)
+        lines = client.get(f"/admin/rounds/{sheet}/").text
+        assert ("A Thun 2" in lines, "(đã che)" in lines) == (named, not named)
+        village = client.get(f"/admin/rounds/?campaign={campaign}&list={world.list_id}").text
+        assert ("Chỉ người xử lý câu trả lời" in village) is not named
+        with world.runtime.db.read() as session:
+            totals = read_totals(session, world.drive("tiem-chung"), world.user(email), now=world.now)
+        assert totals
+        assert (totals.people, totals.help) == (2, 1 if named else None)
+        assert (
+            "quá ít người để nêu" in client.get(f"/admin/progress/?campaign={campaign}").text
+        ) is not named

@@ -15,11 +15,11 @@ from sqlalchemy import select, update
 
 from campaigns.analytics.verify_reach import find_disagreements
 from campaigns.cases.handle_case import number_to_call
-from campaigns.models.activities import VisitLine, VisitResult
+from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Drive, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.privacy import RequestKind
-from campaigns.models.replies import Answer, Case
+from campaigns.models.replies import Answer, AnswerTotal, Case
 from campaigns.privacy.requests import record_request
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.replies.labels import Label
@@ -204,6 +204,20 @@ def test_what_no_phone_of_ours_would_send_breaks_nothing(world: World, sheet: in
         assert answer.status_code in (200, 422)
     half = b'{"token": "\\ud800", "code": "\\ud800"}'
     assert phone.client.post("/visits/join", data=half).status_code == 422
+
+
+def test_no_visit_was_before_its_sheet_whatever_a_phone_says(
+    world: World, sheet: int, phones: Phones
+) -> None:
+    phone, there = phones(), lines(world, sheet)
+    for name in ("A Thun 0", "Y Blốc"):
+        sent = phone.found(there[name], "installed") | {"at": 0}
+        assert phone.sync(sent)["told"] == {sent["key"]: "recorded"}
+    made = world.get_one(VisitSheet, sheet).made_at
+    assert {row.visited_at for row in world.all(select(VisitResult))} == {made}
+    assert not world.all(select(AnswerTotal).where(AnswerTotal.day < made.date().isoformat())), (
+        "no day of 1970"
+    )
 
 
 @both_databases

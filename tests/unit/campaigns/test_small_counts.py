@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 import pytest
 
@@ -20,16 +21,31 @@ ABOVE: dict[str, str | None] = {"a1": "A", "a2": "A", "a3": "A", "b1": "B", "b2"
             {"a1": 4, "a2": 20, "a3": 90},
             {"a1": "A", "a2": "A"},
         ),  # the second, so that the first is not what is left
-        ({"a1": 1, "b1": 4, "b2": 9}, {"a1": None, "b1": "B", "b2": "B", "a2": "?"}),
+        ({"a1": 1, "b1": 4, "b2": 9}, {"a1": None, "b1": None, "b2": None}),
         ({"x": 3, "y": 4, "z": 50}, {"x": None, "y": None}),  # communes without a district
         ({"x": 3, "z": 50}, {"x": None, "z": None}),
         ({"x": 0, "z": 50}, {}),
+        # One without a district beside a district whose small communes are enough together: the whole less that is that one.
+        ({"a1": 1, "a2": 4, "x": 3}, {"a1": None, "a2": None, "x": None}),
+        # Nine people, of whom all but two got another campaign as well: the two are one campaign less the other.
+        ({"a1": (9, 7), "a2": (30, 30), "a3": (40, 40)}, {"a1": None, "a2": None, "a3": None}),
+        ({"a1": (9, 7), "a2": (30, 25), "a3": (40, 40)}, {"a1": "A", "a2": "A"}),
     ],
 )
 def test_small_communes_are_counted_with_others(
-    sizes: dict[str | None, int], folded: dict[str, str | None]
+    sizes: dict[str | None, int | tuple[int, int]], folded: dict[str, str | None]
 ) -> None:
-    assert fold_small(sizes, ABOVE) == {code: to for code, to in folded.items() if to != "?"}
+    """Of two numbers the first are all, the second those of one of two campaigns."""
+    groups: dict[str | None, Counter[str]] = {
+        code: Counter({"all": size} if isinstance(size, int) else {"one": size[1], "rest": size[0] - size[1]})
+        for code, size in sizes.items()
+    }
+    assert fold_small(groups, ABOVE) == folded
+
+
+def test_what_other_figures_fold_is_folded_with_them() -> None:
+    sizes: dict[str | None, Counter[str]] = {"a1": Counter(n=9), "a2": Counter(n=8), "b1": Counter(n=20)}
+    assert fold_small(sizes, ABOVE, also={"a1"}) == {"a1": "A"}
 
 
 def test_what_is_folded_to_one_place_is_never_few_unless_all_are() -> None:
@@ -37,8 +53,8 @@ def test_what_is_folded_to_one_place_is_never_few_unless_all_are() -> None:
     for _ in range(500):
         above = {f"{n}": dice.choice(["A", "B", "C", None]) for n in range(9)}
         sizes: dict[str | None, int] = {code: dice.choice([0, 1, 2, 4, 5, 30]) for code in above}
-        folded = fold_small(sizes, above)
+        folded = fold_small({code: Counter({"all": size}) for code, size in sizes.items()}, above)
         assert all(size >= FEWEST for code, size in sizes.items() if code not in folded and size)
         for to in {*folded.values()}:
             together = sum(sizes[code] for code, place in folded.items() if place == to)
-            assert together >= FEWEST or {*folded} == {code for code in sizes if sizes[code]}
+            assert together >= FEWEST or folded == dict.fromkeys(code for code in sizes if sizes[code])
