@@ -41,7 +41,7 @@ from outreach.accounts import audit
 from outreach.contacts.suppressions import lock_phones
 from outreach.core.bulk import change_rows, rows_table, values_subquery
 from outreach.core.db import Database
-from outreach.models.contacts import Phone, Wish
+from outreach.models.contacts import PersonMerge, Phone, Wish
 from outreach.rules.identity import ERASED
 from outreach.rules.operators import operator_of
 
@@ -165,8 +165,30 @@ def _replace_numbers(
         change_rows(
             session, update(table).where(condition, table.phone_id == pair.c.old).values(phone_id=pair.c.new)
         )
+    _forget_merges(session, recipients)
     for table, key in ((Recipient, Recipient.id), (VisitLine, VisitLine.recipient_id)):
         change_rows(session, update(table).where(key.in_(recipient_ids)).values(contact_id=None))
+
+
+def _forget_merges(session: Session, recipients: Sequence[int]) -> None:
+    """Let no merge of people name these recipients or their visits; a merge can still be taken apart."""
+    recipient_ids = values_subquery(session, recipients, BigInteger)
+    left_out = update(Recipient).where(Recipient.id.in_(recipient_ids), Recipient.merge_id != 0)
+    change_rows(session, left_out.values(merge_id=-Recipient.id))
+    people = select(Recipient.contact_id).where(Recipient.id.in_(recipient_ids))
+    lines = select(VisitLine.id).where(VisitLine.recipient_id.in_(recipient_ids))
+    gone = {
+        Recipient.__tablename__: set(recipients),
+        VisitLine.__tablename__: set(session.scalars(lines)),
+    }
+    for merge in session.scalars(select(PersonMerge).where(PersonMerge.kept_id.in_(people))):
+        moved = {
+            table: [key for key in keys if key[0] not in gone.get(table, ())]
+            for table, keys in merge.data["moved"].items()
+        }
+        left = [row for row in merge.data["recipients"] if row["row"] not in gone[Recipient.__tablename__]]
+        merge.data = {**merge.data, "moved": moved, "recipients": left}
+    session.flush()
 
 
 def _add_substitutes(session: Session, phones: Sequence[int], *, now: datetime) -> dict[int, int]:

@@ -262,7 +262,7 @@ def create_aggregator_callbacks(runtime: Runtime) -> Blueprint:
             log.warning("webhook.unknown_status attempt=%s", attempt_id)
         store_callback(runtime, StatusCallback.of(attempt_id, report), now=datetime.now(UTC))
         if operator := read_operator(profile, content):
-            store_operator(runtime, attempt_id, operator)
+            store_operator(runtime, attempt_id, report.gateway_id, operator)
         return "", 204
 
     return callbacks_blueprint

@@ -61,6 +61,10 @@ def _names(sheets: Iterable[str]) -> list[str]:
     return names
 
 
+# Some programs take the wide forms of East Asian keyboards as well, and what stands behind a new line.
+_BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
 def escape_formula(text: str) -> str:
     """Return the text so that a spreadsheet does not run it as a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return f"'{text}" if text[:1] in _BEGIN_FORMULAS else text

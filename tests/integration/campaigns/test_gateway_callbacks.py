@@ -26,6 +26,7 @@ from campaigns.rules.states import AttemptState
 from campaigns.web.responses import count_errors
 from outreach.core.settings import Settings
 from outreach.models.contacts import Phone
+from outreach.rules.aggregator import AttemptNames
 from tests.support.asgi_client import AsgiClient
 from tests.support.servers import both_databases
 from tests.support.world import World, number
@@ -155,6 +156,40 @@ def test_a_status_of_an_attempt_that_is_not_there_harms_nothing(
     world.sweep()
     assert stored(world) == (2, 0)
     assert world.status(campaign) == before
+
+
+@one_database
+def test_a_genuine_call_of_an_aggregator_says_nothing_of_another_message_or_account(
+    world: World, settings: Settings, campaign: int
+) -> None:
+    """Each address is good for its own message: with what the call of another one said nothing changes."""
+    world.sweep()
+    used = replace(settings, sms_gateway="aggregator", aggregator_profile="esms", aggregator_key="k")
+    client = create_app(used, runtime=replace(world.runtime, settings=used)).test_client()
+    names = AttemptNames(used.secret_key)
+    mine, other = attempt_to(world, number(0)), attempt_to(world, number(1))
+    other_id = str(other.gateway_id)
+    operator = world.one(select(Phone.operator).where(Phone.e164 == number(0)))
+
+    def call(name: str, gateway_id: str | None, status: str = "5") -> int:
+        said = {"SMSID": gateway_id or "", "SendStatus": status, "SendSuccess": "1", "telcoid": "4"}
+        return client.get(f"/webhooks/aggregator/{name}", query_string=said).status_code
+
+    assert call(names.callback(mine.id), other_id) == 204
+    assert call(names.callback(mine.id).replace(str(mine.id), str(other.id), 1), other_id) == 404
+    assert call(AttemptNames("k" * 40).callback(mine.id), mine.gateway_id) == 404
+    world.sweep()
+    assert attempt_to(world, number(0)).state is mine.state
+    assert attempt_to(world, number(1)).state is other.state
+    assert world.one(select(Phone.operator).where(Phone.e164 == number(0))) == operator
+    for _ in range(2):
+        assert call(names.callback(mine.id), mine.gateway_id) == 204
+    world.sweep()
+    assert attempt_to(world, number(0)).state is AttemptState.DELIVERED
+    assert world.one(select(Phone.operator).where(Phone.e164 == number(0))) == "vietnamobile"
+    twilio = replace(used, sms_gateway="simulator")
+    closed = create_app(twilio, runtime=replace(world.runtime, settings=twilio)).test_client()
+    assert closed.get(f"/webhooks/aggregator/{names.callback(mine.id)}").status_code == 404
 
 
 def test_a_status_word_that_is_new_is_kept_and_changes_nothing(

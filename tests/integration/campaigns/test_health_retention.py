@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
 from campaigns.answer_totals import find_differences
+from campaigns.cases.merge_people import merge_people, unmerge_people
 from campaigns.models.campaigns import Campaign, FormerRecipient, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import Answer, Case, InstallReport, Reply
@@ -17,12 +18,12 @@ from campaigns.privacy.retention import clear_campaign
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from outreach.models.accounts import AuditEvent
-from outreach.models.contacts import Contact, ContactPhone, Wish
+from outreach.models.contacts import Contact, ContactPhone, PersonMerge, Wish
 from outreach.rules.keys import Purpose
 from outreach.rules.wishes import drive_scope
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import World, number
+from tests.support.world import AUTHOR, World, number
 
 DAYS = 30
 KIND: dict[str, Any] = {
@@ -104,6 +105,25 @@ def test_after_its_time_an_answer_about_health_leads_to_nobody(world: World) -> 
         assert entry.details["people"] == 4
     assert due(world, now) == [], "once"
     assert separate_health_answers(world.runtime.db, days=DAYS, now=now) == 0
+
+
+@both_databases
+def test_a_merge_of_people_leads_to_no_answer_either(world: World) -> None:
+    world.add_people(2)
+    campaign = world.launch(**KIND)
+    world.send()
+    world.reply(number(0), "da tiem roi", gateway_id="SM1")
+    kept, other = world.all(select(Contact.id).order_by(Contact.id))
+    user = world.user(AUTHOR)
+    merge = merge_people(world.runtime, kept, other, user=user, now=world.now).id
+    before = world.status(campaign)
+    separate_health_answers(world.runtime.db, days=DAYS, now=end(world, campaign, days_ago=31))
+    held = world.get_one(PersonMerge, merge).data
+    assert (held["recipients"], held["moved"]["recipients"]) == ([], [])
+    assert merge not in world.all(select(Recipient.merge_id))
+    assert {**world.status(campaign), "state": ""} == {**before, "state": ""}
+    unmerge_people(world.runtime, merge, user=user, now=world.now)
+    assert leads(world) == 0
 
 
 def test_an_opt_out_from_the_drive_alone_stays_with_the_number(world: World) -> None:

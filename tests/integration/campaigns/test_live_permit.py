@@ -11,8 +11,11 @@ from sqlalchemy import select
 
 from campaigns.lifecycle import perform_action
 from campaigns.live_permit import allow_live, read_permit, require_permit
+from campaigns.models.campaigns import Recipient
+from campaigns.models.checks import LivePermit
 from campaigns.rules.checks import Check, fault
 from campaigns.rules.states import CampaignAction, CampaignState
+from campaigns.second_wave import send_second_wave
 from outreach.accounts.users import find_user
 from outreach.models.accounts import AuditEvent, Role
 from outreach.rules.errors import BadInput, LoaError, NotAllowed, WrongState
@@ -50,6 +53,34 @@ def test_a_live_campaign_is_launched_once_an_administrator_has_allowed_it(world:
         assert (permit.findings, permit.allowed_by) == ("mail", administrator.id)
         assert session.scalar(select(AuditEvent.actor_id).where(AuditEvent.action == "sending.allow_live"))
     assert launch() in (CampaignState.SENDING, CampaignState.SCHEDULED)
+
+
+@pytest.mark.parametrize("role", [each for each in Role if each is not Role.ADMINISTRATOR])
+def test_nobody_but_an_administrator_allows_it_by_page_or_use_case(
+    world: World, client: FlaskClient, role: Role
+) -> None:
+    email = world.officer(f"{role.value}@loa.example", role)
+    with pytest.raises(NotAllowed):
+        allow_live(world.runtime, [], reason="x" * 20, user=world.user(email), now=world.now)
+    if role is not Role.VILLAGE:
+        signed_in(client, email)
+        assert post(client, "/admin/checks/allow", reason="x" * 20).status_code == 403
+    assert not world.all(select(LivePermit))
+
+
+def test_what_began_in_training_goes_on_live_only_with_the_permission(world: World) -> None:
+    world.add_people(1)
+    campaign = world.launch()
+    world.act(campaign, CampaignAction.PAUSE)
+    live = replace(world.runtime, settings=replace(world.runtime.settings, sms_live="yes"))
+    user = world.user(AUTHOR)
+    with refuses(WrongState, says="Chưa cho phép gửi thật"):
+        perform_action(live, campaign, CampaignAction.RESUME, user=user, now=world.now)
+    world.act(campaign, CampaignAction.RESUME)
+    world.add_people(1, first=1)
+    with refuses(WrongState, says="Chưa cho phép gửi thật"):
+        send_second_wave(live, campaign, settings=live.settings, user=user, now=datetime.now(UTC))
+    assert len(world.all(select(Recipient))) == 1
 
 
 def test_live_hours_in_which_nothing_may_leave_are_refused(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from outreach.core.spreadsheets import escape_formula
 from outreach.imports import store_rows
 from outreach.imports.issues import export_issues
 from outreach.imports.list_reader import check_list
+from outreach.imports.other_files import read_word
 from outreach.imports.store_rows import ImportCounts
 from outreach.models.contacts import (
     Contact,
@@ -189,7 +191,18 @@ def test_every_reason_of_the_sample_is_told_in_vietnamese(office: World, tmp_pat
         assert "_" not in row["Lý do"], row
 
 
-@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r"])
+def test_entities_are_found_in_a_text_document_of_another_encoding(tmp_path: Path) -> None:
+    body = '<!DOCTYPE d [<!ENTITY l "laugh">]><w:document xmlns:w="x"><w:body>&l;</w:body></w:document>'
+    file = tmp_path / "list.docx"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(
+            "word/document.xml", ('<?xml version="1.0" encoding="UTF-16"?>' + body).encode("utf-16")
+        )
+    with pytest.raises(zipfile.BadZipFile):
+        read_word(file)
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff20"])
 def test_a_cell_that_a_spreadsheet_would_run_is_defused(first: str) -> None:
     assert escape_formula(f"{first}1+1") == f"'{first}1+1"
     assert escape_formula(f"1{first}") == f"1{first}"
