@@ -5,7 +5,7 @@ The darker a place, the nearer it is to the goal; a circle is as large as its pe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, radians, sqrt
 from typing import Any
@@ -83,32 +83,12 @@ def area_map(
         return left + (x - west) * squeeze * scale, _EDGE + (north - y) * scale
 
     most = max((place.people for place in known), default=0) or 1
-    drawn, names = [], []
+    has_names = len(known) <= _MOST_NAMES
+    drawn, names = [], list[Markup]()
     for place in known:
-        shape, level = shapes[place.code], goal_level(place.value, goal)
-        x, y = at(*_middle(shape))
-        inside = [_title(place)]
-        if isinstance(shape[0], float):
-            size = max(_SMALLEST, _LARGEST * sqrt(place.people / most))
-            inside.append(element("circle", f"area tile-{level}", cx=x, cy=y, r=size))
-        else:
-            path = "".join(
-                f"M{'L'.join(_thinned(at(*point) for point in outline))}Z"
-                for outlines in shape
-                for outline in outlines  # type: ignore[union-attr]
-            )
-            inside.append(element("path", f"area tile-{level}", "", fill_rule="evenodd", d=path))
-            if len(known) <= _MOST_NAMES:
-                texts = (
-                    element("text", "name", shorten(_short_name(place.name), 14), x=x, y=y),
-                    element("text", "value", place.text, x=x, y=y + 14),
-                )
-                names.append(element("g", f"on-{level}", Markup().join(texts), text_anchor="middle"))
-        if place.cries:
-            names.append(element("circle", "cry", cx=x, cy=y, r=7))
-            names.append(element("text", "cry", str(place.cries), x=x, y=y + 4, text_anchor="middle"))
-        link = {"href": place.url, "tabindex": "-1"} if place.url else {}
-        drawn.append(element("a" if link else "g", "", Markup().join(inside), **link))
+        one, its_names = _draw_place(place, shapes[place.code], at, goal, most=most, has_names=has_names)
+        drawn.append(one)
+        names += its_names
     for spot in spots:
         x, y = at(spot.longitude, spot.latitude)
         dot = element("circle", f"spot {spot.look}", cx=x, cy=y, r=5.5)
@@ -119,6 +99,45 @@ def area_map(
         x, y = at(*point)
         names.append(element("text", "place", shorten(_short_name(text), 16), x=x, y=y, text_anchor="middle"))
     return frame(name, title, description, span_y * scale + 2 * _EDGE, [*drawn, *names], role="group")
+
+
+def _draw_place(
+    place: MapPlace,
+    shape: Sequence[Outlines] | Point,
+    at: Callable[[float, float], Point],
+    goal: Goal | None,
+    *,
+    most: int,
+    has_names: bool,
+) -> tuple[Markup, list[Markup]]:
+    """Return a place as it is drawn, and what lies above all places: its name and the number of its cries.
+
+    `at` gives the place on paper of longitude and latitude, `most` the most people of a place.
+    """
+    level = goal_level(place.value, goal)
+    x, y = at(*_middle(shape))
+    inside, above = [_title(place)], []
+    if isinstance(shape[0], float):
+        size = max(_SMALLEST, _LARGEST * sqrt(place.people / most))
+        inside.append(element("circle", f"area tile-{level}", cx=x, cy=y, r=size))
+    else:
+        path = "".join(
+            f"M{'L'.join(_thinned(at(*point) for point in outline))}Z"
+            for outlines in shape
+            for outline in outlines  # type: ignore[union-attr]
+        )
+        inside.append(element("path", f"area tile-{level}", "", fill_rule="evenodd", d=path))
+        if has_names:
+            texts = (
+                element("text", "name", shorten(_short_name(place.name), 14), x=x, y=y),
+                element("text", "value", place.text, x=x, y=y + 14),
+            )
+            above.append(element("g", f"on-{level}", Markup().join(texts), text_anchor="middle"))
+    if place.cries:
+        above.append(element("circle", "cry", cx=x, cy=y, r=7))
+        above.append(element("text", "cry", str(place.cries), x=x, y=y + 4, text_anchor="middle"))
+    link = {"href": place.url, "tabindex": "-1"} if place.url else {}
+    return element("a" if link else "g", "", Markup().join(inside), **link), above
 
 
 def _points(shape: Sequence[Outlines] | Point) -> Iterator[Point]:

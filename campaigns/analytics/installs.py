@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
@@ -131,6 +132,29 @@ def _conditions(
         yield ContactList.organisation_id == filters.organisation_id
 
 
+def _lines(
+    session: Session, rows: Sequence[Any], small: Small | None, *, is_masked: bool
+) -> list[InstallRow]:
+    """Return rows as the page shows them: of people who are few in their place with the place that counts them."""
+    areas = small.areas if small else {}
+    targets = [code for code in areas.values() if code]
+    names = dict(session.execute(select(Area.code, Area.name).where(Area.code.in_(targets))).all())
+    return [
+        InstallRow(
+            id=report.id,
+            contact_id=None if is_masked else contact_id,
+            name="" if is_masked else name or "",
+            phone="" if is_masked else mask_number(e164),
+            place=(names.get(areas[area] or "", "") if area and area in areas else place) or "",
+            organisation="" if small else organisation or "",
+            source=report.source,
+            reported_at=report.reported_at,
+            withdrawn_at=report.withdrawn_at,
+        )
+        for report, contact_id, name, e164, area, place, organisation in rows
+    ]
+
+
 def read_reports(
     session: Session,
     campaign_id: int,
@@ -176,23 +200,7 @@ def read_reports(
         .order_by(InstallReport.id.desc())
         .limit(PAGE + 1)
     ).all()
-    areas = small.areas if small else {}
-    targets = [code for code in areas.values() if code]
-    names = dict(session.execute(select(Area.code, Area.name).where(Area.code.in_(targets))).all())
-    lines = [
-        InstallRow(
-            id=report.id,
-            contact_id=None if campaign.is_health else contact_id,
-            name="" if campaign.is_health else name or "",
-            phone="" if campaign.is_health else mask_number(e164),
-            place=(names.get(areas[area] or "", "") if area and area in areas else place) or "",
-            organisation="" if small else organisation or "",
-            source=report.source,
-            reported_at=report.reported_at,
-            withdrawn_at=report.withdrawn_at,
-        )
-        for report, contact_id, name, e164, area, place, organisation in rows[:PAGE]
-    ]
+    lines = _lines(session, rows[:PAGE], small, is_masked=campaign.is_health)
     chosen = session.get(Area, filters.area) if filters.area else None
     owner = session.get(Organisation, filters.organisation_id) if filters.organisation_id else None
     return InstallPage(

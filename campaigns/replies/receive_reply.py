@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -89,29 +89,10 @@ def receive_reply(
     phone = _lock_sender(session, inbound.sender)
     if _is_duplicate(session, inbound, channel, now=now, within=same_within):
         return None
-    recipient = written_by
-    if recipient is None and phone:
-        recipient = latest_recipient(session, phone, now=now, within=same_within)
-    campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
-    body = _unquoted(session, inbound.body, phone, recipient, now=now)
-    drive_only, former = False, recipient
-    event: Campaign | None = None
-    told: SafetyText | None = None
-    raw = _unread(inbound)
-    if meant is None:
-        meant, drive_only = _read(session, inbound, body, phone, recipient, campaign, now=now)
-        event, told = _told_of(session, body, meant, phone, recipient, campaign, written_by, now=now)
-    if event and told:
-        meant = _in_event(meant, told)
-        if told.position:  # it is kept in one place, from which it is removed in time
-            inbound, raw = replace(inbound, body=find_position(inbound.body)[1]), None
-        if event is not campaign:
-            recipient, campaign = recipient_of(session, event, phone), event
-    if raw or not inbound.is_whole:  # what is missing may turn the meaning round
-        meant = meant._replace(is_automatic=False)
+    heard = _hear(session, inbound, phone, written_by, meant, now=now, within=same_within)
+    meant, recipient = heard.meant, heard.recipient
     is_known = phone is not None or is_mobile_number(inbound.sender)
-    is_safe = told is not None and told.status is SafetyStatus.SAFE and not meant.is_urgent
-    if phone is None and is_known and (is_safe or _is_kept(meant)):
+    if phone is None and is_known and (heard.is_safe or _is_kept(meant)):
         phone_ids = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
         phone = session.get_one(Phone, phone_ids[inbound.sender])
     is_start, is_taken_back = _wish(session, meant, phone, now=now)
@@ -127,16 +108,16 @@ def receive_reply(
         answered_at=recipient.answered_at if recipient else None,
         now=now,
     )
-    if is_safe and meant.label is Label.UNCLEAR:
+    if heard.is_safe and meant.label is Label.UNCLEAR:
         outcome = outcome._replace(kind=None)
     reply = Reply(
         gateway_id=inbound.gateway_id,
         phone_id=_id(phone),
         sender=inbound.sender[:32],
         recipient_id=_id(recipient),
-        campaign_id=_id(campaign),
-        body=inbound.body,
-        raw=raw,
+        campaign_id=_id(heard.campaign),
+        body=heard.stored,
+        raw=heard.raw,
         label=meant.stored_label,
         confidence=meant.confidence,
         is_sure=outcome.is_sure,
@@ -147,34 +128,104 @@ def receive_reply(
     )
     session.add(reply)
     session.flush()
-    if raw:
+    if heard.raw:
         add_incident(session, kind="unreadable_reply", subject=f"replies:{reply.id}", now=now)
     if outcome.is_answer and phone:
-        said = GivenAnswer(reply.label, meant.own, drive_only)
-        is_acknowledged = acknowledge and outcome.is_acknowledged
+        said = GivenAnswer(reply.label, meant.own, heard.drive_only)
         _record(
             session,
             reply,
-            body,
+            heard.body,
             said,
             recipient,
-            campaign,
+            heard.campaign,
             at=outcome.at,
-            acknowledge=is_acknowledged,
+            acknowledge=acknowledge and outcome.is_acknowledged,
             keys=keys,
         )
     if acknowledge and phone:
-        _answer_at_once(session, reply, outcome.kind, phone, campaign, keys=keys, now=now)
+        _answer_at_once(session, reply, outcome.kind, phone, heard.campaign, keys=keys, now=now)
     case: Case | None = None
     if outcome.kind:
-        case = _open_case(session, reply, outcome.kind, recipient, event, former, now=now)
-    is_need = case is not None and (case.kind is CaseKind.HELP or case.urgent_at is not None)
-    if event and phone and (is_safe or is_need):
-        status = SafetyStatus.SAFE if is_safe else SafetyStatus.HELP
-        # Somebody who was merged speaks for the one that counts.
-        phone_id = (case.phone_id if case else None) or (recipient.phone_id if recipient else None)
-        record_safety(session, event, phone_id or phone.id, status, case=case, said=told, now=now)
+        case = _open_case(session, reply, outcome.kind, recipient, heard.event, heard.former, now=now)
+    if heard.event and phone:
+        _note_safety(session, heard, heard.event, phone, recipient, case, now=now)
     return reply
+
+
+class _Heard(NamedTuple):
+    """What a reply says, to which message of ours: `stored` is its text as it is kept, `body` without a quotation.
+
+    `former` is the recipient whose message it follows, where it is about an `event` that another campaign warns of.
+    """
+
+    meant: Understanding
+    drive_only: bool
+    body: str
+    stored: str
+    raw: bytes | None
+    recipient: Recipient | None
+    former: Recipient | None
+    campaign: Campaign | None
+    event: Campaign | None
+    told: SafetyText | None
+
+    @property
+    def is_safe(self) -> bool:
+        return self.told is not None and self.told.status is SafetyStatus.SAFE and not self.meant.is_urgent
+
+
+def _hear(
+    session: Session,
+    inbound: InboundMessage,
+    phone: Phone | None,
+    written_by: Recipient | None,
+    meant: Understanding | None,
+    *,
+    now: datetime,
+    within: timedelta,
+) -> _Heard:
+    """Read a reply in its conversation; `meant` is its meaning where it is known."""
+    recipient = written_by
+    if recipient is None and phone:
+        recipient = latest_recipient(session, phone, now=now, within=within)
+    campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
+    body = _unquoted(session, inbound.body, phone, recipient, now=now)
+    former, drive_only, stored, raw = recipient, False, inbound.body, _unread(inbound)
+    event: Campaign | None = None
+    told: SafetyText | None = None
+    if meant is None:
+        meant, drive_only = _read(session, inbound, body, phone, recipient, campaign, now=now)
+        event, told = _told_of(session, body, meant, phone, recipient, campaign, written_by, now=now)
+    if event and told:
+        meant = _in_event(meant, told)
+        if told.position:  # it is kept in one place, from which it is removed in time
+            stored, raw = find_position(stored)[1], None
+        if event is not campaign:
+            recipient, campaign = recipient_of(session, event, phone), event
+    if raw or not inbound.is_whole:  # what is missing may turn the meaning round
+        meant = meant._replace(is_automatic=False)
+    return _Heard(meant, drive_only, body, stored, raw, recipient, former, campaign, event, told)
+
+
+def _note_safety(
+    session: Session,
+    heard: _Heard,
+    event: Campaign,
+    phone: Phone,
+    recipient: Recipient | None,
+    case: Case | None,
+    *,
+    now: datetime,
+) -> None:
+    """Record of somebody in an event that they are safe or need help, if the reply says either."""
+    is_need = case is not None and (case.kind is CaseKind.HELP or case.urgent_at is not None)
+    if not heard.is_safe and not is_need:
+        return
+    status = SafetyStatus.SAFE if heard.is_safe else SafetyStatus.HELP
+    # Somebody who was merged speaks for the one that counts.
+    phone_id = (case.phone_id if case else None) or (recipient.phone_id if recipient else None)
+    record_safety(session, event, phone_id or phone.id, status, case=case, said=heard.told, now=now)
 
 
 def _told_of(
