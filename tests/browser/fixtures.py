@@ -88,8 +88,10 @@ _A = CampaignAction
 def seed_site(runtime: Runtime) -> dict[str, Any]:
     """The ids of what was put there, by the name of its state."""
     now = datetime.now(UTC)
+    # First, as a new campaign is proposed to be of the kind of the newest.
+    made = _cry_for_help(runtime, now)
     with runtime.db.write() as session:
-        made = _write_campaigns(session, now)
+        made |= _write_campaigns(session, now)
         made["demo"] = session.scalars(select(func.min(Campaign.id))).one()
         made["list"] = session.scalars(select(ContactList.id).where(ContactList.name == LIST)).one()
         made["person"] = session.scalars(select(func.min(Recipient.contact_id)).join(Reply)).one()
@@ -111,7 +113,6 @@ def seed_site(runtime: Runtime) -> dict[str, Any]:
         made["organisation"] = session.scalars(select(func.max(Organisation.id))).one()
         made["invitation"] = link_for(invited, runtime.settings).rpartition("/")[2]
     _work_on(runtime, made)
-    made |= _cry_for_help(runtime, now)
     return made | _report(runtime, now)
 
 
