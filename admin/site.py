@@ -58,7 +58,7 @@ from admin.views.imports import ImportsView, allow_large_uploads
 from admin.views.inbox import AlikeView, InboxView, ReplyLogView
 from admin.views.kinds import KindsView
 from admin.views.lists import ListsView
-from admin.views.office import OfficeView
+from admin.views.office import SettingsView
 from admin.views.privacy_requests import DataProtectionView, PrivacyRequestsView
 from admin.views.progress import ProgressView
 from admin.views.reach import InstallsView, ReachView
@@ -167,7 +167,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         GatewaysView(runtime),
         TemplatesView(runtime),
         DoNotCallView(runtime),
-        OfficeView(runtime),
+        SettingsView(runtime),
         AuditView(runtime),
         SecurityView(runtime),
         ChecksView(runtime),

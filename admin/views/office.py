@@ -276,7 +276,7 @@ def _shown(settings: Settings, name: str) -> str:
     return (number(value) if value else "") if isinstance(value, int) else str(value)
 
 
-class OfficeView(AdminPage):
+class SettingsView(AdminPage):
     """One page: mail server, who is on duty, hours and days, budget, logo."""
 
     name, endpoint, url = _l("Cài đặt của đơn vị"), "office", "/admin/settings"
