@@ -317,6 +317,8 @@ DETAILS: dict[str, Any] = {
     "gateway": _l("nhà cung cấp số"),
     "days": _l("số ngày"),
     "token": _l("mã truy cập số"),
+    "officer": _l("cán bộ số"),
+    "to": _l("vào số"),
 }
 _VALUES: dict[str, dict[str, Any]] = {
     "decision": {

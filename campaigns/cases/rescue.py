@@ -215,7 +215,8 @@ def hand_over_case(
         text=measure(text, unaccented=True).text,
         not_before=now,
     )
-    audit.record(session, "case.hand_over", case, user, now, officer=officer_id)
+    officer_given = {"officer": officer_id} if officer_id else {}  # a team outside has no account
+    audit.record(session, "case.hand_over", case, user, now, **officer_given)
     enqueue_after_commit(session, enqueue_send)
     return report.handed_to
 
