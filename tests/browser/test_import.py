@@ -40,7 +40,7 @@ def test_five_thousand_rows_in_the_worst_shape(office: Office, page_as: OpenAs, 
     with office.runtime.db.read() as session:
         upload = session.scalars(select(Upload).order_by(Upload.id.desc()).limit(1)).one()
         assert (upload.total, upload.counts["rows"]) == (PEOPLE, PEOPLE)
-        assert 0.6 < upload.counts["ok"] / PEOPLE < 0.8
+        assert 0.5 < upload.counts["ok"] / PEOPLE < 0.7  # a daughter's number is for review
         names = [row["name"] for row in upload.preview["rows"]]
     assert any("Nguyễn Thị Hoa" in name for name in names)
     page.set_viewport_size(PHONE)
