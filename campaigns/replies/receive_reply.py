@@ -95,7 +95,7 @@ def receive_reply(
     if phone is None and is_known and (heard.is_safe or _is_kept(meant)):
         phone_ids = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
         phone = session.get_one(Phone, phone_ids[inbound.sender])
-    is_start, is_taken_back = _wish(session, meant, phone, now=now)
+    is_start, is_taken_back = _wish(session, meant, phone, now=now, within=same_within)
     if recipient and meant.label is not Label.WRONG_NUMBER:
         recipient = answered_by(session, recipient, meant.stored_label, phone_id=_id(phone), now=now)
     outcome = decide_reply(
@@ -277,15 +277,19 @@ def _is_kept(meant: Understanding) -> bool:
     return _starts(meant) or meant.label is Label.OPT_OUT or meant.is_urgent
 
 
-def _wish(session: Session, meant: Understanding, phone: Phone | None, *, now: datetime) -> tuple[bool, bool]:
+def _wish(
+    session: Session, meant: Understanding, phone: Phone | None, *, now: datetime, within: timedelta
+) -> tuple[bool, bool]:
     """Let a number get messages again whose reply asks for them.
 
-    Returns whether it got none before, and of an opt-out whether the number has asked for messages since it was said.
+    Returns whether it got none before, and of an opt-out whether the number has asked for messages since it was said: where
+    that cannot be told, as a log has the minute or the day alone (`within`), it has not.
     """
     if phone is None:
         return False, False
     is_start = _starts(meant) and give_back(session, phone.id, now=now)
-    return is_start, meant.label is Label.OPT_OUT and has_asked_since(session, phone.id, now)
+    until = now + (within if within > DUPLICATE_WINDOW else timedelta(minutes=1))
+    return is_start, meant.label is Label.OPT_OUT and has_asked_since(session, phone.id, until)
 
 
 def _answer_at_once(

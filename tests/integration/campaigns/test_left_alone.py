@@ -17,6 +17,7 @@ from campaigns.models.replies import AnswerPlace
 from campaigns.privacy.consents import ALL_MESSAGES, record_consent
 from campaigns.privacy.retention import clear_campaign
 from campaigns.replies.public_requests import Wish, code_of, confirm_code
+from campaigns.replies.receive_reply import DUPLICATE_WINDOW, receive_reply
 from campaigns.replies.record_answer import record_officer_answer, record_page_answer, undo_answer_by_id
 from campaigns.rules.states import AttemptReport, AttemptState
 from campaigns.rules.visits import VisitOutcome
@@ -25,6 +26,7 @@ from outreach.contacts.contact import Closing, suppress_number
 from outreach.contacts.phones import add_number
 from outreach.models.contacts import Contact, ContactList, Erasure, ImportIssue, Membership, Phone
 from outreach.rules.errors import WrongState
+from outreach.rules.gateway import InboundMessage
 from tests.integration.campaigns.test_merge_people import apart, merge
 from tests.integration.campaigns.test_retention import end_and_wait
 from tests.support.lists import bring, local, write
@@ -288,6 +290,19 @@ def test_a_stop_word_that_comes_late_closes_no_number_whose_owner_has_asked_for_
     world.reply(sender, "TC", gateway_id="SM3", now=at + timedelta(minutes=10))
     with world.runtime.db.read() as session:
         assert ONE in numbers_left_alone(session)
+
+
+@pytest.mark.parametrize(("within", "is_closed"), [(timedelta(days=1), True), (DUPLICATE_WINDOW, False)])
+def test_where_nobody_can_tell_which_came_first_the_opt_out_counts(
+    world: World, within: timedelta, *, is_closed: bool
+) -> None:
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    asks_for_messages(world, "sms", day + timedelta(hours=9))
+    with world.runtime.db.write() as session:  # a log that has the day alone
+        inbound = InboundMessage("LOG1", ONE, "MTTQ", "TC", False, False)
+        receive_reply(session, inbound, keys=world.keys, now=day, same_within=within)
+    with world.runtime.db.read() as session:
+        assert (ONE in numbers_left_alone(session)) is is_closed
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
