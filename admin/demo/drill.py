@@ -13,16 +13,16 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from admin.demo.load_demo import LOGINS, SENDER
-from campaigns.lifecycle import change_campaign, create_campaign
+from campaigns.lifecycle import create_campaign, perform_action
 from campaigns.models.campaigns import DRILL
 from campaigns.planning.kinds import office_kinds
-from campaigns.rules.approvals import LaunchTerms
 from campaigns.rules.draft import read_draft
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction
-from outreach.accounts.users import find_user
+from outreach.accounts.users import create_user, find_user
 from outreach.contacts.phones import find_or_create_phones
 from outreach.imports.store_rows import find_or_create_list
+from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ContactPhone, Membership
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput
@@ -30,6 +30,7 @@ from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 TEXT = "DIEN TAP. Bao so 9 vao tinh. Ong/ba co an toan khong? Bam: {link} Hoac nhan AN TOAN, CUU va so nguoi, noi o."
+_REASON = "Diễn tập ứng cứu trên điện thoại tập huấn"
 _LIST = f"{DRILL} bão lũ"
 _PREFIXES = ("90", "91", "93", "94", "96", "97", "98")  # a thousand sample numbers each
 
@@ -57,19 +58,34 @@ def start_drill(runtime: Runtime, *, people: int, now: datetime) -> int:
                 "text": TEXT,
                 "lists": [f"{owner.code}/{_LIST}"],
                 "sender": SENDER,
-                "urgent": {"reason": "Diễn tập ứng cứu trên điện thoại tập huấn"},
+                "urgent": {"reason": _REASON},
             },
             kinds=office_kinds(session),
         )
-        campaign = create_campaign(session, draft, user=author, now=now)
-        terms = LaunchTerms(approvals=1, estimate_vnd=None)
-        for action, user in (
-            (CampaignAction.SUBMIT, author),
-            (CampaignAction.APPROVE, approver),
-            (CampaignAction.LAUNCH, author),
-        ):
-            change_campaign(session, campaign.id, action, terms=terms, user=user, now=now)
-        return campaign.id
+        campaign_id = create_campaign(session, draft, user=author, now=now).id
+        second = _second_approver(session, approver, now=now)
+    for action, user in (
+        (CampaignAction.SUBMIT, author),
+        (CampaignAction.APPROVE, approver),
+        (CampaignAction.APPROVE, second),  # a warning needs two
+        (CampaignAction.LAUNCH, author),
+    ):
+        perform_action(runtime, campaign_id, action, user=user, reason=_REASON, now=now)
+    return campaign_id
+
+
+def _second_approver(session: Session, first: User, *, now: datetime) -> User:
+    """Return another approver than the demo's; where there is none, somebody is made who cannot sign in."""
+    others = select(User).where(User.role == Role.APPROVER, User.is_active, User.id != first.id)
+    return session.scalar(others.order_by(User.id).limit(1)) or create_user(
+        session,
+        email="duyet-dien-tap@loa.example",
+        password=None,
+        role=Role.APPROVER,
+        organisation_id=first.organisation_id,
+        now=now,
+        name="Người duyệt diễn tập",
+    )
 
 
 def _add_people(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from admin.demo import load_demo
+from admin.demo.drill import start_drill
 from campaigns.models.campaigns import Campaign, Sender
-from campaigns.models.messages import Attempt
-from campaigns.rules.states import AttemptState
+from campaigns.models.messages import Attempt, Outbox
+from campaigns.replies.safety import find_event
+from campaigns.rules.states import AttemptState, CampaignState
+from campaigns.sweep import sweep
 from outreach.models.accounts import User
 from outreach.rules.gateway import Cause
 from outreach.runtime import Runtime
@@ -37,3 +40,19 @@ def test_the_demo_raises_no_question_that_it_does_not_answer(
     assert set(lost) <= {cause.value for cause in Cause} - {Cause.OTHER.value}
     assert all(body.isascii() for body in bodies)
     assert campaign.pace == 20
+
+
+def test_a_drill_leaves_and_is_an_event_that_says_what_it_is(runtime: Runtime) -> None:
+    now = datetime.now(UTC)
+    load_demo.load_demo(runtime, contacts=60, now=now)
+    for n in range(2):  # an office practises more than once
+        drill = start_drill(runtime, people=20, now=now + timedelta(minutes=n))
+        sweep(runtime, now=now + timedelta(minutes=n + 1))
+        with runtime.db.read() as session:
+            campaign = session.get_one(Campaign, drill)
+            waiting = session.scalar(select(func.count()).where(Outbox.stream_id == drill))
+            event = find_event(session, None, now=datetime.now(UTC))
+        assert (campaign.state, waiting) == (CampaignState.SENDING, 20)
+        assert event is not None
+        assert event.is_drill
+        assert campaign.name.startswith("DIỄN TẬP")
