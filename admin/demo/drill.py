@@ -21,6 +21,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction
 from outreach.accounts.users import create_user, find_user
 from outreach.contacts.phones import find_or_create_phones
+from outreach.core.db import count_rows
 from outreach.imports.store_rows import find_or_create_list
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ContactPhone, Membership
@@ -91,11 +92,14 @@ def _second_approver(session: Session, first: User, *, now: datetime) -> User:
 def _add_people(
     session: Session, list_id: int, people: int, *, communes: Sequence[str], key: str, now: datetime
 ) -> None:
-    """Put invented people on the drill's list, unless they are there from an earlier one."""
-    if session.scalar(select(Membership.contact_id).where(Membership.list_id == list_id).limit(1)):
+    """Put invented people on the drill's list, beside those that are there from an earlier one."""
+    there = count_rows(session, Membership, Membership.list_id == list_id)
+    if there >= people:
         return
     chance = random.Random(9)  # noqa: S311 - the same people every time
-    numbers = [f"+84{_PREFIXES[n // 1000]}{chance.randint(0, 9)}000{n % 1000:03}" for n in range(people)]
+    numbers = [f"+84{_PREFIXES[n // 1000]}{chance.randint(0, 9)}000{n % 1000:03}" for n in range(people)][
+        there:
+    ]
     phones = find_or_create_phones(session, numbers, secret_key=key, now=now)
     rows = [
         Contact(
@@ -107,7 +111,7 @@ def _add_people(
             created_at=now,
             updated_at=now,
         )
-        for n in range(people)
+        for n in range(there, people)
     ]
     session.add_all(rows)
     session.flush()
