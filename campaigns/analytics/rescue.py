@@ -19,13 +19,14 @@ from campaigns.cases.handle_case import cases_visible_to
 from campaigns.cases.rescue import Cry, flat, read_cries
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Case, SafetyReport
-from campaigns.replies.safety import is_cry_of, is_current
+from campaigns.replies.safety import is_cry_of, is_current, said_by_number
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.safety import SafetyStatus
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role, within_area
 from outreach.contacts.directory import visible_lists
 from outreach.core.cache import cached_count
+from outreach.core.db import count_rows
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact
 from outreach.models.places import Area
@@ -170,8 +171,7 @@ def _audience(session: Session, event_id: int, user: User, *columns: Any) -> Any
 
 
 def _count_cases(session: Session, event_id: int, user: User) -> dict[str, Any]:
-    is_open = (is_cry_of(event_id), Case.done_at.is_(None), cases_visible_to(session, user))
-    of_number = and_(SafetyReport.campaign_id == event_id, SafetyReport.phone_id == Case.phone_id)
+    cries = (is_cry_of(event_id), cases_visible_to(session, user))
     count, oldest, on_the_way = session.execute(
         select(
             func.count(),
@@ -179,12 +179,12 @@ def _count_cases(session: Session, event_id: int, user: User) -> dict[str, Any]:
             func.count(SafetyReport.handed_at),
         )
         .select_from(Case)
-        .outerjoin(SafetyReport, of_number)
-        .where(*is_open)
+        .outerjoin(SafetyReport, said_by_number())
+        .where(*cries, Case.done_at.is_(None))
     ).one()
-    done = (is_cry_of(event_id), Case.done_at.is_not(None), Case.outcome != CaseOutcome.WITHDRAWN)
-    visible = cases_visible_to(session, user)
-    settled = session.scalar(select(func.count()).select_from(Case).where(*done, visible))
+    settled = count_rows(
+        session, Case, *cries, Case.done_at.is_not(None), Case.outcome != CaseOutcome.WITHDRAWN
+    )
     written_to = exists().where(
         Recipient.campaign_id == event_id,
         Recipient.phone_id == SafetyReport.phone_id,
@@ -203,7 +203,7 @@ def _count_cases(session: Session, event_id: int, user: User) -> dict[str, Any]:
         "open": count,
         "oldest": oldest and oldest.isoformat(),
         "on_the_way": on_the_way,
-        "settled": settled or 0,
+        "settled": settled,
         "others_safe": others.get(True, 0),
         "others_need": others.get(False, 0),
     }

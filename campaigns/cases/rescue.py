@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.cases.handle_case import cases_visible_to, close_case, lock_open_case
@@ -17,7 +17,7 @@ from campaigns.delivery.outbox import queue_message
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Case, Reply, SafetyReport
 from campaigns.replies.record_answer import LONGEST_NOTE, AnswerContext
-from campaigns.replies.safety import is_cry_of, record_safety
+from campaigns.replies.safety import is_cry_of, record_safety, said_by_number
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.content import PAGE_WORDS
 from campaigns.rules.safety import (
@@ -92,10 +92,9 @@ def read_cries(session: Session, event_id: int, *scope: ColumnElement[bool]) -> 
 
     Cases of one number, and those that officers have joined, are one.
     """
-    of_number = and_(SafetyReport.campaign_id == event_id, SafetyReport.phone_id == Case.phone_id)
     rows = session.execute(
         select(Case, SafetyReport, Phone.e164, Contact.name, Contact.village, Area, Reply.body, User)
-        .outerjoin(SafetyReport, of_number)
+        .outerjoin(SafetyReport, said_by_number())
         .outerjoin(Phone, Phone.id == Case.phone_id)
         .outerjoin(Recipient, Recipient.id == Case.recipient_id)
         .outerjoin(Contact, Contact.id == Recipient.contact_id)
@@ -141,6 +140,11 @@ def read_cries(session: Session, event_id: int, *scope: ColumnElement[bool]) -> 
             cry.case.id,
         ),
     )
+
+
+def _belongs_to(case: Case) -> ColumnElement[bool]:
+    """Return the condition for a case, those of its number, and those that were joined to it."""
+    return or_(Case.id == case.id, SafetyReport.joined_to == case.id, Case.phone_id == case.phone_id)
 
 
 def flat(cries: Iterable[Cry]) -> list[Cry]:
@@ -237,8 +241,7 @@ def open_team_case(session: Session, token: str, *, secret_key: str, now: dateti
     case = session.get(Case, value[0])
     if case is None or case.campaign_id is None:
         return None
-    belongs = or_(Case.id == case.id, SafetyReport.joined_to == case.id, Case.phone_id == case.phone_id)
-    cries = read_cries(session, case.campaign_id, belongs)
+    cries = read_cries(session, case.campaign_id, _belongs_to(case))
     cry = next((each for each in cries if each.case.id == case.id), None)
     handed_at = cry.report.handed_at if cry else None
     if handed_at is None or int(handed_at.timestamp()) != value[1]:
@@ -268,8 +271,7 @@ def settle_case(
 ) -> None:
     """Close a case with those that are joined to it. Raises BadInput, NotFound, NotAllowed, WrongState."""
     case, event, _report = _lock(session, case_id, user=user, now=now)
-    belongs = or_(Case.id == case.id, SafetyReport.joined_to == case.id, Case.phone_id == case.phone_id)
-    for each in sorted(cry.case.id for cry in flat(read_cries(session, event.id, belongs))):
+    for each in sorted(cry.case.id for cry in flat(read_cries(session, event.id, _belongs_to(case)))):
         said = note.strip() or session.get_one(Case, each).note
         close_case(session, each, outcome, note=said, result=None, user=user, keys=keys, now=now)
 

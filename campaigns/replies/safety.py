@@ -193,6 +193,11 @@ def is_cry_of(event_id: int) -> ColumnElement[bool]:
     return and_(Case.campaign_id == event_id, is_cry)
 
 
+def said_by_number() -> ColumnElement[bool]:
+    """Return the condition that joins a case with what its number said in the case's event."""
+    return and_(SafetyReport.campaign_id == Case.campaign_id, SafetyReport.phone_id == Case.phone_id)
+
+
 def has_open_cry(session: Session, event_id: int, phone_id: int) -> bool:
     """Return whether a number's case in an event is open."""
     cry = select(Case.id).where(is_cry_of(event_id), Case.phone_id == phone_id, Case.done_at.is_(None))

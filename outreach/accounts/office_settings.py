@@ -55,7 +55,7 @@ class MailServer(NamedTuple):
             raise BadInput("mail_host_wrong")
         if self.port is not None and not 0 < self.port < 65536:
             raise BadInput("mail_port_wrong")
-        if not all("@" in each[1:-1] for each in filter(None, (self.sender,))):
+        if self.sender and "@" not in self.sender[1:-1]:
             raise BadInput("mail_sender_wrong")
         login = f"{quote(self.login, safe='')}:{quote(self.password, safe='')}@" if self.login else ""
         port = f":{self.port}" if self.port else ""

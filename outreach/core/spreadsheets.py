@@ -61,7 +61,7 @@ def _names(sheets: Iterable[str]) -> list[str]:
     return names
 
 
-# Some programs take the wide forms of East Asian keyboards as well, and what stands behind a new line.
+# Some programs take the wide forms of East Asian keyboards as well, and what follows a new line.
 _BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
