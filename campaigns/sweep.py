@@ -159,6 +159,16 @@ def _open_steps(runtime: Runtime, result: SweepResult, *, now: datetime) -> None
             result.steps_opened += _open_approved(runtime, step_id, now=now)
         except Exception as error:  # one campaign's stops no other's
             note_failure(result, f"step={step_id}", error)
+            if not isinstance(error, DBAPIError):
+                _pause_broken(runtime, step_id, error, now=now)
+
+
+def _pause_broken(runtime: Runtime, step_id: int, error: Exception, *, now: datetime) -> None:
+    """Pause the campaign of a step that fails by a fault of ours, as each sweep would, so that its officers hear of it."""
+    with runtime.db.write() as session:
+        campaign_id = session.get_one(Step, step_id).campaign_id
+        reason = LoaError("claim_failed", error=type(error).__name__)
+        pause_automatically(session, campaign_id, reason=reason, now=now)
 
 
 def _open_approved(runtime: Runtime, step_id: int, *, now: datetime) -> bool:

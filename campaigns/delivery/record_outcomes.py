@@ -36,6 +36,7 @@ from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.lifecycle import pause_automatically
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Incident, Message, Outbox
+from campaigns.models.replies import Reply
 from campaigns.rules.budget import next_factor
 from campaigns.rules.delivery import (
     FAILURE_WINDOW,
@@ -463,8 +464,8 @@ def apply_failure_policies(
 ) -> None:
     """Suppress numbers and pause campaigns after failures.
 
-    In the transaction that writes the failures. Locks phones by id. That a number's owner has opted out with the operator was so
-    when it was tried.
+    In the transaction that writes the failures. Locks phones by id. That a number's owner has opted out with the operator, or that
+    there is no such number, was so when it was tried.
     """
     to_suppress = {
         (item.phone_id, reason): item.claimed_at
@@ -473,10 +474,14 @@ def apply_failure_policies(
     }
     for (phone_id, reason), said_at in sorted(to_suppress.items()):
         phone = lock_phone(session, phone_id)
-        if reason == "wrong_number":
+        if reason == "wrong_number" and not _is_in_use_since(session, phone_id, said_at):
             wrong = SuppressionReason.WRONG_NUMBER
             suppress(session, phone, reason=wrong, source="gateway", secret_key=secret_key, now=now)
-        elif not is_left_alone(session, phone_id) and not has_asked_since(session, phone_id, said_at):
+        elif (
+            reason == "opt_out"
+            and not is_left_alone(session, phone_id)
+            and not has_asked_since(session, phone_id, said_at)
+        ):
             source = WishSource.GATEWAY
             record_wish(session, source, phones=[phone], secret_key=secret_key, said_at=said_at, now=now)
     pause_refused(
@@ -496,6 +501,15 @@ def apply_failure_policies(
                 ),
                 now=now,
             )
+
+
+def _is_in_use_since(session: Session, phone_id: int, at: datetime) -> bool:
+    """Return whether somebody has written from a number, or a message that was sent to it has arrived, since a moment."""
+    wrote = select(Reply.id).where(Reply.phone_id == phone_id, Reply.received_at > at)
+    arrived = select(Attempt.id).where(
+        Attempt.phone_id == phone_id, Attempt.claimed_at > at, Attempt.state == AttemptState.DELIVERED
+    )
+    return any(session.scalar(query.limit(1)) is not None for query in (wrote, arrived))
 
 
 def pause_refused(session: Session, refused: Iterable[tuple[int, str | None]], *, now: datetime) -> None:

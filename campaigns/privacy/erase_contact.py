@@ -38,6 +38,7 @@ from campaigns.privacy.requests import lock_request
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.states import AttemptState, MessageKind, MessageState, SkipReason
 from outreach.accounts import audit
+from outreach.accounts.kept_filters import remove_filters_naming
 from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_recorded_contact
 from outreach.contacts.removal import lock_removal
@@ -102,7 +103,9 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     facts = ("name", "birth_year", "area_code")
     rows = 0
     # A person who was merged with this one is erased by that name, too.
-    for each in (person, *(Contact(**{fact: m.data["facts"][fact] for fact in facts}) for m in merges)):
+    people = (person, *(Contact(**{fact: m.data["facts"][fact] for fact in facts}) for m in merges))
+    remove_filters_naming(session, [each.name for each in people], [number.e164 for number in real])
+    for each in people:
         rows += erase_import_rows(
             session,
             contact_id,

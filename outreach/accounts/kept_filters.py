@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, func, select
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from outreach.models.accounts import KeptFilters, User
 from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.identity import words_of
 from outreach.use_cases import use_case
 
 LONGEST_NAME = 60
@@ -42,6 +43,18 @@ def remove_filters(session: Session, filters_id: int, *, user: User, now: dateti
     own = (KeptFilters.id == filters_id, KeptFilters.user_id == user.id)
     if session.execute(delete(KeptFilters).where(*own)).rowcount == 0:  # type: ignore[attr-defined]
         raise NotFound("filters_unknown")
+
+
+def remove_filters_naming(session: Session, names: Iterable[str], numbers: Collection[str]) -> None:
+    """Remove kept filters, anybody's, whose name has one of these people's full names or numbers (E.164): they were erased."""
+    keys = [words for name in names if (words := words_of(name))]
+    for kept in session.scalars(select(KeptFilters)).all():
+        words, digits = words_of(kept.name), "".join(filter(str.isdecimal, kept.name))
+        named = any(
+            f" {' '.join(key)} " in f" {' '.join(words)} " for key in keys if len(key) > 1 or key == words
+        )
+        if named or any(number.removeprefix("+84") in digits for number in numbers):
+            session.delete(kept)
 
 
 def read_filters(session: Session, user_id: int, page: str) -> Sequence[KeptFilters]:

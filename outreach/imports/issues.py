@@ -73,7 +73,9 @@ _TAKEN_OVER = ("contact", "import", "values", "phones", "kept", "others")
 # A decision, what it recorded, the import, and when; the decision is None while the issue is open.
 _Decided = tuple[str | None, dict[str, Any], int, datetime | None]
 _NEVER: _Decided = (None, {}, 0, None)
+_Issue = tuple[CheckedRow, "IssueStatus", str, int | None]  # its reason, and the contact it is about
 STORED = (Decision.TAKEN, Decision.SAME, Decision.RENAMED)
+_BY_FILE = (Decision.SUPERSEDED, Decision.CORRECTED)
 
 
 class IssueStatus(StrEnum):
@@ -84,7 +86,7 @@ class IssueStatus(StrEnum):
 
 def save_issues(
     session: Session,
-    issues: Sequence[tuple[CheckedRow, IssueStatus, str, int | None]],
+    issues: Sequence[_Issue],
     *,
     list_import: ListImport,
     now: datetime,
@@ -95,12 +97,10 @@ def save_issues(
     """
     if not issues:
         return []
-    keys = [_key(row, list_import, reason) for row, _, reason, _ in issues]
-    earlier: dict[object, _Decided] = {**_decided_before(session, keys), **_years_asked(session, issues)}
+    asked, earlier = _asked_earlier(session, issues, list_import)
     saved = list[tuple[Any, ...]]()
     statuses = list[IssueStatus | None]()
-    for (row, status, reason, contact_id), key in zip(issues, keys, strict=True):
-        about = (contact_id, row.birth_doubt) if reason == BIRTH_UNCLEAR else key
+    for (row, status, reason, contact_id), (key, about) in zip(issues, asked, strict=True):
         was_asked = key in earlier or about in earlier
         decision, undo, by, at = earlier.get(key) or earlier.get(about, _NEVER)
         if decision in STORED and undo.get("contact"):
@@ -186,17 +186,37 @@ def _say_again(
 
 def count_issues(
     session: Session,
-    issues: Sequence[tuple[CheckedRow, IssueStatus, str, int | None]],
+    issues: Sequence[_Issue],
     *,
     list_import: ListImport,
 ) -> list[IssueStatus | None]:
     """Return what `save_issues` would count each row as, without saving anything."""
-    keys = [_key(row, list_import, reason) for row, _, reason, _ in issues]
-    earlier = _decided_before(session, keys) if keys else {}
+    if not issues:
+        return []
+    asked, earlier = _asked_earlier(session, issues, list_import)
     return [
-        _counted_as(status, earlier.get(key, _NEVER)[0], was_asked=key in earlier)
-        for (_, status, _, _), key in zip(issues, keys, strict=True)
+        _counted_as(
+            status,
+            (earlier.get(key) or earlier.get(about, _NEVER))[0],
+            was_asked=key in earlier or about in earlier,
+        )
+        for (_, status, _, _), (key, about) in zip(issues, asked, strict=True)
     ]
+
+
+def _asked_earlier(
+    session: Session, issues: Sequence[_Issue], list_import: ListImport
+) -> tuple[list[tuple[str, object]], dict[object, _Decided]]:
+    """Return each issue's key and what else names it, if anything, and the last decisions by either.
+
+    A year of birth is asked of a person once, however their rows are written.
+    """
+    keys = [_key(row, list_import, reason) for row, _, reason, _ in issues]
+    asked = [
+        (key, (contact_id, row.birth_doubt) if reason == BIRTH_UNCLEAR else key)
+        for key, (row, _, reason, contact_id) in zip(keys, issues, strict=True)
+    ]
+    return asked, {**_decided_before(session, keys), **_years_asked(session, issues)}
 
 
 def _counted_as(status: IssueStatus, decision: str | None, *, was_asked: bool) -> IssueStatus | None:
@@ -208,7 +228,7 @@ def _counted_as(status: IssueStatus, decision: str | None, *, was_asked: bool) -
 def close_corrected_issues(
     session: Session, rows: Sequence[CheckedRow], *, list_import: ListImport, now: datetime
 ) -> None:
-    """Close issues of earlier imports into the same list that these rows correct."""
+    """Close issues of earlier imports into the same list that these rows correct, also where another file asks them by now."""
     for row in rows:
         code = _CODE.fullmatch(row.corrects) if row.corrects else None
         if code is None:
@@ -216,12 +236,19 @@ def close_corrected_issues(
         same_list = select(ListImport.id).where(
             ListImport.id == int(code[1]), ListImport.list_id == list_import.list_id
         )
+        of_row = and_(ImportIssue.import_id.in_(same_list), ImportIssue.row == int(code[2]))
+        asked_elsewhere = select(ImportIssue.key).where(
+            of_row,
+            ImportIssue.decision == Decision.SUPERSEDED,
+            ImportIssue.status != IssueStatus.QUESTION,
+            ImportIssue.key != "",
+        )
         session.execute(
             update(ImportIssue)
             .where(
-                ImportIssue.import_id.in_(same_list),
-                ImportIssue.row == int(code[2]),
+                or_(of_row, ImportIssue.key.in_(session.scalars(asked_elsewhere).all())),
                 ImportIssue.decision.is_(None),
+                ImportIssue.import_id != list_import.id,
             )
             .values(decision=Decision.CORRECTED, decided_at=now, undo={"import": list_import.id})
         )
@@ -230,19 +257,21 @@ def close_corrected_issues(
 def remove_issues(session: Session, list_import: ListImport) -> None:
     """Remove the issues of an import that is undone; those of other files that it asked again or corrected are open again.
 
-    Of several with the same row the newest is open. Where a later file has asked this import's own again, it asks all.
+    Of several with the same row the newest is open. Where a later file has asked this import's own again or corrected it, so
+    it has those that this import asked again.
     """
-    own: dict[str, dict[str, Any] | None] = {}
+    own: dict[str, tuple[str | None, dict[str, Any] | None]] = {}  # by key: how another file closed it
     for each in session.scalars(select(ImportIssue).where(ImportIssue.import_id == list_import.id)):
-        is_asked_again = each.decision == Decision.SUPERSEDED and each.undo != {"import": list_import.id}
-        own[each.key] = each.undo if is_asked_again else own.get(each.key)
+        if each.decision in _BY_FILE and each.undo != {"import": list_import.id}:
+            own[each.key] = each.decision, each.undo
+        own.setdefault(each.key, (None, None))
     session.execute(delete(ImportIssue).where(ImportIssue.import_id == list_import.id))
     same_list = select(ListImport.id).where(ListImport.list_id == list_import.list_id)
     closed = session.scalars(
         select(ImportIssue)
         .where(
             ImportIssue.import_id.in_(same_list),
-            ImportIssue.decision.in_((Decision.SUPERSEDED, Decision.CORRECTED)),
+            ImportIssue.decision.in_(_BY_FILE),
         )
         .where(
             or_(
@@ -255,9 +284,11 @@ def remove_issues(session: Session, list_import: ListImport) -> None:
     ).all()
     asking: dict[str, dict[str, Any]] = {}  # by key: what asks instead
     for issue in closed:
-        asked_by = own.get(issue.key) if issue.decision == Decision.SUPERSEDED else None
-        if instead := asked_by or asking.get(issue.key):
-            issue.decision, issue.undo = Decision.SUPERSEDED, instead
+        decision, undo = (
+            own.get(issue.key, (None, None)) if issue.decision == Decision.SUPERSEDED else (None, None)
+        )
+        if undo := undo or asking.get(issue.key):
+            issue.decision, issue.undo = decision or Decision.SUPERSEDED, undo
         else:
             issue.decision = issue.decided_at = issue.undo = None
             asking[issue.key] = {"import": issue.import_id}
@@ -315,21 +346,20 @@ def about_now(
     merge = session.scalar(query.order_by(PersonMerge.id).limit(1))
     if merge is None:
         return undo
-    filled, own = merge.data["filled"], merge.data["own_phones"]
-    added = [phone_id for phone_id, _position in merge.data["phones"] if phone_id not in own]
-    if undo.get("outcome") != "created":
-        values, phones = undo.get("values", {}), undo.get("phones", [])
-    elif merge.data["import"] == by:
-        values, phones = filled, added
-    else:  # others brought the person, too
-        values, phones = {}, []
-    return {
-        **undo,
-        "contact": merge.kept_id,
-        "outcome": "merged",
-        "values": {name: filled[name] for name in values if name in filled},
-        "phones": [phone_id for phone_id in phones if phone_id in added],
-    }
+    values, phones = undo.get("values", {}), undo.get("phones", [])
+    if undo.get("outcome") == "created":
+        is_alone = merge.data["import"] == by  # else others brought the person, too
+        values = merge.data["filled"] if is_alone else {}
+        phones = [phone_id for phone_id, _position in merge.data["phones"]] if is_alone else []
+    later = select(PersonMerge).where(PersonMerge.kept_id == merge.kept_id, PersonMerge.id > merge.id)
+    for each in (merge, *session.scalars(later.order_by(PersonMerge.id))):
+        # Later ones in which the one who stayed was merged with another in turn.
+        if each is merge or [merge.id] in each.data["moved"].get(PersonMerge.__tablename__, ()):
+            filled, own = each.data["filled"], each.data["own_phones"]
+            brought = {phone_id for phone_id, _position in each.data["phones"]} - {*own}
+            values = {name: filled[name] for name in values if name in filled}
+            phones = [phone_id for phone_id in phones if phone_id in brought]
+    return {**undo, "contact": merge.kept_id, "outcome": "merged", "values": values, "phones": phones}
 
 
 def _decided_before(session: Session, keys: Sequence[str]) -> dict[object, _Decided]:
@@ -338,9 +368,7 @@ def _decided_before(session: Session, keys: Sequence[str]) -> dict[object, _Deci
     return {key: decided for key, _, _, decided in _read_decided(session, of_keys)}
 
 
-def _years_asked(
-    session: Session, issues: Sequence[tuple[CheckedRow, IssueStatus, str, int | None]]
-) -> dict[object, _Decided]:
+def _years_asked(session: Session, issues: Sequence[_Issue]) -> dict[object, _Decided]:
     """Return the last decision on each year of birth of these issues' people, by person and as it was written.
 
     Rows about one person may be written in several ways.

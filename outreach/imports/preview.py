@@ -18,7 +18,7 @@ from outreach.contacts.phones import find_phones
 from outreach.contacts.place_questions import apply_answers
 from outreach.imports.erasures import find_erased
 from outreach.imports.file_reader import HiddenContent
-from outreach.imports.issues import OTHER_COMMUNE, IssueStatus, count_issues
+from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, IssueStatus, count_issues
 from outreach.imports.list_reader import SKIPPED, read_list_sheets
 from outreach.imports.merge_contacts import ContactMerger, ImportedContact
 from outreach.imports.store_rows import Find, Refusal, match_parts, match_row, questions_about
@@ -252,7 +252,7 @@ class PreviewCounts:
         """
         apply_answers(session, rows)
         merger, find = self._open_merger(session, rows)
-        refused, moved = list[tuple[int, _IssueRow]](), list[_IssueRow]()
+        refused, questions = list[tuple[int, _IssueRow]](), list[_IssueRow]()
         for place, row in enumerate(rows):
             self.counts["values"] += len(row.values)
             self.counts["unfit_values"] += len(row.unfit)
@@ -266,16 +266,20 @@ class PreviewCounts:
                     self.counts["at_the_door"] += row.is_at_the_door and refusal[0] is IssueStatus.REJECT
                     continue
                 if person:
-                    moved += self._merge(row, person, merger)
+                    questions += self._merge(row, person, merger)
+                else:
+                    self.counts["questions"] += bool(row.birth_doubt)
             self._count(row, hashes, is_new=is_new)
-        asked = count_issues(session, moved, list_import=self._list_import)
+        counted = count_issues(session, questions, list_import=self._list_import)
+        asked = [issue[2] for issue, status in zip(questions, counted, strict=True) if status]
         statuses = count_issues(session, [issue for _, issue in refused], list_import=self._list_import)
         accepted = statuses.count(None)  # by an earlier decision
         self.counts.update(status.value for status in statuses if status)
         self.counts.update(
             rows=len(rows),
             ok=len(rows) - len(refused) + accepted,
-            moved=asked.count(IssueStatus.QUESTION),
+            moved=asked.count(OTHER_COMMUNE),
+            questions=asked.count(BIRTH_UNCLEAR),
             known=accepted,
         )
         outcomes = [(PhoneStatus.OK.value, "")] * len(rows)
@@ -309,13 +313,13 @@ class PreviewCounts:
         return matches[0][1], refusal if refusal and refusal[2] not in self._merged else None
 
     def _merge(self, row: CheckedRow, person: ImportedContact, merger: ContactMerger) -> list[_IssueRow]:
-        """Merge a row into somebody who is known. Returns the question whether they moved, if there is one."""
+        """Merge a row into somebody who is known. Returns the questions about them."""
         self.counts["known"] += 1
-        is_asked = OTHER_COMMUNE in questions_about(row, person, {row.place.code})
+        asked = questions_about(row, person, {row.place.code})
         if not merger.is_in_list(person):
             self._merged.add(person.id)
         merger.merge_row(row, person)
-        return [(row, IssueStatus.QUESTION, OTHER_COMMUNE, person.id)] if is_asked else []
+        return [(row, IssueStatus.QUESTION, question, person.id) for question in asked]
 
     def _count(self, row: CheckedRow, hashes: Sequence[int], *, is_new: bool) -> None:
         self.counts["duplicates"] += not is_new
@@ -323,4 +327,3 @@ class PreviewCounts:
             self.counts["differing"] += self.of_people.add(hashes, row, is_new=is_new)
         self._seen.update(hashes)
         self.counts["no_place"] += row.place.code is None
-        self.counts["questions"] += bool(row.birth_doubt)

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from threading import Barrier
 
 import pytest
 from sqlalchemy import func, select, update
 
-from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.campaigns import Campaign, MadeKind, Recipient
 from campaigns.models.messages import Message, Outbox
+from campaigns.planning.kinds import load_kinds
+from campaigns.planning.made_kinds import create_kind
 from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.sweep import open_step, steps_due
 from outreach.accounts.users import change_user, disable_user
@@ -82,6 +85,14 @@ def test_approved_and_sent_back_at_once_it_ends_where_one_of_them_put_it(world: 
         assert back is C.DRAFT
         assert approve is C.APPROVED or isinstance(approve, WrongState)
         assert world.get_one(Campaign, campaign).state is C.DRAFT
+
+
+def test_kinds_of_one_title_made_at_the_same_moment_are_two(world: World) -> None:
+    content, user = load_kinds()["khao-sat"], world.user(AUTHOR)
+    made = partial(create_kind, world.runtime, content, user=user, now=world.now)
+    for _ in range(3):
+        at_once(made, made)
+    assert len({kind.code for kind in world.all(select(MadeKind))}) == 6
 
 
 def test_cancelled_while_it_is_launched_nothing_is_left_to_send(world: World) -> None:

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptState, MessageKind, MessageState
+from outreach.accounts.kept_filters import keep_filters
 from outreach.contacts.contact import Closing, lift_suppression, suppress_number
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision, read_open_issues
@@ -142,6 +144,12 @@ def campaign(world: World, person: int) -> int:
 def test_nothing_of_them_is_left_and_no_figure_changes(world: World, person: int, campaign: int) -> None:
     with world.runtime.db.write() as session:
         kept = KeptValue(list_id=1, name="nơi hẹn", contact_id=person, import_id=1, value="Nhà Y Bloc")
+        author = world.user(AUTHOR)
+        filters = partial(
+            keep_filters, session, page="inbox.index", query="kind=help", user=author, now=world.now
+        )
+        for name in (f"Hỏi lại {NAME} nhé", f"Số 0{OWN[3:]}", "Cần giúp"):
+            filters(name=name)
         session.add(kept)
         phone = session.scalars(select(Phone.id).where(Phone.e164 == OWN)).one()
         suppress_number(
@@ -161,8 +169,8 @@ def test_nothing_of_them_is_left_and_no_figure_changes(world: World, person: int
     after = dump(world)
     for told in (NAME, "Y Bloc", OWN, OWN[3:], OWN[::-1], token, "OOO 008"):
         assert [line for line in after.splitlines() if told in line] == []
-    assert OTHER in after
-    assert SHARED in after
+    for kept_name in (OTHER, SHARED, "Cần giúp"):
+        assert kept_name in after
     assert world.status(campaign) == before
     with world.runtime.db.read() as session:
         assert session.scalars(select(WishNumber.phone_id)).all() == [None]

@@ -261,3 +261,9 @@ def test_a_fault_in_one_campaign_s_step_stops_no_other_campaign(
     with world.runtime.db.read() as session:
         opened = session.scalars(select(Step.campaign_id).where(Step.opened_at.is_not(None))).all()
     assert opened == [sound]
+    status = world.status(broken)
+    assert (status["state"], "ValueError" in status["pause_reason"]) == ("paused", True)
+    monkeypatch.setattr(sweep, "freeze_audience", freeze)
+    world.act(broken, A.RESUME)
+    world.sweep()
+    assert world.status(broken)["steps"][0]["messages"] == {"queued": 1}

@@ -357,6 +357,22 @@ def test_what_the_one_who_stayed_has_of_their_own_outlives_a_decision_on_the_mer
     assert world.scalar(select(func.count()).select_from(Membership)) == 1
 
 
+def test_what_the_last_who_stayed_has_of_their_own_outlives_a_decision_on_the_first_row(
+    world: World, tmp_path: Path
+) -> None:
+    bring(world, write(tmp_path, "1,Nguyễn Thị Hoa,1960,Thôn 1,,09O5 OOO 125"), name="Nhầm")
+    decide(world, Decision.TAKEN)
+    first = world.one(select(Contact.id))
+    second, last = (world.add_person("Nguyễn Thị Hoa", number(each)) for each in (1, 2))
+    with world.runtime.db.write() as session:
+        session.get_one(Contact, last).birth_year = 1960
+    merge(world, second, first)
+    merge(world, last, second)
+    take_decision_back(world)
+    person = world.get_one(Contact, last)
+    assert (person.birth_year, person.village) == (1960, "")
+
+
 def test_nobody_merges_people_of_lists_that_they_do_not_see(world: World, two: tuple[int, int]) -> None:
     with world.runtime.db.write() as session:
         women = create_organisation(session, code="HPN", name="Hội Phụ nữ", kind=OrganisationKind.MASS)

@@ -155,6 +155,23 @@ def test_a_number_that_does_not_exist_is_left_alone_from_then_on(world: World) -
     assert world.status(later)["excluded"] == {"wrong_number": 1}
 
 
+@pytest.mark.parametrize("since", ["replied", "arrived", "replied before"])
+def test_a_number_that_was_in_use_since_is_not_closed_by_a_late_report(world: World, since: str) -> None:
+    world.add_people(1)
+    if since == "replied before":
+        world.reply(number(0), "da cai", gateway_id="SM1")
+    world.launch()
+    world.send()
+    if since == "replied":
+        world.reply(number(0), "da cai", gateway_id="SM1")
+    elif since == "arrived":
+        world.launch(text="Tin khác: {link}")
+        world.send()
+        report(world, [AttemptState.SENT, AttemptState.DELIVERED], "")
+    report(world, [AttemptState.UNDELIVERED], "bad_number")
+    assert len(world.all(select(Suppression))) == (since == "replied before")
+
+
 def test_a_campaign_that_fails_too_often_pauses_itself_and_says_why(world: World) -> None:
     world.add_people(200)
     campaign = world.launch(pace=5000)

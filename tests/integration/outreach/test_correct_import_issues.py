@@ -65,6 +65,16 @@ def test_the_same_row_from_another_file_is_asked_about_once(world: World, tmp_pa
     assert [decision for _, _, decision in issues(world)][2:] == [None] * 4
 
 
+def test_a_row_put_right_in_an_older_download_is_asked_about_no_more(world: World, tmp_path: Path) -> None:
+    file, out = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123"), tmp_path / "errors.csv"
+    bring(world, file)
+    give_back(world, out)
+    bring(world, file)
+    out.write_bytes(out.read_bytes().replace(b"09O5 OOO 123", local(123).encode()))
+    assert bring(world, out).created == 1
+    assert [decision for _, _, decision in issues(world)] == [Decision.SUPERSEDED, Decision.CORRECTED]
+
+
 def test_a_row_that_was_dropped_is_not_asked_about_again(world: World, tmp_path: Path) -> None:
     file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
     bring(world, file)

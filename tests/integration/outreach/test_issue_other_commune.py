@@ -113,6 +113,20 @@ def test_the_preview_counts_what_will_be_asked(office: World, tmp_path: Path) ->
     assert counted == [0, 1, 0]
 
 
+def test_the_preview_counts_each_year_of_birth_that_will_be_asked(world: World, tmp_path: Path) -> None:
+    file = write(
+        tmp_path, f"1,Y Hlan,41,,,{local(1)}", f"2,Y Hlan,41,,,{local(1)}", f"3,A Thun,85,,,{local(2)}"
+    )
+    counted = []
+    for name in ("Hội viên", "Hội viên", "Danh sách khác"):
+        with world.runtime.db.read() as session:
+            totals = PreviewCounts(world.list_id, world.keys.secret_key)
+            totals.add(session, list(check_list(file, GAZETTEER)))
+        bring(world, file, name)
+        counted.append(totals.counts["questions"])
+    assert counted == [2, 0, 0]
+
+
 def test_the_preview_takes_nobody_for_known_by_a_number_that_is_new(office: World, tmp_path: Path) -> None:
     rows = [
         f"1,Y Hlan,1990,,,{local(1)} / {local(2)}",

@@ -239,6 +239,25 @@ def test_of_files_that_ask_the_same_one_asks_whichever_is_undone(office: World, 
     assert issues(office) == [(1, None)]
 
 
+@both_databases
+def test_a_row_put_right_stays_so_when_the_file_that_asked_it_again_is_undone(
+    office: World, tmp_path: Path
+) -> None:
+    file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
+    bring(office, file)
+    bring(office, file)
+    out = tmp_path / "errors.csv"
+    with office.runtime.db.read() as session:
+        export_issues(session, 2, out)
+    out.write_bytes(out.read_bytes().replace(b"09O5 OOO 123", local(123).encode()))
+    bring(office, out)
+    bring(office, file)
+    undo(office, 2)
+    assert issues(office) == [(1, Decision.CORRECTED), (4, Decision.CORRECTED)]
+    undo(office, 3)
+    assert issues(office) == [(1, Decision.SUPERSEDED), (4, None)]
+
+
 def test_who_was_in_three_files_is_listed_under_none_that_is_undone(office: World, tmp_path: Path) -> None:
     bring(office, write(tmp_path, f"1,Nguyễn Thị Hoa,,,,{local(1)}"))
     bring(office, write(tmp_path, f"1,Nguyễn Thị Hoa,,,,{local(1)}"))
