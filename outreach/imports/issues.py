@@ -212,7 +212,7 @@ def _asked_earlier(
     A year of birth is asked of a person once, however their rows are written.
     """
     keys = [_key(row, list_import, reason) for row, _, reason, _ in issues]
-    asked = [
+    asked: list[tuple[str, object]] = [
         (key, (contact_id, row.birth_doubt) if reason == BIRTH_UNCLEAR else key)
         for key, (row, _, reason, contact_id) in zip(keys, issues, strict=True)
     ]
