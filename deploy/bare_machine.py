@@ -2,8 +2,8 @@
 
 The machine is made by mmdebstrap and booted by systemd-nspawn, with a systemd of its own and this machine's network: as root,
 with ports 80, 443, 5432, 6379, 8000 and 8001 free. Then its release is replaced by another in the middle of a send, and a
-backup is restored into another database. `--readme` types the two commands of the README instead, on a Debian 13 and a Debian 12
-with nothing but what it names, and prints what they take; PORT and SIMULATOR_PORT are passed on.
+backup is restored into another database. `--readme` types the two commands of the README instead, on a Debian 13 as root and on a
+Debian 12 as a user who is not, with nothing but what it names, and prints what they take; PORT and SIMULATOR_PORT are passed on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from deploy.run import answers_http
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE_PACKAGES = "systemd,systemd-sysv,dbus,sudo,adduser,procps,ca-certificates"
-README_PACKAGES = "git,make,python3,python3-venv,ca-certificates"
+README_PACKAGES = "git,make,python3,python3-venv,ca-certificates,passwd"
 # systemd's own cgroup tree, whatever this machine has.
 BOOT = """
 mount -t tmpfs tmpfs /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup
@@ -201,8 +201,8 @@ def measure_disk(folder: Path) -> int:
     return blocks // 2048
 
 
-def type_readme(folder: Path, suite: str) -> None:
-    """Type the README's two commands in a clone, and print the seconds, the memory and the disk that they take."""
+def type_readme(folder: Path, suite: str, user: str) -> None:
+    """Type the README's two commands in a clone of this user, and print the seconds, the memory and the disk that they take."""
     section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Two commands")[2]
     run, test = re.findall(r"^(make \w+) +#", section.partition("\n## ")[0], re.MULTILINE)
     port = int(os.environ.get("PORT", "8000"))
@@ -216,6 +216,9 @@ def type_readme(folder: Path, suite: str) -> None:
         "sh",
         "-ec",
     ]
+    if user != "root":
+        start_machine(folder, *options, f"useradd -m {user} && chown -R {user} /srv").wait()
+        options.insert(0, f"--user={user}")
     start_machine(folder, *options, "cd; git clone -q /srv/loa.git loa").wait()
     empty = measure_disk(folder)
 
@@ -225,7 +228,10 @@ def type_readme(folder: Path, suite: str) -> None:
     def report(event: str, began: float, memory: int, processor: int) -> None:
         took, disk = time.monotonic() - began, measure_disk(folder) - empty
         taken = f"{processor} s of processor, {memory} MiB of memory, {disk} MiB of disk"
-        print(f"{suite}: {event} after {took:.0f} s (load {os.getloadavg()[1]:.0f}), {taken}", flush=True)
+        print(
+            f"{suite}, {user}: {event} after {took:.0f} s (load {os.getloadavg()[1]:.0f}), {taken}",
+            flush=True,
+        )
 
     began = time.monotonic()
     running = start(run)
@@ -263,9 +269,9 @@ def main() -> int:
     if os.geteuid():
         raise SystemExit("this needs root: sudo make check-bare")
     if given.readme:
-        for suite in ("trixie", "bookworm"):
+        for suite, user in (("trixie", "root"), ("bookworm", "newcomer")):
             make_machine(given.folder, suite, README_PACKAGES)
-            type_readme(given.folder, suite)
+            type_readme(given.folder, suite, user)
             shutil.rmtree(given.folder)
         return 0
     make_machine(given.folder, "trixie", GUIDE_PACKAGES)
