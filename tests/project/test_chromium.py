@@ -1,11 +1,17 @@
 """What the browser tests say where there is no Chromium."""
 
+from pathlib import Path
+from subprocess import CompletedProcess
+
 import pytest
 
 from deploy import chromium
 
 
-def test_without_chromium_the_line_to_type_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_chromium_the_line_to_type_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    refused = CompletedProcess([], 100, "", "E: Unable to locate package")
+    monkeypatch.setattr("subprocess.run", lambda *_arguments, **_options: refused)
+    monkeypatch.setattr(chromium, "UNPACKED", tmp_path / "chromium")
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(chromium.NoChromium, match=r"sudo apt-get install .*chromium"):
         chromium.install_chromium()
