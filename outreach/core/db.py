@@ -171,6 +171,7 @@ class Database:
                 self.url,
                 pool_size=10,
                 max_overflow=10,
+                pool_timeout=10,  # seconds; /readyz and a page are to fail rather than wait on
                 hide_parameters=True,
                 pool_pre_ping=True,
                 connect_args=_PG_ARGS,
