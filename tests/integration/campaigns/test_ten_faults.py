@@ -88,7 +88,9 @@ def test_a_database_that_is_read_only(settings: Settings) -> None:
         assert metrics(client_of(runtime))["loa_write_check_failed"] == 1
 
 
-def test_readyz_answers_while_another_transaction_holds_its_row(runtime: Runtime, client: FlaskClient) -> None:
+def test_readyz_answers_while_another_transaction_holds_its_row(
+    runtime: Runtime, client: FlaskClient
+) -> None:
     assert missing(client) == []
     with runtime.db.write() as session:
         session.execute(text("SELECT 1 FROM write_probes FOR UPDATE"))
