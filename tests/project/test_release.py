@@ -15,6 +15,7 @@ import pytest
 from deploy import VERSION
 from deploy.command import NotSetUp, find_settings, read_variables
 from tests.project.test_layout import ROOT
+from tests.support.tables import cases
 
 
 def test_the_changelog_begins_with_the_version() -> None:
@@ -61,26 +62,18 @@ def test_variables_are_read_as_systemd_reads_them() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("file", "environment", "command", "is_refused"),
-    [
-        ("DATABASE_URL=postgresql:///loa", {}, "db upgrade", False),
-        ("DATABASE_URL=sqlite:////var/lib/loa/loa.db", {}, "db upgrade", False),  # chosen by its name
-        ("SECRET_KEY=k", {}, "db upgrade", True),
-        ("DATABASE_URL=", {}, "setup --from loa.toml", True),
-        ("SECRET_KEY=k", {"DATABASE_URL": "postgresql:///loa"}, "db upgrade", False),
-        (
-            None,
-            {"DATABASE_URL": "postgresql:///loa"},
-            "db upgrade",
-            True,
-        ),  # a file that was named must be there
-        (None, {}, "sms measure", False),
-        (None, {}, "contacts check list.csv --out out.csv", False),
-        (None, {}, "contacts import list.csv", True),
-        (None, {}, "--help", False),
-        (None, {}, "contacts import --help", False),
-    ],
+@cases(
+    ("DATABASE_URL=postgresql:///loa", {}, "db upgrade", False),
+    ("DATABASE_URL=sqlite:////var/lib/loa/loa.db", {}, "db upgrade", False),  # chosen by its name
+    ("SECRET_KEY=k", {}, "db upgrade", True),
+    ("DATABASE_URL=", {}, "setup --from loa.toml", True),
+    ("SECRET_KEY=k", {"DATABASE_URL": "postgresql:///loa"}, "db upgrade", False),
+    (None, {"DATABASE_URL": "postgresql:///loa"}, "db upgrade", True),  # a file that was named must be there
+    (None, {}, "sms measure", False),
+    (None, {}, "contacts check list.csv --out out.csv", False),
+    (None, {}, "contacts import list.csv", True),
+    (None, {}, "--help", False),
+    (None, {}, "contacts import --help", False),
 )
 def test_loa_does_nothing_without_the_settings_of_an_installation(
     tmp_path: Path, file: str | None, environment: dict[str, str], command: str, is_refused: bool

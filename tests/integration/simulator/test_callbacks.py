@@ -15,6 +15,7 @@ from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
 from simulator.testing import RunningSimulator, running_simulator
+from tests.support.tables import cases
 from tests.support.wait_until import wait_until
 
 PUBLIC = "https://loa.example"
@@ -137,12 +138,9 @@ def test_sent_then_delivered_is_reported_and_signed(simulator: RunningSimulator,
     assert not is_signed(first, simulator, url + "0")
 
 
-@pytest.mark.parametrize(
-    ("fault", "states", "codes"),
-    [
-        ("rate_undelivered", ["sent", "undelivered"], {"30003", "30005", "30006"}),
-        ("rate_failed", ["failed"], {"30001", "30007", "30008"}),
-    ],
+@cases(
+    ("rate_undelivered", ["sent", "undelivered"], {"30003", "30005", "30006"}),
+    ("rate_failed", ["failed"], {"30001", "30007", "30008"}),
 )
 def test_failure_is_reported_with_its_code(
     simulator: RunningSimulator, receiver: Receiver, fault: str, states: list[str], codes: set[str]

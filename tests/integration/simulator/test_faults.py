@@ -14,6 +14,7 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
 from simulator.testing import RunningSimulator
+from tests.support.tables import cases
 
 
 def send(simulator: RunningSimulator, number: str = "+84905000123", *, timeout_s: float = 5.0) -> str:
@@ -34,10 +35,7 @@ def post_plainly(simulator: RunningSimulator) -> requests.Response:
     )
 
 
-@pytest.mark.parametrize(
-    ("faults", "status", "accepted"),
-    [({"rate_429": 1}, 429, 0), ({"rate_500": 1}, 500, 0), ({"rate_500_after": 1}, 500, 1)],
-)
+@cases(({"rate_429": 1}, 429, 0), ({"rate_500": 1}, 500, 0), ({"rate_500_after": 1}, 500, 1))
 def test_error_is_answered_before_or_after_acceptance(
     simulator: RunningSimulator, faults: dict[str, float], status: int, accepted: int
 ) -> None:
@@ -49,7 +47,7 @@ def test_error_is_answered_before_or_after_acceptance(
     assert len(simulator.ledger()) == accepted
 
 
-@pytest.mark.parametrize(("fault", "accepted"), [("rate_cut", 1), ("rate_cut_before", 0)])
+@cases(("rate_cut", 1), ("rate_cut_before", 0))
 def test_cut_connection_gives_no_answer(simulator: RunningSimulator, fault: str, accepted: int) -> None:
     simulator.faults(**{fault: 1})
     with pytest.raises(requests.ConnectionError):
@@ -78,7 +76,7 @@ def test_latency_delays_each_answer_and_requests_overlap(simulator: RunningSimul
     assert simulator.stats()["max_in_flight"] > 1
 
 
-@pytest.mark.parametrize(("retry_after_s", "header"), [(None, None), (2, "2"), (0.5, "0.5")])
+@cases((None, None), (2, "2"), (0.5, "0.5"))
 def test_retry_after_comes_only_when_set(
     simulator: RunningSimulator, retry_after_s: float | None, header: str | None
 ) -> None:

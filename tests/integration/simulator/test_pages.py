@@ -10,6 +10,7 @@ import requests
 from twilio.rest import Client
 
 from simulator.testing import RunningSimulator
+from tests.support.tables import cases
 
 NUMBER = "+84905000123"
 PHONE = "/dien-thoai/84905000123"
@@ -100,7 +101,7 @@ def test_resident_answers_on_the_phone(simulator: RunningSimulator) -> None:
     assert "chưa đặt địa chỉ nhận tin trả lời" in page
 
 
-@pytest.mark.parametrize(("body", "words"), [("  ", "Tin còn trống"), ("a" * 1601, "Tin dài 1601 ký tự")])
+@cases(("  ", "Tin còn trống"), ("a" * 1601, "Tin dài 1601 ký tự"))
 def test_answer_that_cannot_be_sent_is_explained(simulator: RunningSimulator, body: str, words: str) -> None:
     send(simulator, "Mời bà con")
     answer = post(simulator, PHONE, body=body)

@@ -23,6 +23,7 @@ from simulator.settings import (
     roll,
     settings_of,
 )
+from tests.support.tables import cases, each_of
 
 PUBLIC = "https://loa.example"
 LOCAL = "http://127.0.0.1:8000/webhooks/twilio/inbound"
@@ -44,26 +45,23 @@ def sms(number: str, body: str = "x", *, direction: Direction = Direction.OUTBOU
     )
 
 
-@pytest.mark.parametrize(
-    ("body", "segments"),
-    [
-        ("a" * 160, 1),
-        ("a" * 161, 2),
-        ("a" * 306, 2),
-        ("a" * 307, 3),
-        ("€" * 80, 1),
-        ("€" * 81, 2),
-        ("€" * 152, 2),  # 76 a part: an escaped character is not cut in two
-        ("€" * 153, 3),
-        ("ạ" * 70, 1),
-        ("ạ" * 71, 2),
-        ("ạ" * 134, 2),
-        ("ạ" * 135, 3),
-        ("👍" * 35, 1),
-        ("👍" * 66, 2),  # 33 a part
-        ("👍" * 67, 3),
-        ("à è é ì ò ù É", 1),
-    ],
+@cases(
+    ("a" * 160, 1),
+    ("a" * 161, 2),
+    ("a" * 306, 2),
+    ("a" * 307, 3),
+    ("€" * 80, 1),
+    ("€" * 81, 2),
+    ("€" * 152, 2),  # 76 a part: an escaped character is not cut in two
+    ("€" * 153, 3),
+    ("ạ" * 70, 1),
+    ("ạ" * 71, 2),
+    ("ạ" * 134, 2),
+    ("ạ" * 135, 3),
+    ("👍" * 35, 1),
+    ("👍" * 66, 2),  # 33 a part
+    ("👍" * 67, 3),
+    ("à è é ì ò ù É", 1),
 )
 def test_segments_are_filled_as_a_gateway_fills_them(body: str, segments: int) -> None:
     assert count_segments(body) == segments
@@ -79,22 +77,13 @@ def test_signature_is_what_twilios_validator_expects(url: str) -> None:
     assert not validator.validate(url, params | {"Body": "khác"}, sign(url, params, auth_token="token"))
 
 
-@pytest.mark.parametrize(
-    ("url", "is_local"),
-    [
-        ("http://127.0.0.1:8000/x", True),
-        ("http://127.9.9.9/x", True),
-        ("http://localhost/x", True),
-        ("https://[::1]:8000/x", True),
-        ("http://192.168.1.2/x", False),
-        ("http://127.0.0.1.example/x", False),
-        ("http://127.0.0.1@example.vn/x", False),
-        ("http://localhost.example.vn/x", False),
-        ("http://2130706433/x", False),
-        ("ftp://127.0.0.1/x", False),
-        ("http://[::1/x", False),
-        ("", False),
-    ],
+@cases(
+    *each_of("http://127.0.0.1:8000/x | http://127.9.9.9/x | http://localhost/x", True),
+    ("https://[::1]:8000/x", True),
+    *each_of("http://192.168.1.2/x | http://127.0.0.1.example/x", False),
+    *each_of("http://127.0.0.1@example.vn/x | http://localhost.example.vn/x", False),
+    *each_of("http://2130706433/x | ftp://127.0.0.1/x | http://[::1/x", False),
+    ("", False),
 )
 def test_only_loopback_is_this_machine(url: str, is_local: bool) -> None:
     assert is_this_machine(url) is is_local
@@ -115,17 +104,14 @@ def test_public_address_is_carried_to_the_local_port_as_by_a_proxy() -> None:
             find_destination(other, public_url=PUBLIC, local_url=LOCAL)
 
 
-@pytest.mark.parametrize(
-    ("text", "links"),
-    [
-        ("Bấm http://127.0.0.1:8000/AbC.", ["http://127.0.0.1:8000/AbC"]),
-        ("(https://bluezone.gov.vn/taiapp)", ["https://bluezone.gov.vn/taiapp"]),
-        ("loa.example/AbC, cảm ơn", ["https://loa.example/AbC"]),
-        ("127.0.0.1:8000/AbC", ["http://127.0.0.1:8000/AbC"]),
-        ("javascript:alert(1) bluezone.gov.vn", []),
-        ('http://a.vn/"><script>', ["http://a.vn/"]),
-        ("http://a.vn/1 http://b.vn/2", ["http://a.vn/1", "http://b.vn/2"]),
-    ],
+@cases(
+    ("Bấm http://127.0.0.1:8000/AbC.", ["http://127.0.0.1:8000/AbC"]),
+    ("(https://bluezone.gov.vn/taiapp)", ["https://bluezone.gov.vn/taiapp"]),
+    ("loa.example/AbC, cảm ơn", ["https://loa.example/AbC"]),
+    ("127.0.0.1:8000/AbC", ["http://127.0.0.1:8000/AbC"]),
+    ("javascript:alert(1) bluezone.gov.vn", []),
+    ('http://a.vn/"><script>', ["http://a.vn/"]),
+    ("http://a.vn/1 http://b.vn/2", ["http://a.vn/1", "http://b.vn/2"]),
 )
 def test_links_are_found_and_the_text_stays_whole(text: str, links: list[str]) -> None:
     pieces = list(split_links(text, public_url=PUBLIC))

@@ -9,6 +9,7 @@ import pytest
 
 from admin.rules.charts import WIDTH, Bar, Goal, Projection, SentWave, bar_chart, line_chart, scale_of
 from admin.rules.maps import MapPlace, area_map, read_boundaries
+from tests.support.tables import cases
 
 GOAL = Goal(0.5, "Mục tiêu 50%")
 SQUARE = [[[(107.0, 14.0), (108.0, 14.0), (108.0, 15.0), (107.0, 15.0), (107.0, 14.0)]]]
@@ -90,9 +91,7 @@ def test_messages_are_marked_on_their_day_and_those_to_come_are_told_apart() -> 
     ]
 
 
-@pytest.mark.parametrize(
-    ("top", "ticks"), [(0, []), (3, [1, 2, 3]), (100, [20, 40, 60, 80, 100]), (634, [200, 400, 600])]
-)
+@cases((0, []), (3, [1, 2, 3]), (100, [20, 40, 60, 80, 100]), (634, [200, 400, 600]))
 def test_an_axis_has_a_few_round_counts(top: float, ticks: list[int]) -> None:
     assert scale_of(top) == ticks
 
@@ -128,17 +127,8 @@ def test_a_chart_of_no_day_or_one_is_drawn(points: list[tuple[str, int, str]]) -
     ElementTree.fromstring(line_chart("d", "T", "M", points, goal=None, deadline=None))
 
 
-@pytest.mark.parametrize(
-    ("share", "level"),
-    [
-        (None, "unknown"),
-        (0.0, "0"),
-        (0.099, "0"),
-        (0.1, "1"),
-        (0.49, "4"),
-        (0.5, "reached"),
-        (0.9, "reached"),
-    ],
+@cases(
+    (None, "unknown"), (0.0, "0"), (0.099, "0"), (0.1, "1"), (0.49, "4"), (0.5, "reached"), (0.9, "reached")
 )
 def test_a_place_is_the_darker_the_nearer_the_goal(share: float | None, level: str) -> None:
     svg = area_map("t", "T", "M", [MapPlace("1", "A", share, "")], {"1": (108.0, 14.0)}, goal=GOAL)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from admin.views.campaign_fields import USUAL, Form, fill_form, find_unusual
 from campaigns.planning.kinds import load_kinds
+from tests.support.tables import cases
 
 KINDS = load_kinds()
 
@@ -17,25 +16,22 @@ def form_with(**values: str | list[str]) -> Form:
     return form
 
 
-@pytest.mark.parametrize(
-    ("values", "card", "named"),
-    [
-        ({}, "", []),
-        ({"name": "Đợt 2", "lists": ["PN/Tổ 1"], "text": "Mời", "window_from": "", "starts_at": "2026-12-01T08:00"}, "", []),
-        ({"areas": ["23227"], "except": ["PN/Tổ 2"]}, "whom", ["địa bàn", "trừ người trong danh sách"]),
-        ({"answered": "no"}, "whom", ["điều kiện khác"]),
-        ({"unaccented": ""}, "words", ["gửi có dấu"]),
-        ({"text_b": "Khác", "hold_out": "10"}, "words", ["hai nội dung để so", "nhóm đối chứng"]),
-        ({"step_text": [""]}, "words", ["nhắc lại"]),
-        ({"texts__bahnar": "Klei"}, "words", ["ngôn ngữ khác"]),
-        ({"c__question": "Đã cài chưa?"}, "words", ["câu hỏi, trang trả lời, lời đáp"]),
-        ({"c__issuer": "Sở Y tế"}, "words", ["câu hỏi, trang trả lời, lời đáp"]),
-        ({"c__issuer": "Tỉnh đoàn"}, "", []),
-        ({"c__question": "Của loại cũ?", "content_of": "tiem-chung"}, "", []),
-        ({"pace": "", "budget_vnd": "5.000.000"}, "when", ["tốc độ gửi", "ngân sách"]),
-        ({"urgent": "1"}, "when", ["cảnh báo khẩn cấp"]),
-        ({"goal_source": "Niên giám"}, "when", ["mục tiêu"]),
-    ],
+@cases(
+    ({}, "", []),
+    ({"name": "Đợt 2", "lists": ["PN/Tổ 1"], "text": "Mời", "window_from": "", "starts_at": "2026-12-01T08:00"}, "", []),
+    ({"areas": ["23227"], "except": ["PN/Tổ 2"]}, "whom", ["địa bàn", "trừ người trong danh sách"]),
+    ({"answered": "no"}, "whom", ["điều kiện khác"]),
+    ({"unaccented": ""}, "words", ["gửi có dấu"]),
+    ({"text_b": "Khác", "hold_out": "10"}, "words", ["hai nội dung để so", "nhóm đối chứng"]),
+    ({"step_text": [""]}, "words", ["nhắc lại"]),
+    ({"texts__bahnar": "Klei"}, "words", ["ngôn ngữ khác"]),
+    ({"c__question": "Đã cài chưa?"}, "words", ["câu hỏi, trang trả lời, lời đáp"]),
+    ({"c__issuer": "Sở Y tế"}, "words", ["câu hỏi, trang trả lời, lời đáp"]),
+    ({"c__issuer": "Tỉnh đoàn"}, "", []),
+    ({"c__question": "Của loại cũ?", "content_of": "tiem-chung"}, "", []),
+    ({"pace": "", "budget_vnd": "5.000.000"}, "when", ["tốc độ gửi", "ngân sách"]),
+    ({"urgent": "1"}, "when", ["cảnh báo khẩn cấp"]),
+    ({"goal_source": "Niên giám"}, "when", ["mục tiêu"]),
 )  # fmt: skip
 def test_only_what_is_unusual_is_named(
     values: dict[str, str | list[str]], card: str, named: list[str]

@@ -4,61 +4,48 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-import pytest
-
 from campaigns.rules.activities import ActivityEntry, ActivityKind, ActivityTotals, read_entry, summarise
 from outreach.rules.errors import BadInput
 from tests.support.errors import refuses
+from tests.support.tables import cases
 
 TODAY = date(2020, 8, 12)
 
 
-@pytest.mark.parametrize(
-    ("typed", "entry"),
-    [
-        ({"kind": "radio"}, ActivityEntry(ActivityKind.RADIO, TODAY, TODAY, 1)),
-        (
-            {"kind": "radio", "first": "2020-08-10"},
-            ActivityEntry(ActivityKind.RADIO, date(2020, 8, 10), date(2020, 8, 10), 1),
-        ),
-        (
-            {"kind": "loudspeaker", "first": "2020-07-13", "last": "2020-08-12", "times": " 2 "},
-            ActivityEntry(ActivityKind.LOUDSPEAKER, date(2020, 7, 13), TODAY, 2),
-        ),
-        (
-            {
-                "kind": "meeting",
-                "people": "1.250",
-                "who": " Ban  công tác ",
-                "place": "Nhà rông",
-                "about": "x",
-            },
-            ActivityEntry(ActivityKind.MEETING, TODAY, TODAY, 1, 1250, "Ban công tác", "Nhà rông", "x"),
-        ),
-        ({"kind": "visits", "people": "0"}, ActivityEntry(ActivityKind.VISITS, TODAY, TODAY, 1, 0)),
-    ],
+@cases(
+    ({"kind": "radio"}, ActivityEntry(ActivityKind.RADIO, TODAY, TODAY, 1)),
+    (
+        {"kind": "radio", "first": "2020-08-10"},
+        ActivityEntry(ActivityKind.RADIO, date(2020, 8, 10), date(2020, 8, 10), 1),
+    ),
+    (
+        {"kind": "loudspeaker", "first": "2020-07-13", "last": "2020-08-12", "times": " 2 "},
+        ActivityEntry(ActivityKind.LOUDSPEAKER, date(2020, 7, 13), TODAY, 2),
+    ),
+    (
+        {"kind": "meeting", "people": "1.250", "who": " Ban  công tác ", "place": "Nhà rông", "about": "x"},
+        ActivityEntry(ActivityKind.MEETING, TODAY, TODAY, 1, 1250, "Ban công tác", "Nhà rông", "x"),
+    ),
+    ({"kind": "visits", "people": "0"}, ActivityEntry(ActivityKind.VISITS, TODAY, TODAY, 1, 0)),
 )
 def test_an_entry_is_read_as_typed(typed: dict[str, str], entry: ActivityEntry) -> None:
     assert read_entry(typed, today=TODAY) == entry
 
 
-@pytest.mark.parametrize(
-    ("typed", "told"),
-    [
-        ({"kind": ""}, "chọn hình thức"),
-        ({"kind": "fax"}, "chọn hình thức"),
-        ({"first": "2020-08-13"}, "không được sau hôm nay"),
-        ({"first": "2020-08-10", "last": "2020-08-13"}, "không được sau hôm nay"),
-        ({"first": "2020-08-10", "last": "2020-08-09"}, "bằng hoặc sau ngày đầu"),
-        ({"first": "2020-07-12", "last": "2020-08-12"}, "nhiều nhất 31 ngày"),
-        ({"first": "2002-08-12"}, "quá xa"),
-        ({"first": "12/8"}, "Ngày không đúng"),
-        ({"times": "0"}, "từ 1 trở lên"),
-        ({"times": "101"}, "nhiều nhất 100"),
-        ({"people": "nhiều"}, "phải là một số"),
-        ({"people": "-3"}, "phải là một số"),
-        ({"about": "x" * 201}, "nhiều nhất 200 chữ"),
-    ],
+@cases(
+    ({"kind": ""}, "chọn hình thức"),
+    ({"kind": "fax"}, "chọn hình thức"),
+    ({"first": "2020-08-13"}, "không được sau hôm nay"),
+    ({"first": "2020-08-10", "last": "2020-08-13"}, "không được sau hôm nay"),
+    ({"first": "2020-08-10", "last": "2020-08-09"}, "bằng hoặc sau ngày đầu"),
+    ({"first": "2020-07-12", "last": "2020-08-12"}, "nhiều nhất 31 ngày"),
+    ({"first": "2002-08-12"}, "quá xa"),
+    ({"first": "12/8"}, "Ngày không đúng"),
+    ({"times": "0"}, "từ 1 trở lên"),
+    ({"times": "101"}, "nhiều nhất 100"),
+    ({"people": "nhiều"}, "phải là một số"),
+    ({"people": "-3"}, "phải là một số"),
+    ({"about": "x" * 201}, "nhiều nhất 200 chữ"),
 )
 def test_what_cannot_be_is_refused_with_what_to_do(typed: dict[str, str], told: str) -> None:
     with refuses(BadInput, says=told):

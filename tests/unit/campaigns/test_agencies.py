@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from campaigns.rules.agencies import (
     StaffCounts,
     StaffDoubt,
@@ -13,23 +11,21 @@ from campaigns.rules.agencies import (
     find_doubts,
     find_problem,
 )
+from tests.support.tables import cases
 
 
-@pytest.mark.parametrize(
-    ("counts", "problem"),
-    [
-        (StaffCounts(10, 8, 8), None),
-        (StaffCounts(10, 10, 0), None),
-        (StaffCounts(10, None, 7), None),
-        (StaffCounts(10, 8, None), None),
-        (StaffCounts(10), None),
-        (StaffCounts(0, 0, 0), StaffProblem.NO_STAFF),
-        (StaffCounts(10, 8, -1), StaffProblem.NO_STAFF),
-        (StaffCounts(100_001), StaffProblem.TOO_MANY),
-        (StaffCounts(10, 11, 5), StaffProblem.MORE_SMARTPHONES_THAN_STAFF),
-        (StaffCounts(10, 8, 9), StaffProblem.MORE_INSTALLED_THAN_SMARTPHONES),
-        (StaffCounts(10, None, 11), StaffProblem.MORE_INSTALLED_THAN_STAFF),
-    ],
+@cases(
+    (StaffCounts(10, 8, 8), None),
+    (StaffCounts(10, 10, 0), None),
+    (StaffCounts(10, None, 7), None),
+    (StaffCounts(10, 8, None), None),
+    (StaffCounts(10), None),
+    (StaffCounts(0, 0, 0), StaffProblem.NO_STAFF),
+    (StaffCounts(10, 8, -1), StaffProblem.NO_STAFF),
+    (StaffCounts(100_001), StaffProblem.TOO_MANY),
+    (StaffCounts(10, 11, 5), StaffProblem.MORE_SMARTPHONES_THAN_STAFF),
+    (StaffCounts(10, 8, 9), StaffProblem.MORE_INSTALLED_THAN_SMARTPHONES),
+    (StaffCounts(10, None, 11), StaffProblem.MORE_INSTALLED_THAN_STAFF),
 )
 def test_figures_that_contradict_each_other_are_refused(
     counts: StaffCounts, problem: StaffProblem | None
@@ -37,21 +33,18 @@ def test_figures_that_contradict_each_other_are_refused(
     assert find_problem(counts) is problem
 
 
-@pytest.mark.parametrize(
-    ("before", "now", "doubts"),
-    [
-        (None, StaffCounts(10, 8, 1), []),
-        (StaffCounts(100, 90, 80), StaffCounts(100, 90, 85), []),
-        (StaffCounts(100, 90, 80), StaffCounts(99, 89, 78), []),  # two have left
-        (StaffCounts(100, 90, 80), StaffCounts(100, 90, 75), [StaffDoubt.INSTALLED_FELL]),
-        (StaffCounts(100, 90, 80), StaffCounts(100, 90, None), [StaffDoubt.INSTALLED_FELL]),
-        (StaffCounts(100, 90, None), StaffCounts(100, 90, 0), []),
-        (StaffCounts(1000, 900, 800), StaffCounts(1000, 900, 761), []),  # less than a twentieth
-        (StaffCounts(100, 90, 80), StaffCounts(100, 80, 80), [StaffDoubt.SMARTPHONES_FELL]),
-        (StaffCounts(100, 90, 80), StaffCounts(121, 90, 80), [StaffDoubt.STAFF_CHANGED]),
-        (StaffCounts(100, 90, 80), StaffCounts(79, 70, 60), list(StaffDoubt)),
-        (StaffCounts(3, 3, 3), StaffCounts(5, 5, 5), []),  # two more people are no error
-    ],
+@cases(
+    (None, StaffCounts(10, 8, 1), []),
+    (StaffCounts(100, 90, 80), StaffCounts(100, 90, 85), []),
+    (StaffCounts(100, 90, 80), StaffCounts(99, 89, 78), []),  # two have left
+    (StaffCounts(100, 90, 80), StaffCounts(100, 90, 75), [StaffDoubt.INSTALLED_FELL]),
+    (StaffCounts(100, 90, 80), StaffCounts(100, 90, None), [StaffDoubt.INSTALLED_FELL]),
+    (StaffCounts(100, 90, None), StaffCounts(100, 90, 0), []),
+    (StaffCounts(1000, 900, 800), StaffCounts(1000, 900, 761), []),  # less than a twentieth
+    (StaffCounts(100, 90, 80), StaffCounts(100, 80, 80), [StaffDoubt.SMARTPHONES_FELL]),
+    (StaffCounts(100, 90, 80), StaffCounts(121, 90, 80), [StaffDoubt.STAFF_CHANGED]),
+    (StaffCounts(100, 90, 80), StaffCounts(79, 70, 60), list(StaffDoubt)),
+    (StaffCounts(3, 3, 3), StaffCounts(5, 5, 5), []),  # two more people are no error
 )
 def test_a_sudden_change_is_a_question(
     before: StaffCounts | None, now: StaffCounts, doubts: list[StaffDoubt]

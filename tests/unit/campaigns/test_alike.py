@@ -8,6 +8,7 @@ from campaigns.rules.replies.alike import AlikeReply, choose_label, group_alike,
 from campaigns.rules.replies.asked import BLUEZONE
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import telling_parts
+from tests.support.tables import cases
 
 NOBODY = private_words()
 
@@ -48,16 +49,13 @@ def test_names_places_and_numbers_do_not_count_in_a_signature() -> None:
     assert signature_of("Mận!", BLUEZONE, private) == ""
 
 
-@pytest.mark.parametrize(
-    ("decisions", "chosen"),
-    [
-        ({}, None),
-        ({Label.QUESTION: 1}, (Label.QUESTION, False)),
-        ({Label.QUESTION: 3}, (Label.QUESTION, True)),
-        ({Label.INSTALLED: 4}, (Label.INSTALLED, False)),
-        ({Label.INSTALLED: 5}, (Label.INSTALLED, True)),
-        ({Label.QUESTION: 9, Label.REFUSE: 1}, None),
-    ],
+@cases(
+    ({}, None),
+    ({Label.QUESTION: 1}, (Label.QUESTION, False)),
+    ({Label.QUESTION: 3}, (Label.QUESTION, True)),
+    ({Label.INSTALLED: 4}, (Label.INSTALLED, False)),
+    ({Label.INSTALLED: 5}, (Label.INSTALLED, True)),
+    ({Label.QUESTION: 9, Label.REFUSE: 1}, None),
 )
 def test_officers_must_agree_and_often_before_a_label_stands_by_itself(
     decisions: dict[Label, int], chosen: tuple[Label, bool] | None
@@ -65,12 +63,9 @@ def test_officers_must_agree_and_often_before_a_label_stands_by_itself(
     assert choose_label(decisions) == chosen
 
 
-@pytest.mark.parametrize(
-    ("text", "label", "telling"),
-    [
-        ("trời mưa quá mà thôi đừng nhắn nữa nha", Label.OPT_OUT, "đừng"),
-        ("chào em, chị cài rồi đó", Label.INSTALLED, "cài"),
-    ],
+@cases(
+    ("trời mưa quá mà thôi đừng nhắn nữa nha", Label.OPT_OUT, "đừng"),
+    ("chào em, chị cài rồi đó", Label.INSTALLED, "cài"),
 )
 def test_a_label_is_traced_to_the_words_that_told_it(text: str, label: Label, telling: str) -> None:
     parts = telling_parts(text, BLUEZONE, label)

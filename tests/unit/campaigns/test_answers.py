@@ -4,39 +4,35 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from campaigns.rules.answers import LastAnswer, decide_reply, is_repeated
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.merged_people import MergedRow, find_restored
 from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.labels import OPT_IN, Label, Meaning
 from campaigns.rules.replies.understand import Understanding
+from tests.support.tables import cases
 
 NOON = datetime(2026, 11, 2, 5, tzinfo=UTC)
 SURE, DOUBTFUL, CRY = (True, False), (False, False), (False, True)
 TO_RECIPIENT, KNOWN, UNKNOWN = (True, True), (False, True), (False, False)
 
 
-@pytest.mark.parametrize(
-    ("label", "read", "sender", "counts", "kind", "is_acknowledged"),
-    [
-        (Label.INSTALLED, SURE, TO_RECIPIENT, True, None, True),
-        (Label.INSTALLED, DOUBTFUL, TO_RECIPIENT, False, "unclear", True),
-        (Label.INSTALLED, SURE, KNOWN, False, "unmatched", True),
-        (Label.OPT_OUT, SURE, TO_RECIPIENT, True, None, True),
-        # Held: it counts, and is confirmed once somebody has looked.
-        (Label.OPT_OUT, DOUBTFUL, TO_RECIPIENT, True, "opt_out", False),
-        (Label.OPT_OUT, SURE, KNOWN, True, None, True),
-        (Label.OPT_OUT, SURE, UNKNOWN, False, "unmatched", True),
-        (Label.NEED_HELP, SURE, TO_RECIPIENT, True, "help", True),
-        # A cry opens a case for known and unknown senders, and has an answer of its own.
-        (Label.NEED_HELP, CRY, UNKNOWN, False, "help", False),
-        (Label.NEED_HELP, CRY, TO_RECIPIENT, True, "help", False),
-        (Label.OPT_OUT, CRY, TO_RECIPIENT, True, "opt_out", False),
-        (Label.QUESTION, SURE, TO_RECIPIENT, False, "question", True),
-        (OPT_IN, SURE, TO_RECIPIENT, False, "unclear", True),
-    ],
+@cases(
+    (Label.INSTALLED, SURE, TO_RECIPIENT, True, None, True),
+    (Label.INSTALLED, DOUBTFUL, TO_RECIPIENT, False, "unclear", True),
+    (Label.INSTALLED, SURE, KNOWN, False, "unmatched", True),
+    (Label.OPT_OUT, SURE, TO_RECIPIENT, True, None, True),
+    # Held: it counts, and is confirmed once somebody has looked.
+    (Label.OPT_OUT, DOUBTFUL, TO_RECIPIENT, True, "opt_out", False),
+    (Label.OPT_OUT, SURE, KNOWN, True, None, True),
+    (Label.OPT_OUT, SURE, UNKNOWN, False, "unmatched", True),
+    (Label.NEED_HELP, SURE, TO_RECIPIENT, True, "help", True),
+    # A cry opens a case for known and unknown senders, and has an answer of its own.
+    (Label.NEED_HELP, CRY, UNKNOWN, False, "help", False),
+    (Label.NEED_HELP, CRY, TO_RECIPIENT, True, "help", False),
+    (Label.OPT_OUT, CRY, TO_RECIPIENT, True, "opt_out", False),
+    (Label.QUESTION, SURE, TO_RECIPIENT, False, "question", True),
+    (OPT_IN, SURE, TO_RECIPIENT, False, "unclear", True),
 )
 def test_what_follows_from_a_reply(
     label: Meaning,
@@ -61,14 +57,11 @@ def test_what_follows_from_a_reply(
     assert outcome.at == NOON
 
 
-@pytest.mark.parametrize(
-    ("label", "is_late", "is_taken_back", "counts"),
-    [
-        (Label.INSTALLED, False, False, True),
-        (Label.INSTALLED, True, False, False),
-        (Label.OPT_OUT, True, False, True),
-        (Label.OPT_OUT, True, True, False),
-    ],
+@cases(
+    (Label.INSTALLED, False, False, True),
+    (Label.INSTALLED, True, False, False),
+    (Label.OPT_OUT, True, False, True),
+    (Label.OPT_OUT, True, True, False),
 )
 def test_a_late_reply_overrides_no_newer_answer_but_for_an_opt_out_after_which_nobody_started_again(
     label: Label, is_late: bool, is_taken_back: bool, counts: bool
@@ -108,30 +101,22 @@ REMINDED = (True, 1, True)
 CLOSED, SEPARATE = (True, False), (True, True)
 
 
-@pytest.mark.parametrize(
-    ("said", "last", "closed", "repeats"),
-    [
-        ((GivenAnswer(DONE), *THEIRS), None, (False, False), False),
-        ((GivenAnswer(DONE), *THEIRS), (GivenAnswer(DONE), *THEIRS), (False, False), True),
-        ((GivenAnswer(DONE), *THEIRS), (GivenAnswer(Label.NOT_YET), *THEIRS), (False, False), False),
-        # The resident's own after an officer's entry stays when that goes; the other way round it adds nothing.
-        ((GivenAnswer(DONE), *THEIRS), (GivenAnswer(DONE), *OFFICERS), (False, False), False),
-        ((GivenAnswer(DONE), *OFFICERS), (GivenAnswer(DONE), *THEIRS), (False, False), True),
-        ((GivenAnswer(DONE), *OTHER_PHONE), (GivenAnswer(DONE), *THEIRS), (False, False), False),
-        ((GivenAnswer(DONE, 2), *THEIRS), (GivenAnswer(DONE, 1), *THEIRS), (False, False), False),
-        ((GivenAnswer(DONE), *THEIRS), (GivenAnswer(DONE, 1), *THEIRS), (False, False), True),
-        (
-            (GivenAnswer(Label.NOT_YET), *REMINDED),
-            (GivenAnswer(Label.NOT_YET), *THEIRS),
-            (False, False),
-            False,
-        ),
-        ((STOP, *THEIRS), (STOP, *THEIRS), CLOSED, True),
-        ((STOP, *THEIRS), (STOP, *THEIRS), SEPARATE, False),  # the first may have been misread
-        ((STOP, *THEIRS), (STOP, *THEIRS), (False, False), False),  # messages go to the number again
-        ((STOP, *THEIRS), (OF_DRIVE, *THEIRS), CLOSED, False),  # everything is more
-        ((OF_DRIVE, *THEIRS), (STOP, *THEIRS), SEPARATE, True),
-    ],
+@cases(
+    ((GivenAnswer(DONE), *THEIRS), None, (False, False), False),
+    ((GivenAnswer(DONE), *THEIRS), (GivenAnswer(DONE), *THEIRS), (False, False), True),
+    ((GivenAnswer(DONE), *THEIRS), (GivenAnswer(Label.NOT_YET), *THEIRS), (False, False), False),
+    # The resident's own after an officer's entry stays when that goes; the other way round it adds nothing.
+    ((GivenAnswer(DONE), *THEIRS), (GivenAnswer(DONE), *OFFICERS), (False, False), False),
+    ((GivenAnswer(DONE), *OFFICERS), (GivenAnswer(DONE), *THEIRS), (False, False), True),
+    ((GivenAnswer(DONE), *OTHER_PHONE), (GivenAnswer(DONE), *THEIRS), (False, False), False),
+    ((GivenAnswer(DONE, 2), *THEIRS), (GivenAnswer(DONE, 1), *THEIRS), (False, False), False),
+    ((GivenAnswer(DONE), *THEIRS), (GivenAnswer(DONE, 1), *THEIRS), (False, False), True),
+    ((GivenAnswer(Label.NOT_YET), *REMINDED), (GivenAnswer(Label.NOT_YET), *THEIRS), (False, False), False),
+    ((STOP, *THEIRS), (STOP, *THEIRS), CLOSED, True),
+    ((STOP, *THEIRS), (STOP, *THEIRS), SEPARATE, False),  # the first may have been misread
+    ((STOP, *THEIRS), (STOP, *THEIRS), (False, False), False),  # messages go to the number again
+    ((STOP, *THEIRS), (OF_DRIVE, *THEIRS), CLOSED, False),  # everything is more
+    ((OF_DRIVE, *THEIRS), (STOP, *THEIRS), SEPARATE, True),
 )
 def test_an_answer_that_adds_nothing_is_not_stored(
     said: tuple[GivenAnswer, bool, int, bool],
@@ -147,7 +132,7 @@ def test_an_answer_that_adds_nothing_is_not_stored(
     assert found is repeats
 
 
-@pytest.mark.parametrize(("closed", "repeats"), [((False, False), False), (CLOSED, True), (SEPARATE, False)])
+@cases(((False, False), False), (CLOSED, True), (SEPARATE, False))
 def test_a_number_in_no_campaign_says_stop_once(closed: tuple[bool, bool], repeats: bool) -> None:
     is_closed, is_separate = closed
     found = is_repeated(
@@ -159,20 +144,17 @@ def test_a_number_in_no_campaign_says_stop_once(closed: tuple[bool, bool], repea
 KEPT, OTHER = 1, 2
 
 
-@pytest.mark.parametrize(
-    ("rows", "restored"),
-    [
-        ([], None),
-        ([(10, KEPT, 0)], None),  # the other was in no campaign
-        ([(10, KEPT, 0), (11, OTHER, 7)], 11),
-        ([(10, KEPT, 7), (11, OTHER, 0)], 10),
-        ([(10, KEPT, 0), (11, OTHER, 0)], None),
-        # Three were one: who has none gets the one that this merge left out, or else the first of theirs.
-        ([(10, KEPT, 0), (11, OTHER, 6), (12, OTHER, 7)], 12),
-        ([(10, KEPT, 0), (11, OTHER, 6), (12, OTHER, 5)], 11),
-        # What this merge left out counts for the other person since: the next of those without counts again.
-        ([(10, KEPT, 6), (11, OTHER, 0), (12, OTHER, 7)], 10),
-    ],
+@cases(
+    ([], None),
+    ([(10, KEPT, 0)], None),  # the other was in no campaign
+    ([(10, KEPT, 0), (11, OTHER, 7)], 11),
+    ([(10, KEPT, 7), (11, OTHER, 0)], 10),
+    ([(10, KEPT, 0), (11, OTHER, 0)], None),
+    # Three were one: who has none gets the one that this merge left out, or else the first of theirs.
+    ([(10, KEPT, 0), (11, OTHER, 6), (12, OTHER, 7)], 12),
+    ([(10, KEPT, 0), (11, OTHER, 6), (12, OTHER, 5)], 11),
+    # What this merge left out counts for the other person since: the next of those without counts again.
+    ([(10, KEPT, 6), (11, OTHER, 0), (12, OTHER, 7)], 10),
 )
 def test_taken_apart_each_has_one_recipient_that_counts(
     rows: list[tuple[int, int, int]], restored: int | None

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
-
 from campaigns.rules.budget import Spending, expected_segments, next_factor, refusal_of, reserve_of, vnd_of
 from outreach.core.sentences import word_error
 from outreach.rules.formats import format_number
+from tests.support.tables import cases
 
 
-@pytest.mark.parametrize(
-    ("estimate", "budget", "is_refused"),
-    [(None, 100, False), (100, None, False), (100, 100, False), (101, 100, True), (0, 1, False)],
-)
+@cases((None, 100, False), (100, None, False), (100, 100, False), (101, 100, True), (0, 1, False))
 def test_a_launch_beyond_its_budget_is_refused(
     estimate: int | None, budget: int | None, is_refused: bool
 ) -> None:
@@ -29,16 +25,13 @@ def test_the_refusal_names_both_amounts_and_what_to_do() -> None:
         assert part in said
 
 
-@pytest.mark.parametrize(
-    ("steps", "reserve"),
-    [
-        ([], 0),
-        ([(10, 2.0)], 7_000),
-        ([(10, 2.0), (20, 1.5)], 17_500),
-        ([(10, None)], 0),  # opened before its segments were kept
-        ([(0, 3.0)], 0),
-        ([(3, 1.1)], 1_155),
-    ],
+@cases(
+    ([], 0),
+    ([(10, 2.0)], 7_000),
+    ([(10, 2.0), (20, 1.5)], 17_500),
+    ([(10, None)], 0),  # opened before its segments were kept
+    ([(0, 3.0)], 0),
+    ([(3, 1.1)], 1_155),
 )
 def test_what_has_not_left_is_reserved_by_its_segments(
     steps: list[tuple[int, float | None]], reserve: int
@@ -50,31 +43,25 @@ def test_an_amount_is_written_as_in_vietnamese() -> None:
     assert [format_number(n) for n in (0, 999, 1_000, 1_234_567)] == ["0", "999", "1.000", "1.234.567"]
 
 
-@pytest.mark.parametrize(
-    ("price", "unit", "vnd"),
-    [
-        ("0.0151", "USD", 350),
-        ("0.07250", "usd", 1682),
-        ("350", "VND", 350),
-        ("0", "USD", 0),
-        (None, "USD", None),
-        ("0.0151", "EUR", None),
-        ("0.0151", "", None),
-    ],
+@cases(
+    ("0.0151", "USD", 350),
+    ("0.07250", "usd", 1682),
+    ("350", "VND", 350),
+    ("0", "USD", 0),
+    (None, "USD", None),
+    ("0.0151", "EUR", None),
+    ("0.0151", "", None),
 )
 def test_a_bill_becomes_dong_where_its_money_is_known(price: str | None, unit: str, vnd: int | None) -> None:
     assert vnd_of(Decimal(price) if price else None, unit, usd_vnd=23_200) == vnd
 
 
-@pytest.mark.parametrize(
-    ("taken", "priced", "priced_vnd", "vnd"),
-    [
-        (10, 0, 0, 3500),
-        (10, 4, 1000, 3100),
-        (10, 10, 2500, 2500),
-        (0, 0, 40, 40),  # of what failed
-        (3, 5, 100, 100),  # figures of two moments
-    ],
+@cases(
+    (10, 0, 0, 3500),
+    (10, 4, 1000, 3100),
+    (10, 10, 2500, 2500),
+    (0, 0, 40, 40),  # of what failed
+    (3, 5, 100, 100),  # figures of two moments
 )
 def test_what_is_billed_counts_as_billed_and_the_rest_by_the_estimate(
     taken: int, priced: int, priced_vnd: int, vnd: int
@@ -87,19 +74,16 @@ def test_a_segment_costs_its_share_of_what_was_spent() -> None:
     assert Spending(0, 0, 0, price_vnd=350).each_vnd == 350
 
 
-@pytest.mark.parametrize(
-    ("factor", "answers", "expected"),
-    [
-        (1.0, [], 1.0),
-        (1.0, [(1, 1), (2, 2)], 1.0),
-        (1.0, [(1, 1), (1, 5)], 5.0),
-        (1.0, [(2, 3)], 1.5),
-        (2.0, [(2, 1)], 1.5),  # never less than our own count
-        (5.0, [(1, 1)], 3.0),
-        (1.05, [(1, 1)], 1.0),
-        (5.0, [(1, 5), (1, 1)], 5.0),
-        (1.0, [(0, 2)], 2.0),  # a text that is nothing by our count
-    ],
+@cases(
+    (1.0, [], 1.0),
+    (1.0, [(1, 1), (2, 2)], 1.0),
+    (1.0, [(1, 1), (1, 5)], 5.0),
+    (1.0, [(2, 3)], 1.5),
+    (2.0, [(2, 1)], 1.5),  # never less than our own count
+    (5.0, [(1, 1)], 3.0),
+    (1.05, [(1, 1)], 1.0),
+    (5.0, [(1, 5), (1, 1)], 5.0),
+    (1.0, [(0, 2)], 2.0),  # a text that is nothing by our count
 )
 def test_what_is_reserved_follows_the_gateways_count(
     factor: float, answers: list[tuple[int, int]], expected: float
@@ -107,9 +91,6 @@ def test_what_is_reserved_follows_the_gateways_count(
     assert next_factor(factor, answers) == expected
 
 
-@pytest.mark.parametrize(
-    ("counted", "factor", "expected"),
-    [(1, 1.0, 1), (3, 1.0, 3), (1, 5.0, 5), (2, 1.5, 3), (3, 4 / 3, 4), (9, 99, 255)],
-)
+@cases((1, 1.0, 1), (3, 1.0, 3), (1, 5.0, 5), (2, 1.5, 3), (3, 4 / 3, 4), (9, 99, 255))
 def test_segments_to_reserve(counted: int, factor: float, expected: int) -> None:
     assert expected_segments(counted, factor=factor) == expected

@@ -4,58 +4,50 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from campaigns.rules import checks
 from campaigns.rules.checks import Check, Finding, Level, fault, warning, worst
 from outreach.rules.errors import LoaError
+from tests.support.tables import cases
 
 HOUR, DAY, GB = timedelta(hours=1), timedelta(days=1), 1024**3
 
 
-@pytest.mark.parametrize(
-    ("found", "level", "code"),
-    [
-        (checks.judge_clock(0.4, other=LoaError("check_gateway_clock")), Level.OK, ""),
-        (checks.judge_clock(-9, other=LoaError("check_gateway_clock")), Level.WARNING, "check_clock_wrong"),
-        (checks.judge_clock(3600, other=LoaError("check_database_clock")), Level.FAULT, "check_clock_wrong"),
-        (checks.judge_backup(None, is_encrypted=True, is_same_key=True), Level.FAULT, "check_backup_none"),
-        (checks.judge_backup(HOUR, is_encrypted=True, is_same_key=True), Level.OK, ""),
-        (checks.judge_backup(HOUR, is_encrypted=False, is_same_key=True), Level.WARNING, "check_backup_open"),
-        (
-            checks.judge_backup(HOUR, is_encrypted=True, is_same_key=False),
-            Level.WARNING,
-            "check_backup_other_key",
-        ),
-        (
-            checks.judge_backup(30 * HOUR, is_encrypted=True, is_same_key=True),
-            Level.WARNING,
-            "check_backup_old",
-        ),
-        (checks.judge_backup(3 * DAY, is_encrypted=True, is_same_key=True), Level.FAULT, "check_backup_old"),
-        (checks.judge_disk(50 * GB, 100 * GB, folder="x"), Level.OK, ""),
-        (checks.judge_disk(10 * GB, 100 * GB, folder="x"), Level.WARNING, "check_disk_full"),
-        (checks.judge_disk(4 * GB, 100 * GB, folder="x"), Level.FAULT, "check_disk_full"),
-        (checks.judge_disk(GB // 4, GB, folder="x"), Level.FAULT, "check_disk_full"),
-        (checks.judge_connections(20, 100), Level.OK, ""),
-        (checks.judge_connections(85, 100), Level.WARNING, "check_connections_full"),
-        (checks.judge_connections(97, 100), Level.FAULT, "check_connections_full"),
-        (checks.judge_jobs({"sweep_job": 2}, {"send": 5.0}, []), Level.OK, ""),
-        (checks.judge_jobs({"send_job": 3}, {}, []), Level.FAULT, "check_jobs_fail"),
-        (checks.judge_jobs({"reset_mail_job": 1}, {}, []), Level.FAULT, "check_jobs_fail"),
-        (checks.judge_jobs({}, {}, ["sweep_job"]), Level.FAULT, "check_jobs_stuck"),
-        (checks.judge_jobs({}, {"inbound": 300.0}, []), Level.WARNING, "check_jobs_wait"),
-        (checks.judge_workers({"send", "default"}, ["send", "default"]), Level.OK, ""),
-        (checks.judge_workers({"default"}, ["send", "default"]), Level.FAULT, "check_workers_missing"),
-        (checks.judge_certificate(60 * DAY, host="x"), Level.OK, ""),
-        (checks.judge_certificate(5 * DAY, host="x"), Level.WARNING, "check_certificate_ends"),
-        (checks.judge_certificate(-DAY, host="x"), Level.FAULT, "check_certificate_invalid"),
-        (checks.judge_certificate(None, host="x"), Level.FAULT, "check_certificate_invalid"),
-        (checks.judge_callbacks(0, 0, is_live=False), Level.OK, ""),
-        (checks.judge_callbacks(0, 0, is_live=True), Level.WARNING, "check_callbacks_untried"),
-        (checks.judge_callbacks(3, 1, is_live=True), Level.OK, ""),
-        (checks.judge_callbacks(3, 0, is_live=True), Level.FAULT, "check_callbacks_none"),
-    ],
+@cases(
+    (checks.judge_clock(0.4, other=LoaError("check_gateway_clock")), Level.OK, ""),
+    (checks.judge_clock(-9, other=LoaError("check_gateway_clock")), Level.WARNING, "check_clock_wrong"),
+    (checks.judge_clock(3600, other=LoaError("check_database_clock")), Level.FAULT, "check_clock_wrong"),
+    (checks.judge_backup(None, is_encrypted=True, is_same_key=True), Level.FAULT, "check_backup_none"),
+    (checks.judge_backup(HOUR, is_encrypted=True, is_same_key=True), Level.OK, ""),
+    (checks.judge_backup(HOUR, is_encrypted=False, is_same_key=True), Level.WARNING, "check_backup_open"),
+    (
+        checks.judge_backup(HOUR, is_encrypted=True, is_same_key=False),
+        Level.WARNING,
+        "check_backup_other_key",
+    ),
+    (checks.judge_backup(30 * HOUR, is_encrypted=True, is_same_key=True), Level.WARNING, "check_backup_old"),
+    (checks.judge_backup(3 * DAY, is_encrypted=True, is_same_key=True), Level.FAULT, "check_backup_old"),
+    (checks.judge_disk(50 * GB, 100 * GB, folder="x"), Level.OK, ""),
+    (checks.judge_disk(10 * GB, 100 * GB, folder="x"), Level.WARNING, "check_disk_full"),
+    (checks.judge_disk(4 * GB, 100 * GB, folder="x"), Level.FAULT, "check_disk_full"),
+    (checks.judge_disk(GB // 4, GB, folder="x"), Level.FAULT, "check_disk_full"),
+    (checks.judge_connections(20, 100), Level.OK, ""),
+    (checks.judge_connections(85, 100), Level.WARNING, "check_connections_full"),
+    (checks.judge_connections(97, 100), Level.FAULT, "check_connections_full"),
+    (checks.judge_jobs({"sweep_job": 2}, {"send": 5.0}, []), Level.OK, ""),
+    (checks.judge_jobs({"send_job": 3}, {}, []), Level.FAULT, "check_jobs_fail"),
+    (checks.judge_jobs({"reset_mail_job": 1}, {}, []), Level.FAULT, "check_jobs_fail"),
+    (checks.judge_jobs({}, {}, ["sweep_job"]), Level.FAULT, "check_jobs_stuck"),
+    (checks.judge_jobs({}, {"inbound": 300.0}, []), Level.WARNING, "check_jobs_wait"),
+    (checks.judge_workers({"send", "default"}, ["send", "default"]), Level.OK, ""),
+    (checks.judge_workers({"default"}, ["send", "default"]), Level.FAULT, "check_workers_missing"),
+    (checks.judge_certificate(60 * DAY, host="x"), Level.OK, ""),
+    (checks.judge_certificate(5 * DAY, host="x"), Level.WARNING, "check_certificate_ends"),
+    (checks.judge_certificate(-DAY, host="x"), Level.FAULT, "check_certificate_invalid"),
+    (checks.judge_certificate(None, host="x"), Level.FAULT, "check_certificate_invalid"),
+    (checks.judge_callbacks(0, 0, is_live=False), Level.OK, ""),
+    (checks.judge_callbacks(0, 0, is_live=True), Level.WARNING, "check_callbacks_untried"),
+    (checks.judge_callbacks(3, 1, is_live=True), Level.OK, ""),
+    (checks.judge_callbacks(3, 0, is_live=True), Level.FAULT, "check_callbacks_none"),
 )
 def test_each_figure_is_judged(found: Finding, level: Level, code: str) -> None:
     assert (found.level, found.problem.code if found.problem else "") == (level, code)

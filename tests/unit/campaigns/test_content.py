@@ -20,6 +20,7 @@ from campaigns.rules.replies.labels import Label
 from outreach.rules.errors import BadCampaign
 from outreach.rules.segments import measure
 from tests.support.errors import refuses
+from tests.support.tables import cases
 
 LEAST = {"title": "Cài", "question": "Đã cài chưa?", "issuer": "Mặt trận"}
 APP = {"name": "Bluezone", "page": "https://bluezone.gov.vn/taiapp"}
@@ -43,21 +44,18 @@ def test_title_question_and_issuer_are_needed(missing: str, instead: str | None)
         read_content(data)
 
 
-@pytest.mark.parametrize(
-    ("more", "says"),
-    [
-        ({"colour": "red"}, "colour"),
-        ({"answers": ["installed"]}, "“answers”"),
-        ({"answers": {"yes": {"button": "Có"}}}, "“yes”"),
-        ({"answers": {"installed": "Rồi"}}, "answers.installed"),
-        ({"answers": {"installed": {"label": "Rồi"}}}, "answers.installed"),
-        ({"vocabulary": ["tiêm"]}, "“vocabulary”"),
-        ({"vocabulary": {"verbs": "tiêm"}}, "vocabulary.verbs"),
-        ({"vocabulary": {"done": ["tiêm"]}}, "cần verbs"),
-        ({"app": "Bluezone"}, "“app”"),
-        ({"app": {"name": "Bluezone"}}, "“app”"),
-        ({"app": {**APP, "windows": "https://example.vn"}}, "“app”"),
-    ],
+@cases(
+    ({"colour": "red"}, "colour"),
+    ({"answers": ["installed"]}, "“answers”"),
+    ({"answers": {"yes": {"button": "Có"}}}, "“yes”"),
+    ({"answers": {"installed": "Rồi"}}, "answers.installed"),
+    ({"answers": {"installed": {"label": "Rồi"}}}, "answers.installed"),
+    ({"vocabulary": ["tiêm"]}, "“vocabulary”"),
+    ({"vocabulary": {"verbs": "tiêm"}}, "vocabulary.verbs"),
+    ({"vocabulary": {"done": ["tiêm"]}}, "cần verbs"),
+    ({"app": "Bluezone"}, "“app”"),
+    ({"app": {"name": "Bluezone"}}, "“app”"),
+    ({"app": {**APP, "windows": "https://example.vn"}}, "“app”"),
 )
 def test_what_is_not_understood_is_refused_by_name(more: dict[str, Any], says: str) -> None:
     with refuses(BadCampaign, says=says):
@@ -74,15 +72,12 @@ def test_an_app_is_linked_to_by_https_alone(part: str, address: str) -> None:
         read_content({**LEAST, "app": {**APP, part: address}})
 
 
-@pytest.mark.parametrize(
-    ("agent", "address"),
-    [
-        ("Mozilla/5.0 (Linux; Android 9; SM-J610F) Chrome/84", "android"),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 13_6 like Mac OS X)", "ios"),
-        ("Mozilla/5.0 (iPad; CPU OS 13_6 like Mac OS X)", "ios"),
-        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "page"),
-        ("", "page"),
-    ],
+@cases(
+    ("Mozilla/5.0 (Linux; Android 9; SM-J610F) Chrome/84", "android"),
+    ("Mozilla/5.0 (iPhone; CPU iPhone OS 13_6 like Mac OS X)", "ios"),
+    ("Mozilla/5.0 (iPad; CPU OS 13_6 like Mac OS X)", "ios"),
+    ("Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "page"),
+    ("", "page"),
 )
 def test_a_phone_is_led_to_its_own_store(agent: str, address: str) -> None:
     app = App("Bluezone", page="page", android="android", ios="ios")

@@ -21,6 +21,7 @@ from campaigns.rules.replies.labels import Label
 from outreach.core.sentences import word_error
 from outreach.rules.errors import BadCampaign
 from tests.support.errors import refuses
+from tests.support.tables import cases, each_of
 
 EVERYTHING: dict[str, Any] = {
     "title": "Tiêm",
@@ -87,26 +88,13 @@ def test_addresses_of_the_app_are_not_corrected_on_the_way() -> None:
         assert not is_correctable(path)
 
 
-@pytest.mark.parametrize(
-    ("written", "is_one"),
-    [
-        ("0905 000 123", True),
-        ("+84 905 000 123", True),
-        ("0260 386 0000", True),
-        ("(0260) 386.0000", True),
-        ("1022", True),
-        ("113", True),
-        ("1900 9095", True),
-        ("18001119", True),
-        ("0905", False),
-        ("905000123", False),  # no phone dials it so
-        ("84905000123", False),
-        ("01685000123", False),  # not in use since 2018
-        ("0000000000", False),
-        ("+1 202 555 0100", False),
-        ("gọi trạm y tế", False),
-        ("", False),
-    ],
+@cases(
+    *each_of("0905 000 123 | +84 905 000 123 | 0260 386 0000 | (0260) 386.0000 | 1022 | 113", True),
+    *each_of("1900 9095 | 18001119", True),
+    *each_of("0905 | 84905000123 | 0000000000 | +1 202 555 0100 | gọi trạm y tế", False),
+    ("905000123", False),  # no phone dials it so
+    ("01685000123", False),  # not in use since 2018
+    ("", False),
 )
 def test_a_phone_to_call_is_one_that_can_be_dialled(written: str, is_one: bool) -> None:
     assert can_be_called(written) is is_one
@@ -114,18 +102,15 @@ def test_a_phone_to_call_is_one_that_can_be_dialled(written: str, is_one: bool) 
         assert read_content({**EVERYTHING, "phone": written}).dialled.lstrip("+").isdigit()
 
 
-@pytest.mark.parametrize(
-    ("changes", "path", "says"),
-    [
-        ({"phone": "0905"}, "phone", "1022"),
-        ({"answers": {"installed": {"reply": "{ten} ơi"}}}, "answers.installed.reply", "{link}, {name}, {time}"),
-        ({"answers": {"installed": {"reply": "Mo {link"}}}, "answers.installed.reply", "gõ hai lần"),
-        ({"answers": {"need_help": {"steps": ["Mở {lnk}."]}}}, "answers.need_help.steps", "{lnk}"),
-        ({"page": {"call": "Gọi {number}"}}, "page.call", "{phone}"),
-        ({"languages": {"sed": {"page": {"ask": "{name}"}}}}, "languages.sed.page.ask", "{contact}"),
-        ({"languages": {"sed": {"answers": {"opt_out": {"reply": "{x}"}}}}}, "languages.sed.answers.opt_out.reply", "x"),
-        ({"app": {"page": ""}}, "app.page", "trang tải"),
-    ],
+@cases(
+    ({"phone": "0905"}, "phone", "1022"),
+    ({"answers": {"installed": {"reply": "{ten} ơi"}}}, "answers.installed.reply", "{link}, {name}, {time}"),
+    ({"answers": {"installed": {"reply": "Mo {link"}}}, "answers.installed.reply", "gõ hai lần"),
+    ({"answers": {"need_help": {"steps": ["Mở {lnk}."]}}}, "answers.need_help.steps", "{lnk}"),
+    ({"page": {"call": "Gọi {number}"}}, "page.call", "{phone}"),
+    ({"languages": {"sed": {"page": {"ask": "{name}"}}}}, "languages.sed.page.ask", "{contact}"),
+    ({"languages": {"sed": {"answers": {"opt_out": {"reply": "{x}"}}}}}, "languages.sed.answers.opt_out.reply", "x"),
+    ({"app": {"page": ""}}, "app.page", "trang tải"),
 )  # fmt: skip
 def test_what_is_wrong_is_named_by_its_path(changes: dict[str, Any], path: str, says: str) -> None:
     wrong = find_text_errors(merge(EVERYTHING, changes))
@@ -149,14 +134,11 @@ def test_what_a_language_leaves_empty_is_vietnamese() -> None:
     assert read_content(without, "jra").app is None
 
 
-@pytest.mark.parametrize(
-    ("text", "name", "sent"),
-    [
-        ("[{name} oi, ]mo {link} luc {time}", "A Thun", "A Thun oi, mo L luc T"),
-        ("[{name} oi, ]mo {link} luc {time}", "", "mo L luc T"),
-        ("Luc {time} [gap", "A", "Luc T [gap"),  # kept before it was checked
-        ("{ten} luc {time}", "A", "{ten} luc T"),
-    ],
+@cases(
+    ("[{name} oi, ]mo {link} luc {time}", "A Thun", "A Thun oi, mo L luc T"),
+    ("[{name} oi, ]mo {link} luc {time}", "", "mo L luc T"),
+    ("Luc {time} [gap", "A", "Luc T [gap"),  # kept before it was checked
+    ("{ten} luc {time}", "A", "{ten} luc T"),
 )
 def test_an_acknowledgement_is_filled_in(text: str, name: str, sent: str) -> None:
     assert render_reply(text, {"name": name, "link": "L", "time": "T"}) == sent

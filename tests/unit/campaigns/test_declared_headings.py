@@ -7,21 +7,19 @@ import pytest
 from campaigns.agencies import import_reports
 from campaigns.replies import import_reply_log
 from outreach.rules.declared_tables import find_table
+from tests.support.tables import cases
 
 
-@pytest.mark.parametrize(
-    ("headings", "read"),
-    [
-        (
-            ("STT", "Mã cơ quan", "Tên cơ quan", "Tổng số", "Có ĐTTM", "Đã cài", "Ghi chú"),
-            "- code name staff with_smartphone installed note",
-        ),
-        (
-            ("Danh sách đơn vị", "Tổng số cán bộ", "Dân tộc", "Đã tiêm", "Tỷ lệ đã tiêm"),
-            "name staff - installed -",
-        ),
-        (("MaCoQuan", "TongSo", "DaCai", "SmartPhone"), "code staff installed with_smartphone"),
-    ],
+@cases(
+    (
+        ("STT", "Mã cơ quan", "Tên cơ quan", "Tổng số", "Có ĐTTM", "Đã cài", "Ghi chú"),
+        "- code name staff with_smartphone installed note",
+    ),
+    (
+        ("Danh sách đơn vị", "Tổng số cán bộ", "Dân tộc", "Đã tiêm", "Tỷ lệ đã tiêm"),
+        "name staff - installed -",
+    ),
+    (("MaCoQuan", "TongSo", "DaCai", "SmartPhone"), "code staff installed with_smartphone"),
 )
 def test_columns_of_a_file_of_agencies(headings: tuple[str, ...], read: str) -> None:
     table = find_table([headings, headings], import_reports._COLUMNS, needed=import_reports._NEEDED)

@@ -25,6 +25,7 @@ from campaigns.rules.delivery import (
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import MessageKind, SkipReason
 from campaigns.rules.urgent import MAX_PER_DAY
+from tests.support.tables import cases
 
 K, R = MessageKind, Refusal
 FREE: dict[str, Any] = {
@@ -39,72 +40,63 @@ FREE: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({}, None),
-        ({"suppressed": True}, R.SUPPRESSED),
-        ({"is_open": False}, R.NOT_YET),
-        # The cap, on each side.
-        ({"repeated": True}, R.REPEATED),
-        ({"repeated": True, "is_open": False}, R.REPEATED),
-        ({"repeated": True, "suppressed": True}, R.SUPPRESSED),
-        ({"repeated": True, "kind": K.ACKNOWLEDGEMENT, "step": 0}, None),
-        ({"repeated": True, "kind": K.TEST, "step": 0}, None),
-        ({"cap": 3, "recent": 2}, None),
-        ({"cap": 3, "recent": 3}, R.NOT_YET),
-        ({"cap": 3, "recent": 4}, R.NOT_YET),
-        ({"cap": None, "recent": 100}, None),
-        # Reminders stop at an answer; the first message does not.
-        ({"step": 1, "answered": True}, None),
-        ({"step": 2, "answered": True}, R.ANSWERED),
-        ({"step": 3, "answered": False}, None),
-        # What ends a message for good is said before what only delays it.
-        ({"suppressed": True, "is_open": False, "cap": 1, "recent": 1}, R.SUPPRESSED),
-        ({"step": 2, "answered": True, "is_open": False}, R.ANSWERED),
-        ({"step": 2, "answered": True, "suppressed": True}, R.SUPPRESSED),
-        # The confirmation of an opt-out goes at once, whatever the hour, to a number just suppressed.
-        ({"kind": K.CONFIRMATION, "suppressed": True, "is_open": False, "cap": 1, "recent": 9}, None),
-        # Other acknowledgements keep to every rule.
-        ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "answered": True}, None),
-        ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "suppressed": True}, R.SUPPRESSED),
-        ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "is_open": False}, R.NOT_YET),
-        ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "cap": 3, "recent": 3}, R.NOT_YET),
-        # A tester's own number: only suppression stops it.
-        ({"kind": K.TEST, "step": 0, "is_open": False, "cap": 1, "recent": 1}, None),
-        ({"kind": K.TEST, "step": 0, "suppressed": True}, R.SUPPRESSED),
-    ],
+@cases(
+    ({}, None),
+    ({"suppressed": True}, R.SUPPRESSED),
+    ({"is_open": False}, R.NOT_YET),
+    # The cap, on each side.
+    ({"repeated": True}, R.REPEATED),
+    ({"repeated": True, "is_open": False}, R.REPEATED),
+    ({"repeated": True, "suppressed": True}, R.SUPPRESSED),
+    ({"repeated": True, "kind": K.ACKNOWLEDGEMENT, "step": 0}, None),
+    ({"repeated": True, "kind": K.TEST, "step": 0}, None),
+    ({"cap": 3, "recent": 2}, None),
+    ({"cap": 3, "recent": 3}, R.NOT_YET),
+    ({"cap": 3, "recent": 4}, R.NOT_YET),
+    ({"cap": None, "recent": 100}, None),
+    # Reminders stop at an answer; the first message does not.
+    ({"step": 1, "answered": True}, None),
+    ({"step": 2, "answered": True}, R.ANSWERED),
+    ({"step": 3, "answered": False}, None),
+    # What ends a message for good is said before what only delays it.
+    ({"suppressed": True, "is_open": False, "cap": 1, "recent": 1}, R.SUPPRESSED),
+    ({"step": 2, "answered": True, "is_open": False}, R.ANSWERED),
+    ({"step": 2, "answered": True, "suppressed": True}, R.SUPPRESSED),
+    # The confirmation of an opt-out goes at once, whatever the hour, to a number just suppressed.
+    ({"kind": K.CONFIRMATION, "suppressed": True, "is_open": False, "cap": 1, "recent": 9}, None),
+    # Other acknowledgements keep to every rule.
+    ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "answered": True}, None),
+    ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "suppressed": True}, R.SUPPRESSED),
+    ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "is_open": False}, R.NOT_YET),
+    ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "cap": 3, "recent": 3}, R.NOT_YET),
+    # A tester's own number: only suppression stops it.
+    ({"kind": K.TEST, "step": 0, "is_open": False, "cap": 1, "recent": 1}, None),
+    ({"kind": K.TEST, "step": 0, "suppressed": True}, R.SUPPRESSED),
 )
 def test_the_first_rule_that_a_message_breaks(changes: dict[str, Any], reason: Refusal | None) -> None:
     assert refusal_reason(**{**FREE, **changes}) is reason
 
 
-@pytest.mark.parametrize(
-    ("changes", "passes"),
-    [
-        ({}, True),
-        ({"is_allowed": False}, False),
-        ({"urgent_basis": None}, False),
-        ({"kind": K.ACKNOWLEDGEMENT}, False),
-        ({"answer": Label.OPT_OUT}, False),  # of this very warning
-        ({"answer": Label.NEED_HELP}, True),
-    ],
+@cases(
+    ({}, True),
+    ({"is_allowed": False}, False),
+    ({"urgent_basis": None}, False),
+    ({"kind": K.ACKNOWLEDGEMENT}, False),
+    ({"answer": Label.OPT_OUT}, False),  # of this very warning
+    ({"answer": Label.NEED_HELP}, True),
 )
 def test_which_warning_passes_a_wish_to_be_left_alone(changes: dict[str, Any], passes: bool) -> None:
     warning = {"kind": K.STEP, "urgent_basis": "Luật 91", "answer": None, "is_allowed": True}
     assert passes_wishes(**{**warning, **changes}) is passes
 
 
-@pytest.mark.parametrize(
-    ("taken", "size", "obstacle"),
-    [
-        ((), 2, None),
-        ((), 5, None),  # longer than the claim, and first
-        ((1,), 3, Obstacle.SEGMENTS),
-        ((1,), 2, None),
-        ((), 7, Obstacle.BUDGET),
-        ((1, 1), 5, Obstacle.BUDGET),  # of both, the budget ends more
-    ],
+@cases(
+    ((), 2, None),
+    ((), 5, None),  # longer than the claim, and first
+    ((1,), 3, Obstacle.SEGMENTS),
+    ((1,), 2, None),
+    ((), 7, Obstacle.BUDGET),
+    ((1, 1), 5, Obstacle.BUDGET),  # of both, the budget ends more
 )
 def test_room_for_messages_of_three_segments_and_a_budget_of_six(
     taken: tuple[int, ...], size: int, obstacle: Obstacle | None
@@ -121,9 +113,7 @@ def test_only_what_is_over_for_good_is_skipped() -> None:
     assert R.NOT_YET.skip is None
 
 
-@pytest.mark.parametrize(
-    ("own", "training", "live"), [(None, None, 3), (1, 1, 1), (2, 2, 2), (3, 3, 3), (4, 4, 3), (100, 100, 3)]
-)
+@cases((None, None, 3), (1, 1, 1), (2, 2, 2), (3, 3, 3), (4, 4, 3), (100, 100, 3))
 def test_a_live_gateway_never_exceeds_the_decrees_three_a_day(
     own: int | None, training: int | None, live: int
 ) -> None:
@@ -132,9 +122,7 @@ def test_a_live_gateway_never_exceeds_the_decrees_three_a_day(
     assert daily_cap(own, is_live=True, is_urgent=True) == MAX_PER_DAY, "warnings have their own"
 
 
-@pytest.mark.parametrize(
-    ("times", "least"), [(0, 0.5), (1, 1.0), (2, 2.0), (6, 32.0), (7, 60.0), (8, 60.0), (1000, 60.0)]
-)
+@cases((0, 0.5), (1, 1.0), (2, 2.0), (6, 32.0), (7, 60.0), (8, 60.0), (1000, 60.0))
 def test_waiting_doubles_up_to_a_minute_and_spreads_by_half(times: int, least: float) -> None:
     waits = [back_off_s(times, None, seed=seed) for seed in range(101)]
     assert min(waits) == least
@@ -149,30 +137,24 @@ def test_the_gateways_own_word_goes_before_ours(asked: float) -> None:
     assert max(waits) <= asked * 1.5
 
 
-@pytest.mark.parametrize(
-    ("failed", "well", "expected"),
-    [
-        (0, 0, False),
-        (49, 0, False),  # too few to be more than chance
-        (50, 0, True),
-        (50, 116, True),
-        (50, 117, False),  # just under three in ten
-        (300, 700, True),
-        (100, 900, False),  # a tenth is out of reach on any day
-    ],
+@cases(
+    (0, 0, False),
+    (49, 0, False),  # too few to be more than chance
+    (50, 0, True),
+    (50, 116, True),
+    (50, 117, False),  # just under three in ten
+    (300, 700, True),
+    (100, 900, False),  # a tenth is out of reach on any day
 )
 def test_a_campaign_that_fails_too_often(failed: int, well: int, expected: bool) -> None:
     assert fails_too_often(failed=failed, well=well) is expected
 
 
-@pytest.mark.parametrize(
-    ("other", "step", "is_same"),
-    [
-        ("Mời bà con cài Bluezone: {link}", 1, True),
-        ("moi ba con  cai bluezone:{link}", 1, True),  # without accents it is no other message
-        ("Mời bà con cài Bluezone: {link}", 2, False),  # a reminder is a step of its own
-        ("Mời bà con cài Bluezone ngay: {link}", 1, False),
-    ],
+@cases(
+    ("Mời bà con cài Bluezone: {link}", 1, True),
+    ("moi ba con  cai bluezone:{link}", 1, True),  # without accents it is no other message
+    ("Mời bà con cài Bluezone: {link}", 2, False),  # a reminder is a step of its own
+    ("Mời bà con cài Bluezone ngay: {link}", 1, False),
 )
 def test_contents_are_told_apart_by_template_and_step(other: str, step: int, is_same: bool) -> None:
     known = hash_content("Mời bà con cài Bluezone: {link}", step=1)
@@ -187,16 +169,13 @@ def test_a_cause_that_says_nothing_of_number_or_account_has_no_consequence() -> 
     assert failure_policy("account").pauses
 
 
-@pytest.mark.parametrize(
-    ("refused", "is_transactional", "expected"),
-    [
-        (1, False, False),
-        (9, False, False),
-        (10, False, True),
-        (10, True, False),
-        (1499, True, False),
-        (1500, True, True),
-    ],
+@cases(
+    (1, False, False),
+    (9, False, False),
+    (10, False, True),
+    (10, True, False),
+    (1499, True, False),
+    (1500, True, True),
 )
 def test_an_answer_to_a_resident_outlasts_a_fault_of_the_account(
     refused: int, is_transactional: bool, expected: bool
@@ -209,16 +188,10 @@ def test_an_answer_to_a_resident_is_tried_for_a_day_at_least() -> None:
     assert sum(waits) > timedelta(hours=24).total_seconds()
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        (
-            "Mời [{name} ]họp lúc {giờ} ở thôn 1: {link} Trả lời: 1 sẽ đến, TC từ chối",
-            "Mời họp lúc 8h ở thôn 1",
-        ),
-        ("Moi ong/ba {name} hop luc {giờ}. Tra loi 1. {link} TC tu choi", "Moi ong/ba hop luc 8h."),
-        ("Soạn 1 nếu đến lúc {giờ}", "Soạn 1 nếu đến lúc 8h"),
-    ],
+@cases(
+    ("Mời [{name} ]họp lúc {giờ} ở thôn 1: {link} Trả lời: 1 sẽ đến, TC từ chối", "Mời họp lúc 8h ở thôn 1"),
+    ("Moi ong/ba {name} hop luc {giờ}. Tra loi 1. {link} TC tu choi", "Moi ong/ba hop luc 8h."),
+    ("Soạn 1 nếu đến lúc {giờ}", "Soạn 1 nếu đến lúc 8h"),
 )
 def test_a_page_repeats_what_a_message_said_without_the_name_the_link_and_the_answers(
     text: str, told: str

@@ -4,24 +4,14 @@ import pytest
 
 from campaigns.rules.replies.doubts import DoubtKind, answer_doubt, find_doubt
 from outreach.rules.segments import measure
+from tests.support.tables import cases, each_of
 
 
-@pytest.mark.parametrize(
-    ("text", "doubt"),
-    [
-        ("bạn là ai", "sender"),
-        ("tin này có phải lừa đảo không", "sender"),
-        ("ai nhắn vậy", "sender"),
-        ("tin nay that khong", "sender"),
-        ("có mất tiền không", "cost"),
-        ("ton tien khong", "cost"),
-        ("miễn phí hả", "cost"),
-        ("sao biết số tôi", "data"),
-        ("lay so toi o dau ra", "data"),
-        ("có bị lộ thông tin không", "data"),
-        ("cài ở đâu", None),
-        ("tiêm có đau không", None),
-    ],
+@cases(
+    *each_of("bạn là ai | tin này có phải lừa đảo không | ai nhắn vậy | tin nay that khong", "sender"),
+    *each_of("có mất tiền không | ton tien khong | miễn phí hả", "cost"),
+    *each_of("sao biết số tôi | lay so toi o dau ra | có bị lộ thông tin không", "data"),
+    *each_of("cài ở đâu | tiêm có đau không", None),
 )
 def test_a_doubt_is_recognised(text: str, doubt: str | None) -> None:
     assert find_doubt(text) == (DoubtKind(doubt) if doubt else None)

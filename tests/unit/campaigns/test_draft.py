@@ -16,6 +16,7 @@ from campaigns.rules.urgent import Urgency
 from outreach.core.sentences import word_error
 from outreach.rules.errors import BadCampaign, BadInput
 from tests.support.errors import refuses
+from tests.support.tables import cases
 
 KINDS = load_kinds()
 LEAST = {"name": "Bluezone", "text": "Mời cài: {link}", "lists": ["Tổ 1"], "sender": "MTTQ"}
@@ -143,32 +144,26 @@ def test_a_sender_that_gateways_refuse(sender: str) -> None:
     assert "người gửi" in refusal(sender=sender)
 
 
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"nmae": "x"}, "“nmae”"),
-        ({"kind": "bluzone"}, "bluezone, giay-to, hen-tiem, khao-sat, moi-du, tiem-chung"),
-        ({"text": 5}, "“text”"),
-        ({"lists": "Tổ 1"}, "“lists”"),
-        ({"unaccented": "true"}, "“unaccented”"),
-        ({"unaccented": 1}, "“unaccented”"),
-        ({"content": {"titel": "x"}}, "titel"),
-        ({"content": {"question": " "}}, "question"),
-        ({"content": {"answers": {"yes": {}}}}, "“yes”"),
-        ({"content": {"app": {"page": "http://bluezone.gov.vn"}}}, "https://"),
-    ],
+@cases(
+    ({"nmae": "x"}, "“nmae”"),
+    ({"kind": "bluzone"}, "bluezone, giay-to, hen-tiem, khao-sat, moi-du, tiem-chung"),
+    ({"text": 5}, "“text”"),
+    ({"lists": "Tổ 1"}, "“lists”"),
+    ({"unaccented": "true"}, "“unaccented”"),
+    ({"unaccented": 1}, "“unaccented”"),
+    ({"content": {"titel": "x"}}, "titel"),
+    ({"content": {"question": " "}}, "question"),
+    ({"content": {"answers": {"yes": {}}}}, "“yes”"),
+    ({"content": {"app": {"page": "http://bluezone.gov.vn"}}}, "https://"),
 )
 def test_what_is_not_understood_is_named(changes: dict[str, Any], says: str) -> None:
     assert says in refusal(**changes)
 
 
-@pytest.mark.parametrize(
-    ("key", "good", "bad"),
-    [
-        ("pace", [0.1, 1, 5.5, 1000], [0, 0.09, -1, True, "5", math.nan, math.inf]),
-        ("cap_per_day", [1, 3], [0, -1, 1.5, True, 2**31]),
-        ("budget_vnd", [1, 1_000_000_000], [0, -5, 0.5, True, 2**31]),
-    ],
+@cases(
+    ("pace", [0.1, 1, 5.5, 1000], [0, 0.09, -1, True, "5", math.nan, math.inf]),
+    ("cap_per_day", [1, 3], [0, -1, 1.5, True, 2**31]),
+    ("budget_vnd", [1, 1_000_000_000], [0, -5, 0.5, True, 2**31]),
 )
 def test_a_limit_is_a_number_from_its_least(key: str, good: list[Any], bad: list[Any]) -> None:
     for value in good:
@@ -199,17 +194,14 @@ def test_hours_that_are_none(hours: list[Any]) -> None:
     assert "window" in refusal(window=hours)
 
 
-@pytest.mark.parametrize(
-    ("written", "meant"),
-    [
-        ("2020-08-18T08:00", datetime(2020, 8, 18, 1, tzinfo=UTC)),
-        ("2020-08-18 08:00:30", datetime(2020, 8, 18, 1, 0, 30, tzinfo=UTC)),
-        ("2020-08-18", datetime(2020, 8, 17, 17, tzinfo=UTC)),
-        ("2020-08-18T08:00Z", datetime(2020, 8, 18, 8, tzinfo=UTC)),
-        ("2020-08-18T08:00+07:00", datetime(2020, 8, 18, 1, tzinfo=UTC)),
-        (datetime(2020, 8, 18, 8), datetime(2020, 8, 18, 1, tzinfo=UTC)),  # noqa: DTZ001 - as TOML gives it
-        (datetime(2020, 8, 18, 8, tzinfo=UTC), datetime(2020, 8, 18, 8, tzinfo=UTC)),
-    ],
+@cases(
+    ("2020-08-18T08:00", datetime(2020, 8, 18, 1, tzinfo=UTC)),
+    ("2020-08-18 08:00:30", datetime(2020, 8, 18, 1, 0, 30, tzinfo=UTC)),
+    ("2020-08-18", datetime(2020, 8, 17, 17, tzinfo=UTC)),
+    ("2020-08-18T08:00Z", datetime(2020, 8, 18, 8, tzinfo=UTC)),
+    ("2020-08-18T08:00+07:00", datetime(2020, 8, 18, 1, tzinfo=UTC)),
+    (datetime(2020, 8, 18, 8), datetime(2020, 8, 18, 1, tzinfo=UTC)),  # noqa: DTZ001 - as TOML gives it
+    (datetime(2020, 8, 18, 8, tzinfo=UTC), datetime(2020, 8, 18, 8, tzinfo=UTC)),
 )
 def test_a_moment_without_a_zone_is_vietnams(written: Any, meant: datetime) -> None:
     assert draft(starts_at=written).starts_at == meant
@@ -238,16 +230,13 @@ def test_whom_it_is_for_is_read_with_the_rest() -> None:
     assert read_draft({**without, "organisations": ["PN"]}, kinds=KINDS).lists == ()
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "told"),
-    [
-        ("languages", ["xx"], "Không có ngôn ngữ “xx”"),
-        ("smartphone", ["maybe"], "chỉ nhận: yes, unknown, no"),
-        ("smartphone", [["yes"]], "chỉ nhận: yes, unknown, no"),
-        ("smartphone", "yes", "không đúng kiểu"),
-        ("answered", "perhaps", "not_installed"),
-        ("organisations", "PN", "không đúng kiểu"),
-    ],
+@cases(
+    ("languages", ["xx"], "Không có ngôn ngữ “xx”"),
+    ("smartphone", ["maybe"], "chỉ nhận: yes, unknown, no"),
+    ("smartphone", [["yes"]], "chỉ nhận: yes, unknown, no"),
+    ("smartphone", "yes", "không đúng kiểu"),
+    ("answered", "perhaps", "not_installed"),
+    ("organisations", "PN", "không đúng kiểu"),
 )
 def test_a_condition_that_is_none_is_refused(key: str, value: Any, told: str) -> None:
     assert told in refusal(**{key: value})
@@ -259,14 +248,8 @@ def test_a_warning_has_no_hours_and_no_cap_of_its_own() -> None:
     assert draft(urgent={"reason": "Bão", "basis": "Luật"}).urgent == Urgency("Bão", "Luật")
 
 
-@pytest.mark.parametrize(
-    ("urgent", "told"),
-    [
-        ({}, "vì sao"),
-        ({"reason": " "}, "vì sao"),
-        ({"reason": "a" * 501}, "500"),
-        ({"why": "Bão"}, "chỉ gồm"),
-    ],
+@cases(
+    ({}, "vì sao"), ({"reason": " "}, "vì sao"), ({"reason": "a" * 501}, "500"), ({"why": "Bão"}, "chỉ gồm")
 )
 def test_a_warning_without_a_reason_is_refused(urgent: dict[str, str], told: str) -> None:
     assert told in refusal(urgent=urgent)

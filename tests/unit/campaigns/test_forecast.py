@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-import pytest
-
 from benchmarks.forecast_scores import SHAPES, START, quantiles_of_model, quantiles_of_pace, score, simulate
 from campaigns.rules.forecast import Forecast, Wave, forecast_count, forecast_goal
 from campaigns.rules.progress import Outlook, find_outlook, required_per_day
+from tests.support.tables import cases
 
 
 def steady(per_day: int, days: int) -> list[tuple[date, int]]:
@@ -105,15 +104,12 @@ def test_without_a_deadline_it_looks_30_days_ahead() -> None:
     assert found.until == START + timedelta(days=20 + 30)
 
 
-@pytest.mark.parametrize(
-    ("days", "more"),
-    [
-        ([], {}),
-        (steady(1, 4), {}),  # too few days are over
-        (steady(1, 20), {"people": 0}),
-        (steady(300, 20), {}),  # reached
-        (steady(1, 20), {"deadline": START}),  # passed
-    ],
+@cases(
+    ([], {}),
+    (steady(1, 4), {}),  # too few days are over
+    (steady(1, 20), {"people": 0}),
+    (steady(300, 20), {}),  # reached
+    (steady(1, 20), {"deadline": START}),  # passed
 )
 def test_what_cannot_be_told_is_not_told(days: list[tuple[date, int]], more: dict[str, object]) -> None:
     assert ask(days, **more) is None
@@ -126,10 +122,7 @@ def test_a_drive_that_stands_still_is_foretold_to_stand_still() -> None:
     assert found.chance < 0.01
 
 
-@pytest.mark.parametrize(
-    ("installed", "deadline", "needed"),
-    [(0, 9, 5.0), (40, 9, 1.0), (50, 9, 0.0), (80, 0, 0.0), (49, 0, 1.0), (10, -1, None)],
-)
+@cases((0, 9, 5.0), (40, 9, 1.0), (50, 9, 0.0), (80, 0, 0.0), (49, 0, 1.0), (10, -1, None))
 def test_the_pace_that_is_needed(installed: int, deadline: int, needed: float | None) -> None:
     today = date(2020, 8, 20)
     found = required_per_day(
@@ -161,9 +154,7 @@ def test_nothing_is_foretold_below_what_is_counted_and_a_campaign_that_has_ended
     assert ended.per_day < 8
 
 
-@pytest.mark.parametrize(
-    ("added", "fits"), [((40, 38, 42), True), ((400, 420, 380), False), ((0, 0, 0), False)]
-)
+@cases(((40, 38, 42), True), ((400, 420, 380), False), ((0, 0, 0), False))
 def test_the_range_says_so_when_the_last_days_are_unlike_those_it_assumes(
     added: tuple[int, ...], fits: bool
 ) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from campaigns.rules.genuine import LONGEST, MessageMatch, compare_message
+from tests.support.tables import cases
 
 STEP = "[{name}, ]UBMTTQ tinh moi ong/ba cai Bluezone: {link} Tra loi 1 neu da cai. Tu choi: TC"
 WITH_ADDRESS = "Chi tiet tai bluezone.gov.vn/tai. Can giup nhan so 4."
@@ -16,50 +15,47 @@ TEMPLATES = (STEP, WITH_ADDRESS, ONLY_FIELDS, STOPPED, VISIT, CODE)
 HOSTS = {"loa.example.vn", "vd.vn"}
 
 
-@pytest.mark.parametrize(
-    ("text", "verdict"),
-    [
-        (
-            "Nguyen Thi A, UBMTTQ tinh moi ong/ba cai Bluezone: https://loa.example.vn/abcd2345 Tra loi 1 neu da cai. Tu choi: TC",
-            MessageMatch.SAME,
-        ),
-        (
-            "UBMTTQ tỉnh mời ông/bà cài Bluezone: https://vd.vn/abcd2345. Trả lời 1 nếu đã cài. Từ chối: TC",
-            MessageMatch.SAME,
-        ),
-        (
-            "ubmttq tinh moi ong/ba  cai bluezone vd.vn/abcd2345 tra loi 1 neu da cai tu choi TC",
-            MessageMatch.SAME,
-        ),
-        ("Chi tiet tai bluezone.gov.vn/tai. Can giup nhan so 4.", MessageMatch.SAME),
-        # A time differs by person, and so does a code.
-        (STOPPED.format(time="10:20 ngay 01/10/2026"), MessageMatch.SAME),
-        (VISIT.format(hour="7 gio 30, ngay 5/12"), MessageMatch.SAME),
-        (CODE.format(code="012345"), MessageMatch.SAME),
-        (VISIT.format(hour="7 gio, chuyen tien vao 012345"), MessageMatch.DIFFERENT),
-        (VISIT.format(hour="45/67/8910"), MessageMatch.DIFFERENT),
-        # The words are ours, the link is not.
-        (
-            "UBMTTQ tinh moi ong/ba cai Bluezone: https://loa-example.vn/abcd2345 Tra loi 1 neu da cai. Tu choi: TC",
-            MessageMatch.FOREIGN_LINK,
-        ),
-        ("Nhan qua tai bit.ly/3abc", MessageMatch.FOREIGN_LINK),
-        ("Tai http://1.2.3.4/a.apk", MessageMatch.FOREIGN_LINK),
-        ("dang nhap vietcombank.com.top de nhan tien", MessageMatch.FOREIGN_LINK),
-        # Something was added, before, after or where the name stands.
-        (
-            "UBMTTQ tinh moi ong/ba cai Bluezone: vd.vn/a Tra loi 1 neu da cai. Tu choi: TC Chuyen tien vao 0123",
-            MessageMatch.DIFFERENT,
-        ),
-        (
-            "Chuyen 0011 2233 4455, UBMTTQ tinh moi ong/ba cai Bluezone: vd.vn/a Tra loi 1 neu da cai. Tu choi: TC",
-            MessageMatch.DIFFERENT,
-        ),
-        ("UBMTTQ tinh moi ong/ba cai Bluezone:", MessageMatch.DIFFERENT),
-        ("Ban xong.Xin cam on", MessageMatch.DIFFERENT),
-        ("", MessageMatch.DIFFERENT),
-        ("a" * 100_000, MessageMatch.DIFFERENT),
-    ],
+@cases(
+    (
+        "Nguyen Thi A, UBMTTQ tinh moi ong/ba cai Bluezone: https://loa.example.vn/abcd2345 Tra loi 1 neu da cai. Tu choi: TC",
+        MessageMatch.SAME,
+    ),
+    (
+        "UBMTTQ tỉnh mời ông/bà cài Bluezone: https://vd.vn/abcd2345. Trả lời 1 nếu đã cài. Từ chối: TC",
+        MessageMatch.SAME,
+    ),
+    (
+        "ubmttq tinh moi ong/ba  cai bluezone vd.vn/abcd2345 tra loi 1 neu da cai tu choi TC",
+        MessageMatch.SAME,
+    ),
+    ("Chi tiet tai bluezone.gov.vn/tai. Can giup nhan so 4.", MessageMatch.SAME),
+    # A time differs by person, and so does a code.
+    (STOPPED.format(time="10:20 ngay 01/10/2026"), MessageMatch.SAME),
+    (VISIT.format(hour="7 gio 30, ngay 5/12"), MessageMatch.SAME),
+    (CODE.format(code="012345"), MessageMatch.SAME),
+    (VISIT.format(hour="7 gio, chuyen tien vao 012345"), MessageMatch.DIFFERENT),
+    (VISIT.format(hour="45/67/8910"), MessageMatch.DIFFERENT),
+    # The words are ours, the link is not.
+    (
+        "UBMTTQ tinh moi ong/ba cai Bluezone: https://loa-example.vn/abcd2345 Tra loi 1 neu da cai. Tu choi: TC",
+        MessageMatch.FOREIGN_LINK,
+    ),
+    ("Nhan qua tai bit.ly/3abc", MessageMatch.FOREIGN_LINK),
+    ("Tai http://1.2.3.4/a.apk", MessageMatch.FOREIGN_LINK),
+    ("dang nhap vietcombank.com.top de nhan tien", MessageMatch.FOREIGN_LINK),
+    # Something was added, before, after or where the name stands.
+    (
+        "UBMTTQ tinh moi ong/ba cai Bluezone: vd.vn/a Tra loi 1 neu da cai. Tu choi: TC Chuyen tien vao 0123",
+        MessageMatch.DIFFERENT,
+    ),
+    (
+        "Chuyen 0011 2233 4455, UBMTTQ tinh moi ong/ba cai Bluezone: vd.vn/a Tra loi 1 neu da cai. Tu choi: TC",
+        MessageMatch.DIFFERENT,
+    ),
+    ("UBMTTQ tinh moi ong/ba cai Bluezone:", MessageMatch.DIFFERENT),
+    ("Ban xong.Xin cam on", MessageMatch.DIFFERENT),
+    ("", MessageMatch.DIFFERENT),
+    ("a" * 100_000, MessageMatch.DIFFERENT),
 )
 def test_a_message_is_told_from_others_by_its_words_and_links(text: str, verdict: MessageMatch) -> None:
     assert compare_message(text, TEMPLATES, HOSTS) is verdict

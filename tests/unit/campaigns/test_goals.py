@@ -22,6 +22,7 @@ from campaigns.rules.goals import (
     read_share,
 )
 from outreach.rules.errors import BadInput
+from tests.support.tables import cases
 
 NOW = datetime(2020, 8, 15, 3, tzinfo=UTC)
 PROVINCE = GoalSubject(1, GoalScope.RESIDENTS, area="62")
@@ -32,18 +33,15 @@ def entered(value: int | None, day: int, source: str = "Sở TT&TT") -> Denomina
     return Denominator(value, date(2020, 8, day), source, "Hương", NOW)
 
 
-@pytest.mark.parametrize(
-    ("history", "stands"),
-    [
-        ([], None),
-        ([entered(120, 1)], (120, 1)),
-        ([entered(120, 1), entered(130, 5)], (130, 5)),
-        ([entered(130, 5), entered(120, 1)], (130, 5)),  # an older day, entered late
-        ([entered(120, 1), entered(125, 1)], (125, 1)),  # a correction
-        ([entered(120, 1), entered(130, 5), entered(None, 5)], (120, 1)),  # the newer one is taken back
-        ([entered(120, 1), entered(None, 1)], None),  # unknown, not nought
-        ([entered(None, 1), entered(120, 1)], (120, 1)),
-    ],
+@cases(
+    ([], None),
+    ([entered(120, 1)], (120, 1)),
+    ([entered(120, 1), entered(130, 5)], (130, 5)),
+    ([entered(130, 5), entered(120, 1)], (130, 5)),  # an older day, entered late
+    ([entered(120, 1), entered(125, 1)], (125, 1)),  # a correction
+    ([entered(120, 1), entered(130, 5), entered(None, 5)], (120, 1)),  # the newer one is taken back
+    ([entered(120, 1), entered(None, 1)], None),  # unknown, not nought
+    ([entered(None, 1), entered(120, 1)], (120, 1)),
 )
 def test_of_what_was_entered_the_newest_known_day_stands(
     history: list[Denominator], stands: tuple[int, int] | None
@@ -52,10 +50,7 @@ def test_of_what_was_entered_the_newest_known_day_stands(
     assert (found and (found.value, found.as_of.day)) == stands
 
 
-@pytest.mark.parametrize(
-    ("share", "of", "people"),
-    [(0.5, 10, 5), (0.5, 11, 6), (1.0, 7, 7), (0.1, 30, 3), (0.3, 10, 3), (0.5, None, None), (0.5, 0, None)],
-)
+@cases((0.5, 10, 5), (0.5, 11, 6), (1.0, 7, 7), (0.1, 30, 3), (0.3, 10, 3), (0.5, None, None), (0.5, 0, None))
 def test_less_than_a_person_short_is_short(share: float, of: int | None, people: int | None) -> None:
     assert people_for(share, of) == people
 
@@ -76,40 +71,34 @@ def test_a_place_is_measured_by_the_nearest_goal_and_its_own_people() -> None:
     assert (own.share, own.target) == (0.6, 48)
 
 
-@pytest.mark.parametrize(
-    ("read", "typed", "value"),
-    [
-        (read_share, "50", 0.5),
-        (read_share, " 62,5 % ", 0.625),
-        (read_share, "100%", 1.0),
-        (read_share, "", None),
-        (read_count, "120.000", 120_000),
-        (read_count, "120000", 120_000),
-        (read_count, " ", None),
-        (read_deadline, "2020-08-20", date(2020, 8, 20)),
-        (read_deadline, "", None),
-    ],
+@cases(
+    (read_share, "50", 0.5),
+    (read_share, " 62,5 % ", 0.625),
+    (read_share, "100%", 1.0),
+    (read_share, "", None),
+    (read_count, "120.000", 120_000),
+    (read_count, "120000", 120_000),
+    (read_count, " ", None),
+    (read_deadline, "2020-08-20", date(2020, 8, 20)),
+    (read_deadline, "", None),
 )
 def test_what_is_typed_is_read(read: Any, typed: str, value: object) -> None:
     assert read(typed) == value
 
 
-@pytest.mark.parametrize(
-    ("read", "typed"),
-    [
-        (read_share, "0"),
-        (read_share, "101"),
-        (read_share, "nửa"),
-        (read_share, "-5"),
-        (read_count, "0"),
-        (read_count, "-3"),
-        (read_count, "12,5"),
-        (read_count, "1.20"),
-        (read_count, "²"),
-        (read_count, "9999999999"),
-        (read_deadline, "20/8/2020"),
-        (read_deadline, "2020-08-32"),
-    ],
+@cases(
+    (read_share, "0"),
+    (read_share, "101"),
+    (read_share, "nửa"),
+    (read_share, "-5"),
+    (read_count, "0"),
+    (read_count, "-3"),
+    (read_count, "12,5"),
+    (read_count, "1.20"),
+    (read_count, "²"),
+    (read_count, "9999999999"),
+    (read_deadline, "20/8/2020"),
+    (read_deadline, "2020-08-32"),
 )
 def test_what_cannot_be_is_refused_in_words(read: Any, typed: str) -> None:
     with pytest.raises(BadInput):

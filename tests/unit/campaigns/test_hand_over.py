@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pytest
-
 from campaigns.rules.hand_over import person_code, read_marks
+from tests.support.tables import cases
 
 HEAD = ("Mã", "Họ tên", "Đã tiêm (đánh x)")
 
 
-@pytest.mark.parametrize(
-    ("rows", "came", "unclear", "strangers"),
-    [
-        ((HEAD, ("D7-12", "A Thun", "x"), ("D7-13", "Y Rơ", "")), {12}, [], 0),
-        ((("Nơi nhận: Trạm Y tế",), (), HEAD, ("D7-12", "A Thun", "X"), ("d7 – 13", "Y Rơ", "1")), {12, 13}, [], 0),
-        ((("Đã đến dự", "Ghi chú", "Mã"), ("có", "", "D7-12"), ("không", "", "D7-13"), ("đã đến", "", "D7-14")), {12, 14}, [], 0),
-        ((HEAD, ("D7-12", "A Thun", "hỏi lại sau"), ("D7-13", "Y Rơ", "✓")), {13}, [2], 0),
-        ((HEAD, ("D8-12", "A Thun", "x"), ("D8-13", "A Bré", ""), ("D7-14", "Y Rơ", "x")), {14}, [], 1),
-        ((HEAD, ("D7-12", "A Thun", "x"), ("", "Người lập", "x"), ("Tổng cộng", "", 1)), {12}, [], 0),
-        ((HEAD, ("D7-12",)), set(), [], 0),
-    ],
+@cases(
+    ((HEAD, ("D7-12", "A Thun", "x"), ("D7-13", "Y Rơ", "")), {12}, [], 0),
+    ((("Nơi nhận: Trạm Y tế",), (), HEAD, ("D7-12", "A Thun", "X"), ("d7 – 13", "Y Rơ", "1")), {12, 13}, [], 0),
+    ((("Đã đến dự", "Ghi chú", "Mã"), ("có", "", "D7-12"), ("không", "", "D7-13"), ("đã đến", "", "D7-14")), {12, 14}, [], 0),
+    ((HEAD, ("D7-12", "A Thun", "hỏi lại sau"), ("D7-13", "Y Rơ", "✓")), {13}, [2], 0),
+    ((HEAD, ("D8-12", "A Thun", "x"), ("D8-13", "A Bré", ""), ("D7-14", "Y Rơ", "x")), {14}, [], 1),
+    ((HEAD, ("D7-12", "A Thun", "x"), ("", "Người lập", "x"), ("Tổng cộng", "", 1)), {12}, [], 0),
+    ((HEAD, ("D7-12",)), set(), [], 0),
 )  # fmt: skip
 def test_marks_are_read(
     rows: Sequence[Sequence[object]], came: set[int], unclear: list[int], strangers: int

@@ -9,6 +9,7 @@ import pytest
 
 from campaigns.rules.installation import read_installation
 from outreach.rules.errors import BadInput
+from tests.support.tables import cases
 
 TODAY = date(2026, 11, 26)
 FRONT = {"code": "MTTQ", "name": "Ủy ban MTTQ", "kind": "front"}
@@ -34,28 +35,22 @@ def test_values_become_texts_as_typed_into_a_form() -> None:
     assert plan.report == {}
 
 
-@pytest.mark.parametrize(
-    ("changes", "codes"),
-    [
-        ({"province": ""}, ["setup_part_missing"]),
-        ({"colour": "red"}, ["setup_part_unknown"]),
-        ({"sqlite": "yes"}, ["setup_part_type"]),
-        ({"administrator": {"name": "Đức"}}, ["setup_part_missing"]),
-        ({"administrator": None}, ["setup_part_missing"]),
-        ({"organisation": "MTTQ"}, ["setup_part_type", "setup_front_missing"]),
-        ({"organisation": [{**FRONT, "kind": "party"}]}, ["setup_choice_wrong", "setup_front_missing"]),
-        ({"organisation": [*reversed(PLAN["organisation"])]}, ["setup_parent_later"]),
-        ({"organisation": [FRONT, FRONT]}, ["setup_code_twice"]),
-        ({"user": [{"email": "a@loa.example", "role": "boss"}]}, ["setup_choice_wrong"]),
-        (
-            {"user": [{"email": "a@loa.example", "role": "staff", "organisation": "X"}]},
-            ["setup_choice_wrong"],
-        ),
-        ({"sender": [{"name": "Mặt trận"}]}, ["setup_part_wrong"]),
-        ({"goal": [{"share": 120}, {"share": 5, "kind": "x"}]}, ["setup_choice_wrong", "setup_part_wrong"]),
-        ({"denominator": [{"value": 5, "as_of": date(2027, 1, 1), "source": "Sở"}]}, ["setup_part_wrong"]),
-        ({"report": {"kind": "x", "head": "", "hours": {"noon": ""}}}, ["setup_part_unknown"] * 2),
-    ],
+@cases(
+    ({"province": ""}, ["setup_part_missing"]),
+    ({"colour": "red"}, ["setup_part_unknown"]),
+    ({"sqlite": "yes"}, ["setup_part_type"]),
+    ({"administrator": {"name": "Đức"}}, ["setup_part_missing"]),
+    ({"administrator": None}, ["setup_part_missing"]),
+    ({"organisation": "MTTQ"}, ["setup_part_type", "setup_front_missing"]),
+    ({"organisation": [{**FRONT, "kind": "party"}]}, ["setup_choice_wrong", "setup_front_missing"]),
+    ({"organisation": [*reversed(PLAN["organisation"])]}, ["setup_parent_later"]),
+    ({"organisation": [FRONT, FRONT]}, ["setup_code_twice"]),
+    ({"user": [{"email": "a@loa.example", "role": "boss"}]}, ["setup_choice_wrong"]),
+    ({"user": [{"email": "a@loa.example", "role": "staff", "organisation": "X"}]}, ["setup_choice_wrong"]),
+    ({"sender": [{"name": "Mặt trận"}]}, ["setup_part_wrong"]),
+    ({"goal": [{"share": 120}, {"share": 5, "kind": "x"}]}, ["setup_choice_wrong", "setup_part_wrong"]),
+    ({"denominator": [{"value": 5, "as_of": date(2027, 1, 1), "source": "Sở"}]}, ["setup_part_wrong"]),
+    ({"report": {"kind": "x", "head": "", "hours": {"noon": ""}}}, ["setup_part_unknown"] * 2),
 )
 def test_everything_that_is_wrong_is_named(changes: dict[str, Any], codes: list[str]) -> None:
     with pytest.raises(BadInput) as refused:

@@ -9,18 +9,16 @@ import pytest
 
 from campaigns.rules.experiments import FIRST_TEXT, HELD_OUT, P, arm, bucket
 from campaigns.rules.reach import compare_shares, wilson
+from tests.support.tables import cases
 
 
-@pytest.mark.parametrize(
-    ("first", "of_first", "second", "of_second", "low", "high"),
-    [
-        # Newcombe 1998, table II, method 10.
-        (56, 70, 48, 80, 0.0524, 0.3339),
-        (9, 10, 3, 10, 0.1705, 0.8090),
-        (5, 56, 0, 29, -0.0381, 0.1926),
-        (10, 10, 0, 20, 0.6791, 1.0000),
-        (10, 10, 0, 10, 0.6075, 1.0000),
-    ],
+@cases(
+    # Newcombe 1998, table II, method 10.
+    (56, 70, 48, 80, 0.0524, 0.3339),
+    (9, 10, 3, 10, 0.1705, 0.8090),
+    (5, 56, 0, 29, -0.0381, 0.1926),
+    (10, 10, 0, 20, 0.6791, 1.0000),
+    (10, 10, 0, 10, 0.6075, 1.0000),
 )
 def test_the_interval_is_the_published_one(
     first: int, of_first: int, second: int, of_second: int, low: float, high: float

@@ -9,23 +9,21 @@ import pytest
 from campaigns.rules.content_texts import find_copied
 from campaigns.rules.kind_words import KindWords, propose_says, propose_vocabulary, read_words
 from outreach.rules.errors import BadCampaign
+from tests.support.tables import cases
 
 
-@pytest.mark.parametrize(
-    ("table", "words", "counted"),
-    [
-        ({}, KindWords("thực hiện", "", False), "người thuộc diện vận động"),
-        (
-            {"done": " nhận  giấy ", "goal": False},
-            KindWords("nhận giấy", "", False, goal=False),
-            "người thuộc diện vận động",
-        ),
-        (
-            {"done": "cài", "owners": "người có máy", "agencies": True},
-            KindWords("cài", "người có máy", True),
-            "người có máy",
-        ),
-    ],
+@cases(
+    ({}, KindWords("thực hiện", "", False), "người thuộc diện vận động"),
+    (
+        {"done": " nhận  giấy ", "goal": False},
+        KindWords("nhận giấy", "", False, goal=False),
+        "người thuộc diện vận động",
+    ),
+    (
+        {"done": "cài", "owners": "người có máy", "agencies": True},
+        KindWords("cài", "người có máy", True),
+        "người có máy",
+    ),
 )
 def test_words_are_read(table: dict[str, Any], words: KindWords, counted: str) -> None:
     assert read_words({"words": table}) == words
@@ -42,28 +40,22 @@ def test_a_wrong_table_is_refused(table: Any) -> None:
         read_words({"words": table})
 
 
-@pytest.mark.parametrize(
-    ("texts", "done", "copied"),
-    [
-        (
-            {"title": "Sơ tán", "answers": {"need_help": {"reply": "Tra loi phieu: {link}"}}},
-            "sơ tán",
-            {"answers.need_help.reply": "Tra loi phieu"},
-        ),
-        ({"title": "Sơ tán", "page": {"ask": "Xin Trả lời phiếu."}}, "sơ tán", {"page.ask": "Trả lời phiếu"}),
-        ({"title": "Sơ tán", "question": "Đã đi chưa?"}, "sơ tán", {}),
-        ({"title": "Trả lời phiếu sức khỏe"}, "trả lời phiếu sức khỏe", {}),
-        ({"answers": {"installed": {"thanks": "Cảm ơn đã cho ý kiến."}}}, "sơ tán", {THANKS: "ý kiến"}),
-        ({"answers": {"installed": {"thanks": "Xin cho thêm ý kiến."}}}, "sơ tán", {}),
-        (
-            {
-                "answers": {"installed": {"thanks": "Cảm ơn đã cho ý kiến."}},
-                "vocabulary": {"things": ["ý kiến"]},
-            },
-            "góp ý",
-            {},
-        ),
-    ],
+@cases(
+    (
+        {"title": "Sơ tán", "answers": {"need_help": {"reply": "Tra loi phieu: {link}"}}},
+        "sơ tán",
+        {"answers.need_help.reply": "Tra loi phieu"},
+    ),
+    ({"title": "Sơ tán", "page": {"ask": "Xin Trả lời phiếu."}}, "sơ tán", {"page.ask": "Trả lời phiếu"}),
+    ({"title": "Sơ tán", "question": "Đã đi chưa?"}, "sơ tán", {}),
+    ({"title": "Trả lời phiếu sức khỏe"}, "trả lời phiếu sức khỏe", {}),
+    ({"answers": {"installed": {"thanks": "Cảm ơn đã cho ý kiến."}}}, "sơ tán", {THANKS: "ý kiến"}),
+    ({"answers": {"installed": {"thanks": "Xin cho thêm ý kiến."}}}, "sơ tán", {}),
+    (
+        {"answers": {"installed": {"thanks": "Cảm ơn đã cho ý kiến."}}, "vocabulary": {"things": ["ý kiến"]}},
+        "góp ý",
+        {},
+    ),
 )
 def test_what_the_kind_that_was_copied_asks_for_is_found(
     texts: dict[str, Any], done: str, copied: dict[str, str]
@@ -76,14 +68,11 @@ def test_what_the_kind_that_was_copied_asks_for_is_found(
     assert find_copied({**texts, "words": {"done": done}}, source) == copied
 
 
-@pytest.mark.parametrize(
-    ("done", "question", "verbs", "things"),
-    [
-        ("khám sức khỏe", "Ông/bà đã khám sức khỏe chưa?", ["khám sức khỏe", "khám"], ["sức khỏe"]),
-        ("dọn vệ sinh", "Gia đình có tham gia không?", ["dọn vệ sinh", "dọn"], []),
-        ("sơ tán", "Gia đình đã sơ tán chưa?", ["sơ tán"], []),
-        ("đăng ký khám", "Đã đăng ký khám chưa?", ["đăng ký khám"], []),
-    ],
+@cases(
+    ("khám sức khỏe", "Ông/bà đã khám sức khỏe chưa?", ["khám sức khỏe", "khám"], ["sức khỏe"]),
+    ("dọn vệ sinh", "Gia đình có tham gia không?", ["dọn vệ sinh", "dọn"], []),
+    ("sơ tán", "Gia đình đã sơ tán chưa?", ["sơ tán"], []),
+    ("đăng ký khám", "Đã đăng ký khám chưa?", ["đăng ký khám"], []),
 )
 def test_words_for_understanding_are_proposed_from_what_is_asked(
     done: str, question: str, verbs: list[str], things: list[str]
@@ -93,8 +82,6 @@ def test_words_for_understanding_are_proposed_from_what_is_asked(
     assert found.get("things", []) == things
 
 
-@pytest.mark.parametrize(
-    ("text", "says"), [("Tôi sẽ đến", ["sẽ đến"]), ("Gia đình tôi bận", ["bận"]), ("Hài lòng", [])]
-)
+@cases(("Tôi sẽ đến", ["sẽ đến"]), ("Gia đình tôi bận", ["bận"]), ("Hài lòng", []))
 def test_an_answer_is_also_said_without_who_speaks(text: str, says: list[str]) -> None:
     assert propose_says(text) == says

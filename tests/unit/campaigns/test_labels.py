@@ -4,43 +4,39 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from campaigns.rules.cases import CaseKind, assigned_until, kind_of
 from campaigns.rules.replies.labels import Label, counts_as_answer, fold_answers
+from tests.support.tables import cases
 
 L = Label
 NOON = datetime(2020, 8, 15, 12, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    ("answers", "label", "installed_by"),
-    [
-        ("", None, None),
-        ("installed", "installed", 0),
-        ("not_yet", "not_yet", None),
-        ("not_yet installed", "installed", 1),
-        # Repeated: the install counts once, by the first time it was said.
-        ("installed installed", "installed", 0),
-        # Taken back: "đã cài nhưng xóa rồi", "máy này không phải điện thoại thông minh".
-        ("installed not_yet", "not_yet", None),
-        ("installed refuse", "refuse", None),
-        ("installed no_smartphone", "no_smartphone", None),
-        ("installed wrong_number", "wrong_number", None),
-        ("installed not_yet installed", "installed", 2),
-        # Help and leaving do not uninstall.
-        ("installed need_help", "need_help", 0),
-        ("installed opt_out", "opt_out", 0),
-        ("installed need_help installed", "installed", 0),
-        ("installed opt_out not_yet", "not_yet", None),
-        # No answers to the question.
-        ("question", None, None),
-        ("unclear question", None, None),
-        ("installed question", "installed", 0),
-        ("question installed unclear", "installed", 1),
-        ("not_yet unclear", "not_yet", None),
-        ("opt_out", "opt_out", None),
-    ],
+@cases(
+    ("", None, None),
+    ("installed", "installed", 0),
+    ("not_yet", "not_yet", None),
+    ("not_yet installed", "installed", 1),
+    # Repeated: the install counts once, by the first time it was said.
+    ("installed installed", "installed", 0),
+    # Taken back: "đã cài nhưng xóa rồi", "máy này không phải điện thoại thông minh".
+    ("installed not_yet", "not_yet", None),
+    ("installed refuse", "refuse", None),
+    ("installed no_smartphone", "no_smartphone", None),
+    ("installed wrong_number", "wrong_number", None),
+    ("installed not_yet installed", "installed", 2),
+    # Help and leaving do not uninstall.
+    ("installed need_help", "need_help", 0),
+    ("installed opt_out", "opt_out", 0),
+    ("installed need_help installed", "installed", 0),
+    ("installed opt_out not_yet", "not_yet", None),
+    # No answers to the question.
+    ("question", None, None),
+    ("unclear question", None, None),
+    ("installed question", "installed", 0),
+    ("question installed unclear", "installed", 1),
+    ("not_yet unclear", "not_yet", None),
+    ("opt_out", "opt_out", None),
 )
 def test_the_latest_answer_stands_and_an_install_counts_until_taken_back(
     answers: str, label: str | None, installed_by: int | None
@@ -50,24 +46,21 @@ def test_the_latest_answer_stands_and_an_install_counts_until_taken_back(
     assert state.given_by is None or answers.split()[state.given_by] == label
 
 
-@pytest.mark.parametrize(
-    ("label", "is_sure", "is_counted", "kind"),
-    [
-        ("installed", True, True, None),
-        ("installed", False, False, "unclear"),  # "có cài" may as well ask
-        ("not_yet", True, True, None),
-        ("not_yet", False, False, "unclear"),
-        ("wrong_number", False, False, "unclear"),
-        # Counted, and a person calls.
-        ("need_help", True, True, "help"),
-        ("need_help", False, False, "unclear"),
-        # Whoever may have asked to be left alone is; a doubtful case is looked at as well.
-        ("opt_out", True, True, None),
-        ("opt_out", False, True, "opt_out"),
-        ("question", True, False, "question"),
-        ("question", False, False, "unclear"),
-        ("unclear", True, False, "unclear"),
-    ],
+@cases(
+    ("installed", True, True, None),
+    ("installed", False, False, "unclear"),  # "có cài" may as well ask
+    ("not_yet", True, True, None),
+    ("not_yet", False, False, "unclear"),
+    ("wrong_number", False, False, "unclear"),
+    # Counted, and a person calls.
+    ("need_help", True, True, "help"),
+    ("need_help", False, False, "unclear"),
+    # Whoever may have asked to be left alone is; a doubtful case is looked at as well.
+    ("opt_out", True, True, None),
+    ("opt_out", False, True, "opt_out"),
+    ("question", True, False, "question"),
+    ("question", False, False, "unclear"),
+    ("unclear", True, False, "unclear"),
 )
 def test_what_counts_by_itself_and_what_a_person_looks_at(
     label: str, is_sure: bool, is_counted: bool, kind: str | None

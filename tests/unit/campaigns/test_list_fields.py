@@ -16,6 +16,7 @@ from campaigns.rules.links import LinkCipher
 from campaigns.rules.list_fields import check_text, read_substitutes
 from campaigns.rules.registered_templates import RegisteredText, as_registered, find_mismatch, renderings
 from outreach.rules.errors import BadInput
+from tests.support.tables import cases
 
 BASE = {"name": "Hẹn", "lists": ["L"], "sender": "MTTQ"}
 
@@ -33,19 +34,16 @@ def test_a_draft_keeps_the_fields_that_its_texts_use() -> None:
     assert made.fields == {"giờ hẹn": "sáng nay", "nơi hẹn": "", "ca": "ca sáng"}
 
 
-@pytest.mark.parametrize(
-    ("text", "fields", "code"),
-    [
-        ("{giờ hẹn}", {}, "field_unknown"),
-        ("{giờ hẹn}", {"giờ hẹn": ""}, "field_without_substitute"),
-        ("[{giờ hẹn}] {giờ hẹn}", {"giờ hẹn": ""}, "field_without_substitute"),
-        ("-", {"giờ hẹn": "{link}"}, "field_substitute_wrong"),
-        ("-", {"giờ hẹn": "bit.ly/x"}, "field_substitute_wrong"),
-        ("-", {"giờ hẹn": "x" * 61}, "field_substitute_wrong"),
-        ("-", {"link": "x"}, "field_name_wrong"),
-        ("-", {"a{b": "x"}, "field_name_wrong"),
-        ("-", {"dân tộc": "x"}, "field_name_sensitive"),
-    ],
+@cases(
+    ("{giờ hẹn}", {}, "field_unknown"),
+    ("{giờ hẹn}", {"giờ hẹn": ""}, "field_without_substitute"),
+    ("[{giờ hẹn}] {giờ hẹn}", {"giờ hẹn": ""}, "field_without_substitute"),
+    ("-", {"giờ hẹn": "{link}"}, "field_substitute_wrong"),
+    ("-", {"giờ hẹn": "bit.ly/x"}, "field_substitute_wrong"),
+    ("-", {"giờ hẹn": "x" * 61}, "field_substitute_wrong"),
+    ("-", {"link": "x"}, "field_name_wrong"),
+    ("-", {"a{b": "x"}, "field_name_wrong"),
+    ("-", {"dân tộc": "x"}, "field_name_sensitive"),
 )
 def test_a_field_that_would_leave_a_hole_or_is_none_is_refused(
     text: str, fields: dict[str, str], code: str
@@ -68,16 +66,13 @@ def row(text: str, fields: dict[str, str], name: str = "A Thun") -> Any:
     )
 
 
-@pytest.mark.parametrize(
-    ("values", "read"),
-    [
-        ({"giờ": "8h", "nơi": "Thôn 1"}, "A Thun 8h tại Thôn 1."),
-        ({"giờ": "8h"}, "A Thun 8h."),
-        ({"nơi": "Thôn 1"}, "A Thun sáng nay tại Thôn 1."),
-        ({}, "A Thun sáng nay."),
-        # Values are data, whatever they look like.
-        ({"giờ": "{link} {name} %s", "nơi": "[x] {{y}}"}, "A Thun {link} {name} %s tại [x] {{y}}."),
-    ],
+@cases(
+    ({"giờ": "8h", "nơi": "Thôn 1"}, "A Thun 8h tại Thôn 1."),
+    ({"giờ": "8h"}, "A Thun 8h."),
+    ({"nơi": "Thôn 1"}, "A Thun sáng nay tại Thôn 1."),
+    ({}, "A Thun sáng nay."),
+    # Values are data, whatever they look like.
+    ({"giờ": "{link} {name} %s", "nơi": "[x] {{y}}"}, "A Thun {link} {name} %s tại [x] {{y}}."),
 )
 def test_each_person_reads_their_own(values: dict[str, str], read: str) -> None:
     renderer = Renderer(link_base="https://loa.example", cipher=LinkCipher("tests-only-" + "k" * 32))

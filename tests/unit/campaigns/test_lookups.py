@@ -8,6 +8,7 @@ import pytest
 
 from campaigns.rules.lookups import LookupResult, UnknownAttempt, judge_lookup, may_repeat
 from outreach.rules.gateway import DeliveryStatus, ListedMessage
+from tests.support.tables import cases
 
 AT = datetime(2020, 8, 18, 9, 0, tzinfo=UTC)
 DELAY = timedelta(minutes=2)
@@ -30,36 +31,30 @@ def look_up(
     return result
 
 
-@pytest.mark.parametrize(
-    ("message", "expected"),
-    [
-        (listed(), LookupResult.FOUND),
-        (listed(after_s=None), LookupResult.FOUND),
-        # Clocks may be wrong: the same text is ours up to a quarter of an hour before.
-        (listed(after_s=-120), LookupResult.FOUND),
-        (listed(after_s=-900), LookupResult.FOUND),
-        (listed(after_s=-901), LookupResult.ABSENT),
-        # Another text that no attempt owns may be ours, changed by the gateway.
-        (listed("Sent from a trial account - Mời cài"), LookupResult.UNCLEAR),
-        (listed("", after_s=None), LookupResult.UNCLEAR),
-        (listed("***", after_s=-60), LookupResult.UNCLEAR),
-        (listed("Chúc mừng năm mới", after_s=-61), LookupResult.ABSENT),
-        # What another attempt owns is neither.
-        (listed(sid="SM9"), LookupResult.ABSENT),
-        (listed("***", sid="SM9"), LookupResult.ABSENT),
-        # A gateway that stores our id knows it.
-        (listed("", attempt_id=7), LookupResult.FOUND),
-        (listed("", attempt_id=8), LookupResult.ABSENT),
-    ],
+@cases(
+    (listed(), LookupResult.FOUND),
+    (listed(after_s=None), LookupResult.FOUND),
+    # Clocks may be wrong: the same text is ours up to a quarter of an hour before.
+    (listed(after_s=-120), LookupResult.FOUND),
+    (listed(after_s=-900), LookupResult.FOUND),
+    (listed(after_s=-901), LookupResult.ABSENT),
+    # Another text that no attempt owns may be ours, changed by the gateway.
+    (listed("Sent from a trial account - Mời cài"), LookupResult.UNCLEAR),
+    (listed("", after_s=None), LookupResult.UNCLEAR),
+    (listed("***", after_s=-60), LookupResult.UNCLEAR),
+    (listed("Chúc mừng năm mới", after_s=-61), LookupResult.ABSENT),
+    # What another attempt owns is neither.
+    (listed(sid="SM9"), LookupResult.ABSENT),
+    (listed("***", sid="SM9"), LookupResult.ABSENT),
+    # A gateway that stores our id knows it.
+    (listed("", attempt_id=7), LookupResult.FOUND),
+    (listed("", attempt_id=8), LookupResult.ABSENT),
 )
 def test_one_listed_message(message: ListedMessage, expected: LookupResult) -> None:
     assert look_up(message) is expected
 
 
-@pytest.mark.parametrize(
-    ("waited_s", "expected"),
-    [(0, LookupResult.TOO_EARLY), (119, LookupResult.TOO_EARLY), (120, LookupResult.ABSENT)],
-)
+@cases((0, LookupResult.TOO_EARLY), (119, LookupResult.TOO_EARLY), (120, LookupResult.ABSENT))
 def test_absence_counts_only_when_the_list_would_show_it(waited_s: float, expected: LookupResult) -> None:
     assert look_up(asked_at=ATTEMPT.unknown_since + timedelta(seconds=waited_s)) is expected
 
@@ -70,13 +65,10 @@ def test_it_is_found_at_once_among_others() -> None:
     assert found == (LookupResult.FOUND, messages[1])
 
 
-@pytest.mark.parametrize(
-    ("message", "expected"),
-    [
-        (listed("Mời cài http://loa.example/z9y8x7w6", after_s=-3000), LookupResult.FOUND),  # another link
-        (listed(after_s=-3661), LookupResult.ABSENT),  # before the backup
-        (listed("Nhắc bà cài", after_s=-3000), LookupResult.UNCLEAR),
-    ],
+@cases(
+    (listed("Mời cài http://loa.example/z9y8x7w6", after_s=-3000), LookupResult.FOUND),  # another link
+    (listed(after_s=-3661), LookupResult.ABSENT),  # before the backup
+    (listed("Nhắc bà cài", after_s=-3000), LookupResult.UNCLEAR),
 )
 def test_after_a_restore_all_since_the_backup_counts(message: ListedMessage, expected: LookupResult) -> None:
     restored = UnknownAttempt(
@@ -93,9 +85,6 @@ def test_what_had_an_id_before_a_restore_was_sent_however_short_the_list_is(
     assert look_up(*messages, attempt=known, asked_at=AT) is LookupResult.FOUND
 
 
-@pytest.mark.parametrize(
-    ("times_absent", "repeats", "expected"),
-    [(0, 0, False), (1, 0, False), (2, 0, True), (9, 0, True), (2, 1, False), (9, 3, False)],
-)
+@cases((0, 0, False), (1, 0, False), (2, 0, True), (9, 0, True), (2, 1, False), (9, 3, False))
 def test_a_message_is_sent_again_by_itself_once(times_absent: int, repeats: int, expected: bool) -> None:
     assert may_repeat(times_absent=times_absent, repeats=repeats) is expected

@@ -5,22 +5,18 @@ from __future__ import annotations
 import random
 from itertools import product
 
-import pytest
-
 from campaigns.rules.audience import match_phones
+from tests.support.tables import cases
 
 
-@pytest.mark.parametrize(
-    ("choices", "holders", "given"),
-    [
-        ({}, {7: 1}, {7: 1}),
-        ({1: (7, 8, 9), 2: (7, 8, 9), 3: (7, 8, 9)}, {7: 1}, {7: 1, 8: 2, 9: 3}),
-        ({1: (7, 8), 2: (7, 9), 3: (9, 6)}, {7: 1, 9: 3}, {7: 2, 8: 1, 9: 3}),  # the first makes room
-        ({1: (7, 8), 2: (7,)}, {7: 1}, {7: 2, 8: 1}),
-        ({2: (7, 8)}, {7: 1, 8: 3}, {7: 1, 8: 3}),  # who has no choice keeps theirs
-        ({1: (7, 8), 2: (8, 9), 3: (9, 6), 4: (7,)}, {7: 1, 8: 2, 9: 3}, {7: 4, 8: 1, 9: 2, 6: 3}),
-        ({1: (7,), 2: (7,), 3: (7,)}, {7: 1}, {7: 1}),
-    ],
+@cases(
+    ({}, {7: 1}, {7: 1}),
+    ({1: (7, 8, 9), 2: (7, 8, 9), 3: (7, 8, 9)}, {7: 1}, {7: 1, 8: 2, 9: 3}),
+    ({1: (7, 8), 2: (7, 9), 3: (9, 6)}, {7: 1, 9: 3}, {7: 2, 8: 1, 9: 3}),  # the first makes room
+    ({1: (7, 8), 2: (7,)}, {7: 1}, {7: 2, 8: 1}),
+    ({2: (7, 8)}, {7: 1, 8: 3}, {7: 1, 8: 3}),  # who has no choice keeps theirs
+    ({1: (7, 8), 2: (8, 9), 3: (9, 6), 4: (7,)}, {7: 1, 8: 2, 9: 3}, {7: 4, 8: 1, 9: 2, 6: 3}),
+    ({1: (7,), 2: (7,), 3: (7,)}, {7: 1}, {7: 1}),
 )
 def test_who_has_a_phone_makes_room_where_that_gives_one_to_somebody_else(
     choices: dict[int, tuple[int, ...]], holders: dict[int, int], given: dict[int, int]

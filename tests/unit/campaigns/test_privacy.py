@@ -23,6 +23,7 @@ from campaigns.rules.privacy import (
     urgency,
 )
 from campaigns.rules.sending_hours import VIETNAM
+from tests.support.tables import cases
 
 DATA = (Path(campaigns.privacy.__file__).parent / "holidays.toml").read_text(encoding="utf-8")
 CALENDAR = read_calendar(tomllib.loads(DATA))
@@ -35,21 +36,18 @@ def at(text: str) -> datetime:
     return datetime.strptime(text, "%d/%m/%Y %H:%M").replace(tzinfo=VIETNAM)
 
 
-@pytest.mark.parametrize(
-    ("asked", "last_day"),
-    [
-        ("03/08/2020 09:00", "05/08/2020"),  # Monday
-        ("03/08/2020 23:59", "05/08/2020"),  # the day of asking does not count, whatever the hour
-        ("04/08/2020 00:00", "06/08/2020"),
-        ("06/08/2020 09:00", "10/08/2020"),  # Thursday: over a weekend
-        ("07/08/2020 09:00", "11/08/2020"),
-        ("08/08/2020 09:00", "11/08/2020"),  # asked on a Saturday
-        ("01/09/2020 09:00", "04/09/2020"),  # over the national day
-        ("22/01/2020 09:00", "31/01/2020"),  # over Tet
-        ("29/04/2021 09:00", "05/05/2021"),  # 1 May is a Saturday: the Monday in lieu
-        ("02/05/2024 09:00", "04/05/2024"),  # a Saturday that is worked
-        ("31/12/2029 09:00", "03/01/2030"),  # a year that nobody has announced yet
-    ],
+@cases(
+    ("03/08/2020 09:00", "05/08/2020"),  # Monday
+    ("03/08/2020 23:59", "05/08/2020"),  # the day of asking does not count, whatever the hour
+    ("04/08/2020 00:00", "06/08/2020"),
+    ("06/08/2020 09:00", "10/08/2020"),  # Thursday: over a weekend
+    ("07/08/2020 09:00", "11/08/2020"),
+    ("08/08/2020 09:00", "11/08/2020"),  # asked on a Saturday
+    ("01/09/2020 09:00", "04/09/2020"),  # over the national day
+    ("22/01/2020 09:00", "31/01/2020"),  # over Tet
+    ("29/04/2021 09:00", "05/05/2021"),  # 1 May is a Saturday: the Monday in lieu
+    ("02/05/2024 09:00", "04/05/2024"),  # a Saturday that is worked
+    ("31/12/2029 09:00", "03/01/2030"),  # a year that nobody has announced yet
 )
 def test_an_answer_is_due_when_the_second_working_day_ends(asked: str, last_day: str) -> None:
     assert due_at(at(asked), CALENDAR, working_days=2) == at(f"{last_day} 00:00") + timedelta(days=1)
@@ -60,14 +58,11 @@ def test_the_day_is_vietnams_wherever_the_clock_stands() -> None:
     assert due_at(late, CALENDAR, working_days=2) == at("07/08/2020 00:00")
 
 
-@pytest.mark.parametrize(
-    ("now", "expected"),
-    [
-        ("04/08/2020 23:59", Urgency.OPEN),
-        ("05/08/2020 00:00", Urgency.SOON),
-        ("05/08/2020 23:59", Urgency.SOON),
-        ("06/08/2020 00:00", Urgency.OVERDUE),
-    ],
+@cases(
+    ("04/08/2020 23:59", Urgency.OPEN),
+    ("05/08/2020 00:00", Urgency.SOON),
+    ("05/08/2020 23:59", Urgency.SOON),
+    ("06/08/2020 00:00", Urgency.OVERDUE),
 )
 def test_a_request_presses_from_the_morning_of_its_last_day(now: str, expected: Urgency) -> None:
     assert urgency(due_at(at("03/08/2020 09:00"), CALENDAR, working_days=2), now=at(now)) is expected
@@ -83,10 +78,7 @@ def test_a_calendar_that_makes_no_sense_is_refused(span: object) -> None:
         read_calendar({"every_year": [], "off": [span], "worked": []})
 
 
-@pytest.mark.parametrize(
-    ("today", "is_asked_for"),
-    [("2026-10-31", False), ("2026-11-01", True), ("2026-12-31", True), ("2027-01-01", True)],
-)
+@cases(("2026-10-31", False), ("2026-11-01", True), ("2026-12-31", True), ("2027-01-01", True))
 def test_next_years_days_off_are_asked_for_two_months_before_it_begins(
     today: str, is_asked_for: bool
 ) -> None:
@@ -109,17 +101,14 @@ def test_every_rule_has_a_source_and_a_time_for_each_kind() -> None:
     assert CALENDAR.source_on(date(2000, 1, 1)) == ""
 
 
-@pytest.mark.parametrize(
-    ("day", "kind", "has_processor", "days"),
-    [
-        ("2026-11-26", "export", False, 10),
-        ("2026-11-26", "export", True, 10),
-        ("2026-11-26", "withdraw", False, 15),
-        ("2026-11-26", "restrict", True, 20),
-        ("2026-11-26", "erase", False, 20),
-        ("2025-12-31", "object", True, 15),  # the rule of its own day
-        ("2019-05-01", "object", False, 15),  # before every rule: the first one
-    ],
+@cases(
+    ("2026-11-26", "export", False, 10),
+    ("2026-11-26", "export", True, 10),
+    ("2026-11-26", "withdraw", False, 15),
+    ("2026-11-26", "restrict", True, 20),
+    ("2026-11-26", "erase", False, 20),
+    ("2025-12-31", "object", True, 15),  # the rule of its own day
+    ("2019-05-01", "object", False, 15),  # before every rule: the first one
 )
 def test_the_time_to_carry_out_follows_from_the_kind_and_the_day(
     day: str, kind: str, has_processor: bool, days: int
@@ -129,9 +118,6 @@ def test_the_time_to_carry_out_follows_from_the_kind_and_the_day(
     assert carry_out_by(at("26/11/2026 23:30"), days) == at("27/11/2026 00:00") + timedelta(days=days)
 
 
-@pytest.mark.parametrize(
-    ("born", "expected"),
-    [(None, Childhood.UNKNOWN), (2011, Childhood.CHILD), (2010, Childhood.PERHAPS), (2009, Childhood.ADULT)],
-)
+@cases((None, Childhood.UNKNOWN), (2011, Childhood.CHILD), (2010, Childhood.PERHAPS), (2009, Childhood.ADULT))
 def test_who_is_a_child_follows_from_the_year_of_birth(born: int | None, expected: Childhood) -> None:
     assert childhood(born, today=date(2026, 11, 26), age=16) is expected

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-import pytest
-
 from campaigns.rules.forecast import Forecast
 from campaigns.rules.goals import Denominator
 from campaigns.rules.progress import (
@@ -21,6 +19,7 @@ from campaigns.rules.progress import (
     furthest_behind,
     measure,
 )
+from tests.support.tables import cases
 
 NOW = datetime(2020, 8, 15, 3, tzinfo=UTC)
 DAY = date(2020, 8, 20)
@@ -90,20 +89,17 @@ def ahead(chance: float) -> Forecast:
     return Forecast(DAY, 100, 200, 300, chance, None, None, 10.0, 14, True)
 
 
-@pytest.mark.parametrize(
-    ("share", "deadline", "forecast", "outlook"),
-    [
-        (0.5, DAY, None, Outlook.REACHED),
-        (0.2, DAY, ahead(0.9), Outlook.ON_TRACK),
-        (0.2, DAY, ahead(0.89), Outlook.AT_RISK),
-        (0.2, DAY, ahead(0.11), Outlook.AT_RISK),
-        (0.2, DAY, ahead(0.1), Outlook.OFF_TRACK),
-        (0.2, DAY, None, Outlook.UNKNOWN),
-        (0.2, date(2020, 8, 15), None, Outlook.UNKNOWN),  # the last day is not over
-        (0.2, date(2020, 8, 14), ahead(0.5), Outlook.PAST),
-        (0.2, None, ahead(0.5), Outlook.OPEN),
-        (None, DAY, ahead(0.5), Outlook.UNKNOWN),
-    ],
+@cases(
+    (0.5, DAY, None, Outlook.REACHED),
+    (0.2, DAY, ahead(0.9), Outlook.ON_TRACK),
+    (0.2, DAY, ahead(0.89), Outlook.AT_RISK),
+    (0.2, DAY, ahead(0.11), Outlook.AT_RISK),
+    (0.2, DAY, ahead(0.1), Outlook.OFF_TRACK),
+    (0.2, DAY, None, Outlook.UNKNOWN),
+    (0.2, date(2020, 8, 15), None, Outlook.UNKNOWN),  # the last day is not over
+    (0.2, date(2020, 8, 14), ahead(0.5), Outlook.PAST),
+    (0.2, None, ahead(0.5), Outlook.OPEN),
+    (None, DAY, ahead(0.5), Outlook.UNKNOWN),
 )
 def test_whether_it_will_be_reached_follows_from_the_chance(
     share: float | None, deadline: date | None, forecast: Forecast | None, outlook: Outlook
@@ -125,23 +121,20 @@ def concerns(**changes: object) -> list[Concern]:
     return find_concerns(**{**calm, **changes})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("changes", "found"),
-    [
-        ({}, []),
-        ({"has_goal": False, "has_denominator": False, "share": None}, [Concern(ConcernKind.NO_GOAL)]),
-        ({"has_denominator": False, "share": None}, [Concern(ConcernKind.NO_DENOMINATOR)]),
-        ({"share": 1.2, "outlook": Outlook.REACHED}, [Concern(ConcernKind.TOO_MANY)]),
-        ({"outlook": Outlook.OFF_TRACK}, [Concern(ConcernKind.OFF_TRACK)]),
-        (
-            {"outlook": Outlook.AT_RISK, "named": {ConcernKind.PAUSED: ["Đợt 1"]}},
-            [Concern(ConcernKind.AT_RISK), Concern(ConcernKind.PAUSED, 1, ("Đợt 1",))],
-        ),
-        (
-            {"named": {ConcernKind.AGENCIES_MISSING: ["A", "B", "C", "D"]}},
-            [Concern(ConcernKind.AGENCIES_MISSING, 4, ("A", "B", "C"))],
-        ),
-    ],
+@cases(
+    ({}, []),
+    ({"has_goal": False, "has_denominator": False, "share": None}, [Concern(ConcernKind.NO_GOAL)]),
+    ({"has_denominator": False, "share": None}, [Concern(ConcernKind.NO_DENOMINATOR)]),
+    ({"share": 1.2, "outlook": Outlook.REACHED}, [Concern(ConcernKind.TOO_MANY)]),
+    ({"outlook": Outlook.OFF_TRACK}, [Concern(ConcernKind.OFF_TRACK)]),
+    (
+        {"outlook": Outlook.AT_RISK, "named": {ConcernKind.PAUSED: ["Đợt 1"]}},
+        [Concern(ConcernKind.AT_RISK), Concern(ConcernKind.PAUSED, 1, ("Đợt 1",))],
+    ),
+    (
+        {"named": {ConcernKind.AGENCIES_MISSING: ["A", "B", "C", "D"]}},
+        [Concern(ConcernKind.AGENCIES_MISSING, 4, ("A", "B", "C"))],
+    ),
 )
 def test_what_needs_a_word_is_said_and_nothing_else(changes: dict[str, object], found: list[Concern]) -> None:
     assert concerns(**changes) == found

@@ -9,34 +9,17 @@ from campaigns.rules.content import merge
 from campaigns.rules.content_texts import find_text_errors
 from campaigns.rules.promises import OwnCount, is_promise, read_promised, short_answer
 from campaigns.rules.replies.labels import Label
+from tests.support.tables import cases, each_of
 
 
-@pytest.mark.parametrize(
-    ("text", "promises"),
-    [
-        ("Tôi sẽ đến", True),
-        ("Toi se den", True),
-        ("TÔI SẼ ĐI TIÊM", True),
-        ("Tôi đồng ý tiêm", True),
-        ("Tôi đã đăng ký tiêm", True),
-        ("Có, tôi đến được", True),
-        ("Ngày mai tôi đi", True),
-        ("Hẹn tuần sau", True),
-        ("Tôi đã xong, con tôi sẽ đi sau", True),
-        ("Chưa, nhưng tôi sẽ đến", True),
-        ("Tôi sẽ không đến", False),
-        ("Tôi chưa đi được", False),
-        ("Toi khong tham gia duoc", False),
-        ("Tôi chưa đăng ký", False),
-        ("Tôi đã đăng ký nhưng không đến được", False),
-        ("Tôi đã tiêm", False),
-        ("Tôi đã tiêm theo hẹn", False),
-        ("Nhà tôi đã chuẩn bị xong", False),
-        ("Tiêm được rồi", False),
-        ("Nhà tôi se se lạnh", False),
-        ("Hài lòng", False),
-        ("", False),
-    ],
+@cases(
+    *each_of("Tôi sẽ đến | Toi se den | TÔI SẼ ĐI TIÊM | Tôi đồng ý tiêm | Tôi đã đăng ký tiêm", True),
+    *each_of("Có, tôi đến được | Ngày mai tôi đi | Hẹn tuần sau", True),
+    *each_of("Tôi đã xong, con tôi sẽ đi sau | Chưa, nhưng tôi sẽ đến", True),
+    *each_of("Tôi sẽ không đến | Tôi chưa đi được | Toi khong tham gia duoc | Tôi chưa đăng ký", False),
+    *each_of("Tôi đã đăng ký nhưng không đến được | Tôi đã tiêm | Tôi đã tiêm theo hẹn", False),
+    *each_of("Nhà tôi đã chuẩn bị xong | Tiêm được rồi | Nhà tôi se se lạnh | Hài lòng", False),
+    ("", False),
 )
 def test_a_promise_is_told_from_what_is_done(text: str, promises: bool) -> None:
     assert is_promise(text) is promises
@@ -55,14 +38,11 @@ def test_in_a_kind_that_asks_for_a_promise_it_may() -> None:
     assert find_text_errors(merge(load_kinds()["tiem-chung"], asking)) == {}
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("Tôi sẽ đến", "sẽ đến"),
-        ("Tôi xin vắng mặt", "vắng mặt"),
-        ("Gia đình tôi sẽ đi", "sẽ đi"),
-        ("Sẽ đến", "Sẽ đến"),
-    ],
+@cases(
+    ("Tôi sẽ đến", "sẽ đến"),
+    ("Tôi xin vắng mặt", "vắng mặt"),
+    ("Gia đình tôi sẽ đi", "sẽ đi"),
+    ("Sẽ đến", "Sẽ đến"),
 )
 def test_an_answer_is_told_of_somebody_without_naming_them(text: str, told: str) -> None:
     assert short_answer(text) == told

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import random
 
-import pytest
-
 from campaigns.rules.random_checks import FEWEST_CHECKS, CorrectedCount, VillageChecks, correct, is_drawn
+from tests.support.tables import cases
 
 
 def simulate(dice: random.Random) -> tuple[CorrectedCount | None, int]:
@@ -55,15 +54,12 @@ def test_the_draw_is_the_same_at_every_asking_and_near_its_share() -> None:
     assert not any(is_drawn(7, n, 0) for n in range(2_000))
 
 
-@pytest.mark.parametrize(
-    ("villages", "low", "high"),
-    [
-        ([(FEWEST_CHECKS - 1, 3)], None, None),
-        ([(10, 10)] * 10, 96, 100),  # all true: still no certainty
-        ([(10, 8)] * 10, 70, 88),
-        ([(10, 10), (10, 0)] * 5, 20, 81),  # villages that differ say less
-        ([(100, 80)], 25, 98),  # and one village nearly nothing about the others
-    ],
+@cases(
+    ([(FEWEST_CHECKS - 1, 3)], None, None),
+    ([(10, 10)] * 10, 96, 100),  # all true: still no certainty
+    ([(10, 8)] * 10, 70, 88),
+    ([(10, 10), (10, 0)] * 5, 20, 81),  # villages that differ say less
+    ([(100, 80)], 25, 98),  # and one village nearly nothing about the others
 )
 def test_what_is_left_of_a_hundred_reports(
     villages: list[tuple[int, int]], low: float | None, high: float | None

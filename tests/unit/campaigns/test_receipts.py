@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from campaigns.rules.receipts import Candidate, ReceiptFacts, find_attempt
 from campaigns.rules.states import AttemptState
+from tests.support.tables import cases
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
 BODY, OTHER = "Kinh moi ong/ba cai Bluezone tai day", "Chieu mai hop o nha van hoa thon"
@@ -30,33 +29,30 @@ def sent(
 LOST = sent(1, state=UNKNOWN)  # its answer was lost
 
 
-@pytest.mark.parametrize(
-    ("ids", "reference", "text", "attempts", "found"),
-    [
-        (("16",), None, "", [sent(1, "10"), sent(2, "A")], 1),  # in another base
-        (("16",), None, "", [sent(1, "10"), sent(2, "16")], None),  # as it stands, or in another base
-        (("7",), None, "", [LOST], None),  # an empty quotation is of no text
-        (("7",), None, STRANGE, [LOST], None),  # of another system behind the account
-        (("7",), 7, STRANGE, [LOST], None),
-        (("7",), 1001, "", [LOST], 1),  # our reference
-        (("7",), 1001, STRANGE, [LOST], None),
-        (("7",), None, QUOTED, [LOST], 1),
-        (("7",), None, QUOTED[:8], [LOST], None),
-        (("8",), None, "", [LOST, sent(2, "8")], 2),  # of our own next message
-        (("8",), None, QUOTED, [LOST, sent(2, "8")], 2),
-        (("8",), None, QUOTED, [LOST, sent(2, "9")], None),  # both have this text
-        (("8",), None, QUOTED, [LOST, sent(2, state=AttemptState.SENDING)], None),  # its id may be recorded soon
-        (("8",), 1002, QUOTED, [LOST, sent(2, state=AttemptState.SENDING)], None),
-        (("8",), 1001, QUOTED, [LOST, sent(2, "8")], 1),  # an id that is given anew, by the reference
-        (("8",), None, OF_OTHER, [sent(1, "8"), sent(2, state=UNKNOWN, body=OTHER)], 2),
-        (("8",), None, "", [sent(1, "8", minutes_ago=73 * 60)], None),  # after an id's life
-        (("8",), None, "", [sent(1, "8", minutes_ago=73 * 60), sent(2, "8")], 2),
-        (("8",), None, "", [sent(1, "8"), sent(2, "8")], None),  # begun anew: neither has ended
-        (("8",), None, OF_OTHER, [sent(1, "8"), sent(2, "8", body=OTHER)], 2),
-        (("8",), None, "", [sent(1, "8", state=DELIVERED), sent(2, "8", minutes_ago=1)], 2),
-        (("8",), None, "", [sent(1, "8", state=DELIVERED, settled_s_ago=2), sent(2, "8", minutes_ago=1)], None),
-        (("8",), None, "", [], None),
-    ],
+@cases(
+    (("16",), None, "", [sent(1, "10"), sent(2, "A")], 1),  # in another base
+    (("16",), None, "", [sent(1, "10"), sent(2, "16")], None),  # as it stands, or in another base
+    (("7",), None, "", [LOST], None),  # an empty quotation is of no text
+    (("7",), None, STRANGE, [LOST], None),  # of another system behind the account
+    (("7",), 7, STRANGE, [LOST], None),
+    (("7",), 1001, "", [LOST], 1),  # our reference
+    (("7",), 1001, STRANGE, [LOST], None),
+    (("7",), None, QUOTED, [LOST], 1),
+    (("7",), None, QUOTED[:8], [LOST], None),
+    (("8",), None, "", [LOST, sent(2, "8")], 2),  # of our own next message
+    (("8",), None, QUOTED, [LOST, sent(2, "8")], 2),
+    (("8",), None, QUOTED, [LOST, sent(2, "9")], None),  # both have this text
+    (("8",), None, QUOTED, [LOST, sent(2, state=AttemptState.SENDING)], None),  # its id may be recorded soon
+    (("8",), 1002, QUOTED, [LOST, sent(2, state=AttemptState.SENDING)], None),
+    (("8",), 1001, QUOTED, [LOST, sent(2, "8")], 1),  # an id that is given anew, by the reference
+    (("8",), None, OF_OTHER, [sent(1, "8"), sent(2, state=UNKNOWN, body=OTHER)], 2),
+    (("8",), None, "", [sent(1, "8", minutes_ago=73 * 60)], None),  # after an id's life
+    (("8",), None, "", [sent(1, "8", minutes_ago=73 * 60), sent(2, "8")], 2),
+    (("8",), None, "", [sent(1, "8"), sent(2, "8")], None),  # begun anew: neither has ended
+    (("8",), None, OF_OTHER, [sent(1, "8"), sent(2, "8", body=OTHER)], 2),
+    (("8",), None, "", [sent(1, "8", state=DELIVERED), sent(2, "8", minutes_ago=1)], 2),
+    (("8",), None, "", [sent(1, "8", state=DELIVERED, settled_s_ago=2), sent(2, "8", minutes_ago=1)], None),
+    (("8",), None, "", [], None),
 )  # fmt: skip
 def test_receipt_means_what_it_proves(
     ids: tuple[str, ...], reference: int | None, text: str, attempts: list[Candidate], found: int | None

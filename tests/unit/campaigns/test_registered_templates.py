@@ -15,6 +15,7 @@ from campaigns.rules.registered_templates import (
     renderings,
 )
 from outreach.rules.errors import BadInput
+from tests.support.tables import cases
 
 WITH_NAME = RegisteredText(1, "Kinh moi ong/ba {A10} cai dat Bluezone: {C40}")
 WITHOUT = RegisteredText(2, "Kinh moi ong/ba cai dat Bluezone: {C40}")
@@ -22,39 +23,33 @@ BOTH = [WITH_NAME, WITHOUT]
 LINK = "http://loa.example/2b3c4d5f"
 
 
-@pytest.mark.parametrize(
-    ("rendered", "template", "expected"),
-    [
-        (f"Kinh moi ong/ba A Thun cai dat Bluezone: {LINK}", WITH_NAME.text, True),
-        (f"Kinh moi  ong/ba A Thun cai dat Bluezone: {LINK}", WITH_NAME.text, True),  # spaces
-        (f"Kinh moi ong/ba Y Bloc Nie Kdam cai dat Bluezone: {LINK}", WITH_NAME.text, False),  # 15 letters
-        (f"Kinh moi ong/ba A.Thun cai dat Bluezone: {LINK}", WITH_NAME.text, False),  # A has no dot
-        ("Kinh moi ong/ba A.Thun", "Kinh moi ong/ba {B10}", True),
-        ("Moi den luc 07:30, 5/12 tai thon 3, xa Dak Ha.", "Moi den luc {B60}", True),
-        ("Moi den luc 07:30 5/12", "Moi den luc {A30}", False),
-        (f"Moi mo {LINK}", "Moi mo {B60}", False),  # a link is C
-        (f"Kinh moi ong/ba cai dat Bluezone: {LINK}", WITH_NAME.text, False),  # a parameter is not empty
-        (f"Kinh moi ong/ba cai dat Bluezone: {LINK} ngay", WITHOUT.text, False),
-        ("Kính mời ông/bà A Thun", "Kính mời ông/bà {A10}", True),
-        ("Gia 1.000d (mot)", "Gia 1.000d (mot)", True),  # no sign of it is a pattern
-        ("Gia 1x000d (mot)", "Gia 1.000d (mot)", False),
-    ],
+@cases(
+    (f"Kinh moi ong/ba A Thun cai dat Bluezone: {LINK}", WITH_NAME.text, True),
+    (f"Kinh moi  ong/ba A Thun cai dat Bluezone: {LINK}", WITH_NAME.text, True),  # spaces
+    (f"Kinh moi ong/ba Y Bloc Nie Kdam cai dat Bluezone: {LINK}", WITH_NAME.text, False),  # 15 letters
+    (f"Kinh moi ong/ba A.Thun cai dat Bluezone: {LINK}", WITH_NAME.text, False),  # A has no dot
+    ("Kinh moi ong/ba A.Thun", "Kinh moi ong/ba {B10}", True),
+    ("Moi den luc 07:30, 5/12 tai thon 3, xa Dak Ha.", "Moi den luc {B60}", True),
+    ("Moi den luc 07:30 5/12", "Moi den luc {A30}", False),
+    (f"Moi mo {LINK}", "Moi mo {B60}", False),  # a link is C
+    (f"Kinh moi ong/ba cai dat Bluezone: {LINK}", WITH_NAME.text, False),  # a parameter is not empty
+    (f"Kinh moi ong/ba cai dat Bluezone: {LINK} ngay", WITHOUT.text, False),
+    ("Kính mời ông/bà A Thun", "Kính mời ông/bà {A10}", True),
+    ("Gia 1.000d (mot)", "Gia 1.000d (mot)", True),  # no sign of it is a pattern
+    ("Gia 1x000d (mot)", "Gia 1.000d (mot)", False),
 )
 def test_text_fits_a_template(rendered: str, template: str, expected: bool) -> None:
     assert fits(rendered, template) is expected
 
 
-@pytest.mark.parametrize(
-    ("rendered", "expected"),
-    [
-        (f"Kinh moi ong/ba A Thun cai dat Bluezone: {LINK}", None),
-        (f"Kinh moi ong/ba cai dat ung dung Bluezone: {LINK}", Mismatch(2, extra=("ung", "dung"))),
-        (f"Kinh moi ong/ba cai Bluezone: {LINK}", Mismatch(2, missing=("dat",))),
-        (
-            f"Kinh moi ong/ba A Thun Nie Kdam Siu cai dat Bluezone: {LINK}",
-            Mismatch(1, unfit=("A Thun Nie Kdam Siu",)),
-        ),
-    ],
+@cases(
+    (f"Kinh moi ong/ba A Thun cai dat Bluezone: {LINK}", None),
+    (f"Kinh moi ong/ba cai dat ung dung Bluezone: {LINK}", Mismatch(2, extra=("ung", "dung"))),
+    (f"Kinh moi ong/ba cai Bluezone: {LINK}", Mismatch(2, missing=("dat",))),
+    (
+        f"Kinh moi ong/ba A Thun Nie Kdam Siu cai dat Bluezone: {LINK}",
+        Mismatch(1, unfit=("A Thun Nie Kdam Siu",)),
+    ),
 )
 def test_what_does_not_match_is_named(rendered: str, expected: Mismatch | None) -> None:
     assert find_mismatch(rendered, BOTH) == expected

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-import pytest
-
 from campaigns.rules.sending_hours import (
     LIVE_HOURS,
     VIETNAM,
@@ -20,6 +18,7 @@ from campaigns.rules.sending_hours import (
     step_due_at,
 )
 from outreach.rules.quiet_days import Period, QuietDays, parse_quiet_days
+from tests.support.tables import cases, each_of
 
 DAY = ("07:00", "21:00")
 WHOLE_DAY = ("00:00", "24:00")
@@ -31,49 +30,30 @@ def vn(text: str) -> datetime:
     return datetime.fromisoformat(f"2020-08-{day}T{clock}").replace(tzinfo=VIETNAM)
 
 
-@pytest.mark.parametrize(
-    ("text", "is_one"),
-    [
-        ("00:00", True),
-        ("09:05", True),
-        ("23:59", True),
-        ("24:00", True),
-        ("24:01", False),
-        ("25:00", False),
-        ("12:60", False),
-        ("7:00", False),
-        ("07:0", False),
-        ("0700", False),
-        ("07h00", False),
-        ("07:00\n", False),
-        ("0٧:00", False),
-        ("", False),
-    ],
+@cases(
+    *each_of("00:00 | 09:05 | 23:59 | 24:00", True),
+    *each_of("24:01 | 25:00 | 12:60 | 7:00 | 07:0 | 0700 | 07h00 | 0٧:00", False),
+    ("07:00\n", False),
+    ("", False),
 )
 def test_a_clock_is_hours_and_minutes(text: str, is_one: bool) -> None:
     assert is_clock(text) is is_one
 
 
-@pytest.mark.parametrize(
-    ("own", "live"),
-    [
-        (None, LIVE_HOURS),
-        (WHOLE_DAY, LIVE_HOURS),
-        (("06:59", "22:01"), LIVE_HOURS),
-        (("08:00", "21:00"), ("08:00", "21:00")),
-        (("08:00", "23:00"), ("08:00", "22:00")),
-        (("05:00", "12:00"), ("07:00", "12:00")),
-    ],
+@cases(
+    (None, LIVE_HOURS),
+    (WHOLE_DAY, LIVE_HOURS),
+    (("06:59", "22:01"), LIVE_HOURS),
+    (("08:00", "21:00"), ("08:00", "21:00")),
+    (("08:00", "23:00"), ("08:00", "22:00")),
+    (("05:00", "12:00"), ("07:00", "12:00")),
 )
 def test_live_hours_lie_within_the_campaigns_and_the_decrees(own: Hours | None, live: Hours) -> None:
     assert common_hours(own, is_live=True) == live
     assert common_hours(own, is_live=False) == own
 
 
-@pytest.mark.parametrize(
-    ("own", "never"),
-    [(("22:30", "23:30"), True), (("05:00", "07:00"), True), (("05:00", "07:01"), False), (None, False)],
-)
+@cases((("22:30", "23:30"), True), (("05:00", "07:00"), True), (("05:00", "07:01"), False), (None, False))
 def test_hours_outside_the_decrees_never_open_when_live(own: Hours | None, never: bool) -> None:
     hours = common_hours(own, is_live=True)
     assert is_never_open(hours) is never
@@ -81,18 +61,15 @@ def test_hours_outside_the_decrees_never_open_when_live(own: Hours | None, never
         assert not any(closes_at(vn(f"18 {hour:02d}:45"), hours) for hour in range(24))
 
 
-@pytest.mark.parametrize(
-    ("hours", "now", "closes"),
-    [
-        (DAY, "18 06:59:59", None),
-        (DAY, "18 07:00", "18 21:00"),
-        (DAY, "18 20:59:59", "18 21:00"),
-        (DAY, "18 21:00", None),
-        (DAY, "18 00:00", None),
-        (WHOLE_DAY, "18 00:00", "19 00:00"),
-        (WHOLE_DAY, "18 23:59:59", "19 00:00"),
-        (("20:00", "24:00"), "18 23:59", "19 00:00"),
-    ],
+@cases(
+    (DAY, "18 06:59:59", None),
+    (DAY, "18 07:00", "18 21:00"),
+    (DAY, "18 20:59:59", "18 21:00"),
+    (DAY, "18 21:00", None),
+    (DAY, "18 00:00", None),
+    (WHOLE_DAY, "18 00:00", "19 00:00"),
+    (WHOLE_DAY, "18 23:59:59", "19 00:00"),
+    (("20:00", "24:00"), "18 23:59", "19 00:00"),
 )
 def test_a_window_is_open_from_its_first_minute_until_before_its_last(
     hours: Hours, now: str, closes: str | None
@@ -100,16 +77,13 @@ def test_a_window_is_open_from_its_first_minute_until_before_its_last(
     assert closes_at(vn(now), hours) == (vn(closes) if closes else None)
 
 
-@pytest.mark.parametrize(
-    ("hours", "now", "opens"),
-    [
-        (DAY, "18 06:59", "18 07:00"),
-        (DAY, "18 07:00", "18 07:00"),
-        (DAY, "18 20:59", "18 20:59"),
-        (DAY, "18 21:00", "19 07:00"),
-        (DAY, "18 23:30", "19 07:00"),
-        (DAY, "19 00:30", "19 07:00"),
-    ],
+@cases(
+    (DAY, "18 06:59", "18 07:00"),
+    (DAY, "18 07:00", "18 07:00"),
+    (DAY, "18 20:59", "18 20:59"),
+    (DAY, "18 21:00", "19 07:00"),
+    (DAY, "18 23:30", "19 07:00"),
+    (DAY, "19 00:30", "19 07:00"),
 )
 def test_a_closed_window_opens_next_at_its_hour(hours: Hours, now: str, opens: str) -> None:
     assert opens_at(vn(now), hours) == vn(opens)
@@ -128,19 +102,14 @@ def test_without_hours_it_is_always_open() -> None:
     assert closes_at(now, None) == now + timedelta(days=1)
 
 
-@pytest.mark.parametrize(
-    ("launched", "days", "at", "due"),
-    [
-        ("18 09:30", 0, None, "18 09:30"),
-        ("18 09:30", 2, None, "20 09:30"),
-        ("18 09:30", 0, "18:00", "18 18:00"),
-        ("18 18:00", 0, "18:00", "18 18:00"),
-        ("18 20:00", 0, "18:00", "18 20:00"),  # its hour has passed: at once, not the day before
-        ("18 20:00", 1, "18:00", "19 18:00"),
-        ("18 00:10", 1, "07:00", "19 07:00"),
-        ("18 23:50", 1, "07:00", "19 07:00"),
-        ("18 09:30", 1, "24:00", "20 00:00"),
-    ],
+@cases(
+    ("18 09:30", 0, None, "18 09:30"),
+    ("18 09:30", 2, None, "20 09:30"),
+    *each_of("18 09:30 | 18 18:00", 0, "18:00", "18 18:00"),
+    ("18 20:00", 0, "18:00", "18 20:00"),  # its hour has passed: at once, not the day before
+    ("18 20:00", 1, "18:00", "19 18:00"),
+    *each_of("18 00:10 | 18 23:50", 1, "07:00", "19 07:00"),
+    ("18 09:30", 1, "24:00", "20 00:00"),
 )
 def test_a_step_is_due_days_after_the_launch_at_its_hour(
     launched: str, days: int, at: str | None, due: str
@@ -164,51 +133,42 @@ def test_moments_that_come_out_are_in_utc() -> None:
 QUIET = parse_quiet_days("sun, 2020-08-19..2020-08-21 giỗ tổ")
 
 
-@pytest.mark.parametrize(
-    ("hours", "now", "closes"),
-    [
-        (DAY, "18 20:59", "18 21:00"),
-        (DAY, "19 08:00", None),
-        (DAY, "21 20:59", None),
-        (DAY, "22 08:00", "22 21:00"),
-        (DAY, "23 08:00", None),
-        (None, "17 23:00", "18 23:00"),
-        (None, "18 23:00", "19 00:00"),  # nothing runs over into a quiet day
-        (None, "19 00:00", None),
-        (WHOLE_DAY, "18 23:59:59", "19 00:00"),
-    ],
+@cases(
+    (DAY, "18 20:59", "18 21:00"),
+    (DAY, "19 08:00", None),
+    (DAY, "21 20:59", None),
+    (DAY, "22 08:00", "22 21:00"),
+    (DAY, "23 08:00", None),
+    (None, "17 23:00", "18 23:00"),
+    (None, "18 23:00", "19 00:00"),  # nothing runs over into a quiet day
+    (None, "19 00:00", None),
+    (WHOLE_DAY, "18 23:59:59", "19 00:00"),
 )
 def test_a_window_is_closed_on_a_quiet_day(hours: Hours | None, now: str, closes: str | None) -> None:
     assert closes_at(vn(now), hours, QUIET) == (vn(closes) if closes else None)
 
 
-@pytest.mark.parametrize(
-    ("hours", "now", "opens"),
-    [
-        (DAY, "18 20:59", "18 20:59"),
-        (DAY, "18 21:00", "22 07:00"),
-        (DAY, "19 06:00", "22 07:00"),
-        (DAY, "22 21:00", "24 07:00"),
-        (None, "19 12:00", "22 00:00"),
-        (None, "18 12:00", "18 12:00"),
-    ],
+@cases(
+    (DAY, "18 20:59", "18 20:59"),
+    (DAY, "18 21:00", "22 07:00"),
+    (DAY, "19 06:00", "22 07:00"),
+    (DAY, "22 21:00", "24 07:00"),
+    (None, "19 12:00", "22 00:00"),
+    (None, "18 12:00", "18 12:00"),
 )
 def test_after_quiet_days_it_opens_at_its_hour(hours: Hours | None, now: str, opens: str) -> None:
     assert opens_at(vn(now), hours, QUIET) == vn(opens)
 
 
-@pytest.mark.parametrize(
-    ("launched", "steps", "due"),
-    [
-        ("17 09:30", [(0, None), (1, None)], ["17 09:30", "18 09:30"]),
-        ("17 09:30", [(0, None), (2, None)], ["17 09:30", "22 00:00"]),  # as soon as the day begins
-        ("17 09:30", [(0, None), (2, "18:00")], ["17 09:30", "22 18:00"]),
-        # Both fall into the quiet days: the second one does not leave with the first, nor on the Sunday after.
-        ("17 09:30", [(0, None), (2, "18:00"), (4, "18:00")], ["17 09:30", "22 18:00", "24 18:00"]),
-        ("17 09:30", [(0, None), (2, "09:00"), (2, "18:00")], ["17 09:30", "22 09:00", "22 18:00"]),
-        ("17 09:30", [(0, None), (2, None), (9, None)], ["17 09:30", "22 00:00", "26 09:30"]),
-        ("19 09:30", [(0, None)], ["22 00:00"]),
-    ],
+@cases(
+    ("17 09:30", [(0, None), (1, None)], ["17 09:30", "18 09:30"]),
+    ("17 09:30", [(0, None), (2, None)], ["17 09:30", "22 00:00"]),  # as soon as the day begins
+    ("17 09:30", [(0, None), (2, "18:00")], ["17 09:30", "22 18:00"]),
+    # Both fall into the quiet days: the second one does not leave with the first, nor on the Sunday after.
+    ("17 09:30", [(0, None), (2, "18:00"), (4, "18:00")], ["17 09:30", "22 18:00", "24 18:00"]),
+    ("17 09:30", [(0, None), (2, "09:00"), (2, "18:00")], ["17 09:30", "22 09:00", "22 18:00"]),
+    ("17 09:30", [(0, None), (2, None), (9, None)], ["17 09:30", "22 00:00", "26 09:30"]),
+    ("19 09:30", [(0, None)], ["22 00:00"]),
 )
 def test_a_step_that_falls_on_a_quiet_day_is_due_on_the_next_other_one(
     launched: str, steps: list[tuple[int, str | None]], due: list[str]
@@ -219,15 +179,12 @@ def test_a_step_that_falls_on_a_quiet_day_is_due_on_the_next_other_one(
     ]
 
 
-@pytest.mark.parametrize(
-    ("opened", "sent_until", "due"),
-    [
-        (1, "17 09:31", ["17 09:30", "19 09:30", "21 18:00"]),
-        (1, "20 11:00", ["17 09:30", "22 00:00", "23 18:00"]),  # paused for three days, or sent slowly
-        (2, "24 11:00", ["17 09:30", "19 09:30", "26 18:00"]),  # two reminders fell into a pause
-        (0, None, ["17 09:30", "19 09:30", "21 18:00"]),
-        (3, "30 11:00", ["17 09:30", "19 09:30", "21 18:00"]),
-    ],
+@cases(
+    (1, "17 09:31", ["17 09:30", "19 09:30", "21 18:00"]),
+    (1, "20 11:00", ["17 09:30", "22 00:00", "23 18:00"]),  # paused for three days, or sent slowly
+    (2, "24 11:00", ["17 09:30", "19 09:30", "26 18:00"]),  # two reminders fell into a pause
+    (0, None, ["17 09:30", "19 09:30", "21 18:00"]),
+    (3, "30 11:00", ["17 09:30", "19 09:30", "21 18:00"]),
 )
 def test_a_step_keeps_the_days_since_the_one_before_it_was_sent(
     opened: int, sent_until: str | None, due: list[str]
@@ -237,16 +194,13 @@ def test_a_step_keeps_the_days_since_the_one_before_it_was_sent(
     assert due_times(vn("17 09:30"), steps, opened=opened, sent_until=sent) == list(map(vn, due))
 
 
-@pytest.mark.parametrize(
-    ("starts", "ends", "steps", "pauses"),
-    [
-        ("17 09:30", "17 12:00", [(0, None)], []),
-        ("18 09:30", "22 09:00", [(0, None)], [("19", "21", "22 07:00")]),
-        ("17 09:30", "17 12:00", [(0, None), (3, "18:00")], [("19", "21", "22 07:00")]),
-        ("17 09:30", None, [(0, None)], [("19", "21", "22 07:00"), ("23", "23", "24 07:00")]),
-        ("22 09:30", "31 09:00", [(0, None)], [("23", "23", "24 07:00")]),  # one Sunday tells of all
-        ("20 09:30", "22 09:00", [(0, None)], [("20", "21", "22 07:00")]),
-    ],
+@cases(
+    ("17 09:30", "17 12:00", [(0, None)], []),
+    ("18 09:30", "22 09:00", [(0, None)], [("19", "21", "22 07:00")]),
+    ("17 09:30", "17 12:00", [(0, None), (3, "18:00")], [("19", "21", "22 07:00")]),
+    ("17 09:30", None, [(0, None)], [("19", "21", "22 07:00"), ("23", "23", "24 07:00")]),
+    ("22 09:30", "31 09:00", [(0, None)], [("23", "23", "24 07:00")]),  # one Sunday tells of all
+    ("20 09:30", "22 09:00", [(0, None)], [("20", "21", "22 07:00")]),
 )
 def test_days_that_put_something_off_are_told(
     starts: str, ends: str | None, steps: list[tuple[int, str | None]], pauses: list[tuple[str, str, str]]

@@ -10,6 +10,7 @@ import pytest
 from campaigns.rules.sending_status import SendingState, StallReason, sending_rate, why_stalled
 from campaigns.rules.states import CampaignState
 from outreach.rules.quiet_days import parse_quiet_days
+from tests.support.tables import cases
 
 NOW = datetime(2020, 8, 5, 3, tzinfo=UTC)  # 10:00 in Vietnam
 MOVING = SendingState(
@@ -36,39 +37,36 @@ def test_a_campaign_that_moves_has_nothing_in_its_way() -> None:
     assert why_stalled(MOVING, now=NOW) is None
 
 
-@pytest.mark.parametrize(
-    ("changes", "why", "until"),
-    [
-        ({"state": CampaignState.APPROVED}, StallReason.NOT_STARTED, None),
-        ({"state": CampaignState.SCHEDULED, "starts_at": SOON}, StallReason.SCHEDULED, SOON),
-        (
-            {"state": CampaignState.SCHEDULED, "starts_at": SOON, "next_step_at": NEXT_MORNING},
-            StallReason.SCHEDULED,
-            NEXT_MORNING,
-        ),
-        ({"state": CampaignState.PAUSED}, StallReason.PAUSED, None),
-        ({"state": CampaignState.PAUSED, "is_stopped": True}, StallReason.PAUSED, None),
-        ({"is_stopped": True}, StallReason.ALL_STOPPED, None),
-        ({"opened_at": None, "queued": 0, "sending": 0}, StallReason.PREPARING, None),
-        ({"deadline": NOW}, StallReason.DEADLINE, None),
-        ({"hours": ("12:00", "22:00")}, StallReason.WINDOW, NOW + timedelta(hours=2)),
-        ({"quiet": WEDNESDAYS}, StallReason.QUIET_DAY, NEXT_MORNING),
-        ({"quiet": WEDNESDAYS, "hours": None}, StallReason.QUIET_DAY, NOW + timedelta(hours=14)),
-        (
-            {"quiet": WEDNESDAYS, "opened_at": None, "queued": 0, "sending": 0, "next_step_at": NEXT_MORNING},
-            StallReason.QUIET_DAY,
-            NEXT_MORNING,
-        ),
-        ({"first_due_at": SOON}, StallReason.HELD_BACK, SOON),
-        ({"first_due_at": SOON, "is_throttled": True}, StallReason.THROTTLED, SOON),
-        ({"first_due_at": SOON, "fault": "http_502"}, StallReason.FAULT, None),
-        ({"queued": 0, "fault": "http_502", "sending": 0, "unknown": 3}, StallReason.CHECKING, None),
-        ({"last_claim_at": NOW - timedelta(minutes=1)}, StallReason.GATEWAY, None),
-        ({"last_claim_at": None}, StallReason.GATEWAY, None),
-        ({"queued": 0, "sending": 0, "unknown": 3}, StallReason.CHECKING, None),
-        ({"queued": 0, "sending": 0, "next_step_at": SOON}, StallReason.NEXT_STEP, SOON),
-        ({"state": CampaignState.CANCELLED, "sending": 0, "unknown": 1}, StallReason.CHECKING, None),
-    ],
+@cases(
+    ({"state": CampaignState.APPROVED}, StallReason.NOT_STARTED, None),
+    ({"state": CampaignState.SCHEDULED, "starts_at": SOON}, StallReason.SCHEDULED, SOON),
+    (
+        {"state": CampaignState.SCHEDULED, "starts_at": SOON, "next_step_at": NEXT_MORNING},
+        StallReason.SCHEDULED,
+        NEXT_MORNING,
+    ),
+    ({"state": CampaignState.PAUSED}, StallReason.PAUSED, None),
+    ({"state": CampaignState.PAUSED, "is_stopped": True}, StallReason.PAUSED, None),
+    ({"is_stopped": True}, StallReason.ALL_STOPPED, None),
+    ({"opened_at": None, "queued": 0, "sending": 0}, StallReason.PREPARING, None),
+    ({"deadline": NOW}, StallReason.DEADLINE, None),
+    ({"hours": ("12:00", "22:00")}, StallReason.WINDOW, NOW + timedelta(hours=2)),
+    ({"quiet": WEDNESDAYS}, StallReason.QUIET_DAY, NEXT_MORNING),
+    ({"quiet": WEDNESDAYS, "hours": None}, StallReason.QUIET_DAY, NOW + timedelta(hours=14)),
+    (
+        {"quiet": WEDNESDAYS, "opened_at": None, "queued": 0, "sending": 0, "next_step_at": NEXT_MORNING},
+        StallReason.QUIET_DAY,
+        NEXT_MORNING,
+    ),
+    ({"first_due_at": SOON}, StallReason.HELD_BACK, SOON),
+    ({"first_due_at": SOON, "is_throttled": True}, StallReason.THROTTLED, SOON),
+    ({"first_due_at": SOON, "fault": "http_502"}, StallReason.FAULT, None),
+    ({"queued": 0, "fault": "http_502", "sending": 0, "unknown": 3}, StallReason.CHECKING, None),
+    ({"last_claim_at": NOW - timedelta(minutes=1)}, StallReason.GATEWAY, None),
+    ({"last_claim_at": None}, StallReason.GATEWAY, None),
+    ({"queued": 0, "sending": 0, "unknown": 3}, StallReason.CHECKING, None),
+    ({"queued": 0, "sending": 0, "next_step_at": SOON}, StallReason.NEXT_STEP, SOON),
+    ({"state": CampaignState.CANCELLED, "sending": 0, "unknown": 1}, StallReason.CHECKING, None),
 )
 def test_what_is_in_the_way(changes: dict[str, object], why: StallReason, until: datetime | None) -> None:
     still = why_stalled(replace(MOVING, **changes), now=NOW)  # type: ignore[arg-type]
@@ -103,16 +101,13 @@ def test_the_rate_does_not_rise_and_fall_with_each_batch(since_the_last: float) 
     assert sending_rate(claimed, now=NOW, over=MINUTE) == pytest.approx(10)
 
 
-@pytest.mark.parametrize(
-    ("claimed", "rate"),
-    [
-        ([], 0),
-        (batches(70), 0),  # too long ago
-        (batches(0), 20),  # one batch alone, within its first second
-        (batches(2), 10),
-        (batches(0.03, 0), 20),  # the first two at once: not hundreds a second
-        (batches(30, 28, 26, 24, 22, 20), 4),  # nothing for 20 seconds: the silence counts
-    ],
+@cases(
+    ([], 0),
+    (batches(70), 0),  # too long ago
+    (batches(0), 20),  # one batch alone, within its first second
+    (batches(2), 10),
+    (batches(0.03, 0), 20),  # the first two at once: not hundreds a second
+    (batches(30, 28, 26, 24, 22, 20), 4),  # nothing for 20 seconds: the silence counts
 )
 def test_the_rate_of_what_was_claimed(claimed: list[tuple[datetime, int]], rate: float) -> None:
     assert sending_rate(claimed, now=NOW, over=MINUTE) == pytest.approx(rate)

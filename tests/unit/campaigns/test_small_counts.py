@@ -5,32 +5,28 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-import pytest
-
 from campaigns.rules.small_counts import FEWEST, fold_small
+from tests.support.tables import cases
 
 ABOVE: dict[str, str | None] = {"a1": "A", "a2": "A", "a3": "A", "b1": "B", "b2": "B"}
 
 
-@pytest.mark.parametrize(
-    ("sizes", "folded"),
-    [
-        ({"a1": 5, "a2": 90, None: 2}, {}),
-        ({"a1": 2, "a2": 3, "a3": 90}, {"a1": "A", "a2": "A"}),
-        (
-            {"a1": 4, "a2": 20, "a3": 90},
-            {"a1": "A", "a2": "A"},
-        ),  # the second, so that the first is not what is left
-        ({"a1": 1, "b1": 4, "b2": 9}, {"a1": None, "b1": None, "b2": None}),
-        ({"x": 3, "y": 4, "z": 50}, {"x": None, "y": None}),  # communes without a district
-        ({"x": 3, "z": 50}, {"x": None, "z": None}),
-        ({"x": 0, "z": 50}, {}),
-        # One without a district beside a district whose small communes are enough together: the whole less that is that one.
-        ({"a1": 1, "a2": 4, "x": 3}, {"a1": None, "a2": None, "x": None}),
-        # Nine people, of whom all but two got another campaign as well: the two are one campaign less the other.
-        ({"a1": (9, 7), "a2": (30, 30), "a3": (40, 40)}, {"a1": None, "a2": None, "a3": None}),
-        ({"a1": (9, 7), "a2": (30, 25), "a3": (40, 40)}, {"a1": "A", "a2": "A"}),
-    ],
+@cases(
+    ({"a1": 5, "a2": 90, None: 2}, {}),
+    ({"a1": 2, "a2": 3, "a3": 90}, {"a1": "A", "a2": "A"}),
+    (
+        {"a1": 4, "a2": 20, "a3": 90},
+        {"a1": "A", "a2": "A"},
+    ),  # the second, so that the first is not what is left
+    ({"a1": 1, "b1": 4, "b2": 9}, {"a1": None, "b1": None, "b2": None}),
+    ({"x": 3, "y": 4, "z": 50}, {"x": None, "y": None}),  # communes without a district
+    ({"x": 3, "z": 50}, {"x": None, "z": None}),
+    ({"x": 0, "z": 50}, {}),
+    # One without a district beside a district whose small communes are enough together: the whole less that is that one.
+    ({"a1": 1, "a2": 4, "x": 3}, {"a1": None, "a2": None, "x": None}),
+    # Nine people, of whom all but two got another campaign as well: the two are one campaign less the other.
+    ({"a1": (9, 7), "a2": (30, 30), "a3": (40, 40)}, {"a1": None, "a2": None, "a3": None}),
+    ({"a1": (9, 7), "a2": (30, 25), "a3": (40, 40)}, {"a1": "A", "a2": "A"}),
 )
 def test_small_communes_are_counted_with_others(
     sizes: dict[str | None, int | tuple[int, int]], folded: dict[str, str | None]

@@ -20,25 +20,23 @@ from campaigns.rules.states import (
     message_state,
     settle,
 )
+from tests.support.tables import cases
 
 C, A, A_ = CampaignState, AttemptState, CampaignAction
 
 
-@pytest.mark.parametrize(
-    ("action", "allowed", "target"),
-    [
-        ("submit", "draft", "submitted"),
-        ("return", "submitted approved", "draft"),
-        ("approve", "submitted", "approved"),
-        ("schedule", "approved paused", "scheduled"),
-        ("launch", "approved scheduled", "sending"),
-        ("pause", "sending scheduled", "paused"),
-        ("resume", "paused", "sending"),
-        ("cancel", "draft submitted approved scheduled sending paused", "cancelled"),
-        ("undo", "scheduled sending paused", "approved"),
-        ("complete", "sending", "completed"),
-        ("extend", "sending completed", "sending"),
-    ],
+@cases(
+    ("submit", "draft", "submitted"),
+    ("return", "submitted approved", "draft"),
+    ("approve", "submitted", "approved"),
+    ("schedule", "approved paused", "scheduled"),
+    ("launch", "approved scheduled", "sending"),
+    ("pause", "sending scheduled", "paused"),
+    ("resume", "paused", "sending"),
+    ("cancel", "draft submitted approved scheduled sending paused", "cancelled"),
+    ("undo", "scheduled sending paused", "approved"),
+    ("complete", "sending", "completed"),
+    ("extend", "sending completed", "sending"),
 )
 def test_an_action_leads_from_these_states_and_no_other(action: str, allowed: str, target: str) -> None:
     assert CAMPAIGN_MOVES[CampaignAction(action)] == (frozenset(map(C, allowed.split())), C(target))
@@ -70,16 +68,13 @@ def test_a_report_moves_an_attempt_forward_or_not_at_all(current: A, reported: A
     assert ATTEMPT_RANK[after] == max(ATTEMPT_RANK[current], ATTEMPT_RANK[reported])
 
 
-@pytest.mark.parametrize(
-    ("reports", "end"),
-    [
-        ([A.ACCEPTED, A.SENT, A.DELIVERED], A.DELIVERED),
-        ([A.ACCEPTED, A.SENT, A.UNDELIVERED], A.UNDELIVERED),
-        ([A.UNKNOWN, A.ABSENT, A.SENT], A.SENT),
-        ([A.NO_REPORT, A.DELIVERED, A.SENT], A.DELIVERED),
-        ([A.FAILED, A.UNDELIVERED, A.DELIVERED], A.DELIVERED),
-        ([A.FAILED, A.UNDELIVERED], A.UNDELIVERED),
-    ],
+@cases(
+    ([A.ACCEPTED, A.SENT, A.DELIVERED], A.DELIVERED),
+    ([A.ACCEPTED, A.SENT, A.UNDELIVERED], A.UNDELIVERED),
+    ([A.UNKNOWN, A.ABSENT, A.SENT], A.SENT),
+    ([A.NO_REPORT, A.DELIVERED, A.SENT], A.DELIVERED),
+    ([A.FAILED, A.UNDELIVERED, A.DELIVERED], A.DELIVERED),
+    ([A.FAILED, A.UNDELIVERED], A.UNDELIVERED),
 )
 def test_reports_in_any_order_and_twice_come_to_the_same_end(reports: list[A], end: A) -> None:
     for order in permutations(reports):
@@ -89,30 +84,27 @@ def test_reports_in_any_order_and_twice_come_to_the_same_end(reports: list[A], e
         assert state is end
 
 
-@pytest.mark.parametrize(
-    ("attempts", "state"),
-    [
-        ("", "queued"),
-        ("sending", "sending"),
-        ("unknown", "unknown"),
-        ("absent", "queued"),
-        ("absent sending", "sending"),
-        ("absent unknown", "unknown"),
-        ("absent absent", "queued"),
-        ("absent delivered", "delivered"),
-        ("accepted", "accepted"),
-        ("sent", "sent"),
-        ("no_report", "no_report"),
-        ("failed", "failed"),
-        ("undelivered", "undelivered"),
-        ("delivered", "delivered"),
-        # The first was given up too early and has arrived after all.
-        ("delivered sending", "delivered"),
-        ("accepted unknown", "accepted"),
-        ("delivered failed", "delivered"),
-        ("sent delivered", "delivered"),
-        ("failed accepted", "failed"),
-    ],
+@cases(
+    ("", "queued"),
+    ("sending", "sending"),
+    ("unknown", "unknown"),
+    ("absent", "queued"),
+    ("absent sending", "sending"),
+    ("absent unknown", "unknown"),
+    ("absent absent", "queued"),
+    ("absent delivered", "delivered"),
+    ("accepted", "accepted"),
+    ("sent", "sent"),
+    ("no_report", "no_report"),
+    ("failed", "failed"),
+    ("undelivered", "undelivered"),
+    ("delivered", "delivered"),
+    # The first was given up too early and has arrived after all.
+    ("delivered sending", "delivered"),
+    ("accepted unknown", "accepted"),
+    ("delivered failed", "delivered"),
+    ("sent delivered", "delivered"),
+    ("failed accepted", "failed"),
 )
 def test_a_message_is_where_its_furthest_attempt_is(attempts: str, state: str) -> None:
     assert message_state([A(word) for word in attempts.split()]) is MessageState(state)
@@ -127,18 +119,15 @@ def test_a_message_taken_by_the_gateway_holds_up_no_campaign() -> None:
     assert {message_state([state]) for state in set(A) - ACCEPTED_OR_BEYOND} == UNSETTLED
 
 
-@pytest.mark.parametrize(
-    ("before", "gateway_id", "reports", "after"),
-    [
-        (A.SENDING, None, [(A.ACCEPTED, "SM1")], (A.ACCEPTED, "SM1", 0, ())),
-        (A.DELIVERED, "SM1", [(A.SENT, "SM1")], (A.DELIVERED, "SM1", None, ())),  # late
-        (A.UNKNOWN, None, [(A.UNKNOWN, "SM1")], (A.UNKNOWN, "SM1", None, ())),  # only the id is new
-        (A.SENDING, None, [(A.SENT, "SM1"), (A.DELIVERED, "SM1"), (A.SENT, "SM1")], (A.DELIVERED, "SM1", 1, ())),
-        (A.ACCEPTED, "SM1", [(A.SENT, "SM2")], (A.ACCEPTED, "SM1", None, ("SM2",))),  # another's
-        (A.ACCEPTED, "f#7", [(A.SENT, "15#7")], (A.SENT, "f#7", 0, ())),  # one id in two bases
-        (A.ABSENT, None, [(A.ACCEPTED, "SM1")], (A.ACCEPTED, "SM1", 0, ())),
-        (A.SENDING, None, [], (A.SENDING, None, None, ())),
-    ],
+@cases(
+    (A.SENDING, None, [(A.ACCEPTED, "SM1")], (A.ACCEPTED, "SM1", 0, ())),
+    (A.DELIVERED, "SM1", [(A.SENT, "SM1")], (A.DELIVERED, "SM1", None, ())),  # late
+    (A.UNKNOWN, None, [(A.UNKNOWN, "SM1")], (A.UNKNOWN, "SM1", None, ())),  # only the id is new
+    (A.SENDING, None, [(A.SENT, "SM1"), (A.DELIVERED, "SM1"), (A.SENT, "SM1")], (A.DELIVERED, "SM1", 1, ())),
+    (A.ACCEPTED, "SM1", [(A.SENT, "SM2")], (A.ACCEPTED, "SM1", None, ("SM2",))),  # another's
+    (A.ACCEPTED, "f#7", [(A.SENT, "15#7")], (A.SENT, "f#7", 0, ())),  # one id in two bases
+    (A.ABSENT, None, [(A.ACCEPTED, "SM1")], (A.ACCEPTED, "SM1", 0, ())),
+    (A.SENDING, None, [], (A.SENDING, None, None, ())),
 )  # fmt: skip
 def test_an_attempt_after_reports(
     before: A,

@@ -32,6 +32,7 @@ from outreach.rules.errors import BadInput
 from tests.replies.data import DATA, asked_of, questions, read_authors
 from tests.replies.report import KINDS, is_right, macro_f1
 from tests.replies.weights import all_features, pack_weights, use_weights
+from tests.support.tables import cases, each_of
 
 HELD_OUT = [each for each in read_authors() if each.is_held_out]
 READ = [(each, understand(each.text, asked_of(each.kind))) for each in HELD_OUT]
@@ -72,21 +73,13 @@ def test_few_are_silenced_who_did_not_ask_for_it_and_few_calm_replies_are_cries(
 
 
 @pytest.mark.parametrize("kind", sorted(load_kinds()))
-@pytest.mark.parametrize(
-    ("text", "label"),
-    [
-        ("1", "installed"),
-        ("2", "not_yet"),
-        ("3", "no_smartphone"),
-        ("4", "need_help"),
-        ("TC", "opt_out"),
-        ("T/C", "opt_out"),
-        ("stopall", "opt_out"),
-        ("HUY1", "opt_out"),
-        ("đừng nhắn nữa", "opt_out"),
-        ("DK", "opt_in"),
-        ("START", "opt_in"),
-    ],
+@cases(
+    ("1", "installed"),
+    ("2", "not_yet"),
+    ("3", "no_smartphone"),
+    ("4", "need_help"),
+    *each_of("TC | T/C | stopall | HUY1 | đừng nhắn nữa", "opt_out"),
+    *each_of("DK | START", "opt_in"),
 )
 def test_the_menu_and_the_words_of_law_mean_the_same_in_every_kind(kind: str, text: str, label: str) -> None:
     found = understand(text, read_content(load_kinds()[kind]).vocabulary)
@@ -151,30 +144,16 @@ def test_a_text_without_sense_is_no_wish_to_be_left_alone(text: str) -> None:
     assert {understand(text, asked_of(kind)).opt_out for kind in load_kinds()} == {None}
 
 
-@pytest.mark.parametrize(
-    ("text", "label"),
-    [
-        ("da cai dau", "not_yet"),
-        ("da cai o dau", "question"),
-        ("Toi la Dung, da cai roi", "installed"),
-        ("Huy đây, em cài rồi", "installed"),
-        ("Stop covid, da cai bluezone", "installed"),
-        ("toi dung dt cui", "no_smartphone"),
-        ("DUNG", "opt_out"),
-        ("cai NCOVI roi", "unclear"),
-        ("ddax caif roofi", "installed"),
-        ("d9a4 ca2i ro62i", "installed"),
-        ("khoong caif dduwowjc", "need_help"),
-        ("dduwngf nhawns nuwax", "opt_out"),
-        ("ðaÞ caÌi rôÌi", "installed"),
-        ("chýa cài", "not_yet"),
-        ("không muôìn nhâòn tin", "opt_out"),
-        ("hok cài đc", "need_help"),
-        ("cài rồiiiii", "installed"),
-        ("cài bluzonee rồi", "installed"),
-        ("stop texting me", "opt_out"),
-        ("ｄａ ｃａｉ", "installed"),
-    ],
+@cases(
+    *each_of("da cai dau | chýa cài", "not_yet"),
+    ("da cai o dau", "question"),
+    *each_of("Toi la Dung, da cai roi | Huy đây, em cài rồi", "installed"),
+    *each_of("Stop covid, da cai bluezone | ddax caif roofi | d9a4 ca2i ro62i", "installed"),
+    *each_of("ðaÞ caÌi rôÌi | cài rồiiiii | cài bluzonee rồi | ｄａ ｃａｉ", "installed"),
+    ("toi dung dt cui", "no_smartphone"),
+    *each_of("DUNG | dduwngf nhawns nuwax | không muôìn nhâòn tin | stop texting me", "opt_out"),
+    ("cai NCOVI roi", "unclear"),
+    *each_of("khoong caif dduwowjc | hok cài đc", "need_help"),
 )
 def test_hard_pairs_and_any_way_of_typing(text: str, label: str) -> None:
     assert understand(text).label == label
@@ -216,32 +195,29 @@ LIMITS = {str(label): 0.8 for label in LABELS} | {"own": 0.85, "held": 0.2}
 YES, STOP = Answer(1, ("có",), None), Answer(2, ("thôi",), Label.OPT_OUT)
 
 
-@pytest.mark.parametrize(
-    ("chances", "more", "decided"),
-    [
-        ({Label.INSTALLED: 0.9}, {}, Understanding(Label.INSTALLED, 0.9, True, False)),
-        # Who asks for messages is not silenced, but where that is unsure an officer looks.
-        ({OPT_IN: 0.8, Label.OPT_OUT: 0.2}, {}, Understanding(OPT_IN, 0.8, True, False)),
-        ({OPT_IN: 0.3, Label.OPT_OUT: 0.4}, {}, Understanding(Label.OPT_OUT, 0.4, False, False, "held")),
-        ({Label.INSTALLED: 0.7}, {}, Understanding(Label.INSTALLED, 0.7, False, False)),
-        ({1: 0.9}, {}, Understanding(None, 0.9, True, False, None, 1)),
-        ({1: 0.83, Label.INSTALLED: 0.1}, {}, Understanding(None, 0.83, False, False, None, 1)),
-        ({Label.OPT_OUT: 0.8}, {}, Understanding(Label.OPT_OUT, 0.8, True, False, "sure")),
-        # Likely, though something else is likelier: nothing more is sent until somebody has looked.
-        ({Label.REFUSE: 0.7, Label.OPT_OUT: 0.3}, {}, Understanding(Label.OPT_OUT, 0.3, False, False, "held")),
-        ({Label.REFUSE: 0.85, Label.OPT_OUT: 0.1}, {}, Understanding(Label.REFUSE, 0.85, True, False)),
-        # A cry: asked for help where that is possible at all, never automatic, never silenced for good.
-        ({Label.INSTALLED: 0.9, Label.NEED_HELP: 0.06}, {"is_urgent": True}, Understanding(Label.NEED_HELP, 0.06, False, True)),
-        ({1: 0.6, Label.NEED_HELP: 0.2}, {"is_urgent": True}, Understanding(None, 0.6, False, True, None, 1)),
-        ({Label.UNCLEAR: 0.95}, {"is_urgent": True}, Understanding(Label.UNCLEAR, 0.95, False, True)),
-        ({Label.OPT_OUT: 0.9}, {"is_urgent": True}, Understanding(Label.OPT_OUT, 0.9, False, True, "held")),
-        ({Label.UNCLEAR: 0.9}, {"plain": YES}, Understanding(None, 0.99, True, False, None, 1)),
-        ({Label.UNCLEAR: 0.9}, {"plain": STOP}, Understanding(Label.OPT_OUT, 0.99, True, False, "sure", 2)),
-        ({Label.UNCLEAR: 0.9}, {"keyword": Label.OPT_OUT}, Understanding(Label.OPT_OUT, 0.99, True, False, "sure")),
-        ({Label.UNCLEAR: 0.9}, {"keyword": OPT_IN}, Understanding(OPT_IN, 0.99, True, False)),
-        # A number that the message does not offer.
-        ({Label.INSTALLED: 0.9}, {"is_number": True}, Understanding(Label.UNCLEAR, 0.9, False, False)),
-    ],
+@cases(
+    ({Label.INSTALLED: 0.9}, {}, Understanding(Label.INSTALLED, 0.9, True, False)),
+    # Who asks for messages is not silenced, but where that is unsure an officer looks.
+    ({OPT_IN: 0.8, Label.OPT_OUT: 0.2}, {}, Understanding(OPT_IN, 0.8, True, False)),
+    ({OPT_IN: 0.3, Label.OPT_OUT: 0.4}, {}, Understanding(Label.OPT_OUT, 0.4, False, False, "held")),
+    ({Label.INSTALLED: 0.7}, {}, Understanding(Label.INSTALLED, 0.7, False, False)),
+    ({1: 0.9}, {}, Understanding(None, 0.9, True, False, None, 1)),
+    ({1: 0.83, Label.INSTALLED: 0.1}, {}, Understanding(None, 0.83, False, False, None, 1)),
+    ({Label.OPT_OUT: 0.8}, {}, Understanding(Label.OPT_OUT, 0.8, True, False, "sure")),
+    # Likely, though something else is likelier: nothing more is sent until somebody has looked.
+    ({Label.REFUSE: 0.7, Label.OPT_OUT: 0.3}, {}, Understanding(Label.OPT_OUT, 0.3, False, False, "held")),
+    ({Label.REFUSE: 0.85, Label.OPT_OUT: 0.1}, {}, Understanding(Label.REFUSE, 0.85, True, False)),
+    # A cry: asked for help where that is possible at all, never automatic, never silenced for good.
+    ({Label.INSTALLED: 0.9, Label.NEED_HELP: 0.06}, {"is_urgent": True}, Understanding(Label.NEED_HELP, 0.06, False, True)),
+    ({1: 0.6, Label.NEED_HELP: 0.2}, {"is_urgent": True}, Understanding(None, 0.6, False, True, None, 1)),
+    ({Label.UNCLEAR: 0.95}, {"is_urgent": True}, Understanding(Label.UNCLEAR, 0.95, False, True)),
+    ({Label.OPT_OUT: 0.9}, {"is_urgent": True}, Understanding(Label.OPT_OUT, 0.9, False, True, "held")),
+    ({Label.UNCLEAR: 0.9}, {"plain": YES}, Understanding(None, 0.99, True, False, None, 1)),
+    ({Label.UNCLEAR: 0.9}, {"plain": STOP}, Understanding(Label.OPT_OUT, 0.99, True, False, "sure", 2)),
+    ({Label.UNCLEAR: 0.9}, {"keyword": Label.OPT_OUT}, Understanding(Label.OPT_OUT, 0.99, True, False, "sure")),
+    ({Label.UNCLEAR: 0.9}, {"keyword": OPT_IN}, Understanding(OPT_IN, 0.99, True, False)),
+    # A number that the message does not offer.
+    ({Label.INSTALLED: 0.9}, {"is_number": True}, Understanding(Label.UNCLEAR, 0.9, False, False)),
 )  # fmt: skip
 def test_what_is_decided(chances: dict, more: dict, decided: Understanding) -> None:
     known = dict.fromkeys(LABELS, 0.0) | chances
@@ -259,21 +235,13 @@ MEETING = read_question(
 )
 
 
-@pytest.mark.parametrize(
-    ("text", "own", "label"),
-    [
-        ("1", 1, None),
-        ("Dạ số 2 ạ", 2, None),
-        ("sẽ đến", 1, None),
-        ("toi khong den duoc, ban qua", 2, None),
-        ("chưa biết nữa", 3, None),
-        ("có, tôi đến", 1, None),
-        ("TC", None, Label.OPT_OUT),
-        ("1 sẽ đến. TC", None, Label.OPT_OUT),
-        ("số hai nhé", 2, None),
-        ("họp ở đâu vậy", None, Label.QUESTION),
-        ("7", None, Label.UNCLEAR),
-    ],
+@cases(
+    *each_of("1 | sẽ đến | có, tôi đến", 1, None),
+    *each_of("Dạ số 2 ạ | toi khong den duoc, ban qua | số hai nhé", 2, None),
+    ("chưa biết nữa", 3, None),
+    *each_of("TC | 1 sẽ đến. TC", None, Label.OPT_OUT),
+    ("họp ở đâu vậy", None, Label.QUESTION),
+    ("7", None, Label.UNCLEAR),
 )
 def test_a_question_of_the_offices_own_is_read_against_its_answers(
     text: str, own: int | None, label: Label | None

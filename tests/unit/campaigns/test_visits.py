@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
 from campaigns.rules.visits import (
@@ -22,38 +20,36 @@ from campaigns.rules.visits import (
     visit_moment,
     visit_reason,
 )
+from tests.support.tables import cases, each_of
 
 _M = MessageState
 
 
-@pytest.mark.parametrize(
-    ("exclusion", "answer", "states", "why"),
-    [
-        (Exclusion.NO_PHONE, None, [], VisitReason.NO_PHONE),
-        (Exclusion.OPTED_OUT, None, [], None),
-        (Exclusion.WRONG_NUMBER, None, [], VisitReason.NO_PHONE),
-        (Exclusion.DO_NOT_CALL, None, [], None),
-        (Exclusion.SHARED_PHONE, None, [], None),
-        (Exclusion.OUTSIDE_AREA, None, [], None),
-        (None, None, [_M.FAILED], VisitReason.FAILED),
-        (None, None, [_M.FAILED, _M.UNDELIVERED], VisitReason.FAILED),
-        (None, None, [_M.UNDELIVERED, _M.SKIPPED], VisitReason.FAILED),
-        (None, None, [_M.DELIVERED, _M.FAILED], VisitReason.NO_ANSWER),
-        (None, None, [_M.NO_REPORT], VisitReason.NO_ANSWER),
-        (None, None, [_M.ACCEPTED], VisitReason.NO_ANSWER),
-        (None, None, [_M.QUEUED], None),  # it may still come
-        (None, None, [_M.DELIVERED, _M.QUEUED], None),
-        (None, None, [_M.FAILED, _M.UNKNOWN], None),
-        (None, None, [_M.SKIPPED], None),
-        (None, None, [_M.CANCELLED], None),
-        (None, None, [], None),
-        (None, Label.INSTALLED, [_M.DELIVERED], None),
-        (None, Label.REFUSE, [_M.FAILED], None),
-        (None, Label.NEED_HELP, [_M.DELIVERED], None),  # a case of its own
-        (None, Label.QUESTION, [_M.DELIVERED], VisitReason.NO_ANSWER),
-        (None, Label.UNCLEAR, [_M.DELIVERED], VisitReason.NO_ANSWER),
-        (Exclusion.NO_PHONE, Label.NOT_YET, [], None),
-    ],
+@cases(
+    (Exclusion.NO_PHONE, None, [], VisitReason.NO_PHONE),
+    (Exclusion.OPTED_OUT, None, [], None),
+    (Exclusion.WRONG_NUMBER, None, [], VisitReason.NO_PHONE),
+    (Exclusion.DO_NOT_CALL, None, [], None),
+    (Exclusion.SHARED_PHONE, None, [], None),
+    (Exclusion.OUTSIDE_AREA, None, [], None),
+    (None, None, [_M.FAILED], VisitReason.FAILED),
+    (None, None, [_M.FAILED, _M.UNDELIVERED], VisitReason.FAILED),
+    (None, None, [_M.UNDELIVERED, _M.SKIPPED], VisitReason.FAILED),
+    (None, None, [_M.DELIVERED, _M.FAILED], VisitReason.NO_ANSWER),
+    (None, None, [_M.NO_REPORT], VisitReason.NO_ANSWER),
+    (None, None, [_M.ACCEPTED], VisitReason.NO_ANSWER),
+    (None, None, [_M.QUEUED], None),  # it may still come
+    (None, None, [_M.DELIVERED, _M.QUEUED], None),
+    (None, None, [_M.FAILED, _M.UNKNOWN], None),
+    (None, None, [_M.SKIPPED], None),
+    (None, None, [_M.CANCELLED], None),
+    (None, None, [], None),
+    (None, Label.INSTALLED, [_M.DELIVERED], None),
+    (None, Label.REFUSE, [_M.FAILED], None),
+    (None, Label.NEED_HELP, [_M.DELIVERED], None),  # a case of its own
+    (None, Label.QUESTION, [_M.DELIVERED], VisitReason.NO_ANSWER),
+    (None, Label.UNCLEAR, [_M.DELIVERED], VisitReason.NO_ANSWER),
+    (Exclusion.NO_PHONE, Label.NOT_YET, [], None),
 )
 def test_who_is_visited(
     exclusion: Exclusion | None, answer: Label | None, states: list[MessageState], why: VisitReason | None
@@ -88,21 +84,18 @@ def _counted(outcome: VisitOutcome, hours: int, *, is_own: bool = False) -> Coun
     return CountedResult(outcome, _NOON + timedelta(hours=hours), is_own)
 
 
-@pytest.mark.parametrize(
-    ("outcome", "counted", "fate"),
-    [
-        (_O.INSTALLED, None, _F.RECORDED),
-        (_O.INSTALLED, _counted(_O.NOT_YET, -1), _F.REPLACED),
-        (_O.NOT_YET, _counted(_O.NOT_YET, -1), _F.RECORDED),  # both found the same
-        (_O.INSTALLED, _counted(_O.NOT_YET, 1), _F.VISITED),
-        (_O.INSTALLED, _counted(_O.NOT_YET, 1, is_own=True), _F.VISITED),
-        (_O.ABSENT, _counted(_O.NOT_YET, -1), _F.VISITED),
-        (_O.ABSENT, _counted(_O.ABSENT, -1), _F.RECORDED),
-        (_O.ABSENT, _counted(_O.NOT_YET, -1, is_own=True), _F.RECORDED),  # a slip, put right
-        (_O.INSTALLED, _counted(_O.OPT_OUT, -1), _F.VISITED),
-        (_O.INSTALLED, _counted(_O.OPT_OUT, -1, is_own=True), _F.RECORDED),
-        (_O.OPT_OUT, _counted(_O.INSTALLED, 1), _F.REPLACED),  # whatever came since
-    ],
+@cases(
+    (_O.INSTALLED, None, _F.RECORDED),
+    (_O.INSTALLED, _counted(_O.NOT_YET, -1), _F.REPLACED),
+    (_O.NOT_YET, _counted(_O.NOT_YET, -1), _F.RECORDED),  # both found the same
+    (_O.INSTALLED, _counted(_O.NOT_YET, 1), _F.VISITED),
+    (_O.INSTALLED, _counted(_O.NOT_YET, 1, is_own=True), _F.VISITED),
+    (_O.ABSENT, _counted(_O.NOT_YET, -1), _F.VISITED),
+    (_O.ABSENT, _counted(_O.ABSENT, -1), _F.RECORDED),
+    (_O.ABSENT, _counted(_O.NOT_YET, -1, is_own=True), _F.RECORDED),  # a slip, put right
+    (_O.INSTALLED, _counted(_O.OPT_OUT, -1), _F.VISITED),
+    (_O.INSTALLED, _counted(_O.OPT_OUT, -1, is_own=True), _F.RECORDED),
+    (_O.OPT_OUT, _counted(_O.INSTALLED, 1), _F.REPLACED),  # whatever came since
 )
 def test_of_two_results_the_later_visit_counts_and_a_wish_to_be_left_alone_always(
     outcome: VisitOutcome, counted: CountedResult | None, fate: VisitFate
@@ -116,16 +109,13 @@ def test_who_is_gone_gets_no_result_and_who_opted_out_is_told() -> None:
     assert settle(_O.OPT_OUT, _NOON, counted=None, is_gone=False, is_opted_out=True) is _F.RECORDED
 
 
-@pytest.mark.parametrize(
-    ("touched", "sent", "known", "hours"),
-    [
-        (-5, 0, -24, -5),
-        (-5 - 9000, -9000, -24, -5),  # a clock a year behind
-        (9000 - 5, 9000, -24, -5),
-        (-9000, 0, -24, -24),  # put right between touch and sending: not before the list
-        (9000, 0, -24, 0),
-        (-5, 0, 3, 0),  # a list from the future
-    ],
+@cases(
+    (-5, 0, -24, -5),
+    (-5 - 9000, -9000, -24, -5),  # a clock a year behind
+    (9000 - 5, 9000, -24, -5),
+    (-9000, 0, -24, -24),  # put right between touch and sending: not before the list
+    (9000, 0, -24, 0),
+    (-5, 0, 3, 0),  # a list from the future
 )
 def test_a_visit_is_when_it_was_by_the_server_whatever_the_phones_clock_says(
     touched: int, sent: int, known: int, hours: int
@@ -136,15 +126,12 @@ def test_a_visit_is_when_it_was_by_the_server_whatever_the_phones_clock_says(
     assert visit_moment(at(touched), sent_at=at(sent), known_since=at(known), now=_NOON) == at(hours)
 
 
-@pytest.mark.parametrize(
-    ("people", "houses"),
-    [
-        ([], []),
-        ([("a", [1]), ("a", [2]), ("a", [])], [0, 1, 2]),
-        ([("a", [1]), ("a", [2, 1]), ("a", [2])], [0, 0, 0]),
-        ([("a", [1]), ("b", [1])], [0, 1]),  # another village
-        ([("a", [1]), ("a", [2]), ("a", [3]), ("a", [1, 3])], [0, 1, 0, 0]),
-    ],
+@cases(
+    ([], []),
+    ([("a", [1]), ("a", [2]), ("a", [])], [0, 1, 2]),
+    ([("a", [1]), ("a", [2, 1]), ("a", [2])], [0, 0, 0]),
+    ([("a", [1]), ("b", [1])], [0, 1]),  # another village
+    ([("a", [1]), ("a", [2]), ("a", [3]), ("a", [1, 3])], [0, 1, 0, 0]),
 )
 def test_people_of_a_village_who_share_a_phone_are_one_house(
     people: list[tuple[str, list[int]]], houses: list[int]
@@ -152,18 +139,13 @@ def test_people_of_a_village_who_share_a_phone_are_one_house(
     assert group_houses(people) == houses
 
 
-@pytest.mark.parametrize(
-    ("typed", "found"),
-    [
-        ("12", (12, 0)),
-        ("12-07", (12, 7)),
-        (" phiếu 12 – 7 ", (12, 7)),
-        ("12/7", (12, 7)),
-        ("", None),
-        ("mười hai", None),
-        ("12-07-3", None),
-        ("9" * 30, None),
-    ],
+@cases(
+    ("12", (12, 0)),
+    *each_of("12-07 | 12/7", (12, 7)),
+    (" phiếu 12 – 7 ", (12, 7)),
+    ("", None),
+    *each_of("mười hai | 12-07-3", None),
+    ("9" * 30, None),
 )
 def test_a_sheet_is_found_by_the_code_on_it_however_it_is_typed(
     typed: str, found: tuple[int, int] | None

@@ -11,6 +11,7 @@ import pytest
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.warnings import CampaignWarning, WarningFacts, asks_for_reply, find_warnings
+from tests.support.tables import cases, each_of
 
 NOW = datetime(2020, 8, 15, 1, 0, tzinfo=UTC)  # 08:00 in Vietnam
 SOUND = {
@@ -42,29 +43,26 @@ def test_a_sound_campaign_raises_no_doubt() -> None:
     assert doubts() == []
 
 
-@pytest.mark.parametrize(
-    ("changes", "doubt"),
-    [
-        ({"text": "Mời cài Bluezone. TC thôi nhận tin"}, CampaignWarning.NO_LINK),
-        ({"text": "Mời cài zalo: {link}. TC thôi nhận"}, CampaignWarning.OTHER_APP),
-        ({"text": "Mời cài tại [địa điểm]: {link} TC thôi nhận tin"}, CampaignWarning.TEXT_GAPS),
-        (
-            {"kind": "moi-du", "content": {"own_answers": {"1": {"means": "installed"}}}},
-            CampaignWarning.PROMISE_COUNTED,
-        ),
-        ({"text": "Mời cài Bluezone: {link}"}, CampaignWarning.NO_STOP_WORD),
-        ({"text": "Mời cài Bluezone: {link}. Gọi etc"}, CampaignWarning.NO_STOP_WORD),
-        ({"step": [{"text": "Nhắc lại: {link}", "after_days": 2}]}, CampaignWarning.NO_STOP_WORD),
-        ({"text": "Mời cài {link} bluzone.vn TC thôi nhận"}, CampaignWarning.TYPED_ADDRESS),
-        ({"text": "Mời cài {link} http://example TC thôi nhận"}, CampaignWarning.TYPED_ADDRESS),
-        ({"window": ["06:59", "20:00"]}, CampaignWarning.HOURS_TOO_WIDE),
-        ({"window": ["08:00", "22:01"]}, CampaignWarning.HOURS_TOO_WIDE),
-        ({"budget_vnd": 34_999}, CampaignWarning.OVER_BUDGET),
-        ({"deadline": "2020-08-15T08:00"}, CampaignWarning.DEADLINE_PAST),
-        ({"deadline": "2020-08-15T08:59"}, CampaignWarning.TOO_LATE),
-        ({"starts_at": "2020-08-15T07:59"}, CampaignWarning.START_PAST),
-        ({"cap_per_day": 4}, CampaignWarning.CAP_HIGH),
-    ],
+@cases(
+    ({"text": "Mời cài Bluezone. TC thôi nhận tin"}, CampaignWarning.NO_LINK),
+    ({"text": "Mời cài zalo: {link}. TC thôi nhận"}, CampaignWarning.OTHER_APP),
+    ({"text": "Mời cài tại [địa điểm]: {link} TC thôi nhận tin"}, CampaignWarning.TEXT_GAPS),
+    (
+        {"kind": "moi-du", "content": {"own_answers": {"1": {"means": "installed"}}}},
+        CampaignWarning.PROMISE_COUNTED,
+    ),
+    ({"text": "Mời cài Bluezone: {link}"}, CampaignWarning.NO_STOP_WORD),
+    ({"text": "Mời cài Bluezone: {link}. Gọi etc"}, CampaignWarning.NO_STOP_WORD),
+    ({"step": [{"text": "Nhắc lại: {link}", "after_days": 2}]}, CampaignWarning.NO_STOP_WORD),
+    ({"text": "Mời cài {link} bluzone.vn TC thôi nhận"}, CampaignWarning.TYPED_ADDRESS),
+    ({"text": "Mời cài {link} http://example TC thôi nhận"}, CampaignWarning.TYPED_ADDRESS),
+    ({"window": ["06:59", "20:00"]}, CampaignWarning.HOURS_TOO_WIDE),
+    ({"window": ["08:00", "22:01"]}, CampaignWarning.HOURS_TOO_WIDE),
+    ({"budget_vnd": 34_999}, CampaignWarning.OVER_BUDGET),
+    ({"deadline": "2020-08-15T08:00"}, CampaignWarning.DEADLINE_PAST),
+    ({"deadline": "2020-08-15T08:59"}, CampaignWarning.TOO_LATE),
+    ({"starts_at": "2020-08-15T07:59"}, CampaignWarning.START_PAST),
+    ({"cap_per_day": 4}, CampaignWarning.CAP_HIGH),
 )
 def test_what_an_officer_wrote_is_doubted(changes: dict[str, Any], doubt: CampaignWarning) -> None:
     assert doubt in doubts(**changes)
@@ -87,15 +85,12 @@ def test_what_is_just_right_is_not(changes: dict[str, Any]) -> None:
     assert doubts(**changes) == []
 
 
-@pytest.mark.parametrize(
-    ("fact", "doubt"),
-    [
-        ({"recipients": 0}, CampaignWarning.EMPTY_AUDIENCE),
-        ({"is_founded": False}, CampaignWarning.NO_BASIS),
-        ({"is_registered": False}, CampaignWarning.SENDER_UNREGISTERED),
-        ({"is_https": False}, CampaignWarning.LINK_UNSAFE),
-        ({"segments": 4}, CampaignWarning.LONG_TEXT),
-    ],
+@cases(
+    ({"recipients": 0}, CampaignWarning.EMPTY_AUDIENCE),
+    ({"is_founded": False}, CampaignWarning.NO_BASIS),
+    ({"is_registered": False}, CampaignWarning.SENDER_UNREGISTERED),
+    ({"is_https": False}, CampaignWarning.LINK_UNSAFE),
+    ({"segments": 4}, CampaignWarning.LONG_TEXT),
 )
 def test_what_is_known_of_audience_and_installation_is_doubted(
     fact: dict[str, Any], doubt: CampaignWarning
@@ -127,34 +122,22 @@ def test_the_most_serious_stands_first() -> None:
     assert found[-1] is CampaignWarning.CAP_HIGH
 
 
-@pytest.mark.parametrize(
-    ("text", "asks"),
-    [
-        ("Trả lời: 1 đã cài, 2 chưa", True),
-        ("Tra loi so 4 neu can giup", True),
-        ("Nhắn lại số 1 khi cài xong", True),
-        ("Trả lời bằng chữ TC", True),
-        ("Soạn TC để từ chối", True),
-        ("xin trả lời tin này", True),
-        ("TC thôi nhận tin", True),
-        ("Trả lời hoặc từ chối tại liên kết", False),
-        ("Mời cài trước ngày 20/8: {link}", False),
-        ("Xin trả lời câu hỏi ở liên kết trước 20/8", False),
-        ("Soạn sẵn giấy tờ", False),
-    ],
+@cases(
+    *each_of("Trả lời: 1 đã cài, 2 chưa | Tra loi so 4 neu can giup", True),
+    *each_of("Nhắn lại số 1 khi cài xong | Trả lời bằng chữ TC | Soạn TC để từ chối", True),
+    *each_of("xin trả lời tin này | TC thôi nhận tin", True),
+    *each_of("Trả lời hoặc từ chối tại liên kết | Mời cài trước ngày 20/8: {link}", False),
+    *each_of("Xin trả lời câu hỏi ở liên kết trước 20/8 | Soạn sẵn giấy tờ", False),
 )
 def test_a_text_that_asks_for_a_reply_is_told_from_one_that_does_not(text: str, asks: bool) -> None:
     assert asks_for_reply(text) is asks
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("Mời cài: {link} Trả lời hoặc từ chối tại liên kết", []),
-        ("Mời cài: {link} Trả lời: 1 đã cài. Từ chối tại liên kết", [CampaignWarning.ASKS_FOR_REPLY]),
-        ("Mời cài: {link} TC thôi nhận tin", [CampaignWarning.ASKS_FOR_REPLY]),
-        ("Mời cài: {link}", [CampaignWarning.NO_WAY_OUT]),
-    ],
+@cases(
+    ("Mời cài: {link} Trả lời hoặc từ chối tại liên kết", []),
+    ("Mời cài: {link} Trả lời: 1 đã cài. Từ chối tại liên kết", [CampaignWarning.ASKS_FOR_REPLY]),
+    ("Mời cài: {link} TC thôi nhận tin", [CampaignWarning.ASKS_FOR_REPLY]),
+    ("Mời cài: {link}", [CampaignWarning.NO_WAY_OUT]),
 )
 def test_where_no_reply_comes_back_a_text_that_asks_for_one_is_doubtful(
     text: str, found: list[CampaignWarning]

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
-
 from outreach.rules.addresses import network_of
+from tests.support.tables import cases, each_of
 
 
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("203.0.113.7", "203.0.113.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
-        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
-        ("::ffff:203.0.113.7", "203.0.113.7"),
-        ("unix", "unix"),
-        ("", ""),
-    ],
+@cases(
+    *each_of("203.0.113.7 | ::ffff:203.0.113.7", "203.0.113.7"),
+    *each_of("2001:db8:1:2:3:4:5:6 | 2001:db8:1:2::1", "2001:db8:1:2::/64"),
+    ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+    ("unix", "unix"),
+    ("", ""),
 )
 def test_what_is_counted_as_one_caller(address: str, network: str) -> None:
     assert network_of(address) == network

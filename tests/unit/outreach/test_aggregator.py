@@ -29,6 +29,7 @@ from outreach.rules.gateway import (
     Throttled,
 )
 from outreach.rules.roads import Lasting, repeats_until
+from tests.support.tables import cases
 
 FILES = sorted((Path(__file__).resolve().parents[3] / "outreach" / "sms" / "aggregators").glob("*.toml"))
 
@@ -58,41 +59,35 @@ def test_request_has_the_fields_of_the_interface() -> None:
     assert (fields["RequestId"], fields["CallbackUrl"]) == ("r-7", "https://loa.example/x")
 
 
-@pytest.mark.parametrize(
-    ("status", "answer", "outcome"),
-    [
-        (200, {"CodeResult": "100", "SMSID": "abc"}, Accepted("abc")),
-        (200, {"codeResult": 100, "smsid": "abc"}, Accepted("abc")),
-        (200, {"CodeResult": "100"}, OutcomeUnknown("no_id")),
-        (200, {"CodeResult": "124"}, Accepted("")),  # taken before
-        (200, {"CodeResult": "146"}, Refused(Cause.BAD_TEXT, "146")),
-        (200, {"CodeResult": "103"}, Refused(Cause.ACCOUNT, "103")),
-        (200, {"CodeResult": "104"}, Refused(Cause.BAD_SENDER, "104")),
-        (200, {"CodeResult": "999"}, Refused(Cause.OTHER, "999")),
-        (200, None, OutcomeUnknown("http_200")),  # a proxy's page
-        (200, [], OutcomeUnknown("http_200")),
-        (429, None, Throttled()),
-        (502, None, OutcomeUnknown("http_502")),
-        (500, {"CodeResult": "999"}, OutcomeUnknown("http_500")),
-        (401, None, Refused(Cause.ACCOUNT, "401")),
-        (404, None, Refused(Cause.ACCOUNT, "404")),  # a wrong address
-    ],
+@cases(
+    (200, {"CodeResult": "100", "SMSID": "abc"}, Accepted("abc")),
+    (200, {"codeResult": 100, "smsid": "abc"}, Accepted("abc")),
+    (200, {"CodeResult": "100"}, OutcomeUnknown("no_id")),
+    (200, {"CodeResult": "124"}, Accepted("")),  # taken before
+    (200, {"CodeResult": "146"}, Refused(Cause.BAD_TEXT, "146")),
+    (200, {"CodeResult": "103"}, Refused(Cause.ACCOUNT, "103")),
+    (200, {"CodeResult": "104"}, Refused(Cause.BAD_SENDER, "104")),
+    (200, {"CodeResult": "999"}, Refused(Cause.OTHER, "999")),
+    (200, None, OutcomeUnknown("http_200")),  # a proxy's page
+    (200, [], OutcomeUnknown("http_200")),
+    (429, None, Throttled()),
+    (502, None, OutcomeUnknown("http_502")),
+    (500, {"CodeResult": "999"}, OutcomeUnknown("http_500")),
+    (401, None, Refused(Cause.ACCOUNT, "401")),
+    (404, None, Refused(Cause.ACCOUNT, "404")),  # a wrong address
 )
 def test_answer_becomes_an_outcome(status: int, answer: Any, outcome: object) -> None:
     assert read_answer(profile("esms"), status, answer) == outcome
 
 
-@pytest.mark.parametrize(
-    ("fields", "status"),
-    [
-        ({"SendStatus": "5", "SendSuccess": "1", "SendFailed": "0"}, DeliveryStatus.DELIVERED),
-        ({"SendStatus": 5, "SendSuccess": 0, "SendFailed": 1}, DeliveryStatus.UNDELIVERED),
-        ({"SendStatus": "4"}, DeliveryStatus.FAILED),
-        ({"SendStatus": "5"}, DeliveryStatus.SENT),
-        ({"SendStatus": "1"}, DeliveryStatus.ACCEPTED),
-        ({"SendStatus": "new"}, None),
-        ({}, None),
-    ],
+@cases(
+    ({"SendStatus": "5", "SendSuccess": "1", "SendFailed": "0"}, DeliveryStatus.DELIVERED),
+    ({"SendStatus": 5, "SendSuccess": 0, "SendFailed": 1}, DeliveryStatus.UNDELIVERED),
+    ({"SendStatus": "4"}, DeliveryStatus.FAILED),
+    ({"SendStatus": "5"}, DeliveryStatus.SENT),
+    ({"SendStatus": "1"}, DeliveryStatus.ACCEPTED),
+    ({"SendStatus": "new"}, None),
+    ({}, None),
 )
 def test_callback_becomes_a_report(fields: dict[str, Any], status: object) -> None:
     report = read_report(profile("esms"), {"SMSID": "abc", **fields})
@@ -111,15 +106,12 @@ def night(clock: str) -> datetime:
     return datetime.fromisoformat(f"2026-11-30T{clock}+07:00")
 
 
-@pytest.mark.parametrize(
-    ("asked", "lasting", "until"),
-    [
-        ("12:00", Lasting.DAY, "23:50"),
-        ("00:12", Lasting.DAY, "23:50"),
-        ("00:05", Lasting.DAY, "00:05"),  # the gateway may have counted it to the day before
-        ("23:55", Lasting.DAY, "23:55"),  # by the gateway's clock the day may be over
-        ("12:00", None, "12:00"),
-    ],
+@cases(
+    ("12:00", Lasting.DAY, "23:50"),
+    ("00:12", Lasting.DAY, "23:50"),
+    ("00:05", Lasting.DAY, "00:05"),  # the gateway may have counted it to the day before
+    ("23:55", Lasting.DAY, "23:55"),  # by the gateway's clock the day may be over
+    ("12:00", None, "12:00"),
 )
 def test_a_request_is_made_again_only_on_the_day_of_its_id(
     asked: str, lasting: Lasting | None, until: str
@@ -128,6 +120,6 @@ def test_a_request_is_made_again_only_on_the_day_of_its_id(
     assert repeats_until(night(asked), Lasting.ALWAYS) > night(asked) + timedelta(days=10_000)
 
 
-@pytest.mark.parametrize(("name", "lasting"), [("esms", "day"), ("vietguys", "day"), ("speedsms", None)])
+@cases(("esms", "day"), ("vietguys", "day"), ("speedsms", None))
 def test_a_profile_says_how_long_a_repeated_request_is_none(name: str, lasting: str | None) -> None:
     assert profile(name).request_id == lasting

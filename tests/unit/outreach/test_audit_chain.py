@@ -17,6 +17,7 @@ from outreach.rules.audit_chain import (
     find_break,
     hash_entry,
 )
+from tests.support.tables import cases
 
 NOW = datetime(2020, 8, 12, 3, 4, 5, tzinfo=UTC)
 
@@ -135,16 +136,13 @@ def test_old_and_keyed_entries_are_one_chain() -> None:
     assert find_break(links, last_id=5, last_hash=links[-1].hash, keys=KEYS) is None
 
 
-@pytest.mark.parametrize(
-    ("attack", "found"),
-    [
-        # Whoever holds the database and no key chains anew, as entries were before keys.
-        ("all anew", ChainBreak(5, ChainFault.UNKEYED)),
-        ("the end anew", ChainBreak(4, ChainFault.CHANGED)),
-        ("cut back to before keys", ChainBreak(2, ChainFault.UNKEYED)),
-        ("under a key of one's own", ChainBreak(3, ChainFault.UNKNOWN_KEY)),
-        ("a keyed entry changed", ChainBreak(4, ChainFault.CHANGED)),
-    ],
+@cases(
+    # Whoever holds the database and no key chains anew, as entries were before keys.
+    ("all anew", ChainBreak(5, ChainFault.UNKEYED)),
+    ("the end anew", ChainBreak(4, ChainFault.CHANGED)),
+    ("cut back to before keys", ChainBreak(2, ChainFault.UNKEYED)),
+    ("under a key of one's own", ChainBreak(3, ChainFault.UNKNOWN_KEY)),
+    ("a keyed entry changed", ChainBreak(4, ChainFault.CHANGED)),
 )
 def test_without_the_key_nobody_chains_anew(attack: str, found: ChainBreak) -> None:
     links = mixed()

@@ -9,21 +9,19 @@ import pytest
 from outreach.core.sentences import word_error
 from outreach.rules.declared_tables import find_table, first_lines, read_csv
 from outreach.rules.errors import BadInput, LoaError
+from tests.support.tables import cases
 
 COLUMNS = {"code": re.compile("ma$"), "count": re.compile("so |da ")}
 HEAD = ("STT", "Mã", "Số máy")
 
 
-@pytest.mark.parametrize(
-    ("rows", "read"),
-    [
-        ([HEAD, (1, "A", 3.0), (None, " ", ""), (2, "B")], [(2, "A", "3"), (4, "B", "")]),
-        ([("Kính gửi: Sở Y tế",), (), HEAD, (1, "A", 3)], [(4, "A", "3")]),
-        ([("Mã", "Số máy", "Đã cài"), ("A", 3, 2)], [(2, "A", "3")]),  # the first of two
-        ([("Số máy",), (3,)], None),
-        ([("Kính gửi",)] * 20 + [HEAD, (1, "A", 3)], None),
-        ([HEAD], []),
-    ],
+@cases(
+    ([HEAD, (1, "A", 3.0), (None, " ", ""), (2, "B")], [(2, "A", "3"), (4, "B", "")]),
+    ([("Kính gửi: Sở Y tế",), (), HEAD, (1, "A", 3)], [(4, "A", "3")]),
+    ([("Mã", "Số máy", "Đã cài"), ("A", 3, 2)], [(2, "A", "3")]),  # the first of two
+    ([("Số máy",), (3,)], None),
+    ([("Kính gửi",)] * 20 + [HEAD, (1, "A", 3)], None),
+    ([HEAD], []),
 )
 def test_the_rows_below_the_headings_are_read(
     rows: list[tuple[object, ...]], read: list[tuple[int, str, str]] | None
@@ -33,15 +31,12 @@ def test_the_rows_below_the_headings_are_read(
     assert (table if table is None else found) == read
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("ngày,Mã\n1,2\n".encode(), "thiếu cột Số máy"),
-        ("Mã;Số máy\n1;2\n".encode(), "thiếu cột Mã, Số máy"),
-        ("Mã,Số máy\n".encode("utf-16"), "không phải UTF-8"),
-        ('Mã,Số máy\n"a"b,1\n'.encode(), "không phải CSV"),
-        (b"", "thiếu cột"),
-    ],
+@cases(
+    ("ngày,Mã\n1,2\n".encode(), "thiếu cột Số máy"),
+    ("Mã;Số máy\n1;2\n".encode(), "thiếu cột Mã, Số máy"),
+    ("Mã,Số máy\n".encode("utf-16"), "không phải UTF-8"),
+    ('Mã,Số máy\n"a"b,1\n'.encode(), "không phải CSV"),
+    (b"", "thiếu cột"),
 )
 def test_a_file_that_is_no_such_csv_is_refused_in_words(content: bytes, said: str) -> None:
     with pytest.raises(BadInput) as refused:

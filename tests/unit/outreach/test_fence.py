@@ -5,16 +5,14 @@ import time
 import pytest
 
 from outreach.core.fence import Fence
+from tests.support.tables import cases
 
 
-@pytest.mark.parametrize(
-    ("boot_s", "wall_s", "expected"),
-    [
-        (9, 9, False),
-        (10, 9, True),  # the wall clock was set back
-        (9, 10, True),  # the other clock stood still
-        (11, 11, True),
-    ],
+@cases(
+    (9, 9, False),
+    (10, 9, True),  # the wall clock was set back
+    (9, 10, True),  # the other clock stood still
+    (11, 11, True),
 )
 def test_the_first_of_two_clocks_counts(
     monkeypatch: pytest.MonkeyPatch, boot_s: float, wall_s: float, expected: bool

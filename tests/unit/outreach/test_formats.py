@@ -7,24 +7,18 @@ from decimal import Decimal
 import pytest
 
 from outreach.rules.formats import read_decimal, read_whole
+from tests.support.tables import cases, each_of
 
 
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("1250", "1250"),
-        ("1.250", "1250"),
-        ("1 250", "1250"),
-        ("1\u00a0250", "1250"),
-        ("5.000.000", "5000000"),
-        ("5,000,000", "5000000"),
-        ("12,5", "12.5"),
-        ("12.5", "12.5"),
-        ("0,125", "0.125"),
-        ("1.25", "1.25"),  # 1.250 that Excel has read as a fraction
-        ("1.0", "1"),
-        (" 7 ", "7"),
-    ],
+@cases(
+    *each_of("1250 | 1.250 | 1 250", "1250"),
+    ("1\u00a0250", "1250"),
+    *each_of("5.000.000 | 5,000,000", "5000000"),
+    *each_of("12,5 | 12.5", "12.5"),
+    ("0,125", "0.125"),
+    ("1.25", "1.25"),  # 1.250 that Excel has read as a fraction
+    ("1.0", "1"),
+    (" 7 ", "7"),
 )
 def test_a_point_or_a_comma_groups_threes_and_else_begins_a_fraction(text: str, number: str) -> None:
     assert read_decimal(text) == Decimal(number)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from outreach.rules.identity import erased_as, is_same_person, likeness, may_be_erased_as, soften_name
+from tests.support.tables import cases
 
 
 def facts(
@@ -24,22 +25,19 @@ ONE, ONLY_WITHOUT, ONLY_HERE, NEVER = (
 )
 
 
-@pytest.mark.parametrize(
-    ("known", "stated", "are_one"),
-    [
-        (facts(1950, "1", "Thôn 3"), facts(1950, "1", "thon 3"), ONE),
-        (facts(1950, "1"), facts(1950, "1", "Thôn 3"), ONE),
-        (facts(1950, None, "Thôn 3"), facts(1950, None, "Thôn 3"), ONE),
-        (facts(1950, "1", "Thôn 3"), facts(None, "1", "Thôn 3"), ONLY_WITHOUT),
-        (facts(None, "1", "Thôn 3"), facts(None, "1", "Thôn 3"), ONLY_WITHOUT),
-        (facts(None, "1"), facts(None, "1"), ONLY_HERE),
-        (facts(1950), facts(1950), ONLY_HERE),
-        (facts(), facts(1950, "1", "Thôn 3"), ONLY_HERE),
-        (facts(1950, "1"), facts(1951, "1"), NEVER),
-        (facts(1950, "1"), facts(1950, "2"), NEVER),
-        (facts(1950, "1", "Thôn 3"), facts(1950, "1", "Thôn 4"), NEVER),
-        (facts(1950, "1", sex="m"), facts(1950, "1", sex="f"), NEVER),
-    ],
+@cases(
+    (facts(1950, "1", "Thôn 3"), facts(1950, "1", "thon 3"), ONE),
+    (facts(1950, "1"), facts(1950, "1", "Thôn 3"), ONE),
+    (facts(1950, None, "Thôn 3"), facts(1950, None, "Thôn 3"), ONE),
+    (facts(1950, "1", "Thôn 3"), facts(None, "1", "Thôn 3"), ONLY_WITHOUT),
+    (facts(None, "1", "Thôn 3"), facts(None, "1", "Thôn 3"), ONLY_WITHOUT),
+    (facts(None, "1"), facts(None, "1"), ONLY_HERE),
+    (facts(1950), facts(1950), ONLY_HERE),
+    (facts(), facts(1950, "1", "Thôn 3"), ONLY_HERE),
+    (facts(1950, "1"), facts(1951, "1"), NEVER),
+    (facts(1950, "1"), facts(1950, "2"), NEVER),
+    (facts(1950, "1", "Thôn 3"), facts(1950, "1", "Thôn 4"), NEVER),
+    (facts(1950, "1", sex="m"), facts(1950, "1", sex="f"), NEVER),
 )
 def test_who_is_the_same_person(
     known: dict[str, Any], stated: dict[str, Any], are_one: tuple[bool, bool, bool]
@@ -67,24 +65,16 @@ def described(
     return {"name": name, "birth_year": birth, "area_code": area, "sex": sex}
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "apart", "sharing"),
-    [
-        (described("Y Hlum", 1960, "1"), described("y hlum", 1960, "1"), "name_and_birth", "name_and_number"),
-        (described("Y Hlum", 1960, "1"), described("Y Hlum", 1960), "name_and_birth", "name_and_number"),
-        (
-            described("Lê Thị Hoa", 1960),
-            described("Lê Thị Ngọc Hoa", 1960),
-            "name_and_birth",
-            "name_and_number",
-        ),
-        (described("Y Hlum", 1960, "1"), described("Y Hlum", 1960, "2"), None, "name_and_number"),
-        (described("Y Hlum"), described("Y Hlum"), None, "name_and_number"),
-        (described("Y Hlum", 1960), described("A Thun", 1960), None, "number_and_birth"),
-        (described("Y Hlum"), described("A Thun"), None, None),
-        (described("Y Hlum", 1960), described("Y Hlum", 1961), None, None),
-        (described("Y Hlum", 1960, sex="f"), described("Y Hlum", 1960, sex="m"), None, None),
-    ],
+@cases(
+    (described("Y Hlum", 1960, "1"), described("y hlum", 1960, "1"), "name_and_birth", "name_and_number"),
+    (described("Y Hlum", 1960, "1"), described("Y Hlum", 1960), "name_and_birth", "name_and_number"),
+    (described("Lê Thị Hoa", 1960), described("Lê Thị Ngọc Hoa", 1960), "name_and_birth", "name_and_number"),
+    (described("Y Hlum", 1960, "1"), described("Y Hlum", 1960, "2"), None, "name_and_number"),
+    (described("Y Hlum"), described("Y Hlum"), None, "name_and_number"),
+    (described("Y Hlum", 1960), described("A Thun", 1960), None, "number_and_birth"),
+    (described("Y Hlum"), described("A Thun"), None, None),
+    (described("Y Hlum", 1960), described("Y Hlum", 1961), None, None),
+    (described("Y Hlum", 1960, sex="f"), described("Y Hlum", 1960, sex="m"), None, None),
 )
 def test_who_may_be_one(
     one: dict[str, Any], other: dict[str, Any], apart: str | None, sharing: str | None
@@ -95,19 +85,16 @@ def test_who_may_be_one(
     )
 
 
-@pytest.mark.parametrize(
-    ("written", "shown"),
-    [
-        ("ĐỖ THỊ NGỌC HOA", "Đỗ Thị Ngọc Hoa"),
-        ("Y KRƯK", "Y Krưk"),
-        ("H'HEN NIÊ", "H'Hen Niê"),
-        ("A LÂU (BÍ THƯ)", "A Lâu (Bí Thư)"),
-        ("LÊ THỊ Hoa", "LÊ THỊ Hoa"),  # as somebody chose to write it
-        ("K'Brêu", "K'Brêu"),
-        ("đỗ thị hoa", "Đỗ Thị Hoa"),
-        ("A", "A"),
-        ("", ""),
-    ],
+@cases(
+    ("ĐỖ THỊ NGỌC HOA", "Đỗ Thị Ngọc Hoa"),
+    ("Y KRƯK", "Y Krưk"),
+    ("H'HEN NIÊ", "H'Hen Niê"),
+    ("A LÂU (BÍ THƯ)", "A Lâu (Bí Thư)"),
+    ("LÊ THỊ Hoa", "LÊ THỊ Hoa"),  # as somebody chose to write it
+    ("K'Brêu", "K'Brêu"),
+    ("đỗ thị hoa", "Đỗ Thị Hoa"),
+    ("A", "A"),
+    ("", ""),
 )
 def test_a_name_in_one_case_gets_capital_initials(written: str, shown: str) -> None:
     assert soften_name(written) == shown

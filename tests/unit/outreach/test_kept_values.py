@@ -17,56 +17,36 @@ from outreach.rules.kept_values import (
     value_text,
 )
 from outreach.rules.list_columns import find_header
+from tests.support.tables import cases, each_of
 
 
-@pytest.mark.parametrize(
-    ("label", "name"),
-    [
-        ("Giờ hẹn", "giờ hẹn"),
-        ("GIỜ HẸN (buổi sáng)", "giờ hẹn buổi sáng"),
-        ("Số tiền/tháng", "số tiền tháng"),
-        ("Nơi tập trung của từng hộ dân trong thôn", "nơi tập trung của từng hộ dân"),
-        ("2021", ""),
-        ("Dân tộc", ""),
-        ("Name", ""),
-        ("", ""),
-    ],
+@cases(
+    ("Giờ hẹn", "giờ hẹn"),
+    ("GIỜ HẸN (buổi sáng)", "giờ hẹn buổi sáng"),
+    ("Số tiền/tháng", "số tiền tháng"),
+    ("Nơi tập trung của từng hộ dân trong thôn", "nơi tập trung của từng hộ dân"),
+    *each_of("2021 | Dân tộc | Name", ""),
+    ("", ""),
 )
 def test_a_title_suggests_a_name(label: str, name: str) -> None:
     assert name_of_label(label) == name
 
 
-@pytest.mark.parametrize(
-    ("typed", "name"),
-    [
-        ("Giờ hẹn", "giờ hẹn"),
-        ("  {giờ   hẹn} ", "giờ hẹn"),
-        ("gio\u031b\u0300 he\u0323n", "giờ hẹn"),
-        ("Ca 2", "ca 2"),
-    ],
+@cases(
+    ("Giờ hẹn", "giờ hẹn"),
+    ("  {giờ   hẹn} ", "giờ hẹn"),
+    ("gio\u031b\u0300 he\u0323n", "giờ hẹn"),
+    ("Ca 2", "ca 2"),
 )
 def test_a_name_is_read_as_it_is_typed(typed: str, name: str) -> None:
     assert read_field_name(typed) == name
 
 
-@pytest.mark.parametrize(
-    ("typed", "code"),
-    [
-        ("", "field_name_wrong"),
-        ("link", "field_name_wrong"),
-        ("Name", "field_name_wrong"),
-        ("giờ_hẹn", "field_name_wrong"),
-        ("giờ [hẹn", "field_name_wrong"),
-        ("giờ{hẹn", "field_name_wrong"),
-        ("%s", "field_name_wrong"),
-        ("1 giờ", "field_name_wrong"),
-        ("x" * 31, "field_name_wrong"),
-        ("dân tộc", "field_name_sensitive"),
-        ("tôn giáo", "field_name_sensitive"),
-        ("số CCCD", "field_name_sensitive"),
-        ("bệnh nền", "field_name_sensitive"),
-        ("chẩn đoán", "field_name_sensitive"),
-    ],
+@cases(
+    ("", "field_name_wrong"),
+    *each_of("link | Name | giờ_hẹn | giờ [hẹn | giờ{hẹn | %s | 1 giờ", "field_name_wrong"),
+    ("x" * 31, "field_name_wrong"),
+    *each_of("dân tộc | tôn giáo | số CCCD | bệnh nền | chẩn đoán", "field_name_sensitive"),
 )
 def test_a_name_that_is_not_plain_is_refused(typed: str, code: str) -> None:
     with pytest.raises(BadInput) as refused:
@@ -74,85 +54,39 @@ def test_a_name_that_is_not_plain_is_refused(typed: str, code: str) -> None:
     assert refused.value.code == code
 
 
-@pytest.mark.parametrize(
-    ("value", "unfit"),
-    [
-        ("8 giờ 30 ngày 15/8", None),
-        ("Nhà văn hóa thôn 3, xã Đắk Hring (cạnh UBND)", None),
-        ("TP.Kon Tum", None),
-        ("1.500.000 đồng", None),
-        ("150.000.000", None),
-        ("7.30 05.08.2021", None),
-        ("8h – 9h “sáng”", None),
-        ("x" * LONGEST_VALUE, None),
-        ("x" * (LONGEST_VALUE + 1), Unfit.LONG),
-        ("xem https://lua.example/a", Unfit.LINK),
-        ("www.lua", Unfit.LINK),
-        ("lua.icu", Unfit.LINK),
-        ("TP.HCM, Q.1", None),
-        ("08.00 05.12.2026", None),
-        ("001000000123", Unfit.PHONE),
-        ("9704 0000 0000 1234", Unfit.PHONE),
-        ("nhan-qua.com", Unfit.LINK),
-        ("NHAN-QUA.VN", Unfit.LINK),
-        ("bit.ly/abc", Unfit.LINK),
-        ("la.zz/abc", Unfit.LINK),
-        ("hoi@lua.example", Unfit.LINK),
-        ("gọi 0905 000 123", Unfit.PHONE),
-        ("+84905000123", Unfit.PHONE),
-        ("0905.000.123 gặp anh Ba", Unfit.PHONE),
-        ("tổng đài 1900 1234", Unfit.PHONE),
-        ("vietcombank.support", Unfit.LINK),
-        ("nhan-qua.de", Unfit.LINK),
-        ("Nhan-Qua.DE", Unfit.LINK),
-        ("203.113.1.2", Unfit.LINK),
-        ("vcb.support?otp=1", Unfit.LINK),
-        ("abc.zz:8080/x", Unfit.LINK),
-        ("tai.khoan.xyz.", Unfit.LINK),
-        ("Ly.la", Unfit.LINK),
-        ("STK 1903 4567", Unfit.PHONE),
-        ("VCB 1903456", Unfit.PHONE),
-        ("số 1903-4567-8", Unfit.PHONE),
-        ("0905 00 01 23", Unfit.PHONE),
-        ("19.30", None),
-        ("19.30 ngày 05.12.2026", None),
-        ("Q.1", None),
-        ("BS.Lan", None),
-        ("BS.Ly", None),
-        ("P.Hai Bà Trưng, Q.Ba Đình", None),
-        ("1.200.000", None),
-        ("1 200 000 đồng", None),
-        ("1.200.000.000", None),
-        ("Nhà văn hóa.Thôn 3", None),
-        ("số 12/5, ngõ 34, đường 30/4", None),
-        ("từ 7h30 đến 11h00 ngày 05/12/2026", None),
-        ("HS123456", None),
-        ("12345678", None),
-        ("Th.S Hà, K.2, tầng 3, P.305", None),
-        ("Ngân hàng Nông nghiệp, số 5 Phan Đình Phùng", None),
-        ("{link}", Unfit.SIGNS),
-        ("[mật khẩu]", Unfit.SIGNS),
-        ("{{7*7}}", Unfit.SIGNS),
-        ("8 giờ 🎁", Unfit.SIGNS),
-        ("nhận quà ở аpple", Unfit.SIGNS),  # a Cyrillic а
-        ("a\\b", Unfit.SIGNS),
-    ],
+@cases(
+    *each_of("8 giờ 30 ngày 15/8 | Nhà văn hóa thôn 3, xã Đắk Hring (cạnh UBND) | TP.Kon Tum", None),
+    *each_of("1.500.000 đồng | 150.000.000 | 7.30 05.08.2021 | 8h – 9h “sáng” | TP.HCM, Q.1", None),
+    *each_of("08.00 05.12.2026 | 19.30 | 19.30 ngày 05.12.2026 | Q.1 | BS.Lan | BS.Ly", None),
+    *each_of("P.Hai Bà Trưng, Q.Ba Đình | 1.200.000 | 1 200 000 đồng | 1.200.000.000", None),
+    *each_of("Nhà văn hóa.Thôn 3 | số 12/5, ngõ 34, đường 30/4", None),
+    *each_of("từ 7h30 đến 11h00 ngày 05/12/2026 | HS123456 | 12345678", None),
+    *each_of("Th.S Hà, K.2, tầng 3, P.305 | Ngân hàng Nông nghiệp, số 5 Phan Đình Phùng", None),
+    ("x" * LONGEST_VALUE, None),
+    ("x" * (LONGEST_VALUE + 1), Unfit.LONG),
+    *each_of("xem https://lua.example/a | www.lua | lua.icu | nhan-qua.com | NHAN-QUA.VN", Unfit.LINK),
+    *each_of("bit.ly/abc | la.zz/abc | hoi@lua.example | vietcombank.support", Unfit.LINK),
+    *each_of("nhan-qua.de | Nhan-Qua.DE | 203.113.1.2 | vcb.support?otp=1 | abc.zz:8080/x", Unfit.LINK),
+    *each_of("tai.khoan.xyz. | Ly.la", Unfit.LINK),
+    *each_of("001000000123 | 9704 0000 0000 1234 | gọi 0905 000 123 | +84905000123", Unfit.PHONE),
+    *each_of("0905.000.123 gặp anh Ba | tổng đài 1900 1234 | STK 1903 4567 | VCB 1903456", Unfit.PHONE),
+    *each_of("số 1903-4567-8 | 0905 00 01 23", Unfit.PHONE),
+    *each_of("{link} | [mật khẩu] | {{7*7}} | 8 giờ 🎁", Unfit.SIGNS),
+    ("nhận quà ở аpple", Unfit.SIGNS),  # a Cyrillic а
+    ("a\\b", Unfit.SIGNS),
 )
 def test_a_value_that_would_change_what_the_text_is_is_not_kept(value: str, unfit: Unfit | None) -> None:
     assert find_unfit(value) == unfit
 
 
-@pytest.mark.parametrize(
-    ("cell", "text"),
-    [
-        (time(8, 30), "08:30"),
-        (datetime(2021, 8, 15, 8, 30), "08:30 15/08/2021"),  # noqa: DTZ001 - a spreadsheet's cell has no zone
-        (datetime(2021, 8, 15), "15/08/2021"),  # noqa: DTZ001
-        (date(2021, 8, 15), "15/08/2021"),
-        (1500000.0, "1500000"),
-        (" 8\u200b giờ \n sáng ", "8 giờ sáng"),
-        (None, ""),
-    ],
+@cases(
+    (time(8, 30), "08:30"),
+    (datetime(2021, 8, 15, 8, 30), "08:30 15/08/2021"),  # noqa: DTZ001 - a spreadsheet's cell has no zone
+    (datetime(2021, 8, 15), "15/08/2021"),  # noqa: DTZ001
+    (date(2021, 8, 15), "15/08/2021"),
+    (1500000.0, "1500000"),
+    (" 8\u200b giờ \n sáng ", "8 giờ sáng"),
+    (None, ""),
 )
 def test_a_cell_stands_in_the_text_as_the_sheet_shows_it(cell: object, text: str) -> None:
     assert value_text(cell) == text

@@ -1,43 +1,28 @@
 """Languages of people, recognised by the spellings that lists use."""
 
-import pytest
-
 from outreach.rules.languages import NAMES, language_code, spelling_key
+from tests.support.tables import cases, each_of
 
 
-@pytest.mark.parametrize(
-    ("written", "code"),
-    [
-        ("Ba Na", "bdq"),
-        ("tiếng Ba Na", "bdq"),
-        ("Rơ Ngao", "bdq"),
-        ("Xơ-đăng", "sed"),
-        ("Xê Đăng", "sed"),
-        ("SƠ ĐĂNG", "sed"),
-        ("sed", "sed"),
-        ("Jarai", "jra"),
-        ("Giẻ-Triêng", "jeh"),
-        ("Kinh", "vi"),
-        ("tiếng Việt", "vi"),
-        ("Cơ Ho", "kpm"),
-        ("K'Ho", "kpm"),
-        ("Ê Đê", "rad"),
-        ("Ê Ðê", "rad"),  # with the Icelandic letter that some fonts put for Đ
-        ("ede", "rad"),
-        ("Hrê", "hre"),
-        ("H'rê", "hre"),
-        ("Cor", "cua"),
-        ("Co", "cua"),
-        ("H'Mông", "hmn"),
-        ("Khơ-me", "km"),
-        ("M'nông", "cmo"),
-        ("Sán Dìu", "qsd"),
-        ("Tiếng Anh", "en"),
-        ("tiếng Hàn", "ko"),
-        ("Klingon", None),
-        ("", None),
-        ("tiếng", None),
-    ],
+@cases(
+    *each_of("Ba Na | tiếng Ba Na | Rơ Ngao", "bdq"),
+    *each_of("Xơ-đăng | Xê Đăng | SƠ ĐĂNG | sed", "sed"),
+    ("Jarai", "jra"),
+    ("Giẻ-Triêng", "jeh"),
+    *each_of("Kinh | tiếng Việt", "vi"),
+    *each_of("Cơ Ho | K'Ho", "kpm"),
+    *each_of("Ê Đê | ede", "rad"),
+    ("Ê Ðê", "rad"),  # with the Icelandic letter that some fonts put for Đ
+    *each_of("Hrê | H'rê", "hre"),
+    *each_of("Cor | Co", "cua"),
+    ("H'Mông", "hmn"),
+    ("Khơ-me", "km"),
+    ("M'nông", "cmo"),
+    ("Sán Dìu", "qsd"),
+    ("Tiếng Anh", "en"),
+    ("tiếng Hàn", "ko"),
+    *each_of("Klingon | tiếng", None),
+    ("", None),
 )
 def test_a_language_is_known_by_the_names_that_lists_use(written: str, code: str | None) -> None:
     assert language_code(written) == code

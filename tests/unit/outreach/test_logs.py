@@ -6,9 +6,8 @@ import json
 import logging
 import sys
 
-import pytest
-
 from outreach.core.logs import JsonLines, scrub
+from tests.support.tables import cases
 
 NUMBER, NAME = "+84905000123", "A Thun"
 
@@ -18,23 +17,16 @@ def line(message: str, *arguments: object, error: BaseException | None = None) -
     return json.loads(JsonLines().format(logging.LogRecord("x", 40, "x.py", 1, message, arguments, info)))
 
 
-@pytest.mark.parametrize(
-    ("message", "arguments", "said"),
-    [
-        ("send.fault attempt=%s", (7,), {"event": "send.fault", "attempt": 7}),
-        (
-            "send.record_failed count=%s error=%s",
-            (3, "Away"),
-            {"event": "send.record_failed", "count": 3, "error": "Away"},
-        ),
-        (
-            "job.failed job=%s error=%s\n%s",
-            ("send", "KeyError", "places"),
-            {"job": "send", "more": ["places"]},
-        ),
-        ("webhook.no_such_attempt", (), {"event": "webhook.no_such_attempt"}),
-        ("Listening at: %s", ("here",), {"message": "Listening at: here"}),
-    ],
+@cases(
+    ("send.fault attempt=%s", (7,), {"event": "send.fault", "attempt": 7}),
+    (
+        "send.record_failed count=%s error=%s",
+        (3, "Away"),
+        {"event": "send.record_failed", "count": 3, "error": "Away"},
+    ),
+    ("job.failed job=%s error=%s\n%s", ("send", "KeyError", "places"), {"job": "send", "more": ["places"]}),
+    ("webhook.no_such_attempt", (), {"event": "webhook.no_such_attempt"}),
+    ("Listening at: %s", ("here",), {"message": "Listening at: here"}),
 )
 def test_an_event_and_its_ids_become_fields(
     message: str, arguments: tuple[object, ...], said: dict[str, object]

@@ -9,6 +9,7 @@ from benchmarks.places import all_measures, measure
 from outreach.places.nation import former_units, gazetteer_of, units_of, units_of_today
 from outreach.rules.errors import BadInput
 from outreach.rules.gazetteer import PlaceMatch
+from tests.support.tables import cases, each_of
 
 TODAY = date(2026, 1, 1)
 QUANG_NGAI = gazetteer_of(frozenset(("51",)), TODAY)
@@ -36,54 +37,41 @@ def test_no_commune_is_taken_for_another_or_lost(title, cases):
         assert {*counts} == {"question"}
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Xã Đăk Hà, Tỉnh Quảng Ngãi", PlaceMatch("23500")),
-        ("xã Đăk Hà", question("23425", "23500")),  # of today, and a former one of Tu Mơ Rông
-        ("xã Đăk Hà, tỉnh Kon Tum", question("23425", "23500")),
-        ("xã Đắk Hà, huyện Tu Mơ Rông", PlaceMatch("23425")),
-        ("H. Tu Mơ Rông, X. Đắk Hà", PlaceMatch("23425")),
-        ("thị trấn Đăk Hà", PlaceMatch("23500")),
-        ("xa Dak Hring huyen Dak Ha tinh Kon Tum", PlaceMatch("23512")),
-        ("dak hring dak ha kon tum", PlaceMatch("23512")),
-        ("Đăk-Hring - Đăk-Hà", PlaceMatch("23512")),
-        ("X. Đăk Hring, H. Đăk Ha, T. Kon Tum", PlaceMatch("23512")),
-        ("xã Đăk Hà, huyện Tu Mơ Rôngg", PlaceMatch("23425")),  # the district is misspelt
-        ("xã Đăk Hring, huyện Tu Mơ Rông", PlaceMatch()),  # it never lay there
-        ("Đăk Hring H.Đăk Hà KonTum", PlaceMatch("23512")),
-        ("Đặc khu Lý Sơn", PlaceMatch("21548")),
-        ("ĐK. Lý Sơn", PlaceMatch("21548")),
-        ("huyện đảo Lý Sơn", PlaceMatch("21548")),
-        ("xã Đăk Hring, tỉnh Gia Lai", PlaceMatch()),  # another province
-        ("Tân Lập, Lâm Đồng", PlaceMatch()),
-        ("thôn 4", PlaceMatch()),
-        ("", PlaceMatch()),
-    ],
+@cases(
+    *each_of("Xã Đăk Hà, Tỉnh Quảng Ngãi | thị trấn Đăk Hà", PlaceMatch("23500")),
+    ("xã Đăk Hà", question("23425", "23500")),  # of today, and a former one of Tu Mơ Rông
+    ("xã Đăk Hà, tỉnh Kon Tum", question("23425", "23500")),
+    *each_of("xã Đắk Hà, huyện Tu Mơ Rông | H. Tu Mơ Rông, X. Đắk Hà", PlaceMatch("23425")),
+    *each_of("xa Dak Hring huyen Dak Ha tinh Kon Tum | dak hring dak ha kon tum", PlaceMatch("23512")),
+    *each_of("Đăk-Hring - Đăk-Hà | X. Đăk Hring, H. Đăk Ha, T. Kon Tum", PlaceMatch("23512")),
+    ("Đăk Hring H.Đăk Hà KonTum", PlaceMatch("23512")),
+    ("xã Đăk Hà, huyện Tu Mơ Rôngg", PlaceMatch("23425")),  # the district is misspelt
+    ("xã Đăk Hring, huyện Tu Mơ Rông", PlaceMatch()),  # it never lay there
+    *each_of("Đặc khu Lý Sơn | ĐK. Lý Sơn | huyện đảo Lý Sơn", PlaceMatch("21548")),
+    ("xã Đăk Hring, tỉnh Gia Lai", PlaceMatch()),  # another province
+    *each_of("Tân Lập, Lâm Đồng | thôn 4", PlaceMatch()),
+    ("", PlaceMatch()),
 )
 def test_places_of_quang_ngai_today(text, expected):
     assert QUANG_NGAI.match(text) == expected
 
 
-@pytest.mark.parametrize(
-    ("province", "text", "code"),
-    [
-        ("68", "Phường Xuân Hương - Đà Lạt", "24781"),
-        ("68", "P. Xuân Hương-Đà Lạt, tỉnh Lâm Đồng", "24781"),
-        ("68", "phuong xuan huong da lat", "24781"),
-        ("01", "Phường Văn Miếu - Quốc Tử Giám, Hà Nội", "00226"),
-        ("79", "P.2, Q.3, TP.HCM", "27154"),
-        ("79", "Phường 02, Quận 3, TPHCM", "27154"),
-        ("79", "Phuong Ben Nghe Quan 1 TPHCM", "26740"),
-        ("79", "F12 Q Gò Vấp", "26882"),
-        ("79", "Phường Sài Gòn", "26740"),
-        ("42", "xã Kỳ Hà, thị xã Kỳ Anh", "18781"),
-        ("33", "Xã Ngọc Lâm Thị xã Mỹ Hào", "12133"),  # "thị xã" is one word, and no commune
-        ("38", "phuong dong son thi xa bim son", "14812"),
-        ("", "xã Mỹ Hưng, huyện Quảng Hòa, Cao Bằng", "01648"),
-        ("", "xã Phú Thịnh, huyện Yên Sơn, Tuyên Quang", "02494"),
-        ("", "huyện Côn Đảo, Bà Rịa - Vũng Tàu", "26732"),
-    ],
+@cases(
+    ("68", "Phường Xuân Hương - Đà Lạt", "24781"),
+    ("68", "P. Xuân Hương-Đà Lạt, tỉnh Lâm Đồng", "24781"),
+    ("68", "phuong xuan huong da lat", "24781"),
+    ("01", "Phường Văn Miếu - Quốc Tử Giám, Hà Nội", "00226"),
+    ("79", "P.2, Q.3, TP.HCM", "27154"),
+    ("79", "Phường 02, Quận 3, TPHCM", "27154"),
+    ("79", "Phuong Ben Nghe Quan 1 TPHCM", "26740"),
+    ("79", "F12 Q Gò Vấp", "26882"),
+    ("79", "Phường Sài Gòn", "26740"),
+    ("42", "xã Kỳ Hà, thị xã Kỳ Anh", "18781"),
+    ("33", "Xã Ngọc Lâm Thị xã Mỹ Hào", "12133"),  # "thị xã" is one word, and no commune
+    ("38", "phuong dong son thi xa bim son", "14812"),
+    ("", "xã Mỹ Hưng, huyện Quảng Hòa, Cao Bằng", "01648"),
+    ("", "xã Phú Thịnh, huyện Yên Sơn, Tuyên Quang", "02494"),
+    ("", "huyện Côn Đảo, Bà Rịa - Vũng Tàu", "26732"),
 )
 def test_places_of_other_provinces_today(province, text, code):
     assert gazetteer_of(frozenset(filter(None, (province,))), TODAY).match(text) == PlaceMatch(code)
@@ -116,15 +104,12 @@ def test_a_hostile_text_costs_no_time():
         assert QUANG_NGAI.match(text) == PlaceMatch()
 
 
-@pytest.mark.parametrize(
-    ("title", "expected"),
-    [
-        ("UBND XÃ ĐĂK HRING, HUYỆN ĐĂK HÀ NĂM 2024", ("đăk hring", PlaceMatch("23512"))),
-        ("Hội LHPN phường Kon Tum tỉnh Quảng Ngãi", ("kon tum", PlaceMatch("23293"))),
-        ("DANH SÁCH HỘI VIÊN", ("", PlaceMatch())),
-        ("xã hội hóa giáo dục", ("", PlaceMatch())),
-        ("", ("", PlaceMatch())),
-    ],
+@cases(
+    ("UBND XÃ ĐĂK HRING, HUYỆN ĐĂK HÀ NĂM 2024", ("đăk hring", PlaceMatch("23512"))),
+    ("Hội LHPN phường Kon Tum tỉnh Quảng Ngãi", ("kon tum", PlaceMatch("23293"))),
+    ("DANH SÁCH HỘI VIÊN", ("", PlaceMatch())),
+    ("xã hội hóa giáo dục", ("", PlaceMatch())),
+    ("", ("", PlaceMatch())),
 )
 def test_a_title_names_a_commune_only_where_it_is_marked_as_one(title, expected):
     assert QUANG_NGAI.match_title(title) == expected

@@ -7,6 +7,7 @@ import pytest
 
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneCell, PhoneStatus, PhoneWarning, Reason, is_mobile
+from tests.support.tables import cases, each_of
 
 A, B, C = "+84905000123", "+84913000248", "+84866000377"
 LEGACY, ZERO, EXACT, SEVERAL, TWICE, TEXT, LANDLINE, _STRUCK = PhoneWarning
@@ -76,42 +77,30 @@ def test_one_mobile_however_it_is_written(cell):
     assert read_phone_cell(cell) == ok(A)
 
 
-@pytest.mark.parametrize(
-    ("cell", "expected"),
-    [
-        ("905000123", ok(A, warnings=[ZERO])),
-        ("905.000.123", ok(A, warnings=[ZERO])),
-        ("59 300 09 30", ok("+84593000930", warnings=[ZERO])),
-        (905000123, ok(A, warnings=[ZERO])),
-        (905000123.0, ok(A, warnings=[ZERO])),
-        ("905000123.0", ok(A, warnings=[ZERO])),
-        ("905.000.123,00", ok(A, warnings=[ZERO])),
-        ("9.05000123E+08", ok(A, warnings=[EXACT])),
-        ("9,05000123E+08", ok(A, warnings=[EXACT])),
-        ("8.4905000123E+10", ok(A, warnings=[EXACT])),
-        ("1.225000123E+09", ok("+84775000123", warnings=[LEGACY, EXACT])),
-        ("9.0500012E+08", reject(Reason.LOSSY_SCIENTIFIC)),  # one digit too few
-        ("9.05E+08", reject(Reason.LOSSY_SCIENTIFIC)),
-        ("3,85E+08", reject(Reason.LOSSY_SCIENTIFIC)),
-        (385000000.0, reject(Reason.LOSSY_SCIENTIFIC)),  # 3.85E+08 saved again as a number
-        ("385000001", ok("+84385000001", warnings=[ZERO])),
-        ("9.050001235E+08", reject(Reason.NO_VALID_NUMBER)),
-        (905000123.5, reject(Reason.NO_VALID_NUMBER)),
-        (-905000123, reject(Reason.NO_VALID_NUMBER)),
-    ],
+@cases(
+    *each_of("905000123 | 905.000.123 | 905000123.0 | 905.000.123,00", ok(A, warnings=[ZERO])),
+    ("59 300 09 30", ok("+84593000930", warnings=[ZERO])),
+    (905000123, ok(A, warnings=[ZERO])),
+    (905000123.0, ok(A, warnings=[ZERO])),
+    *each_of("9.05000123E+08 | 9,05000123E+08 | 8.4905000123E+10", ok(A, warnings=[EXACT])),
+    ("1.225000123E+09", ok("+84775000123", warnings=[LEGACY, EXACT])),
+    ("9.0500012E+08", reject(Reason.LOSSY_SCIENTIFIC)),  # one digit too few
+    *each_of("9.05E+08 | 3,85E+08", reject(Reason.LOSSY_SCIENTIFIC)),
+    (385000000.0, reject(Reason.LOSSY_SCIENTIFIC)),  # 3.85E+08 saved again as a number
+    ("385000001", ok("+84385000001", warnings=[ZERO])),
+    ("9.050001235E+08", reject(Reason.NO_VALID_NUMBER)),
+    (905000123.5, reject(Reason.NO_VALID_NUMBER)),
+    (-905000123, reject(Reason.NO_VALID_NUMBER)),
 )
 def test_what_spreadsheets_do_to_numbers(cell, expected):
     assert read_phone_cell(cell) == expected
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        *[("120", "70"), ("121", "79"), ("122", "77"), ("126", "76"), ("128", "78")],
-        *[("123", "83"), ("124", "84"), ("125", "85"), ("127", "81"), ("129", "82")],
-        *[("162", "32"), ("163", "33"), ("164", "34"), ("165", "35"), ("166", "36"), ("167", "37")],
-        *[("168", "38"), ("169", "39"), ("186", "56"), ("188", "58"), ("199", "59")],
-    ],
+@cases(
+    *[("120", "70"), ("121", "79"), ("122", "77"), ("126", "76"), ("128", "78")],
+    *[("123", "83"), ("124", "84"), ("125", "85"), ("127", "81"), ("129", "82")],
+    *[("162", "32"), ("163", "33"), ("164", "34"), ("165", "35"), ("166", "36"), ("167", "37")],
+    *[("168", "38"), ("169", "39"), ("186", "56"), ("188", "58"), ("199", "59")],
 )
 def test_eleven_digit_numbers_of_before_2018_are_converted(old, new):
     converted = ok(f"+84{new}5000126", warnings=[LEGACY])
@@ -125,109 +114,77 @@ def test_other_eleven_digit_prefixes_never_existed(prefix):
     assert read_phone_cell(f"{prefix}5000126") == reject(Reason.INVALID_PREFIX)
 
 
-@pytest.mark.parametrize(
-    ("cell", "expected"),
-    [
-        ("0845000123", ok("+84845000123")),
-        ("845000123", ok("+84845000123", warnings=[ZERO])),  # nine digits: VinaPhone without its zero
-        ("84845000123", ok("+84845000123")),  # eleven: the country code
-        ("840845000123", ok("+84845000123")),
-        ("8450001234", reject(Reason.TOO_SHORT)),  # ten can be neither
-        ("084905000123", review(Reason.UNPARSED_REMAINDER, A)),  # +84 mistyped, or an identity number
-    ],
+@cases(
+    ("0845000123", ok("+84845000123")),
+    ("845000123", ok("+84845000123", warnings=[ZERO])),  # nine digits: VinaPhone without its zero
+    ("84845000123", ok("+84845000123")),  # eleven: the country code
+    ("840845000123", ok("+84845000123")),
+    ("8450001234", reject(Reason.TOO_SHORT)),  # ten can be neither
+    ("084905000123", review(Reason.UNPARSED_REMAINDER, A)),  # +84 mistyped, or an identity number
 )
 def test_84_is_a_country_code_or_the_start_of_a_number(cell, expected):
     assert read_phone_cell(cell) == expected
 
 
-@pytest.mark.parametrize(
-    ("cell", "reason"),
-    [
-        ("090500012", Reason.TOO_SHORT),
-        ("90500012", Reason.TOO_SHORT),
-        ("+8490500012", Reason.TOO_SHORT),
-        ("0126200069", Reason.TOO_SHORT),
-        ("12", Reason.TOO_SHORT),
-        ("0905 000 1234", Reason.TOO_LONG),
-        ("+849050001234", Reason.TOO_LONG),
-        ("9050001234", Reason.TOO_LONG),
-        (10**400, Reason.TOO_LONG),
-        ("0735000130", Reason.INVALID_PREFIX),
-        ("0715000128", Reason.INVALID_PREFIX),
-        ("84735000130", Reason.INVALID_PREFIX),
-        ("090500012?", Reason.TOO_SHORT),
-        ("0905***123", Reason.TOO_SHORT),
-    ],
+@cases(
+    *each_of("090500012 | 90500012 | +8490500012 | 0126200069 | 12 | 090500012?", Reason.TOO_SHORT),
+    ("0905***123", Reason.TOO_SHORT),
+    *each_of("0905 000 1234 | +849050001234 | 9050001234", Reason.TOO_LONG),
+    (10**400, Reason.TOO_LONG),
+    *each_of("0735000130 | 0715000128 | 84735000130", Reason.INVALID_PREFIX),
 )
 def test_wrong_lengths_and_prefixes_are_rejected(cell, reason):
     assert read_phone_cell(cell) == reject(reason)
 
 
-@pytest.mark.parametrize(
-    ("cell", "expected"),
-    [
-        ("0905000123/0913000248", ok(A, B, warnings=[SEVERAL])),
-        ("0905000123 và 0913000248", ok(A, B, warnings=[SEVERAL])),
-        ("0905 000 123 hoặc 0913 000 248", ok(A, B, warnings=[SEVERAL])),
-        ("0905.000.123-0913.000.248", ok(A, B, warnings=[SEVERAL])),
-        ("0905 000 123 0913 000 248", ok(A, B, warnings=[SEVERAL])),
-        ("0905000123\n0913000248", ok(A, B, warnings=[SEVERAL])),
-        ("0905000123 + 0913000248", ok(A, B, warnings=[SEVERAL])),
-        ("+84905000123 +84913000248", ok(A, B, warnings=[SEVERAL])),
-        ("0905000123|0913 000 248", ok(A, B, warnings=[SEVERAL])),
-        ("0905000123, 0913000248; 0866000377", ok(A, B, C, warnings=[SEVERAL])),
-        ("0905000123/913000248", ok(A, B, warnings=[ZERO, SEVERAL])),
-        ("01225000123 & 0913000248", ok("+84775000123", B, warnings=[LEGACY, SEVERAL])),
-        ("0905000123 / +84 905 000 123", ok(A, warnings=[TWICE])),
-        ("01225000123 - 0775000123", ok("+84775000123", warnings=[LEGACY, TWICE])),
-        ("0905000123 / 02603000620", ok(A, warnings=[LANDLINE])),
-        ("0260 3000 351 - 0905000123", ok(A, warnings=[LANDLINE])),
-        ("0905000123/079800016", review(Reason.SECOND_NUMBER_TOO_SHORT, A)),
-        ("079800016/0905000123", review(Reason.SECOND_NUMBER_TOO_SHORT, A)),
-        ("0905 000 123 - 079800016", review(Reason.SECOND_NUMBER_TOO_SHORT, A)),
-        ("0905000123/124", review(Reason.SECOND_NUMBER_TOO_SHORT, A)),
-        ("0905000123/0735000130", review(Reason.UNPARSED_REMAINDER, A)),
-        ("0905000123 + 913000248", review(Reason.UNPARSED_REMAINDER, A)),
-        ("09050001230913000248", review(Reason.CONCATENATED_NUMBERS, A, B, warnings=[SEVERAL])),
-        ("905000123913000248", review(Reason.CONCATENATED_NUMBERS, A, B, warnings=[ZERO, SEVERAL])),
-        ("0905000123091300024", reject(Reason.TOO_LONG)),
-        ("02603000158; 02603000159", reject(Reason.LANDLINE)),
-        ("0000000000 - 02603000159", reject(Reason.PLACEHOLDER)),
-        ("0260300015802603000159; 02603000158", reject(Reason.LANDLINE)),
-    ],
+@cases(
+    *each_of("0905000123/0913000248 | 0905000123 và 0913000248", ok(A, B, warnings=[SEVERAL])),
+    ("0905 000 123 hoặc 0913 000 248", ok(A, B, warnings=[SEVERAL])),
+    *each_of("0905.000.123-0913.000.248 | 0905 000 123 0913 000 248", ok(A, B, warnings=[SEVERAL])),
+    *each_of("0905000123 + 0913000248 | +84905000123 +84913000248", ok(A, B, warnings=[SEVERAL])),
+    ("0905000123\n0913000248", ok(A, B, warnings=[SEVERAL])),
+    ("0905000123|0913 000 248", ok(A, B, warnings=[SEVERAL])),
+    ("0905000123, 0913000248; 0866000377", ok(A, B, C, warnings=[SEVERAL])),
+    ("0905000123/913000248", ok(A, B, warnings=[ZERO, SEVERAL])),
+    ("01225000123 & 0913000248", ok("+84775000123", B, warnings=[LEGACY, SEVERAL])),
+    ("0905000123 / +84 905 000 123", ok(A, warnings=[TWICE])),
+    ("01225000123 - 0775000123", ok("+84775000123", warnings=[LEGACY, TWICE])),
+    *each_of("0905000123 / 02603000620 | 0260 3000 351 - 0905000123", ok(A, warnings=[LANDLINE])),
+    *each_of("0905000123/079800016 | 079800016/0905000123", review(Reason.SECOND_NUMBER_TOO_SHORT, A)),
+    *each_of("0905 000 123 - 079800016 | 0905000123/124", review(Reason.SECOND_NUMBER_TOO_SHORT, A)),
+    *each_of("0905000123/0735000130 | 0905000123 + 913000248", review(Reason.UNPARSED_REMAINDER, A)),
+    ("09050001230913000248", review(Reason.CONCATENATED_NUMBERS, A, B, warnings=[SEVERAL])),
+    ("905000123913000248", review(Reason.CONCATENATED_NUMBERS, A, B, warnings=[ZERO, SEVERAL])),
+    ("0905000123091300024", reject(Reason.TOO_LONG)),
+    *each_of("02603000158; 02603000159 | 0260300015802603000159; 02603000158", reject(Reason.LANDLINE)),
+    ("0000000000 - 02603000159", reject(Reason.PLACEHOLDER)),
 )
 def test_several_numbers_in_one_cell(cell, expected):
     assert read_phone_cell(cell) == expected
 
 
-@pytest.mark.parametrize(
-    ("cell", "expected"),
-    [
-        ("0905000123 gọi giờ hành chính", ok(A, warnings=[TEXT])),
-        ("A Tuấn: 0905 000 123", ok(A, warnings=[TEXT])),
-        ("0905 000 123 (mới)", ok(A, warnings=[TEXT])),
-        ("ĐT0905000123", ok(A, warnings=[TEXT])),
-        ("0905000123 gọi sau 17h30", ok(A, warnings=[TEXT])),
-        ("SĐT 1: 0905000123, SĐT 2: 0913000248", ok(A, B, warnings=[SEVERAL, TEXT])),
-        ("0905000123 (sai số)", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
-        ("0905000123 (cũ)", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
-        ("0905000123?", review(Reason.UNPARSED_REMAINDER, A)),
-        ("0905000123 -> 0913000248", review(Reason.UNPARSED_REMAINDER, A, B, warnings=[SEVERAL])),
-        (
-            "0905000123 đổi thành 0913000248",
-            review(Reason.UNPARSED_REMAINDER, A, B, warnings=[SEVERAL, TEXT]),
-        ),
-        ("không phải 0905000123", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
-        ("0905000123x", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
-        ("0905000123 tổ 3", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
-        ("không có, gọi nhờ 0905000123", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
-        ("CMND 233000123, ĐT 0905000123", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
-        # A number cut short beside a stray digit must not pass for a whole one.
-        ("09050001 23 tuổi", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
-        ("090500012 (3)", review(Reason.UNPARSED_REMAINDER, A)),
-        ("tổ 9 05000123", review(Reason.UNPARSED_REMAINDER, A, warnings=[ZERO, TEXT])),
-        ("090500012 - 3 con", reject(Reason.TOO_SHORT)),
-    ],
+@cases(
+    ("0905000123 gọi giờ hành chính", ok(A, warnings=[TEXT])),
+    ("A Tuấn: 0905 000 123", ok(A, warnings=[TEXT])),
+    ("0905 000 123 (mới)", ok(A, warnings=[TEXT])),
+    ("ĐT0905000123", ok(A, warnings=[TEXT])),
+    ("0905000123 gọi sau 17h30", ok(A, warnings=[TEXT])),
+    ("SĐT 1: 0905000123, SĐT 2: 0913000248", ok(A, B, warnings=[SEVERAL, TEXT])),
+    ("0905000123 (sai số)", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
+    ("0905000123 (cũ)", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
+    ("0905000123?", review(Reason.UNPARSED_REMAINDER, A)),
+    ("0905000123 -> 0913000248", review(Reason.UNPARSED_REMAINDER, A, B, warnings=[SEVERAL])),
+    ("0905000123 đổi thành 0913000248", review(Reason.UNPARSED_REMAINDER, A, B, warnings=[SEVERAL, TEXT])),
+    ("không phải 0905000123", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
+    ("0905000123x", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
+    ("0905000123 tổ 3", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
+    ("không có, gọi nhờ 0905000123", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
+    ("CMND 233000123, ĐT 0905000123", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
+    # A number cut short beside a stray digit must not pass for a whole one.
+    ("09050001 23 tuổi", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
+    ("090500012 (3)", review(Reason.UNPARSED_REMAINDER, A)),
+    ("tổ 9 05000123", review(Reason.UNPARSED_REMAINDER, A, warnings=[ZERO, TEXT])),
+    ("090500012 - 3 con", reject(Reason.TOO_SHORT)),
 )
 def test_words_beside_a_number(cell, expected):
     assert read_phone_cell(cell) == expected
@@ -243,33 +200,27 @@ def test_letters_typed_for_digits_do_not_mend_a_wrong_length(cell):
     assert read_phone_cell(cell).status is PhoneStatus.REJECT
 
 
-@pytest.mark.parametrize(
-    ("reason", "cells"),
-    [
-        (
-            Reason.MISSING,
-            [None, "", " ", "\u200b", "-", "...", "x", "X", "NULL", "nan", "N/A", "kh«ng cã", "?"],
-        ),
-        (Reason.MISSING, [float("nan")]),
-        (Reason.NO_PHONE_STATED, ["không", "KHÔNG", "không có", "khong co dt", "ko", "k có", "chưa có"]),
-        (Reason.NO_PHONE_STATED, ["kho\u0302ng co\u0301", "0 có", "mất máy"]),
-        (Reason.NO_PHONE_STATED, ["hộ nghèo, không dùng điện thoại"]),
-        (Reason.DITTO, ["nt", "NT.", "-nt-", "như trên", "Như Trên", '"', "”", "〃", "″", "''", "- ” -"]),
-        (Reason.SPREADSHEET_ERROR, ["#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "########"]),
-        (Reason.DATE_LIKE, ["27/12/2004", "2004-12-27", "2004-12-27 00:00:00", "5/8/90", "12/2004"]),
-        (Reason.DATE_LIKE, ["15-May-90", "5-Thg8", datetime.datetime(2004, 12, 27), datetime.time(1)]),  # noqa: DTZ001
-        (Reason.ID_NUMBER, ["233000123", "062090000123", 62090000123.0, "CMND: 332000609"]),
-        (Reason.SERVICE_NUMBER, ["113", "114", "115", 113.0, "18001091", "1900 1234", "1900123456", "1022"]),
-        (Reason.FOREIGN_NUMBER, ["+856 20 55 000 123", "0085620 55000123", "8562055000123", "+905000123"]),
-        (Reason.LANDLINE, ["02603000158", "(0260) 3 000 158", "842603000158", "+84 260 3000158"]),
-        (Reason.LANDLINE, ["2603000158", "0603000158", "060 3 000 158", "84603000158", "(024) 38000123"]),
-        (Reason.LANDLINE, ["05113000158", "0500 3 000 158", "+84 650 3000158"]),  # three digits until 2017
-        (Reason.TOO_LONG, ["0511 000 1234", "0350 000 1234"]),  # no subscriber's number begins with 0
-        (Reason.TOO_SHORT, ["90500012.0", "90500012,0", 90500012.0, "9050.0"]),
-        (Reason.PLACEHOLDER, ["0", "0000000000", "0" + "9" * 9, "09" * 5, "09" + "0" * 8, "1111111111"]),
-        (Reason.PLACEHOLDER, ["0123456789", "0" + "1234567890", "09" + "12345678", "0" + "987654321"]),
-        (Reason.NO_VALID_NUMBER, [True, b"0905000123", object(), "/1\u00bd" * 300, float("inf")]),
-    ],
+@cases(
+    (Reason.MISSING, [None, "", " ", "\u200b", "-", "...", "x", "X", "NULL", "nan", "N/A", "kh«ng cã", "?"]),
+    (Reason.MISSING, [float("nan")]),
+    (Reason.NO_PHONE_STATED, ["không", "KHÔNG", "không có", "khong co dt", "ko", "k có", "chưa có"]),
+    (Reason.NO_PHONE_STATED, ["kho\u0302ng co\u0301", "0 có", "mất máy"]),
+    (Reason.NO_PHONE_STATED, ["hộ nghèo, không dùng điện thoại"]),
+    (Reason.DITTO, ["nt", "NT.", "-nt-", "như trên", "Như Trên", '"', "”", "〃", "″", "''", "- ” -"]),
+    (Reason.SPREADSHEET_ERROR, ["#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "########"]),
+    (Reason.DATE_LIKE, ["27/12/2004", "2004-12-27", "2004-12-27 00:00:00", "5/8/90", "12/2004"]),
+    (Reason.DATE_LIKE, ["15-May-90", "5-Thg8", datetime.datetime(2004, 12, 27), datetime.time(1)]),  # noqa: DTZ001
+    (Reason.ID_NUMBER, ["233000123", "062090000123", 62090000123.0, "CMND: 332000609"]),
+    (Reason.SERVICE_NUMBER, ["113", "114", "115", 113.0, "18001091", "1900 1234", "1900123456", "1022"]),
+    (Reason.FOREIGN_NUMBER, ["+856 20 55 000 123", "0085620 55000123", "8562055000123", "+905000123"]),
+    (Reason.LANDLINE, ["02603000158", "(0260) 3 000 158", "842603000158", "+84 260 3000158"]),
+    (Reason.LANDLINE, ["2603000158", "0603000158", "060 3 000 158", "84603000158", "(024) 38000123"]),
+    (Reason.LANDLINE, ["05113000158", "0500 3 000 158", "+84 650 3000158"]),  # three digits until 2017
+    (Reason.TOO_LONG, ["0511 000 1234", "0350 000 1234"]),  # no subscriber's number begins with 0
+    (Reason.TOO_SHORT, ["90500012.0", "90500012,0", 90500012.0, "9050.0"]),
+    (Reason.PLACEHOLDER, ["0", "0000000000", "0" + "9" * 9, "09" * 5, "09" + "0" * 8, "1111111111"]),
+    (Reason.PLACEHOLDER, ["0123456789", "0" + "1234567890", "09" + "12345678", "0" + "987654321"]),
+    (Reason.NO_VALID_NUMBER, [True, b"0905000123", object(), "/1\u00bd" * 300, float("inf")]),
 )
 def test_cells_with_nothing_to_text(reason, cells):
     for cell in cells:

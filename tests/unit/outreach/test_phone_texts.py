@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from outreach.rules.people_beside import PersonColumns, find_people_columns, split_names
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
@@ -15,22 +13,15 @@ from outreach.rules.phone_texts import (
     split_line,
     without_numbers,
 )
+from tests.support.tables import cases, each_of
 
 
-@pytest.mark.parametrize(
-    ("text", "numbers", "status"),
-    [
-        ("hộ nghèo, ĐT 0905 000 123", ["+84905000123"], "ok"),
-        ("Thôn 2, xã Đăk Mar - 0905.000.123", ["+84905000123"], "ok"),
-        ("0905000123 hoặc +84 913 000 248", ["+84905000123", "+84913000248"], "ok"),
-        ("gọi 01265000123", ["+84765000123"], "ok"),
-        ("số cũ 0905000123", ["+84905000123"], "review"),
-        ("CCCD 062190000123", [], "reject"),
-        ("CCCD 062 190 000 123", [], "reject"),
-        ("hộ nghèo", [], "reject"),
-        ("sinh 1980, 12 sào", [], "reject"),
-        ("0905000123 và 5100205000123", ["+84905000123"], "review"),
-    ],
+@cases(
+    *each_of("hộ nghèo, ĐT 0905 000 123 | Thôn 2, xã Đăk Mar - 0905.000.123", ["+84905000123"], "ok"),
+    ("0905000123 hoặc +84 913 000 248", ["+84905000123", "+84913000248"], "ok"),
+    ("gọi 01265000123", ["+84765000123"], "ok"),
+    *each_of("số cũ 0905000123 | 0905000123 và 5100205000123", ["+84905000123"], "review"),
+    *each_of("CCCD 062190000123 | CCCD 062 190 000 123 | hộ nghèo | sinh 1980, 12 sào", [], "reject"),
 )
 def test_numbers_in_a_text(text: str, numbers: list[str], status: str) -> None:
     cell = read_phone_in_text(text)
@@ -48,76 +39,50 @@ def test_a_column_of_texts_with_numbers() -> None:
     assert not has_numbers_in_text(["062190000123", "062190000124", "062190000125"])
 
 
-@pytest.mark.parametrize(
-    ("line", "cells"),
-    [
-        ("1. Y Blưm - 0905 000 123 - Thôn 2", ["1", "Y Blưm", "0905 000 123", "Thôn 2"]),
-        ("Y Blưm: 0905000123", ["", "Y Blưm", "0905000123", ""]),
-        ("0905 000 123 Y Blưm", ["", "Y Blưm", "0905 000 123", ""]),
-        ("- Y Blưm ĐT 0905000123", ["", "Y Blưm", "0905000123", ""]),
-        ("3) Y Blưm, 905000123", ["3", "Y Blưm", "905000123", ""]),
-        ("12   Y Blưm   1980   0905000123", ["12", "Y Blưm", "0905000123", "1980"]),
-        ("4. Y Blưm - Thôn 2", ["4", "Y Blưm", "", "Thôn 2"]),
-        ("Danh sách tổ 4 gửi anh chị:", None),
-    ],
+@cases(
+    ("1. Y Blưm - 0905 000 123 - Thôn 2", ["1", "Y Blưm", "0905 000 123", "Thôn 2"]),
+    ("Y Blưm: 0905000123", ["", "Y Blưm", "0905000123", ""]),
+    ("0905 000 123 Y Blưm", ["", "Y Blưm", "0905 000 123", ""]),
+    ("- Y Blưm ĐT 0905000123", ["", "Y Blưm", "0905000123", ""]),
+    ("3) Y Blưm, 905000123", ["3", "Y Blưm", "905000123", ""]),
+    ("12   Y Blưm   1980   0905000123", ["12", "Y Blưm", "0905000123", "1980"]),
+    ("4. Y Blưm - Thôn 2", ["4", "Y Blưm", "", "Thôn 2"]),
+    ("Danh sách tổ 4 gửi anh chị:", None),
 )
 def test_a_pasted_line(line: str, cells: list[str] | None) -> None:
     assert split_line(line) == cells
 
 
-@pytest.mark.parametrize(
-    ("meanings", "people"),
-    [
-        ("n name phone n name phone", [PersonColumns(1, (2,)), PersonColumns(4, (5,))]),
-        ("n phone name n phone name", [PersonColumns(2, (1,)), PersonColumns(5, (4,))]),
-        ("n name name phone name phone", [PersonColumns(2, (3,)), PersonColumns(4, (5,))]),
-        ("name birth phone name birth phone", [PersonColumns(0, (2,), 1), PersonColumns(3, (5,), 4)]),
-        ("n name name phone", []),  # whose number it is, the column before it says
-        ("n name phone phone", []),
-    ],
+@cases(
+    ("n name phone n name phone", [PersonColumns(1, (2,)), PersonColumns(4, (5,))]),
+    ("n phone name n phone name", [PersonColumns(2, (1,)), PersonColumns(5, (4,))]),
+    ("n name name phone name phone", [PersonColumns(2, (3,)), PersonColumns(4, (5,))]),
+    ("name birth phone name birth phone", [PersonColumns(0, (2,), 1), PersonColumns(3, (5,), 4)]),
+    ("n name name phone", []),  # whose number it is, the column before it says
+    ("n name phone phone", []),
 )
 def test_columns_of_people_side_by_side(meanings: str, people: list[PersonColumns]) -> None:
     found = find_people_columns(meanings.split(), name="name", phone="phone", number="n", birth="birth")
     assert list(found) == people
 
 
-@pytest.mark.parametrize(
-    ("cell", "count", "names"),
-    [
-        ("A Thao / Y Blưm", 2, ["A Thao", "Y Blưm"]),
-        ("Nguyễn Văn An\nTrần Thị Lan", 2, ["Nguyễn Văn An", "Trần Thị Lan"]),
-        ("A Thao và Y Blưm", 2, ["A Thao", "Y Blưm"]),
-        ("Nguyễn Văn An - Trần Thị Lan", 2, ["Nguyễn Văn An", "Trần Thị Lan"]),
-        ("Nguyễn Văn An - Trưởng thôn", 2, []),
-        ("A Thao / Y Blưm", 3, []),
-        ("Nguyễn Văn An", 2, []),
-        ("A Thao / 1980", 2, []),
-    ],
+@cases(
+    *each_of("A Thao / Y Blưm | A Thao và Y Blưm", 2, ["A Thao", "Y Blưm"]),
+    ("Nguyễn Văn An\nTrần Thị Lan", 2, ["Nguyễn Văn An", "Trần Thị Lan"]),
+    ("Nguyễn Văn An - Trần Thị Lan", 2, ["Nguyễn Văn An", "Trần Thị Lan"]),
+    *each_of("Nguyễn Văn An - Trưởng thôn | Nguyễn Văn An | A Thao / 1980", 2, []),
+    ("A Thao / Y Blưm", 3, []),
 )
 def test_names_in_one_cell(cell: str, count: int, names: list[str]) -> None:
     assert split_names(cell, count) == names
 
 
-@pytest.mark.parametrize(
-    ("note", "status", "count"),
-    [
-        ("hộ nghèo", "ok", 1),
-        ("số cũ 0913000248", "ok", 1),
-        ("zalo 0913000248", "ok", 1),
-        ("mất sức lao động", "ok", 1),
-        ("số mới 0913000248", "review", 2),
-        ("đã đổi sang 0913000248", "review", 2),
-        ("số mới 0905000123", "ok", 1),
-        ("Đổi số: 0913000248", "review", 2),
-        ("sai số", "review", 1),
-        ("đã mất 3/2025", "review", 1),
-        ("chồng đã mất", "ok", 1),
-        ("đã mất việc", "ok", 1),
-        ("bỏ sinh hoạt, xin không nhắn nữa", "review", 1),
-        ("đừng nhắn tin", "review", 1),
-        ("không nhắn được thì gọi", "ok", 1),
-        ("không liên lạc được", "review", 1),
-    ],
+@cases(
+    *each_of("hộ nghèo | số cũ 0913000248 | zalo 0913000248 | mất sức lao động", "ok", 1),
+    *each_of("số mới 0905000123 | chồng đã mất | đã mất việc | không nhắn được thì gọi", "ok", 1),
+    *each_of("số mới 0913000248 | đã đổi sang 0913000248 | Đổi số: 0913000248", "review", 2),
+    *each_of("sai số | đã mất 3/2025 | bỏ sinh hoạt, xin không nhắn nữa | đừng nhắn tin", "review", 1),
+    ("không liên lạc được", "review", 1),
 )
 def test_a_note_may_say_that_the_number_beside_it_is_wrong(note: str, status: str, count: int) -> None:
     cell = beside_note(read_phone_cell("0905000123"), note)

@@ -8,40 +8,32 @@ import pytest
 
 from outreach.rules.errors import BadInput
 from outreach.rules.quiet_days import NO_DAYS, parse_quiet_days
+from tests.support.tables import cases, each_of
 
 TET = "2027-02-05..2027-02-11 nghỉ Tết"
 
 
-@pytest.mark.parametrize(
-    ("text", "day", "why"),
-    [
-        ("sun", date(2027, 2, 7), "weekday.6"),
-        ("sun", date(2027, 2, 8), None),
-        ("sat, sun", date(2027, 2, 6), "weekday.5"),
-        (TET, date(2027, 2, 4), None),
-        (TET, date(2027, 2, 5), "nghỉ Tết"),
-        (TET, date(2027, 2, 11), "nghỉ Tết"),
-        (TET, date(2027, 2, 12), None),
-        (f"sun,{TET}", date(2027, 2, 7), "nghỉ Tết"),
-        ("2027-02-05", date(2027, 2, 5), ""),
-        ("none", date(2027, 2, 7), None),
-    ],
+@cases(
+    ("sun", date(2027, 2, 7), "weekday.6"),
+    ("sun", date(2027, 2, 8), None),
+    ("sat, sun", date(2027, 2, 6), "weekday.5"),
+    (TET, date(2027, 2, 4), None),
+    (TET, date(2027, 2, 5), "nghỉ Tết"),
+    (TET, date(2027, 2, 11), "nghỉ Tết"),
+    (TET, date(2027, 2, 12), None),
+    (f"sun,{TET}", date(2027, 2, 7), "nghỉ Tết"),
+    ("2027-02-05", date(2027, 2, 5), ""),
+    ("none", date(2027, 2, 7), None),
 )
 def test_a_day_is_quiet_for_what_the_setting_names(text: str, day: date, why: str | None) -> None:
     assert parse_quiet_days(text).why(day) == why
     assert parse_quiet_days(str(parse_quiet_days(text))) == parse_quiet_days(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("sunday", "quiet_days_part"),
-        ("2027-02-30", "quiet_days_part"),
-        ("2027-02-05...2027-02-11", "quiet_days_part"),
-        ("2027-02-11..2027-02-05", "quiet_days_period"),
-        ("2027-02-05..2028-02-11", "quiet_days_period"),
-        ("mon,tue,wed,thu,fri,sat,sun", "quiet_days_all"),
-    ],
+@cases(
+    *each_of("sunday | 2027-02-30 | 2027-02-05...2027-02-11", "quiet_days_part"),
+    *each_of("2027-02-11..2027-02-05 | 2027-02-05..2028-02-11", "quiet_days_period"),
+    ("mon,tue,wed,thu,fri,sat,sun", "quiet_days_all"),
 )
 def test_what_cannot_be_meant_is_refused(text: str, code: str) -> None:
     with pytest.raises(BadInput) as refused:

@@ -6,21 +6,19 @@ import pytest
 
 from outreach.rules.errors import BadInput
 from outreach.rules.role_map import parse_role_map, role_of
+from tests.support.tables import cases
 
 ROLES = parse_role_map("loa-qt=administrator, cn=loa=staff:PN ,loa-xem = auditor : MTTQ,")
 
 
-@pytest.mark.parametrize(
-    ("groups", "expected"),
-    [
-        ([], None),
-        (["khác"], None),
-        (["loa-qt"], ("administrator", "")),
-        (["cn=loa"], ("staff", "PN")),
-        (["loa-xem"], ("auditor", "MTTQ")),
-        (["loa-xem", "loa-qt"], ("administrator", "")),  # as written, not as given
-        (["LOA-QT"], None),
-    ],
+@cases(
+    ([], None),
+    (["khác"], None),
+    (["loa-qt"], ("administrator", "")),
+    (["cn=loa"], ("staff", "PN")),
+    (["loa-xem"], ("auditor", "MTTQ")),
+    (["loa-xem", "loa-qt"], ("administrator", "")),  # as written, not as given
+    (["LOA-QT"], None),
 )
 def test_the_first_group_of_the_map_counts(groups: list[str], expected: tuple[str, str] | None) -> None:
     found = role_of(ROLES, groups)

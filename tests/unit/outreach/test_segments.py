@@ -5,6 +5,7 @@ import pytest
 import regex
 
 from outreach.rules.segments import BASIC, CAPACITY, EXTENSION, Encoding, measure, unaccent
+from tests.support.tables import cases
 
 GSM7, UCS2 = Encoding.GSM7, Encoding.UCS2
 FAMILY = "👨‍👩‍👧"  # one grapheme of 8 units
@@ -12,48 +13,42 @@ FLAG = "🇻🇳"  # one grapheme of 4
 E_BREVE = "ê̆"  # Gia Rai, Ba Na: one grapheme of 2, in NFC as well
 
 
-@pytest.mark.parametrize(
-    ("text", "encoding", "units", "segments"),
-    [
-        ("", GSM7, 0, 0),
-        ("a", GSM7, 1, 1),
-        ("a" * 160, GSM7, 160, 1),
-        ("a" * 161, GSM7, 161, 2),
-        ("a" * 306, GSM7, 306, 2),
-        ("a" * 307, GSM7, 307, 3),
-        ("€" * 80, GSM7, 160, 1),
-        ("€" * 81, GSM7, 162, 2),
-        ("à è é ì ò ù É", GSM7, 13, 1),
-        ("ạ" * 70, UCS2, 70, 1),
-        ("ạ" * 71, UCS2, 71, 2),
-        ("ạ" * 134, UCS2, 134, 2),
-        ("ạ" * 135, UCS2, 135, 3),
-        ("a" * 69 + "đ", UCS2, 70, 1),
-        ("a" * 70 + "đ", UCS2, 71, 2),
-        ("Chào\nbà con", GSM7, 11, 1),
-    ],
+@cases(
+    ("", GSM7, 0, 0),
+    ("a", GSM7, 1, 1),
+    ("a" * 160, GSM7, 160, 1),
+    ("a" * 161, GSM7, 161, 2),
+    ("a" * 306, GSM7, 306, 2),
+    ("a" * 307, GSM7, 307, 3),
+    ("€" * 80, GSM7, 160, 1),
+    ("€" * 81, GSM7, 162, 2),
+    ("à è é ì ò ù É", GSM7, 13, 1),
+    ("ạ" * 70, UCS2, 70, 1),
+    ("ạ" * 71, UCS2, 71, 2),
+    ("ạ" * 134, UCS2, 134, 2),
+    ("ạ" * 135, UCS2, 135, 3),
+    ("a" * 69 + "đ", UCS2, 70, 1),
+    ("a" * 70 + "đ", UCS2, 71, 2),
+    ("Chào\nbà con", GSM7, 11, 1),
 )
 def test_units_and_segments_on_each_side_of_the_limits(text, encoding, units, segments):
     assert measure(text) == (encoding, units, segments, text)
 
 
-@pytest.mark.parametrize(
-    ("text", "segments"),
-    [
-        # 152 letters, then a pair that would straddle: it moves whole, and 153 more units do not fit.
-        ("a" * 152 + "€" + "a" * 152, 3),
-        ("a" * 151 + "€" + "a" * 153, 2),
-        ("a" * 152 + "\r\n" + "a" * 152, 3),
-        ("ạ" * 66 + "😀" + "ạ" * 66, 3),
-        ("ạ" * 65 + "😀" + "ạ" * 67, 2),
-        ("ạ" * 66 + E_BREVE + "ạ" * 66, 3),
-        ("ạ" * 60 + FAMILY + "ạ" * 60, 3),
-        ("ạ" * 59 + FAMILY + "ạ" * 67, 2),
-        ("ạ" * 64 + FLAG + "ạ" * 64, 3),
-        ("ạ" * 66 + "👍🏽" + "ạ" * 64, 3),
-        ("ạ" * 66 + "1️⃣" + "ạ" * 65, 3),
-        ("€" * 153, 3),  # 76 a part
-    ],
+@cases(
+    # 152 letters, then a pair that would straddle: it moves whole, and 153 more units do not fit.
+    ("a" * 152 + "€" + "a" * 152, 3),
+    ("a" * 151 + "€" + "a" * 153, 2),
+    ("a" * 152 + "\r\n" + "a" * 152, 3),
+    ("ạ" * 66 + "😀" + "ạ" * 66, 3),
+    ("ạ" * 65 + "😀" + "ạ" * 67, 2),
+    ("ạ" * 66 + E_BREVE + "ạ" * 66, 3),
+    ("ạ" * 60 + FAMILY + "ạ" * 60, 3),
+    ("ạ" * 59 + FAMILY + "ạ" * 67, 2),
+    ("ạ" * 64 + FLAG + "ạ" * 64, 3),
+    ("ạ" * 66 + "👍🏽" + "ạ" * 64, 3),
+    ("ạ" * 66 + "1️⃣" + "ạ" * 65, 3),
+    ("€" * 153, 3),  # 76 a part
 )
 def test_a_character_never_straddles_two_parts(text, segments):
     assert measure(text).segments == segments
@@ -70,14 +65,11 @@ def test_decomposed_text_is_counted_as_it_is_sent_composed():
     assert measure(unicodedata.normalize("NFD", text)).text == text
 
 
-@pytest.mark.parametrize(
-    ("text", "sent"),
-    [
-        ("“Bluezone”", '"Bluezone"'),
-        ("‘app’ – mới — tốt", "'app' - moi - tot"),
-        ("14h\u00a000\u202fphut\u2009nua", "14h 00 phut nua"),
-        ("«cai» ‹dat› „nay‟", '"cai" \'dat\' "nay"'),
-    ],
+@cases(
+    ("“Bluezone”", '"Bluezone"'),
+    ("‘app’ – mới — tốt", "'app' - moi - tot"),
+    ("14h\u00a000\u202fphut\u2009nua", "14h 00 phut nua"),
+    ("«cai» ‹dat› „nay‟", '"cai" \'dat\' "nay"'),
 )
 def test_typographic_signs_take_their_plain_form_where_that_saves_the_encoding(text, sent):
     assert measure(text, unaccented=True) == (GSM7, len(sent), 1, sent)
@@ -88,17 +80,14 @@ def test_typographic_signs_stay_where_the_text_is_ucs2_anyway(text):
     assert measure(text) == (UCS2, len(text.encode("utf-16-le")) // 2, 1, text)
 
 
-@pytest.mark.parametrize(
-    ("text", "plain"),
-    [
-        ("Đắk Hà, đường Trường Chinh", "Dak Ha, duong Truong Chinh"),
-        ("ƀơ̆n Ƀa ê̆ ô̆ ư̆", "bon Ba e o u"),
-        ("Phí 5€ ≠ 0đ ❤️ 👍🏽 🇻🇳", "Phi 5€ ≠ 0d ❤️ 👍🏽 🇻🇳"),
-        ("ĂÂÊÔƠƯ ăâêôơư", "AAEOOU aaeoou"),
-        ("no accents [at all]", "no accents [at all]"),
-        (unicodedata.normalize("NFD", "Ngọc Hồi"), "Ngoc Hoi"),
-        ("ສະບາຍດີ 각", "ສະບາຍດີ 각"),
-    ],
+@cases(
+    ("Đắk Hà, đường Trường Chinh", "Dak Ha, duong Truong Chinh"),
+    ("ƀơ̆n Ƀa ê̆ ô̆ ư̆", "bon Ba e o u"),
+    ("Phí 5€ ≠ 0đ ❤️ 👍🏽 🇻🇳", "Phi 5€ ≠ 0d ❤️ 👍🏽 🇻🇳"),
+    ("ĂÂÊÔƠƯ ăâêôơư", "AAEOOU aaeoou"),
+    ("no accents [at all]", "no accents [at all]"),
+    (unicodedata.normalize("NFD", "Ngọc Hồi"), "Ngoc Hoi"),
+    ("ສະບາຍດີ 각", "ສະບາຍດີ 각"),
 )
 def test_unaccented_takes_off_vietnamese_marks_and_nothing_else(text, plain):
     assert unaccent(text) == plain
@@ -117,16 +106,13 @@ def test_unaccented_is_measured_as_it_is_sent():
     assert measure(text, unaccented=True) == (GSM7, 189, 2, unaccent(text))
 
 
-@pytest.mark.parametrize(
-    ("text", "units", "sent"),
-    [
-        ("\ud83d", 1, "\ufffd"),
-        ("a\udc00b", 3, "a\ufffdb"),
-        ("\ud83d\ude00", 2, "😀"),  # two halves that met in JSON are one character
-        ("\x00\x07", 2, "\x00\x07"),
-        ("a\tb", 3, "a\tb"),
-        ("\u200d\u0301", 2, "\u200d\u0301"),
-    ],
+@cases(
+    ("\ud83d", 1, "\ufffd"),
+    ("a\udc00b", 3, "a\ufffdb"),
+    ("\ud83d\ude00", 2, "😀"),  # two halves that met in JSON are one character
+    ("\x00\x07", 2, "\x00\x07"),
+    ("a\tb", 3, "a\tb"),
+    ("\u200d\u0301", 2, "\u200d\u0301"),
 )
 def test_what_cannot_be_typed_is_measured_without_failing(text, units, sent):
     assert measure(text) == (UCS2, units, 1, sent)

@@ -6,6 +6,7 @@ import pytest
 
 from outreach.rules.gateway import Accepted, Cause, Outcome, OutcomeUnknown, Refused, Throttled
 from outreach.rules.send_window import next_size
+from tests.support.tables import cases
 
 
 def test_a_new_window_doubles_with_each_time_that_it_was_accepted_and_is_lowered_like_any_other() -> None:
@@ -18,22 +19,19 @@ def test_a_new_window_doubles_with_each_time_that_it_was_accepted_and_is_lowered
     assert next_size(10, Throttled(), under_way=10, most=50, is_stale=False, is_new=True) == 7
 
 
-@pytest.mark.parametrize(
-    ("size", "outcome", "under_way", "is_stale", "after"),
-    [
-        (50, Throttled(), 50, False, 35),
-        (50, Throttled(), 10, False, 7),  # of what was really under way
-        (50, Throttled(), 50, True, 50),  # asked before it was lowered
-        (1, Throttled(), 1, False, 1),
-        (50, Throttled(retry_after_s=2), 50, False, 35),
-        (50, Throttled(fault="connection"), 50, False, 50),
-        (50, Refused(Cause.ACCOUNT, "103"), 50, False, 35),  # no balance
-        (50, Refused(Cause.BAD_NUMBER, "21211"), 50, False, 50),
-        (50, OutcomeUnknown("TimeoutError"), 50, False, 50),
-        (4, Accepted("x"), 4, False, 4 + 1 / 32),
-        (4, Accepted("x"), 3, False, 4),  # it was not full
-        (50, Accepted("x"), 50, False, 50),  # no wider than the settings say
-    ],
+@cases(
+    (50, Throttled(), 50, False, 35),
+    (50, Throttled(), 10, False, 7),  # of what was really under way
+    (50, Throttled(), 50, True, 50),  # asked before it was lowered
+    (1, Throttled(), 1, False, 1),
+    (50, Throttled(retry_after_s=2), 50, False, 35),
+    (50, Throttled(fault="connection"), 50, False, 50),
+    (50, Refused(Cause.ACCOUNT, "103"), 50, False, 35),  # no balance
+    (50, Refused(Cause.BAD_NUMBER, "21211"), 50, False, 50),
+    (50, OutcomeUnknown("TimeoutError"), 50, False, 50),
+    (4, Accepted("x"), 4, False, 4 + 1 / 32),
+    (4, Accepted("x"), 3, False, 4),  # it was not full
+    (50, Accepted("x"), 50, False, 50),  # no wider than the settings say
 )
 def test_window_after_an_answer(
     size: float, outcome: Outcome, under_way: int, is_stale: bool, after: float

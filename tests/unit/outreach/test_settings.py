@@ -10,6 +10,7 @@ from outreach.core import settings as module
 from outreach.core.sentences import word_error
 from outreach.core.settings import BadSettings, Settings
 from tests.support.errors import refuses
+from tests.support.tables import cases, each_of
 
 STRONG = "x" * 32
 SECRETS = {"SECRET_KEY": STRONG, "TWILIO_ACCOUNT_SID": "AC" + "1" * 32, "TWILIO_AUTH_TOKEN": "t" * 32}
@@ -60,14 +61,11 @@ def test_a_complaint_repeats_no_address_that_may_hold_a_password() -> None:
     assert "hunter2" not in said
 
 
-@pytest.mark.parametrize(
-    ("given", "taken"),
-    [
-        ("postgresql://u@h/loa", "postgresql+psycopg://u@h/loa"),
-        ("postgres://u@h/loa", "postgresql+psycopg://u@h/loa"),
-        ("postgresql+psycopg://u@h/loa", "postgresql+psycopg://u@h/loa"),
-        ("sqlite:///var/x.db", "sqlite:///var/x.db"),
-    ],
+@cases(
+    ("postgresql://u@h/loa", "postgresql+psycopg://u@h/loa"),
+    ("postgres://u@h/loa", "postgresql+psycopg://u@h/loa"),
+    ("postgresql+psycopg://u@h/loa", "postgresql+psycopg://u@h/loa"),
+    ("sqlite:///var/x.db", "sqlite:///var/x.db"),
 )
 def test_a_database_is_named_by_its_plain_scheme(given: str, taken: str) -> None:
     assert read(DATABASE_URL=given).database_url == taken
@@ -81,17 +79,14 @@ def test_a_base_address_ends_without_a_slash_and_has_a_host(name: str) -> None:
         assert complaints(**{name: bad})[0].startswith(name)
 
 
-@pytest.mark.parametrize(
-    ("name", "good", "bad"),
-    [
-        ("SEND_TIMEOUT_S", ["0.1", "10"], ["0.09", "121", "nan", "inf", ""]),
-        ("LEASE_S", ["11", "3600"], ["0.9", "3601"]),
-        ("SEND_IN_FLIGHT", ["1", "10000"], ["0", "10001", "1.5", "x"]),
-        ("PRICE_PER_SEGMENT_VND", ["0", "350", "100000"], ["-1", "100001", "350.5"]),
-        ("USD_VND", ["1", "23200", "25480.5"], ["0", "x"]),
-        ("RECONCILE_S", ["0.2", "60"], ["0.1", "một phút"]),
-        ("SWEEP_S", ["0.2", "600"], ["0.19", "601"]),
-    ],
+@cases(
+    ("SEND_TIMEOUT_S", ["0.1", "10"], ["0.09", "121", "nan", "inf", ""]),
+    ("LEASE_S", ["11", "3600"], ["0.9", "3601"]),
+    ("SEND_IN_FLIGHT", ["1", "10000"], ["0", "10001", "1.5", "x"]),
+    ("PRICE_PER_SEGMENT_VND", ["0", "350", "100000"], ["-1", "100001", "350.5"]),
+    ("USD_VND", ["1", "23200", "25480.5"], ["0", "x"]),
+    ("RECONCILE_S", ["0.2", "60"], ["0.1", "một phút"]),
+    ("SWEEP_S", ["0.2", "600"], ["0.19", "601"]),
 )
 def test_a_number_lies_between_its_bounds(name: str, good: list[str], bad: list[str]) -> None:
     for value in good:
@@ -101,16 +96,11 @@ def test_a_number_lies_between_its_bounds(name: str, good: list[str], bad: list[
         assert line.startswith(f"{name}: phải")
 
 
-@pytest.mark.parametrize(
-    ("url", "is_taken"),
-    [
-        ("redis://redis:6379/0", False),
-        ("rediss://redis.loa.example:6379/0", False),
-        ("redis://loa:word@redis:6379/0", True),
-        ("rediss://:word@redis.loa.example:6379/0?ssl_ca_certs=/etc/loa/redis-ca.crt", True),
-        ("redis://127.0.0.1:6379/0", True),
-        ("unix:///run/redis/redis.sock", True),
-    ],
+@cases(
+    *each_of("redis://redis:6379/0 | rediss://redis.loa.example:6379/0", False),
+    ("redis://loa:word@redis:6379/0", True),
+    ("rediss://:word@redis.loa.example:6379/0?ssl_ca_certs=/etc/loa/redis-ca.crt", True),
+    *each_of("redis://127.0.0.1:6379/0 | unix:///run/redis/redis.sock", True),
 )
 def test_production_takes_no_open_redis_of_another_machine(url: str, is_taken: bool) -> None:
     given = {"APP_ENV": "production", **SECRETS, "REDIS_URL": url}
@@ -161,22 +151,19 @@ def test_production_needs_the_gateways_credentials() -> None:
     assert settings.is_live
 
 
-@pytest.mark.parametrize(
-    ("environ", "is_live"),
-    [
-        ({}, False),
-        ({"SMS_GATEWAY": "twilio"}, True),
-        ({"SMS_GATEWAY": "twilio", "TWILIO_API_BASE_URL": "http://127.0.0.1:8001"}, False),
-        ({"SMS_GATEWAY": "twilio", "TWILIO_API_BASE_URL": "https://sms.loa.example"}, False),
-        # Whatever the gateway is called: what counts is whom the requests reach.
-        ({"TWILIO_API_BASE_URL": "https://api.twilio.com"}, True),
-        ({"TWILIO_API_BASE_URL": "https://API.Twilio.COM/"}, True),
-        ({"TWILIO_API_BASE_URL": "https://api.twilio.com.:443"}, True),
-        ({"TWILIO_API_BASE_URL": "https://api.sydney.au1.twilio.com"}, True),
-        ({"TWILIO_API_BASE_URL": "https://twilio.com.loa.example"}, False),
-        ({"TWILIO_API_BASE_URL": "https://nottwilio.com"}, False),
-        ({"TWILIO_API_BASE_URL": "http://127.0.0.1:8001/twilio.com"}, False),
-    ],
+@cases(
+    ({}, False),
+    ({"SMS_GATEWAY": "twilio"}, True),
+    ({"SMS_GATEWAY": "twilio", "TWILIO_API_BASE_URL": "http://127.0.0.1:8001"}, False),
+    ({"SMS_GATEWAY": "twilio", "TWILIO_API_BASE_URL": "https://sms.loa.example"}, False),
+    # Whatever the gateway is called: what counts is whom the requests reach.
+    ({"TWILIO_API_BASE_URL": "https://api.twilio.com"}, True),
+    ({"TWILIO_API_BASE_URL": "https://API.Twilio.COM/"}, True),
+    ({"TWILIO_API_BASE_URL": "https://api.twilio.com.:443"}, True),
+    ({"TWILIO_API_BASE_URL": "https://api.sydney.au1.twilio.com"}, True),
+    ({"TWILIO_API_BASE_URL": "https://twilio.com.loa.example"}, False),
+    ({"TWILIO_API_BASE_URL": "https://nottwilio.com"}, False),
+    ({"TWILIO_API_BASE_URL": "http://127.0.0.1:8001/twilio.com"}, False),
 )
 def test_only_twilios_own_host_is_live(environ: dict[str, str], is_live: bool) -> None:
     assert read(**SECRETS, **environ).is_live is is_live
@@ -214,22 +201,19 @@ def test_report_recipients_are_separated_by_commas() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("environ", "office", "name", "holds"),
-    [
-        ({}, {}, "price_per_segment_vnd", 350),
-        ({}, {"price_per_segment_vnd": "400"}, "price_per_segment_vnd", 400),
-        ({"PRICE_PER_SEGMENT_VND": "500"}, {"price_per_segment_vnd": "400"}, "price_per_segment_vnd", 500),
-        # Also one that is set to what is usual.
-        ({"PRICE_PER_SEGMENT_VND": "350"}, {"price_per_segment_vnd": "400"}, "price_per_segment_vnd", 350),
-        ({"PRICE_PER_SEGMENT_VND": " "}, {"price_per_segment_vnd": "400"}, "price_per_segment_vnd", 400),
-        ({"SMTP_URL": "smtp://a.example"}, {"smtp_url": "smtp://b.example"}, "smtp_url", "smtp://a.example"),
-        ({}, {"smtp_url": "smtp://b.example"}, "smtp_url", "smtp://b.example"),
-        ({}, {"sending_hours": "06:00 - 21:00"}, "sending_hours", "06:00-21:00"),
-        # What can no longer be read, and what is no setting of the office's.
-        ({}, {"price_per_segment_vnd": "rẻ"}, "price_per_segment_vnd", 350),
-        ({}, {"secret_key": "stolen"}, "secret_key", module.WEAK_SECRET),
-    ],
+@cases(
+    ({}, {}, "price_per_segment_vnd", 350),
+    ({}, {"price_per_segment_vnd": "400"}, "price_per_segment_vnd", 400),
+    ({"PRICE_PER_SEGMENT_VND": "500"}, {"price_per_segment_vnd": "400"}, "price_per_segment_vnd", 500),
+    # Also one that is set to what is usual.
+    ({"PRICE_PER_SEGMENT_VND": "350"}, {"price_per_segment_vnd": "400"}, "price_per_segment_vnd", 350),
+    ({"PRICE_PER_SEGMENT_VND": " "}, {"price_per_segment_vnd": "400"}, "price_per_segment_vnd", 400),
+    ({"SMTP_URL": "smtp://a.example"}, {"smtp_url": "smtp://b.example"}, "smtp_url", "smtp://a.example"),
+    ({}, {"smtp_url": "smtp://b.example"}, "smtp_url", "smtp://b.example"),
+    ({}, {"sending_hours": "06:00 - 21:00"}, "sending_hours", "06:00-21:00"),
+    # What can no longer be read, and what is no setting of the office's.
+    ({}, {"price_per_segment_vnd": "rẻ"}, "price_per_segment_vnd", 350),
+    ({}, {"secret_key": "stolen"}, "secret_key", module.WEAK_SECRET),
 )
 def test_the_offices_settings_hold_where_no_variable_is_set(
     environ: dict[str, str], office: dict[str, str], name: str, holds: object
@@ -251,26 +235,18 @@ AGGREGATOR = {
 }
 
 
-@pytest.mark.parametrize(
-    ("environ", "is_live"),
-    [
-        ({}, False),
-        ({"SMS_LIVE": "yes", "SECRET_KEY": STRONG, "TWILIO_AUTH_TOKEN": "t" * 32}, True),
-        (SMPP, True),
-        ({**SMPP, "SMS_LIVE": "no"}, False),
-        (AGGREGATOR, True),
-        ({**AGGREGATOR, "SMS_LIVE": "no"}, False),
-        ({**SECRETS, "SMS_GATEWAY": "twilio", "TWILIO_API_BASE_URL": "http://127.0.0.1:1"}, False),
-        (
-            {
-                **SECRETS,
-                "SMS_GATEWAY": "twilio",
-                "TWILIO_API_BASE_URL": "http://127.0.0.1:1",
-                "SMS_LIVE": "yes",
-            },
-            True,
-        ),
-    ],
+@cases(
+    ({}, False),
+    ({"SMS_LIVE": "yes", "SECRET_KEY": STRONG, "TWILIO_AUTH_TOKEN": "t" * 32}, True),
+    (SMPP, True),
+    ({**SMPP, "SMS_LIVE": "no"}, False),
+    (AGGREGATOR, True),
+    ({**AGGREGATOR, "SMS_LIVE": "no"}, False),
+    ({**SECRETS, "SMS_GATEWAY": "twilio", "TWILIO_API_BASE_URL": "http://127.0.0.1:1"}, False),
+    (
+        {**SECRETS, "SMS_GATEWAY": "twilio", "TWILIO_API_BASE_URL": "http://127.0.0.1:1", "SMS_LIVE": "yes"},
+        True,
+    ),
 )
 def test_live_is_declared_or_follows_from_the_gateway(environ: dict[str, str], is_live: bool) -> None:
     assert read(**environ).is_live is is_live
@@ -295,14 +271,11 @@ def test_an_aggregator_needs_a_profile_that_there_is() -> None:
     assert "esms" in complaints(**{**AGGREGATOR, "AGGREGATOR_PROFILE": "nobody"})[0]
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "is_taken"),
-    [
-        ("emblem.png", 100, True),
-        ("emblem.SVG", 100, True),
-        ("emblem.png", 60_000, False),
-        ("emblem.exe", 100, False),
-    ],
+@cases(
+    ("emblem.png", 100, True),
+    ("emblem.SVG", 100, True),
+    ("emblem.png", 60_000, False),
+    ("emblem.exe", 100, False),
 )
 def test_an_emblem_is_a_small_picture(tmp_path: Path, name: str, size: int, is_taken: bool) -> None:
     (tmp_path / name).write_bytes(b"x" * size)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
-
 from outreach.rules.texts import clean_text, clean_texts
+from tests.support.tables import cases
 
 
-@pytest.mark.parametrize(
-    ("typed", "clean"),
-    [
-        ("Cài\x01 Bluezone", "Cài Bluezone"),
-        ("gpj.\u202exlsx", "gpj.xlsx"),
-        ("hai\tcột\r\ndòng\n", "hai\tcột\r\ndòng\n"),
-        ("nửa \ud800 cặp", "nửa \ufffd cặp"),
-        ("\ud83d\ude00", "😀"),
-        ("❤️ 👨‍👩‍👧", "❤️ 👨‍👩‍👧"),
-        ("A\u200b Lâu\ufeff\uffff\x00", "A Lâu"),
-        ("Y Blốc", "Y Blốc"),
-    ],
+@cases(
+    ("Cài\x01 Bluezone", "Cài Bluezone"),
+    ("gpj.\u202exlsx", "gpj.xlsx"),
+    ("hai\tcột\r\ndòng\n", "hai\tcột\r\ndòng\n"),
+    ("nửa \ud800 cặp", "nửa \ufffd cặp"),
+    ("\ud83d\ude00", "😀"),
+    ("❤️ 👨‍👩‍👧", "❤️ 👨‍👩‍👧"),
+    ("A\u200b Lâu\ufeff\uffff\x00", "A Lâu"),
+    ("Y Blốc", "Y Blốc"),
 )
 def test_a_text_keeps_its_words_and_loses_what_nobody_sees(typed: str, clean: str) -> None:
     assert clean_text(typed) == clean

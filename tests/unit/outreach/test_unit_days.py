@@ -1,23 +1,19 @@
 """Units of another day: whole ones exactly, split ones as a range, in both directions and through several reforms."""
 
-import pytest
-
 from outreach.places.nation import former_units, units_of_today
 from outreach.rules.unit_days import Ground, UnitsOfDay, known_ground, sort_ground
+from tests.support.tables import cases
 
 # Until 2025: A and B went whole into X; C was split between X and Y; D alone became Z. In 2026 Z was split into Z1 and Z2.
 PAIRS = [("A", "X"), ("B", "X"), ("C", "X"), ("C", "Y"), ("D", "Z"), ("Z", "Z1"), ("Z", "Z2")]
 BEFORE, SINCE_2025, SINCE_2026 = "ABCD", "XYZ", ("X", "Y", "Z1", "Z2")
 
 
-@pytest.mark.parametrize(
-    ("day", "ground"),
-    [
-        (SINCE_2025, {"A": "X", "B": "X", "C": "XY", "D": "Z", "X": "X", "Z1": "Z", "Z2": "Z"}),
-        (BEFORE, {"X": "ABC", "Y": "C", "Z": "D", "A": "A", "Z1": "D"}),
-        (SINCE_2026, {"A": "X", "D": ("Z1", "Z2"), "Z": ("Z1", "Z2"), "Y": "Y"}),
-        (SINCE_2025, {"nowhere": ""}),
-    ],
+@cases(
+    (SINCE_2025, {"A": "X", "B": "X", "C": "XY", "D": "Z", "X": "X", "Z1": "Z", "Z2": "Z"}),
+    (BEFORE, {"X": "ABC", "Y": "C", "Z": "D", "A": "A", "Z1": "D"}),
+    (SINCE_2026, {"A": "X", "D": ("Z1", "Z2"), "Z": ("Z1", "Z2"), "Y": "Y"}),
+    (SINCE_2025, {"nowhere": ""}),
 )
 def test_the_ground_of_a_unit_on_another_day(day, ground):
     units = UnitsOfDay([*day], PAIRS)
