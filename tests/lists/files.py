@@ -44,11 +44,10 @@ class ListTable:
     expected: list[Expected] = field(default_factory=list)
     hidden: list[int] = field(default_factory=list)  # rows that the sheet does not show, of XLSX
 
-    def add(self, *cells: Cell, expected: Expected | None = None) -> None:
-        """Add a row; one that holds a person has what is expected of it."""
-        self.rows.append(list(cells))
-        if expected:
-            self.expected.append(expected)
+    def add(self, *cells: Cell) -> None:
+        """Add a row; after the cells of one that holds a person stands what is expected of it."""
+        self.rows.append([cell for cell in cells if not isinstance(cell, Expected)])
+        self.expected += [cell for cell in cells if isinstance(cell, Expected)]
 
     def title(self, text: str, width: int = 1, column: int = 0) -> None:
         """Add a row with one text, over several columns when a width is given."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
@@ -74,6 +74,11 @@ def review(*people: Person) -> Expected:
     return Expected(frozenset(person.e164 for person in people), REVIEW)
 
 
+def either(*people: Person, name: str = "") -> Expected:
+    """A row that is certain, or that somebody must look at."""
+    return Expected(frozenset(person.e164 for person in people), OK | REVIEW, name=name)
+
+
 def reject() -> Expected:
     """A row without a number to write to."""
     return Expected(statuses=REJECT)
@@ -104,15 +109,7 @@ GOOD_FORMS: dict[str, Callable[[str], object]] = {
 BAD_CELLS = (
     "",
     None,
-    "không có",
-    "chưa có ĐT",
-    "x",
-    "nt",
-    "9.05E+08",
-    "0905000",
-    "0912345678901234",
-    "#N/A",
-    "062190000123",
+    *_list("không có; chưa có ĐT; x; nt; 9.05E+08; 0905000; 0912345678901234; #N/A; 062190000123"),
 )
 
 
@@ -157,3 +154,8 @@ class Draw:
         if self.random.random() < bad:
             return self.random.choice(BAD_CELLS), reject()
         return self.written(person), ok(person)
+
+    def rows(self, count: int, *, bad: float = 0.1) -> Iterator[tuple[int, Person, object, Expected]]:
+        """So many people, numbered from 1, each with a cell for their number."""
+        for n, person in enumerate(self.people(count), 1):
+            yield n, person, *self.cell(person, bad=bad)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.lists.files import ListFile, ListTable, Struck, text_file, workbook
-from tests.lists.people import Draw, Expected, ok, reject, review
-
-_DOUBTFUL = frozenset({"ok", "review"})
+from tests.lists.people import Draw, either, ok, reject, review
 
 
 def bare_pairs(seed: int, form: str) -> ListFile:
@@ -18,26 +16,21 @@ def bare_pairs(seed: int, form: str) -> ListFile:
     for n in range(1, 15):
         left, right = draw.people(2)
         a, b = draw.written(left, "plain", "spaces", "dots"), draw.written(right, "plain", "spaces", "dots")
+        numbered = (n, left.name, a, n + 14, right.name, b)
         cells = {
-            "numbered": (n, left.name, a, n + 14, right.name, b),
             "titled": (left.name, a, None, right.name, b),
             "villages": (left.name, left.village, a, right.name, right.village, b),
             "numbers first": (a, left.name, b, right.name),
-            "text": (n, left.name, a, n + 14, right.name, b),
-        }[form]
-        sheet.add(*cells, expected=review(left, right))
+        }.get(form, numbered)
+        sheet.add(*cells, review(left, right))
     last = draw.person()
     number = draw.written(last, "plain")
-    sheet.add(
-        *{
-            "numbered": (15, last.name, number),
-            "titled": (last.name, number),
-            "villages": (last.name, last.village, number),
-            "numbers first": (number, last.name),
-            "text": (15, last.name, number),
-        }[form],
-        expected=Expected(frozenset({last.e164}), _DOUBTFUL),
-    )
+    cells = {
+        "titled": (last.name, number),
+        "villages": (last.name, last.village, number),
+        "numbers first": (number, last.name),
+    }.get(form, (15, last.name, number))
+    sheet.add(*cells, either(last))
     if form == "text":
         return text_file("two people, no headings", f"pairs-{seed}.csv", sheet, separator=";")
     return workbook("two people, no headings", f"pairs-{seed}.xlsx", sheet)
@@ -50,11 +43,7 @@ def bare_notes(seed: int) -> ListFile:
         person = draw.person()
         note = ("hộ nghèo, sđt {}", "ĐT con trai {}", "đã báo qua số {}")[n % 3]
         sheet.add(
-            n,
-            person.name,
-            person.village,
-            note.format(draw.written(person, "plain", "dots")),
-            expected=review(person),
+            n, person.name, person.village, note.format(draw.written(person, "plain", "dots")), review(person)
         )
     return workbook("numbers in notes", f"bare-notes-{seed}.xlsx", sheet)
 
@@ -71,7 +60,7 @@ def struck_pairs(seed: int) -> ListFile:
             a = Struck(f"0{old.number}", f" 0{left.number}")
         elif n % 4 == 0:
             a, expected = Struck(f"0{old.number}"), ok(right)
-        sheet.add(n, left.name, a, n + 12, right.name, draw.written(right, "plain"), expected=expected)
+        sheet.add(n, left.name, a, n + 12, right.name, draw.written(right, "plain"), expected)
     return workbook("struck-through numbers", f"struck-pairs-{seed}.xlsx", sheet)
 
 
@@ -82,15 +71,11 @@ def struck_notes(seed: int) -> ListFile:
     for n in range(1, 16):
         person, old = draw.people(2)
         if n % 3 == 0:
-            sheet.add(n, person.name, None, Struck(f"0{old.number}"), expected=reject())
+            sheet.add(n, person.name, None, Struck(f"0{old.number}"), reject())
         elif n % 3 == 1:
-            sheet.add(
-                n, person.name, None, Struck(f"0{old.number}", f" 0{person.number}"), expected=review(person)
-            )
+            sheet.add(n, person.name, None, Struck(f"0{old.number}", f" 0{person.number}"), review(person))
         else:
-            sheet.add(
-                n, person.name, draw.written(person, "plain"), Struck(f"0{old.number}"), expected=ok(person)
-            )
+            sheet.add(n, person.name, draw.written(person, "plain"), Struck(f"0{old.number}"), ok(person))
     return workbook("struck-through numbers", f"struck-notes-{seed}.xlsx", sheet)
 
 
@@ -103,13 +88,13 @@ def struck_addresses(seed: int) -> ListFile:
         address = f"{person.village}, ĐT "
         if n % 4 == 0:
             cell: object = Struck(f"{address}0{old.number}", f" 0{person.number}")
-            expected = Expected(frozenset({person.e164}), _DOUBTFUL)
+            expected = either(person)
         elif n % 5 == 0:
             cell, expected = Struck(f"{address}0{old.number}"), reject()
         else:
             cell = f"{address}0{person.number}"
-            expected = Expected(frozenset({person.e164}), _DOUBTFUL)
-        sheet.add(n, person.name, cell, expected=expected)
+            expected = either(person)
+        sheet.add(n, person.name, cell, expected)
     return workbook("struck-through numbers", f"struck-addresses-{seed}.xlsx", sheet)
 
 
@@ -122,7 +107,7 @@ def signed(seed: int, form: str) -> ListFile:
         sheet.title("DANH SÁCH NGƯỜI CAO TUỔI NĂM 2020", 4)
         sheet.add("STT", "Họ và tên", "Thôn", "Điện thoại")
     for n, person in enumerate(draw.people(14), 1):
-        sheet.add(n, person.name, person.village, draw.written(person, "plain", "dots"), expected=ok(person))
+        sheet.add(n, person.name, person.village, draw.written(person, "plain", "dots"), ok(person))
     officer = draw.person()
     for cells in {
         "headed": (

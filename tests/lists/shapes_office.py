@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.lists.files import ListFile, ListTable, NumberCell, Struck, plain, text_file, workbook
-from tests.lists.people import RELATIONS, Draw, Expected, ok, reject
+from tests.lists.people import RELATIONS, Draw, either, ok, reject
 
 
 def letterhead(sheet: ListTable, title: str) -> None:
@@ -44,7 +44,7 @@ def official(seed: int, ending: str) -> ListFile:
     people = draw.people(30)
     for n, person in enumerate(people, 1):
         cell, expected = draw.cell(person)
-        sheet.add(n, person.name, person.year, person.village, person.commune, cell, expected=expected)
+        sheet.add(n, person.name, person.year, person.village, person.commune, cell, expected)
     signatures(sheet, len(people))
     return workbook("official list", f"official-{seed}.{ending}", sheet)
 
@@ -57,20 +57,10 @@ def two_row_header(seed: int) -> ListFile:
     sheet.add("TT", "Họ và tên", "Năm sinh", None, "Nơi ở", None, "Điện thoại", None)
     sheet.add(None, None, "Nam", "Nữ", "Thôn", "Xã", "Di động", "Cố định")
     sheet.add(*(f"({n})" for n in range(1, 9)))
-    for n, person in enumerate(draw.people(28), 1):
-        cell, expected = draw.cell(person)
+    for n, person, cell, expected in draw.rows(28):
         landline = f"02603000{n:03}" if n % 5 == 0 else None
-        sheet.add(
-            n,
-            person.name,
-            person.year if person.male else None,
-            None if person.male else person.year,
-            person.village,
-            person.commune,
-            cell,
-            landline,
-            expected=expected,
-        )
+        years = (person.year, None) if person.male else (None, person.year)
+        sheet.add(n, person.name, *years, person.village, person.commune, cell, landline, expected)
     return workbook("two-row header", f"two-rows-{seed}.xlsx", sheet)
 
 
@@ -81,28 +71,13 @@ def household(seed: int) -> ListFile:
     sheet.add("Số hộ", "Họ và tên", "Quan hệ với chủ hộ", "Ngày sinh", "Số CCCD", "Điện thoại", "Địa chỉ")
     for house in range(1, 13):
         head = draw.person()
-        sheet.add(
-            house,
-            head.name,
-            "Chủ hộ",
-            f"01/02/{head.year}",
-            f"062190{house:06}",
-            draw.written(head),
-            f"{head.village}, xã {head.commune}",
-            expected=ok(head),
-        )
+        born, paper, home = f"01/02/{head.year}", f"062190{house:06}", f"{head.village}, xã {head.commune}"
+        sheet.add(house, head.name, "Chủ hộ", born, paper, draw.written(head), home, ok(head))
         for relation in draw.random.sample(RELATIONS, draw.random.randrange(0, 3)):
             member = draw.person()
             has_number = draw.random.random() < 0.5
-            sheet.add(
-                None,
-                member.name,
-                relation,
-                f"15/7/{member.year}",
-                None,
-                draw.written(member) if has_number else None,
-                expected=ok(member) if has_number else reject(),
-            )
+            cell, expected = (draw.written(member), ok(member)) if has_number else (None, reject())
+            sheet.add(None, member.name, relation, f"15/7/{member.year}", None, cell, expected)
     return workbook("households", f"households-{seed}.xlsx", sheet)
 
 
@@ -118,7 +93,7 @@ def tables_below_each_other(seed: int) -> ListFile:
         for n in range(1, count + 1):
             person = draw.person()
             cell, expected = draw.cell(person)
-            sheet.add(n, person.name, person.year, cell, "hộ nghèo" if n == 3 else None, expected=expected)
+            sheet.add(n, person.name, person.year, cell, "hộ nghèo" if n == 3 else None, expected)
         sheet.add(None, f"Cộng: {count} người")
     return workbook("several tables in a sheet", f"tables-{seed}.xlsx", sheet)
 
@@ -134,7 +109,7 @@ def sheet_for_each_village(seed: int, ending: str) -> ListFile:
         sheet.add("STT", "Họ và tên", *(["Năm sinh"] if extra else []), "Điện thoại", "Chi hội")
         for i, person in enumerate(draw.people(10), 1):
             cell, expected = draw.cell(person)
-            sheet.add(i, person.name, *([person.year] if extra else []), cell, village, expected=expected)
+            sheet.add(i, person.name, *([person.year] if extra else []), cell, village, expected)
         sheets.append(sheet)
     summary = ListTable("Tổng hợp")
     summary.add("STT", "Chi hội", "Số hội viên")
@@ -150,17 +125,9 @@ def side_by_side(seed: int) -> ListFile:
     sheet.add("STT", "Họ và tên", "SĐT", "STT", "Họ và tên", "SĐT")
     for n in range(1, 15):
         left, right = draw.people(2)
-        sheet.add(
-            n,
-            left.name,
-            draw.written(left),
-            n + 15,
-            right.name,
-            draw.written(right),
-            expected=ok(left, right),
-        )
+        sheet.add(n, left.name, draw.written(left), n + 15, right.name, draw.written(right), ok(left, right))
     last = draw.person()
-    sheet.add(15, last.name, draw.written(last), expected=ok(last))
+    sheet.add(15, last.name, draw.written(last), ok(last))
     return workbook("two people side by side", f"side-by-side-{seed}.xlsx", sheet)
 
 
@@ -171,13 +138,7 @@ def couples(seed: int) -> ListFile:
     for n in range(1, 16):
         left, right = draw.people(2)
         sheet.add(
-            n,
-            left.name,
-            draw.written(left),
-            right.name,
-            draw.written(right),
-            left.village,
-            expected=ok(left, right),
+            n, left.name, draw.written(left), right.name, draw.written(right), left.village, ok(left, right)
         )
     return workbook("two people side by side", f"couples-{seed}.xlsx", sheet)
 
@@ -190,17 +151,11 @@ def numbers_in_notes(seed: int) -> ListFile:
     for n in range(1, 21):
         person = draw.person()
         if n % 6 == 0:
-            sheet.add(n, person.name, person.year, person.village, "hộ nghèo", expected=reject())
+            sheet.add(n, person.name, person.year, person.village, "hộ nghèo", reject())
         else:
             note = draw.random.choice(("ĐT: {}", "{}", "hộ nghèo, sđt {}", "gọi {}"))
-            sheet.add(
-                n,
-                person.name,
-                person.year,
-                person.village,
-                note.format(draw.written(person, "plain", "spaces", "dots")),
-                expected=Expected(frozenset({person.e164}), frozenset({"ok", "review"})),
-            )
+            note = note.format(draw.written(person, "plain", "spaces", "dots"))
+            sheet.add(n, person.name, person.year, person.village, note, either(person))
     return workbook("numbers in notes", f"notes-{seed}.xlsx", sheet)
 
 
@@ -211,12 +166,7 @@ def numbers_in_addresses(seed: int) -> ListFile:
     for n in range(1, 21):
         person = draw.person()
         number = draw.written(person, "plain", "spaces", "dots")
-        sheet.add(
-            n,
-            person.name,
-            f"{person.village}, xã {person.commune}, ĐT {number}",
-            expected=Expected(frozenset({person.e164}), frozenset({"ok", "review"})),
-        )
+        sheet.add(n, person.name, f"{person.village}, xã {person.commune}, ĐT {number}", either(person))
     return workbook("numbers in notes", f"addresses-{seed}.xlsx", sheet)
 
 
@@ -228,11 +178,11 @@ def struck_through(seed: int) -> ListFile:
         person, old = draw.people(2)
         if n % 3 == 0:
             cell = Struck(f"0{old.number}", draw.random.choice((" ", "\n", "; ")) + f"0{person.number}")
-            sheet.add(n, person.name, person.village, cell, expected=ok(person, warning="struck_through"))
+            sheet.add(n, person.name, person.village, cell, ok(person, warning="struck_through"))
         elif n % 10 == 0:
-            sheet.add(n, person.name, person.village, Struck(f"0{old.number}"), expected=reject())
+            sheet.add(n, person.name, person.village, Struck(f"0{old.number}"), reject())
         else:
-            sheet.add(n, person.name, person.village, draw.written(person), expected=ok(person))
+            sheet.add(n, person.name, person.village, draw.written(person), ok(person))
     return workbook("struck-through numbers", f"struck-{seed}.xlsx", sheet)
 
 
@@ -245,11 +195,11 @@ def two_numbers(seed: int) -> ListFile:
         a, b = draw.written(first, "plain", "spaces", "dots"), draw.written(second, "plain", "dots")
         if n % 3 == 0:
             between = draw.random.choice((" - ", "/", "; ", "\n", ", ", " hoặc "))
-            sheet.add(n, first.name, f"{a}{between}{b}", None, expected=ok(first, second))
+            sheet.add(n, first.name, f"{a}{between}{b}", None, ok(first, second))
         elif n % 3 == 1:
-            sheet.add(n, first.name, a, b, expected=ok(first, second))
+            sheet.add(n, first.name, a, b, ok(first, second))
         else:
-            sheet.add(n, first.name, a, None, expected=ok(first))
+            sheet.add(n, first.name, a, None, ok(first))
     return workbook("two numbers", f"two-numbers-{seed}.xlsx", sheet)
 
 
@@ -263,7 +213,7 @@ def lost_zeros(seed: int, ending: str) -> ListFile:
             cell = NumberCell(float(person.number), "0000000000")
         elif n % 4 == 1:
             cell = f"{person.number[0]}.{person.number[1:]}E+08"
-        sheet.add(n, person.name, 233000000 + n, cell, expected=ok(person))
+        sheet.add(n, person.name, 233000000 + n, cell, ok(person))
     return workbook("numbers without zero", f"zeros-{seed}.{ending}", sheet)
 
 
@@ -276,10 +226,9 @@ def group_rows(seed: int) -> ListFile:
             sheet.title(f"{numeral}. {village.upper()} (9 người)", 6)
         else:
             sheet.add(numeral, village)
-        for n, person in enumerate(draw.people(9), 1):
-            cell, expected = draw.cell(person)
+        for n, person, cell, expected in draw.rows(9):
             *first, last = person.name.split()
-            sheet.add(n, " ".join(first), last, "Hội viên", cell, expected=expected)
+            sheet.add(n, " ".join(first), last, "Hội viên", cell, expected)
     sheet.add(None, "Tổng số: 27")
     return workbook("rows of groups", f"groups-{seed}.xlsx", sheet)
 
@@ -288,9 +237,8 @@ def semicolons(seed: int) -> ListFile:
     """A CSV with semicolons and a byte order mark, as Excel writes it in Vietnamese."""
     draw, sheet = Draw(seed), ListTable("")
     sheet.add("STT", "Họ và tên", "Năm sinh", "Xã/phường", "SĐT")
-    for n, person in enumerate(draw.people(25), 1):
-        cell, expected = draw.cell(person)
-        sheet.add(n, person.name, person.year, person.commune, cell, expected=expected)
+    for n, person, cell, expected in draw.rows(25):
+        sheet.add(n, person.name, person.year, person.commune, cell, expected)
     return text_file(
         "CSV with semicolons", f"semicolons-{seed}.csv", sheet, separator=";", encoding="utf-8-sig"
     )
@@ -300,9 +248,8 @@ def unicode_text(seed: int) -> ListFile:
     """Excel's "Unicode text": UTF-16 with tabs."""
     draw, sheet = Draw(seed), ListTable("")
     sheet.add("TT", "Họ tên", "Số ĐT", "Thôn")
-    for n, person in enumerate(draw.people(25), 1):
-        cell, expected = draw.cell(person)
-        sheet.add(n, person.name, cell, person.village, expected=expected)
+    for n, person, cell, expected in draw.rows(25):
+        sheet.add(n, person.name, cell, person.village, expected)
     return text_file("UTF-16 text", f"unicode-{seed}.txt", sheet, separator="\t", encoding="utf-16")
 
 
@@ -322,7 +269,7 @@ def no_header(seed: int) -> ListFile:
     """Names and numbers alone, without a header."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     for person in draw.people(20):
-        sheet.add(person.name, draw.written(person), person.village, expected=ok(person))
+        sheet.add(person.name, draw.written(person), person.village, ok(person))
     return workbook("no header", f"no-header-{seed}.xlsx", sheet)
 
 

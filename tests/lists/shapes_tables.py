@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from outreach.rules.legacy_fonts import _VNI
 from tests.lists.files import ListFile, ListTable, document, plain, text_file, workbook
-from tests.lists.people import Draw, Expected, Person, ok, reject, review
+from tests.lists.people import Draw, Expected, Person, either, ok, reject, review
 
 _TO_VNI = {made: typed for typed, made in _VNI.items()}
 _TO_VNI |= {made.upper(): typed.upper() for made, typed in _TO_VNI.items()}
@@ -43,11 +43,8 @@ def parents_and_teachers(seed: int, gap: int) -> ListFile:
     sheet.title("TRƯỜNG TIỂU HỌC KIM ĐỒNG - LỚP 4B", 9)
     blank = [None] * gap
     sheet.add("PHỤ HUYNH HỌC SINH", None, None, None, *blank, "GIÁO VIÊN BỘ MÔN")
-    sheet.add(
-        *("STT", "Họ và tên phụ huynh", "SĐT", "Ghi chú"),
-        *blank,
-        *("TT", "Họ tên giáo viên", "Môn", "Điện thoại"),
-    )
+    taught = ("TT", "Họ tên giáo viên", "Môn", "Điện thoại")
+    sheet.add("STT", "Họ và tên phụ huynh", "SĐT", "Ghi chú", *blank, *taught)
     parents, teachers = draw.people(14), draw.people(5)
     right = list[Expected]()
     for n, parent in enumerate(parents, 1):
@@ -57,7 +54,7 @@ def parents_and_teachers(seed: int, gap: int) -> ListFile:
             teacher = teachers[n - 1]
             cells += [*blank, n, teacher.name, "Toán", draw.written(teacher)]
             right.append(ok(teacher))
-        sheet.add(*cells, expected=expected)
+        sheet.add(*cells, expected)
     sheet.expected += right
     return workbook("tables beside each other", f"teachers-{seed}.xlsx", sheet)
 
@@ -80,17 +77,7 @@ def three_levels(seed: int) -> ListFile:
             (None, None, reject()),
         )[n % 4]
         note = "KT3" if n % 3 == 0 else None
-        sheet.add(
-            n,
-            person.name,
-            person.year,
-            own,
-            relative,
-            person.village,
-            person.commune,
-            note,
-            expected=expected,
-        )
+        sheet.add(n, person.name, person.year, own, relative, person.village, person.commune, note, expected)
     sheet.add(None, "Tổng: 16 hội viên")
     sheet.title("(*) Ghi chú: danh sách tính đến 30/6/2026")
     return workbook("headings of several levels", f"three-levels-{seed}.xlsx", sheet)
@@ -109,7 +96,7 @@ def household_cells(seed: int) -> ListFile:
             "{0} (chủ hộ) {1} (chồng) {2} (con)",
         )[n % 4]
         cell, expected = draw.cell(head)
-        sheet.add(n, form.format(head.name, second.name, third.name), head.village, cell, expected=expected)
+        sheet.add(n, form.format(head.name, second.name, third.name), head.village, cell, expected)
     sheet.add("Tổng: 12 hộ")
     return workbook("a household in a cell", f"household-cell-{seed}.xlsx", sheet)
 
@@ -133,9 +120,9 @@ def pieces(seed: int, form: str) -> ListFile:
             "three": (number[:4], number[4:7], number[7:]),
         }[form]
         if n % 7 == 0:
-            sheet.add(n, person.name, *[None] * len(parts), person.village, expected=reject())
+            sheet.add(n, person.name, *[None] * len(parts), person.village, reject())
         else:
-            sheet.add(n, person.name, *parts, person.village, expected=ok(person))
+            sheet.add(n, person.name, *parts, person.village, ok(person))
     return workbook("numbers in pieces", f"pieces-{seed}.xlsx", sheet)
 
 
@@ -156,7 +143,7 @@ def operators(seed: int, levels: int) -> ListFile:
         if n % 4 == 0:
             columns[(n + 1) % 3] = f"0{second.number[:3]}.{second.number[3:6]}.{second.number[6:]}"
             expected = ok(first, second)
-        sheet.add(n, first.name, *columns, None, expected=expected)
+        sheet.add(n, first.name, *columns, None, expected)
     return workbook("columns of operators", f"operators-{seed}.xlsx", sheet)
 
 
@@ -167,15 +154,14 @@ def tenants(seed: int) -> ListFile:
     sheet.title("DANH SÁCH TẠM TRÚ (KT3) TỔ DÂN PHỐ 4", 6)
     sheet.title(f"Chủ trọ: {landlord.name} - ĐT: 0{landlord.number}")
     sheet.add("STT", "Họ tên người tạm trú", "sn", "Diện", "ĐT", "ĐT chủ trọ")
-    for n, person in enumerate(draw.people(15), 1):
-        cell, expected = draw.cell(person)
+    for n, person, cell, expected in draw.rows(15):
         if n % 6 == 0:
             cell, expected = None, review(landlord)
         sheet.hidden += [len(sheet.rows)] if n % 5 == 0 else []
         other = f"0{landlord.number}" if n % 6 == 0 or n % 4 == 0 else None
         if other and expected.statuses == frozenset({"reject"}):
             expected = Expected(frozenset({landlord.e164}), frozenset({"review", "reject"}))
-        sheet.add(n, person.name, person.year, "KT3" if n % 2 else "KT4", cell, other, expected=expected)
+        sheet.add(n, person.name, person.year, "KT3" if n % 2 else "KT4", cell, other, expected)
     return workbook("tenants", f"tenants-{seed}.xlsx", sheet)
 
 
@@ -191,9 +177,8 @@ def hamlets(seed: int) -> ListFile:
         sheet = ListTable(name)
         sheet.title(f"{name.upper()} - XÃ ĐĂK MAR", 4)
         sheet.add(*labels)
-        for n, person in enumerate(draw.people(7), 1):
-            cell, expected = draw.cell(person)
-            sheet.add(n, person.name, 4 if labels[2] == "Số khẩu" else person.year, cell, expected=expected)
+        for n, person, cell, expected in draw.rows(7):
+            sheet.add(n, person.name, 4 if labels[2] == "Số khẩu" else person.year, cell, expected)
         sheet.add(
             "Tổng: 7 hộ" if name == "Làng Kon Gur" else None, None if name == "Làng Kon Gur" else "Cộng: 7"
         )
@@ -209,10 +194,9 @@ def vni(seed: int, ending: str) -> ListFile:
     """A list typed for the font VNI-Times."""
     draw, sheet = Draw(seed), ListTable("Sheet1" if ending != "csv" else "")
     sheet.add(*map(_in_vni, ("STT", "Họ và tên", "Năm sinh", "Thôn", "Số điện thoại", "Ghi chú")))
-    for n, person in enumerate(draw.people(16), 1):
-        cell, expected = draw.cell(person, bad=0)
+    for n, person, cell, expected in draw.rows(16, bad=0):
         cells = (n, person.name, person.year, person.village, cell, "hộ nghèo" if n % 3 else None)
-        sheet.add(*map(_in_vni, cells), expected=expected)
+        sheet.add(*map(_in_vni, cells), expected)
     if ending == "csv":
         return text_file("a VNI font", f"vni-{seed}.csv", sheet, encoding="cp1252")
     return workbook("a VNI font", f"vni-{seed}.{ending}", sheet)
@@ -236,11 +220,11 @@ def messenger(seed: int) -> ListFile:
             case _:
                 lines.append(f"{when} Bác Tư: dạ để em hỏi lại")
                 lines.append(f"{when} {person.name}: 0{person.number}")
-        by_sender = Expected(frozenset({person.e164}), frozenset({"ok", "review"}), name=person.name)
+        by_sender = either(person, name=person.name)
         expected.append(by_sender if n % 5 == 4 else ok(person))
     stray = draw.person()
     lines.append(f"[08:40, 12/11/2026] Chị Hoa: 0{stray.number} nhé")
-    expected.append(Expected(frozenset({stray.e164}), frozenset({"review"})))
+    expected.append(review(stray))
     return plain("lines of a chat", f"messenger-{seed}.txt", "\n".join(lines) + "\n", expected)
 
 
@@ -301,17 +285,16 @@ def word_tables(seed: int, form: str) -> ListFile:
             [None, None, "Thôn", "Xã", None],
         ]
         first.merges = [(0, 2, 0, 3), (0, 0, 1, 0), (0, 1, 1, 1), (0, 4, 1, 4)]
-    for n, person in enumerate(draw.people(9), 1):
-        cell, expected = draw.cell(person)
+    for n, person, cell, expected in draw.rows(9):
         text = "" if cell is None else str(cell)
         row = (str(n), person.name, person.village, person.commune, text)
         if form != "merged":
             row = (str(n), person.name, str(person.year), text, "")
-        first.add(*row, expected=expected)
+        first.add(*row, expected)
     second = ListTable("")
     second.add("TT", "Họ tên", "Thôn", "ĐT")
     for n, person in enumerate(draw.people(5), 1):
-        second.add(str(n), person.name, person.village, f"0{person.number}", expected=ok(person))
+        second.add(str(n), person.name, person.village, f"0{person.number}", ok(person))
     return document("tables of a Word document", f"word-{seed}.docx", first, second)
 
 
@@ -333,7 +316,7 @@ def relatives(seed: int) -> ListFile:
                 draw.written(person) if has_own else None,
                 f"0{relative.number}",
                 "con",
-                expected=ok(person) if has_own else review(relative),
+                ok(person) if has_own else review(relative),
             )
     return workbook("relatives' numbers", f"relatives-{seed}.xlsx", sheet, other)
 
@@ -346,7 +329,7 @@ def decomposed(seed: int) -> ListFile:
         cell, expected = draw.written(person), ok(person)
         note = {5: "từ trần 3/2025", 9: "chuyển đi Gia Lai", 12: "mất 12/2024"}.get(n)
         place = (person.village, person.commune) if n % 4 == 1 else ('"', "nt")
-        sheet.add(n, person.name, *place, cell, note, expected=review(person) if note else expected)
+        sheet.add(n, person.name, *place, cell, note, review(person) if note else expected)
     sheet.rows = [
         [unicodedata.normalize("NFD", cell) if isinstance(cell, str) else cell for cell in row]
         for row in sheet.rows

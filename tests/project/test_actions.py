@@ -6,16 +6,8 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
-from tests.project.actions import (
-    OUT,
-    Node,
-    actions_of,
-    entries,
-    is_use_case,
-    leads_to,
-    read_module,
-    write_page,
-)
+from tests.project import actions
+from tests.project.actions import OUT, Node
 from tests.project.test_layout import ROOT
 
 # All of `admin`, except what makes demo data: a world of its own, written in one transaction into an empty database.
@@ -94,10 +86,12 @@ def test_a_use_case_is_called_with_the_runtime_never_within_a_session() -> None:
     """In a session that only reads, what it wrote would be lost without a word."""
     for path in FILES:
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        imports = read_module(module).imports
+        imports = actions.read_module(module).imports
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in set(ast.walk(tree)) - calls_in_given_functions(tree):
-            if isinstance(node, ast.Call) and is_use_case(imports.get(ast.unparse(node.func), ("", ""))):
+            if isinstance(node, ast.Call) and actions.is_use_case(
+                imports.get(ast.unparse(node.func), ("", ""))
+            ):
                 assert ast.unparse(node.args[0]) in ("runtime", "self.runtime", "api.runtime"), (
                     f"{path}:{node.lineno}"
                 )
@@ -106,19 +100,19 @@ def test_a_use_case_is_called_with_the_runtime_never_within_a_session() -> None:
 def test_use_cases_enqueue_what_follows_from_them() -> None:
     for path in FILES:
         name = path.relative_to(ROOT).as_posix()
-        imports = read_module(name.removesuffix(".py").replace("/", ".")).imports.values()
+        imports = actions.read_module(name.removesuffix(".py").replace("/", ".")).imports.values()
         enqueued = {function for module, function in imports if module == "outreach.enqueue_jobs"}
         assert enqueued <= {MAY_ENQUEUE.get(name)}, name
 
 
 def test_the_page_of_actions_is_as_the_code_has_it() -> None:
-    assert write_page() == OUT.read_text(encoding="utf-8"), "run `python -m tests.project.actions`"
+    assert actions.write_page() == OUT.read_text(encoding="utf-8"), "run `python -m tests.project.actions`"
 
 
 def test_what_can_be_done_in_several_places_is_one_function() -> None:
     found = defaultdict[str, set[Node]](set)
-    for _kind, name, node in entries():
-        found[name] |= actions_of(node)
+    for _kind, name, node in actions.entries():
+        found[name] |= actions.actions_of(node)
     for command, page in (
         ("campaigns launch", "/campaigns/<int:campaign_id>/launch"),
         ("campaigns pause", "/campaigns/<int:campaign_id>/running/<any(pause, resume, undo, cancel):action>"),
@@ -132,6 +126,7 @@ def test_what_can_be_done_in_several_places_is_one_function() -> None:
         ("replies import", "/reply-log/"),
     ):
         # A page may reach it through a use case of its own, as a form that is kept becomes a draft.
-        assert found[command] & {*found[page], *(more for node in found[page] for more in leads_to(node))}, (
-            command
-        )
+        assert found[command] & {
+            *found[page],
+            *(more for node in found[page] for more in actions.leads_to(node)),
+        }, command

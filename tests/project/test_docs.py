@@ -51,7 +51,6 @@ def test_every_command_option_and_route_says_what_it_does() -> None:
 def test_the_first_campaign_of_the_documents_is_a_file_that_can_be_read() -> None:
     page = (ROOT / "docs" / "first-campaign.md").read_text(encoding="utf-8")
     file, named = re.search(r"campaigns create (\S+)", page), re.search(r'--list "([^"]+)"', page)
-    assert file
     assert named
     assert f"({file[1]})" in README
     draft = read_draft(tomllib.loads((ROOT / file[1]).read_text(encoding="utf-8")), kinds=load_kinds())
@@ -81,7 +80,6 @@ def test_make_help_lists_what_make_can_do() -> None:
     listed = dict(re.findall(r"^  make (\S+)\s+(.+)$", shown.stdout, re.MULTILINE))
     assert listed == {name: said for name, said in targets().items() if said}
     phony = re.search(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)
-    assert phony
     assert set(phony[1].split()) == set(targets())
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REST
+from tests.support.tables import cases, each_of
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = {"simulator", "outreach", "campaigns", "workers", "admin", "deploy", "tests", "benchmarks"}
@@ -113,33 +114,17 @@ def spell(text: str) -> str:
     return text.translate(str.maketrans("abcdef", "123456"))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "+84905abcdef",
-        "84905abcdef",
-        "0905abcdef",
-        "0905 abc def",
-        "0905.ab.cd.ef",
-        "090 5ab cdef",
-        "01685abcdef",
-    ],
+@cases(
+    *each_of("+84905abcdef | 84905abcdef | 0905abcdef | 0905 abc def | 0905.ab.cd.ef | 090 5ab cdef"),
+    "01685abcdef",
 )
 def test_a_number_that_may_be_real_is_noticed(text: str) -> None:
     assert strange_numbers(f"SĐT: {spell(text)}.") == [spell(text)]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "+84905000123",
-        "0905 000 123",
-        "01685000123",
-        "tin 0905abcdefabc",
-        "05.08.2020 14:30",
-        "0.0905abcdef",
-        "SM0905abcdef",
-    ],
+@cases(
+    *each_of("+84905000123 | 0905 000 123 | 01685000123 | tin 0905abcdefabc | 05.08.2020 14:30"),
+    *each_of("0.0905abcdef | SM0905abcdef"),
 )
 def test_sample_numbers_and_other_figures_are_let_pass(text: str) -> None:
     assert strange_numbers(spell(text)) == []

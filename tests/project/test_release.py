@@ -32,9 +32,7 @@ def test_both_guides_type_the_same() -> None:
     assert [block.replace("ĐỊA_CHỈ_KHO_MÃ", "REPOSITORY") for block in vietnamese] == english
 
 
-@pytest.mark.parametrize(
-    "path", ["docs/installation.vi.md", "docs/installation.md", "deploy/docker/compose.yaml"]
-)
+@cases("docs/installation.vi.md", "docs/installation.md", "deploy/docker/compose.yaml")
 def test_what_is_typed_at_an_installation_names_the_version(path: str) -> None:
     named = re.findall(
         r"(?:releases/|LOA_VERSION:-)(\d+\.\d+\.\d+)", (ROOT / path).read_text(encoding="utf-8")

@@ -352,7 +352,6 @@ class Office:
             reply = receive_reply(
                 db, InboundMessage(f"SM{MARK}", NUMBER, "MTTQ", BODY, False), keys=keys, now=datetime.now(UTC)
             )
-            assert reply is not None
             # As if the message to it had been sent.
             reply.campaign_id = ids[0]
             reply.recipient_id = db.scalars(select(Recipient.id)).one()

@@ -11,16 +11,17 @@ import pytest
 Test = TypeVar("Test", bound=Callable[..., None])
 
 
-def cases(*rows: tuple[Any, ...]) -> Callable[[Test], Test]:
-    """Run the test once for each row; a row holds the test's last parameters, fixtures come before them."""
+def cases(*rows: Any) -> Callable[[Test], Test]:
+    """Run the test once for each row: a tuple of its last parameters' values, or its last parameter's value alone."""
+    tuples = [row if isinstance(row, tuple) else (row,) for row in rows]
 
     def parametrize(test: Test) -> Test:
-        names = list(inspect.signature(test).parameters)[-len(rows[0]) :]
-        return pytest.mark.parametrize(names, rows)(test)
+        names = list(inspect.signature(test).parameters)[-len(tuples[0]) :]
+        return pytest.mark.parametrize(names, tuples)(test)
 
     return parametrize
 
 
 def each_of(texts: str, *outcome: Any) -> list[tuple[Any, ...]]:
-    """Rows of `cases`: one for each of the texts between " | ", all with the same outcome."""
+    """Rows of `cases`: one for each of the texts between " | ", all with the same outcome, if any."""
     return [(text, *outcome) for text in texts.split(" | ")]

@@ -139,18 +139,15 @@ def test_partial_change_keeps_the_rest_and_reset_ends_all(simulator: RunningSimu
     assert requests.get(f"{simulator.url}/_faults", timeout=30).json() == before
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"rate_typo": 1},
-        {"rate_cut": 5},
-        {"rate_cut": -0.1},
-        {"rate_cut": "0.5"},
-        {"callbacks_off": 1},
-        {"callbacks_repeat": 1.5},
-        {"latency_ms": None},
-        {"latency_ms": float("nan")},
-    ],
+@cases(
+    {"rate_typo": 1},
+    {"rate_cut": 5},
+    {"rate_cut": -0.1},
+    {"rate_cut": "0.5"},
+    {"callbacks_off": 1},
+    {"callbacks_repeat": 1.5},
+    {"latency_ms": None},
+    {"latency_ms": float("nan")},
 )
 def test_impossible_setting_is_named_and_changes_nothing(
     simulator: RunningSimulator, changes: dict[str, object]

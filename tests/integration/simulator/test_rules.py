@@ -8,21 +8,12 @@ from pathlib import Path
 import pytest
 from twilio.request_validator import RequestValidator
 
+from simulator import settings
 from simulator.callbacks import NotThisMachine, find_destination, is_this_machine, sign
 from simulator.messages import Direction, Journal, Sms, Status, Store, mint_sid
 from simulator.network import count_segments
 from simulator.residents import first_local_link, split_links
-from simulator.settings import (
-    Faults,
-    InvalidSetting,
-    RequestFault,
-    ResidentHabits,
-    change_habits,
-    choose_label,
-    fault_before_accept,
-    roll,
-    settings_of,
-)
+from simulator.settings import Faults, InvalidSetting, RequestFault, ResidentHabits
 from tests.support.tables import cases, each_of
 
 PUBLIC = "https://loa.example"
@@ -67,9 +58,7 @@ def test_segments_are_filled_as_a_gateway_fills_them(body: str, segments: int) -
     assert count_segments(body) == segments
 
 
-@pytest.mark.parametrize(
-    "url", ["https://loa.example/webhooks/twilio/status/7", "http://127.0.0.1:8000/x?a=1&b=%C3%A0"]
-)
+@cases("https://loa.example/webhooks/twilio/status/7", "http://127.0.0.1:8000/x?a=1&b=%C3%A0")
 def test_signature_is_what_twilios_validator_expects(url: str) -> None:
     params = {"To": "+84905000123", "Body": "Tôi cài rồi ạ 👍", "NumMedia": "0", "Empty": ""}
     validator = RequestValidator("token")
@@ -127,33 +116,30 @@ def test_resident_presses_the_first_link_that_leads_here() -> None:
 
 def test_shares_of_one_phase_are_shares_of_all_requests() -> None:
     faults = Faults(rate_429=0.05, rate_500=0.05)
-    met = Counter(fault_before_accept(faults, (i + 0.5) / 1000) for i in range(1000))
+    met = Counter(settings.fault_before_accept(faults, (i + 0.5) / 1000) for i in range(1000))
     assert met == {RequestFault.THROTTLED: 50, RequestFault.SERVER_ERROR: 50, None: 900}
 
 
 def test_seeded_chance_is_even_and_repeats() -> None:
-    draws = [roll(7, "x", i) for i in range(4000)]
-    assert draws == [roll(7, "x", i) for i in range(4000)]
+    draws = [settings.roll(7, "x", i) for i in range(4000)]
+    assert draws == [settings.roll(7, "x", i) for i in range(4000)]
     assert 0.45 < sum(draws) / len(draws) < 0.55
     assert all(0 <= draw < 1 for draw in draws)
 
 
 def test_residents_answer_in_the_shares_that_were_set() -> None:
-    habits = change_habits(ResidentHabits(), {"installed": 0.5, "opt_out": 0.1, "none": 0.4})
-    assert Counter(choose_label(habits, (i + 0.5) / 1000) for i in range(1000)) == {
+    habits = settings.change_habits(ResidentHabits(), {"installed": 0.5, "opt_out": 0.1, "none": 0.4})
+    assert Counter(settings.choose_label(habits, (i + 0.5) / 1000) for i in range(1000)) == {
         "installed": 500,
         "opt_out": 100,
         None: 400,
     }
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"installed": 0.7, "refuse": 0.4}, {"installed": 0.7, "none": 0.4}, {"delay_min_s": 9}, {"maybe": 0.1}],
-)
+@cases({"installed": 0.7, "refuse": 0.4}, {"installed": 0.7, "none": 0.4}, {"delay_min_s": 9}, {"maybe": 0.1})
 def test_impossible_habits_are_refused(changes: dict[str, float]) -> None:
     with pytest.raises(InvalidSetting):
-        change_habits(ResidentHabits(), changes)
+        settings.change_habits(ResidentHabits(), changes)
 
 
 def test_store_forgets_the_oldest_and_goes_on_counting() -> None:
@@ -209,5 +195,5 @@ def test_journal_gives_back_what_was_written_without_a_line_cut_short(tmp_path: 
 
 def test_every_setting_stands_in_the_documentation() -> None:
     text = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text(encoding="utf-8")
-    for item in settings_of(Faults()) + settings_of(ResidentHabits()):
+    for item in settings.settings_of(Faults()) + settings.settings_of(ResidentHabits()):
         assert f"`{item.name}`" in text, item.name

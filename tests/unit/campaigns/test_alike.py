@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from campaigns.rules.replies.alike import AlikeReply, choose_label, group_alike, private_words, signature_of
 from campaigns.rules.replies.asked import BLUEZONE
 from campaigns.rules.replies.labels import Label
@@ -19,13 +17,10 @@ def groups(*texts: str, topics: str = "") -> list[list[int]]:
     )
 
 
-@pytest.mark.parametrize(
-    "texts",
-    [
-        ("có phải lừa đảo không", "tin này thật hay giả vậy?", "ai nhắn đó"),
-        ("mạng nhà tôi yếu quá", "mang nha toi yeu qua", "Mạng nhà tôi yếu quá!!!"),
-        ("cài có mất tiền không", "cai app nay co ton tien k"),
-    ],
+@cases(
+    (("có phải lừa đảo không", "tin này thật hay giả vậy?", "ai nhắn đó"),),
+    (("mạng nhà tôi yếu quá", "mang nha toi yeu qua", "Mạng nhà tôi yếu quá!!!"),),
+    (("cài có mất tiền không", "cai app nay co ton tien k"),),
 )
 def test_the_same_meaning_in_other_letters_is_one_group(texts: tuple[str, ...]) -> None:
     assert groups(*texts) == [list(range(len(texts)))]

@@ -63,10 +63,7 @@ def test_what_is_not_understood_is_refused_by_name(more: dict[str, Any], says: s
 
 
 @pytest.mark.parametrize("part", ["page", "android", "ios"])
-@pytest.mark.parametrize(
-    "address",
-    ["http://bluezone.gov.vn", "bluezone.gov.vn", "javascript:alert(1)", "//x.vn", "https:", "https://[x"],
-)
+@cases("http://bluezone.gov.vn", "bluezone.gov.vn", "javascript:alert(1)", "//x.vn", "https:", "https://[x")
 def test_an_app_is_linked_to_by_https_alone(part: str, address: str) -> None:
     with refuses(BadCampaign, says=f"app.{part}"):
         read_content({**LEAST, "app": {**APP, part: address}})
@@ -150,7 +147,6 @@ def test_the_page_offers_what_can_be_pressed() -> None:
 
 def test_bluezone_links_to_the_official_addresses_only() -> None:
     app = read_content(KINDS["bluezone"]).app
-    assert app is not None
     assert app.page == "https://bluezone.gov.vn/taiapp"
     assert app.android == "https://play.google.com/store/apps/details?id=com.mic.bluezone"
     assert app.ios == "https://apps.apple.com/vn/app/id1508062685"

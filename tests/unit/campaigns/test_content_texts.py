@@ -7,16 +7,9 @@ from typing import Any
 import pytest
 
 from campaigns.planning.kinds import load_kinds
+from campaigns.rules import content_texts
 from campaigns.rules.content import PAGE_WORDS, merge, read_content, render_reply
-from campaigns.rules.content_texts import (
-    PATHS,
-    can_be_called,
-    check_texts,
-    find_text_errors,
-    is_correctable,
-    join_content,
-    split_content,
-)
+from campaigns.rules.content_texts import PATHS
 from campaigns.rules.replies.labels import Label
 from outreach.core.sentences import word_error
 from outreach.rules.errors import BadCampaign
@@ -38,12 +31,12 @@ EVERYTHING: dict[str, Any] = {
 
 @pytest.mark.parametrize("content", [EVERYTHING, *load_kinds().values(), {"app": False}, {"mới": {"a": 1}}])
 def test_what_is_taken_apart_is_put_together_as_it_was(content: dict[str, Any]) -> None:
-    texts, rest = split_content(content)
-    assert join_content(texts, rest) == content
+    texts, rest = content_texts.split_content(content)
+    assert content_texts.join_content(texts, rest) == content
 
 
 def test_only_texts_have_a_path_and_the_rest_stays_together() -> None:
-    texts, rest = split_content(EVERYTHING)
+    texts, rest = content_texts.split_content(EVERYTHING)
     assert rest == {"vocabulary": {"verbs": ["tiêm"]}}
     assert texts["answers.need_help.steps"] == "Mở liên kết.\nBấm nút."
     assert texts["languages.sed.page.next"] == "N"
@@ -58,34 +51,32 @@ def test_only_texts_have_a_path_and_the_rest_stays_together() -> None:
 
 
 def test_an_empty_text_is_left_out_unless_another_would_show_through() -> None:
-    assert join_content({"why": "", "contact": ""}, {}, over={"why"}) == {"why": ""}
-    assert join_content({"answers.need_help.steps": ""}, {}, over={"answers.need_help.steps"}) == {
-        "answers": {"need_help": {"steps": []}}
-    }
+    assert content_texts.join_content({"why": "", "contact": ""}, {}, over={"why"}) == {"why": ""}
+    assert content_texts.join_content(
+        {"answers.need_help.steps": ""}, {}, over={"answers.need_help.steps"}
+    ) == {"answers": {"need_help": {"steps": []}}}
 
 
 def test_without_any_of_its_texts_an_app_is_none() -> None:
     base = load_kinds()["bluezone"]
-    texts, rest = split_content(base)
+    texts, rest = content_texts.split_content(base)
     emptied = {path: "" if path.startswith("app.") else text for path, text in texts.items()}
-    assert read_content(merge(base, join_content(emptied, rest, over=texts))).app is None
-    assert "app" not in join_content({"app.name": "", "app.page": ""}, {})
+    assert read_content(merge(base, content_texts.join_content(emptied, rest, over=texts))).app is None
+    assert "app" not in content_texts.join_content({"app.name": "", "app.page": ""}, {})
 
 
-@pytest.mark.parametrize(
-    "rest", [{"answers": "x"}, {"answers": {"need_help": []}}, {"languages": {"sed": 1}}]
-)
+@cases({"answers": "x"}, {"answers": {"need_help": []}}, {"languages": {"sed": 1}})
 def test_what_stands_in_a_tables_place_gives_way(rest: dict[str, Any]) -> None:
     texts = {"answers.need_help.reply": "r", "languages.sed.title": "t"}
-    assert split_content(join_content(texts, rest))[0] == texts
+    assert content_texts.split_content(content_texts.join_content(texts, rest))[0] == texts
 
 
 def test_addresses_of_the_app_are_not_corrected_on_the_way() -> None:
-    assert is_correctable("answers.installed.reply")
-    assert is_correctable("languages.sed.page.ask")
-    assert is_correctable("app.button")
+    assert content_texts.is_correctable("answers.installed.reply")
+    assert content_texts.is_correctable("languages.sed.page.ask")
+    assert content_texts.is_correctable("app.button")
     for path in ("app.page", "app.android", "app.ios", "app.name", "vocabulary", "x"):
-        assert not is_correctable(path)
+        assert not content_texts.is_correctable(path)
 
 
 @cases(
@@ -97,7 +88,7 @@ def test_addresses_of_the_app_are_not_corrected_on_the_way() -> None:
     ("", False),
 )
 def test_a_phone_to_call_is_one_that_can_be_dialled(written: str, is_one: bool) -> None:
-    assert can_be_called(written) is is_one
+    assert content_texts.can_be_called(written) is is_one
     if is_one:
         assert read_content({**EVERYTHING, "phone": written}).dialled.lstrip("+").isdigit()
 
@@ -113,16 +104,16 @@ def test_a_phone_to_call_is_one_that_can_be_dialled(written: str, is_one: bool) 
     ({"app": {"page": ""}}, "app.page", "trang tải"),
 )  # fmt: skip
 def test_what_is_wrong_is_named_by_its_path(changes: dict[str, Any], path: str, says: str) -> None:
-    wrong = find_text_errors(merge(EVERYTHING, changes))
+    wrong = content_texts.find_text_errors(merge(EVERYTHING, changes))
     assert list(wrong) == [path]
     assert says in word_error(wrong[path])
     with refuses(BadCampaign, says=path):
-        check_texts(merge(EVERYTHING, changes))
+        content_texts.check_texts(merge(EVERYTHING, changes))
 
 
 @pytest.mark.parametrize("content", [EVERYTHING, *load_kinds().values()])
 def test_nothing_is_wrong_with_what_comes_with_the_kinds(content: dict[str, Any]) -> None:
-    assert find_text_errors(content) == {}
+    assert content_texts.find_text_errors(content) == {}
 
 
 def test_what_a_language_leaves_empty_is_vietnamese() -> None:

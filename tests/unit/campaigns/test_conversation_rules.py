@@ -1,13 +1,7 @@
 """Corrections, answers to what we asked, and a second meaning in one message."""
 
+from campaigns.rules.replies import context
 from campaigns.rules.replies.asked import BLUEZONE
-from campaigns.rules.replies.context import (
-    accepts_help,
-    is_of_drive_only,
-    needs_question,
-    reports_install_too,
-    takes_back,
-)
 from tests.support.tables import cases, each_of
 
 
@@ -17,7 +11,7 @@ from tests.support.tables import cases, each_of
     ("", False),
 )
 def test_a_bare_mistake_takes_back_what_was_said(text: str, is_taken_back: bool) -> None:
-    assert takes_back(text) is is_taken_back
+    assert context.takes_back(text) is is_taken_back
 
 
 @cases(
@@ -29,7 +23,7 @@ def test_a_bare_mistake_takes_back_what_was_said(text: str, is_taken_back: bool)
     ("có tốn tiền không", "Ông/bà có cần giúp không?", False),
 )
 def test_a_bare_yes_answers_what_we_asked_last(text: str, asked: str, is_yes: bool) -> None:
-    assert accepts_help(text, asked=asked) is is_yes
+    assert context.accepts_help(text, asked=asked) is is_yes
 
 
 @cases(
@@ -38,7 +32,7 @@ def test_a_bare_yes_answers_what_we_asked_last(text: str, asked: str, is_yes: bo
     *each_of("đừng nhắn nữa | vợ cài rồi, đừng nhắn nữa | chưa cài, đừng nhắn nữa", False),
 )
 def test_done_is_heard_beside_a_stop(text: str, is_told: bool) -> None:
-    assert reports_install_too(text, BLUEZONE) is is_told
+    assert context.reports_install_too(text, BLUEZONE) is is_told
 
 
 @cases(
@@ -48,9 +42,9 @@ def test_done_is_heard_beside_a_stop(text: str, is_told: bool) -> None:
     *each_of("không làm việc này | đợt này", False),
 )
 def test_an_opt_out_is_from_everything_unless_it_says_clearly_from_what(body: str, is_of_drive: bool) -> None:
-    assert is_of_drive_only(body) is is_of_drive
+    assert context.is_of_drive_only(body) is is_of_drive
 
 
 @cases(*each_of("có | Dạ ko em | ok chị | rồi ạ", True), *each_of("có đi | không biết", False))
 def test_a_bare_yes_or_no_answers_only_what_was_asked_just_before(text: str, is_bare: bool) -> None:
-    assert needs_question(text) is is_bare
+    assert context.needs_question(text) is is_bare

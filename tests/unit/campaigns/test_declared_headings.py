@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from campaigns.agencies import import_reports
 from campaigns.replies import import_reply_log
 from outreach.rules.declared_tables import find_table
@@ -28,16 +26,13 @@ def test_columns_of_a_file_of_agencies(headings: tuple[str, ...], read: str) -> 
     assert [names.get(each, "-") for each in headings] == read.split()
 
 
-@pytest.mark.parametrize(
-    "headings",
-    [
-        ("Số điện thoại", "Nội dung", "Thời gian"),
-        ("SoDienThoai", "NoiDung", "ThoiGian"),
-        ("Từ số:", "Tin nhắn", "Ngày giờ"),
-        ("SĐT 1", "Trả lời", "Lúc"),
-        ("phone_number", "message", "received_at"),
-        ("MSISDN", "Text", "Timestamp"),
-    ],
+@cases(
+    (("Số điện thoại", "Nội dung", "Thời gian"),),
+    (("SoDienThoai", "NoiDung", "ThoiGian"),),
+    (("Từ số:", "Tin nhắn", "Ngày giờ"),),
+    (("SĐT 1", "Trả lời", "Lúc"),),
+    (("phone_number", "message", "received_at"),),
+    (("MSISDN", "Text", "Timestamp"),),
 )
 def test_columns_of_a_reply_log(headings: tuple[str, ...]) -> None:
     table = find_table([headings, headings], import_reply_log._COLUMNS, needed=(("sender",), ("body",)))

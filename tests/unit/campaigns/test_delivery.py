@@ -7,21 +7,8 @@ from typing import Any
 
 import pytest
 
-from campaigns.rules.delivery import (
-    Obstacle,
-    Policy,
-    Refusal,
-    Room,
-    back_off_s,
-    daily_cap,
-    fails_too_often,
-    failure_policy,
-    hash_content,
-    is_out_of_retries,
-    passes_wishes,
-    refusal_reason,
-    repeat_message,
-)
+from campaigns.rules import delivery
+from campaigns.rules.delivery import Obstacle, Policy, Refusal, Room
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import MessageKind, SkipReason
 from campaigns.rules.urgent import MAX_PER_DAY
@@ -74,7 +61,7 @@ FREE: dict[str, Any] = {
     ({"kind": K.TEST, "step": 0, "suppressed": True}, R.SUPPRESSED),
 )
 def test_the_first_rule_that_a_message_breaks(changes: dict[str, Any], reason: Refusal | None) -> None:
-    assert refusal_reason(**{**FREE, **changes}) is reason
+    assert delivery.refusal_reason(**{**FREE, **changes}) is reason
 
 
 @cases(
@@ -87,7 +74,7 @@ def test_the_first_rule_that_a_message_breaks(changes: dict[str, Any], reason: R
 )
 def test_which_warning_passes_a_wish_to_be_left_alone(changes: dict[str, Any], passes: bool) -> None:
     warning = {"kind": K.STEP, "urgent_basis": "Luật 91", "answer": None, "is_allowed": True}
-    assert passes_wishes(**{**warning, **changes}) is passes
+    assert delivery.passes_wishes(**{**warning, **changes}) is passes
 
 
 @cases(
@@ -117,14 +104,14 @@ def test_only_what_is_over_for_good_is_skipped() -> None:
 def test_a_live_gateway_never_exceeds_the_decrees_three_a_day(
     own: int | None, training: int | None, live: int
 ) -> None:
-    assert daily_cap(own, is_live=False) == training
-    assert daily_cap(own, is_live=True) == live
-    assert daily_cap(own, is_live=True, is_urgent=True) == MAX_PER_DAY, "warnings have their own"
+    assert delivery.daily_cap(own, is_live=False) == training
+    assert delivery.daily_cap(own, is_live=True) == live
+    assert delivery.daily_cap(own, is_live=True, is_urgent=True) == MAX_PER_DAY, "warnings have their own"
 
 
 @cases((0, 0.5), (1, 1.0), (2, 2.0), (6, 32.0), (7, 60.0), (8, 60.0), (1000, 60.0))
 def test_waiting_doubles_up_to_a_minute_and_spreads_by_half(times: int, least: float) -> None:
-    waits = [back_off_s(times, None, seed=seed) for seed in range(101)]
+    waits = [delivery.back_off_s(times, None, seed=seed) for seed in range(101)]
     assert min(waits) == least
     assert max(waits) == least * 1.5
     assert len(set(waits)) == 101
@@ -132,7 +119,7 @@ def test_waiting_doubles_up_to_a_minute_and_spreads_by_half(times: int, least: f
 
 @pytest.mark.parametrize("asked", [0.0, 0.2, 7.0, 120.0])
 def test_the_gateways_own_word_goes_before_ours(asked: float) -> None:
-    waits = [back_off_s(5, asked, seed=seed) for seed in range(101)]
+    waits = [delivery.back_off_s(5, asked, seed=seed) for seed in range(101)]
     assert min(waits) == asked
     assert max(waits) <= asked * 1.5
 
@@ -147,7 +134,7 @@ def test_the_gateways_own_word_goes_before_ours(asked: float) -> None:
     (100, 900, False),  # a tenth is out of reach on any day
 )
 def test_a_campaign_that_fails_too_often(failed: int, well: int, expected: bool) -> None:
-    assert fails_too_often(failed=failed, well=well) is expected
+    assert delivery.fails_too_often(failed=failed, well=well) is expected
 
 
 @cases(
@@ -157,16 +144,16 @@ def test_a_campaign_that_fails_too_often(failed: int, well: int, expected: bool)
     ("Mời bà con cài Bluezone ngay: {link}", 1, False),
 )
 def test_contents_are_told_apart_by_template_and_step(other: str, step: int, is_same: bool) -> None:
-    known = hash_content("Mời bà con cài Bluezone: {link}", step=1)
-    assert (hash_content(other, step=step) == known) is is_same
+    known = delivery.hash_content("Mời bà con cài Bluezone: {link}", step=1)
+    assert (delivery.hash_content(other, step=step) == known) is is_same
 
 
 def test_a_cause_that_says_nothing_of_number_or_account_has_no_consequence() -> None:
     for cause in ("unreachable", "blocked", "other", None):
-        assert failure_policy(cause) == Policy()
-    assert failure_policy("bad_number").suppresses == "wrong_number"
-    assert failure_policy("opted_out").suppresses == "opt_out"
-    assert failure_policy("account").pauses
+        assert delivery.failure_policy(cause) == Policy()
+    assert delivery.failure_policy("bad_number").suppresses == "wrong_number"
+    assert delivery.failure_policy("opted_out").suppresses == "opt_out"
+    assert delivery.failure_policy("account").pauses
 
 
 @cases(
@@ -180,11 +167,11 @@ def test_a_cause_that_says_nothing_of_number_or_account_has_no_consequence() -> 
 def test_an_answer_to_a_resident_outlasts_a_fault_of_the_account(
     refused: int, is_transactional: bool, expected: bool
 ) -> None:
-    assert is_out_of_retries(refused, is_transactional=is_transactional) is expected
+    assert delivery.is_out_of_retries(refused, is_transactional=is_transactional) is expected
 
 
 def test_an_answer_to_a_resident_is_tried_for_a_day_at_least() -> None:
-    waits = [back_off_s(times, None, seed=0) for times in range(1499)]
+    waits = [delivery.back_off_s(times, None, seed=0) for times in range(1499)]
     assert sum(waits) > timedelta(hours=24).total_seconds()
 
 
@@ -196,4 +183,4 @@ def test_an_answer_to_a_resident_is_tried_for_a_day_at_least() -> None:
 def test_a_page_repeats_what_a_message_said_without_the_name_the_link_and_the_answers(
     text: str, told: str
 ) -> None:
-    assert repeat_message(text, {"giờ": "9h"}, {"giờ": "8h"}) == told
+    assert delivery.repeat_message(text, {"giờ": "9h"}, {"giờ": "8h"}) == told

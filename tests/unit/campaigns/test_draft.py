@@ -129,17 +129,12 @@ def test_a_long_name_is_cut() -> None:
     assert len(draft(name="x" * 121).name) == 120
 
 
-@pytest.mark.parametrize(
-    "sender", ["M", "MTTQ KonTum", "Loa 2020", "A" * 11, "123", "12345678", "+84905000123"]
-)
+@cases("M", "MTTQ KonTum", "Loa 2020", "A" * 11, "123", "12345678", "+84905000123")
 def test_a_sender_that_gateways_take(sender: str) -> None:
     assert draft(sender=sender).sender == sender
 
 
-@pytest.mark.parametrize(
-    "sender",
-    ["A" * 12, "Mặt trận", "MTTQ-KT", "12", "123456789", "+0905000123", "0905000123", "MTTQ\n", "١٢٣٤"],
-)
+@cases("A" * 12, "Mặt trận", "MTTQ-KT", "12", "123456789", "+0905000123", "0905000123", "MTTQ\n", "١٢٣٤")
 def test_a_sender_that_gateways_refuse(sender: str) -> None:
     assert "người gửi" in refusal(sender=sender)
 
@@ -177,18 +172,15 @@ def test_hours_run_from_earlier_to_later(hours: list[str]) -> None:
     assert draft(window=hours).hours == tuple(hours)
 
 
-@pytest.mark.parametrize(
-    "hours",
-    [
-        [],
-        ["07:00"],
-        ["07:00", "08:00", "09:00"],
-        ["07:00", "07:00"],
-        ["21:00", "07:00"],
-        ["7:00", "21:00"],
-        ["07:00", "24:30"],
-        [7, 21],
-    ],
+@cases(
+    [],
+    ["07:00"],
+    ["07:00", "08:00", "09:00"],
+    ["07:00", "07:00"],
+    ["21:00", "07:00"],
+    ["7:00", "21:00"],
+    ["07:00", "24:30"],
+    [7, 21],
 )
 def test_hours_that_are_none(hours: list[Any]) -> None:
     assert "window" in refusal(window=hours)

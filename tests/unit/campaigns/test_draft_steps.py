@@ -10,36 +10,31 @@ import pytest
 
 from campaigns.rules.draft import GoalDraft, StepDraft
 from outreach.rules.errors import BadTemplate
+from tests.support.tables import cases
 from tests.unit.campaigns.test_draft import draft, refusal
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        {"text": "x"},
-        {"text": "x", "after_days": 0},
-        {"text": "x", "after_days": 365},
-        {"text": "x", "after_days": 1, "at": "00:00"},
-    ],
+@cases(
+    {"text": "x"},
+    {"text": "x", "after_days": 0},
+    {"text": "x", "after_days": 365},
+    {"text": "x", "after_days": 1, "at": "00:00"},
 )
 def test_a_step_says_what_and_when(step: dict[str, Any]) -> None:
     assert draft(step=[step]).steps[1] == StepDraft(**step)
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        {},
-        {"text": "  "},
-        {"text": "x", "after_days": -1},
-        {"text": "x", "after_days": 366},
-        {"text": "x", "after_days": 1.5},
-        {"text": "x", "after_days": True},
-        {"text": "x", "at": "8:30"},
-        {"text": "x", "at": "25:00"},
-        {"text": "x", "when": "later"},
-        "x",
-    ],
+@cases(
+    {},
+    {"text": "  "},
+    {"text": "x", "after_days": -1},
+    {"text": "x", "after_days": 366},
+    {"text": "x", "after_days": 1.5},
+    {"text": "x", "after_days": True},
+    {"text": "x", "at": "8:30"},
+    {"text": "x", "at": "25:00"},
+    {"text": "x", "when": "later"},
+    "x",
 )
 def test_a_step_that_says_too_little_or_too_much(step: Any) -> None:
     assert "bước" in refusal(step=[step])
@@ -68,19 +63,16 @@ def test_a_goal_that_is_no_share(share: Any) -> None:
     assert "share" in refusal(goal={"share": share})
 
 
-@pytest.mark.parametrize(
-    "goal",
-    [
-        {"denominator": 60},
-        {"denominator": 60, "date": "2020-08-15"},
-        {"denominator": 60, "source": "Tổ dân phố"},
-        {"denominator": 60, "date": "", "source": "Tổ dân phố"},
-        {"denominator": 0, "date": "2020-08-15", "source": "Tổ dân phố"},
-        {"denominator": 0.5, "date": "2020-08-15", "source": "Tổ dân phố"},
-        {"denominator": True, "date": "2020-08-15", "source": "Tổ dân phố"},
-        {"denominator": 60, "date": "giữa tháng tám", "source": "Tổ dân phố"},
-        {"of": 60},
-    ],
+@cases(
+    {"denominator": 60},
+    {"denominator": 60, "date": "2020-08-15"},
+    {"denominator": 60, "source": "Tổ dân phố"},
+    {"denominator": 60, "date": "", "source": "Tổ dân phố"},
+    {"denominator": 0, "date": "2020-08-15", "source": "Tổ dân phố"},
+    {"denominator": 0.5, "date": "2020-08-15", "source": "Tổ dân phố"},
+    {"denominator": True, "date": "2020-08-15", "source": "Tổ dân phố"},
+    {"denominator": 60, "date": "giữa tháng tám", "source": "Tổ dân phố"},
+    {"of": 60},
 )
 def test_a_figure_to_measure_against_has_a_date_and_a_source(goal: dict[str, Any]) -> None:
     refusal(goal={"share": 0.5, **goal})

@@ -23,7 +23,6 @@ def test_marks_are_read(
     rows: Sequence[Sequence[object]], came: set[int], unclear: list[int], strangers: int
 ) -> None:
     marks = read_marks(rows, campaign_id=7)
-    assert marks is not None
     assert (marks.came, marks.unclear, marks.strangers) == (came, unclear, strangers)
 
 

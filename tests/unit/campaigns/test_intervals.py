@@ -24,7 +24,6 @@ def test_the_interval_is_the_published_one(
     first: int, of_first: int, second: int, of_second: int, low: float, high: float
 ) -> None:
     found = compare_shares(first, of_first, second, of_second)
-    assert found is not None
     assert (round(found.low, 4), round(found.high, 4)) == (low, high)
     assert found.value == pytest.approx(first / of_first - second / of_second)
 
@@ -52,7 +51,6 @@ def test_the_interval_holds_the_true_lift_in_at_least_90_of_100_campaigns() -> N
             group[0] += installs
             group[1] += 1
         found = compare_shares(*done[FIRST_TEXT], *done[HELD_OUT])
-        assert found is not None
         held += found.low <= lift <= found.high
     assert held >= 90
     assert held < 100  # an interval that always holds is too wide to say anything

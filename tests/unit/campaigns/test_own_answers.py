@@ -26,18 +26,15 @@ TABLE: dict[str, Any] = {
 ANSWERS = read_own_answers({"own_answers": TABLE})
 
 
-@pytest.mark.parametrize(
-    "table",
-    [
-        {"1": TABLE["1"]},
-        {"1": TABLE["1"], "3": TABLE["3"]},
-        {"1": TABLE["1"], "2": {"text": "", "means": "installed"}},
-        {"1": TABLE["1"], "2": {"text": "Khác", "means": "question"}},
-        {"1": TABLE["1"], "2": {"text": "dong y", "means": "not_yet"}},
-        {"1": TABLE["1"], "2": {**TABLE["2"], "button": "x"}},
-        {str(n): {"text": f"Câu {n}", "means": "installed"} for n in range(1, 11)},
-        ["Đồng ý", "Không"],
-    ],
+@cases(
+    {"1": TABLE["1"]},
+    {"1": TABLE["1"], "3": TABLE["3"]},
+    {"1": TABLE["1"], "2": {"text": "", "means": "installed"}},
+    {"1": TABLE["1"], "2": {"text": "Khác", "means": "question"}},
+    {"1": TABLE["1"], "2": {"text": "dong y", "means": "not_yet"}},
+    {"1": TABLE["1"], "2": {**TABLE["2"], "button": "x"}},
+    {str(n): {"text": f"Câu {n}", "means": "installed"} for n in range(1, 11)},
+    ["Đồng ý", "Không"],
 )
 def test_a_wrong_table_is_refused(table: Any) -> None:
     with pytest.raises(BadCampaign):
@@ -103,15 +100,9 @@ def test_an_answer_with_words_of_its_own_is_given_by_them(
         assert (found.own if not waits else None) == (number if is_without_officer else None)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "không đi được, đừng nhắn nữa",
-        "TC",
-        "không nhận tin nữa",
-        "cứu tôi với, nhà sập rồi",
-        "có người ngất ở nhà",
-    ],
+@cases(
+    *each_of("không đi được, đừng nhắn nữa | TC | không nhận tin nữa | cứu tôi với, nhà sập rồi"),
+    "có người ngất ở nhà",
 )
 def test_words_of_an_answer_hide_no_opt_out_and_no_cry_for_help(body: str) -> None:
     found = understand(body, read_content(load_kinds()["moi-du"]).heard())
@@ -151,7 +142,6 @@ def test_who_is_recorded_as_done_still_counts_as_having_promised_it(
 def test_the_likeliest_own_answer_is_suggested_for_what_an_officer_has_to_label() -> None:
     likely = "chắc tôi sẽ đến nếu không mưa"
     found = suggest_own(likely, Label.NOT_YET, INVITED)
-    assert found is not None
     assert found.number == 1
     assert suggest_own(likely, Label.OPT_OUT, INVITED) is None
     assert suggest_own("mai họp mấy giờ ạ", Label.QUESTION, INVITED) is None

@@ -10,24 +10,14 @@ import pytest
 
 import campaigns.privacy
 from campaigns.models.privacy import RequestKind
-from campaigns.rules.privacy import (
-    Childhood,
-    Urgency,
-    WorkCalendar,
-    carry_out_by,
-    childhood,
-    clocks_on,
-    due_at,
-    read_calendar,
-    read_clocks,
-    urgency,
-)
+from campaigns.rules import privacy
+from campaigns.rules.privacy import Childhood, Urgency, WorkCalendar
 from campaigns.rules.sending_hours import VIETNAM
 from tests.support.tables import cases
 
 DATA = (Path(campaigns.privacy.__file__).parent / "holidays.toml").read_text(encoding="utf-8")
-CALENDAR = read_calendar(tomllib.loads(DATA))
-CLOCKS = read_clocks(
+CALENDAR = privacy.read_calendar(tomllib.loads(DATA))
+CLOCKS = privacy.read_clocks(
     tomllib.loads((Path(campaigns.privacy.__file__).parent / "clocks.toml").read_text(encoding="utf-8"))
 )
 
@@ -50,12 +40,12 @@ def at(text: str) -> datetime:
     ("31/12/2029 09:00", "03/01/2030"),  # a year that nobody has announced yet
 )
 def test_an_answer_is_due_when_the_second_working_day_ends(asked: str, last_day: str) -> None:
-    assert due_at(at(asked), CALENDAR, working_days=2) == at(f"{last_day} 00:00") + timedelta(days=1)
+    assert privacy.due_at(at(asked), CALENDAR, working_days=2) == at(f"{last_day} 00:00") + timedelta(days=1)
 
 
 def test_the_day_is_vietnams_wherever_the_clock_stands() -> None:
     late = datetime.fromisoformat("2020-08-03T18:00:00+00:00")  # 1 in the morning of the 4th
-    assert due_at(late, CALENDAR, working_days=2) == at("07/08/2020 00:00")
+    assert privacy.due_at(late, CALENDAR, working_days=2) == at("07/08/2020 00:00")
 
 
 @cases(
@@ -65,7 +55,10 @@ def test_the_day_is_vietnams_wherever_the_clock_stands() -> None:
     ("06/08/2020 00:00", Urgency.OVERDUE),
 )
 def test_a_request_presses_from_the_morning_of_its_last_day(now: str, expected: Urgency) -> None:
-    assert urgency(due_at(at("03/08/2020 09:00"), CALENDAR, working_days=2), now=at(now)) is expected
+    assert (
+        privacy.urgency(privacy.due_at(at("03/08/2020 09:00"), CALENDAR, working_days=2), now=at(now))
+        is expected
+    )
 
 
 def test_days_worked_in_exchange_are_weekends() -> None:
@@ -75,7 +68,7 @@ def test_days_worked_in_exchange_are_weekends() -> None:
 @pytest.mark.parametrize("span", [[date(2020, 1, 2), date(2020, 1, 1)], "2020-01-01", ["2020-01-01", "x"]])
 def test_a_calendar_that_makes_no_sense_is_refused(span: object) -> None:
     with pytest.raises(ValueError, match="span of days"):
-        read_calendar({"every_year": [], "off": [span], "worked": []})
+        privacy.read_calendar({"every_year": [], "off": [span], "worked": []})
 
 
 @cases(("2026-10-31", False), ("2026-11-01", True), ("2026-12-31", True), ("2027-01-01", True))
@@ -113,11 +106,11 @@ def test_every_rule_has_a_source_and_a_time_for_each_kind() -> None:
 def test_the_time_to_carry_out_follows_from_the_kind_and_the_day(
     day: str, kind: str, has_processor: bool, days: int
 ) -> None:
-    rule = clocks_on(CLOCKS, date.fromisoformat(day))
+    rule = privacy.clocks_on(CLOCKS, date.fromisoformat(day))
     assert rule.days_for(kind, has_processor=has_processor) == days
-    assert carry_out_by(at("26/11/2026 23:30"), days) == at("27/11/2026 00:00") + timedelta(days=days)
+    assert privacy.carry_out_by(at("26/11/2026 23:30"), days) == at("27/11/2026 00:00") + timedelta(days=days)
 
 
 @cases((None, Childhood.UNKNOWN), (2011, Childhood.CHILD), (2010, Childhood.PERHAPS), (2009, Childhood.ADULT))
 def test_who_is_a_child_follows_from_the_year_of_birth(born: int | None, expected: Childhood) -> None:
-    assert childhood(born, today=date(2026, 11, 26), age=16) is expected
+    assert privacy.childhood(born, today=date(2026, 11, 26), age=16) is expected

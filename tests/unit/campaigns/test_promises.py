@@ -55,7 +55,6 @@ def test_who_is_recorded_without_having_answered_is_no_other_answer() -> None:
         OwnCount("Tôi đã tiêm rồi", 2, 2, Label.INSTALLED),
     ]
     figures = read_promised(counts, recipients=75, answered=10, done=7)  # 2 recorded alone, 1 other
-    assert figures is not None
     assert [(each.text, each.people) for each in figures.answers] == [
         ("Tôi sẽ đến", 4),
         ("Tôi không đến được", 1),

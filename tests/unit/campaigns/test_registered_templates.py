@@ -80,9 +80,7 @@ def test_a_campaigns_text_becomes_the_operators_form() -> None:
     assert parameters_of(written[0]) == ("Kinh moi ong/ba {P} cai dat: {P}", [("A", 30), ("C", 60)])
 
 
-@pytest.mark.parametrize(
-    "text", ["", "Chao {name}", "Chao {A0}", "Chao {A30", "{A1} {A1} {A1} {A1}", "{A201}"]
-)
+@cases("", "Chao {name}", "Chao {A0}", "Chao {A30", "{A1} {A1} {A1} {A1}", "{A201}")
 def test_template_that_no_operator_takes_is_refused(text: str) -> None:
     with pytest.raises(BadInput):
         check_registered(text)

@@ -70,18 +70,14 @@ def test_a_campaign_that_moves_has_nothing_in_its_way() -> None:
 )
 def test_what_is_in_the_way(changes: dict[str, object], why: StallReason, until: datetime | None) -> None:
     still = why_stalled(replace(MOVING, **changes), now=NOW)  # type: ignore[arg-type]
-    assert still is not None
     assert (still.why, still.until) == (why, until)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"queued": 0},
-        {"queued": 0, "sending": 0},
-        {"state": CampaignState.COMPLETED, "queued": 0, "sending": 0},
-        {"last_claim_at": None, "opened_at": NOW, "first_due_at": NOW},
-    ],
+@cases(
+    {"queued": 0},
+    {"queued": 0, "sending": 0},
+    {"state": CampaignState.COMPLETED, "queued": 0, "sending": 0},
+    {"last_claim_at": None, "opened_at": NOW, "first_due_at": NOW},
 )
 def test_what_is_through_or_has_just_begun_is_not_held_up(changes: dict[str, object]) -> None:
     assert why_stalled(replace(MOVING, **changes), now=NOW) is None  # type: ignore[arg-type]

@@ -12,21 +12,12 @@ import pytest
 
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.content import read_content
+from campaigns.rules.replies import model
 from campaigns.rules.replies.asked import Answer, read_asked, read_question
 from campaigns.rules.replies.context import without_quote
 from campaigns.rules.replies.danger import find_danger, is_danger
 from campaigns.rules.replies.labels import OPT_IN, Label
-from campaigns.rules.replies.model import (
-    COLUMNS,
-    LABELS,
-    MENU,
-    OFFICES,
-    SCALE,
-    WEIGHTS,
-    load_weights,
-    size_of,
-    weigh,
-)
+from campaigns.rules.replies.model import COLUMNS, LABELS, MENU, OFFICES, SCALE, WEIGHTS
 from campaigns.rules.replies.understand import LONGEST, Chance, Understanding, decide, understand
 from outreach.rules.errors import BadInput
 from tests.replies.data import DATA, asked_of, questions, read_authors
@@ -86,49 +77,27 @@ def test_the_menu_and_the_words_of_law_mean_the_same_in_every_kind(kind: str, te
     assert (found.label, found.is_automatic) == (label, True)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Tôi đồng ý nhận tin",
-        "xin nhan tin tiep",
-        "gửi tin cho tôi nhé",
-        "cho tôi nhận tin lại",
-        "em muốn nhận lại tin nhắn ạ",
-        "có gì mới cứ nhắn cho bác",
-        "Cho em xin số anh Tám bên công an",
-        "Tôi lấy giấy cho mẹ nữa rồi",
-    ],
+@cases(
+    *each_of("Tôi đồng ý nhận tin | xin nhan tin tiep | gửi tin cho tôi nhé | cho tôi nhận tin lại"),
+    *each_of("em muốn nhận lại tin nhắn ạ | có gì mới cứ nhắn cho bác | Cho em xin số anh Tám bên công an"),
+    "Tôi lấy giấy cho mẹ nữa rồi",
 )
 def test_who_asks_for_messages_or_tells_what_was_done_is_not_silenced(text: str) -> None:
     assert {understand(text, asked_of(kind)).opt_out for kind in load_kinds()} == {None}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "nước lên tới cổ rồi",
-        "nuoc dang vao nha, me toi khong di duoc",
-        "con tôi co giật sau khi tiêm",
-        "co nguoi bi dien giat",
-        "thằng bé bị lạc từ sáng",
-        "tàu chết máy giữa biển",
-        "cháy nhà",
-        "chồng đánh tôi, cứu tôi với",
-        "khong muon song nua",
-        "SOS",
-        "cuwsu vowis",
-        "1 nhưng ông nội tôi ngã bất tỉnh rồi",
-        "2, nước ngập tới ngực",
-    ],
+@cases(
+    *each_of("nước lên tới cổ rồi | nuoc dang vao nha, me toi khong di duoc"),
+    *each_of("con tôi co giật sau khi tiêm | co nguoi bi dien giat | thằng bé bị lạc từ sáng"),
+    *each_of("tàu chết máy giữa biển | cháy nhà | chồng đánh tôi, cứu tôi với | khong muon song nua | SOS"),
+    *each_of("cuwsu vowis | 1 nhưng ông nội tôi ngã bất tỉnh rồi | 2, nước ngập tới ngực"),
 )
 def test_a_cry_for_help_is_heard_in_every_kind_whatever_else_is_said(text: str) -> None:
     found = [understand(text, asked_of(kind)) for kind in load_kinds()]
     assert all(each.is_urgent and not each.is_automatic for each in found)
 
 
-@pytest.mark.parametrize(
-    "text", ["máy chết rồi", "cười chết mất", "chạy lụt xong rồi", "nước mắm", "nước rút rồi", "sốt ruột quá"]
-)
+@cases("máy chết rồi", "cười chết mất", "chạy lụt xong rồi", "nước mắm", "nước rút rồi", "sốt ruột quá")
 def test_what_only_sounds_like_danger_is_none(text: str) -> None:
     assert not is_danger(find_danger(text))
 
@@ -258,10 +227,7 @@ def test_a_reply_that_quotes_the_message_is_read_without_it() -> None:
     assert without_quote("vâng", sent) == "vâng"
 
 
-@pytest.mark.parametrize(
-    "data",
-    [b"", b"[]", b"{}", b'{"answers": [{}]}', b'{"answers": [{"number": "a", "words": "b"}]}', b"\xff"],
-)
+@cases(b"", b"[]", b"{}", b'{"answers": [{}]}', b'{"answers": [{"number": "a", "words": "b"}]}', b"\xff")
 def test_a_wrong_file_of_what_was_asked_is_refused(data: bytes) -> None:
     with pytest.raises(BadInput):
         read_asked(data)
@@ -300,7 +266,9 @@ def test_what_is_weighed_at_run_time_is_what_was_learned(tmp_path: Path) -> None
     (tmp_path / f"{OFFICES}.bin").write_bytes(pack_weights(learned, {}, {}, {}))
     use_weights(tmp_path)
     try:
-        assert weigh(words, OFFICES) == pytest.approx([each / size_of(words) / SCALE for each in wanted])
+        assert model.weigh(words, OFFICES) == pytest.approx(
+            [each / model.size_of(words) / SCALE for each in wanted]
+        )
     finally:
         use_weights(WEIGHTS)
-    assert all(load_weights(part).limits for part in (MENU, OFFICES))
+    assert all(model.load_weights(part).limits for part in (MENU, OFFICES))

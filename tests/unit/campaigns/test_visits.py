@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from campaigns.rules import visits
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
-from campaigns.rules.visits import (
-    RESULT_KEYS,
-    CountedResult,
-    VisitFate,
-    VisitOutcome,
-    VisitReason,
-    group_houses,
-    line_code,
-    read_code,
-    read_keys,
-    settle,
-    visit_moment,
-    visit_reason,
-)
+from campaigns.rules.visits import RESULT_KEYS, CountedResult, VisitFate, VisitOutcome, VisitReason
 from tests.support.tables import cases, each_of
 
 _M = MessageState
@@ -55,8 +43,8 @@ def test_who_is_visited(
     exclusion: Exclusion | None, answer: Label | None, states: list[MessageState], why: VisitReason | None
 ) -> None:
     told = {"exclusion": exclusion, "answer": answer, "states": states}
-    assert visit_reason(**told, is_unwilling=False) is why  # type: ignore[arg-type]
-    assert visit_reason(**told, is_unwilling=True) is None  # type: ignore[arg-type]
+    assert visits.visit_reason(**told, is_unwilling=False) is why  # type: ignore[arg-type]
+    assert visits.visit_reason(**told, is_unwilling=True) is None  # type: ignore[arg-type]
 
 
 def test_keys_are_those_that_residents_know_and_a_wrong_one_is_named() -> None:
@@ -66,14 +54,14 @@ def test_keys_are_those_that_residents_know_and_a_wrong_one_is_named() -> None:
         "no_smartphone",
         "need_help",
     ]
-    read, wrong = read_keys({1: " 1 ", 2: "", 3: "9", 4: "0", 12: "x"})
+    read, wrong = visits.read_keys({1: " 1 ", 2: "", 3: "9", 4: "0", 12: "x"})
     assert read == {1: VisitOutcome.INSTALLED, 2: None, 4: VisitOutcome.ABSENT}
     assert wrong == [3, 12]
     assert set(RESULT_KEYS.values()) == set(VisitOutcome) - {VisitOutcome.CALL}  # only on a phone
 
 
 def test_a_line_s_code_names_its_sheet() -> None:
-    assert (line_code(12, 7), line_code(3, 120)) == ("12-07", "3-120")
+    assert (visits.line_code(12, 7), visits.line_code(3, 120)) == ("12-07", "3-120")
 
 
 _NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -100,13 +88,13 @@ def _counted(outcome: VisitOutcome, hours: int, *, is_own: bool = False) -> Coun
 def test_of_two_results_the_later_visit_counts_and_a_wish_to_be_left_alone_always(
     outcome: VisitOutcome, counted: CountedResult | None, fate: VisitFate
 ) -> None:
-    assert settle(outcome, _NOON, counted=counted, is_gone=False, is_opted_out=False) is fate
+    assert visits.settle(outcome, _NOON, counted=counted, is_gone=False, is_opted_out=False) is fate
 
 
 def test_who_is_gone_gets_no_result_and_who_opted_out_is_told() -> None:
-    assert settle(_O.INSTALLED, _NOON, counted=None, is_gone=True, is_opted_out=True) is _F.GONE
-    assert settle(_O.INSTALLED, _NOON, counted=None, is_gone=False, is_opted_out=True) is _F.OPTED_OUT
-    assert settle(_O.OPT_OUT, _NOON, counted=None, is_gone=False, is_opted_out=True) is _F.RECORDED
+    assert visits.settle(_O.INSTALLED, _NOON, counted=None, is_gone=True, is_opted_out=True) is _F.GONE
+    assert visits.settle(_O.INSTALLED, _NOON, counted=None, is_gone=False, is_opted_out=True) is _F.OPTED_OUT
+    assert visits.settle(_O.OPT_OUT, _NOON, counted=None, is_gone=False, is_opted_out=True) is _F.RECORDED
 
 
 @cases(
@@ -123,7 +111,7 @@ def test_a_visit_is_when_it_was_by_the_server_whatever_the_phones_clock_says(
     def at(hour: int) -> datetime:
         return _NOON + timedelta(hours=hour)
 
-    assert visit_moment(at(touched), sent_at=at(sent), known_since=at(known), now=_NOON) == at(hours)
+    assert visits.visit_moment(at(touched), sent_at=at(sent), known_since=at(known), now=_NOON) == at(hours)
 
 
 @cases(
@@ -136,7 +124,7 @@ def test_a_visit_is_when_it_was_by_the_server_whatever_the_phones_clock_says(
 def test_people_of_a_village_who_share_a_phone_are_one_house(
     people: list[tuple[str, list[int]]], houses: list[int]
 ) -> None:
-    assert group_houses(people) == houses
+    assert visits.group_houses(people) == houses
 
 
 @cases(
@@ -150,4 +138,4 @@ def test_people_of_a_village_who_share_a_phone_are_one_house(
 def test_a_sheet_is_found_by_the_code_on_it_however_it_is_typed(
     typed: str, found: tuple[int, int] | None
 ) -> None:
-    assert read_code(typed) == found
+    assert visits.read_code(typed) == found

@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.warnings import CampaignWarning, WarningFacts, asks_for_reply, find_warnings
@@ -68,18 +66,15 @@ def test_what_an_officer_wrote_is_doubted(changes: dict[str, Any], doubt: Campai
     assert doubt in doubts(**changes)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"window": ["07:00", "22:00"]},
-        {"text": "Moi cai {link} HUY de thoi nhan"},
-        {"budget_vnd": 35_000},
-        {"deadline": "2020-08-15T09:00"},
-        {"starts_at": "2020-08-15T08:00"},
-        {"cap_per_day": 3},
-        {"kind": "tiem-chung", "text": "Mời tiêm vắc xin. TC thôi nhận tin"},
-        {"text": "[QC] Mời[ {name}] cài Bluezone: {link} TC thôi nhận tin"},
-    ],
+@cases(
+    {"window": ["07:00", "22:00"]},
+    {"text": "Moi cai {link} HUY de thoi nhan"},
+    {"budget_vnd": 35_000},
+    {"deadline": "2020-08-15T09:00"},
+    {"starts_at": "2020-08-15T08:00"},
+    {"cap_per_day": 3},
+    {"kind": "tiem-chung", "text": "Mời tiêm vắc xin. TC thôi nhận tin"},
+    {"text": "[QC] Mời[ {name}] cài Bluezone: {link} TC thôi nhận tin"},
 )
 def test_what_is_just_right_is_not(changes: dict[str, Any]) -> None:
     assert doubts(**changes) == []

@@ -10,16 +10,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from campaigns.rules.webhooks import (
-    BACK_OFF_S,
-    DeliveryOutcome,
-    check_url,
-    interpret_status,
-    may_connect,
-    secret_of,
-    sign,
-    try_again_at,
-)
+from campaigns.rules import webhooks
+from campaigns.rules.webhooks import BACK_OFF_S, DeliveryOutcome
 from outreach.rules.errors import BadInput
 from tests.support.tables import cases, each_of
 
@@ -47,10 +39,10 @@ NOW = datetime(2020, 8, 5, 7, tzinfo=UTC)
 def test_an_address_is_taken_or_refused(url: str, in_production: bool, in_development: bool) -> None:
     for is_production, is_taken in ((True, in_production), (False, in_development)):
         if is_taken:
-            assert check_url(f" {url} ", is_production=is_production) == url
+            assert webhooks.check_url(f" {url} ", is_production=is_production) == url
         else:
             with pytest.raises(BadInput):
-                check_url(url, is_production=is_production)
+                webhooks.check_url(url, is_production=is_production)
 
 
 @pytest.mark.parametrize(
@@ -62,42 +54,42 @@ def test_an_address_is_taken_or_refused(url: str, in_production: bool, in_develo
     ],
 )  # fmt: skip
 def test_no_webhook_goes_inside(number: str) -> None:
-    assert not may_connect(ip_address(number), is_production=True)
-    assert not may_connect(ip_address(number), is_production=False)
+    assert not webhooks.may_connect(ip_address(number), is_production=True)
+    assert not webhooks.may_connect(ip_address(number), is_production=False)
 
 
 def test_this_machine_is_reached_outside_production_alone() -> None:
     for number in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"):
-        assert not may_connect(ip_address(number), is_production=True)
-        assert may_connect(ip_address(number), is_production=False)
-    assert may_connect(ip_address("8.8.8.8"), is_production=True)
-    assert may_connect(ip_address("2001:4860:4860::8888"), is_production=True)
+        assert not webhooks.may_connect(ip_address(number), is_production=True)
+        assert webhooks.may_connect(ip_address(number), is_production=False)
+    assert webhooks.may_connect(ip_address("8.8.8.8"), is_production=True)
+    assert webhooks.may_connect(ip_address("2001:4860:4860::8888"), is_production=True)
 
 
 def test_what_an_answer_means() -> None:
     meant = {
-        status: interpret_status(status)
+        status: webhooks.interpret_status(status)
         for status in (200, 202, 204, 301, 400, 404, 408, 410, 425, 429, 500, 503)
     }
     assert [status for status in meant if meant[status] is DeliveryOutcome.DELIVERED] == [200, 202, 204]
     assert [status for status in meant if meant[status] is DeliveryOutcome.REFUSED] == [301, 400, 404]
     assert [status for status in meant if meant[status] is DeliveryOutcome.AWAY] == [408, 425, 429, 500, 503]
-    assert interpret_status(410) is DeliveryOutcome.GONE
-    assert interpret_status(None) is DeliveryOutcome.AWAY
+    assert webhooks.interpret_status(410) is DeliveryOutcome.GONE
+    assert webhooks.interpret_status(None) is DeliveryOutcome.AWAY
 
 
 def test_the_next_try_comes_later_each_time() -> None:
-    waits = [(try_again_at(tries, now=NOW) - NOW).total_seconds() for tries in range(1, 12)]
+    waits = [(webhooks.try_again_at(tries, now=NOW) - NOW).total_seconds() for tries in range(1, 12)]
     assert waits == [*BACK_OFF_S, *[BACK_OFF_S[-1]] * 3]
-    assert (try_again_at(1, now=NOW, asked_s=60) - NOW).total_seconds() == 60
-    assert (try_again_at(1, now=NOW, asked_s=10**6) - NOW).total_seconds() == 3600
+    assert (webhooks.try_again_at(1, now=NOW, asked_s=60) - NOW).total_seconds() == 60
+    assert (webhooks.try_again_at(1, now=NOW, asked_s=10**6) - NOW).total_seconds() == 3600
 
 
 def test_a_receiver_can_check_a_signature() -> None:
-    secret = secret_of("5a17", secret_key="k" * 32)
-    assert secret != secret_of("5a18", secret_key="k" * 32)
+    secret = webhooks.secret_of("5a17", secret_key="k" * 32)
+    assert secret != webhooks.secret_of("5a18", secret_key="k" * 32)
     body = b'{"type": "ping"}'
-    signed = sign(secret, event_id="evt_1", timestamp=1596610800, body=body)
+    signed = webhooks.sign(secret, event_id="evt_1", timestamp=1596610800, body=body)
     # As Standard Webhooks has it, written out anew.
     key = base64.b64decode(secret.removeprefix("whsec_"))
     wanted = hmac.new(key, b"evt_1.1596610800." + body, hashlib.sha256).digest()

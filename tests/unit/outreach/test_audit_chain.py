@@ -8,15 +8,8 @@ from typing import Any
 
 import pytest
 
-from outreach.rules.audit_chain import (
-    GENESIS,
-    ChainBreak,
-    ChainEntry,
-    ChainFault,
-    digest,
-    find_break,
-    hash_entry,
-)
+from outreach.rules import audit_chain
+from outreach.rules.audit_chain import GENESIS, ChainBreak, ChainEntry, ChainFault
 from tests.support.tables import cases
 
 NOW = datetime(2020, 8, 12, 3, 4, 5, tzinfo=UTC)
@@ -34,7 +27,7 @@ def make(id: int, previous: str, **more: Any) -> ChainEntry:
         "values_digest": "",
         **more,
     }
-    return ChainEntry(**parts, previous=previous, hash=hash_entry(previous, **parts))
+    return ChainEntry(**parts, previous=previous, hash=audit_chain.hash_entry(previous, **parts))
 
 
 def chain(*ids: int) -> list[ChainEntry]:
@@ -54,7 +47,7 @@ def keyed(id: int, previous: str, name: str, **more: Any) -> ChainEntry:
     parts = {item.name: getattr(plain, item.name) for item in fields(ChainEntry)}
     for item in ("previous", "hash", "key_id", "salt", "values"):
         del parts[item]
-    return replace(plain, key_id=name, hash=hash_entry(previous, key=KEYS[name], **parts))
+    return replace(plain, key_id=name, hash=audit_chain.hash_entry(previous, key=KEYS[name], **parts))
 
 
 def mixed() -> list[ChainEntry]:
@@ -85,7 +78,7 @@ END = WHOLE[-1].hash
 )
 def test_whatever_is_changed_in_an_entry_names_it(change: dict[str, Any]) -> None:
     forged = [*WHOLE[:2], replace(WHOLE[2], **change), *WHOLE[3:]]
-    assert find_break(forged, last_id=5, last_hash=END) == ChainBreak(3, ChainFault.CHANGED)
+    assert audit_chain.find_break(forged, last_id=5, last_hash=END) == ChainBreak(3, ChainFault.CHANGED)
 
 
 CASES: list[tuple[str, list[ChainEntry], ChainBreak | None]] = [
@@ -109,31 +102,31 @@ CASES: list[tuple[str, list[ChainEntry], ChainBreak | None]] = [
 def test_the_first_entry_that_does_not_fit_is_named(
     links: list[ChainEntry], found: ChainBreak | None
 ) -> None:
-    assert find_break(links, last_id=5, last_hash=END) == found
+    assert audit_chain.find_break(links, last_id=5, last_hash=END) == found
 
 
 def test_gaps_from_before_the_chain_break_nothing() -> None:
     links = chain(2, 5, 6)
-    assert find_break(links, last_id=6, last_hash=links[-1].hash) is None
-    assert find_break([links[0], links[2]], last_id=6, last_hash=links[-1].hash) == ChainBreak(
+    assert audit_chain.find_break(links, last_id=6, last_hash=links[-1].hash) is None
+    assert audit_chain.find_break([links[0], links[2]], last_id=6, last_hash=links[-1].hash) == ChainBreak(
         3, ChainFault.REMOVED
     )
 
 
 def test_values_are_held_against_their_digest_as_long_as_they_are_kept() -> None:
-    link = make(1, GENESIS, values_digest=digest("salt", {"name": ["A", "B"]}))
+    link = make(1, GENESIS, values_digest=audit_chain.digest("salt", {"name": ["A", "B"]}))
     for kept, found in (
         ({"salt": "salt", "values": {"name": ["A", "B"]}}, None),
         ({}, None),
         ({"salt": "salt", "values": {"name": ["A", "C"]}}, ChainBreak(1, ChainFault.VALUES)),
         ({"salt": "other", "values": {"name": ["A", "B"]}}, ChainBreak(1, ChainFault.VALUES)),
     ):
-        assert find_break([replace(link, **kept)], last_id=1, last_hash=link.hash) == found  # type: ignore[arg-type]
+        assert audit_chain.find_break([replace(link, **kept)], last_id=1, last_hash=link.hash) == found  # type: ignore[arg-type]
 
 
 def test_old_and_keyed_entries_are_one_chain() -> None:
     links = mixed()
-    assert find_break(links, last_id=5, last_hash=links[-1].hash, keys=KEYS) is None
+    assert audit_chain.find_break(links, last_id=5, last_hash=links[-1].hash, keys=KEYS) is None
 
 
 @cases(
@@ -157,4 +150,4 @@ def test_without_the_key_nobody_chains_anew(attack: str, found: ChainBreak) -> N
         links[2] = replace(links[2], key_id="cccccccc")
     else:
         links[3] = replace(links[3], action="logout")
-    assert find_break(links, last_id=links[-1].id, last_hash=links[-1].hash, keys=KEYS) == found
+    assert audit_chain.find_break(links, last_id=links[-1].id, last_hash=links[-1].hash, keys=KEYS) == found

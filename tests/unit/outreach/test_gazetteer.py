@@ -3,8 +3,6 @@
 import csv
 from pathlib import Path
 
-import pytest
-
 from outreach.places import nation
 from outreach.rules.gazetteer import Gazetteer, PlaceMatch
 from tests.support.places import KONTUM_2020
@@ -86,9 +84,7 @@ def test_a_slip_of_one_letter_in_a_long_name_is_mended(text, code):
     assert GAZETTEER.match(text) == PlaceMatch(code)
 
 
-@pytest.mark.parametrize(
-    "text", ["Đắk Min", "Đắk Non", "Duy Tâm", "Tân Lộc", "Hà Nội", "Kon Tum", "", " - ", "TT"]
-)
+@cases("Đắk Min", "Đắk Non", "Duy Tâm", "Tân Lộc", "Hà Nội", "Kon Tum", "", " - ", "TT")
 def test_a_name_that_is_near_several_or_none_is_not_guessed(text):
     assert GAZETTEER.match(text) == PlaceMatch()
 
@@ -105,15 +101,12 @@ def test_a_commune_is_found_in_an_address(address, code):
     assert GAZETTEER.match_address(address) == PlaceMatch(code)
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "Đắk La",  # a village may be called so
-        "Thôn 4",
-        "Thôn 4, tổ 2",
-        "Thôn 4, Đắk Laa",
-        "",
-    ],
+@cases(
+    "Đắk La",  # a village may be called so
+    "Thôn 4",
+    "Thôn 4, tổ 2",
+    "Thôn 4, Đắk Laa",
+    "",
 )
 def test_an_address_that_names_no_commune_for_sure_gives_none(address):
     assert GAZETTEER.match_address(address) == PlaceMatch()

@@ -48,9 +48,7 @@ def test_who_is_the_same_person(
 
 
 @pytest.mark.parametrize("erased", [(1950, "1"), (1950, None), (None, "1"), (None, None)])
-@pytest.mark.parametrize(
-    "row", [(1950, "1"), (1951, "1"), (1950, "2"), (1950, None), (None, "1"), (None, None)]
-)
+@cases(((1950, "1"),), ((1951, "1"),), ((1950, "2"),), ((1950, None),), ((None, "1"),), ((None, None),))
 def test_an_erased_person_is_known_unless_year_or_commune_contradict(
     erased: tuple[int | None, str | None], row: tuple[int | None, str | None]
 ) -> None:

@@ -6,16 +6,9 @@ from datetime import date, datetime, time
 
 import pytest
 
+from outreach.rules import kept_values
 from outreach.rules.errors import BadInput, BadList
-from outreach.rules.kept_values import (
-    LONGEST_VALUE,
-    Unfit,
-    field_of_heading,
-    find_unfit,
-    name_of_label,
-    read_field_name,
-    value_text,
-)
+from outreach.rules.kept_values import LONGEST_VALUE, Unfit
 from outreach.rules.list_columns import find_header
 from tests.support.tables import cases, each_of
 
@@ -29,7 +22,7 @@ from tests.support.tables import cases, each_of
     ("", ""),
 )
 def test_a_title_suggests_a_name(label: str, name: str) -> None:
-    assert name_of_label(label) == name
+    assert kept_values.name_of_label(label) == name
 
 
 @cases(
@@ -39,7 +32,7 @@ def test_a_title_suggests_a_name(label: str, name: str) -> None:
     ("Ca 2", "ca 2"),
 )
 def test_a_name_is_read_as_it_is_typed(typed: str, name: str) -> None:
-    assert read_field_name(typed) == name
+    assert kept_values.read_field_name(typed) == name
 
 
 @cases(
@@ -50,7 +43,7 @@ def test_a_name_is_read_as_it_is_typed(typed: str, name: str) -> None:
 )
 def test_a_name_that_is_not_plain_is_refused(typed: str, code: str) -> None:
     with pytest.raises(BadInput) as refused:
-        read_field_name(typed)
+        kept_values.read_field_name(typed)
     assert refused.value.code == code
 
 
@@ -76,7 +69,7 @@ def test_a_name_that_is_not_plain_is_refused(typed: str, code: str) -> None:
     ("a\\b", Unfit.SIGNS),
 )
 def test_a_value_that_would_change_what_the_text_is_is_not_kept(value: str, unfit: Unfit | None) -> None:
-    assert find_unfit(value) == unfit
+    assert kept_values.find_unfit(value) == unfit
 
 
 @cases(
@@ -89,15 +82,14 @@ def test_a_value_that_would_change_what_the_text_is_is_not_kept(value: str, unfi
     (None, ""),
 )
 def test_a_cell_stands_in_the_text_as_the_sheet_shows_it(cell: object, text: str) -> None:
-    assert value_text(cell) == text
+    assert kept_values.value_text(cell) == text
 
 
 def test_a_heading_in_braces_is_a_field() -> None:
-    assert field_of_heading("{Giờ hẹn}") == "field:giờ hẹn"
-    assert field_of_heading("Giờ hẹn") == ""
-    assert field_of_heading("{dân tộc}") == ""
+    assert kept_values.field_of_heading("{Giờ hẹn}") == "field:giờ hẹn"
+    assert kept_values.field_of_heading("Giờ hẹn") == ""
+    assert kept_values.field_of_heading("{dân tộc}") == ""
     header = find_header([["Họ tên", "SĐT", "{Giờ hẹn}", "Nơi"], ["A Thun", "0905000123", "8h", "Thôn 1"]])
-    assert header
     assert header.fields == {"giờ hẹn": 2}
     named = header.corrected({"0": "name", "1": "phone", "2": "", "3": "field:nơi"})
     assert named.fields == {"nơi": 3}
@@ -113,6 +105,5 @@ def test_a_file_has_five_fields_at_most() -> None:
 def test_a_column_of_ethnic_origins_is_no_field_whatever_it_is_called() -> None:
     rows = [["Họ tên", "SĐT", "{nhóm}"], ["A Thun", "0905000123", "Ba Na"], ["Y Rơ", "0905000124", "Xơ Đăng"]]
     header = find_header(rows)
-    assert header
     assert header.fields == {}
     assert header.sensitive == {2}

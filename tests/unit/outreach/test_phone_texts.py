@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
+from outreach.rules import phone_texts
 from outreach.rules.people_beside import PersonColumns, find_people_columns, split_names
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
-from outreach.rules.phone_texts import (
-    beside_note,
-    find_number_beside,
-    has_numbers_in_text,
-    read_phone_in_text,
-    split_line,
-    without_numbers,
-)
 from tests.support.tables import cases, each_of
 
 
@@ -24,19 +17,19 @@ from tests.support.tables import cases, each_of
     *each_of("CCCD 062190000123 | CCCD 062 190 000 123 | hộ nghèo | sinh 1980, 12 sào", [], "reject"),
 )
 def test_numbers_in_a_text(text: str, numbers: list[str], status: str) -> None:
-    cell = read_phone_in_text(text)
+    cell = phone_texts.read_phone_in_text(text)
     assert (list(cell.numbers), cell.status) == (numbers, PhoneStatus(status))
 
 
 def test_a_text_without_its_number_stays_an_address() -> None:
-    assert without_numbers("Thôn 2, xã Đăk Mar, ĐT: 0905 000 123") == "Thôn 2, xã Đăk Mar"
-    assert without_numbers("Thôn 2 (0905000123)") == "Thôn 2"
+    assert phone_texts.without_numbers("Thôn 2, xã Đăk Mar, ĐT: 0905 000 123") == "Thôn 2, xã Đăk Mar"
+    assert phone_texts.without_numbers("Thôn 2 (0905000123)") == "Thôn 2"
 
 
 def test_a_column_of_texts_with_numbers() -> None:
-    assert has_numbers_in_text(["hộ nghèo", "ĐT 0905000123", "0905000124", "sđt 0905000125"])
-    assert not has_numbers_in_text(["hộ nghèo", "ĐT 0905000123", "sinh 1980", "già yếu"])
-    assert not has_numbers_in_text(["062190000123", "062190000124", "062190000125"])
+    assert phone_texts.has_numbers_in_text(["hộ nghèo", "ĐT 0905000123", "0905000124", "sđt 0905000125"])
+    assert not phone_texts.has_numbers_in_text(["hộ nghèo", "ĐT 0905000123", "sinh 1980", "già yếu"])
+    assert not phone_texts.has_numbers_in_text(["062190000123", "062190000124", "062190000125"])
 
 
 @cases(
@@ -50,7 +43,7 @@ def test_a_column_of_texts_with_numbers() -> None:
     ("Danh sách tổ 4 gửi anh chị:", None),
 )
 def test_a_pasted_line(line: str, cells: list[str] | None) -> None:
-    assert split_line(line) == cells
+    assert phone_texts.split_line(line) == cells
 
 
 @cases(
@@ -85,16 +78,16 @@ def test_names_in_one_cell(cell: str, count: int, names: list[str]) -> None:
     ("không liên lạc được", "review", 1),
 )
 def test_a_note_may_say_that_the_number_beside_it_is_wrong(note: str, status: str, count: int) -> None:
-    cell = beside_note(read_phone_cell("0905000123"), note)
+    cell = phone_texts.beside_note(read_phone_cell("0905000123"), note)
     assert (cell.status.value, len(cell.numbers)) == (status, count)
 
 
 def test_numbers_beside_an_empty_phone_cell_are_for_review_and_those_of_papers_are_none() -> None:
-    found = find_number_beside(["STK 0905000123", "hộ nghèo", "gọi con: 0913000248"])
+    found = phone_texts.find_number_beside(["STK 0905000123", "hộ nghèo", "gọi con: 0913000248"])
     assert found is not None
     assert (found[0], found[1].numbers, found[1].status) == (
         "gọi con: 0913000248",
         ("+84913000248",),
         PhoneStatus.REVIEW,
     )
-    assert find_number_beside(["CMND 233000268", ""]) is None
+    assert phone_texts.find_number_beside(["CMND 233000268", ""]) is None

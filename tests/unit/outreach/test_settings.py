@@ -256,9 +256,7 @@ def test_twilio_itself_cannot_be_declared_a_training() -> None:
     assert complaints(**SECRETS, SMS_GATEWAY="twilio", SMS_LIVE="no")[0].startswith("SMS_LIVE:")
 
 
-@pytest.mark.parametrize(
-    "url", ["", "smpp://10.0.0.1:2775", "smpp://loa@10.0.0.1", "http://loa:x@10.0.0.1", "smpp://loa:x@h:port"]
-)
+@cases("", "smpp://10.0.0.1:2775", "smpp://loa@10.0.0.1", "http://loa:x@10.0.0.1", "smpp://loa:x@h:port")
 def test_smpp_needs_its_login_and_host(url: str) -> None:
     assert complaints(SMS_GATEWAY="smpp", SMPP_URL=url, SECRET_KEY=STRONG)[0].startswith("SMPP_URL:")
 
