@@ -15,12 +15,11 @@ from admin.permissions import may_open
 from admin.views.inbox import listed_answers, may_name, read_said
 from campaigns.analytics.own_counts import AnswerCounts, count_answers, count_answers_by_place
 from campaigns.analytics.small_places import fold_areas, small_in_drive
-from campaigns.cases.conversation import OFFICER_LABELS
 from campaigns.models.campaigns import Campaign
 from campaigns.replies.receive_reply import REPLY_WINDOW
 from campaigns.rules.content import read_content
 from campaigns.rules.own_answers import keeps_said, own_answer, read_own_answers
-from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.labels import OFFICER_LABELS, Label
 from campaigns.visits.hand_over import NOT_LISTED, UNANSWERED
 from outreach.accounts.permissions import visible_to
 from outreach.models.accounts import User

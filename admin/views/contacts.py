@@ -30,7 +30,6 @@ from admin.wording.filters import label_of
 from admin.wording.progress import result_name
 from campaigns.analytics.reach_people import has_result
 from campaigns.cases.conversation import (
-    OFFICER_LABELS,
     Conversation,
     has_answered,
     open_answers,
@@ -50,6 +49,7 @@ from campaigns.privacy.requests import read_requests
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, GivenAnswer, read_own_answers
 from campaigns.rules.privacy import childhood, clocks_on
 from campaigns.rules.reach import Result, read_result
+from campaigns.rules.replies.labels import OFFICER_LABELS
 from outreach.accounts.permissions import has_role
 from outreach.contacts.contact import (
     MAY_LIFT,

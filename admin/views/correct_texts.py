@@ -37,10 +37,10 @@ from campaigns.planning.correct_texts import (
     may_be_corrected,
     propose_correction,
 )
-from campaigns.rules.content import PAGE_LABELS, Content, read_content
+from campaigns.rules.content import Content, read_content
 from campaigns.rules.content_texts import find_text_errors, is_correctable
 from campaigns.rules.own_answers import GivenAnswer, read_word
-from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.labels import PAGE_LABELS, Label
 from campaigns.rules.safety import SafetyStatus
 from campaigns.web.answer_page import (
     MESSAGES,

@@ -32,7 +32,6 @@ from campaigns.cases.alike_cases import Together, handle_together, read_group, r
 from campaigns.cases.case_list import CaseFilter, CaseRow, read_case_list, read_case_rows
 from campaigns.cases.conversation import read_items, visible_campaigns
 from campaigns.cases.handle_case import (
-    RESULTS,
     Labelled,
     Reopened,
     assign_case,
@@ -67,7 +66,7 @@ from campaigns.rules.own_answers import (
     read_word,
     suggest_own,
 )
-from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.labels import RESULTS, USES, Label
 from campaigns.rules.replies.understand import telling_parts
 from outreach.models.accounts import User
 from outreach.models.places import Area
@@ -304,20 +303,6 @@ def listed_answers(kind: str, own_answers: Sequence[OwnAnswer], among: Collectio
     return answers | ({Label.INSTALLED.value: " / ".join(done)} if done else {})
 
 
-# The same label has the same key on every card; the digits are those of the message, for a campaign's own answers.
-_KEYS = {
-    Label.INSTALLED: "d",
-    Label.NOT_YET: "c",
-    Label.NO_SMARTPHONE: "m",
-    Label.NEED_HELP: "g",
-    Label.REFUSE: "t",
-    Label.OPT_OUT: "k",
-    Label.WRONG_NUMBER: "n",
-    Label.QUESTION: "h",
-    Label.UNCLEAR: "r",
-}
-
-
 class LabelButton(NamedTuple):
     """A button of a reply's label. `confidence` of the suggested one, where it was calculated."""
 
@@ -336,8 +321,9 @@ def label_buttons(line: CaseRow) -> list[LabelButton]:
     label = line.reply.label
     found = suggest_own(line.reply.body, label, line.own_answers)
     suggested = found.value if found else label.value
+    # The same label has the same key on every card; the digits are those of the message, for a campaign's own answers.
     keys = {each.value: str(each.number) for each in line.own_answers} | {
-        label.value: key for label, key in _KEYS.items()
+        label.value: use.key for label, use in USES.items()
     }
     share = None if found else line.reply.confidence
     return [

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from flask import request, send_file, url_for
+from flask import abort, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import get_locale
@@ -382,15 +382,17 @@ class ProgressView(AdminPage):
             **read,
         )
 
-    @expose("/picture/<any(days, places, funnel):chart>.png")
+    @expose("/picture/<chart>.png")
     def picture(self, chart: str) -> ResponseReturnValue:
         """Send one of the page's charts as a picture. `?drive=`, `?units=`"""
         now, today = datetime.now(UTC), date.fromisoformat(this_day())
         leaders, drive, drives = self._read_chosen(now)
         if leaders is None:
             return self.render("progress/empty.html", drives=drives, drive=drive)
-        drawn = draw_charts(leaders, self.settings.boundaries_file, today=today)[chart]
-        content = svg_as_png(as_picture(drawn, f"{drive.name}, {show_moment(now)}"))
+        drawn = draw_charts(leaders, self.settings.boundaries_file, today=today)
+        if chart not in drawn:
+            abort(404)
+        content = svg_as_png(as_picture(drawn[chart], f"{drive.name}, {show_moment(now)}"))
         return send_file(
             io.BytesIO(content), "image/png", as_attachment=True, download_name=f"{chart}-{today}.png"
         )

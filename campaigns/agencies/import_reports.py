@@ -24,7 +24,7 @@ from campaigns.planning.drives import drive_for_figures
 from campaigns.replies.one_person import latest_answer
 from campaigns.replies.record_answer import AnswerContext, record_officer_answer, undo_answer
 from campaigns.rules.agencies import RosterPerson, StaffCounts, by_number, count, find_heading, read_mark
-from campaigns.rules.replies.labels import UNDOES_INSTALL, Label
+from campaigns.rules.replies.labels import USES, Label
 from outreach.accounts.permissions import require_role, visible_to, within_area
 from outreach.contacts.suppressions import lock_phone
 from outreach.core.bulk import values_subquery
@@ -140,7 +140,7 @@ def _find(line: TableRow, by_code: dict[str, int], by_name: dict[str, list[int]]
 
 MOST_PEOPLE = 5_000
 # A person's own answer has priority over their agency's mark.
-_OWN_ANSWERS = UNDOES_INSTALL | {Label.OPT_OUT}
+_OWN_ANSWERS = {label for label, use in USES.items() if use.undoes_install} | {Label.OPT_OUT}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from campaigns.rules.own_answers import (
     own_answer,
     read_own_answers,
 )
-from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.labels import OFFICER_LABELS
 from campaigns.rules.states import Exclusion, MessageState, SkipReason
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
@@ -35,17 +35,6 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact
 from outreach.rules.errors import BadInput, NotFound
 from outreach.use_cases import use_case
-
-# Labels that an officer may record; questions belong in the inbox.
-OFFICER_LABELS = (
-    Label.INSTALLED,
-    Label.NOT_YET,
-    Label.NO_SMARTPHONE,
-    Label.NEED_HELP,
-    Label.REFUSE,
-    Label.OPT_OUT,
-    Label.WRONG_NUMBER,
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ from campaigns.rules.cases import (
     kind_of,
 )
 from campaigns.rules.own_answers import GivenAnswer
-from campaigns.rules.replies.labels import NON_ANSWERS, Label
+from campaigns.rules.replies.labels import NON_ANSWERS, RESULTS, Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import has_role, require_role, visible_to, within_area
@@ -57,9 +57,6 @@ from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.rules.identity import ERASED
 from outreach.rules.wishes import WishSource
 from outreach.use_cases import enqueue_after_commit, use_case
-
-# Answers that may be recorded on closing a case; others are recorded on the contact's page.
-RESULTS = (Label.INSTALLED, Label.NOT_YET, Label.NO_SMARTPHONE, Label.REFUSE)
 
 
 def cases_visible_to(session: Session, user: User) -> ColumnElement[bool]:

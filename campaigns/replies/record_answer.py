@@ -34,9 +34,8 @@ from campaigns.replies.one_person import (
 )
 from campaigns.replies.open_case import open_help_case, withdraw_help_case
 from campaigns.rules.answers import CLOSING, LastAnswer, is_repeated
-from campaigns.rules.content import PAGE_LABELS
 from campaigns.rules.own_answers import GivenAnswer, read_own_answers, read_word
-from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.labels import PAGE_LABELS, Label
 from campaigns.rules.states import MessageKind
 from outreach.contacts.suppressions import has_suppression, lift_suppressions, lock_phone, suppress
 from outreach.contacts.wishes import (

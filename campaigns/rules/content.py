@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from campaigns.rules.kind_words import KindWords, read_words
 from campaigns.rules.own_answers import OwnAnswer, read_own_answers
 from campaigns.rules.replies.asked import BLUEZONE, MENU, Asked, read_question
-from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.labels import USES, Label
 from outreach.rules.errors import BadCampaign, BadTemplate
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.sms_template import Template
@@ -134,17 +134,6 @@ PAGE_FIELDS = frozenset(
     {"said", "app", "installed", "contact", "phone", "issuer", "organisation", "domain", "days"}
 )
 APP_BUTTON = "Cài đặt ứng dụng"
-# Labels that a button of the page may give; the others come only by SMS.
-PAGE_LABELS = (
-    Label.INSTALLED,
-    Label.NOT_YET,
-    Label.NEED_HELP,
-    Label.NO_SMARTPHONE,
-    Label.WRONG_NUMBER,
-    Label.OPT_OUT,
-)
-# Of these, the answers to the campaign's question, in the page's order.
-_CHOICES = PAGE_LABELS[:4]
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +231,7 @@ def page_choices(content: Content) -> tuple[PageChoice, ...]:
     """Return the answers that a campaign's page offers to its question, in their order."""
     if content.own_answers:
         return tuple(PageChoice(own.value, own.text) for own in content.own_answers)
-    texts = {label: content.wording(label).button for label in _CHOICES}
+    texts = {label: content.wording(label).button for label, use in USES.items() if use.is_choice}
     texts[Label.NOT_YET] = texts[Label.NOT_YET] or content.page["remind"]
     return tuple(PageChoice(label.value, text) for label, text in texts.items() if text)
 

@@ -37,7 +37,7 @@ from campaigns.rules.control_phones import ControlLook
 from campaigns.rules.delivery import repeat_message
 from campaigns.rules.links import FIRST_CONTROL_COPY, LENGTH, LinkCipher
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, OwnAnswer, current_own
-from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.labels import USES, Label
 from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.asgi import Application, Receive, Scope, Send, SharedWork, client_address
@@ -249,8 +249,6 @@ _TEMPLATES = Environment(
 MESSAGES = ("call", "ask")
 SENT = ("asked", "urgent")
 EMERGENCY_NUMBERS = ("112", "113", "114", "115")
-# After these answers the page does not offer the app any more.
-NOT_INSTALLING = frozenset({Label.INSTALLED, Label.NO_SMARTPHONE, Label.OPT_OUT, Label.WRONG_NUMBER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,7 +403,7 @@ def write_page(
         is_stopped=is_stop and not stops_drive,
         is_drive_stopped=is_stop,
         stop=texts[Label.OPT_OUT],
-        offers_app=content.app is not None and given not in NOT_INSTALLING,
+        offers_app=content.app is not None and not (given and USES[given].ends_offer),
         has_clicked=state.has_clicked and given is None,
         takes_replies=site.takes_replies,
         is_left_alone=state.is_left_alone and not is_stop,

@@ -1,4 +1,4 @@
-"""Settings, commands, routes, and the errors of gateways and of Loa, read from the code.
+"""Settings, commands, routes, words of figures, and the errors of gateways and of Loa, read from the code.
 
 `python -m tests.project.reference` writes docs/reference.md. Helps and docstrings are taken as they stand.
 """
@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 import yaml
+from flask_babel import force_locale
 
 from admin.app import create_app
 from admin.cli.__main__ import GROUPS
@@ -45,6 +46,9 @@ GATEWAYS = (
 CODES = """Twilio's codes. Those from 30000 on come in reports, after the message has left: it is not tried again. A code that is not
 listed fails its one message and nothing else; staff read `Nguyên nhân khác`."""
 ALERTS = """`deploy/monitoring/alerts.yml`, for Prometheus."""
+WORDS = """In files, figures and the API, with what staff read; a kind has its own words for some. Reasons are in their order: of several the
+first counts. [campaigns.md](campaigns.md#figures) says what they add up to."""
+FAMILIES = {"answer": "label of an answer", "excluded": "excluded", "skip": "skipped"}
 ERRORS_OF_LOA = """`code` of a problem in the API, with the sentence that people read (`%(…)s` is filled in; some are parts of others)."""
 FOLLOWS = ("tried again", "number left alone", "pauses", "staff read")
 # What no status tells is seen in tests/integration/outreach/test_twilio.py.
@@ -165,6 +169,14 @@ def code_row(code: str) -> tuple[str, ...]:
     return code, ERRORS[code][1], *what_follows(read_answer(400, code))
 
 
+def words(family: str) -> Iterator[tuple[str, ...]]:
+    return (
+        (f"`{key.split('.')[1]}`", str(text))
+        for key, text in LABELS.items()
+        if re.fullmatch(rf"{family}\.\w+", key)
+    )
+
+
 def alerts() -> Iterator[tuple[str, ...]]:
     rules = yaml.safe_load((ROOT / "deploy/monitoring/alerts.yml").read_text(encoding="utf-8"))
     for rule in rules["groups"][0]["rules"]:
@@ -190,6 +202,9 @@ def write_page() -> str:
     parts += ["## Routes", ROUTES, "### The API", rows("route", "", "", of=api_routes(app))]
     parts += ["### Other routes", rows("route", "", of=other_routes(app))]
     answers = ((answer, *what_follows(outcome)) for answer, outcome in STATUSES)
+    parts += ["## Words of answers and figures", WORDS]
+    with app.test_request_context(), force_locale("en"):
+        parts += [rows(title, "", of=words(family)) for family, title in FAMILIES.items()]
     parts += ["## What the gateway's errors mean", GATEWAYS, rows("answer", *FOLLOWS, of=answers), CODES]
     parts += [rows("code", "meaning", *FOLLOWS, of=map(code_row, ERRORS))]
     parts += ["## Alerts", ALERTS, rows("alert", "means", "what to do", of=alerts())]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
 class Label(StrEnum):
@@ -30,10 +30,43 @@ OPT_IN: Literal["opt_in"] = "opt_in"
 Meaning = Label | Literal["opt_in"]
 
 
-# Labels which say that the app is not on this phone now, whatever was said before.
-UNDOES_INSTALL = frozenset({Label.NOT_YET, Label.REFUSE, Label.NO_SMARTPHONE, Label.WRONG_NUMBER})
-# Labels that do not answer the question: an officer checks the reply, and reminders go on.
-NON_ANSWERS = frozenset({Label.QUESTION, Label.UNCLEAR})
+class LabelUse(NamedTuple):
+    """What a label is used for.
+
+    `key` is its button's in the inbox, on the keyboard. `is_choice`: the answer page may offer it as an answer to the
+    campaign's question; `on_page`: in a place of its own. `undoes_install`: the app is not on this phone now, whatever was
+    said before. `ends_offer`: the page offers the app no more. `is_result`: an officer may close a case with it.
+    `is_answer` is False where an officer checks the reply, reminders go on, and nobody may record it for a resident.
+    """
+
+    key: str
+    is_choice: bool = False
+    on_page: bool = False
+    undoes_install: bool = False
+    ends_offer: bool = False
+    is_result: bool = False
+    is_answer: bool = True
+
+
+# In the order of the page's buttons.
+USES = {
+    Label.INSTALLED: LabelUse("d", is_choice=True, ends_offer=True, is_result=True),
+    Label.NOT_YET: LabelUse("c", is_choice=True, undoes_install=True, is_result=True),
+    Label.NEED_HELP: LabelUse("g", is_choice=True),
+    Label.NO_SMARTPHONE: LabelUse("m", is_choice=True, undoes_install=True, ends_offer=True, is_result=True),
+    Label.REFUSE: LabelUse("t", undoes_install=True, is_result=True),
+    Label.WRONG_NUMBER: LabelUse("n", on_page=True, undoes_install=True, ends_offer=True),
+    Label.OPT_OUT: LabelUse("k", on_page=True, ends_offer=True),
+    Label.QUESTION: LabelUse("h", is_answer=False),
+    Label.UNCLEAR: LabelUse("r", is_answer=False),
+}
+NON_ANSWERS = frozenset(label for label, use in USES.items() if not use.is_answer)
+# Labels that a button of the page may give; the others come only by SMS.
+PAGE_LABELS = tuple(label for label, use in USES.items() if use.is_choice or use.on_page)
+# Labels that an officer may record; questions belong in the inbox.
+OFFICER_LABELS = tuple(label for label in Label if USES[label].is_answer)
+# Answers that may be recorded on closing a case; others are recorded on the contact's page.
+RESULTS = tuple(label for label in Label if USES[label].is_result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +92,7 @@ def fold_answers(labels: Sequence[Label]) -> AnswerState:
         label, given_by = latest, index
         if latest is Label.INSTALLED:
             installed_by = index if installed_by is None else installed_by
-        elif latest in UNDOES_INSTALL:
+        elif USES[latest].undoes_install:
             installed_by = None
     return AnswerState(label, installed_by, given_by)
 

@@ -23,9 +23,8 @@ from admin.app import create_app
 from campaigns.analytics.reach import read_reach
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.replies import Answer, Case
-from campaigns.rules.content import PAGE_LABELS
 from campaigns.rules.links import LinkCipher
-from campaigns.rules.replies.labels import NON_ANSWERS, Label
+from campaigns.rules.replies.labels import NON_ANSWERS, PAGE_LABELS, Label
 from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.web import page_lookups
 from campaigns.web.answer_page import SENT

@@ -8,7 +8,6 @@ import pytest
 
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.content import (
-    PAGE_LABELS,
     AnswerWording,
     App,
     merge,
@@ -16,7 +15,7 @@ from campaigns.rules.content import (
     read_content,
     render_reply,
 )
-from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.labels import PAGE_LABELS, Label
 from outreach.rules.errors import BadCampaign
 from outreach.rules.segments import measure
 from tests.support.errors import refuses

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from campaigns.rules.cases import CaseKind, assigned_until, kind_of
-from campaigns.rules.replies.labels import Label, counts_as_answer, fold_answers
+from campaigns.rules.content import PAGE_WORDS
+from campaigns.rules.replies.labels import PAGE_LABELS, USES, Label, counts_as_answer, fold_answers
 from tests.support.tables import cases
 
 L = Label
@@ -88,3 +89,9 @@ def test_a_case_is_its_takers_alone_for_a_quarter_of_an_hour() -> None:
     assert assigned_until(None, now=NOON) is None
     assert assigned_until(NOON, now=NOON + timedelta(minutes=14)) == NOON + timedelta(minutes=15)
     assert assigned_until(NOON, now=NOON + timedelta(minutes=15)) is None
+
+
+def test_each_label_says_what_it_is_used_for_has_a_key_of_its_own_and_the_pages_sentences() -> None:
+    assert {*USES} == {*Label}
+    assert len({use.key for use in USES.values()}) == len(Label)
+    assert {f"{part}_{label}" for part in ("said", "next") for label in PAGE_LABELS} <= {*PAGE_WORDS}
