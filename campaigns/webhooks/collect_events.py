@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import CompoundSelect, func, select, text, union
+from sqlalchemy import CompoundSelect, func, or_, select, text, union
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from campaigns.models.campaigns import Campaign, Recipient
@@ -29,7 +29,7 @@ from campaigns.rules.states import AttemptState, CampaignState
 from campaigns.rules.webhooks import EventKind
 from outreach.accounts.permissions import organisations_of
 from outreach.contacts.references import read_references
-from outreach.core.db import Database, is_postgresql
+from outreach.core.db import Database, insert_new, is_postgresql
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import ContactList, ContactPhone, Membership, Wish, WishNumber, WishPerson
 from outreach.rules.wishes import EVERYTHING
@@ -42,10 +42,8 @@ _OPEN_TRANSACTIONS = text(
 
 def start_from_now(session: Session, *, now: datetime) -> None:
     """Set the positions to now: events from before the first subscription are not sent."""
-    bookmark = _lock_bookmark(session, waits=True)
-    if bookmark is None:
-        bookmark = EventPosition(id=_BOOKMARK_ID, positions={})
-        session.add(bookmark)
+    session.execute(insert_new(session, EventPosition).values(id=_BOOKMARK_ID, positions={}))
+    bookmark = session.get_one(EventPosition, _BOOKMARK_ID, with_for_update=True, populate_existing=True)
     positions: dict[str, Any] = {}
     for name, source in BY_NUMBER.items():
         newest = session.scalar(select(func.max(source.column))) or 0
@@ -105,20 +103,17 @@ def store_marked(session: Session, *, now: datetime) -> int:
         # A horizon beyond the next transaction comes from another cluster: the database was restored.
         if position < ceiling and (horizon <= earliest or horizon > next_one):
             positions[name] = [source.collect(buffer, position, ceiling), ceiling, horizon]
-    positions["withdrawn"] = collect_withdrawn(buffer, positions["withdrawn"])
+    answers = bookmark.positions["answers"][0], positions["answers"][0]
+    positions["withdrawn"] = collect_withdrawn(buffer, positions["withdrawn"], answers)
     positions["campaigns"] = collect_campaigns(buffer, positions["campaigns"])
     positions["finals"] = collect_finals(buffer, positions["finals"])
     bookmark.positions = positions
     return buffer.write()
 
 
-def _lock_bookmark(session: Session, *, waits: bool = False) -> EventPosition | None:
-    """Lock and return the positions until the transaction ends.
-
-    Returns None if there are none, or unless it `waits` if another worker has them.
-    """
-    query = select(EventPosition).where(EventPosition.id == _BOOKMARK_ID)
-    query = query.with_for_update(skip_locked=not waits)
+def _lock_bookmark(session: Session) -> EventPosition | None:
+    """Lock and return the positions until the transaction ends. Returns None if there are none, or another worker has them."""
+    query = select(EventPosition).where(EventPosition.id == _BOOKMARK_ID).with_for_update(skip_locked=True)
     return session.scalar(query.execution_options(populate_existing=True))
 
 
@@ -391,15 +386,23 @@ BY_NUMBER = {
 }
 
 
-def collect_withdrawn(buffer: EventBuffer, since: str) -> str:
-    """Add installs withdrawn since a moment, some of them added before. Returns the moment from which to read the next time."""
+def collect_withdrawn(buffer: EventBuffer, since: str, answers: tuple[int, int]) -> str:
+    """Add installs withdrawn since a moment, some of them added before. Returns the moment from which to read the next time.
+
+    `answers`: the ids after and up to which answers were read in this round. One heard hours ago withdraws as of then.
+    """
     column, kind = InstallReport.withdrawn_at, EventKind.INSTALL_WITHDRAWN
-    query = _REPORTS.where(column >= datetime.fromisoformat(since) - OVERLAP)
-    for report, owner, is_health, contact_id in (
+    after, until = answers
+    by_answer = select(Answer.recipient_id).where(Answer.id > after, Answer.id <= until)
+    is_new = InstallReport.recipient_id.in_(by_answer)
+    is_late = column >= datetime.fromisoformat(since) - OVERLAP
+    query = _REPORTS.add_columns(is_new).where(column.is_not(None), or_(is_late, is_new))
+    for report, owner, is_health, contact_id, by_new in (
         buffer.session.execute(query.order_by(column, InstallReport.id)) if buffer.is_wanted(kind) else ()
     ):
         data, person = _describe(report, is_health=is_health), None if is_health else contact_id
-        buffer.add(kind, report.id, data, at=report.withdrawn_at or buffer.now, of=owner, person=person)
+        at = report.withdrawn_at or buffer.now
+        buffer.add(kind, report.id, data, at=at, of=owner, person=person, is_new=by_new)
     return buffer.now.isoformat()
 
 

@@ -65,7 +65,7 @@ class ImportCounts:
 
 
 def find_or_create_list(session: Session, *, organisation_id: int, name: str, now: datetime) -> ContactList:
-    """Return an organisation's list by name, created if it does not exist."""
+    """Return an organisation's list by name, created if it does not exist; one that was archived or removed is in use again."""
     contact_list = session.scalar(
         select(ContactList).where(ContactList.organisation_id == organisation_id, ContactList.name == name)
     )
@@ -73,7 +73,7 @@ def find_or_create_list(session: Session, *, organisation_id: int, name: str, no
         contact_list = ContactList(organisation_id=organisation_id, name=name, created_at=now)
         session.add(contact_list)
         session.flush()
-    contact_list.hidden = False
+    contact_list.hidden, contact_list.archived_at = False, None
     return contact_list
 
 

@@ -23,8 +23,9 @@ from outreach.accounts.users import find_user
 from outreach.core.rate_limits import hit
 from outreach.imports.process_upload import UploadContext, process_upload
 from outreach.models.accounts import ApiToken, AuditEvent, Organisation, OrganisationKind, Right, Role
-from outreach.models.contacts import Contact, ImportIssue, KeptValue, ListImport, Phone, Upload
+from outreach.models.contacts import Contact, ContactList, ImportIssue, KeptValue, ListImport, Phone, Upload
 from tests.support.admin_client import post, signed_in
+from tests.support.lists import local
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 
@@ -91,6 +92,15 @@ def other(client: FlaskClient, world: World) -> Other:
 
 def count(world: World, table: type) -> int:
     return world.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_rows_for_a_list_that_was_archived_bring_it_back(other: Other, world: World) -> None:
+    other.hand_in(PEOPLE)
+    with world.runtime.db.write() as session:
+        session.execute(update(ContactList).values(archived_at=world.now))
+    assert other.hand_in([{"name": "Y Hlan Niê", "phone": local(9)}], key="2").status_code == 200
+    archived = world.all(select(ContactList.name).where(ContactList.archived_at.is_not(None)))
+    assert "Từ cổng dữ liệu" not in archived
 
 
 def test_rows_come_in_as_a_file_does_and_a_repeat_changes_nothing(other: Other, world: World) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select, update
@@ -37,6 +38,7 @@ from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.enqueue_jobs import enqueue_webhooks
 from outreach.models.accounts import Organisation, OrganisationKind, Role
+from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.support.processes import QuickProcesses
 from tests.support.servers import both_databases
 from tests.support.wait_until import wait_until
@@ -484,3 +486,27 @@ def test_an_answer_of_before_that_is_entered_after_the_subscription_is_told(
         world.answer(session, recipient, _L.NOT_YET, source=AnswerSource.OFFICER, now=at_noon)
     tell(world)
     assert [got.kind for got in receiver.got] == ["answer.recorded"]
+
+
+def test_an_install_that_an_answer_of_hours_ago_withdraws_is_told_as_withdrawn(
+    world: World, receiver: Receiver
+) -> None:
+    world.add_people(1)
+    campaign = world.launch()
+    listen(world, receiver, kinds=["install.reported", "install.withdrawn"])
+    for hours, label in ((3, _L.INSTALLED), (2, _L.REFUSE)):
+        with world.runtime.db.write() as session:
+            recipient = session.merge(world.recipient(number(0), campaign))
+            at = datetime.now(UTC) - timedelta(hours=hours)
+            world.answer(session, recipient, label, source=AnswerSource.OFFICER, now=at)
+        tell(world)
+        tell(world)
+    assert [got.kind for got in receiver.got] == ["install.reported", "install.withdrawn"]
+
+
+@both_databases
+def test_of_two_who_subscribe_first_at_the_same_moment_neither_is_refused(
+    world: World, receiver: Receiver
+) -> None:
+    first = partial(listen, world, receiver)
+    assert len(set(at_once(first, first))) == 2
