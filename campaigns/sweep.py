@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from redis import RedisError
 from sqlalchemy import bindparam, delete, exists, func, or_, select, text, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import fold_answer_totals
@@ -159,7 +160,7 @@ def _open_steps(runtime: Runtime, result: SweepResult, *, now: datetime) -> None
             result.steps_opened += _open_approved(runtime, step_id, now=now)
         except Exception as error:  # one campaign's stops no other's
             note_failure(result, f"step={step_id}", error)
-            if not isinstance(error, DBAPIError):
+            if not isinstance(error, SQLAlchemyError | RedisError | OSError):
                 _pause_broken(runtime, step_id, error, now=now)
 
 

@@ -105,17 +105,18 @@ def due_mail(drive: int, day: str, *, now: datetime) -> tuple[ColumnElement[bool
 def is_delivered(session: Session, drive: int, day: str) -> bool:
     """Return whether every recipient was mailed the report, at whichever try; False without recipients.
 
-    A correction counts too, as it contains the whole report.
+    A correction counts too, as it contains the whole report; so it does alone, where the report itself had no recipients.
     """
-    address = func.lower(ReportMail.address)
-    of_day = select(address).where(ReportMail.drive_id == drive, ReportMail.day == day)
-    recipients = set(session.scalars(of_day.where(ReportMail.purpose == Purpose.REPORT)))
-    reached = session.scalars(
-        of_day.where(
-            ReportMail.purpose.in_((Purpose.REPORT, Purpose.CORRECTION)), ReportMail.sent_at.is_not(None)
+    rows = session.execute(
+        select(func.lower(ReportMail.address), ReportMail.purpose, ReportMail.sent_at).where(
+            ReportMail.drive_id == drive,
+            ReportMail.day == day,
+            ReportMail.purpose.in_((Purpose.REPORT, Purpose.CORRECTION)),
         )
-    )
-    return bool(recipients) and recipients <= set(reached)
+    ).all()
+    of_report = {address for address, purpose, _sent_at in rows if purpose is Purpose.REPORT}
+    recipients = of_report or {address for address, _purpose, _sent_at in rows}
+    return bool(recipients) and recipients <= {address for address, _purpose, sent_at in rows if sent_at}
 
 
 def send_due_mail(runtime: Runtime, drive: int, day: str, *, now: datetime) -> int:

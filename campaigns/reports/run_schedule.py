@@ -44,31 +44,50 @@ def enqueue_due_report(runtime: Runtime, *, now: datetime) -> bool:
     """Enqueue the schedule job where something is due. Checks at most once in 20 seconds."""
     if not once_every(runtime.redis, "loa:report", every_s=_CHECK_EVERY_S):
         return False
-    if any(
-        find_due_action(runtime, drive, day, now=now) or _has_late_figures(runtime, drive, day, now=now)
-        for drive, day in _days(runtime, now)
-    ):
+    if any(_is_due(runtime, drive, day, now=now) for drive, day in _days(runtime, now)):
         return enqueue_report_schedule(runtime)
     return False
 
 
+def _is_due(runtime: Runtime, drive: int, day: date, *, now: datetime) -> bool:
+    """Return whether something is to be done for a day, also where that cannot be told: the job says what is wrong."""
+    try:
+        is_late = _has_late_figures(runtime, drive, day, now=now)
+        return is_late or find_due_action(runtime, drive, day, now=now) is not None
+    except Exception:
+        return True
+
+
 def run_due_actions(runtime: Runtime, *, now: datetime) -> list[ReportAction]:
-    """Do all that is due at `now`, in order, and note figures that came late. Returns the actions done."""
-    done: list[ReportAction] = []
+    """Do all that is due at `now`, in order, and note figures that came late. Returns the actions done.
+
+    What fails for one drive's day keeps no other's report waiting; it is raised once all are done.
+    """
+    done, failures = list[ReportAction](), list[Exception]()
     for drive, day in _days(runtime, now):
-        while len(done) < _MAX_ACTIONS and (action := find_due_action(runtime, drive, day, now=now)):
-            done.append(action)
-            try:
-                _do(runtime, action, drive, day, now=now)
-            except Exception:
-                # Whatever failed, the alarm must still be sent, and the step tried again.
-                log.exception("report.failed action=%s drive=%s day=%s", action, drive, day)
-                with runtime.db.write() as session:
-                    lock_day(session, drive, day.isoformat()).failed_at = now
-                if action not in (ReportAction.FREEZE, ReportAction.ISSUE):
-                    break
-        note_pending_changes(runtime, drive, day, now=now, every=NOTED_EVERY)
+        try:
+            _run_day(runtime, drive, day, done, now=now)
+        except Exception as error:
+            log.exception("report.failed drive=%s day=%s", drive, day)
+            failures.append(error)
+    if failures:
+        raise failures[0]
     return done
+
+
+def _run_day(runtime: Runtime, drive: int, day: date, done: list[ReportAction], *, now: datetime) -> None:
+    while len(done) < _MAX_ACTIONS and (action := find_due_action(runtime, drive, day, now=now)):
+        done.append(action)
+        try:
+            _do(runtime, action, drive, day, now=now)
+        except Exception:
+            # Whatever failed, the alarm must still be sent, and the step tried again.
+            log.exception("report.failed action=%s drive=%s day=%s", action, drive, day)
+            with runtime.db.write() as session:
+                lock_day(session, drive, day.isoformat()).failed_at = now
+            if action not in (ReportAction.FREEZE, ReportAction.ISSUE):
+                break
+    note_pending_changes(runtime, drive, day, now=now, every=NOTED_EVERY)
 
 
 def _has_late_figures(runtime: Runtime, drive: int, day: date, *, now: datetime) -> bool:

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Mapping
 from datetime import datetime
 from io import BytesIO
+from textwrap import wrap
 from typing import Any
 
 from campaigns.rules.reports.document import (
@@ -31,6 +32,7 @@ _FONT = {"font_name": "Times New Roman", "font_size": 12, "valign": "vcenter"}
 _MARGINS = {"left": 30 / 25.4, "right": 15 / 25.4, "top": 20 / 25.4, "bottom": 20 / 25.4}
 _COLUMNS = 9  # of the first sheet
 _LETTERS_A_LINE = 112  # of the first sheet, at 13 points
+_LINES_A_ROW = 20  # a sheet's row is 409 points high at most, and shows no more
 _SCALE = 0.48  # of a picture, which then is 620 pixels wide
 
 
@@ -153,9 +155,11 @@ def _sentence(book: _Book, sheet: Any, row: int, block: Paragraph) -> int:
     if block.style in (Style.BASIS, Style.NOTE):
         properties = {"italic": True}
     style = book.style(font_size=13, text_wrap=True, align="justify", valign="top", indent=1, **properties)
-    sheet.merge_range(row, 0, row, _COLUMNS - 1, block.text, style)
-    sheet.set_row(row, 18 * (1 + len(block.text) // _LETTERS_A_LINE) + 4)
-    return row + 1
+    for part in wrap(block.text, _LETTERS_A_LINE * _LINES_A_ROW):
+        sheet.merge_range(row, 0, row, _COLUMNS - 1, part, style)
+        sheet.set_row(row, 18 * (1 + len(part) // _LETTERS_A_LINE) + 4)
+        row += 1
+    return row
 
 
 def _foot(book: _Book, sheet: Any, row: int, report: ReportDocument) -> None:

@@ -22,7 +22,7 @@ from campaigns.models.activities import VisitLine
 from campaigns.models.campaigns import Campaign
 from campaigns.models.figures import ReportChannel
 from campaigns.models.messages import Attempt
-from campaigns.models.reports import FileKind, ReportDay, ReportLink, ReportMail
+from campaigns.models.reports import FileKind, ReportDay, ReportForm, ReportLink, ReportMail
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.reports.day_status import Alarm, read_alarm, read_missed_days, read_waiting_reports
 from campaigns.reports.documents import build_without_issuing, read_files, verify_issues, words_of
@@ -444,6 +444,37 @@ def test_what_was_sent_again_and_taken_ends_the_alarm(province: Province, box: M
     province.tick("13:51")
     with province.world.runtime.db.read() as session:
         assert read_alarm(session, 1, province.day) is None
+
+
+def test_a_report_issued_before_anybody_was_to_get_it_is_delivered_by_its_correction(
+    province: Province, box: MailServer
+) -> None:
+    settings = province.world.runtime.settings
+    province.world.runtime = replace(province.world.runtime, settings=replace(settings, report_recipients=()))
+    province.publish("13:30")
+    province.world.runtime = replace(province.world.runtime, settings=settings)
+    province.hand_in(province.health, "15:00", installed=90)
+    province.correct("16:00")
+    assert addressees(box.take()) >= sorted(LEADERS)
+    with province.world.runtime.db.read() as session:
+        assert is_delivered(session, 1, province.day.isoformat())
+
+
+def test_what_fails_for_one_drive_keeps_no_other_s_report_waiting(
+    province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = province.world.drive("tiem-chung")
+    with province.world.runtime.db.write() as session:
+        form = session.scalars(select(ReportForm)).one()
+        session.add(
+            ReportForm(drive_id=other, data=form.data, saved_by=form.saved_by, saved_at=form.saved_at)
+        )
+        session.execute(update(ReportForm).where(ReportForm.drive_id == 1).values(data={}))
+        session.execute(update(Campaign).values(drive_id=other))
+    with pytest.raises(BadInput):
+        province.tick("13:30")
+    with province.world.runtime.db.read() as session:
+        assert newest_issue(session, other, province.day.isoformat())
 
 
 @both_databases

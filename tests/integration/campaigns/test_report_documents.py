@@ -29,6 +29,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.reports.changes import ChangeKind, find_changes
 from campaigns.rules.reports.compose import compose, compose_correction
 from campaigns.rules.reports.document import Paragraph, long_day, percent, said, short_day
+from campaigns.rules.reports.notes import read_notes
 from campaigns.rules.reports.snapshot import (
     OfficialInstallFigure,
     Outreach,
@@ -248,6 +249,18 @@ def test_the_sheets_hold_numbers_that_look_as_in_the_report(files: dict[FileKind
     assert all('paperSize="9"' in sheet for sheet in sheets)
     assert all('<headerFooter differentFirst="1"><oddHeader>&amp;C' in sheet for sheet in sheets)
     assert defined.count("_xlnm.Print_Titles") == 5
+
+
+def test_a_long_remark_is_read_to_its_end_in_the_sheet_as_well() -> None:
+    remark = " ".join(f"Ý thứ {n} của ngày hôm nay." for n in range(300))
+    built = build_files(
+        compose(sample(), FORM, notes=read_notes({"remark": [remark[:1000]] * 10})), made_at=NOW
+    )
+    with zipfile.ZipFile(BytesIO(built[FileKind.XLSX])) as book:
+        heights = re.findall(r' ht="([\d.]+)"', book.read("xl/worksheets/sheet1.xml").decode())
+    assert max(map(float, heights)) <= 409
+    rows = CalamineWorkbook.from_filelike(BytesIO(built[FileKind.XLSX])).get_sheet_by_index(0).to_python()
+    assert " ".join(str(row[0]) for row in rows).count("Ý thứ 0 của") == 10
 
 
 def test_no_text_of_a_report_is_run_or_linked() -> None:
