@@ -7,6 +7,7 @@ import issue.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +35,7 @@ from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Attempt, Message, Outbox, WaitingReceipt
 from campaigns.models.privacy import PersonRequest, RequestKind
 from campaigns.models.replies import IS_OPEN_CRY, Answer, Case, OfficerEntry, Reply, SafetyReport
+from campaigns.models.webhooks import Delivery, Subscription
 from campaigns.privacy.requests import lock_request
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.states import AttemptState, MessageKind, MessageState, SkipReason
@@ -51,6 +53,7 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
     Contact,
     ContactPhone,
+    ContactReference,
     PersonMerge,
     Phone,
     RemovedPhone,
@@ -119,6 +122,7 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
             session, each, [(number.e164, number.is_gone) for number in real], secret_key=secret_key, now=now
         )
     keep_wishes(session, [contact_id], secret_key=secret_key)
+    _erase_references(session, contact_id)
     # SQLite gives the last id again.
     merged = [each.merged_id for each in merges if session.get(Contact, each.merged_id) is None]
     erase_numbers(session, gone, secret_key=secret_key)
@@ -279,6 +283,20 @@ def _erase_conversation(
         .values(outcome=CaseOutcome.WITHDRAWN, done_by=user.id, done_at=now),
     )
     return result.rowcount
+
+
+def _erase_references(session: Session, contact_id: int) -> None:
+    """Remove what other systems call a contact from the events that were told to them or wait."""
+    named = select(ContactReference).where(ContactReference.contact_id == contact_id)
+    for name, owner in [(each.reference, each.organisation_id) for each in session.scalars(named)]:
+        told = select(Delivery).join(Subscription, Subscription.id == Delivery.subscription_id)
+        has_name = cast(Delivery.data, String).contains(json.dumps(name), autoescape=True)
+        told = told.where(Subscription.organisation_id == owner, has_name)
+        for delivery in session.scalars(told.with_for_update(of=Delivery)).all():
+            kept = {key: None if value == name else value for key, value in delivery.data.items()}
+            if "references" in kept:
+                kept["references"] = [each for each in kept["references"] if each != name]
+            delivery.data = kept
 
 
 def erase_details(session: Session, events: Select[Any]) -> int:

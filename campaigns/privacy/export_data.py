@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, String, and_, cast, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
-from campaigns.models.campaigns import Campaign, PageOpen, Recipient
+from campaigns.models.campaigns import Campaign, FormerRecipient, PageOpen, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import ConsentEvent, PersonRequest, RequestKind
 from campaigns.models.replies import Answer, Case, OfficerEntry, Reply, SafetyReport
@@ -220,6 +220,8 @@ def _campaigns(session: Session, contact_id: int) -> ExportPart:
         .where(Recipient.contact_id == contact_id)
         .order_by(Campaign.id)
     )
+    former = select(Campaign.name).join(FormerRecipient, FormerRecipient.campaign_id == Campaign.id)
+    of_health = session.scalars(former.where(FormerRecipient.contact_id == contact_id).order_by(Campaign.id))
     of_drive = opted_out_of_drive(session, select(Recipient.id).where(Recipient.contact_id == contact_id))
     return ExportPart(
         "Chiến dịch",
@@ -234,7 +236,8 @@ def _campaigns(session: Session, contact_id: int) -> ExportPart:
                 _at(each.clicked_at),
             )
             for name, content, each, opened in rows
-        ],
+        ]
+        + [(name, "", "", "", "", "") for name in of_health],
     )
 
 

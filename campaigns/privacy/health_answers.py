@@ -27,11 +27,12 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.orm import Session
 
-from campaigns.models.activities import VisitLine
+from campaigns.models.activities import VisitLine, VisitResult
 from campaigns.models.campaigns import Campaign, FormerRecipient, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import Answer, Case, InstallReport, Reply
@@ -143,10 +144,13 @@ def _replace_numbers(
         )
     )
     # A wish stays with its number, which must lead to no answer.
-    of_answers = select(literal("answers:") + cast(Answer.id, String)).where(
-        Answer.recipient_id.in_(recipient_ids)
+    answers = select(literal("answers:") + cast(Answer.id, String))
+    visits = select(literal("round_results:") + cast(VisitResult.id, String)).join(VisitLine)
+    said_in = union_all(
+        answers.where(Answer.recipient_id.in_(recipient_ids)),
+        visits.where(VisitLine.recipient_id.in_(recipient_ids)),
     )
-    change_rows(session, update(Wish).where(Wish.evidence.in_(of_answers)).values(evidence=""))
+    change_rows(session, update(Wish).where(Wish.evidence.in_(said_in)).values(evidence=""))
     substitutes = _add_substitutes(session, phones, now=now)
     pairs: list[dict[str, Any]] = [{"old": old, "new": new} for old, new in substitutes.items()]
     columns = {"old": BigInteger, "new": BigInteger}

@@ -27,12 +27,12 @@ from campaigns.rules.replies.labels import Label
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.directory import people_recorded_for, people_visible_to
-from outreach.contacts.suppressions import find_suppressed
+from outreach.contacts.suppressions import is_strangers
 from outreach.contacts.wishes import people_left_alone
 from outreach.core.bulk import values_subquery
 from outreach.imports.sheet_process import read_sheets
 from outreach.models.accounts import Role, User
-from outreach.models.contacts import Contact, ContactPhone, Phone, SuppressionReason
+from outreach.models.contacts import Contact, ContactPhone, Phone
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, BadList, NotFound, WrongState
 from outreach.rules.identity import name_key
@@ -147,7 +147,9 @@ def find_people(
         .outerjoin(
             ContactPhone,
             and_(
-                ContactPhone.contact_id == Recipient.contact_id, ContactPhone.phone_id == Recipient.phone_id
+                ContactPhone.contact_id == Recipient.contact_id,
+                ContactPhone.phone_id == Recipient.phone_id,
+                ~is_strangers(ContactPhone.phone_id),
             ),
         )
         .outerjoin(Phone, Phone.id == ContactPhone.phone_id)
@@ -168,7 +170,6 @@ def find_people(
         return None
     contacts = [row.contact_id for row in rows]
     unwilling = people_left_alone(session, contacts, scopes=campaign_scopes(campaign))
-    strangers = find_suppressed(session, [row.phone_id for row in rows], SuppressionReason.WRONG_NUMBER)
     listed = [row for row in rows if row.contact_id not in unwilling]
     values = read_list_values(session, listed)
     people = [
@@ -184,7 +185,7 @@ def find_people(
             said=row.answer,
             own=row.own_answer,
             has_done=row.answer is Label.INSTALLED,
-            number="" if row.phone_id in strangers else local_number(row.e164 or ""),
+            number=local_number(row.e164 or ""),
             values=values.get((row.campaign_id, row.contact_id), {}),
         )
         for row in listed

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import BigInteger, select
+from sqlalchemy import BigInteger, case, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.message_data import fill_values, read_list_values
@@ -27,6 +27,7 @@ from campaigns.rules.visits import (
 )
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
+from outreach.contacts.suppressions import is_strangers
 from outreach.contacts.wishes import read_left_alone
 from outreach.core.bulk import values_subquery
 from outreach.models.accounts import Role, User
@@ -161,7 +162,7 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
             values=fill_values(fields, values.get((campaign_id, contact.id), {})),
             why=shown_reason(line.why),
             priority=visit_priority(line.why, outcome),
-            phone=own_numbers[0][1] if own_numbers and needs_call else "",
+            phone=next((e164 for _, e164 in own_numbers if e164), "") if needs_call else "",
             answer=None if is_check else shown_answer(answer, line.recipient_id, of_drive),
             answered_at=None if is_check else answered_at,
             earlier=earlier_outcome,
@@ -253,8 +254,9 @@ def _last(rows: list[_ResultRow], line: VisitLine, *, elsewhere: bool = False) -
 
 
 def _numbers(session: Session, contacts: Sequence[int]) -> dict[int, list[tuple[int, str]]]:
+    """Return the contacts' phones in their order, "" for a number that is known to be somebody else's."""
     rows = session.execute(
-        select(ContactPhone.contact_id, Phone.id, Phone.e164)
+        select(ContactPhone.contact_id, Phone.id, case((is_strangers(Phone.id), ""), else_=Phone.e164))
         .join(Phone, Phone.id == ContactPhone.phone_id)
         .where(ContactPhone.contact_id.in_(values_subquery(session, contacts, BigInteger)))
         .order_by(ContactPhone.contact_id, ContactPhone.position)

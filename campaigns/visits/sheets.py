@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.analytics.installs import find_visible_campaign
@@ -23,6 +23,7 @@ from campaigns.visits.progress import SheetCounts, count_lines
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to, within_area
 from outreach.contacts.directory import people_visible_to
+from outreach.contacts.suppressions import is_strangers
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Phone
 from outreach.models.places import Area
@@ -211,7 +212,7 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
     """
     first_phone = (
         select(ContactPhone.phone_id)
-        .where(ContactPhone.contact_id == VisitLine.contact_id)
+        .where(ContactPhone.contact_id == VisitLine.contact_id, ~is_strangers(ContactPhone.phone_id))
         .order_by(ContactPhone.position)
         .limit(1)
         .correlate(VisitLine)
@@ -234,7 +235,14 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
         .outerjoin(Contact, Contact.id == VisitLine.contact_id)
         .outerjoin(Area, and_(Area.code == Contact.area_code, VisitSheet.area_code.is_(None)))
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-        .outerjoin(Phone, Phone.id == func.coalesce(Recipient.phone_id, first_phone))
+        .outerjoin(
+            Phone,
+            Phone.id
+            == case(
+                (is_strangers(Recipient.phone_id), first_phone),
+                else_=func.coalesce(Recipient.phone_id, first_phone),
+            ),
+        )
         .where(VisitLine.round_id == round_id, lines_visible_to(session, user))
         .order_by(VisitLine.n)
     ).all()

@@ -9,11 +9,11 @@ import hashlib
 import hmac
 from collections.abc import Callable, Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, select, update
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
-from outreach.core.bulk import values_subquery
 from outreach.models.contacts import Phone, Suppression, SuppressionReason
 from outreach.rules.identity import ERASED
 from outreach.rules.keys import key_id, newest_key, split_keys
@@ -112,10 +112,10 @@ def lift_suppressions(
     session.execute(query.values(lifted_at=now))
 
 
-def find_suppressed(session: Session, phones: Collection[int], reason: SuppressionReason) -> set[int]:
-    """Return those phones that are suppressed for this reason."""
-    among = values_subquery(session, phones, BigInteger)
-    suppressed = select(Suppression.phone_id).where(
-        Suppression.phone_id.in_(among), Suppression.reason == reason, Suppression.lifted_at.is_(None)
+def is_strangers(phone_id: Any) -> ColumnElement[bool]:
+    """Return the condition that a number is known to be somebody else's: it is shown to nobody as its person's."""
+    return exists().where(
+        Suppression.phone_id == phone_id,
+        Suppression.reason == SuppressionReason.WRONG_NUMBER,
+        Suppression.lifted_at.is_(None),
     )
-    return set(session.scalars(suppressed))

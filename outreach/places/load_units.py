@@ -116,7 +116,7 @@ def _check_changes(lines: Sequence[Mapping[str, str]], current: Mapping[str, Are
             wrong.append((number, LoaError("areas_change_names_differ")))
         elif new in current and new not in ending:
             wrong.append((number, LoaError("areas_change_new_goes_on", code=new)))
-        elif old.valid_from == since or (old.code, new) in seen:
+        elif (old.valid_from or "") >= since or (old.code, new) in seen:
             wrong.append((number, LoaError("areas_change_twice")))
         else:
             seen.add((old.code, new))

@@ -20,6 +20,7 @@ from campaigns.models.campaigns import Recipient, Step
 from campaigns.models.messages import Attempt, Message, Outbox, WaitingReceipt
 from campaigns.models.privacy import PersonRequest, RequestKind
 from campaigns.models.replies import Answer, AnswerPlace, Reply
+from campaigns.models.webhooks import Delivery, Subscription
 from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.export_data import export_personal_data
 from campaigns.privacy.requests import finish_request, record_request
@@ -29,12 +30,16 @@ from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptState, MessageKind, MessageState
+from campaigns.rules.webhooks import EventKind
+from campaigns.webhooks.collect_events import new_delivery
 from outreach.accounts.kept_filters import keep_filters
 from outreach.contacts.contact import Closing, lift_suppression, suppress_number
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision, read_open_issues
 from outreach.models.contacts import (
     Contact,
+    ContactList,
+    ContactReference,
     Erasure,
     ImportIssue,
     KeptValue,
@@ -237,6 +242,27 @@ def test_what_a_number_wrote_before_its_person_was_known_is_exported_and_erased(
     assert len(told["Việc cán bộ xử lý"]) == 1
     forget(world, ask(world, known))
     assert "Cho hoi cai o dau" not in dump(world)
+
+
+def test_what_a_system_calls_them_stands_in_no_event_told_to_it(world: World, person: int) -> None:
+    organisation = world.one(select(ContactList.organisation_id).distinct())
+    with world.runtime.db.write() as session:
+        session.add(ContactReference(organisation_id=organisation, reference="cd-77", contact_id=person))
+        made_by = world.user(AUTHOR).id
+        subscription = Subscription(
+            name="Kho", url="https://x.example", organisation_id=organisation, kinds=["opt_out"],
+            salt="0", made_by=made_by, made_at=world.now,
+        )  # fmt: skip
+        session.add(subscription)
+        session.flush()
+        for n, data in enumerate(({"reference": "cd-77"}, {"references": ["cd-77", "cd-770"]})):
+            new = partial(new_delivery, subscription, EventKind.OPT_OUT, str(n), at=world.now, now=world.now)
+            session.add(new(dict(data)))
+    forget(world, ask(world, person))
+    assert world.all(select(Delivery.data).order_by(Delivery.id)) == [
+        {"reference": None},
+        {"references": ["cd-770"]},
+    ]
 
 
 def test_later_steps_and_what_still_waits_do_not_reach_them(world: World, person: int, campaign: int) -> None:

@@ -10,20 +10,25 @@ from sqlalchemy import func, select, update
 
 from campaigns.answer_totals import find_differences
 from campaigns.cases.merge_people import merge_people, unmerge_people
+from campaigns.models.activities import VisitLine
 from campaigns.models.campaigns import Campaign, FormerRecipient, Recipient
 from campaigns.models.messages import Attempt, Message
+from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Answer, Case, InstallReport, Reply
+from campaigns.privacy.export_data import export_personal_data
 from campaigns.privacy.health_answers import count_people, drives_due, separate_health_answers
 from campaigns.privacy.retention import clear_campaign
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.visits import VisitOutcome
+from campaigns.visits.results import enter_results
 from outreach.models.accounts import AuditEvent
 from outreach.models.contacts import Contact, ContactPhone, PersonMerge, Wish
 from outreach.rules.keys import Purpose
 from outreach.rules.wishes import drive_scope
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 DAYS = 30
 KIND: dict[str, Any] = {
@@ -124,6 +129,26 @@ def test_a_merge_of_people_leads_to_no_answer_either(world: World) -> None:
     assert {**world.status(campaign), "state": ""} == {**before, "state": ""}
     unmerge_people(world.runtime, merge, user=user, now=world.now)
     assert leads(world) == 0
+
+
+def test_a_wish_said_at_the_door_leads_to_no_answer_and_the_campaign_is_still_told(world: World) -> None:
+    person = world.add_person("Y Blốc")
+    world.add_people(1)
+    campaign = world.launch(**KIND)
+    world.send()
+    sheet = world.make_sheet(campaign)
+    with world.runtime.db.read() as session:
+        lines = session.scalars(select(VisitLine.n).where(VisitLine.contact_id == person)).all()
+    found = dict.fromkeys(lines, VisitOutcome.OPT_OUT)
+    enter_results(world.runtime, sheet, found, user=world.user(AUTHOR), keys=world.keys, now=world.now)
+    assert world.one(select(Wish.evidence)).startswith("round_results:")
+    separate_health_answers(world.runtime.db, days=DAYS, now=end(world, campaign, days_ago=31))
+    assert world.one(select(Wish.evidence)) == ""
+    asked = world.ask(person, RequestKind.EXPORT)
+    parts = export_personal_data(world.runtime, asked, user=world.user(APPROVER), now=world.now)
+    assert [row[0] for part in parts if part.title == "Chiến dịch" for row in part.rows] == [
+        world.get_one(Campaign, campaign).name
+    ]
 
 
 def test_an_opt_out_from_the_drive_alone_stays_with_the_number(world: World) -> None:

@@ -28,10 +28,12 @@ from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.assignments import assign_sheet, invite_officer, read_assignments, take_back_sheet
 from campaigns.visits.progress import VisitTotals, read_officers, read_totals
 from campaigns.visits.results import enter_results, undo_entry
+from campaigns.visits.sheets import read_lines
 from outreach.accounts.users import change_user, disable_user
 from outreach.accounts.village_officers import add_officer, code_of, link_of, shut_out
+from outreach.contacts.suppressions import suppress
 from outreach.models.accounts import AuditEvent, Organisation, Role
-from outreach.models.contacts import Contact
+from outreach.models.contacts import Contact, ContactPhone, Phone, SuppressionReason
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.keys import Purpose
@@ -241,6 +243,26 @@ def test_a_phone_carries_its_own_sheets_by_house_and_numbers_only_to_call(
     carried = world.all(select(AuditEvent).where(AuditEvent.action == "round.carry").order_by(AuditEvent.id))
     mine = [event.details for event in carried if event.actor_id == phone.officer.id]
     assert mine == [{"rows": 5, "numbers": 0}, {"rows": 5, "numbers": 1}]
+
+
+def test_a_number_that_is_a_stranger_s_is_on_no_phone_and_no_sheet(
+    world: World, sheet: int, phones: Phones
+) -> None:
+    with world.runtime.db.write() as session:
+        ids = {each.e164: each.id for each in session.scalars(select(Phone))}
+        wrong = session.get_one(Phone, ids[number(0)])
+        reason, key = SuppressionReason.WRONG_NUMBER, world.keys.secret_key
+        suppress(session, wrong, reason=reason, source="officer", secret_key=key, now=world.now)
+        person = session.scalars(select(Contact.id).where(Contact.name == "A Thun 0")).one()
+        session.add(ContactPhone(contact_id=person, phone_id=ids[number(1)], position=2))
+    phone = phones()
+    people = {person["name"]: person for person in phone.sync()["data"]["people"]}
+    phone.sync(phone.found(people["A Thun 0"]["line"], "absent"))
+    again = {person["name"]: person for person in phone.sync()["data"]["people"]}
+    assert again["A Thun 0"]["phone"] == number(1).replace("+84", "0")
+    with world.runtime.db.read() as session:
+        lines = read_lines(session, sheet, user=world.user(AUTHOR), with_numbers=True)
+    assert [line.phone for line in lines if line.name == "A Thun 0"] == [number(1)]
 
 
 @both_databases

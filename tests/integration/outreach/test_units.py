@@ -209,3 +209,6 @@ def test_a_later_reform_is_tried_first_and_a_used_code_is_another_unit(world: Wo
         with pytest.raises(BadInput):
             apply_reform(world.runtime, file, day=day, dry_run=False, now=world.now)
         assert world.scalar(select(func.count()).select_from(Area)) == units, lines
+    file.write_text("old_code,new_code,new_name,main\n23512,39997,Xã Đăk Mar,\n", encoding="utf-8")
+    with pytest.raises(BadInput):  # of a day before the unit began
+        apply_reform(world.runtime, file, day=date(2025, 8, 1), dry_run=False, now=world.now)
