@@ -460,6 +460,13 @@ def pause_automatically(session: Session, campaign_id: int, *, reason: LoaError,
         _record(session, campaign_id, None, "pause", now, reason=stored)
 
 
+def pause_broken(session: Session, campaign_id: int, error: Exception, *, now: datetime) -> None:
+    """Pause a campaign that fails by a fault of ours, as it would again, so that its officers hear of it."""
+    pause_automatically(
+        session, campaign_id, reason=LoaError("claim_failed", error=type(error).__name__), now=now
+    )
+
+
 def _cancel_queued(session: Session, condition: ColumnElement[bool]) -> None:
     """Cancel the queued messages of a part of the outbox; those already claimed run to their end."""
     # In the lock order of a claim: first the outbox, then the messages.

@@ -27,7 +27,7 @@ from campaigns.delivery.reconcile import adopt_known, expire_leases, has_unknown
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.delivery.status_callbacks import APPLY_LIMIT, apply_status_callbacks
 from campaigns.delivery.streams import open_streams, steps_due_at
-from campaigns.lifecycle import change_state, hold_for_approval, pause_automatically
+from campaigns.lifecycle import change_state, hold_for_approval, pause_automatically, pause_broken
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.planning.approvals import compute_terms, read_approvals
@@ -161,15 +161,8 @@ def _open_steps(runtime: Runtime, result: SweepResult, *, now: datetime) -> None
         except Exception as error:  # one campaign's stops no other's
             note_failure(result, f"step={step_id}", error)
             if not isinstance(error, SQLAlchemyError | RedisError | OSError):
-                _pause_broken(runtime, step_id, error, now=now)
-
-
-def _pause_broken(runtime: Runtime, step_id: int, error: Exception, *, now: datetime) -> None:
-    """Pause the campaign of a step that fails by a fault of ours, as each sweep would, so that its officers hear of it."""
-    with runtime.db.write() as session:
-        campaign_id = session.get_one(Step, step_id).campaign_id
-        reason = LoaError("claim_failed", error=type(error).__name__)
-        pause_automatically(session, campaign_id, reason=reason, now=now)
+                with runtime.db.write() as session:
+                    pause_broken(session, session.get_one(Step, step_id).campaign_id, error, now=now)
 
 
 def _open_approved(runtime: Runtime, step_id: int, *, now: datetime) -> bool:

@@ -40,7 +40,7 @@ from campaigns.delivery.streams import (
     reserve_capacity,
     sender_rate_limit,
 )
-from campaigns.lifecycle import pause_automatically
+from campaigns.lifecycle import pause_automatically, pause_broken
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Case
@@ -463,9 +463,8 @@ class _StreamRotation:
                 # One campaign's fault keeps nobody else's messages, nor a confirmation.
                 log.error("claim.failed stream=%s error=%s", stream.id, type(error).__name__)
                 if stream.id != TRANSACTIONAL_STREAM:
-                    reason = LoaError("claim_failed", error=type(error).__name__)
                     with self._runtime.db.write() as session:
-                        pause_automatically(session, stream.id, reason=reason, now=database_now(session))
+                        pause_broken(session, stream.id, error, now=database_now(session))
                 continue
             if claimed:
                 if len(streams) > 1:

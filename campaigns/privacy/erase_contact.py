@@ -293,10 +293,12 @@ def _erase_references(session: Session, contact_id: int) -> None:
         has_name = cast(Delivery.data, String).contains(json.dumps(name), autoescape=True)
         told = told.where(Subscription.organisation_id == owner, has_name)
         for delivery in session.scalars(told.with_for_update(of=Delivery)).all():
-            kept = {key: None if value == name else value for key, value in delivery.data.items()}
-            if "references" in kept:
-                kept["references"] = [each for each in kept["references"] if each != name]
-            delivery.data = kept
+            delivery.data = {
+                key: [each for each in value if each != name]
+                if isinstance(value, list)
+                else (None if value == name else value)
+                for key, value in delivery.data.items()
+            }
 
 
 def erase_details(session: Session, events: Select[Any]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -223,20 +223,16 @@ def correct(session: Session, drive: int, day: date, *, user: User, now: datetim
     return changes
 
 
-def note_pending_changes(
-    runtime: Runtime, drive: int, day: date, *, now: datetime, every: timedelta = timedelta()
-) -> int:
+def note_pending_changes(runtime: Runtime, drive: int, day: date, *, now: datetime) -> int:
     """Note the changes since the freeze that are in no issue yet. Returns how many figures changed.
 
-    Costs little while nothing was entered; looks at most once in `every`.
+    Costs little while nothing was entered.
     """
     with runtime.db.write() as session:
         newest = newest_issue(session, drive, day.isoformat())
         if newest is None:
             return 0
         report_day = lock_day(session, drive, day.isoformat())
-        if report_day.looked_at is not None and now < report_day.looked_at + every:
-            return len(report_day.pending)
         report_day.looked_at = now
         marks = read_marks(session)
         freeze_hour = freezes_at(day, parse_template(newest.form))

@@ -41,21 +41,10 @@ _MAX_ACTIONS = 50  # of one call; the next one goes on
 
 
 def enqueue_due_report(runtime: Runtime, *, now: datetime) -> bool:
-    """Enqueue the schedule job where something is due. Checks at most once in 20 seconds."""
+    """Enqueue the schedule job, which finds what is due, where a drive has a report. At most once in 20 seconds."""
     if not once_every(runtime.redis, "loa:report", every_s=_CHECK_EVERY_S):
         return False
-    if any(_is_due(runtime, drive, day, now=now) for drive, day in _days(runtime, now)):
-        return enqueue_report_schedule(runtime)
-    return False
-
-
-def _is_due(runtime: Runtime, drive: int, day: date, *, now: datetime) -> bool:
-    """Return whether something is to be done for a day, also where that cannot be told: the job says what is wrong."""
-    try:
-        is_late = _has_late_figures(runtime, drive, day, now=now)
-        return is_late or find_due_action(runtime, drive, day, now=now) is not None
-    except Exception:
-        return True
+    return bool(_days(runtime, now)) and enqueue_report_schedule(runtime)
 
 
 def run_due_actions(runtime: Runtime, *, now: datetime) -> list[ReportAction]:
@@ -87,7 +76,8 @@ def _run_day(runtime: Runtime, drive: int, day: date, done: list[ReportAction], 
                 lock_day(session, drive, day.isoformat()).failed_at = now
             if action not in (ReportAction.FREEZE, ReportAction.ISSUE):
                 break
-    note_pending_changes(runtime, drive, day, now=now, every=NOTED_EVERY)
+    if _has_late_figures(runtime, drive, day, now=now):
+        note_pending_changes(runtime, drive, day, now=now)
 
 
 def _has_late_figures(runtime: Runtime, drive: int, day: date, *, now: datetime) -> bool:

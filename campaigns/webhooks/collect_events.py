@@ -301,7 +301,7 @@ def collect_installs(buffer: EventBuffer, after: int, until: int) -> int:
     query = _REPORTS.where(InstallReport.id > after, InstallReport.id <= until).order_by(InstallReport.id)
     rows = buffer.session.execute(query.limit(AT_ONCE)).all()
     for report, owner, is_health, contact_id in rows:
-        data = _describe_report(report, is_health=is_health)
+        data = {**_describe(report, is_health=is_health), "source": report.source.value}
         person = None if is_health else contact_id
         at, kind = report.reported_at, EventKind.INSTALL_REPORTED
         buffer.add(kind, report.id, data, at=at, of=owner, person=person, is_new=True)
@@ -466,10 +466,6 @@ def collect_finals(buffer: EventBuffer, before: dict[str, Any] | None) -> dict[s
         number = f"{campaign_id}:{buffer.now.isoformat()}"
         buffer.add(EventKind.MESSAGE_FINAL, number, data, at=buffer.now, of=owners.get(campaign_id))
     return reported
-
-
-def _describe_report(report: InstallReport, *, is_health: bool) -> dict[str, Any]:
-    return {**_describe(report, is_health=is_health), "source": report.source.value}
 
 
 def _describe(report: InstallReport, *, is_health: bool) -> dict[str, Any]:
