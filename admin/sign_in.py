@@ -30,7 +30,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, Se
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user, logout_user
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from admin.known_devices import device_of, remember_device
@@ -442,16 +442,8 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
 def _find_account(runtime: Runtime, identity: Identity) -> User:
     """Return the account of who signed in. Raises NotAllowed."""
     settings, now = runtime.settings, datetime.now(UTC)
-    for is_last in (False, True):
-        try:
-            user = find_or_link(
-                runtime, identity, roles=settings.oidc_roles, creates=settings.oidc_creates, now=now
-            )
-            return or_raise(user, NotAllowed("oidc_no_account"))
-        except IntegrityError:
-            if is_last:  # else two first sign-ins at once; the other one has linked the account
-                raise
-    raise AssertionError
+    user = find_or_link(runtime, identity, roles=settings.oidc_roles, creates=settings.oidc_creates, now=now)
+    return or_raise(user, NotAllowed("oidc_no_account"))
 
 
 def _refuse(error: LoaError) -> ResponseReturnValue:

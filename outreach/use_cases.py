@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from outreach.models.accounts import User
@@ -28,14 +29,21 @@ def use_case(
 ) -> Callable[Concatenate[Session | Runtime, P], R]:
     """Let a use case be called with the runtime, too: it then has a transaction of its own.
 
-    There `user` may be anything with the user's `id`; the use case gets the row.
+    There `user` may be anything with the user's `id`; the use case gets the row. Where somebody has stored the same at the same
+    moment, as another account with its address, it is done anew: now it sees the other's, and says what is wrong in its own words.
     """
 
     @wraps(function)
     def run(first: Session | Runtime, /, *args: Any, **values: Any) -> R:
         if isinstance(first, Session):
             return function(first, *args, **values)
-        with transaction(first) as session:
+        try:
+            return run_alone(first, *args, **values)
+        except IntegrityError:
+            return run_alone(first, *args, **values)
+
+    def run_alone(runtime: Runtime, *args: Any, **values: Any) -> R:
+        with transaction(runtime) as session:
             if values.get("user") is not None:
                 values["user"] = session.get_one(User, values["user"].id)
             return function(session, *args, **values)

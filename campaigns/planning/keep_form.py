@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, CampaignForm
@@ -115,10 +114,7 @@ def lock_form(session: Session, form: FormVersion, *, user: User, now: datetime)
             written_at=now,
         )
         session.add(kept)
-        try:
-            session.flush()
-        except IntegrityError as error:  # another page has just made it
-            raise WrongState("form_busy") from error
+        session.flush()
     if kept.version not in (form.version, 0) and kept.writer != form.writer:
         raise _refusal(_kept(session, kept))
     return kept

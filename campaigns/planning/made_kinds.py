@@ -23,7 +23,6 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import understand
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff, require_role
-from outreach.core.db import lock_until_end
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.rules.segments import unaccent
@@ -31,7 +30,6 @@ from outreach.use_cases import use_case
 
 MOST_TRIED = 50  # replies
 _MOST_KINDS = 200
-_LOCK = 620_823_284  # advisory; any number that no other lock uses
 # What a kind begins with where it is made from no other.
 BLANK: dict[str, Any] = {
     "issuer": "Ủy ban MTTQ Việt Nam",
@@ -71,7 +69,6 @@ def create_kind(session: Session, content: dict[str, Any], *, user: User, now: d
     """Store a new kind, whose name in files and addresses follows from its title. Raises BadInput, NotAllowed."""
     _require(session, user)
     check_kind(content)
-    lock_until_end(session, _LOCK)  # two of one title at the same moment get names of their own
     kinds = all_kinds(session)
     if len(kinds) >= _MOST_KINDS:
         raise WrongState("kinds_too_many", most=_MOST_KINDS)

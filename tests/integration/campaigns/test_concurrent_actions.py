@@ -14,13 +14,15 @@ from sqlalchemy import func, select, update
 
 from campaigns.models.campaigns import Campaign, MadeKind, Recipient
 from campaigns.models.messages import Message, Outbox
+from campaigns.planning.drives import create_drive
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.made_kinds import create_kind
 from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.sweep import open_step, steps_due
+from outreach.accounts.users import add_user as add_account
 from outreach.accounts.users import change_user, disable_user
 from outreach.models.accounts import AuditEvent, Role, User
-from outreach.rules.errors import NotAllowed, WrongState
+from outreach.rules.errors import BadInput, LoaError, NotAllowed, WrongState
 from outreach.rules.quiet_days import NO_DAYS
 from tests.integration.campaigns.test_lifecycle import approved
 from tests.integration.campaigns.test_permissions import add_user
@@ -33,14 +35,14 @@ A, C = CampaignAction, CampaignState
 
 
 def at_once(*works: Callable[[], object]) -> list[object]:
-    """What each came to, its error where it raised WrongState; all set off together."""
+    """What each came to, its error where it was refused in words; all set off together."""
     ready = Barrier(len(works))
 
     def run(work: Callable[[], object]) -> object:
         ready.wait()
         try:
             return work()
-        except WrongState as error:
+        except (WrongState, BadInput) as error:
             return error
 
     with ThreadPoolExecutor(len(works)) as pool:
@@ -93,6 +95,19 @@ def test_kinds_of_one_title_made_at_the_same_moment_are_two(world: World) -> Non
     for _ in range(3):
         at_once(made, made)
     assert len({kind.code for kind in world.all(select(MadeKind))}) == 6
+
+
+def test_of_two_who_store_the_same_at_the_same_moment_the_second_is_told(world: World) -> None:
+    admin, now = add_user(world, Role.ADMINISTRATOR), world.now
+    user = world.user(admin)
+    account = {"name": "Y Hlan", "role": Role.STAFF, "organisation_id": None, "area_code": None}
+    for n in range(3):
+        drive = partial(create_drive, world.runtime, kind="bluezone", name=f"Đợt {n}", starts_on=now.date())
+        made = partial(drive, ends_on=None, user=user, now=now)
+        added = partial(add_account, world.runtime, email=f"y{n}@loa.example", **account, user=user, now=now)
+        for work, code in ((made, "drive_name_taken"), (added, "email_taken")):
+            outcomes = at_once(work, work)
+            assert [each.code for each in outcomes if isinstance(each, LoaError)] == [code]
 
 
 def test_cancelled_while_it_is_launched_nothing_is_left_to_send(world: World) -> None:
