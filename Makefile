@@ -144,7 +144,7 @@ image: wheel  ## the image localhost/loa:VERSION, without a registry: as root, w
 check-image: image  ## a container of the image, from `loa setup` to a campaign that was sent and a backup that was restored
 	$(VENV)/bin/python -m tests.drills.installation --container
 
-check-bare: environment-dev  ## the installation guide typed on a bare Debian, upgraded and restored: as root; ARGS=--readme types the two commands of the README
+check-bare: environment-dev  ## the installation guide typed on a bare Debian, upgraded and restored: as root; ARGS="--earlier COMMIT" upgrades that version, ARGS=--readme types the two commands of the README
 	$(VENV)/bin/python -m deploy.bare_machine $(ARGS)
 
 clean:  ## remove the environment and caches; the data in var/ stays

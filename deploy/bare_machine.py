@@ -2,8 +2,9 @@
 
 The machine is made by mmdebstrap and booted by systemd-nspawn, with a systemd of its own and this machine's network: as root,
 with ports 80, 443, 5432, 6379, 8000 and 8001 free. Then its release is replaced by another in the middle of a send, and a
-backup is restored into another database. `--readme` types the two commands of the README instead, on a Debian 13 as root and on a
-Debian 12 as a user who is not, with nothing but what it names, and prints what they take; PORT and SIMULATOR_PORT are passed on.
+backup is restored into another database. `--earlier COMMIT` types the guide of that version and upgrades it. `--readme` types the
+two commands of the README instead, on a Debian 13 as root and on a Debian 12 as a user who is not, with nothing but what it names,
+and prints what they take; PORT and SIMULATOR_PORT are passed on.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class Machine:
         self._process.wait(timeout=120)
 
 
-def make_machine(folder: Path, suite: str, packages: str) -> None:
+def make_machine(folder: Path, suite: str, packages: str, commit: str = "HEAD") -> None:
     """Make a bare Debian with the program's repository, as a clone has it, and the certificates that this machine trusts."""
     for program, package in (("mmdebstrap", "mmdebstrap"), ("systemd-nspawn", "systemd-container")):
         if shutil.which(program) is None:
@@ -110,13 +111,17 @@ def make_machine(folder: Path, suite: str, packages: str) -> None:
     (folder / "etc" / "hosts").write_text("127.0.0.1 localhost\n")  # as Debian's installer writes it
     shutil.copy("/etc/ssl/certs/ca-certificates.crt", folder / "srv" / "ca.crt")
     (folder / "etc" / "pip.conf").write_text("[global]\ncert = /srv/ca.crt\n")
-    clone = ["git", "clone", "-q", "--bare", str(ROOT), str(folder / "srv" / "loa.git")]
-    subprocess.run(clone, check=True)
+    repository = str(folder / "srv" / "loa.git")
+    clone = ["git", "clone", "-q", "--bare", str(ROOT), repository]
+    go_back = ["git", "-C", repository, "update-ref", "--no-deref", "HEAD", commit]
+    for command in (clone, go_back):
+        subprocess.run(command, check=True)
 
 
-def read_guide() -> dict[int, str]:
+def read_guide(commit: str) -> dict[int, str]:
     """Return the guide's commands by section."""
-    text = (ROOT / "docs" / "installation.vi.md").read_text(encoding="utf-8")
+    shown = ["git", "show", f"{commit}:docs/installation.vi.md"]
+    text = subprocess.run(shown, cwd=ROOT, check=True, capture_output=True).stdout.decode()
     sections: dict[int, str] = {}
     for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         commands = "\n".join(re.findall(r"```sh\n(.*?)```", part, re.DOTALL))
@@ -140,9 +145,9 @@ def build_next(folder: Path) -> str:
     return next((folder / "srv").glob("loa-*.whl")).name
 
 
-def play(machine: Machine, wheel: str) -> None:
+def play(machine: Machine, guide: dict[int, str], wheel: str) -> None:
     """Type the guide, then upgrade in the middle of a send, and restore elsewhere."""
-    for section, commands in read_guide().items():
+    for section, commands in guide.items():
         if commands:
             began = time.monotonic()
             machine.type(f"export DEBIAN_FRONTEND=noninteractive\n{commands}")
@@ -152,12 +157,9 @@ def play(machine: Machine, wheel: str) -> None:
     # The name of the example leads nowhere.
     assert faults <= {"certificate"}, faults
     machine.type(SEND)
-    print(
-        machine.type(
-            f"sudo loa upgrade /srv/{wheel} --sha256 $(sha256sum /srv/{wheel} | cut -d' ' -f1) 2>&1"
-        ).strip(),
-        flush=True,
-    )
+    # Loa 1.1.0 knows no checksum.
+    sha256 = f"$(loa upgrade --help | grep -q sha256 && sha256sum /srv/{wheel} | sed 's/^/--sha256 /; s/ [^ ]*$//')"
+    print(machine.type(f"sudo loa upgrade /srv/{wheel} {sha256} 2>&1").strip(), flush=True)
     ends = time.monotonic() + 300
     while (state := machine.ask("campaigns status 2")["state"]) != "completed" and time.monotonic() < ends:
         time.sleep(2)
@@ -264,6 +266,7 @@ def type_readme(folder: Path, suite: str, user: str) -> None:
 def main() -> int:
     options = argparse.ArgumentParser(prog="python -m deploy.bare_machine")
     options.add_argument("--readme", action="store_true", help="the README's two commands, on each Debian")
+    options.add_argument("--earlier", metavar="COMMIT", default="HEAD", help="the version to upgrade from")
     options.add_argument("--folder", type=Path, default=ROOT / "var" / "bare-machine")
     given = options.parse_args()
     if os.geteuid():
@@ -274,11 +277,11 @@ def main() -> int:
             type_readme(given.folder, suite, user)
             shutil.rmtree(given.folder)
         return 0
-    make_machine(given.folder, "trixie", GUIDE_PACKAGES)
+    make_machine(given.folder, "trixie", GUIDE_PACKAGES, given.earlier)
     wheel = build_next(given.folder)
     machine = Machine(given.folder)
     try:
-        play(machine, wheel)
+        play(machine, read_guide(given.earlier), wheel)
     finally:
         machine.stop()
         shutil.rmtree(given.folder, ignore_errors=True)

@@ -28,10 +28,10 @@ from outreach.backups.create_backup import (
 )
 from outreach.backups.load_rows import load_dump, load_file
 from outreach.core.db import Database
-from outreach.core.schema import is_known, newest, require_not_too_old, upgrade
+from outreach.core.schema import is_known, newest, oldest, upgrade
 from outreach.models.accounts import User
 from outreach.models.backups import Backup, check_of
-from outreach.rules.errors import BadInput, LoaError
+from outreach.rules.errors import BadInput, LoaError, WrongState
 from outreach.rules.keys import split_keys
 
 _POSTGRESQL, _SQLITE = b"PGDMP", b"SQLite format 3\0"
@@ -102,7 +102,8 @@ def _upgrade_and_settle(db: Database, *, settle: Settle) -> None:
 
 def _check(key_check: str | None, revision: str | None, *, secret_key: str) -> str:
     """Return the backup's revision. Raises BadInput or WrongState if it does not fit this program or this SECRET_KEY."""
-    require_not_too_old(revision)
+    if revision and revision < oldest():
+        raise WrongState("backup_too_old", revision=revision, oldest=oldest())
     if not revision or not is_known(revision):
         raise BadInput(
             "backup_of_later_version", revision=revision or LoaError("revision_none"), newest=newest()

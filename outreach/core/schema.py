@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
@@ -17,27 +16,9 @@ from sqlalchemy.exc import DBAPIError
 from outreach.core.db import Database
 from outreach.rules.errors import LoaError, WrongState
 
-if TYPE_CHECKING:
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
 _MIGRATIONS = Path(__file__).parents[1] / "migrations"
 # Key of the advisory lock, any number: processes that upgrade at once wait for each other.
 _LOCK = 620_823_281
-
-
-def _config() -> Config:
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    return config
-
-
-def _scripts() -> ScriptDirectory:
-    from alembic.script import ScriptDirectory
-
-    return ScriptDirectory.from_config(_config())
 
 
 def upgrade(db: Database, revision: str = "head") -> None:
@@ -59,12 +40,14 @@ def downgrade(db: Database, revision: str = "base") -> None:
 
 def _run(connection: Connection, action: str, revision: str) -> None:
     from alembic import command
+    from alembic.config import Config
     from alembic.util import CommandError
 
-    config = _config()
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-    require_not_too_old(_revision_of(connection))
+    _require_not_too_old(_revision_of(connection))
     config.attributes["connection"] = connection
     try:
         getattr(command, action)(config, revision)
@@ -95,33 +78,42 @@ def require_current(db: Database) -> None:
         return
     if revision == newest():
         return
-    require_not_too_old(revision)
+    _require_not_too_old(revision)
     if revision is None or is_known(revision):
         raise WrongState("database_older", revision=revision or LoaError("revision_none"), newest=newest())
     raise WrongState("database_newer", revision=revision, newest=newest())
 
 
-def require_not_too_old(revision: str | None) -> None:
-    """Raise WrongState for a revision before the first that this program has: only an earlier program leads on from it."""
-    oldest = _scripts().get_base()
-    if revision is not None and oldest is not None and revision < oldest:
-        raise WrongState("database_too_old", revision=revision, oldest=oldest)
+def _require_not_too_old(revision: str | None) -> None:
+    if revision is not None and revision < oldest():
+        raise WrongState("database_too_old", revision=revision, oldest=oldest())
+
+
+@cache
+def _revisions() -> tuple[set[str], set[str]]:
+    """Return the revisions that this program has, and those of them that another follows."""
+    texts = [file.read_text(encoding="utf-8") for file in (_MIGRATIONS / "versions").glob("*.py")]
+    known, followed = (
+        {match[1] for text in texts if (match := re.search(rf'^{name}\b[^=]*= "(.+)"', text, re.MULTILINE))}
+        for name in ("revision", "down_revision")
+    )
+    return known, followed
+
+
+def oldest() -> str:
+    """Return the first revision that this program has: only an earlier program leads on from one before it."""
+    return min(_revisions()[0])
 
 
 def is_known(revision: str) -> bool:
     """Check whether this program has that revision and can upgrade from it; a newer one it cannot."""
-    return revision in {script.revision for script in _scripts().walk_revisions()}
+    return revision in _revisions()[0]
 
 
-@cache
 def newest() -> str:
     """Return the revision that this program needs: the one that no other follows, whatever its number."""
-    texts = [file.read_text(encoding="utf-8") for file in (_MIGRATIONS / "versions").glob("*.py")]
-    found, followed = (
-        {match[1] for text in texts if (match := re.search(rf'^{name}\b[^=]*= "(.+)"', text, re.MULTILINE))}
-        for name in ("revision", "down_revision")
-    )
-    (head,) = found - followed
+    known, followed = _revisions()
+    (head,) = known - followed
     return head
 
 

@@ -1,10 +1,11 @@
 """`make drill-upgrade`: an earlier version is replaced by this one in the middle of a send, by `loa upgrade`.
 
-Both are installed as an operator has them, each in a folder of its own; `systemctl` is played by this program, which holds
-the web's socket as systemd does. The earlier version, from a checkout, migrates an empty PostgreSQL, imports people, launches
-a campaign and sends a part of it, while callers ask the web again and again. `loa upgrade` is run, once with a release that does
-not come up (`--broken`, taken back) or with this one. Prints the pause, what callers got, and how many messages were lost, sent twice
-or left open. Exit status 1 if any.
+All are installed as an operator has them, each in a folder of its own; `systemctl` is played by this program, which holds
+the web's socket as systemd does. The earliest version, from a checkout with its own environment (`make environment-dev`), migrates an
+empty PostgreSQL, imports people, launches a campaign and sends a part of it, while callers ask the web again and again. `loa upgrade`
+is run, with a release that does not come up (`--broken`, taken back) or with this one. Of several checkouts each is replaced by the
+next, in the middle of the same send, and this version first refuses the earliest. Prints the pauses, what callers got, and how many
+messages were lost, sent twice or left open. Exit status 1 if any.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from redis import Redis
 
 from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator, running_simulator
-from tests.support.processes import ROOT, Processes, environment_of, simulator_settings
+from tests.support.processes import ROOT, Processes, environment_of, python_of, simulator_settings
 from tests.support.servers import create_database, make_folder, start_postgres, start_redis
 from tests.support.wait_until import wait_until
 from tests.support.world import APPROVER, AUTHOR, PASSWORD, number
@@ -38,7 +39,13 @@ LIST = "Upgrade drill"
 
 def main() -> int:
     options = argparse.ArgumentParser(prog="python -m tests.drills.upgrade")
-    options.add_argument("--earlier", type=Path, required=True, help="a checkout of the earlier version")
+    options.add_argument(
+        "--earlier",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="checkouts of earlier versions, the oldest first",
+    )
     options.add_argument("--messages", type=int, default=4000)
     options.add_argument("--broken", action="store_true", help="a release that does not come up, taken back")
     given = options.parse_args()
@@ -57,7 +64,7 @@ def main() -> int:
                 folder,
                 settings,
                 simulator,
-                earlier=given.earlier.resolve(),
+                checkouts=[each.resolve() for each in given.earlier] + [ROOT],
                 messages=given.messages,
                 broken=given.broken,
             )
@@ -72,53 +79,69 @@ def play(
     settings: Settings,
     simulator: RunningSimulator,
     *,
-    earlier: Path,
+    checkouts: list[Path],
     messages: int,
     broken: bool,
 ) -> int:
     home = folder / "home"
-    before, after = (home / "releases" / name for name in ("before", "after"))
-    make_release(before, earlier)
-    make_release(after, ROOT, is_broken=broken)
-    (home / "current").symlink_to(before)
-    commands = Processes(settings, folder / "before.log", checkout=earlier)
-    here = Processes(settings, folder / "after.log")
+    releases = [home / "releases" / str(number) for number in range(len(checkouts))]
+    for release, checkout in zip(releases, checkouts, strict=True):
+        make_release(release, checkout, is_broken=broken and checkout == ROOT)
+    (home / "current").symlink_to(releases[0])
+    commands = [Processes(settings, folder / "commands.log", checkout=each) for each in checkouts]
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
         port = listening.getsockname()[1]
         units = Units(home, environment_of(settings), listening, folder)
         callers = Callers(port)
         try:
-            campaign = launch(commands, folder, messages=messages)
+            campaign = launch(commands[0], folder, messages=messages)
             simulator.faults(latency_ms=60, rate_cut=0.03, seed=1, callbacks_off=True)
             units.start()
             callers.start()
-            wait_until(lambda: simulator.stats()["accepted"] > messages * 0.4, ENDS_AFTER_S)
-            at_upgrade, waiting = simulator.stats()["accepted"], jobs_waiting(settings.redis_url)
-            done = subprocess.run(
-                [sys.executable, "-m", "deploy.upgrade", "--from", str(before)],
-                cwd=ROOT,
-                env=units.environment
-                | {"LOA_HOME": str(home), "LOA_ADDRESS": f"127.0.0.1:{port}", "LOA_RELEASE": str(after)},
-                capture_output=True,
-                text=True,
-            )
-            print(done.stderr.strip())
-            in_use = (home / "current").resolve().name
-            asks = commands if in_use == "before" else here
-            wait_until(lambda: status(asks, campaign)["state"] == "completed", ENDS_AFTER_S)
-            counts = status(asks, campaign)["steps"][0]["messages"]
+            variables = {"LOA_HOME": str(home), "LOA_ADDRESS": f"127.0.0.1:{port}"}
+
+            def upgrade(step: int) -> int:
+                done = subprocess.run(
+                    [
+                        python_of(checkouts[step]),
+                        "-m",
+                        "deploy.upgrade",
+                        "--from",
+                        str((home / "current").resolve()),
+                    ],
+                    cwd=checkouts[step],
+                    env=units.environment | variables | {"LOA_RELEASE": str(releases[step])},
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+                print(done.stderr.strip(), flush=True)
+                return done.returncode
+
+            was_refused = len(releases) == 2 or upgrade(-1) == 1
+            for step in range(1, len(releases)):
+                wait_until(
+                    lambda share=0.4 * step: simulator.stats()["accepted"] > messages * share, ENDS_AFTER_S
+                )
+                at_upgrade, waiting = simulator.stats()["accepted"], jobs_waiting(settings.redis_url)
+                units.stopped_at = 0.0
+                code = upgrade(step)
+                print(f"{at_upgrade} of {messages} had left at the upgrade; jobs waiting in Redis: {waiting}")
+                print(f"sending paused {units.paused_s:.1f} s", flush=True)
+            in_use = releases.index((home / "current").resolve())
+            wait_until(lambda: status(commands[in_use], campaign)["state"] == "completed", ENDS_AFTER_S)
+            counts = status(commands[in_use], campaign)["steps"][0]["messages"]
         finally:
             callers.stop()
             units.close()
     sent = Counter(each["To"] for each in simulator.ledger())
     lost, twice = messages - len(sent), sum(times > 1 for times in sent.values())
     still_open = sum(counts.get(state, 0) for state in ("unknown", "sending", "queued"))
-    print(f"messages {messages}: {at_upgrade} had left at the upgrade; jobs waiting in Redis: {waiting}")
     print(
-        f"sending paused {units.paused_s:.1f} s; callers: {callers.answered} answered, {len(callers.failed)} failed, the longest waited {callers.longest_s:.1f} s"
+        f"callers: {callers.answered} answered, {len(callers.failed)} failed, the longest waited {callers.longest_s:.1f} s"
     )
     print(f"lost {lost}  twice {twice}  open {still_open}  states {counts}")
-    is_as_wanted = (done.returncode, in_use) == ((1, "before") if broken else (0, "after"))
+    last = len(releases) - 1
+    is_as_wanted = was_refused and (code, in_use) == ((1, last - 1) if broken else (0, last))
     return 0 if is_as_wanted and not (lost or twice or still_open or callers.failed) else 1
 
 
@@ -126,7 +149,7 @@ def make_release(release: Path, checkout: Path, *, is_broken: bool = False) -> N
     """An installed release: `bin/loa` that runs a checkout; a broken one migrates and does not come up."""
     (release / "bin").mkdir(parents=True)
     stop = 'case "$1" in serve) exit 3;; esac\n' if is_broken else ""
-    script = f'#!/bin/sh\n{stop}cd {checkout} && exec {sys.executable} -m flask --app wsgi "$@"\n'
+    script = f'#!/bin/sh\n{stop}cd {checkout} && exec {python_of(checkout)} -m flask --app wsgi "$@"\n'
     (release / "bin" / "loa").write_text(script)
     (release / "bin" / "loa").chmod(0o755)
     (release / "checkout").symlink_to(checkout)
@@ -171,8 +194,9 @@ class Units:
             commands = [f"{release.resolve()}/bin/loa serve --web 1"]
         else:
             web = "gunicorn asgi:app --workers 1 --worker-class deploy.web_worker.DrainingWorker --graceful-timeout 30"
-            flask = f"{sys.executable} -m flask --app wsgi"
-            commands = [f"{sys.executable} -m {web}", f"{flask} worker", f"{flask} scheduler"]
+            python = python_of((release / "checkout").resolve())
+            flask = f"{python} -m flask --app wsgi"
+            commands = [f"{python} -m {web}", f"{flask} worker", f"{flask} scheduler"]
         for command in commands:
             self.running.append(
                 subprocess.Popen(

@@ -19,6 +19,12 @@ from simulator.testing import RunningSimulator
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def python_of(checkout: Path) -> str:
+    """The interpreter with a checkout's own libraries, where it has an environment."""
+    own = checkout / ".venv" / "bin" / "python"
+    return str(own) if own.exists() and checkout != ROOT else sys.executable
+
+
 def environment_of(settings: Settings) -> dict[str, str]:
     """The variables that give a process these settings."""
     given = {}
@@ -56,7 +62,7 @@ class Processes:
     """Processes started by `flask --app wsgi …` in a checkout; `stop` ends all. Their output goes to `log` if given."""
 
     def __init__(self, settings: Settings, log: Path | None = None, *, checkout: Path = ROOT) -> None:
-        self.log, self.checkout = log, checkout
+        self.log, self.checkout, self.python = log, checkout, python_of(checkout)
         self.environment = environment_of(settings)
         self.running: list[subprocess.Popen[bytes]] = []
 
@@ -68,7 +74,7 @@ class Processes:
         """A Python module as a program that goes on until it is ended."""
         with open(self.log or os.devnull, "ab") as words:
             process = subprocess.Popen(
-                [sys.executable, "-m", *arguments],
+                [self.python, "-m", *arguments],
                 cwd=self.checkout,
                 env=self.environment,
                 stdout=words if self.log else None,
@@ -97,7 +103,7 @@ class Processes:
     def run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """A command to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
+            [self.python, "-m", "flask", "--app", "wsgi", *arguments],
             cwd=self.checkout,
             env=self.environment,
             input=stdin,

@@ -251,9 +251,12 @@ def test_a_backup_of_another_key_is_refused_and_the_database_goes_on_as_it_was(
 
 
 @both_databases
-@pytest.mark.parametrize(("revision", "error"), [("9999_later", BadInput), ("0043_reserved", WrongState)])
+@pytest.mark.parametrize(
+    ("revision", "error", "advice"),
+    [("9999_later", BadInput, "mới nhất"), ("0043_reserved", WrongState, "bằng Loa 1.1.0")],
+)
 def test_a_backup_that_the_program_cannot_upgrade_is_refused_and_the_database_goes_on_as_it_was(
-    world: World, tmp_path: Path, revision: str, error: type[LoaError]
+    world: World, tmp_path: Path, revision: str, error: type[LoaError], advice: str
 ) -> None:
     change = "UPDATE alembic_version SET version_num = '{}'"
     with world.runtime.db.write() as session:
@@ -263,7 +266,7 @@ def test_a_backup_that_the_program_cannot_upgrade_is_refused_and_the_database_go
         session.execute(text(change.format(newest())))
     world.add_people(3)
     campaign = world.launch()
-    with refuses(error, says=revision):
+    with refuses(error, says=advice):
         restore(world, path)
     assert world.status(campaign)["state"] == "sending"
 

@@ -26,7 +26,7 @@ from outreach.rules.errors import WrongState
 @pytest.fixture(autouse=True, scope="module")
 def migrations_read_once() -> Iterator[None]:
     """Alembic reads all files of migrations at each step, which takes three fifths of a walk through them."""
-    scripts = ScriptDirectory.from_config(schema._config())
+    scripts = ScriptDirectory(str(schema._MIGRATIONS))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ScriptDirectory, "from_config", lambda _config: scripts)
         yield
@@ -61,8 +61,9 @@ def test_migrations_lead_up_down_to_nothing_and_up_again(empty: Database) -> Non
     assert read_revision(empty) == newest()
 
 
-def test_the_newest_revision_is_the_one_that_no_other_follows() -> None:
-    assert newest() == schema._scripts().get_current_head()
+def test_the_newest_revision_is_the_one_that_no_other_follows_and_the_oldest_follows_none() -> None:
+    scripts = ScriptDirectory(str(schema._MIGRATIONS))
+    assert (schema.oldest(), newest()) == (scripts.get_base(), scripts.get_current_head())
 
 
 def test_each_migration_can_be_taken_back_alone(db: Database) -> None:
