@@ -127,6 +127,8 @@ def play(
                 code = upgrade(step)
                 print(f"{at_upgrade} of {messages} had left at the upgrade; jobs waiting in Redis: {waiting}")
                 print(f"sending paused {units.paused_s:.1f} s", flush=True)
+                if code:
+                    break
             in_use = releases.index((home / "current").resolve())
             wait_until(lambda: status(commands[in_use], campaign)["state"] == "completed", ENDS_AFTER_S)
             counts = status(commands[in_use], campaign)["steps"][0]["messages"]
