@@ -108,12 +108,8 @@ class Stage:
         )
         inside = ["ip", "netns", "exec", self.made.workers[which - 1], sys.executable, "-m", "flask"]
         with open(self.processes.log or os.devnull, "ab") as words:
-            process = subprocess.Popen(
-                [*inside, "--app", "wsgi", "worker", "--queues", "send,default"],
-                env=environment_of(there),
-                stdout=words,
-                stderr=words,
-            )
+            command = [*inside, "--app", "wsgi", "worker", "--queues", "send,default"]
+            process = subprocess.Popen(command, env=environment_of(there), stdout=words, stderr=words)
         self.processes.running.append(process)
 
     def accepted(self) -> int:

@@ -105,17 +105,10 @@ def main() -> int:
     port, container = find_port(), ""
     try:
         with running_simulator() as simulator:
-            settings = simulator_settings(
-                create_database(postgres.url),
-                redis.url,
-                simulator,
-                PUBLIC_BASE_URL=f"http://127.0.0.1:{port}",
-            )
-            ours = {
-                **environment_of(settings),
-                "UPLOADS_DIR": str(folder / "uploads"),
-                "BACKUPS_DIR": str(folder / "b"),
-            }
+            public = {"PUBLIC_BASE_URL": f"http://127.0.0.1:{port}"}
+            settings = simulator_settings(create_database(postgres.url), redis.url, simulator, **public)
+            folders = {"UPLOADS_DIR": str(folder / "uploads"), "BACKUPS_DIR": str(folder / "b")}
+            ours = {**environment_of(settings), **folders}
             variables = {name: value for name, value in ours.items() if os.environ.get(name) != value}
             if given.container:
                 begin = ["buildah", "from", *LIMITS, f"localhost/loa:{VERSION}"]
@@ -147,16 +140,8 @@ def main() -> int:
 def install(wheel: Path, environment: Path) -> Path:
     """Install a wheel into an environment of its own. Returns its `loa`."""
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-    uv = [
-        Path(sys.executable).parent / "uv",
-        "pip",
-        "install",
-        "-q",
-        "--python",
-        environment / "bin" / "python",
-        wheel,
-    ]
-    subprocess.run(uv, check=True, cwd=ROOT)
+    uv = [Path(sys.executable).parent / "uv", *["pip", "install", "-q", "--python"]]
+    subprocess.run([*uv, environment / "bin" / "python", wheel], check=True, cwd=ROOT)
     size = subprocess.run(["du", "-sm", environment], capture_output=True, text=True).stdout.split()[0]
     print(f"installed: {size} MB", flush=True)
     return environment / "bin" / "loa"
@@ -166,11 +151,8 @@ def play(loa: Loa, folder: Path, simulator: RunningSimulator, *, port: int) -> N
     """From an empty database to a campaign that was sent."""
     print(loa.run("--version").strip())
     people = [f"{i + 1},Người {i},{number(i + 1)}" for i in range(PEOPLE)]
-    files = {
-        "setup.toml": SETUP,
-        "people.csv": "\n".join(["STT,Họ và tên,Số điện thoại", *people]),
-        "campaign.toml": CAMPAIGN,
-    }
+    listed = "\n".join(["STT,Họ và tên,Số điện thoại", *people])
+    files = {"setup.toml": SETUP, "people.csv": listed, "campaign.toml": CAMPAIGN}
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
         (folder / name).chmod(0o644)

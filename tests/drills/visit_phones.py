@@ -30,17 +30,10 @@ from outreach.contacts.wishes import people_left_alone
 from outreach.models.contacts import Contact
 from outreach.rules.identity import name_key
 from outreach.runtime import Runtime
+from tests.browser import visit_phone
 from tests.browser.conftest import FLAGS
 from tests.browser.running_site import Office, running_office
-from tests.browser.visit_phone import (
-    AUTHOR,
-    OWN_CODE,
-    add_village_officer,
-    invitation,
-    join,
-    phone_browser,
-    unlock,
-)
+from tests.browser.visit_phone import AUTHOR, OWN_CODE
 from tests.support.servers import make_folder, start_redis
 
 DAYS, PER_SHEET = 3, 150
@@ -109,42 +102,24 @@ def add_sheets(runtime: Runtime, *, houses: int, without_number: bool = False) -
                 no_phone = Exclusion.NO_PHONE
                 session.add(Recipient(campaign_id=campaign_id, contact_id=contact.id, exclusion=no_phone))
             session.flush()
-        found = session.execute(
-            select(Recipient.id, Recipient.contact_id)
-            .where(
-                Recipient.campaign_id == campaign_id,
-                Recipient.exclusion == Exclusion.NO_PHONE
-                if without_number
-                else Recipient.exclusion.is_(None),
-                Recipient.contact_id.is_not(None),
-            )
-            .order_by(Recipient.id)
-        ).all()
+        exclusion = Exclusion.NO_PHONE if without_number else None
+        those = select(Recipient.id, Recipient.contact_id).order_by(Recipient.id)
+        those = those.where(Recipient.campaign_id == campaign_id, Recipient.contact_id.is_not(None))
+        found = session.execute(those.where(Recipient.exclusion.is_not_distinct_from(exclusion))).all()
         contacts = [contact_id for _id, contact_id in found]
         unwilling = people_left_alone(session, contacts)
         people = [row for row in found if row.contact_id not in unwilling][-houses:]
         made = []
         for start in range(0, len(people), PER_SHEET):
-            sheet = VisitSheet(
-                campaign_id=campaign_id,
-                organisation_id=author.organisation_id or 1,
-                village="",
-                officer="",
-                made_by=author.id,
-                made_at=datetime.now(UTC) - timedelta(days=DAYS + 1),
-            )
+            made_at = datetime.now(UTC) - timedelta(days=DAYS + 1)
+            whose = {"organisation_id": author.organisation_id or 1, "village": "", "officer": ""}
+            sheet = VisitSheet(campaign_id=campaign_id, made_by=author.id, made_at=made_at, **whose)
             session.add(sheet)
             session.flush()
-            session.add_all(
-                VisitLine(
-                    round_id=sheet.id,
-                    n=i,
-                    contact_id=row.contact_id,
-                    recipient_id=row.id,
-                    why=VisitReason.NO_PHONE if without_number else VisitReason.NO_ANSWER,
-                )
-                for i, row in enumerate(people[start : start + PER_SHEET], 1)
-            )
+            why = VisitReason.NO_PHONE if without_number else VisitReason.NO_ANSWER
+            for i, row in enumerate(people[start : start + PER_SHEET], 1):
+                whom = {"contact_id": row.contact_id, "recipient_id": row.id}
+                session.add(VisitLine(round_id=sheet.id, n=i, why=why, **whom))
             made.append(sheet.id)
         return made
 
@@ -161,7 +136,7 @@ class OfficerPhone:
         program = find_chromium()
         assert program
         self.context: BrowserContext = self.stack.enter_context(
-            phone_browser(self.browser, program, self.folder, FLAGS)
+            visit_phone.phone_browser(self.browser, program, self.folder, FLAGS)
         )
         page = self.context.new_page()
         page.clock.set_system_time(datetime.now(UTC) - timedelta(days=DAYS - days) + self.off)
@@ -196,7 +171,10 @@ def visit(office: Office, browser: Any, folder: Path, houses: int) -> list[str]:
     runtime = office.runtime
     sheets = add_sheets(runtime, houses=houses)
     officers = [
-        (add_village_officer(runtime, name, e164, *sheets), OfficerPhone(office, browser, folder / e164, off))
+        (
+            visit_phone.add_village_officer(runtime, name, e164, *sheets),
+            OfficerPhone(office, browser, folder / e164, off),
+        )
         for name, e164, off in (
             ("A Lăng", "+84905000971", timedelta()),
             ("Y Hồng", "+84905000972", timedelta(days=-400, hours=7)),
@@ -205,7 +183,7 @@ def visit(office: Office, browser: Any, folder: Path, houses: int) -> list[str]:
     answers = (["not_yet", "installed", "absent", "need_help"], ["not_yet", "call"])
     for (officer, phone), _outcomes in zip(officers, answers, strict=True):
         page = phone.open()
-        join(page, *invitation(runtime, officer))
+        visit_phone.join(page, *visit_phone.invitation(runtime, officer))
         page.evaluate("navigator.serviceWorker.ready")
         phone.close()
     told = 0
@@ -214,7 +192,7 @@ def visit(office: Office, browser: Any, folder: Path, houses: int) -> list[str]:
             page = phone.open(days=day)
             phone.context.set_offline(True)
             page.goto(f"{office.url}/visits/")
-            unlock(page)
+            visit_phone.unlock(page)
             page.get_by_text("Hôm nay đã ghi").wait_for()
             most = houses if day == DAYS and phone is officers[0][1] else houses // 4
             phone.touched += page.evaluate(_VISIT, [most, outcomes])
@@ -249,7 +227,7 @@ def send_all(office: Office, phone: OfficerPhone, day: int) -> int:
     """Open the page with a network until everything is sent. Returns how many people the officer is told of."""
     page = phone.open(days=day)
     page.goto(f"{office.url}/visits/")
-    unlock(page)
+    visit_phone.unlock(page)
     expect(page.get_by_role("status")).to_contain_text("Đã gửi hết", timeout=120_000)
     page.get_by_role("button", name="Cập nhật").click()
     page.wait_for_timeout(500)
@@ -261,11 +239,11 @@ def send_all(office: Office, phone: OfficerPhone, day: int) -> int:
 def measure(office: Office, browser: Any, folder: Path) -> list[str]:
     """What loading costs, and how fast 1,000 houses open with a processor slowed four times."""
     sheets = add_sheets(office.runtime, houses=MANY, without_number=True)
-    officer = add_village_officer(office.runtime, "A Nhanh", "+84905000973", *sheets)
+    officer = visit_phone.add_village_officer(office.runtime, "A Nhanh", "+84905000973", *sheets)
     phone = OfficerPhone(office, browser, folder, timedelta(days=DAYS))
     page = phone.open()
     first = count_bytes(page)
-    join(page, *invitation(office.runtime, officer))
+    visit_phone.join(page, *visit_phone.invitation(office.runtime, officer))
     page.evaluate("navigator.serviceWorker.ready")
     page.wait_for_timeout(1000)
     files, data = first

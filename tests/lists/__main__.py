@@ -5,8 +5,6 @@ the reader was looked at: then 624 of its 754 rows were right and 16 wrong numbe
 the figures of files that are kept outside.
 """
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from collections import defaultdict

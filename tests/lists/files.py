@@ -1,7 +1,5 @@
 """Files as offices send them: what a sheet holds, written in each format."""
 
-from __future__ import annotations
-
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -1,29 +1,24 @@
 """Invented people and their numbers, written as offices write them, with what a reader must make of each."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
+from tests.support.tables import words
 
-def _list(text: str) -> list[str]:
-    return [each.strip() for each in text.split(";" if ";" in text else None)]
-
-
-PREFIXES = _list("32 33 34 35 36 37 38 39 56 58 70 76 77 78 79 81 82 83 84 85 86 88 90 91 93 94 96 97 98")
+PREFIXES = words("32 33 34 35 36 37 38 39 56 58 70 76 77 78 79 81 82 83 84 85 86 88 90 91 93 94 96 97 98")
 FAMILIES = ["Nguyễn", "Trần", "Lê", "Phạm", "Huỳnh", "Võ", "Đặng", "Bùi", "Đỗ", "Hồ", "Ngô", "Dương", "Lý"]
 MIDDLES = ["Văn", "Thị", "Hữu", "Đức", "Ngọc", "Minh", "Thanh", "Quốc", "Xuân", "Kim"]
-GIVEN = _list(
+GIVEN = words(
     "An Bình Châu Dũng Đạt Hà Hạnh Hùng Khánh Lan Liên Long Mai Nam Nga Phúc Quân Sơn Thảo Trang Tuấn "
     "Vinh Yến"
 )
-HIGHLAND = _list(
-    "A Thao; A Kiêng; A Bưr; Y Blưm; Y Sương; Y Mơn; A Huynh; Y Hyar; Y Tôn; Rơ Châm Hlinh; Siu Blô; Kpă "
+HIGHLAND = words(
+    "A Thao | A Kiêng | A Bưr | Y Blưm | Y Sương | Y Mơn | A Huynh | Y Hyar | Y Tôn | Rơ Châm Hlinh | Siu Blô | Kpă "
     "H’Ngơ"
 )
-VILLAGES = _list(
-    "Thôn 1; Thôn 2; Thôn 9; Tổ dân phố 4; Làng Le; làng Tê Rông; Kon Tu Rằng; Plei Trum; Đăk Kinh"
+VILLAGES = words(
+    "Thôn 1 | Thôn 2 | Thôn 9 | Tổ dân phố 4 | Làng Le | làng Tê Rông | Kon Tu Rằng | Plei Trum | Đăk Kinh"
 )
 COMMUNES = ["Đăk Hring", "Đăk Mar", "Hà Mòn", "Ngọk Wang", "Đăk La", "Sa Thầy", "Ya Tăng", "Măng Bút"]
 RELATIONS = ("vợ", "con", "mẹ", "con dâu", "cháu")
@@ -109,7 +104,7 @@ GOOD_FORMS: dict[str, Callable[[str], object]] = {
 BAD_CELLS = (
     "",
     None,
-    *_list("không có; chưa có ĐT; x; nt; 9.05E+08; 0905000; 0912345678901234; #N/A; 062190000123"),
+    *words("không có | chưa có ĐT | x | nt | 9.05E+08 | 0905000 | 0912345678901234 | #N/A | 062190000123"),
 )
 
 

@@ -1,7 +1,5 @@
 """Lists without headings, and what is crossed out or written below a table: the shapes in which a reader finds too much."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from tests.lists.files import ListFile, ListTable, Struck, text_file, workbook

@@ -1,7 +1,5 @@
 """Habits of those who keep lists by hand: names over columns, numbers below names, who is gone, sums and remarks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from tests.lists import shapes_tables as tables

@@ -1,7 +1,5 @@
 """Lists of communes, villages and unions, written before the reader of lists was looked at."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from tests.lists.files import ListFile, ListTable, NumberCell, Struck, plain, text_file, workbook

@@ -1,12 +1,11 @@
 """Lists of schools, health stations, offices and programs, and text as it is copied and pasted."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 
 from tests.lists.files import ListFile, ListTable, plain, text_file, workbook
 from tests.lists.people import Draw, Expected, ok, reject, review
+from tests.support.tables import words
 
 
 def vaccination(seed: int, ending: str) -> ListFile:
@@ -14,18 +13,11 @@ def vaccination(seed: int, ending: str) -> ListFile:
     draw, sheet = Draw(seed), ListTable("Mau")
     sheet.title("Mẫu số 02: DANH SÁCH ĐĂNG KÝ TIÊM CHỦNG", 10)
     sheet.title("Tổng số đăng ký: 28 người")
-    header = [
-        "STT",
-        "Họ và tên (chữ in hoa có dấu) (*)",
-        "Ngày tháng năm sinh (*) (ngày/tháng/năm)",
-        "Giới tính (*)",
-        "Đơn vị công tác",
-        "Số điện thoại (*)",
-        "CMND/CCCD/Hộ chiếu",
-        "Số thẻ BHYT",
-        "Xã/Phường (*)",
-        "Địa chỉ chi tiết",
-    ]
+    header = words(
+        "STT | Họ và tên (chữ in hoa có dấu) (*) | Ngày tháng năm sinh (*) (ngày/tháng/năm) | "
+        "Giới tính (*) | Đơn vị công tác | Số điện thoại (*) | CMND/CCCD/Hộ chiếu | Số thẻ BHYT | "
+        "Xã/Phường (*) | Địa chỉ chi tiết"
+    )
     sheet.add(*header)
     for n, person in enumerate(draw.people(28), 1):
         if n == 15:

@@ -1,7 +1,5 @@
 """Tables that do not stand as one row a person under one row of headings, and files that are no sheets."""
 
-from __future__ import annotations
-
 import quopri
 import unicodedata
 from collections.abc import Iterator, Sequence

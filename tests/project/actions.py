@@ -5,8 +5,6 @@ program follows the names that its function mentions, through the modules of `ad
 `campaigns` that write: those marked `@use_case`, and those that open a transaction or call such a function with the runtime.
 """
 
-from __future__ import annotations
-
 import ast
 from collections import defaultdict
 from collections.abc import Iterator

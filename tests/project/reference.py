@@ -3,8 +3,6 @@
 `python -m tests.project.reference` writes docs/reference.md. Helps and docstrings are taken as they stand.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import Field
@@ -186,14 +184,8 @@ def alerts() -> Iterator[tuple[str, ...]]:
 def write_page() -> str:
     """Return docs/reference.md."""
     app = create_app(Settings.from_env({}))
-    parts = [
-        HEAD,
-        "## Settings",
-        SETTINGS,
-        rows("variable", "default", "", of=settings()),
-        "## Commands",
-        COMMANDS,
-    ]
+    parts = [HEAD, "## Settings", SETTINGS, rows("variable", "default", "", of=settings())]
+    parts += ["## Commands", COMMANDS]
     for title, names in GROUPS.items():
         group = click.Group(
             commands={name: app.cli.commands[name] for name in names.split() if name != "upgrade"}

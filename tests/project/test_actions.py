@@ -1,7 +1,5 @@
 """Pages, commands and the API write through use cases alone, and docs/actions.md lists them as the code has them."""
 
-from __future__ import annotations
-
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
@@ -28,13 +26,8 @@ def find_writes(tree: ast.AST) -> Iterator[str]:
         match node:
             case ast.ImportFrom(module=module, names=names):
                 for alias in names:
-                    if (module or "").startswith("sqlalchemy") and alias.name in (
-                        "insert",
-                        "update",
-                        "delete",
-                    ):
-                        yield f"{node.lineno}: imports {alias.name}"
-                    if alias.name in ("transaction", "enqueue_after_commit"):
+                    writes = ("insert", "update", "delete") if (module or "").startswith("sqlalchemy") else ()
+                    if alias.name in ("transaction", "enqueue_after_commit", *writes):
                         yield f"{node.lineno}: imports {alias.name}"
             case ast.Call(func=ast.Attribute(value=owner, attr=name)) if name in WRITES:
                 if ast.unparse(owner).rpartition(".")[2] in ("session", "db", "engine"):
@@ -58,12 +51,8 @@ with self.runtime.db.write() as session:
     session.scalars(2)
     names.add(3)
 """
-    assert [line.partition(": ")[2] for line in find_writes(ast.parse(past))] == [
-        "imports delete",
-        "imports transaction",
-        "self.runtime.db.write()",
-        "session.add()",
-    ]
+    found = ["imports delete", "imports transaction", "self.runtime.db.write()", "session.add()"]
+    assert [line.partition(": ")[2] for line in find_writes(ast.parse(past))] == found
 
 
 def calls_in_given_functions(tree: ast.AST) -> set[ast.AST]:

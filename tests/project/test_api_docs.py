@@ -1,7 +1,5 @@
 """What docs/api.md shows to type and to copy is right: routes, bodies, and the check of a signature."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

@@ -1,7 +1,5 @@
 """The audit trail's page has a word for everything that is recorded."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What `make bench` measures with: its gateway counts rightly and keeps its limit; its parts can be loaded."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,9 +21,7 @@ def slow_gateway(tmp_path: Path) -> Iterator[gateway.Gateway]:
         yield running
 
 
-def test_the_gateway_counts_each_message_once_and_lets_no_more_through_than_its_limit(
-    slow_gateway: gateway.Gateway,
-) -> None:
+def test_the_gateway_counts_each_message_once_and_lets_no_more_through_than_its_limit(slow_gateway):
     run = loop.run(slow_gateway, "ours", messages=50, in_flight=5)
     stats = slow_gateway.stats()
     assert (stats.accepted, stats.distinct, stats.most, stats.throttled) == (50, 50, 5, 0)

@@ -1,11 +1,11 @@
 """The colours of the pages: named once, readable by day and in the dark."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
 import pytest
+
+from tests.support.tables import words
 
 STATIC = Path(__file__).resolve().parents[2] / "admin" / "static"
 NAMED = (STATIC / "admin.css").read_text()
@@ -24,13 +24,7 @@ WRITTEN = {
     "white": ("solid", "top", "alarm"),
 }
 # What is seen without being read: the edge of a field, the bars beside their words.
-SEEN = {
-    "edge-field": ("field",),
-    "bar": ("paper",),
-    "bar-good": ("paper",),
-    "bar-info": ("paper",),
-    "bar-bad": ("paper",),
-}
+SEEN = {"edge-field": ("field",), **dict.fromkeys(("bar", "bar-good", "bar-info", "bar-bad"), ("paper",))}
 
 
 def colours(mode: str) -> dict[str, str]:
@@ -51,9 +45,7 @@ def brightness(colour: str) -> float:
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize(("pairs", "least"), [(WRITTEN, 4.5), (SEEN, 3.0)], ids=["written", "seen"])
-def test_colours_stand_out_from_their_ground(
-    mode: str, pairs: dict[str, tuple[str, ...]], least: float
-) -> None:
+def test_colours_stand_out_from_their_ground(mode, pairs, least):
     named, pale = colours(mode), []
     for colour, grounds in pairs.items():
         for ground in grounds:
@@ -65,18 +57,7 @@ def test_colours_stand_out_from_their_ground(
 
 def test_a_style_sheet_names_its_colours() -> None:
     """White on a solid ground, shadows and what is printed are the same in both modes; anything else has a name."""
-    kept = {
-        "#fff",
-        "#000",
-        "#0003",
-        "#0005",
-        "#0a1f2680",
-        "#17252a",
-        "#083f4a",
-        "#7fa3ab",
-        "#cfe0e3",
-        "#7d1a20",
-    }
+    kept = {*words("#fff #000 #0003 #0005 #0a1f2680 #17252a #083f4a #7fa3ab #cfe0e3 #7d1a20")}
     map_levels = {"#e3f0f2", "#bfdde2", "#8cc0c9", "#0b5563", "#1f6f43"}
     unnamed = {
         f"{file.name}: {colour}"

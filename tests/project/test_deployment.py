@@ -1,7 +1,5 @@
 """What stands in deploy/ is read without complaint by the programs that it is for, as far as they are here."""
 
-from __future__ import annotations
-
 import fnmatch
 import hashlib
 import os
@@ -172,9 +170,7 @@ def test_the_compose_file_has_the_version_and_its_example_names_known_variables(
     assert set(named) <= {item.name.upper() for item in Settings.__dataclass_fields__.values()}
 
 
-def test_a_wheel_is_installed_only_with_its_checksum_and_libraries_by_their_hashes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wheel_is_installed_only_with_its_checksum_and_libraries_by_their_hashes(tmp_path, monkeypatch):
     wheel, typed = tmp_path / "loa-9.9.9-py3-none-any.whl", []
     with zipfile.ZipFile(wheel, "w") as packed:
         packed.writestr("deploy/requirements.txt", "flask==3 --hash=sha256:00\n")

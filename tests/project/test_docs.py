@@ -1,7 +1,5 @@
 """The documents say what is: settings, commands, make's targets, packages, layers, walks through the code, links."""
 
-from __future__ import annotations
-
 import ast
 import re
 import subprocess

@@ -1,16 +1,7 @@
 """What gateways.md says of waits, and the reference of statuses, is what the code does."""
 
-from __future__ import annotations
-
 from campaigns.delivery.streams import FIRST_HALT_S, LONGEST_HALT_S
-from campaigns.rules.delivery import (
-    FAILED_SHARE,
-    FAILURE_WINDOW,
-    FEWEST_FAILURES,
-    GIVES_UP_AFTER,
-    TRANSACTIONAL_GIVES_UP_AFTER,
-    back_off_s,
-)
+from campaigns.rules import delivery
 from outreach.rules.twilio_errors import read_answer
 from tests.project.reference import what_follows
 from tests.project.test_docs import section
@@ -25,13 +16,13 @@ def test_statuses_that_share_a_row_mean_the_same() -> None:
 
 
 def test_the_waits_of_the_document_are_those_of_the_code() -> None:
-    first, longest = back_off_s(0, None, seed=0), back_off_s(99, None, seed=0)
-    minutes = FAILURE_WINDOW.total_seconds() / 60
+    first, longest = delivery.back_off_s(0, None, seed=0), delivery.back_off_s(99, None, seed=0)
+    minutes = delivery.FAILURE_WINDOW.total_seconds() / 60
     for said in (
         f"{first:g} s, doubling up to {longest:g} s",
         f"from {FIRST_HALT_S:g} s, doubling up to {LONGEST_HALT_S:g} s",
-        f"refused {GIVES_UP_AFTER} times",
-        f"{TRANSACTIONAL_GIVES_UP_AFTER:,} times",
-        f"{FEWEST_FAILURES} messages and {FAILED_SHARE:.0%} of the outcomes of {minutes:g} minutes",
+        f"refused {delivery.GIVES_UP_AFTER} times",
+        f"{delivery.TRANSACTIONAL_GIVES_UP_AFTER:,} times",
+        f"{delivery.FEWEST_FAILURES} messages and {delivery.FAILED_SHARE:.0%} of the outcomes of {minutes:g} minutes",
     ):
         assert said in " ".join(SECTION.split()), said

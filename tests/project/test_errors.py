@@ -1,7 +1,5 @@
 """Every error has a code with a sentence in Vietnamese and in English."""
 
-from __future__ import annotations
-
 import ast
 import gettext
 import re

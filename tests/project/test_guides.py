@@ -1,7 +1,5 @@
 """The guides say what is: buttons and pages under their own names, and a section for every page of the office."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

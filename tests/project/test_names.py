@@ -1,7 +1,5 @@
 """Names: none that was given up comes back, no file is called after an activity, one term for one thing."""
 
-from __future__ import annotations
-
 import ast
 import io
 import re
@@ -13,30 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.tables import words
+
 ROOT = Path(__file__).resolve().parents[2]
 # What the code once called things: docs/glossary.md has the terms, test_docs.py looks at the documents.
 RETIRED_WORDS = frozenset(
-    [
-        "doorbell",
-        "ring",
-        "rings",
-        "rung",
-        "clerk",
-        "lane",
-        "lanes",
-        "laying",
-        "seldom",
-        "standstill",
-        "crowd",
-        "aside",
-        "deed",
-        "deeds",
-        "heed",
-        "heeded",
-        "tally",
-        "brake",
-        "casework",
-    ]
+    words(
+        "doorbell ring rings rung clerk lane lanes laying seldom standstill crowd aside deed deeds heed "
+        "heeded tally brake casework"
+    )
 )
 # A field and an operation of the API, whose names stay.
 PUBLIC_NAMES = frozenset({"set_aside", "show_set_aside"})

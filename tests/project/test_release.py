@@ -1,7 +1,5 @@
 """A release: one version, the changelog begins with it, and its wheel asks for what was tested."""
 
-from __future__ import annotations
-
 import os
 import re
 import runpy
@@ -87,9 +85,7 @@ def test_loa_does_nothing_without_the_settings_of_an_installation(
         assert find_settings(given, command.split()).get("APP_ENV", "production") == "production"
 
 
-def test_a_container_has_its_settings_in_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_container_has_its_settings_in_the_environment(tmp_path, monkeypatch):
     monkeypatch.setattr("deploy.command.ENV_FILE", tmp_path / "missing")
     assert find_settings({"DATABASE_URL": "postgresql:///loa"}, ["run"])["DATABASE_URL"]
     with pytest.raises(NotSetUp):

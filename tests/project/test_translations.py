@@ -1,7 +1,5 @@
 """Everything that people read in the office can be read in English, too."""
 
-from __future__ import annotations
-
 import ast
 import gettext
 import re

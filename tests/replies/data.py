@@ -145,20 +145,9 @@ def read_authors(*files: Path) -> list[Example]:
                 name, replies = line.split(":", 1)
                 own = int(name.strip("! ")) if name.strip("! ").isdecimal() else None
                 label = read_label(name.strip("! ")) if own is None else asked_of(kind).answers[own - 1].means
-                found += (
-                    Example(
-                        text.strip(),
-                        label,
-                        own,
-                        kind,
-                        author,
-                        name.strip().endswith("!"),
-                        is_held_out,
-                        is_of_many,
-                    )
-                    for text in replies.split(" | ")
-                    if text.strip(" -")
-                )
+                of = (label, own, kind, author, name.strip().endswith("!"), is_held_out, is_of_many)
+                texts = (text.strip() for text in replies.split(" | ") if text.strip(" -"))
+                found += (Example(text, *of) for text in texts)
     return found
 
 
@@ -166,10 +155,9 @@ def read_earlier() -> list[Example]:
     """Return the replies that the rules were made with, all of the first kind. None is a cry for help."""
     with (DATA / "replies_invented.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    of = (False, False, True)
     return [
-        Example(
-            row["text"], Label(row["label"]), None, FIRST_KIND, f"earlier {row['part']}", False, False, True
-        )
+        Example(row["text"], Label(row["label"]), None, FIRST_KIND, f"earlier {row['part']}", *of)
         for row in rows
     ]
 

@@ -14,16 +14,8 @@ from pathlib import Path
 
 from campaigns.rules.replies.labels import OPT_IN, Label
 from campaigns.rules.replies.understand import Understanding, understand
-from tests.replies.data import (
-    DATA,
-    Example,
-    asked_of,
-    of_stranger,
-    questions,
-    read_authors,
-    read_earlier,
-    read_first_sight,
-)
+from tests.replies import data
+from tests.replies.data import DATA, Example
 
 KINDS = ("bluezone", "tiem-chung", "bao-lu", "giay-to", "khao-sat")
 COVERED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -60,7 +52,7 @@ def share_weighted(read: Sequence[Read], numerator: Sequence[bool], of: Sequence
 
 
 def read_all(examples: Sequence[Example]) -> list[Read]:
-    return [(each, understand(each.text, asked_of(each.kind))) for each in examples]
+    return [(each, understand(each.text, data.asked_of(each.kind))) for each in examples]
 
 
 def measure(read: Sequence[Read]) -> Iterator[str]:
@@ -135,11 +127,11 @@ def measure_ordinary(path: Path) -> str:
 
 
 def main() -> None:
-    held_out = [each for each in read_authors() if each.is_held_out]
-    texts = [(each.text, asked_of(each.kind)) for each in (*held_out, *read_earlier())]
+    held_out = [each for each in data.read_authors() if each.is_held_out]
+    texts = [(each.text, data.asked_of(each.kind)) for each in (*held_out, *data.read_earlier())]
     started = time.process_time()
     for kind in KINDS:
-        understand("xin chào", asked_of(kind))
+        understand("xin chào", data.asked_of(kind))
     loaded = time.process_time()
     for text, asked in texts:
         understand(text, asked)
@@ -148,21 +140,21 @@ def main() -> None:
     print(f"{len(texts) / taken:,.0f} replies a second on one core, each read once")
     sets = {name: [each for each in held_out if each.kind == name] for name in KINDS}
     sets = {"all kinds": [each for each in held_out if each.kind in KINDS], **sets}
-    offices = [each for each in held_out if each.kind in questions()]
+    offices = [each for each in held_out if each.kind in data.questions()]
     sets["questions of offices, by who knows the program"] = [
-        each for each in offices if not of_stranger(each.kind)
+        each for each in offices if not data.of_stranger(each.kind)
     ]
     sets["questions of offices, by strangers"] = strangers = [
-        each for each in offices if of_stranger(each.kind)
+        each for each in offices if data.of_stranger(each.kind)
     ]
     sets |= {
         author: [each for each in strangers if each.author == author]
         for author in sorted({each.author for each in strangers})
     }
-    sets["questions of offices, by strangers, that nothing was mended by"] = read_first_sight()
+    sets["questions of offices, by strangers, that nothing was mended by"] = data.read_first_sight()
     for name, replies in sets.items():
         print(f"{name}:", *measure(read_all(replies)), sep="\n  ", flush=True)
-    hard = read_authors(DATA / "replies_hard.txt")
+    hard = data.read_authors(DATA / "replies_hard.txt")
     print("written to be hard:", *measure(read_all(hard)), sep="\n  ")
     print("of a storm:", *measure([pair for pair in read_all(hard) if pair[0].kind == "bao-lu"]), sep="\n  ")
     for path in sorted(Path(os.environ["ORDINARY"]).glob("*.txt")) if os.environ.get("ORDINARY") else ():

@@ -284,13 +284,8 @@ WRONG = 0.025
 PARTS = 6
 """Parts of the questions of offices, each read by what was learned from the others."""
 PENALTY = 1.0
-COSTS: dict[Meaning | None, float] = {
-    Label.INSTALLED: 5.0,
-    Label.WRONG_NUMBER: 2.0,
-    Label.UNCLEAR: 1.5,
-    OPT_IN: 3.0,
-    None: 1.5,
-}
+COSTS: dict[Meaning | None, float] = {Label.INSTALLED: 5.0, Label.WRONG_NUMBER: 2.0, OPT_IN: 3.0}
+COSTS |= {Label.UNCLEAR: 1.5, None: 1.5}
 """How bad a wrong label is, beside any other: an install is reported to leaders, a wrong number silences a phone for good."""
 
 

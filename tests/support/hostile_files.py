@@ -32,12 +32,8 @@ def _sheet(rows: str, after: str = "", before: str = "") -> str:
 
 def quoted_reference(path: Path) -> Path:
     """Two cells in the farthest corners, whose references are in single quotes: 17 billion cells."""
-    return with_sheet(
-        path,
-        _sheet(
-            "<row r='1'><c r='A1'><v>1</v></c></row><row r='1048576'><c r='XFD1048576'><v>2</v></c></row>"
-        ),
-    )
+    rows = "<row r='1'><c r='A1'><v>1</v></c></row><row r='1048576'><c r='XFD1048576'><v>2</v></c></row>"
+    return with_sheet(path, _sheet(rows))
 
 
 def nested_rows(path: Path) -> Path:
@@ -95,12 +91,7 @@ def repeated_cells(path: Path) -> Path:
     return ods_around(path, row)
 
 
+_XLSX = (quoted_reference, nested_rows, wide_merges, nested_zips, entities, many_strings)
 HOSTILE: dict[str, tuple[str, Callable[[Path], Path]]] = {
-    "quoted reference": (".xlsx", quoted_reference),
-    "nested rows": (".xlsx", nested_rows),
-    "wide merges": (".xlsx", wide_merges),
-    "nested zips": (".xlsx", nested_zips),
-    "entities": (".xlsx", entities),
-    "many strings": (".xlsx", many_strings),
-    "repeated cells": (".ods", repeated_cells),
-}
+    each.__name__.replace("_", " "): (".xlsx", each) for each in _XLSX
+} | {"repeated cells": (".ods", repeated_cells)}

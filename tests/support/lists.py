@@ -41,15 +41,9 @@ def bring(
     with world.runtime.db.write() as session:
         owner = session.get_one(ContactList, world.list_id).organisation_id
         into = find_or_create_list(session, organisation_id=owner, name=name, now=world.now)
-        _, counts = import_rows(
-            session,
-            rows or check_list(file, GAZETTEER),
-            into=into,
-            file=file,
-            known_areas=set(session.scalars(select(Area.code))),
-            secret_key=world.keys.secret_key,
-            now=datetime.now(UTC),
-        )
+        of = {"known_areas": set(session.scalars(select(Area.code))), "secret_key": world.keys.secret_key}
+        listed = rows or check_list(file, GAZETTEER)
+        _, counts = import_rows(session, listed, into=into, file=file, now=datetime.now(UTC), **of)
     assert counts.rows == sum(asdict(counts).values()) - counts.rows
     return counts
 
@@ -84,18 +78,11 @@ def directory(world: World) -> list[Any]:
     people = world.all(select(Contact).order_by(Contact.id))
     found = []
     for person in people:
-        numbers = world.all(
-            select(Phone.e164)
-            .join(ContactPhone, ContactPhone.phone_id == Phone.id)
-            .where(ContactPhone.contact_id == person.id)
-            .order_by(ContactPhone.position)
-        )
-        lists = world.all(
-            select(ContactList.name)
-            .join(Membership, Membership.list_id == ContactList.id)
-            .where(Membership.contact_id == person.id)
-            .order_by(ContactList.name)
-        )
+        phones = select(Phone.e164).join(ContactPhone, ContactPhone.phone_id == Phone.id)
+        phones = phones.where(ContactPhone.contact_id == person.id).order_by(ContactPhone.position)
+        numbers = world.all(phones)
+        names = select(ContactList.name).join(Membership, Membership.list_id == ContactList.id)
+        lists = world.all(names.where(Membership.contact_id == person.id).order_by(ContactList.name))
         found.append(
             (person.name, person.birth_year, person.sex, person.area_code, person.village, *numbers, *lists)
         )

@@ -106,16 +106,9 @@ class OpenIdProvider:
         if asked is None or not is_client or given.decode().rstrip("=") != asked["code_challenge"]:
             return 400, {"error": "invalid_grant"}
         now = int(time.time())
-        told: dict[str, Any] = {
-            "iss": self.issuer,
-            "aud": CLIENT,
-            "iat": now,
-            "exp": now + 300,
-            "auth_time": now,
-            "nonce": asked["nonce"],
-            **self.person,
-            **self.claims,
-        }
+        times = {"iat": now, "exp": now + 300, "auth_time": now}
+        told: dict[str, Any] = {"iss": self.issuer, "aud": CLIENT, "nonce": asked["nonce"], **times}
+        told |= {**self.person, **self.claims}
         claims = {name: value for name, value in told.items() if value is not None}
         return 200, {"access_token": "a", "token_type": "Bearer", "id_token": self.sign(claims)}
 

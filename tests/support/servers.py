@@ -31,14 +31,8 @@ ENDING = 30.0
 ROOM = 4 * 1024**3  # bytes: four PostgreSQLs with their programs take 1.5 GB
 FOLDERS = "loa-tests-"
 # What tests write need not survive a crash of the machine.
-POSTGRES_SETTINGS = {
-    "listen_addresses": "",
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
-    "max_wal_size": "128MB",
-    "max_connections": "200",
-}
+POSTGRES_SETTINGS = {"listen_addresses": "", "max_wal_size": "128MB", "max_connections": "200"}
+POSTGRES_SETTINGS |= dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "off")
 # The databases of a test that takes any: what pages and rules do on the one shows that they do it on the other, too.
 DATABASES = [pytest.param("sqlite", marks=pytest.mark.rest), "postgresql"]
 # For a test of what differs by database: SQL that each writes in its own way, locks, migrations, many rows at once.

@@ -1,7 +1,5 @@
 """What a centre delivers over SMPP, as octets, and a game of many people who write while connections are cut."""
 
-from __future__ import annotations
-
 import random
 import struct
 import time

@@ -1,7 +1,5 @@
 """Tables of cases: a test with one row of values a case, whose names are the test's own."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -25,3 +23,8 @@ def cases(*rows: Any) -> Callable[[Test], Test]:
 def each_of(texts: str, *outcome: Any) -> list[tuple[Any, ...]]:
     """Rows of `cases`: one for each of the texts between " | ", all with the same outcome, if any."""
     return [(text, *outcome) for text in texts.split(" | ")]
+
+
+def words(text: str) -> list[str]:
+    """The parts of a text between " | ", or its words."""
+    return text.split(" | " if " | " in text else None)

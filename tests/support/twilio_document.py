@@ -4,8 +4,6 @@ Only names, types and limits of the parameters, in our own words. `DateSent` is 
 example, though its format is given as date-time.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -26,32 +24,20 @@ CREATE: dict[str, Any] = {
     "required": ["To"],
     "additionalProperties": False,
     "properties": {
-        "To": _NUMBER,
-        "From": _NUMBER,
-        "MessagingServiceSid": _id("MG"),
+        **dict.fromkeys(("To", "From"), _NUMBER),
+        **dict.fromkeys(("SendAt", "ContentVariables", "MediaUrl", "PersistentAction"), _TEXT),
+        **dict.fromkeys(("ProvideFeedback", "ForceDelivery", "SmartEncoded", "ShortenUrls"), _FLAG),
+        "SendAsMms": _FLAG,
+        **{"MessagingServiceSid": _id("MG"), "ApplicationSid": _id("AP"), "ContentSid": _id("HX")},
         "Body": {"type": "string", "maxLength": 1600},
         "StatusCallback": _ADDRESS,
-        "ApplicationSid": _id("AP"),
-        "ProvideFeedback": _FLAG,
         "Attempt": {"type": "string", "pattern": "^[0-9]+$"},
         # 1 to 36,000 seconds
-        "ValidityPeriod": {
-            "type": "string",
-            "pattern": "^([1-9][0-9]{0,3}|[12][0-9]{4}|3[0-5][0-9]{3}|36000)$",
-        },
-        "ForceDelivery": _FLAG,
+        "ValidityPeriod": _TEXT | {"pattern": "^([1-9][0-9]{0,3}|[12][0-9]{4}|3[0-5][0-9]{3}|36000)$"},
         "ContentRetention": {"enum": ["retain", "discard"]},
         "AddressRetention": {"enum": ["retain", "obfuscate"]},
-        "SmartEncoded": _FLAG,
-        "ShortenUrls": _FLAG,
         "ScheduleType": {"const": "fixed"},
-        "SendAt": _TEXT,
-        "SendAsMms": _FLAG,
-        "ContentVariables": _TEXT,
         "RiskCheck": {"enum": ["enable", "disable"]},
-        "ContentSid": _id("HX"),
-        "MediaUrl": _TEXT,
-        "PersistentAction": _TEXT,
     },
     "allOf": [
         {"anyOf": [{"required": ["From"]}, {"required": ["MessagingServiceSid"]}]},
@@ -64,9 +50,7 @@ LIST: dict[str, Any] = {
     "properties": {
         "To": _NUMBER,
         "From": _NUMBER,
-        "DateSent": {"type": "string", "format": "date"},
-        "DateSent<": {"type": "string", "format": "date"},
-        "DateSent>": {"type": "string", "format": "date"},
+        **{name: {"type": "string", "format": "date"} for name in ("DateSent", "DateSent<", "DateSent>")},
         "PageSize": {"type": "string", "pattern": "^([1-9][0-9]{0,2}|1000)$"},
         "Page": {"type": "string", "pattern": "^[0-9]+$"},
         "PageToken": _TEXT,

@@ -1,13 +1,10 @@
 """Callbacks, residents' SMS and answers by link, as the system under test receives them."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
@@ -142,9 +139,7 @@ def test_sent_then_delivered_is_reported_and_signed(simulator: RunningSimulator,
     ("rate_undelivered", ["sent", "undelivered"], {"30003", "30005", "30006"}),
     ("rate_failed", ["failed"], {"30001", "30007", "30008"}),
 )
-def test_failure_is_reported_with_its_code(
-    simulator: RunningSimulator, receiver: Receiver, fault: str, states: list[str], codes: set[str]
-) -> None:
+def test_failure_is_reported_with_its_code(simulator, receiver, fault, states, codes):
     simulator.faults(**{fault: 1})
     send(simulator, receiver.url + "/status")
     wait_until(lambda: len(receiver.got) == len(states))
@@ -153,9 +148,7 @@ def test_failure_is_reported_with_its_code(
     assert simulator.ledger()[0]["error_code"] in {int(code) for code in codes}
 
 
-def test_public_address_is_signed_and_carried_like_by_a_proxy(
-    simulator: RunningSimulator, receiver: Receiver
-) -> None:
+def test_public_address_is_signed_and_carried_like_by_a_proxy(simulator, receiver):
     send(simulator, PUBLIC + "/status/7")
     simulator.reply(NUMBER, "Tôi cài rồi ạ")
     wait_until(lambda: len(receiver.got) == 3)
@@ -194,9 +187,7 @@ def test_5xx_is_tried_again_and_4xx_is_not(simulator: RunningSimulator, receiver
     assert (stats["callbacks_retried"], stats["callbacks_failed"], stats["callbacks_sent"]) == (2, 1, 0)
 
 
-def test_callbacks_are_repeated_and_shuffled_when_told_to(
-    simulator: RunningSimulator, receiver: Receiver
-) -> None:
+def test_callbacks_are_repeated_and_shuffled_when_told_to(simulator, receiver):
     simulator.faults(callbacks_repeat=3)
     send(simulator, receiver.url + "/status")
     wait_until(lambda: len(receiver.got) == 6)
@@ -214,9 +205,7 @@ def test_callbacks_are_repeated_and_shuffled_when_told_to(
     wait_until(is_shuffled)
 
 
-def test_switched_off_callbacks_leave_the_status_to_be_asked(
-    simulator: RunningSimulator, receiver: Receiver
-) -> None:
+def test_switched_off_callbacks_leave_the_status_to_be_asked(simulator, receiver):
     simulator.faults(callbacks_off=True)
     send(simulator, receiver.url + "/status")
     wait_until(lambda: simulator.ledger()[0]["status"] == "delivered")
@@ -241,9 +230,7 @@ def test_gateways_own_stop_is_marked_in_the_reply(simulator: RunningSimulator, r
     assert receiver.got[0].form["OptOutType"] == "STOP"
 
 
-def test_residents_answer_by_sms_once_and_not_to_the_acknowledgement(
-    simulator: RunningSimulator, receiver: Receiver
-) -> None:
+def test_residents_answer_by_sms_once_and_not_to_the_acknowledgement(simulator, receiver):
     simulator.residents(installed=1, by_link=0, delay_min_s=0, delay_max_s=0)
     send(simulator, None)
     wait_until(lambda: len(receiver.texts) == 1)
@@ -261,9 +248,7 @@ def test_open_answer_is_followed_up_later(simulator: RunningSimulator, receiver:
     wait_until(lambda: len(receiver.texts) == 2)
 
 
-def test_residents_press_the_link_where_the_page_offers_their_answer(
-    simulator: RunningSimulator, receiver: Receiver
-) -> None:
+def test_residents_press_the_link_where_the_page_offers_their_answer(simulator, receiver):
     receiver.status = 303  # as the answer page does
     simulator.residents(need_help=1, by_link=1, delay_min_s=0, delay_max_s=0)
     send(simulator, None, body=f"Bấm {PUBLIC}/AbCdEf để trả lời")
@@ -287,9 +272,7 @@ def test_seeded_residents_answer_the_same_again(simulator: RunningSimulator, rec
     assert answers() == answers()
 
 
-def test_second_start_keeps_conversations_and_finishes_what_was_under_way(
-    tmp_path: Path, receiver: Receiver
-) -> None:
+def test_second_start_keeps_conversations_and_finishes_what_was_under_way(tmp_path, receiver):
     with running_simulator(data=tmp_path) as simulator:
         simulator.faults(sent_after_s=0, delivered_after_s=0)
         send(simulator, receiver.url + "/status/1")

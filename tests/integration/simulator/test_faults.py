@@ -1,7 +1,5 @@
 """The simulator misbehaves as told, and the real `twilio` library feels it."""
 
-from __future__ import annotations
-
 import json
 import time
 import urllib.error
@@ -36,9 +34,7 @@ def post_plainly(simulator: RunningSimulator) -> requests.Response:
 
 
 @cases(({"rate_429": 1}, 429, 0), ({"rate_500": 1}, 500, 0), ({"rate_500_after": 1}, 500, 1))
-def test_error_is_answered_before_or_after_acceptance(
-    simulator: RunningSimulator, faults: dict[str, float], status: int, accepted: int
-) -> None:
+def test_error_is_answered_before_or_after_acceptance(simulator, faults, status, accepted):
     simulator.faults(**faults)
     with pytest.raises(TwilioRestException) as failed:
         send(simulator)
@@ -77,9 +73,7 @@ def test_latency_delays_each_answer_and_requests_overlap(simulator: RunningSimul
 
 
 @cases((None, None), (2, "2"), (0.5, "0.5"))
-def test_retry_after_comes_only_when_set(
-    simulator: RunningSimulator, retry_after_s: float | None, header: str | None
-) -> None:
+def test_retry_after_comes_only_when_set(simulator, retry_after_s, header):
     simulator.faults(rate_429=1, retry_after_s=retry_after_s)
     answer = post_plainly(simulator)
     assert answer.status_code == 429
@@ -149,9 +143,7 @@ def test_partial_change_keeps_the_rest_and_reset_ends_all(simulator: RunningSimu
     {"latency_ms": None},
     {"latency_ms": float("nan")},
 )
-def test_impossible_setting_is_named_and_changes_nothing(
-    simulator: RunningSimulator, changes: dict[str, object]
-) -> None:
+def test_impossible_setting_is_named_and_changes_nothing(simulator, changes):
     before = simulator.faults()
     with pytest.raises(urllib.error.HTTPError) as refused:
         simulator.faults(rate_429=0.5, **changes)

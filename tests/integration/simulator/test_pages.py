@@ -1,7 +1,5 @@
 """The training phones and the control page, as a trainer's browser gets them."""
 
-from __future__ import annotations
-
 import html
 import re
 
@@ -159,14 +157,8 @@ def test_control_page_saves_percentages_and_explains_mistakes(simulator: Running
 
     wrong = post(simulator, "/dieu-khien/loi", rate_cut="nhiều", callbacks_repeat="1")
     assert "“Đứt kết nối, đã nhận tin” phải là số từ 0 đến 100%" in wrong.text
-    post(
-        simulator,
-        "/dieu-khien/loi",
-        rate_cut="5",
-        callbacks_repeat="1",
-        segments_factor="1",
-        callbacks_off="1",
-    )
+    typed = {"rate_cut": "5", "callbacks_repeat": "1", "segments_factor": "1", "callbacks_off": "1"}
+    post(simulator, "/dieu-khien/loi", **typed)
     faults = simulator.faults()
     assert (faults["rate_cut"], faults["callbacks_off"], faults["seed"]) == (0.05, True, None)
     post(simulator, "/dieu-khien/loi", reset="1")

@@ -1,7 +1,5 @@
 """The simulator's own rules, without a process: segments, links, routes, shares, memory, journal."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 
@@ -94,10 +92,9 @@ def test_public_address_is_carried_to_the_local_port_as_by_a_proxy() -> None:
 
 
 @cases(
-    ("Bấm http://127.0.0.1:8000/AbC.", ["http://127.0.0.1:8000/AbC"]),
+    *each_of("Bấm http://127.0.0.1:8000/AbC. | 127.0.0.1:8000/AbC", ["http://127.0.0.1:8000/AbC"]),
     ("(https://bluezone.gov.vn/taiapp)", ["https://bluezone.gov.vn/taiapp"]),
     ("loa.example/AbC, cảm ơn", ["https://loa.example/AbC"]),
-    ("127.0.0.1:8000/AbC", ["http://127.0.0.1:8000/AbC"]),
     ("javascript:alert(1) bluezone.gov.vn", []),
     ('http://a.vn/"><script>', ["http://a.vn/"]),
     ("http://a.vn/1 http://b.vn/2", ["http://a.vn/1", "http://b.vn/2"]),

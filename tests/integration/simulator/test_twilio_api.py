@@ -1,7 +1,5 @@
 """The real `twilio` library, pointed at the simulator, sees what it would see at Twilio."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Callable
@@ -95,9 +93,7 @@ async def use_async_client(simulator: RunningSimulator) -> None:
     ({"status_callback": "khong phai dia chi"}, 21609),
     ({"validity_period": 36001}, 20001),
 )
-def test_bad_message_is_refused_with_twilios_code(
-    client: Client, simulator: RunningSimulator, changes: dict[str, object], code: int
-) -> None:
+def test_bad_message_is_refused_with_twilios_code(client, simulator, changes, code):
     message = {"to": "+84905000123", "from_": "LOA", "body": LINE} | changes
     with pytest.raises(TwilioRestException) as refused:
         client.messages.create(**message)
@@ -110,9 +106,7 @@ def test_longest_body_is_taken(client: Client) -> None:
     assert client.messages.create(to="+84905000123", from_="LOA", body="a" * 1600).num_segments == "11"
 
 
-def test_number_that_stopped_at_the_gateway_is_refused_until_it_starts_again(
-    client: Client, simulator: RunningSimulator
-) -> None:
+def test_number_that_stopped_at_the_gateway_is_refused_until_it_starts_again(client, simulator):
     simulator.faults(gateway_stop=True)
     simulator.reply("+84905000123", " stop ")
     with pytest.raises(TwilioRestException) as refused:
@@ -131,9 +125,7 @@ def test_number_that_stopped_at_the_gateway_is_refused_until_it_starts_again(
     ],
     ids=["create", "fetch", "list"],
 )
-def test_wrong_token_is_not_authenticated(
-    simulator: RunningSimulator, call: Callable[[Client], object]
-) -> None:
+def test_wrong_token_is_not_authenticated(simulator, call):
     with pytest.raises(TwilioException) as refused:
         call(connect(simulator, token="wrong"))
     assert "20003" in str(vars(refused.value)) + str(refused.value.args)
@@ -181,9 +173,7 @@ def test_pages_do_not_slip_when_messages_arrive_between_them(client: Client) -> 
     assert [message.sid for message in first.next_page()] == [sids[1], sids[0]]
 
 
-def test_list_is_filtered_by_number_with_unsent_messages_in_it(
-    client: Client, simulator: RunningSimulator
-) -> None:
+def test_list_is_filtered_by_number_with_unsent_messages_in_it(client, simulator):
     simulator.faults(sent_after_s=60)
     sids = send_many(client, 3)
     simulator.reply("+84905000001", "1")
@@ -222,9 +212,7 @@ def test_date_that_is_none_is_refused(client: Client) -> None:
     assert "20001" in str(refused.value.args)
 
 
-def test_message_appears_in_the_list_only_after_the_lists_delay(
-    client: Client, simulator: RunningSimulator
-) -> None:
+def test_message_appears_in_the_list_only_after_the_lists_delay(client, simulator):
     simulator.faults(list_delay_s=30)
     sid = client.messages.create(to="+84905000001", from_="LOA", body=LINE).sid
     assert client.messages.list(to="+84905000001") == []

@@ -1,7 +1,5 @@
 """The charts: what they show, what they say to those who do not see them, and that no name breaks out of them."""
 
-from __future__ import annotations
-
 import re
 from xml.etree import ElementTree
 
@@ -63,14 +61,8 @@ def test_a_name_cannot_break_out() -> None:
 
 
 def test_days_rise_from_left_to_right_below_the_goal() -> None:
-    svg = line_chart(
-        "d",
-        "T",
-        "M",
-        [("1/8", 0, "0"), ("2/8", 50, "50"), ("3/8", 90, "90")],
-        goal=Goal(100, "100"),
-        deadline=(5, "Hạn"),
-    )
+    points = [("1/8", 0, "0"), ("2/8", 50, "50"), ("3/8", 90, "90")]
+    svg = line_chart("d", "T", "M", points, goal=Goal(100, "100"), deadline=(5, "Hạn"))
     line = re.search(r'points="([^"]+)"', svg)
     xs, ys = zip(*(map(float, spot.split(",")) for spot in line[1].split()), strict=True)
     assert list(xs) == sorted(xs)
@@ -95,11 +87,8 @@ def test_an_axis_has_a_few_round_counts(top: float, ticks: list[int]) -> None:
 
 
 def test_a_map_has_the_places_of_the_boundary_file_north_up() -> None:
-    feature = {
-        "type": "Feature",
-        "properties": {"code": "608"},
-        "geometry": {"type": "Polygon", "coordinates": SQUARE[0]},
-    }
+    shape = {"type": "Polygon", "coordinates": SQUARE[0]}
+    feature = {"type": "Feature", "properties": {"code": "608"}, "geometry": shape}
     boundaries = read_boundaries({"type": "FeatureCollection", "features": [feature]})
     places = [
         MapPlace("608", "Thành phố Kon Tum", 0.6, "60,0%"),
@@ -113,8 +102,7 @@ def test_a_map_has_the_places_of_the_boundary_file_north_up() -> None:
     assert "Kon Tum" in svg
     for wrong in (
         {},
-        {"features": [{**feature, "properties": {}}]},
-        {"features": [{**feature, "geometry": None}]},
+        *({"features": [{**feature, **gone}]} for gone in ({"properties": {}}, {"geometry": None})),
     ):
         with pytest.raises(ValueError, match=r"FeatureCollection|feature"):
             read_boundaries(wrong)
@@ -134,9 +122,7 @@ def test_a_place_is_the_darker_the_nearer_the_goal(share: float | None, level: s
 
 
 @pytest.mark.parametrize("fan", [(20, 150, 200, 290), (20, 140, 310, 500), (90, 200, 300, 400)])
-def test_a_forecast_opens_from_the_last_day_and_stays_within_the_picture(
-    fan: tuple[float, int, int, int],
-) -> None:
+def test_a_forecast_opens_from_the_last_day_and_stays_within_the_picture(fan):
     points = [(f"{n}/8", 10 * n, str(10 * n)) for n in range(15)]
     ahead = Projection(fan=fan, needed_by=18)
     svg = line_chart("d", "T", "M", points, goal=Goal(300, "300"), deadline=(18, "Hạn"), ahead=ahead)
@@ -148,15 +134,8 @@ def test_a_forecast_opens_from_the_last_day_and_stays_within_the_picture(
     assert len(corner) == 3
     assert all(0 <= x <= WIDTH and 0 <= y <= 190 for x, y in corner)
     assert 'class="needed"' in svg
-    alone = line_chart(
-        "d",
-        "T",
-        "M",
-        points,
-        goal=Goal(300, "300"),
-        deadline=None,
-        ahead=Projection(fan=None, needed_by=None),
-    )
+    unknown = Projection(fan=None, needed_by=None)
+    alone = line_chart("d", "T", "M", points, goal=Goal(300, "300"), deadline=None, ahead=unknown)
     assert 'class="fan"' not in alone
     assert 'class="needed"' not in alone
 

@@ -1,7 +1,5 @@
 """What of a campaign's form is set to something else than usual, and so stands open."""
 
-from __future__ import annotations
-
 from admin.views.campaign_fields import USUAL, Form, fill_form, find_unusual
 from campaigns.planning.kinds import load_kinds
 from tests.support.tables import cases
@@ -33,8 +31,6 @@ def form_with(**values: str | list[str]) -> Form:
     ({"urgent": "1"}, "when", ["cảnh báo khẩn cấp"]),
     ({"goal_source": "Niên giám"}, "when", ["mục tiêu"]),
 )  # fmt: skip
-def test_only_what_is_unusual_is_named(
-    values: dict[str, str | list[str]], card: str, named: list[str]
-) -> None:
+def test_only_what_is_unusual_is_named(values, card, named):
     found = find_unusual(form_with(**values), kinds=KINDS, issuers={"Hội Phụ nữ", "Tỉnh đoàn"})
     assert {key: names for key, names in found.items() if names} == ({card: named} if card else {})

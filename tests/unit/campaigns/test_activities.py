@@ -1,7 +1,5 @@
 """An entry of the outreach log as it is typed, and what entries amount to on some days."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 from campaigns.rules.activities import ActivityEntry, ActivityKind, ActivityTotals, read_entry, summarise

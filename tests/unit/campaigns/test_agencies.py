@@ -1,17 +1,20 @@
-"""What an agency says of its staff: what cannot be, what is asked about, what many add up to."""
-
-from __future__ import annotations
+"""What an agency says of its staff, and its roster: what cannot be, what is asked, what many add up to."""
 
 from campaigns.rules.agencies import (
+    RosterPerson,
     StaffCounts,
     StaffDoubt,
     StaffProblem,
     StaffTotal,
     add_up,
+    by_number,
+    count,
     find_doubts,
+    find_heading,
     find_problem,
+    read_mark,
 )
-from tests.support.tables import cases
+from tests.support.tables import cases, each_of
 
 
 @cases(
@@ -27,9 +30,7 @@ from tests.support.tables import cases
     (StaffCounts(10, 8, 9), StaffProblem.MORE_INSTALLED_THAN_SMARTPHONES),
     (StaffCounts(10, None, 11), StaffProblem.MORE_INSTALLED_THAN_STAFF),
 )
-def test_figures_that_contradict_each_other_are_refused(
-    counts: StaffCounts, problem: StaffProblem | None
-) -> None:
+def test_figures_that_contradict_each_other_are_refused(counts, problem):
     assert find_problem(counts) is problem
 
 
@@ -46,9 +47,7 @@ def test_figures_that_contradict_each_other_are_refused(
     (StaffCounts(100, 90, 80), StaffCounts(79, 70, 60), list(StaffDoubt)),
     (StaffCounts(3, 3, 3), StaffCounts(5, 5, 5), []),  # two more people are no error
 )
-def test_a_sudden_change_is_a_question(
-    before: StaffCounts | None, now: StaffCounts, doubts: list[StaffDoubt]
-) -> None:
+def test_a_sudden_change_is_a_question(before, now, doubts):
     assert find_doubts(now, before) == doubts
 
 
@@ -64,3 +63,51 @@ def test_what_is_not_known_is_left_out_and_counted_as_such() -> None:
 def test_of_nothing_the_share_is_unknown_not_nought() -> None:
     assert add_up([None, StaffCounts(5)]).share is None
     assert add_up([]).share is None
+
+
+@cases(
+    *each_of("x | X | ✓ | v | 1 | có | rồi | đã | Đã cài | đã cài đặt ngày 12/8 | ĐÃ CÀI", True),
+    *each_of("cài rồi | xong", True),
+    ("", False),
+    *each_of("- | 0 | không | Chưa | chưa cài được | ko", False),
+    *each_of("đang cài | 7 | nghỉ thai sản", None),
+)
+def test_a_mark_says_yes_or_no_or_nothing_that_we_understand(text: str, means: bool | None) -> None:
+    assert read_mark(text) is means
+
+
+@cases(
+    (("STT", "Họ và tên", "SĐT", "Đã cài"), (0, 1, 2), 3),
+    (("Họ tên", "Cài đặt Bluezone", "Điện thoại"), (0, 2), 1),
+    (("Họ tên", "ĐT", "Đã tiêm mũi 1"), (0, 1), 2),
+    (("Họ tên", "ĐT cài Bluezone"), (0, 1), None),  # the column of the telephone
+    (("Họ tên", "SĐT", "Đơn vị", "Ghi chú"), (0, 1, 2, 3), None),
+    (("Họ tên", "SĐT", "Đã nghỉ"), (0, 1), None),
+)
+def test_the_column_of_marks_is_found_by_its_heading(labels, taken, at):
+    assert find_heading(labels, taken) == at
+
+
+def person(
+    name: str, *numbers: str, has_smartphone: bool | None = None, has_done: bool = False
+) -> RosterPerson:
+    return RosterPerson(name, numbers, has_smartphone, has_done)
+
+
+@cases(
+    ([person("A"), person("B", has_done=True)], StaffCounts(2, None, 1)),
+    ([person("A", has_smartphone=True), person("B", has_smartphone=False)], StaffCounts(2, 1, 0)),
+    # Whoever has the app has something to have it on.
+    ([person("A", has_smartphone=False, has_done=True)], StaffCounts(1, 1, 1)),
+    # Twice in the list is once in the figures; two who share a number or a name are two.
+    ([person("An", "+84905000001"), person("AN", "+84905000001", has_done=True)], StaffCounts(1, None, 1)),
+    ([person("An", "+84905000001"), person("Bình", "+84905000001")], StaffCounts(2, None, 0)),
+    ([person("An"), person("An")], StaffCounts(2, None, 0)),
+)
+def test_people_are_counted_once_each(people: list[RosterPerson], counts: StaffCounts) -> None:
+    assert count(people) == counts
+
+
+def test_a_shared_number_has_the_app_if_anyone_of_them_says_so() -> None:
+    people = [person("A", "+84905000001", has_done=True), person("B", "+84905000001", "+84905000002")]
+    assert by_number(people) == {"+84905000001": True, "+84905000002": False}

@@ -1,7 +1,5 @@
 """Replies that say the same are found together, and what officers decided is found again by the words."""
 
-from __future__ import annotations
-
 from campaigns.rules.replies.alike import AlikeReply, choose_label, group_alike, private_words, signature_of
 from campaigns.rules.replies.asked import BLUEZONE
 from campaigns.rules.replies.labels import Label
@@ -52,9 +50,7 @@ def test_names_places_and_numbers_do_not_count_in_a_signature() -> None:
     ({Label.INSTALLED: 5}, (Label.INSTALLED, True)),
     ({Label.QUESTION: 9, Label.REFUSE: 1}, None),
 )
-def test_officers_must_agree_and_often_before_a_label_stands_by_itself(
-    decisions: dict[Label, int], chosen: tuple[Label, bool] | None
-) -> None:
+def test_officers_must_agree_and_often_before_a_label_stands_by_itself(decisions, chosen):
     assert choose_label(decisions) == chosen
 
 

@@ -1,20 +1,24 @@
 """What follows from a reply, and which answers only repeat what was said."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from campaigns.rules.answers import LastAnswer, decide_reply, is_repeated
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.merged_people import MergedRow, find_restored
 from campaigns.rules.own_answers import GivenAnswer
-from campaigns.rules.replies.labels import OPT_IN, Label, Meaning
+from campaigns.rules.replies.labels import OPT_IN, Label
 from campaigns.rules.replies.understand import Understanding
 from tests.support.tables import cases
 
 NOON = datetime(2026, 11, 2, 5, tzinfo=UTC)
 SURE, DOUBTFUL, CRY = (True, False), (False, False), (False, True)
 TO_RECIPIENT, KNOWN, UNKNOWN = (True, True), (False, True), (False, False)
+FIRST: dict[str, Any] = {
+    **dict.fromkeys(("has_recipient", "is_known"), True),
+    **dict.fromkeys(("was_answered", "is_start", "is_taken_back"), False),
+    **{"answered_at": None, "now": NOON},
+}
 
 
 @cases(
@@ -34,24 +38,10 @@ TO_RECIPIENT, KNOWN, UNKNOWN = (True, True), (False, True), (False, False)
     (Label.QUESTION, SURE, TO_RECIPIENT, False, "question", True),
     (OPT_IN, SURE, TO_RECIPIENT, False, "unclear", True),
 )
-def test_what_follows_from_a_reply(
-    label: Meaning,
-    read: tuple[bool, bool],
-    sender: tuple[bool, bool],
-    counts: bool,
-    kind: str | None,
-    is_acknowledged: bool,
-) -> None:
-    outcome = decide_reply(
-        Understanding(label, 1.0, *read),
-        has_recipient=sender[0],
-        is_known=sender[1],
-        was_answered=False,
-        is_start=False,
-        is_taken_back=False,
-        answered_at=None,
-        now=NOON,
-    )
+def test_what_follows_from_a_reply(label, read, sender, counts, kind, is_acknowledged):
+    has_recipient, is_known = sender
+    said = {**FIRST, "has_recipient": has_recipient, "is_known": is_known}
+    outcome = decide_reply(Understanding(label, 1.0, *read), **said)
     found = (outcome.is_answer, outcome.kind, outcome.is_acknowledged)
     assert found == (counts, CaseKind(kind) if kind else None, is_acknowledged)
     assert outcome.at == NOON
@@ -67,31 +57,14 @@ def test_a_late_reply_overrides_no_newer_answer_but_for_an_opt_out_after_which_n
     label: Label, is_late: bool, is_taken_back: bool, counts: bool
 ) -> None:
     newer = NOON + timedelta(hours=1 if is_late else -1)
-    outcome = decide_reply(
-        Understanding(label, 1.0, True, False),
-        has_recipient=True,
-        is_known=True,
-        was_answered=True,
-        is_start=False,
-        is_taken_back=is_taken_back,
-        answered_at=newer,
-        now=NOON,
-    )
+    said = {**FIRST, "was_answered": True, "is_taken_back": is_taken_back, "answered_at": newer}
+    outcome = decide_reply(Understanding(label, 1.0, True, False), **said)
     assert (outcome.is_answer, outcome.is_acknowledged) == (counts, False)
     assert outcome.at == (newer if label is Label.OPT_OUT else NOON)
 
 
 def test_who_gets_messages_again_waits_for_nobody() -> None:
-    outcome = decide_reply(
-        Understanding(OPT_IN, 1.0, True, False),
-        has_recipient=True,
-        is_known=True,
-        was_answered=False,
-        is_start=True,
-        is_taken_back=False,
-        answered_at=None,
-        now=NOON,
-    )
+    outcome = decide_reply(Understanding(OPT_IN, 1.0, True, False), **{**FIRST, "is_start": True})
     assert (outcome.is_answer, outcome.kind) == (False, None)
 
 
@@ -118,12 +91,7 @@ CLOSED, SEPARATE = (True, False), (True, True)
     ((STOP, *THEIRS), (OF_DRIVE, *THEIRS), CLOSED, False),  # everything is more
     ((OF_DRIVE, *THEIRS), (STOP, *THEIRS), SEPARATE, True),
 )
-def test_an_answer_that_adds_nothing_is_not_stored(
-    said: tuple[GivenAnswer, bool, int, bool],
-    last: tuple[GivenAnswer, bool, int, bool] | None,
-    closed: tuple[bool, bool],
-    repeats: bool,
-) -> None:
+def test_an_answer_that_adds_nothing_is_not_stored(said, last, closed, repeats):
     before = LastAnswer(*last) if last else None
     is_closed, is_separate = closed
     found = is_repeated(
@@ -156,8 +124,6 @@ KEPT, OTHER = 1, 2
     # What this merge left out counts for the other person since: the next of those without counts again.
     ([(10, KEPT, 6), (11, OTHER, 0), (12, OTHER, 7)], 10),
 )
-def test_taken_apart_each_has_one_recipient_that_counts(
-    rows: list[tuple[int, int, int]], restored: int | None
-) -> None:
+def test_taken_apart_each_has_one_recipient_that_counts(rows, restored):
     found = find_restored([MergedRow(*row) for row in rows], 7)
     assert (found and found.id) == restored

@@ -1,7 +1,5 @@
 """A campaign's money before it is spent."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 from campaigns.rules.budget import Spending, expected_segments, next_factor, refusal_of, reserve_of, vnd_of
@@ -11,9 +9,7 @@ from tests.support.tables import cases
 
 
 @cases((None, 100, False), (100, None, False), (100, 100, False), (101, 100, True), (0, 1, False))
-def test_a_launch_beyond_its_budget_is_refused(
-    estimate: int | None, budget: int | None, is_refused: bool
-) -> None:
+def test_a_launch_beyond_its_budget_is_refused(estimate, budget, is_refused):
     assert bool(refusal_of(estimate_vnd=estimate, budget_vnd=budget)) is is_refused
 
 
@@ -33,9 +29,7 @@ def test_the_refusal_names_both_amounts_and_what_to_do() -> None:
     ([(0, 3.0)], 0),
     ([(3, 1.1)], 1_155),
 )
-def test_what_has_not_left_is_reserved_by_its_segments(
-    steps: list[tuple[int, float | None]], reserve: int
-) -> None:
+def test_what_has_not_left_is_reserved_by_its_segments(steps, reserve):
     assert reserve_of(steps, price_vnd=350) == reserve
 
 
@@ -63,9 +57,7 @@ def test_a_bill_becomes_dong_where_its_money_is_known(price: str | None, unit: s
     (0, 0, 40, 40),  # of what failed
     (3, 5, 100, 100),  # figures of two moments
 )
-def test_what_is_billed_counts_as_billed_and_the_rest_by_the_estimate(
-    taken: int, priced: int, priced_vnd: int, vnd: int
-) -> None:
+def test_what_is_billed_counts_as_billed_and_the_rest_by_the_estimate(taken, priced, priced_vnd, vnd):
     assert Spending(taken, priced, priced_vnd, price_vnd=350).vnd == vnd
 
 
@@ -85,9 +77,7 @@ def test_a_segment_costs_its_share_of_what_was_spent() -> None:
     (5.0, [(1, 5), (1, 1)], 5.0),
     (1.0, [(0, 2)], 2.0),  # a text that is nothing by our count
 )
-def test_what_is_reserved_follows_the_gateways_count(
-    factor: float, answers: list[tuple[int, int]], expected: float
-) -> None:
+def test_what_is_reserved_follows_the_gateways_count(factor, answers, expected):
     assert next_factor(factor, answers) == expected
 
 

@@ -1,7 +1,5 @@
 """What the checks of an installation call well, in need of care, or a fault."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from campaigns.rules import checks

@@ -1,7 +1,5 @@
 """Who would get a third message within seven days."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 from campaigns.rules.collisions import Collision, StepMoment, find_collision

@@ -1,7 +1,5 @@
 """What a campaign says and asks, as data."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """What residents read: taken apart into fields and put together again, and checked before it is kept."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """When a copy came, from the time of day that its holder typed."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

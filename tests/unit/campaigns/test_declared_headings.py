@@ -1,7 +1,5 @@
 """Headings of the files that agencies, operators and phones hand in, as they write them."""
 
-from __future__ import annotations
-
 from campaigns.agencies import import_reports
 from campaigns.replies import import_reply_log
 from outreach.rules.declared_tables import find_table

@@ -1,7 +1,5 @@
 """Whether a message may leave at the moment of its claim."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 
@@ -15,16 +13,8 @@ from campaigns.rules.urgent import MAX_PER_DAY
 from tests.support.tables import cases
 
 K, R = MessageKind, Refusal
-FREE: dict[str, Any] = {
-    "kind": K.STEP,
-    "step": 1,
-    "suppressed": False,
-    "answered": False,
-    "recent": 0,
-    "repeated": False,
-    "cap": None,
-    "is_open": True,
-}
+FREE: dict[str, Any] = {"kind": K.STEP, "step": 1, "recent": 0, "cap": None, "is_open": True}
+FREE |= dict.fromkeys(("suppressed", "answered", "repeated"), False)
 
 
 @cases(
@@ -85,9 +75,7 @@ def test_which_warning_passes_a_wish_to_be_left_alone(changes: dict[str, Any], p
     ((), 7, Obstacle.BUDGET),
     ((1, 1), 5, Obstacle.BUDGET),  # of both, the budget ends more
 )
-def test_room_for_messages_of_three_segments_and_a_budget_of_six(
-    taken: tuple[int, ...], size: int, obstacle: Obstacle | None
-) -> None:
+def test_room_for_messages_of_three_segments_and_a_budget_of_six(taken, size, obstacle):
     room = Room(segments=3, left_vnd=600, price_vnd=100)
     for each in taken:
         room.take(each)
@@ -101,9 +89,7 @@ def test_only_what_is_over_for_good_is_skipped() -> None:
 
 
 @cases((None, None, 3), (1, 1, 1), (2, 2, 2), (3, 3, 3), (4, 4, 3), (100, 100, 3))
-def test_a_live_gateway_never_exceeds_the_decrees_three_a_day(
-    own: int | None, training: int | None, live: int
-) -> None:
+def test_a_live_gateway_never_exceeds_the_decrees_three_a_day(own, training, live):
     assert delivery.daily_cap(own, is_live=False) == training
     assert delivery.daily_cap(own, is_live=True) == live
     assert delivery.daily_cap(own, is_live=True, is_urgent=True) == MAX_PER_DAY, "warnings have their own"
@@ -164,9 +150,7 @@ def test_a_cause_that_says_nothing_of_number_or_account_has_no_consequence() -> 
     (1499, True, False),
     (1500, True, True),
 )
-def test_an_answer_to_a_resident_outlasts_a_fault_of_the_account(
-    refused: int, is_transactional: bool, expected: bool
-) -> None:
+def test_an_answer_to_a_resident_outlasts_a_fault_of_the_account(refused, is_transactional, expected):
     assert delivery.is_out_of_retries(refused, is_transactional=is_transactional) is expected
 
 
@@ -180,7 +164,5 @@ def test_an_answer_to_a_resident_is_tried_for_a_day_at_least() -> None:
     ("Moi ong/ba {name} hop luc {giờ}. Tra loi 1. {link} TC tu choi", "Moi ong/ba hop luc 8h."),
     ("Soạn 1 nếu đến lúc {giờ}", "Soạn 1 nếu đến lúc 8h"),
 )
-def test_a_page_repeats_what_a_message_said_without_the_name_the_link_and_the_answers(
-    text: str, told: str
-) -> None:
+def test_a_page_repeats_what_a_message_said_without_the_name_the_link_and_the_answers(text, told):
     assert delivery.repeat_message(text, {"giờ": "9h"}, {"giờ": "8h"}) == told

@@ -1,10 +1,8 @@
-"""A campaign's description as people write it: what is taken and what is refused with one sentence."""
-
-from __future__ import annotations
+"""A campaign's description as people write it: what is taken, and what is refused with one sentence."""
 
 import math
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -14,9 +12,9 @@ from campaigns.rules.audience import Answered, AudienceConditions, Smartphone, r
 from campaigns.rules.draft import Draft, GoalDraft, StepDraft, read_draft
 from campaigns.rules.urgent import Urgency
 from outreach.core.sentences import word_error
-from outreach.rules.errors import BadCampaign, BadInput
+from outreach.rules.errors import BadCampaign, BadInput, BadTemplate
 from tests.support.errors import refuses
-from tests.support.tables import cases
+from tests.support.tables import cases, each_of
 
 KINDS = load_kinds()
 LEAST = {"name": "Bluezone", "text": "Mời cài: {link}", "lists": ["Tổ 1"], "sender": "MTTQ"}
@@ -187,11 +185,10 @@ def test_hours_that_are_none(hours: list[Any]) -> None:
 
 
 @cases(
-    ("2020-08-18T08:00", datetime(2020, 8, 18, 1, tzinfo=UTC)),
+    *each_of("2020-08-18T08:00 | 2020-08-18T08:00+07:00", datetime(2020, 8, 18, 1, tzinfo=UTC)),
     ("2020-08-18 08:00:30", datetime(2020, 8, 18, 1, 0, 30, tzinfo=UTC)),
     ("2020-08-18", datetime(2020, 8, 17, 17, tzinfo=UTC)),
     ("2020-08-18T08:00Z", datetime(2020, 8, 18, 8, tzinfo=UTC)),
-    ("2020-08-18T08:00+07:00", datetime(2020, 8, 18, 1, tzinfo=UTC)),
     (datetime(2020, 8, 18, 8), datetime(2020, 8, 18, 1, tzinfo=UTC)),  # noqa: DTZ001 - as TOML gives it
     (datetime(2020, 8, 18, 8, tzinfo=UTC), datetime(2020, 8, 18, 8, tzinfo=UTC)),
 )
@@ -245,3 +242,73 @@ def test_a_warning_has_no_hours_and_no_cap_of_its_own() -> None:
 )
 def test_a_warning_without_a_reason_is_refused(urgent: dict[str, str], told: str) -> None:
     assert told in refusal(urgent=urgent)
+
+
+@cases(
+    {"text": "x"},
+    {"text": "x", "after_days": 0},
+    {"text": "x", "after_days": 365},
+    {"text": "x", "after_days": 1, "at": "00:00"},
+)
+def test_a_step_says_what_and_when(step: dict[str, Any]) -> None:
+    assert draft(step=[step]).steps[1] == StepDraft(**step)
+
+
+@cases(
+    {},
+    {"text": "  "},
+    {"text": "x", "after_days": -1},
+    {"text": "x", "after_days": 366},
+    {"text": "x", "after_days": 1.5},
+    {"text": "x", "after_days": True},
+    {"text": "x", "at": "8:30"},
+    {"text": "x", "at": "25:00"},
+    {"text": "x", "when": "later"},
+    "x",
+)
+def test_a_step_that_says_too_little_or_too_much(step: Any) -> None:
+    assert "bước" in refusal(step=[step])
+
+
+def test_steps_stand_in_the_order_of_their_days() -> None:
+    assert len(draft(step=[{"text": "a", "after_days": 2}, {"text": "b", "after_days": 2}]).steps) == 3
+    assert "tăng dần" in refusal(step=[{"text": "a", "after_days": 3}, {"text": "b", "after_days": 2}])
+
+
+@pytest.mark.parametrize("text", ["Mời {ten}", "Mời {name", "[Chào {name} mời"])
+def test_a_text_is_checked_in_every_step(text: str) -> None:
+    with pytest.raises(BadTemplate):
+        draft(text=text)
+    with pytest.raises(BadTemplate):
+        draft(step=[{"text": text, "after_days": 1}])
+
+
+@pytest.mark.parametrize("share", [0.001, 0.5, 1, 1.0])
+def test_a_goal_is_a_share(share: float) -> None:
+    assert draft(goal={"share": share}).goal == GoalDraft(float(share))
+
+
+@pytest.mark.parametrize("share", [0, -0.5, 1.01, 50, "50%", None, True, math.nan])
+def test_a_goal_that_is_no_share(share: Any) -> None:
+    assert "share" in refusal(goal={"share": share})
+
+
+@cases(
+    {"denominator": 60},
+    {"denominator": 60, "date": "2020-08-15"},
+    {"denominator": 60, "source": "Tổ dân phố"},
+    {"denominator": 60, "date": "", "source": "Tổ dân phố"},
+    {"denominator": 0, "date": "2020-08-15", "source": "Tổ dân phố"},
+    {"denominator": 0.5, "date": "2020-08-15", "source": "Tổ dân phố"},
+    {"denominator": True, "date": "2020-08-15", "source": "Tổ dân phố"},
+    {"denominator": 60, "date": "giữa tháng tám", "source": "Tổ dân phố"},
+    {"of": 60},
+)
+def test_a_figure_to_measure_against_has_a_date_and_a_source(goal: dict[str, Any]) -> None:
+    refusal(goal={"share": 0.5, **goal})
+
+
+def test_the_date_of_a_figure_may_be_written_either_way() -> None:
+    for day in (date(2020, 8, 15), "2020-08-15"):
+        goal = draft(goal={"share": 0.5, "denominator": 1, "date": day, "source": "x"}).goal
+        assert goal == GoalDraft(0.5, 1, "2020-08-15", "x")

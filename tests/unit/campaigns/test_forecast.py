@@ -1,7 +1,5 @@
 """How a goal's forecast fits what comes true, and what it does not invent."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 from benchmarks.forecast_scores import SHAPES, START, quantiles_of_model, quantiles_of_pace, score, simulate
@@ -146,9 +144,7 @@ def test_nothing_is_foretold_below_what_is_counted_and_a_campaign_that_has_ended
 
 
 @cases(((40, 38, 42), True), ((400, 420, 380), False), ((0, 0, 0), False))
-def test_the_range_says_so_when_the_last_days_are_unlike_those_it_assumes(
-    added: tuple[int, ...], fits: bool
-) -> None:
+def test_the_range_says_so_when_the_last_days_are_unlike_those_it_assumes(added, fits):
     days = steady(40, 12)
     for n in added:
         days.append((days[-1][0] + timedelta(days=1), days[-1][1] + n))

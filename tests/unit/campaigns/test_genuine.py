@@ -1,7 +1,5 @@
 """Whether a message may be ours: its words and its links, never a person."""
 
-from __future__ import annotations
-
 from campaigns.rules.genuine import LONGEST, MessageMatch, compare_message
 from tests.support.tables import cases
 

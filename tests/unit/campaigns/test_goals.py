@@ -1,7 +1,5 @@
 """What stood at a moment, how many people make up a share, and what may be typed."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -43,9 +41,7 @@ def entered(value: int | None, day: int, source: str = "Sở TT&TT") -> Denomina
     ([entered(120, 1), entered(None, 1)], None),  # unknown, not nought
     ([entered(None, 1), entered(120, 1)], (120, 1)),
 )
-def test_of_what_was_entered_the_newest_known_day_stands(
-    history: list[Denominator], stands: tuple[int, int] | None
-) -> None:
+def test_of_what_was_entered_the_newest_known_day_stands(history, stands):
     found = current_denominator(history)
     assert (found and (found.value, found.as_of.day)) == stands
 

@@ -1,9 +1,5 @@
 """Marks on a list that came back: found by the code of each person, also if rows or columns were moved."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-
 from campaigns.rules.hand_over import person_code, read_marks
 from tests.support.tables import cases
 
@@ -19,9 +15,7 @@ HEAD = ("Mã", "Họ tên", "Đã tiêm (đánh x)")
     ((HEAD, ("D7-12", "A Thun", "x"), ("", "Người lập", "x"), ("Tổng cộng", "", 1)), {12}, [], 0),
     ((HEAD, ("D7-12",)), set(), [], 0),
 )  # fmt: skip
-def test_marks_are_read(
-    rows: Sequence[Sequence[object]], came: set[int], unclear: list[int], strangers: int
-) -> None:
+def test_marks_are_read(rows, came, unclear, strangers):
     marks = read_marks(rows, campaign_id=7)
     assert (marks.came, marks.unclear, marks.strangers) == (came, unclear, strangers)
 

@@ -1,7 +1,5 @@
 """The set-up file: a whole plan is read, and everything that is wrong in one is named at once."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Differences of shares: published examples, the ends of the scale, and how often the interval holds the truth."""
 
-from __future__ import annotations
-
 import random
 from itertools import pairwise
 
@@ -20,9 +18,7 @@ from tests.support.tables import cases
     (10, 10, 0, 20, 0.6791, 1.0000),
     (10, 10, 0, 10, 0.6075, 1.0000),
 )
-def test_the_interval_is_the_published_one(
-    first: int, of_first: int, second: int, of_second: int, low: float, high: float
-) -> None:
+def test_the_interval_is_the_published_one(first, of_first, second, of_second, low, high):
     found = compare_shares(first, of_first, second, of_second)
     assert (round(found.low, 4), round(found.high, 4)) == (low, high)
     assert found.value == pytest.approx(first / of_first - second / of_second)

@@ -1,7 +1,5 @@
 """Words of a kind: read from its table, refused where a part is unknown or too long."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
@@ -57,9 +55,7 @@ def test_a_wrong_table_is_refused(table: Any) -> None:
         {},
     ),
 )
-def test_what_the_kind_that_was_copied_asks_for_is_found(
-    texts: dict[str, Any], done: str, copied: dict[str, str]
-) -> None:
+def test_what_the_kind_that_was_copied_asks_for_is_found(texts, done, copied):
     source = {
         "words": {"done": "trả lời phiếu"},
         "vocabulary": {"things": ["ý kiến"]},
@@ -74,9 +70,7 @@ def test_what_the_kind_that_was_copied_asks_for_is_found(
     ("sơ tán", "Gia đình đã sơ tán chưa?", ["sơ tán"], []),
     ("đăng ký khám", "Đã đăng ký khám chưa?", ["đăng ký khám"], []),
 )
-def test_words_for_understanding_are_proposed_from_what_is_asked(
-    done: str, question: str, verbs: list[str], things: list[str]
-) -> None:
+def test_words_for_understanding_are_proposed_from_what_is_asked(done, question, verbs, things):
     found = propose_vocabulary(done, question)
     assert found["verbs"] == [*verbs, f"đi {done}", f"{done} xong"]
     assert found.get("things", []) == things

@@ -1,7 +1,5 @@
 """What a phone's answers amount to."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 from campaigns.rules.cases import CaseKind, assigned_until, kind_of
@@ -39,9 +37,7 @@ NOON = datetime(2020, 8, 15, 12, tzinfo=UTC)
     ("not_yet unclear", "not_yet", None),
     ("opt_out", "opt_out", None),
 )
-def test_the_latest_answer_stands_and_an_install_counts_until_taken_back(
-    answers: str, label: str | None, installed_by: int | None
-) -> None:
+def test_the_latest_answer_stands_and_an_install_counts_until_taken_back(answers, label, installed_by):
     state = fold_answers([L(word) for word in answers.split()])
     assert (state.label, state.installed_by) == (L(label) if label else None, installed_by)
     assert state.given_by is None or answers.split()[state.given_by] == label
@@ -63,9 +59,7 @@ def test_the_latest_answer_stands_and_an_install_counts_until_taken_back(
     ("question", False, False, "unclear"),
     ("unclear", True, False, "unclear"),
 )
-def test_what_counts_by_itself_and_what_a_person_looks_at(
-    label: str, is_sure: bool, is_counted: bool, kind: str | None
-) -> None:
+def test_what_counts_by_itself_and_what_a_person_looks_at(label, is_sure, is_counted, kind):
     assert counts_as_answer(L(label), is_sure=is_sure) is is_counted
     assert kind_of(L(label), is_sure=is_sure, is_matched=True) == (CaseKind(kind) if kind else None)
 

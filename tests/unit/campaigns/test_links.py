@@ -1,7 +1,5 @@
 """Tokens of personal links: readable, distinct, not to be guessed."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import pytest

@@ -1,7 +1,5 @@
 """What the gateway's list says about an attempt whose outcome nobody saw."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -78,9 +76,7 @@ def test_after_a_restore_all_since_the_backup_counts(message: ListedMessage, exp
 
 
 @pytest.mark.parametrize("messages", [[], [listed()], [listed(sid="SM5")]])
-def test_what_had_an_id_before_a_restore_was_sent_however_short_the_list_is(
-    messages: list[ListedMessage],
-) -> None:
+def test_what_had_an_id_before_a_restore_was_sent_however_short_the_list_is(messages):
     known = UnknownAttempt(7, ATTEMPT.body, AT, ATTEMPT.unknown_since, gateway_id="SM5")
     assert look_up(*messages, attempt=known, asked_at=AT) is LookupResult.FOUND
 

@@ -1,7 +1,5 @@
 """Of several people on several phones each gets one where that is possible."""
 
-from __future__ import annotations
-
 import random
 from itertools import product
 
@@ -18,9 +16,7 @@ from tests.support.tables import cases
     ({1: (7, 8), 2: (8, 9), 3: (9, 6), 4: (7,)}, {7: 1, 8: 2, 9: 3}, {7: 4, 8: 1, 9: 2, 6: 3}),
     ({1: (7,), 2: (7,), 3: (7,)}, {7: 1}, {7: 1}),
 )
-def test_who_has_a_phone_makes_room_where_that_gives_one_to_somebody_else(
-    choices: dict[int, tuple[int, ...]], holders: dict[int, int], given: dict[int, int]
-) -> None:
+def test_who_has_a_phone_makes_room_where_that_gives_one_to_somebody_else(choices, holders, given):
     assert match_phones(choices, holders) == given
 
 

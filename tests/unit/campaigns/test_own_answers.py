@@ -1,7 +1,5 @@
 """Answers of a kind's own: read from its table, and found in what a resident writes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
@@ -90,9 +88,7 @@ INVITED = read_own_answers(load_kinds()["moi-du"])
     ("tôi có đi được đâu", None, False),  # it says no
     ("vang toi se di", 1, True),  # "vang" may be "vắng"
 )
-def test_an_answer_with_words_of_its_own_is_given_by_them(
-    body: str, number: int | None, is_without_officer: bool
-) -> None:
+def test_an_answer_with_words_of_its_own_is_given_by_them(body, number, is_without_officer):
     found = understand(body, read_content(load_kinds()["moi-du"]).heard())
     waits = not found.is_automatic or found.label is Label.QUESTION
     assert not waits or not is_without_officer
@@ -127,15 +123,12 @@ def test_a_bare_yes_or_no_answers_the_question_of_an_invitation(body: str, numbe
 
 
 @cases(
-    ("moi-du", [(Label.NOT_YET, 1), (Label.INSTALLED, None)], 1),
-    ("hen-tiem", [(Label.NOT_YET, 1), (Label.INSTALLED, None)], 1),
+    *each_of("moi-du | hen-tiem", [(Label.NOT_YET, 1), (Label.INSTALLED, None)], 1),
     ("hen-tiem", [(Label.NOT_YET, 1), (Label.INSTALLED, 3)], 3),  # their own word
     ("hen-tiem", [(Label.INSTALLED, None)], None),
     ("khao-sat", [(Label.INSTALLED, 2), (Label.INSTALLED, None)], None),
 )
-def test_who_is_recorded_as_done_still_counts_as_having_promised_it(
-    kind: str, given: list[tuple[Label, int | None]], counted: int | None
-) -> None:
+def test_who_is_recorded_as_done_still_counts_as_having_promised_it(kind, given, counted):
     assert counted_own(given, load_kinds()[kind]) == counted
 
 

@@ -1,7 +1,5 @@
 """Places against a goal, whether it will be reached, and what needs a leader's word."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 
 from campaigns.rules.forecast import Forecast
@@ -101,23 +99,14 @@ def ahead(chance: float) -> Forecast:
     (0.2, None, ahead(0.5), Outlook.OPEN),
     (None, DAY, ahead(0.5), Outlook.UNKNOWN),
 )
-def test_whether_it_will_be_reached_follows_from_the_chance(
-    share: float | None, deadline: date | None, forecast: Forecast | None, outlook: Outlook
-) -> None:
+def test_whether_it_will_be_reached_follows_from_the_chance(share, deadline, forecast, outlook):
     today = date(2020, 8, 15)
     assert find_outlook(share=share, goal=0.5, deadline=deadline, today=today, ahead=forecast) is outlook
 
 
 def concerns(**changes: object) -> list[Concern]:
-    calm: dict[str, object] = {
-        "has_goal": True,
-        "has_denominator": True,
-        "share": 0.3,
-        "outlook": Outlook.ON_TRACK,
-        "districts": [],
-        "official": {},
-        "named": {},
-    }
+    calm: dict[str, object] = {"has_goal": True, "has_denominator": True, "share": 0.3}
+    calm |= {"outlook": Outlook.ON_TRACK, "districts": [], "official": {}, "named": {}}
     return find_concerns(**{**calm, **changes})  # type: ignore[arg-type]
 
 

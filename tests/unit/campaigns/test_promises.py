@@ -1,7 +1,5 @@
 """A promise is told from what is done, and a button that counts as done may not promise."""
 
-from __future__ import annotations
-
 import pytest
 
 from campaigns.planning.kinds import load_kinds

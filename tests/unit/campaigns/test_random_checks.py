@@ -1,7 +1,5 @@
 """Random checks: nobody chooses who is drawn, and the interval holds the true number in simulated drives."""
 
-from __future__ import annotations
-
 import random
 
 from campaigns.rules.random_checks import FEWEST_CHECKS, CorrectedCount, VillageChecks, correct, is_drawn
@@ -61,9 +59,7 @@ def test_the_draw_is_the_same_at_every_asking_and_near_its_share() -> None:
     ([(10, 10), (10, 0)] * 5, 20, 81),  # villages that differ say less
     ([(100, 80)], 25, 98),  # and one village nearly nothing about the others
 )
-def test_what_is_left_of_a_hundred_reports(
-    villages: list[tuple[int, int]], low: float | None, high: float | None
-) -> None:
+def test_what_is_left_of_a_hundred_reports(villages, low, high):
     found = correct(100, 100, [VillageChecks(*village) for village in villages])
     if low is None:
         assert found is None

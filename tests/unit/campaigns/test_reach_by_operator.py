@@ -1,7 +1,5 @@
 """Messages by operator and gateway, and what proves that they arrived."""
 
-from __future__ import annotations
-
 from campaigns.rules.gateway_choice import GatewayTerms
 from campaigns.rules.reach_by_operator import Carried, add_up
 from outreach.rules.gateway import Proof

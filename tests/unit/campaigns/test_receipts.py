@@ -1,7 +1,5 @@
 """Which message a receipt means: by our reference, by an id within its life, by a whole quotation, or by nothing."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 from campaigns.rules.receipts import Candidate, ReceiptFacts, find_attempt
@@ -54,9 +52,7 @@ LOST = sent(1, state=UNKNOWN)  # its answer was lost
     (("8",), None, "", [sent(1, "8", state=DELIVERED, settled_s_ago=2), sent(2, "8", minutes_ago=1)], None),
     (("8",), None, "", [], None),
 )  # fmt: skip
-def test_receipt_means_what_it_proves(
-    ids: tuple[str, ...], reference: int | None, text: str, attempts: list[Candidate], found: int | None
-) -> None:
+def test_receipt_means_what_it_proves(ids, reference, text, attempts, found):
     assert find_attempt(ReceiptFacts(ids, reference, text, NOW), attempts) == found
 
 

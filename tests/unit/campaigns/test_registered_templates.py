@@ -1,7 +1,5 @@
 """Texts against registered templates: which fit, and which words do not."""
 
-from __future__ import annotations
-
 import pytest
 
 from campaigns.rules.registered_templates import (

@@ -1,7 +1,5 @@
 """The day of a report: what is due when, also after the scheduler was down."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

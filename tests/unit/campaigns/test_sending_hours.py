@@ -1,7 +1,5 @@
 """Hours of the day in Vietnam, and the days of the steps."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, timedelta
 
 from campaigns.rules.sending_hours import (
@@ -71,9 +69,7 @@ def test_hours_outside_the_decrees_never_open_when_live(own: Hours | None, never
     (WHOLE_DAY, "18 23:59:59", "19 00:00"),
     (("20:00", "24:00"), "18 23:59", "19 00:00"),
 )
-def test_a_window_is_open_from_its_first_minute_until_before_its_last(
-    hours: Hours, now: str, closes: str | None
-) -> None:
+def test_a_window_is_open_from_its_first_minute_until_before_its_last(hours, now, closes):
     assert closes_at(vn(now), hours) == (vn(closes) if closes else None)
 
 
@@ -111,9 +107,7 @@ def test_without_hours_it_is_always_open() -> None:
     *each_of("18 00:10 | 18 23:50", 1, "07:00", "19 07:00"),
     ("18 09:30", 1, "24:00", "20 00:00"),
 )
-def test_a_step_is_due_days_after_the_launch_at_its_hour(
-    launched: str, days: int, at: str | None, due: str
-) -> None:
+def test_a_step_is_due_days_after_the_launch_at_its_hour(launched, days, at, due):
     assert step_due_at(vn(launched), after_days=days, at=at) == vn(due)
 
 
@@ -170,9 +164,7 @@ def test_after_quiet_days_it_opens_at_its_hour(hours: Hours | None, now: str, op
     ("17 09:30", [(0, None), (2, None), (9, None)], ["17 09:30", "22 00:00", "26 09:30"]),
     ("19 09:30", [(0, None)], ["22 00:00"]),
 )
-def test_a_step_that_falls_on_a_quiet_day_is_due_on_the_next_other_one(
-    launched: str, steps: list[tuple[int, str | None]], due: list[str]
-) -> None:
+def test_a_step_that_falls_on_a_quiet_day_is_due_on_the_next_other_one(launched, steps, due):
     assert due_times(vn(launched), steps, QUIET) == list(map(vn, due))
     assert due_times(vn(launched), steps) == [
         step_due_at(vn(launched), after_days=days, at=at) for days, at in steps
@@ -186,9 +178,7 @@ def test_a_step_that_falls_on_a_quiet_day_is_due_on_the_next_other_one(
     (0, None, ["17 09:30", "19 09:30", "21 18:00"]),
     (3, "30 11:00", ["17 09:30", "19 09:30", "21 18:00"]),
 )
-def test_a_step_keeps_the_days_since_the_one_before_it_was_sent(
-    opened: int, sent_until: str | None, due: list[str]
-) -> None:
+def test_a_step_keeps_the_days_since_the_one_before_it_was_sent(opened, sent_until, due):
     steps = [(0, None), (2, None), (4, "18:00")]
     sent = vn(sent_until) if sent_until else None
     assert due_times(vn("17 09:30"), steps, opened=opened, sent_until=sent) == list(map(vn, due))
@@ -202,9 +192,7 @@ def test_a_step_keeps_the_days_since_the_one_before_it_was_sent(
     ("22 09:30", "31 09:00", [(0, None)], [("23", "23", "24 07:00")]),  # one Sunday tells of all
     ("20 09:30", "22 09:00", [(0, None)], [("20", "21", "22 07:00")]),
 )
-def test_days_that_put_something_off_are_told(
-    starts: str, ends: str | None, steps: list[tuple[int, str | None]], pauses: list[tuple[str, str, str]]
-) -> None:
+def test_days_that_put_something_off_are_told(starts, ends, steps, pauses):
     found = find_pauses(vn(starts), steps, DAY, QUIET, ends_at=vn(ends) if ends else None)
     told = [(f"{each.period.first:%d}", f"{each.period.last:%d}", each.goes_on_at) for each in found]
     assert told == [(first, last, vn(at)) for first, last, at in pauses]

@@ -1,7 +1,5 @@
 """Why a campaign stands still: the first thing in the way, and until when."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 

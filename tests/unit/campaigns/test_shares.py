@@ -1,7 +1,5 @@
 """Counts to shares."""
 
-from __future__ import annotations
-
 from campaigns.rules.reach import InstallShare, outside_base, read_result, share_of
 from campaigns.rules.replies.labels import Label
 from tests.support.tables import cases, each_of
@@ -21,9 +19,7 @@ from tests.support.tables import cases, each_of
     (1, 20, 20, None, InstallShare(1, 0, "recipients", None)),
     (5, 20, 0, 0, InstallShare(5, 0, "entered", None)),
 )
-def test_a_share_names_what_it_is_a_share_of(
-    installed: int, recipients: int, no_smartphone: int, entered: int | None, share: InstallShare
-) -> None:
+def test_a_share_names_what_it_is_a_share_of(installed, recipients, no_smartphone, entered, share):
     assert (
         share_of(installed=installed, recipients=recipients, no_smartphone=no_smartphone, entered=entered)
         == share
@@ -40,9 +36,7 @@ def test_a_share_names_what_it_is_a_share_of(
     ("", None),
     *each_of("delivered.cap | excluded | skipped.no_phone | causes | opened", None),
 )
-def test_a_word_of_the_address_asks_for_a_result_or_for_none(
-    word: str, result: tuple[str, str] | None
-) -> None:
+def test_a_word_of_the_address_asks_for_a_result_or_for_none(word, result):
     assert read_result(word) == result
 
 
@@ -55,8 +49,6 @@ def test_a_word_of_the_address_asks_for_a_result_or_for_none(
     (False, {Label.OPT_OUT: 2, Label.WRONG_NUMBER: 4}, 100),
     (False, {}, 100),
 )
-def test_only_who_has_no_smartphone_leaves_the_base_and_only_of_an_app(
-    needs_smartphone: bool, answers: dict[Label, int], base: int
-) -> None:
+def test_only_who_has_no_smartphone_leaves_the_base_and_only_of_an_app(needs_smartphone, answers, base):
     left_out = sum(answers.get(label, 0) for label in outside_base(needs_smartphone=needs_smartphone))
     assert share_of(installed=50, recipients=100, no_smartphone=left_out, entered=None).denominator == base

@@ -1,7 +1,5 @@
 """Figures about health where few people live: folded together, and nothing is had by subtraction."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 
@@ -28,9 +26,7 @@ ABOVE: dict[str, str | None] = {"a1": "A", "a2": "A", "a3": "A", "b1": "B", "b2"
     ({"a1": (9, 7), "a2": (30, 30), "a3": (40, 40)}, {"a1": None, "a2": None, "a3": None}),
     ({"a1": (9, 7), "a2": (30, 25), "a3": (40, 40)}, {"a1": "A", "a2": "A"}),
 )
-def test_small_communes_are_counted_with_others(
-    sizes: dict[str | None, int | tuple[int, int]], folded: dict[str, str | None]
-) -> None:
+def test_small_communes_are_counted_with_others(sizes, folded):
     """Of two numbers the first are all, the second those of one of two campaigns."""
     groups: dict[str | None, Counter[str]] = {
         code: Counter({"all": size} if isinstance(size, int) else {"one": size[1], "rest": size[0] - size[1]})

@@ -129,12 +129,7 @@ def test_a_message_taken_by_the_gateway_holds_up_no_campaign() -> None:
     (A.ABSENT, None, [(A.ACCEPTED, "SM1")], (A.ACCEPTED, "SM1", 0, ())),
     (A.SENDING, None, [], (A.SENDING, None, None, ())),
 )  # fmt: skip
-def test_an_attempt_after_reports(
-    before: A,
-    gateway_id: str | None,
-    reports: list[tuple[A, str]],
-    after: tuple[A, str | None, int | None, tuple[str, ...]],
-) -> None:
+def test_an_attempt_after_reports(before, gateway_id, reports, after):
     given = [AttemptReport(7, *report) for report in reports]
     state, known_as, latest, others = settle(before, gateway_id, given)
     assert (state, known_as, given.index(latest) if latest else None, others) == after

@@ -23,7 +23,7 @@ from outreach.rules.errors import BadInput
 from tests.replies.data import DATA, asked_of, questions, read_authors
 from tests.replies.report import KINDS, is_right, macro_f1
 from tests.replies.weights import all_features, pack_weights, use_weights
-from tests.support.tables import cases, each_of
+from tests.support.tables import cases, each_of, words
 
 HELD_OUT = [each for each in read_authors() if each.is_held_out]
 READ = [(each, understand(each.text, asked_of(each.kind))) for each in HELD_OUT]
@@ -212,9 +212,7 @@ MEETING = read_question(
     ("họp ở đâu vậy", None, Label.QUESTION),
     ("7", None, Label.UNCLEAR),
 )
-def test_a_question_of_the_offices_own_is_read_against_its_answers(
-    text: str, own: int | None, label: Label | None
-) -> None:
+def test_a_question_of_the_offices_own_is_read_against_its_answers(text, own, label):
     found = understand(text, MEETING)
     assert (found.own, found.label) == (own, label)
 
@@ -234,25 +232,8 @@ def test_a_wrong_file_of_what_was_asked_is_refused(data: bytes) -> None:
 
 
 def test_what_is_weighed_at_run_time_is_what_was_learned(tmp_path: Path) -> None:
-    words = [
-        "dạ",
-        "chưa",
-        "VERB",
-        "được",
-        ",",
-        "con",
-        "cháu",
-        "nó",
-        "VERB",
-        "cho",
-        "rồi",
-        "nhé",
-        "VERB",
-        "đi",
-        "VERB",
-        "lại",
-    ]
-    features = Counter(all_features(words))
+    parts = words("dạ chưa VERB được , con cháu nó VERB cho rồi nhé VERB đi VERB lại")
+    features = Counter(all_features(parts))
     dice = random.Random(1)
     # A third of the features is not known, as of every reply.
     learned = {
@@ -266,8 +247,8 @@ def test_what_is_weighed_at_run_time_is_what_was_learned(tmp_path: Path) -> None
     (tmp_path / f"{OFFICES}.bin").write_bytes(pack_weights(learned, {}, {}, {}))
     use_weights(tmp_path)
     try:
-        assert model.weigh(words, OFFICES) == pytest.approx(
-            [each / model.size_of(words) / SCALE for each in wanted]
+        assert model.weigh(parts, OFFICES) == pytest.approx(
+            [each / model.size_of(parts) / SCALE for each in wanted]
         )
     finally:
         use_weights(WEIGHTS)

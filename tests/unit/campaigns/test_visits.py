@@ -1,7 +1,5 @@
 """Who is visited at the door, and the keys by which results are entered."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 from campaigns.rules import visits
@@ -39,21 +37,15 @@ _M = MessageState
     (None, Label.UNCLEAR, [_M.DELIVERED], VisitReason.NO_ANSWER),
     (Exclusion.NO_PHONE, Label.NOT_YET, [], None),
 )
-def test_who_is_visited(
-    exclusion: Exclusion | None, answer: Label | None, states: list[MessageState], why: VisitReason | None
-) -> None:
+def test_who_is_visited(exclusion, answer, states, why):
     told = {"exclusion": exclusion, "answer": answer, "states": states}
     assert visits.visit_reason(**told, is_unwilling=False) is why  # type: ignore[arg-type]
     assert visits.visit_reason(**told, is_unwilling=True) is None  # type: ignore[arg-type]
 
 
 def test_keys_are_those_that_residents_know_and_a_wrong_one_is_named() -> None:
-    assert [RESULT_KEYS[key].value for key in "1234"] == [
-        "installed",
-        "not_yet",
-        "no_smartphone",
-        "need_help",
-    ]
+    named = ["installed", "not_yet", "no_smartphone", "need_help"]
+    assert [RESULT_KEYS[key].value for key in "1234"] == named
     read, wrong = visits.read_keys({1: " 1 ", 2: "", 3: "9", 4: "0", 12: "x"})
     assert read == {1: VisitOutcome.INSTALLED, 2: None, 4: VisitOutcome.ABSENT}
     assert wrong == [3, 12]
@@ -75,6 +67,7 @@ def _counted(outcome: VisitOutcome, hours: int, *, is_own: bool = False) -> Coun
 @cases(
     (_O.INSTALLED, None, _F.RECORDED),
     (_O.INSTALLED, _counted(_O.NOT_YET, -1), _F.REPLACED),
+    (_O.INSTALLED, _counted(_O.NOT_YET, 0), _F.REPLACED),  # at the same moment what arrives last
     (_O.NOT_YET, _counted(_O.NOT_YET, -1), _F.RECORDED),  # both found the same
     (_O.INSTALLED, _counted(_O.NOT_YET, 1), _F.VISITED),
     (_O.INSTALLED, _counted(_O.NOT_YET, 1, is_own=True), _F.VISITED),
@@ -85,9 +78,7 @@ def _counted(outcome: VisitOutcome, hours: int, *, is_own: bool = False) -> Coun
     (_O.INSTALLED, _counted(_O.OPT_OUT, -1, is_own=True), _F.RECORDED),
     (_O.OPT_OUT, _counted(_O.INSTALLED, 1), _F.REPLACED),  # whatever came since
 )
-def test_of_two_results_the_later_visit_counts_and_a_wish_to_be_left_alone_always(
-    outcome: VisitOutcome, counted: CountedResult | None, fate: VisitFate
-) -> None:
+def test_of_two_results_the_later_visit_counts_and_a_wish_to_be_left_alone_always(outcome, counted, fate):
     assert visits.settle(outcome, _NOON, counted=counted, is_gone=False, is_opted_out=False) is fate
 
 
@@ -105,9 +96,7 @@ def test_who_is_gone_gets_no_result_and_who_opted_out_is_told() -> None:
     (9000, 0, -24, 0),
     (-5, 0, 3, 0),  # a list from the future
 )
-def test_a_visit_is_when_it_was_by_the_server_whatever_the_phones_clock_says(
-    touched: int, sent: int, known: int, hours: int
-) -> None:
+def test_a_visit_is_when_it_was_by_the_server_whatever_the_phones_clock_says(touched, sent, known, hours):
     def at(hour: int) -> datetime:
         return _NOON + timedelta(hours=hour)
 
@@ -121,9 +110,7 @@ def test_a_visit_is_when_it_was_by_the_server_whatever_the_phones_clock_says(
     ([("a", [1]), ("b", [1])], [0, 1]),  # another village
     ([("a", [1]), ("a", [2]), ("a", [3]), ("a", [1, 3])], [0, 1, 0, 0]),
 )
-def test_people_of_a_village_who_share_a_phone_are_one_house(
-    people: list[tuple[str, list[int]]], houses: list[int]
-) -> None:
+def test_people_of_a_village_who_share_a_phone_are_one_house(people, houses):
     assert visits.group_houses(people) == houses
 
 
@@ -135,7 +122,5 @@ def test_people_of_a_village_who_share_a_phone_are_one_house(
     *each_of("mười hai | 12-07-3", None),
     ("9" * 30, None),
 )
-def test_a_sheet_is_found_by_the_code_on_it_however_it_is_typed(
-    typed: str, found: tuple[int, int] | None
-) -> None:
+def test_a_sheet_is_found_by_the_code_on_it_however_it_is_typed(typed, found):
     assert visits.read_code(typed) == found

@@ -1,7 +1,5 @@
 """What an officer is told about a campaign that could be sent all the same."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,13 +10,8 @@ from campaigns.rules.warnings import CampaignWarning, WarningFacts, asks_for_rep
 from tests.support.tables import cases, each_of
 
 NOW = datetime(2020, 8, 15, 1, 0, tzinfo=UTC)  # 08:00 in Vietnam
-SOUND = {
-    "name": "Bluezone",
-    "text": "Mời cài Bluezone: {link} TC thôi nhận tin",
-    "lists": ["Hội viên"],
-    "sender": "MTTQ",
-    "window": ["08:00", "20:00"],
-}
+SOUND = {"name": "Bluezone", "text": "Mời cài Bluezone: {link} TC thôi nhận tin", "lists": ["Hội viên"]}
+SOUND |= {"sender": "MTTQ", "window": ["08:00", "20:00"]}
 FACTS = WarningFacts(
     recipients=100,
     segments=1,
@@ -87,9 +80,7 @@ def test_what_is_just_right_is_not(changes: dict[str, Any]) -> None:
     ({"is_https": False}, CampaignWarning.LINK_UNSAFE),
     ({"segments": 4}, CampaignWarning.LONG_TEXT),
 )
-def test_what_is_known_of_audience_and_installation_is_doubted(
-    fact: dict[str, Any], doubt: CampaignWarning
-) -> None:
+def test_what_is_known_of_audience_and_installation_is_doubted(fact, doubt):
     assert doubts(replace(FACTS, **fact)) == [doubt]
 
 
@@ -118,9 +109,8 @@ def test_the_most_serious_stands_first() -> None:
 
 
 @cases(
-    *each_of("Trả lời: 1 đã cài, 2 chưa | Tra loi so 4 neu can giup", True),
-    *each_of("Nhắn lại số 1 khi cài xong | Trả lời bằng chữ TC | Soạn TC để từ chối", True),
-    *each_of("xin trả lời tin này | TC thôi nhận tin", True),
+    *each_of("Trả lời: 1 đã cài, 2 chưa | Tra loi so 4 neu can giup | Nhắn lại số 1 khi cài xong", True),
+    *each_of("Trả lời bằng chữ TC | Soạn TC để từ chối | xin trả lời tin này | TC thôi nhận tin", True),
     *each_of("Trả lời hoặc từ chối tại liên kết | Mời cài trước ngày 20/8: {link}", False),
     *each_of("Xin trả lời câu hỏi ở liên kết trước 20/8 | Soạn sẵn giấy tờ", False),
 )
@@ -134,9 +124,7 @@ def test_a_text_that_asks_for_a_reply_is_told_from_one_that_does_not(text: str, 
     ("Mời cài: {link} TC thôi nhận tin", [CampaignWarning.ASKS_FOR_REPLY]),
     ("Mời cài: {link}", [CampaignWarning.NO_WAY_OUT]),
 )
-def test_where_no_reply_comes_back_a_text_that_asks_for_one_is_doubtful(
-    text: str, found: list[CampaignWarning]
-) -> None:
+def test_where_no_reply_comes_back_a_text_that_asks_for_one_is_doubtful(text, found):
     one_way = replace(FACTS, takes_replies=False)
     assert doubts(one_way, text=text) == found
     second = "Mời cài: {link} Từ chối tại liên kết"

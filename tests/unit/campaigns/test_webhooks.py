@@ -1,7 +1,5 @@
 """Webhooks: where they may go, what an answer means, when the next try is, and how a receiver checks one."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

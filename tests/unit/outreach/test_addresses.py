@@ -1,7 +1,5 @@
 """Which addresses are one caller."""
 
-from __future__ import annotations
-
 from outreach.rules.addresses import network_of
 from tests.support.tables import cases, each_of
 

@@ -113,9 +113,7 @@ def night(clock: str) -> datetime:
     ("23:55", Lasting.DAY, "23:55"),  # by the gateway's clock the day may be over
     ("12:00", None, "12:00"),
 )
-def test_a_request_is_made_again_only_on_the_day_of_its_id(
-    asked: str, lasting: Lasting | None, until: str
-) -> None:
+def test_a_request_is_made_again_only_on_the_day_of_its_id(asked, lasting, until):
     assert repeats_until(night(asked).astimezone(UTC), lasting) == night(until)
     assert repeats_until(night(asked), Lasting.ALWAYS) > night(asked) + timedelta(days=10_000)
 

@@ -1,7 +1,5 @@
 """The audit's chain: what a hash covers, and which entry is named when something does not fit."""
 
-from __future__ import annotations
-
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -99,9 +97,7 @@ CASES: list[tuple[str, list[ChainEntry], ChainBreak | None]] = [
 
 
 @pytest.mark.parametrize(("links", "found"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_the_first_entry_that_does_not_fit_is_named(
-    links: list[ChainEntry], found: ChainBreak | None
-) -> None:
+def test_the_first_entry_that_does_not_fit_is_named(links, found):
     assert audit_chain.find_break(links, last_id=5, last_hash=END) == found
 
 

@@ -1,7 +1,5 @@
 """Tables with declared columns: the row of headings is found, and each wrong line is named."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
@@ -23,9 +21,7 @@ HEAD = ("STT", "Mã", "Số máy")
     ([("Kính gửi",)] * 20 + [HEAD, (1, "A", 3)], None),
     ([HEAD], []),
 )
-def test_the_rows_below_the_headings_are_read(
-    rows: list[tuple[object, ...]], read: list[tuple[int, str, str]] | None
-) -> None:
+def test_the_rows_below_the_headings_are_read(rows, read):
     table = find_table(rows, COLUMNS, needed=(("code",), ("count",)))
     found = table and [(row.line, row.text("code"), row.text("count")) for row in table]
     assert (table if table is None else found) == read

@@ -2,8 +2,6 @@
 
 import time
 
-import pytest
-
 from outreach.core.fence import Fence
 from tests.support.tables import cases
 
@@ -14,9 +12,7 @@ from tests.support.tables import cases
     (9, 10, True),  # the other clock stood still
     (11, 11, True),
 )
-def test_the_first_of_two_clocks_counts(
-    monkeypatch: pytest.MonkeyPatch, boot_s: float, wall_s: float, expected: bool
-) -> None:
+def test_the_first_of_two_clocks_counts(monkeypatch, boot_s, wall_s, expected):
     monkeypatch.setattr(time, "clock_gettime", lambda clock: {time.CLOCK_BOOTTIME: 0.0}[clock])
     monkeypatch.setattr(time, "time", lambda: 0.0)
     fence = Fence.after(10)

@@ -1,7 +1,5 @@
 """Numbers as people in Vietnam write them."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

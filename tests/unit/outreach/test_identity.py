@@ -1,7 +1,5 @@
 """Whether two people of one name are one, and how an erased person is known again, where no number tells."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
@@ -17,12 +15,7 @@ def facts(
 
 
 # Known, stated; whether they are one: in another list, in another list with a number, in an earlier file of the list.
-ONE, ONLY_WITHOUT, ONLY_HERE, NEVER = (
-    (True, True, True),
-    (True, False, True),
-    (False, False, True),
-    (False,) * 3,
-)
+ONE, ONLY_WITHOUT, ONLY_HERE, NEVER = (True,) * 3, (True, False, True), (False, False, True), (False,) * 3
 
 
 @cases(
@@ -39,9 +32,7 @@ ONE, ONLY_WITHOUT, ONLY_HERE, NEVER = (
     (facts(1950, "1", "Thôn 3"), facts(1950, "1", "Thôn 4"), NEVER),
     (facts(1950, "1", sex="m"), facts(1950, "1", sex="f"), NEVER),
 )
-def test_who_is_the_same_person(
-    known: dict[str, Any], stated: dict[str, Any], are_one: tuple[bool, bool, bool]
-) -> None:
+def test_who_is_the_same_person(known, stated, are_one):
     cases = ((False, False), (False, True), (True, False))
     found = [is_same_person(known, stated, is_in_list=here, has_number=has) for here, has in cases]
     assert tuple(found) == are_one
@@ -49,9 +40,7 @@ def test_who_is_the_same_person(
 
 @pytest.mark.parametrize("erased", [(1950, "1"), (1950, None), (None, "1"), (None, None)])
 @cases(((1950, "1"),), ((1951, "1"),), ((1950, "2"),), ((1950, None),), ((None, "1"),), ((None, None),))
-def test_an_erased_person_is_known_unless_year_or_commune_contradict(
-    erased: tuple[int | None, str | None], row: tuple[int | None, str | None]
-) -> None:
+def test_an_erased_person_is_known_unless_year_or_commune_contradict(erased, row):
     contradict = any(a and b and a != b for a, b in zip(erased, row, strict=True))
     is_known = not {*erased_as("an", *erased)}.isdisjoint(may_be_erased_as("an", *row))
     assert is_known is not contradict
@@ -74,9 +63,7 @@ def described(
     (described("Y Hlum", 1960), described("Y Hlum", 1961), None, None),
     (described("Y Hlum", 1960, sex="f"), described("Y Hlum", 1960, sex="m"), None, None),
 )
-def test_who_may_be_one(
-    one: dict[str, Any], other: dict[str, Any], apart: str | None, sharing: str | None
-) -> None:
+def test_who_may_be_one(one, other, apart, sharing):
     assert (likeness(one, other, share_number=False), likeness(one, other, share_number=True)) == (
         apart,
         sharing,

@@ -1,7 +1,5 @@
 """Columns whose values go into texts: their names, and the cells that are kept."""
 
-from __future__ import annotations
-
 from datetime import date, datetime, time
 
 import pytest
@@ -25,12 +23,7 @@ def test_a_title_suggests_a_name(label: str, name: str) -> None:
     assert kept_values.name_of_label(label) == name
 
 
-@cases(
-    ("Giờ hẹn", "giờ hẹn"),
-    ("  {giờ   hẹn} ", "giờ hẹn"),
-    ("gio\u031b\u0300 he\u0323n", "giờ hẹn"),
-    ("Ca 2", "ca 2"),
-)
+@cases(*each_of("Giờ hẹn | giờ hẹn", "giờ hẹn"), ("  {giờ   hẹn} ", "giờ hẹn"), ("Ca 2", "ca 2"))
 def test_a_name_is_read_as_it_is_typed(typed: str, name: str) -> None:
     assert kept_values.read_field_name(typed) == name
 

@@ -1,7 +1,5 @@
 """Files of difficult shapes are read as they are meant; `make lists-check` reads all of them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """What a process says of itself holds ids and no person."""
 
-from __future__ import annotations
-
 import json
 import logging
 import sys
@@ -28,9 +26,7 @@ def line(message: str, *arguments: object, error: BaseException | None = None) -
     ("webhook.no_such_attempt", (), {"event": "webhook.no_such_attempt"}),
     ("Listening at: %s", ("here",), {"message": "Listening at: here"}),
 )
-def test_an_event_and_its_ids_become_fields(
-    message: str, arguments: tuple[object, ...], said: dict[str, object]
-) -> None:
+def test_an_event_and_its_ids_become_fields(message, arguments, said):
     assert line(message, *arguments).items() >= said.items()
 
 

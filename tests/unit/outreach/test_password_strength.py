@@ -1,7 +1,5 @@
 """Which passwords are taken: none that is tried first, whatever its length."""
 
-from __future__ import annotations
-
 import pytest
 
 from outreach.rules.errors import BadInput

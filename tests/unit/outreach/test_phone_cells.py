@@ -5,9 +5,10 @@ import datetime
 import phonenumbers
 import pytest
 
+from outreach.rules import phone_cells, phone_numbers
 from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.phone_numbers import PhoneCell, PhoneStatus, PhoneWarning, Reason, is_mobile
-from tests.support.tables import cases, each_of
+from outreach.rules.phone_numbers import PhoneCell, PhoneStatus, PhoneWarning, Reason
+from tests.support.tables import cases, each_of, words
 
 A, B, C = "+84905000123", "+84913000248", "+84866000377"
 LEGACY, ZERO, EXACT, SEVERAL, TWICE, TEXT, LANDLINE, _STRUCK = PhoneWarning
@@ -30,18 +31,19 @@ def reject(reason):
     " 0905000123 ",
     *each_of("0905 000 123 | 0905.000.123 | 0905-000-123 | 0905–000—123 | 0905‑000‑123 | 0905_000_123"),
     *each_of("0905,000,123 | 0905·000·123 | 0905/000/123 | 0905 - 000 - 123 | (0905) 000123 | 0905000123;"),
-    *each_of("0 9 0 5 0 0 0 1 2 3 | 09 05 00 01 23 | '0905000123"),
+    *each_of(
+        "0 9 0 5 0 0 0 1 2 3 | 09 05 00 01 23 | '0905000123 | 0905000123.0 | ０９０５０００１２３ | ٠٩٠٥٠٠٠١٢٣"
+    ),
+    *each_of("☎ 0905000123 | 0905000123² | +84905000123 | + 84 905 000 123 | (+84) 905 000 123"),
+    *each_of("(84)905000123 | 84.905000123 | 84 90 500 0123 | 0084905000123 | 00 84 905 000 123"),
+    *each_of("+84(0)905000123 | +84 (0) 905 000 123 | 840905000123 | +0905000123"),
     '="0905000123"',
-    *each_of("0905000123.0 | ０９０５０００１２３ | ٠٩٠٥٠٠٠١٢٣"),
     "0905\u200b000\u200d123",
     "\u202a0905000123\u202c",
     "\u200e0905000123",
     "\ufeff0905000123",
     "0905\xa0000\xa0123",
     "0905\u00ad000123",
-    *each_of("☎ 0905000123 | 0905000123² | +84905000123 | + 84 905 000 123 | (+84) 905 000 123"),
-    *each_of("(84)905000123 | 84.905000123 | 84 90 500 0123 | 0084905000123 | 00 84 905 000 123"),
-    *each_of("+84(0)905000123 | +84 (0) 905 000 123 | 840905000123 | +0905000123"),
     84905000123,
     84905000123.0,
 )
@@ -87,10 +89,9 @@ def test_other_eleven_digit_prefixes_never_existed(prefix):
 
 
 @cases(
-    ("0845000123", ok("+84845000123")),
+    *each_of("0845000123 | 840845000123", ok("+84845000123")),
     ("845000123", ok("+84845000123", warnings=[ZERO])),  # nine digits: VinaPhone without its zero
     ("84845000123", ok("+84845000123")),  # eleven: the country code
-    ("840845000123", ok("+84845000123")),
     ("8450001234", reject(Reason.TOO_SHORT)),  # ten can be neither
     ("084905000123", review(Reason.UNPARSED_REMAINDER, A)),  # +84 mistyped, or an identity number
 )
@@ -209,4 +210,32 @@ def test_every_prefix_is_a_mobile_for_us_exactly_where_libphonenumber_says_so():
         national = f"{prefix}00123"
         parsed = phonenumbers.PhoneNumber(country_code=84, national_number=int(national))
         says = phonenumbers.number_type(parsed) == phonenumbers.PhoneNumberType.MOBILE
-        assert is_mobile(national) == (says and national[0] in "35789"), national
+        assert phone_numbers.is_mobile(national) == (says and national[0] in "35789"), national
+
+
+TAILS = words("000123 123456 987654 012345 111111 000000 121212 500012 345678 876543 0001")
+ODD = (
+    "",
+    *["0", "0905", "０905000123", "0905000१23", "09050001²3", "+905000123", "O905000123"],
+    " 905000123",
+    "0905 00012",
+)
+BEGINNINGS = ("05", "09", "33", "12", "98", "77", "55")
+MADE_UP = tuple(
+    f"09{beginning}{rest}" for beginning in BEGINNINGS for rest in ("050505", "333333", "345678", "765432")
+)
+
+
+def test_a_common_number_is_read_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [f"{prefix:04d}{tail}" for prefix in range(1000) for tail in TAILS]
+    texts += [f"{prefix:04d}000123"[:length] for prefix in range(1000) for length in (8, 9)]
+    texts += [f"{prefix}0001239" for prefix in range(1000, 10_000)]
+    texts += (*ODD, *MADE_UP)
+    short = {text: read_phone_cell(text) for text in texts}
+    taken = {text for text in texts if phone_numbers.read_common_mobile(text)}
+    monkeypatch.setattr(phone_cells, "read_common_mobile", lambda _text: "")
+    for text, cell in short.items():
+        assert read_phone_cell(text) == cell, text
+    assert all(short[text] == PhoneCell(PhoneStatus.OK, (f"+84{text[1:]}",)) for text in taken)
+    assert {text[1] for text in taken} == {*"35789"}
+    assert taken.isdisjoint(ODD)

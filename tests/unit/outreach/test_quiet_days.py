@@ -1,7 +1,5 @@
 """Days without sending, as a setting names them."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pytest

@@ -1,7 +1,5 @@
 """Groups of an identity provider and the roles that they have."""
 
-from __future__ import annotations
-
 import pytest
 
 from outreach.rules.errors import BadInput

@@ -138,24 +138,8 @@ def fill_parts_one_by_one(text):
 
 
 def test_the_fast_path_agrees_with_filling_parts_one_by_one():
-    signs = [
-        "a",
-        "à",
-        "[",
-        "€",
-        "\r\n",
-        "\r",
-        "ạ",
-        E_BREVE,
-        FAMILY,
-        FLAG,
-        "👍🏽",
-        "❤️",
-        "–",
-        "‘",
-        "\u00a0",
-        "\u200d",
-    ]
+    signs = ["a", "à", "[", "€", "\r\n", "\r", "ạ", E_BREVE, FAMILY, FLAG, "👍🏽", "❤️"]
+    signs += ["–", "‘", "\u00a0", "\u200d"]
     dice = random.Random(20200820)
     for _ in range(400):
         some = dice.sample(signs, dice.choice([1, 3, 15]))

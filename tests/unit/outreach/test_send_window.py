@@ -1,10 +1,8 @@
 """How many requests may be under way: one answer after the other."""
 
-from __future__ import annotations
-
 import pytest
 
-from outreach.rules.gateway import Accepted, Cause, Outcome, OutcomeUnknown, Refused, Throttled
+from outreach.rules.gateway import Accepted, Cause, OutcomeUnknown, Refused, Throttled
 from outreach.rules.send_window import next_size
 from tests.support.tables import cases
 
@@ -33,7 +31,5 @@ def test_a_new_window_doubles_with_each_time_that_it_was_accepted_and_is_lowered
     (4, Accepted("x"), 3, False, 4),  # it was not full
     (50, Accepted("x"), 50, False, 50),  # no wider than the settings say
 )
-def test_window_after_an_answer(
-    size: float, outcome: Outcome, under_way: int, is_stale: bool, after: float
-) -> None:
+def test_window_after_an_answer(size, outcome, under_way, is_stale, after):
     assert next_size(size, outcome, under_way=under_way, most=50, is_stale=is_stale) == pytest.approx(after)

@@ -1,7 +1,5 @@
 """What the surroundings decide, and what is said when they decide wrongly."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
@@ -47,13 +45,8 @@ def test_every_bad_variable_is_named_at_once() -> None:
     lines = complaints(
         APP_ENV="prod", DATABASE_URL="mysql://x", SEND_TIMEOUT_S="soon", SWEEP_S="-1", SMS_GATEWAY="fax"
     )
-    assert [line.split(":")[0] for line in lines] == [
-        "APP_ENV",
-        "DATABASE_URL",
-        "SMS_GATEWAY",
-        "SEND_TIMEOUT_S",
-        "SWEEP_S",
-    ]
+    named = "APP_ENV DATABASE_URL SMS_GATEWAY SEND_TIMEOUT_S SWEEP_S"
+    assert [line.split(":")[0] for line in lines] == named.split()
 
 
 def test_a_complaint_repeats_no_address_that_may_hold_a_password() -> None:
@@ -62,8 +55,7 @@ def test_a_complaint_repeats_no_address_that_may_hold_a_password() -> None:
 
 
 @cases(
-    ("postgresql://u@h/loa", "postgresql+psycopg://u@h/loa"),
-    ("postgres://u@h/loa", "postgresql+psycopg://u@h/loa"),
+    *each_of("postgresql://u@h/loa | postgres://u@h/loa", "postgresql+psycopg://u@h/loa"),
     ("postgresql+psycopg://u@h/loa", "postgresql+psycopg://u@h/loa"),
     ("sqlite:///var/x.db", "sqlite:///var/x.db"),
 )
@@ -126,29 +118,15 @@ def test_production_does_not_start_with_a_weak_secret(key: str) -> None:
 
 
 def test_production_needs_the_gateways_credentials() -> None:
-    names = [
-        line.split(":")[0]
-        for line in complaints(APP_ENV="production", SECRET_KEY=STRONG, SMS_GATEWAY="twilio")
-    ]
-    assert names == ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"]
+    lines = complaints(APP_ENV="production", SECRET_KEY=STRONG, SMS_GATEWAY="twilio")
+    assert [line.split(":")[0] for line in lines] == ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"]
+    signed = {"APP_ENV": "production", "SECRET_KEY": STRONG, "TWILIO_ACCOUNT_SID": "AC1"}
     # The default token stands in the source: whoever reads it could sign webhooks.
     for gateway in ("twilio", "simulator"):
-        (line,) = complaints(
-            APP_ENV="production",
-            SECRET_KEY=STRONG,
-            SMS_GATEWAY=gateway,
-            TWILIO_ACCOUNT_SID="AC1",
-            TWILIO_AUTH_TOKEN="simulator",
-        )
+        given = {**signed, "SMS_GATEWAY": gateway, "TWILIO_AUTH_TOKEN": "simulator"}
+        (line,) = complaints(**given)
         assert line.startswith("TWILIO_AUTH_TOKEN")
-    settings = read(
-        APP_ENV="production",
-        SECRET_KEY=STRONG,
-        SMS_GATEWAY="twilio",
-        TWILIO_ACCOUNT_SID="AC1",
-        TWILIO_AUTH_TOKEN="t",
-    )
-    assert settings.is_live
+    assert read(**signed, SMS_GATEWAY="twilio", TWILIO_AUTH_TOKEN="t").is_live
 
 
 @cases(
@@ -175,9 +153,7 @@ def test_nothing_is_live_on_a_guessed_secret_even_in_development(missing: str) -
         read(**{**SECRETS, missing: ""}, SMS_GATEWAY="twilio")
 
 
-def test_a_second_shell_finds_the_running_development(
-    local_env: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_shell_finds_the_running_development(local_env, monkeypatch):
     for item in Settings.variables().values():
         monkeypatch.delenv(item.name.upper(), raising=False)
     local_env.write_text(
@@ -215,9 +191,7 @@ def test_report_recipients_are_separated_by_commas() -> None:
     ({}, {"price_per_segment_vnd": "rẻ"}, "price_per_segment_vnd", 350),
     ({}, {"secret_key": "stolen"}, "secret_key", module.WEAK_SECRET),
 )
-def test_the_offices_settings_hold_where_no_variable_is_set(
-    environ: dict[str, str], office: dict[str, str], name: str, holds: object
-) -> None:
+def test_the_offices_settings_hold_where_no_variable_is_set(environ, office, name, holds):
     assert getattr(read(**environ).with_office(office), name) == holds
 
 
@@ -227,12 +201,8 @@ def test_every_variable_is_explained() -> None:
 
 
 SMPP = {"SMS_GATEWAY": "smpp", "SMPP_URL": "smpp://loa:p%40ss@10.0.0.1:2775", "SECRET_KEY": STRONG}
-AGGREGATOR = {
-    "SMS_GATEWAY": "aggregator",
-    "AGGREGATOR_PROFILE": "esms",
-    "AGGREGATOR_KEY": "k",
-    "SECRET_KEY": STRONG,
-}
+AGGREGATOR = {"SMS_GATEWAY": "aggregator", "AGGREGATOR_PROFILE": "esms", "AGGREGATOR_KEY": "k"}
+AGGREGATOR["SECRET_KEY"] = STRONG
 
 
 @cases(
@@ -270,10 +240,7 @@ def test_an_aggregator_needs_a_profile_that_there_is() -> None:
 
 
 @cases(
-    ("emblem.png", 100, True),
-    ("emblem.SVG", 100, True),
-    ("emblem.png", 60_000, False),
-    ("emblem.exe", 100, False),
+    *each_of("emblem.png | emblem.SVG", 100, True), ("emblem.png", 60_000, False), ("emblem.exe", 100, False)
 )
 def test_an_emblem_is_a_small_picture(tmp_path: Path, name: str, size: int, is_taken: bool) -> None:
     (tmp_path / name).write_bytes(b"x" * size)

@@ -1,7 +1,5 @@
 """Names in Vietnamese order."""
 
-from __future__ import annotations
-
 import pytest
 
 from outreach.rules.identity import given_key

@@ -1,7 +1,5 @@
 """What nobody sees in a text, and what documents and databases refuse, goes where the text comes in."""
 
-from __future__ import annotations
-
 from outreach.rules.texts import clean_text, clean_texts
 from tests.support.tables import cases
 

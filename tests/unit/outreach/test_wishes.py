@@ -1,16 +1,10 @@
 """Whether a wish to be left alone holds for a message, as a table of cases."""
 
-from __future__ import annotations
-
 from outreach.rules.wishes import SaidWish, WishSource, find_wish, kind_scope, scopes_of
 from tests.support.tables import cases
 
 SMS, PAGE, DOOR, REQUEST, CONSENT = (
-    WishSource.SMS,
-    WishSource.PAGE,
-    WishSource.DOOR,
-    WishSource.REQUEST,
-    WishSource.CONSENT,
+    WishSource[name] for name in ("SMS", "PAGE", "DOOR", "REQUEST", "CONSENT")
 )
 HUSBAND, WIFE, SHARED, HERS = 1, 2, 10, 20
 
@@ -52,9 +46,7 @@ OF_DRIVE = wish(PAGE, number=SHARED, person=HUSBAND, scope="drive:3")
     ([BY_SMS, back(1), wish(PAGE, number=SHARED, id=12)], HUSBAND, SHARED, True),
     ([back(1), BY_SMS], HUSBAND, SHARED, False),
 )
-def test_a_wish_holds_for_its_number_and_its_person(
-    rows: list[SaidWish], person: int | None, number: int, left_alone: bool
-) -> None:
+def test_a_wish_holds_for_its_number_and_its_person(rows, person, number, left_alone):
     numbers = {HUSBAND: [SHARED, 30], WIFE: [SHARED, HERS]}.get(person or 0, [])
     found = find_wish(rows, person=person, number=number, numbers_of_person=numbers)
     assert (found is not None) is left_alone
@@ -78,9 +70,7 @@ def test_a_wish_holds_for_its_number_and_its_person(
     (wish(REQUEST, person=HUSBAND), {"drive": 3}, True, True),
     (wish(CONSENT, person=HUSBAND), {"drive": 3}, True, True),
 )
-def test_a_wish_holds_for_what_it_is_about(
-    row: SaidWish, message: dict[str, int | str], passes: bool, left_alone: bool
-) -> None:
+def test_a_wish_holds_for_what_it_is_about(row, message, passes, left_alone):
     scopes = scopes_of(**message)  # type: ignore[arg-type]
     found = find_wish([row], person=HUSBAND, number=SHARED, scopes=scopes, passes=passes)
     assert (found is not None) is left_alone
