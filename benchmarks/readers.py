@@ -41,11 +41,17 @@ async def log_in(session: aiohttp.ClientSession, email: str) -> None:
         assert reply.status == 303, reply.status
 
 
-async def look(session: aiohttp.ClientSession, seen: Seen, kind: str, address: str) -> str:
+async def look(
+    session: aiohttp.ClientSession,
+    seen: Seen,
+    kind: str,
+    address: str,
+    headers: dict[str, str] | None = None,
+) -> str:
     """Return a page, "" where it failed; `seen` keeps how long it took."""
     began, page = time.perf_counter(), ""
     try:
-        async with session.get(address, allow_redirects=False) as reply:
+        async with session.get(address, headers=headers, allow_redirects=False) as reply:
             page = await reply.text()
             if reply.status != 200:
                 seen.errors[f"{kind}: {reply.status}"] += 1

@@ -16,7 +16,8 @@ import random
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import count
 
 import aiohttp
 from sqlalchemy import func, select, text, update
@@ -45,7 +46,7 @@ _INBOX = "/admin/inbox/"
 _EVENT = "/admin/rescue/?event={}"
 _LIVE = "/admin/rescue/live?event={}"
 _CRIES_OF_EVENT, _PLACED_OF_EVENT = 0.12, 0.04
-_CASE = re.compile(r'id="case-(\d+)"')
+_CASE, _KEY = re.compile(r'id="case-(\d+)"'), re.compile(r'data-key="(\w+)"')
 _URGENT = text("SELECT id, extract(epoch FROM urgent_at) AS at FROM cases WHERE urgent_at IS NOT NULL")
 
 
@@ -74,12 +75,14 @@ def run(on: Ground, *, replies: int, seconds: float, is_event: bool) -> int:
                 with runtime.db.write() as session:
                     session.execute(update(Campaign).values(urgent_reason="Bão"))
                     event = session.scalars(select(Campaign.id)).one()
-            asked = list((event_requests if is_event else requests_of)(settings, replies))
+            chance = random.Random(1)
+            bodies = (texts_of_event if is_event else texts_of)(replies, chance)
+            asked = list(requests_of(settings, bodies, chance))
             seen, shown, answered = asyncio.run(play(port, asked, seconds=seconds, event=event))
         with runtime.db.read() as session:
             urgent = {row.id: float(row.at) for row in session.execute(_URGENT)}
             if is_event:
-                check_event(session, asked, seen)
+                check_event(session, bodies, seen)
     late = sorted(shown[case] - at for case, at in urgent.items() if case in shown)
     print(
         f"{replies:,} replies in {seconds:.0f} s, {len(urgent):,} cases urgent, {len(urgent) - len(late)} never on the first page"
@@ -92,62 +95,50 @@ def run(on: Ground, *, replies: int, seconds: float, is_event: bool) -> int:
     return int(bool(seen.errors) or len(late) < len(urgent) or p99 > LONGEST_S or pages > LONGEST_MS)
 
 
-def requests_of(settings: Settings, count: int) -> Iterator[tuple[str, dict[str, str], str]]:
-    """Yield the address, the form and the signature of each reply, from `count` numbers in any order."""
+def texts_of(count: int, chance: random.Random) -> list[str]:
+    """Return replies by authors who were not trained on, every tenth a cry for help."""
     written = [each for each in read_authors() if each.is_held_out and each.kind == "bao-lu"]
     heard = {each.text: understand(each.text, asked_of(each.kind)).is_urgent for each in written}
     cries, calm = ([text for text, is_cry in heard.items() if is_cry is wanted] for wanted in (True, False))
-    validator, chance = RequestValidator(settings.twilio_auth_token), random.Random(1)
-    path = "/webhooks/twilio/inbound"
-    for n, number in enumerate(chance.sample(range(1, count + 1), count)):
-        body = chance.choice(cries if n % CRIES_OF == 0 else calm)
-        form = {"MessageSid": f"SM{n:032}", "From": f"+849{number:08}", "To": "+84900000000", "Body": body}
-        yield path, form, validator.compute_signature(settings.public_base_url + path, form)
+    return [chance.choice(cries if n % CRIES_OF == 0 else calm) for n in range(count)]
 
 
-def event_requests(settings: Settings, count: int) -> Iterator[tuple[str, dict[str, str], str]]:
-    """Yield requests as `requests_of`, of an event; positions lie some kilometres around a town, each a house of its own."""
-    validator, chance = RequestValidator(settings.twilio_auth_token), random.Random(1)
-    path, cries, placed = (
-        "/webhooks/twilio/inbound",
-        int(count * _CRIES_OF_EVENT),
-        int(count * _PLACED_OF_EVENT),
-    )
+def texts_of_event(count: int, chance: random.Random) -> list[str]:
+    """Return replies to an event; positions lie some kilometres around a town, each a house of its own."""
+    cries, placed = int(count * _CRIES_OF_EVENT), int(count * _PLACED_OF_EVENT)
     bodies = ["AN TOAN"] * (count - cries) + ["CUU 4 nguoi tren mai nha"] * (cries - placed)
     bodies += [f"CUU 4 nguoi {14.2 + n / 500:.5f}, {107.8 + n / 700:.5f}" for n in range(placed)]
     chance.shuffle(bodies)
-    for n, (number, body) in enumerate(zip(chance.sample(range(1, count + 1), count), bodies, strict=True)):
+    return bodies
+
+
+def requests_of(
+    settings: Settings, bodies: Sequence[str], chance: random.Random
+) -> Iterator[tuple[str, dict[str, str], str]]:
+    """Yield the address, the form and the signature of each reply, from as many numbers in any order."""
+    validator, path = RequestValidator(settings.twilio_auth_token), "/webhooks/twilio/inbound"
+    numbers = chance.sample(range(1, len(bodies) + 1), len(bodies))
+    for n, (number, body) in enumerate(zip(numbers, bodies, strict=True)):
         form = {"MessageSid": f"SM{n:032}", "From": f"+849{number:08}", "To": "+84900000000", "Body": body}
         yield path, form, validator.compute_signature(settings.public_base_url + path, form)
 
 
-def check_event(session: Session, asked: list[tuple[str, dict[str, str], str]], seen: Seen) -> None:
+def check_event(session: Session, bodies: Sequence[str], seen: Seen) -> None:
     """Count as errors cries that have no case of their own, positions that are not kept, and those left in a text."""
-    bodies = [form["Body"] for _path, form, _signature in asked]
-    cries, placed = (
-        sum(each.startswith("CUU") for each in bodies),
-        sum("14." in each or "15." in each for each in bodies),
-    )
-    said, located = session.execute(
-        select(func.count(), func.count(SafetyReport.latitude)).where(
-            SafetyReport.status != SafetyStatus.SAFE
-        )
-    ).one()
-    cases = session.scalar(select(func.count(Case.phone_id.distinct())))
-    joined = session.scalar(select(func.count(SafetyReport.joined_to)))
-    left = session.scalar(select(func.count()).where(Reply.body.regexp_match(r"\d\d\.\d{4}")))
-    found = {
-        "cries": said,
-        "cases": cases,
-        "positions": located,
-        "joined": joined,
-        "positions in texts": left,
-    }
-    wanted = {"cries": cries, "cases": cries, "positions": placed, "joined": 0, "positions in texts": 0}
-    print(f"of the event: {found}")
-    seen.errors.update(
-        {f"{name}: {found[name]} for {wanted[name]}": 1 for name in found if found[name] != wanted[name]}
-    )
+    cries = sum(each.startswith("CUU") for each in bodies)
+    placed = sum("14." in each or "15." in each for each in bodies)
+    is_cry = SafetyReport.status != SafetyStatus.SAFE
+    for name, wanted, query in (
+        ("cries", cries, select(func.count()).where(is_cry)),
+        ("positions", placed, select(func.count(SafetyReport.latitude)).where(is_cry)),
+        ("cases", cries, select(func.count(Case.phone_id.distinct()))),
+        ("joined", 0, select(func.count(SafetyReport.joined_to))),
+        ("positions in texts", 0, select(func.count()).where(Reply.body.regexp_match(r"\d\d\.\d{4}"))),
+    ):
+        found = session.scalar(query)
+        print(f"of the event: {name} {found}")
+        if found != wanted:
+            seen.errors[f"{name}: {found} for {wanted}"] += 1
 
 
 async def play(
@@ -174,13 +165,20 @@ async def play(
         """Look at the event's page as it looks itself; one officer hands over and settles as many as arrive."""
         page = await look(session, seen, "event", _EVENT.format(event))
         form = {"csrf_token": token_in(page), "event": event}
-        while not is_over.is_set():
-            found = list(map(int, _CASE.findall(await look(session, seen, "live", _LIVE.format(event)))))
+        for turn in count():
+            if is_over.is_set():
+                return
+            page = await look(
+                session, seen, "live", _LIVE.format(event), {"X-Have": " ".join(_KEY.findall(page))}
+            )
+            found = list(map(int, _CASE.findall(page)))
             for case in found:
                 shown.setdefault(case, time.time())
+            if turn % 5 == 0:
+                await look(session, seen, "map", _LIVE.format(event) + "&part=map")
             for case in found[n : n + 2]:
                 more = {"number": "0905000123", "outcome": CaseOutcome.VISITED}
-                for action in ("hand", "settle"):
+                for action in ("hand", "note"):
                     began = time.perf_counter()
                     address = f"/admin/rescue/{case}/{action}"
                     async with session.post(address, data={**form, **more}, allow_redirects=False) as reply:

@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from admin.cli.base import Day, Failure, Group, answer_lines, json_option, output, wants_json, warn
-from admin.demo.drill import start_drill
+from admin.demo.drill import DRILL_PEOPLE, start_drill
 from admin.demo.load_demo import LOGINS, PASSWORD, load_demo
 from campaigns.analytics.verify_reach import find_disagreements
 from campaigns.answer_totals import Difference, find_differences
@@ -201,7 +201,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         )
 
     @demo.command("drill")
-    @click.option("--people", type=click.IntRange(1, 7000), default=2000, show_default=True)
+    @click.option("--people", type=click.IntRange(1, 7000), default=DRILL_PEOPLE, show_default=True)
     @json_option
     def play_drill(people: int) -> None:
         """Play a storm on the training phones: a warning that they answer over ten minutes."""

@@ -109,18 +109,26 @@
   for (const print of document.querySelectorAll("[data-print]")) print.addEventListener("click", () => window.print());
 
   // <div data-live="/address" data-every="1000">: its content is fetched again while the page is visible.
-  // A reply with the header X-Live: end says that nothing will change any more.
+  // A reply with the header X-Live: end says that nothing will change any more. Its parts with a data-key that the page has
+  // already are sent without content (data-same) and stay as they are; so does one in which something was typed.
   for (const part of document.querySelectorAll("[data-live]")) {
     const every = Number(part.dataset.every || 1000);
     // What says that the last state is shown, where the page has it.
     const lost = (isLost) => { for (const each of document.querySelectorAll("[data-lost]")) each.hidden = !isLost; };
+    const keyed = () => [...part.querySelectorAll("[data-key]")];
+    const isChanged = (field) => field.options ? [...field.options].some((each) => each.selected !== each.defaultSelected) : field.value !== field.defaultValue;
+    const isWrittenIn = (place) => [...place.querySelectorAll("input:not([type=hidden]), select, textarea")].some(isChanged);
+    let typedAt = 0;
+    part.addEventListener("input", () => { typedAt = Date.now(); });
     const look = async () => {
       let next = every;
       // What is being typed is not taken away.
-      const isTyping = part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
+      const field = document.activeElement;
+      const isTyping = part.contains(field) && field.matches("input, select, textarea") && (!field.closest("[data-key]") || Date.now() < typedAt + 10000);
       if (!document.hidden && !isTyping) {
         try {
-          const reply = await fetch(part.dataset.live, { headers: { "X-Requested-With": "fetch" }, redirect: "error" });
+          const have = keyed().map((each) => each.dataset.key).join(" ");
+          const reply = await fetch(part.dataset.live, { headers: { "X-Requested-With": "fetch", "X-Have": have }, redirect: "error" });
           lost(!reply.ok);
           if (reply.ok) {
             const text = await reply.text();
@@ -130,10 +138,17 @@
               const summaries = () => all("details > summary");
               const open = summaries().filter((each) => each.parentElement.open).map((each) => each.textContent);
               const had = part.contains(document.activeElement) && document.activeElement.textContent;
-              part.innerHTML = text;
+              const came = document.createElement("template");
+              came.innerHTML = text;
+              for (const each of keyed()) {
+                const place = [...came.content.querySelectorAll("[data-key]")].find((one) => one.dataset.key === each.dataset.key || (each.id && one.id === each.id));
+                if (place && (place.matches("[data-same]") || isWrittenIn(each) || each.contains(field))) place.replaceWith(each);
+              }
+              part.replaceChildren(came.content);
               part.dataset.last = text;
               for (const each of summaries()) each.parentElement.open = open.includes(each.textContent);
-              if (had) all("summary, a").find((each) => each.textContent === had)?.focus();
+              if (part.contains(field)) field.focus({ preventScroll: true });
+              else if (had) all("summary, a").find((each) => each.textContent === had)?.focus();
             }
             if (reply.headers.get("X-Live") === "end") return;
           } else if (reply.status < 500) return;

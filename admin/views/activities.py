@@ -154,12 +154,14 @@ class ActivitiesView(AdminPage):
 
     @expose("/new")
     def create(self) -> ResponseReturnValue:
-        """Show the form of a new entry. `?copy=` fills it like an earlier entry, with today's date."""
+        """Show the form of a new entry. `?copy=` fills it like an earlier entry, with today's date; `kind`, `campaign`."""
         with self.reading() as (session, user):
             copied_id = request.args.get("copy", type=int)
             original = read_versions(session, copied_id, user=user)[0].activity if copied_id else None
             values = _values_of(original) if original else _new_values(read_last_of(session, user), user)
             values |= {"first": today(), "last": today(), "form_key": secrets.token_hex(16)}
+            if campaign_id := request.args.get("campaign", type=int):
+                values |= {"campaign_id": campaign_id, "kind": request.args.get("kind")}
             form = _with_choices(NewActivityForm.on_page(**values), session, user)
         return self.render("progress/new_activity.html", form=form)
 

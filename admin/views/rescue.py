@@ -8,12 +8,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from itertools import groupby
 from math import hypot
 from typing import Any
+from zlib import crc32
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -22,6 +26,7 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from admin.demo.drill import DRILL_PEOPLE, may_drill, start_drill
 from admin.forms import ChoiceField, Form, LongTextField, RowField, TextField, labelled, row_id
 from admin.rules.maps import MapPlace, MapPoint, area_map
 from admin.views.base import AdminPage, FormAction
@@ -44,12 +49,12 @@ from campaigns.cases.rescue import (
     look_at_event,
     note_case,
     open_team_case,
-    part_case,
     read_cries,
-    settle_case,
 )
 from campaigns.models.campaigns import Campaign
 from campaigns.replies.record_answer import LONGEST_NOTE
+from campaigns.reports.operator_request import read_asked, read_request
+from campaigns.reports.writers.docx import write_docx
 from campaigns.rules.cases import WRITTEN, CaseOutcome
 from campaigns.rules.content import PAGE_WORDS
 from campaigns.rules.safety import CryState, Position
@@ -65,6 +70,7 @@ from outreach.runtime import Runtime
 MOST_SHOWN = 40  # cries with their forms; all are on the map, on paper and in the file
 MOST_NAMED = 15  # communes on the map
 _OLD = timedelta(minutes=30)
+_TOGETHER = 64  # lines of further cries that are sent anew when one of them changes
 
 
 class OfEvent(Form):
@@ -76,12 +82,19 @@ class OfEvent(Form):
 
 class HandForm(OfEvent):
     ids = "hand"
-    officer_id = ChoiceField(_l("Cán bộ thôn"), name="officer", coerce=row_id, empty=_l("Đội khác"))
+    officer_id = ChoiceField(
+        _l("Cán bộ thôn"),
+        name="officer",
+        coerce=row_id,
+        empty=_l("Đội khác"),
+        hint=_l("Đội hay đi: thêm một lần ở “Đến từng nhà”, mục cán bộ thôn; lần sau chỉ chọn tên."),
+    )
     team = TextField(_l("Tên đội"), maxlength=LONGEST_TEAM, autocomplete="off")
     number = TextField(
         _l("Số di động của đội"),
         maxlength=20,
         autocomplete="off",
+        inputmode="tel",
         codes=("team_missing", "team_number_wrong"),
     )
 
@@ -89,12 +102,8 @@ class HandForm(OfEvent):
 class NoteForm(OfEvent):
     ids = "note"
     note = LongTextField(_l("Ghi chú"), maxlength=LONGEST_NOTE)
-
-
-class SettleForm(NoteForm):
-    ids = "settle"
     outcome = ChoiceField(
-        _l("Đã làm gì"), labelled(WRITTEN, "outcome"), coerce=CaseOutcome, empty=_l("Hãy chọn"), required=True
+        _l("Đã làm gì"), labelled(WRITTEN, "outcome"), coerce=CaseOutcome, empty=_l("Chưa xong")
     )
 
 
@@ -116,50 +125,50 @@ class RescueView(AdminPage):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         """Show an event, `?event=`, else the newest of now."""
-        with self.reading() as (session, user):
-            now = datetime.now(UTC)
-            event, events = self._event(session, user), list_events(session, user, now=now)
-            if event is None:
-                return self.render("rescue/none.html")
-            state = self._read(session, event, user, now)
-        self.do(look_at_event, event.id)
-        export = ExportForm.on_page(event=event.id)
-        return self.render("rescue/rescue.html", events=events, export_form=export, **state)
+        return self._show("rescue.html", self._page, is_look=True)
 
     @expose("/live")
     def live(self) -> ResponseReturnValue:
-        """Render what changes; an open page asks for it every few seconds, as a part of the look that is on record."""
+        """Render the cries, or with `part=map` the communes; an open page asks every few seconds, as a part of the look that is on record.
+
+        What the header `X-Have` names is left out: the page has it.
+        """
+        is_map = request.args.get("part") == "map"
+        return self._show("places.html" if is_map else "state.html", self._places if is_map else self._state)
+
+    @expose("/letter")
+    def letter(self) -> ResponseReturnValue:
+        """Send the letter that asks the operators to warn every phone, as DOCX: to be signed and sent by hand."""
+        now = datetime.now(UTC)
         with self.reading() as (session, user):
-            event = self._event(session, user)
+            event = find_event_of(session, request.args.get("event", type=int), user, now=now)
             if event is None:
                 return self.render("rescue/none.html")
-            return self.render("rescue/state.html", **self._read(session, event, user, datetime.now(UTC)))
+            document = read_request(session, event, settings=self.settings, now=now)
+        return send_file(
+            BytesIO(write_docx(document, {}, made_at=now)),
+            as_attachment=True,
+            download_name=f"de-nghi-nha-mang-{event.id}.docx",
+        )
 
     @expose("/unheard")
     def unheard(self) -> ResponseReturnValue:
         """List hamlets with people nothing was heard of, to be called or visited."""
-        with self.reading() as (session, user):
-            event = self._event(session, user)
-            if event is None:
-                return self.render("rescue/none.html")
-            villages = read_unheard(session, event.id, user)
-            return self.render("rescue/unheard.html", event=event, villages=villages)
+        return self._show(
+            "unheard.html", lambda session, event, user: {"villages": read_unheard(session, event.id, user)}
+        )
 
     @expose("/paper")
     def paper(self) -> ResponseReturnValue:
         """Render the open cries by commune, to print."""
-        with self.reading() as (session, user):
-            event = self._event(session, user)
-            if event is None:
-                return self.render("rescue/none.html")
-            cries = flat(read_cries(session, event.id, cases_visible_to(session, user)))
-        self.do(look_at_event, event.id)
-        communes: dict[str, list[Cry]] = {}
-        for cry in cries:
-            communes.setdefault(cry.commune, []).append(cry)
-        return self.render(
-            "rescue/paper.html", event=event, communes=sorted(communes.items()), printed=datetime.now(UTC)
-        )
+
+        def read(session: Session, event: Campaign, user: User) -> dict[str, Any]:
+            communes: dict[str, list[Cry]] = {}
+            for cry in flat(_cries(session, event, user)):
+                communes.setdefault(cry.commune, []).append(cry)
+            return {"communes": sorted(communes.items()), "printed": datetime.now(UTC)}
+
+        return self._show("paper.html", read, is_look=True)
 
     @expose("/export", methods=["POST"])
     def export(self) -> ResponseReturnValue:
@@ -177,64 +186,109 @@ class RescueView(AdminPage):
 
         return self.submit_form(form, url_for(".index"), export_event, event_id, show=show)
 
+    @expose("/drill", methods=["POST"])
+    def drill(self) -> ResponseReturnValue:
+        """Start a drill on the training phones."""
+
+        def start(runtime: Runtime, *, user: User, now: datetime) -> int:
+            return start_drill(runtime, people=DRILL_PEOPLE, now=now)
+
+        return self.submit_form(
+            Form(), url_for(".index"), start, then=lambda event_id: url_for(".index", event=event_id)
+        )
+
     take = FormAction("/<int:case_id>/take", assign_case, OfEvent, then=_here)
     hand = FormAction(
         "/<int:case_id>/hand", hand_over_case, HandForm, then=_here, is_keyed=True, page=".index"
     ).tells(lambda who: _("Đã giao cho %(who)s; tin nhắn đang đi.", who=who))
     note = FormAction(
         "/<int:case_id>/note", note_case, NoteForm, then=_here, is_keyed=True, page=".index"
-    ).tells(_l("Đã ghi."))
-    settle = FormAction(
-        "/<int:case_id>/settle", settle_case, SettleForm, then=_here, is_keyed=True, page=".index"
-    ).tells(_l("Đã ghi là xong. Mở lại được ở hộp thư trả lời, Việc đã xong."))
+    ).tells(_l("Đã ghi. Việc đã xong mở lại được ở hộp thư trả lời, Việc đã xong."))
     join = FormAction("/<int:case_id>/join", join_case, JoinForm, then=_here, page=".index").tells(
-        _l("Đã gộp hai việc.")
-    )
-    part = FormAction("/<int:case_id>/part", part_case, OfEvent, then=_here, page=".index").tells(
-        _l("Đã tách.")
+        _l("Đã ghi.")
     )
 
-    def _event(self, session: Session, user: User) -> Campaign | None:
-        return find_event_of(session, request.values.get("event", type=int), user, now=datetime.now(UTC))
+    def _show(
+        self,
+        template: str,
+        read: Callable[[Session, Campaign, User], dict[str, Any]],
+        *,
+        is_look: bool = False,
+    ) -> ResponseReturnValue:
+        """Render a page with what is read of the event that the request names; a look is put on record."""
+        with self.reading() as (session, user):
+            event = find_event_of(session, request.values.get("event", type=int), user, now=datetime.now(UTC))
+            if event is None:
+                return self.render("rescue/none.html", may_drill=may_drill(self.settings))
+            page = self.render(f"rescue/{template}", event=event, **read(session, event, user))
+        if is_look:
+            self.do(look_at_event, event.id)
+        return page
 
-    def _read(self, session: Session, event: Campaign, user: User, now: datetime) -> dict[str, Any]:
-        """Return what the part that changes shows."""
-        cries = read_cries(session, event.id, cases_visible_to(session, user))
-        counts = count_event(session, event.id, user, redis=self.runtime.redis)
-        found = session.scalars(select(Area).where(Area.code.in_([*filter(None, counts.places)])))
-        areas = {area.code: area for area in found}
-        officers = list_officers(session, user)
-        choices = [(each.id, each.shown_name) for each in officers if each.phone]
-        near = {each.area_code: each.id for each in reversed(officers) if each.phone and each.area_code}
-        places = sorted(
-            ((areas.get(code or ""), each) for code, each in counts.places.items()),
-            key=lambda pair: (-pair[1].need, -pair[1].unheard),
+    def _page(self, session: Session, event: Campaign, user: User) -> dict[str, Any]:
+        return {
+            **self._state(session, event, user),
+            **self._places(session, event, user),
+            "events": list_events(session, user, now=datetime.now(UTC)),
+            "export_form": ExportForm.on_page(event=event.id),
+        }
+
+    def _state(self, session: Session, event: Campaign, user: User) -> dict[str, Any]:
+        """Return the cries; each, and some lines of further ones together, with a key that changes with what is shown of them."""
+        now, cries = datetime.now(UTC), _cries(session, event, user)
+        officers = [each for each in list_officers(session, user) if each.phone]
+        choices = [(each.id, each.shown_name) for each in officers]
+        near = {each.area_code: each.id for each in reversed(officers) if each.area_code}
+        to, chosen = _key_of(choices), request.values.get("case", type=int)
+        shown = [cry for cry in cries if cry.id == chosen] or cries[:MOST_SHOWN]
+        ids = {cry.id for cry in shown}
+        rest = groupby(
+            (cry for cry in cries if cry.id not in ids),
+            key=lambda cry: (cry.state is CryState.ON_THE_WAY, cry.danger, cry.id // _TOGETHER),
         )
-
-        chosen = request.values.get("case", type=int)
-        shown = [cry for cry in cries if cry.case.id == chosen] or cries[:MOST_SHOWN]
+        lines = [list(some) for _key, some in rest]
 
         def hand_form(cry: Cry) -> HandForm:
-            default = near.get(cry.case.area_code or "") or (choices[0][0] if len(choices) == 1 else None)
-            form = HandForm.on_page(cry.case.id, event=event.id, officer_id=default)
+            default = near.get(cry.area_code or "") or (choices[0][0] if len(choices) == 1 else None)
+            form = HandForm.on_page(cry.id, event=event.id, officer_id=default)
             form.officer_id.choices = choices
             return form
 
         return {
-            "event": event,
-            "cries": cries,
-            "shown": shown,
-            "rest": [cry for cry in cries if cry not in shown],
-            "by_state": {state: sum(cry.state is state for cry in cries) for state in CryState},
-            "oldest": min((cry.since for cry in cries), default=None),
-            "counts": counts,
-            "places": places,
-            "map": _draw(event, cries, counts, areas, now),
             "now": now,
+            "cries": cries,
+            "shown": [(_key_of(cry, duration(now - cry.since), to), cry) for cry in shown],
+            "rest": [
+                (_key_of(*((cry.id, cry.since, cry.state, cry.where) for cry in some)), some)
+                for some in lines
+            ],
+            "have": request.headers.get("X-Have", "").split(),
+            "by_state": Counter(cry.state for cry in cries),
+            "oldest": min((cry.since for cry in cries), default=None),
+            "counts": count_event(session, event.id, user, redis=self.runtime.redis),
             "hand_form": hand_form,
-            "note_form": lambda cry: NoteForm.on_page(cry.case.id, event=event.id, note=cry.case.note),
-            "settle_form": lambda cry: SettleForm.on_page(cry.case.id, event=event.id, note=cry.case.note),
+            "note_form": lambda cry: NoteForm.on_page(cry.id, event=event.id, note=cry.note),
         }
+
+    def _places(self, session: Session, event: Campaign, user: User) -> dict[str, Any]:
+        counts = count_event(session, event.id, user, redis=self.runtime.redis)
+        found = session.scalars(select(Area).where(Area.code.in_([*filter(None, counts.places)])))
+        areas = {area.code: area for area in found}
+        places = [(areas.get(code or ""), each) for code, each in counts.places.items()]
+        return {
+            "places": sorted(places, key=lambda pair: (-pair[1].need, -pair[1].unheard)),
+            "asked": read_asked(session, event.id, user, now=datetime.now(UTC)),
+            "map": _draw(event, _cries(session, event, user), counts, areas, datetime.now(UTC)),
+        }
+
+
+def _cries(session: Session, event: Campaign, user: User) -> list[Cry]:
+    return read_cries(session, event.id, cases_visible_to(session, user))
+
+
+def _key_of(*shown: object) -> str:
+    """Return a short key of what is shown."""
+    return f"{crc32(repr(shown).encode()):08x}"
 
 
 def _draw(
@@ -243,8 +297,8 @@ def _draw(
     """Draw the communes, darker the more was heard of them, and the cries: by their position, else as a number at their commune."""
     without: dict[str, int] = {}
     for cry in cries:
-        if not cry.report.position and cry.case.area_code:
-            without[cry.case.area_code] = without.get(cry.case.area_code, 0) + 1
+        if not cry.position and cry.area_code:
+            without[cry.area_code] = without.get(cry.area_code, 0) + 1
     communes = [
         MapPlace(
             code,
@@ -259,14 +313,14 @@ def _draw(
     ]
     spots = [
         MapPoint(
-            cry.report.position.longitude,
-            cry.report.position.latitude,
+            cry.position.longitude,
+            cry.position.latitude,
             f"{label_of(cry.state, 'cry')}, {duration(now - cry.since)}",
             f"{cry.state}{' old' if now - cry.since > _OLD else ''}",
-            f"#case-{cry.case.id}",
+            f"#case-{cry.id}",
         )
         for cry in cries
-        if cry.report.position
+        if cry.position
     ]
     shapes = points_of([*areas])
     labels = {area.full_name: shapes[code] for code, area in areas.items() if code in shapes}
@@ -285,18 +339,18 @@ def _draw(
 def _rows(cries: Iterable[Cry]) -> list[dict[str, Any]]:
     return [
         {
-            "case": cry.case.id,
+            "case": cry.id,
             "state": label_of(cry.state, "cry"),
             "since": cry.since.isoformat(timespec="seconds"),
             "commune": cry.commune,
             "place": cry.where,
-            "people": cry.report.people,
-            "needs": "; ".join(label_of(need, "need") for need in cry.report.needed),
+            "people": cry.people,
+            "needs": "; ".join(label_of(need, "need") for need in cry.needs or ()),
             "number": cry.number,
-            "handed_to": cry.report.handed_to,
-            "note": cry.case.note,
-            "latitude": cry.report.latitude,
-            "longitude": cry.report.longitude,
+            "handed_to": cry.handed_to,
+            "note": cry.note,
+            "latitude": cry.latitude,
+            "longitude": cry.longitude,
         }
         for cry in cries
     ]
@@ -319,7 +373,7 @@ def _as_geojson(cries: list[Cry]) -> bytes:
             "geometry": {"type": "Point", "coordinates": [row.pop("longitude"), row.pop("latitude")]},
             "properties": row,
         }
-        for row in _rows(cry for cry in cries if cry.report.position)
+        for row in _rows(cry for cry in cries if cry.position)
     ]
     return json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False).encode()
 
@@ -332,12 +386,12 @@ def create_team_page(runtime: Runtime) -> Blueprint:
     def show(token: str) -> ResponseReturnValue:
         """Show a case to the team that it was handed to; 410 once it is settled or handed to others."""
         keys = runtime.settings.keys_of(Purpose.LINKS)
-        cry = open_team_case(runtime, token, secret_key=keys, now=datetime.now(UTC))
-        if cry is None:
+        found = open_team_case(runtime, token, secret_key=keys, now=datetime.now(UTC))
+        if found is None:
             return public_page("team_closed.html", 410)
+        cry, event = found
         with runtime.db.read() as session:
-            event = session.get_one(Campaign, cry.case.campaign_id)
-            drawn = _draw_way(session, cry.case.area_code, cry.report.position)
+            drawn = _draw_way(session, cry.area_code, cry.position)
         return public_page("team.html", cry=cry, event=event, words=PAGE_WORDS, map=drawn)
 
     return page

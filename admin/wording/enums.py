@@ -297,6 +297,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         ActivityKind.LOUDSPEAKER: _l("Loa truyền thanh"),
         ActivityKind.MEETING: _l("Họp thôn, tổ dân phố"),
         ActivityKind.VISITS: _l("Đến từng nhà"),
+        ActivityKind.OPERATORS: _l("Nhà mạng nhắn tin tới mọi thuê bao"),
     },
     "why_visit": {
         VisitReason.NO_PHONE: _l("Chưa có số điện thoại"),

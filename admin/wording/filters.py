@@ -139,7 +139,6 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         CryState.NEW: _l("Chưa ai nhận"),
         CryState.TAKEN: _l("Có cán bộ nhận"),
         CryState.ON_THE_WAY: _l("Đội đang đi"),
-        CryState.SETTLED: _l("Xong"),
     },
     "need": {
         Need.WOUNDED: _l("bị thương, ốm nặng"),

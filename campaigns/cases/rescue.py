@@ -6,10 +6,10 @@ Taking a case, calling its number and closing it are those of every case (`campa
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from campaigns.cases.handle_case import cases_visible_to, close_case, lock_open_case
@@ -23,8 +23,11 @@ from campaigns.rules.content import PAGE_WORDS
 from campaigns.rules.safety import (
     CryPlace,
     CryState,
+    Need,
+    Position,
     SafetyStatus,
     danger_of,
+    position_of,
     same_places,
     state_of,
 )
@@ -48,43 +51,90 @@ _SMS = "{drill}Loa: can cuu o {place}{people}{needs}. Goi {number}. Ban do, cap 
 LONGEST_TEAM = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Cry:
-    """A case of somebody in need, with what its number said. `near` is an earlier case that is likely at the same place, `joined` are those that belong to it."""
+class Cry(NamedTuple):
+    """An open case of somebody in need, with what its number said; its fields are those of `_COLUMNS`.
 
-    case: Case
-    report: SafetyReport
+    `near` is an earlier case that is likely at the same place, `joined` are those that belong to it.
+    """
+
+    id: int
+    phone_id: int | None
+    recipient_id: int | None
+    area_code: str | None
+    since: datetime
+    is_urgent: bool
+    is_taken: bool
+    taken_by: str
+    note: str
     number: str
     person: str
     village: str
     commune: str
     text: str
-    taken_by: str
+    status: SafetyStatus | None
+    said_at: datetime | None
+    is_verified: bool
+    people: int | None
+    needs: list[Need] | None
+    place: str
+    latitude: float | None
+    longitude: float | None
+    handed_to: str
+    handed_at: datetime | None
+    joined_to: int | None
     near: int | None = None
     joined: tuple[Cry, ...] = ()
 
     @property
-    def since(self) -> datetime:
-        return self.case.urgent_at or self.case.opened_at
-
-    @property
     def where(self) -> str:
         """Where they are in words: as they wrote it, the village of the list, the commune."""
-        return ", ".join(filter(None, (self.report.place, self.village, self.commune)))
+        return ", ".join(filter(None, (self.place, self.village, self.commune)))
+
+    @property
+    def position(self) -> Position | None:
+        return position_of(self.latitude, self.longitude)
 
     @property
     def state(self) -> CryState:
-        is_taken = self.case.taken_by is not None
-        return state_of(taken=is_taken, handed_at=self.report.handed_at, done_at=None)
+        return state_of(taken=self.is_taken, handed_at=self.handed_at)
 
     @property
     def danger(self) -> int:
-        return danger_of(self.report.needed, self.report.people, is_cry=self.case.urgent_at is not None)
+        return danger_of(self.needs or (), self.people, is_cry=self.is_urgent)
 
     @property
     def safe_at(self) -> datetime | None:
         """When they said to be safe since; an officer settles the case all the same."""
-        return self.report.said_at if self.report.status is SafetyStatus.SAFE else None
+        return self.said_at if self.status is SafetyStatus.SAFE else None
+
+
+_COLUMNS = (
+    Case.id,
+    Case.phone_id,
+    Case.recipient_id,
+    Case.area_code,
+    func.coalesce(Case.urgent_at, Case.opened_at, type_=Case.opened_at.type),
+    Case.urgent_at.is_not(None),
+    Case.taken_by.is_not(None),
+    func.coalesce(func.nullif(User.name, ""), User.email, ""),
+    Case.note,
+    func.coalesce(Phone.e164, ""),
+    func.coalesce(Contact.name, ""),
+    func.coalesce(Contact.village, ""),
+    func.coalesce(Area.kind + " " + Area.name, ""),
+    func.coalesce(Reply.body, ""),
+    SafetyReport.status,
+    SafetyReport.said_at,
+    func.coalesce(SafetyReport.is_verified, true()),
+    SafetyReport.people,
+    SafetyReport.needs,
+    func.coalesce(SafetyReport.place, ""),
+    SafetyReport.latitude,
+    SafetyReport.longitude,
+    func.coalesce(SafetyReport.handed_to, ""),
+    SafetyReport.handed_at,
+    SafetyReport.joined_to,
+)
 
 
 def read_cries(session: Session, event_id: int, *scope: ColumnElement[bool]) -> list[Cry]:
@@ -93,7 +143,8 @@ def read_cries(session: Session, event_id: int, *scope: ColumnElement[bool]) -> 
     Cases of one number, and those that officers have joined, are one.
     """
     rows = session.execute(
-        select(Case, SafetyReport, Phone.e164, Contact.name, Contact.village, Area, Reply.body, User)
+        select(*_COLUMNS)
+        .select_from(Case)
         .outerjoin(SafetyReport, said_by_number())
         .outerjoin(Phone, Phone.id == Case.phone_id)
         .outerjoin(Recipient, Recipient.id == Case.recipient_id)
@@ -103,41 +154,26 @@ def read_cries(session: Session, event_id: int, *scope: ColumnElement[bool]) -> 
         .outerjoin(User, User.id == Case.taken_by)
         .where(is_cry_of(event_id), Case.done_at.is_(None), *scope)
         .order_by(Case.id)
-    ).all()
-    leads: dict[int, Cry] = {}
-    first_of: dict[int | None, int] = {}  # case by phone
-    joined: dict[int, list[Cry]] = {}
-    shown = {case.id for case, *_more in rows}
-    for case, report, number, name, village, area, text, taker in rows:
-        report = report or SafetyReport(needs=[], place="", handed_to="", is_verified=True)
-        commune = area.full_name if area else ""
-        taken_by = taker.shown_name if taker else ""
-        cry = Cry(case, report, number or "", name or "", village or "", commune, text or "", taken_by)
-        lead = report.joined_to if report.joined_to in shown else None
-        if lead is None and case.phone_id is not None:
-            lead = first_of.setdefault(case.phone_id, case.id)
-        if lead in (None, case.id):
-            leads[case.id] = cry
-        else:
-            joined.setdefault(lead, []).append(cry)
-    near = same_places(
-        [
-            CryPlace(case_id, cry.report.position, cry.case.area_code, cry.report.place)
-            for case_id, cry in leads.items()
-        ]
     )
-    cries = [
-        replace(cry, near=near.get(case_id), joined=tuple(joined.get(case_id, ())))
-        for case_id, cry in leads.items()
-    ]
+    cries = {row[0]: Cry(*row) for row in rows}
+    first_of: dict[int, int] = {}  # case by phone
+    joined: dict[int, list[Cry]] = {}
+    for cry in cries.values():
+        first = first_of.setdefault(cry.phone_id, cry.id) if cry.phone_id else cry.id
+        lead = cry.joined_to if cry.joined_to and cry.joined_to in cries else first
+        if lead != cry.id:
+            joined.setdefault(lead, []).append(cry)
+    belong = {each.id for some in joined.values() for each in some}
+    leads = [cry for cry in cries.values() if cry.id not in belong]
+    near = same_places([CryPlace(cry.id, cry.position, cry.area_code, cry.place) for cry in leads])
     return sorted(
-        cries,
+        (cry._replace(near=near.get(cry.id), joined=tuple(joined.get(cry.id, ()))) for cry in leads),
         key=lambda cry: (
             cry.state is CryState.ON_THE_WAY,
             cry.safe_at is not None,
             -cry.danger,
             cry.since,
-            cry.case.id,
+            cry.id,
         ),
     )
 
@@ -205,10 +241,10 @@ def hand_over_case(
     text = _SMS.format(
         drill="DIEN TAP. " if event.is_drill else "",
         place=cry.where or "chua ro dia diem",
-        people=f", {report.people} nguoi" if report.people else "",
-        needs="".join(f", {PAGE_WORDS[f'safety_{need}'].lower()}" for need in report.needs),
+        people=f", {cry.people} nguoi" if cry.people else "",
+        needs="".join(f", {PAGE_WORDS[f'safety_{need}'].lower()}" for need in cry.needs or ()),
         number=cry.number,
-        link=team_link(case, report, settings),
+        link=team_link(cry, settings),
     )
     keys = settings.keys_of(Purpose.SUPPRESSIONS)
     queue_message(
@@ -225,78 +261,74 @@ def hand_over_case(
     return report.handed_to
 
 
-def team_link(case: Case, report: SafetyReport, settings: Settings) -> str:
+def team_link(cry: Cry, settings: Settings) -> str:
     """Return the address of a case's page for who is on the way; one that is handed over again has another."""
-    at = int(report.handed_at.timestamp()) if report.handed_at else 0
-    token = sign_token(TokenPurpose.TEAM, [case.id, at], settings.keys_of(Purpose.LINKS))
+    token = sign_token(TokenPurpose.TEAM, _handed(cry), settings.keys_of(Purpose.LINKS))
     return f"{settings.public_base_url}/team/{token}"
 
 
+def _handed(cry: Cry) -> list[int]:
+    return [cry.id, int(cry.handed_at.timestamp()) if cry.handed_at else 0]
+
+
 @use_case
-def open_team_case(session: Session, token: str, *, secret_key: str, now: datetime) -> Cry | None:
-    """Return the case of a team's link, and record that it was seen; None once it is settled, joined or handed to others."""
+def open_team_case(
+    session: Session, token: str, *, secret_key: str, now: datetime
+) -> tuple[Cry, Campaign] | None:
+    """Return the case of a team's link with its event, and record that it was seen; None once it is settled, joined or handed to others."""
     value = read_token(TokenPurpose.TEAM, token, secret_key)
-    if not (isinstance(value, list) and len(value) == 2 and all(isinstance(each, int) for each in value)):
+    case = session.get(Case, value[0]) if isinstance(value, list) and value else None
+    event = session.get(Campaign, case.campaign_id) if case and case.campaign_id else None
+    if case is None or event is None:
         return None
-    case = session.get(Case, value[0])
-    if case is None or case.campaign_id is None:
-        return None
-    cries = read_cries(session, case.campaign_id, _belongs_to(case))
-    cry = next((each for each in cries if each.case.id == case.id), None)
-    handed_at = cry.report.handed_at if cry else None
-    if handed_at is None or int(handed_at.timestamp()) != value[1]:
-        return None
-    audit.record(session, "case.team_look", case, None, now)
-    return cry
+    cries = read_cries(session, event.id, _belongs_to(case))
+    cry = next((each for each in cries if each.handed_at and _handed(each) == value), None)
+    if cry:
+        audit.record(session, "case.team_look", case, None, now)
+    return (cry, event) if cry else None
 
 
 @use_case
-def note_case(session: Session, case_id: int, *, note: str, user: User, now: datetime) -> None:
-    """Set the note of an open case. Raises NotFound, NotAllowed, WrongState."""
-    case, _event, _report = _lock(session, case_id, user=user, now=now)
-    case.note = " ".join(note.split())[:LONGEST_NOTE]
-    audit.record(session, "case.note", case, user, now)
-
-
-@use_case
-def settle_case(
+def note_case(
     session: Session,
     case_id: int,
     *,
-    outcome: CaseOutcome,
     note: str,
+    outcome: CaseOutcome | None,
     user: User,
     keys: AnswerContext,
     now: datetime,
 ) -> None:
-    """Close a case with those that are joined to it. Raises BadInput, NotFound, NotAllowed, WrongState."""
+    """Set the note of an open case; with an outcome, close it with those that are joined to it. Raises BadInput, NotFound, NotAllowed, WrongState."""
     case, event, _report = _lock(session, case_id, user=user, now=now)
-    for each in sorted(cry.case.id for cry in flat(read_cries(session, event.id, _belongs_to(case)))):
-        said = note.strip() or session.get_one(Case, each).note
-        close_case(session, each, outcome, note=said, result=None, user=user, keys=keys, now=now)
+    if outcome is None:
+        case.note = " ".join(note.split())[:LONGEST_NOTE]
+        audit.record(session, "case.note", case, user, now)
+        return
+    for each in sorted(flat(read_cries(session, event.id, _belongs_to(case))), key=lambda cry: cry.id):
+        said = note.strip() or each.note
+        close_case(session, each.id, outcome, note=said, result=None, user=user, keys=keys, now=now)
 
 
 @use_case
 def join_case(session: Session, case_id: int, to_id: int, *, user: User, now: datetime) -> None:
-    """Join a case to another that tells of the same people: both are handled as one. Raises BadInput, NotFound, NotAllowed, WrongState."""
+    """Join a case to another that tells of the same people: both are handled as one; to none (0) parts it again.
+
+    Raises BadInput, NotFound, NotAllowed, WrongState.
+    """
     case, event, report = _lock(session, case_id, user=user, now=now)
-    visible = cases_visible_to(session, user)
-    leads = read_cries(session, event.id, visible)
-    lead = next((cry.case for cry in leads if any(to_id == each.case.id for each in flat([cry]))), None)
+    if not to_id:
+        report.joined_to = None
+        audit.record(session, "case.part", case, user, now)
+        return
+    leads = read_cries(session, event.id, cases_visible_to(session, user))
+    lead = next((cry for cry in leads if any(to_id == each.id for each in flat([cry]))), None)
     if lead is None or lead.id == case.id or lead.phone_id == case.phone_id:
         raise BadInput("join_itself")
     for each in session.scalars(select(SafetyReport).where(SafetyReport.joined_to == case.id)):
         each.joined_to = lead.id
     report.joined_to = lead.id
     audit.record(session, "case.join", case, user, now, to=lead.id)
-
-
-@use_case
-def part_case(session: Session, case_id: int, *, user: User, now: datetime) -> None:
-    """Part a case from the one that it was joined to. Raises NotFound, NotAllowed, WrongState."""
-    case, _event, report = _lock(session, case_id, user=user, now=now)
-    report.joined_to = None
-    audit.record(session, "case.part", case, user, now)
 
 
 @use_case

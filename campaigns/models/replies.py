@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, and_, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.safety import Need, Position, SafetyStatus
+from campaigns.rules.safety import Position, SafetyStatus, position_of
 from outreach.core.db import Base, BaseWithId, BigId, enum_type, partial_index
 
 
@@ -291,15 +292,15 @@ class SafetyReport(Base):
     handed_at: Mapped[datetime | None]
     joined_to: Mapped[int | None] = mapped_column(ForeignKey("cases.id"), index=True)
 
-    @property
-    def position(self) -> Position | None:
-        if self.latitude is None or self.longitude is None:
-            return None
-        return Position(self.latitude, self.longitude)
+    @staticmethod
+    def no_details() -> dict[str, Any]:
+        """Return the columns of what is needed, where, and who is on the way, without any of it."""
+        unknown = ("people", "latitude", "longitude", "handed_at", "joined_to")
+        return {"needs": [], "place": "", "handed_to": "", **dict.fromkeys(unknown)}
 
     @property
-    def needed(self) -> list[Need]:
-        return [Need(each) for each in self.needs]
+    def position(self) -> Position | None:
+        return position_of(self.latitude, self.longitude)
 
 
 class SavedText(BaseWithId):

@@ -310,13 +310,11 @@ def erase_details(session: Session, events: Select[Any]) -> int:
         SafetyReport.latitude.is_not(None),
         SafetyReport.handed_at.is_not(None),
     )
-    nothing = {"people": None, "latitude": None, "longitude": None, "handed_at": None, "joined_to": None}
-    empty = {"needs": [], "place": "", "handed_to": ""}
     emptied = change_rows(
         session,
         update(SafetyReport)
         .where(SafetyReport.campaign_id.in_(events), has_details)
-        .values({**nothing, **empty}),
+        .values(SafetyReport.no_details()),
     )
     to_teams = select(Message.id).where(
         Message.campaign_id.in_(events),

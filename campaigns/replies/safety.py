@@ -5,7 +5,7 @@ In the caller's transaction, with the phone's row locked. A cry for help is a ca
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -52,14 +52,15 @@ class Details:
     forgets: bool
 
     @classmethod
-    def typed(
-        cls, *, people: str, needs: Iterable[str], place: str, latitude: str, longitude: str, forgets: bool
-    ) -> Details:
-        """Read a form's fields. What cannot be read is left out: no cry is refused for its form."""
-        found, place = find_position(" ".join(place.split()))
-        position = read_position(latitude[:40], longitude[:40]) or found
+    def typed(cls, form: Mapping[str, str], needs: Iterable[str]) -> Details:
+        """Read a form's fields: people, place, latitude, longitude, forget. What cannot be read is left out: no cry is refused for its form."""
+        typed = {name: form.get(name, "") for name in ("people", "place", "latitude", "longitude")}
+        found, place = find_position(" ".join(typed["place"][: 2 * LONGEST_PLACE].split()))
+        position = read_position(typed["latitude"][:40], typed["longitude"][:40]) or found
         place = place.replace(MASKED, " ").strip()[:LONGEST_PLACE]
-        return cls(read_people(people[:9]), chosen_needs(needs), place, position, forgets)
+        return cls(
+            read_people(typed["people"][:9]), chosen_needs(needs), place, position, forgets="forget" in form
+        )
 
 
 def is_current(now: datetime) -> ColumnElement[bool]:
@@ -104,12 +105,13 @@ def record_safety(
     """
     report = session.get(SafetyReport, (event.id, phone_id))
     if report is None:
-        report = SafetyReport(campaign_id=event.id, phone_id=phone_id, needs=[], place="", handed_to="")
+        report = SafetyReport(campaign_id=event.id, phone_id=phone_id, **SafetyReport.no_details())
         session.add(report)
     elif status is SafetyStatus.SAFE and report.is_verified and not is_verified:
         return report
     elif case and case.opened_at >= now:
-        clear_details(report)
+        for name, nothing in SafetyReport.no_details().items():
+            setattr(report, name, nothing)
     report.is_verified = is_verified or (report.is_verified or False)
     report.status, report.said_at = status, now
     if said:
@@ -119,12 +121,6 @@ def record_safety(
             _place(report, said.position)
     session.flush()
     return report
-
-
-def clear_details(report: SafetyReport) -> None:
-    """Remove what is needed, where, and who is on the way."""
-    report.people = report.latitude = report.longitude = report.handed_at = report.joined_to = None
-    report.needs, report.place, report.handed_to = [], "", ""
 
 
 def _place(report: SafetyReport, position: Position | None) -> None:

@@ -14,6 +14,7 @@ LONGEST_DAYS = 31  # of one entry; longer activities are entered month by month
 LONGEST_AGO = timedelta(days=366)
 MOST_TIMES = 100  # a day
 MOST_PEOPLE = 100_000  # at one meeting or on one visiting tour
+MOST_PHONES = 10_000_000  # that the operators write to
 LONGEST_TEXT = 200
 
 
@@ -27,6 +28,7 @@ class ActivityKind(StrEnum):
     LOUDSPEAKER = "loudspeaker"
     MEETING = "meeting"
     VISITS = "visits"  # from door to door
+    OPERATORS = "operators"  # a message of the operators to every phone in an area
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ def read_entry(form_values: Mapping[str, str], *, today: date) -> ActivityEntry:
     if (last - first).days >= LONGEST_DAYS:
         raise BadInput("activity_days_many", most=LONGEST_DAYS)
     times = _count(form_values.get("times", ""), most=MOST_TIMES, label=LoaError("label_times"))
-    people = _count(form_values.get("people", ""), most=MOST_PEOPLE, label=LoaError("label_people"))
+    most = MOST_PHONES if kind is ActivityKind.OPERATORS else MOST_PEOPLE
+    people = _count(form_values.get("people", ""), most=most, label=LoaError("label_people"))
     if times == 0:
         raise BadInput("activity_times_wrong")
     who, place, about = (" ".join(form_values.get(name, "").split()) for name in ("who", "place", "about"))

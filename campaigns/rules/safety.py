@@ -42,7 +42,6 @@ class CryState(StrEnum):
     NEW = "new"
     TAKEN = "taken"
     ON_THE_WAY = "on_the_way"
-    SETTLED = "settled"
 
 
 class Position(NamedTuple):
@@ -50,6 +49,11 @@ class Position(NamedTuple):
 
     latitude: float
     longitude: float
+
+
+def position_of(latitude: float | None, longitude: float | None) -> Position | None:
+    """Return a stored position, None where there is none."""
+    return None if latitude is None or longitude is None else Position(latitude, longitude)
 
 
 class SafetyText(NamedTuple):
@@ -172,7 +176,7 @@ def read_needs(plain: str) -> tuple[Need, ...]:
     return tuple(need for need in Need if _READ_NEEDS[need].search(plain))
 
 
-def danger_of(needs: Collection[Need], people: int | None, *, is_cry: bool) -> int:
+def danger_of(needs: Collection[str], people: int | None, *, is_cry: bool) -> int:
     """Return how dangerous a case is, 0 to 3; who says nothing of what they need may be worst off.
 
     3: wounded or giving birth. 2: a boat is needed, cut off, many people, or a cry without a word of what for.
@@ -184,10 +188,8 @@ def danger_of(needs: Collection[Need], people: int | None, *, is_cry: bool) -> i
     return 1 if needs or is_cry else 0
 
 
-def state_of(*, taken: bool, handed_at: datetime | None, done_at: datetime | None) -> CryState:
-    """Return how far the help for a case is."""
-    if done_at:
-        return CryState.SETTLED
+def state_of(*, taken: bool, handed_at: datetime | None) -> CryState:
+    """Return how far the help for an open case is."""
     if handed_at:
         return CryState.ON_THE_WAY
     return CryState.TAKEN if taken else CryState.NEW

@@ -49,15 +49,7 @@ REPORTS_IN_ALL = RateLimitItemPerHour(6000, 1, "safety:all")
 
 def typed_details() -> Details:
     """Read the request's form."""
-    form = request.form
-    return Details.typed(
-        people=form.get("people", ""),
-        needs=form.getlist("need"),
-        place=form.get("place", "")[: 2 * LONGEST_PLACE],
-        latitude=form.get("latitude", ""),
-        longitude=form.get("longitude", ""),
-        forgets="forget" in form,
-    )
+    return Details.typed(request.form, request.form.getlist("need"))
 
 
 def may_ask_position(response: Response) -> Response:

@@ -17,7 +17,7 @@ from campaigns.agencies.links import address_of, make_link
 from campaigns.agencies.reports import submit_by_officer
 from campaigns.cases.handle_case import assign_case, close_case
 from campaigns.cases.merge_people import merge_people
-from campaigns.cases.rescue import hand_over_case, team_link
+from campaigns.cases.rescue import hand_over_case, read_cries, team_link
 from campaigns.delivery.control_phones import add_control_phone, answer_control_copy, queue_control_copies
 from campaigns.goals.official_figures import import_official
 from campaigns.lifecycle import change_campaign, create_campaign, edit_campaign
@@ -25,7 +25,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.checks import ControlCopy
 from campaigns.models.messages import Attempt, Incident, Message
 from campaigns.models.privacy import RequestKind
-from campaigns.models.replies import Case, Reply, SafetyReport
+from campaigns.models.replies import Case, Reply
 from campaigns.models.webhooks import DeliveryState
 from campaigns.planning.approvals import LaunchTerms
 from campaigns.planning.audience import freeze_audience
@@ -149,10 +149,8 @@ def _cry_for_help(runtime: Runtime, now: datetime) -> dict[str, Any]:
             record_page_safety(session, recipient.id, word, keys=keys, now=at)
         where = [("14.3601", "108.0002"), ("14.3603", "108.0003"), ("14.4202", "107.9701")]
         for recipient, (latitude, longitude) in zip(rows, where, strict=False):
-            details = Details.typed(
-                people="5", needs=["boat", "birth"], place="Gần nhà rông", latitude=latitude,
-                longitude=longitude, forgets=False,
-            )  # fmt: skip
+            form = {"people": "5", "place": "Gần nhà rông", "latitude": latitude, "longitude": longitude}
+            details = Details.typed(form, ["boat", "birth"])
             record_page_details(session, recipient.id, details)
         text = InboundMessage(
             "SMcry", "+84905000959", SENDER, "CUU 12 nguoi tren mai truong hoc, het gao", False
@@ -161,8 +159,8 @@ def _cry_for_help(runtime: Runtime, now: datetime) -> dict[str, Any]:
         first = session.scalars(select(Case.id).where(Case.recipient_id == rows[0].id)).one()
         to = {"officer_id": None, "team": "Đội xuồng 2", "number": "0905000960"}
         hand_over_case(session, first, **to, settings=runtime.settings, user=author, now=now)
-        report = session.get_one(SafetyReport, (event.id, rows[0].phone_id))
-        token = team_link(session.get_one(Case, first), report, runtime.settings).rpartition("/")[2]
+        (cry,) = read_cries(session, event.id, Case.id == first)
+        token = team_link(cry, runtime.settings).rpartition("/")[2]
         link = LinkCipher(runtime.settings.keys_of(Purpose.LINKS)).token(rows[4].id)
     return {"event": event.id, "team_token": token, "warned": link}
 

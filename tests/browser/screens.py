@@ -171,6 +171,7 @@ NO_SCREENS = {
     "admin.running",
     "calendar.collisions",
     "rescue.live",
+    "rescue.letter",
     "report.live",
     "report.file",
     "report_page.file",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from campaigns.models.campaigns import Recipient
-from campaigns.models.replies import SafetyReport
+from campaigns.models.replies import Case, SafetyReport
 from tests.browser.conftest import OpenAs
 from tests.browser.fixtures import AUTHOR
 from tests.browser.page_checks import SMALL_PHONE, find_faults, find_foreign_words
@@ -93,6 +93,15 @@ def test_the_office_keeps_the_last_state_while_the_network_is_away(office: Offic
     field.fill("0905")
     page.wait_for_timeout(4000)
     assert field.input_value() == "0905"
+    # Nor once it is left, though its case has changed; others are shown as they are.
+    page.get_by_role("heading", name="Cần giúp").click()
+    page.evaluate("document.activeElement.blur()")
+    with office.runtime.db.write() as session:
+        is_open = (Case.campaign_id == office.made["event"], Case.done_at.is_(None))
+        session.execute(update(Case).where(*is_open).values(note="Đã gọi lại"))
+    page.get_by_text("Đã gọi lại").first.wait_for()
+    assert field.input_value() == "0905"
+    assert field.is_visible()
     visit.faults.clear()  # the browser says that the network was away
 
 

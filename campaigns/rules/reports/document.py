@@ -190,6 +190,7 @@ ACTIVITY_NAMES = {
     ActivityKind.LOUDSPEAKER: "Loa truyền thanh",
     ActivityKind.MEETING: "Họp thôn, tổ dân phố",
     ActivityKind.VISITS: "Đến từng nhà",
+    ActivityKind.OPERATORS: "Nhà mạng nhắn tin tới mọi thuê bao",
 }
 
 

@@ -45,14 +45,15 @@ def test_the_demo_raises_no_question_that_it_does_not_answer(
 def test_a_drill_leaves_and_is_an_event_that_says_what_it_is(runtime: Runtime) -> None:
     now = datetime.now(UTC)
     load_demo.load_demo(runtime, contacts=60, now=now)
-    for n, people in enumerate((20, 30)):  # an office practises more than once
+    for n, people in enumerate((10, 60)):  # an office practises more than once
         drill = start_drill(runtime, people=people, now=now + timedelta(minutes=n))
         sweep(runtime, now=now + timedelta(minutes=n + 1))
         with runtime.db.read() as session:
             campaign = session.get_one(Campaign, drill)
             waiting = session.scalar(select(func.count()).where(Outbox.stream_id == drill))
             event = find_event(session, None, now=datetime.now(UTC))
-        assert (campaign.state, waiting) == (CampaignState.SENDING, people)
+        assert campaign.state is CampaignState.SENDING
+        assert waiting in (range(5, 31), range(40, 61))[n]  # whole communes; who wants no messages gets none
         assert event is not None
         assert event.is_drill
         assert campaign.name.startswith("DIỄN TẬP")

@@ -86,6 +86,8 @@ POST inbox.reopen           ASP..
 POST inbox.measure_answer   ASP..
 GET  rescue.index           ASP..
 GET  rescue.live            ASP..
+GET  rescue.letter          ASP..
+POST rescue.drill           ASP..
 GET  rescue.unheard         ASP..
 GET  rescue.paper           ASP..
 POST rescue.export          ASP..
@@ -93,8 +95,6 @@ POST rescue.take            ASP..
 POST rescue.hand            ASP..
 POST rescue.note            ASP..
 POST rescue.join            ASP..
-POST rescue.part            ASP..
-POST rescue.settle          ASP..
 GET  alike.index            ASP.U
 GET  alike.show             ASP.U
 POST alike.label            ASP..
@@ -487,7 +487,6 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "inbox.answer": {"text": "Can bo se goi lai trong ngay."},
         "saved_texts.save": {"title": f"Hẹn {MARK} {next(_NEW)}", "text": "Can bo se goi lai."},
         "inbox.close": {"outcome": "called"},
-        "rescue.settle": {"outcome": "called"},
         "rescue.export": {"event": values["launched_id"], "reason": f"Giao cho {MARK}"},
         "contacts.number": phone,
         "contacts.correct": {"name": NAME},

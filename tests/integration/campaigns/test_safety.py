@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
+from docx import Document
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
@@ -17,9 +19,7 @@ from campaigns.cases.rescue import (
     hand_over_case,
     join_case,
     note_case,
-    part_case,
     read_cries,
-    settle_case,
 )
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message
@@ -30,6 +30,8 @@ from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.safety import CryState, Need, SafetyStatus
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.core.db import Base
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact, Phone
 from outreach.rules.errors import BadInput
@@ -122,35 +124,35 @@ def test_a_cry_on_the_page_is_urgent_and_its_details_can_be_changed_until_it_is_
     given = {"latitude": "16.047123", "longitude": "108.206781"}
     assert client.post(path, data={**details, **given}).location == f"{path}?help=1"
     (cry,) = cries(world, event)
-    assert (cry.report.people, tuple(cry.report.needed), cry.report.place) == (
+    assert (cry.people, cry.needs, cry.place) == (
         5,
-        (Need.BIRTH, Need.BOAT),
+        [Need.BIRTH, Need.BOAT],
         "Gần nhà rông",
     )
-    assert (cry.report.position, cry.danger, cry.state) == ((16.04712, 108.20678), 3, CryState.NEW)
+    assert (cry.position, cry.danger, cry.state) == ((16.04712, 108.20678), 3, CryState.NEW)
     assert world.one(select(Case.urgent_at))
     client.post(path, data={**details, "people": "6", "forget": "1"})
     (cry,) = cries(world, event)
-    assert (cry.report.people, cry.report.position) == (6, None)
+    assert (cry.people, cry.position) == (6, None)
     client.post(path, data={"answer": "safe"})  # an officer settles it, nobody else
     (cry,) = cries(world, event)
     assert cry.safe_at
-    settle(world, cry.case.id)
+    settle(world, cry.id)
     assert client.post(path, data=details).status_code == 422
     assert "giúp xong" in client.get(f"{path}?help").get_data(as_text=True)
     assert counts(world, event).total.safe == 1
     client.post(path, data={"answer": "other"})
     (cry,) = cries(world, event)
     assert (
-        tuple(cry.report.needed),
-        cry.report.people,
-        cry.report.place,
-        cry.report.status is SafetyStatus.OTHER,
-    ) == ((), None, "", True)
+        cry.needs,
+        cry.people,
+        cry.place,
+        cry.status is SafetyStatus.OTHER,
+    ) == ([], None, "", True)
 
 
 def settle(world: World, case_id: int) -> None:
-    do(world, settle_case, case_id, outcome=CaseOutcome.VISITED, note="Đã đưa đi", keys=world.keys)
+    do(world, note_case, case_id, outcome=CaseOutcome.VISITED, note="Đã đưa đi", keys=world.keys)
 
 
 def test_the_page_of_a_campaign_that_is_no_warning_asks_nothing_of_it(
@@ -174,15 +176,15 @@ def test_an_sms_says_that_one_is_safe_or_cries_with_people_needs_and_position(
     say(world, f"CUU 5 nguoi mai nha {HERE}", minutes=1)
     assert world.all(select(Reply.body).order_by(Reply.id))[-1] == "CUU 5 nguoi mai nha [vị trí]"
     (cry,) = cries(world, event)
-    assert (cry.report.people, tuple(cry.report.needed), cry.report.position) == (
+    assert (cry.people, cry.needs, cry.position) == (
         5,
-        (Need.BOAT,),
+        [Need.BOAT],
         (16.04712, 108.20678),
     )
     say(world, "cuu voi, con het thuoc", minutes=2)  # joins the first
     (cry,) = cries(world, event)
-    assert tuple(cry.report.needed) == (Need.BOAT, Need.MEDICINE)
-    assert cry.report.position
+    assert cry.needs == [Need.BOAT, Need.MEDICINE]
+    assert cry.position
     assert counts(world, event).total.need == 1
     assert len(world.all(select(Message.id).where(Message.text.like("Neu dang nguy hiem%")))) == 1
 
@@ -201,7 +203,7 @@ def test_a_cry_from_a_number_in_no_list_is_the_events_and_shown_apart(world: Wor
     for minutes in (0, 1):
         say(world, "CUU 3 nguoi", sender=number(99), minutes=minutes)
     (cry,) = cries(world, event)
-    assert (bool(cry.case.recipient_id), cry.report.is_verified, cry.report.people) == (False, True, 3)
+    assert (bool(cry.recipient_id), cry.is_verified, cry.people) == (False, True, 3)
     found = counts(world, event)
     assert (found.others_need, found.total.need, found.total.unheard) == (1, 0, 5)
 
@@ -214,16 +216,16 @@ def test_the_page_for_everybody_takes_the_same_and_never_speaks_for_a_number(
     assert counts(world, event).total.safe == 0  # anybody may have typed it
     assert client.post("/an-toan", data={**form, "answer": "help"}).location == "/an-toan?done=help"
     (cry,) = cries(world, event)
-    assert (bool(cry.case.recipient_id), cry.report.is_verified, cry.report.place) == (
+    assert (bool(cry.recipient_id), cry.is_verified, cry.place) == (
         False,
         False,
         "Cầu treo",
     )
-    assert cry.report.position
+    assert cry.position
     say(world, "AN TOAN")
     client.post("/an-toan", data={**form, "answer": "help", "place": "chỗ khác"})
     (cry,) = cries(world, event)
-    assert cry.report.place == "Cầu treo"
+    assert cry.place == "Cầu treo"
     refused = client.post("/an-toan", data={**form, "number": "123", "answer": "help"})
     assert refused.status_code == 422
     assert "Cầu treo" in refused.get_data(as_text=True)  # nothing that was typed is lost
@@ -251,12 +253,12 @@ def test_a_team_gets_the_place_and_a_link_that_ends_with_the_case(
 ) -> None:
     say(world, f"CUU 5 nguoi {HERE}")
     (cry,) = cries(world, event)
-    first = hand_over(world, cry.case.id)
+    first = hand_over(world, cry.id)
     text = world.all(select(Message.text).where(Message.text.like("%/team/%")))[-1]
     assert all(each in text for each in ("Thon 3", "5 nguoi", number(10)))
     assert "16.04" not in text
     (cry,) = cries(world, event)
-    assert (cry.state, cry.report.handed_to) == (CryState.ON_THE_WAY, "Đội xuồng 2")
+    assert (cry.state, cry.handed_to) == (CryState.ON_THE_WAY, "Đội xuồng 2")
     page = client.get(first)
     assert page.status_code == 200
     assert "16.04712" in page.get_data(as_text=True)
@@ -264,39 +266,39 @@ def test_a_team_gets_the_place_and_a_link_that_ends_with_the_case(
     with world.runtime.db.write() as session:
         session.execute(update(SafetyReport).values(handed_at=datetime.now(UTC) - timedelta(minutes=9)))
     assert client.get(first).status_code == 410  # others are on the way
-    second = hand_over(world, cry.case.id)
+    second = hand_over(world, cry.id)
     assert client.get(second).status_code == 200
-    settle(world, cry.case.id)
+    settle(world, cry.id)
     assert [client.get(each).status_code for each in (first, second, "/team/forged")] == [410] * 3
 
 
 def test_cases_are_joined_parted_noted_and_settled_together(world: World, event: int) -> None:
     for index, where in ((10, HERE), (11, "16.0472, 108.2069"), (12, "16.9, 108.2069")):
         say(world, f"CUU {where}", sender=number(index))
-    first, second, third = sorted(cries(world, event), key=lambda cry: cry.case.id)
-    assert (first.near, second.near, third.near) == (None, first.case.id, None)
-    do(world, join_case, second.case.id, first.case.id)
-    lead = next(cry for cry in cries(world, event) if cry.case.id == first.case.id)
-    assert [each.case.id for each in lead.joined] == [second.case.id]
+    first, second, third = sorted(cries(world, event), key=lambda cry: cry.id)
+    assert (first.near, second.near, third.near) == (None, first.id, None)
+    do(world, join_case, second.id, first.id)
+    lead = next(cry for cry in cries(world, event) if cry.id == first.id)
+    assert [each.id for each in lead.joined] == [second.id]
     with refuses(BadInput, says="Chỉ gộp được"):
-        do(world, join_case, first.case.id, first.case.id)
-    do(world, part_case, second.case.id)
+        do(world, join_case, first.id, first.id)
+    do(world, join_case, second.id, 0)
     assert len(cries(world, event)) == 3
-    do(world, join_case, second.case.id, first.case.id)
-    do(world, note_case, first.case.id, note="  Nhà   sàn ")
-    assert next(cry.case.note for cry in cries(world, event) if cry.case.id == first.case.id) == "Nhà sàn"
-    settle(world, first.case.id)
-    assert [cry.case.id for cry in cries(world, event)] == [third.case.id]
+    do(world, join_case, second.id, first.id)
+    do(world, note_case, first.id, note="  Nhà   sàn ", outcome=None, keys=world.keys)
+    assert next(cry.note for cry in cries(world, event) if cry.id == first.id) == "Nhà sàn"
+    settle(world, first.id)
+    assert [cry.id for cry in cries(world, event)] == [third.id]
     assert counts(world, event).settled == 2
 
 
 def test_a_case_whose_lead_was_settled_alone_is_shown_again(world: World, event: int) -> None:
     for index in (10, 11):
         say(world, "CUU", sender=number(index))
-    first, second = sorted(cries(world, event), key=lambda cry: cry.case.id)
-    do(world, join_case, second.case.id, first.case.id)
-    do(world, close_case, first.case.id, CaseOutcome.CALLED, note="", result=None, keys=world.keys)
-    assert [cry.case.id for cry in cries(world, event)] == [second.case.id]
+    first, second = sorted(cries(world, event), key=lambda cry: cry.id)
+    do(world, join_case, second.id, first.id)
+    do(world, close_case, first.id, CaseOutcome.CALLED, note="", result=None, keys=world.keys)
+    assert [cry.id for cry in cries(world, event)] == [second.id]
 
 
 def test_the_office_hands_over_and_exports_on_its_page_and_a_refused_form_keeps_what_was_typed(
@@ -306,15 +308,15 @@ def test_the_office_hands_over_and_exports_on_its_page_and_a_refused_form_keeps_
     signed_in(client, AUTHOR)
     (cry,) = cries(world, event)
     page = client.get("/admin/rescue/").text
-    assert f'id="case-{cry.case.id}"' in page
+    assert f'id="case-{cry.id}"' in page
     assert (
         world.one(select(AuditEvent.subject).where(AuditEvent.action == "event.look")) == f"campaigns:{event}"
     )
     form = {"event": event, "team": "Đội xuồng 2", "number": "12"}
-    refused = post(client, f"/admin/rescue/{cry.case.id}/hand", **form)
+    refused = post(client, f"/admin/rescue/{cry.id}/hand", **form)
     assert refused.status_code == 422
     assert all(each in refused.text for each in ("Đội xuồng 2", "Số của đội phải là một số di động."))
-    assert post(client, f"/admin/rescue/{cry.case.id}/hand", **{**form, "number": TEAM}).status_code == 303
+    assert post(client, f"/admin/rescue/{cry.id}/hand", **{**form, "number": TEAM}).status_code == 303
     assert "Đội đang đi" in client.get(f"/admin/rescue/live?event={event}").text
     file = post(client, "/admin/rescue/export", event=event, reason="Giao cho Ban chỉ huy", kind="geojson")
     assert file.json
@@ -322,6 +324,53 @@ def test_the_office_hands_over_and_exports_on_its_page_and_a_refused_form_keeps_
     table = post(client, "/admin/rescue/export", event=event, reason="Giao cho Ban chỉ huy")
     assert number(10) in table.text
     assert "16.04" not in table.headers["Content-Disposition"]
+
+
+def test_an_open_page_is_sent_what_changed_and_nothing_else(
+    world: World, event: int, client: FlaskClient
+) -> None:
+    for index in (10, 11):
+        say(world, "CUU 5 nguoi", sender=number(index))
+    signed_in(client, AUTHOR)
+    address = f"/admin/rescue/live?event={event}"
+
+    def look(page: str) -> str:
+        have = " ".join(re.findall(r'data-key="(\w+)"', page))
+        return str(client.get(address, headers={"X-Have": have}).text)
+
+    first = look("")
+    assert first.count("data-same") == 0
+    same = look(first)
+    assert (same.count("data-same"), same.count("<form")) == (2, 0)
+    assert re.findall(r'id="(case-\d+)"', same) == re.findall(r'id="(case-\d+)"', first)
+    say(world, "CUU 5 nguoi, con het thuoc", sender=number(11))
+    changed = look(same)
+    assert (changed.count("data-same"), "thuốc" in changed) == (1, True)
+
+
+def test_the_operators_are_asked_by_a_letter_and_their_answer_stands_beside_our_reach(
+    world: World, event: int, client: FlaskClient
+) -> None:
+    signed_in(client, AUTHOR)
+    letter = client.get(f"/admin/rescue/letter?event={event}")
+    words = " ".join(each.text for each in Document(BytesIO(letter.data)).paragraphs)
+    assert all(each in words for each in ("Bão số 9 đổ bộ trong đêm", "/an-toan", "Xã 23500"))
+    assert "{" not in words
+    form = client.get(f"/admin/publicity/new?campaign={event}&kind=operators").text
+    assert re.search(r'value="operators" checked', form)
+    entry = {"kind": "operators", "area": "62", "campaign": event, "organisation": 1, "times": "1"}
+    told = {"first": f"{datetime.now(VIETNAM):%Y-%m-%d}", "people": "412000", "about": "Đã gửi lúc 20 giờ"}
+    assert post(client, "/admin/publicity/new", **entry, **told).status_code == 303
+    page = client.get(f"/admin/rescue/?event={event}").text
+    assert all(each in page for each in ("412.000 thuê bao", "Đã gửi lúc 20 giờ", "có 5 người"))
+
+
+def test_a_drill_is_offered_where_no_message_reaches_anybody(world: World, client: FlaskClient) -> None:
+    signed_in(client, AUTHOR)
+    assert "Bắt đầu diễn tập" in client.get("/admin/rescue/").text
+    refused = post(client, "/admin/rescue/drill")
+    assert refused.status_code == 422
+    assert "demo load" in refused.text  # there is no demo here
 
 
 def test_the_leader_sees_figures_and_nobodys_place(world: World, event: int, client: FlaskClient) -> None:
@@ -333,13 +382,22 @@ def test_the_leader_sees_figures_and_nobodys_place(world: World, event: int, cli
     assert not any(each in page for each in ("16.04", "mai nha", "/admin/rescue/"))
 
 
-def test_only_who_works_on_the_event_sees_its_cries(world: World, event: int) -> None:
-    say(world, "CUU")
+def test_only_who_works_on_the_event_sees_its_cries(world: World, event: int, client: FlaskClient) -> None:
+    say(world, f"CUU 5 nguoi {HERE}")
     stranger = world.user(world.officer("pn@loa.example", organisation_id=world.organisation(below=None)))
     with world.runtime.db.read() as session:
         assert read_cries(session, event, cases_visible_to(session, stranger)) == []
         assert count_event(session, event, stranger, redis=world.runtime.redis).total.people == 0
         assert read_unheard(session, event, stranger) == []
+    village = world.officer("thon@loa.example", Role.VILLAGE)
+    for email in (stranger.email, village):
+        signed_in(client, email)
+        pages = [
+            client.get(f"/admin/rescue/{page}?event={event}") for page in ("", "live", "paper", "unheard")
+        ]
+        pages.append(post(client, "/admin/rescue/export", event=event, reason="Giao cho Ban chỉ huy"))
+        pages.append(client.get(f"/admin/rescue/live?event={event}&part=map"))
+        assert not any("16.04" in each.text or number(10) in each.text for each in pages)
 
 
 def test_who_was_not_heard_of_is_named_by_hamlet(world: World, event: int) -> None:
@@ -364,7 +422,7 @@ def test_some_days_after_the_event_nothing_of_needs_and_places_is_left(world: Wo
     say(world, f"CUU 5 nguoi mai nha {HERE}")
     say(world, "AN TOAN", sender=number(11))
     (cry,) = cries(world, event)
-    hand_over(world, cry.case.id)
+    hand_over(world, cry.id)
     with world.runtime.db.write() as session:
         session.execute(update(Campaign).values(ended_at=datetime.now(UTC)))
     after = datetime.now(UTC) + timedelta(days=29)
@@ -381,12 +439,17 @@ def test_some_days_after_the_event_nothing_of_needs_and_places_is_left(world: Wo
             "",
         )
     assert world.all(select(Message.id).where(Message.text.like("%/team/%"))) == []
+    with world.runtime.db.read() as session:
+        tables = {
+            table.name: str(session.execute(select(table)).all()) for table in Base.metadata.sorted_tables
+        }
+    assert [name for name, rows in tables.items() if "16.047" in rows or "108.206" in rows] == []
 
 
 def test_a_position_is_erased_with_the_person(world: World, event: int) -> None:
     say(world, f"CUU {HERE}")
     (cry,) = cries(world, event)
-    settle(world, cry.case.id)
+    settle(world, cry.id)
     contact_id = world.scalar(
         select(Recipient.contact_id)
         .join(Phone, Phone.id == Recipient.phone_id)
