@@ -231,6 +231,7 @@ class RescueView(AdminPage):
             **self._places(session, event, user),
             "events": list_events(session, user, now=datetime.now(UTC)),
             "export_form": ExportForm.on_page(event=event.id),
+            "may_drill": event.is_drill and may_drill(self.settings),
         }
 
     def _state(self, session: Session, event: Campaign, user: User) -> dict[str, Any]:

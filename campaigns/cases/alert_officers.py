@@ -139,7 +139,7 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
             case.alerted_at = now
         else:
             case.escalated_at = now
-        _queue_sms(session, numbers, _SMS.format(**words), settings, now=now)
+        queue_sms(session, numbers, _SMS.format(**words), settings, now=now)
     return len(contacts)
 
 
@@ -155,13 +155,23 @@ def _tell(ways: Sequence[tuple[str, Callable[[], object]]], case_id: int) -> lis
     return failed
 
 
-def _queue_sms(
-    session: Session, numbers: Sequence[str], text: str, settings: Settings, *, now: datetime
+def queue_sms(
+    session: Session,
+    numbers: Sequence[str],
+    text: str,
+    settings: Settings,
+    *,
+    campaign_id: int | None = None,
+    now: datetime,
 ) -> None:
+    """Queue a message to officers or a team, without accents, at once and whatever the hour."""
     keys = settings.keys_of(Purpose.SUPPRESSIONS)
     for phone_id in find_or_create_phones(session, numbers, secret_key=keys, now=now).values():
         plain = measure(text, unaccented=True).text
-        queue_message(session, kind=MessageKind.CONFIRMATION, phone_id=phone_id, text=plain, not_before=now)
+        kind = MessageKind.CONFIRMATION
+        queue_message(
+            session, kind=kind, campaign_id=campaign_id, phone_id=phone_id, text=plain, not_before=now
+        )
     enqueue_after_commit(session, enqueue_send)
 
 

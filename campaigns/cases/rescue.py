@@ -12,8 +12,8 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.orm import Session
 
+from campaigns.cases.alert_officers import queue_sms
 from campaigns.cases.handle_case import cases_visible_to, close_case, lock_open_case
-from campaigns.delivery.outbox import queue_message
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Case, Reply, SafetyReport
 from campaigns.replies.record_answer import LONGEST_NOTE, AnswerContext
@@ -31,21 +31,17 @@ from campaigns.rules.safety import (
     same_places,
     state_of,
 )
-from campaigns.rules.states import MessageKind
 from outreach.accounts import audit
 from outreach.accounts.village_officers import find_officer
-from outreach.contacts.phones import find_or_create_phones
 from outreach.core.settings import Settings
 from outreach.core.signed_tokens import TokenPurpose, read_token, sign_token
-from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, Phone
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.keys import Purpose
 from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.segments import measure
-from outreach.use_cases import enqueue_after_commit, use_case
+from outreach.use_cases import use_case
 
 _SMS = "{drill}Loa: can cuu o {place}{people}{needs}. Goi {number}. Ban do, cap nhat: {link}"
 LONGEST_TEAM = 80
@@ -246,18 +242,9 @@ def hand_over_case(
         number=cry.number,
         link=team_link(cry, settings),
     )
-    keys = settings.keys_of(Purpose.SUPPRESSIONS)
-    queue_message(
-        session,
-        kind=MessageKind.CONFIRMATION,
-        campaign_id=event.id,
-        phone_id=find_or_create_phones(session, [to], secret_key=keys, now=now)[to],
-        text=measure(text, unaccented=True).text,
-        not_before=now,
-    )
+    queue_sms(session, [to], text, settings, campaign_id=event.id, now=now)
     officer_given = {"officer": officer_id} if officer_id else {}  # a team outside has no account
     audit.record(session, "case.hand_over", case, user, now, **officer_given)
-    enqueue_after_commit(session, enqueue_send)
     return report.handed_to
 
 

@@ -357,7 +357,7 @@ def test_the_operators_are_asked_by_a_letter_and_their_answer_stands_beside_our_
     assert all(each in words for each in ("Bão số 9 đổ bộ trong đêm", "/an-toan", "Xã 23500"))
     assert "{" not in words
     form = client.get(f"/admin/publicity/new?campaign={event}&kind=operators").text
-    assert re.search(r'value="operators" checked', form)
+    assert re.search(r'value="operators"[^>]* checked', form)
     entry = {"kind": "operators", "area": "62", "campaign": event, "organisation": 1, "times": "1"}
     told = {"first": f"{datetime.now(VIETNAM):%Y-%m-%d}", "people": "412000", "about": "Đã gửi lúc 20 giờ"}
     assert post(client, "/admin/publicity/new", **entry, **told).status_code == 303
