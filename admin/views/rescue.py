@@ -266,20 +266,21 @@ class RescueView(AdminPage):
             "have": request.headers.get("X-Have", "").split(),
             "by_state": Counter(cry.state for cry in cries),
             "oldest": min((cry.since for cry in cries), default=None),
-            "counts": count_event(session, event.id, user, redis=self.runtime.redis),
+            "counts": count_event(session, event.id, user, redis=self.runtime.redis, cries=cries),
             "hand_form": hand_form,
             "note_form": lambda cry: NoteForm.on_page(cry.id, event=event.id, note=cry.note),
         }
 
     def _places(self, session: Session, event: Campaign, user: User) -> dict[str, Any]:
-        counts = count_event(session, event.id, user, redis=self.runtime.redis)
+        cries = _cries(session, event, user)
+        counts = count_event(session, event.id, user, redis=self.runtime.redis, cries=cries)
         found = session.scalars(select(Area).where(Area.code.in_([*filter(None, counts.places)])))
         areas = {area.code: area for area in found}
         places = [(areas.get(code or ""), each) for code, each in counts.places.items()]
         return {
             "places": sorted(places, key=lambda pair: (-pair[1].need, -pair[1].unheard)),
             "asked": read_asked(session, event.id, user, now=datetime.now(UTC)),
-            "map": _draw(event, _cries(session, event, user), counts, areas, datetime.now(UTC)),
+            "map": _draw(event, cries, counts, areas, datetime.now(UTC)),
         }
 
 

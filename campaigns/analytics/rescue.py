@@ -19,9 +19,9 @@ from campaigns.cases.handle_case import cases_visible_to
 from campaigns.cases.rescue import Cry, flat, read_cries
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Case, SafetyReport
-from campaigns.replies.safety import is_cry_of, is_current, said_by_number
+from campaigns.replies.safety import is_cry_of, is_current
 from campaigns.rules.cases import CaseOutcome
-from campaigns.rules.safety import SafetyStatus
+from campaigns.rules.safety import CryState, SafetyStatus
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role, within_area
 from outreach.contacts.directory import visible_lists
@@ -87,11 +87,17 @@ class EventCounts:
     total: PlaceCounts = field(default_factory=PlaceCounts)
 
 
-def count_event(session: Session, event_id: int, user: User, *, redis: Redis) -> EventCounts:
-    """Return an event's counts for a user's scope, some seconds old at most."""
+def count_event(
+    session: Session, event_id: int, user: User, *, redis: Redis, cries: Sequence[Cry] | None = None
+) -> EventCounts:
+    """Return an event's counts for a user's scope, some seconds old at most; `cries` are its open ones, where they have been read."""
 
     def read() -> dict[str, Any]:
-        return {"places": _count_places(session, event_id, user), **_count_cases(session, event_id, user)}
+        shown = read_cries(session, event_id, cases_visible_to(session, user)) if cries is None else cries
+        return {
+            "places": _count_places(session, event_id, user),
+            **_count_cases(session, event_id, user, shown),
+        }
 
     data = cached_count(redis, f"loa:event:{event_id}:{user.id}", read, min_ttl_s=COUNTED_FOR_S)
     places = {code: PlaceCounts(*counts) for code, *counts in data.pop("places")}
@@ -126,19 +132,9 @@ def read_cards(session: Session, user: User, *, redis: Redis, now: datetime) -> 
 def _count_places(session: Session, event_id: int, user: User) -> list[list[Any]]:
     is_need, is_safe, is_heard = _said(event_id)
     safe, heard = and_(~is_need, is_safe), and_(~is_need, ~is_safe, is_heard)
-    return [
-        list(row)
-        for row in session.execute(
-            _audience(
-                session,
-                event_id,
-                user,
-                Recipient.area_code,
-                func.count(),
-                *(func.coalesce(func.sum(cast(each, Integer)), 0) for each in (safe, is_need, heard)),
-            ).group_by(Recipient.area_code)
-        )
-    ]
+    sums = (func.coalesce(func.sum(cast(each, Integer)), 0) for each in (safe, is_need, heard))
+    query = _audience(session, event_id, user, Recipient.area_code, func.count(), *sums)
+    return [list(row) for row in session.execute(query.group_by(Recipient.area_code))]
 
 
 def _said(event_id: int) -> tuple[ColumnElement[bool], ColumnElement[bool], ColumnElement[bool]]:
@@ -170,20 +166,13 @@ def _audience(session: Session, event_id: int, user: User, *columns: Any) -> Any
     )
 
 
-def _count_cases(session: Session, event_id: int, user: User) -> dict[str, Any]:
-    cries = (is_cry_of(event_id), cases_visible_to(session, user))
-    count, oldest, on_the_way = session.execute(
-        select(
-            func.count(),
-            func.min(func.coalesce(Case.urgent_at, Case.opened_at, type_=Case.opened_at.type)),
-            func.count(SafetyReport.handed_at),
-        )
-        .select_from(Case)
-        .outerjoin(SafetyReport, said_by_number())
-        .where(*cries, Case.done_at.is_(None))
-    ).one()
-    settled = count_rows(
-        session, Case, *cries, Case.done_at.is_not(None), Case.outcome != CaseOutcome.WITHDRAWN
+def _count_cases(session: Session, event_id: int, user: User, cries: Sequence[Cry]) -> dict[str, Any]:
+    oldest = min((cry.since for cry in cries), default=None)
+    is_settled = (
+        is_cry_of(event_id),
+        cases_visible_to(session, user),
+        Case.done_at.is_not(None),
+        Case.outcome != CaseOutcome.WITHDRAWN,
     )
     written_to = exists().where(
         Recipient.campaign_id == event_id,
@@ -200,10 +189,10 @@ def _count_cases(session: Session, event_id: int, user: User) -> dict[str, Any]:
         )
         others = {bool(safe): count for safe, count in rows}
     return {
-        "open": count,
+        "open": len(cries),
         "oldest": oldest and oldest.isoformat(),
-        "on_the_way": on_the_way,
-        "settled": settled,
+        "on_the_way": sum(cry.state is CryState.ON_THE_WAY for cry in cries),
+        "settled": count_rows(session, Case, *is_settled),
         "others_safe": others.get(True, 0),
         "others_need": others.get(False, 0),
     }

@@ -280,6 +280,7 @@ def test_cases_are_joined_parted_noted_and_settled_together(world: World, event:
     do(world, join_case, second.id, first.id)
     lead = next(cry for cry in cries(world, event) if cry.id == first.id)
     assert [each.id for each in lead.joined] == [second.id]
+    assert counts(world, event).open == 2  # as the page has it
     with refuses(BadInput, says="Chỉ gộp được"):
         do(world, join_case, first.id, first.id)
     do(world, join_case, second.id, 0)
