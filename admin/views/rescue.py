@@ -148,7 +148,7 @@ class RescueView(AdminPage):
         return send_file(
             BytesIO(write_docx(document, {}, made_at=now)),
             as_attachment=True,
-            download_name=f"de-nghi-nha-mang-{event.id}.docx",
+            download_name=f"{'dien-tap-' if event.is_drill else ''}de-nghi-nha-mang-{event.id}.docx",
         )
 
     @expose("/unheard")
@@ -174,17 +174,19 @@ class RescueView(AdminPage):
     def export(self) -> ResponseReturnValue:
         """Send the open cries as CSV, or with `kind=geojson` those with a position as GeoJSON, with the reason on record."""
         form = ExportForm()
-        event_id = form.event.data or 0
 
-        def show(cries: list[Cry]) -> Any:
+        def show(found: tuple[Campaign, list[Cry]]) -> Any:
+            event, cries = found
             is_map = request.form.get("kind") == "geojson"
             body = _as_geojson(cries) if is_map else _as_csv(cries)
             response = Response(body, mimetype="application/geo+json" if is_map else "text/csv")
-            name = f"ung-cuu-{event_id}.{'geojson' if is_map else 'csv'}"
+            name = (
+                f"{'dien-tap' if event.is_drill else 'ung-cuu'}-{event.id}.{'geojson' if is_map else 'csv'}"
+            )
             response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
             return response
 
-        return self.submit_form(form, url_for(".index"), export_event, event_id, show=show)
+        return self.submit_form(form, url_for(".index"), export_event, form.event.data or 0, show=show)
 
     @expose("/drill", methods=["POST"])
     def drill(self) -> ResponseReturnValue:

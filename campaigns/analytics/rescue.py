@@ -220,8 +220,10 @@ def read_unheard(session: Session, event_id: int, user: User) -> list[UnheardVil
 
 
 @use_case
-def export_event(session: Session, event_id: int, *, reason: str, user: User, now: datetime) -> list[Cry]:
-    """Return the open cases of an event with numbers and positions, for a file; who took it and why is on record. Raises BadInput, NotFound, NotAllowed."""
+def export_event(
+    session: Session, event_id: int, *, reason: str, user: User, now: datetime
+) -> tuple[Campaign, list[Cry]]:
+    """Return an event and its open cases with numbers and positions, for a file; who took it and why is on record. Raises BadInput, NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     if len(" ".join(reason.split())) < LEAST_REASON:
         raise BadInput("export_reason_missing")
@@ -229,4 +231,4 @@ def export_event(session: Session, event_id: int, *, reason: str, user: User, no
     assert event is not None
     why = {"reason": ("", " ".join(reason.split())[:300])}
     audit.record_change(session, "event.export", event, user, now, why)
-    return flat(read_cries(session, event_id, cases_visible_to(session, user)))
+    return event, flat(read_cries(session, event_id, cases_visible_to(session, user)))

@@ -414,7 +414,7 @@ def test_a_list_is_exported_only_with_a_reason_which_is_on_record(world: World, 
     say(world, "CUU")
     with refuses(BadInput, says="lý do"):
         do(world, export_event, event, reason=" ")
-    assert len(do(world, export_event, event, reason="Giao cho Ban chỉ huy tỉnh")) == 1
+    assert len(do(world, export_event, event, reason="Giao cho Ban chỉ huy tỉnh")[1]) == 1
     assert world.one(select(AuditEvent.subject).where(AuditEvent.action == "event.export"))
 
 
