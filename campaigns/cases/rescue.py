@@ -195,9 +195,9 @@ def _lock(
     if case.phone_id is None:
         raise WrongState("case_without_number")
     report = session.get(SafetyReport, (event.id, case.phone_id))
-    if report is None:  # an officer found out that help is needed
-        at = case.urgent_at or case.opened_at
-        report = record_safety(session, event, case.phone_id, SafetyStatus.HELP, case=None, now=at)
+    if report is None or report.said_at < case.opened_at:  # an officer found out that help is needed
+        at = case.opened_at
+        report = record_safety(session, event, case.phone_id, SafetyStatus.HELP, case=case, now=at)
     return case, event, report
 
 

@@ -101,23 +101,27 @@ def record_safety(
 ) -> SafetyReport:
     """Record what a number says; with a case that was opened now, what was said of an earlier one is over.
 
-    What anybody may have typed never replaces what the number itself has said, but for a cry.
+    What anybody may have typed never replaces what the number itself has said, nor a cry; a cry it is always. What arrives late
+    adds to what was said since.
     """
     report = session.get(SafetyReport, (event.id, phone_id))
+    is_late = report is not None and now < report.said_at
     if report is None:
         report = SafetyReport(campaign_id=event.id, phone_id=phone_id, **SafetyReport.no_details())
         session.add(report)
-    elif status is SafetyStatus.SAFE and report.is_verified and not is_verified:
-        return report
-    elif case and case.opened_at >= now:
+    elif status is SafetyStatus.SAFE and not is_verified:
+        if report.is_verified or report.status is not SafetyStatus.SAFE:
+            return report
+    elif case and case.opened_at >= now and not is_late:
         for name, nothing in SafetyReport.no_details().items():
             setattr(report, name, nothing)
     report.is_verified = is_verified or (report.is_verified or False)
-    report.status, report.said_at = status, now
+    if not is_late:
+        report.status, report.said_at = status, max(now, case.opened_at) if case else now
     if said:
         report.people = said.people or report.people
         report.needs = chosen_needs([*report.needs, *said.needs])
-        if status is not SafetyStatus.SAFE:
+        if status is not SafetyStatus.SAFE and not (is_late and report.position):
             _place(report, said.position)
     session.flush()
     return report
@@ -162,7 +166,7 @@ def record_page_safety(
     record_safety(session, event, counted.phone_id or phone_id, status, case=case, now=now)
 
 
-def record_page_details(session: Session, recipient_id: int, details: Details) -> None:
+def record_page_details(session: Session, recipient_id: int, details: Details, *, now: datetime) -> None:
     """Record what is needed and where, while the number's case is open. Raises BadInput."""
     recipient, event = _of_page(session, recipient_id)
     lock_phone(session, recipient.phone_id or 0)
@@ -170,6 +174,7 @@ def record_page_details(session: Session, recipient_id: int, details: Details) -
     report = session.get(SafetyReport, (event.id, phone_id))
     if report is None or not has_open_cry(session, event.id, phone_id):
         raise BadInput("safety_not_asked")
+    report.said_at = max(report.said_at, now)
     _give_details(report, details)
 
 
@@ -190,8 +195,9 @@ def is_cry_of(event_id: int) -> ColumnElement[bool]:
 
 
 def said_by_number() -> ColumnElement[bool]:
-    """Return the condition that joins a case with what its number said in the case's event."""
-    return and_(SafetyReport.campaign_id == Case.campaign_id, SafetyReport.phone_id == Case.phone_id)
+    """Return the condition that joins a case with what its number said in the case's event, since it was opened."""
+    is_of_number = and_(SafetyReport.campaign_id == Case.campaign_id, SafetyReport.phone_id == Case.phone_id)
+    return and_(is_of_number, SafetyReport.said_at >= Case.opened_at)
 
 
 def has_open_cry(session: Session, event_id: int, phone_id: int) -> bool:

@@ -116,7 +116,7 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
                 now = datetime.now(UTC)
                 if row.safety is not None and pressed in SAFETY:
                     if pressed == DETAILS:
-                        record_page_details(session, row.id, typed_details())
+                        record_page_details(session, row.id, typed_details(), now=now)
                     else:
                         record_page_safety(session, row.id, pressed, keys=context, now=now)
                     if pressed != SafetyStatus.SAFE:

@@ -151,7 +151,7 @@ def _cry_for_help(runtime: Runtime, now: datetime) -> dict[str, Any]:
         for recipient, (latitude, longitude) in zip(rows, where, strict=False):
             form = {"people": "5", "place": "Gần nhà rông", "latitude": latitude, "longitude": longitude}
             details = Details.typed(form, ["boat", "birth"])
-            record_page_details(session, recipient.id, details)
+            record_page_details(session, recipient.id, details, now=now)
         text = InboundMessage(
             "SMcry", "+84905000959", SENDER, "CUU 12 nguoi tren mai truong hoc, het gao", False
         )

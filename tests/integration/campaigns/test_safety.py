@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
 from campaigns.analytics.rescue import count_event, export_event, read_unheard
-from campaigns.cases.handle_case import cases_visible_to, close_case
+from campaigns.cases.handle_case import cases_visible_to, close_case, label_reply
 from campaigns.cases.rescue import (
     Cry,
     hand_over_case,
@@ -229,6 +229,37 @@ def test_the_page_for_everybody_takes_the_same_and_never_speaks_for_a_number(
     refused = client.post("/an-toan", data={**form, "number": "123", "answer": "help"})
     assert refused.status_code == 422
     assert "Cầu treo" in refused.get_data(as_text=True)  # nothing that was typed is lost
+
+
+def test_what_anybody_may_have_typed_puts_no_cry_back(world: World, event: int, client: FlaskClient) -> None:
+    form = {"number": "0" + number(99)[3:], "people": "4"}
+    for word in ("help", "safe"):
+        assert client.post("/an-toan", data={**form, "answer": word}).status_code == 303
+    (cry,) = cries(world, event)
+    assert cry.safe_at is None
+
+
+def test_a_text_that_arrives_late_takes_back_nothing_that_was_said_since(world: World, event: int) -> None:
+    say(world, "CUU 5 nguoi", minutes=9)
+    say(world, f"CUU {HERE}", minutes=2)
+    say(world, "AN TOAN", minutes=1)
+    (cry,) = cries(world, event)
+    assert (cry.safe_at, cry.people, cry.position) == (None, 5, (16.04712, 108.20678))
+
+
+def test_a_cry_that_an_officer_finds_after_an_earlier_one_is_new(world: World, event: int) -> None:
+    say(world, "CUU 5 nguoi mai nha")
+    (cry,) = cries(world, event)
+    hand_over(world, cry.id)
+    settle(world, cry.id)
+    say(world, "con lau nua khong vay", minutes=5)
+    (case,) = world.all(select(Case.id).where(Case.done_at.is_(None)))
+    do(world, label_reply, case, Label.NEED_HELP.value, keys=world.keys)
+    (cry,) = cries(world, event)
+    assert (cry.state, cry.people, cry.handed_to) == (CryState.NEW, None, "")
+    hand_over(world, cry.id)
+    (cry,) = cries(world, event)
+    assert (cry.state, cry.people) == (CryState.ON_THE_WAY, None)
 
 
 def test_the_page_for_everybody_is_braked_and_names_112(
