@@ -120,38 +120,33 @@ def newest() -> str:
 def restate_check(
     table: str, column: str, before: tuple[str, ...], after: tuple[str, ...], *, name: str
 ) -> None:
-    """Change the values that a column's CHECK allows, within a migration; it may have been named by any version."""
-    from alembic import op
+    """Change the values that a column's CHECK allows, within a migration.
 
-    if op.get_context().dialect.name == "postgresql":
-        former = ", ".join(
-            f'DROP CONSTRAINT "{check["name"]}"'
-            for check in inspect(op.get_bind()).get_check_constraints(table)
-            if re.search(rf"\b{column}\b", check["sqltext"])
-            and set(before) == set(re.findall(r"'(\w+)'", check["sqltext"]))
-        )
-        op.execute(f"ALTER TABLE {table} {former}, ADD CONSTRAINT {name} CHECK ({column} IN {after})")
-    else:
-        redeclare(table, f"{column} IN {before}", f"{column} IN {after}")
-
-
-def redeclare(table: str, before: str, after: str) -> None:
-    """Change a table's declaration on SQLite, within a migration: for constraints its manual allows it ("ALTER TABLE", 7).
-
-    The rows stay where they are, and with them every index.
+    The CHECK may have been named, and its values put in order, by any version. SQLite's manual allows to change a table's
+    declaration for constraints ("ALTER TABLE", 7): the rows stay where they are, and with them every index.
     """
     from alembic import op
 
+    def is_former(condition: str) -> bool:
+        return set(before) == set(re.findall(r"'(\w+)'", condition))
+
     connection = op.get_bind()
-    declared = str(
-        connection.scalar(text("SELECT sql FROM sqlite_master WHERE name = :table"), {"table": table})
-    )
-    assert declared.count(before) == 1, (table, before, declared)
+    if connection.dialect.name == "postgresql":
+        former = ", ".join(
+            f'DROP CONSTRAINT "{check["name"]}"'
+            for check in inspect(connection).get_check_constraints(table)
+            if re.search(rf"\b{column}\b", check["sqltext"]) and is_former(check["sqltext"])
+        )
+        op.execute(f"ALTER TABLE {table} {former}, ADD CONSTRAINT {name} CHECK ({column} IN {after})")
+        return
+    query = text("SELECT sql FROM sqlite_master WHERE name = :table")
+    declared = str(connection.scalar(query, {"table": table}))
+    (condition,) = filter(is_former, re.findall(rf"\b{column} IN \([^)]*\)", declared))
     version = connection.scalar(text("PRAGMA schema_version"))
     connection.exec_driver_sql("PRAGMA writable_schema = ON")
     connection.execute(
         text("UPDATE sqlite_master SET sql = :sql WHERE name = :table"),
-        {"sql": declared.replace(before, after), "table": table},
+        {"sql": declared.replace(condition, f"{column} IN {after}"), "table": table},
     )
     connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
     connection.exec_driver_sql("PRAGMA writable_schema = OFF")

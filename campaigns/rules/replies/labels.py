@@ -37,6 +37,7 @@ class LabelUse(NamedTuple):
     campaign's question; `on_page`: in a place of its own. `undoes_install`: the app is not on this phone now, whatever was
     said before. `ends_offer`: the page offers the app no more. `is_result`: an officer may close a case with it.
     `is_answer` is False where an officer checks the reply, reminders go on, and nobody may record it for a resident.
+    `is_learned` is False of what no reply is read as: of a new label until the weights are trained with it.
     """
 
     key: str
@@ -46,6 +47,7 @@ class LabelUse(NamedTuple):
     ends_offer: bool = False
     is_result: bool = False
     is_answer: bool = True
+    is_learned: bool = True
 
 
 # In the order of the page's buttons.

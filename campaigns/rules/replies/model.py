@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from campaigns.rules.replies.asked import TURNS
-from campaigns.rules.replies.labels import OPT_IN, Label, Meaning
+from campaigns.rules.replies.labels import OPT_IN, USES, Label, Meaning
 from campaigns.rules.replies.words import unaccent_word
 
-LABELS: tuple[Meaning, ...] = (*Label, OPT_IN)
+LABELS: tuple[Meaning, ...] = (*(label for label in Label if USES[label].is_learned), OPT_IN)
 COLUMNS = len(LABELS) + len(TURNS) + 1
 """Weights of a feature: one for each label, one for each way in which an office's own answer turns, and one for urgency."""
 _HALF = 1 << 15

@@ -12,13 +12,15 @@ from itertools import count
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import Enum, create_engine, inspect, select, text
 
+from campaigns.rules.states import Exclusion
 from outreach.contacts.wishes import read_left_alone
 from outreach.core import schema
 from outreach.core.db import Base, Database, is_set
-from outreach.core.schema import downgrade, newest, read_revision, require_current, upgrade
+from outreach.core.schema import downgrade, newest, read_revision, require_current, restate_check, upgrade
 from outreach.models.contacts import Contact, Wish, WishNumber
 from outreach.rules.errors import WrongState
 
@@ -141,6 +143,19 @@ def test_every_status_that_the_code_knows_is_one_that_the_database_takes(db: Dat
                 for value in column.type.enums:
                     assert f"'{value}'" in checks, f"{table.name}.{column.name} {value}"
     assert seen >= 12
+
+
+def test_a_migration_widens_a_check_whatever_the_order_of_its_values(db: Database) -> None:
+    """A new database has them in the enum's order, where a new one may stand in the middle; a migrated one has it last."""
+    former = tuple(sorted(Exclusion))
+    with db.engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        restate_check("recipients", "exclusion", former, (*former, "nameless"), name="exclusion")
+    (check,) = (
+        check["sqltext"]
+        for check in inspect(db.engine).get_check_constraints("recipients")
+        if "nameless" in check["sqltext"]
+    )
+    assert set(re.findall(r"'(\w+)'", check)) == {*Exclusion, "nameless"}
 
 
 def test_an_older_database_is_told_the_way_through_1_1_0(db: Database) -> None:
