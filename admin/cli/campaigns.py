@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -158,10 +159,17 @@ def _describe(status: dict[str, Any], kind: str) -> list[str]:
     for step in status["steps"]:
         groups.append((_("Bước %(step)s", step=step["step"]), "message", step["messages"]))
         groups.append((_("Bước %(step)s, bỏ qua vì", step=step["step"]), "skip", step["skipped"]))
-    groups.append((_("Trả lời"), "answer", status["answers"]))
+    answers = Counter(status["answers"])
+    for own in status["own_answers"]:
+        answers[own["means"]] -= own["people"]
+    groups.append((_("Trả lời"), "answer", answers))
     for title, family, counts in groups:
-        if counts:
-            named = (f"{word_of(family, name, kind)} {count}" for name, count in sorted(counts.items()))
+        named = [f"{word_of(family, name, kind)} {count}" for name, count in sorted(counts.items()) if count]
+        if family == "answer":
+            named = [
+                f"{own['text']} {own['people']}" for own in status["own_answers"] if own["people"]
+            ] + named
+        if named:
             lines.append(f"  {title}: {', '.join(named)}")
     reported = status["self_reported"]
     if reported["share"] is not None:

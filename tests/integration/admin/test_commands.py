@@ -22,6 +22,7 @@ from sqlalchemy import func, select, text
 from admin.app import create_app
 from admin.demo.load_demo import load_demo
 from campaigns.models.campaigns import Campaign
+from campaigns.rules.replies.labels import Label
 from outreach.accounts.users import find_user
 from outreach.models.accounts import AuditEvent, Role, User
 from outreach.models.contacts import (
@@ -152,6 +153,18 @@ def test_a_text_that_people_have_just_had_is_said_before_it_is_sent_again_and_af
         world.send()
     told = operator.types("campaigns", "status", made).stdout
     assert "Bước 1, bỏ qua vì: Đã nhận tin cùng nội dung trong 24 giờ 3" in told
+
+
+@one_database
+def test_status_names_a_campaigns_own_answers_as_residents_read_them(
+    operator: Operator, world: World
+) -> None:
+    world.add_people(3)
+    text = "Ong/ba co den hop duoc khong? Tra loi: 1 toi se den, 2 toi khong den duoc, TC tu choi"
+    campaign = world.launch(kind="moi-du", name="Mời họp", text=text, window=["00:00", "24:00"])
+    world.answers(campaign, {0: Label.NOT_YET, 1: Label.NO_SMARTPHONE, 2: Label.REFUSE}, own={0: 1, 1: 2})
+    told = operator.types("campaigns", "status", campaign).stdout
+    assert "Trả lời: Tôi sẽ đến 1, Tôi không đến được 1, Không đồng ý 1" in told
 
 
 @one_database
