@@ -8,13 +8,12 @@ recipients again and compares.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Executable,
     String,
@@ -32,8 +31,9 @@ from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import Answer, AnswerTotal, InstallReport
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.core.bulk import change_rows, values_subquery
+from outreach.core.bulk import change_rows, fold_rows
 from outreach.core.db import is_postgresql
+from outreach.models.contacts import ContactList
 
 # Unfolded changes that a campaign may have: a reader adds up that many rows more.
 FOLD_BEYOND = 500
@@ -142,6 +142,19 @@ def delete_totals(session: Session, campaign_id: int) -> None:
     change_rows(session, delete(AnswerTotal).where(AnswerTotal.campaign_id == campaign_id))
 
 
+def sum_totals(
+    session: Session, campaigns: Collection[int], *by: Any, where: Collection[ColumnElement[bool]] = ()
+) -> list[Any]:
+    """Return the sums of people and of installs by columns of AnswerTotal and of the lists, which `where` may ask for, too."""
+    rows = session.execute(
+        select(*by, func.sum(AnswerTotal.people), func.sum(AnswerTotal.installed))
+        .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
+        .where(AnswerTotal.campaign_id.in_(campaigns), *where)
+        .group_by(*by)
+    )
+    return [(*key, int(people), int(installed)) for *key, people, installed in rows]
+
+
 def fold_answer_totals(session: Session) -> int:
     """Fold the changes of campaigns that have many. Returns how many rows that saved."""
     many = session.scalars(
@@ -151,21 +164,11 @@ def fold_answer_totals(session: Session) -> int:
         .having(func.count() > FOLD_BEYOND)
         .order_by(AnswerTotal.campaign_id)
     ).all()
-    return sum(_fold(session, campaign_id) for campaign_id in many)
-
-
-def _fold(session: Session, campaign_id: int) -> int:
-    # By their ids: a change that is committed meanwhile is not deleted, even if its id is lower.
-    rows: Sequence[Any] = session.execute(
-        select(AnswerTotal.id, *_KEY, AnswerTotal.people, AnswerTotal.installed)
-        .where(AnswerTotal.campaign_id == campaign_id)
-        .order_by(AnswerTotal.id)
-        .with_for_update()
-    ).all()
-    sums = _sum((Key(*row[1:7]), row.people, row.installed) for row in rows)
-    ids = values_subquery(session, [row.id for row in rows], BigInteger)
-    change_rows(session, delete(AnswerTotal).where(AnswerTotal.id.in_(ids)))
-    return len(rows) - _store(session, sums)
+    sums = (AnswerTotal.people, AnswerTotal.installed)
+    return sum(
+        fold_rows(session, AnswerTotal, _KEY, sums, AnswerTotal.campaign_id == campaign_id)
+        for campaign_id in many
+    )
 
 
 def find_differences(session: Session) -> tuple[int, list[Difference]]:
@@ -245,9 +248,8 @@ def _sum(counts: Any) -> dict[Key, Count]:
     return {key: Count(*numbers) for key, numbers in sums.items() if any(numbers)}
 
 
-def _store(session: Session, sums: Mapping[Key, Count]) -> int:
+def _store(session: Session, sums: Mapping[Key, Count]) -> None:
     if sums:
         session.execute(
             insert(AnswerTotal), [{**key._asdict(), **count._asdict()} for key, count in sums.items()]
         )
-    return len(sums)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,12 +13,13 @@ from sqlalchemy.orm import Session
 from admin.permissions import may_open
 from admin.views.inbox import listed_answers, may_name, read_said
 from campaigns.analytics.own_counts import AnswerCounts, count_answers, count_answers_by_place
-from campaigns.analytics.small_places import fold_areas, small_in_drive
+from campaigns.analytics.small_places import small_in_drive
 from campaigns.models.campaigns import Campaign
 from campaigns.replies.receive_reply import REPLY_WINDOW
 from campaigns.rules.content import read_content
 from campaigns.rules.own_answers import keeps_said, own_answer, read_own_answers
 from campaigns.rules.replies.labels import OFFICER_LABELS, Label
+from campaigns.rules.small_counts import Small, add_up_by
 from campaigns.visits.hand_over import NOT_LISTED, UNANSWERED
 from outreach.accounts.permissions import visible_to
 from outreach.models.accounts import User
@@ -124,8 +124,8 @@ def read_results(
     places: dict[str | None, AnswerCounts] = {}
     if by_place:
         by_area = count_answers_by_place(session, campaign.id, seen=seen)
-        for area, parts in fold_areas(by_area, small_in_drive(session, campaign, user=user)).items():
-            places[area] = sum(map(Counter, parts), Counter())
+        small = small_in_drive(session, campaign, user=user) or Small()
+        places = add_up_by(by_area, small.area_of)
     return CampaignResults(
         answers, ShownResult(_("Chưa trả lời"), unanswered, nobody), _by_place(session, places, answers)
     )

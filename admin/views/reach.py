@@ -220,10 +220,10 @@ def _by_place(
     for code, each in counts.items():
         above, within = _places_of(history, units, code)
         key, commune = "+".join(above), "+".join(within)
-        districts.setdefault(key, ReachRow(key, _names(history, above), ReachTotals())).counts.merge(each)
+        districts.setdefault(key, ReachRow(key, _names(history, above), ReachTotals())).counts.update(each)
         if within != above:
             line = ReachRow(commune, _names(history, within), ReachTotals())
-            communes.setdefault(key, {}).setdefault(commune, line).counts.merge(each)
+            communes.setdefault(key, {}).setdefault(commune, line).counts.update(each)
     return (
         sorted(districts.values(), key=_most_first),
         {key: sorted(lines.values(), key=_most_first) for key, lines in communes.items()},

@@ -10,12 +10,12 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
+from campaigns.analytics.campaign_status import count_messages
 from campaigns.analytics.collisions import DATED, PLANNED
 from campaigns.analytics.reach_counts import SMALL
 from campaigns.delivery.streams import campaign_window, step_times
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.models.figures import ReachCount
-from campaigns.models.messages import Message
 from campaigns.rules.reach import TAKEN, ReachMeasure
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.sending_status import spread_over_days
@@ -119,16 +119,8 @@ def _count_messages(session: Session, campaigns: Sequence[Campaign]) -> dict[int
         .where(ReachCount.campaign_id.in_(kept), ReachCount.measure == ReachMeasure.MESSAGES)
         .group_by(ReachCount.step_id, ReachCount.detail)
     ).all()
-    others = [each.id for each in opened if each.id not in kept]
-    rows = [
-        *rows,
-        *session.execute(
-            select(Message.step_id, Message.state, func.count())
-            .where(Message.campaign_id.in_(others), Message.step_id.is_not(None))
-            .group_by(Message.step_id, Message.state)
-        ),
-    ]
-    for step_id, state, n in rows:
+    others = count_messages(session, [each.id for each in opened if each.id not in kept])
+    for step_id, state, n in (*rows, *((step, state, n) for step, state, _reason, n in others)):
         if MessageState(state) in TAKEN:
             taken[step_id] += int(n)
         elif MessageState(state) is MessageState.QUEUED:

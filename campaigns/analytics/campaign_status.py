@@ -10,10 +10,11 @@ reads by index.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from redis import Redis
 from sqlalchemy import and_, func, select, true
@@ -49,6 +50,7 @@ from outreach.accounts.users import name_of
 from outreach.core.cache import cached_count
 from outreach.core.db import count_rows
 from outreach.models.accounts import AuditEvent
+from outreach.rules.stored_data import read_stored
 from outreach.runtime import Runtime
 
 COUNT_TTL_S = 0.8
@@ -62,6 +64,7 @@ UNDER_WAY_STATES = (CampaignState.SCHEDULED, CampaignState.SENDING, CampaignStat
 PANEL_ACTIONS = (CampaignAction.PAUSE, CampaignAction.RESUME, CampaignAction.UNDO, CampaignAction.CANCEL)
 # Delivery reports still arrive for a while after the end.
 REPORTS_ARRIVE_FOR = timedelta(hours=1)
+Named = TypeVar("Named", bound=StrEnum)
 JOINED_LATER = "joined_later"  # by a second wave, or taken apart from another after the step opened
 
 
@@ -73,13 +76,17 @@ class MessageCounts:
     are those the gateway accepted, `reply_segments` those of acknowledgements, confirmations and officers' answers.
     """
 
-    messages: list[tuple[int | None, MessageState, SkipReason | None, int]]
-    causes: list[tuple[str, int]]
+    messages: tuple[tuple[int, MessageState, SkipReason | None, int], ...]
+    causes: tuple[tuple[str, int], ...]
     segments: int
     reply_segments: int
-    requests: int
     has_left: bool
-    counted_at: datetime
+
+    def states(self, step: int | None = None) -> dict[MessageState, int]:
+        """Return the messages by state, in the order of the enum; of one step where it is given."""
+        return _ordered(
+            MessageState, ((each[1], each[3]) for each in self.messages if step in (None, each[0]))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +120,7 @@ class SendingPanel:
     next_step: int | None
     next_step_at: datetime | None
     skipped: dict[SkipReason, int]
-    causes: list[tuple[str, int]]
+    causes: tuple[tuple[str, int], ...]
     left: int
     under_way: int
     unknown: int
@@ -163,9 +170,9 @@ def read_sending_panel(
     figures = [
         StepFigures(step.number, sum(states.values()), states)
         for step in steps
-        if (states := _states_of(counts, step.id))
+        if (states := counts.states(step.id))
     ]
-    states, skipped = _sums(counts, [step.id for step in steps])
+    states = counts.states()
     left = states.get(MessageState.QUEUED, 0)
     sending, unknown = states.get(MessageState.SENDING, 0), states.get(MessageState.UNKNOWN, 0)
     next_step = next((step for step in steps if step.opened_at is None), None)
@@ -210,7 +217,7 @@ def read_sending_panel(
         steps=figures,
         next_step=next_step.number if next_step else None,
         next_step_at=next_step_at,
-        skipped=skipped,
+        skipped=_ordered(SkipReason, ((each[2], each[3]) for each in counts.messages)),
         causes=counts.causes,
         left=left,
         under_way=sending + unknown,
@@ -249,36 +256,18 @@ def _reserve(campaign: Campaign, steps: Sequence[Step], counts: MessageCounts, *
     if campaign.state not in UNDER_WAY_STATES:
         return 0
     waiting = (
-        _states_of(counts, step.id).get(MessageState.QUEUED, 0)
-        if step.opened_at
-        else campaign.recipients or 0
+        counts.states(step.id).get(MessageState.QUEUED, 0) if step.opened_at else campaign.recipients or 0
         for step in steps
     )
     return reserve_of(zip(waiting, (step.segments_each for step in steps), strict=True), price_vnd=price_vnd)
 
 
-def _sums(
-    counts: MessageCounts, steps: Collection[int]
-) -> tuple[dict[MessageState, int], dict[SkipReason, int]]:
-    """Return the messages of these steps by state, and all skipped ones by reason, in the order of the enums."""
-    states, skipped = Counter[MessageState](), Counter[SkipReason]()
-    for step, state, reason, count in counts.messages:
-        if step in steps:
-            states[state] += count
-        if reason:
-            skipped[reason] += count
-    return (
-        {state: states[state] for state in MessageState if states[state]},
-        {reason: skipped[reason] for reason in SkipReason if skipped[reason]},
-    )
-
-
-def _states_of(counts: MessageCounts, step_id: int) -> dict[MessageState, int]:
-    states: dict[MessageState, int] = {}
-    for step, state, _reason, count in counts.messages:
-        if step == step_id:
-            states[state] = states.get(state, 0) + count
-    return states
+def _ordered(kind: type[Named], counts: Iterable[tuple[Named | None, int]]) -> dict[Named, int]:
+    """Add up counts by the members of an enum, in its order, without those of which there are none."""
+    sums: Counter[Named | None] = Counter()
+    for member, n in counts:
+        sums[member] += n
+    return {member: sums[member] for member in kind if sums[member]}
 
 
 def _is_over(campaign: Campaign, states: dict[MessageState, int], *, now: datetime) -> bool:
@@ -298,32 +287,37 @@ def _cached_counts(session: Session, campaign: Campaign, redis: Redis) -> Messag
     """Return the cached counts, or new ones where they are too old. Without Redis always new ones."""
     # The state is part of the key: after a pause, a resume or an end, old counts would contradict it.
     key = f"loa:panel:{campaign.id}:{campaign.state.value}"
-    return _unpack(
-        cached_count(redis, key, lambda: asdict(_count(session, campaign.id)), min_ttl_s=COUNT_TTL_S)
+    counts = cached_count(redis, key, lambda: asdict(_count(session, campaign.id)), min_ttl_s=COUNT_TTL_S)
+    return read_stored(MessageCounts, counts)
+
+
+def count_messages(session: Session, campaigns: Collection[int], *where: Any) -> list[Any]:
+    """Return the messages of campaigns' steps by step, state and reason for skipping, with their number."""
+    key = (Message.step_id, Message.state, Message.skip_reason)
+    query = select(*key, func.count()).where(Message.campaign_id.in_(campaigns), Message.step_id.is_not(None))
+    return [tuple(row) for row in session.execute(query.where(*where).group_by(*key).order_by(*key[:2]))]
+
+
+def count_recipients_messages(session: Session, campaign_id: int) -> Counter[Any]:
+    """Count the same of a campaign's recipients: without what went to somebody who was merged with another since."""
+    excluded = select(Recipient.id).where(
+        Recipient.campaign_id == campaign_id, Recipient.exclusion.is_not(None)
     )
-
-
-def _count_messages(session: Session, campaign_id: int, *where: Any) -> Sequence[Any]:
-    """Return the messages of a campaign's steps by step, state and reason for skipping, with their number."""
-    return session.execute(
-        select(Message.step_id, Message.state, Message.skip_reason, func.count())
-        .where(Message.campaign_id == campaign_id, Message.step_id.is_not(None), *where)
-        .group_by(Message.step_id, Message.state, Message.skip_reason)
-        .order_by(Message.step_id, Message.state)
-    ).all()
+    counts: Counter[Any] = Counter()
+    for sign, where in ((1, ()), (-1, (Message.recipient_id.in_(excluded),))):
+        for *key, n in count_messages(session, [campaign_id], *where):
+            counts[tuple(key)] += sign * n
+    return +counts
 
 
 def _count(session: Session, campaign_id: int) -> MessageCounts:
-    messages = _count_messages(session, campaign_id)
-    causes, segments, requests = causes_and_segments(session, campaign_id)
+    causes, segments, _requests = causes_and_segments(session, campaign_id)
     return MessageCounts(
-        messages=[(step, state, reason, count) for step, state, reason, count in messages],
-        causes=sorted(causes.items(), key=lambda item: -item[1]),
+        messages=tuple(count_messages(session, [campaign_id])),
+        causes=tuple(sorted(causes.items(), key=lambda item: -item[1])),
         segments=segments,
         reply_segments=_count_reply_segments(session, campaign_id),
-        requests=requests,
         has_left=has_sent_any(session, campaign_id),
-        counted_at=datetime.now(UTC),
     )
 
 
@@ -340,21 +334,6 @@ def _count_reply_segments(session: Session, campaign_id: int) -> int:
         )
     )
     return int(session.scalar(accepted) or 0)
-
-
-def _unpack(data: dict[str, Any]) -> MessageCounts:
-    return MessageCounts(
-        messages=[
-            (step, MessageState(state), SkipReason(reason) if reason else None, count)
-            for step, state, reason, count in data["messages"]
-        ],
-        causes=[(cause, count) for cause, count in data["causes"]],
-        segments=data["segments"],
-        reply_segments=data["reply_segments"],
-        requests=data["requests"],
-        has_left=data["has_left"],
-        counted_at=datetime.fromisoformat(data["counted_at"]),
-    )
 
 
 # -- a few rows by index
@@ -394,19 +373,12 @@ def _read_steps(
     They add up to `recipients`: what went to somebody who was merged with another since is not counted, and who was no recipient
     yet when the step opened counts as skipped.
     """
-    excluded = select(Recipient.id).where(
-        Recipient.campaign_id == campaign.id, Recipient.exclusion.is_not(None)
-    )
-    counted, left_out = (
-        _count_messages(session, campaign.id, *where) for where in ((), (Message.recipient_id.in_(excluded),))
-    )
     states: dict[int, Counter[str]] = defaultdict(Counter)
     skipped: dict[int, Counter[str]] = defaultdict(Counter)
-    for rows, sign in ((counted, 1), (left_out, -1)):
-        for step_id, state, reason, count in rows:
-            states[step_id][state.value] += sign * count
-            if reason:
-                skipped[step_id][reason.value] += sign * count
+    for (step_id, state, reason), n in count_recipients_messages(session, campaign.id).items():
+        states[step_id][state.value] += n
+        if reason:
+            skipped[step_id][reason.value] += n
     for step in campaign.steps:
         if step.opened_at is None:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, replace
 from datetime import datetime
@@ -18,14 +19,14 @@ from campaigns.analytics.progress_counts import (
     select_answers_in_force,
     select_first_recipients,
 )
+from campaigns.answer_totals import sum_totals
 from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import AnswerTotal, InstallReport
 from campaigns.rules.own_answers import OwnAnswer, keeps_said, read_own_answers
 from campaigns.rules.promises import OwnCount, PromisedFigures, read_promised
 from campaigns.rules.replies.labels import Label
-from outreach.models.contacts import ContactList
 
-AnswerCounts = Mapping[tuple[Label | None, int | None], int]
+AnswerCounts = Counter[tuple[Label | None, int | None]]
 
 
 def count_own_answers(
@@ -73,7 +74,7 @@ def count_answers(
 ) -> dict[int, AnswerCounts]:
     """Count the recipients of each campaign by what they answered and which of its own answers; None is not yet."""
     counts = _count_answers_by(AnswerTotal.campaign_id, session, campaigns, seen=seen)
-    return {each: counts.get(each, {}) for each in campaigns}
+    return {each: counts.get(each, Counter()) for each in campaigns}
 
 
 def count_answers_by_place(
@@ -86,18 +87,12 @@ def count_answers_by_place(
 def _count_answers_by(
     column: Any, session: Session, campaigns: Sequence[int], *, seen: ColumnElement[bool]
 ) -> dict[Any, AnswerCounts]:
+    counts: dict[Any, AnswerCounts] = {}
     key = (column, AnswerTotal.answer, AnswerTotal.own_answer)
-    rows = session.execute(
-        select(*key, func.sum(AnswerTotal.people))
-        .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
-        .where(AnswerTotal.campaign_id.in_(campaigns), seen)
-        .group_by(*key)
-    )
-    counts: dict[Any, dict[tuple[Label | None, int | None], int]] = {}
-    for value, label, own, people in rows:
+    for value, label, own, people, _installed in sum_totals(session, campaigns, *key, where=[seen]):
         if people:
-            counts.setdefault(value, {})[label, own] = int(people)
-    return dict(counts)
+            counts.setdefault(value, Counter())[label, own] = people
+    return counts
 
 
 def read_promised_of(campaign: Campaign, counts: AnswerCounts) -> PromisedFigures | None:

@@ -6,6 +6,7 @@ still missing, the change since yesterday, and whether they have reported today.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -29,13 +30,12 @@ from campaigns.analytics.progress_counts import (
 from campaigns.analytics.progress_tables import (
     PlaceTree,
     add_up,
-    grouped,
     organisations_table,
 )
-from campaigns.analytics.reach import Reach, fold_reach, read_reach
+from campaigns.analytics.reach import Reach, fold_reach, reach_of, read_reach
 from campaigns.analytics.reach_counts import SMALL
-from campaigns.analytics.small_places import find_small, fold_areas
-from campaigns.goals.goals import read_campaign_goals, read_goals
+from campaigns.analytics.small_places import find_small
+from campaigns.goals.goals import read_goals, read_headline_goal
 from campaigns.goals.official_figures import add_up_official, latest_official
 from campaigns.models.campaigns import Campaign, Drive
 from campaigns.planning.kinds import words_of
@@ -49,16 +49,14 @@ from campaigns.rules.progress import (
     RankRow,
     RankTable,
     ShareBasis,
-    choose_headline,
     find_outlook,
     measure_line,
     required_per_day,
 )
 from campaigns.rules.promises import OwnCount, PromisedFigures, read_promised
-from campaigns.rules.reach import ReachTotals
 from campaigns.rules.reports.snapshot import OfficialInstallFigure
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.small_counts import Small
+from campaigns.rules.small_counts import Small, add_up_by
 from campaigns.rules.states import CampaignState
 from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.models.accounts import User
@@ -155,7 +153,7 @@ class ProgressPage:
     official_whole: OfficialInstallFigure | None
     agencies: AgencyRanking | None
     waves: Sequence[Wave] = ()  # messages by day, those to come as well
-    new_by_day: Mapping[str, Sequence[int]] = field(default_factory=dict)  # by place, of the last days
+    new_by_day: Mapping[str, Counter[int]] = field(default_factory=dict)  # by place, as `count_new`
     own_answers: Sequence[OwnCount] = ()  # empty where no campaign has own answers
     promised: PromisedFigures | None = None  # None where no own answer promises
 
@@ -166,7 +164,8 @@ class ProgressPage:
 
     def new_of(self, code: str) -> Sequence[int]:
         """Return how many reports of a place were new on each of the last days."""
-        return self.new_by_day.get(code, [0] * SPARK_DAYS)
+        counts = self.new_by_day.get(code, Counter())
+        return [counts[day] for day in range(SPARK_DAYS)]
 
 
 def drive_of_campaign(session: Session, campaign_id: int, *, user: User) -> Drive:
@@ -231,7 +230,10 @@ def read_drive_figures(
     counts_by_place = count_places(session, scope, redis=redis, now=now)
     small = find_small(session, campaigns, user=user)
     if small:
-        counts_by_place = _fold(counts_by_place, small)
+        counts_by_place = add_up_by(
+            counts_by_place,
+            lambda where: Where(small.area_of(where.area), small.organisation_of(where.organisation)),
+        )
     goals = read_goals(session, at=now, drive=drive.id)
     history = read_unit_history(session)
     day = day_of_units(campaigns, now=now)
@@ -239,17 +241,7 @@ def read_drive_figures(
     place_goal = goals.goals.get(places.subject(places.top)) if is_whole and places.top else None
     total = add_up(counts_by_place.values())
     days = count_days(session, scope, redis=redis, now=now)
-    own_goals = read_campaign_goals(session, scope.ids, at=now)
-    chosen = choose_headline(
-        place_goal,
-        [
-            own_goals[each.id]
-            for each in campaigns
-            if each.id in own_goals and each.state is not CampaignState.CANCELLED
-        ],
-        campaigns=len(campaigns),
-        is_whole=is_whole,
-    )
+    chosen = read_headline_goal(session, campaigns, place_goal, is_whole=is_whole, at=now)
     head = _head(chosen, total, days)
     own_answers = count_own_of(session, scope, redis=redis, now=now)
     return DriveFigures(
@@ -266,14 +258,6 @@ def read_drive_figures(
         scope,
         own_answers,
     )
-
-
-def _fold(counts_by_place: Mapping[Where, PlaceCounts], small: Small) -> dict[Where, PlaceCounts]:
-    folded: dict[Where, PlaceCounts] = {}
-    for where, counts in counts_by_place.items():
-        place = Where(small.area_of(where.area), small.organisation_of(where.organisation))
-        folded.setdefault(place, PlaceCounts()).add(counts)
-    return folded
 
 
 def day_of_units(campaigns: Sequence[Campaign], *, now: datetime) -> date:
@@ -302,7 +286,7 @@ def read_progress(
     head = _with_forecast(figures.head, waves, today=today)
     default_goal = head.goal.share if head.goal else None
     entered = goals.denominators if is_whole else {}
-    by_place = grouped(counts_by_place, lambda where: where.area)
+    by_place = add_up_by(counts_by_place, lambda where: where.area)
     hidden = figures.small.areas if figures.small else ()
     districts = places.table(
         by_place,
@@ -357,7 +341,7 @@ def read_progress(
         promised=figures.promised,
         waves=waves,
         new_by_day=_new_by_place(
-            fold_areas(count_new(session, figures.scope, days=SPARK_DAYS, now=now), figures.small), places
+            count_new(session, figures.scope, days=SPARK_DAYS, now=now), figures.small or Small(), places
         ),
     )
 
@@ -391,17 +375,15 @@ def _read_waves(
 
 
 def _new_by_place(
-    new: Mapping[str | None, Sequence[Sequence[int]]], places: PlaceTree
-) -> dict[str, list[int]]:
+    new: Mapping[str | None, Counter[int]], small: Small, places: PlaceTree
+) -> dict[str, Counter[int]]:
     """Add the new reports up by places below the province and by communes; those of split units to none of them."""
-    by_place: dict[str, list[int]] = {}
-    for area, parts in new.items():
-        counts = [sum(of_day) for of_day in zip(*parts, strict=True)]
+    by_place: dict[str, Counter[int]] = {}
+    for area, counts in add_up_by(new, small.area_of).items():
         for found in {places.districts_of(area), places.communes_of(area)}:
             code = next(iter(found)) if len(found) == 1 else None
             if code:
-                sums = by_place.setdefault(code, [0] * len(counts))
-                by_place[code] = [one + more for one, more in zip(sums, counts, strict=True)]
+                by_place.setdefault(code, Counter()).update(counts)
     return by_place
 
 
@@ -420,17 +402,7 @@ def _read_reach(session: Session, scope: CountScope, *, user: User, redis: Redis
     """Return whom the drive's messages have left for and reached, each number once."""
     if len(scope.campaigns) == 1:
         return read_reach(session, scope.campaigns[0], seen=organisations_of(session, user), now=now)
-    counted_at, counts = count_reached(session, scope, redis=redis, now=now)
-    reach = Reach(counted_at)
-    for organisation, area, counted, n in counts:
-        parts = (
-            reach.total,
-            reach.organisations.setdefault(organisation, ReachTotals()),
-            reach.areas.setdefault(area, ReachTotals()),
-        )
-        for part in parts:
-            part.add(counted, "", n)
-    return reach
+    return reach_of(*count_reached(session, scope, redis=redis, now=now))
 
 
 def _head(chosen: HeadlineGoal, total: PlaceCounts, days: list[tuple[date, int]]) -> LeadGoal:

@@ -9,8 +9,9 @@ door are added, each as a number of their own (`door_counts.py`).
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -21,6 +22,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import Subquery
 
 from campaigns.analytics.door_counts import count_at_the_door, days_at_the_door
+from campaigns.analytics.reach_counts import Key
+from campaigns.answer_totals import sum_totals
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import Answer, AnswerTotal, InstallReport
@@ -28,7 +31,6 @@ from campaigns.planning.kinds import find_outside_base
 from campaigns.rules.progress import PlaceCounts
 from campaigns.rules.reach import TAKEN, ReachMeasure
 from campaigns.rules.replies.labels import NON_ANSWERS, Label
-from campaigns.rules.reports.snapshot import SelfReported
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageState
 from campaigns.rules.visits import VisitOutcome
@@ -76,57 +78,31 @@ def count_places(
 ) -> dict[Where, PlaceCounts]:
     """Count recipients, answers and installs by place and organisation."""
     midnight = datetime.combine(_day_of(now), time(), VIETNAM)
+    ended = midnight - timedelta(microseconds=1)
     if len(scope.ids) == 1:
-        outside = _find_outside(session, scope.ids)
-        counters = _read_counters(session, scope, outside, now=now)
+        counters = _read_counters(session, scope, now=now)
 
         def count_before() -> dict[str, Any]:
-            ended = midnight - timedelta(microseconds=1)
-            return {"rows": count_at_the_door(session, scope.ids, as_of=ended, seen=scope.seen)}
+            before = _count_at_the_door(session, scope.ids, as_of=ended, seen=scope.seen)
+            return {"rows": [[*where, each.installed] for where, each in before.items() if each.installed]}
 
-        for area, organisation, outcome, n in count_at_the_door(
-            session, scope.ids, as_of=now, seen=scope.seen
-        ):
-            place = counters.setdefault(Where(area, organisation), PlaceCounts())
-            installed = n if outcome is VisitOutcome.INSTALLED else 0
-            place.recipients += n
-            place.answered += n
-            place.no_smartphone += n if outcome.value in outside else 0
-            place.installed += installed
-            place.today += installed
-        for area, organisation, outcome, n in cached(redis, scope, f"door:{midnight:%d}", count_before)[
-            "rows"
-        ]:
-            if outcome == VisitOutcome.INSTALLED:
-                counters.setdefault(Where(area, organisation), PlaceCounts()).today -= n
+        at_the_door = _count_at_the_door(session, scope.ids, as_of=now, seen=scope.seen)
+        for where, counts in at_the_door.items():
+            counters.setdefault(where, PlaceCounts()).update(replace(counts, today=counts.installed))
+        for area, organisation, n in cached(redis, scope, f"door:{midnight:%d}", count_before)["rows"]:
+            counters.setdefault(Where(area, organisation), PlaceCounts()).today -= n
         return counters
 
     def count() -> dict[str, Any]:
         counted = count_reported(session, scope.ids, as_of=now, seen=scope.seen)
-        before = count_reported(
-            session, scope.ids, as_of=midnight - timedelta(microseconds=1), seen=scope.seen
-        )
-        return {
-            "rows": [
-                [
-                    *where,
-                    counts.recipients,
-                    counts.no_smartphone,
-                    counts.answered,
-                    counts.reported,
-                    counts.reported - before.get(where, SelfReported()).reported,
-                ]
-                for where, counts in counted.items()
-            ]
-        }
+        before = count_reported(session, scope.ids, as_of=ended, seen=scope.seen)
+        for where, counts in counted.items():
+            counts.today = counts.installed - before.get(where, PlaceCounts()).installed
+        return {"rows": [[*where, asdict(counts)] for where, counts in counted.items()]}
 
     return {
-        Where(area, organisation): PlaceCounts(
-            recipients=recipients, no_smartphone=without, answered=answered, installed=installed, today=today
-        )
-        for area, organisation, recipients, without, answered, installed, today in cached(
-            redis, scope, f"places:{midnight:%d}", count
-        )["rows"]
+        Where(area, organisation): PlaceCounts(**counts)
+        for area, organisation, counts in cached(redis, scope, f"places:{midnight:%d}", count)["rows"]
     }
 
 
@@ -136,32 +112,25 @@ def _find_outside(session: Session, campaigns: Sequence[int]) -> frozenset[Label
     return find_outside_base(session, kind or "")
 
 
-def _read_counters(
-    session: Session, scope: CountScope, outside: frozenset[Label], *, now: datetime
-) -> dict[Where, PlaceCounts]:
-    is_new = AnswerTotal.day == _day_of(now).isoformat()
-    rows = session.execute(
-        select(
-            AnswerTotal.area_code,
-            ContactList.organisation_id,
-            AnswerTotal.answer,
-            func.sum(AnswerTotal.people),
-            func.sum(AnswerTotal.installed),
-            func.sum(case((is_new, AnswerTotal.installed), else_=0)),
+def _read_counters(session: Session, scope: CountScope, *, now: datetime) -> dict[Where, PlaceCounts]:
+    outside = _find_outside(session, scope.ids)
+    place = (AnswerTotal.area_code, ContactList.organisation_id)
+    counts: dict[Where, PlaceCounts] = {}
+    for area, organisation, answer, people, installed in sum_totals(
+        session, scope.ids, *place, AnswerTotal.answer, where=[scope.seen]
+    ):
+        counts.setdefault(Where(area, organisation), PlaceCounts()).update(
+            PlaceCounts(
+                recipients=people,
+                no_smartphone=people if answer in outside else 0,
+                answered=people if answer else 0,
+                installed=installed,
+            )
         )
-        .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
-        .where(AnswerTotal.campaign_id.in_(scope.ids), scope.seen)
-        .group_by(AnswerTotal.area_code, ContactList.organisation_id, AnswerTotal.answer)
-    )
-    counts_by_place: dict[Where, PlaceCounts] = {}
-    for area, organisation, answer, people, installed, new in rows:
-        counts = counts_by_place.setdefault(Where(area, organisation), PlaceCounts())
-        counts.recipients += int(people)
-        counts.no_smartphone += int(people) if answer in outside else 0
-        counts.answered += int(people) if answer else 0
-        counts.installed += int(installed)
-        counts.today += int(new)
-    return counts_by_place
+    today = AnswerTotal.day == _day_of(now).isoformat()
+    for area, organisation, _people, new in sum_totals(session, scope.ids, *place, where=[scope.seen, today]):
+        counts[Where(area, organisation)].today = new
+    return counts
 
 
 def count_days(session: Session, scope: CountScope, *, redis: Redis, now: datetime) -> list[tuple[date, int]]:
@@ -169,26 +138,22 @@ def count_days(session: Session, scope: CountScope, *, redis: Redis, now: dateti
 
     From the first launch to today, or to the last end.
     """
-    changes: dict[date, int] = {}
-    for changed_on, count in session.execute(
-        select(AnswerTotal.day, func.sum(AnswerTotal.installed))
-        .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
-        .where(AnswerTotal.campaign_id.in_(scope.ids), AnswerTotal.day.is_not(None), scope.seen)
-        .group_by(AnswerTotal.day)
-    ):
-        changes[date.fromisoformat(changed_on or "")] = int(count)
+    changes: Counter[date] = Counter()
+    of_days = [scope.seen, AnswerTotal.day.is_not(None)]
+    for changed_on, _people, n in sum_totals(session, scope.ids, AnswerTotal.day, where=of_days):
+        changes[date.fromisoformat(changed_on)] += n
     if len(scope.ids) > 1:
         corrections = cached(redis, scope, "days", lambda: _count_repeated(session, scope))
-        for changed_on, count in corrections.items():
-            changes[date.fromisoformat(changed_on)] = changes.get(date.fromisoformat(changed_on), 0) + count
-    for (_area, done_on), count in days_at_the_door(session, scope.ids, as_of=now, seen=scope.seen).items():
-        changes[done_on] = changes.get(done_on, 0) + count
+        for changed_on, n in corrections.items():
+            changes[date.fromisoformat(changed_on)] += n
+    for (_area, done_on), n in days_at_the_door(session, scope.ids, as_of=now, seen=scope.seen).items():
+        changes[done_on] += n
     launches = [_day_of(campaign.launched_at) for campaign in scope.campaigns if campaign.launched_at]
     day = min([*launches, *changes])
     last = max([max(_day_of(campaign.ended_at or now) for campaign in scope.campaigns), *changes])
     days, in_force = [], 0
     while day <= last:
-        in_force += changes.get(day, 0)
+        in_force += changes[day]
         days.append((day, in_force))
         day += timedelta(days=1)
     return days
@@ -196,21 +161,20 @@ def count_days(session: Session, scope: CountScope, *, redis: Redis, now: dateti
 
 def count_new(
     session: Session, scope: CountScope, *, days: int, now: datetime
-) -> dict[str | None, list[int]]:
-    """Count by area the reports that were new on each of the last days, less those withdrawn; each campaign counts by itself."""
-    today = _day_of(now)
-    last = [(today - timedelta(days=back)).isoformat() for back in reversed(range(days))]
-    by_area: dict[str | None, list[int]] = {}
-    for area, day, count in session.execute(
-        select(AnswerTotal.area_code, AnswerTotal.day, func.sum(AnswerTotal.installed))
-        .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
-        .where(AnswerTotal.campaign_id.in_(scope.ids), AnswerTotal.day.in_(last), scope.seen)
-        .group_by(AnswerTotal.area_code, AnswerTotal.day)
-    ):
-        by_area.setdefault(area, [0] * days)[last.index(day or "")] = int(count)
-    for (area, done_on), count in days_at_the_door(session, scope.ids, as_of=now, seen=scope.seen).items():
+) -> dict[str | None, Counter[int]]:
+    """Count by area the reports that were new on each of the last days, 0 the first of them, less those withdrawn.
+
+    Each campaign counts by itself.
+    """
+    first = _day_of(now) - timedelta(days=days - 1)
+    last = [(first + timedelta(days=n)).isoformat() for n in range(days)]
+    by_area: dict[str | None, Counter[int]] = {}
+    key, of_last = (AnswerTotal.area_code, AnswerTotal.day), [scope.seen, AnswerTotal.day.in_(last)]
+    for area, day, _people, n in sum_totals(session, scope.ids, *key, where=of_last):
+        by_area.setdefault(area, Counter())[last.index(day)] += n
+    for (area, done_on), n in days_at_the_door(session, scope.ids, as_of=now, seen=scope.seen).items():
         if done_on.isoformat() in last:
-            by_area.setdefault(area, [0] * days)[last.index(done_on.isoformat())] += count
+            by_area.setdefault(area, Counter())[last.index(done_on.isoformat())] += n
     return by_area
 
 
@@ -254,9 +218,26 @@ def _day_of(moment: datetime) -> date:
     return moment.astimezone(VIETNAM).date()
 
 
+def _count_at_the_door(
+    session: Session, campaigns: Sequence[int], *, as_of: datetime, seen: ColumnElement[bool] | None
+) -> dict[Where, PlaceCounts]:
+    """Count those who answered at the door; each is a recipient who answered."""
+    outside, places = _find_outside(session, campaigns), dict[Where, PlaceCounts]()
+    for area, organisation, outcome, n in count_at_the_door(session, campaigns, as_of=as_of, seen=seen):
+        places.setdefault(Where(area, organisation), PlaceCounts()).update(
+            PlaceCounts(
+                recipients=n,
+                no_smartphone=n if outcome.value in outside else 0,
+                answered=n,
+                installed=n if outcome is VisitOutcome.INSTALLED else 0,
+            )
+        )
+    return places
+
+
 def count_reported(
     session: Session, campaigns: Sequence[int], *, as_of: datetime, seen: ColumnElement[bool] | None = None
-) -> dict[Where, SelfReported]:
+) -> dict[Where, PlaceCounts]:
     """Count numbers of the audiences by area and organisation, with answers and install reports as of a moment.
 
     Counted by event time, so that a later count of the same moment gives the same. Without `seen` all lists are read.
@@ -265,35 +246,26 @@ def count_reported(
         return {}
     outside = _find_outside(session, campaigns)
     first_recipients = select_first_recipients(campaigns, seen, as_of)
-    totals = {
-        Where(area, organisation): [count, 0, 0, 0]
-        for area, organisation, count in session.execute(
-            by_place(first_recipients, func.count()).group_by(*_PLACE)
-        )
-    }
+
+    def by_place(*more: Any, of: Subquery | None = None) -> list[tuple[Where, *tuple[Any, ...]]]:
+        """Count the numbers, those that are in `of` where it is given, by place and `more`."""
+        query = select_by_place(first_recipients, *more, func.count())
+        if of is not None:
+            query = query.join(of, of.c.phone_id == first_recipients.c.phone_id)
+        rows = session.execute(query.group_by(*_PLACE, *more))
+        return [(Where(*row[:2]), *row[2:]) for row in rows]
+
+    totals = {where: PlaceCounts(recipients=n) for where, n in by_place()}
     answers = select_answers_in_force(campaigns, as_of, seen)
-    query = by_place(first_recipients, answers.c.label, func.count()).join(
-        answers, answers.c.phone_id == first_recipients.c.phone_id
-    )
-    for area, organisation, label, count in session.execute(query.group_by(*_PLACE, answers.c.label)):
-        total = totals[Where(area, organisation)]
-        total[1] += count if label in outside else 0
-        total[2] += count
+    for where, label, n in by_place(answers.c.label, of=answers):
+        totals[where].update(PlaceCounts(answered=n, no_smartphone=n if label in outside else 0))
     reports = select(InstallReport.phone_id).where(*reports_in_force(campaigns, as_of))
     reports = _as_seen(reports, InstallReport.recipient_id, seen)
-    phones = reports.distinct().subquery()
-    query = by_place(first_recipients, func.count()).join(
-        phones, phones.c.phone_id == first_recipients.c.phone_id
-    )
-    for area, organisation, count in session.execute(query.group_by(*_PLACE)):
-        totals[Where(area, organisation)][3] += count
-    for area, organisation, outcome, count in count_at_the_door(session, campaigns, as_of=as_of, seen=seen):
-        total = totals.setdefault(Where(area, organisation), [0, 0, 0, 0])
-        total[0] += count
-        total[1] += count if outcome.value in outside else 0
-        total[2] += count
-        total[3] += count if outcome is VisitOutcome.INSTALLED else 0
-    return {where: SelfReported(*total) for where, total in totals.items()}
+    for where, n in by_place(of=reports.distinct().subquery()):
+        totals[where].installed += n
+    for where, counts in _count_at_the_door(session, campaigns, as_of=as_of, seen=seen).items():
+        totals.setdefault(where, PlaceCounts()).update(counts)
+    return totals
 
 
 def count_installs(session: Session, campaigns: Sequence[int], *, as_of: datetime) -> int:
@@ -307,7 +279,7 @@ def count_installs(session: Session, campaigns: Sequence[int], *, as_of: datetim
 
 def count_reached(
     session: Session, scope: CountScope, *, redis: Redis, now: datetime
-) -> tuple[datetime, list[tuple[int | None, str | None, ReachMeasure, int]]]:
+) -> tuple[datetime, dict[Key, int]]:
     """Count the numbers that a message of any campaign has left for, by organisation and area, and when that was counted.
 
     Of them: those whom one has reached, those whom the base leaves out, and those with an install report in force. Also the
@@ -335,7 +307,7 @@ def count_reached(
         )
         installed = reports.distinct().subquery()
         query = (
-            by_place(
+            select_by_place(
                 first_recipients,
                 func.count(),
                 func.sum(phones.c.arrived),
@@ -356,7 +328,7 @@ def count_reached(
         clicked = select(Recipient.phone_id).where(Recipient.clicked_at.is_not(None))
         for measure, did in ((ReachMeasure.OPENED, opened), (ReachMeasure.CLICKED, clicked)):
             who = did.where(Recipient.campaign_id.in_(scope.ids)).distinct().subquery()
-            counted = by_place(first_recipients, func.count()).join(
+            counted = select_by_place(first_recipients, func.count()).join(
                 who, who.c.phone_id == first_recipients.c.phone_id
             )
             for area, organisation, n in session.execute(counted.group_by(*_PLACE)):
@@ -364,9 +336,10 @@ def count_reached(
         return {"at": now.isoformat(), "rows": rows}
 
     counted = cached(redis, scope, "reached", count)
-    return datetime.fromisoformat(counted["at"]), [
-        (organisation, area, ReachMeasure(measure), n) for organisation, area, measure, n in counted["rows"]
-    ]
+    return datetime.fromisoformat(counted["at"]), {
+        Key(None, organisation, area, ReachMeasure(measure), ""): n
+        for organisation, area, measure, n in counted["rows"]
+    }
 
 
 _WRITTEN = (
@@ -378,15 +351,17 @@ _WRITTEN = (
 _PLACE = (Recipient.area_code, ContactList.organisation_id)
 
 
+def _in_scope(seen: ColumnElement[bool] | None) -> list[ColumnElement[bool]]:
+    """Return the condition for recipients from a list that the reader sees; none for a reader who sees all lists."""
+    if seen is None or seen.compare(true()):
+        return []
+    return [Recipient.list_id.in_(select(ContactList.id).where(seen))]
+
+
 def _as_seen(query: Any, recipient: Any, seen: ColumnElement[bool] | None) -> Any:
     """Limit a query to rows whose recipient came from a list that the reader sees."""
-    if seen is None or seen.compare(true()):
-        return query
-    return (
-        query.join(Recipient, Recipient.id == recipient)
-        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-        .where(seen)
-    )
+    conditions = _in_scope(seen)
+    return query.join(Recipient, Recipient.id == recipient).where(*conditions) if conditions else query
 
 
 def select_first_recipients(
@@ -394,16 +369,14 @@ def select_first_recipients(
 ) -> Subquery:
     """Select each number of the audiences, as of a moment or now, with the recipient that says where it belongs."""
     query = select(Recipient.phone_id, func.min(Recipient.id).label("recipient_id")).where(
-        Recipient.campaign_id.in_(campaigns), Recipient.exclusion.is_(None)
+        Recipient.campaign_id.in_(campaigns), Recipient.exclusion.is_(None), *_in_scope(seen)
     )
     if as_of is not None:
         query = query.where(or_(Recipient.joined_at.is_(None), Recipient.joined_at <= as_of))
-    if seen is not None and not seen.compare(true()):
-        query = query.outerjoin(ContactList, ContactList.id == Recipient.list_id).where(seen)
     return query.group_by(Recipient.phone_id).subquery()
 
 
-def by_place(first_recipients: Subquery, *more: Any) -> Select[Any]:
+def select_by_place(first_recipients: Subquery, *more: Any) -> Select[Any]:
     """Select columns by the area and organisation of the numbers' first recipients."""
     return (
         select(*_PLACE, *more)
@@ -428,16 +401,9 @@ def select_answers_in_force(
         Answer.at <= as_of,
         or_(Answer.undone_at.is_(None), Answer.undone_at > as_of),
     ]
-    if seen is not None and not seen.compare(true()):
-        visible = (
-            select(Recipient.id)
-            .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-            .where(Recipient.campaign_id.in_(campaigns), seen)
-        )
-        in_force.append(Answer.recipient_id.in_(visible))
     # By the recipient's number: of two numbers of one person the other one's answers count for it as well.
     columns = (Recipient.phone_id, Answer.label, Answer.campaign_id, Answer.own_answer)
-    in_force.append(Recipient.id == Answer.recipient_id)
+    in_force += [Recipient.id == Answer.recipient_id, *_in_scope(seen)]
     return newest_of_each(Recipient.phone_id, *columns, by=(Answer.at, Answer.id), where=in_force).subquery()
 
 

@@ -16,6 +16,7 @@ from campaigns.analytics.reach import Reach
 from campaigns.rules.goals import Denominator, Goal, Goals, GoalScope, GoalSubject
 from campaigns.rules.progress import PlaceCounts, RankTable, measure
 from campaigns.rules.reach import ReachTotals
+from campaigns.rules.small_counts import add_up_by
 from outreach.accounts.permissions import visible_to
 from outreach.models.accounts import Organisation, User
 from outreach.models.places import AreaLevel
@@ -216,7 +217,7 @@ def organisations_table(
             current, parent = parent, parents[parent]
         return str(current) if current is not None else None
 
-    counted = grouped(counts_by_place, lambda where: shown(where.organisation))
+    counted = add_up_by(counts_by_place, lambda where: shown(where.organisation))
     add_reach(counted, reach, reach.organisations, lambda organisation: (shown(organisation),))
     subjects = {
         code: GoalSubject(drive, GoalScope.MEMBERS, organisation=int(code)) for code in counted if code
@@ -239,16 +240,6 @@ def organisations_table(
         and (code := shown(where.organisation))
         and code != str(where.organisation)
     )
-
-
-def grouped(
-    counts_by_place: Mapping[Where, PlaceCounts], code_of: Callable[[Where], Code]
-) -> dict[Code, PlaceCounts]:
-    """Add up the counts by the code that `code_of` gives for each place."""
-    groups: dict[Code, PlaceCounts] = {}
-    for where, counts in counts_by_place.items():
-        groups.setdefault(code_of(where), PlaceCounts()).add(counts)
-    return groups
 
 
 def add_reach(
@@ -278,5 +269,5 @@ def add_up(parts: Iterable[PlaceCounts]) -> PlaceCounts:
     """Return the sum of counts."""
     total = PlaceCounts()
     for counts in parts:
-        total.add(counts)
+        total.update(counts)
     return total

@@ -11,7 +11,7 @@ of the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -25,7 +25,7 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.figures import ReachCount, ReachSnapshot
 from campaigns.rules.experiments import FIRST_TEXT, HELD_OUT, SECOND_TEXT
 from campaigns.rules.reach import ReachMeasure, ReachTotals, ShareDifference, compare_shares
-from campaigns.rules.small_counts import Small
+from campaigns.rules.small_counts import Small, add_up_by
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of
 from outreach.models.accounts import User
@@ -53,6 +53,7 @@ class Reach:
 
 _MAX_SUMMED = 64
 _summed: dict[tuple[Any, ...], Reach] = {}
+Parts = dict[tuple[int | None, int | None, str | None], ReachTotals]
 
 
 def read_reach(
@@ -69,64 +70,85 @@ def read_reach(
     step alone. Call it inside one `db.read()`, and do not change the result: it is kept for others.
     """
     if is_small(campaign):
-        counted_at, counts = now, count_reach(session, campaign.id)
-        visible_counts = [
-            (key, n) for key, n in counts.items() if seen is None or key.organisation_id in seen
-        ]
-        parts = [(key, n) for key, n in visible_counts if step_id is None or key.step_id == step_id]
-        return Reach(
-            counted_at,
-            total=_gather(visible_counts, lambda key: None).get(None, ReachTotals()),
-            steps=_gather([(key, n) for key, n in visible_counts if key.step_id], lambda key: key.step_id),
-            organisations=_gather(parts, lambda key: key.organisation_id),
-            areas=_gather(parts, lambda key: key.area_code),
-        )
+        return _sum(_rows_of(session, campaign, seen), now, step_id)
     snapshot = session.get(ReachSnapshot, campaign.id)
     if snapshot is None:
         return Reach(None, is_due=True)
     # Counts of one moment never change: each process adds them up once per scope.
     scope = None if seen is None else frozenset(seen)
     key = (str(session.get_bind().engine.url), campaign.id, snapshot.at, scope, step_id)
-    reach = _summed.get(key) or _sum(session, campaign.id, snapshot.at, seen=seen, step_id=step_id)
+    reach = _summed.get(key) or _sum(_rows_of(session, campaign, seen), snapshot.at, step_id)
     while len(_summed) >= _MAX_SUMMED:
         _summed.pop(next(iter(_summed)), None)
     _summed[key] = reach
     return replace(reach, is_due=is_due(snapshot, now=now))
 
 
-def fold_reach(reach: Reach, small: Small | None) -> Reach:
-    """Return a reach in which small places and organisations are counted under others, as `find_small` says."""
-    if small is None:
-        return reach
-    areas: dict[str | None, ReachTotals] = {}
-    for area, totals in reach.areas.items():
-        areas.setdefault(small.area_of(area), ReachTotals()).merge(totals)
-    organisations: dict[int | None, ReachTotals] = {}
-    for owner, totals in reach.organisations.items():
-        organisations.setdefault(small.organisation_of(owner), ReachTotals()).merge(totals)
-    return replace(reach, areas=areas, organisations=organisations)
+def reach_of(counted_at: datetime, counts: Mapping[Key, int]) -> Reach:
+    """Return the reach that these counts are."""
+    return _sum(_counted(counts), counted_at, None)
 
 
-def _sum(
-    session: Session, campaign_id: int, at: datetime, *, seen: Collection[int] | None, step_id: int | None
-) -> Reach:
-    steps = _sum_stored(session, campaign_id, ReachCount.step_id, seen=seen)
-    total = ReachTotals()
-    for counts_of_step in steps.values():
-        total.merge(counts_of_step)
+# The counts by parts of `Key`, then measure, detail and number; of one step where it is given.
+Rows = Callable[[Sequence[str], int | None], Iterable[Sequence[Any]]]
+
+
+def _rows_of(session: Session, campaign: Campaign, seen: Collection[int] | None) -> Rows:
+    """Return a campaign's counts that a reader may see: counted now of a small one, stored of a large one."""
+    if is_small(campaign):
+        counts = count_reach(session, campaign.id).items()
+        return _counted({key: n for key, n in counts if seen is None or key.organisation_id in seen})
+
+    def rows(parts: Sequence[str], step_id: int | None) -> Iterable[Sequence[Any]]:
+        columns = [getattr(ReachCount, part) for part in (*parts, "measure", "detail")]
+        query = select(*columns, func.sum(ReachCount.n)).where(ReachCount.campaign_id == campaign.id)
+        if seen is not None:
+            query = query.where(ReachCount.organisation_id.in_(seen))
+        if step_id is not None:
+            query = query.where(ReachCount.step_id == step_id)
+        return session.execute(query.group_by(*columns)).all()
+
+    return rows
+
+
+def _counted(counts: Mapping[Key, int]) -> Rows:
+    def rows(parts: Sequence[str], step_id: int | None) -> Iterable[Sequence[Any]]:
+        for key, n in counts.items():
+            if step_id in (None, key.step_id):
+                yield (*(getattr(key, part) for part in parts), key.measure, key.detail, n)
+
+    return rows
+
+
+def _totals(rows: Rows, *parts: str, step_id: int | None = None) -> dict[Any, ReachTotals]:
+    """Return the totals by parts of `Key`, by a tuple where they are several; of one step where it is given."""
+    totals: dict[Any, ReachTotals] = {}
+    for *key, measure, detail, n in rows(parts, step_id):
+        of = totals.setdefault(key[0] if len(key) == 1 else tuple(key), ReachTotals())
+        of.add(measure, detail, int(n))
+    return totals
+
+
+def _sum(rows: Rows, at: datetime, step_id: int | None) -> Reach:
+    steps, total = _totals(rows, "step_id"), ReachTotals()
+    for of_step in steps.values():
+        total.update(of_step)
     steps.pop(None, None)
     return Reach(
         at,
         total=total,
         steps=steps,
-        organisations=_sum_stored(
-            session, campaign_id, ReachCount.organisation_id, seen=seen, step_id=step_id
-        ),
-        areas=_sum_stored(session, campaign_id, ReachCount.area_code, seen=seen, step_id=step_id),
+        organisations=_totals(rows, "organisation_id", step_id=step_id),
+        areas=_totals(rows, "area_code", step_id=step_id),
     )
 
 
-Parts = dict[tuple[int | None, int | None, str | None], ReachTotals]
+def fold_reach(reach: Reach, small: Small | None) -> Reach:
+    """Return a reach in which small places and organisations are counted under others, as `find_small` says."""
+    if small is None:
+        return reach
+    areas = add_up_by(reach.areas, small.area_of)
+    return replace(reach, areas=areas, organisations=add_up_by(reach.organisations, small.organisation_of))
 
 
 def read_parts_for(session: Session, campaign: Campaign, *, user: User) -> Parts:
@@ -134,62 +156,10 @@ def read_parts_for(session: Session, campaign: Campaign, *, user: User) -> Parts
 
     Where few people are hidden from the user, organisations are left out: with them a place would be small again.
     """
-    parts = _read_parts(session, campaign, seen=organisations_of(session, user))
+    rows = _rows_of(session, campaign, organisations_of(session, user))
+    parts: Parts = _totals(rows, "step_id", "organisation_id", "area_code")
     small = small_in_drive(session, campaign, user=user)
-    if small is None:
-        return parts
-    folded: Parts = {}
-    for (step_id, _owner, area), each in parts.items():
-        folded.setdefault((step_id, None, small.area_of(area)), ReachTotals()).merge(each)
-    return folded
-
-
-def _read_parts(session: Session, campaign: Campaign, *, seen: Collection[int] | None) -> Parts:
-    totals: Parts = {}
-    if is_small(campaign):
-        for key, n in count_reach(session, campaign.id).items():
-            if seen is None or key.organisation_id in seen:
-                totals.setdefault(key[:3], ReachTotals()).add(key.measure, key.detail, n)
-        return totals
-    parts = (ReachCount.step_id, ReachCount.organisation_id, ReachCount.area_code)
-    query = select(*parts, ReachCount.measure, ReachCount.detail, ReachCount.n).where(
-        ReachCount.campaign_id == campaign.id
-    )
-    if seen is not None:
-        query = query.where(ReachCount.organisation_id.in_(seen))
-    for step_id, owner, area, measure, detail, n in session.execute(query):
-        totals.setdefault((step_id, owner, area), ReachTotals()).add(measure, detail, n)
-    return totals
-
-
-def _gather(counts: Iterable[tuple[Key, int]], group: Callable[[Key], Any]) -> dict[Any, ReachTotals]:
-    totals: dict[Any, ReachTotals] = {}
-    for key, n in counts:
-        totals.setdefault(group(key), ReachTotals()).add(key.measure, key.detail, n)
-    return totals
-
-
-def _sum_stored(
-    session: Session,
-    campaign_id: int,
-    group: Any,
-    *,
-    seen: Collection[int] | None,
-    step_id: int | None = None,
-) -> dict[Any, ReachTotals]:
-    query = (
-        select(group, ReachCount.measure, ReachCount.detail, func.sum(ReachCount.n))
-        .where(ReachCount.campaign_id == campaign_id)
-        .group_by(group, ReachCount.measure, ReachCount.detail)
-    )
-    if seen is not None:
-        query = query.where(ReachCount.organisation_id.in_(seen))
-    if step_id is not None:
-        query = query.where(ReachCount.step_id == step_id)
-    totals: dict[Any, ReachTotals] = {}
-    for key, measure, detail, n in session.execute(query):
-        totals.setdefault(key, ReachTotals()).add(ReachMeasure(measure), detail, int(n))
-    return totals
+    return parts if small is None else add_up_by(parts, lambda key: (key[0], None, small.area_of(key[2])))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,15 +19,12 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Select,
-    String,
     and_,
     case,
     delete,
     func,
-    insert,
     literal,
     select,
     text,
@@ -41,7 +38,7 @@ from campaigns.models.replies import InstallReport
 from campaigns.planning.kinds import find_outside_base
 from campaigns.rules.reach import FAILED, TAKEN, ReachMeasure
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState, MessageState
-from outreach.core.bulk import change_rows, full_scan, rows_table
+from outreach.core.bulk import change_rows, full_scan, insert_rows
 from outreach.core.db import Database, is_postgresql
 from outreach.models.contacts import ContactList
 
@@ -269,14 +266,6 @@ _READ_SHARE, _READ_MIN_AGE = 0.1, timedelta(seconds=5)
 _UNREAD_SHARE, _UNREAD_MIN_AGE = 0.02, timedelta(minutes=5)
 # After a campaign's end, reports and answers still arrive for a while; later only a read has it counted.
 _COUNTED_AFTER_END = timedelta(days=3)
-_COLUMNS = {
-    "step_id": BigInteger,
-    "organisation_id": BigInteger,
-    "area_code": String,
-    "measure": String,
-    "detail": String,
-    "n": BigInteger,
-}
 
 
 def is_small(campaign: Campaign) -> bool:
@@ -293,26 +282,19 @@ def store_reach(db: Database, campaign_id: int, *, now: datetime) -> int:
     with db.read() as session:
         counts = count_reach(session, campaign_id)
     took_s = time.monotonic() - began
-    data = [{**key._asdict(), "n": n} for key, n in counts.items()]
+    rows = [(*key[:3], key.measure.value, key.detail, n) for key, n in counts.items()]
     with db.write() as session:
         snapshot = session.get(ReachSnapshot, campaign_id, with_for_update=True)
         if snapshot and snapshot.at >= now:
             return 0
         change_rows(session, delete(ReachCount).where(ReachCount.campaign_id == campaign_id))
-        if data:
-            new_rows = rows_table(session, _COLUMNS, data)
-            names = ["campaign_id", *_COLUMNS]
-            change_rows(
-                session,
-                insert(ReachCount).from_select(
-                    names, select(literal(campaign_id), *(new_rows.c[name] for name in _COLUMNS))
-                ),
-            )
+        columns = (*Key._fields, "n")
+        insert_rows(session, ReachCount.__table__, columns, rows, always={"campaign_id": campaign_id})
         if snapshot:
             snapshot.at, snapshot.took_s = now, took_s
         else:
             session.add(ReachSnapshot(campaign_id=campaign_id, at=now, took_s=took_s))
-    return len(data)
+    return len(rows)
 
 
 def is_due(snapshot: ReachSnapshot | None, *, now: datetime) -> bool:

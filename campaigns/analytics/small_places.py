@@ -6,9 +6,9 @@ See campaigns/rules/small_counts.py.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, case, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
@@ -21,7 +21,6 @@ from outreach.models.accounts import User
 from outreach.models.contacts import ContactList
 from outreach.models.places import Area, AreaLevel
 
-T = TypeVar("T")
 _ALL = "all"
 
 
@@ -130,11 +129,3 @@ def _count_groups(
         lists = tuple(how > 0 for how in held)
         counts.append(GroupCount(area, organisation, (lists, *groups) if groups else (), n))
     return counts
-
-
-def fold_areas(by_area: Mapping[str | None, T], small: Small | None) -> dict[str | None, list[T]]:
-    """Return what is to be added up by area, the small ones under the place that they are counted for."""
-    folded: dict[str | None, list[T]] = {}
-    for area, value in by_area.items():
-        folded.setdefault(small.area_of(area) if small else area, []).append(value)
-    return folded

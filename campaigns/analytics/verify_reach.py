@@ -6,14 +6,15 @@ from collections import Counter as Sums
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, true
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from campaigns.analytics.campaign_status import count_recipients_messages
 from campaigns.analytics.reach_counts import Key, count_reach
+from campaigns.answer_totals import sum_totals
 from campaigns.delivery.outbox import causes_and_segments
-from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.campaigns import Campaign
 from campaigns.models.figures import ReachCount
-from campaigns.models.messages import Message
 from campaigns.models.replies import AnswerTotal
 from campaigns.rules.reach import ReachMeasure
 from outreach.models.contacts import ContactList
@@ -83,43 +84,27 @@ def _answers(session: Session, campaign_id: int, counted: dict[Key, int]) -> Cou
     measures = (ReachMeasure.ANSWERS, ReachMeasure.OWN_ANSWERS, ReachMeasure.INSTALLED)
     expected = _sums(counted, measures, _name)
     stored: Sums[str] = Sums()
-    for owner, area, answer, own, people, installed in session.execute(
-        select(
-            ContactList.organisation_id,
-            AnswerTotal.area_code,
-            AnswerTotal.answer,
-            AnswerTotal.own_answer,
-            func.sum(AnswerTotal.people),
-            func.sum(AnswerTotal.installed),
-        )
-        .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
-        .where(AnswerTotal.campaign_id == campaign_id)
-        .group_by(
-            ContactList.organisation_id, AnswerTotal.area_code, AnswerTotal.answer, AnswerTotal.own_answer
-        )
-    ):
+    key = (
+        ContactList.organisation_id,
+        AnswerTotal.area_code,
+        AnswerTotal.answer,
+        AnswerTotal.own_answer,
+    )
+    for owner, area, answer, own, people, installed in sum_totals(session, [campaign_id], *key):
         if answer:
-            stored[f"{owner} {area} {ReachMeasure.ANSWERS.value} {answer.value}"] += int(people)
+            stored[f"{owner} {area} {ReachMeasure.ANSWERS.value} {answer.value}"] += people
         if own:
-            stored[f"{owner} {area} {ReachMeasure.OWN_ANSWERS.value} {own}"] += int(people)
-        stored[f"{owner} {area} {ReachMeasure.INSTALLED.value} "] += int(installed)
+            stored[f"{owner} {area} {ReachMeasure.OWN_ANSWERS.value} {own}"] += people
+        stored[f"{owner} {area} {ReachMeasure.INSTALLED.value} "] += installed
     return expected, stored
 
 
 def _states(session: Session, campaign_id: int, counted: dict[Key, int]) -> CountPair:
     expected = _sums(counted, (ReachMeasure.MESSAGES,), lambda key: f"{key.step_id} {key.detail}")
     stored: Sums[str] = Sums()
-    left_out = select(Recipient.id).where(
-        Recipient.campaign_id == campaign_id, Recipient.exclusion.is_not(None)
-    )
-    for sign, which in ((1, true()), (-1, Message.recipient_id.in_(left_out))):
-        for step_id, state, n in session.execute(
-            select(Message.step_id, Message.state, func.count())
-            .where(Message.campaign_id == campaign_id, Message.step_id.is_not(None), which)
-            .group_by(Message.step_id, Message.state)
-        ):
-            stored[f"{step_id} {state.value}"] += sign * n
-    return expected, +stored
+    for (step_id, state, _reason), n in count_recipients_messages(session, campaign_id).items():
+        stored[f"{step_id} {state.value}"] += n
+    return expected, stored
 
 
 def _segments(session: Session, campaign_id: int, counted: dict[Key, int]) -> CountPair:

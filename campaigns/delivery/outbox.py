@@ -22,7 +22,7 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, AttemptTotal, Message, MessagePart, Outbox
 from campaigns.rules.delivery import FAILURE_WINDOW, is_charged
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState, MessageState
-from outreach.core.bulk import change_rows, values_subquery
+from outreach.core.bulk import change_rows, fold_rows, values_subquery
 from outreach.models.gateways import ENVIRONMENT
 
 
@@ -251,44 +251,21 @@ def fold_attempt_totals(session: Session, *, now: datetime) -> int:
 
     Of two calls at once, each row is merged by only one.
     """
-    kind_columns = (AttemptTotal.stream_id, AttemptTotal.state, AttemptTotal.cause, AttemptTotal.account_id)
+    kind = (AttemptTotal.stream_id, AttemptTotal.state, AttemptTotal.cause, AttemptTotal.account_id)
     is_old = AttemptTotal.at < now - FOLD_AFTER
-    kinds = session.execute(
-        select(*kind_columns)
+    many = session.scalars(
+        select(AttemptTotal.stream_id)
         .where(is_old)
-        .group_by(*kind_columns)
+        .group_by(*kind)
         .having(func.count() > 1)
-        .order_by(*kind_columns)
+        .order_by(AttemptTotal.stream_id)
+        .distinct()
     ).all()
-    folded: list[dict[str, object]] = []
-    deleted = 0
-    for kind in kinds:
-        is_same_kind = (
-            AttemptTotal.stream_id == kind.stream_id,
-            AttemptTotal.state == kind.state,
-            AttemptTotal.cause.is_not_distinct_from(kind.cause),
-            AttemptTotal.account_id == kind.account_id,
-        )
-        # Sums what the DELETE returned: another sweep may have folded some rows since the query above.
-        rows = change_rows(
-            session,
-            delete(AttemptTotal)
-            .where(*is_same_kind, is_old)
-            .returning(AttemptTotal.n, AttemptTotal.segments, AttemptTotal.at),
-        ).all()
-        if rows:
-            deleted += len(rows)
-            folded.append(
-                {
-                    **kind._asdict(),
-                    "n": sum(row.n for row in rows),
-                    "segments": sum(row.segments for row in rows),
-                    "at": max(row.at for row in rows),
-                }
-            )
-    if folded:
-        session.execute(insert(AttemptTotal), folded)
-    return deleted - len(folded)
+    sums, newest = (AttemptTotal.n, AttemptTotal.segments), [AttemptTotal.at]
+    return sum(
+        fold_rows(session, AttemptTotal, kind, sums, AttemptTotal.stream_id == each, is_old, newest=newest)
+        for each in many
+    )
 
 
 def causes_and_segments(session: Session, stream_id: int) -> tuple[dict[str, int], int, int]:

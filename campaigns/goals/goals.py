@@ -6,7 +6,7 @@ of denominators is imported whole or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -28,7 +28,9 @@ from campaigns.rules.goals import (
     read_deadline,
     read_share,
 )
+from campaigns.rules.progress import HeadlineGoal, choose_headline
 from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import CampaignState
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff, require_role
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
@@ -251,6 +253,24 @@ def read_campaign_goals(
     ]
     goals = _in_force(session, *conditions, at=at).goals
     return {subject.campaign: goal for subject, goal in goals.items() if subject.campaign is not None}
+
+
+def read_headline_goal(
+    session: Session, campaigns: Sequence[Campaign], place_goal: Goal | None, *, is_whole: bool, at: datetime
+) -> HeadlineGoal:
+    """Return what a drive's headline is held against; the goals of campaigns that were cancelled by then do not count."""
+    own = read_campaign_goals(session, [campaign.id for campaign in campaigns], at=at)
+    under_way = [
+        campaign
+        for campaign in campaigns
+        if campaign.state is not CampaignState.CANCELLED or (campaign.ended_at and campaign.ended_at > at)
+    ]
+    return choose_headline(
+        place_goal,
+        [own[campaign.id] for campaign in under_way if campaign.id in own],
+        campaigns=len(campaigns),
+        is_whole=is_whole,
+    )
 
 
 def read_staff_goal(session: Session, drive: int, *, at: datetime) -> Goal | None:

@@ -7,7 +7,7 @@ are left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
@@ -18,15 +18,16 @@ from campaigns.activities.activity_log import ActivityFilter, read_summary
 from campaigns.agencies.reports import read_latest_reports
 from campaigns.analytics.own_counts import count_own_answers, question_of
 from campaigns.analytics.progress_counts import Where, count_installs, count_reported
+from campaigns.analytics.progress_tables import add_up
 from campaigns.analytics.small_places import find_small
-from campaigns.goals.goals import read_campaign_goals, read_goal_periods, read_goals
+from campaigns.goals.goals import read_goal_periods, read_goals, read_headline_goal
 from campaigns.goals.official_figures import add_up_official, latest_official
 from campaigns.models.campaigns import Campaign, Drive, Recipient, Step
 from campaigns.models.messages import Attempt
 from campaigns.planning.kinds import words_of
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.goals import Goal, Goals, GoalScope, GoalSubject
-from campaigns.rules.progress import ShareBasis, choose_headline
+from campaigns.rules.progress import PlaceCounts, ShareBasis
 from campaigns.rules.reports.snapshot import (
     AgencyFigures,
     CampaignFigures,
@@ -44,7 +45,7 @@ from campaigns.rules.reports.snapshot import (
 )
 from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.small_counts import Small
+from campaigns.rules.small_counts import Small, add_up_by
 from campaigns.rules.states import AttemptState, CampaignState
 from campaigns.visits.checks import read_corrected
 from outreach.models.accounts import Organisation, OrganisationKind
@@ -97,7 +98,7 @@ def take_snapshot(
         whole=PlaceFigures(
             code,
             top.full_name if top else form.place,
-            add_up(list(self_reports.values())),
+            _reported(self_reports.values()),
             official.get(code) or add_up_official(official, [place.code for place in districts]),
             owners.get(code),
         ),
@@ -152,18 +153,7 @@ def read_headline(
     as_of: datetime,
 ) -> Headline:
     """Return what the headline is held against, chosen as on the leader's page for readers who see the whole."""
-    own_goals = read_campaign_goals(session, [campaign.id for campaign in campaigns], at=as_of)
-    under_way = [
-        campaign
-        for campaign in campaigns
-        if campaign.state is not CampaignState.CANCELLED or (campaign.ended_at and campaign.ended_at > as_of)
-    ]
-    chosen = choose_headline(
-        place_goal,
-        [own_goals[campaign.id] for campaign in under_way if campaign.id in own_goals],
-        campaigns=len(campaigns),
-        is_whole=True,
-    )
+    chosen = read_headline_goal(session, campaigns, place_goal, is_whole=True, at=as_of)
     goal, owners = chosen.goal, place_owners
     if not chosen.is_of_place:
         own = goal.denominator if goal else None
@@ -183,7 +173,7 @@ class _Places:
     def __init__(
         self,
         areas: Mapping[str, Area],
-        self_reports: Mapping[Where, SelfReported],
+        self_reports: Mapping[Where, PlaceCounts],
         official: Mapping[str, OfficialInstallFigure],
         owners: Mapping[str, SmartphoneOwners],
         successors: Mapping[str, str],
@@ -192,9 +182,8 @@ class _Places:
     ) -> None:
         self.small = small
         self.areas, self.official, self.owners, self.day = areas, official, owners, day.isoformat()
-        self.self_reports: dict[str, list[SelfReported]] = {}
-        for (code, _organisation), reported in self_reports.items():
-            code = small.area_of(code)
+        self.self_reports: dict[str, list[PlaceCounts]] = {}
+        for code, reported in add_up_by(self_reports, lambda where: small.area_of(where.area)).items():
             for place in path_upwards(self.areas, successors.get(code or "", code)):
                 self.self_reports.setdefault(place, []).append(reported)
 
@@ -223,7 +212,7 @@ class _Places:
             PlaceFigures(
                 area.code,
                 area.full_name,
-                add_up(self.self_reports.get(area.code, [])),
+                _reported(self.self_reports.get(area.code, [])),
                 self.official.get(area.code),
                 self.owners.get(area.code),
                 area.parent_code or "" if area.level is AreaLevel.COMMUNE else "",
@@ -234,28 +223,22 @@ class _Places:
 
 
 def _organisations(
-    session: Session, self_reports: Mapping[Where, SelfReported], small: Small
+    session: Session, self_reports: Mapping[Where, PlaceCounts], small: Small
 ) -> tuple[OrganisationFigures, ...]:
     names = dict(session.execute(select(Organisation.id, Organisation.name)).all())
-    by_organisation: dict[int, list[SelfReported]] = {}
-    for (_area, owner), reported in self_reports.items():
-        if (organisation := small.organisation_of(owner)) is not None:
-            by_organisation.setdefault(organisation, []).append(reported)
+    counts = add_up_by(self_reports, lambda where: small.organisation_of(where.organisation))
     organisations = [
-        OrganisationFigures(names.get(organisation_id, ""), add_up(parts), organisation_id)
-        for organisation_id, parts in by_organisation.items()
+        OrganisationFigures(names.get(organisation, ""), _reported([each]), organisation)
+        for organisation, each in counts.items()
+        if organisation is not None
     ]
     return tuple(sorted(organisations, key=lambda row: (row.name, row.id)))
 
 
-def add_up(parts: Sequence[SelfReported]) -> SelfReported:
+def _reported(parts: Iterable[PlaceCounts]) -> SelfReported:
     """Return the sum over places or organisations that have no phone in common."""
-    return SelfReported(
-        sum(each.recipients for each in parts),
-        sum(each.no_smartphone for each in parts),
-        sum(each.answered for each in parts),
-        sum(each.reported for each in parts),
-    )
+    total = add_up(parts)
+    return SelfReported(total.recipients, total.no_smartphone, total.answered, total.installed)
 
 
 _OUTREACH_FOR = timedelta(days=60)  # unless the form gives a day
@@ -367,7 +350,7 @@ def _sent(session: Session, campaign: Campaign, as_of: datetime) -> CampaignFigu
     delivered = session.scalar(
         phones.where(Attempt.state == AttemptState.DELIVERED, Attempt.settled_at <= as_of)
     )
-    own = add_up(list(count_reported(session, [campaign.id], as_of=as_of).values()))
+    own = _reported(count_reported(session, [campaign.id], as_of=as_of).values())
     joined_later = select(func.count()).where(
         Recipient.campaign_id == campaign.id, Recipient.joined_at > as_of, Recipient.exclusion.is_(None)
     )

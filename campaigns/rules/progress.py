@@ -34,7 +34,7 @@ class PlaceCounts:
     sent: int | None = None
     delivered: int | None = None
 
-    def add(self, other: PlaceCounts) -> None:
+    def update(self, other: PlaceCounts) -> None:
         """Add all counts except `sent` and `delivered`, which are counted separately."""
         self.installed += other.installed
         self.today += other.today

@@ -92,7 +92,8 @@ class ReachTotals:
     def add(self, measure: ReachMeasure, detail: str, n: int) -> None:
         self.by[measure][detail] += n
 
-    def merge(self, other: ReachTotals) -> None:
+    def update(self, other: ReachTotals) -> None:
+        """Add the counts of another."""
         for measure, details in other.by.items():
             for detail, n in details.items():
                 self.add(measure, detail, n)

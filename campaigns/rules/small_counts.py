@@ -8,12 +8,14 @@ subtracted from its drive either.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 FEWEST = 5
 Code = TypeVar("Code", str, int)
+Key = TypeVar("Key")
+Group = TypeVar("Group")
 
 
 def is_few(people: Counter[Any]) -> bool:
@@ -70,3 +72,20 @@ def fold_small(
             folded[code] = None
             together[None] += sizes[code]
     return dict.fromkeys(by_size) if is_few(together[None]) else folded
+
+
+class Addable(Protocol):
+    """Counts to which others can be added, as `Counter.update` does."""
+
+    def update(self, other: Any, /) -> None: ...
+
+
+Counts = TypeVar("Counts", bound=Addable)
+
+
+def add_up_by(counts: Mapping[Key, Counts], group_of: Callable[[Key], Group]) -> dict[Group, Counts]:
+    """Return the sums of counts by the group of each key."""
+    groups: dict[Group, Counts] = {}
+    for key, each in counts.items():
+        groups.setdefault(group_of(key), type(each)()).update(each)
+    return groups

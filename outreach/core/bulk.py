@@ -1,4 +1,4 @@
-"""Bulk operations: many rows in one statement, bulk inserts, and chunks prefetched in a thread.
+"""Bulk operations: many rows in one statement, bulk inserts, changes folded into totals, and chunks prefetched in a thread.
 
 Many rows are sent to either database as one JSON parameter. A statement with a thousand parameters is compiled, parsed
 and planned anew each time, which cost a sending worker more than the rest of its work. One parameter keeps the
@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     BindParameter,
     CursorResult,
     Executable,
@@ -31,7 +32,9 @@ from sqlalchemy import (
     bindparam,
     cast,
     column,
+    delete,
     func,
+    insert,
     select,
     text,
 )
@@ -110,6 +113,44 @@ def newest_of_each(group: Any, *columns: Any, by: Sequence[Any], where: Sequence
     turn = func.row_number().over(partition_by=group, order_by=[each.desc() for each in by]).label("turn")
     ranked = select(*columns, turn).where(*where).subquery()
     return select(*(each for each in ranked.c if each.name != "turn")).where(ranked.c.turn == 1)
+
+
+def fold_rows(
+    session: Session,
+    table: Any,
+    key: Sequence[Any],
+    sums: Sequence[Any],
+    *where: Any,
+    newest: Sequence[Any] = (),
+) -> int:
+    """Merge rows with the same key into one: `sums` added up, of `newest` the latest. Returns how many rows that saved.
+
+    Only rows that were read are deleted: one that is committed meanwhile stays, even if its id is lower.
+    """
+    columns = [*key, *sums, *newest]
+    alike: dict[tuple[Any, ...], list[Any]] = {}
+    for row in session.execute(select(*columns, table.id).where(*where).order_by(table.id).with_for_update()):
+        alike.setdefault(tuple(row[: len(key)]), []).append(row)
+    deleted: list[int] = []
+    folded: list[dict[str, Any]] = []
+    for of_key, rows in alike.items():
+        values = [*zip(*(row[len(key) : -1] for row in rows), strict=True)]
+        totals = [sum(each) for each in values[: len(sums)]]
+        if len(rows) > 1 or not any(totals):
+            deleted += [row.id for row in rows]
+            if any(totals):
+                latest = [max(each) for each in values[len(sums) :]]
+                folded.append(
+                    {
+                        each.key: value
+                        for each, value in zip(columns, (*of_key, *totals, *latest), strict=True)
+                    }
+                )
+    if deleted:
+        change_rows(session, delete(table).where(table.id.in_(values_subquery(session, deleted, BigInteger))))
+    if folded:
+        session.execute(insert(table), folded)
+    return len(deleted) - len(folded)
 
 
 @contextmanager

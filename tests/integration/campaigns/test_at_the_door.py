@@ -150,7 +150,7 @@ def test_they_are_visited_and_counted_and_never_written_to(
         "recipients": 3,
         "answered": 3,
         "no_smartphone": 1,
-        "reported": 1,
+        "installed": 1,
     }
     # A number that is found later reaches them, but not who opted out at the door.
     for index, name in enumerate((NAME, "A Lâu"), 5):
@@ -178,7 +178,7 @@ def test_they_are_visited_and_counted_and_never_written_to(
 def reported(world: World, *campaigns: int) -> Mapping[str, int]:
     with world.runtime.db.read() as session:
         counts = count_reported(session, campaigns, as_of=world.now + timedelta(minutes=5)).values()
-    names = ("recipients", "answered", "no_smartphone", "reported")
+    names = ("recipients", "answered", "no_smartphone", "installed")
     return {name: sum(getattr(each, name) for each in counts) for name in names}
 
 
@@ -200,7 +200,7 @@ def test_what_was_said_at_the_door_holds_whatever_another_visit_finds(office: Wo
 
     enter(first, VisitOutcome.INSTALLED)
     enter(second, VisitOutcome.ABSENT)
-    assert reported(office, *campaigns)["reported"] == 1
+    assert reported(office, *campaigns)["installed"] == 1
     enter(first, VisitOutcome.OPT_OUT)
     enter(second, VisitOutcome.OPT_OUT)
     assert enter(second, None), "it was said twice and is taken back once"
@@ -217,9 +217,9 @@ def test_a_result_on_paper_counts_and_is_taken_back(office: World, tmp_path: Pat
     enter_results(
         office.runtime, sheet, {1: VisitOutcome.INSTALLED}, user=author, keys=office.keys, now=office.now
     )
-    assert reported(office, campaign)["reported"] == 1
+    assert reported(office, campaign)["installed"] == 1
     office.erase(person_id(office))
-    assert reported(office, campaign)["reported"] == 1, "a figure stays when the person goes"
+    assert reported(office, campaign)["installed"] == 1, "a figure stays when the person goes"
     assert people(office) == {}
     undo_entry(office.runtime, sheet, user=author, keys=office.keys, now=office.now)
-    assert reported(office, campaign)["reported"] == 0
+    assert reported(office, campaign)["installed"] == 0

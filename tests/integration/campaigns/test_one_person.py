@@ -81,7 +81,7 @@ def counts(world: World, campaign: int) -> tuple[int, int, int]:
         installs = count_installs(session, [campaign], as_of=as_of)
     status = world.status(campaign)
     found = tuple(
-        sum(each) for each in zip(*((r.recipients, r.answered, r.reported) for r in rows), strict=True)
+        sum(each) for each in zip(*((r.recipients, r.answered, r.installed) for r in rows), strict=True)
     )
     assert found == (status["recipients"], sum(status["answers"].values()), installs)
     assert status["self_reported"]["installed"] == installs
