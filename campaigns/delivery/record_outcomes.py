@@ -36,7 +36,7 @@ from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.lifecycle import pause_automatically
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Incident, Message, Outbox
-from campaigns.models.replies import Reply
+from campaigns.models.replies import FROM_NUMBER, Reply
 from campaigns.rules.budget import next_factor
 from campaigns.rules.delivery import (
     FAILURE_WINDOW,
@@ -505,7 +505,9 @@ def apply_failure_policies(
 
 def _is_in_use_since(session: Session, phone_id: int, at: datetime) -> bool:
     """Return whether somebody has written from a number, or a message that was sent to it has arrived, since a moment."""
-    wrote = select(Reply.id).where(Reply.phone_id == phone_id, Reply.received_at > at)
+    wrote = select(Reply.id).where(
+        Reply.phone_id == phone_id, Reply.received_at > at, Reply.channel.in_(FROM_NUMBER)
+    )
     arrived = select(Attempt.id).where(
         Attempt.phone_id == phone_id, Attempt.claimed_at > at, Attempt.state == AttemptState.DELIVERED
     )

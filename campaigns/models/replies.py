@@ -43,6 +43,10 @@ class ReplyChannel(StrEnum):
         return AnswerSource.PAGE if self is ReplyChannel.PAGE else AnswerSource.SMS
 
 
+# By these a text came from the number itself; on a page and by another system anybody may name it.
+FROM_NUMBER = (ReplyChannel.TWILIO, ReplyChannel.PUSH, ReplyChannel.PHONE, ReplyChannel.LOG)
+
+
 class ReplyState(StrEnum):
     """State of a reply: how it got its label."""
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.record_outcomes import add_incident
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message
-from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel, ReplyState
+from campaigns.models.replies import FROM_NUMBER, AnswerSource, Case, Reply, ReplyChannel, ReplyState
 from campaigns.replies.answer_at_once import queue_doubt_answer, queue_emergency_answer
 from campaigns.replies.corrections import apply_corrections
 from campaigns.replies.one_person import answered_by, latest_answer
@@ -45,9 +45,9 @@ from campaigns.rules.replies.understand import Understanding, understand
 from campaigns.rules.safety import SafetyStatus, SafetyText, find_position, read_safety
 from campaigns.rules.states import AttemptState
 from outreach.contacts.phones import find_or_create_phones
-from outreach.contacts.suppressions import lock_phone
+from outreach.contacts.suppressions import lift_suppressions, lock_phone
 from outreach.contacts.wishes import has_asked_since
-from outreach.models.contacts import Phone
+from outreach.models.contacts import Phone, SuppressionReason
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.texts import clean_text
@@ -89,6 +89,11 @@ def receive_reply(
     phone = _lock_sender(session, inbound.sender)
     if _is_duplicate(session, inbound, channel, now=now, within=same_within):
         return None
+    if (
+        phone and channel in FROM_NUMBER
+    ):  # a gateway that had said there is no such number was wrong, or it is given out anew
+        wrong = SuppressionReason.WRONG_NUMBER
+        lift_suppressions(session, phone.id, reason=wrong, source="gateway", now=now)
     heard = _hear(session, inbound, phone, written_by, meant, now=now, within=same_within)
     meant, recipient = heard.meant, heard.recipient
     is_known = phone is not None or is_mobile_number(inbound.sender)

@@ -99,8 +99,9 @@ def lift_suppressions(
     reason: SuppressionReason,
     now: datetime,
     made_at: Collection[datetime] | None = None,
+    source: str | None = None,
 ) -> None:
-    """Lift suppressions; with `made_at` only those created at one of these moments.
+    """Lift suppressions; with `made_at` only those created at one of these moments, with `source` those of before that are its.
 
     The rows stay as history.
     """
@@ -109,6 +110,8 @@ def lift_suppressions(
     )
     if made_at is not None:
         query = query.where(Suppression.created_at.in_(made_at))
+    if source is not None:
+        query = query.where(Suppression.source == source, Suppression.created_at < now)
     session.execute(query.values(lifted_at=now))
 
 

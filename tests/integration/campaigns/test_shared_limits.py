@@ -18,8 +18,9 @@ from campaigns.delivery.send_messages import MessageSender as SendingJob
 from campaigns.delivery.streams import Reservation
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.models.messages import Attempt
+from campaigns.replies.public_requests import leave_note
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction
-from outreach.models.contacts import Suppression
+from outreach.models.contacts import Phone, Suppression
 from outreach.rules.gateway import Accepted, Cause, OutboundMessage, Outcome, Refused
 from outreach.rules.segments import measure
 from tests.integration.campaigns.test_leases import EmptyList
@@ -155,7 +156,7 @@ def test_a_number_that_does_not_exist_is_left_alone_from_then_on(world: World) -
     assert world.status(later)["excluded"] == {"wrong_number": 1}
 
 
-@pytest.mark.parametrize("since", ["replied", "arrived", "replied before"])
+@pytest.mark.parametrize("since", ["replied", "arrived", "replied before", "noted by somebody"])
 def test_a_number_that_was_in_use_since_is_not_closed_by_a_late_report(world: World, since: str) -> None:
     world.add_people(1)
     if since == "replied before":
@@ -164,12 +165,28 @@ def test_a_number_that_was_in_use_since_is_not_closed_by_a_late_report(world: Wo
     world.send()
     if since == "replied":
         world.reply(number(0), "da cai", gateway_id="SM1")
+    elif since == "noted by somebody":
+        with world.runtime.db.write() as session:
+            leave_note(session, number(0), "Hỏi giúp", keys=world.keys, now=datetime.now(UTC))
     elif since == "arrived":
         world.launch(text="Tin khác: {link}")
         world.send()
         report(world, [AttemptState.SENT, AttemptState.DELIVERED], "")
     report(world, [AttemptState.UNDELIVERED], "bad_number")
-    assert len(world.all(select(Suppression))) == (since == "replied before")
+    assert len(world.all(select(Suppression))) == (since in ("replied before", "noted by somebody"))
+
+
+def test_a_number_that_the_gateway_did_not_know_is_open_again_once_somebody_writes_from_it(
+    world: World,
+) -> None:
+    world.add_people(2)
+    world.launch()
+    world.send()
+    report(world, [AttemptState.UNDELIVERED, AttemptState.UNDELIVERED], "bad_number")
+    world.reply(number(0), "da cai", gateway_id="SM1")
+    world.reply(number(1), "nham so roi", gateway_id="SM2")
+    closed = select(Phone.e164).join(Suppression).where(Suppression.lifted_at.is_(None))
+    assert world.all(closed) == [number(1)], "said by its owner now"
 
 
 def test_a_campaign_that_fails_too_often_pauses_itself_and_says_why(world: World) -> None:
