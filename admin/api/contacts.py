@@ -33,7 +33,6 @@ from admin.api.schemas import (
     told,
 )
 from admin.wording.errors import show_stored_error
-from outreach.accounts.api_requests import ConcurrentRequest
 from outreach.contacts.lists import LONGEST_NAME
 from outreach.contacts.references import REFERENCE
 from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, REASONS, STORED, IssueStatus
@@ -42,7 +41,6 @@ from outreach.imports.receive_rows import (
     AT_ONCE,
     ROW_FIELDS,
     check_row_value,
-    find_received,
     find_upload_of_token,
     receive_rows,
 )
@@ -162,29 +160,6 @@ def add_contact_routes(api: Api) -> None:
         with TemporaryDirectory(prefix="loa-") as folder:
             yield Path(folder)
 
-    def receive_once(
-        rows: list[dict[str, Any]], *, folder: Path, tries: int = 3, **request_values: str
-    ) -> tuple[int, bool]:
-        """Return the upload, and whether this request made it.
-
-        Of concurrent requests with one key only one does.
-        """
-        try:
-            upload = receive_rows(
-                api.runtime, rows, folder=folder, bearer=bearer(), now=datetime.now(UTC), **request_values
-            )
-            return upload.id, True
-        except ConcurrentRequest:
-            with api.runtime.db.read() as session:
-                upload_id = find_received(
-                    session, bearer(), request_values["key"], sha256=request_values["sha256"]
-                )
-            if upload_id is not None:
-                return upload_id, False
-            if tries == 1:
-                raise
-        return receive_once(rows, folder=folder, tries=tries - 1, **request_values)
-
     @api.route(
         "POST /contacts/imports",
         Right.CONTACTS_WRITE,
@@ -198,23 +173,26 @@ def add_contact_routes(api: Api) -> None:
         """Hand in people for a list."""
         key, body = read_key(), read_json()
         sha256 = hashlib.sha256(request.get_data()).hexdigest()
+        organisation, name, rows = check_rows(body)
+        if bearer().is_sandbox and len(rows) > AT_ONCE:
+            raise Malformed("sandbox_rows_many", pointer="/rows", most=AT_ONCE)
+        with folder_of_request() as folder, pointing(organisation="/organisation"):
+            upload, is_new = receive_rows(
+                api.runtime,
+                rows,
+                folder=folder,
+                organisation=organisation,
+                list_name=name,
+                key=key,
+                sha256=sha256,
+                bearer=bearer(),
+                now=datetime.now(UTC),
+            )
+            if is_new and len(rows) <= AT_ONCE:
+                secret_key = settings.keys_of(Purpose.SUPPRESSIONS)
+                process_upload(UploadContext(api.runtime.db, folder, secret_key, lambda: False), upload.id)
         with api.runtime.db.read() as session:
-            upload_id = find_received(session, bearer(), key, sha256=sha256)
-        if upload_id is None:
-            organisation, name, rows = check_rows(body)
-            if bearer().is_sandbox and len(rows) > AT_ONCE:
-                raise Malformed("sandbox_rows_many", pointer="/rows", most=AT_ONCE)
-            with folder_of_request() as folder, pointing(organisation="/organisation"):
-                upload_id, is_new = receive_once(
-                    rows, folder=folder, organisation=organisation, list_name=name, key=key, sha256=sha256
-                )
-                if is_new and len(rows) <= AT_ONCE:
-                    secret_key = settings.keys_of(Purpose.SUPPRESSIONS)
-                    process_upload(
-                        UploadContext(api.runtime.db, folder, secret_key, lambda: False), upload_id
-                    )
-        with api.runtime.db.read() as session:
-            result = _describe(session, find_upload_of_token(session, upload_id, bearer=bearer()))
+            result = _describe(session, find_upload_of_token(session, upload.id, bearer=bearer()))
         is_under_way = result["state"] in (UploadState.STORING, UploadState.UNDOING)
         return answer_with(result, 202 if is_under_way else 200)
 

@@ -9,59 +9,44 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from outreach.accounts.api_tokens import Bearer
 from outreach.core.db import Database
 from outreach.core.job_queue import JobQueue
 from outreach.models.accounts import ApiRequest
-from outreach.rules.errors import BadInput, WrongState
+from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
-from outreach.use_cases import transaction
+from outreach.use_cases import use_case
 
-_TRIES = 3
 R = TypeVar("R")
 
 
-class ConcurrentRequest(WrongState):
-    """Error: two requests with the same key, or the same new list, at once; the other was first."""
-
-
+@use_case
 def do_once(
-    runtime: Runtime, make: Callable[[Session], int], *, bearer: Bearer, key: str, sha256: str, now: datetime
+    session: Session, make: Callable[[Session], int], *, bearer: Bearer, key: str, sha256: str, now: datetime
 ) -> tuple[int, bool]:
-    """Make a row in one transaction, unless a request with this key has. Returns its id, and whether it is new.
+    """Make a row, unless a request with this key has. Returns its id, and whether it is new.
 
-    Raises BadInput where the earlier request had another body, ConcurrentRequest, and what `make` raises.
+    Raises BadInput where the earlier request had another body, and what `make` raises.
     """
-    for turn in range(1, _TRIES + 1):
-        try:
-            with transaction(runtime) as session:
-                earlier = session.scalar(
-                    select(ApiRequest).where(ApiRequest.token_id == bearer.token_id, ApiRequest.key == key)
-                )
-                if earlier:
-                    require_same(earlier.sha256, sha256)
-                    return earlier.row_id or 0, False
-                request = ApiRequest(token_id=bearer.token_id, key=key, sha256=sha256, at=now)
-                session.add(request)
-                try:
-                    session.flush()  # waits for a concurrent request with the same key
-                except IntegrityError as error:
-                    raise ConcurrentRequest("request_in_progress") from error
-                request.row_id = make(session)
-                return request.row_id, True
-        except ConcurrentRequest:
-            if turn == _TRIES:
-                raise
-    raise AssertionError
+    earlier = session.scalar(
+        select(ApiRequest).where(ApiRequest.token_id == bearer.token_id, ApiRequest.key == key)
+    )
+    if earlier:
+        require_same(earlier.sha256, sha256)
+        return earlier.row_id or 0, False
+    request = ApiRequest(token_id=bearer.token_id, key=key, sha256=sha256, at=now)
+    session.add(request)
+    session.flush()  # waits for a concurrent request with the same key; then this one is done anew
+    request.row_id = make(session)
+    return request.row_id, True
 
 
-def do_at_will(runtime: Runtime, make: Callable[[Session], R]) -> R:
-    """Do in one transaction what has the same result if it is repeated."""
-    with transaction(runtime) as session:
-        return make(session)
+@use_case
+def do_at_will(session: Session, make: Callable[[Session], R]) -> R:
+    """Do what has the same result if it is repeated."""
+    return make(session)
 
 
 def require_same(earlier: str, sha256: str) -> None:

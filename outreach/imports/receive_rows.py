@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
-from outreach.accounts.api_requests import ConcurrentRequest, require_same
+from outreach.accounts.api_requests import require_same
 from outreach.accounts.api_tokens import Bearer
 from outreach.accounts.permissions import visible_to
 from outreach.enqueue_jobs import enqueue_import
@@ -66,17 +65,6 @@ ROW_FIELDS: dict[str, RowField] = {
 _REFERENCES = "references.json"
 
 
-def find_received(session: Session, bearer: Bearer, key: str, *, sha256: str) -> int | None:
-    """Return the id of the upload for an idempotency key, or None. Raises BadInput if the rows differ."""
-    received = session.scalar(
-        select(RowsReceived).where(RowsReceived.token_id == bearer.token_id, RowsReceived.key == key)
-    )
-    if received is None:
-        return None
-    require_same(received.sha256, sha256)
-    return received.upload_id
-
-
 @use_case
 def receive_rows(
     session: Session,
@@ -89,12 +77,18 @@ def receive_rows(
     folder: Path,
     bearer: Bearer,
     now: datetime,
-) -> Upload:
+) -> tuple[Upload, bool]:
     """Store rows as an upload into a list, created if it does not exist; a worker imports them.
 
-    Raises NotFound for an organisation outside the token's scope, ConcurrentRequest. The use of the token is
-    recorded in the audit log.
+    Returns the upload, and whether it is new: of requests with one key one makes it. Raises NotFound for an organisation outside
+    the token's scope, BadInput where the earlier request had other rows. The use of the token is recorded in the audit log.
     """
+    received = session.scalar(
+        select(RowsReceived).where(RowsReceived.token_id == bearer.token_id, RowsReceived.key == key)
+    )
+    if received is not None:
+        require_same(received.sha256, sha256)
+        return session.get_one(Upload, received.upload_id), False
     user = bearer.as_user()
     owner = session.scalar(
         select(Organisation).where(
@@ -131,8 +125,6 @@ def receive_rows(
         upload.import_id = begin_import(
             session, list_id=contact_list.id, file_name=upload.file_name, sha256=upload.sha256, now=now
         ).id
-    except IntegrityError as error:
-        raise ConcurrentRequest("request_in_progress") from error
     except BaseException:
         if path is not None:
             shutil.rmtree(path.parent, ignore_errors=True)
@@ -149,7 +141,7 @@ def receive_rows(
         upload=upload.id,
         rows=len(rows),
     )
-    return upload
+    return upload, True
 
 
 def find_upload_of_token(session: Session, upload_id: int, *, bearer: Bearer) -> Upload:
