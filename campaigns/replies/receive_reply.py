@@ -499,17 +499,12 @@ def _is_duplicate(
 
 
 def _compared(body: str) -> str:
-    """Return a text as it is compared: a position is masked in what is stored."""
-    return _normalised(find_position(body)[1])
+    """Return a text as it is compared, by composed letters, case and spacing: a position is masked in what is stored."""
+    return " ".join(unicodedata.normalize("NFC", find_position(body)[1]).casefold().split())
 
 
 def _is_between(one: datetime, moment: datetime, other: datetime) -> bool:
     return min(one, other) < moment < max(one, other)
-
-
-def _normalised(body: str) -> str:
-    """Normalise a text for comparison: composed letters, case and spacing."""
-    return " ".join(unicodedata.normalize("NFC", body).casefold().split())
 
 
 def is_mobile_number(sender: str) -> bool:

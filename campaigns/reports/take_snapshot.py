@@ -85,7 +85,7 @@ def take_snapshot(
     has_districts = any(area.level is AreaLevel.DISTRICT for area in below)
     goal = goals.goals.get(GoalSubject(drive, GoalScope.RESIDENTS, area=code))
     staff = goals.goals.get(GoalSubject(drive, GoalScope.STAFF))
-    since = outreach_since(day, form.since)
+    since = date.fromisoformat(form.since) if form.since else day - _OUTREACH_FOR
     days = _read_days(session, ids, as_of=as_of)
     agencies = read_agencies(session, drive, day=day, known_until=known_until)
     words = words_of(session, session.get_one(Drive, drive).kind)
@@ -367,11 +367,6 @@ def _sent(session: Session, campaign: Campaign, as_of: datetime) -> CampaignFigu
 
 def _day(moment: datetime | None) -> str:
     return moment.astimezone(VIETNAM).date().isoformat() if moment else ""
-
-
-def outreach_since(day: date, since: str) -> date:
-    """Return the first day whose outreach the report counts."""
-    return date.fromisoformat(since) if since else day - _OUTREACH_FOR
 
 
 def read_outreach(

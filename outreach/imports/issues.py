@@ -583,7 +583,8 @@ def export_issues(session: Session, import_id: int, out: Path, *, user: User | N
     """
     list_import = session.get_one(ListImport, import_id)
     headers = {sheet: [*labels] for sheet, labels in list_import.headers.items()} or {"": []}
-    rows = _not_stored(import_id).where(issues_within_area(session, user))
+    not_stored = (ImportIssue.import_id == import_id, ImportIssue.status != IssueStatus.QUESTION, _is_open())
+    rows = select(ImportIssue).where(*not_stored, issues_within_area(session, user))
     if out.suffix.lower() == ".xlsx":
         write_workbook(
             out,
@@ -617,12 +618,6 @@ def _is_open() -> ColumnElement[bool]:
     # Rows that a later file asks again were not stored either.
     is_row = ImportIssue.status != IssueStatus.QUESTION
     return or_(ImportIssue.decision.is_(None), and_(ImportIssue.decision == Decision.SUPERSEDED, is_row))
-
-
-def _not_stored(import_id: int) -> Select[ImportIssue]:
-    return select(ImportIssue).where(
-        ImportIssue.import_id == import_id, ImportIssue.status != IssueStatus.QUESTION, _is_open()
-    )
 
 
 def _export_rows(
