@@ -39,22 +39,19 @@ REST = tuple(
     for folder, names in {
         "browser": "import kept_form keyboard residents second_factor visit_phone",
         "integration/admin": """
-            activities agencies alike api_document brakes campaign_kinds correct_texts demo drives english
-            experiments goals hand_over headline health health_answers hostile_requests import_doubts
-            installation_walk installs issue_review kept_filters kept_form kinds legal_basis
-            list_fields named_in_a_list official_figures privacy_requests provider reach registers reply_log
-            reports scope second_factor_and_sessions sending setup timeline undo_import units_of_another_day
-            users visits wording_progress
+            agencies alike api_document brakes correct_texts demo drives english experiments goals headline
+            health health_answers hostile_requests import_doubts installs issue_review kept_filters kept_form kinds
+            legal_basis list_fields named_in_a_list official_figures privacy_requests provider reach
+            registers reply_log reports scope second_factor_and_sessions sending setup timeline undo_import
+            units_of_another_day users visits wording_progress
         """,
         "integration/campaigns": """
-            acknowledgements after_restore answer_page_asgi at_the_door billing calendar case_sms_answers
-            comments concurrent_actions control_phones correcting_campaign decide_unknown erase_contact
-            experiments gateway_accounts gateway_faults goals health_retention interleaved_transactions
-            invitations key_rotation list_fields merge_people message_life one_person own_answers
-            page_messages preview quiet_days reach registered_templates reminders removal_beside_launch
-            repeated_answers report_documents retention retention_expiry second_wave shared_limits
-            status_adds_up ten_faults two_approvals urge_contact user_notices visit_checks visit_phones
-            webhooks
+            after_restore answer_page_asgi at_the_door billing calendar case_sms_answers concurrent_actions
+            control_phones decide_unknown erase_contact experiments gateway_accounts gateway_faults
+            goals interleaved_transactions health_retention key_rotation list_fields merge_people message_life
+            one_person own_answers page_messages reach registered_templates reminders
+            repeated_answers report_documents retention second_wave shared_limits status_adds_up
+            ten_faults two_approvals urge_contact user_notices visit_phones webhooks
         """,
         "integration/outreach": """
             android approval_mail backup_files constraints correct_import_issues decide_issue

@@ -4,8 +4,6 @@ What is shared ends with the last of them, not with the session: Playwright leav
 the thread, in which other tests could start none of their own.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """What stands in the office before the first visitor: a campaign in each state, a list in each, an incident."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path

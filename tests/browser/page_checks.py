@@ -1,7 +1,5 @@
 """A page in the browser, and what must hold on every one."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Sequence
@@ -58,7 +56,6 @@ class Visit:
     def open(self, path: str, *, status: int = 200) -> Page:
         self.expects = None if status < 400 else status
         answer = self.page.goto(self.address + path)
-        assert answer is not None
         assert answer.status == status, f"{path}: {answer.status}"
         return self.page
 

@@ -1,7 +1,5 @@
 """A whole office for a browser: web, workers, scheduler and training phones over a database with demo data."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,19 +1,16 @@
 """Every screen at a desk's width and a phone's, in Vietnamese: nothing cut, nothing foreign, nothing out of reach."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.sync_api import expect
 
 from admin.app import create_app
-from tests.browser.conftest import OpenAs
 from tests.browser.fixtures import APPROVER, AUTHOR, LEADER
 from tests.browser.page_checks import PHONE, find_faults, find_foreign_words
-from tests.browser.running_site import Office
-from tests.browser.screens import NO_SCREENS, SCREENS, Screen
+from tests.browser.screens import NO_SCREENS, SCREENS
+from tests.support.tables import cases
 
 
-def test_every_route_is_looked_at(office: Office) -> None:
+def test_every_route_is_looked_at(office):
     app = create_app(office.runtime.settings, runtime=office.runtime)
     gets = {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
     routes = {endpoint for endpoint in gets if not endpoint.startswith("api.")}
@@ -22,7 +19,7 @@ def test_every_route_is_looked_at(office: Office) -> None:
 
 @pytest.mark.rest
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.id)
-def test_screen_is_whole_and_vietnamese(screen: Screen, office: Office, look_as: OpenAs) -> None:
+def test_screen_is_whole_and_vietnamese(screen, office, look_as):
     visit = look_as(screen.email)
     page = visit.open(screen.path.format(**office.made), status=screen.status)
     faults = [*find_faults(page), *find_foreign_words(page)]
@@ -34,20 +31,17 @@ def test_screen_is_whole_and_vietnamese(screen: Screen, office: Office, look_as:
 
 
 @pytest.mark.rest
-@pytest.mark.parametrize(
-    ("path", "email"),
-    [
-        ("/admin/", AUTHOR),
-        ("/admin/", APPROVER),
-        ("/admin/campaigns/{draft}/", AUTHOR),
-        ("/admin/campaigns/{approved}/", AUTHOR),
-        ("/admin/campaigns/{demo}/", AUTHOR),
-        ("/admin/progress/", LEADER),
-        ("/admin/report/?day={yesterday}", AUTHOR),
-        ("/admin/inbox/", AUTHOR),
-    ],
+@cases(
+    ("/admin/", AUTHOR),
+    ("/admin/", APPROVER),
+    ("/admin/campaigns/{draft}/", AUTHOR),
+    ("/admin/campaigns/{approved}/", AUTHOR),
+    ("/admin/campaigns/{demo}/", AUTHOR),
+    ("/admin/progress/", LEADER),
+    ("/admin/report/?day={yesterday}", AUTHOR),
+    ("/admin/inbox/", AUTHOR),
 )
-def test_a_screen_is_as_readable_in_the_dark(path: str, email: str, office: Office, look_as: OpenAs) -> None:
+def test_a_screen_is_as_readable_in_the_dark(office, look_as, path, email):
     visit = look_as(email)
     visit.page.emulate_media(color_scheme="dark")
     faults = find_faults(visit.open(path.format(**office.made)))
@@ -55,7 +49,7 @@ def test_a_screen_is_as_readable_in_the_dark(path: str, email: str, office: Offi
     assert faults + visit.faults == []
 
 
-def test_the_cost_of_a_draft_is_in_the_first_screenful(office: Office, page_as: OpenAs) -> None:
+def test_the_cost_of_a_draft_is_in_the_first_screenful(office, page_as):
     visit = page_as(AUTHOR, size={"width": 1366, "height": 768})
     page = visit.open(f"/admin/campaigns/{office.made['draft']}/")
     cost = page.locator("[data-part=said-preview]")
@@ -63,7 +57,7 @@ def test_the_cost_of_a_draft_is_in_the_first_screenful(office: Office, page_as: 
     expect(cost).to_contain_text("đồng")
 
 
-def test_a_changed_filter_applies_at_once_and_keeps_the_focus(office: Office, look_as: OpenAs) -> None:
+def test_a_changed_filter_applies_at_once_and_keeps_the_focus(office, look_as):
     page = look_as(AUTHOR).open("/admin/campaigns/")
     assert not page.get_by_role("button", name="Lọc", exact=True).is_visible()
     page.get_by_label("Trạng thái").select_option("draft")

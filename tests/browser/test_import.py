@@ -1,18 +1,13 @@
 """A list of 5,000 people in the worst shape goes through the office: read, understood, put right, stored, undone."""
 
-from __future__ import annotations
-
 import re
-from pathlib import Path
 
 from playwright.sync_api import expect
 from sqlalchemy import func, select
 
 from outreach.models.contacts import ContactList, ListImport, Membership, Upload
-from tests.browser.conftest import OpenAs
 from tests.browser.fixtures import AUTHOR
 from tests.browser.page_checks import DESK, PHONE, find_faults, find_foreign_words
-from tests.browser.running_site import Office
 from tests.browser.worst_list import write_worst_list
 
 PEOPLE = 5000
@@ -20,7 +15,7 @@ LIST = "Hội viên, tệp khó"
 LONGEST = 2750  # pixels of the first rows on a phone
 
 
-def test_five_thousand_rows_in_the_worst_shape(office: Office, page_as: OpenAs, tmp_path: Path) -> None:
+def test_five_thousand_rows_in_the_worst_shape(office, page_as, tmp_path):
     file = write_worst_list(tmp_path / "danh sách hội viên.xlsx", PEOPLE)
     visit = page_as(AUTHOR)
     page = visit.open("/admin/imports/")

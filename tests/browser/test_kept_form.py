@@ -1,7 +1,5 @@
 """The network, the session, the tab and the browser end in the middle of writing: nothing that was typed is lost."""
 
-from __future__ import annotations
-
 import re
 from contextlib import AbstractContextManager
 
@@ -11,10 +9,8 @@ from sqlalchemy import func, select
 from admin.demo.load_demo import PASSWORD
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message
-from tests.browser.conftest import OpenAs
 from tests.browser.fixtures import AUTHOR
 from tests.browser.page_checks import PHONE, ask_axe, open_card
-from tests.browser.running_site import Office
 
 SAVED = re.compile(r"Đã lưu .*lúc \d\d:\d\d")
 
@@ -35,7 +31,7 @@ def is_there(page: Page, name: str) -> None:
     expect(page.get_by_label("Tin nhắn", exact=True)).to_have_value("Mời ông/bà cài ứng dụng: {link}")
 
 
-def test_the_network_is_cut_and_the_tab_is_closed(page_as: OpenAs) -> None:
+def test_the_network_is_cut_and_the_tab_is_closed(page_as):
     visit = page_as(AUTHOR)
     page = visit.open("/admin/campaigns/new")
     page.context.set_offline(True)
@@ -56,7 +52,7 @@ def test_the_network_is_cut_and_the_tab_is_closed(page_as: OpenAs) -> None:
     expect(page.locator("#kept")).to_have_text(SAVED)
 
 
-def test_the_session_ends(office: Office, page_as: OpenAs) -> None:
+def test_the_session_ends(office, page_as):
     visit = page_as(AUTHOR, size=PHONE)
     page = visit.open("/admin/campaigns/new")
     visit.expects = 400
@@ -82,9 +78,7 @@ def test_the_session_ends(office: Office, page_as: OpenAs) -> None:
     visit.faults = [fault for fault in visit.faults if "status of 401" not in fault]  # the wrong password
 
 
-def test_a_reply_typed_in_the_inbox_is_sent_after_signing_in_in_place(
-    office: Office, page_as: OpenAs
-) -> None:
+def test_a_reply_typed_in_the_inbox_is_sent_after_signing_in_in_place(office, page_as):
     visit = page_as(AUTHOR)
     page = visit.open(f"/admin/inbox/{office.made['help']}/")
     page.get_by_label("Nội dung tin").fill("Chiều nay cán bộ đến nhà.")
@@ -100,7 +94,7 @@ def test_a_reply_typed_in_the_inbox_is_sent_after_signing_in_in_place(
         assert session.scalar(select(func.count()).where(Message.text == "Chieu nay can bo den nha.")) == 1
 
 
-def test_two_tabs_write(page_as: OpenAs) -> None:
+def test_two_tabs_write(page_as):
     visit = page_as(AUTHOR)
     visit.expects = 409
     first = visit.open("/admin/campaigns/new")
@@ -138,9 +132,7 @@ def test_two_tabs_write(page_as: OpenAs) -> None:
     second.close()
 
 
-def test_the_browser_is_closed_and_back_and_save_makes_no_second_draft(
-    office: Office, page_as: OpenAs
-) -> None:
+def test_the_browser_is_closed_and_back_and_save_makes_no_second_draft(office, page_as):
     page = page_as(AUTHOR).open("/admin/campaigns/new")
     write(page, "Trình duyệt đóng giữa chừng")
     expect(page.locator("#kept")).to_have_text(SAVED)

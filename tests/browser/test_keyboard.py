@@ -1,18 +1,14 @@
 """Without a mouse: the way past the menu, the menu on a phone, and the question before something dangerous."""
 
-from __future__ import annotations
-
 import re
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import OpenAs
 from tests.browser.fixtures import APPROVER, AUTHOR, LEADER
 from tests.browser.page_checks import PHONE, ask_axe, open_card
-from tests.browser.running_site import Office
 
 
-def test_the_first_tab_leads_past_the_menu(page_as: OpenAs) -> None:
+def test_the_first_tab_leads_past_the_menu(page_as):
     page = page_as(LEADER).open("/admin/")
     page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="Đến nội dung chính")
@@ -22,7 +18,7 @@ def test_the_first_tab_leads_past_the_menu(page_as: OpenAs) -> None:
     expect(page.get_by_role("main")).to_be_focused()
 
 
-def test_menu_of_a_phone_opens_and_leads_on(page_as: OpenAs) -> None:
+def test_menu_of_a_phone_opens_and_leads_on(page_as):
     page = page_as(LEADER, size=PHONE).open("/admin/")
     button = page.get_by_role("button", name="Trình đơn")
     link = page.get_by_role("link", name="Tiến độ", exact=True)
@@ -42,7 +38,7 @@ def test_menu_of_a_phone_opens_and_leads_on(page_as: OpenAs) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Tiến độ")
 
 
-def test_dangerous_press_asks_and_escape_does_nothing(office: Office, page_as: OpenAs) -> None:
+def test_dangerous_press_asks_and_escape_does_nothing(office, page_as):
     page = page_as(AUTHOR).open(f"/admin/campaigns/{office.made['draft']}/")
     open_card(page, "approve")
     discard = page.get_by_role("button", name="Bỏ chiến dịch")
@@ -59,7 +55,7 @@ def test_dangerous_press_asks_and_escape_does_nothing(office: Office, page_as: O
     expect(page.locator("[data-campaign-state]").first).to_have_text("Bản nháp")
 
 
-def test_on_a_phone_the_due_action_stays_in_the_bar_below(office: Office, page_as: OpenAs) -> None:
+def test_on_a_phone_the_due_action_stays_in_the_bar_below(office, page_as):
     page = page_as(APPROVER, size=PHONE).open(f"/admin/campaigns/{office.made['submitted']}/")
     due = page.locator(".due button")
     expect(due).to_have_text("Duyệt")
@@ -72,15 +68,13 @@ def test_on_a_phone_the_due_action_stays_in_the_bar_below(office: Office, page_a
     expect(page.locator("[data-campaign-state]").first).to_have_text("Chờ duyệt")
 
 
-def test_a_question_is_never_answered_by_the_press_that_asks_it(office: Office, page_as: OpenAs) -> None:
+def test_a_question_is_never_answered_by_the_press_that_asks_it(office, page_as):
     page = page_as(APPROVER, size=PHONE).open(f"/admin/campaigns/{office.made['submitted']}/")
     box = page.locator(".due button").bounding_box()
-    assert box is not None
     page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     question = page.get_by_role("dialog")
     yes = question.get_by_role("button", name="Duyệt")
     asked = yes.bounding_box()
-    assert asked is not None
     assert asked["y"] + asked["height"] < box["y"], "not under the finger"
     expect(yes).to_be_disabled()
     yes.click(force=True)
@@ -93,7 +87,7 @@ def test_a_question_is_never_answered_by_the_press_that_asks_it(office: Office, 
     expect(page.locator("[data-campaign-state]").first).to_have_text("Chờ duyệt")
 
 
-def test_a_gap_in_the_message_has_fields_of_its_type(office: Office, page_as: OpenAs) -> None:
+def test_a_gap_in_the_message_has_fields_of_its_type(office, page_as):
     page = page_as(AUTHOR).open("/admin/campaigns/new")
     page.get_by_label("Loại chiến dịch").select_option("moi-du")
     gap = page.get_by_role("group", name="giờ, ngày")
@@ -109,9 +103,7 @@ def test_a_gap_in_the_message_has_fields_of_its_type(office: Office, page_as: Op
     assert ask_axe(page) == []
 
 
-def test_further_choices_and_a_part_of_the_audiences_sentence_open_by_keyboard(
-    office: Office, page_as: OpenAs
-) -> None:
+def test_further_choices_and_a_part_of_the_audiences_sentence_open_by_keyboard(office, page_as):
     page = page_as(AUTHOR).open(f"/admin/campaigns/{office.made['draft']}/")
     open_card(page, "whom")
     sentence = page.locator("#whom [data-part=sentence]")
@@ -139,12 +131,12 @@ def test_further_choices_and_a_part_of_the_audiences_sentence_open_by_keyboard(
     expect(more.locator("> summary")).to_contain_text("địa bàn, loại trừ")
 
 
-def test_without_script_the_menu_is_open(page_as: OpenAs) -> None:
+def test_without_script_the_menu_is_open(page_as):
     page = page_as(LEADER, size=PHONE, script=False).open("/admin/")
     expect(page.get_by_role("link", name="Tiến độ", exact=True)).to_be_visible()
 
 
-def test_a_key_gives_the_label_and_nought_takes_it_back(office: Office, page_as: OpenAs) -> None:
+def test_a_key_gives_the_label_and_nought_takes_it_back(office, page_as):
     page = page_as(AUTHOR).open(f"/admin/inbox/{office.made['doubt']}/?kind=unclear")
     case, who = page.locator(f"#case-{office.made['doubt']}"), page.locator("#who")
     expect(case).to_have_attribute("aria-current", "true")
@@ -160,7 +152,7 @@ def test_a_key_gives_the_label_and_nought_takes_it_back(office: Office, page_as:
     assert ask_axe(page) == []
 
 
-def test_a_key_typed_into_a_field_presses_nothing(office: Office, page_as: OpenAs) -> None:
+def test_a_key_typed_into_a_field_presses_nothing(office, page_as):
     page = page_as(AUTHOR).open(f"/admin/inbox/{office.made['doubt']}/?kind=unclear")
     page.get_by_text("Ghi kết quả").click()
     page.get_by_label("Ghi chú").fill("gọi sau ")
@@ -169,9 +161,7 @@ def test_a_key_typed_into_a_field_presses_nothing(office: Office, page_as: OpenA
     expect(page.locator(f"#case-{office.made['doubt']}")).to_have_attribute("aria-current", "true")
 
 
-def test_the_list_stands_beside_the_conversation_and_a_phone_shows_one_of_them(
-    office: Office, page_as: OpenAs
-) -> None:
+def test_the_list_stands_beside_the_conversation_and_a_phone_shows_one_of_them(office, page_as):
     page = page_as(AUTHOR).open("/admin/inbox/")
     first = page.locator(".line").first
     expect(page.locator("#who")).to_be_visible()
@@ -183,7 +173,7 @@ def test_the_list_stands_beside_the_conversation_and_a_phone_shows_one_of_them(
     expect(page.locator(".line").first).to_be_hidden()
 
 
-def test_what_has_the_focus_is_never_hidden_under_the_bar_at_the_bottom(page_as: OpenAs) -> None:
+def test_what_has_the_focus_is_never_hidden_under_the_bar_at_the_bottom(page_as):
     """WCAG 2.2, 2.4.11: Tab through the longest form on a phone, and each stop can be seen."""
     page = page_as(AUTHOR, size=PHONE).open("/admin/campaigns/new")
     page.wait_for_load_state("load")
@@ -204,7 +194,7 @@ def test_what_has_the_focus_is_never_hidden_under_the_bar_at_the_bottom(page_as:
     assert hidden == []
 
 
-def test_search_everywhere_by_keyboard_alone(office: Office, page_as: OpenAs) -> None:
+def test_search_everywhere_by_keyboard_alone(office, page_as):
     page = page_as(AUTHOR).open("/admin/lists/")
     page.keyboard.press("Control+k")
     dialog = page.get_by_role("dialog", name="Tìm kiếm")
@@ -217,7 +207,7 @@ def test_search_everywhere_by_keyboard_alone(office: Office, page_as: OpenAs) ->
     expect(page.get_by_role("heading", level=1)).to_have_text("Nhập tệp danh sách")
 
 
-def test_search_everywhere_closes_by_one_escape_and_gives_the_focus_back(page_as: OpenAs) -> None:
+def test_search_everywhere_closes_by_one_escape_and_gives_the_focus_back(page_as):
     page = page_as(AUTHOR).open("/admin/campaigns/")
     state = page.get_by_label("Trạng thái")
     state.focus()

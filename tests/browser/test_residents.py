@@ -1,13 +1,10 @@
 """What a resident sees on a small phone, and the training phones themselves."""
 
-from __future__ import annotations
-
 import pytest
 from sqlalchemy import select
 
 from campaigns.models.campaigns import Recipient
 from campaigns.rules.links import LinkCipher
-from tests.browser.conftest import OpenAs
 from tests.browser.page_checks import DESK, PHONE, SMALL_PHONE, find_faults, find_foreign_words
 from tests.browser.running_site import Office
 
@@ -25,9 +22,7 @@ def link(office: Office) -> str:
     return "/" + LinkCipher(office.runtime.settings.secret_key).token(recipient_id)
 
 
-def test_on_the_smallest_phone_without_script_one_answers_takes_it_back_and_stops(
-    link: str, page_as: OpenAs
-) -> None:
+def test_on_the_smallest_phone_without_script_one_answers_takes_it_back_and_stops(link, page_as):
     visit, onlooker = page_as(None, size=SMALL_PHONE, script=False), page_as(None, size=SMALL_PHONE)
     faults: list[str] = []
 
@@ -41,7 +36,6 @@ def test_on_the_smallest_phone_without_script_one_answers_takes_it_back_and_stop
     look("fresh")
     for button in page.get_by_role("button").all():
         box = button.bounding_box()
-        assert box is not None
         assert box["height"] >= 44
     page.get_by_role("button", name="Tôi cần người giúp").click()
     page.get_by_text("Cán bộ ở thôn, tổ dân phố sẽ liên hệ").wait_for()
@@ -62,7 +56,7 @@ def test_on_the_smallest_phone_without_script_one_answers_takes_it_back_and_stop
 
 
 @pytest.mark.parametrize("path", ["/", "/dien-thoai/84905000123", "/dieu-khien"])
-def test_training_phones_are_whole_and_vietnamese(path: str, office: Office, page_as: OpenAs) -> None:
+def test_training_phones_are_whole_and_vietnamese(path, office, page_as):
     office.simulator.reply("+84905000123", "Cài ở đâu vậy?")
     visit = page_as(None, size=DESK, address=office.simulator.url)
     page = visit.open(path)

@@ -1,17 +1,14 @@
 """A second factor from the first look at its QR code to the code that is asked for at the door."""
 
-from __future__ import annotations
-
 import pyotp
 from playwright.sync_api import expect
 
 from admin.demo.load_demo import PASSWORD
-from tests.browser.conftest import OpenAs
 from tests.browser.fixtures import AUDITOR
 from tests.browser.page_checks import PHONE, find_faults, find_foreign_words
 
 
-def test_it_is_set_up_with_a_telephone_asked_for_and_taken_off(page_as: OpenAs) -> None:
+def test_it_is_set_up_with_a_telephone_asked_for_and_taken_off(page_as):
     visit = page_as(AUDITOR)
     page = visit.open("/admin/account/second-factor/")
     expect(page.get_by_role("img", name="Mã QR cho ứng dụng tạo mã")).to_be_visible()

@@ -1,13 +1,10 @@
 """Visits on an officer's phone with the network off: nothing lost, nothing doubled, conflicts told, nothing left to read."""
 
-from __future__ import annotations
-
 import shutil
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import uuid4
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 from sqlalchemy import func, select
 
 from campaigns.models.activities import VisitResult
@@ -19,7 +16,6 @@ from outreach.accounts.users import find_user
 from outreach.accounts.village_officers import shut_out
 from tests.browser.conftest import FLAGS
 from tests.browser.page_checks import find_faults, find_foreign_words
-from tests.browser.running_site import Office
 from tests.browser.visit_phone import (
     AUTHOR,
     OWN_CODE,
@@ -38,9 +34,7 @@ from tests.browser.visit_phone import (
 from tests.drills.visit_phones import add_sheets
 
 
-def test_days_without_a_network_lose_nothing_and_a_copied_folder_shows_nothing(
-    office: Office, browser: Browser, tmp_path: Path
-) -> None:
+def test_days_without_a_network_lose_nothing_and_a_copied_folder_shows_nothing(office, browser, tmp_path):
     runtime, sheet, program = office.runtime, office.made["round"], find_chromium()
     assert program
     officer = add_village_officer(runtime, "A Lăng", "+84905000951", sheet)
@@ -133,8 +127,8 @@ def test_days_without_a_network_lose_nothing_and_a_copied_folder_shows_nothing(
 
 
 def test_a_slip_asks_first_a_second_touch_is_no_result_and_the_old_link_and_back_lead_to_the_list(
-    office: Office, browser: Browser, tmp_path: Path
-) -> None:
+    office, browser, tmp_path
+):
     runtime, program = office.runtime, find_chromium()
     assert program
     officer = add_village_officer(runtime, "A Bình", "+84905000953", *add_sheets(runtime, houses=2))

@@ -1,7 +1,5 @@
 """A village officer's phone in Chromium: a profile folder of its own, with the network off and on, closed and opened."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime

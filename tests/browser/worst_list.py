@@ -1,7 +1,5 @@
 """A list in the worst shape in which organisations keep theirs, as large as wanted."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -10,8 +10,6 @@ shuffled and lost, with `--no-callbacks` all of them. Ids that begin anew are SM
 Exit status 1 if anything was lost, settled wrongly, left unknown or without a report, or sent twice without an incident.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 import os

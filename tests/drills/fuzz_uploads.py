@@ -6,8 +6,6 @@ how many were read and refused, and the most memory of this process and of the r
 reader raised anything but a refusal, the server of the reading processes ended, or one took more than its limit.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import resource

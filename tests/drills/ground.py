@@ -1,7 +1,5 @@
 """What the drills stand on: servers of a run's own, and Loa on them with its processes."""
 
-from __future__ import annotations
-
 import shutil
 from collections import Counter
 from collections.abc import Iterator

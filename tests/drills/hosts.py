@@ -6,8 +6,6 @@ The hosts are network namespaces of this machine. First one worker host sends, t
 left open. Exit status 1 if any, or if two hosts are not at least 1.6 times one.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import subprocess

@@ -5,8 +5,6 @@ service, sends a campaign to the simulator, is looked at by its doctor, backed u
 Prints each step; exit status 1 where one fails. Root is needed for containers.
 """
 
-from __future__ import annotations
-
 import argparse
 import http.client
 import json

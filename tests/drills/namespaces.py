@@ -3,8 +3,6 @@
 Needs root and `ip` (apt-get install iproute2). Nothing of it can be reached from outside, nor reaches out.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

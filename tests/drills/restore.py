@@ -4,8 +4,6 @@ Real processes throughout: PostgreSQL, Redis, the simulator, workers and the sch
 database goes and comes back. Prints how many were lost, written to twice or left open, and how long it took. Exit status 1 if any.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

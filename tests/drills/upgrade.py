@@ -8,8 +8,6 @@ next, in the middle of the same send, and this version first refuses the earlies
 messages were lost, sent twice or left open. Exit status 1 if any.
 """
 
-from __future__ import annotations
-
 import argparse
 import http.client
 import os

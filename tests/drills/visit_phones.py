@@ -5,8 +5,6 @@ stored, doubled and told, what a first and a second load cost, and how long a li
 processor slowed four times. Exit status 1 if a result was lost or doubled, or a limit was broken.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import tempfile

@@ -3,8 +3,6 @@
 The web over the same real parts as the flows have.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -25,6 +23,7 @@ from outreach.core import db
 from outreach.core.settings import Settings
 from outreach.runtime import Runtime, open_runtime
 from simulator.testing import RunningSimulator, running_simulator
+from tests.support.mail_server import MailServer, running_mail_server
 from tests.support.world import World
 
 
@@ -64,7 +63,7 @@ def shared_compilations() -> Iterator[None]:
             event.listen(engine, "connect", lambda *_: compiled.setdefault(engine.dialect.name, engine))
         if engine.dialect.name == "postgresql":
             connected[url] = engine
-            engine.dispose = lambda close=True: None  # type: ignore[method-assign]
+            engine.dispose = lambda close=True: None
         return engine
 
     compile_builder = Rule._compile_builder  # called twice for each of 370 rules: 0.1 s of each app's start
@@ -142,3 +141,10 @@ def client(settings: Settings, runtime: Runtime) -> Iterator[FlaskClient]:
     app = create_app(settings, runtime=runtime)
     with app.test_client() as browser:
         yield browser
+
+
+@pytest.fixture
+def box() -> Iterator[MailServer]:
+    """A mail server, and what it was given."""
+    with running_mail_server() as running:
+        yield running

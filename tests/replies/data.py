@@ -4,8 +4,6 @@
 replies are for measuring only, a third of all; each line below is `label: reply | reply | …`, or `label!: …` for cries.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 import tomllib

@@ -3,8 +3,6 @@
 The sentences are not part of the project. `ORDINARY=FOLDER make replies-train` reads them and refuses a file that is not the one named.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io

@@ -4,8 +4,6 @@ For each set macro F1, what is done automatically and how much of it is wrong, w
 for help missed; plain, and weighted by the shares that an office meets. With `ORDINARY=FOLDER` also what becomes of ordinary text in its files.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterator, Sequence

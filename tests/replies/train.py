@@ -5,8 +5,6 @@ those for measuring, and over ordinary text. Then, on predictions for authors an
 probabilities have to be spread to be true, what speaks for each meaning and for a cry, and the limits of decisions.
 """
 
-from __future__ import annotations
-
 import random
 import re
 import sys

@@ -1,7 +1,5 @@
 """What only training and measuring need of the learned model: all features of a reply, and its file (campaigns/rules/replies/model.py reads both)."""
 
-from __future__ import annotations
-
 import json
 import struct
 import zlib

@@ -1,7 +1,5 @@
 """What the office's tests share: signing in, and sending a form as a page would."""
 
-from __future__ import annotations
-
 import re
 from secrets import token_hex
 from typing import Any

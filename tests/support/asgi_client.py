@@ -1,7 +1,5 @@
 """Calls the web as its server with an event loop does."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """Certificates that nobody but a test trusts."""
 
-from __future__ import annotations
-
 import ssl
 import subprocess
 from pathlib import Path

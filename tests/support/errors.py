@@ -1,7 +1,5 @@
 """Errors as people read them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager

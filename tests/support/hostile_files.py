@@ -1,7 +1,5 @@
 """Files made to exhaust whoever parses them."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Callable

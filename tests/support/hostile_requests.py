@@ -3,8 +3,6 @@
 Routes come from the application itself and fields from the pages, so that what is new is asked as well.
 """
 
-from __future__ import annotations
-
 import random
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A line to a server of another process, for tests of what happens when it is cut."""
 
-from __future__ import annotations
-
 import asyncio
 import ssl
 import threading

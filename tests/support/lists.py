@@ -1,7 +1,5 @@
 """Lists to bring in, and what the directory holds afterwards."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """A real mail server on this machine that keeps what it takes."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """An OpenID provider with real keys: it signs `person` in at once, and can lie in what it says."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

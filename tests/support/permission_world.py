@@ -3,8 +3,6 @@
 All that belongs to the organisation carries the same mark, so that it is noticed wherever it shows.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -160,153 +158,95 @@ class Office:
 
     # -- what there is
 
-    def _add_people(self, db: Session) -> None:
-        front = Organisation(code="MTTQ", name="Ủy ban MTTQ", kind=OrganisationKind.FRONT)
-        db.add(front)
+    def _add(self, db: Session, row: Any, name: str = "") -> Any:
+        """Store a row, whose id is then a value of addresses where it has a name."""
+        db.add(row)
         db.flush()
+        if name:
+            self.values[name] = row.id
+        return row
+
+    def _add_user(self, db: Session, email: str, role: Role, organisation_id: int | None, hash: str) -> User:
+        about = {
+            "password_hash": hash.rjust(12, "-"),
+            "created_at": self.now,
+            "organisation_id": organisation_id,
+        }
+        return self._add(db, User(email=f"{email}@loa.example", role=role, **about))
+
+    def _add_people(self, db: Session) -> None:
+        now, later = self.now, self.now + timedelta(days=1)
+        front = self._add(db, Organisation(code="MTTQ", name="Ủy ban MTTQ", kind=OrganisationKind.FRONT))
         for code, name in ((HERE, f"Hội Phụ nữ {MARK}"), (THERE, "Đoàn Thanh niên")):
-            made = Organisation(code=code, name=name, kind=OrganisationKind.MASS, parent_id=front.id)
-            db.add(made)
-            db.flush()
-            self.values[code] = made.id
+            self._add(
+                db, Organisation(code=code, name=name, kind=OrganisationKind.MASS, parent_id=front.id), code
+            )
             for role in Role:
-                is_above = role is Role.ADMINISTRATOR
-                user = User(
-                    email=f"{role.value}.{MARK if code == HERE else 'x'}.{code.lower()}@loa.example",
-                    role=role,
-                    organisation_id=None if is_above else made.id,
-                    password_hash=f"{code}-{role.value}".rjust(12, "-"),
-                    created_at=self.now,
-                )
-                db.add(user)
-                db.flush()
+                owner = None if role is Role.ADMINISTRATOR else self.values[code]
+                email = f"{role.value}.{MARK if code == HERE else 'x'}.{code.lower()}"
+                user = self._add_user(db, email, role, owner, f"{code}-{role.value}")
                 self.visitors[code, role] = Visitor(
                     f"{role.value} of {code}", f"{user.id}.{user.password_hash[-12:]}"
                 )
-        self.values["organisation_id"] = self.values[HERE]
-        token = ApiToken(
-            name=MARK,
-            hash=MARK,
-            organisation_id=self.values[HERE],
-            rights=[],
-            made_by=int(self.visitors[HERE, Role.ADMINISTRATOR].user_id.split(".")[0]),
-            made_at=self.now,
-            expires_at=self.now + timedelta(days=1),
-        )
-        db.add(token)
-        db.flush()
-        self.values["api_token_id"] = token.id
-        hook = Subscription(
-            name=MARK,
-            url="http://127.0.0.1:1/",
-            organisation_id=self.values[HERE],
-            kinds=["opt_out"],
-            salt=MARK,
-            made_by=token.made_by,
-            made_at=self.now,
-        )
-        db.add(hook)
-        db.flush()
-        told = new_delivery(hook, EventKind.OPT_OUT, "opt_out:1", {}, at=self.now, now=self.now)
+        here = self.values["organisation_id"] = self.values[HERE]
+        made = {"made_by": self._id_of(Role.ADMINISTRATOR), "made_at": now}
+        token = ApiToken(name=MARK, hash=MARK, organisation_id=here, rights=[], expires_at=later, **made)
+        self._add(db, token, "api_token_id")
+        about = {"url": "http://127.0.0.1:1/", "kinds": ["opt_out"], "salt": MARK}
+        hook = self._add(db, Subscription(name=MARK, organisation_id=here, **about, **made), "hook_id")
+        told = new_delivery(hook, EventKind.OPT_OUT, "opt_out:1", {}, at=now, now=now)
         told.state = DeliveryState.FAILED
-        db.add(told)
-        db.flush()
-        self.values |= {"hook_id": hook.id, "webhook_id": hook.id, "delivery_id": told.id}
+        self._add(db, told, "delivery_id")
         agency = Organisation(
-            code="SYT", name=f"Trạm Y tế {MARK}", kind=OrganisationKind.AGENCY, parent_id=self.values[HERE]
+            code="SYT", name=f"Trạm Y tế {MARK}", kind=OrganisationKind.AGENCY, parent_id=here
         )
-        db.add(agency)
-        db.flush()
-        self.values["agency_id"] = agency.id
-        drive = Drive(kind="bluezone", name="Đợt của tỉnh", starts_on="2020-08-01", created_at=self.now)
-        db.add(drive)
-        db.flush()
-        self.values["drive_id"] = drive.id
-        report_link = ReportLink(
-            drive_id=drive.id, day="2020-08-20", expires_at=self.now + timedelta(days=9), made_at=self.now
+        self._add(db, agency, "agency_id")
+        drive = Drive(kind="bluezone", name="Đợt của tỉnh", starts_on="2020-08-01", created_at=now)
+        self._add(db, drive, "drive_id")
+        nine = now + timedelta(days=9)
+        self._add(
+            db,
+            ReportLink(drive_id=drive.id, day="2020-08-20", expires_at=nine, made_at=now),
+            "report_link_id",
         )
-        db.add(report_link)
-        db.flush()
-        self.values |= {"report_link_id": report_link.id, "n": 0, "kind": "pdf"}
         # One who visits nothing: what is done to them must not end a visitor's session.
-        spare = User(
-            email=f"spare.{MARK}@loa.example",
-            role=Role.STAFF,
-            organisation_id=self.values[HERE],
-            password_hash="spare".rjust(12, "-"),
-            created_at=self.now,
-        )
-        db.add(spare)
-        db.flush()
-        self.values["user_id"] = spare.id
-        template = RegisteredTemplate(sender="MTTQ", text="Chao ba con", made_by=spare.id, made_at=self.now)
-        db.add(template)
-        db.flush()
-        self.values["template_id"] = template.id
-        self.values["session_id"] = begin_session(db, spare.id, address="", user_agent="", now=self.now).id
-        kept = KeptFilters(
-            user_id=spare.id, page="inbox.index", name=MARK, query="kind=help", kept_at=self.now
-        )
-        db.add(kept)
-        db.flush()
-        self.values["filters_id"] = kept.id
+        spare = self._add_user(db, f"spare.{MARK}", Role.STAFF, here, "spare").id
+        template = RegisteredTemplate(sender="MTTQ", text="Chao ba con", made_by=spare, made_at=now)
+        self._add(db, template, "template_id")
+        filters = KeptFilters(user_id=spare, page="inbox.index", name=MARK, query="kind=help", kept_at=now)
+        self._add(db, filters, "filters_id")
+        begun = begin_session(db, spare, address="", user_agent="", now=now)
+        self.values |= {"user_id": spare, "session_id": begun.id, "n": 0, "kind": "pdf"}
+        self.values["webhook_id"] = hook.id
+
+    def _id_of(self, role: Role) -> int:
+        """The id of who has this role here."""
+        return int(self.visitors[HERE, role].user_id.split(".")[0])
 
     def _add_lists(self, db: Session) -> None:
-        made = ContactList(organisation_id=self.values[HERE], name=LIST, created_at=self.now)
-        person = Contact(
-            name=NAME, name_key=f"yblok{MARK}", created_at=self.now, updated_at=self.now, village=MARK
-        )
-        phone = Phone(e164=NUMBER, created_at=self.now)
-        db.add_all([made, person, phone, Sender(name="MTTQ")])
-        db.flush()
-        file = f"{MARK}.csv"
-        brought = ListImport(
-            list_id=made.id,
-            file_name=file,
-            sha256="0" * 64,
-            imported_at=self.now,
-            counts={"created": 0, "updated": 0, "merged": 0, "unchanged": 0, "review": 1, "rejected": 0},
-        )
-        db.add(brought)
-        db.flush()
-        upload = Upload(
-            list_id=made.id,
-            file_name=file,
-            size=1,
-            sha256="0" * 64,
-            state=UploadState.CHECKING,
-            uploaded_by=int(self.visitors[HERE, Role.STAFF].user_id.split(".")[0]),
-            uploaded_at=self.now,
-        )
-        issue = ImportIssue(
-            import_id=brought.id,
-            row=2,
-            status="review",
-            reason="letter_substitution",
-            key="1",
-            cells={
-                **dict.fromkeys(("sheet", "name", "village", "commune", "unit", "phone"), NAME),
-                **{"line": 3, "source": [NAME], "numbers": [], "birth_doubt": ""},
-                **dict.fromkeys(("birth_year", "sex", "area_code", "has_smartphone")),
-            },
-        )
-        add_incident(db, kind="sent_twice", subject="messages:1", now=self.now, gateway_ids=["a", "b"])
-        db.add_all(
-            [
-                ContactPhone(contact_id=person.id, phone_id=phone.id, position=1),
-                Membership(list_id=made.id, contact_id=person.id, import_id=brought.id, row=2),
-                upload,
-                issue,
-            ]
-        )
-        db.flush()
+        now, file = self.now, {"file_name": f"{MARK}.csv", "sha256": "0" * 64}
+        made = ContactList(organisation_id=self.values[HERE], name=LIST, created_at=now)
+        self._add(db, made, "list_id")
+        about = {"name": NAME, "name_key": f"yblok{MARK}", "village": MARK}
+        person = self._add(db, Contact(**about, created_at=now, updated_at=now), "contact_id")
+        phone = self._add(db, Phone(e164=NUMBER, created_at=now), "phone_id")
+        self._add(db, Sender(name="MTTQ"))
+        counts = {"created": 0, "updated": 0, "merged": 0, "unchanged": 0, "review": 1, "rejected": 0}
+        brought = ListImport(list_id=made.id, **file, imported_at=now, counts=counts)
+        self._add(db, brought, "import_id")
+        by = {"uploaded_by": self._id_of(Role.STAFF), "uploaded_at": now, "state": UploadState.CHECKING}
+        self._add(db, Upload(list_id=made.id, **file, size=1, **by), "upload_id")
+        cells = {
+            **dict.fromkeys(("sheet", "name", "village", "commune", "unit", "phone"), NAME),
+            **{"line": 3, "source": [NAME], "numbers": [], "birth_doubt": ""},
+            **dict.fromkeys(("birth_year", "sex", "area_code", "has_smartphone")),
+        }
+        doubt = {"status": "review", "reason": "letter_substitution", "key": "1", "cells": cells}
+        self._add(db, ImportIssue(import_id=brought.id, row=2, **doubt), "issue_id")
+        add_incident(db, kind="sent_twice", subject="messages:1", now=now, gateway_ids=["a", "b"])
+        self._add(db, ContactPhone(contact_id=person.id, phone_id=phone.id, position=1))
+        self._add(db, Membership(list_id=made.id, contact_id=person.id, import_id=brought.id, row=2))
         self.values |= {
-            "list_id": made.id,
-            "contact_id": person.id,
-            "phone_id": phone.id,
-            "import_id": brought.id,
-            "upload_id": upload.id,
-            "issue_id": issue.id,
             "incident_id": 1,
             "place_question_id": 1,
             "spelling_id": 1,
@@ -318,144 +258,67 @@ class Office:
         }
 
     def _add_campaigns(self) -> None:
+        now, here = self.now, self.values[HERE]
         with self.runtime.db.write() as db:
-            staff, approver = (
-                db.get_one(User, int(self.visitors[HERE, role].user_id.split(".")[0]))
-                for role in (Role.STAFF, Role.APPROVER)
-            )
+            staff, approver = (db.get_one(User, self._id_of(role)) for role in (Role.STAFF, Role.APPROVER))
             content = {**load_kinds()["khao-sat"], "title": "Khám sức khỏe"}
-            db.add(MadeKind(code="kham", content=content, created_by=staff.id, created_at=self.now))
-            self.values["code"] = "kham"
-            ids = []
-            for state in ("sending", "draft"):
-                draft = read_draft(
-                    {
-                        "name": f"Bluezone {state} {MARK}",
-                        "text": "[{name} ơi, ]mời cài Bluezone: {link}",
-                        "lists": [f"{HERE}/{LIST}"],
-                        "sender": "MTTQ",
-                        "goal": {"share": 0.5},
-                    },
-                    kinds=load_kinds(),
-                )
-                ids.append(create_campaign(db, draft, user=staff, now=self.now).id)
-            for action, user in (
-                (CampaignAction.SUBMIT, staff),
-                (CampaignAction.APPROVE, approver),
-                (CampaignAction.LAUNCH, staff),
-            ):
-                terms = LaunchTerms(approvals=1, estimate_vnd=None)
-                change_campaign(db, ids[0], action, terms=terms, user=user, now=self.now)
-        sweep(self.runtime, now=self.now)
+            db.add(MadeKind(code="kham", content=content, created_by=staff.id, created_at=now))
+            written = {"text": "[{name} ơi, ]mời cài Bluezone: {link}", "lists": [f"{HERE}/{LIST}"]}
+            written |= {"sender": "MTTQ", "goal": {"share": 0.5}}
+            text = {state: {"name": f"Bluezone {state} {MARK}", **written} for state in ("sending", "draft")}
+            launched, drafted = (
+                create_campaign(db, read_draft(each, kinds=load_kinds()), user=staff, now=now).id
+                for each in text.values()
+            )
+            self.values |= {"code": "kham", "launched_id": launched, "campaign_id": drafted}
+            terms = LaunchTerms(approvals=1, estimate_vnd=None)
+            change_campaign(db, launched, CampaignAction.SUBMIT, terms=terms, user=staff, now=now)
+            change_campaign(db, launched, CampaignAction.APPROVE, terms=terms, user=approver, now=now)
+            change_campaign(db, launched, CampaignAction.LAUNCH, terms=terms, user=staff, now=now)
+        sweep(self.runtime, now=now)
         with self.runtime.db.write() as db:
             keys = AnswerContext(secret_key=self.runtime.settings.secret_key, is_live=False)
-            reply = receive_reply(
-                db, InboundMessage(f"SM{MARK}", NUMBER, "MTTQ", BODY, False), keys=keys, now=datetime.now(UTC)
-            )
+            said = InboundMessage(f"SM{MARK}", NUMBER, "MTTQ", BODY, False)
+            reply = receive_reply(db, said, keys=keys, now=datetime.now(UTC))
+            assert reply is not None
             # As if the message to it had been sent.
-            reply.campaign_id = ids[0]
-            reply.recipient_id = db.scalars(select(Recipient.id)).one()
+            reply.campaign_id, reply.recipient_id = launched, db.scalars(select(Recipient.id)).one()
             case = db.scalars(select(Case)).one()
-            case.recipient_id, case.campaign_id = reply.recipient_id, ids[0]
-            case.organisation_id = self.values[HERE]
-            db.get_one(Campaign, ids[0]).urgent_reason = "bão"
-            kept = SavedText(
-                organisation_id=self.values[HERE],
-                title=f"Hẹn gọi lại {MARK}",
-                text="Can bo se goi lai.",
-                changed_by=staff.id,
-                changed_at=self.now,
+            case.recipient_id, case.campaign_id, case.organisation_id = reply.recipient_id, launched, here
+            self.values["case_id"] = case.id
+            db.get_one(Campaign, launched).urgent_reason = "bão"
+            recorded, made = (
+                {"recorded_by": staff.id, "recorded_at": now},
+                {"made_by": staff.id, "made_at": now},
             )
-            db.add(kept)
-            db.flush()
-            breach = Breach(
-                found_at=self.now, due_at=self.now, what=MARK, recorded_by=staff.id, recorded_at=self.now
-            )
-            db.add(breach)
-            db.flush()
-            self.values["breach_id"] = breach.id
-            asked = PersonRequest(
-                kind=RequestKind.CORRECT,
-                contact_id=self.values["contact_id"],
-                organisation_id=self.values[HERE],
-                asked_by=MARK,
-                asked_at=self.now,
-                due_at=self.now,
-                recorded_by=staff.id,
-                recorded_at=self.now,
-            )
-            link = AgencyLink(
-                drive_id=self.values["drive_id"],
-                organisation_id=self.values["agency_id"],
-                holder=MARK,
-                expires_at=self.now + timedelta(days=1),
-                made_by=staff.id,
-                made_at=self.now,
-            )
-            db.add_all([asked, link, Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE)])
-            db.flush()
-            today = self.now.astimezone(VIETNAM).date()
-            told = add_activity(
-                db,
-                ActivityEntry(ActivityKind.LOUDSPEAKER, today, today, 2, place=f"Thôn {MARK}"),
-                area="62",
-                organisation_id=self.values[HERE],
-                campaign_id=None,
-                form_key="",
-                user=staff,
-                now=self.now,
-            )
-            self.values["entry_id"] = told.id
-            sheet = VisitSheet(
-                campaign_id=ids[0],
-                organisation_id=self.values[HERE],
-                list_id=self.values["list_id"],
-                village=MARK,
-                officer=MARK,
-                made_by=staff.id,
-                made_at=self.now,
-            )
-            db.add(sheet)
-            db.flush()
-            line = VisitLine(
-                round_id=sheet.id,
-                n=1,
-                contact_id=self.values["contact_id"],
-                recipient_id=db.scalars(select(Recipient.id)).one(),
-                why=VisitReason.NO_ANSWER,
-            )
-            db.add(line)
-            officer = User(
-                email=f"thon.{MARK}@loa.example",
-                name=MARK,
-                phone="+84912000798",
-                role=Role.VILLAGE,
-                organisation_id=self.values[HERE],
-                password_hash="officer".rjust(12, "-"),
-                created_at=self.now,
-            )
-            db.add(officer)
-            db.flush()
-            db.add(
-                SheetOfficer(
-                    round_id=sheet.id, user_id=officer.id, assigned_by=staff.id, assigned_at=self.now
-                )
-            )
-            self.values |= {"round_id": sheet.id, "officer_id": officer.id}
-            self.values["link_id"] = link.id
-            comment = CampaignComment(
-                campaign_id=ids[1], card=CommentCard.WHOM, text=MARK, written_by=staff.id, written_at=self.now
-            )
-            db.add(comment)
-            db.flush()
-            self.values["comment_id"] = comment.id
-            self.values |= {
-                "request_id": asked.id,
-                "launched_id": ids[0],
-                "campaign_id": ids[1],
-                "case_id": case.id,
-                "text_id": kept.id,
-            }
+            text = {"title": f"Hẹn gọi lại {MARK}", "text": "Can bo se goi lai."}
+            changed = {"changed_by": staff.id, "changed_at": now}
+            self._add(db, SavedText(organisation_id=here, **text, **changed), "text_id")
+            self._add(db, Breach(found_at=now, due_at=now, what=MARK, **recorded), "breach_id")
+            asked = {"asked_by": MARK, "asked_at": now, "due_at": now, "organisation_id": here}
+            person = self.values["contact_id"]
+            request = PersonRequest(kind=RequestKind.CORRECT, contact_id=person, **asked, **recorded)
+            self._add(db, request, "request_id")
+            to = {"drive_id": self.values["drive_id"], "organisation_id": self.values["agency_id"]}
+            link = AgencyLink(**to, holder=MARK, expires_at=now + timedelta(days=1), **made)
+            self._add(db, link, "link_id")
+            self._add(db, Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
+            today = now.astimezone(VIETNAM).date()
+            entry = ActivityEntry(ActivityKind.LOUDSPEAKER, today, today, 2, place=f"Thôn {MARK}")
+            about = {"area": "62", "organisation_id": here, "campaign_id": None, "form_key": ""}
+            self.values["entry_id"] = add_activity(db, entry, **about, user=staff, now=now).id
+            of_list = {"list_id": self.values["list_id"], "village": MARK, "officer": MARK}
+            sheet = VisitSheet(campaign_id=launched, organisation_id=here, **of_list, **made)
+            self._add(db, sheet, "round_id")
+            whom = {"contact_id": person, "recipient_id": reply.recipient_id, "why": VisitReason.NO_ANSWER}
+            self._add(db, VisitLine(round_id=sheet.id, n=1, **whom))
+            officer = self._add_user(db, f"thon.{MARK}", Role.VILLAGE, here, "officer")
+            officer.name, officer.phone = MARK, "+84912000798"
+            self.values["officer_id"] = officer.id
+            assigned = {"assigned_by": staff.id, "assigned_at": now}
+            self._add(db, SheetOfficer(round_id=sheet.id, user_id=officer.id, **assigned))
+            said = {"card": CommentCard.WHOM, "text": MARK, "written_by": staff.id, "written_at": now}
+            self._add(db, CampaignComment(campaign_id=drafted, **said), "comment_id")
 
 
 def dump(runtime: Runtime, *, without: str = "-") -> list[str]:

@@ -1,7 +1,5 @@
 """A server that speaks the API of SMS Gateway for Android as its documentation says: messages by an id, Basic auth."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Iterator

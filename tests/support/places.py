@@ -1,7 +1,5 @@
 """Gazetteers that many tests share."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from outreach.places.nation import gazetteer_of

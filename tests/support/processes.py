@@ -136,9 +136,9 @@ _forks.set_forkserver_preload(["admin.app", "workers.jobs", "tests.support.proce
 class QuickProcesses(Processes):
     """The same commands, each forked from a process that has loaded the program: loading it takes 1.3 s of CPU."""
 
-    def start(self, *arguments: str) -> ForkedProcess:  # type: ignore[override]
+    def start(self, *arguments: str) -> ForkedProcess:
         process = ForkedProcess(self.environment, self.log, arguments)
-        self.running.append(process)  # type: ignore[arg-type]
+        self.running.append(process)
         return process
 
 

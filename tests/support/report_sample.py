@@ -1,7 +1,5 @@
 """A day's figures, invented, with something of everything: known, unknown, late, large."""
 
-from __future__ import annotations
-
 import tomllib
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Handing a list in, and the worker's part of it."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Another system's receiver of webhooks: a real HTTP server that checks each signature and answers as it is told."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

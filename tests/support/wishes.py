@@ -1,7 +1,5 @@
 """Wishes to be left alone, as tests record them and ask for them."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import datetime
 

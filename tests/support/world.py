@@ -1,17 +1,19 @@
 """What flow tests are made of: people, officers, a campaign, and a way to let the work run."""
 
-from __future__ import annotations
-
 import asyncio
+import inspect
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+from flask import Flask
+from sqlalchemy import inspect as inspect_row
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from admin.app import create_app
 from campaigns.analytics.campaign_status import read_status
 from campaigns.cases.conversation import record_answer as record_told
 from campaigns.delivery.open_gateways import OpenGateway, OpenGateways
@@ -24,31 +26,43 @@ from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, Case, Reply
 from campaigns.planning.drives import create_drive, open_drive_of
 from campaigns.planning.kinds import load_kinds
+from campaigns.privacy.consents import record_consent
 from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.requests import record_request
 from campaigns.replies.gateway_inbox import GatewayInbox
 from campaigns.replies.receive_reply import receive_reply
-from campaigns.replies.record_answer import AnswerContext, record_answer, record_page_answer
+from campaigns.replies.record_answer import (
+    AnswerContext,
+    record_answer,
+    record_officer_answer,
+    record_page_answer,
+    undo_answer,
+)
 from campaigns.rules.approvals import LaunchTerms
 from campaigns.rules.draft import read_draft
+from campaigns.rules.links import LinkCipher
 from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignAction, CampaignState, MessageState
 from campaigns.sweep import sweep
 from campaigns.visits.sheets import create_sheet
+from outreach.accounts.api_tokens import create_token
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import create_user, find_user
 from outreach.contacts.phones import find_or_create_phones
+from outreach.core.db import Base
 from outreach.core.sentences import word_stored
-from outreach.models.accounts import OrganisationKind, Role, User
+from outreach.models.accounts import OrganisationKind, Right, Role, User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone
 from outreach.models.gateways import ENVIRONMENT
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.gateway import InboundMessage
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 from simulator.testing import RunningSimulator
 
+T = TypeVar("T")
 LIST = "Hội viên"
 AUTHOR, APPROVER = "canbo@loa.example", "duyet@loa.example"
 TERMS = LaunchTerms(approvals=1, estimate_vnd=None)
@@ -59,6 +73,17 @@ TEXT = "[Chào {name}, ]mời ông/bà cài Bluezone: {link}"
 def number(index: int) -> str:
     """The index-th sample number."""
     return f"+849{index // 1000:02d}000{index % 1000:03d}"
+
+
+def _row_of(session: Session, value: Any) -> Any:
+    """The same row in this session, where it is one, so that what it leads to can be read."""
+    identity = inspect_row(value).identity if isinstance(value, Base) else None
+    return session.get(type(value), identity) or value if identity else value
+
+
+def _call(session: Session, function: Callable[..., T], args: Any, given: dict[str, Any]) -> T:
+    rows = {name: _row_of(session, value) for name, value in given.items()}
+    return function(session, *(_row_of(session, each) for each in args), **rows)
 
 
 class OneGateway:
@@ -98,15 +123,8 @@ class World:
         self, session: Session, email: str, role: Role, organisation_id: int | None = None
     ) -> User:
         """A user with PASSWORD, in the caller's transaction; without an organisation they see everything."""
-        return create_user(
-            session,
-            email=email,
-            password=PASSWORD,
-            role=role,
-            organisation_id=organisation_id,
-            area_code=None,
-            now=self.now,
-        )
+        about = {"password": PASSWORD, "role": role, "area_code": None, "now": self.now}
+        return create_user(session, email=email, organisation_id=organisation_id, **about)
 
     def officer(self, email: str, role: Role = Role.STAFF, organisation_id: int | None = None) -> str:
         """A user as `add_officer` makes them, in a transaction of its own; their address."""
@@ -161,6 +179,68 @@ class World:
         with self.runtime.db.read() as session:
             return session.get_one(table, key)
 
+    def rows(self, query: Any) -> list[tuple[Any, ...]]:
+        """All columns of all rows of a query."""
+        with self.runtime.db.read() as session:
+            return [tuple(row) for row in session.execute(query)]
+
+    def phone(self, e164: str) -> int:
+        """A known number's id."""
+        found: int = self.one(select(Phone.id).where(Phone.e164 == e164))
+        return found
+
+    # -- writing
+
+    def add(self, *rows: Any) -> Any:
+        """Store rows, each after the one before it; the first."""
+        with self.runtime.db.write() as session:
+            for row in rows:
+                session.add(row)
+                session.flush()
+        return rows[0]
+
+    def execute(self, statement: Any) -> None:
+        """One statement in a transaction of its own."""
+        with self.runtime.db.write() as session:
+            session.execute(statement)
+
+    def change(self, table: Any, key: Any, **values: Any) -> None:
+        """Set these columns of one row."""
+        with self.runtime.db.write() as session:
+            row = session.get_one(table, key)
+            for name, value in values.items():
+                setattr(row, name, value)
+
+    def read(self, query: Callable[..., T], *args: Any, by: str = "", **given: Any) -> T:
+        """What a function that takes a session finds; it gets what it needs as in `do`."""
+        given = self._complete(query, args, given, by)
+        with self.runtime.db.read() as session:
+            return _call(session, query, args, given)
+
+    def do(self, function: Callable[..., T], *args: Any, by: str = "", **given: Any) -> T:
+        """What a function that takes a session does, now and for AUTHOR or whom `by` names; a use case as a page calls it.
+
+        `user`, `now`, `keys` and `secret_key` are filled in where it needs them and they are not given.
+        """
+        given = self._complete(function, args, given, by)
+        if hasattr(function, "__wrapped__"):
+            return function(self.runtime, *args, **given)
+        with self.runtime.db.write() as session:
+            return _call(session, function, args, given)
+
+    def _complete(
+        self, function: Callable[..., Any], args: Any, given: dict[str, Any], by: str
+    ) -> dict[str, Any]:
+        """What is given by name, and what else the function needs."""
+        signature = inspect.signature(function)
+        named = signature.bind_partial(None, *args, **given).arguments
+        needed = {name for name, each in signature.parameters.items() if each.default is each.empty}
+        needed -= named.keys()
+        known = {"now": self.now, "keys": self.keys, "secret_key": self.keys.secret_key}
+        if by or "user" in needed:
+            given = {**given, "user": self.user(by or AUTHOR)}
+        return {**given, **{name: known[name] for name in needed & known.keys()}}
+
     # -- people
 
     def add_people(self, count: int, *, first: int = 0) -> None:
@@ -189,6 +269,26 @@ class World:
                 session.add(ContactPhone(contact_id=person.id, phone_id=phones[e164], position=position))
             session.add(Membership(list_id=self.list_id, contact_id=person.id))
             return person.id
+
+    def add_list(self, name: str, *members: int, owner: int | None = None, **more: Any) -> int:
+        """Another list with these people, the Front's committee's or another organisation's; its id."""
+        owner = owner or self.get_one(ContactList, self.list_id).organisation_id
+        made = ContactList(organisation_id=owner, name=name, created_at=self.now, **more)
+        list_id: int = self.add(made).id
+        if members:
+            self.add(*(Membership(list_id=list_id, contact_id=each) for each in members))
+        return list_id
+
+    def token(self, by: str, **changes: Any) -> tuple[Any, str]:
+        """Another system's token, with every right unless `changes` say otherwise, and its text."""
+        front = self.get_one(ContactList, self.list_id).organisation_id
+        values = {"name": "Cổng dữ liệu", "organisation_id": front, "rights": list(Right), "days": 30}
+        return self.do(create_token, by=by, **values | changes)
+
+    def consent(self, person: int, purpose: str = "", **changes: Any) -> None:
+        """A person's word on one purpose or all, as an officer records it."""
+        values = {"is_given": True, "on": None, "evidence": "Phiếu số 7", "guardian": "", "purposes": ()}
+        self.do(record_consent, person, purpose=purpose, **values | changes)
 
     # -- campaigns
 
@@ -232,13 +332,25 @@ class World:
         period = {"starts_on": today, "ends_on": None}
         create_drive(self.runtime, kind="bluezone", name=name, **period, user=self.user(AUTHOR), now=self.now)
 
-    def launch(self, **changes: Any) -> int:
-        """A campaign, approved and launched, its first step opened; its id."""
+    def launch(self, *, people: int = 0, **changes: Any) -> int:
+        """A campaign, approved and launched, its first step opened, to everybody and `people` more; its id."""
+        if people:
+            self.add_people(people)
         campaign_id = self.draft(**changes)
+        self.begin(campaign_id)
+        self.sweep()
+        return campaign_id
+
+    def begin(self, campaign_id: int) -> None:
+        """Submit, approve and launch a draft."""
         self.act(campaign_id, CampaignAction.SUBMIT)
         self.act(campaign_id, CampaignAction.APPROVE, APPROVER)
         self.act(campaign_id, CampaignAction.LAUNCH)
-        self.sweep()
+
+    def sent(self, *, people: int = 0, **changes: Any) -> int:
+        """A campaign as `launch` makes it, sent to all whom it may be sent to now; its id."""
+        campaign_id = self.launch(people=people, **changes)
+        self.send()
         return campaign_id
 
     def status(self, campaign_id: int) -> dict[str, Any]:
@@ -316,14 +428,9 @@ class World:
         """Of all that was sent nobody has seen the outcome for two hours."""
         now = datetime.now(UTC)
         with self.runtime.db.write() as session:
-            session.execute(
-                update(Attempt).values(
-                    state=AttemptState.UNKNOWN,
-                    gateway_id=None,
-                    claimed_at=now - timedelta(hours=2),
-                    due_at=now + timedelta(hours=1),
-                )
-            )
+            left = {"claimed_at": now - timedelta(hours=2), "due_at": now + timedelta(hours=1)}
+            lost = {"state": AttemptState.UNKNOWN, "gateway_id": None, **left}
+            session.execute(update(Attempt).values(lost))
             session.execute(
                 update(Message)
                 .where(Message.id.in_(select(Attempt.message_id)))
@@ -336,13 +443,26 @@ class World:
     def in_hours(self, hours: float) -> datetime:
         return self.now + timedelta(hours=hours)
 
+    def close_window(self, campaign: int) -> None:
+        """From now on it is not the campaign's hour."""
+        opens, closes = self.closed_window()
+        self.change(Campaign, campaign, window_from=opens, window_to=closes)
+
     def closed_window(self) -> list[str]:
         """Hours of which now is none."""
         return ["00:30", "01:00"] if self.now.astimezone(VIETNAM).hour > 2 else ["12:00", "13:00"]
 
+    def use(self, **settings: Any) -> None:
+        """Go on with other settings."""
+        self.runtime = replace(self.runtime, settings=replace(self.runtime.settings, **settings))
+
+    def app(self) -> Flask:
+        """The web over what this world has now."""
+        return create_app(self.runtime.settings, runtime=self.runtime)
+
     def use_token(self, token: str) -> None:
         """Go on with other credentials for the gateway."""
-        self.runtime = replace(self.runtime, settings=replace(self.runtime.settings, twilio_auth_token=token))
+        self.use(twilio_auth_token=token)
 
     def sent_to(self) -> list[str]:
         """The numbers in the gateway's ledger, in order."""
@@ -350,16 +470,29 @@ class World:
 
     # -- answers
 
+    def hear(
+        self, recipient: Recipient, label: str, *, place: AnswerPlace = AnswerPlace.HOME, **more: Any
+    ) -> Any:
+        """What an officer writes down that a recipient told them; the answer."""
+        with self.runtime.db.write() as session:
+            told = {
+                "user": find_user(session, AUTHOR),
+                "keys": self.keys,
+                "now": self.now,
+                "note": "",
+                **more,
+            }
+            return record_officer_answer(session, session.merge(recipient), label, place=place, **told)
+
+    def undo(self, campaign: int, index: int = 0, *, at: datetime | None = None) -> None:
+        """Take back what the index-th person said last."""
+        with self.runtime.db.write() as session:
+            undo_answer(session, session.merge(self.recipient(number(index), campaign)), now=at or self.now)
+
     def reply(self, sender: str, body: str, *, gateway_id: str, **more: Any) -> Reply | None:
         with self.runtime.db.write() as session:
-            inbound = InboundMessage(
-                gateway_id,
-                sender,
-                "MTTQ",
-                body,
-                more.get("is_opt_out", False),
-                more.get("is_help_request", False),
-            )
+            stop, asks = more.get("is_opt_out", False), more.get("is_help_request", False)
+            inbound = InboundMessage(gateway_id, sender, "MTTQ", body, stop, asks)
             return receive_reply(session, inbound, keys=self.keys, now=more.get("now", datetime.now(UTC)))
 
     def answer(
@@ -387,17 +520,8 @@ class World:
         self, contact_id: int, campaign: int, label: Label, place: AnswerPlace = AnswerPlace.HOME
     ) -> None:
         """Let an officer record what somebody said to them."""
-        record_told(
-            self.runtime,
-            contact_id,
-            campaign,
-            label,
-            place=place,
-            note="",
-            user=self.user(AUTHOR),
-            keys=self.keys,
-            now=self.now,
-        )
+        more = {"place": place, "note": "", "user": self.user(AUTHOR), "keys": self.keys, "now": self.now}
+        record_told(self.runtime, contact_id, campaign, label, **more)
 
     def press(self, campaign: int, word: str, *, index: int = 0, **more: Any) -> None:
         """Press a button on the page of the index-th person."""
@@ -457,6 +581,11 @@ class World:
             )
             assert found is not None
             return found
+
+    def link(self, campaign: int, index: int = 0) -> str:
+        """The end of the index-th person's personal link."""
+        keys = self.runtime.settings.keys_of(Purpose.LINKS)
+        return LinkCipher(keys).token(self.recipient(number(index), campaign).id)
 
     def cases(self) -> list[Case]:
         """The open ones, the oldest first."""

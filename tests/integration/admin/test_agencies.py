@@ -1,23 +1,27 @@
 """Agencies' figures in the office: by form, by link, by file; corrected, missing, unknown."""
 
-from __future__ import annotations
-
-from datetime import date, datetime, timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
+from campaigns.activities.activity_log import ActivityFilter, read_summary
 from campaigns.agencies.links import address_of
+from campaigns.models.activities import Activity
 from campaigns.models.figures import AgencyLink, AgencyReport
 from campaigns.models.replies import InstallReport
+from campaigns.rules.activities import ActivityKind, ActivityTotals
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.models.accounts import AuditEvent, OrganisationKind, Role
 from outreach.models.contacts import Phone
+from outreach.models.places import Area, AreaLevel
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.world import AUTHOR, World, number
 
 LEADER = "lanhdao@loa.example"
@@ -54,9 +58,7 @@ def reports(world: World) -> list[tuple[int, int | None, int | None, str]]:
 
 
 @both_databases
-def test_figures_add_up_and_what_is_missing_is_said(
-    world: World, client: FlaskClient, agencies: list[int]
-) -> None:
+def test_figures_add_up_and_what_is_missing_is_said(world, client, agencies):
     page = client.get("/admin/agencies/").text
     assert "2/2" in page
     assert "<strong>Chưa rõ</strong>" in page
@@ -71,17 +73,14 @@ def test_figures_add_up_and_what_is_missing_is_said(
     page = client.get("/admin/agencies/").text
     assert "90,0%" in page  # of whom it is not known how many could, none is counted
     assert "Tất cả các cơ quan đã gửi" in page
-    world.add_people(1)
-    world.launch()
+    world.launch(people=1)
     signed_in(client, LEADER)
     assert "90,0%" in client.get("/admin/progress/").text
     assert client.get("/admin/agencies/").status_code == 200
     assert hand_in(client, agencies[1], "50", "", "41").status_code == 403
 
 
-def test_a_correction_counts_and_leaves_what_it_replaced(
-    world: World, client: FlaskClient, agencies: list[int]
-) -> None:
+def test_a_correction_counts_and_leaves_what_it_replaced(world, client, agencies):
     hand_in(client, agencies[0], "100", "90", "80")
     hand_in(client, agencies[0], "100", "90", "81")
     hand_in(client, agencies[0], "100", "90", "60", day=(today() - timedelta(days=1)).isoformat())
@@ -93,21 +92,16 @@ def test_a_correction_counts_and_leaves_what_it_replaced(
     assert len(reports(world)) == 3
 
 
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"installed": "91"}, "không thể lớn hơn số người thuộc diện vận động"),
-        ({"with_smartphone": "101", "installed": ""}, "không thể lớn hơn tổng số người"),
-        ({"staff": ""}, "Hãy ghi tổng số người"),
-        ({"staff": "một trăm"}, "không phải là một số"),
-        ({"staff": "-5"}, "không phải là một số"),
-        ({"day": "2999-01-01"}, "không sau hôm nay"),
-        ({"day": ""}, "Hãy chọn ngày"),
-    ],
+@cases(
+    ({"installed": "91"}, "không thể lớn hơn số người thuộc diện vận động"),
+    ({"with_smartphone": "101", "installed": ""}, "không thể lớn hơn tổng số người"),
+    ({"staff": ""}, "Hãy ghi tổng số người"),
+    ({"staff": "một trăm"}, "không phải là một số"),
+    ({"staff": "-5"}, "không phải là một số"),
+    ({"day": "2999-01-01"}, "không sau hôm nay"),
+    ({"day": ""}, "Hãy chọn ngày"),
 )
-def test_what_cannot_be_is_refused_and_stays_in_the_form(
-    world: World, client: FlaskClient, agencies: list[int], changes: dict[str, str], told: str
-) -> None:
+def test_what_cannot_be_is_refused_and_stays_in_the_form(world, client, agencies, changes, told):
     form = {"day": today().isoformat(), "staff": "100", "with_smartphone": "90", "installed": "80"} | changes
     answer = post(client, f"/admin/agencies/{agencies[0]}/report", **form, note="ghi chú này")
     assert answer.status_code == 422
@@ -116,7 +110,7 @@ def test_what_cannot_be_is_refused_and_stays_in_the_form(
     assert reports(world) == []
 
 
-def test_a_sudden_fall_is_asked_about(world: World, client: FlaskClient, agencies: list[int]) -> None:
+def test_a_sudden_fall_is_asked_about(world, client, agencies):
     hand_in(client, agencies[0], "100", "90", "80")
     answer = hand_in(client, agencies[0], "100", "90", "8")
     assert answer.status_code == 422
@@ -133,9 +127,7 @@ def make_link(world: World, client: FlaskClient, agency: int) -> tuple[int, str]
     return link.id, address.removeprefix(world.runtime.settings.public_base_url)
 
 
-def test_by_a_link_nobody_signs_in_and_only_figures_go_in(
-    world: World, client: FlaskClient, agencies: list[int]
-) -> None:
+def test_by_a_link_nobody_signs_in_and_only_figures_go_in(world, client, agencies):
     link_id, path = make_link(world, client, agencies[0])
     stranger = client.application.test_client()
     page = stranger.get(path)
@@ -157,10 +149,9 @@ def test_by_a_link_nobody_signs_in_and_only_figures_go_in(
     assert stranger.post(path, data=figures).status_code == 404
 
 
-def test_a_link_ends_by_itself(world: World, client: FlaskClient, agencies: list[int]) -> None:
+def test_a_link_ends_by_itself(world, client, agencies):
     _link_id, path = make_link(world, client, agencies[0])
-    with world.runtime.db.write() as session:
-        session.execute(update(AgencyLink).values(expires_at=world.now))
+    world.execute(update(AgencyLink).values(expires_at=world.now))
     assert client.get(path).status_code == 404
     assert path not in client.get(f"/admin/agencies/{agencies[0]}/").text
 
@@ -172,7 +163,7 @@ def send_file(client: FlaskClient, *lines: str) -> str:
     return client.get(answer.location).text if answer.status_code == 303 else answer.text
 
 
-def test_a_file_brings_many_agencies_or_none(world: World, client: FlaskClient, agencies: list[int]) -> None:
+def test_a_file_brings_many_agencies_or_none(world, client, agencies):
     header = "STT,Tên cơ quan,Tổng số CBCCVC,Số người có ĐT thông minh,Đã cài đặt,Tỷ lệ cài đặt,Ghi chú"
     title = "BIỂU TỔNG HỢP,,,,,,"
     wrong = send_file(client, title, header, "1,Sở Y tế,100,90,80,,", "2,Sở Nội vụ,10,9,8,,", "3,STC,5,6,1,,")
@@ -203,21 +194,14 @@ def hand_in_roster(client: FlaskClient, agency: int, *lines: str, **form: str) -
 
 def installs(world: World) -> list[tuple[str, str, bool]]:
     """Each report's number, source and whether it stands."""
-    with world.runtime.db.read() as session:
-        rows = session.execute(
-            select(Phone.e164, InstallReport)
-            .join(Phone, Phone.id == InstallReport.phone_id)
-            .order_by(InstallReport.id)
-        )
-        return [(e164, report.source.value, report.withdrawn_at is None) for e164, report in rows]
+    found = select(Phone.e164, InstallReport).join(Phone, Phone.id == InstallReport.phone_id)
+    rows = world.rows(found.order_by(InstallReport.id))
+    return [(e164, report.source.value, report.withdrawn_at is None) for e164, report in rows]
 
 
-def test_a_roster_is_counted_and_its_marks_are_its_peoples_reports(
-    world: World, client: FlaskClient, agencies: list[int]
-) -> None:
+def test_a_roster_is_counted_and_its_marks_are_its_peoples_reports(world, client, agencies):
     world.add_people(4, first=1)
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent()
     own = [number(index) for index in range(1, 5)]
     world.reply(own[3], "xoa roi", gateway_id="SM1")
     rows = [
@@ -254,16 +238,11 @@ def test_a_roster_is_counted_and_its_marks_are_its_peoples_reports(
     assert "danh sách cơ quan" in shown
 
 
-@pytest.mark.parametrize(
-    ("lines", "told"),
-    [
-        (["1,An,0905000001,x,đang cài"], "Dòng 2: không hiểu “đang cài” ở cột “Đã cài”"),
-        ([], "không có người nào"),
-    ],
+@cases(
+    (["1,An,0905000001,x,đang cài"], "Dòng 2: không hiểu “đang cài” ở cột “Đã cài”"),
+    ([], "không có người nào"),
 )
-def test_a_roster_that_is_not_understood_says_where_and_stores_nothing(
-    world: World, client: FlaskClient, agencies: list[int], lines: list[str], told: str
-) -> None:
+def test_a_roster_that_is_not_understood_says_where_and_stores_nothing(world, client, agencies, lines, told):
     answer = hand_in_roster(client, agencies[0], *lines, note="ghi chú này")
     assert answer.status_code == 422
     assert told in answer.text
@@ -271,11 +250,93 @@ def test_a_roster_that_is_not_understood_says_where_and_stores_nothing(
     assert reports(world) == []
 
 
-def test_a_roster_without_a_column_of_marks_says_which_it_needs(
-    world: World, client: FlaskClient, agencies: list[int]
-) -> None:
+def test_a_roster_without_a_column_of_marks_says_which_it_needs(world, client, agencies):
     file = (BytesIO("Họ và tên,SĐT\nAn,0905000001\n".encode()), "can bo.csv")
     answer = post(client, f"/admin/agencies/{agencies[0]}/roster", file=file, day=today().isoformat())
     assert answer.status_code == 422
     assert "Hãy đặt tên cột đó bắt đầu bằng chữ “Đã”" in answer.text
     assert reports(world) == []
+
+
+# The outreach log in the office: entered once however often it is sent, corrected with its history, as of
+# a moment.
+
+
+@pytest.fixture
+def officer(world: World, client: FlaskClient) -> FlaskClient:
+    world.add(
+        Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE),
+        Area(code="608", name="Kon Tum", kind="Thành phố", level=AreaLevel.DISTRICT, parent_code="62"),
+        Area(code="23281", name="Quang Trung", kind="Phường", level=AreaLevel.COMMUNE, parent_code="608"),
+    )
+    world.officer("lanhdao@loa.example", Role.LEADER)
+    return signed_in(client, AUTHOR)
+
+
+def enter(client: FlaskClient, **changed: str) -> TestResponse:
+    page = client.get("/admin/publicity/new").text
+    key = re.search(r'name="form_key" value="(\w+)"', page)
+    form = {"kind": "loudspeaker", "times": "2", "area": "23281", "organisation": "1", "form_key": key[1]}
+    return post(client, "/admin/publicity/new", **form | changed)
+
+
+def count(world: World) -> int:
+    return world.scalar(select(func.count()).select_from(Activity)) or 0
+
+
+def test_an_entry_counts_by_kind_area_and_day_and_once_however_often_its_form_is_sent(world, officer):
+    assert "Chưa ghi hoạt động nào" in officer.get("/admin/publicity/").text
+    for _again in range(2):
+        assert enter(officer, form_key="f" * 32, place="Thôn 3").status_code == 303
+    assert count(world) == 1
+    assert enter(officer, kind="meeting", times="1", people="64", area="62").status_code == 303
+    page = officer.get("/admin/publicity/").text
+    assert "<strong>3</strong>" in page
+    assert "Thôn 3, Phường Quang Trung" in page
+    assert "Thành phố Kon Tum" in page
+    assert "64 lượt người" in page
+    assert "Thôn 3" not in officer.get("/admin/publicity/?kind=meeting").text
+    assert "Thôn 3" in officer.get("/admin/publicity/?area=608").text
+    # The next entry begins where the last one was.
+    assert '<option value="62" selected>' in officer.get("/admin/publicity/new").text
+    signed_in(officer, "lanhdao@loa.example")
+    assert "Thôn 3" in officer.get("/admin/publicity/").text
+    assert officer.get("/admin/publicity/new").status_code == 403
+
+
+def test_what_is_refused_stays_in_the_form(world, officer):
+    refused = enter(officer, first="2999-01-01", place="Thôn 3")
+    assert refused.status_code == 422
+    assert "không được sau hôm nay" in refused.text
+    assert 'value="Thôn 3"' in refused.text
+    assert enter(officer, area="").status_code == 422
+    assert enter(officer, organisation="99").status_code == 422
+    assert enter(officer, campaign="99").status_code == 422
+    assert count(world) == 0
+
+
+def test_a_correction_leaves_its_history_and_the_log_can_be_read_as_it_stood(world, officer):
+    enter(officer)
+    between = datetime.now(UTC)
+    changed = {"kind": "radio", "times": "5", "area": "608", "organisation": "1", "version": "1"}
+    assert post(officer, "/admin/publicity/1/correct", **changed).status_code == 303
+    late = post(officer, "/admin/publicity/1/correct", **changed)
+    assert (late.status_code, count(world)) == (422, 2)
+    assert "Người khác vừa sửa" in late.text
+    page = officer.get("/admin/publicity/1/").text
+    assert page.count("đã thay") == 1
+    assert "Loa truyền thanh" in page
+    today = datetime.now(VIETNAM).date()
+    week = ActivityFilter(today - timedelta(days=6), today)
+    assert world.read(read_summary, week).kinds == {ActivityKind.RADIO: ActivityTotals(1, 5)}
+    assert world.read(read_summary, week, as_of=between).kinds == {
+        ActivityKind.LOUDSPEAKER: ActivityTotals(1, 2)
+    }
+    assert world.read(read_summary, week, as_of=between - timedelta(hours=1)).total == ActivityTotals()
+    assert post(officer, "/admin/publicity/1/withdraw", version="2").status_code == 303
+    assert "Chưa ghi hoạt động nào" in officer.get("/admin/publicity/").text
+    assert "Mục này đã bỏ" in officer.get("/admin/publicity/1/").text
+    assert post(officer, "/admin/publicity/1/correct", **changed | {"version": "3"}).status_code == 303
+    assert world.read(read_summary, week).total.times == 5
+    told = world.all(select(AuditEvent.action).where(AuditEvent.subject == "activities:1"))
+    assert told == ["publicity.enter", "publicity.correct", "publicity.withdraw", "publicity.correct"]

@@ -1,12 +1,10 @@
 """Alike replies in one go: grouped by meaning, handled together after a look at all, and remembered for the next."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from campaigns.models.messages import Message
 from campaigns.models.replies import Case, Handling, Reply
@@ -21,9 +19,7 @@ DOUBTS = ("có phải lừa đảo không", "tin này thật hay giả vậy?", 
 @pytest.fixture
 def asked(world: World, client: FlaskClient) -> list[int]:
     """The cases of three who doubt the same, of one who says something else, and of one who cries for help."""
-    world.add_people(12)
-    world.launch(window=["00:00", "24:00"])
-    world.send()
+    world.sent(people=12, window=["00:00", "24:00"])
     for index, text in enumerate((*DOUBTS, "cài có hao pin không", "cứu với nước ngập tới nóc nhà rồi")):
         world.reply(number(index), text, gateway_id=f"SM{index}")
     signed_in(client, AUTHOR)
@@ -34,9 +30,7 @@ def outcomes(world: World, ids: list[int]) -> list[CaseOutcome | None]:
     return [world.get_one(Case, each).outcome for each in ids]
 
 
-def test_one_answer_goes_to_all_who_ask_the_same_and_to_no_other(
-    world: World, client: FlaskClient, asked: list[int]
-) -> None:
+def test_one_answer_goes_to_all_who_ask_the_same_and_to_no_other(world, client, asked):
     groups = client.get("/admin/inbox/alike/").text
     assert "3 tin" in groups
     assert re.findall(r"/admin/inbox/alike/(\d+)/", groups) == [str(asked[0])]
@@ -61,9 +55,7 @@ def test_one_answer_goes_to_all_who_ask_the_same_and_to_no_other(
     assert len(sent) == 2
 
 
-def test_only_chosen_cases_are_closed_and_what_is_refused_keeps_the_choice(
-    world: World, client: FlaskClient, asked: list[int]
-) -> None:
+def test_only_chosen_cases_are_closed_and_what_is_refused_keeps_the_choice(world, client, asked):
     refused = post(client, f"/admin/inbox/alike/{asked[0]}/finish", case=asked[:2], outcome="")
     assert refused.status_code == 422
     assert [int(each) for each in re.findall(r'name="case" value="(\d+)" checked', refused.text)] == asked[:2]
@@ -72,9 +64,7 @@ def test_only_chosen_cases_are_closed_and_what_is_refused_keeps_the_choice(
     assert outcomes(world, asked[:3]) == [CaseOutcome.CALLED, CaseOutcome.CALLED, None]
 
 
-def test_what_was_settled_together_is_taken_back_together(
-    world: World, client: FlaskClient, asked: list[int]
-) -> None:
+def test_what_was_settled_together_is_taken_back_together(world, client, asked):
     for action, values in (("label", {"label": "refuse"}), ("finish", {"outcome": "called"})):
         done = post(client, f"/admin/inbox/alike/{asked[0]}/{action}", case=asked[:3], **values)
         page = client.get(done.location).text
@@ -90,14 +80,13 @@ def test_what_was_settled_together_is_taken_back_together(
 
 
 def test_what_officers_decide_is_the_suggestion_for_the_same_words_and_goes_with_the_person(
-    world: World, client: FlaskClient, asked: list[int]
-) -> None:
+    world, client, asked
+):
     words = "lúc khác hẵng hay"
 
     def suggested(index: int) -> tuple[Label, bool]:
         world.reply(number(index), words, gateway_id=f"SM2{index}")
         reply = world.first(select(Reply).order_by(Reply.id.desc()))
-        assert reply is not None
         return reply.label, reply.is_sure
 
     first, _is_sure = suggested(5)
@@ -106,15 +95,11 @@ def test_what_officers_decide_is_the_suggestion_for_the_same_words_and_goes_with
         case = world.cases()[-1]
         post(client, f"/admin/inbox/{case.id}/label", label=other.value)
         assert suggested(index) == (other, index == 8)
-    with world.runtime.db.write() as session:
-        for reply in session.scalars(select(Reply).join(Handling, Handling.reply_id == Reply.id)):
-            reply.body = ""
+    world.execute(update(Reply).where(Reply.id.in_(select(Handling.reply_id))).values(body=""))
     assert suggested(9)[0] is first
 
 
-def test_an_answer_is_measured_as_it_would_be_sent(
-    world: World, client: FlaskClient, asked: list[int]
-) -> None:
+def test_an_answer_is_measured_as_it_would_be_sent(world, client, asked):
     measured = post(client, f"/admin/inbox/{asked[0]}/measure", text="Tin thật " * 20)
     assert measured.json["segments"] >= 2
     assert measured.json["text"].startswith("Tin th")

@@ -1,7 +1,5 @@
 """The interface is what its OpenAPI document says: every route and nothing else, whatever is sent to it."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import threading
@@ -89,33 +87,21 @@ def interface(
     now = datetime.now(UTC)
     with runtime.db.write() as session:
         front = create_organisation(session, code="MTTQ", name="Ủy ban MTTQ", kind=OrganisationKind.FRONT)
+        about = {"password": None, "role": Role.ADMINISTRATOR, "area_code": None}
         administrator = create_user(
-            session,
-            email="quantri@loa.example",
-            password=None,
-            role=Role.ADMINISTRATOR,
-            organisation_id=front.id,
-            area_code=None,
-            now=now,
+            session, email="quantri@loa.example", organisation_id=front.id, **about, now=now
         )
         find_or_create_list(session, organisation_id=front.id, name="Hội viên", now=now)
         data: dict[str, Any] = {"name": "Bluezone", "text": "Mời cài: {link}", "sender": "MTTQ"}
         draft = read_draft({**data, "lists": ["Hội viên"], "goal": {"share": 0.5}}, kinds=load_kinds())
         create_campaign(session, draft, user=administrator, now=now)
-        _token, text = create_token(
-            session,
-            name="Cổng dữ liệu",
-            organisation_id=front.id,
-            rights=list(Right),
-            days=30,
-            user=administrator,
-            now=now,
-        )
+        rights = {"organisation_id": front.id, "rights": list(Right), "days": 30}
+        _token, text = create_token(session, name="Cổng dữ liệu", **rights, user=administrator, now=now)
     yield Interface(create_app(runtime.settings, runtime=runtime), text)
     runtime.close()
 
 
-def test_the_document_tells_of_every_route_and_of_nothing_else(interface: Interface) -> None:
+def test_the_document_tells_of_every_route_and_of_nothing_else(interface):
     document = interface.client.get("/api/v1/openapi.json").get_json()
     told = {(method.upper(), path) for path, operations in document["paths"].items() for method in operations}
     there = {
@@ -130,7 +116,7 @@ def test_the_document_tells_of_every_route_and_of_nothing_else(interface: Interf
     assert used == set(document["components"]["schemas"])
 
 
-def test_the_client_that_the_page_shows_works(interface: Interface) -> None:
+def test_the_client_that_the_page_shows_works(interface):
     page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     client, use = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[:2]
     server = make_server("127.0.0.1", 0, interface.app, threaded=True)
@@ -152,7 +138,7 @@ def test_the_client_that_the_page_shows_works(interface: Interface) -> None:
         thread.join()
 
 
-def test_whatever_is_sent_is_answered_as_the_document_says(interface: Interface) -> None:
+def test_whatever_is_sent_is_answered_as_the_document_says(interface):
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", interface.app)
     asked, begun = Counter[int](), time.process_time()
     strategies = []

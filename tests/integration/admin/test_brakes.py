@@ -1,7 +1,5 @@
 """Limits that hold against whoever has many addresses, one good link or many tries, and shut out nobody else."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -11,7 +9,6 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from admin import login_limits
@@ -26,7 +23,7 @@ from tests.integration.admin.test_sign_in import is_in, sign_in
 from tests.support.admin_client import post, signed_in, token
 from tests.support.asgi_client import AsgiClient
 from tests.support.servers import on_sqlite
-from tests.support.world import APPROVER, AUTHOR, PASSWORD, World
+from tests.support.world import APPROVER, AUTHOR, PASSWORD
 
 database_url = on_sqlite
 
@@ -43,24 +40,22 @@ def at(address: str) -> dict[str, Any]:
     return {"headers": {"X-Forwarded-For": address}}
 
 
-def test_another_address_of_the_same_ipv6_network_is_no_new_caller(client: FlaskClient, world: World) -> None:
+def test_another_address_of_the_same_ipv6_network_is_no_new_caller(client, world):
     for n in range(login_limits.FAILURES_PER_ADDRESS.amount):
         assert sign_in(client, f"a{n}@loa.example", **at(f"2001:db8:1:2:{n:x}::1")).status_code == 401
     assert sign_in(client, AUTHOR, PASSWORD, **at("2001:db8:1:2:ffff::9")).status_code == 429
     assert sign_in(client, AUTHOR, PASSWORD, **at("2001:db8:1:3::9")).status_code == 303
 
 
-def test_a_lock_on_an_address_that_a_stranger_caused_leaves_a_known_device_in(
-    client: FlaskClient, world: World
-) -> None:
+def test_a_lock_on_an_address_that_a_stranger_caused_leaves_a_known_device_in(client, world):
     signed_in(client, AUTHOR)
     client.post("/logout", data={"csrf_token": token(client)})
-    stranger = create_app(world.runtime.settings, runtime=world.runtime).test_client()
+    stranger = world.app().test_client()
     for _ in range(login_limits.FAILURES_PER_EMAIL.amount):
         assert sign_in(stranger).status_code == 401
     assert sign_in(stranger, AUTHOR, PASSWORD).status_code == 429
     elsewhere = {"environ_base": {"REMOTE_ADDR": "198.51.100.7"}}
-    with create_app(world.runtime.settings, runtime=world.runtime).test_client() as other:
+    with world.app().test_client() as other:
         assert sign_in(other, AUTHOR, PASSWORD, **elsewhere).status_code == 303, (
             "a new device in another network"
         )
@@ -76,7 +71,7 @@ def test_a_lock_on_an_address_that_a_stranger_caused_leaves_a_known_device_in(
     assert sign_in(client, APPROVER, PASSWORD).status_code == 429
 
 
-def test_ones_own_link_opened_again_and_again_buys_no_guesses(world: World) -> None:
+def test_ones_own_link_opened_again_and_again_buys_no_guesses(world):
     guard, address = TokenGuard(world.runtime.redis), "203.0.113.7"
     refused = 0
     for n in range(MOST + 20):
@@ -88,7 +83,7 @@ def test_ones_own_link_opened_again_and_again_buys_no_guesses(world: World) -> N
     assert count_events(world.runtime.redis)[SecurityEvent.LINKS_GUESSED] == 1
 
 
-def test_a_carriers_thousand_residents_behind_one_address_all_get_in(world: World) -> None:
+def test_a_carriers_thousand_residents_behind_one_address_all_get_in(world):
     guard, address = TokenGuard(world.runtime.redis), "2001:db8:5::1"
     for resident in range(1, 1001):
         if resident % 10 == 0:
@@ -96,7 +91,7 @@ def test_a_carriers_thousand_residents_behind_one_address_all_get_in(world: Worl
         assert guard.hit(address, resident) == 0
 
 
-def test_no_number_of_good_links_buys_more_than_the_cap(world: World) -> None:
+def test_no_number_of_good_links_buys_more_than_the_cap(world):
     guard, address = TokenGuard(world.runtime.redis), "203.0.113.9"
     guard.miss(address)
     for resident in range(1, MOST_OF_ALL * 2):
@@ -107,7 +102,7 @@ def test_no_number_of_good_links_buys_more_than_the_cap(world: World) -> None:
     assert guard.hit(address, 5) == 0
 
 
-def test_passwords_are_checked_a_few_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passwords_are_checked_a_few_at_a_time(world, monkeypatch):
     running, most, lock, pause = 0, 0, threading.Lock(), threading.Event()
 
     class Watched(PasswordHasher):
@@ -125,12 +120,10 @@ def test_passwords_are_checked_a_few_at_a_time(world: World, monkeypatch: pytest
     user = world.user(AUTHOR)
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(lambda _n: users.check_password(user, PASSWORD), range(16)))
-    assert most == users._hashing._initial_value  # type: ignore[attr-defined]
+    assert most == users._hashing._initial_value
 
 
-def test_a_user_who_opens_too_many_numbers_is_held_back_and_it_is_an_alert(
-    client: FlaskClient, world: World
-) -> None:
+def test_a_user_who_opens_too_many_numbers_is_held_back_and_it_is_an_alert(client, world):
     person = world.add_person("Y Hlan", "+84905000123")
     phone = world.one(select(ContactPhone.phone_id))
     settings = replace(world.runtime.settings, full_numbers_per_hour=2)
@@ -145,9 +138,7 @@ def test_a_user_who_opens_too_many_numbers_is_held_back_and_it_is_an_alert(
     assert metrics(client)["loa_security_events numbers_quota"] == 1
 
 
-def test_what_was_refused_is_on_the_administrators_page_with_address_and_account(
-    client: FlaskClient, world: World
-) -> None:
+def test_what_was_refused_is_on_the_administrators_page_with_address_and_account(client, world):
     world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     sign_in(client, AUTHOR, **at("203.0.113.20"))
     signed_in(client, AUTHOR)
@@ -169,8 +160,8 @@ def test_what_was_refused_is_on_the_administrators_page_with_address_and_account
     assert figures["loa_security_events forbidden"] == 2
 
 
-def test_a_large_body_is_read_only_for_who_may_hand_in_a_file(world: World) -> None:
-    app = create_app(world.runtime.settings, runtime=world.runtime)
+def test_a_large_body_is_read_only_for_who_may_hand_in_a_file(world):
+    app = world.app()
     officer = signed_in(app.test_client(), AUTHOR)
     cookie = officer.get_cookie("session")
     assert cookie
@@ -182,7 +173,7 @@ def test_a_large_body_is_read_only_for_who_may_hand_in_a_file(world: World) -> N
         environ["wsgi.input"].seek(0)
         return inner(environ, start)
 
-    app.wsgi_app = watched  # type: ignore[method-assign]
+    app.wsgi_app = watched
     with closing(AsgiClient(create_front(app))) as front:
 
         def sent(path: str, **headers: str) -> int:

@@ -1,7 +1,5 @@
 """A campaign through the office's pages: written, checked, submitted, returned, approved, launched, tried out."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from html.parser import HTMLParser
@@ -17,8 +15,7 @@ from campaigns.planning.preview import EXAMPLE_TOKEN
 from campaigns.rules.content_texts import PATHS, split_content
 from campaigns.rules.states import CampaignAction, CampaignState, MessageKind
 from campaigns.rules.warnings import CampaignWarning
-from outreach.accounts.users import find_user
-from outreach.models.accounts import Role
+from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership
 from outreach.rules.sms_template import Template
 from tests.support.admin_client import post, signed_in
@@ -53,7 +50,6 @@ def save(client: FlaskClient, path: str = "/admin/campaigns/new", **changes: Any
     answer = post(client, path, **filled(**changes))
     assert answer.status_code == 303, re.findall(r"field-error[^>]*>([^<]+)", answer.text)
     found = re.search(r"/admin/campaigns/(\d+)/", answer.location)
-    assert found
     return int(found[1])
 
 
@@ -71,7 +67,7 @@ def begun(client: FlaskClient, kind: str = "bluezone") -> dict[str, Any]:
     return form_of(post(client, "/admin/campaigns/new", **{**new, "kind": kind, "wish": "look"}).text)
 
 
-def test_a_campaign_goes_from_the_form_to_peoples_phones(client: FlaskClient, world: World) -> None:
+def test_a_campaign_goes_from_the_form_to_peoples_phones(client, world):
     world.add_people(3)
     signed_in(client, AUTHOR)
     assert "Soạn chiến dịch đầu tiên" in client.get("/admin/campaigns/").text
@@ -108,9 +104,7 @@ def test_a_campaign_goes_from_the_form_to_peoples_phones(client: FlaskClient, wo
     assert "Không có chiến dịch nào" in client.get("/admin/campaigns/?state=paused").text
 
 
-def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(
-    client: FlaskClient, world: World
-) -> None:
+def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(client, world):
     signed_in(client, AUTHOR)
     wrong = filled(
         name="",
@@ -139,7 +133,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(
     assert world.scalar(select(Campaign.id)) is None
 
 
-def test_the_preview_counts_the_audience_and_what_it_costs(client: FlaskClient, world: World) -> None:
+def test_the_preview_counts_the_audience_and_what_it_costs(client, world):
     world.add_people(3)
     world.add_person("Y Không Số")
     world.add_person("Y Thôi", number(900))
@@ -161,9 +155,7 @@ def test_the_preview_counts_the_audience_and_what_it_costs(client: FlaskClient, 
     assert world.scalar(select(Recipient.id)) is None
 
 
-def test_brackets_that_were_filled_in_or_not_are_told_beside_the_text_and_in_the_review(
-    client: FlaskClient, world: World
-) -> None:
+def test_brackets_that_were_filled_in_or_not_are_told_beside_the_text_and_in_the_review(client, world):
     signed_in(client, AUTHOR)
     text = "Mời[ {name}] họp lúc [7h30, 3/12] tại [địa điểm], TC từ chối"
     page = post(client, "/admin/campaigns/preview", **filled(kind="moi-du", text=text)).text
@@ -180,9 +172,7 @@ def test_brackets_that_were_filled_in_or_not_are_told_beside_the_text_and_in_the
     assert "dấu ngoặc" not in done
 
 
-def test_nobody_is_missed_before_a_list_was_chosen_and_typing_waits_for_no_count(
-    client: FlaskClient, world: World
-) -> None:
+def test_nobody_is_missed_before_a_list_was_chosen_and_typing_waits_for_no_count(client, world):
     signed_in(client, AUTHOR)
     nobody = "Không có ai nhận tin"
     assert nobody not in post(client, "/admin/campaigns/preview", **filled(lists=[])).text
@@ -195,9 +185,7 @@ def test_nobody_is_missed_before_a_list_was_chosen_and_typing_waits_for_no_count
     assert "Đang tính" not in post(client, "/admin/campaigns/preview?quick", **filled()).text
 
 
-def test_a_return_needs_a_reason_and_the_next_submission_shows_what_changed(
-    client: FlaskClient, world: World
-) -> None:
+def test_a_return_needs_a_reason_and_the_next_submission_shows_what_changed(client, world):
     world.add_people(1)
     signed_in(client, AUTHOR)
     campaign_id = save(client)
@@ -218,7 +206,7 @@ def test_a_return_needs_a_reason_and_the_next_submission_shows_what_changed(
     assert world.all(select(CampaignVersion.n)) == [1, 2]
 
 
-def test_whoever_wrote_on_a_campaign_cannot_approve_it(client: FlaskClient, world: World) -> None:
+def test_whoever_wrote_on_a_campaign_cannot_approve_it(client, world):
     world.add_people(1)
     signed_in(client, AUTHOR)
     campaign_id = save(client)
@@ -231,7 +219,7 @@ def test_whoever_wrote_on_a_campaign_cannot_approve_it(client: FlaskClient, worl
     assert campaign(world, campaign_id).state is CampaignState.DRAFT
 
 
-def test_a_copy_brings_everything_but_the_dates(client: FlaskClient, world: World) -> None:
+def test_a_copy_brings_everything_but_the_dates(client, world):
     world.add_people(1)
     signed_in(client, AUTHOR)
     campaign_id = save(
@@ -301,7 +289,7 @@ class _Fields(HTMLParser):
             self._in = ""
 
 
-def test_nothing_that_residents_read_is_lost_by_saving_or_copying(client: FlaskClient, world: World) -> None:
+def test_nothing_that_residents_read_is_lost_by_saving_or_copying(client, world):
     world.add_people(1)
     original = world.draft(kind="tiem-chung", content=CONTENT)
     before = campaign(world, original).content
@@ -313,7 +301,7 @@ def test_nothing_that_residents_read_is_lost_by_saving_or_copying(client: FlaskC
     assert campaign(world, copy).content == before
 
 
-def test_every_text_of_the_answer_page_can_be_written_in_the_form(client: FlaskClient, world: World) -> None:
+def test_every_text_of_the_answer_page_can_be_written_in_the_form(client, world):
     world.add_people(1)
     signed_in(client, AUTHOR)
     new = begun(client)
@@ -338,9 +326,7 @@ def test_every_text_of_the_answer_page_can_be_written_in_the_form(client: FlaskC
     }
 
 
-def test_a_campaign_with_every_text_in_six_languages_can_still_be_saved(
-    client: FlaskClient, world: World
-) -> None:
+def test_a_campaign_with_every_text_in_six_languages_can_still_be_saved(client, world):
     world.add_people(1)
     sentence = "Ông/bà đã trả lời rồi, xin cảm ơn. " * 4
     said = {
@@ -356,7 +342,7 @@ def test_a_campaign_with_every_text_in_six_languages_can_still_be_saved(
     assert len(split_content(kept)[0]) > len(said)
 
 
-def test_a_wrong_text_is_told_beside_its_field(client: FlaskClient, world: World) -> None:
+def test_a_wrong_text_is_told_beside_its_field(client, world):
     signed_in(client, AUTHOR)
     new = begun(client)
     wrong = {
@@ -377,9 +363,7 @@ def test_a_wrong_text_is_told_beside_its_field(client: FlaskClient, world: World
     assert "Số điện thoại để hỏi:" in answer.text
 
 
-def test_a_test_message_goes_to_ones_own_number_and_stays_in_no_list(
-    client: FlaskClient, world: World
-) -> None:
+def test_a_test_message_goes_to_ones_own_number_and_stays_in_no_list(client, world):
     signed_in(client, AUTHOR)
     own = "0905000123"
     sent = post(client, "/admin/campaigns/new", **filled(wish="try", trial_number=own)).text
@@ -389,7 +373,6 @@ def test_a_test_message_goes_to_ones_own_number_and_stays_in_no_list(
     world.send()
     assert world.sent_to() == ["+84905000123"]
     message = world.scalar(select(Message).where(Message.kind == MessageKind.TEST))
-    assert message
     assert message.text
     assert message.text.startswith("Le Hoa oi, moi ong/ba cai Bluezone: http")
     assert world.scalar(select(Membership.contact_id)) is None
@@ -401,7 +384,7 @@ def test_a_test_message_goes_to_ones_own_number_and_stays_in_no_list(
     )
 
 
-def test_an_administrator_keeps_the_register_of_senders(client: FlaskClient, world: World) -> None:
+def test_an_administrator_keeps_the_register_of_senders(client, world):
     world.officer("quantri@loa.example", Role.ADMINISTRATOR)
     signed_in(client, "quantri@loa.example")
     refused = post(client, "/admin/senders/save", name="TÊN CÓ DẤU", registered_on="", note="n")
@@ -414,7 +397,7 @@ def test_an_administrator_keeps_the_register_of_senders(client: FlaskClient, wor
     assert "được người quản trị ghi vào mục" not in post(client, "/admin/campaigns/preview", **filled()).text
 
 
-def test_an_unregistered_sender_is_urgent_only_where_messages_are_real(client: FlaskClient) -> None:
+def test_an_unregistered_sender_is_urgent_only_where_messages_are_real(client):
     with client.application.test_request_context():
         live, training = (
             show_warnings([CampaignWarning.SENDER_UNREGISTERED], is_live=is_live)[0]
@@ -424,19 +407,15 @@ def test_an_unregistered_sender_is_urgent_only_where_messages_are_real(client: F
     assert "Nhà mạng Việt Nam chặn" in live[1]
 
 
-def test_a_test_message_carries_the_officers_own_name(client: FlaskClient, world: World) -> None:
-    with world.runtime.db.write() as session:
-        find_user(session, AUTHOR).name = "Nguyễn Thu Hương"
+def test_a_test_message_carries_the_officers_own_name(client, world):
+    world.change(User, world.user(AUTHOR).id, name="Nguyễn Thu Hương")
     signed_in(client, AUTHOR)
     post(client, "/admin/campaigns/new", **filled(wish="try", trial_number="0905000123"))
     text = world.one(select(Message.text).where(Message.kind == MessageKind.TEST))
-    assert text is not None
     assert text.startswith("Nguyen Thu Huong oi, ")
 
 
-def test_who_approves_and_who_sends_is_told_that_a_columns_values_are_gone(
-    client: FlaskClient, world: World
-) -> None:
+def test_who_approves_and_who_sends_is_told_that_a_columns_values_are_gone(client, world):
     world.add_people(1)
     campaign_id = world.draft(text="Mời đến lúc {giờ hẹn}. TC từ chối", fields={"giờ hẹn": "giờ hành chính"})
     path, gone = f"/admin/campaigns/{campaign_id}/", "còn giá trị của cột {giờ hẹn}"
@@ -448,25 +427,17 @@ def test_who_approves_and_who_sends_is_told_that_a_columns_values_are_gone(
     page = signed_in(client, AUTHOR).get(path).text
     assert gone in page
     assert f"{path}launch" not in page
-    with world.runtime.db.write() as session:
-        session.get_one(ContactList, world.list_id).fields = ["giờ hẹn"]
+    world.change(ContactList, world.list_id, fields=["giờ hẹn"])
     page = client.get(path).text
     assert gone not in page
     assert f"{path}launch" in page
 
 
-def test_an_audience_with_an_exception_is_one_sentence_that_leads_to_its_fields(
-    client: FlaskClient, world: World
-) -> None:
+def test_an_audience_with_an_exception_is_one_sentence_that_leads_to_its_fields(client, world):
     world.add_people(4)
-    with world.runtime.db.write() as session:
-        front = session.get_one(ContactList, world.list_id).organisation_id
-        people = session.scalars(select(Contact.id).order_by(Contact.id)).all()
-        for name, members in (("Danh sách trực", people[:1]), ("Hộ nghèo", people[:3])):
-            made = ContactList(organisation_id=front, name=name, created_at=world.now)
-            session.add(made)
-            session.flush()
-            session.add_all(Membership(list_id=made.id, contact_id=each) for each in members)
+    people = world.all(select(Contact.id).order_by(Contact.id))
+    world.add_list("Danh sách trực", people[0])
+    world.add_list("Hộ nghèo", *people[:3])
     signed_in(client, AUTHOR)
     asked = {"also_in": ["MTTQ/Hộ nghèo"], "except": ["MTTQ/Danh sách trực"]}
     page = post(client, "/admin/campaigns/new", **filled(**asked, wish="look")).text
@@ -491,19 +462,13 @@ def test_an_audience_with_an_exception_is_one_sentence_that_leads_to_its_fields(
     assert "<dt>Đồng thời có trong danh sách</dt><dd>Hộ nghèo</dd>" in read
 
 
-def test_an_audience_is_narrowed_kept_under_a_name_and_used_again(client: FlaskClient, world: World) -> None:
+def test_an_audience_is_narrowed_kept_under_a_name_and_used_again(client, world):
     """As a storm warning needs it: some communes, then the same people again in the next campaign."""
     world.add_people(4)
-    with world.runtime.db.write() as session:
-        front = session.get_one(ContactList, world.list_id).organisation_id
-        people = session.scalars(select(Contact).order_by(Contact.id)).all()
-        for person, has_one in zip(people, (True, True, False, None), strict=True):
-            person.has_smartphone = has_one
-        session.add(
-            ContactList(
-                organisation_id=front, name="Chỉ để tra cứu", created_at=world.now, basis=LegalBasis.NONE
-            )
-        )
+    people = world.all(select(Contact.id).order_by(Contact.id))
+    for person, has_one in zip(people, (True, True, False, None), strict=True):
+        world.change(Contact, person, has_smartphone=has_one)
+    world.add_list("Chỉ để tra cứu", basis=LegalBasis.NONE)
     signed_in(client, AUTHOR)
     asked = {"lists": [], "organisations": ["MTTQ"], "smartphone": ["yes", "unknown"], "answered": "no"}
     new = "/admin/campaigns/new"
@@ -536,9 +501,7 @@ def test_an_audience_is_narrowed_kept_under_a_name_and_used_again(client: FlaskC
     )
 
 
-def test_rows_that_nobody_has_decided_on_are_told_where_one_reads_who_is_reached(
-    client: FlaskClient, world: World
-) -> None:
+def test_rows_that_nobody_has_decided_on_are_told_where_one_reads_who_is_reached(client, world):
     bring(world, SAMPLE, LIST)
     campaign_id = world.draft()
     page = signed_in(client, APPROVER).get(f"/admin/campaigns/{campaign_id}/").text
@@ -546,24 +509,19 @@ def test_rows_that_nobody_has_decided_on_are_told_where_one_reads_who_is_reached
     assert f"/admin/lists/waiting?list={world.list_id}" in page
 
 
-def test_a_campaign_begun_for_a_list_is_written_by_the_lists_organisation(
-    world: World, client: FlaskClient
-) -> None:
+def test_a_campaign_begun_for_a_list_is_written_by_the_lists_organisation(world, client):
     other = world.organisation(below=None)
-    with world.runtime.db.write() as session:
-        session.get_one(ContactList, world.list_id).organisation_id = other
+    world.change(ContactList, world.list_id, organisation_id=other)
     page = signed_in(client, AUTHOR).get(f"/admin/campaigns/new?list={world.list_id}").text
     assert re.search(r'name="c\.issuer" value="Hội Phụ nữ"', page)
     chosen = post(client, "/admin/campaigns/new", **{**form_of(page), "kind": "bluezone", "wish": "look"})
     assert "Hội Phụ nữ kính mời ông/bà" in chosen.text
 
 
-def test_an_approver_reads_what_most_people_cost_and_how_many_the_approval_covers(
-    world: World, client: FlaskClient
-) -> None:
+def test_an_approver_reads_what_most_people_cost_and_how_many_the_approval_covers(world, client):
     world.add_people(100)
-    with world.runtime.db.write() as session:
-        session.scalars(select(Contact).order_by(Contact.id)).first().name = "Nguyen Thi Hoang Mai Phuong"  # type: ignore[union-attr]
+    first = world.first(select(Contact.id).order_by(Contact.id))
+    world.change(Contact, first, name="Nguyen Thi Hoang Mai Phuong")
     text = "Kinh moi ong/ba[ {name}] cai Bluezone: {link} TC tu choi"
     link = f"{world.runtime.settings.link_base}/{EXAMPLE_TOKEN}"
     read = Template.parse(text).render({"name": "A Thun 99", "link": link})
@@ -579,12 +537,11 @@ def test_an_approver_reads_what_most_people_cost_and_how_many_the_approval_cover
     assert "Bam Cai dat" in leaving
     assert "{link}" not in leaving
     world.act(draft, CampaignAction.APPROVE, APPROVER)
-    with world.runtime.db.write() as session:
-        session.get_one(Campaign, draft).approved_recipients = 100
+    world.change(Campaign, draft, approved_recipients=100)
     assert "Đã duyệt cho 100 người." in client.get(f"/admin/campaigns/{draft}/").text
 
 
-def test_what_an_own_answer_counts_as_is_chosen_in_the_campaign(world: World, client: FlaskClient) -> None:
+def test_what_an_own_answer_counts_as_is_chosen_in_the_campaign(world, client):
     world.add_people(1)
     signed_in(client, AUTHOR)
     invited = {"kind": "moi-du", "content_of": "moi-du", "text": "Mời họp. TC từ chối nhận tin"}
@@ -604,12 +561,8 @@ def test_what_an_own_answer_counts_as_is_chosen_in_the_campaign(world: World, cl
     assert "chữ trên nút là lời hẹn" in refused.text
 
 
-def test_who_approves_reads_who_will_be_skipped_and_what_the_cost_is_of(
-    client: FlaskClient, world: World
-) -> None:
-    world.add_people(3)
-    first = world.launch()
-    world.send()
+def test_who_approves_reads_who_will_be_skipped_and_what_the_cost_is_of(client, world):
+    first = world.sent(people=3)
     signed_in(client, APPROVER)
     assert "Chưa ai trả lời." in client.get(f"/admin/people/?campaign={first}").text
     world.reply(number(0), "1", gateway_id="SM1")

@@ -4,8 +4,6 @@ The table is the promise, written by hand; a new command needs a row. Commands w
 has the machine: what they do stands in the audit as done from the command line.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,6 @@ import pytest
 from click.testing import Result
 from sqlalchemy import func, select
 
-from admin.app import create_app
 from campaigns.models.campaigns import Campaign
 from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
 from outreach.accounts.organisations import create_organisation
@@ -101,7 +98,7 @@ class Terminal:
 
     def __init__(self, world: World, folder: Path) -> None:
         self.world = world
-        self.app = create_app(world.runtime.settings, runtime=world.runtime)
+        self.app = world.app()
         self.campaign = world.draft()
         self.files = {
             "campaigns create": (
@@ -162,7 +159,7 @@ def commands(group: Any, *above: str) -> Iterator[tuple[str, click.Command]]:
             yield " ".join((*above, name)), command
 
 
-def test_every_command_has_a_row_and_says_as_whom_where_it_acts_as_somebody(terminal: Terminal) -> None:
+def test_every_command_has_a_row_and_says_as_whom_where_it_acts_as_somebody(terminal):
     found = dict(commands(terminal.app.cli))
     assert sorted(found) == sorted(ROWS)
     as_somebody = {
@@ -171,9 +168,7 @@ def test_every_command_has_a_row_and_says_as_whom_where_it_acts_as_somebody(term
     assert as_somebody == set(ACTING)
 
 
-def test_each_role_gets_as_far_as_its_office_and_no_further(
-    terminal: Terminal, world: World, record_property: Any
-) -> None:
+def test_each_role_gets_as_far_as_its_office_and_no_further(terminal, world, record_property):
     wrong, cells = [], 0
     for name, who in ACTING.items():
         allowed = {LETTERS[letter] for letter in who if letter in LETTERS}
@@ -199,16 +194,14 @@ def test_each_role_gets_as_far_as_its_office_and_no_further(
     assert cells >= FEWEST_CELLS
 
 
-def test_a_locked_account_types_nothing_and_what_is_typed_is_on_record_as_typed(
-    terminal: Terminal, world: World
-) -> None:
+def test_a_locked_account_types_nothing_and_what_is_typed_is_on_record_as_typed(terminal, world):
     assert terminal.type("campaigns submit", "staff@here.example").exit_code == 0
     with world.runtime.db.write() as session:
         events = session.scalars(
             select(AuditEvent).where(AuditEvent.action == "campaign.submit").order_by(AuditEvent.id)
         ).all()
         assert [event.origin for event in events] == ["command"]
-        session.execute(User.__table__.update().values(is_active=False))  # type: ignore[attr-defined]
+        session.execute(User.__table__.update().values(is_active=False))
         drafts = session.scalar(select(func.count()).select_from(Campaign))
     for name in ACTING:
         assert terminal.type(name, "administrator@here.example").exit_code != 0

@@ -1,7 +1,5 @@
 """The commands as an operator types them: what comes out, what is said when it cannot be done, and with which status."""
 
-from __future__ import annotations
-
 import json
 import os
 import pty
@@ -19,11 +17,9 @@ from click.testing import Result
 from flask.testing import FlaskCliRunner
 from sqlalchemy import func, select, text
 
-from admin.app import create_app
 from admin.demo.load_demo import load_demo
 from campaigns.models.campaigns import Campaign
 from campaigns.rules.replies.labels import Label
-from outreach.accounts.users import find_user
 from outreach.models.accounts import AuditEvent, Role, User
 from outreach.models.contacts import (
     ColumnMapping,
@@ -40,6 +36,7 @@ from outreach.rules.list_labels import PHONE
 from tests.support.list_files import write_xlsx
 from tests.support.processes import ROOT
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, LIST, TEXT, World
 
 SAMPLE = ROOT / "tests" / "data" / "contacts_sample.csv"
@@ -78,7 +75,7 @@ class Operator:
 
 @pytest.fixture
 def operator(world: World) -> Operator:
-    app = create_app(world.runtime.settings, runtime=world.runtime)
+    app = world.app()
     return Operator(app.test_cli_runner())
 
 
@@ -112,7 +109,7 @@ def recorded(world: World, action: str) -> list[tuple[str, dict[str, Any]]]:
 # -- campaigns
 
 
-def test_a_campaign_goes_its_way_by_command(operator: Operator, world: World, tmp_path: Path) -> None:
+def test_a_campaign_goes_its_way_by_command(operator, world, tmp_path):
     world.add_people(3)
     made = operator.gets("campaigns", "create", write(tmp_path, CAMPAIGN), "--as", AUTHOR)
     campaign = made["id"]
@@ -140,8 +137,8 @@ def test_a_campaign_goes_its_way_by_command(operator: Operator, world: World, tm
 
 @one_database
 def test_a_text_that_people_have_just_had_is_said_before_it_is_sent_again_and_after(
-    operator: Operator, world: World, tmp_path: Path
-) -> None:
+    operator, world, tmp_path
+):
     world.add_people(3)
     for said, again in (("", 0), ("3 người đã nhận đúng nội dung này", 3)):
         made = operator.gets("campaigns", "create", write(tmp_path, CAMPAIGN), "--as", AUTHOR)["id"]
@@ -156,9 +153,7 @@ def test_a_text_that_people_have_just_had_is_said_before_it_is_sent_again_and_af
 
 
 @one_database
-def test_status_names_a_campaigns_own_answers_as_residents_read_them(
-    operator: Operator, world: World
-) -> None:
+def test_status_names_a_campaigns_own_answers_as_residents_read_them(operator, world):
     world.add_people(3)
     text = "Ong/ba co den hop duoc khong? Tra loi: 1 toi se den, 2 toi khong den duoc, TC tu choi"
     campaign = world.launch(kind="moi-du", name="Mời họp", text=text, window=["00:00", "24:00"])
@@ -168,7 +163,7 @@ def test_status_names_a_campaigns_own_answers_as_residents_read_them(
 
 
 @one_database
-def test_what_a_campaign_may_not_do_is_said(operator: Operator, world: World, tmp_path: Path) -> None:
+def test_what_a_campaign_may_not_do_is_said(operator, world, tmp_path):
     campaign = operator.gets("campaigns", "create", write(tmp_path, CAMPAIGN), "--as", AUTHOR)["id"]
     assert "không thể làm việc này" in operator.is_told("campaigns", "launch", campaign, "--as", AUTHOR)
     operator.gets("campaigns", "submit", campaign, "--as", AUTHOR)
@@ -180,9 +175,7 @@ def test_what_a_campaign_may_not_do_is_said(operator: Operator, world: World, tm
     assert operator.gets("campaigns", "status", campaign)["state"] == "submitted"
 
 
-def test_whoever_wrote_a_campaign_does_not_approve_it(
-    operator: Operator, world: World, tmp_path: Path
-) -> None:
+def test_whoever_wrote_a_campaign_does_not_approve_it(operator, world, tmp_path):
     campaign = operator.gets("campaigns", "create", write(tmp_path, CAMPAIGN), "--as", APPROVER)["id"]
     operator.gets("campaigns", "submit", campaign, "--as", APPROVER)
     assert "không được tự duyệt" in operator.is_told("campaigns", "approve", campaign, "--as", APPROVER)
@@ -220,9 +213,7 @@ BAD_CAMPAIGNS = {
 
 
 @one_database
-def test_a_bad_campaign_is_refused_with_what_is_wrong(
-    operator: Operator, world: World, tmp_path: Path
-) -> None:
+def test_a_bad_campaign_is_refused_with_what_is_wrong(operator, world, tmp_path):
     for name, (content, said) in BAD_CAMPAIGNS.items():
         path = write(tmp_path, content)
         assert said in operator.is_told("campaigns", "create", path, "--as", AUTHOR), name
@@ -230,7 +221,7 @@ def test_a_bad_campaign_is_refused_with_what_is_wrong(
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_what_a_database_cannot_hold_is_refused(operator: Operator, world: World, tmp_path: Path) -> None:
+def test_what_a_database_cannot_hold_is_refused(operator, world, tmp_path):
     for content in (
         CAMPAIGN + "cap_per_day = 99999999999999999999",
         CAMPAIGN + "budget_vnd = 3000000000",
@@ -245,9 +236,7 @@ def test_what_a_database_cannot_hold_is_refused(operator: Operator, world: World
 # -- organisations and users
 
 
-def test_a_handover_names_what_there_is_and_what_is_missing_and_no_secret(
-    operator: Operator, world: World
-) -> None:
+def test_a_handover_names_what_there_is_and_what_is_missing_and_no_secret(operator, world):
     world.officer("quantri@loa.example", Role.ADMINISTRATOR)
     told = operator.gets("handover")
     assert told["administrators"] == [{"email": "quantri@loa.example", "second_factor": False}]
@@ -257,33 +246,21 @@ def test_a_handover_names_what_there_is_and_what_is_missing_and_no_secret(
     assert world.runtime.settings.secret_key not in str(told)
 
 
-def test_organisations_and_users_are_created_once(operator: Operator, world: World) -> None:
+def test_organisations_and_users_are_created_once(operator, world):
     made = operator.gets("organisations", "create", "PN", "Hội Phụ nữ", "--parent", "MTTQ")
     assert made["code"] == "PN"
     assert "đã có" in operator.is_told("organisations", "create", "PN", "Hội Phụ nữ")
-    user = (
-        "users",
-        "create",
-        "Moi@loa.example",
-        "--role",
-        "staff",
-        "--organisation",
-        "PN",
-        "--name",
-        "Y Hlan",
-    )
+    who = ("--role", "staff", "--organisation", "PN", "--name", "Y Hlan")
+    user = ("users", "create", "Moi@loa.example", *who)
     assert operator.gets(*user, "--password-stdin", stdin="mật khẩu dài\n")["email"] == "moi@loa.example"
     assert "đã có tài khoản" in operator.is_told(*user, "--password-stdin", stdin="mật khẩu dài\n")
-    with world.runtime.db.read() as session:
-        recorded = list(session.scalars(select(AuditEvent.action)))
-        assert find_user(session, "moi@loa.example").name == "Y Hlan"
+    recorded = world.all(select(AuditEvent.action))
+    assert world.user("moi@loa.example").name == "Y Hlan"
     assert recorded.count("organisation.create") == recorded.count("user.create") == 1
 
 
 @one_database
-def test_audit_verify_says_where_the_chain_ends_and_names_the_first_break(
-    operator: Operator, world: World
-) -> None:
+def test_audit_verify_says_where_the_chain_ends_and_names_the_first_break(operator, world):
     operator.types("organisations", "create", "A", "Hội A")
     operator.types("organisations", "create", "B", "Hội B")
     whole = operator.gets("audit", "verify")
@@ -299,7 +276,7 @@ def test_audit_verify_says_where_the_chain_ends_and_names_the_first_break(
 
 
 @one_database
-def test_a_user_that_cannot_be_is_refused(operator: Operator, world: World) -> None:
+def test_a_user_that_cannot_be_is_refused(operator, world):
     before = count(world, User)
     create = ("users", "create", "moi@loa.example", "--role", "staff", "--password-stdin")
     assert "ít nhất 12 ký tự" in operator.is_told(*create, stdin="ngắn\n")
@@ -316,35 +293,32 @@ def test_a_user_that_cannot_be_is_refused(operator: Operator, world: World) -> N
 
 
 @one_database
-@pytest.mark.parametrize(
-    ("typed", "said"),
-    [
-        ("campaigns status", "Thiếu ID"),
-        ("campaigns status abc", "ID không đúng. Phải là số nguyên"),
-        ("campaigns status 99999999999999999999", "ID không đúng"),
-        ("campaigns status 0", "ID không đúng"),
-        ("campaigns launch 1", "Thiếu --as"),
-        ("campaigns status 1 --xml", "Không có tùy chọn --xml"),
-        ("campaigns send 1", "Không có lệnh send"),
-        ("campaigns status 1 2", "Lệnh không đúng"),
-        (
-            "reports daily --date 20/8/2020 --out x",
-            "--date không đúng. Phải là một ngày, viết năm-tháng-ngày như 2020-08-20.",
-        ),
-        ("reports status --date 2020-02-30", "như 2020-08-20."),
-        ("campaigns create khong-co.toml --as a@loa.example", "Không có tệp này"),
-        ("users create a@loa.example --role king --password-stdin", "Chọn một trong: administrator, staff"),
-        ("users create a@loa.example --role staff", "Thiếu --password-stdin"),
-        ("contacts import tests --list A --organisation B", "Không có tệp này"),
-        ("demo load --contacts 0", "--contacts không đúng"),
-    ],
+@cases(
+    ("campaigns status", "Thiếu ID"),
+    ("campaigns status abc", "ID không đúng. Phải là số nguyên"),
+    ("campaigns status 99999999999999999999", "ID không đúng"),
+    ("campaigns status 0", "ID không đúng"),
+    ("campaigns launch 1", "Thiếu --as"),
+    ("campaigns status 1 --xml", "Không có tùy chọn --xml"),
+    ("campaigns send 1", "Không có lệnh send"),
+    ("campaigns status 1 2", "Lệnh không đúng"),
+    (
+        "reports daily --date 20/8/2020 --out x",
+        "--date không đúng. Phải là một ngày, viết năm-tháng-ngày như 2020-08-20.",
+    ),
+    ("reports status --date 2020-02-30", "như 2020-08-20."),
+    ("campaigns create khong-co.toml --as a@loa.example", "Không có tệp này"),
+    ("users create a@loa.example --role king --password-stdin", "Chọn một trong: administrator, staff"),
+    ("users create a@loa.example --role staff", "Thiếu --password-stdin"),
+    ("contacts import tests --list A --organisation B", "Không có tệp này"),
+    ("demo load --contacts 0", "--contacts không đúng"),
 )
-def test_what_is_typed_wrongly_is_explained_in_vietnamese(operator: Operator, typed: str, said: str) -> None:
+def test_what_is_typed_wrongly_is_explained_in_vietnamese(operator, typed, said):
     assert said in operator.is_told(*typed.split(), status=2)
 
 
 @one_database
-def test_a_queue_that_there_is_not_is_named_and_a_picture_holds_no_variables(operator: Operator) -> None:
+def test_a_queue_that_there_is_not_is_named_and_a_picture_holds_no_variables(operator):
     assert "Không có hàng đợi gui" in operator.is_told("worker", "--queues", "gui")
     rotate = ("keys", "rotate", "sessions", "--file", ROOT / "docs/pictures/home.png")
     assert "home.png không phải văn bản UTF-8" in operator.is_told(*rotate)
@@ -354,9 +328,7 @@ def test_a_queue_that_there_is_not_is_named_and_a_picture_holds_no_variables(ope
 
 
 @both_databases
-def test_a_list_comes_in_and_a_second_time_changes_nothing(
-    operator: Operator, world: World, tmp_path: Path
-) -> None:
+def test_a_list_comes_in_and_a_second_time_changes_nothing(operator, world, tmp_path):
     operator.gets("areas", "load", UNITS)
     errors = tmp_path / "loi.csv"
     command = ("contacts", "import", SAMPLE, "--list", "Tổ 1", "--organisation", "MTTQ")
@@ -374,8 +346,8 @@ def test_a_list_comes_in_and_a_second_time_changes_nothing(
 
 @one_database
 def test_an_import_by_command_knows_the_columns_that_officers_named_and_is_taken_back(
-    operator: Operator, world: World, tmp_path: Path
-) -> None:
+    operator, world, tmp_path
+):
     path = write(tmp_path, "Ho ten,Di dong\nA Thun,0905000123\nY Hlan,0905000124\n", "a.csv")
     with world.runtime.db.write() as session:
         owner = session.get_one(ContactList, world.list_id).organisation_id
@@ -392,9 +364,7 @@ def test_an_import_by_command_knows_the_columns_that_officers_named_and_is_taken
 
 
 @one_database
-def test_the_register_is_replaced_and_a_list_is_given_its_basis(
-    operator: Operator, world: World, tmp_path: Path
-) -> None:
+def test_the_register_is_replaced_and_a_list_is_given_its_basis(operator, world, tmp_path):
     world.add_people(2, first=1)
     file = write(tmp_path, "0900000001\n0900000009\n", "dnc.csv")
     assert operator.gets("contacts", "do-not-call", file) == {
@@ -437,9 +407,7 @@ def bad_lists(folder: Path) -> dict[str, tuple[Path, str]]:
 
 
 @one_database
-def test_a_file_that_is_no_list_is_refused_and_nothing_is_stored(
-    operator: Operator, world: World, tmp_path: Path
-) -> None:
+def test_a_file_that_is_no_list_is_refused_and_nothing_is_stored(operator, world, tmp_path):
     before = count(world, ContactList)
     out = tmp_path / "ket-qua.csv"
     for name, (path, said) in bad_lists(tmp_path).items():
@@ -453,7 +421,7 @@ def test_a_file_that_is_no_list_is_refused_and_nothing_is_stored(
 
 
 @one_database
-def test_a_result_never_takes_the_place_of_the_list(operator: Operator, world: World, tmp_path: Path) -> None:
+def test_a_result_never_takes_the_place_of_the_list(operator, world, tmp_path):
     path = write(tmp_path, SAMPLE.read_bytes(), "danh-sach.csv")
     assert "trùng với tệp danh sách" in operator.is_told("contacts", "check", path, "--out", path)
     bring = ("contacts", "import", path, "--list", "A", "--organisation", "MTTQ", "--errors", path)
@@ -463,22 +431,14 @@ def test_a_result_never_takes_the_place_of_the_list(operator: Operator, world: W
     assert "không có thư mục này" in operator.is_told("contacts", "check", path, "--out", elsewhere)
 
 
-def test_a_check_needs_no_database(tmp_path: Path) -> None:
+def test_a_check_needs_no_database(tmp_path):
     out = tmp_path / "ket-qua.csv"
     done = run("contacts", "check", str(SAMPLE), "--out", str(out), "--json")
     assert (done.returncode, done.stderr) == (0, b"")
     counts = json.loads(done.stdout)
     assert counts["rows"] == 110 == counts["ok"] + counts["review"] + counts["reject"]
     lines = out.read_text("utf-8-sig").splitlines()
-    assert lines[0].split(",") == [
-        "row",
-        "stt",
-        "status",
-        "e164",
-        "reason",
-        "warnings",
-        "commune_code",
-    ]
+    assert lines[0] == "row,stt,status,e164,reason,warnings,commune_code"
     assert len(lines) == 111
 
 
@@ -486,7 +446,7 @@ def test_a_check_needs_no_database(tmp_path: Path) -> None:
 
 
 @both_databases
-def test_the_database_is_brought_up_to_date_any_number_of_times(operator: Operator, world: World) -> None:
+def test_the_database_is_brought_up_to_date_any_number_of_times(operator, world):
     for _ in range(2):
         assert operator.types("db", "upgrade").exit_code == 0
     assert operator.gets("db", "upgrade") == {"status": "current"}
@@ -501,9 +461,7 @@ def test_the_database_is_brought_up_to_date_any_number_of_times(operator: Operat
 
 
 @one_database
-def test_areas_that_are_no_list_of_communes_are_refused(
-    operator: Operator, world: World, tmp_path: Path
-) -> None:
+def test_areas_that_are_no_list_of_communes_are_refused(operator, world, tmp_path):
     assert operator.gets("areas", "load", UNITS) == {"communes": 102}
     assert operator.gets("areas", "load", UNITS) == {"communes": 102}
     assert "thiếu cột" in operator.is_told("areas", "load", write(tmp_path, "a,b\n1,2\n", "a.csv"))
@@ -514,9 +472,7 @@ def test_areas_that_are_no_list_of_communes_are_refused(
 
 
 @one_database
-def test_a_log_of_replies_is_on_record_with_what_it_brought(
-    operator: Operator, world: World, tmp_path: Path
-) -> None:
+def test_a_log_of_replies_is_on_record_with_what_it_brought(operator, world, tmp_path):
     log = write(tmp_path, "from;text\n0905000123;TC\n0905000124;TC\n", "log.csv")
     for _ in range(2):
         assert operator.gets("replies", "import", log)["rows"] == 2
@@ -524,7 +480,7 @@ def test_a_log_of_replies_is_on_record_with_what_it_brought(
     assert recorded(world, "reply.import") == said
 
 
-def test_demo_data_come_into_an_empty_database_only(operator: Operator, world: World) -> None:
+def test_demo_data_come_into_an_empty_database_only(operator, world):
     before = world.scalar(select(func.count()).select_from(User))
     operator.is_told("demo", "load", "--contacts", 10)
     settings = replace(world.runtime.settings, app_env="production")
@@ -567,7 +523,7 @@ class Conversation:
         return self.process.returncode, words.decode()
 
 
-def test_replies_are_classified_one_by_one_as_they_come() -> None:
+def test_replies_are_classified_one_by_one_as_they_come():
     talk = Conversation("replies", "classify")
     assert talk.say("đã cài rồi".encode()).split("\t")[0] == "installed"
     assert talk.say(b"").split("\t")[0] == "unclear"
@@ -581,7 +537,7 @@ def test_replies_are_classified_one_by_one_as_they_come() -> None:
     assert talk.end() == (0, "")
 
 
-def test_texts_are_measured_one_by_one_as_they_come() -> None:
+def test_texts_are_measured_one_by_one_as_they_come():
     talk = Conversation("sms", "measure")
     assert json.loads(talk.say(b'"Xin chao"')) == {
         "encoding": "GSM-7",
@@ -599,7 +555,7 @@ def test_texts_are_measured_one_by_one_as_they_come() -> None:
     assert words.startswith("Lỗi: Dòng 5 không phải một chuỗi JSON")
 
 
-def test_vietnamese_comes_out_whatever_the_machine_s_language_is() -> None:
+def test_vietnamese_comes_out_whatever_the_machine_s_language_is():
     plain = {
         "LANG": "C",
         "LC_ALL": "C",
@@ -617,9 +573,7 @@ def test_vietnamese_comes_out_whatever_the_machine_s_language_is() -> None:
 
 
 @one_database
-def test_a_command_speaks_the_language_that_it_is_told(
-    operator: Operator, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_command_speaks_the_language_that_it_is_told(operator, world, monkeypatch):
     unknown = ("campaigns", "status", 999)
     assert operator.is_told(*unknown) == "Lỗi: Không có chiến dịch số 999.\n"
     assert operator.types(*unknown, "--lang", "en").stderr == "Error: There is no campaign 999.\n"
@@ -637,7 +591,7 @@ def test_a_command_speaks_the_language_that_it_is_told(
     assert operator.types(*unknown).stderr.startswith("Lỗi: ")
 
 
-def test_bad_settings_are_all_said_at_once_without_a_stack() -> None:
+def test_bad_settings_are_all_said_at_once_without_a_stack():
     done = run("campaigns", "status", "1", APP_ENV="production", SECRET_KEY="short", SWEEP_S="often")
     said = done.stderr.decode()
     assert done.returncode != 0
@@ -647,7 +601,7 @@ def test_bad_settings_are_all_said_at_once_without_a_stack() -> None:
 
 
 @one_database
-def test_places_are_recognised_line_by_line(operator: Operator) -> None:
+def test_places_are_recognised_line_by_line(operator):
     lines = "Xã Đăk Hà, Tỉnh Quảng Ngãi\r\nxã Đăk Hà\n\nLý Sơn"
     done = operator.types("areas", "match", "--province", "51", "--on", "2026-01-01", stdin=lines)
     assert done.stdout.splitlines() == ["23500", "ambiguous:23425/23500", "", "21548"]
@@ -657,7 +611,7 @@ def test_places_are_recognised_line_by_line(operator: Operator) -> None:
 
 
 @one_database
-def test_a_list_is_checked_in_the_places_of_a_province_and_day(operator: Operator, tmp_path: Path) -> None:
+def test_a_list_is_checked_in_the_places_of_a_province_and_day(operator, tmp_path):
     file = write(tmp_path, "Họ và tên,Xã,SĐT\nA Lâu,Đăk Hring,0905000123\n", "list.csv")
     out = tmp_path / "out.csv"
     operator.gets("contacts", "check", file, "--out", out, "--province", "51", "--on", "2026-01-01")
@@ -666,9 +620,7 @@ def test_a_list_is_checked_in_the_places_of_a_province_and_day(operator: Operato
     assert out.read_text("utf-8").splitlines()[1].endswith(",23506")
 
 
-def test_in_a_terminal_a_long_command_says_how_far_it_is_and_clears_the_line(
-    tmp_path: Path,
-) -> None:
+def test_in_a_terminal_a_long_command_says_how_far_it_is_and_clears_the_line(tmp_path):
     """With a pseudo-terminal as standard error; elsewhere nothing of it is written."""
     terminal, end = pty.openpty()
     run = "from admin.cli import base; base.PROGRESS_AFTER_S = 0; from wsgi import app; app.cli.main(prog_name='loa')"

@@ -1,14 +1,10 @@
 """The directory finds people by what an officer knows of them; a person's page tells all and shows no number unasked."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, InstallReport, OfficerEntry
@@ -24,6 +20,7 @@ from tests.support.admin_client import post, signed_in
 from tests.support.lists import import_rows
 from tests.support.places import KONTUM_2020
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.world import AUTHOR, World, number
 
 NEIGHBOUR = "langben@loa.example"
@@ -50,50 +47,42 @@ def people(world: World) -> dict[str, int]:
 def neighbour(world: World) -> str:
     """An officer of an organisation that has a list of its own, and no part in the other."""
     made = world.organisation(below=None)
-    with world.runtime.db.write() as session:
-        session.add(ContactList(organisation_id=made, name="Hội viên", created_at=world.now))
+    world.add_list("Hội viên", owner=made)
     return world.officer(NEIGHBOUR, Role.STAFF, made)
 
 
 def found(world: World, email: str = AUTHOR, **wanted: object) -> list[str]:
     with world.runtime.db.read() as session:
-        page = read_page(session, find_user(session, email), ContactFilter(**wanted))  # type: ignore[arg-type]
+        page = read_page(session, find_user(session, email), ContactFilter(**wanted))
         return [line.name for line in page.lines]
 
 
 @both_databases
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("nguyen van", ["Nguyễn Văn An"]),
-        ("NGUYỄN VĂN AN", ["Nguyễn Văn An"]),
-        # names that begin so come first, then those whose given name does
-        ("an", ["An Văn Nguyễn", "Lê An", "Nguyễn Văn An", "Trần Thị Anh"]),
-        ("van an", ["Nguyễn Văn An"]),
-        ("le an", ["Lê An"]),
-        ("ngoc hoa", ["Đỗ Thị Ngọc Hoa"]),
-        ("do", ["Đỗ Thị Ngọc Hoa"]),
-        ("van", []),
-        ("0900000002", ["Lê An"]),
-        ("+84 900 000 002", ["Lê An"]),
-        ("002", ["Lê An"]),
-        ("02", []),
-        # More than a masked number shows would find out the rest of it, digit by digit.
-        ("0002", []),
-        ("000002", []),
-        ("900000002", ["Lê An"]),
-        ("%", sorted(NAMES, key=name_order)),
-    ],
+@cases(
+    ("nguyen van", ["Nguyễn Văn An"]),
+    ("NGUYỄN VĂN AN", ["Nguyễn Văn An"]),
+    # names that begin so come first, then those whose given name does
+    ("an", ["An Văn Nguyễn", "Lê An", "Nguyễn Văn An", "Trần Thị Anh"]),
+    ("van an", ["Nguyễn Văn An"]),
+    ("le an", ["Lê An"]),
+    ("ngoc hoa", ["Đỗ Thị Ngọc Hoa"]),
+    ("do", ["Đỗ Thị Ngọc Hoa"]),
+    ("van", []),
+    ("0900000002", ["Lê An"]),
+    ("+84 900 000 002", ["Lê An"]),
+    ("002", ["Lê An"]),
+    ("02", []),
+    # More than a masked number shows would find out the rest of it, digit by digit.
+    ("0002", []),
+    ("000002", []),
+    ("900000002", ["Lê An"]),
+    ("%", sorted(NAMES, key=name_order)),
 )
-def test_people_are_found_by_a_name_s_beginning_or_a_number_s_end(
-    world: World, people: dict[str, int], text: str, names: list[str]
-) -> None:
+def test_people_are_found_by_a_name_s_beginning_or_a_number_s_end(world, people, text, names):
     assert found(world, text=text) == names
 
 
-def test_a_number_is_found_whole_only_by_who_may_see_it_and_that_is_on_record(
-    client: FlaskClient, world: World, people: dict[str, int]
-) -> None:
+def test_a_number_is_found_whole_only_by_who_may_see_it_and_that_is_on_record(client, world, people):
     auditor = "thanhtra@loa.example"
     world.officer(auditor, Role.AUDITOR)
     assert found(world, auditor, text="0900000002") == []
@@ -118,9 +107,7 @@ def test_a_number_is_found_whole_only_by_who_may_see_it_and_that_is_on_record(
     ]
 
 
-def test_somebody_else_s_place_is_no_place_to_go_on_from(
-    world: World, people: dict[str, int], neighbour: str
-) -> None:
+def test_somebody_else_s_place_is_no_place_to_go_on_from(world, people, neighbour):
     for wanted in ({}, {"list_id": world.list_id}, {"text": "0900000002"}):
         assert found(world, neighbour, **wanted) == []
     with world.runtime.db.write() as session:
@@ -137,19 +124,16 @@ def test_somebody_else_s_place_is_no_place_to_go_on_from(
             session.flush()
             session.add(Membership(list_id=theirs.id, contact_id=person.id))
     stranger = people["Lê An"]
-    with world.runtime.db.read() as session:
-        user = find_user(session, neighbour)
-        for after in (f"g{stranger}", f"n{stranger}", "g999", "x1", "g²", "g"):
-            page = read_page(session, user, ContactFilter(), after=after)
-            assert ([line.name for line in page.lines], page.count) == (["An Anh", "Lê Anh"], 2), after
-        page = read_page(session, user, ContactFilter(), after=f"g{person.id - 1}")
-        assert ([line.name for line in page.lines], page.count) == (["Lê Anh"], None)
+    user = world.read(find_user, neighbour)
+    for after in (f"g{stranger}", f"n{stranger}", "g999", "x1", "g²", "g"):
+        page = world.read(read_page, user, ContactFilter(), after=after)
+        assert ([line.name for line in page.lines], page.count) == (["An Anh", "Lê Anh"], 2), after
+    page = world.read(read_page, user, ContactFilter(), after=f"g{person.id - 1}")
+    assert ([line.name for line in page.lines], page.count) == (["Lê Anh"], None)
 
 
 @both_databases
-def test_pages_follow_each_other_without_a_gap_or_a_repetition(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pages_follow_each_other_without_a_gap_or_a_repetition(world, monkeypatch):
     monkeypatch.setattr("outreach.contacts.directory.ON_A_PAGE", 4)
     world.add_people(9)
     for name in ("Thun A", "Thun B", "A Thun"):
@@ -173,9 +157,8 @@ def test_pages_follow_each_other_without_a_gap_or_a_repetition(
 
 
 @both_databases
-def test_filters_narrow_down_together(world: World, people: dict[str, int]) -> None:
-    with world.runtime.db.write() as session:
-        session.execute(update(Contact).where(Contact.id == people["Lê An"]).values(has_smartphone=False))
+def test_filters_narrow_down_together(world, people):
+    world.execute(update(Contact).where(Contact.id == people["Lê An"]).values(has_smartphone=False))
     assert found(world, smartphone="no") == ["Lê An"]
     assert found(world, smartphone="no", text="nguyen") == []
     assert len(found(world, list_id=world.list_id)) == len(NAMES)
@@ -183,9 +166,7 @@ def test_filters_narrow_down_together(world: World, people: dict[str, int]) -> N
     assert found(world, area_code="62999") == []
 
 
-def test_numbers_are_masked_until_asked_for_and_the_look_is_on_record(
-    client: FlaskClient, world: World, people: dict[str, int]
-) -> None:
+def test_numbers_are_masked_until_asked_for_and_the_look_is_on_record(client, world, people):
     signed_in(client, AUTHOR)
     person = f"/admin/people/{people['Lê An']}/"
     for page in ("/admin/people/", person):
@@ -200,9 +181,8 @@ def test_numbers_are_masked_until_asked_for_and_the_look_is_on_record(
     assert event.details == {"phone": phone_id}
 
 
-def test_an_answer_at_the_door_counts_as_an_officers(client: FlaskClient, world: World) -> None:
-    world.add_people(1)
-    campaign_id = world.launch()
+def test_an_answer_at_the_door_counts_as_an_officers(client, world):
+    campaign_id = world.launch(people=1)
     contact_id = world.recipient(number(0), campaign_id).contact_id
     signed_in(client, AUTHOR)
     said = {"campaign": campaign_id, "answer": "installed", "note": "máy của con"}
@@ -230,9 +210,7 @@ def test_an_answer_at_the_door_counts_as_an_officers(client: FlaskClient, world:
     )
 
 
-def test_what_is_searched_for_stands_in_no_address(
-    client: FlaskClient, world: World, people: dict[str, int]
-) -> None:
+def test_what_is_searched_for_stands_in_no_address(client, world, people):
     signed_in(client, AUTHOR)
     for text, name, other in (
         ("0900000002", "Lê An", "A Thun"),
@@ -255,7 +233,7 @@ def test_what_is_searched_for_stands_in_no_address(
     assert "Hãy gõ lại" in client.get("/admin/people/?s=0123abcd").text
 
 
-def test_an_answer_is_found_in_any_campaign_or_in_one(client: FlaskClient, world: World) -> None:
+def test_an_answer_is_found_in_any_campaign_or_in_one(client, world):
     world.add_people(3)
     campaigns = [world.launch(), world.launch()]
     said = {}
@@ -275,12 +253,8 @@ def test_an_answer_is_found_in_any_campaign_or_in_one(client: FlaskClient, world
         assert {answer for answer, person in said.items() if f"/admin/people/{person}/" in page} == expected
 
 
-def test_the_text_that_was_sent_is_shown_without_the_secret_of_its_link(
-    client: FlaskClient, world: World
-) -> None:
-    world.add_people(1)
-    campaign_id = world.launch()
-    world.send()
+def test_the_text_that_was_sent_is_shown_without_the_secret_of_its_link(client, world):
+    campaign_id = world.sent(people=1)
     recipient = world.recipient(number(0), campaign_id)
     token = LinkCipher(world.keys.secret_key).token(recipient.id)
     assert token in world.simulator.ledger()[0]["Body"]
@@ -290,9 +264,7 @@ def test_the_text_that_was_sent_is_shown_without_the_secret_of_its_link(
     assert "/••••••••" in page
 
 
-def test_a_number_is_suppressed_and_lifted_with_a_reason_only(
-    client: FlaskClient, world: World, people: dict[str, int]
-) -> None:
+def test_a_number_is_suppressed_and_lifted_with_a_reason_only(client, world, people):
     signed_in(client, AUTHOR)
     person = f"/admin/people/{people['Lê An']}/"
     phone_id = world.scalar(select(Phone.id).where(Phone.e164 == number(2)))
@@ -310,33 +282,22 @@ def test_a_number_is_suppressed_and_lifted_with_a_reason_only(
     assert held.lifted_at <= datetime.now(UTC)
 
 
-def test_a_corrected_name_is_found_by_the_new_one(
-    client: FlaskClient, world: World, people: dict[str, int]
-) -> None:
+def test_a_corrected_name_is_found_by_the_new_one(client, world, people):
     signed_in(client, AUTHOR)
-    post(
-        client,
-        f"/admin/people/{people['Lê An']}/correct",
-        name=" Lê  Ân Bình ",
-        village="Thôn 2",
-        smartphone="no",
-        language="sed",
-    )
+    said = {"name": " Lê  Ân Bình ", "village": "Thôn 2", "smartphone": "no", "language": "sed"}
+    post(client, f"/admin/people/{people['Lê An']}/correct", **said)
     assert found(world, smartphone="no") == ["Lê Ân Bình"]
     assert found(world, text="binh") == ["Lê Ân Bình"]
     page = client.get(f"/admin/people/{people['Lê An']}/").text
     assert re.search(r"<dd>Thôn 2</dd>", page)
     assert "<dd>Xơ Đăng</dd>" in page
     values = world.one(select(AuditValues.changes))
-    assert values is not None
     assert values["language"] == [None, "sed"]
     wrong = post(client, f"/admin/people/{people['Lê An']}/correct", name="Lê Ân Bình", language="xx")
     assert "Hãy chọn một mục ở ô “Ngôn ngữ”" in wrong.text
 
 
-def test_year_and_sex_are_corrected_and_what_cannot_be_is_refused(
-    client: FlaskClient, world: World, people: dict[str, int]
-) -> None:
+def test_year_and_sex_are_corrected_and_what_cannot_be_is_refused(client, world, people):
     signed_in(client, AUTHOR)
     path = f"/admin/people/{people['Lê An']}"
     post(client, f"{path}/correct", name="Lê An", birth_year="1961", sex="f")
@@ -349,9 +310,7 @@ def test_year_and_sex_are_corrected_and_what_cannot_be_is_refused(
     assert event.details == {"fields": ["birth_year", "sex"]}
 
 
-def test_a_campaign_writes_to_the_number_that_was_added_once_the_other_is_wrong(
-    client: FlaskClient, world: World, people: dict[str, int]
-) -> None:
+def test_a_campaign_writes_to_the_number_that_was_added_once_the_other_is_wrong(client, world, people):
     signed_in(client, AUTHOR)
     person = people["Lê An"]
     path = f"/admin/people/{person}"
@@ -370,8 +329,8 @@ def test_a_campaign_writes_to_the_number_that_was_added_once_the_other_is_wrong(
 
 
 def test_a_number_taken_off_a_person_is_history_and_no_old_list_brings_it_back(
-    client: FlaskClient, world: World, people: dict[str, int], tmp_path: Path
-) -> None:
+    client, world, people, tmp_path
+):
     signed_in(client, AUTHOR)
     person = people["Lê An"]
     path, wrong = f"/admin/people/{person}", number(NAMES.index("Lê An"))
@@ -406,9 +365,7 @@ def test_a_number_taken_off_a_person_is_history_and_no_old_list_brings_it_back(
     assert world.all(select(Suppression.reason)) == ["wrong_number"]
 
 
-def test_whose_wish_to_be_left_alone_it_was_is_said_with_the_number_that_goes(
-    client: FlaskClient, world: World
-) -> None:
+def test_whose_wish_to_be_left_alone_it_was_is_said_with_the_number_that_goes(client, world):
     signed_in(client, AUTHOR)
     for first, who in ((801, "person"), (811, "other")):
         person = world.add_person("Y Hlan", number(first), number(first + 1))
@@ -426,8 +383,8 @@ def test_whose_wish_to_be_left_alone_it_was_is_said_with_the_number_that_goes(
 
 
 def test_a_number_that_others_share_goes_on_being_written_to_when_one_of_them_gives_it_up(
-    client: FlaskClient, world: World, people: dict[str, int]
-) -> None:
+    client, world, people
+):
     signed_in(client, AUTHOR)
     one, other = people["Lê An"], people["A Thun"]
     with world.runtime.db.write() as session:
@@ -439,7 +396,7 @@ def test_a_number_that_others_share_goes_on_being_written_to_when_one_of_them_gi
     assert world.all(select(Suppression).order_by(Suppression.id)) == []
 
 
-def test_a_list_is_made_once(client: FlaskClient, world: World) -> None:
+def test_a_list_is_made_once(client, world):
     signed_in(client, AUTHOR)
     user = world.user(AUTHOR)
     made = post(client, "/admin/lists/", name="Hội viên mới", organisation=user.organisation_id)

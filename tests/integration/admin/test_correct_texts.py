@@ -1,7 +1,5 @@
 """The texts of a campaign that was launched, corrected while it runs."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
@@ -37,9 +35,7 @@ def acknowledgements(world: World) -> list[str | None]:
     return list(world.all(select(Message.text).where(Message.step_id.is_(None)).order_by(Message.id)))
 
 
-def test_a_correction_shows_at_once_on_pages_and_in_what_is_sent_back_from_then_on(
-    client: FlaskClient, world: World, running: int
-) -> None:
+def test_a_correction_shows_at_once_on_pages_and_in_what_is_sent_back_from_then_on(client, world, running):
     token = token_of(world, running, 2)
     press_button(client, token, "installed")
     assert "Cảm ơn ông/bà đã cài Bluezone." in read(client, token)
@@ -61,7 +57,6 @@ def test_a_correction_shows_at_once_on_pages_and_in_what_is_sent_back_from_then_
     assert "Xin bấm lại nếu cần" in page
     world.reply(number(1), "1", gateway_id="SM2")
     first, second = acknowledgements(world)
-    assert first
     assert first.startswith("Cam on ong/ba da cai Bluezone.")
     assert second == "Da nhan, cam on ong ba."
     content = world.get_one(Campaign, running).content
@@ -89,9 +84,7 @@ def confirm(client: FlaskClient, campaign: int) -> None:
     signed_in(client, APPROVER)
 
 
-def test_who_corrects_after_somebody_else_or_wrongly_is_told_and_keeps_what_was_typed(
-    client: FlaskClient, world: World, running: int
-) -> None:
+def test_who_corrects_after_somebody_else_or_wrongly_is_told_and_keeps_what_was_typed(client, world, running):
     path = f"/admin/campaigns/{running}/texts"
     signed_in(client, APPROVER)
     seen = form_of(client.get(path).text, "texts-form")
@@ -112,9 +105,7 @@ def test_who_corrects_after_somebody_else_or_wrongly_is_told_and_keeps_what_was_
     assert "Vì mọi người." in late.text
 
 
-def test_an_author_may_propose_but_not_confirm_and_only_for_what_was_launched(
-    client: FlaskClient, world: World, running: int
-) -> None:
+def test_an_author_may_propose_but_not_confirm_and_only_for_what_was_launched(client, world, running):
     draft = world.draft()
     signed_in(client, AUTHOR)
     assert "Sửa câu chữ" in client.get(f"/admin/campaigns/{running}/").text

@@ -1,7 +1,5 @@
 """The demo's data: a newcomer finds a registered sender, officers with names, and reasons for what did not arrive."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,16 +14,13 @@ from campaigns.rules.states import AttemptState, CampaignState
 from campaigns.sweep import sweep
 from outreach.models.accounts import User
 from outreach.rules.gateway import Cause
-from outreach.runtime import Runtime
 from tests.support.servers import both_databases
 
 pytestmark = both_databases
 
 
 @pytest.mark.parametrize("one_by_one", [1_000, 0], ids=["by the use cases", "in bulk"])
-def test_the_demo_raises_no_question_that_it_does_not_answer(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, one_by_one: int
-) -> None:
+def test_the_demo_raises_no_question_that_it_does_not_answer(runtime, monkeypatch, one_by_one):
     monkeypatch.setattr(load_demo, "_ONE_BY_ONE", one_by_one)
     load_demo.load_demo(runtime, contacts=600, now=datetime.now(UTC))
     with runtime.db.read() as session:
@@ -42,7 +37,7 @@ def test_the_demo_raises_no_question_that_it_does_not_answer(
     assert campaign.pace == 20
 
 
-def test_a_drill_leaves_and_is_an_event_that_says_what_it_is(runtime: Runtime) -> None:
+def test_a_drill_leaves_and_is_an_event_that_says_what_it_is(runtime):
     now = datetime.now(UTC)
     load_demo.load_demo(runtime, contacts=60, now=now)
     for n, people in enumerate((10, 60)):  # an office practises more than once

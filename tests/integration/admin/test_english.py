@@ -1,7 +1,5 @@
 """The office in English: whatever is Vietnamese on a page is what somebody has entered."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator
@@ -20,7 +18,8 @@ from outreach.models.accounts import Role
 from outreach.rules.languages import NAMES
 from tests.integration.admin.test_permission_matrix import GUARDED, NOBODY, address, office
 from tests.project.test_translations import QUOTED, VIETNAMESE
-from tests.support.permission_world import HERE, Office, Visitor
+from tests.support.permission_world import HERE
+from tests.support.tables import cases
 
 __all__ = ["office"]  # the fixture
 # The answer page speaks its readers' language, also where it is tried out.
@@ -95,7 +94,7 @@ def vietnamese_of(page: str, known: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.LEADER])
-def test_english_pages_are_english(office: Office, role: Role) -> None:
+def test_english_pages_are_english(office, role):
     with office.runtime.db.read() as db:
         known = sorted((text for text in entered(db) if VIETNAMESE.search(text)), key=len, reverse=True)
     visitor = office.visitors[HERE, role]
@@ -112,22 +111,19 @@ def test_english_pages_are_english(office: Office, role: Role) -> None:
         pytest.fail("\n".join(wrong), pytrace=False)
 
 
-@pytest.mark.parametrize(
-    ("visitor", "path", "said"),
-    [
-        (NOBODY, "/login", "Password"),
-        (NOBODY, "/", "Sign in"),
-        (NOBODY, "/admin/khong-co", "There is no such page"),
-    ],
+@cases(
+    (NOBODY, "/login", "Password"),
+    (NOBODY, "/", "Sign in"),
+    (NOBODY, "/admin/khong-co", "There is no such page"),
 )
-def test_pages_outside_are_english_too(office: Office, visitor: Visitor, path: str, said: str) -> None:
+def test_pages_outside_are_english_too(office, visitor, path, said):
     answer = office.ask(visitor, "GET", path, language="en")
     assert said in answer.text
     assert vietnamese_of(answer.text, []) == []
     assert '<html lang="en">' in answer.text
 
 
-def test_a_refused_form_says_why_in_english(office: Office) -> None:
+def test_a_refused_form_says_why_in_english(office):
     visitor = office.visitors[HERE, Role.ADMINISTRATOR]
     form = {"code": "", "name": "", "kind": "mass", "area_code": "", "parent_id": ""}
     for language, said in (
@@ -138,11 +134,10 @@ def test_a_refused_form_says_why_in_english(office: Office) -> None:
         assert said in answer.text
 
 
-def test_the_switch_changes_the_language_and_back(office: Office) -> None:
+def test_the_switch_changes_the_language_and_back(office):
     browser = office.app.test_client()
     for language, said in (("en", "Sign in"), ("vi", "Đăng nhập"), ("xx", "Đăng nhập")):
         page = browser.get("/login").text
         token = re.search(r'csrf_token" value="([^"]+)', page)
-        assert token
         browser.post("/language", data={"language": language, "next": "/login", "csrf_token": token[1]})
         assert f"<h1>{said}</h1>" in browser.get("/login").text

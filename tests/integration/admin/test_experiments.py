@@ -1,11 +1,8 @@
 """The form and the sheet of a campaign with texts by language, two texts to compare, and people held out."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from admin.wording.campaigns import show_lifts
@@ -13,7 +10,8 @@ from campaigns.analytics.reach import ArmCounts, _measure
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from tests.integration.admin.test_campaigns import form_of
 from tests.support.admin_client import post, signed_in
-from tests.support.world import AUTHOR, World, number
+from tests.support.tables import cases
+from tests.support.world import AUTHOR, number
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 EXTRAS = {
@@ -29,9 +27,7 @@ EXTRAS = {
 }
 
 
-def test_what_a_campaign_says_in_other_texts_outlives_the_form_and_stands_on_the_sheet(
-    client: FlaskClient, world: World
-) -> None:
+def test_what_a_campaign_says_in_other_texts_outlives_the_form_and_stands_on_the_sheet(client, world):
     world.add_people(1)
     campaign = world.draft(**EXTRAS)
     signed_in(client, AUTHOR)
@@ -56,7 +52,7 @@ def test_what_a_campaign_says_in_other_texts_outlives_the_form_and_stands_on_the
         assert said in read
 
 
-def test_a_share_that_is_no_number_is_said_beside_its_field(client: FlaskClient, world: World) -> None:
+def test_a_share_that_is_no_number_is_said_beside_its_field(client, world):
     signed_in(client, AUTHOR)
     answer = post(client, "/admin/campaigns/new", wish="save", hold_out="mười", text_b="{ten}")
     assert answer.status_code == 422
@@ -65,11 +61,9 @@ def test_a_share_that_is_no_number_is_said_beside_its_field(client: FlaskClient,
     assert "từ 0 đến 0.5" in too_many.text
 
 
-def test_the_sheet_says_in_a_sentence_what_a_step_brought(client: FlaskClient, world: World) -> None:
-    world.add_people(40)
-    campaign = world.launch(hold_out=0.5)
-    with world.runtime.db.write() as session:
-        session.execute(update(Recipient).values(clicked_at=None))
+def test_the_sheet_says_in_a_sentence_what_a_step_brought(client, world):
+    campaign = world.launch(people=40, hold_out=0.5)
+    world.execute(update(Recipient).values(clicked_at=None))
     world.send()
     for e164 in world.sent_to()[:3]:
         world.reply(e164, "1", gateway_id=f"SM-{e164}")
@@ -80,17 +74,14 @@ def test_the_sheet_says_in_a_sentence_what_a_step_brought(client: FlaskClient, w
     assert number(0) not in page
 
 
-@pytest.mark.parametrize(
-    ("arms", "said"),
-    [
-        ({0: ArmCounts(500, 20), 1: ArmCounts(500, 60)}, "Tin này có tác dụng."),
-        ({0: ArmCounts(500, 60), 1: ArmCounts(500, 20)}, "nên xem lại nội dung"),
-        ({0: ArmCounts(50, 2), 1: ArmCounts(50, 3)}, "Chưa đủ số liệu"),
-        ({1: ArmCounts(500, 20), 2: ArmCounts(500, 60)}, "Nội dung thứ hai tốt hơn."),
-        ({1: ArmCounts(500, 60), 2: ArmCounts(500, 20)}, "Nội dung thứ nhất tốt hơn."),
-    ],
+@cases(
+    ({0: ArmCounts(500, 20), 1: ArmCounts(500, 60)}, "Tin này có tác dụng."),
+    ({0: ArmCounts(500, 60), 1: ArmCounts(500, 20)}, "nên xem lại nội dung"),
+    ({0: ArmCounts(50, 2), 1: ArmCounts(50, 3)}, "Chưa đủ số liệu"),
+    ({1: ArmCounts(500, 20), 2: ArmCounts(500, 60)}, "Nội dung thứ hai tốt hơn."),
+    ({1: ArmCounts(500, 60), 2: ArmCounts(500, 20)}, "Nội dung thứ nhất tốt hơn."),
 )
-def test_the_verdict_follows_the_interval(client: FlaskClient, arms: dict[int, ArmCounts], said: str) -> None:
+def test_the_verdict_follows_the_interval(client, arms, said):
     with client.application.test_request_context():
         shown = show_lifts([_measure(2, arms)])
     assert said in shown[0].verdict

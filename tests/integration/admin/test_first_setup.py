@@ -1,15 +1,11 @@
 """The first installation as a page: with the code that the start prints, once, and never when there is a user."""
 
-from __future__ import annotations
-
 import re
 
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from admin.first_setup import make_code
 from outreach.models.accounts import Organisation, Role, User
-from outreach.runtime import Runtime
 from tests.support.admin_client import token
 from tests.support.servers import on_sqlite
 
@@ -24,7 +20,7 @@ FORM = {
 }
 
 
-def test_a_new_installation_is_set_up_on_the_page(client: FlaskClient, runtime: Runtime) -> None:
+def test_a_new_installation_is_set_up_on_the_page(client, runtime):
     code = make_code(runtime)
     csrf = token(client, f"/setup?code={code}")
     wrong = client.post("/setup", data={**FORM, "code": "0000000000", "csrf_token": csrf})
@@ -46,7 +42,7 @@ def test_a_new_installation_is_set_up_on_the_page(client: FlaskClient, runtime: 
     assert make_code(runtime) == ""
 
 
-def test_wrong_codes_of_strangers_close_the_page_to_nobody(client: FlaskClient, runtime: Runtime) -> None:
+def test_wrong_codes_of_strangers_close_the_page_to_nobody(client, runtime):
     code = make_code(runtime)
     csrf = token(client, "/setup")
     for _ in range(15):

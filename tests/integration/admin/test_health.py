@@ -1,7 +1,5 @@
 """What the operator's probes read: alive, ready or what is missing, and how much waits."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import replace
@@ -26,12 +24,12 @@ from outreach.enqueue_jobs import enqueue_send
 from outreach.models.backups import Backup
 from outreach.rules.errors import WrongState
 from outreach.rules.gateway import DeliveryStatus, StatusReport
-from outreach.runtime import Runtime, open_runtime
+from outreach.runtime import open_runtime
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.processes import ROOT, Processes
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, PASSWORD, World
+from tests.support.world import AUTHOR, PASSWORD
 
 NOWHERE = "redis://127.0.0.1:1/0"
 
@@ -53,19 +51,19 @@ def metrics(client: FlaskClient) -> dict[str, float]:
     assert response.content_type.startswith("text/plain")
     return {
         " ".join([sample.name, *sample.labels.values()]): sample.value
-        for family in text_string_to_metric_families(response.get_data(as_text=True))
+        for family in text_string_to_metric_families(response.text)
         for sample in family.samples
     }
 
 
-def test_the_web_is_ready_with_a_living_worker(client: FlaskClient, runtime: Runtime) -> None:
+def test_the_web_is_ready_with_a_living_worker(client, runtime):
     assert missing(client) == ["worker"]
     note_alive(runtime.redis, QUEUES, "here")
     response = client.get("/readyz")
     assert (response.status_code, response.json) == (200, {"status": "ready"})
 
 
-def test_a_request_has_an_id_that_its_jobs_take_over(client: FlaskClient, runtime: Runtime) -> None:
+def test_a_request_has_an_id_that_its_jobs_take_over(client, runtime):
     given = client.get("/healthz", headers={"X-Request-Id": "proxy-0123456789"})
     assert given.headers["X-Request-Id"] == "proxy-0123456789"
     made = {client.get("/healthz", headers={"X-Request-Id": "a b"}).headers["X-Request-Id"] for _ in range(2)}
@@ -78,12 +76,12 @@ def test_a_request_has_an_id_that_its_jobs_take_over(client: FlaskClient, runtim
 
 
 @both_databases
-def test_a_database_that_is_not_migrated_is_named(client: FlaskClient, runtime: Runtime) -> None:
+def test_a_database_that_is_not_migrated_is_named(client, runtime):
     downgrade(runtime.db)
     assert missing(client) == ["migrations", "worker"]
 
 
-def test_what_is_away_is_named_and_the_process_still_lives(settings: Settings) -> None:
+def test_what_is_away_is_named_and_the_process_still_lives(settings):
     no_redis = client_with(settings, redis_url=NOWHERE)
     assert missing(no_redis) == ["redis"]
     no_database = client_with(
@@ -95,7 +93,7 @@ def test_what_is_away_is_named_and_the_process_still_lives(settings: Settings) -
 
 
 @both_databases
-def test_metrics_follow_what_waits(client: FlaskClient, world: World) -> None:
+def test_metrics_follow_what_waits(client, world):
     world.add_people(3)
     world.draft(name="Bản nháp")
     world.launch()
@@ -115,7 +113,7 @@ def test_metrics_follow_what_waits(client: FlaskClient, world: World) -> None:
     assert 300 <= metrics(client)["loa_callback_lag_seconds"] < 360
 
 
-def test_metrics_without_redis_leave_out_what_is_not_known(settings: Settings, runtime: Runtime) -> None:
+def test_metrics_without_redis_leave_out_what_is_not_known(settings, runtime):
     without = create_app(settings, runtime=replace(runtime, redis=Redis.from_url(NOWHERE))).test_client()
     found = metrics(without)
     assert found["loa_workers"] != found["loa_workers"]  # not a number
@@ -123,18 +121,15 @@ def test_metrics_without_redis_leave_out_what_is_not_known(settings: Settings, r
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-def test_probes_are_read_only(client: FlaskClient, path: str) -> None:
+def test_probes_are_read_only(client, path):
     assert client.post(path).status_code == 405
 
 
-def test_metrics_say_for_how_long_something_waits(
-    client: FlaskClient, runtime: Runtime, world: World
-) -> None:
+def test_metrics_say_for_how_long_something_waits(client, runtime, world):
     quiet = metrics(client)
     assert quiet["loa_callback_lag_seconds"] == quiet["loa_outbox_age_seconds"] == quiet["loa_send_rate"] == 0
     assert quiet["loa_backup_age_seconds"] != quiet["loa_backup_age_seconds"]  # none ever
-    world.add_people(4)
-    world.launch()
+    world.launch(people=4)
     enqueue_send(runtime)
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
     with runtime.db.write() as session:
@@ -152,7 +147,7 @@ def test_metrics_say_for_how_long_something_waits(
     assert sent["loa_send_rate"] == pytest.approx(4 / 60)
 
 
-def test_every_metric_that_the_dashboard_and_the_alerts_name_exists(client: FlaskClient) -> None:
+def test_every_metric_that_the_dashboard_and_the_alerts_name_exists(client):
     shown = {name.split(" ")[0] for name in metrics(client)}
     for name in ("alerts.yml", "dashboard.json"):
         text = (ROOT / "deploy" / "monitoring" / name).read_text(encoding="utf-8")
@@ -163,7 +158,7 @@ def test_every_metric_that_the_dashboard_and_the_alerts_name_exists(client: Flas
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
 
 
-def test_a_program_refuses_a_database_of_another_version(settings: Settings, runtime: Runtime) -> None:
+def test_a_program_refuses_a_database_of_another_version(settings, runtime):
     require_current(runtime.db)
     downgrade(runtime.db, "-1")
     try:
@@ -189,9 +184,7 @@ def test_a_program_refuses_a_database_of_another_version(settings: Settings, run
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_no_transaction_stands_idle_while_a_password_is_checked(
-    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_transaction_stands_idle_while_a_password_is_checked(client, world, monkeypatch):
     """Passwords wait for each other: under load that took minutes, with a connection of the pool held by each."""
     held: list[int] = []
     idle = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()"

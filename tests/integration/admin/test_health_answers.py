@@ -1,11 +1,8 @@
 """Answers about health: read by who handles them while they wait, opened on record after that, and named to nobody else."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from admin.wording.filters import label_of
@@ -38,13 +35,12 @@ def campaign(world: World) -> int:
     """A vaccination, to which one person wrote what they fear and another that it is done."""
     world.add_people(3)
     world.officer(AUDITOR, Role.AUDITOR)
-    campaign = world.launch(
+    campaign = world.sent(
         kind="tiem-chung",
         name="Tiêm",
         text="Mời ông/bà đi tiêm. Trả lời 1 hoặc 2.",
         window=["00:00", "24:00"],
     )
-    world.send()
     world.reply(number(0), SAID, gateway_id="SM1")
     world.reply(number(1), "da tiem roi", gateway_id="SM2")
     return campaign
@@ -62,9 +58,7 @@ def contact(world: World, index: int) -> int:
 
 
 @both_databases
-def test_an_answer_is_masked_where_it_does_not_wait_for_the_reader(
-    world: World, client: FlaskClient, campaign: int
-) -> None:
+def test_an_answer_is_masked_where_it_does_not_wait_for_the_reader(world, client, campaign):
     (case,) = world.cases()
     pages = ("/admin/inbox/", f"/admin/inbox/{case.id}/")
     signed_in(client, AUDITOR)
@@ -90,9 +84,7 @@ def test_an_answer_is_masked_where_it_does_not_wait_for_the_reader(
 
 
 @both_databases
-def test_a_persons_answers_are_opened_once_and_on_record(
-    world: World, client: FlaskClient, campaign: int
-) -> None:
+def test_a_persons_answers_are_opened_once_and_on_record(world, client, campaign):
     person = contact(world, 0)
     signed_in(client, AUTHOR)
     page = client.get(f"/admin/people/{person}/").text
@@ -106,9 +98,7 @@ def test_a_persons_answers_are_opened_once_and_on_record(
     assert (entry.subject, entry.actor_id) == (f"contacts:{person}", world.user(AUTHOR).id)
 
 
-def test_no_page_tells_an_answer_by_why_a_later_campaign_leaves_somebody_out(
-    world: World, client: FlaskClient, campaign: int
-) -> None:
+def test_no_page_tells_an_answer_by_why_a_later_campaign_leaves_somebody_out(world, client, campaign):
     text = "Mời ông/bà đi tiêm. Trả lời 1 hoặc 2."
     later = world.launch(kind="tiem-chung", name="Tiêm lại", text=text, answered="no")
     assert world.status(later)["excluded"] == {"answers": 1}
@@ -118,9 +108,7 @@ def test_no_page_tells_an_answer_by_why_a_later_campaign_leaves_somebody_out(
     assert label_of(Exclusion.ANSWERS, "excluded") in post(client, f"{shown}answers").text
 
 
-def test_who_answered_is_listed_for_who_works_with_it_on_record(
-    world: World, client: FlaskClient, campaign: int
-) -> None:
+def test_who_answered_is_listed_for_who_works_with_it_on_record(world, client, campaign):
     sheet, listed = f"/admin/campaigns/{campaign}/", f"/admin/people/?campaign={campaign}"
     signed_in(client, AUDITOR)
     assert "nên ở đây chỉ có số lượng" in client.get(sheet).text
@@ -140,28 +128,23 @@ def test_who_answered_is_listed_for_who_works_with_it_on_record(
     assert "A Thun 2" not in page
     entry = world.one(select(AuditEvent).where(AuditEvent.action == "campaign.see_answers"))
     assert (entry.subject, entry.actor_id) == (f"campaigns:{campaign}", world.user(AUTHOR).id)
-    with world.runtime.db.write() as session:
-        session.execute(update(User).where(User.email == AUTHOR).values(role=Role.AUDITOR))
+    world.execute(update(User).where(User.email == AUTHOR).values(role=Role.AUDITOR))
     assert client.get(listed).status_code == 404, "for who works with it alone"
 
 
-def test_what_was_found_at_the_door_is_for_who_handles_answers(world: World, campaign: int) -> None:
+def test_what_was_found_at_the_door_is_for_who_handles_answers(world, campaign):
     world.set_all(MessageState.NO_REPORT)
-    author = world.user(AUTHOR)
     sheet = world.make_sheet(campaign)
-    enter_results(
-        world.runtime, sheet, {1: VisitOutcome.NOT_YET}, user=author, keys=world.keys, now=world.now
-    )
-    with world.runtime.db.read() as session:
-        found = {
-            email: [line.outcome for line in read_lines(session, sheet, user=world.user(email))]
-            for email in (AUTHOR, AUDITOR)
-        }
+    world.do(enter_results, sheet, {1: VisitOutcome.NOT_YET})
+    found = {
+        email: [line.outcome for line in world.read(read_lines, sheet, by=email)]
+        for email in (AUTHOR, AUDITOR)
+    }
     assert VisitOutcome.NOT_YET in found[AUTHOR]
     assert set(found[AUDITOR]) == {None}
 
 
-def test_the_audit_log_does_not_keep_the_answer(world: World, client: FlaskClient, campaign: int) -> None:
+def test_the_audit_log_does_not_keep_the_answer(world, client, campaign):
     (case,) = world.cases()
     signed_in(client, AUTHOR)
     post(client, f"/admin/inbox/{case.id}/label", label="installed")
@@ -171,7 +154,7 @@ def test_the_audit_log_does_not_keep_the_answer(world: World, client: FlaskClien
     assert not [entry for entry in entries if {"label", "suggested"} & set(entry.details)]
 
 
-def test_a_campaign_is_about_health_if_its_kind_is(world: World) -> None:
+def test_a_campaign_is_about_health_if_its_kind_is(world):
     plain = world.draft()
     health = world.draft(name="Khám", kind="tiem-chung", content={"health": False})
     assert load_kinds()["tiem-chung"]["health"]
@@ -180,9 +163,7 @@ def test_a_campaign_is_about_health_if_its_kind_is(world: World) -> None:
 
 
 @both_databases
-def test_figures_of_a_commune_of_few_people_are_those_of_its_district_for_who_may_not_see_them(
-    world: World, client: FlaskClient
-) -> None:
+def test_figures_of_a_commune_of_few_people_are_those_of_its_district_for_who_may_not_see_them(world, client):
     world.add_areas({"621": "Đắk Hà"}, {"a1": "621", "a2": "621", "a3": "621"})
     world.officer(AUDITOR, Role.AUDITOR)
     world.add_people(16)
@@ -198,7 +179,6 @@ def test_figures_of_a_commune_of_few_people_are_those_of_its_district_for_who_ma
         for email in (AUDITOR, AUTHOR):
             user = session.scalars(select(User).where(User.email == email)).one()
             page = read_progress(session, drive, user=user, redis=world.runtime.redis, now=now)
-            assert page
             communes = {line.code: line.installed for line in page.communes["621"].lines}
             (district,) = page.districts.lines
             found[email] = (communes, district.installed)
@@ -241,20 +221,14 @@ def test_figures_of_a_commune_of_few_people_are_those_of_its_district_for_who_ma
 VACCINATION = {"kind": "tiem-chung", "text": "Mời tiêm. Trả lời 1 hoặc 2. {link}"}
 
 
-def test_no_campaign_about_health_can_be_subtracted_from_its_drive(world: World, client: FlaskClient) -> None:
+def test_no_campaign_about_health_can_be_subtracted_from_its_drive(world, client):
     world.add_areas({"621": "Đắk Hà"}, {"a1": "621", "a2": "621", "a3": "621"})
     world.officer(AUDITOR, Role.AUDITOR)
     world.add_people(60)
     live_in(world, ["a1"] * 18 + ["a2"] * 20 + ["a3"] * 22)
-    with world.runtime.db.write() as session:
-        front = session.get_one(ContactList, world.list_id)
-        later = ContactList(organisation_id=front.organisation_id, name="Thêm", created_at=world.now)
-        session.add(later)
-        session.flush()
-        people = session.scalars(select(Contact.id).order_by(Contact.id)).all()
-        # All but two of the first commune and six of the second.
-        for person in (*people[2:18], *people[24:]):
-            session.add(Membership(list_id=later.id, contact_id=person))
+    people = world.all(select(Contact.id).order_by(Contact.id))
+    # All but two of the first commune and six of the second.
+    world.add_list("Thêm", *people[2:18], *people[24:])
     first = world.launch(name="Tiêm", **VACCINATION)
     second = world.launch(name="Tiêm nhắc", lists=["Thêm"], **VACCINATION)
     world.press(first, "installed", index=0)
@@ -272,9 +246,7 @@ def test_no_campaign_about_health_can_be_subtracted_from_its_drive(world: World,
 
 
 @both_databases
-def test_figures_about_health_of_an_organisation_with_few_people_are_not_shown(
-    world: World, client: FlaskClient
-) -> None:
+def test_figures_about_health_of_an_organisation_with_few_people_are_not_shown(world, client):
     small, large = world.organisation("HND", "Hội Nông dân"), world.organisation()
     world.add_areas({"621": "Đắk Hà"}, {"a1": "621"})
     world.officer(AUDITOR, Role.AUDITOR)
@@ -316,27 +288,18 @@ def test_figures_about_health_of_an_organisation_with_few_people_are_not_shown(
 
 
 def test_visits_of_a_campaign_about_health_tell_who_handles_no_answers_nothing_of_single_people(
-    world: World, client: FlaskClient, campaign: int
-) -> None:
+    world, client, campaign
+):
     world.set_all(MessageState.NO_REPORT)
     sheet = world.make_sheet(campaign)
-    enter_results(
-        world.runtime,
-        sheet,
-        {1: VisitOutcome.NEED_HELP},
-        user=world.user(AUTHOR),
-        keys=world.keys,
-        now=world.now,
-    )
+    world.do(enter_results, sheet, {1: VisitOutcome.NEED_HELP})
     for email, named in ((AUTHOR, True), (AUDITOR, False)):
         signed_in(client, email)
         lines = client.get(f"/admin/rounds/{sheet}/").text
         assert ("A Thun 2" in lines, "(đã che)" in lines) == (named, not named)
         village = client.get(f"/admin/rounds/?campaign={campaign}&list={world.list_id}").text
         assert ("Chỉ người xử lý câu trả lời" in village) is not named
-        with world.runtime.db.read() as session:
-            totals = read_totals(session, world.drive("tiem-chung"), world.user(email), now=world.now)
-        assert totals
+        totals = world.read(read_totals, world.drive("tiem-chung"), world.user(email))
         assert (totals.people, totals.help) == (2, 1 if named else None)
         assert (
             "quá ít người để nêu" in client.get(f"/admin/progress/?campaign={campaign}").text

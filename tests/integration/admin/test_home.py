@@ -1,7 +1,5 @@
 """The first page: what each role finds there, and the switch that stops all sending."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 
@@ -16,7 +14,6 @@ from campaigns.emergency_stop import is_stopped
 from campaigns.lifecycle import pause_automatically
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
-from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, CampaignState
 from outreach.accounts import audit
@@ -42,7 +39,7 @@ def home(client: FlaskClient) -> str:
     return client.get("/admin/").text
 
 
-def test_a_new_installation_leads_to_the_first_steps(world: World, client: FlaskClient, leader: str) -> None:
+def test_a_new_installation_leads_to_the_first_steps(world, client, leader):
     signed_in(client, AUTHOR)
     assert "Nhập danh sách người nhận" in home(client)
     signed_in(client, leader)
@@ -50,9 +47,7 @@ def test_a_new_installation_leads_to_the_first_steps(world: World, client: Flask
     assert "Nhập danh sách" not in home(client)
 
 
-def test_the_approver_finds_what_waits_for_them_and_the_author_that_it_waits(
-    world: World, client: FlaskClient
-) -> None:
+def test_the_approver_finds_what_waits_for_them_and_the_author_that_it_waits(world, client):
     world.add_people(2)
     waiting = world.draft(name="Đợt một")
     world.act(waiting, CampaignAction.SUBMIT)
@@ -70,7 +65,7 @@ def test_the_approver_finds_what_waits_for_them_and_the_author_that_it_waits(
     assert re.search(r"Đã duyệt</span> <a[^>]*>Đợt một", decided)
 
 
-def test_the_author_finds_what_was_returned_and_what_may_be_sent(world: World, client: FlaskClient) -> None:
+def test_the_author_finds_what_was_returned_and_what_may_be_sent(world, client):
     returned, approved = world.draft(name="Đợt một"), world.draft(name="Đợt hai")
     for campaign_id in (returned, approved):
         world.act(campaign_id, CampaignAction.SUBMIT)
@@ -91,37 +86,27 @@ def test_the_author_finds_what_was_returned_and_what_may_be_sent(world: World, c
     assert "Bị trả lại" not in client.get("/admin/campaigns/").text
 
 
-def test_the_training_phones_are_one_press_away_on_this_machine_only(
-    world: World, client: FlaskClient
-) -> None:
+def test_the_training_phones_are_one_press_away_on_this_machine_only(world, client):
     signed_in(client, AUTHOR)
     link = f'href="{world.runtime.settings.api_base_url}"'
     assert link in home(client)
     assert link not in client.get("/admin/", headers={"Host": "loa.example"}).text
 
 
-def test_what_was_cancelled_is_no_goal_any_more(world: World, client: FlaskClient, leader: str) -> None:
-    world.add_people(2)
-    campaign_id = world.launch(window=["00:00", "24:00"], goal={"share": 0.5})
+def test_what_was_cancelled_is_no_goal_any_more(world, client, leader):
+    campaign_id = world.launch(people=2, window=["00:00", "24:00"], goal={"share": 0.5})
     world.act(campaign_id, CampaignAction.CANCEL)
     signed_in(client, leader)
     assert "mục tiêu 50,0%" not in home(client)
     assert "mục tiêu 50,0%" not in client.get("/admin/progress/").text
 
 
-def test_what_needs_a_person_is_there_with_its_reason(world: World, client: FlaskClient) -> None:
-    world.add_people(3)
-    campaign_id = world.launch(window=["00:00", "24:00"])
-    world.send()
+def test_what_needs_a_person_is_there_with_its_reason(world, client):
+    campaign_id = world.sent(people=3, window=["00:00", "24:00"])
     world.reply(number(0), "4", gateway_id="SM1")
     world.reply(number(1), "cài ở đâu vậy", gateway_id="SM2")
-    with world.runtime.db.write() as session:
-        pressed = world.recipient(number(2), campaign_id).id
-        record_page_answer(session, pressed, "need_help", keys=world.keys, now=world.now)
-    with world.runtime.db.write() as session:
-        pause_automatically(
-            session, campaign_id, reason=LoaError("gateway_refuses", code="20003"), now=world.now
-        )
+    world.press(campaign_id, "need_help", index=2)
+    world.do(pause_automatically, campaign_id, reason=LoaError("gateway_refuses", code="20003"))
     signed_in(client, AUTHOR)
     assert "kêu cứu" not in home(client)
     world.reply(number(0), "nước lên tới ngực rồi, cứu với", gateway_id="SM3")
@@ -148,9 +133,8 @@ def test_what_needs_a_person_is_there_with_its_reason(world: World, client: Flas
     assert "Câu trả lời chờ xem (3)" in sheet
 
 
-def test_a_leader_sees_figures_only(world: World, client: FlaskClient, leader: str) -> None:
-    world.add_people(2)
-    world.launch(window=["00:00", "24:00"], goal={"share": 0.5})
+def test_a_leader_sees_figures_only(world, client, leader):
+    world.launch(people=2, window=["00:00", "24:00"], goal={"share": 0.5})
     world.act(world.draft(name="Nháp của cán bộ"), CampaignAction.SUBMIT)
     signed_in(client, leader)
     page = home(client)
@@ -161,11 +145,8 @@ def test_a_leader_sees_figures_only(world: World, client: FlaskClient, leader: s
     assert "trong 2 tin đã gửi" in client.get("/admin/running").text
 
 
-def test_a_drives_goal_says_nothing_of_another_drives_campaign(
-    world: World, client: FlaskClient, leader: str
-) -> None:
-    world.add_people(3)
-    world.launch(window=["00:00", "24:00"], goal={"share": 0.5})
+def test_a_drives_goal_says_nothing_of_another_drives_campaign(world, client, leader):
+    world.launch(people=3, window=["00:00", "24:00"], goal={"share": 0.5})
     world.launch(window=["00:00", "24:00"], kind="khao-sat", name="Khảo sát")
     signed_in(client, leader)
     goals = home(client).partition('id="goals"')[2].partition("</section>")[0]
@@ -173,9 +154,7 @@ def test_a_drives_goal_says_nothing_of_another_drives_campaign(
     assert "tin" not in re.findall(r"trong \d+ (\w+)", goals), "how far sending is stands with the campaign"
 
 
-def test_the_days_left_are_those_that_the_need_a_day_is_counted_by(
-    world: World, client: FlaskClient, leader: str
-) -> None:
+def test_the_days_left_are_those_that_the_need_a_day_is_counted_by(world, client, leader):
     world.add_people(320)
     deadline = world.now.astimezone(VIETNAM).date() + timedelta(days=31)
     world.launch(goal={"share": 0.5}, deadline=f"{deadline.isoformat()}T23:00")
@@ -187,20 +166,16 @@ def test_the_days_left_are_those_that_the_need_a_day_is_counted_by(
     assert re.search(r"Số cần đạt mỗi ngày</dt><dd><strong>5</strong>", page), "160 in 32 days"
 
 
-def test_the_first_steps_are_gone_once_the_first_campaign_is_over(world: World, client: FlaskClient) -> None:
-    world.add_people(1)
-    campaign_id = world.launch(window=["00:00", "24:00"])
+def test_the_first_steps_are_gone_once_the_first_campaign_is_over(world, client):
+    campaign_id = world.launch(people=1, window=["00:00", "24:00"])
     signed_in(client, AUTHOR)
     assert "trên 8 bước" in home(client)
-    with world.runtime.db.write() as session:
-        ended = {"state": CampaignState.COMPLETED, "ended_at": world.now}
-        session.execute(update(Campaign).where(Campaign.id == campaign_id).values(ended))
+    world.change(Campaign, campaign_id, state=CampaignState.COMPLETED, ended_at=world.now)
     assert "trên 8 bước" not in home(client)
 
 
-def test_the_switch_stops_every_campaign_until_it_is_released(world: World, client: FlaskClient) -> None:
-    world.add_people(2)
-    world.launch(window=["00:00", "24:00"])
+def test_the_switch_stops_every_campaign_until_it_is_released(world, client):
+    world.launch(people=2, window=["00:00", "24:00"])
     signed_in(client, APPROVER)
     assert post(client, "/admin/stop").status_code == 303
     world.send()
@@ -213,9 +188,7 @@ def test_the_switch_stops_every_campaign_until_it_is_released(world: World, clie
     assert len(world.sent_to()) == 2
 
 
-def test_who_did_not_stop_all_sending_lets_it_go_on_only_when_they_see_everything(
-    world: World, client: FlaskClient
-) -> None:
+def test_who_did_not_stop_all_sending_lets_it_go_on_only_when_they_see_everything(world, client):
     small = ("pn@loa.example", "xa@loa.example")
     below = world.organisation()
     for email in small:
@@ -229,20 +202,16 @@ def test_who_did_not_stop_all_sending_lets_it_go_on_only_when_they_see_everythin
         post(signed_in(client, stopper), "/admin/stop")
         assert 'action="/admin/release"' not in signed_in(client, refused).get("/admin/").text
         assert "người phụ trách toàn bộ hệ thống mới mở lại được việc gửi tin" in release(refused)
-        with world.runtime.db.read() as session:
-            assert is_stopped(session)
+        assert world.read(is_stopped)
         release(allowed)
-        with world.runtime.db.read() as session:
-            assert not is_stopped(session)
+        assert not world.read(is_stopped)
     post(signed_in(client, small[0]), "/admin/stop")
     release(APPROVER)
-    with world.runtime.db.read() as session:
-        assert not is_stopped(session)
+    assert not world.read(is_stopped)
 
 
-def test_an_incident_stays_until_someone_has_looked_and_is_kept(world: World, client: FlaskClient) -> None:
-    with world.runtime.db.write() as session:
-        add_incident(session, kind="sent_twice", subject="messages:7", now=world.now, gateway_ids=["a", "b"])
+def test_an_incident_stays_until_someone_has_looked_and_is_kept(world, client):
+    world.do(add_incident, kind="sent_twice", subject="messages:7", gateway_ids=["a", "b"])
     signed_in(client, APPROVER)
     assert "1 sự cố cần xem" in home(client)
     assert post(client, "/admin/incidents/1/seen").status_code == 303
@@ -250,10 +219,8 @@ def test_an_incident_stays_until_someone_has_looked_and_is_kept(world: World, cl
     assert "Nhà cung cấp tin nhắn nhận một tin hai lần" in client.get("/admin/incidents/").text
 
 
-def test_an_incident_is_seen_within_its_campaigns_scope_only(world: World, client: FlaskClient) -> None:
-    world.add_people(1)
-    world.launch(window=["00:00", "24:00"])
-    world.send()
+def test_an_incident_is_seen_within_its_campaigns_scope_only(world, client):
+    world.sent(people=1, window=["00:00", "24:00"])
     world.officer("pn@loa.example", Role.APPROVER, world.organisation())
     with world.runtime.db.write() as session:
         for kind, row in (("sent_twice", session.scalars(select(Message)).one()),
@@ -273,13 +240,13 @@ def test_an_incident_is_seen_within_its_campaigns_scope_only(world: World, clien
 @pytest.mark.parametrize(
     ("page", "marked"), [("checks", "checks"), ("security", "security"), ("imports", "lists")]
 )
-def test_one_item_of_the_menu_is_marked(world: World, client: FlaskClient, page: str, marked: str) -> None:
+def test_one_item_of_the_menu_is_marked(world, client, page, marked):
     signed_in(client, world.officer("quantri@loa.example", Role.ADMINISTRATOR))
     shown = client.get(f"/admin/{page}/").text
     assert re.findall(r'href="/admin/(\w+)/" class="active"', shown) == [marked]
 
 
-def test_the_bare_address_leads_officers_to_the_login(world: World, client: FlaskClient) -> None:
+def test_the_bare_address_leads_officers_to_the_login(world, client):
     page = client.get("/")
     assert page.status_code == 200
     assert 'href="/login"' in page.text
@@ -288,7 +255,7 @@ def test_the_bare_address_leads_officers_to_the_login(world: World, client: Flas
     assert client.get("/").location == "/admin/"
 
 
-def test_the_steps_of_a_first_campaign_are_done_when_really_done(world: World, client: FlaskClient) -> None:
+def test_the_steps_of_a_first_campaign_are_done_when_really_done(world, client):
     def steps() -> str:
         world.runtime.redis.delete(f"loa:first-steps:{world.user(AUTHOR).id}:fresh")
         found = re.search(r"(\d) trên 8 bước", home(client))
@@ -307,8 +274,7 @@ def test_the_steps_of_a_first_campaign_are_done_when_really_done(world: World, c
         for action in ("upload.confirm", "message.test", "case.label", "report.download", "case.answer"):
             audit.record(session, action, "uploads:1", user, world.now)
     assert steps() == "7"
-    with world.runtime.db.read() as session:
-        assert len(read_first_steps(session, [user.id])[user.id]) == 7
+    assert len(world.read(read_first_steps, [user.id])[user.id]) == 7
     post(client, "/admin/first-steps")
     assert steps() == ""
     post(client, "/admin/account/notices", wanted="first")

@@ -1,7 +1,5 @@
 """A hostile crawl: nothing breaks, nothing leaks, nothing of residents stands in logs, jobs or metrics."""
 
-from __future__ import annotations
-
 import logging
 import random
 import re
@@ -123,7 +121,7 @@ class Crawler:
     def __init__(self, office: Office, watch: Watch) -> None:
         self.office, self.watch = office, watch
         self.client: FlaskClient = office.app.test_client(use_cookies=False)
-        self._serializer = office.app.session_interface.get_signing_serializer(office.app)  # type: ignore[attr-defined]
+        self._serializer = office.app.session_interface.get_signing_serializer(office.app)
 
     def send(self, attack: Attack, visitor: Visitor, *, is_stranger: bool) -> TestResponse:
         headers = {"Cookie": self._cookie(visitor), **attack.headers}
@@ -183,9 +181,7 @@ def discover(
     return list(forms.values()), queries
 
 
-def test_a_hostile_crawl_breaks_nothing_and_learns_nothing(
-    office: Office, logged: list[str], record_property: Any
-) -> None:
+def test_a_hostile_crawl_breaks_nothing_and_learns_nothing(office, logged, record_property):
     dice = random.Random(7319)
     rules, values = rules_of(office), dict(office.values)
     link = LinkCipher(KEY).token(1)
@@ -247,9 +243,7 @@ def fail_as_a_job(number: int) -> None:
     raise ValueError(f"Key (name, e164)=({NAME}, {NUMBER}) already exists: {BODY} {number}")
 
 
-def test_a_job_that_fails_over_residents_data_leaves_none_of_it(
-    office: Office, logged: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_job_that_fails_over_residents_data_leaves_none_of_it(office, logged, monkeypatch):
     monkeypatch.setattr("workers.jobs.approval_mail_job", fail_as_a_job)
     enqueue_approval_mail(office.runtime, 7319)
     before = len(logged)
@@ -280,9 +274,7 @@ def read_all(redis: Redis) -> str:
     return "\n".join(found)
 
 
-def test_a_fault_with_residents_data_in_its_words_tells_nobody(
-    office: Office, logged: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_with_residents_data_in_its_words_tells_nobody(office, logged, monkeypatch):
     def broken(*_args: Any, **_more: Any) -> None:
         raise ValueError(f"Key (name, e164)=({NAME}, {NUMBER}) already exists: {BODY}")
 

@@ -1,9 +1,6 @@
 """Rows that need an eye are put right before anything is stored; lists are looked after."""
 
-from __future__ import annotations
-
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from outreach.imports.issues import Decision
@@ -41,9 +38,7 @@ def numbers(world: World) -> set[str]:
     return set(world.all(select(Phone.e164)))
 
 
-def test_rows_are_put_right_on_the_page_and_checked_again_before_anything_is_stored(
-    client: FlaskClient, world: World
-) -> None:
+def test_rows_are_put_right_on_the_page_and_checked_again_before_anything_is_stored(client, world):
     page = checked(client, world, DOUBTS)
     assert "4 dòng sửa được ngay" in page
     assert "1 dòng: một dòng ghi nhiều người" in page
@@ -71,9 +66,7 @@ def test_rows_are_put_right_on_the_page_and_checked_again_before_anything_is_sto
     assert "0905" not in f"{ended.preview}{ended.corrected}"
 
 
-def test_what_was_typed_is_stored_although_nobody_had_the_file_checked_again(
-    client: FlaskClient, world: World
-) -> None:
+def test_what_was_typed_is_stored_although_nobody_had_the_file_checked_again(client, world):
     checked(client, world, DOUBTS)
     typed = {
         "phone.0.3": "0905 000 124",
@@ -88,9 +81,7 @@ def test_what_was_typed_is_stored_although_nobody_had_the_file_checked_again(
     assert "0905" not in f"{upload(world).preview}{upload(world).corrected}"
 
 
-def test_a_row_is_read_as_one_leaves_its_cell_and_kept_until_the_file_is_stored(
-    client: FlaskClient, world: World
-) -> None:
+def test_a_row_is_read_as_one_leaves_its_cell_and_kept_until_the_file_is_stored(client, world):
     assert "Nhập 1 người, 4 để sau" in checked(client, world, DOUBTS)
 
     def leave(key: str, text: str, choice: str = "") -> dict[str, object]:
@@ -115,7 +106,7 @@ def test_a_row_is_read_as_one_leaves_its_cell_and_kept_until_the_file_is_stored(
     assert numbers(world) == {"+84905000123", "+84905000128"}
 
 
-def test_one_person_is_added_by_hand_and_checked_like_a_file(client: FlaskClient, world: World) -> None:
+def test_one_person_is_added_by_hand_and_checked_like_a_file(client, world):
     signed_in(client, AUTHOR)
     person = {"full_name": "A Thun", "phone": "0905 000 123", "village": "Thôn 2", "commune": ""}
     assert post(client, "/admin/imports/one", **person, list="0").status_code == 422
@@ -127,9 +118,7 @@ def test_one_person_is_added_by_hand_and_checked_like_a_file(client: FlaskClient
     assert world.one(select(Contact.village)) == "Thôn 2"
 
 
-def test_what_was_said_of_rows_is_taken_back_and_unknown_rows_are_refused(
-    client: FlaskClient, world: World
-) -> None:
+def test_what_was_said_of_rows_is_taken_back_and_unknown_rows_are_refused(client, world):
     checked(client, world, DOUBTS)
     assert (
         "Các dòng của tệp đã đổi"
@@ -145,9 +134,7 @@ def test_what_was_said_of_rows_is_taken_back_and_unknown_rows_are_refused(
     assert upload(world).counts["rows"] == 5
 
 
-def test_a_row_of_two_people_that_is_decided_later_makes_two_and_can_be_retracted(
-    client: FlaskClient, world: World
-) -> None:
+def test_a_row_of_two_people_that_is_decided_later_makes_two_and_can_be_retracted(client, world):
     checked(client, world, DOUBTS)
     confirmed(client, world)
     issue = world.one(select(ImportIssue).where(ImportIssue.reason == "two_people"))
@@ -160,7 +147,7 @@ def test_a_row_of_two_people_that_is_decided_later_makes_two_and_can_be_retracte
     assert world.one(select(ListImport)).counts["review"] == 2
 
 
-def test_numbers_in_notes_are_a_question(client: FlaskClient, world: World) -> None:
+def test_numbers_in_notes_are_a_question(client, world):
     signed_in(client, AUTHOR)
     rows = "".join(f'{n},A Thun {n},Thôn {n},"hộ nghèo, ĐT 0905 000 13{n}"\n' for n in range(1, 6))
     hand_in(client, world, "a.csv", f"STT,Họ và tên,Thôn,Ghi chú\n{rows}".encode())
@@ -180,9 +167,7 @@ def test_numbers_in_notes_are_a_question(client: FlaskClient, world: World) -> N
 
 
 @pytest.mark.parametrize("end", ["cancel", "fail"])
-def test_a_first_file_that_is_cancelled_or_fails_leaves_no_list_and_its_name_is_free(
-    client: FlaskClient, world: World, end: str
-) -> None:
+def test_a_first_file_that_is_cancelled_or_fails_leaves_no_list_and_its_name_is_free(client, world, end):
     signed_in(client, AUTHOR)
     form = new_list(world, "Tổ 9")
     hand_in(client, world, "a.csv", b"STT\n1\n" if end == "fail" else DOUBTS.encode(), **form)
@@ -198,7 +183,7 @@ def test_a_first_file_that_is_cancelled_or_fails_leaves_no_list_and_its_name_is_
     assert ">Tổ 9</a>" in client.get("/admin/lists/").text
 
 
-def test_lists_are_renamed_merged_split_archived_and_removed(client: FlaskClient, world: World) -> None:
+def test_lists_are_renamed_merged_split_archived_and_removed(client, world):
     load_kon_tum(world)
     signed_in(client, AUTHOR)
     for n, name in enumerate(("Tổ 1", "Tổ 2"), 1):
@@ -207,8 +192,7 @@ def test_lists_are_renamed_merged_split_archived_and_removed(client: FlaskClient
         hand_in(client, world, f"{n}.csv", content, **new_list(world, name))
         work_on(world, n)
         confirmed(client, world, n)
-    with world.runtime.db.read() as session:
-        ids = dict(session.execute(select(ContactList.name, ContactList.id)).all())
+    ids = dict(world.rows(select(ContactList.name, ContactList.id)))
 
     def members(name: str) -> int:
         query = select(Membership.contact_id).join(ContactList, ContactList.id == Membership.list_id)

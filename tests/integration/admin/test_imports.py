@@ -1,14 +1,11 @@
 """A list comes in through the page: understood before anything is stored, stored by a worker, put right by a file."""
 
-from __future__ import annotations
-
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select, update
 
@@ -29,13 +26,12 @@ from outreach.models.contacts import (
 from tests.support.admin_client import post, signed_in
 from tests.support.list_files import write_xlsx
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.uploads import PLAIN, SAMPLE, checked, confirmed, count, files, hand_in, upload, work_on
-from tests.support.world import AUTHOR, World
+from tests.support.world import AUTHOR
 
 
-def test_a_file_is_understood_confirmed_stored_and_its_bad_rows_come_back(
-    client: FlaskClient, world: World, tmp_path: Path
-) -> None:
+def test_a_file_is_understood_confirmed_stored_and_its_bad_rows_come_back(client, world, tmp_path):
     signed_in(client, AUTHOR)
     assert hand_in(client, world, "danh sách.csv", SAMPLE.read_bytes()).status_code == 303
     assert "Đang đọc và kiểm tra tệp" in client.get("/admin/imports/1/").text
@@ -73,8 +69,8 @@ def test_a_file_is_understood_confirmed_stored_and_its_bad_rows_come_back(
 @both_databases
 @pytest.mark.parametrize("killed_after", [1, 2])
 def test_a_worker_that_ended_halfway_is_followed_without_a_duplicate(
-    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch, killed_after: int
-) -> None:
+    client, world, monkeypatch, killed_after
+):
     monkeypatch.setattr(process_upload, "CHUNK", 3)
     checked(client, world, PLAIN)
     post(client, "/admin/imports/1/confirm")
@@ -94,17 +90,14 @@ def test_a_worker_that_ended_halfway_is_followed_without_a_duplicate(
     assert upload(world).progress == count(world, Contact) == 3 * killed_after
     assert not work_on(world)  # its lease still runs
     later = datetime.now(UTC) + timedelta(minutes=1)
-    with world.runtime.db.write() as session:
-        assert process_upload.uploads_to_process(session, now=later) == [1]
-        session.execute(update(Upload).values(due_at=datetime.now(UTC)))
+    assert world.read(process_upload.uploads_to_process, now=later) == [1]
+    world.execute(update(Upload).values(due_at=datetime.now(UTC)))
     assert work_on(world)
     assert upload(world).state is UploadState.DONE
     assert count(world, Contact) == count(world, ContactPhone) == 7
 
 
-def test_a_worker_after_the_other_may_end_as_long_as_each_moves_it_on(
-    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_after_the_other_may_end_as_long_as_each_moves_it_on(client, world, monkeypatch):
     monkeypatch.setattr(process_upload, "CHUNK", 1)
     checked(client, world, PLAIN)
     post(client, "/admin/imports/1/confirm")
@@ -113,7 +106,7 @@ def test_a_worker_after_the_other_may_end_as_long_as_each_moves_it_on(
     def store_one(*args: object, **more: object) -> None:
         if next(calls, None) is None:
             raise KeyboardInterrupt
-        store(*args, **more)  # type: ignore[arg-type]
+        store(*args, **more)
 
     monkeypatch.setattr(process_upload, "store_rows", store_one)
     for stored in range(1, process_upload.MOST_TRIES + 3):
@@ -121,13 +114,10 @@ def test_a_worker_after_the_other_may_end_as_long_as_each_moves_it_on(
         with pytest.raises(KeyboardInterrupt):
             work_on(world)
         assert (upload(world).progress, upload(world).state) == (stored, UploadState.STORING)
-        with world.runtime.db.write() as session:
-            session.execute(update(Upload).values(due_at=datetime.now(UTC)))
+        world.execute(update(Upload).values(due_at=datetime.now(UTC)))
 
 
-def test_a_worker_told_to_stop_leaves_the_rest_to_the_next(
-    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_told_to_stop_leaves_the_rest_to_the_next(client, world, monkeypatch):
     monkeypatch.setattr(process_upload, "CHUNK", 3)
     checked(client, world, PLAIN)
     post(client, "/admin/imports/1/confirm")
@@ -137,7 +127,7 @@ def test_a_worker_told_to_stop_leaves_the_rest_to_the_next(
     assert (count(world, Contact), upload(world).state) == (7, UploadState.DONE)
 
 
-def test_the_same_file_again_adds_nobody(client: FlaskClient, world: World) -> None:
+def test_the_same_file_again_adds_nobody(client, world):
     signed_in(client, AUTHOR)
     for upload_id in (1, 2):
         hand_in(client, world, "a.csv", PLAIN.encode())
@@ -150,7 +140,7 @@ def test_the_same_file_again_adds_nobody(client: FlaskClient, world: World) -> N
     assert count(world, Contact) == 7
 
 
-def test_a_file_changed_behind_the_preview_is_refused(client: FlaskClient, world: World) -> None:
+def test_a_file_changed_behind_the_preview_is_refused(client, world):
     checked(client, world, PLAIN)
     (file,) = files(world)
     file.write_text(PLAIN.replace("A Thun", "Y Hlan"), encoding="utf-8")
@@ -159,18 +149,13 @@ def test_a_file_changed_behind_the_preview_is_refused(client: FlaskClient, world
     assert count(world, Contact) == 0
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "says"),
-    [
-        ("a.pdf", b"%PDF-1.4", "Không đọc được danh sách từ tệp PDF"),
-        ("a.xlsx", b"PK\x03\x04 broken", "bị hỏng"),
-        ("a.csv", "Kính gửi các ông bà\n".encode(), "Không tìm thấy cột số điện thoại"),
-        ("../../a.csv", "Họ tên,SĐT\n".encode(), "không có người nào"),
-    ],
+@cases(
+    ("a.pdf", b"%PDF-1.4", "Không đọc được danh sách từ tệp PDF"),
+    ("a.xlsx", b"PK\x03\x04 broken", "bị hỏng"),
+    ("a.csv", "Kính gửi các ông bà\n".encode(), "Không tìm thấy cột số điện thoại"),
+    ("../../a.csv", "Họ tên,SĐT\n".encode(), "không có người nào"),
 )
-def test_what_is_no_list_is_told_in_words_and_removed(
-    client: FlaskClient, world: World, name: str, content: bytes, says: str
-) -> None:
+def test_what_is_no_list_is_told_in_words_and_removed(client, world, name, content, says):
     signed_in(client, AUTHOR)
     hand_in(client, world, name, content)
     work_on(world)
@@ -178,7 +163,7 @@ def test_what_is_no_list_is_told_in_words_and_removed(
     assert files(world) == []
 
 
-def test_a_cancelled_import_is_worked_on_no_more(client: FlaskClient, world: World) -> None:
+def test_a_cancelled_import_is_worked_on_no_more(client, world):
     signed_in(client, AUTHOR)
     hand_in(client, world, "a.csv", PLAIN.encode())
     post(client, "/admin/imports/1/cancel")
@@ -195,7 +180,7 @@ def columns_of(page: str) -> dict[str, str]:
     return dict(rows)
 
 
-def test_columns_are_named_by_hand_read_again_and_remembered(client: FlaskClient, world: World) -> None:
+def test_columns_are_named_by_hand_read_again_and_remembered(client, world):
     signed_in(client, AUTHOR)
     hand_in(
         client,
@@ -223,9 +208,7 @@ def test_columns_are_named_by_hand_read_again_and_remembered(client: FlaskClient
     assert upload(world, 2).counts["ok"] == 1
 
 
-def test_the_place_of_a_whole_file_a_turned_sheet_and_odd_names_are_on_the_page(
-    client: FlaskClient, world: World
-) -> None:
+def test_the_place_of_a_whole_file_a_turned_sheet_and_odd_names_are_on_the_page(client, world):
     signed_in(client, AUTHOR)
     lying = "Họ tên,A Thun,Y Rơ,Thôn 2\nSĐT,0905000123,0905000124,0905000125\nGhi chú,từ trần,,\n"
     hand_in(client, world, "a.csv", lying.encode())
@@ -240,7 +223,7 @@ def test_the_place_of_a_whole_file_a_turned_sheet_and_odd_names_are_on_the_page(
     assert 'value="Thôn 9"' in client.get("/admin/imports/1/").text
 
 
-def test_a_column_is_kept_for_texts_by_its_title_or_another_name(client: FlaskClient, world: World) -> None:
+def test_a_column_is_kept_for_texts_by_its_title_or_another_name(client, world):
     signed_in(client, AUTHOR)
     people = "A Thun,0905000123,8h,Thôn 1\nY Rơ,0905000124,gọi 0905000125,Thôn 2\n"
     hand_in(client, world, "a.csv", f"Họ tên,SĐT,Giờ hẹn,Chỗ\n{people}".encode())
@@ -283,21 +266,14 @@ def test_a_column_is_kept_for_texts_by_its_title_or_another_name(client: FlaskCl
             "Soạn chiến dịch cho danh sách này"
         ]
         assert "Quyết định các dòng chờ" not in shown
-    with world.runtime.db.read() as session:
-        kept = select(KeptValue.name, KeptValue.value).order_by(KeptValue.contact_id, KeptValue.name)
-        assert [*map(tuple, session.execute(kept))] == [
-            ("giờ hẹn", "8h"),
-            ("nơi hẹn", "Thôn 1"),
-            ("nơi hẹn", "Thôn 2"),
-        ]
-        person = session.scalars(select(Contact.id).where(Contact.name == "A Thun")).one()
+    kept = select(KeptValue.name, KeptValue.value).order_by(KeptValue.contact_id, KeptValue.name)
+    assert world.rows(kept) == [("giờ hẹn", "8h"), ("nơi hẹn", "Thôn 1"), ("nơi hẹn", "Thôn 2")]
+    person = world.one(select(Contact.id).where(Contact.name == "A Thun"))
     assert "nơi hẹn: Thôn 1" in client.get(f"/admin/people/{person}/").text
 
 
 @both_databases
-def test_the_preview_counts_what_the_import_then_does(
-    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_preview_counts_what_the_import_then_does(client, world, monkeypatch):
     monkeypatch.setattr(process_upload, "CHUNK", 7)
     signed_in(client, AUTHOR)
 
@@ -327,13 +303,9 @@ def test_the_preview_counts_what_the_import_then_does(
         assert previewed["ok"] - previewed["duplicates"] - previewed["known"] == stored["created"]
         if upload_id == 2:
             assert (stored["review"], stored["created"], previewed["duplicates"]) == (28, 14, 4)
-        with world.runtime.db.write() as session:  # some are dropped, some taken
-            for decision, rest in ((Decision.DROPPED, 0), (Decision.SAME, 1)):
-                session.execute(
-                    update(ImportIssue)
-                    .where(ImportIssue.status == "review", ImportIssue.id % 3 == rest)
-                    .values(decision=decision)
-                )
+        for decision, rest in ((Decision.DROPPED, 0), (Decision.SAME, 1)):  # some are dropped, some taken
+            some = (ImportIssue.status == "review", ImportIssue.id % 3 == rest)
+            world.execute(update(ImportIssue).where(*some).values(decision=decision))
     assert stored["review"] < 28
     assert previewed["reject"] > 1
 
@@ -345,9 +317,7 @@ def workbook(tmp_path: Path, sheets: dict[str, list[list[str]]]) -> bytes:
 WITHOUT_PHONES = [["STT", "Họ và tên", "Ghi chú"], ["1", "Y Hlan", "già"], ["2", "A Rin", ""]]
 
 
-def test_a_sheet_of_people_without_phones_comes_back_or_is_left_out(
-    client: FlaskClient, world: World, tmp_path: Path
-) -> None:
+def test_a_sheet_of_people_without_phones_comes_back_or_is_left_out(client, world, tmp_path):
     with_phones = [["STT", "Họ và tên", "SĐT"], ["1", "A Thun", "0905000123"]]
     signed_in(client, AUTHOR)
     content = workbook(tmp_path, {"Thôn 1": WITHOUT_PHONES, "Thôn 2": with_phones})
@@ -374,8 +344,8 @@ def test_a_sheet_of_people_without_phones_comes_back_or_is_left_out(
 
 
 def test_sheets_of_which_none_has_phones_lead_to_their_columns_and_the_file_stays(
-    client: FlaskClient, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    client, world, tmp_path, monkeypatch
+):
     monkeypatch.setattr(process_upload, "CHUNK", 1)
     checked(client, world, workbook(tmp_path, {"Thôn 1": WITHOUT_PHONES, "Thôn 2": WITHOUT_PHONES}), "a.xlsx")
     assert upload(world).state is UploadState.READY
@@ -386,9 +356,7 @@ def test_sheets_of_which_none_has_phones_lead_to_their_columns_and_the_file_stay
     assert upload(world).counts.items() >= {"rows": 4, "ok": 0}.items()
 
 
-def test_a_list_without_any_number_is_stored_for_visits_where_the_officer_says_so(
-    client: FlaskClient, world: World
-) -> None:
+def test_a_list_without_any_number_is_stored_for_visits_where_the_officer_says_so(client, world):
     signed_in(client, AUTHOR)
     rows = "1,Y Hlan,1950,Thôn 1\n2,A Thun,1940,Thôn 1\n"
     hand_in(client, world, "a.csv", f"STT,Họ và tên,Năm sinh,Thôn\n{rows}".encode())
@@ -403,7 +371,7 @@ def test_a_list_without_any_number_is_stored_for_visits_where_the_officer_says_s
     assert "2 dòng của người không có số dùng được" in client.get("/admin/imports/1/").text
 
 
-def test_ethnic_origin_is_neither_shown_nor_offered_to_be_read(client: FlaskClient, world: World) -> None:
+def test_ethnic_origin_is_neither_shown_nor_offered_to_be_read(client, world):
     signed_in(client, AUTHOR)
     people = "".join(f"Y Hlan {n},Xơ Đăng,0905000{n:03d}\n" for n in range(1, 8))
     hand_in(client, world, "a.csv", f"Họ và tên,Lý lịch,SĐT\n,Dân tộc,\n{people}".encode())
@@ -418,9 +386,7 @@ def test_ethnic_origin_is_neither_shown_nor_offered_to_be_read(client: FlaskClie
     assert "Không hiểu cách chọn cột" in refused.text
 
 
-def test_sheets_that_are_left_out_and_rows_that_nobody_sees_are_told(
-    client: FlaskClient, world: World, tmp_path: Path
-) -> None:
+def test_sheets_that_are_left_out_and_rows_that_nobody_sees_are_told(client, world, tmp_path):
     signed_in(client, AUTHOR)
     people = [["STT", "Họ và tên", "SĐT"], ["1", "A Thun", "0905000123"], ["2", "Y Rin", "0905000124"]]
     sheets = {"Thôn 1": people, "Hướng dẫn": [["Ghi đủ họ tên"]], "Nháp": people}
@@ -434,7 +400,7 @@ def test_sheets_that_are_left_out_and_rows_that_nobody_sees_are_told(
     assert upload(world).counts["ok"] == 2
 
 
-def test_a_sheet_that_is_not_there_is_refused(client: FlaskClient, world: World) -> None:
+def test_a_sheet_that_is_not_there_is_refused(client, world):
     checked(client, world, PLAIN)
     for place in ("line.7", "line.9999"):
         refused = post(client, "/admin/imports/1/columns", **{place: "0"})
@@ -442,7 +408,7 @@ def test_a_sheet_that_is_not_there_is_refused(client: FlaskClient, world: World)
         assert "Không có dòng tiêu đề như vậy" in refused.text
 
 
-def test_the_header_is_put_on_another_line_by_hand(client: FlaskClient, world: World) -> None:
+def test_the_header_is_put_on_another_line_by_hand(client, world):
     signed_in(client, AUTHOR)
     rows = "".join(f"Y Hlan {i},0905000{i:03d},Thôn {i}\n" for i in range(1, 8))
     guide = "Cách ghi,Họ tên,SĐT,Năm sinh\n,viết hoa,mười số,bốn số\n"
@@ -469,7 +435,7 @@ def test_the_header_is_put_on_another_line_by_hand(client: FlaskClient, world: W
     assert "Y Hlan" not in str(upload(world).preview)
 
 
-def test_a_list_that_begins_with_its_first_person_loses_nobody(client: FlaskClient, world: World) -> None:
+def test_a_list_that_begins_with_its_first_person_loses_nobody(client, world):
     signed_in(client, AUTHOR)
     rows = "".join(f"Hội viên {i},0905000{i:03d}\n" for i in range(1, 8))
     hand_in(client, world, "a.csv", rows.encode())
@@ -481,7 +447,7 @@ def test_a_list_that_begins_with_its_first_person_loses_nobody(client: FlaskClie
 
 
 @both_databases
-def test_two_people_import_the_same_file_at_once(client: FlaskClient, world: World) -> None:
+def test_two_people_import_the_same_file_at_once(client, world):
     signed_in(client, AUTHOR)
     for upload_id in (1, 2):
         hand_in(client, world, "a.csv", (PLAIN * 30).encode())
@@ -493,7 +459,7 @@ def test_two_people_import_the_same_file_at_once(client: FlaskClient, world: Wor
     assert count(world, Contact) == count(world, Phone) == count(world, Membership) == 7
 
 
-def test_a_list_may_be_large_and_other_forms_not(client: FlaskClient, world: World) -> None:
+def test_a_list_may_be_large_and_other_forms_not(client, world):
     signed_in(client, AUTHOR)
     filling = PLAIN.encode() + b"\n" * 2_000_000
     assert hand_in(client, world, "a.csv", filling).status_code == 303
@@ -504,7 +470,7 @@ def test_a_list_may_be_large_and_other_forms_not(client: FlaskClient, world: Wor
     assert post(client, "/admin/lists/", name="x" * 100_000).status_code == 413
 
 
-def test_without_a_file_or_a_list_nothing_is_lost(client: FlaskClient, world: World) -> None:
+def test_without_a_file_or_a_list_nothing_is_lost(client, world):
     signed_in(client, AUTHOR)
     page = post(client, "/admin/imports/", new_name="Hội viên xã Đăk Hà")
     assert page.status_code == 422

@@ -1,11 +1,8 @@
 """The work list on the page: one press each, taken back, counted and narrowed down, and only within scope."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from admin.wording.filters import moment
@@ -26,9 +23,7 @@ from tests.support.world import APPROVER, AUTHOR, World, number
 
 @pytest.fixture
 def campaign_id(world: World) -> int:
-    world.add_people(4)
-    campaign = world.launch(window=["00:00", "24:00"])
-    world.send()
+    campaign = world.sent(people=4, window=["00:00", "24:00"])
     return campaign
 
 
@@ -55,9 +50,7 @@ def shown(page: str) -> list[int]:
     return [int(found) for found in re.findall(r'id="case-(\d+)"', page)]
 
 
-def test_one_press_gives_the_label_and_leads_to_the_next(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
+def test_one_press_gives_the_label_and_leads_to_the_next(world, client, campaign_id):
     first, second = receive(world, 0, "ok"), receive(world, 1, "ừ")
     signed_in(client, AUTHOR)
     page = client.get("/admin/inbox/").text
@@ -72,23 +65,19 @@ def test_one_press_gives_the_label_and_leads_to_the_next(
     assert (handling.label, handling.handled_by) == (Label.INSTALLED, world.user(AUTHOR).id)
 
 
-def test_a_press_is_taken_back_exactly(world: World, client: FlaskClient, campaign_id: int) -> None:
+def test_a_press_is_taken_back_exactly(world, client, campaign_id):
     help_id = receive(world, 0, "4")
     assert stands(world, 0, campaign_id) is Label.NEED_HELP  # counted at once, and looked at
     signed_in(client, AUTHOR)
     post(client, f"/admin/inbox/{help_id}/label", label="opt_out")
-    with world.runtime.db.read() as session:
-        assert numbers_left_alone(session) == {number(0)}
+    assert world.read(numbers_left_alone) == {number(0)}
     assert post(client, f"/admin/inbox/{help_id}/undo").status_code == 303
     assert [each.id for each in world.cases()] == [help_id]
     assert stands(world, 0, campaign_id) is Label.NEED_HELP
-    with world.runtime.db.read() as session:
-        assert numbers_left_alone(session) == set()
+    assert world.read(numbers_left_alone) == set()
 
 
-def test_a_label_for_a_number_in_no_campaign_says_that_it_counts_for_nobody(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
+def test_a_label_for_a_number_in_no_campaign_says_that_it_counts_for_nobody(world, client, campaign_id):
     stranger = receive(world, 900, "1")
     signed_in(client, AUTHOR)
     answer = post(client, f"/admin/inbox/{stranger}/label", label="installed")
@@ -96,8 +85,8 @@ def test_a_label_for_a_number_in_no_campaign_says_that_it_counts_for_nobody(
 
 
 def test_help_stays_on_the_list_until_it_is_written_down_as_done_and_can_be_opened_again(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
+    world, client, campaign_id
+):
     unclear = receive(world, 0, "ok")
     signed_in(client, AUTHOR)
     answer = post(client, f"/admin/inbox/{unclear}/label", label="need_help")
@@ -114,9 +103,7 @@ def test_help_stays_on_the_list_until_it_is_written_down_as_done_and_can_be_open
     assert shown(client.get("/admin/inbox/").text) == [unclear]
 
 
-def test_a_question_is_not_answered_by_being_called_one(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
+def test_a_question_is_not_answered_by_being_called_one(world, client, campaign_id):
     help_id = receive(world, 0, "4")
     signed_in(client, AUTHOR)
     post(client, f"/admin/inbox/{help_id}/label", label="question")
@@ -124,7 +111,7 @@ def test_a_question_is_not_answered_by_being_called_one(
     assert shown(client.get("/admin/inbox/?kind=question").text) == [help_id]
 
 
-def test_of_two_who_press_at_once_one_is_told(world: World, client: FlaskClient, campaign_id: int) -> None:
+def test_of_two_who_press_at_once_one_is_told(world, client, campaign_id):
     case_id = receive(world, 0, "ok")
     signed_in(client, AUTHOR)
     post(client, f"/admin/inbox/{case_id}/label", label="installed")
@@ -134,9 +121,7 @@ def test_of_two_who_press_at_once_one_is_told(world: World, client: FlaskClient,
     assert stands(world, 0, campaign_id) is Label.INSTALLED
 
 
-def test_what_a_colleague_has_taken_is_theirs_for_a_while(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
+def test_what_a_colleague_has_taken_is_theirs_for_a_while(world, client, campaign_id):
     case_id = press_help(world, 0, campaign_id)
     signed_in(client, APPROVER)
     post(client, f"/admin/inbox/{case_id}/take")
@@ -154,9 +139,7 @@ def test_what_a_colleague_has_taken_is_theirs_for_a_while(
     assert case(world, case_id).done_at is None
 
 
-def test_the_number_is_shown_on_demand_and_that_is_on_record(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
+def test_the_number_is_shown_on_demand_and_that_is_on_record(world, client, campaign_id):
     case_id = press_help(world, 0, campaign_id)
     signed_in(client, AUTHOR)
     local = "0" + number(0).removeprefix("+84")
@@ -167,9 +150,7 @@ def test_the_number_is_shown_on_demand_and_that_is_on_record(
     assert not re.search(r"\d{7}", str(seen.details))
 
 
-def test_the_list_is_narrowed_down_and_every_filter_says_how_many(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
+def test_the_list_is_narrowed_down_and_every_filter_says_how_many(world, client, campaign_id):
     with world.runtime.db.write() as session:
         for code, name, level, parent in (
             ("62", "Kon Tum", AreaLevel.PROVINCE, None),
@@ -178,9 +159,8 @@ def test_the_list_is_narrowed_down_and_every_filter_says_how_many(
         ):
             session.add(Area(code=code, name=name, kind="x", level=level, parent_code=parent))
             session.flush()
-        session.scalars(select(Contact).order_by(Contact.id)).first().area_code = "23341"  # type: ignore[union-attr]
-    later = world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}", window=["00:00", "24:00"])
-    world.send()
+        session.scalars(select(Contact).order_by(Contact.id)).first().area_code = "23341"
+    later = world.sent(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}", window=["00:00", "24:00"])
     here = press_help(world, 0, later)
     before = press_help(world, 1, campaign_id)
     question = receive(world, 2, "cài ở đâu vậy")
@@ -204,34 +184,27 @@ def test_the_list_is_narrowed_down_and_every_filter_says_how_many(
 
 
 def test_why_no_answer_has_come_by_night_stands_beside_the_case_and_with_the_person(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
-    with world.runtime.db.write() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        campaign.window_from, campaign.window_to = world.closed_window()
+    world, client, campaign_id
+):
+    world.close_window(campaign_id)
     case_id = receive(world, 0, "4")
     person = world.recipient(number(0), campaign_id).contact_id
     signed_in(client, AUTHOR)
     due = world.one(select(Outbox.not_before))
     for path in ("/admin/inbox/", f"/admin/inbox/{case_id}/", f"/admin/people/{person}/"):
         assert f"Tin trả lời sẽ gửi lúc {moment(due)}" in client.get(path).text, path
-    with world.runtime.db.write() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        campaign.window_from, campaign.window_to = "00:00", "24:00"
-        session.execute(update(Outbox).values(not_before=world.now))
+    world.change(Campaign, campaign_id, window_from="00:00", window_to="24:00")
+    world.execute(update(Outbox).values(not_before=world.now))
     world.send()
     assert "Đã gửi tin trả lời lúc" in client.get("/admin/inbox/").text
 
 
-def test_an_answer_is_written_from_a_kept_text_and_stays_where_it_is_refused(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
+def test_an_answer_is_written_from_a_kept_text_and_stays_where_it_is_refused(world, client, campaign_id):
     case_id = press_help(world, 0, campaign_id)
     signed_in(client, AUTHOR)
     assert post(client, "/admin/inbox/texts/", title="Hẹn", text="[{name} oi, ]xem {link}").status_code == 303
     page = client.get(f"/admin/inbox/{case_id}/?use=1").text
     written = re.search(r"<textarea[^>]*>([^<]*)</textarea>", page)
-    assert written
     assert re.fullmatch(r"A Thun 0 oi, xem http://\S+/\w{8}", written[1])
     long = "ă" * 500
     refused = post(client, f"/admin/inbox/{case_id}/answer", text=long, wish="done")
@@ -247,9 +220,7 @@ def test_an_answer_is_written_from_a_kept_text_and_stays_where_it_is_refused(
 
 
 @both_databases
-def test_pages_follow_each_other_without_gap_or_double(
-    world: World, client: FlaskClient, campaign_id: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pages_follow_each_other_without_gap_or_double(world, client, campaign_id, monkeypatch):
     monkeypatch.setattr(case_list, "ON_A_PAGE", 2)
     ids = [press_help(world, index, campaign_id) for index in range(4)] + [receive(world, 0, "ok")]
     signed_in(client, AUTHOR)
@@ -263,9 +234,7 @@ def test_pages_follow_each_other_without_gap_or_double(
         assert found == expected
 
 
-def test_the_home_page_the_list_and_the_directory_count_the_same(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
+def test_the_home_page_the_list_and_the_directory_count_the_same(world, client, campaign_id):
     press_help(world, 0, campaign_id)
     press_help(world, 1, campaign_id)
     receive(world, 2, "4")
@@ -275,22 +244,19 @@ def test_the_home_page_the_list_and_the_directory_count_the_same(
     assert "3 người" in client.get(f"/admin/people/?campaign={campaign_id}&answer=need_help").text
 
 
-def test_an_auditor_only_reads(world: World, client: FlaskClient, campaign_id: int) -> None:
+def test_an_auditor_only_reads(world, client, campaign_id):
     receive(world, 0, "cài ở đâu vậy")
     page = signed_in(client, world.officer("kiemtra@loa.example", Role.AUDITOR)).get("/admin/inbox/").text
     assert "cài ở đâu vậy" in page
     assert 'name="label"' not in page
 
 
-def test_one_label_has_one_key_on_every_card_and_own_answers_those_of_the_message(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
+def test_one_label_has_one_key_on_every_card_and_own_answers_those_of_the_message(world, client, campaign_id):
     """Else the digit that means a question here closes a number there."""
     receive(world, 2, "ok")
     world.add_people(2, first=10)
     text = "Ong/ba co den hop duoc khong? Tra loi: 1 toi se den, 2 toi khong den duoc, TC tu choi"
-    world.launch(kind="moi-du", name="Mời họp", text=text, window=["00:00", "24:00"])
-    world.send()
+    world.sent(kind="moi-du", name="Mời họp", text=text, window=["00:00", "24:00"])
     receive(world, 0, "chắc để xem đã")
     receive(world, 1, "dạ")
     signed_in(client, AUTHOR)
@@ -310,22 +276,17 @@ def test_one_label_has_one_key_on_every_card_and_own_answers_those_of_the_messag
     assert all(len(keys) == 1 for keys in all_keys.values())
 
 
-def test_a_filter_that_leaves_nothing_names_what_it_filters_by(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
+def test_a_filter_that_leaves_nothing_names_what_it_filters_by(world, client, campaign_id):
     signed_in(client, AUTHOR)
     page = client.get(f"/admin/inbox/?campaign={campaign_id}").text
     assert f'<option value="{campaign_id}" selected>Bluezone (0)' in page
 
 
-def test_a_cry_is_called_by_one_press_and_can_be_handed_to_the_emergency_numbers(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
+def test_a_cry_is_called_by_one_press_and_can_be_handed_to_the_emergency_numbers(world, client, campaign_id):
     cry = receive(world, 0, "nước lên tới ngực rồi, cứu với")
     signed_in(client, AUTHOR)
     page = client.get(f"/admin/inbox/{cry}/").text
     call = re.search(r'<button class="call">(.*?)</button>', page)
-    assert call
     assert call[1] == "Gọi ngay"
     assert page.index("Gọi ngay</button>") < page.index("Nhận việc</button>") < page.index("Chuyển 112/115")
     page = post(client, f"/admin/inbox/{cry}/number").text

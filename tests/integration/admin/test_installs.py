@@ -1,12 +1,9 @@
 """The reports behind a figure: as many as it says, each with its source, and those taken back when asked for."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 
 import pytest
-from flask.testing import FlaskClient
 
 from campaigns.models.replies import AnswerSource
 from campaigns.rules.replies.labels import Label
@@ -25,7 +22,7 @@ def tell(
     world.answers(campaign, {person: label}, source=source, at=world.now + timedelta(minutes=minutes))
 
 
-def rows(page: str) -> int:
+def listed(page: str) -> int:
     body = re.search(r"<tbody>(.*)</tbody>", page, re.DOTALL)
     return body[1].count("<tr>") if body else 0
 
@@ -39,42 +36,38 @@ def campaign(places: World) -> int:
 
 
 @both_databases
-def test_a_figure_leads_to_as_many_reports_as_it_says(
-    client: FlaskClient, places: World, campaign: int
-) -> None:
+def test_a_figure_leads_to_as_many_reports_as_it_says(client, places, campaign):
     signed_in(client, AUTHOR)
     shown = client.get(f"/admin/progress/?campaign={campaign}").text
     links = re.findall(rf'<a href="(/admin/campaigns/{campaign}/installs/\?[^"]+)">(\d+)</a>', shown)
     assert len(links) >= 2  # a district and an organisation
     for link, figure in links:
-        assert rows(client.get(link.replace("&amp;", "&")).text) == int(figure), link
+        assert listed(client.get(link.replace("&amp;", "&")).text) == int(figure), link
     page = client.get(f"/admin/campaigns/{campaign}/installs/").text
-    assert rows(page) == 4
+    assert listed(page) == 4
     for said in ("tin nhắn", "trang trả lời", "cán bộ"):
         assert said in page.lower()
     assert number(0) not in page
 
 
-def test_a_report_taken_back_is_shown_when_asked_for_and_a_phone_counts_once(
-    client: FlaskClient, places: World, campaign: int
-) -> None:
+def test_a_report_taken_back_is_shown_when_asked_for_and_a_phone_counts_once(client, places, campaign):
     signed_in(client, AUTHOR)
     tell(places, campaign, 0, Label.NOT_YET, AnswerSource.SMS, minutes=1)  # "cài rồi nhưng xóa rồi"
     path = f"/admin/campaigns/{campaign}/installs/"
-    assert rows(client.get(path).text) == 3
+    assert listed(client.get(path).text) == 3
     with_history = client.get(f"{path}?all=1").text
-    assert rows(with_history) == 4
+    assert listed(with_history) == 4
     assert "rút lại" in with_history
     tell(places, campaign, 0, Label.INSTALLED, AnswerSource.PAGE, minutes=2)
-    assert rows(client.get(path).text) == 4
-    assert rows(client.get(f"{path}?all=1").text) == 5
-    assert rows(client.get(f"{path}?source=page").text) == 3
-    assert rows(client.get(f"{path}?source=nothing").text) == 4
+    assert listed(client.get(path).text) == 4
+    assert listed(client.get(f"{path}?all=1").text) == 5
+    assert listed(client.get(f"{path}?source=page").text) == 3
+    assert listed(client.get(f"{path}?source=nothing").text) == 4
     assert client.get("/admin/campaigns/999/installs/").status_code == 404
 
 
-def test_each_sees_the_reports_of_their_own_lists(client: FlaskClient, places: World, campaign: int) -> None:
+def test_each_sees_the_reports_of_their_own_lists(client, places, campaign):
     signed_in(client, test_progress.NEIGHBOUR)
     page = client.get(f"/admin/campaigns/{campaign}/installs/").text
-    assert rows(page) == 1
+    assert listed(page) == 1
     assert "A Thun 5" in page

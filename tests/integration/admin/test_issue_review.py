@@ -1,11 +1,7 @@
 """Rows that wait for an officer come one after the other and go by one key."""
 
-from __future__ import annotations
-
 import re
-from pathlib import Path
 
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from outreach.imports.erasures import record_erasure
@@ -14,10 +10,10 @@ from outreach.models.contacts import Contact
 from outreach.places.areas import load_areas
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import UNITS, bring, local, people, write
-from tests.support.world import AUTHOR, LIST, World, number
+from tests.support.world import AUTHOR, LIST, number
 
 
-def test_an_officer_decides_row_after_row(client: FlaskClient, world: World, tmp_path: Path) -> None:
+def test_an_officer_decides_row_after_row(client, world, tmp_path):
     bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121", f"2,A Lâu,41,,,{local(2)}"), LIST)
     signed_in(client, AUTHOR)
     assert f"/admin/lists/waiting?list={world.list_id}" in client.get("/admin/lists/").text
@@ -38,24 +34,18 @@ def test_an_officer_decides_row_after_row(client: FlaskClient, world: World, tmp
     assert "0905000121" not in str([event.details for event in events])
 
 
-def test_another_commune_is_named_with_its_district_and_taken_by_one_key(
-    client: FlaskClient, world: World, tmp_path: Path
-) -> None:
-    with world.runtime.db.write() as session:
-        load_areas(session, UNITS)
+def test_another_commune_is_named_with_its_district_and_taken_by_one_key(client, world, tmp_path):
+    world.do(load_areas, UNITS)
     bring(world, write(tmp_path, f"1,Y Hlan,,Thôn 1,TT Đắk Hà,{local(1)}"), LIST)
     bring(world, write(tmp_path, f"1,Y Hlan,,Thôn 2,xã Đắk Hà,{local(1)}"), LIST)
     signed_in(client, AUTHOR)
     page = client.get("/admin/lists/waiting").text
     assert "Dữ liệu hiện có: Thị trấn Đắk Hà (Đắk Hà). Theo tệp này: Xã Đắk Hà (Tu Mơ Rông)." in page
     post(client, "/admin/lists/waiting/1", decision="answered.moved")
-    with world.runtime.db.read() as session:
-        assert session.execute(select(Contact.area_code, Contact.village)).one() == ("23425", "Thôn 2")
+    assert world.rows(select(Contact.area_code, Contact.village)) == [("23425", "Thôn 2")]
 
 
-def test_who_looked_is_on_record_with_each_file_whose_rows_were_shown(
-    client: FlaskClient, world: World, tmp_path: Path
-) -> None:
+def test_who_looked_is_on_record_with_each_file_whose_rows_were_shown(client, world, tmp_path):
     bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121", "2,A Lâu,,,,09O5 OOO 122"), LIST)
     bring(world, write(tmp_path, "1,Y Rơ,,,,09O5 OOO 123", name="b.csv"), LIST)
     signed_in(client, AUTHOR)
@@ -69,7 +59,7 @@ def test_who_looked_is_on_record_with_each_file_whose_rows_were_shown(
     ]
 
 
-def test_a_decision_that_there_is_not_is_refused(client: FlaskClient, world: World, tmp_path: Path) -> None:
+def test_a_decision_that_there_is_not_is_refused(client, world, tmp_path):
     bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121"), LIST)
     signed_in(client, AUTHOR)
     for decision in ("", "deleted", "corrected", "superseded", "same"):
@@ -78,9 +68,7 @@ def test_a_decision_that_there_is_not_is_refused(client: FlaskClient, world: Wor
     assert post(client, "/admin/lists/waiting/99", decision="taken").status_code == 404
 
 
-def test_one_press_for_all_rows_alike_and_one_to_take_it_back(
-    client: FlaskClient, world: World, tmp_path: Path
-) -> None:
+def test_one_press_for_all_rows_alike_and_one_to_take_it_back(client, world, tmp_path):
     rows = [f"{n},Y Hlan {n},,,,09O5 OOO 12{n}" for n in range(1, 6)]
     bring(world, write(tmp_path, *rows, f"6,A Lâu,41,,,{local(2)}"), LIST)
     signed_in(client, AUTHOR)
@@ -95,24 +83,14 @@ def test_one_press_for_all_rows_alike_and_one_to_take_it_back(
     assert "dòng chờ quyết định" not in client.get("/admin/").text
     assert len(people(world)) == 6
     retract = re.search(r'action="(/admin/lists/waiting/\d+/retract)"', page)
-    assert retract
     page = client.get(post(client, retract[1]).location).text
     assert "5 dòng chờ quyết định trở lại" in page
     assert "còn 6 dòng" in page
     assert list(people(world)) == ["A Lâu"]
 
 
-def test_who_was_erased_is_dropped_by_the_first_key_and_taken_after_a_question(
-    client: FlaskClient, world: World, tmp_path: Path
-) -> None:
-    with world.runtime.db.write() as session:
-        record_erasure(
-            session,
-            Contact(name="Y Hlan"),
-            [(number(1), True)],
-            secret_key=world.keys.secret_key,
-            now=world.now,
-        )
+def test_who_was_erased_is_dropped_by_the_first_key_and_taken_after_a_question(client, world, tmp_path):
+    world.do(record_erasure, Contact(name="Y Hlan"), [(number(1), True)])
     bring(world, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), LIST)
     signed_in(client, AUTHOR)
     page = client.get("/admin/lists/waiting").text

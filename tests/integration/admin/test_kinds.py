@@ -1,7 +1,5 @@
 """A kind made in the office, from its page to the report; and no page or document that has a word of another kind."""
 
-from __future__ import annotations
-
 import json
 import re
 from datetime import UTC, datetime
@@ -13,6 +11,8 @@ from flask.testing import FlaskClient
 from pypdf import PdfReader
 from sqlalchemy import select, update
 
+from admin.views.inbox import labels_of
+from admin.wording.filters import label_of
 from campaigns.agencies.links import address_of, make_link
 from campaigns.agencies.reports import read_counts, submit_by_officer
 from campaigns.lifecycle import create_campaign
@@ -33,17 +33,19 @@ from campaigns.rules.draft import read_draft
 from campaigns.rules.kind_words import read_words
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import CampaignAction, MessageState
+from campaigns.rules.states import MessageState
 from campaigns.visits.sheets import create_sheet
 from outreach.accounts.api_tokens import create_token
-from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Right, Role
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed
+from tests.integration.admin.test_campaigns import begun, filled, form_of, save
+from tests.integration.campaigns.test_answer_page import everything
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.servers import on_sqlite
+from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, World
 
 database_url = on_sqlite
@@ -89,8 +91,7 @@ PLAIN_WORDS = {"bao-lu": ("đã xong",), "moi-du": ("sẽ đến",)}
 @pytest.fixture
 def made(world: World) -> str:
     """The kind made in the office; its name."""
-    user = world.user(AUTHOR)
-    return create_kind(world.runtime, dict(MADE), user=user, now=world.now).code
+    return world.do(create_kind, dict(MADE)).code
 
 
 def typed_of(page: str) -> dict[str, str]:
@@ -107,9 +108,7 @@ def typed_of(page: str) -> dict[str, str]:
     return {unescape(name): unescape(value) for name, value in fields.items() if name not in dropped}
 
 
-def test_a_kind_is_made_by_four_questions_tried_and_then_chosen_in_a_campaign(
-    client: FlaskClient, world: World
-) -> None:
+def test_a_kind_is_made_by_four_questions_tried_and_then_chosen_in_a_campaign(client, world):
     signed_in(client, AUTHOR)
     url = "/admin/kinds/new"
     page = client.get(url).text
@@ -145,8 +144,8 @@ def test_a_kind_is_made_by_four_questions_tried_and_then_chosen_in_a_campaign(
 
 @pytest.mark.parametrize("source", [*load_kinds()])
 def test_a_kind_made_from_another_has_none_of_its_words_and_is_not_refused_for_what_all_kinds_say(
-    client: FlaskClient, world: World, source: str
-) -> None:
+    client, world, source
+):
     signed_in(client, AUTHOR)
     url = f"/admin/kinds/new?of={source}"
     new = {
@@ -163,16 +162,13 @@ def test_a_kind_made_from_another_has_none_of_its_words_and_is_not_refused_for_w
     }
     saved = post(client, url, **(typed_of(client.get(url).text) | new), wish="save")
     assert saved.status_code == 303, re.findall(r'(?s)id="errors".*?</ul>', unescape(saved.text))
-    with world.runtime.db.read() as session:
-        made = office_kinds(session)["so-tan-vung-trung"]
+    made = world.read(office_kinds)["so-tan-vung-trung"]
     told = json.dumps(made, ensure_ascii=False).lower()
     assert [word for word in OWN_WORDS[source] if word in told] == []
     assert "không gửi tin đến số này nữa" in told
 
 
-def test_a_changed_kind_changes_no_campaign_and_nobody_below_the_province_makes_one(
-    world: World, made: str
-) -> None:
+def test_a_changed_kind_changes_no_campaign_and_nobody_below_the_province_makes_one(world, made):
     world.add_people(2)
     campaign_id = draft(world, made)
     before = describe(world, campaign_id)
@@ -183,18 +179,17 @@ def test_a_changed_kind_changes_no_campaign_and_nobody_below_the_province_makes_
         "languages": {"sed": {"why": "Câu nữa."}},
     }
     changed |= {"app": {"name": "Sổ", "page": "https://so.example"}, "page": {"asked": "Đã gửi."}}
-    edit_kind(world.runtime, made, changed, user=world.user(AUTHOR), now=world.now)
+    world.do(edit_kind, made, changed)
     assert describe(world, campaign_id) == before
     with refuses(BadInput, says="từ chỉ việc"):
-        edit_kind(world.runtime, made, {**MADE, "vocabulary": {}}, user=world.user(AUTHOR), now=world.now)
+        world.do(edit_kind, made, {**MADE, "vocabulary": {}})
     world.officer("pn@loa.example", Role.STAFF, world.organisation())
     with pytest.raises(NotAllowed):
-        create_kind(world.runtime, dict(MADE), user=world.user("pn@loa.example"), now=world.now)
+        world.do(create_kind, dict(MADE), by="pn@loa.example")
 
 
-def test_kinds_of_one_title_have_drives_of_their_own(world: World) -> None:
-    user = world.user(AUTHOR)
-    kinds = [create_kind(world.runtime, dict(MADE), user=user, now=world.now).code for _ in range(3)]
+def test_kinds_of_one_title_have_drives_of_their_own(world):
+    kinds = [world.do(create_kind, dict(MADE)).code for _ in range(3)]
     assert [world.get_one(Drive, world.drive(kind)).kind for kind in kinds] == kinds
 
 
@@ -206,11 +201,10 @@ def describe(world: World, campaign_id: int) -> dict[str, object]:
 
 
 def draft(world: World, kind: str) -> int:
-    with world.runtime.db.read() as session:
-        kinds = office_kinds(session)
+    kinds = world.read(office_kinds)
     data = {"name": "Đợt một", "kind": kind, "text": f"Moi ong/ba xem {len(kind)}: {{link}}"}
     read = read_draft({**data, "lists": ["Hội viên"], "sender": "MTTQ"}, kinds=kinds)
-    return create_campaign(world.runtime, read, user=world.user(AUTHOR), now=world.now).id
+    return world.do(create_campaign, read).id
 
 
 def plain(page: str) -> str:
@@ -219,14 +213,11 @@ def plain(page: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", shown)).lower().split())
 
 
-def test_every_page_form_and_document_has_the_words_of_its_kind_alone(
-    client: FlaskClient, world: World, made: str
-) -> None:
+def test_every_page_form_and_document_has_the_words_of_its_kind_alone(client, world, made):
     world.add_people(4)
-    with world.runtime.db.write() as session:
-        agency = create_organisation(session, code="SYT", name="Sở Nội vụ", kind=OrganisationKind.AGENCY).id
-        world.add_officer(session, ADMINISTRATOR, Role.ADMINISTRATOR)
-        session.add(Area(code="62", name="Miền", kind="Tỉnh", level=AreaLevel.PROVINCE))
+    agency = world.organisation("SYT", "Sở Nội vụ", kind=OrganisationKind.AGENCY, below=None)
+    world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
+    world.add(Area(code="62", name="Miền", kind="Tỉnh", level=AreaLevel.PROVINCE))
     late = world.organisation("STC", "Sở Tài chính", kind=OrganisationKind.AGENCY, below=None)
     signed_in(client, AUTHOR)
     found: list[str] = []
@@ -273,12 +264,7 @@ def render_all(client: FlaskClient, world: World, kind: str, agency: int, late: 
     """Send, answer and report a campaign of a kind, for which one agency hands in and one is late; the text of every page, message and document by what it is."""
     campaign_id, now = draft(world, kind), datetime.now(UTC)
     form_page = client.get(f"/admin/campaigns/{campaign_id}/").text
-    for action, email in (
-        (CampaignAction.SUBMIT, AUTHOR),
-        (CampaignAction.APPROVE, APPROVER),
-        (CampaignAction.LAUNCH, AUTHOR),
-    ):
-        world.act(campaign_id, action, email)
+    world.begin(campaign_id)
     world.sweep()
     world.answers(
         campaign_id,
@@ -306,29 +292,13 @@ def render_all(client: FlaskClient, world: World, kind: str, agency: int, late: 
         letter = compose_letter(session, mail, world.runtime.settings) if asks_agencies else None
         case = session.scalars(select(Case.id).order_by(Case.id.desc())).first()
         session.execute(update(Message).values(state=MessageState.NO_REPORT))
-        sheet = create_sheet(
-            session,
-            campaign_id,
-            list_id=world.list_id,
-            area_code=None,
-            village=None,
-            officer="Anh Tư",
-            again=False,
-            check_percent=0,
-            user=user,
-            now=now,
-        ).id
+        of_list = {"list_id": world.list_id, "area_code": None, "village": None, "again": False}
+        of_list |= {"officer": "Anh Tư", "check_percent": 0}
+        sheet = create_sheet(session, campaign_id, **of_list, user=user, now=now).id
         sent = session.scalars(select(Message.text).where(Message.campaign_id == campaign_id)).all()
         owner = session.scalars(select(Organisation.id).where(Organisation.code == "MTTQ")).one()
-        _made, token = create_token(
-            session,
-            name=f"Cổng {kind}",
-            organisation_id=owner,
-            rights=list(Right),
-            days=30,
-            user=find_user(session, ADMINISTRATOR),
-            now=now,
-        )
+        about = {"name": f"Cổng {kind}", "organisation_id": owner, "rights": list(Right), "days": 30}
+        _made, token = create_token(session, **about, user=find_user(session, ADMINISTRATOR), now=now)
     post(client, f"/admin/campaigns/{campaign_id}/answers")  # of a kind about health nobody is named before
     files = build_without_issuing(world.runtime, drive.id, today, now=now)
     reach = f"/admin/campaigns/{campaign_id}/reach/"
@@ -382,11 +352,8 @@ def render_all(client: FlaskClient, world: World, kind: str, agency: int, late: 
 
 
 @pytest.mark.parametrize("kind", ["bao-lu", "bluezone"])
-def test_an_agency_is_awaited_only_where_the_kind_asks_agencies(
-    client: FlaskClient, world: World, kind: str
-) -> None:
-    world.add_people(1)
-    world.launch(kind=kind, name="Đợt một", text="Mời ông/bà làm. Soạn TC để từ chối")
+def test_an_agency_is_awaited_only_where_the_kind_asks_agencies(client, world, kind):
+    world.launch(people=1, kind=kind, name="Đợt một", text="Mời ông/bà làm. Soạn TC để từ chối")
     world.organisation("SX", "Sở Xây dựng", kind=OrganisationKind.AGENCY)
     signed_in(client, AUTHOR)
     page = client.get("/admin/agencies/").text
@@ -395,10 +362,93 @@ def test_an_agency_is_awaited_only_where_the_kind_asks_agencies(
 
 
 @pytest.mark.parametrize(("kind", "counted"), [("bao-lu", 120), ("bluezone", 100)])
-def test_where_everybody_counts_all_staff_do(world: World, kind: str, counted: int) -> None:
+def test_where_everybody_counts_all_staff_do(world, kind, counted):
     world.launch(kind=kind, text="Mời ông/bà làm. Soạn TC để từ chối")
     agency = world.organisation("SX", "Sở Xây dựng", kind=OrganisationKind.AGENCY)
     typed = read_counts("120", "100" if kind == "bluezone" else "", "90")
     user, today = world.user(AUTHOR), world.now.astimezone(VIETNAM).date()
-    submit_by_officer(world.runtime, agency, typed, day=today, note="", user=user, now=world.now)
+    world.do(submit_by_officer, agency, typed, day=today, note="", user=user)
     assert world.all(select(AgencyReport.with_smartphone)) == [counted]
+
+
+# Campaigns without an app, a vaccination or a storm: nothing of the app on their pages; and the answer
+# page tried out.
+
+
+WITHOUT_APP = [kind for kind in load_kinds() if not load_kinds()[kind].get("app")]
+
+
+def choose(client: FlaskClient, kind: str, **typed: str) -> str:
+    """The form as it comes back once another kind was chosen."""
+    new = form_of(client.get("/admin/campaigns/new").text)
+    return post(client, "/admin/campaigns/new", **{**new, **typed, "kind": kind, "wish": "look"}).text
+
+
+@pytest.mark.parametrize("kind", WITHOUT_APP)
+def test_another_kind_brings_its_own_message(client, world, kind):
+    signed_in(client, AUTHOR)
+    form = form_of(choose(client, kind))
+    assert "mời ông/bà[ {name}] " in form["text"][0]
+    assert form["text"] != begun(client)["text"]
+    assert "Bluezone" not in form["text"][0]
+
+
+def test_a_message_that_was_rewritten_stays_and_is_doubted_where_it_names_the_app(client, world):
+    signed_in(client, AUTHOR)
+    page = choose(client, "bao-lu", text="Mời cài Bluezone. TC thôi nhận tin")
+    assert form_of(page)["text"] == ["Mời cài Bluezone. TC thôi nhận tin"]
+    assert "Tin còn nhắc ứng dụng của loại chiến dịch khác" in page
+
+
+@pytest.mark.parametrize("kind", WITHOUT_APP)
+def test_answers_are_called_after_the_action(client, kind):
+    with client.application.test_request_context():
+        done, not_done = label_of(Label.INSTALLED, "found", kind), label_of(Label.NOT_YET, "found", kind)
+    assert done.startswith("Đã ")
+    assert not_done.startswith("Sẽ " if kind in ("hen-tiem", "moi-du") else "Chưa ")
+    assert Label.NO_SMARTPHONE not in labels_of(kind)
+    assert Label.NO_SMARTPHONE in labels_of("bluezone")
+
+
+@cases(
+    ("", "Ông/bà đã cài Bluezone trên điện thoại này chưa?"),
+    ("?answer=need_help", "Ông/bà đã trả lời: Tôi cần người giúp"),
+    ("?answer=install", "Cài xong, xin ông/bà quay lại đây"),
+    ("?answer=opt_out", "Tôi bấm nhầm, tôi vẫn nhận tin"),
+    ("?answer=undo", "Tôi đã cài xong"),
+    ("?answer=%00", "Tôi đã cài xong"),
+    ("?about", "Về tin nhắn này"),
+)
+def test_the_answer_page_is_tried_out_and_nothing_is_recorded(client, world, query, shown):
+    world.add_people(1)
+    signed_in(client, AUTHOR)
+    campaign_id = save(client)
+    signed_in(client, APPROVER)
+    before = everything(world)
+    response = client.get(f"/admin/campaigns/{campaign_id}/page{query}")
+    assert shown in response.text
+    assert "không có gì được ghi lại" in response.text
+    assert 'method="post"' not in response.text
+    assert everything(world) == before
+    assert client.post(f"/admin/campaigns/{campaign_id}/page", data={"answer": "opt_out"}).status_code == 405
+
+
+def test_a_translation_is_seen_as_its_readers_see_it(client, world):
+    world.add_people(1)
+    campaign_id = world.draft(content={"languages": {"sed": {"title": "Tiêu đề XĐ"}}})
+    signed_in(client, AUTHOR)
+    assert f'/admin/campaigns/{campaign_id}/page/sed"' in client.get(f"/admin/campaigns/{campaign_id}/").text
+    assert "Tiêu đề XĐ" in client.get(f"/admin/campaigns/{campaign_id}/page/sed").text
+    assert "Tiêu đề XĐ" not in client.get(f"/admin/campaigns/{campaign_id}/page").text
+
+
+def test_a_kind_is_kept(client, world):
+    world.add_people(1)
+    signed_in(client, AUTHOR)
+    typed = {
+        **form_of(choose(client, "bao-lu")),
+        **filled(kind="bao-lu", text="Mời chuẩn bị. TC thôi nhận tin"),
+    }
+    campaign_id = save(client, **typed)
+    kept = world.one(select(Campaign).where(Campaign.id == campaign_id))
+    assert (kept.kind, kept.content) == ("bao-lu", world.read(office_kinds)["bao-lu"])

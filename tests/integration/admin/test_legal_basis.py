@@ -1,26 +1,20 @@
 """On what basis a list is written to: given with the list or later, shown wherever it counts, and counted."""
 
-from __future__ import annotations
-
 import io
 
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.models.contacts import ContactList, LegalBasis
 from tests.support.admin_client import post, signed_in, token
 from tests.support.servers import on_sqlite
 from tests.support.uploads import PLAIN, hand_in, work_on
-from tests.support.world import AUTHOR, LIST, TEXT, World
+from tests.support.world import AUTHOR, LIST, TEXT
 
 database_url = on_sqlite
 
 
-def test_a_list_without_a_basis_is_doubted_and_one_that_may_not_be_written_to_reaches_nobody(
-    client: FlaskClient, world: World
-) -> None:
+def test_a_list_without_a_basis_is_doubted_and_one_that_may_not_be_written_to_reaches_nobody(client, world):
     world.add_people(2)
     signed_in(client, AUTHOR)
     page, form = f"/admin/lists/{world.list_id}/", "/admin/campaigns/new"
@@ -51,11 +45,8 @@ def test_a_list_without_a_basis_is_doubted_and_one_that_may_not_be_written_to_re
     assert "Chỉ có trong danh sách không được nhắn tin" in client.get(f"/admin/campaigns/{campaign}/").text
 
 
-def test_an_import_gives_its_new_list_a_basis_and_leads_on_to_a_campaign(
-    client: FlaskClient, world: World, settings: Settings
-) -> None:
-    with world.runtime.db.write() as session:
-        session.scalars(select(User).where(User.email == AUTHOR)).one().name = "Nguyễn Thu Hương"
+def test_an_import_gives_its_new_list_a_basis_and_leads_on_to_a_campaign(client, world, settings):
+    world.change(User, world.user(AUTHOR).id, name="Nguyễn Thu Hương")
     signed_in(client, AUTHOR)
     new = {"new_name": "Mới", "organisation": 1, "basis": "consent", "basis_note": "Phiếu 8/2020"}
     file = {"file": (io.BytesIO(PLAIN.encode()), "moi.csv"), "csrf_token": token(client)}

@@ -1,11 +1,7 @@
 """Columns of a list in the campaign's form: offered, previewed with a value, refused where a sentence would have a hole."""
 
-from __future__ import annotations
-
 import re
-from pathlib import Path
 
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from campaigns.models.campaigns import Campaign
@@ -15,7 +11,7 @@ from tests.integration.admin.test_campaigns import database_url, filled, form_of
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import bring, local
 from tests.support.uploads import checked, confirmed
-from tests.support.world import APPROVER, AUTHOR, LIST, World
+from tests.support.world import APPROVER, AUTHOR, LIST
 
 HOURS = """Họ tên,SĐT,{giờ hẹn}
 A Thun,0905000121,9h00
@@ -37,9 +33,7 @@ def plain(html: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", "", html).split())
 
 
-def test_an_import_tells_whose_rows_differ_what_is_taken_and_who_has_no_value(
-    client: FlaskClient, world: World
-) -> None:
+def test_an_import_tells_whose_rows_differ_what_is_taken_and_who_has_no_value(client, world):
     page = checked(client, world, HOURS)
     assert "giờ hẹn: 2 người có, 1 người trống." in page
     assert "1 người có nhiều dòng ghi khác nhau" in page
@@ -52,8 +46,8 @@ def test_an_import_tells_whose_rows_differ_what_is_taken_and_who_has_no_value(
 
 
 def test_who_shares_a_phone_and_is_not_addressed_is_named_before_and_after_the_launch(
-    client: FlaskClient, world: World, tmp_path: Path
-) -> None:
+    client, world, tmp_path
+):
     file = tmp_path / "list.csv"
     file.write_text(f"Họ tên,SĐT\nA Thun,{local(1)}\nY Rơ,{local(1)}\nY Hlan,{local(2)}\n", encoding="utf-8")
     bring(world, file, LIST)
@@ -67,9 +61,7 @@ def test_who_shares_a_phone_and_is_not_addressed_is_named_before_and_after_the_l
     assert ("Y Rơ" in people, "A Thun" in people) == (True, False)
 
 
-def test_names_that_look_wrong_are_shown_before_a_text_addresses_people_by_them(
-    client: FlaskClient, world: World, tmp_path: Path
-) -> None:
+def test_names_that_look_wrong_are_shown_before_a_text_addresses_people_by_them(client, world, tmp_path):
     file = tmp_path / "list.csv"
     file.write_text(f"Họ tên,SĐT\nTâm y tế,{local(1)}\nY Rơ,{local(2)}\n", encoding="utf-8")
     bring(world, file, LIST)
@@ -82,9 +74,7 @@ def test_names_that_look_wrong_are_shown_before_a_text_addresses_people_by_them(
     assert "trông chưa đúng" not in nobody
 
 
-def test_a_column_of_the_list_is_written_into_the_text(
-    client: FlaskClient, world: World, tmp_path: Path
-) -> None:
+def test_a_column_of_the_list_is_written_into_the_text(client, world, tmp_path):
     file = tmp_path / "list.csv"
     file.write_text(f"Họ tên,SĐT,{{giờ hẹn}}\nA Thun,{local(1)},8h30\nY Rơ,{local(2)},\n", encoding="utf-8")
     bring(world, file, LIST)

@@ -1,12 +1,9 @@
 """Naming a person whom another organisation recorded opens nothing of what that organisation knows."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from campaigns.privacy.export_data import find_recorded_contact as of_exports
@@ -25,7 +22,7 @@ from outreach.imports.issues import export_issues, read_open_issues
 from outreach.imports.list_reader import check_list
 from outreach.imports.store_rows import find_or_create_list
 from outreach.imports.uploads import preview_for
-from outreach.models.accounts import Organisation, Role
+from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Contact, ContactPhone, ImportIssue, ListImport, Phone, Upload
 from outreach.models.places import Area
 from outreach.rules.errors import LoaError, NotAllowed
@@ -72,19 +69,10 @@ def person(world: World, tmp_path: Path) -> int:
     world.officer(THEIR_APPROVER, Role.APPROVER, women)
     world.officer(PROVINCE, Role.APPROVER)
     bring(world, tmp_path, "ND", "Nông dân", f"A Thun,1961,Làng Kà,,{local(1)}; {local(2)},có")
-    with world.runtime.db.write() as session:
-        found = session.scalars(select(Contact)).one()
-        found.area_code = "23500"
-        contact_id = found.id
-    suppress_number(
-        world.runtime,
-        contact_id,
-        phone_id(world, 2),
-        reason=OPT_OUT,
-        note="gọi điện xin thôi",
-        secret_key=world.keys.secret_key,
-        user=world.user(PROVINCE),
-        now=world.now,
+    contact_id = world.one(select(Contact.id))
+    world.change(Contact, contact_id, area_code="23500")
+    world.do(
+        suppress_number, contact_id, phone_id(world, 2), reason=OPT_OUT, note="gọi điện xin thôi", by=PROVINCE
     )
     # Twice, as the second list of an organisation must not open what the first did not.
     for name in ("Tên lạ", "Tên lạ 2"):
@@ -96,9 +84,7 @@ def phone_id(world: World, index: int) -> int:
     return world.one(select(Phone.id).where(Phone.e164 == number(index)))
 
 
-def test_the_page_and_the_directory_show_what_the_file_itself_brought(
-    client: FlaskClient, world: World, person: int
-) -> None:
+def test_the_page_and_the_directory_show_what_the_file_itself_brought(client, world, person):
     secrets = ("1961", "Làng Kà", "Xã 23500", mask_number(number(2)), "gọi điện xin thôi", "phiếu ký số 7")
     pages = [f"/admin/people/{person}/", "/admin/people/"]
     signed_in(client, PROVINCE)
@@ -117,9 +103,7 @@ def test_the_page_and_the_directory_show_what_the_file_itself_brought(
     assert all(secret in shown for secret in secrets)
 
 
-def test_that_somebody_is_left_alone_is_shown_and_not_how_or_to_whom_they_said_so(
-    client: FlaskClient, world: World, person: int
-) -> None:
+def test_that_somebody_is_left_alone_is_shown_and_not_how_or_to_whom_they_said_so(client, world, person):
     signed_in(client, PROVINCE)
     post(client, f"/admin/requests/of/{person}", kind="object", asked_by="chính ông")
     signed_in(client, NOSY)
@@ -129,21 +113,20 @@ def test_that_somebody_is_left_alone_is_shown_and_not_how_or_to_whom_they_said_s
     assert "yêu cầu về dữ liệu cá nhân" not in shown
 
 
-def test_a_filter_or_a_search_does_not_tell_either(world: World, person: int) -> None:
-    with world.runtime.db.read() as session:
-        nosy, province = world.user(NOSY), world.user(PROVINCE)
-        for asked in (
-            ContactFilter(smartphone="yes"),
-            ContactFilter(suppressed=True),
-            ContactFilter(area_code="615"),
-            ContactFilter(text=number(2)[-3:]),
-        ):
-            assert [line.id for line in read_page(session, province, asked).lines] == [person]
-            assert read_page(session, nosy, asked).lines == []
-        assert [line.id for line in read_page(session, nosy, ContactFilter(text="thun")).lines] == [person]
+def test_a_filter_or_a_search_does_not_tell_either(world, person):
+    nosy, province = world.user(NOSY), world.user(PROVINCE)
+    for asked in (
+        ContactFilter(smartphone="yes"),
+        ContactFilter(suppressed=True),
+        ContactFilter(area_code="615"),
+        ContactFilter(text=number(2)[-3:]),
+    ):
+        assert [line.id for line in world.read(read_page, province, asked).lines] == [person]
+        assert world.read(read_page, nosy, asked).lines == []
+    assert [line.id for line in world.read(read_page, nosy, ContactFilter(text="thun")).lines] == [person]
 
 
-def test_whoever_only_names_a_person_changes_nothing_and_lifts_no_opt_out(world: World, person: int) -> None:
+def test_whoever_only_names_a_person_changes_nothing_and_lifts_no_opt_out(world, person):
     key = {"secret_key": world.keys.secret_key}
     lift = {"reason": OPT_OUT, "note": "ông muốn nhận tin lại"}
     profile: dict[str, Any] = {
@@ -173,10 +156,9 @@ def test_whoever_only_names_a_person_changes_nothing_and_lifts_no_opt_out(world:
     assert attempt(lift_suppression, hidden, by=PROVINCE, **lift) == "done"
 
 
-def test_staff_lift_no_opt_out_of_their_own_people(client: FlaskClient, world: World, person: int) -> None:
-    with world.runtime.db.write() as session:
-        farmers = session.scalars(select(Organisation.id).where(Organisation.code == "ND")).one()
-        world.add_officer(session, "nd@loa.example", Role.STAFF, farmers)
+def test_staff_lift_no_opt_out_of_their_own_people(client, world, person):
+    farmers = world.one(select(Organisation.id).where(Organisation.code == "ND"))
+    world.officer("nd@loa.example", Role.STAFF, farmers)
     signed_in(client, "nd@loa.example")
     page = f"/admin/people/{person}/"
     assert f'action="{page}lift"' not in client.get(page).text
@@ -186,48 +168,31 @@ def test_staff_lift_no_opt_out_of_their_own_people(client: FlaskClient, world: W
     assert f'action="{page}lift"' in client.get(page).text
 
 
-def test_what_a_later_file_states_is_added_and_the_next_of_the_organisation_too(
-    world: World, person: int, tmp_path: Path
-) -> None:
+def test_what_a_later_file_states_is_added_and_the_next_of_the_organisation_too(world, person, tmp_path):
     bring(world, tmp_path, "PN", "Tên lạ", f"A Thun,,Thôn 9,,{local(1)}; {local(4)},")
-    with world.runtime.db.read() as session:
-        [line] = read_page(session, world.user(NOSY), ContactFilter()).lines
-        assert (line.village, line.birth_year, len(line.phones)) == ("Thôn 9", None, 2)
-        phones = session.scalars(select(ContactPhone.phone_id)).all()
+    [line] = world.read(read_page, world.user(NOSY), ContactFilter()).lines
+    assert (line.village, line.birth_year, len(line.phones)) == ("Thôn 9", None, 2)
+    phones = world.all(select(ContactPhone.phone_id))
     assert len(phones) == 3
 
 
-def test_rows_for_review_previews_and_error_files_keep_to_the_area(
-    world: World, person: int, tmp_path: Path
-) -> None:
+def test_rows_for_review_previews_and_error_files_keep_to_the_area(world, person, tmp_path):
     limited = "dakha@loa.example"
-    with world.runtime.db.write() as session:
-        women = session.scalars(select(Organisation.id).where(Organisation.code == "PN")).one()
-        made = world.add_officer(session, limited, Role.STAFF, women)
-        made.area_code = "615"
-        [one] = session.scalars(select(ListImport).where(ListImport.list_id == 3).limit(1))
-        for row, area in ((1, "23500"), (2, "23281"), (3, None)):
-            cells = {"area_code": area, "source": [f"row {row}"], "sheet": "", "line": row, "numbers": []}
-            session.add(
-                ImportIssue(
-                    import_id=one.id, row=row, status="review", reason="too_short", key=f"k{row}", cells=cells
-                )
-            )
-        upload = Upload(
-            list_id=one.list_id,
-            file_name="x.csv",
-            size=1,
-            sha256="0",
-            uploaded_by=session.get_one(type(made), made.id).id,
-            uploaded_at=world.now,
-            preview={
-                "sheets": [{"columns": [[0, "Tên", "name", ["A Bí"]]], "lines": [[1, "A Bí"]]}],
-                "rows": [{"area_code": "23500"}, {"area_code": "23281"}, {"area_code": None}],
-            },
-        )
-        session.add(upload)
-        session.flush()
-        import_id, upload_id = one.id, upload.id
+    women = world.one(select(Organisation.id).where(Organisation.code == "PN"))
+    made = world.user(world.officer(limited, Role.STAFF, women))
+    world.change(User, made.id, area_code="615")
+    one = world.first(select(ListImport).where(ListImport.list_id == 3))
+    for row, area in ((1, "23500"), (2, "23281"), (3, None)):
+        cells = {"area_code": area, "source": [f"row {row}"], "sheet": "", "line": row, "numbers": []}
+        why = {"status": "review", "reason": "too_short", "key": f"k{row}"}
+        world.add(ImportIssue(import_id=one.id, row=row, cells=cells, **why))
+    file = {"list_id": one.list_id, "file_name": "x.csv", "size": 1, "sha256": "0"}
+    preview = {
+        "sheets": [{"columns": [[0, "Tên", "name", ["A Bí"]]], "lines": [[1, "A Bí"]]}],
+        "rows": [{"area_code": "23500"}, {"area_code": "23281"}, {"area_code": None}],
+    }
+    upload = world.add(Upload(**file, uploaded_by=made.id, uploaded_at=world.now, preview=preview))
+    import_id, upload_id = one.id, upload.id
     with world.runtime.db.read() as session:
         for email, rows in ((limited, [1, 3]), (NOSY, [1, 2, 3])):
             user = world.user(email)

@@ -1,13 +1,10 @@
 """The page of the office's settings: what is set there holds for pages and workers, beneath the variables."""
 
-from __future__ import annotations
-
 import json
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -19,8 +16,9 @@ from outreach.models.accounts import AuditValues, Role
 from outreach.models.office import OfficeSetting
 from outreach.runtime import OFFICE_SETTINGS_S, Runtime, open_runtime
 from tests.support.admin_client import post, signed_in
-from tests.support.mail_server import MailServer, running_mail_server
+from tests.support.mail_server import MailServer
 from tests.support.servers import on_sqlite
+from tests.support.tables import cases
 from tests.support.world import AUTHOR, World, number
 from workers import context
 
@@ -35,14 +33,8 @@ PIXEL = b64decode(
 @pytest.fixture
 def administrator(world: World) -> Iterator[FlaskClient]:
     world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
-    with create_app(world.runtime.settings, runtime=world.runtime).test_client() as client:
+    with world.app().test_client() as client:
         yield signed_in(client, ADMINISTRATOR)
-
-
-@pytest.fixture
-def box() -> Iterator[MailServer]:
-    with running_mail_server() as box:
-        yield box
 
 
 def mail(box: MailServer, **values: str) -> dict[str, str]:
@@ -62,8 +54,8 @@ def at_a_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> Runtime:
 
 
 def test_what_is_set_reaches_pages_at_once_and_workers_within_a_minute(
-    administrator: FlaskClient, world: World, box: MailServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    administrator, world, box, monkeypatch
+):
     assert "Chưa có máy chủ thư" in administrator.get(PAGE).text
     worker = at_a_worker(world, monkeypatch)
     assert not worker.settings.smtp_url
@@ -79,12 +71,8 @@ def test_what_is_set_reaches_pages_at_once_and_workers_within_a_minute(
     worker.close()
 
 
-def test_a_cry_for_help_is_told_to_whom_the_page_names(
-    administrator: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.add_people(1)
-    world.launch()
-    world.send()
+def test_a_cry_for_help_is_told_to_whom_the_page_names(administrator, world, monkeypatch):
+    world.sent(people=1)
     assert world.reply(number(0), "cứu với", gateway_id="cry", now=world.now)
     worker = at_a_worker(world, monkeypatch)
     assert enqueue_due_alerts(worker, now=world.now) == 0
@@ -96,7 +84,7 @@ def test_a_cry_for_help_is_told_to_whom_the_page_names(
     worker.close()
 
 
-def test_a_command_sees_what_the_page_has_set(administrator: FlaskClient, world: World) -> None:
+def test_a_command_sees_what_the_page_has_set(administrator, world):
     post(administrator, PAGE + "duty", duty_contacts="truc@loa.example")
     settings = replace(world.runtime.settings, duty_contacts=())
     runtime = open_runtime(settings)
@@ -105,9 +93,7 @@ def test_a_command_sees_what_the_page_has_set(administrator: FlaskClient, world:
     runtime.close()
 
 
-def test_the_password_of_the_mail_server_is_sealed_kept_and_led_nowhere_else(
-    administrator: FlaskClient, world: World, box: MailServer
-) -> None:
+def test_the_password_of_the_mail_server_is_sealed_kept_and_led_nowhere_else(administrator, world, box):
     secret = {"login": "loa", "password": "tre-xanh-4"}
     post(administrator, PAGE + "mail", **mail(box, **secret))
     assert "tre-xanh-4" not in administrator.get(PAGE).text
@@ -127,9 +113,7 @@ def test_the_password_of_the_mail_server_is_sealed_kept_and_led_nowhere_else(
     assert "mail.loa.example" in elsewhere.text
 
 
-def test_a_test_mail_comes_to_who_asks_or_the_page_says_why_not(
-    administrator: FlaskClient, world: World, box: MailServer
-) -> None:
+def test_a_test_mail_comes_to_who_asks_or_the_page_says_why_not(administrator, world, box):
     assert "Chưa có máy chủ thư" in post(administrator, PAGE + "mail/test").text
     post(administrator, PAGE + "mail", **mail(box, sender="loa@loa.example"))
     post(administrator, PAGE + "mail/test")
@@ -142,17 +126,9 @@ def test_a_test_mail_comes_to_who_asks_or_the_page_says_why_not(
     assert "Máy chủ thư không nhận thư thử (ConnectionRefusedError)" in refused.text
 
 
-def test_a_new_campaign_begins_with_the_hours_and_the_budget_of_the_office(
-    administrator: FlaskClient, world: World
-) -> None:
-    post(
-        administrator,
-        PAGE + "sending",
-        opens="07:30",
-        closes="17:00",
-        weekdays="sun",
-        periods="05/02/2027-11/02/2027 nghỉ Tết",
-    )
+def test_a_new_campaign_begins_with_the_hours_and_the_budget_of_the_office(administrator, world):
+    hours = {"opens": "07:30", "closes": "17:00", "weekdays": "sun"}
+    post(administrator, PAGE + "sending", **hours, periods="05/02/2027-11/02/2027 nghỉ Tết")
     post(administrator, PAGE + "budget", campaign_budget_vnd="2000000", price_per_segment_vnd="400")
     administrator.get(PAGE)
     page = signed_in(administrator, AUTHOR).get("/admin/campaigns/new").text
@@ -163,40 +139,35 @@ def test_a_new_campaign_begins_with_the_hours_and_the_budget_of_the_office(
     assert (settings.campaign_budget_vnd, settings.price_per_segment_vnd) == (2_000_000, 400)
 
 
-@pytest.mark.parametrize(
-    ("part", "fields", "says"),
-    [
-        ("mail", {"host": "mail loa"}, "Địa chỉ máy chủ thư chưa đúng"),
-        ("mail", {"host": "mail.loa.example", "port": "70000"}, "Cổng phải là một số từ 1 đến 65535"),
-        ("mail", {"host": "mail.loa.example", "sender": "loa"}, "Địa chỉ thư gửi đi chưa đúng"),
-        ("mail", {"host": "mail.loa.example", "login": "loa"}, "Hãy nhập mật khẩu của tên đăng nhập này"),
-        ("duty", {"duty_contacts": "anh Ba"}, "“anh Ba” không phải địa chỉ thư điện tử hay số di động"),
-        ("sending", {"opens": "20:00", "closes": "08:00"}, "phải là hai giờ trong ngày"),
-        ("sending", {"periods": "nghỉ Tết"}, "“nghỉ Tết” không có ngày"),
-        ("sending", {"periods": "31/02/2027"}, "không hiểu “2027-02-31”"),
-        (
-            "sending",
-            {"weekdays": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]},
-            "không thể là cả bảy ngày",
-        ),
-        ("budget", {"price_per_segment_vnd": "rẻ"}, "phải là một số"),
-        ("budget", {"price_per_segment_vnd": "900000"}, "phải từ 0 đến 100000"),
-        ("logo", {"office_logo": (BytesIO(b"%PDF-1.7"), "logo.pdf")}, "Biểu trưng phải là ảnh PNG"),
-        ("logo", {"office_logo": (BytesIO(b"x" * 60_000), "logo.png")}, "không quá 50 KB"),
-    ],
+@cases(
+    ("mail", {"host": "mail loa"}, "Địa chỉ máy chủ thư chưa đúng"),
+    ("mail", {"host": "mail.loa.example", "port": "70000"}, "Cổng phải là một số từ 1 đến 65535"),
+    ("mail", {"host": "mail.loa.example", "sender": "loa"}, "Địa chỉ thư gửi đi chưa đúng"),
+    ("mail", {"host": "mail.loa.example", "login": "loa"}, "Hãy nhập mật khẩu của tên đăng nhập này"),
+    ("duty", {"duty_contacts": "anh Ba"}, "“anh Ba” không phải địa chỉ thư điện tử hay số di động"),
+    ("sending", {"opens": "20:00", "closes": "08:00"}, "phải là hai giờ trong ngày"),
+    ("sending", {"periods": "nghỉ Tết"}, "“nghỉ Tết” không có ngày"),
+    ("sending", {"periods": "31/02/2027"}, "không hiểu “2027-02-31”"),
+    (
+        "sending",
+        {"weekdays": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]},
+        "không thể là cả bảy ngày",
+    ),
+    ("budget", {"price_per_segment_vnd": "rẻ"}, "phải là một số"),
+    ("budget", {"price_per_segment_vnd": "900000"}, "phải từ 0 đến 100000"),
+    ("logo", {"office_logo": (BytesIO(b"%PDF-1.7"), "logo.pdf")}, "Biểu trưng phải là ảnh PNG"),
+    ("logo", {"office_logo": (BytesIO(b"x" * 60_000), "logo.png")}, "không quá 50 KB"),
 )
 def test_a_value_that_does_not_do_is_refused_in_words_and_changes_nothing(
-    administrator: FlaskClient, world: World, part: str, fields: dict[str, Any], says: str
-) -> None:
+    administrator, world, part, fields, says
+):
     refused = post(administrator, PAGE + part, **fields)
     assert refused.status_code == 422
     assert says in refused.text
     assert not stored(world)
 
 
-def test_what_a_variable_sets_wins_is_shown_as_such_and_cannot_be_changed(
-    administrator: FlaskClient, world: World
-) -> None:
+def test_what_a_variable_sets_wins_is_shown_as_such_and_cannot_be_changed(administrator, world):
     post(administrator, PAGE + "duty", duty_contacts="cu@loa.example", stand_in_contacts="thay@loa.example")
     given = replace(
         world.runtime.settings,
@@ -214,7 +185,7 @@ def test_what_a_variable_sets_wins_is_shown_as_such_and_cannot_be_changed(
     assert stored(world) == {"duty_contacts": "cu@loa.example", "stand_in_contacts": "khac@loa.example"}
 
 
-def test_the_logo_is_on_every_page_until_it_is_taken_away(administrator: FlaskClient, world: World) -> None:
+def test_the_logo_is_on_every_page_until_it_is_taken_away(administrator, world):
     post(administrator, PAGE + "logo", office_logo=(BytesIO(PIXEL), "huy-hieu.png"))
     assert 'src="data:image/png;base64,' in administrator.get(PAGE).text
     post(administrator, PAGE + "logo/remove")
@@ -222,7 +193,7 @@ def test_the_logo_is_on_every_page_until_it_is_taken_away(administrator: FlaskCl
     assert not stored(world)
 
 
-def test_a_page_that_was_saved_unchanged_sets_nothing(administrator: FlaskClient, world: World) -> None:
+def test_a_page_that_was_saved_unchanged_sets_nothing(administrator, world):
     """Else hours that are saved in training would switch off the holidays of an office that becomes live."""
     post(administrator, PAGE + "sending", opens="08:00", closes="20:00", periods="")
     post(administrator, PAGE + "budget", price_per_segment_vnd="350")

@@ -1,12 +1,9 @@
 """Official installs: brought in whole or not at all, corrected by a later row, shown beside what residents report."""
 
-from __future__ import annotations
-
 import re
 from datetime import date
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from campaigns.goals.official_figures import import_official, latest_official
@@ -18,6 +15,7 @@ from outreach.rules.errors import BadInput, NotAllowed
 from tests.integration.admin.test_progress import LEADER, NEIGHBOUR, answer, launch, places
 from tests.support.admin_client import signed_in
 from tests.support.errors import refuses
+from tests.support.tables import cases
 from tests.support.world import AUTHOR, World
 
 __all__ = ["places"]
@@ -27,17 +25,14 @@ TODAY = date(2020, 8, 20)
 
 def bring(world: World, lines: str, *, head: str = HEAD, email: str = AUTHOR) -> tuple[int, int]:
     drive = world.drive()
-    with world.runtime.db.write() as session:
-        user = world.user(email)
-        return import_official(session, (head + lines).encode(), drive=drive, user=user, now=world.now)
+    return world.do(import_official, (head + lines).encode(), drive=drive, by=email)
 
 
 def known(world: World, *, today: date = TODAY) -> dict[str, OfficialInstallFigure]:
-    with world.runtime.db.read() as session:
-        return latest_official(session, 1, today=today)
+    return world.read(latest_official, 1, today=today)
 
 
-def test_of_a_place_the_latest_day_and_of_a_day_the_last_row_counts(places: World) -> None:
+def test_of_a_place_the_latest_day_and_of_a_day_the_last_row_counts(places):
     first = "2020-08-17,608,1.250,Bộ TT&TT\n2020-08-18,608,1300,Bộ TT&TT\n"
     assert bring(places, first) == (2, 0)
     assert bring(places, first) == (0, 2)  # the same file again
@@ -47,50 +42,43 @@ def test_of_a_place_the_latest_day_and_of_a_day_the_last_row_counts(places: Worl
     assert "615" not in known(places)
 
 
-def test_a_district_is_the_sum_of_its_communes_once_all_are_known_and_its_own_figure_before_that(
-    places: World,
-) -> None:
+def test_a_district_is_the_sum_of_its_communes_once_all_are_known_and_its_own_figure_before_that(places):
     bring(places, "2020-08-17,23281,40,Sở\n")
     assert known(places)["608"] == OfficialInstallFigure(40, "2020-08-17", "Sở", is_sum=True)
     bring(places, "2020-08-16,608,90,Bộ\n")
     assert known(places)["608"] == OfficialInstallFigure(90, "2020-08-16", "Bộ")
 
 
-def test_a_commune_that_was_merged_keeps_no_districts_sum_waiting(places: World) -> None:
-    with places.runtime.db.write() as session:
-        gone = Area(code="23282", name="Xã cũ", kind="Xã", level=AreaLevel.COMMUNE, parent_code="608")
-        gone.valid_to = "2020-01-31"
-        session.add(gone)
+def test_a_commune_that_was_merged_keeps_no_districts_sum_waiting(places):
+    former = {"name": "Xã cũ", "kind": "Xã", "level": AreaLevel.COMMUNE, "parent_code": "608"}
+    places.add(Area(code="23282", **former, valid_to="2020-01-31"))
     bring(places, "2020-08-17,23281,40,Sở\n")
     assert known(places)["608"] == OfficialInstallFigure(40, "2020-08-17", "Sở", is_sum=True)
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        (
-            "2020-8-17,608,1,Bộ\n",
-            "Dữ liệu chưa được lưu. Dòng 3: ngày phải ghi theo dạng năm-tháng-ngày, ví dụ 2026-08-20",
-        ),
-        ("2020-W33-1,608,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: ngày phải ghi theo dạng năm-tháng-ngày"),
-        ("2999-01-01,608,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: ngày này chưa tới"),
-        ("2020-08-17,62,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: không có địa bàn nào mang mã 62"),
-        ("2020-08-17,608,-1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: số máy phải là số nguyên không âm"),
-        ("2020-08-17,608,,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: số máy phải là số nguyên không âm"),
-        ("2020-08-17,608,9999999999,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: số máy quá lớn"),
-        ("2020-08-17,608,1,\n", "Dữ liệu chưa được lưu. Dòng 3: thiếu nguồn"),
-        ("2020-08-16,608,2,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: ngày và địa bàn này đã có ở dòng trên"),
-    ],
+@cases(
+    (
+        "2020-8-17,608,1,Bộ\n",
+        "Dữ liệu chưa được lưu. Dòng 3: ngày phải ghi theo dạng năm-tháng-ngày, ví dụ 2026-08-20",
+    ),
+    ("2020-W33-1,608,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: ngày phải ghi theo dạng năm-tháng-ngày"),
+    ("2999-01-01,608,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: ngày này chưa tới"),
+    ("2020-08-17,62,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: không có địa bàn nào mang mã 62"),
+    ("2020-08-17,608,-1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: số máy phải là số nguyên không âm"),
+    ("2020-08-17,608,,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: số máy phải là số nguyên không âm"),
+    ("2020-08-17,608,9999999999,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: số máy quá lớn"),
+    ("2020-08-17,608,1,\n", "Dữ liệu chưa được lưu. Dòng 3: thiếu nguồn"),
+    ("2020-08-16,608,2,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: ngày và địa bàn này đã có ở dòng trên"),
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_file_with_a_wrong_line_brings_nothing(places: World, line: str, said: str) -> None:
+def test_a_file_with_a_wrong_line_brings_nothing(places, line, said):
     with refuses(BadInput, says=re.escape(said)):
         bring(places, "2020-08-16,608,1,Bộ\n" + line)
     assert places.scalar(select(func.count()).select_from(OfficialInstalls)) == 0
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_who_may_bring_official_figures_and_in_which_form(places: World) -> None:
+def test_who_may_bring_official_figures_and_in_which_form(places):
     for email in (NEIGHBOUR, LEADER):
         with pytest.raises(NotAllowed):
             bring(places, "2020-08-17,608,1,Bộ\n", email=email)
@@ -98,9 +86,7 @@ def test_who_may_bring_official_figures_and_in_which_form(places: World) -> None
         bring(places, "2020-08-17;608;1;Bộ\n", head="day;area;installed;source\n")
 
 
-def test_both_sources_stand_side_by_side_and_what_is_unknown_says_so(
-    places: World, client: FlaskClient
-) -> None:
+def test_both_sources_stand_side_by_side_and_what_is_unknown_says_so(places, client):
     campaign_id = launch(places)
     answer(places, campaign_id, Label.INSTALLED)
     signed_in(client, LEADER)
@@ -121,14 +107,11 @@ def test_both_sources_stand_side_by_side_and_what_is_unknown_says_so(
     )  # they see but a part of the reports
 
 
-def test_a_figure_is_typed_into_the_page_and_a_wrong_one_is_kept_to_be_put_right(
-    places: World, client: FlaskClient
-) -> None:
+def test_a_figure_is_typed_into_the_page_and_a_wrong_one_is_kept_to_be_put_right(places, client):
     launch(places)
     signed_in(client, AUTHOR)
     page = client.get("/admin/progress/").text
     token = re.search(r'name="csrf_token" value="([^"]+)"', page)
-    assert token
     form = {
         "day": "2020-08-17",
         "area": "608",

@@ -4,8 +4,6 @@ The table below is the promise, written by hand; `admin.permissions` and the vie
 fails. A new route needs a row here, too.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 import shutil
@@ -686,7 +684,7 @@ def spellings(e164: str) -> list[str]:
 # ------------------------------------------------------------------------------------------------------
 
 
-def test_every_route_has_a_row_and_every_row_a_route(office: Office) -> None:
+def test_every_route_has_a_row_and_every_row_a_route(office):
     routes = {
         (method, rule.endpoint)
         for rule in office.app.url_map.iter_rules()
@@ -704,7 +702,7 @@ def test_every_route_has_a_row_and_every_row_a_route(office: Office) -> None:
     )
 
 
-def test_what_is_closed_stays_closed_and_nothing_changes(office: Office) -> None:
+def test_what_is_closed_stays_closed_and_nothing_changes(office):
     before, wrong = dump(office.runtime), []
     for row, visitor, token, is_right in closed_cells(office):
         answer = office.ask(visitor, row.method, address(office, row), form(office, row), token=token)
@@ -714,7 +712,7 @@ def test_what_is_closed_stays_closed_and_nothing_changes(office: Office) -> None
     assert dump(office.runtime) == before
 
 
-def test_nothing_of_an_organisation_is_there_for_its_neighbours(office: Office) -> None:
+def test_nothing_of_an_organisation_is_there_for_its_neighbours(office):
     before, wrong = dump(office.runtime), []
     for row in GUARDED:
         for role, visitor in neighbours(office):
@@ -728,7 +726,7 @@ def test_nothing_of_an_organisation_is_there_for_its_neighbours(office: Office) 
     assert dump(office.runtime) == before
 
 
-def test_what_a_form_or_a_query_names_is_looked_for_in_ones_own_scope(office: Office) -> None:
+def test_what_a_form_or_a_query_names_is_looked_for_in_ones_own_scope(office):
     before, wrong = dump(office.runtime), []
     for method, endpoint, query in NAMED:
         row = next(row for row in ROWS if (row.method, row.endpoint) == (method, endpoint))
@@ -744,7 +742,7 @@ def test_what_a_form_or_a_query_names_is_looked_for_in_ones_own_scope(office: Of
     assert dump(office.runtime) == before
 
 
-def test_an_object_that_cannot_be_is_not_found(office: Office) -> None:
+def test_an_object_that_cannot_be_is_not_found(office):
     wrong = []
     for row in GUARDED:
         names = [name for name in arguments(office.app, row.endpoint) if name.endswith("_id")]
@@ -765,7 +763,7 @@ def test_an_object_that_cannot_be_is_not_found(office: Office) -> None:
     fail_with(wrong)
 
 
-def test_a_query_that_cannot_be_is_no_fault_of_ours(office: Office, thorough: bool) -> None:
+def test_a_query_that_cannot_be_is_no_fault_of_ours(office, thorough):
     names = ("page", "list", "campaign", "organisation", "copy", "after", "done", "user")
     strange = {
         **dict.fromkeys(names, 10**30),
@@ -783,7 +781,7 @@ def test_a_query_that_cannot_be_is_no_fault_of_ours(office: Office, thorough: bo
     fail_with(wrong)
 
 
-def test_pages_open_for_their_roles_and_reading_changes_nothing(office: Office) -> None:
+def test_pages_open_for_their_roles_and_reading_changes_nothing(office):
     before, wrong = dump(office.runtime, without="audit_"), []
     for row in (row for row in GUARDED if row.method == "GET"):
         for visitor in visitors(office, row, may=True):
@@ -799,7 +797,7 @@ def test_pages_open_for_their_roles_and_reading_changes_nothing(office: Office) 
     assert dump(office.runtime, without="audit_") == before
 
 
-def test_what_is_open_is_open_for_everybody(office: Office) -> None:
+def test_what_is_open_is_open_for_everybody(office):
     wrong = []
     for row in ROWS:
         if row.is_open is None:
@@ -811,7 +809,7 @@ def test_what_is_open_is_open_for_everybody(office: Office) -> None:
     fail_with(wrong)
 
 
-def test_forms_are_taken_from_their_roles(office: Office) -> None:
+def test_forms_are_taken_from_their_roles(office):
     wrong = []
     for row in (row for row in GUARDED if row.method == "POST"):
         for visitor in visitors(office, row, may=True):
@@ -824,7 +822,7 @@ def test_forms_are_taken_from_their_roles(office: Office) -> None:
     fail_with(wrong)
 
 
-def test_what_shows_whole_numbers_is_on_record(office: Office) -> None:
+def test_what_shows_whole_numbers_is_on_record(office):
     wrong = []
     for method, endpoint in sorted(SHOWS_NUMBERS | {("POST", "contacts.number"), ("POST", "inbox.number")}):
         row, shown = next(row for row in ROWS if (row.method, row.endpoint) == (method, endpoint)), 0
@@ -839,9 +837,7 @@ def test_what_shows_whole_numbers_is_on_record(office: Office) -> None:
     fail_with(wrong)
 
 
-def test_the_matrix_has_not_lost_its_cells(
-    office: Office, record_property: Callable[[str, object], None]
-) -> None:
+def test_the_matrix_has_not_lost_its_cells(office, record_property):
     closed = sum(1 for _cell in closed_cells(office))
     opened = sum(len(visitors(office, row, may=True)) for row in GUARDED)
     public = sum(1 + len(ROLES) for row in ROWS if row.is_open)

@@ -1,23 +1,35 @@
 """A person's requests in the office: written down, shown when they press, answered by a file or by erasing."""
 
-from __future__ import annotations
-
+import html
+import io
 import json
-from datetime import timedelta
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from python_calamine import CalamineWorkbook
+from sqlalchemy import select, true, update
 
+from admin.app import create_app
+from campaigns.analytics.own_counts import count_answers, count_own_answers
+from campaigns.answer_totals import find_differences
+from campaigns.models.campaigns import Campaign
 from campaigns.models.privacy import PersonRequest
-from campaigns.replies.record_answer import undo_answer
+from campaigns.rules.replies.labels import Label
+from outreach.accounts.sessions import CONFIRMED_FOR
 from outreach.contacts.references import set_references
-from outreach.models.accounts import AuditEvent, Role
+from outreach.core.spreadsheets import write_workbook
+from outreach.models.accounts import AuditEvent, Role, UserSession
 from outreach.models.contacts import Contact, ContactList, LegalBasis
 from tests.support.admin_client import post, signed_in
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.lists import bring, local
+from tests.support.servers import both_databases
+from tests.support.world import APPROVER, AUTHOR, LIST, World, number
 
 NAME = "=Y Blốc Kđăm"
 
@@ -36,28 +48,23 @@ def ask(client: FlaskClient, person: int, kind: str) -> None:
     assert answer.status_code == 303
 
 
-def test_a_request_is_shown_where_it_presses(world: World, client: FlaskClient, person: int) -> None:
+def test_a_request_is_shown_where_it_presses(world, client, person):
     signed_in(client, AUTHOR)
     ask(client, person, "correct")
     (made,) = requests(world)
     assert "Sửa dữ liệu" in client.get("/admin/requests/").text
     assert "dữ liệu cá nhân" not in client.get("/admin/").text
-    with world.runtime.db.write() as session:
-        session.execute(update(PersonRequest).values(due_at=world.now + timedelta(hours=3)))
+    world.execute(update(PersonRequest).values(due_at=world.now + timedelta(hours=3)))
     assert "1 yêu cầu về dữ liệu cá nhân đến hạn" in client.get("/admin/").text
-    with world.runtime.db.write() as session:
-        session.execute(update(PersonRequest).values(due_at=world.now))
+    world.execute(update(PersonRequest).values(due_at=world.now))
     assert "1 yêu cầu về dữ liệu cá nhân đã quá hạn" in client.get("/admin/").text
     post(client, f"/admin/requests/{made.id}/finish", answer="đã sửa")
     assert "dữ liệu cá nhân" not in client.get("/admin/").text
     assert "đã sửa" in client.get(f"/admin/people/{person}/").text
 
 
-def test_the_file_for_the_person_has_all_and_runs_nothing(
-    world: World, client: FlaskClient, person: int
-) -> None:
-    campaign = world.launch()
-    world.send()
+def test_the_file_for_the_person_has_all_and_runs_nothing(world, client, person):
+    campaign = world.sent()
     world.reply(number(0), "@toi da cai roi", gateway_id="SM1")
     with world.runtime.db.write() as session:
         owner = session.get_one(ContactList, world.list_id).organisation_id
@@ -88,7 +95,7 @@ def test_the_file_for_the_person_has_all_and_runs_nothing(
     assert world.status(campaign)["recipients"] == 1
 
 
-def test_erasing_asks_twice_and_ends_the_persons_page(world: World, client: FlaskClient, person: int) -> None:
+def test_erasing_asks_twice_and_ends_the_persons_page(world, client, person):
     signed_in(client, AUTHOR)
     ask(client, person, "erase")
     signed_in(client, APPROVER)
@@ -102,9 +109,7 @@ def test_erasing_asks_twice_and_ends_the_persons_page(world: World, client: Flas
     assert world.all(select(Contact.id)) == []
 
 
-def test_both_clocks_are_kept_and_the_second_is_extended_once(
-    world: World, client: FlaskClient, person: int
-) -> None:
+def test_both_clocks_are_kept_and_the_second_is_extended_once(world, client, person):
     signed_in(client, APPROVER)
     ask(client, person, "export")
     (made,) = requests(world)
@@ -113,8 +118,7 @@ def test_both_clocks_are_kept_and_the_second_is_extended_once(
     (responded,) = requests(world)
     assert responded.responded_at
     assert responded.carry_out_by == made.carry_out_by
-    with world.runtime.db.write() as session:
-        session.execute(update(PersonRequest).values(due_at=world.now))  # the first clock no longer counts
+    world.execute(update(PersonRequest).values(due_at=world.now))  # the first clock no longer counts
     assert "dữ liệu cá nhân đã quá hạn" not in client.get("/admin/").text
     assert post(client, f"/admin/requests/{made.id}/extend", reason="").status_code == 422
     assert post(client, f"/admin/requests/{made.id}/extend", reason="chờ nhà mạng").status_code == 303
@@ -126,9 +130,7 @@ def test_both_clocks_are_kept_and_the_second_is_extended_once(
 
 
 @pytest.mark.parametrize("kind", ["withdraw", "restrict", "object"])
-def test_who_objects_withdraws_or_restricts_is_not_written_to_from_then_on(
-    world: World, client: FlaskClient, person: int, kind: str
-) -> None:
+def test_who_objects_withdraws_or_restricts_is_not_written_to_from_then_on(world, client, person, kind):
     signed_in(client, AUTHOR)
     consent = f"/admin/requests/of/{person}/consent"
     assert post(client, consent, given="yes", evidence="phiếu ký").status_code == 303
@@ -139,39 +141,29 @@ def test_who_objects_withdraws_or_restricts_is_not_written_to_from_then_on(
     assert ("đã rút lại" in shown) == (kind == "withdraw")
 
 
-def test_who_objects_without_a_number_is_not_written_to_on_one_that_is_found_later(
-    world: World, client: FlaskClient
-) -> None:
+def test_who_objects_without_a_number_is_not_written_to_on_one_that_is_found_later(world, client):
     person = world.add_person("Y Ba")
     signed_in(client, AUTHOR)
     ask(client, person, "object")
     assert post(client, f"/admin/people/{person}/add-number", number=number(5)).status_code == 303
-    world.launch()
-    world.send()
+    world.sent()
     assert number(5) not in world.sent_to()
 
 
-def test_an_objection_outlasts_the_opt_out_that_was_there_before(
-    world: World, client: FlaskClient, person: int
-) -> None:
-    first = world.launch()
-    world.send()
+def test_an_objection_outlasts_the_opt_out_that_was_there_before(world, client, person):
+    first = world.sent()
     world.reply(number(0), "TC", gateway_id="SM1")
     signed_in(client, AUTHOR)
     ask(client, person, "object")
-    with world.runtime.db.write() as session:
-        undo_answer(session, session.merge(world.recipient(number(0), first)), now=world.in_hours(1))
+    world.undo(first, at=world.in_hours(1))
     assert world.status(world.launch(name="Lần hai"))["excluded"] == {"opted_out": 1}
 
 
-def test_a_consent_needs_its_proof_and_a_child_somebody_who_gives_it(
-    world: World, client: FlaskClient, person: int
-) -> None:
+def test_a_consent_needs_its_proof_and_a_child_somebody_who_gives_it(world, client, person):
     signed_in(client, AUTHOR)
     path = f"/admin/requests/of/{person}/consent"
     assert post(client, path, given="yes", evidence=" ").status_code == 422
-    with world.runtime.db.write() as session:
-        session.execute(update(Contact).values(birth_year=world.now.year - 9))
+    world.execute(update(Contact).values(birth_year=world.now.year - 9))
     assert "trẻ em" in client.get(f"/admin/people/{person}/").text
     assert post(client, path, given="yes", evidence="phiếu").status_code == 422
     done = post(client, path, given="yes", evidence="phiếu", guardian="mẹ, bà Y Hlan", purpose="tiem-chung")
@@ -180,7 +172,7 @@ def test_a_consent_needs_its_proof_and_a_child_somebody_who_gives_it(
     assert post(client, path, given="yes", evidence="phiếu", purpose="x").status_code == 422
 
 
-def test_a_breach_counts_down_until_the_authority_has_notice(world: World, client: FlaskClient) -> None:
+def test_a_breach_counts_down_until_the_authority_has_notice(world, client):
     world.officer("quantri@loa.example", Role.ADMINISTRATOR)
     signed_in(client, "quantri@loa.example")
     path = "/admin/data-protection/"
@@ -193,12 +185,9 @@ def test_a_breach_counts_down_until_the_authority_has_notice(world: World, clien
     assert "vi phạm" not in client.get("/admin/").text
 
 
-def test_the_impact_assessment_follows_the_settings_and_the_data(
-    world: World, client: FlaskClient, person: int
-) -> None:
-    with world.runtime.db.write() as session:
-        world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
-        session.execute(update(ContactList).values(basis=LegalBasis.CONSENT))
+def test_the_impact_assessment_follows_the_settings_and_the_data(world, client, person):
+    world.officer("quantri@loa.example", Role.ADMINISTRATOR)
+    world.execute(update(ContactList).values(basis=LegalBasis.CONSENT))
     signed_in(client, "quantri@loa.example")
     page = client.get("/admin/data-protection/impact").text
     assert "Ủy ban MTTQ" in page
@@ -211,8 +200,283 @@ def test_the_impact_assessment_follows_the_settings_and_the_data(
 
 
 @pytest.mark.parametrize("form", [{"kind": "all"}, {"kind": "erase", "asked_on": "hôm qua"}])
-def test_a_form_that_no_page_offers_is_refused(
-    client: FlaskClient, person: int, form: dict[str, str]
-) -> None:
+def test_a_form_that_no_page_offers_is_refused(client, person, form):
     signed_in(client, AUTHOR)
     assert post(client, f"/admin/requests/of/{person}", asked_by="bà", **form).status_code == 422
+
+
+# Lists handed over: who is on them and who is not, what they show to whom, and what is on record of it.
+
+
+OTHER = "khac@loa.example"
+TO = {"recipient": "Trạm Y tế xã", "purpose": "Chuẩn bị buổi họp"}
+TEXT = "Mời {name} dự họp thôn lúc {giờ hẹn}: {link} Trả lời 1 hoặc 2. TC từ chối"
+LINES = """Họ và tên,Năm sinh,Thôn,SĐT,{{giờ hẹn}}
+A Thun,1980,Thôn 1,{0},07:30
+Y Rơ,1975,Thôn 2,{1},08:00
+A Bré,1990,Thôn 1,{2},
+Y Hlan,1960,Thôn 1,{3},09:00
+A Hờ,1971,Thôn 2,{4},09:00
+"""
+
+
+def count_in(page: str, answer: str) -> str:
+    """Return the number in an answer's row of the results, and how many of them had promised it."""
+    row = page.partition(f"{answer}</a>")[2].partition("</tr>")[0]
+    [people], promised = (
+        re.findall(r"<strong>([\d.]+)</strong>", row),
+        re.findall(r"trong đó (\d+) người", row),
+    )
+    return ", ".join([people, *(f"{n} promised" for n in promised)])
+
+
+@pytest.fixture
+def campaign(world: World, tmp_path: Path) -> int:
+    """A meeting: three will come, of whom one opted out since, one cannot, one is silent."""
+    file = tmp_path / "list.csv"
+    file.write_text(LINES.format(*(local(n) for n in range(11, 16))), encoding="utf-8")
+    bring(world, file, LIST)
+    campaign = world.sent(
+        kind="moi-du",
+        text=TEXT,
+        fields={"giờ hẹn": "8 giờ"},
+        window=["00:00", "24:00"],
+        content={"asked": "dự họp"},
+    )
+    for n, (person, said) in enumerate(((0, "1"), (1, "1"), (2, "2"), (3, "1"), (3, "TC"))):
+        world.reply(number(11 + person), said, gateway_id=f"SM{n}")
+    return campaign
+
+
+def listed(page: str) -> list[str]:
+    return re.findall(r'<th scope="row"><a[^>]*>([^<]+)</a>', page)
+
+
+def entries(world: World, action: str) -> list[AuditEvent]:
+    return list(world.all(select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id)))
+
+
+@both_databases
+def test_a_list_is_handed_over_with_what_its_recipient_needs_and_on_record(world, client, campaign):
+    page = f"/admin/campaigns/{campaign}/hand-over/"
+    signed_in(client, AUTHOR)
+    direct = re.search(rf'href="({page}[^"]+order=[^"]+)"', client.get(f"/admin/campaigns/{campaign}/").text)
+    leading = client.get(html.unescape(direct[1])).text
+    assert listed(leading) == ["A Thun", "Y Rơ"], "the campaign leads to who will come, by the hour"
+    assert re.search(r'name="recipient"[^>]*value="Ủy ban MTTQ"', leading), (
+        "for oneself nothing is to be typed"
+    )
+    assert "chờ cán bộ xem" not in leading
+    world.reply(number(15), "chi chua biet the nao", gateway_id="SM9")
+    assert "1 câu trả lời còn chờ cán bộ xem, chưa có trong danh sách." in client.get(page).text
+    assert listed(client.get(page).text) == ["A Bré", "A Thun", "A Hờ", "Y Rơ"], (
+        "by village; who opted out is absent"
+    )
+    assert listed(client.get(f"{page}?answer=own-1").text) == ["A Thun", "Y Rơ"]
+    villages = dict(re.findall(r'<option value="([^"]+)">(Thôn \d)', client.get(f"{page}?answer=own-1").text))
+    village = next(key for key, name in villages.items() if name == "Thôn 1")
+
+    other = client.get(f"{page}?answer=own-1&area=23281&village=.thon1").text
+    assert "Không có ai trong danh sách này" in other, "a commune without people"
+    assert listed(client.get(f"{page}?answer=own-1&village=23281.thon9").text) == ["A Thun", "Y Rơ"], (
+        "a village of the commune chosen before leaves nobody out"
+    )
+    assert post(client, f"{page}list", answer="own-1").status_code == 422, "to whom, and what for?"
+    assert entries(world, "campaign.hand_over") == []
+    began = world.scalar(select(UserSession.began_at))
+    world.execute(update(UserSession).values(began_at=datetime.now(UTC) - CONFIRMED_FOR))
+    asked = client.get(f"{page}?answer=own-1").text
+    assert "/login/confirm?next=" in asked
+    assert 'name="recipient"' not in asked, "what is typed would be lost on the way"
+    world.execute(update(UserSession).values(began_at=began))
+    by_hour = client.get(f"{page}?order=giờ hẹn").text
+    assert listed(by_hour) == ["A Thun", "Y Rơ", "A Bré", "A Hờ"], "07:30, 08:00, 8 giờ, 09:00"
+    assert "8 giờ (chung)" in by_hour, "what was written to who has no hour of their own"
+    printed = post(client, f"{page}list", answer="own-1", village=village, **TO).text
+    for shown in (
+        "Nơi nhận: Trạm Y tế xã",
+        "Mục đích: Chuẩn bị buổi họp",
+        "A Thun, 1980",
+        "07:30",
+        "Tôi sẽ đến",
+    ):
+        assert shown in printed
+    assert "Y Rơ" not in printed
+    assert local(11) not in printed
+    assert "[" not in printed.partition("<table")[0], "what the kind leaves to fill in is not printed"
+
+    file = post(client, f"{page}list", answer="own-1", form="xlsx", with_numbers="1", **TO)
+    rows = CalamineWorkbook.from_filelike(io.BytesIO(file.data)).get_sheet_by_index(0).to_python()
+    heading = next(n for n, row in enumerate(rows) if row[0] == "Mã")
+    assert "Nơi nhận: Trạm Y tế xã" in [row[0] for row in rows[:heading]]
+    assert rows[heading + 1][1:8] == ["A Thun", "1980", "Thôn 1", "07:30", "Tôi sẽ đến", local(11), ""]
+    assert len(rows) == heading + 3
+    first, second = entries(world, "campaign.hand_over")
+    assert f"?answer=own-1&amp;area=&amp;village={village}" in printed, "the way back keeps the choice"
+    assert (first.details["rows"], first.details["numbers"], second.details["numbers"]) == (1, 0, 2)
+    people = world.all(select(Contact.id).where(Contact.name.in_(("A Thun", "Y Rơ"))))
+    assert {each.subject for each in entries(world, "contact.see_number")} == {
+        f"contacts:{each}" for each in people
+    }
+
+
+def test_numbers_of_a_list_count_in_the_quota_of_opened_numbers(world, campaign):
+    settings = replace(world.runtime.settings, full_numbers_per_hour=3)
+    runtime = replace(world.runtime, settings=settings)
+    client = signed_in(create_app(settings, runtime=runtime).test_client(), AUTHOR)
+    page = f"/admin/campaigns/{campaign}/hand-over/list"
+    assert post(client, page, with_numbers="1", **TO).status_code == 422, (
+        "four numbers, and three are allowed"
+    )
+    assert post(client, page, answer="own-1", with_numbers="1", **TO).status_code == 200
+    assert post(client, page, answer="own-1", with_numbers="1", **TO).status_code == 422, (
+        "one is left, and it stays"
+    )
+    assert post(client, page, answer="own-2", with_numbers="1", **TO).status_code == 200
+    assert post(client, page, **TO).status_code == 200, "without numbers as often as needed"
+
+
+def test_what_was_said_of_another_campaign_of_the_drive_counts_for_its_lists(world, client, campaign):
+    world.sent(kind="moi-du", name="B", text="Mời dự họp. Trả lời 1 hoặc 2.", window=["00:00", "24:00"])
+    world.reply(number(11), "TC VIEC NAY", gateway_id="drive")
+    signed_in(client, AUTHOR)
+    page = f"/admin/campaigns/{campaign}/hand-over/"
+    assert listed(client.get(f"{page}?answer=own-1").text) == ["Y Rơ"]
+    world.reply(number(12), "nhầm số rồi", gateway_id="wrong")
+    printed = post(client, f"{page}list", with_numbers="1", **TO).text
+    assert "Y Rơ" in printed
+    assert local(12) not in printed, "a stranger has it, as they said of another message"
+    assert local(13) in printed
+
+
+def test_a_list_about_health_is_opened_on_record_first(world, client):
+    world.add_people(2)
+    text = "Moi ong/ba di tiem. Tra loi 1 hoac 2."
+    campaign = world.sent(kind="hen-tiem", text=text, content={"asked": "tiêm"}, window=["00:00", "24:00"])
+    world.reply(number(0), "1", gateway_id="SM1")
+    page = f"/admin/campaigns/{campaign}/hand-over/"
+    signed_in(client, AUTHOR)
+    assert listed(client.get(page).text) == []
+    assert post(client, f"{page}list", **TO).status_code in (404, 422)
+    assert (
+        post(client, f"/admin/campaigns/{campaign}/answers?then=hand_over").headers["Location"].endswith(page)
+    )
+    assert listed(client.get(page).text) == ["A Thun 0", "A Thun 1"]
+    assert len(entries(world, "campaign.see_answers")) == 1
+    everybody = [str(world.recipient(number(n), campaign).id) for n in (0, 1)]
+    post(client, f"{page}came", came=everybody)
+    card = client.get(f"/admin/campaigns/{campaign}/").text
+    assert count_in(card, f'href="{page}?answer=own-1">Tôi sẽ đến') == "1"
+    assert count_in(card, f'href="{page}?answer=installed">Tôi đã tiêm rồi') == "2, 1 promised"
+    assert listed(client.get(f"{page}?answer=installed").text) == ["A Thun 0", "A Thun 1"]
+
+
+@both_databases
+def test_who_came_is_recorded_at_one_stroke_and_undone(world, client, campaign, tmp_path):
+    page = f"/admin/campaigns/{campaign}/hand-over/"
+
+    def state() -> list[str | None]:
+        return [world.recipient(number(n), campaign).answer for n in (11, 12, 13, 15)]
+
+    signed_in(client, AUTHOR)
+    shown = re.findall(r'name="came" value="(\d+)"', client.get(f"{page}?answer=own-1").text)
+    assert len(shown) == 2
+    gone = world.recipient(number(14), campaign)
+    assert post(client, f"{page}came").status_code == 422, "nobody is marked"
+    assert post(
+        client, f"{page}came", came=[*shown, str(gone.id)], answer="own-1", page="2"
+    ).location.endswith("answer=own-1&area=&village=&order=&page=2")
+    assert "1 người có dấu không được ghi" in client.get(page).text, "who marks is told of who was left out"
+    assert state() == ["installed", "installed", "no_smartphone", None]
+    assert world.recipient(number(14), campaign).answer == "opt_out", "who opted out is on no list"
+    post(client, f"{page}came", came=shown)
+    assert [each.details for each in entries(world, "campaign.came")] == [{"rows": 2}], (
+        "repeated, it is nothing new"
+    )
+    told = client.get(f"{page}?answer=own-1").text
+    assert told.count("Tôi sẽ đến · Đã đến dự") == 2, "who promised, and who came"
+    card = client.get(f"/admin/campaigns/{campaign}/").text
+    assert count_in(card, f'href="{page}?answer=own-1">Tôi sẽ đến') == "2", "who came promised it before"
+    assert count_in(card, f'{page}?answer=installed">Đã đến dự') == "2, 2 promised"
+    assert count_in(card, f'{page}?answer=unanswered">Chưa trả lời') == "1"
+    assert client.get(f"/admin/campaigns/{campaign}/?part=results").text in card, (
+        "as an open page asks for it"
+    )
+    assert listed(client.get(f"{page}?answer=unanswered").text) == ["A Hờ"]
+    assert "Tôi sẽ đến · Đã đến dự" in client.get(f"/admin/people/?campaign={campaign}").text
+    with world.runtime.db.read() as session:
+        own = {
+            str(number): people
+            for (_label, number), people in count_answers(session, [campaign], seen=true())[campaign].items()
+        }
+        of_drive = count_own_answers(session, [session.get_one(Campaign, campaign)], as_of=datetime.now(UTC))
+        assert (own["1"], of_drive[0].people) == (2, 2), "one campaign's totals and a drive's last answers"
+        assert find_differences(session)[1] == []
+
+    heading = ["Mã", "Họ tên", "Đã đến dự (đánh x)"]
+    codes = [
+        f"D{campaign}-{each}"
+        for each in (shown[0], *(world.recipient(number(n), campaign).id for n in (13, 15)))
+    ]
+    sheets = {
+        "Thôn 1": [heading, [codes[0], "A", "x"]],
+        "Thôn 2": [heading, [codes[1], "B", "X"], [codes[2], "B", "sau"]],
+    }
+    write_workbook(tmp_path / "list.xlsx", sheets)
+    for _again in range(2):
+        with (tmp_path / "list.xlsx").open("rb") as file:
+            post(client, f"{page}returned", file=(file, "list.xlsx"))
+    assert state() == ["installed", "installed", "installed", None]
+    assert "Không hiểu dấu ở dòng 3" in client.get(page).text
+    assert (
+        post(client, f"{page}returned", file=(io.BytesIO(b"Ten;SDT\nA;1\n"), "list.csv")).status_code == 422
+    )
+
+    def last() -> str | None:
+        found = re.search(r'name="answer_id" value="(\d+)"', client.get(page).text)
+        return found and found[1]
+
+    world.reply(number(12), "2", gateway_id="late")
+    marks = last()
+    assert post(client, f"{page}undo", answer_id=marks).status_code == 303
+    assert post(client, f"{page}undo", answer_id=marks).status_code == 422, "pressed twice, it undoes no more"
+    assert state() == ["installed", "no_smartphone", "no_smartphone", None]
+    post(client, f"{page}undo", answer_id=last())
+    assert state() == ["not_yet", "no_smartphone", "no_smartphone", None], (
+        "what somebody has said since stays"
+    )
+    assert last() is None, "nothing is left that could be undone"
+    assert [each.details["rows"] for each in entries(world, "campaign.undo_came")] == [1, 1]
+
+
+def test_who_promised_and_who_came_are_told_alike_on_every_page_and_without_a_goal_nobody_set(
+    world, client, campaign
+):
+    signed_in(client, AUTHOR)
+    came = [str(world.recipient(number(n), campaign).id) for n in (11, 15)]  # the second had not answered
+    post(client, f"/admin/campaigns/{campaign}/hand-over/came", came=came)
+    said = ["Báo sẽ đến 2/5", "không đến được 1", "cần giúp đi lại 0", "trả lời khác 1", "chưa trả lời 0"]
+    done = "Ghi nhận đã đến dự: 2 người (trong đó 1 người đã báo trước)"
+    for page in ("/admin/", "/admin/progress/"):
+        text = " ".join(re.sub(r"<[^>]*>", "", client.get(page).text).split())
+        assert f"{said[0]} {' · '.join(said[1:])}{done}" in text, page
+        for word in ("tự khai báo", "Chưa đặt mục tiêu", "Còn thiếu", "so với mục tiêu"):
+            assert word not in text, f"{page}: {word}"
+    assert f"{said[0]}, đã đến dự 2<" in client.get("/admin/campaigns/").text
+    card = client.get(f"/admin/campaigns/{campaign}/").text
+    assert "Trả lời khác" not in card, "an opt-out is named there, and who came alone is no other answer"
+    assert count_in(card, "Đã đến dự") == "2, 1 promised"
+
+
+def test_an_own_answer_is_in_the_results_before_anybody_gives_it_and_keeps_its_name(world, client):
+    world.add_people(2)
+    own = {"2": {"text": "Tôi đã dự buổi trước", "means": "installed"}}
+    content = {"asked": "dự họp", "own_answers": own}
+    campaign = world.launch(kind="moi-du", text="Moi ong/ba hop. Tra loi 1, 2, 3", content=content)
+    signed_in(client, AUTHOR)
+    counted = []
+    for _given in range(2):
+        sheet = client.get(f"/admin/campaigns/{campaign}/").text
+        counted.append(count_in(sheet, "Tôi đã dự buổi trước"))
+        world.answers(campaign, {0: Label.INSTALLED}, own={0: 2})
+    assert counted == ["0", "1"]

@@ -1,7 +1,5 @@
 """Signing in by an OpenID provider: whom it lets in, as what, and what does not pass for its word."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +14,7 @@ from werkzeug.test import TestResponse
 from admin.app import create_app
 from outreach.accounts.invitations import choose_password, link_for
 from outreach.core.settings import BadSettings, Settings
-from outreach.models.accounts import AuditEvent, Role, User, UserIdentity
+from outreach.models.accounts import AuditEvent, Organisation, Role, User, UserIdentity
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
 from outreach.rules.role_map import parse_role_map
@@ -77,9 +75,7 @@ def web(settings: Settings, world: World, provider: OpenIdProvider) -> Web:
 
 
 @both_databases
-def test_an_account_is_linked_by_its_verified_mail_and_found_by_subject_from_then_on(
-    web: Web, world: World
-) -> None:
+def test_an_account_is_linked_by_its_verified_mail_and_found_by_subject_from_then_on(web, world):
     assert "127.0.0.1" in web.browser.get("/login").text
     assert web.sign_in(email=AUTHOR.upper()).status_code == 303
     assert web.is_in()
@@ -121,7 +117,7 @@ def test_an_account_is_linked_by_its_verified_mail_and_found_by_subject_from_the
     assert world.all(select(UserIdentity.subject)) == ["8"]
 
 
-def test_what_is_not_the_providers_word_opens_nothing(web: Web, world: World) -> None:
+def test_what_is_not_the_providers_word_opens_nothing(web, world):
     provider = web.provider
     provider.person = dict(PERSON)
     lies: list[dict[str, Any]] = [
@@ -146,7 +142,7 @@ def test_what_is_not_the_providers_word_opens_nothing(web: Web, world: World) ->
     assert world.all(select(UserIdentity)) == []
 
 
-def test_a_way_back_is_of_one_browser_and_of_one_time(web: Web) -> None:
+def test_a_way_back_is_of_one_browser_and_of_one_time(web):
     web.provider.person = dict(PERSON)
     back = web.go()
     assert web.new_browser().get(back).status_code == 401  # another browser has not asked
@@ -164,7 +160,7 @@ def test_a_way_back_is_of_one_browser_and_of_one_time(web: Web) -> None:
     assert not web.is_in()
 
 
-def test_who_has_no_account_or_a_locked_one_stays_out(web: Web, world: World) -> None:
+def test_who_has_no_account_or_a_locked_one_stays_out(web, world):
     world.officer("kiem@loa.example", Role.STAFF)
     for person in (
         {"email": "la@loa.example"},
@@ -177,8 +173,7 @@ def test_who_has_no_account_or_a_locked_one_stays_out(web: Web, world: World) ->
     web.sign_in()
     post(web.browser, "/logout")
     assert web.sign_in(sub="8").status_code == 401  # the address has another owner at the provider
-    with world.runtime.db.write() as session:
-        session.execute(update(User).where(User.email == AUTHOR).values(is_active=False))
+    world.execute(update(User).where(User.email == AUTHOR).values(is_active=False))
     assert web.sign_in().status_code == 401
     assert "bị khóa" in web.sign_in().text
     english = web.browser.get(web.go(), headers={"Accept-Language": "en"})
@@ -186,7 +181,7 @@ def test_who_has_no_account_or_a_locked_one_stays_out(web: Web, world: World) ->
 
 
 @both_databases
-def test_groups_make_an_account_and_it_follows_them(web: Web, world: World) -> None:
+def test_groups_make_an_account_and_it_follows_them(web, world):
     world.organisation()
     roles = parse_role_map("loa-qt=administrator, loa-canbo=staff:PN, loa-xem=auditor")
     web = Web(web.runtime, web.provider, replace(web.settings, oidc_roles=roles, oidc_creates=True))
@@ -196,9 +191,9 @@ def test_groups_make_an_account_and_it_follows_them(web: Web, world: World) -> N
     assert web.is_in()
 
     def account() -> tuple[Role, str | None]:
-        with world.runtime.db.read() as session:
-            user = session.scalars(select(User).where(User.email == new["email"])).one()
-            return user.role, user.organisation.code if user.organisation else None
+        roles = select(User.role, Organisation.code)
+        roles = roles.outerjoin(Organisation, Organisation.id == User.organisation_id)
+        return world.rows(roles.where(User.email == new["email"]))[0]
 
     assert account() == (Role.STAFF, "PN")
     post(web.browser, "/logout")
@@ -209,9 +204,8 @@ def test_groups_make_an_account_and_it_follows_them(web: Web, world: World) -> N
     assert web.sign_in(**new, groups=5).status_code == 401
     assert elsewhere.get("/admin/").status_code == 302
     # It gets no password by which it could go on: neither by an administrator's link nor by one of before.
-    with world.runtime.db.read() as session:
-        made = session.scalars(select(User).where(User.email == new["email"])).one()
-        token = link_for(made, web.settings).rpartition("/")[2]
+    made = world.one(select(User).where(User.email == new["email"]))
+    token = link_for(made, web.settings).rpartition("/")[2]
     choose = {"secret_key": web.settings.keys_of(Purpose.LINKS), "now": world.now}
     with pytest.raises(BadInput, match="link_used"):
         choose_password(world.runtime, token, PASSWORD, **choose)
@@ -220,7 +214,7 @@ def test_groups_make_an_account_and_it_follows_them(web: Web, world: World) -> N
     assert world.one(select(User.role).where(User.email == AUTHOR)) is Role.STAFF
 
 
-def test_groups_are_asked_for_where_the_provider_tells_them_apart(web: Web, world: World) -> None:
+def test_groups_are_asked_for_where_the_provider_tells_them_apart(web, world):
     settings = replace(web.settings, oidc_roles=parse_role_map("loa-xem=auditor"), oidc_creates=True)
     web.provider.asked_apart = {"sub": "9", "groups": ["loa-xem"]}
     web = Web(web.runtime, web.provider, settings)
@@ -230,9 +224,8 @@ def test_groups_are_asked_for_where_the_provider_tells_them_apart(web: Web, worl
     assert Web(web.runtime, web.provider, settings).sign_in(sub="9").status_code == 401
 
 
-def test_the_second_factor_is_the_providers_unless_loa_asks_for_its_own(web: Web, world: World) -> None:
-    with world.runtime.db.write() as session:
-        session.execute(update(User).where(User.email == AUTHOR).values(totp_nonce="n"))
+def test_the_second_factor_is_the_providers_unless_loa_asks_for_its_own(web, world):
+    world.execute(update(User).where(User.email == AUTHOR).values(totp_nonce="n"))
     web.sign_in()
     assert web.is_in()
     own = Web(web.runtime, web.provider, replace(web.settings, oidc_second_factor="own"))
@@ -240,14 +233,14 @@ def test_the_second_factor_is_the_providers_unless_loa_asks_for_its_own(web: Web
     assert not own.is_in()
 
 
-def test_a_provider_that_is_away_leaves_the_password(web: Web) -> None:
+def test_a_provider_that_is_away_leaves_the_password(web):
     web.provider.close()
     answer = web.browser.get("/login/provider")
     assert answer.status_code == 503
     assert 'name="password"' in answer.text
 
 
-def test_settings_that_do_not_fit_are_told() -> None:
+def test_settings_that_do_not_fit_are_told():
     with pytest.raises(BadSettings) as told:
         Settings.from_env({"OIDC_ISSUER": "https://id.example", "OIDC_ROLES": "x=king"})
     assert str(told.value).count("oidc_setting_missing") == 2

@@ -1,13 +1,10 @@
 """A refused form is the same everywhere: 422, with all that was typed, and its faults led to from a summary."""
 
-from __future__ import annotations
-
 import re
 from io import BytesIO
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from outreach.models.accounts import Role
@@ -65,16 +62,8 @@ FORMS: list[tuple[str, str, dict[str, Any], str, str]] = [
 @pytest.mark.parametrize(("who", "path", "typed", "field", "stays"), FORMS, ids=lambda value: str(value)[:40])
 @pytest.mark.parametrize("language", ["vi", "en"])
 def test_a_fault_stands_at_its_field_and_the_summary_leads_there(
-    client: FlaskClient,
-    world: World,
-    person: int,
-    language: str,
-    who: str,
-    path: str,
-    typed: dict[str, Any],
-    field: str,
-    stays: str,
-) -> None:
+    client, world, person, language, who, path, typed, field, stays
+):
     signed_in(client, who)
     post(client, "/language", language=language)
     phone = world.one(select(Phone.id).where(Phone.e164 == number(0)))
@@ -86,7 +75,6 @@ def test_a_fault_stands_at_its_field_and_the_summary_leads_there(
     summary = re.search(
         r'<div class="note error" role="alert" id="faults">(.*?)</div>', answer.text, re.DOTALL
     )
-    assert summary
     assert f'<a href="#{field}">' in summary[1]
     assert f'id="{field}"' in answer.text
     assert stays in answer.text
@@ -94,7 +82,7 @@ def test_a_fault_stands_at_its_field_and_the_summary_leads_there(
     assert all(sentence in answer.text.replace(summary[0], "") for sentence in sentences)
 
 
-def test_the_name_of_a_refused_file_stays(client: FlaskClient, person: int) -> None:
+def test_the_name_of_a_refused_file_stays(client, person):
     signed_in(client, AUTHOR)
     file = (BytesIO(b"a,b\n1,2\n"), "Hội viên xã.csv")
     answer = post(client, "/admin/imports/", file=file)
@@ -102,7 +90,7 @@ def test_the_name_of_a_refused_file_stays(client: FlaskClient, person: int) -> N
     assert "Hội viên xã.csv" in answer.text
 
 
-def test_the_forms_own_sentences_are_english_on_an_english_page(client: FlaskClient, person: int) -> None:
+def test_the_forms_own_sentences_are_english_on_an_english_page(client, person):
     signed_in(client, AUTHOR)
     post(client, "/language", language="en")
     for path, typed in (
@@ -117,9 +105,7 @@ def test_the_forms_own_sentences_are_english_on_an_english_page(client: FlaskCli
         assert not [said for said in reader.said if VIETNAMESE.search(said)]
 
 
-def test_an_officer_who_is_too_late_reads_it_on_the_page(
-    client: FlaskClient, world: World, person: int
-) -> None:
+def test_an_officer_who_is_too_late_reads_it_on_the_page(client, world, person):
     signed_in(client, APPROVER)
     answer = post(client, "/admin/campaigns/1/approve")
     assert answer.status_code == 422

@@ -1,16 +1,14 @@
 """Registers: search, filters, order, pages and files, within the scope of who looks."""
 
-from __future__ import annotations
-
 import csv
 import re
 from io import StringIO
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from admin.views.users import UsersView
-from outreach.accounts.organisations import create_organisation
 from outreach.models.accounts import OrganisationKind, Role, User
 from tests.support.admin_client import signed_in
 from tests.support.world import APPROVER, AUTHOR, World
@@ -20,21 +18,13 @@ ADMINISTRATOR, AUDITOR = "quantri@loa.example", "kiemtra@loa.example"
 
 @pytest.fixture(autouse=True)
 def people(world: World) -> None:
-    with world.runtime.db.write() as session:
-        province = create_organisation(
-            session, code="TINH", name="Mặt trận tỉnh", kind=OrganisationKind.FRONT
-        )
-        create_organisation(
-            session, code="XA", name="Xã An", kind=OrganisationKind.AGENCY, parent_code="TINH"
-        )
-        below = create_organisation(
-            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="TINH"
-        )
-        world.add_officer(session, ADMINISTRATOR, Role.ADMINISTRATOR, province.id)
-        world.add_officer(session, AUDITOR, Role.AUDITOR, below.id)
-        world.add_officer(session, "pn@loa.example", Role.STAFF, below.id)
-        session.flush()
-        session.query(User).filter_by(email="pn@loa.example").update({"name": "=Y Hlan_100%"})
+    province = world.organisation("TINH", "Mặt trận tỉnh", kind=OrganisationKind.FRONT, below=None)
+    world.organisation("XA", "Xã An", kind=OrganisationKind.AGENCY, below="TINH")
+    below = world.organisation(below="TINH")
+    world.officer(ADMINISTRATOR, Role.ADMINISTRATOR, province)
+    world.officer(AUDITOR, Role.AUDITOR, below)
+    world.officer("pn@loa.example", Role.STAFF, below)
+    world.execute(update(User).where(User.email == "pn@loa.example").values(name="=Y Hlan_100%"))
 
 
 def rows(client: FlaskClient, url: str) -> list[str]:
@@ -44,7 +34,7 @@ def rows(client: FlaskClient, url: str) -> list[str]:
     return re.findall(r'<th scope="row"><a href="[^"]+">([^<]+)</a>', page.text)
 
 
-def test_users_are_searched_in_name_address_and_organisation(client: FlaskClient) -> None:
+def test_users_are_searched_in_name_address_and_organisation(client):
     signed_in(client, ADMINISTRATOR)
     assert rows(client, "/admin/users/?search=phụ+nữ") == [AUDITOR, "pn@loa.example"]
     assert rows(client, "/admin/users/?search=phụ+hlan") == ["pn@loa.example"]
@@ -52,7 +42,7 @@ def test_users_are_searched_in_name_address_and_organisation(client: FlaskClient
     assert rows(client, "/admin/users/?search=\\") == []
 
 
-def test_users_are_filtered_by_role_and_state_and_sorted(client: FlaskClient) -> None:
+def test_users_are_filtered_by_role_and_state_and_sorted(client):
     signed_in(client, ADMINISTRATOR)
     assert rows(client, "/admin/users/?flt0_0=auditor&flt1_1=") == [AUDITOR]
     assert rows(client, "/admin/users/?flt1_1=disabled") == []
@@ -63,15 +53,12 @@ def test_users_are_filtered_by_role_and_state_and_sorted(client: FlaskClient) ->
     assert rows(client, "/admin/users/?sort=2") == rows(client, "/admin/users/?sort=99")  # no such order
 
 
-def test_a_long_register_has_pages_that_keep_what_was_asked(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_register_has_pages_that_keep_what_was_asked(client, monkeypatch):
     monkeypatch.setattr(UsersView, "page_size", 2)
     signed_in(client, ADMINISTRATOR)
     first = client.get("/admin/users/?search=loa.example&sort=0")
     assert "trang 1 trên" in first.text
     following = re.search(r'rel="next" href="([^"]+)"', first.text)
-    assert following
     seen = rows(client, "/admin/users/?search=loa.example&sort=0") + rows(
         client, following[1].replace("&amp;", "&")
     )
@@ -80,7 +67,7 @@ def test_a_long_register_has_pages_that_keep_what_was_asked(
     assert rows(client, "/admin/users/?page=-3")  # the first page
 
 
-def test_an_address_gets_nothing_of_its_own_into_the_links(client: FlaskClient) -> None:
+def test_an_address_gets_nothing_of_its_own_into_the_links(client):
     signed_in(client, ADMINISTRATOR)
     page = client.get("/admin/users/?_scheme=javascript&_external=1&endpoint=x&search=phụ")
     assert page.status_code == 200
@@ -88,7 +75,7 @@ def test_an_address_gets_nothing_of_its_own_into_the_links(client: FlaskClient) 
     assert "export.csv?search=ph" in page.text
 
 
-def test_a_file_has_the_rows_that_were_asked_for_and_no_formulas(client: FlaskClient) -> None:
+def test_a_file_has_the_rows_that_were_asked_for_and_no_formulas(client):
     signed_in(client, ADMINISTRATOR)
     response = client.get("/admin/users/export.csv?search=phụ+nữ")
     assert response.mimetype == "text/csv"
@@ -103,7 +90,7 @@ def test_a_file_has_the_rows_that_were_asked_for_and_no_formulas(client: FlaskCl
     assert "$argon2" not in response.text
 
 
-def test_lists_and_files_are_within_ones_scope(client: FlaskClient) -> None:
+def test_lists_and_files_are_within_ones_scope(client):
     signed_in(client, AUDITOR)
     assert rows(client, "/admin/users/") == [AUDITOR, "pn@loa.example"]
     assert rows(client, "/admin/organisations/") == ["Hội Phụ nữ"]
@@ -111,7 +98,7 @@ def test_lists_and_files_are_within_ones_scope(client: FlaskClient) -> None:
     assert "TINH" not in client.get("/admin/organisations/export.csv").text
 
 
-def test_organisations_come_after_the_one_above_them(client: FlaskClient) -> None:
+def test_organisations_come_after_the_one_above_them(client):
     signed_in(client, ADMINISTRATOR)
     every = rows(client, "/admin/organisations/")
     at = every.index("Mặt trận tỉnh")

@@ -1,7 +1,5 @@
 """A log of replies handed in on the page: counted, told line by line, on record; the same again changes nothing."""
 
-from __future__ import annotations
-
 from io import BytesIO
 
 import pytest
@@ -27,12 +25,8 @@ def hand_in(client: FlaskClient, text: str, name: str = "log.csv") -> str:
     return client.get(answer.location).text if answer.status_code == 303 else answer.text
 
 
-def test_replies_of_a_log_count_once_and_what_cannot_be_read_is_named(
-    administrator: FlaskClient, world: World
-) -> None:
-    world.add_people(3)
-    campaign = world.launch()
-    world.send()
+def test_replies_of_a_log_count_once_and_what_cannot_be_read_is_named(administrator, world):
+    campaign = world.sent(people=3)
     log = f"Số điện thoại;Nội dung\n{number(0)};1\n{number(1)};TC\n;cài rồi\n"
     page = hand_in(administrator, log)
     assert "Đã đọc 3 dòng: 2 câu trả lời mới, 0 câu đã có." in page
@@ -43,9 +37,7 @@ def test_replies_of_a_log_count_once_and_what_cannot_be_read_is_named(
     assert [event.details for event in events] == [{"rows": 3, "new": 2}, {"rows": 3, "new": 0}]
 
 
-def test_a_file_that_is_no_log_or_too_long_is_refused_and_nothing_is_stored(
-    administrator: FlaskClient, world: World
-) -> None:
+def test_a_file_that_is_no_log_or_too_long_is_refused_and_nothing_is_stored(administrator, world):
     assert "Không thấy dòng tiêu đề" in hand_in(administrator, "a;b\n1;2\n")
     assert "Chưa chọn tệp" in post(administrator, "/admin/reply-log/").text
     assert "tệp PDF" in hand_in(administrator, "%PDF-1.4", "log.csv")

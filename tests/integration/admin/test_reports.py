@@ -1,7 +1,5 @@
 """The daily report's pages: what an officer sees and does, and what is behind the link without an account."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -40,24 +38,21 @@ PAGE = f"/admin/report/?day={YESTERDAY}"
 @pytest.fixture
 def agency(world: World) -> int:
     """A campaign under way with one install, and an agency that handed in today for yesterday: too late."""
-    world.add_people(3)
-    campaign_id = world.launch()
+    campaign_id = world.launch(people=3)
     world.answers(campaign_id, {0: Label.INSTALLED})
     world.officer("lanhdao@loa.example", Role.LEADER)
-    with world.runtime.db.write() as session:
-        save_sample_form(session, AUTHOR, world.now)
+    world.do(save_sample_form, AUTHOR, world.now)
     made = world.organisation("SYT", "Sở Y tế", kind=OrganisationKind.AGENCY, below=None)
     user, counts, now = world.user(AUTHOR), StaffCounts(120, 100, 90), datetime.now(UTC)
-    submit_by_officer(world.runtime, made, counts, day=YESTERDAY, note="", user=user, now=now)
+    world.do(submit_by_officer, made, counts, day=YESTERDAY, note="", user=user, now=now)
     return made
 
 
 def approve(world: World, now: datetime) -> None:
     """One officer prepares what is frozen, another approves it."""
     iso = YESTERDAY.isoformat()
-    prepare_report(world.runtime, 1, iso, user=world.user(AUTHOR), now=now)
-    approver = world.user(APPROVER)
-    approve_report(world.runtime, 1, iso, prepared_at=now.isoformat(), user=approver, now=now)
+    world.do(prepare_report, 1, iso, now=now)
+    world.do(approve_report, 1, iso, prepared_at=now.isoformat(), by=APPROVER, now=now)
 
 
 @pytest.fixture
@@ -71,8 +66,7 @@ def issued(world: World, agency: int) -> int:
 
 def link(world: World) -> str:
     """The path of the report's link."""
-    with world.runtime.db.read() as session:
-        [found] = read_links(session, 1, YESTERDAY.isoformat(), now=datetime.now(UTC))
+    [found] = world.read(read_links, 1, YESTERDAY.isoformat(), now=datetime.now(UTC))
     return address_of(found, world.runtime.settings).removeprefix(world.runtime.settings.public_base_url)
 
 
@@ -82,9 +76,7 @@ def downloads(world: World) -> list[tuple[int | None, dict[str, Any]]]:
     return [(event.actor_id, event.details) for event in events]
 
 
-def test_a_day_that_was_missed_is_prepared_by_one_and_approved_by_another(
-    client: FlaskClient, world: World, agency: int
-) -> None:
+def test_a_day_that_was_missed_is_prepared_by_one_and_approved_by_another(client, world, agency):
     with world.runtime.db.write() as session:  # yesterday's report was due
         session.execute(update(ReportForm).values(saved_at=datetime.now(UTC) - timedelta(days=3)))
         session.execute(update(Campaign).values(launched_at=datetime.now(UTC) - timedelta(days=1)))
@@ -132,9 +124,7 @@ def test_a_day_that_was_missed_is_prepared_by_one_and_approved_by_another(
     assert "Chưa phát hành báo cáo ngày" not in client.get("/admin/").text
 
 
-def test_what_came_late_is_shown_and_issued_as_a_correction(
-    client: FlaskClient, world: World, issued: int
-) -> None:
+def test_what_came_late_is_shown_and_issued_as_a_correction(client, world, issued):
     signed_in(client, AUTHOR)
     post(client, "/admin/report/look", day=YESTERDAY)
     assert "Sở Y tế: số người đã cài đặt: 90 (đã báo cáo: chưa có số liệu)" in client.get(PAGE).text
@@ -152,9 +142,7 @@ def test_what_came_late_is_shown_and_issued_as_a_correction(
     assert "Báo cáo này đã được bổ sung, đính chính." in first
 
 
-def test_the_link_shows_aggregates_to_anybody_until_it_is_ended_or_over(
-    client: FlaskClient, world: World, issued: int
-) -> None:
+def test_the_link_shows_aggregates_to_anybody_until_it_is_ended_or_over(client, world, issued):
     path = link(world)
     page = client.get(path)
     assert page.status_code == 200
@@ -169,8 +157,7 @@ def test_the_link_shows_aggregates_to_anybody_until_it_is_ended_or_over(
         (None, {"day": YESTERDAY.isoformat(), "correction": 0, "file": "pdf", "link": 1})
     ]
     assert client.get(path[:-3] + "abc").status_code == 404
-    with world.runtime.db.write() as session:
-        session.get_one(ReportLink, 1).expires_at = datetime.now(UTC)
+    world.change(ReportLink, 1, expires_at=datetime.now(UTC))
     for gone in (path, f"{path}/0.pdf"):
         answer = client.get(gone)
         assert answer.status_code == 410
@@ -184,9 +171,7 @@ def test_the_link_shows_aggregates_to_anybody_until_it_is_ended_or_over(
     assert "Liên kết đã bị ngừng" in client.get(again).text
 
 
-def test_whoever_sees_a_part_is_led_to_their_own_figures(
-    client: FlaskClient, world: World, issued: int
-) -> None:
+def test_whoever_sees_a_part_is_led_to_their_own_figures(client, world, issued):
     world.officer("syt@loa.example", Role.STAFF, issued)
     signed_in(client, "syt@loa.example")
     for path in (
@@ -211,9 +196,7 @@ def mailed(world: World) -> Iterator[FlaskClient]:
             yield client
 
 
-def test_a_report_is_sent_again_or_noted_as_taken_there(
-    client: FlaskClient, mailed: FlaskClient, world: World, issued: int
-) -> None:
+def test_a_report_is_sent_again_or_noted_as_taken_there(client, mailed, world, issued):
     signed_in(client, AUTHOR)
     post(client, "/admin/report/send", day=YESTERDAY)
     assert "Chưa khai báo: báo cáo không tự gửi" in client.get(PAGE).text
@@ -224,9 +207,7 @@ def test_a_report_is_sent_again_or_noted_as_taken_there(
     assert "Báo cáo đã đến tất cả nơi nhận." in mailed.get(PAGE).text
 
 
-def test_the_form_is_changed_for_the_next_report_and_wrong_entries_lose_nothing(
-    client: FlaskClient, world: World, issued: int
-) -> None:
+def test_the_form_is_changed_for_the_next_report_and_wrong_entries_lose_nothing(client, world, issued):
     signed_in(client, AUTHOR)
     page = client.get("/admin/report/form").text
     typed = dict(re.findall(r'<input id="(\w+)" name="\w+" (?:type="time" required )?value="([^"]*)"', page))

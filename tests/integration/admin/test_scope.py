@@ -1,11 +1,8 @@
 """A user with an area: of what their organisations know, the people of that area and nobody else."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from campaigns.lifecycle import create_campaign, edit_campaign
@@ -13,7 +10,6 @@ from campaigns.models.activities import VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
 from campaigns.models.privacy import RequestKind
 from campaigns.planning.kinds import load_kinds
-from campaigns.privacy.requests import record_request
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction, MessageState
@@ -27,6 +23,7 @@ from outreach.models.contacts import Contact, Membership
 from outreach.rules.errors import BadCampaign, NotFound
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
+from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, LIST, TEXT, World, number
 
 # Four people of the Front's list: two of Đắk Hà, one of Kon Tum, one of whom nobody knows.
@@ -62,15 +59,12 @@ def told(text: str) -> set[str]:
     return {name for name in (IN, ALSO_IN, OUT, UNKNOWN) if name in text}
 
 
-@pytest.mark.parametrize(
-    ("email", "seen"),
-    [
-        (WHOLE, {IN, ALSO_IN, OUT, UNKNOWN}),
-        (LIMITED, {IN, ALSO_IN, UNKNOWN}),
-        (BY_PLACE, {ALSO_IN}),  # of the organisations that sit there
-    ],
+@cases(
+    (WHOLE, {IN, ALSO_IN, OUT, UNKNOWN}),
+    (LIMITED, {IN, ALSO_IN, UNKNOWN}),
+    (BY_PLACE, {ALSO_IN}),  # of the organisations that sit there
 )
-def test_the_directory_and_a_persons_page_end_at_the_area(office: World, email: str, seen: set[str]) -> None:
+def test_the_directory_and_a_persons_page_end_at_the_area(office, email, seen):
     with office.runtime.db.read() as session:
         user = find_user(session, email)
         for wanted in (ContactFilter(), ContactFilter(text="A Thun"), ContactFilter(area_code="62")):
@@ -86,15 +80,12 @@ def test_the_directory_and_a_persons_page_end_at_the_area(office: World, email: 
 
 def silent(world: World) -> int:
     """A campaign whose messages nobody has seen arrive; its id."""
-    campaign_id = world.launch(window=["00:00", "24:00"])
-    world.send()
+    campaign_id = world.sent(window=["00:00", "24:00"])
     world.set_all(MessageState.NO_REPORT)
     return campaign_id
 
 
-def test_a_sheet_shows_each_the_people_they_may_see_whoever_made_it(
-    office: World, client: FlaskClient
-) -> None:
+def test_a_sheet_shows_each_the_people_they_may_see_whoever_made_it(office, client):
     campaign_id = silent(office)
     signed_in(client, LIMITED)
     assert told(client.get(f"/admin/rounds/?campaign={campaign_id}&list=1").text) == set()
@@ -123,9 +114,7 @@ def test_a_sheet_shows_each_the_people_they_may_see_whoever_made_it(
     assert len(office.all(select(VisitResult).order_by(VisitResult.id))) == 3
 
 
-def test_who_made_a_sheet_sees_it_and_who_owns_it_sees_nobody_more(
-    office: World, client: FlaskClient
-) -> None:
+def test_who_made_a_sheet_sees_it_and_who_owns_it_sees_nobody_more(office, client):
     campaign_id = silent(office)
     signed_in(client, WHOLE)
     show = post(client, "/admin/rounds/", campaign=campaign_id, list=office.list_id, village="*").location
@@ -144,13 +133,12 @@ def test_who_made_a_sheet_sees_it_and_who_owns_it_sees_nobody_more(
     assert told(client.get(show).text) == {ALSO_IN}
 
 
-def test_cases_and_reports_of_installs_end_at_the_area(office: World, client: FlaskClient) -> None:
+def test_cases_and_reports_of_installs_end_at_the_area(office, client):
     campaign_id = silent(office)
     for index in range(4):
         recipient = office.recipient(number(index), campaign_id)
-        with office.runtime.db.write() as session:
-            for said in ("installed", "need_help"):
-                record_page_answer(session, recipient.id, said, keys=office.keys, now=datetime.now(UTC))
+        for said in ("installed", "need_help"):
+            office.do(record_page_answer, recipient.id, said, now=datetime.now(UTC))
     outside = next(case.id for case in office.cases() if case.area_code == ELSEWHERE)
     signed_in(client, LIMITED)
     assert told(client.get("/admin/inbox/").text) == {IN, ALSO_IN, UNKNOWN}
@@ -168,19 +156,9 @@ def test_cases_and_reports_of_installs_end_at_the_area(office: World, client: Fl
     }
 
 
-def test_a_request_names_its_person_to_those_who_may_see_them(office: World, client: FlaskClient) -> None:
-    with office.runtime.db.write() as session:
-        for name in (IN, OUT):
-            record_request(
-                session,
-                id_of(office, name),
-                RequestKind.EXPORT,
-                asked_by=f"con gái của {name}",
-                asked_on=None,
-                secret_key=office.keys.secret_key,
-                user=find_user(session, WHOLE),
-                now=datetime.now(UTC),
-            )
+def test_a_request_names_its_person_to_those_who_may_see_them(office, client):
+    for name in (IN, OUT):
+        office.ask(id_of(office, name), RequestKind.EXPORT, WHOLE, asked_by=f"con gái của {name}")
     signed_in(client, WHOLE)
     assert told(client.get("/admin/requests/").text) == {IN, OUT}
     signed_in(client, LIMITED)
@@ -189,9 +167,7 @@ def test_a_request_names_its_person_to_those_who_may_see_them(office: World, cli
     assert "(ngoài phạm vi được giao)" in page
 
 
-def test_a_campaign_of_a_user_with_an_area_is_for_the_people_of_that_area(
-    office: World, client: FlaskClient
-) -> None:
+def test_a_campaign_of_a_user_with_an_area_is_for_the_people_of_that_area(office, client):
     least = {
         "name": "Bluezone",
         "text": TEXT,

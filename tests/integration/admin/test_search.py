@@ -1,20 +1,16 @@
 """Search everywhere: people, campaigns, places and pages, each only within the rights of who searches."""
 
-from __future__ import annotations
-
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from outreach.models.accounts import AuditEvent, Role
 from tests.support.admin_client import post, signed_in
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 LEADER = "lanhdao@loa.example"
 
 
-def test_people_campaigns_and_pages_are_found_without_accents(client: FlaskClient, world: World) -> None:
-    world.add_people(3)
-    world.launch(name="Vận động Đăk Hring")
+def test_people_campaigns_and_pages_are_found_without_accents(client, world):
+    world.launch(people=3, name="Vận động Đăk Hring")
     signed_in(client, AUTHOR)
     digits = number(1)[-3:]
     assert "Người dân" in post(client, "/admin/search/", q=digits).text
@@ -25,7 +21,7 @@ def test_people_campaigns_and_pages_are_found_without_accents(client: FlaskClien
     assert "Không tìm thấy" in post(client, "/admin/search/", q="không có gì như vậy").text
 
 
-def test_a_leader_finds_no_person_and_a_whole_number_is_on_record(client: FlaskClient, world: World) -> None:
+def test_a_leader_finds_no_person_and_a_whole_number_is_on_record(client, world):
     world.add_people(2)
     world.officer(LEADER, Role.LEADER)
     signed_in(client, LEADER)

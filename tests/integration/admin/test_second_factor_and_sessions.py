@@ -1,7 +1,5 @@
 """Beyond the password: second factors, sessions that can be ended, and a forgotten password."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,15 +20,14 @@ from outreach.accounts.second_factor import WRONG_CODES
 from outreach.accounts.sessions import CONFIRMED_FOR, ENDS_AT_LATEST, name_device
 from outreach.core.job_queue import DEFAULT, open_queue
 from outreach.models.accounts import AuditEvent, Role, User, UserSession
-from tests.integration.outreach import test_approval_mail
 from tests.support.admin_client import signed_in, token
 from tests.support.mail_server import MailServer
 from tests.support.servers import on_sqlite
+from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, PASSWORD, World
 
 database_url = on_sqlite
 
-mail_server = test_approval_mail.mail_server
 ADMINISTRATOR = "quantri@loa.example"
 LEADER = "lanhdao@loa.example"
 
@@ -66,7 +63,6 @@ def set_up(client: FlaskClient) -> tuple[pyotp.TOTP, list[str]]:
     page = client.get("/admin/account/second-factor/").text
     assert "<svg" in page
     secret = re.search(r'class="secret">([^<]+)<', page)
-    assert secret
     totp = pyotp.TOTP(secret[1].replace(" ", ""))
     done = post(client, "/admin/account/second-factor/", code=totp.now())
     assert done.status_code == 200
@@ -91,7 +87,7 @@ def type_code(client: FlaskClient, code: str) -> int:
     return client.post("/login/code", data=form).status_code
 
 
-def test_with_a_second_factor_the_password_alone_opens_nothing(client: FlaskClient, world: World) -> None:
+def test_with_a_second_factor_the_password_alone_opens_nothing(client, world):
     signed_in(client, APPROVER)
     client.get("/admin/account/second-factor/")
     assert post(client, "/admin/account/second-factor/", code="000000").status_code == 422
@@ -111,7 +107,7 @@ def test_with_a_second_factor_the_password_alone_opens_nothing(client: FlaskClie
     assert totp.secret not in str(dump)
 
 
-def test_codes_cannot_be_guessed_and_the_wait_ends(client: FlaskClient, world: World) -> None:
+def test_codes_cannot_be_guessed_and_the_wait_ends(client, world):
     signed_in(client, APPROVER)
     totp, codes = set_up(client)
     type_password(client)
@@ -120,14 +116,11 @@ def test_codes_cannot_be_guessed_and_the_wait_ends(client: FlaskClient, world: W
     assert type_code(client, next_code(totp)) == 429
     type_password(client)  # another attempt with the right password is the same attempt
     assert type_code(client, codes[1]) == 429
-    with world.runtime.db.write() as session:
-        session.execute(update(User).values(wrong_code_at=datetime.now(UTC) - timedelta(minutes=16)))
+    world.execute(update(User).values(wrong_code_at=datetime.now(UTC) - timedelta(minutes=16)))
     assert type_code(client, next_code(totp)) == 303
 
 
-def test_the_time_between_password_and_code_is_short_and_belongs_to_one_browser(
-    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_time_between_password_and_code_is_short_and_belongs_to_one_browser(client, world, monkeypatch):
     signed_in(client, APPROVER)
     totp, _codes = set_up(client)
     assert browser(world).get("/login/code").location == "/login"
@@ -139,7 +132,7 @@ def test_the_time_between_password_and_code_is_short_and_belongs_to_one_browser(
     assert not is_in(client)
 
 
-def test_where_it_is_required_whoever_may_see_numbers_gets_no_further_without(world: World) -> None:
+def test_where_it_is_required_whoever_may_see_numbers_gets_no_further_without(world):
     client = browser(world, second_factor="required")
     for email, must in ((ADMINISTRATOR, True), (APPROVER, True), (AUTHOR, True), (LEADER, False)):
         signed_in(client, email)
@@ -155,23 +148,18 @@ def test_where_it_is_required_whoever_may_see_numbers_gets_no_further_without(wo
     assert client.get("/admin/").status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("app_env", "second_factor", "required"),
-    [
-        ("production", "", True),
-        ("production", "optional", False),
-        ("development", "", False),
-        ("development", "required", True),
-    ],
+@cases(
+    ("production", "", True),
+    ("production", "optional", False),
+    ("development", "", False),
+    ("development", "required", True),
 )
-def test_production_requires_it_where_nothing_else_is_said(
-    world: World, app_env: str, second_factor: str, required: bool
-) -> None:
+def test_production_requires_it_where_nothing_else_is_said(world, app_env, second_factor, required):
     settings = replace(world.runtime.settings, app_env=app_env, second_factor=second_factor)
     assert settings.requires_second_factor is required
 
 
-def test_it_is_taken_off_by_ones_password_or_by_an_administrator(client: FlaskClient, world: World) -> None:
+def test_it_is_taken_off_by_ones_password_or_by_an_administrator(client, world):
     signed_in(client, APPROVER)
     set_up(client)
     assert post(client, "/admin/account/second-factor/remove", password="sai").status_code == 422
@@ -197,9 +185,7 @@ def test_it_is_taken_off_by_ones_password_or_by_an_administrator(client: FlaskCl
 # -- sessions ------------------------------------------------------------------------------------------
 
 
-def test_one_sees_where_one_is_signed_in_and_ends_it_from_elsewhere(
-    client: FlaskClient, world: World
-) -> None:
+def test_one_sees_where_one_is_signed_in_and_ends_it_from_elsewhere(client, world):
     elsewhere = browser(world)
     elsewhere.environ_base["HTTP_USER_AGENT"] = (
         "Mozilla/5.0 (Linux; Android 10) Chrome/84.0 Mobile Safari/537.36"
@@ -224,35 +210,29 @@ def test_one_sees_where_one_is_signed_in_and_ends_it_from_elsewhere(
     assert not is_in(client)
 
 
-def test_a_session_that_saw_no_page_for_twelve_hours_is_over_whatever_its_cookie_says(
-    client: FlaskClient, world: World
-) -> None:
+def test_a_session_that_saw_no_page_for_twelve_hours_is_over_whatever_its_cookie_says(client, world):
     signed_in(client, AUTHOR)
     for hours, stays in ((11, True), (13, False)):
-        with world.runtime.db.write() as session:
-            session.execute(update(UserSession).values(seen_at=datetime.now(UTC) - timedelta(hours=hours)))
+        world.execute(update(UserSession).values(seen_at=datetime.now(UTC) - timedelta(hours=hours)))
         assert is_in(client) is stays
         if stays:
             seen = world.one(select(UserSession.seen_at))
             assert datetime.now(UTC) - seen < timedelta(minutes=1)
 
 
-@pytest.mark.parametrize(
-    ("agent", "name"),
-    [
-        (
-            "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/84.0 Safari/537.36 Edg/84.0",
-            "Edge, Windows",
-        ),
-        ("Mozilla/5.0 (Windows NT 6.1) coc_coc_browser/86.0 Chrome/80.0 Safari/537.36", "Cốc Cốc, Windows"),
-        (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 13_6 like Mac OS X) Version/13.1 Safari/604.1",
-            "Safari, iPhone",
-        ),
-        ("curl/7.68", ""),
-    ],
+@cases(
+    (
+        "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/84.0 Safari/537.36 Edg/84.0",
+        "Edge, Windows",
+    ),
+    ("Mozilla/5.0 (Windows NT 6.1) coc_coc_browser/86.0 Chrome/80.0 Safari/537.36", "Cốc Cốc, Windows"),
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 13_6 like Mac OS X) Version/13.1 Safari/604.1",
+        "Safari, iPhone",
+    ),
+    ("curl/7.68", ""),
 )
-def test_devices_are_called_by_names_that_people_know(agent: str, name: str) -> None:
+def test_devices_are_called_by_names_that_people_know(agent, name):
     assert name_device(agent) == name
 
 
@@ -260,16 +240,14 @@ def test_devices_are_called_by_names_that_people_know(agent: str, name: str) -> 
 
 
 @pytest.fixture
-def office_with_mail(world: World, mail_server: tuple[MailServer, str]) -> tuple[FlaskClient, MailServer]:
-    box, url = mail_server
-    test_approval_mail.with_mail(world, url)
+def office_with_mail(world: World, box: MailServer) -> tuple[FlaskClient, MailServer]:
+    world.use(smtp_url=box.url)
     return browser(world), box
 
 
 def forget(client: FlaskClient, email: str, host: str = "http://localhost") -> TestResponse:
     page = client.get("/login/forgotten", base_url=host).text
     found = re.search(r'name="csrf_token" value="([^"]+)"', page)
-    assert found
     answer = client.post("/login/forgotten", data={"email": email, "csrf_token": found[1]}, base_url=host)
     assert answer.status_code in (200, 429)
     return answer
@@ -287,9 +265,7 @@ def run_mail_jobs(world: World) -> int:
     return sent
 
 
-def test_a_forgotten_password_is_chosen_anew_by_mail(
-    office_with_mail: tuple[FlaskClient, MailServer], world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_forgotten_password_is_chosen_anew_by_mail(office_with_mail, world, monkeypatch):
     client, box = office_with_mail
     signed_in(client, AUTHOR)
     elsewhere = browser(world)
@@ -302,7 +278,6 @@ def test_a_forgotten_password_is_chosen_anew_by_mail(
     ((to, letter),) = box.mails
     assert to == AUTHOR
     link = re.search(r"(http\S+)(/login/invitation/\S+)", letter.get_content())
-    assert link
     assert link[1] == world.runtime.settings.public_base_url
     for hours, status in ((3, 400), (1, 200)):
         then = int(world.in_hours(hours).timestamp())
@@ -315,7 +290,7 @@ def test_a_forgotten_password_is_chosen_anew_by_mail(
     signed_in(elsewhere, AUTHOR, "một câu khác hẳn")
 
 
-def test_nobodys_mailbox_is_filled(office_with_mail: tuple[FlaskClient, MailServer], world: World) -> None:
+def test_nobodys_mailbox_is_filled(office_with_mail, world):
     client, box = office_with_mail
     pages = set()
     for _ in range(login_limits.REQUESTS_PER_EMAIL.amount + 2):
@@ -329,7 +304,7 @@ def test_nobodys_mailbox_is_filled(office_with_mail: tuple[FlaskClient, MailServ
     assert held.status_code == 429
 
 
-def test_commands_help_who_cannot_get_in(client: FlaskClient, world: World) -> None:
+def test_commands_help_who_cannot_get_in(client, world):
     operator = client.application.test_cli_runner()
 
     def types(*words: str, stdin: str = "") -> str:
@@ -349,27 +324,23 @@ def test_commands_help_who_cannot_get_in(client: FlaskClient, world: World) -> N
     types("unlock", APPROVER)
     signed_in(client, APPROVER, "một câu khác hẳn")
     link = re.search(r"/login/invitation/\S+", types("reset-password", APPROVER))
-    assert link
     assert APPROVER in client.get(link[0]).text
 
 
-def test_a_session_ends_after_a_day_of_work_however_busy(client: FlaskClient, world: World) -> None:
+def test_a_session_ends_after_a_day_of_work_however_busy(client, world):
     """Whoever has copied a cookie cannot keep it alive by calling now and then."""
     signed_in(client, APPROVER)
-    with world.runtime.db.write() as session:
-        began = datetime.now(UTC) - ENDS_AT_LATEST
-        session.execute(update(UserSession).values(began_at=began, seen_at=datetime.now(UTC)))
+    began = datetime.now(UTC) - ENDS_AT_LATEST
+    world.execute(update(UserSession).values(began_at=began, seen_at=datetime.now(UTC)))
     assert not is_in(client)
 
 
-def test_exports_and_the_second_factor_ask_for_the_password_again(client: FlaskClient, world: World) -> None:
+def test_exports_and_the_second_factor_ask_for_the_password_again(client, world):
     """A browser that was left open gives away no file."""
     signed_in(client, ADMINISTRATOR)
     export = "/admin/users/export.csv"
     assert client.get(export).status_code == 200
-    with world.runtime.db.write() as session:
-        earlier = datetime.now(UTC) - CONFIRMED_FOR
-        session.execute(update(UserSession).values(began_at=earlier))
+    world.execute(update(UserSession).values(began_at=datetime.now(UTC) - CONFIRMED_FOR))
     form = {"code": "000000", "csrf_token": token(client, "/admin/account/")}
     for asked in (client.get(export), client.get("/admin/account/second-factor/")):
         assert asked.location.startswith("/login/confirm?next=")
@@ -383,9 +354,7 @@ def test_exports_and_the_second_factor_ask_for_the_password_again(client: FlaskC
     assert client.get(export).status_code == 200
 
 
-def test_who_signs_in_otherwise_than_before_is_told_by_mail(
-    office_with_mail: tuple[FlaskClient, MailServer], world: World
-) -> None:
+def test_who_signs_in_otherwise_than_before_is_told_by_mail(office_with_mail, world):
     client, box = office_with_mail
     signed_in(client, APPROVER)
     set_up(client)

@@ -1,7 +1,5 @@
 """A campaign that is being sent, as its page shows it: figures, why it stands still, and its buttons."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime
 
@@ -21,6 +19,7 @@ from outreach.models.gateways import GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.gateway import Cause
 from tests.support.admin_client import signed_in, token
 from tests.support.servers import on_sqlite
+from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 database_url = on_sqlite
@@ -30,14 +29,12 @@ ALL_DAY = ["00:00", "24:00"]
 
 @pytest.fixture
 def campaign_id(world: World) -> int:
-    world.add_people(6)
-    return world.launch(window=ALL_DAY)
+    return world.launch(people=6, window=ALL_DAY)
 
 
 def read(world: World, campaign_id: int) -> SendingPanel:
-    with world.runtime.db.read() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        return read_sending_panel(session, campaign, datetime.now(UTC), runtime=world.runtime)
+    campaign = world.get_one(Campaign, campaign_id)
+    return world.read(read_sending_panel, campaign, datetime.now(UTC), runtime=world.runtime)
 
 
 def state(world: World, campaign_id: int) -> CampaignState:
@@ -53,7 +50,7 @@ def press(client: FlaskClient, campaign_id: int, action: str) -> int:
     ).status_code
 
 
-def test_the_figures_add_up_and_say_what_it_cost(world: World, campaign_id: int) -> None:
+def test_the_figures_add_up_and_say_what_it_cost(world, campaign_id):
     before = read(world, campaign_id)
     assert (before.total, before.left, before.spent_vnd, before.replies_vnd) == (6, 6, 0, 0)
     assert before.whole_vnd == before.reserved_vnd
@@ -75,9 +72,7 @@ def test_the_figures_add_up_and_say_what_it_cost(world: World, campaign_id: int)
     assert answered.whole_vnd == answered.spent_vnd + answered.replies_vnd + answered.reserved_vnd
 
 
-def test_counting_is_shared_for_a_moment_but_never_across_a_change_of_state(
-    world: World, campaign_id: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_counting_is_shared_for_a_moment_but_never_across_a_change_of_state(world, campaign_id, monkeypatch):
     monkeypatch.setattr(campaign_status, "COUNT_TTL_S", 60)
     assert read(world, campaign_id).left == 6
     world.send()
@@ -86,10 +81,10 @@ def test_counting_is_shared_for_a_moment_but_never_across_a_change_of_state(
     assert read(world, campaign_id).left == 0
 
 
-def test_the_page_tells_why_nothing_moves(world: World, client: FlaskClient, campaign_id: int) -> None:
+def test_the_page_tells_why_nothing_moves(world, client, campaign_id):
     signed_in(client, AUTHOR)
-    stop_all_sending(world.runtime, user=world.user(APPROVER), now=world.now)
-    assert read(world, campaign_id).still.why is StallReason.ALL_STOPPED  # type: ignore[union-attr]
+    world.do(stop_all_sending, by=APPROVER)
+    assert read(world, campaign_id).still.why is StallReason.ALL_STOPPED
     assert "Đang dừng toàn bộ việc nhắn tin" in client.get(f"/admin/campaigns/{campaign_id}/running/").text
     world.act(campaign_id, CampaignAction.PAUSE)
     page = client.get(f"/admin/campaigns/{campaign_id}/running/").text
@@ -97,9 +92,7 @@ def test_the_page_tells_why_nothing_moves(world: World, client: FlaskClient, cam
     assert "đã tạm dừng lúc" in page
 
 
-def test_pause_resume_and_cancel_take_effect_without_a_reload(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
+def test_pause_resume_and_cancel_take_effect_without_a_reload(world, client, campaign_id):
     signed_in(client, AUTHOR)
     assert press(client, campaign_id, "pause") == 204
     assert state(world, campaign_id) is CampaignState.PAUSED
@@ -115,19 +108,16 @@ def test_pause_resume_and_cancel_take_effect_without_a_reload(
     assert "đã gửi trước khi hủy: 0 trong" in page.text
 
 
-def test_the_question_before_a_pause_tells_what_becomes_of_the_reminder(
-    world: World, client: FlaskClient
-) -> None:
-    world.add_people(2)
-    campaign = world.launch(window=ALL_DAY, step=[{"after_days": 2, "at": "18:00", "text": "Nhắc: {link}"}])
+def test_the_question_before_a_pause_tells_what_becomes_of_the_reminder(world, client):
+    campaign = world.launch(
+        people=2, window=ALL_DAY, step=[{"after_days": 2, "at": "18:00", "text": "Nhắc: {link}"}]
+    )
     signed_in(client, AUTHOR)
     sheet = client.get(f"/admin/campaigns/{campaign}/").text
     assert re.search(r'data-ask="[^"]*Lần nhắc lại dự kiến lúc 18:00', sheet)
 
 
-def test_a_finished_campaign_says_when_and_leads_to_what_came_of_it(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
+def test_a_finished_campaign_says_when_and_leads_to_what_came_of_it(world, client, campaign_id):
     world.act(campaign_id, CampaignAction.CANCEL)
     signed_in(client, AUTHOR)
     sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
@@ -142,9 +132,7 @@ def test_a_finished_campaign_says_when_and_leads_to_what_came_of_it(
         assert client.get(path).status_code == 200
 
 
-def test_a_launch_is_undone_by_a_button_that_is_there_until_a_message_has_left(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
+def test_a_launch_is_undone_by_a_button_that_is_there_until_a_message_has_left(world, client, campaign_id):
     signed_in(client, AUTHOR)
     form = {"csrf_token": token(client)}
     assert CampaignAction.UNDO in read(world, campaign_id).actions
@@ -160,16 +148,11 @@ def test_a_launch_is_undone_by_a_button_that_is_there_until_a_message_has_left(
     assert state(world, campaign_id) is CampaignState.SENDING
 
 
-@pytest.mark.parametrize(
-    ("choice", "told", "becomes"),
-    [
-        ("resend", "Đã xếp 6 tin vào hàng để gửi lại.", MessageState.QUEUED),
-        ("keep", "Đã ghi 6 tin là đã gửi.", MessageState.NO_REPORT),
-    ],
+@cases(
+    ("resend", "Đã xếp 6 tin vào hàng để gửi lại.", MessageState.QUEUED),
+    ("keep", "Đã ghi 6 tin là đã gửi.", MessageState.NO_REPORT),
 )
-def test_what_stays_unknown_is_decided_on_the_page(
-    world: World, client: FlaskClient, campaign_id: int, choice: str, told: str, becomes: MessageState
-) -> None:
+def test_what_stays_unknown_is_decided_on_the_page(world, client, campaign_id, choice, told, becomes):
     world.send()
     world.lose_sight()
     world.runtime.redis.flushdb()
@@ -188,49 +171,37 @@ def test_what_stays_unknown_is_decided_on_the_page(
 
 
 @pytest.mark.parametrize("kind", [GatewayKind.SMPP, GatewayKind.AGGREGATOR])
-def test_what_cannot_be_looked_up_waits_for_its_report_and_the_page_says_so(
-    world: World, client: FlaskClient, campaign_id: int, kind: GatewayKind
-) -> None:
+def test_what_cannot_be_looked_up_waits_for_its_report_and_the_page_says_so(world, client, campaign_id, kind):
     world.send()
-    with world.runtime.db.write() as session:
-        account = GatewayAccount(
-            name="B",
-            kind=kind,
-            state=GatewayState.ACTIVE,
-            options={"profile": "speedsms"},
-            changed_at=world.now,
-        )
-        session.add(account)
-        session.flush()
-        values = {"state": AttemptState.UNKNOWN, "gateway_id": None, "account_id": account.id}
-        session.execute(update(Attempt).values(values))
-        session.execute(update(Message).values(state=MessageState.UNKNOWN))
+    options = {"state": GatewayState.ACTIVE, "options": {"profile": "speedsms"}, "changed_at": world.now}
+    account = world.add(GatewayAccount(name="B", kind=kind, **options))
+    values = {"state": AttemptState.UNKNOWN, "gateway_id": None, "account_id": account.id}
+    world.execute(update(Attempt).values(values))
+    world.execute(update(Message).values(state=MessageState.UNKNOWN))
     world.runtime.redis.flushdb()
     sheet = signed_in(client, AUTHOR).get(f"/admin/campaigns/{campaign_id}/").text
     assert "6 tin chưa rõ kết quả, đang chờ báo cáo" in sheet
     assert "nhà cung cấp tin nhắn không cho tra lại" in sheet
     assert "hỏi lại nhà cung cấp" not in sheet
     assert "đang được tra lại" not in sheet
-    with world.runtime.db.write() as session:
-        session.execute(update(Attempt).values(account_id=1))
+    world.execute(update(Attempt).values(account_id=1))
     sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
     assert "Hệ thống đang hỏi lại nhà cung cấp tin nhắn" in sheet
     assert "đang chờ báo cáo" not in sheet
 
 
 def test_answers_whose_end_nobody_saw_are_decided_on_the_page_and_those_to_strangers_at_home(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
+    world, client, campaign_id
+):
     world.send()
     world.reply(number(0), "TC", gateway_id="SM1")
     world.reply(number(99), "TC", gateway_id="SM2")
     world.send()
-    with world.runtime.db.write() as session:
-        session.execute(
-            update(Attempt)
-            .where(Attempt.stream_id == 0)
-            .values(state=AttemptState.UNKNOWN, gateway_id=None, claimed_at=world.in_hours(-2))
-        )
+    world.execute(
+        update(Attempt)
+        .where(Attempt.stream_id == 0)
+        .values(state=AttemptState.UNKNOWN, gateway_id=None, claimed_at=world.in_hours(-2))
+    )
     world.runtime.redis.flushdb()
     signed_in(client, AUTHOR)
     sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
@@ -246,9 +217,7 @@ def test_answers_whose_end_nobody_saw_are_decided_on_the_page_and_those_to_stran
     assert asked not in told
 
 
-def test_without_script_a_press_leads_back_to_the_sheet(
-    world: World, client: FlaskClient, campaign_id: int
-) -> None:
+def test_without_script_a_press_leads_back_to_the_sheet(world, client, campaign_id):
     signed_in(client, AUTHOR)
     form = {"csrf_token": token(client)}
     answer = client.post(f"/admin/campaigns/{campaign_id}/running/pause", data=form)
@@ -258,14 +227,13 @@ def test_without_script_a_press_leads_back_to_the_sheet(
     assert "Tạm dừng" in client.get("/admin/").text
 
 
-def test_failures_are_told_by_cause_in_words(world: World, client: FlaskClient, campaign_id: int) -> None:
+def test_failures_are_told_by_cause_in_words(world, client, campaign_id):
     world.send()
-    with world.runtime.db.write() as session:
-        lost = [
-            AttemptReport(attempt_id, AttemptState.UNDELIVERED, cause=Cause.UNREACHABLE.value)
-            for attempt_id in session.scalars(select(Attempt.id).limit(2))
-        ]
-        apply_reports(session, lost, now=world.now, secret_key=world.runtime.settings.secret_key)
+    lost = [
+        AttemptReport(attempt_id, AttemptState.UNDELIVERED, cause=Cause.UNREACHABLE.value)
+        for attempt_id in world.all(select(Attempt.id).limit(2))
+    ]
+    world.do(apply_reports, lost)
     signed_in(client, AUTHOR)
     text = client.get(f"/admin/campaigns/{campaign_id}/running/").text
     assert re.search(r"Máy tắt hoặc ngoài vùng phủ sóng<svg.*?</th><td[^>]*><strong>2<", text)

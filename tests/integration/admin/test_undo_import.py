@@ -1,7 +1,5 @@
 """Imports that do not come to their end: stopped, undone, given up, forgotten. Nothing is left half stored."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,9 +34,7 @@ def stored_by_half(client: FlaskClient, world: World, monkeypatch: pytest.Monkey
 
 
 @both_databases
-def test_a_cancelled_import_takes_back_what_it_has_stored(
-    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cancelled_import_takes_back_what_it_has_stored(client, world, monkeypatch):
     stored_by_half(client, world, monkeypatch)
     post(client, "/admin/imports/1/cancel")
     assert "Đang gỡ" in client.get("/admin/imports/1/").text
@@ -49,9 +45,7 @@ def test_a_cancelled_import_takes_back_what_it_has_stored(
     assert files(world) == []
 
 
-def test_a_file_that_breaks_while_it_is_stored_leaves_nothing_behind(
-    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_breaks_while_it_is_stored_leaves_nothing_behind(client, world, monkeypatch):
     stored_by_half(client, world, monkeypatch)
     (file,) = files(world)
     file.write_text(PLAIN.replace("A Thun", "Y Hlan"), encoding="utf-8")
@@ -63,7 +57,7 @@ def test_a_file_that_breaks_while_it_is_stored_leaves_nothing_behind(
     assert count(world, Contact) == 0
 
 
-def test_an_import_is_undone_at_any_time(client: FlaskClient, world: World) -> None:
+def test_an_import_is_undone_at_any_time(client, world):
     checked(client, world, PLAIN)
     confirmed(client, world)
     assert "Hoàn tác lần nhập" in client.get("/admin/imports/1/").text
@@ -75,9 +69,7 @@ def test_an_import_is_undone_at_any_time(client: FlaskClient, world: World) -> N
     assert "không hoàn tác được nữa" in again.text
 
 
-def test_taking_back_that_broke_off_is_asked_for_again(
-    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_taking_back_that_broke_off_is_asked_for_again(client, world, monkeypatch):
     checked(client, world, PLAIN)
     confirmed(client, world)
     post(client, "/admin/imports/1/undo")
@@ -102,9 +94,7 @@ def test_taking_back_that_broke_off_is_asked_for_again(
 
 
 @pytest.mark.parametrize("confirmed", [False, True])
-def test_an_import_that_ends_its_worker_three_times_is_given_up(
-    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch, confirmed: bool
-) -> None:
+def test_an_import_that_ends_its_worker_three_times_is_given_up(client, world, monkeypatch, confirmed):
     if confirmed:
         stored_by_half(client, world, monkeypatch)
     else:
@@ -119,8 +109,7 @@ def test_an_import_that_ends_its_worker_three_times_is_given_up(
     for _ in range(process_upload.MOST_TRIES):
         with pytest.raises(KeyboardInterrupt):
             work_on(world)
-        with world.runtime.db.write() as session:
-            session.execute(update(Upload).values(due_at=datetime.now(UTC)))
+        world.execute(update(Upload).values(due_at=datetime.now(UTC)))
     monkeypatch.setattr(process_upload, "check_list", check_list)
     assert not work_on(world)
     work_on(world)  # takes back what was stored
@@ -129,7 +118,7 @@ def test_an_import_that_ends_its_worker_three_times_is_given_up(
     assert count(world, Contact) == 0
 
 
-def test_a_file_that_nobody_confirms_is_removed_after_some_days(client: FlaskClient, world: World) -> None:
+def test_a_file_that_nobody_confirms_is_removed_after_some_days(client, world):
     signed_in(client, AUTHOR)
     for _ in range(2):
         hand_in(client, world, "a.csv", PLAIN.encode())
@@ -147,23 +136,19 @@ def test_a_file_that_nobody_confirms_is_removed_after_some_days(client: FlaskCli
 @pytest.mark.parametrize(
     ("state", "is_kept"), [(state, state not in ("done", "failed", "cancelled")) for state in UploadState]
 )
-def test_a_file_whose_worker_died_at_its_end_does_not_stay(
-    client: FlaskClient, world: World, state: UploadState, is_kept: bool
-) -> None:
+def test_a_file_whose_worker_died_at_its_end_does_not_stay(client, world, state, is_kept):
     signed_in(client, AUTHOR)
     hand_in(client, world, "a.csv", PLAIN.encode())
-    with world.runtime.db.write() as session:
-        session.execute(update(Upload).values(state=state))
+    world.execute(update(Upload).values(state=state))
     folder, now = Path(world.runtime.settings.uploads_dir), datetime.now(UTC)
     assert remove_ended(world.runtime.db, folder, now=now) == (0 if is_kept else 1)
     assert bool(files(world)) is is_kept
 
 
-def test_a_register_that_was_given_up_does_not_stay_either_nor_what_was_broken_off(world: World) -> None:
+def test_a_register_that_was_given_up_does_not_stay_either_nor_what_was_broken_off(world):
     folder, now = Path(world.runtime.settings.uploads_dir), datetime.now(UTC)
-    with world.runtime.db.write() as session:
-        for number, state in ((1, RegisterState.FAILED), (2, RegisterState.WAITING)):
-            session.add(DoNotCallFile(id=number, file_name="a.csv", state=state, handed_in_at=now))
+    for number, state in ((1, RegisterState.FAILED), (2, RegisterState.WAITING)):
+        world.add(DoNotCallFile(id=number, file_name="a.csv", state=state, handed_in_at=now))
     for name in ("register-1", "register-2", "register-3", "99", "not-ours"):
         (folder / name).mkdir(parents=True)
         (folder / name / "a.csv").write_text("0905000123")

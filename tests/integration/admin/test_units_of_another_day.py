@@ -1,12 +1,9 @@
 """Figures, people and goals in the units of another day: Kon Tum of 2020 in Quảng Ngãi's units, and back."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
-from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select, update
 
@@ -44,30 +41,25 @@ SPLIT = next(
 def settle(world: World, codes: list[str]) -> None:
     """A person with a phone and a list in each of these communes."""
     world.add_people(len(codes))
-    with world.runtime.db.write() as session:
-        people = session.scalars(select(Contact).order_by(Contact.id)).all()
-        for person, code in zip(people, codes, strict=True):
-            person.area_code, person.village = code, "Thôn 1"
+    people = world.all(select(Contact.id).order_by(Contact.id))
+    for person, code in zip(people, codes, strict=True):
+        world.change(Contact, person, area_code=code, village="Thôn 1")
 
 
 def end_in_2020(world: World, campaign_id: int) -> None:
     """As if the campaign had been launched and ended in August 2020; half of the recipients had done it."""
     began, ended = datetime(2020, 8, 18, 2, tzinfo=UTC), datetime(2020, 8, 25, 2, tzinfo=UTC)
-    with world.runtime.db.write() as session:
-        session.execute(
-            update(Campaign).values(launched_at=began, ended_at=ended, state=CampaignState.COMPLETED)
-        )
-        session.execute(update(Step).values(opened_at=began))
+    world.execute(update(Campaign).values(launched_at=began, ended_at=ended, state=CampaignState.COMPLETED))
+    world.execute(update(Step).values(opened_at=began))
     answer(world, campaign_id, *[Label.INSTALLED] * 51, at=datetime(2020, 8, 19, 2, tzinfo=UTC))
 
 
 def read(world: World, campaign_id: int, units: date | None = None) -> ProgressPage:
-    with world.runtime.db.read() as session:
-        user = find_user(session, APPROVER)
-        drive = drive_of_campaign(session, campaign_id, user=user)
-        page = read_progress(
-            session, drive, user=user, redis=world.runtime.redis, now=datetime.now(UTC), units=units
-        )
+    user = world.read(find_user, APPROVER)
+    drive = world.read(drive_of_campaign, campaign_id, user=user)
+    page = world.read(
+        read_progress, drive, user=user, redis=world.runtime.redis, now=datetime.now(UTC), units=units
+    )
     assert page is not None
     return page
 
@@ -76,9 +68,7 @@ def lines(page: ProgressPage) -> dict[str, RankRow]:
     return {line.code or "": line for line in page.districts.lines}
 
 
-def test_kon_tums_campaign_of_2020_stays_as_it_was_and_is_read_in_quang_ngais_units(
-    world: World, client: FlaskClient
-) -> None:
+def test_kon_tums_campaign_of_2020_stays_as_it_was_and_is_read_in_quang_ngais_units(world, client):
     load_kon_tum(world)
     settle(world, [unit.code for unit in KON_TUM])
     drive = world.drive()
@@ -89,16 +79,14 @@ def test_kon_tums_campaign_of_2020_stays_as_it_was_and_is_read_in_quang_ngais_un
     campaign_id = world.launch(sender="MTTQ")
     end_in_2020(world, campaign_id)
     before = read(world, campaign_id)
-    with world.runtime.db.read() as session:
-        form = current_template(session, drive)
-        known = datetime(2020, 8, 20, 12, tzinfo=UTC)
-        report = take_snapshot(session, form, drive=drive, day=IN_2020, known_until=known)
-    load_units(world.runtime, ["51"], now=world.now)
-    move_people(world.runtime, now=world.now)
+    form = world.read(current_template, drive)
+    known = datetime(2020, 8, 20, 12, tzinfo=UTC)
+    report = world.read(take_snapshot, form, drive=drive, day=IN_2020, known_until=known)
+    world.do(load_units, ["51"])
+    world.do(move_people)
     # The report of 2020, and the page in the units of its time.
-    with world.runtime.db.read() as session:
-        again = take_snapshot(session, form, drive=drive, day=IN_2020, known_until=known)
-        lives_in = session.scalars(select(Area.valid_to).join(Contact, Contact.area_code == Area.code)).all()
+    again = world.read(take_snapshot, form, drive=drive, day=IN_2020, known_until=known)
+    lives_in = world.all(select(Area.valid_to).join(Contact, Contact.area_code == Area.code))
     assert again == report
     assert report.whole.reported.reported == 51
     assert len(lives_in) == len(KON_TUM)
@@ -141,8 +129,8 @@ def of(units: Mapping[str, NationUnit], new: str) -> list[NationUnit]:
     return [unit for unit in units.values() if new in unit.successors]
 
 
-def test_figures_of_today_are_a_range_in_the_units_of_before(world: World, client: FlaskClient) -> None:
-    load_units(world.runtime, ["68"], now=world.now)
+def test_figures_of_today_are_a_range_in_the_units_of_before(world, client):
+    world.do(load_units, ["68"])
     former = former_units()
     part, other = SPLIT.successors[:2]
     settle(world, [part, part, other])
@@ -186,11 +174,11 @@ def test_figures_of_today_are_a_range_in_the_units_of_before(world: World, clien
     assert "Lưu mục tiêu" not in goals  # goals are set for units of today
 
 
-def test_people_are_found_by_a_unit_that_ended(world: World, client: FlaskClient) -> None:
+def test_people_are_found_by_a_unit_that_ended(world, client):
     load_kon_tum(world)
     settle(world, [unit.code for unit in KON_TUM])
-    load_units(world.runtime, ["51"], now=world.now)
-    move_people(world.runtime, now=world.now)
+    world.do(load_units, ["51"])
+    world.do(move_people)
     old = next(unit for unit in KON_TUM if len(of(former_units(), unit.successors[0])) > 2)
     with world.runtime.db.write() as session:
         lives_in = session.scalar(select(Contact.area_code).order_by(Contact.id).limit(1))
@@ -205,12 +193,11 @@ def test_people_are_found_by_a_unit_that_ended(world: World, client: FlaskClient
         session.flush()
         session.add(Membership(list_id=world.list_id, contact_id=new.id))
     assert lives_in
-    with world.runtime.db.read() as session:
-        user = find_user(session, APPROVER)
-        surely = read_page(session, user, ContactFilter(area_code=old.code))
-        perhaps = read_page(session, user, ContactFilter(area_code=old.code, perhaps=True))
-        assert count_perhaps(session, user, ContactFilter(area_code=old.code)) == 1
-        district = read_page(session, user, ContactFilter(area_code=old.district_code))
+    user = world.read(find_user, APPROVER)
+    surely = world.read(read_page, user, ContactFilter(area_code=old.code))
+    perhaps = world.read(read_page, user, ContactFilter(area_code=old.code, perhaps=True))
+    assert world.read(count_perhaps, user, ContactFilter(area_code=old.code)) == 1
+    district = world.read(read_page, user, ContactFilter(area_code=old.district_code))
     assert len(surely.lines) == 1  # the one who was moved from it
     assert [line.name for line in perhaps.lines] == ["Y Mới"]
     in_district = [unit for unit in KON_TUM if unit.district_code == old.district_code]

@@ -1,10 +1,7 @@
 """Sheets for visits: who stands on them, what is printed of them, and what comes back, entered, repeated and undone."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -16,7 +13,6 @@ from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Message
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Answer, AnswerPlace, InstallReport, OfficerEntry
-from campaigns.privacy.requests import record_request
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
@@ -46,8 +42,7 @@ def campaign(world: World, client: FlaskClient) -> int:
     with world.runtime.db.write() as session:
         for place, person in enumerate(session.scalars(select(Contact).order_by(Contact.id))):
             person.village = ("Thôn 3", "thôn 3", "Thôn 4", "Thôn 4", "Thôn 3")[place]
-    campaign_id = world.launch()
-    world.send()
+    campaign_id = world.sent()
     world.set_all(MessageState.NO_REPORT)
     signed_in(client, AUTHOR)
     return campaign_id
@@ -65,20 +60,14 @@ def answers(world: World) -> list[tuple[str, bool]]:
     return [(row.label.value, row.undone_at is None) for row in rows]
 
 
-def test_a_sheet_is_made_given_and_its_officer_invited_in_one_step(
-    world: World, client: FlaskClient, campaign: int
-) -> None:
-    user = world.user(AUTHOR)
-    officer = add_officer(
-        world.runtime, name="Y Hlan", number="0905000801", email="", user=user, now=world.now
-    )
+def test_a_sheet_is_made_given_and_its_officer_invited_in_one_step(world, client, campaign):
+    officer = world.do(add_officer, name="Y Hlan", number="0905000801", email="")
     page = client.get(f"/admin/rounds/?campaign={campaign}&list=1").text
     assert "Giao và mời" in page
     assert make(client, campaign, officer_id=str(officer.id)) == "/admin/rounds/officers/"
     page = client.get("/admin/rounds/officers/").text
     assert "Liên kết mở phiếu của Y Hlan" in page
-    with world.runtime.db.read() as session:
-        (given,) = read_assignments(session, [1])[1]
+    (given,) = world.read(read_assignments, [1])[1]
     assert given.officer.id == officer.id
     assert "Y Hlan" in client.get("/admin/rounds/1/").text
     # Without an officer it is a sheet on paper.
@@ -86,27 +75,15 @@ def test_a_sheet_is_made_given_and_its_officer_invited_in_one_step(
 
 
 @both_databases
-def test_a_sheet_holds_those_whom_nothing_has_reached_and_nobody_who_wants_peace(
-    world: World, client: FlaskClient, campaign: int
-) -> None:
+def test_a_sheet_holds_those_whom_nothing_has_reached_and_nobody_who_wants_peace(world, client, campaign):
     world.add_people(3, first=4)
     _first, second, third, fourth = recipients(world)
-    with world.runtime.db.write() as session:
-        session.execute(
-            update(Message).where(Message.recipient_id == second).values(state=MessageState.UNDELIVERED)
-        )
-        contact = session.get_one(Recipient, fourth).contact_id
-        assert contact
-        record_request(
-            session,
-            contact,
-            RequestKind.OBJECT,
-            asked_by="chính ông",
-            asked_on=None,
-            secret_key=world.keys.secret_key,
-            user=world.user(AUTHOR),
-            now=world.now,
-        )
+    world.execute(
+        update(Message).where(Message.recipient_id == second).values(state=MessageState.UNDELIVERED)
+    )
+    contact = world.get_one(Recipient, fourth).contact_id
+    assert contact
+    world.ask(contact, RequestKind.OBJECT, asked_by="chính ông")
     says(world, third, Label.NOT_YET)
     page = client.get(f"/admin/rounds/?campaign={campaign}&list=1").text
     assert page.count("Thôn 4") == 0  # one has answered, one objects
@@ -129,9 +106,7 @@ def test_a_sheet_holds_those_whom_nothing_has_reached_and_nobody_who_wants_peace
     assert world.first(select(AuditEvent.details).where(AuditEvent.action == "round.make"))
 
 
-def test_villages_of_one_name_in_two_communes_are_two_rounds(
-    world: World, client: FlaskClient, campaign: int
-) -> None:
+def test_villages_of_one_name_in_two_communes_are_two_rounds(world, client, campaign):
     with world.runtime.db.write() as session:
         load_areas(session, UNITS)
         people = session.scalars(select(Contact).order_by(Contact.id)).all()
@@ -146,9 +121,7 @@ def test_villages_of_one_name_in_two_communes_are_two_rounds(
     assert [f"1-0{n}" in sheet for n in (1, 2, 3, 4)] == [True, True, True, False]
 
 
-def test_numbers_are_masked_on_paper_unless_asked_for_and_each_print_is_on_record(
-    world: World, client: FlaskClient, campaign: int
-) -> None:
+def test_numbers_are_masked_on_paper_unless_asked_for_and_each_print_is_on_record(world, client, campaign):
     show = make(client, campaign)
     assert FULL not in client.get(show).text
     plain = client.get(f"{show}sheet").text
@@ -165,18 +138,17 @@ def test_numbers_are_masked_on_paper_unless_asked_for_and_each_print_is_on_recor
 
 
 def test_what_comes_back_counts_as_answers_however_often_it_is_saved_and_is_undone_as_a_whole(
-    world: World, client: FlaskClient, campaign: int
-) -> None:
+    world, client, campaign
+):
     show = make(client, campaign)
     keys = {"k1": "1", "k2": "2", "k3": "0"}
     for _again in range(2):
         assert post(client, f"{show}enter", **keys).status_code == 303
     stand = answers(world)
     assert sorted(stand) == [("installed", True), ("not_yet", True)]
-    with world.runtime.db.read() as session:
-        assert {row.place for row in session.scalars(select(OfficerEntry))} == {AnswerPlace.HOME}
-        assert session.scalars(select(InstallReport.withdrawn_at)).all() == [None]
-        assert find_disagreements(session)[1] == []
+    assert {row.place for row in world.all(select(OfficerEntry))} == {AnswerPlace.HOME}
+    assert world.all(select(InstallReport.withdrawn_at)) == [None]
+    assert world.read(find_disagreements)[1] == []
     page = client.get(show).text
     assert "3/3" in page
     # A slip of the finger: corrected, then undone.
@@ -192,20 +164,16 @@ def test_what_comes_back_counts_as_answers_however_often_it_is_saved_and_is_undo
     assert [label for label, stands in answers(world) if stands] == ["installed"]
 
 
-def test_who_wants_to_be_left_alone_is_and_what_they_say_later_is_not_undone(
-    world: World, client: FlaskClient, campaign: int
-) -> None:
+def test_who_wants_to_be_left_alone_is_and_what_they_say_later_is_not_undone(world, client, campaign):
     show = make(client, campaign)
     post(client, f"{show}enter", k1="6", k3="6")
-    with world.runtime.db.read() as session:
-        left_alone = numbers_left_alone(session)
+    left_alone = world.read(numbers_left_alone)
     assert len(left_alone) == 1
     # Neither is on another sheet, though one has no phone to be suppressed; the third is.
     assert "Đã lập" in client.get(make(client, campaign, again="1")).text
     assert 'name="k2"' not in client.get("/admin/rounds/2/").text
     post(client, f"{show}undo")
-    with world.runtime.db.read() as session:
-        assert numbers_left_alone(session) == set()
+    assert world.read(numbers_left_alone) == set()
     post(client, f"{show}enter", k1="2")
     says(world, recipients(world)[0], Label.INSTALLED, days=1)
     post(client, f"{show}undo")
@@ -217,12 +185,9 @@ def smartphones(world: World) -> list[bool | None]:
     return list(world.all(select(Contact.has_smartphone).order_by(Contact.id)))
 
 
-def test_what_is_entered_in_the_evening_does_not_undo_what_was_said_since_the_visit(
-    world: World, client: FlaskClient, campaign: int
-) -> None:
+def test_what_is_entered_in_the_evening_does_not_undo_what_was_said_since_the_visit(world, client, campaign):
     show = make(client, campaign)
-    with world.runtime.db.write() as session:
-        session.execute(update(VisitSheet).values(made_at=world.now - timedelta(days=1)))
+    world.execute(update(VisitSheet).values(made_at=world.now - timedelta(days=1)))
     at = world.now - timedelta(minutes=30)
     visited = at.astimezone(VIETNAM).strftime("%Y-%m-%dT%H:%M")
     for place, label in enumerate((Label.INSTALLED, Label.NOT_YET)):
@@ -237,18 +202,16 @@ def test_what_is_entered_in_the_evening_does_not_undo_what_was_said_since_the_vi
     assert "3/3" in page  # kept on the sheet
     post(client, f"{show}undo")
     assert [label for label, stands in answers(world) if stands] == ["installed", "not_yet"]
-    with world.runtime.db.read() as session:
-        assert numbers_left_alone(session) == set()
+    assert world.read(numbers_left_alone) == set()
     # What is said at a later visit counts.
     post(client, f"{show}enter", k1="3")
     assert answers(world)[-1] == ("no_smartphone", True)
-    with world.runtime.db.write() as session:  # from this drive alone, and so the sheet says it
-        second = recipients(world)[1]
-        record_page_answer(session, second, "opt_out_drive", keys=world.keys, now=datetime.now(UTC))
+    # From this drive alone, and so the sheet says it.
+    world.do(record_page_answer, recipients(world)[1], "opt_out_drive", now=datetime.now(UTC))
     assert "đang ghi: Không nhận tin về việc này nữa" in client.get(show).text
 
 
-def test_a_visit_lies_between_the_sheet_and_now(world: World, client: FlaskClient, campaign: int) -> None:
+def test_a_visit_lies_between_the_sheet_and_now(world, client, campaign):
     show = make(client, campaign)
     for days, told in ((1, "ở sau lúc này"), (-1, "ở trước ngày lập phiếu")):
         day = (world.now + timedelta(days=days)).astimezone(VIETNAM)
@@ -258,9 +221,7 @@ def test_a_visit_lies_between_the_sheet_and_now(world: World, client: FlaskClien
     assert answers(world) == []
 
 
-def test_what_was_known_of_a_phone_is_known_again_when_the_entry_was_a_slip(
-    world: World, client: FlaskClient, campaign: int
-) -> None:
+def test_what_was_known_of_a_phone_is_known_again_when_the_entry_was_a_slip(world, client, campaign):
     show = make(client, campaign)
     post(client, f"{show}enter", k1="3", k2="1", k3="3")
     assert smartphones(world) == [False, True, None, None, False]
@@ -268,15 +229,12 @@ def test_what_was_known_of_a_phone_is_known_again_when_the_entry_was_a_slip(
     assert smartphones(world) == [True, None, None, None, None]
     post(client, f"{show}undo")
     assert smartphones(world) == [False, True, None, None, False]
-    with world.runtime.db.write() as session:
-        session.execute(update(Contact).where(Contact.name == "Y Blốc").values(has_smartphone=True))
+    world.execute(update(Contact).where(Contact.name == "Y Blốc").values(has_smartphone=True))
     post(client, f"{show}undo")
     assert smartphones(world) == [None, None, None, None, True]  # written by somebody else since
 
 
-def test_a_launch_from_whose_lists_a_sheet_was_made_is_not_taken_back(
-    world: World, client: FlaskClient
-) -> None:
+def test_a_launch_from_whose_lists_a_sheet_was_made_is_not_taken_back(world, client):
     world.add_people(1)
     world.add_person("Y Blốc")
     campaign_id = world.launch()
@@ -287,37 +245,31 @@ def test_a_launch_from_whose_lists_a_sheet_was_made_is_not_taken_back(
 
 
 def test_a_sheet_of_several_communes_says_which_and_one_of_a_single_commune_does_not_repeat_it(
-    world: World, client: FlaskClient, campaign: int
-) -> None:
-    with world.runtime.db.write() as session:
-        area = Area(code="23368", name="Đắk Long", kind="Xã", level=AreaLevel.COMMUNE)
-        session.add(area)
-        session.flush()
-        session.execute(update(Contact).values(area_code=area.code))
-        code, name = area.code, area.full_name
+    world, client, campaign
+):
+    area = world.add(Area(code="23368", name="Đắk Long", kind="Xã", level=AreaLevel.COMMUNE))
+    world.execute(update(Contact).values(area_code=area.code))
+    code, name = area.code, area.full_name
     over_all = client.get(make(client, campaign, village="*") + "sheet").text
     assert f"Thôn 3, {name} · " in over_all
     of_one = client.get(make(client, campaign, area=code, village=f"{code}.thon3", again="1") + "sheet").text
     assert (f"Thôn 3, {name}" in of_one, f"Thôn 3, {name} · " in of_one) == (True, False)
 
 
-def test_a_campaign_alone_asks_for_a_list_or_a_place(client: FlaskClient, campaign: int) -> None:
+def test_a_campaign_alone_asks_for_a_list_or_a_place(client, campaign):
     assert "Hãy chọn thêm một danh sách" in client.get(f"/admin/rounds/?campaign={campaign}").text
     assert "Hãy chọn thêm một danh sách" not in client.get(f"/admin/rounds/?campaign={campaign}&list=1").text
     assert "Hãy chọn thêm một danh sách" not in client.get("/admin/rounds/").text
 
 
-def test_a_sheet_for_a_meeting_asks_who_will_come_and_says_at_what_hour(
-    world: World, client: FlaskClient, tmp_path: Path
-) -> None:
+def test_a_sheet_for_a_meeting_asks_who_will_come_and_says_at_what_hour(world, client, tmp_path):
     file = tmp_path / "list.csv"
     rows = f"A Thun,{local(1)},8h30,Thôn 3\nY Rơ,{local(2)},,Thôn 3\nY Tôn,,9h00,Thôn 3\n"
     file.write_text(f"Họ tên,SĐT,{{giờ hẹn}},Thôn\n{rows}", encoding="utf-8")
     bring(world, file, LIST)
     text = "Mời ông/bà dự họp lúc {giờ hẹn}. Trả lời 1 hoặc 2. Soạn TC để từ chối."
     kept = {"fields": {"giờ hẹn": "8h00"}, "window": ["00:00", "24:00"]}
-    campaign = world.launch(kind="moi-du", text=text, **kept)
-    world.send()
+    campaign = world.sent(kind="moi-du", text=text, **kept)
     world.set_all(MessageState.NO_REPORT)
     signed_in(client, AUTHOR)
     show = make(client, campaign)
@@ -332,9 +284,6 @@ def test_a_sheet_for_a_meeting_asks_who_will_come_and_says_at_what_hour(
     ]  # a substitute; and no number
     will = hours.index(("A Thun", "8h30")) + 1
     post(client, f"{show}enter", **{f"k{n}": "2" if n == will else "3" for n in (1, 2, 3)})
-    with world.runtime.db.read() as session:
-        said = session.execute(select(Recipient.answer, Recipient.own_answer).order_by(Recipient.id))
-        assert [tuple(row) for row in said][:2] == [(Label.NOT_YET, 1), (Label.NO_SMARTPHONE, 2)]
-        assert (
-            session.scalars(select(Contact.has_smartphone)).all() == [None] * 3
-        )  # nothing was asked about phones
+    said = world.rows(select(Recipient.answer, Recipient.own_answer).order_by(Recipient.id))
+    assert said[:2] == [(Label.NOT_YET, 1), (Label.NO_SMARTPHONE, 2)]
+    assert world.all(select(Contact.has_smartphone)) == [None] * 3, "nothing was asked about phones"

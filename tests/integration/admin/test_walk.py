@@ -1,7 +1,5 @@
 """The main job from an empty directory: `make run`, then by command and as a resident, until the share has risen."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -158,7 +156,7 @@ def press(link: str, answer: str) -> int:
 
 
 @pytest.mark.rest
-def test_from_an_empty_directory_to_a_risen_share(clone: Clone) -> None:
+def test_from_an_empty_directory_to_a_risen_share(clone):
     clone.wait_until_running()
     assert "canbo@loa.example" in clone.says()
 
@@ -183,7 +181,7 @@ def test_from_an_empty_directory_to_a_risen_share(clone: Clone) -> None:
     simulator = RunningSimulator(
         f"http://127.0.0.1:{clone.simulator_port}",
         *(
-            re.search(rf"^{name}=(.*)$", (clone.folder / "var/env").read_text(), re.M)[1]  # type: ignore[index]
+            re.search(rf"^{name}=(.*)$", (clone.folder / "var/env").read_text(), re.M)[1]
             for name in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
         ),
     )
@@ -192,7 +190,6 @@ def test_from_an_empty_directory_to_a_risen_share(clone: Clone) -> None:
 
     # One answers on the page behind the link, one by SMS from the training phone, one asks to be left alone.
     link = re.search(r"http\S+$", ledger[0]["Body"])
-    assert link
     assert press(link[0], "installed") == 303
     simulator.reply(ledger[1]["To"], "Em cài rồi nhé", ledger[1]["From"])
     simulator.reply(ledger[2]["To"], "TC", ledger[2]["From"])
@@ -214,7 +211,7 @@ def test_from_an_empty_directory_to_a_risen_share(clone: Clone) -> None:
 
 
 @pytest.mark.parametrize("empty_database_url", ["postgresql"], indirect=True)
-def test_another_database_is_named_by_the_environment_alone(tmp_path: Path, empty_database_url: str) -> None:
+def test_another_database_is_named_by_the_environment_alone(tmp_path, empty_database_url):
     given = {"DATABASE_URL": empty_database_url, "PORT": str(free_port()), "SIMULATOR_PORT": str(free_port())}
     plan = plan_run(tmp_path, {**given, "REDIS_URL": "redis://127.0.0.1:1/0"})
     assert plan.variables["DATABASE_URL"] == empty_database_url

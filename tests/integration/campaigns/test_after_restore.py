@@ -1,7 +1,5 @@
 """A database lost in the middle of a send and restored from a backup: nobody is written to twice, nobody is left out."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,14 +16,14 @@ from campaigns.models.messages import Attempt
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.states import AttemptState, CampaignAction
 from campaigns.sweep import REPORT_TIMEOUT
-from outreach.accounts.api_tokens import authenticate_token, create_token
+from outreach.accounts.api_tokens import authenticate_token
 from outreach.accounts.sessions import begin_session, find_session
 from outreach.backups.create_backup import create_backup
 from outreach.backups.restore_backup import restore_backup
 from outreach.core.schema import newest
 from outreach.core.settings import Settings
-from outreach.models.accounts import AuditEvent, Organisation, Role
-from outreach.rules.errors import BadInput, LoaError, WrongState
+from outreach.models.accounts import AuditEvent, Role
+from outreach.rules.errors import BadInput, WrongState
 from simulator.testing import RunningSimulator
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
@@ -84,12 +82,8 @@ def send_some(world: World, simulator: RunningSimulator, *, until: int) -> None:
         world.send(0.3)
 
 
-def test_a_reminder_that_was_not_due_before_the_restore_waits_for_no_lookup(
-    world: World, tmp_path: Path
-) -> None:
-    world.add_people(2)
-    campaign = world.launch(step=[{"after_days": 3, "text": "Nhac ong/ba cai Bluezone: {link}"}])
-    world.send()
+def test_a_reminder_that_was_not_due_before_the_restore_waits_for_no_lookup(world, tmp_path):
+    campaign = world.sent(people=2, step=[{"after_days": 3, "text": "Nhac ong/ba cai Bluezone: {link}"}])
     world.set_all()
     restore(world, back_up(world, tmp_path))
     world.act(campaign, CampaignAction.RESUME)
@@ -99,8 +93,8 @@ def test_a_reminder_that_was_not_due_before_the_restore_waits_for_no_lookup(
 
 @both_databases
 def test_who_was_written_to_after_the_backup_gets_no_second_message_and_nobody_is_left_out(
-    world: World, simulator: RunningSimulator, tmp_path: Path
-) -> None:
+    world, simulator, tmp_path
+):
     world.add_people(300)
     simulator.faults(latency_ms=40)
     campaign = world.launch()
@@ -131,9 +125,7 @@ def test_who_was_written_to_after_the_backup_gets_no_second_message_and_nobody_i
     assert spent == charged
 
 
-def test_a_campaign_that_was_launched_after_the_backup_is_not_sent_again(
-    world: World, simulator: RunningSimulator, tmp_path: Path
-) -> None:
+def test_a_campaign_that_was_launched_after_the_backup_is_not_sent_again(world, simulator, tmp_path):
     world.add_people(40)
     campaign = world.draft()
     world.act(campaign, CampaignAction.SUBMIT)
@@ -160,20 +152,13 @@ def test_a_campaign_that_was_launched_after_the_backup_is_not_sent_again(
         )
 
 
-def test_a_report_that_was_lost_comes_from_the_gateways_list_and_is_never_resent(
-    world: World, simulator: RunningSimulator, tmp_path: Path
-) -> None:
-    world.add_people(5)
-    campaign = world.launch()
-    world.send()
+def test_a_report_that_was_lost_comes_from_the_gateways_list_and_is_never_resent(world, simulator, tmp_path):
+    campaign = world.sent(people=5)
     path = back_up(world, tmp_path)
     restore(world, path)
     later = datetime.now(UTC).replace(year=datetime.now(UTC).year + 1)
-    with world.runtime.db.write() as session:
-        assert count_undecided(session, campaign, now=later) == (0, 0)
-        user = world.user(APPROVER)
-        key = world.runtime.settings.secret_key
-        assert decide_unknown(session, campaign, resend=True, user=user, now=later, secret_key=key) == 0
+    assert world.read(count_undecided, campaign, now=later) == (0, 0)
+    assert world.do(decide_unknown, campaign, resend=True, by=APPROVER, now=later) == 0
     look_until_known(world, campaign)
     assert set(world.all(select(Attempt.state))) <= {
         AttemptState.SENT,
@@ -182,27 +167,20 @@ def test_a_report_that_was_lost_comes_from_the_gateways_list_and_is_never_resent
     }
 
 
-def test_what_a_centre_without_a_list_had_accepted_stays_accepted(
-    world: World, simulator: RunningSimulator, tmp_path: Path
-) -> None:
-    own = replace(world.runtime.settings, sms_gateway="smpp", sms_live="no", smpp_url=simulator.smpp_url)
-    world.runtime = replace(world.runtime, settings=own)
-    world.add_people(5)
-    campaign = world.launch()
-    world.send()
+def test_what_a_centre_without_a_list_had_accepted_stays_accepted(world, simulator, tmp_path):
+    world.use(sms_gateway="smpp", sms_live="no", smpp_url=simulator.smpp_url)
+    campaign = world.sent(people=5)
     restore(world, back_up(world, tmp_path))
     world.sweep()
     assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 5}
     world.sweep(at=datetime.now(UTC) + REPORT_TIMEOUT + timedelta(hours=1))
     assert world.status(campaign)["steps"][0]["messages"] == {"no_report": 5}
-    with world.runtime.db.read() as session:
-        assert count_undecided(session, campaign, now=datetime.now(UTC) + timedelta(days=9)) == (0, 0)
+    assert world.read(count_undecided, campaign, now=datetime.now(UTC) + timedelta(days=9)) == (0, 0)
 
 
 @both_databases
-def test_numbers_of_attempts_that_are_lost_are_not_given_again(world: World, tmp_path: Path) -> None:
-    world.add_people(4)
-    world.launch()
+def test_numbers_of_attempts_that_are_lost_are_not_given_again(world, tmp_path):
+    world.launch(people=4)
     path = back_up(world, tmp_path)
     world.send()
     lost = max(world.all(select(Attempt.id)))
@@ -214,26 +192,15 @@ def test_numbers_of_attempts_that_are_lost_are_not_given_again(world: World, tmp
     with world.runtime.db.write() as session:
         made = session.scalars(select(Attempt).limit(1)).one()
         session.execute(text("DELETE FROM outbox"))
-        session.add(
-            Attempt(
-                message_id=made.message_id,
-                n=9,
-                phone_id=made.phone_id,
-                stream_id=made.stream_id,
-                worker="test",
-                body="",
-                segments=1,
-                claimed_at=datetime.now(UTC),
-            )
-        )
+        whom = {"message_id": made.message_id, "phone_id": made.phone_id, "stream_id": made.stream_id}
+        what = {"n": 9, "worker": "test", "body": "", "segments": 1, "claimed_at": datetime.now(UTC)}
+        session.add(Attempt(**whom, **what))
         session.flush()
         assert max(session.scalars(select(Attempt.id))) > lost + 1_000_000
 
 
 @both_databases
-def test_a_backup_of_another_key_is_refused_and_the_database_goes_on_as_it_was(
-    world: World, simulator: RunningSimulator, tmp_path: Path
-) -> None:
+def test_a_backup_of_another_key_is_refused_and_the_database_goes_on_as_it_was(world, simulator, tmp_path):
     world.add_people(3)
     path = back_up(world, tmp_path)
     campaign = world.launch()
@@ -245,9 +212,8 @@ def test_a_backup_of_another_key_is_refused_and_the_database_goes_on_as_it_was(
     world.send()
     assert len(world.sent_to()) == 3
     restore(world, path)
-    with world.runtime.db.read() as session:
-        assert not is_stopped(session)
-        assert session.scalars(select(Campaign.id)).all() == []
+    assert not world.read(is_stopped)
+    assert world.all(select(Campaign.id)) == []
 
 
 @both_databases
@@ -256,52 +222,37 @@ def test_a_backup_of_another_key_is_refused_and_the_database_goes_on_as_it_was(
     [("9999_later", BadInput, "mới nhất"), ("0043_reserved", WrongState, "bằng Loa 1.1.0")],
 )
 def test_a_backup_that_the_program_cannot_upgrade_is_refused_and_the_database_goes_on_as_it_was(
-    world: World, tmp_path: Path, revision: str, error: type[LoaError], advice: str
-) -> None:
+    world, tmp_path, revision, error, advice
+):
     change = "UPDATE alembic_version SET version_num = '{}'"
-    with world.runtime.db.write() as session:
-        session.execute(text(change.format(revision)))
+    world.execute(text(change.format(revision)))
     path = back_up(world, tmp_path)
-    with world.runtime.db.write() as session:
-        session.execute(text(change.format(newest())))
-    world.add_people(3)
-    campaign = world.launch()
+    world.execute(text(change.format(newest())))
+    campaign = world.launch(people=3)
     with refuses(error, says=advice):
         restore(world, path)
     assert world.status(campaign)["state"] == "sending"
 
 
 @both_databases
-def test_nobody_is_signed_in_and_no_token_opens_after_a_restore(world: World, tmp_path: Path) -> None:
+def test_nobody_is_signed_in_and_no_token_opens_after_a_restore(world, tmp_path):
     now = datetime.now(UTC)
-    with world.runtime.db.write() as session:
-        administrator = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
-        organisation = session.scalars(select(Organisation.id)).one()
-        begun = begin_session(session, administrator.id, address="10.0.0.1", user_agent="", now=now)
-        _token, secret = create_token(
-            session,
-            name="Cổng",
-            organisation_id=organisation,
-            rights=["figures:read"],
-            days=30,
-            user=administrator,
-            now=now,
-        )
-        user_id, key = administrator.id, begun.key
+    administrator = world.user(world.officer("quantri@loa.example", Role.ADMINISTRATOR))
+    begun = world.do(begin_session, administrator.id, address="10.0.0.1", user_agent="", now=now)
+    _token, secret = world.token(administrator.email, rights=["figures:read"], now=now)
+    user_id, key = administrator.id, begun.key
     path = back_up(world, tmp_path)
     restored = restore(world, path)
     assert (restored.sessions, restored.tokens) == (1, 1)
-    with world.runtime.db.read() as session:
-        assert find_session(session, user_id, key, now=now) is None
-        assert authenticate_token(session, secret, now=now) is None
-        actions = session.scalars(select(AuditEvent.action)).all()
-        assert actions.count("token.end") == 1
+    assert world.read(find_session, user_id, key, now=now) is None
+    assert world.read(authenticate_token, secret, now=now) is None
+    actions = world.all(select(AuditEvent.action))
+    assert actions.count("token.end") == 1
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_file_that_breaks_off_changes_nothing(world: World, tmp_path: Path) -> None:
-    world.add_people(50)
-    campaign = world.launch()
+def test_a_file_that_breaks_off_changes_nothing(world, tmp_path):
+    campaign = world.launch(people=50)
     path = back_up(world, tmp_path)
     path.write_bytes(path.read_bytes()[:-2000])
     with refuses(BadInput, says="đã bị hỏng"):
@@ -310,7 +261,7 @@ def test_a_file_that_breaks_off_changes_nothing(world: World, tmp_path: Path) ->
 
 
 @both_databases
-def test_older_files_go_and_the_backup_is_on_record(world: World, tmp_path: Path) -> None:
+def test_older_files_go_and_the_backup_is_on_record(world, tmp_path):
     for second in range(3):
         create_backup(
             world.runtime.db,

@@ -1,7 +1,5 @@
 """Residents' pages before Flask: the same page, and whatever is not plain is left to Flask."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Iterator
@@ -13,13 +11,12 @@ from sqlalchemy import func, select
 
 from admin.app import create_front
 from campaigns.models.campaigns import PageOpen
-from campaigns.rules.links import LinkCipher
 from campaigns.web import page_lookups
 from campaigns.web.answer_page import AnswerPageApp
 from campaigns.web.page_lookups import MOST
 from tests.support.asgi_client import AsgiClient
 from tests.support.servers import both_databases
-from tests.support.world import World, number
+from tests.support.world import World
 
 pytestmark = both_databases
 
@@ -40,15 +37,11 @@ def front(client: FlaskClient) -> Iterator[AsgiClient]:
 
 @pytest.fixture
 def tokens(world: World) -> list[str]:
-    world.add_people(3)
-    campaign = world.launch()
-    cipher = LinkCipher(world.runtime.settings.secret_key)
-    return [cipher.token(world.recipient(number(i), campaign).id) for i in range(3)]
+    campaign = world.launch(people=3)
+    return [world.link(campaign, i) for i in range(3)]
 
 
-def test_the_page_is_the_one_that_flask_shows(
-    front: AsgiClient, client: FlaskClient, tokens: list[str]
-) -> None:
+def test_the_page_is_the_one_that_flask_shows(front, client, tokens):
     written = client.get(f"/{tokens[0]}")  # from here on it is kept
     before_flask = front.get(f"/{tokens[1]}")
     assert before_flask.status_code == 200
@@ -61,7 +54,7 @@ def test_the_page_is_the_one_that_flask_shows(
     assert front.get(f"/{tokens[1]}").data != before_flask.data
 
 
-def test_it_is_answered_without_flask(client: FlaskClient, world: World, tokens: list[str]) -> None:
+def test_it_is_answered_without_flask(client, world, tokens):
     client.get(f"/{tokens[0]}")
 
     async def nobody(*_request: object) -> None:
@@ -81,9 +74,7 @@ def test_it_is_answered_without_flask(client: FlaskClient, world: World, tokens:
                 alone.get(path, headers=headers)
 
 
-def test_many_at_once_share_a_look_up_and_each_opening_is_noted(
-    front: AsgiClient, client: FlaskClient, world: World, tokens: list[str]
-) -> None:
+def test_many_at_once_share_a_look_up_and_each_opening_is_noted(front, client, world, tokens):
     client.get(f"/{tokens[0]}")
 
     async def all_at_once() -> list[int]:
@@ -99,9 +90,7 @@ def test_many_at_once_share_a_look_up_and_each_opening_is_noted(
         time.sleep(0.05)
 
 
-def test_who_guesses_is_held_up_here_as_well(
-    front: AsgiClient, client: FlaskClient, tokens: list[str]
-) -> None:
+def test_who_guesses_is_held_up_here_as_well(front, client, tokens):
     client.get(f"/{tokens[0]}")
     guesser = {"X-Forwarded-For": "203.0.113.9"}
     statuses = [front.get("/zzzzzzzz", headers=guesser).status_code for _ in range(MOST + 1)]
@@ -110,9 +99,7 @@ def test_who_guesses_is_held_up_here_as_well(
     assert front.get(f"/{tokens[0]}", headers={"X-Forwarded-For": "203.0.113.8"}).status_code == 200
 
 
-def test_a_look_up_that_fails_here_is_made_once_more_by_flask(
-    front: AsgiClient, client: FlaskClient, world: World, tokens: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_look_up_that_fails_here_is_made_once_more_by_flask(front, client, world, tokens, monkeypatch):
     client.get(f"/{tokens[0]}")
 
     def away() -> None:

@@ -3,8 +3,6 @@
 `STORIES=5000 SEED=1 .venv/bin/python -m pytest tests/integration/campaigns/test_approval_stories.py` tells that many.
 """
 
-from __future__ import annotations
-
 import os
 import random
 from collections.abc import Callable
@@ -61,9 +59,8 @@ class Story:
 
     def tell(self) -> None:
         names = {list_id: f"L{list_id}" for list_id in self.lists}
-        with self.world.runtime.db.write() as session:
-            for list_id, name in names.items():
-                session.get_one(ContactList, list_id).name = name
+        for list_id, name in names.items():
+            self.world.change(ContactList, list_id, name=name)
         self.campaign = self.world.draft(lists=[names[self.lists[0]]], step=self._reminder())
         for _ in range(self.dice.randrange(4)):
             self.grow()
@@ -76,11 +73,10 @@ class Story:
             except LoaError as error:
                 self.told.append(f"{step.__name__}: {error.code}")
             self.check()
-        with self.world.runtime.db.write() as session:
-            session.execute(
-                update(Campaign).where(Campaign.id == self.campaign).values(state=CampaignState.CANCELLED)
-            )
-            session.execute(delete(Outbox).where(Outbox.stream_id == self.campaign))
+        self.world.execute(
+            update(Campaign).where(Campaign.id == self.campaign).values(state=CampaignState.CANCELLED)
+        )
+        self.world.execute(delete(Outbox).where(Outbox.stream_id == self.campaign))
 
     def _next(self) -> list[Callable[[], object]]:
         """What somebody may do now, the likelier the oftener."""
@@ -118,16 +114,16 @@ class Story:
         assert len(readers) >= (2 if now.people >= LIMIT else 1), (self.told, now, self.read)
 
     def see(self) -> Read:
-        with self.world.runtime.db.read() as session:
-            campaign = session.get_one(Campaign, self.campaign)
-            texts = repr(([step.text for step in campaign.steps], campaign.content.get("phone")))
-            lists = self._lists_of(campaign)
-            people = campaign.recipients
-            if people is None:
-                members = select(func.count(Membership.contact_id.distinct()))
-                people = session.scalar(members.where(Membership.list_id.in_(lists))) or 0
-            n = select(func.max(CampaignVersion.n)).where(CampaignVersion.campaign_id == self.campaign)
-            return Read(texts, lists, campaign.drive_id, people, session.scalar(n))
+        campaign = self.world.get_one(Campaign, self.campaign)
+        steps = select(Step.text).where(Step.campaign_id == self.campaign).order_by(Step.number)
+        texts = repr((self.world.all(steps), campaign.content.get("phone")))
+        lists = self._lists_of(campaign)
+        people = campaign.recipients
+        if people is None:
+            members = select(func.count(Membership.contact_id.distinct()))
+            people = self.world.scalar(members.where(Membership.list_id.in_(lists))) or 0
+        n = select(func.max(CampaignVersion.n)).where(CampaignVersion.campaign_id == self.campaign)
+        return Read(texts, lists, campaign.drive_id, people, self.world.scalar(n))
 
     def _lists_of(self, campaign: Campaign) -> tuple[int, ...]:
         chosen = select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id)
@@ -173,8 +169,8 @@ class Story:
     def wave(self) -> None:
         email = self.dice.choice((AUTHOR, *APPROVERS))
         before = self.see()
-        wave = send_second_wave(
-            self.world.runtime,
+        wave = self.world.do(
+            send_second_wave,
             self.campaign,
             settings=self.world.runtime.settings,
             user=self.users[email],
@@ -190,15 +186,15 @@ class Story:
         if self.proposal is None:
             email, now = self.dice.choice((AUTHOR, *APPROVERS)), datetime.now(UTC)
             texts = {"phone": str(self.dice.randrange(1000, 1100))}
-            propose_correction(
-                self.world.runtime, self.campaign, texts, since=since, user=self.users[email], now=now
+            self.world.do(
+                propose_correction, self.campaign, texts, since=since, user=self.users[email], now=now
             )
             self.proposal = (now.isoformat(), email, set())
             return
         at, by, confirmed = self.proposal
         email = self.dice.choice(APPROVERS)
-        changed = confirm_correction(
-            self.world.runtime, self.campaign, proposed_at=at, user=self.users[email], now=datetime.now(UTC)
+        changed = self.world.do(
+            confirm_correction, self.campaign, proposed_at=at, user=self.users[email], now=datetime.now(UTC)
         )
         confirmed.add(email)
         if changed:
@@ -254,28 +250,22 @@ class Story:
 
 
 @both_databases
-def test_nothing_leaves_that_enough_people_have_not_read(world: World) -> None:
+def test_nothing_leaves_that_enough_people_have_not_read(world):
     settings = world.runtime.settings
     settings = replace(settings, two_approvals_people=LIMIT, approved_growth_percent=GROWTH_PERCENT)
     world.runtime = replace(world.runtime, settings=settings)
     world.add_people(PEOPLE)
     for name in ("Một", "Hai"):
         world.open_drive(name)
-    with world.runtime.db.write() as session:
-        for email in (SECOND, THIRD):
-            world.add_officer(session, email, Role.APPROVER)
-        people = list(session.scalars(select(Membership.contact_id)))
-        session.execute(delete(Membership))
+    for email in (SECOND, THIRD):
+        world.officer(email, Role.APPROVER)
+    people = world.all(select(Membership.contact_id))
+    world.execute(delete(Membership))
     users = {email: world.user(email) for email in (AUTHOR, *APPROVERS)}
     owner = users[AUTHOR].organisation_id
-    with world.runtime.db.write() as session:
-        lists = [ContactList(organisation_id=owner, name=f"S{n}", created_at=world.now) for n in range(2)]
-        session.add_all(lists)
-        session.flush()
-        ids = [each.id for each in lists]
+    ids = [world.add_list(f"S{n}", owner=owner) for n in range(2)]
     for n in range(STORIES):
-        with world.runtime.db.write() as session:
-            session.execute(delete(Membership))
+        world.execute(delete(Membership))
         story = Story(world, random.Random(SEED * 1_000_000 + n), users, people, ids)
         try:
             story.tell()

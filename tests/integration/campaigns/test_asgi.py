@@ -1,7 +1,5 @@
 """The office under a server with an event loop: the same answers, and no thread for those who are slow."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterable
 from contextlib import closing
@@ -72,7 +70,7 @@ def answers(body: Iterable[dict[str, Any]], asked: dict[str, Any]) -> list[Any]:
     return sent
 
 
-def test_a_request_arrives_whole_and_a_header_cannot_pass_for_the_proxys() -> None:
+def test_a_request_arrives_whole_and_a_header_cannot_pass_for_the_proxys():
     headers = {"X-Forwarded-For": "192.0.2.1", "Cookie": "a=1; b=2"}
     with closing(
         AsgiClient(WsgiBridge(app, threads=1, usual_bytes=10_000, most_bytes=lambda _environ: 10_000))
@@ -85,7 +83,7 @@ def test_a_request_arrives_whole_and_a_header_cannot_pass_for_the_proxys() -> No
     assert b'"headers":[null,null,"1,2"]' in body["body"]
 
 
-def test_a_large_answer_leaves_piece_by_piece_with_all_its_headers() -> None:
+def test_a_large_answer_leaves_piece_by_piece_with_all_its_headers():
     start, *pieces = answers([{"type": "http.request", "body": b""}], scope("/large"))
     assert [value for name, value in start["headers"] if name == b"set-cookie"] == [b"a=1", b"b=2"]
     assert len(pieces) > 2
@@ -94,9 +92,7 @@ def test_a_large_answer_leaves_piece_by_piece_with_all_its_headers() -> None:
 
 
 @pytest.mark.parametrize("is_announced", [True, False])
-def test_of_a_request_that_is_too_large_nothing_is_kept(
-    is_announced: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_a_request_that_is_too_large_nothing_is_kept(is_announced, monkeypatch):
     monkeypatch.setitem(app.config, "MAX_CONTENT_LENGTH", 10_000)
     length = [(b"content-length", b"20000")] if is_announced else []
     pieces = [{"type": "http.request", "body": b"x" * 10_000, "more_body": i < 2} for i in range(3)]
@@ -104,6 +100,6 @@ def test_of_a_request_that_is_too_large_nothing_is_kept(
     assert (start["status"], body["body"].decode()) == (413, "quá lớn")
 
 
-def test_who_hangs_up_in_the_middle_of_a_request_has_asked_for_nothing() -> None:
+def test_who_hangs_up_in_the_middle_of_a_request_has_asked_for_nothing():
     came = [{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}]
     assert answers(came, scope("/told")) == []

@@ -1,13 +1,9 @@
 """People without a usable number: in the directory from lists, on sheets and phones, counted, and never written to."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from campaigns.analytics.progress_counts import count_reported
@@ -36,8 +32,7 @@ ROW = f"1,{NAME},1950,Thôn 3,Đắk Mar,không có"
 
 @pytest.fixture
 def office(world: World) -> World:
-    with world.runtime.db.write() as session:
-        load_areas(session, UNITS)
+    world.do(load_areas, UNITS)
     return world
 
 
@@ -50,9 +45,7 @@ def person_id(world: World, name: str = NAME) -> int:
 
 
 @both_databases
-def test_a_row_without_a_usable_number_is_a_person_once_and_becomes_reachable_with_one(
-    office: World, tmp_path: Path
-) -> None:
+def test_a_row_without_a_usable_number_is_a_person_once_and_becomes_reachable_with_one(office, tmp_path):
     file = write(
         tmp_path,
         ROW,
@@ -87,7 +80,7 @@ def test_a_row_without_a_usable_number_is_a_person_once_and_becomes_reachable_wi
 
 
 @both_databases
-def test_who_was_erased_comes_back_by_no_list_without_a_number(office: World, tmp_path: Path) -> None:
+def test_who_was_erased_comes_back_by_no_list_without_a_number(office, tmp_path):
     bring(office, write(tmp_path, ROW))
     office.erase(person_id(office))
     assert (count(office, Contact), at_the_door(office)) == (0, [])
@@ -119,9 +112,7 @@ def test_who_was_erased_comes_back_by_no_list_without_a_number(office: World, tm
 
 
 @both_databases
-def test_they_are_visited_and_counted_and_never_written_to(
-    office: World, tmp_path: Path, client: FlaskClient
-) -> None:
+def test_they_are_visited_and_counted_and_never_written_to(office, tmp_path, client):
     rows = [
         ROW,
         "2,A Lâu,1960,Thôn 3,Đắk Mar,",
@@ -176,9 +167,8 @@ def test_they_are_visited_and_counted_and_never_written_to(
 
 
 def reported(world: World, *campaigns: int) -> Mapping[str, int]:
-    with world.runtime.db.read() as session:
-        counts = count_reported(session, campaigns, as_of=world.now + timedelta(minutes=5)).values()
-    names = ("recipients", "answered", "no_smartphone", "installed")
+    counts = world.read(count_reported, campaigns, as_of=world.now + timedelta(minutes=5)).values()
+    names = ("recipients", "answered", "no_smartphone", "reported")
     return {name: sum(getattr(each, name) for each in counts) for name in names}
 
 
@@ -187,7 +177,7 @@ def make_sheet(world: World, campaign: int) -> int:
     return world.make_sheet(campaign, list_id=None, area_code=area, again=True)
 
 
-def test_what_was_said_at_the_door_holds_whatever_another_visit_finds(office: World, tmp_path: Path) -> None:
+def test_what_was_said_at_the_door_holds_whatever_another_visit_finds(office, tmp_path):
     bring(office, write(tmp_path, ROW))
     campaigns = [office.launch(lists=["Hội viên"]) for _ in range(2)]
     first, second = (make_sheet(office, campaign) for campaign in campaigns)
@@ -210,7 +200,7 @@ def test_what_was_said_at_the_door_holds_whatever_another_visit_finds(office: Wo
     assert not enter(first, None)
 
 
-def test_a_result_on_paper_counts_and_is_taken_back(office: World, tmp_path: Path) -> None:
+def test_a_result_on_paper_counts_and_is_taken_back(office, tmp_path):
     bring(office, write(tmp_path, ROW))
     campaign = office.launch(lists=["Hội viên"])
     author, sheet = office.user(AUTHOR), make_sheet(office, campaign)

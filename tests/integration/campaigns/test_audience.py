@@ -1,7 +1,5 @@
 """Who is written to, who is not and why."""
 
-from __future__ import annotations
-
 import json
 import random
 from collections import Counter
@@ -49,6 +47,7 @@ from outreach.rules.errors import BadCampaign, WrongState
 from outreach.rules.wishes import WishSource
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.wishes import opt_out
 from tests.support.world import AUTHOR, LIST, TEXT, World, number
 
@@ -100,20 +99,18 @@ def close_number(world: World, e164: str, *reasons: Closing, lifted: bool = Fals
 
 def add(world: World, name: str, *numbers: str, area: str | None = COMMUNE) -> int:
     contact_id = world.add_person(name, *numbers)
-    with world.runtime.db.write() as session:
-        session.get_one(Contact, contact_id).area_code = area
+    world.change(Contact, contact_id, area_code=area)
     return contact_id
 
 
 def audience(world: World, campaign_id: int) -> dict[str, str]:
     """Each person's number, or the reason why they are not written to."""
-    with world.runtime.db.read() as session:
-        rows = session.execute(
-            select(Contact.name, Recipient.exclusion, Phone.e164)
-            .join(Contact, Contact.id == Recipient.contact_id)
-            .outerjoin(Phone, Phone.id == Recipient.phone_id)
-            .where(Recipient.campaign_id == campaign_id)
-        ).all()
+    rows = world.rows(
+        select(Contact.name, Recipient.exclusion, Phone.e164)
+        .join(Contact, Contact.id == Recipient.contact_id)
+        .outerjoin(Phone, Phone.id == Recipient.phone_id)
+        .where(Recipient.campaign_id == campaign_id)
+    )
     found = {name: exclusion.value if exclusion else e164 for name, exclusion, e164 in rows}
     assert len(found) == len(rows), "someone stands twice in the audience"
     return found
@@ -199,7 +196,7 @@ PEOPLE = [
 ]
 
 
-def test_everybody_is_written_to_or_excluded_for_one_reason(places: World) -> None:
+def test_everybody_is_written_to_or_excluded_for_one_reason(places):
     for person in PEOPLE:
         add(places, person.name, *map(number, person.phones), area=person.area)
     for index, reasons in BLOCKED.items():
@@ -236,7 +233,7 @@ AREAS = [
 ]
 
 
-def test_an_area_takes_in_all_below_it(places: World) -> None:
+def test_an_area_takes_in_all_below_it(places):
     for index, (name, area) in enumerate((("here", COMMUNE), ("there", FAR), ("nowhere", None))):
         add(places, name, number(index), area=area)
     for areas, reached in AREAS:
@@ -244,24 +241,16 @@ def test_an_area_takes_in_all_below_it(places: World) -> None:
         assert {name for name, value in found.items() if value.startswith("+")} == reached, areas
 
 
-def test_a_person_of_several_lists_is_one_person(world: World) -> None:
+def test_a_person_of_several_lists_is_one_person(world):
     both = world.add_person("in both", number(1))
     world.add_person("in the first", number(2))
-    with world.runtime.db.write() as session:
-        first = session.get_one(ContactList, world.list_id)
-        for name in ("Thứ hai", "Không dùng"):
-            session.add(ContactList(organisation_id=first.organisation_id, name=name, created_at=world.now))
-        session.flush()
-        second, unused = session.scalars(
-            select(ContactList.id).where(ContactList.id != first.id).order_by(ContactList.id)
-        )
+    second, unused = world.add_list("Thứ hai"), world.add_list("Không dùng")
     first_list = world.list_id
     world.list_id = second
     world.add_person("in the second", number(3))
     world.list_id = unused
     world.add_person("in another", number(4))
-    with world.runtime.db.write() as session:
-        session.add(Membership(list_id=second, contact_id=both))
+    world.add(Membership(list_id=second, contact_id=both))
 
     campaign = world.launch(lists=["Thứ hai", LIST, LIST])
     assert audience(world, campaign) == {
@@ -275,12 +264,7 @@ def test_a_person_of_several_lists_is_one_person(world: World) -> None:
 @pytest.fixture
 def four_lists(world: World) -> dict[str, int]:
     """The lists A, B, C and D of the office, by name."""
-    with world.runtime.db.write() as session:
-        owner = session.get_one(ContactList, world.list_id).organisation_id
-        made = [ContactList(organisation_id=owner, name=name, created_at=world.now) for name in "ABCD"]
-        session.add_all(made)
-        session.flush()
-        return {each.name: each.id for each in made}
+    return {name: world.add_list(name) for name in "ABCD"}
 
 
 # Who is in which lists with which phones.
@@ -327,9 +311,7 @@ OTHERS: list[tuple[dict[str, Any], dict[str, int], dict[Exclusion, int]]] = [
 ]
 
 
-def test_exceptions_and_lists_that_people_must_be_in_as_well(
-    world: World, four_lists: dict[str, int]
-) -> None:
+def test_exceptions_and_lists_that_people_must_be_in_as_well(world, four_lists):
     for name, (lists, phones) in IN_LISTS.items():
         contact_id = world.add_person(name, *map(number, phones))
         with world.runtime.db.write() as session:
@@ -348,9 +330,7 @@ def test_exceptions_and_lists_that_people_must_be_in_as_well(
         }, wanted
 
 
-def test_a_description_names_the_other_lists_and_makes_the_same_draft(
-    world: World, four_lists: dict[str, int]
-) -> None:
+def test_a_description_names_the_other_lists_and_makes_the_same_draft(world, four_lists):
     others = {"also_in": ["MTTQ/B"], "except": ["MTTQ/C", "MTTQ/D"]}
     campaign_id = world.draft(lists=["A"], **others)
     with world.runtime.db.read() as session:
@@ -363,18 +343,17 @@ def test_a_description_names_the_other_lists_and_makes_the_same_draft(
         world.draft(lists=["A"], **{"except": ["Không có"]})
     author, key = world.user(AUTHOR), world.keys.secret_key
     with pytest.raises(WrongState):
-        remove_list(world.runtime, four_lists["D"], secret_key=key, user=author, now=world.now)
+        world.do(remove_list, four_lists["D"], secret_key=key, user=author)
 
 
-def test_the_audience_stays_as_it_was_at_the_launch(world: World) -> None:
-    world.add_people(2)
-    campaign = world.launch()
+def test_the_audience_stays_as_it_was_at_the_launch(world):
+    campaign = world.launch(people=2)
     world.add_people(1, first=5)
     world.sweep()
     assert world.status(campaign)["recipients"] == 2
 
 
-def test_an_audience_without_recipients_completes(world: World) -> None:
+def test_an_audience_without_recipients_completes(world):
     world.add_person("no phone")
     campaign = world.launch()
     status = world.status(campaign)
@@ -402,18 +381,13 @@ WANTED: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("phones", "written_to"),
-    [
-        ([(1, 2, 3), (1, 2, 3), (1, 2, 3)], 3),
-        ([(1, 2), (1, 3), (3, 4)], 3),
-        ([(1, 2), (2, 3), (3, 4), (1,)], 4),
-        ([(1,), (1,), (1, 2)], 2),
-    ],
+@cases(
+    ([(1, 2, 3), (1, 2, 3), (1, 2, 3)], 3),
+    ([(1, 2), (1, 3), (3, 4)], 3),
+    ([(1, 2), (2, 3), (3, 4), (1,)], 4),
+    ([(1,), (1,), (1, 2)], 2),
 )
-def test_of_people_who_share_phones_each_is_written_to_where_there_is_one_for_each(
-    world: World, phones: list[tuple[int, ...]], written_to: int
-) -> None:
+def test_of_people_who_share_phones_each_is_written_to_where_there_is_one_for_each(world, phones, written_to):
     for n, theirs in enumerate(phones):
         world.add_person(f"A {n}", *map(number, theirs))
     campaign = world.draft()
@@ -426,9 +400,7 @@ def test_of_people_who_share_phones_each_is_written_to_where_there_is_one_for_ea
 
 
 @pytest.mark.parametrize(("seed", "most"), [(1, 60), (2, 40)])
-def test_what_was_counted_is_what_is_frozen_whatever_is_asked_for(
-    places: World, seed: int, most: int
-) -> None:
+def test_what_was_counted_is_what_is_frozen_whatever_is_asked_for(places, seed, most):
     """People and phones in every tangle: the quick count and the statement that freezes agree."""
     dice = random.Random(seed)
     with places.runtime.db.write() as session:
@@ -512,9 +484,7 @@ def test_what_was_counted_is_what_is_frozen_whatever_is_asked_for(
     assert set(seen) == {*Exclusion} - {Exclusion.SAME_PERSON}  # which comes after the launch alone
 
 
-def test_a_count_that_another_version_of_the_program_kept_is_made_anew(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_count_that_another_version_of_the_program_kept_is_made_anew(world, monkeypatch):
     world.add_people(3)
     campaign_id = world.draft()
     monkeypatch.setattr("admin.views.audience_cache._KEPT_IF_TOOK_S", 0.0)
@@ -534,9 +504,7 @@ def test_a_count_that_another_version_of_the_program_kept_is_made_anew(
 
 
 @pytest.mark.parametrize("is_own", [True, False])
-def test_what_others_campaigns_were_told_about_health_cannot_be_asked_for(
-    places: World, is_own: bool
-) -> None:
+def test_what_others_campaigns_were_told_about_health_cannot_be_asked_for(places, is_own):
     """An audience of one person by earlier answers would tell an organisation what was answered to another."""
     person = places.add_person("Y Một", number(900))
     earlier = places.launch(kind="tiem-chung", text="Mời tiêm. TC thôi nhận tin")

@@ -1,28 +1,32 @@
 """What leaves is what was approved: the version that was read, the number of people, their legal basis, the texts."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from admin.app import create_app
-from campaigns.lifecycle import edit_campaign
-from campaigns.models.campaigns import Campaign
+from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign, perform_action
+from campaigns.live_permit import allow_live, read_permit, require_permit
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.checks import LivePermit
 from campaigns.planning.correct_texts import confirm_correction, propose_correction
 from campaigns.planning.kinds import load_kinds
+from campaigns.rules.checks import Check, fault
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.second_wave import send_second_wave
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
 from outreach.contacts.lists import record_basis
-from outreach.models.accounts import Role
+from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList
-from outreach.rules.errors import NotAllowed, WrongState
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.errors import BadCampaign, BadInput, LoaError, NotAllowed, NotFound, WrongState
+from tests.integration.campaigns.test_lifecycle import state
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.world import APPROVER, AUTHOR, LIST, TEXT, World
@@ -46,13 +50,11 @@ def submit_other_text(world: World, campaign_id: int) -> None:
     world.decide(campaign_id, _A.RETURN, AUTHOR)
     other = {"name": "Bluezone", "text": "Chuyen tien: {link}", "lists": [LIST], "sender": "MTTQ"}
     draft = read_draft(other, kinds=load_kinds())
-    edit_campaign(world.runtime, campaign_id, draft, user=world.user(AUTHOR), now=world.now)
+    world.do(edit_campaign, campaign_id, draft)
     world.decide(campaign_id, _A.SUBMIT, AUTHOR)
 
 
-def test_a_text_exchanged_after_the_reading_is_not_approved(
-    client: FlaskClient, world: World, submitted: int
-) -> None:
+def test_a_text_exchanged_after_the_reading_is_not_approved(client, world, submitted):
     sheet = f"/admin/campaigns/{submitted}/"
     page = signed_in(client, APPROVER).get(sheet).text
     read = dict(re.findall(r'name="(version|recipients)" value="(\d+)"', page))
@@ -62,7 +64,7 @@ def test_a_text_exchanged_after_the_reading_is_not_approved(
     assert refused.status_code == 422
     assert "lần trình 2" in refused.text
     assert 'name="version" value="2"' in refused.text, "the page that is shown again has the new text"
-    runner = create_app(world.runtime.settings, runtime=world.runtime).test_cli_runner()
+    runner = world.app().test_cli_runner()
     command = ["campaigns", "approve", str(submitted), "--as", APPROVER, "--json"]
     for stale in ([], ["--version", "1"]):
         assert runner.invoke(args=[*command, *stale]).exit_code != 0
@@ -70,23 +72,20 @@ def test_a_text_exchanged_after_the_reading_is_not_approved(
     assert json.loads(runner.invoke(args=[*command, "--version", "2"]).stdout)["state"] == "approved"
 
 
-def test_a_draft_changed_behind_its_submission_is_not_approved(world: World, submitted: int) -> None:
-    with world.runtime.db.write() as session:
-        session.execute(update(Campaign).values(sender="KHAC"))
+def test_a_draft_changed_behind_its_submission_is_not_approved(world, submitted):
+    world.execute(update(Campaign).values(sender="KHAC"))
     for read in (None, 1):
         with refuses(WrongState, says="khác bản được trình"):
             world.decide(submitted, _A.APPROVE, APPROVER, version=read)
 
 
-def test_people_added_after_the_reading_are_not_approved(world: World, submitted: int) -> None:
+def test_people_added_after_the_reading_are_not_approved(world, submitted):
     world.add_people(1, first=5)
     with refuses(WrongState, says="từ 5 lên 6"):
         world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
 
 
-def test_a_launch_of_more_people_than_approved_goes_back_to_the_approver(
-    world: World, submitted: int
-) -> None:
+def test_a_launch_of_more_people_than_approved_goes_back_to_the_approver(world, submitted):
     world.decide(submitted, _A.APPROVE, APPROVER)
     world.add_people(1, first=5)
     with refuses(WrongState, says="lần nữa"):
@@ -100,16 +99,14 @@ def test_a_launch_of_more_people_than_approved_goes_back_to_the_approver(
 
 
 @pytest.mark.parametrize("change", ["people", "basis"])
-def test_what_changes_between_the_press_and_the_start_is_held_for_the_approver(
-    world: World, submitted: int, change: str
-) -> None:
+def test_what_changes_between_the_press_and_the_start_is_held_for_the_approver(world, submitted, change):
     world.decide(submitted, _A.APPROVE, APPROVER)
     world.decide(submitted, _A.LAUNCH, AUTHOR)
     if change == "people":
         world.add_people(1, first=5)
     else:
         basis = {"basis": "consent", "since": "", "note": ""}
-        record_basis(world.runtime, world.list_id, **basis, user=world.user(AUTHOR), now=world.now)
+        world.do(record_basis, world.list_id, **basis)
     world.sweep()
     assert world.status(submitted)["state"] == "paused"
     world.decide(submitted, _A.RESUME, AUTHOR)
@@ -124,14 +121,14 @@ def test_what_changes_between_the_press_and_the_start_is_held_for_the_approver(
     assert len(world.sent_to()) == (6 if change == "people" else 5)
 
 
-def test_a_second_approver_does_not_extend_what_the_first_has_read(world: World, submitted: int) -> None:
+def test_a_second_approver_does_not_extend_what_the_first_has_read(world, submitted):
     two_are_needed_from(world, 3)
     world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
     world.add_people(45, first=100)
     assert world.decide(submitted, _A.APPROVE, SECOND, version=1, recipients=50) is CampaignState.SUBMITTED
     with pytest.raises(WrongState):
         world.decide(submitted, _A.LAUNCH, AUTHOR)
-    page = signed_in(create_app(world.runtime.settings, runtime=world.runtime).test_client(), APPROVER)
+    page = signed_in(world.app().test_client(), APPROVER)
     assert f'action="/admin/campaigns/{submitted}/approve"' in page.get(f"/admin/campaigns/{submitted}/").text
     assert world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=50) is CampaignState.APPROVED
     world.decide(submitted, _A.LAUNCH, AUTHOR)
@@ -140,9 +137,7 @@ def test_a_second_approver_does_not_extend_what_the_first_has_read(world: World,
     assert len(world.sent_to()) == 50
 
 
-def test_a_held_campaign_that_outgrew_its_approval_needs_all_of_them_anew(
-    world: World, submitted: int
-) -> None:
+def test_a_held_campaign_that_outgrew_its_approval_needs_all_of_them_anew(world, submitted):
     two_are_needed_from(world, 20)
     world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
     world.decide(submitted, _A.LAUNCH, AUTHOR)
@@ -161,46 +156,40 @@ def test_a_held_campaign_that_outgrew_its_approval_needs_all_of_them_anew(
 
 
 @pytest.mark.parametrize("change", ["lists", "drive"])
-def test_who_names_no_version_has_not_read_one_with_other_lists_or_in_another_drive(
-    world: World, submitted: int, change: str
-) -> None:
+def test_who_names_no_version_has_not_read_one_with_other_lists_or_in_another_drive(world, submitted, change):
     author = world.user(AUTHOR)
-    with world.runtime.db.write() as session:
-        session.add(ContactList(organisation_id=author.organisation_id, name="Khác", created_at=world.now))
+    world.add_list("Khác", owner=author.organisation_id)
     world.open_drive("Hai")
     world.decide(submitted, _A.RETURN, AUTHOR)
     other = {"lists": ["Khác"]} if change == "lists" else {"drive": "Hai"}
     draft = {"name": "Bluezone", "text": TEXT, "lists": [LIST], "sender": "MTTQ", **other}
-    edit_campaign(world.runtime, submitted, read_draft(draft, kinds=load_kinds()), user=author, now=world.now)
+    world.do(edit_campaign, submitted, read_draft(draft, kinds=load_kinds()), user=author)
     world.decide(submitted, _A.SUBMIT, AUTHOR)
     with pytest.raises(WrongState, match="version_not_named"):
         world.decide(submitted, _A.APPROVE, APPROVER)
 
 
-def test_a_cost_that_nobody_approved_goes_back_to_the_approver(world: World, submitted: int) -> None:
+def test_a_cost_that_nobody_approved_goes_back_to_the_approver(world, submitted):
     world.decide(submitted, _A.APPROVE, APPROVER)
-    dear = replace(world.runtime.settings, price_per_segment_vnd=2000)
-    world.runtime = replace(world.runtime, settings=dear)
+    world.use(price_per_segment_vnd=2000)
     with refuses(WrongState, says="lần nữa"):
         world.decide(submitted, _A.LAUNCH, AUTHOR)
     world.decide(submitted, _A.APPROVE, APPROVER, version=2)
     assert world.decide(submitted, _A.LAUNCH, AUTHOR) is CampaignState.SENDING
 
 
-def test_a_correction_of_a_campaign_that_took_two_takes_two(world: World, submitted: int) -> None:
+def test_a_correction_of_a_campaign_that_took_two_takes_two(world, submitted):
     two_are_needed_from(world, 3)
-    with world.runtime.db.write() as session:
-        world.add_officer(session, "duyet3@loa.example", Role.APPROVER)
+    world.officer("duyet3@loa.example", Role.APPROVER)
     for email in (APPROVER, SECOND):
         world.decide(submitted, _A.APPROVE, email)
     world.decide(submitted, _A.LAUNCH, AUTHOR)
     world.sweep()
     texts, at = {"phone": "1023"}, world.now.isoformat()
-    propose_correction(world.runtime, submitted, texts, since=None, user=world.user(AUTHOR), now=world.now)
+    world.do(propose_correction, submitted, texts, since=None)
 
     def confirm(email: str) -> int:
-        user = world.user(email)
-        return confirm_correction(world.runtime, submitted, proposed_at=at, user=user, now=world.now)
+        return world.do(confirm_correction, submitted, proposed_at=at, by=email)
 
     assert confirm(APPROVER) == 0
     with pytest.raises(WrongState, match="approved_by_you"):
@@ -211,39 +200,35 @@ def test_a_correction_of_a_campaign_that_took_two_takes_two(world: World, submit
     # What leaves from now on is approved by those who have read the new texts.
     world.add_people(30, first=100)
     extend = {"settings": world.runtime.settings, "now": world.now}
-    assert not send_second_wave(world.runtime, submitted, user=world.user(SECOND), **extend).has_left
-    assert send_second_wave(world.runtime, submitted, user=world.user(APPROVER), **extend).has_left
+    assert not world.do(send_second_wave, submitted, by=SECOND, **extend).has_left
+    assert world.do(send_second_wave, submitted, by=APPROVER, **extend).has_left
 
 
-def test_who_corrects_a_text_has_read_no_larger_audience_than_the_approved_one(
-    world: World, submitted: int
-) -> None:
+def test_who_corrects_a_text_has_read_no_larger_audience_than_the_approved_one(world, submitted):
     two_are_needed_from(world, 3)
     third, fourth = "duyet3@loa.example", "duyet4@loa.example"
-    with world.runtime.db.write() as session:
-        for email in (third, fourth):
-            world.add_officer(session, email, Role.APPROVER)
+    for email in (third, fourth):
+        world.officer(email, Role.APPROVER)
     for email in (APPROVER, SECOND):
         world.decide(submitted, _A.APPROVE, email)
     world.decide(submitted, _A.LAUNCH, AUTHOR)
     world.sweep()
     world.add_people(45, first=100)
     extend = {"settings": world.runtime.settings, "now": world.now}
-    assert not send_second_wave(world.runtime, submitted, user=world.user(APPROVER), **extend).has_left
+    assert not world.do(send_second_wave, submitted, by=APPROVER, **extend).has_left
     texts, at = {"phone": "1023"}, world.now.isoformat()
-    propose_correction(world.runtime, submitted, texts, since=None, user=world.user(third), now=world.now)
-    confirm_correction(world.runtime, submitted, proposed_at=at, user=world.user(fourth), now=world.now)
+    world.do(propose_correction, submitted, texts, since=None, by=third)
+    world.do(confirm_correction, submitted, proposed_at=at, by=fourth)
     assert world_content(world, submitted)["phone"] == "1023"
     with pytest.raises(WrongState, match="second_wave_awaits"):
-        send_second_wave(world.runtime, submitted, user=world.user(AUTHOR), **extend)
+        world.do(send_second_wave, submitted, **extend)
 
 
 def two_are_needed_from(world: World, people: int) -> None:
-    settings = replace(world.runtime.settings, two_approvals_people=people)
-    world.runtime = replace(world.runtime, settings=settings)
+    world.use(two_approvals_people=people)
 
 
-def test_the_question_before_an_approval_shows_all_that_leaves(client: FlaskClient, world: World) -> None:
+def test_the_question_before_an_approval_shows_all_that_leaves(client, world):
     world.add_people(10)
     campaign_id = world.draft(
         text_b="Ban B moi cai: {link}",
@@ -274,15 +259,14 @@ def test_the_question_before_an_approval_shows_all_that_leaves(client: FlaskClie
     assert "Có danh sách chưa ghi căn cứ" in asked
 
 
-def test_a_correction_needs_another_person_and_never_its_author(world: World, submitted: int) -> None:
+def test_a_correction_needs_another_person_and_never_its_author(world, submitted):
     world.decide(submitted, _A.APPROVE, APPROVER)
-    with world.runtime.db.write() as session:
-        session.get_one(Campaign, submitted).starts_at = world.in_hours(1)
+    world.change(Campaign, submitted, starts_at=world.in_hours(1))
     world.decide(submitted, _A.LAUNCH, AUTHOR)
     texts, now = {"phone": "1023", "answers.installed.reply": "Goi 1023."}, world.now
 
     def propose(email: str) -> str:
-        propose_correction(world.runtime, submitted, texts, since=None, user=world.user(email), now=now)
+        world.do(propose_correction, submitted, texts, since=None, by=email, now=now)
         return now.isoformat()
 
     with refuses(WrongState, says="hẹn giờ"):
@@ -292,13 +276,184 @@ def test_a_correction_needs_another_person_and_never_its_author(world: World, su
     before = world_content(world, submitted)
     for email in (AUTHOR, APPROVER):
         with pytest.raises(NotAllowed):
-            confirm_correction(world.runtime, submitted, proposed_at=at, user=world.user(email), now=now)
+            world.do(confirm_correction, submitted, proposed_at=at, by=email, now=now)
     with pytest.raises(WrongState, match="correction_changed_meanwhile"):
-        confirm_correction(world.runtime, submitted, proposed_at="", user=world.user(SECOND), now=now)
+        world.do(confirm_correction, submitted, proposed_at="", by=SECOND, now=now)
     assert world_content(world, submitted) == before
-    assert confirm_correction(world.runtime, submitted, proposed_at=at, user=world.user(SECOND), now=now) == 2
+    assert world.do(confirm_correction, submitted, proposed_at=at, by=SECOND, now=now) == 2
     assert world_content(world, submitted)["phone"] == "1023"
 
 
 def world_content(world: World, campaign_id: int) -> dict[str, Any]:
     return world.get_one(Campaign, campaign_id).content
+
+
+# Sending to real phones waits for an administrator's permission, which is on record.
+
+
+def test_a_live_campaign_is_launched_once_an_administrator_has_allowed_it(world):
+    world.add_people(2)
+    campaign = world.draft()
+    world.act(campaign, CampaignAction.SUBMIT)
+    world.act(campaign, CampaignAction.APPROVE, APPROVER)
+    live = replace(world.runtime, settings=replace(world.runtime.settings, sms_live="yes"))
+    assert live.settings.is_live
+    with live.db.write() as session:
+        author = find_user(session, AUTHOR)
+        administrator = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
+
+    def launch() -> CampaignState:
+        return perform_action(live, campaign, CampaignAction.LAUNCH, user=author, now=datetime.now(UTC)).state
+
+    with refuses(WrongState, says="Chưa cho phép gửi thật"):
+        launch()
+    assert world.status(campaign)["state"] == CampaignState.APPROVED
+    findings = [fault(Check.MAIL, LoaError("check_mail_away", error="x"))]
+    with pytest.raises(NotAllowed):
+        allow_live(live, findings, reason="không cần thư", user=author, now=world.now)
+    with refuses(BadInput, says="ít nhất 10 ký tự"):
+        allow_live(live, findings, reason="vội", user=administrator, now=world.now)
+    allow_live(live, findings, reason="Máy chủ thư có sau, đã thống nhất.", user=administrator, now=world.now)
+    with live.db.read() as session:
+        permit = read_permit(session)
+        assert (permit.findings, permit.allowed_by) == ("mail", administrator.id)
+        assert session.scalar(select(AuditEvent.actor_id).where(AuditEvent.action == "sending.allow_live"))
+    assert launch() in (CampaignState.SENDING, CampaignState.SCHEDULED)
+
+
+@pytest.mark.parametrize("role", [each for each in Role if each is not Role.ADMINISTRATOR])
+def test_nobody_but_an_administrator_allows_it_by_page_or_use_case(world, client, role):
+    email = world.officer(f"{role.value}@loa.example", role)
+    with pytest.raises(NotAllowed):
+        world.do(allow_live, [], reason="x" * 20, by=email)
+    if role is not Role.VILLAGE:
+        signed_in(client, email)
+        assert post(client, "/admin/checks/allow", reason="x" * 20).status_code == 403
+    assert not world.all(select(LivePermit))
+
+
+def test_what_began_in_training_goes_on_live_only_with_the_permission(world):
+    campaign = world.launch(people=1)
+    world.act(campaign, CampaignAction.PAUSE)
+    live = replace(world.runtime, settings=replace(world.runtime.settings, sms_live="yes"))
+    user = world.user(AUTHOR)
+    with refuses(WrongState, says="Chưa cho phép gửi thật"):
+        perform_action(live, campaign, CampaignAction.RESUME, user=user, now=world.now)
+    world.act(campaign, CampaignAction.RESUME)
+    world.add_people(1, first=1)
+    with refuses(WrongState, says="Chưa cho phép gửi thật"):
+        send_second_wave(live, campaign, settings=live.settings, user=user, now=datetime.now(UTC))
+    assert len(world.all(select(Recipient))) == 1
+
+
+def test_live_hours_in_which_nothing_may_leave_are_refused(world):
+    """22:30 to 23:30 and the legal 07:00 to 22:00 have no minute in common."""
+    world.add_people(1)
+    campaign = world.draft(window=["22:30", "23:30"])
+    live = replace(world.runtime, settings=replace(world.runtime.settings, sms_live="yes"))
+    with refuses(WrongState, says="ngoài giờ được phép"):
+        perform_action(live, campaign, CampaignAction.SUBMIT, user=world.user(AUTHOR), now=world.now)
+    perform_action(world.runtime, campaign, CampaignAction.SUBMIT, user=world.user(AUTHOR), now=world.now)
+
+
+def test_training_needs_no_permission(world):
+    with world.runtime.db.read() as session:
+        require_permit(session, is_live=False)
+        with pytest.raises(WrongState):
+            require_permit(session, is_live=True)
+
+
+def test_the_page_shows_each_check_with_what_to_do_and_takes_the_permission(world, client):
+    world.officer("quantri@loa.example", Role.ADMINISTRATOR)
+    signed_in(client, "quantri@loa.example")
+    page = client.get("/admin/checks/").text
+    assert "Không có worker nào phục vụ" in page
+    assert "Chưa cho phép gửi thật" in page
+    refused = post(client, "/admin/checks/allow", reason="")
+    assert refused.status_code == 422
+    assert post(client, "/admin/checks/allow", reason="Đã kiểm tra bằng tay.").status_code == 303
+    assert "đã cho phép gửi thật lúc" in client.get("/admin/checks/").text
+
+
+# Who may do what with a campaign, and who does not even see it.
+
+
+A, C = CampaignAction, CampaignState
+LEAST = {"name": "Bluezone", "text": TEXT, "lists": [LIST], "sender": "MTTQ"}
+
+
+def add_user(
+    world: World, role: Role, *, organisation: str | None = "MTTQ", area: str | None = None, email: str = ""
+) -> str:
+    """A user who never logs in; the e-mail."""
+    email = email or f"{role}@loa.example"
+    owner = world.scalar(select(Organisation.id).where(Organisation.code == (organisation or "")))
+    about = {"organisation_id": owner, "area_code": area, "password_hash": "none", "created_at": world.now}
+    world.add(User(email=email, role=role, **about))
+    return email
+
+
+def test_a_campaign_is_seen_by_its_organisation_and_those_above(world):
+    with world.runtime.db.write() as session:
+        for code, level, parent in (
+            ("62", AreaLevel.PROVINCE, None),
+            ("608", AreaLevel.DISTRICT, "62"),
+            ("617", AreaLevel.DISTRICT, "62"),
+        ):
+            session.add(Area(code=code, name=code, kind="", level=level, parent_code=parent))
+            session.flush()
+        for code, parent, area in (
+            ("HPN", None, "62"),
+            ("HPN-608", "HPN", "608"),
+            ("HPN-617", "HPN", "617"),
+            ("DOAN", None, "62"),
+        ):
+            made = create_organisation(
+                session, code=code, name=code, kind=OrganisationKind.MASS, area_code=area, parent_code=parent
+            )
+            session.add(ContactList(organisation_id=made.id, name=f"{code} 1", created_at=world.now))
+    author = add_user(world, Role.STAFF, organisation="HPN-608", email="author@loa.example")
+    with world.runtime.db.write() as session:
+        user = find_user(session, author)
+        draft = read_draft({**LEAST, "lists": ["HPN-608 1"]}, kinds=load_kinds())
+        campaign = create_campaign(session, draft, user=user, now=world.now).id
+        # Lists of others are as good as not there.
+        for name in ("HPN-617 1", "DOAN 1", LIST):
+            with refuses(BadCampaign, says=name):
+                create_campaign(
+                    session,
+                    read_draft({**LEAST, "lists": [name]}, kinds=load_kinds()),
+                    user=user,
+                    now=world.now,
+                )
+
+    sees = {
+        ("HPN-608", None): True,
+        ("HPN", None): True,
+        ("MTTQ", None): True,  # the committee above all
+        (None, "608"): True,
+        (None, "62"): True,
+        (None, None): True,
+        ("HPN-617", None): False,
+        ("DOAN", None): False,
+        (None, "617"): False,
+        ("HPN", "608"): True,
+        ("HPN", "617"): False,
+        ("MTTQ", "62"): True,
+        ("MTTQ", "617"): False,
+        ("HPN-608", "617"): True,  # one's own, wherever one works
+    }
+    for index, ((organisation, area), is_seen) in enumerate(sees.items()):
+        email = add_user(
+            world, Role.STAFF, organisation=organisation, area=area, email=f"u{index}@loa.example"
+        )
+        with world.runtime.db.read() as session:
+            user = find_user(session, email)
+            if is_seen:
+                assert find_campaign(session, campaign, user=user).id == campaign
+                continue
+        # Not to be told from a campaign that is not there.
+        for action in (A.SUBMIT, A.CANCEL, A.APPROVE):
+            with pytest.raises(NotFound, match=str(campaign)):
+                perform_action(world.runtime, campaign, action, user=user, now=world.now)
+    assert state(world, campaign) is C.DRAFT

@@ -1,23 +1,23 @@
 """An officer's answer by SMS: within the hours and the cap, never to who opted out, once, and taken back in time."""
 
-from __future__ import annotations
-
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from campaigns.analytics.open_tasks import read_unknown
 from campaigns.cases.handle_case import Reopened, close_case, label_reply, reopen_case, undo_reply_label
 from campaigns.cases.sms_answers import answer_by_sms, list_texts, read_sent, remove_text, save_text
+from campaigns.delivery.reconcile import count_undecided, count_without_campaign, decide_unknown
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Case, SavedText
 from campaigns.rules.cases import CaseOutcome
+from campaigns.rules.delivery import GIVES_UP_AFTER, TRANSACTIONAL_GIVES_UP_AFTER
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.states import MessageState, SkipReason
-from outreach.accounts.organisations import create_organisation
-from outreach.models.accounts import OrganisationKind, Role
-from outreach.rules.errors import BadInput, BadTemplate, NotFound, WrongState
+from campaigns.rules.states import CampaignAction, MessageKind, MessageState, SkipReason
+from outreach.models.accounts import Role
+from outreach.rules.errors import BadInput, BadTemplate, NotAllowed, NotFound, WrongState
 from outreach.rules.wishes import WishSource
 from tests.integration.campaigns.test_cases import case, do
 from tests.integration.campaigns.test_concurrent_actions import at_once
@@ -31,9 +31,7 @@ TEXT = "Can bo se goi lai trong ngay."
 
 def asked(world: World, **changes: object) -> int:
     """A campaign that somebody has asked for help in; the case's id. The gateway's record starts anew."""
-    world.add_people(2)
-    campaign = world.launch(**{"window": ["00:00", "24:00"], **changes})
-    world.send()
+    campaign = world.sent(people=2, **{"window": ["00:00", "24:00"], **changes})
     world.press(campaign, "need_help")
     world.simulator.reset()
     (opened,) = world.cases()
@@ -42,23 +40,18 @@ def asked(world: World, **changes: object) -> int:
 
 def close_the_window(world: World) -> None:
     """From now on it is not the campaign's hour."""
-    with world.runtime.db.write() as session:
-        campaign = session.scalars(select(Campaign)).one()
-        campaign.window_from, campaign.window_to = world.closed_window()
+    world.close_window(world.one(select(Campaign.id)))
 
 
 def answer(world: World, case_id: int, text: str = TEXT, *, is_done: bool = True) -> datetime:
-    with world.runtime.db.write() as session:
-        return answer_by_sms(
-            session, case_id, text, is_done=is_done, user=world.user(AUTHOR), keys=world.keys, now=world.now
-        )
+    return world.do(answer_by_sms, case_id, text, is_done=is_done)
 
 
 def message(world: World, case_id: int) -> Message:
     return world.get_one(Message, world.get_one(Case, case_id).message_id)
 
 
-def test_an_answer_goes_out_once_and_ends_the_case(world: World) -> None:
+def test_an_answer_goes_out_once_and_ends_the_case(world):
     case_id = asked(world)
     assert answer(world, case_id) == world.now
     with pytest.raises(WrongState, match="case_done"):
@@ -68,7 +61,7 @@ def test_an_answer_goes_out_once_and_ends_the_case(world: World) -> None:
     assert case(world, case_id).outcome is CaseOutcome.MESSAGED
 
 
-def test_an_answer_may_leave_the_case_open_and_is_not_sent_twice(world: World) -> None:
+def test_an_answer_may_leave_the_case_open_and_is_not_sent_twice(world):
     case_id = asked(world)
     answer(world, case_id, is_done=False)
     with pytest.raises(WrongState, match="answer_under_way"):
@@ -82,15 +75,14 @@ def test_an_answer_may_leave_the_case_open_and_is_not_sent_twice(world: World) -
     assert case(world, case_id).done_at is not None
 
 
-def test_an_answer_waits_for_the_hours_and_can_be_taken_back_until_then(world: World) -> None:
+def test_an_answer_waits_for_the_hours_and_can_be_taken_back_until_then(world):
     case_id = asked(world)
     close_the_window(world)
     leaves_at = answer(world, case_id)
     assert leaves_at > world.now
     world.send()
     assert world.sent_to() == []
-    with world.runtime.db.read() as session:
-        (waiting,) = read_sent(session, Message.id == message(world, case_id).id)
+    (waiting,) = world.read(read_sent, Message.id == message(world, case_id).id)
     assert (waiting.state, waiting.due_at, waiting.sent_at) == (MessageState.QUEUED, leaves_at, None)
     assert do(world, reopen_case, case_id) == Reopened(keeps_answer=False, keeps_message=False)
     assert message(world, case_id).state is MessageState.CANCELLED
@@ -99,7 +91,7 @@ def test_an_answer_waits_for_the_hours_and_can_be_taken_back_until_then(world: W
     assert message(world, case_id).state is MessageState.QUEUED
 
 
-def test_what_has_left_stays_sent_when_the_case_is_opened_again(world: World) -> None:
+def test_what_has_left_stays_sent_when_the_case_is_opened_again(world):
     case_id = asked(world)
     answer(world, case_id)
     world.send()
@@ -108,7 +100,7 @@ def test_what_has_left_stays_sent_when_the_case_is_opened_again(world: World) ->
 
 
 @both_databases
-def test_a_case_opened_again_while_its_answer_leaves_comes_to_one_end(world: World) -> None:
+def test_a_case_opened_again_while_its_answer_leaves_comes_to_one_end(world):
     case_id = asked(world)
     answer(world, case_id)
     _sent, reopened = at_once(world.send, lambda: do(world, reopen_case, case_id))
@@ -119,7 +111,7 @@ def test_a_case_opened_again_while_its_answer_leaves_comes_to_one_end(world: Wor
     assert expected is reopened.keeps_message
 
 
-def test_who_opted_out_is_not_written_to_before_or_after(world: World) -> None:
+def test_who_opted_out_is_not_written_to_before_or_after(world):
     case_id = asked(world)
     answer(world, case_id, is_done=False)
     world.reply(number(0), "TC", gateway_id="SM1", is_opt_out=True)
@@ -130,9 +122,7 @@ def test_who_opted_out_is_not_written_to_before_or_after(world: World) -> None:
         answer(world, case_id, "Xin loi.")
 
 
-def test_an_officer_is_told_that_who_asks_from_another_number_than_they_opted_out_on_gets_no_answer(
-    world: World,
-) -> None:
+def test_an_officer_is_told_that_who_asks_from_another_number_than_they_opted_out_on_gets_no_answer(world):
     case_id = asked(world)
     contact_id = world.recipient(number(0), 1).contact_id or 0
     with world.runtime.db.write() as session:
@@ -141,7 +131,7 @@ def test_an_officer_is_told_that_who_asks_from_another_number_than_they_opted_ou
         answer(world, case_id)
 
 
-def test_the_cap_holds_for_answers(world: World) -> None:
+def test_the_cap_holds_for_answers(world):
     case_id = asked(world, cap_per_day=1)
     answer(world, case_id)
     world.send()
@@ -150,22 +140,20 @@ def test_the_cap_holds_for_answers(world: World) -> None:
 
 
 @pytest.mark.parametrize(("text", "said"), [("  ", "Chưa có nội dung"), ("ắ" * 300, "dài 5 tin nhắn")])
-def test_an_empty_and_a_long_answer_are_refused(world: World, text: str, said: str) -> None:
+def test_an_empty_and_a_long_answer_are_refused(world, text, said):
     case_id = asked(world)
     with refuses(BadInput, says=said):
         answer(world, case_id, text)
 
 
-def test_a_stranger_can_only_be_called(world: World) -> None:
+def test_a_stranger_can_only_be_called(world):
     world.reply(number(900), "4", gateway_id="SM1")
     with pytest.raises(WrongState, match="number_without_campaign"):
         answer(world, world.cases()[0].id)
 
 
-def test_an_opt_out_label_taken_back_before_its_confirmation_left_sends_nothing(world: World) -> None:
-    world.add_people(1)
-    world.launch(window=["00:00", "24:00"])
-    world.send()
+def test_an_opt_out_label_taken_back_before_its_confirmation_left_sends_nothing(world):
+    world.sent(people=1, window=["00:00", "24:00"])
     world.simulator.reset()
     world.reply(number(0), "ok", gateway_id="SM1")
     (unclear,) = world.cases()
@@ -176,11 +164,10 @@ def test_an_opt_out_label_taken_back_before_its_confirmation_left_sends_nothing(
     do(world, label_reply, unclear.id, Label.OPT_OUT)
     world.send()
     assert world.sent_to() == [number(0)]
-    with world.runtime.db.read() as session:
-        assert numbers_left_alone(session) == {number(0)}
+    assert world.read(numbers_left_alone) == {number(0)}
 
 
-def test_a_finished_call_does_not_touch_an_answer_sent_before(world: World) -> None:
+def test_a_finished_call_does_not_touch_an_answer_sent_before(world):
     case_id = asked(world)
     close_the_window(world)
     answer(world, case_id, is_done=False)
@@ -189,30 +176,18 @@ def test_a_finished_call_does_not_touch_an_answer_sent_before(world: World) -> N
     assert message(world, case_id).state is MessageState.QUEUED
 
 
-def test_kept_texts_are_an_organisations_own_and_those_above_it(world: World) -> None:
-    with world.runtime.db.write() as session:
-        for code in ("PN", "TN"):
-            made = create_organisation(
-                session, code=code, name=f"Hội {code}", kind=OrganisationKind.MASS, parent_code="MTTQ"
-            )
-            world.add_officer(session, f"{code.lower()}@loa.example", Role.STAFF, made.id)
+def test_kept_texts_are_an_organisations_own_and_those_above_it(world):
+    for code in ("PN", "TN"):
+        world.officer(f"{code.lower()}@loa.example", Role.STAFF, world.organisation(code, f"Hội {code}"))
     ids = {}
     for email in (AUTHOR, "pn@loa.example", "tn@loa.example"):
-        saved = save_text(
-            world.runtime,
-            title=email,
-            text="Chao {name}.",
-            text_id=None,
-            user=world.user(email),
-            now=world.now,
-        )
+        saved = world.do(save_text, title=email, text="Chao {name}.", text_id=None, by=email)
         ids[email] = saved.id
-    with world.runtime.db.read() as session:
-        assert [each.title for each in list_texts(session, world.user("pn@loa.example"), None)] == [
-            AUTHOR,
-            "pn@loa.example",
-        ]
-        assert len(list_texts(session, world.user(AUTHOR), None)) == 3
+    assert [each.title for each in world.read(list_texts, world.user("pn@loa.example"), None)] == [
+        AUTHOR,
+        "pn@loa.example",
+    ]
+    assert len(world.read(list_texts, world.user(AUTHOR), None)) == 3
     pn = world.user("pn@loa.example")
     for other in (AUTHOR, "tn@loa.example"):
         with world.runtime.db.write() as session:
@@ -224,12 +199,11 @@ def test_kept_texts_are_an_organisations_own_and_those_above_it(world: World) ->
                 save_text(session, title="x", text="{ten}", text_id=None, user=pn, now=world.now)
             with pytest.raises(BadInput):
                 save_text(session, title=" ", text="x", text_id=None, user=pn, now=world.now)
-    remove_text(world.runtime, ids["pn@loa.example"], user=pn, now=world.now + timedelta(minutes=1))
-    with world.runtime.db.read() as session:
-        assert [each.title for each in list_texts(session, pn, None)] == [AUTHOR]
+    world.do(remove_text, ids["pn@loa.example"], user=pn, now=world.now + timedelta(minutes=1))
+    assert [each.title for each in world.read(list_texts, pn, None)] == [AUTHOR]
 
 
-def test_a_kept_text_is_offered_in_campaigns_of_its_kind_and_a_general_one_in_all(world: World) -> None:
+def test_a_kept_text_is_offered_in_campaigns_of_its_kind_and_a_general_one_in_all(world):
     author = world.user(AUTHOR)
     with world.runtime.db.write() as session:
         for title, kind in (("Gọi lại", ""), ("Cách cài", "bluezone"), ("Nơi tránh trú", "bao-lu")):
@@ -250,3 +224,94 @@ def test_a_kept_text_is_offered_in_campaigns_of_its_kind_and_a_general_one_in_al
         "khao-sat": ["Gọi lại", "Loại cũ"],
         None: ["Gọi lại", "Loại cũ"],
     }
+
+
+# Confirmations and acknowledgements that do not get through: they are neither given up early nor lost
+# from sight.
+
+
+BELOW = "pn@loa.example"
+
+
+def confirmation(world: World) -> MessageState:
+    state: MessageState = world.one(select(Message.state).where(Message.kind == MessageKind.CONFIRMATION))
+    return state
+
+
+def let_it_wait(world: World, **changes: int) -> None:
+    """As if what is in the outbox had been put back so often, and were due again."""
+    world.execute(update(Outbox).values(not_before=world.now, **changes))
+
+
+def test_a_fault_of_the_account_holds_a_confirmation_back_for_a_day_and_loses_it_not(world):
+    world.sent(people=1)
+    world.reply(number(0), "TC", gateway_id="SM1")
+    world.use_token("wrong")
+    world.send()
+    for refused in (GIVES_UP_AFTER + 1, TRANSACTIONAL_GIVES_UP_AFTER - 2):
+        let_it_wait(world, refused=refused, throttled=100)
+        world.send()
+        assert confirmation(world) is MessageState.QUEUED
+    world.use_token(world.simulator.auth_token)
+    let_it_wait(world)
+    world.send()
+    assert len(world.sent_to()) == 2
+
+
+def test_after_more_than_a_day_of_it_a_confirmation_has_failed(world):
+    world.sent(people=1)
+    world.reply(number(0), "TC", gateway_id="SM1")
+    world.use_token("wrong")
+    let_it_wait(world, refused=TRANSACTIONAL_GIVES_UP_AFTER - 1)
+    world.send()
+    assert confirmation(world) is MessageState.FAILED
+
+
+def test_what_the_gateway_was_too_busy_for_counts_not_as_refused(world):
+    campaign = world.launch(people=2)
+    let_it_wait(world, throttled=50)
+    world.use_token("wrong")
+    world.send()
+    assert world.status(campaign)["steps"][0]["messages"] == {"queued": 2}
+    # The account alone: somebody has let it go on in vain so often.
+    let_it_wait(world, refused=GIVES_UP_AFTER - 1)
+    world.act(campaign, CampaignAction.RESUME)
+    world.send()
+    assert world.status(campaign)["steps"][0]["messages"] == {"failed": 2}
+
+
+def decide(world: World, campaign: int | None, email: str, *, resend: bool) -> int:
+    return world.do(decide_unknown, campaign, resend=resend, by=email, now=datetime.now(UTC))
+
+
+def test_a_confirmation_nobody_saw_the_end_of_is_decided_with_its_campaign(world):
+    campaign = world.sent(people=2)
+    world.sweep()
+    world.reply(number(0), "TC", gateway_id="SM1")
+    world.send()
+    world.lose_sight()
+    now = datetime.now(UTC)
+    assert world.read(count_undecided, campaign, now=now) == (2, 1)
+    (line,) = world.read(read_unknown, world.user(AUTHOR), now=now)
+    assert (line.id, line.unknown, line.undecided) == (campaign, 3, 3)
+    assert decide(world, campaign, AUTHOR, resend=True) == 3
+    assert confirmation(world) is MessageState.QUEUED
+    world.send()
+    assert world.sent_to().count(number(0)) == 3  # who has opted out gets the campaign's own message no more
+    world.lose_sight()
+    decide(world, campaign, AUTHOR, resend=False)
+    assert confirmation(world) is MessageState.NO_REPORT
+
+
+def test_what_belongs_to_no_campaign_is_decided_by_those_who_see_everything(world):
+    world.officer(BELOW, Role.STAFF, world.organisation())
+    world.reply(number(7), "TC", gateway_id="SM1")  # a stranger
+    world.send()
+    world.lose_sight()
+    now = datetime.now(UTC)
+    assert world.read(count_without_campaign, world.user(AUTHOR), now=now) == 1
+    assert world.read(count_without_campaign, world.user(BELOW), now=now) == 0
+    with pytest.raises(NotAllowed):
+        decide(world, None, BELOW, resend=False)
+    assert decide(world, None, AUTHOR, resend=False) == 1
+    assert confirmation(world) is MessageState.NO_REPORT

@@ -1,7 +1,5 @@
 """Two people press, or two workers sweep, at the same moment: one wins and nothing happens twice."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,8 +22,8 @@ from outreach.accounts.users import change_user, disable_user
 from outreach.models.accounts import AuditEvent, Role, User
 from outreach.rules.errors import BadInput, LoaError, NotAllowed, WrongState
 from outreach.rules.quiet_days import NO_DAYS
+from tests.integration.campaigns.test_bound_approval import add_user
 from tests.integration.campaigns.test_lifecycle import approved
-from tests.integration.campaigns.test_permissions import add_user
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, World
 
@@ -63,7 +61,7 @@ def events(world: World, campaign_id: int, action: str) -> int:
 
 
 @pytest.mark.parametrize("action", [A.APPROVE, A.LAUNCH, A.CANCEL])
-def test_of_two_who_press_the_same_one_wins_and_the_other_is_told(world: World, action: A) -> None:
+def test_of_two_who_press_the_same_one_wins_and_the_other_is_told(world, action):
     other = add_user(world, Role.APPROVER)
     for _ in range(3):
         campaign = world.draft()
@@ -75,7 +73,7 @@ def test_of_two_who_press_the_same_one_wins_and_the_other_is_told(world: World, 
         assert events(world, campaign, action.value) == 1
 
 
-def test_approved_and_sent_back_at_once_it_ends_where_one_of_them_put_it(world: World) -> None:
+def test_approved_and_sent_back_at_once_it_ends_where_one_of_them_put_it(world):
     """Sending back an approved campaign is allowed, so both may succeed, in this order alone."""
     other = add_user(world, Role.APPROVER)
     for _ in range(5):
@@ -89,15 +87,14 @@ def test_approved_and_sent_back_at_once_it_ends_where_one_of_them_put_it(world: 
         assert world.get_one(Campaign, campaign).state is C.DRAFT
 
 
-def test_kinds_of_one_title_made_at_the_same_moment_are_two(world: World) -> None:
-    content, user = load_kinds()["khao-sat"], world.user(AUTHOR)
-    made = partial(create_kind, world.runtime, content, user=user, now=world.now)
+def test_kinds_of_one_title_made_at_the_same_moment_are_two(world):
+    content = load_kinds()["khao-sat"]
     for _ in range(3):
-        at_once(made, made)
+        at_once(lambda: world.do(create_kind, content), lambda: world.do(create_kind, content))
     assert len({kind.code for kind in world.all(select(MadeKind))}) == 6
 
 
-def test_of_two_who_store_the_same_at_the_same_moment_the_second_is_told(world: World) -> None:
+def test_of_two_who_store_the_same_at_the_same_moment_the_second_is_told(world):
     admin, now = add_user(world, Role.ADMINISTRATOR), world.now
     user = world.user(admin)
     account = {"name": "Y Hlan", "role": Role.STAFF, "organisation_id": None, "area_code": None}
@@ -110,7 +107,7 @@ def test_of_two_who_store_the_same_at_the_same_moment_the_second_is_told(world: 
             assert [each.code for each in outcomes if isinstance(each, LoaError)] == [code]
 
 
-def test_cancelled_while_it_is_launched_nothing_is_left_to_send(world: World) -> None:
+def test_cancelled_while_it_is_launched_nothing_is_left_to_send(world):
     world.add_people(3)
     for _ in range(3):
         campaign = approved(world)
@@ -122,17 +119,15 @@ def test_cancelled_while_it_is_launched_nothing_is_left_to_send(world: World) ->
         assert world.scalar(waiting) == 0
 
 
-def test_of_two_sweeps_one_opens_the_step(world: World) -> None:
+def test_of_two_sweeps_one_opens_the_step(world):
     world.add_people(5)
     campaign = approved(world)
     world.act(campaign, A.LAUNCH)
     now = datetime.now(UTC)
-    with world.runtime.db.read() as session:
-        (step,) = steps_due(session, now=now, quiet=NO_DAYS)
+    (step,) = world.read(steps_due, now=now, quiet=NO_DAYS)
 
     def work() -> bool:
-        with world.runtime.db.write() as session:
-            return open_step(session, step, settings=world.runtime.settings, now=now)
+        return world.do(open_step, step, settings=world.runtime.settings, now=now)
 
     assert sorted(map(bool, at_once(work, work, work))) == [False, False, True]
     for table in (Recipient, Message):
@@ -140,7 +135,7 @@ def test_of_two_sweeps_one_opens_the_step(world: World) -> None:
     assert world.scalar(select(func.count()).select_from(Outbox)) == 5
 
 
-def test_whole_sweeps_at_once_do_no_harm(world: World) -> None:
+def test_whole_sweeps_at_once_do_no_harm(world):
     world.add_people(5)
     campaign = approved(world)
     world.act(campaign, A.LAUNCH)
@@ -149,7 +144,7 @@ def test_whole_sweeps_at_once_do_no_harm(world: World) -> None:
 
 
 @pytest.mark.parametrize("how", ["disabled", "made staff"])
-def test_two_administrators_who_shut_each_other_out_leave_one(world: World, how: str) -> None:
+def test_two_administrators_who_shut_each_other_out_leave_one(world, how):
     emails = [world.officer(f"qt{n}@loa.example", Role.ADMINISTRATOR) for n in (1, 2)]
     one, two = map(world.user, emails)
     scope = {"name": "", "role": Role.STAFF, "organisation_id": None, "area_code": None}
@@ -158,9 +153,9 @@ def test_two_administrators_who_shut_each_other_out_leave_one(world: World, how:
         def press() -> None:
             with suppress(NotAllowed):  # who presses second may be no administrator any more
                 if how == "disabled":
-                    disable_user(world.runtime, whom.id, user=by, now=world.now)
+                    world.do(disable_user, whom.id, user=by)
                 else:
-                    change_user(world.runtime, whom.id, **scope, user=by, now=world.now)
+                    world.do(change_user, whom.id, **scope, user=by)
 
         return press
 

@@ -1,7 +1,5 @@
 """Control phones: a copy of each text, ahead of the campaign, and what its holder says of it by one touch."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +8,6 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from admin.app import create_app
 from campaigns.analytics.reach import read_reach
 from campaigns.delivery.control_phones import (
     MOST_PHONES,
@@ -31,6 +28,7 @@ from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput, NotAllowed, NotFound
 from outreach.rules.operators import Operator
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.wishes import opt_out
 from tests.support.world import AUTHOR, World, number
 
@@ -50,12 +48,11 @@ def world(world: World) -> World:
 
 def add(world: World, email: str = ADMINISTRATOR, **given: Any) -> int:
     settings, now = world.runtime.settings, datetime.now(UTC)
-    return add_control_phone(world.runtime, settings=settings, user=world.user(email), now=now, **given).id
+    return world.do(add_control_phone, settings=settings, by=email, now=now, **given).id
 
 
 def copies(world: World, campaign_id: int) -> list[CopyLine]:
-    with world.runtime.db.read() as session:
-        return read_control_copies(session, campaign_id)
+    return world.read(read_control_copies, campaign_id)
 
 
 def texts_to(world: World, e164: str) -> list[str]:
@@ -63,13 +60,12 @@ def texts_to(world: World, e164: str) -> list[str]:
 
 
 def client(world: World) -> FlaskClient:
-    return create_app(world.runtime.settings, runtime=world.runtime).test_client()
+    return world.app().test_client()
 
 
 @both_databases
-def test_each_phone_gets_a_copy_and_says_by_one_touch_how_it_came(world: World) -> None:
-    campaign_id = world.launch(text="{name} oi, cai Bluezone: {link}", unaccented=True)
-    world.send()
+def test_each_phone_gets_a_copy_and_says_by_one_touch_how_it_came(world):
+    campaign_id = world.sent(text="{name} oi, cai Bluezone: {link}", unaccented=True)
     assert sorted(world.sent_to()) == sorted([VIETTEL, VINAPHONE, *map(number, range(3))])
     [copy] = texts_to(world, VIETTEL)
     assert copy.startswith("Chi Huong oi")
@@ -95,17 +91,15 @@ def test_each_phone_gets_a_copy_and_says_by_one_touch_how_it_came(world: World) 
 
 
 @both_databases
-def test_copies_count_as_nobody_reached(world: World) -> None:
-    campaign_id = world.launch()
-    world.send()
-    with world.runtime.db.read() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        reach = read_reach(session, campaign, seen=None, now=datetime.now(UTC))
+def test_copies_count_as_nobody_reached(world):
+    campaign_id = world.sent()
+    campaign = world.get_one(Campaign, campaign_id)
+    reach = world.read(read_reach, campaign, seen=None, now=datetime.now(UTC))
     assert reach.total.recipients == 3
     assert reach.total.written == 3
 
 
-def test_both_texts_of_a_comparison_and_each_reminder_are_copied(world: World) -> None:
+def test_both_texts_of_a_comparison_and_each_reminder_are_copied(world):
     campaign_id = world.launch(
         text="Mời cài Bluezone: {link}",
         text_b="Cài Bluezone hôm nay: {link}",
@@ -119,7 +113,7 @@ def test_both_texts_of_a_comparison_and_each_reminder_are_copied(world: World) -
     assert [(each.step, each.variant) for each in copies(world, campaign_id)][4:] == [(2, "A")] * 2
 
 
-def test_a_launch_taken_back_takes_its_copies_back_and_a_second_one_sends_them_anew(world: World) -> None:
+def test_a_launch_taken_back_takes_its_copies_back_and_a_second_one_sends_them_anew(world):
     campaign_id = world.launch()
     world.act(campaign_id, CampaignAction.PAUSE)
     world.act(campaign_id, CampaignAction.UNDO)
@@ -131,7 +125,7 @@ def test_a_launch_taken_back_takes_its_copies_back_and_a_second_one_sends_them_a
     assert len(texts_to(world, VIETTEL)) == 1  # the first launch's has not left
 
 
-def test_a_campaign_that_is_cancelled_sends_no_copy_either(world: World) -> None:
+def test_a_campaign_that_is_cancelled_sends_no_copy_either(world):
     campaign_id = world.launch()
     world.act(campaign_id, CampaignAction.CANCEL)
     world.send()
@@ -139,28 +133,27 @@ def test_a_campaign_that_is_cancelled_sends_no_copy_either(world: World) -> None
     assert {each.state for each in copies(world, campaign_id)} == {MessageState.CANCELLED}
 
 
-def test_a_link_of_no_copy_opens_nothing(world: World) -> None:
+def test_a_link_of_no_copy_opens_nothing(world):
     token = LinkCipher(world.runtime.settings.secret_key).token(FIRST_CONTROL_COPY + 99)
     assert client(world).get(f"/{token}").status_code == 404
     assert client(world).post(f"/{token}", data={"look": "clear"}).status_code == 404
 
 
-def test_a_phone_that_was_removed_or_has_opted_out_gets_none(world: World) -> None:
+def test_a_phone_that_was_removed_or_has_opted_out_gets_none(world):
     with world.runtime.db.write() as session:
         [(first, _), (second, _)] = read_control_phones(session)
         phone = Phone(e164=second.e164, created_at=world.now)
         session.add(phone)
         session.flush()
         opt_out(world, session, second.e164)
-    user = world.user(ADMINISTRATOR)
-    remove_control_phone(world.runtime, first.id, user=user, now=datetime.now(UTC))
+    world.do(remove_control_phone, first.id, by=ADMINISTRATOR, now=datetime.now(UTC))
     with pytest.raises(NotFound):
-        remove_control_phone(world.runtime, first.id, user=user, now=datetime.now(UTC))
+        world.do(remove_control_phone, first.id, by=ADMINISTRATOR, now=datetime.now(UTC))
     assert copies(world, world.launch()) == []
     assert world.get_one(ControlPhone, first.id).e164 == "+8496"  # the number is forgotten
 
 
-def test_a_copy_waits_for_the_campaigns_hours(world: World) -> None:
+def test_a_copy_waits_for_the_campaigns_hours(world):
     world.launch(window=world.closed_window())
     waiting = world.all(
         select(Outbox.not_before).join(ControlCopy, ControlCopy.message_id == Outbox.message_id)
@@ -169,15 +162,12 @@ def test_a_copy_waits_for_the_campaigns_hours(world: World) -> None:
     assert min(waiting) > datetime.now(UTC)
 
 
-@pytest.mark.parametrize(
-    ("given", "code"),
-    [
-        ({"number": "0651", "holder": "Chị Hoa"}, "test_number_wrong"),
-        ({"number": "0905000313", "holder": "  "}, "control_holder_missing"),
-        ({"number": VIETTEL, "holder": "Chị Hoa"}, "control_phone_twice"),
-    ],
+@cases(
+    ({"number": "0651", "holder": "Chị Hoa"}, "test_number_wrong"),
+    ({"number": "0905000313", "holder": "  "}, "control_holder_missing"),
+    ({"number": VIETTEL, "holder": "Chị Hoa"}, "control_phone_twice"),
 )
-def test_what_is_wrong_is_refused(world: World, given: dict[str, str], code: str) -> None:
+def test_what_is_wrong_is_refused(world, given, code):
     with pytest.raises(BadInput) as refused:
         add(world, **given)
     assert refused.value.code == code

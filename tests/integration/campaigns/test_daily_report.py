@@ -1,9 +1,7 @@
 """The day of a report played through: chased, alarmed, frozen, sent, corrected; also after the scheduler was down."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -54,12 +52,10 @@ from campaigns.rules.visits import VisitOutcome
 from campaigns.second_wave import send_second_wave
 from campaigns.visits.results import enter_results
 from campaigns.visits.sheets import create_sheet
-from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.models.accounts import OrganisationKind, Role, User
-from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
-from tests.support.mail_server import MailServer, running_mail_server
+from tests.support.mail_server import MailServer
 from tests.support.report_sample import save_sample_form
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, World, number
@@ -69,46 +65,25 @@ LEADERS = ("lanhdao@loa.example", "bcd@loa.example")
 D = ReportAction
 
 
-@pytest.fixture
-def box() -> Iterator[MailServer]:
-    with running_mail_server() as running:
-        yield running
-
-
 class Province:
     """A campaign under way, and three agencies: one with a user, one with a link, one without any address."""
 
     def __init__(self, world: World, smtp_url: str) -> None:
         self.world = world
         self.post_to(smtp_url)
-        world.add_people(6)
-        self.campaign_id = world.launch(deadline=world.in_hours(72))
+        self.campaign_id = world.launch(people=6, deadline=world.in_hours(72))
         self.day = (world.now.astimezone(VIETNAM) + timedelta(days=1)).date()
-        with world.runtime.db.write() as session:
-            save_sample_form(session, AUTHOR, world.now)
-            session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
-            session.flush()
-            for code, name in (("608", "Kon Tum"), ("610", "Đắk Glei")):
-                session.add(
-                    Area(code=code, name=name, kind="Huyện", level=AreaLevel.DISTRICT, parent_code="62")
-                )
-            self.health, self.schools, self.finance = (
-                create_organisation(session, code=code, name=name, kind=OrganisationKind.AGENCY).id
-                for code, name in (("SYT", "Sở Y tế"), ("SGD", "Sở Giáo dục"), ("STC", "Sở Tài chính"))
-            )
-            world.add_officer(session, "syt@loa.example", Role.STAFF, self.health)
-            make_link(
-                session,
-                self.schools,
-                holder="chị Hoa <hoa@sgd.loa.example>",
-                days=14,
-                user=find_user(session, AUTHOR),
-                now=world.now,
-            )
+        world.do(save_sample_form, AUTHOR, world.now)
+        world.add_areas({"608": "Kon Tum", "610": "Đắk Glei"})
+        self.health, self.schools, self.finance = (
+            world.organisation(code, name, kind=OrganisationKind.AGENCY, below=None)
+            for code, name in (("SYT", "Sở Y tế"), ("SGD", "Sở Giáo dục"), ("STC", "Sở Tài chính"))
+        )
+        world.officer("syt@loa.example", Role.STAFF, self.health)
+        world.do(make_link, self.schools, holder="chị Hoa <hoa@sgd.loa.example>", days=14)
 
     def post_to(self, smtp_url: str) -> None:
-        settings = replace(self.world.runtime.settings, smtp_url=smtp_url, report_recipients=LEADERS)
-        self.world.runtime = replace(self.world.runtime, settings=settings)
+        self.world.use(smtp_url=smtp_url, report_recipients=LEADERS)
 
     def at(self, clock: str, *, day: date | None = None) -> datetime:
         return datetime.fromisoformat(f"{day or self.day}T{clock}:00").replace(tzinfo=VIETNAM).astimezone(UTC)
@@ -131,7 +106,7 @@ class Province:
 
     def correct(self, clock: str) -> list[ReportAction]:
         """An officer prepares a correction, another approves it."""
-        assert correct(self.world.runtime, 1, self.day, user=self.officer(), now=self.at(clock))
+        assert self.world.do(correct, 1, self.day, user=self.officer(), now=self.at(clock))
         self.approve(clock)
         return self.tick(clock)
 
@@ -139,33 +114,28 @@ class Province:
         return self.world.user(AUTHOR)
 
     def hand_in(self, agency: int, clock: str, *, installed: int, note: str = "") -> None:
-        with self.world.runtime.db.write() as session:
-            submit_report(
-                session,
-                agency,
-                StaffCounts(120, 100, installed),
-                drive=1,
-                day=self.day,
-                note=note,
-                reporter=Reporter(ReportChannel.FORM),
-                now=self.at(clock),
-            )
+        self.world.do(
+            submit_report,
+            agency,
+            StaffCounts(120, 100, installed),
+            drive=1,
+            day=self.day,
+            note=note,
+            reporter=Reporter(ReportChannel.FORM),
+            now=self.at(clock),
+        )
 
     def answer(self, index: int, clock: str) -> None:
         """A resident presses "installed" at an hour of the day, whenever that becomes known."""
         recipient = self.world.recipient(number(index), self.campaign_id)
-        with self.world.runtime.db.write() as session:
-            record_page_answer(session, recipient.id, "installed", keys=self.world.keys, now=self.at(clock))
+        self.world.do(record_page_answer, recipient.id, "installed", now=self.at(clock))
 
     def snapshot(self) -> Snapshot:
-        with self.world.runtime.db.read() as session:
-            found = newest_issue(session, 1, self.day.isoformat())
-            assert found is not None
-            return read_snapshot(found.snapshot)
+        found = self.world.read(newest_issue, 1, self.day.isoformat())
+        return read_snapshot(found.snapshot)
 
     def files(self) -> dict[str, bytes]:
-        with self.world.runtime.db.read() as session:
-            return read_files(session, 1, self.day.isoformat())
+        return self.world.read(read_files, 1, self.day.isoformat())
 
 
 @pytest.fixture
@@ -174,8 +144,8 @@ def province(world: World, box: MailServer) -> Province:
 
 
 def test_the_letter_says_the_hour_at_which_its_link_ends_also_of_a_report_issued_after_midnight(
-    province: Province, box: MailServer
-) -> None:
+    province, box
+):
     province.tick("13:31")
     province.approve("23:50")
     box.take()
@@ -183,7 +153,6 @@ def test_the_letter_says_the_hour_at_which_its_link_ends_also_of_a_report_issued
     run_due_actions(province.world.runtime, now=province.at("00:31", day=province.day + timedelta(days=1)))
     ends = province.world.scalar(select(ReportLink.expires_at)).astimezone(VIETNAM)
     part = box.take()[0][1].get_body(("plain",))
-    assert part is not None
     assert f"đến {ends:%H:%M ngày %d/%m/%Y}" in part.get_content()
 
 
@@ -193,12 +162,11 @@ def addressees(mails: list[tuple[str, EmailMessage]]) -> list[str]:
 
 def body(mail: EmailMessage) -> str:
     part = mail.get_body(("plain",))
-    assert part is not None
     return str(part.get_content()).replace("\r\n", "\n")
 
 
 @both_databases
-def test_a_day_from_the_first_reminder_to_the_correction(province: Province, box: MailServer) -> None:
+def test_a_day_from_the_first_reminder_to_the_correction(province, box):
     assert province.tick("10:59") == []
     province.hand_in(province.health, "10:59", installed=90)
 
@@ -247,13 +215,10 @@ def test_a_day_from_the_first_reminder_to_the_correction(province: Province, box
     assert "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH" in words
     assert province.tick("16:36") == []
 
-    with province.world.runtime.db.read() as session:
-        assert verify_issues(session) == (2, [])
+    assert province.world.read(verify_issues) == (2, [])
 
 
-def test_at_the_deadline_without_approval_there_is_an_alarm_and_no_report(
-    province: Province, box: MailServer
-) -> None:
+def test_at_the_deadline_without_approval_there_is_an_alarm_and_no_report(province, box):
     province.world.officer("chutich@loa.example", Role.LEADER)
     assert province.tick("13:30") == [D.FREEZE]
     assert province.tick("13:45") == [D.ALARM_UNDELIVERED, D.DELIVER]
@@ -284,9 +249,7 @@ def test_at_the_deadline_without_approval_there_is_an_alarm_and_no_report(
     assert "DỰ THẢO" not in words_of(province.files()[f"report-{iso}.docx"], FileKind.DOCX)
 
 
-def test_who_prepared_a_report_does_not_approve_it_and_what_was_read_is_what_is_approved(
-    province: Province,
-) -> None:
+def test_who_prepared_a_report_does_not_approve_it_and_what_was_read_is_what_is_approved(province):
     province.tick("13:30")
     runtime, iso, first, second = (
         province.world.runtime,
@@ -316,9 +279,7 @@ def test_who_prepared_a_report_does_not_approve_it_and_what_was_read_is_what_is_
         assert verify_issues(session) == (1, [])
 
 
-def test_fifty_late_entries_in_an_evening_make_one_correction_after_a_person_s_word(
-    province: Province, box: MailServer
-) -> None:
+def test_fifty_late_entries_in_an_evening_make_one_correction_after_a_person_s_word(province, box):
     province.hand_in(province.health, "10:59", installed=30)
     province.publish("13:30")
     box.take()
@@ -353,18 +314,17 @@ def test_fifty_late_entries_in_an_evening_make_one_correction_after_a_person_s_w
     }
 
 
-def test_the_report_is_out_before_two_though_the_scheduler_was_down_from_one(
-    province: Province, box: MailServer
-) -> None:
+def test_the_report_is_out_before_two_though_the_scheduler_was_down_from_one(province, box):
     province.hand_in(province.health, "10:30", installed=90)
     province.tick("12:59")
     box.take()
     province.answer(0, "13:29")
     province.answer(1, "13:31")
     province.hand_in(province.schools, "13:40", installed=70)
-    with province.world.runtime.db.read() as session:
-        form = current_template(session, 1)
-        on_time = take_snapshot(session, form, drive=1, day=province.day, known_until=province.at("13:30"))
+    form = province.world.read(current_template, 1)
+    on_time = province.world.read(
+        take_snapshot, form, drive=1, day=province.day, known_until=province.at("13:30")
+    )
     assert province.publish("13:50") == [D.FREEZE, D.ALARM_UNDELIVERED, D.DELIVER, D.ISSUE, D.DELIVER]
     assert set(LEADERS) <= set(addressees(box.take()))
     # What came after 13:30 is not in it: it says what it would have said on time.
@@ -376,9 +336,7 @@ def test_the_report_is_out_before_two_though_the_scheduler_was_down_from_one(
     assert province.snapshot().whole.reported.reported == 1
 
 
-def test_a_mail_server_that_is_away_is_tried_again_and_the_officers_are_alarmed(
-    province: Province, box: MailServer
-) -> None:
+def test_a_mail_server_that_is_away_is_tried_again_and_the_officers_are_alarmed(province, box):
     province.hand_in(province.health, "10:30", installed=90)
     province.post_to("smtp://127.0.0.1:1")
     assert province.publish("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
@@ -391,9 +349,7 @@ def test_a_mail_server_that_is_away_is_tried_again_and_the_officers_are_alarmed(
     assert province.tick("13:49") == []
 
 
-def test_an_agency_that_has_sent_its_figures_meanwhile_is_not_reminded_of_them(
-    province: Province, box: MailServer
-) -> None:
+def test_an_agency_that_has_sent_its_figures_meanwhile_is_not_reminded_of_them(province, box):
     province.post_to("smtp://127.0.0.1:1")
     assert D.CHASE in province.tick("11:00")
     province.hand_in(province.health, "11:05", installed=90)
@@ -402,9 +358,7 @@ def test_an_agency_that_has_sent_its_figures_meanwhile_is_not_reminded_of_them(
     assert addressees(box.take()) == ["hoa@sgd.loa.example"]
 
 
-def test_an_address_that_is_refused_keeps_the_report_from_nobody_else_and_alarms(
-    province: Province, box: MailServer
-) -> None:
+def test_an_address_that_is_refused_keeps_the_report_from_nobody_else_and_alarms(province, box):
     settings = replace(province.world.runtime.settings, report_recipients=("nobody@loa.example", LEADERS[0]))
     province.world.runtime = replace(province.world.runtime, settings=settings)
     assert province.publish("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
@@ -416,9 +370,7 @@ def test_an_address_that_is_refused_keeps_the_report_from_nobody_else_and_alarms
     ("at", "code"),
     [("put_off", "421 busy"), ("put_off", "450 greylisted"), ("put_off_at_data", "451 try again later")],
 )
-def test_an_address_that_is_put_off_is_tried_again_and_keeps_nobody_else_waiting(
-    province: Province, box: MailServer, at: str, code: str
-) -> None:
+def test_an_address_that_is_put_off_is_tried_again_and_keeps_nobody_else_waiting(province, box, at, code):
     getattr(box, at)[LEADERS[0]] = code
     assert province.publish("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
     assert addressees(box.take()) == [LEADERS[1]]
@@ -427,11 +379,10 @@ def test_an_address_that_is_put_off_is_tried_again_and_keeps_nobody_else_waiting
     getattr(box, at).clear()
     assert province.tick("13:47") == [D.DELIVER]
     assert addressees(box.take()) == [LEADERS[0]]
-    with province.world.runtime.db.read() as session:
-        assert is_delivered(session, 1, province.day.isoformat())
+    assert province.world.read(is_delivered, 1, province.day.isoformat())
 
 
-def test_what_was_sent_again_and_taken_ends_the_alarm(province: Province, box: MailServer) -> None:
+def test_what_was_sent_again_and_taken_ends_the_alarm(province, box):
     box.put_off[LEADERS[0]] = "550 mailbox is closed"
     province.publish("13:30")
     province.tick("13:45")
@@ -442,8 +393,7 @@ def test_what_was_sent_again_and_taken_ends_the_alarm(province: Province, box: M
         send_again(session, 1, iso, province.world.runtime.settings, user=user, now=province.at("13:50"))
         assert read_alarm(session, 1, province.day) is Alarm.UNDELIVERED
     province.tick("13:51")
-    with province.world.runtime.db.read() as session:
-        assert read_alarm(session, 1, province.day) is None
+    assert province.world.read(read_alarm, 1, province.day) is None
 
 
 def test_a_report_issued_before_anybody_was_to_get_it_is_delivered_by_its_correction(
@@ -478,21 +428,18 @@ def test_what_fails_for_one_drive_keeps_no_other_s_report_waiting(
 
 
 @both_databases
-def test_two_schedulers_at_once_send_once(province: Province, box: MailServer) -> None:
+def test_two_schedulers_at_once_send_once(province, box):
     province.tick("13:30")
     province.approve("13:30")
     with ThreadPoolExecutor(2) as both:
         list(both.map(lambda _: province.tick("13:30"), range(2)))
     province.tick("13:31")
     assert addressees(box.take()) == sorted(LEADERS)
-    with province.world.runtime.db.read() as session:
-        assert len(read_issues(session, 1, province.day.isoformat())) == 1
-        assert session.scalar(select(func.count()).select_from(ReportMail)) == len(LEADERS)
+    assert len(province.world.read(read_issues, 1, province.day.isoformat())) == 1
+    assert province.world.scalar(select(func.count()).select_from(ReportMail)) == len(LEADERS)
 
 
-def test_a_mail_that_may_have_gone_out_is_sent_again_as_the_same_one(
-    province: Province, box: MailServer
-) -> None:
+def test_a_mail_that_may_have_gone_out_is_sent_again_as_the_same_one(province, box):
     province.publish("13:30")
     first = {mail["Message-ID"] for _, mail in box.take()}
     with province.world.runtime.db.write() as session:  # killed after sending, before it was noted
@@ -503,29 +450,25 @@ def test_a_mail_that_may_have_gone_out_is_sent_again_as_the_same_one(
 
 
 @both_databases
-def test_what_was_answered_before_the_hour_and_entered_after_it_makes_a_correction(
-    province: Province,
-) -> None:
+def test_what_was_answered_before_the_hour_and_entered_after_it_makes_a_correction(province):
     province.publish("13:30")
     province.answer(0, "13:10")  # from a log that an operator sent later
     province.answer(1, "13:45")
-    user = province.world.user(province.world.officer("tinh@loa.example", Role.STAFF))
-    enter_official(
-        province.world.runtime,
+    province.world.do(
+        enter_official,
         drive=1,
         day=province.day.isoformat(),
         area="608",
         installed="12.500",
         source="Sở TT&TT",
-        user=user,
+        by=province.world.officer("tinh@loa.example", Role.STAFF),
         now=province.at("14:05"),
     )
     assert province.correct("16:30") == [D.ISSUE, D.DELIVER]
-    with province.world.runtime.db.read() as session:
-        changes = {
-            each["what"]: (each["before"], each["after"])
-            for each in read_issues(session, 1, province.day.isoformat())[1].changes
-        }
+    changes = {
+        each["what"]: (each["before"], each["after"])
+        for each in province.world.read(read_issues, 1, province.day.isoformat())[1].changes
+    }
     assert changes == {
         "Tỷ lệ so với mục tiêu": ("0,0%", "16,7%"),
         "Số chính thức, Huyện Kon Tum": (None, 12500),
@@ -538,7 +481,7 @@ def test_what_was_answered_before_the_hour_and_entered_after_it_makes_a_correcti
     }
 
 
-def test_outreach_that_is_moved_to_another_day_corrects_the_day_it_was_on(province: Province) -> None:
+def test_outreach_that_is_moved_to_another_day_corrects_the_day_it_was_on(province):
     def told(day: date) -> ActivityEntry:
         return ActivityEntry(Means.RADIO, day, day, 3, None, "Đài huyện", "Đăk Glei", "")
 
@@ -560,17 +503,14 @@ def test_outreach_that_is_moved_to_another_day_corrects_the_day_it_was_on(provin
             session, entry_id, later, version=version, **where, user=user, now=province.at("14:00")
         )
     assert province.correct("16:30") == [D.ISSUE, D.DELIVER]
-    with province.world.runtime.db.read() as session:
-        changes = read_issues(session, 1, province.day.isoformat())[1].changes
+    changes = province.world.read(read_issues, 1, province.day.isoformat())[1].changes
     assert [(each["what"], each["before"], each["after"]) for each in changes] == [
         ("Phát thanh: số lượt", 3, 0),
         ("Phát thanh: số lượt trong ngày", 3, 0),
     ]
 
 
-def test_a_day_without_anything_under_way_has_no_report_of_itself(
-    province: Province, box: MailServer
-) -> None:
+def test_a_day_without_anything_under_way_has_no_report_of_itself(province, box):
     after = province.day + timedelta(days=9)
     assert [province.tick(clock, day=after) for clock in ("11:00", "13:00", "13:50")] == [[], [], []]
     freeze(province.world.runtime, 1, after, now=province.at("14:10", day=after))
@@ -580,18 +520,15 @@ def test_a_day_without_anything_under_way_has_no_report_of_itself(
 
 
 @both_databases
-def test_a_campaign_s_line_counts_those_written_to_and_what_had_been_sent_whatever_became_of_it(
-    world: World, box: MailServer
-) -> None:
+def test_a_campaign_s_line_counts_those_written_to_and_what_had_been_sent_whatever_became_of_it(world, box):
     world.add_person("Không có số máy")  # in the list, and excluded
     province = Province(world, box.url)
     world.send()
 
     def line() -> tuple[int, int]:
-        with world.runtime.db.read() as session:
-            form, as_of = current_template(session, 1), province.at("13:30")
-            [sent] = take_snapshot(session, form, drive=1, day=province.day, known_until=as_of).campaigns
-            return sent.recipients, sent.sent
+        form, as_of = world.read(current_template, 1), province.at("13:30")
+        [sent] = world.read(take_snapshot, form, drive=1, day=province.day, known_until=as_of).campaigns
+        return sent.recipients, sent.sent
 
     assert line() == (6, 6)
     with world.runtime.db.write() as session:  # reported between 13:30 and a late build
@@ -599,42 +536,40 @@ def test_a_campaign_s_line_counts_those_written_to_and_what_had_been_sent_whatev
     assert line() == (6, 6)
 
 
-def test_nobody_freezes_figures_that_are_not_there_yet(province: Province) -> None:
+def test_nobody_freezes_figures_that_are_not_there_yet(province):
     with pytest.raises(BadInput, match="report_before_freeze"):
         freeze(province.world.runtime, 1, province.day, now=province.at("13:29"))
 
 
-def test_a_second_wave_after_the_freeze_is_no_late_figure(province: Province) -> None:
+def test_a_second_wave_after_the_freeze_is_no_late_figure(province):
     world = province.world
     province.publish("13:30")
     world.add_people(4, first=50)
-    wave = send_second_wave(
-        world.runtime,
+    wave = world.do(
+        send_second_wave,
         province.campaign_id,
         settings=world.runtime.settings,
-        user=world.user(APPROVER),
+        by=APPROVER,
         now=province.at("15:00"),
     )
     assert wave.has_left
     province.hand_in(province.schools, "14:20", installed=70)
-    changes = correct(world.runtime, 1, province.day, user=province.officer(), now=province.at("16:00"))
+    changes = world.do(correct, 1, province.day, user=province.officer(), now=province.at("16:00"))
     assert changes
     assert not [line for line in map(describe_change, changes) if "người nhận" in line or "nhắn tin" in line]
 
 
-def test_a_visit_before_the_hour_that_is_entered_after_it_is_noticed(world: World, box: MailServer) -> None:
+def test_a_visit_before_the_hour_that_is_entered_after_it_is_noticed(world, box):
     person = world.add_person("Không Máy")
     province = Province(world, box.url)
-    author = world.user(AUTHOR)
-    sheet = create_sheet(
-        world.runtime,
+    sheet = world.do(
+        create_sheet,
         province.campaign_id,
         list_id=world.list_id,
         area_code=None,
         village=None,
         officer="",
         again=False,
-        user=author,
         now=province.at("08:00"),
     ).id
     province.publish("13:30")
@@ -642,27 +577,24 @@ def test_a_visit_before_the_hour_that_is_entered_after_it_is_noticed(world: Worl
     n = world.one(line)
     found = {n: VisitOutcome.INSTALLED}
     times = {"now": province.at("15:00"), "visited_at": province.at("12:00")}
-    enter_results(world.runtime, sheet, found, user=author, keys=world.keys, **times)
+    world.do(enter_results, sheet, found, **times)
     noted = note_pending_changes(world.runtime, 1, province.day, now=province.at("15:30"))
-    changes = correct(world.runtime, 1, province.day, user=author, now=province.at("16:00"))
+    changes = world.do(correct, 1, province.day, now=province.at("16:00"))
     assert noted == len(changes) > 0
 
 
 @pytest.mark.parametrize("then", ["corrected", "a newer day is entered", "withdrawn"])
-def test_a_denominator_that_is_put_right_late_counts_whatever_came_after(
-    province: Province, then: str
-) -> None:
+def test_a_denominator_that_is_put_right_late_counts_whatever_came_after(province, then):
     world, day = province.world, province.day
 
     def enter(value: str, as_of: date, at: datetime) -> None:
         subject = GoalSubject(1, GoalScope.RESIDENTS, area="62")
         fields = {"value": value, "as_of": as_of.isoformat(), "source": "Sở"}
-        enter_denominator(world.runtime, subject, **fields, user=world.user(AUTHOR), now=at)
+        world.do(enter_denominator, subject, **fields, now=at)
 
     def owners(known_until: datetime) -> int | None:
-        with world.runtime.db.read() as session:
-            form = current_template(session, 1)
-            snapshot = take_snapshot(session, form, drive=1, day=day, known_until=known_until)
+        form = world.read(current_template, 1)
+        snapshot = world.read(take_snapshot, form, drive=1, day=day, known_until=known_until)
         return snapshot.whole.owners.count if snapshot.whole.owners else None
 
     old, morrow = day - timedelta(days=5), day + timedelta(days=1)
@@ -676,7 +608,7 @@ def test_a_denominator_that_is_put_right_late_counts_whatever_came_after(
 
 
 @pytest.mark.parametrize("then", ["the goal was raised", "the campaign was cancelled"])
-def test_days_of_report_stay_days_of_report(province: Province, then: str) -> None:
+def test_days_of_report_stay_days_of_report(province, then):
     world, today = province.world, province.world.now.astimezone(VIETNAM).date()
     days = [today - timedelta(days=3), today]
     ago = world.now - timedelta(days=10)
@@ -689,7 +621,6 @@ def test_days_of_report_stay_days_of_report(province: Province, then: str) -> No
         for share, at in (("50", ago), ("60", world.now)):
             subject = GoalSubject(1, GoalScope.RESIDENTS, area="62")
             goal = {"share": share, "deadline": (today + timedelta(days=30)).isoformat(), "basis": "CV"}
-            set_goal(world.runtime, subject, **goal, user=world.user(AUTHOR), now=at)
-    with world.runtime.db.read() as session:
-        due = days_with_report(session, 1, days)
+            world.do(set_goal, subject, **goal, now=at)
+    due = world.read(days_with_report, 1, days)
     assert due == (days[:1] if then == "the campaign was cancelled" else days)

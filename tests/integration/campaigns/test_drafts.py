@@ -1,7 +1,5 @@
 """A description laid over its kind and read back, a suggested text, changes between versions, marked accents."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 
@@ -26,14 +24,14 @@ CHANGES: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("changes", CHANGES)
 @pytest.mark.parametrize("kind", load_kinds())
-def test_what_was_changed_of_a_kind_is_found_again(kind: str, changes: dict[str, Any]) -> None:
+def test_what_was_changed_of_a_kind_is_found_again(kind, changes):
     base = load_kinds()[kind]
     content = merge(base, changes)
     assert merge(base, changed_parts(base, content)) == content
 
 
 @pytest.mark.parametrize("kind", load_kinds())
-def test_the_suggested_text_can_be_sent_and_says_how_to_stop(kind: str) -> None:
+def test_the_suggested_text_can_be_sent_and_says_how_to_stop(kind):
     content = read_content(load_kinds()[kind])
     template = Template.parse(suggest_text(content, takes_replies=True))
     assert ("link" in template.fields) is bool(content.app)
@@ -45,14 +43,14 @@ def test_the_suggested_text_can_be_sent_and_says_how_to_stop(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", load_kinds())
-def test_without_a_way_back_for_replies_everything_is_done_behind_the_link(kind: str) -> None:
+def test_without_a_way_back_for_replies_everything_is_done_behind_the_link(kind):
     template = Template.parse(suggest_text(read_content(load_kinds()[kind]), takes_replies=False))
     assert "link" in template.fields
     assert "Trả lời hoặc từ chối tại liên kết" in template.text
     assert not asks_for_reply(template.text)
 
 
-def test_changes_are_told_part_by_part() -> None:
+def test_changes_are_told_part_by_part():
     before = {"name": "A", "text": "Một", "step": [{"text": "x", "after_days": 2}], "goal": {"share": 0.5}}
     after = {"name": "A", "text": "Hai", "goal": {"share": 0.6}, "pace": 20}
     assert compare_versions(before, after) == [
@@ -64,12 +62,12 @@ def test_changes_are_told_part_by_part() -> None:
 
 
 @pytest.mark.parametrize("text", ["Mời đồng bào", "Y Blưm, ƀiă", "khong dau", "", "ê̆ 😀 €"])
-def test_marked_letters_are_those_that_lose_their_accents(text: str) -> None:
+def test_marked_letters_are_those_that_lose_their_accents(text):
     runs = mark_text(text)
     assert "".join(run.text for run in runs) == unaccent(text)
     assert all(run.text == "" or run.text.isalpha() for run in runs if run.is_changed)
 
 
-def test_the_example_link_is_as_long_as_a_real_one() -> None:
+def test_the_example_link_is_as_long_as_a_real_one():
     assert len(EXAMPLE_TOKEN) == LENGTH
     assert set(EXAMPLE_TOKEN) <= set(ALPHABET)

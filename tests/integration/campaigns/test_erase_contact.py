@@ -1,7 +1,5 @@
 """Somebody asks to be forgotten: nothing tells of them any more, and no figure changes."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections import Counter
@@ -63,30 +61,17 @@ SHARED, OWN = number(7), number(8)
 
 
 def ask(world: World, contact_id: int, kind: RequestKind = RequestKind.ERASE) -> int:
-    with world.runtime.db.write() as session:
-        return record_request(
-            session,
-            contact_id,
-            kind,
-            asked_by=f"chính {NAME}",
-            asked_on=None,
-            secret_key=world.keys.secret_key,
-            user=world.user(AUTHOR),
-            now=world.now,
-        ).id
+    return world.do(record_request, contact_id, kind, asked_by=f"chính {NAME}", asked_on=None).id
 
 
 def forget(world: World, request_id: int, email: str = APPROVER) -> None:
-    erase_contact(
-        world.runtime, request_id, secret_key=world.keys.secret_key, user=world.user(email), now=world.now
-    )
+    world.do(erase_contact, request_id, by=email)
 
 
 def dump(world: World) -> str:
     """Every row that the database holds, a line each, as it would be read."""
     tables = Contact.metadata.sorted_tables
-    with world.runtime.db.read() as session:
-        found = [(table.name, *row) for table in tables for row in session.execute(select(table))]
+    found = [(table.name, *row) for table in tables for row in world.rows(select(table))]
     return "\n".join(json.dumps(row, ensure_ascii=False, default=str) for row in found)
 
 
@@ -110,63 +95,25 @@ def person(world: World, tmp_path: Path) -> int:
 @pytest.fixture
 def campaign(world: World, person: int) -> int:
     """Sent to them and answered in every way."""
-    world.add_people(2)
-    found = world.launch(
-        text="Chào {name}, mời cài: {link}", step=[{"after_days": 2, "text": "Nhắc {name}: {link}"}]
+    found = world.sent(
+        people=2, text="Chào {name}, mời cài: {link}", step=[{"after_days": 2, "text": "Nhắc {name}: {link}"}]
     )
-    world.send()
     world.reply(OWN, f"giup toi cai voi, toi ten la {NAME}", gateway_id="SM1")
     (case,) = world.cases()
-    with world.runtime.db.write() as session:
-        author = world.user(AUTHOR)
-        assign_case(session, case.id, user=author, now=world.now)
-        close_case(
-            session,
-            case.id,
-            CaseOutcome.CALLED,
-            note=f"{NAME} nhờ con",
-            result=None,
-            user=author,
-            keys=world.keys,
-            now=world.now,
-        )
-        record_answer(
-            session,
-            person,
-            found,
-            Label.INSTALLED,
-            place=AnswerPlace.HOME,
-            note=f"bà {NAME} tự cài",
-            user=author,
-            keys=world.keys,
-            now=world.now,
-        )
+    world.do(assign_case, case.id)
+    world.do(close_case, case.id, CaseOutcome.CALLED, note=f"{NAME} nhờ con", result=None)
+    told = {"place": AnswerPlace.HOME, "note": f"bà {NAME} tự cài"}
+    world.do(record_answer, person, found, Label.INSTALLED, **told)
     world.reply(number(0), "1", gateway_id="SM2")
     return found
 
 
 @both_databases
-def test_nothing_of_them_is_left_and_no_figure_changes(world: World, person: int, campaign: int) -> None:
-    with world.runtime.db.write() as session:
-        kept = KeptValue(list_id=1, name="nơi hẹn", contact_id=person, import_id=1, value="Nhà Y Bloc")
-        author = world.user(AUTHOR)
-        filters = partial(
-            keep_filters, session, page="inbox.index", query="kind=help", user=author, now=world.now
-        )
-        for name in (f"Hỏi lại {NAME} nhé", f"Số 0{OWN[3:]}", "Cần giúp"):
-            filters(name=name)
-        session.add(kept)
-        phone = session.scalars(select(Phone.id).where(Phone.e164 == OWN)).one()
-        suppress_number(
-            session,
-            person,
-            phone,
-            reason=Closing.OPT_OUT,
-            note=f"{NAME} gọi điện",
-            secret_key=world.keys.secret_key,
-            user=world.user(AUTHOR),
-            now=world.now,
-        )
+def test_nothing_of_them_is_left_and_no_figure_changes(world, person, campaign):
+    world.add(KeptValue(list_id=1, name="nơi hẹn", contact_id=person, import_id=1, value="Nhà Y Bloc"))
+    for name in (f"Hỏi lại {NAME} nhé", f"Số 0{OWN[3:]}", "Cần giúp"):
+        world.do(keep_filters, page="inbox.index", query="kind=help", name=name)
+    world.do(suppress_number, person, world.phone(OWN), reason=Closing.OPT_OUT, note=f"{NAME} gọi điện")
     before = world.status(campaign)
     token = LinkCipher(world.keys.secret_key).token(world.recipient(OWN, campaign).id)
     assert token in dump(world)
@@ -177,15 +124,14 @@ def test_nothing_of_them_is_left_and_no_figure_changes(world: World, person: int
     for kept_name in (OTHER, SHARED, "Cần giúp"):
         assert kept_name in after
     assert world.status(campaign) == before
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(WishNumber.phone_id)).all() == [None]
-        assert session.scalars(select(WishPerson.contact_id)).all() == []
-        assert find_differences(session)[1] == []
+    assert world.all(select(WishNumber.phone_id)) == [None]
+    assert world.all(select(WishPerson.contact_id)) == []
+    assert world.read(find_differences)[1] == []
 
 
 def test_rows_kept_for_review_of_others_on_a_shared_number_stay_and_are_not_handed_out(
-    world: World, person: int, tmp_path: Path
-) -> None:
+    world, person, tmp_path
+):
     more = write(
         tmp_path,
         "1,Y Hlan,1962,Thôn 1,,0900 OOO 007",
@@ -196,26 +142,22 @@ def test_rows_kept_for_review_of_others_on_a_shared_number_stay_and_are_not_hand
     )
     assert bring(world, more).review == 3
     campaign = world.launch()
-    with world.runtime.db.write() as session:  # reached once by a number that was erased with somebody else
-        erased = Phone(e164=f"{ERASED}99", reversed="99", created_at=world.now)
-        session.add(erased)
-        session.flush()
-        theirs = (Recipient.campaign_id == campaign, Recipient.contact_id == person)
-        session.execute(update(Recipient).where(*theirs).values(phone_id=erased.id))
+    # Reached once by a number that was erased with somebody else.
+    erased = world.add(Phone(e164=f"{ERASED}99", reversed="99", created_at=world.now))
+    theirs = (Recipient.campaign_id == campaign, Recipient.contact_id == person)
+    world.execute(update(Recipient).where(*theirs).values(phone_id=erased.id))
     request_id = ask(world, person, RequestKind.EXPORT)
-    parts = export_personal_data(world.runtime, request_id, user=world.user(APPROVER), now=world.now)
+    parts = world.do(export_personal_data, request_id, by=APPROVER)
     (issues,) = (part.rows for part in parts if part.title == "Dòng để riêng khi nhập")
     assert ["Y Hlan" in cells or "A Rin" in cells for *_, cells in issues] == [False] * len(issues)
     assert ("more.csv", 3) in {(name, line) for name, line, _ in issues}
-    finish_request(world.runtime, request_id, answer="đã gửi", user=world.user(APPROVER), now=world.now)
+    world.do(finish_request, request_id, answer="đã gửi", by=APPROVER)
     forget(world, ask(world, person))
     kept = [(issue.cells["name"], issue.decision) for issue in world.all(select(ImportIssue)) if issue.cells]
     assert sorted(kept) == [("A Rin", None), ("Y Hlan", None)]
 
 
-def test_notes_on_shared_numbers_and_on_wishes_taken_back_are_emptied(
-    world: World, person: int, campaign: int
-) -> None:
+def test_notes_on_shared_numbers_and_on_wishes_taken_back_are_emptied(world, person, campaign):
     who = {"secret_key": world.keys.secret_key, "user": world.user(APPROVER), "now": world.now}
     lift = {"user": world.user(APPROVER), "now": world.now}
     own, shared = (world.one(select(Phone.id).where(Phone.e164 == each)) for each in (OWN, SHARED))
@@ -223,20 +165,19 @@ def test_notes_on_shared_numbers_and_on_wishes_taken_back_are_emptied(
     suppress_number(world.runtime, person, shared, reason=wrong, note=f"{NAME} nói nhầm số", **who)
     suppress_number(world.runtime, person, own, reason=stop, note=f"{NAME} gọi điện", **who)
     lift_suppression(world.runtime, person, own, reason=stop, note=f"{NAME} xin nhận lại", **lift)
-    with world.runtime.db.write() as session:
-        receipt = {"message_ids": ["1"], "status": "delivered", "text": f"Chao {NAME}"[:20]}
-        moments = {"received_at": world.now, "next_try_at": world.now}
-        session.add(WaitingReceipt(**receipt, **moments, phone_id=own))
+    receipt = {"message_ids": ["1"], "status": "delivered", "text": f"Chao {NAME}"[:20]}
+    moments = {"received_at": world.now, "next_try_at": world.now}
+    world.add(WaitingReceipt(**receipt, **moments, phone_id=own))
     forget(world, ask(world, person))
     assert [line for line in dump(world).splitlines() if NAME in line] == []
     assert world.scalar(select(Suppression.lifted_at).where(Suppression.phone_id == shared)) is None
 
 
-def test_what_a_number_wrote_before_its_person_was_known_is_exported_and_erased(world: World) -> None:
+def test_what_a_number_wrote_before_its_person_was_known_is_exported_and_erased(world):
     world.reply(OWN, "Cho hoi cai o dau", gateway_id="SM1")
     known = world.add_person(NAME, OWN)
     request_id = ask(world, known, RequestKind.EXPORT)
-    parts = export_personal_data(world.runtime, request_id, user=world.user(APPROVER), now=world.now)
+    parts = world.do(export_personal_data, request_id, by=APPROVER)
     told = {part.title: part.rows for part in parts}
     assert "Cho hoi cai o dau" in str(told["Câu trả lời"])
     assert len(told["Việc cán bộ xử lý"]) == 1
@@ -244,7 +185,7 @@ def test_what_a_number_wrote_before_its_person_was_known_is_exported_and_erased(
     assert "Cho hoi cai o dau" not in dump(world)
 
 
-def test_what_a_system_calls_them_stands_in_no_event_told_to_it(world: World, person: int) -> None:
+def test_what_a_system_calls_them_stands_in_no_event_told_to_it(world, person):
     organisation = world.one(select(ContactList.organisation_id).distinct())
     with world.runtime.db.write() as session:
         session.add(ContactReference(organisation_id=organisation, reference="cd-77", contact_id=person))
@@ -265,7 +206,7 @@ def test_what_a_system_calls_them_stands_in_no_event_told_to_it(world: World, pe
     ]
 
 
-def test_later_steps_and_what_still_waits_do_not_reach_them(world: World, person: int, campaign: int) -> None:
+def test_later_steps_and_what_still_waits_do_not_reach_them(world, person, campaign):
     assert world.all(select(Outbox.message_id)) != []  # acknowledgements
     forget(world, ask(world, person))
     before = world.sent_to().count(OWN)
@@ -278,58 +219,33 @@ def test_later_steps_and_what_still_waits_do_not_reach_them(world: World, person
     assert {sum(step["messages"].values()) for step in steps} == {world.status(campaign)["recipients"]}
 
 
-def test_a_message_written_for_them_at_the_last_moment_is_not_sent(
-    world: World, person: int, campaign: int
-) -> None:
+def test_a_message_written_for_them_at_the_last_moment_is_not_sent(world, person, campaign):
     recipient = world.recipient(OWN, campaign)
     forget(world, ask(world, person))
     before = len(world.sent_to())
-    with world.runtime.db.write() as session:  # as a step does that was being opened meanwhile
-        step_id = session.scalars(select(func.max(Step.id)).where(Step.campaign_id == campaign)).one()
-        message = Message(
-            kind=MessageKind.STEP,
-            campaign_id=campaign,
-            step_id=step_id,
-            recipient_id=recipient.id,
-            phone_id=recipient.phone_id,
-        )
-        session.add(message)
-        session.flush()
-        session.add(Outbox(message_id=message.id, stream_id=campaign, not_before=world.now))
+    # As a step does that was being opened meanwhile.
+    step_id = world.one(select(func.max(Step.id)).where(Step.campaign_id == campaign))
+    whose = {"campaign_id": campaign, "step_id": step_id, "recipient_id": recipient.id}
+    message = world.add(Message(kind=MessageKind.STEP, **whose, phone_id=recipient.phone_id))
+    world.add(Outbox(message_id=message.id, stream_id=campaign, not_before=world.now))
     world.send()
     assert world.get_one(Message, message.id).state is MessageState.SKIPPED
     assert OWN not in world.sent_to()[before:]
     assert not any(number.startswith("#") for number in world.sent_to())
 
 
-def test_who_is_being_written_to_is_erased_only_once_that_is_known(
-    world: World, person: int, campaign: int
-) -> None:
+def test_who_is_being_written_to_is_erased_only_once_that_is_known(world, person, campaign):
     request_id = ask(world, person)
-    with world.runtime.db.write() as session:
-        theirs = select(Message.id).where(Message.recipient_id == world.recipient(OWN, campaign).id)
-        session.execute(
-            update(Attempt).where(Attempt.message_id.in_(theirs)).values(state=AttemptState.UNKNOWN)
-        )
+    theirs = select(Message.id).where(Message.recipient_id == world.recipient(OWN, campaign).id)
+    world.execute(update(Attempt).where(Attempt.message_id.in_(theirs)).values(state=AttemptState.UNKNOWN))
     before = dump(world)
     with pytest.raises(WrongState, match="erasure_message_under_way"):
         forget(world, request_id)
     assert dump(world) == before
 
 
-def test_a_list_that_has_them_again_is_asked_about(world: World, person: int, tmp_path: Path) -> None:
-    with world.runtime.db.write() as session:
-        phone = session.scalars(select(Phone.id).where(Phone.e164 == OWN)).one()
-        suppress_number(
-            session,
-            person,
-            phone,
-            reason=Closing.OPT_OUT,
-            note="xin thôi",
-            secret_key=world.keys.secret_key,
-            user=world.user(AUTHOR),
-            now=world.now,
-        )
+def test_a_list_that_has_them_again_is_asked_about(world, person, tmp_path):
+    world.do(suppress_number, person, world.phone(OWN), reason=Closing.OPT_OUT, note="xin thôi")
     forget(world, ask(world, person))
     again = write(
         tmp_path,
@@ -348,19 +264,15 @@ def test_a_list_that_has_them_again_is_asked_about(world: World, person: int, tm
     settle(world, taken, Decision.TAKEN)
     settle(world, dropped, Decision.DROPPED)
     assert people(world)[NAME] == [OWN]
-    with world.runtime.db.read() as session:
-        issue = session.get_one(ImportIssue, dropped)
-        assert issue.cells == {}
-        # The wish to be left alone has outlived them.
-        assert numbers_left_alone(session) == {OWN}
+    assert world.get_one(ImportIssue, dropped).cells == {}
+    # The wish to be left alone has outlived them.
+    assert world.read(numbers_left_alone) == {OWN}
     assert bring(world, again, "Danh sách mới").unchanged == 3
     kept = [issue.cells for issue in world.all(select(ImportIssue)) if issue.decision == "dropped"]
     assert not any(kept)
 
 
-def test_who_is_not_to_come_back_is_forgotten_wherever_they_were_asked_about(
-    world: World, person: int, tmp_path: Path
-) -> None:
+def test_who_is_not_to_come_back_is_forgotten_wherever_they_were_asked_about(world, person, tmp_path):
     forget(world, ask(world, person))
     again = write(tmp_path, f"1,{NAME},1960,Thôn 1,,{local(8)}", f"2,{NAME},1960,Thôn 1,,{local(8)}")
     for _ in range(2):
@@ -374,35 +286,26 @@ def test_who_is_not_to_come_back_is_forgotten_wherever_they_were_asked_about(
 
 
 def waiting(world: World) -> list[int]:
-    with world.runtime.db.read() as session:
-        rows, _count = read_open_issues(session, world.user(AUTHOR))
-        return [row.issue.id for row in rows if row.issue.reason == "was_erased"]
+    rows, _count = world.read(read_open_issues, world.user(AUTHOR))
+    return [row.issue.id for row in rows if row.issue.reason == "was_erased"]
 
 
 def settle(world: World, issue_id: int, decision: Decision) -> None:
-    decide_issue(
-        world.runtime,
-        issue_id,
-        decision,
-        user=world.user(AUTHOR),
-        secret_key=world.keys.secret_key,
-        now=world.now,
-    )
+    world.do(decide_issue, issue_id, decision)
 
 
 def count_phones(world: World, e164: str) -> int:
     return len(world.all(select(Phone.id).where(Phone.e164 == e164)))
 
 
-def test_who_opted_out_and_was_erased_may_write_again(world: World, campaign: int, person: int) -> None:
+def test_who_opted_out_and_was_erased_may_write_again(world, campaign, person):
     world.reply(OWN, "TC", gateway_id="SM3")
     forget(world, ask(world, person))
     world.reply(OWN, "TC", gateway_id="SM4")
-    with world.runtime.db.read() as session:
-        assert numbers_left_alone(session) == {OWN}
+    assert world.read(numbers_left_alone) == {OWN}
 
 
-def test_only_an_approver_erases_and_only_at_the_persons_request(world: World, person: int) -> None:
+def test_only_an_approver_erases_and_only_at_the_persons_request(world, person):
     with pytest.raises(NotAllowed):
         forget(world, ask(world, person), AUTHOR)
     with pytest.raises(BadInput, match="request_not_erasure"):
@@ -412,7 +315,7 @@ def test_only_an_approver_erases_and_only_at_the_persons_request(world: World, p
     assert count(world, Erasure) == 0
 
 
-def test_what_is_pressed_or_written_on_a_page_while_its_person_is_erased_leaves_nothing(world: World) -> None:
+def test_what_is_pressed_or_written_on_a_page_while_its_person_is_erased_leaves_nothing(world):
     world.add_people(1)
     recipient = world.recipient(number(0), world.launch())
     world.erase(recipient.contact_id or 0)
@@ -425,7 +328,7 @@ def test_what_is_pressed_or_written_on_a_page_while_its_person_is_erased_leaves_
 
 
 @both_databases
-def test_erased_while_the_campaign_is_being_sent_they_get_it_once_or_not_at_all(world: World) -> None:
+def test_erased_while_the_campaign_is_being_sent_they_get_it_once_or_not_at_all(world):
     world.add_people(300)
     ids = world.all(select(Contact.id).order_by(Contact.id.desc()).limit(20))
     requests = [ask(world, contact_id) for contact_id in ids]
@@ -459,7 +362,7 @@ def forget_all(world: World, requests: list[int]) -> None:
                 break
 
 
-def test_erasing_answers_every_open_request_and_cannot_be_done_twice(world: World, person: int) -> None:
+def test_erasing_answers_every_open_request_and_cannot_be_done_twice(world, person):
     ask(world, person, RequestKind.CORRECT)
     request_id = ask(world, person)
     forget(world, request_id)
@@ -473,44 +376,20 @@ def test_erasing_answers_every_open_request_and_cannot_be_done_twice(world: Worl
         ask(world, person)
 
 
-def test_erasing_somebody_without_a_name_leaves_the_previews_of_others_alone(world: World) -> None:
+def test_erasing_somebody_without_a_name_leaves_the_previews_of_others_alone(world):
     person = world.add_person("", number(7))
     preview = {"rows": [], "sheets": [{"lines": [[1, "Y Hlan"]], "columns": []}]}
-    with world.runtime.db.write() as session:
-        session.add(
-            Upload(
-                **{
-                    "list_id": world.list_id,
-                    "file_name": "a",
-                    "sha256": "",
-                    "size": 1,
-                    "uploaded_at": world.now,
-                },
-                state=UploadState.READY,
-                preview=preview,
-            )
-        )
+    about = {"list_id": world.list_id, "file_name": "a", "sha256": "", "size": 1, "uploaded_at": world.now}
+    world.add(Upload(**about, state=UploadState.READY, preview=preview))
     world.erase(person)
     assert world.scalar(select(Upload.preview))["sheets"] == preview["sheets"]
 
 
-def test_whose_cry_for_help_waits_is_erased_only_once_it_is_settled(
-    world: World, person: int, campaign: int
-) -> None:
+def test_whose_cry_for_help_waits_is_erased_only_once_it_is_settled(world, person, campaign):
     world.reply(OWN, "cuu toi voi, nha toi dang chay", gateway_id="SM9")
     (case,) = [each for each in world.cases() if each.urgent_at]
     with pytest.raises(WrongState, match="erasure_cry_open"):
         world.erase(person)
-    user = world.user(AUTHOR)
-    close_case(
-        world.runtime,
-        case.id,
-        CaseOutcome.CALLED,
-        note="",
-        result=None,
-        user=user,
-        keys=world.keys,
-        now=world.now,
-    )
+    world.do(close_case, case.id, CaseOutcome.CALLED, note="", result=None)
     forget(world, world.one(select(PersonRequest.id).where(PersonRequest.contact_id == person)))
     assert world.all(select(Contact.id).where(Contact.id == person)) == []

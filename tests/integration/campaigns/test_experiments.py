@@ -1,7 +1,5 @@
 """A ladder over simulated days: held-out people, two texts and texts by language, and what came of each step."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from typing import Any
@@ -54,11 +52,8 @@ def read_lifts(session: Session, campaign_id: int, world: World) -> list[StepLif
 
 
 @both_databases
-def test_over_the_days_nobody_who_answered_or_was_held_out_is_reminded_and_the_lift_is_what_came(
-    world: World,
-) -> None:
-    world.add_people(PEOPLE)
-    campaign = world.launch(step=STEPS)
+def test_over_the_days_nobody_who_answered_or_was_held_out_is_reminded_and_the_lift_is_what_came(world):
+    campaign = world.launch(people=PEOPLE, step=STEPS)
     chance = random.Random(5)
     with world.runtime.db.write() as session:
         session.execute(update(Campaign).values(seed=11))
@@ -112,34 +107,26 @@ def test_over_the_days_nobody_who_answered_or_was_held_out_is_reminded_and_the_l
     assert [sum(step["messages"].values()) for step in status["steps"]] == [PEOPLE] * 3
 
 
-def test_each_gets_the_text_in_their_language_and_who_has_none_the_vietnamese_one(world: World) -> None:
+def test_each_gets_the_text_in_their_language_and_who_has_none_the_vietnamese_one(world):
     """The words stand for a translator's: the product holds the places, staff enter the texts."""
     world.add_people(4)
-    with world.runtime.db.write() as session:
-        for index, code in ((1, "sed"), (2, "jra")):
-            session.execute(update(Phone).where(Phone.e164 == number(index)).values(language=code))
-    world.launch(text="Mời cài: {link}", text_b="Xin cài: {link}", texts={"sed": "sed: {link}"})
-    world.send()
+    for index, code in ((1, "sed"), (2, "jra")):
+        world.execute(update(Phone).where(Phone.e164 == number(index)).values(language=code))
+    world.sent(text="Mời cài: {link}", text_b="Xin cài: {link}", texts={"sed": "sed: {link}"})
     bodies = {line["To"]: line["Body"].split(" http")[0] for line in world.simulator.ledger()}
     assert bodies[number(1)] == "sed:"
     assert {bodies[number(i)] for i in (0, 2, 3)} <= {"Mời cài:", "Xin cài:"}
-    with world.runtime.db.read() as session:
-        arms = dict(
-            session.execute(select(Phone.e164, Message.arm).join(Message, Message.phone_id == Phone.id)).all()
-        )
+    arms = dict(world.rows(select(Phone.e164, Message.arm).join(Message, Message.phone_id == Phone.id)))
     assert arms[number(1)] == 1
     assert {bodies[number(i)] == "Xin cài:" for i in (0, 2, 3) if arms[number(i)] == 2} <= {True}
 
 
-def test_the_same_content_is_what_a_number_gets_in_its_own_language(world: World) -> None:
+def test_the_same_content_is_what_a_number_gets_in_its_own_language(world):
     world.add_people(2)
-    with world.runtime.db.write() as session:
-        session.execute(update(Phone).where(Phone.e164 == number(1)).values(language="sed"))
-    world.launch(text="Mời cài: {link}", texts={"sed": "sed: {link}"})
-    world.send()
+    world.execute(update(Phone).where(Phone.e164 == number(1)).values(language="sed"))
+    world.sent(text="Mời cài: {link}", texts={"sed": "sed: {link}"})
     again = world.launch(name="Đợt hai", text="Xin mời cài: {link}", texts={"sed": "SED:  {link}"})
-    other = world.launch(name="Đợt ba", text="Mời cài: {link}", texts={"sed": "[khác] {link}"})
-    world.send()
+    other = world.sent(name="Đợt ba", text="Mời cài: {link}", texts={"sed": "[khác] {link}"})
     sent = [(line["To"], line["Body"].split(" http")[0]) for line in world.simulator.ledger()]
     # To each what is new to them, whatever the others get.
     assert sorted(sent) == sorted(
@@ -154,9 +141,8 @@ def test_the_same_content_is_what_a_number_gets_in_its_own_language(world: World
 
 @both_databases
 @pytest.mark.parametrize("hold_out", [0.5, 0.1])
-def test_the_databases_draw_as_the_rule_does(world: World, hold_out: float) -> None:
-    world.add_people(300)
-    campaign = world.launch(hold_out=hold_out, text_b="Khác: {link}")
+def test_the_databases_draw_as_the_rule_does(world, hold_out):
+    campaign = world.launch(people=300, hold_out=hold_out, text_b="Khác: {link}")
     with world.runtime.db.read() as session:
         seed = session.get_one(Campaign, campaign).seed or 0
         rows = session.execute(

@@ -1,11 +1,8 @@
 """Answers about health lead to nobody after a time of their own; figures, people and opt-outs stay."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
 from campaigns.answer_totals import find_differences
@@ -41,13 +38,12 @@ LED = (Recipient, Message, Attempt, Reply, Answer, InstallReport, Case)
 
 def end(world: World, *campaigns: int, days_ago: int) -> datetime:
     now = datetime.now(UTC)
-    with world.runtime.db.write() as session:
-        session.execute(
-            update(Campaign)
-            .where(Campaign.id.in_(campaigns))
-            .values(ended_at=now - timedelta(days=days_ago), state="completed")
-        )
-        session.execute(update(Contact).values(updated_at=now - timedelta(days=days_ago + 1)))
+    world.execute(
+        update(Campaign)
+        .where(Campaign.id.in_(campaigns))
+        .values(ended_at=now - timedelta(days=days_ago), state="completed")
+    )
+    world.execute(update(Contact).values(updated_at=now - timedelta(days=days_ago + 1)))
     return now
 
 
@@ -61,32 +57,25 @@ def leads(world: World) -> int:
 
 
 def due(world: World, now: datetime) -> list[int]:
-    with world.runtime.db.read() as session:
-        return drives_due(session, days=DAYS, now=now)
+    return world.read(drives_due, days=DAYS, now=now)
 
 
 @both_databases
-def test_after_its_time_an_answer_about_health_leads_to_nobody(world: World) -> None:
-    world.add_people(4)
-    first = world.launch(**KIND)
-    world.send()
+def test_after_its_time_an_answer_about_health_leads_to_nobody(world):
+    first = world.sent(people=4, **KIND)
     for n, body in enumerate(("da tiem roi", "chua tiem", "TC", "toi bi di ung co tiem duoc khong?")):
         world.reply(number(n), body, gateway_id=f"SM{n}")
-    second = world.launch(**KIND, name="Mũi 2")
-    world.send()
+    second = world.sent(**KIND, name="Mũi 2")
     before = [world.status(each) for each in (first, second)]
     now = end(world, first, days_ago=31)
     assert due(world, now) == [], "the drive goes on"
     now = end(world, first, second, days_ago=29)
     assert due(world, now) == []
     now = end(world, first, second, days_ago=31)
-    with world.runtime.db.read() as session:
-        assert count_people(session, days=DAYS, now=now) == 4
-        numbers = session.scalars(
-            select(func.count(Recipient.phone_id.distinct())).where(
-                Recipient.campaign_id.in_([first, second])
-            )
-        ).one()
+    assert world.read(count_people, days=DAYS, now=now) == 4
+    numbers = world.one(
+        select(func.count(Recipient.phone_id.distinct())).where(Recipient.campaign_id.in_([first, second]))
+    )
 
     assert separate_health_answers(world.runtime.db, days=DAYS, now=now) == 4
 
@@ -94,44 +83,38 @@ def test_after_its_time_an_answer_about_health_leads_to_nobody(world: World) -> 
     assert [{**world.status(each), "state": ""} for each in (first, second)] == [
         {**each, "state": ""} for each in before
     ]
-    with world.runtime.db.read() as session:
-        assert set(session.scalars(select(Recipient.contact_id))) == {None}
-        assert {(row.body, row.sender) for row in session.scalars(select(Reply))} == {("", "")}
-        assert find_differences(session)[1] == []
-        assert session.scalar(select(func.count(Recipient.phone_id.distinct()))) == numbers, (
-            "over a drive a number counts once, as before"
-        )
-        assert session.scalar(select(func.count()).select_from(Contact)) == 4
-        assert numbers_left_alone(session) == {number(2)}, "an opt-out is not about health"
-        assert session.scalars(select(Wish.evidence)).all() == [""]
-        entry = session.scalars(
-            select(AuditEvent).where(AuditEvent.action == "retention.separate_health")
-        ).one()
-        assert entry.details["people"] == 4
+    assert set(world.all(select(Recipient.contact_id))) == {None}
+    assert {(row.body, row.sender) for row in world.all(select(Reply))} == {("", "")}
+    assert world.read(find_differences)[1] == []
+    assert world.scalar(select(func.count(Recipient.phone_id.distinct()))) == numbers, (
+        "over a drive a number counts once, as before"
+    )
+    assert world.scalar(select(func.count()).select_from(Contact)) == 4
+    assert world.read(numbers_left_alone) == {number(2)}, "an opt-out is not about health"
+    assert world.all(select(Wish.evidence)) == [""]
+    entry = world.one(select(AuditEvent).where(AuditEvent.action == "retention.separate_health"))
+    assert entry.details["people"] == 4
     assert due(world, now) == [], "once"
     assert separate_health_answers(world.runtime.db, days=DAYS, now=now) == 0
 
 
 @both_databases
-def test_a_merge_of_people_leads_to_no_answer_either(world: World) -> None:
-    world.add_people(2)
-    campaign = world.launch(**KIND)
-    world.send()
+def test_a_merge_of_people_leads_to_no_answer_either(world):
+    campaign = world.sent(people=2, **KIND)
     world.reply(number(0), "da tiem roi", gateway_id="SM1")
     kept, other = world.all(select(Contact.id).order_by(Contact.id))
-    user = world.user(AUTHOR)
-    merge = merge_people(world.runtime, kept, other, user=user, now=world.now).id
+    merge = world.do(merge_people, kept, other).id
     before = world.status(campaign)
     separate_health_answers(world.runtime.db, days=DAYS, now=end(world, campaign, days_ago=31))
     held = world.get_one(PersonMerge, merge).data
     assert (held["recipients"], held["moved"]["recipients"]) == ([], [])
     assert merge not in world.all(select(Recipient.merge_id))
     assert {**world.status(campaign), "state": ""} == {**before, "state": ""}
-    unmerge_people(world.runtime, merge, user=user, now=world.now)
+    world.do(unmerge_people, merge)
     assert leads(world) == 0
 
 
-def test_a_wish_said_at_the_door_leads_to_no_answer_and_the_campaign_is_still_told(world: World) -> None:
+def test_a_wish_said_at_the_door_leads_to_no_answer_and_the_campaign_is_still_told(world):
     person = world.add_person("Y Blốc")
     world.add_people(1)
     campaign = world.launch(**KIND)
@@ -151,25 +134,20 @@ def test_a_wish_said_at_the_door_leads_to_no_answer_and_the_campaign_is_still_to
     ]
 
 
-def test_an_opt_out_from_the_drive_alone_stays_with_the_number(world: World) -> None:
-    world.add_people(1)
-    campaign = world.launch(**KIND)
-    world.send()
+def test_an_opt_out_from_the_drive_alone_stays_with_the_number(world):
+    campaign = world.sent(people=1, **KIND)
     recipient = world.recipient(number(0), campaign)
     phone_id, drive = recipient.phone_id or 0, world.drive("tiem-chung")
     with world.runtime.db.write() as session:
         world.answer(session, recipient, Label.OPT_OUT, now=world.now, drive_only=True)
     separate_health_answers(world.runtime.db, days=DAYS, now=end(world, campaign, days_ago=31))
-    with world.runtime.db.read() as session:
-        assert numbers_left_alone(session, scopes=[drive_scope(drive)]) == {number(0)}
-        assert not session.scalars(select(Answer.id).where(Answer.phone_id == phone_id)).all()
-        assert session.scalars(select(Wish.evidence)).all() == [""]
+    assert world.read(numbers_left_alone, scopes=[drive_scope(drive)]) == {number(0)}
+    assert not world.all(select(Answer.id).where(Answer.phone_id == phone_id))
+    assert world.all(select(Wish.evidence)) == [""]
 
 
-def test_people_whose_answers_went_early_are_removed_with_the_others(world: World) -> None:
-    world.add_people(2)
-    campaign = world.launch(**KIND)
-    world.send()
+def test_people_whose_answers_went_early_are_removed_with_the_others(world):
+    campaign = world.sent(people=2, **KIND)
     world.reply(number(0), "da tiem roi", gateway_id="SM1")
     now = end(world, campaign, days_ago=91)
     separate_health_answers(world.runtime.db, days=DAYS, now=now)
@@ -179,20 +157,16 @@ def test_people_whose_answers_went_early_are_removed_with_the_others(world: Worl
     assert world.scalar(select(func.count()).select_from(FormerRecipient)) == 0
 
 
-def test_other_campaigns_keep_who_answered_what(world: World) -> None:
-    world.add_people(1)
-    campaign = world.launch(window=["00:00", "24:00"])
-    world.send()
+def test_other_campaigns_keep_who_answered_what(world):
+    campaign = world.sent(people=1, window=["00:00", "24:00"])
     world.reply(number(0), "da cai roi", gateway_id="SM1")
     now = end(world, campaign, days_ago=89)
     assert separate_health_answers(world.runtime.db, days=DAYS, now=now) == 0
     assert leads(world) > 0
 
 
-def test_an_old_link_takes_no_opt_out_that_would_not_hold(world: World, client: FlaskClient) -> None:
-    world.add_people(1)
-    campaign = world.launch(**KIND)
-    world.send()
+def test_an_old_link_takes_no_opt_out_that_would_not_hold(world, client):
+    campaign = world.sent(people=1, **KIND)
     cipher = LinkCipher(world.runtime.settings.keys_of(Purpose.LINKS))
     token = cipher.token(world.recipient(number(0), campaign).id)
     assert client.get(f"/{token}").status_code == 200
@@ -201,5 +175,4 @@ def test_an_old_link_takes_no_opt_out_that_would_not_hold(world: World, client: 
     assert answer.status_code == 404
     assert "/hoi" in answer.text, "where it can be said"
     world.reply(number(0), "TC", gateway_id="SM9")
-    with world.runtime.db.read() as session:
-        assert numbers_left_alone(session) == {number(0)}
+    assert world.read(numbers_left_alone) == {number(0)}

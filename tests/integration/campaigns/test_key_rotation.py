@@ -1,7 +1,5 @@
 """Keys that are changed in the middle of a running campaign: nothing that was promised under a former one is lost."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import replace
@@ -63,7 +61,6 @@ def erase_after_opt_out(world: World, e164: str) -> None:
 def set_up_second_factor(client: FlaskClient) -> tuple[pyotp.TOTP, list[str]]:
     page = client.get("/admin/account/second-factor/").text
     secret = re.search(r'class="secret">([^<]+)<', page)
-    assert secret
     totp = pyotp.TOTP(secret[1].replace(" ", ""))
     done = post(client, "/admin/account/second-factor/", code=totp.now())
     return totp, re.findall(r"<li><code>([^<]+)</code>", done.text)
@@ -91,14 +88,11 @@ def rotate(world: World, app: Flask, file: Path) -> Flask:
 
 
 @both_databases
-def test_every_link_opens_every_opt_out_holds_sessions_end_and_second_factors_work(
-    world: World, tmp_path: Path
-) -> None:
-    app = create_app(world.runtime.settings, runtime=world.runtime)
+def test_every_link_opens_every_opt_out_holds_sessions_end_and_second_factors_work(world, tmp_path):
+    app = world.app()
     officer = signed_in(app.test_client(), APPROVER)
     totp, codes = set_up_second_factor(officer)
-    world.add_people(PEOPLE)
-    campaign = world.launch()
+    campaign = world.launch(people=PEOPLE)
     with world.runtime.db.write() as session:
         later = datetime.now(UTC) + timedelta(hours=1)
         session.execute(update(Outbox).where(Outbox.message_id % 2 == 0).values(not_before=later))
@@ -110,14 +104,9 @@ def test_every_link_opens_every_opt_out_holds_sessions_end_and_second_factors_wo
     erase_after_opt_out(world, ERASED_NUMBER)
     with world.runtime.db.write() as session:
         front = session.scalars(select(Organisation)).one()
-        link = AgencyLink(
-            drive_id=drive_for_figures(session, now=world.now).id,
-            organisation_id=front.id,
-            made_by=world.user(AUTHOR).id,
-            made_at=world.now,
-            holder="Phòng Nội vụ",
-            expires_at=world.in_hours(1),
-        )
+        by = {"made_by": world.user(AUTHOR).id, "made_at": world.now, "expires_at": world.in_hours(1)}
+        drive = drive_for_figures(session, now=world.now).id
+        link = AgencyLink(drive_id=drive, organisation_id=front.id, holder="Phòng Nội vụ", **by)
         session.add(link)
         session.flush()
         agency = agency_address(link, world.runtime.settings).rsplit("/", 1)[1]
@@ -127,14 +116,13 @@ def test_every_link_opens_every_opt_out_holds_sessions_end_and_second_factors_wo
         app = rotate(world, app, tmp_path / "env")
         assert officer.application is not app
         officer_now = app.test_client()
-        officer_now.set_cookie("session", officer.get_cookie("session").value)  # type: ignore[union-attr]
+        officer_now.set_cookie("session", officer.get_cookie("session").value)
         assert officer_now.get("/admin/account/").status_code == 302, "sessions end"
         command(app, "keys", "rehash")
         assert command(app, "audit", "verify")["entries"] > 0, "entries under former keys are verified, too"
 
     settings, browser = world.runtime.settings, app.test_client()
-    with world.runtime.db.write() as session:
-        session.execute(update(Outbox).values(not_before=datetime.now(UTC)))
+    world.execute(update(Outbox).values(not_before=datetime.now(UTC)))
     world.send()
     sent = [line for line in world.simulator.ledger() if f"{settings.public_base_url}/" in line["Body"]]
     assert len({line["To"] for line in sent}) == PEOPLE

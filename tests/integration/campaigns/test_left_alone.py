@@ -1,9 +1,6 @@
 """Who asked to be left alone is written to on no number and on no occasion, whatever became of their row since."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -14,17 +11,17 @@ from campaigns.models.activities import VisitLine
 from campaigns.models.messages import Attempt
 from campaigns.models.privacy import ConsentEvent
 from campaigns.models.replies import AnswerPlace
-from campaigns.privacy.consents import ALL_MESSAGES, record_consent
+from campaigns.privacy.consents import ALL_MESSAGES
 from campaigns.privacy.retention import clear_campaign
 from campaigns.replies.public_requests import Wish, code_of, confirm_code
 from campaigns.replies.receive_reply import DUPLICATE_WINDOW, receive_reply
-from campaigns.replies.record_answer import record_officer_answer, record_page_answer, undo_answer_by_id
+from campaigns.replies.record_answer import record_page_answer, undo_answer_by_id
 from campaigns.rules.states import AttemptReport, AttemptState
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results, undo_entry
 from outreach.contacts.contact import Closing, suppress_number
 from outreach.contacts.phones import add_number
-from outreach.models.contacts import Contact, ContactList, Erasure, ImportIssue, Membership, Phone
+from outreach.models.contacts import Contact, Erasure, ImportIssue, Phone
 from outreach.rules.errors import WrongState
 from outreach.rules.gateway import InboundMessage
 from tests.integration.campaigns.test_merge_people import apart, merge
@@ -42,10 +39,9 @@ def sent_by(world: World, **campaign: object) -> list[str]:
     """The texts that a further campaign sends."""
     before = len(world.simulator.ledger())
     name = f"Lần sau {before}"
-    world.launch(
+    world.sent(
         **{"name": name, "text": f"[Chào {{name}}, ]xin mời {before}: {{link}}", "cap_per_day": 9, **campaign}
     )
-    world.send()
     return [line["Body"] for line in world.simulator.ledger()[before:]]
 
 
@@ -64,31 +60,23 @@ def line_of(world: World, sheet: int, person: int) -> int:
 
 def enter(world: World, sheet: int, n: int, outcome: VisitOutcome = VisitOutcome.OPT_OUT) -> None:
     now = datetime.now(UTC)
-    enter_results(world.runtime, sheet, {n: outcome}, user=world.user(AUTHOR), keys=world.keys, now=now)
+    world.do(enter_results, sheet, {n: outcome}, now=now)
 
 
 def put_on_her_list(world: World, person: int) -> None:
-    with world.runtime.db.write() as session:
-        owner = session.get_one(ContactList, world.list_id).organisation_id
-        hers = ContactList(organisation_id=owner, name=HER_LIST, created_at=world.now)
-        session.add(hers)
-        session.flush()
-        session.add(Membership(list_id=hers.id, contact_id=person))
+    world.add_list(HER_LIST, person)
 
 
 @pytest.fixture
 def couple(world: World) -> tuple[int, int, int]:
     """Husband and wife on his phone, who got the message; the campaign."""
     husband, wife = world.add_person("A Thun", ONE), world.add_person("Y Hoa", ONE)
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent()
     return husband, wife, campaign
 
 
 @both_databases
-def test_a_wife_who_opts_out_at_the_door_is_not_greeted_on_her_husbands_phone(
-    world: World, couple: tuple[int, int, int]
-) -> None:
+def test_a_wife_who_opts_out_at_the_door_is_not_greeted_on_her_husbands_phone(world, couple):
     _husband, wife, campaign = couple
     visit(world, campaign, wife)
     put_on_her_list(world, wife)
@@ -97,40 +85,34 @@ def test_a_wife_who_opts_out_at_the_door_is_not_greeted_on_her_husbands_phone(
     assert "A Thun" in his
 
 
-def test_who_asks_on_a_phone_that_another_has_closed_is_heard_as_well(
-    world: World, couple: tuple[int, int, int]
-) -> None:
+def test_who_asks_on_a_phone_that_another_has_closed_is_heard_as_well(world, couple):
     husband, wife, _campaign = couple
     user, key, now = world.user(AUTHOR), world.keys.secret_key, datetime.now(UTC)
     told = {"note": "báo trực tiếp", "secret_key": key, "user": user, "now": now}
     phone = world.one(select(Phone.id).where(Phone.e164 == ONE))
     for person in (wife, husband):
         suppress_number(world.runtime, person, phone, reason=Closing.OPT_OUT, **told)
-    add_number(world.runtime, husband, TWO, secret_key=key, user=user, now=now)
+    world.do(add_number, husband, TWO, secret_key=key, user=user, now=now)
     assert sent_by(world) == []
     with pytest.raises(WrongState, match="number_blocked_already"):
         suppress_number(world.runtime, husband, phone, reason=Closing.OPT_OUT, **told)
 
 
-def test_a_number_that_somebody_gets_after_they_opted_out_at_the_door_is_not_written_to(
-    world: World, couple: tuple[int, int, int]
-) -> None:
+def test_a_number_that_somebody_gets_after_they_opted_out_at_the_door_is_not_written_to(world, couple):
     _husband, wife, campaign = couple
     sheet = visit(world, campaign, wife)
-    user = world.user(AUTHOR)
     key = world.keys.secret_key
-    add_number(world.runtime, wife, TWO, secret_key=key, user=user, now=datetime.now(UTC))
+    world.do(add_number, wife, TWO, secret_key=key, now=datetime.now(UTC))
     sent_by(world)
     assert TWO not in world.sent_to()
-    undo_entry(world.runtime, sheet, user=user, keys=world.keys, now=datetime.now(UTC))
+    world.do(undo_entry, sheet, now=datetime.now(UTC))
     sent_by(world)
     assert TWO in world.sent_to(), "what was entered by mistake silences nobody"
 
 
-def test_an_opt_out_on_a_line_whose_person_was_merged_meanwhile_is_the_one_persons(world: World) -> None:
+def test_an_opt_out_on_a_line_whose_person_was_merged_meanwhile_is_the_one_persons(world):
     one, two = world.add_person("A Thun", ONE), world.add_person("A Thun Kđăm", TWO)
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent()
     sheet = visit(world, campaign, one, VisitOutcome.ABSENT)
     n = line_of(world, sheet, two)
     merge(world, one, two)
@@ -140,9 +122,7 @@ def test_an_opt_out_on_a_line_whose_person_was_merged_meanwhile_is_the_one_perso
 
 
 @pytest.mark.parametrize("first", ["phone", "door"])
-def test_who_says_it_again_at_the_door_has_said_it_though_the_first_entry_is_taken_back(
-    world: World, couple: tuple[int, int, int], first: str
-) -> None:
+def test_who_says_it_again_at_the_door_has_said_it_though_the_first_entry_is_taken_back(world, couple, first):
     husband, _wife, campaign = couple
     world.set_all()
     sheets = [world.make_sheet(campaign, again=True) for _ in range(2)]
@@ -150,24 +130,20 @@ def test_who_says_it_again_at_the_door_has_said_it_though_the_first_entry_is_tak
     if first == "door":
         enter(world, sheets[0], line_of(world, sheets[0], husband))
     else:
-        with world.runtime.db.write() as session:
-            recipient = session.merge(world.recipient(ONE, campaign))
-            heard = {"place": AnswerPlace.PHONE, "note": "", "user": user, "keys": world.keys}
-            assert record_officer_answer(session, recipient, "opt_out", **heard, now=now)
+        his = world.recipient(ONE, campaign)
+        assert world.hear(his, "opt_out", place=AnswerPlace.PHONE, user=user, now=now)
     enter(world, sheets[1], line_of(world, sheets[1], husband))
     if first == "door":
-        undo_entry(world.runtime, sheets[0], user=user, keys=world.keys, now=now)
+        world.do(undo_entry, sheets[0], user=user, now=now)
     else:
-        with world.runtime.db.write() as session:
-            undo_answer_by_id(session, 1, now=now, is_mistaken=True)
+        world.do(undo_answer_by_id, 1, now=now, is_mistaken=True)
     assert all("A Thun" not in text for text in sent_by(world))
 
 
 @both_databases
-def test_who_opted_out_is_left_alone_after_the_retention_on_each_number_they_had(world: World) -> None:
+def test_who_opted_out_is_left_alone_after_the_retention_on_each_number_they_had(world):
     world.add_person("A Thun", ONE, TWO)
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent()
     world.reply(ONE, "TC", gateway_id="SM1")
     world.send()
     now = end_and_wait(world, campaign, days=91)
@@ -176,13 +152,10 @@ def test_who_opted_out_is_left_alone_after_the_retention_on_each_number_they_had
     assert sent_by(world) == []
 
 
-def test_who_opted_out_without_a_number_and_was_removed_comes_back_only_by_an_officer(
-    world: World, tmp_path: Path
-) -> None:
+def test_who_opted_out_without_a_number_and_was_removed_comes_back_only_by_an_officer(world, tmp_path):
     person = world.add_person("A Lâu")
     world.add_people(1, first=50)
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent()
     visit(world, campaign, person)
     now = end_and_wait(world, campaign, days=91)
     clear_campaign(world.runtime, campaign, days=90, now=now)
@@ -197,15 +170,11 @@ def test_who_opted_out_without_a_number_and_was_removed_comes_back_only_by_an_of
 
 
 @both_databases
-def test_undo_on_the_page_takes_back_the_last_wish_alone(world: World) -> None:
-    world.add_people(2)
-    campaign = world.launch(kind="khao-sat", text="Moi ong/ba tra loi. TC de tu choi")
-    world.send()
+def test_undo_on_the_page_takes_back_the_last_wish_alone(world):
+    campaign = world.sent(people=2, kind="khao-sat", text="Moi ong/ba tra loi. TC de tu choi")
     recipient = world.recipient(ONE, campaign)
     for n, word in enumerate(("opt_out_drive", "opt_out", "undo")):
-        with world.runtime.db.write() as session:
-            now = world.now + timedelta(seconds=n)
-            record_page_answer(session, recipient.id, word, keys=world.keys, now=now)
+        world.do(record_page_answer, recipient.id, word, now=world.now + timedelta(seconds=n))
     world.send()
     before = len(world.sent_to())
     sent_by(world, kind="khao-sat")
@@ -215,10 +184,9 @@ def test_undo_on_the_page_takes_back_the_last_wish_alone(world: World) -> None:
 
 
 @both_databases
-def test_who_opts_out_of_the_drive_while_merged_has_done_so_for_both(world: World) -> None:
+def test_who_opts_out_of_the_drive_while_merged_has_done_so_for_both(world):
     one, two = world.add_person("A Thun", ONE), world.add_person("A Thun Kđăm", TWO)
-    world.launch(kind="khao-sat", text="Moi ong/ba tra loi. TC de tu choi")
-    world.send()
+    world.sent(kind="khao-sat", text="Moi ong/ba tra loi. TC de tu choi")
     merge_id = merge(world, one, two)
     world.reply(ONE, "TC đợt này", gateway_id="g1", now=world.now + timedelta(minutes=5))
     world.send()
@@ -228,23 +196,13 @@ def test_who_opts_out_of_the_drive_while_merged_has_done_so_for_both(world: Worl
 
 
 @both_databases
-def test_a_withdrawn_consent_stops_what_it_was_given_for_until_it_is_given_again(world: World) -> None:
+def test_a_withdrawn_consent_stops_what_it_was_given_for_until_it_is_given_again(world):
     person = world.add_person("A Thun", ONE)
     world.add_people(1, first=50)
 
     def consent(purpose: str, *, is_given: bool) -> None:
-        record_consent(
-            world.runtime,
-            person,
-            purpose=purpose,
-            is_given=is_given,
-            on=None,
-            evidence="Gọi điện",
-            guardian="",
-            purposes=("bluezone", "khao-sat"),
-            user=world.user(AUTHOR),
-            now=datetime.now(UTC),
-        )
+        kinds = ("bluezone", "khao-sat")
+        world.consent(person, purpose, is_given=is_given, purposes=kinds, now=datetime.now(UTC))
 
     consent("khao-sat", is_given=False)
     assert len(sent_by(world)) == 2
@@ -254,9 +212,8 @@ def test_a_withdrawn_consent_stops_what_it_was_given_for_until_it_is_given_again
     consent(ALL_MESSAGES, is_given=True)
     assert len(sent_by(world)) == 2
     assert len(sent_by(world, kind="khao-sat")) == 1
-    with world.runtime.db.read() as session:
-        assert len(session.scalars(select(ConsentEvent.id)).all()) == 3
-        assert session.get(Contact, person) is not None
+    assert len(world.all(select(ConsentEvent.id))) == 3
+    assert world.all(select(Contact.id).where(Contact.id == person)) == [person]
 
 
 def asks_for_messages(world: World, how: str, at: datetime, *, sender: str = ONE) -> None:
@@ -265,31 +222,27 @@ def asks_for_messages(world: World, how: str, at: datetime, *, sender: str = ONE
         world.reply(sender, "START", gateway_id=f"START{at.timestamp()}", now=at)
         return
     code = code_of(sender, Wish.JOIN, key=world.keys.secret_key, now=at)
-    with world.runtime.db.write() as session:
-        confirm_code(session, sender, Wish.JOIN, code, keys=world.keys, now=at)
+    world.do(confirm_code, sender, Wish.JOIN, code, now=at)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("how", ["sms", "page"])
 @pytest.mark.parametrize("when", ["in a campaign", "on no list", "from the other number", "twice a day"])
 def test_a_stop_word_that_comes_late_closes_no_number_whose_owner_has_asked_for_messages_since(
-    world: World, how: str, when: str
-) -> None:
+    world, how, when
+):
     sender, asker = (ONE, TWO) if when == "from the other number" else (ONE, ONE)
     if when != "on no list":
         world.add_person("A Thun", ONE, TWO)
-        world.launch(text="Moi ong/ba cai Bluezone: {link} Da cai tra loi 1, TC de tu choi.")
-        world.send()
+        world.sent(text="Moi ong/ba cai Bluezone: {link} Da cai tra loi 1, TC de tu choi.")
     at = datetime.now(UTC) + timedelta(hours=1)
     if when == "twice a day":
         asks_for_messages(world, how, at - timedelta(minutes=30), sender=asker)
     asks_for_messages(world, how, at, sender=asker)
     world.reply(sender, "TC", gateway_id="SM2", now=at - timedelta(minutes=10))
-    with world.runtime.db.read() as session:
-        assert numbers_left_alone(session) == set()
+    assert world.read(numbers_left_alone) == set()
     world.reply(sender, "TC", gateway_id="SM3", now=at + timedelta(minutes=10))
-    with world.runtime.db.read() as session:
-        assert ONE in numbers_left_alone(session)
+    assert ONE in world.read(numbers_left_alone)
 
 
 @pytest.mark.parametrize(("within", "is_closed"), [(timedelta(days=1), True), (DUPLICATE_WINDOW, False)])
@@ -301,18 +254,16 @@ def test_where_nobody_can_tell_which_came_first_the_opt_out_counts(
     with world.runtime.db.write() as session:  # a log that has the day alone
         inbound = InboundMessage("LOG1", ONE, "MTTQ", "TC", False, False)
         receive_reply(session, inbound, keys=world.keys, now=day, same_within=within)
-    with world.runtime.db.read() as session:
-        assert (ONE in numbers_left_alone(session)) is is_closed
+    assert (ONE in world.read(numbers_left_alone)) is is_closed
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("asked_at", ["before the attempt", "after it", "after it, and learned last"])
 def test_an_operators_refusal_that_is_told_late_closes_no_number_whose_owner_has_asked_for_messages_since(
-    world: World, asked_at: str
-) -> None:
+    world, asked_at
+):
     world.add_person("A Thun", ONE)
-    world.launch()
-    world.send()
+    world.sent()
     attempt = world.one(select(Attempt))
     asked = attempt.claimed_at + timedelta(minutes=-5 if asked_at == "before the attempt" else 5)
     now = attempt.claimed_at + timedelta(minutes=10)
@@ -321,20 +272,15 @@ def test_an_operators_refusal_that_is_told_late_closes_no_number_whose_owner_has
     )
     if asked_at != "after it, and learned last":
         asks_for_messages(world, "sms", asked)
-    with world.runtime.db.write() as session:
-        assert apply_reports(session, [refused], now=now, secret_key=world.keys.secret_key) == 1
+    assert world.do(apply_reports, [refused], now=now) == 1
     if asked_at == "after it, and learned last":
         asks_for_messages(world, "sms", asked)
-    with world.runtime.db.read() as session:
-        assert numbers_left_alone(session) == ({ONE} if asked_at == "before the attempt" else set())
+    assert world.read(numbers_left_alone) == ({ONE} if asked_at == "before the attempt" else set())
 
 
-def test_what_an_officer_reads_as_an_opt_out_closes_no_number_whose_owner_has_asked_for_messages_since(
-    world: World,
-) -> None:
+def test_what_an_officer_reads_as_an_opt_out_closes_no_number_whose_owner_has_asked_for_messages_since(world):
     world.add_person("A Thun", ONE)
-    world.launch(text="Moi ong/ba cai Bluezone: {link} Da cai tra loi 1, TC de tu choi.")
-    world.send()
+    world.sent(text="Moi ong/ba cai Bluezone: {link} Da cai tra loi 1, TC de tu choi.")
     more = {"user": world.user(AUTHOR), "keys": world.keys, "now": world.in_hours(1)}
 
     def held(at: float) -> int:
@@ -342,8 +288,7 @@ def test_what_an_officer_reads_as_an_opt_out_closes_no_number_whose_owner_has_as
         return world.cases()[-1].id
 
     def is_closed() -> bool:
-        with world.runtime.db.read() as session:
-            return ONE in numbers_left_alone(session)
+        return ONE in world.read(numbers_left_alone)
 
     case = held(0.1)
     assert is_closed()

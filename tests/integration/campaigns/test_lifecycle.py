@@ -1,7 +1,5 @@
 """A campaign from draft to end: which press does what, when, and what follows."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -30,14 +28,13 @@ def state(world: World, campaign_id: int) -> CampaignState:
 
 
 def put(world: World, campaign_id: int, **values: object) -> None:
-    with world.runtime.db.write() as session:
-        session.execute(update(Campaign).where(Campaign.id == campaign_id).values(**values))
+    world.execute(update(Campaign).where(Campaign.id == campaign_id).values(**values))
 
 
 # -- moves
 
 
-def test_a_press_in_the_wrong_state_says_where_the_campaign_is(world: World) -> None:
+def test_a_press_in_the_wrong_state_says_where_the_campaign_is(world):
     campaign = world.draft()
     pressed = [A.SUBMIT, A.RETURN, A.APPROVE, A.LAUNCH, A.PAUSE, A.RESUME, A.CANCEL]
     for starts_at in (None, world.in_hours(5)):
@@ -49,14 +46,12 @@ def test_a_press_in_the_wrong_state_says_where_the_campaign_is(world: World) -> 
                 assert state(world, campaign) is before
 
 
-def test_the_whole_way_is_on_record(world: World) -> None:
+def test_the_whole_way_is_on_record(world):
     world.add_people(1)
     campaign = world.draft()
     world.act(campaign, A.SUBMIT)
     world.act(campaign, A.RETURN, APPROVER)
-    world.act(campaign, A.SUBMIT)
-    world.act(campaign, A.APPROVE, APPROVER)
-    world.act(campaign, A.LAUNCH)
+    world.begin(campaign)
     world.act(campaign, A.PAUSE)
     world.act(campaign, A.RESUME)
     world.act(campaign, A.CANCEL)
@@ -89,7 +84,7 @@ def approved(world: World, **changes: object) -> int:
     return campaign
 
 
-def test_a_campaign_with_an_hour_waits_for_it(world: World) -> None:
+def test_a_campaign_with_an_hour_waits_for_it(world):
     world.add_people(2)
     starts = world.in_hours(5).replace(microsecond=0)
     campaign = approved(world, starts_at=starts)
@@ -104,13 +99,13 @@ def test_a_campaign_with_an_hour_waits_for_it(world: World) -> None:
     assert world.get_one(Campaign, campaign).launched_at == starts
 
 
-def test_a_campaign_whose_hour_has_passed_starts_at_once(world: World) -> None:
+def test_a_campaign_whose_hour_has_passed_starts_at_once(world):
     campaign = approved(world, starts_at=world.in_hours(-1))
     world.act(campaign, A.LAUNCH)
     assert state(world, campaign) is C.SENDING
 
 
-def test_paused_before_its_hour_it_waits_for_it_again(world: World) -> None:
+def test_paused_before_its_hour_it_waits_for_it_again(world):
     starts = world.in_hours(5)
     campaign = approved(world, starts_at=starts)
     world.act(campaign, A.LAUNCH)
@@ -121,7 +116,7 @@ def test_paused_before_its_hour_it_waits_for_it_again(world: World) -> None:
     assert state(world, campaign) is C.SCHEDULED
 
 
-def test_paused_over_its_hour_it_starts_when_it_is_resumed(world: World) -> None:
+def test_paused_over_its_hour_it_starts_when_it_is_resumed(world):
     campaign = approved(world, starts_at=world.in_hours(5))
     world.act(campaign, A.LAUNCH)
     world.act(campaign, A.PAUSE)
@@ -131,9 +126,8 @@ def test_paused_over_its_hour_it_starts_when_it_is_resumed(world: World) -> None
     assert world.get_one(Campaign, campaign).launched_at is not None
 
 
-def test_a_pause_does_not_move_the_day_of_the_launch(world: World) -> None:
-    world.add_people(1)
-    campaign = world.launch()
+def test_a_pause_does_not_move_the_day_of_the_launch(world):
+    campaign = world.launch(people=1)
     launched = world.in_hours(-30)
     put(world, campaign, launched_at=launched)
     world.act(campaign, A.PAUSE)
@@ -141,7 +135,7 @@ def test_a_pause_does_not_move_the_day_of_the_launch(world: World) -> None:
     assert world.get_one(Campaign, campaign).launched_at == launched
 
 
-def test_past_its_deadline_a_campaign_is_not_launched(world: World) -> None:
+def test_past_its_deadline_a_campaign_is_not_launched(world):
     campaign = approved(world, deadline=world.in_hours(1))
     put(world, campaign, deadline=world.in_hours(-1))
     with pytest.raises(WrongState, match="campaign_deadline_past"):
@@ -150,7 +144,7 @@ def test_past_its_deadline_a_campaign_is_not_launched(world: World) -> None:
 
 
 @both_databases
-def test_steps_are_due_by_their_days_and_their_hour(world: World) -> None:
+def test_steps_are_due_by_their_days_and_their_hour(world):
     campaign = approved(
         world,
         step=[
@@ -186,17 +180,14 @@ def test_steps_are_due_by_their_days_and_their_hour(world: World) -> None:
                 session.flush()
             assert opened == list(steps[:count]), moment
     put(world, campaign, state=C.PAUSED)
-    with world.runtime.db.read() as session:
-        assert steps_due(session, now=world.now, quiet=NO_DAYS) == []
+    assert world.read(steps_due, quiet=NO_DAYS) == []
 
 
 # -- the end
 
 
-def test_an_answer_that_waits_does_not_keep_a_campaign_open(world: World) -> None:
-    world.add_people(1)
-    campaign = world.launch(cap_per_day=1)
-    world.send()
+def test_an_answer_that_waits_does_not_keep_a_campaign_open(world):
+    campaign = world.sent(people=1, cap_per_day=1)
     world.reply(number(0), "4", gateway_id="SM1")
     world.send()
     assert len(world.sent_to()) == 1
@@ -204,10 +195,8 @@ def test_an_answer_that_waits_does_not_keep_a_campaign_open(world: World) -> Non
     assert state(world, campaign) is C.COMPLETED
 
 
-def test_a_campaign_ends_after_its_last_step(world: World) -> None:
-    world.add_people(2)
-    campaign = world.launch(step=[{"text": "Nhắc {link}", "after_days": 2}])
-    world.send()
+def test_a_campaign_ends_after_its_last_step(world):
+    campaign = world.sent(people=2, step=[{"text": "Nhắc {link}", "after_days": 2}])
     world.sweep()
     assert state(world, campaign) is C.SENDING
     put(world, campaign, launched_at=world.in_hours(-49))
@@ -219,7 +208,7 @@ def test_a_campaign_ends_after_its_last_step(world: World) -> None:
 
 
 @pytest.mark.parametrize("action", [A.PAUSE, A.CANCEL])
-def test_what_is_stopped_before_its_audience_is_known_sends_nothing(world: World, action: A) -> None:
+def test_what_is_stopped_before_its_audience_is_known_sends_nothing(world, action):
     world.add_people(2)
     campaign = approved(world)
     world.act(campaign, A.LAUNCH)
@@ -230,9 +219,8 @@ def test_what_is_stopped_before_its_audience_is_known_sends_nothing(world: World
     assert world.status(campaign)["recipients"] == 0
 
 
-def test_a_cancelled_campaign_opens_no_further_step(world: World) -> None:
-    world.add_people(2)
-    campaign = world.launch(step=[{"text": "Nhắc {link}", "after_days": 1}])
+def test_a_cancelled_campaign_opens_no_further_step(world):
+    campaign = world.launch(people=2, step=[{"text": "Nhắc {link}", "after_days": 1}])
     world.act(campaign, A.CANCEL)
     put(world, campaign, launched_at=world.in_hours(-49))
     world.sweep()
@@ -241,14 +229,11 @@ def test_a_cancelled_campaign_opens_no_further_step(world: World) -> None:
     assert world.status(campaign)["steps"] == [{"step": 1, "messages": {"cancelled": 2}, "skipped": {}}]
 
 
-def test_a_fault_in_one_campaign_s_step_stops_no_other_campaign(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_in_one_campaign_s_step_stops_no_other_campaign(world, monkeypatch):
     world.add_people(1)
     broken, sound = world.draft(name="Hỏng"), world.draft(name="Lành")
     for each in (broken, sound):
-        for action, email in ((A.SUBMIT, AUTHOR), (A.APPROVE, APPROVER), (A.LAUNCH, AUTHOR)):
-            world.act(each, action, email)
+        world.begin(each)
     freeze = sweep.freeze_audience
 
     def fail(session: Session, campaign: Campaign, **more: bool) -> None:
@@ -258,8 +243,7 @@ def test_a_fault_in_one_campaign_s_step_stops_no_other_campaign(
 
     monkeypatch.setattr(sweep, "freeze_audience", fail)
     assert sweep.sweep(world.runtime, now=datetime.now(UTC)).broken == 1, "the checks see it"
-    with world.runtime.db.read() as session:
-        opened = session.scalars(select(Step.campaign_id).where(Step.opened_at.is_not(None))).all()
+    opened = world.all(select(Step.campaign_id).where(Step.opened_at.is_not(None)))
     assert opened == [sound]
     status = world.status(broken)
     assert (status["state"], "ValueError" in status["pause_reason"]) == ("paused", True)

@@ -1,7 +1,5 @@
 """Columns of an imported list in the texts of its campaign: from the file to what each person reads."""
 
-from __future__ import annotations
-
 import math
 import re
 from datetime import timedelta
@@ -9,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, func, insert, select
+from sqlalchemy import Engine, event, func, select
 
 from admin.app import create_app
 from campaigns.delivery.claim_messages import ClaimSettings, claim
@@ -49,13 +47,12 @@ def read(world: World) -> dict[str, str]:
 
 
 @both_databases
-def test_each_person_reads_their_own_values_and_others_the_substitute(world: World, tmp_path: Path) -> None:
+def test_each_person_reads_their_own_values_and_others_the_substitute(world, tmp_path):
     lines = (f"A Thun,{local(1)},8h,Thôn 1", f"Y Rơ,{local(2)},9h,", f"Y Hlan,{local(3)},,bit.ly/x")
     bring(world, write(tmp_path, *lines), LIST)
     # Another list of the office says something else of the same people; it is none of the campaign's.
     bring(world, write(tmp_path, f"Y Hlan,{local(3)},12h,Thôn 9"), "Khác")
-    campaign_id = world.launch(text=TEXT, fields=FIELDS)
-    world.send()
+    campaign_id = world.sent(text=TEXT, fields=FIELDS)
     assert read(world) == {
         number(1): "Mời A Thun đến lúc 8h tại Thôn 1: LINK TC từ chối",
         number(2): "Mời Y Rơ đến lúc 9h: LINK TC từ chối",
@@ -68,15 +65,14 @@ def test_each_person_reads_their_own_values_and_others_the_substitute(world: Wor
     for n, told in ((1, "Mời đến lúc 8h tại Thôn 1"), (3, "Mời đến lúc giờ hành chính")):
         shown = page.get(f"/{cipher.token(world.recipient(number(n), campaign_id).id)}").text
         assert f'<p class="message">{told}</p>' in shown, "the page says which meeting, and names nobody"
-    with world.runtime.db.read() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        facts = facts_of_campaign(session, campaign)
-        described = describe_campaign(session, campaign, kinds=load_kinds())
+    campaign = world.get_one(Campaign, campaign_id)
+    facts = world.read(facts_of_campaign, campaign)
+    described = world.read(describe_campaign, campaign, kinds=load_kinds())
     assert (facts["giờ hẹn"].without, facts["nơi hẹn"].without) == (1, 2)
     assert read_draft(described, kinds=load_kinds()).fields == FIELDS
 
 
-def test_who_has_no_number_is_not_counted_among_those_without_a_value(world: World, tmp_path: Path) -> None:
+def test_who_has_no_number_is_not_counted_among_those_without_a_value(world, tmp_path):
     bring(world, write(tmp_path, f"A Thun,{local(1)},8h,", f"Y Rơ,{local(2)},,", "Y Hlan,,,"), LIST)
     world.act(world.draft(text=TEXT, fields=FIELDS), CampaignAction.SUBMIT)
     with world.runtime.db.read() as session:
@@ -85,7 +81,7 @@ def test_who_has_no_number_is_not_counted_among_those_without_a_value(world: Wor
     assert (facts["giờ hẹn"].without, facts["nơi hẹn"].without) == (1, 2)
 
 
-def test_values_of_an_undone_import_are_written_no_more(world: World, tmp_path: Path) -> None:
+def test_values_of_an_undone_import_are_written_no_more(world, tmp_path):
     bring(world, write(tmp_path, f"A Thun,{local(1)},8h,"), LIST)
     bring(world, write(tmp_path, f"A Thun,{local(1)},10h,Thôn 1"), LIST)
     world.launch(text=TEXT, fields=FIELDS)
@@ -94,11 +90,8 @@ def test_values_of_an_undone_import_are_written_no_more(world: World, tmp_path: 
     assert read(world) == {number(1): "Mời A Thun đến lúc 8h: LINK TC từ chối"}
 
 
-def test_a_correction_and_a_list_that_is_split_meanwhile_keep_what_each_person_is_told(
-    world: World, tmp_path: Path
-) -> None:
-    with world.runtime.db.write() as session:
-        load_areas(session, UNITS)
+def test_a_correction_and_a_list_that_is_split_meanwhile_keep_what_each_person_is_told(world, tmp_path):
+    world.do(load_areas, UNITS)
     file = tmp_path / "list.csv"
     lines = (f"A Thun,Đắk Mar,{local(1)},8h", f"Y Rơ,Đắk Ui,{local(2)},9h")
     file.write_text("\n".join(("Họ và tên,Xã/phường,SĐT,{giờ hẹn}", *lines)) + "\n", encoding="utf-8")
@@ -106,25 +99,20 @@ def test_a_correction_and_a_list_that_is_split_meanwhile_keep_what_each_person_i
     text = TEXT.replace("[ tại {nơi hẹn}]", "")
     campaign_id = world.launch(text=text, fields=FIELDS)
     moved = world.one(select(Contact.area_code).where(Contact.name == "Y Rơ"))
-    user = world.user(AUTHOR)
-    split_list(world.runtime, world.list_id, areas=[moved or ""], name="Ba", user=user, now=world.now)
+    world.do(split_list, world.list_id, areas=[moved or ""], name="Ba")
     world.send()
     assert read(world) == {
         number(1): "Mời A Thun đến lúc 8h: LINK TC từ chối",
         number(2): "Mời Y Rơ đến lúc 9h: LINK TC từ chối",
     }
-    draft = prepare_correcting_campaign(
-        world.runtime, campaign_id, step=1, variant="a", user=user, now=world.now
-    )
+    draft = world.do(prepare_correcting_campaign, campaign_id, step=1, variant="a")
     with world.runtime.db.read() as session:
         described = describe_campaign(session, session.get_one(Campaign, draft.id), kinds=load_kinds())
     assert read_draft(described, kinds=load_kinds()).fields == {"giờ hẹn": "giờ hành chính"}
 
 
 @pytest.mark.parametrize("refused", [CampaignAction.SUBMIT, CampaignAction.LAUNCH])
-def test_a_field_that_no_list_has_any_more_keeps_a_campaign_from_its_next_step(
-    world: World, tmp_path: Path, refused: CampaignAction
-) -> None:
+def test_a_field_that_no_list_has_any_more_keeps_a_campaign_from_its_next_step(world, tmp_path, refused):
     bring(world, write(tmp_path, f"A Thun,{local(1)},8h,Thôn 1"), LIST)
     campaign_id = world.draft(text=TEXT, fields=FIELDS)
     if refused is CampaignAction.LAUNCH:
@@ -135,9 +123,7 @@ def test_a_field_that_no_list_has_any_more_keeps_a_campaign_from_its_next_step(
         world.decide(campaign_id, refused)
 
 
-def test_values_that_are_gone_after_the_launch_pause_the_campaign_until_somebody_resumes_it(
-    world: World, tmp_path: Path
-) -> None:
+def test_values_that_are_gone_after_the_launch_pause_the_campaign_until_somebody_resumes_it(world, tmp_path):
     world.add_people(1)
     bring(world, write(tmp_path, f"A Thun,{local(1)},8h,Thôn 1"), LIST)
     campaign_id = world.draft(text=TEXT, fields=FIELDS)
@@ -156,16 +142,13 @@ def test_values_that_are_gone_after_the_launch_pause_the_campaign_until_somebody
     assert read(world)
 
 
-def test_values_of_a_claim_of_many_are_looked_up_at_once(world: World) -> None:
+def test_values_of_a_claim_of_many_are_looked_up_at_once(world):
     world.add_people(120)
-    with world.runtime.db.write() as session:
-        session.get_one(ContactList, world.list_id).fields = [*FIELDS]
+    world.change(ContactList, world.list_id, fields=[*FIELDS])
     campaign_id = world.launch(text=TEXT, fields=FIELDS)
-    with world.runtime.db.write() as session:
-        people = session.scalars(select(Recipient.contact_id).where(Recipient.contact_id.is_not(None))).all()
-        rows = [{"contact_id": person, "value": f"{person}h"} for person in people]
-        always = {"list_id": world.list_id, "name": "giờ hẹn", "import_id": 1}
-        session.execute(insert(KeptValue), [{**always, **row} for row in rows])
+    people = world.all(select(Recipient.contact_id).where(Recipient.contact_id.is_not(None)))
+    always = {"list_id": world.list_id, "name": "giờ hẹn", "import_id": 1}
+    world.add(*(KeptValue(**always, contact_id=person, value=f"{person}h") for person in people))
     asked: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
@@ -174,16 +157,15 @@ def test_values_of_a_claim_of_many_are_looked_up_at_once(world: World) -> None:
     settings = world.runtime.settings
     event.listen(Engine, "before_cursor_execute", note)
     try:
-        with world.runtime.db.write() as session:
-            batch = claim(
-                session,
-                Stream(id=campaign_id, closes_at=world.in_hours(1)),
-                ClaimSettings.of(settings, worker="w"),
-                limit=100,
-                segments=math.inf,
-                now=world.now + timedelta(minutes=1),
-                price_vnd=300,
-            )
+        batch = world.do(
+            claim,
+            Stream(id=campaign_id, closes_at=world.in_hours(1)),
+            ClaimSettings.of(settings, worker="w"),
+            limit=100,
+            segments=math.inf,
+            now=world.now + timedelta(minutes=1),
+            price_vnd=300,
+        )
     finally:
         event.remove(Engine, "before_cursor_execute", note)
     hours = {re.sub(r".* lúc (\d+h):.*", r"\1", each.body) for each in batch.claims}

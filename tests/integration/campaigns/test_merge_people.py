@@ -1,29 +1,33 @@
 """Two contacts turn out to be one person: merged, they are written to and counted once; taken apart, all is as before."""
 
-from __future__ import annotations
-
-from datetime import timedelta
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import find_differences
 from campaigns.cases.conversation import read_conversations
 from campaigns.cases.merge_people import merge_people, read_merges, unmerge_people
-from campaigns.models.campaigns import Recipient
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Message, Outbox
 from campaigns.models.privacy import RequestKind
-from campaigns.privacy.consents import read_consents, record_consent
+from campaigns.privacy.consents import read_consents
+from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.export_data import export_personal_data
-from campaigns.rules.states import Exclusion
-from outreach.accounts.organisations import create_organisation
+from campaigns.privacy.requests import record_request
+from campaigns.rules.states import CampaignAction, Exclusion
+from campaigns.sweep import open_step, steps_due
 from outreach.contacts.likely_same import read_likely_same
 from outreach.contacts.wishes import people_left_alone
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision
 from outreach.imports.retract_decision import retract_decision
-from outreach.imports.undo_import import undo_import
-from outreach.models.accounts import AuditEvent, OrganisationKind, Role
+from outreach.imports.undo_import import undo_import, undo_import_rows
+from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -36,12 +40,16 @@ from outreach.models.contacts import (
     Phone,
 )
 from outreach.rules.errors import NotAllowed, NotFound, WrongState
+from outreach.rules.quiet_days import NO_DAYS
 from outreach.rules.wishes import WishSource
 from tests.integration.campaigns.test_concurrent_actions import at_once
+from tests.integration.campaigns.test_interleaved_transactions import BLOCKED_S
+from tests.integration.campaigns.test_lifecycle import approved
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.wishes import numbers_left_alone, opt_out
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, LIST, World, number
 
 pytestmark = both_databases
 
@@ -49,13 +57,11 @@ FIRST, SECOND = number(1), number(2)
 
 
 def merge(world: World, kept: int, other: int, email: str = AUTHOR) -> int:
-    user = world.user(email)
-    return merge_people(world.runtime, kept, other, user=user, now=world.now).id
+    return world.do(merge_people, kept, other, by=email).id
 
 
 def apart(world: World, merge_id: int, *, after: timedelta = timedelta(hours=1)) -> int:
-    user = world.user(AUTHOR)
-    return unmerge_people(world.runtime, merge_id, user=user, now=world.now + after)
+    return world.do(unmerge_people, merge_id, now=world.now + after)
 
 
 def numbers_of(world: World, contact_id: int) -> list[str]:
@@ -82,9 +88,7 @@ def two(world: World) -> tuple[int, int]:
     return world.add_person("A Thun", FIRST), world.add_person("A Thun Kđăm", SECOND)
 
 
-def test_a_merged_person_has_all_numbers_and_lists_and_taken_apart_each_their_own(
-    world: World, two: tuple[int, int], tmp_path: Path
-) -> None:
+def test_a_merged_person_has_all_numbers_and_lists_and_taken_apart_each_their_own(world, two, tmp_path):
     bring(world, write(tmp_path, f"1,A Thun,1960,Thôn 1,,{local(3)}"), name="Hội khác")
     before = state(world)
     merge_id = merge(world, *two)
@@ -100,22 +104,19 @@ def test_a_merged_person_has_all_numbers_and_lists_and_taken_apart_each_their_ow
         apart(world, merge_id)
 
 
-def test_facts_are_filled_and_a_correction_made_since_stays(world: World, two: tuple[int, int]) -> None:
-    with world.runtime.db.write() as session:
-        other = session.get_one(Contact, two[1])
-        other.birth_year, other.village, other.sex = 1960, "Thôn 2", "m"
+def test_facts_are_filled_and_a_correction_made_since_stays(world, two):
+    world.change(Contact, two[1], birth_year=1960, village="Thôn 2", sex="m")
     merge_id = merge(world, *two)
-    with world.runtime.db.write() as session:
-        kept = session.get_one(Contact, two[0])
-        assert (kept.birth_year, kept.village, kept.sex, kept.name) == (1960, "Thôn 2", "m", "A Thun")
-        kept.village = "Thôn 3"
+    kept = world.get_one(Contact, two[0])
+    assert (kept.birth_year, kept.village, kept.sex, kept.name) == (1960, "Thôn 2", "m", "A Thun")
+    world.change(Contact, two[0], village="Thôn 3")
     apart(world, merge_id)
     kept, other = (world.get_one(Contact, each) for each in two)
     assert (kept.birth_year, kept.village) == (None, "Thôn 3")
     assert (other.birth_year, other.village) == (1960, "Thôn 2")
 
 
-def test_two_officers_merge_the_same_pair_once(world: World, two: tuple[int, int]) -> None:
+def test_two_officers_merge_the_same_pair_once(world, two):
     found = at_once(
         lambda: merge(world, *two), lambda: merge(world, two[1], two[0], APPROVER), lambda: merge(world, *two)
     )
@@ -124,64 +125,48 @@ def test_two_officers_merge_the_same_pair_once(world: World, two: tuple[int, int
     assert world.scalar(select(func.count()).select_from(Contact)) == 1
 
 
-def test_somebody_new_with_the_id_of_who_was_merged_is_somebody_else(
-    world: World, two: tuple[int, int]
-) -> None:
+def test_somebody_new_with_the_id_of_who_was_merged_is_somebody_else(world, two):
     merge(world, *two)
     third = world.add_person("A Thun", number(3))  # on SQLite with the id of the one who is gone
     merge(world, two[0], third)
     assert numbers_of(world, two[0]) == [FIRST, SECOND, number(3)]
 
 
-def test_who_asks_for_their_data_gets_the_name_they_were_merged_with_and_what_systems_call_them(
-    world: World, two: tuple[int, int]
-) -> None:
-    with world.runtime.db.write() as session:
-        owner = session.get_one(ContactList, world.list_id).organisation_id
-        session.add(ContactReference(organisation_id=owner, reference="cd-7", contact_id=two[1]))
+def test_who_asks_for_their_data_gets_the_name_they_were_merged_with_and_what_systems_call_them(world, two):
+    owner = world.get_one(ContactList, world.list_id).organisation_id
+    world.add(ContactReference(organisation_id=owner, reference="cd-7", contact_id=two[1]))
     merge(world, *two)
     asked = world.ask(two[0], RequestKind.EXPORT)
-    about, *_ = export_personal_data(world.runtime, asked, user=world.user(APPROVER), now=world.now)
+    about, *_ = world.do(export_personal_data, asked, by=APPROVER)
     assert {"A Thun Kđăm", "cd-7 (Ủy ban MTTQ)"} <= {value for _name, value in about.rows}
 
 
-def test_a_running_campaign_writes_to_a_merged_person_once_and_counts_them_once(
-    world: World, two: tuple[int, int]
-) -> None:
+def test_a_running_campaign_writes_to_a_merged_person_once_and_counts_them_once(world, two):
     campaign = world.launch()
     world.sweep()  # both messages wait
     merge_id = merge(world, *two)
     world.send()
     assert world.sent_to() == [FIRST]
     assert excluded(world, campaign) == {FIRST: None, SECOND: Exclusion.SAME_PERSON}
-    with world.runtime.db.read() as session:
-        assert find_differences(session)[1] == []
-        talks = read_conversations(session, two[0], user=world.user(AUTHOR))
-        assert len(talks) == 2
+    assert world.read(find_differences)[1] == []
+    talks = world.read(read_conversations, two[0])
+    assert len(talks) == 2
     apart(world, merge_id)
     assert excluded(world, campaign) == {FIRST: None, SECOND: None}
-    with world.runtime.db.read() as session:
-        assert find_differences(session)[1] == []
+    assert world.read(find_differences)[1] == []
 
 
-@pytest.mark.parametrize(
-    ("phones", "before", "meanwhile", "alone"),
-    [
-        # The numbers of both; who asked to be left alone before the merge, and while it stood; who is once it is taken apart.
-        ((FIRST, SECOND), (FIRST, None), None, {0}),
-        ((FIRST, SECOND), (SECOND, None), None, {1}),
-        ((FIRST, SECOND), None, FIRST, {0, 1}),
-        ((FIRST,), (None, 1), None, {1}),
-        ((FIRST,), (None, 1), FIRST, {0, 1}),
-    ],
+@cases(
+    # The numbers of both; who asked to be left alone before the merge, and while it stood; who is once it is taken apart.
+    ((FIRST, SECOND), (FIRST, None), None, {0}),
+    ((FIRST, SECOND), (SECOND, None), None, {1}),
+    ((FIRST, SECOND), None, FIRST, {0, 1}),
+    ((FIRST,), (None, 1), None, {1}),
+    ((FIRST,), (None, 1), FIRST, {0, 1}),
 )
 def test_an_opt_out_of_either_stays_and_one_while_merged_holds_for_both(
-    world: World,
-    phones: tuple[str, ...],
-    before: tuple[str | None, int | None] | None,
-    meanwhile: str | None,
-    alone: set[int],
-) -> None:
+    world, phones, before, meanwhile, alone
+):
     people = [world.add_person("A Thun", *phones[:1]), world.add_person("A Thun Kđăm", *phones[1:])]
     if before:
         e164, person = before
@@ -191,38 +176,23 @@ def test_an_opt_out_of_either_stays_and_one_while_merged_holds_for_both(
     merge_id = merge(world, *people)
     if meanwhile:
         world.reply(meanwhile, "TC", gateway_id="first", now=world.now + timedelta(minutes=5))
-    with world.runtime.db.read() as session:
-        assert people_left_alone(session, people) == {people[0]}
+    assert world.read(people_left_alone, people) == {people[0]}
     apart(world, merge_id)
-    with world.runtime.db.read() as session:
-        assert people_left_alone(session, people) == {people[each] for each in alone}
-        assert numbers_left_alone(session) == {e164 for e164 in (before or ())[:1] if e164} | {
-            e164 for e164 in phones if meanwhile
-        }
+    assert world.read(people_left_alone, people) == {people[each] for each in alone}
+    assert world.read(numbers_left_alone) == {e164 for e164 in (before or ())[:1] if e164} | {
+        e164 for e164 in phones if meanwhile
+    }
 
 
-def test_consents_and_requests_come_along(world: World, two: tuple[int, int]) -> None:
-    record_consent(
-        world.runtime,
-        two[1],
-        purpose="",
-        is_given=True,
-        on=None,
-        evidence="phiếu ký",
-        guardian="",
-        purposes=(),
-        user=world.user(AUTHOR),
-        now=world.now,
-    )
+def test_consents_and_requests_come_along(world, two):
+    world.consent(two[1])
     merge_id = merge(world, *two)
-    with world.runtime.db.read() as session:
-        assert len(read_consents(session, two[0])) == 1
+    assert len(world.read(read_consents, two[0])) == 1
     apart(world, merge_id)
-    with world.runtime.db.read() as session:
-        assert [len(read_consents(session, each)) for each in two] == [0, 1]
+    assert [len(world.read(read_consents, each)) for each in two] == [0, 1]
 
 
-def test_a_merge_of_merged_people_is_taken_apart_in_any_order(world: World, two: tuple[int, int]) -> None:
+def test_a_merge_of_merged_people_is_taken_apart_in_any_order(world, two):
     third = world.add_person("A Thun", number(3))
     before = state(world)
     inner = merge(world, *two)
@@ -236,7 +206,7 @@ def test_a_merge_of_merged_people_is_taken_apart_in_any_order(world: World, two:
 
 
 @pytest.mark.parametrize("is_inner", [True, False])
-def test_what_two_merges_brought_leaves_with_neither_alone(world: World, is_inner: bool) -> None:
+def test_what_two_merges_brought_leaves_with_neither_alone(world, is_inner):
     one, two, three = (
         world.add_person(f"A Thun {n}", *phones)
         for n, phones in enumerate(
@@ -257,7 +227,7 @@ def test_what_two_merges_brought_leaves_with_neither_alone(world: World, is_inne
     assert state(world) == before
 
 
-def test_a_later_file_with_the_other_name_is_about_the_merged_person(world: World, tmp_path: Path) -> None:
+def test_a_later_file_with_the_other_name_is_about_the_merged_person(world, tmp_path):
     row = f"1,Nguyễn Thị Hoa,1960,Thôn 1,,{local(5)}"
     bring(world, write(tmp_path, row))
     other = world.one(select(Contact.id))
@@ -267,9 +237,7 @@ def test_a_later_file_with_the_other_name_is_about_the_merged_person(world: Worl
     assert world.all(select(Contact.id)) == [kept]
 
 
-def test_undoing_the_import_that_brought_the_other_takes_its_number_away(
-    world: World, tmp_path: Path
-) -> None:
+def test_undoing_the_import_that_brought_the_other_takes_its_number_away(world, tmp_path):
     bring(world, write(tmp_path, f"1,Nguyễn Thị Hoa,1960,Thôn 1,,{local(5)}"), name="Nhầm")
     other = world.one(select(Contact.id))
     import_id = world.one(select(ListImport.id))
@@ -281,9 +249,7 @@ def test_undoing_the_import_that_brought_the_other_takes_its_number_away(
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_taken_apart_nobody_is_in_a_list_by_an_import_that_was_undone(
-    world: World, tmp_path: Path, again: bool
-) -> None:
+def test_taken_apart_nobody_is_in_a_list_by_an_import_that_was_undone(world, tmp_path, again):
     rows = [f"1,Nguyễn Thị Hoa,1960,Thôn 1,,{local(5)}", f"1,Trần Văn Kha,1980,Thôn 2,,{local(6)}"]
     for row in (*rows, *rows[1:] * again):
         bring(world, write(tmp_path, row))
@@ -291,8 +257,7 @@ def test_taken_apart_nobody_is_in_a_list_by_an_import_that_was_undone(
     merge_id = merge(world, kept, other)
     undo_import(world.runtime, 2)
     apart(world, merge_id)
-    with world.runtime.db.read() as session:
-        standing = dict(session.execute(select(Membership.contact_id, Membership.import_id)).all())
+    standing = dict(world.rows(select(Membership.contact_id, Membership.import_id)))
     assert standing == ({kept: 1, other: 3} if again else {kept: 1})
 
 
@@ -309,8 +274,8 @@ def take_decision_back(world: World) -> None:
 
 @pytest.mark.parametrize("brought_again", [False, True])
 def test_a_decision_that_stored_somebody_is_taken_back_from_the_one_they_were_merged_with(
-    world: World, tmp_path: Path, brought_again: bool
-) -> None:
+    world, tmp_path, brought_again
+):
     row = write(tmp_path, f"1,Nguyễn Thị Hoa,1960,Thôn 1,,{local(5)} / 09O5 OOO 125")
     bring(world, row, name="Nhầm")
     decide(world, Decision.TAKEN)
@@ -327,14 +292,13 @@ def test_a_decision_that_stored_somebody_is_taken_back_from_the_one_they_were_me
 
 @pytest.mark.parametrize("own_year", [None, 1941])
 def test_a_year_that_was_said_wrongly_is_taken_back_also_from_the_one_who_got_it_by_a_merge(
-    world: World, tmp_path: Path, own_year: int | None
-) -> None:
+    world, tmp_path, own_year
+):
     bring(world, write(tmp_path, f"1,Nguyễn Thị Hoa,41,Thôn 1,,{local(5)}"))
     decide(world, Decision.ANSWERED, birth_year=1941)
     other = world.one(select(Contact.id))
     kept = world.add_person("Nguyễn Thị Hoa", FIRST)
-    with world.runtime.db.write() as session:
-        session.get_one(Contact, kept).birth_year = own_year
+    world.change(Contact, kept, birth_year=own_year)
     merge(world, kept, other)
     take_decision_back(world)
     assert world.get_one(Contact, kept).birth_year == own_year
@@ -342,8 +306,8 @@ def test_a_year_that_was_said_wrongly_is_taken_back_also_from_the_one_who_got_it
 
 @pytest.mark.parametrize("in_same_file", [False, True])
 def test_what_the_one_who_stayed_has_of_their_own_outlives_a_decision_on_the_merged_row(
-    world: World, tmp_path: Path, in_same_file: bool
-) -> None:
+    world, tmp_path, in_same_file
+):
     own = f"2,Nguyễn Thị Hòa,,Thôn 1,,{local(1)} / {local(5)}"
     if not in_same_file:
         bring(world, write(tmp_path, own), name="Đúng")
@@ -357,15 +321,12 @@ def test_what_the_one_who_stayed_has_of_their_own_outlives_a_decision_on_the_mer
     assert world.scalar(select(func.count()).select_from(Membership)) == 1
 
 
-def test_what_the_last_who_stayed_has_of_their_own_outlives_a_decision_on_the_first_row(
-    world: World, tmp_path: Path
-) -> None:
+def test_what_the_last_who_stayed_has_of_their_own_outlives_a_decision_on_the_first_row(world, tmp_path):
     bring(world, write(tmp_path, "1,Nguyễn Thị Hoa,1960,Thôn 1,,09O5 OOO 125"), name="Nhầm")
     decide(world, Decision.TAKEN)
     first = world.one(select(Contact.id))
     second, last = (world.add_person("Nguyễn Thị Hoa", number(each)) for each in (1, 2))
-    with world.runtime.db.write() as session:
-        session.get_one(Contact, last).birth_year = 1960
+    world.change(Contact, last, birth_year=1960)
     merge(world, second, first)
     merge(world, last, second)
     take_decision_back(world)
@@ -373,28 +334,23 @@ def test_what_the_last_who_stayed_has_of_their_own_outlives_a_decision_on_the_fi
     assert (person.birth_year, person.village) == (1960, "")
 
 
-def test_nobody_merges_people_of_lists_that_they_do_not_see(world: World, two: tuple[int, int]) -> None:
-    with world.runtime.db.write() as session:
-        women = create_organisation(session, code="HPN", name="Hội Phụ nữ", kind=OrganisationKind.MASS)
-        other = ContactList(organisation_id=women.id, name="Hội viên", created_at=world.now)
-        session.add(other)
-        session.flush()
-        session.add_all(Membership(list_id=other.id, contact_id=each) for each in two)
-        world.add_officer(session, "phunu@loa.example", Role.STAFF, women.id)
+def test_nobody_merges_people_of_lists_that_they_do_not_see(world, two):
+    women = world.organisation("HPN", below=None)
+    world.add_list("Hội viên", *two, owner=women)
+    world.officer("phunu@loa.example", Role.STAFF, women)
     with pytest.raises(NotAllowed):
         merge(world, *two, "phunu@loa.example")
 
 
-def test_erasing_a_merged_person_erases_both(world: World, two: tuple[int, int]) -> None:
-    world.launch()
-    world.send()
+def test_erasing_a_merged_person_erases_both(world, two):
+    world.sent()
     merge(world, *two)
     world.erase(two[0])
     assert world.scalar(select(func.count()).select_from(PersonMerge)) == 0
     assert world.all(select(Recipient.contact_id).distinct()) == [None]
 
 
-def test_who_was_erased_is_known_by_both_names(world: World, tmp_path: Path) -> None:
+def test_who_was_erased_is_known_by_both_names(world, tmp_path):
     kept, other = world.add_person("Nguyễn Thị Hoa", FIRST), world.add_person("Trần Thị Hoa", FIRST)
     world.add_person("Lê Văn Nam", FIRST)  # has the number as well
     merge(world, kept, other)
@@ -404,22 +360,122 @@ def test_who_was_erased_is_known_by_both_names(world: World, tmp_path: Path) -> 
         assert counts.created == 0
 
 
-def test_the_same_name_and_year_or_number_are_likely_the_same(world: World, two: tuple[int, int]) -> None:
+def test_the_same_name_and_year_or_number_are_likely_the_same(world, two):
     shared = world.add_person("A Thun Kdam", SECOND)
     wife = world.add_person("Y Hlut", FIRST)
-    with world.runtime.db.write() as session:
-        for each, year in ((two[0], 1960), (two[1], 1960), (wife, 1962)):
-            session.get_one(Contact, each).birth_year = year
-    with world.runtime.db.read() as session:
-        user = world.user(AUTHOR)
-        found = {
-            each: [like.id for like in read_likely_same(session, each, user=user)] for each in (*two, wife)
-        }
+    for each, year in ((two[0], 1960), (two[1], 1960), (wife, 1962)):
+        world.change(Contact, each, birth_year=year)
+    found = {each: [like.id for like in world.read(read_likely_same, each)] for each in (*two, wife)}
     assert found[two[1]] == [shared]
     assert found[wife] == []
 
 
 def excluded(world: World, campaign_id: int) -> dict[str, Exclusion | None]:
-    with world.runtime.db.read() as session:
-        query = select(Phone.e164, Recipient.exclusion).join(Phone, Phone.id == Recipient.phone_id)
-        return dict(session.execute(query.where(Recipient.campaign_id == campaign_id)).all())
+    query = select(Phone.e164, Recipient.exclusion).join(Phone, Phone.id == Recipient.phone_id)
+    return dict(world.rows(query.where(Recipient.campaign_id == campaign_id)))
+
+
+# People erased, merged, or removed with their import, in the middle of a launch, and the reverse: nobody
+# is lost, and no recipient names somebody who is gone.
+
+
+Work = Callable[[Session], object]
+OTHERS = 3
+
+
+def in_the_middle(world: World, first: Work, second: Work) -> None:
+    """`second` begins once `first` has done all but commit; both have committed when this returns."""
+
+    def run_second() -> None:
+        world.do(second)
+
+    with ThreadPoolExecutor(1) as pool:
+        with world.runtime.db.write() as session:
+            first(session)
+            begun = pool.submit(run_second)
+            assert not wait([begun], timeout=BLOCKED_S).done, "it did not wait"
+        begun.result()
+
+
+@pytest.fixture
+def person(world: World, tmp_path: Path) -> int:
+    """Somebody whom an import alone brought, with a number of their own, among people of the same list; their id."""
+    world.add_people(OTHERS)
+    bring(world, write(tmp_path, f"1,A Thun,1960,Thôn 1,,{local(8)}"), name=LIST)
+    return world.one(select(func.max(Contact.id)))
+
+
+def erase(world: World, person: int) -> Work:
+    key = world.keys.secret_key
+    request = world.do(
+        record_request, person, RequestKind.ERASE, asked_by="chính họ", asked_on=None, secret_key=key
+    ).id
+    user = world.user(APPROVER)
+    return lambda session: erase_contact(session, request, secret_key=key, user=user, now=world.now)
+
+
+def merge_two(world: World, person: int) -> Work:
+    user = world.user(AUTHOR)
+    kept = person - 1
+    return lambda session: merge_people(session, kept, person, user=user, now=world.now)
+
+
+def undo(world: World, _person: int) -> Work:
+    key = world.keys.secret_key
+
+    def work(session: Session) -> None:
+        brought = session.scalars(select(ListImport)).one()
+        undo_import_rows(session, brought, limit=100, secret_key=key, now=world.now)
+
+    return work
+
+
+def prepare(world: World) -> tuple[int, Work]:
+    campaign = approved(world)
+    world.act(campaign, CampaignAction.LAUNCH)
+    now = datetime.now(UTC)
+    (step,) = world.read(steps_due, now=now, quiet=NO_DAYS)
+    return campaign, lambda session: open_step(session, step, settings=world.runtime.settings, now=now)
+
+
+def check(world: World, campaign: int) -> dict[str, int]:
+    """Whatever came first, rows refer to what exists, counts are right, and everybody is written to once at most."""
+    for column, table in ((Recipient.contact_id, Contact), (Recipient.phone_id, Phone)):
+        known = exists().where(table.id == column)
+        assert world.all(select(column).where(column.is_not(None), ~known)) == []
+    known = exists().where(Phone.id == Message.phone_id)
+    assert world.all(select(Message.id).where(~known)) == []
+    assert world.read(find_differences)[1] == []
+    of_nobody = select(Outbox.message_id).join(Message, Message.id == Outbox.message_id)
+    of_nobody = of_nobody.join(Recipient, Recipient.id == Message.recipient_id)
+    assert world.all(of_nobody.where(Recipient.contact_id.is_(None))) == []
+    assert world.scalar(select(func.count()).select_from(Recipient).where(Recipient.exclusion.is_(None))) in (
+        world.get_one(Campaign, campaign).recipients,
+        OTHERS,
+    )
+    world.send()
+    assert len(world.sent_to()) == len(set(world.sent_to()))
+    return dict(world.status(campaign)["steps"][0]["messages"])
+
+
+@cases(
+    (erase, {"accepted": OTHERS, "skipped": 1}),
+    (merge_two, {"accepted": OTHERS}),  # two people are one, and counted once
+    (undo, {"accepted": OTHERS + 1}),
+)
+def test_removed_while_a_launch_has_not_committed(world, person, remove, left):
+    world.simulator.faults(callbacks_off=True)
+    work = remove(world, person)
+    campaign, launch = prepare(world)
+    in_the_middle(world, launch, work)
+    assert check(world, campaign) == left
+
+
+@pytest.mark.parametrize("remove", [erase, merge_two, undo])
+def test_launched_while_a_removal_has_not_committed(world, person, remove):
+    world.simulator.faults(callbacks_off=True)
+    work = remove(world, person)
+    campaign, launch = prepare(world)
+    in_the_middle(world, work, launch)
+    assert check(world, campaign) == {"accepted": OTHERS}
+    assert number(8) not in world.sent_to() or remove is merge_two

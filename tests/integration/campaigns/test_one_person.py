@@ -1,7 +1,5 @@
 """Of two recipients who were merged one counts, and what either number says is the person's; apart, each has their own again."""
 
-from __future__ import annotations
-
 import random
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
@@ -20,7 +18,7 @@ from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Answer, AnswerPlace, InstallReport
 from campaigns.privacy import requests
 from campaigns.replies import record_answer as answers
-from campaigns.replies.record_answer import record_officer_answer, record_page_answer
+from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.replies.labels import Label, fold_answers
 from campaigns.rules.states import Exclusion, MessageState
 from campaigns.rules.visits import VisitOutcome
@@ -59,26 +57,23 @@ def row_of(session: Session, campaign: int, e164: str) -> Recipient:
 
 def visit(world: World, campaign: int) -> tuple[int, dict[int, int]]:
     """A sheet of everybody, and the lines by person."""
-    user = world.user(AUTHOR)
     of_list = {"list_id": world.list_id, "area_code": None, "village": None, "officer": "", "again": False}
-    sheet = create_sheet(world.runtime, campaign, **of_list, user=user, now=world.now).id
-    with world.runtime.db.read() as session:
-        lines = select(VisitLine.contact_id, VisitLine.n).where(VisitLine.round_id == sheet)
-        return sheet, dict(session.execute(lines).all())
+    sheet = world.do(create_sheet, campaign, **of_list).id
+    lines = select(VisitLine.contact_id, VisitLine.n).where(VisitLine.round_id == sheet)
+    return sheet, dict(world.rows(lines))
 
 
 def enter(world: World, sheet: int, line: int, outcome: VisitOutcome | None) -> None:
     now = datetime.now(UTC)
-    enter_results(world.runtime, sheet, {line: outcome}, user=world.user(AUTHOR), keys=world.keys, now=now)
+    world.do(enter_results, sheet, {line: outcome}, now=now)
 
 
 def counts(world: World, campaign: int) -> tuple[int, int, int]:
     """Recipients, those who answered and those who reported it done: the same by each way of counting."""
-    with world.runtime.db.read() as session:
-        assert find_differences(session)[1] == []
-        as_of = datetime.now(UTC) + timedelta(days=30)
-        rows = count_reported(session, [campaign], as_of=as_of).values()
-        installs = count_installs(session, [campaign], as_of=as_of)
+    assert world.read(find_differences)[1] == []
+    as_of = datetime.now(UTC) + timedelta(days=30)
+    rows = world.read(count_reported, [campaign], as_of=as_of).values()
+    installs = world.read(count_installs, [campaign], as_of=as_of)
     status = world.status(campaign)
     found = tuple(
         sum(each) for each in zip(*((r.recipients, r.answered, r.installed) for r in rows), strict=True)
@@ -91,9 +86,8 @@ def counts(world: World, campaign: int) -> tuple[int, int, int]:
 
 def remind(world: World) -> list[str]:
     """Days later; who then gets the reminder."""
-    with world.runtime.db.write() as session:
-        session.execute(update(Campaign).values(launched_at=world.now - timedelta(days=3)))
-        session.execute(update(Attempt).values(claimed_at=world.now - timedelta(days=3)))
+    world.execute(update(Campaign).values(launched_at=world.now - timedelta(days=3)))
+    world.execute(update(Attempt).values(claimed_at=world.now - timedelta(days=3)))
     world.sweep()
     before = len(world.simulator.ledger())
     world.send()
@@ -123,15 +117,9 @@ DONE, NOT_YET = "installed", "not_yet"
     ],
 )
 def test_what_either_number_says_is_the_persons_and_apart_each_have_what_is_still_true(
-    world: World,
-    two: tuple[int, int],
-    before: list[tuple[str, str]],
-    while_merged: list[tuple[str, str]],
-    merged: tuple[int, int, int],
-    separate: tuple[int, int, int],
-) -> None:
-    campaign = world.launch()
-    world.send()
+    world, two, before, while_merged, merged, separate
+):
+    campaign = world.sent()
     for n, (e164, word) in enumerate(before):
         say(world, campaign, e164, word, minutes=n)
     merge_id = merge(world, *two)
@@ -144,9 +132,8 @@ def test_what_either_number_says_is_the_persons_and_apart_each_have_what_is_stil
     assert counts(world, campaign) == separate
 
 
-def test_what_was_said_at_the_door_of_either_counts_once(world: World, two: tuple[int, int]) -> None:
-    campaign = world.launch()
-    world.send()
+def test_what_was_said_at_the_door_of_either_counts_once(world, two):
+    campaign = world.sent()
     world.set_all()
     sheet, lines = visit(world, campaign)
     merge_id = merge(world, *two)
@@ -158,26 +145,18 @@ def test_what_was_said_at_the_door_of_either_counts_once(world: World, two: tupl
     assert counts(world, campaign)[2] == 1
 
 
-def test_the_number_that_is_reached_gets_the_reminder_whichever_is_kept(
-    world: World, two: tuple[int, int]
-) -> None:
-    world.launch(**REMINDER)
-    world.send()
-    with world.runtime.db.write() as session:
-        for e164, state in ((FIRST, MessageState.UNDELIVERED), (SECOND, MessageState.DELIVERED)):
-            of_number = select(Phone.id).where(Phone.e164 == e164).scalar_subquery()
-            session.execute(update(Message).where(Message.phone_id == of_number).values(state=state))
+def test_the_number_that_is_reached_gets_the_reminder_whichever_is_kept(world, two):
+    world.sent(**REMINDER)
+    for e164, state in ((FIRST, MessageState.UNDELIVERED), (SECOND, MessageState.DELIVERED)):
+        world.execute(update(Message).where(Message.phone_id == world.phone(e164)).values(state=state))
     merge(world, *two)
     assert remind(world) == [SECOND]
 
 
 @pytest.mark.parametrize("asked_by", [FIRST, SECOND])
 @pytest.mark.parametrize("asks_first", [True, False])
-def test_a_question_on_either_number_holds_the_reminder_back(
-    world: World, two: tuple[int, int], asked_by: str, asks_first: bool
-) -> None:
-    campaign = world.launch(**REMINDER)
-    world.send()
+def test_a_question_on_either_number_holds_the_reminder_back(world, two, asked_by, asks_first):
+    campaign = world.sent(**REMINDER)
     question = (campaign, asked_by, "sms Cho tôi hỏi cái này là gì vậy?")
     if asks_first:
         say(world, *question, minutes=1)
@@ -198,22 +177,16 @@ def test_a_question_on_either_number_holds_the_reminder_back(
         ([(FIRST, "sms sai số")], [SECOND]),
     ],
 )
-def test_the_last_word_of_both_numbers_decides_about_the_reminder(
-    world: World, two: tuple[int, int], said: list[tuple[str, str]], reminded: list[str]
-) -> None:
-    campaign = world.launch(**REMINDER)
-    world.send()
+def test_the_last_word_of_both_numbers_decides_about_the_reminder(world, two, said, reminded):
+    campaign = world.sent(**REMINDER)
     merge(world, *two)
     for n, (e164, word) in enumerate(said):
         say(world, campaign, e164, word, minutes=1 + n)
     assert remind(world) == reminded
 
 
-def test_two_numbers_that_speak_at_once_keep_the_counters_right(
-    world: World, two: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    campaign = world.launch()
-    world.send()
+def test_two_numbers_that_speak_at_once_keep_the_counters_right(world, two, monkeypatch):
+    campaign = world.sent()
     merge(world, *two)
     reached, go, original = Event(), Event(), answers.answered_by
 
@@ -234,11 +207,8 @@ def test_two_numbers_that_speak_at_once_keep_the_counters_right(
     assert counts(world, campaign) == (1, 1, 0)
 
 
-def test_a_request_and_an_answer_of_the_same_person_wait_for_each_other(
-    world: World, two: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    campaign = world.launch()
-    world.send()
+def test_a_request_and_an_answer_of_the_same_person_wait_for_each_other(world, two, monkeypatch):
+    campaign = world.sent()
     locked, go, original = Event(), Event(), requests.lock_phones
     user, failed = world.user(AUTHOR), []
 
@@ -279,11 +249,10 @@ def test_a_request_and_an_answer_of_the_same_person_wait_for_each_other(
     assert failed == []
 
 
-def test_who_is_merged_takes_no_report_from_somebody_who_shares_their_phone(world: World) -> None:
+def test_who_is_merged_takes_no_report_from_somebody_who_shares_their_phone(world):
     world.add_person("A Thun", FIRST)
     sharer, other = world.add_person("Y Hoa", FIRST), world.add_person("Y Hoa Kđăm", SECOND)
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent()
     say(world, campaign, FIRST, "sms 1", minutes=0)
     merge_id = merge(world, other, sharer)
     assert counts(world, campaign)[2] == 1
@@ -292,31 +261,20 @@ def test_who_is_merged_takes_no_report_from_somebody_who_shares_their_phone(worl
 
 
 @both_databases
-def test_who_is_merged_answers_by_a_phone_on_which_somebody_else_is_written_to(world: World) -> None:
+def test_who_is_merged_answers_by_a_phone_on_which_somebody_else_is_written_to(world):
     world.add_person("A Thun", FIRST)
     sharer, other = world.add_person("Y Hoa", FIRST), world.add_person("Y Hoa Kđăm", SECOND)
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent()
     merge(world, other, sharer)
-    with world.runtime.db.write() as session:
-        own = select(Recipient).where(Recipient.contact_id == other, Recipient.exclusion.is_not(None))
-        record_page_answer(
-            session,
-            session.scalars(own).one().id,
-            DONE,
-            keys=world.keys,
-            now=world.now + timedelta(minutes=1),
-        )
+    own = select(Recipient.id).where(Recipient.contact_id == other, Recipient.exclusion.is_not(None))
+    world.do(record_page_answer, world.one(own), DONE, now=world.now + timedelta(minutes=1))
     assert counts(world, campaign) == (2, 1, 1)
 
 
 @both_databases
 @pytest.mark.parametrize("both", [True, False])
-def test_what_1_1_0_counted_beside_the_one_who_counts_is_counted_once(
-    world: World, two: tuple[int, int], both: bool
-) -> None:
-    campaign = world.launch()
-    world.send()
+def test_what_1_1_0_counted_beside_the_one_who_counts_is_counted_once(world, two, both):
+    campaign = world.sent()
     for e164 in (FIRST, SECOND)[0 if both else 1 :]:
         say(world, campaign, e164, DONE, minutes=1)
     merge(world, *two)
@@ -333,11 +291,10 @@ def test_what_1_1_0_counted_beside_the_one_who_counts_is_counted_once(
             session.execute(update(Recipient).where(Recipient.id == counted.id).values(answer=None))
             recount(session, campaign)
     upgrade(world.runtime.db)
-    with world.runtime.db.read() as session:
-        assert find_differences(session)[1] == []
-        assert count_installs(session, [campaign], as_of=world.now + timedelta(days=1)) == 1
-        in_force = select(InstallReport.recipient_id).where(InstallReport.withdrawn_at.is_(None))
-        assert session.scalars(in_force).all() == [counted.id]
+    assert world.read(find_differences)[1] == []
+    assert world.read(count_installs, [campaign], as_of=world.now + timedelta(days=1)) == 1
+    in_force = select(InstallReport.recipient_id).where(InstallReport.withdrawn_at.is_(None))
+    assert world.all(in_force) == [counted.id]
 
 
 WORDS = (
@@ -356,14 +313,11 @@ WORDS = (
 
 @both_databases
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.rest) for seed in (0, 2))])
-def test_whatever_is_said_merged_and_taken_apart_the_counters_equal_a_recount(
-    world: World, seed: int
-) -> None:
+def test_whatever_is_said_merged_and_taken_apart_the_counters_equal_a_recount(world, seed):
     """Many groups of three in one campaign, each with a story of its own."""
     chance, groups, merges = random.Random(seed), 8, set[int]()
     people = [[world.add_person(f"Người {n}", number(3 * n + i)) for i in range(3)] for n in range(groups)]
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent()
     for minute in range(150):
         group = chance.randrange(groups)
         what, e164 = chance.random(), number(3 * group + chance.randrange(3))
@@ -376,16 +330,9 @@ def test_whatever_is_said_merged_and_taken_apart_the_counters_equal_a_recount(
         elif (word := chance.choice(WORDS)) != "officer":
             say(world, campaign, e164, word, minutes=1 + minute)
         else:
-            with world.runtime.db.write() as session:
+            with world.runtime.db.read() as session:
                 recipient = row_of(session, campaign, e164)
-                heard = {
-                    "place": AnswerPlace.HOME,
-                    "note": "",
-                    "user": world.user(AUTHOR),
-                    "keys": world.keys,
-                }
-                at = world.now + timedelta(minutes=1 + minute)
-                record_officer_answer(session, recipient, DONE, **heard, now=at)
+            world.hear(recipient, DONE, now=world.now + timedelta(minutes=1 + minute))
         if minute % 10 == 0:
             check(world, campaign, counted=3 * groups - len(merges))
     while merges:

@@ -1,7 +1,5 @@
 """Answers of a campaign's own by page, by SMS and by officer; and opt-outs from one drive, whose others go on."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +8,6 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from admin.app import create_app
 from campaigns.analytics.campaign_status import read_status
 from campaigns.analytics.progress import read_progress
 from campaigns.analytics.reach import read_reach
@@ -24,11 +21,9 @@ from campaigns.models.privacy import PersonRequest, RequestKind
 from campaigns.models.replies import Answer, AnswerSource
 from campaigns.models.reports import FileKind
 from campaigns.privacy.export_data import export_personal_data
-from campaigns.replies.record_answer import undo_answer
 from campaigns.reports.documents import build_files, words_of
 from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import take_snapshot
-from campaigns.rules.links import LinkCipher
 from campaigns.rules.reach import ReachMeasure
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.reports.compose import compose
@@ -36,11 +31,9 @@ from campaigns.rules.reports.document import Table
 from campaigns.rules.reports.snapshot import Snapshot
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageKind, MessageState
-from outreach.accounts.users import find_user
 from outreach.contacts.phones import remove_number
-from outreach.models.contacts import Contact, Phone
+from outreach.models.contacts import Contact
 from outreach.rules.errors import BadInput
-from outreach.rules.keys import Purpose
 from outreach.rules.wishes import drive_scope
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
@@ -59,10 +52,8 @@ def state_of(world: World, campaign: int, index: int) -> tuple[Label | None, int
 
 
 @both_databases
-def test_own_answers_are_counted_alike_whatever_way_they_come(world: World) -> None:
-    world.add_people(6)
-    campaign = world.launch(kind="khao-sat", text=SURVEY)
-    world.send()
+def test_own_answers_are_counted_alike_whatever_way_they_come(world):
+    campaign = world.sent(people=6, kind="khao-sat", text=SURVEY)
     world.simulator.reset()
     world.press(campaign, "own-1")
     world.press(campaign, "own-2")  # the same person, who has thought again
@@ -89,42 +80,31 @@ def test_own_answers_are_counted_alike_whatever_way_they_come(world: World) -> N
     counted = {"Hài lòng": 2, "Chưa hài lòng": 2, "Chưa làm thủ tục nào": 0, "Tôi cần gặp cán bộ": 1}
     assert own(world, campaign) == counted
     assert world.status(campaign)["self_reported"]["installed"] == 4
-    with world.runtime.db.read() as session:
-        kept = session.get_one(Campaign, campaign)
-        reach = read_reach(session, kept, seen=None, now=world.now).total.by[ReachMeasure.OWN_ANSWERS]
-        assert dict(reach) == {"1": 2, "2": 2, "4": 1}
-        assert find_differences(session)[1] == []
-        assert read_status(session, kept)["answers"] == {"installed": 4, "need_help": 1}
-    with world.runtime.db.write() as session:  # a mistake takes back the last one alone
-        undo_answer(session, session.merge(world.recipient(number(0), campaign)), now=world.now)
+    kept = world.get_one(Campaign, campaign)
+    reach = world.read(read_reach, kept, seen=None).total.by[ReachMeasure.OWN_ANSWERS]
+    assert dict(reach) == {"1": 2, "2": 2, "4": 1}
+    assert world.read(find_differences)[1] == []
+    assert world.read(read_status, kept)["answers"] == {"installed": 4, "need_help": 1}
+    world.undo(campaign)  # a mistake takes back the last one alone
     assert state_of(world, campaign, 0) == (Label.INSTALLED, 1)
-    with world.runtime.db.read() as session:
-        assert find_differences(session)[1] == []
+    assert world.read(find_differences)[1] == []
 
 
-def test_a_reply_that_quotes_our_message_is_read_without_it(world: World) -> None:
-    world.add_people(1)
-    campaign = world.launch(kind="khao-sat", text=SURVEY)
-    world.send()
+def test_a_reply_that_quotes_our_message_is_read_without_it(world):
+    campaign = world.sent(people=1, kind="khao-sat", text=SURVEY)
     world.reply(number(0), f'"{SURVEY}" số 2 nhé', gateway_id="SM1")
     assert state_of(world, campaign, 0) == (Label.INSTALLED, 2)
-    with world.runtime.db.read() as session:
-        assert numbers_left_alone(session) == set()
+    assert world.read(numbers_left_alone) == set()
 
 
-def test_over_a_drive_each_number_counts_once_in_the_report_and_on_the_leaders_page(world: World) -> None:
-    world.add_people(4)
-    first = world.launch(kind="khao-sat", text=SURVEY)
-    world.send()
+def test_over_a_drive_each_number_counts_once_in_the_report_and_on_the_leaders_page(world):
+    first = world.sent(people=4, kind="khao-sat", text=SURVEY)
     world.press(first, "own-1")
     world.press(first, "own-1", index=1)
-    with world.runtime.db.write() as session:
-        third = session.merge(world.recipient(number(2), first))
-        world.answer(session, third, Label.REFUSE, source=AnswerSource.OFFICER, now=world.now)
+    world.answers(first, {2: Label.REFUSE}, source=AnswerSource.OFFICER, at=world.now)
     expected = {"Hài lòng": 2, "Chưa hài lòng": 0, "Chưa làm thủ tục nào": 0, "Tôi cần gặp cán bộ": 0}
     assert [reported(world), on_leaders_page(world)] == [expected] * 2
-    second = world.launch(kind="khao-sat", name="Lần hai", text=f"{SURVEY} (lan hai)")
-    world.send()
+    second = world.sent(kind="khao-sat", name="Lần hai", text=f"{SURVEY} (lan hai)")
     world.press(second, "own-2", index=1)
     expected |= {"Hài lòng": 1, "Chưa hài lòng": 1}
     assert [reported(world), on_leaders_page(world)] == [expected] * 2
@@ -157,16 +137,13 @@ def reported(world: World) -> dict[str, int]:
 def on_leaders_page(world: World) -> dict[str, int]:
     world.runtime.redis.flushdb()
     user, redis = world.user(AUTHOR), world.runtime.redis
-    with world.runtime.db.read() as session:
-        drive = session.get_one(Drive, world.drive("khao-sat"))
-        page = read_progress(session, drive, user=user, redis=redis, now=datetime.now(UTC))
+    drive = world.get_one(Drive, world.drive("khao-sat"))
+    page = world.read(read_progress, drive, user=user, redis=redis, now=datetime.now(UTC))
     return {each.text: each.people for each in page.own_answers} if page else {}
 
 
-def test_a_persons_export_has_the_words_of_their_answers(world: World) -> None:
-    world.add_people(1)
-    first = world.launch(kind="khao-sat", text=SURVEY)
-    world.send()
+def test_a_persons_export_has_the_words_of_their_answers(world):
+    first = world.sent(people=1, kind="khao-sat", text=SURVEY)
     world.reply(number(0), "số 2", gateway_id="SM1")
     assert exported(world) == ("Chưa hài lòng", {"Chưa hài lòng"})
     world.press(first, "opt_out_drive")
@@ -176,30 +153,17 @@ def test_a_persons_export_has_the_words_of_their_answers(world: World) -> None:
 
 def exported(world: World) -> tuple[str, set[str]]:
     """What a person's data say of their answer in the campaign, and of all their answers."""
-    with world.runtime.db.write() as session:
-        person = session.scalars(select(Contact.id)).first() or 0
-        who = {"user": find_user(session, APPROVER), "now": world.now}
-        request = PersonRequest(
-            kind=RequestKind.EXPORT,
-            contact_id=person,
-            asked_by="",
-            asked_at=world.now,
-            due_at=world.now,
-            recorded_by=who["user"].id,
-            recorded_at=world.now,
-            answer="",
-        )
-        session.add(request)
-        session.flush()
-        parts = {part.title: part.rows for part in export_personal_data(session, request.id, **who)}
+    about = {"contact_id": world.first(select(Contact.id)), "recorded_by": world.user(APPROVER).id}
+    about |= dict.fromkeys(("asked_at", "due_at", "recorded_at"), world.now)
+    request = world.add(PersonRequest(kind=RequestKind.EXPORT, asked_by="", answer="", **about)).id
+    parts = {part.title: part.rows for part in world.do(export_personal_data, request, by=APPROVER)}
     return parts["Chiến dịch"][-1][2], {line[3] for line in parts["Câu trả lời"]}
 
 
-def test_an_own_answer_is_acknowledged_in_its_words_and_shown_on_the_page(world: World) -> None:
+def test_an_own_answer_is_acknowledged_in_its_words_and_shown_on_the_page(world):
     world.add_people(1)
     answers = {"1": {"reply": "Da ghi: hai long.", "thanks": "Mừng vì ông/bà hài lòng."}}
-    campaign = world.launch(kind="khao-sat", text=SURVEY, content={"own_answers": answers})
-    world.send()
+    campaign = world.sent(kind="khao-sat", text=SURVEY, content={"own_answers": answers})
     world.reply(number(0), "1", gateway_id="SM1")
     texts = world.all(select(Message.text).where(Message.kind == MessageKind.ACKNOWLEDGEMENT))
     assert texts == ["Da ghi: hai long."]
@@ -210,16 +174,13 @@ def test_an_own_answer_is_acknowledged_in_its_words_and_shown_on_the_page(world:
 
 
 def page_of(world: World, campaign: int) -> str:
-    cipher = LinkCipher(world.runtime.settings.keys_of(Purpose.LINKS))
-    client = create_app(world.runtime.settings, runtime=world.runtime).test_client()
-    return client.get(f"/{cipher.token(world.recipient(number(0), campaign).id)}").text
+    client = world.app().test_client()
+    return client.get(f"/{world.link(campaign)}").text
 
 
-def test_an_opt_out_from_each_drive_and_from_everything_is_confirmed_once(world: World) -> None:
-    world.add_people(1)
-    survey = world.launch(kind="khao-sat", text=SURVEY)
-    papers = world.launch(kind="giay-to", name="Việc khác", text="Moi ong/ba lam giay to. TC de tu choi")
-    world.send()
+def test_an_opt_out_from_each_drive_and_from_everything_is_confirmed_once(world):
+    survey = world.launch(people=1, kind="khao-sat", text=SURVEY)
+    papers = world.sent(kind="giay-to", name="Việc khác", text="Moi ong/ba lam giay to. TC de tu choi")
 
     def confirmed() -> list[bool]:
         query = select(Message.text).where(Message.kind == MessageKind.CONFIRMATION).order_by(Message.id)
@@ -234,14 +195,11 @@ def test_an_opt_out_from_each_drive_and_from_everything_is_confirmed_once(world:
     assert confirmed() == [True, True, False]
 
 
-def test_an_opt_out_that_was_taken_back_confirms_no_later_one_from_the_drive(world: World) -> None:
-    world.add_people(1)
-    campaign = world.launch(kind="khao-sat", text=SURVEY)
-    world.send()
+def test_an_opt_out_that_was_taken_back_confirms_no_later_one_from_the_drive(world):
+    campaign = world.sent(people=1, kind="khao-sat", text=SURVEY)
     world.press(campaign, "opt_out")
     world.send()
-    with world.runtime.db.write() as session:
-        undo_answer(session, session.merge(world.recipient(number(0), campaign)), now=world.now)
+    world.undo(campaign)
     for _ in range(2):
         world.press(campaign, "opt_out_drive")
     sent = select(Message.text).where(Message.kind == MessageKind.CONFIRMATION).order_by(Message.id)
@@ -250,16 +208,13 @@ def test_an_opt_out_that_was_taken_back_confirms_no_later_one_from_the_drive(wor
 
 
 @both_databases
-def test_who_opts_out_of_one_drive_is_still_written_to_by_another(world: World) -> None:
-    world.add_people(3)
-    first = world.launch(kind="khao-sat", text=SURVEY)
-    world.send()
+def test_who_opts_out_of_one_drive_is_still_written_to_by_another(world):
+    first = world.sent(people=3, kind="khao-sat", text=SURVEY)
     world.simulator.reset()
     world.press(first, "opt_out_drive")
     world.reply(number(1), "TC đợt này", gateway_id="SM1")
-    with world.runtime.db.read() as session:
-        assert numbers_left_alone(session) == set()
-        texts = session.scalars(select(Message.text).where(Message.kind == MessageKind.CONFIRMATION)).all()
+    assert world.read(numbers_left_alone) == set()
+    texts = world.all(select(Message.text).where(Message.kind == MessageKind.CONFIRMATION))
     assert len(texts) == 2
     assert all("khong gui tin ve viec nay" in text and "TC" in text for text in texts)
     # Another campaign of the drive does not write to them, one of another drive does.
@@ -274,40 +229,30 @@ def test_who_opts_out_of_one_drive_is_still_written_to_by_another(world: World) 
     world.press(first, "opt_out")
     assert state_of(world, first, 0) == (Label.OPT_OUT, None)
     assert heading(world) == Label.OPT_OUT
-    with world.runtime.db.write() as session:
-        assert numbers_left_alone(session) == {number(0)}
-        recipient = session.merge(world.recipient(number(0), first))
-        undo_answer(session, recipient, now=world.now)
-    with world.runtime.db.read() as session:
-        assert numbers_left_alone(session) == set()
+    assert world.read(numbers_left_alone) == {number(0)}
+    world.undo(first)
+    assert world.read(numbers_left_alone) == set()
     assert heading(world) == "opt_out_drive"
-    with world.runtime.db.write() as session:
-        undo_answer(session, session.merge(world.recipient(number(0), first)), now=world.now)
-    with world.runtime.db.read() as session:
-        drive = drive_scope(world.drive("khao-sat"))
-        assert numbers_left_alone(session, scopes=[drive]) == {number(1)}
-        assert not session.scalars(
-            select(Answer.id).where(Answer.undone_at.is_(None), Answer.phone_id == 1)
-        ).all()
+    world.undo(first)
+    drive = drive_scope(world.drive("khao-sat"))
+    assert world.read(numbers_left_alone, scopes=[drive]) == {number(1)}
+    assert not world.all(select(Answer.id).where(Answer.undone_at.is_(None), Answer.phone_id == 1))
 
 
-def test_a_case_says_that_the_opt_out_after_it_was_from_the_drive_alone(world: World) -> None:
-    world.add_people(1)
-    first = world.launch(kind="khao-sat", text=SURVEY)
+def test_a_case_says_that_the_opt_out_after_it_was_from_the_drive_alone(world):
+    first = world.launch(people=1, kind="khao-sat", text=SURVEY)
     world.press(first, "need_help")
     world.now += timedelta(seconds=1)
     world.press(first, "opt_out_drive")
     [case] = world.cases()
-    with world.runtime.db.read() as session:
-        [row] = read_case_rows(session, [case.id], {}, user=find_user(session, AUTHOR), now=world.now)
+    [row] = world.read(read_case_rows, [case.id], {})
     assert row.said_since == "opt_out_drive"
 
 
 def heading(world: World) -> str | None:
     """The answer beside the campaign's name on the first person's page."""
-    with world.runtime.db.read() as session:
-        contact = session.scalars(select(Contact.id).order_by(Contact.id)).first() or 0
-        return read_conversations(session, contact, user=find_user(session, AUTHOR))[-1].answer
+    contact = world.first(select(Contact.id).order_by(Contact.id)) or 0
+    return world.read(read_conversations, contact)[-1].answer
 
 
 def excluded(world: World, campaign: int) -> int:
@@ -316,7 +261,7 @@ def excluded(world: World, campaign: int) -> int:
 
 
 @both_databases
-def test_an_opt_out_from_the_drive_stops_what_waits_of_the_drive_alone(world: World) -> None:
+def test_an_opt_out_from_the_drive_stops_what_waits_of_the_drive_alone(world):
     """It comes after the audience was frozen: the claim finds it, on whichever of the person's phones."""
     world.add_person("Y Mot", number(0), number(7))
     world.add_person("Y Hai", number(1))
@@ -324,12 +269,9 @@ def test_an_opt_out_from_the_drive_stops_what_waits_of_the_drive_alone(world: Wo
     other = world.launch(kind="giay-to", name="Việc khác", text="Moi ong/ba lam giay to. TC de tu choi")
     world.press(first, "opt_out_drive")
     world.send()
-    with world.runtime.db.read() as session:
-        rows = session.execute(
-            select(Message.campaign_id, Message.state)
-            .where(Message.step_id.is_not(None))
-            .order_by(Message.id)
-        ).all()
+    rows = world.rows(
+        select(Message.campaign_id, Message.state).where(Message.step_id.is_not(None)).order_by(Message.id)
+    )
     states = {id_: sorted(state for each, state in rows if each == id_) for id_ in (first, other)}
     assert MessageState.SKIPPED in states[first]
     assert len([state for state in states[first] if state is not MessageState.SKIPPED]) == 1
@@ -337,16 +279,12 @@ def test_an_opt_out_from_the_drive_stops_what_waits_of_the_drive_alone(world: Wo
 
 
 @both_databases
-def test_an_opt_out_from_the_drive_follows_the_person_to_another_number(world: World) -> None:
+def test_an_opt_out_from_the_drive_follows_the_person_to_another_number(world):
     person = world.add_person("Y Mot", number(0))
     world.add_person("Y Hai", number(1))
     first = world.launch(kind="khao-sat", text=SURVEY)
     world.press(first, "opt_out_drive")
-    with world.runtime.db.write() as session:
-        key, user = world.keys.secret_key, find_user(session, AUTHOR)
-        phone = session.scalars(select(Phone.id).where(Phone.e164 == number(0))).one()
-        more = {"secret_key": key, "user": user, "now": world.now}
-        remove_number(session, person, phone, note="đổi số", right_number=number(7), **more)
+    world.do(remove_number, person, world.phone(number(0)), note="đổi số", right_number=number(7))
     again = world.launch(kind="khao-sat", name="Lần hai", text="Nho ong/ba tra loi. TC de tu choi")
     assert excluded(world, again) == 1
     other = world.launch(kind="giay-to", name="Việc khác", text="Moi ong/ba lam giay to. TC de tu choi")

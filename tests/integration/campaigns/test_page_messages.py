@@ -1,12 +1,9 @@
 """What residents write on their page reaches an officer, a wish for a reminder is kept, and the page says who sends."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
-from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from campaigns.cases.conversation import read_items
 from campaigns.cases.merge_people import merge_people
@@ -14,39 +11,30 @@ from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel
 from campaigns.replies.page_messages import LONGEST_MESSAGE, MOST_A_DAY
 from campaigns.rules.cases import CaseKind, CaseOutcome
-from campaigns.rules.links import LinkCipher
 from outreach.contacts.suppressions import has_suppression
 from outreach.models.contacts import Phone, SuppressionReason
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import World, number
 
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
 def campaign(world: World) -> int:
-    world.add_people(2)
-    return world.launch()
+    return world.launch(people=2)
 
 
 @pytest.fixture
 def link(world: World, campaign: int) -> str:
-    cipher = LinkCipher(world.runtime.settings.secret_key)
-    return f"/{cipher.token(world.recipient(number(0), campaign).id)}"
+    return f"/{world.link(campaign)}"
 
 
 def cases(world: World) -> list[tuple[CaseKind, bool, str]]:
-    with world.runtime.db.read() as session:
-        rows = session.execute(
-            select(Case.kind, Case.urgent_at, Reply.body)
-            .outerjoin(Reply, Reply.id == Case.reply_id)
-            .order_by(Case.id)
-        )
-        return [(kind, urgent_at is not None, body) for kind, urgent_at, body in rows]
+    rows = select(Case.kind, Case.urgent_at, Reply.body).outerjoin(Reply, Reply.id == Case.reply_id)
+    rows = world.rows(rows.order_by(Case.id))
+    return [(kind, urgent_at is not None, body) for kind, urgent_at, body in rows]
 
 
-def test_a_question_and_a_wish_to_be_called_become_cases_once(
-    client: FlaskClient, world: World, link: str
-) -> None:
+def test_a_question_and_a_wish_to_be_called_become_cases_once(client, world, link):
     for _ in range(2):
         asked = client.post(link, data={"answer": "ask", "text": "Cài có mất tiền không?"})
         client.post(link, data={"answer": "call"})
@@ -55,28 +43,22 @@ def test_a_question_and_a_wish_to_be_called_become_cases_once(
         (CaseKind.QUESTION, False, "Cài có mất tiền không?"),
         (CaseKind.QUESTION, False, "Xin gọi điện cho tôi."),
     ]
-    assert "Đã gửi cho cán bộ" in client.get(f"{link}?sent=asked").get_data(as_text=True)
+    assert "Đã gửi cho cán bộ" in client.get(f"{link}?sent=asked").text
 
 
-def test_a_cry_for_help_on_the_page_is_urgent_and_is_told_whom_to_call(
-    client: FlaskClient, world: World, link: str
-) -> None:
+def test_a_cry_for_help_on_the_page_is_urgent_and_is_told_whom_to_call(client, world, link):
     answer = client.post(link, data={"answer": "ask", "text": "Nước ngập tới nóc rồi cứu với"})
     assert answer.headers["Location"] == f"{link}?sent=urgent"
     assert [(kind, is_urgent) for kind, is_urgent, _body in cases(world)] == [(CaseKind.HELP, True)]
-    assert 'href="tel:112"' in client.get(f"{link}?sent=urgent").get_data(as_text=True)
+    assert 'href="tel:112"' in client.get(f"{link}?sent=urgent").text
 
 
 @one_database
-def test_the_same_words_after_an_officer_settled_them_are_a_new_case(
-    client: FlaskClient, world: World, link: str
-) -> None:
+def test_the_same_words_after_an_officer_settled_them_are_a_new_case(client, world, link):
     said = ({"answer": "ask", "text": "Nước ngập tới nóc rồi cứu với"}, {"answer": "call"})
     for data in (*said, *said):
         client.post(link, data=data)
-    with world.runtime.db.write() as session:
-        for case in session.scalars(select(Case)):
-            case.done_at, case.outcome = world.now, CaseOutcome.UNREACHED
+    world.execute(update(Case).values(done_at=world.now, outcome=CaseOutcome.UNREACHED))
     for data in (*said, *said):
         client.post(link, data=data)
     assert [case.kind for case in world.cases()] == [CaseKind.HELP, CaseKind.QUESTION]
@@ -84,39 +66,38 @@ def test_the_same_words_after_an_officer_settled_them_are_a_new_case(
 
 
 @one_database
-def test_what_is_written_counts_as_a_reply_does(client: FlaskClient, world: World, link: str) -> None:
+def test_what_is_written_counts_as_a_reply_does(client, world, link):
     answer = client.post(link, data={"answer": "ask", "text": "đừng nhắn cho tôi nữa"})
     assert answer.headers["Location"] == link
-    page = client.get(link).get_data(as_text=True)
+    page = client.get(link).text
     assert "Ông/bà đã trả lời: Không nhận tin nào nữa" in page
-    with world.runtime.db.read() as session:
-        reply = session.scalars(select(Reply)).one()
-        assert reply.channel is ReplyChannel.PAGE
-        # The officer sees it once, as it came.
-        said = [each for each in read_items(session, [reply.recipient_id or 0]) if not each.is_ours]
-        assert [(each.source, each.text) for each in said] == [(AnswerSource.PAGE, "đừng nhắn cho tôi nữa")]
+    reply = world.one(select(Reply))
+    assert reply.channel is ReplyChannel.PAGE
+    # The officer sees it once, as it came.
+    said = [each for each in world.read(read_items, [reply.recipient_id or 0]) if not each.is_ours]
+    assert [(each.source, each.text) for each in said] == [(AnswerSource.PAGE, "đừng nhắn cho tôi nữa")]
 
 
 @one_database
-def test_empty_long_and_too_many_messages_are_refused_in_words(client: FlaskClient, link: str) -> None:
+def test_empty_long_and_too_many_messages_are_refused_in_words(client, link):
     for text, words in ((" ", "còn trống"), ("a" * (LONGEST_MESSAGE + 1), str(LONGEST_MESSAGE))):
         refused = client.post(link, data={"answer": "ask", "text": text})
         assert refused.status_code == 422
-        assert words in refused.get_data(as_text=True)
+        assert words in refused.text
     for n in range(MOST_A_DAY):
         assert client.post(link, data={"answer": "ask", "text": f"câu hỏi {n}?"}).status_code == 303
     cry = client.post(link, data={"answer": "ask", "text": "Nước ngập tới nóc rồi cứu với"})
     assert cry.headers["Location"] == f"{link}?sent=urgent"
     refused = client.post(link, data={"answer": "ask", "text": "thêm một câu?"})
     assert refused.status_code == 422
-    assert f"{MOST_A_DAY} tin" in refused.get_data(as_text=True)
+    assert f"{MOST_A_DAY} tin" in refused.text
 
 
 def test_whoever_wants_to_be_reminded_gets_the_next_step_and_others_who_answered_do_not(
-    client: FlaskClient, world: World, campaign: int, link: str
-) -> None:
+    client, world, campaign, link
+):
     client.post(link, data={"answer": "not_yet"})
-    assert "Ông/bà được nhắc trong lần nhắn tin sau" in client.get(link).get_data(as_text=True)
+    assert "Ông/bà được nhắc trong lần nhắn tin sau" in client.get(link).text
     recipients = world.all(select(Recipient).order_by(Recipient.id))
     assert [each.wants_reminder for each in recipients] == [True, False]
     client.post(link, data={"answer": "installed"})
@@ -124,13 +105,10 @@ def test_whoever_wants_to_be_reminded_gets_the_next_step_and_others_who_answered
 
 
 @one_database
-def test_a_wrong_number_is_said_by_a_person_and_taken_back(
-    client: FlaskClient, world: World, link: str
-) -> None:
+def test_a_wrong_number_is_said_by_a_person_and_taken_back(client, world, link):
     def is_wrong() -> bool:
-        with world.runtime.db.read() as session:
-            phone = session.scalars(select(Phone).where(Phone.e164 == number(0))).one()
-            return has_suppression(session, phone.id, SuppressionReason.WRONG_NUMBER)
+        phone = world.one(select(Phone).where(Phone.e164 == number(0)))
+        return world.read(has_suppression, phone.id, SuppressionReason.WRONG_NUMBER)
 
     client.post(link, data={"answer": "wrong_number"})
     assert is_wrong()
@@ -140,17 +118,15 @@ def test_a_wrong_number_is_said_by_a_person_and_taken_back(
 
 @one_database
 @pytest.mark.parametrize("rest", [".", ",", ").", "”"])
-def test_a_link_that_was_opened_with_the_sentences_end_still_opens(
-    client: FlaskClient, link: str, rest: str
-) -> None:
+def test_a_link_that_was_opened_with_the_sentences_end_still_opens(client, link, rest):
     answer = client.get(link + rest)
     assert (answer.status_code, answer.headers["Location"]) == (302, link)
     assert client.get("/zzzzzzzz" + rest).status_code == 404
 
 
 @one_database
-def test_the_page_names_its_domain_and_a_chat_s_preview_has_no_token(client: FlaskClient, link: str) -> None:
-    page = client.get(link).get_data(as_text=True)
+def test_the_page_names_its_domain_and_a_chat_s_preview_has_no_token(client, link):
+    page = client.get(link).text
     assert "Không thu tiền, không hỏi mã OTP" in page
     assert "127.0.0.1" in page
     previews = re.findall(r'<meta property="og:\w+" content="([^"]+)">', page)
@@ -159,15 +135,13 @@ def test_the_page_names_its_domain_and_a_chat_s_preview_has_no_token(client: Fla
 
 
 @one_database
-def test_the_language_can_be_changed_and_what_is_not_translated_is_marked(
-    client: FlaskClient, world: World
-) -> None:
+def test_the_language_can_be_changed_and_what_is_not_translated_is_marked(client, world):
     world.add_people(1)
     content = {"languages": {"jra": {"question": "Ih dui mơ̆?", "page": {"other": "Tơlơi pơkŏn"}}}}
     campaign = world.launch(content=content)
-    link = "/" + LinkCipher(world.runtime.settings.secret_key).token(world.recipient(number(0), campaign).id)
-    assert 'href="?lang=jra" lang="jra"' in client.get(link).get_data(as_text=True)
-    page = client.get(f"{link}?lang=jra").get_data(as_text=True)
+    link = "/" + world.link(campaign)
+    assert 'href="?lang=jra" lang="jra"' in client.get(link).text
+    page = client.get(f"{link}?lang=jra").text
     assert '<html lang="jra">' in page
     assert "<h2>Ih dui mơ̆?</h2>" in page
     assert '<span lang="vi">Gọi cho tôi</span>' in page
@@ -177,12 +151,10 @@ def test_the_language_can_be_changed_and_what_is_not_translated_is_marked(
 
 
 @one_database
-def test_a_link_of_who_was_merged_takes_as_many_messages_a_day_as_any_other(
-    client: FlaskClient, world: World, campaign: int, link: str
-) -> None:
+def test_a_link_of_who_was_merged_takes_as_many_messages_a_day_as_any_other(client, world, campaign, link):
     first, second = world.all(select(Recipient.contact_id).order_by(Recipient.id))
     world.press(campaign, "installed", index=1)
-    merge_people(world.runtime, second or 0, first or 0, user=world.user(AUTHOR), now=world.now)
+    world.do(merge_people, second or 0, first or 0)
     texts = [f"Cài ở đâu, lần thứ {n}?" for n in range(MOST_A_DAY + 1)]
     statuses = [client.post(link, data={"answer": "ask", "text": text}).status_code for text in texts]
     assert statuses == [303] * MOST_A_DAY + [422]

@@ -1,12 +1,9 @@
 """The page for everybody: it compares texts, proves a number by a code, and says nothing about anybody."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from campaigns.models.campaigns import Campaign
@@ -26,8 +23,7 @@ KNOWN = number(5)  # the first of the sample numbers looks like a placeholder
 @pytest.fixture
 def campaign(world: World) -> int:
     world.runtime.redis.flushdb()
-    world.add_people(6)
-    return world.launch(text="UBMTTQ tinh moi ong/ba cai Bluezone: {link} Da cai tra loi 1.")
+    return world.launch(people=6, text="UBMTTQ tinh moi ong/ba cai Bluezone: {link} Da cai tra loi 1.")
 
 
 def code_sent_to(world: World, e164: str) -> str:
@@ -38,11 +34,10 @@ def code_sent_to(world: World, e164: str) -> str:
 
 
 def is_stopped(world: World, e164: str) -> bool:
-    with world.runtime.db.read() as session:
-        return e164 in numbers_left_alone(session)
+    return e164 in world.read(numbers_left_alone)
 
 
-def test_a_message_is_compared_by_its_words_alone(client: FlaskClient, world: World, campaign: int) -> None:
+def test_a_message_is_compared_by_its_words_alone(client, world, campaign):
     world.send()
     sent = world.simulator.ledger()[0]["Body"]
     for text, words in (
@@ -50,28 +45,25 @@ def test_a_message_is_compared_by_its_words_alone(client: FlaskClient, world: Wo
         (sent.replace("http://", "http://evil.example/"), "Cẩn thận: tin có liên kết lạ"),
         ("Ban da trung thuong", "Không giống tin nào"),
     ):
-        page = client.post("/hoi/kiem-tra", data={"text": text}).get_data(as_text=True)
+        page = client.post("/hoi/kiem-tra", data={"text": text}).text
         assert words in page, text
     assert client.post("/hoi/kiem-tra", data={"text": " "}).status_code == 422
 
 
-def test_what_loa_writes_of_itself_and_late_reminders_are_known(client: FlaskClient, world: World) -> None:
+def test_what_loa_writes_of_itself_and_late_reminders_are_known(client, world):
     world.runtime.redis.flushdb()
     world.add_people(1)
     own = {"1": {"text": "Có", "means": "installed", "reply": "Cam on ong/ba da cho biet, hen gap lai."}}
     own["2"] = {"text": "Không", "means": "not_yet"}
     reminder = "Nhac ong/ba cai Bluezone cho ca gia dinh minh"
     world.launch(content={"own_answers": own}, step=[{"text": reminder, "after_days": 0}])
-    with world.runtime.db.write() as session:
-        session.execute(update(Campaign).values(launched_at=world.now - timedelta(days=90)))
+    world.execute(update(Campaign).values(launched_at=world.now - timedelta(days=90)))
     for text in (OPT_OUT_OF_DRIVE_REPLY.format(time="10:20 ngay 01/10/2026"), own["1"]["reply"], reminder):
-        page = client.post("/hoi/kiem-tra", data={"text": text}).get_data(as_text=True)
+        page = client.post("/hoi/kiem-tra", data={"text": text}).text
         assert "Lời tin giống tin của chúng tôi" in page, text
 
 
-def test_a_note_that_was_refused_or_met_a_fault_is_sent_at_the_next_try(
-    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_note_that_was_refused_or_met_a_fault_is_sent_at_the_next_try(client, world, monkeypatch):
     world.runtime.redis.flushdb()
 
     def leave(note: str) -> int:
@@ -86,9 +78,7 @@ def test_a_note_that_was_refused_or_met_a_fault_is_sent_at_the_next_try(
 
 
 @pytest.mark.parametrize("e164", [KNOWN, UNKNOWN])
-def test_a_number_stops_by_the_code_that_only_its_phone_gets(
-    client: FlaskClient, world: World, campaign: int, e164: str
-) -> None:
+def test_a_number_stops_by_the_code_that_only_its_phone_gets(client, world, campaign, e164):
     local = "0" + e164[3:]
     for _ in range(2):  # a code a day
         assert "Nhập mã để ngừng" in client.post("/hoi/ma", data={"number": local, "wish": "stop"}).get_data(
@@ -104,13 +94,11 @@ def test_a_number_stops_by_the_code_that_only_its_phone_gets(
     done = client.post(
         "/hoi/xac-nhan", data={"number": local, "wish": "stop", "code": f" {code[:3]} {code[3:]}"}
     )
-    assert "Đã ghi nhận" in done.get_data(as_text=True)
+    assert "Đã ghi nhận" in done.text
     assert is_stopped(world, e164)
 
 
-def test_known_and_unknown_numbers_get_the_same_pages(
-    client: FlaskClient, world: World, campaign: int
-) -> None:
+def test_known_and_unknown_numbers_get_the_same_pages(client, world, campaign):
     world.reply(KNOWN, "TC", gateway_id="SM1")
     pages = set()
     for e164 in (KNOWN, UNKNOWN):
@@ -118,13 +106,11 @@ def test_known_and_unknown_numbers_get_the_same_pages(
         parts = [client.post("/hoi/ma", data={"number": local, "wish": "join"}) for _ in range(2)]
         parts.append(client.post("/hoi/xac-nhan", data={"number": local, "wish": "join", "code": "000000"}))
         parts.append(client.post("/hoi/nhan", data={"number": local, "note": "Gọi lại cho tôi"}))
-        pages.add("\n".join(part.get_data(as_text=True).replace(e164, "N") for part in parts))
+        pages.add("\n".join(part.text.replace(e164, "N") for part in parts))
     assert len(pages) == 1
 
 
-def test_whoever_takes_part_and_whoever_leaves_a_note_is_a_case_for_an_officer(
-    client: FlaskClient, world: World, campaign: int
-) -> None:
+def test_whoever_takes_part_and_whoever_leaves_a_note_is_a_case_for_an_officer(client, world, campaign):
     client.post("/hoi/ma", data={"number": UNKNOWN, "wish": "join"})
     code = code_sent_to(world, UNKNOWN)
     client.post("/hoi/xac-nhan", data={"number": UNKNOWN, "wish": "join", "code": code})
@@ -136,18 +122,16 @@ def test_whoever_takes_part_and_whoever_leaves_a_note_is_a_case_for_an_officer(
     assert "chưa xác minh" in bodies[1]
     # Anybody may have used the number's one note of the day.
     cry = client.post("/hoi/nhan", data={"number": KNOWN, "note": "Nước ngập tới nóc rồi cứu với"})
-    assert 'href="tel:112"' in cry.get_data(as_text=True)
+    assert 'href="tel:112"' in cry.text
     assert [case.urgent_at is not None for case in world.cases()] == [False, False, True]
     # Somebody else may have written it: an officer decides.
     assert not is_stopped(world, KNOWN)
 
 
-def test_tries_and_requests_are_limited_and_a_bad_number_is_said(
-    client: FlaskClient, world: World, campaign: int
-) -> None:
+def test_tries_and_requests_are_limited_and_a_bad_number_is_said(client, world, campaign):
     bad = client.post("/hoi/ma", data={"number": "123", "wish": "stop"})
     assert bad.status_code == 422
-    assert "Số điện thoại chưa đúng" in bad.get_data(as_text=True)
+    assert "Số điện thoại chưa đúng" in bad.text
     data = {"number": UNKNOWN, "wish": "stop", "code": "000000"}
     tries = [
         client.post("/hoi/xac-nhan", data=data).status_code
@@ -166,11 +150,11 @@ def test_tries_and_requests_are_limited_and_a_bad_number_is_said(
         assert codes[-1] == 429, path
 
 
-def test_the_page_and_the_poster_are_light_and_load_nothing(client: FlaskClient, campaign: int) -> None:
+def test_the_page_and_the_poster_are_light_and_load_nothing(client, campaign):
     for path in ("/hoi", "/hoi/to-roi"):
         page = client.get(path)
         assert page.status_code == 200
         assert len(page.data) < 14 * 1024
-        assert "<script" not in page.get_data(as_text=True)
+        assert "<script" not in page.text
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-    assert "<svg" in client.get("/hoi/to-roi").get_data(as_text=True)
+    assert "<svg" in client.get("/hoi/to-roi").text

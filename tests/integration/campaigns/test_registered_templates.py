@@ -1,13 +1,10 @@
 """Registered templates: a campaign whose words fit none is not submitted and not approved, and is told which words."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 
 import pytest
-from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 
 from campaigns.planning.registered_templates import save_template, set_template_state
@@ -24,10 +21,9 @@ TEXT = "[Chào {name}, ]mời ông/bà cài Bluezone: {link}"
 
 def register(world: World, text: str, state: str = "accepted", until: str = "") -> int:
     """A template of MTTQ with its state at the environment's gateway; its id."""
-    user = world.user(ADMINISTRATOR)
-    template = save_template(world.runtime, sender="MTTQ", text=text, note="", user=user, now=world.now)
-    set_template_state(
-        world.runtime, template.id, account_id=ENVIRONMENT, state=state, until=until, user=user, now=world.now
+    template = world.do(save_template, sender="MTTQ", text=text, note="", by=ADMINISTRATOR)
+    world.do(
+        set_template_state, template.id, account_id=ENVIRONMENT, state=state, until=until, by=ADMINISTRATOR
     )
     return template.id
 
@@ -49,7 +45,7 @@ def world(world: World) -> World:
     return world
 
 
-def test_words_and_names_that_fit_no_accepted_template_are_told(world: World) -> None:
+def test_words_and_names_that_fit_no_accepted_template_are_told(world):
     world.add_person("A Thun", number(1))
     draft = world.draft(text=TEXT, unaccented=True)
     yesterday = (world.now - timedelta(days=2)).date().isoformat()
@@ -70,9 +66,7 @@ def test_words_and_names_that_fit_no_accepted_template_are_told(world: World) ->
     submit(world, world.draft(name="Khác", sender="Y TE"))  # nothing is registered for it
 
 
-def test_administrator_keeps_the_register_and_staff_take_the_operators_form(
-    world: World, client: FlaskClient
-) -> None:
+def test_administrator_keeps_the_register_and_staff_take_the_operators_form(world, client):
     draft = world.draft(text=TEXT, unaccented=True)
     signed_in(client, ADMINISTRATOR)
     refused = post(client, "/admin/templates/", sender="MTTQ", text="Chao {name}", note="")

@@ -1,7 +1,5 @@
 """Replies by a short code's operator and by a phone: proven, stored once, and the same by two channels counted once."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json
@@ -21,7 +19,6 @@ from admin.app import create_app
 from campaigns.models.messages import Attempt, StatusEvent
 from campaigns.models.replies import InstallReport, Reply, ReplyChannel
 from campaigns.replies.import_reply_log import import_log
-from campaigns.replies.record_answer import undo_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.contacts.suppressions import lock_phone
@@ -39,8 +36,7 @@ Push = Callable[..., int]
 @pytest.fixture
 def campaign(world: World) -> int:
     world.add_people(3, first=15)
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent()
     return campaign
 
 
@@ -81,9 +77,7 @@ def installs(world: World) -> int:
     return world.scalar(select(func.count()).select_from(InstallReport)) or 0
 
 
-def test_a_push_is_stored_once_and_its_number_is_understood(
-    channels: FlaskClient, world: World, campaign: int
-) -> None:
+def test_a_push_is_stored_once_and_its_number_is_understood(channels, world, campaign):
     for _ in range(2):
         answer = push(channels, id="m1", **{"from": number(15)[1:]}, to="8099", text="da cai roi")
         assert answer.status_code == 200
@@ -94,9 +88,7 @@ def test_a_push_is_stored_once_and_its_number_is_understood(
 
 
 @one_database
-def test_a_push_that_proves_nothing_is_refused_and_an_incomplete_one_is_told_why(
-    channels: FlaskClient, world: World, campaign: int
-) -> None:
+def test_a_push_that_proves_nothing_is_refused_and_an_incomplete_one_is_told_why(channels, world, campaign):
     for proof in ("", "0" * 64, SECRET):
         assert push(channels, proof=proof, id="m1", **{"from": number(15)}, text="1").status_code == 403
     refused = push(channels, text="1")
@@ -106,7 +98,7 @@ def test_a_push_that_proves_nothing_is_refused_and_an_incomplete_one_is_told_why
 
 
 @one_database
-def test_names_of_fields_and_a_plain_secret_are_settings(world: World, campaign: int) -> None:
+def test_names_of_fields_and_a_plain_secret_are_settings(world, campaign):
     settings = replace(
         world.runtime.settings,
         push_secret=SECRET,
@@ -125,12 +117,12 @@ def test_names_of_fields_and_a_plain_secret_are_settings(world: World, campaign:
 
 
 @one_database
-def test_a_road_that_is_not_set_up_is_not_there(client: FlaskClient, world: World) -> None:
+def test_a_road_that_is_not_set_up_is_not_there(client, world):
     assert client.post("/webhooks/push", data={"id": "1"}).status_code == 404
     assert client.post("/webhooks/phone", data="{}").status_code == 404
 
 
-def test_a_phone_s_replies_and_reports_are_taken(channels: FlaskClient, world: World, campaign: int) -> None:
+def test_a_phone_s_replies_and_reports_are_taken(channels, world, campaign):
     said = {
         "phoneNumber": number(15),
         "message": "1",
@@ -151,15 +143,12 @@ def test_a_phone_s_replies_and_reports_are_taken(channels: FlaskClient, world: W
     assert call(channels, "sms:delivered", messageId=name, phoneNumber=number(15)).status_code == 204
     assert call(channels, "sms:delivered", messageId="somebody-else's").status_code == 204
     assert call(channels, "system:ping", health={}).status_code == 204
-    with world.runtime.db.read() as session:
-        events = session.execute(select(StatusEvent.attempt_id, StatusEvent.status)).all()
+    events = world.rows(select(StatusEvent.attempt_id, StatusEvent.status))
     assert [tuple(event) for event in events] == [(attempt, "delivered")]
 
 
 @one_database
-def test_a_reply_that_comes_as_an_mms_is_a_reply_and_a_picture_alone_is_looked_at(
-    channels: FlaskClient, world: World, campaign: int
-) -> None:
+def test_a_reply_that_comes_as_an_mms_is_a_reply_and_a_picture_alone_is_looked_at(channels, world, campaign):
     at = world.now.isoformat()
     for index, said in ((15, {"body": "đừng nhắn cho tôi nữa", "attachments": []}), (16, {"subject": None})):
         for _ in range(2):
@@ -173,10 +162,9 @@ def test_a_reply_that_comes_as_an_mms_is_a_reply_and_a_picture_alone_is_looked_a
 
 @one_database
 def test_what_a_phone_or_an_operator_delivers_late_undoes_nothing_but_a_stop_counts(
-    channels: FlaskClient, world: World, campaign: int
-) -> None:
-    with world.runtime.db.write() as session:
-        session.execute(update(Attempt).values(claimed_at=world.in_hours(-5)))
+    channels, world, campaign
+):
+    world.execute(update(Attempt).values(claimed_at=world.in_hours(-5)))
     world.simulator.reset()
     for index in (15, 16):
         world.reply(number(index), "1", gateway_id=f"SM{index}")
@@ -192,7 +180,7 @@ def test_what_a_phone_or_an_operator_delivers_late_undoes_nothing_but_a_stop_cou
 
 
 @one_database
-def test_a_phone_that_proves_nothing_is_refused(channels: FlaskClient, world: World) -> None:
+def test_a_phone_that_proves_nothing_is_refused(channels, world):
     assert call(channels, "sms:received", key="other", phoneNumber=number(15), message="1").status_code == 403
     body = b"{}"
     headers = {"X-Timestamp": "2", "X-Signature": sign(body + b"1", KEY)}
@@ -203,9 +191,7 @@ def test_a_phone_that_proves_nothing_is_refused(channels: FlaskClient, world: Wo
     assert replies(world) == []
 
 
-def test_the_same_reply_by_two_roads_counts_once(
-    channels: FlaskClient, world: World, campaign: int, tmp_path: Path
-) -> None:
+def test_the_same_reply_by_two_roads_counts_once(channels, world, campaign, tmp_path):
     assert push(channels, id="m1", **{"from": number(15)}, text="da  cai roi").status_code == 200
     assert (
         call(channels, "sms:received", sender=number(15), message="Da cai roi", receivedAt="x").status_code
@@ -227,41 +213,34 @@ def test_the_same_reply_by_two_roads_counts_once(
 
 
 @one_database
-def test_who_says_the_same_by_another_way_after_something_else_has_said_it_again(
-    channels: FlaskClient, world: World, campaign: int
-) -> None:
+def test_who_says_the_same_by_another_way_after_something_else_has_said_it_again(channels, world, campaign):
     for n, text in enumerate(("TC", "DK")):
         at = world.now - timedelta(minutes=10 - 5 * n)
         push(channels, id=f"m{n}", **{"from": number(15)}, text=text, at=str(int(at.timestamp())))
     call(channels, "sms:received", sender=number(15), message="TC", receivedAt=world.now.isoformat())
-    with world.runtime.db.read() as session:
-        phone = session.scalars(select(Phone.id).where(Phone.e164 == number(15))).one()
-        assert is_left_alone(session, phone)
+    phone = world.one(select(Phone.id).where(Phone.e164 == number(15)))
+    assert world.read(is_left_alone, phone)
 
 
 @one_database
 @pytest.mark.parametrize("stopped_before", [False, True])
 def test_a_stop_that_comes_late_does_not_close_a_number_that_has_started_since(
-    channels: FlaskClient, world: World, campaign: int, stopped_before: bool
-) -> None:
+    channels, world, campaign, stopped_before
+):
     if stopped_before:
         world.reply(number(15), "TC", gateway_id="SM1", now=world.now - timedelta(minutes=30))
     world.reply(number(15), "DK", gateway_id="SM2", now=world.now - timedelta(minutes=5))
     late = str(int((world.now - timedelta(minutes=20)).timestamp()))
     push(channels, id="m1", **{"from": number(15)}, text="TC", at=late)
-    with world.runtime.db.read() as session:
-        phone = session.scalars(select(Phone.id).where(Phone.e164 == number(15))).one()
-        assert not is_left_alone(session, phone)
+    phone = world.one(select(Phone.id).where(Phone.e164 == number(15)))
+    assert not world.read(is_left_alone, phone)
     assert world.recipient(number(15), campaign).answer is None
     push(channels, id="m2", **{"from": number(15)}, text="TC", at=str(int(world.now.timestamp())))
-    with world.runtime.db.read() as session:
-        assert is_left_alone(session, phone), "said after it"
+    assert world.read(is_left_alone, phone), "said after it"
 
 
 @one_database
-def test_what_a_log_brings_late_undoes_nothing_but_a_stop_counts(
-    world: World, campaign: int, tmp_path: Path
-) -> None:
+def test_what_a_log_brings_late_undoes_nothing_but_a_stop_counts(world, campaign, tmp_path):
     world.reply(number(15), "1", gateway_id="SM1")
     world.reply(number(16), "1", gateway_id="SM2")
     earlier = (world.now - timedelta(seconds=30)).astimezone(VIETNAM)
@@ -280,19 +259,14 @@ def test_what_a_log_brings_late_undoes_nothing_but_a_stop_counts(
     assert world.recipient(number(15), campaign).answer is Label.INSTALLED
     assert world.status(campaign)["answers"] == {"installed": 1, "opt_out": 1}
     # It stands as the latest, so it is what "pressed by mistake" takes back.
-    with world.runtime.db.write() as session:
-        undo_answer(session, session.merge(world.recipient(number(16), campaign)), now=world.in_hours(0.2))
+    world.undo(campaign, 16, at=world.in_hours(0.2))
     assert world.status(campaign)["answers"] == {"installed": 2}
 
 
 @one_database
-def test_an_old_reply_belongs_to_the_message_before_it_and_is_not_answered(
-    world: World, campaign: int, tmp_path: Path
-) -> None:
-    with world.runtime.db.write() as session:
-        session.execute(update(Attempt).values(claimed_at=world.now - timedelta(days=3)))
-    later = world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}")
-    world.send()
+def test_an_old_reply_belongs_to_the_message_before_it_and_is_not_answered(world, campaign, tmp_path):
+    world.execute(update(Attempt).values(claimed_at=world.now - timedelta(days=3)))
+    later = world.sent(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}")
     world.simulator.reset()
     old, new = (moment.astimezone(VIETNAM).isoformat() for moment in (world.in_hours(-30), world.in_hours(0)))
     log = tmp_path / "log.csv"
@@ -308,9 +282,7 @@ def test_an_old_reply_belongs_to_the_message_before_it_and_is_not_answered(
 
 
 @one_database
-def test_a_log_without_times_is_known_by_its_file_and_for_fourteen_days(
-    world: World, campaign: int, tmp_path: Path
-) -> None:
+def test_a_log_without_times_is_known_by_its_file_and_for_fourteen_days(world, campaign, tmp_path):
     first, second = tmp_path / "1.csv", tmp_path / "2.csv"
     first.write_text(f"from;text\n{number(15)};TC\n", encoding="utf-8")
     second.write_text(f"from;text\n{number(15)};TC\n{number(16)};1\n", encoding="utf-8")
@@ -328,9 +300,7 @@ def test_a_log_without_times_is_known_by_its_file_and_for_fourteen_days(
 
 
 @one_database
-def test_what_cannot_be_stored_is_not_said_to_be(
-    channels: FlaskClient, campaign: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_stored_is_not_said_to_be(channels, campaign, monkeypatch):
     def fail(*_: object, **__: object) -> None:
         raise IntegrityError("", {}, Exception())
 
@@ -339,9 +309,7 @@ def test_what_cannot_be_stored_is_not_said_to_be(
 
 
 @one_database
-def test_a_reply_that_waited_for_an_erasure_says_nothing_of_the_erased(
-    world: World, campaign: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reply_that_waited_for_an_erasure_says_nothing_of_the_erased(world, campaign, monkeypatch):
     def erase_first(session: Session, phone_id: int) -> Phone:
         session.execute(
             update(Phone).where(Phone.id == phone_id).values(e164=f"#{phone_id}"),
@@ -351,6 +319,5 @@ def test_a_reply_that_waited_for_an_erasure_says_nothing_of_the_erased(
 
     monkeypatch.setattr("campaigns.replies.receive_reply.lock_phone", erase_first)
     reply = world.reply(number(15), "1", gateway_id="SM1")
-    assert reply is not None
     assert (reply.phone_id, reply.recipient_id) == (None, None)
     assert world.status(campaign)["answers"] == {}

@@ -1,7 +1,5 @@
 """The form of an official report (Decree 30/2020, Appendix I; the 15 points), read from the documents themselves."""
 
-from __future__ import annotations
-
 import json
 import re
 import zipfile
@@ -82,7 +80,7 @@ def rules_of(cell: Any) -> list[float]:
     ]
 
 
-def test_points_1_to_3_paper_margins_and_font(docx: Docx) -> None:
+def test_points_1_to_3_paper_margins_and_font(docx):
     upright, *appendices = docx.sections
     assert (round(upright.page_width / Mm(1)), round(upright.page_height / Mm(1))) == (210, 297)
     assert [each.orientation for each in appendices] == [
@@ -105,9 +103,7 @@ def test_points_1_to_3_paper_margins_and_font(docx: Docx) -> None:
                 assert str(run.font.color.rgb) == "000000"
 
 
-def test_point_4_page_numbers_above_hidden_on_the_first_page_and_an_appendix_counts_by_itself(
-    docx: Docx,
-) -> None:
+def test_point_4_page_numbers_above_hidden_on_the_first_page_and_an_appendix_counts_by_itself(docx):
     for n, section in enumerate(docx.sections):
         assert section.different_first_page_header_footer
         assert section.first_page_header.paragraphs[0].text == ""
@@ -119,7 +115,7 @@ def test_point_4_page_numbers_above_hidden_on_the_first_page_and_an_appendix_cou
         assert (start is not None and start.get(qn("w:start")) == "1") == (n > 0)
 
 
-def test_points_5_to_8_the_head(docx: Docx) -> None:
+def test_points_5_to_8_the_head(docx):
     issuing, country = docx.tables[0].rows[0].cells
     assert [line.text for line in country.paragraphs][:2] == [
         "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM",
@@ -139,7 +135,7 @@ def test_points_5_to_8_the_head(docx: Docx) -> None:
     assert look(day) == (13, False, True)
 
 
-def test_points_9_to_12_title_addressees_bases_and_body(docx: Docx) -> None:
+def test_points_9_to_12_title_addressees_bases_and_body(docx):
     assert look(find(docx, "BÁO CÁO")) == (14, True, False)
     subject = find(docx, "Kết quả vận động cài đặt ứng dụng Bluezone")
     assert look(subject) == (14, True, False)
@@ -161,7 +157,7 @@ def test_points_9_to_12_title_addressees_bases_and_body(docx: Docx) -> None:
     assert 1 <= shape.line_spacing <= 1.5
 
 
-def test_points_13_and_14_who_signs_and_who_gets_a_copy(docx: Docx) -> None:
+def test_points_13_and_14_who_signs_and_who_gets_a_copy(docx):
     copies, signing = (
         next(table for table in docx.tables if "Nơi nhận:" in table.cell(0, 0).text).rows[0].cells
     )
@@ -176,7 +172,7 @@ def test_points_13_and_14_who_signs_and_who_gets_a_copy(docx: Docx) -> None:
     assert listed[-1].text == "- Lưu: VT, BTT."
 
 
-def test_point_15_numbers_and_tables_over_pages(docx: Docx, files: dict[FileKind, bytes]) -> None:
+def test_point_15_numbers_and_tables_over_pages(docx, files):
     words = " ".join(words_of(files[FileKind.DOCX], FileKind.DOCX))
     assert "540.438" in words
     assert "50,3%" in words
@@ -189,7 +185,7 @@ def test_point_15_numbers_and_tables_over_pages(docx: Docx, files: dict[FileKind
             assert (properties.find(qn("w:tblHeader")) is not None) == (n == 0)
 
 
-def test_the_pdf_says_the_same_in_the_same_form(files: dict[FileKind, bytes]) -> None:
+def test_the_pdf_says_the_same_in_the_same_form(files):
     pdf = PdfReader(BytesIO(files[FileKind.PDF]))
     pages = [" ".join(page.extract_text().split()) for page in pdf.pages]
     sizes = [(round(float(page.mediabox.width) / 72 * 25.4), page.mediabox.height) for page in pdf.pages]
@@ -211,7 +207,7 @@ def test_the_pdf_says_the_same_in_the_same_form(files: dict[FileKind, bytes]) ->
 
 
 @pytest.mark.parametrize("lines", range(12, 22, 2))
-def test_the_signature_stands_on_no_page_of_its_own(lines: int) -> None:
+def test_the_signature_stands_on_no_page_of_its_own(lines):
     report = compose(sample(), FORM)
     last = report.blocks[-1]
     assert isinstance(last, Paragraph)
@@ -221,7 +217,7 @@ def test_the_signature_stands_on_no_page_of_its_own(lines: int) -> None:
     assert " ".join(last.text.split())[-30:] in signed
 
 
-def test_the_sheets_hold_numbers_that_look_as_in_the_report(files: dict[FileKind, bytes]) -> None:
+def test_the_sheets_hold_numbers_that_look_as_in_the_report(files):
     book = CalamineWorkbook.from_filelike(BytesIO(files[FileKind.XLSX]))
     districts = book.get_sheet_by_name("Huyện, thành phố").to_python()
     head = next(n for n, row in enumerate(districts) if row[0] == "TT")
@@ -251,7 +247,7 @@ def test_the_sheets_hold_numbers_that_look_as_in_the_report(files: dict[FileKind
     assert defined.count("_xlnm.Print_Titles") == 5
 
 
-def test_a_long_remark_is_read_to_its_end_in_the_sheet_as_well() -> None:
+def test_a_long_remark_is_read_to_its_end_in_the_sheet_as_well():
     remark = " ".join(f"Ý thứ {n} của ngày hôm nay." for n in range(300))
     built = build_files(
         compose(sample(), FORM, notes=read_notes({"remark": [remark[:1000]] * 10})), made_at=NOW
@@ -263,7 +259,7 @@ def test_a_long_remark_is_read_to_its_end_in_the_sheet_as_well() -> None:
     assert " ".join(str(row[0]) for row in rows).count("Ý thứ 0 của") == 10
 
 
-def test_no_text_of_a_report_is_run_or_linked() -> None:
+def test_no_text_of_a_report_is_run_or_linked():
     """Whoever may fill in the template would else have a leader's spreadsheet call out."""
     form = replace(
         FORM,
@@ -280,7 +276,7 @@ def test_no_text_of_a_report_is_run_or_linked() -> None:
             assert "evil.example" not in part or name.startswith(("docProps/", "xl/sharedStrings")), name
 
 
-def test_a_fresh_build_says_the_same(files: dict[FileKind, bytes]) -> None:
+def test_a_fresh_build_says_the_same(files):
     kept = read_snapshot(json.loads(json.dumps(sample().as_data())))
     assert kept.digest == sample().digest
     again = build_files(compose(kept, FORM), made_at=NOW)
@@ -289,7 +285,7 @@ def test_a_fresh_build_says_the_same(files: dict[FileKind, bytes]) -> None:
         assert words_of(again[kind], kind) == words_of(files[kind], kind)
 
 
-def test_self_reports_and_official_figures_never_meet() -> None:
+def test_self_reports_and_official_figures_never_meet():
     text = "\n".join(getattr(block, "text", "") for block in compose(sample(), FORM).blocks)
     assert "31.250 máy đã cài đặt" in text
     assert "634 người tự khai báo" in text
@@ -298,7 +294,7 @@ def test_self_reports_and_official_figures_never_meet() -> None:
     assert "1.102/1.180 người có điện thoại thông minh" in text  # of the agency that gave both figures
 
 
-def test_a_correction_says_what_changed_from_what_to_what() -> None:
+def test_a_correction_says_what_changed_from_what_to_what():
     before = sample()
     late = replace(before.agencies[2], staff=80, with_smartphone=78, installed=70, day=DAY, is_missing=False)
     after = replace(before, agencies=(replace(before.agencies[0], installed=1110), before.agencies[1], late))
@@ -344,7 +340,7 @@ def full() -> Snapshot:
     )
 
 
-def test_where_people_promise_the_report_leads_with_it_and_calls_nobody_recorded_a_self_report() -> None:
+def test_where_people_promise_the_report_leads_with_it_and_calls_nobody_recorded_a_self_report():
     promise = OwnCount("Tôi sẽ đến", 500, 300, Label.NOT_YET)
     answers = (promise, OwnCount("Tôi không đến được", 150, 0, Label.NO_SMARTPHONE))
     plain = sample()
@@ -378,7 +374,7 @@ def altered(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str, 
 
 
 @pytest.mark.parametrize("has_own", [True, False])
-def test_a_correction_lists_whatever_is_printed_differently_and_nothing_else(has_own: bool) -> None:
+def test_a_correction_lists_whatever_is_printed_differently_and_nothing_else(has_own):
     """Each figure, name and day of a snapshot in turn; what tells which is which stays."""
     before = full()
     if not has_own:
@@ -397,7 +393,7 @@ def test_a_correction_lists_whatever_is_printed_differently_and_nothing_else(has
     assert seen > 60
 
 
-def test_a_kind_that_asks_no_agency_has_no_section_about_them() -> None:
+def test_a_kind_that_asks_no_agency_has_no_section_about_them():
     plain = full()
     places = tuple(replace(each, official=None) for each in plain.districts)
     alone = replace(plain, agencies=(), districts=places, communes=(), has_sources=False)
@@ -413,7 +409,7 @@ def test_a_kind_that_asks_no_agency_has_no_section_about_them() -> None:
     assert read_snapshot(json.loads(json.dumps(alone.as_data()))) == alone
 
 
-def test_of_two_campaigns_of_one_name_each_is_compared_with_itself() -> None:
+def test_of_two_campaigns_of_one_name_each_is_compared_with_itself():
     before = full()
     first, second = before.campaigns
     after = replace(before, campaigns=(first, replace(second, delivered=950)))
@@ -431,7 +427,7 @@ def test_of_two_campaigns_of_one_name_each_is_compared_with_itself() -> None:
     assert "id" not in old.as_data()["campaigns"][0]
 
 
-def test_what_is_there_no_longer_is_a_change() -> None:
+def test_what_is_there_no_longer_is_a_change():
     before = full()
     after = replace(before, outreach=(), campaigns=before.campaigns[:1])
     assert [(each.what, each.before, each.after) for each in find_changes(before, after, done=FORM.done)] == [
@@ -446,7 +442,7 @@ def test_what_is_there_no_longer_is_a_change() -> None:
     ]
 
 
-def test_a_figure_that_an_agency_leaves_out_today_is_a_change() -> None:
+def test_a_figure_that_an_agency_leaves_out_today_is_a_change():
     before = sample()
     late = replace(before.agencies[1], staff=None, day=DAY, is_missing=False)
     after = replace(before, agencies=(before.agencies[0], late, before.agencies[2]))
@@ -481,11 +477,11 @@ def test_a_figure_that_an_agency_leaves_out_today_is_a_change() -> None:
         (said(0), "0"),
     ],
 )
-def test_numbers_and_days_are_written_as_the_decree_wants_them(written: str, expected: str) -> None:
+def test_numbers_and_days_are_written_as_the_decree_wants_them(written, expected):
     assert written == expected
 
 
-def test_a_name_with_signs_that_no_file_may_hold_costs_no_report() -> None:
+def test_a_name_with_signs_that_no_file_may_hold_costs_no_report():
     """A name copied from a PDF often has some, and the report of the day is due at 14:00."""
     agency = replace(sample().agencies[0], name="Sở \x02Y tế\ufffe\x1b")
     campaign = replace(sample().campaigns[0], name="Đợt\x08 \u202e1")
@@ -497,7 +493,7 @@ def test_a_name_with_signs_that_no_file_may_hold_costs_no_report() -> None:
         assert "Đợt 1" in words
 
 
-def test_a_gap_is_the_one_that_the_leaders_page_has() -> None:
+def test_a_gap_is_the_one_that_the_leaders_page_has():
     owners, official = SmartphoneOwners(100, DAY, "Sở"), OfficialInstallFigure(7, DAY, "Bộ")
     whole = replace(sample().whole, owners=owners, official=official)
     snapshot = replace(sample(), whole=whole, residents=Target(0.07, None))

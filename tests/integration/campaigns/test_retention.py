@@ -1,10 +1,7 @@
 """What is personal in a campaign goes a set time after its end; figures and hashed suppressions stay."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,18 +10,21 @@ from sqlalchemy import String, cast, delete, func, literal, select, update
 from campaigns.answer_totals import find_differences
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
-from campaigns.models.privacy import ConsentEvent
-from campaigns.models.replies import Reply
-from campaigns.privacy.consents import ALL_MESSAGES, record_consent
-from campaigns.privacy.expiry import remove_expired
+from campaigns.models.privacy import ConsentEvent, PersonRequest, RequestKind
+from campaigns.models.replies import Case, Reply
+from campaigns.privacy.consents import ALL_MESSAGES
+from campaigns.privacy.expiry import ExpiryResult, preview_expired, remove_expired
 from campaigns.privacy.retention import ClearResult, campaigns_due, clear_campaign, preview_clear
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.states import CampaignAction
+from outreach.accounts import audit
+from outreach.accounts.audit import check_audit
 from outreach.contacts.phones import find_or_create_phones
-from outreach.models.accounts import AuditEvent
+from outreach.models.accounts import AuditEvent, AuditValues
 from outreach.models.contacts import (
     Contact,
     ContactList,
+    ImportIssue,
     KeptValue,
     ListImport,
     Membership,
@@ -33,11 +33,10 @@ from outreach.models.contacts import (
     WishNumber,
 )
 from outreach.rules.wishes import drive_scope
-from simulator.testing import RunningSimulator
 from tests.support.lists import bring, local
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import AUTHOR, LIST, World, number
+from tests.support.world import APPROVER, LIST, World, number
 
 DAYS = 90
 
@@ -45,22 +44,17 @@ DAYS = 90
 def end_and_wait(world: World, campaign: int, *, days: int) -> datetime:
     """A campaign that is over, so many days later; its people untouched since."""
     ended = datetime.now(UTC)
-    with world.runtime.db.write() as session:
-        session.execute(
-            update(Campaign).where(Campaign.id == campaign).values(ended_at=ended, state="completed")
-        )
-        session.execute(update(Contact).values(updated_at=ended - timedelta(days=1)))
+    world.execute(update(Campaign).where(Campaign.id == campaign).values(ended_at=ended, state="completed"))
+    world.execute(update(Contact).values(updated_at=ended - timedelta(days=1)))
     return ended + timedelta(days=days)
 
 
 def due(world: World, now: datetime) -> list[int]:
-    with world.runtime.db.read() as session:
-        return campaigns_due(session, days=DAYS, now=now)
+    return world.read(campaigns_due, days=DAYS, now=now)
 
 
 def expected(world: World, campaign: int, now: datetime) -> ClearResult:
-    with world.runtime.db.read() as session:
-        return preview_clear(session, campaign, days=DAYS, now=now)
+    return world.read(preview_clear, campaign, days=DAYS, now=now)
 
 
 def counted(world: World) -> dict[type, int]:
@@ -71,24 +65,19 @@ def counted(world: World) -> dict[type, int]:
 
 
 @both_databases
-def test_people_of_two_campaigns_are_foretold_once(world: World) -> None:
+def test_people_of_two_campaigns_are_foretold_once(world):
     world.add_people(5)
     campaigns = [world.launch(), world.launch()]
     for each in campaigns:
         now = end_and_wait(world, each, days=91)
-    with world.runtime.db.read() as session:
-        first = preview_clear(session, campaigns[0], days=DAYS, now=now)
-        second = preview_clear(session, campaigns[1], days=DAYS, now=now, before=campaigns[:1])
+    first = world.read(preview_clear, campaigns[0], days=DAYS, now=now)
+    second = world.read(preview_clear, campaigns[1], days=DAYS, now=now, before=campaigns[:1])
     assert (first.people, second.people, second.numbers) == (5, 0, 0)
 
 
 @both_databases
-def test_people_and_texts_go_after_ninety_days_and_the_figures_stay(
-    world: World, simulator: RunningSimulator
-) -> None:
-    world.add_people(5)
-    campaign = world.launch()
-    world.send()
+def test_people_and_texts_go_after_ninety_days_and_the_figures_stay(world, simulator):
+    campaign = world.sent(people=5)
     world.reply(number(0), "da cai roi", gateway_id="SM1")
     world.reply(number(1), "TC", gateway_id="SM2")
     world.send()
@@ -122,10 +111,8 @@ def test_people_and_texts_go_after_ninety_days_and_the_figures_stay(
 
 @both_databases
 @pytest.mark.parametrize("is_migrated", [False, True])
-def test_an_opt_out_from_one_drive_holds_for_a_number_that_returns(world: World, is_migrated: bool) -> None:
-    world.add_people(3)
-    campaign = world.launch(kind="khao-sat", text="Moi ong/ba tra loi. TC de tu choi")
-    world.send()
+def test_an_opt_out_from_one_drive_holds_for_a_number_that_returns(world, is_migrated):
+    campaign = world.sent(people=3, kind="khao-sat", text="Moi ong/ba tra loi. TC de tu choi")
     world.reply(number(1), "TC đợt này", gateway_id="SM1")
     with world.runtime.db.write() as session:  # a number whose contact went before
         gone = session.merge(world.recipient(number(2), campaign))
@@ -138,46 +125,26 @@ def test_an_opt_out_from_one_drive_holds_for_a_number_that_returns(world: World,
     now = end_and_wait(world, campaign, days=91)
     assert clear_campaign(world.runtime, campaign, days=DAYS, now=now).numbers == 2
     remove_expired(world.runtime, days=DAYS, now=now)
-    with world.runtime.db.write() as session:
-        numbers = [number(index) for index in range(3)]
-        find_or_create_phones(session, numbers, secret_key=world.keys.secret_key, now=now)
-    with world.runtime.db.read() as session:
-        assert numbers_left_alone(session) == set()
-        assert numbers_left_alone(session, scopes=[drive_scope(world.drive("khao-sat"))]) == {
-            number(1),
-            number(2),
-        }
+    world.do(find_or_create_phones, [number(index) for index in range(3)], now=now)
+    assert world.read(numbers_left_alone) == set()
+    assert world.read(numbers_left_alone, scopes=[drive_scope(world.drive("khao-sat"))]) == {
+        number(1),
+        number(2),
+    }
 
 
-def test_who_is_needed_elsewhere_or_was_brought_anew_stays(world: World) -> None:
-    world.add_people(4)
-    first = world.launch()
-    world.send()
+def test_who_is_needed_elsewhere_or_was_brought_anew_stays(world):
+    first = world.sent(people=4)
     now = end_and_wait(world, first, days=91)
     # A draft on the same list: its people are about to be written to.
     world.now = now - timedelta(days=1)
     draft = world.draft(name="Tiêm chủng", text="Mời ông/bà đi tiêm: {link}")
     assert expected(world, first, now).people == 0
     world.act(draft, CampaignAction.CANCEL)
-    with world.runtime.db.write() as session:
-        session.execute(
-            update(Campaign).where(Campaign.id == draft).values(ended_at=now - timedelta(days=100))
-        )
-        someone, agreed, *_others = session.scalars(select(Contact).order_by(Contact.id))
-        someone.updated_at = now - timedelta(days=1)
-        kept = [someone.id, agreed.id]
-        record_consent(
-            session,
-            agreed.id,
-            purpose=ALL_MESSAGES,
-            is_given=True,
-            on=None,
-            evidence="Phiếu số 7",
-            guardian="",
-            purposes=(),
-            user=world.user(AUTHOR),
-            now=now - timedelta(days=1),
-        )
+    world.change(Campaign, draft, ended_at=now - timedelta(days=100))
+    kept = world.all(select(Contact.id).order_by(Contact.id))[:2]
+    world.change(Contact, kept[0], updated_at=now - timedelta(days=1))
+    world.consent(kept[1], ALL_MESSAGES, now=now - timedelta(days=1))
     foreseen = expected(world, first, now)
     assert (foreseen.people, foreseen.kept) == (2, 2)
     clear_campaign(world.runtime, first, days=DAYS, now=now)
@@ -189,26 +156,19 @@ def test_who_is_needed_elsewhere_or_was_brought_anew_stays(world: World) -> None
     }
 
 
-def test_a_campaign_with_a_message_on_its_way_waits(world: World, simulator: RunningSimulator) -> None:
-    world.add_people(2)
-    campaign = world.launch()
+def test_a_campaign_with_a_message_on_its_way_waits(world, simulator):
+    campaign = world.launch(people=2)
     simulator.faults(rate_cut=1.0)
     world.send()
     assert due(world, end_and_wait(world, campaign, days=91)) == []
 
 
-def test_who_was_kept_goes_when_the_reason_is_gone(world: World) -> None:
-    world.add_people(3)
-    campaign = world.launch()
-    world.send()
+def test_who_was_kept_goes_when_the_reason_is_gone(world):
+    campaign = world.sent(people=3)
     ended = end_and_wait(world, campaign, days=0)
-    with world.runtime.db.write() as session:
-        again = ListImport(
-            list_id=world.list_id, file_name="ds.xlsx", sha256="0" * 64, imported_at=ended + timedelta(days=5)
-        )
-        session.add(again)
-        session.flush()
-        session.execute(update(Membership).values(last_import_id=again.id))
+    file = {"file_name": "ds.xlsx", "sha256": "0" * 64, "imported_at": ended + timedelta(days=5)}
+    again = world.add(ListImport(list_id=world.list_id, **file))
+    world.execute(update(Membership).values(last_import_id=again.id))
     for day, left in ((91, 3), (96, 0)):
         now = ended + timedelta(days=day)
         assert due(world, now) == [campaign]
@@ -219,15 +179,11 @@ def test_who_was_kept_goes_when_the_reason_is_gone(world: World) -> None:
         assert session.query(AuditEvent).filter_by(action="campaign.clear").count() == 2
 
 
-def test_a_draft_or_a_pause_that_was_left_lying_keeps_nobody(
-    world: World, simulator: RunningSimulator
-) -> None:
-    world.add_people(2)
-    paused = world.launch(name="Tiêm chủng", window=world.closed_window())
+def test_a_draft_or_a_pause_that_was_left_lying_keeps_nobody(world, simulator):
+    paused = world.launch(people=2, name="Tiêm chủng", window=world.closed_window())
     world.act(paused, CampaignAction.PAUSE)
     world.draft(name="Chưa gửi")
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent()
     now = end_and_wait(world, campaign, days=91)
     assert expected(world, campaign, now - timedelta(days=1, seconds=5)).people == 0
     now += timedelta(minutes=1)
@@ -237,7 +193,7 @@ def test_a_draft_or_a_pause_that_was_left_lying_keeps_nobody(
 
 
 @both_databases
-def test_columns_of_a_list_go_with_its_last_campaign_also_of_who_stays(world: World, tmp_path: Path) -> None:
+def test_columns_of_a_list_go_with_its_last_campaign_also_of_who_stays(world, tmp_path):
     file = tmp_path / "list.csv"
     lines = [f"{name},{local(n)},8h" for n, name in ((11, "A Thun"), (12, "Y Rơ"))]
     file.write_text("\n".join(("Họ và tên,SĐT,{giờ hẹn}", *lines)), encoding="utf-8")
@@ -247,27 +203,120 @@ def test_columns_of_a_list_go_with_its_last_campaign_also_of_who_stays(world: Wo
         world.launch(text="Mời đến lúc {giờ hẹn}: {link}", fields=fields, name=each) for each in "AB"
     )
     now = end_and_wait(world, first, days=91)
-    with world.runtime.db.write() as session:
-        stays = session.scalars(select(Contact).where(Contact.name == "A Thun")).one()
-        stays.updated_at = now
+    world.execute(update(Contact).where(Contact.name == "A Thun").values(updated_at=now))
 
     def kept() -> list[tuple[str, list[str]]]:
-        with world.runtime.db.read() as session:
-            rows = select(Contact.name, ContactList.fields).join(
-                KeptValue, KeptValue.contact_id == Contact.id
-            )
-            rows = rows.join(ContactList, ContactList.id == KeptValue.list_id).order_by(Contact.id)
-            return [tuple(row) for row in session.execute(rows)]
+        rows = select(Contact.name, ContactList.fields).join(KeptValue, KeptValue.contact_id == Contact.id)
+        rows = rows.join(ContactList, ContactList.id == KeptValue.list_id)
+        return world.rows(rows.order_by(Contact.id))
 
     assert expected(world, first, now).values == 0
     clear_campaign(world.runtime, first, days=DAYS, now=now)
     assert kept() == [("A Thun", ["giờ hẹn"]), ("Y Rơ", ["giờ hẹn"])], "the second campaign is under way"
-    with world.runtime.db.write() as session:
-        ended = {"state": "completed", "ended_at": now - timedelta(days=91)}
-        session.execute(update(Campaign).where(Campaign.id == second).values(ended))
+    world.change(Campaign, second, state="completed", ended_at=now - timedelta(days=91))
     foreseen = expected(world, second, now)
     assert (foreseen.people, foreseen.kept, foreseen.values) == (1, 1, 1)
     assert clear_campaign(world.runtime, second, days=DAYS, now=now) == foreseen
     assert kept() == []
     assert world.all(select(Contact.name)) == ["A Thun"]
     assert world.all(select(ContactList.fields)) == [[]]
+
+
+# What is personal beside the campaigns goes by its own age, and is counted before; hashes of suppressed
+# numbers stay.
+
+
+STRANGER, FRIEND = number(500), number(501)
+
+
+def foreseen(world: World, now: datetime) -> ExpiryResult:
+    return world.read(preview_expired, days=DAYS, now=now)
+
+
+def keep_rows(world: World, *rows: tuple[str, str | None, dict[str, Any]]) -> int:
+    """An import that kept rows for review, each with status, decision and cells; its id."""
+    counts = {"review": sum(row[:2] == ("review", None) for row in rows), "rejected": 0}
+    file = {"file_name": "ds.xlsx", "sha256": "0" * 64, "imported_at": world.now, "counts": counts}
+    brought: int = world.add(ListImport(list_id=world.list_id, **file)).id
+    for n, (status, decision, cells) in enumerate(rows, start=1):
+        kept = {"status": status, "decision": decision, "cells": cells}
+        world.add(ImportIssue(import_id=brought, row=n, reason="no_number", key=f"k{n}", **kept))
+    return brought
+
+
+def test_rows_kept_for_review_go_whatever_was_decided_and_what_a_list_in_use_remembers_stays(world):
+    said = {"name": "A Thun", "phone": number(3)}
+    brought = keep_rows(
+        world,
+        ("reject", None, said),
+        ("review", None, said),
+        ("question", None, said),
+        ("review", "superseded", said),
+        ("review", "taken", said),
+    )
+    now = world.now + timedelta(days=DAYS, minutes=1)
+    assert foreseen(world, now - timedelta(days=1)).rows == 0
+    world.now = now
+    world.draft()  # uses the list
+    assert foreseen(world, now) == ExpiryResult(rows=4)
+    assert remove_expired(world.runtime, days=DAYS, now=now) == ExpiryResult(rows=4)
+    kept = select(ImportIssue.cells, ImportIssue.key, ImportIssue.decision).order_by(ImportIssue.row)
+    assert world.rows(kept) == [
+        ({}, "", "dropped"),
+        ({}, "", "dropped"),
+        ({}, "", "answered"),
+        ({}, "", "dropped"),
+        (said, "k5", "taken"),
+    ]
+    assert world.get_one(ListImport, brought).counts == {"review": 0, "rejected": 1}
+    assert foreseen(world, now) == ExpiryResult()
+    assert foreseen(world, now + timedelta(days=DAYS, minutes=1)).rows == 1, (
+        "nobody has touched the draft since"
+    )
+
+
+@both_databases
+def test_what_strangers_wrote_goes_and_their_opt_out_holds(world, simulator):
+    world.reply(STRANGER, "TC", gateway_id="SM1")
+    world.reply(FRIEND, "xin chào, tôi là Thun", gateway_id="SM2")
+    world.send()
+    [case] = world.cases()
+    world.change(Case, case.id, note="Gọi cho bà Thun")
+    hashed = world.one(select(WishNumber.number_hash))
+    now = datetime.now(UTC) + timedelta(days=DAYS)
+    assert foreseen(world, now - timedelta(days=1)) == ExpiryResult()
+    now += timedelta(minutes=1)
+    said = foreseen(world, now)
+    assert (said.replies, said.cases, said.numbers) == (2, 1, 1)
+    assert remove_expired(world.runtime, days=DAYS, now=now) == said
+    assert foreseen(world, now) == ExpiryResult()
+    assert world.cases() == []
+    assert {(reply.sender, reply.body) for reply in world.all(select(Reply))} == {("", "")}
+    assert world.all(select(Case.note)) == [""]
+    assert world.one(select(Phone.e164)).startswith("#")
+    kept = world.one(select(WishNumber))
+    assert (kept.number_hash, kept.phone_id) == (hashed, None)
+    # It meets the number when it returns.
+    world.reply(STRANGER, "TC", gateway_id="SM3", now=now)
+    assert world.read(numbers_left_alone) == {STRANGER}
+
+
+def test_who_asked_for_what_of_their_data_goes_and_what_was_corrected(world):
+    person = world.add_person("A Thun", number(1))
+    user = world.user(APPROVER)
+    about = {"contact_id": person, "asked_by": "con gái", "answer": "Đã đưa bản in", "recorded_by": user.id}
+    moments = dict.fromkeys(("asked_at", "due_at", "recorded_at"), world.now)
+    for done_at in (world.now, None):
+        world.add(PersonRequest(kind=RequestKind.EXPORT, **about, **moments, done_at=done_at))
+    for subject in (f"contacts:{person}", f"users:{user.id}"):
+        change = {"name": ("A Thun", "A Thuần")}
+        world.do(audit.record_change, "contact.correct", subject, user, world.now, change)
+    now = world.now + timedelta(days=DAYS, minutes=1)
+    assert foreseen(world, now - timedelta(days=1)) == ExpiryResult()
+    assert foreseen(world, now) == ExpiryResult(requests=1, entries=1)
+    done = remove_expired(world.runtime, days=DAYS, now=now)
+    assert asdict(done) == asdict(ExpiryResult(requests=1, entries=1))
+    asked = select(PersonRequest.asked_by, PersonRequest.answer).order_by(PersonRequest.id)
+    assert world.rows(asked) == [("", ""), ("con gái", "Đã đưa bản in")]
+    assert world.scalar(select(func.count()).where(AuditValues.changes.is_not(None))) == 1
+    assert world.read(check_audit).broken is None

@@ -1,52 +1,48 @@
 """A campaign's first message to people who have joined its lists since it began, by one press."""
 
-from __future__ import annotations
-
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from campaigns.analytics.open_tasks import read_proposed
 from campaigns.analytics.verify_reach import find_disagreements
 from campaigns.answer_totals import find_differences
 from campaigns.cases.merge_people import merge_people
+from campaigns.lifecycle import edit_campaign, prepare_correcting_campaign
 from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Attempt, Message
 from campaigns.planning.audience import count_joined
-from campaigns.rules.states import CampaignAction
+from campaigns.planning.correcting_campaigns import count_receivers
+from campaigns.planning.drafts import describe_campaign
+from campaigns.planning.kinds import load_kinds
+from campaigns.rules.draft import read_draft
+from campaigns.rules.states import CampaignAction, CampaignState, MessageState
 from campaigns.second_wave import SecondWave, send_second_wave
 from outreach.accounts.users import find_user
 from outreach.models.accounts import AuditEvent, Role
-from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership, Phone
+from outreach.models.contacts import Contact, LegalBasis, Membership, Phone
 from outreach.rules.errors import WrongState
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.wishes import opt_out
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, TEXT, World, number
 
 SECOND, THIRD = "duyet2@loa.example", "duyet3@loa.example"
 
 
 def extend(world: World, campaign_id: int, email: str = AUTHOR, people: int | None = None) -> SecondWave:
-    return send_second_wave(
-        world.runtime,
-        campaign_id,
-        people=people,
-        settings=world.runtime.settings,
-        user=world.user(email),
-        now=datetime.now(UTC),
-    )
+    given = {"people": people, "settings": world.runtime.settings, "now": datetime.now(UTC)}
+    return world.do(send_second_wave, campaign_id, by=email, **given)
 
 
 def prove_figures(world: World) -> None:
-    with world.runtime.db.read() as session:
-        assert find_differences(session)[1] == []
-        assert find_disagreements(session)[1] == []
+    assert world.read(find_differences)[1] == []
+    assert world.read(find_disagreements)[1] == []
 
 
 # Who joins later, with which phones, and what comes of them.
@@ -61,9 +57,8 @@ JOINED = {
 
 
 @both_databases
-def test_who_joined_gets_the_first_message_once_and_nobody_a_second(world: World) -> None:
-    world.add_people(4)
-    campaign = world.launch()
+def test_who_joined_gets_the_first_message_once_and_nobody_a_second(world):
+    campaign = world.launch(people=4)
     world.send(4)
     world.sweep()
     assert world.status(campaign)["state"] == "completed"
@@ -79,13 +74,12 @@ def test_who_joined_gets_the_first_message_once_and_nobody_a_second(world: World
     world.send(4)
     world.sweep()
     assert sorted(world.sent_to()) == sorted(map(number, (0, 1, 2, 3, 11, 12)))
-    with world.runtime.db.read() as session:
-        found = session.execute(
-            select(Contact.name, Recipient.exclusion, Phone.e164)
-            .join(Recipient, Recipient.contact_id == Contact.id)
-            .outerjoin(Phone, Phone.id == Recipient.phone_id)
-            .where(Recipient.campaign_id == campaign, Contact.name.in_(JOINED))
-        ).all()
+    found = world.rows(
+        select(Contact.name, Recipient.exclusion, Phone.e164)
+        .join(Recipient, Recipient.contact_id == Contact.id)
+        .outerjoin(Phone, Phone.id == Recipient.phone_id)
+        .where(Recipient.campaign_id == campaign, Contact.name.in_(JOINED))
+    )
     assert {name: reason.value if reason else e164 for name, reason, e164 in found} == {
         name: end if isinstance(end, str) else number(end) for name, (_, end) in JOINED.items()
     }
@@ -95,35 +89,28 @@ def test_who_joined_gets_the_first_message_once_and_nobody_a_second(world: World
     prove_figures(world)
 
 
-def test_who_joined_a_new_list_without_a_legal_basis_is_not_named(world: World) -> None:
-    world.add_people(2)
-    campaign = world.launch(lists=[], organisations=["MTTQ"])
+def test_who_joined_a_new_list_without_a_legal_basis_is_not_named(world):
+    campaign = world.launch(people=2, lists=[], organisations=["MTTQ"])
     late = world.add_person("Y Hlan", number(9))
-    with world.runtime.db.write() as session:
-        owner = session.get_one(ContactList, world.list_id).organisation_id
-        made = ContactList(organisation_id=owner, name="Mới", basis=LegalBasis.NONE, created_at=world.now)
-        session.add(made)
-        session.flush()
-        session.execute(update(Membership).where(Membership.contact_id == late).values(list_id=made.id))
+    made = world.add_list("Mới", basis=LegalBasis.NONE)
+    world.execute(update(Membership).where(Membership.contact_id == late).values(list_id=made))
     with world.runtime.db.read() as session:
         assert count_joined(session, session.get_one(Campaign, campaign)) == 0
 
 
-def test_a_phone_that_has_the_message_by_somebody_who_was_merged_gets_no_other(world: World) -> None:
+def test_a_phone_that_has_the_message_by_somebody_who_was_merged_gets_no_other(world):
     kept, other = world.add_person("A Thun", number(1)), world.add_person("A Thun Kđăm", number(2))
     world.add_people(40, first=11)
-    campaign = world.launch()
-    world.send()
-    merge_people(world.runtime, kept, other, user=world.user(AUTHOR), now=world.now)
+    campaign = world.sent()
+    world.do(merge_people, kept, other)
     world.add_person("Y Hlan", number(2))
     with pytest.raises(WrongState):
         extend(world, campaign)
 
 
 @both_databases
-def test_two_presses_at_once_write_to_nobody_twice(world: World) -> None:
-    world.add_people(3)
-    campaign = world.launch()
+def test_two_presses_at_once_write_to_nobody_twice(world):
+    campaign = world.launch(people=3)
     world.add_people(20, first=3)
 
     def press(_: int) -> int:
@@ -141,17 +128,14 @@ def test_two_presses_at_once_write_to_nobody_twice(world: World) -> None:
 
 
 @both_databases
-def test_a_reminder_that_is_still_to_come_goes_to_everybody_and_one_that_is_out_does_not(
-    world: World,
-) -> None:
+def test_a_reminder_that_is_still_to_come_goes_to_everybody_and_one_that_is_out_does_not(world):
     world.add_people(2)
     steps = [{"after_days": days, "text": f"Nhac {days}: {{link}}"} for days in (2, 4)]
     campaign = world.launch(step=steps)
 
     def days_pass(days: int) -> None:
         world.send(3)
-        with world.runtime.db.write() as session:
-            session.execute(update(Campaign).values(launched_at=datetime.now(UTC) - timedelta(days=days)))
+        world.execute(update(Campaign).values(launched_at=datetime.now(UTC) - timedelta(days=days)))
         world.sweep()
         world.send(3)
 
@@ -163,7 +147,7 @@ def test_a_reminder_that_is_still_to_come_goes_to_everybody_and_one_that_is_out_
     prove_figures(world)
 
 
-def test_beyond_the_approvals_margin_an_approver_presses_who_is_no_author(world: World) -> None:
+def test_beyond_the_approvals_margin_an_approver_presses_who_is_no_author(world):
     world.add_people(40)
     campaign = world.draft()
     world.officer(SECOND, Role.APPROVER)
@@ -200,7 +184,7 @@ def test_beyond_the_approvals_margin_an_approver_presses_who_is_no_author(world:
     world.add_people(5, first=80)
     for email, has_left in ((APPROVER, False), (SECOND, True)):
         user, now = world.user(email), datetime.now(UTC)
-        wave = send_second_wave(world.runtime, campaign, settings=settings, user=user, now=now)
+        wave = world.do(send_second_wave, campaign, settings=settings, user=user, now=now)
         assert wave == SecondWave(5, has_left=has_left)
 
     # What a cancelled campaign asked for waits for nobody any more.
@@ -216,9 +200,8 @@ def test_beyond_the_approvals_margin_an_approver_presses_who_is_no_author(world:
     assert proposed() == []
 
 
-def test_an_approval_of_a_wave_does_not_outlive_the_launch_that_was_undone(world: World) -> None:
-    settings = replace(world.runtime.settings, two_approvals_people=20)
-    world.runtime = replace(world.runtime, settings=settings)
+def test_an_approval_of_a_wave_does_not_outlive_the_launch_that_was_undone(world):
+    world.use(two_approvals_people=20)
     world.add_people(30)
     world.officer(SECOND, Role.APPROVER)
     world.officer(THIRD, Role.APPROVER)
@@ -244,9 +227,8 @@ def test_an_approval_of_a_wave_does_not_outlive_the_launch_that_was_undone(world
     assert extend(world, campaign, SECOND).has_left
 
 
-def test_a_campaign_that_takes_no_second_wave_says_why(world: World) -> None:
-    world.add_people(1)
-    campaign = world.launch(budget_vnd=1_000)
+def test_a_campaign_that_takes_no_second_wave_says_why(world):
+    campaign = world.launch(people=1, budget_vnd=1_000)
     world.add_people(3, first=5)
     with refuses(WrongState, says="ngân sách"):
         extend(world, campaign)
@@ -255,8 +237,7 @@ def test_a_campaign_that_takes_no_second_wave_says_why(world: World) -> None:
         ({"deadline": None, "cleared_at": world.now}, "không gửi thêm"),
         ({"cleared_at": None, "corrects": {"campaign": 1}}, "không gửi thêm"),
     ):
-        with world.runtime.db.write() as session:
-            session.execute(update(Campaign).values(**values))
+        world.execute(update(Campaign).values(**values))
         with refuses(WrongState, says=says):
             extend(world, campaign)
     world.act(campaign, CampaignAction.PAUSE)
@@ -265,9 +246,8 @@ def test_a_campaign_that_takes_no_second_wave_says_why(world: World) -> None:
     assert world.status(campaign)["recipients"] == 1
 
 
-def test_the_page_names_who_joined_and_one_press_writes_to_them(client: FlaskClient, world: World) -> None:
-    world.add_people(1)
-    campaign = world.launch()
+def test_the_page_names_who_joined_and_one_press_writes_to_them(client, world):
+    campaign = world.launch(people=1)
     page = f"/admin/campaigns/{campaign}/"
     signed_in(client, AUTHOR)
     assert "Người mới vào danh sách" not in client.get(page).text
@@ -279,3 +259,126 @@ def test_the_page_names_who_joined_and_one_press_writes_to_them(client: FlaskCli
     assert "Đã xếp vào hàng gửi cho 2 người mới" in shown
     assert "người mới vào danh sách từ khi gửi" not in shown
     assert post(client, f"{page}extend", people="2").status_code == 422
+
+
+# A wrong text that has left: one press prepares a correction to exactly those who got it.
+
+
+_A = CampaignAction
+RIGHT = "Dinh chinh: ung dung la Bluezone, tai tai {link}"
+
+
+def prepare(world: World, campaign_id: int, variant: str = "a") -> int:
+    return world.do(
+        prepare_correcting_campaign, campaign_id, step=1, variant=variant, now=datetime.now(UTC)
+    ).id
+
+
+def write(world: World, campaign_id: int, text: str = RIGHT) -> None:
+    """What the author types into the draft."""
+    with world.runtime.db.read() as session:
+        data = describe_campaign(session, session.get_one(Campaign, campaign_id), kinds=load_kinds())
+    draft = read_draft({**data, "text": text}, kinds=load_kinds())
+    world.do(edit_campaign, campaign_id, draft, now=datetime.now(UTC))
+
+
+def send_correction(world: World, draft: int) -> list[str]:
+    """Write, approve and launch it; the numbers that it went to."""
+    write(world, draft)
+    for action, email in ((_A.SUBMIT, AUTHOR), (_A.APPROVE, APPROVER), (_A.LAUNCH, AUTHOR)):
+        world.decide(draft, action, email)
+    world.sweep()
+    already = len(world.sent_to())
+    world.send()
+    return sorted(world.sent_to()[already:])
+
+
+@both_databases
+def test_exactly_those_who_got_it_get_the_correction_once_and_who_opted_out_since_does_not(world):
+    world.add_people(8)
+    world.add_person("Cùng máy", number(0))  # shares a number: it got one message and gets one correction
+    wrong = world.sent()
+    # 1 did not get it; of 2 nobody knows.
+    for index, state in ((1, MessageState.UNDELIVERED), (2, MessageState.UNKNOWN)):
+        phone = world.phone(number(index))
+        world.execute(update(Message).where(Message.phone_id == phone).values(state=state))
+    world.reply(number(3), "TC", gateway_id="SM3")
+    world.send()  # the confirmation
+    world.add_people(1, first=8)  # came into the list since
+    draft = prepare(world, wrong)
+    assert prepare(world, wrong) == draft, "a second press finds the draft"
+    with refuses(WrongState, says="y nguyên"):
+        world.decide(draft, _A.SUBMIT)
+    assert send_correction(world, draft) == [number(i) for i in (0, 2, 4, 5, 6, 7)]
+    assert world.status(draft)["excluded"] == {"opted_out": 1}
+
+
+def test_what_still_waits_is_paused_and_those_who_got_none_of_it_get_no_correction(world):
+    wrong = world.launch(people=30, pace=5, unaccented=True, text="Moi ong/ba cai Bluzone")
+    while not world.sent_to():
+        world.send(0.5)
+    draft = prepare(world, wrong)
+    world.send(0.5)
+    status = world.status(wrong)
+    assert status["state"] == "paused"
+    assert "đính chính" in status["pause_reason"]
+    got = sorted(world.sent_to())
+    assert 0 < len(got) < 30
+    assert send_correction(world, draft) == got
+
+
+def test_a_variant_is_corrected_to_those_who_got_that_variant(world):
+    world.add_people(12)
+    world.execute(update(Phone).where(Phone.e164.in_([number(0), number(1)])).values(language="sed"))
+    wrong = world.sent(text_b="Ban thu hai: {link}", texts={"sed": "Tieng Xo Dang: {link}"})
+    bodies = dict(world.rows(select(Phone.e164, Attempt.body).join(Phone, Phone.id == Attempt.phone_id)))
+    by_variant = {
+        "sed": [to for to, body in bodies.items() if body.startswith("Tieng")],
+        "b": [to for to, body in bodies.items() if body.startswith("Ban thu hai")],
+        "a": [to for to, body in bodies.items() if body.startswith("Chào")],
+        "all": list(bodies),
+    }
+    assert len(by_variant["sed"]) == 2
+    for variant, got in by_variant.items():
+        assert counted(world, wrong, variant) == len(got)
+    with world.runtime.db.write() as session:  # what left stays what it was, whatever is known of them today
+        session.execute(update(Phone).values(language=None))
+        session.execute(update(Phone).where(Phone.e164.in_([number(2), number(3)])).values(language="sed"))
+    for variant, got in by_variant.items():
+        assert counted(world, wrong, variant) == len(got)
+
+
+def counted(world: World, wrong: int, variant: str) -> int:
+    draft = world.get_one(Campaign, prepare(world, wrong, variant))
+    return world.read(count_receivers, draft, passes_opt_outs=False)[0]
+
+
+def test_a_text_that_has_not_left_is_not_corrected_and_the_correction_of_a_warning_is_a_warning(world):
+    world.add_people(3)
+    draft = world.draft()
+    with refuses(WrongState, says="chưa gửi đi"):
+        prepare(world, draft)
+    warned = world.launch()
+    world.change(Campaign, warned, urgent_reason="Bão số 9")
+    campaign = world.get_one(Campaign, prepare(world, warned))
+    assert campaign.urgent_reason == "Bão số 9"
+    write(world, campaign.id)
+    world.decide(campaign.id, _A.SUBMIT)
+    assert world.decide(campaign.id, _A.APPROVE, APPROVER) is CampaignState.SUBMITTED, (
+        "it needs a second person"
+    )
+
+
+def test_the_press_is_on_the_sheet_and_the_form_keeps_the_audience(client, world):
+    wrong = world.sent(people=4)
+    signed_in(client, AUTHOR)
+    sheet = client.get(f"/admin/campaigns/{wrong}/").text
+    assert "Soạn tin đính chính" in sheet
+    answer = post(client, f"/admin/campaigns/{wrong}/correct", step="1", variant="a")
+    assert answer.status_code == 303
+    form = client.get(answer.location).text
+    assert "đúng những số đã nhận tin sai" in form
+    assert TEXT.split()[-1] in form
+    draft = int(answer.location.partition("#")[0].rstrip("/").split("/")[-1])
+    shown = client.get(f"/admin/campaigns/{draft}/").text
+    assert '<strong class="figure">4</strong>' in shown

@@ -1,14 +1,9 @@
 """Urging the contact of a place that is behind: mailed once a day, on record, and answered by the link without an account."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from campaigns.models.reports import Urging
@@ -17,44 +12,28 @@ from outreach.models.accounts import AuditEvent, Role
 from outreach.models.places import Area, AreaLevel
 from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.support.admin_client import post, signed_in
-from tests.support.mail_server import MailServer, running_mail_server
-from tests.support.world import AUTHOR, World
+from tests.support.world import AUTHOR
 
 LEADER, CONTACT = "lanhdao@loa.example", "xa23281@loa.example"
 PAGE = "/admin/urging/?drive=1&area=608"
 
 
-@pytest.fixture
-def box() -> Iterator[MailServer]:
-    with running_mail_server() as running:
-        yield running
-
-
-def test_two_who_urge_a_contact_at_once_write_to_it_once(world: World) -> None:
+def test_two_who_urge_a_contact_at_once_write_to_it_once(world):
     drive, user = world.drive(), world.user(AUTHOR)
-    with world.runtime.db.write() as session:
-        session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
+    world.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
 
     def urge() -> object:
         about = {"area": "62", "organisation": None, "channel": "mail", "contact": "", "text": "Xem {link}"}
-        return urge_contact(world.runtime, drive, address=CONTACT, **about, user=user, now=world.now)
+        return world.do(urge_contact, drive, address=CONTACT, **about, user=user)
 
     at_once(urge, urge)
     assert len(world.all(select(Urging.id))) == 1
 
 
-def test_a_place_that_is_behind_is_urged_once_a_day_and_answers_by_the_link(
-    client: FlaskClient, world: World, box: MailServer
-) -> None:
-    with world.runtime.db.write() as session:
-        session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
-        session.flush()
-        session.add(
-            Area(code="608", name="Kon Tum", kind="Huyện", level=AreaLevel.DISTRICT, parent_code="62")
-        )
-        world.add_officer(session, LEADER, Role.LEADER)
-    world.add_people(2)
-    world.launch(goal={"share": 0.5})
+def test_a_place_that_is_behind_is_urged_once_a_day_and_answers_by_the_link(client, world, box):
+    world.add_areas({"608": "Kon Tum"})
+    world.officer(LEADER, Role.LEADER)
+    world.launch(people=2, goal={"share": 0.5})
     signed_in(client, LEADER)
     page = client.get(PAGE).text
     [text] = re.findall(r"<textarea[^>]*>([^<]+)</textarea>", page)
@@ -77,7 +56,6 @@ def test_a_place_that_is_behind_is_urged_once_a_day_and_answers_by_the_link(
     [(address, mail)] = box.take()
     assert address == CONTACT
     part = mail.get_body(("plain",))
-    assert part is not None
     [link] = re.findall(r"/urge/\S+", part.get_content())
 
     client.get("/logout")

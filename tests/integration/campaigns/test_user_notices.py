@@ -1,8 +1,5 @@
 """What waits for a user: counted in the page, told by mail once, in a bundle, and only where it is wanted."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from smtplib import SMTPRecipientsRefused
@@ -19,8 +16,7 @@ from outreach.accounts import notices
 from outreach.core.mail import send_mail
 from outreach.models.accounts import MailedNotice, NoticeKind, User
 from outreach.models.contacts import Upload, UploadState
-from tests.integration.outreach.test_approval_mail import with_mail
-from tests.support.mail_server import MailServer, running_mail_server
+from tests.support.mail_server import MailServer
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, World, number
 
@@ -29,54 +25,35 @@ K = NoticeKind
 
 
 @pytest.fixture
-def box(world: World) -> Iterator[MailServer]:
-    with running_mail_server() as server:
-        with_mail(world, server.url)
-        yield server
+def box(world: World, box: MailServer) -> MailServer:
+    world.use(smtp_url=box.url)
+    return box
 
 
 def hand_in(world: World, state: UploadState = UploadState.READY, email: str = AUTHOR) -> None:
-    with world.runtime.db.write() as session:
-        session.add(
-            Upload(
-                list_id=world.list_id,
-                file_name="Tổ 2.xlsx",
-                size=1,
-                sha256="",
-                state=state,
-                uploaded_by=world.user(email).id,
-                uploaded_at=world.now,
-                ended_at=world.now if state is UploadState.FAILED else None,
-            )
-        )
+    file = {"list_id": world.list_id, "file_name": "Tổ 2.xlsx", "size": 1, "sha256": "", "state": state}
+    ended = world.now if state is UploadState.FAILED else None
+    by = {"uploaded_by": world.user(email).id, "uploaded_at": world.now, "ended_at": ended}
+    world.add(Upload(**file, **by))
 
 
 def waiting(world: World, email: str) -> list[NoticeKind]:
-    with world.runtime.db.read() as session:
-        user = session.scalars(select(User).where(User.email == email)).one()
-        return [each.kind for each in read_notices(session, user, now=world.now)]
+    user = world.one(select(User).where(User.email == email))
+    return [each.kind for each in world.read(read_notices, user)]
 
 
 def mail(world: World, **after: Any) -> int:
     return mail_notices(world.runtime, now=world.now + timedelta(**after))
 
 
-def test_each_hears_of_what_is_theirs(world: World) -> None:
+def test_each_hears_of_what_is_theirs(world):
     campaign_id = world.draft()
     world.act(campaign_id, CampaignAction.SUBMIT)
     hand_in(world)
     hand_in(world, UploadState.FAILED)
-    with world.runtime.db.write() as session:
-        for hours in (1, 30):
-            taken_at = world.now - timedelta(hours=hours)
-            session.add(
-                Case(
-                    kind=CaseKind.QUESTION,
-                    opened_at=taken_at,
-                    taken_by=world.user(AUTHOR).id,
-                    taken_at=taken_at,
-                )
-            )
+    for hours in (1, 30):
+        taken = {"opened_at": world.in_hours(-hours), "taken_at": world.in_hours(-hours)}
+        world.add(Case(kind=CaseKind.QUESTION, taken_by=world.user(AUTHOR).id, **taken))
     assert waiting(world, AUTHOR) == [K.READY, K.FAILED, K.CASES]
     assert waiting(world, APPROVER) == [K.APPROVAL]
     world.act(campaign_id, CampaignAction.RETURN, APPROVER)
@@ -84,7 +61,7 @@ def test_each_hears_of_what_is_theirs(world: World) -> None:
     assert waiting(world, APPROVER) == []
 
 
-def test_a_bundle_goes_once_and_the_next_one_an_hour_later(world: World, box: MailServer) -> None:
+def test_a_bundle_goes_once_and_the_next_one_an_hour_later(world, box):
     world.add_people(1)
     hand_in(world)
     hand_in(world, UploadState.FAILED)
@@ -100,16 +77,14 @@ def test_a_bundle_goes_once_and_the_next_one_an_hour_later(world: World, box: Ma
         assert said not in first
 
 
-def test_two_workers_send_one_mail(world: World, box: MailServer) -> None:
+def test_two_workers_send_one_mail(world, box):
     hand_in(world)
     with ThreadPoolExecutor(2) as pool:
         assert sum(pool.map(lambda _n: mail(world), range(2))) == 1
     assert len(box.mails) == 1
 
 
-def test_what_was_not_told_as_the_worker_was_killed_is_told_by_the_next_one(
-    world: World, box: MailServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_not_told_as_the_worker_was_killed_is_told_by_the_next_one(world, box, monkeypatch):
     def killed(*_args: Any, **_letter: Any) -> int:
         raise KeyboardInterrupt
 
@@ -121,18 +96,16 @@ def test_what_was_not_told_as_the_worker_was_killed_is_told_by_the_next_one(
     assert [mail(world, minutes=5), mail(world, minutes=10)] == [1, 0]
 
 
-def test_a_server_that_is_away_is_tried_again(world: World, box: MailServer) -> None:
+def test_a_server_that_is_away_is_tried_again(world, box):
     hand_in(world)
-    with_mail(world, "smtp://127.0.0.1:1")
+    world.use(smtp_url="smtp://127.0.0.1:1")
     with pytest.raises(OSError, match="refused"):
         mail(world)
-    with_mail(world, box.url)
+    world.use(smtp_url=box.url)
     assert [mail(world, minutes=5), mail(world, minutes=10)] == [1, 0]
 
 
-def test_a_mailbox_that_is_full_keeps_nobody_elses_mail(
-    world: World, box: MailServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_mailbox_that_is_full_keeps_nobody_elses_mail(world, box, monkeypatch):
     def send(url: str, *, to: list[str], **values: Any) -> int:
         if to == [AUTHOR]:
             raise SMTPRecipientsRefused({AUTHOR: (452, b"full")})
@@ -147,11 +120,9 @@ def test_a_mailbox_that_is_full_keeps_nobody_elses_mail(
     assert [address for address, _ in box.mails] == [APPROVER, AUTHOR]
 
 
-def test_what_is_not_wanted_is_neither_counted_nor_mailed(world: World, box: MailServer) -> None:
+def test_what_is_not_wanted_is_neither_counted_nor_mailed(world, box):
     hand_in(world)
-    with world.runtime.db.write() as session:
-        user = session.scalars(select(User).where(User.email == AUTHOR)).one()
-        choose_notices(session, wanted=[K.CASES], user=user, now=world.now)
+    world.do(choose_notices, wanted=[K.CASES])
     assert waiting(world, AUTHOR) == []
     assert mail(world) == 0
     assert world.all(select(MailedNotice)) == []

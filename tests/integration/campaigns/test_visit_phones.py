@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,13 +21,21 @@ from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Drive, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.privacy import RequestKind
-from campaigns.models.replies import Answer, AnswerTotal, Case
-from campaigns.privacy.requests import record_request
+from campaigns.models.replies import Answer, AnswerTotal, Case, InstallReport
+from campaigns.reports.settings import current_template
+from campaigns.reports.take_snapshot import take_snapshot
+from campaigns.reports.writers.pdf import draw_charts
+from campaigns.reports.writers.xlsx import write_xlsx
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.reports.compose import compose
+from campaigns.rules.reports.snapshot import read_snapshot
+from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageState
-from campaigns.rules.visits import VisitOutcome
+from campaigns.rules.visits import VisitOutcome, VisitReason
+from campaigns.visits import candidates
 from campaigns.visits.assignments import assign_sheet, invite_officer, read_assignments, take_back_sheet
+from campaigns.visits.checks import read_corrected
 from campaigns.visits.progress import VisitTotals, read_officers, read_totals
 from campaigns.visits.results import enter_results, undo_entry
 from campaigns.visits.sheets import read_lines
@@ -49,10 +59,7 @@ class VisitPhone:
 
     def __init__(self, world: World, client: FlaskClient, name: str, e164: str) -> None:
         self.world, self.client = world, client
-        author = world.user(AUTHOR)
-        self.officer = add_officer(
-            world.runtime, name=name, number=e164, email="", user=author, now=world.now
-        )
+        self.officer = world.do(add_officer, name=name, number=e164, email="")
         self.token, self.known = "", 0
 
     def invite(self) -> tuple[str, str]:
@@ -103,10 +110,8 @@ def sheet(world: World) -> int:
     world.add_people(3)
     world.add_person("A Thun con", number(2))
     world.add_person("Y Blốc")
-    with world.runtime.db.write() as session:
-        session.execute(update(Contact).values(village="Thôn 3"))
-    campaign_id = world.launch()
-    world.send()
+    world.execute(update(Contact).values(village="Thôn 3"))
+    campaign_id = world.sent()
     world.set_all(MessageState.NO_REPORT)
     return world.make_sheet(campaign_id, list_id=1, now=world.now - timedelta(days=3))
 
@@ -118,24 +123,15 @@ def phones(world: World, client: FlaskClient, sheet: int) -> Phones:
     def open_phone(name: str = "A Lăng", *, is_given: bool = True) -> VisitPhone:
         phone = VisitPhone(world, client, name, number(next(count)))
         if is_given:
-            assign_sheet(
-                world.runtime,
-                sheet,
-                officer_id=phone.officer.id,
-                day=None,
-                target=10,
-                user=world.user(AUTHOR),
-                now=world.now,
-            )
+            world.do(assign_sheet, sheet, officer_id=phone.officer.id, day=None, target=10)
         return phone.join()
 
     return open_phone
 
 
 def lines(world: World, sheet: int) -> dict[str, int]:
-    with world.runtime.db.read() as session:
-        query = select(Contact.name, VisitLine.id).join(VisitLine, VisitLine.contact_id == Contact.id)
-        return dict(session.execute(query.where(VisitLine.round_id == sheet)).all())
+    query = select(Contact.name, VisitLine.id).join(VisitLine, VisitLine.contact_id == Contact.id)
+    return dict(world.rows(query.where(VisitLine.round_id == sheet)))
 
 
 def labels(world: World) -> list[str]:
@@ -144,8 +140,8 @@ def labels(world: World) -> list[str]:
 
 
 def test_an_officer_signs_in_once_with_link_and_code_and_a_wrong_code_is_tried_five_times(
-    world: World, client: FlaskClient, sheet: int
-) -> None:
+    world, client, sheet
+):
     phone = VisitPhone(world, client, "A Lăng", number(900))
     token, code = phone.invite()
     wrong = "000000" if code != "000000" else "111111"
@@ -165,10 +161,10 @@ def test_an_officer_signs_in_once_with_link_and_code_and_a_wrong_code_is_tried_f
     assert "chưa đủ" in client.post("/visits/join", json={"token": token[:-3], "code": code}).json["error"]
     # No page of the office opens to the account.
     with pytest.raises(BadInput, match="officer_unreachable"):
-        add_officer(world.runtime, name="A", number="", email="", user=world.user(AUTHOR), now=world.now)
+        world.do(add_officer, name="A", number="", email="")
 
 
-def test_a_sheet_is_given_to_no_phone_by_who_sees_only_a_part_of_it(world: World, sheet: int) -> None:
+def test_a_sheet_is_given_to_no_phone_by_who_sees_only_a_part_of_it(world, sheet):
     with world.runtime.db.write() as session:
         session.add(Area(code="23281", name="Đăk Hring", kind="xã", level=AreaLevel.COMMUNE))
         session.add(Area(code="23284", name="Đăk Ui", kind="xã", level=AreaLevel.COMMUNE))
@@ -176,23 +172,16 @@ def test_a_sheet_is_given_to_no_phone_by_who_sees_only_a_part_of_it(world: World
         session.execute(update(Contact).values(area_code="23281"))
         session.execute(update(Contact).where(Contact.name == "A Thun 0").values(area_code="23284"))
         front = session.scalars(select(Organisation).order_by(Organisation.id)).first()
-        assert front is not None
         neighbour = world.add_officer(session, "xa@loa.example", Role.STAFF, front.id)
         neighbour.area_code = "23281"
-    user = world.user("xa@loa.example")
-    officer = add_officer(
-        world.runtime, name="A Lăng", number=number(901), email="", user=user, now=world.now
-    )
+    officer = world.do(add_officer, name="A Lăng", number=number(901), email="", by="xa@loa.example")
     with pytest.raises(BadInput, match="sheet_beyond_scope"):
-        assign_sheet(
-            world.runtime, sheet, officer_id=officer.id, day=None, target=None, user=user, now=world.now
-        )
-    with world.runtime.db.write() as session:
-        session.execute(update(Contact).values(area_code="23281"))
-    assign_sheet(world.runtime, sheet, officer_id=officer.id, day=None, target=None, user=user, now=world.now)
+        world.do(assign_sheet, sheet, officer_id=officer.id, day=None, target=None, by="xa@loa.example")
+    world.execute(update(Contact).values(area_code="23281"))
+    world.do(assign_sheet, sheet, officer_id=officer.id, day=None, target=None, by="xa@loa.example")
 
 
-def test_what_no_phone_of_ours_would_send_breaks_nothing(world: World, sheet: int, phones: Phones) -> None:
+def test_what_no_phone_of_ours_would_send_breaks_nothing(world, sheet, phones):
     phone = phones()
     line = lines(world, sheet)["A Thun 0"]
     for number_ in (10**30, -1, 0, 1.5, float("inf"), "1", None, [1]):
@@ -208,9 +197,7 @@ def test_what_no_phone_of_ours_would_send_breaks_nothing(world: World, sheet: in
     assert phone.client.post("/visits/join", data=half).status_code == 422
 
 
-def test_no_visit_was_before_its_sheet_whatever_a_phone_says(
-    world: World, sheet: int, phones: Phones
-) -> None:
+def test_no_visit_was_before_its_sheet_whatever_a_phone_says(world, sheet, phones):
     phone, there = phones(), lines(world, sheet)
     for name in ("A Thun 0", "Y Blốc"):
         sent = phone.found(there[name], "installed") | {"at": 0}
@@ -223,9 +210,7 @@ def test_no_visit_was_before_its_sheet_whatever_a_phone_says(
 
 
 @both_databases
-def test_a_phone_carries_its_own_sheets_by_house_and_numbers_only_to_call(
-    world: World, sheet: int, phones: Phones
-) -> None:
+def test_a_phone_carries_its_own_sheets_by_house_and_numbers_only_to_call(world, sheet, phones):
     phone, other = phones(), phones("Y Hồng", is_given=False)
     assert other.sync()["data"]["people"] == []
     data = phone.sync()["data"]
@@ -266,9 +251,7 @@ def test_a_number_that_is_a_stranger_s_is_on_no_phone_and_no_sheet(
 
 
 @both_databases
-def test_who_wants_no_more_of_this_drive_leaves_the_phone_unless_they_were_met(
-    world: World, sheet: int, phones: Phones
-) -> None:
+def test_who_wants_no_more_of_this_drive_leaves_the_phone_unless_they_were_met(world, sheet, phones):
     phone = phones()
     phone.sync(phone.found(lines(world, sheet)["A Thun 1"], "not_yet"))
     for index in (0, 1):
@@ -278,9 +261,7 @@ def test_who_wants_no_more_of_this_drive_leaves_the_phone_unless_they_were_met(
     assert "A Thun 1" in names
 
 
-def test_who_asks_for_help_at_the_door_is_a_case_also_without_a_number_of_their_own(
-    world: World, sheet: int, phones: Phones
-) -> None:
+def test_who_asks_for_help_at_the_door_is_a_case_also_without_a_number_of_their_own(world, sheet, phones):
     phone, line = phones(), lines(world, sheet)
     written_to = select(Contact.name).join(Recipient, Recipient.contact_id == Contact.id)
     reached = world.all(written_to.where(Recipient.exclusion.is_(None)))
@@ -290,27 +271,24 @@ def test_who_asks_for_help_at_the_door_is_a_case_also_without_a_number_of_their_
     cases = world.cases()
     assert [case.kind for case in cases] == [CaseKind.HELP] * 2
     with pytest.raises(NotFound):
-        number_to_call(world.runtime, cases[0].id, user=world.user(AUTHOR), now=world.now)
+        world.do(number_to_call, cases[0].id)
     phone.sync(phone.found(line["Y Blốc"], "not_yet", hours=-1))  # a slip
     assert [case.id for case in world.cases()] == [cases[1].id]
 
 
-def test_two_sheets_made_at_once_send_nobody_two_officers(world: World, sheet: int) -> None:
+def test_two_sheets_made_at_once_send_nobody_two_officers(world, sheet):
     def make() -> object:
         try:
             return world.make_sheet(campaign_id, list_id=1)
         except BadInput as error:
             return error.code
 
-    campaign_id = world.launch(name="Đợt hai")
-    world.send()
+    campaign_id = world.sent(name="Đợt hai")
     world.set_all(MessageState.NO_REPORT)
     assert sorted(map(str, at_once(make, make))) == [str(sheet + 1), "nobody_to_visit"]
 
 
-def test_a_result_counts_once_however_often_it_comes_and_a_wish_to_be_called_is_a_case(
-    world: World, sheet: int, phones: Phones
-) -> None:
+def test_a_result_counts_once_however_often_it_comes_and_a_wish_to_be_called_is_a_case(world, sheet, phones):
     phone, line = phones(), lines(world, sheet)
     results = [
         phone.found(line["A Thun 0"], "installed", hours=-30),
@@ -320,12 +298,11 @@ def test_a_result_counts_once_however_often_it_comes_and_a_wish_to_be_called_is_
     for _again in range(3):
         assert set(phone.sync(*results)["told"].values()) == {"recorded"}
     assert labels(world) == ["installed", "need_help"]
-    with world.runtime.db.read() as session:
-        stored = session.scalars(select(VisitResult).order_by(VisitResult.visited_at)).all()
-        assert [row.note for row in stored] == ["", "gọi sau 19 giờ", ""]
-        assert abs(stored[0].visited_at - (world.now - timedelta(hours=30))) < timedelta(minutes=1)
-        assert len(session.scalars(select(Case).order_by(Case.id)).all()) == 1
-        assert find_disagreements(session)[1] == []
+    stored = world.all(select(VisitResult).order_by(VisitResult.visited_at))
+    assert [row.note for row in stored] == ["", "gọi sau 19 giờ", ""]
+    assert abs(stored[0].visited_at - (world.now - timedelta(hours=30))) < timedelta(minutes=1)
+    assert len(world.all(select(Case).order_by(Case.id))) == 1
+    assert world.read(find_disagreements)[1] == []
     # The officer thinks again, twice, before there is a network.
     told = phone.sync(
         phone.found(line["A Thun 0"], "not_yet", hours=-1), phone.found(line["A Thun 0"], "refuse", hours=-1)
@@ -341,7 +318,7 @@ def test_a_result_counts_once_however_often_it_comes_and_a_wish_to_be_called_is_
 
 
 @pytest.mark.parametrize("off", [-24 * 365 * 6, 24 * 365])
-def test_a_wrong_clock_moves_no_visit(world: World, sheet: int, phones: Phones, off: int) -> None:
+def test_a_wrong_clock_moves_no_visit(world, sheet, phones, off):
     phone, line = phones(), lines(world, sheet)
     result = phone.found(line["A Thun 0"], "not_yet", hours=off - 2)
     phone.sync(result, sent=phone.ms(hours=off))
@@ -352,8 +329,8 @@ def test_a_wrong_clock_moves_no_visit(world: World, sheet: int, phones: Phones, 
 
 @both_databases
 def test_two_officers_an_answer_meanwhile_and_who_opted_out_or_objects_are_settled_and_told(
-    world: World, sheet: int, phones: Phones
-) -> None:
+    world, sheet, phones
+):
     first, second, line = phones(), phones("Y Hồng"), lines(world, sheet)
 
     def sent(phone: VisitPhone, name: str, outcome: str, hours: float) -> str:
@@ -374,59 +351,43 @@ def test_two_officers_an_answer_meanwhile_and_who_opted_out_or_objects_are_settl
     assert sent(second, "A Thun con", "opt_out", -1) == "recorded"
     assert sent(second, "A Thun con", "absent", 0) == "opted_out"
     assert "A Thun con" not in {person["name"] for person in second.sync()["data"]["people"]}
-    with world.runtime.db.write() as session:
-        contact = session.scalars(select(Contact).where(Contact.name == "Y Blốc")).one()
-        record_request(
-            session,
-            contact.id,
-            RequestKind.OBJECT,
-            asked_by="chính bà",
-            asked_on=None,
-            secret_key=world.keys.secret_key,
-            user=world.user(AUTHOR),
-            now=world.now,
-        )
+    contact = world.one(select(Contact.id).where(Contact.name == "Y Blốc"))
+    world.ask(contact, RequestKind.OBJECT, asked_by="chính bà")
     assert sent(first, "Y Blốc", "no_smartphone", -1) == "gone"
     assert "Y Blốc" not in {person["name"] for person in first.sync()["data"]["people"]}
-    with world.runtime.db.write() as session:
-        session.execute(update(VisitLine).where(VisitLine.id == line["A Thun con"]).values(contact_id=None))
+    world.execute(update(VisitLine).where(VisitLine.id == line["A Thun con"]).values(contact_id=None))
     assert sent(first, "A Thun con", "installed", -1) == "gone"
-    with world.runtime.db.read() as session:
-        assert find_disagreements(session)[1] == []
+    assert world.read(find_disagreements)[1] == []
 
 
-def test_nothing_is_accepted_from_a_phone_that_was_shut_out_or_an_account_that_changed(
-    world: World, sheet: int, phones: Phones
-) -> None:
+def test_nothing_is_accepted_from_a_phone_that_was_shut_out_or_an_account_that_changed(world, sheet, phones):
     line = lines(world, sheet)["A Thun 0"]
     author, now = world.user(AUTHOR), world.now
-    with world.runtime.db.write() as session:
-        administrator = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
+    administrator = world.officer("quantri@loa.example", Role.ADMINISTRATOR)
 
     def change_role(phone: VisitPhone) -> None:
-        change_user(
-            world.runtime,
+        world.do(
+            change_user,
             phone.officer.id,
             name="A Lăng",
             role=Role.STAFF,
             organisation_id=phone.officer.organisation_id,
             area_code=None,
-            user=administrator,
+            by=administrator,
             now=now,
         )
 
     ends: list[Callable[[VisitPhone], object]] = [
-        lambda phone: shut_out(world.runtime, phone.officer.id, user=author, now=now),
+        lambda phone: world.do(shut_out, phone.officer.id, user=author, now=now),
         lambda phone: phone.invite(),  # a new phone in place of a lost one
-        lambda phone: disable_user(world.runtime, phone.officer.id, user=administrator, now=now),
+        lambda phone: world.do(disable_user, phone.officer.id, by=administrator),
         change_role,
     ]
     for end in ends:
         phone = phones()
         phone.sync()
         end(phone)
-        with world.runtime.db.read() as session:
-            holders = {each.officer.id: each.has_phone for each in read_assignments(session, [sheet])[sheet]}
+        holders = {each.officer.id: each.has_phone for each in world.read(read_assignments, [sheet])[sheet]}
         assert holders[phone.officer.id] is False
         phone.sync(phone.found(line, "installed"), status=401)
         phone.token = phone.token[:-2]
@@ -434,7 +395,7 @@ def test_nothing_is_accepted_from_a_phone_that_was_shut_out_or_an_account_that_c
     assert labels(world) == []
     # A sheet that was taken back leaves the phone; what was found before still counts, another's sheet never.
     phone, stranger = phones(), phones("Y Hồng", is_given=False)
-    take_back_sheet(world.runtime, sheet, officer_id=phone.officer.id, user=author, now=now)
+    world.do(take_back_sheet, sheet, officer_id=phone.officer.id, user=author, now=now)
     assert phone.sync()["data"]["people"] == []
     assert set(stranger.sync(stranger.found(line, "installed"))["told"].values()) == {"unknown"}
     later = phone.found(line, "opt_out", hours=0.5)
@@ -444,20 +405,15 @@ def test_nothing_is_accepted_from_a_phone_that_was_shut_out_or_an_account_that_c
     assert labels(world) == ["installed"]
 
 
-def test_a_phone_keeps_a_drives_people_a_week_beyond_its_last_day(
-    world: World, sheet: int, phones: Phones
-) -> None:
+def test_a_phone_keeps_a_drives_people_a_week_beyond_its_last_day(world, sheet, phones):
     phone = phones()
     for days, kept in ((-6, 5), (-9, 0)):
-        with world.runtime.db.write() as session:
-            last = (world.now + timedelta(days=days)).date().isoformat()
-            session.execute(update(Drive).values(ends_on=last))
+        last = (world.now + timedelta(days=days)).date().isoformat()
+        world.execute(update(Drive).values(ends_on=last))
         assert len(phone.sync()["data"]["people"]) == kept
 
 
-def test_what_no_page_of_ours_sends_is_refused_and_the_application_is_small_and_strict(
-    world: World, client: FlaskClient, phones: Phones
-) -> None:
+def test_what_no_page_of_ours_sends_is_refused_and_the_application_is_small_and_strict(world, client, phones):
     phone = phones()
     good = phone.found(1, "installed")
     for bad in (
@@ -487,16 +443,13 @@ def test_what_no_page_of_ours_sends_is_refused_and_the_application_is_small_and_
     assert client.get("/visits/routes.py").status_code == 404
 
 
-def test_the_office_sees_how_far_each_officer_is_and_who_needs_help(
-    world: World, sheet: int, phones: Phones, client: FlaskClient
-) -> None:
+def test_the_office_sees_how_far_each_officer_is_and_who_needs_help(world, sheet, phones, client):
     first, second, line = phones(), phones("Y Hồng"), lines(world, sheet)
     first.sync(first.found(line["A Thun 0"], "need_help"), first.found(line["A Thun 1"], "absent"))
     second.sync(second.found(line["Y Blốc"], "installed"))
-    with world.runtime.db.read() as session:
-        author = world.user(AUTHOR)
-        found = {each.officer.name: each for each in read_officers(session, author, now=world.now)}
-        totals = read_totals(session, world.drive(), author, now=world.now)
+    author = world.user(AUTHOR)
+    found = {each.officer.name: each for each in world.read(read_officers, author)}
+    totals = world.read(read_totals, world.drive(), author)
     mine, theirs = found["A Lăng"], found["Y Hồng"]
     assert (mine.people, mine.done, mine.left, mine.absent, mine.help) == (5, 2, 3, 1, 1)
     assert (mine.today, theirs.today, mine.target) == (1, 1, 10)
@@ -508,22 +461,100 @@ def test_the_office_sees_how_far_each_officer_is_and_who_needs_help(
     assert number(900) not in page
 
 
-def test_the_saving_before_is_undone_next_though_a_phone_has_written_a_line_of_the_last(
-    world: World, sheet: int, phones: Callable[..., VisitPhone]
-) -> None:
+def test_the_saving_before_is_undone_next_though_a_phone_has_written_a_line_of_the_last(world, sheet, phones):
     user, now = world.user(AUTHOR), datetime.now(UTC)
-    with world.runtime.db.read() as session:
-        lines = dict(
-            session.execute(select(VisitLine.n, VisitLine.id).where(VisitLine.round_id == sheet)).all()
-        )
+    lines = dict(world.rows(select(VisitLine.n, VisitLine.id).where(VisitLine.round_id == sheet)))
     one, two = sorted(lines)[:2]
     for outcome, hours in ((VisitOutcome.NOT_YET, 3), (VisitOutcome.REFUSE, 2)):
         at = now - timedelta(hours=hours)
         both = {one: outcome, two: outcome}
-        enter_results(world.runtime, sheet, both, user=user, keys=world.keys, now=at, visited_at=at)
+        world.do(enter_results, sheet, both, user=user, now=at, visited_at=at)
     phone = phones()
     phone.sync(phone.found(lines[one], "installed"))
-    saved = [undo_entry(world.runtime, sheet, user=user, keys=world.keys, now=now).saved for _ in range(2)]
+    saved = [world.do(undo_entry, sheet, user=user, now=now).saved for _ in range(2)]
     assert saved == [1, 1]
     with pytest.raises(WrongState):
-        undo_entry(world.runtime, sheet, user=user, keys=world.keys, now=now)
+        world.do(undo_entry, sheet, user=user, now=now)
+
+
+# Random checks at the door: unmarked on every paper and phone, and what they leave of the self-reports.
+
+
+REPORTED = 24
+
+
+def test_a_check_looks_like_any_visit_and_corrects_the_count_beside_it(world, client, monkeypatch):
+    monkeypatch.setattr(
+        candidates, "is_drawn", lambda _campaign, recipient, percent: percent and recipient % 2
+    )
+    campaign = world.sent(people=REPORTED + 2)
+    world.set_all(MessageState.NO_REPORT)
+    for recipient in recipients(world)[:REPORTED]:
+        says(world, recipient, Label.INSTALLED)
+    author = world.user(AUTHOR)
+
+    def make(percent: int) -> int:
+        return world.make_sheet(campaign, list_id=1, check_percent=percent)
+
+    with pytest.raises(BadInput, match="check_percent_wrong"):
+        make(31)
+    sheet = make(5)
+    lines = world.rows(select(VisitLine.n, VisitLine.why).order_by(VisitLine.n))
+    assert world.read(read_corrected, 1, author, as_of=world.now) is None
+    checks = [n for n, why in lines if why is VisitReason.CHECK]
+    assert (len(lines), len(checks)) == (2 + REPORTED // 2, REPORTED // 2)
+    # Neither the phone, nor the page, nor the paper tells who is checked.
+    phone = VisitPhone(world, client, "A Lăng", number(900))
+    world.do(assign_sheet, sheet, officer_id=phone.officer.id, day=None, target=None, user=author)
+    people = phone.join().sync()["data"]["people"]
+    assert {
+        json.dumps(sorted({**each, "name": "", "code": "", "house": 0, "line": 0}.items())) for each in people
+    } == {
+        json.dumps(
+            [
+                ["code", ""],
+                ["first", 3],
+                ["house", 0],
+                ["line", 0],
+                ["name", ""],
+                ["sheet", sheet],
+                ["village", ""],
+                ["why", "Cần hỏi tại nhà"],
+            ]
+        )
+    }
+    signed_in(client, AUTHOR)
+    assert "Đã cài, lúc" not in client.get(f"/admin/rounds/{sheet}/").text
+    found = {
+        n: VisitOutcome.INSTALLED if place % 4 else VisitOutcome.NOT_YET for place, n in enumerate(checks)
+    }
+    world.do(enter_results, sheet, found, user=author)
+    left = world.all(
+        select(InstallReport).where(InstallReport.withdrawn_at.is_(None)).order_by(InstallReport.id)
+    )
+    corrected = world.read(read_corrected, 1, author, as_of=world.now)
+    assert len(left) == REPORTED - 3  # what was not so is taken back, as by any answer
+    assert (corrected.reported, corrected.checks, corrected.confirmed) == (21, 12, 9)
+    assert corrected.likely == 9 + 12 * 9 / 12
+    assert 9 < corrected.low < corrected.likely < corrected.high < 21
+    page = client.get("/admin/progress/").text
+    assert "Ước tính sau kiểm tra: 18" in page
+    assert "Số báo cáo: 21" in page
+    tomorrow = world.now.astimezone(VIETNAM).date() + timedelta(days=1)
+    form = world.read(current_template, 1)
+    snapshot = world.read(
+        take_snapshot, form, drive=1, day=tomorrow, known_until=world.now + timedelta(minutes=1)
+    )
+    assert read_snapshot(json.loads(json.dumps(snapshot.as_data()))) == snapshot
+    assert snapshot.checked is not None
+    assert (snapshot.whole.reported.reported, snapshot.checked.likely) == (21, 18)
+    document = compose(snapshot, form)
+    workbook = write_xlsx(document, draw_charts(document), made_at=world.now)
+    with zipfile.ZipFile(io.BytesIO(workbook)) as book:
+        cells = "".join(book.read(name).decode() for name in book.namelist() if name.endswith(".xml"))
+    for said in ("21 người tự khai báo đã", "Ước tính sau kiểm tra: 18 người, trong khoảng"):
+        assert any(said in getattr(block, "text", "") for block in document.blocks)
+        assert said in cells
+    # Nobody is checked twice.
+    with pytest.raises(BadInput, match="nobody_to_visit"):
+        make(5)

@@ -4,8 +4,6 @@ What people said is kept here as they said it, apart from the ledger: who spoke,
 `LOA_STORIES=20000 pytest tests/integration/campaigns/test_wish_stories.py` plays so many; `LOA_SEED=1000` begins with another.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import random
@@ -29,7 +27,7 @@ from campaigns.models.replies import Answer, AnswerPlace
 from campaigns.privacy.consents import ALL_MESSAGES, record_consent
 from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.requests import record_request
-from campaigns.replies.record_answer import record_officer_answer, record_page_answer, undo_answer_by_id
+from campaigns.replies.record_answer import record_page_answer, undo_answer_by_id
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
 from campaigns.rules.visits import VisitOutcome, VisitReason
@@ -233,8 +231,7 @@ class Story:
         recipient = self.recipient_at(phone)
         if recipient is None or recipient.contact_id is None:
             return None
-        with self.world.runtime.db.write() as session:
-            record_page_answer(session, recipient.id, word, keys=self.world.keys, now=datetime.now(UTC))
+        self.world.do(record_page_answer, recipient.id, word, now=datetime.now(UTC))
         self.follow_answers(ANYBODY)
         if word.startswith("opt_out"):
             scopes = {"", drive_scope(self.drive)} if word == "opt_out_drive" else {""}
@@ -267,8 +264,7 @@ class Story:
             if word == "TC" or recipient is None or recipient.contact_id is None:
                 self.world.reply(e164, "TC", gateway_id=f"s{chance}")
                 return
-            with self.world.runtime.db.write() as session:
-                record_page_answer(session, recipient.id, word, keys=self.world.keys, now=datetime.now(UTC))
+            self.world.do(record_page_answer, recipient.id, word, now=datetime.now(UTC))
 
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(speak, said))
@@ -309,8 +305,7 @@ class Story:
         told = [each for each in self.said if each.speaker == CALLED and each.answer and not each.back]
         if told and self.rng.random() < 0.4:
             said = self.rng.choice(told)
-            with self.world.runtime.db.write() as session:
-                undo_answer_by_id(session, said.answer or 0, now=datetime.now(UTC), is_mistaken=True)
+            self.world.do(undo_answer_by_id, said.answer or 0, now=datetime.now(UTC), is_mistaken=True)
             return f"the officer undoes {said.answer}"
         if not (phones := self.phones()):
             return None
@@ -318,19 +313,8 @@ class Story:
         recipient = self.recipient_at(phone)
         if recipient is None or recipient.contact_id is None:
             return None
-        with self.world.runtime.db.write() as session:
-            found = session.get_one(Recipient, recipient.id)
-            user = self.users[AUTHOR]
-            record_officer_answer(
-                session,
-                found,
-                "opt_out",
-                place=AnswerPlace.PHONE,
-                note="",
-                user=user,
-                keys=self.world.keys,
-                now=datetime.now(UTC),
-            )
+        user, now = self.users[AUTHOR], datetime.now(UTC)
+        self.world.hear(recipient, "opt_out", place=AnswerPlace.PHONE, user=user, now=now)
         self.follow_answers(CALLED)
         assert self.is_left_alone(recipient.contact_id, phone, {""}), "what an officer heard was lost"
         return f"{recipient.contact_id} tells by phone"
@@ -349,15 +333,9 @@ class Story:
             if recipient is None:
                 return None
             user = self.users[AUTHOR]
-            sheet = VisitSheet(
-                campaign_id=self.campaign,
-                village="",
-                officer="",
-                organisation_id=user.organisation_id,
-                made_by=user.id,
-                made_at=now,
-                list_id=self.world.list_id,
-            )
+            made = {"made_by": user.id, "made_at": now, "organisation_id": user.organisation_id}
+            of_list = {"list_id": self.world.list_id, "village": "", "officer": ""}
+            sheet = VisitSheet(campaign_id=self.campaign, **of_list, **made)
             session.add(sheet)
             session.flush()
             line = VisitLine(
@@ -468,16 +446,8 @@ class Story:
         if not self.people:
             return None
         person, is_given = self.rng.choice(sorted(self.people)), self.rng.random() < 0.4
-        self.do(
-            record_consent,
-            person,
-            purpose=ALL_MESSAGES,
-            is_given=is_given,
-            on=None,
-            evidence="Phiếu",
-            guardian="",
-            purposes=(),
-        )
+        told = {"on": None, "evidence": "Phiếu", "guardian": "", "purposes": ()}
+        self.do(record_consent, person, purpose=ALL_MESSAGES, is_given=is_given, **told)
         if is_given:
             for said in self.said:
                 if said.speaker == "consent" and person in map(self.now_is, said.people):
@@ -491,14 +461,8 @@ class Story:
             return None
         person = self.rng.choice(sorted(self.people))
         try:
-            self.do(
-                record_request,
-                person,
-                RequestKind.OBJECT,
-                asked_by="Người dân",
-                asked_on=None,
-                secret_key=self.key,
-            )
+            asked = {"asked_by": "Người dân", "asked_on": None, "secret_key": self.key}
+            self.do(record_request, person, RequestKind.OBJECT, **asked)
         except LoaError:
             return None
         self.said.append(Spoken("", {person}, {*self.people[person]}, NAMED, self.clock))
@@ -533,14 +497,8 @@ class Story:
         now = datetime.now(UTC)
         own = [phone for phone in self.people[person] if self.holders(phone) == [person]]
         numbers = [self.e164(phone) for phone in own]
-        asked = self.do(
-            record_request,
-            person,
-            RequestKind.ERASE,
-            asked_by="Người dân",
-            asked_on=None,
-            secret_key=self.key,
-        )
+        by = {"asked_by": "Người dân", "asked_on": None, "secret_key": self.key}
+        asked = self.do(record_request, person, RequestKind.ERASE, **by)
         try:
             self.do(erase_contact, asked.id, secret_key=self.key, email=APPROVER)
         except LoaError:
@@ -601,8 +559,7 @@ def begin(world: World, rng: random.Random, count: int, folder: Path, reads: Con
                     )
                 )
         homes.append((people, numbers[3:]))
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent()
     drive = world.get_one(Campaign, campaign).drive_id
     users = {email: world.user(email) for email in (AUTHOR, APPROVER)}
     for people, spare in homes:
@@ -611,12 +568,10 @@ def begin(world: World, rng: random.Random, count: int, folder: Path, reads: Con
 
 def check(world: World, stories: list[Story], *, kind: str) -> None:
     """Write to everybody again, and hold who got it against what they said."""
-    with world.runtime.db.read() as session:
-        assert find_differences(session)[1] == []
+    assert world.read(find_differences)[1] == []
     sent_before = len(world.simulator.ledger())
     text = f"[Chào {{name}}, ]xin mời: {{link}} {kind} {sent_before}"
-    campaign = world.launch(name=f"Lần sau {kind}", kind=kind, text=text, cap_per_day=20)
-    world.send()
+    campaign = world.sent(name=f"Lần sau {kind}", kind=kind, text=text, cap_per_day=20)
     row = world.get_one(Campaign, campaign)
     scopes = {*scopes_of(drive=row.drive_id, kind=row.kind, organisation=row.organisation_id)}
     recipients = {
@@ -693,9 +648,7 @@ def compare(world: World) -> None:
 @both_databases
 @pytest.mark.timeout(0 if STORIES > 20 else 300)
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + max(1, STORIES // AT_ONCE)))
-def test_nobody_whose_last_word_was_no_is_written_to_and_nobody_else_is_silenced(
-    world: World, seed: int, tmp_path: Path
-) -> None:
+def test_nobody_whose_last_word_was_no_is_written_to_and_nobody_else_is_silenced(world, seed, tmp_path):
     rng = random.Random(seed)
     with world.runtime.db.connect_autocommit() as reads:
         stories = list(begin(world, rng, min(STORIES, AT_ONCE), tmp_path, reads))

@@ -1,9 +1,5 @@
 """Approval by mail: to whom, what it says and does not say, and a mail server that is away."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from smtplib import SMTPRecipientsRefused
 from typing import Any
@@ -18,7 +14,7 @@ from outreach.core.job_queue import DEFAULT, open_queue
 from outreach.core.mail import send_mail
 from outreach.enqueue_jobs import enqueue_approval_mail
 from outreach.models.accounts import Role
-from tests.support.mail_server import MailServer, running_mail_server
+from tests.support.mail_server import MailServer
 from tests.support.world import APPROVER, AUTHOR, World
 
 
@@ -27,25 +23,12 @@ def database_url(sqlite_url: str) -> str:
     return sqlite_url
 
 
-@pytest.fixture
-def mail_server() -> Iterator[tuple[MailServer, str]]:
-    with running_mail_server() as box:
-        yield box, box.url
-
-
-def with_mail(world: World, url: str) -> None:
-    world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, smtp_url=url))
-
-
 def notify(world: World, campaign_id: int) -> int:
     return send_approval_mail(world.runtime, campaign_id, now=datetime.now(UTC))
 
 
-def test_the_request_goes_to_approvers_and_the_decision_to_the_author_once_each(
-    world: World, mail_server: tuple[MailServer, str]
-) -> None:
-    box, url = mail_server
-    with_mail(world, url)
+def test_the_request_goes_to_approvers_and_the_decision_to_the_author_once_each(world, box):
+    world.use(smtp_url=box.url)
     world.add_people(2)
     campaign_id = world.draft(name="Vận động đợt 1")
     assert notify(world, campaign_id) == 0
@@ -66,27 +49,24 @@ def test_the_request_goes_to_approvers_and_the_decision_to_the_author_once_each(
         assert "+84" not in text
 
 
-def test_a_mail_server_that_is_away_fails_the_job_and_the_next_run_sends(
-    world: World, mail_server: tuple[MailServer, str]
-) -> None:
-    box, url = mail_server
+def test_a_mail_server_that_is_away_fails_the_job_and_the_next_run_sends(world, box):
     campaign_id = world.draft()
     world.act(campaign_id, CampaignAction.SUBMIT)
-    with_mail(world, "smtp://127.0.0.1:1")
+    world.use(smtp_url="smtp://127.0.0.1:1")
     with pytest.raises(OSError, match="refused"):
         notify(world, campaign_id)
-    with_mail(world, url)
+    world.use(smtp_url=box.url)
     assert notify(world, campaign_id) == 1
     assert len(box.mails) == 1
 
 
-def test_without_a_mail_server_nothing_is_enqueued(world: World) -> None:
+def test_without_a_mail_server_nothing_is_enqueued(world):
     campaign_id = world.draft()
     world.act(campaign_id, CampaignAction.SUBMIT)
     queue = open_queue(DEFAULT, world.runtime.redis)
     enqueue_approval_mail(world.runtime, campaign_id)
     assert queue.count == 0
-    with_mail(world, "smtp://127.0.0.1:1")
+    world.use(smtp_url="smtp://127.0.0.1:1")
     enqueue_approval_mail(world.runtime, campaign_id)
     [job] = queue.jobs
     assert (job.func_name, job.args, job.retries_left) == (
@@ -96,32 +76,26 @@ def test_without_a_mail_server_nothing_is_enqueued(world: World) -> None:
     )
 
 
-def test_mail_that_did_not_go_is_enqueued_again_within_minutes(
-    world: World, mail_server: tuple[MailServer, str]
-) -> None:
+def test_mail_that_did_not_go_is_enqueued_again_within_minutes(world, box):
     campaign_id = world.draft()
     world.act(campaign_id, CampaignAction.SUBMIT)
     now = datetime.now(UTC)
     assert enqueue_overdue_approval_mail(world.runtime, now=now) == 0
-    with_mail(world, mail_server[1])
+    world.use(smtp_url=box.url)
     assert [enqueue_overdue_approval_mail(world.runtime, now=now) for _ in range(2)] == [1, 0]
     assert notify(world, campaign_id) == 1
     world.runtime.redis.delete("loa:notices")
     assert enqueue_overdue_approval_mail(world.runtime, now=now) == 0
 
 
-def test_one_bad_address_does_not_keep_the_mail_from_the_others(mail_server: tuple[MailServer, str]) -> None:
-    box, url = mail_server
+def test_one_bad_address_does_not_keep_the_mail_from_the_others(box):
     to = ["nobody@loa.example", "duyet@loa.example"]
-    assert send_mail(url, to=to, subject="Chờ duyệt", body="Mời xem.\n") == 1
+    assert send_mail(box.url, to=to, subject="Chờ duyệt", body="Mời xem.\n") == 1
     assert [address for address, _ in box.mails] == ["duyet@loa.example"]
 
 
-def test_an_approver_whose_server_puts_the_mail_off_gets_it_later(
-    world: World, mail_server: tuple[MailServer, str]
-) -> None:
-    box, url = mail_server
-    with_mail(world, url)
+def test_an_approver_whose_server_puts_the_mail_off_gets_it_later(world, box):
+    world.use(smtp_url=box.url)
     campaign_id = world.draft()
     world.act(campaign_id, CampaignAction.SUBMIT)
     box.put_off[APPROVER] = "450 greylisted"
@@ -133,10 +107,9 @@ def test_an_approver_whose_server_puts_the_mail_off_gets_it_later(
 
 
 @pytest.fixture
-def asked(world: World, mail_server: tuple[MailServer, str]) -> tuple[MailServer, int]:
+def asked(world: World, box: MailServer) -> tuple[MailServer, int]:
     """A campaign that two approvers are asked about, and the mail server."""
-    box, url = mail_server
-    with_mail(world, url)
+    world.use(smtp_url=box.url)
     world.officer("hai@loa.example", Role.APPROVER)
     campaign_id = world.draft()
     world.act(campaign_id, CampaignAction.SUBMIT)
@@ -144,8 +117,8 @@ def asked(world: World, mail_server: tuple[MailServer, str]) -> tuple[MailServer
 
 
 def test_two_workers_send_a_mail_once_and_after_a_crash_the_next_one_tells_the_others_alone(
-    world: World, asked: tuple[MailServer, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+    world, asked, monkeypatch
+):
     box, campaign_id = asked
     beside: list[int] = []
 
@@ -164,9 +137,7 @@ def test_two_workers_send_a_mail_once_and_after_a_crash_the_next_one_tells_the_o
     assert sorted(address for address, _ in box.mails) == sorted([APPROVER, "hai@loa.example"])
 
 
-def test_a_worker_that_looked_before_another_one_had_sent_tells_nobody_again(
-    world: World, asked: tuple[MailServer, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_looked_before_another_one_had_sent_tells_nobody_again(world, asked, monkeypatch):
     box, campaign_id = asked
     beside: list[int] = []
     due_mail = approvals._due_mail
@@ -183,9 +154,7 @@ def test_a_worker_that_looked_before_another_one_had_sent_tells_nobody_again(
     assert sorted(address for address, _ in box.mails) == sorted([APPROVER, "hai@loa.example"])
 
 
-def test_whose_mailbox_is_full_gets_the_mail_later_and_the_others_get_it_once(
-    world: World, asked: tuple[MailServer, int]
-) -> None:
+def test_whose_mailbox_is_full_gets_the_mail_later_and_the_others_get_it_once(world, asked):
     box, campaign_id = asked
     box.put_off[APPROVER] = "452 full"
     with pytest.raises(SMTPRecipientsRefused):
@@ -195,8 +164,7 @@ def test_whose_mailbox_is_full_gets_the_mail_later_and_the_others_get_it_once(
     assert sorted(address for address, _ in box.mails) == sorted([APPROVER, "hai@loa.example"])
 
 
-def test_a_password_is_not_sent_without_encryption(mail_server: tuple[MailServer, str]) -> None:
-    box, url = mail_server
+def test_a_password_is_not_sent_without_encryption(box):
     with pytest.raises(Exception, match="no encryption"):
-        send_mail(url.replace("127", "loa:secret@127"), to=[AUTHOR], subject="Thử", body="Thử.\n")
+        send_mail(box.url.replace("127", "loa:secret@127"), to=[AUTHOR], subject="Thử", body="Thử.\n")
     assert box.mails == []

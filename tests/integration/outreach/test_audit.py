@@ -1,7 +1,5 @@
 """The audit is a chain: whoever changes, removes or adds an entry behind its back is found out."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -99,9 +97,7 @@ FORGERIES: list[tuple[str, list[str], ChainBreak]] = [
 @pytest.mark.parametrize(
     ("statements", "found"), [row[1:] for row in FORGERIES], ids=[row[0] for row in FORGERIES]
 )
-def test_the_first_entry_that_was_forged_is_named(
-    db: Database, statements: list[str], found: ChainBreak
-) -> None:
+def test_the_first_entry_that_was_forged_is_named(db, statements, found):
     note(db)
     correct(db, "contacts:1")
     note(db, times=4)
@@ -115,7 +111,7 @@ def test_the_first_entry_that_was_forged_is_named(
     assert find(db) == found
 
 
-def test_a_tail_cut_off_with_the_chains_end_is_told_by_a_head_that_was_noted_elsewhere(db: Database) -> None:
+def test_a_tail_cut_off_with_the_chains_end_is_told_by_a_head_that_was_noted_elsewhere(db):
     note(db, times=3)
     with db.read() as session:
         noted = read_head(session)
@@ -133,7 +129,7 @@ def test_a_tail_cut_off_with_the_chains_end_is_told_by_a_head_that_was_noted_els
 
 
 @both_databases
-def test_many_at_once_make_one_chain(db: Database) -> None:
+def test_many_at_once_make_one_chain(db):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: note(db, times=6), range(8)))
     with db.read() as session:
@@ -143,7 +139,7 @@ def test_many_at_once_make_one_chain(db: Database) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_long_transaction_that_has_noted_something_holds_nobody_up(db: Database) -> None:
+def test_a_long_transaction_that_has_noted_something_holds_nobody_up(db):
     noted, over = threading.Event(), threading.Event()
 
     def work_long() -> None:
@@ -169,7 +165,7 @@ def test_a_long_transaction_that_has_noted_something_holds_nobody_up(db: Databas
 
 
 @both_databases
-def test_what_was_not_done_is_not_on_record(db: Database) -> None:
+def test_what_was_not_done_is_not_on_record(db):
     def fail() -> None:
         with db.write() as session:
             audit.record(session, "login", "users:7", 7, NOW)
@@ -185,7 +181,7 @@ def test_what_was_not_done_is_not_on_record(db: Database) -> None:
         assert check_audit(session).entries == 1
 
 
-def test_erasing_the_values_leaves_the_chain_whole_and_no_way_to_guess_them(db: Database) -> None:
+def test_erasing_the_values_leaves_the_chain_whole_and_no_way_to_guess_them(db):
     note(db)
     for subject in ("contacts:1", "contacts:2"):
         correct(db, subject)
@@ -211,7 +207,7 @@ def keyed(settings: Settings, tmp_path: Path) -> Iterator[Runtime]:
     opened.close()
 
 
-def test_an_end_that_a_mail_server_rejects_has_not_gone_outside(settings: Settings) -> None:
+def test_an_end_that_a_mail_server_rejects_has_not_gone_outside(settings):
     with running_mail_server() as box:
         to = {"smtp_url": box.url, "audit_head_to": ("mail:nobody@loa.example",)}
         opened = open_runtime(replace(settings, **to))
@@ -229,7 +225,7 @@ def verify(runtime: Runtime) -> ChainBreak | None:
 
 
 @both_databases
-def test_who_holds_the_database_alone_can_neither_chain_anew_nor_cut_off_the_end(keyed: Runtime) -> None:
+def test_who_holds_the_database_alone_can_neither_chain_anew_nor_cut_off_the_end(keyed):
     plain = Database(keyed.db.url.render_as_string(hide_password=False))
     note(plain, times=3)  # from before keys
     audit.begin_keyed_chain(keyed, now=NOW)

@@ -1,7 +1,5 @@
 """Backups that cannot be trusted: refused before anything is replaced, and the database is as it was."""
 
-from __future__ import annotations
-
 import os
 import random
 import time
@@ -25,14 +23,14 @@ from outreach.models.backups import Backup
 from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 from tests.support.servers import both_databases, create_database, drop_database
-from tests.support.world import World
+from tests.support.tables import cases
 
 KEY = "k" * 32
 
 
 def back_up(runtime: Runtime, folder: Path, second: int = 0, **more: object) -> Path:
     now = datetime(2026, 11, 1, 2, 15, second, tzinfo=UTC)
-    return create_backup(runtime.db, folder, secret_key=KEY, keep=None, now=now, **more).path  # type: ignore[arg-type]
+    return create_backup(runtime.db, folder, secret_key=KEY, keep=None, now=now, **more).path
 
 
 def restore(runtime: Runtime, path: Path, *, secret_key: str = KEY, **more: Any) -> str | None:
@@ -76,7 +74,7 @@ def damage(path: Path, how: str) -> None:
 
 
 @both_databases
-def test_a_damaged_backup_is_refused_and_the_database_is_as_it_was(world: World, tmp_path: Path) -> None:
+def test_a_damaged_backup_is_refused_and_the_database_is_as_it_was(world, tmp_path):
     runtime = world.runtime
     world.add_people(300)
     path = back_up(runtime, tmp_path)
@@ -101,9 +99,7 @@ def test_a_damaged_backup_is_refused_and_the_database_is_as_it_was(world: World,
 
 
 @both_databases
-def test_a_backup_that_was_changed_unsigned_or_of_another_installation_is_refused(
-    world: World, tmp_path: Path
-) -> None:
+def test_a_backup_that_was_changed_unsigned_or_of_another_installation_is_refused(world, tmp_path):
     runtime = world.runtime
     path = back_up(runtime, tmp_path)
     sound = path.read_bytes()
@@ -134,7 +130,7 @@ def test_a_backup_that_was_changed_unsigned_or_of_another_installation_is_refuse
 
 
 @both_databases
-def test_nothing_of_a_crafted_backup_is_executed_or_kept_but_its_rows(world: World, tmp_path: Path) -> None:
+def test_nothing_of_a_crafted_backup_is_executed_or_kept_but_its_rows(world, tmp_path):
     runtime = world.runtime
     statements = ["CREATE TABLE extra (a INT)", "CREATE VIEW spy AS SELECT * FROM users"]
     if runtime.db.is_postgresql:
@@ -179,9 +175,7 @@ def test_nothing_of_a_crafted_backup_is_executed_or_kept_but_its_rows(world: Wor
 
 
 @both_databases
-def test_keys_indexes_and_counters_of_ids_are_those_of_this_program_after_a_restore(
-    world: World, tmp_path: Path
-) -> None:
+def test_keys_indexes_and_counters_of_ids_are_those_of_this_program_after_a_restore(world, tmp_path):
     runtime = world.runtime
     world.add_people(3)
 
@@ -204,7 +198,7 @@ def test_keys_indexes_and_counters_of_ids_are_those_of_this_program_after_a_rest
 
 
 @both_databases
-def test_a_restore_that_fails_on_the_way_leaves_the_database_as_it_was(world: World, tmp_path: Path) -> None:
+def test_a_restore_that_fails_on_the_way_leaves_the_database_as_it_was(world, tmp_path):
     """The backup is sound and loaded, and what comes after it fails, as an upgrade of wrong data may."""
     runtime = world.runtime
     path = back_up(runtime, tmp_path)
@@ -221,7 +215,7 @@ def test_a_restore_that_fails_on_the_way_leaves_the_database_as_it_was(world: Wo
 
 
 @both_databases
-def test_an_encrypted_backup_opens_for_its_key_alone(world: World, tmp_path: Path) -> None:
+def test_an_encrypted_backup_opens_for_its_key_alone(world, tmp_path):
     runtime, folder = world.runtime, tmp_path / "backups"
     holder, stranger = pyrage.x25519.Identity.generate(), pyrage.x25519.Identity.generate()
     keys = []
@@ -241,7 +235,7 @@ def test_an_encrypted_backup_opens_for_its_key_alone(world: World, tmp_path: Pat
     assert sorted(folder.iterdir()) == [path, checksum_file(path)]
 
 
-def test_what_an_interrupted_backup_left_is_removed(world: World, tmp_path: Path) -> None:
+def test_what_an_interrupted_backup_left_is_removed(world, tmp_path):
     left, running = tmp_path / "loa-1Z.dump.unfinished", tmp_path / "loa-2Z.dump.unfinished"
     for file in (left, running):
         file.write_text("names and numbers")
@@ -251,28 +245,22 @@ def test_what_an_interrupted_backup_left_is_removed(world: World, tmp_path: Path
     assert running.exists()
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "postgresql+psycopg://loa:hunter2@db/loa?sslmode=require",
-        "postgresql+psycopg://loa@db/loa?password=hunter2&sslmode=require",
-    ],
+@cases(
+    "postgresql+psycopg://loa:hunter2@db/loa?sslmode=require",
+    "postgresql+psycopg://loa@db/loa?password=hunter2&sslmode=require",
 )
-def test_no_password_stands_in_a_programs_arguments(url: str) -> None:
+def test_no_password_stands_in_a_programs_arguments(url):
     assert address_of(make_url(url)) == "postgresql://loa@db/loa?sslmode=require"
     assert environment_for(make_url(url))["PGPASSWORD"] == "hunter2"
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_role_that_is_no_superuser_restores_its_own_database(
-    world: World, tmp_path: Path, database_url: str
-) -> None:
+def test_a_role_that_is_no_superuser_restores_its_own_database(world, tmp_path, database_url):
     """As the guide and the compose file set it up: the role owns the database and may nothing else."""
     url = create_database(database_url)
     name = make_url(url).database
-    with world.runtime.db.write() as session:
-        session.execute(text("CREATE ROLE plain LOGIN"))
-        session.execute(text(f"ALTER DATABASE {name} OWNER TO plain"))
+    world.execute(text("CREATE ROLE plain LOGIN"))
+    world.execute(text(f"ALTER DATABASE {name} OWNER TO plain"))
     db = Database(make_url(url).set(username="plain").render_as_string(hide_password=False))
     try:
         upgrade(db)
@@ -284,5 +272,4 @@ def test_a_role_that_is_no_superuser_restores_its_own_database(
     finally:
         db.close()
         drop_database(url)
-        with world.runtime.db.write() as session:
-            session.execute(text("DROP ROLE plain"))
+        world.execute(text("DROP ROLE plain"))

@@ -1,7 +1,5 @@
 """What the database refuses by itself, whatever the code above it does."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -145,7 +143,7 @@ TOO_MANY: dict[str, Callable[[Rows], list[Any]]] = {
 }
 
 
-def test_the_database_refuses_what_may_be_there_only_once(db: Database) -> None:
+def test_the_database_refuses_what_may_be_there_only_once(db):
     for name, make in TOO_MANY.items():
         with db.read() as session:
             rows = Rows(session)
@@ -185,7 +183,7 @@ SIDE_BY_SIDE: dict[str, Callable[[Rows], list[Any]]] = {
 }
 
 
-def test_the_database_takes_what_may_stand_side_by_side(db: Database) -> None:
+def test_the_database_takes_what_may_stand_side_by_side(db):
     for name, make in SIDE_BY_SIDE.items():
         with db.read() as session:
             rows = Rows(session)
@@ -216,7 +214,7 @@ STRANGE = (
 )
 
 
-def test_the_database_knows_its_words_and_its_rows(db: Database) -> None:
+def test_the_database_knows_its_words_and_its_rows(db):
     with db.write() as session:
         rows = Rows(session)
         rows.add(rows.make(Attempt, state=AttemptState.UNKNOWN))
@@ -232,7 +230,7 @@ def test_the_database_knows_its_words_and_its_rows(db: Database) -> None:
             pytest.fail(f"the database took {statement}")
 
 
-def test_suppressions_and_wishes_outlive_the_number_they_are_of(db: Database) -> None:
+def test_suppressions_and_wishes_outlive_the_number_they_are_of(db):
     with db.write() as session:
         phone = Phone(e164=number(9), created_at=NOW)
         session.add(phone)
@@ -250,7 +248,7 @@ def test_suppressions_and_wishes_outlive_the_number_they_are_of(db: Database) ->
         assert [(each.number_hash, each.phone_id) for each in session.query(WishNumber)] == [("h", None)]
 
 
-def test_a_moment_without_a_zone_is_refused_and_all_come_back_in_utc(db: Database) -> None:
+def test_a_moment_without_a_zone_is_refused_and_all_come_back_in_utc(db):
     with db.write() as session:
         session.add(Phone(e164=number(3), created_at=datetime.fromisoformat("2020-08-18T16:00:00+07:00")))
     with db.read() as session:

@@ -1,13 +1,11 @@
 """What was not taken comes back in the file's own columns, is put right, and is asked about once only."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 
 import pytest
 from python_calamine import CalamineWorkbook
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from outreach.imports.issues import Decision, count_reasons, export_issues
 from outreach.imports.store_rows import ImportCounts
@@ -23,8 +21,7 @@ def last_import(world: World) -> int:
 
 
 def give_back(world: World, out: Path) -> int:
-    with world.runtime.db.read() as session:
-        return export_issues(session, last_import(world), out)
+    return world.read(export_issues, last_import(world), out)
 
 
 def issues(world: World) -> list[tuple[int, str, str | None]]:
@@ -35,9 +32,7 @@ def issues(world: World) -> list[tuple[int, str, str | None]]:
 
 @both_databases
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
-def test_a_corrected_file_comes_in_again_and_closes_what_it_puts_right(
-    world: World, tmp_path: Path, kind: str
-) -> None:
+def test_a_corrected_file_comes_in_again_and_closes_what_it_puts_right(world, tmp_path, kind):
     lines = [f"1,Y Hlan,,,,{local(1)}", "2,=A Thun,,Thôn 1,Đắk Mar,09050", '3,Y Rơ,,nt,nt,"09O5 OOO 123"']
     assert bring(world, write(tmp_path, *lines)).created == 1
     out = tmp_path / f"errors.{kind}"
@@ -54,7 +49,7 @@ def test_a_corrected_file_comes_in_again_and_closes_what_it_puts_right(
     assert [decision for _, _, decision in issues(world)] == [Decision.CORRECTED, Decision.SUPERSEDED, None]
 
 
-def test_the_same_row_from_another_file_is_asked_about_once(world: World, tmp_path: Path) -> None:
+def test_the_same_row_from_another_file_is_asked_about_once(world, tmp_path):
     file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123", "2,A Thun,,,,hỏng")
     for _ in range(2):
         assert bring(world, file) == ImportCounts(rows=2, review=1, rejected=1)
@@ -65,7 +60,7 @@ def test_the_same_row_from_another_file_is_asked_about_once(world: World, tmp_pa
     assert [decision for _, _, decision in issues(world)][2:] == [None] * 4
 
 
-def test_a_row_put_right_in_an_older_download_is_asked_about_no_more(world: World, tmp_path: Path) -> None:
+def test_a_row_put_right_in_an_older_download_is_asked_about_no_more(world, tmp_path):
     file, out = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123"), tmp_path / "errors.csv"
     bring(world, file)
     give_back(world, out)
@@ -75,16 +70,15 @@ def test_a_row_put_right_in_an_older_download_is_asked_about_no_more(world: Worl
     assert [decision for _, _, decision in issues(world)] == [Decision.SUPERSEDED, Decision.CORRECTED]
 
 
-def test_a_row_that_was_dropped_is_not_asked_about_again(world: World, tmp_path: Path) -> None:
+def test_a_row_that_was_dropped_is_not_asked_about_again(world, tmp_path):
     file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
     bring(world, file)
-    with world.runtime.db.write() as session:
-        session.scalars(select(ImportIssue)).one().decision = Decision.DROPPED
+    world.execute(update(ImportIssue).values(decision=Decision.DROPPED))
     assert bring(world, file) == ImportCounts(rows=1, rejected=1)
     assert [decision for _, _, decision in issues(world)] == [Decision.DROPPED] * 2
 
 
-def test_sheets_of_different_shapes_come_back_each_in_its_own_columns(world: World, tmp_path: Path) -> None:
+def test_sheets_of_different_shapes_come_back_each_in_its_own_columns(world, tmp_path):
     sheets = {
         "Thôn 1": [["DANH SÁCH"], [], ["STT", "Họ tên", "Dân tộc", "SĐT"], [1, "Y Hlan", "Ba Na", "09050"]],
         "Thôn 2": [["Số máy", "Tên", "Tổ"], ["xyz", "A Thun", 3]],
@@ -110,21 +104,19 @@ def test_sheets_of_different_shapes_come_back_each_in_its_own_columns(world: Wor
     ]
 
 
-def test_two_digits_for_a_birth_year_are_a_question_and_no_guess(world: World, tmp_path: Path) -> None:
+def test_two_digits_for_a_birth_year_are_a_question_and_no_guess(world, tmp_path):
     file = write(tmp_path, f"1,Y Hlan,41,,,{local(1)}", f"2,A Thun,1990,,,{local(2)}")
     assert bring(world, file).created == 2
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Contact.birth_year).order_by(Contact.id)).all() == [None, 1990]
-        (issue,) = session.scalars(select(ImportIssue)).all()
-        assert (issue.status, issue.reason, issue.cells["birth_doubt"]) == ("question", "birth_unclear", "41")
-        assert issue.contact_id is not None
-        assert count_reasons(session, issue.import_id) == [("question", "birth_unclear", 1)]
+    assert world.all(select(Contact.birth_year).order_by(Contact.id)) == [None, 1990]
+    (issue,) = world.all(select(ImportIssue))
+    assert (issue.status, issue.reason, issue.cells["birth_doubt"]) == ("question", "birth_unclear", "41")
+    assert issue.contact_id is not None
+    assert world.read(count_reasons, issue.import_id) == [("question", "birth_unclear", 1)]
     assert bring(world, file).unchanged == 2
-    with world.runtime.db.read() as session:
-        assert count_reasons(session, issue.import_id + 1) == [], "it is asked once"
+    assert world.read(count_reasons, issue.import_id + 1) == [], "it is asked once"
 
 
-def test_a_changed_name_is_a_question_and_no_overwrite(world: World, tmp_path: Path) -> None:
+def test_a_changed_name_is_a_question_and_no_overwrite(world, tmp_path):
     bring(world, write(tmp_path, f"1,Nguyễn Thị Hoa,1990,,,{local(1)}"))
     # Another phone, another year, another name altogether: another person.
     others = [
@@ -142,9 +134,7 @@ def test_a_changed_name_is_a_question_and_no_overwrite(world: World, tmp_path: P
 @pytest.mark.parametrize(
     "code", ["L1.99999999999", "L99999999999.1", "12.30000000001", "1.1", "L1.1 ", "L١.١"]
 )
-def test_a_code_that_no_file_of_ours_gave_a_row_is_passed_over(
-    world: World, tmp_path: Path, code: str
-) -> None:
+def test_a_code_that_no_file_of_ours_gave_a_row_is_passed_over(world, tmp_path, code):
     bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123"))
     file = tmp_path / "again.csv"
     file.write_text(f"STT,Họ và tên,SĐT,Mã dòng (giữ nguyên)\n1,A Thun,{local(1)},{code}\n", encoding="utf-8")

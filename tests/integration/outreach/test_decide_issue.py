@@ -1,9 +1,6 @@
 """Rows that waited for a person are stored as that person says, and counted so."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,23 +16,22 @@ from outreach.rules.errors import BadInput, WrongState
 from tests.integration.outreach.test_decide_issues_alike import everything
 from tests.support.errors import refuses
 from tests.support.lists import bring, local, people, write
+from tests.support.tables import cases
 from tests.support.world import AUTHOR, World, number
 
 
 def say(world: World, decision: Decision, **more: Any) -> None:
     """Decide on the first row that waits."""
-    with world.runtime.db.write() as session:
-        user = world.user(AUTHOR)
-        (first, *_), _count = read_open_issues(session, user)
-        now = datetime(2026, 9, 1, tzinfo=UTC)
-        decide_issue(session, first.issue.id, decision, user=user, secret_key="k", now=now, **more)
+    (first, *_), _count = world.read(read_open_issues)
+    now = datetime(2026, 9, 1, tzinfo=UTC)
+    world.do(decide_issue, first.issue.id, decision, secret_key="k", now=now, **more)
 
 
 def counts(world: World, import_id: int) -> ImportCounts:
     return ImportCounts(**world.get_one(ListImport, import_id).counts)
 
 
-def test_a_doubtful_number_is_taken_as_read_put_right_or_dropped(world: World, tmp_path: Path) -> None:
+def test_a_doubtful_number_is_taken_as_read_put_right_or_dropped(world, tmp_path):
     file = write(tmp_path, *[f"{n},Y Hlan {n},,,,09O5 OOO 12{n}" for n in (1, 2, 3)])
     assert bring(world, file).review == 3
     say(world, Decision.TAKEN)
@@ -47,22 +43,16 @@ def test_a_doubtful_number_is_taken_as_read_put_right_or_dropped(world: World, t
     assert counts(world, 1) == ImportCounts(rows=3, created=2, rejected=1)
     # What was decided is not asked again.
     assert bring(world, file) == ImportCounts(rows=3, unchanged=2, rejected=1)
-    with world.runtime.db.read() as session:
-        assert read_open_issues(session, world.user(AUTHOR)) == ([], 0)
+    assert world.read(read_open_issues, world.user(AUTHOR)) == ([], 0)
 
 
-@pytest.mark.parametrize(
-    ("decision", "names"),
-    [
-        (Decision.SAME, ["Nguyễn Thị Hoa"]),
-        (Decision.RENAMED, ["Nguyễn Thị Ngọc Hoa"]),
-        (Decision.TAKEN, ["Nguyễn Thị Hoa", "Nguyễn Thị Ngọc Hoa"]),
-        (Decision.DROPPED, ["Nguyễn Thị Hoa"]),
-    ],
+@cases(
+    (Decision.SAME, ["Nguyễn Thị Hoa"]),
+    (Decision.RENAMED, ["Nguyễn Thị Ngọc Hoa"]),
+    (Decision.TAKEN, ["Nguyễn Thị Hoa", "Nguyễn Thị Ngọc Hoa"]),
+    (Decision.DROPPED, ["Nguyễn Thị Hoa"]),
 )
-def test_a_changed_name_is_decided_by_a_person(
-    world: World, tmp_path: Path, decision: Decision, names: list[str]
-) -> None:
+def test_a_changed_name_is_decided_by_a_person(world, tmp_path, decision, names):
     bring(world, write(tmp_path, f"1,Nguyễn Thị Hoa,,,,{local(1)}"))
     bring(world, write(tmp_path, f"1,Nguyễn Thị Ngọc Hoa,1990,,,{local(1)} / {local(2)}"))
     say(world, decision)
@@ -70,7 +60,7 @@ def test_a_changed_name_is_decided_by_a_person(
     assert sum(map(len, people(world).values())) == {1: 2, 2: 3}[len(names)] - (decision is Decision.DROPPED)
 
 
-def test_a_year_or_an_age_is_said_by_a_person(world: World, tmp_path: Path) -> None:
+def test_a_year_or_an_age_is_said_by_a_person(world, tmp_path):
     assert birth_years("41", this_year=2026) == [1941, 1985]
     assert birth_years("5/8/12", this_year=2026) == [1912, 2012]
     file = write(tmp_path, f"1,Y Hlan,41,,,{local(1)}", f"2,A Lâu,63,,,{local(2)}", f"3,Y Rơ,20,,,{local(3)}")
@@ -87,7 +77,7 @@ def test_a_year_or_an_age_is_said_by_a_person(world: World, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("again", ["the same row", "a number written otherwise", "in a later file"])
-def test_one_year_of_a_person_is_asked_about_once(world: World, tmp_path: Path, again: str) -> None:
+def test_one_year_of_a_person_is_asked_about_once(world, tmp_path, again):
     row = f"1,Y Hlan,41,Thôn 1,,{local(1)}"
     more = row.replace(local(1), number(1)) if again != "the same row" else row
     bring(
@@ -95,22 +85,19 @@ def test_one_year_of_a_person_is_asked_about_once(world: World, tmp_path: Path, 
     )
     if again == "in a later file":
         bring(world, write(tmp_path, more))
-    with world.runtime.db.read() as session:
-        issues, count = read_open_issues(session, world.user(AUTHOR))
-        assert (len(issues), count) == (2, 2)
+    issues, count = world.read(read_open_issues, world.user(AUTHOR))
+    assert (len(issues), count) == (2, 2)
     say(world, Decision.ANSWERED)
     say(world, Decision.ANSWERED, birth_year=1941)
     assert world.all(select(Contact.birth_year).order_by(Contact.id)) == [None, 1941]
     bring(world, write(tmp_path, more, row))
-    with world.runtime.db.read() as session:
-        assert read_open_issues(session, world.user(AUTHOR)) == ([], 0)
+    assert world.read(read_open_issues, world.user(AUTHOR)) == ([], 0)
     undo_import(world.runtime, 1)
     if again == "in a later file":  # now it is the later files that ask
-        with world.runtime.db.read() as session:
-            assert read_open_issues(session, world.user(AUTHOR))[1] == 1
+        assert world.read(read_open_issues, world.user(AUTHOR))[1] == 1
 
 
-def test_a_row_is_decided_once(world: World, tmp_path: Path) -> None:
+def test_a_row_is_decided_once(world, tmp_path):
     bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121"))
     user = world.user(AUTHOR)
     more: dict[str, Any] = {"user": user, "secret_key": "k", "now": world.now}
@@ -119,7 +106,7 @@ def test_a_row_is_decided_once(world: World, tmp_path: Path) -> None:
         decide_issue(session, 1, Decision.DROPPED, **more)
 
 
-def test_what_a_row_says_beside_its_doubtful_number_is_kept(world: World, tmp_path: Path) -> None:
+def test_what_a_row_says_beside_its_doubtful_number_is_kept(world, tmp_path):
     file = tmp_path / "list.csv"
     file.write_text(
         "STT,Họ và tên,Năm sinh,Ngôn ngữ,SĐT\n1,Y Hlan,41,tiếng Ba Na,09O5 OOO 121\n", encoding="utf-8"
@@ -127,42 +114,36 @@ def test_what_a_row_says_beside_its_doubtful_number_is_kept(world: World, tmp_pa
     bring(world, file)
     before = everything(world)
     say(world, Decision.TAKEN)
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Phone.language)).all() == ["bdq"]
-        ((question, *_), _count) = read_open_issues(session, world.user(AUTHOR))
-        assert (question.issue.reason, question.issue.cells["birth_doubt"]) == ("birth_unclear", "41")
-    user = world.user(AUTHOR)
-    retract_decision(world.runtime, 1, secret_key="k", user=user, now=world.now)
+    assert world.all(select(Phone.language)) == ["bdq"]
+    ((question, *_), _count) = world.read(read_open_issues, world.user(AUTHOR))
+    assert (question.issue.reason, question.issue.cells["birth_doubt"]) == ("birth_unclear", "41")
+    world.do(retract_decision, 1, secret_key="k")
     assert everything(world) == before
     say(world, Decision.TAKEN)
     say(world, Decision.ANSWERED, birth_year=1941)
     assert world.all(select(Contact.birth_year)) == [1941]
 
 
-def test_a_commune_that_is_not_in_the_database_is_left_open(world: World, tmp_path: Path) -> None:
+def test_a_commune_that_is_not_in_the_database_is_left_open(world, tmp_path):
     bring(world, write(tmp_path, "1,Y Hlan,,,Đắk Mar,09O5 OOO 121"))
     say(world, Decision.TAKEN)
     assert world.all(select(Contact.area_code)) == [None]
 
 
-@pytest.mark.parametrize(
-    ("decision", "expected"),
-    [
-        (Decision.TAKEN, {"Nguyễn Văn Hùng": 1960, "Nguyễn Văn Hưng": 1990}),
-        (Decision.SAME, {"Nguyễn Văn Hùng": 1960}),
-    ],
+@cases(
+    (Decision.TAKEN, {"Nguyễn Văn Hùng": 1960, "Nguyễn Văn Hưng": 1990}),
+    (Decision.SAME, {"Nguyễn Văn Hùng": 1960}),
 )
 @pytest.mark.parametrize("in_one_file", [True, False])
 def test_two_on_one_phone_whose_names_differ_in_accents_alone_are_two_or_one_as_a_person_says(
-    world: World, tmp_path: Path, in_one_file: bool, decision: Decision, expected: dict[str, int]
-) -> None:
+    world, tmp_path, in_one_file, decision, expected
+):
     father = f"1,Nguyễn Văn Hùng,1960,,,{local(1)}"
     son = f"2,Nguyễn Văn Hưng,1990,,,{local(1)}"
     for lines in ((father, son),) if in_one_file else ((father,), (son,)):
         bring(world, write(tmp_path, *lines))
     say(world, decision)
-    with world.runtime.db.read() as session:
-        assert dict(session.execute(select(Contact.name, Contact.birth_year)).all()) == expected
+    assert dict(world.rows(select(Contact.name, Contact.birth_year))) == expected
     assert bring(world, write(tmp_path, father, son)).unchanged == 2
     # Written without accents, or without a year, it is one of them.
     more = [f"1,NGUYEN VAN HUNG,1990,,,{local(1)}", f"2,Nguyễn Văn Hung,,,,{local(1)}"]

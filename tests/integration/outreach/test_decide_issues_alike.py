@@ -1,7 +1,5 @@
 """One word for all rows of a file that wait for the same reason, and back again as if it had never been said."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -43,21 +41,15 @@ def everything(world: World) -> list[Any]:
 
 def say(world: World, decision: Decision, *, row: int = 0, after: int = 0, **more: Any) -> int:
     """Decide on a row that waits, and on all like it; how many."""
-    with world.runtime.db.write() as session:
-        user = world.user(AUTHOR)
-        rows, _count = read_open_issues(session, user)
-        now = world.now + timedelta(seconds=after)
-        return decide_issue(
-            session, rows[row].issue.id, decision, user=user, secret_key="k", now=now, and_alike=True, **more
-        )
+    rows, _count = world.read(read_open_issues)
+    now = world.now + timedelta(seconds=after)
+    more = {"secret_key": "k", "now": now, "and_alike": True, **more}
+    return world.do(decide_issue, rows[row].issue.id, decision, **more)
 
 
 def take_back(world: World, email: str = AUTHOR) -> int:
-    with world.runtime.db.write() as session:
-        user = world.user(email)
-        last = read_last(session, world.user(AUTHOR), now=world.now)
-        assert last is not None
-        return retract_decision(session, last.issue_id, secret_key="k", user=user, now=world.now)
+    last = world.read(read_last)
+    return world.do(retract_decision, last.issue_id, secret_key="k", by=email)
 
 
 def names_on_record(world: World) -> set[tuple[str, str]]:
@@ -86,7 +78,7 @@ def waiting(world: World, tmp_path: Path) -> World:
 
 
 @both_databases
-def test_doubtful_numbers_of_one_file_are_taken_together_and_given_back(waiting: World) -> None:
+def test_doubtful_numbers_of_one_file_are_taken_together_and_given_back(waiting):
     before = everything(waiting)
     assert say(waiting, Decision.TAKEN) == 4
     assert people(waiting) | {"Trần Văn Đức": []} == {
@@ -96,18 +88,15 @@ def test_doubtful_numbers_of_one_file_are_taken_together_and_given_back(waiting:
         "Y Hlan 2": ["+84905000122"],
         "Y Rơ": ["+84905000129"],
     }
-    with waiting.runtime.db.read() as session:
-        counts = session.get_one(ListImport, 2).counts
-        assert (counts["created"], counts["merged"], counts["updated"], counts["review"]) == (2, 1, 1, 2)
-        assert session.scalars(select(Contact.birth_year).where(Contact.name == "Y Rơ")).one() == 1980
+    counts = waiting.get_one(ListImport, 2).counts
+    assert (counts["created"], counts["merged"], counts["updated"], counts["review"]) == (2, 1, 1, 2)
+    assert waiting.one(select(Contact.birth_year).where(Contact.name == "Y Rơ")) == 1980
     assert take_back(waiting) == 4
     assert everything(waiting) == before
 
 
 @pytest.mark.parametrize("decision", [Decision.SAME, Decision.RENAMED, Decision.TAKEN, Decision.DROPPED])
-def test_changed_names_of_one_file_are_decided_together_and_given_back(
-    waiting: World, decision: Decision
-) -> None:
+def test_changed_names_of_one_file_are_decided_together_and_given_back(waiting, decision):
     before = everything(waiting)
     assert say(waiting, decision, row=4) == 2
     names = {"Nguyễn Thị Hoa", "Trần Văn Đức"}
@@ -124,7 +113,7 @@ def test_changed_names_of_one_file_are_decided_together_and_given_back(
     assert everything(waiting) == before
 
 
-def test_two_digits_are_read_in_the_same_way_in_all_rows(world: World, tmp_path: Path) -> None:
+def test_two_digits_are_read_in_the_same_way_in_all_rows(world, tmp_path):
     ages = (41, 63, 20, 75)
     bring(world, write(tmp_path, *(f"{n},Y Hlan {n},{age},,,{local(n)}" for n, age in enumerate(ages, 1))))
     before = everything(world)
@@ -139,11 +128,9 @@ def test_two_digits_are_read_in_the_same_way_in_all_rows(world: World, tmp_path:
     assert years == [1941, 1963, 1920, 1975]
 
 
-def test_what_has_been_done_since_stays(waiting: World) -> None:
+def test_what_has_been_done_since_stays(waiting):
     say(waiting, Decision.TAKEN)
-    with waiting.runtime.db.write() as session:
-        person = session.scalars(select(Contact).where(Contact.name == "Y Hlan 2")).one()
-        person_id = person.id
+    person_id = waiting.one(select(Contact.id).where(Contact.name == "Y Hlan 2"))
     campaign = waiting.launch()
     take_back(waiting)
     assert waiting.recipient("+84905000122", campaign).contact_id == person_id
@@ -152,36 +139,31 @@ def test_what_has_been_done_since_stays(waiting: World) -> None:
         assert session.get(Contact, person_id) is not None
 
 
-def test_a_row_that_was_emptied_since_stays_as_it_was_decided(waiting: World) -> None:
+def test_a_row_that_was_emptied_since_stays_as_it_was_decided(waiting):
     assert say(waiting, Decision.TAKEN) == 4
-    with waiting.runtime.db.write() as session:
-        person = session.scalars(select(Contact).where(Contact.name == "Y Hlan 2")).one()
-        erase_import_rows(
-            session, person.id, person.name, own=["+84905000122"], shared=[], user_id=1, now=waiting.now
-        )
+    person = waiting.one(select(Contact).where(Contact.name == "Y Hlan 2"))
+    own = {"own": ["+84905000122"], "shared": [], "user_id": 1}
+    waiting.do(erase_import_rows, person.id, person.name, **own)
     assert take_back(waiting) == 3
-    with waiting.runtime.db.read() as session:
-        emptied = session.scalars(select(ImportIssue).where(ImportIssue.key == "")).one()
-        assert (emptied.decision, emptied.cells) == (Decision.TAKEN, {})
-        counts = session.get_one(ListImport, 2).counts
+    emptied = waiting.one(select(ImportIssue).where(ImportIssue.key == ""))
+    assert (emptied.decision, emptied.cells) == (Decision.TAKEN, {})
+    counts = waiting.get_one(ListImport, 2).counts
     assert (counts["review"], counts["created"]) == (5, 1)
 
 
-def test_only_ones_own_last_decision_is_taken_back_and_once(waiting: World) -> None:
+def test_only_ones_own_last_decision_is_taken_back_and_once(waiting):
     say(waiting, Decision.DROPPED)
     with refuses(WrongState, says="không hoàn tác được"):
         take_back(waiting, APPROVER)
     take_back(waiting)
-    with waiting.runtime.db.write() as session:
-        user = waiting.user(AUTHOR)
-        assert read_last(session, user, now=waiting.now) is None
-        with pytest.raises(WrongState):
-            retract_decision(session, 1, secret_key="k", user=user, now=waiting.now)
-        with pytest.raises(NotFound):
-            retract_decision(session, 99, secret_key="k", user=user, now=waiting.now)
+    assert waiting.read(read_last) is None
+    with pytest.raises(WrongState):
+        waiting.do(retract_decision, 1, secret_key="k")
+    with pytest.raises(NotFound):
+        waiting.do(retract_decision, 99, secret_key="k")
 
 
-def test_a_number_typed_by_hand_is_for_one_row(waiting: World) -> None:
+def test_a_number_typed_by_hand_is_for_one_row(waiting):
     before = everything(waiting)
     with pytest.raises(BadInput, match="typed_number_for_one"):
         say(waiting, Decision.TAKEN, phone=local(9))

@@ -1,7 +1,5 @@
 """The national register of numbers that want no advertising: its newest file counts, whole or not at all."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import asdict
 from datetime import timedelta
@@ -25,14 +23,8 @@ from tests.support.world import AUTHOR, World, number
 
 
 def put(world: World, file: Path, *, may_shrink: bool = False) -> dict[str, Any]:
-    counts = replace_register(
-        world.runtime.db,
-        file,
-        secret_key=world.keys.secret_key,
-        now=world.now,
-        record=lambda _session, _counts: None,
-        may_shrink=may_shrink,
-    )
+    how = {"secret_key": world.keys.secret_key, "now": world.now, "may_shrink": may_shrink}
+    counts = replace_register(world.runtime.db, file, record=lambda _session, _counts: None, **how)
     return asdict(counts)
 
 
@@ -53,18 +45,12 @@ def on_register(world: World) -> set[str]:
 
 
 @both_databases
-def test_the_newest_file_replaces_the_one_before_it(world: World, tmp_path: Path) -> None:
+def test_the_newest_file_replaces_the_one_before_it(world, tmp_path):
     world.add_people(4, first=1)
     with world.runtime.db.write() as session:
         phone = session.scalars(select(Phone).where(Phone.e164 == number(4))).one()
-        suppress(
-            session,
-            phone,
-            reason=SuppressionReason.DO_NOT_CALL,
-            source="officer",
-            secret_key=world.keys.secret_key,
-            now=world.now,
-        )
+        how = {"source": "officer", "secret_key": world.keys.secret_key, "now": world.now}
+        suppress(session, phone, reason=SuppressionReason.DO_NOT_CALL, **how)
     first = put(world, listed(tmp_path, 1, 2, 2, 4, 50))
     assert first == {
         "rows": 5,
@@ -89,17 +75,13 @@ def test_the_newest_file_replaces_the_one_before_it(world: World, tmp_path: Path
 
 
 @both_databases
-def test_a_number_of_the_register_that_a_later_list_brings_is_left_alone(
-    world: World, tmp_path: Path
-) -> None:
+def test_a_number_of_the_register_that_a_later_list_brings_is_left_alone(world, tmp_path):
     put(world, listed(tmp_path, 7))
     bring(world, write(tmp_path, f"1,Y Hlan,,,,{local(7)}", f"2,A Thun,,,,{local(8)}"))
     assert on_register(world) == {number(7)}
 
 
-def test_a_file_that_takes_away_more_than_a_fifth_is_taken_only_when_somebody_says_so(
-    world: World, tmp_path: Path
-) -> None:
+def test_a_file_that_takes_away_more_than_a_fifth_is_taken_only_when_somebody_says_so(world, tmp_path):
     world.add_people(5, first=1)
     put(world, listed(tmp_path, 1, 2, 3, 4, 5))
     assert put(world, listed(tmp_path, 1, 2, 3, 4, 6))["removed"] == 1
@@ -111,16 +93,9 @@ def test_a_file_that_takes_away_more_than_a_fifth_is_taken_only_when_somebody_sa
     with world.runtime.db.write() as session:
         boss = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
         content = listed(tmp_path, 5).read_bytes()
+        given = {"file_name": "a.csv", "folder": tmp_path, "user": boss, "now": world.now}
         refused, taken = (
-            do_not_call.receive_file(
-                session,
-                io.BytesIO(content),
-                file_name="a.csv",
-                folder=tmp_path,
-                user=boss,
-                now=world.now,
-                may_shrink=said,
-            ).id
+            do_not_call.receive_file(session, io.BytesIO(content), **given, may_shrink=said).id
             for said in (False, True)
         )
     for register_id in (refused, taken):
@@ -130,7 +105,7 @@ def test_a_file_that_takes_away_more_than_a_fifth_is_taken_only_when_somebody_sa
     assert on_register(world) == {number(5)}
 
 
-def test_a_sheet_without_a_number_at_its_head_is_named(tmp_path: Path) -> None:
+def test_a_sheet_without_a_number_at_its_head_is_named(tmp_path):
     sheets = {
         "Ghi chú": [["Danh sách"], *[["không"]] * 200, ["0905000003"]],
         "Số": [["0905000001"]],
@@ -142,7 +117,7 @@ def test_a_sheet_without_a_number_at_its_head_is_named(tmp_path: Path) -> None:
     assert counts.skipped == ["Ghi chú"]
 
 
-def test_a_file_without_numbers_changes_nothing(world: World, tmp_path: Path) -> None:
+def test_a_file_without_numbers_changes_nothing(world, tmp_path):
     world.add_people(1, first=1)
     put(world, listed(tmp_path, 1))
     wrong = tmp_path / "wrong.csv"
@@ -152,7 +127,7 @@ def test_a_file_without_numbers_changes_nothing(world: World, tmp_path: Path) ->
     assert on_register(world) == {number(1)}
 
 
-def test_a_file_from_the_page_is_worked_on_once_and_then_gone(world: World, tmp_path: Path) -> None:
+def test_a_file_from_the_page_is_worked_on_once_and_then_gone(world, tmp_path):
     world.add_people(2, first=1)
     content = listed(tmp_path, 1).read_bytes()
     with world.runtime.db.write() as session:
@@ -181,7 +156,7 @@ def test_a_file_from_the_page_is_worked_on_once_and_then_gone(world: World, tmp_
     assert list((tmp_path / "uploads").iterdir()) == []
 
 
-def test_a_worker_that_died_over_it_is_followed_by_another(world: World, tmp_path: Path) -> None:
+def test_a_worker_that_died_over_it_is_followed_by_another(world, tmp_path):
     with world.runtime.db.write() as session:
         boss = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
         content = io.BytesIO(listed(tmp_path, 1).read_bytes())
@@ -190,8 +165,7 @@ def test_a_worker_that_died_over_it_is_followed_by_another(world: World, tmp_pat
         ).id
         session.execute(update(DoNotCallFile).values(tries=1, due_at=world.now + timedelta(hours=1)))
     assert not do_not_call.process_file(world.runtime.db, tmp_path, given, secret_key=world.keys.secret_key)
-    with world.runtime.db.write() as session:
-        session.execute(update(DoNotCallFile).values(due_at=world.now))
+    world.execute(update(DoNotCallFile).values(due_at=world.now))
     assert do_not_call.process_file(world.runtime.db, tmp_path, given, secret_key=world.keys.secret_key)
 
 
@@ -209,9 +183,7 @@ FILES = [
 
 
 @pytest.mark.parametrize(("content", "indexes", "other", "unread"), FILES, ids=range(len(FILES)))
-def test_the_numbers_are_found_whatever_stands_beside_them(
-    content: str, indexes: list[int], other: int, unread: int, tmp_path: Path
-) -> None:
+def test_the_numbers_are_found_whatever_stands_beside_them(content, indexes, other, unread, tmp_path):
     file = tmp_path / "dnc.csv"
     file.write_text(content, encoding="utf-8")
     counts = RegisterCounts()

@@ -1,12 +1,9 @@
 """Files made to exhaust their reader are refused in words, and neither this process nor the next file feels them."""
 
-from __future__ import annotations
-
 import os
 import resource
 import signal
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +18,7 @@ from tests.support.list_files import write_xlsx
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_file_is_refused_by_every_upload_and_harms_nobody(tmp_path: Path, name: str) -> None:
+def test_a_hostile_file_is_refused_by_every_upload_and_harms_nobody(tmp_path, name):
     suffix, make = HOSTILE[name]
     path, good = make(tmp_path / f"bad{suffix}"), write_xlsx(tmp_path / "good.xlsx", {"DS": ROWS})
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -33,24 +30,22 @@ def test_a_hostile_file_is_refused_by_every_upload_and_harms_nobody(tmp_path: Pa
     assert [len([*sheet.rows]) for sheet in read_sheets(good)] == [2]
 
 
-def test_damaged_files_of_every_upload_are_read_or_refused() -> None:
+def test_damaged_files_of_every_upload_are_read_or_refused():
     outcomes = fuzz(60)
     assert sum(count for name, count in outcomes.items() if name.startswith("files")) == 60
 
 
-def test_a_server_that_was_ended_is_started_again(tmp_path: Path) -> None:
+def test_a_server_that_was_ended_is_started_again(tmp_path):
     good = write_xlsx(tmp_path / "good.xlsx", {"DS": ROWS})
     assert [*read_sheets(good)]
     pid = sheet_process.server_pid()
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    sheet_process._server[0].wait()  # type: ignore[index]
+    sheet_process._server[0].wait()
     assert [*read_sheets(good)]
 
 
-def test_more_files_at_once_than_may_be_read_are_told_to_wait(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_files_at_once_than_may_be_read_are_told_to_wait(tmp_path, monkeypatch):
     good = write_xlsx(tmp_path / "good.xlsx", {"DS": ROWS})
     monkeypatch.setattr(sheet_process, "_slots", threading.BoundedSemaphore(1))
     monkeypatch.setattr(sheet_process, "WAIT_S", 0)

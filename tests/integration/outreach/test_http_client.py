@@ -1,7 +1,5 @@
 """The form that goes to the gateway is encoded as the standard library would."""
 
-from __future__ import annotations
-
 from urllib.parse import parse_qsl, urlencode
 
 from hypothesis import given
@@ -13,7 +11,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @given(st.dictionaries(TEXT, st.one_of(TEXT, st.integers(), st.lists(TEXT, max_size=3)), max_size=5))
-def test_a_form_is_encoded_as_urlencode_does(form: dict[str, object]) -> None:
+def test_a_form_is_encoded_as_urlencode_does(form):
     encoded = encode_form(form)
     assert encoded == urlencode(form, doseq=True).encode("ascii")
     values = [item for value in form.values() for item in (value if isinstance(value, list) else [value])]

@@ -1,13 +1,10 @@
 """A list imported by the command is an upload like the page's: shown, undone there, and finished after a kill."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from outreach.imports import import_file as command
@@ -33,7 +30,7 @@ def bring(world: World, tmp_path: Path, text: str = PLAIN) -> ListImport:
     )
 
 
-def test_the_page_shows_it_and_undoes_it(client: FlaskClient, world: World, tmp_path: Path) -> None:
+def test_the_page_shows_it_and_undoes_it(client, world, tmp_path):
     assert bring(world, tmp_path).counts["created"] == 7
     assert files(world) == []
     assert world.all(select(AuditEvent.action).order_by(AuditEvent.id)) == [
@@ -48,9 +45,7 @@ def test_the_page_shows_it_and_undoes_it(client: FlaskClient, world: World, tmp_
     assert (upload(world).state, count(world, Contact)) == (UploadState.CANCELLED, 0)
 
 
-def test_parents_of_one_row_are_two_people_the_one_without_a_number_to_be_visited(
-    world: World, tmp_path: Path
-) -> None:
+def test_parents_of_one_row_are_two_people_the_one_without_a_number_to_be_visited(world, tmp_path):
     text = PARENTS + "1,A Huy,,Y Lan,0905000124,Thôn 1\n2,A Tân,0905000125,Y Mơn,0905000126,Thôn 1\n"
     for outcome in ("created", "unchanged"):
         counts = bring(world, tmp_path, text).counts
@@ -69,7 +64,7 @@ def fail_in_the_second_part(
     def store_once(*arguments: object, **more: object) -> None:
         if not next(parts):
             raise error
-        store(*arguments, **more)  # type: ignore[arg-type]
+        store(*arguments, **more)
 
     monkeypatch.setattr(process_upload, "CHUNK", 3)
     monkeypatch.setattr(process_upload, "store_rows", store_once)
@@ -78,15 +73,14 @@ def fail_in_the_second_part(
 
 @both_databases
 def test_a_command_that_was_killed_goes_on_where_it_was_when_it_is_given_the_file_again(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    world, tmp_path, monkeypatch
+):
     mend = fail_in_the_second_part(monkeypatch, KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         bring(world, tmp_path)
     assert (count(world, Contact), upload(world).state) == (3, UploadState.STORING)
     mend()
-    with world.runtime.db.write() as session:  # as if its lease had run out
-        session.execute(update(Upload).values(due_at=datetime.now(UTC)))
+    world.execute(update(Upload).values(due_at=datetime.now(UTC)))  # as if its lease had run out
     done = bring(world, tmp_path)
     assert (done.id, done.counts["rows"], done.counts["created"]) == (1, 7, 7)
     assert (count(world, Contact), count(world, Upload)) == (7, 1)
@@ -94,24 +88,19 @@ def test_a_command_that_was_killed_goes_on_where_it_was_when_it_is_given_the_fil
     assert (again.id, again.counts["unchanged"]) == (2, 7)
 
 
-def test_a_worker_goes_on_where_there_is_one(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_goes_on_where_there_is_one(world, tmp_path, monkeypatch):
     mend = fail_in_the_second_part(monkeypatch, KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         bring(world, tmp_path)
     mend()
-    with world.runtime.db.write() as session:
-        session.execute(update(Upload).values(due_at=datetime.now(UTC)))
+    world.execute(update(Upload).values(due_at=datetime.now(UTC)))
     assert work_on(world)
     assert (upload(world).state, count(world, Contact)) == (UploadState.DONE, 7)
 
 
-def test_a_file_that_turns_out_to_be_unreadable_leaves_nothing_behind(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_turns_out_to_be_unreadable_leaves_nothing_behind(world, tmp_path, monkeypatch):
     def breaks(path: Path, *more: object) -> Iterator[CheckedRow]:
-        for row in check_list(path, *more):  # type: ignore[arg-type]
+        for row in check_list(path, *more):
             if row.row == 5:
                 raise BadList("quote_not_closed", name="list.csv", line=5)
             yield row

@@ -5,8 +5,6 @@ Of a person each file says the same: what the file that created somebody said al
 `STORIES=5000 SEED=1 .venv/bin/python -m pytest tests/integration/outreach/test_import_stories.py` tells that many.
 """
 
-from __future__ import annotations
-
 import os
 import random
 from collections.abc import Iterator
@@ -156,7 +154,7 @@ class Story:
             .where(ImportIssue.decision.is_(None))
             .order_by(ImportIssue.id)
         )
-        for issue, list_id in session.execute(query):  # type: ignore[attr-defined]
+        for issue, list_id in session.execute(query):
             yield issue, list_id, NAMES.index(issue.cells["name"])
 
     def decide(self) -> None:
@@ -201,7 +199,7 @@ class Story:
         if len(left) < 2:
             return
         source, target = self.dice.sample(left, 2)
-        merge_list(self.world.runtime, source, into=target, user=self.user, now=datetime.now(UTC))
+        self.world.do(merge_list, source, into=target, user=self.user, now=datetime.now(UTC))
         self.merged.add(source)
         for file in self.files:
             if source in file.reaches:
@@ -258,7 +256,7 @@ class Story:
 
 
 @both_databases
-def test_what_is_undone_might_never_have_been(world: World, tmp_path: Path) -> None:
+def test_what_is_undone_might_never_have_been(world, tmp_path):
     user = world.user(AUTHOR)
     for n in range(STORIES):
         with world.runtime.db.write() as session:

@@ -1,11 +1,8 @@
 """Lists brought in: the sample whole, what was not taken in words to act on, and who stays left alone."""
 
-from __future__ import annotations
-
 import csv
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -51,8 +48,7 @@ from tests.support.world import World, number
 
 @pytest.fixture
 def office(world: World) -> World:
-    with world.runtime.db.write() as session:
-        load_areas(session, UNITS)
+    world.do(load_areas, UNITS)
     return world
 
 
@@ -62,7 +58,7 @@ def expected_rows() -> list[dict[str, str]]:
 
 
 @both_databases
-def test_the_sample_comes_in_and_a_second_time_changes_nothing(office: World) -> None:
+def test_the_sample_comes_in_and_a_second_time_changes_nothing(office):
     expected = expected_rows()
     status = [row["status"] for row in expected]
     doubles = sum(row["dup_kind"] == "same_person" for row in expected)
@@ -99,7 +95,7 @@ def test_the_sample_comes_in_and_a_second_time_changes_nothing(office: World) ->
 
 
 @both_databases
-def test_people_of_the_sample_are_known_by_what_the_list_says(office: World) -> None:
+def test_people_of_the_sample_are_known_by_what_the_list_says(office):
     bring(office, SAMPLE)
     # Written "A HUYNH" with an old number and "A Huynh" with the new one: one person.
     (huynh,) = office.all(
@@ -124,7 +120,7 @@ def test_people_of_the_sample_are_known_by_what_the_list_says(office: World) -> 
 
 
 @both_databases
-def test_the_size_of_a_chunk_changes_nothing(office: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_size_of_a_chunk_changes_nothing(office, monkeypatch):
     whole = bring(office, SAMPLE)
     people_of_whole = directory(office)
     with office.runtime.db.write() as session:
@@ -136,7 +132,7 @@ def test_the_size_of_a_chunk_changes_nothing(office: World, monkeypatch: pytest.
 
 
 @both_databases
-def test_the_rows_that_were_not_taken_come_back_to_be_put_right(office: World, tmp_path: Path) -> None:
+def test_the_rows_that_were_not_taken_come_back_to_be_put_right(office, tmp_path):
     file = write(
         tmp_path,
         f"1,Y Hlan,,,,{local(1)}",
@@ -177,7 +173,7 @@ def test_the_rows_that_were_not_taken_come_back_to_be_put_right(office: World, t
 
 
 @both_databases
-def test_every_reason_of_the_sample_is_told_in_vietnamese(office: World, tmp_path: Path) -> None:
+def test_every_reason_of_the_sample_is_told_in_vietnamese(office, tmp_path):
     bring(office, SAMPLE)
     out = tmp_path / "errors.csv"
     with office.runtime.db.read() as session:
@@ -191,7 +187,7 @@ def test_every_reason_of_the_sample_is_told_in_vietnamese(office: World, tmp_pat
         assert "_" not in row["Lý do"], row
 
 
-def test_entities_are_found_in_a_text_document_of_another_encoding(tmp_path: Path) -> None:
+def test_entities_are_found_in_a_text_document_of_another_encoding(tmp_path):
     body = '<!DOCTYPE d [<!ENTITY l "laugh">]><w:document xmlns:w="x"><w:body>&l;</w:body></w:document>'
     file = tmp_path / "list.docx"
     with zipfile.ZipFile(file, "w") as archive:
@@ -203,16 +199,14 @@ def test_entities_are_found_in_a_text_document_of_another_encoding(tmp_path: Pat
 
 
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff20"])
-def test_a_cell_that_a_spreadsheet_would_run_is_defused(first: str) -> None:
+def test_a_cell_that_a_spreadsheet_would_run_is_defused(first):
     assert escape_formula(f"{first}1+1") == f"'{first}1+1"
     assert escape_formula(f"1{first}") == f"1{first}"
     assert escape_formula("") == ""
 
 
 @both_databases
-def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing_behind(
-    office: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing_behind(office, tmp_path, monkeypatch):
     """The first rows are written, and then the file turns out to be broken."""
     monkeypatch.setattr(store_rows, "CHUNK", 1)
     file = write(tmp_path, f"1,Y Hlan,,,,{local(1)}", "2,A Thun,,,,xyz", f"3,Y Rơ,,,,{local(3)}")
@@ -229,7 +223,7 @@ def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing_behind(
 
 
 @both_databases
-def test_a_number_that_returns_is_still_not_written_to(office: World, tmp_path: Path) -> None:
+def test_a_number_that_returns_is_still_not_written_to(office, tmp_path):
     with office.runtime.db.write() as session:
         phone = Phone(e164=number(1), created_at=office.now)
         session.add(phone)

@@ -1,7 +1,5 @@
 """A list that says another commune of somebody known asks which is right, and keeps the one known until then."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +24,7 @@ MAR, LA, UI = "23512", "23524", "23509"
 @pytest.fixture
 def office(world: World, tmp_path: Path) -> World:
     """Y Hlan lives in Đắk Mar; another list says Đắk La."""
-    with world.runtime.db.write() as session:
-        load_areas(session, UNITS)
+    world.do(load_areas, UNITS)
     bring(world, write(tmp_path, f"1,Y Hlan,1990,Thôn 1,Đắk Mar,{local(1)}"))
     assert bring(world, moved(tmp_path), "Danh sách khác") == ImportCounts(rows=1, merged=1)
     return world
@@ -38,24 +35,19 @@ def moved(tmp_path: Path, commune: str = "Đắk La") -> Path:
 
 
 def waiting(world: World) -> list[OpenIssue]:
-    with world.runtime.db.read() as session:
-        return read_open_issues(session, world.user(AUTHOR))[0]
+    return world.read(read_open_issues, world.user(AUTHOR))[0]
 
 
 def say(world: World, **more: Any) -> None:
-    with world.runtime.db.write() as session:
-        user = world.user(AUTHOR)
-        (first, *_), _count = read_open_issues(session, user)
-        decide_issue(
-            session, first.issue.id, Decision.ANSWERED, user=user, secret_key="k", now=world.now, **more
-        )
+    (first, *_), _count = world.read(read_open_issues)
+    world.do(decide_issue, first.issue.id, Decision.ANSWERED, secret_key="k", **more)
 
 
 def homes(world: World) -> list[tuple[str, str]]:
     return [(area_code, village) for _name, _born, _sex, area_code, village, *_more in directory(world)]
 
 
-def test_it_is_asked_once_and_nothing_changes_until_it_is_answered(office: World, tmp_path: Path) -> None:
+def test_it_is_asked_once_and_nothing_changes_until_it_is_answered(office, tmp_path):
     (row,) = waiting(office)
     assert (row.issue.reason, row.lives_in, row.issue.cells["area_code"]) == ("other_commune", MAR, LA)
     assert homes(office) == [(MAR, "Thôn 1")]
@@ -70,7 +62,7 @@ def test_it_is_asked_once_and_nothing_changes_until_it_is_answered(office: World
 
 
 @pytest.mark.parametrize("back", ["the answer", "the import"])
-def test_who_has_moved_lives_where_the_list_says_until_that_is_taken_back(office: World, back: str) -> None:
+def test_who_has_moved_lives_where_the_list_says_until_that_is_taken_back(office, back):
     before = homes(office)
     say(office, has_moved=True)
     assert homes(office) == [(LA, "Thôn 2")]
@@ -78,31 +70,27 @@ def test_who_has_moved_lives_where_the_list_says_until_that_is_taken_back(office
     if back == "the import":
         undo(office, 2)
     else:
-        with office.runtime.db.write() as session:
-            (issue,) = session.scalars(select(ImportIssue))
-            retract_decision(session, issue.id, secret_key="k", user=office.user(AUTHOR), now=office.now)
+        office.do(retract_decision, office.one(select(ImportIssue.id)), secret_key="k")
         assert len(waiting(office)) == 1
     assert homes(office) == before
 
 
-def test_the_same_commune_or_none_is_no_question(office: World, tmp_path: Path) -> None:
+def test_the_same_commune_or_none_is_no_question(office, tmp_path):
     say(office)
     for commune in ("Đăk Mar", "", "Đắk Long", "Hà Nội"):
         bring(office, moved(tmp_path, commune), "Danh sách thứ ba")
     assert waiting(office) == []
 
 
-def test_a_doubtful_number_taken_asks_too(office: World, tmp_path: Path) -> None:
+def test_a_doubtful_number_taken_asks_too(office, tmp_path):
     say(office)
     bring(office, write(tmp_path, f"1,Y Hlan,,,Đắk Ui,O{local(1)[1:]}", name="doubt.csv"), "Danh sách thứ ba")
-    with office.runtime.db.write() as session:
-        user = office.user(AUTHOR)
-        (first, *_), _count = read_open_issues(session, user)
-        decide_issue(session, first.issue.id, Decision.TAKEN, user=user, secret_key="k", now=office.now)
+    (first, *_), _count = office.read(read_open_issues)
+    office.do(decide_issue, first.issue.id, Decision.TAKEN, secret_key="k")
     assert [each.issue.reason for each in waiting(office)] == ["other_commune"]
 
 
-def test_the_preview_counts_what_will_be_asked(office: World, tmp_path: Path) -> None:
+def test_the_preview_counts_what_will_be_asked(office, tmp_path):
     counted = []
     for commune in ("Đắk La", "Đắk Ui", "Đắk Mar"):  # asked already, new, the one known
         with office.runtime.db.read() as session:
@@ -113,7 +101,7 @@ def test_the_preview_counts_what_will_be_asked(office: World, tmp_path: Path) ->
     assert counted == [0, 1, 0]
 
 
-def test_the_preview_counts_each_year_of_birth_that_will_be_asked(world: World, tmp_path: Path) -> None:
+def test_the_preview_counts_each_year_of_birth_that_will_be_asked(world, tmp_path):
     file = write(
         tmp_path, f"1,Y Hlan,41,,,{local(1)}", f"2,Y Hlan,41,,,{local(1)}", f"3,A Thun,85,,,{local(2)}"
     )
@@ -127,7 +115,7 @@ def test_the_preview_counts_each_year_of_birth_that_will_be_asked(world: World, 
     assert counted == [2, 0, 0]
 
 
-def test_the_preview_takes_nobody_for_known_by_a_number_that_is_new(office: World, tmp_path: Path) -> None:
+def test_the_preview_takes_nobody_for_known_by_a_number_that_is_new(office, tmp_path):
     rows = [
         f"1,Y Hlan,1990,,,{local(1)} / {local(2)}",
         f"2,Y Hlan,1960,,,{local(3)}",
@@ -141,17 +129,13 @@ def test_the_preview_takes_nobody_for_known_by_a_number_that_is_new(office: Worl
     assert bring(office, file) == ImportCounts(rows=3, created=2, updated=1)
 
 
-def test_a_commune_is_named_with_its_district(office: World) -> None:
-    with office.runtime.db.read() as session:
-        named = read_place_names(session, [None, "23368", "23504", "no such"])
+def test_a_commune_is_named_with_its_district(office):
+    named = office.read(read_place_names, [None, "23368", "23504", "no such"])
     assert named == {"23368": "Xã Đắk Long (Đắk Glei)", "23504": "Xã Đăk Long (Đắk Hà)"}
 
 
-def test_a_row_with_another_commune_and_an_unclear_year_raises_two_questions(
-    world: World, tmp_path: Path
-) -> None:
-    with world.runtime.db.write() as session:
-        load_areas(session, UNITS)
+def test_a_row_with_another_commune_and_an_unclear_year_raises_two_questions(world, tmp_path):
+    world.do(load_areas, UNITS)
     bring(world, write(tmp_path, f"1,Y Hlan,,Thôn 1,Đắk Mar,{local(1)}"))
     rows = (f"1,Y Hlan,50,Thôn 2,Đắk La,{local(1)}", f"2,Y Rơ,,,,{local(2)}")
     assert bring(world, write(tmp_path, *rows, name="b.csv")).created == 1

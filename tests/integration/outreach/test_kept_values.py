@@ -1,7 +1,5 @@
 """Columns of a list that are kept for texts: stored with an import, undone, moved, merged, exported and erased with the rest."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
@@ -31,8 +29,7 @@ HEADER = "Họ và tên,Xã/phường,SĐT,{giờ hẹn},{nơi hẹn}"
 
 @pytest.fixture
 def office(world: World) -> World:
-    with world.runtime.db.write() as session:
-        load_areas(session, UNITS)
+    world.do(load_areas, UNITS)
     return world
 
 
@@ -44,14 +41,13 @@ def write(tmp_path: Path, *lines: str) -> Path:
 
 def values(world: World) -> list[tuple[str, str, str, str]]:
     """List, person, field and value of all that is kept, with the name of each field of the lists."""
-    with world.runtime.db.read() as session:
-        rows = session.execute(
-            select(ContactList.name, Contact.name, KeptValue.name, KeptValue.value, ContactList.fields)
-            .join(ContactList, ContactList.id == KeptValue.list_id)
-            .join(Contact, Contact.id == KeptValue.contact_id)
-            .order_by(ContactList.name, Contact.name, KeptValue.name, KeptValue.import_id)
-        ).all()
-    assert all(row[2] in row.fields for row in rows)
+    rows = world.rows(
+        select(ContactList.name, Contact.name, KeptValue.name, KeptValue.value, ContactList.fields)
+        .join(ContactList, ContactList.id == KeptValue.list_id)
+        .join(Contact, Contact.id == KeptValue.contact_id)
+        .order_by(ContactList.name, Contact.name, KeptValue.name, KeptValue.import_id)
+    )
+    assert all(name in fields for *_, name, _value, fields in rows)
     return [tuple(row[:4]) for row in rows]
 
 
@@ -67,9 +63,7 @@ def contact_id(world: World, name: str) -> int:
     return world.one(select(Contact.id).where(Contact.name == name))
 
 
-def test_an_undone_import_takes_its_values_with_it_and_those_before_count_again(
-    office: World, tmp_path: Path
-) -> None:
+def test_an_undone_import_takes_its_values_with_it_and_those_before_count_again(office, tmp_path):
     bring(office, write(tmp_path, f"A Thun,Đắk Mar,{local(1)},8h,", f"Y Rơ,Đắk Mar,{local(2)},,"))
     bring(office, write(tmp_path, f"A Thun,Đắk Mar,{local(1)},9h,Thôn 1", f"Y Hlan,,{local(3)},7h,"))
     assert values(office) == [
@@ -78,8 +72,7 @@ def test_an_undone_import_takes_its_values_with_it_and_those_before_count_again(
         ("Hội viên", "A Thun", "nơi hẹn", "Thôn 1"),
         ("Hội viên", "Y Hlan", "giờ hẹn", "7h"),
     ]
-    with office.runtime.db.read() as session:
-        origins = read_origins(session, contact_id(office, "A Thun"), user=office.user(AUTHOR))
+    origins = office.read(read_origins, contact_id(office, "A Thun"))
     assert [origin.values for origin in origins] == [{"giờ hẹn": "9h", "nơi hẹn": "Thôn 1"}]
     undo_import(office.runtime, 2)
     assert values(office) == [("Hội viên", "A Thun", "giờ hẹn", "8h")]
@@ -88,9 +81,7 @@ def test_an_undone_import_takes_its_values_with_it_and_those_before_count_again(
     assert (values(office), fields(office)) == ([], [])
 
 
-def test_of_two_rows_about_one_person_the_first_counts_and_hostile_cells_are_left_out(
-    office: World, tmp_path: Path
-) -> None:
+def test_of_two_rows_about_one_person_the_first_counts_and_hostile_cells_are_left_out(office, tmp_path):
     lines = (f"A Thun,,{local(1)},8h,gọi 0905000123", f"A Thun,,{local(1)},9h,{{link}}")
     counts = bring(office, write(tmp_path, *lines, f"Y Rơ,,{local(2)},bit.ly/x,Thôn 2"))
     assert (counts.created, counts.merged) == (2, 1)
@@ -100,7 +91,7 @@ def test_of_two_rows_about_one_person_the_first_counts_and_hostile_cells_are_lef
     ]
 
 
-def test_values_follow_lists_that_are_merged_split_and_removed(office: World, tmp_path: Path) -> None:
+def test_values_follow_lists_that_are_merged_split_and_removed(office, tmp_path):
     user = office.user(AUTHOR)
     lines = (f"A Thun,Đắk Mar,{local(1)},8h,", f"Y Rơ,Đắk Ui,{local(2)},9h,Thôn 2")
     bring(office, write(tmp_path, *lines), "Một")
@@ -123,7 +114,7 @@ def test_values_follow_lists_that_are_merged_split_and_removed(office: World, tm
     assert (values(office), fields(office, "Hai")) == ([], [])
 
 
-def test_values_follow_people_who_are_merged_and_taken_apart(office: World, tmp_path: Path) -> None:
+def test_values_follow_people_who_are_merged_and_taken_apart(office, tmp_path):
     user = office.user(AUTHOR)
     lines = (f"A Thun,,{local(1)},8h,", f"Y Rơ,,{local(2)},9h,Thôn 2")
     bring(office, write(tmp_path, *lines))
@@ -138,9 +129,7 @@ def test_values_follow_people_who_are_merged_and_taken_apart(office: World, tmp_
     assert values(office) == before
 
 
-def test_a_row_that_an_officer_decides_keeps_its_values_until_that_is_retracted(
-    office: World, tmp_path: Path
-) -> None:
+def test_a_row_that_an_officer_decides_keeps_its_values_until_that_is_retracted(office, tmp_path):
     user, key = office.user(AUTHOR), office.keys.secret_key
     bring(office, write(tmp_path, f"A Thun,,{local(1)} hoặc {local(2)}?,8h,Thôn 1"))
     assert values(office) == []
@@ -151,7 +140,7 @@ def test_a_row_that_an_officer_decides_keeps_its_values_until_that_is_retracted(
     assert values(office) == []
 
 
-def test_a_retracted_decision_leaves_what_another_row_of_the_file_said(office: World, tmp_path: Path) -> None:
+def test_a_retracted_decision_leaves_what_another_row_of_the_file_said(office, tmp_path):
     user, key = office.user(AUTHOR), office.keys.secret_key
     lines = (f"A Thun,,{local(1)},8h,", f"A Thun,,{local(1)} hoặc {local(2)}?,9h,Thôn 2")
     bring(office, write(tmp_path, *lines))
@@ -163,22 +152,14 @@ def test_a_retracted_decision_leaves_what_another_row_of_the_file_said(office: W
     assert values(office) == before
 
 
-def test_values_are_exported_and_erased_with_the_person(office: World, tmp_path: Path) -> None:
+def test_values_are_exported_and_erased_with_the_person(office, tmp_path):
     bring(office, write(tmp_path, f"A Thun,,{local(1)},8h,Thôn 1"))
     bring(office, write(tmp_path, f"A Thun,,{local(1)},9h,"))
     approver, person = office.user(APPROVER), contact_id(office, "A Thun")
 
     def ask(kind: RequestKind) -> int:
-        return record_request(
-            office.runtime,
-            person,
-            kind,
-            asked_by="bản thân",
-            asked_on=None,
-            secret_key=office.keys.secret_key,
-            user=approver,
-            now=office.now,
-        ).id
+        asked = {"asked_by": "bản thân", "asked_on": None}
+        return office.do(record_request, person, kind, **asked, user=approver).id
 
     parts = export_personal_data(office.runtime, ask(RequestKind.EXPORT), user=approver, now=office.now)
     kept = next(part for part in parts if part.title == "Cột dùng trong tin")
@@ -188,7 +169,7 @@ def test_values_are_exported_and_erased_with_the_person(office: World, tmp_path:
     assert office.all(select(KeptValue.value)) == []
 
 
-def test_who_got_another_value_is_counted_as_told_more_of(office: World, tmp_path: Path) -> None:
+def test_who_got_another_value_is_counted_as_told_more_of(office, tmp_path):
     people = [f"{name},Đăk Mar,{local(n)},{{}}," for n, name in enumerate(("A Thun", "Y Rơ"), 1)]
     bring(office, write(tmp_path, people[0].format("7h"), people[1].format("8h")))
     again = bring(office, write(tmp_path, people[0].format("7h"), people[1].format("9h")))

@@ -1,7 +1,5 @@
 """A worker of imports killed in the middle of a file: another one goes on, and nobody is there twice."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import BytesIO
@@ -20,7 +18,7 @@ from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
 from tests.support.processes import QuickProcesses
 from tests.support.wait_until import wait_until
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import World, number
 
 pytestmark = pytest.mark.parametrize(
     "database_url", ["postgresql", pytest.param("sqlite", marks=pytest.mark.rest)], indirect=True
@@ -36,32 +34,23 @@ def processes(settings: Settings) -> Iterator[QuickProcesses]:
     made.stop()
 
 
-def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(
-    world: World, processes: QuickProcesses
-) -> None:
+def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(world, processes):
     # Some look made up and would wait for a person.
     plain = (each for each in map(number, count(1)) if read_phone_cell(each).status is PhoneStatus.OK)
     rows = "".join(f"{i},A Thun {i},{e164}\n" for i, e164 in enumerate(islice(plain, PEOPLE), 1))
     folder = Path(world.runtime.settings.uploads_dir)
-    upload = receive_upload(
-        world.runtime,
-        BytesIO(f"STT,Họ và tên,SĐT\n{rows}".encode()),
-        file_name="a.csv",
-        list_id=world.list_id,
-        folder=folder,
-        user=world.user(AUTHOR),
-        now=datetime.now(UTC),
-    )
+    file = BytesIO(f"STT,Họ và tên,SĐT\n{rows}".encode())
+    into = {"file_name": "a.csv", "list_id": world.list_id, "folder": folder}
+    upload = world.do(receive_upload, file, **into, now=datetime.now(UTC))
     process_upload(UploadContext(world.runtime.db, folder, world.keys.secret_key, lambda: False), upload.id)
-    confirm_upload(world.runtime, upload.id, user=world.user(AUTHOR), now=datetime.now(UTC))
+    world.do(confirm_upload, upload.id, now=datetime.now(UTC))
     worker = processes.start("worker", "--queues", "imports")
     enqueue_import(world.runtime, upload.id)
     wait_until(lambda: look(world, upload.id).progress > 0)
     processes.kill(worker)
     killed_at = look(world, upload.id).progress
     assert 0 < killed_at < PEOPLE
-    with world.runtime.db.write() as session:  # as if its lease had run out
-        session.execute(update(Upload).values(due_at=datetime.now(UTC)))
+    world.execute(update(Upload).values(due_at=datetime.now(UTC)))  # as if its lease had run out
     processes.start("worker", "--queues", "imports")
     enqueue_import(world.runtime, upload.id)
     wait_until(lambda: look(world, upload.id).state is not UploadState.STORING)

@@ -1,14 +1,10 @@
 """Languages of lists are kept in any spelling, settled once, and decide which text somebody gets and with which letters."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from outreach.accounts.users import find_user
 from outreach.contacts.languages import offer_languages, read_offered, settle_spelling
 from outreach.contacts.move_people import load_units
 from outreach.models.accounts import Role, User
@@ -29,8 +25,7 @@ def bring_lines(world: World, tmp_path: Path, *lines: str, name: str = "list.csv
 
 
 def officer(world: World, email: str = AUTHOR) -> User:
-    with world.runtime.db.read() as session:
-        return find_user(session, email)
+    return world.user(email)
 
 
 def languages(world: World) -> list[str | None]:
@@ -38,9 +33,7 @@ def languages(world: World) -> list[str | None]:
 
 
 @both_databases
-def test_an_unknown_spelling_is_kept_and_one_answer_settles_it_for_all_and_for_later_lists(
-    world: World, tmp_path: Path
-) -> None:
+def test_an_unknown_spelling_is_kept_and_one_answer_settles_it_for_all_and_for_later_lists(world, tmp_path):
     bring_lines(
         world,
         tmp_path,
@@ -50,43 +43,40 @@ def test_an_unknown_spelling_is_kept_and_one_answer_settles_it_for_all_and_for_l
         f"4,Y Hlan,,{local(4)}",
     )
     assert languages(world) == [None, None, "kpm", None]
-    assert settle_spelling(world.runtime, 1, code="sed", user=officer(world), now=world.now) == 2
+    assert world.do(settle_spelling, 1, code="sed", user=officer(world)) == 2
     assert languages(world) == ["sed", "sed", "kpm", None]
     bring_lines(world, tmp_path, f"1,A Brui,TƠ ĐRÁ,{local(5)}", name="later.csv")
     assert languages(world) == ["sed", "sed", "kpm", None, "sed"]
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(UnreadLanguage)).all() == []
-        assert read_offered(session) == {"sed": "Xơ Đăng"}  # who settles it wants to write in it
+    assert world.all(select(UnreadLanguage)) == []
+    assert world.read(read_offered) == {"sed": "Xơ Đăng"}  # who settles it wants to write in it
 
 
-def test_a_language_recorded_meanwhile_is_kept(world: World, tmp_path: Path) -> None:
+def test_a_language_recorded_meanwhile_is_kept(world, tmp_path):
     bring_lines(world, tmp_path, f"1,A Lâu,Tơ Đrá,{local(1)}", f"2,A Thun,Tơ Đrá,{local(2)}")
     bring_lines(world, tmp_path, f"1,A Lâu,Gia Rai,{local(1)}", name="better.csv")
-    assert settle_spelling(world.runtime, 1, code="sed", user=officer(world), now=world.now) == 1
+    assert world.do(settle_spelling, 1, code="sed", user=officer(world)) == 1
     assert languages(world) == ["jra", "sed"]
 
 
-def test_only_known_languages_and_only_staff_of_the_whole_province(world: World, tmp_path: Path) -> None:
+def test_only_known_languages_and_only_staff_of_the_whole_province(world, tmp_path):
     bring_lines(world, tmp_path, f"1,A Lâu,Tơ Đrá,{local(1)}")
     with pytest.raises(BadInput):
-        settle_spelling(world.runtime, 1, code="xx", user=officer(world), now=world.now)
+        world.do(settle_spelling, 1, code="xx", user=officer(world))
     with pytest.raises(BadInput):
-        offer_languages(world.runtime, codes=["sed", "xx"], user=officer(world), now=world.now)
+        world.do(offer_languages, codes=["sed", "xx"], user=officer(world))
     with pytest.raises(NotFound):
-        settle_spelling(world.runtime, 9, code="sed", user=officer(world), now=world.now)
-    load_units(world.runtime, ["51"], now=world.now)
+        world.do(settle_spelling, 9, code="sed", user=officer(world))
+    world.do(load_units, ["51"])
     with world.runtime.db.write() as session:
         neighbour = world.add_officer(session, "huyen@loa.example", Role.STAFF)
         neighbour.area_code = "23512"
         session.flush()
     with pytest.raises(NotFound):
-        settle_spelling(world.runtime, 1, code="sed", user=neighbour, now=world.now)
+        world.do(settle_spelling, 1, code="sed", user=neighbour)
     assert languages(world) == [None]
 
 
-def test_the_page_offers_languages_and_the_campaign_form_has_their_fields(
-    client: FlaskClient, world: World, tmp_path: Path
-) -> None:
+def test_the_page_offers_languages_and_the_campaign_form_has_their_fields(client, world, tmp_path):
     bring_lines(world, tmp_path, f"1,A Lâu,Tơ Đrá,{local(1)}")
     signed_in(client, AUTHOR)
     assert "1 cách ghi chưa rõ" in client.get("/admin/lists/").text
@@ -102,16 +92,15 @@ def test_the_page_offers_languages_and_the_campaign_form_has_their_fields(
     assert 'name="texts.sed"' not in form
 
 
-def test_accents_go_only_in_the_languages_named(world: World, tmp_path: Path) -> None:
+def test_accents_go_only_in_the_languages_named(world, tmp_path):
     bring_lines(
         world, tmp_path, f"1,A Lâu,Ba Na,{local(1)}", f"2,Y Hlan,Xơ Đăng,{local(2)}", f"3,An,,{local(3)}"
     )
-    world.launch(
+    world.sent(
         text="Mời ông/bà cài",
         texts={"bdq": "Kơnh jăh", "sed": "Tơdroăng hôi"},
         unaccented=True,
         unaccented_languages=["sed"],
     )
-    world.send()
     sent = {line["To"]: line["Body"] for line in world.simulator.ledger()}
     assert sent == {number(1): "Kơnh jăh", number(2): "Todroang hoi", number(3): "Moi ong/ba cai"}

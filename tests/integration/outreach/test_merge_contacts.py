@@ -1,9 +1,5 @@
 """Rows to people: each person once, each number once, in whatever order the rows come."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import pytest
 from sqlalchemy import select
 
@@ -24,8 +20,7 @@ pytestmark = both_databases
 
 @pytest.fixture
 def office(world: World) -> World:
-    with world.runtime.db.write() as session:
-        load_areas(session, UNITS)
+    world.do(load_areas, UNITS)
     return world
 
 
@@ -65,7 +60,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize("size", [1000, 1])
-def test_rows_make_people(office: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+def test_rows_make_people(office, tmp_path, monkeypatch, size):
     monkeypatch.setattr(store_rows, "CHUNK", size)
     for index, (what, lines, expected) in enumerate(ROWS):
         file = write(tmp_path, *lines)
@@ -81,7 +76,7 @@ def test_rows_make_people(office: World, tmp_path: Path, monkeypatch: pytest.Mon
                 session.query(table).delete()
 
 
-def test_a_later_file_adds_what_was_not_known_and_overwrites_nothing(office: World, tmp_path: Path) -> None:
+def test_a_later_file_adds_what_was_not_known_and_overwrites_nothing(office, tmp_path):
     bring(office, write(tmp_path, f"1,Y Hlan,,Thôn 1,,{local(1)}"))
     more = bring(office, write(tmp_path, f"1,Y Hlan,1990,Thôn 2,Đắk Mar,{local(1)}"))
     assert more == ImportCounts(rows=1, updated=1)
@@ -95,12 +90,12 @@ def test_a_later_file_adds_what_was_not_known_and_overwrites_nothing(office: Wor
     assert second_phone == ImportCounts(rows=1, updated=1)
 
 
-def test_a_commune_that_is_not_loaded_stays_open(world: World, tmp_path: Path) -> None:
+def test_a_commune_that_is_not_loaded_stays_open(world, tmp_path):
     bring(world, write(tmp_path, f"1,Y Hlan,1990,Thôn 1,Đắk Mar,{local(1)}"))
     assert world.all(select(Contact.area_code)) == [None]
 
 
-def test_a_list_says_which_language_a_phone_is_written_to_in(office: World, tmp_path: Path) -> None:
+def test_a_list_says_which_language_a_phone_is_written_to_in(office, tmp_path):
     file = tmp_path / "list.csv"
     rows = [f"1,Y Hlan,tiếng Ba Na,{local(1)}", f"2,A Thun,Xơ-đăng,{local(2)}", f"3,A Nam,Tơ Đrá,{local(3)}"]
     file.write_text("\n".join(["STT,Họ và tên,Ngôn ngữ,SĐT", *rows]), encoding="utf-8")
@@ -112,7 +107,7 @@ def test_a_list_says_which_language_a_phone_is_written_to_in(office: World, tmp_
     assert spoken == {number(1): "bdq", number(2): "sed", number(3): None}
 
 
-def test_who_has_no_number_is_sought_among_namesakes_of_no_other_year(office: World, tmp_path: Path) -> None:
+def test_who_has_no_number_is_sought_among_namesakes_of_no_other_year(office, tmp_path):
     known = (("1990", local(1), 1), ("1991", "", 1), ("1992", "", 1), ("", "", 2))
     lines = (f"1,Y Hlan,{year},Thôn {village},Đắk Mar,{phone}" for year, phone, village in known)
     bring(office, write(tmp_path, *lines))
@@ -127,7 +122,7 @@ def test_who_has_no_number_is_sought_among_namesakes_of_no_other_year(office: Wo
     assert bring(office, file).created == 0
 
 
-def test_who_was_stored_with_a_title_is_known_by_it_alive_or_erased(office: World, tmp_path: Path) -> None:
+def test_who_was_stored_with_a_title_is_known_by_it_alive_or_erased(office, tmp_path):
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"))
     with office.runtime.db.write() as session:  # as versions before did
         person = session.scalars(select(Contact)).one()

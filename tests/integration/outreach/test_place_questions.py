@@ -1,11 +1,8 @@
 """Places that are not recognised are kept as written and settled once for all people with that spelling."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from outreach.contacts.move_people import load_units, move_people
@@ -26,20 +23,16 @@ SPLIT = "23287"  # as if Quyết Thắng had been split: no commune of Kon Tum w
 
 def bring_lines(world: World, tmp_path: Path, *lines: str, name: str = "list.csv") -> None:
     file = write(tmp_path, *lines, name=name)
-    with world.runtime.db.read() as session:
-        gazetteer = installation_gazetteer(session)
+    gazetteer = world.read(installation_gazetteer)
     bring(world, file, LIST, rows=check_list(file, gazetteer))
 
 
 def places(world: World) -> dict[str, str | None]:
-    with world.runtime.db.read() as session:
-        return dict(session.execute(select(Contact.name, Contact.area_code)).all())
+    return dict(world.rows(select(Contact.name, Contact.area_code)))
 
 
-def test_one_answer_settles_all_rows_of_a_spelling_and_later_ones(
-    client: FlaskClient, world: World, tmp_path: Path
-) -> None:
-    load_units(world.runtime, ["51"], now=world.now)
+def test_one_answer_settles_all_rows_of_a_spelling_and_later_ones(client, world, tmp_path):
+    world.do(load_units, ["51"])
     bring_lines(
         world,
         tmp_path,
@@ -61,19 +54,14 @@ def test_one_answer_settles_all_rows_of_a_spelling_and_later_ones(
     assert places(world)["A Brui"] == "23512"
 
 
-def test_each_village_of_a_split_commune_is_asked_about_with_the_likely_one_first(world: World) -> None:
+def test_each_village_of_a_split_commune_is_asked_about_with_the_likely_one_first(world):
     load_kon_tum(world)
-    with world.runtime.db.write() as session:
-        for name, village in (("A Lâu", "Thôn 1"), ("A Thun", "thôn 1"), ("Y Hlan", "Thôn 2")):
-            session.add(
-                Contact(
-                    name=name, village=village, area_code=SPLIT, created_at=world.now, updated_at=world.now
-                )
-            )
-    load_units(world.runtime, ["51"], now=world.now)
-    with world.runtime.db.write() as session:
-        session.add(AreaSuccessor(old_code=SPLIT, new_code="21548", is_likely=False))
-    move_people(world.runtime, now=world.now)
+    times = {"created_at": world.now, "updated_at": world.now}
+    for name, village in (("A Lâu", "Thôn 1"), ("A Thun", "thôn 1"), ("Y Hlan", "Thôn 2")):
+        world.add(Contact(name=name, village=village, area_code=SPLIT, **times))
+    world.do(load_units, ["51"])
+    world.add(AreaSuccessor(old_code=SPLIT, new_code="21548", is_likely=False))
+    world.do(move_people)
     assert set(places(world).values()) == {SPLIT}
     questions = world.all(select(PlaceQuestion).order_by(PlaceQuestion.village))
     assert sorted(each.village for each in questions) == ["Thôn 1", "Thôn 2"]
@@ -81,24 +69,23 @@ def test_each_village_of_a_split_commune_is_asked_about_with_the_likely_one_firs
     assert len(questions[0].candidates) > 1
     with world.runtime.db.write() as session:
         officer = world.add_officer(session, "tinh@loa.example", Role.STAFF)
-    people = answer_place(world.runtime, questions[0].id, area_code=first.code, user=officer, now=world.now)
+    people = world.do(answer_place, questions[0].id, area_code=first.code, user=officer)
     assert people == 2
     assert places(world) == {"A Lâu": first.code, "A Thun": first.code, "Y Hlan": SPLIT}
-    move_people(world.runtime, now=world.now)
+    world.do(move_people)
     assert places(world)["Y Hlan"] == SPLIT
 
 
-def test_who_does_not_see_the_province_may_not_answer(world: World, tmp_path: Path) -> None:
-    load_units(world.runtime, ["51"], now=world.now)
+def test_who_does_not_see_the_province_may_not_answer(world, tmp_path):
+    world.do(load_units, ["51"])
     bring_lines(world, tmp_path, f"1,A Lâu,,,xã Lạ Hoắc,{local(1)}")
     with world.runtime.db.write() as session:
         officer = world.add_officer(session, "xa@loa.example", Role.STAFF)
         officer.area_code = "23512"
-    with world.runtime.db.read() as session:
-        assert read_questions(session, officer) == ([], 0)
+    assert world.read(read_questions, officer) == ([], 0)
     with pytest.raises(NotFound):
-        answer_place(world.runtime, 1, area_code="23512", user=officer, now=world.now)
+        world.do(answer_place, 1, area_code="23512", user=officer)
     with world.runtime.db.write() as session:
         officer = world.add_officer(session, "tinh@loa.example", Role.STAFF)
     with pytest.raises(BadInput):
-        answer_place(world.runtime, 1, area_code="51", user=officer, now=world.now)
+        world.do(answer_place, 1, area_code="51", user=officer)

@@ -1,7 +1,5 @@
 """The database's shape: migrations there and back, and the same as the models."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -51,7 +49,7 @@ def tables(db: Database) -> set[str]:
     return set(inspect(db.engine).get_table_names())
 
 
-def test_migrations_lead_up_down_to_nothing_and_up_again(empty: Database) -> None:
+def test_migrations_lead_up_down_to_nothing_and_up_again(empty):
     upgrade(empty)
     assert tables(empty) == {*Base.metadata.tables, "alembic_version"}
     assert read_revision(empty) == newest()
@@ -63,12 +61,12 @@ def test_migrations_lead_up_down_to_nothing_and_up_again(empty: Database) -> Non
     assert read_revision(empty) == newest()
 
 
-def test_the_newest_revision_is_the_one_that_no_other_follows_and_the_oldest_follows_none() -> None:
+def test_the_newest_revision_is_the_one_that_no_other_follows_and_the_oldest_follows_none():
     scripts = ScriptDirectory(str(schema._MIGRATIONS))
     assert (schema.oldest(), newest()) == (scripts.get_base(), scripts.get_current_head())
 
 
-def test_each_migration_can_be_taken_back_alone(db: Database) -> None:
+def test_each_migration_can_be_taken_back_alone(db):
     for _ in count():
         before = tables(db)
         if before == {"alembic_version"}:
@@ -79,7 +77,7 @@ def test_each_migration_can_be_taken_back_alone(db: Database) -> None:
         downgrade(db, "-1")
 
 
-def test_migrations_and_models_say_the_same(db: Database) -> None:
+def test_migrations_and_models_say_the_same(db):
     with db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
@@ -107,9 +105,7 @@ def fingerprint(db: Database) -> str:
     return sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
 
 
-def test_each_migration_goes_back_to_what_it_found_down_to_version_1_1_0_and_up_to_the_models(
-    db: Database,
-) -> None:
+def test_each_migration_goes_back_to_what_it_found_down_to_version_1_1_0_and_up_to_the_models(db):
     """A new database is made from the models: one that lacks a migration, or whose migration lacks a part, is seen here."""
     newest_tables = fingerprint(db)
     downgrade(db, "0113_recipients_without_keys")
@@ -118,11 +114,11 @@ def test_each_migration_goes_back_to_what_it_found_down_to_version_1_1_0_and_up_
     assert fingerprint(db) == newest_tables
 
 
-def test_a_database_without_migrations_is_not_current(empty: Database) -> None:
+def test_a_database_without_migrations_is_not_current(empty):
     assert read_revision(empty) is None
 
 
-def test_two_processes_may_upgrade_at_once(empty: Database) -> None:
+def test_two_processes_may_upgrade_at_once(empty):
     others = [Database(empty.url.render_as_string(hide_password=False)) for _ in range(3)]
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(upgrade, others))
@@ -131,7 +127,7 @@ def test_two_processes_may_upgrade_at_once(empty: Database) -> None:
     assert read_revision(empty) == newest()
 
 
-def test_every_status_that_the_code_knows_is_one_that_the_database_takes(db: Database) -> None:
+def test_every_status_that_the_code_knows_is_one_that_the_database_takes(db):
     """Alembic does not compare CHECKs: a status added to the code alone would fail when it is first written."""
     inspector = inspect(db.engine)
     seen = 0
@@ -145,7 +141,7 @@ def test_every_status_that_the_code_knows_is_one_that_the_database_takes(db: Dat
     assert seen >= 12
 
 
-def test_a_migration_widens_a_check_whatever_the_order_of_its_values(db: Database) -> None:
+def test_a_migration_widens_a_check_whatever_the_order_of_its_values(db):
     """A new database has them in the enum's order, where a new one may stand in the middle; a migrated one has it last."""
     former = tuple(sorted(reason.value for reason in Exclusion))
     with db.engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
@@ -158,7 +154,7 @@ def test_a_migration_widens_a_check_whatever_the_order_of_its_values(db: Databas
     assert set(re.findall(r"'(\w+)'", check)) == {*Exclusion, "nameless"}
 
 
-def test_an_older_database_is_told_the_way_through_1_1_0(db: Database) -> None:
+def test_an_older_database_is_told_the_way_through_1_1_0(db):
     with db.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '0044_bills'"))
     for refused in (lambda: upgrade(db), lambda: require_current(db)):
@@ -166,7 +162,7 @@ def test_an_older_database_is_told_the_way_through_1_1_0(db: Database) -> None:
             refused()
 
 
-def test_a_flag_is_looked_up_by_its_partial_index() -> None:
+def test_a_flag_is_looked_up_by_its_partial_index():
     """SQLite takes "flag = 1" for another condition than "flag", and reads the whole table."""
     engine = create_engine("sqlite://")
     Base.metadata.create_all(engine)
@@ -205,7 +201,7 @@ INSERT INTO removed_phones (id, contact_id, phone_id, note, opted_out, removed_b
 """
 
 
-def test_who_was_left_alone_in_1_1_0_is_left_alone_after_it(db: Database) -> None:
+def test_who_was_left_alone_in_1_1_0_is_left_alone_after_it(db):
     downgrade(db, "0113_recipients_without_keys")
     at = datetime(2026, 11, 1, 8, tzinfo=UTC)
     with db.write() as session:

@@ -1,9 +1,6 @@
 """Who said stop is left alone, whatever becomes of the number that they said it from."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -24,8 +21,7 @@ def phone_id(world: World, e164: str) -> int:
 
 
 def do(world: World, operation: Any, *args: Any, by: str = AUTHOR, **more: Any) -> None:
-    with world.runtime.db.write() as session:
-        operation(session, *args, user=world.user(by), now=datetime.now(UTC), **more)
+    world.do(operation, *args, by=by, now=datetime.now(UTC), **more)
 
 
 def say_stop(world: World, person: int, e164: str) -> None:
@@ -39,12 +35,11 @@ def remove(world: World, person: int, e164: str, **more: Any) -> None:
 
 
 def opted_out(world: World) -> set[str]:
-    with world.runtime.db.read() as session:
-        return numbers_left_alone(session)
+    return world.read(numbers_left_alone)
 
 
 @both_databases
-def test_a_message_that_waits_for_the_other_number_is_not_sent(world: World) -> None:
+def test_a_message_that_waits_for_the_other_number_is_not_sent(world):
     person = world.add_person("Y Hlan", FIRST, SECOND)
     world.launch()
     assert world.recipient(FIRST, 1)
@@ -54,9 +49,7 @@ def test_a_message_that_waits_for_the_other_number_is_not_sent(world: World) -> 
     assert world.sent_to() == []
 
 
-def test_a_list_that_has_the_former_number_brings_no_new_one_to_write_to(
-    world: World, tmp_path: Path
-) -> None:
+def test_a_list_that_has_the_former_number_brings_no_new_one_to_write_to(world, tmp_path):
     bring(world, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), LIST)
     say_stop(world, 1, FIRST)
     remove(world, 1, FIRST)

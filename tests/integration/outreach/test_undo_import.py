@@ -1,11 +1,9 @@
 """An import taken back: what it alone brought goes, what others brought stays, and history is not torn."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from campaigns.models.campaigns import Recipient
 from outreach.contacts.contact import correct_contact
@@ -32,13 +30,13 @@ from outreach.places.areas import load_areas
 from outreach.rules.errors import WrongState
 from tests.support.lists import UNITS, bring, count, directory, local, write
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.world import AUTHOR, LIST, World, number
 
 
 @pytest.fixture
 def office(world: World) -> World:
-    with world.runtime.db.write() as session:
-        load_areas(session, UNITS)
+    world.do(load_areas, UNITS)
     return world
 
 
@@ -60,7 +58,7 @@ def undo(world: World, import_id: int, *, limit: int = 1000) -> int:
 
 
 @pytest.mark.parametrize("limit", [1, 1000])
-def test_people_who_came_by_it_alone_go_with_their_numbers(office: World, tmp_path: Path, limit: int) -> None:
+def test_people_who_came_by_it_alone_go_with_their_numbers(office, tmp_path, limit):
     bring(office, write(tmp_path, *[f"{n},A Thun {n},,,,{local(n)}" for n in (1, 2, 3)], "4,Y Rơ,41,,,hỏng"))
     assert undo(office, 1, limit=limit) == (4 if limit == 1 else 1)
     for table in (Contact, Phone, Membership, ImportIssue):
@@ -70,7 +68,7 @@ def test_people_who_came_by_it_alone_go_with_their_numbers(office: World, tmp_pa
 
 @both_databases
 @pytest.mark.parametrize("name", ["Hội viên", "Danh sách khác"])
-def test_the_directory_is_as_it_was_before_the_import(office: World, tmp_path: Path, name: str) -> None:
+def test_the_directory_is_as_it_was_before_the_import(office, tmp_path, name):
     bring(office, write(tmp_path, f"1,Y Hlan,,Thôn 1,,{local(1)}", f"2,A Lâu,1980,,,{local(2)}"))
     before = directory(office)
     more = [
@@ -86,7 +84,7 @@ def test_the_directory_is_as_it_was_before_the_import(office: World, tmp_path: P
     assert count(office, Phone) == 2
 
 
-def test_whom_a_later_file_of_the_list_had_too_stays_in_it(office: World, tmp_path: Path) -> None:
+def test_whom_a_later_file_of_the_list_had_too_stays_in_it(office, tmp_path):
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}", f"2,A Lâu,,,,{local(2)}"))
     assert bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}")).unchanged == 1
     undo(office, 1)
@@ -95,7 +93,7 @@ def test_whom_a_later_file_of_the_list_had_too_stays_in_it(office: World, tmp_pa
     assert directory(office) == []
 
 
-def test_whom_a_campaign_wrote_to_stays_known_without_the_list(office: World, tmp_path: Path) -> None:
+def test_whom_a_campaign_wrote_to_stays_known_without_the_list(office, tmp_path):
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), LIST)
     office.launch()
     undo(office, 1)
@@ -104,21 +102,17 @@ def test_whom_a_campaign_wrote_to_stays_known_without_the_list(office: World, tm
     assert office.all(select(Recipient.contact_id)) == office.all(select(Contact.id))
 
 
-def test_what_it_asked_again_is_asked_by_the_earlier_file(
-    office: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_it_asked_again_is_asked_by_the_earlier_file(office, tmp_path, monkeypatch):
     monkeypatch.setattr(store_rows, "CHUNK", 1)
     file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
     bring(office, file)
     bring(office, file)
     undo(office, 2)
-    with office.runtime.db.read() as session:
-        assert [(each.import_id, each.decision) for each in session.scalars(select(ImportIssue))] == [
-            (1, None)
-        ]
+    issues = office.all(select(ImportIssue))
+    assert [(each.import_id, each.decision) for each in issues] == [(1, None)]
 
 
-def test_each_file_of_a_list_vouches_for_those_that_it_had(office: World, tmp_path: Path) -> None:
+def test_each_file_of_a_list_vouches_for_those_that_it_had(office, tmp_path):
     both = [f"1,Y Hlan,,,,{local(1)}", f"2,A Lâu,,,,{local(2)}"]
     for lines in (both, both[:1], both, both):
         bring(office, write(tmp_path, *lines))
@@ -131,13 +125,10 @@ def test_each_file_of_a_list_vouches_for_those_that_it_had(office: World, tmp_pa
     assert count(office, ImportSighting) == 0
 
 
-def test_a_row_decided_in_one_file_is_there_by_the_next_that_has_it_too(
-    office: World, tmp_path: Path
-) -> None:
+def test_a_row_decided_in_one_file_is_there_by_the_next_that_has_it_too(office, tmp_path):
     file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
     bring(office, file)
-    with office.runtime.db.write() as session:
-        decide_issue(session, 1, Decision.TAKEN, user=office.user(AUTHOR), secret_key="k", now=office.now)
+    office.do(decide_issue, 1, Decision.TAKEN, secret_key="k")
     assert bring(office, file).unchanged == 1
     undo(office, 1)
     assert [row[0] for row in directory(office)] == ["Y Hlan"]
@@ -147,9 +138,7 @@ def test_a_row_decided_in_one_file_is_there_by_the_next_that_has_it_too(
 
 @both_databases
 @pytest.mark.parametrize("order", [(2, 3), (3, 2)])
-def test_what_another_file_says_too_goes_with_the_last_of_them(
-    office: World, tmp_path: Path, order: tuple[int, int]
-) -> None:
+def test_what_another_file_says_too_goes_with_the_last_of_them(office, tmp_path, order):
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"))
     before = directory(office)
     more = write(tmp_path, f"1,Y Hlan,1990,Thôn 2,Đắk Mar,{local(1)} / {local(2)}")
@@ -167,27 +156,17 @@ BORN, PLACED = "1,Y Hlan,1990,,,{0}", "1,Y Hlan,,Thôn 2,,{0} / {1}"
 
 
 @both_databases
-@pytest.mark.parametrize(
-    ("files", "undone", "left"),
-    [
-        ((WHOLE, SHORT), (1,), (None, "", [2])),
-        ((WHOLE, SHORT), (2,), (1990, "Thôn 2", [1, 2])),
-        ((WHOLE, WHOLE, SHORT), (1,), (1990, "Thôn 2", [1, 2])),
-        ((WHOLE, WHOLE, SHORT), (2, 1), (None, "", [2])),
-        ((WHOLE, SHORT, BORN), (2, 1), (1990, "", [1])),
-        ((BORN, PLACED), (1,), (None, "Thôn 2", [1, 2])),
-        ((SHORT, WHOLE, PLACED), (2,), (None, "Thôn 2", [2, 1])),
-    ],
+@cases(
+    ((WHOLE, SHORT), (1,), (None, "", [2])),
+    ((WHOLE, SHORT), (2,), (1990, "Thôn 2", [1, 2])),
+    ((WHOLE, WHOLE, SHORT), (1,), (1990, "Thôn 2", [1, 2])),
+    ((WHOLE, WHOLE, SHORT), (2, 1), (None, "", [2])),
+    ((WHOLE, SHORT, BORN), (2, 1), (1990, "", [1])),
+    ((BORN, PLACED), (1,), (None, "Thôn 2", [1, 2])),
+    ((SHORT, WHOLE, PLACED), (2,), (None, "Thôn 2", [2, 1])),
 )
 @pytest.mark.parametrize("lists", [("Hội viên",), ("Hội viên", "Danh sách khác", "Danh sách nữa")])
-def test_what_is_left_is_what_the_other_files_say(
-    office: World,
-    tmp_path: Path,
-    files: tuple[str, ...],
-    undone: tuple[int, ...],
-    left: tuple[int | None, str, list[int]],
-    lists: tuple[str, ...],
-) -> None:
+def test_what_is_left_is_what_the_other_files_say(office, tmp_path, lists, files, undone, left):
     for n, row in enumerate(files):
         bring(office, write(tmp_path, row.format(local(1), local(2))), lists[n % len(lists)])
     for import_id in undone:
@@ -198,11 +177,10 @@ def test_what_is_left_is_what_the_other_files_say(
     assert (person.birth_year, person.village, numbers) == (*left[:2], [number(n) for n in left[2]])
 
 
-def test_what_an_officer_has_put_right_since_stays(office: World, tmp_path: Path) -> None:
+def test_what_an_officer_has_put_right_since_stays(office, tmp_path):
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"))
     bring(office, write(tmp_path, f"1,Y Hlan,1990,Thôn 2,,{local(1)}"))
-    with office.runtime.db.write() as session:
-        session.scalars(select(Contact)).one().birth_year = 1985
+    office.execute(update(Contact).values(birth_year=1985))
     undo(office, 2)
     ((_, born, _, _, village, *_),) = directory(office)
     assert (born, village) == (1985, "")
@@ -214,12 +192,11 @@ def issues(world: World) -> list[tuple[int, str | None]]:
 
 
 @both_databases
-def test_a_row_is_asked_about_again_once_its_correction_is_undone(office: World, tmp_path: Path) -> None:
+def test_a_row_is_asked_about_again_once_its_correction_is_undone(office, tmp_path):
     file = write(tmp_path, f"1,Y Hlan,,,,{local(1)}", '2,Y Rơ,,,,"09O5 OOO 123"')
     assert bring(office, file).review == 1
     out = tmp_path / "errors.csv"
-    with office.runtime.db.read() as session:
-        export_issues(session, 1, out)
+    office.read(export_issues, 1, out)
     out.write_bytes(out.read_bytes().replace(b"09O5 OOO 123", local(2).encode()))
     bring(office, out)
     assert bring(office, file).rejected == 1, "as long as the correction stands"
@@ -229,7 +206,7 @@ def test_a_row_is_asked_about_again_once_its_correction_is_undone(office: World,
 
 
 @both_databases
-def test_of_files_that_ask_the_same_one_asks_whichever_is_undone(office: World, tmp_path: Path) -> None:
+def test_of_files_that_ask_the_same_one_asks_whichever_is_undone(office, tmp_path):
     file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
     for _ in range(3):
         bring(office, file)
@@ -240,15 +217,12 @@ def test_of_files_that_ask_the_same_one_asks_whichever_is_undone(office: World, 
 
 
 @both_databases
-def test_a_row_put_right_stays_so_when_the_file_that_asked_it_again_is_undone(
-    office: World, tmp_path: Path
-) -> None:
+def test_a_row_put_right_stays_so_when_the_file_that_asked_it_again_is_undone(office, tmp_path):
     file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
     bring(office, file)
     bring(office, file)
     out = tmp_path / "errors.csv"
-    with office.runtime.db.read() as session:
-        export_issues(session, 2, out)
+    office.read(export_issues, 2, out)
     out.write_bytes(out.read_bytes().replace(b"09O5 OOO 123", local(123).encode()))
     bring(office, out)
     bring(office, file)
@@ -258,7 +232,7 @@ def test_a_row_put_right_stays_so_when_the_file_that_asked_it_again_is_undone(
     assert issues(office) == [(1, Decision.SUPERSEDED), (4, None)]
 
 
-def test_who_was_in_three_files_is_listed_under_none_that_is_undone(office: World, tmp_path: Path) -> None:
+def test_who_was_in_three_files_is_listed_under_none_that_is_undone(office, tmp_path):
     bring(office, write(tmp_path, f"1,Nguyễn Thị Hoa,,,,{local(1)}"))
     bring(office, write(tmp_path, f"1,Nguyễn Thị Hoa,,,,{local(1)}"))
     bring(office, write(tmp_path, f"1,Nguyễn Thị Ngọc Hoa,,,,{local(1)}", name="c.csv"))
@@ -275,13 +249,10 @@ def test_who_was_in_three_files_is_listed_under_none_that_is_undone(office: Worl
 
 
 @both_databases
-def test_what_a_merged_list_took_along_goes_with_the_import_that_brought_it(
-    office: World, tmp_path: Path
-) -> None:
+def test_what_a_merged_list_took_along_goes_with_the_import_that_brought_it(office, tmp_path):
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}", f"2,Y Rơ,,,,{local(2)}"), "Một")
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}", f"2,A Lau,,,,{local(3)}"), "Hai")
-    with office.runtime.db.read() as session:
-        ids = {each.name: each.id for each in session.scalars(select(ContactList))}
+    ids = dict(office.rows(select(ContactList.name, ContactList.id)))
     merge_list(office.runtime, ids["Một"], into=ids["Hai"], user=office.user(AUTHOR), now=office.now)
     undo(office, 2)
     assert [(row[0], row[-1]) for row in directory(office)] == [("Y Hlan", "Một"), ("Y Rơ", "Một")]
@@ -291,9 +262,7 @@ def test_what_a_merged_list_took_along_goes_with_the_import_that_brought_it(
 
 
 @both_databases
-def test_a_decision_taken_back_is_forgotten_in_the_list_that_took_its_list_over(
-    office: World, tmp_path: Path
-) -> None:
+def test_a_decision_taken_back_is_forgotten_in_the_list_that_took_its_list_over(office, tmp_path):
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1).replace('000', 'OOO', 1)}"), "Một")
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), "Hai")
     user, key = office.user(AUTHOR), office.keys.secret_key
@@ -309,9 +278,7 @@ def test_a_decision_taken_back_is_forgotten_in_the_list_that_took_its_list_over(
 
 
 @both_databases
-def test_what_a_decided_row_says_as_well_as_another_file_goes_when_it_is_taken_back(
-    office: World, tmp_path: Path
-) -> None:
+def test_what_a_decided_row_says_as_well_as_another_file_goes_when_it_is_taken_back(office, tmp_path):
     unclear = local(1).replace("000", "OOO", 1)
     bring(office, write(tmp_path, f"1,Y Hlan,1990,,,{unclear}"), "Một")
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}", name="b.csv"), "Hai")
@@ -327,7 +294,7 @@ def test_what_a_decided_row_says_as_well_as_another_file_goes_when_it_is_taken_b
 
 
 @both_databases
-def test_who_is_known_by_a_decision_alone_goes_when_it_is_taken_back(office: World, tmp_path: Path) -> None:
+def test_who_is_known_by_a_decision_alone_goes_when_it_is_taken_back(office, tmp_path):
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), "Một")
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1).replace('000', 'OOO', 1)}", name="b.csv"), "Hai")
     user, key = office.user(AUTHOR), office.keys.secret_key
@@ -340,16 +307,10 @@ def test_who_is_known_by_a_decision_alone_goes_when_it_is_taken_back(office: Wor
     assert count(office, Contact) == 0
 
 
-def test_a_list_into_which_a_file_is_being_read_is_not_merged_or_split(office: World) -> None:
+def test_a_list_into_which_a_file_is_being_read_is_not_merged_or_split(office):
     user, now = office.user(AUTHOR), office.now
-    with office.runtime.db.write() as session:
-        owner = session.get_one(ContactList, office.list_id).organisation_id
-        other = ContactList(organisation_id=owner, name="Hai", created_at=now)
-        session.add_all(
-            [other, Upload(list_id=office.list_id, file_name="a", sha256="", size=1, uploaded_at=now)]
-        )
-        session.flush()
-        other_id = other.id
+    other_id = office.add_list("Hai")
+    office.add(Upload(list_id=office.list_id, file_name="a", sha256="", size=1, uploaded_at=now))
     for lists in ((office.list_id, other_id), (other_id, office.list_id)):
         with pytest.raises(WrongState, match="list_has_upload"):
             merge_list(office.runtime, lists[0], into=lists[1], user=user, now=now)
@@ -364,7 +325,7 @@ def with_smartphones(tmp_path: Path, *has: str) -> Path:
     return file
 
 
-def test_the_newer_file_knows_who_has_a_smartphone_now(office: World, tmp_path: Path) -> None:
+def test_the_newer_file_knows_who_has_a_smartphone_now(office, tmp_path):
     def has() -> list[bool | None]:
         return list(office.all(select(Contact.has_smartphone).order_by(Contact.id)))
 
@@ -381,12 +342,9 @@ def test_the_newer_file_knows_who_has_a_smartphone_now(office: World, tmp_path: 
 
 
 @both_databases
-def test_what_the_undone_file_alone_said_goes_also_of_whom_officers_and_answers_touched(
-    office: World, tmp_path: Path
-) -> None:
+def test_what_the_undone_file_alone_said_goes_also_of_whom_officers_and_answers_touched(office, tmp_path):
     bring(office, write(tmp_path, WHOLE.format(local(1), local(2))))
-    with office.runtime.db.read() as session:
-        person = session.scalars(select(Contact.id)).one()
+    person = office.one(select(Contact.id))
     user, now, key = office.user(AUTHOR), office.now, office.keys.secret_key
     typed = {"name": "Y Hlan", "birth_year": "1990", "sex": "f", "area_code": "", "has_smartphone": True}
     correct_contact(office.runtime, person, **typed, village="Thôn 2", user=user, now=now)
@@ -397,9 +355,7 @@ def test_what_the_undone_file_alone_said_goes_also_of_whom_officers_and_answers_
 
 
 @both_databases
-def test_a_question_of_two_files_is_asked_once_as_long_as_one_of_them_stands(
-    office: World, tmp_path: Path
-) -> None:
+def test_a_question_of_two_files_is_asked_once_as_long_as_one_of_them_stands(office, tmp_path):
     for name in ("a.csv", "b.csv", "c.csv"):
         bring(office, write(tmp_path, f"1,Y Hlan,85,,,{local(1)}", name=name))
     undo(office, 1)
@@ -409,9 +365,7 @@ def test_a_question_of_two_files_is_asked_once_as_long_as_one_of_them_stands(
 
 
 @pytest.mark.parametrize("first", ["decided", "clear"])
-def test_a_decision_that_is_taken_back_leaves_what_other_files_say(
-    office: World, tmp_path: Path, first: str
-) -> None:
+def test_a_decision_that_is_taken_back_leaves_what_other_files_say(office, tmp_path, first):
     user, now, key = office.user(AUTHOR), office.now, office.keys.secret_key
     clear, unclear = f"1,Y Hlan,,,,{local(123)}", "1,Y Hlan,1990,,,09O5 OOO 123"
     if first == "clear":

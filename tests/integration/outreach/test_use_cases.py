@@ -1,7 +1,5 @@
 """A use case called with the runtime has a transaction of its own, and its jobs are enqueued after the commit."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import datetime
 
@@ -47,20 +45,20 @@ def without_redis(runtime: Runtime) -> Runtime:
     return replace(runtime, redis=redis, job_queue=JobQueue(redis))
 
 
-def test_what_it_wrote_is_committed_and_each_job_enqueued_once(world: World) -> None:
+def test_what_it_wrote_is_committed_and_each_job_enqueued_once(world):
     user = world.user(AUTHOR)
     assert rename(world.runtime, "A Mới", user=user, now=world.now) == user.id
     assert (name_of(world), waiting(world)) == ("A Mới", {SEND: 1, DEFAULT: 1})
 
 
-def test_one_that_fails_leaves_nothing(world: World) -> None:
+def test_one_that_fails_leaves_nothing(world):
     before = name_of(world)
     with pytest.raises(WrongState):
         rename(world.runtime, "A Mới", user=world.user(AUTHOR), now=world.now, fails=True)
     assert (name_of(world), waiting(world)) == (before, {SEND: 0, DEFAULT: 0})
 
 
-def test_within_another_it_is_part_of_that_transaction(world: World) -> None:
+def test_within_another_it_is_part_of_that_transaction(world):
     before = name_of(world)
     user = world.user(AUTHOR)
 
@@ -79,14 +77,14 @@ def test_within_another_it_is_part_of_that_transaction(world: World) -> None:
     assert (name_of(world), waiting(world)) == ("A Ba", {SEND: 1, DEFAULT: 1})
 
 
-def test_without_redis_it_is_stored_and_its_caller_is_told(world: World) -> None:
+def test_without_redis_it_is_stored_and_its_caller_is_told(world):
     assert not take_lost_jobs()
     rename(without_redis(world.runtime), "A Mới", user=world.user(AUTHOR), now=world.now)
     assert name_of(world) == "A Mới"
     assert (take_lost_jobs(), take_lost_jobs()) == (True, False)
 
 
-def test_a_page_says_that_the_work_waits_for_redis(world: World) -> None:
+def test_a_page_says_that_the_work_waits_for_redis(world):
     app = create_app(world.runtime.settings, runtime=without_redis(world.runtime))
     client: FlaskClient = app.test_client()
     signed_in(client, APPROVER)

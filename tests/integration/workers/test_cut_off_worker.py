@@ -1,7 +1,5 @@
 """A worker that alone is cut off from the database, while the others and the gateway go on."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 import time
@@ -16,10 +14,9 @@ from sqlalchemy import make_url
 
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
-from simulator.testing import RunningSimulator
 from tests.support.processes import QuickProcesses
 from tests.support.wait_until import wait_until
-from tests.support.world import World, number
+from tests.support.world import number
 
 PEOPLE = 400
 
@@ -92,8 +89,8 @@ def wire(settings: Settings) -> Iterator[Wire]:
     "hangs", [pytest.param(False, id="closed", marks=pytest.mark.rest), pytest.param(True, id="hangs")]
 )
 def test_a_worker_cut_off_from_the_database_sends_nothing_twice_and_nothing_is_lost(
-    world: World, simulator: RunningSimulator, settings: Settings, wire: Wire, hangs: bool
-) -> None:
+    world, simulator, settings, wire, hangs
+):
     world.add_people(PEOPLE)
     simulator.faults(latency_ms=100)
     campaign = world.launch()

@@ -1,7 +1,5 @@
 """A full disk: sending stands still, loses nothing, and goes on by itself once there is room."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,12 +12,9 @@ ENOUGH = 1_000_000
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_send_goes_on_when_the_full_disk_has_room_again(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_send_goes_on_when_the_full_disk_has_room_again(world, caplog):
     # SQLite's own limit says what a full disk says.
-    world.add_people(1500)
-    campaign = world.launch()
+    campaign = world.launch(people=1500)
     db = world.runtime.db
     with db.engine.connect() as connection:
         pages = connection.execute(text("PRAGMA page_count")).scalar_one()
@@ -49,9 +44,7 @@ CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON attempts EXECUTE FUNCTION fu
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_send_goes_on_when_postgresql_has_room_again(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_send_goes_on_when_postgresql_has_room_again(world, caplog):
     # Its disk is not ours to fill: it says what it would say, in the midst of claims and records.
     world.add_people(300)
     world.simulator.faults(latency_ms=300)
@@ -60,14 +53,12 @@ def test_a_send_goes_on_when_postgresql_has_room_again(
         sending = pool.submit(world.send, 60)
         while not world.sent_to():
             world.wait(0.02)
-        with world.runtime.db.write() as session:
-            session.execute(text(_FULL))
+        world.execute(text(_FULL))
         try:
             while "send.record_failed" not in caplog.text:
                 world.wait(0.05)
         finally:
-            with world.runtime.db.write() as session:
-                session.execute(text("DROP FUNCTION full_disk CASCADE"))
+            world.execute(text("DROP FUNCTION full_disk CASCADE"))
         sending.result()
     assert_all_arrive(world, campaign, 300)
 

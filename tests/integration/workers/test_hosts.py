@@ -1,7 +1,5 @@
 """Workers on two hosts of their own, one of them cut off in the middle of a send and brought back."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 
@@ -22,19 +20,10 @@ def namespaces() -> None:
 
 @pytest.mark.rest  # a minute; a worker cut off: test_cut_off_worker.py
 @pytest.mark.usefixtures("namespaces")
-def test_a_worker_host_that_is_cut_off_loses_nothing_and_sends_nothing_twice() -> None:
+def test_a_worker_host_that_is_cut_off_loses_nothing_and_sends_nothing_twice():
     # Small: what two hosts bring is measured by `make drill-hosts` on a machine without other work.
-    drill = [
-        sys.executable,
-        "-m",
-        "tests.drills.hosts",
-        "--messages",
-        "800",
-        "--in-flight",
-        "16",
-        "--at-least",
-        "0",
-    ]
+    options = ["--messages", "800", "--in-flight", "16", "--at-least", "0"]
+    drill = [sys.executable, "-m", "tests.drills.hosts", *options]
     done = subprocess.run(drill, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "lost 0  twice 0  open 0" in done.stdout

@@ -1,7 +1,5 @@
 """Workers killed in the middle of a send, with a gateway that misbehaves: nobody is left out, nobody is written to twice."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal
@@ -9,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -20,11 +18,9 @@ import pytest
 from campaigns.delivery.send_messages import BackendUnavailable
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
-from outreach.runtime import Runtime
-from simulator.testing import RunningSimulator
 from tests.support.processes import ROOT, QuickProcesses, environment_of
 from tests.support.wait_until import wait_until
-from tests.support.world import World, number
+from tests.support.world import number
 from workers import context
 
 MESSAGES = 1000
@@ -52,9 +48,7 @@ def processes(settings: Settings) -> Iterator[QuickProcesses]:
     ],
     indirect=["database_url"],
 )
-def test_kills_lose_nothing_and_send_nothing_twice(
-    world: World, simulator: RunningSimulator, processes: QuickProcesses, kills: int
-) -> None:
+def test_kills_lose_nothing_and_send_nothing_twice(world, simulator, processes, kills):
     world.add_people(MESSAGES)
     simulator.faults(latency_ms=150, rate_cut=0.05, rate_500=0.05, seed=5, callbacks_off=True)
     campaign = world.launch()
@@ -87,9 +81,7 @@ def test_kills_lose_nothing_and_send_nothing_twice(
 
 
 @pytest.mark.rest
-def test_a_worker_told_to_stop_gives_back_what_it_has_not_sent(
-    world: World, simulator: RunningSimulator, processes: QuickProcesses
-) -> None:
+def test_a_worker_told_to_stop_gives_back_what_it_has_not_sent(world, simulator, processes):
     world.add_people(400)
     simulator.faults(latency_ms=200)
     campaign = world.launch()
@@ -105,9 +97,7 @@ def test_a_worker_told_to_stop_gives_back_what_it_has_not_sent(
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_what_a_killed_worker_had_not_begun_to_send_waits_again_at_once(
-    world: World, simulator: RunningSimulator, processes: QuickProcesses
-) -> None:
+def test_what_a_killed_worker_had_not_begun_to_send_waits_again_at_once(world, simulator, processes):
     world.add_people(400)
     simulator.faults(latency_ms=500)
     campaign = world.launch()
@@ -124,9 +114,7 @@ def test_what_a_killed_worker_had_not_begun_to_send_waits_again_at_once(
 
 @pytest.mark.rest
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_database_process_killed_in_the_middle_is_followed_by_another(
-    world: World, simulator: RunningSimulator, processes: QuickProcesses
-) -> None:
+def test_a_database_process_killed_in_the_middle_is_followed_by_another(world, simulator, processes):
     world.add_people(300)
     simulator.faults(latency_ms=100)
     campaign = world.launch()
@@ -155,7 +143,7 @@ def end_at_once(_runtime: object) -> None:
 
 def end_in_the_middle_of_the_answer(_runtime: object) -> bytes:
     """Return an answer whose length is told and which never comes, as that of a process killed while it writes."""
-    write, written = Connection._send, []  # type: ignore[attr-defined]
+    write, written = Connection._send, []
 
     def write_once(connection: Connection, data: bytes) -> None:
         if written:
@@ -163,7 +151,7 @@ def end_in_the_middle_of_the_answer(_runtime: object) -> bytes:
         written.append(data)
         write(connection, data)
 
-    Connection._send = write_once  # type: ignore[attr-defined]
+    Connection._send = write_once
     return bytes(100_000)
 
 
@@ -173,8 +161,8 @@ def name_itself(_runtime: object) -> int:
 
 @pytest.mark.parametrize("end", [None, end_at_once, end_in_the_middle_of_the_answer])
 def test_calls_of_a_database_process_that_ends_are_refused_and_the_next_one_is_answered_by_another(
-    monkeypatch: pytest.MonkeyPatch, end: Callable[[Runtime], object] | None
-) -> None:
+    monkeypatch, end
+):
     monkeypatch.setattr(context, "get_context", lambda _: get_context("fork"))  # loads nothing again
     monkeypatch.setattr(context, "runtime", lambda: None)
     database = context.DatabaseProcess()
@@ -196,11 +184,8 @@ def test_calls_of_a_database_process_that_ends_are_refused_and_the_next_one_is_a
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_worker_killed_while_its_database_process_starts_leaves_none_behind(
-    world: World, processes: QuickProcesses
-) -> None:
-    world.add_people(1)
-    world.launch()
+def test_a_worker_killed_while_its_database_process_starts_leaves_none_behind(world, processes):
+    world.launch(people=1)
     sender = processes.start("worker", "--queues", "send")
     enqueue_send(world.runtime)
     wait_until(lambda: children_of(sender.pid), every_s=0.01)
@@ -239,7 +224,7 @@ child.kill()
 
 
 @pytest.mark.rest
-def test_a_worker_whose_redis_hangs_as_it_starts_ends_so_that_another_is_started(world: World) -> None:
+def test_a_worker_whose_redis_hangs_as_it_starts_ends_so_that_another_is_started(world):
     done = subprocess.run(
         [sys.executable, "-c", STARTING],
         cwd=ROOT,

@@ -1,7 +1,5 @@
 """A worker at several queues: it takes their jobs in turn, and a job that it took is in Redis until it has started."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading
@@ -28,7 +26,6 @@ from outreach.core.job_queue import (
 )
 from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_sweep, enqueue_webhooks
 from outreach.runtime import Runtime
-from tests.support.world import World
 from workers import context
 from workers.jobs import sweep_job
 from workers.processes import QueueInTurn, create_worker, share_out
@@ -53,12 +50,12 @@ class AnswerLost(Redis):
         return answer
 
 
-def test_sending_and_imports_wait_for_nobody_and_the_others_share_a_process() -> None:
+def test_sending_and_imports_wait_for_nobody_and_the_others_share_a_process():
     assert share_out(QUEUES) == [[SEND], [IMPORTS], SHARED]
     assert share_out([DEFAULT, INBOUND]) == [[DEFAULT, INBOUND]]
 
 
-def test_a_job_that_was_taken_just_before_a_crash_stays_in_redis(runtime: Runtime) -> None:
+def test_a_job_that_was_taken_just_before_a_crash_stays_in_redis(runtime):
     runtime.redis.flushdb()
     enqueue_sweep(runtime)
     queues = create_worker(SHARED, runtime.redis).queues
@@ -74,9 +71,7 @@ def test_a_job_that_was_taken_just_before_a_crash_stays_in_redis(runtime: Runtim
         QueueInTurn.dequeue_any(queues, 0, runtime.redis)
 
 
-def test_one_process_runs_the_jobs_of_all_its_queues_in_turn(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_process_runs_the_jobs_of_all_its_queues_in_turn(runtime, monkeypatch):
     done: list[str] = []
     for name in ("webhooks_job", "apply_callbacks_job", "sweep_job"):
         monkeypatch.setattr(f"workers.jobs.{name}", lambda name=name: done.append(name))
@@ -92,7 +87,7 @@ def test_one_process_runs_the_jobs_of_all_its_queues_in_turn(
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3, 4])
-def test_a_job_whose_request_nobody_heard_of_is_enqueued_by_the_next(runtime: Runtime, lost: int) -> None:
+def test_a_job_whose_request_nobody_heard_of_is_enqueued_by_the_next(runtime, lost):
     runtime.redis.flushall()
     away = AnswerLost(connection_pool=runtime.redis.connection_pool)
     away.lost = lost
@@ -103,8 +98,8 @@ def test_a_job_whose_request_nobody_heard_of_is_enqueued_by_the_next(runtime: Ru
 
 @pytest.mark.parametrize("passed_over", [False, True], ids=["told", "passed over"])
 def test_a_worker_asked_to_stop_while_it_reads_a_job_stops_and_the_job_stays(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, passed_over: bool
-) -> None:
+    runtime, monkeypatch, passed_over
+):
     def restore(job: Job, raw_data: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         read(job, raw_data)
@@ -129,9 +124,7 @@ def test_a_worker_asked_to_stop_while_it_reads_a_job_stops_and_the_job_stays(
 
 
 @pytest.mark.parametrize("part", ["confirm_overdue", "days_due", "remove_unconfirmed", "enqueue_due_report"])
-def test_a_part_of_the_sweep_that_fails_keeps_no_cry_for_help_and_no_report_waiting(
-    world: World, monkeypatch: pytest.MonkeyPatch, part: str
-) -> None:
+def test_a_part_of_the_sweep_that_fails_keeps_no_cry_for_help_and_no_report_waiting(world, monkeypatch, part):
     def fail(*_args: object, **_more: object) -> None:
         raise OSError("no space left")
 

@@ -1,7 +1,5 @@
 """Redis or PostgreSQL away, at the start and in the middle: it is said in a line, waited for, and nothing is lost."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
@@ -125,9 +123,7 @@ def assert_quiet(processes: QuickProcesses) -> None:
 
 
 @one_database
-def test_a_send_goes_on_when_redis_stops_hangs_and_comes_back(
-    world: World, simulator: RunningSimulator, processes: QuickProcesses, redis: Restartable
-) -> None:
+def test_a_send_goes_on_when_redis_stops_hangs_and_comes_back(world, simulator, processes, redis):
     world.add_people(300)
     simulator.faults(latency_ms=150)
     campaign = world.launch()
@@ -160,8 +156,8 @@ def test_a_send_goes_on_when_redis_stops_hangs_and_comes_back(
 
 @one_database
 def test_without_redis_a_launch_says_so_workers_wait_until_told_to_stop_and_the_rest_starts_later(
-    world: World, processes: QuickProcesses, redis: Restartable
-) -> None:
+    world, processes, redis
+):
     world.add_people(5)
     campaign = world.draft()
     world.act(campaign, CampaignAction.SUBMIT)
@@ -193,8 +189,8 @@ def test_without_redis_a_launch_says_so_workers_wait_until_told_to_stop_and_the_
 
 @one_database
 def test_workers_wait_for_the_database_at_their_start_and_in_the_middle_of_a_send(
-    on_postgres: World, simulator: RunningSimulator, processes: QuickProcesses, postgres: Restartable
-) -> None:
+    on_postgres, simulator, processes, postgres
+):
     world = on_postgres
     world.add_people(300)
     simulator.faults(latency_ms=150)
@@ -215,12 +211,9 @@ def test_workers_wait_for_the_database_at_their_start_and_in_the_middle_of_a_sen
 
 
 @one_database
-def test_what_the_gateway_brings_while_the_database_is_away_is_stored_when_it_repeats(
-    on_postgres: World, postgres: Restartable
-) -> None:
+def test_what_the_gateway_brings_while_the_database_is_away_is_stored_when_it_repeats(on_postgres, postgres):
     world = on_postgres
-    world.add_people(1)
-    campaign = world.launch()
+    campaign = world.launch(people=1)
     settings = world.runtime.settings
     app = create_app(settings, runtime=world.runtime)
     client, front = app.test_client(), AsgiClient(create_front(app))
@@ -252,7 +245,7 @@ def test_what_the_gateway_brings_while_the_database_is_away_is_stored_when_it_re
 
 
 @one_database
-def test_commands_say_which_server_is_away(world: World, processes: QuickProcesses) -> None:
+def test_commands_say_which_server_is_away(world, processes):
     processes.environment["DATABASE_URL"] = "postgresql://loa@127.0.0.1:1/loa"
     done = processes.run("campaigns", "status", "1", "--json")
     assert (done.returncode, done.stdout) == (1, "")

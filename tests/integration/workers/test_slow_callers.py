@@ -1,7 +1,5 @@
 """Callers who never come to the end of a request keep neither a connection nor memory."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import threading
@@ -14,6 +12,7 @@ import uvicorn
 
 from deploy import web_worker
 from deploy.web_worker import BoundedProtocol
+from tests.support.tables import cases
 
 
 async def read_all(scope: Any, receive: Any, send: Any) -> None:
@@ -64,23 +63,18 @@ def ends(address: tuple[str, int], first: bytes, *drops: bytes) -> bool:
 HEAD = b"POST / HTTP/1.1\r\nHost: loa\r\n"
 
 
-@pytest.mark.parametrize(
-    ("first", "drop"),
-    [
-        (b"", b""),  # nothing is asked
-        (HEAD, b"X-A: b\r\n"),  # a head that never ends
-        (HEAD + b"X-A: " + b"b" * 100_000, b"b"),  # one that is too large, within the time
-        (HEAD + b"Content-Length: 100\r\n\r\n", b"b"),  # a body that comes letter by letter
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nb\r\n"),
-    ],
+@cases(
+    (b"", b""),  # nothing is asked
+    (HEAD, b"X-A: b\r\n"),  # a head that never ends
+    (HEAD + b"X-A: " + b"b" * 100_000, b"b"),  # one that is too large, within the time
+    (HEAD + b"Content-Length: 100\r\n\r\n", b"b"),  # a body that comes letter by letter
+    (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nb\r\n"),
 )
-def test_a_request_that_does_not_come_to_its_end_is_let_go(
-    address: tuple[str, int], first: bytes, drop: bytes
-) -> None:
+def test_a_request_that_does_not_come_to_its_end_is_let_go(address, first, drop):
     assert ends(address, first, drop)
 
 
-def test_an_ordinary_request_is_answered_on_a_connection_that_is_kept(address: tuple[str, int]) -> None:
+def test_an_ordinary_request_is_answered_on_a_connection_that_is_kept(address):
     with socket.create_connection(address, timeout=5) as caller:
         for _ in range(3):
             caller.sendall(HEAD + b"Content-Length: 200000\r\n\r\n" + b"b" * 200_000)

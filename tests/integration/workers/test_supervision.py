@@ -77,7 +77,7 @@ def lives(pid: int) -> bool:
         return False
 
 
-def test_killed_process_starts_again_without_what_it_left(supervise: Supervise, tmp_path: Path) -> None:
+def test_killed_process_starts_again_without_what_it_left(supervise, tmp_path):
     supervise("time.sleep(60)")
     parent, child = started(tmp_path)
     os.kill(parent, signal.SIGKILL)
@@ -86,12 +86,12 @@ def test_killed_process_starts_again_without_what_it_left(supervise: Supervise, 
     assert not lives(child)
 
 
-def test_a_process_that_ends_by_itself_starts_again(supervise: Supervise, tmp_path: Path) -> None:
+def test_a_process_that_ends_by_itself_starts_again(supervise, tmp_path):
     supervise("sys.exit(3)")
     assert started(tmp_path) != started(tmp_path)
 
 
-def test_the_end_takes_along_what_ignores_it(supervise: Supervise, tmp_path: Path) -> None:
+def test_the_end_takes_along_what_ignores_it(supervise, tmp_path):
     supervisor = supervise("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)")
     family = started(tmp_path)
     supervisor.terminate()
@@ -99,7 +99,7 @@ def test_the_end_takes_along_what_ignores_it(supervise: Supervise, tmp_path: Pat
     assert not any(lives(pid) for pid in family)
 
 
-def test_killed_supervisor_leaves_no_process_behind(supervise: Supervise, tmp_path: Path) -> None:
+def test_killed_supervisor_leaves_no_process_behind(supervise, tmp_path):
     supervisor = supervise(
         "import signal; signal.signal(signal.SIGTERM, lambda *_: (child.kill(), sys.exit()))\ntime.sleep(60)"
     )
@@ -108,7 +108,7 @@ def test_killed_supervisor_leaves_no_process_behind(supervise: Supervise, tmp_pa
     wait_until(lambda: not any(lives(pid) for pid in family))
 
 
-def test_output_that_nobody_reads_stops_no_one(supervise: Supervise, tmp_path: Path) -> None:
+def test_output_that_nobody_reads_stops_no_one(supervise, tmp_path):
     supervise("for n in range(100_000): print(n)\nsys.exit()")
     assert started(tmp_path) != started(tmp_path)
 
@@ -132,7 +132,7 @@ supervise({"one": lambda: time.sleep(60), "two": lambda: time.sleep(60)})
 
 
 @pytest.mark.parametrize("when", ["before", "just after"])
-def test_workers_told_to_stop_while_one_of_them_is_being_started_all_end(when: str) -> None:
+def test_workers_told_to_stop_while_one_of_them_is_being_started_all_end(when):
     workers = subprocess.Popen(
         [sys.executable, "-c", WORKERS, when], env={**os.environ, "PYTHONPATH": str(ROOT)}
     )

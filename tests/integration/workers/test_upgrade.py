@@ -1,7 +1,5 @@
 """Jobs that wait in Redis while the program is replaced, or that a stranger put there: only our own are run."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections import Counter
@@ -18,9 +16,8 @@ from rq.serializers import JSONSerializer
 
 from outreach.core.job_queue import DEFAULT, SEND, pending_key
 from outreach.core.settings import Settings
-from simulator.testing import RunningSimulator
 from tests.support.processes import QuickProcesses
-from tests.support.world import World, number
+from tests.support.world import number
 from workers.processes import create_worker
 
 PEOPLE = 40
@@ -45,10 +42,9 @@ def processes(settings: Settings, tmp_path: Path) -> Iterator[QuickProcesses]:
 
 
 def test_pickled_jobs_of_an_earlier_version_are_removed_unread_and_the_sweep_enqueues_their_work(
-    world: World, simulator: RunningSimulator, processes: QuickProcesses, tmp_path: Path
-) -> None:
-    world.add_people(PEOPLE)
-    campaign = world.launch()
+    world, simulator, processes, tmp_path
+):
+    campaign = world.launch(people=PEOPLE)
     redis = world.runtime.redis
     redis.flushdb()  # nothing waits as JSON
     trap = tmp_path / "was-read"
@@ -67,7 +63,7 @@ def test_pickled_jobs_of_an_earlier_version_are_removed_unread_and_the_sweep_enq
     assert not trap.exists()
 
 
-def test_what_a_stranger_puts_into_redis_is_not_run(redis_url: str, tmp_path: Path) -> None:
+def test_what_a_stranger_puts_into_redis_is_not_run(redis_url, tmp_path):
     """A call of any function, arguments that are no ids, functions to be called at the end, a pickled result."""
     trap, ours = tmp_path / "was-run", "workers.jobs.sweep_job"
     with Redis.from_url(redis_url) as redis:

@@ -1,7 +1,5 @@
 """The web restarted under traffic, as systemd does it: the socket stays, and nobody is refused."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket
@@ -19,7 +17,6 @@ from twilio.request_validator import RequestValidator
 
 from campaigns.models.messages import StatusEvent
 from outreach.core.settings import Settings
-from outreach.runtime import Runtime
 from tests.support.processes import ROOT, environment_of
 
 CALLERS = 4
@@ -42,7 +39,7 @@ class Callers:
 
     def __init__(self, settings: Settings) -> None:
         self.base, self.signer = settings.public_base_url, RequestValidator(settings.twilio_auth_token)
-        self.stored, self.failed = 0, []  # type: ignore[var-annotated]
+        self.stored, self.failed = 0, []
         self.is_over = False
         self.lock = threading.Lock()
         self.threads = [threading.Thread(target=self.call, args=(i,)) for i in range(CALLERS)]
@@ -74,7 +71,7 @@ class Callers:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_no_request_is_lost_while_the_web_restarts(settings: Settings, runtime: Runtime) -> None:
+def test_no_request_is_lost_while_the_web_restarts(settings, runtime):
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
         here = replace(settings, public_base_url=f"http://127.0.0.1:{listening.getsockname()[1]}")
         web = start_web(listening, here)
