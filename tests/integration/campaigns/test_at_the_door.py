@@ -168,7 +168,7 @@ def test_they_are_visited_and_counted_and_never_written_to(office, tmp_path, cli
 
 def reported(world: World, *campaigns: int) -> Mapping[str, int]:
     counts = world.read(count_reported, campaigns, as_of=world.now + timedelta(minutes=5)).values()
-    names = ("recipients", "answered", "no_smartphone", "reported")
+    names = ("recipients", "answered", "no_smartphone", "installed")
     return {name: sum(getattr(each, name) for each in counts) for name in names}
 
 
