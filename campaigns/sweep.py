@@ -41,6 +41,7 @@ from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.approvals import LaunchTerms, missing_approval
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.experiments import arm_sql
+from campaigns.rules.notices import WAITING
 from campaigns.rules.states import (
     UNSETTLED,
     AttemptReport,
@@ -56,6 +57,7 @@ from outreach.core.bulk import change_rows, full_scan
 from outreach.core.settings import Settings
 from outreach.models.contacts import Suppression
 from outreach.rules.errors import LoaError
+from outreach.rules.gateway import Channel
 from outreach.rules.keys import Purpose
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.quiet_days import QuietDays
@@ -448,7 +450,7 @@ def _record_warning(session: Session, campaign: Campaign, *, now: datetime) -> N
 
 
 def complete_finished(session: Session, *, now: datetime) -> list[int]:
-    """Complete the campaigns with all steps open and no unsettled messages. Returns their ids.
+    """Complete the campaigns with all steps open, no unsettled messages and no notice whose text may follow. Returns their ids.
 
     Acknowledgements do not keep a campaign open: they are sent, and wait for sending hours, after its end as
     well.
@@ -465,8 +467,14 @@ def complete_finished(session: Session, *, now: datetime) -> list[int]:
         .correlate(Campaign, Step)
         .scalar_subquery()
     )
-    unfinished = exists().where(
-        Step.campaign_id == Campaign.id, or_(Step.opened_at.is_(None), unsettled_message.is_not(None))
+    waiting_notice = exists().where(
+        Attempt.channel == Channel.ZALO, Attempt.state.in_(WAITING), Attempt.stream_id == Campaign.id
+    )
+    unfinished = or_(
+        exists().where(
+            Step.campaign_id == Campaign.id, or_(Step.opened_at.is_(None), unsettled_message.is_not(None))
+        ),
+        waiting_notice,
     )
     finished = select(Campaign.id).where(Campaign.state == CampaignState.SENDING, ~unfinished)
     found = session.scalars(finished).all()

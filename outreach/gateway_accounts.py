@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from sqlalchemy import select
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from outreach.core.seal import open_sealed
 from outreach.core.settings import Settings
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
+from outreach.rules.gateway import Channel
 from outreach.rules.keys import Purpose
 from outreach.rules.roads import ROADS, MessageIdentity, aggregator_road
 from outreach.sms.aggregator import load_profile
@@ -63,7 +65,32 @@ def account_settings(account: GatewayAccount, settings: Settings) -> Settings:
         aggregator_url=account.url,
         aggregator_key=account.login,
         aggregator_secret=secret,
+        notice_account=str(options.get("notice_account", "")),
     )
+
+
+class NoticeTerms(NamedTuple):
+    """How notices go by an account, and what one costs that has arrived."""
+
+    channel: Channel
+    vnd: int
+
+
+def notice_terms(account: GatewayAccount, settings: Settings) -> NoticeTerms | None:
+    """Return an account's terms of notices, None where it has none. `settings` are the environment's."""
+    options = account.options
+    profile, sender, vnd = options.get("profile"), options.get("notice_account"), options.get("notice_vnd")
+    if account.kind is GatewayKind.ENVIRONMENT and settings.sms_gateway == "aggregator":
+        profile, sender = settings.aggregator_profile, settings.notice_account
+    channel = load_profile(str(profile)).channel if profile and sender else None
+    return NoticeTerms(channel, settings.notice_price_vnd if vnd is None else int(vnd)) if channel else None
+
+
+def find_notice_terms(session: Session, settings: Settings) -> NoticeTerms | None:
+    """Return the dearest terms of notices among the accounts at work; None: everything goes by SMS."""
+    active = (each for each in read_accounts(session) if each.state is GatewayState.ACTIVE)
+    found = [terms for each in active if (terms := notice_terms(each, settings))]
+    return max(found, key=lambda terms: terms.vnd, default=None)
 
 
 def road_of(settings: Settings) -> MessageIdentity:

@@ -1,6 +1,7 @@
 """Aggregator of the simulator: the interface of eSMS, with the faults of the simulator.
 
-Source: eSMS's public documentation ("Gửi tin Chăm sóc khách hàng dạng POST", "Callback Url", "Bảng mã lỗi").
+Notices go alone or in one request with their text. Source: eSMS's public documentation ("Gửi tin Chăm sóc khách hàng dạng
+POST", "Hàm gửi tin ZNS", "Hàm gửi tin MultiChanel", "Callback Url", "Bảng mã lỗi").
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from simulator.settings import RequestFault, fault_after_accept, fault_before_ac
 
 PREFIX = "/aggregator"
 ACCEPTED, WRONG_KEY, NO_SENDER, NOT_FOUND, REPEATED = "100", "101", "104", "105", "124"
-BAD_NUMBER = "300"
+BAD_NUMBER, NO_TEMPLATE = "300", "791"
 VIETNAM_S = 7 * 3600  # ahead of UTC
 
 
@@ -35,6 +36,8 @@ class AggregatorApi:
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_post(f"{PREFIX}/SendMultipleMessage_V4_post_json/", self.send)
+        app.router.add_post(f"{PREFIX}/SendZaloMessage_V4_post_json/", self.send)
+        app.router.add_post(f"{PREFIX}/MultiChannelMessage/", self.send)
         app.router.add_get(f"{PREFIX}/GetSendStatus", self.status)
 
     async def send(self, request: web.Request) -> web.Response:
@@ -47,6 +50,12 @@ class AggregatorApi:
 
     async def _take(self, request: web.Request) -> web.Response:
         form = json.loads(await request.read())
+        notice, text = form.get("Data") or (form, {})
+        form = {
+            **text,
+            **notice,
+            **{name: form[name] for name in ("ApiKey", "SecretKey", "Phone") if name in form},
+        }
         faults, digits = self._parts.panel.faults, str(form.get("Phone", ""))
         number = "+84" + digits.removeprefix("84").removeprefix("0")
         if wait_ms := faults.latency_ms + random.uniform(0, faults.jitter_ms):  # noqa: S311
@@ -59,14 +68,19 @@ class AggregatorApi:
         request_id = form.get("RequestId") and f"{day}/{form['RequestId']}"
         if request_id and request_id in self._parts.store.request_ids:
             return _answer(REPEATED)
-        if not form.get("Brandname"):
+        is_notice = "TempID" in form
+        if is_notice and not (form["TempID"] and form.get("OAID")):
+            return _answer(NO_TEMPLATE)
+        if not (is_notice or form.get("Brandname")):
             return _answer(NO_SENDER)
         if not MOBILE.fullmatch(number):
             return _answer(BAD_NUMBER)
         now, body = time.time(), str(form.get("Content", ""))
+        shown = f"[{form['TempID']}] " + " · ".join(map(str, form.get("Params", ()))) if is_notice else body
         sms = Sms(
-            mint_sid(), AGGREGATOR, Direction.OUTBOUND, number, form["Brandname"], body, Status.QUEUED,
-            count_segments(body), now, now, status_callback=form.get("CallbackUrl"),
+            mint_sid(), AGGREGATOR, Direction.OUTBOUND, number, form.get("Brandname") or str(form.get("OAID")), shown,
+            Status.QUEUED, count_segments(shown), now, now, status_callback=form.get("CallbackUrl"),
+            notice=str(form["TempID"]) if is_notice else None, text=body or None,
         )  # fmt: skip
         if request_id:
             self._parts.store.request_ids.add(request_id)

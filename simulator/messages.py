@@ -81,6 +81,9 @@ class Sms:
     error_code: int | None = None
     is_reported: bool = False  # its final status reached the receiver, or no callback was requested
     answered_by_link: str | None = None
+    # Of a notice: its template, and the text that follows where it does not arrive.
+    notice: str | None = None
+    text: str | None = None
     seq: int = -1
     ledger_index: int = -1
 
@@ -149,6 +152,7 @@ def to_ledger(sms: Sms) -> dict[str, Any]:
         "From": sms.from_,
         "MessagingServiceSid": sms.service_sid,
         "Body": sms.body,
+        "Notice": sms.notice,
         "StatusCallback": sms.status_callback,
         "status": sms.status.value,
         "error_code": sms.error_code,

@@ -7,6 +7,7 @@ makes it. Source: 3GPP TS 23.038 (GSM 7-bit alphabet) and TS 23.040 (concatenati
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
 import time
@@ -16,7 +17,7 @@ from typing import Protocol
 from simulator.callbacks import Post, PostPurpose, show_as_public
 from simulator.messages import API_VERSION, FINAL, Direction, Sms, Status, mint_sid
 from simulator.parts import Parts
-from simulator.settings import fail_at_phone, fail_in_transit, roll
+from simulator.settings import NoticeFate, fail_at_phone, fail_in_transit, fate_of, roll
 
 # The sender that a messaging service chooses.
 SERVICE_NUMBER = "+84900000000"
@@ -137,6 +138,8 @@ class Network:
         asyncio.get_running_loop().call_later(max(0.0, delay_s), run)
 
     def _leave_gateway(self, sms: Sms) -> None:
+        if sms.notice is not None:
+            return self._send_notice(sms)
         code = fail_in_transit(self._parts.panel.faults, self._chance("failed", sms))
         if code is not None:
             self._report(sms, Status.FAILED, code)
@@ -154,7 +157,36 @@ class Network:
             sms,
         )
 
+    def _send_notice(self, sms: Sms) -> None:
+        """Let a notice arrive, late or not at all; where its provider falls back, its text follows."""
+        faults = self._parts.panel.faults
+        fate = fate_of(faults, sms.to, self._chance("notice", sms))
+        sms.status, sms.sent = Status.SENT, sms.sent or time.time()
+        if fate in (NoticeFate.NO_ACCOUNT, NoticeFate.DECLINED):
+            self._report(sms, Status.UNDELIVERED, int(fate))
+            if sms.text:
+                now, to = (
+                    time.time(),
+                    {"to": sms.to, "from_": sms.from_, "status_callback": sms.status_callback},
+                )
+                fields = {"status": Status.QUEUED, "created": now, "updated": now, "direction": sms.direction}
+                text = Sms(
+                    mint_sid(),
+                    AGGREGATOR,
+                    body=sms.text,
+                    num_segments=count_segments(sms.text),
+                    **fields,
+                    **to,
+                )
+                self.carry(text)
+        elif fate is not NoticeFate.LOST:
+            late_s = faults.notice_late_s if fate is NoticeFate.LATE else faults.delivered_after_s
+            self._later(late_s - faults.sent_after_s, self._arrive, sms)
+
     def _arrive(self, sms: Sms) -> None:
+        if sms.notice is not None:
+            self._report(sms, Status.DELIVERED, None)
+            return self.on_arrival(sms)
         code = fail_at_phone(self._parts.panel.faults, self._chance("undelivered", sms))
         self._report(sms, Status.DELIVERED if code is None else Status.UNDELIVERED, code)
         if code is None:
@@ -219,6 +251,12 @@ AGGREGATOR = "aggregator"
 def aggregator_fields(sms: Sms) -> dict[str, str]:
     """Return what an aggregator of eSMS's kind says of a message."""
     is_done = sms.status in (Status.SENT, *FINAL) and sms.status is not Status.FAILED
+    of_notice = {
+        "TypeId": "25",
+        "TotalPrice": "200.0000" if sms.status is Status.DELIVERED else "0.0000",
+        "tempid": sms.notice or "",
+        "error_info": json.dumps({"error": sms.error_code, "message": ""}, separators=(",", ":")),
+    }
     return {
         "SMSID": sms.sid,
         "SendStatus": "4" if sms.status is Status.FAILED else "5" if is_done else "2",
@@ -227,6 +265,7 @@ def aggregator_fields(sms: Sms) -> dict[str, str]:
         "TotalPrice": f"{350 * sms.num_segments:.4f}",
         "TypeId": "2",
         "phonenumber": "0" + sms.to.removeprefix("+84"),
+        **(of_notice if sms.notice is not None else {}),
     }
 
 

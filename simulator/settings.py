@@ -99,6 +99,13 @@ class Faults:
     gives_reference: bool = flag("Trả lại số tham chiếu", "SMPP: báo cáo kèm user_message_reference của tin")
     rate_undelivered: float = share("Không tới máy", "máy tắt, ngoài vùng phủ sóng, số không còn dùng")
     rate_failed: float = share("Gửi hỏng", "quá tải, nhà mạng chặn hoặc gặp lỗi")
+    notice_reach: float = setting(
+        1.0, SettingKind.SHARE, "Số máy có Zalo", "thông báo tới máy khác bị trả lại: không có tài khoản"
+    )
+    notice_declined: float = share("Từ chối thông báo", "trong số máy có Zalo: người dùng không nhận")
+    notice_late: float = share("Thông báo tới muộn", "trong số máy có Zalo: tới sau thời gian ở ô sau")
+    notice_late_s: float = setting(3600.0, SettingKind.SECONDS, "Tới muộn sau", high=86_400)
+    notice_lost: float = share("Thông báo mất", "trong số máy có Zalo: không tới, cũng không báo")
     list_delay_s: float = setting(
         0.0, SettingKind.SECONDS, "Danh sách hiện chậm", "tin chỉ hiện khi tra cứu sau chừng ấy"
     )
@@ -180,6 +187,31 @@ def fail_in_transit(faults: Faults, chance: float) -> int | None:
 def fail_at_phone(faults: Faults, chance: float) -> int | None:
     """Return Twilio's error code for a message that was sent and does not arrive, or None."""
     return _code(chance, faults.rate_undelivered, (30003, 30005, 30006))
+
+
+class NoticeFate(StrEnum):
+    """What becomes of a notice."""
+
+    ARRIVES = "arrives"
+    LATE = "late"
+    LOST = "lost"
+    DECLINED = "-114"  # Zalo's codes
+    NO_ACCOUNT = "-118"
+
+
+def fate_of(faults: Faults, number: str, chance: float) -> NoticeFate:
+    """Return what becomes of a notice: whether a number has an account is the same each time."""
+    if roll(faults.seed or 0, "zalo", number) >= faults.notice_reach:
+        return NoticeFate.NO_ACCOUNT
+    for fate, rate in (
+        (NoticeFate.DECLINED, faults.notice_declined),
+        (NoticeFate.LATE, faults.notice_late),
+        (NoticeFate.LOST, faults.notice_lost),
+    ):
+        if chance < rate:
+            return fate
+        chance -= rate
+    return NoticeFate.ARRIVES
 
 
 def _pick(chance: float, *shares: tuple[RequestFault, float]) -> RequestFault | None:

@@ -57,9 +57,11 @@ from campaigns.rules.delivery import (
     content_of,
     create_renderer,
     daily_cap,
+    language_of,
     refusal_reason,
 )
 from campaigns.rules.gateway_choice import MOST_CLAIM, Health
+from campaigns.rules.notices import goes_as_notice
 from campaigns.rules.sending_hours import closes_at
 from campaigns.rules.states import AttemptState, CampaignState, MessageKind, MessageState, SkipReason
 from outreach.core.bulk import change_rows, values_subquery
@@ -68,6 +70,8 @@ from outreach.core.fence import Fence
 from outreach.core.settings import Settings
 from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.errors import LoaError
+from outreach.rules.gateway import Channel, Notice
+from outreach.rules.languages import VIETNAMESE
 from outreach.rules.quiet_days import NO_DAYS, QuietDays
 from outreach.runtime import Runtime
 
@@ -82,7 +86,8 @@ class Claim(NamedTuple):
     `segments` are reserved, `counted` are those of its text by our own count, `factor` is the campaign's `segment_factor`.
     `price_vnd` is what a segment is reserved for, None without a budget. `is_unproved`: the gateway has accepted no message of
     its campaign yet, which has enough recipients to tell a refusal of all from one of some. `account_id` is the gateway
-    account that carries it, `cost_vnd` what a segment costs there, where that is agreed. `rank`: the place of its stream.
+    account that carries it, `cost_vnd` what a segment costs there, where that is agreed, or its `notice`. `rank`: the place of its
+    stream.
     """
 
     attempt_id: int
@@ -104,6 +109,12 @@ class Claim(NamedTuple):
     account_id: int = ENVIRONMENT
     cost_vnd: int | None = None
     rank: int = 2
+    notice: Notice | None = None
+
+    @property
+    def is_notice(self) -> bool:
+        """Return whether only a notice leaves now: its text may follow."""
+        return self.notice is not None and self.notice.channel is Channel.ZALO
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +187,13 @@ def claim(
         return ClaimBatch([], 0)
     known = _read_known(session, due, by, now=now)
     room = Room(segments, terms.left_vnd, price_vnd)
-    choice = _choose(due, known, by, room=room, factor=terms.factor, routes=routes)
+    choice = _choose(due, known, by, room=room, factor=terms.factor, routes=routes, now=now)
     skipped = _skip(session, choice.skipped)
     for wait, message_ids in choice.waits.items():
         ids = values_subquery(session, message_ids, BigInteger)
         change_rows(session, update(Outbox).where(Outbox.message_id.in_(ids)).values(not_before=now + wait))
     if choice.taken and stream.id != TRANSACTIONAL_STREAM:
-        _count_taken(session, stream, terms, sum(each.segments for each in choice.taken), now=now)
+        _count_taken(session, stream, terms, choice.taken, now=now)
     ids_of_attempts = create_attempts(
         session,
         stream.id,
@@ -192,6 +203,7 @@ def claim(
         now=now,
         due_at=now + timedelta(seconds=by.lease_s),
         accounts={each.row.message_id: each.route.account_id or ENVIRONMENT for each in choice.taken},
+        notices={each.row.message_id: (each.notice, each.notice_vnd) for each in choice.taken if each.notice},
     )
     claims = [
         Claim(
@@ -208,15 +220,16 @@ def claim(
             counted=counted,
             factor=terms.factor,
             price_vnd=price_vnd if math.isfinite(terms.left_vnd) else None,
-            is_unproved=terms.is_unproved,
+            is_unproved=terms.is_unproved and notice_vnd is None,
             # An acknowledgement has its own campaign's hours, whatever stream it is in.
             closes_at=min(stream.closes_at, known.closing_times[id(row.of)] or stream.closes_at),
             kind=row.kind,
             account_id=route.account_id or ENVIRONMENT,
-            cost_vnd=route.price_vnd,
+            cost_vnd=route.price_vnd if notice_vnd is None else notice_vnd,
             rank=stream.rank,
+            notice=notice,
         )
-        for row, body, counted, size, route in choice.taken
+        for row, body, counted, size, route, notice, notice_vnd in choice.taken
     ]
     waiting = sum(map(len, choice.waits.values()))
     return ClaimBatch(claims, skipped, choice.over_budget, choice.without_gateway, waiting)
@@ -256,13 +269,18 @@ def _read_known(
 
 
 class _Taken(NamedTuple):
-    """A message to claim. `counted` are the segments of its text, `segments` what the gateway is expected to charge."""
+    """A message to claim. `counted` are the segments of its text, `segments` what the gateway is expected to charge.
+
+    Of a notice that goes alone both are 1, and `notice_vnd` is what it costs.
+    """
 
     row: WaitingMessage
     body: str
     counted: int
     segments: int
     route: Route
+    notice: Notice | None = None
+    notice_vnd: int | None = None
 
 
 @dataclass(slots=True)
@@ -284,6 +302,7 @@ def _choose(
     room: Room,
     factor: float,
     routes: Routes | None,
+    now: datetime,
 ) -> _Choice:
     """Decide on due messages, one after the other, for as long as there is room. What is left over stays as it is."""
     choice = _Choice()
@@ -301,17 +320,42 @@ def _choose(
             choice.over_budget = obstacle is Obstacle.BUDGET
             break
         sender = row.of.sender or by.service_sender
-        route = routes.choose(row, body, sender=sender, segments=size) if routes else BY_ENVIRONMENT
+        is_notice = goes_as_notice(
+            kind=row.kind,
+            n=row.n,
+            has_notice=bool(row.of.notice_template) and language_of(row.of, row.language) == VIETNAMESE,
+            reach=row.notices,
+            known_at=row.notices_at,
+            now=now,
+        )
+        route = (
+            routes.choose(row, body, sender=sender, segments=size, is_notice=is_notice)
+            if routes
+            else BY_ENVIRONMENT
+        )
         if route is None or route.account_id is None:
             choice.without_gateway = choice.without_gateway or route is None
             choice.waits[route.wait if route else POSTPONE_FOR].append(row.message_id)
             continue
-        room.take(size)
+        taken = _Taken(row, body, counted, size, route)
+        if route.notice:
+            taken = _as_notice(taken, by.renderer.render_notice(row, known.values, channel=route.notice[0]))
+        room.take(taken.segments, vnd=taken.notice_vnd)
         known.recent[row.phone_id, bool(row.of.urgent_reason)] += 1
         if content:
             known.contents.add((row.phone_id, content))
-        choice.taken.append(_Taken(row, body, counted, size, route))
+        choice.taken.append(taken)
     return choice
+
+
+def _as_notice(text: _Taken, rendered: tuple[Notice, str] | None) -> _Taken:
+    """Return a message as its notice, or as it is where that cannot be filled in. The provider that sends both gets both."""
+    if rendered is None or text.route.notice is None:
+        return text
+    notice, said = rendered
+    if notice.channel is Channel.BOTH:
+        return text._replace(notice=notice)
+    return text._replace(body=said, counted=1, segments=1, notice=notice, notice_vnd=text.route.notice[1])
 
 
 def _refusal_of(row: WaitingMessage, content: str | None, known: _Known, *, is_live: bool) -> Refusal | None:
@@ -319,7 +363,8 @@ def _refusal_of(row: WaitingMessage, content: str | None, known: _Known, *, is_l
     has_answered = row.answer is not None and not row.wants_reminder
     return refusal_reason(
         kind=row.kind,
-        step=of.step or 0,
+        # The text after a notice is as a reminder: somebody who has answered got the notice.
+        step=(of.step or 0) + bool(row.n > 1 and of.notice_template),
         suppressed=row.message_id in known.stopped,
         answered=has_answered or row.recipient_id in known.with_open_case,
         repeated=(row.phone_id, content) in known.contents,
@@ -338,9 +383,18 @@ class _Terms(NamedTuple):
     launched_at: datetime | None = None
 
 
-def _count_taken(session: Session, stream: Stream, terms: _Terms, segments: int, *, now: datetime) -> None:
-    """Count claimed segments of a campaign, and how long after its launch that was."""
+def _count_taken(
+    session: Session, stream: Stream, terms: _Terms, taken: Sequence[_Taken], *, now: datetime
+) -> None:
+    """Count claimed segments of a campaign, and how long after its launch that was. Notices have their price at once."""
+    segments, notices = (
+        sum(each.segments for each in taken),
+        [each for each in taken if each.notice_vnd is not None],
+    )
     values: dict[str, Any] = {"segments_taken": Campaign.segments_taken + segments}
+    if notices:
+        values["priced_segments"] = Campaign.priced_segments + len(notices)
+        values["priced_vnd"] = Campaign.priced_vnd + sum(each.notice_vnd or 0 for each in notices)
     if terms.launched_at:
         values["sent_after_s"] = max(0, int((now - terms.launched_at).total_seconds()))
     change_rows(session, update(Campaign).where(Campaign.id == stream.id).values(**values))
@@ -444,7 +498,7 @@ class _StreamRotation:
         with self._runtime.db.read() as session:
             now = database_now(session)
             streams = open_streams(session, now=now, is_live=self._by.is_live, quiet=self._by.quiet)
-            self._terms = read_gateway_terms(session, now=now) if streams else []
+            self._terms = read_gateway_terms(session, settings=self._settings, now=now) if streams else []
         served = self._last_served() if len(streams) > 1 else {}
         streams.sort(key=lambda stream: (stream.rank, served.get(stream.id, 0.0)))
         # While a warning waits for its turn at a rate limit, nobody else takes the time that comes free there.

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
-from sqlalchemy import BigInteger, SmallInteger, Text, delete, insert, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    SmallInteger,
+    String,
+    Text,
+    delete,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.message_data import WaitingMessage
@@ -16,6 +28,7 @@ from campaigns.rules.states import AttemptState, MessageState
 from outreach.core.bulk import change_rows, rows_table, values_subquery
 from outreach.core.db import UtcDateTime
 from outreach.models.gateways import ENVIRONMENT
+from outreach.rules.gateway import Channel, Notice
 
 
 def create_attempts(
@@ -28,10 +41,12 @@ def create_attempts(
     now: datetime,
     due_at: datetime,
     accounts: Mapping[int, int] = MappingProxyType({}),
+    notices: Mapping[int, tuple[Notice, int | None]] = MappingProxyType({}),
 ) -> dict[int, int]:
     """Create attempts in place of rows of the outbox, Returns their ids by message.
 
-    `accounts`: gateway accounts by message; by default the environment's. `taken`: (message, body, segments) each. The messages take the attempts' state, `sending` or
+    `accounts`: gateway accounts by message; by default the environment's. `notices`: by message, those that go first, with
+    what one costs. `taken`: (message, body, segments) each. The messages take the attempts' state, `sending` or
     `unknown`.
     """
     if not taken:
@@ -43,11 +58,18 @@ def create_attempts(
         "body": Text,
         "segments": SmallInteger,
         "account_id": SmallInteger,
+        "channel": String,
+        "notice": Text,
+        "price_vnd": Integer,
     }
-    rows = [
-        (row.message_id, row.n, row.phone_id, body, segments, accounts.get(row.message_id, ENVIRONMENT))
-        for row, body, segments in taken
-    ]
+    rows = []
+    for row, body, segments in taken:
+        account, (notice, vnd) = (
+            accounts.get(row.message_id, ENVIRONMENT),
+            notices.get(row.message_id, (None, None)),
+        )
+        channel, kept = (notice.channel, json.dumps(notice[:2])) if notice else (Channel.SMS, None)
+        rows.append((row.message_id, row.n, row.phone_id, body, segments, account, channel, kept, vnd))
     claimed = rows_table(session, columns, [dict(zip(columns, row, strict=True)) for row in rows])
     values = {
         **{name: claimed.c[name] for name in columns},

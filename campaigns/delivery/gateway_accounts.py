@@ -387,7 +387,7 @@ def read_gateways(session: Session, *, redis: Redis, settings: Settings, now: da
                 _MOVES[account.state],
             )
         )
-    terms = read_gateway_terms(session, now=now)
+    terms = read_gateway_terms(session, settings=settings, now=now)
     senders = session.scalars(select(Sender.name).order_by(Sender.name)).all()
     usual = settings.price_per_segment_vnd
     registered = sorted(name for each in terms for name in each.senders)

@@ -186,6 +186,7 @@ class GatewayPool:
             body=claim.body,
             validity_s=max(1, left_s),
             is_over=is_over,
+            notice=claim.notice,
         )
         outcome: Outcome
         asked_at = time.monotonic()

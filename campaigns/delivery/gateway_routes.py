@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.message_data import WaitingMessage
 from campaigns.delivery.streams import RateLimit, Reservation, reserve_capacity
 from campaigns.rules.gateway_choice import GatewayTerms, Health, in_order, take_first
-from outreach.gateway_accounts import read_accounts
+from outreach.core.settings import Settings
+from outreach.gateway_accounts import notice_terms, read_accounts
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayState
+from outreach.rules.gateway import Channel
 from outreach.rules.operators import Operator, operator_of
 from outreach.rules.segments import Encoding, measure
 
@@ -24,18 +26,22 @@ WAIT_FOR_GATEWAY = timedelta(seconds=10)
 
 
 class Route(NamedTuple):
-    """The account for a message, None while it has to wait; `wait` is how long. `price_vnd`: what a segment costs there."""
+    """The account for a message, None while it has to wait; `wait` is how long. `price_vnd`: what a segment costs there.
+
+    `notice`: how it goes as a notice, and what that costs.
+    """
 
     account_id: int | None
     wait: timedelta = timedelta(0)
     price_vnd: int | None = None
+    notice: tuple[Channel, int] | None = None
 
 
 BY_ENVIRONMENT = Route(ENVIRONMENT)
 
 
-def terms_of(account: GatewayAccount, *, now: datetime) -> GatewayTerms:
-    """Return an account's terms as the rule reads them."""
+def terms_of(account: GatewayAccount, *, settings: Settings | None = None, now: datetime) -> GatewayTerms:
+    """Return an account's terms as the rule reads them; those of notices need the environment's `settings`."""
     return GatewayTerms(
         id=account.id,
         senders=frozenset(account.senders),
@@ -47,12 +53,13 @@ def terms_of(account: GatewayAccount, *, now: datetime) -> GatewayTerms:
         is_active=account.state is GatewayState.ACTIVE,
         is_resting=account.rested_until is not None and account.rested_until > now,
         pace=account.pace,
+        notice=notice_terms(account, settings) if settings else None,
     )
 
 
-def read_gateway_terms(session: Session, *, now: datetime) -> list[GatewayTerms]:
+def read_gateway_terms(session: Session, *, settings: Settings, now: datetime) -> list[GatewayTerms]:
     """Return the terms of all accounts that are not closed."""
-    return [terms_of(account, now=now) for account in read_accounts(session)]
+    return [terms_of(account, settings=settings, now=now) for account in read_accounts(session)]
 
 
 class Routes:
@@ -86,8 +93,13 @@ class Routes:
                     self._room.get(each.id, math.inf), reserved.segments if reserved else 0.0
                 )
 
-    def choose(self, row: WaitingMessage, body: str, *, sender: str, segments: int) -> Route | None:
-        """Return the route of a message; None if no gateway takes its sender, ever."""
+    def choose(
+        self, row: WaitingMessage, body: str, *, sender: str, segments: int, is_notice: bool = False
+    ) -> Route | None:
+        """Return the route of a message; None if no gateway takes its sender, ever.
+
+        `is_notice`: it goes as a notice where one of its gateways has them.
+        """
         if row.account_id is not None:  # a test of this account, whatever its state
             given = self._by_id.get(row.account_id)
             return Route(given.id, price_vnd=given.price_vnd) if given else None
@@ -101,6 +113,8 @@ class Routes:
             self._orders[kind] = ordered
         if not ordered:
             return None
+        if is_notice:
+            ordered = [each for each in ordered if each.notice] or ordered
         chosen = take_first(ordered, down=self._health.down, trying=self._trying, is_alone=self._is_alone)
         if chosen is None:
             return Route(None, WAIT_FOR_GATEWAY)
@@ -111,7 +125,8 @@ class Routes:
                 ahead_s = self._passed[chosen.id] / chosen.pace if chosen.pace else 0.0
                 return Route(None, timedelta(seconds=min(60.0, max(1.0, ahead_s))))
             self._room[chosen.id] = room - segments
-        return Route(chosen.id, price_vnd=chosen.price_to(operator))
+        notice = chosen.notice if is_notice else None
+        return Route(chosen.id, price_vnd=chosen.price_to(operator), notice=notice)
 
     def settle(self, used: Counter[int]) -> None:
         """Give back the reserved sending time that no message was found for. `used`: segments by account."""

@@ -14,7 +14,7 @@ from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.delivery import content_of, passes_wishes
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.states import AttemptState, Exclusion, MessageKind
+from campaigns.rules.states import GIVEN_UP, AttemptState, Exclusion, MessageKind
 from outreach.contacts.wishes import read_left_alone
 from outreach.core.bulk import values_subquery
 from outreach.models.contacts import Contact, KeptValue, Phone, Suppression, SuppressionReason
@@ -45,7 +45,7 @@ def recent_messages(
             Attempt.phone_id.in_(phones),
             Message.kind != MessageKind.TEST,
             Attempt.claimed_at > now - timedelta(hours=24),
-            Attempt.state.not_in((AttemptState.ABSENT, AttemptState.FAILED)),
+            Attempt.state.not_in((*GIVEN_UP, AttemptState.FAILED)),
         )
         .distinct()
     ).all()
@@ -102,6 +102,8 @@ class CampaignStep(NamedTuple):
     step_text: str | None = None
     text_b: str | None = None
     texts: dict[str, str] | None = None
+    notice_template: str = ""
+    notice_text: str = ""
     fields: dict[str, str] | None = None
     sender: str | None = None
     scopes: tuple[str, ...] = (EVERYTHING,)  # of wishes to be left alone that stop them
@@ -131,6 +133,8 @@ class WaitingMessage(NamedTuple):
     account_id: int | None
     language: str | None
     operator: str | None
+    notices: str | None
+    notices_at: datetime | None
     answer: Label | None
     wants_reminder: bool | None
     contact_id: int | None
@@ -166,6 +170,8 @@ def read_outbox(session: Session, waiting: Subquery, *, lock_phones: bool) -> li
             Message.account_id,
             Phone.language,
             Phone.operator,
+            Phone.notices,
+            Phone.notices_at,
             Recipient.answer,
             Recipient.wants_reminder,
             Recipient.contact_id,
@@ -227,7 +233,13 @@ def _read_steps(
 ) -> dict[tuple[int | None, int | None], CampaignStep]:
     """Return what these campaigns and steps say, read once and not for each of their messages."""
     of_step = select(
-        Step.id, Step.number.label("step"), Step.text.label("step_text"), Step.text_b, Step.texts
+        Step.id,
+        Step.number.label("step"),
+        Step.text.label("step_text"),
+        Step.text_b,
+        Step.texts,
+        Step.notice_template,
+        Step.notice_text,
     )
     of_campaign = select(
         Campaign.id,

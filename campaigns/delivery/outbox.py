@@ -63,9 +63,13 @@ def return_unsent(
     removal = delete(Attempt).where(Attempt.id.in_(claims), is_unsent, Attempt.gateway_id.is_(None))
     deleted = set(session.scalars(removal.returning(Attempt.id).execution_options(synchronize_session=False)))
     returned: Counter[int] = Counter()
-    for item in unsent:
-        returned[item.claim.stream_id] += item.claim.segments * (item.claim.attempt_id in deleted)
-    credit_segments(session, returned)
+    billed: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for claim in (item.claim for item in unsent if item.claim.attempt_id in deleted):
+        returned[claim.stream_id] += claim.segments
+        if claim.is_notice:
+            segments, vnd = billed[claim.stream_id]
+            billed[claim.stream_id] = segments - claim.segments, vnd - (claim.cost_vnd or 0)
+    credit_segments(session, returned, billed)
     entries = [
         OutboxEntry(of.message_id, of.stream_id, of.n, item.not_before, item.throttled, item.refused)
         for item in unsent

@@ -7,6 +7,7 @@ unknown although it was looked up is decided by an officer, and the audit log sa
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from campaigns.delivery.after_restore import backups_by_worker
 from campaigns.delivery.message_data import CampaignStep
 from campaigns.delivery.open_gateways import OpenGateways
 from campaigns.delivery.outbox import OutboxEntry, requeue
+from campaigns.delivery.pass_on_notices import pass_on_notices, read_overdue
 from campaigns.delivery.record_outcomes import apply_reports, owners_of
 from campaigns.delivery.streams import (
     TRANSACTIONAL_STREAM,
@@ -46,7 +48,15 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount
 from outreach.rules.errors import NotAllowed
-from outreach.rules.gateway import Accepted, Gateway, GatewayUnavailable, ListedMessage, OutboundMessage
+from outreach.rules.gateway import (
+    Accepted,
+    Channel,
+    Gateway,
+    GatewayUnavailable,
+    ListedMessage,
+    Notice,
+    OutboundMessage,
+)
 from outreach.rules.keys import Purpose
 from outreach.rules.roads import Lasting, Lookup, repeats_until
 from outreach.runtime import Runtime
@@ -90,7 +100,9 @@ def adopt_known(session: Session, *, settings: Settings, now: datetime, secret_k
 
 
 def has_unknown_due(session: Session, *, settings: Settings, now: datetime) -> bool:
-    """Return whether an unknown attempt is due for lookup, at a gateway that can be asked."""
+    """Return whether an unknown attempt is due for lookup, at a gateway that can be asked, or a notice has waited long enough."""
+    if read_overdue(session, settings=settings, now=now):
+        return True
     roads = read_roads(session, settings).items()
     accounts = [id_ for id_, road in roads if road.lookup is not Lookup.NOTHING]
     due = select(Attempt.id).where(
@@ -100,11 +112,11 @@ def has_unknown_due(session: Session, *, settings: Settings, now: datetime) -> b
 
 
 async def reconcile(runtime: Runtime, gateways: OpenGateways) -> Counter[str]:
-    """Look up one round of unknown attempts at each gateway that can be asked.
+    """Look up one round of unknown attempts at each gateway that can be asked, and pass on notices that have waited long enough.
 
     Returns how many attempts were `adopted`, `requeued`, are still `open`, and of how many the gateway was `away`.
     """
-    total: Counter[str] = Counter()
+    total: Counter[str] = Counter(passed=await pass_on_notices(runtime, gateways))
     for opened in gateways.all():
         if road_of(opened.settings).lookup is not Lookup.NOTHING:
             total += await reconcile_account(
@@ -139,7 +151,11 @@ async def reconcile_account(
         if fence is None:
             return None
         sender, is_over = row.sender or runtime.settings.twilio_from, fence.is_over
-        taken = await gateway.send(OutboundMessage(row.id, row.e164, sender, row.body, is_over=is_over))
+        message = OutboundMessage(row.id, row.e164, sender, row.body, is_over=is_over)
+        if row.notice:
+            template, values = json.loads(row.notice)
+            message.notice = Notice(template, tuple(values), Channel(row.channel))
+        taken = await gateway.send(message)
         if not isinstance(taken, Accepted):
             return None
         return reserved_at, [ListedMessage(taken.gateway_id, row.body, None, taken.status, attempt_id=row.id)]
@@ -181,7 +197,7 @@ def _may_repeat_until(
 
 _LOOKED_UP = (
     *("id", "message_id", "n", "stream_id", "body", "worker", "gateway_id"),
-    *("claimed_at", "settled_at"),
+    *("claimed_at", "settled_at", "channel", "notice"),
 )
 
 

@@ -8,9 +8,9 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,11 +25,13 @@ from campaigns.delivery.gateway_health import rest_account
 from campaigns.delivery.outbox import (
     FAILURES,
     ChangeTotals,
+    OutboxEntry,
     StateChange,
     UnsentClaim,
     add_parts,
     add_totals,
     recent_outcomes,
+    requeue,
     return_unsent,
 )
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
@@ -48,8 +50,10 @@ from campaigns.rules.delivery import (
     is_out_of_retries,
     may_be_refused_to_all,
 )
+from campaigns.rules.notices import NoticesReach, learned_of
 from campaigns.rules.states import (
     ACCEPTED_OR_BEYOND,
+    GIVEN_UP,
     AttemptReport,
     AttemptState,
     MessageState,
@@ -63,11 +67,12 @@ from outreach.core.bulk import change_rows, rows_table, values_subquery
 from outreach.core.db import database_now
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import read_roads
-from outreach.models.contacts import SuppressionReason
+from outreach.models.contacts import Phone, SuppressionReason
 from outreach.rules.errors import LoaError
 from outreach.rules.gateway import (
     Accepted,
     BilledMessage,
+    Channel,
     Outcome,
     OutcomeUnknown,
     Refused,
@@ -121,7 +126,7 @@ def record_outcomes(
                 not_before = now + timedelta(seconds=wait_s)
                 unsent.append(UnsentClaim(claim, not_before, claim.throttled + 1, claim.refused))
             case Accepted(gateway_id, status, segments, price, unit):
-                if price is None and claim.cost_vnd is not None:
+                if price is None and claim.cost_vnd is not None and not claim.is_notice:
                     price, unit = Decimal(claim.cost_vnd * (segments or claim.counted)), "VND"
                 if price is not None and gateway_id:
                     bills.append(BilledMessage(gateway_id, price, unit, segments))
@@ -135,9 +140,14 @@ def record_outcomes(
                     AttemptReport(claim.attempt_id, AttemptState.UNKNOWN, code=detail[:24], due_at=look_up_at)
                 )
             case Refused(cause) if (
-                failure_policy(cause).pauses or (claim.stream_id in unproved and may_be_refused_to_all(cause))
-            ) and not is_out_of_retries(
-                claim.refused + 1, is_transactional=claim.stream_id == TRANSACTIONAL_STREAM
+                not claim.is_notice
+                and (
+                    failure_policy(cause).pauses
+                    or (claim.stream_id in unproved and may_be_refused_to_all(cause))
+                )
+                and not is_out_of_retries(
+                    claim.refused + 1, is_transactional=claim.stream_id == TRANSACTIONAL_STREAM
+                )
             ):
                 # Perhaps the account or the sender was refused, not this message: it waits until they are put right.
                 wait_s = back_off_s(claim.refused, None, seed=claim.message_id)
@@ -160,7 +170,7 @@ def record_outcomes(
     refused = (
         (claim, outcome.code)
         for claim, outcome in of_now
-        if isinstance(outcome, Refused) and failure_policy(outcome.cause).pauses
+        if isinstance(outcome, Refused) and failure_policy(outcome.cause).pauses and not claim.is_notice
     )
     _rest_or_pause(session, refused, now=now)
 
@@ -253,7 +263,7 @@ def _learn_factors(session: Session, outcomes: Sequence[tuple[Claim, Outcome | N
 
 _SETTLED = (
     *("id", "message_id", "n", "state", "gateway_id", "stream_id", "phone_id", "account_id"),
-    *("segments", "cause", "price_vnd", "claimed_at"),
+    *("segments", "cause", "price_vnd", "claimed_at", "channel"),
 )
 
 
@@ -287,7 +297,7 @@ def apply_reports(
     for row in attempts:
         # Another attempt's message is left out, whatever attempt the callback's address names.
         own = [
-            report
+            _as_passed(report) if row.channel == Channel.ZALO else report
             for report in by_attempt[row.id]
             if not report.gateway_id or owners.setdefault(report.gateway_id, row.id) == row.id
         ]
@@ -301,10 +311,30 @@ def apply_reports(
     _write_changes(session, changes, now=now)
     refresh_messages(session, [row.message_id for row in attempts if row.id in changes.attempts])
     _add_sent_twice_incidents(session, changes.resent, now=now)
-    billed = {stream_id: (segments, 0) for stream_id, segments in changes.billed.items()}
-    add_totals(session, changes.totals, now=now, billed=billed)
+    add_totals(session, changes.totals, now=now, billed=changes.billed)
     apply_failure_policies(session, changes.failures, now=now, secret_key=secret_key)
+    _learn_reach(session, changes.learned, now=now)
+    requeue(session, [OutboxEntry(row.message_id, row.stream_id, row.n + 1, now) for row in changes.passed])
     return len(changes.attempts)
+
+
+def _as_passed(report: AttemptReport) -> AttemptReport:
+    """Return what a report of a notice says of its attempt: one that did not arrive is passed on to the text."""
+    return replace(report, state=AttemptState.PASSED) if report.state in FAILURES else report
+
+
+def _learn_reach(session: Session, learned: Mapping[int, NoticesReach], *, now: datetime) -> None:
+    """Store what notices have found out of numbers, by the phones' ids."""
+    phones = select(Phone.id).where(Phone.id.in_(learned)).order_by(Phone.id).with_for_update(key_share=True)
+    session.execute(phones).all() if learned else None
+    for reach in sorted(set(learned.values())):
+        ids = [phone_id for phone_id, each in learned.items() if each is reach]
+        change_rows(
+            session,
+            update(Phone)
+            .where(Phone.id.in_(values_subquery(session, ids, BigInteger)))
+            .values(notices=reach, notices_at=now),
+        )
 
 
 @dataclass(slots=True)
@@ -317,17 +347,23 @@ class _Changes:
     lookups: dict[datetime, list[int]] = field(default_factory=lambda: defaultdict(list))  # by their moment
     # By segments: attempts for which the gateway counts other than we did.
     recounted: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-    reappeared: list[int] = field(default_factory=list)  # messages whose absent attempt the gateway has
+    reappeared: list[int] = field(
+        default_factory=list
+    )  # messages of which the gateway has an attempt that was given up
+    passed: list[Any] = field(default_factory=list)  # notices whose text is to follow
+    learned: dict[int, NoticesReach] = field(default_factory=dict)  # of phones, by notices
     resent: set[int] = field(default_factory=set)  # messages with more than one attempt
     totals: dict[StateChange, ChangeTotals] = field(default_factory=lambda: defaultdict(ChangeTotals))
-    billed: Counter[int] = field(default_factory=Counter)  # segments that have a bill, by stream
+    billed: dict[int, tuple[int, int]] = field(
+        default_factory=dict
+    )  # segments that have a bill, and VND, by stream
     failures: list[FailedAttempt] = field(default_factory=list)
 
     def note(self, row: Any, settled: SettledAttempt) -> None:
         """Note the change of an attempt, `row` as it was."""
         state, gateway_id, latest, _other_ids = settled
         self.attempts.add(row.id)
-        if row.state is AttemptState.ABSENT and state in ACCEPTED_OR_BEYOND:
+        if row.state in GIVEN_UP and state in ACCEPTED_OR_BEYOND:
             self.reappeared.append(row.message_id)
         if row.n > 1 or row.state is AttemptState.ABSENT:
             self.resent.add(row.message_id)
@@ -340,8 +376,15 @@ class _Changes:
         ]
         total.n += 1
         total.segments += row.segments
+        if row.channel == Channel.ZALO:
+            self._note_notice(row, state, latest.cause)
         if row.price_vnd is not None:
-            self.billed[row.stream_id] += row.segments * (is_charged(state) - is_charged(row.state))
+            segments, vnd = self.billed.get(row.stream_id, (0, 0))
+            moved = is_charged(state) - is_charged(row.state)
+            segments += row.segments * moved
+            # A text that failed may be billed all the same; a notice is charged when it has arrived.
+            vnd += row.price_vnd * moved if row.channel == Channel.ZALO else 0
+            self.billed[row.stream_id] = segments, vnd
         elif latest.segments and latest.segments != row.segments:
             total.more += latest.segments - row.segments
             self.recounted[latest.segments].append(row.id)
@@ -352,6 +395,13 @@ class _Changes:
         self.states.append(change | {"state": state.value, "cause": latest.cause, "code": latest.code})
         if latest.due_at:
             self.lookups[latest.due_at].append(row.id)
+
+    def _note_notice(self, row: Any, state: AttemptState, cause: str | None) -> None:
+        """Note what follows from a notice: its text, unless a person has had that sent already, and what it says of its number."""
+        if state is AttemptState.PASSED and row.state is not AttemptState.ABSENT:
+            self.passed.append(row)
+        if learned := learned_of(state, cause):
+            self.learned[row.phone_id] = learned
 
 
 def _write_changes(session: Session, changed: _Changes, *, now: datetime) -> None:
@@ -421,13 +471,18 @@ def refresh_messages(session: Session, message_ids: Sequence[int]) -> None:
 
 
 def _add_sent_twice_incidents(session: Session, message_ids: set[int], *, now: datetime) -> None:
-    """Add an incident for each message that the gateway took twice, for an officer to see."""
+    """Add an incident for each message that the gateway took twice, for an officer to see.
+
+    A notice before the text is none: see `count_channels` of `campaigns/analytics/channels.py`.
+    """
     if not message_ids:
         return
     gateway_ids: dict[int, list[str]] = {}
     for message_id, gateway_id in session.execute(
         select(Attempt.message_id, Attempt.gateway_id).where(
-            Attempt.message_id.in_(message_ids), Attempt.gateway_id.is_not(None)
+            Attempt.message_id.in_(message_ids),
+            Attempt.gateway_id.is_not(None),
+            Attempt.channel != Channel.ZALO,
         )
     ):
         gateway_ids.setdefault(message_id, []).append(gateway_id or "")

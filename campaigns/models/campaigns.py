@@ -69,6 +69,9 @@ class Step(BaseWithId):
     # For an A/B comparison with `text`: half of the people get it.
     text_b: Mapped[str | None] = mapped_column(Text)
     texts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")  # by language
+    # A notice that goes first where its channel reaches: the template's id, "" for none, and what it says.
+    notice_template: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    notice_text: Mapped[str] = mapped_column(Text, default="", server_default="")
     # Share of the audience that gets no message.
     hold_out: Mapped[float] = mapped_column(default=0.0, server_default="0")
     opened_at: Mapped[datetime | None]

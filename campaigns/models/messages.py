@@ -74,6 +74,11 @@ class Attempt(BaseWithId):
         partial_index("ix_attempts_open", "state", "due_at", where="state IN ('sending', 'unknown')"),
         Index("ix_attempts_cap", "phone_id", "claimed_at"),
         partial_index("ix_attempts_silent", "claimed_at", where="state IN ('accepted', 'sent')"),
+        partial_index(
+            "ix_attempts_notices",
+            "claimed_at",
+            where="channel = 'zalo' AND state IN ('unknown', 'accepted', 'sent')",
+        ),
         # The id of a returned attempt is never used again: a late callback must not reach another attempt.
         {"sqlite_autoincrement": True},
     )
@@ -95,7 +100,10 @@ class Attempt(BaseWithId):
     settled_at: Mapped[datetime | None]
     cause: Mapped[str | None] = mapped_column(String(24))
     code: Mapped[str | None] = mapped_column(String(24))
-    price_vnd: Mapped[int | None]  # what the gateway billed; None until then
+    price_vnd: Mapped[int | None]  # what the gateway billed, None until then; of a notice what is agreed
+    channel: Mapped[str] = mapped_column(String(8), default="sms", server_default="sms")  # a `Channel`
+    # Of a notice: the template's id and the parameters in their order, as a JSON list; `body` is what it says.
+    notice: Mapped[str | None] = mapped_column(Text)
 
 
 class AttemptTotal(BaseWithId):

@@ -36,6 +36,7 @@ class ReplyChannel(StrEnum):
     LOG = "log"  # a file that an operator or a phone exported
     PAGE = "page"  # written on the answer page, or on the page for everybody
     API = "api"  # handed in by another system
+    ZALO = "zalo"  # written to the official account
 
     @property
     def source(self) -> AnswerSource:

@@ -105,6 +105,8 @@ def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User
             text_b=step.text_b,
             texts=dict(step.texts),
             hold_out=step.hold_out,
+            notice_template=step.notice_template,
+            notice_text=step.notice_text,
             after_days=step.after_days,
             at=step.at,
         )
@@ -307,6 +309,7 @@ _PLAN = (
     *("areas", "conditions", "urgent_reason", "urgent_basis", "corrects"),
 )
 _STEP_PLAN = ("number", "text", "text_b", "texts", "hold_out", "after_days", "at")
+_NOTICE = ("notice_template", "notice_text")
 
 
 def plan_of(session: Session, campaign: Campaign) -> dict[str, Any]:
@@ -317,7 +320,12 @@ def plan_of(session: Session, campaign: Campaign) -> dict[str, Any]:
     others = select(OtherList.part, OtherList.list_id).where(OtherList.campaign_id == campaign.id)
     plan = {
         **{name: getattr(campaign, name) for name in _PLAN},
-        "steps": [{name: getattr(step, name) for name in _STEP_PLAN} for step in campaign.steps],
+        "steps": [
+            {name: getattr(step, name) for name in _STEP_PLAN}
+            # Only where there is one: what was approved before there were notices stays approved.
+            | {name: value for name in _NOTICE if (value := getattr(step, name))}
+            for step in campaign.steps
+        ],
         "lists": sorted(session.scalars(chosen)),
         "other_lists": sorted([part.value, list_id] for part, list_id in session.execute(others)),
     }
@@ -331,8 +339,9 @@ def _own_content(kind: Mapping[str, Any], campaign: Campaign) -> dict[str, Any]:
 
 
 def _variants(step: Step) -> dict[str, Any]:
-    """Return a step's other texts and the share held out; None where there is nothing."""
-    return {"text_b": step.text_b, "texts": step.texts or None, "hold_out": step.hold_out or None}
+    """Return a step's other texts, its notice and the share held out; None where there is nothing."""
+    notice = {name: getattr(step, name) or None for name in _NOTICE}
+    return {"text_b": step.text_b, "texts": step.texts or None, "hold_out": step.hold_out or None, **notice}
 
 
 def _without_none(table: dict[str, Any]) -> dict[str, Any]:

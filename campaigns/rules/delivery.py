@@ -15,9 +15,17 @@ from campaigns.rules.experiments import SECOND_TEXT
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.list_fields import fill_fields, parse_text
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.states import AttemptState, MessageKind, SkipReason
+from campaigns.rules.states import GIVEN_UP, AttemptState, MessageKind, SkipReason
 from campaigns.rules.urgent import MAX_PER_DAY
-from outreach.rules.gateway import Cause, Outcome, OutcomeUnknown, RequestExpired, Throttled
+from outreach.rules.gateway import (
+    Cause,
+    Channel,
+    Notice,
+    Outcome,
+    OutcomeUnknown,
+    RequestExpired,
+    Throttled,
+)
 from outreach.rules.keys import Purpose
 from outreach.rules.languages import VIETNAMESE
 from outreach.rules.segments import measure, unaccent
@@ -107,9 +115,9 @@ class Room:
             return Obstacle.BUDGET
         return Obstacle.SEGMENTS if not self.is_empty and size > self.segments else None
 
-    def take(self, size: int) -> None:
+    def take(self, size: int, *, vnd: int | None = None) -> None:
         self.segments -= size
-        self.left_vnd -= size * self.price_vnd
+        self.left_vnd -= size * self.price_vnd if vnd is None else vnd
         self.is_empty = False
 
 
@@ -220,8 +228,8 @@ def fails_too_often(*, failed: int, well: int) -> bool:
 
 
 def is_charged(state: AttemptState) -> bool:
-    """Return whether an attempt counts against the budget: not if refused or never received."""
-    return state not in (AttemptState.FAILED, AttemptState.ABSENT)
+    """Return whether an attempt counts against the budget: not if refused, never received, or a notice that did not arrive."""
+    return state not in (AttemptState.FAILED, *GIVEN_UP)
 
 
 # Placeholder for the personal link in a stored text.
@@ -309,9 +317,20 @@ class Renderer:
             # Once for all: a text without accents is measured at once.
             template = template.without_accents() if unaccented else template
             self._templates[step_text, unaccented] = template
-        name = row.name or ""
-        filled = {"name": unaccent(name) if unaccented else name, "link": self.link(row.recipient_id)}
-        if of.fields:
-            filled |= fill_fields(of.fields, values.get((row.campaign_id, row.contact_id), {}))
+        filled = self._fill(row, values)
+        if unaccented:
+            filled["name"] = unaccent(filled["name"])
         measured = measure(template.render(filled), unaccented=unaccented)
         return measured.text, measured.segments
+
+    def render_notice(self, row: Any, values: ListValues, *, channel: Channel) -> tuple[Notice, str] | None:
+        """Return the notice of a claimed row's step and what it says; None where it would have an empty parameter."""
+        template, filled = parse_text(row.of.notice_text, row.of.fields or {}), self._fill(row, values)
+        own = tuple(filled.get(name, "").strip() for name in template.order)
+        return (Notice(row.of.notice_template, own, channel), template.render(filled)) if all(own) else None
+
+    def _fill(self, row: Any, values: ListValues) -> dict[str, str]:
+        filled = {"name": row.name or "", "link": self.link(row.recipient_id)}
+        if row.of.fields:
+            filled |= fill_fields(row.of.fields, values.get((row.campaign_id, row.contact_id), {}))
+        return filled

@@ -53,6 +53,8 @@ _KNOWN: dict[str, Any] = {
     "step": list,
     "text_b": str,
     "texts": dict,
+    "notice_template": str,
+    "notice_text": str,
     "hold_out": (int, float),
     "urgent": dict,
     "fields": dict,
@@ -64,7 +66,7 @@ class StepDraft:
     """One step of a draft.
 
     `text_b` is compared with `text` (A/B test); `texts` are by language; `hold_out` is the share of recipients, drawn
-    at random, that does not get the step.
+    at random, that does not get the step. `notice_text` goes first where notices reach, by the template with that id.
     """
 
     text: str
@@ -73,10 +75,12 @@ class StepDraft:
     text_b: str | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
     hold_out: float = 0.0
+    notice_template: str = ""
+    notice_text: str = ""
 
     @property
     def all_texts(self) -> list[str]:
-        return [text for text in (self.text, self.text_b, *self.texts.values()) if text]
+        return [text for text in (self.text, self.text_b, *self.texts.values(), self.notice_text) if text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,8 @@ def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[st
         raise BadCampaign("steps_not_ascending")
     if draft.starts_at and draft.deadline and draft.starts_at >= draft.deadline:
         raise BadCampaign("deadline_before_start")
+    if any(step.notice_text and (step.text_b or urgent) for step in steps):
+        raise BadCampaign("notice_not_here")
     return draft
 
 
@@ -194,7 +200,8 @@ def check_sender(name: str) -> None:
 
 
 # The first step's keys are in the file's top table.
-_FIRST_STEP_KEYS = ("text", "text_b", "texts", "hold_out")
+_FIRST_STEP_KEYS = ("text", "text_b", "texts", "hold_out", "notice_template", "notice_text")
+LONGEST_NOTICE = 400  # characters of a template, by the channel's rule
 # Holding out more than half of the recipients would cost more than knowing the effect is worth.
 MOST_HELD_OUT = 0.5
 
@@ -222,7 +229,24 @@ def _step(data: Any, fields: Mapping[str, str]) -> StepDraft:
         text_b=second or None,
         texts=texts,
         hold_out=hold_out,
+        **_notice(data, fields),
     )
+
+
+def _notice(data: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, str]:
+    """Return a step's notice. Each of its parameters is sent: none may stand in a part that can be left out."""
+    template, text = (
+        " ".join(str(data.get(name) or "").split()) for name in ("notice_template", "notice_text")
+    )
+    if bool(template) != bool(text):
+        raise BadCampaign("notice_incomplete")
+    if not text:
+        return {}
+    check_text(text, fields)
+    parsed = parse_text(text, fields)
+    if parsed.bare != parsed.fields or len(text) > LONGEST_NOTICE or len(template) > 40:
+        raise BadCampaign("notice_text_wrong", most=LONGEST_NOTICE)
+    return {"notice_template": template, "notice_text": text}
 
 
 def _hold_out(share: Any) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
 
+from outreach.rules.gateway import Channel
 from outreach.rules.operators import Operator
 
 
@@ -27,6 +28,9 @@ class GatewayTerms:
     is_active: bool = True
     is_resting: bool = False
     pace: float | None = None
+    notice: tuple[Channel, int] | None = (
+        None  # how notices go by it, and what one costs in VND; None: not at all
+    )
 
     def price_to(self, operator: Operator) -> int | None:
         return next((vnd for name, vnd in self.prices if name == operator), self.price_vnd)

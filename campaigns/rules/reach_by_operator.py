@@ -8,7 +8,7 @@ from typing import Any
 
 from campaigns.rules.delivery import is_charged
 from campaigns.rules.gateway_choice import GatewayTerms
-from campaigns.rules.states import AttemptState
+from campaigns.rules.states import GIVEN_UP, AttemptState
 from outreach.rules.gateway import Proof
 from outreach.rules.operators import Operator, operator_of_series
 
@@ -48,7 +48,7 @@ def add_up(
     reach = ReachByOperator()
     for name, account_id, state_name, n, segments, billed_vnd in rows:
         state = AttemptState(state_name)
-        if state in (AttemptState.SENDING, AttemptState.ABSENT):
+        if state in (AttemptState.SENDING, *GIVEN_UP):
             continue
         operator = operator_of_series(name) if name.isdigit() else Operator(name)
         price = terms[account_id].price_to(operator) if account_id in terms else None

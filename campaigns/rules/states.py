@@ -75,18 +75,22 @@ class AttemptState(StrEnum):
     ABSENT = "absent"  # twice not found in the gateway's list: the request never arrived
     ACCEPTED = "accepted"
     SENT = "sent"
+    PASSED = "passed"  # a notice that did not arrive in time: the text goes instead
     NO_REPORT = "no_report"
     FAILED = "failed"
     UNDELIVERED = "undelivered"
     DELIVERED = "delivered"
 
 
-# A late callback may still move an attempt from `absent` or `no_report`: the gateway knows best.
+# A late callback may still move an attempt from `absent`, `passed` or `no_report`: the gateway knows best.
 # `failed` ranks below `undelivered` and `delivered`: of two contradicting reports the one from the
 # handset wins.
 ATTEMPT_RANK: dict[AttemptState, int] = {state: rank for rank, state in enumerate(AttemptState)}
-ACCEPTED_OR_BEYOND = frozenset(
-    state for state in AttemptState if ATTEMPT_RANK[state] >= ATTEMPT_RANK[AttemptState.ACCEPTED]
+# The message goes out again, by another attempt.
+GIVEN_UP = frozenset({AttemptState.ABSENT, AttemptState.PASSED})
+ACCEPTED_OR_BEYOND = (
+    frozenset(state for state in AttemptState if ATTEMPT_RANK[state] >= ATTEMPT_RANK[AttemptState.ACCEPTED])
+    - GIVEN_UP
 )
 
 
@@ -170,12 +174,12 @@ def message_state(attempts: Sequence[AttemptState]) -> MessageState:
     """Return a message's state from its attempts, oldest first.
 
     The highest-ranked attempt accepted by the gateway decides; without one the newest attempt does. If that one
-    is absent, the message waits in the outbox again.
+    is absent or passed on, the message waits in the outbox again.
     """
     accepted = [state for state in attempts if state in ACCEPTED_OR_BEYOND]
     if accepted:
         return MessageState(max(accepted, key=ATTEMPT_RANK.__getitem__).value)
-    if not attempts or attempts[-1] is AttemptState.ABSENT:
+    if not attempts or attempts[-1] in GIVEN_UP:
         return MessageState.QUEUED
     return MessageState(attempts[-1].value)
 

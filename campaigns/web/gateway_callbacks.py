@@ -46,7 +46,14 @@ from outreach.gateway_accounts import account_settings
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount
 from outreach.rules.aggregator import AttemptNames, id_prefix, read_operator, read_report
 from outreach.rules.errors import BadInput
-from outreach.rules.gateway import DeliveryStatus, GatewayUnavailable, InboundMessage, StatusReport, Webhooks
+from outreach.rules.gateway import (
+    Channel,
+    DeliveryStatus,
+    GatewayUnavailable,
+    InboundMessage,
+    StatusReport,
+    Webhooks,
+)
 from outreach.rules.sms_inbound import is_secret, is_signed, parse_push
 from outreach.rules.texts import clean_text
 from outreach.runtime import Runtime
@@ -56,6 +63,7 @@ from outreach.sms.android import MessageIds, read_event
 log = logging.getLogger(__name__)
 
 
+_FAILED = (DeliveryStatus.FAILED, DeliveryStatus.UNDELIVERED)
 # The database's ids have 64 bits.
 LARGEST_ID = 2**63 - 1
 # The gateway's ids are 34 characters; this is what the column holds.
@@ -246,20 +254,22 @@ def create_aggregator_callbacks(runtime: Runtime) -> Blueprint:
         if found is None:
             log.warning("webhook.no_such_attempt")
             return "", 404
-        account_id, settings = found
+        account_id, settings, way = found
         content = request.get_json(silent=True) if request.is_json else request.values.to_dict()
         profile = load_profile(settings.aggregator_profile)
-        report = read_report(profile, content)
+        report = read_report(profile, content, of_notice=way is not Channel.SMS)
         if report.gateway_id:
             report = replace(report, gateway_id=(id_prefix(account_id) + report.gateway_id)[:64])
-        if report.status in (DeliveryStatus.FAILED, DeliveryStatus.UNDELIVERED):
+        if report.status in _FAILED:
             try:
-                report = asyncio.run(_confirm(settings, account_id, report))
+                report = asyncio.run(_confirm(settings, account_id, report, way))
             except GatewayUnavailable as error:
                 log.warning("webhook.not_confirmed attempt=%s error=%s", attempt_id, error)
                 return "", 503  # it is repeated
         if report.status is None:
             log.warning("webhook.unknown_status attempt=%s", attempt_id)
+        if way is Channel.BOTH:  # notice and text have an id each, and one attempt
+            report = replace(report, gateway_id="")
         store_callback(runtime, StatusCallback.of(attempt_id, report), now=datetime.now(UTC))
         if operator := read_operator(profile, content):
             store_operator(runtime, attempt_id, report.gateway_id, operator)
@@ -268,29 +278,29 @@ def create_aggregator_callbacks(runtime: Runtime) -> Blueprint:
     return callbacks_blueprint
 
 
-def _settings_of_attempt(runtime: Runtime, attempt_id: int) -> tuple[int, Settings] | None:
-    """Return the aggregator's account of an attempt with its settings; None if the attempt went by no aggregator.
+def _settings_of_attempt(runtime: Runtime, attempt_id: int) -> tuple[int, Settings, Channel] | None:
+    """Return the aggregator's account of an attempt, its settings and the channel; None if the attempt went by no aggregator.
 
     An attempt that was undone meanwhile counts as the environment's: the callback is stored, and names no attempt.
     """
     with runtime.db.read() as session:
-        account_id = session.scalar(select(Attempt.account_id).where(Attempt.id == attempt_id)) or ENVIRONMENT
+        query = select(Attempt.account_id, Attempt.channel).where(Attempt.id == attempt_id)
+        account_id, channel = session.execute(query).one_or_none() or (ENVIRONMENT, Channel.SMS)
         account = session.get(GatewayAccount, account_id)
         settings = account_settings(account, runtime.settings) if account else runtime.settings
-    return (account_id, settings) if settings.sms_gateway == "aggregator" else None
+    return (account_id, settings, Channel(channel)) if settings.sms_gateway == "aggregator" else None
 
 
-async def _confirm(settings: Settings, account_id: int, report: StatusReport) -> StatusReport:
+async def _confirm(settings: Settings, account_id: int, report: StatusReport, way: Channel) -> StatusReport:
+    """Return what the aggregator says when it is asked; why a notice failed it says in its call alone."""
     gateway = AggregatorGateway(settings, id_prefix=id_prefix(account_id))
     try:
-        answer = await gateway.ask(report.gateway_id)
+        answer = await gateway.ask(report.gateway_id, of_notice=way is not Channel.SMS)
     finally:
         await gateway.close()
-    return (
-        report
-        if answer is None
-        else StatusReport(report.gateway_id, answer.status, answer.cause, answer.code)
-    )
+    if answer is None or (way is Channel.ZALO and answer.status in _FAILED):
+        return report
+    return StatusReport(report.gateway_id, answer.status, answer.cause, answer.code)
 
 
 def _read_object(content: bytes) -> dict[str, object]:

@@ -213,6 +213,18 @@ class Settings:
     aggregator_url: str = _web("where the aggregator's interface is; by default the profile's")
     aggregator_key: str = _text("the account's key")
     aggregator_secret: str = _text("the account's secret", secret=True)
+    notice_account: str = _text(
+        "the official account by which the aggregator sends templated notices, where its profile has them "
+        "(docs/gateways.md#notices); without it all goes by SMS"
+    )
+    notice_price_vnd: int = _var(
+        200, formats.whole(0, 100_000), "what a notice costs that has arrived, in VND"
+    )
+    notice_wait_s: int = _var(
+        1800,
+        formats.whole(1, 86_400),
+        "how long a notice's report is waited for before the text goes instead",
+    )
     push_secret: str = _text(
         "the secret by which a short code's operator is recognised, at least 16 characters; without it "
         "`/webhooks/push` answers 404",

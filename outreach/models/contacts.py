@@ -37,6 +37,11 @@ class Phone(BaseWithId):
     operator: Mapped[str | None] = mapped_column(String(16))
     # When its owner last asked for messages: an opt-out of before, which comes in later, does not count.
     asked_at: Mapped[datetime | None]
+    # What was last learned of notices to it, a `NoticesReach`, and when; None: nothing yet.
+    notices: Mapped[str | None] = mapped_column(String(12))
+    notices_at: Mapped[datetime | None]
+    # By which the official account knows its owner.
+    zalo_id: Mapped[str | None] = mapped_column(String(40), index=True)
     created_at: Mapped[datetime]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from outreach.rules.gateway import (
     Accepted,
     Cause,
+    Channel,
     DeliveryStatus,
     OutboundMessage,
     Outcome,
@@ -39,6 +40,16 @@ class Profile:
     status: Mapping[str, Any] | None = None
     tested: str = ""
     operator: Mapping[str, Any] | None = None
+    notice: Mapping[str, Any] | None = (
+        None  # as `send`, with the `report`s of notices and whether it `falls_back`
+    )
+
+    @property
+    def channel(self) -> Channel | None:
+        """How notices go by it: alone, or in one request with the text where the provider falls back itself; None: not at all."""
+        if self.notice is None:
+            return None
+        return Channel.BOTH if self.notice.get("falls_back") else Channel.ZALO
 
     @property
     def request_id(self) -> Lasting | None:
@@ -51,8 +62,9 @@ class Profile:
 def read_profile(data: Mapping[str, Any]) -> Profile:
     """Return the profile of a file. Raises TypeError, KeyError or ValueError for one that is wrong."""
     profile = Profile(**{**data, "report": tuple(data["report"])})
-    for rule in profile.report:
+    for rule in (*profile.report, *(profile.notice or {}).get("report", ())):
         DeliveryStatus(rule["status"])
+        Cause(rule.get("cause", Cause.OTHER))
     for operator in (profile.operator or {}).get("values", {}).values():
         Operator(operator)
     for cause in profile.answer.get("causes", {}):
@@ -66,10 +78,12 @@ def id_prefix(account_id: int) -> str:
     return "" if account_id == 1 else f"{account_id}:"
 
 
-def fill(template: Any, values: Mapping[str, str]) -> Any:
-    """Return a field's template with its values; a list is filled item by item."""
+def fill(template: Any, values: Mapping[str, Any]) -> Any:
+    """Return a field's template with its values; a list is filled item by item, and so is a table."""
     if isinstance(template, list):
         return [fill(item, values) for item in template]
+    if isinstance(template, Mapping):
+        return {name: fill(item, values) for name, item in template.items()}
     if not isinstance(template, str):
         return template
     for name, value in values.items():
@@ -79,9 +93,16 @@ def fill(template: Any, values: Mapping[str, str]) -> Any:
 
 
 def values_of(
-    message: OutboundMessage, profile: Profile, *, key: str, secret: str, request: str, callback: str
-) -> dict[str, str]:
-    """Return what may stand in the fields of a request."""
+    message: OutboundMessage,
+    profile: Profile,
+    *,
+    key: str,
+    secret: str,
+    request: str,
+    callback: str,
+    account: str = "",
+) -> dict[str, Any]:
+    """Return what may stand in the fields of a request. `account`: the official account that notices come from."""
     digits = message.to.lstrip("+")
     numbers = {"e164": message.to, "84": digits, "local": "0" + digits.removeprefix("84")}
     measured = measure(message.body)
@@ -94,6 +115,9 @@ def values_of(
         "unicode": "1" if measured.encoding is Encoding.UCS2 else "0",
         "request": request,
         "callback": callback,
+        "account": account,
+        "template": message.notice.template if message.notice else "",
+        "values": list(message.notice.values) if message.notice else [],
     }
 
 
@@ -126,10 +150,14 @@ def read_answer(profile: Profile, status: int, answer: Any) -> Outcome:
     return Refused(Cause(cause), code[:24])
 
 
-def read_report(profile: Profile, fields: Any) -> StatusReport:
-    """Return what a callback or an answered question says; its status is None where no rule fits."""
+def read_report(profile: Profile, fields: Any, *, of_notice: bool = False) -> StatusReport:
+    """Return what a callback or an answered question says; its status is None where no rule fits.
+
+    `of_notice`: the attempt went as a notice, whose own rules come first.
+    """
     gateway_id = _find(fields, (profile.status or profile.answer)["id"]) or ""
-    for rule in profile.report:
+    rules = (*(profile.notice or {}).get("report", ()), *profile.report) if of_notice else profile.report
+    for rule in rules:
         if all(_fits(_find(fields, name), wanted) for name, wanted in rule["when"].items()):
             cause = Cause(rule["cause"]) if "cause" in rule else None
             code = ",".join(str(_find(fields, name)) for name in rule["when"])[:24] if cause else None
@@ -157,6 +185,8 @@ def _find(answer: Any, path: str) -> str | None:
 def _fits(value: str | None, wanted: str) -> bool:
     if wanted == ">0":
         return value is not None and value.isascii() and value.isdigit() and int(value) > 0
+    if wanted.startswith("~"):  # somewhere within
+        return value is not None and wanted[1:] in value
     return value == wanted
 
 

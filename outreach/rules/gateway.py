@@ -49,7 +49,18 @@ class Cause(StrEnum):
     EXPIRED = "expired"
     BUSY = "busy"
     SAMPLE_NUMBER = "sample_number"
+    NO_ACCOUNT = "no_account"  # of notices: the number is not on the channel
+    DECLINED = "declined"  # of notices: it takes none, or its app cannot show them
+    NOTICE_LIMIT = "notice_limit"  # of notices: as many as may leave in a day have left
     OTHER = "other"
+
+
+class Channel(StrEnum):
+    """How an attempt is to reach the phone."""
+
+    SMS = "sms"
+    ZALO = "zalo"  # a templated notice; where it does not arrive, a text follows as the next attempt
+    BOTH = "both"  # one request for both: the provider sends the text where its notice does not arrive
 
 
 class Proof(StrEnum):
@@ -60,11 +71,20 @@ class Proof(StrEnum):
     NOTHING = "nothing"
 
 
+class Notice(NamedTuple):
+    """A notice by its registered template, with the values of its parameters in the template's order."""
+
+    template: str
+    values: tuple[str, ...]
+    channel: Channel = Channel.ZALO
+
+
 @dataclass(slots=True)
 class OutboundMessage:
     """One request. `attempt_id` goes into the callback URL; after `validity_s` the gateway stops trying.
 
-    `is_over` is asked when the connection is in hand: if it returns True the request is not made.
+    `is_over` is asked when the connection is in hand: if it returns True the request is not made. With a `notice` that goes,
+    alone or before the text.
     """
 
     attempt_id: int
@@ -73,6 +93,7 @@ class OutboundMessage:
     body: str
     validity_s: int | None = None
     is_over: Callable[[], bool] | None = None
+    notice: Notice | None = None
 
 
 class Accepted(NamedTuple):
@@ -271,6 +292,10 @@ class Gateway(Protocol):
     async def list_to(self, number: str, *, attempt_id: int) -> list[ListedMessage]:
         """Return the newest messages to a number, or the attempt's own. Raises GatewayUnavailable."""
         raise GatewayUnavailable("no list")
+
+    async def ask(self, gateway_id: str, *, of_notice: bool = False) -> StatusReport | None:
+        """Ask what became of a message; None where there is no such question. Raises GatewayUnavailable."""
+        return None
 
     async def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
         """Yield pages of all messages sent on a day (UTC), with prices and statuses. Raises GatewayUnavailable."""

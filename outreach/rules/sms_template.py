@@ -52,6 +52,11 @@ class Template:
         return cls(text, frozenset(order), pieces, order)
 
     @property
+    def order(self) -> tuple[str, ...]:
+        """The fields in the order in which they first stand in the text, each once."""
+        return self._order
+
+    @property
     def bare(self) -> frozenset[str]:
         """The fields that stand outside of `[...]` at least once: where they are empty, a hole is left."""
         return frozenset(piece.text for piece in self._pieces if piece.is_field and not piece.group)

@@ -46,8 +46,13 @@ _TYPES = {
 @cache
 def load_profile(name: str) -> Profile:
     """Return a profile that ships with Loa, or of a file where `name` is a path. Raises OSError, ValueError."""
+    return read_profile(_read_file(name))
+
+
+def _read_file(name: str) -> dict[str, Any]:
     path = Path(name) if "/" in name else PROFILES / f"{name}.toml"
-    return read_profile(tomllib.loads(path.read_text("utf-8")))
+    data = tomllib.loads(path.read_text("utf-8"))
+    return _read_file(data.pop("base")) | data if "base" in data else data
 
 
 class AggregatorGateway(HttpGateway):
@@ -67,6 +72,7 @@ class AggregatorGateway(HttpGateway):
             given + urlsplit(self.profile.url).path if given and not urlsplit(given).path else ""
         )
         self._key, self._secret = settings.aggregator_key, settings.aggregator_secret
+        self._account = settings.notice_account
         self._names = AttemptNames(settings.secret_key)
         self._callback = f"{settings.public_base_url}/webhooks/aggregator/"
 
@@ -75,7 +81,7 @@ class AggregatorGateway(HttpGateway):
         """For how long `send` may be called again for the same attempt: no second message comes of it. None: never."""
         return self.profile.request_id
 
-    def _prepare(self, message: OutboundMessage) -> tuple[dict[str, Any], dict[str, str]]:
+    def _prepare(self, message: OutboundMessage) -> tuple[Mapping[str, Any], dict[str, Any], dict[str, Any]]:
         values = values_of(
             message,
             self.profile,
@@ -83,12 +89,13 @@ class AggregatorGateway(HttpGateway):
             secret=self._secret,
             request=self._names.request(message.attempt_id),
             callback=self._callback + self._names.callback(message.attempt_id),
+            account=self._account,
         )
-        fields = {name: fill(template, values) for name, template in self.profile.send["fields"].items()}
-        return fields, values
+        how = (self.profile.notice if message.notice else None) or self.profile.send
+        return how, fill(how["fields"], values), values
 
-    async def _post(self, prepared: tuple[dict[str, Any], dict[str, str]]) -> Outcome:
-        status, answer = await self._request(self.profile.send, *prepared)
+    async def _post(self, prepared: tuple[Mapping[str, Any], dict[str, Any], dict[str, Any]]) -> Outcome:
+        status, answer = await self._request(*prepared)
         outcome = read_answer(self.profile, status, answer)
         if isinstance(outcome, Accepted) and outcome.gateway_id:
             outcome = outcome._replace(gateway_id=(self._id_prefix + outcome.gateway_id)[:64])
@@ -96,19 +103,19 @@ class AggregatorGateway(HttpGateway):
             log.warning("aggregator.new_refusal code=%s", outcome.code)
         return outcome
 
-    async def ask(self, gateway_id: str) -> StatusReport | None:
+    async def ask(self, gateway_id: str, *, of_notice: bool = False) -> StatusReport | None:
         """Ask what became of a message; None where the interface has no such question. Raises GatewayUnavailable."""
         question = self.profile.status
         if question is None:
             return None
         values = {"id": gateway_id.removeprefix(self._id_prefix), "key": self._key, "secret": self._secret}
-        fields = {name: fill(template, values) for name, template in question.get("fields", {}).items()}
+        fields = fill(question.get("fields", {}), values)
         is_over.set(None)
         with self._reading():
             status, answer = await self._request({"body": "query", **question}, fields, values)
         if status // 100 != 2 or answer is None:
             raise GatewayUnavailable(f"http_{status}")
-        return replace(read_report(self.profile, answer), gateway_id=gateway_id)
+        return replace(read_report(self.profile, answer, of_notice=of_notice), gateway_id=gateway_id)
 
     async def _request(
         self, how: Mapping[str, Any], fields: Mapping[str, Any], values: Mapping[str, str]
@@ -129,7 +136,7 @@ class AggregatorGateway(HttpGateway):
     async def _request_at(
         self, base: str, how: Mapping[str, Any], fields: Mapping[str, Any], values: Mapping[str, str]
     ) -> tuple[int, Any]:
-        path = fill(how["path"], {name: quote(value, safe="") for name, value in values.items()})
+        path = fill(how["path"], {name: quote(str(value), safe="") for name, value in values.items()})
         basic = fill(how.get("basic", ""), values)
         kind = how["body"]
         status, text, _ = await self._transport.request(

@@ -1,0 +1,78 @@
+"""Notices whose report does not come: the gateway is asked once more, and then the text goes instead.
+
+A notice that is reported as not arrived is passed on at once, where reports are applied (`record_outcomes`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.open_gateways import OpenGateways
+from campaigns.delivery.record_outcomes import apply_reports
+from campaigns.models.messages import Attempt
+from campaigns.rules.notices import WAITING
+from campaigns.rules.states import AttemptReport, AttemptState
+from outreach.core.db import database_now
+from outreach.core.settings import Settings
+from outreach.rules.gateway import Channel, GatewayUnavailable
+from outreach.rules.keys import Purpose
+from outreach.runtime import Runtime
+
+log = logging.getLogger(__name__)
+PASS_ON_LIMIT = 500
+_CONCURRENT = 20
+
+
+def read_overdue(session: Session, *, settings: Settings, now: datetime, limit: int = 1) -> Sequence[Any]:
+    """Return notices that have waited for their report as long as they may, the oldest first."""
+    wait = timedelta(seconds=settings.notice_wait_s)
+    return session.execute(
+        select(Attempt.id, Attempt.account_id, Attempt.gateway_id, Attempt.claimed_at)
+        .where(Attempt.channel == Channel.ZALO, Attempt.state.in_(WAITING), Attempt.claimed_at < now - wait)
+        .order_by(Attempt.claimed_at)
+        .limit(limit)
+    ).all()
+
+
+async def pass_on_notices(runtime: Runtime, gateways: OpenGateways) -> int:
+    """Ask after each overdue notice once more, and pass on those that have not arrived. Returns how many were asked after."""
+    settings, slots = runtime.settings, asyncio.Semaphore(_CONCURRENT)
+
+    def read() -> tuple[Sequence[Any], datetime]:
+        with runtime.db.read() as session:
+            now = database_now(session)
+            return read_overdue(session, settings=settings, now=now, limit=PASS_ON_LIMIT), now
+
+    due, now = await asyncio.to_thread(read)
+
+    async def ask(row: Any) -> AttemptReport | None:
+        """Return what the gateway says, or that it has not arrived; None: ask again, as long as one waited until now."""
+        opened = gateways.get(row.account_id) if row.gateway_id else None
+        try:
+            async with slots:
+                report = await opened.gateway.ask(row.gateway_id, of_notice=True) if opened else None
+        except GatewayUnavailable as error:
+            log.warning("notices.not_asked attempt=%s error=%s", row.id, error)
+            if row.claimed_at > now - timedelta(seconds=2 * settings.notice_wait_s):
+                return None
+            report = None
+        if report is None or report.status is None or report.status.value in WAITING:
+            return AttemptReport(row.id, AttemptState.PASSED, cause="expired")
+        cause = report.cause.value if report.cause else None
+        return AttemptReport(row.id, AttemptState(report.status.value), row.gateway_id, cause=cause)
+
+    reports = [report for report in await asyncio.gather(*map(ask, due)) if report]
+
+    def apply() -> int:
+        with runtime.db.write() as session:
+            key = settings.keys_of(Purpose.SUPPRESSIONS)
+            return apply_reports(session, reports, now=database_now(session), secret_key=key)
+
+    return await asyncio.to_thread(apply) if reports else 0

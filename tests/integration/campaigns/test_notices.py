@@ -1,0 +1,249 @@
+"""Notices first, texts where they do not arrive: one message, counted once, whatever the reports do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from campaigns.delivery.record_outcomes import apply_reports
+from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Attempt, Incident, Message
+from campaigns.rules.notices import NoticesReach
+from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, CampaignState, MessageState
+from outreach.models.contacts import Phone
+from tests.support.servers import both_databases
+from tests.support.world import World, number
+
+NOTICE = {"notice_template": "228386", "notice_text": "Mời {name} cài Bluezone: {link}"}
+PRICE, NOTICE_PRICE = 350, 200
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    """An installation whose aggregator has notices."""
+    settings = replace(
+        world.runtime.settings,
+        sms_gateway="aggregator",
+        sms_live="no",
+        aggregator_profile="esms",
+        aggregator_url=f"{world.simulator.url}/aggregator",
+        aggregator_key=world.simulator.account_sid,
+        aggregator_secret=world.simulator.auth_token,
+        notice_account="1397492183140006179",
+        price_per_segment_vnd=PRICE,
+        notice_price_vnd=NOTICE_PRICE,
+    )
+    world.runtime = replace(world.runtime, settings=settings)
+    world.simulator.faults(callbacks_off=True, delivered_after_s=3600, notice_late_s=3600)
+    return world
+
+
+def attempts(world: World) -> list[tuple[int, str, AttemptState]]:
+    found = world.all(select(Attempt).order_by(Attempt.message_id, Attempt.n))
+    return [(each.n, each.channel, each.state) for each in found]
+
+
+def report(world: World, state: AttemptState, *, channel: str = "zalo", **of: Any) -> None:
+    """What the gateway says of all attempts by a channel."""
+    with world.runtime.db.write() as session:
+        ids = session.execute(select(Attempt.id, Attempt.gateway_id).where(Attempt.channel == channel)).all()
+        reports = [AttemptReport(id_, state, gateway_id, **of) for id_, gateway_id in ids]
+        apply_reports(session, reports, now=world.now, secret_key=world.keys.secret_key)
+
+
+def wait_over(world: World) -> None:
+    """The notices have waited for their reports as long as they may."""
+    since = timedelta(seconds=world.runtime.settings.notice_wait_s + 60)
+    with world.runtime.db.write() as session:
+        session.execute(update(Attempt).values(claimed_at=world.now - since))
+
+
+def sent(world: World) -> list[str]:
+    """What left, in order: "notice" or "text"."""
+    return ["notice" if entry["Notice"] else "text" for entry in world.simulator.ledger()]
+
+
+def spent(world: World, campaign: int) -> tuple[int, int, int]:
+    found = world.get_one(Campaign, campaign)
+    return found.segments_taken, found.priced_segments, found.priced_vnd
+
+
+def phone(world: World) -> Phone:
+    return world.one(select(Phone))
+
+
+@both_databases
+def test_a_notice_that_arrives_is_the_message_and_costs_its_own_price(world: World) -> None:
+    world.add_people(1)
+    campaign = world.launch(**NOTICE)
+    world.send()
+    assert attempts(world) == [(1, "zalo", AttemptState.ACCEPTED)]
+    world.sweep()
+    assert world.get_one(Campaign, campaign).state is CampaignState.SENDING  # its text may have to follow
+    report(world, AttemptState.DELIVERED)
+    world.sweep()
+    assert (sent(world), spent(world, campaign)) == (["notice"], (1, 1, NOTICE_PRICE))
+    assert world.one(select(Message)).state is MessageState.DELIVERED
+    assert world.get_one(Campaign, campaign).state is CampaignState.COMPLETED
+    assert phone(world).notices == NoticesReach.REACHED
+
+
+@both_databases
+@pytest.mark.parametrize(
+    ("cause", "learned"), [("no_account", "no_account"), ("declined", "declined"), ("notice_limit", None)]
+)
+def test_where_a_notice_does_not_arrive_its_text_goes_at_once_and_the_number_is_remembered(
+    world: World, cause: str, learned: str | None
+) -> None:
+    world.add_people(1)
+    campaign = world.launch(**NOTICE)
+    world.send()
+    report(world, AttemptState.UNDELIVERED, cause=cause)
+    report(world, AttemptState.UNDELIVERED, cause=cause)  # repeated
+    assert (spent(world, campaign), phone(world).notices) == ((0, 0, 0), learned)
+    world.send()
+    report(world, AttemptState.UNDELIVERED, cause=cause)  # and late
+    world.send()
+    assert (sent(world), spent(world, campaign)) == (["notice", "text"], (1, 0, 0))
+    assert attempts(world) == [(1, "zalo", AttemptState.PASSED), (2, "sms", AttemptState.ACCEPTED)]
+    assert world.all(select(Incident)) == []
+    # The next campaign does not try in vain.
+    other = world.launch(name="Đợt hai", text="Mời ông/bà họp thôn: {link}", **NOTICE)
+    world.send()
+    assert sent(world)[2:] == ["text" if learned else "notice"]
+    assert world.get_one(Campaign, other).state is CampaignState.SENDING or learned
+
+
+@both_databases
+def test_without_a_report_the_text_follows_after_the_wait_and_a_late_arrival_counts_once(
+    world: World,
+) -> None:
+    world.add_people(1)
+    campaign = world.launch(**NOTICE)
+    world.send()
+    world.reconcile()
+    assert attempts(world) == [(1, "zalo", AttemptState.ACCEPTED)]  # it waits
+    wait_over(world)
+    world.reconcile()
+    assert attempts(world) == [(1, "zalo", AttemptState.PASSED)]
+    world.send()
+    assert sent(world) == ["notice", "text"]
+    report(world, AttemptState.DELIVERED, channel="sms")
+    report(world, AttemptState.DELIVERED)
+    assert attempts(world) == [(1, "zalo", AttemptState.DELIVERED), (2, "sms", AttemptState.DELIVERED)]
+    assert world.status(campaign)["steps"][0]["messages"] == {"delivered": 1}
+    assert spent(world, campaign) == (2, 1, NOTICE_PRICE)
+    assert world.all(select(Incident)) == []
+
+
+@both_databases
+def test_a_notice_that_arrives_before_its_text_has_left_takes_the_text_back(world: World) -> None:
+    world.add_people(1)
+    campaign = world.launch(**NOTICE)
+    world.send()
+    wait_over(world)
+    world.reconcile()
+    report(world, AttemptState.DELIVERED)
+    world.send()
+    assert (sent(world), spent(world, campaign)) == (["notice"], (1, 1, NOTICE_PRICE))
+    assert world.one(select(Message)).state is MessageState.DELIVERED
+
+
+def test_the_gateway_is_asked_before_the_text_goes(world: World) -> None:
+    world.add_people(1)
+    world.simulator.faults(delivered_after_s=0, sent_after_s=0)
+    world.launch(**NOTICE)
+    world.send()
+    world.simulator.settle()
+    wait_over(world)
+    world.reconcile()  # its report was lost
+    world.send()
+    assert sent(world) == ["notice"]
+    assert attempts(world) == [(1, "zalo", AttemptState.DELIVERED)]
+
+
+@both_databases
+@pytest.mark.parametrize("meanwhile", ["opt_out", "answer", "cancel"])
+def test_no_text_follows_to_somebody_who_has_answered_or_is_left_alone(world: World, meanwhile: str) -> None:
+    world.add_people(1)
+    campaign = world.launch(**NOTICE)
+    world.send()
+    wait_over(world)
+    if meanwhile == "cancel":
+        world.act(campaign, CampaignAction.CANCEL)
+    else:
+        world.reply(number(0), "TC" if meanwhile == "opt_out" else "1", gateway_id="SM1")
+    world.reconcile()
+    world.send()
+    assert sent(world)[:1] == ["notice"]
+    texts = world.all(select(Attempt).where(Attempt.stream_id == campaign, Attempt.channel == "sms"))
+    assert texts == []
+    assert world.one(select(Message.state).where(Message.step_id.is_not(None))) in (
+        MessageState.SKIPPED,
+        MessageState.CANCELLED,
+    )
+
+
+@both_databases
+def test_a_notice_whose_outcome_nobody_saw_is_asked_for_again_under_its_id_and_not_sent_twice(
+    world: World,
+) -> None:
+    world.add_people(1)
+    world.launch(**NOTICE)
+    world.simulator.faults(rate_cut=1.0)
+    world.send(3)
+    assert attempts(world) == [(1, "zalo", AttemptState.UNKNOWN)]
+    world.simulator.faults(rate_cut=0.0)
+    with world.runtime.db.write() as session:
+        session.execute(update(Attempt).values(due_at=world.now))
+    world.reconcile()
+    assert (sent(world), attempts(world)) == (["notice"], [(1, "zalo", AttemptState.ACCEPTED)])
+
+
+def test_who_has_no_name_or_speaks_another_language_gets_the_text(world: World) -> None:
+    world.add_people(2)
+    world.add_person("", number(7))
+    with world.runtime.db.write() as session:
+        session.execute(update(Phone).where(Phone.e164 == number(0)).values(language="jra"))
+    world.launch(**NOTICE, texts={"jra": "Bluezone {link}"})
+    world.send()
+    assert Counter(sent(world)) == {"notice": 1, "text": 2}
+
+
+def test_without_an_official_account_everything_goes_by_sms(world: World) -> None:
+    settings = replace(world.runtime.settings, notice_account="")
+    world.runtime = replace(world.runtime, settings=settings)
+    world.add_people(1)
+    world.launch(**NOTICE)
+    world.send()
+    assert attempts(world) == [(1, "sms", AttemptState.ACCEPTED)]
+
+
+def test_notices_that_do_not_arrive_pause_nothing(world: World) -> None:
+    world.add_people(30)
+    campaign = world.launch(**NOTICE)
+    world.send()
+    report(world, AttemptState.UNDELIVERED, cause="no_account")
+    world.send()
+    assert Counter(sent(world)) == {"notice": 30, "text": 30}
+    assert world.get_one(Campaign, campaign).state is CampaignState.SENDING
+
+
+def test_where_the_provider_falls_back_itself_one_request_has_both(world: World) -> None:
+    settings = replace(world.runtime.settings, aggregator_profile="esms-multichannel")
+    world.runtime = replace(world.runtime, settings=settings)
+    world.simulator.faults(sent_after_s=0.01, delivered_after_s=0.02, notice_reach=0.0)
+    world.add_people(1)
+    world.launch(**NOTICE)
+    world.send()
+    world.simulator.settle()
+    assert sent(world) == ["notice", "text"]  # the provider's own
+    assert attempts(world) == [(1, "both", AttemptState.ACCEPTED)]
+    wait_over(world)
+    world.reconcile()
+    assert len(attempts(world)) == 1
