@@ -78,19 +78,17 @@ class NoticeTerms(NamedTuple):
 
 def notice_terms(account: GatewayAccount, settings: Settings) -> NoticeTerms | None:
     """Return an account's terms of notices, None where it has none. `settings` are the environment's."""
-    options = account.options
-    profile, sender, vnd = options.get("profile"), options.get("notice_account"), options.get("notice_vnd")
+    profile, sender = account.options.get("profile"), account.options.get("notice_account")
     if account.kind is GatewayKind.ENVIRONMENT and settings.sms_gateway == "aggregator":
         profile, sender = settings.aggregator_profile, settings.notice_account
     channel = load_profile(str(profile)).channel if profile and sender else None
-    return NoticeTerms(channel, settings.notice_price_vnd if vnd is None else int(vnd)) if channel else None
+    return NoticeTerms(channel, settings.notice_price_vnd) if channel else None
 
 
 def find_notice_terms(session: Session, settings: Settings) -> NoticeTerms | None:
-    """Return the dearest terms of notices among the accounts at work; None: everything goes by SMS."""
+    """Return the terms of notices of the first account at work that has them; None: everything goes by SMS."""
     active = (each for each in read_accounts(session) if each.state is GatewayState.ACTIVE)
-    found = [terms for each in active if (terms := notice_terms(each, settings))]
-    return max(found, key=lambda terms: terms.vnd, default=None)
+    return next(filter(None, (notice_terms(each, settings) for each in active)), None)
 
 
 def road_of(settings: Settings) -> MessageIdentity:

@@ -12,7 +12,8 @@ import random
 import re
 import time
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import replace
+from typing import Any, Protocol
 
 from simulator.callbacks import Post, PostPurpose, show_as_public
 from simulator.messages import API_VERSION, FINAL, Direction, Sms, Status, mint_sid
@@ -165,20 +166,8 @@ class Network:
         if fate in (NoticeFate.NO_ACCOUNT, NoticeFate.DECLINED):
             self._report(sms, Status.UNDELIVERED, int(fate))
             if sms.text:
-                now, to = (
-                    time.time(),
-                    {"to": sms.to, "from_": sms.from_, "status_callback": sms.status_callback},
-                )
-                fields = {"status": Status.QUEUED, "created": now, "updated": now, "direction": sms.direction}
-                text = Sms(
-                    mint_sid(),
-                    AGGREGATOR,
-                    body=sms.text,
-                    num_segments=count_segments(sms.text),
-                    **fields,
-                    **to,
-                )
-                self.carry(text)
+                own = {"sid": mint_sid(), "body": sms.text, "num_segments": count_segments(sms.text)}
+                self.carry(replace(sms, **own, **_AS_NEW, created=time.time(), updated=time.time()))
         elif fate is not NoticeFate.LOST:
             late_s = faults.notice_late_s if fate is NoticeFate.LATE else faults.delivered_after_s
             self._later(late_s - faults.sent_after_s, self._arrive, sms)
@@ -244,6 +233,14 @@ class Network:
         self._parts.store.touch(sms)
 
 
+_AS_NEW: dict[str, Any] = {
+    "status": Status.QUEUED,
+    "sent": None,
+    "error_code": None,
+    "is_reported": False,
+    "notice": None,
+    "text": None,
+}
 # Account of messages that came by the aggregator's interface.
 AGGREGATOR = "aggregator"
 

@@ -28,6 +28,10 @@ from outreach.rules.kept_values import LONGEST_VALUE
 
 _TEXT: Schema = string(1, 2000)
 _TEXTS: Schema = {"type": "object", "description": "texts by language"}
+_NOTICE = {
+    "notice_template": told(string(0, 40), "the id of a notice's template: it goes first where it reaches"),
+    "notice_text": told(string(0, 400), "what the notice says; its parameters are the fields in their order"),
+}
 _NAMES: Schema = listed(string(0, 200), maxItems=1000)
 _TABLE: Schema = {"type": "object"}
 _MOMENT: Schema = string(0, 40, "ISO 8601, in Vietnam unless it names a zone")
@@ -61,6 +65,7 @@ SCHEMAS: dict[str, Schema] = {
             "drive": string(0, 120),
             "text_b": string(0, 2000),
             "texts": _TEXTS,
+            **_NOTICE,
             "fields": {
                 "type": "object",
                 "maxProperties": 20,
@@ -90,6 +95,7 @@ SCHEMAS: dict[str, Schema] = {
                         "at": string(0, 5),
                         "text_b": string(0, 2000),
                         "texts": _TEXTS,
+                        **_NOTICE,
                         "hold_out": number(0, 0.5, kind="number"),
                     },
                 },
@@ -202,7 +208,7 @@ def _wrong_text(body: dict[str, Any]) -> str | None:
     fields = read_substitutes(body.get("fields", {}))
     steps = [("", body), *((f"/step/{n}", step) for n, step in enumerate(body.get("step", ())))]
     for place, step in steps:
-        texts = {name: step.get(name) for name in ("text", "text_b")}
+        texts = {name: step.get(name) for name in ("text", "text_b", "notice_text")}
         texts |= {f"texts/{code}": text for code, text in step.get("texts", {}).items()}
         for name, text in texts.items():
             try:

@@ -337,10 +337,10 @@ def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
         if key in required and not value:
             errors[key] = required[key]
         elif key == "step":
-            valid[key] = _check_steps(value, errors, kinds, skeleton)
+            valid[key] = _check_steps(value, errors, kinds, skeleton | _beside_notice(data, errors, "urgent"))
         elif key == "content" and (text_errors := find_text_errors(merge(kinds[data["kind"]], value))):
             errors |= {f"c.{path}": show_error(error) for path, error in text_errors.items()}
-        elif message := _draft_error({**skeleton, key: value}, kinds):
+        elif message := _draft_error({**skeleton, key: value, **_beside_notice(data, errors, key)}, kinds):
             errors[key] = message
         else:
             valid[key] = value
@@ -358,6 +358,12 @@ def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
     )
 
 
+def _beside_notice(data: Mapping[str, Any], errors: Mapping[str, str], key: str) -> dict[str, Any]:
+    """Return the fields that a notice is checked with, where the field `key` is one of it or must not stand beside it."""
+    names = ("notice_template", "notice_text", "text_b", "urgent") if key.startswith("notice_") else (key,)
+    return {name: data[name] for name in names if name in data and (name == key or name not in errors)}
+
+
 def _fit_substitutes(
     skeleton: dict[str, Any], data: dict[str, Any], errors: dict[str, str], kinds: Kinds
 ) -> list[str]:
@@ -370,7 +376,9 @@ def _fit_substitutes(
     skeleton["fields"] = fields if is_right else dict.fromkeys(fields, "-")
     steps = [data, *data["step"]]
     texts = [
-        each for step in steps for each in (step["text"], step.get("text_b"), *step.get("texts", {}).values())
+        each
+        for step in steps
+        for each in (step["text"], *map(step.get, ("text_b", "notice_text")), *step.get("texts", {}).values())
     ]
     holes = find_holes([text for text in texts if text], skeleton["fields"])
     if holes:
@@ -593,30 +601,29 @@ def _as_typed(number: float | None) -> str:
 
 def first_variants(form: Form, errors: dict[str, str]) -> dict[str, Any]:
     """Return the first message's variants, as in a campaign's file."""
-    texts = {code: form.get(f"texts.{code}", "") for code in OTHER_LANGUAGES}
-    return _variants(form.get("text_b", ""), form.get("hold_out", ""), texts, errors, key="hold_out")
+    return _variants(read_first_variants(form), errors, key="hold_out")
 
 
 def step_variants(form: Form, errors: dict[str, str]) -> list[dict[str, Any]]:
     """Return the variants of each reminder."""
-    return [
-        _variants(row["text_b"], row["hold_out"], row["texts"], errors, key="step")
-        for row in variant_rows(form)
-    ]
+    return [_variants(row, errors, key="step") for row in variant_rows(form)]
+
+
+_ONE_LINE = ("text_b", "hold_out", "notice_template", "notice_text")  # variants but for the texts by language
 
 
 def variant_rows(form: Form) -> list[dict[str, Any]]:
     """Return the variant fields of each reminder as typed; a new row has empty ones."""
     columns = zip_longest(
         form.getlist("step_text"),
-        form.getlist("step_text_b"),
-        form.getlist("step_hold_out"),
+        *(form.getlist(f"step_{name}") for name in _ONE_LINE),
         *(form.getlist(f"step_texts.{code}") for code in OTHER_LANGUAGES),
         fillvalue="",
     )
+    rows = [(row[: len(_ONE_LINE)], row[len(_ONE_LINE) :]) for _text, *row in columns]
     return [
-        {"text_b": text_b, "hold_out": hold_out, "texts": dict(zip(OTHER_LANGUAGES, texts, strict=True))}
-        for _text, text_b, hold_out, *texts in columns
+        dict(zip(_ONE_LINE, own, strict=True)) | {"texts": dict(zip(OTHER_LANGUAGES, texts, strict=True))}
+        for own, texts in rows
     ]
 
 
@@ -643,7 +650,7 @@ def read_reminders(form: Form) -> list[dict[str, Any]]:
 
 def read_first_variants(form: Form) -> dict[str, Any]:
     texts = {code: form.get(f"texts.{code}", "") for code in OTHER_LANGUAGES}
-    return {"text_b": form.get("text_b", ""), "hold_out": form.get("hold_out", ""), "texts": texts}
+    return {name: form.get(name, "") for name in _ONE_LINE} | {"texts": texts}
 
 
 def languages_written(form: Form) -> set[str]:
@@ -657,23 +664,24 @@ def languages_written(form: Form) -> set[str]:
 
 def fill_variants(form: Form, data: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> None:
     """Fill the form fields with the variants of a description."""
-    form["text_b"], form["hold_out"] = data.get("text_b") or "", _percent(data)
-    form.setlist("step_text_b", [step.get("text_b") or "" for step in steps])
-    form.setlist("step_hold_out", [_percent(step) for step in steps])
+    for name in _ONE_LINE:
+        first, *others = (
+            _percent(step) if name == "hold_out" else step.get(name) or "" for step in (data, *steps)
+        )
+        form[name] = first
+        form.setlist(f"step_{name}", others)
     for code in OTHER_LANGUAGES:
         form[f"texts.{code}"] = (data.get("texts") or {}).get(code, "")
         form.setlist(f"step_texts.{code}", [(step.get("texts") or {}).get(code, "") for step in steps])
 
 
-def _variants(
-    text_b: str, hold_out: str, texts: Mapping[str, str], errors: dict[str, str], *, key: str
-) -> dict[str, Any]:
-    variants: dict[str, Any] = {}
-    if text_b.strip():
-        variants["text_b"] = _lines(text_b)
-    if written := {code: _lines(text) for code, text in texts.items() if text.strip()}:
+def _variants(row: Mapping[str, Any], errors: dict[str, str], *, key: str) -> dict[str, Any]:
+    variants: dict[str, Any] = {
+        name: _lines(row[name]) for name in _ONE_LINE if name != "hold_out" and row[name].strip()
+    }
+    if written := {code: _lines(text) for code, text in row["texts"].items() if text.strip()}:
         variants["texts"] = written
-    if share := hold_out.strip().rstrip("%").strip():
+    if share := row["hold_out"].strip().rstrip("%").strip():
         try:
             variants["hold_out"] = float(share.replace(",", ".")) / 100
         except ValueError:
@@ -937,6 +945,7 @@ def find_unusual(form: Form, *, kinds: Kinds, issuers: set[str]) -> dict[str, li
             (has("unaccented_languages"), _("bỏ dấu cả ở tiếng khác")),
             (has("text_b", "step_text_b"), _("hai nội dung để so")),
             (has("hold_out", "step_hold_out"), _("nhóm đối chứng")),
+            (has("notice_text", "step_notice_text"), _("thông báo Zalo")),
             (has_any("texts.", "step_texts.") or has("page_language"), _("ngôn ngữ khác")),
             (bool(form.getlist("step_text")), _("nhắc lại")),
             (_is_reworded(form, kinds, issuers), _("câu hỏi, trang trả lời, lời đáp")),

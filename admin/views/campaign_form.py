@@ -85,6 +85,7 @@ from campaigns.rules.draft import read_draft
 from campaigns.rules.own_answers import NUMBERS
 from campaigns.rules.states import CampaignAction
 from campaigns.rules.warnings import CampaignWarning
+from outreach.gateway_accounts import find_notice_terms
 from outreach.imports.issues import count_waiting
 from outreach.models.accounts import Organisation, User
 from outreach.models.places import Area
@@ -498,6 +499,7 @@ class CampaignFormPages(AdminPage):
             reminders=read_reminders(filled.form),
             languages=languages,
             first_variants=read_first_variants(filled.form),
+            has_notices=find_notice_terms(session, self.runtime.settings) is not None,
             shown_errors=shown_errors,
             tried=tried,
             listed=LISTED,
@@ -618,6 +620,8 @@ _ANCHORS = {
     "trial": "trial_number",
     "segment": "segment",
     "form": "name",
+    "notice_template": "text-template",
+    "notice_text": "text-notice",
 }
 
 

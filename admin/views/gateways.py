@@ -79,6 +79,12 @@ class ConnectionForm(Form):
         autocomplete="new-password",
         hint=_l("Được niêm phong trước khi lưu và không hiện lại. Để trống khi sửa thì giữ mật khẩu cũ."),
     )
+    notice_account = TextField(
+        _l("HTTP: mã tài khoản Zalo OA gửi thông báo"),
+        maxlength=40,
+        autocomplete="off",
+        hint=_l("Để trống nếu chỉ gửi SMS."),
+    )
     window = NumberField(_l("SMPP: số tin chờ trả lời cùng lúc"), default=10)
 
 
@@ -164,6 +170,7 @@ def _kept(account: GatewayAccount) -> dict[str, Any]:
         "name": account.name,
         "kind": account.kind.value,
         "profile": options.get("profile", ""),
+        "notice_account": options.get("notice_account", ""),
         "window": options.get("window"),
         "url": account.url,
         "login": account.login,

@@ -208,6 +208,8 @@ _NAMES: dict[str, Any] = {
     "urgent.reason": _l("Lý do phải cảnh báo khẩn cấp"),
     "urgent.basis": _l("Căn cứ pháp lý gửi người đã từ chối"),
     "texts": _l("Nội dung theo ngôn ngữ"),
+    "notice_template": _l("Mã mẫu thông báo Zalo"),
+    "notice_text": _l("Thông báo Zalo"),
     "hold_out": _l("Nhóm đối chứng (không nhắn tin)"),
     "unaccented": _l("Bỏ dấu"),
     "unaccented_languages": _l("Bỏ dấu cả ở tiếng"),
@@ -343,7 +345,8 @@ def _show_value(value: Any) -> str:
         when = _("sau %(days)s ngày", days=value.get("after_days", 0))
         clock = _(", lúc %(at)s", at=value["at"]) if value.get("at") else ""
         held = _(", giữ lại %(share)s", share=percent(value["hold_out"])) if value.get("hold_out") else ""
-        texts = [value.get("text", ""), value.get("text_b") or "", *(value.get("texts") or {}).values()]
+        own = (value.get(name) or "" for name in ("text", "text_b", "notice_template", "notice_text"))
+        texts = [*own, *(value.get("texts") or {}).values()]
         return f"{when}{clock}{held}: {' / '.join(filter(None, texts))}"
     return str(value)
 

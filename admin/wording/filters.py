@@ -120,6 +120,9 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         Cause.EXPIRED: _l("Hết hạn chờ"),
         Cause.BUSY: _l("Nhà cung cấp tin nhắn hoặc nhà mạng quá tải"),
         Cause.SAMPLE_NUMBER: _l("Số mẫu, không gửi thật"),
+        Cause.NO_ACCOUNT: _l("Số không có Zalo"),
+        Cause.DECLINED: _l("Không nhận thông báo Zalo"),
+        Cause.NOTICE_LIMIT: _l("Hết số thông báo Zalo trong ngày"),
         Cause.OTHER: _l("Nguyên nhân khác"),
     },
     "role": {

@@ -20,6 +20,7 @@ from redis import Redis
 from sqlalchemy import and_, func, select, true
 from sqlalchemy.orm import Session
 
+from campaigns.analytics.channels import count_channels
 from campaigns.analytics.own_counts import count_answers
 from campaigns.delivery.gateway_accounts import read_common_fault
 from campaigns.delivery.outbox import causes_and_segments
@@ -72,7 +73,7 @@ JOINED_LATER = "joined_later"  # by a second wave, or taken apart from another a
 class MessageCounts:
     """Message counts of a campaign, as they are cached.
 
-    `messages` is by step, state and reason for skipping; `causes` counts failed attempts by cause; `segments`
+    `channels`: see `count_channels`. `messages` is by step, state and reason for skipping; `causes` counts failed attempts by cause; `segments`
     are those the gateway accepted, `reply_segments` those of acknowledgements, confirmations and officers' answers.
     """
 
@@ -80,6 +81,7 @@ class MessageCounts:
     causes: tuple[tuple[str, int], ...]
     segments: int
     reply_segments: int
+    channels: dict[str, int]
     has_left: bool
 
     def states(self, step: int | None = None) -> dict[MessageState, int]:
@@ -121,6 +123,7 @@ class SendingPanel:
     next_step_at: datetime | None
     skipped: dict[SkipReason, int]
     causes: tuple[tuple[str, int], ...]
+    channels: dict[str, int]
     left: int
     under_way: int
     unknown: int
@@ -219,6 +222,7 @@ def read_sending_panel(
         next_step_at=next_step_at,
         skipped=_ordered(SkipReason, ((each[2], each[3]) for each in counts.messages)),
         causes=counts.causes,
+        channels=counts.channels,
         left=left,
         under_way=sending + unknown,
         unknown=unknown,
@@ -317,6 +321,7 @@ def _count(session: Session, campaign_id: int) -> MessageCounts:
         causes=tuple(sorted(causes.items(), key=lambda item: -item[1])),
         segments=segments,
         reply_segments=_count_reply_segments(session, campaign_id),
+        channels=count_channels(session, campaign_id),
         has_left=has_sent_any(session, campaign_id),
     )
 
@@ -428,6 +433,7 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
         "steps": [
             {"step": step.number, **figures} for step, figures in _read_steps(session, campaign, recipients)
         ],
+        **({"notices": notices} if (notices := count_channels(session, campaign.id)) else {}),
         "page": {"opened": opened, "clicked": clicked},
         "answers": answers,
         "own_answers": [

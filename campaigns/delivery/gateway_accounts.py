@@ -67,6 +67,7 @@ class TypedConnection:
     url: str = ""
     login: str = ""
     secret: str = ""
+    notice_account: str = ""
     window: str = ""
 
 
@@ -173,7 +174,8 @@ def _read_connection(account: GatewayAccount, typed: TypedConnection) -> dict[st
     if not is_smpp and typed.profile not in profiles():
         raise BadInput("gateway_profile_wrong", profiles=profiles())
     window = {"window": _read_price(typed.window, most=10_000) or 10} if is_smpp else {}
-    options = {**(account.options or {}), **window} if is_smpp else {"profile": typed.profile}
+    notices = {"notice_account": typed.notice_account.strip()[:40]} if typed.notice_account.strip() else {}
+    options = {**(account.options or {}), **window} if is_smpp else {"profile": typed.profile, **notices}
     return {"name": name, "kind": kind, "url": url, "login": login, "options": options}
 
 

@@ -30,7 +30,7 @@ from campaigns.rules.sending_status import estimated_finish
 from campaigns.rules.states import Exclusion
 from campaigns.rules.warnings import CampaignWarning, WarningFacts, find_warnings
 from outreach.core.settings import Settings
-from outreach.gateway_accounts import dearest_price
+from outreach.gateway_accounts import dearest_price, find_notice_terms
 from outreach.rules.languages import VIETNAMESE
 from outreach.rules.people_beside import looks_wrong
 from outreach.rules.quiet_days import NO_DAYS
@@ -99,6 +99,9 @@ class StepPreview:
     units: int
     cost: Cost
     saved_vnd: int
+    notice_vnd: (
+        int | None
+    )  # what its notices cost if each arrives; None: it has none, or no gateway sends them
     after_days: int
     at: str | None
     is_marked: bool
@@ -130,6 +133,14 @@ class Preview:
         return sum(step.cost.vnd for step in self.steps)
 
     @property
+    def least_vnd(self) -> int:
+        """Return what they cost if each notice arrives: as `vnd` without notices."""
+        return sum(
+            step.cost.vnd if step.notice_vnd is None else min(step.notice_vnd, step.cost.vnd)
+            for step in self.steps
+        )
+
+    @property
     def is_upper(self) -> bool:
         return any(step.cost.is_upper for step in self.steps)
 
@@ -140,6 +151,7 @@ def build_preview(
     """Build the preview of a draft for this audience."""
     link = f"{settings.link_base}/{EXAMPLE_TOKEN}"
     price = dearest_price(session, draft.sender, usual_price_vnd=settings.price_per_segment_vnd)
+    notices = find_notice_terms(session, settings)
     steps = []
     for step in draft.steps:
         # A made-up name: a resident's own would be seen by everyone who reads the draft.
@@ -164,6 +176,7 @@ def build_preview(
                 units=measured.units,
                 cost=costs[draft.unaccented],
                 saved_vnd=costs[False].vnd - costs[True].vnd,
+                notice_vnd=audience.recipients * notices.vnd if notices and step.notice_text else None,
                 after_days=step.after_days,
                 at=step.at,
                 is_marked=draft.unaccented,

@@ -31,7 +31,7 @@ class ReadText:
     """One text as one person reads it.
 
     `key` names it in the form: "0" the first message, "1" the first reminder, "0.b" its second text, "0.ede" that in a
-    language, "reply.installed" an acknowledgement. `template` is it as written. `marked` and `is_marked`: see StepPreview.
+    language, "0.zalo" its notice, "reply.installed" an acknowledgement. `template` is it as written. `marked` and `is_marked`: see StepPreview.
     `vnd` is the example's price.
     """
 
@@ -45,7 +45,7 @@ class ReadText:
     segments: int
     vnd: int
     step: int | None = None  # 0 for the first message
-    version: str = ""  # "b" or a language
+    version: str = ""  # "b", "zalo" or a language
     label: Label | None = None  # of the answer that it acknowledges
     own: str = ""  # the own answer that it acknowledges
 
@@ -89,13 +89,14 @@ def read_texts(
             encoding=sent.encoding,
             units=sent.units,
             segments=sent.segments,
-            vnd=sent.segments * price_vnd,
+            vnd=settings.notice_price_vnd if version == "zalo" else sent.segments * price_vnd,
             **which,  # type: ignore[arg-type]
         )
 
     texts = []
     for n, step in enumerate(draft.steps):
-        for version, template in {"": step.text, "b": step.text_b, **step.texts}.items():
+        versions = {"": step.text, "zalo": step.notice_text, "b": step.text_b, **step.texts}
+        for version, template in versions.items():
             if template:
                 parsed = parse_text(template, draft.fields)
                 to_mark = parsed.render({**values, **mark_values(filled)})

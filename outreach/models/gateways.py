@@ -45,7 +45,7 @@ class GatewayAccount(BaseWithId):
     url: Mapped[str] = mapped_column(String(300), default="")  # without login and password
     login: Mapped[str] = mapped_column(String(120), default="")
     sealed_secret: Mapped[str | None] = mapped_column(Text)
-    # Of SMPP: window, bind, long; of an aggregator: profile.
+    # Of SMPP: window, bind, long; of an aggregator: profile, notice_account.
     options: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     senders: Mapped[list[str]] = mapped_column(JSON, default=list)  # empty: all
     operators: Mapped[list[str]] = mapped_column(JSON, default=list)  # empty: all

@@ -15,6 +15,10 @@ references, undecodable. Exit status 1 unless each that was acknowledged is kept
 `--gateway both` has two: messages go over SMPP until its line is dead, in the middle of the send; the aggregator carries on. At the end
 the line is back, what is unknown is settled, and the first gateway is drained and closed.
 
+`--notices` lets an aggregator's notices go first: 60% of the people are on the channel, 5% of whose notices come late and 1% not at all.
+Exit status 1 unless everybody got the notice or the text, both only where the notice came later than it was waited for, as each figure
+and the cost say.
+
 `--centre FOLDER` sends over SMPP to the server of npm's `smpp` instead of the simulator; `npm install smpp` in an empty folder
 makes FOLDER, its `node_modules`.
 """
@@ -36,6 +40,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import aliased
 
 from campaigns.delivery.gateway_accounts import (
     TypedConnection,
@@ -46,8 +51,9 @@ from campaigns.delivery.gateway_accounts import (
 )
 from campaigns.delivery.reconcile import decide_unknown
 from campaigns.lifecycle import perform_action
+from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
-from campaigns.rules.states import AttemptState, CampaignAction, MessageState
+from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignAction, MessageState
 from deploy.redis_server import find_port
 from outreach.accounts.users import find_user
 from outreach.core.db import count_rows
@@ -74,6 +80,15 @@ FAULTS = {"latency_ms": 300, "callbacks_repeat": 2, "callbacks_shuffle": True, "
 NARROW, NARROW_S, AT_ONCE, UNCHANGED_S = 100, 60.0, 3, 20.0
 WARNED_BY = (CampaignAction.SUBMIT, CampaignAction.APPROVE, CampaignAction.APPROVE, CampaignAction.LAUNCH)
 MOST_FOR_ONE = 1.1  # submissions for one part that was taken
+NOTICE = {"notice_template": "228386", "notice_text": "Mời {name} cài Bluezone: {link}"}
+NOTICE_WAIT_S = 15
+NOTICE_FAULTS = {
+    "notice_reach": 0.6,
+    "notice_late": 0.05,
+    "notice_late_s": 40.0,
+    "notice_lost": 0.01,
+    "rate_callbacks_lost": 0.005,
+}
 FAULTS_OF_HTTP = {"rate_cut": 0.03, "rate_cut_before": 0.02, "rate_500": 0.02, "rate_500_after": 0.02}
 
 
@@ -86,6 +101,7 @@ def main() -> int:
         "--centre", type=Path, help="node_modules with npm's smpp, whose server takes the messages"
     )
     options.add_argument("--replies", action="store_true", help="residents write, nothing is sent")
+    options.add_argument("--notices", action="store_true", help="notices first, by an aggregator")
     options.add_argument("--night", action="store_true", help="a warning at 23:50")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--reference", action="store_true", help="receipts repeat our reference")
@@ -98,6 +114,8 @@ def main() -> int:
             "SMS_LIVE": "no",
             "SMPP_WINDOW": 50,
             "AGGREGATOR_PROFILE": "esms",
+            "NOTICE_ACCOUNT": "1397492183140006179" if given.notices else "",
+            "NOTICE_WAIT_S": NOTICE_WAIT_S,
         }
         play = play_both if given.gateway == "both" else play_one
         with running_centre(given.centre) if given.centre else running_simulator() as simulator:
@@ -150,6 +168,8 @@ def play_one(
             return int(result.kept != result.acknowledged or bool(result.lost or result.out_of_order))
         start_all(processes, port)
         simulator.faults(**FAULTS, gives_reference=given.reference, seed=given.seed)
+        if given.notices:
+            return play_notices(given, world, simulator, processes, clocks)
         if given.night:
             return play_night(given, world, simulator, processes, clocks)
         earlier = send_earlier(world, processes, people=given.messages // 10)
@@ -193,6 +213,61 @@ def tell_submissions(simulator: RunningSimulator, before: dict[str, Any]) -> int
     share = asked / max(1, asked - throttled)
     print(f"submissions {asked}, of which {throttled} were too many at once: {share:.3f} for one taken")
     return int(share > MOST_FOR_ONE)
+
+
+def play_notices(
+    given: argparse.Namespace, world: World, simulator: RunningSimulator, processes: Processes, clocks: Clocks
+) -> int:
+    """Notices first; workers are killed, answers cut, reports doubled and lost, and midnight comes."""
+    world.add_people(given.messages)
+    simulator.faults(**NOTICE_FAULTS, **FAULTS_OF_HTTP)
+    pace = given.messages * PARTS / (max(1, given.kills) * BETWEEN_KILLS_S * 4)
+    campaign = launch(world, **NOTICE, pace=max(LEAST_PACE, round(pace)))
+    killed, _cuts = break_things(given, world, processes, clocks)
+    wait_until(lambda: world.status(campaign)["state"] == "completed", ENDS_AFTER_S)
+    time.sleep(2 * NOTICE_FAULTS["notice_late_s"])
+    wait_until(lambda: not world.simulator.stats()["callbacks_pending"], ENDS_AFTER_S)
+    time.sleep(5)
+    seen: dict[str, Counter[bool]] = {}
+    for entry in simulator.ledger():
+        if entry["status"] == "delivered":
+            seen.setdefault(entry["To"], Counter())[bool(entry["Notice"])] += 1
+    both = {to for to, kinds in seen.items() if len(kinds) == 2}
+    with world.runtime.db.read() as session:
+        notice, text = aliased(Attempt), aliased(Attempt)
+        late = session.execute(
+            select(Phone.e164, notice.settled_at - notice.claimed_at)
+            .join(notice, notice.phone_id == Phone.id)
+            .join(text, text.message_id == notice.message_id)
+            .where(notice.channel == "zalo", notice.state == AttemptState.DELIVERED, text.channel == "sms")
+            .where(text.state.in_(ACCEPTED_OR_BEYOND))
+        ).all()
+        arrived = count_rows(
+            session, Attempt, Attempt.channel == "zalo", Attempt.state == AttemptState.DELIVERED
+        )
+        texts = count_rows(session, Attempt, Attempt.channel == "sms", Attempt.state.in_(ACCEPTED_OR_BEYOND))
+        money = session.get_one(Campaign, campaign)
+        price, each = money.price_vnd or 0, round(money.steps[0].segments_each or 1)
+        vnd = money.priced_vnd + (money.segments_taken - money.priced_segments) * price
+    status = world.status(campaign)
+    states, notices = status["steps"][0]["messages"], status["notices"]
+    lost = given.messages - len(seen)
+    twice = sum(max(kinds.values()) > 1 for kinds in seen.values())
+    early = sum(took <= timedelta(seconds=NOTICE_WAIT_S) for _number, took in late)
+    least, most = given.messages * world.runtime.settings.notice_price_vnd, given.messages * each * price
+    figures = (arrived, texts - len(late), len(late)) == tuple(
+        notices[name] for name in ("arrived", "texts", "both")
+    )
+    cost = vnd == arrived * world.runtime.settings.notice_price_vnd + texts * each * price
+    print(
+        f"workers killed {killed}  people {given.messages}  lost {lost}  one kind twice {twice}  states {states}"
+    )
+    print(
+        f"notices {notices}; both by the ledger {len(both)}, by SQL {len(late)}, of which too early {early}"
+    )
+    print(f"cost {vnd}, foretold {least} to {most}; figures equal {figures}, cost equal {cost}")
+    is_right = figures and cost and least <= vnd <= most and both == {to for to, _took in late}
+    return int(bool(lost or twice or early) or not is_right or sum(states.values()) != given.messages)
 
 
 def play_night(

@@ -40,7 +40,7 @@ def upgrade() -> None:
     op.create_index("ix_phones_zalo_id", "phones", ["zalo_id"])
     for table in ("attempts", "tallies"):
         restate_check(table, "state", _STATES, _WITH_PASSED, name="attemptstate")
-    restate_check("replies", "channel", _CHANNELS, (*_CHANNELS, "zalo"), name="replychannel")
+    restate_check("replies", "channel", _CHANNELS, (*_CHANNELS, "zalo"), name="road")
 
 
 def downgrade() -> None:
@@ -48,7 +48,7 @@ def downgrade() -> None:
     op.execute("UPDATE replies SET channel = 'push' WHERE channel = 'zalo'")
     for table in ("attempts", "tallies"):
         restate_check(table, "state", _WITH_PASSED, _STATES, name="attemptstate")
-    restate_check("replies", "channel", (*_CHANNELS, "zalo"), _CHANNELS, name="replychannel")
+    restate_check("replies", "channel", (*_CHANNELS, "zalo"), _CHANNELS, name="road")
     op.drop_index("ix_phones_zalo_id", "phones")
     op.drop_index("ix_attempts_notices", "attempts")
     for table, columns in (

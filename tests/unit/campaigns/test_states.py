@@ -105,13 +105,18 @@ def test_reports_in_any_order_and_twice_come_to_the_same_end(reports: list[A], e
     ("delivered failed", "delivered"),
     ("sent delivered", "delivered"),
     ("failed accepted", "failed"),
+    # A notice that did not arrive, and its text.
+    ("passed", "queued"),
+    ("passed accepted", "accepted"),
+    ("passed undelivered", "undelivered"),
+    ("delivered undelivered", "delivered"),
 )
 def test_a_message_is_where_its_furthest_attempt_is(attempts: str, state: str) -> None:
     assert message_state([A(word) for word in attempts.split()]) is MessageState(state)
 
 
 def test_what_the_gateway_took_begins_at_accepted() -> None:
-    assert set(A) - ACCEPTED_OR_BEYOND == {A.SENDING, A.UNKNOWN, A.ABSENT}
+    assert set(A) - ACCEPTED_OR_BEYOND == {A.SENDING, A.UNKNOWN, A.ABSENT, A.PASSED}
 
 
 def test_a_message_taken_by_the_gateway_holds_up_no_campaign() -> None:

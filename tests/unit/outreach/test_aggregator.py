@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from outreach.rules.aggregator import (
     Profile,
     fill,
     read_answer,
-    read_profile,
     read_report,
     values_of,
 )
@@ -29,13 +27,14 @@ from outreach.rules.gateway import (
     Throttled,
 )
 from outreach.rules.roads import Lasting, repeats_until
+from outreach.sms.aggregator import load_profile
 from tests.support.tables import cases
 
 FILES = sorted((Path(__file__).resolve().parents[3] / "outreach" / "sms" / "aggregators").glob("*.toml"))
 
 
 def profile(name: str) -> Profile:
-    return read_profile(tomllib.loads(next(path for path in FILES if path.stem == name).read_text("utf-8")))
+    return load_profile(name)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
