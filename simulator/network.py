@@ -166,7 +166,11 @@ class Network:
         if fate in (NoticeFate.NO_ACCOUNT, NoticeFate.DECLINED):
             self._report(sms, Status.UNDELIVERED, int(fate))
             if sms.text:
-                own = {"sid": mint_sid(), "body": sms.text, "num_segments": count_segments(sms.text)}
+                own: dict[str, Any] = {
+                    "sid": mint_sid(),
+                    "body": sms.text,
+                    "num_segments": count_segments(sms.text),
+                }
                 self.carry(replace(sms, **own, **_AS_NEW, created=time.time(), updated=time.time()))
         elif fate is not NoticeFate.LOST:
             late_s = faults.notice_late_s if fate is NoticeFate.LATE else faults.delivered_after_s

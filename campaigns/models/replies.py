@@ -16,6 +16,7 @@ from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.safety import Position, SafetyStatus, position_of
 from outreach.core.db import Base, BaseWithId, BigId, enum_type, partial_index
+from outreach.rules.zalo import ANSWERS_FREE_FOR
 
 
 class AnswerSource(StrEnum):
@@ -90,6 +91,11 @@ class Reply(BaseWithId):
     channel: Mapped[ReplyChannel] = mapped_column(
         enum_type(ReplyChannel, name="road"), default=ReplyChannel.TWILIO, server_default="twilio"
     )
+
+    @property
+    def free_until(self) -> datetime | None:
+        """Until when it can be answered without charge where it was written; None: it was not, or is an SMS."""
+        return self.received_at + ANSWERS_FREE_FOR if self.channel is ReplyChannel.ZALO else None
 
 
 class ReplyPart(BaseWithId):

@@ -211,7 +211,9 @@ def erase_messages(session: Session, ids: Sequence[int]) -> None:
         ((Message.id.in_(message_ids), Message.text.is_not(None)), {"text": ""}),
     ):
         change_rows(session, update(Message).where(*condition).values(values))
-    change_rows(session, update(Attempt).where(Attempt.message_id.in_(message_ids)).values(body=""))
+    change_rows(
+        session, update(Attempt).where(Attempt.message_id.in_(message_ids)).values(body="", notice=None)
+    )
 
 
 def delete_people(session: Session, ids: Sequence[int]) -> None:
@@ -344,5 +346,13 @@ def erase_numbers(session: Session, gone: Sequence[int], *, secret_key: str) -> 
         session,
         update(Phone)
         .where(Phone.id.in_(phone_ids))
-        .values(e164=mark, reversed=mark, language=None, asked_at=None),
+        .values(
+            e164=mark,
+            reversed=mark,
+            language=None,
+            asked_at=None,
+            zalo_id=None,
+            notices=None,
+            notices_at=None,
+        ),
     )

@@ -170,7 +170,7 @@ def _erase_message_texts(session: Session, ids: Sequence[int], _now: datetime) -
     change_rows(
         session, update(Message).where(Message.id.in_(messages), Message.text.is_not(None)).values(text="")
     )
-    return _empty(session, Attempt, ids, body="")
+    return _empty(session, Attempt, ids, body="", notice=None)
 
 
 def _erase_cases(session: Session, ids: Sequence[int], now: datetime) -> int:

@@ -222,7 +222,7 @@ def empty_messages(db: Database, campaign_id: int) -> int:
     for some in _slices(ids, 10 * SLICE):
         with db.write() as session:
             chosen = Attempt.id.in_(values_subquery(session, some, BigInteger))
-            change_rows(session, update(Attempt).where(chosen).values(body=""))
+            change_rows(session, update(Attempt).where(chosen).values(body="", notice=None))
     return len(ids)
 
 
@@ -361,7 +361,7 @@ def erase_texts(session: Session, campaign_id: int, *, now: datetime) -> dict[st
     emptied = {
         name: change_rows(session, update(table).where(table.id.in_(texts[name])).values(values)).rowcount
         for name, table, values in (
-            ("messages", Attempt, {"body": ""}),
+            ("messages", Attempt, {"body": "", "notice": None}),
             ("replies", Reply, {"body": "", "sender": "", "raw": None}),
             ("notes", Case, {"note": ""}),
         )

@@ -4,7 +4,7 @@ Stored callbacks are applied by a job.
 
 - `/webhooks/twilio/inbound`: Twilio's replies, only while the gateway speaks Twilio's API (`admin/app.py`).
 - `/webhooks/aggregator/…`: an aggregator's status callbacks, only while the gateway is one.
-- `/webhooks/push` and `/webhooks/phone`: replies from a short code's operator and from a phone.
+- `/webhooks/push`, `/webhooks/phone` and `/webhooks/zalo`: replies from a short code's operator, a phone, an official account.
 - `StatusCallbackApp`: Twilio's status callbacks, before Flask. Those that come at the same time wait for one commit, without
   a thread each.
 """
@@ -35,6 +35,7 @@ from campaigns.models.messages import Attempt
 from campaigns.models.replies import ReplyChannel
 from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, UNREADABLE, receive_reply
 from campaigns.replies.record_answer import AnswerContext
+from campaigns.replies.zalo_messages import as_reply, keep_number
 from campaigns.web.asgi import Application, Receive, Scope, Send, SharedWork, client_address
 from campaigns.web.responses import note_error
 from outreach.accounts.security_events import SecurityEvent, note_event
@@ -56,6 +57,8 @@ from outreach.rules.gateway import (
 )
 from outreach.rules.sms_inbound import is_secret, is_signed, parse_push
 from outreach.rules.texts import clean_text
+from outreach.rules.zalo import ZaloNumber, is_signed_event
+from outreach.rules.zalo import read_event as read_zalo
 from outreach.runtime import Runtime
 from outreach.sms.aggregator import AggregatorGateway, load_profile
 from outreach.sms.android import MessageIds, read_event
@@ -173,7 +176,7 @@ def _storable_form(form: Mapping[str, str]) -> dict[str, str]:
 
 
 def create_reply_channels(runtime: Runtime) -> Blueprint:
-    """Create `/webhooks/push` and `/webhooks/phone`.
+    """Create `/webhooks/push`, `/webhooks/phone` and `/webhooks/zalo`.
 
     404 for a channel that is not set up, 403 on a bad proof with nothing stored, 2xx only once stored.
     """
@@ -230,6 +233,24 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
             if attempt_id is not None:  # other apps use the phone as well
                 store_callback(runtime, StatusCallback.of(attempt_id, report), now=datetime.now(UTC))
         return "", 204
+
+    @channels.post("/zalo")
+    def zalo() -> ResponseReturnValue:
+        """Take what somebody wrote to the official account on Zalo (docs/inbound.md); 404 where that is not set up."""
+        if not settings.zalo_secret:
+            abort(404)
+        content, signature = request.get_data(), request.headers.get("X-ZEvent-Signature")
+        event = _read_object(content)
+        check(is_signed_event(content, event, secret=settings.zalo_secret, signature=signature))
+        said = read_zalo(event)
+        if said:
+            with runtime.db.write() as session:
+                if isinstance(said, ZaloNumber):
+                    keep_number(session, said)
+                    return {"status": "ok"}, 200
+                message = as_reply(session, said, now=datetime.now(UTC))
+            store_reply(runtime, message, ReplyChannel.ZALO)
+        return {"status": "ok"}, 200
 
     return channels
 

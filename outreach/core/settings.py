@@ -225,6 +225,10 @@ class Settings:
         formats.whole(1, 86_400),
         "how long a notice's report is waited for before the text goes instead",
     )
+    zalo_secret: str = _text(
+        "the official account's secret, by which its calls are recognised; without it `/webhooks/zalo` answers 404",
+        secret=True,
+    )
     push_secret: str = _text(
         "the secret by which a short code's operator is recognised, at least 16 characters; without it "
         "`/webhooks/push` answers 404",

@@ -17,6 +17,7 @@ from campaigns.rules.states import CampaignAction, CampaignState, MessageKind
 from campaigns.rules.warnings import CampaignWarning
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership
+from outreach.models.gateways import GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.sms_template import Template
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import SAMPLE, bring
@@ -581,3 +582,35 @@ def test_who_approves_reads_who_will_be_skipped_and_what_the_cost_is_of(client, 
     assert len(found) >= 4
     cost, at_most = (int(each.replace(".", "")) for each in found[0])
     assert at_most >= cost + most
+
+
+def test_a_notice_is_written_read_and_priced_only_where_a_gateway_sends_notices(
+    world: World, client: FlaskClient
+) -> None:
+    world.add_people(10)
+    signed_in(client, AUTHOR)
+    assert "Zalo" not in client.get("/admin/campaigns/new").text
+    account = GatewayAccount(
+        name="B",
+        kind=GatewayKind.AGGREGATOR,
+        state=GatewayState.ACTIVE,
+        options={"profile": "esms", "notice_account": "1397"},
+        changed_at=world.now,
+    )
+    with world.runtime.db.write() as session:
+        session.add(account)
+    words = {"notice_template": "228386", "notice_text": "Mời {name} cài Bluezone: {link}"}
+    for wrong in ({"notice_text": ""}, {"notice_text": "[Mời {name}]"}, {"text_b": "Bản khác {link}"}):
+        page = post(client, "/admin/campaigns/new", **filled(**words | wrong))
+        assert page.status_code == 422
+        assert "hông báo Zalo" in "".join(re.findall(r"field-error[^>]*>([^<]+)", page.text))
+        assert page.text.count('value="228386"') == 1
+    reminder = {f"step_{name}": text for name, text in words.items()}
+    draft = save(client, **filled(**words, **reminder, step_text=TEXT, step_days="2", step_at="08:00"))
+    kept = form_of(client.get(f"/admin/campaigns/{draft}/").text)
+    assert all(kept[name] == [text] for name, text in {**words, **reminder}.items())
+    world.act(draft, CampaignAction.SUBMIT)
+    page = unescape(signed_in(client, APPROVER).get(f"/admin/campaigns/{draft}/").text)
+    assert "Thông báo Zalo" in page
+    assert "Mời Lê Hoa cài Bluezone: " in re.sub("<[^>]+>", "", page)
+    assert "từ 4.000 đến 7.000 đồng" in page

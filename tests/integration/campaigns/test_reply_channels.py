@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from admin.app import create_app
 from campaigns.models.messages import Attempt, StatusEvent
-from campaigns.models.replies import InstallReport, Reply, ReplyChannel
+from campaigns.models.replies import Case, InstallReport, Reply, ReplyChannel
 from campaigns.replies.import_reply_log import import_log
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
@@ -321,3 +321,64 @@ def test_a_reply_that_waited_for_an_erasure_says_nothing_of_the_erased(world, ca
     reply = world.reply(number(15), "1", gateway_id="SM1")
     assert (reply.phone_id, reply.recipient_id) == (None, None)
     assert world.status(campaign)["answers"] == {}
+
+
+def write_on_zalo(client: FlaskClient, name: str, *, secret: str = SECRET, **said: Any) -> int:
+    """An event of the official account, signed as Zalo documents it; the answer's status."""
+    event = {
+        "app_id": "99",
+        "event_name": name,
+        "timestamp": "1606262400000",
+        "sender": {"id": "u-7"},
+        **said,
+    }
+    body = json.dumps(event).encode()
+    proof = hashlib.sha256(b"99" + body + b"1606262400000" + secret.encode()).hexdigest()
+    headers = {"X-ZEvent-Signature": f"mac={proof}"}
+    return client.post(
+        "/webhooks/zalo", data=body, headers=headers, content_type="application/json"
+    ).status_code
+
+
+@pytest.fixture
+def zalo(world: World) -> FlaskClient:
+    world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, zalo_secret=SECRET))
+    return create_app(world.runtime.settings, runtime=world.runtime).test_client()
+
+
+def test_what_is_written_to_the_official_account_is_a_reply_of_the_number_that_was_given(
+    zalo: FlaskClient, world: World, campaign: int
+) -> None:
+    assert write_on_zalo(zalo, "user_submit_info", info={"phone": number(15)[1:]}) == 200
+    for _ in range(2):
+        assert write_on_zalo(zalo, "user_send_text", message={"msg_id": "m1", "text": "đã cài rồi"}) == 200
+    assert replies(world) == [(ReplyChannel.ZALO, Label.INSTALLED)]
+    assert installs(world) == 1
+    assert world.one(select(Phone.notices).where(Phone.e164 == number(15))) == "answered"
+    assert write_on_zalo(zalo, "user_send_text", message={"msg_id": "m2", "text": "TC"}) == 200
+    with world.runtime.db.read() as session:
+        assert is_left_alone(session, world.one(select(Phone.id).where(Phone.e164 == number(15))))
+
+
+def test_what_a_user_writes_whose_number_is_not_known_waits_for_an_officer(
+    zalo: FlaskClient, world: World, campaign: int
+) -> None:
+    for n, said in enumerate(({"text": "TC"}, {"text": "cứu tôi với, nước ngập tới mái nhà"}, {})):
+        name = "user_send_text" if said else "user_send_image"
+        assert write_on_zalo(zalo, name, message={"msg_id": f"m{n}", **said}) == 200
+    kept = world.all(select(Reply).order_by(Reply.id))
+    assert [(each.phone_id, each.sender) for each in kept] == [(None, "zalo:u-7")] * 3
+    assert kept[2].body == "[image]"
+    assert {case.reply_id for case in world.all(select(Case))} == {each.id for each in kept}
+
+
+def test_an_event_of_somebody_else_or_of_no_reply_changes_nothing(zalo: FlaskClient, world: World) -> None:
+    text = {"msg_id": "m1", "text": "đã cài rồi"}
+    assert write_on_zalo(zalo, "user_send_text", secret="another", message=text) == 403
+    for name in ("user_received_message", "user_seen_message", "follow", "oa_send_text"):
+        assert write_on_zalo(zalo, name, message=text) == 200
+    assert write_on_zalo(zalo, "user_send_text", sender="?", message=[]) == 200
+    assert zalo.post("/webhooks/zalo", data=b"[]").status_code == 400
+    assert replies(world) == []
+    closed = create_app(replace(world.runtime.settings, zalo_secret=""), runtime=world.runtime).test_client()
+    assert write_on_zalo(closed, "user_send_text", message=text) in (403, 404)
