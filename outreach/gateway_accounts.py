@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from sqlalchemy import select
@@ -69,26 +68,20 @@ def account_settings(account: GatewayAccount, settings: Settings) -> Settings:
     )
 
 
-class NoticeTerms(NamedTuple):
-    """How notices go by an account, and what one costs that has arrived."""
-
-    channel: Channel
-    vnd: int
-
-
-def notice_terms(account: GatewayAccount, settings: Settings) -> NoticeTerms | None:
-    """Return an account's terms of notices, None where it has none. `settings` are the environment's."""
+def notice_channel(account: GatewayAccount, settings: Settings) -> Channel | None:
+    """Return how notices go by an account, None where it has none. `settings` are the environment's."""
     profile, sender = account.options.get("profile"), account.options.get("notice_account")
     if account.kind is GatewayKind.ENVIRONMENT and settings.sms_gateway == "aggregator":
         profile, sender = settings.aggregator_profile, settings.notice_account
-    channel = load_profile(str(profile)).channel if profile and sender else None
-    return NoticeTerms(channel, settings.notice_price_vnd) if channel else None
+    return load_profile(str(profile)).channel if profile and sender else None
 
 
-def find_notice_terms(session: Session, settings: Settings) -> NoticeTerms | None:
-    """Return the terms of notices of the first account at work that has them; None: everything goes by SMS."""
-    active = (each for each in read_accounts(session) if each.state is GatewayState.ACTIVE)
-    return next(filter(None, (notice_terms(each, settings) for each in active)), None)
+def has_notices(session: Session, settings: Settings) -> bool:
+    """Return whether an account at work sends notices; else everything goes by SMS."""
+    return any(
+        each.state is GatewayState.ACTIVE and notice_channel(each, settings)
+        for each in read_accounts(session)
+    )
 
 
 def road_of(settings: Settings) -> MessageIdentity:

@@ -85,7 +85,7 @@ from campaigns.rules.draft import read_draft
 from campaigns.rules.own_answers import NUMBERS
 from campaigns.rules.states import CampaignAction
 from campaigns.rules.warnings import CampaignWarning
-from outreach.gateway_accounts import find_notice_terms
+from outreach.gateway_accounts import has_notices
 from outreach.imports.issues import count_waiting
 from outreach.models.accounts import Organisation, User
 from outreach.models.places import Area
@@ -499,7 +499,7 @@ class CampaignFormPages(AdminPage):
             reminders=read_reminders(filled.form),
             languages=languages,
             first_variants=read_first_variants(filled.form),
-            has_notices=find_notice_terms(session, self.runtime.settings) is not None,
+            has_notices=has_notices(session, self.runtime.settings),
             shown_errors=shown_errors,
             tried=tried,
             listed=LISTED,

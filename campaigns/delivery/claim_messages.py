@@ -114,7 +114,12 @@ class Claim(NamedTuple):
     @property
     def is_notice(self) -> bool:
         """Return whether only a notice leaves now: its text may follow."""
-        return self.notice is not None and self.notice.channel is Channel.ZALO
+        return is_alone(self.notice)
+
+
+def is_alone(notice: Notice | None) -> bool:
+    """Return whether a message goes as a notice alone."""
+    return notice is not None and notice.channel is Channel.ZALO
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ class ClaimBatch:
 class ClaimSettings:
     """What all claims of a worker go by.
 
-    On `quiet` days no campaign's own messages leave, but for a warning's; answers do. `passes_opt_outs`: the installation
+    On `quiet` days no campaign's own messages leave, but for a warning's; answers do. A notice costs `notice_vnd`. `passes_opt_outs`: the installation
     allows a warning that has a legal basis to pass opt-outs and the do-not-call register.
     """
 
@@ -147,6 +152,7 @@ class ClaimSettings:
     quiet: QuietDays
     service_sender: str
     passes_opt_outs: bool
+    notice_vnd: int
 
     @classmethod
     def of(cls, settings: Settings, *, worker: str) -> ClaimSettings:
@@ -158,6 +164,7 @@ class ClaimSettings:
             quiet_days(settings),
             settings.twilio_from,
             settings.urgent_passes_opt_outs,
+            settings.notice_price_vnd,
         )
 
 
@@ -193,7 +200,7 @@ def claim(
         ids = values_subquery(session, message_ids, BigInteger)
         change_rows(session, update(Outbox).where(Outbox.message_id.in_(ids)).values(not_before=now + wait))
     if choice.taken and stream.id != TRANSACTIONAL_STREAM:
-        _count_taken(session, stream, terms, choice.taken, now=now)
+        _count_taken(session, stream, terms, choice.taken, notice_vnd=by.notice_vnd, now=now)
     ids_of_attempts = create_attempts(
         session,
         stream.id,
@@ -203,7 +210,8 @@ def claim(
         now=now,
         due_at=now + timedelta(seconds=by.lease_s),
         accounts={each.row.message_id: each.route.account_id or ENVIRONMENT for each in choice.taken},
-        notices={each.row.message_id: (each.notice, each.notice_vnd) for each in choice.taken if each.notice},
+        notices={each.row.message_id: each.notice for each in choice.taken if each.notice},
+        notice_vnd=by.notice_vnd,
     )
     claims = [
         Claim(
@@ -220,16 +228,16 @@ def claim(
             counted=counted,
             factor=terms.factor,
             price_vnd=price_vnd if math.isfinite(terms.left_vnd) else None,
-            is_unproved=terms.is_unproved and notice_vnd is None,
+            is_unproved=terms.is_unproved and not is_alone(notice),
             # An acknowledgement has its own campaign's hours, whatever stream it is in.
             closes_at=min(stream.closes_at, known.closing_times[id(row.of)] or stream.closes_at),
             kind=row.kind,
             account_id=route.account_id or ENVIRONMENT,
-            cost_vnd=route.price_vnd if notice_vnd is None else notice_vnd,
+            cost_vnd=by.notice_vnd if is_alone(notice) else route.price_vnd,
             rank=stream.rank,
             notice=notice,
         )
-        for row, body, counted, size, route, notice, notice_vnd in choice.taken
+        for row, body, counted, size, route, notice in choice.taken
     ]
     waiting = sum(map(len, choice.waits.values()))
     return ClaimBatch(claims, skipped, choice.over_budget, choice.without_gateway, waiting)
@@ -271,7 +279,7 @@ def _read_known(
 class _Taken(NamedTuple):
     """A message to claim. `counted` are the segments of its text, `segments` what the gateway is expected to charge.
 
-    Of a notice that goes alone both are 1, and `notice_vnd` is what it costs.
+    Of a notice that goes alone both are 1.
     """
 
     row: WaitingMessage
@@ -280,7 +288,6 @@ class _Taken(NamedTuple):
     segments: int
     route: Route
     notice: Notice | None = None
-    notice_vnd: int | None = None
 
 
 @dataclass(slots=True)
@@ -339,8 +346,8 @@ def _choose(
             continue
         taken = _Taken(row, body, counted, size, route)
         if route.notice:
-            taken = _as_notice(taken, by.renderer.render_notice(row, known.values, channel=route.notice[0]))
-        room.take(taken.segments, vnd=taken.notice_vnd)
+            taken = _as_notice(taken, by.renderer.render_notice(row, known.values, channel=route.notice))
+        room.take(taken.segments, vnd=by.notice_vnd if is_alone(taken.notice) else None)
         known.recent[row.phone_id, bool(row.of.urgent_reason)] += 1
         if content:
             known.contents.add((row.phone_id, content))
@@ -350,12 +357,11 @@ def _choose(
 
 def _as_notice(text: _Taken, rendered: tuple[Notice, str] | None) -> _Taken:
     """Return a message as its notice, or as it is where that cannot be filled in. The provider that sends both gets both."""
-    if rendered is None or text.route.notice is None:
+    if rendered is None:
         return text
     notice, said = rendered
-    if notice.channel is Channel.BOTH:
-        return text._replace(notice=notice)
-    return text._replace(body=said, counted=1, segments=1, notice=notice, notice_vnd=text.route.notice[1])
+    alone = text._replace(body=said, counted=1, segments=1, notice=notice)
+    return alone if is_alone(notice) else text._replace(notice=notice)
 
 
 def _refusal_of(row: WaitingMessage, content: str | None, known: _Known, *, is_live: bool) -> Refusal | None:
@@ -384,17 +390,22 @@ class _Terms(NamedTuple):
 
 
 def _count_taken(
-    session: Session, stream: Stream, terms: _Terms, taken: Sequence[_Taken], *, now: datetime
+    session: Session,
+    stream: Stream,
+    terms: _Terms,
+    taken: Sequence[_Taken],
+    *,
+    notice_vnd: int,
+    now: datetime,
 ) -> None:
     """Count claimed segments of a campaign, and how long after its launch that was. Notices have their price at once."""
-    segments, notices = (
-        sum(each.segments for each in taken),
-        [each for each in taken if each.notice_vnd is not None],
-    )
-    values: dict[str, Any] = {"segments_taken": Campaign.segments_taken + segments}
+    notices = sum(is_alone(each.notice) for each in taken)
+    values: dict[str, Any] = {
+        "segments_taken": Campaign.segments_taken + sum(each.segments for each in taken)
+    }
     if notices:
-        values["priced_segments"] = Campaign.priced_segments + len(notices)
-        values["priced_vnd"] = Campaign.priced_vnd + sum(each.notice_vnd or 0 for each in notices)
+        values["priced_segments"] = Campaign.priced_segments + notices
+        values["priced_vnd"] = Campaign.priced_vnd + notices * notice_vnd
     if terms.launched_at:
         values["sent_after_s"] = max(0, int((now - terms.launched_at).total_seconds()))
     change_rows(session, update(Campaign).where(Campaign.id == stream.id).values(**values))

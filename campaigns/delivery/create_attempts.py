@@ -41,7 +41,8 @@ def create_attempts(
     now: datetime,
     due_at: datetime,
     accounts: Mapping[int, int] = MappingProxyType({}),
-    notices: Mapping[int, tuple[Notice, int | None]] = MappingProxyType({}),
+    notices: Mapping[int, Notice] = MappingProxyType({}),
+    notice_vnd: int | None = None,
 ) -> dict[int, int]:
     """Create attempts in place of rows of the outbox, Returns their ids by message.
 
@@ -64,11 +65,12 @@ def create_attempts(
     }
     rows = []
     for row, body, segments in taken:
-        account, (notice, vnd) = (
-            accounts.get(row.message_id, ENVIRONMENT),
-            notices.get(row.message_id, (None, None)),
-        )
+        notice = notices.get(row.message_id)
         channel, kept = (notice.channel, json.dumps(notice[:2])) if notice else (Channel.SMS, None)
+        account, vnd = (
+            accounts.get(row.message_id, ENVIRONMENT),
+            notice_vnd if channel is Channel.ZALO else None,
+        )
         rows.append((row.message_id, row.n, row.phone_id, body, segments, account, channel, kept, vnd))
     claimed = rows_table(session, columns, [dict(zip(columns, row, strict=True)) for row in rows])
     values = {

@@ -15,7 +15,7 @@ from campaigns.delivery.message_data import WaitingMessage
 from campaigns.delivery.streams import RateLimit, Reservation, reserve_capacity
 from campaigns.rules.gateway_choice import GatewayTerms, Health, in_order, take_first
 from outreach.core.settings import Settings
-from outreach.gateway_accounts import notice_terms, read_accounts
+from outreach.gateway_accounts import notice_channel, read_accounts
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayState
 from outreach.rules.gateway import Channel
 from outreach.rules.operators import Operator, operator_of
@@ -28,13 +28,13 @@ WAIT_FOR_GATEWAY = timedelta(seconds=10)
 class Route(NamedTuple):
     """The account for a message, None while it has to wait; `wait` is how long. `price_vnd`: what a segment costs there.
 
-    `notice`: how it goes as a notice, and what that costs.
+    `notice`: how it goes as a notice.
     """
 
     account_id: int | None
     wait: timedelta = timedelta(0)
     price_vnd: int | None = None
-    notice: tuple[Channel, int] | None = None
+    notice: Channel | None = None
 
 
 BY_ENVIRONMENT = Route(ENVIRONMENT)
@@ -53,7 +53,7 @@ def terms_of(account: GatewayAccount, *, settings: Settings | None = None, now: 
         is_active=account.state is GatewayState.ACTIVE,
         is_resting=account.rested_until is not None and account.rested_until > now,
         pace=account.pace,
-        notice=notice_terms(account, settings) if settings else None,
+        notices=notice_channel(account, settings) if settings else None,
     )
 
 
@@ -114,7 +114,7 @@ class Routes:
         if not ordered:
             return None
         if is_notice:
-            ordered = [each for each in ordered if each.notice] or ordered
+            ordered = [each for each in ordered if each.notices] or ordered
         chosen = take_first(ordered, down=self._health.down, trying=self._trying, is_alone=self._is_alone)
         if chosen is None:
             return Route(None, WAIT_FOR_GATEWAY)
@@ -125,7 +125,7 @@ class Routes:
                 ahead_s = self._passed[chosen.id] / chosen.pace if chosen.pace else 0.0
                 return Route(None, timedelta(seconds=min(60.0, max(1.0, ahead_s))))
             self._room[chosen.id] = room - segments
-        notice = chosen.notice if is_notice else None
+        notice = chosen.notices if is_notice else None
         return Route(chosen.id, price_vnd=chosen.price_to(operator), notice=notice)
 
     def settle(self, used: Counter[int]) -> None:

@@ -34,7 +34,7 @@ def read_overdue(session: Session, *, settings: Settings, now: datetime, limit: 
     """Return notices that have waited for their report as long as they may, the oldest first."""
     wait = timedelta(seconds=settings.notice_wait_s)
     return session.execute(
-        select(Attempt.id, Attempt.account_id, Attempt.gateway_id, Attempt.claimed_at)
+        select(Attempt.id, Attempt.account_id, Attempt.gateway_id)
         .where(Attempt.channel == Channel.ZALO, Attempt.state.in_(WAITING), Attempt.claimed_at < now - wait)
         .order_by(Attempt.claimed_at)
         .limit(limit)
@@ -45,30 +45,25 @@ async def pass_on_notices(runtime: Runtime, gateways: OpenGateways) -> int:
     """Ask after each overdue notice once more, and pass on those that have not arrived. Returns how many were asked after."""
     settings, slots = runtime.settings, asyncio.Semaphore(_CONCURRENT)
 
-    def read() -> tuple[Sequence[Any], datetime]:
+    def read() -> Sequence[Any]:
         with runtime.db.read() as session:
-            now = database_now(session)
-            return read_overdue(session, settings=settings, now=now, limit=PASS_ON_LIMIT), now
-
-    due, now = await asyncio.to_thread(read)
+            return read_overdue(session, settings=settings, now=database_now(session), limit=PASS_ON_LIMIT)
 
     async def ask(row: Any) -> AttemptReport | None:
-        """Return what the gateway says, or that it has not arrived; None: ask again, as long as one waited until now."""
+        """Return what the gateway says, or that it has not arrived; None: ask again, it did not answer."""
         opened = gateways.get(row.account_id) if row.gateway_id else None
         try:
             async with slots:
                 report = await opened.gateway.ask(row.gateway_id, of_notice=True) if opened else None
         except GatewayUnavailable as error:
             log.warning("notices.not_asked attempt=%s error=%s", row.id, error)
-            if row.claimed_at > now - timedelta(seconds=2 * settings.notice_wait_s):
-                return None
-            report = None
+            return None
         if report is None or report.status is None or report.status.value in WAITING:
             return AttemptReport(row.id, AttemptState.PASSED, cause="expired")
         cause = report.cause.value if report.cause else None
         return AttemptReport(row.id, AttemptState(report.status.value), row.gateway_id, cause=cause)
 
-    reports = [report for report in await asyncio.gather(*map(ask, due)) if report]
+    reports = [report for report in await asyncio.gather(*map(ask, await asyncio.to_thread(read))) if report]
 
     def apply() -> int:
         with runtime.db.write() as session:

@@ -309,11 +309,11 @@ def apply_reports(
         if settled.latest is not None or settled.gateway_id != row.gateway_id:
             changes.note(row, settled)
     _write_changes(session, changes, now=now)
+    _learn_reach(session, changes.learned, now=now)
     refresh_messages(session, [row.message_id for row in attempts if row.id in changes.attempts])
     _add_sent_twice_incidents(session, changes.resent, now=now)
     add_totals(session, changes.totals, now=now, billed=changes.billed)
     apply_failure_policies(session, changes.failures, now=now, secret_key=secret_key)
-    _learn_reach(session, changes.learned, now=now)
     requeue(session, [OutboxEntry(row.message_id, row.stream_id, row.n + 1, now) for row in changes.passed])
     return len(changes.attempts)
 
@@ -325,16 +325,13 @@ def _as_passed(report: AttemptReport) -> AttemptReport:
 
 def _learn_reach(session: Session, learned: Mapping[int, NoticesReach], *, now: datetime) -> None:
     """Store what notices have found out of numbers, by the phones' ids."""
-    phones = select(Phone.id).where(Phone.id.in_(learned)).order_by(Phone.id).with_for_update(key_share=True)
-    session.execute(phones).all() if learned else None
-    for reach in sorted(set(learned.values())):
-        ids = [phone_id for phone_id, each in learned.items() if each is reach]
-        change_rows(
-            session,
-            update(Phone)
-            .where(Phone.id.in_(values_subquery(session, ids, BigInteger)))
-            .values(notices=reach, notices_at=now),
-        )
+    if not learned:
+        return
+    ids = values_subquery(session, learned, BigInteger)
+    phones = select(Phone.id).where(Phone.id.in_(ids)).order_by(Phone.id).with_for_update(key_share=True)
+    for phone_id in session.scalars(phones).all():
+        known = {"notices": learned[phone_id], "notices_at": now}
+        change_rows(session, update(Phone).where(Phone.id == phone_id).values(known))
 
 
 @dataclass(slots=True)
@@ -349,14 +346,14 @@ class _Changes:
     recounted: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     reappeared: list[int] = field(
         default_factory=list
-    )  # messages of which the gateway has an attempt that was given up
+    )  # messages with an attempt that arrived, though given up
     passed: list[Any] = field(default_factory=list)  # notices whose text is to follow
     learned: dict[int, NoticesReach] = field(default_factory=dict)  # of phones, by notices
     resent: set[int] = field(default_factory=set)  # messages with more than one attempt
     totals: dict[StateChange, ChangeTotals] = field(default_factory=lambda: defaultdict(ChangeTotals))
     billed: dict[int, tuple[int, int]] = field(
         default_factory=dict
-    )  # segments that have a bill, and VND, by stream
+    )  # segments with a bill, and VND, by stream
     failures: list[FailedAttempt] = field(default_factory=list)
 
     def note(self, row: Any, settled: SettledAttempt) -> None:

@@ -30,7 +30,7 @@ from campaigns.rules.sending_status import estimated_finish
 from campaigns.rules.states import Exclusion
 from campaigns.rules.warnings import CampaignWarning, WarningFacts, find_warnings
 from outreach.core.settings import Settings
-from outreach.gateway_accounts import dearest_price, find_notice_terms
+from outreach.gateway_accounts import dearest_price, has_notices
 from outreach.rules.languages import VIETNAMESE
 from outreach.rules.people_beside import looks_wrong
 from outreach.rules.quiet_days import NO_DAYS
@@ -151,7 +151,7 @@ def build_preview(
     """Build the preview of a draft for this audience."""
     link = f"{settings.link_base}/{EXAMPLE_TOKEN}"
     price = dearest_price(session, draft.sender, usual_price_vnd=settings.price_per_segment_vnd)
-    notices = find_notice_terms(session, settings)
+    notice_vnd = audience.recipients * settings.notice_price_vnd if has_notices(session, settings) else None
     steps = []
     for step in draft.steps:
         # A made-up name: a resident's own would be seen by everyone who reads the draft.
@@ -176,7 +176,7 @@ def build_preview(
                 units=measured.units,
                 cost=costs[draft.unaccented],
                 saved_vnd=costs[False].vnd - costs[True].vnd,
-                notice_vnd=audience.recipients * notices.vnd if notices and step.notice_text else None,
+                notice_vnd=notice_vnd if step.notice_text else None,
                 after_days=step.after_days,
                 at=step.at,
                 is_marked=draft.unaccented,

@@ -28,9 +28,7 @@ class GatewayTerms:
     is_active: bool = True
     is_resting: bool = False
     pace: float | None = None
-    notice: tuple[Channel, int] | None = (
-        None  # how notices go by it, and what one costs in VND; None: not at all
-    )
+    notices: Channel | None = None  # how notices go by it; None: not at all
 
     def price_to(self, operator: Operator) -> int | None:
         return next((vnd for name, vnd in self.prices if name == operator), self.price_vnd)

@@ -15,7 +15,6 @@ FORGOTTEN_AFTER = timedelta(days=90)
 class NoticesReach(StrEnum):
     """What is known of a number on the channel of notices."""
 
-    REACHED = "reached"  # a notice arrived
     ANSWERED = "answered"  # its owner wrote to the official account
     NO_ACCOUNT = "no_account"
     DECLINED = "declined"
@@ -42,14 +41,9 @@ def goes_as_notice(
 
 
 def learned_of(state: AttemptState, cause: str | None) -> NoticesReach | None:
-    """Return what the end of a notice says of its number, None where it says nothing."""
-    if state is AttemptState.DELIVERED:
-        return NoticesReach.REACHED
-    if state is AttemptState.PASSED:
-        return {Cause.NO_ACCOUNT: NoticesReach.NO_ACCOUNT, Cause.DECLINED: NoticesReach.DECLINED}.get(
-            Cause(cause or Cause.OTHER)
-        )
-    return None
+    """Return what the end of a notice says of its number, None where it says nothing of it."""
+    is_of_number = state is AttemptState.PASSED and cause in (Cause.NO_ACCOUNT, Cause.DECLINED)
+    return NoticesReach(cause) if is_of_number and cause else None
 
 
 # A notice in such a state may still arrive, or its text may have to follow: its campaign is not complete.

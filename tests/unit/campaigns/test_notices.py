@@ -21,7 +21,6 @@ LONG_AGO, LATELY = NOW - FORGOTTEN_AFTER, NOW - timedelta(days=1)
         ({"n": 2}, False),  # its text follows, never a second notice
         ({"kind": MessageKind.ACKNOWLEDGEMENT}, False),
         ({"kind": MessageKind.TEST}, False),
-        ({"reach": "reached", "known_at": LATELY}, True),
         ({"reach": "answered", "known_at": LATELY}, True),
         ({"reach": "no_account", "known_at": LATELY}, False),
         ({"reach": "declined", "known_at": LATELY}, False),
@@ -44,7 +43,7 @@ def test_a_notice_goes_first_and_not_in_vain(changes: dict[str, object], goes: b
 @pytest.mark.parametrize(
     ("state", "cause", "learned"),
     [
-        ("delivered", None, "reached"),
+        ("delivered", None, None),
         ("passed", "no_account", "no_account"),
         ("passed", "declined", "declined"),
         ("passed", "notice_limit", None),  # of the office, not of the number
