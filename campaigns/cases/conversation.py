@@ -27,13 +27,14 @@ from campaigns.rules.own_answers import (
     read_own_answers,
 )
 from campaigns.rules.replies.labels import OFFICER_LABELS
-from campaigns.rules.states import Exclusion, MessageState, SkipReason
+from campaigns.rules.states import AttemptState, Exclusion, MessageState, SkipReason
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.contacts.contact import find_contact
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact
 from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.gateway import Channel
 from outreach.use_cases import use_case
 
 
@@ -284,16 +285,27 @@ def has_answered(
     )
 
 
+_OF_ATTEMPT = (Attempt.claimed_at, Attempt.body, Attempt.segments, Attempt.channel, Attempt.state)
+
+
 def _messages(session: Session, recipients: list[int]) -> list[ConversationItem]:
     rows = session.execute(
-        select(Message.recipient_id, Message.state, Attempt.claimed_at, Attempt.body, Attempt.segments)
+        select(Message.recipient_id, Message.state, *_OF_ATTEMPT)
         .join(Attempt, Attempt.message_id == Message.id)
         .where(Message.recipient_id.in_(recipients))
         .order_by(Attempt.id)
     )
     items = [
-        ConversationItem(at, True, recipient, text=mask_tokens(body), state=state, segments=segments)
-        for recipient, state, at, body, segments in rows
+        ConversationItem(
+            at,
+            True,
+            recipient,
+            text=mask_tokens(f"[Zalo] {body}" if body and channel == Channel.ZALO else body),
+            # What became of the message is said of its text.
+            state=MessageState.UNDELIVERED if own is AttemptState.PASSED else state,
+            segments=segments,
+        )
+        for recipient, state, at, body, segments, channel, own in rows
     ]
     for sent in read_sent(session, Message.recipient_id.in_(recipients)):
         at = sent.due_at or sent.answered_at

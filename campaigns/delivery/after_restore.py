@@ -24,6 +24,7 @@ from campaigns.lifecycle import pause_automatically
 from campaigns.models.campaigns import Campaign, Step, Switch
 from campaigns.models.messages import Attempt, Outbox
 from campaigns.rules.delivery import Renderer
+from campaigns.rules.lookups import RESTORED
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignState
 from outreach.accounts import audit
@@ -33,6 +34,7 @@ from outreach.core.bulk import change_rows
 from outreach.core.db import is_postgresql
 from outreach.models.backups import Backup
 from outreach.rules.errors import LoaError
+from outreach.rules.gateway import Channel
 
 SLICE = 1000
 # For older messages the reports have come; after the same time the sweep gives up on messages without one.
@@ -61,7 +63,7 @@ class RestoreSummary:
 
 def worker_of(backup_id: int) -> str:
     """Return the worker's name in attempts that stand for possibly lost ones."""
-    return f"restored-{backup_id}"
+    return f"{RESTORED}{backup_id}"
 
 
 def backups_by_worker(session: Session) -> dict[str, datetime]:
@@ -84,6 +86,9 @@ def settle_restored(
     reported_on = _mark_accepted_unknown(
         session, since=backup.taken_at - REPORTS_WITHIN, look_at=look_at + timedelta(seconds=1), now=now
     )
+    # The text of a notice that waited for its report may have followed since: a person decides.
+    waited = update(Attempt).where(Attempt.channel == Channel.ZALO, Attempt.state == AttemptState.UNKNOWN)
+    change_rows(session, waited.values(worker=worker_of(backup.id), gateway_id=None))
     _refresh_messages(session)
     waiting = 0
     for stream_id in session.scalars(select(Outbox.stream_id).distinct().order_by(Outbox.stream_id)).all():

@@ -57,7 +57,6 @@ from campaigns.rules.delivery import (
     content_of,
     create_renderer,
     daily_cap,
-    language_of,
     refusal_reason,
 )
 from campaigns.rules.gateway_choice import MOST_CLAIM, Health
@@ -71,7 +70,6 @@ from outreach.core.settings import Settings
 from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.errors import LoaError
 from outreach.rules.gateway import Channel, Notice
-from outreach.rules.languages import VIETNAMESE
 from outreach.rules.quiet_days import NO_DAYS, QuietDays
 from outreach.runtime import Runtime
 
@@ -327,19 +325,10 @@ def _choose(
             choice.over_budget = obstacle is Obstacle.BUDGET
             break
         sender = row.of.sender or by.service_sender
-        is_notice = goes_as_notice(
-            kind=row.kind,
-            n=row.n,
-            has_notice=bool(row.of.notice_template) and language_of(row.of, row.language) == VIETNAMESE,
-            reach=row.notices,
-            known_at=row.notices_at,
-            now=now,
-        )
-        route = (
-            routes.choose(row, body, sender=sender, segments=size, is_notice=is_notice)
-            if routes
-            else BY_ENVIRONMENT
-        )
+        as_notice = goes_as_notice(row, now=now)
+        route: Route | None = BY_ENVIRONMENT
+        if routes:
+            route = routes.choose(row, body, sender=sender, segments=size, is_notice=as_notice)
         if route is None or route.account_id is None:
             choice.without_gateway = choice.without_gateway or route is None
             choice.waits[route.wait if route else POSTPONE_FOR].append(row.message_id)

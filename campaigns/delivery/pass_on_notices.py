@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.open_gateways import OpenGateways
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.messages import Attempt
+from campaigns.rules.lookups import RESTORED
 from campaigns.rules.notices import WAITING
 from campaigns.rules.states import AttemptReport, AttemptState
 from outreach.core.db import database_now
@@ -36,6 +37,7 @@ def read_overdue(session: Session, *, settings: Settings, now: datetime, limit: 
     return session.execute(
         select(Attempt.id, Attempt.account_id, Attempt.gateway_id)
         .where(Attempt.channel == Channel.ZALO, Attempt.state.in_(WAITING), Attempt.claimed_at < now - wait)
+        .where(Attempt.worker.not_like(f"{RESTORED}%"))
         .order_by(Attempt.claimed_at)
         .limit(limit)
     ).all()

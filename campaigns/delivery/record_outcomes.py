@@ -50,7 +50,7 @@ from campaigns.rules.delivery import (
     is_out_of_retries,
     may_be_refused_to_all,
 )
-from campaigns.rules.notices import NoticesReach, learned_of
+from campaigns.rules.notices import NoticesReach, learned_of, may_be_passed_on
 from campaigns.rules.states import (
     ACCEPTED_OR_BEYOND,
     GIVEN_UP,
@@ -263,7 +263,7 @@ def _learn_factors(session: Session, outcomes: Sequence[tuple[Claim, Outcome | N
 
 _SETTLED = (
     *("id", "message_id", "n", "state", "gateway_id", "stream_id", "phone_id", "account_id"),
-    *("segments", "cause", "price_vnd", "claimed_at", "channel"),
+    *("segments", "cause", "price_vnd", "claimed_at", "channel", "worker"),
 )
 
 
@@ -297,7 +297,7 @@ def apply_reports(
     for row in attempts:
         # Another attempt's message is left out, whatever attempt the callback's address names.
         own = [
-            _as_passed(report) if row.channel == Channel.ZALO else report
+            _as_passed(report) if may_be_passed_on(row) else report
             for report in by_attempt[row.id]
             if not report.gateway_id or owners.setdefault(report.gateway_id, row.id) == row.id
         ]

@@ -14,6 +14,8 @@ from outreach.rules.gateway import ListedMessage
 CLOCK_SLACK = timedelta(minutes=1)
 # The same text to the same number, owned by no attempt: ours, whatever a clock says. A repeat would be the second copy.
 SAME_TEXT_SLACK = timedelta(minutes=15)
+# With a restored backup's id the worker's name of attempts of which not all is known that followed the backup.
+RESTORED = "restored-"
 TIMES_ABSENT = 2  # an attempt has to be absent this often before its message is sent again
 MOST_REPEATS = 1  # a message is sent again without a person at most this often
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
+from campaigns.rules.delivery import language_of
+from campaigns.rules.lookups import RESTORED
 from campaigns.rules.states import AttemptState, MessageKind
-from outreach.rules.gateway import Cause
+from outreach.rules.gateway import Cause, Channel
+from outreach.rules.languages import VIETNAMESE
 
 # An account is made, and a setting changed, within months: then a number is tried again.
 FORGOTTEN_AFTER = timedelta(days=90)
@@ -20,24 +24,21 @@ class NoticesReach(StrEnum):
     DECLINED = "declined"
 
 
-def goes_as_notice(
-    *,
-    kind: MessageKind,
-    n: int,
-    has_notice: bool,
-    reach: str | None,
-    known_at: datetime | None,
-    now: datetime,
-) -> bool:
-    """Return whether a message's next attempt, its `n`-th, is its step's notice.
+def goes_as_notice(row: Any, *, now: datetime) -> bool:
+    """Return whether a waiting message's next attempt, its `n`-th, is its step's notice, which is in Vietnamese.
 
-    Only the first one: what follows is the text, so that nobody gets two notices. `reach`: what was learned of the number at
-    `known_at`.
+    Only the first one: what follows is the text, so that nobody gets two notices. `notices`: what was learned of the number.
     """
-    if kind is not MessageKind.STEP or n > 1 or not has_notice:
+    is_in_vietnamese = language_of(row.of, row.language) == VIETNAMESE
+    if row.kind is not MessageKind.STEP or row.n > 1 or not row.of.notice_template or not is_in_vietnamese:
         return False
-    is_closed = reach in (NoticesReach.NO_ACCOUNT, NoticesReach.DECLINED)
-    return not (is_closed and known_at is not None and now - known_at < FORGOTTEN_AFTER)
+    is_closed = row.notices in (NoticesReach.NO_ACCOUNT, NoticesReach.DECLINED)
+    return not (is_closed and now - row.notices_at < FORGOTTEN_AFTER)
+
+
+def may_be_passed_on(attempt: Any) -> bool:
+    """Return whether the text follows by itself where an attempt does not arrive: a notice, with all that followed it known."""
+    return attempt.channel == Channel.ZALO and not attempt.worker.startswith(RESTORED)
 
 
 def learned_of(state: AttemptState, cause: str | None) -> NoticesReach | None:

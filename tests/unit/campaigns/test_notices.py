@@ -3,56 +3,70 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
-import pytest
-
-from campaigns.rules.notices import FORGOTTEN_AFTER, goes_as_notice, learned_of
+from campaigns.rules.notices import FORGOTTEN_AFTER, goes_as_notice, learned_of, may_be_passed_on
 from campaigns.rules.states import AttemptState, MessageKind
+from tests.support.tables import cases
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
 LONG_AGO, LATELY = NOW - FORGOTTEN_AFTER, NOW - timedelta(days=1)
+STEP = {"notice_template": "228386", "texts": {}}
 
 
-@pytest.mark.parametrize(
-    ("changes", "goes"),
-    [
-        ({}, True),
-        ({"has_notice": False}, False),
-        ({"n": 2}, False),  # its text follows, never a second notice
-        ({"kind": MessageKind.ACKNOWLEDGEMENT}, False),
-        ({"kind": MessageKind.TEST}, False),
-        ({"reach": "answered", "known_at": LATELY}, True),
-        ({"reach": "no_account", "known_at": LATELY}, False),
-        ({"reach": "declined", "known_at": LATELY}, False),
-        ({"reach": "no_account", "known_at": LONG_AGO}, True),
-        ({"reach": "declined", "known_at": LONG_AGO}, True),
-    ],
+@cases(
+    ({}, True),
+    ({"of": STEP | {"notice_template": ""}}, False),
+    (
+        {"of": STEP | {"texts": {"jra": "…"}}, "language": "jra"},
+        False,
+    ),  # they get the text in their own language
+    ({"language": "jra"}, True),  # there is none in it
+    ({"n": 2}, False),  # its text follows, never a second notice
+    ({"kind": MessageKind.ACKNOWLEDGEMENT}, False),
+    ({"kind": MessageKind.TEST}, False),
+    ({"notices": "answered", "notices_at": LATELY}, True),
+    ({"notices": "no_account", "notices_at": LATELY}, False),
+    ({"notices": "declined", "notices_at": LATELY}, False),
+    ({"notices": "no_account", "notices_at": LONG_AGO}, True),
+    ({"notices": "declined", "notices_at": LONG_AGO}, True),
 )
-def test_a_notice_goes_first_and_not_in_vain(changes: dict[str, object], goes: bool) -> None:
+def test_a_notice_goes_first_and_not_in_vain(changes: dict[str, Any], goes: bool) -> None:
     usual = {
         "kind": MessageKind.STEP,
         "n": 1,
-        "has_notice": True,
-        "reach": None,
-        "known_at": None,
-        "now": NOW,
+        "of": STEP,
+        "language": None,
+        "notices": None,
+        "notices_at": None,
     }
-    assert goes_as_notice(**(usual | changes)) is goes  # type: ignore[arg-type]
+    row = usual | changes
+    assert goes_as_notice(SimpleNamespace(**row | {"of": SimpleNamespace(**row["of"])}), now=NOW) is goes
 
 
-@pytest.mark.parametrize(
-    ("state", "cause", "learned"),
-    [
-        ("delivered", None, None),
-        ("passed", "no_account", "no_account"),
-        ("passed", "declined", "declined"),
-        ("passed", "notice_limit", None),  # of the office, not of the number
-        ("passed", "expired", None),
-        ("passed", None, None),
-        ("accepted", None, None),
-    ],
+@cases(
+    ("passed", "no_account", "no_account"),
+    ("passed", "declined", "declined"),
+    ("passed", "notice_limit", None),  # of the office, not of the number
+    ("passed", "expired", None),
+    ("passed", None, None),
+    ("delivered", None, None),
+    ("accepted", None, None),
 )
 def test_the_end_of_a_notice_says_what_is_known_of_its_number(
     state: str, cause: str | None, learned: str | None
 ) -> None:
     assert learned_of(AttemptState(state), cause) == learned
+
+
+@cases(
+    ("zalo", "host-1", True),
+    ("zalo", "restored-3", False),
+    ("both", "host-1", False),
+    ("sms", "host-1", False),
+)
+def test_a_text_follows_by_itself_where_all_is_known_that_followed_its_notice(
+    channel: str, worker: str, follows: bool
+) -> None:
+    assert may_be_passed_on(SimpleNamespace(channel=channel, worker=worker)) is follows
