@@ -159,6 +159,7 @@ class _PhonePages:
             "is_own": sms.direction is Direction.INBOUND,
             "is_lost": sms.status in (Status.UNDELIVERED, Status.FAILED),
             "pieces": list(split_links(sms.body, public_url=self._simulation.options.public_url)),
+            "is_notice": sms.notice is not None,
             "at": sms.created,
             "state": describe_state(sms, is_wired=bool(self._simulation.panel.inbound_url)),
             "link_answer": self._labels.get(sms.answered_by_link or ""),

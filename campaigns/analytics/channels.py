@@ -39,7 +39,7 @@ def count_channels(session: Session, campaign_id: int) -> dict[str, int]:
     for state, has_text, n in rows:
         arrived = state is AttemptState.DELIVERED
         counts["arrived"] += n * arrived
-        counts["texts"] += n * bool(has_text and not arrived)
-        counts["both"] += n * bool(has_text and arrived)
-        counts["waiting"] += n * (state in WAITING and not has_text)
+        counts["waiting"] += n * (state in WAITING)
+        if has_text:
+            counts["both" if arrived else "texts"] += n
     return counts

@@ -69,7 +69,7 @@ from outreach.core.fence import Fence
 from outreach.core.settings import Settings
 from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.errors import LoaError
-from outreach.rules.gateway import Channel, Notice
+from outreach.rules.gateway import Notice
 from outreach.rules.quiet_days import NO_DAYS, QuietDays
 from outreach.runtime import Runtime
 
@@ -112,12 +112,7 @@ class Claim(NamedTuple):
     @property
     def is_notice(self) -> bool:
         """Return whether only a notice leaves now: its text may follow."""
-        return is_alone(self.notice)
-
-
-def is_alone(notice: Notice | None) -> bool:
-    """Return whether a message goes as a notice alone."""
-    return notice is not None and notice.channel is Channel.ZALO
+        return self.notice is not None and self.notice.is_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,12 +221,12 @@ def claim(
             counted=counted,
             factor=terms.factor,
             price_vnd=price_vnd if math.isfinite(terms.left_vnd) else None,
-            is_unproved=terms.is_unproved and not is_alone(notice),
+            is_unproved=terms.is_unproved and not (notice and notice.is_alone),
             # An acknowledgement has its own campaign's hours, whatever stream it is in.
             closes_at=min(stream.closes_at, known.closing_times[id(row.of)] or stream.closes_at),
             kind=row.kind,
             account_id=route.account_id or ENVIRONMENT,
-            cost_vnd=by.notice_vnd if is_alone(notice) else route.price_vnd,
+            cost_vnd=by.notice_vnd if notice and notice.is_alone else route.price_vnd,
             rank=stream.rank,
             notice=notice,
         )
@@ -336,7 +331,7 @@ def _choose(
         taken = _Taken(row, body, counted, size, route)
         if route.notice:
             taken = _as_notice(taken, by.renderer.render_notice(row, known.values, channel=route.notice))
-        room.take(taken.segments, vnd=by.notice_vnd if is_alone(taken.notice) else None)
+        room.take(taken.segments, vnd=by.notice_vnd if taken.notice and taken.notice.is_alone else None)
         known.recent[row.phone_id, bool(row.of.urgent_reason)] += 1
         if content:
             known.contents.add((row.phone_id, content))
@@ -350,7 +345,7 @@ def _as_notice(text: _Taken, rendered: tuple[Notice, str] | None) -> _Taken:
         return text
     notice, said = rendered
     alone = text._replace(body=said, counted=1, segments=1, notice=notice)
-    return alone if is_alone(notice) else text._replace(notice=notice)
+    return alone if notice.is_alone else text._replace(notice=notice)
 
 
 def _refusal_of(row: WaitingMessage, content: str | None, known: _Known, *, is_live: bool) -> Refusal | None:
@@ -388,7 +383,7 @@ def _count_taken(
     now: datetime,
 ) -> None:
     """Count claimed segments of a campaign, and how long after its launch that was. Notices have their price at once."""
-    notices = sum(is_alone(each.notice) for each in taken)
+    notices = sum(each.notice is not None and each.notice.is_alone for each in taken)
     values: dict[str, Any] = {
         "segments_taken": Campaign.segments_taken + sum(each.segments for each in taken)
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -61,13 +61,13 @@ from campaigns.rules.states import (
     message_state,
     settle,
 )
-from outreach.contacts.suppressions import lock_phone, suppress
+from outreach.contacts.suppressions import lock_phone, lock_phones, suppress
 from outreach.contacts.wishes import has_asked_since, is_left_alone, record_wish
 from outreach.core.bulk import change_rows, rows_table, values_subquery
 from outreach.core.db import database_now
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import read_roads
-from outreach.models.contacts import Phone, SuppressionReason
+from outreach.models.contacts import SuppressionReason
 from outreach.rules.errors import LoaError
 from outreach.rules.gateway import (
     Accepted,
@@ -297,7 +297,9 @@ def apply_reports(
     for row in attempts:
         # Another attempt's message is left out, whatever attempt the callback's address names.
         own = [
-            _as_passed(report) if may_be_passed_on(row) else report
+            replace(report, state=AttemptState.PASSED)
+            if report.state in FAILURES and may_be_passed_on(row)
+            else report
             for report in by_attempt[row.id]
             if not report.gateway_id or owners.setdefault(report.gateway_id, row.id) == row.id
         ]
@@ -309,29 +311,14 @@ def apply_reports(
         if settled.latest is not None or settled.gateway_id != row.gateway_id:
             changes.note(row, settled)
     _write_changes(session, changes, now=now)
-    _learn_reach(session, changes.learned, now=now)
+    for phone in lock_phones(session, changes.learned):
+        phone.notices, phone.notices_at = changes.learned[phone.id], now
     refresh_messages(session, [row.message_id for row in attempts if row.id in changes.attempts])
     _add_sent_twice_incidents(session, changes.resent, now=now)
     add_totals(session, changes.totals, now=now, billed=changes.billed)
     apply_failure_policies(session, changes.failures, now=now, secret_key=secret_key)
     requeue(session, [OutboxEntry(row.message_id, row.stream_id, row.n + 1, now) for row in changes.passed])
     return len(changes.attempts)
-
-
-def _as_passed(report: AttemptReport) -> AttemptReport:
-    """Return what a report of a notice says of its attempt: one that did not arrive is passed on to the text."""
-    return replace(report, state=AttemptState.PASSED) if report.state in FAILURES else report
-
-
-def _learn_reach(session: Session, learned: Mapping[int, NoticesReach], *, now: datetime) -> None:
-    """Store what notices have found out of numbers, by the phones' ids."""
-    if not learned:
-        return
-    ids = values_subquery(session, learned, BigInteger)
-    phones = select(Phone.id).where(Phone.id.in_(ids)).order_by(Phone.id).with_for_update(key_share=True)
-    for phone_id in session.scalars(phones).all():
-        known = {"notices": learned[phone_id], "notices_at": now}
-        change_rows(session, update(Phone).where(Phone.id == phone_id).values(known))
 
 
 @dataclass(slots=True)
@@ -373,8 +360,11 @@ class _Changes:
         ]
         total.n += 1
         total.segments += row.segments
-        if row.channel == Channel.ZALO:
-            self._note_notice(row, state, latest.cause)
+        # The text follows a notice, unless a person has had that sent already.
+        if state is AttemptState.PASSED and row.state is not AttemptState.ABSENT:
+            self.passed.append(row)
+        if learned := learned_of(state, latest.cause):
+            self.learned[row.phone_id] = learned
         if row.price_vnd is not None:
             segments, vnd = self.billed.get(row.stream_id, (0, 0))
             moved = is_charged(state) - is_charged(row.state)
@@ -392,13 +382,6 @@ class _Changes:
         self.states.append(change | {"state": state.value, "cause": latest.cause, "code": latest.code})
         if latest.due_at:
             self.lookups[latest.due_at].append(row.id)
-
-    def _note_notice(self, row: Any, state: AttemptState, cause: str | None) -> None:
-        """Note what follows from a notice: its text, unless a person has had that sent already, and what it says of its number."""
-        if state is AttemptState.PASSED and row.state is not AttemptState.ABSENT:
-            self.passed.append(row)
-        if learned := learned_of(state, cause):
-            self.learned[row.phone_id] = learned
 
 
 def _write_changes(session: Session, changed: _Changes, *, now: datetime) -> None:

@@ -78,6 +78,10 @@ class Notice(NamedTuple):
     values: tuple[str, ...]
     channel: Channel = Channel.ZALO
 
+    @property
+    def is_alone(self) -> bool:
+        return self.channel is Channel.ZALO
+
 
 @dataclass(slots=True)
 class OutboundMessage:
