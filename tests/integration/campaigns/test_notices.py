@@ -188,6 +188,29 @@ def test_no_text_follows_to_somebody_who_has_answered_or_is_left_alone(world: Wo
     )
 
 
+@pytest.mark.parametrize("end", ["nothing", "undelivered", "delivered"])
+def test_after_a_restore_no_text_follows_a_notice_by_itself(world: World, end: str) -> None:
+    world.add_people(1)
+    campaign = world.launch(**NOTICE)
+    world.send()
+    restored = {
+        "worker": "restored-1",
+        "state": AttemptState.UNKNOWN,
+        "gateway_id": None,
+    }  # as settle_restored
+    with world.runtime.db.write() as session:
+        session.execute(update(Attempt).values(**restored))
+        session.execute(update(Message).values(state=MessageState.UNKNOWN))
+    if end != "nothing":
+        report(world, AttemptState(end))
+    wait_over(world)
+    world.reconcile()
+    world.send()
+    assert sent(world) == ["notice"]
+    states = {"nothing": "unknown"}  # for a person
+    assert world.status(campaign)["steps"][0]["messages"] == {states.get(end, end): 1}
+
+
 @both_databases
 def test_a_notice_whose_outcome_nobody_saw_is_asked_for_again_under_its_id_and_not_sent_twice(
     world: World,
