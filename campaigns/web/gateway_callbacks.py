@@ -319,7 +319,7 @@ async def _confirm(settings: Settings, account_id: int, report: StatusReport, wa
         answer = await gateway.ask(report.gateway_id, of_notice=way is not Channel.SMS)
     finally:
         await gateway.close()
-    if answer is None or (way is Channel.ZALO and answer.status in _FAILED):
+    if answer is None or (way is Channel.ZALO and answer.status in (None, *_FAILED)):
         return report
     return StatusReport(report.gateway_id, answer.status, answer.cause, answer.code)
 
