@@ -325,15 +325,10 @@ def test_a_reply_that_waited_for_an_erasure_says_nothing_of_the_erased(world, ca
 
 def write_on_zalo(client: FlaskClient, name: str, *, secret: str = SECRET, **said: Any) -> int:
     """An event of the official account, signed as Zalo documents it; the answer's status."""
-    event = {
-        "app_id": "99",
-        "event_name": name,
-        "timestamp": "1606262400000",
-        "sender": {"id": "u-7"},
-        **said,
-    }
+    moment = f"{datetime.now(UTC).timestamp() * 1000:.0f}"
+    event = {"app_id": "99", "event_name": name, "timestamp": moment, "sender": {"id": "u-7"}, **said}
     body = json.dumps(event).encode()
-    proof = hashlib.sha256(b"99" + body + b"1606262400000" + secret.encode()).hexdigest()
+    proof = hashlib.sha256(b"99" + body + moment.encode() + secret.encode()).hexdigest()
     headers = {"X-ZEvent-Signature": f"mac={proof}"}
     return client.post(
         "/webhooks/zalo", data=body, headers=headers, content_type="application/json"
