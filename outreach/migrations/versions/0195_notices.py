@@ -8,7 +8,7 @@ from alembic import op
 from outreach.core.schema import restate_check
 
 revision = "0195_notices"
-down_revision = "0188_safety_reports"
+down_revision = "0190_operators"
 
 _STATES = (
     "sending",
