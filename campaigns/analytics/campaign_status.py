@@ -20,7 +20,7 @@ from redis import Redis
 from sqlalchemy import and_, func, select, true
 from sqlalchemy.orm import Session
 
-from campaigns.analytics.channels import count_channels
+from campaigns.analytics.channels import ChannelCounts, count_channels
 from campaigns.analytics.own_counts import count_answers
 from campaigns.delivery.gateway_accounts import read_common_fault
 from campaigns.delivery.outbox import causes_and_segments
@@ -81,7 +81,7 @@ class MessageCounts:
     causes: tuple[tuple[str, int], ...]
     segments: int
     reply_segments: int
-    channels: dict[str, int]
+    channels: ChannelCounts | None
     has_left: bool
 
     def states(self, step: int | None = None) -> dict[MessageState, int]:
@@ -123,7 +123,7 @@ class SendingPanel:
     next_step_at: datetime | None
     skipped: dict[SkipReason, int]
     causes: tuple[tuple[str, int], ...]
-    channels: dict[str, int]
+    channels: ChannelCounts | None
     left: int
     under_way: int
     unknown: int
@@ -433,7 +433,7 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
         "steps": [
             {"step": step.number, **figures} for step, figures in _read_steps(session, campaign, recipients)
         ],
-        **({"notices": notices} if (notices := count_channels(session, campaign.id)) else {}),
+        **({"notices": asdict(notices)} if (notices := count_channels(session, campaign.id)) else {}),
         "page": {"opened": opened, "clicked": clicked},
         "answers": answers,
         "own_answers": [
