@@ -72,6 +72,7 @@ from outreach.rules.errors import LoaError
 from outreach.rules.gateway import (
     Accepted,
     BilledMessage,
+    Cause,
     Channel,
     Outcome,
     OutcomeUnknown,
@@ -139,16 +140,7 @@ def record_outcomes(
                 reports.append(
                     AttemptReport(claim.attempt_id, AttemptState.UNKNOWN, code=detail[:24], due_at=look_up_at)
                 )
-            case Refused(cause) if (
-                not claim.is_notice
-                and (
-                    failure_policy(cause).pauses
-                    or (claim.stream_id in unproved and may_be_refused_to_all(cause))
-                )
-                and not is_out_of_retries(
-                    claim.refused + 1, is_transactional=claim.stream_id == TRANSACTIONAL_STREAM
-                )
-            ):
+            case Refused(cause) if _is_tried_again(claim, cause, is_unproved=claim.stream_id in unproved):
                 # Perhaps the account or the sender was refused, not this message: it waits until they are put right.
                 wait_s = back_off_s(claim.refused, None, seed=claim.message_id)
                 not_before = now + timedelta(seconds=wait_s)
@@ -173,6 +165,14 @@ def record_outcomes(
         if isinstance(outcome, Refused) and failure_policy(outcome.cause).pauses and not claim.is_notice
     )
     _rest_or_pause(session, refused, now=now)
+
+
+def _is_tried_again(claim: Claim, cause: Cause, *, is_unproved: bool) -> bool:
+    """Return whether a refusal may be the account's or the sender's, so that the message waits. A notice's text follows at once."""
+    may_be_of_all = failure_policy(cause).pauses or (is_unproved and may_be_refused_to_all(cause))
+    is_transactional = claim.stream_id == TRANSACTIONAL_STREAM
+    is_over = is_out_of_retries(claim.refused + 1, is_transactional=is_transactional)
+    return may_be_of_all and not claim.is_notice and not is_over
 
 
 def _refused_before_resumed(session: Session, outcomes: Sequence[tuple[Claim, Outcome | None]]) -> set[int]:
