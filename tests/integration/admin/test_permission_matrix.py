@@ -367,6 +367,7 @@ GET  aggregator_callbacks.status     open 404 404
 POST aggregator_callbacks.status     open 404 404
 POST reply_channels.phone            open 404 404
 POST reply_channels.push             open 404 404
+POST reply_channels.zalo            open 404 404
 GET  visits_app.page        open 200 200
 GET  visits_app.file        open 404 404
 POST visits_app.join        open 422 422
