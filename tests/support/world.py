@@ -470,9 +470,7 @@ class World:
 
     # -- answers
 
-    def hear(
-        self, recipient: Recipient, label: str, *, place: AnswerPlace = AnswerPlace.HOME, **more: Any
-    ) -> Any:
+    def hear(self, recipient: Any, label: str, *, place: AnswerPlace = AnswerPlace.HOME, **more: Any) -> Any:
         """What an officer writes down that a recipient told them; the answer."""
         with self.runtime.db.write() as session:
             told = {
@@ -482,7 +480,8 @@ class World:
                 "note": "",
                 **more,
             }
-            return record_officer_answer(session, session.merge(recipient), label, place=place, **told)
+            found = session.get_one(Recipient, recipient.id)
+            return record_officer_answer(session, found, label, place=place, **told)
 
     def undo(self, campaign: int, index: int = 0, *, at: datetime | None = None) -> None:
         """Take back what the index-th person said last."""
