@@ -36,6 +36,7 @@ def form(world: World, **changes: Any) -> dict[str, Any]:
         "url": f"{world.simulator.url}/aggregator",
         "login": world.simulator.account_sid,
         "secret": world.simulator.auth_token,
+        "notice_account": "",
         "window": "",
         "senders": "",
         "operators": (),
