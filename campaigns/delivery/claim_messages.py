@@ -208,29 +208,29 @@ def claim(
     )
     claims = [
         Claim(
-            attempt_id=ids_of_attempts[row.message_id],
-            message_id=row.message_id,
-            n=row.n,
-            throttled=row.throttled,
-            refused=row.refused,
+            attempt_id=ids_of_attempts[each.row.message_id],
+            message_id=each.row.message_id,
+            n=each.row.n,
+            throttled=each.row.throttled,
+            refused=each.row.refused,
             stream_id=stream.id,
-            to=row.e164,
-            sender=row.of.sender or by.service_sender,
-            body=body,
-            segments=size,
-            counted=counted,
+            to=each.row.e164,
+            sender=each.row.of.sender or by.service_sender,
+            body=each.body,
+            segments=each.segments,
+            counted=each.counted,
             factor=terms.factor,
             price_vnd=price_vnd if math.isfinite(terms.left_vnd) else None,
-            is_unproved=terms.is_unproved and not (notice and notice.is_alone),
+            is_unproved=terms.is_unproved and not each.is_notice,
             # An acknowledgement has its own campaign's hours, whatever stream it is in.
-            closes_at=min(stream.closes_at, known.closing_times[id(row.of)] or stream.closes_at),
-            kind=row.kind,
-            account_id=route.account_id or ENVIRONMENT,
-            cost_vnd=by.notice_vnd if notice and notice.is_alone else route.price_vnd,
+            closes_at=min(stream.closes_at, known.closing_times[id(each.row.of)] or stream.closes_at),
+            kind=each.row.kind,
+            account_id=each.route.account_id or ENVIRONMENT,
+            cost_vnd=by.notice_vnd if each.is_notice else each.route.price_vnd,
             rank=stream.rank,
-            notice=notice,
+            notice=each.notice,
         )
-        for row, body, counted, size, route, notice in choice.taken
+        for each in choice.taken
     ]
     waiting = sum(map(len, choice.waits.values()))
     return ClaimBatch(claims, skipped, choice.over_budget, choice.without_gateway, waiting)
@@ -282,6 +282,11 @@ class _Taken(NamedTuple):
     route: Route
     notice: Notice | None = None
 
+    @property
+    def is_notice(self) -> bool:
+        """Return whether only a notice leaves now: its text may follow."""
+        return self.notice is not None and self.notice.is_alone
+
 
 @dataclass(slots=True)
 class _Choice:
@@ -331,7 +336,7 @@ def _choose(
         taken = _Taken(row, body, counted, size, route)
         if route.notice:
             taken = _as_notice(taken, by.renderer.render_notice(row, known.values, channel=route.notice))
-        room.take(taken.segments, vnd=by.notice_vnd if taken.notice and taken.notice.is_alone else None)
+        room.take(taken.segments, vnd=by.notice_vnd if taken.is_notice else None)
         known.recent[row.phone_id, bool(row.of.urgent_reason)] += 1
         if content:
             known.contents.add((row.phone_id, content))
@@ -383,7 +388,7 @@ def _count_taken(
     now: datetime,
 ) -> None:
     """Count claimed segments of a campaign, and how long after its launch that was. Notices have their price at once."""
-    notices = sum(each.notice is not None and each.notice.is_alone for each in taken)
+    notices = sum(each.is_notice for each in taken)
     values: dict[str, Any] = {
         "segments_taken": Campaign.segments_taken + sum(each.segments for each in taken)
     }

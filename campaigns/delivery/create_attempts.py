@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
@@ -66,7 +65,7 @@ def create_attempts(
     rows = []
     for row, body, segments in taken:
         notice = notices.get(row.message_id)
-        channel, kept = (notice.channel, json.dumps(notice[:2])) if notice else (Channel.SMS, None)
+        channel, kept = (notice.channel, notice.as_stored()) if notice else (Channel.SMS, None)
         account, vnd = (
             accounts.get(row.message_id, ENVIRONMENT),
             notice_vnd if channel is Channel.ZALO else None,

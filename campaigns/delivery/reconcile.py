@@ -7,7 +7,6 @@ unknown although it was looked up is decided by an officer, and the audit log sa
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -50,12 +49,11 @@ from outreach.models.gateways import ENVIRONMENT, GatewayAccount
 from outreach.rules.errors import NotAllowed
 from outreach.rules.gateway import (
     Accepted,
-    Channel,
     Gateway,
     GatewayUnavailable,
     ListedMessage,
-    Notice,
     OutboundMessage,
+    read_notice,
 )
 from outreach.rules.keys import Purpose
 from outreach.rules.roads import Lasting, Lookup, repeats_until
@@ -153,8 +151,7 @@ async def reconcile_account(
         sender, is_over = row.sender or runtime.settings.twilio_from, fence.is_over
         message = OutboundMessage(row.id, row.e164, sender, row.body, is_over=is_over)
         if row.notice:
-            template, values = json.loads(row.notice)
-            message.notice = Notice(template, tuple(values), Channel(row.channel))
+            message.notice = read_notice(row.notice, row.channel)
         taken = await gateway.send(message)
         if not isinstance(taken, Accepted):
             return None

@@ -14,6 +14,7 @@ Also here: the sample numbers of this project. Real subscribers may have them, s
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -81,6 +82,16 @@ class Notice(NamedTuple):
     @property
     def is_alone(self) -> bool:
         return self.channel is Channel.ZALO
+
+    def as_stored(self) -> str:
+        """Return what `read_notice` reads, as an attempt keeps it beside its channel."""
+        return json.dumps(self[:2])
+
+
+def read_notice(stored: str, channel: str) -> Notice:
+    """Return the notice of an attempt that has one."""
+    template, values = json.loads(stored)
+    return Notice(template, tuple(values), Channel(channel))
 
 
 @dataclass(slots=True)

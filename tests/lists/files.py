@@ -43,7 +43,7 @@ class ListTable:
     hidden: list[int] = field(default_factory=list)  # rows that the sheet does not show, of XLSX
 
     def add(self, *cells: Cell) -> None:
-        """Add a row; after the cells of one that holds a person stands what is expected of it."""
+        """Add a row; if it holds a person, what is expected of it follows the cells."""
         self.rows.append([cell for cell in cells if not isinstance(cell, Expected)])
         self.expected += [cell for cell in cells if isinstance(cell, Expected)]
 

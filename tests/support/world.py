@@ -456,6 +456,17 @@ class World:
         """Go on with other settings."""
         self.runtime = replace(self.runtime, settings=replace(self.runtime.settings, **settings))
 
+    def use_aggregator(self, **settings: Any) -> None:
+        """Go on with the simulator as an aggregator, by the profile of eSMS."""
+        self.use(
+            sms_gateway="aggregator",
+            aggregator_profile="esms",
+            aggregator_url=f"{self.simulator.url}/aggregator",
+            aggregator_key=self.simulator.account_sid,
+            aggregator_secret=self.simulator.auth_token,
+            **settings,
+        )
+
     def app(self) -> Flask:
         """The web over what this world has now."""
         return create_app(self.runtime.settings, runtime=self.runtime)

@@ -6,7 +6,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -118,16 +117,7 @@ def test_a_lease_begins_when_it_is_taken_however_long_another_campaign_had_to_wa
 
 @both_databases
 def test_a_request_that_was_made_again_is_not_given_back_by_a_worker_that_comes_late(world: World) -> None:
-    settings = replace(
-        world.runtime.settings,
-        sms_gateway="aggregator",
-        sms_live="no",
-        aggregator_profile="esms",
-        aggregator_url=f"{world.simulator.url}/aggregator",
-        aggregator_key=world.simulator.account_sid,
-        aggregator_secret=world.simulator.auth_token,
-    )
-    world.runtime = replace(world.runtime, settings=settings)
+    world.use_aggregator(sms_live="no")
     world.add_people(1)
     world.launch()
     claimed = claim_next_batch(world.runtime, "stopped for long")

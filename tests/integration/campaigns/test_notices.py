@@ -25,19 +25,12 @@ PRICE, NOTICE_PRICE = 350, 200
 @pytest.fixture
 def world(world: World) -> World:
     """An installation whose aggregator has notices."""
-    settings = replace(
-        world.runtime.settings,
-        sms_gateway="aggregator",
+    world.use_aggregator(
         sms_live="no",
-        aggregator_profile="esms",
-        aggregator_url=f"{world.simulator.url}/aggregator",
-        aggregator_key=world.simulator.account_sid,
-        aggregator_secret=world.simulator.auth_token,
         notice_account="1397492183140006179",
         price_per_segment_vnd=PRICE,
         notice_price_vnd=NOTICE_PRICE,
     )
-    world.runtime = replace(world.runtime, settings=settings)
     world.simulator.faults(callbacks_off=True, delivered_after_s=3600, notice_late_s=3600)
     return world
 
@@ -257,8 +250,7 @@ def test_notices_that_do_not_arrive_pause_nothing(world: World) -> None:
 
 
 def test_where_the_provider_falls_back_itself_one_request_has_both(world: World) -> None:
-    settings = replace(world.runtime.settings, aggregator_profile="esms-multichannel")
-    world.runtime = replace(world.runtime, settings=settings)
+    world.use(aggregator_profile="esms-multichannel")
     world.simulator.faults(sent_after_s=0.01, delivered_after_s=0.02, notice_reach=0.0)
     world.add_people(1)
     world.launch(**NOTICE)

@@ -97,7 +97,7 @@ def person(
 @cases(
     ([person("A"), person("B", has_done=True)], StaffCounts(2, None, 1)),
     ([person("A", has_smartphone=True), person("B", has_smartphone=False)], StaffCounts(2, 1, 0)),
-    # Whoever has the app has something to have it on.
+    # Who has the app has a smartphone.
     ([person("A", has_smartphone=False, has_done=True)], StaffCounts(1, 1, 1)),
     # Twice in the list is once in the figures; two who share a number or a name are two.
     ([person("An", "+84905000001"), person("AN", "+84905000001", has_done=True)], StaffCounts(1, None, 1)),

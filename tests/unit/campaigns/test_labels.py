@@ -52,7 +52,7 @@ def test_the_latest_answer_stands_and_an_install_counts_until_taken_back(answers
     # Counted, and a person calls.
     ("need_help", True, True, "help"),
     ("need_help", False, False, "unclear"),
-    # Whoever may have asked to be left alone is; a doubtful case is looked at as well.
+    # Somebody who may have asked to be left alone is left alone; an officer looks at a doubtful case as well.
     ("opt_out", True, True, None),
     ("opt_out", False, True, "opt_out"),
     ("question", True, False, "question"),

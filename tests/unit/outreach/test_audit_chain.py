@@ -126,7 +126,7 @@ def test_old_and_keyed_entries_are_one_chain() -> None:
 
 
 @cases(
-    # Whoever holds the database and no key chains anew, as entries were before keys.
+    # Somebody with the database and without the key chains all entries anew, without a key.
     ("all anew", ChainBreak(5, ChainFault.UNKEYED)),
     ("the end anew", ChainBreak(4, ChainFault.CHANGED)),
     ("cut back to before keys", ChainBreak(2, ChainFault.UNKEYED)),
