@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from io import BytesIO
 from typing import Any
 
@@ -141,6 +142,8 @@ def create_front(app: Flask) -> Application:
     Those are status callbacks and residents' pages.
     """
     runtime: Runtime = app.extensions["runtime"]
+    # In place of 5 ms: a page that comes back from the database 40 times waits less for another thread each time.
+    sys.setswitchinterval(0.0005)
     admin_site = WsgiBridge(
         app,
         threads=THREADS,

@@ -3,9 +3,10 @@
 Run it by `python -m benchmarks.load`.
 
 50 people open pages (one every 3 to 7 seconds; five of them keep a campaign's sending page open, which polls each
-second), one sending worker sends at a pace that fills the time, and for each accepted message a signed `delivered`
-callback arrives. Everything runs on this machine, with the settings of a careful operator. Exit status 1 for an
-error, a page slower than 100 ms at the 95th of a hundred, or a message that is lost, sent twice or without its report.
+second); all sign in while the campaign is launched. One sending worker sends at a pace that fills the time, and for each
+accepted message two signed callbacks arrive, `sent` and `delivered`. Everything runs on this machine, with the settings of
+a careful operator. Exit status 1 for an error, a page slower than 150 ms at the 95th of a hundred, or a message that is
+lost, sent twice or without its report.
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ from outreach.core.settings import Settings
 from outreach.models.accounts import Role
 from outreach.runtime import Runtime, open_runtime
 
-LONGEST_MS = 100.0
+LONGEST_MS = 150.0
 BETWEEN_S = (3.0, 7.0)
 WATCHERS = 5
 ENDS_AFTER_S = 180.0
+STATES_TOLD = ("sent", "delivered")
 _TAKEN = text(
     "SELECT id, gateway_id FROM attempts WHERE gateway_id IS NOT NULL AND id > :last ORDER BY id LIMIT 2000"
 )
@@ -68,7 +70,8 @@ def run(on: Ground, far: gateway.Gateway, *, messages: int, seconds: float, peop
             add_people(runtime.db, messages)
             users = add_officers(runtime, people)
             # A little faster than necessary, so that sending ends before browsing.
-            campaign = approve_campaign(runtime, pace=messages / (seconds * 0.9))
+            pace = messages / (seconds * 0.9)
+            campaign = approve_campaign(runtime, pace=pace)
             vacuum(runtime.db)
             with server(settings, on, port=port) as processes:
                 for queue in ("send", "inbound", "default"):
@@ -78,7 +81,7 @@ def run(on: Ground, far: gateway.Gateway, *, messages: int, seconds: float, peop
                     lambda: int(runtime.redis.scard("rq:workers")) >= 3, "no workers", seconds=ENDS_AFTER_S
                 )
                 poster = multiprocessing.get_context("spawn").Process(
-                    target=report_all, args=(settings, port)
+                    target=report_all, args=(settings, port, pace)
                 )
                 poster.start()
                 launch(runtime, campaign)
@@ -154,8 +157,8 @@ async def browse(
 # -- the gateway's reports
 
 
-def report_all(settings: Settings, port: int) -> None:
-    """Post a signed `delivered` for each accepted message, a moment later; runs in its own process."""
+def report_all(settings: Settings, port: int, pace: float) -> None:
+    """Post signed callbacks for each accepted message, a moment later, as evenly as messages leave; runs in its own process."""
     runtime, validator = open_runtime(settings), RequestValidator(settings.twilio_auth_token)
     last = 0
     while True:
@@ -164,14 +167,16 @@ def report_all(settings: Settings, port: int) -> None:
         requests = []
         for attempt_id, gateway_id in taken:
             path = f"/webhooks/twilio/status/{attempt_id}"
-            form = {"MessageSid": gateway_id, "MessageStatus": "delivered"}
-            signature = validator.compute_signature(settings.public_base_url + path, form)
-            requests.append(post(f"http://127.0.0.1:{port}{path}", form, X_Twilio_Signature=signature))
+            for state in STATES_TOLD:
+                form = {"MessageSid": gateway_id, "MessageStatus": state}
+                signature = validator.compute_signature(settings.public_base_url + path, form)
+                requests.append(post(f"http://127.0.0.1:{port}{path}", form, X_Twilio_Signature=signature))
         if requests:
-            _, answers = send_all(port, requests)
+            _, answers = send_all(port, requests, per_second=pace * len(STATES_TOLD) * 1.1)
             assert set(answers) == {204}, answers
             last = max(last, taken[-1].id)
-        time.sleep(0.5)
+        else:
+            time.sleep(0.5)
 
 
 def wait_for_reports(runtime: Runtime) -> dict[str, int]:
@@ -197,8 +202,10 @@ def tell(seen: Seen, sent: gateway.Stats, counts: dict[str, int], *, seconds: fl
     print(f"lost {lost}  twice {twice}  without a report {unreported}")
     print(f"{len(everything):,} pages, errors: {dict(seen.errors) or 'none'}")
     p95 = percentile(everything, 95)
+    slowest = max(percentile(ms, 95) for ms in seen.ms.values())
     print(target("p95 of all pages, ms", p95, at_most=LONGEST_MS, form=".0f"))
-    return int(bool(lost or twice or unreported or seen.errors or p95 > LONGEST_MS))
+    print(target("p95 of the slowest page, ms", slowest, at_most=LONGEST_MS, form=".0f"))
+    return int(bool(lost or twice or unreported or seen.errors or slowest > LONGEST_MS))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -255,9 +256,10 @@ def estimate(
     The longest value of each field counts for the most that a message costs.
     """
     names, fields = audience.names or [EXAMPLE_NAME], accents.fields
-    values = (
-        [_values_of(n, fields, audience.fields) for n in range(len(names))] if fields else [{}] * len(names)
-    )
+    values = [
+        tuple(_values_of(n, fields, audience.fields).items()) if fields else () for n in range(len(names))
+    ]
+    people = tuple(zip(names, values, strict=True))
     longest = {
         name: max(substitute, audience.fields[name].longest if name in audience.fields else "", key=len)
         for name, substitute in fields.items()
@@ -265,12 +267,7 @@ def estimate(
 
     def segments(*texts: str, language: str = VIETNAMESE) -> list[int]:
         unaccented = drops_accents(language, accents)
-        templates = [parse_text(text, fields) for text in texts]
-        return [
-            measure_for(template, name, link=link, unaccented=unaccented, values=filled).segments
-            for template in templates
-            for name, filled in zip(names, values, strict=True)
-        ]
+        return [n for text in texts for n in _count_segments(text, tuple(fields), people, link, unaccented)]
 
     own_segments = segments(step.text, step.text_b) if step.text_b else segments(step.text)
     written = ((VIETNAMESE, step.text), (VIETNAMESE, step.text_b), *step.texts.items())
@@ -295,6 +292,22 @@ def estimate(
         total=total,
         vnd=total * price,
         is_upper=bool(step.texts),
+    )
+
+
+@lru_cache(maxsize=64)  # a campaign's page asks for the same 2,000 each time, a third of its 75 ms
+def _count_segments(
+    text: str,
+    fields: tuple[str, ...],
+    people: tuple[tuple[str, tuple[tuple[str, str], ...]], ...],
+    link: str,
+    unaccented: bool,
+) -> tuple[int, ...]:
+    """Return the segments of a text for each of these people, who have a name and their fields' values."""
+    template = parse_text(text, dict.fromkeys(fields, ""))
+    return tuple(
+        measure_for(template, name, link=link, unaccented=unaccented, values=dict(values)).segments
+        for name, values in people
     )
 
 

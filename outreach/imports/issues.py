@@ -257,8 +257,8 @@ def close_corrected_issues(
 def remove_issues(session: Session, list_import: ListImport) -> None:
     """Remove the issues of an import that is undone; those of other files that it asked again or corrected are open again.
 
-    Of several with the same row the newest is open. Where a later file has asked this import's own again or corrected it, so
-    it has those that this import asked again.
+    Of several with the same row the newest is open; none where an officer's decision on it was taken over by a file that stays.
+    Where a later file has asked this import's own again or corrected it, so it has those that this import asked again.
     """
     own: dict[str, tuple[str | None, dict[str, Any] | None]] = {}  # by key: how another file closed it
     for each in session.scalars(select(ImportIssue).where(ImportIssue.import_id == list_import.id)):
@@ -282,7 +282,10 @@ def remove_issues(session: Session, list_import: ListImport) -> None:
         )
         .order_by(ImportIssue.id.desc())
     ).all()
-    asking: dict[str, dict[str, Any]] = {}  # by key: what asks instead
+    decided = _read_decided(session, ImportIssue.key.in_(own), ImportIssue.decision.not_in(_BY_FILE))
+    asking = {
+        key: {"import": by} for key, _, _, (_, _, by, _) in decided
+    }  # by key: what asks instead, or has asked
     for issue in closed:
         decision, undo = (
             own.get(issue.key, (None, None)) if issue.decision == Decision.SUPERSEDED else (None, None)

@@ -232,6 +232,20 @@ def test_a_row_put_right_stays_so_when_the_file_that_asked_it_again_is_undone(of
     assert issues(office) == [(1, Decision.SUPERSEDED), (4, None)]
 
 
+@both_databases
+def test_a_row_that_was_decided_is_not_asked_again_when_the_file_that_asked_it_is_undone(office, tmp_path):
+    file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
+    bring(office, file)
+    bring(office, file)
+    office.do(decide_issue, 2, Decision.TAKEN, secret_key="k")
+    bring(office, file)
+    undo(office, 2)
+    assert issues(office) == [(1, Decision.SUPERSEDED), (3, Decision.TAKEN)]
+    assert [row[0] for row in directory(office)] == ["Y Hlan"]
+    undo(office, 3)
+    assert issues(office) == [(1, None)]
+
+
 def test_who_was_in_three_files_is_listed_under_none_that_is_undone(office, tmp_path):
     bring(office, write(tmp_path, f"1,Nguyễn Thị Hoa,,,,{local(1)}"))
     bring(office, write(tmp_path, f"1,Nguyễn Thị Hoa,,,,{local(1)}"))
