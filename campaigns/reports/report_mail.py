@@ -103,20 +103,20 @@ def due_mail(drive: int, day: str, *, now: datetime) -> tuple[ColumnElement[bool
 
 
 def is_delivered(session: Session, drive: int, day: str) -> bool:
-    """Return whether every recipient was mailed the report, at whichever try; False without recipients.
+    """Return whether everybody to whom it was last queued was mailed the report, at whichever try; False without recipients.
 
-    A correction counts too, as it contains the whole report; so it does alone, where the report itself had no recipients.
+    A correction counts too, as it contains the whole report. An address that was put right since is no longer waited for.
     """
     rows = session.execute(
-        select(func.lower(ReportMail.address), ReportMail.purpose, ReportMail.sent_at).where(
+        select(func.lower(ReportMail.address), ReportMail.expires_at, ReportMail.sent_at).where(
             ReportMail.drive_id == drive,
             ReportMail.day == day,
             ReportMail.purpose.in_((Purpose.REPORT, Purpose.CORRECTION)),
         )
     ).all()
-    of_report = {address for address, purpose, _sent_at in rows if purpose is Purpose.REPORT}
-    recipients = of_report or {address for address, _purpose, _sent_at in rows}
-    return bool(recipients) and recipients <= {address for address, _purpose, sent_at in rows if sent_at}
+    last = max((expires_at for _address, expires_at, _sent_at in rows), default=None)
+    recipients = {address for address, expires_at, _sent_at in rows if expires_at == last}
+    return bool(recipients) and recipients <= {address for address, _expires_at, sent_at in rows if sent_at}
 
 
 def send_due_mail(runtime: Runtime, drive: int, day: str, *, now: datetime) -> int:

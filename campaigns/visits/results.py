@@ -141,7 +141,8 @@ def undo_entry(
         saved += 1
         earlier = last_result(session, line.id)
         if earlier and _is_answer(earlier):
-            record_result(session, earlier, line, recipient, user=user, keys=keys, now=now)
+            by = session.get_one(User, earlier.entered_by)
+            record_result(session, earlier, line, recipient, user=by, keys=keys, now=now)
     audit.record(session, "round.undo", f"rounds:{round_id}", user, now, rows=saved)
     return SaveResult(saved, outdated)
 

@@ -110,7 +110,7 @@ def _check_changes(lines: Sequence[Mapping[str, str]], current: Mapping[str, Are
         old, new, name = current.get(line["old_code"]), line["new_code"], line["new_name"]
         if old is None or old.level is not AreaLevel.COMMUNE:
             wrong.append((number, LoaError("areas_change_old_unknown", code=line["old_code"])))
-        elif not new.isdigit() or len(new) > 5 or not split_kind(name)[1]:
+        elif not (new.isascii() and new.isdigit()) or len(new) > 5 or not split_kind(name)[1]:
             wrong.append((number, LoaError("areas_change_new_wrong")))
         elif names[new] != name:
             wrong.append((number, LoaError("areas_change_names_differ")))

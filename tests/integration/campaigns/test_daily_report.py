@@ -382,11 +382,15 @@ def test_an_address_that_is_put_off_is_tried_again_and_keeps_nobody_else_waiting
     assert province.world.read(is_delivered, 1, province.day.isoformat())
 
 
-def test_what_was_sent_again_and_taken_ends_the_alarm(province, box):
+@pytest.mark.parametrize("is_mistyped", [False, True])
+def test_what_was_sent_again_and_taken_ends_the_alarm(province, box, is_mistyped):
     box.put_off[LEADERS[0]] = "550 mailbox is closed"
     province.publish("13:30")
     province.tick("13:45")
-    box.put_off.clear()
+    if is_mistyped:
+        province.world.use(report_recipients=("dung-dia-chi@loa.example", LEADERS[1]))
+    else:
+        box.put_off.clear()
     with province.world.runtime.db.write() as session:
         user = province.world.add_officer(session, "tinh@loa.example", Role.STAFF)
         iso = province.day.isoformat()

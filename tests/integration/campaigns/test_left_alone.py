@@ -10,7 +10,7 @@ from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.activities import VisitLine
 from campaigns.models.messages import Attempt
 from campaigns.models.privacy import ConsentEvent
-from campaigns.models.replies import AnswerPlace
+from campaigns.models.replies import AnswerPlace, OfficerEntry
 from campaigns.privacy.consents import ALL_MESSAGES
 from campaigns.privacy.retention import clear_campaign
 from campaigns.replies.public_requests import Wish, code_of, confirm_code
@@ -29,7 +29,7 @@ from tests.integration.campaigns.test_retention import end_and_wait
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 ONE, TWO = number(1), number(2)
 HER_LIST = "Hội phụ nữ"
@@ -108,6 +108,16 @@ def test_a_number_that_somebody_gets_after_they_opted_out_at_the_door_is_not_wri
     world.do(undo_entry, sheet, now=datetime.now(UTC))
     sent_by(world)
     assert TWO in world.sent_to(), "what was entered by mistake silences nobody"
+
+
+def test_a_result_that_counts_again_is_of_the_officer_who_entered_it(world, couple):
+    husband, _wife, campaign = couple
+    sheet = visit(world, campaign, husband, VisitOutcome.NOT_YET)
+    line, approver, now = line_of(world, sheet, husband), world.user(APPROVER), datetime.now(UTC)
+    world.do(enter_results, sheet, {line: VisitOutcome.REFUSE}, user=approver, now=now)
+    world.do(undo_entry, sheet, user=approver, now=now)
+    entries = select(OfficerEntry.recorded_by).order_by(OfficerEntry.answer_id)
+    assert world.all(entries) == [world.user(AUTHOR).id, approver.id, world.user(AUTHOR).id]
 
 
 def test_an_opt_out_on_a_line_whose_person_was_merged_meanwhile_is_the_one_persons(world):
