@@ -42,6 +42,10 @@ class Failed(Exception):
     """Failure of a step after the services were stopped; `str()` is what the step said."""
 
 
+class NotTakenBack(Exception):
+    """Failure of an upgrade after which the former release does not run either; `str()` says why, and names the backup."""
+
+
 def say(text: str) -> None:
     """Tell the operator, at once."""
     print(text, file=sys.stderr, flush=True)
@@ -176,7 +180,7 @@ def find_obstacles(new: Path) -> list[str]:
 
 
 def upgrade(former: Path, new: Path) -> None:
-    """Put `new` in the place of `former`. Raises CannotUpgrade before anything was changed, Failed once it is taken back."""
+    """Put `new` in the place of `former`. Raises CannotUpgrade before anything was changed, Failed once it is taken back, else NotTakenBack."""
     if obstacles := find_obstacles(new):
         raise CannotUpgrade("\n".join(obstacles))
     try:
@@ -201,7 +205,10 @@ def upgrade(former: Path, new: Path) -> None:
                 raise Failed(f"/readyz: {missing}")
     except Failed as error:
         say(f"! Hỏng: {error}\n- Đang trả lại phiên bản cũ")
-        take_back(former, new, services, revision=revision, backup=backup)
+        try:
+            take_back(former, new, services, revision=revision, backup=backup)
+        except Failed as another:
+            raise NotTakenBack(f"{another}\nBản sao lưu: {backup}") from error
         raise
     say(f"- Xong: Loa {VERSION}; việc gửi tin tạm dừng {time.monotonic() - stopped_at:.0f} giây.")
 
@@ -218,12 +225,12 @@ def take_back(former: Path, new: Path, services: Sequence[str], *, revision: str
     if services:
         systemctl("start", *services)
         if missing := is_ready():
-            raise Failed(f"Phiên bản cũ chưa chạy lại được: {missing}. Bản sao lưu: {backup}")
+            raise Failed(f"/readyz: {missing}")
     say("- Phiên bản cũ đã chạy lại; không mất gì.")
 
 
 def main() -> int:
-    """Upgrade. Returns 1 if everything is as it was before."""
+    """Upgrade. Returns 1 if everything is as it was before, 2 if the former release does not run either."""
     options = argparse.ArgumentParser(prog="loa upgrade")
     options.add_argument("source", nargs="?", type=Path, help="a wheel, or a folder with the program")
     options.add_argument("--sha256", help="the wheel's checksum, as the release's notice states it")
@@ -241,6 +248,9 @@ def main() -> int:
     except CannotUpgrade as error:
         say(f"loa upgrade: chưa thay đổi gì.\n{error}")
         return 1
+    except NotTakenBack as error:
+        say(f"loa upgrade: phiên bản mới hỏng và phiên bản cũ chưa chạy lại được. Cần sửa ngay.\n{error}")
+        return 2
     except Failed as error:
         say(f"loa upgrade: đã trả lại như cũ.\n{error}")
         return 1

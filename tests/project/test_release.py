@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from deploy import VERSION
+from deploy import VERSION, upgrade
 from deploy.command import NotSetUp, find_settings, read_variables
 from tests.project.test_layout import ROOT
 from tests.support.tables import cases
@@ -99,3 +99,32 @@ def test_loa_of_a_clone_says_what_is_missing(tmp_path: Path) -> None:
     assert "installation.vi.md" in told.stderr
     version = [sys.executable, "-m", "deploy.command", "--version"]
     assert subprocess.run(version, cwd=ROOT, capture_output=True, text=True).stdout == f"Loa {VERSION}\n"
+
+
+@pytest.mark.parametrize(
+    ("is_taken_back", "status", "said"),
+    [(True, 1, "đã trả lại như cũ"), (False, 2, "phiên bản cũ chưa chạy lại được")],
+)
+def test_an_upgrade_that_fails_says_which_version_runs(
+    monkeypatch, capsys, tmp_path, is_taken_back, status, said
+):
+    def take_back(*_releases: object, **_about: object) -> None:
+        if not is_taken_back:
+            raise upgrade.Failed("/readyz: redis")
+
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "loa").touch()
+    monkeypatch.setattr(sys, "argv", ["loa upgrade", "--from", str(tmp_path)])
+    monkeypatch.setattr(upgrade, "call", lambda *_command: SimpleNamespace(stdout='{"checks": []}'))
+    monkeypatch.setattr(
+        upgrade, "ask", lambda *command: {"backups_dir": "b", "revision": "r", "file": "f.dump"}
+    )
+    monkeypatch.setattr(upgrade, "running_services", lambda: ["loa.service"])
+    monkeypatch.setattr(upgrade, "systemctl", lambda *_command: "")
+    monkeypatch.setattr(upgrade, "switch_to", lambda _release: None)
+    monkeypatch.setattr(upgrade, "is_ready", lambda: "no answer")
+    monkeypatch.setattr(upgrade, "take_back", take_back)
+    assert upgrade.main() == status
+    last = capsys.readouterr().err
+    assert said in last
+    assert ("đã trả lại như cũ" in last) is is_taken_back
