@@ -171,7 +171,7 @@ def _spoken(session: Session, talks: dict[int, Conversation]) -> Iterator[Timeli
             talks[recipient_id],
             family="message",
             word=state,
-            note=cause or "",
+            note=(cause or "") if state is not AttemptState.DELIVERED else "",
         )
     opened: Any = session.execute(
         select(Recipient.id, PageOpen.at, Recipient.clicked_at)

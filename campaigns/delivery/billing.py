@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import BigInteger, Integer, SmallInteger, String, select, update
 from sqlalchemy.orm import Session
@@ -95,6 +96,21 @@ def store_bills(session: Session, page: Sequence[BilledMessage], *, usd_vnd: flo
     add_totals(session, recounted, now=now, billed=billed)
     _reserve_as_charged(session, counts, billed)
     return sum(change["price_vnd"] is not None for change in changes)
+
+
+def bill_attempt(session: Session, attempt_id: int, price: Decimal, *, now: datetime) -> None:
+    """Store what a message has cost whose callback says so, unless it is stored."""
+    row = session.execute(
+        update(Attempt)
+        .where(Attempt.id == attempt_id, Attempt.price_vnd.is_(None))
+        .values(price_vnd=round(price))
+        .returning(Attempt.stream_id, Attempt.segments, Attempt.state)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    if row:
+        billed = {row.stream_id: (row.segments * is_charged(row.state), round(price))}
+        add_totals(session, {}, now=now, billed=billed)
+        _reserve_as_charged(session, {}, billed)
 
 
 def _reserve_as_charged(session: Session, counts: dict[int, int], billed: dict[int, tuple[int, int]]) -> None:

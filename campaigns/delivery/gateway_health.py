@@ -7,11 +7,10 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.outbox import FAILURES
 from campaigns.models.messages import Attempt, AttemptTotal
 from campaigns.rules.delivery import FAILURE_WINDOW
 from campaigns.rules.gateway_choice import REST_FOR, SILENT_AFTER, SILENT_WITHIN, refuses_much, reports_slowly
-from campaigns.rules.states import AttemptState
+from campaigns.rules.states import FAILURES, AttemptState
 from outreach.accounts import audit
 from outreach.core.db import count_rows
 from outreach.gateway_accounts import read_accounts

@@ -21,7 +21,7 @@ from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, AttemptTotal, Message, MessagePart, Outbox
 from campaigns.rules.delivery import FAILURE_WINDOW, is_charged
-from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState, MessageState
+from campaigns.rules.states import ACCEPTED_OR_BEYOND, FAILURES, AttemptState, CampaignState, MessageState
 from outreach.core.bulk import change_rows, fold_rows, values_subquery
 from outreach.models.gateways import ENVIRONMENT
 
@@ -159,7 +159,6 @@ def cancel_waiting(session: Session, message_id: int) -> bool:
     return True
 
 
-FAILURES = (AttemptState.FAILED, AttemptState.UNDELIVERED)
 # Older totals are folded together: no reader needs them by the minute.
 FOLD_AFTER = timedelta(hours=1)
 

@@ -23,7 +23,6 @@ from campaigns.delivery.billing import store_bills, store_factor
 from campaigns.delivery.claim_messages import Claim
 from campaigns.delivery.gateway_health import rest_account
 from campaigns.delivery.outbox import (
-    FAILURES,
     ChangeTotals,
     OutboxEntry,
     StateChange,
@@ -50,9 +49,10 @@ from campaigns.rules.delivery import (
     is_out_of_retries,
     may_be_refused_to_all,
 )
-from campaigns.rules.notices import NoticesReach, learned_of, may_be_passed_on
+from campaigns.rules.notices import NoticesReach, keep_reason, learned_of, may_be_passed_on
 from campaigns.rules.states import (
     ACCEPTED_OR_BEYOND,
+    FAILURES,
     GIVEN_UP,
     AttemptReport,
     AttemptState,
@@ -127,7 +127,8 @@ def record_outcomes(
                 not_before = now + timedelta(seconds=wait_s)
                 unsent.append(UnsentClaim(claim, not_before, claim.throttled + 1, claim.refused))
             case Accepted(gateway_id, status, segments, price, unit):
-                if price is None and claim.cost_vnd is not None and not claim.is_notice:
+                # A notice has its price; with the text in one request it comes with the callback.
+                if price is None and claim.cost_vnd is not None and claim.notice is None:
                     price, unit = Decimal(claim.cost_vnd * (segments or claim.counted)), "VND"
                 if price is not None and gateway_id:
                     bills.append(BilledMessage(gateway_id, price, unit, segments))
@@ -303,6 +304,8 @@ def apply_reports(
             for report in by_attempt[row.id]
             if not report.gateway_id or owners.setdefault(report.gateway_id, row.id) == row.id
         ]
+        if row.channel == Channel.BOTH:
+            own = keep_reason(row.cause, own)
         settled = settle(row.state, row.gateway_id, own)
         for other in settled.other_ids:
             ids = [settled.gateway_id, other]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from campaigns.rules.delivery import language_of
 from campaigns.rules.lookups import RESTORED
-from campaigns.rules.states import AttemptState, MessageKind
+from campaigns.rules.states import FAILURES, AttemptReport, AttemptState, MessageKind
 from outreach.rules.gateway import Cause, Channel
 from outreach.rules.languages import VIETNAMESE
 
@@ -39,6 +41,16 @@ def goes_as_notice(row: Any, *, now: datetime) -> bool:
 def may_be_passed_on(attempt: Any) -> bool:
     """Return whether the text follows by itself where an attempt does not arrive: a notice, with all that followed it known."""
     return attempt.channel == Channel.ZALO and not attempt.worker.startswith(RESTORED)
+
+
+def keep_reason(cause: str | None, reports: Iterable[AttemptReport]) -> list[AttemptReport]:
+    """Return the reports of an attempt in both ways with why its notice did not arrive, as long as none says that nothing did.
+
+    What arrives without a reason is the notice.
+    """
+    told = list(reports)
+    reason = cause or next((each.cause for each in told if each.state is AttemptState.SENT), None)
+    return [replace(each, cause=reason) if reason and each.state not in FAILURES else each for each in told]
 
 
 def learned_of(state: AttemptState, cause: str | None) -> NoticesReach | None:

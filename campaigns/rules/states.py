@@ -99,6 +99,9 @@ def advance(current: AttemptState, reported: AttemptState) -> AttemptState:
     return reported if ATTEMPT_RANK[reported] > ATTEMPT_RANK[current] else current
 
 
+FAILURES = (AttemptState.FAILED, AttemptState.UNDELIVERED)
+
+
 @dataclass(slots=True)
 class AttemptReport:
     """News of one attempt: its state now, by request, callback or lookup.

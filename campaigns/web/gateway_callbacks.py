@@ -29,6 +29,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import parse_form_data
 
+from campaigns.delivery.billing import bill_attempt
 from campaigns.delivery.operators import store_operator
 from campaigns.delivery.status_callbacks import APPLY_LIMIT, StatusCallback, StatusCallbackStore
 from campaigns.models.messages import Attempt
@@ -45,7 +46,7 @@ from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_send
 from outreach.gateway_accounts import account_settings
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount
-from outreach.rules.aggregator import AttemptNames, id_prefix, read_operator, read_report
+from outreach.rules.aggregator import AttemptNames, id_prefix, read_operator, read_price, read_report
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import (
     Channel,
@@ -291,6 +292,10 @@ def create_aggregator_callbacks(runtime: Runtime) -> Blueprint:
             log.warning("webhook.unknown_status attempt=%s", attempt_id)
         if way is Channel.BOTH:  # notice and text have an id each, and one attempt
             report = replace(report, gateway_id="")
+            price = read_price(profile, content)
+            if price is not None and report.status is DeliveryStatus.DELIVERED:
+                with runtime.db.write() as session:
+                    bill_attempt(session, attempt_id, price, now=datetime.now(UTC))
         store_callback(runtime, StatusCallback.of(attempt_id, report), now=datetime.now(UTC))
         if operator := read_operator(profile, content):
             store_operator(runtime, attempt_id, report.gateway_id, operator)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from outreach.rules.gateway import (
@@ -165,6 +167,15 @@ def read_report(profile: Profile, fields: Any, *, of_notice: bool = False) -> St
     return StatusReport(gateway_id[:64], None)
 
 
+def read_price(profile: Profile, fields: Any) -> Decimal | None:
+    """Return what a message in both ways has cost, in VND, where the profile names the field of a callback that says so."""
+    price = _find(fields, (profile.notice or {}).get("price", "")) or ""
+    try:
+        return Decimal(price) if price and Decimal(price).is_finite() else None
+    except InvalidOperation:
+        return None
+
+
 def read_operator(profile: Profile, fields: Any) -> Operator | None:
     """Return the operator that a callback names, None where it names none that is known."""
     if profile.operator is None:
@@ -182,11 +193,14 @@ def _find(answer: Any, path: str) -> str | None:
     return None if answer is None or isinstance(answer, Mapping | list) else str(answer).strip()
 
 
-def _fits(value: str | None, wanted: str) -> bool:
+def _fits(value: str | None, wanted: str | list[str]) -> bool:
+    if isinstance(wanted, list):
+        return any(_fits(value, each) for each in wanted)
     if wanted == ">0":
         return value is not None and value.isascii() and value.isdigit() and int(value) > 0
-    if wanted.startswith("~"):  # somewhere within
-        return value is not None and wanted[1:] in value
+    if wanted.startswith("~"):  # somewhere within, however it is quoted; -144 is not in -1441
+        ends = r"(?!\d)" if wanted[-1].isdigit() else ""
+        return value is not None and bool(re.search(re.escape(wanted[1:]) + ends, value))
     return value == wanted
 
 

@@ -11,10 +11,12 @@ import pytest
 from sqlalchemy import select, update
 
 from campaigns.delivery.record_outcomes import apply_reports
+from campaigns.delivery.status_callbacks import apply_status_callbacks
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Incident, Message
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, CampaignState, MessageState
 from outreach.models.contacts import Phone
+from outreach.rules.aggregator import AttemptNames
 from tests.support.servers import both_databases
 from tests.support.world import World, number
 
@@ -103,6 +105,7 @@ def test_where_a_notice_does_not_arrive_its_text_goes_at_once_and_the_number_is_
     world.send()
     assert (sent(world), spent(world, campaign)) == (["notice", "text"], (1, 0, 0))
     assert attempts(world) == [(1, "zalo", AttemptState.PASSED), (2, "sms", AttemptState.ACCEPTED)]
+    assert world.status(campaign)["notices"]["causes"] == ((cause, 1),)
     assert world.all(select(Incident)) == []
     # The next campaign does not try in vain.
     other = world.launch(name="Đợt hai", text="Mời ông/bà họp thôn: {link}", **NOTICE)
@@ -249,15 +252,47 @@ def test_notices_that_do_not_arrive_pause_nothing(world: World) -> None:
     assert world.get_one(Campaign, campaign).state is CampaignState.SENDING
 
 
-def test_where_the_provider_falls_back_itself_one_request_has_both(world: World) -> None:
-    world.use(aggregator_profile="esms-multichannel")
-    world.simulator.faults(sent_after_s=0.01, delivered_after_s=0.02, notice_reach=0.0)
+@pytest.mark.parametrize(
+    ("reach", "left", "counts", "vnd"),
+    [
+        (0.0, ["notice", "text"], {"texts": 1, "causes": (("no_account", 1),)}, PRICE),
+        (1.0, ["notice"], {"arrived": 1}, NOTICE_PRICE),
+    ],
+)
+def test_where_the_provider_falls_back_itself_one_request_has_both_and_its_bill_is_the_cost(
+    world: World, reach: float, left: list[str], counts: dict[str, Any], vnd: int
+) -> None:
+    world.use(aggregator_profile="esms-multichannel", price_per_segment_vnd=PRICE + 100)
+    world.simulator.faults(sent_after_s=0.01, delivered_after_s=0.02, notice_reach=reach)
     world.add_people(1)
-    world.launch(**NOTICE)
+    campaign = world.launch(**NOTICE)
     world.send()
+    assert world.status(campaign)["notices"]["waiting"] == 1
     world.simulator.settle()
-    assert sent(world) == ["notice", "text"]  # the provider's own
+    assert sent(world) == left  # the text is the provider's own
     assert attempts(world) == [(1, "both", AttemptState.ACCEPTED)]
+    client, (attempt,) = world.app().test_client(), world.all(select(Attempt))
+    name = AttemptNames(world.runtime.settings.secret_key).callback(attempt.id)
+    for entry in world.simulator.ledger():
+        is_notice = bool(entry["Notice"])
+        did = entry["status"] == "delivered"
+        told = {
+            "SMSID": entry["sid"],
+            "SendStatus": "5",
+            "SendSuccess": str(int(did)),
+            "SendFailed": str(int(not did)),
+            "TypeId": "25" if is_notice else "2",
+            "TotalPrice": f"{did * (NOTICE_PRICE if is_notice else PRICE)}.0000",
+            "error_info": '"{\\"error\\":-118,\\"message\\":\\"Zalo account not existed\\"}"',
+        }
+        for _ in range(2):  # repeated
+            assert client.get(f"/webhooks/aggregator/{name}", query_string=told).status_code == 204
+    with world.runtime.db.write() as session:
+        apply_status_callbacks(session, now=world.now, secret_key=world.keys.secret_key)
+    assert attempts(world) == [(1, "both", AttemptState.DELIVERED)]
+    usual = {"arrived": 0, "texts": 0, "both": 0, "waiting": 0, "causes": ()}
+    assert world.status(campaign)["notices"] == usual | counts
+    assert spent(world, campaign) == (1, 1, vnd)
     wait_over(world)
     world.reconcile()
     assert len(attempts(world)) == 1

@@ -6,8 +6,14 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from campaigns.rules.notices import FORGOTTEN_AFTER, goes_as_notice, learned_of, may_be_passed_on
-from campaigns.rules.states import AttemptState, MessageKind
+from campaigns.rules.notices import (
+    FORGOTTEN_AFTER,
+    goes_as_notice,
+    keep_reason,
+    learned_of,
+    may_be_passed_on,
+)
+from campaigns.rules.states import AttemptReport, AttemptState, MessageKind
 from tests.support.tables import cases
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
@@ -70,3 +76,17 @@ def test_a_text_follows_by_itself_where_all_is_known_that_followed_its_notice(
     channel: str, worker: str, follows: bool
 ) -> None:
     assert may_be_passed_on(SimpleNamespace(channel=channel, worker=worker)) is follows
+
+
+@cases(
+    (None, [("sent", "declined"), ("delivered", "other")], [("sent", "declined"), ("delivered", "declined")]),
+    ("declined", [("delivered", "other")], [("delivered", "declined")]),  # told before
+    (None, [("delivered", "other")], [("delivered", "other")]),  # why its notice did not arrive was lost
+    (None, [("delivered", None)], [("delivered", None)]),  # the notice
+    ("declined", [("undelivered", "unreachable")], [("undelivered", "unreachable")]),  # nor did the text
+)
+def test_what_arrives_after_a_notice_did_not_keeps_why(
+    cause: str | None, told: list[tuple[str, str | None]], kept: list[tuple[str, str | None]]
+) -> None:
+    reports = [AttemptReport(1, AttemptState(state), cause=why) for state, why in told]
+    assert [(each.state, each.cause) for each in keep_reason(cause, reports)] == kept

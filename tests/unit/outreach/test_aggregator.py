@@ -120,3 +120,36 @@ def test_a_request_is_made_again_only_on_the_day_of_its_id(asked, lasting, until
 @cases(("esms", "day"), ("vietguys", "day"), ("speedsms", None))
 def test_a_profile_says_how_long_a_repeated_request_is_none(name: str, lasting: str | None) -> None:
     assert profile(name).request_id == lasting
+
+
+PLAIN = '{"error":%s,"message":"no"}'
+QUOTED = '"{\\"error\\":%s,\\"message\\":\\"no\\"}"'
+TWICE = (
+    "%%7B%%22data%%22%%3Anull%%2C%%22error%%22%%3A%s%%2C%%22message%%22%%3A%%22no%%22%%7D____24%%2F04%%2F2024"
+)
+LAST = '{"message": "no", "error": %s}'
+
+
+@cases(
+    (PLAIN % -118, "no_account"),
+    (QUOTED % -119, "no_account"),
+    (QUOTED % -114, "declined"),
+    (TWICE % -141, "declined"),
+    (LAST % -139, "declined"),
+    (LAST % -144, "notice_limit"),
+    (PLAIN % -147, "notice_limit"),
+    (PLAIN % -1441, "other"),  # another code than -144
+    (PLAIN % -124, "account"),
+    (PLAIN % -131, "bad_text"),
+    (PLAIN % -133, "other"),
+    (PLAIN % 1001, "unreachable"),  # of eSMS: not online in time
+    ("", "unreachable"),
+)
+def test_why_a_notice_did_not_arrive_is_read_in_each_form_that_callbacks_have(error: str, cause: str) -> None:
+    """The forms are those of eSMS's page "Callback Url", the codes Zalo's."""
+    fields = {"SendStatus": "5", "SendSuccess": "0", "SendFailed": "1", "TypeId": "25", "error_info": error}
+    alone = read_report(profile("esms"), fields, of_notice=True)
+    assert (alone.status, alone.cause) == (DeliveryStatus.UNDELIVERED, cause)
+    both = read_report(profile("esms-multichannel"), fields, of_notice=True)
+    known = cause if cause in ("no_account", "declined", "notice_limit") else "other"
+    assert (both.status, both.cause) == (DeliveryStatus.SENT, known)
