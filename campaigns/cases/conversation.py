@@ -18,6 +18,7 @@ from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.replies.record_answer import AnswerContext, read_said, record_officer_answer
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.links import mask_tokens
+from campaigns.rules.notices import told_as
 from campaigns.rules.own_answers import (
     OPT_OUT_OF_DRIVE,
     GivenAnswer,
@@ -27,14 +28,13 @@ from campaigns.rules.own_answers import (
     read_own_answers,
 )
 from campaigns.rules.replies.labels import OFFICER_LABELS
-from campaigns.rules.states import AttemptState, Exclusion, MessageState, SkipReason
+from campaigns.rules.states import Exclusion, MessageState, SkipReason
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.contacts.contact import find_contact
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact
 from outreach.rules.errors import BadInput, NotFound
-from outreach.rules.gateway import Channel
 from outreach.use_cases import use_case
 
 
@@ -295,18 +295,12 @@ def _messages(session: Session, recipients: list[int]) -> list[ConversationItem]
         .where(Message.recipient_id.in_(recipients))
         .order_by(Attempt.id)
     )
-    items = [
-        ConversationItem(
-            at,
-            True,
-            recipient,
-            text=mask_tokens(f"[Zalo] {body}" if body and channel == Channel.ZALO else body),
-            # What became of the message is said of its text.
-            state=MessageState.UNDELIVERED if own is AttemptState.PASSED else state,
-            segments=segments,
+    items = []
+    for recipient, state, at, body, segments, channel, own in rows:
+        text, told = told_as(body, state, channel=channel, own=own)
+        items.append(
+            ConversationItem(at, True, recipient, text=mask_tokens(text), state=told, segments=segments)
         )
-        for recipient, state, at, body, segments, channel, own in rows
-    ]
     for sent in read_sent(session, Message.recipient_id.in_(recipients)):
         at = sent.due_at or sent.answered_at
         if sent.sent_at is None and at:

@@ -80,6 +80,7 @@ from outreach.rules.gateway import (
     RequestExpired,
     Throttled,
 )
+from outreach.rules.identity import ERASED
 from outreach.rules.keys import Purpose
 from outreach.rules.roads import Lookup
 from outreach.rules.wishes import WishSource
@@ -315,7 +316,8 @@ def apply_reports(
             changes.note(row, settled)
     _write_changes(session, changes, now=now)
     for phone in lock_phones(session, changes.learned):
-        phone.notices, phone.notices_at = changes.learned[phone.id], now
+        if not phone.e164.startswith(ERASED):
+            phone.notices, phone.notices_at = changes.learned[phone.id], now
     refresh_messages(session, [row.message_id for row in attempts if row.id in changes.attempts])
     _add_sent_twice_incidents(session, changes.resent, now=now)
     add_totals(session, changes.totals, now=now, billed=changes.billed)

@@ -26,6 +26,7 @@ from campaigns.privacy.erase_contact import numbers_of
 from campaigns.privacy.requests import lock_request
 from campaigns.rules.content import PAGE_WORDS
 from campaigns.rules.links import mask_tokens
+from campaigns.rules.notices import NoticesReach, told_as
 from campaigns.rules.own_answers import current_own, read_own_answers
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
@@ -127,11 +128,20 @@ def _about(session: Session, person: Contact) -> ExportPart:
     return ExportPart("Thông tin", ("Mục", "Nội dung"), list(values.items()))
 
 
+_ON_ZALO = {
+    NoticesReach.ANSWERED: "đã nhắn tới trang",
+    NoticesReach.NO_ACCOUNT: "không có tài khoản",
+    NoticesReach.DECLINED: "không nhận thông báo",
+}
+
+
 def _phones(session: Session, contact_id: int) -> ExportPart:
     rows = session.execute(
         select(
             Phone.e164,
             Phone.language,
+            Phone.notices,
+            Phone.notices_at,
             Suppression.reason,
             Suppression.created_at,
             Suppression.lifted_at,
@@ -144,14 +154,23 @@ def _phones(session: Session, contact_id: int) -> ExportPart:
     )
     return ExportPart(
         "Số điện thoại",
-        ("Số", "Ngôn ngữ nhận tin", "Ngừng gửi tin vì", "Từ lúc", "Bỏ chặn lúc", "Căn cứ"),
+        ("Số", "Ngôn ngữ nhận tin", "Trên Zalo", "Ngừng gửi tin vì", "Từ lúc", "Bỏ chặn lúc", "Căn cứ"),
         [
-            (e164, NAMES.get(language or ""), reason and Closing(reason), _at(at), _at(lifted), note)
-            for e164, language, reason, at, lifted, note in rows
+            (
+                e164,
+                NAMES.get(language or ""),
+                f"{_ON_ZALO[NoticesReach(notices)]}, {_at(learned_at)}" if notices else "",
+                reason and Closing(reason),
+                _at(at),
+                _at(lifted),
+                note,
+            )
+            for e164, language, notices, learned_at, reason, at, lifted, note in rows
         ]
         + [
             (
                 removed.e164,
+                "",
                 "",
                 "không còn là số của người này",
                 _at(removed.removed_at),
@@ -243,7 +262,7 @@ def _campaigns(session: Session, contact_id: int) -> ExportPart:
 
 def _messages(session: Session, recipients: Sequence[int]) -> ExportPart:
     rows = session.execute(
-        select(Attempt.claimed_at, Phone.e164, Attempt.body, Message.state)
+        select(Attempt.claimed_at, Phone.e164, Attempt.body, Message.state, Attempt.channel, Attempt.state)
         .join(Message, Message.id == Attempt.message_id)
         .join(Phone, Phone.id == Attempt.phone_id)
         .where(Message.recipient_id.in_(recipients))
@@ -252,7 +271,11 @@ def _messages(session: Session, recipients: Sequence[int]) -> ExportPart:
     return ExportPart(
         "Tin đã gửi",
         ("Lúc", "Đến số", "Nội dung", "Tình trạng"),
-        [(_at(at), e164, mask_tokens(body), state) for at, e164, body, state in rows],
+        [
+            (_at(at), e164, mask_tokens(text), told)
+            for at, e164, body, state, channel, own in rows
+            for text, told in [told_as(body, state, channel=channel, own=own)]
+        ],
     )
 
 

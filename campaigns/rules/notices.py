@@ -10,7 +10,7 @@ from typing import Any
 
 from campaigns.rules.delivery import language_of
 from campaigns.rules.lookups import RESTORED
-from campaigns.rules.states import FAILURES, AttemptReport, AttemptState, MessageKind
+from campaigns.rules.states import FAILURES, AttemptReport, AttemptState, MessageKind, MessageState
 from outreach.rules.gateway import Cause, Channel
 from outreach.rules.languages import VIETNAMESE
 
@@ -51,6 +51,12 @@ def keep_reason(cause: str | None, reports: Iterable[AttemptReport]) -> list[Att
     told = list(reports)
     reason = cause or next((each.cause for each in told if each.state is AttemptState.SENT), None)
     return [replace(each, cause=reason) if reason and each.state not in FAILURES else each for each in told]
+
+
+def told_as(body: str, state: MessageState, *, channel: str, own: AttemptState) -> tuple[str, MessageState]:
+    """Return an attempt's text and state for a reader: what became of its message is said of the text that followed a notice."""
+    text = f"[Zalo] {body}" if body and channel == Channel.ZALO else body
+    return text, MessageState.UNDELIVERED if own is AttemptState.PASSED else state
 
 
 def learned_of(state: AttemptState, cause: str | None) -> NoticesReach | None:

@@ -30,6 +30,7 @@ from outreach.rules.gateway import (
     OutboundMessage,
     Outcome,
     Refused,
+    RequestExpired,
     StatusReport,
 )
 from outreach.rules.roads import Lasting
@@ -80,6 +81,12 @@ class AggregatorGateway(HttpGateway):
     def request_id(self) -> Lasting | None:
         """For how long `send` may be called again for the same attempt: no second message comes of it. None: never."""
         return self.profile.request_id
+
+    async def send(self, message: OutboundMessage) -> Outcome:
+        """Send a message as any other gateway. A notice by a way that the profile has no more is not sent: its words are no text."""
+        if message.notice and message.notice.channel is not self.profile.channel:
+            return RequestExpired()
+        return await super().send(message)
 
     def _prepare(self, message: OutboundMessage) -> tuple[Mapping[str, Any], dict[str, Any], dict[str, Any]]:
         values = values_of(

@@ -10,15 +10,19 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from campaigns.cases.merge_people import merge_people
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.delivery.status_callbacks import apply_status_callbacks
 from campaigns.models.campaigns import Campaign
-from campaigns.models.messages import Attempt, Incident, Message
+from campaigns.models.messages import Attempt, Incident, Message, Outbox
+from campaigns.models.privacy import RequestKind
+from campaigns.privacy.export_data import export_personal_data
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, CampaignState, MessageState
-from outreach.models.contacts import Phone
+from outreach.contacts.phones import remove_number
+from outreach.models.contacts import Contact, Phone
 from outreach.rules.aggregator import AttemptNames
 from tests.support.servers import both_databases
-from tests.support.world import World, number
+from tests.support.world import APPROVER, World, number
 
 NOTICE = {"notice_template": "228386", "notice_text": "Mời {name} cài Bluezone: {link}"}
 PRICE, NOTICE_PRICE = 350, 200
@@ -296,3 +300,97 @@ def test_where_the_provider_falls_back_itself_one_request_has_both_and_its_bill_
     wait_over(world)
     world.reconcile()
     assert len(attempts(world)) == 1
+
+
+def send_notice(world: World, **changes: Any) -> int:
+    """A campaign to one person, whose notice has left; its id."""
+    campaign = world.launch(people=1, **NOTICE, **changes)
+    world.send()
+    assert sent(world) == ["notice"]
+    return campaign
+
+
+def test_the_text_of_a_paused_campaign_and_of_a_closed_hour_waits_for_its_time(world: World) -> None:
+    campaign = send_notice(world)
+    world.act(campaign, CampaignAction.PAUSE)
+    report(world, AttemptState.UNDELIVERED, cause="no_account")
+    world.send(2)
+    assert sent(world) == ["notice"]
+    world.close_window(campaign)
+    world.act(campaign, CampaignAction.RESUME)
+    world.send(2)
+    assert sent(world) == ["notice"]
+    world.change(Campaign, campaign, window_from=None, window_to=None)
+    world.execute(update(Outbox).values(not_before=world.now))
+    world.send()
+    assert sent(world) == ["notice", "text"]
+
+
+def test_a_number_may_get_the_text_after_its_notice_though_one_message_a_day_is_all(world: World) -> None:
+    send_notice(world, cap_per_day=1)
+    report(world, AttemptState.UNDELIVERED, cause="declined")
+    world.send()
+    assert sent(world) == ["notice", "text"]
+
+
+def test_a_budget_that_is_spent_meanwhile_pauses_the_campaign_before_the_text(world: World) -> None:
+    campaign = send_notice(world)
+    world.change(Campaign, campaign, budget_vnd=PRICE - 1)
+    report(world, AttemptState.UNDELIVERED, cause="no_account")
+    world.send(2)
+    assert sent(world) == ["notice"]
+    assert world.get_one(Campaign, campaign).state is CampaignState.PAUSED
+
+
+@pytest.mark.parametrize("meanwhile", ["erased", "number"])
+def test_no_text_goes_to_a_number_that_is_nobodys_by_then(world: World, meanwhile: str) -> None:
+    send_notice(world)
+    person = world.one(select(Contact.id))
+    if meanwhile == "erased":
+        world.erase(person)
+    else:
+        world.do(remove_number, person, phone(world).id, note="Nhầm số")
+    report(world, AttemptState.UNDELIVERED, cause="no_account")
+    world.send(2)
+    assert sent(world) == ["notice"]
+    assert phone(world).notices == (None if meanwhile == "erased" else "no_account")
+
+
+def test_of_two_people_who_are_one_each_with_a_notice_one_text_follows(world: World) -> None:
+    world.launch(people=2, **NOTICE)
+    world.send()
+    people = world.all(select(Contact.id).order_by(Contact.id))
+    world.do(merge_people, *people)
+    report(world, AttemptState.UNDELIVERED, cause="no_account")
+    world.send(2)
+    assert sent(world) == ["notice", "notice", "text"]
+
+
+def test_a_person_reads_which_of_what_was_sent_arrived(world: World) -> None:
+    send_notice(world)
+    report(world, AttemptState.UNDELIVERED, cause="no_account")
+    world.send()
+    report(world, AttemptState.DELIVERED, channel="sms")
+    asked = world.ask(world.one(select(Contact.id)), RequestKind.EXPORT)
+    parts = world.do(export_personal_data, asked, by=APPROVER)
+    sent_to, own = (
+        next(part.rows for part in parts if part.title == title) for title in ("Tin đã gửi", "Số điện thoại")
+    )
+    assert own[0][2].startswith("không có tài khoản")
+    assert [(row[2].startswith("[Zalo]"), row[3]) for row in sent_to] == [
+        (True, "undelivered"),
+        (False, "delivered"),
+    ]
+
+
+def test_an_outcome_that_nobody_saw_is_not_asked_for_again_by_another_kind_of_profile(world: World) -> None:
+    world.simulator.faults(rate_cut_before=1.0)
+    world.launch(people=1, **NOTICE)
+    world.send(3)
+    assert attempts(world) == [(1, "zalo", AttemptState.UNKNOWN)]
+    world.simulator.faults(rate_cut_before=0.0)
+    world.use(aggregator_profile="esms-multichannel")
+    world.execute(update(Attempt).values(due_at=world.now))
+    world.reconcile()
+    assert sent(world) == []  # else the notice's words would leave as a text
+    assert attempts(world) == [(1, "zalo", AttemptState.UNKNOWN)]
