@@ -240,9 +240,12 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
         """Take what somebody wrote to the official account on Zalo (docs/inbound.md); 404 where that is not set up."""
         if not settings.zalo_secret:
             abort(404)
-        content, signature = request.get_data(), request.headers.get("X-ZEvent-Signature")
-        event = _read_object(content)
-        check(is_signed_event(content, event, secret=settings.zalo_secret, signature=signature))
+        content, head = request.get_data(), request.headers
+        event, sent_at = _read_object(content), head.get("X-ZEvent-Timestamp", "")
+        signature = head.get("X-ZEvent-Signature")
+        check(
+            is_signed_event(content, event, secret=settings.zalo_secret, signature=signature, sent_at=sent_at)
+        )
         said = read_zalo(event)
         if said:
             with runtime.db.write() as session:

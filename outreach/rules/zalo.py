@@ -35,13 +35,20 @@ class ZaloNumber(NamedTuple):
     number: str
 
 
-def is_signed_event(content: bytes, event: Mapping[str, Any], *, secret: str, signature: str | None) -> bool:
-    """Return whether the account signed an event: the hash of the app's id, the content, its timestamp and the secret."""
-    app, timestamp = str(event.get("app_id", "")).encode(), str(event.get("timestamp", "")).encode()
-    expected = hashlib.sha256(app + content + timestamp + secret.encode()).hexdigest()
-    return hmac.compare_digest(
-        expected.encode(), (signature or "").removeprefix("mac=").strip().lower().encode()
+def is_signed_event(
+    content: bytes, event: Mapping[str, Any], *, secret: str, signature: str | None, sent_at: str = ""
+) -> bool:
+    """Return whether the account signed an event: the hash of the app's id, the content, a timestamp and the secret.
+
+    The timestamp is the event's, or `sent_at` of the request's head: the documentation shows the first, clients meet both.
+    """
+    signed = (signature or "").removeprefix("mac=").strip().lower().encode()
+    app = str(event.get("app_id", "")).encode() + content
+    hashes = (
+        hashlib.sha256(app + (timestamp + secret).encode()).hexdigest()
+        for timestamp in (str(event.get("timestamp", "")), sent_at)
     )
+    return any(hmac.compare_digest(each.encode(), signed) for each in hashes)
 
 
 def read_event(event: Mapping[str, Any]) -> ZaloMessage | ZaloNumber | None:

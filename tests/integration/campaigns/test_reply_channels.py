@@ -323,13 +323,15 @@ def test_a_reply_that_waited_for_an_erasure_says_nothing_of_the_erased(world, ca
     assert world.status(campaign)["answers"] == {}
 
 
-def write_on_zalo(client: FlaskClient, name: str, *, secret: str = SECRET, **said: Any) -> int:
-    """An event of the official account, signed as Zalo documents it; the answer's status."""
+def write_on_zalo(
+    client: FlaskClient, name: str, *, secret: str = SECRET, sent_at: str = "", **said: Any
+) -> int:
+    """An event of the official account, signed as Zalo documents it or with the head's moment; the answer's status."""
     moment = f"{datetime.now(UTC).timestamp() * 1000:.0f}"
     event = {"app_id": "99", "event_name": name, "timestamp": moment, "sender": {"id": "u-7"}, **said}
     body = json.dumps(event).encode()
-    proof = hashlib.sha256(b"99" + body + moment.encode() + secret.encode()).hexdigest()
-    headers = {"X-ZEvent-Signature": f"mac={proof}"}
+    proof = hashlib.sha256(b"99" + body + (sent_at or moment).encode() + secret.encode()).hexdigest()
+    headers = {"X-ZEvent-Signature": f"mac={proof}", "X-ZEvent-Timestamp": sent_at}
     return client.post(
         "/webhooks/zalo", data=body, headers=headers, content_type="application/json"
     ).status_code
@@ -350,7 +352,8 @@ def test_what_is_written_to_the_official_account_is_a_reply_of_the_number_that_w
     assert replies(world) == [(ReplyChannel.ZALO, Label.INSTALLED)]
     assert installs(world) == 1
     assert world.one(select(Phone.notices).where(Phone.e164 == number(15))) == "answered"
-    assert write_on_zalo(zalo, "user_send_text", message={"msg_id": "m2", "text": "TC"}) == 200
+    by_head = {"sent_at": "1764543600123", "message": {"msg_id": "m2", "text": "TC"}}
+    assert write_on_zalo(zalo, "user_send_text", **by_head) == 200
     with world.runtime.db.read() as session:
         assert is_left_alone(session, world.one(select(Phone.id).where(Phone.e164 == number(15))))
 
@@ -370,6 +373,7 @@ def test_what_a_user_writes_whose_number_is_not_known_waits_for_an_officer(
 def test_an_event_of_somebody_else_or_of_no_reply_changes_nothing(zalo: FlaskClient, world: World) -> None:
     text = {"msg_id": "m1", "text": "đã cài rồi"}
     assert write_on_zalo(zalo, "user_send_text", secret="another", message=text) == 403
+    assert write_on_zalo(zalo, "user_send_text", secret="another", sent_at="1", message=text) == 403
     for name in ("user_received_message", "user_seen_message", "follow", "oa_send_text"):
         assert write_on_zalo(zalo, name, message=text) == 200
     assert write_on_zalo(zalo, "user_send_text", sender="?", message=[]) == 200
