@@ -296,10 +296,10 @@ def _messages(session: Session, recipients: list[int]) -> list[ConversationItem]
         .order_by(Attempt.id)
     )
     items = []
-    for recipient, state, at, body, segments, channel, own in rows:
+    for recipient, state, left_at, body, segments, channel, own in rows:
         text, told = told_as(body, state, channel=channel, own=own)
         items.append(
-            ConversationItem(at, True, recipient, text=mask_tokens(text), state=told, segments=segments)
+            ConversationItem(left_at, True, recipient, text=mask_tokens(text), state=told, segments=segments)
         )
     for sent in read_sent(session, Message.recipient_id.in_(recipients)):
         at = sent.due_at or sent.answered_at
