@@ -18,7 +18,6 @@ from campaigns.live_permit import require_permit
 from campaigns.models.activities import VisitSheet
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.checks import ControlCopy
-from campaigns.models.figures import ReachCount, ReachSnapshot
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Answer, Reply
 from campaigns.planning.approvals import compute_terms, is_waiting_for_approval, read_approvals
@@ -38,6 +37,7 @@ from campaigns.planning.keep_form import FormVersion, KeptForm, key_of_campaign,
 from campaigns.planning.kinds import all_kinds
 from campaigns.planning.list_fields import require_fields
 from campaigns.planning.registered_templates import refuse_gaps, require_templates
+from campaigns.planning.stored_reach import delete_reach
 from campaigns.rules.approvals import (
     WAITING_FOR_SECOND_APPROVAL,
     Approval,
@@ -530,9 +530,3 @@ def undo_launch(session: Session, campaign_id: int) -> None:
         session,
         update(Step).where(Step.campaign_id == campaign_id).values(opened_at=None, segments_each=None),
     )
-
-
-def delete_reach(session: Session, campaign_id: int) -> None:
-    """Delete a campaign's stored reach counts, as when its launch is undone."""
-    for table in (ReachCount, ReachSnapshot):
-        change_rows(session, delete(table).where(table.campaign_id == campaign_id))

@@ -11,12 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.lifecycle import STATE_NAMES, change_state, delete_reach, find_campaign
+from campaigns.lifecycle import STATE_NAMES, change_state, find_campaign
 from campaigns.live_permit import require_permit
 from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.figures import ReachBlock
 from campaigns.planning.approvals import compute_terms, read_approvals
 from campaigns.planning.audience import add_joined, add_lists, count_joined
 from campaigns.planning.drafts import is_campaign_author, record_decision
@@ -143,7 +144,9 @@ def _queue(
     change_rows(session, update(Recipient).where(*joined).values(joined_at=now))
     passes = settings.urgent_passes_opt_outs
     queue_step(session, campaign.steps[0], now=now, passes_opt_outs=passes, after=after)
-    delete_reach(session, campaign.id)
+    change_rows(
+        session, delete(ReachBlock).where(ReachBlock.campaign_id == campaign.id)
+    )  # with more people now
     if not change_state(session, campaign.id, CampaignAction.EXTEND, now=now, ended_at=None):
         raise WrongState("second_wave_impossible")
     audit.record(session, "campaign.extend", f"campaigns:{campaign.id}", user, now, people=added)

@@ -37,6 +37,7 @@ from campaigns.planning.drafts import plan_of
 from campaigns.planning.drives import campaign_scopes
 from campaigns.planning.list_fields import facts_of_campaign, find_missing_fields
 from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview, estimate_steps
+from campaigns.planning.stored_reach import is_small, store_frozen
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.approvals import LaunchTerms, missing_approval
 from campaigns.rules.delivery import create_renderer
@@ -346,6 +347,8 @@ def open_step(session: Session, step_id: int, *, settings: Settings, now: dateti
     if step.number == 1:
         freeze = freeze_receivers if campaign.corrects else freeze_audience
         freeze(session, campaign, passes_opt_outs=settings.urgent_passes_opt_outs)
+        if not is_small(campaign):
+            store_frozen(session, campaign.id, now=now)
         if campaign.urgent_reason:
             _record_warning(session, campaign, now=now)
         pause_reason = fix_price_and_segments(session, campaign, settings=settings)

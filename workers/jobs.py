@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from campaigns.analytics.reach_by_operator import keep_by_operator
+from campaigns.analytics.campaign_status import keep_counts
 from campaigns.analytics.reach_counts import campaigns_to_recount, store_reach
 from campaigns.cases.alert_officers import alert_officers, enqueue_due_alerts
 from campaigns.delivery.read_list import days_due, read_list
@@ -243,9 +243,9 @@ def process_register_job(register_id: int) -> dict[str, int]:
 
 def count_reach_job(campaign_id: int) -> dict[str, int]:
     """Count the reach of a large campaign and store it for all readers."""
-    counts = store_reach(runtime().db, campaign_id, now=datetime.now(UTC))
-    keep_by_operator(runtime().db, runtime().redis, campaign_id)
-    return {"counts": counts}
+    counted = store_reach(runtime().db, campaign_id, now=datetime.now(UTC))
+    keep_counts(runtime(), campaign_id)
+    return {"blocks": counted}
 
 
 def invitation_mail_job(user_id: int) -> dict[str, int]:

@@ -8,8 +8,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from threading import Lock
-from typing import Any
+from threading import Lock, Thread
+from typing import Any, NamedTuple
 
 from redis import Redis, RedisError
 from sqlalchemy import func, select
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.audience import (
     audience_query,
-    count_audience,
+    count_launched,
     load_audience_counter,
     read_sharing,
     restore_audience_counter,
@@ -29,6 +29,7 @@ from campaigns.planning.list_fields import FieldFacts, facts_of_campaign, read_f
 from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview
 from campaigns.rules.audience import AudienceCounter, AudienceQuery
 from campaigns.rules.states import Exclusion
+from outreach.core.db import Database
 from outreach.models.contacts import ContactList, ListImport, Upload
 
 # What took longer to read is kept in Redis as well: a web process that was restarted answers with it, as of its moment,
@@ -45,14 +46,24 @@ _ListsVersion = tuple[int | None, int | None, datetime | None]
 _Key = tuple[str, bool, tuple[str, ...], frozenset[int]]
 
 
+class _Kept(NamedTuple):
+    """A counter of the people as they were at a moment, and until when nobody reads them again."""
+
+    until: float
+    lists: _ListsVersion
+    at: datetime
+    counter: AudienceCounter
+    is_large: bool
+
+
 class AudienceCache:
     """Audience counters and counts of launched campaigns, cached per web process."""
 
-    def __init__(self, redis: Redis, *, passes_opt_outs: bool) -> None:
-        self._redis, self._passes_opt_outs = redis, passes_opt_outs
+    def __init__(self, db: Database, redis: Redis, *, passes_opt_outs: bool) -> None:
+        self._db, self._redis, self._passes_opt_outs = db, redis, passes_opt_outs
         # By kind, whether opt-outs are passed, drive, and campaigns whose answers do not count.
-        self._counters: dict[_Key, tuple[float, _ListsVersion, datetime, AudienceCounter]] = {}
-        self._frozen: dict[tuple[int, datetime | None, int], AudiencePreview] = {}
+        self._counters: dict[_Key, _Kept] = {}
+        self._frozen: dict[tuple[Any, ...], AudiencePreview] = {}
         self._facts: dict[Any, tuple[float, dict[str, FieldFacts]]] = {}
         self._loading = Lock()
 
@@ -60,24 +71,18 @@ class AudienceCache:
         """Count an audience with the cached counter; `counted_at` is the time of its data."""
         if not query.lists:
             return AudiencePreview(0, {}, [])
-        with self._loading:
-            counter, at = self._counter(session, query)
-        counted = AudiencePreview(*counter.count(query, names=SAMPLE_SIZE), at, query.is_recorded)
+        kept = self._at_hand(session, query)
+        if kept is None:
+            with self._loading:
+                kept = self._at_hand(session, query) or self._load(session, query)
+        counted = AudiencePreview(*kept.counter.count(query, names=SAMPLE_SIZE), kept.at, query.is_recorded)
         if not counted.excluded.get(Exclusion.SHARED_PHONE) or counted.people > _MOST_NAMED_OF:
             return counted
         return replace(counted, sharing=read_sharing(session, query, most=_MOST_NAMED))
 
     def remembers(self, session: Session, query: AudienceQuery) -> bool:
         """Return whether `of` answers without reading everybody."""
-        key = _key(query)
-        if not query.lists or self._is_fresh(session, key):
-            return True
-        if key in self._counters or not self._loading.acquire(blocking=False):
-            return False
-        try:
-            return self._restore(session, key)
-        finally:
-            self._loading.release()
+        return not query.lists or self._at_hand(session, query) is not None
 
     def facts(self, session: Session, names: Collection[str], query: AudienceQuery) -> dict[str, FieldFacts]:
         """Return the facts of lists' fields for an audience, of at most a minute ago: of many people they take seconds."""
@@ -106,7 +111,7 @@ class AudienceCache:
         key = campaign.id, campaign.launched_at, campaign.recipients
         preview = self._frozen.get(key)
         if preview is None:
-            recipients, excluded = count_audience(session, campaign.id)
+            recipients, excluded = count_launched(session, campaign)
             names = sample_names(session, campaign.id, recipients=recipients, most=SAMPLE_SIZE)
             facts = facts_of_campaign(session, campaign)
             preview = AudiencePreview(recipients, excluded, names, fields=facts)
@@ -115,54 +120,67 @@ class AudienceCache:
             self._frozen[key] = preview
         return preview
 
-    def _counter(self, session: Session, query: AudienceQuery) -> tuple[AudienceCounter, datetime]:
-        key = _key(query)
-        if not self._is_fresh(session, key) and (key in self._counters or not self._restore(session, key)):
-            started, at, version = time.monotonic(), datetime.now(UTC), _lists_version(session)
-            counter = load_audience_counter(session, query)
-            took = time.monotonic() - started
-            # One of each drive would fill the memory in time.
-            self._counters = {each: kept for each, kept in self._counters.items() if kept[0] > started}
-            self._counters[key] = (
-                started + took + max(_KEEP_AT_LEAST_S, took * _KEEP_FACTOR),
-                version,
-                at,
-                counter,
-            )
-            if took > _KEPT_IF_TOOK_S:
-                self._keep(key, version, at, counter)
-        _until, _lists, at, counter = self._counters[key]
-        return counter, at
+    def _at_hand(self, session: Session, query: AudienceQuery) -> _Kept | None:
+        """Return the counter of the present lists, kept here or by a process before this one; None without one.
+
+        Of many people an old one will do, as of its moment, while they are read again aside.
+        """
+        key, version = _key(query), _lists_version(session)
+        kept = self._counters.get(key)
+        if kept is None or kept.lists != version:
+            kept = self._restore(session, key, version)
+        if kept is None or kept.until > time.monotonic():
+            return kept
+        if not kept.is_large:
+            return None
+        if self._loading.acquire(blocking=False):
+            Thread(target=self._load_aside, args=(query,), daemon=True).start()
+        return kept
+
+    def _load_aside(self, query: AudienceQuery) -> None:
+        try:
+            with self._db.read() as session:
+                self._load(session, query)
+        finally:
+            self._loading.release()
+
+    def _load(self, session: Session, query: AudienceQuery) -> _Kept:
+        key, started, at = _key(query), time.monotonic(), datetime.now(UTC)
+        version = _lists_version(session)
+        counter = load_audience_counter(session, query)
+        took = time.monotonic() - started
+        until = started + took + max(_KEEP_AT_LEAST_S, took * _KEEP_FACTOR)
+        kept = _Kept(until, version, at, counter, took > _KEPT_IF_TOOK_S)
+        # One of each drive would fill the memory in time.
+        self._counters = {each: other for each, other in self._counters.items() if other.until > started} | {
+            key: kept
+        }
+        if kept.is_large:
+            self._keep(key, version, at, counter)
+        return kept
 
     def _keep(self, key: _Key, version: _ListsVersion, at: datetime, counter: AudienceCounter) -> None:
         kept = {"at": at.isoformat(), "lists": str(version), "counter": counter.as_data(names=_KEPT_NAMES)}
         with suppress(RedisError):  # then a restart reads everybody
             self._redis.set(_name(key), json.dumps(kept), ex=_KEPT_FOR_S)
 
-    def _restore(self, session: Session, key: _Key) -> bool:
-        """Take the counter that a process before this one kept, for the next answer.
-
-        Returns False without one of the present lists.
-        """
+    def _restore(self, session: Session, key: _Key, version: _ListsVersion) -> _Kept | None:
+        """Take the counter that a process before this one kept. Returns None without one of the present lists."""
         try:
             text: Any = self._redis.get(_name(key))
         except RedisError:
-            return False
+            return None
         kept = json.loads(text) if text else {}
-        version = _lists_version(session)
         if kept.get("lists") != str(version):
-            return False
+            return None
         try:
             counter = restore_audience_counter(session, kept["counter"])
         except (KeyError, TypeError, ValueError):  # kept by another version of the program
-            return False
+            return None
         until = time.monotonic() + _KEEP_AT_LEAST_S
-        self._counters[key] = (until, version, datetime.fromisoformat(kept["at"]), counter)
-        return True
-
-    def _is_fresh(self, session: Session, key: _Key) -> bool:
-        cached = self._counters.get(key)
-        return cached is not None and cached[0] > time.monotonic() and cached[1] == _lists_version(session)
+        at = datetime.fromisoformat(kept["at"])
+        self._counters[key] = _Kept(until, version, at, counter, is_large=True)
+        return self._counters[key]
 
 
 def _key(query: AudienceQuery) -> _Key:

@@ -61,7 +61,7 @@ from admin.wording.filters import clock
 from campaigns.delivery.send_test_message import send_test_message
 from campaigns.lifecycle import find_campaign, perform_action, save_form
 from campaigns.models.campaigns import Campaign, Sender
-from campaigns.planning.audience import build_audience_query, lists_of_organisations
+from campaigns.planning.audience import build_audience_query, estimate_recipients, lists_of_organisations
 from campaigns.planning.drafts import describe_campaign, find_areas, find_list, find_organisations
 from campaigns.planning.drives import counted_scopes, untold_campaigns
 from campaigns.planning.keep_form import (
@@ -203,7 +203,9 @@ class CampaignFormPages(AdminPage):
 
     def __init__(self, runtime: Runtime, **where: Any) -> None:
         super().__init__(runtime, **where)
-        self.audiences = AudienceCache(runtime.redis, passes_opt_outs=runtime.settings.urgent_passes_opt_outs)
+        self.audiences = AudienceCache(
+            runtime.db, runtime.redis, passes_opt_outs=runtime.settings.urgent_passes_opt_outs
+        )
 
     @expose("/new", methods=["GET", "POST"])
     def create(self) -> ResponseReturnValue:
@@ -532,7 +534,10 @@ class CampaignFormPages(AdminPage):
         if campaign is not None and corrects:
             audience = self.audiences.of_campaign(session, campaign)
         else:
-            audience = AudiencePreview(0, {}, []) if is_counting else self.audiences.of(session, query)
+            if is_counting:
+                audience = AudiencePreview(estimate_recipients(session, query), {}, [EXAMPLE_NAME])
+            else:
+                audience = self.audiences.of(session, query)
             if filled.draft.fields and not is_counting:
                 audience = replace(audience, fields=self.audiences.facts(session, filled.draft.fields, query))
         settings = self.runtime.settings

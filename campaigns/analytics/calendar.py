@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session, selectinload
 
 from campaigns.analytics.campaign_status import count_messages
 from campaigns.analytics.collisions import DATED, PLANNED
-from campaigns.analytics.reach_counts import SMALL
 from campaigns.delivery.streams import campaign_window, step_times
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.models.figures import ReachCount
+from campaigns.planning.stored_reach import is_small
 from campaigns.rules.reach import TAKEN, ReachMeasure
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.sending_status import spread_over_days
@@ -111,7 +111,7 @@ def _count_messages(session: Session, campaigns: Sequence[Campaign]) -> dict[int
     Of large campaigns that have ended by the counts that a worker keeps.
     """
     opened = [each for each in campaigns if each.recipients is not None]
-    kept = [each.id for each in opened if (each.recipients or 0) > SMALL and each.state not in _UNDER_WAY]
+    kept = [each.id for each in opened if not is_small(each) and each.state not in _UNDER_WAY]
     taken: Counter[int | None] = Counter()
     left: Counter[int | None] = Counter()
     rows = session.execute(

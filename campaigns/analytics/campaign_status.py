@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from redis import Redis
 from sqlalchemy import and_, func, select, true
 from sqlalchemy.orm import Session
 
@@ -35,6 +35,7 @@ from campaigns.planning.audience import count_audience
 from campaigns.planning.correcting_campaigns import has_sent_any
 from campaigns.planning.kinds import find_outside_base
 from campaigns.planning.preview import campaign_spending
+from campaigns.planning.stored_reach import is_small
 from campaigns.rules.budget import reserve_of
 from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.reach import share_of
@@ -168,7 +169,7 @@ def read_sending_panel(
 ) -> SendingPanel:
     """Return the live sending figures of a campaign. Call it inside one `db.read()`."""
     settings = runtime.settings
-    counts = _cached_counts(session, campaign, runtime.redis)
+    counts = _cached_counts(session, campaign, runtime)
     steps = session.scalars(select(Step).where(Step.campaign_id == campaign.id).order_by(Step.number)).all()
     figures = [
         StepFigures(step.number, sum(states.values()), states)
@@ -287,11 +288,28 @@ def _is_over(campaign: Campaign, states: dict[MessageState, int], *, now: dateti
 # -- counts, cached and shared by all readers
 
 
-def _cached_counts(session: Session, campaign: Campaign, redis: Redis) -> MessageCounts:
-    """Return the cached counts, or new ones where they are too old. Without Redis always new ones."""
+def keep_counts(runtime: Runtime, campaign_id: int) -> None:
+    """Count a large campaign's messages before anybody looks at it."""
+    with runtime.db.read() as session:
+        _cached_counts(session, session.get_one(Campaign, campaign_id), runtime, aside=False)
+
+
+def _cached_counts(
+    session: Session, campaign: Campaign, runtime: Runtime, *, aside: bool = True
+) -> MessageCounts:
+    """Return the cached counts, or new ones where they are too old; for those of a large campaign nobody waits twice.
+
+    Without Redis always new ones.
+    """
+    campaign_id, is_large = campaign.id, not is_small(campaign)
+
+    def count() -> dict[str, Any]:
+        with runtime.db.read() if is_large else nullcontext(session) as reading:
+            return asdict(_count(reading, campaign_id))
+
     # The state is part of the key: after a pause, a resume or an end, old counts would contradict it.
-    key = f"loa:panel:{campaign.id}:{campaign.state.value}"
-    counts = cached_count(redis, key, lambda: asdict(_count(session, campaign.id)), min_ttl_s=COUNT_TTL_S)
+    key = f"loa:panel:{campaign_id}:{campaign.state.value}"
+    counts = cached_count(runtime.redis, key, count, min_ttl_s=COUNT_TTL_S, aside=aside and is_large)
     return read_stored(MessageCounts, counts)
 
 

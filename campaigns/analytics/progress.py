@@ -33,12 +33,12 @@ from campaigns.analytics.progress_tables import (
     organisations_table,
 )
 from campaigns.analytics.reach import Reach, fold_reach, reach_of, read_reach
-from campaigns.analytics.reach_counts import SMALL
 from campaigns.analytics.small_places import find_small
 from campaigns.goals.goals import read_goals, read_headline_goal
 from campaigns.goals.official_figures import add_up_official, latest_official
 from campaigns.models.campaigns import Campaign, Drive
 from campaigns.planning.kinds import words_of
+from campaigns.planning.stored_reach import SMALL
 from campaigns.rules.agencies import StaffTotal
 from campaigns.rules.forecast import Forecast, Wave, by_day, forecast_goal
 from campaigns.rules.goals import Goal, Goals, GoalScope, GoalSubject, people_for

@@ -19,10 +19,11 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns.analytics.reach_counts import Key, count_reach, is_due, is_small
+from campaigns.analytics.reach_counts import Key, count_reach, is_due
 from campaigns.analytics.small_places import small_in_drive
 from campaigns.models.campaigns import Campaign
 from campaigns.models.figures import ReachCount, ReachSnapshot
+from campaigns.planning.stored_reach import is_small
 from campaigns.rules.experiments import FIRST_TEXT, HELD_OUT, SECOND_TEXT
 from campaigns.rules.reach import ReachMeasure, ReachTotals, ShareDifference, compare_shares
 from campaigns.rules.small_counts import Small, add_up_by

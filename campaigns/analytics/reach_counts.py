@@ -5,17 +5,19 @@ organisation of the list that the recipient came from, and by their place, as fr
 
 Who was merged with another recipient counts once: what went to the one left out is in the segments alone, as it was paid for.
 
-Counting three million messages takes seconds. So large campaigns are counted by a worker, in one snapshot
-that replaces the former counts, once for all readers: at most a tenth of the time while the counts are being
-read and a fiftieth while they are not. Small campaigns are counted when they are read.
+Counting twenty million messages takes minutes. So large campaigns are counted by a worker, once for all readers: block by
+block of their recipients, each in one snapshot, at most a tenth of the time while the counts are being read and a fiftieth
+while they are not. Each recipient and what became of them is in one block, so the sums over all blocks add up. The first
+counts are those that a launch has frozen. Small campaigns are counted when they are read.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter as Sums
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -23,7 +25,6 @@ from sqlalchemy import (
     Select,
     and_,
     case,
-    delete,
     func,
     literal,
     select,
@@ -31,14 +32,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
+from campaigns.analytics.reach_by_operator import count_by_operator
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step
-from campaigns.models.figures import ReachCount, ReachSnapshot
+from campaigns.models.figures import ReachBlock, ReachSnapshot
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import InstallReport
+from campaigns.planning import stored_reach
 from campaigns.planning.kinds import find_outside_base
+from campaigns.planning.stored_reach import count_frozen, store_counts
 from campaigns.rules.reach import FAILED, TAKEN, ReachMeasure
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState, MessageState
-from outreach.core.bulk import change_rows, full_scan, insert_rows
 from outreach.core.db import Database, is_postgresql
 from outreach.models.contacts import ContactList
 
@@ -55,18 +58,20 @@ class Key(NamedTuple):
     detail: str
 
 
-def count_reach(session: Session, campaign_id: int) -> dict[Key, int]:
-    """Return all counts of a campaign that are not zero. Inside one `db.read()` they add up."""
+def count_reach(session: Session, campaign_id: int, block: int | None = None) -> dict[Key, int]:
+    """Return the counts of a small campaign, or of a block of a large one's recipients, that are not zero.
+
+    Inside one `db.read()` they add up.
+    """
     if is_postgresql(session):
         # Use one core: the others are for sending and for readers.
         session.execute(text("SET LOCAL max_parallel_workers_per_gather = 0"))
-    with full_scan(session):
-        counted = [
-            *_count_people(session, campaign_id),
-            *_count_messages(session, campaign_id),
-            *_count_answers(session, campaign_id),
-            *_count_arms(session, campaign_id),
-        ]
+    counted = [
+        *_count_people(session, campaign_id, block),
+        *_count_messages(session, campaign_id, block),
+        *_count_answers(session, campaign_id, block),
+        *_count_arms(session, campaign_id, block),
+    ]
     owners = dict(session.execute(select(ContactList.id, ContactList.organisation_id)).all())
     sums: dict[Key, int] = defaultdict(int)
     for step_id, list_id, area, measure, detail, n in counted:
@@ -77,23 +82,32 @@ def count_reach(session: Session, campaign_id: int) -> dict[Key, int]:
 
 Count = tuple[int | None, int | None, str | None, ReachMeasure, str, int]
 _PLACE = (Recipient.list_id, Recipient.area_code)
+# A block is the recipients with these many ids in a row: half a second to count, with two messages each.
+BLOCK = 100_000
 
 
-def _count_people(session: Session, campaign_id: int) -> Iterable[Count]:
-    in_campaign = Recipient.campaign_id == campaign_id
-    for list_id, area, reason, n in session.execute(
-        select(*_PLACE, Recipient.exclusion, func.count())
-        .where(in_campaign)
-        .group_by(*_PLACE, Recipient.exclusion)
-    ):
-        measure = ReachMeasure.EXCLUDED if reason else ReachMeasure.RECIPIENTS
-        yield None, list_id, area, measure, reason.value if reason else "", n
+def _within(block: int | None, *columns: Any) -> list[ColumnElement[bool]]:
+    """Return the conditions that a recipient's id is of a block, for each column that has it: each table is then read in part."""
+    if block is None:
+        return []
+    return [column.between(block * BLOCK, (block + 1) * BLOCK - 1) for column in columns]
+
+
+def _count_people(session: Session, campaign_id: int, block: int | None) -> Iterable[Count]:
+    in_block = _within(block, Recipient.id)
+    for frozen in count_frozen(session, campaign_id, *in_block):
+        yield None, *frozen
     written = (
         select(
             Message.recipient_id,
             func.max(case((Message.state == MessageState.DELIVERED, 1), else_=0)).label("arrived"),
         )
-        .where(Message.campaign_id == campaign_id, Message.step_id.is_not(None), Message.state.in_(TAKEN))
+        .where(
+            Message.campaign_id == campaign_id,
+            Message.step_id.is_not(None),
+            Message.state.in_(TAKEN),
+            *_within(block, Message.recipient_id),
+        )
         .group_by(Message.recipient_id)
         .subquery()
     )
@@ -114,9 +128,10 @@ def _count_people(session: Session, campaign_id: int) -> Iterable[Count]:
                 InstallReport.recipient_id == Recipient.id,
                 InstallReport.campaign_id == campaign_id,
                 InstallReport.withdrawn_at.is_(None),
+                *_within(block, InstallReport.recipient_id),
             ),
         )
-        .where(in_campaign, Recipient.exclusion.is_(None))
+        .where(Recipient.campaign_id == campaign_id, Recipient.exclusion.is_(None), *in_block)
         .group_by(*_PLACE)
     ):
         yield None, list_id, area, ReachMeasure.WRITTEN, "", n
@@ -125,8 +140,9 @@ def _count_people(session: Session, campaign_id: int) -> Iterable[Count]:
         yield None, list_id, area, ReachMeasure.WRITTEN_INSTALLED, "", installed
 
 
-def _count_messages(session: Session, campaign_id: int) -> Iterable[Count]:
-    of_steps = (Message.campaign_id == campaign_id, Message.step_id.is_not(None))
+def _count_messages(session: Session, campaign_id: int, block: int | None) -> Iterable[Count]:
+    in_block = _within(block, Message.recipient_id, Recipient.id)
+    of_steps = (Message.campaign_id == campaign_id, Message.step_id.is_not(None), *in_block)
     in_campaign = (*of_steps, Recipient.exclusion.is_(None))
     columns = (Message.step_id, *_PLACE, Message.state, Message.skip_reason)
     for step_id, list_id, area, state, reason, n in session.execute(
@@ -163,7 +179,7 @@ def _count_messages(session: Session, campaign_id: int) -> Iterable[Count]:
         yield step_id, list_id, area, ReachMeasure.SEGMENTS, "", int(segments)
 
 
-def _count_answers(session: Session, campaign_id: int) -> Iterable[Count]:
+def _count_answers(session: Session, campaign_id: int, block: int | None) -> Iterable[Count]:
     """Count opens, clicks, answers and installs for the step that was the latest at that time."""
     opened = _opened(session, campaign_id)
     if not opened:
@@ -172,7 +188,11 @@ def _count_answers(session: Session, campaign_id: int) -> Iterable[Count]:
     def grouped(step: ColumnElement[int], *more: Any) -> Select[Any]:
         return (
             select(step.label("step"), *_PLACE, *more, func.count())
-            .where(Recipient.campaign_id == campaign_id, Recipient.exclusion.is_(None))
+            .where(
+                Recipient.campaign_id == campaign_id,
+                Recipient.exclusion.is_(None),
+                *_within(block, Recipient.id),
+            )
             .group_by("step", *_PLACE, *more)
         )
 
@@ -181,7 +201,7 @@ def _count_answers(session: Session, campaign_id: int) -> Iterable[Count]:
             ReachMeasure.OPENED,
             grouped(_step_at(PageOpen.at, opened))
             .join(PageOpen, PageOpen.recipient_id == Recipient.id)
-            .where(PageOpen.campaign_id == campaign_id),
+            .where(PageOpen.campaign_id == campaign_id, *_within(block, PageOpen.recipient_id)),
         ),
         (
             ReachMeasure.CLICKED,
@@ -203,7 +223,11 @@ def _count_answers(session: Session, campaign_id: int) -> Iterable[Count]:
             ReachMeasure.INSTALLED,
             grouped(_step_at(InstallReport.reported_at, opened))
             .join(InstallReport, InstallReport.recipient_id == Recipient.id)
-            .where(InstallReport.campaign_id == campaign_id, InstallReport.withdrawn_at.is_(None)),
+            .where(
+                InstallReport.campaign_id == campaign_id,
+                InstallReport.withdrawn_at.is_(None),
+                *_within(block, InstallReport.recipient_id),
+            ),
         ),
     )
     for measure, query in queries:
@@ -211,7 +235,7 @@ def _count_answers(session: Session, campaign_id: int) -> Iterable[Count]:
             yield step_id, list_id, area, measure, str(said[0]) if said else "", n
 
 
-def _count_arms(session: Session, campaign_id: int) -> Iterable[Count]:
+def _count_arms(session: Session, campaign_id: int, block: int | None) -> Iterable[Count]:
     """Count people by arm, whether their message was sent or not."""
     opened = _opened(session, campaign_id)
     compared = select(Step.id).where(
@@ -235,6 +259,7 @@ def _count_arms(session: Session, campaign_id: int) -> Iterable[Count]:
             Message.step_id.in_(compared),
             Message.arm.is_not(None),
             Recipient.exclusion.is_(None),
+            *_within(block, Message.recipient_id, Recipient.id),
         )
         .group_by(Message.step_id, *_PLACE, Message.arm)
     ):
@@ -260,48 +285,110 @@ def _step_at(moment: Any, opened: list[tuple[int, datetime | None]]) -> ColumnEl
     return case(*later, else_=first[0]) if later else literal(first[0])
 
 
-# Up to this many recipients a campaign is counted when it is read: some ten milliseconds.
-SMALL = 5_000
 _READ_SHARE, _READ_MIN_AGE = 0.1, timedelta(seconds=5)
 _UNREAD_SHARE, _UNREAD_MIN_AGE = 0.02, timedelta(minutes=5)
 # After a campaign's end, reports and answers still arrive for a while; later only a read has it counted.
 _COUNTED_AFTER_END = timedelta(days=3)
-
-
-def is_small(campaign: Campaign) -> bool:
-    """Return whether a campaign is counted at each read; before its launch there is nothing to count."""
-    return (campaign.recipients or 0) <= SMALL
+# A run of the job: the next one goes on with the blocks that are left. Imports wait in the same queue.
+_RUN_S = 20.0
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def store_reach(db: Database, campaign_id: int, *, now: datetime) -> int:
-    """Count a campaign as of `now` and store the counts. Returns their number.
+    """Count the blocks of a campaign that are too old at `now`, the oldest first, and store the sum of all blocks.
 
-    May run twice. Counts never replace later ones: then nothing is stored and 0 is returned.
+    Returns how many blocks were counted. Each is counted and stored by itself: where a run ends, the next one goes on. May run
+    twice: counts never replace later ones. Until each block has been counted once, the stored sum stays as it is.
     """
     began = time.monotonic()
     with db.read() as session:
-        counts = count_reach(session, campaign_id)
+        kept = {
+            block: (at, took_s)
+            for block, at, took_s in session.execute(
+                select(ReachBlock.block, ReachBlock.at, ReachBlock.took_s).where(
+                    ReachBlock.campaign_id == campaign_id
+                )
+            )
+        }
+        blocks = blocks_of(session, campaign_id)
+    oldest = now - _age(sum(took_s for _at, took_s in kept.values()))
+    ages = {block: kept[block][0] if block in kept else _NEVER for block in blocks}
+    counted = 0
+    for block in sorted((each for each in blocks if ages[each] < oldest), key=ages.__getitem__):
+        if counted and time.monotonic() - began > _RUN_S:
+            break
+        _store_block(db, campaign_id, block, now=now)
+        counted += 1
+    if counted:
+        with db.write() as session:
+            _store_sum(session, campaign_id, set(blocks))
+    return counted
+
+
+def blocks_of(session: Session, campaign_id: int) -> list[int]:
+    """Return the blocks that a campaign has recipients in."""
+    blocks = select(Recipient.id // BLOCK).where(Recipient.campaign_id == campaign_id)
+    return sorted(session.scalars(blocks.distinct()))
+
+
+def _store_block(db: Database, campaign_id: int, block: int, *, now: datetime) -> None:
+    began = time.monotonic()
+    with db.read() as session:
+        counts = count_reach(session, campaign_id, block)
+        operators = count_by_operator(session, campaign_id, *_within(block, Message.recipient_id))
     took_s = time.monotonic() - began
-    rows = [(*key[:3], key.measure.value, key.detail, n) for key, n in counts.items()]
     with db.write() as session:
-        snapshot = session.get(ReachSnapshot, campaign_id, with_for_update=True)
-        if snapshot and snapshot.at >= now:
-            return 0
-        change_rows(session, delete(ReachCount).where(ReachCount.campaign_id == campaign_id))
-        columns = (*Key._fields, "n")
-        insert_rows(session, ReachCount.__table__, columns, rows, always={"campaign_id": campaign_id})
-        if snapshot:
-            snapshot.at, snapshot.took_s = now, took_s
-        else:
-            session.add(ReachSnapshot(campaign_id=campaign_id, at=now, took_s=took_s))
-    return len(rows)
+        kept = session.get(ReachBlock, (campaign_id, block), with_for_update=True)
+        if kept is None:
+            kept = ReachBlock(campaign_id=campaign_id, block=block, at=_NEVER)
+            session.add(kept)
+        if kept.at < now:
+            named = {
+                "|".join("" if part is None else str(part) for part in key): n for key, n in counts.items()
+            }
+            kept.at, kept.took_s, kept.counts, kept.operators = now, took_s, named, operators
+
+
+def _store_sum(session: Session, campaign_id: int, blocks: set[int]) -> None:
+    """Store the sum of these blocks for all readers, once each of them has been counted."""
+    snapshot = session.get(ReachSnapshot, campaign_id, with_for_update=True)
+    query = select(ReachBlock).where(ReachBlock.campaign_id == campaign_id)
+    sums, operators = Sums[str](), dict[tuple[Any, ...], tuple[int, int, int]]()
+    oldest, took_s = datetime.max.replace(tzinfo=UTC), 0.0
+    for each in session.scalars(query.execution_options(yield_per=4)):
+        blocks.discard(each.block)
+        oldest, took_s = min(oldest, each.at), took_s + each.took_s
+        sums.update(each.counts)
+        for *key, n, segments, vnd in each.operators:
+            before = operators.get(tuple(key), (0, 0, 0))
+            operators[tuple(key)] = (before[0] + n, before[1] + segments, before[2] + vnd)
+    if blocks or (snapshot and snapshot.at >= oldest):
+        return
+    rows = []
+    for name, n in sums.items():
+        step_id, organisation_id, area, measure, detail = name.split("|", 4)
+        rows.append(
+            (
+                int(step_id) if step_id else None,
+                int(organisation_id) if organisation_id else None,
+                area or None,
+                measure,
+                detail,
+                n,
+            )
+        )
+    store_counts(session, campaign_id, rows, at=oldest, took_s=took_s)
+    session.get_one(ReachSnapshot, campaign_id).operators = [[*key, *n] for key, n in operators.items()]
+
+
+def _age(took_s: float) -> timedelta:
+    """Return how old counts may be that took so long, while they are read."""
+    return max(_READ_MIN_AGE, timedelta(seconds=took_s / _READ_SHARE))
 
 
 def is_due(snapshot: ReachSnapshot | None, *, now: datetime) -> bool:
     """Return whether the counts are too old for a reader now."""
-    return snapshot is None or now - snapshot.at > max(
-        _READ_MIN_AGE, timedelta(seconds=snapshot.took_s / _READ_SHARE)
-    )
+    return snapshot is None or now - snapshot.at > _age(snapshot.took_s)
 
 
 def campaigns_to_recount(session: Session, *, now: datetime) -> list[int]:
@@ -313,7 +400,7 @@ def campaigns_to_recount(session: Session, *, now: datetime) -> list[int]:
         select(Campaign.id, ReachSnapshot.at, ReachSnapshot.took_s)
         .outerjoin(ReachSnapshot, ReachSnapshot.campaign_id == Campaign.id)
         .where(
-            Campaign.recipients > SMALL,
+            Campaign.recipients > stored_reach.SMALL,
             Campaign.state.in_((CampaignState.SENDING, CampaignState.PAUSED))
             | (Campaign.ended_at > now - _COUNTED_AFTER_END),
         )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.models.campaigns import OfDrive
@@ -104,7 +105,7 @@ class AgencyReport(OfDrive, BaseWithId):
 class ReachCount(BaseWithId):
     """A count of one reach measure and detail.
 
-    All rows of a campaign were counted in one snapshot, at `ReachSnapshot.at`. Without foreign keys: rows are replaced by
+    The sum over a campaign's blocks, each counted in one snapshot, the oldest at `ReachSnapshot.at`. Without foreign keys: rows are replaced by
     the ten thousand, with what has just been read.
     """
 
@@ -120,14 +121,31 @@ class ReachCount(BaseWithId):
     n: Mapped[int] = mapped_column(BigId)
 
 
+class ReachBlock(Base):
+    """The counts of a large campaign's recipients of one block of ids, as they were at one moment.
+
+    `counts`: by the parts of a key, joined, as `campaigns.analytics.reach_counts` writes them. Reach counts are their sums.
+    """
+
+    __tablename__ = "reach_blocks"
+
+    campaign_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    block: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    took_s: Mapped[float]
+    counts: Mapped[dict[str, int]] = mapped_column(JSON)
+    operators: Mapped[list[list[Any]]] = mapped_column(JSON)  # as `count_by_operator` returns them
+
+
 class ReachSnapshot(Base):
-    """Moment at which a campaign's reach was counted, and how long that took."""
+    """Moment from which on a campaign's reach was counted, block by block, and how long that took in all."""
 
     __tablename__ = "reach_counted"
 
     campaign_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     at: Mapped[datetime]
     took_s: Mapped[float]
+    operators: Mapped[list[list[Any]] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class OfficialInstalls(OfDrive, BaseWithId):

@@ -202,7 +202,7 @@ class InstallReport(BaseWithId):
 
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
     phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"))
-    recipient_id: Mapped[int] = mapped_column(ForeignKey("recipients.id"))
+    recipient_id: Mapped[int] = mapped_column(ForeignKey("recipients.id"), index=True)
     answer_id: Mapped[int] = mapped_column(ForeignKey("answers.id"))
     source: Mapped[AnswerSource] = mapped_column(enum_type(AnswerSource, name="source"))
     reported_at: Mapped[datetime]

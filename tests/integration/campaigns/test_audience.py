@@ -15,6 +15,7 @@ from campaigns.models.campaigns import Campaign, CampaignList, Recipient
 from campaigns.planning.audience import (
     audience_query,
     count_audience,
+    estimate_recipients,
     freeze_audience,
     load_audience_counter,
     restore_audience_counter,
@@ -48,6 +49,7 @@ from outreach.rules.wishes import WishSource
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.tables import cases
+from tests.support.wait_until import wait_until
 from tests.support.wishes import opt_out
 from tests.support.world import AUTHOR, LIST, TEXT, World, number
 
@@ -474,12 +476,15 @@ def test_what_was_counted_is_what_is_frozen_whatever_is_asked_for(places, seed, 
         campaign_id = places.draft(**{"lists": [], **wanted})
         foreseen = foresee(places, campaign_id)
         with places.runtime.db.write() as session:
-            freeze_audience(session, session.get_one(Campaign, campaign_id))
+            campaign = session.get_one(Campaign, campaign_id)
+            about = estimate_recipients(session, audience_query(session, campaign))
+            freeze_audience(session, campaign)
             frozen, excluded = count_audience(session, campaign_id)
             chosen = select(CampaignList.list_id).where(CampaignList.campaign_id == campaign_id)
             people = select(Membership.contact_id).where(Membership.list_id.in_(chosen)).distinct()
             assert frozen + sum(excluded.values()) == len(session.scalars(people).all()), wanted
         assert foreseen == (frozen, excluded), wanted
+        assert about == pytest.approx(frozen, abs=3), wanted  # before phones are given away
         seen.update(excluded)
     assert set(seen) == {*Exclusion} - {Exclusion.SAME_PERSON}  # which comes after the launch alone
 
@@ -491,7 +496,9 @@ def test_a_count_that_another_version_of_the_program_kept_is_made_anew(world, mo
     redis = world.runtime.redis
 
     def people() -> int:
-        cache = AudienceCache(redis, passes_opt_outs=False)  # of a web process that has just started
+        cache = AudienceCache(
+            world.runtime.db, redis, passes_opt_outs=False
+        )  # of a web process that has just started
         with world.runtime.db.read() as session:
             return cache.of_campaign(session, session.get_one(Campaign, campaign_id)).recipients
 
@@ -501,6 +508,28 @@ def test_a_count_that_another_version_of_the_program_kept_is_made_anew(world, mo
     for counter in ({}, {**kept["counter"], "profiles": [["of another shape"]]}):
         redis.set(name, json.dumps({**kept, "counter": counter}))
         assert people() == 3
+
+
+def test_nobody_waits_for_many_people_to_be_read_again_while_an_older_count_is_there(world, monkeypatch):
+    for name, value in (("_KEPT_IF_TOOK_S", 0.0), ("_KEEP_AT_LEAST_S", 0.0), ("_KEEP_FACTOR", 0.0)):
+        monkeypatch.setattr(f"admin.views.audience_cache.{name}", value)
+    world.add_people(3)
+    campaign_id, cache = (
+        world.draft(),
+        AudienceCache(world.runtime.db, world.runtime.redis, passes_opt_outs=False),
+    )
+
+    def people() -> int:
+        with world.runtime.db.read() as session:
+            return cache.of_campaign(session, session.get_one(Campaign, campaign_id)).recipients
+
+    assert people() == 3
+    with world.runtime.db.write() as session:
+        opt_out(world, session, number(0), 1, source=WishSource.OFFICER)
+    assert people() == 3
+    wait_until(lambda: people() == 2)
+    with cache._loading:  # the last look has begun another count
+        pass
 
 
 @pytest.mark.parametrize("is_own", [True, False])
