@@ -4,7 +4,7 @@ export VENV
 # Tests start hundreds of processes: what one has compiled the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: compiled lists-check places wheel release check-wheel image check-image check-bare help run test test-all test-rest test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-gateways drill-hosts drill-visits drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
+.PHONY: compiled lists-check places wheel release check-wheel image check-image check-bare help run test test-all test-rest test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-gateways drill-hosts drill-cluster drill-visits drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ drill-gateways: environment-dev  ## a large send over SMPP or an aggregator, con
 
 drill-hosts: environment-dev  ## one host and two with workers, one of them cut off in the middle of a send: as root, ARGS="--messages 20000"
 	$(VENV)/bin/python -m tests.drills.hosts $(ARGS)
+
+drill-cluster: environment-dev  ## two hosts each for web, workers and PostgreSQL, which fail one by one in a send: as root, ARGS="--messages 50000 --seconds 420"
+	$(VENV)/bin/python -m tests.drills.cluster $(ARGS)
 
 drill-visits: environment-dev chromium  ## two officers' phones, three days without a network, and what their page costs: ARGS="--houses 300"
 	$(VENV)/bin/python -m tests.drills.visit_phones $(ARGS)

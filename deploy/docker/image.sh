@@ -8,7 +8,7 @@ done
 base=$(pwd)/var/image-base
 if [ ! -e "$base/done" ]; then
     rm -rf "$base"
-    mmdebstrap --quiet --variant=minbase --include=python3,python3-venv,ca-certificates,passwd,postgresql-client trixie "$base"
+    mmdebstrap --quiet --variant=minbase --include=python3,python3-venv,ca-certificates,passwd,postgresql-client,binutils trixie "$base"
     touch "$base/done"
     made=$(buildah from scratch)
     buildah add --quiet "$made" "$base" / >/dev/null

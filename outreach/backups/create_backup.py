@@ -66,6 +66,9 @@ def create_backup(
     OSError.
     """
     began = time.monotonic()
+    if db.is_postgresql and db.is_pooled():
+        # pg_dump sets its session's search path, which PgBouncer would hand to the next client.
+        raise BadInput("backup_through_pooler")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     remove_unfinished(folder)
     ending = ENDINGS[db.is_postgresql] + (ENCRYPTED if recipients else "")

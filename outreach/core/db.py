@@ -176,6 +176,7 @@ class Database:
                 pool_pre_ping=True,
                 connect_args=_PG_ARGS,
             )
+            event.listen(self.engine, "connect", _set_up_postgresql)
         else:
             self.engine = _create_sqlite_engine(self.url)
         self._write_engine = self.engine.execution_options(writes=True)
@@ -210,6 +211,11 @@ class Database:
     def _autocommit(self, engine: Engine) -> Engine:
         """Make each statement its own transaction on PostgreSQL: one round trip in place of three."""
         return engine.execution_options(isolation_level="AUTOCOMMIT") if self.is_postgresql else engine
+
+    def is_pooled(self) -> bool:
+        """Check whether PgBouncer or the like stands before PostgreSQL."""
+        with self.engine.connect() as connection:
+            return _is_pooled(connection.connection.driver_connection)
 
     def close(self) -> None:
         self.engine.dispose()
@@ -257,9 +263,20 @@ _PG_ARGS = {
     # Nor for a quarter of an hour if data was in flight when the peer died: then no keepalive is sent.
     "tcp_user_timeout": 20_000,
     "application_name": "loa",
-    # Nor may the locks of a client that died in the middle of a transaction block the others.
-    "options": "-c idle_in_transaction_session_timeout=60s",
 }
+
+
+def _is_pooled(connection: Any) -> bool:
+    """Check whether another process answers than the connection was told at its start: a pooler makes that number up."""
+    answers = connection.execute("SELECT pg_backend_pid()").fetchone()[0]
+    connection.rollback()
+    return bool(answers != connection.info.backend_pid)
+
+
+def _set_up_postgresql(connection: Any, _record: Any) -> None:
+    # In transaction mode the next transaction may meet a process of the server that has prepared nothing.
+    if _is_pooled(connection):
+        connection.prepare_threshold = None
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

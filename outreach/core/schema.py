@@ -30,6 +30,12 @@ def upgrade(db: Database, revision: str = "head") -> None:
 def upgrade_on(connection: Connection, revision: str) -> None:
     """Upgrade to a revision in the caller's transaction. Raises WrongState."""
     _run(connection, "upgrade", revision)
+    if connection.dialect.name == "postgresql":
+        # The locks of a client that died in the middle of a transaction must not block the others. Set for the role,
+        # as PgBouncer refuses it in a connection's start.
+        database = connection.scalar(text("SELECT quote_ident(current_database())"))
+        timeout = "idle_in_transaction_session_timeout = '60s'"
+        connection.exec_driver_sql(f"ALTER ROLE CURRENT_USER IN DATABASE {database} SET {timeout}")
 
 
 def downgrade(db: Database, revision: str = "base") -> None:

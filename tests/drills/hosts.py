@@ -7,23 +7,21 @@ left open. Exit status 1 if any, or if two hosts are not at least 1.6 times one.
 """
 
 import argparse
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from urllib.parse import urlsplit
 
 from rq import Queue, Worker
 
 from campaigns.rules.states import CampaignAction
 from outreach.core.job_queue import SEND
+from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator, running_simulator
 from tests.drills.ground import new_folder, open_world, running_servers, tell_result
-from tests.drills.namespaces import NET, Hosts, NoNamespaces, hosts
-from tests.support.processes import Processes, environment_of, simulator_settings
+from tests.drills.namespaces import NET, Hosts, address, play_inside
+from tests.support.processes import Processes, simulator_settings
 from tests.support.servers import POSTGRES_SETTINGS
 from tests.support.world import World
 
@@ -37,35 +35,20 @@ ENDS_AFTER_S = 120.0
 WEB_PORT = 8000  # of a network of its own: nobody else has it
 
 
-def main() -> int:
+def run(made: Hosts, arguments: list[str]) -> int:
     options = argparse.ArgumentParser(prog="python -m tests.drills.hosts")
     options.add_argument("--messages", type=int, default=20_000)
     options.add_argument(
         "--in-flight", type=int, default=IN_FLIGHT, help="requests under way in each worker host"
     )
     options.add_argument("--at-least", type=float, default=AT_LEAST, help="times one host that two must send")
-    options.add_argument("--inside", nargs=3, metavar="HOST", help=argparse.SUPPRESS)
-    given = options.parse_args()
-    if given.inside:
-        made = Hosts(given.inside[0], tuple(given.inside[1:]))
-        return run(made, messages=given.messages, in_flight=given.in_flight, at_least=given.at_least)
-    try:
-        with hosts(2) as made:
-            # From here on this process is the main host, and so is all that it starts.
-            inside = ["ip", "netns", "exec", made.main, sys.executable, "-m", "tests.drills.hosts"]
-            return subprocess.run([*inside, *sys.argv[1:], "--inside", made.main, *made.workers]).returncode
-    except NoNamespaces as error:
-        print(f"The drill cannot be played here: {error}", file=sys.stderr)
-        return 2
-
-
-def run(made: Hosts, *, messages: int, in_flight: int, at_least: float) -> int:
+    given = options.parse_args(arguments)
     inbound = f"http://127.0.0.1:{WEB_PORT}/webhooks/twilio/inbound"
     with ExitStack() as stack:
         folder = stack.enter_context(new_folder())
         rules = folder / "pg_hba.conf"
         rules.write_text(
-            f"local all all trust\nhost all all 127.0.0.1/32 trust\nhost all all {NET}.0.0/16 trust\n"
+            f"local all all trust\nhost all all 127.0.0.1/32 trust\nhost all all {NET}.0/24 trust\n"
         )
         rules.chmod(0o644)
         of_postgres = {**POSTGRES_SETTINGS, "listen_addresses": "*", "hba_file": str(rules)}
@@ -76,14 +59,21 @@ def run(made: Hosts, *, messages: int, in_flight: int, at_least: float) -> int:
             redis.url,
             simulator,
             PUBLIC_BASE_URL=f"http://127.0.0.1:{WEB_PORT}",
-            SEND_IN_FLIGHT=in_flight,
+            SEND_IN_FLIGHT=given.in_flight,
             SEND_TIMEOUT_S=2,
             LEASE_S=LEASE_S,
             RECONCILE_S=1,
             SWEEP_S=1,
         )
         world, processes = stack.enter_context(open_world(settings, simulator, folder))
-        return Stage(made, world, simulator, processes, messages).play(at_least=at_least)
+        return Stage(made, world, simulator, processes, given.messages).play(at_least=given.at_least)
+
+
+def seen_from_elsewhere(settings: Settings, *, database: bool = True) -> Settings:
+    """The settings of another host: Redis, the gateway and the `database` stand in the main host."""
+    names = ("redis_url", "twilio_api_base_url", *(["database_url"] if database else []))
+    there = {name: getattr(settings, name).replace("127.0.0.1", address(0)) for name in names}
+    return replace(settings, **there)
 
 
 @dataclass
@@ -97,18 +87,9 @@ class Stage:
 
     def start_worker_host(self, which: int) -> None:
         """What an operator starts on a machine of its own: sending, and the work of the default queue."""
-        here, main = self.world.runtime.settings, self.made.main_at(which)
-        there = replace(
-            here,
-            database_url=here.database_url.replace("127.0.0.1", main),
-            redis_url=here.redis_url.replace("127.0.0.1", main),
-            twilio_api_base_url=f"http://{main}:{urlsplit(self.simulator.url).port}",
-        )
-        inside = ["ip", "netns", "exec", self.made.workers[which - 1], sys.executable, "-m", "flask"]
-        with open(self.processes.log or os.devnull, "ab") as words:
-            command = [*inside, "--app", "wsgi", "worker", "--queues", "send,default"]
-            process = subprocess.Popen(command, env=environment_of(there), stdout=words, stderr=words)
-        self.processes.running.append(process)
+        there = seen_from_elsewhere(self.world.runtime.settings)
+        host = Processes(there, self.processes.log, inside=self.made.inside(which))
+        self.processes.running.append(host.start("worker", "--queues", "send,default"))
 
     def accepted(self) -> int:
         return int(self.simulator.stats()["accepted"])
@@ -171,4 +152,4 @@ class Stage:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play_inside("tests.drills.hosts", 2, run))

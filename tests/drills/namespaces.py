@@ -5,13 +5,15 @@ Needs root and `ip` (apt-get install iproute2). Nothing of it can be reached fro
 
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-# A cable each: .1 is the main host's end, .2 the worker host's.
-NET = "10.203"
+# .1 is the main host, .2 and so on are the others, each with a cable to a switch in the main host.
+NET = "10.203.0"
 
 
 class NoNamespaces(Exception):
@@ -20,52 +22,93 @@ class NoNamespaces(Exception):
 
 @dataclass(frozen=True)
 class Hosts:
-    """The main host and the worker hosts, by their namespaces' names; worker host i (1, 2, …) reaches main at `main_at(i)`."""
+    """The main host and the others, by their namespaces' names; the others are counted from 1."""
 
     main: str
-    workers: tuple[str, ...]
+    others: tuple[str, ...]
 
-    def main_at(self, worker: int) -> str:
-        return f"{NET}.{worker}.1"
+    def inside(self, host: int) -> list[str]:
+        """The words before a command that runs in this host; 0 is the main host."""
+        return ["ip", "netns", "exec", self._name(host)]
 
-    def cut(self, worker: int) -> None:
+    def cut(self, host: int) -> None:
         """Pull the cable: packets are lost in both directions, and nobody is told."""
-        self._set(worker, "down")
+        self._set(host, "down")
 
-    def join(self, worker: int) -> None:
-        self._set(worker, "up")
+    def join(self, host: int) -> None:
+        self._set(host, "up")
 
-    def _set(self, worker: int, state: str) -> None:
-        ip("-n", self.main, "link", "set", f"to{worker}", state)
+    def kill_all(self, host: int) -> None:
+        """The power fails: its cable is dead, and each of its processes is gone."""
+        self.cut(host)
+        _kill_all(self._name(host))
+
+    def _set(self, host: int, state: str) -> None:
+        ip("-n", self.main, "link", "set", f"to{host}", state)
+
+    def _name(self, host: int) -> str:
+        return self.others[host - 1] if host else self.main
 
 
-def ip(*arguments: str) -> None:
+def address(host: int) -> str:
+    return f"{NET}.{host + 1}"
+
+
+def _kill_all(name: str) -> None:
+    while found := ip("netns", "pids", name).split():  # also what they have started meanwhile
+        for process in found:
+            with suppress(ProcessLookupError):
+                os.kill(int(process), signal.SIGKILL)
+
+
+def ip(*arguments: str) -> str:
     """Raises NoNamespaces."""
     done = subprocess.run(["ip", *arguments], capture_output=True, text=True)
     if done.returncode:
         raise NoNamespaces(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout
 
 
 @contextmanager
-def hosts(workers: int) -> Iterator[Hosts]:
+def hosts(others: int) -> Iterator[Hosts]:
     """Make them, and take them down at the end. Raises NoNamespaces."""
     if os.geteuid() != 0:
         raise NoNamespaces("only root may make network namespaces")
     if shutil.which("ip") is None:
         raise NoNamespaces("there is no `ip`: apt-get install iproute2")
     own = f"loa{os.getpid()}"
-    made = Hosts(f"{own}-main", tuple(f"{own}-w{i}" for i in range(1, workers + 1)))
+    made = Hosts(f"{own}-main", tuple(f"{own}-{i}" for i in range(1, others + 1)))
     try:
-        for name in (made.main, *made.workers):
+        for name in (made.main, *made.others):
             ip("netns", "add", name)
             ip("-n", name, "link", "set", "lo", "up")
-        for i, name in enumerate(made.workers, start=1):
+        ip("-n", made.main, "link", "add", "switch", "type", "bridge")
+        for i, name in enumerate(made.others, start=1):
             ends = (f"to{i}", "netns", made.main, "type", "veth", "peer", "name", "eth0", "netns", name)
             ip("link", "add", "name", *ends)
-            for host, cable, address in ((made.main, f"to{i}", 1), (name, "eth0", 2)):
-                ip("-n", host, "address", "add", f"{NET}.{i}.{address}/30", "dev", cable)
-                ip("-n", host, "link", "set", cable, "up")
+            ip("-n", made.main, "link", "set", f"to{i}", "master", "switch", "up")
+        for i, (name, card) in enumerate([(made.main, "switch"), *((name, "eth0") for name in made.others)]):
+            ip("-n", name, "address", "add", f"{address(i)}/24", "dev", card)
+            ip("-n", name, "link", "set", card, "up")
         yield made
     finally:
-        for name in (made.main, *made.workers):
-            subprocess.run(["ip", "netns", "delete", name], capture_output=True)
+        for name in (made.main, *made.others):
+            with suppress(NoNamespaces):  # not made yet
+                _kill_all(name)
+                ip("netns", "delete", name)
+
+
+def play_inside(module: str, others: int, run: Callable[[Hosts, list[str]], int]) -> int:
+    """Run a drill's program in the main host, so that all it starts is there: it is started anew with the hosts' names."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["--inside"]:
+        names = arguments[1].split(",")
+        return run(Hosts(names[0], tuple(names[1:])), arguments[2:])
+    try:
+        with hosts(others) as made:
+            names = ",".join([made.main, *made.others])
+            command = [*made.inside(0), sys.executable, "-m", module, "--inside", names, *arguments]
+            return subprocess.run(command).returncode
+    except NoNamespaces as error:
+        print(f"The drill cannot be played here: {error}", file=sys.stderr)
+        return 2

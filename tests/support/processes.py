@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +60,20 @@ def simulator_settings(
 
 
 class Processes:
-    """Processes started by `flask --app wsgi …` in a checkout; `stop` ends all. Their output goes to `log` if given."""
+    """Processes started by `flask --app wsgi …` in a checkout; `stop` ends all. Their output goes to `log` if given.
 
-    def __init__(self, settings: Settings, log: Path | None = None, *, checkout: Path = ROOT) -> None:
-        self.log, self.checkout, self.python = log, checkout, python_of(checkout)
+    `inside` are the words before each command that has it run in another host.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Path | None = None,
+        *,
+        checkout: Path = ROOT,
+        inside: Sequence[str] = (),
+    ) -> None:
+        self.log, self.checkout, self.python, self.inside = log, checkout, python_of(checkout), inside
         self.environment = environment_of(settings)
         self.running: list[subprocess.Popen[bytes]] = []
 
@@ -72,9 +83,13 @@ class Processes:
 
     def start_program(self, *arguments: str) -> subprocess.Popen[bytes]:
         """A Python module as a program that goes on until it is ended."""
+        return self.start_command(self.python, "-m", *arguments)
+
+    def start_command(self, *command: str) -> subprocess.Popen[bytes]:
+        """Any program that goes on until it is ended."""
         with open(self.log or os.devnull, "ab") as words:
             process = subprocess.Popen(
-                [self.python, "-m", *arguments],
+                [*self.inside, *command],
                 cwd=self.checkout,
                 env=self.environment,
                 stdout=words if self.log else None,
@@ -83,9 +98,11 @@ class Processes:
         self.running.append(process)
         return process
 
-    def start_web(self, port: int, *options: str, app: str = "asgi:app") -> subprocess.Popen[bytes]:
+    def start_web(
+        self, port: int, *options: str, app: str = "asgi:app", bind: str = "127.0.0.1"
+    ) -> subprocess.Popen[bytes]:
         """The web's server, as `make run` starts it."""
-        served = f"{app} --bind 127.0.0.1:{port} --worker-class deploy.web_worker.DrainingWorker"
+        served = f"{app} --bind {bind}:{port} --worker-class deploy.web_worker.DrainingWorker"
         return self.start_program("gunicorn", *served.split(), "--no-control-socket", *options)
 
     def said(self) -> str:

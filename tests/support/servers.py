@@ -123,7 +123,7 @@ def _make_postgres(home: Path, user: dict[str, Any]) -> None:
     home.mkdir(mode=0o700)
     programs = find_postgres()
     if user:
-        programs = _copy_programs(programs, home)
+        programs = copy_programs(programs, home)
         os.chown(home, user["user"], user["group"])
         home.parent.chmod(0o711)
     # The build has no ICU; PostgreSQL's own C.UTF-8 knows the Vietnamese letters' upper and lower case.
@@ -238,7 +238,7 @@ def find_postgres() -> Path:
     return Path(package.submodule_search_locations[0], "pginstall", "bin")
 
 
-def _copy_programs(programs: Path, home: Path) -> Path:
+def copy_programs(programs: Path, home: Path) -> Path:
     """Copy the wheel's programs and, beside them as the programs expect it, its libraries."""
     package = programs.parent.parent
     shutil.copytree(package / "pginstall", home / package.name / "pginstall")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import count
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -238,3 +239,10 @@ def test_who_was_left_alone_in_1_1_0_is_left_alone_after_it(db):
     with db.read() as session:
         found = read_left_alone(session, people=people, numbers=phones)
         assert {each for each in phones if found.stops(None, each)} >= {11, 12, 19}
+
+
+def test_a_client_that_dies_in_a_transaction_holds_its_locks_for_a_minute_at_most(db):
+    if db.is_postgresql:
+        url = db.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("1min",)
