@@ -7,12 +7,12 @@ for program in buildah mmdebstrap; do
 done
 base=$(pwd)/var/image-base
 if [ ! -e "$base/done" ]; then
-    rm -rf "$base"
+    rm -rf "$base"; mkdir -p var
     mmdebstrap --quiet --variant=minbase --include=python3,python3-venv,ca-certificates,passwd,postgresql-client,binutils trixie "$base"
-    touch "$base/done"
     made=$(buildah from scratch)
     buildah add --quiet "$made" "$base" / >/dev/null
     buildah commit --quiet --rm "$made" localhost/loa-base >/dev/null
+    touch "$base/done"
 fi
 # Packages come from where pip finds them, behind the certificates that this machine trusts.
 certificates=/etc/ssl/certs/ca-certificates.crt

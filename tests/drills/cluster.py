@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -22,7 +23,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import psycopg
-from sqlalchemy.exc import DBAPIError
 
 from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator, running_simulator
@@ -31,6 +31,7 @@ from tests.drills.hosts import WEB_PORT, seen_from_elsewhere
 from tests.drills.namespaces import NET, Hosts, address, play_inside
 from tests.support.processes import ROOT, Processes, simulator_settings
 from tests.support.servers import STARTING, Server, copy_programs, find_postgres, start_redis
+from tests.support.wait_until import wait_until
 from tests.support.world import World
 
 FRONT, DATABASES, WEBS, WORKERS = 0, (1, 2), (3, 4), (5, 6)
@@ -57,9 +58,9 @@ class Host:
     programs: dict[str, Callable[[], subprocess.Popen[bytes]]] = field(default_factory=dict)
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def start(self) -> None:
-        for name, start in self.programs.items():
-            self.running[name] = start()
+    def start(self, *names: str) -> None:
+        for name in names or self.programs:
+            self.running[name] = self.programs[name]()
 
     def fail(self) -> None:
         self.made.kill_all(self.number)
@@ -67,12 +68,6 @@ class Host:
     def come_back(self) -> None:
         self.made.join(self.number)
         self.start()
-
-    def kill(self, name: str) -> None:
-        self.processes.kill(self.running[name])
-
-    def restart(self, name: str) -> None:
-        self.running[name] = self.programs[name]()
 
 
 @dataclass
@@ -190,7 +185,7 @@ class Cluster:
         """Everything but Loa, and Loa's role and database."""
         for number in (FRONT, *DATABASES):
             self.hosts[number].start()
-        wait_until("the databases", lambda: self.standbys() == 1, seconds=STARTING)
+        wait_until(lambda: self.standbys() == 1, STARTING)
         with self.connect() as connection:
             connection.execute(f"CREATE ROLE loa LOGIN PASSWORD '{PASSWORD}'")
             connection.execute("CREATE DATABASE loa OWNER loa")
@@ -224,7 +219,11 @@ class Cluster:
             self.redis = start_redis(self.folder, self.redis.url, bind="0.0.0.0")
 
         def of_program(host: Host, name: str) -> tuple[Callable[[], None], Callable[[], None], float]:
-            return partial(host.kill, name), partial(host.restart, name), RESTARTED_AFTER_S
+            return (
+                lambda: host.processes.kill(host.running[name]),
+                partial(host.start, name),
+                RESTARTED_AFTER_S,
+            )
 
         return [
             Fault("a web host", web.fail, web.come_back),
@@ -267,15 +266,14 @@ def play(cluster: Cluster, world: World, simulator: RunningSimulator, messages: 
     campaign = world.launch(pace=pace)
     reader = Reader(f"{SITE}/{world.link(campaign)}")
 
-    def goes_on(pages: int, accepted: int) -> bool:
-        is_sending = simulator.stats()["accepted"] >= accepted + pace * 3
-        return is_sending and len(reader.times) > pages + 5
+    def accepted() -> int:
+        return int(simulator.stats()["accepted"])
 
-    def wait_for_life(what: str) -> None:
-        pages, accepted = len(reader.times), simulator.stats()["accepted"]
-        wait_until(what, lambda: goes_on(pages, accepted))
+    def wait_for_life() -> None:
+        pages, had = len(reader.times) + 5, accepted() + pace * 3
+        wait_until(lambda: len(reader.times) > pages and accepted() > had)
 
-    wait_for_life("the send")
+    wait_for_life()
     faults = cluster.faults()
     for fault in faults:
         time.sleep(CALM_S)
@@ -283,18 +281,17 @@ def play(cluster: Cluster, world: World, simulator: RunningSimulator, messages: 
         fault.begin()
         time.sleep(fault.away_s)
         if fault.away_s == DOWN_S:
-            wait_for_life(f"after {fault.name}")
+            wait_for_life()
         fault.end()
-        wait_for_life(f"after {fault.name} is back")
-        wait_until("the standby", lambda: cluster.standbys() == 1)
-    left = messages - simulator.stats()["accepted"]
-    calm_at = time.time()
-    wait_until("the end", lambda: has_ended(world, campaign), seconds=ENDS_AFTER_S + left / pace)
+        wait_for_life()
+        wait_until(lambda: cluster.standbys() == 1)
+    left, calm_at = messages - accepted(), time.time()
+    wait_until(lambda: world.status(campaign)["state"] == "completed", ENDS_AFTER_S + left / pace)
     accepted_at = sorted(line["accepted_at"] for line in simulator.ledger())
     for fault, until in zip(faults, [*(fault.at for fault in faults[1:]), calm_at], strict=True):
         sent, read = (longest_gap(times, fault.at, until) for times in (accepted_at, reader.times))
         print(f"{fault.name}: nothing sent for {sent:.1f} s, no page for {read:.1f} s")
-    most = max(count_within(accepted_at, 10)) / 10
+    most = max(Counter(at // 10 for at in accepted_at).values()) / 10
     print(f"pace {pace:.0f}/s, at most {most:.0f}/s in any 10 s; {left} left after the last fault")
     wrong = count_wrong(world)
     is_whole = tell_result(world, campaign, messages=messages)
@@ -302,34 +299,10 @@ def play(cluster: Cluster, world: World, simulator: RunningSimulator, messages: 
     return int(not is_whole or wrong > 0 or left <= 0)
 
 
-def has_ended(world: World, campaign: int) -> bool:
-    with suppress(DBAPIError):
-        return bool(world.status(campaign)["state"] == "completed")
-    return False
-
-
 def longest_gap(times: Iterable[float], since: float, until: float) -> float:
     """Return the most seconds between two of these moments, from `since` to `until`."""
     within = [since, *(at for at in times if since < at < until), until]
     return max(later - earlier for earlier, later in pairwise(within))
-
-
-def count_within(times: list[float], seconds: float) -> list[int]:
-    """Return for each of these sorted moments how many there are from it on within so many seconds."""
-    counts, end = [], 0
-    for begin, at in enumerate(times):
-        while end < len(times) and times[end] < at + seconds:
-            end += 1
-        counts.append(end - begin)
-    return counts
-
-
-def wait_until(what: str, is_so: Callable[[], bool], *, seconds: float = ENDS_AFTER_S) -> None:
-    ends = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > ends:
-            raise SystemExit(f"{what}: not within {seconds:g} s")
-        time.sleep(0.2)
 
 
 if __name__ == "__main__":

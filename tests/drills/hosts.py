@@ -9,7 +9,6 @@ left open. Exit status 1 if any, or if two hosts are not at least 1.6 times one.
 import argparse
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
@@ -23,6 +22,7 @@ from tests.drills.ground import new_folder, open_world, running_servers, tell_re
 from tests.drills.namespaces import NET, Hosts, address, play_inside
 from tests.support.processes import Processes, simulator_settings
 from tests.support.servers import POSTGRES_SETTINGS
+from tests.support.wait_until import wait_until
 from tests.support.world import World
 
 LATENCY_MS = 100
@@ -31,7 +31,6 @@ IN_FLIGHT = 50
 SLOWER_MS = 400  # so that there is a middle to be cut off in
 LEASE_S = 5.0
 AT_LEAST = 1.6
-ENDS_AFTER_S = 120.0
 WEB_PORT = 8000  # of a network of its own: nobody else has it
 
 
@@ -94,23 +93,12 @@ class Stage:
     def accepted(self) -> int:
         return int(self.simulator.stats()["accepted"])
 
-    def wait_until(self, what: str, is_so: Callable[[], bool]) -> float:
-        ends = time.monotonic() + ENDS_AFTER_S
-        while not is_so():
-            if time.monotonic() > ends:
-                print(
-                    f"{what}: not within {ENDS_AFTER_S:g} s\n{self.processes.said()[-3000:]}", file=sys.stderr
-                )
-                raise SystemExit(1)
-            time.sleep(0.05)
-        return time.monotonic()
-
     def measure(self, *, first: float, last: float) -> float:
         """Messages a second between two shares of the campaign."""
-        began = self.wait_until("the send", lambda: self.accepted() >= self.messages * first)
-        at_first = self.accepted()
-        ended = self.wait_until("the send", lambda: self.accepted() >= self.messages * last)
-        return (self.accepted() - at_first) / (ended - began)
+        wait_until(lambda: self.accepted() >= self.messages * first)
+        began, at_first = time.monotonic(), self.accepted()
+        wait_until(lambda: self.accepted() >= self.messages * last)
+        return (self.accepted() - at_first) / (time.monotonic() - began)
 
     def play(self, *, at_least: float) -> int:
         self.world.add_people(self.messages)
@@ -124,7 +112,7 @@ class Stage:
         # Held while the other starts, so that both have something to send.
         self.world.act(campaign, CampaignAction.PAUSE)
         self.start_worker_host(2)
-        self.wait_until("the second host", lambda: self.senders() == 2)
+        wait_until(lambda: self.senders() == 2)
         held_at = self.accepted() / self.messages
         self.world.act(campaign, CampaignAction.RESUME)
         two = self.measure(first=held_at + 0.05, last=held_at + 0.25)
@@ -135,7 +123,7 @@ class Stage:
         meanwhile = self.accepted() - at_cut
         self.made.join(2)
         restored_at = time.monotonic()
-        self.wait_until("the end", lambda: self.world.status(campaign)["state"] == "completed")
+        wait_until(lambda: self.world.status(campaign)["state"] == "completed")
         seconds = time.monotonic() - restored_at
         print(f"one worker host {one:.0f}/s, two {two:.0f}/s: {two / one:.2f} times, at {LATENCY_MS} ms")
         print(
