@@ -23,7 +23,7 @@ from simulator.settings import RequestFault, fault_after_accept, fault_before_ac
 
 PREFIX = "/aggregator"
 ACCEPTED, WRONG_KEY, NO_SENDER, NOT_FOUND, REPEATED = "100", "101", "104", "105", "124"
-BAD_NUMBER, NO_TEMPLATE = "300", "791"
+BAD_NUMBER, NO_TEMPLATE = "108", "791"
 VIETNAM_S = 7 * 3600  # ahead of UTC
 
 

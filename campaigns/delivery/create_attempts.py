@@ -66,10 +66,8 @@ def create_attempts(
     for row, body, segments in taken:
         notice = notices.get(row.message_id)
         channel, kept = (notice.channel, notice.as_stored()) if notice else (Channel.SMS, None)
-        account, vnd = (
-            accounts.get(row.message_id, ENVIRONMENT),
-            notice_vnd if channel is Channel.ZALO else None,
-        )
+        account = accounts.get(row.message_id, ENVIRONMENT)
+        vnd = notice_vnd if channel is Channel.ZALO else None
         rows.append((row.message_id, row.n, row.phone_id, body, segments, account, channel, kept, vnd))
     claimed = rows_table(session, columns, [dict(zip(columns, row, strict=True)) for row in rows])
     values = {

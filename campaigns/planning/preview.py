@@ -100,9 +100,8 @@ class StepPreview:
     units: int
     cost: Cost
     saved_vnd: int
-    notice_vnd: (
-        int | None
-    )  # what its notices cost if each arrives; None: it has none, or no gateway sends them
+    # What its notices cost if each arrives; None: it has none, or no gateway sends them.
+    notice_vnd: int | None
     after_days: int
     at: str | None
     is_marked: bool

@@ -321,7 +321,10 @@ def _settings_of_attempt(runtime: Runtime, attempt_id: int) -> tuple[int, Settin
 
 
 async def _confirm(settings: Settings, account_id: int, report: StatusReport, way: Channel) -> StatusReport:
-    """Return what the aggregator says when it is asked; why a notice failed it says in its call alone."""
+    """Return what the aggregator says when it is asked; why a notice failed it says in its call alone.
+
+    Raises GatewayUnavailable also where it does not know of the message yet (eSMS: 105, soon after it was sent).
+    """
     gateway = AggregatorGateway(settings, id_prefix=id_prefix(account_id))
     try:
         answer = await gateway.ask(report.gateway_id, of_notice=way is not Channel.SMS)
@@ -329,6 +332,8 @@ async def _confirm(settings: Settings, account_id: int, report: StatusReport, wa
         await gateway.close()
     if answer is None or (way is Channel.ZALO and answer.status in (None, *_FAILED)):
         return report
+    if answer.status is None:
+        raise GatewayUnavailable("not_known_yet")
     return StatusReport(report.gateway_id, answer.status, answer.cause, answer.code)
 
 

@@ -42,9 +42,8 @@ class Profile:
     status: Mapping[str, Any] | None = None
     tested: str = ""
     operator: Mapping[str, Any] | None = None
-    notice: Mapping[str, Any] | None = (
-        None  # as `send`, with the `report`s of notices and whether it `falls_back`
-    )
+    # As `send`, with the `report`s of notices, whether it `falls_back`, and then its `price`.
+    notice: Mapping[str, Any] | None = None
 
     @property
     def channel(self) -> Channel | None:

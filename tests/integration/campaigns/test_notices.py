@@ -66,6 +66,12 @@ def sent(world: World) -> list[str]:
     return ["notice" if entry["Notice"] else "text" for entry in world.simulator.ledger()]
 
 
+def callback_address(world: World) -> str:
+    """Where the aggregator calls about the one attempt."""
+    names = AttemptNames(world.runtime.settings.secret_key)
+    return f"/webhooks/aggregator/{names.callback(world.one(select(Attempt.id)))}"
+
+
 def spent(world: World, campaign: int) -> tuple[int, int, int]:
     found = world.get_one(Campaign, campaign)
     return found.segments_taken, found.priced_segments, found.priced_vnd
@@ -275,8 +281,7 @@ def test_where_the_provider_falls_back_itself_one_request_has_both_and_its_bill_
     world.simulator.settle()
     assert sent(world) == left  # the text is the provider's own
     assert attempts(world) == [(1, "both", AttemptState.ACCEPTED)]
-    client, (attempt,) = world.app().test_client(), world.all(select(Attempt))
-    name = AttemptNames(world.runtime.settings.secret_key).callback(attempt.id)
+    client, address = world.app().test_client(), callback_address(world)
     for entry in world.simulator.ledger():
         is_notice = bool(entry["Notice"])
         did = entry["status"] == "delivered"
@@ -290,7 +295,7 @@ def test_where_the_provider_falls_back_itself_one_request_has_both_and_its_bill_
             "error_info": '"{\\"error\\":-118,\\"message\\":\\"Zalo account not existed\\"}"',
         }
         for _ in range(2):  # repeated
-            assert client.get(f"/webhooks/aggregator/{name}", query_string=told).status_code == 204
+            assert client.get(address, query_string=told).status_code == 204
     with world.runtime.db.write() as session:
         apply_status_callbacks(session, now=world.now, secret_key=world.keys.secret_key)
     assert attempts(world) == [(1, "both", AttemptState.DELIVERED)]
@@ -394,3 +399,12 @@ def test_an_outcome_that_nobody_saw_is_not_asked_for_again_by_another_kind_of_pr
     world.reconcile()
     assert sent(world) == []  # else the notice's words would leave as a text
     assert attempts(world) == [(1, "zalo", AttemptState.UNKNOWN)]
+
+
+def test_a_failure_of_which_the_aggregator_does_not_know_yet_is_to_be_told_again(world: World) -> None:
+    world.launch(people=1)
+    world.send()
+    told = {"SMSID": "too-new", "SendStatus": "5", "SendSuccess": "0", "SendFailed": "1", "TypeId": "2"}
+    address = callback_address(world)
+    assert world.app().test_client().get(address, query_string=told).status_code == 503
+    assert attempts(world) == [(1, "sms", AttemptState.ACCEPTED)]

@@ -151,5 +151,6 @@ def test_why_a_notice_did_not_arrive_is_read_in_each_form_that_callbacks_have(er
     alone = read_report(profile("esms"), fields, of_notice=True)
     assert (alone.status, alone.cause) == (DeliveryStatus.UNDELIVERED, cause)
     both = read_report(profile("esms-multichannel"), fields, of_notice=True)
-    known = cause if cause in ("no_account", "declined", "notice_limit") else "other"
+    is_told = cause in ("no_account", "declined", "notice_limit") or "1001" in error
+    known = cause if is_told else "other"
     assert (both.status, both.cause) == (DeliveryStatus.SENT, known)
