@@ -28,7 +28,7 @@ from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator, running_simulator
 from tests.drills.ground import count_wrong, new_folder, open_world, tell_result
 from tests.drills.hosts import WEB_PORT, seen_from_elsewhere
-from tests.drills.namespaces import NET, Hosts, address, play_inside
+from tests.drills.namespaces import NET, NOT_HERE, Hosts, address, play_inside
 from tests.support.processes import ROOT, Processes, simulator_settings
 from tests.support.servers import STARTING, Server, copy_programs, find_postgres, start_redis
 from tests.support.wait_until import wait_until
@@ -79,7 +79,7 @@ class Fault:
     at: float = 0.0  # by the wall clock
 
 
-def main(made: Hosts, arguments: list[str]) -> int:
+def run(made: Hosts, arguments: list[str]) -> int:
     options = argparse.ArgumentParser(prog="python -m tests.drills.cluster")
     options.add_argument("--messages", type=int, default=50_000)
     options.add_argument("--seconds", type=float, default=420, help="how long the send takes by its pace")
@@ -87,7 +87,7 @@ def main(made: Hosts, arguments: list[str]) -> int:
     given = options.parse_args(arguments)
     if missing := [package for program, package in NEEDED.items() if not shutil.which(program)]:
         print(f"The drill cannot be played here: apt-get install {' '.join(missing)}", file=sys.stderr)
-        return 2
+        return NOT_HERE
     with ExitStack() as stack:
         folder = stack.enter_context(new_folder())
         folder.chmod(0o711)
@@ -306,4 +306,4 @@ def longest_gap(times: Iterable[float], since: float, until: float) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(play_inside("tests.drills.cluster", len((*DATABASES, *WEBS, *WORKERS)), main))
+    sys.exit(play_inside("tests.drills.cluster", len((*DATABASES, *WEBS, *WORKERS)), run))

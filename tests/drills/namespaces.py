@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 # .1 is the main host, .2 and so on are the others, each with a cable to a switch in the main host.
 NET = "10.203.0"
+NOT_HERE = 2  # exit status
 
 
 class NoNamespaces(Exception):
@@ -111,4 +112,4 @@ def play_inside(module: str, others: int, run: Callable[[Hosts, list[str]], int]
             return subprocess.run(command).returncode
     except NoNamespaces as error:
         print(f"The drill cannot be played here: {error}", file=sys.stderr)
-        return 2
+        return NOT_HERE

@@ -4,14 +4,12 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 
-import psycopg
 import pytest
 from sqlalchemy import make_url, text
 
-from deploy.redis_server import find_port
+from deploy.redis_server import can_listen, find_port
 from outreach.backups.create_backup import create_backup
 from outreach.core.db import Database
 from outreach.rules.errors import BadInput
@@ -40,16 +38,8 @@ def pooled(database_url, servers_folder) -> Iterator[Database]:
     file.write_text(f"{wanted}max_prepared_statements = 0\n")  # as before its version 1.21
     user = {"user": "nobody"} if os.geteuid() == 0 else {}
     process = subprocess.Popen([program, "-q", file], **user)
-    url = f"postgresql+psycopg://postgres@127.0.0.1:{port}/loa"
-
-    def answers() -> bool:
-        with suppress(psycopg.OperationalError):
-            psycopg.connect(url.replace("+psycopg", "")).close()
-            return True
-        return False
-
-    wait_until(answers)
-    db = Database(url)
+    wait_until(lambda: not can_listen(port))
+    db = Database(f"postgresql+psycopg://postgres@127.0.0.1:{port}/loa")
     yield db
     db.close()
     process.kill()  # asked to end, it would wait for its clients
