@@ -21,6 +21,7 @@ from admin.views.rescue import create_team_page
 from admin.visits_app.routes import create_visits_app
 from campaigns.web.answer_page import AnswerPageApp, AnswerPageService, create_answer_page
 from campaigns.web.asgi import Application, WsgiBridge
+from campaigns.web.exchange import create_exchange
 from campaigns.web.gateway_callbacks import (
     StatusCallbackApp,
     create_aggregator_callbacks,
@@ -98,6 +99,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
         *([create_gateway_callbacks(runtime)] if settings.speaks_twilio else []),
         create_aggregator_callbacks(runtime),
         create_reply_channels(runtime),
+        create_exchange(runtime),
         create_answer_page(runtime, answer_page),
         create_public_page(runtime),
         create_safety_page(runtime),

@@ -38,7 +38,7 @@ def note_refusals(app: Flask, runtime: Runtime) -> None:
                 event = SecurityEvent.API_REFUSED
                 who = f"api_tokens:{g.bearer.token_id}" if g.get("bearer") else ""
             elif event is None and response.status_code == 403:
-                if endpoint.startswith(("gateway_callbacks.", "reply_channels.")):
+                if endpoint.startswith(("gateway_callbacks.", "reply_channels.", "exchange.")):
                     event = SecurityEvent.WEBHOOK_REFUSED
                 elif current_user.is_authenticated:
                     event, who = SecurityEvent.FORBIDDEN, f"users:{current_user.id}"

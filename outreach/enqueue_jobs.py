@@ -39,6 +39,7 @@ enqueue_reconcile = _job("reconcile_job", DEFAULT, timeout_s=_SEND_TIMEOUT_S)
 enqueue_report_schedule = _job("report_schedule_job", DEFAULT, timeout_s=_SEND_TIMEOUT_S)
 enqueue_urge_contacts = _job("urge_contacts_job", DEFAULT, is_mail=True)
 enqueue_audit_head = _job("audit_head_job", DEFAULT)
+enqueue_exchange = _job("exchange_job", IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)
 enqueue_webhooks = _job("webhooks_job", HOOKS)
 
 enqueue_invitation_mail = _job("invitation_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)

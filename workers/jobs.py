@@ -47,6 +47,7 @@ from outreach.enqueue_jobs import (
     enqueue_clear_campaign,
     enqueue_count_reach,
     enqueue_do_not_call_import,
+    enqueue_exchange,
     enqueue_import,
     enqueue_read_list,
     enqueue_reconcile,
@@ -55,6 +56,7 @@ from outreach.enqueue_jobs import (
     enqueue_webhooks,
 )
 from outreach.imports import do_not_call
+from outreach.imports.exchange import EVERY_S, exchange_wishes
 from outreach.imports.process_upload import UploadContext, uploads_to_process
 from outreach.imports.process_upload import process_upload as run_upload
 from outreach.imports.uploads import remove_ended, remove_unconfirmed
@@ -178,6 +180,10 @@ def _enqueue_others(worker_runtime: Runtime, *, now: datetime) -> None:
         has_audit_head = audit_head_is_due(session, worker_runtime.settings, now=now)
     if has_audit_head and once_every(worker_runtime.redis, "loa:audit-head", every_s=600):
         enqueue_audit_head(worker_runtime)
+    if worker_runtime.settings.exchange_peers and once_every(
+        worker_runtime.redis, "loa:exchange", every_s=EVERY_S
+    ):
+        enqueue_exchange(worker_runtime)
     if has_webhooks:
         enqueue_webhooks(worker_runtime)
     enqueue_expired(worker_runtime)
@@ -239,6 +245,11 @@ def process_register_job(register_id: int) -> dict[str, int]:
     """Replace the do-not-call register by a received file."""
     folder, key = _folder_and_key()
     return {"worked": int(do_not_call.process_file(runtime().db, folder, register_id, secret_key=key))}
+
+
+def exchange_job() -> dict[str, int]:
+    """Take from other installations who is to be left alone."""
+    return exchange_wishes(runtime(), now=datetime.now(UTC))
 
 
 def count_reach_job(campaign_id: int) -> dict[str, int]:

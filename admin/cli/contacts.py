@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 
 from admin.cli.base import Day, Group, json_option, output
 from outreach.imports.do_not_call import import_do_not_call
+from outreach.imports.exchange import exchange_wishes
 from outreach.imports.import_file import import_file
 from outreach.imports.issues import count_at_the_door
 from outreach.imports.list_reader import write_check
@@ -174,6 +175,22 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
                 " " + _("Không lấy trang %(left_out)s: 200 dòng đầu không có số di động.", left_out=left_out)
                 if left_out
                 else ""
+            ),
+        )
+
+    @contacts.command("exchange")
+    @json_option
+    def exchange() -> None:
+        """Take from the other installations of EXCHANGE_PEERS who is to be left alone.
+
+        A worker does it every five minutes, and they take from this one. What went wrong with one is in `doctor`.
+        """
+        counts = exchange_wishes(runtime, now=datetime.now(UTC))
+        output(
+            counts,
+            _(
+                "Đã nhận %(taken)s lời từ chối mới và %(taken_back)s lời được rút lại. %(failed)s nơi không trao đổi được.",
+                **counts,
             ),
         )
 

@@ -18,6 +18,7 @@ from admin.cli.base import Group, json_option, output
 from outreach.backups.backup_files import signer_of
 from outreach.contacts.hash_keys import count_hashes, rehash_suppressions
 from outreach.core.settings import Settings
+from outreach.imports.exchange import public_key
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose, key_id, split_keys
 from outreach.runtime import Runtime
@@ -45,6 +46,7 @@ def key_commands(runtime: Runtime) -> list[click.Command]:
                 rows.append(row)
         signer = signer_of(runtime.settings.backup_keys)
         rows.append({"purpose": "backups", "key": signer, "use": "signs"})
+        rows.append({"purpose": "exchange", "key": public_key(runtime.settings), "use": "signs"})
         unnamed = hashes.pop("", 0)
         lines = [" ".join(f"{name}={value}" for name, value in row.items()) for row in rows]
         output(
@@ -92,7 +94,7 @@ def key_commands(runtime: Runtime) -> list[click.Command]:
 
 def _with_new_key(settings: Settings, purpose: Purpose) -> str:
     """Return the variable's new value. Of sessions no former key is kept: they are to end."""
-    former = [] if purpose is Purpose.SESSIONS else split_keys(settings.keys_of(purpose))
+    former = () if purpose is Purpose.SESSIONS else settings.own_keys_of(purpose)
     return ",".join([secrets.token_urlsafe(36), *former])
 
 

@@ -83,6 +83,7 @@ ACTIONS: dict[str, Any] = {
     "list.basis": _l("Ghi căn cứ nhắn tin"),
     "register.receive": _l("Tải danh sách không quảng cáo (DoNotCall) lên"),
     "register.replace": _l("Thay danh sách không quảng cáo (DoNotCall)"),
+    "wishes.exchange": _l("Trao đổi lời từ chối nhận tin với nơi khác"),
     "segment.save": _l("Lưu nhóm người nhận"),
     "segment.remove": _l("Xóa nhóm người nhận"),
     "upload.receive": _l("Tải tệp danh sách lên"),

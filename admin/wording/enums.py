@@ -88,6 +88,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         Check.DUTY: _l("Người trực được báo"),
         Check.DISK: _l("Ổ đĩa"),
         Check.BACKUPS: _l("Sao lưu"),
+        Check.EXCHANGE: _l("Trao đổi lời từ chối"),
     },
     "check_level": {Level.OK: _l("Đạt"), Level.WARNING: _l("Cần chú ý"), Level.FAULT: _l("Lỗi")},
     "security": {
@@ -281,6 +282,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         "request": _l("yêu cầu về dữ liệu cá nhân"),
         "consent": _l("văn bản đồng ý"),
         "import": _l("danh sách nhập"),
+        "exchange": _l("đã nói với cơ quan khác"),
     },
     "sex": {"m": _l("Nam"), "f": _l("Nữ"), "male": _l("Nam"), "female": _l("Nữ")},
     "basis": {

@@ -38,8 +38,9 @@ from outreach.core.schema import require_current
 from outreach.core.settings import WEAK_SECRET, Settings
 from outreach.gateway_accounts import account_settings, read_accounts, shared_name
 from outreach.models.backups import Backup, check_of
+from outreach.models.contacts import ExchangePeer
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
-from outreach.rules.errors import BadInput, LoaError, WrongState
+from outreach.rules.errors import BadInput, LoaError, WrongState, error_from_json
 from outreach.rules.keys import split_keys
 from outreach.runtime import Runtime
 
@@ -362,6 +363,22 @@ def check_backups(runtime: Runtime, now: datetime) -> Iterator[Finding]:
     )
 
 
+def check_exchange(runtime: Runtime, now: datetime) -> Iterator[Finding]:
+    """Look whether each of the other installations was read within an hour, and what kept it."""
+    try:
+        with runtime.db.read() as session:
+            rows = {each.name: each for each in session.scalars(select(ExchangePeer))}
+    except DATABASE_ERRORS:
+        return
+    for peer in runtime.settings.exchange_peers:
+        row = rows.get(peer.name)
+        if row and row.read_at and now - row.read_at < rules.EXCHANGE_WARNS:
+            yield Finding(Check.EXCHANGE)
+        else:
+            reason = error_from_json(row.error) if row else None
+            yield warning(Check.EXCHANGE, reason or LoaError("exchange_away", office=peer.name))
+
+
 def _name(error: Exception) -> str:
     """Return an error's kind, never its text, which may quote values."""
     return type(getattr(error, "orig", None) or error).__name__
@@ -381,4 +398,5 @@ ALL_CHECKS: tuple[Callable[[Runtime, datetime], Iterator[Finding]], ...] = (
     check_duty,
     check_disk,
     check_backups,
+    check_exchange,
 )

@@ -56,8 +56,12 @@ from outreach.rules.wishes import EVERYTHING, WishSource, drive_scope
 
 # Answers by the residents themselves; those of other sources are recorded by others.
 _OWN_SOURCES = frozenset({AnswerSource.SMS, AnswerSource.PAGE})
-# By these a number's owner has said it: an operator that still refuses the number says so again.
-_OWN_WISHES = (WishSource.GATEWAY, *(WishSource(source) for source in sorted(_OWN_SOURCES)))
+# By these a number's owner has said it, to another office too: an operator that still refuses the number says so again.
+_OWN_WISHES = (
+    WishSource.GATEWAY,
+    WishSource.EXCHANGE,
+    *(WishSource(source) for source in sorted(_OWN_SOURCES)),
+)
 
 
 @dataclass(frozen=True, slots=True)

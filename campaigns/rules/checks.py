@@ -32,6 +32,7 @@ class Check(StrEnum):
     DUTY = "duty"
     DISK = "disk"
     BACKUPS = "backups"
+    EXCHANGE = "exchange"
 
 
 class Level(StrEnum):
@@ -55,6 +56,7 @@ OLDEST_REDIS = (6, 2)  # BLMOVE, without which a job can be lost
 OLDEST_POSTGRESQL = 13
 CLOCK_WARNS_S, CLOCK_FAULT_S = 5.0, 60.0  # a minute is what sending once rests on
 BACKUP_WARNS, BACKUP_FAULT = timedelta(hours=26), timedelta(hours=50)
+EXCHANGE_WARNS = timedelta(hours=1)
 DISK_WARNS, DISK_FAULT = 0.15, 0.05  # shares of the disk that are free
 DISK_FAULT_BYTES = 500 * 1024**2
 CERTIFICATE_WARNS = timedelta(days=14)

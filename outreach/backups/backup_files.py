@@ -17,11 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyrage
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from outreach.core.signatures import is_signed, public_half, signing_key
 from outreach.rules.errors import BadInput
-from outreach.rules.keys import newest_key, split_keys
+from outreach.rules.keys import split_keys
 
 ENCRYPTED = ".age"
 UNFINISHED = ".unfinished"
@@ -53,18 +52,14 @@ def check_checksum(path: Path) -> None:
 
 def signer_of(secret_key: str) -> str:
     """Return the public half of the key that signs the backups of an installation, in hexadecimal."""
-    return _signing_key(newest_key(secret_key)).public_key().public_bytes_raw().hex()
-
-
-def _signing_key(secret_key: str) -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"backup/" + secret_key.encode()).digest())
+    return public_half(secret_key, "backup")
 
 
 def sign(path: Path, *, secret_key: str, audit_head: str) -> None:
     """Add a plain backup's signature at its end: over its content and the end of its audit log's chain."""
     stated = {"sha256": _sha256(path), "audit_head": audit_head, "signer": signer_of(secret_key)}
     statement = json.dumps(stated).encode()
-    parts = (statement, _signing_key(newest_key(secret_key)).sign(statement))
+    parts = (statement, signing_key(secret_key, "backup").sign(statement))
     with path.open("ab") as file:
         file.write(_SIGNATURE + b" ".join(base64.b64encode(part) for part in parts) + b"\n")
 
@@ -87,9 +82,9 @@ def check_signature(path: Path, *, secret_key: str, accept_foreign: bool) -> str
     try:
         statement, signed = (base64.b64decode(part, validate=True) for part in signature.split())
         stated = json.loads(statement)
-        Ed25519PublicKey.from_public_bytes(bytes.fromhex(stated["signer"])).verify(signed, statement)
-        is_whole = stated["sha256"] == _sha256(path, size - len(end) + len(before))
-    except (ValueError, KeyError, TypeError, InvalidSignature):
+        is_whole = is_signed(statement, signed.hex(), by=stated["signer"])
+        is_whole = is_whole and stated["sha256"] == _sha256(path, size - len(end) + len(before))
+    except (ValueError, KeyError, TypeError):
         is_whole = False
     if not is_whole:
         raise BadInput("backup_changed", path=str(path))

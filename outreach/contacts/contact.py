@@ -25,6 +25,7 @@ from outreach.contacts.wishes import (
     read_left_alone,
     read_wishes,
     record_wish,
+    standing,
     take_back,
 )
 from outreach.core.bulk import change_rows
@@ -365,10 +366,12 @@ def lift_suppression(
         )
         said_elsewhere = Wish.id.in_(select(WishNumber.wish_id).where(WishNumber.phone_id.in_(others)))
         theirs = Wish.scope == EVERYTHING, or_(of_number(phone_id), of_person(contact_id) & ~said_elsewhere)
-        source = WishSource.OFFICER
+        ours, source = Wish.source != WishSource.EXCHANGE, WishSource.OFFICER
         if not take_back(
-            session, *theirs, source=source, said_at=now, now=now, note=note, recorded_by=user.id
+            session, *theirs, ours, source=source, said_at=now, now=now, note=note, recorded_by=user.id
         ):
+            if session.scalar(select(Wish.id).where(standing(), *theirs).limit(1)):
+                raise WrongState("number_blocked_elsewhere")
             raise WrongState("number_not_blocked")
     else:
         kind = SuppressionReason(reason)

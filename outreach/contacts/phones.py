@@ -213,7 +213,7 @@ def create_phones(
     if not numbers:
         return {}
     created = _insert_phones(session, numbers, now=now)
-    _link_hashes(session, created, secret_key=secret_key)
+    link_hashes(session, created, secret_key=secret_key)
     return created
 
 
@@ -267,7 +267,7 @@ def _insert_phones(session: Session, numbers: Sequence[str], *, now: datetime) -
     return created | find_phones(session, [number for number in numbers if number not in created])
 
 
-def _link_hashes(session: Session, phones: dict[str, int], *, secret_key: str) -> None:
+def link_hashes(session: Session, phones: dict[str, int], *, secret_key: str) -> None:
     """Link suppressions and wishes from before an erasure to the new phones of their numbers."""
     by_hash: dict[str, int] = {}
     for kept in (Suppression, WishNumber):

@@ -147,17 +147,17 @@ def of_number(phone_id: int) -> ColumnElement[bool]:
 
 def said_from(session: Session, phone_id: int) -> ColumnElement[bool]:
     """Return the condition that a wish is about a number, or about another of the one person whom alone both belong to."""
-    own = _numbers_of_owner(session, phone_id)
+    own = numbers_of_owner(session, phone_id)
     return Wish.id.in_(select(WishNumber.wish_id).where(WishNumber.phone_id.in_(own)))
 
 
 def has_asked_since(session: Session, phone_id: int, at: datetime) -> bool:
     """Return whether a number's owner has asked for messages since a moment, from it or another that is theirs alone."""
-    asked = select(Phone.id).where(Phone.id.in_(_numbers_of_owner(session, phone_id)), Phone.asked_at > at)
+    asked = select(Phone.id).where(Phone.id.in_(numbers_of_owner(session, phone_id)), Phone.asked_at > at)
     return session.scalar(asked.limit(1)) is not None
 
 
-def _numbers_of_owner(session: Session, phone_id: int) -> Sequence[int]:
+def numbers_of_owner(session: Session, phone_id: int) -> Sequence[int]:
     """Return the ids of a number and of the others of the one person whom alone it and they belong to."""
     holders = session.scalars(select(ContactPhone.contact_id).where(ContactPhone.phone_id == phone_id)).all()
     if len(holders) != 1:
@@ -416,12 +416,17 @@ def erase_numbers_of_wishes(session: Session, phones: Collection[int], *, secret
 
 
 def rehash_numbers(session: Session, *conditions: ColumnElement[bool], secret_key: str) -> int:
-    """Bring the hashes of wishes' numbers that are known under the newest key. Returns how many were changed."""
+    """Bring the hashes of wishes' numbers that are known under the newest key; what others told stays under the key that all share.
+
+    Returns how many were changed.
+    """
     newest, hashed = key_id(newest_key(secret_key)), number_hasher(secret_key)
     rows = session.execute(
         select(WishNumber, Phone.e164)
         .join(Phone, Phone.id == WishNumber.phone_id)
+        .join(Wish, Wish.id == WishNumber.wish_id)
         .where(WishNumber.key_id != newest, Phone.e164.not_like(f"{ERASED}%"), *conditions)
+        .where(Wish.source != WishSource.EXCHANGE)
         .with_for_update(of=WishNumber)
     ).all()
     for row, e164 in rows:

@@ -233,10 +233,10 @@ def insert_rows(
     sqlite_tail = tuple(map(_for_sqlite, always.values()))
     marks = ", ".join("?" * (len(columns) + len(always)))
     statement = f'INSERT INTO "{table}" ({names}) VALUES ({marks})'  # noqa: S608 - names of our own tables
-    session.connection().exec_driver_sql(statement, [row + sqlite_tail for row in rows])
+    session.connection().exec_driver_sql(statement, [(*map(_for_sqlite, row), *sqlite_tail) for row in rows])
 
 
-def _for_sqlite(value: datetime | int) -> str | int:
+def _for_sqlite(value: Any) -> Any:
     # The format in which SQLAlchemy stores a time.
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")

@@ -18,10 +18,12 @@ from urllib.parse import urlsplit
 
 from outreach.rules import formats
 from outreach.rules.errors import BadInput, LoaError
+from outreach.rules.exchange import NAME, USUAL_REASONS, Peer, parse_peers, parse_reasons
 from outreach.rules.formats import DEFAULT_FIELDS, PushFields, parse_push_fields
-from outreach.rules.keys import Purpose, join_keys, split_keys
+from outreach.rules.keys import Purpose, join_keys
 from outreach.rules.quiet_days import QuietDays, parse_quiet_days
 from outreach.rules.role_map import MappedRole, parse_role_map
+from outreach.rules.wishes import WishSource
 
 IMAGES = {
     ".png": "image/png",
@@ -108,6 +110,26 @@ class Settings:
     )
     suppression_keys: tuple[str, ...] = _keys(
         "keys of the hashes of numbers, newest first: the first makes hashes, the others are for comparison only"
+    )
+    exchange_name: str = _var(
+        "",
+        formats.text,
+        "what other installations call this one (at most 15 small letters, digits and hyphens), where wishes to be left "
+        "alone are exchanged with them (docs/scale.md#wishes-between-installations)",
+    )
+    exchange_keys: tuple[str, ...] = _keys(
+        "keys that all of them share, newest first: the first hashes the numbers that are told, all compare"
+    )
+    exchange_peers: tuple[Peer, ...] = _var(
+        (),
+        parse_peers,
+        "the others, separated by commas, each with the key that signs what it tells (`keys show` there): "
+        "`gialai=https://loa.example#KEY`",
+    )
+    exchange_reasons: tuple[WishSource, ...] = _var(
+        USUAL_REASONS,
+        parse_reasons,
+        "by which ways a wish must have been said to be told to the others; only those from everything are",
     )
     audit_keys: tuple[str, ...] = _keys(
         "keys of the audit log's chain, newest first: the first chains, all of them verify"
@@ -510,10 +532,10 @@ class Settings:
             return len(key) < 32 or key == WEAK_SECRET
 
         problems = [LoaError("secret_key_weak")] if is_weak(self.secret_key) else []
+        given = {purpose.variable: self._given_keys_of(purpose) for purpose in Purpose}
+        given["EXCHANGE_KEYS"] = self.exchange_keys
         problems += [
-            LoaError("purpose_key_weak", name=purpose.variable)
-            for purpose in Purpose
-            if any(map(is_weak, self._own_keys_of(purpose)))
+            LoaError("purpose_key_weak", name=name) for name, keys in given.items() if any(map(is_weak, keys))
         ]
         return problems
 
@@ -540,11 +562,24 @@ class Settings:
             (self.sms_gateway == "smpp" and not has_centre, LoaError("smpp_url_missing")),
             (not has_profile, LoaError("setting_wrong", name="AGGREGATOR_PROFILE", reason=no_profile)),
             (self.sms_live == "no" and self._is_twilio, LoaError("twilio_is_live")),
+            (bool(self.exchange_peers) and not self._has_exchange, LoaError("exchange_incomplete")),
             (0 < len(self.push_secret) < 16, LoaError("push_secret_short")),
             (self.lease_s <= self.send_timeout_s, LoaError("lease_short")),
             (not self._has_usable_logo(), LoaError("setting_wrong", name="OFFICE_LOGO", reason=no_image)),
         )
         return [problem for is_wrong, problem in found if is_wrong]
+
+    @property
+    def _has_exchange(self) -> bool:
+        """Whether all that the exchange needs is given: a name of one's own, shared keys, in production addresses by https."""
+        urls = [each.url for each in self.exchange_peers if self.app_env == "production"]
+        is_own = self.exchange_name not in [each.name for each in self.exchange_peers]
+        return (
+            is_own
+            and bool(NAME.fullmatch(self.exchange_name))
+            and bool(self.exchange_keys)
+            and all(url.startswith("https:") for url in urls)
+        )
 
     def _has_usable_logo(self) -> bool:
         logo = Path(self.office_logo)
@@ -552,18 +587,26 @@ class Settings:
         return not self.office_logo or (is_image and logo.stat().st_size <= LARGEST_LOGO)
 
     def keys_of(self, purpose: Purpose) -> str:
-        """Return the keys of a purpose as `outreach.rules.keys` has them: its own, or SECRET_KEY."""
-        return join_keys(self._own_keys_of(purpose) or (self.secret_key,))
+        """Return the keys of a purpose as `outreach.rules.keys` has them: its own, or SECRET_KEY.
+
+        By the shared keys of the exchange numbers are compared as by former ones.
+        """
+        shared = self.exchange_keys if purpose is Purpose.SUPPRESSIONS else ()
+        return join_keys((*self.own_keys_of(purpose), *shared))
+
+    def own_keys_of(self, purpose: Purpose) -> tuple[str, ...]:
+        """Return the keys of a purpose that nobody shares."""
+        return self._given_keys_of(purpose) or (self.secret_key,)
 
     @property
     def backup_keys(self) -> str:
         """Return what a backup's check is made of: the keys without which hashes and links in it are lost."""
-        links, hashes = (split_keys(self.keys_of(each)) for each in (Purpose.LINKS, Purpose.SUPPRESSIONS))
+        links, hashes = map(self.own_keys_of, (Purpose.LINKS, Purpose.SUPPRESSIONS))
         return join_keys(
             tuple(hashed if hashed == link else f"{hashed} {link}" for hashed in hashes for link in links)
         )
 
-    def _own_keys_of(self, purpose: Purpose) -> tuple[str, ...]:
+    def _given_keys_of(self, purpose: Purpose) -> tuple[str, ...]:
         given = getattr(self, purpose.variable.lower())
         return given if isinstance(given, tuple) else (given,) if given else ()
 

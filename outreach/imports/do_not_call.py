@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
+from outreach.contacts.phones import find_phones
 from outreach.contacts.suppressions import number_hasher
 from outreach.core.bulk import (
     change_rows,
@@ -32,7 +33,6 @@ from outreach.core.bulk import (
     gc_paused,
     insert_rows,
     rows_table,
-    values_subquery,
 )
 from outreach.core.db import Database, count_rows
 from outreach.enqueue_jobs import enqueue_do_not_call_import
@@ -102,7 +102,7 @@ def replace_register(
     with TemporaryFile("w+", encoding="ascii") as hashes, gc_paused():
         with db.read() as session:
             for chunk in chunks(read_register(path, counts), _CHUNK):
-                known = _known_phones(session, chunk)
+                known = find_phones(session, chunk)
                 hashes.writelines(f"{hashed(e164)} {known.get(e164, '')}\n" for e164 in chunk)
         hashes.seek(0)
         with db.write() as session:
@@ -145,11 +145,6 @@ def _replace(
 def too_few_left(removed: int, standing: int) -> BadList:
     """Return the error for a file that would remove too many of the current numbers."""
     return BadList("register_too_few", removed=removed, standing=standing)
-
-
-def _known_phones(session: Session, numbers: list[str]) -> dict[str, int]:
-    known = select(Phone.e164, Phone.id).where(Phone.e164.in_(values_subquery(session, numbers, String)))
-    return dict(session.execute(known).all())
 
 
 def _add_new_phones(session: Session, last_phone_id: int, hashed: Callable[[str], str]) -> None:

@@ -359,6 +359,17 @@ class WishNumber(Base):
     phone_id: Mapped[int | None] = mapped_column(ForeignKey("phones.id", ondelete="SET NULL"), index=True)
 
 
+class ExchangePeer(Base):
+    """Other installation that wishes are exchanged with: up to where it was read, when last to the end, and what went wrong since."""
+
+    __tablename__ = "exchange_peers"
+
+    name: Mapped[str] = mapped_column(String(30), primary_key=True)
+    place: Mapped[str] = mapped_column(String(40))
+    read_at: Mapped[datetime | None]
+    error: Mapped[str] = mapped_column(Text)
+
+
 class SuppressionReason(StrEnum):
     """Why a number gets no messages, apart from anybody's wish."""
 

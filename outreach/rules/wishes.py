@@ -26,6 +26,7 @@ class WishSource(StrEnum):
     REQUEST = "request"  # a request under the law on personal data
     CONSENT = "consent"  # a consent that was withdrawn, or given
     IMPORT = "import"  # of a database before wishes were rows
+    EXCHANGE = "exchange"  # said to another office, whose installation told it
 
 
 # By these it is known who spoke. By the others anybody who has the number may have, so that it holds for them all.

@@ -183,6 +183,7 @@ NO_SCREENS = {
     "users.export",
     "templates.form",
     "aggregator_callbacks.status",
+    "exchange.wishes",
     "static_files.static",
     "guides.picture",
     "answer_page.show_with_rest",  # leads to the next one

@@ -47,6 +47,7 @@ backup create               operator
 backup restore              operator
 contacts check              operator
 contacts do-not-call        operator
+contacts exchange           operator
 contacts import             operator
 contacts undo               operator
 counters verify             operator

@@ -343,6 +343,7 @@ POST api.send_delivery_again open 401 401
 POST api.submit_draft      open 401 401
 PUT  api.change_draft      open 401 401
 GET  api.show_document     open 200 200
+GET  exchange.wishes        open 403 403
 GET  agency_page.form       open 404 404
 POST agency_page.hand_in    open 404 404
 GET  report_page.show       open 404 404
