@@ -451,7 +451,11 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
         "steps": [
             {"step": step.number, **figures} for step, figures in _read_steps(session, campaign, recipients)
         ],
-        **({"notices": asdict(notices)} if (notices := count_channels(session, campaign.id)) else {}),
+        **(
+            {"notices": asdict(notices) | {"causes": dict(notices.causes)}}
+            if (notices := count_channels(session, campaign.id))
+            else {}
+        ),
         "page": {"opened": opened, "clicked": clicked},
         "answers": answers,
         "own_answers": [

@@ -69,7 +69,7 @@ from outreach.core.fence import Fence
 from outreach.core.settings import Settings
 from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.errors import LoaError
-from outreach.rules.gateway import Notice
+from outreach.rules.gateway import Notice, goes_alone
 from outreach.rules.quiet_days import NO_DAYS, QuietDays
 from outreach.runtime import Runtime
 
@@ -108,11 +108,6 @@ class Claim(NamedTuple):
     cost_vnd: int | None = None
     rank: int = 2
     notice: Notice | None = None
-
-    @property
-    def is_notice(self) -> bool:
-        """Return whether only a notice leaves now: its text may follow."""
-        return self.notice is not None and self.notice.is_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +216,12 @@ def claim(
             counted=each.counted,
             factor=terms.factor,
             price_vnd=price_vnd if math.isfinite(terms.left_vnd) else None,
-            is_unproved=terms.is_unproved and not each.is_notice,
+            is_unproved=terms.is_unproved and not goes_alone(each.notice),
             # An acknowledgement has its own campaign's hours, whatever stream it is in.
             closes_at=min(stream.closes_at, known.closing_times[id(each.row.of)] or stream.closes_at),
             kind=each.row.kind,
             account_id=each.route.account_id or ENVIRONMENT,
-            cost_vnd=by.notice_vnd if each.is_notice else each.route.price_vnd,
+            cost_vnd=by.notice_vnd if goes_alone(each.notice) else each.route.price_vnd,
             rank=stream.rank,
             notice=each.notice,
         )
@@ -282,11 +277,6 @@ class _Taken(NamedTuple):
     route: Route
     notice: Notice | None = None
 
-    @property
-    def is_notice(self) -> bool:
-        """Return whether only a notice leaves now: its text may follow."""
-        return self.notice is not None and self.notice.is_alone
-
 
 @dataclass(slots=True)
 class _Choice:
@@ -336,7 +326,7 @@ def _choose(
         taken = _Taken(row, body, counted, size, route)
         if route.notice:
             taken = _as_notice(taken, by.renderer.render_notice(row, known.values, channel=route.notice))
-        room.take(taken.segments, vnd=by.notice_vnd if taken.is_notice else None)
+        room.take(taken.segments, vnd=by.notice_vnd if goes_alone(taken.notice) else None)
         known.recent[row.phone_id, bool(row.of.urgent_reason)] += 1
         if content:
             known.contents.add((row.phone_id, content))
@@ -350,7 +340,7 @@ def _as_notice(text: _Taken, rendered: tuple[Notice, str] | None) -> _Taken:
         return text
     notice, said = rendered
     alone = text._replace(body=said, counted=1, segments=1, notice=notice)
-    return alone if notice.is_alone else text._replace(notice=notice)
+    return alone if goes_alone(notice) else text._replace(notice=notice)
 
 
 def _refusal_of(row: WaitingMessage, content: str | None, known: _Known, *, is_live: bool) -> Refusal | None:
@@ -388,7 +378,7 @@ def _count_taken(
     now: datetime,
 ) -> None:
     """Count claimed segments of a campaign, and how long after its launch that was. Notices have their price at once."""
-    notices = sum(each.is_notice for each in taken)
+    notices = sum(goes_alone(each.notice) for each in taken)
     values: dict[str, Any] = {
         "segments_taken": Campaign.segments_taken + sum(each.segments for each in taken)
     }

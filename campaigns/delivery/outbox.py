@@ -24,6 +24,7 @@ from campaigns.rules.delivery import FAILURE_WINDOW, is_charged
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, FAILURES, AttemptState, CampaignState, MessageState
 from outreach.core.bulk import change_rows, fold_rows, values_subquery
 from outreach.models.gateways import ENVIRONMENT
+from outreach.rules.gateway import goes_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def return_unsent(
     billed: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for claim in (item.claim for item in unsent if item.claim.attempt_id in deleted):
         returned[claim.stream_id] += claim.segments
-        if claim.is_notice:
+        if goes_alone(claim.notice):
             segments, vnd = billed[claim.stream_id]
             billed[claim.stream_id] = segments - claim.segments, vnd - (claim.cost_vnd or 0)
     credit_segments(session, returned, billed)

@@ -79,6 +79,7 @@ from outreach.rules.gateway import (
     Refused,
     RequestExpired,
     Throttled,
+    goes_alone,
 )
 from outreach.rules.identity import ERASED
 from outreach.rules.keys import Purpose
@@ -164,7 +165,9 @@ def record_outcomes(
     refused = (
         (claim, outcome.code)
         for claim, outcome in of_now
-        if isinstance(outcome, Refused) and failure_policy(outcome.cause).pauses and not claim.is_notice
+        if isinstance(outcome, Refused)
+        and failure_policy(outcome.cause).pauses
+        and not goes_alone(claim.notice)
     )
     _rest_or_pause(session, refused, now=now)
 
@@ -174,7 +177,7 @@ def _is_tried_again(claim: Claim, cause: Cause, *, is_unproved: bool) -> bool:
     may_be_of_all = failure_policy(cause).pauses or (is_unproved and may_be_refused_to_all(cause))
     is_transactional = claim.stream_id == TRANSACTIONAL_STREAM
     is_over = is_out_of_retries(claim.refused + 1, is_transactional=is_transactional)
-    return may_be_of_all and not claim.is_notice and not is_over
+    return may_be_of_all and not goes_alone(claim.notice) and not is_over
 
 
 def _refused_before_resumed(session: Session, outcomes: Sequence[tuple[Claim, Outcome | None]]) -> set[int]:

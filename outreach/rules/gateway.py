@@ -79,13 +79,14 @@ class Notice(NamedTuple):
     values: tuple[str, ...]
     channel: Channel = Channel.ZALO
 
-    @property
-    def is_alone(self) -> bool:
-        return self.channel is Channel.ZALO
-
     def as_stored(self) -> str:
         """Return what `read_notice` reads, as an attempt keeps it beside its channel."""
         return json.dumps(self[:2])
+
+
+def goes_alone(notice: Notice | None) -> bool:
+    """Return whether only a notice leaves now: its text may follow."""
+    return notice is not None and notice.channel is Channel.ZALO
 
 
 def read_notice(stored: str, channel: str) -> Notice:

@@ -115,7 +115,7 @@ def test_where_a_notice_does_not_arrive_its_text_goes_at_once_and_the_number_is_
     world.send()
     assert (sent(world), spent(world, campaign)) == (["notice", "text"], (1, 0, 0))
     assert attempts(world) == [(1, "zalo", AttemptState.PASSED), (2, "sms", AttemptState.ACCEPTED)]
-    assert world.status(campaign)["notices"]["causes"] == ((cause, 1),)
+    assert world.status(campaign)["notices"]["causes"] == {cause: 1}
     assert world.all(select(Incident)) == []
     # The next campaign does not try in vain.
     other = world.launch(name="Đợt hai", text="Mời ông/bà họp thôn: {link}", **NOTICE)
@@ -265,7 +265,7 @@ def test_notices_that_do_not_arrive_pause_nothing(world: World) -> None:
 @pytest.mark.parametrize(
     ("reach", "left", "counts", "vnd"),
     [
-        (0.0, ["notice", "text"], {"texts": 1, "causes": (("no_account", 1),)}, PRICE),
+        (0.0, ["notice", "text"], {"texts": 1, "causes": {"no_account": 1}}, PRICE),
         (1.0, ["notice"], {"arrived": 1}, NOTICE_PRICE),
     ],
 )
@@ -299,7 +299,7 @@ def test_where_the_provider_falls_back_itself_one_request_has_both_and_its_bill_
     with world.runtime.db.write() as session:
         apply_status_callbacks(session, now=world.now, secret_key=world.keys.secret_key)
     assert attempts(world) == [(1, "both", AttemptState.DELIVERED)]
-    usual = {"arrived": 0, "texts": 0, "both": 0, "waiting": 0, "causes": ()}
+    usual = {"arrived": 0, "texts": 0, "both": 0, "waiting": 0, "causes": {}}
     assert world.status(campaign)["notices"] == usual | counts
     assert spent(world, campaign) == (1, 1, vnd)
     wait_over(world)
