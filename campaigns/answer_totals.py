@@ -151,6 +151,7 @@ def sum_totals(
         .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
         .where(AnswerTotal.campaign_id.in_(campaigns), *where)
         .group_by(*by)
+        .having(or_(func.sum(AnswerTotal.people) != 0, func.sum(AnswerTotal.installed) != 0))
     )
     return [(*key, int(people), int(installed)) for *key, people, installed in rows]
 

@@ -145,7 +145,7 @@ def add_figure_routes(api: Api) -> None:
         with api.runtime.db.read() as session:
             user = bearer().as_reader()
             drive = drive_of_campaign(session, campaign_id, user=user)
-            progress = read_progress(session, drive, user=user, redis=api.runtime.redis, now=now)
+            progress = read_progress(session, drive, user=user, runtime=api.runtime, now=now)
             assert progress is not None  # the campaign itself was launched
         figures = _describe(progress, campaign_id, now)
         return (

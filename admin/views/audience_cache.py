@@ -30,7 +30,7 @@ from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview
 from campaigns.rules.audience import AudienceCounter, AudienceQuery
 from campaigns.rules.states import Exclusion
 from outreach.core.db import Database
-from outreach.models.contacts import ContactList, ListImport, Upload
+from outreach.models.contacts import ContactList, ListImport, PersonMerge, Upload
 
 # What took longer to read is kept in Redis as well: a web process that was restarted answers with it, as of its moment,
 # and reads everybody when it is asked again.
@@ -108,7 +108,9 @@ class AudienceCache:
                 counted = self.of(session, audience_query(session, campaign, passes_opt_outs=passes))
             query = audience_query(session, campaign)
             return replace(counted, fields=self.facts(session, campaign.fields, query))
-        key = campaign.id, campaign.launched_at, campaign.recipients
+        # Who is counted changes with a merge of people, and names with it.
+        merges = session.execute(select(func.count(), func.max(PersonMerge.id))).one()
+        key = campaign.id, campaign.launched_at, campaign.recipients, *merges
         preview = self._frozen.get(key)
         if preview is None:
             recipients, excluded = count_launched(session, campaign)

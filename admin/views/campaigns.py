@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,13 +37,14 @@ from admin.wording.progress import show_promised
 from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.analytics.open_tasks import was_returned
 from campaigns.analytics.own_counts import count_answers, read_promised_of
+from campaigns.answer_totals import sum_totals
 from campaigns.cases.conversation import open_campaign_answers
 from campaigns.delivery.reconcile import decide_unknown
 from campaigns.delivery.send_test_message import send_test_message
 from campaigns.goals.goals import read_campaign_goals
 from campaigns.lifecycle import find_campaign, perform_action
 from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.models.replies import InstallReport
+from campaigns.models.replies import AnswerTotal, InstallReport
 from campaigns.planning.audience import audience_query
 from campaigns.planning.comments import settle_comment, write_comment
 from campaigns.planning.drafts import describe_campaign
@@ -297,7 +299,11 @@ def read_campaigns(
     ).all()
     campaigns = [row[0] for row in rows]
     promised = _promised(session, campaigns, user)
-    shares = _shares(session, [each for each in campaigns if each.id not in promised])
+    recipients = {
+        id_: people
+        for id_, people, _new in sum_totals(session, [each.id for each in campaigns], AnswerTotal.campaign_id)
+    }
+    shares = _shares(session, [each for each in campaigns if each.id not in promised], recipients)
     return [
         {
             "id": campaign.id,
@@ -305,7 +311,7 @@ def read_campaigns(
             "state": campaign.state,
             "was_returned": is_returned,
             "organisation": organisation or "",
-            "recipients": campaign.recipients,
+            "recipients": recipients.get(campaign.id, campaign.recipients),
             "share": shares.get(campaign.id),
             "promised": promised.get(campaign.id),
             "at": campaign.launched_at or campaign.starts_at or campaign.created_at,
@@ -332,9 +338,15 @@ def _promised(session: Session, campaigns: list[Campaign], user: User) -> dict[i
     return shown
 
 
-def _shares(session: Session, campaigns: list[Campaign]) -> dict[int, InstallShare]:
+def _shares(
+    session: Session, campaigns: list[Campaign], recipients: Mapping[int, int]
+) -> dict[int, InstallShare]:
     """Return the self-reported share of each launched campaign; reads indexes only."""
-    launched = {campaign.id: campaign.recipients for campaign in campaigns if campaign.recipients is not None}
+    launched = {
+        campaign.id: recipients.get(campaign.id, 0)
+        for campaign in campaigns
+        if campaign.recipients is not None
+    }
     installed = dict(
         session.execute(
             select(InstallReport.campaign_id, func.count())

@@ -232,7 +232,7 @@ class HomeView(AdminPage):
             figures = read_drive_figures(session, drive, user=user, redis=self.runtime.redis, now=now)
             if figures is None or (n and not figures.head.goal):
                 continue
-            head = read_forecast(session, figures, user=user, redis=self.runtime.redis, now=now)
+            head = read_forecast(session, figures, user=user, runtime=self.runtime, now=now)
             words = words_of(session, drive.kind)
             shares.append(
                 DriveShare(

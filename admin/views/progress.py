@@ -229,7 +229,7 @@ def _draw_days(leaders: ProgressPage, today: date) -> Markup:
             SentWave(
                 (wave.day - days[0][0]).days,
                 _("%(day)s: %(n)s tin", day=show_day(wave.day.isoformat()), n=number(wave.people)),
-                wave.day > today,
+                not wave.has_left,
             )
             for wave in leaders.waves
             if days and wave.people
@@ -376,7 +376,7 @@ class ProgressView(AdminPage):
             laggards=furthest_behind(districts, most=LAGGARDS_SHOWN),
             days_left=head.days_left(today),
             report=DAY_STATES.get(report) if report else None,
-            waves_by_day={wave.day: wave.people for wave in leaders.waves},
+            waves_by_day={wave.day: wave.people for wave in leaders.waves if wave.has_left},
             cries=sum(cries.values()),
             charts=draw_charts(leaders, self.settings.boundaries_file, today=today, cries=cries),
             **read,
@@ -414,8 +414,8 @@ class ProgressView(AdminPage):
     def _read(self, session: Session, user: User, drive: Drive, now: datetime) -> ProgressPage | None:
         if not drive.id:
             return None
-        redis, units = self.runtime.redis, requested_day("units")
-        return read_progress(session, drive, user=user, redis=redis, now=now, units=units)
+        units = requested_day("units")
+        return read_progress(session, drive, user=user, runtime=self.runtime, now=now, units=units)
 
     @expose("/official", methods=["POST"])
     def official(self) -> ResponseReturnValue:

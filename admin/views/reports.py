@@ -394,7 +394,7 @@ class UrgingsView(AdminPage):
 
     def _lag(self, drive: Drive, place: Area, now: datetime) -> Lag:
         with self.reading() as (session, user):
-            leaders = read_progress(session, drive, user=user, redis=self.runtime.redis, now=now)
+            leaders = read_progress(session, drive, user=user, runtime=self.runtime, now=now)
         goal = leaders.head.goal if leaders else None
         tables = [leaders.districts, *leaders.communes.values()] if leaders else []
         line = next((line for table in tables for line in table.lines if line.code == place.code), None)

@@ -17,13 +17,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import and_, func, select, true
+from sqlalchemy import ColumnElement, and_, func, select, true
 from sqlalchemy.orm import Session
 
 from campaigns.analytics.channels import ChannelCounts, count_channels
 from campaigns.analytics.own_counts import count_answers
 from campaigns.delivery.gateway_accounts import read_common_fault
-from campaigns.delivery.outbox import causes_and_segments
+from campaigns.delivery.outbox import FAILURES, causes_and_segments
 from campaigns.delivery.reconcile import count_looked_up, count_undecided
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_window, step_times
 from campaigns.emergency_stop import is_stopped
@@ -322,21 +322,33 @@ def count_messages(session: Session, campaigns: Collection[int], *where: Any) ->
 
 def count_recipients_messages(session: Session, campaign_id: int) -> Counter[Any]:
     """Count the same of a campaign's recipients: without what went to somebody who was merged with another since."""
-    excluded = select(Recipient.id).where(
-        Recipient.campaign_id == campaign_id, Recipient.exclusion.is_not(None)
-    )
     counts: Counter[Any] = Counter()
-    for sign, where in ((1, ()), (-1, (Message.recipient_id.in_(excluded),))):
+    for sign, where in ((1, ()), (-1, (_is_of_excluded(campaign_id),))):
         for *key, n in count_messages(session, [campaign_id], *where):
             counts[tuple(key)] += sign * n
     return +counts
 
 
+def _is_of_excluded(campaign_id: int) -> ColumnElement[bool]:
+    """Return the condition that a message went to somebody who is no recipient any more."""
+    excluded = Recipient.campaign_id == campaign_id, Recipient.exclusion.is_not(None)
+    return Message.recipient_id.in_(select(Recipient.id).where(*excluded))
+
+
 def _count(session: Session, campaign_id: int) -> MessageCounts:
     causes, segments, _requests = causes_and_segments(session, campaign_id)
+    cause = func.coalesce(Attempt.cause, "other")
+    of_excluded = (
+        select(cause, func.count())
+        .join(Message, Message.id == Attempt.message_id)
+        .where(_is_of_excluded(campaign_id), Message.step_id.is_not(None), Attempt.state.in_(FAILURES))
+        .group_by(cause)
+    )
+    counted = Counter(causes) - Counter(dict(session.execute(of_excluded).all()))
+    messages = count_recipients_messages(session, campaign_id).items()
     return MessageCounts(
-        messages=tuple(count_messages(session, [campaign_id])),
-        causes=tuple(sorted(causes.items(), key=lambda item: -item[1])),
+        messages=tuple(sorted(((*key, n) for key, n in messages), key=lambda row: row[:2])),
+        causes=tuple(counted.most_common()),
         segments=segments,
         reply_segments=_count_reply_segments(session, campaign_id),
         channels=count_channels(session, campaign_id),

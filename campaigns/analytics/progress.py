@@ -34,6 +34,7 @@ from campaigns.analytics.progress_tables import (
 )
 from campaigns.analytics.reach import Reach, fold_reach, reach_of, read_reach
 from campaigns.analytics.small_places import find_small
+from campaigns.delivery.streams import step_times
 from campaigns.goals.goals import read_goals, read_headline_goal
 from campaigns.goals.official_figures import add_up_official, latest_official
 from campaigns.models.campaigns import Campaign, Drive
@@ -59,11 +60,13 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.small_counts import Small, add_up_by
 from campaigns.rules.states import CampaignState
 from outreach.accounts.permissions import organisations_of, visible_to
+from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.models.contacts import ContactList
 from outreach.models.places import AreaLevel
 from outreach.places.unit_days import UnitHistory, read_unit_history
 from outreach.rules.errors import NotFound
+from outreach.runtime import Runtime
 
 SPARK_DAYS = 14
 
@@ -267,13 +270,13 @@ def day_of_units(campaigns: Sequence[Campaign], *, now: datetime) -> date:
 
 
 def read_progress(
-    session: Session, drive: Drive, *, user: User, redis: Redis, now: datetime, units: date | None = None
+    session: Session, drive: Drive, *, user: User, runtime: Runtime, now: datetime, units: date | None = None
 ) -> ProgressPage | None:
     """Return the progress page of a drive; None before its first launch. Call it inside one `db.read()`.
 
     Its places are the units of the day `units`, unless given those of the drive's own time.
     """
-    figures = read_drive_figures(session, drive, user=user, redis=redis, now=now)
+    figures = read_drive_figures(session, drive, user=user, redis=runtime.redis, now=now)
     if figures is None:
         return None
     today = now.astimezone(VIETNAM).date()
@@ -281,8 +284,9 @@ def read_progress(
     goals, total = figures.goals, figures.total
     places = PlaceTree(figures.history, units or figures.day, goals, drive.id)
     counts_by_place = figures.counts_by_place
-    reach = fold_reach(_read_reach(session, figures.scope, user=user, redis=redis, now=now), figures.small)
-    waves = _read_waves(session, figures, reach, user=user, now=now)
+    reach = _read_reach(session, figures.scope, user=user, redis=runtime.redis, now=now)
+    reach = fold_reach(reach, figures.small)
+    waves = _read_waves(session, figures, reach, user=user, settings=runtime.settings, now=now)
     head = _with_forecast(figures.head, waves, today=today)
     default_goal = head.goal.share if head.goal else None
     entered = goals.denominators if is_whole else {}
@@ -347,16 +351,17 @@ def read_progress(
 
 
 def read_forecast(
-    session: Session, figures: DriveFigures, *, user: User, redis: Redis, now: datetime
+    session: Session, figures: DriveFigures, *, user: User, runtime: Runtime, now: datetime
 ) -> LeadGoal:
     """Return a drive's main goal with its forecast, as `read_progress` has it."""
-    reach = fold_reach(_read_reach(session, figures.scope, user=user, redis=redis, now=now), figures.small)
-    waves = _read_waves(session, figures, reach, user=user, now=now)
+    reach = _read_reach(session, figures.scope, user=user, redis=runtime.redis, now=now)
+    reach = fold_reach(reach, figures.small)
+    waves = _read_waves(session, figures, reach, user=user, settings=runtime.settings, now=now)
     return _with_forecast(figures.head, waves, today=now.astimezone(VIETNAM).date())
 
 
 def _read_waves(
-    session: Session, figures: DriveFigures, reach: Reach, *, user: User, now: datetime
+    session: Session, figures: DriveFigures, reach: Reach, *, user: User, settings: Settings, now: datetime
 ) -> list[Wave]:
     """Return the messages of a drive by day; `reach` is that of all its campaigns together."""
     total, campaigns = figures.total, figures.campaigns
@@ -369,6 +374,7 @@ def _read_waves(
             each,
             reach if len(campaigns) == 1 else read_reach(session, each, seen=seen, now=now),
             unanswered=unanswered,
+            settings=settings,
             now=now,
         )
     )
@@ -448,24 +454,27 @@ def _with_forecast(head: LeadGoal, waves: list[Wave], *, today: date) -> LeadGoa
     return replace(head, ahead=ahead, needed=needed, outlook=outlook)
 
 
-def waves_of(campaign: Campaign, reach: Reach, *, unanswered: float, now: datetime) -> list[Wave]:
+def waves_of(
+    campaign: Campaign, reach: Reach, *, unanswered: float, settings: Settings, now: datetime
+) -> list[Wave]:
     """Return the messages of a campaign's steps by day, those to come as well while it is sending.
 
     `reach` is the campaign's own. A step to come is taken to go to the share `unanswered` of those who got the first.
     """
     if campaign.launched_at is None:
         return []
-    launched = campaign.launched_at.astimezone(VIETNAM).date()
+    days = {
+        n: at.astimezone(VIETNAM).date() for n, at in step_times(campaign, settings=settings, now=now).items()
+    }
     is_sending = campaign.state in (CampaignState.SENDING, CampaignState.PAUSED)
     first = reach.steps.get(campaign.steps[0].id)
     waves = []
     for step in campaign.steps:
         if step.opened_at is not None:
             counts = reach.steps.get(step.id)
-            waves.append(Wave(step.opened_at.astimezone(VIETNAM).date(), counts.sent if counts else 0))
+            waves.append(Wave(days[step.number], counts.sent if counts else 0))
         elif is_sending and first is not None:
-            day = max(launched + timedelta(days=step.after_days), now.astimezone(VIETNAM).date())
-            waves.append(Wave(day, round(first.sent * unanswered)))
+            waves.append(Wave(days[step.number], round(first.sent * unanswered), has_left=False))
     return waves
 
 

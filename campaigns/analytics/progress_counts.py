@@ -129,7 +129,7 @@ def _read_counters(session: Session, scope: CountScope, *, now: datetime) -> dic
         )
     today = AnswerTotal.day == _day_of(now).isoformat()
     for area, organisation, _people, new in sum_totals(session, scope.ids, *place, where=[scope.seen, today]):
-        counts[Where(area, organisation)].today = new
+        counts.setdefault(Where(area, organisation), PlaceCounts()).today = new
     return counts
 
 
@@ -229,6 +229,7 @@ def _count_at_the_door(
                 recipients=n,
                 no_smartphone=n if outcome.value in outside else 0,
                 answered=n,
+                at_the_door=n,
                 installed=n if outcome is VisitOutcome.INSTALLED else 0,
             )
         )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, not_, select
 from sqlalchemy.orm import Session
 
 from campaigns.activities.activity_log import ActivityFilter, read_summary
@@ -23,7 +23,7 @@ from campaigns.analytics.small_places import find_small
 from campaigns.goals.goals import read_goal_periods, read_goals, read_headline_goal
 from campaigns.goals.official_figures import add_up_official, latest_official
 from campaigns.models.campaigns import Campaign, Drive, Recipient, Step
-from campaigns.models.messages import Attempt
+from campaigns.models.messages import Attempt, Message
 from campaigns.planning.kinds import words_of
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.goals import Goal, Goals, GoalScope, GoalSubject
@@ -344,20 +344,25 @@ def read_sent(
 
 
 def _sent(session: Session, campaign: Campaign, as_of: datetime) -> CampaignFigures:
-    phones = select(func.count(Attempt.phone_id.distinct())).where(Attempt.stream_id == campaign.id)
-    # Whatever its state now: a message that the gateway accepted and could not deliver was sent all the same.
-    accepted = session.scalar(phones.where(Attempt.gateway_id.is_not(None), Attempt.claimed_at <= as_of))
+    phones = (
+        select(func.count(Attempt.phone_id.distinct()))
+        .join(Message, Message.id == Attempt.message_id)
+        .join(Recipient, Recipient.id == Message.recipient_id)
+        .where(Attempt.stream_id == campaign.id, Recipient.exclusion.is_(None))
+    )
+    # What the gateway took and had not given up by then: what became of it later is no matter.
+    had_failed = and_(Attempt.state == AttemptState.FAILED, Attempt.settled_at <= as_of)
+    accepted = session.scalar(
+        phones.where(Attempt.gateway_id.is_not(None), Attempt.claimed_at <= as_of, not_(had_failed))
+    )
     delivered = session.scalar(
         phones.where(Attempt.state == AttemptState.DELIVERED, Attempt.settled_at <= as_of)
     )
     own = _reported(count_reported(session, [campaign.id], as_of=as_of).values())
-    joined_later = select(func.count()).where(
-        Recipient.campaign_id == campaign.id, Recipient.joined_at > as_of, Recipient.exclusion.is_(None)
-    )
     return CampaignFigures(
         name=campaign.name,
         launched_on=_day(campaign.launched_at),
-        recipients=(campaign.recipients or 0) - (session.scalar(joined_later) or 0),
+        recipients=own.recipients,
         sent=accepted or 0,
         delivered=delivered or None,
         reported=own,

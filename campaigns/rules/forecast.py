@@ -36,18 +36,20 @@ _WIDEN = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """Messages of one day: how many people they went to, or will go to."""
+    """Messages of one day: how many people they went to, or will go to if they have not left."""
 
     day: date
     people: int
+    has_left: bool = True
 
 
 def by_day(waves: Iterable[Wave]) -> list[Wave]:
-    """Return one wave a day, in their order, with the messages of all waves of that day."""
-    sums: dict[date, int] = {}
+    """Return a day's messages as one wave, those to come as another, in the order of the days."""
+    sums: dict[tuple[date, bool], int] = {}
     for wave in waves:
-        sums[wave.day] = sums.get(wave.day, 0) + wave.people
-    return [Wave(day, people) for day, people in sorted(sums.items())]
+        key = wave.day, wave.has_left
+        sums[key] = sums.get(key, 0) + wave.people
+    return [Wave(day, people, has_left) for (day, has_left), people in sorted(sums.items())]
 
 
 @dataclass(frozen=True, slots=True)

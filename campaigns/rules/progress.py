@@ -23,7 +23,7 @@ class PlaceCounts:
     """Counts of one place or organisation over all campaigns of a drive, each number once.
 
     `no_smartphone` gave an answer that the base of the share leaves out (`outside_base`). `sent` and `delivered` are None
-    while unknown.
+    while unknown. `at_the_door` are those of the recipients who have no usable number and answered there.
     """
 
     installed: int = 0
@@ -31,6 +31,7 @@ class PlaceCounts:
     recipients: int = 0
     no_smartphone: int = 0
     answered: int = 0
+    at_the_door: int = 0
     sent: int | None = None
     delivered: int | None = None
 
@@ -41,6 +42,7 @@ class PlaceCounts:
         self.recipients += other.recipients
         self.no_smartphone += other.no_smartphone
         self.answered += other.answered
+        self.at_the_door += other.at_the_door
 
     @property
     def could_install(self) -> int:

@@ -307,7 +307,7 @@ def _outreach(snapshot: Snapshot, template: ReportTemplate, n: int) -> list[Bloc
     columns = (
         Column("Đợt nhắn tin", 30, Alignment.LEFT),
         Column("Ngày bắt đầu", 13, Alignment.CENTER),
-        Column("Người nhận", 12),
+        Column("Được vận động", 12),
         Column("Đã gửi", 11),
         Column("Đến máy", 11),
         Column("Trả lời", 11),

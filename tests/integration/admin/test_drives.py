@@ -206,7 +206,7 @@ def read_page(world: World, drive: int) -> ProgressPage:
     with world.runtime.db.read() as session:
         found = session.get_one(Drive, drive)
         user, now = find_user(session, AUTHOR), datetime.now(UTC)
-        page = read_progress(session, found, user=user, redis=world.runtime.redis, now=now)
+        page = read_progress(session, found, user=user, runtime=world.runtime, now=now)
     assert page is not None
     return page
 

@@ -178,7 +178,7 @@ def test_figures_of_a_commune_of_few_people_are_those_of_its_district_for_who_ma
         found = {}
         for email in (AUDITOR, AUTHOR):
             user = session.scalars(select(User).where(User.email == email)).one()
-            page = read_progress(session, drive, user=user, redis=world.runtime.redis, now=now)
+            page = read_progress(session, drive, user=user, runtime=world.runtime, now=now)
             communes = {line.code: line.installed for line in page.communes["621"].lines}
             (district,) = page.districts.lines
             found[email] = (communes, district.installed)

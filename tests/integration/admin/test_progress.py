@@ -27,6 +27,9 @@ from campaigns.rules.progress import Outlook, ShareBasis
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState, MessageState
+from campaigns.rules.visits import VisitOutcome
+from campaigns.visits.results import enter_results
+from campaigns.visits.sheets import read_lines
 from outreach.accounts.users import find_user
 from outreach.imports.store_rows import find_or_create_list
 from outreach.models.accounts import OrganisationKind, Role
@@ -84,9 +87,9 @@ def answer(world: World, campaign_id: int, *labels: Label, at: datetime | None =
 
 def figures(world: World, campaign_id: int, email: str = APPROVER) -> ProgressPage:
     with world.runtime.db.read() as session:
-        user, redis = find_user(session, email), world.runtime.redis
+        user = find_user(session, email)
         drive = drive_of_campaign(session, campaign_id, user=user)
-        read = read_progress(session, drive, user=user, redis=redis, now=datetime.now(UTC))
+        read = read_progress(session, drive, user=user, runtime=world.runtime, now=datetime.now(UTC))
     assert read is not None
     return read
 
@@ -371,3 +374,33 @@ def test_an_agency_that_has_not_handed_in_today_has_no_change_since_yesterday(pl
     staff = figures(places, campaign_id).agencies
     assert staff is not None
     assert ([line.today for line in staff.lines], staff.today) == ([None], None)
+
+
+def test_a_reminder_to_come_is_no_message_of_its_day_before_it_has_left(places: World) -> None:
+    campaign_id = launch(places, step=[{"after_days": 1, "text": "Nhac lai: {link}"}])
+    places.send()
+    launched = datetime.now(UTC) - timedelta(days=1)
+    for sent_after_s, days in ((0, 0), (86_400, 1)):  # the last message left at once, or with a second wave
+        places.change(Campaign, campaign_id, launched_at=launched, sent_after_s=sent_after_s)
+        today = datetime.now(VIETNAM).date()
+        waves = {(each.day, each.people, each.has_left) for each in figures(places, campaign_id).waves}
+        assert waves == {(today, 8, True), (today + timedelta(days=days), 8, False)}
+
+
+def test_who_has_no_number_and_answered_at_the_door_is_named_apart(
+    places: World, client: FlaskClient
+) -> None:
+    person = places.add_person("Y Blốc")
+    places.change(Contact, person, area_code="23281", village="Thôn 3")
+    campaign_id = launch(places)
+    places.send()
+    sheet = places.make_sheet(campaign_id, list_id=None, area_code="23281")
+    [line] = [
+        line for line in places.read(read_lines, sheet, user=places.user(AUTHOR)) if line.contact_id == person
+    ]
+    places.do(enter_results, sheet, {line.n: VisitOutcome.INSTALLED}, now=datetime.now(UTC))
+    total = figures(places, campaign_id).total
+    assert (total.recipients, total.at_the_door, total.installed) == (9, 1, 1)
+    page = signed_in(client, LEADER).get(f"/admin/progress/?campaign={campaign_id}").text
+    assert "Kể cả 1 người không có số điện thoại, đã trả lời tại nhà." in page
+    assert "trong 9 người nhận" not in page

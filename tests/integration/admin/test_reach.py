@@ -5,16 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select, update
 
-from campaigns.models.campaigns import Recipient
+from campaigns.analytics.campaign_status import read_sending_panel
+from campaigns.analytics.reach import read_reach
+from campaigns.cases.merge_people import merge_people
+from campaigns.delivery.record_outcomes import apply_reports
+from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
+from campaigns.reports.settings import current_template
+from campaigns.reports.take_snapshot import take_snapshot
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.states import AttemptState, Exclusion, MessageState, SkipReason
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import AttemptReport, AttemptState, Exclusion, MessageState, SkipReason
 from outreach.models.accounts import AuditEvent, Organisation
 from tests.integration.admin.test_progress import LEADER, NEIGHBOUR, launch, places
 from tests.integration.campaigns.test_answer_totals import says
@@ -137,3 +145,31 @@ def test_the_files_hold_the_same_by_step_organisation_and_place_and_are_on_recor
     assert "Ủy ban MTTQ" not in theirs
     told = places.all(select(AuditEvent).where(AuditEvent.action == "reach.export").order_by(AuditEvent.id))
     assert [event.subject for event in told] == [f"campaigns:{campaign}"] * 3
+
+
+@both_databases
+def test_after_a_merge_every_page_and_the_report_tell_what_reach_tells(
+    campaign: int, places: World, client: FlaskClient
+) -> None:
+    """The list of campaigns, the panel and the report went on counting both; the campaign's page did so until a restart."""
+    signed_in(client, AUTHOR)
+    page = f"/admin/campaigns/{campaign}/"
+    assert "8 người" in client.get(page).text
+    _first, second, third, fourth, *_others = places.all(select(Recipient).order_by(Recipient.id))
+    with places.runtime.db.write() as session:  # what the gateway took and could not send did not leave
+        phones = (third.phone_id, fourth.phone_id)
+        ids = session.scalars(select(Attempt.id).where(Attempt.phone_id.in_(phones)))
+        failed = [AttemptReport(each, AttemptState.FAILED, cause="other") for each in ids]
+        apply_reports(session, failed, now=places.now, secret_key=places.keys.secret_key)
+    places.do(merge_people, second.contact_id, third.contact_id)
+    assert places.status(campaign)["recipients"] == 7
+    row = places.get_one(Campaign, campaign)
+    written = places.read(read_reach, row, seen=None).total.written
+    panel = places.read(read_sending_panel, row, places.now, runtime=places.runtime)
+    assert (panel.total, panel.states[MessageState.FAILED], panel.causes) == (7, 1, (("other", 1),))
+    assert re.search(r'data-label="Người nhận">7<', client.get("/admin/campaigns/").text)
+    assert "7 người" in client.get(page).text
+    form, now = places.read(current_template, 1), datetime.now(UTC)
+    at = {"day": now.astimezone(VIETNAM).date() + timedelta(days=1), "known_until": now}
+    [line] = places.read(take_snapshot, form, drive=1, **at).campaigns
+    assert (line.recipients, line.sent) == (7, written) == (7, 6)

@@ -58,7 +58,7 @@ def read(world: World, campaign_id: int, units: date | None = None) -> ProgressP
     user = world.read(find_user, APPROVER)
     drive = world.read(drive_of_campaign, campaign_id, user=user)
     page = world.read(
-        read_progress, drive, user=user, redis=world.runtime.redis, now=datetime.now(UTC), units=units
+        read_progress, drive, user=user, runtime=world.runtime, now=datetime.now(UTC), units=units
     )
     assert page is not None
     return page

@@ -136,9 +136,8 @@ def reported(world: World) -> dict[str, int]:
 
 def on_leaders_page(world: World) -> dict[str, int]:
     world.runtime.redis.flushdb()
-    user, redis = world.user(AUTHOR), world.runtime.redis
-    drive = world.get_one(Drive, world.drive("khao-sat"))
-    page = world.read(read_progress, drive, user=user, redis=redis, now=datetime.now(UTC))
+    drive, given = world.get_one(Drive, world.drive("khao-sat")), {"now": datetime.now(UTC)}
+    page = world.read(read_progress, drive, by=AUTHOR, runtime=world.runtime, **given)
     return {each.text: each.people for each in page.own_answers} if page else {}
 
 
