@@ -42,6 +42,10 @@ _LINE: Schema = {
     "name": string(),
     "installed": COUNT,
     "recipients": told(COUNT, "of all campaigns of the drive, each number once"),
+    "at_the_door": told(COUNT, "of them, who has no usable number and answered at the door"),
+    "perhaps": told(
+        COUNT, "further recipients who may live there, as their unit was split; in no other count"
+    ),
     "no_smartphone": COUNT,
     "answered": COUNT,
     "denominator": maybe("integer"),
@@ -253,8 +257,11 @@ def _describe_table(table: RankTable) -> dict[str, Any]:
 
 
 def _describe_line(line: RankRow) -> dict[str, Any]:
+    perhaps = line.perhaps.recipients if line.perhaps else 0
     return {
-        name: getattr(line.counts if name in ("recipients", "no_smartphone", "answered") else line, name)
+        name: perhaps
+        if name == "perhaps"
+        else getattr(line.counts if hasattr(line.counts, name) else line, name)
         for name in _LINE
     }
 

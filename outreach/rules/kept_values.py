@@ -31,7 +31,12 @@ _NO_NAME = re.compile(r"[\W_]+")
 _HEADING = re.compile(r"\{([^{}]*)\}")
 # Letters as Vietnam's languages write them, digits and signs; all of GSM-7 once the accents are gone.
 _WRITTEN = re.compile(r"[A-Za-z0-9 .,;:/()%+&'\"!?#*=@$_-]+")
-_ADDRESS = re.compile(r"://|\bwww\.|\w@\w|\b[\w-]+\.[a-z]{2,}[/?:#]\S", re.IGNORECASE)
+_ADDRESS = re.compile(r"://|\bwww\b|\w@\w|\b[\w-]+\.[a-z]{2,}[/?:#]\S|\b[a-z]+:\d{4,5}/[a-z]", re.IGNORECASE)
+# What a reader is to make an address of: "nhan-qua chấm com", "nhan-qua(.)com", "zalo: nhanqua88".
+_TOLD_ADDRESS = re.compile(
+    r"\b(?:cham|dot) (?:com|net|org|vn|info|xyz|icu)\b|\w ?\(?(?: \.|[.,]) ?\)? ?(?:com|org|info|xyz|icu)\b"
+    r"|\b(?:zalo|viber|telegram|tele|facebook|fb) ?: ?[a-z]+\d"
+)
 _HOST = re.compile(r"(?<![\w.-])((?:[\w-]+\.)+)([a-z]{2,24})(?![\w-])", re.IGNORECASE)
 # Ends of host names: every country's, and those of which phones make links and that are sold widely.
 _ENDS = frozenset(
@@ -62,7 +67,8 @@ _FOUR_PARTS = re.compile(
 )
 # Days, hours and amounts have digits in groups, and are no numbers of anything.
 _COUNTED = re.compile(
-    r"(?<![\d.])(?:\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|\d{1,2} ?[:.h]\d{2}|\d{1,3}(?:[., ]\d{3})+)(?![\d.]|[ -]\d)"
+    r"(?<![\d.])(?:20\d\d-\d\d-\d\d(?![\d-])"
+    r"|(?:\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|\d{1,2} ?[:.h]\d{2}|\d{1,3}(?:[., ]\d{3})+)(?![\d.]|[ -]\d))"
 )
 _GROUPS = re.compile(r"\d(?:[ .-]{0,3}\d){7}")
 _ACCOUNT = re.compile(
@@ -71,6 +77,11 @@ _ACCOUNT = re.compile(
 # Of an identity card, an insurance card or an account: what nobody needs in a text, and what others may read on a phone.
 _LONG_NUMBER = re.compile(r"\d{9}|(?:\d{4}[ .-]){2}\d{4}")
 _PRIVATE = re.compile(r"\b(?:hiv|aids|chan doan|benh(?! vien\b))\b")
+# Digits of a number that are told in words or written as letters.
+_TOLD = ("khong", "mot", "hai", "ba", "bon", "nam", "sau", "bay", "tam", "chin")
+_DIGITS = {word: str(digit) for digit, word in enumerate(_TOLD)} | {"tu": "4", "lam": "5"}
+_WORDS = re.compile(rf"\b(?:{'|'.join(_DIGITS)})\b")
+_LETTERS = re.compile(r"(?<![A-Za-z])(?:[\dOolI][ .-]{0,2}){8,11}[\dOolI](?![A-Za-z])")
 _HOTLINE = re.compile(r"(?<!\d)1[89]00(?:[ .-]?\d){4,6}(?!\d)")
 
 
@@ -155,6 +166,7 @@ def find_unfit(value: str) -> Unfit | None:
         or _HOTLINE.search(value)
         or _has_account(value)
         or read_phone_in_text(value).numbers
+        or _tells_phone(value)
     ):
         return Unfit.PHONE
     return None if _WRITTEN.fullmatch(unaccent(value.translate(TYPOGRAPHIC))) else Unfit.SIGNS
@@ -162,7 +174,7 @@ def find_unfit(value: str) -> Unfit | None:
 
 def _is_address(value: str) -> bool:
     """Return whether a phone would make a link of a part of the value: an address, a host name, four numbers."""
-    if _ADDRESS.search(value) or _FOUR_PARTS.search(value):
+    if _ADDRESS.search(value) or _FOUR_PARTS.search(value) or _TOLD_ADDRESS.search(unaccent(value).lower()):
         return True
     return any(
         end.lower() in _ENDS and not (_SHORT.fullmatch(before) and end[0].isupper())
@@ -176,6 +188,15 @@ def _has_account(value: str) -> bool:
     digits = sum(letter.isdigit() for letter in rest)
     in_groups = any(not found.isdigit() for found in _GROUPS.findall(rest))
     return in_groups or (digits >= 6 and _ACCOUNT.search(unaccented(value)) is not None)
+
+
+def _tells_phone(value: str) -> bool:
+    """Return whether a value has a phone number with digits as words, or as the letters O and l."""
+    told, words = _WORDS.subn(lambda word: _DIGITS[word[0]], unaccented(value))
+    letters = _LETTERS.sub(lambda run: run[0].translate(str.maketrans("OolI", "0011")), value)
+    return any(
+        read_phone_in_text(text).numbers for text in ([told] * (words >= 4) + [letters] * (letters != value))
+    )
 
 
 def read_values(row: Row, fields: Mapping[str, int]) -> tuple[dict[str, str], dict[str, Unfit]]:

@@ -139,10 +139,10 @@ def test_a_leader_sees_figures_only(world, client, leader):
     signed_in(client, leader)
     page = home(client)
     assert "mục tiêu 50,0%" in page
-    assert "<dd>0</dd><dt>trong 2 tin đã gửi" in page
+    assert "<dd>0</dd><dt>trong 2 tin đã xong" in page
     for text in ("Việc cần làm", "Nháp của cán bộ", "Dừng khẩn cấp", "/admin/campaigns/"):
         assert text not in page
-    assert "trong 2 tin đã gửi" in client.get("/admin/running").text
+    assert "trong 2 tin đã xong" in client.get("/admin/running").text
 
 
 def test_a_drives_goal_says_nothing_of_another_drives_campaign(world, client, leader):

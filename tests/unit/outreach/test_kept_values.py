@@ -65,6 +65,57 @@ def test_a_value_that_would_change_what_the_text_is_is_not_kept(value: str, unfi
     assert kept_values.find_unfit(value) == unfit
 
 
+# By somebody who had not read the rule: what an office writes in such a column (last what no phone makes a link of), and what
+# is to get a link, an address, an account or a number into a text.
+@cases(
+    *each_of("07:30 | 7h30 | 7 giờ 30 | 13g30 - 15g00 | 19.30 | 14h00' chiều | Sáng 8h-11h", None),
+    *each_of("7g30 sáng thứ Hai 05/8 | 05/8/2020 | 05.08.2020 | 5-8-2020 | Thứ Bảy, ngày 8/8", None),
+    *each_of("ngày 15 tháng 8 năm 2020 | Tháng 8/2020 | Quý III/2020 | 2/9", None),
+    *each_of("Mùng 5 tháng 7 âm lịch | Trước 17h ngày 20.8 | TP.Kon Tum | TP. Kon Tum | Q.1", None),
+    *each_of("P.Quang Trung | TT.Đắk Hà | H.Đắk Glei | X.Đăk Long | Xã Ngọk Wang", None),
+    *each_of("Nhà văn hóa thôn 3 | Nhà rông làng Kon Klor | UBND P.Thắng Lợi, số 12 Trần Phú", None),
+    *each_of("Trạm Y tế xã Đăk Ui | Tổ 4, P.Duy Tân | Số 315/8 Lê Hồng Phong | Km 5+200 QL.24", None),
+    *each_of("QL14, đối diện chợ | Hẻm 42/7 đường U Re | Trường TH-THCS Kim Đồng", None),
+    *each_of("Phòng 203, tầng 2, nhà A | Bàn số 3 (cửa sau) | BV.Đa khoa tỉnh | BS.Lan", None),
+    *each_of("ThS.BS Nguyễn Văn Hùng | Ts.Bs.Phạm Thị Mai | Ông A Thun (trưởng thôn)", None),
+    *each_of("Bà Y Hlan - chi hội trưởng | Cô giáo Nguyễn T. Thu | ThS. Y Sương, PGĐ | 1.200.000", None),
+    *each_of("1.200.000 đồng | 1.200.000đ | 500k | 350 nghìn | 2,5 triệu đồng", None),
+    *each_of("12 tháng x 45.000đ | 54.000 đ/tháng | 10,5 kg | 3 ha | 0,75 ha", None),
+    *each_of("2 con bò, 5 con heo | ĐK-0125 | B12 | HS 0457 | STT 17 | MTTQ-03 | Lô A2-15", None),
+    *each_of("Biển số nhà 27B | Vắc-xin Abdala, mũi 2 | AstraZeneca mũi 1 | Vero Cell", None),
+    *each_of("Đợt 2 (bổ sung) | Hộ nghèo 2020 | Mang theo CCCD và thẻ BHYT", None),
+    *each_of("Mang bản chính + 2 bản photo | 30 phút | Miễn phí | Chi hội 5 – thôn Kon Rờ Bàng 2", None),
+    *each_of("2020-08-05 07:30 | 0xCB710102 | 203,113,1,2 | localhost:8001", None),
+)
+def test_what_an_office_writes_is_kept(value: str, unfit: None) -> None:
+    assert kept_values.find_unfit(kept_values.value_text(value)) is unfit
+
+
+@cases(
+    *each_of("vietcombank.support | nhan-qua.de | 203.113.1.2 | vcb.support?otp=1", True),
+    *each_of("bit.ly/2xYzAb | http://qua-tang.xyz | hxxp://qua-tang.xyz | https:// nhanqua .com", True),
+    *each_of("www.nhantien.vn | www nhantien vn | nhantien chấm com | nhantien cham com", True),
+    *each_of("nhantien(.)com | nhantien[.]com | nhantien . com | nhantien dot vn | nhantien。com", True),
+    *each_of("nhantien．com | nhantien․com | ｎｈａｎｔｉｅｎ.ｃｏｍ | nhаntien.com | nhantien.сom", True),
+    *each_of("nhan\u200btien.com | nhantien.\u200bcom | nhantien\u00ad.com", True),
+    *each_of("nhantien\u2060.\u2060com | nhậntiền.vn | xn--nhntin-dya.vn | NHANQUA.TOP", True),
+    *each_of("qua.tang.vip/8 | qua-tang,com | t.me/vayvon | zalo.me/g/abcdef | zalo: nhanqua88", True),
+    *each_of("fb.com/nhanqua | m.me/nhanqua | facebook chấm com gạch chéo nhanqua", True),
+    *each_of("nhanqua@gmail.com | nhanqua (at) gmail.com | nhanqua a còng gmail chấm com", True),
+    *each_of("203 . 113 . 1 . 2 | 3413115138 | [2001:db8::1] | kontum:8080/nhan | STK 1903 4567", True),
+    *each_of("STK 19034567890123 | Số TK: 0071000123456 | stk 1903-4567-8901 | tk vcb 19034567", True),
+    *each_of("s t k 1 9 0 3 4 5 6 7 | Vietcombank 0071 0001 2345 | MB 0905000123", True),
+    *each_of("chuyen khoan 19034567890 | 4111 1111 1111 1111 | 0905000123 | 0905 000 123", True),
+    *each_of("0905.000.123 | +84905000123 | (+84) 905-000-123 | 84905000123 | O9O5OOO123", True),
+    *each_of("o905 ooo l23 | ０９０５０００１２３ | 0-9-0-5-0-0-0-1-2-3 | 0 9 0 5 0 0 0 1 2 3", True),
+    *each_of("0905\u200b000\u200b123 | không chín không năm không không không một hai ba", True),
+    *each_of("0 chín 0 năm 000 một hai ba | khong chin khong nam khong khong khong mot hai ba", True),
+    *each_of("09O5.OOO.l23 | ①⑨③④⑤⑥⑦⑧⑨ | gọi 19001234", True),
+)
+def test_what_is_smuggled_into_a_text_is_not_kept(value: str, is_unfit: bool) -> None:
+    assert (kept_values.find_unfit(kept_values.value_text(value)) is not None) is is_unfit
+
+
 @cases(
     (time(8, 30), "08:30"),
     (datetime(2021, 8, 15, 8, 30), "08:30 15/08/2021"),  # noqa: DTZ001 - a spreadsheet's cell has no zone
