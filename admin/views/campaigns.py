@@ -12,7 +12,7 @@ from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from admin.forms import Form, LongTextField, NumberField, TextField
@@ -43,17 +43,18 @@ from campaigns.delivery.reconcile import decide_unknown
 from campaigns.delivery.send_test_message import send_test_message
 from campaigns.goals.goals import read_campaign_goals
 from campaigns.lifecycle import find_campaign, perform_action
-from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.models.replies import AnswerTotal, InstallReport
+from campaigns.models.campaigns import Campaign
+from campaigns.models.replies import AnswerTotal
 from campaigns.planning.audience import audience_query
 from campaigns.planning.comments import settle_comment, write_comment
 from campaigns.planning.drafts import describe_campaign
-from campaigns.planning.kinds import all_kinds, needs_smartphone, words_of
+from campaigns.planning.kinds import all_kinds, find_outside_base, words_of
 from campaigns.planning.list_fields import facts_of_campaign
 from campaigns.planning.preview import EXAMPLE_NAME, example_values
 from campaigns.planning.read_texts import read_texts
 from campaigns.rules.draft import read_stored_draft
-from campaigns.rules.reach import InstallShare, outside_base, share_of
+from campaigns.rules.progress import PlaceCounts
+from campaigns.rules.reach import InstallShare, share_of
 from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.second_wave import SecondWave, send_second_wave
 from outreach.accounts.permissions import visible_to
@@ -299,11 +300,8 @@ def read_campaigns(
     ).all()
     campaigns = [row[0] for row in rows]
     promised = _promised(session, campaigns, user)
-    recipients = {
-        id_: people
-        for id_, people, _new in sum_totals(session, [each.id for each in campaigns], AnswerTotal.campaign_id)
-    }
-    shares = _shares(session, [each for each in campaigns if each.id not in promised], recipients)
+    counts = _counts(session, campaigns)
+    shares = _shares(session, {id_: each for id_, each in counts.items() if id_ not in promised})
     return [
         {
             "id": campaign.id,
@@ -311,7 +309,7 @@ def read_campaigns(
             "state": campaign.state,
             "was_returned": is_returned,
             "organisation": organisation or "",
-            "recipients": recipients.get(campaign.id, campaign.recipients),
+            "recipients": counts[campaign.id].recipients if campaign.id in counts else None,
             "share": shares.get(campaign.id),
             "promised": promised.get(campaign.id),
             "at": campaign.launched_at or campaign.starts_at or campaign.created_at,
@@ -338,42 +336,29 @@ def _promised(session: Session, campaigns: list[Campaign], user: User) -> dict[i
     return shown
 
 
-def _shares(
-    session: Session, campaigns: list[Campaign], recipients: Mapping[int, int]
-) -> dict[int, InstallShare]:
-    """Return the self-reported share of each launched campaign; reads indexes only."""
-    launched = {
-        campaign.id: recipients.get(campaign.id, 0)
-        for campaign in campaigns
-        if campaign.recipients is not None
-    }
-    installed = dict(
-        session.execute(
-            select(InstallReport.campaign_id, func.count())
-            .where(InstallReport.campaign_id.in_(launched), InstallReport.withdrawn_at.is_(None))
-            .group_by(InstallReport.campaign_id)
-        ).all()
-    )
-    of_apps = [each.id for each in campaigns if each.id in launched and needs_smartphone(session, each.kind)]
-    without = dict(
-        session.execute(
-            select(Recipient.campaign_id, func.count())
-            .where(
-                Recipient.campaign_id.in_(of_apps), Recipient.answer.in_(outside_base(needs_smartphone=True))
-            )
-            .group_by(Recipient.campaign_id)
-        ).all()
-    )
-    goals = read_campaign_goals(session, launched)
+def _counts(session: Session, campaigns: list[Campaign]) -> dict[int, PlaceCounts]:
+    """Return the recipients of each launched campaign, with their answers and installs, from the kept totals."""
+    counts = {each.id: PlaceCounts() for each in campaigns if each.recipients is not None}
+    outside = {each.id: find_outside_base(session, each.kind) for each in campaigns if each.id in counts}
+    by = (AnswerTotal.campaign_id, AnswerTotal.answer)
+    for id_, answer, people, installed in sum_totals(session, counts, *by):
+        without = people if answer in outside[id_] else 0
+        counts[id_].update(PlaceCounts(installed=installed, recipients=people, no_smartphone=without))
+    return counts
+
+
+def _shares(session: Session, counts: Mapping[int, PlaceCounts]) -> dict[int, InstallShare]:
+    """Return the self-reported share of each of these campaigns, of the people entered for its goal if there are any."""
+    goals = read_campaign_goals(session, counts)
     entered = {campaign_id: goal.denominator.value for campaign_id, goal in goals.items() if goal.denominator}
     return {
         campaign_id: share_of(
-            installed=installed.get(campaign_id, 0),
-            recipients=recipients,
-            no_smartphone=without.get(campaign_id, 0),
+            installed=each.installed,
+            recipients=each.recipients,
+            no_smartphone=each.no_smartphone,
             entered=entered.get(campaign_id),
         )
-        for campaign_id, recipients in launched.items()
+        for campaign_id, each in counts.items()
     }
 
 
