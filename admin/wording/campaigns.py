@@ -410,14 +410,9 @@ def _show_lift(each: StepLift, lift: ShareDifference) -> ShownLift:
         held=number(each.held_out.people),
         second=percent(lift.second),
     )
-    if lift.low > 0:
-        verdict = _("Tin này có tác dụng.")
-    elif lift.high < 0:
-        verdict = _(
-            "Tỷ lệ thực hiện của người được nhắn thấp hơn người không được nhắn: nên xem lại nội dung."
-        )
-    else:
-        verdict = _("Chưa đủ số liệu để nói tin này có tác dụng hay không.")
+    less = _("Tỷ lệ thực hiện của người được nhắn thấp hơn người không được nhắn: nên xem lại nội dung.")
+    unsure = _("Chưa đủ số liệu để nói tin này có tác dụng hay không.")
+    verdict = _("Tin này có tác dụng.") if lift.low > 0 else less if lift.high < 0 else unsure
     return ShownLift(_step(each.number), counted, _sure(lift), verdict)
 
 
@@ -429,12 +424,8 @@ def _show_texts(each: StepLift, texts: ShareDifference) -> ShownLift:
         first=number(each.first_text.people),
         second_share=percent(texts.second),
     )
-    if texts.low > 0:
-        verdict = _("Nội dung thứ hai tốt hơn.")
-    elif texts.high < 0:
-        verdict = _("Nội dung thứ nhất tốt hơn.")
-    else:
-        verdict = _("Chưa đủ số liệu để nói nội dung nào tốt hơn.")
+    first, unsure = _("Nội dung thứ nhất tốt hơn."), _("Chưa đủ số liệu để nói nội dung nào tốt hơn.")
+    verdict = _("Nội dung thứ hai tốt hơn.") if texts.low > 0 else first if texts.high < 0 else unsure
     return ShownLift(_("%(step)s: so hai nội dung", step=_step(each.number)), counted, _sure(texts), verdict)
 
 

@@ -120,7 +120,7 @@ def _count_messages(session: Session, campaigns: Sequence[Campaign]) -> dict[int
         .group_by(ReachCount.step_id, ReachCount.detail)
     ).all()
     others = count_messages(session, [each.id for each in opened if each.id not in kept])
-    for step_id, state, n in (*rows, *((step, state, n) for step, state, _reason, n in others)):
+    for step_id, state, n in (*rows, *((step, state, n) for (step, state, _reason), n in others.items())):
         if MessageState(state) in TAKEN:
             taken[step_id] += int(n)
         elif MessageState(state) is MessageState.QUEUED:

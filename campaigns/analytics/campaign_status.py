@@ -313,25 +313,23 @@ def _cached_counts(
     return read_stored(MessageCounts, counts)
 
 
-def count_messages(session: Session, campaigns: Collection[int], *where: Any) -> list[Any]:
-    """Return the messages of campaigns' steps by step, state and reason for skipping, with their number."""
+def count_messages(session: Session, campaigns: Collection[int]) -> Counter[Any]:
+    """Count the messages of campaigns' steps by step, state and reason for skipping.
+
+    Those of recipients: without what went to somebody who was merged with another since.
+    """
     key = (Message.step_id, Message.state, Message.skip_reason)
     query = select(*key, func.count()).where(Message.campaign_id.in_(campaigns), Message.step_id.is_not(None))
-    return [tuple(row) for row in session.execute(query.where(*where).group_by(*key).order_by(*key[:2]))]
-
-
-def count_recipients_messages(session: Session, campaign_id: int) -> Counter[Any]:
-    """Count the same of a campaign's recipients: without what went to somebody who was merged with another since."""
     counts: Counter[Any] = Counter()
-    for sign, where in ((1, ()), (-1, (_is_of_excluded(campaign_id),))):
-        for *key, n in count_messages(session, [campaign_id], *where):
-            counts[tuple(key)] += sign * n
+    for sign, where in ((1, true()), (-1, _is_of_excluded(campaigns))):
+        for *of, n in session.execute(query.where(where).group_by(*key)):
+            counts[tuple(of)] += sign * n
     return +counts
 
 
-def _is_of_excluded(campaign_id: int) -> ColumnElement[bool]:
+def _is_of_excluded(campaigns: Collection[int]) -> ColumnElement[bool]:
     """Return the condition that a message went to somebody who is no recipient any more."""
-    excluded = Recipient.campaign_id == campaign_id, Recipient.exclusion.is_not(None)
+    excluded = Recipient.campaign_id.in_(campaigns), Recipient.exclusion.is_not(None)
     return Message.recipient_id.in_(select(Recipient.id).where(*excluded))
 
 
@@ -341,11 +339,11 @@ def _count(session: Session, campaign_id: int) -> MessageCounts:
     of_excluded = (
         select(cause, func.count())
         .join(Message, Message.id == Attempt.message_id)
-        .where(_is_of_excluded(campaign_id), Message.step_id.is_not(None), Attempt.state.in_(FAILURES))
+        .where(_is_of_excluded([campaign_id]), Message.step_id.is_not(None), Attempt.state.in_(FAILURES))
         .group_by(cause)
     )
     counted = Counter(causes) - Counter(dict(session.execute(of_excluded).all()))
-    messages = count_recipients_messages(session, campaign_id).items()
+    messages = count_messages(session, [campaign_id]).items()
     return MessageCounts(
         messages=tuple(sorted(((*key, n) for key, n in messages), key=lambda row: row[:2])),
         causes=tuple(counted.most_common()),
@@ -410,7 +408,7 @@ def _read_steps(
     """
     states: dict[int, Counter[str]] = defaultdict(Counter)
     skipped: dict[int, Counter[str]] = defaultdict(Counter)
-    for (step_id, state, reason), n in count_recipients_messages(session, campaign.id).items():
+    for (step_id, state, reason), n in count_messages(session, [campaign.id]).items():
         states[step_id][state.value] += n
         if reason:
             skipped[step_id][reason.value] += n

@@ -463,18 +463,17 @@ def waves_of(
     """
     if campaign.launched_at is None:
         return []
-    days = {
-        n: at.astimezone(VIETNAM).date() for n, at in step_times(campaign, settings=settings, now=now).items()
-    }
+    times = step_times(campaign, settings=settings, now=now)
     is_sending = campaign.state in (CampaignState.SENDING, CampaignState.PAUSED)
     first = reach.steps.get(campaign.steps[0].id)
     waves = []
     for step in campaign.steps:
+        day = times[step.number].astimezone(VIETNAM).date()
         if step.opened_at is not None:
             counts = reach.steps.get(step.id)
-            waves.append(Wave(days[step.number], counts.sent if counts else 0))
+            waves.append(Wave(day, counts.sent if counts else 0))
         elif is_sending and first is not None:
-            waves.append(Wave(days[step.number], round(first.sent * unanswered), has_left=False))
+            waves.append(Wave(day, round(first.sent * unanswered), has_left=False))
     return waves
 
 

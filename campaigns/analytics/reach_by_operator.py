@@ -48,8 +48,8 @@ def read_by_operator(
 def count_by_operator(
     session: Session, campaign_id: int, *conditions: ColumnElement[bool]
 ) -> list[list[Any]]:
-    """Count the attempts of a campaign's messages by operator or series, gateway account and state; of messages of these only."""
-    series = func.coalesce(Phone.operator, func.substr(Phone.e164, literal_column("4"), literal_column("2")))
+    """Count the attempts of a campaign's messages by operator or beginning of the number, gateway account and state; of messages of these only."""
+    series = func.coalesce(Phone.operator, func.substr(Phone.e164, literal_column("1"), literal_column("5")))
     kind = (series, Attempt.account_id, Attempt.state)
     rows = session.execute(
         select(

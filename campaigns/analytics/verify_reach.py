@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.analytics.campaign_status import count_recipients_messages
+from campaigns.analytics.campaign_status import count_messages
 from campaigns.analytics.reach_counts import Key, blocks_of, count_reach
 from campaigns.answer_totals import sum_totals
 from campaigns.delivery.outbox import causes_and_segments
@@ -105,7 +105,7 @@ def _answers(session: Session, campaign_id: int, counted: dict[Key, int]) -> Cou
 def _states(session: Session, campaign_id: int, counted: dict[Key, int]) -> CountPair:
     expected = _sums(counted, (ReachMeasure.MESSAGES,), lambda key: f"{key.step_id} {key.detail}")
     stored: Sums[str] = Sums()
-    for (step_id, state, _reason), n in count_recipients_messages(session, campaign_id).items():
+    for (step_id, state, _reason), n in count_messages(session, [campaign_id]).items():
         stored[f"{step_id} {state.value}"] += n
     return expected, stored
 

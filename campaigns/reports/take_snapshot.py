@@ -107,7 +107,7 @@ def take_snapshot(
         level="" if has_districts else name_level(below),
         bodies=_organisations(session, self_reports, small),
         agencies=agencies,
-        campaigns=read_sent(session, campaigns, as_of=as_of),
+        campaigns=tuple(_sent(session, each, as_of) for each in campaigns),
         outreach=read_outreach(session, drive, day=day, since=since, known_until=known_until),
         headline=replace(
             read_headline(session, campaigns, goal, owners.get(code), as_of=as_of), wants_goal=words.goal
@@ -336,14 +336,8 @@ def read_agencies(
     return tuple(agencies)
 
 
-def read_sent(
-    session: Session, campaigns: Sequence[Campaign], *, as_of: datetime
-) -> tuple[CampaignFigures, ...]:
-    """Return what each campaign had sent by then, each number once."""
-    return tuple(_sent(session, campaign, as_of) for campaign in campaigns)
-
-
 def _sent(session: Session, campaign: Campaign, as_of: datetime) -> CampaignFigures:
+    """Return what a campaign had sent by then, each number once."""
     phones = (
         select(func.count(Attempt.phone_id.distinct()))
         .join(Message, Message.id == Attempt.message_id)

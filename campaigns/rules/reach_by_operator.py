@@ -10,7 +10,7 @@ from campaigns.rules.delivery import is_charged
 from campaigns.rules.gateway_choice import GatewayTerms
 from campaigns.rules.states import GIVEN_UP, AttemptState
 from outreach.rules.gateway import Proof
-from outreach.rules.operators import Operator, operator_of_series
+from outreach.rules.operators import Operator, operator_of
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ def add_up(
     terms: Mapping[int, GatewayTerms],
     usual_price_vnd: float,
 ) -> ReachByOperator:
-    """Add up counts by operator or series, account and state.
+    """Add up counts by operator or beginning of the number (+8490), account and state.
 
     A segment without a bill costs what its gateway's terms say. A gateway that is gone proves nothing and has the usual price.
     """
@@ -50,7 +50,8 @@ def add_up(
         state = AttemptState(state_name)
         if state in (AttemptState.SENDING, *GIVEN_UP):
             continue
-        operator = operator_of_series(name) if name.isdigit() else Operator(name)
+        # An erased number's mark begins as no number does.
+        operator = Operator(name) if name in {*Operator} else operator_of(name)
         price = terms[account_id].price_to(operator) if account_id in terms else None
         cost = billed_vnd + round(segments * (usual_price_vnd if price is None else price))
         for each in (

@@ -147,6 +147,18 @@ def test_the_files_hold_the_same_by_step_organisation_and_place_and_are_on_recor
     assert [event.subject for event in told] == [f"campaigns:{campaign}"] * 3
 
 
+def test_the_page_of_a_campaign_is_there_after_somebody_was_erased(
+    campaign: int, places: World, client: FlaskClient
+) -> None:
+    """A number that was among the first hundred of an installation and erased was of no operator, and the page a fault."""
+    erased = places.first(select(Recipient.contact_id).order_by(Recipient.id))
+    places.erase(erased)
+    page = signed_in(client, AUTHOR).get(f"/admin/campaigns/{campaign}/reach/")
+    assert page.status_code == 200
+    carried = re.findall(r'<th scope="row">(MobiFone|nhà mạng khác)</th>\s*<td[^>]*>(\d+)', page.text)
+    assert carried == [("MobiFone", "7"), ("nhà mạng khác", "1")]
+
+
 @both_databases
 def test_after_a_merge_every_page_and_the_report_tell_what_reach_tells(
     campaign: int, places: World, client: FlaskClient
