@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from campaigns.analytics.channels import ChannelCounts, count_channels
 from campaigns.analytics.own_counts import count_answers
 from campaigns.delivery.gateway_accounts import read_common_fault
-from campaigns.delivery.outbox import FAILURES, causes_and_segments
+from campaigns.delivery.outbox import causes_and_segments
 from campaigns.delivery.reconcile import count_looked_up, count_undecided
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_window, step_times
 from campaigns.emergency_stop import is_stopped
@@ -47,7 +47,14 @@ from campaigns.rules.sending_status import (
     sending_rate,
     why_stalled,
 )
-from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState, SkipReason
+from campaigns.rules.states import (
+    CAMPAIGN_MOVES,
+    FAILURES,
+    CampaignAction,
+    CampaignState,
+    MessageState,
+    SkipReason,
+)
 from outreach.accounts.users import name_of
 from outreach.core.cache import cached_count
 from outreach.core.db import count_rows

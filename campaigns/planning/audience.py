@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import BigInteger, BindParameter, TextClause, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
-from campaigns.answer_totals import count_new_audience
+from campaigns.answer_totals import count_new_audience, sum_totals
 from campaigns.models.campaigns import Campaign, CampaignList, ListPart, OtherList, Recipient
 from campaigns.models.figures import ReachSnapshot
 from campaigns.planning.drives import counted_scopes, untold_campaigns
@@ -176,7 +176,8 @@ def count_launched(session: Session, campaign: Campaign) -> tuple[int, dict[Excl
     """Return the same of a launched campaign; of a large one as stored at its launch or since."""
     if is_small(campaign) or session.get(ReachSnapshot, campaign.id) is None:
         return count_audience(session, campaign.id)
-    return campaign.recipients or 0, read_excluded(session, campaign.id)
+    people = sum(people for people, _installed in sum_totals(session, [campaign.id]))
+    return people, read_excluded(session, campaign.id)
 
 
 def sample_names(session: Session, campaign_id: int, *, recipients: int, most: int) -> list[str]:
