@@ -38,7 +38,7 @@ from campaigns.planning.preview import campaign_spending
 from campaigns.planning.stored_reach import is_small
 from campaigns.rules.budget import reserve_of
 from campaigns.rules.own_answers import read_own_answers
-from campaigns.rules.reach import share_of
+from campaigns.rules.reach import FAILED, share_of
 from campaigns.rules.sending_status import (
     Batch,
     SendingState,
@@ -47,14 +47,7 @@ from campaigns.rules.sending_status import (
     sending_rate,
     why_stalled,
 )
-from campaigns.rules.states import (
-    CAMPAIGN_MOVES,
-    FAILURES,
-    CampaignAction,
-    CampaignState,
-    MessageState,
-    SkipReason,
-)
+from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState, SkipReason
 from outreach.accounts.users import name_of
 from outreach.core.cache import cached_count
 from outreach.core.db import count_rows
@@ -346,7 +339,7 @@ def _count(session: Session, campaign_id: int) -> MessageCounts:
     of_excluded = (
         select(cause, func.count())
         .join(Message, Message.id == Attempt.message_id)
-        .where(_is_of_excluded([campaign_id]), Message.step_id.is_not(None), Attempt.state.in_(FAILURES))
+        .where(_is_of_excluded([campaign_id]), Message.state.in_(FAILED), Attempt.state == Message.state)
         .group_by(cause)
     )
     counted = Counter(causes) - Counter(dict(session.execute(of_excluded).all()))

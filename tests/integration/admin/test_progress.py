@@ -22,9 +22,13 @@ from campaigns.models.campaigns import Campaign, Drive, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.reports import ReportIssue
 from campaigns.replies.record_answer import undo_answer
+from campaigns.reports.settings import current_template
+from campaigns.reports.take_snapshot import take_snapshot
 from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.progress import Outlook, ShareBasis
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.reports.compose import compose
+from campaigns.rules.reports.document import Table
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState, MessageState
 from campaigns.rules.visits import VisitOutcome
@@ -404,3 +408,11 @@ def test_who_has_no_number_and_answered_at_the_door_is_named_apart(
     page = signed_in(client, LEADER).get(f"/admin/progress/?campaign={campaign_id}").text
     assert "Kể cả 1 người không có số điện thoại, đã trả lời tại nhà." in page
     assert "trong 9 người nhận" not in page
+    # The report's shares and its campaigns' lines have one base, which says who is in it.
+    form, now = places.read(current_template, 1), datetime.now(UTC)
+    at = {"day": now.astimezone(VIETNAM).date() + timedelta(days=1), "known_until": now}
+    snapshot = places.read(take_snapshot, form, drive=1, **at)
+    assert [each.recipients for each in (snapshot.whole.reported, *snapshot.campaigns)] == [9, 9]
+    tables = [each for each in compose(snapshot, form).blocks if isinstance(each, Table)]
+    heads = {column.title for table in tables for column in table.columns}
+    assert {"Trên số được vận động", "Được vận động"} <= heads
