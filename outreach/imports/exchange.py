@@ -12,6 +12,7 @@ import secrets
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import urlopen
@@ -63,7 +64,7 @@ def exchange_wishes(runtime: Runtime, *, now: datetime) -> dict[str, int]:
         error = ""
         try:
             _read_all(runtime, peer, counts, now=now)
-        except (LoaError, OSError) as failed:
+        except (LoaError, OSError, HTTPException) as failed:
             reason = failed if isinstance(failed, LoaError) else LoaError("exchange_away", office=peer.name)
             error = reason.as_json()
             log.warning("exchange.failed office=%s error=%s", peer.name, type(failed).__name__)

@@ -120,7 +120,9 @@ def read_page(body: bytes, asked: Page, *, keys: list[str]) -> Page:
 def _read(uid: str, office: str, numbers: list[str], is_whole: bool, said: str, ended: str | None) -> Told:
     if not (_UID.fullmatch(uid) and all(map(_HASH.fullmatch, numbers))):
         raise ValueError(uid)
-    return Told(uid, office, frozenset(numbers), is_whole, _moment(said), _moment(ended) if ended else None)
+    return Told(
+        uid, str(office), frozenset(numbers), is_whole, _moment(said), _moment(ended) if ended else None
+    )
 
 
 def _moment(text: str) -> datetime:
