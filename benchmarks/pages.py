@@ -39,8 +39,8 @@ def time_pages(pages: Mapping[str, Ask], times: int) -> dict[str, list[float]]:
 
 def time_officers_pages(
     runtime: Runtime, lists: list[str], *, people: int, times: int
-) -> tuple[dict[str, list[float]], float]:
-    """Return milliseconds by page for the author of campaign 1, and the seconds of the first count of an audience."""
+) -> tuple[dict[str, list[float]], str]:
+    """Return milliseconds by page for the author of campaign 1, and how long the first count of an audience took."""
     client = create_app(runtime.settings).test_client()
     form = login_form(AUTHOR, client.get("/login").text)
     assert client.post("/login", data=form).status_code == 303
@@ -65,9 +65,15 @@ def time_officers_pages(
         assert "data-counting" not in answer.text
 
     form_token = token_in(client.get("/admin/campaigns/new").text)
+    first = {"name": "x", "kind": "bluezone", "sender": "MTTQ", "text": TEXT, "lists": lists[:1]}
+    began = time.perf_counter()
+    quick = client.post("/admin/campaigns/preview?quick", data={**first, "csrf_token": form_token}).text
+    about = time.perf_counter() - began
+    assert "data-counting" in quick
     began = time.perf_counter()
     count(0)
-    first_count = time.perf_counter() - began
+    exact = time.perf_counter() - began
+    first_count = f"a process's first count: about after {about:.1f} s, exact after another {exact:.1f} s"
     pages: dict[str, Ask] = {
         "contact list": lambda i: get("/admin/people/"),
         "contact list, further on": lambda i: get(f"/admin/people/?after={i * people // times}"),
@@ -105,7 +111,7 @@ def main(on: Ground, *, people: int = PEOPLE, times: int = TIMES) -> str:
     return "\n".join(
         [
             show_times(f"{people:,} people, ms", took),
-            f"a process's first count, when it reads everybody: {first_count:.1f} s",
+            first_count,
             *(
                 target(
                     name,

@@ -13,25 +13,32 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import Any
 
+from flask.testing import FlaskClient
 from sqlalchemy import make_url, select, text
 
 from admin.app import create_app
 from benchmarks import callbacks, pages
 from benchmarks.__main__ import machine
-from benchmarks.ground import APPROVER, LIST, PASSWORD, POSTGRES, Ground, vacuum
+from benchmarks.ground import APPROVER, AUTHOR, LIST, PASSWORD, POSTGRES, Ground, vacuum
 from benchmarks.measures import show, show_times
 from benchmarks.province import LISTS_EACH, ORGANISATIONS, fill_province
 from benchmarks.readers import login_form
+from campaigns.analytics.campaign_status import keep_counts
+from campaigns.analytics.reach import read_reach
 from campaigns.analytics.reach_counts import store_reach
+from campaigns.analytics.verify_reach import find_disagreements
 from campaigns.delivery.claim_messages import ClaimSettings, claim
 from campaigns.delivery.streams import open_streams
 from campaigns.goals.goals import enter_denominator, set_goal
 from campaigns.goals.official_figures import enter_official
+from campaigns.models.campaigns import Campaign
 from campaigns.planning.drives import open_drive_of
+from campaigns.planning.stored_reach import delete_reach, store_frozen
 from campaigns.privacy.retention import preview_clear
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.goals import GoalScope, GoalSubject
@@ -100,6 +107,24 @@ _INDEXES = text(
     """SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename = ANY(:tables)
        AND indexname NOT IN (SELECT conname FROM pg_constraint) ORDER BY tablename, indexname"""
 )
+
+
+_OF = "FROM recipients r JOIN messages m ON m.recipient_id = r.id WHERE r.exclusion IS NULL AND step_id IS NOT NULL AND state"
+_TAKEN = "IN ('accepted', 'sent', 'delivered', 'undelivered', 'no_report')"
+_PLAIN = {
+    "recipients": "SELECT count(*) FROM recipients WHERE campaign_id = 1 AND exclusion IS NULL",
+    "written": f"SELECT count(DISTINCT r.id) {_OF} {_TAKEN}",
+    "arrived": f"SELECT count(DISTINCT r.id) {_OF} = 'delivered'",
+    "sent": f"SELECT count(*) {_OF} {_TAKEN}",
+    "delivered": f"SELECT count(*) {_OF} = 'delivered'",
+    "failed": f"SELECT count(*) {_OF} IN ('failed', 'undelivered')",
+    "waiting": f"SELECT count(*) {_OF} IN ('queued', 'sending', 'unknown')",
+    "opened": "SELECT count(*) FROM openings o JOIN recipients r ON r.id = o.recipient_id WHERE exclusion IS NULL",
+    "clicked": "SELECT count(*) FROM recipients WHERE clicked_at IS NOT NULL AND exclusion IS NULL",
+    "answered": "SELECT count(*) FROM recipients WHERE answer IS NOT NULL AND exclusion IS NULL",
+    "installed": """SELECT count(*) FROM install_reports i JOIN recipients r ON r.id = i.recipient_id
+                    WHERE withdrawn_at IS NULL AND exclusion IS NULL""",
+}
 
 
 def say(what: str) -> None:
@@ -247,34 +272,69 @@ def measure_callbacks(on: Ground, runtime: Runtime, people: int) -> str:
 
 
 def measure_pages(on: Ground, runtime: Runtime, people: int) -> str:
-    """Measure an officer's pages and a leader's. The counts that a worker makes are made before."""
+    """Measure an officer's pages and a leader's from the launch on: first looks, the worker's counts, and looks after that."""
     on.flush_redis()
-    said = []
+    now = datetime.now(UTC)
+    with timed("a launch's first figures"), runtime.db.write() as session:
+        delete_reach(session, 1)
+        store_frozen(session, 1, now=now)
+    first_looks = _time_first_looks(runtime)
+    began, blocks = time.monotonic(), 0
+    while counted := store_reach(runtime.db, 1, now=now + timedelta(seconds=1)):
+        blocks += counted
+    said = [f"a campaign's reach counted by a worker, {blocks} blocks: {time.monotonic() - began:.1f} s"]
     for what, work in (
         ("the sweep", lambda: sweep(runtime, now=datetime.now(UTC))),
-        ("a campaign's reach counted by a worker", lambda: store_reach(runtime.db, 1, now=datetime.now(UTC))),
+        ("the campaign's messages counted by a worker", lambda: keep_counts(runtime, 1)),
+        ("every figure of the reach compared", lambda: say(_compare(runtime.db))),
     ):
         began = time.monotonic()
         work()
         said.append(f"{what}: {time.monotonic() - began:.1f} s")
     lists = [f"MTTQ/{LIST}", *LISTS]
     took, first_count = pages.time_officers_pages(runtime, lists, people=people, times=TIMES)
-    client = create_app(runtime.settings).test_client()
-    form = login_form(LEADER, client.get("/login").text)
-    assert client.post("/login", data=form).status_code == 303
-
-    def opening(path: str) -> pages.Ask:
-        def ask(_: int) -> None:
-            assert client.get(path).status_code == 200
-
-        return ask
-
-    took |= pages.time_pages({name: opening(path) for name, path in LEADERS_PAGES.items()}, TIMES)
+    client = _signed_in(runtime, LEADER)
+    opening = {name: partial(_open, client, path) for name, path in LEADERS_PAGES.items()}
+    took |= pages.time_pages(opening, TIMES)
     memory = getrusage(RUSAGE_SELF).ru_maxrss / 1024
-    said.append(
-        f"a process's first count, when it reads everybody: {first_count:.1f} s, {memory:,.0f} MB at most"
-    )
-    return "\n".join([show_times(f"{people:,} people, ms", took), *said])
+    said.append(f"{first_count}, {memory:,.0f} MB at most")
+    first = show_times("the first look, before a worker has counted, ms", first_looks)
+    return "\n".join([first, show_times(f"{people:,} people, ms", took), *said])
+
+
+def _signed_in(runtime: Runtime, email: str) -> FlaskClient:
+    client = create_app(runtime.settings).test_client()
+    form = login_form(email, client.get("/login").text)
+    assert client.post("/login", data=form).status_code == 303
+    return client
+
+
+def _open(client: FlaskClient, path: str, _time: int = 0) -> None:
+    assert client.get(path).status_code == 200
+
+
+def _time_first_looks(runtime: Runtime) -> dict[str, list[float]]:
+    """Return the milliseconds of the first look at each page with figures of the campaign, templates not yet compiled."""
+    took, campaign = {}, "/admin/campaigns/1/"
+    for email, pages_of in ((AUTHOR, {"the campaign": campaign}), (LEADER, LEADERS_PAGES)):
+        client = _signed_in(runtime, email)
+        for name, path in {"home": "/admin/", **pages_of}.items():
+            began = time.perf_counter()
+            _open(client, path)
+            took[f"{name}, {email.split('@')[0]}"] = [(time.perf_counter() - began) * 1000]
+    return took
+
+
+def _compare(db: Database) -> str:
+    """Compare the figures that pages show with plain statements, and all counts as `counters verify` does."""
+    with db.read() as session:
+        total = read_reach(session, session.get_one(Campaign, 1), seen=None, now=datetime.now(UTC)).total
+        for name, statement in _PLAIN.items():
+            counted = session.scalar(text(statement))
+            assert getattr(total, name) == counted, (name, getattr(total, name), counted)
+        compared, wrong = find_disagreements(session)
+    assert wrong == [], wrong[:5]
+    return f"{len(_PLAIN)} figures equal to plain SQL, {compared:,} counts equal to others"
 
 
 def measure_retention(on: Ground, runtime: Runtime, people: int) -> str:

@@ -18,6 +18,7 @@ from collections import Counter as Sums
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from operator import add
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -93,6 +94,12 @@ def _within(block: int | None, *columns: Any) -> list[ColumnElement[bool]]:
     return [column.between(block * BLOCK, (block + 1) * BLOCK - 1) for column in columns]
 
 
+def _reported(campaign_id: int, block: int | None) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of reports in force."""
+    in_block = _within(block, InstallReport.recipient_id)
+    return (InstallReport.campaign_id == campaign_id, InstallReport.withdrawn_at.is_(None), *in_block)
+
+
 def _count_people(session: Session, campaign_id: int, block: int | None) -> Iterable[Count]:
     in_block = _within(block, Recipient.id)
     for frozen in count_frozen(session, campaign_id, *in_block):
@@ -113,6 +120,7 @@ def _count_people(session: Session, campaign_id: int, block: int | None) -> Iter
     )
     kind = session.scalar(select(Campaign.kind).where(Campaign.id == campaign_id))
     is_without = case((Recipient.answer.in_(find_outside_base(session, kind or "")), 1), else_=0)
+    reported = _reported(campaign_id, block)
     for list_id, area, n, arrived, without, installed in session.execute(
         select(
             *_PLACE,
@@ -122,15 +130,7 @@ def _count_people(session: Session, campaign_id: int, block: int | None) -> Iter
             func.count(InstallReport.id),
         )
         .join(written, written.c.recipient_id == Recipient.id)
-        .outerjoin(
-            InstallReport,
-            and_(
-                InstallReport.recipient_id == Recipient.id,
-                InstallReport.campaign_id == campaign_id,
-                InstallReport.withdrawn_at.is_(None),
-                *_within(block, InstallReport.recipient_id),
-            ),
-        )
+        .outerjoin(InstallReport, and_(InstallReport.recipient_id == Recipient.id, *reported))
         .where(Recipient.campaign_id == campaign_id, Recipient.exclusion.is_(None), *in_block)
         .group_by(*_PLACE)
     ):
@@ -223,11 +223,7 @@ def _count_answers(session: Session, campaign_id: int, block: int | None) -> Ite
             ReachMeasure.INSTALLED,
             grouped(_step_at(InstallReport.reported_at, opened))
             .join(InstallReport, InstallReport.recipient_id == Recipient.id)
-            .where(
-                InstallReport.campaign_id == campaign_id,
-                InstallReport.withdrawn_at.is_(None),
-                *_within(block, InstallReport.recipient_id),
-            ),
+            .where(*_reported(campaign_id, block)),
         ),
     )
     for measure, query in queries:
@@ -301,27 +297,22 @@ def store_reach(db: Database, campaign_id: int, *, now: datetime) -> int:
     twice: counts never replace later ones. Until each block has been counted once, the stored sum stays as it is.
     """
     began = time.monotonic()
+    known = select(ReachBlock.block, ReachBlock.at, ReachBlock.took_s).where(
+        ReachBlock.campaign_id == campaign_id
+    )
     with db.read() as session:
-        kept = {
-            block: (at, took_s)
-            for block, at, took_s in session.execute(
-                select(ReachBlock.block, ReachBlock.at, ReachBlock.took_s).where(
-                    ReachBlock.campaign_id == campaign_id
-                )
-            )
-        }
-        blocks = blocks_of(session, campaign_id)
-    oldest = now - _age(sum(took_s for _at, took_s in kept.values()))
-    ages = {block: kept[block][0] if block in kept else _NEVER for block in blocks}
+        kept = {block: (at, took_s) for block, at, took_s in session.execute(known)}
+        ages = {block: kept.get(block, (_NEVER, 0.0))[0] for block in blocks_of(session, campaign_id)}
+    too_old = now - _age(sum(took_s for _at, took_s in kept.values()))
     counted = 0
-    for block in sorted((each for each in blocks if ages[each] < oldest), key=ages.__getitem__):
+    for block in sorted((each for each in ages if ages[each] < too_old), key=ages.__getitem__):
         if counted and time.monotonic() - began > _RUN_S:
             break
         _store_block(db, campaign_id, block, now=now)
         counted += 1
     if counted:
         with db.write() as session:
-            _store_sum(session, campaign_id, set(blocks))
+            _store_sum(session, campaign_id, {*ages})
     return counted
 
 
@@ -343,41 +334,26 @@ def _store_block(db: Database, campaign_id: int, block: int, *, now: datetime) -
             kept = ReachBlock(campaign_id=campaign_id, block=block, at=_NEVER)
             session.add(kept)
         if kept.at < now:
-            named = {
-                "|".join("" if part is None else str(part) for part in key): n for key, n in counts.items()
-            }
-            kept.at, kept.took_s, kept.counts, kept.operators = now, took_s, named, operators
+            kept.at, kept.took_s, kept.operators = now, took_s, operators
+            kept.counts = [[*key, n] for key, n in counts.items()]
 
 
 def _store_sum(session: Session, campaign_id: int, blocks: set[int]) -> None:
     """Store the sum of these blocks for all readers, once each of them has been counted."""
     snapshot = session.get(ReachSnapshot, campaign_id, with_for_update=True)
     query = select(ReachBlock).where(ReachBlock.campaign_id == campaign_id)
-    sums, operators = Sums[str](), dict[tuple[Any, ...], tuple[int, int, int]]()
+    sums, operators = Sums[tuple[Any, ...]](), defaultdict[tuple[Any, ...], list[int]](lambda: [0, 0, 0])
     oldest, took_s = datetime.max.replace(tzinfo=UTC), 0.0
     for each in session.scalars(query.execution_options(yield_per=4)):
         blocks.discard(each.block)
         oldest, took_s = min(oldest, each.at), took_s + each.took_s
-        sums.update(each.counts)
+        for *key, n in each.counts:
+            sums[tuple(key)] += n
         for *key, n, segments, vnd in each.operators:
-            before = operators.get(tuple(key), (0, 0, 0))
-            operators[tuple(key)] = (before[0] + n, before[1] + segments, before[2] + vnd)
+            operators[tuple(key)] = [*map(add, operators[tuple(key)], (n, segments, vnd))]
     if blocks or (snapshot and snapshot.at >= oldest):
         return
-    rows = []
-    for name, n in sums.items():
-        step_id, organisation_id, area, measure, detail = name.split("|", 4)
-        rows.append(
-            (
-                int(step_id) if step_id else None,
-                int(organisation_id) if organisation_id else None,
-                area or None,
-                measure,
-                detail,
-                n,
-            )
-        )
-    store_counts(session, campaign_id, rows, at=oldest, took_s=took_s)
+    store_counts(session, campaign_id, [(*key, n) for key, n in sums.items()], at=oldest, took_s=took_s)
     session.get_one(ReachSnapshot, campaign_id).operators = [[*key, *n] for key, n in operators.items()]
 
 

@@ -124,7 +124,7 @@ class ReachCount(BaseWithId):
 class ReachBlock(Base):
     """The counts of a large campaign's recipients of one block of ids, as they were at one moment.
 
-    `counts`: by the parts of a key, joined, as `campaigns.analytics.reach_counts` writes them. Reach counts are their sums.
+    Reach counts are their sums.
     """
 
     __tablename__ = "reach_blocks"
@@ -133,7 +133,7 @@ class ReachBlock(Base):
     block: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime]
     took_s: Mapped[float]
-    counts: Mapped[dict[str, int]] = mapped_column(JSON)
+    counts: Mapped[list[list[Any]]] = mapped_column(JSON)  # as `ReachCount`
     operators: Mapped[list[list[Any]]] = mapped_column(JSON)  # as `count_by_operator` returns them
 
 
