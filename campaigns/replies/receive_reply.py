@@ -100,7 +100,7 @@ def receive_reply(
     if phone is None and is_known and (heard.is_safe or _is_kept(meant)):
         phone_ids = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
         phone = session.get_one(Phone, phone_ids[inbound.sender])
-    is_start, is_taken_back = _wish(session, meant, phone, now=now, within=same_within)
+    is_start, is_taken_back = _wish(session, meant, phone, channel, now=now, within=same_within)
     if recipient and meant.label is not Label.WRONG_NUMBER:
         recipient = answered_by(session, recipient, meant.stored_label, phone_id=_id(phone), now=now)
     outcome = decide_reply(
@@ -154,7 +154,8 @@ def receive_reply(
     if outcome.kind:
         case = _open_case(session, reply, outcome.kind, recipient, heard.event, heard.former, now=now)
     if heard.event and phone:
-        _note_safety(session, heard, heard.event, phone, recipient, case, now=now)
+        is_own = channel is not ReplyChannel.ZALO
+        _note_safety(session, heard, heard.event, phone, recipient, case, is_verified=is_own, now=now)
     return reply
 
 
@@ -221,6 +222,7 @@ def _note_safety(
     recipient: Recipient | None,
     case: Case | None,
     *,
+    is_verified: bool,
     now: datetime,
 ) -> None:
     """Record of somebody in an event that they are safe or need help, if the reply says either."""
@@ -230,7 +232,10 @@ def _note_safety(
     status = SafetyStatus.SAFE if heard.is_safe else SafetyStatus.HELP
     # Somebody who was merged speaks for the one that counts.
     phone_id = (case.phone_id if case else None) or (recipient.phone_id if recipient else None)
-    record_safety(session, event, phone_id or phone.id, status, case=case, said=heard.told, now=now)
+    phone_id = phone_id or phone.id
+    record_safety(
+        session, event, phone_id, status, case=case, said=heard.told, is_verified=is_verified, now=now
+    )
 
 
 def _told_of(
@@ -283,16 +288,22 @@ def _is_kept(meant: Understanding) -> bool:
 
 
 def _wish(
-    session: Session, meant: Understanding, phone: Phone | None, *, now: datetime, within: timedelta
+    session: Session,
+    meant: Understanding,
+    phone: Phone | None,
+    channel: ReplyChannel,
+    *,
+    now: datetime,
+    within: timedelta,
 ) -> tuple[bool, bool]:
-    """Let a number get messages again whose reply asks for them.
+    """Let a number get messages again whose reply asks for them; where somebody else may have named it, an officer asks first.
 
     Returns whether it got none before, and of an opt-out whether the number has asked for messages since it was said: where
     that cannot be told, as a log has the minute or the day alone (`within`), it has not.
     """
     if phone is None:
         return False, False
-    is_start = _starts(meant) and give_back(session, phone.id, now=now)
+    is_start = _starts(meant) and channel is not ReplyChannel.ZALO and give_back(session, phone.id, now=now)
     until = now + (within if within > DUPLICATE_WINDOW else timedelta(minutes=1))
     return is_start, meant.label is Label.OPT_OUT and has_asked_since(session, phone.id, until)
 

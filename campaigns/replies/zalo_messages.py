@@ -15,8 +15,11 @@ from outreach.rules.zalo import ZaloMessage, ZaloNumber
 
 
 def keep_number(session: Session, given: ZaloNumber) -> None:
-    """Keep by which id the account knows the owner of a number, where the number is one of ours."""
-    own = session.scalar(select(Phone.id).where(Phone.e164 == given.number))
+    """Keep by which id the account knows the owner of a number, where it is one of ours and no other user has given it.
+
+    Nobody says whether what a user typed is their own number: who gives another's takes it from nobody.
+    """
+    own = session.scalar(select(Phone.id).where(Phone.e164 == given.number, Phone.zalo_id.is_(None)))
     if own is not None:
         change_rows(session, update(Phone).where(Phone.zalo_id == given.user).values(zalo_id=None))
         change_rows(session, update(Phone).where(Phone.id == own).values(zalo_id=given.user))

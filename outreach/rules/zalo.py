@@ -59,8 +59,9 @@ def read_event(event: Mapping[str, Any]) -> ZaloMessage | ZaloNumber | None:
         return None
     if name == "user_submit_info" and isinstance(info, Mapping) and info.get("phone"):
         return ZaloNumber(user_id, as_number(str(info["phone"])))
-    if name.startswith("user_send_") and isinstance(said, Mapping) and said.get("msg_id"):
-        text = str(said.get("text") or f"[{name.removeprefix('user_send_')}]")
+    sender, _sends, kind = name.partition("_send_")
+    if sender in ("user", "anonymous") and kind and isinstance(said, Mapping) and said.get("msg_id"):
+        text = str(said.get("text") or f"[{kind}]")
         sent_at = parse_timestamp(str(event.get("timestamp", "")))
         return ZaloMessage(clean_text(str(said["msg_id"]))[:58], user_id, clean_text(text), sent_at)
     return None

@@ -16,10 +16,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from admin.app import create_app
+from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, StatusEvent
-from campaigns.models.replies import Case, InstallReport, Reply, ReplyChannel
+from campaigns.models.replies import Case, InstallReport, Reply, ReplyChannel, SafetyReport
 from campaigns.replies.import_reply_log import import_log
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.contacts.suppressions import lock_phone
 from outreach.contacts.wishes import is_left_alone
@@ -361,13 +363,41 @@ def test_what_is_written_to_the_official_account_is_a_reply_of_the_number_that_w
 def test_what_a_user_writes_whose_number_is_not_known_waits_for_an_officer(
     zalo: FlaskClient, world: World, campaign: int
 ) -> None:
-    for n, said in enumerate(({"text": "TC"}, {"text": "cứu tôi với, nước ngập tới mái nhà"}, {})):
-        name = "user_send_text" if said else "user_send_image"
-        assert write_on_zalo(zalo, name, message={"msg_id": f"m{n}", **said}) == 200
+    cry = {"text": "cứu tôi với, nước ngập tới mái nhà"}
+    said = {"user_send_text": {"text": "TC"}, "anonymous_send_text": cry, "user_send_image": {}}
+    for n, name in enumerate(said):
+        assert write_on_zalo(zalo, name, message={"msg_id": f"m{n}", **said[name]}) == 200
     kept = world.all(select(Reply).order_by(Reply.id))
     assert [(each.phone_id, each.sender) for each in kept] == [(None, "zalo:u-7")] * 3
     assert kept[2].body == "[image]"
     assert {case.reply_id for case in world.all(select(Case))} == {each.id for each in kept}
+
+
+def test_who_gives_anothers_number_on_zalo_opens_nothing_again_and_calls_nobody_safe(
+    zalo: FlaskClient, world: World, campaign: int
+) -> None:
+    def write(user: str, text: str) -> None:
+        sent = {"msg_id": f"{user}-{text}", "text": text}
+        assert write_on_zalo(zalo, "user_send_text", sender={"id": user}, message=sent) == 200
+
+    phone = world.one(select(Phone.id).where(Phone.e164 == number(15)))
+    for user in ("owner", "stranger"):  # nobody says whether what was typed is one's own
+        write_on_zalo(zalo, "user_submit_info", sender={"id": user}, info={"phone": number(15)[1:]})
+    world.reply(number(15), "TC", gateway_id="s1")
+    write("stranger", "START")
+    write("owner", "START")
+    with world.runtime.db.read() as session:
+        assert is_left_alone(session, phone)
+    kept = world.all(select(Reply).where(Reply.channel == ReplyChannel.ZALO).order_by(Reply.id))
+    assert [(each.phone_id, each.sender) for each in kept] == [(None, "zalo:stranger"), (phone, number(15))]
+    assert {case.reply_id for case in world.all(select(Case))} >= {each.id for each in kept}
+    with world.runtime.db.write() as session:
+        session.execute(update(Campaign).values(urgent_reason="Bão số 9 đổ bộ trong đêm"))
+    world.reply(number(15), "cứu tôi với, nước ngập tới mái nhà", gateway_id="s2")
+    write("owner", "AN TOAN")
+    assert world.one(select(SafetyReport.status)) is SafetyStatus.HELP
+    write("owner", "cứu tôi với, nhà sập rồi")
+    assert world.one(select(SafetyReport.status)) is SafetyStatus.HELP
 
 
 def test_an_event_of_somebody_else_or_of_no_reply_changes_nothing(zalo: FlaskClient, world: World) -> None:
