@@ -184,7 +184,7 @@ def _numbers_of(
 
 
 def _read_all(runtime: Runtime, peer: Peer, counts: Counter[str], *, now: datetime) -> None:
-    """Read what another tells, from where this was last done; once a day from the start. Raises OSError, BadInput."""
+    """Read what another tells, from where this was last done; once a day from the start. Raises OSError, HTTPException, BadInput."""
     with runtime.db.read() as session:
         row = session.get(ExchangePeer, peer.name)
     after, place = None, row.place if row and row.read_at and row.read_at.date() == now.date() else ""
@@ -197,7 +197,7 @@ def _read_all(runtime: Runtime, peer: Peer, counts: Counter[str], *, now: dateti
 
 
 def _fetch(settings: Settings, peer: Peer, *, after: str) -> Page:
-    """Return the page after a place. Raises OSError, BadInput."""
+    """Return the page after a place. Raises OSError, HTTPException, BadInput."""
     asked = {"reader": settings.exchange_name, "after": after, "nonce": secrets.token_hex(16)}
     signature = signing_key(settings.secret_key, _USE).sign(request_text(office=peer.name, **asked)).hex()
     url = f"{peer.url}{PATH}?{urlencode({**asked, 'signature': signature})}"

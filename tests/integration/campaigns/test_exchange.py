@@ -247,6 +247,7 @@ def test_a_wish_whose_number_is_erased_stays_told_and_holds_for_who_gets_a_list_
     [
         ({"key": "0" * 63 + "1"}, "exchange_signature_wrong"),
         ({"url": "http://127.0.0.1:9"}, "exchange_away"),
+        ({"url": "http://127.0.0.1:port"}, "exchange_away"),
         ({"exchange_keys": ("another-" + "k" * 32,)}, "exchange_key_unknown"),
         ({"exchange_name": "elsewhere"}, "exchange_refused"),
     ],
