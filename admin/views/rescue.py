@@ -60,6 +60,7 @@ from campaigns.rules.content import PAGE_WORDS
 from campaigns.rules.safety import CryState, Position
 from campaigns.web.responses import public_page
 from outreach.accounts.village_officers import list_officers
+from outreach.core.job_queue import once_every
 from outreach.core.spreadsheets import escape_formula
 from outreach.models.accounts import User
 from outreach.models.places import Area
@@ -70,6 +71,7 @@ from outreach.runtime import Runtime
 MOST_SHOWN = 40  # cries with their forms; all are on the map, on paper and in the file
 MOST_NAMED = 15  # communes on the map
 _OLD = timedelta(minutes=30)
+_LOOK_LASTS_S = 3600
 _TOGETHER = 64  # lines of further cries that are sent anew when one of them changes
 
 
@@ -217,13 +219,17 @@ class RescueView(AdminPage):
         *,
         is_look: bool = False,
     ) -> ResponseReturnValue:
-        """Render a page with what is read of the event that the request names; a look is put on record."""
+        """Render a page with what is read of the event that the request names.
+
+        A look is put on record, and of what an open page asks once an hour: nobody looks without it by asking that alone.
+        """
         with self.reading() as (session, user):
             event = find_event_of(session, request.values.get("event", type=int), user, now=datetime.now(UTC))
             if event is None:
                 return self.render("rescue/none.html", may_drill=may_drill(self.settings))
             page = self.render(f"rescue/{template}", event=event, **read(session, event, user))
-        if is_look:
+            key = f"loa:look:{user.id}:{event.id}"
+        if once_every(self.runtime.redis, key, every_s=_LOOK_LASTS_S) or is_look:
             self.do(look_at_event, event.id)
         return page
 

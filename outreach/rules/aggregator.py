@@ -166,11 +166,17 @@ def read_report(profile: Profile, fields: Any, *, of_notice: bool = False) -> St
     return StatusReport(gateway_id[:64], None)
 
 
+_DEAREST_VND = 1_000_000
+
+
 def read_price(profile: Profile, fields: Any) -> Decimal | None:
-    """Return what a message in both ways has cost, in VND, where the profile names the field of a callback that says so."""
-    price = _find(fields, (profile.notice or {}).get("price", "")) or ""
+    """Return what a message in both ways has cost, in VND, where the profile names the field of a callback that says so.
+
+    Nobody signs a callback: what no message costs is left out, so that the report beside it counts.
+    """
     try:
-        return Decimal(price) if price and Decimal(price).is_finite() else None
+        price = Decimal(_find(fields, (profile.notice or {}).get("price", "")) or "NaN")
+        return price if 0 <= price <= _DEAREST_VND else None
     except InvalidOperation:
         return None
 

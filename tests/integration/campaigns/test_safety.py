@@ -378,6 +378,9 @@ def test_an_open_page_is_sent_what_changed_and_nothing_else(
     say(world, "CUU 5 nguoi, con het thuoc", sender=number(11))
     changed = look(same)
     assert (changed.count("data-same"), "thuốc" in changed) == (1, True)
+    # Who asks for this alone has looked, too.
+    looks = world.all(select(AuditEvent.subject).where(AuditEvent.action == "event.look"))
+    assert looks == [f"campaigns:{event}"]
 
 
 def test_the_operators_are_asked_by_a_letter_and_their_answer_stands_beside_our_reach(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from outreach.rules.aggregator import (
     Profile,
     fill,
     read_answer,
+    read_price,
     read_report,
     values_of,
 )
@@ -91,6 +93,12 @@ def test_answer_becomes_an_outcome(status: int, answer: Any, outcome: object) ->
 def test_callback_becomes_a_report(fields: dict[str, Any], status: object) -> None:
     report = read_report(profile("esms"), {"SMSID": "abc", **fields})
     assert (report.gateway_id, report.status) == ("abc", status)
+
+
+@pytest.mark.parametrize("price", ["1e999999", "-350", "NaN", "sNaN", "Infinity", "9" * 400, "x", "", [1]])
+def test_a_price_that_no_message_has_is_left_out_and_the_report_counts(price: Any) -> None:
+    assert read_price(profile("esms-multichannel"), {"TotalPrice": price}) is None
+    assert read_price(profile("esms-multichannel"), {"TotalPrice": "350.5"}) == Decimal("350.5")
 
 
 def test_address_of_a_callback_cannot_be_guessed() -> None:
