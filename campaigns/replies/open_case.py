@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Recipient
@@ -116,6 +116,18 @@ def note_cry(case: Case, *, now: datetime) -> None:
     is_told = case.alerted_at is not None or case.escalated_at is not None
     if last is None or (is_told and now >= last + URGENT_WAITS):
         case.urgent_at, case.alerted_at, case.escalated_at = now, None, None
+
+
+def tell_once(session: Session, case: Case, sender: str, *, now: datetime) -> None:
+    """Let no officer be told of a cry whose sender has no number, where they are of another by them, of minutes ago, that is open.
+
+    A number's cries join in one case; these have one each, and hundreds of alerts would hide everybody else's.
+    """
+    others = (Case.id != case.id, Case.done_at.is_(None), Case.urgent_at > now - URGENT_WAITS)
+    is_told = or_(Case.alerted_at.is_(None), Case.alerted_at != Case.urgent_at)
+    theirs = select(Case.id).join(Reply, Reply.id == Case.reply_id).where(Reply.sender == sender)
+    if session.scalar(theirs.where(Reply.phone_id.is_(None), *others, is_told).limit(1)):
+        case.alerted_at = case.escalated_at = case.urgent_at
 
 
 def withdraw_help_case(session: Session, *opened_by: ColumnElement[bool], now: datetime) -> None:

@@ -17,7 +17,7 @@ from campaigns.models.replies import FROM_NUMBER, AnswerSource, Case, Reply, Rep
 from campaigns.replies.answer_at_once import queue_doubt_answer, queue_emergency_answer
 from campaigns.replies.corrections import apply_corrections
 from campaigns.replies.one_person import answered_by, latest_answer
-from campaigns.replies.open_case import note_cry, open_case, open_event_case, open_help_case
+from campaigns.replies.open_case import note_cry, open_case, open_event_case, open_help_case, tell_once
 from campaigns.replies.record_answer import (
     AnswerContext,
     give_back,
@@ -421,6 +421,8 @@ def _open_case(
         case = open_case(session, kind, recipient=recipient, **of_reply, now=now)
     if reply.is_urgent:
         note_cry(case, now=now)
+        if reply.phone_id is None:
+            tell_once(session, case, reply.sender, now=now)
     return case
 
 

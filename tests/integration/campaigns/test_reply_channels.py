@@ -373,6 +373,17 @@ def test_what_a_user_writes_whose_number_is_not_known_waits_for_an_officer(
     assert {case.reply_id for case in world.all(select(Case))} == {each.id for each in kept}
 
 
+def test_officers_are_told_once_of_cries_by_one_user_without_a_number_and_each_waits_in_the_inbox(
+    zalo: FlaskClient, world: World
+) -> None:
+    for n, user in enumerate(("u-1", "u-1", "u-2", "u-1")):
+        sent = {"msg_id": f"m{n}", "text": f"cứu tôi với, nước ngập tới mái nhà {n}"}
+        assert write_on_zalo(zalo, "user_send_text", sender={"id": user}, message=sent) == 200
+    waiting = world.all(select(Case).where(Case.urgent_at.is_not(None)).order_by(Case.id))
+    assert [case.alerted_at is None for case in waiting] == [True, False, True, False]
+    assert all(case.done_at is None for case in waiting)
+
+
 def test_who_gives_anothers_number_on_zalo_opens_nothing_again_and_calls_nobody_safe(
     zalo: FlaskClient, world: World, campaign: int
 ) -> None:

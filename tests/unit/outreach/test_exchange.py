@@ -36,7 +36,10 @@ def test_a_page_is_read_as_it_was_written():
     (b"", "exchange_unreadable"),
     (b"[1, 2]", "exchange_unreadable"),
     (b"[" * 200_000, "exchange_unreadable"),
-    (write_page(PAGE).replace(b"2026-11-30T12:00:00+00:00", b"0001-01-01T00:00:00+14:00"), "exchange_unreadable"),
+    (
+        write_page(PAGE).replace(b"2026-11-30T12:00:00+00:00", b"0001-01-01T00:00:00+14:00"),
+        "exchange_unreadable",
+    ),
     ({"wishes": [TOLD._replace(office=["kontum"])]}, "exchange_unreadable"),
     ({"place": "7\0"}, "exchange_unreadable"),
     ({"place": 7}, "exchange_unreadable"),
