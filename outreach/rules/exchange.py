@@ -103,13 +103,12 @@ def read_page(body: bytes, asked: Page, *, keys: list[str]) -> Page:
     try:
         office, reader, nonce, key, at, place, wishes = json.loads(body)
         page = Page(office, reader, nonce, key, _moment(at), place, [_read(*each) for each in wishes])
-        offices = {each.office for each in page.wishes}
-        if place and not _UID.fullmatch(place):
+        if place != "" and not _UID.fullmatch(place):
             raise ValueError(place)
     # Also nested too deep, and moments before the year 1: who tells them keeps nobody else from being read.
     except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise BadInput("exchange_unreadable", office=asked.office) from error
-    if page[:3] != asked[:3] or offices - {asked.office, asked.reader}:
+    if page[:3] != asked[:3] or {each.office for each in page.wishes} - {asked.office, asked.reader}:
         raise BadInput("exchange_answers_other", office=asked.office)
     if abs(page.at - asked.at) > CLOCKS_DIFFER:
         seconds = int((page.at - asked.at).total_seconds())

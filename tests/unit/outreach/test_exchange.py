@@ -40,9 +40,10 @@ def test_a_page_is_read_as_it_was_written():
         write_page(PAGE).replace(b"2026-11-30T12:00:00+00:00", b"0001-01-01T00:00:00+14:00"),
         "exchange_unreadable",
     ),
-    ({"wishes": [TOLD._replace(office=["kontum"])]}, "exchange_unreadable"),
+    ({"wishes": [TOLD._replace(office=["kontum"])]}, "exchange_answers_other"),
     ({"place": "7\0"}, "exchange_unreadable"),
     ({"place": 7}, "exchange_unreadable"),
+    ({"place": None}, "exchange_unreadable"),
     ({"wishes": [TOLD._replace(uid="7")]}, "exchange_unreadable"),
     ({"wishes": [TOLD._replace(numbers=frozenset({"+84900000001"}))]}, "exchange_unreadable"),
     ({"nonce": "n0"}, "exchange_answers_other"),  # an old page that is sent again
