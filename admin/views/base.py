@@ -376,7 +376,7 @@ class TableRegister(PageAccess, BaseModelView):
     ) -> tuple[int, list[Any]]:
         with self.reading() as (session, user):
             query = self.select(session, user)
-            for word in (search or "")[:100].split():
+            for word in (search or "")[:100].split() if self.searched else ():
                 query = query.where(
                     or_(*(column.icontains(word, autoescape=True) for column in self.searched))
                 )
