@@ -52,11 +52,7 @@ class Provider:
             client_id=self._settings.oidc_client_id,
             client_secret=self._settings.oidc_client_secret,
             server_metadata_url=f"{issuer}/.well-known/openid-configuration",
-            client_kwargs={
-                "scope": _SCOPE,
-                "code_challenge_method": "S256",
-                "default_timeout": _TIMEOUT_S,
-            },
+            client_kwargs={"scope": _SCOPE, "code_challenge_method": "S256", "default_timeout": _TIMEOUT_S},
         )
 
     def begin(self) -> Any:

@@ -42,11 +42,7 @@ async def log_in(session: aiohttp.ClientSession, email: str) -> None:
 
 
 async def look(
-    session: aiohttp.ClientSession,
-    seen: Seen,
-    kind: str,
-    address: str,
-    headers: dict[str, str] | None = None,
+    session: aiohttp.ClientSession, seen: Seen, kind: str, address: str, headers: dict[str, str] | None = None
 ) -> str:
     """Return a page, "" where it failed; `seen` keeps how long it took."""
     began, page = time.perf_counter(), ""

@@ -130,15 +130,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
             result.has_to_send = bool(open_streams(session, now=now, is_live=live, quiet=days))
             result.has_unknown = has_unknown_due(session, settings=runtime.settings, now=now)
 
-    for part in (
-        start,
-        expire,
-        apply,
-        end_late,
-        open_steps,
-        complete,
-        look,
-    ):
+    for part in (start, expire, apply, end_late, open_steps, complete, look):
         try:
             part()
         except Exception as error:
@@ -262,9 +254,7 @@ def skip_past_deadline(session: Session, *, now: datetime) -> int:
         session,
         update(Message)
         .where(
-            Message.campaign_id.in_(late),
-            Message.step_id.is_not(None),
-            Message.state == MessageState.QUEUED,
+            Message.campaign_id.in_(late), Message.step_id.is_not(None), Message.state == MessageState.QUEUED
         )
         .values(state=MessageState.SKIPPED, skip_reason=SkipReason.DEADLINE),
     )
@@ -461,11 +451,7 @@ def complete_finished(session: Session, *, now: datetime) -> list[int]:
     # By step, so that each check is a few index lookups and not a scan of a campaign of millions.
     unsettled_message = (
         select(Message.id)
-        .where(
-            Message.campaign_id == Campaign.id,
-            Message.step_id == Step.id,
-            Message.state.in_(UNSETTLED),
-        )
+        .where(Message.campaign_id == Campaign.id, Message.step_id == Step.id, Message.state.in_(UNSETTLED))
         .limit(1)
         .correlate(Campaign, Step)
         .scalar_subquery()

@@ -278,9 +278,7 @@ def read_choice(name: str, values: Collection[str]) -> str | None:
 
 
 FORMAT = asked(
-    "format",
-    {"type": "string", "enum": ["json", "csv"]},
-    "`csv` gives a table, as `Accept: text/csv` does",
+    "format", {"type": "string", "enum": ["json", "csv"]}, "`csv` gives a table, as `Accept: text/csv` does"
 )
 
 

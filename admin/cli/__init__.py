@@ -18,12 +18,7 @@ from admin.cli.contacts import contact_commands
 from admin.cli.doctor import doctor_commands
 from admin.cli.handover import handover_commands
 from admin.cli.keys import key_commands
-from admin.cli.operations import (
-    backup_commands,
-    data_commands,
-    retention_commands,
-    trail_commands,
-)
+from admin.cli.operations import backup_commands, data_commands, retention_commands, trail_commands
 from admin.cli.reports import report_commands
 from admin.cli.services import process_commands
 from admin.cli.setup import setup_commands

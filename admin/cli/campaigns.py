@@ -87,12 +87,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
             state = perform_action(runtime, campaign_id, action, user=user, now=now, version=version).state
             is_half = action is CampaignAction.APPROVE and state is CampaignState.SUBMITTED
             if repeated:
-                warn(
-                    _(
-                        "%(n)s người đã nhận đúng nội dung này trong 24 giờ nên sẽ bị bỏ qua.",
-                        n=repeated,
-                    )
-                )
+                warn(_("%(n)s người đã nhận đúng nội dung này trong 24 giờ nên sẽ bị bỏ qua.", n=repeated))
             output(
                 {"id": campaign_id, "state": state.value, "repeated": repeated},
                 _(

@@ -22,12 +22,7 @@ from campaigns.answer_totals import Difference, find_differences
 from campaigns.delivery.after_restore import RestoreSummary, settle_restored
 from campaigns.privacy.expiry import ExpiryResult, preview_expired, remove_expired
 from campaigns.privacy.health_answers import count_people, separate_health_answers
-from campaigns.privacy.retention import (
-    ClearResult,
-    campaigns_due,
-    clear_campaign,
-    preview_clear,
-)
+from campaigns.privacy.retention import ClearResult, campaigns_due, clear_campaign, preview_clear
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
@@ -80,9 +75,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         """Say which version the database has, and which this program needs."""
         found = read_revision(runtime.db)
         says = _(
-            "Cơ sở dữ liệu: %(found)s; chương trình cần: %(needed)s",
-            found=found or "–",
-            needed=newest(),
+            "Cơ sở dữ liệu: %(found)s; chương trình cần: %(needed)s", found=found or "–", needed=newest()
         )
         data = {"revision": found, "newest": newest(), "backups_dir": runtime.settings.backups_dir}
         output(data, says)

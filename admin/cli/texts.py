@@ -87,10 +87,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
         settings = runtime.settings
         keys = AnswerContext.of(settings)
         done = import_log(runtime, file, keys=keys, actor_id=None, now=datetime.now(UTC))
-        says = _(
-            "Đã đọc %(rows)s dòng: %(new)s câu trả lời mới, %(known)s câu đã có.",
-            **asdict(done),
-        )
+        says = _("Đã đọc %(rows)s dòng: %(new)s câu trả lời mới, %(known)s câu đã có.", **asdict(done))
         if done.unreadable:
             lines = ", ".join(map(str, done.unreadable[:20]))
             says += " " + _(

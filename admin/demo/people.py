@@ -141,10 +141,7 @@ def _fill(session: Session, model: type[Base], rows: list[dict[str, Any]]) -> No
     columns = ", ".join(rows[0])
     driver = session.connection().connection.driver_connection
     assert driver is not None
-    with (
-        driver.cursor() as cursor,
-        cursor.copy(f"COPY {model.__tablename__} ({columns}) FROM STDIN") as copy,
-    ):
+    with driver.cursor() as cursor, cursor.copy(f"COPY {model.__tablename__} ({columns}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(tuple(row.values()))
 

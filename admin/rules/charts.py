@@ -52,12 +52,7 @@ class SentWave:
 
 
 def bar_chart(
-    name: str,
-    title: str,
-    description: str,
-    bars: Sequence[Bar],
-    *,
-    top: float | None = None,
+    name: str, title: str, description: str, bars: Sequence[Bar], *, top: float | None = None
 ) -> Markup:
     """Draw horizontal bars. `name` is unique on a page; `top` is the end of the scale."""
     largest = max([0.1, *(bar.value or 0 for bar in bars)])
@@ -162,11 +157,7 @@ def _draw_days(
 
 
 def _draw_scale(
-    ticks: Sequence[tuple[int, str]],
-    unit: str,
-    left: float,
-    right: float,
-    at: Callable[[float, float], Spot],
+    ticks: Sequence[tuple[int, str]], unit: str, left: float, right: float, at: Callable[[float, float], Spot]
 ) -> list[Markup]:
     parts = [element("text", "tick", unit, x=left, y=10)] if unit else []
     for count, text in ticks:

@@ -226,10 +226,7 @@ def _roster_message(result: RosterResult) -> str:
         if result.marked
         else "",
         _("%(count)s người không còn được tính.", count=result.taken_back) if result.taken_back else "",
-        _(
-            "%(count)s người đã tự trả lời khác; câu trả lời của họ được giữ nguyên.",
-            count=result.contrary,
-        )
+        _("%(count)s người đã tự trả lời khác; câu trả lời của họ được giữ nguyên.", count=result.contrary)
         if result.contrary
         else "",
         _(

@@ -809,12 +809,7 @@ def _organisations(session: Session, user: User) -> list[dict[str, Any]]:
 
 
 # What a new campaign begins with, whatever its kind.
-USUAL = {
-    "unaccented": True,
-    "window": ["08:00", "20:00"],
-    "pace": 20,
-    "cap_per_day": 3,
-}
+USUAL = {"unaccented": True, "window": ["08:00", "20:00"], "pace": 20, "cap_per_day": 3}
 
 
 def new_form(

@@ -15,39 +15,18 @@ from sqlalchemy.orm import Session
 from admin.forms import Form, LongTextField, NumberField, TextField
 from admin.permissions import may_open
 from admin.views.campaign_results import read_results, results_every
-from admin.wording.campaigns import (
-    ShownChange,
-    ShownLift,
-    own_texts,
-    show_changes,
-    show_lifts,
-)
+from admin.wording.campaigns import ShownChange, ShownLift, own_texts, show_changes, show_lifts
 from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.analytics.collisions import count_repeated
 from campaigns.analytics.reach import read_reach, step_lifts
 from campaigns.cases.case_list import count_open as count_open_cases
-from campaigns.models.campaigns import (
-    Campaign,
-    CampaignDecision,
-    CampaignList,
-    CampaignVersion,
-    CommentCard,
-)
-from campaigns.planning.approvals import (
-    is_waiting_for_approval,
-    read_approvals,
-    terms_of,
-)
+from campaigns.models.campaigns import Campaign, CampaignDecision, CampaignList, CampaignVersion, CommentCard
+from campaigns.planning.approvals import is_waiting_for_approval, read_approvals, terms_of
 from campaigns.planning.audience import count_joined
 from campaigns.planning.comments import LONGEST, count_open, read_comments
 from campaigns.planning.correct_texts import apply_corrections, changed_texts, may_be_corrected, readers_of
 from campaigns.planning.correcting_campaigns import list_variants, read_correcting_campaigns, text_of
-from campaigns.planning.drafts import (
-    VersionChange,
-    compare_versions,
-    describe_campaign,
-    is_campaign_author,
-)
+from campaigns.planning.drafts import VersionChange, compare_versions, describe_campaign, is_campaign_author
 from campaigns.planning.kinds import all_kinds
 from campaigns.planning.list_fields import find_missing_fields
 from campaigns.planning.preview import AudiencePreview, Preview, build_preview

@@ -20,13 +20,7 @@ from admin.permissions import may_open
 from admin.refusals import within_quota
 from admin.views.base import AdminPage, FormAction
 from admin.views.campaign_form import count_undecided, read_whom
-from admin.views.campaign_page import (
-    CampaignSheet,
-    CommentForm,
-    cards_to_open,
-    read_wave,
-    sheet_context,
-)
+from admin.views.campaign_page import CampaignSheet, CommentForm, cards_to_open, read_wave, sheet_context
 from admin.views.campaign_results import read_results, results_every
 from admin.views.correct_texts import CampaignTextPages
 from admin.views.inbox import keep_opened
@@ -192,12 +186,7 @@ class CampaignsView(CampaignTextPages):
             example_name=EXAMPLE_NAME,
             passes_opt_outs=settings.urgent_passes_opt_outs,
             wave=read_wave(
-                session,
-                campaign,
-                user,
-                sheet.preview,
-                settings=settings,
-                may_count="joined" in request.args,
+                session, campaign, user, sheet.preview, settings=settings, may_count="joined" in request.args
             ),
             tried=sent_a_trial() if "tried" in request.args else "",
             return_form=ReturnForm.on_page(),

@@ -185,9 +185,7 @@ class SuppressForm(Form):
 
     phone_id = RowField(name="phone")
     reason = ChoiceField(
-        _l("Lý do"),
-        labelled((Closing.OPT_OUT, Closing.WRONG_NUMBER), "suppression"),
-        coerce=Closing,
+        _l("Lý do"), labelled((Closing.OPT_OUT, Closing.WRONG_NUMBER), "suppression"), coerce=Closing
     )
     note = TextField(
         _l("Căn cứ"),
@@ -229,11 +227,7 @@ class AnswerForm(Form):
 
     campaign_id = RowField(name="campaign")
     word = ChoiceField(
-        _l("Người dân nói"),
-        name="answer",
-        empty=_l("Hãy chọn"),
-        required=True,
-        codes=("answer_not_chosen",),
+        _l("Người dân nói"), name="answer", empty=_l("Hãy chọn"), required=True, codes=("answer_not_chosen",)
     )
     place = ChoiceField(
         _l("Nghe ở đâu"), labelled(HEARD, "place"), coerce=AnswerPlace, empty=_l("Hãy chọn"), required=True

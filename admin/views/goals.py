@@ -20,13 +20,7 @@ from admin.forms import ChoiceField, DayField, Form, TextField, this_day, today
 from admin.views.base import AdminPage, FormAction, requested_day, requested_drive_id
 from admin.wording.filters import kind_titles, label_of
 from campaigns.analytics.progress_tables import PlaceTree
-from campaigns.goals.goals import (
-    enter_denominator,
-    find_subject,
-    read_goals,
-    read_history,
-    set_goal,
-)
+from campaigns.goals.goals import enter_denominator, find_subject, read_goals, read_history, set_goal
 from campaigns.planning.drives import (
     choose_drive,
     count_campaigns,
@@ -266,9 +260,7 @@ class DriveForm(Form):
     kind = ChoiceField(_l("Loại chiến dịch"), required=True, codes=("drive_kind_unknown", "drive_kind_fixed"))
     starts_on = DayField(_l("Từ ngày"), required=True)
     ends_on = DayField(
-        _l("Đến hết ngày"),
-        hint=_l("Chưa biết thì để trống."),
-        codes=("drive_ends_before_start",),
+        _l("Đến hết ngày"), hint=_l("Chưa biết thì để trống."), codes=("drive_ends_before_start",)
     )
 
 

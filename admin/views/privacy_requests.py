@@ -72,10 +72,7 @@ _LABEL_GROUPS: dict[type[StrEnum], str] = {
     Closing: "suppression",
     WishSource: "source",
 }
-FORMATS = {
-    "xlsx": MEDIA_TYPE,
-    "json": "application/json",
-}
+FORMATS = {"xlsx": MEDIA_TYPE, "json": "application/json"}
 
 
 class RequestForm(Form):

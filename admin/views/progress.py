@@ -23,15 +23,7 @@ from sqlalchemy.orm import Session
 
 from admin.forms import ChoiceField, Form, TextField
 from admin.forms import today as this_day
-from admin.rules.charts import (
-    WIDTH,
-    Goal,
-    Projection,
-    SentWave,
-    bar_chart,
-    line_chart,
-    scale_of,
-)
+from admin.rules.charts import WIDTH, Goal, Projection, SentWave, bar_chart, line_chart, scale_of
 from admin.rules.maps import MapPlace, Outlines, area_map, read_boundaries
 from admin.views.base import AdminPage, requested_day, requested_drive_id, send_workbook
 from admin.wording.filters import day as show_day
@@ -80,11 +72,7 @@ log = logging.getLogger(__name__)
 
 
 def draw_charts(
-    leaders: ProgressPage,
-    boundaries_file: str,
-    *,
-    today: date,
-    cries: Mapping[str | None, int] | None = None,
+    leaders: ProgressPage, boundaries_file: str, *, today: date, cries: Mapping[str | None, int] | None = None
 ) -> dict[str, Markup]:
     """Draw the page's charts. `boundaries_file` is the path of a GeoJSON file; places without one are circles."""
     return {

@@ -25,13 +25,7 @@ from admin.wording.filters import percent
 from admin.wording.progress import file_rows, step_name, step_rows, told_of
 from campaigns.analytics.installs import InstallFilter, find_visible_campaign, read_reports
 from campaigns.analytics.progress import day_of_units
-from campaigns.analytics.reach import (
-    fold_reach,
-    read_parts_for,
-    read_reach,
-    record_export,
-    step_lifts,
-)
+from campaigns.analytics.reach import fold_reach, read_parts_for, read_reach, record_export, step_lifts
 from campaigns.analytics.reach_by_operator import read_by_operator
 from campaigns.analytics.small_places import small_in_drive
 from campaigns.delivery.control_phones import read_control_copies
@@ -50,10 +44,7 @@ from outreach.models.places import AreaLevel
 from outreach.places.areas import name_level
 from outreach.places.unit_days import UnitHistory, UnitsOfOneDay, read_unit_history
 
-_TYPES = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": MEDIA_TYPE,
-}
+_TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": MEDIA_TYPE}
 
 
 @dataclass(frozen=True, slots=True)

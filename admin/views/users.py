@@ -97,10 +97,7 @@ class OrganisationForm(Form):
         hint=_l("Viết ngắn, không dấu, mỗi tổ chức một mã, ví dụ PN-DAKHA."),
     )
     kind = ChoiceField(
-        _l("Loại"),
-        labelled(OrganisationKind, "kind"),
-        coerce=OrganisationKind,
-        default=OrganisationKind.MASS,
+        _l("Loại"), labelled(OrganisationKind, "kind"), coerce=OrganisationKind, default=OrganisationKind.MASS
     )
     parent_id = ChoiceField(
         _l("Trực thuộc"),

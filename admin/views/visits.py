@@ -34,14 +34,7 @@ from campaigns.visits.assignments import (
 from campaigns.visits.candidates import CandidateVillage, find_candidates
 from campaigns.visits.progress import read_officers
 from campaigns.visits.results import SaveResult, enter_results, undo_entry
-from campaigns.visits.sheets import (
-    SheetRow,
-    find_sheet,
-    list_sheets,
-    print_sheet,
-    read_lines,
-    read_sheet,
-)
+from campaigns.visits.sheets import SheetRow, find_sheet, list_sheets, print_sheet, read_lines, read_sheet
 from outreach.accounts.village_officers import add_officer, link_of, list_officers, shut_out
 from outreach.contacts.lists import read_names
 from outreach.models.accounts import User
@@ -376,13 +369,7 @@ class VisitOfficersView(AdminPage):
             session[_LINK] = [officer.id, link_of(officer, self.settings)]
             return ""
 
-        return self.submit_form(
-            Form(),
-            url_for(".index"),
-            invite_officer,
-            officer_id,
-            message=keep,
-        )
+        return self.submit_form(Form(), url_for(".index"), invite_officer, officer_id, message=keep)
 
     shut_out = FormAction("/<int:officer_id>/shut-out", shut_out).tells(
         _l("Đã khóa máy của cán bộ này. Máy xóa dữ liệu ngay khi có mạng.")

@@ -187,10 +187,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         RequestKind.WITHDRAW: _l("Rút lại sự đồng ý"),
         RequestKind.RESTRICT: _l("Hạn chế xử lý dữ liệu"),
     },
-    "childhood": {
-        Childhood.CHILD: _l("trẻ em"),
-        Childhood.PERHAPS: _l("có thể là trẻ em"),
-    },
+    "childhood": {Childhood.CHILD: _l("trẻ em"), Childhood.PERHAPS: _l("có thể là trẻ em")},
     "channel": {
         ReportChannel.FORM: _l("cán bộ nhập"),
         ReportChannel.LINK: _l("qua liên kết"),

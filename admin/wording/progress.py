@@ -318,13 +318,7 @@ def step_rows(
 
 def place_rows(leaders: ProgressPage) -> list[list[str | int]]:
     """Return a header and a row per place and commune of the leaders' page: each figure from the least to the most possible."""
-    figures = (
-        told_of(leaders.drive.kind),
-        _("Trên tổng số"),
-        _("Tỷ lệ"),
-        _("Nhận tin"),
-        _("Trả lời"),
-    )
+    figures = (told_of(leaders.drive.kind), _("Trên tổng số"), _("Tỷ lệ"), _("Nhận tin"), _("Trả lời"))
     bounds = [f"{name}, {bound}" for name in figures for bound in (_("từ"), _("đến"))]
     rows: list[list[str | int]] = [
         [name_of_level(leaders.level_name), _("Xã, phường, thị trấn"), _("Mã địa bàn"), *bounds]

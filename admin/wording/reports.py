@@ -186,12 +186,7 @@ FIELDS: tuple[tuple[str, Any, int, Any], ...] = (
         3,
         _l("Để trống: đợt đầu tiên gửi đến các địa chỉ của REPORT_RECIPIENTS, đợt khác không gửi thư."),
     ),
-    (
-        "since",
-        _l("Tính hoạt động tuyên truyền từ ngày"),
-        0,
-        _l("Để trống là 60 ngày gần nhất."),
-    ),
+    ("since", _l("Tính hoạt động tuyên truyền từ ngày"), 0, _l("Để trống là 60 ngày gần nhất.")),
     ("link_days", _l("Liên kết xem báo cáo dùng được (ngày)"), 0, ""),
 )
 HOUR_FIELDS: tuple[tuple[str, Any], ...] = (

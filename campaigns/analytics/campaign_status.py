@@ -438,10 +438,7 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
         answers.update({label.value: people} if label else {})
         chosen.update({own: people} if own else {})
     installed = count_rows(
-        session,
-        InstallReport,
-        InstallReport.campaign_id == campaign.id,
-        InstallReport.withdrawn_at.is_(None),
+        session, InstallReport, InstallReport.campaign_id == campaign.id, InstallReport.withdrawn_at.is_(None)
     )
     goal = read_campaign_goals(session, [campaign.id]).get(campaign.id)
     denominator = goal.denominator if goal else None
@@ -469,12 +466,7 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
         "page": {"opened": opened, "clicked": clicked},
         "answers": answers,
         "own_answers": [
-            {
-                "number": own.number,
-                "text": own.text,
-                "means": own.means.value,
-                "people": chosen[own.number],
-            }
+            {"number": own.number, "text": own.text, "means": own.means.value, "people": chosen[own.number]}
             for own in read_own_answers(campaign.content)
         ],
         "self_reported": {

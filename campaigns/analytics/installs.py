@@ -156,12 +156,7 @@ def _lines(
 
 
 def read_reports(
-    session: Session,
-    campaign_id: int,
-    filters: InstallFilter,
-    *,
-    user: User,
-    after: int | None,
+    session: Session, campaign_id: int, filters: InstallFilter, *, user: User, after: int | None
 ) -> InstallPage:
     """Return a page of the reports that a user may see. Raises NotFound.
 

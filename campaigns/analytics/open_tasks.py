@@ -133,12 +133,7 @@ def read_unknown(session: Session, user: User, *, now: datetime) -> list[Campaig
     """Return the campaigns with requests of unknown outcome, newest first."""
     is_old = case((Attempt.claimed_at < now - DECIDE_AFTER, 1), else_=0)
     rows = session.execute(
-        select(
-            Campaign.id,
-            Campaign.name,
-            func.count().label("unknown"),
-            func.sum(is_old).label("undecided"),
-        )
+        select(Campaign.id, Campaign.name, func.count().label("unknown"), func.sum(is_old).label("undecided"))
         .join(Attempt, Campaign.id == CAMPAIGN_OF_ATTEMPT)
         .where(Attempt.state == AttemptState.UNKNOWN, visible_to(session, user, Campaign.organisation_id))
         .group_by(Campaign.id, Campaign.name)

@@ -27,11 +27,7 @@ from campaigns.analytics.progress_counts import (
     count_reached,
     scope_key,
 )
-from campaigns.analytics.progress_tables import (
-    PlaceTree,
-    add_up,
-    organisations_table,
-)
+from campaigns.analytics.progress_tables import PlaceTree, add_up, organisations_table
 from campaigns.analytics.reach import Reach, fold_reach, reach_of, read_reach
 from campaigns.analytics.small_places import find_small
 from campaigns.delivery.streams import step_times
@@ -326,12 +322,7 @@ def read_progress(
         districts=districts,
         communes={
             district: places.table(
-                by_place,
-                places.communes_of,
-                reach,
-                entered,
-                default_goal,
-                within=district,
+                by_place, places.communes_of, reach, entered, default_goal, within=district
             )
             for district in filter(None, (line.code for line in districts.lines))
             if district in with_communes and places.areas[district].level is AreaLevel.DISTRICT

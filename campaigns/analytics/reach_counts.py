@@ -21,16 +21,7 @@ from datetime import UTC, datetime, timedelta
 from operator import add
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    and_,
-    case,
-    func,
-    literal,
-    select,
-    text,
-)
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select, text
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.analytics.reach_by_operator import count_by_operator

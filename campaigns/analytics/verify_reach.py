@@ -87,12 +87,7 @@ def _answers(session: Session, campaign_id: int, counted: dict[Key, int]) -> Cou
     measures = (ReachMeasure.ANSWERS, ReachMeasure.OWN_ANSWERS, ReachMeasure.INSTALLED)
     expected = _sums(counted, measures, _name)
     stored: Sums[str] = Sums()
-    key = (
-        ContactList.organisation_id,
-        AnswerTotal.area_code,
-        AnswerTotal.answer,
-        AnswerTotal.own_answer,
-    )
+    key = (ContactList.organisation_id, AnswerTotal.area_code, AnswerTotal.answer, AnswerTotal.own_answer)
     for owner, area, answer, own, people, installed in sum_totals(session, [campaign_id], *key):
         if answer:
             stored[f"{owner} {area} {ReachMeasure.ANSWERS.value} {answer.value}"] += people

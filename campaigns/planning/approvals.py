@@ -71,10 +71,7 @@ def terms_of(
         approvals=URGENT_APPROVALS
         if campaign.urgent_reason
         else count_approvals(
-            recipients,
-            vnd,
-            from_people=settings.two_approvals_people,
-            from_vnd=settings.two_approvals_vnd,
+            recipients, vnd, from_people=settings.two_approvals_people, from_vnd=settings.two_approvals_vnd
         ),
         estimate_vnd=vnd,
         recipients=recipients,

@@ -15,12 +15,7 @@ from typing import Any
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.goals.goals import (
-    append_denominator,
-    append_goal,
-    campaign_subject,
-    read_campaign_goals,
-)
+from campaigns.goals.goals import append_denominator, append_goal, campaign_subject, read_campaign_goals
 from campaigns.models.campaigns import (
     Campaign,
     CampaignAuthor,

@@ -181,10 +181,7 @@ def _forget_merges(session: Session, recipients: Sequence[int]) -> None:
     change_rows(session, left_out.values(merge_id=-Recipient.id))
     people = select(Recipient.contact_id).where(Recipient.id.in_(recipient_ids))
     lines = select(VisitLine.id).where(VisitLine.recipient_id.in_(recipient_ids))
-    gone = {
-        Recipient.__tablename__: set(recipients),
-        VisitLine.__tablename__: set(session.scalars(lines)),
-    }
+    gone = {Recipient.__tablename__: set(recipients), VisitLine.__tablename__: set(session.scalars(lines))}
     for merge in session.scalars(select(PersonMerge).where(PersonMerge.kept_id.in_(people))):
         moved = {
             table: [key for key in keys if key[0] not in gone.get(table, ())]

@@ -134,11 +134,6 @@ def withdraw_help_case(session: Session, *opened_by: ColumnElement[bool], now: d
     """Close the help case opened by what was undone. One already closed, or with a cry for help, stays as it is."""
     session.execute(
         update(Case)
-        .where(
-            *opened_by,
-            Case.kind == CaseKind.HELP,
-            Case.done_at.is_(None),
-            Case.urgent_at.is_(None),
-        )
+        .where(*opened_by, Case.kind == CaseKind.HELP, Case.done_at.is_(None), Case.urgent_at.is_(None))
         .values(done_at=now, outcome=CaseOutcome.WITHDRAWN)
     )

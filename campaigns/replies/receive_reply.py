@@ -18,12 +18,7 @@ from campaigns.replies.answer_at_once import queue_doubt_answer, queue_emergency
 from campaigns.replies.corrections import apply_corrections
 from campaigns.replies.one_person import answered_by, latest_answer
 from campaigns.replies.open_case import note_cry, open_case, open_event_case, open_help_case, tell_once
-from campaigns.replies.record_answer import (
-    AnswerContext,
-    give_back,
-    record_answer,
-    undo_answer,
-)
+from campaigns.replies.record_answer import AnswerContext, give_back, record_answer, undo_answer
 from campaigns.replies.safety import find_event, recipient_of, record_safety
 from campaigns.rules.answers import decide_reply
 from campaigns.rules.cases import WAITS_FOR_LABEL, CaseKind

@@ -17,15 +17,7 @@ from campaigns.rules.list_fields import fill_fields, parse_text
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import GIVEN_UP, AttemptState, MessageKind, SkipReason
 from campaigns.rules.urgent import MAX_PER_DAY
-from outreach.rules.gateway import (
-    Cause,
-    Channel,
-    Notice,
-    Outcome,
-    OutcomeUnknown,
-    RequestExpired,
-    Throttled,
-)
+from outreach.rules.gateway import Cause, Channel, Notice, Outcome, OutcomeUnknown, RequestExpired, Throttled
 from outreach.rules.keys import Purpose
 from outreach.rules.languages import VIETNAMESE
 from outreach.rules.segments import measure, unaccent

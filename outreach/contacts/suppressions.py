@@ -57,13 +57,7 @@ def lock_phone(session: Session, phone_id: int) -> Phone:
 
 
 def suppress(
-    session: Session,
-    phone: Phone,
-    *,
-    reason: SuppressionReason,
-    source: str,
-    secret_key: str,
-    now: datetime,
+    session: Session, phone: Phone, *, reason: SuppressionReason, source: str, secret_key: str, now: datetime
 ) -> bool:
     """Suppress a number. The phone's row must be locked.
 

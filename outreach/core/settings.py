@@ -301,9 +301,7 @@ class Settings:
         "where uploaded lists are kept until they are stored; web and workers must share it",
     )
     upload_keep_days: int = _var(
-        7,
-        formats.whole(1, 365),
-        "days after which an uploaded list that was never confirmed is removed",
+        7, formats.whole(1, 365), "days after which an uploaded list that was never confirmed is removed"
     )
     api_requests_per_minute: int = _var(
         120, formats.whole(1, 100_000), "requests of one token to the API (docs/api.md) in a minute"
@@ -354,9 +352,7 @@ class Settings:
         "rate of August 2020). For a bill in another currency the estimate stays",
     )
     campaign_budget_vnd: int = _var(
-        0,
-        formats.whole(0, 1_000_000_000),
-        "the budget that a new campaign begins with, in VND; 0 is none",
+        0, formats.whole(0, 1_000_000_000), "the budget that a new campaign begins with, in VND; 0 is none"
     )
     two_approvals_people: int = _var(
         0,

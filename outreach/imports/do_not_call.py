@@ -26,14 +26,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.phones import find_phones
 from outreach.contacts.suppressions import number_hasher
-from outreach.core.bulk import (
-    change_rows,
-    chunks,
-    full_scan,
-    gc_paused,
-    insert_rows,
-    rows_table,
-)
+from outreach.core.bulk import change_rows, chunks, full_scan, gc_paused, insert_rows, rows_table
 from outreach.core.db import Database, count_rows
 from outreach.enqueue_jobs import enqueue_do_not_call_import
 from outreach.imports.sheet_process import read_sheets

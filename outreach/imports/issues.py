@@ -85,11 +85,7 @@ class IssueStatus(StrEnum):
 
 
 def save_issues(
-    session: Session,
-    issues: Sequence[_Issue],
-    *,
-    list_import: ListImport,
-    now: datetime,
+    session: Session, issues: Sequence[_Issue], *, list_import: ListImport, now: datetime
 ) -> list[IssueStatus | None]:
     """Save issues of an import, each with its status, reason and the contact it is about.
 
@@ -185,10 +181,7 @@ def _say_again(
 
 
 def count_issues(
-    session: Session,
-    issues: Sequence[_Issue],
-    *,
-    list_import: ListImport,
+    session: Session, issues: Sequence[_Issue], *, list_import: ListImport
 ) -> list[IssueStatus | None]:
     """Return what `save_issues` would count each row as, without saving anything."""
     if not issues:
@@ -269,10 +262,7 @@ def remove_issues(session: Session, list_import: ListImport) -> None:
     same_list = select(ListImport.id).where(ListImport.list_id == list_import.list_id)
     closed = session.scalars(
         select(ImportIssue)
-        .where(
-            ImportIssue.import_id.in_(same_list),
-            ImportIssue.decision.in_(_BY_FILE),
-        )
+        .where(ImportIssue.import_id.in_(same_list), ImportIssue.decision.in_(_BY_FILE))
         .where(
             or_(
                 ImportIssue.undo["import"].as_integer() == list_import.id,

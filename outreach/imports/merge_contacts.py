@@ -240,14 +240,7 @@ class ContactMerger:
         for person, new_id in zip(self._created, ids, strict=True):
             person.id = new_id
         contacts = [
-            (
-                contact.id,
-                contact.name,
-                contact.key,
-                given_key,
-                not contact.phones,
-                *contact.facts.values(),
-            )
+            (contact.id, contact.name, contact.key, given_key, not contact.phones, *contact.facts.values())
             for contact, given_key in zip(self._created, self._given_keys, strict=True)
         ]
         columns = ("id", "name", "name_key", "given_key", "at_the_door", *FACTS)

@@ -25,14 +25,7 @@ from campaigns.webhooks.collect_events import collect_events
 from outreach.accounts.api_tokens import end_token
 from outreach.core.rate_limits import hit
 from outreach.imports.process_upload import UploadContext, process_upload
-from outreach.models.accounts import (
-    ApiRequest,
-    ApiToken,
-    AuditEvent,
-    Organisation,
-    Right,
-    Role,
-)
+from outreach.models.accounts import ApiRequest, ApiToken, AuditEvent, Organisation, Right, Role
 from outreach.models.contacts import (
     Contact,
     ContactList,

@@ -222,10 +222,7 @@ def test_a_bad_campaign_is_refused_with_what_is_wrong(operator, world, tmp_path)
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_what_a_database_cannot_hold_is_refused(operator, world, tmp_path):
-    for content in (
-        CAMPAIGN + "cap_per_day = 99999999999999999999",
-        CAMPAIGN + "budget_vnd = 3000000000",
-    ):
+    for content in (CAMPAIGN + "cap_per_day = 99999999999999999999", CAMPAIGN + "budget_vnd = 3000000000"):
         operator.is_told("campaigns", "create", write(tmp_path, content), "--as", AUTHOR)
     assert count(world, Campaign) == 0
     unseen = write(tmp_path, CAMPAIGN.replace('"Bluezone"', r'"Blue\u0000\u0001z\u202eone"'))

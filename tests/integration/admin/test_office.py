@@ -148,11 +148,7 @@ def test_a_new_campaign_begins_with_the_hours_and_the_budget_of_the_office(admin
     ("sending", {"opens": "20:00", "closes": "08:00"}, "phải là hai giờ trong ngày"),
     ("sending", {"periods": "nghỉ Tết"}, "“nghỉ Tết” không có ngày"),
     ("sending", {"periods": "31/02/2027"}, "không hiểu “2027-02-31”"),
-    (
-        "sending",
-        {"weekdays": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]},
-        "không thể là cả bảy ngày",
-    ),
+    ("sending", {"weekdays": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}, "không thể là cả bảy ngày"),
     ("budget", {"price_per_segment_vnd": "rẻ"}, "phải là một số"),
     ("budget", {"price_per_segment_vnd": "900000"}, "phải từ 0 đến 100000"),
     ("logo", {"office_logo": (BytesIO(b"%PDF-1.7"), "logo.pdf")}, "Biểu trưng phải là ảnh PNG"),

@@ -221,15 +221,9 @@ def test_a_session_that_saw_no_page_for_twelve_hours_is_over_whatever_its_cookie
 
 
 @cases(
-    (
-        "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/84.0 Safari/537.36 Edg/84.0",
-        "Edge, Windows",
-    ),
+    ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/84.0 Safari/537.36 Edg/84.0", "Edge, Windows"),
     ("Mozilla/5.0 (Windows NT 6.1) coc_coc_browser/86.0 Chrome/80.0 Safari/537.36", "Cốc Cốc, Windows"),
-    (
-        "Mozilla/5.0 (iPhone; CPU iPhone OS 13_6 like Mac OS X) Version/13.1 Safari/604.1",
-        "Safari, iPhone",
-    ),
+    ("Mozilla/5.0 (iPhone; CPU iPhone OS 13_6 like Mac OS X) Version/13.1 Safari/604.1", "Safari, iPhone"),
     ("curl/7.68", ""),
 )
 def test_devices_are_called_by_names_that_people_know(agent, name):

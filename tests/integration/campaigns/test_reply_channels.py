@@ -291,11 +291,7 @@ def test_a_log_without_times_is_known_by_its_file_and_for_fourteen_days(world, c
 
     def new(log: Path, days: int) -> int:
         return import_log(
-            world.runtime,
-            log,
-            keys=world.keys,
-            actor_id=None,
-            now=world.now + timedelta(days=days, hours=1),
+            world.runtime, log, keys=world.keys, actor_id=None, now=world.now + timedelta(days=days, hours=1)
         ).new
 
     assert [new(first, 0), new(second, 1), new(first, 30), new(second, 30)] == [1, 1, 0, 1]

@@ -14,13 +14,7 @@ from sqlalchemy import func, select, update
 
 from campaigns.analytics.rescue import count_event, export_event, read_unheard
 from campaigns.cases.handle_case import cases_visible_to, close_case, label_reply
-from campaigns.cases.rescue import (
-    Cry,
-    hand_over_case,
-    join_case,
-    note_case,
-    read_cries,
-)
+from campaigns.cases.rescue import Cry, hand_over_case, join_case, note_case, read_cries
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import Answer, Case, Reply, SafetyReport
@@ -124,11 +118,7 @@ def test_a_cry_on_the_page_is_urgent_and_its_details_can_be_changed_until_it_is_
     given = {"latitude": "16.047123", "longitude": "108.206781"}
     assert client.post(path, data={**details, **given}).location == f"{path}?help=1"
     (cry,) = cries(world, event)
-    assert (cry.people, cry.needs, cry.place) == (
-        5,
-        [Need.BIRTH, Need.BOAT],
-        "Gần nhà rông",
-    )
+    assert (cry.people, cry.needs, cry.place) == (5, [Need.BIRTH, Need.BOAT], "Gần nhà rông")
     assert (cry.position, cry.danger, cry.state) == ((16.04712, 108.20678), 3, CryState.NEW)
     assert world.one(select(Case.urgent_at))
     client.post(path, data={**details, "people": "6", "forget": "1"})
@@ -143,12 +133,7 @@ def test_a_cry_on_the_page_is_urgent_and_its_details_can_be_changed_until_it_is_
     assert counts(world, event).total.safe == 1
     client.post(path, data={"answer": "other"})
     (cry,) = cries(world, event)
-    assert (
-        cry.needs,
-        cry.people,
-        cry.place,
-        cry.status is SafetyStatus.OTHER,
-    ) == ([], None, "", True)
+    assert (cry.needs, cry.people, cry.place, cry.status is SafetyStatus.OTHER) == ([], None, "", True)
 
 
 def settle(world: World, case_id: int) -> None:
@@ -176,11 +161,7 @@ def test_an_sms_says_that_one_is_safe_or_cries_with_people_needs_and_position(
     say(world, f"CUU 5 nguoi mai nha {HERE}", minutes=1)
     assert world.all(select(Reply.body).order_by(Reply.id))[-1] == "CUU 5 nguoi mai nha [vị trí]"
     (cry,) = cries(world, event)
-    assert (cry.people, cry.needs, cry.position) == (
-        5,
-        [Need.BOAT],
-        (16.04712, 108.20678),
-    )
+    assert (cry.people, cry.needs, cry.position) == (5, [Need.BOAT], (16.04712, 108.20678))
     say(world, "cuu voi, con het thuoc", minutes=2)  # joins the first
     (cry,) = cries(world, event)
     assert cry.needs == [Need.BOAT, Need.MEDICINE]
@@ -216,11 +197,7 @@ def test_the_page_for_everybody_takes_the_same_and_never_speaks_for_a_number(
     assert counts(world, event).total.safe == 0  # anybody may have typed it
     assert client.post("/an-toan", data={**form, "answer": "help"}).location == "/an-toan?done=help"
     (cry,) = cries(world, event)
-    assert (bool(cry.recipient_id), cry.is_verified, cry.place) == (
-        False,
-        False,
-        "Cầu treo",
-    )
+    assert (bool(cry.recipient_id), cry.is_verified, cry.place) == (False, False, "Cầu treo")
     assert cry.position
     say(world, "AN TOAN")
     client.post("/an-toan", data={**form, "answer": "help", "place": "chỗ khác"})

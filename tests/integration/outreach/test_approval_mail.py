@@ -69,11 +69,7 @@ def test_without_a_mail_server_nothing_is_enqueued(world):
     world.use(smtp_url="smtp://127.0.0.1:1")
     enqueue_approval_mail(world.runtime, campaign_id)
     [job] = queue.jobs
-    assert (job.func_name, job.args, job.retries_left) == (
-        "workers.jobs.approval_mail_job",
-        [campaign_id],
-        3,
-    )
+    assert (job.func_name, job.args, job.retries_left) == ("workers.jobs.approval_mail_job", [campaign_id], 3)
 
 
 def test_mail_that_did_not_go_is_enqueued_again_within_minutes(world, box):

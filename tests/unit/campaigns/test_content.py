@@ -5,14 +5,7 @@ from typing import Any
 import pytest
 
 from campaigns.planning.kinds import load_kinds
-from campaigns.rules.content import (
-    AnswerWording,
-    App,
-    merge,
-    page_choices,
-    read_content,
-    render_reply,
-)
+from campaigns.rules.content import AnswerWording, App, merge, page_choices, read_content, render_reply
 from campaigns.rules.replies.labels import PAGE_LABELS, Label
 from outreach.rules.errors import BadCampaign
 from outreach.rules.segments import measure
