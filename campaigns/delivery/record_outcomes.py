@@ -300,16 +300,7 @@ def apply_reports(
             log.warning("settle.no_such_attempt attempt=%s", missing)
     changes = _Changes()
     for row in attempts:
-        # Another attempt's message is left out, whatever attempt the callback's address names.
-        own = [
-            replace(report, state=AttemptState.PASSED)
-            if report.state in FAILURES and may_be_passed_on(row)
-            else report
-            for report in by_attempt[row.id]
-            if not report.gateway_id or owners.setdefault(report.gateway_id, row.id) == row.id
-        ]
-        if row.channel == Channel.BOTH:
-            own = keep_reason(row.cause, own)
+        own = _reports_of(row, by_attempt[row.id], owners)
         settled = settle(row.state, row.gateway_id, own)
         for other in settled.other_ids:
             ids = [settled.gateway_id, other]
@@ -327,6 +318,21 @@ def apply_reports(
     apply_failure_policies(session, changes.failures, now=now, secret_key=secret_key)
     requeue(session, [OutboxEntry(row.message_id, row.stream_id, row.n + 1, now) for row in changes.passed])
     return len(changes.attempts)
+
+
+def _reports_of(
+    row: Any, reports: Iterable[AttemptReport], owners: dict[str, int]
+) -> Sequence[AttemptReport]:
+    """Return the reports that count for an attempt, those of a notice whose text may follow as passed on; it owns their ids from now on."""
+    # Another attempt's message is left out, whatever attempt the callback's address names.
+    own = [
+        replace(report, state=AttemptState.PASSED)
+        if report.state in FAILURES and may_be_passed_on(row)
+        else report
+        for report in reports
+        if not report.gateway_id or owners.setdefault(report.gateway_id, row.id) == row.id
+    ]
+    return keep_reason(row.cause, own) if row.channel == Channel.BOTH else own
 
 
 @dataclass(slots=True)
