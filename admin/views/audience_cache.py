@@ -125,7 +125,7 @@ class AudienceCache:
     def _at_hand(self, session: Session, query: AudienceQuery) -> _Kept | None:
         """Return the counter of the present lists, kept here or by a process before this one; None without one.
 
-        Of many people an old one will do, as of its moment, while they are read again aside.
+        Of many people an old one will do, as of its moment, while they are read again in the background.
         """
         key, version = _key(query), _lists_version(session)
         kept = self._counters.get(key)
@@ -136,10 +136,10 @@ class AudienceCache:
         if not kept.is_large:
             return None
         if self._loading.acquire(blocking=False):
-            Thread(target=self._load_aside, args=(query,), daemon=True).start()
+            Thread(target=self._load_in_background, args=(query,), daemon=True).start()
         return kept
 
-    def _load_aside(self, query: AudienceQuery) -> None:
+    def _load_in_background(self, query: AudienceQuery) -> None:
         try:
             with self._db.read() as session:
                 self._load(session, query)

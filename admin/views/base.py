@@ -257,11 +257,12 @@ def requested_drive_id(session: Session) -> int:
 
 
 def requested_day(name: str) -> date | None:
-    """Return the day that the address names; None without one, or where it is no day."""
+    """Return the day that the address names; None without one, or where it is no day, or one that has no moment in UTC."""
     try:
-        return date.fromisoformat(request.values.get(name, ""))
+        day = date.fromisoformat(request.values.get(name, ""))
     except ValueError:
         return None
+    return day if day > date.min else None
 
 
 def refuse(error: LoaError, page: str) -> Response:

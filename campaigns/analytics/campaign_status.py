@@ -291,11 +291,11 @@ def _is_over(campaign: Campaign, states: dict[MessageState, int], *, now: dateti
 def keep_counts(runtime: Runtime, campaign_id: int) -> None:
     """Count a large campaign's messages before anybody looks at it."""
     with runtime.db.read() as session:
-        _cached_counts(session, session.get_one(Campaign, campaign_id), runtime, aside=False)
+        _cached_counts(session, session.get_one(Campaign, campaign_id), runtime, in_background=False)
 
 
 def _cached_counts(
-    session: Session, campaign: Campaign, runtime: Runtime, *, aside: bool = True
+    session: Session, campaign: Campaign, runtime: Runtime, *, in_background: bool = True
 ) -> MessageCounts:
     """Return the cached counts, or new ones where they are too old; for those of a large campaign nobody waits twice.
 
@@ -309,7 +309,9 @@ def _cached_counts(
 
     # The state is part of the key: after a pause, a resume or an end, old counts would contradict it.
     key = f"loa:panel:{campaign_id}:{campaign.state.value}"
-    counts = cached_count(runtime.redis, key, count, min_ttl_s=COUNT_TTL_S, aside=aside and is_large)
+    counts = cached_count(
+        runtime.redis, key, count, min_ttl_s=COUNT_TTL_S, in_background=in_background and is_large
+    )
     return read_stored(MessageCounts, counts)
 
 

@@ -31,7 +31,7 @@ from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import InstallReport
 from campaigns.planning import stored_reach
 from campaigns.planning.kinds import find_outside_base
-from campaigns.planning.stored_reach import count_frozen, store_counts
+from campaigns.planning.stored_reach import count_audience_rows, store_counts
 from campaigns.rules.reach import FAILED, TAKEN, ReachMeasure
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState, MessageState
 from outreach.core.db import Database, is_postgresql
@@ -93,7 +93,7 @@ def _reported(campaign_id: int, block: int | None) -> tuple[ColumnElement[bool],
 
 def _count_people(session: Session, campaign_id: int, block: int | None) -> Iterable[Count]:
     in_block = _within(block, Recipient.id)
-    for frozen in count_frozen(session, campaign_id, *in_block):
+    for frozen in count_audience_rows(session, campaign_id, *in_block):
         yield None, *frozen
     written = (
         select(

@@ -29,7 +29,7 @@ def is_small(campaign: Campaign) -> bool:
     return (campaign.recipients or 0) <= SMALL
 
 
-def count_frozen(
+def count_audience_rows(
     session: Session, campaign_id: int, *conditions: Any
 ) -> Iterable[tuple[int | None, str | None, ReachMeasure, str, int]]:
     """Count the recipients and the excluded by list, area and reason; of those only who meets the conditions."""
@@ -45,7 +45,7 @@ def store_frozen(session: Session, campaign_id: int, *, now: datetime) -> None:
     owners = dict(session.execute(select(ContactList.id, ContactList.organisation_id)).all())
     rows = [
         (None, owners.get(list_id) if list_id else None, area, measure.value, detail, n)
-        for list_id, area, measure, detail, n in count_frozen(session, campaign_id)
+        for list_id, area, measure, detail, n in count_audience_rows(session, campaign_id)
     ]
     store_counts(session, campaign_id, rows, at=now, took_s=0.0)
 

@@ -16,11 +16,16 @@ KEEP_S = 43_200
 
 
 def cached_count(
-    redis: Redis, key: str, count: Callable[[], dict[str, Any]], *, min_ttl_s: float, aside: bool = False
+    redis: Redis,
+    key: str,
+    count: Callable[[], dict[str, Any]],
+    *,
+    min_ttl_s: float,
+    in_background: bool = False,
 ) -> dict[str, Any]:
     """Return the cached result of `count`; its lifetime grows with its cost, from `min_ttl_s` seconds.
 
-    The result has been through JSON. Without Redis, `count` runs each time. `aside`: nobody waits for a new count while there is
+    The result has been through JSON. Without Redis, `count` runs each time. `in_background`: nobody waits for a new count while there is
     an old one, as `count` runs in a thread and reads with a session of its own.
     """
     try:
@@ -28,7 +33,7 @@ def cached_count(
         must_count = cached is None or redis.set(f"{key}:fresh", 1, px=60_000, nx=True)
     except RedisError:
         return _as_json(count())
-    if must_count and cached and aside:
+    if must_count and cached and in_background:
         Thread(target=_count_and_keep, args=(redis, key, count, min_ttl_s), daemon=True).start()
     elif must_count or not cached:
         return _count_and_keep(redis, key, count, min_ttl_s)

@@ -71,7 +71,7 @@ class Host:
 
 
 @dataclass
-class Fault:
+class Failure:
     name: str
     begin: Callable[[], None]
     end: Callable[[], None]
@@ -206,7 +206,7 @@ class Cluster:
             own = str(connection.execute("SELECT host(inet_server_addr())").fetchall()[0][0])
         return next(host for host in self.hosts if address(host.number) == own)
 
-    def faults(self) -> list[Fault]:
+    def faults(self) -> list[Failure]:
         web, worker, other = self.hosts[WEBS[0]], self.hosts[WORKERS[0]], self.hosts[WORKERS[1]]
         hit: list[Host] = []
 
@@ -226,15 +226,15 @@ class Cluster:
             )
 
         return [
-            Fault("a web host", web.fail, web.come_back),
-            Fault("a worker host", worker.fail, worker.come_back),
-            Fault("a scheduler", *of_program(other, "scheduler")),
-            Fault("Valkey, with all it held", self.redis.stop, restart_redis, RESTARTED_AFTER_S),
-            Fault("PgBouncer of a worker host", *of_program(other, "pgbouncer")),
-            Fault("PgBouncer of a web host", *of_program(web, "pgbouncer")),
-            Fault("the primary's host", lambda: find().fail(), lambda: hit[-1].come_back()),
-            Fault("the standby's host", lambda: find(False).fail(), lambda: hit[-1].come_back()),
-            Fault(
+            Failure("a web host", web.fail, web.come_back),
+            Failure("a worker host", worker.fail, worker.come_back),
+            Failure("a scheduler", *of_program(other, "scheduler")),
+            Failure("Valkey, with all it held", self.redis.stop, restart_redis, RESTARTED_AFTER_S),
+            Failure("PgBouncer of a worker host", *of_program(other, "pgbouncer")),
+            Failure("PgBouncer of a web host", *of_program(web, "pgbouncer")),
+            Failure("the primary's host", lambda: find().fail(), lambda: hit[-1].come_back()),
+            Failure("the standby's host", lambda: find(False).fail(), lambda: hit[-1].come_back()),
+            Failure(
                 "the primary's cable",
                 lambda: self.made.cut(find().number),
                 lambda: self.made.join(hit[-1].number),
