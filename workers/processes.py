@@ -34,7 +34,6 @@ from deploy.processes import describe_end, die_with_parent, name_process
 from outreach.core import request_ids
 from outreach.core.job_queue import (
     ALIVE_EVERY_S,
-    DEFAULT,
     IMPORTS,
     QUEUES,
     REQUEST,
@@ -63,8 +62,8 @@ TURN_S = 0.2  # how long a worker at several queues waits at one of them before 
 # minutes, in which a cry for help must not wait.
 ALONE = (SEND, IMPORTS)
 # Niceness of a process that serves these queues alone: if processors are short, somebody who waits for a page goes first.
-# A worker sends 4,900 messages/s where a sender's name has 100/s by contract.
-NICENESS = {SEND: 5, IMPORTS: 10, DEFAULT: 10}
+# A worker sends 4,900 messages/s where a sender's name has 100/s by contract. The others bring cries for help and tell of them.
+NICENESS = {SEND: 5, IMPORTS: 10}
 # An unavailable server is no fault of a job: one log line, and the sweep enqueues it again. RQ's own two mean that
 # the job's record is gone: Redis has come back without it.
 SERVER_ERRORS = (RedisError, OperationalError, InterfaceError, InvalidJobOperation, NoSuchJobError)
@@ -185,15 +184,14 @@ def create_worker(queues: Sequence[str], redis: Redis) -> LoaWorker:
     )
 
 
-def _let_pages_go_first(queues: Sequence[str]) -> None:
-    """Lower the priority of this process as far as its most urgent queue allows."""
-    niceness = min(NICENESS.get(queue, 0) for queue in queues)
-    os.setpriority(os.PRIO_PROCESS, 0, max(niceness, os.getpriority(os.PRIO_PROCESS, 0)))
+def niceness_of(queues: Sequence[str]) -> int:
+    """Return the niceness of a process that serves these queues: as high as its most urgent one allows."""
+    return min(NICENESS.get(queue, 0) for queue in queues)
 
 
 def work(settings: Settings, queues: Sequence[str]) -> None:
     """Work on one queue, or several in turn, until asked to stop or until Redis is unavailable when a job ends."""
-    _let_pages_go_first(queues)
+    os.setpriority(os.PRIO_PROCESS, 0, max(niceness_of(queues), os.getpriority(os.PRIO_PROCESS, 0)))
     with ExitStack() as at_the_end:
         # Whatever ends this: the interpreter waits for its children first, and would wait for ever for this one.
         at_the_end.callback(lambda: database_process().end())

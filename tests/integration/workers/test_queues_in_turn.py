@@ -28,7 +28,7 @@ from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_sweep, enqueu
 from outreach.runtime import Runtime
 from workers import context
 from workers.jobs import sweep_job
-from workers.processes import QueueInTurn, create_worker, share_out
+from workers.processes import QueueInTurn, create_worker, niceness_of, share_out
 
 SHARED = [INBOUND, DEFAULT, HOOKS]
 
@@ -136,3 +136,8 @@ def test_a_part_of_the_sweep_that_fails_keeps_no_cry_for_help_and_no_report_wait
     with pytest.raises(RuntimeError):  # so that the checks find it
         sweep_job()
     assert {*done, part} == {"enqueue_due_alerts", "enqueue_due_report", part}
+
+
+@pytest.mark.parametrize(("queues", "niceness"), [([SEND], 5), ([IMPORTS], 10), ([DEFAULT], 0), (QUEUES, 0)])
+def test_sending_and_imports_wait_for_pages_and_what_tells_of_cries_does_not(queues, niceness):
+    assert niceness_of(queues) == niceness
