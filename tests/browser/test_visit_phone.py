@@ -156,6 +156,7 @@ def test_a_slip_asks_first_a_second_touch_is_no_result_and_the_old_link_and_back
             person.get_by_label("Ghi chú").fill("Tối mới về")
             person.get_by_label("Ghi chú").blur()
         expect(person.get_by_text("Đã lưu.")).to_be_visible()
+        expect(page.get_by_role("status")).to_contain_text("Đã gửi hết")  # and dropped from the phone
         page.go_back()
         expect(page.get_by_text("Hôm nay đã ghi 1 người.")).to_be_visible()
         page.goto("about:blank")
