@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.outbox import queue_message
 from campaigns.models.campaigns import Campaign, Step
+from campaigns.models.messages import Message
 from campaigns.models.replies import AnswerSource, ReplyChannel
 from campaigns.replies.acknowledgements import OPT_OUT_OF_DRIVE_REPLY, OPT_OUT_REPLY
 from campaigns.replies.answer_at_once import EMERGENCY_REPLY
@@ -27,13 +28,14 @@ from campaigns.rules.genuine import MessageMatch, compare_message, hosts_of
 from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.doubts import doubt_answers
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.replies.understand import Understanding, understand
+from campaigns.rules.replies.understand import Understanding
 from campaigns.rules.sending_hours import VIETNAM, opens_at
-from campaigns.rules.states import MessageKind
+from campaigns.rules.states import MessageKind, MessageState
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lock_phone
 from outreach.core.settings import Settings
 from outreach.models.accounts import Organisation
+from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.keys import newest_key, six_digits
@@ -118,12 +120,17 @@ def code_of(number: str, wish: Wish, *, key: str, now: datetime) -> str:
 def confirm_code(
     session: Session, number: str, wish: Wish, code: str, *, keys: AnswerContext, now: datetime
 ) -> None:
-    """Do what was wished for a number, by the code of today or yesterday. Raises BadInput if it is another."""
+    """Do what was wished for a number, by the code of today or yesterday. Raises BadInput if it is another, or none was sent there."""
     typed = "".join(code.split())
     codes = (code_of(number, wish, key=keys.secret_key, now=now - timedelta(days=ago)) for ago in (0, 1))
-    if not any(hmac.compare_digest(typed.encode(), each.encode()) for each in codes):
+    is_right = any(hmac.compare_digest(typed.encode(), each.encode()) for each in codes)
+    # Every number has a code: that it was asked for and may have arrived keeps strangers from guessing among all of them.
+    sent = select(Phone.id).join(Message, Message.phone_id == Phone.id)
+    sent = sent.where(Phone.e164 == number, Message.text.contains(f": {typed}. "))
+    sent = sent.where(Message.state.not_in((MessageState.SKIPPED, MessageState.CANCELLED)))
+    phone_id = session.scalar(sent.limit(1)) if is_right else None
+    if phone_id is None:
         raise BadInput("code_wrong")
-    phone_id = find_or_create_phones(session, [number], secret_key=keys.secret_key, now=now)[number]
     phone = lock_phone(session, phone_id)
     recipient = latest_recipient(session, phone, now=now)
     if wish is Wish.STOP:
@@ -142,15 +149,15 @@ def confirm_code(
     _tell_officer(session, number, _JOINED, Understanding.by_gateway(Label.QUESTION), keys=keys, now=now)
 
 
-def leave_note(session: Session, number: str, note: str, *, keys: AnswerContext, now: datetime) -> bool:
-    """Open a case for a note about a number that nobody has verified. Returns whether it sounds like a cry for help.
+def leave_note(
+    session: Session, number: str, note: str, is_urgent: bool, *, keys: AnswerContext, now: datetime
+) -> None:
+    """Open a case for a note about a number that nobody has verified; an urgent one sounds like a cry for help.
 
     It is no answer: the writer need not be the number's owner.
     """
-    is_urgent = understand(note).is_urgent
     meant = Understanding(Label.UNCLEAR, 0.0, False, is_urgent)
     _tell_officer(session, number, _NOTE.format(note=note), meant, keys=keys, now=now)
-    return is_urgent
 
 
 def _tell_officer(

@@ -17,12 +17,16 @@ from outreach.rules.zalo import ZaloMessage, ZaloNumber
 def keep_number(session: Session, given: ZaloNumber) -> None:
     """Keep by which id the account knows the owner of a number, where it is one of ours and no other user has given it.
 
-    Nobody says whether what a user typed is their own number: who gives another's takes it from nobody.
+    Nobody says whether what a user typed is their own number: who gives another's takes it from nobody, and who gives a second
+    one has neither any more, lest one user speak for many.
     """
-    own = session.scalar(select(Phone.id).where(Phone.e164 == given.number, Phone.zalo_id.is_(None)))
-    if own is not None:
-        change_rows(session, update(Phone).where(Phone.zalo_id == given.user).values(zalo_id=None))
-        change_rows(session, update(Phone).where(Phone.id == own).values(zalo_id=given.user))
+    doubted = f"?{given.user}"
+    theirs = Phone.zalo_id.in_((given.user, doubted))
+    if session.scalar(select(Phone.id).where(theirs, Phone.e164 != given.number).limit(1)):
+        change_rows(session, update(Phone).where(theirs).values(zalo_id=doubted))
+    else:
+        own = (Phone.e164 == given.number, Phone.zalo_id.is_(None))
+        change_rows(session, update(Phone).where(*own).values(zalo_id=given.user))
 
 
 def as_reply(session: Session, message: ZaloMessage, *, now: datetime) -> InboundMessage:

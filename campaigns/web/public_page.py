@@ -56,6 +56,9 @@ TRIES_PER_ADDRESS = RateLimitItemPerHour(60, 1, "public:try:address")
 NOTES_PER_NUMBER = RateLimitItemPerDay(1, 1, "public:note:number")
 NOTES_PER_ADDRESS = RateLimitItemPerHour(10, 1, "public:note:address")
 NOTES_IN_ALL = RateLimitItemPerDay(200, 1, "public:note")
+# Of notes that sound like a cry for help: what strangers write uses up none of them, and who is refused reads whom to call.
+CRIES_PER_ADDRESS = RateLimitItemPerHour(60, 1, "public:cry:address")
+CRIES_IN_ALL = RateLimitItemPerDay(2000, 1, "public:cry")
 
 
 def create_public_page(runtime: Runtime) -> Blueprint:
@@ -200,20 +203,27 @@ def create_public_page(runtime: Runtime) -> Blueprint:
     @page.post("/nhan")
     def note() -> ResponseReturnValue:
         """Take `number` and `note`, a case for an officer, marked as not verified. One a day and number, 10 an
-        hour and address, 200 a day in all. Codes, tries and notes are refused with 503 while Redis is away.
+        hour and address, 200 a day in all; of cries for help 60 and 2,000. Codes, tries and notes are refused with 503 while
+        Redis is away.
         """
 
         def do(number: str, name: str) -> Response:
             address = network_of(request.remote_addr or "")
-            note, is_urgent = read_message(request.form.get("note", "")), False
-            if wait := wait_s((NOTES_PER_ADDRESS, address), (NOTES_IN_ALL, "all")):
+            note = read_message(request.form.get("note", ""))
+            if is_cry := understand(note).is_urgent:
+                if wait := wait_s((CRIES_PER_ADDRESS, address), (CRIES_IN_ALL, "all")):
+                    said = word_error(BadInput("safety_too_often"))
+                    refused = show(429, error=said, typed=request.form)
+                    refused.headers["Retry-After"] = str(wait)
+                    return refused
+            elif wait := wait_s((NOTES_PER_ADDRESS, address), (NOTES_IN_ALL, "all")):
                 return refuse(wait)
             # Anybody may have used the number's one note of the day: a cry for help is taken all the same.
             with once(NOTES_PER_NUMBER, name) as is_first:
-                if is_first or understand(note).is_urgent:
+                if is_first or is_cry:
                     with runtime.db.write() as session:
-                        is_urgent = leave_note(session, number, note, keys=context, now=datetime.now(UTC))
-            return show(done="urgent" if is_urgent else "note")
+                        leave_note(session, number, note, is_cry, keys=context, now=datetime.now(UTC))
+            return show(done="urgent" if is_cry else "note")
 
         return by_number(do)
 

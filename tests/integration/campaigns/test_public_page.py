@@ -4,12 +4,15 @@ import re
 from datetime import timedelta
 
 import pytest
+from limits import RateLimitItemPerDay
 from sqlalchemy import select, update
+from werkzeug.test import TestResponse
 
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message
 from campaigns.models.replies import Case, Reply
 from campaigns.replies.acknowledgements import OPT_OUT_OF_DRIVE_REPLY
+from campaigns.replies.public_requests import Wish, code_of
 from campaigns.web import public_page
 from outreach.models.contacts import Phone
 from tests.support.wishes import numbers_left_alone
@@ -148,6 +151,33 @@ def test_tries_and_requests_are_limited_and_a_bad_number_is_said(client, world, 
     ):
         codes = [client.post(path, data=form).status_code for _ in range(limit.amount + 1)]
         assert codes[-1] == 429, path
+
+
+def test_no_code_is_guessed_for_a_number_that_asked_for_none(client, world, campaign):
+    keys = world.keys.secret_key
+    world.reply(KNOWN, "TC", gateway_id="SM1")
+    for e164, wish in ((UNKNOWN, Wish.STOP), (KNOWN, Wish.JOIN)):
+        code = code_of(e164, wish, key=keys, now=world.now)
+        answer = client.post("/hoi/xac-nhan", data={"number": e164, "wish": wish.value, "code": code})
+        assert answer.status_code == 422
+    assert world.read(numbers_left_alone) == {KNOWN}
+
+
+def test_notes_of_strangers_keep_no_cry_from_being_read(client, world, monkeypatch):
+    world.runtime.redis.flushdb()
+    for limit in ("NOTES_PER_ADDRESS", "NOTES_IN_ALL"):
+        monkeypatch.setattr(public_page, limit, RateLimitItemPerDay(1, 1, f"test:{limit}"))
+    cry = "Nước ngập tới nóc rồi cứu với"
+
+    def leave(note: str) -> TestResponse:
+        return client.post("/hoi/nhan", data={"number": UNKNOWN, "note": note})
+
+    assert [leave(note).status_code for note in ("Gọi lại", "Gọi lại đi", cry)] == [200, 429, 200]
+    monkeypatch.setattr(public_page, "CRIES_PER_ADDRESS", RateLimitItemPerDay(1, 1, "test:cries"))
+    assert [leave(f"{cry} {n}").status_code for n in range(2)] == [200, 429]
+    refused = leave(cry).text
+    assert "112" in refused
+    assert f"{cry}</textarea>" in refused
 
 
 def test_the_page_and_the_poster_are_light_and_load_nothing(client, campaign):

@@ -28,6 +28,7 @@ from outreach.contacts.wishes import is_left_alone
 from outreach.models.contacts import Phone
 from outreach.rules.formats import parse_push_fields
 from outreach.sms.android import MessageIds
+from tests.support.wishes import numbers_left_alone
 from tests.support.world import World, number
 
 SECRET, KEY = "push-secret-of-a-test", "signing-key"
@@ -405,6 +406,19 @@ def test_who_gives_anothers_number_on_zalo_opens_nothing_again_and_calls_nobody_
     assert world.one(select(SafetyReport.status)) is SafetyStatus.HELP
     write("owner", "cứu tôi với, nhà sập rồi")
     assert world.one(select(SafetyReport.status)) is SafetyStatus.HELP
+
+
+def test_who_gives_one_number_after_another_on_zalo_silences_at_most_the_first(
+    zalo: FlaskClient, world: World, campaign: int
+) -> None:
+    given = [number(n) for n in (15, 16, 17, 15, 16, 17)]
+    for n, e164 in enumerate(given):
+        write_on_zalo(zalo, "user_submit_info", info={"phone": e164[1:]})
+        assert write_on_zalo(zalo, "user_send_text", message={"msg_id": f"m{n}", "text": "TC"}) == 200
+    assert world.read(numbers_left_alone) == {given[0]}
+    unread = world.all(select(Reply.id).where(Reply.sender == "zalo:u-7"))
+    assert len(unread) == len(given) - 1
+    assert {case.reply_id for case in world.all(select(Case))} >= set(unread)
 
 
 def test_an_event_of_somebody_else_or_of_no_reply_changes_nothing(zalo: FlaskClient, world: World) -> None:
