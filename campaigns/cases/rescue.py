@@ -44,6 +44,7 @@ from outreach.rules.phone_cells import read_phone_cell
 from outreach.use_cases import use_case
 
 _SMS = "{drill}Loa: can cuu o {place}{people}{needs}. Goi {number}. Ban do, cap nhat: {link}"
+MANY_UNVERIFIED = 20  # a page shows twice as many
 LONGEST_TEAM = 80
 
 
@@ -136,7 +137,8 @@ _COLUMNS = (
 def read_cries(session: Session, event_id: int, *scope: ColumnElement[bool]) -> list[Cry]:
     """Return the open cases of an event in order of danger and age, those without anybody on the way first.
 
-    Cases of one number, and those that officers have joined, are one.
+    Cases of one number, and those that officers have joined, are one. Of many that anybody may have typed those come first that the
+    numbers themselves have sent.
     """
     rows = session.execute(
         select(*_COLUMNS)
@@ -161,12 +163,14 @@ def read_cries(session: Session, event_id: int, *scope: ColumnElement[bool]) -> 
             joined.setdefault(lead, []).append(cry)
     belong = {each.id for some in joined.values() for each in some}
     leads = [cry for cry in cries.values() if cry.id not in belong]
+    is_flood = sum(not cry.is_verified for cry in leads) > MANY_UNVERIFIED
     near = same_places([CryPlace(cry.id, cry.position, cry.area_code, cry.place) for cry in leads])
     return sorted(
         (cry._replace(near=near.get(cry.id), joined=tuple(joined.get(cry.id, ()))) for cry in leads),
         key=lambda cry: (
             cry.state is CryState.ON_THE_WAY,
             cry.safe_at is not None,
+            is_flood and not cry.is_verified,
             -cry.danger,
             cry.since,
             cry.id,

@@ -207,9 +207,16 @@ def has_open_cry(session: Session, event_id: int, phone_id: int) -> bool:
 
 
 def record_public_safety(
-    session: Session, number: str, word: str, details: Details, *, keys: AnswerContext, now: datetime
+    session: Session,
+    number: str,
+    word: str,
+    details: Details,
+    *,
+    is_told: bool,
+    keys: AnswerContext,
+    now: datetime,
 ) -> None:
-    """Record what somebody says on the page for everybody, about a number that nobody has verified.
+    """Record what somebody says on the page for everybody, about a number that nobody has verified; officers are alerted if `is_told`.
 
     It is no answer of the number's owner. Raises BadInput for another word, and where there is no event now.
     """
@@ -226,7 +233,8 @@ def record_public_safety(
         recipient = recipient_of(session, event, phone)
         area = recipient.area_code if recipient else None
         case = open_event_case(session, event, phone.id, area_code=area, now=now)
-        note_cry(case, now=now)
+        if is_told:
+            note_cry(case, now=now)
     report = record_safety(session, event, phone_id, status, case=case, is_verified=False, now=now)
     if case and (case.opened_at >= now or not report.is_verified):
         _give_details(report, details)

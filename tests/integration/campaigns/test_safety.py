@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from docx import Document
 from flask.testing import FlaskClient
+from limits import RateLimitItemPerHour
 from sqlalchemy import func, select, update
 
 from campaigns.analytics.rescue import count_event, export_event, read_unheard
@@ -25,6 +26,7 @@ from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.safety import CryState, Need, SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM
+from campaigns.web import help_page
 from outreach.core.db import Base
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact, Phone
@@ -247,6 +249,21 @@ def test_the_page_for_everybody_is_braked_and_names_112(
     assert [each.status_code for each in answers] == [303] * 20 + [429]
     assert "112" in answers[-1].get_data(as_text=True)
     assert world.scalar(select(func.count()).select_from(SafetyReport)) == 1
+
+
+def test_cries_that_a_stranger_types_by_the_dozen_stand_behind_the_one_that_a_number_sent(
+    world: World, event: int, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(help_page, "CRIES_TOLD", RateLimitItemPerHour(1, 1, "test:told"))
+    say(world, "CUU 5 nguoi mai nha")
+    for n in range(30, 52):
+        form = {"number": f"0{number(n)[3:]}", "answer": "help", "need": "birth"}
+        assert client.post("/an-toan", data=form).status_code == 303
+    listed = cries(world, event)
+    assert [cry.is_verified for cry in listed] == [True] + [False] * 22
+    assert sum(cry.is_urgent for cry in listed) == 2  # of these alone officers are told
+    say(world, "CUU 5 nguoi", sender=number(50))
+    assert all(cry.is_urgent for cry in cries(world, event)[:2])
 
 
 def test_without_an_event_the_page_for_everybody_takes_nothing(world: World, client: FlaskClient) -> None:

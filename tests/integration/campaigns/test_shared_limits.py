@@ -167,7 +167,7 @@ def test_a_number_that_was_in_use_since_is_not_closed_by_a_late_report(world: Wo
         world.reply(number(0), "da cai", gateway_id="SM1")
     elif since == "noted by somebody":
         with world.runtime.db.write() as session:
-            leave_note(session, number(0), "Hỏi giúp", keys=world.keys, now=datetime.now(UTC))
+            leave_note(session, number(0), "Hỏi giúp", False, keys=world.keys, now=datetime.now(UTC))
     elif since == "arrived":
         world.launch(text="Tin khác: {link}")
         world.send()
