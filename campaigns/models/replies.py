@@ -47,6 +47,8 @@ class ReplyChannel(StrEnum):
 
 # By these a text came from the number itself; on a page and by another system anybody may name it.
 FROM_NUMBER = (ReplyChannel.TWILIO, ReplyChannel.PUSH, ReplyChannel.PHONE, ReplyChannel.LOG)
+# By these the number's owner speaks; by the others somebody else may have named it.
+BY_OWNER = (*FROM_NUMBER, ReplyChannel.PAGE)
 
 
 class ReplyState(StrEnum):

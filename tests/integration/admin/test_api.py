@@ -17,9 +17,10 @@ from werkzeug.test import TestResponse
 
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message
-from campaigns.models.replies import Answer, AnswerSource, Reply
+from campaigns.models.replies import Answer, AnswerSource, Case, Reply, SafetyReport
 from campaigns.models.webhooks import Delivery, DeliveryState, Subscription
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.webhooks.collect_events import collect_events
 from outreach.accounts.api_tokens import end_token
@@ -551,6 +552,24 @@ def test_a_reply_that_cannot_be_taken_says_why(system, world):
         system.call("POST", "/replies", {"phone": number(11), "text": "DK", "at": earlier}).status_code == 201
     )
     assert world.read(numbers_left_alone) == {number(11), number(20)}
+
+
+def test_a_system_opens_no_number_again_and_calls_nobody_safe_but_an_officer_reads_what_it_says(
+    system, world
+):
+    world.add_people(1, first=11)
+    world.sent()
+    world.reply(number(11), "TC", gateway_id="s1")
+    for text in ("nhầm", "DK"):
+        said = system.call("POST", "/replies", {"phone": number(11), "text": text})
+        assert said.status_code == 201
+    assert world.read(numbers_left_alone) == {number(11)}
+    assert count(world, Case) == [2]
+    with world.runtime.db.write() as session:
+        session.execute(update(Campaign).values(urgent_reason="Bão số 9 đổ bộ trong đêm"))
+    world.reply(number(11), "cứu tôi với, nước ngập tới mái nhà", gateway_id="s2")
+    assert system.call("POST", "/replies", {"phone": number(11), "text": "AN TOAN"}).status_code == 201
+    assert world.one(select(SafetyReport.status)) is SafetyStatus.HELP
 
 
 def share_phone(world: World, code: str, name: str, e164: str) -> None:

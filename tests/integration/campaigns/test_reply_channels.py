@@ -393,11 +393,15 @@ def test_who_gives_anothers_number_on_zalo_opens_nothing_again_and_calls_nobody_
         write_on_zalo(zalo, "user_submit_info", sender={"id": user}, info={"phone": number(15)[1:]})
     world.reply(number(15), "TC", gateway_id="s1")
     write("stranger", "START")
+    write("owner", "nhầm")
     write("owner", "START")
     with world.runtime.db.read() as session:
         assert is_left_alone(session, phone)
     kept = world.all(select(Reply).where(Reply.channel == ReplyChannel.ZALO).order_by(Reply.id))
-    assert [(each.phone_id, each.sender) for each in kept] == [(None, "zalo:stranger"), (phone, number(15))]
+    assert [(each.phone_id, each.sender) for each in kept] == [
+        (None, "zalo:stranger"),
+        *[(phone, number(15))] * 2,
+    ]
     assert {case.reply_id for case in world.all(select(Case))} >= {each.id for each in kept}
     with world.runtime.db.write() as session:
         session.execute(update(Campaign).values(urgent_reason="Bão số 9 đổ bộ trong đêm"))
