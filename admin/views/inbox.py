@@ -51,11 +51,11 @@ from campaigns.cases.sms_answers import (
     takes_no_messages,
 )
 from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.models.replies import Case, SavedText
+from campaigns.models.replies import Case
 from campaigns.replies.import_reply_log import LogImportResult, import_log
 from campaigns.replies.receive_reply import asked_of
 from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcome
-from campaigns.rules.links import LinkCipher
+from campaigns.rules.links import LENGTH
 from campaigns.rules.own_answers import (
     GivenAnswer,
     OwnAnswer,
@@ -71,7 +71,6 @@ from campaigns.rules.replies.understand import telling_parts
 from outreach.models.accounts import User
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput
-from outreach.rules.keys import Purpose
 from outreach.rules.segments import measure
 from outreach.rules.sms_template import Template
 from outreach.runtime import Runtime
@@ -128,7 +127,8 @@ class InboxView(AdminPage):
         with self.reading() as (session, user):
             case = find_case(session, case_id, user=user)
             campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
-        text = request.form.get("text", "")[:LONGEST_TEXT].strip()
+        link = f"{self.settings.link_base}/{'x' * LENGTH}"
+        text = request.form.get("text", "")[:LONGEST_TEXT].strip().replace("{link}", link)
         measured = measure(text, unaccented=campaign is not None and campaign.unaccented)
         return {"text": measured.text, "segments": measured.segments, "units": measured.units}
 
@@ -227,7 +227,7 @@ class InboxView(AdminPage):
         (line,) = read_case_rows(session, [case.id], areas, user=user, now=now)
         campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
         texts = [
-            (each.id, each.title, self._fill(each, line))
+            (each.id, each.title, Template.parse(each.text).render({"name": line.person, "link": "{link}"}))
             for each in list_texts(session, user, campaign.kind if campaign else None)
         ]
         return {
@@ -246,13 +246,6 @@ class InboxView(AdminPage):
             "label_buttons_of": label_buttons,
             "close_form": _close_form,
         }
-
-    def _fill(self, chosen: SavedText, line: CaseRow) -> str:
-        if line.case.recipient_id is None:
-            return ""
-        token = LinkCipher(self.settings.keys_of(Purpose.LINKS)).token(line.case.recipient_id)
-        values = {"name": line.person, "link": f"{self.settings.link_base}/{token}"}
-        return Template.parse(chosen.text).render(values)
 
 
 def _undone(session: Session, case_id: int, word: str) -> tuple[bool, str]:
@@ -591,7 +584,7 @@ class AlikeView(AdminPage):
         """Answer the chosen cases by SMS and close them."""
         form = SmsForm()
         form.is_done.data = True  # type: ignore[assignment]
-        return self._together(case_id, form, answer_by_sms, keys=self.keys)
+        return self._together(case_id, form, answer_by_sms, settings=self.settings)
 
     @expose("/<int:case_id>/finish", methods=["POST"])
     def close(self, case_id: int) -> ResponseReturnValue:

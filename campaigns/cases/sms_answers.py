@@ -19,18 +19,20 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import Answer, Case, SavedText
 from campaigns.planning.kinds import all_kinds
-from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.cases import CaseOutcome
+from campaigns.rules.links import LinkCipher
 from campaigns.rules.sending_hours import opens_at
 from campaigns.rules.states import UNSETTLED, MessageKind, MessageState, SkipReason
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
 from outreach.contacts.wishes import is_left_alone
+from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Organisation, Role, User
-from outreach.models.contacts import Suppression
+from outreach.models.contacts import Contact, Suppression
 from outreach.places.areas import descendants
 from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.keys import Purpose
 from outreach.rules.segments import measure
 from outreach.rules.sms_template import Template
 from outreach.use_cases import enqueue_after_commit, use_case
@@ -59,18 +61,12 @@ class SentAnswer:
 
 @use_case
 def answer_by_sms(
-    session: Session,
-    case_id: int,
-    text: str,
-    *,
-    is_done: bool,
-    user: User,
-    keys: AnswerContext,
-    now: datetime,
+    session: Session, case_id: int, text: str, *, is_done: bool, user: User, settings: Settings, now: datetime
 ) -> datetime:
     """Queue an answer to a case's resident, and close the case if `is_done`, else assign it to the user.
 
-    Returns the earliest time it is sent. Raises BadInput if the text is empty or too long, WrongState if the number is
+    Its {name} and {link} are filled in here: who answers does not see the link, by which its holder speaks for the resident. Returns
+    the earliest time it is sent. Raises BadInput if the text is empty or too long, BadTemplate, WrongState if the number is
     suppressed or the previous answer is still under way, NotFound, NotAllowed.
     """
     enqueue_after_commit(session, enqueue_send)
@@ -78,6 +74,12 @@ def answer_by_sms(
     campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
     if case.recipient_id is None or case.phone_id is None or campaign is None:
         raise WrongState("number_without_campaign")
+    if "{" in text:
+        recipient = session.get_one(Recipient, case.recipient_id)
+        person = session.get(Contact, recipient.contact_id) if recipient.contact_id else None
+        token = LinkCipher(settings.keys_of(Purpose.LINKS)).token(recipient.id)
+        values = {"name": person.name if person else "", "link": f"{settings.link_base}/{token}"}
+        text = Template.parse(text).render(values)
     measured = measure(text.strip(), unaccented=campaign.unaccented)
     if not measured.text:
         raise BadInput("answer_empty")
@@ -90,7 +92,7 @@ def answer_by_sms(
         raise WrongState("answer_under_way")
     if before and before.text == measured.text and before.state is not MessageState.CANCELLED:
         raise WrongState("answer_sent_before")
-    leaves_at = opens_at(now, campaign_hours(campaign, is_live=keys.is_live))
+    leaves_at = opens_at(now, campaign_hours(campaign, is_live=settings.is_live))
     message = queue_message(
         session,
         kind=MessageKind.ACKNOWLEDGEMENT,

@@ -220,7 +220,7 @@ class World:
     def do(self, function: Callable[..., T], *args: Any, by: str = "", **given: Any) -> T:
         """What a function that takes a session does, now and for AUTHOR or whom `by` names; a use case as a page calls it.
 
-        `user`, `now`, `keys` and `secret_key` are filled in where it needs them and they are not given.
+        `user`, `now`, `keys`, `secret_key` and `settings` are filled in where it needs them and they are not given.
         """
         given = self._complete(function, args, given, by)
         if hasattr(function, "__wrapped__"):
@@ -236,7 +236,8 @@ class World:
         named = signature.bind_partial(None, *args, **given).arguments
         needed = {name for name, each in signature.parameters.items() if each.default is each.empty}
         needed -= named.keys()
-        known = {"now": self.now, "keys": self.keys, "secret_key": self.keys.secret_key}
+        known: dict[str, Any] = {"now": self.now, "keys": self.keys, "secret_key": self.keys.secret_key}
+        known["settings"] = self.runtime.settings
         if by or "user" in needed:
             given = {**given, "user": self.user(by or AUTHOR)}
         return {**given, **{name: known[name] for name in needed & known.keys()}}

@@ -37,9 +37,8 @@ def test_one_answer_goes_to_all_who_ask_the_same_and_to_no_other(world, client, 
     page = client.get(f"/admin/inbox/alike/{asked[0]}/").text
     assert [int(each) for each in re.findall(r'name="case" value="(\d+)" checked', page)] == asked[:3]
     post(client, f"/admin/inbox/{asked[1]}/finish", outcome="called", result="")
-    done = post(
-        client, f"/admin/inbox/alike/{asked[0]}/answer", case=asked[:3], text="Tin that, do Mat tran gui."
-    )
+    text = "[{name} oi, ]tin that: {link}"
+    done = post(client, f"/admin/inbox/alike/{asked[0]}/answer", case=asked[:3], text=text)
     assert done.status_code == 303
     after = client.get(done.location).text
     assert "Đã xử lý 2 việc" in after
@@ -51,8 +50,9 @@ def test_one_answer_goes_to_all_who_ask_the_same_and_to_no_other(world, client, 
         None,
         None,
     ]
-    sent = world.all(select(Message).where(Message.text == "Tin that, do Mat tran gui."))
-    assert len(sent) == 2
+    sent = world.all(select(Message.text).where(Message.text.contains("tin that")))
+    assert len({*sent}) == 2
+    assert all(re.fullmatch(r"A Thun \d oi, tin that: http://\S+/\w{8}", each) for each in sent)
 
 
 def test_only_chosen_cases_are_closed_and_what_is_refused_keeps_the_choice(world, client, asked):

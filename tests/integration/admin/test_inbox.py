@@ -205,7 +205,9 @@ def test_an_answer_is_written_from_a_kept_text_and_stays_where_it_is_refused(wor
     assert post(client, "/admin/inbox/texts/", title="Hẹn", text="[{name} oi, ]xem {link}").status_code == 303
     page = client.get(f"/admin/inbox/{case_id}/?use=1").text
     written = re.search(r"<textarea[^>]*>([^<]*)</textarea>", page)
-    assert re.fullmatch(r"A Thun 0 oi, xem http://\S+/\w{8}", written[1])
+    assert written[1] == "A Thun 0 oi, xem {link}"  # by the link an officer could speak for the resident
+    wrong = post(client, f"/admin/inbox/{case_id}/answer", text="xem {lien ket}", wish="done")
+    assert (wrong.status_code, "xem {lien ket}" in wrong.text) == (422, True)
     long = "ă" * 500
     refused = post(client, f"/admin/inbox/{case_id}/answer", text=long, wish="done")
     assert refused.status_code == 422
@@ -213,7 +215,7 @@ def test_an_answer_is_written_from_a_kept_text_and_stays_where_it_is_refused(wor
     answer = post(client, f"/admin/inbox/{case_id}/answer", text=written[1], wish="done")
     assert answer.status_code == 303
     world.send()
-    assert world.simulator.ledger()[-1]["Body"] == written[1]
+    assert re.fullmatch(r"A Thun 0 oi, xem http://\S+/\w{8}", world.simulator.ledger()[-1]["Body"])
     page = client.get("/admin/inbox/?state=done").text
     assert "Đã trả lời bằng tin nhắn" in page
     assert "Đã gửi tin trả lời lúc" in page
