@@ -276,18 +276,29 @@ ROUTES: dict[str, frozenset[Role]] = {
 }
 
 
-# Endpoints that ask for the password again unless it was given lately: files with personal data, and the second factor.
+# Endpoints that ask for the password again unless it was given lately: files with personal data, the second factor, and what
+# opens longer than a session: accounts and their links, tokens, webhooks, the servers to which mails and messages go.
 CONFIRMED = frozenset(
     {
         "do_not_call.export",
+        "gateways.save",
         "hand_over.make",
         "imports.errors",
+        "office.mail",
         "privacy_requests.export",
         "rescue.export",
         "second_factor.confirm",
         "second_factor.index",
+        "tokens.create",
+        "users.change",
+        "users.create",
+        "users.drop_second_factor",
+        "users.enable",
         "users.export",
+        "users.link",
+        "visit_officers.create",
         "visits.sheet",
+        "webhook_subscriptions.create",
     }
 )
 

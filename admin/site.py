@@ -39,7 +39,7 @@ from werkzeug.routing import IntegerConverter, Map
 
 from admin.api.problems import is_api, problem_from_http
 from admin.first_setup import create_first_setup
-from admin.permissions import may_open
+from admin.permissions import CONFIRMED, may_open
 from admin.sign_in import create_login_pages, install_login
 from admin.views.account import AccountView, SecondFactorView, create_invitations, filters_here
 from admin.views.activities import ActivitiesView
@@ -234,6 +234,13 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
 
     def may(endpoint: str) -> bool:
         return bool(current_user.is_authenticated and may_open(current_user.role, endpoint))
+
+    def asks_password(url: str) -> bool:
+        """Return whether a form to this address is refused until its user gives the password again."""
+        endpoint, _values = app.url_map.bind("").match(urlsplit(url).path, method="POST")
+        return endpoint in CONFIRMED and not current_user.is_confirmed
+
+    app.jinja_env.globals["asks_password"] = asks_password
 
     def guide_here() -> str:
         """Return the URL of the guide section about the current page."""

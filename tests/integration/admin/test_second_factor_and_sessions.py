@@ -9,7 +9,7 @@ import pyotp
 import pytest
 from flask.testing import FlaskClient
 from itsdangerous import TimestampSigner
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
 from admin import login_limits
@@ -346,6 +346,42 @@ def test_exports_and_the_second_factor_ask_for_the_password_again(client, world)
         assert answer.status_code == status
     assert answer.location == export
     assert client.get(export).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/admin/users/", {"email": "moi@loa.example", "role": "administrator", "organisation": "none"}),
+        ("/admin/users/{leader}/change", {"name": "", "role": "administrator", "organisation": "none"}),
+        ("/admin/users/{own}/link", {}),
+        ("/admin/users/{leader}/enable", {}),
+        ("/admin/users/{own}/second-factor", {}),
+        ("/admin/tokens/", {"name": "Cổng", "organisation": "1", "right": "figures:read", "days": "730"}),
+        ("/admin/hooks/", {"name": "Cổng", "organisation": "1", "kind": "opt_out", "url": "https://a.example"}),
+        ("/admin/gateways/save", {"kind": "smpp", "host": "tin.example"}),
+        ("/admin/settings/mail", {"host": "thu.example", "security": "smtps"}),
+        ("/admin/rounds/officers/", {"name": "A Thun", "email": "thun@loa.example"}),
+    ],
+)
+def test_what_would_let_a_thief_of_the_session_stay_asks_for_the_password_again(client, world, path, form):
+    """An account, a link, a token or a second factor taken off opens longer than the browser that was left open."""
+    signed_in(client, ADMINISTRATOR)
+    ids = {"own": world.user(ADMINISTRATOR).id, "leader": world.user(LEADER).id}
+    world.execute(update(UserSession).values(began_at=datetime.now(UTC) - CONFIRMED_FOR))
+    written = world.scalar(select(func.count(AuditEvent.id)))
+    asked = post(client, path.format(**ids), **form)
+    assert asked.status_code == 303
+    assert asked.location.startswith("/login/confirm"), asked.location
+    assert world.scalar(select(func.count(AuditEvent.id))) == written
+
+
+def test_a_form_that_asks_for_the_password_asks_before_anything_is_typed(client, world):
+    signed_in(client, ADMINISTRATOR)
+    assert 'name="email"' in client.get("/admin/users/").text
+    world.execute(update(UserSession).values(began_at=datetime.now(UTC) - CONFIRMED_FOR))
+    page = client.get("/admin/users/").text
+    assert 'name="email"' not in page
+    assert "/login/confirm?next=/admin/users/" in page
 
 
 def test_who_signs_in_otherwise_than_before_is_told_by_mail(office_with_mail, world):
