@@ -8,9 +8,11 @@ them lately, as for a password typed here: `max_age` is sent, and `auth_time` co
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import Any
+from functools import cached_property, wraps
+from threading import BoundedSemaphore
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from authlib.common.errors import AuthlibBaseError
@@ -25,6 +27,7 @@ from outreach.accounts.sessions import CONFIRMED_FOR
 from outreach.core.settings import Settings
 from outreach.rules.errors import LoaError, NotAllowed, WrongState
 
+R = TypeVar("R")
 log = logging.getLogger(__name__)
 _TIMEOUT_S = 10
 _LEEWAY_S = 60
@@ -32,6 +35,23 @@ _LEEWAY_S = 60
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 _SCOPE = "openid email profile"
 _STATE = "_state_oidc_"  # Authlib's, in the session
+# Half of the web's threads: while the provider does not answer, the other half is for the pages.
+_AT_ONCE = BoundedSemaphore(8)
+
+
+def _few_at_once(ask: Callable[..., R]) -> Callable[..., R]:
+    """Return a method that asks the provider; it raises WrongState where too many wait for an answer."""
+
+    @wraps(ask)
+    def run(*arguments: Any) -> R:
+        if not _AT_ONCE.acquire(blocking=False):
+            raise WrongState("oidc_away")
+        try:
+            return ask(*arguments)
+        finally:
+            _AT_ONCE.release()
+
+    return run
 
 
 class Provider:
@@ -55,6 +75,7 @@ class Provider:
             client_kwargs={"scope": _SCOPE, "code_challenge_method": "S256", "default_timeout": _TIMEOUT_S},
         )
 
+    @_few_at_once
     def begin(self) -> Any:
         """Return the redirect to the provider. Raises LoaError."""
         for key in [key for key in session if key.startswith(_STATE)]:
@@ -70,6 +91,7 @@ class Provider:
             )
         )
 
+    @_few_at_once
     def finish(self) -> Identity:
         """Return who the provider says has signed in, from the request that it sent the browser with. Raises LoaError."""
         metadata = self._load()
@@ -89,6 +111,7 @@ class Provider:
             groups=frozenset(map(str, groups if isinstance(groups, list) else [groups])),
         )
 
+    @_few_at_once
     def end(self) -> Any:
         """Return the redirect that ends the session at the provider, if it knows such. Raises LoaError."""
         if not self._load().get("end_session_endpoint"):

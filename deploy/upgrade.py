@@ -90,7 +90,8 @@ def install(source: Path, sha256: str | None = None) -> Path:
     for command in (
         [sys.executable, "-m", "venv", "--clear", str(environment)],
         [pip, "install", "-q", "--require-hashes", "-r", str(libraries)],
-        [pip, "install", "-q", "--no-deps", str(source)],
+        # What builds a folder is of the list, too: an isolated build would fetch it without a hash.
+        [pip, "install", "-q", "--no-deps", "--no-build-isolation", str(source)],
     ):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
@@ -101,11 +102,11 @@ def install(source: Path, sha256: str | None = None) -> Path:
 
 
 def read_libraries(source: Path) -> bytes:
-    """Return the list of libraries with their hashes, of a wheel or a folder. Raises CannotUpgrade."""
+    """Return the list of libraries with their hashes, of a wheel, or of a folder with what builds it. Raises CannotUpgrade."""
     try:
         if source.is_file():
             return zipfile.ZipFile(source).read("deploy/requirements.txt")
-        return (source / "requirements.txt").read_bytes()
+        return b"".join((source / name).read_bytes() for name in ("requirements.txt", "deploy/build.txt"))
     except (OSError, KeyError, zipfile.BadZipFile):
         raise CannotUpgrade(f"{source} không có danh sách thư viện kèm mã băm.") from None
 

@@ -87,7 +87,8 @@ def _is_inside(host: str, *, is_production: bool) -> bool:
     try:
         return not may_connect(ip_address(host), is_production=is_production)
     except ValueError as error:
-        if _NUMBER.fullmatch(host.rpartition(".")[2]):
+        # With a colon or an empty part it is no name either, though programs may take it for an address.
+        if ":" in host or "" in host.split(".") or _NUMBER.fullmatch(host.rpartition(".")[2]):
             raise BadInput("webhook_address_number") from error
     return is_production and (host == "localhost" or host.endswith(".localhost"))
 

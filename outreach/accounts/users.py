@@ -6,6 +6,7 @@ Actions of administrators on accounts, and of users on their own password, are r
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -34,6 +35,8 @@ from outreach.use_cases import enqueue_after_commit, use_case
 _hasher = PasswordHasher()
 # A hash takes 64 MB and all processors for a moment: others wait, so that many logins at once do not stop the pages.
 _hashing = BoundedSemaphore(max(1, (os.cpu_count() or 1) // 2))
+# One address of a mail's header: nothing in it ends the line or begins another address.
+_EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w.-]+", re.ASCII)
 NO_PASSWORD = "!"  # noqa: S105 - no hash begins with it
 
 
@@ -74,7 +77,7 @@ def check_password(user: User | None, password: str) -> bool:
 def check_email(text: str) -> str:
     """Return an e-mail address as it is stored. Raises BadInput for what is none."""
     email = text.strip().lower()
-    if not text.isascii() or email.count("@") != 1 or email.startswith("@") or email.endswith("@"):
+    if not _EMAIL.fullmatch(email):
         raise BadInput("email_wrong")
     return email
 

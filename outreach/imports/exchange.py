@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -42,6 +43,7 @@ PATH, SIGNATURE = "/exchange/wishes", "Loa-Signature"
 EVERY_S = 300
 PAGE = 20_000  # wishes
 _TIMEOUT_S, _MOST_BYTES = 60, 16 * 1024**2
+_LONGEST_S = 300.0  # for one installation: the others wait no longer, and what is left is read the next time
 # A row may be committed after others that have higher ids; later than this the day's reading from the start finds it.
 _OVERLAP = 1000
 # An import waits for a page; a reply that creates a phone meanwhile does not, and may see nothing of it.
@@ -64,7 +66,7 @@ def exchange_wishes(runtime: Runtime, *, now: datetime) -> dict[str, int]:
         error = ""
         try:
             _read_all(runtime, peer, counts, now=now)
-        except (LoaError, OSError, HTTPException) as failed:
+        except (LoaError, OSError, HTTPException, ValueError) as failed:
             reason = failed if isinstance(failed, LoaError) else LoaError("exchange_away", office=peer.name)
             error = reason.as_json()
             log.warning("exchange.failed office=%s error=%s", peer.name, type(failed).__name__)
@@ -184,26 +186,31 @@ def _numbers_of(
 
 
 def _read_all(runtime: Runtime, peer: Peer, counts: Counter[str], *, now: datetime) -> None:
-    """Read what another tells, from where this was last done; once a day from the start. Raises OSError, HTTPException, BadInput."""
+    """Read what another tells, from where this was last done; once a day from the start. Raises OSError, HTTPException, ValueError, BadInput."""
     with runtime.db.read() as session:
         row = session.get(ExchangePeer, peer.name)
     after, place = None, row.place if row and row.read_at and row.read_at.date() == now.date() else ""
-    while place != after:
+    ends = time.monotonic() + _LONGEST_S
+    while place != after and time.monotonic() < ends:
         after = place
-        page = _fetch(runtime.settings, peer, after=after)
+        page = _fetch(runtime.settings, peer, after=after, ends=ends)
         with runtime.db.write() as session:
             counts.update(apply_page(session, runtime.settings, page, now=datetime.now(UTC)))
             place = _row_of(session, peer).place = page.place
 
 
-def _fetch(settings: Settings, peer: Peer, *, after: str) -> Page:
-    """Return the page after a place. Raises OSError, HTTPException, BadInput."""
+def _fetch(settings: Settings, peer: Peer, *, after: str, ends: float) -> Page:
+    """Return the page after a place, read before `time.monotonic()` is `ends`. Raises OSError, HTTPException, ValueError, BadInput."""
     asked = {"reader": settings.exchange_name, "after": after, "nonce": secrets.token_hex(16)}
     signature = signing_key(settings.secret_key, _USE).sign(request_text(office=peer.name, **asked)).hex()
     url = f"{peer.url}{PATH}?{urlencode({**asked, 'signature': signature})}"
     try:
         with urlopen(url, timeout=_TIMEOUT_S) as response:  # noqa: S310 - `Peer` has http and https alone
-            body, signed = response.read(_MOST_BYTES), response.headers.get(SIGNATURE, "")
+            body, signed = bytearray(), response.headers.get(SIGNATURE, "")
+            while len(body) < _MOST_BYTES and (piece := response.read1(_MOST_BYTES)):
+                body += piece
+                if time.monotonic() > ends:
+                    raise TimeoutError
     except HTTPError as refusal:
         raise BadInput("exchange_refused", office=peer.name, status=refusal.code) from refusal
     if not is_signed(body, signed, by=peer.key):

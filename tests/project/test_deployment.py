@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -188,4 +189,12 @@ def test_a_wheel_is_installed_only_with_its_checksum_and_libraries_by_their_hash
     assert typed == []
     upgrade.install(wheel, hashlib.sha256(wheel.read_bytes()).hexdigest())
     assert "--require-hashes" in typed[1]
-    assert typed[2].endswith(f"--no-deps {wheel}")
+    assert typed[2].endswith(f"--no-deps --no-build-isolation {wheel}")
+
+
+def test_what_builds_the_program_from_its_folder_is_installed_by_its_hash():
+    listed = upgrade.read_libraries(DEPLOY.parent).decode().splitlines()
+    with (DEPLOY.parent / "pyproject.toml").open("rb") as file:
+        needed = tomllib.load(file)["build-system"]["requires"]
+    assert needed
+    assert all(any(line.startswith(f"{each} --hash=sha256:") for line in listed) for each in needed)

@@ -1,5 +1,8 @@
 """Signing in by an OpenID provider: whom it lets in, as what, and what does not pass for its word."""
 
+import asyncio
+import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +14,7 @@ from joserfc.jwk import RSAKey
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from admin.app import create_app
+from admin.app import THREADS, create_app, create_front
 from outreach.accounts.invitations import choose_password, link_for
 from outreach.core.settings import BadSettings, Settings
 from outreach.models.accounts import AuditEvent, Organisation, Role, User, UserIdentity
@@ -20,6 +23,7 @@ from outreach.rules.keys import Purpose
 from outreach.rules.role_map import parse_role_map
 from outreach.runtime import Runtime
 from tests.support.admin_client import post, signed_in
+from tests.support.asgi_client import AsgiClient
 from tests.support.openid_provider import CLIENT, SECRET, OpenIdProvider
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, PASSWORD, World
@@ -238,6 +242,27 @@ def test_a_provider_that_is_away_leaves_the_password(web):
     answer = web.browser.get("/login/provider")
     assert answer.status_code == 503
     assert 'name="password"' in answer.text
+
+
+def test_a_provider_that_does_not_answer_holds_up_no_page(web, monkeypatch):
+    """Strangers may press its button as often as they like: each waits for the provider in a thread of the web."""
+    monkeypatch.setattr("admin.provider._TIMEOUT_S", 3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        issuer = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        silent_web = Web(web.runtime, web.provider, replace(web.settings, oidc_issuer=issuer))
+        front = AsgiClient(create_front(silent_web.app))
+
+        async def press_and_open() -> float:
+            waiting = [asyncio.ensure_future(front.ask("GET", "/login/provider")) for _ in range(2 * THREADS)]
+            await asyncio.sleep(0.5)
+            began = time.monotonic()
+            assert (await front.ask("GET", "/login")).status_code == 200
+            took = time.monotonic() - began
+            assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {503}
+            return took
+
+        assert front.run(press_and_open()) < 2
+        front.close()
 
 
 def test_settings_that_do_not_fit_are_told():

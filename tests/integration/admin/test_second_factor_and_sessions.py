@@ -357,7 +357,10 @@ def test_exports_and_the_second_factor_ask_for_the_password_again(client, world)
         ("/admin/users/{leader}/enable", {}),
         ("/admin/users/{own}/second-factor", {}),
         ("/admin/tokens/", {"name": "Cổng", "organisation": "1", "right": "figures:read", "days": "730"}),
-        ("/admin/hooks/", {"name": "Cổng", "organisation": "1", "kind": "opt_out", "url": "https://a.example"}),
+        (
+            "/admin/hooks/",
+            {"name": "Cổng", "organisation": "1", "kind": "opt_out", "url": "https://a.example"},
+        ),
         ("/admin/gateways/save", {"kind": "smpp", "host": "tin.example"}),
         ("/admin/settings/mail", {"host": "thu.example", "security": "smtps"}),
         ("/admin/rounds/officers/", {"name": "A Thun", "email": "thun@loa.example"}),

@@ -142,7 +142,9 @@ def test_the_last_administrator_stays(client, world):
     assert (still.role, still.is_active) == (Role.ADMINISTRATOR, True)
 
 
-@pytest.mark.parametrize("email", ["không phải", AUTHOR])
+@pytest.mark.parametrize(
+    "email", ["không phải", AUTHOR, "moi@loa.example\r\nBcc: khac@loa.example", "a,b@loa.example"]
+)
 def test_an_address_that_cannot_be_taken_keeps_what_was_typed(client, email):
     signed_in(client, ADMINISTRATOR)
     page = post(client, "/admin/users/", email=email, name="Y Hlan", role="approver", organisation="none")

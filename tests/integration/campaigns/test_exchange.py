@@ -2,8 +2,12 @@
 
 import os
 import random
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Thread
 
 import pytest
 from sqlalchemy import delete, func, select, text, update
@@ -12,6 +16,7 @@ from campaigns.checks.doctor import check_exchange
 from campaigns.replies.record_answer import AnswerContext, give_back
 from outreach.contacts.contact import Closing, lift_suppression
 from outreach.contacts.suppressions import lock_phone
+from outreach.imports import exchange as wishes_of_others
 from outreach.imports.exchange import apply_page, exchange_wishes
 from outreach.models.contacts import ContactPhone, ExchangePeer, Phone, Wish, WishNumber
 from outreach.rules.errors import WrongState
@@ -270,6 +275,34 @@ def test_what_is_not_as_it_must_be_is_not_taken_but_said_and_taken_later(offices
     exchange(*offices)
     assert is_closed(gialai, ONE)
     assert [each.problem for each in check_exchange(gialai.runtime, gialai.now)] == [None, None]
+
+
+@pytest.mark.parametrize("status", ["302 Found\r\nLocation: http://[", "200 OK"])
+def test_who_answers_with_no_address_or_without_end_keeps_none_of_the_others_waiting(
+    offices, monkeypatch, status
+):
+    kontum, gialai, _ = offices
+    for world in (kontum, gialai):
+        world.add_person("A Thun", ONE)
+    say(kontum, ONE)
+    monkeypatch.setattr(wishes_of_others, "_LONGEST_S", 0.5)
+
+    class Endless(BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                self.request.sendall(f"HTTP/1.0 {status}\r\n\r\n".encode())
+                while status.startswith("200"):
+                    self.request.sendall(b"[")
+                    time.sleep(0.1)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Endless) as strange:
+        strange.daemon_threads = True
+        Thread(target=strange.serve_forever, daemon=True).start()
+        peer = Peer("strange", f"http://127.0.0.1:{strange.server_address[1]}", "0" * 64)
+        gialai.use(exchange_peers=(peer, *gialai.runtime.settings.exchange_peers))
+        counts = exchange_wishes(gialai.runtime, now=gialai.now)
+        strange.shutdown()
+    assert (counts["failed"], is_closed(gialai, ONE)) == (1, True)
 
 
 def test_where_the_shared_key_is_lost_wishes_are_told_anew_under_another(offices):

@@ -26,6 +26,7 @@ NOW = datetime(2020, 8, 5, 7, tzinfo=UTC)
     *each_of("https://2130706433/ | https://0x7f.1/ | https://0x7f000001/", False, False),
     *each_of("https://0X7F.0.0.0x1/ | https://0177.0.0.1/ | https://10.0.0.5./", False, False),
     *each_of("https://127%2e1/ | https://0x/ | https://example.1/", False, False),
+    *each_of("https://127.0.0.1../ | https://127.1../ | https://[v1.a:b.example.vn]/", False, False),
     *each_of("https://192.168.1.1/ | https://169.254.169.254/latest/meta-data", False, False),
     *each_of("https://[fd00::1]/ | https://[::ffff:10.0.0.5]/ | https://0.0.0.0/", False, False),
     *each_of("ftp://dulieu.example.vn/ | https://ai:do@dulieu.example.vn/", False, False),
