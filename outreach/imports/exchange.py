@@ -206,13 +206,14 @@ def _fetch(settings: Settings, peer: Peer, *, after: str, ends: float) -> Page:
     url = f"{peer.url}{PATH}?{urlencode({**asked, 'signature': signature})}"
     try:
         with urlopen(url, timeout=_TIMEOUT_S) as response:  # noqa: S310 - `Peer` has http and https alone
-            body, signed = bytearray(), response.headers.get(SIGNATURE, "")
-            while len(body) < _MOST_BYTES and (piece := response.read1(_MOST_BYTES)):
-                body += piece
+            read, signed = bytearray(), response.headers.get(SIGNATURE, "")
+            while len(read) < _MOST_BYTES and (piece := response.read1(_MOST_BYTES)):
+                read += piece
                 if time.monotonic() > ends:
                     raise TimeoutError
     except HTTPError as refusal:
         raise BadInput("exchange_refused", office=peer.name, status=refusal.code) from refusal
+    body = bytes(read)
     if not is_signed(body, signed, by=peer.key):
         raise BadInput("exchange_signature_wrong", office=peer.name)
     expected = Page(peer.name, asked["reader"], asked["nonce"], "", datetime.now(UTC), after, [])
