@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.models.activities import VisitLine, VisitResult
+from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
 from campaigns.replies.one_person import counted_id
 from campaigns.rules.sending_hours import VIETNAM
@@ -30,6 +30,8 @@ def count_at_the_door(
     session: Session, campaigns: Sequence[int], *, as_of: datetime, seen: ColumnElement[bool] | None
 ) -> list[tuple[str | None, int | None, VisitOutcome, int]]:
     """Count answers in force at a moment, by area, organisation and outcome."""
+    if not _is_visited(session, campaigns):
+        return []
     query = _answers(
         campaigns, as_of, seen, Recipient.area_code, ContactList.organisation_id, VisitResult.outcome
     )
@@ -43,12 +45,20 @@ def days_at_the_door(
     session: Session, campaigns: Sequence[int], *, as_of: datetime, seen: ColumnElement[bool] | None
 ) -> dict[tuple[str | None, date], int]:
     """Count by area and day, in Vietnam, those who said at the door that it is done and have not said otherwise since."""
-    query = _answers(campaigns, as_of, seen, Recipient.area_code, VISITED_AT.label("at"))
     days: dict[tuple[str | None, date], int] = {}
+    if not _is_visited(session, campaigns):
+        return days
+    query = _answers(campaigns, as_of, seen, Recipient.area_code, VISITED_AT.label("at"))
     for area, at in session.execute(query.where(VisitResult.outcome == VisitOutcome.INSTALLED)):
         key = (area, at.astimezone(VIETNAM).date())
         days[key] = days.get(key, 0) + 1
     return days
+
+
+def _is_visited(session: Session, campaigns: Sequence[int]) -> bool:
+    """Return whether the campaigns have visit sheets: without any, the statement below cost home a fifth of its time."""
+    sheet = select(VisitSheet.id).where(VisitSheet.campaign_id.in_(campaigns)).limit(1)
+    return session.scalar(sheet) is not None
 
 
 def _answers(
