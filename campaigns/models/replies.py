@@ -44,11 +44,14 @@ class ReplyChannel(StrEnum):
         """Return the source of answers that came by this channel."""
         return AnswerSource.PAGE if self is ReplyChannel.PAGE else AnswerSource.SMS
 
+    @property
+    def is_own(self) -> bool:
+        """Return whether the number's owner speaks by it; by the others somebody else may have named the number."""
+        return self not in (ReplyChannel.API, ReplyChannel.ZALO)
+
 
 # By these a text came from the number itself; on a page and by another system anybody may name it.
 FROM_NUMBER = (ReplyChannel.TWILIO, ReplyChannel.PUSH, ReplyChannel.PHONE, ReplyChannel.LOG)
-# By these the number's owner speaks; by the others somebody else may have named it.
-BY_OWNER = (*FROM_NUMBER, ReplyChannel.PAGE)
 
 
 class ReplyState(StrEnum):

@@ -13,15 +13,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.record_outcomes import add_incident
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message
-from campaigns.models.replies import (
-    BY_OWNER,
-    FROM_NUMBER,
-    AnswerSource,
-    Case,
-    Reply,
-    ReplyChannel,
-    ReplyState,
-)
+from campaigns.models.replies import FROM_NUMBER, AnswerSource, Case, Reply, ReplyChannel, ReplyState
 from campaigns.replies.answer_at_once import queue_doubt_answer, queue_emergency_answer
 from campaigns.replies.corrections import apply_corrections
 from campaigns.replies.one_person import answered_by, latest_answer
@@ -88,7 +80,7 @@ def receive_reply(
     """
     if session.execute(select(Reply.id).where(Reply.gateway_id == inbound.gateway_id)).first():
         return None
-    inbound = replace(inbound, body=clean_text(inbound.body))
+    inbound = replace(inbound, body=clean_text(inbound.body), is_own=channel.is_own)
     phone = _lock_sender(session, inbound.sender)
     if _is_duplicate(session, inbound, channel, now=now, within=same_within):
         return None
@@ -97,14 +89,13 @@ def receive_reply(
     ):  # a gateway that had said there is no such number was wrong, or it is given out anew
         wrong = SuppressionReason.WRONG_NUMBER
         lift_suppressions(session, phone.id, reason=wrong, source="gateway", now=now)
-    is_own = channel in BY_OWNER
-    heard = _hear(session, inbound, phone, written_by, meant, is_own=is_own, now=now, within=same_within)
+    heard = _hear(session, inbound, phone, written_by, meant, now=now, within=same_within)
     meant, recipient = heard.meant, heard.recipient
     is_known = phone is not None or is_mobile_number(inbound.sender)
     if phone is None and is_known and (heard.is_safe or _is_kept(meant)):
         phone_ids = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
         phone = session.get_one(Phone, phone_ids[inbound.sender])
-    is_start, is_taken_back = _wish(session, meant, phone, is_own=is_own, now=now, within=same_within)
+    is_start, is_taken_back = _wish(session, meant, phone, channel.is_own, now=now, within=same_within)
     if recipient and meant.label is not Label.WRONG_NUMBER:
         recipient = answered_by(session, recipient, meant.stored_label, phone_id=_id(phone), now=now)
     outcome = decide_reply(
@@ -158,7 +149,7 @@ def receive_reply(
     if outcome.kind:
         case = _open_case(session, reply, outcome.kind, recipient, heard.event, heard.former, now=now)
     if heard.event and phone:
-        _note_safety(session, heard, heard.event, phone, recipient, case, is_verified=is_own, now=now)
+        _note_safety(session, heard, heard.event, phone, recipient, case, is_verified=channel.is_own, now=now)
     return reply
 
 
@@ -191,7 +182,6 @@ def _hear(
     written_by: Recipient | None,
     meant: Understanding | None,
     *,
-    is_own: bool,
     now: datetime,
     within: timedelta,
 ) -> _Heard:
@@ -205,7 +195,7 @@ def _hear(
     event: Campaign | None = None
     told: SafetyText | None = None
     if meant is None:
-        meant, drive_only = _read(session, inbound, body, phone, recipient, campaign, is_own=is_own, now=now)
+        meant, drive_only = _read(session, inbound, body, phone, recipient, campaign, now=now)
         event, told = _told_of(session, body, meant, phone, recipient, campaign, written_by, now=now)
     if event and told:
         meant = _in_event(meant, told)
@@ -295,8 +285,8 @@ def _wish(
     session: Session,
     meant: Understanding,
     phone: Phone | None,
-    *,
     is_own: bool,
+    *,
     now: datetime,
     within: timedelta,
 ) -> tuple[bool, bool]:
@@ -346,7 +336,6 @@ def _read(
     recipient: Recipient | None,
     campaign: Campaign | None,
     *,
-    is_own: bool,
     now: datetime,
 ) -> tuple[Understanding, bool]:
     """Return what a reply means, and whether it is an opt-out from the drive alone; `body` is left without a quotation.
@@ -364,7 +353,8 @@ def _read(
     if phone is None or recipient is None:
         return meant, False
     if meant.label in (Label.UNCLEAR, Label.WRONG_NUMBER) and not meant.is_urgent:
-        meant = _read_in_conversation(session, body, meant, phone, recipient, is_own=is_own, now=now)
+        said = replace(inbound, body=body)
+        meant = _read_in_conversation(session, said, meant, phone, recipient, now=now)
     if meant.own and meant.is_automatic and needs_question(body):
         meant = meant._replace(is_automatic=_is_first_said(session, recipient, phone, now=now))
     return meant, False
@@ -433,29 +423,28 @@ def _open_case(
 
 def _read_in_conversation(
     session: Session,
-    body: str,
+    said: InboundMessage,
     meant: Understanding,
     phone: Phone,
-    recipient: Recipient,
+    to: Recipient,
     *,
-    is_own: bool,
     now: datetime,
 ) -> Understanding:
-    """Return what a reply means after what was said: a bare yes to an offer of help, or a mistake, whose answer it takes back;
-    an opt-out only where it `is_own`, said from the number itself.
+    """Return what a reply means after what was said: a bare yes to an offer of help, or a mistake, whose answer it takes back,
+    an opt-out only where it is said from the number itself.
     """
-    if takes_back(body):
-        answer = latest_answer(session, recipient)
+    if takes_back(said.body):
+        answer = latest_answer(session, to)
         if (
             answer
             and answer.source in (AnswerSource.SMS, AnswerSource.PAGE)
             and answer.at > now - AMENDS_WITHIN
-            and (is_own or answer.label is not Label.OPT_OUT)
+            and (said.is_own or answer.label is not Label.OPT_OUT)
         ):
-            undo_answer(session, recipient, now=now)
+            undo_answer(session, to, now=now)
         return meant._replace(label=Label.UNCLEAR, is_automatic=False)
     last = _last_message(session, phone, now=now)
-    if last and last.text and accepts_help(body, asked=last.text):
+    if last and last.text and accepts_help(said.body, asked=last.text):
         return Understanding.by_gateway(Label.NEED_HELP)
     return meant
 

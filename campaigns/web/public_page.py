@@ -98,23 +98,21 @@ def create_public_page(runtime: Runtime) -> Blueprint:
                 limiter(runtime.redis).clear(limit, name)
             raise
 
-    def refuse(wait: int) -> Response:
-        refused = public_page("too_many_requests.html", 429)
+    def refuse(wait: int, page: Response | None = None) -> Response:
+        refused = page or public_page("too_many_requests.html", 429)
         refused.headers["Retry-After"] = str(wait)
         return refused
 
-    def by_number(do: Callable[[str, str], Response]) -> ResponseReturnValue:
-        """Read the number of a form and do something with it and its hash; what is wrong is said in words."""
+    def by_number(do: Callable[[str, str, str], Response]) -> ResponseReturnValue:
+        """Read the number of a form and do something with it, its hash and the caller's network; what is wrong is said in words."""
         try:
             number = read_number(request.form.get("number", ""))
             name = hmac.new(key, number.encode(), hashlib.sha256).hexdigest()[:24]
-            return do(number, name)
+            return do(number, name, network_of(request.remote_addr or ""))
         except BadInput as error:
             return show(422, error=word_error(error), typed=request.form)
         except RedisError:
-            away = public_page("try_later.html", 503)
-            away.headers["Retry-After"] = str(RETRY_AFTER_S)
-            return away
+            return refuse(RETRY_AFTER_S, public_page("try_later.html", 503))
 
     @page.get("")
     def index() -> ResponseReturnValue:
@@ -155,8 +153,8 @@ def create_public_page(runtime: Runtime) -> Blueprint:
         """
         wish = Wish.JOIN if request.form.get("wish") == Wish.JOIN else Wish.STOP
 
-        def do(number: str, name: str) -> Response:
-            if wait := wait_s((CODES_PER_ADDRESS, network_of(request.remote_addr or ""))):
+        def do(number: str, name: str, address: str) -> Response:
+            if wait := wait_s((CODES_PER_ADDRESS, address)):
                 return refuse(wait)
             # The page is the same where a code was sent today, or too many to all: it says nothing of the number.
             with once(CODES_PER_NUMBER, name) as is_first:
@@ -177,22 +175,15 @@ def create_public_page(runtime: Runtime) -> Blueprint:
         """
         wish = Wish.JOIN if request.form.get("wish") == Wish.JOIN else Wish.STOP
 
-        def do(number: str, name: str) -> Response:
-            address = network_of(request.remote_addr or "")
+        def do(number: str, name: str, address: str) -> Response:
             if wait := wait_s(
                 (TRIES_PER_NUMBER, f"{name}:{address}"), (TRIES_PER_ADDRESS, address)
             ) or wait_s((TRIES_IN_ALL, name)):
                 return refuse(wait)
             try:
                 with runtime.db.write() as session:
-                    confirm_code(
-                        session,
-                        number,
-                        wish,
-                        request.form.get("code", ""),
-                        keys=context,
-                        now=datetime.now(UTC),
-                    )
+                    typed, now = request.form.get("code", ""), datetime.now(UTC)
+                    confirm_code(session, number, wish, typed, keys=context, now=now)
             except BadInput as error:
                 return show(422, error=word_error(error), asked=wish.value, number=number)
             enqueue_send(runtime)
@@ -207,15 +198,12 @@ def create_public_page(runtime: Runtime) -> Blueprint:
         Redis is away.
         """
 
-        def do(number: str, name: str) -> Response:
-            address = network_of(request.remote_addr or "")
+        def do(number: str, name: str, address: str) -> Response:
             note = read_message(request.form.get("note", ""))
             if is_cry := understand(note).is_urgent:
                 if wait := wait_s((CRIES_PER_ADDRESS, address), (CRIES_IN_ALL, "all")):
                     said = word_error(BadInput("safety_too_often"))
-                    refused = show(429, error=said, typed=request.form)
-                    refused.headers["Retry-After"] = str(wait)
-                    return refused
+                    return refuse(wait, show(429, error=said, typed=request.form))
             elif wait := wait_s((NOTES_PER_ADDRESS, address), (NOTES_IN_ALL, "all")):
                 return refuse(wait)
             # Anybody may have used the number's one note of the day: a cry for help is taken all the same.

@@ -214,7 +214,8 @@ class InboundMessage:
     `is_opt_out` if the gateway treated it as an opt-out, `is_help_request` if as a call for help: it has answered both
     itself. `received_at` is when the gateway received it, None where it is not given. `raw` is what came where not all of it
     could be read; without `is_whole` a part is missing. `delivery` names the connection and request by which it came, where
-    the gateway has no id for it: `gateway_id` then stands for all that it carried.
+    the gateway has no id for it: `gateway_id` then stands for all that it carried. Where it is not `is_own`, somebody else may have
+    named the number.
     """
 
     gateway_id: str
@@ -226,6 +227,7 @@ class InboundMessage:
     received_at: datetime | None = None
     raw: bytes | None = None
     is_whole: bool = True
+    is_own: bool = True
     delivery: str = ""
 
     @property
