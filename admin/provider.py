@@ -8,11 +8,10 @@ them lately, as for a password typed here: `max_age` is sent, and `auth_time` co
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cached_property, wraps
+from functools import cached_property
 from threading import BoundedSemaphore
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from authlib.common.errors import AuthlibBaseError
@@ -27,7 +26,6 @@ from outreach.accounts.sessions import CONFIRMED_FOR
 from outreach.core.settings import Settings
 from outreach.rules.errors import LoaError, NotAllowed, WrongState
 
-R = TypeVar("R")
 log = logging.getLogger(__name__)
 _TIMEOUT_S = 10
 _LEEWAY_S = 60
@@ -37,21 +35,6 @@ _SCOPE = "openid email profile"
 _STATE = "_state_oidc_"  # Authlib's, in the session
 # Half of the web's threads: while the provider does not answer, the other half is for the pages.
 _AT_ONCE = BoundedSemaphore(8)
-
-
-def _few_at_once(ask: Callable[..., R]) -> Callable[..., R]:
-    """Return a method that asks the provider; it raises WrongState where too many wait for an answer."""
-
-    @wraps(ask)
-    def run(*arguments: Any) -> R:
-        if not _AT_ONCE.acquire(blocking=False):
-            raise WrongState("oidc_away")
-        try:
-            return ask(*arguments)
-        finally:
-            _AT_ONCE.release()
-
-    return run
 
 
 class Provider:
@@ -75,7 +58,6 @@ class Provider:
             client_kwargs={"scope": _SCOPE, "code_challenge_method": "S256", "default_timeout": _TIMEOUT_S},
         )
 
-    @_few_at_once
     def begin(self) -> Any:
         """Return the redirect to the provider. Raises LoaError."""
         for key in [key for key in session if key.startswith(_STATE)]:
@@ -91,7 +73,6 @@ class Provider:
             )
         )
 
-    @_few_at_once
     def finish(self) -> Identity:
         """Return who the provider says has signed in, from the request that it sent the browser with. Raises LoaError."""
         metadata = self._load()
@@ -111,7 +92,6 @@ class Provider:
             groups=frozenset(map(str, groups if isinstance(groups, list) else [groups])),
         )
 
-    @_few_at_once
     def end(self) -> Any:
         """Return the redirect that ends the session at the provider, if it knows such. Raises LoaError."""
         if not self._load().get("end_session_endpoint"):
@@ -137,14 +117,18 @@ class Provider:
             raise NotAllowed("oidc_refused")
         wanted = ["email", *([self._settings.oidc_role_claim] if self._settings.oidc_roles else [])]
         is_short = any(claims.get(name) is None for name in wanted)
-        if is_short and self._load().get("userinfo_endpoint"):
+        if is_short and self._client.server_metadata.get("userinfo_endpoint"):
             more = self._client.userinfo(token=token)
             if more.get("sub") != claims["sub"]:
                 raise NotAllowed("oidc_refused")
+            if claims.get("email") not in (None, more.get("email")):
+                more.pop("email_verified", None)  # that is of the other address
             claims = {**more, **claims}
         return dict(claims)
 
     def _reach(self, ask: Any) -> Any:
+        if not _AT_ONCE.acquire(blocking=False):
+            raise WrongState("oidc_away")
         try:
             return ask()
         except LoaError:
@@ -155,3 +139,5 @@ class Provider:
         except (AuthlibBaseError, JoseError, ValueError, KeyError, TypeError, RuntimeError) as error:
             log.warning("login.provider_refused error=%s", type(error).__name__)
             raise NotAllowed("oidc_refused") from error
+        finally:
+            _AT_ONCE.release()

@@ -8,8 +8,10 @@ import json
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from datetime import date
+from pathlib import Path
 from typing import IO, Any
 
 import click
@@ -25,7 +27,7 @@ from outreach.core.progress import watchers
 from outreach.core.sentences import LANGUAGES
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, LoaError
-from outreach.rules.texts import clean_text
+from outreach.rules.texts import clean_text, clean_texts
 from outreach.runtime import Runtime
 from outreach.use_cases import take_lost_jobs
 
@@ -269,6 +271,16 @@ def read_password() -> str:
         return sys.stdin.buffer.read().decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
         raise BadInput("password_not_utf8") from None
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """Return the data of a TOML file, its texts clean. Raises BadInput."""
+    try:
+        return dict(clean_texts(tomllib.loads(file.read_text(encoding="utf-8-sig"))))
+    except UnicodeDecodeError:
+        raise BadInput("campaign_file_not_utf8", name=file.name) from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BadInput("campaign_file_not_toml", name=file.name, reason=str(error)) from error
 
 
 def read_lines() -> Iterator[str]:

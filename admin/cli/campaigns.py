@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ import click
 from flask import g
 from flask_babel import gettext as _
 
-from admin.cli.base import LARGEST_ID, Group, acting_as, acting_user, json_option, output, warn
+from admin.cli.base import LARGEST_ID, Group, acting_as, acting_user, json_option, output, read_toml, warn
 from admin.wording.errors import show_error, show_stored_error
 from admin.wording.filters import percent
 from admin.wording.progress import told_of, word_of
@@ -27,8 +26,7 @@ from campaigns.planning.drives import drive_for_figures, open_drive_of
 from campaigns.planning.kinds import all_kinds, office_kinds
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
-from outreach.rules.errors import BadCampaign, BadInput, NotFound
-from outreach.rules.texts import clean_texts
+from outreach.rules.errors import BadInput, NotFound
 from outreach.runtime import Runtime
 
 _ACTIONS = {
@@ -70,7 +68,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
         """
         with runtime.db.read() as session:
             kinds = office_kinds(session)
-        draft = read_draft(_read_toml(file), kinds=kinds)
+        draft = read_draft(read_toml(file), kinds=kinds)
         campaign = create_campaign(runtime, draft, user=acting_user(runtime, email), now=datetime.now(UTC))
         made = {"id": campaign.id, "name": campaign.name, "state": campaign.state.value}
         output(made, _("Đã tạo chiến dịch số %(id)s (bản nháp).", id=made["id"]))
@@ -127,15 +125,6 @@ def _count_repeated(runtime: Runtime, campaign_id: int, *, now: datetime) -> int
     with runtime.db.read() as session:
         campaign = session.get(Campaign, campaign_id)
         return count_repeated(session, campaign, settings=runtime.settings, at=now) if campaign else 0
-
-
-def _read_toml(file: Path) -> dict[str, Any]:
-    try:
-        return dict(clean_texts(tomllib.loads(file.read_text(encoding="utf-8-sig"))))
-    except UnicodeDecodeError:
-        raise BadCampaign("campaign_file_not_utf8", name=file.name) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadCampaign("campaign_file_not_toml", name=file.name, reason=str(error)) from error
 
 
 def _describe(status: dict[str, Any], kind: str) -> list[str]:

@@ -7,7 +7,6 @@ since stays as it is.
 from __future__ import annotations
 
 import stat
-import tomllib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from flask_babel import gettext as _
 from redis import RedisError
 from sqlalchemy import func, select
 
-from admin.cli.base import Command, end_progress, json_option, output, read_password
+from admin.cli.base import Command, end_progress, json_option, output, read_password, read_toml
 from admin.wording.errors import show_error
 from campaigns.goals.goals import about, enter_denominator, find_subject, set_goal
 from campaigns.models.campaigns import Sender
@@ -45,7 +44,6 @@ from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.places import Area, AreaLevel
 from outreach.places.nation import province_names
 from outreach.rules.errors import BadInput, LoaError
-from outreach.rules.texts import clean_texts
 from outreach.runtime import Runtime
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -340,14 +338,6 @@ def setup_commands(runtime: Runtime) -> list[click.Command]:
         output({"steps": steps, "warnings": run.warnings, "link": run.link}, says)
 
     return [setup]
-
-
-def read_toml(file: Path) -> dict[str, Any]:
-    """Return the data of a TOML file. Raises BadInput."""
-    try:
-        return dict(clean_texts(tomllib.loads(file.read_text(encoding="utf-8-sig"))))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadInput("setup_file_unreadable", name=file.name, reason=str(error)) from error
 
 
 def check_database(runtime: Runtime, *, allows_sqlite: bool) -> None:

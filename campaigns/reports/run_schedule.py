@@ -8,7 +8,6 @@ not run.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -23,6 +22,7 @@ from campaigns.reports.report_mail import due_mail, end_of, is_delivered, queue_
 from campaigns.reports.settings import current_template, drives_with_report, may_approve_report
 from campaigns.reports.take_snapshot import is_anything_running, read_agencies
 from campaigns.rules.reports.schedule import DayEvents, ReportAction, next_action
+from campaigns.rules.reports.template import ADDRESS
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import is_province_staff
 from outreach.core.job_queue import once_every
@@ -157,9 +157,6 @@ def _do(runtime: Runtime, action: ReportAction, drive: int, day: date, *, now: d
             issue(runtime, drive, day, now=now)
         case ReportAction.DELIVER:
             send_due_mail(runtime, drive, day.isoformat(), now=now)
-
-
-ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from campaigns.agencies.reports import find_agency
 from campaigns.models.campaigns import Drive
 from campaigns.models.reports import UrgeChannel, Urging
-from campaigns.reports.run_schedule import ADDRESS, find_addressees
+from campaigns.reports.run_schedule import find_addressees
 from campaigns.reports.settings import may_urge
+from campaigns.rules.reports.template import ADDRESS
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.urge_texts import LINK
 from outreach.accounts import audit

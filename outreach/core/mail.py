@@ -42,8 +42,8 @@ def send_mail(
     """Send a mail to each recipient separately. Returns how many were accepted.
 
     `smtp_url` is `smtp://user:password@host:587/?from=loa@example.vn` (STARTTLS wherever the server offers it,
-    required before a password is sent) or `smtps://…` (encrypted from the start). An address that the server
-    rejects (5xx) is skipped. `message_id` is the part before the @: the same for a mail that may have been sent
+    required before a password is sent) or `smtps://…` (encrypted from the start). An address that is none, or that
+    the server rejects (5xx), is skipped. `message_id` is the part before the @: the same for a mail that may have been sent
     already, so that a mail program shows it once. Raises smtplib.SMTPException or OSError when the server is unavailable,
     and an error recognised by `is_about_one_mail` when it accepted none and asked to try again later.
     """
@@ -53,22 +53,24 @@ def send_mail(
     with _open(smtp_url) as server:
         accepted, temporary_error = 0, None
         for address in to:
-            mail = EmailMessage()
-            own_id = f"<{message_id}@{host}>" if message_id else make_msgid(domain=host)
-            mail["From"], mail["To"], mail["Subject"] = sender, address, subject
-            mail["Date"], mail["Message-ID"] = formatdate(localtime=True), own_id
-            mail["Auto-Submitted"] = "auto-generated"
-            mail.set_content(body)
-            for file in attachments:
-                main, _slash, sub = file.mime.partition("/")
-                mail.add_attachment(file.content, maintype=main, subtype=sub, filename=file.name)
             try:
+                mail = EmailMessage()
+                own_id = f"<{message_id}@{host}>" if message_id else make_msgid(domain=host)
+                mail["From"], mail["To"], mail["Subject"] = sender, address, subject
+                mail["Date"], mail["Message-ID"] = formatdate(localtime=True), own_id
+                mail["Auto-Submitted"] = "auto-generated"
+                mail.set_content(body)
+                for file in attachments:
+                    main, _slash, sub = file.mime.partition("/")
+                    mail.add_attachment(file.content, maintype=main, subtype=sub, filename=file.name)
                 server.send_message(mail)
             except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
                 code = _code_of(error)
                 log.warning("mail.refused code=%d", code)
                 # RFC 5321, 4.2.1: below 500 the same mail may be accepted later (greylisting, a full mailbox).
                 temporary_error = error if code < _PERMANENT_ERROR else temporary_error
+            except (ValueError, smtplib.SMTPNotSupportedError):
+                log.warning("mail.no_address")  # nor ever one: who comes after it is written to all the same
             else:
                 accepted += 1
         if temporary_error is not None and not accepted:

@@ -52,7 +52,7 @@ MAY_BE_EMPTY = frozenset({"since", "superior", "bases", "proposals", "recipients
 LONGEST_LINE, MOST_LINES, MOST_LINK_DAYS = 400, 20, 60
 # Characters per line in the two columns of the letterhead.
 _LONGEST_HEAD = 36
-_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def _find_faults(values: Mapping[str, Any], days: object) -> list[LoaError]:
     errors += [
         LoaError("template_address_wrong", address=line)
         for line in values["recipients"]
-        if not _ADDRESS.fullmatch(line)
+        if not ADDRESS.fullmatch(line)
     ]
     if not isinstance(days, int) or not 1 <= days <= MOST_LINK_DAYS:
         errors.append(LoaError("template_days_wrong", part=NAMES["link_days"], most=MOST_LINK_DAYS))

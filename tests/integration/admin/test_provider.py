@@ -226,6 +226,9 @@ def test_groups_are_asked_for_where_the_provider_tells_them_apart(web, world):
     assert web.is_in()
     web.provider.asked_apart["sub"] = "8"  # another's
     assert Web(web.runtime, web.provider, settings).sign_in(sub="9").status_code == 401
+    # Verified is the address beside it, not one that stands elsewhere.
+    web.provider.asked_apart = {"sub": "5", "groups": [], "email": "khac@loa.example", "email_verified": True}
+    assert Web(web.runtime, web.provider, settings).sign_in(sub="5", email_verified=None).status_code == 401
 
 
 def test_the_second_factor_is_the_providers_unless_loa_asks_for_its_own(web, world):

@@ -85,7 +85,7 @@ def test_mail_that_did_not_go_is_enqueued_again_within_minutes(world, box):
 
 
 def test_one_bad_address_does_not_keep_the_mail_from_the_others(box):
-    to = ["nobody@loa.example", "duyet@loa.example"]
+    to = ["nobody@loa.example", "a@loa.example\r\nBcc: b@loa.example", "duyet@loa.example"]
     assert send_mail(box.url, to=to, subject="Chờ duyệt", body="Mời xem.\n") == 1
     assert [address for address, _ in box.mails] == ["duyet@loa.example"]
 
