@@ -98,8 +98,8 @@ def create_visits_app(runtime: Runtime) -> Blueprint:
         try:
             joined = join_phone(
                 runtime,
-                str(sent.get("token", ""))[:400],
-                str(sent.get("code", ""))[:20],
+                _text(sent.get("token", ""))[:400],
+                _text(sent.get("code", ""))[:20],
                 secret_key=settings.keys_of(Purpose.LINKS),
                 session_key=settings.keys_of(Purpose.SESSIONS),
                 address=request.remote_addr or "",

@@ -156,6 +156,8 @@ def test_an_officer_signs_in_once_with_link_and_code_and_a_wrong_code_is_tried_f
     assert [join(wrong) for _ in range(5)] == ["Mã chưa đúng. Hãy xem lại 6 chữ số vừa nhận."] * 5
     assert "quá nhiều lần" in join(code)
     token, code = phone.invite()
+    half = f'{{"token": "{token}", "code": "\\ud800"}}'
+    assert client.post("/visits/join", data=half).status_code == 422, "half a letter is a wrong code"
     assert join(code) == "in"
     assert "đã dùng" in join(code)
     assert "chưa đủ" in client.post("/visits/join", json={"token": token[:-3], "code": code}).json["error"]
