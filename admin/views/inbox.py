@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -47,15 +48,16 @@ from campaigns.cases.sms_answers import (
     LONGEST_TEXT,
     MOST_SEGMENTS,
     answer_by_sms,
+    fill_text,
     list_texts,
     takes_no_messages,
+    with_example_link,
 )
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Case
 from campaigns.replies.import_reply_log import LogImportResult, import_log
 from campaigns.replies.receive_reply import asked_of
 from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcome
-from campaigns.rules.links import LENGTH
 from campaigns.rules.own_answers import (
     GivenAnswer,
     OwnAnswer,
@@ -70,9 +72,8 @@ from campaigns.rules.replies.labels import RESULTS, USES, Label
 from campaigns.rules.replies.understand import telling_parts
 from outreach.models.accounts import User
 from outreach.models.places import Area
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadInput, BadTemplate
 from outreach.rules.segments import measure
-from outreach.rules.sms_template import Template
 from outreach.runtime import Runtime
 
 
@@ -127,8 +128,10 @@ class InboxView(AdminPage):
         with self.reading() as (session, user):
             case = find_case(session, case_id, user=user)
             campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
-        link = f"{self.settings.link_base}/{'x' * LENGTH}"
-        text = request.form.get("text", "")[:LONGEST_TEXT].strip().replace("{link}", link)
+            text = request.form.get("text", "")[:LONGEST_TEXT].strip()
+            with suppress(BadTemplate):  # it is still being typed
+                text = fill_text(session, case, text)
+        text = with_example_link(text, self.settings)
         measured = measure(text, unaccented=campaign is not None and campaign.unaccented)
         return {"text": measured.text, "segments": measured.segments, "units": measured.units}
 
@@ -227,7 +230,7 @@ class InboxView(AdminPage):
         (line,) = read_case_rows(session, [case.id], areas, user=user, now=now)
         campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
         texts = [
-            (each.id, each.title, Template.parse(each.text).render({"name": line.person, "link": "{link}"}))
+            (each.id, each.title, fill_text(session, case, each.text))
             for each in list_texts(session, user, campaign.kind if campaign else None)
         ]
         return {

@@ -374,8 +374,13 @@ def undo_reply_label(
     session.flush()
     if handling.answer_id and not undo_answer_by_id(session, handling.answer_id, now=now):
         raise WrongState("case_answered_since")
-    if handling.withdrawn_id and case.phone_id:
-        withdrawn = session.get_one(Answer, handling.withdrawn_id)
+    withdrawn = session.get(Answer, handling.withdrawn_id or 0)
+    answered_at = recipient.answered_at if recipient else None
+    # As a late reply: it overrides nothing that was said since, except as an opt-out.
+    is_over = (
+        withdrawn and withdrawn.label is not Label.OPT_OUT and answered_at and answered_at > withdrawn.at
+    )
+    if withdrawn and case.phone_id and not is_over:
         withdrawn.reply_id = None  # the reply belongs to the new answer, so that the next label finds it
         session.flush()
         record_answer(
@@ -383,7 +388,7 @@ def undo_reply_label(
             GivenAnswer(withdrawn.label, withdrawn.own_answer, withdrawn.drive_only),
             phone_id=case.phone_id,
             recipient=recipient,
-            source=AnswerSource.SMS,
+            source=withdrawn.source,
             keys=keys,
             now=now,
             reply_id=reply.id,

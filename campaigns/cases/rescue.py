@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.cases.alert_officers import queue_sms
 from campaigns.cases.handle_case import cases_visible_to, close_case, lock_open_case
+from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Case, Reply, SafetyReport
 from campaigns.replies.record_answer import LONGEST_NOTE, AnswerContext
@@ -27,6 +28,7 @@ from campaigns.rules.safety import (
     Position,
     SafetyStatus,
     danger_of,
+    lead_of,
     position_of,
     same_places,
     state_of,
@@ -155,18 +157,23 @@ def read_cries(session: Session, event_id: int, *scope: ColumnElement[bool]) -> 
     )
     cries = {row[0]: Cry(*row) for row in rows}
     first_of: dict[int, int] = {}  # case by phone
-    joined: dict[int, list[Cry]] = {}
+    joined_to: dict[int, int] = {}
     for cry in cries.values():
         first = first_of.setdefault(cry.phone_id, cry.id) if cry.phone_id else cry.id
-        lead = cry.joined_to if cry.joined_to and cry.joined_to in cries else first
-        if lead != cry.id:
-            joined.setdefault(lead, []).append(cry)
-    belong = {each.id for some in joined.values() for each in some}
-    leads = [cry for cry in cries.values() if cry.id not in belong]
+        joined_to[cry.id] = cry.joined_to if cry.joined_to in cries else first
+    joined: dict[int, list[Cry]] = {}
+    for cry in cries.values():
+        joined.setdefault(lead_of(cry.id, joined_to), []).append(cry)
+    leads = [cries[lead] for lead in joined]
     is_flood = sum(not cry.is_verified for cry in leads) > MANY_UNVERIFIED
     near = same_places([CryPlace(cry.id, cry.position, cry.area_code, cry.place) for cry in leads])
     return sorted(
-        (cry._replace(near=near.get(cry.id), joined=tuple(joined.get(cry.id, ()))) for cry in leads),
+        (
+            cry._replace(
+                near=near.get(cry.id), joined=tuple(each for each in joined[cry.id] if each is not cry)
+            )
+            for cry in leads
+        ),
         key=lambda cry: (
             cry.state is CryState.ON_THE_WAY,
             cry.safe_at is not None,
@@ -219,8 +226,11 @@ def hand_over_case(
 ) -> str:
     """Send a case to a village officer, or to a team by its number, by SMS with the place, the number to call and a link. Returns to whom.
 
-    It takes the case, and can be done again: the link of before then opens nothing. Raises BadInput, NotFound, NotAllowed, WrongState.
+    It takes the case, and can be done again: the link of before then opens nothing. Raises BadInput, NotFound, NotAllowed, WrongState, also
+    while all sending is stopped: nobody would be told.
     """
+    if is_stopped(session):
+        raise WrongState("team_sending_stopped")
     case, event, report = _lock(session, case_id, user=user, now=now)
     name, to = " ".join(team.split())[:LONGEST_TEAM], ""
     if officer_id:
@@ -233,8 +243,7 @@ def hand_over_case(
         to = numbers[0]
     if not to:
         raise BadInput("team_missing")
-    if case.taken_by is None:
-        case.taken_by, case.taken_at = user.id, now
+    case.taken_by, case.taken_at = user.id, now
     report.handed_to, report.handed_at = name or to.replace("+84", "0", 1), now
     session.flush()
     (cry,) = read_cries(session, event.id, Case.id == case.id)
@@ -296,7 +305,8 @@ def note_case(
         case.note = " ".join(note.split())[:LONGEST_NOTE]
         audit.record(session, "case.note", case, user, now)
         return
-    for each in sorted(flat(read_cries(session, event.id, _belongs_to(case))), key=lambda cry: cry.id):
+    own = read_cries(session, event.id, _belongs_to(case), cases_visible_to(session, user))
+    for each in sorted(flat(own), key=lambda cry: cry.id):
         said = note.strip() or each.note
         close_case(session, each.id, outcome, note=said, result=None, user=user, keys=keys, now=now)
 

@@ -19,8 +19,10 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import Answer, Case, SavedText
 from campaigns.planning.kinds import all_kinds
+from campaigns.replies.acknowledgements import resident_name
 from campaigns.rules.cases import CaseOutcome
-from campaigns.rules.links import LinkCipher
+from campaigns.rules.delivery import LINK
+from campaigns.rules.links import LENGTH
 from campaigns.rules.sending_hours import opens_at
 from campaigns.rules.states import UNSETTLED, MessageKind, MessageState, SkipReason
 from outreach.accounts import audit
@@ -29,16 +31,17 @@ from outreach.contacts.wishes import is_left_alone
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Organisation, Role, User
-from outreach.models.contacts import Contact, Suppression
+from outreach.models.contacts import Suppression
 from outreach.places.areas import descendants
 from outreach.rules.errors import BadInput, NotFound, WrongState
-from outreach.rules.keys import Purpose
 from outreach.rules.segments import measure
 from outreach.rules.sms_template import Template
 from outreach.use_cases import enqueue_after_commit, use_case
 
 # Longer answers are better given by phone.
 MOST_SEGMENTS = 3
+# After these the same words may be sent once more.
+_NOT_ARRIVED = (MessageState.CANCELLED, MessageState.SKIPPED, MessageState.FAILED, MessageState.UNDELIVERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +68,26 @@ def answer_by_sms(
 ) -> datetime:
     """Queue an answer to a case's resident, and close the case if `is_done`, else assign it to the user.
 
-    Its {name} and {link} are filled in here: who answers does not see the link, by which its holder speaks for the resident. Returns
-    the earliest time it is sent. Raises BadInput if the text is empty or too long, BadTemplate, WrongState if the number is
-    suppressed or the previous answer is still under way, NotFound, NotAllowed.
+    Its {name} is filled in here and its {link} when it is sent: by the link its holder speaks for the resident. Returns the earliest time
+    it is sent. Raises BadInput if the text is empty or too long, BadTemplate, WrongState if the number is suppressed or the
+    previous answer is still under way, NotFound, NotAllowed.
     """
     enqueue_after_commit(session, enqueue_send)
     case = lock_open_case(session, case_id, user=user, now=now)
     campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
     if case.recipient_id is None or case.phone_id is None or campaign is None:
         raise WrongState("number_without_campaign")
-    if "{" in text:
-        recipient = session.get_one(Recipient, case.recipient_id)
-        person = session.get(Contact, recipient.contact_id) if recipient.contact_id else None
-        token = LinkCipher(settings.keys_of(Purpose.LINKS)).token(recipient.id)
-        values = {"name": person.name if person else "", "link": f"{settings.link_base}/{token}"}
-        text = Template.parse(text).render(values)
-    measured = measure(text.strip(), unaccented=campaign.unaccented)
+    measured = measure(fill_text(session, case, text), unaccented=campaign.unaccented)
     if not measured.text:
         raise BadInput("answer_empty")
-    if measured.segments > MOST_SEGMENTS:
-        raise BadInput("answer_long", segments=measured.segments, most=MOST_SEGMENTS)
+    if (segments := measure(with_example_link(measured.text, settings)).segments) > MOST_SEGMENTS:
+        raise BadInput("answer_long", segments=segments, most=MOST_SEGMENTS)
     if takes_no_messages(session, case):
         raise WrongState("number_takes_no_messages")
     before = session.get(Message, case.message_id) if case.message_id else None
     if before and before.state in UNSETTLED:
         raise WrongState("answer_under_way")
-    if before and before.text == measured.text and before.state is not MessageState.CANCELLED:
+    if before and before.text == measured.text and before.state not in _NOT_ARRIVED:
         raise WrongState("answer_sent_before")
     leaves_at = opens_at(now, campaign_hours(campaign, is_live=settings.is_live))
     message = queue_message(
@@ -109,6 +106,17 @@ def answer_by_sms(
         case.taken_by, case.taken_at = user.id, now
     audit.record(session, "case.answer", case, user, now, message=message.id)
     return leaves_at
+
+
+def fill_text(session: Session, case: Case, text: str) -> str:
+    """Return an answer's text with the resident's name in it, and its field for the link: no stored text holds a token. Raises BadTemplate."""
+    text, name = text.strip(), resident_name(session, session.get(Recipient, case.recipient_id or 0))
+    return Template.parse(text).render({"name": name, "link": LINK}) if "{" in text else text
+
+
+def with_example_link(text: str, settings: Settings) -> str:
+    """Return an answer's text with a link as long as any resident's."""
+    return text.replace(LINK, f"{settings.link_base}/{'x' * LENGTH}")
 
 
 def takes_no_messages(session: Session, case: Case) -> bool:

@@ -58,7 +58,7 @@ def queue_acknowledgement(
     elif not text or campaign is None or _is_acknowledged(session, answer):
         return
     values = {
-        "name": _name_of(session, recipient),
+        "name": resident_name(session, recipient),
         "link": LINK if recipient else "",  # filled in when it is sent: no stored text holds a token
         "time": f"{now.astimezone(VIETNAM):%H:%M ngay %d/%m/%Y}",
     }
@@ -115,7 +115,8 @@ def is_confirmed(session: Session, answer: Answer) -> bool:
     return session.execute(earlier).first() is not None
 
 
-def _name_of(session: Session, recipient: Recipient | None) -> str:
+def resident_name(session: Session, recipient: Recipient | None) -> str:
+    """Return the name by which a text greets somebody, "" where none is known."""
     contact = session.get(Contact, recipient.contact_id) if recipient and recipient.contact_id else None
     return contact.name if contact else ""
 

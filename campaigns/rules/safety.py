@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from math import cos, hypot, radians
@@ -228,6 +228,17 @@ def same_places(cries: Sequence[CryPlace]) -> dict[int, int]:
             if first is not cry and not (first.position and cry.position):
                 found.setdefault(cry.case_id, first.case_id)
     return found
+
+
+def lead_of(case_id: int, joined: Mapping[int, int]) -> int:
+    """Return the case that shows a case: what it is joined to, and so on to the last; `joined` has each case, by itself where to none.
+
+    Of cases that go round in a ring (officers of different areas see different cases) the earliest is it: none may be hidden.
+    """
+    passed = [case_id]
+    while (then := joined[passed[-1]]) not in passed:
+        passed.append(then)
+    return then if joined[then] == then else min(passed)
 
 
 def metres(one: Position | None, other: Position | None) -> float:

@@ -206,6 +206,8 @@ def test_an_answer_is_written_from_a_kept_text_and_stays_where_it_is_refused(wor
     page = client.get(f"/admin/inbox/{case_id}/?use=1").text
     written = re.search(r"<textarea[^>]*>([^<]*)</textarea>", page)
     assert written[1] == "A Thun 0 oi, xem {link}"  # by the link an officer could speak for the resident
+    measured = post(client, f"/admin/inbox/{case_id}/measure", text=written[1]).get_json()
+    assert re.fullmatch(r"A Thun 0 oi, xem http://\S+/x{8}", measured["text"])
     wrong = post(client, f"/admin/inbox/{case_id}/answer", text="xem {lien ket}", wish="done")
     assert (wrong.status_code, "xem {lien ket}" in wrong.text) == (422, True)
     long = "ă" * 500
@@ -215,10 +217,12 @@ def test_an_answer_is_written_from_a_kept_text_and_stays_where_it_is_refused(wor
     answer = post(client, f"/admin/inbox/{case_id}/answer", text=written[1], wish="done")
     assert answer.status_code == 303
     world.send()
-    assert re.fullmatch(r"A Thun 0 oi, xem http://\S+/\w{8}", world.simulator.ledger()[-1]["Body"])
+    link = f"{world.runtime.settings.link_base}/{world.link(campaign_id)}"
+    assert world.simulator.ledger()[-1]["Body"] == f"A Thun 0 oi, xem {link}"
     page = client.get("/admin/inbox/?state=done").text
     assert "Đã trả lời bằng tin nhắn" in page
     assert "Đã gửi tin trả lời lúc" in page
+    assert link not in page  # who reads the inbox does not speak for anybody
 
 
 @both_databases

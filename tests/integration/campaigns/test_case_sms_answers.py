@@ -75,6 +75,16 @@ def test_an_answer_may_leave_the_case_open_and_is_not_sent_twice(world):
     assert case(world, case_id).done_at is not None
 
 
+def test_an_answer_that_did_not_arrive_may_be_sent_once_more(world):
+    case_id = asked(world)
+    answer(world, case_id, is_done=False)
+    world.send()
+    world.change(Message, message(world, case_id).id, state=MessageState.UNDELIVERED)
+    answer(world, case_id)
+    world.send()
+    assert [line["Body"] for line in world.simulator.ledger()] == [TEXT, TEXT]
+
+
 def test_an_answer_waits_for_the_hours_and_can_be_taken_back_until_then(world):
     case_id = asked(world)
     close_the_window(world)

@@ -243,6 +243,16 @@ def test_a_label_is_not_taken_back_once_somebody_has_helped_or_the_resident_spok
     assert case(world, spoke.id).done_at is not None
 
 
+def test_what_comes_back_with_a_label_overrides_nothing_that_was_said_since(world, campaign):
+    world.reply(number(0), "tôi cần giúp cài đặt", gateway_id="SM1", now=world.in_hours(-1))
+    (opened,) = world.cases()
+    do(world, label_reply, opened.id, Label.QUESTION)
+    world.press(campaign, "installed")
+    do(world, undo_reply_label, opened.id, now=world.in_hours(1))
+    assert world.recipient(number(0), campaign).answer is Label.INSTALLED
+    assert [each.kind for each in world.cases()] == [CaseKind.HELP]
+
+
 def test_a_press_on_the_page_has_no_label_to_correct(world, campaign):
     world.press(campaign, "need_help")
     with pytest.raises(WrongState, match="case_without_text"):

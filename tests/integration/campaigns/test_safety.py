@@ -14,8 +14,10 @@ from limits import RateLimitItemPerHour
 from sqlalchemy import func, select, update
 
 from campaigns.analytics.rescue import count_event, export_event, read_unheard
-from campaigns.cases.handle_case import cases_visible_to, close_case, label_reply
-from campaigns.cases.rescue import Cry, hand_over_case, join_case, note_case, read_cries
+from campaigns.cases.alert_officers import alert_officers
+from campaigns.cases.handle_case import cases_visible_to, close_case, label_reply, reopen_case
+from campaigns.cases.rescue import Cry, flat, hand_over_case, join_case, note_case, read_cries
+from campaigns.emergency_stop import stop_all_sending
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import Answer, Case, Reply, SafetyReport
@@ -30,11 +32,11 @@ from campaigns.web import help_page
 from outreach.core.db import Base
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact, Phone
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadInput, WrongState
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 HERE = "16.04712, 108.20678"
 TEAM = number(70)
@@ -318,13 +320,37 @@ def test_cases_are_joined_parted_noted_and_settled_together(world: World, event:
     assert counts(world, event).settled == 2
 
 
-def test_a_case_whose_lead_was_settled_alone_is_shown_again(world: World, event: int) -> None:
-    for index in (10, 11):
+def test_a_case_whose_lead_was_settled_alone_is_shown_again_and_none_is_hidden_once_that_is_reopened(
+    world: World, event: int
+) -> None:
+    for index in (10, 11, 12):
         say(world, "CUU", sender=number(index))
-    first, second = sorted(cries(world, event), key=lambda cry: cry.id)
-    do(world, join_case, second.id, first.id)
-    do(world, close_case, first.id, CaseOutcome.CALLED, note="", result=None, keys=world.keys)
-    assert [cry.id for cry in cries(world, event)] == [second.id]
+    first, second, third = sorted(cry.id for cry in cries(world, event))
+    do(world, join_case, second, first)
+    do(world, close_case, first, CaseOutcome.CALLED, note="", result=None, keys=world.keys)
+    assert sorted(cry.id for cry in cries(world, event)) == [second, third]
+    do(world, join_case, third, second)
+    do(world, reopen_case, first)
+    assert sorted(each.id for each in flat(cries(world, event))) == [first, second, third]
+
+
+def test_a_cry_that_was_handed_to_a_team_is_not_told_as_untaken(world: World, event: int) -> None:
+    world.use(stand_in_contacts=(number(81),))
+    say(world, "CUU")
+    (cry,) = cries(world, event)
+    before = {"taken_by": world.user(APPROVER).id, "taken_at": world.in_hours(-2)}
+    world.change(Case, cry.id, urgent_at=world.in_hours(-1), **before)
+    hand_over(world, cry.id)
+    assert alert_officers(world.runtime, cry.id, now=world.now) == 0
+
+
+def test_while_all_sending_is_stopped_no_team_is_said_to_be_on_its_way(world: World, event: int) -> None:
+    say(world, "CUU")
+    (cry,) = cries(world, event)
+    world.do(stop_all_sending, by=APPROVER)
+    with refuses(WrongState, says="gọi điện cho đội"):
+        hand_over(world, cry.id)
+    assert [each.state for each in cries(world, event)] == [CryState.NEW]
 
 
 def test_the_office_hands_over_and_exports_on_its_page_and_a_refused_form_keeps_what_was_typed(

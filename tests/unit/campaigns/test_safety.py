@@ -16,12 +16,14 @@ from campaigns.rules.safety import (
     chosen_needs,
     danger_of,
     find_position,
+    lead_of,
     read_people,
     read_position,
     read_safety,
     same_places,
     state_of,
 )
+from tests.support.tables import cases
 
 SAFE, HELP = SafetyStatus.SAFE, SafetyStatus.HELP
 HERE = Position(16.04712, 108.20678)
@@ -152,6 +154,17 @@ def test_cases_at_one_place_are_found_by_nearness_or_by_the_same_words() -> None
     ]
     assert same_places(cries[:8]) == {2: 1, 5: 4}
     assert same_places(cries[8:]) == {}
+
+
+@cases(
+    ({1: 1, 2: 1}, [1, 1]),
+    ({1: 1, 2: 1, 3: 2}, [1, 1, 1]),  # what a case was joined to was joined on, or reopened below another
+    ({1: 2, 2: 3, 3: 1, 4: 3}, [1, 1, 1, 1]),  # a ring, and one that was joined to it
+)
+def test_no_case_is_hidden_below_one_that_belongs_to_another(
+    joined: dict[int, int], leads: list[int]
+) -> None:
+    assert [lead_of(each, joined) for each in joined] == leads
 
 
 def test_what_is_typed_is_read_or_left_out() -> None:
