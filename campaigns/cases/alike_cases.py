@@ -92,20 +92,19 @@ def _group(session: Session, user: User, *, now: datetime, topic_of: Case | None
             Case.kind == topic_of.kind, Case.campaign_id.is_not_distinct_from(topic_of.campaign_id)
         )
     rows = {
-        case.id: (case, body, label, name, kind)
-        for case, body, label, name, kind in session.execute(query)
-        if case.taken_by in (None, user.id) or assigned_until(case.taken_at, now=now) is None
+        row[0].id: row
+        for row in session.execute(query)
+        if row[0].taken_by in (None, user.id) or assigned_until(row[0].taken_at, now=now) is None
     }
     campaigns = {row[0].campaign_id for row in rows.values()}
     contents = session.execute(select(Campaign.id, Campaign.content).where(Campaign.id.in_(campaigns)))
     read = {id_: read_content(content) for id_, content in contents}
-    words = {id_: content.vocabulary for id_, content in read.items()}
-    ids = group_alike(
-        AlikeReply(case.id, (case.kind, label, case.campaign_id), body, words.get(case.campaign_id, BLUEZONE))
-        for case, body, label, _name, _kind in rows.values()
-    )
+    alike = []
+    for case, body, label, _name, _kind in rows.values():
+        words = read[case.campaign_id].vocabulary if case.campaign_id else BLUEZONE
+        alike.append(AlikeReply(case.id, (case.kind, label, case.campaign_id), body, words))
     groups = []
-    for each in ids:
+    for each in group_alike(alike):
         if len(each) < 2:
             break
         case, _body, label, name, kind = rows[each[0]]

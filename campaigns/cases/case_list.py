@@ -6,7 +6,6 @@ The home page shows the same counts. A page starts after the last case shown, wi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -167,16 +166,10 @@ def _matching_ids(
     session: Session, filters: CaseFilter, scope: list[ColumnElement[bool]], within: set[str]
 ) -> list[int]:
     query = select(Case.id).where(*scope)
-    if filters.kind:
-        query = query.where(Case.kind == filters.kind)
-    if filters.campaign_id is not None:
-        query = query.where(Case.campaign_id == filters.campaign_id)
-    if filters.organisation_id is not None:
-        query = query.where(Case.organisation_id == filters.organisation_id)
-    if filters.area_code:
-        query = query.where(Case.area_code.in_(within))
-    if filters.taken_by is not None:
-        query = query.where(Case.taken_by == filters.taken_by)
+    for name in _FILTERED:
+        if (wanted := getattr(filters, name)) not in (None, ""):
+            column = getattr(Case, name)
+            query = query.where(column.in_(within) if name == "area_code" else column == wanted)
     # What is urgent stands above all else, the longest waiting first; then whom a held opt-out has closed off.
     is_open = Case.done_at.is_(None)
     rank = case_when(
@@ -205,6 +198,9 @@ def _matching_ids(
     return list(session.scalars(query.order_by(*order).limit(ON_A_PAGE + 1)))
 
 
+_FILTERED = ("kind", "campaign_id", "organisation_id", "area_code", "taken_by")
+
+
 class _Choices:
     """Choices of the filters, added up from all combinations counted in one statement."""
 
@@ -219,30 +215,22 @@ class _Choices:
     ) -> None:
         self._session, self._user, self._filters = session, user, filters
         self._areas, self._within = areas, within
-        columns = (Case.kind, Case.campaign_id, Case.organisation_id, Case.area_code, Case.taken_by)
+        columns = [getattr(Case, name) for name in _FILTERED]
         self._rows = session.execute(select(*columns, func.count()).where(*scope).group_by(*columns)).all()
-        self.total = sum(count for *_keys, count in self._matching(""))
-
-    def _matching(
-        self, without: str
-    ) -> Iterable[tuple[CaseKind, int | None, int | None, str | None, int | None, int]]:
-        filters = self._filters
-        for kind, campaign_id, organisation_id, area_code, taken_by, count in self._rows:
-            if (
-                (without == "kind" or filters.kind in (None, kind))
-                and (without == "campaign_id" or filters.campaign_id in (None, campaign_id))
-                and (without == "organisation_id" or filters.organisation_id in (None, organisation_id))
-                and (without == "area_code" or not filters.area_code or area_code in self._within)
-                and (without == "taken_by" or filters.taken_by in (None, taken_by))
-            ):
-                yield kind, campaign_id, organisation_id, area_code, taken_by, count
+        self.total = self._counts("").total()
 
     def _counts(self, column: str) -> Counter[Any]:
-        index = ("kind", "campaign_id", "organisation_id", "area_code", "taken_by").index(column)
+        """Count the cases by a column, with the filters of the others applied."""
         counts: Counter[Any] = Counter()
-        for row in self._matching(column):
-            counts[row[index]] += row[-1]
+        for *keys, count in self._rows:
+            row = dict(zip(_FILTERED, keys, strict=True))
+            if all(name == column or self._fits(name, key) for name, key in row.items()):
+                counts[row.get(column)] += count
         return counts
+
+    def _fits(self, name: str, key: Any) -> bool:
+        wanted = getattr(self._filters, name)
+        return wanted in (None, "") or (key in self._within if name == "area_code" else key == wanted)
 
     def kinds(self) -> list[FilterOption]:
         counts = self._counts("kind")

@@ -98,38 +98,29 @@ def read_conversations(
     """
     find_contact(session, contact_id, user=user)
     of_drive = opted_out_of_drive(session, select(Recipient.id).where(Recipient.contact_id == contact_id))
-    conversations = [
-        Conversation(
-            row.id,
-            row.name,
-            row.kind,
-            row.recipient_id,
-            row.exclusion,
-            None if row.is_health and not opened else shown_answer(row.answer, row.recipient_id, of_drive),
-            is_masked=row.is_health and not opened,
-            own_answers=read_own_answers(row.content),
-            own_answer=None if row.is_health and not opened else row.own_answer,
+    rows = session.execute(
+        select(
+            *(Campaign.id, Campaign.name, Campaign.kind, Campaign.is_health, Campaign.content),
+            *(Recipient.id.label("recipient_id"), Recipient.exclusion, Recipient.answer),
+            Recipient.own_answer,
         )
-        for row in session.execute(
-            select(
-                *(Campaign.id, Campaign.name, Campaign.kind, Campaign.is_health, Campaign.content),
-                *(Recipient.id.label("recipient_id"), Recipient.exclusion, Recipient.answer),
-                Recipient.own_answer,
-            )
-            .join(Recipient, Recipient.campaign_id == Campaign.id)
-            .where(Recipient.contact_id == contact_id, visible_to(session, user, Campaign.organisation_id))
-            .order_by(Campaign.id.desc())
-        )
-    ]
-    by_recipient: dict[int | None, Conversation] = {
-        conversation.recipient_id: conversation for conversation in conversations
-    }
-    ids = [conversation.recipient_id for conversation in conversations]
+        .join(Recipient, Recipient.campaign_id == Campaign.id)
+        .where(Recipient.contact_id == contact_id, visible_to(session, user, Campaign.organisation_id))
+        .order_by(Campaign.id.desc())
+    )
+    conversations = []
+    for row in rows:
+        is_masked = row.is_health and not opened
+        answer = None if is_masked else shown_answer(row.answer, row.recipient_id, of_drive)
+        about = (row.id, row.name, row.kind, row.recipient_id, row.exclusion, answer, is_masked)
+        own = None if is_masked else row.own_answer
+        conversations.append(Conversation(*about, read_own_answers(row.content), own))
+    by_recipient: dict[int | None, Conversation] = {each.recipient_id: each for each in conversations}
     waiting = session.execute(
         select(Message.recipient_id, Message.skip_reason, Outbox.not_before)
         .outerjoin(Outbox, Outbox.message_id == Message.id)
         .where(
-            Message.recipient_id.in_([each.recipient_id for each in conversations if not each.is_masked]),
+            Message.recipient_id.in_([id_ for id_, each in by_recipient.items() if not each.is_masked]),
             Message.step_id.is_not(None),
             Message.state.in_((MessageState.QUEUED, MessageState.SKIPPED)),
         )
@@ -142,7 +133,7 @@ def read_conversations(
             by_recipient[recipient_id].due.append(due)
     open_cases = session.execute(
         select(Case.recipient_id, Case.id, Case.kind)
-        .where(Case.recipient_id.in_(ids), Case.done_at.is_(None), cases_visible_to(session, user))
+        .where(Case.recipient_id.in_(by_recipient), Case.done_at.is_(None), cases_visible_to(session, user))
         .order_by(Case.id)
     )
     for recipient_id, case_id, kind in open_cases:

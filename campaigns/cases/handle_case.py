@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -128,18 +127,13 @@ def unassign_case(session: Session, case_id: int, *, user: User, now: datetime) 
 
 @use_case
 def number_to_call(session: Session, case_id: int, *, user: User, now: datetime) -> str:
-    """Return the phone number of a case to call it.
+    """Return the phone number of a case to call it. This assigns the case to the user; that they saw the number is on record.
 
-    This assigns the case to the user; that they saw the number is on record.
+    Raises NotFound also where there is none: help is asked for at the door, too.
     """
     case = lock_open_case(session, case_id, user=user, now=now)
     case.taken_by, case.taken_at = user.id, now
     audit.record(session, "case.see_number", case, user, now)
-    return number_of(session, case)
-
-
-def number_of(session: Session, case: Case) -> str:
-    """Return the full phone number of a case. The caller must mask it or record that it was seen. Raises NotFound: help is asked for at the door, too."""
     if case.phone_id is not None:
         return session.get_one(Phone, case.phone_id).e164
     reply = session.get(Reply, case.reply_id) if case.reply_id else None
@@ -414,20 +408,11 @@ def find_handling(session: Session, case: Case) -> Handling | None:
 _NUMBER = re.compile(r"\d(?:[ .\-]?\d){5,}")
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """Labelled reply; `suggested` and `confidence` are the classifier's at the time."""
+@use_case
+def export_examples(session: Session, file: Path, *, corrected_only: bool, now: datetime) -> int:
+    """Write the replies labelled by officers to a file: text, latest label, the classifier's label and confidence at the time, with tabs between.
 
-    text: str
-    label: Label
-    suggested: Label
-    confidence: float
-
-
-def read_examples(session: Session, *, corrected_only: bool = False) -> Iterator[Example]:
-    """Yield the replies labelled by officers, with the latest label, and digits of numbers as zeros.
-
-    Texts about health are left out: a file of them would outlast the time that they have.
+    Digits of numbers are zeros. Texts about health are left out: a file of them would outlast the time that they have. Returns how many; recorded.
     """
     rows = session.execute(
         select(Reply.id, Reply.body, Handling.label, Reply.label, Reply.confidence)
@@ -437,25 +422,13 @@ def read_examples(session: Session, *, corrected_only: bool = False) -> Iterator
         .where(Handling.undone_at.is_(None), func.coalesce(Campaign.is_health, false()).is_(false()))
         .order_by(Reply.id, Handling.id)
     )
-    latest = {id_: (body, label, suggested, confidence) for id_, body, label, suggested, confidence in rows}
-    for body, label, suggested, confidence in latest.values():
-        if not corrected_only or label is not suggested:
-            yield Example(without_numbers(" ".join(body.split())), label, suggested, confidence)
-
-
-@use_case
-def export_examples(session: Session, file: Path, *, corrected_only: bool, now: datetime) -> int:
-    """Write the examples of `read_examples` to a file, with tabs between the columns. Returns how many; recorded."""
-    examples = list(read_examples(session, corrected_only=corrected_only))
+    latest = {id_: row for id_, *row in rows}
+    examples = [row for row in latest.values() if not corrected_only or row[1] is not row[2]]
     with file.open("w", encoding="utf-8", newline="") as out:
         sheet = csv.writer(out, delimiter="\t", lineterminator="\n")
         sheet.writerow(("text", "label", "suggested", "confidence"))
-        for each in examples:
-            sheet.writerow((each.text, each.label.value, each.suggested.value, f"{each.confidence:.2f}"))
+        for body, label, suggested, confidence in examples:
+            text = _NUMBER.sub(lambda match: re.sub(r"\d", "0", match[0]), " ".join(body.split()))
+            sheet.writerow((text, label.value, suggested.value, f"{confidence:.2f}"))
     audit.record(session, "reply.export", "replies:all", None, now, replies=len(examples))
     return len(examples)
-
-
-def without_numbers(text: str) -> str:
-    """Replace every digit of the numbers in a text by 0."""
-    return _NUMBER.sub(lambda match: re.sub(r"\d", "0", match[0]), text)

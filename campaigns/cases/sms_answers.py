@@ -158,16 +158,11 @@ def sent_for(session: Session, cases: list[Case]) -> dict[int, list[SentAnswer]]
     """Read the messages that answered each case: the acknowledgement and the officer's answer."""
     by_answer = {case.answer_id: case.id for case in cases if case.answer_id}
     by_message = {case.message_id: case.id for case in cases if case.message_id}
-    if not by_answer and not by_message:
-        return {}
     by_case: dict[int, list[SentAnswer]] = {}
-    acknowledged = read_sent(session, Message.answer_id.in_(by_answer)) if by_answer else []
-    for sent in acknowledged:
-        if sent.answer_id:
-            by_case.setdefault(by_answer[sent.answer_id], []).append(sent)
-    by_officer = read_sent(session, Message.id.in_(by_message)) if by_message else []
-    for sent in by_officer:
-        by_case.setdefault(by_message[sent.message_id], []).append(sent)
+    of_cases = or_(Message.answer_id.in_(by_answer), Message.id.in_(by_message))
+    for sent in read_sent(session, of_cases) if by_answer or by_message else ():
+        for case_id in {by_answer.get(sent.answer_id), by_message.get(sent.message_id)} - {None}:
+            by_case.setdefault(case_id or 0, []).append(sent)
     return by_case
 
 

@@ -16,7 +16,6 @@ from campaigns.cases.handle_case import (
     close_case,
     label_reply,
     number_to_call,
-    read_examples,
     reopen_case,
     unassign_case,
     undo_reply_label,
@@ -393,19 +392,16 @@ def test_what_officers_taught_is_written_out_without_numbers(world, campaign, tm
     do(world, label_reply, corrected.id, Label.INSTALLED)
     do(world, label_reply, undone.id, Label.REFUSE)
     do(world, undo_reply_label, undone.id)
-    assert [(each.text, each.label) for each in world.read(read_examples)] == [
-        ("ok", Label.UNCLEAR),
-        ("ừ gọi 0000.000.000 nhé", Label.INSTALLED),
-    ]
-    only = list(world.read(read_examples, corrected_only=True))
-    assert [each.label for each in only] == [Label.INSTALLED]
     file = tmp_path / "vi-du.tsv"
     runner = world.app().test_cli_runner()
-    done = runner.invoke(args=["replies", "examples", str(file), "--corrected", "--json"])
-    assert json.loads(done.stdout) == {"examples": 1}
-    head, line = file.read_text(encoding="utf-8").splitlines()
-    assert head == "text\tlabel\tsuggested\tconfidence"
-    assert line.startswith("ừ gọi 0000.000.000 nhé\tinstalled\t")
+    for only in ([], ["--corrected"]):
+        done = runner.invoke(args=["replies", "examples", str(file), *only, "--json"])
+        head, *lines = file.read_text(encoding="utf-8").splitlines()
+        assert json.loads(done.stdout) == {"examples": len(lines)} == {"examples": 1 if only else 2}
+        assert head == "text\tlabel\tsuggested\tconfidence"
+        if not only:
+            assert lines.pop(0).startswith("ok\tunclear\t")
+        assert lines[0].startswith("ừ gọi 0000.000.000 nhé\tinstalled\t")
 
 
 # A likely wish to be left alone closes the number, and is confirmed once somebody has looked or nobody
