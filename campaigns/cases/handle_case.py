@@ -152,7 +152,7 @@ def close_case(
     keys: AnswerContext,
     now: datetime,
 ) -> None:
-    """Close a case with its outcome, and record the resident's answer (`result`) if there is one.
+    """Close a case with its outcome, and record the resident's answer (`result`) if there is one. A held opt-out that keeps its label counts.
 
     Raises BadInput, NotFound, NotAllowed, WrongState.
     """
@@ -168,6 +168,9 @@ def close_case(
             session, recipient, result, place=place, note=note, user=user, keys=keys, now=now
         )
     case.result_id = answer.id if answer else None
+    if case.kind is CaseKind.OPT_OUT and case.reply_id:
+        enqueue_after_commit(session, enqueue_send)
+        confirm_held(session, session.get_one(Reply, case.reply_id), keys=keys, now=now)
     mark_closed(case, outcome, user=user, now=now, note=note)
     audit.record(session, "case.finish", case, user, now, outcome=outcome.value)
 

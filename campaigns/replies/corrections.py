@@ -51,7 +51,8 @@ def apply_corrections(
     if not signature:
         return meant
     rows = session.execute(
-        select(Handling.label, func.count())
+        # What was decided for a group by one press is one decision.
+        select(Handling.label, func.count(Handling.handled_at.distinct()))
         .join(Reply, Reply.id == Handling.reply_id)
         .where(Handling.signature == signature, Handling.undone_at.is_(None), Reply.body != "")
         .group_by(Handling.label)

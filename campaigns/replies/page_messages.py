@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import Case, Reply, ReplyChannel
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext, lock_link
-from campaigns.rules.cases import CaseKind
+from campaigns.rules.cases import URGENT_WAITS, CaseKind
 from campaigns.rules.replies.labels import NON_ANSWERS, Label
 from campaigns.rules.replies.understand import Understanding, understand
+from campaigns.rules.safety import SafetyStatus, read_safety
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.core.db import count_rows
 from outreach.rules.errors import BadInput
@@ -35,7 +37,7 @@ def receive_page_message(
     text = read_message(text)
     recipient, phone = lock_link(session, recipient_id)
     key = hashlib.sha256(f"{now.astimezone(VIETNAM):%Y%m%d} {text.casefold()}".encode()).hexdigest()[:24]
-    gateway_id, reply = find_same(session, f"page-{recipient_id}-{key}")
+    gateway_id, reply = find_same(session, f"page-{recipient_id}-{key}", now=now)
     if reply is None:
         written = count_rows(
             session,
@@ -44,7 +46,9 @@ def receive_page_message(
             Reply.channel == ReplyChannel.PAGE,
             Reply.received_at > now - timedelta(days=1),
         )
-        if written >= MOST_A_DAY and not understand(text).is_urgent:
+        event = session.get_one(Campaign, recipient.campaign_id).urgent_reason
+        is_cry = understand(text).is_urgent or (event and read_safety(text).status is SafetyStatus.HELP)
+        if written >= MOST_A_DAY and not is_cry:
             raise BadInput("page_messages_full", most=MOST_A_DAY)
         reply = receive_reply(
             session,
@@ -73,15 +77,19 @@ def read_message(text: str) -> str:
     return text
 
 
-def find_same(session: Session, name: str) -> tuple[str, Reply | None]:
-    """Return the reply of this name that waits for an officer or needs none, and its name; else the name for a new one."""
+def find_same(session: Session, name: str, *, now: datetime) -> tuple[str, Reply | None]:
+    """Return the reply of this name that waits for an officer or needs none, and its name; else the name for a new one.
+
+    A cry that is repeated after some minutes is a new one: officers are told anew.
+    """
     gateway_id, n = name, 1
     while reply := session.scalar(select(Reply).where(Reply.gateway_id == gateway_id)):
         is_its = Case.reply_id == reply.id
         if reply.label is Label.NEED_HELP and reply.recipient_id:  # it may have joined an earlier case
             is_its = or_(is_its, and_(Case.recipient_id == reply.recipient_id, Case.kind == CaseKind.HELP))
         ended = session.scalars(select(Case.done_at).where(is_its)).all()
-        if not ended or not all(ended):
+        is_again = reply.is_urgent and reply.received_at <= now - URGENT_WAITS
+        if not is_again and not (ended and all(ended)):
             return gateway_id, reply
         n += 1
         gateway_id = f"{name}-{n}"

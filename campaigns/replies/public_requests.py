@@ -166,7 +166,7 @@ def _tell_officer(
     """Store a text as a reply of this number and open its case; the same text once a day, and again once it is settled."""
     day = f"{now.astimezone(VIETNAM):%Y%m%d}"
     key = hashlib.sha256(f"{keys.secret_key} {number} {day} {text}".encode()).hexdigest()[:32]
-    name, _known = find_same(session, f"hoi-{key}")
+    name, _known = find_same(session, f"hoi-{key}", now=now)
     receive_reply(
         session,
         InboundMessage(name, number, "", text, is_opt_out=False),

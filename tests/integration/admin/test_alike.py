@@ -111,6 +111,14 @@ def test_what_officers_decide_is_the_suggestion_for_the_same_words_and_goes_with
     assert suggested(9)[0] is first
 
 
+def test_one_press_for_a_group_is_one_decision_and_gives_no_label_by_itself(world, client, asked):
+    said = [world.reply(number(index), "lúc khác hẵng hay", gateway_id=f"SM{index}") for index in (5, 6, 7)]
+    ids = world.all(select(Case.id).where(Case.reply_id.in_([reply.id for reply in said])))
+    post(client, f"/admin/inbox/alike/{ids[0]}/label", case=ids, label="opt_out")
+    again = world.reply(number(8), "lúc khác hẵng hay", gateway_id="SM8")
+    assert (again.label, again.is_sure) == (Label.OPT_OUT, False)
+
+
 def test_an_answer_is_measured_as_it_would_be_sent(world, client, asked):
     measured = post(client, f"/admin/inbox/{asked[0]}/measure", text="Tin thật " * 20)
     assert measured.json["segments"] >= 2

@@ -432,6 +432,14 @@ def test_an_officer_who_agrees_confirms_it_once(world, campaign, sender):
     assert (stopped(world), confirmations(world)) == ({sender: "opt_out"}, 1)
 
 
+def test_an_officer_who_closes_its_case_without_a_label_confirms_it(world, campaign):
+    case = keep_held(world, number(0))
+    do(world, close_case, case.id, CaseOutcome.CALLED)
+    assert confirmations(world) == 1
+    world.do(confirm_overdue, now=world.now + timedelta(days=9))
+    assert confirmations(world) == 1
+
+
 def test_an_officer_who_does_not_agree_opens_the_number_again(world, campaign):
     held = keep_held(world, number(0))
     do(world, label_reply, held.id, Label.REFUSE)

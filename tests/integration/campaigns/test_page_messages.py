@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from campaigns.cases.conversation import read_items
 from campaigns.cases.merge_people import merge_people
-from campaigns.models.campaigns import Recipient
+from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel
 from campaigns.replies.page_messages import LONGEST_MESSAGE, MOST_A_DAY
 from campaigns.rules.cases import CaseKind, CaseOutcome
@@ -91,6 +91,14 @@ def test_empty_long_and_too_many_messages_are_refused_in_words(client, link):
     refused = client.post(link, data={"answer": "ask", "text": "thêm một câu?"})
     assert refused.status_code == 422
     assert f"{MOST_A_DAY} tin" in refused.text
+
+
+def test_who_says_where_they_are_on_a_warning_s_page_is_never_one_too_many(client, world, campaign, link):
+    world.change(Campaign, campaign, urgent_reason="Bão số 9")
+    for n in range(MOST_A_DAY):
+        client.post(link, data={"answer": "ask", "text": f"Hỏi câu {n}"})
+    cry = client.post(link, data={"answer": "ask", "text": "16.04712, 108.20678"})
+    assert cry.headers["Location"] == f"{link}?sent=urgent"
 
 
 def test_whoever_wants_to_be_reminded_gets_the_next_step_and_others_who_answered_do_not(

@@ -19,6 +19,8 @@ from campaigns.emergency_stop import resume_all_sending, stop_all_sending
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import Case, Reply
 from campaigns.planning.kinds import load_kinds
+from campaigns.replies.page_messages import receive_page_message
+from campaigns.replies.public_requests import leave_note
 from campaigns.rules.cases import URGENT_WAITS, CaseKind
 from campaigns.rules.replies.labels import Label
 from campaigns.webhooks.deliver_events import post_event
@@ -182,6 +184,12 @@ def tell(world: World, at: datetime) -> int:
     return alert_officers(world.runtime, case.id, now=at) if enqueue_due_alerts(world.runtime, now=at) else 0
 
 
+def tell_all(world: World, at: datetime) -> int:
+    """How many officers on duty are told of cases, of none for the second time."""
+    told = {case.id for case in world.cases() if case.alerted_at is None}
+    return sum(alert_officers(world.runtime, each, now=at) for each in told)
+
+
 def test_a_further_cry_in_an_open_case_is_told_anew_whoever_took_the_case_before(
     world: World, campaign: int
 ) -> None:
@@ -197,6 +205,21 @@ def test_a_further_cry_in_an_open_case_is_told_anew_whoever_took_the_case_before
     later = night + timedelta(hours=3)
     say(world, "nước tới cổ rồi cứu tôi", at=later)
     assert [tell(world, later), tell(world, later), tell(world, later + URGENT_WAITS)] == [1, 0, 1]
+
+
+def test_the_same_cry_on_a_page_after_some_minutes_is_told_anew(world: World, campaign: int) -> None:
+    duty(world)
+    on_page = world.recipient(number(15), campaign).id
+    for written in (
+        lambda at: world.do(receive_page_message, on_page, CRY, now=at) == "urgent",
+        lambda at: world.do(leave_note, number(55), CRY, now=at),
+    ):
+        later = world.now + URGENT_WAITS
+        assert [(written(at), tell_all(world, at)) for at in (world.now, world.now, later)] == [
+            (True, 1),
+            (True, 0),
+            (True, 1),
+        ]
 
 
 def test_a_cry_that_a_cut_off_phone_delivers_after_days_is_told(world: World, campaign: int) -> None:
