@@ -425,12 +425,12 @@ def export_examples(session: Session, file: Path, *, corrected_only: bool, now: 
         .where(Handling.undone_at.is_(None), func.coalesce(Campaign.is_health, false()).is_(false()))
         .order_by(Reply.id, Handling.id)
     )
-    latest = {id_: row for id_, *row in rows}
-    examples = [row for row in latest.values() if not corrected_only or row[1] is not row[2]]
+    latest = {row[0]: row for row in rows}
+    examples = [row for row in latest.values() if not corrected_only or row[2] is not row[3]]
     with file.open("w", encoding="utf-8", newline="") as out:
         sheet = csv.writer(out, delimiter="\t", lineterminator="\n")
         sheet.writerow(("text", "label", "suggested", "confidence"))
-        for body, label, suggested, confidence in examples:
+        for _id, body, label, suggested, confidence in examples:
             text = _NUMBER.sub(lambda match: re.sub(r"\d", "0", match[0]), " ".join(body.split()))
             sheet.writerow((text, label.value, suggested.value, f"{confidence:.2f}"))
     audit.record(session, "reply.export", "replies:all", None, now, replies=len(examples))

@@ -160,7 +160,7 @@ def read_cries(session: Session, event_id: int, *scope: ColumnElement[bool]) -> 
     joined_to: dict[int, int] = {}
     for cry in cries.values():
         first = first_of.setdefault(cry.phone_id, cry.id) if cry.phone_id else cry.id
-        joined_to[cry.id] = cry.joined_to if cry.joined_to in cries else first
+        joined_to[cry.id] = cry.joined_to if cry.joined_to and cry.joined_to in cries else first
     joined: dict[int, list[Cry]] = {}
     for cry in cries.values():
         joined.setdefault(lead_of(cry.id, joined_to), []).append(cry)

@@ -156,12 +156,12 @@ def read_sent(session: Session, *conditions: ColumnElement[bool]) -> list[SentAn
 
 def sent_for(session: Session, cases: list[Case]) -> dict[int, list[SentAnswer]]:
     """Read the messages that answered each case: the acknowledgement and the officer's answer."""
-    by_answer = {case.answer_id: case.id for case in cases if case.answer_id}
-    by_message = {case.message_id: case.id for case in cases if case.message_id}
+    by_answer: dict[int | None, int] = {case.answer_id: case.id for case in cases if case.answer_id}
+    by_message: dict[int | None, int] = {case.message_id: case.id for case in cases if case.message_id}
     by_case: dict[int, list[SentAnswer]] = {}
     of_cases = or_(Message.answer_id.in_(by_answer), Message.id.in_(by_message))
     for sent in read_sent(session, of_cases) if by_answer or by_message else ():
-        for case_id in {by_answer.get(sent.answer_id), by_message.get(sent.message_id)} - {None}:
+        for case_id in {by_answer.get(sent.answer_id), by_message.get(sent.message_id)}:
             by_case.setdefault(case_id or 0, []).append(sent)
     return by_case
 
