@@ -524,10 +524,6 @@ def read_said(word: str, answers: Sequence[OwnAnswer]) -> GivenAnswer | None:
     return said._replace(own=own.number if own and own.value == word else None) if said else None
 
 
-class GroupLabelForm(Form):
-    word = ChoiceField(_l("Phân loại"), name="label", required=True)
-
-
 class GroupCloseForm(Form):
     outcome = ChoiceField(
         _l("Đã làm gì"), labelled(WRITTEN, "outcome"), coerce=CaseOutcome, empty=_l("Hãy chọn"), required=True
@@ -580,7 +576,7 @@ class AlikeView(AdminPage):
     @expose("/<int:case_id>/label", methods=["POST"])
     def label(self, case_id: int) -> ResponseReturnValue:
         """Label the chosen replies."""
-        return self._together(case_id, GroupLabelForm(), label_reply, undo="undo", keys=self.keys)
+        return self._together(case_id, LabelForm(), label_reply, undo="undo", keys=self.keys)
 
     @expose("/<int:case_id>/answer", methods=["POST"])
     def answer(self, case_id: int) -> ResponseReturnValue:

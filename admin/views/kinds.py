@@ -38,6 +38,7 @@ from campaigns.planning.made_kinds import (
     create_kind,
     drop_copied,
     edit_kind,
+    find_kind,
     is_made,
     try_words,
 )
@@ -115,6 +116,8 @@ class KindsView(AdminPage):
             return redirect(url_for(".page", code=code))
         with self.reading() as (session, _user):
             content = self._content(session, source) if source else BLANK
+            if code is not None and request.method == "GET":
+                form["since"] = find_kind(session, code).edition
         if code is None and request.method == "POST":
             _forget_words(form, content)
         wish, step = form.get("wish", ""), form.get("step", 1, type=int)
@@ -145,7 +148,11 @@ class KindsView(AdminPage):
             }
             if not errors:
                 try:
-                    kind = self.do(create_kind, made) if code is None else self.do(edit_kind, code, made)
+                    kind = (
+                        self.do(create_kind, made)
+                        if code is None
+                        else self.do(edit_kind, code, made, since=form.get("since", ""))
+                    )
                 except LoaError as error:
                     errors["form"] = show_error(error)
                 else:

@@ -46,7 +46,6 @@ from outreach.use_cases import use_case
 
 _FACTS = ("birth_year", "sex", "area_code", "village", "has_smartphone", "place_question_id")
 _KEPT = ("name", "name_key", "given_key", *_FACTS, "at_the_door", "created_at")
-_APART: set[Any] = {Recipient.__table__, ContactPhone.__table__, Contact.__table__}
 
 
 @use_case
@@ -279,16 +278,21 @@ def _state_for_others(session: Session, kept: Contact, other: Contact, phones: l
     return list(lists)
 
 
-def _references() -> list[tuple[Table, Column[Any]]]:
-    """Return the columns of other tables that hold a contact's id."""
+def _references() -> dict[str, tuple[Table, Column[Any], list[Column[Any]]]]:
+    """Return by name the other tables that hold a contact's id: in which column, and the table's further keys."""
     contacts: Any = Contact.__table__
-    return [
+    recipients: Any = Recipient.__table__
+    refer = [
         (table, column)
         for table in Base.metadata.sorted_tables
-        if table not in _APART
+        if table not in (contacts, ContactPhone.__table__)
         for column in table.columns
         if any(key.column is contacts.c.id for key in column.foreign_keys)
     ]
+    return {
+        table.name: (table, column, [key for key in table.primary_key.columns if key is not column])
+        for table, column in [*refer, (recipients, recipients.c.contact_id)]
+    }
 
 
 def _move_all(
@@ -300,21 +304,19 @@ def _move_all(
     """
     moved: dict[str, list[Any]] = {}
     dropped: dict[str, list[Any]] = {}
-    recipients: Any = Recipient.__table__
-    for table, column in [*_references(), (recipients, recipients.c.contact_id)]:
-        keys = [key for key in table.primary_key.columns if key is not column]
+    for name, (table, column, keys) in _references().items():
         if column.primary_key:
             twin = table.alias()
             same = and_(twin.c[column.name] == to, *(twin.c[key.name] == key for key in keys))
             doubled = and_(column == former, exists().where(same))
             if rows := [*map(_as_json, session.execute(select(table).where(doubled)))]:
-                dropped[table.name] = rows
+                dropped[name] = rows
                 change_rows(session, delete(table).where(doubled))
         of_former = [column == former]
-        if table.name == PersonMerge.__tablename__:
+        if name == PersonMerge.__tablename__:
             of_former.append(table.c.id != but)
         if ids := [[*row] for row in session.execute(select(*keys).where(*of_former))]:
-            moved[table.name] = ids
+            moved[name] = ids
             change_rows(session, update(table).where(*of_former).values({column.name: to}))
     return moved, dropped
 
@@ -338,17 +340,15 @@ def _note_as_import(
 
 def _is_in_the_way(session: Session, merge: PersonMerge) -> bool:
     """Return whether something that both had in a later merge was there once alone because of this one."""
-    tables = {table.name: (table, column) for table, column in _references()}
+    tables = _references()
     brought = {phone_id for phone_id, _position in merge.data["phones"]} - {*merge.data["own_phones"]}
     later = select(PersonMerge).where(PersonMerge.kept_id == merge.kept_id, PersonMerge.id > merge.id)
     for each in session.scalars(later):
         if brought & {phone_id for phone_id, _position in each.data["phones"]} & {*each.data["own_phones"]}:
             return True
         for name, rows in each.data["dropped"].items():
-            table, column = tables[name]
-            keys = [key.name for key in table.primary_key.columns if key is not column]
             moved = {tuple(key) for key in merge.data["moved"].get(name, ())}
-            if not moved.isdisjoint(tuple(row[key] for key in keys) for row in rows):
+            if not moved.isdisjoint(tuple(row[key.name] for key in tables[name][2]) for row in rows):
                 return True
     return False
 
@@ -381,17 +381,14 @@ def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
 
 def _give_rows_back(session: Session, merge: PersonMerge, person_id: int) -> None:
     """Let the rows that came from the merged contact be theirs, also those in whose place the kept one had another."""
-    tables = {table.name: (table, column) for table, column in _references()}
-    recipients: Any = Recipient.__table__
-    tables[recipients.name] = (recipients, recipients.c.contact_id)
+    tables = _references()
     for name, keys in merge.data["moved"].items():
-        table, column = tables[name]
-        columns = [key for key in table.primary_key.columns if key is not column]
+        table, column, columns = tables[name]
         rows = (column == merge.kept_id, tuple_(*columns).in_([tuple(key) for key in keys]))
         change_rows(session, update(table).where(*rows).values({column.name: person_id}))
     undone = set(session.scalars(select(ListImport.id).where(ListImport.undone_at.is_not(None))))
     for name, dropped in merge.data["dropped"].items():
-        table, column = tables[name]
+        table, column, _columns = tables[name]
         kept = [row for each in dropped if (row := _still_imported(each, undone)) is not None]
         restored = [{name: _from_json(name, value) for name, value in row.items()} for row in kept]
         if restored:

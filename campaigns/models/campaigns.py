@@ -45,6 +45,11 @@ class MadeKind(BaseWithId):
     created_at: Mapped[datetime]
     edited_at: Mapped[datetime | None]
 
+    @property
+    def edition(self) -> str:
+        """Return what tells two states of a kind apart, "" as it was made."""
+        return self.edited_at.isoformat() if self.edited_at else ""
+
 
 class OfDrive:
     """Column that says to which drive a row belongs."""

@@ -84,11 +84,19 @@ def create_kind(session: Session, content: dict[str, Any], *, user: User, now: d
 
 
 @use_case
-def edit_kind(session: Session, code: str, content: dict[str, Any], *, user: User, now: datetime) -> MadeKind:
-    """Change a kind that an officer made; campaigns that were written before stay as they are. Raises BadInput, NotFound, NotAllowed."""
+def edit_kind(
+    session: Session, code: str, content: dict[str, Any], *, since: str, user: User, now: datetime
+) -> MadeKind:
+    """Change a kind that an officer made; campaigns that were written before stay as they are.
+
+    `since`: its `edition` when it was read. Raises BadInput, NotFound, NotAllowed, WrongState where somebody else has changed it since.
+    """
     _require(session, user)
     check_kind(content)
     kind = find_kind(session, code)
+    session.refresh(kind, with_for_update=True)
+    if kind.edition != since:
+        raise WrongState("kind_changed_meanwhile")
     kind.content, kind.edited_at = content, now
     audit.record(session, "kind.edit", kind, user, now)
     return kind

@@ -39,7 +39,7 @@ from outreach.accounts.api_tokens import create_token
 from outreach.accounts.users import find_user
 from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Right, Role
 from outreach.models.places import Area, AreaLevel
-from outreach.rules.errors import BadInput, NotAllowed
+from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from tests.integration.admin.test_campaigns import begun, filled, form_of, save
 from tests.integration.campaigns.test_answer_page import everything
 from tests.support.admin_client import post, signed_in
@@ -179,10 +179,12 @@ def test_a_changed_kind_changes_no_campaign_and_nobody_below_the_province_makes_
         "languages": {"sed": {"why": "Câu nữa."}},
     }
     changed |= {"app": {"name": "Sổ", "page": "https://so.example"}, "page": {"asked": "Đã gửi."}}
-    world.do(edit_kind, made, changed)
+    world.do(edit_kind, made, changed, since="")
+    with refuses(WrongState, says="Người khác vừa sửa"):  # two who edit it at once
+        world.do(edit_kind, made, dict(MADE), since="")
     assert describe(world, campaign_id) == before
     with refuses(BadInput, says="từ chỉ việc"):
-        world.do(edit_kind, made, {**MADE, "vocabulary": {}})
+        world.do(edit_kind, made, {**MADE, "vocabulary": {}}, since="")
     world.officer("pn@loa.example", Role.STAFF, world.organisation())
     with pytest.raises(NotAllowed):
         world.do(create_kind, dict(MADE), by="pn@loa.example")
