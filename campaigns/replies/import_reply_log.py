@@ -14,19 +14,15 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from sqlalchemy import BigInteger, select
-from sqlalchemy.orm import Session
-
 from campaigns.models.replies import ReplyChannel
 from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, DUPLICATE_WINDOW, REPLY_WINDOW, receive_reply
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.contacts.phones import find_phones
-from outreach.core.bulk import values_subquery
+from outreach.contacts.suppressions import lock_phones
 from outreach.enqueue_jobs import enqueue_send
 from outreach.imports.sheet_process import read_sheets
-from outreach.models.contacts import Phone
 from outreach.rules.cells import written
 from outreach.rules.declared_tables import TableRow, find_table
 from outreach.rules.errors import BadList
@@ -96,7 +92,8 @@ def import_log(
     while rows := list(islice(log, _BATCH)):
         with transaction(runtime) as session:
             enqueue_after_commit(session, enqueue_send)
-            _lock_phones(session, {row.sender for row in rows if isinstance(row, LogRow)})
+            senders = {row.sender for row in rows if isinstance(row, LogRow)}
+            lock_phones(session, find_phones(session, senders).values())
             new_before = result.new
             for row in rows:
                 result.rows += 1
@@ -182,11 +179,3 @@ def _utc(moment: datetime) -> datetime:
     if not _EARLIEST <= moment.year <= _LATEST:
         raise ValueError(moment.year)
     return (moment if moment.tzinfo else moment.replace(tzinfo=VIETNAM)).astimezone(UTC)
-
-
-def _lock_phones(session: Session, numbers: set[str]) -> None:
-    """Lock the phones in the order of their ids, as all transactions do, to prevent deadlocks."""
-    ids = values_subquery(session, sorted(find_phones(session, numbers).values()), BigInteger)
-    session.execute(
-        select(Phone.id).where(Phone.id.in_(ids)).order_by(Phone.id).with_for_update(key_share=True)
-    ).all()
