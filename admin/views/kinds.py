@@ -58,6 +58,7 @@ VOCABULARY = {
     "other_things": _l("Từ chỉ vật dễ nhầm với việc khác"),
 }
 _BETWEEN = re.compile(r"[,;\n]+")
+_OWN_TEXT = re.compile(r"own_answers\..*\.text")
 # The fields of the questions, by the question.
 _ASKED = {"c.title": 1, "c.asked": 1, "c.question": 2, "c.why": 2}
 
@@ -170,7 +171,9 @@ class KindsView(AdminPage):
         content, seen = _read(form), None
         with suppress(LoaError):  # what is not written yet is a gap in the preview
             seen = read_content(GAPS | {key: part for key, part in content.items() if part})
-        texts = show_texts(form, errors, may_change=_is_no_own_text, kind=code or "")
+        texts = show_texts(
+            form, errors, may_change=lambda path: not _OWN_TEXT.fullmatch(path), kind=code or ""
+        )
         return self.render(
             "campaigns/kind.html",
             code=code,
@@ -201,10 +204,6 @@ def _forget_words(form: Form, source: dict[str, Any]) -> None:
         is_kept = form.get(f"own_words_{number}") == ", ".join(before.get("words", []))
         if is_kept and form.get(f"c.own_answers.{number}.text") != before["text"]:
             form[f"own_words_{number}"] = ""
-
-
-def _is_no_own_text(path: str) -> bool:
-    return not (path.startswith("own_answers.") and path.endswith(".text"))
 
 
 def _fill(form: Form, content: dict[str, Any]) -> None:
@@ -254,21 +253,21 @@ def _read_own_answers(form: Form, content: dict[str, Any]) -> None:
     """Number the typed answers anew from 1, in every language, each with what it amounts to."""
     typed = content.pop("own_answers", {})
     kept = [number for number in NUMBERS if typed.get(number, {}).get("text")]
+
+    def said(number: str) -> list[str]:
+        return _split(form.get(f"own_words_{number}", "")) or propose_says(typed[number]["text"])
+
     if kept:
         content["own_answers"] = {
             str(n): {name: part for name, part in typed[number].items() if name != "words"}
             | {"means": form.get(f"own_means_{number}", "")}
-            | ({"words": words} if (words := _words_of(form, number, typed[number]["text"])) else {})
+            | ({"words": words} if (words := said(number)) else {})
             for n, number in enumerate(kept, start=1)
         }
     for texts in content.get("languages", {}).values():
         translated = texts.pop("own_answers", {})
         if found := {str(n): translated[each] for n, each in enumerate(kept, start=1) if each in translated}:
             texts["own_answers"] = found
-
-
-def _words_of(form: Form, number: str, text: str) -> list[str]:
-    return _split(form.get(f"own_words_{number}", "")) or propose_says(text)
 
 
 def _errors(content: dict[str, Any]) -> dict[str, str]:

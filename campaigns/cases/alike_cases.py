@@ -34,19 +34,10 @@ SAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class AlikeCase:
-    """An open case of a group, with its reply."""
-
-    id: int
-    text: str
-    opened_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class AlikeGroup:
-    """Open cases whose replies say the same, the longest waiting first."""
+    """Open cases whose replies say the same, the longest waiting first: `id`, `text` and `opened_at` of each."""
 
-    cases: list[AlikeCase]
+    cases: list[Any]
     kind: CaseKind
     label: Label  # the suggested one
     campaign: str
@@ -74,7 +65,11 @@ def read_group(session: Session, case_id: int, user: User, *, now: datetime) -> 
 
 def _group(session: Session, user: User, *, now: datetime, topic_of: Case | None = None) -> list[AlikeGroup]:
     query = (
-        select(Case, Reply.body, Reply.label, Campaign.name, Campaign.kind)
+        select(
+            *(Case.id, Case.kind, Case.campaign_id, Case.recipient_id, Case.opened_at),
+            *(Case.taken_by, Case.taken_at, Reply.body.label("text"), Reply.label),
+            *(Campaign.name, Campaign.kind.label("campaign_kind")),
+        )
         .join(Reply, Reply.id == Case.reply_id)
         .outerjoin(Campaign, Campaign.id == Case.campaign_id)
         .where(
@@ -92,31 +87,31 @@ def _group(session: Session, user: User, *, now: datetime, topic_of: Case | None
             Case.kind == topic_of.kind, Case.campaign_id.is_not_distinct_from(topic_of.campaign_id)
         )
     rows = {
-        row[0].id: row
+        row.id: row
         for row in session.execute(query)
-        if row[0].taken_by in (None, user.id) or assigned_until(row[0].taken_at, now=now) is None
+        if row.taken_by in (None, user.id) or assigned_until(row.taken_at, now=now) is None
     }
-    campaigns = {row[0].campaign_id for row in rows.values()}
+    campaigns = {row.campaign_id for row in rows.values()}
     contents = session.execute(select(Campaign.id, Campaign.content).where(Campaign.id.in_(campaigns)))
     read = {id_: read_content(content) for id_, content in contents}
     alike = []
-    for case, body, label, _name, _kind in rows.values():
-        words = read[case.campaign_id].vocabulary if case.campaign_id else BLUEZONE
-        alike.append(AlikeReply(case.id, (case.kind, label, case.campaign_id), body, words))
+    for row in rows.values():
+        words = read[row.campaign_id].vocabulary if row.campaign_id else BLUEZONE
+        alike.append(AlikeReply(row.id, (row.kind, row.label, row.campaign_id), row.text, words))
     groups = []
     for each in group_alike(alike):
         if len(each) < 2:
             break
-        case, _body, label, name, kind = rows[each[0]]
+        first = rows[each[0]]
         groups.append(
             AlikeGroup(
-                cases=[AlikeCase(id_, rows[id_][1], rows[id_][0].opened_at) for id_ in each[:MOST_TOGETHER]],
-                kind=case.kind,
-                label=label,
-                campaign=name or "",
-                campaign_kind=kind or "",
-                own_answers=read[case.campaign_id].own_answers if case.campaign_id in read else (),
-                may_answer=all(rows[id_][0].recipient_id is not None for id_ in each),
+                cases=[rows[id_] for id_ in each[:MOST_TOGETHER]],
+                kind=first.kind,
+                label=first.label,
+                campaign=first.name or "",
+                campaign_kind=first.campaign_kind or "",
+                own_answers=read[first.campaign_id].own_answers if first.campaign_id else (),
+                may_answer=all(rows[id_].recipient_id is not None for id_ in each),
             )
         )
     return groups

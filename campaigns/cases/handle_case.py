@@ -45,7 +45,7 @@ from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.labels import NON_ANSWERS, RESULTS, Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
-from outreach.accounts.permissions import has_role, require_role, visible_to, within_area
+from outreach.accounts.permissions import find_visible, has_role, require_role, visible_to, within_area
 from outreach.accounts.users import name_of
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lock_phone, lock_phones
@@ -73,10 +73,8 @@ def find_case(session: Session, case_id: int, *, user: User) -> Case:
 
     A case without an organisation is visible only to users who see everything.
     """
-    case = session.scalar(select(Case).where(Case.id == case_id, cases_visible_to(session, user)))
-    if case is None:
-        raise NotFound("case_not_found")
-    return case
+    area = within_area(session, user, Case.area_code)
+    return find_visible(session, Case, case_id, user, NotFound("case_not_found"), area)
 
 
 def lock_case(session: Session, case_id: int, *, user: User, now: datetime) -> Case:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Segment
 from campaigns.rules.audience import read_conditions
 from outreach.accounts import audit
-from outreach.accounts.permissions import require_role, visible_to
+from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.models.accounts import Organisation, Role, User
 from outreach.rules.errors import BadInput, NotFound
 from outreach.use_cases import use_case
@@ -31,11 +31,7 @@ def read_segments(session: Session, user: User) -> list[Segment]:
 
 def find_segment(session: Session, segment_id: int, *, user: User) -> Segment:
     """Return a segment that the user may use. Raises NotFound."""
-    query = select(Segment).where(Segment.id == segment_id)
-    segment = session.scalar(query.where(visible_to(session, user, Segment.organisation_id)))
-    if segment is None:
-        raise NotFound("saved_audience_not_found")
-    return segment
+    return find_visible(session, Segment, segment_id, user, NotFound("saved_audience_not_found"))
 
 
 @use_case

@@ -50,7 +50,7 @@ def hand_in_reply(
     sender = find_person(session, bearer, person=person, phone=phone, is_anybody=is_opt_out).number
     reply = receive_reply(
         session,
-        InboundMessage(gateway_id(bearer, reference), sender, "", text or OPT_OUT_TEXT, is_opt_out=False),
+        InboundMessage(f"{id_prefix(bearer)}{reference}", sender, "", text or OPT_OUT_TEXT, is_opt_out=False),
         keys=keys,
         now=at,
         channel=ReplyChannel.API,
@@ -76,10 +76,6 @@ def _is_in_scope(session: Session, reply: Reply, bearer: Bearer) -> bool:
     )
 
 
-def gateway_id(bearer: Bearer, reference: str) -> str:
-    """Return the id under which a reply is stored; each reference of an organisation once."""
-    return f"{id_prefix(bearer)}{reference}"
-
-
 def id_prefix(bearer: Bearer) -> str:
+    """Return how the ids begin under which an organisation's replies are stored, before its reference of each."""
     return f"api.{bearer.organisation_id}."

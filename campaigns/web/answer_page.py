@@ -331,16 +331,13 @@ class PageCache:
     def show(self, state: PageState) -> bytes:
         page = self.cached(state)
         if page is None:
-            page = self._write_page(state)
+            content, organisation, message = self._load(state)
+            page = write_page(state, content, organisation, self._site, message=message)
             with self._lock:
                 self._pages[state] = page
                 if len(self._pages) > MAX_PAGES:
                     self._pages.popitem(last=False)
         return page
-
-    def _write_page(self, state: PageState) -> bytes:
-        content, organisation, message = self._load(state)
-        return write_page(state, content, organisation, self._site, message=message)
 
 
 def write_page(
