@@ -17,16 +17,23 @@ from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, WrongState
 from outreach.use_cases import enqueue_after_commit, use_case
 
+LIVE_NOT_ALLOWED = WrongState("live_not_allowed")
+
 
 def read_permit(session: Session) -> LivePermit | None:
     """Return the permission in force, None while there is none."""
     return session.scalar(select(LivePermit).order_by(LivePermit.id.desc()).limit(1))
 
 
+def lacks_permit(session: Session, *, is_live: bool) -> bool:
+    """Return whether messages of campaigns would reach real people and nobody has allowed that yet."""
+    return is_live and read_permit(session) is None
+
+
 def require_permit(session: Session, *, is_live: bool) -> None:
-    """Raise WrongState if messages would reach real people and nobody has allowed that yet."""
-    if is_live and read_permit(session) is None:
-        raise WrongState("live_not_allowed")
+    """Raise WrongState if `lacks_permit`."""
+    if lacks_permit(session, is_live=is_live):
+        raise LIVE_NOT_ALLOWED
 
 
 @use_case

@@ -28,6 +28,7 @@ from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.delivery.status_callbacks import APPLY_LIMIT, apply_status_callbacks
 from campaigns.delivery.streams import open_streams, steps_due_at
 from campaigns.lifecycle import change_state, hold_for_approval, pause_automatically, pause_broken
+from campaigns.live_permit import LIVE_NOT_ALLOWED, lacks_permit
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.planning.approvals import compute_terms, read_approvals
@@ -99,6 +100,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
     def start() -> None:
         with db.write() as session:
             result.started = len(start_scheduled(session, now=now))
+            pause_unpermitted(session, is_live=runtime.settings.is_live, now=now)
 
     def expire() -> None:
         with db.write() as session:
@@ -281,14 +283,26 @@ def mark_unreported(session: Session, *, now: datetime, secret_key: str) -> int:
 
 def start_scheduled(session: Session, *, now: datetime) -> list[int]:
     """Start the campaigns whose time has come. Returns their ids."""
+    # Locked, so that none starts whose launch is undone at this moment: it may be launched from there, too.
     due = session.scalars(
-        select(Campaign.id).where(Campaign.state == CampaignState.SCHEDULED, Campaign.starts_at <= now)
+        select(Campaign.id)
+        .where(Campaign.state == CampaignState.SCHEDULED, Campaign.starts_at <= now)
+        .order_by(Campaign.id)
+        .with_for_update()
     ).all()
     return [
         campaign_id
         for campaign_id in due
         if change_state(session, campaign_id, CampaignAction.LAUNCH, now=now, launched_at=now)
     ]
+
+
+def pause_unpermitted(session: Session, *, is_live: bool, now: datetime) -> None:
+    """Pause what began in training once messages would reach real people, until that is allowed and somebody resumes it."""
+    if lacks_permit(session, is_live=is_live):
+        sending = select(Campaign.id).where(Campaign.state == CampaignState.SENDING).order_by(Campaign.id)
+        for campaign_id in session.scalars(sending).all():
+            pause_automatically(session, campaign_id, reason=LIVE_NOT_ALLOWED, now=now)
 
 
 def steps_due(session: Session, *, now: datetime, quiet: QuietDays) -> list[int]:

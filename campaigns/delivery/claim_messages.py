@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from redis import Redis, RedisError
+from redis import RedisError
 from sqlalchemy import BigInteger, delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -38,10 +38,10 @@ from campaigns.delivery.streams import (
     campaign_quiet_days,
     open_streams,
     reserve_capacity,
-    sender_rate_limit,
+    sender_paces,
 )
 from campaigns.lifecycle import pause_automatically, pause_broken
-from campaigns.models.campaigns import Campaign, Sender
+from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Case
 from campaigns.planning.preview import segment_price
@@ -253,7 +253,7 @@ def _read_known(
             closing_times[id(row.of)] = closes_at(now, campaign_hours(row.of, is_live=by.is_live), days)
     phones = values_subquery(session, {row.phone_id for row in due}, BigInteger)
     recent, contents = recent_messages(session, phones, now=now)
-    reminded = {row.recipient_id for row in due if row.recipient_id is not None and (row.of.step or 0) > 1}
+    reminded = {row.recipient_id for row in due if row.recipient_id is not None and _step_of(row) > 1}
     return _Known(
         find_stopped(session, due, passes_opt_outs=by.passes_opt_outs),
         _recipients_with_open_case(session, reminded),
@@ -343,13 +343,17 @@ def _as_notice(text: _Taken, rendered: tuple[Notice, str] | None) -> _Taken:
     return alone if goes_alone(notice) else text._replace(notice=notice)
 
 
+def _step_of(row: WaitingMessage) -> int:
+    """Return the step that a message counts as: the text after a notice is as a reminder, as who has answered got the notice."""
+    return (row.of.step or 0) + bool(row.n > 1 and row.of.notice_template)
+
+
 def _refusal_of(row: WaitingMessage, content: str | None, known: _Known, *, is_live: bool) -> Refusal | None:
     of, is_urgent = row.of, bool(row.of.urgent_reason)
     has_answered = row.answer is not None and not row.wants_reminder
     return refusal_reason(
         kind=row.kind,
-        # The text after a notice is as a reminder: somebody who has answered got the notice.
-        step=(of.step or 0) + bool(row.n > 1 and of.notice_template),
+        step=_step_of(row),
         suppressed=row.message_id in known.stopped,
         answered=has_answered or row.recipient_id in known.with_open_case,
         repeated=(row.phone_id, content) in known.contents,
@@ -489,6 +493,7 @@ class _StreamRotation:
             now = database_now(session)
             streams = open_streams(session, now=now, is_live=self._by.is_live, quiet=self._by.quiet)
             self._terms = read_gateway_terms(session, settings=self._settings, now=now) if streams else []
+            self._paces = sender_paces(session) if streams else {}
         served = self._last_served() if len(streams) > 1 else {}
         streams.sort(key=lambda stream: (stream.rank, served.get(stream.id, 0.0)))
         # While a warning waits for its turn at a rate limit, nobody else takes the time that comes free there.
@@ -533,7 +538,9 @@ class _StreamRotation:
         """Claim from one stream. Returns None if its rate limit is used up or nothing is due."""
         runtime, settings = self._runtime, self._settings
         reservation = (
-            reserve_capacity(runtime.redis, stream.rate_limits, max_segments=self._limit)
+            reserve_capacity(
+                runtime.redis, stream.rate_limits, max_segments=self._limit, ahead_s=stream.ahead_s
+            )
             if stream.rate_limits
             else None
         )
@@ -548,6 +555,8 @@ class _StreamRotation:
             redis=runtime.redis,
             usual_price_vnd=price_vnd,
             most_segments=reservation.segments if reservation else self._limit,
+            ahead_s=stream.ahead_s,
+            senders=self._paces if stream.id == TRANSACTIONAL_STREAM else {},
         )
         claimed_at = time.monotonic()
         fence = Fence.after(settings.lease_s - settings.send_timeout_s)
@@ -567,50 +576,19 @@ class _StreamRotation:
                 pause_automatically(session, stream.id, reason=OVER_BUDGET, now=now)
             if batch.without_gateway and stream.id != TRANSACTIONAL_STREAM:
                 pause_automatically(session, stream.id, reason=NO_GATEWAY, now=now)
-            # Still inside the transaction: without Redis nothing is claimed that has a rate limit.
-            start_times = (
-                _reserve_start_times(session, runtime.redis, batch)
-                if stream.id == TRANSACTIONAL_STREAM
-                else {}
-            )
-        by_account: Counter[int] = Counter()
-        for item in batch.claims:
-            by_account[item.account_id] += item.segments
-        # Claimed is claimed: without Redis what was reserved too much passes by itself.
-        with suppress(RedisError):
-            if reservation:
-                reservation.settle(by_account.total())
-            routes.settle(by_account)
-        if not batch.claims and not batch.skipped and not batch.waiting:
-            return None
-        next_at, gap_s = (reservation.starts_at, 1 / reservation.per_second) if reservation else (0.0, 0.0)
-        paced = {account: each.starts_at for account, each in routes.reservations.items()}
         tasks = []
         closing_times = {moment: monotonic_of(moment) for moment in {item.closes_at for item in batch.claims}}
+        own = [reservation] if reservation else []
         for item in batch.claims:
-            starts_at = start_times.get(item.attempt_id, next_at)
-            if (limit := routes.reservations.get(item.account_id)) is not None:
-                starts_at = max(starts_at, paced[item.account_id])
-                paced[item.account_id] += item.segments / limit.per_second
+            spans = own + routes.reservations_of(item.account_id, item.sender, item.kind)
+            starts_at = max((span.place(item.segments) for span in spans), default=0.0)
             tasks.append(SendTask(item, claimed_at, starts_at, fence, closing_times[item.closes_at]))
-            next_at += item.segments * gap_s
-        return batch, tasks
-
-
-def _reserve_start_times(session: Session, redis: Redis, batch: ClaimBatch) -> dict[int, float]:
-    """Reserve the next free sending times at the senders' rate limits, for transactional messages.
-
-    Returns start times (monotonic seconds) by attempt; a sender without a rate limit has none.
-    """
-    names = {item.sender for item in batch.claims}
-    start_times: dict[int, float] = {}
-    for sender in session.scalars(select(Sender).where(Sender.name.in_(names), Sender.pace.is_not(None))):
-        rate_limit = sender_rate_limit(sender.name, sender.pace)
-        for item in batch.claims:
-            if rate_limit and item.sender == sender.name:
-                reservation = reserve_capacity(redis, [rate_limit], segments=item.segments)
-                start_times[item.attempt_id] = reservation.starts_at if reservation else 0.0
-    return start_times
+        # Claimed is claimed: without Redis what was reserved too much passes by itself.
+        with suppress(RedisError):
+            for span in own:
+                span.settle()
+            routes.settle()
+        return (batch, tasks) if batch.claims or batch.skipped or batch.waiting else None
 
 
 class SendTask(NamedTuple):

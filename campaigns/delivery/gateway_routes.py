@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -12,8 +12,9 @@ from redis import Redis
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.message_data import WaitingMessage
-from campaigns.delivery.streams import RateLimit, Reservation, reserve_capacity
+from campaigns.delivery.streams import RateLimit, Reservation, reserve_capacity, sender_rate_limit
 from campaigns.rules.gateway_choice import GatewayTerms, Health, in_order, take_first
+from campaigns.rules.states import MessageKind
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import notice_channel, read_accounts
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayState
@@ -62,8 +63,15 @@ def read_gateway_terms(session: Session, *, settings: Settings, now: datetime) -
     return [terms_of(account, settings=settings, now=now) for account in read_accounts(session)]
 
 
+# What has a rate limit of its own: a gateway account, or a sender, for its confirmations apart.
+_Limited = int | tuple[str, bool]
+
+
 class Routes:
-    """Choice of accounts for the messages of one claim, within what each account's pace and workers have room for."""
+    """Choice of accounts for the messages of one claim, within what each account's pace and workers have room for.
+
+    And within the paces of `senders`, where the claim has not reserved them: of a confirmation the next free time, whenever it is.
+    """
 
     def __init__(
         self,
@@ -73,25 +81,28 @@ class Routes:
         redis: Redis,
         usual_price_vnd: int,
         most_segments: float,
+        ahead_s: float,
+        senders: Mapping[str, float],
     ) -> None:
         self._terms, self._health, self._price = terms, health, usual_price_vnd
+        self._redis, self._most, self._ahead_s, self._senders = redis, most_segments, ahead_s, senders
         self._trying = set(health.trying)
         self._asks_encoding = not all(each.has_unicode for each in terms)
         self._by_id = {each.id: each for each in terms}
         self._is_alone = sum(each.is_active for each in terms) == 1
         self._orders: dict[tuple[str, Operator, bool], list[GatewayTerms]] = {}
-        self._room: dict[int, float] = dict.fromkeys(health.full, 0.0)
-        self._passed: Counter[int] = Counter()  # segments that had to wait for an account with a pace
-        self.reservations: dict[int, Reservation] = {}
+        self._room: dict[_Limited, float] = dict.fromkeys(health.full, 0.0)
+        self._passed: Counter[_Limited] = Counter()  # segments that had to wait for a pace
+        self._reservations: dict[_Limited, Reservation] = {}
         for each in terms:
             if each.pace and each.is_active:
-                limit = RateLimit(f"gateway:{each.id}", each.pace)
-                reserved = reserve_capacity(redis, [limit], max_segments=most_segments)
-                if reserved:
-                    self.reservations[each.id] = reserved
-                self._room[each.id] = min(
-                    self._room.get(each.id, math.inf), reserved.segments if reserved else 0.0
-                )
+                self._reserve(each.id, RateLimit(f"gateway:{each.id}", each.pace), ahead_s)
+
+    def _reserve(self, key: _Limited, limit: RateLimit, ahead_s: float | None) -> None:
+        reserved = reserve_capacity(self._redis, [limit], max_segments=self._most, ahead_s=ahead_s)
+        if reserved:
+            self._reservations[key] = reserved
+        self._room[key] = min(self._room.get(key, math.inf), reserved.segments if reserved else 0.0)
 
     def choose(
         self, row: WaitingMessage, body: str, *, sender: str, segments: int, is_notice: bool = False
@@ -100,9 +111,18 @@ class Routes:
 
         `is_notice`: it goes as a notice where one of its gateways has them.
         """
+        paces: dict[_Limited, float | None] = {}
+        if pace := self._senders.get(sender):
+            is_confirmation = row.kind is MessageKind.CONFIRMATION
+            paces[sender, is_confirmation] = pace
+            if (sender, is_confirmation) not in self._room:
+                ahead_s = None if is_confirmation else self._ahead_s
+                self._reserve((sender, is_confirmation), sender_rate_limit(sender, pace), ahead_s)
         if row.account_id is not None:  # a test of this account, whatever its state
             given = self._by_id.get(row.account_id)
-            return Route(given.id, price_vnd=given.price_vnd) if given else None
+            return (
+                self._within(paces, Route(given.id, price_vnd=given.price_vnd), segments) if given else None
+            )
         operator = operator_of(row.e164, row.operator)
         is_unicode = self._asks_encoding and measure(body).encoding is Encoding.UCS2
         kind = sender, operator, is_unicode
@@ -118,17 +138,27 @@ class Routes:
         chosen = take_first(ordered, down=self._health.down, trying=self._trying, is_alone=self._is_alone)
         if chosen is None:
             return Route(None, WAIT_FOR_GATEWAY)
-        room = self._room.get(chosen.id)
-        if room is not None:
-            if room <= 0:
-                self._passed[chosen.id] += segments
-                ahead_s = self._passed[chosen.id] / chosen.pace if chosen.pace else 0.0
-                return Route(None, timedelta(seconds=min(60.0, max(1.0, ahead_s))))
-            self._room[chosen.id] = room - segments
         notice = chosen.notices if is_notice else None
-        return Route(chosen.id, price_vnd=chosen.price_to(operator), notice=notice)
+        route = Route(chosen.id, price_vnd=chosen.price_to(operator), notice=notice)
+        return self._within({**paces, chosen.id: chosen.pace}, route, segments)
 
-    def settle(self, used: Counter[int]) -> None:
-        """Give back the reserved sending time that no message was found for. `used`: segments by account."""
-        for account_id, reservation in self.reservations.items():
-            reservation.settle(used[account_id])
+    def _within(self, paces: Mapping[_Limited, float | None], route: Route, segments: int) -> Route:
+        """Return a route if these have room for so many segments, else how long they wait."""
+        for key, pace in paces.items():
+            if self._room.get(key, math.inf) <= 0:
+                self._passed[key] += segments
+                ahead_s = self._passed[key] / pace if pace else 0.0
+                return Route(None, timedelta(seconds=math.ceil(min(60.0, max(1.0, ahead_s)))))
+        for key in paces.keys() & self._room.keys():
+            self._room[key] -= segments
+        return route
+
+    def reservations_of(self, account_id: int, sender: str, kind: MessageKind) -> list[Reservation]:
+        """Return the reserved spans that a message is placed in."""
+        keys: tuple[_Limited, ...] = (account_id, (sender, kind is MessageKind.CONFIRMATION))
+        return [self._reservations[key] for key in keys if key in self._reservations]
+
+    def settle(self) -> None:
+        """Give back the reserved sending time that no message was found for. Raises RedisError."""
+        for reservation in self._reservations.values():
+            reservation.settle()

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.message_data import CampaignStep, find_stopped, read_outbox
 from campaigns.emergency_stop import is_stopped
+from campaigns.live_permit import lacks_permit
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.models.messages import Attempt, Outbox
 from campaigns.privacy.clocks import quiet_days
@@ -64,9 +64,17 @@ class Stream:
         """Return the place of its class: warnings, then transactional messages, then campaigns."""
         return 0 if self.is_urgent else 1 if self.id == TRANSACTIONAL_STREAM else 2
 
+    @property
+    def ahead_s(self) -> float:
+        """Return how much of a rate limit may be reserved before it gets some: the more, the earlier its class goes."""
+        return AHEAD_S * (3 - self.rank)
+
 
 def open_streams(session: Session, *, now: datetime, is_live: bool, quiet: QuietDays) -> list[Stream]:
-    """Return the streams with a message due. On `quiet` days none of a campaign is, but for warnings."""
+    """Return the streams with a message due: of campaigns none without the permission to send to real phones.
+
+    On `quiet` days none of a campaign is, but for warnings.
+    """
     if is_stopped(session):
         return []
     # Reads the first row by the index. (The planner may turn an EXISTS into a scan of a whole outbox of millions.)
@@ -84,6 +92,8 @@ def open_streams(session: Session, *, now: datetime, is_live: bool, quiet: Quiet
         .limit(1)
     ).first():
         streams.append(Stream(id=TRANSACTIONAL_STREAM, closes_at=now + timedelta(hours=1)))
+    if lacks_permit(session, is_live=is_live):
+        return streams
     for campaign, sender_pace in session.execute(
         select(Campaign, Sender.pace)
         .outerjoin(Sender, Sender.name == Campaign.sender)
@@ -92,7 +102,7 @@ def open_streams(session: Session, *, now: datetime, is_live: bool, quiet: Quiet
     ):
         if closes := sending_until(campaign, now=now, is_live=is_live, quiet=quiet):
             rate_limits = (
-                sender_rate_limit(campaign.sender, sender_pace),
+                sender_rate_limit(campaign.sender, sender_pace) if sender_pace else None,
                 RateLimit(f"campaign:{campaign.id}", campaign.pace) if campaign.pace else None,
             )
             streams.append(
@@ -108,12 +118,14 @@ def open_streams(session: Session, *, now: datetime, is_live: bool, quiet: Quiet
     return streams
 
 
-def sender_rate_limit(name: str, per_second: float | None) -> RateLimit | None:
-    """Return the rate limit that all campaigns and answers of a sender share.
+def sender_rate_limit(name: str, per_second: float) -> RateLimit:
+    """Return the rate limit that all campaigns and answers of a sender share."""
+    return RateLimit(f"sender:{name}", per_second)
 
-    Returns None if the sender has none.
-    """
-    return RateLimit(f"sender:{name}", per_second) if per_second else None
+
+def sender_paces(session: Session) -> dict[str, float]:
+    """Return the segments a second of the senders that have a limit, by their names."""
+    return dict(session.execute(select(Sender.name, Sender.pace).where(Sender.pace.is_not(None))).all())
 
 
 def streams_still_open(
@@ -125,6 +137,8 @@ def streams_still_open(
     still_open = (
         {TRANSACTIONAL_STREAM: now + timedelta(hours=1)} if TRANSACTIONAL_STREAM in stream_ids else {}
     )
+    if lacks_permit(session, is_live=is_live):
+        return still_open
     for campaign in session.scalars(
         select(Campaign).where(Campaign.id.in_(stream_ids), Campaign.state == CampaignState.SENDING)
     ):
@@ -199,9 +213,9 @@ def sending_until(campaign: Campaign, *, now: datetime, is_live: bool, quiet: Qu
     return min(closes, campaign.deadline) if campaign.deadline else closes
 
 
-# A worker claims what the rate limit allows in this time, and only while no more than this time is reserved ahead.
-# So all workers together hold a few seconds of a slow campaign, and a pause or an opt-out still finds the rest
-# in the outbox.
+# A worker claims what the rate limit allows in this time, and only while little more than it is reserved ahead (`Stream.ahead_s`).
+# So all workers together hold a few seconds of a slow campaign or sender, and a pause, an opt-out or a warning still finds
+# the rest in the outbox.
 AHEAD_S = 1.0
 # Uses Redis's clock, so that workers on several machines agree. Each key holds the moment (ms) from which its
 # sender or campaign is free again. A span begins when all of them are free, and each key moves on by the time that
@@ -238,10 +252,7 @@ end
 
 
 class Reservation:
-    """A reserved span of sending time. `settle` it with the segments that were really claimed.
-
-    `starts_at` is in monotonic seconds.
-    """
+    """A reserved span of sending time, in which claimed messages are placed one behind the other. Times are monotonic seconds."""
 
     def __init__(
         self,
@@ -253,16 +264,17 @@ class Reservation:
         segments: float,
     ):
         self._redis, self._rate_limits, self._reserved_until = redis, rate_limits, reserved_until
-        self.starts_at, self.segments = starts_at, segments
+        self._starts_at, self.segments, self._placed = starts_at, segments, 0
 
-    @property
-    def per_second(self) -> float:
-        """Return the rate at which the span's segments may follow one another."""
-        return min(limit.per_second for limit in self._rate_limits)
+    def place(self, segments: int) -> float:
+        """Return when so many more segments may start."""
+        starts_at = self._starts_at + self._placed / min(limit.per_second for limit in self._rate_limits)
+        self._placed += segments
+        return starts_at
 
-    def settle(self, segments: int) -> None:
-        """Correct the reservation to the number of segments that were claimed."""
-        if segments != self.segments:
+    def settle(self) -> None:
+        """Correct the reservation to the segments that were placed in it. Raises RedisError."""
+        if self._placed != self.segments:
             arguments = [
                 part
                 for limit, reserved_until in zip(self._rate_limits, self._reserved_until, strict=True)
@@ -272,33 +284,27 @@ class Reservation:
                 _SETTLE,
                 len(self._rate_limits),
                 *(rate_limit.key for rate_limit in self._rate_limits),
-                segments - self.segments,
+                self._placed - self.segments,
                 *arguments,
             )
 
 
 def reserve_capacity(
-    redis: Redis,
-    rate_limits: Sequence[RateLimit],
-    *,
-    max_segments: float = math.inf,
-    segments: int | None = None,
+    redis: Redis, rate_limits: Sequence[RateLimit], *, max_segments: float, ahead_s: float | None
 ) -> Reservation | None:
     """Reserve AHEAD_S of the slowest of these rate limits, or `max_segments` if that is less.
 
-    Returns None while enough is reserved already. Reserves no more than can be claimed: until the reservation is settled,
-    what others reserve lies behind all of it.
-    With `segments`, reserves just these, however much is reserved ahead: messages that go before all others get the next
-    free time. Raises redis.RedisError when Redis is away: then nothing with a rate limit may be claimed.
+    Returns None while more than `ahead_s` is reserved already; without it the next free time is reserved, however late. Reserves no
+    more than can be claimed: until the reservation is settled, what others reserve lies behind all of it.
+    Raises redis.RedisError when Redis is away: then nothing with a rate limit may be claimed.
     """
-    ahead_ms = AHEAD_S * 1000 if segments is None else -1
-    amount = segments or max(1.0, min(max_segments, min(limit.per_second for limit in rate_limits) * AHEAD_S))
+    amount = max(1.0, min(max_segments, min(limit.per_second for limit in rate_limits) * AHEAD_S))
     answer: list[bytes] = redis.eval(
         _RESERVE,
         len(rate_limits),
         *(limit.key for limit in rate_limits),
         amount,
-        ahead_ms,
+        -1 if ahead_s is None else ahead_s * 1000,
         *(limit.per_second for limit in rate_limits),
     )
     if not answer:

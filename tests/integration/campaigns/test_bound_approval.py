@@ -346,6 +346,21 @@ def test_what_began_in_training_goes_on_live_only_with_the_permission(world):
     assert len(world.all(select(Recipient))) == 1
 
 
+def test_what_is_on_its_way_when_an_installation_goes_live_waits_for_the_permission(world):
+    started = world.launch(people=1)
+    later = world.draft(name="Đợt sau", starts_at=world.in_hours(1).isoformat())
+    world.begin(later)
+    world.use(sms_live="yes")
+    world.send()
+    assert world.sent_to() == []
+    world.sweep(at=world.in_hours(2))
+    for campaign in (started, later):
+        assert world.status(campaign)["state"] == "paused"
+        assert "Chưa cho phép gửi thật" in world.status(campaign)["pause_reason"]
+    world.send()
+    assert world.sent_to() == []
+
+
 def test_live_hours_in_which_nothing_may_leave_are_refused(world):
     """22:30 to 23:30 and the legal 07:00 to 22:00 have no minute in common."""
     world.add_people(1)

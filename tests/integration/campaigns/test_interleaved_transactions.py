@@ -11,10 +11,11 @@ from sqlalchemy.orm import ORMExecuteState, Session
 
 from campaigns.delivery.claim_messages import claim_next_batch
 from campaigns.delivery.outbox import FOLD_AFTER, UnsentClaim, fold_attempt_totals, return_unsent
+from campaigns.lifecycle import change_state
 from campaigns.models.messages import AttemptTotal, Message, Outbox
-from campaigns.rules.states import AttemptState, MessageState
+from campaigns.rules.states import AttemptState, CampaignAction, MessageState
 from campaigns.second_wave import send_second_wave
-from campaigns.sweep import complete_finished, skip_past_deadline
+from campaigns.sweep import complete_finished, skip_past_deadline, start_scheduled
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, World, number
 
@@ -86,6 +87,20 @@ def test_a_second_wave_that_begins_while_its_campaign_is_completed_is_sent(world
     )
     world.send()
     assert number(10) in world.sent_to()
+
+
+def test_a_campaign_whose_launch_is_undone_while_it_would_start_does_not_start(world: World) -> None:
+    world.add_people(2)
+    campaign = world.draft(starts_at=world.in_hours(1).isoformat())
+    world.begin(campaign)
+
+    def undo(session: Session) -> None:
+        change_state(session, campaign, CampaignAction.UNDO, now=world.now)
+
+    interleave(
+        world, lambda session: start_scheduled(session, now=world.in_hours(2)), undo, before="is_update"
+    )
+    assert world.status(campaign)["state"] == "approved"
 
 
 def test_two_sweeps_at_once_fold_a_total_once(world: World) -> None:

@@ -9,16 +9,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from campaigns.delivery.claim_messages import ClaimSettings, claim
+from campaigns.delivery.claim_messages import ClaimSettings, SendTask, claim, claim_next_batch
+from campaigns.delivery.outbox import queue_message
 from campaigns.delivery.streams import open_streams, suppressed_attempts
 from campaigns.lifecycle import perform_action
 from campaigns.models.campaigns import Recipient, Sender
+from campaigns.models.checks import LivePermit
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.privacy import RequestKind
 from campaigns.planning.preview import segment_price
 from campaigns.privacy.requests import record_request
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import CampaignAction, MessageState
+from campaigns.rules.states import CampaignAction, MessageKind, MessageState
 from outreach.contacts.suppressions import suppress
 from outreach.core.settings import Settings
 from outreach.models.accounts import AuditEvent, AuditValues, Role
@@ -42,6 +44,7 @@ def storm(world: World) -> World:
     """Ten people: 1 opted out, 2 is in the do-not-call register, 3 is reported dead, 4 objected to the processing."""
     world.now = NIGHT
     world.add_people(10)
+    world.add(LivePermit(allowed_at=NIGHT))
     with world.runtime.db.write() as session:
         world.add_officer(session, SECOND, Role.APPROVER)
         for index, reason in ((2, SuppressionReason.DO_NOT_CALL), (3, SuppressionReason.WRONG_NUMBER)):
@@ -222,6 +225,31 @@ def test_the_setting_alone_passes_nothing_and_turned_off_again_it_holds_what_wai
     with storm.runtime.db.read() as session:
         skipped = select(Message).where(Message.campaign_id == passing, Message.state == MessageState.SKIPPED)
         assert len(session.scalars(skipped).all()) == 2
+
+
+def test_many_answers_hold_seconds_of_their_senders_pace_and_a_warning_overtakes_them(world: World) -> None:
+    world.add_people(60)
+    world.officer(SECOND, Role.APPROVER)
+    world.add(Sender(name="MTTQ", pace=2))
+    of = world.draft(name="Đã gửi")
+    long_due = world.in_hours(-1)
+    for index in range(60):
+        answer = {"kind": MessageKind.ACKNOWLEDGEMENT, "text": "Cam on", "campaign_id": of}
+        world.do(queue_message, not_before=long_due, phone_id=world.phone(number(index)), **answer)
+
+    def claim_most() -> list[SendTask]:
+        found = [claim_next_batch(world.runtime, "test") for _ in range(10)]
+        return [task for each in found if each for task in each[2]]
+
+    answers = claim_most()
+    assert 0 < len(answers) <= 10
+    assert max(task.starts_at for task in answers) < time.monotonic() + 5
+    warning = world.draft(name="Bão", text="Bao so 9", unaccented=True, urgent={"reason": STORM})
+    approve_twice(world, warning)
+    assert {task.claim.stream_id for task in claim_most()} == {warning}
+    asked = {"kind": MessageKind.CONFIRMATION, "text": "Da ghi nhan", "campaign_id": of}
+    world.do(queue_message, not_before=long_due, phone_id=world.phone(number(59)), **asked)
+    assert [task.claim.kind for task in claim_most()] == [MessageKind.CONFIRMATION]
 
 
 def test_a_warning_goes_out_within_its_pace_before_what_has_waited_longer(
