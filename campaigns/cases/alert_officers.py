@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from smtplib import SMTPException
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
@@ -48,6 +48,7 @@ Lúc {at} có tin trả lời được hiểu là kêu cứu ({place}; chiến d
 
 Người gửi đã được nhắn các số 112, 113, 114, 115.
 """
+_FAILURES = (OSError, SMTPException, BadInput)
 _WAITING = "Đã {minutes} phút mà chưa có cán bộ nào nhận việc.\n"
 
 
@@ -81,6 +82,10 @@ class DutyContacts(NamedTuple):
 
     def is_due(self, now: datetime) -> ColumnElement[bool]:
         """Return whether somebody is to be told of a case, and is there: else no page may say that they were."""
+        return or_(*(self.are_due(now, is_first=is_first) for is_first in (True, False)))
+
+    def are_due(self, now: datetime, *, is_first: bool) -> ColumnElement[bool]:
+        """Return whether those on duty (`is_first`), or those who stand in, are to be told."""
         # Who took the case before this cry may have left since.
         is_taken = Case.taken_at >= Case.urgent_at
         is_late = and_(
@@ -88,23 +93,38 @@ class DutyContacts(NamedTuple):
             Case.escalated_at.is_(None),
             Case.urgent_at <= now - URGENT_WAITS,
         )
-        ways = [Case.alerted_at.is_(None)] * bool(self.duty) + [is_late] * bool(self.stand_in)
+        way = Case.alerted_at.is_(None) if is_first else is_late
+        is_there = way if (self.duty if is_first else self.stand_in) else false()
         # A phone that was cut off in a storm delivers after days.
-        return and_(Case.urgent_at > now - REPLY_WINDOW, Case.done_at.is_(None), or_(false(), *ways))
+        return and_(Case.urgent_at > now - REPLY_WINDOW, Case.done_at.is_(None), is_there)
 
 
 def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
-    """Tell the officer on duty of an urgent case, or those who stand in if nobody has taken it in time. Returns how many were told.
+    """Tell the officer on duty of an urgent case; those who stand in if nobody has taken it in time. Returns how many were told.
 
     A way that fails costs itself alone where another one told somebody; else its error is raised, and the next sweep tries again.
     """
+    failed: list[Exception] = []
+    for is_first in (True, False):
+        try:
+            if told := _alert(runtime, case_id, is_first=is_first, now=now):
+                return told
+        except _FAILURES as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return 0
+
+
+def _alert(runtime: Runtime, case_id: int, *, is_first: bool, now: datetime) -> int:
     settings = runtime.settings
     with runtime.db.read() as session:
         known = DutyContacts.of(session, settings)
-        case = session.scalar(select(Case).where(Case.id == case_id, known.is_due(now)))
+        is_due = known.are_due(now, is_first=is_first)
+        case = session.scalar(select(Case).where(Case.id == case_id, is_due))
         if case is None or case.urgent_at is None:
             return 0
-        urgent_at, is_first = case.urgent_at, bool(known.duty) and case.alerted_at is None
+        urgent_at = case.urgent_at
         words = _describe(session, case, base=settings.public_base_url, now=now, is_first=is_first)
     contacts = known.duty if is_first else known.stand_in
     identity = f"loa-urgent-{case_id}-{urgent_at:%y%m%d%H%M}-{is_first:d}"
@@ -125,15 +145,15 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
     ]
     if addresses:
         subject = f"{words['drill']}KHẨN: có người kêu cứu, việc số {case_id}"
-        send = partial(send_mail, settings.smtp_url, to=addresses, subject=subject, message_id=identity)
+        send = partial(_mail, settings.smtp_url, to=addresses, subject=subject, message_id=identity)
         ways.append(("mail", partial(send, body=_MAIL.format(**words))))
     failed = _tell(ways, case_id)
     if failed and len(failed) == len(ways) and not numbers:
         raise failed[0]
     with transaction(runtime) as session:
-        is_same = (Case.id == case_id, Case.urgent_at == urgent_at, known.is_due(now))
+        is_same = (Case.id == case_id, Case.urgent_at == urgent_at, is_due)
         case = session.scalar(select(Case).where(*is_same).with_for_update())
-        if case is None or (is_first and case.alerted_at is not None):
+        if case is None:
             return 0
         if is_first:
             case.alerted_at = now
@@ -143,13 +163,19 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
     return len(contacts)
 
 
+def _mail(smtp_url: str, **mail: Any) -> None:
+    """Send a mail. Raises SMTPException where no address took it, and what `send_mail` raises."""
+    if not send_mail(smtp_url, **mail):
+        raise SMTPException("no address took it")
+
+
 def _tell(ways: Sequence[tuple[str, Callable[[], object]]], case_id: int) -> list[Exception]:
     """Tell by each way. Returns the errors of those that failed."""
     failed: list[Exception] = []
     for name, tell in ways:
         try:
             tell()
-        except (OSError, SMTPException, BadInput) as error:
+        except _FAILURES as error:
             failed.append(error)
             log.warning("alert.failed way=%s case=%s error=%s", name, case_id, type(error).__name__)
     return failed

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from redis import RedisError
@@ -577,12 +577,13 @@ class _StreamRotation:
             if batch.without_gateway and stream.id != TRANSACTIONAL_STREAM:
                 pause_automatically(session, stream.id, reason=NO_GATEWAY, now=now)
         tasks = []
-        closing_times = {moment: monotonic_of(moment) for moment in {item.closes_at for item in batch.claims}}
         own = [reservation] if reservation else []
         for item in batch.claims:
             spans = own + routes.reservations_of(item.account_id, item.sender, item.kind)
             starts_at = max((span.place(item.segments) for span in spans), default=0.0)
-            tasks.append(SendTask(item, claimed_at, starts_at, fence, closing_times[item.closes_at]))
+            # By the database's clock, whatever this host's says of the hour.
+            closes_at = claimed_at + (item.closes_at - now).total_seconds()
+            tasks.append(SendTask(item, claimed_at, starts_at, fence, closes_at))
         # Claimed is claimed: without Redis what was reserved too much passes by itself.
         with suppress(RedisError):
             for span in own:
@@ -602,8 +603,3 @@ class SendTask(NamedTuple):
     starts_at: float
     fence: Fence
     closes_at: float
-
-
-def monotonic_of(moment: datetime) -> float:
-    """Convert a moment to the worker's monotonic clock."""
-    return time.monotonic() + (moment - datetime.now(UTC)).total_seconds()

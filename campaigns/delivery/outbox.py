@@ -20,7 +20,7 @@ from campaigns.delivery.claim_messages import Claim
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, AttemptTotal, Message, MessagePart, Outbox
-from campaigns.rules.delivery import FAILURE_WINDOW, is_charged
+from campaigns.rules.delivery import FAILURE_WINDOW, PHONE_IS_OFF, is_charged
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, FAILURES, AttemptState, CampaignState, MessageState
 from outreach.core.bulk import change_rows, fold_rows, values_subquery
 from outreach.models.gateways import ENVIRONMENT
@@ -234,16 +234,18 @@ def add_totals(
 def recent_outcomes(session: Session, stream_id: int, *, now: datetime) -> tuple[int, int]:
     """Return how many of the outcomes of the last minutes (FAILURE_WINDOW) failed, and how many did not.
 
-    Outcomes from before the campaign was resumed do not count.
+    Outcomes from before the campaign was resumed do not count; nor do, of a warning, phones that are off: in a storm many are.
     """
     since = now - FAILURE_WINDOW
-    resumed_at = session.scalar(select(Campaign.resumed_at).where(Campaign.id == stream_id))
-    rows = session.execute(
-        select(AttemptTotal.state, func.sum(AttemptTotal.n))
-        .where(AttemptTotal.stream_id == stream_id, AttemptTotal.at > max(since, resumed_at or since))
-        .group_by(AttemptTotal.state)
-    ).all()
-    counts = {state: int(n) for state, n in rows}
+    campaign = session.execute(
+        select(Campaign.resumed_at, Campaign.urgent_reason).where(Campaign.id == stream_id)
+    ).one()
+    query = select(AttemptTotal.state, func.sum(AttemptTotal.n)).where(
+        AttemptTotal.stream_id == stream_id, AttemptTotal.at > max(since, campaign.resumed_at or since)
+    )
+    if campaign.urgent_reason:
+        query = query.where(func.coalesce(AttemptTotal.cause, "").not_in(PHONE_IS_OFF))
+    counts = {state: int(n) for state, n in session.execute(query.group_by(AttemptTotal.state))}
     failed = sum(counts.get(state, 0) for state in FAILURES)
     # A message that was accepted and then delivered counts once: one less "accepted", one more "delivered".
     succeeded = sum(n for state, n in counts.items() if state not in FAILURES)

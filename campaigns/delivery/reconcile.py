@@ -66,6 +66,7 @@ Listing = tuple[datetime, list[ListedMessage]]
 _LISTS = (Lookup.NUMBER, Lookup.OUR_ID)
 LOOKUP_LIMIT = 200  # attempts looked up in one round
 CONCURRENT_LOOKUPS = 20
+ADOPT_LIMIT = 5000  # a restore leaves as many as were sent in three days
 
 
 def expire_leases(session: Session, *, now: datetime, secret_key: str, limit: int = 2000) -> int:
@@ -87,11 +88,13 @@ def adopt_known(session: Session, *, settings: Settings, now: datetime, secret_k
     """Count unknown attempts as accepted that have an id from before a restore, where no list says more. Returns how many."""
     listed = [id_ for id_, road in read_roads(session, settings).items() if road.lookup in _LISTS]
     known = session.scalars(
-        select(Attempt.id).where(
+        select(Attempt.id)
+        .where(
             Attempt.state == AttemptState.UNKNOWN,
             Attempt.gateway_id.is_not(None),
             Attempt.account_id.not_in(listed),
         )
+        .limit(ADOPT_LIMIT)
     )
     reports = [AttemptReport(attempt_id, AttemptState.ACCEPTED) for attempt_id in known]
     return apply_reports(session, reports, now=now, secret_key=secret_key)

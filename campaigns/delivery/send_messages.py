@@ -19,13 +19,12 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from campaigns.delivery.claim_messages import Claim, ClaimBatch, SendTask, claim_next_batch, monotonic_of
+from campaigns.delivery.claim_messages import Claim, ClaimBatch, SendTask, claim_next_batch
 from campaigns.delivery.gateway_pool import GatewayPool
 from campaigns.delivery.open_gateways import OpenGateway, OpenGateways
 from campaigns.delivery.record_outcomes import store_outcomes
@@ -35,6 +34,7 @@ from campaigns.rules.budget import vnd_of
 from campaigns.rules.delivery import MOST_FIRST_REFUSALS, may_be_refused_to_all
 from campaigns.rules.gateway_choice import PoolState, next_claim
 from campaigns.rules.states import MessageKind
+from outreach.core.db import database_now
 from outreach.rules.gateway import Accepted, Outcome, Refused
 from outreach.runtime import Runtime
 
@@ -216,7 +216,7 @@ class MessageSender:
         self.counts.claimed += len(tasks)
         self.counts.skipped += batch.skipped
         if tasks:
-            self._open_until[stream.id] = monotonic_of(stream.closes_at)
+            self._open_until[stream.id] = max(task.closes_at for task in tasks)
         for task in tasks:
             if pool := await self._pool_of(task.claim.account_id):
                 self._buffered.add(task.claim.attempt_id)
@@ -305,25 +305,24 @@ class MessageSender:
                 continue
             for stream_id in stream_ids:  # streams claimed meanwhile are not touched
                 if stream_id in open_until:
-                    self._open_until[stream_id] = monotonic_of(open_until[stream_id])
+                    self._open_until[stream_id] = open_until[stream_id]
                 else:
                     self._open_until.pop(stream_id, None)
                     for key in [key for key in self._refused_first if key[0] == stream_id]:
                         del self._refused_first[key]
 
-    def _check_streams(
-        self, stream_ids: list[int], buffered: list[int]
-    ) -> tuple[dict[int, datetime], set[int]]:
+    def _check_streams(self, stream_ids: list[int], buffered: list[int]) -> tuple[dict[int, float], set[int]]:
+        """Return until when these streams may send (monotonic), and which of these attempts must not go."""
+        settings, asked_at = self._settings, time.monotonic()
         with self.runtime.db.read() as session:
-            open_until = streams_still_open(
-                session,
-                stream_ids,
-                now=datetime.now(UTC),
-                is_live=self._settings.is_live,
-                quiet=quiet_days(self._settings),
-            )
-            passes = self._settings.urgent_passes_opt_outs
-            return open_until, suppressed_attempts(session, buffered, passes_opt_outs=passes)
+            now = database_now(session)
+            is_live, quiet = settings.is_live, quiet_days(settings)
+            still_open = streams_still_open(session, stream_ids, now=now, is_live=is_live, quiet=quiet)
+            passes = settings.urgent_passes_opt_outs
+            suppressed = suppressed_attempts(session, buffered, passes_opt_outs=passes)
+        return {
+            id_: asked_at + (closes - now).total_seconds() for id_, closes in still_open.items()
+        }, suppressed
 
     # -- record --------------------------------------------------------------------------------------
 

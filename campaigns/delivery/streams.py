@@ -125,7 +125,7 @@ def sender_rate_limit(name: str, per_second: float) -> RateLimit:
 
 def sender_paces(session: Session) -> dict[str, float]:
     """Return the segments a second of the senders that have a limit, by their names."""
-    return dict(session.execute(select(Sender.name, Sender.pace).where(Sender.pace.is_not(None))).all())
+    return {name: pace for name, pace in session.execute(select(Sender.name, Sender.pace)) if pace}
 
 
 def streams_still_open(

@@ -20,7 +20,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.urge_texts import LINK
 from outreach.accounts import audit
 from outreach.core.job_queue import once_every
-from outreach.core.mail import send_mail
+from outreach.core.mail import is_about_one_mail, send_mail
 from outreach.core.settings import Settings
 from outreach.core.signed_tokens import TokenPurpose, find_by_token, sign_token
 from outreach.enqueue_jobs import enqueue_urge_contacts
@@ -113,7 +113,7 @@ def _read_address(way: UrgeChannel, address: str) -> str:
 
 
 def send_urgings(runtime: Runtime, *, now: datetime) -> int:
-    """Send the mails that wait, each claimed before it is sent, and tried again for a day. Returns how many were sent."""
+    """Send the mails that wait, each claimed before it is sent, and tried again for a day; all wait while the server is away. Returns how many were sent."""
     if not runtime.settings.smtp_url:
         return 0
     sent = 0
@@ -129,7 +129,7 @@ def send_urgings(runtime: Runtime, *, now: datetime) -> int:
             if mail is None:
                 return sent
             mail.next_at = now + _CLAIMED_FOR
-        error = ""
+        error, is_away = "", False
         try:
             accepted = send_mail(
                 runtime.settings.smtp_url,
@@ -139,7 +139,7 @@ def send_urgings(runtime: Runtime, *, now: datetime) -> int:
                 message_id=f"loa-urging-{mail.id}-{mail.day}",
             )
         except (OSError, smtplib.SMTPException) as failed:
-            accepted, error = 0, type(failed).__name__
+            accepted, error, is_away = 0, type(failed).__name__, not is_about_one_mail(failed)
         with runtime.db.write() as session:
             stored = session.get_one(Urging, mail.id)
             if accepted:
@@ -147,6 +147,8 @@ def send_urgings(runtime: Runtime, *, now: datetime) -> int:
             else:
                 stored.error = error or "refused"
         sent += bool(accepted)
+        if is_away:  # the others would wait for the same server
+            return sent
 
 
 def enqueue_due_urgings(runtime: Runtime, *, now: datetime) -> bool:

@@ -212,6 +212,8 @@ def may_be_refused_to_all(cause: Cause) -> bool:
 # far more than the tenth of a list that is unreachable on any day.
 FAILURE_WINDOW = timedelta(minutes=10)
 FEWEST_FAILURES, FAILED_SHARE = 50, 0.3
+# Causes that say nothing of the gateway or the list; a warning does not pause for them.
+PHONE_IS_OFF = (Cause.UNREACHABLE, Cause.EXPIRED)
 
 
 def fails_too_often(*, failed: int, well: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from campaigns.delivery.streams import Reservation, reserve_capacity
 from campaigns.emergency_stop import resume_all_sending, stop_all_sending
 from campaigns.rules.delivery import ListValues, Renderer
 from campaigns.rules.states import CampaignAction
+from outreach.core.db import database_now
 from outreach.rules.gateway import OutboundMessage, Outcome
 from outreach.sms.twilio import TwilioGateway
 from tests.support.servers import both_databases
@@ -170,6 +172,17 @@ def test_the_pace_is_kept(world: World, starts: Starts) -> None:
     world.send()
     assert len(world.sent_to()) == 40
     starts.assert_pace(10)
+
+
+def test_the_hour_is_the_databases_where_a_workers_clock_is_behind(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.launch(people=1, deadline=world.in_hours(3))
+    ahead = timedelta(hours=2)
+    monkeypatch.setattr(claim_messages, "database_now", lambda session: database_now(session) + ahead)
+    taken = claim_messages.claim_next_batch(world.runtime, "behind")
+    assert taken
+    assert taken[2][0].closes_at < time.monotonic() + 3600
 
 
 def test_a_slow_pace_goes_on_at_its_pace_and_holds_little_ahead(world: World, starts: Starts) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from campaigns.models.reports import Urging
+from campaigns.reports import urge_contact as urge_module
 from campaigns.reports.urge_contact import send_urgings, urge_contact
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.places import Area, AreaLevel
@@ -28,6 +29,23 @@ def test_two_who_urge_a_contact_at_once_write_to_it_once(world):
 
     at_once(urge, urge)
     assert len(world.all(select(Urging.id))) == 1
+
+
+def test_while_the_mail_server_is_away_all_urgings_wait_for_one_try(world, monkeypatch):
+    world.add_areas({"608": "Kon Tum"})
+    about = {"area": "62", "organisation": None, "channel": "mail", "contact": "", "text": "Xem {link}"}
+    for address in (CONTACT, "xa23282@loa.example"):
+        world.do(urge_contact, world.drive(), address=address, **about)
+    tries = []
+
+    def hang(*_args, **mail):
+        tries.append(mail["to"])
+        raise TimeoutError
+
+    monkeypatch.setattr(urge_module, "send_mail", hang)
+    world.use(smtp_url="smtp://127.0.0.1:9")
+    assert send_urgings(world.runtime, now=world.now) == 0
+    assert tries == [[CONTACT]], "each try of a server that hangs holds up what else waits for the worker"
 
 
 def test_a_place_that_is_behind_is_urged_once_a_day_and_answers_by_the_link(client, world, box):

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from smtplib import SMTPException
 from threading import Thread
 from typing import Any
 
@@ -25,6 +26,7 @@ from campaigns.rules.cases import URGENT_WAITS, CaseKind
 from campaigns.rules.replies.labels import Label
 from campaigns.webhooks.deliver_events import post_event
 from outreach.rules.errors import BadInput
+from tests.support.mail_server import MailServer
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -231,6 +233,20 @@ def test_nobody_is_said_to_have_been_told_who_was_not(world: World, campaign: in
     stop_all_sending(world.runtime, user=world.user(APPROVER), now=world.now)
     assert tell(world, world.now + URGENT_WAITS) == 0
     resume_all_sending(world.runtime, user=world.user(APPROVER), now=world.now)
+    assert tell(world, world.now + URGENT_WAITS) == 1
+    [case] = world.cases()
+    assert (case.alerted_at, case.escalated_at) == (None, world.now + URGENT_WAITS)
+
+
+@pytest.mark.parametrize("on_duty", ["a mailbox that is gone", "a server that is away"])
+def test_those_who_stand_in_are_told_where_nobody_on_duty_can_be(
+    world: World, campaign: int, box: MailServer, on_duty: str
+) -> None:
+    contact = "nobody@loa.example" if on_duty == "a mailbox that is gone" else "http://127.0.0.1:9/duty"
+    duty(world, duty_contacts=(contact,), smtp_url=box.url)
+    say(world, CRY)
+    with pytest.raises((OSError, SMTPException)):
+        tell(world, world.now)
     assert tell(world, world.now + URGENT_WAITS) == 1
     [case] = world.cases()
     assert (case.alerted_at, case.escalated_at) == (None, world.now + URGENT_WAITS)

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from campaigns.delivery.claim_messages import ClaimSettings, SendTask, claim, claim_next_batch
 from campaigns.delivery.outbox import queue_message
+from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.delivery.streams import open_streams, suppressed_attempts
 from campaigns.lifecycle import perform_action
 from campaigns.models.campaigns import Recipient, Sender
@@ -20,12 +21,20 @@ from campaigns.models.privacy import RequestKind
 from campaigns.planning.preview import segment_price
 from campaigns.privacy.requests import record_request
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import CampaignAction, MessageKind, MessageState
+from campaigns.rules.states import (
+    AttemptReport,
+    AttemptState,
+    CampaignAction,
+    CampaignState,
+    MessageKind,
+    MessageState,
+)
 from outreach.contacts.suppressions import suppress
 from outreach.core.settings import Settings
 from outreach.models.accounts import AuditEvent, AuditValues, Role
 from outreach.models.contacts import ContactPhone, Phone, SuppressionReason
 from outreach.rules.errors import NotAllowed, WrongState
+from outreach.rules.gateway import Cause
 from outreach.rules.quiet_days import NO_DAYS, QuietDays
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
@@ -225,6 +234,24 @@ def test_the_setting_alone_passes_nothing_and_turned_off_again_it_holds_what_wai
     with storm.runtime.db.read() as session:
         skipped = select(Message).where(Message.campaign_id == passing, Message.state == MessageState.SKIPPED)
         assert len(session.scalars(skipped).all()) == 2
+
+
+def test_a_warning_does_not_pause_because_phones_are_off_in_the_storm(world: World) -> None:
+    world.add_people(120)
+    world.officer(SECOND, Role.APPROVER)
+    warning = world.draft(name="Bão", text="Bao so 9", unaccented=True, urgent={"reason": STORM})
+    approve_twice(world, warning)
+    world.sweep()
+    world.send()
+
+    def fail(first: int, count: int, cause: Cause) -> str:
+        ids = world.all(select(Attempt.id).order_by(Attempt.id).offset(first).limit(count))
+        failed = [AttemptReport(each, AttemptState.UNDELIVERED, cause=cause) for each in ids]
+        world.do(apply_reports, failed)
+        return str(world.status(warning)["state"])
+
+    assert fail(0, 60, Cause.UNREACHABLE) == CampaignState.SENDING
+    assert fail(60, 60, Cause.BLOCKED) == CampaignState.PAUSED
 
 
 def test_many_answers_hold_seconds_of_their_senders_pace_and_a_warning_overtakes_them(world: World) -> None:
