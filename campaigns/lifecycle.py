@@ -79,16 +79,6 @@ _NO_APPROVAL: dict[str, object] = {
     "approved_recipients": None,
     "approved_bases": None,
 }
-_ALLOWED_ROLES = {
-    CampaignAction.SUBMIT: (Role.STAFF, Role.APPROVER),
-    CampaignAction.RETURN: (Role.STAFF, Role.APPROVER),
-    CampaignAction.APPROVE: (Role.APPROVER,),
-    CampaignAction.LAUNCH: (Role.STAFF, Role.APPROVER),
-    CampaignAction.PAUSE: (Role.STAFF, Role.APPROVER),
-    CampaignAction.RESUME: (Role.STAFF, Role.APPROVER),
-    CampaignAction.CANCEL: (Role.STAFF, Role.APPROVER),
-    CampaignAction.UNDO: (Role.STAFF, Role.APPROVER),
-}
 
 
 @use_case
@@ -292,7 +282,7 @@ def change_campaign(
     is now submits the campaign again.
     """
     campaign = find_campaign(session, campaign_id, user=user)
-    require_role(user, *_ALLOWED_ROLES[action])
+    require_role(user, Role.APPROVER, *(() if action is CampaignAction.APPROVE else (Role.STAFF,)))
     if action in (CampaignAction.SUBMIT, CampaignAction.RETURN, CampaignAction.APPROVE):
         enqueue_after_commit(session, enqueue_approval_mail, campaign_id)
     if action not in (CampaignAction.SUBMIT, CampaignAction.RETURN):

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from redis import RedisError
 from sqlalchemy import bindparam, delete, exists, func, or_, select, text, update
@@ -133,14 +135,19 @@ def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
             result.has_unknown = has_unknown_due(session, settings=runtime.settings, now=now)
 
     for part in (start, expire, apply, end_late, open_steps, complete, look):
-        try:
-            part()
-        except Exception as error:
-            note_failure(result, f"part={part.__name__}", error)
+        run_part(result, part)
     return result
 
 
-def note_failure(result: SweepResult, what: str, error: Exception) -> None:
+def run_part(result: SweepResult, part: Callable[..., object], *args: Any, **values: Any) -> None:
+    """Run a part, and note its failure."""
+    try:
+        part(*args, **values)
+    except Exception as error:
+        _note_failure(result, f"part={part.__name__}", error)
+
+
+def _note_failure(result: SweepResult, what: str, error: Exception) -> None:
     """Log that a part failed and where, so that the others go on; what was read may stand in the error's text."""
     result.failed += 1
     result.broken += not isinstance(error, DBAPIError)
@@ -156,7 +163,7 @@ def _open_steps(runtime: Runtime, result: SweepResult, *, now: datetime) -> None
         try:
             result.steps_opened += _open_approved(runtime, step_id, now=now)
         except Exception as error:  # one campaign's stops no other's
-            note_failure(result, f"step={step_id}", error)
+            _note_failure(result, f"step={step_id}", error)
             if not isinstance(error, SQLAlchemyError | RedisError | OSError):
                 with runtime.db.write() as session:
                     pause_broken(session, session.get_one(Step, step_id).campaign_id, error, now=now)

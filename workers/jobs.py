@@ -30,7 +30,7 @@ from campaigns.replies.record_answer import AnswerContext
 from campaigns.reports.run_schedule import enqueue_due_report, run_due_actions
 from campaigns.reports.urge_contact import enqueue_due_urgings, send_urgings
 from campaigns.reports.user_notices import enqueue_due_notices, mail_notices
-from campaigns.sweep import apply_all_statuses, note_failure
+from campaigns.sweep import SweepResult, apply_all_statuses, run_part
 from campaigns.sweep import sweep as sweep_once
 from campaigns.webhooks.collect_events import collect_events, has_subscribers
 from campaigns.webhooks.deliver_events import delete_old_deliveries, deliver_events
@@ -116,7 +116,10 @@ def sweep_job() -> dict[str, int]:
     worker_runtime = runtime()
     with worker_runtime.db.read() as session:
         now = database_now(session)
+    alerts = SweepResult()
+    run_part(alerts, enqueue_due_alerts, worker_runtime, now=now)  # waits for no launch of a large campaign
     result = sweep_once(worker_runtime, now=now)
+    result.failed, result.broken = result.failed + alerts.failed, result.broken + alerts.broken
     if result.has_to_send:
         result.lost_jobs = int(worker_runtime.job_queue.is_idle(SEND))
         enqueue_send(worker_runtime)
@@ -126,7 +129,6 @@ def sweep_job() -> dict[str, int]:
     if result.has_unknown:
         enqueue_reconcile(worker_runtime)
     parts: tuple[Callable[..., object], ...] = (
-        enqueue_due_alerts,
         enqueue_due_report,
         _confirm_held,
         _join_parts,
@@ -138,10 +140,7 @@ def sweep_job() -> dict[str, int]:
         _remove_files,
     )
     for part in parts:
-        try:
-            part(worker_runtime, now=now)
-        except Exception as error:
-            note_failure(result, f"part={part.__name__}", error)
+        run_part(result, part, worker_runtime, now=now)
     if result.broken:  # all else is done; a job that fails each time is found by the checks
         raise RuntimeError("parts of the sweep failed, see the log")
     return asdict(result)

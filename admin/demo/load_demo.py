@@ -193,7 +193,7 @@ def _pretend_to_send(
     session: Session, settings: Settings, stream_id: int, *, most: int, chance: random.Random, then: datetime
 ) -> int:
     """Do what a worker and the gateway would have done with one batch. Returns its number of messages."""
-    by = replace(ClaimSettings.of(settings, worker="demo"), is_live=False, quiet=NO_DAYS)
+    by = replace(ClaimSettings.of(settings, worker="demo"), quiet=NO_DAYS)
     stream, price_vnd = Stream(id=stream_id, closes_at=then), settings.price_per_segment_vnd
     batch = claim(session, stream, by, limit=most, segments=math.inf, now=then, price_vnd=price_vnd)
     accepted = [(item, Accepted(f"SM{chance.getrandbits(128):032x}")) for item in batch.claims]

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.create_attempts import create_attempts
+from campaigns.delivery.create_attempts import NewAttempt, create_attempts
 from campaigns.delivery.message_data import read_list_values, read_outbox
 from campaigns.delivery.outbox import ChangeTotals, StateChange, add_totals, credit_segments
 from campaigns.delivery.record_outcomes import refresh_messages
@@ -132,9 +132,9 @@ def mark_waiting_unknown(
         if not rows:
             return total
         values = read_list_values(session, [row for row in rows if row.step_id is not None])
-        taken = [(row, *renderer.render(row, values)) for row in rows]
+        taken = [NewAttempt(row, *renderer.render(row, values)) for row in rows]
         # Charged as a claim charges, and credited where it turns out that the message never left.
-        credit_segments(session, {stream_id: -sum(size for _row, _body, size in taken)})
+        credit_segments(session, {stream_id: -sum(each.segments for each in taken)})
         create_attempts(
             session,
             stream_id,

@@ -15,14 +15,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from redis import RedisError
 from sqlalchemy import BigInteger, delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.create_attempts import create_attempts
+from campaigns.delivery.create_attempts import NewAttempt, create_attempts
 from campaigns.delivery.gateway_routes import BY_ENVIRONMENT, Route, Routes, read_gateway_terms
 from campaigns.delivery.message_data import (
     WaitingMessage,
@@ -51,7 +51,6 @@ from campaigns.rules.delivery import (
     MOST_FIRST_REFUSALS,
     ListValues,
     Obstacle,
-    Refusal,
     Renderer,
     Room,
     content_of,
@@ -127,33 +126,16 @@ class ClaimBatch:
 
 @dataclass(frozen=True, slots=True)
 class ClaimSettings:
-    """What all claims of a worker go by.
+    """What all claims of a worker go by. On `quiet` days no campaign's own messages leave, but for a warning's; answers do."""
 
-    On `quiet` days no campaign's own messages leave, but for a warning's; answers do. A notice costs `notice_vnd`. `passes_opt_outs`: the installation
-    allows a warning that has a legal basis to pass opt-outs and the do-not-call register.
-    """
-
+    settings: Settings
     worker: str
-    lease_s: float
     renderer: Renderer
-    is_live: bool
     quiet: QuietDays
-    service_sender: str
-    passes_opt_outs: bool
-    notice_vnd: int
 
     @classmethod
     def of(cls, settings: Settings, *, worker: str) -> ClaimSettings:
-        return cls(
-            worker,
-            settings.lease_s,
-            create_renderer(settings),
-            settings.is_live,
-            quiet_days(settings),
-            settings.twilio_from,
-            settings.urgent_passes_opt_outs,
-            settings.notice_price_vnd,
-        )
+        return cls(settings, worker, create_renderer(settings), quiet_days(settings))
 
 
 def claim(
@@ -188,18 +170,19 @@ def claim(
         ids = values_subquery(session, message_ids, BigInteger)
         change_rows(session, update(Outbox).where(Outbox.message_id.in_(ids)).values(not_before=now + wait))
     if choice.taken and stream.id != TRANSACTIONAL_STREAM:
-        _count_taken(session, stream, terms, choice.taken, notice_vnd=by.notice_vnd, now=now)
+        _count_taken(session, stream, terms, choice.taken, notice_vnd=by.settings.notice_price_vnd, now=now)
     ids_of_attempts = create_attempts(
         session,
         stream.id,
-        [(each.row, each.body, each.segments) for each in choice.taken],
+        [
+            NewAttempt(each.row, each.body, each.segments, each.route.account_id or ENVIRONMENT, each.notice)
+            for each in choice.taken
+        ],
         state=AttemptState.SENDING,
         worker=by.worker,
         now=now,
-        due_at=now + timedelta(seconds=by.lease_s),
-        accounts={each.row.message_id: each.route.account_id or ENVIRONMENT for each in choice.taken},
-        notices={each.row.message_id: each.notice for each in choice.taken if each.notice},
-        notice_vnd=by.notice_vnd,
+        due_at=now + timedelta(seconds=by.settings.lease_s),
+        notice_vnd=by.settings.notice_price_vnd,
     )
     claims = [
         Claim(
@@ -210,7 +193,7 @@ def claim(
             refused=each.row.refused,
             stream_id=stream.id,
             to=each.row.e164,
-            sender=each.row.of.sender or by.service_sender,
+            sender=each.row.of.sender or by.settings.twilio_from,
             body=each.body,
             segments=each.segments,
             counted=each.counted,
@@ -221,7 +204,7 @@ def claim(
             closes_at=min(stream.closes_at, known.closing_times[id(each.row.of)] or stream.closes_at),
             kind=each.row.kind,
             account_id=each.route.account_id or ENVIRONMENT,
-            cost_vnd=by.notice_vnd if goes_alone(each.notice) else each.route.price_vnd,
+            cost_vnd=by.settings.notice_price_vnd if goes_alone(each.notice) else each.route.price_vnd,
             rank=stream.rank,
             notice=each.notice,
         )
@@ -250,12 +233,14 @@ def _read_known(
     for row in due:
         if id(row.of) not in closing_times:
             days = campaign_quiet_days(row.of, by.quiet) if row.step_id is not None else NO_DAYS
-            closing_times[id(row.of)] = closes_at(now, campaign_hours(row.of, is_live=by.is_live), days)
+            closing_times[id(row.of)] = closes_at(
+                now, campaign_hours(row.of, is_live=by.settings.is_live), days
+            )
     phones = values_subquery(session, {row.phone_id for row in due}, BigInteger)
     recent, contents = recent_messages(session, phones, now=now)
     reminded = {row.recipient_id for row in due if row.recipient_id is not None and _step_of(row) > 1}
     return _Known(
-        find_stopped(session, due, passes_opt_outs=by.passes_opt_outs),
+        find_stopped(session, due, passes_opt_outs=by.settings.urgent_passes_opt_outs),
         _recipients_with_open_case(session, reminded),
         closing_times,
         recent,
@@ -303,9 +288,9 @@ def _choose(
     choice = _Choice()
     for row in due:
         content = content_of(row.of, language=row.language, arm=row.arm) if row.of.step_text else None
-        if refusal := _refusal_of(row, content, known, is_live=by.is_live):
-            if refusal.skip:
-                choice.skipped[refusal.skip].append(row.message_id)
+        if refusal := _refusal_of(row, content, known, is_live=by.settings.is_live):
+            if isinstance(refusal, SkipReason):
+                choice.skipped[refusal].append(row.message_id)
             else:
                 choice.waits[POSTPONE_FOR].append(row.message_id)
             continue
@@ -314,7 +299,7 @@ def _choose(
         if obstacle := room.obstacle_to(size):
             choice.over_budget = obstacle is Obstacle.BUDGET
             break
-        sender = row.of.sender or by.service_sender
+        sender = row.of.sender or by.settings.twilio_from
         as_notice = goes_as_notice(row, now=now)
         route: Route | None = BY_ENVIRONMENT
         if routes:
@@ -326,7 +311,7 @@ def _choose(
         taken = _Taken(row, body, counted, size, route)
         if route.notice:
             taken = _as_notice(taken, by.renderer.render_notice(row, known.values, channel=route.notice))
-        room.take(taken.segments, vnd=by.notice_vnd if goes_alone(taken.notice) else None)
+        room.take(taken.segments, vnd=by.settings.notice_price_vnd if goes_alone(taken.notice) else None)
         known.recent[row.phone_id, bool(row.of.urgent_reason)] += 1
         if content:
             known.contents.add((row.phone_id, content))
@@ -348,7 +333,9 @@ def _step_of(row: WaitingMessage) -> int:
     return (row.of.step or 0) + bool(row.n > 1 and row.of.notice_template)
 
 
-def _refusal_of(row: WaitingMessage, content: str | None, known: _Known, *, is_live: bool) -> Refusal | None:
+def _refusal_of(
+    row: WaitingMessage, content: str | None, known: _Known, *, is_live: bool
+) -> SkipReason | Literal["not_yet"] | None:
     of, is_urgent = row.of, bool(row.of.urgent_reason)
     has_answered = row.answer is not None and not row.wants_reminder
     return refusal_reason(
@@ -405,6 +392,7 @@ def _lock_stream(session: Session, stream: Stream, *, price_vnd: int) -> _Terms 
     row = session.execute(
         select(
             Campaign.state,
+            Campaign.budget_vnd,
             Campaign.segments_taken,
             Campaign.priced_segments,
             Campaign.priced_vnd,
@@ -418,10 +406,8 @@ def _lock_stream(session: Session, stream: Stream, *, price_vnd: int) -> _Terms 
     ).one()
     if row.state is not CampaignState.SENDING:
         return None
-    left_vnd = math.inf
-    if stream.budget_vnd is not None:
-        spending = Spending(row.segments_taken, row.priced_segments, row.priced_vnd, price_vnd)
-        left_vnd = stream.budget_vnd - spending.vnd
+    spending = Spending(row.segments_taken, row.priced_segments, row.priced_vnd, price_vnd)
+    left_vnd = math.inf if row.budget_vnd is None else row.budget_vnd - spending.vnd
     is_unproved = row.first_refusals is not None and (row.recipients or 0) >= MOST_FIRST_REFUSALS
     return _Terms(left_vnd, row.segment_factor, is_unproved, row.launched_at)
 
@@ -491,7 +477,7 @@ class _StreamRotation:
     def next_batch(self) -> tuple[Stream, ClaimBatch, list[SendTask]] | None:
         with self._runtime.db.read() as session:
             now = database_now(session)
-            streams = open_streams(session, now=now, is_live=self._by.is_live, quiet=self._by.quiet)
+            streams = open_streams(session, now=now, is_live=self._settings.is_live, quiet=self._by.quiet)
             self._terms = read_gateway_terms(session, settings=self._settings, now=now) if streams else []
             self._paces = sender_paces(session) if streams else {}
         served = self._last_served() if len(streams) > 1 else {}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from types import MappingProxyType
+from typing import NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -30,24 +30,30 @@ from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.gateway import Channel, Notice
 
 
+class NewAttempt(NamedTuple):
+    """A waiting message with what it says, its segments, the gateway account that carries it, and the notice that it goes as."""
+
+    row: WaitingMessage
+    body: str
+    segments: int
+    account_id: int = ENVIRONMENT
+    notice: Notice | None = None
+
+
 def create_attempts(
     session: Session,
     stream_id: int,
-    taken: Sequence[tuple[WaitingMessage, str, int]],
+    taken: Sequence[NewAttempt],
     *,
     state: AttemptState,
     worker: str,
     now: datetime,
     due_at: datetime,
-    accounts: Mapping[int, int] = MappingProxyType({}),
-    notices: Mapping[int, Notice] = MappingProxyType({}),
     notice_vnd: int | None = None,
 ) -> dict[int, int]:
-    """Create attempts in place of rows of the outbox, Returns their ids by message.
+    """Create attempts in place of rows of the outbox. Returns their ids by message.
 
-    `accounts`: gateway accounts by message; by default the environment's. `notices`: by message, those that go first, with
-    what one costs. `taken`: (message, body, segments) each. The messages take the attempts' state, `sending` or
-    `unknown`.
+    A notice costs `notice_vnd`. The messages take the attempts' state, `sending` or `unknown`.
     """
     if not taken:
         return {}
@@ -63,10 +69,8 @@ def create_attempts(
         "price_vnd": Integer,
     }
     rows = []
-    for row, body, segments in taken:
-        notice = notices.get(row.message_id)
+    for row, body, segments, account, notice in taken:
         channel, kept = (notice.channel, notice.as_stored()) if notice else (Channel.SMS, None)
-        account = accounts.get(row.message_id, ENVIRONMENT)
         vnd = notice_vnd if channel is Channel.ZALO else None
         rows.append((row.message_id, row.n, row.phone_id, body, segments, account, channel, kept, vnd))
     claimed = rows_table(session, columns, [dict(zip(columns, row, strict=True)) for row in rows])
@@ -92,7 +96,7 @@ def create_attempts(
         session, update(Message).where(Message.id.in_(messages)).values(state=MessageState(state.value))
     )
     by_language: dict[str, list[int]] = {}
-    for row, _body, _segments in taken:
+    for row in (each.row for each in taken):
         if row.of.texts:
             by_language.setdefault(language_of(row.of, row.language), []).append(row.message_id)
     for language, of_language in by_language.items():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.outbox import count_outcomes
 from campaigns.models.messages import Attempt, AttemptTotal
 from campaigns.rules.delivery import FAILURE_WINDOW
 from campaigns.rules.gateway_choice import REST_FOR, SILENT_AFTER, SILENT_WITHIN, refuses_much, reports_slowly
@@ -60,12 +61,8 @@ def rest_failing(session: Session, *, now: datetime) -> int:
     since = {each.id: max(now - FAILURE_WINDOW, each.rested_until or each.changed_at) for each in awake}
     rested = 0
     for account in awake:
-        counts = _outcomes(session, account.id, since=since[account.id])
-        failed = sum(counts.get(state, 0) for state in FAILURES)
-        well = max(
-            sum(n for state, n in counts.items() if state not in FAILURES),
-            counts.get(AttemptState.DELIVERED, 0),
-        )
+        mine = AttemptTotal.account_id == account.id
+        failed, well = count_outcomes(session, mine, AttemptTotal.at > since[account.id])
         reason: LoaError | None = None
         if refuses_much(failed=failed, well=well):
             reason = LoaError("gateway_refuses_much", failed=failed, tried=failed + well)
@@ -78,21 +75,10 @@ def rest_failing(session: Session, *, now: datetime) -> int:
                 Attempt.claimed_at < now - SILENT_AFTER,
                 Attempt.account_id == account.id,
             )
-            done = _outcomes(session, account.id, since=now - SILENT_WITHIN)
-            reported = sum(
-                n for state, n in done.items() if state is AttemptState.DELIVERED or state in FAILURES
-            )
+            ends = AttemptTotal.state.in_((AttemptState.DELIVERED, *FAILURES))
+            reported = sum(count_outcomes(session, mine, ends, AttemptTotal.at > now - SILENT_WITHIN))
             if reports_slowly(silent=silent, reported=reported):
                 reason = LoaError("gateway_reports_slowly", silent=silent)
         if reason:
             rested += rest_account(session, account.id, reason=reason, now=now)
     return rested
-
-
-def _outcomes(session: Session, account_id: int, *, since: datetime) -> dict[AttemptState, int]:
-    rows = session.execute(
-        select(AttemptTotal.state, func.sum(AttemptTotal.n))
-        .where(AttemptTotal.account_id == account_id, AttemptTotal.at > since)
-        .group_by(AttemptTotal.state)
-    )
-    return {state: int(n) for state, n in rows}

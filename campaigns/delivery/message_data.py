@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.delivery import content_of, passes_wishes
+from campaigns.rules.list_fields import fill_fields
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import GIVEN_UP, AttemptState, Exclusion, MessageKind
 from outreach.contacts.wishes import read_left_alone
@@ -91,8 +92,7 @@ def read_list_values(session: Session, rows: Sequence[Any]) -> dict[tuple[int, i
 
 def fill_values(fields: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
     """Return what is written to somebody for each field of a campaign that says something: their own value, or the substitute."""
-    filled = {name: values.get(name) or substitute for name, substitute in fields.items()}
-    return {name: value for name, value in filled.items() if value}
+    return {name: value for name, value in fill_fields(fields, values).items() if value}
 
 
 class CampaignStep(NamedTuple):

@@ -13,28 +13,18 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, String, and_, delete, func, insert, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.claim_messages import Claim
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.models.campaigns import Campaign
-from campaigns.models.messages import Attempt, AttemptTotal, Message, MessagePart, Outbox
+from campaigns.models.messages import Attempt, AttemptTotal, Message, Outbox
 from campaigns.rules.delivery import FAILURE_WINDOW, PHONE_IS_OFF, is_charged
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, FAILURES, AttemptState, CampaignState, MessageState
 from outreach.core.bulk import change_rows, fold_rows, values_subquery
 from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.gateway import goes_alone
-
-
-@dataclass(frozen=True, slots=True)
-class UnsentClaim:
-    """A claim whose message certainly never left; it goes back into the outbox."""
-
-    claim: Claim
-    not_before: datetime
-    throttled: int = 0
-    refused: int = 0
 
 
 def queue_message(session: Session, *, not_before: datetime, **values: Any) -> Message:
@@ -47,16 +37,16 @@ def queue_message(session: Session, *, not_before: datetime, **values: Any) -> M
 
 
 def return_unsent(
-    session: Session, unsent: Sequence[UnsentClaim], *, repeating: Collection[int] = ()
+    session: Session, unsent: Sequence[tuple[Claim, datetime]], *, repeating: Collection[int] = ()
 ) -> None:
-    """Undo claims that never left.
+    """Undo claims whose messages certainly never left; these go back into the outbox, each not before its moment.
 
     An attempt that has moved on meanwhile (its lease expired and it was requeued) stays. So does an unknown one of an account in
     `repeating`, where the request is made again to learn what became of it: that may have been taken by now.
     """
     if not unsent:
         return
-    claims = values_subquery(session, [item.claim.attempt_id for item in unsent], BigInteger)
+    claims = values_subquery(session, [claim.attempt_id for claim, _ in unsent], BigInteger)
     is_unsent = or_(
         Attempt.state == AttemptState.SENDING,
         and_(Attempt.state == AttemptState.UNKNOWN, Attempt.account_id.not_in(repeating)),
@@ -65,17 +55,16 @@ def return_unsent(
     deleted = set(session.scalars(removal.returning(Attempt.id).execution_options(synchronize_session=False)))
     returned: Counter[int] = Counter()
     billed: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for claim in (item.claim for item in unsent if item.claim.attempt_id in deleted):
-        returned[claim.stream_id] += claim.segments
-        if goes_alone(claim.notice):
-            segments, vnd = billed[claim.stream_id]
-            billed[claim.stream_id] = segments - claim.segments, vnd - (claim.cost_vnd or 0)
+    entries = []
+    for of, not_before in unsent:
+        if of.attempt_id not in deleted:
+            continue
+        returned[of.stream_id] += of.segments
+        if goes_alone(of.notice):
+            segments, vnd = billed[of.stream_id]
+            billed[of.stream_id] = segments - of.segments, vnd - (of.cost_vnd or 0)
+        entries.append(OutboxEntry(of.message_id, of.stream_id, of.n, not_before, of.throttled, of.refused))
     credit_segments(session, returned, billed)
-    entries = [
-        OutboxEntry(of.message_id, of.stream_id, of.n, item.not_before, item.throttled, item.refused)
-        for item in unsent
-        if (of := item.claim).attempt_id in deleted
-    ]
     requeue(session, entries)
 
 
@@ -231,6 +220,16 @@ def add_totals(
     credit_segments(session, credits, billed)
 
 
+def count_outcomes(session: Session, *where: ColumnElement[bool]) -> tuple[int, int]:
+    """Return how many outcomes in such totals failed, and how many did not."""
+    query = select(AttemptTotal.state, func.sum(AttemptTotal.n)).where(*where).group_by(AttemptTotal.state)
+    counts = {state: int(n) for state, n in session.execute(query)}
+    failed = sum(counts.get(state, 0) for state in FAILURES)
+    # A message that was accepted and then delivered counts once: one less "accepted", one more "delivered".
+    succeeded = sum(n for state, n in counts.items() if state not in FAILURES)
+    return failed, max(succeeded, counts.get(AttemptState.DELIVERED, 0))
+
+
 def recent_outcomes(session: Session, stream_id: int, *, now: datetime) -> tuple[int, int]:
     """Return how many of the outcomes of the last minutes (FAILURE_WINDOW) failed, and how many did not.
 
@@ -240,16 +239,10 @@ def recent_outcomes(session: Session, stream_id: int, *, now: datetime) -> tuple
     campaign = session.execute(
         select(Campaign.resumed_at, Campaign.urgent_reason).where(Campaign.id == stream_id)
     ).one()
-    query = select(AttemptTotal.state, func.sum(AttemptTotal.n)).where(
-        AttemptTotal.stream_id == stream_id, AttemptTotal.at > max(since, campaign.resumed_at or since)
-    )
+    where = [AttemptTotal.stream_id == stream_id, AttemptTotal.at > max(since, campaign.resumed_at or since)]
     if campaign.urgent_reason:
-        query = query.where(func.coalesce(AttemptTotal.cause, "").not_in(PHONE_IS_OFF))
-    counts = {state: int(n) for state, n in session.execute(query.group_by(AttemptTotal.state))}
-    failed = sum(counts.get(state, 0) for state in FAILURES)
-    # A message that was accepted and then delivered counts once: one less "accepted", one more "delivered".
-    succeeded = sum(n for state, n in counts.items() if state not in FAILURES)
-    return failed, max(succeeded, counts.get(AttemptState.DELIVERED, 0))
+        where.append(func.coalesce(AttemptTotal.cause, "").not_in(PHONE_IS_OFF))
+    return count_outcomes(session, *where)
 
 
 def fold_attempt_totals(session: Session, *, now: datetime) -> int:
@@ -289,21 +282,3 @@ def causes_and_segments(session: Session, stream_id: int) -> tuple[dict[str, int
             causes[cause or "other"] += int(n)
     charged = [(int(n), int(segments)) for state, _cause, n, segments in rows if is_charged(state)]
     return dict(causes), sum(segments for _n, segments in charged), sum(n for n, _segments in charged)
-
-
-def add_parts(session: Session, parts: Sequence[dict[str, object]]) -> None:
-    """Store the ids of messages' parts; those that are stored already stay as they are."""
-    if not parts:
-        return
-    known = set(
-        session.scalars(
-            select(MessagePart.gateway_id).where(
-                MessagePart.gateway_id.in_(
-                    values_subquery(session, {str(part["gateway_id"]) for part in parts}, String)
-                )
-            )
-        )
-    )
-    new = {part["gateway_id"]: part for part in parts if part["gateway_id"] not in known}
-    if new:
-        session.execute(insert(MessagePart), list(new.values()))

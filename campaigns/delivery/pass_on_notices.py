@@ -60,6 +60,9 @@ async def pass_on_notices(runtime: Runtime, gateways: OpenGateways) -> int:
         except GatewayUnavailable as error:
             log.warning("notices.not_asked attempt=%s error=%s", row.id, error)
             return None
+        except Exception:  # an answer that cannot be read: what becomes of the notice is not known, and the others are passed on
+            log.exception("notices.fault attempt=%s", row.id)
+            return None
         if report is None or report.status is None or report.status.value in WAITING:
             return AttemptReport(row.id, AttemptState.PASSED, cause="expired")
         cause = report.cause.value if report.cause else None

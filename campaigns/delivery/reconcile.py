@@ -166,7 +166,9 @@ async def reconcile_account(
                 return await ask(row)
             except GatewayUnavailable as error:
                 log.warning("reconcile.list_unavailable error=%s", error)
-                return None
+            except Exception:  # an answer that cannot be read keeps no other's
+                log.exception("reconcile.fault attempt=%s", row.id)
+            return None
 
     lists = await asyncio.gather(*map(ask_in_turn, due))
     lookups = list(zip(due, lists, strict=True))

@@ -26,8 +26,6 @@ from campaigns.delivery.outbox import (
     ChangeTotals,
     OutboxEntry,
     StateChange,
-    UnsentClaim,
-    add_parts,
     add_totals,
     recent_outcomes,
     requeue,
@@ -36,7 +34,7 @@ from campaigns.delivery.outbox import (
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.lifecycle import pause_automatically
 from campaigns.models.campaigns import Campaign
-from campaigns.models.messages import Attempt, Incident, Message, Outbox
+from campaigns.models.messages import Attempt, Incident, Message, MessagePart, Outbox
 from campaigns.models.replies import FROM_NUMBER, Reply
 from campaigns.rules.budget import next_factor
 from campaigns.rules.delivery import (
@@ -63,7 +61,7 @@ from campaigns.rules.states import (
 )
 from outreach.contacts.suppressions import lock_phone, lock_phones, suppress
 from outreach.contacts.wishes import has_asked_since, is_left_alone, record_wish
-from outreach.core.bulk import change_rows, rows_table, values_subquery
+from outreach.core.bulk import change_rows, insert_missing, rows_table, values_subquery
 from outreach.core.db import database_now
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import read_roads
@@ -117,17 +115,17 @@ def record_outcomes(
     unproved = _find_unproved(session, outcomes)
     of_before = _refused_before_resumed(session, outcomes)
     reports: list[AttemptReport] = []
-    unsent: list[UnsentClaim] = []
+    unsent: list[tuple[Claim, datetime]] = []
     bills: list[BilledMessage] = []
     parts: list[dict[str, object]] = []
     for claim, outcome in outcomes:
         match outcome:
             case None | RequestExpired():
-                unsent.append(UnsentClaim(claim, now, claim.throttled, claim.refused))
+                unsent.append((claim, now))
             case Throttled(retry_after_s):
                 wait_s = back_off_s(claim.throttled, retry_after_s, seed=claim.message_id)
                 not_before = now + timedelta(seconds=wait_s)
-                unsent.append(UnsentClaim(claim, not_before, claim.throttled + 1, claim.refused))
+                unsent.append((claim._replace(throttled=claim.throttled + 1), not_before))
             case Accepted(gateway_id, status, segments, price, unit):
                 # A notice has its price; with the text in one request it comes with the callback.
                 if price is None and claim.cost_vnd is not None and claim.notice is None:
@@ -147,13 +145,15 @@ def record_outcomes(
                 # Perhaps the account or the sender was refused, not this message: it waits until they are put right.
                 wait_s = back_off_s(claim.refused, None, seed=claim.message_id)
                 not_before = now + timedelta(seconds=wait_s)
-                unsent.append(UnsentClaim(claim, not_before, claim.throttled + 1, claim.refused + 1))
+                again = claim._replace(throttled=claim.throttled + 1, refused=claim.refused + 1)
+                unsent.append((again, not_before))
             case Refused(cause, code):
                 reports.append(
                     AttemptReport(claim.attempt_id, AttemptState.FAILED, cause=cause.value, code=code[:24])
                 )
     apply_reports(session, reports, now=now, secret_key=settings.keys_of(Purpose.SUPPRESSIONS))
-    add_parts(session, parts)
+    if parts:
+        insert_missing(session, MessagePart, parts)
     if unsent:
         roads = read_roads(session, settings).items()
         repeating = [account_id for account_id, road in roads if road.lookup is Lookup.REPEAT]
@@ -355,7 +355,7 @@ class _Changes:
     billed: dict[int, tuple[int, int]] = field(
         default_factory=dict
     )  # segments with a bill, and VND, by stream
-    failures: list[FailedAttempt] = field(default_factory=list)
+    failures: list[tuple[Any, AttemptReport]] = field(default_factory=list)  # attempts, with what says so
 
     def note(self, row: Any, settled: SettledAttempt) -> None:
         """Note the change of an attempt, `row` as it was."""
@@ -390,9 +390,7 @@ class _Changes:
             total.more += latest.segments - row.segments
             self.recounted[latest.segments].append(row.id)
         if state in FAILURES:
-            self.failures.append(
-                FailedAttempt(row.stream_id, row.phone_id, row.claimed_at, latest.cause, latest.code)
-            )
+            self.failures.append((row, latest))
         self.states.append(change | {"state": state.value, "cause": latest.cause, "code": latest.code})
         if latest.due_at:
             self.lookups[latest.due_at].append(row.id)
@@ -497,19 +495,8 @@ def add_incident(session: Session, *, kind: str, subject: str, now: datetime, **
         session.flush()
 
 
-@dataclass(slots=True)
-class FailedAttempt:
-    """An attempt that has just failed, with cause and code."""
-
-    stream_id: int
-    phone_id: int
-    claimed_at: datetime
-    cause: str | None
-    code: str | None
-
-
 def apply_failure_policies(
-    session: Session, failed: Sequence[FailedAttempt], *, now: datetime, secret_key: str
+    session: Session, failed: Sequence[tuple[Any, AttemptReport]], *, now: datetime, secret_key: str
 ) -> None:
     """Suppress numbers and pause campaigns after failures.
 
@@ -517,9 +504,9 @@ def apply_failure_policies(
     there is no such number, was so when it was tried.
     """
     to_suppress = {
-        (item.phone_id, reason): item.claimed_at
-        for item in sorted(failed, key=lambda item: item.claimed_at)
-        if (reason := failure_policy(item.cause).suppresses)
+        (row.phone_id, reason): row.claimed_at
+        for row, report in sorted(failed, key=lambda each: each[0].claimed_at)
+        if (reason := failure_policy(report.cause).suppresses)
     }
     for (phone_id, reason), said_at in sorted(to_suppress.items()):
         phone = lock_phone(session, phone_id)
@@ -535,10 +522,10 @@ def apply_failure_policies(
             record_wish(session, source, phones=[phone], secret_key=secret_key, said_at=said_at, now=now)
     pause_refused(
         session,
-        ((item.stream_id, item.code) for item in failed if failure_policy(item.cause).pauses),
+        ((row.stream_id, report.code) for row, report in failed if failure_policy(report.cause).pauses),
         now=now,
     )
-    for stream_id in sorted({item.stream_id for item in failed} - {TRANSACTIONAL_STREAM}):
+    for stream_id in sorted({row.stream_id for row, _report in failed} - {TRANSACTIONAL_STREAM}):
         failures, successes = recent_outcomes(session, stream_id, now=now)
         if fails_too_often(failed=failures, well=successes):
             minutes = int(FAILURE_WINDOW.total_seconds() / 60)

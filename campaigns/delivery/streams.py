@@ -55,7 +55,6 @@ class Stream:
     id: int
     closes_at: datetime
     rate_limits: tuple[RateLimit, ...] = ()
-    budget_vnd: int | None = None
     price_vnd: int | None = None
     is_urgent: bool = False
 
@@ -110,7 +109,6 @@ def open_streams(session: Session, *, now: datetime, is_live: bool, quiet: Quiet
                     id=campaign.id,
                     closes_at=closes,
                     rate_limits=tuple(filter(None, rate_limits)),
-                    budget_vnd=campaign.budget_vnd,
                     price_vnd=campaign.price_vnd,
                     is_urgent=bool(campaign.urgent_reason),
                 )

@@ -26,18 +26,7 @@ from outreach.rules.sms_template import Template
 MAX_CAP_PER_DAY = 3  # while messages go to real numbers (Decree 91/2020)
 
 
-class Refusal(Enum):
-    """Reasons not to send a message now."""
-
-    SUPPRESSED = "suppressed"
-    ANSWERED = "answered"
-    REPEATED = "cap"
-    NOT_YET = "not_yet"
-
-    @property
-    def skip(self) -> SkipReason | None:
-        """Return the reason stored on the message, or None if it only has to wait."""
-        return None if self is Refusal.NOT_YET else SkipReason(self.value)
+NOT_YET: Literal["not_yet"] = "not_yet"  # a message only has to wait
 
 
 def refusal_reason(
@@ -50,8 +39,8 @@ def refusal_reason(
     recent: int,
     cap: int | None,
     is_open: bool,
-) -> Refusal | None:
-    """Return the first rule that a message breaks, or None if it may be sent.
+) -> SkipReason | Literal["not_yet"] | None:
+    """Return why a message is skipped, by the first rule that it breaks; NOT_YET, or None if it may be sent.
 
     `step` is 1 for a campaign's first message, more for a reminder, 0 for anything else. `answered`: the resident
     has answered or waits for an officer. `repeated`: the number had the same content in the last 24 hours, from any
@@ -63,15 +52,15 @@ def refusal_reason(
     if kind is MessageKind.CONFIRMATION:
         return None
     if suppressed:
-        return Refusal.SUPPRESSED
+        return SkipReason.SUPPRESSED
     if kind is MessageKind.STEP and step > 1 and answered:
-        return Refusal.ANSWERED
+        return SkipReason.ANSWERED
     if kind is MessageKind.TEST:
         return None
     if kind is MessageKind.STEP and repeated:
-        return Refusal.REPEATED
+        return SkipReason.REPEATED
     if not is_open or (cap is not None and recent >= cap):
-        return Refusal.NOT_YET
+        return NOT_YET
     return None
 
 

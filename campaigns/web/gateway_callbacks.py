@@ -99,7 +99,7 @@ def create_gateway_callbacks(runtime: Runtime) -> Blueprint:
         signature or another `AccountSid`, 2xx only once stored. So are reports at
         `/webhooks/twilio/status/<attempt>`.
         """
-        message = runtime.webhooks.read_inbound(_storable_form(request.form))
+        message = runtime.webhooks.read_inbound(_storable_text(request.form))
         if not message.gateway_id or not message.sender:
             log.warning("webhook.incomplete_inbound bytes=%s", request.content_length)
             abort(400)
@@ -146,7 +146,7 @@ def read_status_call(webhooks: Webhooks, attempt: str, form: Mapping[str, str]) 
     Returns None if that is no id, or if the call names no message: whose it is could not be compared.
     """
     attempt_id = _read_id(attempt)
-    report = webhooks.read_status(_storable_form(form))
+    report = webhooks.read_status(_storable_text(form))
     if attempt_id is None or not report.gateway_id:
         log.warning("webhook.no_such_attempt")
         return None
@@ -169,11 +169,6 @@ def _read_id(text: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_ID))):
         return None
     return int(text) if int(text) <= LARGEST_ID else None
-
-
-def _storable_form(form: Mapping[str, str]) -> dict[str, str]:
-    """Return the form's fields, the first of each name, clean."""
-    return {name: clean_text(value) for name, value in form.items()}
 
 
 def create_reply_channels(runtime: Runtime) -> Blueprint:
@@ -346,6 +341,7 @@ def _read_object(content: bytes) -> dict[str, object]:
 
 
 def _storable_text(fields: Mapping[str, object]) -> dict[str, str]:
+    """Return the fields that are text or numbers, the first of each name, clean."""
     return {
         name: clean_text(str(value)) for name, value in fields.items() if isinstance(value, str | int | float)
     }

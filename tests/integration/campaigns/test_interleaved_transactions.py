@@ -10,7 +10,7 @@ from sqlalchemy import event, func, select
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from campaigns.delivery.claim_messages import claim_next_batch
-from campaigns.delivery.outbox import FOLD_AFTER, UnsentClaim, fold_attempt_totals, return_unsent
+from campaigns.delivery.outbox import FOLD_AFTER, fold_attempt_totals, return_unsent
 from campaigns.lifecycle import change_state
 from campaigns.models.messages import AttemptTotal, Message, Outbox
 from campaigns.rules.states import AttemptState, CampaignAction, MessageState
@@ -63,7 +63,7 @@ def test_what_is_put_back_while_the_deadline_passes_is_skipped_with_the_rest(wor
     interleave(
         world,
         lambda session: skip_past_deadline(session, now=late),
-        lambda session: return_unsent(session, [UnsentClaim(item, world.now) for item in claims]),
+        lambda session: return_unsent(session, [(item, world.now) for item in claims]),
     )
     queued = world.all(select(Message.id).where(Message.state == MessageState.QUEUED))
     assert sorted(world.all(select(Outbox.message_id))) == sorted(queued)

@@ -194,6 +194,20 @@ def test_a_request_is_made_again_only_for_as_long_as_no_person_may_decide(world:
         assert fence.wall_s < decided_at.timestamp()
 
 
+def test_an_answer_about_one_message_that_cannot_be_read_keeps_none_of_the_others(world: World) -> None:
+    class Odd(EmptyList):
+        async def list_to(self, number: str, *, attempt_id: int) -> list[ListedMessage]:
+            if attempt_id == broken:
+                raise KeyError("sid")
+            return []
+
+    make_unknown(world)
+    broken, *others = [each.id for each in attempts(world)]
+    asyncio.run(reconcile_account(world.runtime, Odd()))
+    looked = {each.id: each.times_absent for each in attempts(world)}
+    assert looked == {broken: 0, **dict.fromkeys(others, 1)}
+
+
 @both_databases
 def test_two_looks_at_once_count_as_one(world: World) -> None:
     make_unknown(world)

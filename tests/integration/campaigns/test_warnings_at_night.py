@@ -111,7 +111,7 @@ def claim_at(
             batch = claim(
                 session,
                 stream,
-                replace(ClaimSettings.of(settings, worker="test"), is_live=True, quiet=quiet),
+                replace(ClaimSettings.of(replace(settings, sms_live="yes"), worker="test"), quiet=quiet),
                 limit=limit,
                 segments=float("inf"),
                 now=moment,
