@@ -93,7 +93,8 @@ class DutyContacts(NamedTuple):
             Case.escalated_at.is_(None),
             Case.urgent_at <= now - URGENT_WAITS,
         )
-        way = Case.alerted_at.is_(None) if is_first else is_late
+        # A mailbox that is gone is tried until those who stand in know.
+        way = and_(Case.alerted_at.is_(None), Case.escalated_at.is_(None)) if is_first else is_late
         is_there = way if (self.duty if is_first else self.stand_in) else false()
         # A phone that was cut off in a storm delivers after days.
         return and_(Case.urgent_at > now - REPLY_WINDOW, Case.done_at.is_(None), is_there)
