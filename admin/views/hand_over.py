@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -54,15 +53,15 @@ ON_A_PAGE = 50
 class ChoiceForm(Form):
     """Which people a page shows; a form on it sends them along."""
 
-    not_passed = ("answer", "area_code", "village", "order")
+    not_passed = PeopleChoice._fields
     answer = TextField(type="hidden", maxlength=40)
-    area_code = TextField(name="area", type="hidden", maxlength=10)
+    area = TextField(type="hidden", maxlength=10)
     village = TextField(type="hidden", maxlength=140)
     order = TextField(type="hidden", maxlength=40)
 
     @property
     def choice(self) -> PeopleChoice:
-        return PeopleChoice(self.answer.data, self.area_code.data, self.village.data, self.order.data)
+        return PeopleChoice(self.answer.data, self.area.data, self.village.data, self.order.data)
 
 
 class HandOverForm(ChoiceForm):
@@ -117,10 +116,8 @@ class HandOverView(AdminPage):
             if campaign.is_health and campaign_id not in opened_campaigns():
                 return self.render("campaigns/hand_over.html", campaign=campaign, listed=None)
             listed = read_people(session, campaign_id, chosen, user=user, opened=opened_campaigns())
-            if (
-                chosen.village and chosen.village not in listed.villages
-            ):  # of another commune, or of nobody now
-                chosen = replace(chosen, village="")
+            if chosen.village not in ("", *listed.villages):  # of another commune, or of nobody now
+                chosen = chosen._replace(village="")
                 listed = read_people(session, campaign_id, chosen, user=user, opened=opened_campaigns())
             begin = (number - 1) * ON_A_PAGE
             last = read_last_marks(session, campaign_id, user=user)
@@ -139,15 +136,12 @@ class HandOverView(AdminPage):
                 written=_written(campaign),
                 heading=heading,
                 form=HandOverForm.on_page(
-                    answer=chosen.answer,
-                    area_code=chosen.area_code,
-                    village=chosen.village,
-                    order=chosen.order,
+                    **chosen._asdict(),
                     recipient=organisation.name if organisation else "",
                     purpose=campaign.name,
                 ),
                 waiting=_waiting(session, user, campaign_id),
-                kept=_kept(chosen),
+                kept=chosen._asdict(),
                 done=label_of(Label.INSTALLED, "answer", campaign.kind),
                 last=last,
                 undo_form=UndoForm.on_page(answer_id=last.answer_id) if last else None,
@@ -181,7 +175,7 @@ class HandOverView(AdminPage):
                     said=_said(listed.campaign),
                     written=_written(listed.campaign),
                     heading=heading,
-                    kept=_kept(form.choice),
+                    kept=form.choice._asdict(),
                     chosen=_answers(listed.campaign).get(form.choice.answer, ""),
                     has_numbers=any(each.number for each in listed.people),
                 )
@@ -256,23 +250,13 @@ class HandOverView(AdminPage):
             return _("Đã ghi %(n)s người.", n=recorded.new) if recorded.new else _("Không có gì thay đổi.")
 
         number = request.form.get("page", 1, type=int)
-        page = url_for(".index", campaign_id=campaign_id, **_kept(_requested()), page=number)
+        page = url_for(".index", campaign_id=campaign_id, **_requested()._asdict(), page=number)
         return self.submit_form(form, page, record, opened=opened_campaigns(), keys=self.keys, message=told)
 
 
 def _waiting(session: Session, user: User, campaign_id: int) -> int:
     """Return how many answers of a campaign an officer has still to look at: the list lacks what they say."""
     return sum(count_open(session, user, campaign_id).values())
-
-
-def _kept(chosen: PeopleChoice) -> dict[str, Any]:
-    """Return what keeps the choice in an address."""
-    return {
-        "answer": chosen.answer,
-        "area": chosen.area_code,
-        "village": chosen.village,
-        "order": chosen.order,
-    }
 
 
 def _requested() -> PeopleChoice:

@@ -335,7 +335,7 @@ class ProgressView(AdminPage):
             concerns = _find_concerns(session, user, leaders, today, wants_goal=words.goal, sees_all=sees_all)
             cries = cries_by_place(session, user)
             read = {
-                "visits": read_totals(session, drive.id, user, now=now),
+                "visits": read_totals(session, drive.id, user),
                 "corrected": read_corrected(session, drive.id, user, as_of=now, redis=redis),
                 **_may_change(session, user, leaders),
                 "has_app": needs_smartphone(session, leaders.drive.kind),

@@ -19,12 +19,12 @@ from admin.views.base import AdminPage, FormAction
 from admin.wording.errors import show_error
 from admin.wording.filters import has_outcome
 from campaigns.analytics.installs import list_launched
+from campaigns.models.activities import VisitSheet
 from campaigns.rules.random_checks import DEFAULT_PERCENT, MOST_PERCENT
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import RESULT_KEYS, VisitOutcome, read_code, read_keys
 from campaigns.visits.assignments import (
     MOST_TARGET,
-    GivenSheet,
     assign_sheet,
     create_and_give,
     invite_officer,
@@ -234,15 +234,16 @@ class VisitsView(AdminPage):
         """Make a sheet and give it to the chosen officer, who is invited; `paper` is the village of a sheet to print."""
         form = SheetForm()
 
-        def told(given: GivenSheet) -> str:
+        def told(given: tuple[VisitSheet, User | None]) -> str:
             if form.officer_id.data:
-                return _("Đã lập phiếu và giao cho %(name)s.", name=given.sheet.officer)
+                return _("Đã lập phiếu và giao cho %(name)s.", name=given[0].officer)
             return _("Đã lập phiếu. Hãy in và giao cho người đi.")
 
-        def then(given: GivenSheet) -> str:
-            if given.invited is None:
-                return url_for(".show", round_id=given.sheet.id)
-            session[_LINK] = [given.invited.id, link_of(given.invited, self.settings)]
+        def then(given: tuple[VisitSheet, User | None]) -> str:
+            sheet, invited = given
+            if invited is None:
+                return url_for(".show", round_id=sheet.id)
+            session[_LINK] = [invited.id, link_of(invited, self.settings)]
             return url_for("visit_officers.index")
 
         return self.submit_form(form, url_for(".index"), create_and_give, message=told, then=then)

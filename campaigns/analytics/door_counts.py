@@ -19,6 +19,7 @@ from campaigns.replies.one_person import counted_id
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import Exclusion
 from campaigns.rules.visits import VisitOutcome
+from outreach.core.bulk import newest_of_each
 from outreach.models.contacts import ContactList
 
 # Why a campaign writes to none of their numbers, if they have one.
@@ -84,17 +85,11 @@ def _answers(
         )
         .group_by(VisitResult.line_id)
     )
-    latest = (
-        select(func.max(VisitResult.id).label("id"))
-        .join(VisitLine, VisitLine.id == VisitResult.line_id)
-        .where(
-            VisitResult.id.in_(last_of_line),
-            VisitResult.outcome.is_not(None),
-            VisitResult.outcome != VisitOutcome.ABSENT,
-        )
-        .group_by(person)
-        .subquery()
-    )
+    of_last = (VisitResult.id.in_(last_of_line), VisitLine.id == VisitResult.line_id)
+    is_answer = (VisitResult.outcome.is_not(None), VisitResult.outcome != VisitOutcome.ABSENT)
+    # The last visit counts, whichever sheet was entered last.
+    by = (VISITED_AT, VisitResult.id)
+    latest = newest_of_each(person, VisitResult.id, by=by, where=(*of_last, *is_answer)).subquery()
     return (
         select(*columns)
         .select_from(VisitResult)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from campaigns.models.campaigns import OfDrive
 from campaigns.models.replies import SmartphoneChange
 from campaigns.rules.activities import ActivityKind
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.visits import VisitFate, VisitOutcome, VisitReason
 from outreach.core.db import BaseWithId, BigId, enum_type, partial_index
 
@@ -73,6 +74,16 @@ class VisitResult(SmartphoneChange, BaseWithId):
     key: Mapped[str | None] = mapped_column(String(36))
     note: Mapped[str] = mapped_column(String(300), default="", server_default="")
     fate: Mapped[VisitFate | None] = mapped_column(enum_type(VisitFate, name="fate"))
+
+    @property
+    def at(self) -> datetime:
+        """Return when the visit was, as far as it is known."""
+        return self.visited_at or self.entered_at
+
+    @property
+    def label(self) -> Label | None:
+        """Return the answer that the result is; None for nobody met and for a result withdrawn."""
+        return self.outcome.label if self.outcome else None
 
 
 class SheetOfficer(BaseWithId):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Select, String, cast, literal, or_, select
@@ -47,8 +47,8 @@ def record_consent(
 ) -> ConsentEvent:
     """Record that a person consented to a purpose, or withdrew that: from then on they are left alone with it.
 
-    A consent takes back such withdrawals, also those that were requests. What they asked for by other ways holds until it is
-    taken back there.
+    A consent takes back such withdrawals of before its day's end, also those that were requests. What they asked for by other
+    ways holds until it is taken back there.
     `purposes` are the known ones. Raises BadInput for an unknown purpose, a day in the future, no proof, or a child
     without somebody who consents for them; NotFound, NotAllowed.
     """
@@ -66,11 +66,12 @@ def record_consent(
     is_child = childhood(person.birth_year, today=today, age=child_age) is Childhood.CHILD
     if is_given and is_child and not guardian:
         raise BadInput("consent_guardian_missing", age=child_age)
+    day = on or today
     made = ConsentEvent(
         contact_id=contact_id,
         purpose=purpose,
         is_given=is_given,
-        on=(on or today).isoformat(),
+        on=day.isoformat(),
         evidence=evidence,
         guardian=guardian,
         recorded_by=user.id,
@@ -88,6 +89,7 @@ def record_consent(
             session,
             is_withdrawal,
             Wish.scope == scope,
+            Wish.said_at < datetime.combine(day + timedelta(days=1), time(), VIETNAM),
             of_person(contact_id),
             source=WishSource.CONSENT,
             said_at=now,
@@ -101,7 +103,7 @@ def record_consent(
             WishSource.CONSENT,
             people=[contact_id],
             scope=scope,
-            said_at=now,
+            said_at=now if day == today else datetime.combine(day, time(), VIETNAM),
             now=now,
             evidence=evidence_of,
             note=evidence,

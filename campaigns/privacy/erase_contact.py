@@ -46,7 +46,7 @@ from outreach.contacts.contact import find_recorded_contact
 from outreach.contacts.removal import lock_removal
 from outreach.contacts.suppressions import lock_phone
 from outreach.contacts.wishes import erase_numbers_of_wishes, keep_wishes
-from outreach.core.bulk import change_rows, values_subquery
+from outreach.core.bulk import change_rows, set_columns, values_subquery
 from outreach.imports.erasures import erase_import_rows, record_erasure
 from outreach.imports.store_rows import lock_imports
 from outreach.models.accounts import Role, User
@@ -126,17 +126,15 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     # SQLite gives the last id again.
     merged = [each.merged_id for each in merges if session.get(Contact, each.merged_id) is None]
     erase_numbers(session, gone, secret_key=secret_key)
-    change_rows(
+    set_columns(
         session,
-        update(PersonRequest)
-        .where(PersonRequest.contact_id == contact_id)
-        .values(
-            asked_by="",
-            extension_reason="",
-            answer="",
-            done_by=func.coalesce(PersonRequest.done_by, user.id),
-            done_at=func.coalesce(PersonRequest.done_at, now, type_=PersonRequest.done_at.type),
-        ),
+        PersonRequest,
+        PersonRequest.contact_id == contact_id,
+        asked_by="",
+        extension_reason="",
+        answer="",
+        done_by=func.coalesce(PersonRequest.done_by, user.id),
+        done_at=func.coalesce(PersonRequest.done_at, now, type_=PersonRequest.done_at.type),
     )
     erase_visit_notes(session, VisitLine.contact_id == contact_id)
     delete_people(session, [contact_id])
@@ -211,9 +209,7 @@ def erase_messages(session: Session, ids: Sequence[int]) -> None:
         ((Message.id.in_(message_ids), Message.text.is_not(None)), {"text": ""}),
     ):
         change_rows(session, update(Message).where(*condition).values(values))
-    change_rows(
-        session, update(Attempt).where(Attempt.message_id.in_(message_ids)).values(body="", notice=None)
-    )
+    set_columns(session, Attempt, Attempt.message_id.in_(message_ids), body="", notice=None)
 
 
 def delete_people(session: Session, ids: Sequence[int]) -> None:
@@ -222,19 +218,14 @@ def delete_people(session: Session, ids: Sequence[int]) -> None:
     theirs = select(ContactPhone.phone_id).where(ContactPhone.contact_id.in_(contact_ids))
     noted = update(Suppression).where(Suppression.phone_id.in_(theirs), Suppression.note != "")
     change_rows(session, noted.values(note=""))
-    change_rows(
-        session, update(Recipient).where(Recipient.contact_id.in_(contact_ids)).values(contact_id=None)
-    )
+    set_columns(session, Recipient, Recipient.contact_id.in_(contact_ids), contact_id=None)
     change_rows(session, delete(Contact).where(Contact.id.in_(contact_ids)))
 
 
 def erase_visit_notes(session: Session, condition: ColumnElement[bool]) -> None:
     """Empty what officers noted at the door, on the lines of sheets that meet a condition."""
     lines = select(VisitLine.id).where(condition)
-    change_rows(
-        session,
-        update(VisitResult).where(VisitResult.line_id.in_(lines), VisitResult.note != "").values(note=""),
-    )
+    set_columns(session, VisitResult, VisitResult.line_id.in_(lines), VisitResult.note != "", note="")
 
 
 def _of_contact(
@@ -264,9 +255,8 @@ def _erase_conversation(
     )
     # Also replies from before an import brought the number.
     senders = values_subquery(session, [number.e164 for number in numbers if number.is_gone], String)
-    result = change_rows(
-        session,
-        update(Reply).where(or_(of_replies, Reply.sender.in_(senders))).values(body="", sender="", raw=None),
+    emptied = set_columns(
+        session, Reply, or_(of_replies, Reply.sender.in_(senders)), body="", sender="", raw=None
     )
     written_to = exists().where(
         Recipient.campaign_id == SafetyReport.campaign_id,
@@ -276,15 +266,18 @@ def _erase_conversation(
     of_gone = SafetyReport.phone_id.in_(values_subquery(session, gone, BigInteger))
     change_rows(session, delete(SafetyReport).where(or_(of_gone, written_to)))
     answers = select(Answer.id).where(of_answers)
-    change_rows(session, update(OfficerEntry).where(OfficerEntry.answer_id.in_(answers)).values(note=""))
-    change_rows(session, update(Case).where(of_cases).values(note=""))
-    change_rows(
+    set_columns(session, OfficerEntry, OfficerEntry.answer_id.in_(answers), note="")
+    set_columns(session, Case, of_cases, note="")
+    set_columns(
         session,
-        update(Case)
-        .where(of_cases, Case.done_at.is_(None))
-        .values(outcome=CaseOutcome.WITHDRAWN, done_by=user.id, done_at=now),
+        Case,
+        of_cases,
+        Case.done_at.is_(None),
+        outcome=CaseOutcome.WITHDRAWN,
+        done_by=user.id,
+        done_at=now,
     )
-    return result.rowcount
+    return emptied
 
 
 def _erase_references(session: Session, contact_id: int) -> None:
@@ -335,24 +328,20 @@ def erase_numbers(session: Session, gone: Sequence[int], *, secret_key: str) -> 
     Their suppressions and wishes are kept by the hash, to apply again when a number returns.
     """
     phone_ids = values_subquery(session, gone, BigInteger)
-    change_rows(
-        session, update(Suppression).where(Suppression.phone_id.in_(phone_ids)).values(phone_id=None, note="")
-    )
+    set_columns(session, Suppression, Suppression.phone_id.in_(phone_ids), phone_id=None, note="")
     erase_numbers_of_wishes(session, gone, secret_key=secret_key)
     change_rows(session, delete(WaitingReceipt).where(WaitingReceipt.phone_id.in_(phone_ids)))
     change_rows(session, delete(UnreadLanguage).where(UnreadLanguage.phone_id.in_(phone_ids)))
     mark = literal(ERASED, String) + cast(Phone.id, String)
-    change_rows(
+    set_columns(
         session,
-        update(Phone)
-        .where(Phone.id.in_(phone_ids))
-        .values(
-            e164=mark,
-            reversed=mark,
-            language=None,
-            asked_at=None,
-            zalo_id=None,
-            notices=None,
-            notices_at=None,
-        ),
+        Phone,
+        Phone.id.in_(phone_ids),
+        e164=mark,
+        reversed=mark,
+        language=None,
+        asked_at=None,
+        zalo_id=None,
+        notices=None,
+        notices_at=None,
     )

@@ -1,6 +1,6 @@
 """Removal of personal data beside the campaigns' audiences and texts, by their own age, the days of `retention`.
 
-These are import issues, replies of unknown senders and the answers to them, their numbers, who made privacy requests,
+A cry for help that nobody has settled keeps its words and its number. These are import issues, replies of unknown senders and the answers to them, their numbers, who made privacy requests,
 and values before and after in the audit log. Rows, counts, labels and the hashes of suppressed numbers stay.
 """
 
@@ -19,13 +19,13 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import PersonRequest
-from campaigns.models.replies import Case, Reply
+from campaigns.models.replies import IS_OPEN_CRY, Case, Reply
 from campaigns.privacy.erase_contact import IN_FLIGHT, erase_details, erase_numbers
 from campaigns.privacy.retention import SLICE, campaigns_in_use
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.states import UNSETTLED
 from outreach.accounts import audit
-from outreach.core.bulk import change_rows, values_subquery
+from outreach.core.bulk import change_rows, set_columns, values_subquery
 from outreach.core.db import count_rows
 from outreach.core.job_queue import once_every
 from outreach.enqueue_jobs import enqueue_remove_expired
@@ -105,6 +105,7 @@ def _expired(cutoff: datetime) -> dict[str, Select[Any]]:
             Reply.campaign_id.is_(None),
             Reply.recipient_id.is_(None),
             Reply.received_at < cutoff,
+            ~exists().where(Case.reply_id == Reply.id, IS_OPEN_CRY),
             or_(Reply.body != "", Reply.sender != "", Reply.raw.is_not(None)),
         ),
         "messages": select(Attempt.id)
@@ -119,6 +120,7 @@ def _expired(cutoff: datetime) -> dict[str, Select[Any]]:
             Case.campaign_id.is_(None),
             Case.recipient_id.is_(None),
             Case.opened_at < cutoff,
+            ~IS_OPEN_CRY,
             or_(Case.note != "", Case.done_at.is_(None)),
         ),
         "numbers": _expired_numbers(cutoff),
@@ -157,6 +159,7 @@ def _expired_numbers(cutoff: datetime) -> Select[Any]:
         ~exists().where(ContactPhone.phone_id == Phone.id),
         ~exists().where(RemovedPhone.phone_id == Phone.id),
         ~exists().where(Reply.phone_id == Phone.id, Reply.received_at >= cutoff),
+        ~exists().where(Case.phone_id == Phone.id, IS_OPEN_CRY),
         ~exists().where(Message.phone_id == Phone.id, Message.state.in_(UNSETTLED)),
         ~exists().where(
             Attempt.phone_id == Phone.id, or_(Attempt.claimed_at >= cutoff, Attempt.state.in_(IN_FLIGHT))
@@ -167,18 +170,18 @@ def _expired_numbers(cutoff: datetime) -> Select[Any]:
 
 def _erase_message_texts(session: Session, ids: Sequence[int], _now: datetime) -> int:
     messages = select(Attempt.message_id).where(Attempt.id.in_(values_subquery(session, ids, BigInteger)))
-    change_rows(
-        session, update(Message).where(Message.id.in_(messages), Message.text.is_not(None)).values(text="")
-    )
+    set_columns(session, Message, Message.id.in_(messages), Message.text.is_not(None), text="")
     return _empty(session, Attempt, ids, body="", notice=None)
 
 
 def _erase_cases(session: Session, ids: Sequence[int], now: datetime) -> int:
-    change_rows(
+    set_columns(
         session,
-        update(Case)
-        .where(Case.id.in_(values_subquery(session, ids, BigInteger)), Case.done_at.is_(None))
-        .values(outcome=CaseOutcome.WITHDRAWN, done_at=now),
+        Case,
+        Case.id.in_(values_subquery(session, ids, BigInteger)),
+        Case.done_at.is_(None),
+        outcome=CaseOutcome.WITHDRAWN,
+        done_at=now,
     )
     return _empty(session, Case, ids, note="")
 

@@ -38,6 +38,7 @@ from outreach.contacts.phones import read_removed
 from outreach.contacts.place_questions import read_former_places
 from outreach.contacts.wishes import read_wishes
 from outreach.core.spreadsheets import write_workbook
+from outreach.imports.erasures import is_about
 from outreach.models.accounts import AuditEvent, Organisation, Role, User
 from outreach.models.contacts import (
     Contact,
@@ -122,8 +123,8 @@ def _about(session: Session, person: Contact) -> ExportPart:
         "Xã, phường trước đây": "; ".join(former),
         "Có điện thoại thông minh": {True: "Có", False: "Không"}.get(person.has_smartphone, "Chưa biết"),  # type: ignore[arg-type]
         "Chỉ gặp tận nhà (không có số)": "Có" if person.at_the_door else "Không",
-        "Có trong hệ thống từ": _at(person.created_at),
-        "Sửa lần cuối": _at(person.updated_at),
+        "Có trong hệ thống từ": person.created_at,
+        "Sửa lần cuối": person.updated_at,
     }
     return ExportPart("Thông tin", ("Mục", "Nội dung"), list(values.items()))
 
@@ -159,25 +160,15 @@ def _phones(session: Session, contact_id: int) -> ExportPart:
             (
                 e164,
                 NAMES.get(language or ""),
-                f"{_ON_ZALO[NoticesReach(notices)]}, {_at(learned_at)}" if notices else "",
+                f"{_ON_ZALO[NoticesReach(notices)]}, {_at(learned_at)}" if notices and learned_at else "",
                 reason and Closing(reason),
-                _at(at),
-                _at(lifted),
-                note,
+                *why,
             )
-            for e164, language, notices, learned_at, reason, at, lifted, note in rows
+            for e164, language, notices, learned_at, reason, *why in rows
         ]
         + [
-            (
-                removed.e164,
-                "",
-                "",
-                "không còn là số của người này",
-                _at(removed.removed_at),
-                _at(removed.restored_at),
-                removed.note,
-            )
-            for removed in read_removed(session, contact_id)
+            (each.e164, "", "", "không còn là số của người này", each.removed_at, each.restored_at, each.note)
+            for each in read_removed(session, contact_id)
         ],
     )
 
@@ -204,7 +195,7 @@ def _lists(session: Session, contact_id: int) -> ExportPart:
                 each.row,
                 each.basis,
                 each.basis_since,
-                _at(each.imported_at),
+                each.imported_at,
             )
             for each in origins_in(session, contact_id, lists=None)
         ],
@@ -221,11 +212,7 @@ def _kept_values(session: Session, contact_id: int) -> ExportPart:
         .where(KeptValue.contact_id == contact_id)
         .order_by(KeptValue.list_id, KeptValue.name, KeptValue.import_id)
     )
-    return ExportPart(
-        "Cột dùng trong tin",
-        ("Danh sách", "Tên", "Nội dung", "Từ tệp", "Nhập lúc"),
-        [(*row, _at(moment)) for *row, moment in rows],
-    )
+    return ExportPart("Cột dùng trong tin", ("Danh sách", "Tên", "Nội dung", "Từ tệp", "Nhập lúc"), [*rows])
 
 
 def _campaigns(session: Session, contact_id: int) -> ExportPart:
@@ -250,9 +237,9 @@ def _campaigns(session: Session, contact_id: int) -> ExportPart:
                 name,
                 each.exclusion,
                 _meaning(content, each.answer, each.own_answer, is_of_drive=each.id in of_drive),
-                _at(each.answered_at),
-                _at(opened),
-                _at(each.clicked_at),
+                each.answered_at,
+                opened,
+                each.clicked_at,
             )
             for name, content, each, opened in rows
         ]
@@ -272,7 +259,7 @@ def _messages(session: Session, recipients: Sequence[int]) -> ExportPart:
         "Tin đã gửi",
         ("Lúc", "Đến số", "Nội dung", "Tình trạng"),
         [
-            (_at(at), e164, mask_tokens(text), told)
+            (at, e164, mask_tokens(text), told)
             for at, e164, body, state, channel, own in rows
             for text, told in [told_as(body, state, channel=channel, own=own)]
         ],
@@ -324,7 +311,7 @@ def _answers(session: Session, recipients: Sequence[int], own: Sequence[str]) ->
     return ExportPart(
         "Câu trả lời",
         ("Lúc", "Qua", "Nội dung", "Được hiểu là", "Rút lại lúc"),
-        [(_at(at), *more, _at(undone)) for at, *more, undone in sorted(entries, key=lambda line: line[0])],
+        sorted(entries, key=lambda line: line[0]),
     )
 
 
@@ -343,11 +330,7 @@ def _cases(session: Session, recipients: Sequence[int], own: Sequence[str]) -> E
         .where(_is_of(Case.recipient_id, recipients, own))
         .order_by(Case.id)
     )
-    return ExportPart(
-        "Việc cán bộ xử lý",
-        ("Mở lúc", "Loại", "Xong lúc", "Kết quả", "Ghi chú"),
-        [(_at(opened), kind, _at(done), outcome, note) for opened, kind, done, outcome, note in rows],
-    )
+    return ExportPart("Việc cán bộ xử lý", ("Mở lúc", "Loại", "Xong lúc", "Kết quả", "Ghi chú"), [*rows])
 
 
 def _safety(session: Session, recipients: Sequence[int]) -> ExportPart:
@@ -367,7 +350,7 @@ def _safety(session: Session, recipients: Sequence[int]) -> ExportPart:
         ("Báo lúc", "Báo gì", "Mấy người", "Cần gì", "Ở đâu", "Vĩ độ", "Kinh độ", "Giao cho"),
         [
             (
-                _at(each.said_at),
+                each.said_at,
                 PAGE_WORDS[f"safety_{each.status}"],
                 each.people,
                 "; ".join(PAGE_WORDS[f"safety_{need}"] for need in each.needs),
@@ -400,10 +383,7 @@ def _visits(session: Session, contact_id: int) -> ExportPart:
     return ExportPart(
         "Phiếu đến nhà",
         ("Lập lúc", "Mã dòng", "Vì", "Kết quả", "Ghi lúc", "Ghi chú"),
-        [
-            (_at(made), line_code(round_id, n), why, outcome, _at(entered), note or "")
-            for made, round_id, n, why, outcome, entered, note in rows
-        ],
+        [(made, line_code(round_id, n), why, *result) for made, round_id, n, why, *result in rows],
     )
 
 
@@ -412,7 +392,7 @@ def _import_issues(session: Session, person: Contact) -> ExportPart:
 
     Also those with their name beside one of their numbers: other people may share the number.
     """
-    key, cells = person.name_key, cast(ImportIssue.cells, String)
+    cells = cast(ImportIssue.cells, String)
     numbers = session.scalars(
         select(Phone.e164)
         .join(ContactPhone, ContactPhone.phone_id == Phone.id)
@@ -430,7 +410,7 @@ def _import_issues(session: Session, person: Contact) -> ExportPart:
         [
             (name, data.get("line"), " | ".join(map(str, data.get("source", ()))))
             for name, data, contact_id in rows
-            if contact_id == person.id or (key and name_key(data.get("name", "")) == key)
+            if contact_id == person.id or (data and is_about(data, name_key(person.name), (), numbers))
         ],
     )
 
@@ -448,9 +428,7 @@ def _requests(session: Session, contact_id: int) -> ExportPart:
         .order_by(PersonRequest.id)
     )
     return ExportPart(
-        "Yêu cầu về dữ liệu",
-        ("Yêu cầu lúc", "Loại", "Người yêu cầu", "Trả lời lúc", "Trả lời"),
-        [(_at(asked), kind, by, _at(done), answer) for asked, kind, by, done, answer in rows],
+        "Yêu cầu về dữ liệu", ("Yêu cầu lúc", "Loại", "Người yêu cầu", "Trả lời lúc", "Trả lời"), [*rows]
     )
 
 
@@ -463,9 +441,9 @@ def _wishes(session: Session, contact_id: int) -> ExportPart:
             (
                 recorded_scope(session, each.scope) or "mọi nội dung",
                 each.source,
-                _at(each.said_at),
+                each.said_at,
                 each.note,
-                _at(each.ended_at),
+                each.ended_at,
                 each.ended_note,
             )
             for each in read_wishes(session, contact_id, phones)
@@ -506,12 +484,12 @@ def _audit_entries(session: Session, contact_id: int, now: datetime) -> ExportPa
     return ExportPart(
         "Nhật ký",
         ("Lúc", "Việc"),
-        [(_at(at), AuditAction(action)) for at, action in [*rows, (now, "contact.export")]],
+        [(at, AuditAction(action)) for at, action in [*rows, (now, "contact.export")]],
     )
 
 
-def _at(moment: datetime | None) -> str:
-    return f"{moment.astimezone(VIETNAM):%d/%m/%Y %H:%M}" if moment else ""
+def _at(moment: datetime) -> str:
+    return f"{moment.astimezone(VIETNAM):%d/%m/%Y %H:%M}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -521,13 +499,13 @@ class AuditAction:
     action: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ExportPart:
-    """A part of the file. A cell of `rows` is a text, a number, a status, an `AuditAction` or None."""
+    """A part of the file. A cell of `rows` is a text, a number, a moment, a status, an `AuditAction` or None."""
 
     title: str
     labels: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
+    rows: Sequence[Sequence[Any]]
 
 
 def write_export(
@@ -539,21 +517,18 @@ def write_export(
     """
 
     def cell_text(value: Any) -> Any:
+        if isinstance(value, datetime):
+            return _at(value)
         return in_words(value) if isinstance(value, StrEnum | AuditAction) else value
 
-    rows = {part.title: [[cell_text(value) for value in row] for row in part.rows] for part in parts}
+    rows = {part: [[cell_text(value) for value in row] for row in part.rows] for part in parts}
     if path.suffix == ".json":
         data = {
-            part.title: [dict(zip(part.labels, row, strict=True)) for row in rows[part.title]]
-            for part in parts
+            part.title: [dict(zip(part.labels, row, strict=True)) for row in rows[part]] for part in parts
         }
         path.write_text(json.dumps(data, ensure_ascii=False, indent=2), encoding="utf-8")
         return
-    sheets = {
-        part.title: [
-            part.labels,
-            *(["" if value is None else str(value) for value in row] for row in rows[part.title]),
-        ]
-        for part in parts
+    texts = {
+        part: [["" if value is None else str(value) for value in row] for row in rows[part]] for part in parts
     }
-    write_workbook(path, sheets)
+    write_workbook(path, {part.title: [part.labels, *texts[part]] for part in parts})

@@ -37,10 +37,10 @@ from campaigns.models.campaigns import Campaign, FormerRecipient, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import Answer, Case, InstallReport, Reply
 from campaigns.privacy.erase_contact import IN_FLIGHT
-from campaigns.privacy.retention import empty_messages, erase_texts
+from campaigns.privacy.retention import empty_messages, erase_texts, may_wait
 from outreach.accounts import audit
 from outreach.contacts.suppressions import lock_phones
-from outreach.core.bulk import change_rows, rows_table, values_subquery
+from outreach.core.bulk import change_rows, rows_table, set_columns, values_subquery
 from outreach.core.db import Database
 from outreach.models.contacts import PersonMerge, Phone, Wish
 from outreach.rules.identity import ERASED
@@ -52,12 +52,13 @@ SLICE = 1000  # numbers
 def drives_due(session: Session, *, days: int, now: datetime) -> list[int]:
     """Return the drives whose health answers still lead to people and have had their time.
 
-    A drive with a campaign that is under way, or with a message on its way, is left out.
+    A drive with a campaign that is under way, with a message on its way, or with a case that may wait is left out.
     """
     cutoff = now - timedelta(days=days)
     is_needed = or_(
         Campaign.ended_at.is_(None),
         Campaign.ended_at >= cutoff,
+        exists().where(Case.campaign_id == Campaign.id, may_wait(cutoff)),
         exists().where(Attempt.stream_id == Campaign.id, Attempt.state.in_(IN_FLIGHT)),
     )
     still_needed = select(Campaign.drive_id).where(Campaign.launched_at.is_not(None), is_needed)
@@ -94,22 +95,22 @@ def separate_health_answers(db: Database, *, days: int, now: datetime) -> int:
         due = drives_due(session, days=days, now=now)
         people = count_people(session, days=days, now=now)
     for drive_id in due:
-        _separate_drive(db, drive_id, now=now)
+        _separate_drive(db, drive_id, cutoff=now - timedelta(days=days), now=now)
     if due:
         with db.write() as session:
             audit.record(session, "retention.separate_health", "retention:health", None, now, people=people)
     return people
 
 
-def _separate_drive(db: Database, drive_id: int, *, now: datetime) -> None:
+def _separate_drive(db: Database, drive_id: int, *, cutoff: datetime, now: datetime) -> None:
     with db.read() as session:
         campaigns = session.scalars(
             select(Campaign.id).where(Campaign.drive_id == drive_id, Campaign.is_health).order_by(Campaign.id)
         ).all()
     for campaign_id in campaigns:  # first: a campaign whose recipients lead to nobody is done
-        empty_messages(db, campaign_id)
+        empty_messages(db, campaign_id, cutoff=cutoff)
         with db.write() as session:
-            erase_texts(session, campaign_id, now=now)
+            erase_texts(session, campaign_id, cutoff=cutoff, now=now)
     leads_to_people = (Recipient.campaign_id.in_(campaigns), Recipient.contact_id.is_not(None))
     numbers = select(Recipient.phone_id).where(*leads_to_people).distinct().limit(SLICE)
     while True:
@@ -150,7 +151,7 @@ def _replace_numbers(
         answers.where(Answer.recipient_id.in_(recipient_ids)),
         visits.where(VisitLine.recipient_id.in_(recipient_ids)),
     )
-    change_rows(session, update(Wish).where(Wish.evidence.in_(said_in)).values(evidence=""))
+    set_columns(session, Wish, Wish.evidence.in_(said_in), evidence="")
     substitutes = _add_substitutes(session, phones, now=now)
     pairs: list[dict[str, Any]] = [{"old": old, "new": new} for old, new in substitutes.items()]
     columns = {"old": BigInteger, "new": BigInteger}
@@ -166,12 +167,10 @@ def _replace_numbers(
     )
     for table, condition in tables:
         pair = rows_table(session, columns, pairs)
-        change_rows(
-            session, update(table).where(condition, table.phone_id == pair.c.old).values(phone_id=pair.c.new)
-        )
+        set_columns(session, table, condition, table.phone_id == pair.c.old, phone_id=pair.c.new)
     _forget_merges(session, recipients)
     for table, key in ((Recipient, Recipient.id), (VisitLine, VisitLine.recipient_id)):
-        change_rows(session, update(table).where(key.in_(recipient_ids)).values(contact_id=None))
+        set_columns(session, table, key.in_(recipient_ids), contact_id=None)
 
 
 def _forget_merges(session: Session, recipients: Sequence[int]) -> None:

@@ -38,6 +38,7 @@ from outreach.models.contacts import (
     WishNumber,
 )
 from outreach.models.gateways import GatewayKind
+from outreach.rules.identity import ERASED
 from outreach.sms.aggregator import load_profile
 
 
@@ -89,11 +90,12 @@ def read_impact(session: Session, settings: Settings, *, user: User, now: dateti
     today = now.astimezone(VIETNAM).date()
     clocks, office = clocks_on(load_clocks(), today), find_office(session)
     addresses = {"smpp": settings.smpp_url, "aggregator": settings.aggregator_url}
-    gateway_host = _host(addresses.get(settings.sms_gateway, settings.api_base_url))
+    own_host = _host(addresses.get(settings.sms_gateway, settings.api_base_url))
+    hosts = [host for host in dict.fromkeys([own_host, *_hosts_of_accounts(session)]) if host]
     return ImpactFacts(
         office=office.name if office else "",
         people=count_rows(session, Contact),
-        phones=count_rows(session, Phone),
+        phones=count_rows(session, Phone, ~Phone.e164.startswith(ERASED)),
         children=count_rows(session, Contact, Contact.birth_year > today.year - clocks.child_age),
         perhaps_children=count_rows(session, Contact, Contact.birth_year == today.year - clocks.child_age),
         by_basis=_by_basis(session),
@@ -107,9 +109,9 @@ def read_impact(session: Session, settings: Settings, *, user: User, now: dateti
         ),
         kinds=sorted(session.scalars(select(Campaign.kind).distinct())),
         gateway=settings.sms_gateway,
-        gateway_host=", ".join(filter(None, dict.fromkeys([gateway_host, *_hosts_of_accounts(session)]))),
+        gateway_host=", ".join(hosts),
         is_live=settings.is_live,
-        is_abroad=gateway_host.endswith(_host(TWILIO_API).removeprefix("api")),
+        is_abroad=any(host.endswith(_host(TWILIO_API).removeprefix("api")) for host in hosts),
         mail_host=_host(settings.smtp_url),
         faults_host=_host(settings.sentry_dsn),
         receivers=sorted(

@@ -3,8 +3,8 @@
 After a campaign's time is over its personal data go; figures and hashed suppressions stay. The rules are
 those of erasing one contact (`erase_contact`), in bulk, but for one: it was not requested, so a list that
 brings a person again is no import issue. People stay in the directory who are in the audience or in a list of
-a campaign that is in use or ended later, whom an import or a correction has changed since, whose consent was recorded since, and
-who wait for an answer about their data. An ended campaign is gone through again each day until no people of its audience
+a campaign that is in use or ended later, whom an import or a correction has changed since, whose consent was recorded since,
+who wait for an answer about their data, and who have asked for help since or cried for it. An ended campaign is gone through again each day until no people of its audience
 are left. (Law 91/2025/QH15: no longer than the purpose needs; the days are a setting.)
 
 What is beside the campaigns' audiences and texts goes by its own age: `expiry`.
@@ -41,7 +41,7 @@ from campaigns.models.activities import VisitLine
 from campaigns.models.campaigns import Campaign, CampaignComment, CampaignList, FormerRecipient, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import ConsentEvent, PersonRequest
-from campaigns.models.replies import Answer, Case, OfficerEntry, Reply
+from campaigns.models.replies import IS_OPEN_CRY, Answer, Case, OfficerEntry, Reply
 from campaigns.privacy.erase_contact import (
     IN_FLIGHT,
     delete_people,
@@ -54,7 +54,7 @@ from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.states import CampaignState, MessageState
 from outreach.accounts import audit
 from outreach.contacts.removal import lock_removal
-from outreach.core.bulk import change_rows, full_scan, values_subquery
+from outreach.core.bulk import change_rows, full_scan, set_columns, values_subquery
 from outreach.core.db import Database, count_rows
 from outreach.imports.erasures import keep_wishes_of
 from outreach.imports.kept_values import remove_values
@@ -93,6 +93,11 @@ class ClearResult:
     values: int = 0
 
 
+def may_wait(cutoff: datetime) -> ColumnElement[bool]:
+    """Return the condition for cases that no removal closes: open, and asked for since a moment or a cry for help."""
+    return and_(Case.done_at.is_(None), or_(Case.opened_at >= cutoff, IS_OPEN_CRY))
+
+
 def campaigns_due(session: Session, *, days: int, now: datetime) -> list[int]:
     """Return campaigns that ended so many days ago and still hold personal data.
 
@@ -102,6 +107,7 @@ def campaigns_due(session: Session, *, days: int, now: datetime) -> list[int]:
     has_people = or_(
         exists().where(Recipient.campaign_id == Campaign.id, Recipient.contact_id.is_not(None)),
         exists().where(FormerRecipient.campaign_id == Campaign.id),
+        exists().where(Case.campaign_id == Campaign.id, Case.done_at.is_(None)),
     )
     return list(
         session.scalars(
@@ -174,7 +180,10 @@ def preview_clear(
             kept=count_rows(session, audience) - people,
             numbers=count_rows(session, numbers),
             values=count_rows(session, KeptValue, over, ~is_gone),
-            **{name: count_rows(session, query) for name, query in _personal_texts(campaign_id).items()},
+            **{
+                name: count_rows(session, query)
+                for name, query in _personal_texts(campaign_id, cutoff=cutoff).items()
+            },
         )
 
 
@@ -189,7 +198,7 @@ def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: dateti
     with db.read() as session:
         audience = count_rows(session, _written_to(campaign_id))
         people = _read_ids(session, _people_to_remove(session, campaign_id, cutoff=cutoff))
-    result.messages = empty_messages(db, campaign_id)
+    result.messages = empty_messages(db, campaign_id, cutoff=cutoff)
     for some in _slices(people, SLICE):
         with db.write() as session:
             lock_removal(session)
@@ -203,26 +212,26 @@ def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: dateti
     with db.write() as session:
         result.values = _remove_values(session, campaign_id, cutoff=cutoff)
     with db.write() as session:  # imports wait for the one before
-        emptied = erase_texts(session, campaign_id, now=now)
+        emptied = erase_texts(session, campaign_id, cutoff=cutoff, now=now)
         result.messages += emptied["messages"]
         result.replies, result.notes = emptied["replies"], emptied["notes"]
         change_rows(session, delete(CampaignComment).where(CampaignComment.campaign_id == campaign_id))
         cleared_before = session.scalar(select(Campaign.cleared_at).where(Campaign.id == campaign_id))
-        change_rows(session, update(Campaign).where(Campaign.id == campaign_id).values(cleared_at=now))
+        set_columns(session, Campaign, Campaign.id == campaign_id, cleared_at=now)
         removed = {what: count for what, count in asdict(result).items() if what != "kept"}
         if cleared_before is None or any(removed.values()):
             audit.record(session, "campaign.clear", f"campaigns:{campaign_id}", None, now, **asdict(result))
     return result
 
 
-def empty_messages(db: Database, campaign_id: int) -> int:
+def empty_messages(db: Database, campaign_id: int, *, cutoff: datetime) -> int:
     """Empty the texts of a campaign's messages, a slice in a transaction. Returns how many."""
     with db.read() as session:
-        ids = _read_ids(session, _personal_texts(campaign_id)["messages"])
+        ids = _read_ids(session, _personal_texts(campaign_id, cutoff=cutoff)["messages"])
     for some in _slices(ids, 10 * SLICE):
         with db.write() as session:
             chosen = Attempt.id.in_(values_subquery(session, some, BigInteger))
-            change_rows(session, update(Attempt).where(chosen).values(body="", notice=None))
+            set_columns(session, Attempt, chosen, body="", notice=None)
     return len(ids)
 
 
@@ -274,6 +283,7 @@ def _people_without_use(session: Session, cutoff: datetime) -> Select[Any]:
             or_(membership.import_id.in_(imports), membership.last_import_id.in_(imports)),
         ),
         exists().where(PersonRequest.contact_id == Contact.id, PersonRequest.done_at.is_(None)),
+        exists().where(other.contact_id == Contact.id, Case.recipient_id == other.id, may_wait(cutoff)),
         exists().where(ConsentEvent.contact_id == Contact.id, ConsentEvent.recorded_at >= cutoff),
     )
     return select(Contact.id.label("contact_id")).where(
@@ -337,8 +347,13 @@ def _erase_people(session: Session, people: Sequence[int], *, secret_key: str, n
     return len(gone)
 
 
-def _personal_texts(campaign_id: int) -> dict[str, Select[Any]]:
-    """Select, by the name of its count, the ids of rows with personal texts."""
+def _personal_texts(campaign_id: int, *, cutoff: datetime) -> dict[str, Select[Any]]:
+    """Select, by the name of its count, the ids of rows with personal texts; not those of cases that wait."""
+    # Two conditions: of one with "or" PostgreSQL would look through all cases for each reply.
+    waits = [
+        exists().where(same, may_wait(cutoff))
+        for same in (Case.reply_id == Reply.id, Case.recipient_id == Reply.recipient_id)
+    ]
     recipients = select(Recipient.id).where(Recipient.campaign_id == campaign_id)
     return {
         "messages": select(Attempt.id)
@@ -347,17 +362,18 @@ def _personal_texts(campaign_id: int) -> dict[str, Select[Any]]:
         "replies": select(Reply.id).where(
             or_(Reply.campaign_id == campaign_id, Reply.recipient_id.in_(recipients)),
             or_(Reply.body != "", Reply.sender != "", Reply.raw.is_not(None)),
+            *(~each for each in waits),
         ),
-        "notes": select(Case.id).where(Case.campaign_id == campaign_id, Case.note != ""),
+        "notes": select(Case.id).where(Case.campaign_id == campaign_id, Case.note != "", ~may_wait(cutoff)),
     }
 
 
-def erase_texts(session: Session, campaign_id: int, *, now: datetime) -> dict[str, int]:
-    """Empty messages, replies and notes of a campaign, and close its open cases. Returns how many of each.
+def erase_texts(session: Session, campaign_id: int, *, cutoff: datetime, now: datetime) -> dict[str, int]:
+    """Empty messages, replies and notes of a campaign, and close its open cases but for those that `may_wait`. Returns how many of each.
 
     The messages of a large campaign are emptied by `empty_messages` before.
     """
-    texts = _personal_texts(campaign_id)
+    texts = _personal_texts(campaign_id, cutoff=cutoff)
     emptied = {
         name: change_rows(session, update(table).where(table.id.in_(texts[name])).values(values)).rowcount
         for name, table, values in (
@@ -367,21 +383,26 @@ def erase_texts(session: Session, campaign_id: int, *, now: datetime) -> dict[st
         )
     }
     erase_details(session, select(Campaign.id).where(Campaign.id == campaign_id))
-    change_rows(
+    set_columns(
         session,
-        update(Message)
-        .where(Message.campaign_id == campaign_id, Message.text.is_not(None), Message.text != "")
-        .values(text=""),
+        Message,
+        Message.campaign_id == campaign_id,
+        Message.text.is_not(None),
+        Message.text != "",
+        text="",
     )
     answers = select(Answer.id).where(Answer.campaign_id == campaign_id)
-    change_rows(session, update(OfficerEntry).where(OfficerEntry.answer_id.in_(answers)).values(note=""))
+    set_columns(session, OfficerEntry, OfficerEntry.answer_id.in_(answers), note="")
     erase_visit_notes(
         session, VisitLine.recipient_id.in_(select(Recipient.id).where(Recipient.campaign_id == campaign_id))
     )
-    change_rows(
+    set_columns(
         session,
-        update(Case)
-        .where(Case.campaign_id == campaign_id, Case.done_at.is_(None))
-        .values(outcome=CaseOutcome.WITHDRAWN, done_at=now),
+        Case,
+        Case.campaign_id == campaign_id,
+        Case.done_at.is_(None),
+        ~may_wait(cutoff),
+        outcome=CaseOutcome.WITHDRAWN,
+        done_at=now,
     )
     return emptied

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from campaigns.rules.replies.labels import Label
@@ -76,8 +76,10 @@ def visit_reason(
     of their data. A question or an unclear reply does not count as an answer. A contact excluded for any other reason
     than a missing or wrong number is not visited either.
     """
-    if is_unwilling or (answer is not None and answer not in (Label.QUESTION, Label.UNCLEAR)):
+    if is_unwilling or answer not in (None, Label.QUESTION, Label.UNCLEAR, Label.WRONG_NUMBER):
         return None
+    if exclusion is None and answer is Label.WRONG_NUMBER:
+        exclusion = Exclusion.WRONG_NUMBER  # as who has the number says
     if exclusion is not None:
         without_number = exclusion in (Exclusion.NO_PHONE, Exclusion.WRONG_NUMBER)
         return VisitReason.NO_PHONE if without_number else None
@@ -124,6 +126,9 @@ class CountedResult:
     is_own: bool  # of the officer whose new result is judged
 
 
+SAME_VISIT = timedelta(hours=12)
+
+
 def settle(
     outcome: VisitOutcome, at: datetime, *, counted: CountedResult | None, is_gone: bool, is_opted_out: bool
 ) -> VisitFate:
@@ -147,6 +152,15 @@ def settle(
         return VisitFate.OPTED_OUT
     is_conflict = counted is not None and not counted.is_own and counted.outcome is not outcome
     return VisitFate.REPLACED if is_conflict else VisitFate.RECORDED
+
+
+def moment_of_note(outcome: VisitOutcome, at: datetime, counted: CountedResult | None) -> datetime:
+    """Return when a visit was whose result came at `at`: an officer's own answer that comes again is a note to it.
+
+    After half a day it is another visit. Until then the page takes no touch on the same answer.
+    """
+    is_note = counted is not None and counted.is_own and counted.outcome is outcome
+    return counted.at if counted and is_note and abs(at - counted.at) < SAME_VISIT else at
 
 
 def visit_moment(at: datetime, *, sent_at: datetime, known_since: datetime, now: datetime) -> datetime:

@@ -107,14 +107,6 @@ def assign_sheet(
     return given
 
 
-@dataclass(frozen=True, slots=True)
-class GivenSheet:
-    """A new sheet; `invited` is the officer who was sent a code for their phone."""
-
-    sheet: VisitSheet
-    invited: User | None = None
-
-
 @use_case
 def create_and_give(
     session: Session,
@@ -128,19 +120,19 @@ def create_and_give(
     user: User,
     now: datetime,
     **whom: Any,
-) -> GivenSheet:
+) -> tuple[VisitSheet, User | None]:
     """Create a sheet as `create_sheet`, give it to a village officer, and invite them where no phone of theirs can open it: all or nothing.
 
-    Without an officer it is a sheet on paper. Raises as `create_sheet`, `assign_sheet` and `invite_officer`.
+    Returns the sheet, and who was sent a code. Without an officer it is a sheet on paper. Raises as `create_sheet`, `assign_sheet` and `invite_officer`.
     """
     name = find_officer(session, officer_id, user=user).name if officer_id else officer
     sheet = create_sheet(session, campaign_id, officer=name or officer, user=user, now=now, **whom)
     if not officer_id:
-        return GivenSheet(sheet)
+        return sheet, None
     assign_sheet(session, sheet.id, officer_id=officer_id, day=day, target=None, user=user, now=now)
     if any(each.has_phone for each in read_assignments(session, [sheet.id])[sheet.id]):
-        return GivenSheet(sheet)
-    return GivenSheet(sheet, invite_officer(session, officer_id, settings=settings, user=user, now=now))
+        return sheet, None
+    return sheet, invite_officer(session, officer_id, settings=settings, user=user, now=now)
 
 
 @use_case

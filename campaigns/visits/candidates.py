@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, exists, select
+from sqlalchemy import BigInteger, exists, select
 from sqlalchemy.orm import Session
 
 from campaigns.cases.handle_case import may_read_answers
@@ -33,6 +33,9 @@ from outreach.rules.identity import name_key
 _MOST_PEOPLE = 20_000
 # How long people stay reserved by a sheet without results; then they may go on another one.
 _RESERVED_FOR = timedelta(days=14)
+_HAS_RESULT = exists().where(
+    VisitResult.line_id == VisitLine.id, VisitResult.undone_at.is_(None), VisitResult.outcome.is_not(None)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def find_candidates(
     campaign = session.get_one(Campaign, campaign_id)
     if campaign.is_health and not may_read_answers(user):
         raise NotAllowed("visit_people_hidden")
-    conditions: list[ColumnElement[bool]] = [Recipient.campaign_id == campaign_id]
+    conditions = [Recipient.campaign_id == campaign_id, Recipient.merge_id == 0]
     query = select(
         Recipient.id,
         Recipient.exclusion,
@@ -161,16 +164,8 @@ def _drawn(
     if not drawn:
         return []
     among = values_subquery(session, list(drawn), BigInteger)
-    was_checked = (
-        select(VisitResult.id)
-        .join(VisitLine, VisitLine.id == VisitResult.line_id)
-        .where(
-            VisitLine.recipient_id == InstallReport.recipient_id,
-            VisitLine.why == VisitReason.CHECK,
-            VisitResult.undone_at.is_(None),
-            VisitResult.outcome.is_not(None),
-        )
-        .exists()
+    was_checked = exists().where(
+        VisitLine.recipient_id == InstallReport.recipient_id, VisitLine.why == VisitReason.CHECK, _HAS_RESULT
     )
     own = select(InstallReport.recipient_id).where(
         InstallReport.recipient_id.in_(among),
@@ -217,15 +212,6 @@ def _states(session: Session, recipients: Sequence[int]) -> dict[int, list[Messa
 
 
 def _in_hand(session: Session, campaign_id: int, contacts: Sequence[int], *, now: datetime) -> set[int]:
-    has_result = (
-        select(VisitResult.id)
-        .where(
-            VisitResult.line_id == VisitLine.id,
-            VisitResult.undone_at.is_(None),
-            VisitResult.outcome.is_not(None),
-        )
-        .exists()
-    )
     return {
         contact_id
         for contact_id in session.scalars(
@@ -235,7 +221,7 @@ def _in_hand(session: Session, campaign_id: int, contacts: Sequence[int], *, now
                 VisitSheet.campaign_id == campaign_id,
                 VisitSheet.made_at > now - _RESERVED_FOR,
                 VisitLine.contact_id.in_(values_subquery(session, contacts, BigInteger)),
-                ~has_result,
+                ~_HAS_RESULT,
             )
         )
         if contact_id

@@ -46,15 +46,14 @@ UNANSWERED = "unanswered"
 NOT_LISTED = (Label.OPT_OUT, Label.WRONG_NUMBER)
 
 
-@dataclass(frozen=True, slots=True)
-class PeopleChoice:
+class PeopleChoice(NamedTuple):
     """Which people: by a word of the campaign's answers ("": all whom it writes to), a commune, and a village's key.
 
     `order`: a field of the campaign by whose values they stand, within one value as without it: by place and name.
     """
 
     answer: str = ""
-    area_code: str = ""
+    area: str = ""
     village: str = ""
     order: str = ""
 
@@ -107,8 +106,8 @@ def read_people(
     """Return the people of a launched campaign whom a user may see; for `opened` see `visible_campaigns`. Raises NotFound, BadInput."""
     campaign = _find_opened(session, campaign_id, user=user, opened=opened)
     conditions = [_has_said(campaign, choice.answer)]
-    if choice.area_code:
-        conditions.append(Contact.area_code == choice.area_code)
+    if choice.area:
+        conditions.append(Contact.area_code == choice.area)
     people = find_people(session, campaign, *conditions, user=user)
     if people is None:
         return PeopleList(campaign, [], {}, is_long=True)
@@ -237,7 +236,7 @@ def hand_over(
         "recipient": recipient,
         "purpose": purpose,
         "answer": own.get(choice.answer, choice.answer),
-        "area_code": people[0].commune if choice.area_code else "",
+        "area_code": people[0].commune if choice.area else "",
         "village": listed.villages.get(choice.village, ""),
     }
     said: dict[str, tuple[Any, Any]] = {name: ("", text) for name, text in stated.items() if text}

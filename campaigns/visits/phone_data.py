@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.message_data import fill_values, read_list_values
 from campaigns.models.activities import SheetOfficer, VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Drive, Recipient
-from campaigns.planning.drives import campaign_scopes
 from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
@@ -25,6 +24,7 @@ from campaigns.rules.visits import (
     shown_reason,
     visit_priority,
 )
+from campaigns.visits.sheets import counted_lines, is_left_alone
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.suppressions import is_strangers
@@ -34,7 +34,6 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ContactPhone, Phone
 from outreach.models.places import Area
 from outreach.rules.identity import name_key
-from outreach.rules.wishes import EVERYTHING
 from outreach.use_cases import use_case
 
 _ResultRow = tuple[VisitResult, VisitLine]
@@ -110,38 +109,25 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
     """Read the people of the sheets that the officer has now. Who opted out or objects is left out unless already met."""
     sheets = _sheets(session, user, now=now)
     rows = session.execute(
-        select(
-            VisitLine,
-            Recipient.answer,
-            Recipient.answered_at,
-            Contact,
-            Recipient.campaign_id,
-            VisitLine.contact_id,
-            Campaign.fields,
-            Campaign,
-        )
-        .join(Recipient, Recipient.id == VisitLine.recipient_id)
+        counted_lines(Contact, Recipient.campaign_id, VisitLine.contact_id, Campaign.fields, Campaign)
         .join(Campaign, Campaign.id == Recipient.campaign_id)
         .join(Contact, Contact.id == VisitLine.contact_id)
         .where(VisitLine.round_id.in_([sheet.id for sheet in sheets]))
         .order_by(VisitLine.round_id, VisitLine.n)
     ).all()
-    contacts = sorted({row[3].id for row in rows})
+    contacts = sorted({row.contact_id for row in rows})
     results = _results(session, contacts)
-    of_drive = opted_out_of_drive(session, [row[0].recipient_id for row in rows if row[1] is Label.OPT_OUT])
+    of_drive = opted_out_of_drive(session, [row[1].id for row in rows if row[1].answer is Label.OPT_OUT])
     numbers = _numbers(session, contacts)
     left_alone = read_left_alone(session, people=contacts)
     sheet_ids = {sheet.id for sheet in sheets}
     found: dict[int, list[tuple[VisitLine, PhonePerson]]] = {}
     phones: dict[int, list[tuple[str, list[int]]]] = {}
     values = read_list_values(session, rows)
-    for line, answer, answered_at, contact, campaign_id, _contact, fields, campaign in rows:
+    for line, recipient, contact, campaign_id, _contact, fields, campaign in rows:
         known = results.get(contact.id, [])
         current = _last(known, line)
-        is_open = current is None or current.outcome is VisitOutcome.ABSENT
-        # Who has a result stays on the sheet, unless they objected to the use of their data.
-        scopes = campaign_scopes(campaign) if is_open else (EVERYTHING,)
-        if left_alone.stops(contact.id, None, scopes=scopes, passes=not is_open):
+        if is_left_alone(left_alone, contact.id, campaign, current.outcome if current else None):
             continue
         earlier = _last(known, line, elsewhere=True)
         last = current or earlier
@@ -163,8 +149,8 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
             why=shown_reason(line.why),
             priority=visit_priority(line.why, outcome),
             phone=next((e164 for _, e164 in own_numbers if e164), "") if needs_call else "",
-            answer=None if is_check else shown_answer(answer, line.recipient_id, of_drive),
-            answered_at=None if is_check else answered_at,
+            answer=None if is_check else shown_answer(recipient.answer, recipient.id, of_drive),
+            answered_at=None if is_check else recipient.answered_at,
             earlier=earlier_outcome,
             earlier_at=earlier_at,
             outcome=outcome,
@@ -186,7 +172,7 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
 
 def _seen(result: VisitResult | None) -> tuple[VisitOutcome | None, datetime | None]:
     """Return what came of a visit, and when."""
-    return (result.outcome, result.visited_at or result.entered_at) if result else (None, None)
+    return (result.outcome, result.at) if result else (None, None)
 
 
 def keep_until(ends_on: str | None, assigned_at: datetime) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,90 +22,91 @@ from outreach.models.accounts import User, UserSession
 
 
 @dataclass(slots=True)
-class OfficerProgress:
-    """An officer's sheets in numbers of people. `done` have a result other than "nobody met"; `today` were met today.
+class VisitCounts:
+    """Sheets in numbers of people: `done` have a result other than "nobody met", `absent` were not met, `today` were met today.
 
-    Results that others entered for the sheet count as done, too; `today` are the officer's own.
+    `help`, who need it, and `installed`, who reported it done at the door, are None where they would tell the reader what few
+    people answered about their health.
     """
 
-    officer: User
-    seen_at: datetime | None = None  # when the phone was last online, None: no phone is signed in
     sheets: list[int] = field(default_factory=list)
     people: int = 0
     done: int = 0
     absent: int = 0
-    help: int | None = 0  # None: so few people of a campaign about health that it would tell who
-    today: int = 0
-    target: int | None = None  # people a day
+    help: int | None = 0
+    installed: int | None = 0
+    today: Counter[int] = field(default_factory=Counter)  # by officer
 
     @property
     def left(self) -> int:
         return self.people - self.done
 
 
-@dataclass(frozen=True, slots=True)
-class VisitTotals:
-    """A drive's visits: people on sheets, with a result, not met, who need help, who reported it done at the door.
+@dataclass(slots=True)
+class OfficerProgress:
+    """An officer's sheets; results that others entered for them count, too, but for `today`."""
 
-    The last two are None where they would tell the reader what few people answered about their health.
-    """
+    officer: User
+    counts: VisitCounts
+    seen_at: datetime | None = None  # when the phone was last online, None: no phone is signed in
+    target: int | None = None  # people a day
 
-    sheets: int
-    people: int
-    done: int
-    absent: int
-    help: int | None
-    installed: int | None
+    @property
+    def today(self) -> int:
+        return self.counts.today[self.officer.id]
 
 
 def read_officers(session: Session, user: User, *, now: datetime) -> list[OfficerProgress]:
     """Return the progress of the village officers of a user's scope: those with the most left first."""
-    found = {officer.id: OfficerProgress(officer) for officer in list_officers(session, user)}
-    seen = select(UserSession.user_id, func.max(UserSession.seen_at)).where(
-        UserSession.user_id.in_(found), UserSession.ended_at.is_(None), UserSession.kept_until > now
+    officers = {officer.id: officer for officer in list_officers(session, user)}
+    last = select(UserSession.user_id, func.max(UserSession.seen_at)).where(
+        UserSession.user_id.in_(officers), UserSession.ended_at.is_(None), UserSession.kept_until > now
     )
-    for officer_id, seen_at in session.execute(seen.group_by(UserSession.user_id)):
-        found[officer_id].seen_at = seen_at
-    given = session.execute(
+    seen = dict(session.execute(last.group_by(UserSession.user_id)).all())
+    given: dict[int, list[int]] = {}
+    targets: dict[int, int] = {}
+    for officer_id, round_id, target in session.execute(
         select(SheetOfficer.user_id, SheetOfficer.round_id, SheetOfficer.target)
-        .where(SheetOfficer.user_id.in_(found), SheetOfficer.ended_at.is_(None))
+        .where(SheetOfficer.user_id.in_(officers), SheetOfficer.ended_at.is_(None))
         .order_by(SheetOfficer.round_id)
-    ).all()
+    ):
+        given.setdefault(officer_id, []).append(round_id)
+        targets[officer_id] = max(targets.get(officer_id, 0), target or 0)
     midnight = now.astimezone(VIETNAM).replace(hour=0, minute=0, second=0, microsecond=0)
-    counts = count_lines(session, {round_id for _officer, round_id, _target in given}, since=midnight)
+    counts = count_lines(session, set().union(*given.values()), since=midnight)
     hidden = _sheets_hidden_from(session, counts, user)
-    for officer_id, round_id, target in given:
-        progress, of_sheet = found[officer_id], counts.get(round_id, SheetCounts())
-        progress.sheets.append(round_id)
-        progress.people += of_sheet.people
-        progress.done += of_sheet.done
-        progress.absent += of_sheet.absent
-        progress.help = (progress.help or 0) + of_sheet.help
-        progress.today += of_sheet.today.get(officer_id, 0)
-        progress.target = max(progress.target or 0, target or 0) or None
-    for each in found.values():
-        if each.people < FEWEST and hidden & {*each.sheets}:
-            each.help = None
-    return sorted(found.values(), key=lambda each: (-each.left, each.officer.name, each.officer.id))
+    found = [
+        OfficerProgress(
+            officer,
+            add_up([counts[each] for each in given.get(officer.id, ())], hidden),
+            seen.get(officer.id),
+            targets.get(officer.id) or None,
+        )
+        for officer in officers.values()
+    ]
+    return sorted(found, key=lambda each: (-each.counts.left, each.officer.name, each.officer.id))
 
 
-def read_totals(session: Session, drive_id: int, user: User, *, now: datetime) -> VisitTotals | None:
+def read_totals(session: Session, drive_id: int, user: User) -> VisitCounts | None:
     """Return the totals of a drive's sheets within a user's scope, None without sheets."""
     sheets = session.scalars(
         select(VisitSheet.id)
         .join(Campaign, Campaign.id == VisitSheet.campaign_id)
         .where(Campaign.drive_id == drive_id, visible_to(session, user, VisitSheet.organisation_id))
     ).all()
-    if not sheets:
-        return None
     counts = count_lines(session, sheets)
-    people, done, absent, needs_help, installed = (
-        sum(getattr(each, name) for each in counts.values())
-        for name in ("people", "done", "absent", "help", "installed")
-    )
-    if people < FEWEST and _sheets_hidden_from(session, counts, user):
-        return VisitTotals(len(sheets), people, done, absent, None, None)
-    return VisitTotals(len(sheets), people, done, absent, needs_help, installed)
+    return add_up(counts.values(), _sheets_hidden_from(session, counts, user)) if sheets else None
+
+
+def add_up(counts: Collection[VisitCounts], hidden: Collection[int]) -> VisitCounts:
+    """Return the counts of several sheets together, without what would tell too much of those `hidden`, also by subtraction."""
+    total = VisitCounts()
+    for each in counts:
+        for name in ("sheets", "people", "done", "absent", "help", "installed", "today"):
+            setattr(total, name, getattr(total, name) + getattr(each, name))
+    if 0 < sum(each.people for each in counts if not set(hidden).isdisjoint(each.sheets)) < FEWEST:
+        total.help = total.installed = None
+    return total
 
 
 def _sheets_hidden_from(session: Session, sheets: Iterable[int], user: User) -> set[int]:
@@ -115,62 +117,38 @@ def _sheets_hidden_from(session: Session, sheets: Iterable[int], user: User) -> 
     return set(session.scalars(of_health.where(VisitSheet.id.in_(sheets), Campaign.is_health)))
 
 
-@dataclass(slots=True)
-class SheetCounts:
-    """A sheet's people: with a result other than "nobody met", not met, who need help, who reported it done; and who were met today."""
-
-    people: int = 0
-    done: int = 0
-    absent: int = 0
-    help: int = 0
-    installed: int = 0
-    today: dict[int, int] = field(default_factory=dict)  # by officer
-
-
 def count_lines(
     session: Session, sheets: Collection[int], *, since: datetime | None = None
-) -> dict[int, SheetCounts]:
+) -> dict[int, VisitCounts]:
     """Return the counts of sheets by their ids; `today` are the visits since a moment."""
-    counts = {
-        round_id: SheetCounts(people)
-        for round_id, people in session.execute(
-            select(VisitLine.round_id, func.count())
-            .where(VisitLine.round_id.in_(sheets))
-            .group_by(VisitLine.round_id)
-        )
-    }
     at = func.coalesce(VisitResult.visited_at, VisitResult.entered_at)
     is_today: ColumnElement[bool] = at >= since if since else false()
     latest = (
-        select(func.max(VisitResult.id).label("id"))
+        select(VisitResult.line_id, func.max(VisitResult.id).label("id"))
         .join(VisitLine, VisitLine.id == VisitResult.line_id)
         .where(VisitLine.round_id.in_(sheets), VisitResult.undone_at.is_(None))
         .group_by(VisitResult.line_id)
         .subquery()
     )
+    columns = (VisitLine.round_id, VisitResult.outcome, VisitResult.entered_by)
     rows = session.execute(
-        select(
-            VisitLine.round_id,
-            VisitResult.outcome,
-            VisitResult.entered_by,
-            func.sum(case((is_today, 1), else_=0)),
-            func.count(),
-        )
-        .join(VisitLine, VisitLine.id == VisitResult.line_id)
-        .join(latest, latest.c.id == VisitResult.id)
-        .where(VisitResult.outcome.is_not(None))
-        .group_by(VisitLine.round_id, VisitResult.outcome, VisitResult.entered_by)
+        select(*columns, func.sum(case((is_today, 1), else_=0)), func.count())
+        .outerjoin(latest, latest.c.line_id == VisitLine.id)
+        .outerjoin(VisitResult, VisitResult.id == latest.c.id)
+        .where(VisitLine.round_id.in_(sheets))
+        .group_by(*columns)
     )
+    counts = {round_id: VisitCounts([round_id]) for round_id in sheets}
     for round_id, outcome, entered_by, today, n in rows:
         of_sheet = counts[round_id]
+        of_sheet.people += n
         if outcome is VisitOutcome.ABSENT:
             of_sheet.absent += n
-        else:
+        elif outcome is not None:
             of_sheet.done += n
-        if outcome in (VisitOutcome.NEED_HELP, VisitOutcome.CALL):
-            of_sheet.help += n
-        if outcome is VisitOutcome.INSTALLED:
-            of_sheet.installed += n
-        if outcome is not VisitOutcome.ABSENT:
-            of_sheet.today[entered_by] = of_sheet.today.get(entered_by, 0) + today
+            of_sheet.today[entered_by] += today
+            of_sheet.help = (of_sheet.help or 0) + n * (
+                outcome in (VisitOutcome.NEED_HELP, VisitOutcome.CALL)
+            )
+            of_sheet.installed = (of_sheet.installed or 0) + n * (outcome is VisitOutcome.INSTALLED)
     return counts

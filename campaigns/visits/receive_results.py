@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import BigInteger, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from campaigns.models.activities import SheetOfficer, VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
-from campaigns.replies.one_person import counted_id
 from campaigns.replies.record_answer import AnswerContext
-from campaigns.rules.visits import CountedResult, VisitFate, VisitOutcome, settle, visit_moment
-from campaigns.visits.results import last_result, record_result, undo_result
+from campaigns.rules.visits import VisitFate, VisitOutcome, moment_of_note, settle, visit_moment
+from campaigns.visits.results import counted_result, last_result, replace_result
+from campaigns.visits.sheets import counted_lines
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.wishes import people_left_alone, read_left_alone
@@ -57,7 +57,7 @@ def receive_results(
     are locked. Raises NotAllowed.
     """
     require_role(user, Role.VILLAGE)
-    lines = _lock_lines(session, [result.line_id for result in results], user=user)
+    lines, given = _lock_lines(session, [result.line_id for result in results], user=user)
     fates = _known_fates(session, [result.key for result in results], user=user)
     new = {result.key: result for result in results if result.key not in fates and result.line_id in lines}
     fates |= {
@@ -65,7 +65,6 @@ def receive_results(
         for result in results
         if result.key not in fates and result.key not in new
     }
-    given = _times_given(session, {line.round_id for line, _recipient in lines.values()}, user=user)
     contacts = [line.contact_id for line, _recipient in lines.values() if line.contact_id]
     left_alone = read_left_alone(session, people=contacts)
     order = {line_id: n for n, line_id in enumerate(lines)}
@@ -79,14 +78,12 @@ def receive_results(
             fates[result.key] = VisitFate.UNKNOWN
             continue
         before = last_result(session, line.id)
+        counted = counted_result(before, user.id)
+        at = moment_of_note(result.outcome, at, counted)
         fate = settle(
             result.outcome,
             at,
-            counted=CountedResult(
-                before.outcome, before.visited_at or before.entered_at, before.entered_by == user.id
-            )
-            if before and before.outcome
-            else None,
+            counted=counted,
             is_gone=line.contact_id is None or left_alone.stops(line.contact_id, None, passes=True),
             is_opted_out=left_alone.stops(line.contact_id, None),
         )
@@ -100,7 +97,7 @@ def receive_results(
                 visited_at=at,
                 key=result.key,
                 note=_note_of(result, before, user),
-                undone_at=now if fate is VisitFate.VISITED else None,
+                undone_at=at if fate is VisitFate.VISITED else None,  # it counts at no moment
             )
             session.add(row)
             if fate is not VisitFate.VISITED:
@@ -136,11 +133,8 @@ def _replace(
     now: datetime,
 ) -> VisitFate:
     """Let a result count in place of the one before it. Returns what became of it."""
-    if before is not None:
-        undo_result(session, before, line, recipient, now=now)
-    if outcome.label is not None and not record_result(
-        session, row, line, recipient, user=user, keys=keys, now=now
-    ):
+    stands = replace_result(session, before, row, line, recipient, user=user, keys=keys, now=now)
+    if outcome.label is not None and not stands:
         fate = VisitFate.ANSWERED
     session.flush()
     is_slip = before and before.entered_by == user.id and before.outcome is VisitOutcome.OPT_OUT
@@ -153,41 +147,28 @@ def _replace(
 
 def _lock_lines(
     session: Session, line_ids: Sequence[int], *, user: User
-) -> dict[int, tuple[VisitLine, Recipient]]:
-    """Lock the sheets of the lines; return those ever given to the officer, with who counts, in the order of their phones.
+) -> tuple[dict[int, tuple[VisitLine, Recipient]], dict[int, tuple[datetime, datetime | None]]]:
+    """Lock the sheets of the lines that were ever given to the officer; return these lines with who counts, in the order of their phones.
 
-    The phones are locked one by one later; every transaction that locks several uses this order.
+    And when each of the sheets was made, and when it was taken back; None where it was not. The phones are locked one by one
+    later; every transaction that locks several uses this order.
     """
-    among, own = values_subquery(session, sorted(set(line_ids)), BigInteger), aliased(Recipient)
-    is_given = (
-        select(SheetOfficer.id)
-        .where(SheetOfficer.round_id == VisitSheet.id, SheetOfficer.user_id == user.id)
-        .exists()
+    among = values_subquery(session, sorted(set(line_ids)), BigInteger)
+    sheets = (
+        select(VisitSheet.id, VisitSheet.made_at, SheetOfficer.ended_at)
+        .join(SheetOfficer, SheetOfficer.round_id == VisitSheet.id)
+        .where(SheetOfficer.user_id == user.id)
+        .where(VisitSheet.id.in_(select(VisitLine.round_id).where(VisitLine.id.in_(among))))
+        .order_by(VisitSheet.id)
     )
-    sheets = select(VisitSheet.id).where(
-        VisitSheet.id.in_(select(VisitLine.round_id).where(VisitLine.id.in_(among))), is_given
-    )
-    locked = session.scalars(sheets.order_by(VisitSheet.id).with_for_update()).all()
+    session.execute(sheets.with_for_update(of=VisitSheet)).all()
+    # Read again: what the lock waited for may have taken a sheet back.
+    given = {sheet: (made_at, ended_at) for sheet, made_at, ended_at in session.execute(sheets)}
     rows = session.execute(
-        select(VisitLine, Recipient)
-        .join(own, own.id == VisitLine.recipient_id)
-        .join(Recipient, Recipient.id == counted_id(own))
-        .where(VisitLine.id.in_(among), VisitLine.round_id.in_(locked))
+        counted_lines().where(VisitLine.id.in_(among), VisitLine.round_id.in_(given))
     ).all()
     rows = sorted(rows, key=lambda row: (row[1].phone_id or 0, row[0].round_id, row[0].n))
-    return {line.id: (line, recipient) for line, recipient in rows}
-
-
-def _times_given(
-    session: Session, rounds: set[int], *, user: User
-) -> dict[int, tuple[datetime, datetime | None]]:
-    """Return when each of these sheets was made, and when it was taken back from the officer; None where it was not."""
-    given = (
-        select(SheetOfficer.round_id, VisitSheet.made_at, SheetOfficer.ended_at)
-        .join(VisitSheet, VisitSheet.id == SheetOfficer.round_id)
-        .where(SheetOfficer.round_id.in_(rounds), SheetOfficer.user_id == user.id)
-    )
-    return {round_id: (made_at, ended_at) for round_id, made_at, ended_at in session.execute(given)}
+    return {line.id: (line, recipient) for line, recipient in rows}, given
 
 
 def _known_fates(session: Session, keys: Sequence[str], *, user: User) -> dict[str, VisitFate]:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
-from campaigns.models.replies import AnswerPlace, Case
-from campaigns.replies.one_person import counted_id
-from campaigns.replies.open_case import open_help_case, withdraw_help_case
+from campaigns.models.replies import AnswerPlace, Case, OfficerEntry
+from campaigns.replies.open_case import find_open_help, open_help_case, withdraw_help_case
 from campaigns.replies.record_answer import (
     AnswerContext,
     note_smartphone,
@@ -23,8 +22,8 @@ from campaigns.replies.record_answer import (
 )
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.visits import VisitOutcome
-from campaigns.visits.sheets import current_results, find_sheet, lines_visible_to
+from campaigns.rules.visits import CountedResult, VisitFate, VisitOutcome, settle
+from campaigns.visits.sheets import counted_lines, current_results, find_sheet, lines_visible_to
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.suppressions import lock_phone
@@ -70,14 +69,13 @@ def enter_results(
     require_role(user, Role.STAFF, Role.APPROVER)
     sheet = find_sheet(session, round_id, user=user, hold=True)
     at = _visit_time(visited_at or now, sheet, now=now)
-    current = current_results(session, round_id)
+    current = current_results(session, VisitLine.round_id == round_id)
     entry = _last_entry(session, round_id) + 1
     saved = outdated = 0
     for line, recipient in _read_lines_in_lock_order(session, round_id, user=user):
         before = current.get(line.id)
         if line.n not in outcomes or outcomes[line.n] is (before.outcome if before else None):
             continue
-        is_undone = before is None or undo_result(session, before, line, recipient, now=now)
         result = VisitResult(
             line_id=line.id,
             outcome=outcomes[line.n],
@@ -87,10 +85,9 @@ def enter_results(
             visited_at=at,
         )
         session.add(result)
-        if _is_answer(result):
-            outdated += not record_result(session, result, line, recipient, user=user, keys=keys, now=now)
-        else:
-            outdated += not is_undone
+        outdated += not replace_result(
+            session, before, result, line, recipient, user=user, keys=keys, now=now
+        )
         saved += 1
     if saved:
         session.flush()
@@ -116,7 +113,7 @@ def undo_entry(
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     find_sheet(session, round_id, user=user, hold=True)
-    current = current_results(session, round_id)
+    current = current_results(session, VisitLine.round_id == round_id)
     lines = _read_lines_in_lock_order(session, round_id, user=user)
     entry = max((current[line.id].entry for line, _recipient in lines if line.id in current), default=0)
     if not entry:
@@ -139,12 +136,39 @@ def undo_entry(
         result.undone_at = now
         session.flush()
         saved += 1
-        earlier = last_result(session, line.id)
-        if earlier and _is_answer(earlier):
+        earlier = _bring_back_late(session, result) or last_result(session, line.id)
+        if earlier and earlier.label:
             by = session.get_one(User, earlier.entered_by)
             record_result(session, earlier, line, recipient, user=by, keys=keys, now=now)
     audit.record(session, "round.undo", f"rounds:{round_id}", user, now, rows=saved)
     return SaveResult(saved, outdated)
+
+
+def _bring_back_late(session: Session, undone: VisitResult) -> VisitResult | None:
+    """Let the result count that stayed behind a saving which is undone; None without one."""
+    earlier = last_result(session, undone.line_id)
+    late = session.scalars(
+        select(VisitResult)
+        .where(VisitResult.line_id == undone.line_id, VisitResult.fate == VisitFate.VISITED)
+        .where(VisitResult.id > undone.id)
+        .order_by(VisitResult.visited_at.desc(), VisitResult.id.desc())
+    )
+    for each in late:
+        counted = counted_result(earlier, each.entered_by)
+        outcome = each.outcome or VisitOutcome.ABSENT
+        fate = settle(outcome, each.at, counted=counted, is_gone=False, is_opted_out=False)
+        if fate is not VisitFate.VISITED:
+            each.undone_at = None
+            session.flush()
+            return each
+    return None
+
+
+def counted_result(result: VisitResult | None, by: int) -> CountedResult | None:
+    """Return the result of a line that counts so far, as judging one `by` an officer needs it; None where it was withdrawn."""
+    if result is None or result.outcome is None:
+        return None
+    return CountedResult(result.outcome, result.at, result.entered_by == by)
 
 
 def _read_lines_in_lock_order(
@@ -154,11 +178,8 @@ def _read_lines_in_lock_order(
 
     The phones are locked one by one later; every transaction that locks several uses this order.
     """
-    own = aliased(Recipient)
     rows = session.execute(
-        select(VisitLine, Recipient)
-        .join(own, own.id == VisitLine.recipient_id)
-        .join(Recipient, Recipient.id == counted_id(own))
+        counted_lines()
         .outerjoin(Contact, Contact.id == VisitLine.contact_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
         .where(VisitLine.round_id == round_id, lines_visible_to(session, user))
@@ -170,12 +191,7 @@ def _read_lines_in_lock_order(
 
 def last_result(session: Session, line_id: int) -> VisitResult | None:
     """Return the last result of a line that is not undone."""
-    return session.scalar(
-        select(VisitResult)
-        .where(VisitResult.line_id == line_id, VisitResult.undone_at.is_(None))
-        .order_by(VisitResult.id.desc())
-        .limit(1)
-    )
+    return current_results(session, VisitLine.id == line_id).get(line_id)
 
 
 def _last_entry(session: Session, round_id: int) -> int:
@@ -189,15 +205,48 @@ def _last_entry(session: Session, round_id: int) -> int:
     )
 
 
-def _is_answer(result: VisitResult) -> bool:
-    return result.outcome is not None and result.outcome.label is not None
+def replace_result(
+    session: Session,
+    before: VisitResult | None,
+    result: VisitResult,
+    line: VisitLine,
+    recipient: Recipient,
+    *,
+    user: User,
+    keys: AnswerContext,
+    now: datetime,
+) -> bool:
+    """Let a result count in place of the one before it. Returns False if the person has given another answer since.
+
+    A note to it says nothing anew. Help that is asked for again stays the same request: an officer may have taken it.
+    """
+    session.flush()
+    if before and _goes_on(session, before, result, recipient):
+        result.answer_id, result.changed_smartphone = before.answer_id, before.changed_smartphone
+        result.had_smartphone = before.had_smartphone
+        if result.note and result.answer_id:
+            session.get_one(OfficerEntry, result.answer_id).note = result.note
+        return True
+    is_undone = before is None or undo_result(session, before, line, recipient, now=now)
+    if result.label is None:
+        return is_undone
+    return record_result(session, result, line, recipient, user=user, keys=keys, now=now)
 
 
-def _label_of(result: VisitResult) -> Label:
-    """Return the label of a result that is an answer."""
-    label = result.outcome.label if result.outcome else None
-    assert label is not None
-    return label
+def _goes_on(session: Session, before: VisitResult, result: VisitResult, recipient: Recipient) -> bool:
+    """Return whether a result says what the one before it said, of the same visit or of a request that is open."""
+    label = result.label
+    if label in (None, Label.OPT_OUT) or before.label is not label:  # a wish names its result
+        return False
+    if (before.visited_at, before.entered_by) == (result.visited_at, result.entered_by):
+        return True
+    if label is not Label.NEED_HELP:
+        return False
+    if recipient.phone_id:
+        lock_phone(session, recipient.phone_id)
+        session.refresh(recipient)
+    is_current = recipient.answer is label or before.answer_id is None
+    return is_current and find_open_help(session, recipient.id) is not None
 
 
 def record_result(
@@ -216,7 +265,8 @@ def record_result(
     """
     result.answer_id = None
     result.changed_smartphone, result.had_smartphone = False, None
-    label = _label_of(result)
+    label = result.label
+    assert label is not None
     if recipient.phone_id is None or recipient.exclusion is not None:
         if label is Label.NO_SMARTPHONE:
             note_smartphone(session, recipient.campaign_id, line.contact_id, label, result, now=now)
@@ -229,7 +279,7 @@ def record_result(
         return True
     lock_phone(session, recipient.phone_id)
     session.refresh(recipient)
-    at = result.visited_at or result.entered_at
+    at = result.at
     if recipient.answered_at and recipient.answered_at > at and recipient.answer is not label:
         if label is not Label.OPT_OUT:
             return False
@@ -265,7 +315,7 @@ def _note_wish(
         session,
         WishSource.DOOR,
         people=[contact_id],
-        said_at=result.visited_at or result.entered_at,
+        said_at=result.at,
         now=now,
         evidence=_evidence_of(result),
         recorded_by=user.id,
@@ -281,15 +331,27 @@ def undo_result(
     is_undone = result.answer_id is None or undo_answer_by_id(
         session, result.answer_id, now=now, is_mistaken=is_opt_out
     )
-    if _is_answer(result):
+    if result.label is not None:
         said = Wish.evidence == _evidence_of(result)
         take_back(session, said, source=WishSource.DOOR, said_at=now, now=now)
-        if result.answer_id is None and _label_of(result) is Label.NEED_HELP:
+        if (
+            result.answer_id is None
+            and result.label is Label.NEED_HELP
+            and not _is_asked_elsewhere(session, line, recipient)
+        ):
             by_nothing_else = (Case.answer_id.is_(None), Case.reply_id.is_(None))
             withdraw_help_case(session, Case.recipient_id == recipient.id, *by_nothing_else, now=now)
         contact_id = recipient.contact_id or line.contact_id
-        restore_smartphone(session, contact_id, _label_of(result), result, now=now)
+        restore_smartphone(session, contact_id, result.label, result, now=now)
     return is_undone
+
+
+def _is_asked_elsewhere(session: Session, line: VisitLine, recipient: Recipient) -> bool:
+    """Return whether another sheet of the campaign says that the person asks for help."""
+    same = (Recipient.campaign_id == recipient.campaign_id, Recipient.contact_id == recipient.contact_id)
+    theirs = VisitLine.recipient_id.in_(select(Recipient.id).where(*same))
+    others = current_results(session, theirs & (VisitLine.id != line.id))
+    return any(each.label is Label.NEED_HELP for each in others.values())
 
 
 def _evidence_of(result: VisitResult) -> str:

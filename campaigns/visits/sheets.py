@@ -5,30 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, false, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from campaigns.analytics.installs import find_visible_campaign
 from campaigns.cases.handle_case import may_read_answers
 from campaigns.delivery.message_data import fill_values, read_list_values
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.planning.drives import campaign_scopes
 from campaigns.privacy.consents import opted_out_of_drive, shown_answer
+from campaigns.replies.one_person import counted_id
 from campaigns.rules.random_checks import MOST_PERCENT
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.visits import VisitOutcome, line_code
 from campaigns.visits.candidates import find_candidates
-from campaigns.visits.progress import SheetCounts, count_lines
+from campaigns.visits.progress import count_lines
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to, within_area
 from outreach.contacts.directory import people_visible_to
 from outreach.contacts.suppressions import is_strangers
+from outreach.contacts.wishes import LeftAlone, read_left_alone
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Phone
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.rules.identity import mask_number
+from outreach.rules.wishes import EVERYTHING
 from outreach.use_cases import use_case
 
 # Lines of a sheet: a day's visits, and still quick to enter.
@@ -146,6 +151,16 @@ def create_sheet(
     return sheet
 
 
+def counted_lines(*columns: Any) -> Select[Any]:
+    """Return the query for lines, each with the recipient who counts for its person since a merge, and these columns."""
+    own = aliased(Recipient)
+    return (
+        select(VisitLine, Recipient, *columns)
+        .join(own, own.id == VisitLine.recipient_id)
+        .join(Recipient, Recipient.id == counted_id(own))
+    )
+
+
 def lines_visible_to(session: Session, user: User) -> ColumnElement[bool]:
     """Return the condition for lines that a user may see; every query of lines uses it.
 
@@ -162,8 +177,7 @@ def lines_visible_to(session: Session, user: User) -> ColumnElement[bool]:
 def has_hidden_lines(session: Session, round_id: int, *, user: User) -> bool:
     """Return whether a sheet names people whom the user may not see."""
     hidden = (
-        select(VisitLine.id)
-        .join(Recipient, Recipient.id == VisitLine.recipient_id)
+        counted_lines()
         .outerjoin(Contact, Contact.id == VisitLine.contact_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
         .where(
@@ -189,19 +203,13 @@ def find_sheet(session: Session, round_id: int, *, user: User, hold: bool = Fals
 
 def list_sheets(session: Session, user: User, *, limit: int = 100) -> list[SheetView]:
     """List the sheets of a user's scope and those they made, the newest first."""
-    return _sheets(
-        session,
-        select(VisitSheet)
-        .where(_sheets_visible_to(session, user))
-        .order_by(VisitSheet.id.desc())
-        .limit(limit),
-    )
+    return _sheets(session, _sheets_visible_to(session, user), limit=limit)
 
 
 def read_sheet(session: Session, round_id: int, *, user: User) -> SheetView:
     """Read a sheet with its counts. Raises NotFound."""
     sheet = find_sheet(session, round_id, user=user)
-    return _sheets(session, select(VisitSheet).where(VisitSheet.id == sheet.id))[0]
+    return _sheets(session, VisitSheet.id == sheet.id, limit=1)[0]
 
 
 def read_lines(session: Session, round_id: int, *, user: User, with_numbers: bool = False) -> list[SheetRow]:
@@ -219,19 +227,10 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
         .scalar_subquery()
     )
     rows = session.execute(
-        select(
-            VisitLine,
-            Recipient,
-            Contact,
-            Phone.e164,
-            Area,
-            VisitSheet.campaign_id,
-            VisitLine.contact_id,
-            Campaign.fields,
-        )
+        counted_lines(Contact, Phone.e164, Area, VisitLine.contact_id, Recipient.campaign_id, Campaign.fields)
+        .add_columns(Campaign.is_health)
         .join(VisitSheet, VisitSheet.id == VisitLine.round_id)
         .join(Campaign, Campaign.id == VisitSheet.campaign_id)
-        .join(Recipient, Recipient.id == VisitLine.recipient_id)
         .outerjoin(Contact, Contact.id == VisitLine.contact_id)
         .outerjoin(Area, and_(Area.code == Contact.area_code, VisitSheet.area_code.is_(None)))
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
@@ -246,20 +245,13 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
         .where(VisitLine.round_id == round_id, lines_visible_to(session, user))
         .order_by(VisitLine.n)
     ).all()
-    results = current_results(session, round_id)
-    is_masked = not may_read_answers(user) and bool(
-        session.scalar(
-            select(Campaign.is_health)
-            .join(VisitSheet, VisitSheet.campaign_id == Campaign.id)
-            .where(VisitSheet.id == round_id)
-        )
-    )
+    results = current_results(session, VisitLine.round_id == round_id)
     of_drive = opted_out_of_drive(session, [row[1].id for row in rows if row[1].answer is Label.OPT_OUT])
     values = read_list_values(session, rows)
     sheet_rows = []
-    for line, recipient, found, e164, area, campaign_id, _contact, fields in rows:
-        result = results.get(line.id)
-        contact = None if is_masked else found
+    for line, recipient, found, e164, area, _contact, campaign_id, fields, is_health in rows:
+        is_masked = is_health and not may_read_answers(user)
+        result, contact = (None, None) if is_masked else (results.get(line.id), found)
         number = (e164 if with_numbers else mask_number(e164)) if e164 and contact else ""
         sheet_rows.append(
             SheetRow(
@@ -274,35 +266,47 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
                 values=fill_values(fields, values.get((campaign_id, contact.id), {})) if contact else {},
                 phone=number,
                 row=line,
-                outcome=result.outcome if result and not is_masked else None,
+                outcome=result.outcome if result else None,
                 visited_at=result.visited_at if result else None,
                 answer=None if is_masked else shown_answer(recipient.answer, recipient.id, of_drive),
                 answered_at=recipient.answered_at,
-                note=result.note if result and not is_masked else "",
+                note=result.note if result else "",
                 is_masked=is_masked,
             )
         )
     return sheet_rows
 
 
+def is_left_alone(
+    found: LeftAlone, contact_id: int | None, campaign: Campaign, outcome: VisitOutcome | None
+) -> bool:
+    """Return whether nobody is to go to a person any more. Who has a result stays, unless they objected to the use of their data."""
+    is_open = outcome in (None, VisitOutcome.ABSENT)
+    scopes = campaign_scopes(campaign) if is_open else (EVERYTHING,)
+    return found.stops(contact_id, None, scopes=scopes, passes=not is_open)
+
+
 @use_case
 def print_sheet(
     session: Session, round_id: int, *, with_numbers: bool, user: User, now: datetime
 ) -> tuple[SheetView, list[SheetRow]]:
-    """Return a sheet and its lines for printing; recorded with how many full numbers it shows."""
+    """Return a sheet and its lines for printing, without those who want nobody to come; recorded with how many full numbers it shows."""
     sheet = read_sheet(session, round_id, user=user)
+    campaign = session.get_one(Campaign, sheet.round.campaign_id)
     lines = read_lines(session, round_id, user=user, with_numbers=with_numbers)
+    found = read_left_alone(session, people=[line.contact_id for line in lines if line.contact_id])
+    lines = [line for line in lines if not is_left_alone(found, line.contact_id, campaign, line.outcome)]
     numbers = sum(bool(line.phone) for line in lines) if with_numbers else 0
     audit.record(session, "round.print", f"rounds:{round_id}", user, now, numbers=numbers)
     return sheet, lines
 
 
-def current_results(session: Session, round_id: int) -> dict[int, VisitResult]:
-    """Return the last result that is not undone, by line id."""
+def current_results(session: Session, lines: ColumnElement[bool]) -> dict[int, VisitResult]:
+    """Return the last result that is not undone of the lines that meet a condition, by the line's id."""
     rows = session.scalars(
         select(VisitResult)
         .join(VisitLine, VisitLine.id == VisitResult.line_id)
-        .where(VisitLine.round_id == round_id, VisitResult.undone_at.is_(None))
+        .where(lines, VisitResult.undone_at.is_(None))
         .order_by(VisitResult.id)
     )
     return {row.line_id: row for row in rows}
@@ -321,25 +325,28 @@ def _owner(session: Session, list_id: int | None, campaign: Campaign, user: User
     return organisation_id
 
 
-def _sheets(session: Session, query: object) -> list[SheetView]:
-    sheets = list(session.scalars(query))  # type: ignore[call-overload]
-    counts = count_lines(session, [sheet.id for sheet in sheets])
-    campaigns = {row.id: row for row in session.execute(select(Campaign.id, Campaign.name, Campaign.kind))}
-    owners = dict(session.execute(select(Organisation.id, Organisation.name)).all())
-    lists = dict(session.execute(select(ContactList.id, ContactList.name)).all())
-    views = []
-    for sheet in sheets:
-        area = session.get(Area, sheet.area_code) if sheet.area_code else None
-        place = [sheet.village, area.full_name if area else "", lists.get(sheet.list_id or 0, "")]
-        views.append(
-            SheetView(
-                sheet,
-                campaigns[sheet.campaign_id].name,
-                campaigns[sheet.campaign_id].kind,
-                owners.get(sheet.organisation_id, ""),
-                ", ".join(filter(None, place)),
-                (counted := counts.get(sheet.id, SheetCounts())).people,
-                counted.done + counted.absent,
-            )
+def _sheets(session: Session, *conditions: ColumnElement[bool], limit: int) -> list[SheetView]:
+    """Return the sheets that meet conditions with the names of their codes, the newest first."""
+    rows = session.execute(
+        select(VisitSheet, Campaign.name, Campaign.kind, Organisation.name, Area, ContactList.name)
+        .join(Campaign, Campaign.id == VisitSheet.campaign_id)
+        .join(Organisation, Organisation.id == VisitSheet.organisation_id)
+        .outerjoin(Area, Area.code == VisitSheet.area_code)
+        .outerjoin(ContactList, ContactList.id == VisitSheet.list_id)
+        .where(*conditions)
+        .order_by(VisitSheet.id.desc())
+        .limit(limit)
+    ).all()
+    counts = count_lines(session, [row[0].id for row in rows])
+    return [
+        SheetView(
+            sheet,
+            campaign,
+            kind,
+            organisation,
+            ", ".join(filter(None, [sheet.village, area.full_name if area else "", listed])),
+            counts[sheet.id].people,
+            counts[sheet.id].done + counts[sheet.id].absent,
         )
-    return views
+        for sheet, campaign, kind, organisation, area, listed in rows
+    ]

@@ -13,16 +13,16 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.contacts.place_questions import ask_about_split_units, move_contacts
-from outreach.core.bulk import change_rows
+from outreach.core.bulk import set_columns
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, PlaceQuestion
 from outreach.models.places import Area
-from outreach.places.areas import IS_CURRENT, areas_within, read_successors
+from outreach.places.areas import IS_CURRENT, areas_within, last_units, read_successors
 from outreach.places.load_units import LoadedUnits, change_units, load_provinces
 from outreach.rules.errors import BadInput
 from outreach.use_cases import use_case
@@ -62,7 +62,7 @@ def plan_moves(session: Session) -> list[UnitMove]:
     successors = read_successors(session)
     areas = {area.code: NamedUnit(area.code, area.full_name) for area in session.scalars(select(Area))}
     return [
-        UnitMove(areas[code], people, tuple(areas[new] for new in successors[code]))
+        UnitMove(areas[code], people, tuple(areas[new] for new in last_units(successors, code)))
         for code, people in counts
         if code in successors
     ]
@@ -124,20 +124,17 @@ def move_people(session: Session, *, now: datetime) -> list[UnitMove]:
     for move in moves:
         if move.is_whole:
             move_contacts(session, move.old.code, move.new[0].code, now=now)
-    ask_about_split_units(session)
-    for old, new in read_successors(session).items():
+    successors = read_successors(session)
+    for old in successors:
+        new = last_units(successors, old)
         is_whole = len(new) == 1
         if is_whole:
-            change_rows(
-                session, update(Organisation).where(Organisation.area_code == old).values(area_code=new[0])
-            )
+            set_columns(session, Organisation, Organisation.area_code == old, area_code=new[0])
         # What was answered with a unit that was split since is asked again.
-        change_rows(
-            session,
-            update(PlaceQuestion)
-            .where(PlaceQuestion.area_code == old)
-            .values(area_code=new[0] if is_whole else None),
+        set_columns(
+            session, PlaceQuestion, PlaceQuestion.area_code == old, area_code=new[0] if is_whole else None
         )
+    ask_about_split_units(session, now=now)
     audit.record(
         session,
         "areas.move",

@@ -7,22 +7,22 @@ with it, and to every later row that is written so.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, func, insert, literal, or_, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff
-from outreach.core.bulk import change_rows
+from outreach.core.bulk import set_columns
 from outreach.core.db import UtcDateTime, count_rows
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, PlaceQuestion
 from outreach.models.places import Area, AreaLevel, ContactMove
-from outreach.places.areas import read_successors
+from outreach.places.areas import last_units, read_successors
 from outreach.rules.errors import BadInput, NotFound
 from outreach.rules.gazetteer import PlaceMatch
 from outreach.rules.identity import name_key
@@ -114,11 +114,12 @@ def _key(*parts: str) -> str:
     return hashlib.blake2b("\n".join(parts).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
-def ask_about_split_units(session: Session) -> int:
-    """Ask about each village of the ended units that were split, where people live. Returns the number of new questions."""
+def ask_about_split_units(session: Session, *, now: datetime) -> None:
+    """Ask about each village of the ended units that were split, where people live; whose village was asked about, live there."""
     areas = {area.code: area for area in session.scalars(select(Area))}
-    asked = 0
-    for old, new in read_successors(session).items():
+    successors = read_successors(session)
+    for old in successors:
+        new = last_units(successors, old)
         if len(new) == 1:
             continue
         people = session.execute(
@@ -130,21 +131,18 @@ def ask_about_split_units(session: Session) -> int:
         for village_key, group in groupby(by_village, key=lambda person: name_key(person.village)):
             members = list(group)
             key = _key(f"={old}", village_key)
-            question_id = session.scalar(select(PlaceQuestion.id).where(PlaceQuestion.key == key))
-            if question_id is None:
+            question = session.scalar(select(PlaceQuestion).where(PlaceQuestion.key == key))
+            if question is None:
                 question = PlaceQuestion(
-                    key=key, text=areas[old].full_name, village=members[0].village, candidates=list(new)
+                    key=key, text=areas[old].full_name, village=members[0].village, candidates=new
                 )
                 session.add(question)
                 session.flush()
-                question_id, asked = question.id, asked + 1
-            change_rows(
-                session,
-                update(Contact)
-                .where(Contact.id.in_([person.id for person in members]))
-                .values(place_question_id=question_id),
-            )
-    return asked
+            live_there = Contact.id.in_([person.id for person in members])
+            if question.area_code:
+                move_contacts(session, old, question.area_code, live_there, now=now)
+            else:
+                set_columns(session, Contact, live_there, place_question_id=question.id)
 
 
 def read_former_places(session: Session, contact_id: int) -> list[tuple[str, datetime]]:
@@ -175,7 +173,14 @@ def read_questions(session: Session, user: User) -> tuple[list[OpenQuestion], in
         .order_by(waiting.c.people.desc(), PlaceQuestion.id)
     ).all()
     shown = rows[:ON_A_PAGE]
-    codes = {code for question, _people in shown for code in question.candidates}
+    successors = read_successors(session)
+    candidates = {
+        question.id: dict.fromkeys(
+            last for code in question.candidates for last in last_units(successors, code)
+        )
+        for question, _people in shown
+    }
+    codes = set().union(*candidates.values())
     areas = {
         area.code: area
         for area in session.scalars(select(Area).where(Area.code.in_(codes), Area.valid_to.is_(None)))
@@ -186,7 +191,7 @@ def read_questions(session: Session, user: User) -> tuple[list[OpenQuestion], in
             question.text,
             question.village,
             people,
-            [areas[code] for code in question.candidates if code in areas],
+            [areas[code] for code in candidates[question.id] if code in areas],
         )
         for question, people in shown
     ], len(rows)
@@ -214,33 +219,29 @@ def answer_place(session: Session, question_id: int, *, area_code: str, user: Us
         .distinct()
     ).all()
     for old in ended:
-        ids = session.scalars(select(Contact.id).where(waits, Contact.area_code == old)).all()
-        move_contacts(session, old or "", area.code, now=now, only=ids)
-    change_rows(
+        move_contacts(session, old or "", area.code, waits, now=now)
+    set_columns(
         session,
-        update(Contact)
-        .where(waits, or_(Contact.area_code.is_(None), Contact.area_code == area.code))
-        .values(area_code=area.code, updated_at=now),
+        Contact,
+        waits,
+        or_(Contact.area_code.is_(None), Contact.area_code == area.code),
+        area_code=area.code,
+        updated_at=now,
     )
-    change_rows(session, update(Contact).where(waits).values(place_question_id=None))
+    set_columns(session, Contact, waits, place_question_id=None)
     audit.record(
         session, "place.answer", f"place_questions:{question.id}", user, now, area=area.code, people=people
     )
     return people
 
 
-def move_contacts(
-    session: Session, old: str, new: str, *, now: datetime, only: Collection[int] | None = None
-) -> int:
-    """Move the contacts of a unit to another, or only some of them, and keep from where. Returns how many."""
-    lives_there = [Contact.area_code == old]
-    if only is not None:
-        lives_there.append(Contact.id.in_(only))
+def move_contacts(session: Session, old: str, new: str, *which: ColumnElement[bool], now: datetime) -> None:
+    """Move the contacts of a unit to another, those that meet conditions, and keep from where."""
+    lives_there = (Contact.area_code == old, *which)
     session.execute(
         insert(ContactMove).from_select(
             ["contact_id", "from_code", "to_code", "moved_at"],
             select(Contact.id, literal(old), literal(new), literal(now, UtcDateTime)).where(*lives_there),
         )
     )
-    done = change_rows(session, update(Contact).where(*lives_there).values(area_code=new, updated_at=now))
-    return done.rowcount
+    set_columns(session, Contact, *lives_there, area_code=new, updated_at=now)

@@ -184,7 +184,7 @@ def erase_import_rows(
     issue_ids = [
         issue_id
         for issue_id, about_id, row in candidates
-        if about_id == contact_id or (row and _is_about(row, key, own, shared))
+        if about_id == contact_id or (row and is_about(row, key, own, shared))
     ]
     for issue in session.scalars(
         select(ImportIssue).where(ImportIssue.id.in_(issue_ids)).with_for_update()
@@ -223,7 +223,7 @@ def _close(session: Session, issue: ImportIssue, *, user_id: int | None, now: da
         issue.decided_by, issue.decided_at = user_id, now
 
 
-def _is_about(row: dict[str, Any], key: str, own: Sequence[str], shared: Sequence[str]) -> bool:
+def is_about(row: dict[str, Any], key: str, own: Sequence[str], shared: Sequence[str]) -> bool:
     """Return whether an issue's row is about a contact.
 
     It has one of their own numbers, as read or as digits in the cell; or their name with a shared number or

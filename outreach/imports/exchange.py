@@ -11,7 +11,7 @@ import logging
 import secrets
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from urllib.error import HTTPError
@@ -225,6 +225,9 @@ def apply_page(session: Session, settings: Settings, page: Page, *, now: datetim
 
     Returns counts. Of what was said here, what is told back is added and ends nothing.
     """
+    hashed = number_hasher(next(each for each in settings.exchange_keys if key_id(each) == page.key))
+    newest = session.scalar(select(func.max(Phone.id))) or 0
+    found = _find_phones(session, page, hashed)  # before imports wait: of all numbers it takes seconds
     lock_imports(session)  # no import creates a number that this transaction does not see
     known = _find_known(session, page)
     of = {f"{told.office}/{told.uid}": told for told in page.wishes}
@@ -241,12 +244,14 @@ def apply_page(session: Session, settings: Settings, page: Page, *, now: datetim
     theirs = {wish_id: of[key] for key, wish_id in known.items() if wish_id and of[key].office == page.office}
     numbers = _change_numbers(session, theirs)
     numbers += [(wish_id, number) for wish_id, (_, told) in told_of.items() for number in told.numbers]
-    phones = _find_phones(session, {number for _, number in numbers}, settings)
+    told_now = {number for _, number in numbers}
+    known_phones = {found[each] for each in told_now & found.keys()}
+    phones = _lock_phones(session, told_now, hashed, known_phones, newest)
     hashes = [(wish_id, number, page.key, phones.get(number)) for wish_id, number in numbers]
     insert_rows(session, WishNumber.__table__, ("wish_id", "number_hash", "key_id", "phone_id"), hashes)
     ended = {wish_id: told.ended_at for wish_id, told in theirs.items() if told.ended_at}
     said = {row[0]: row[-1] for row in rows}
-    asked = _asked_since(session, min(said.values(), default=now))
+    asked = _asked_since(session, min(said.values(), default=now)) if phones else {}
     for wish_id, number in numbers:
         at = asked.get(phones.get(number, 0))
         if at and at > said.get(wish_id, now):  # a later word of its owner, to this office
@@ -297,19 +302,40 @@ def _change_numbers(session: Session, told: dict[int, Told]) -> list[tuple[int, 
     return [(wish_id, number) for wish_id, each in told.items() for number in each.numbers - have[wish_id]]
 
 
-def _find_phones(session: Session, hashes: Collection[str], settings: Settings) -> dict[str, int]:
-    """Return the phones that have these hashes under the shared keys, and lock them: a claim of one waits, or was before."""
-    found: dict[str, int] = {}
-    if not hashes:
-        return found
-    hashers = list(map(number_hasher, settings.exchange_keys))
-    query = select(Phone.id, Phone.e164).execution_options(yield_per=5000)
-    for phone_id, e164 in session.execute(query):
-        found |= {number: phone_id for hashed in hashers if (number := hashed(e164)) in hashes}
-    ids = values_subquery(session, [*found.values()], BigInteger)
-    lock = select(Phone.id).where(Phone.id.in_(ids)).order_by(Phone.id)
-    session.execute(lock.with_for_update(key_share=True)).all()
+def _find_phones(session: Session, page: Page, hashed: Callable[[str], str]) -> dict[str, int]:
+    """Return the phones of a page's numbers by their hashes. All are hashed only where a number is told for the first time."""
+    told = {number for each in page.wishes if not each.ended_at for number in each.numbers}
+    among = WishNumber.number_hash.in_(values_subquery(session, told, String))
+    known = session.execute(select(WishNumber.number_hash, WishNumber.phone_id).where(among)).all()
+    found = {number: phone_id for number, phone_id in known if phone_id}
+    if new := told - {number for number, _phone_id in known}:
+        query = select(Phone.id, Phone.e164).execution_options(yield_per=5000)
+        found |= {
+            number: phone_id for phone_id, e164 in session.execute(query) if (number := hashed(e164)) in new
+        }
     return found
+
+
+def _lock_phones(
+    session: Session,
+    hashes: Collection[str],
+    hashed: Callable[[str], str],
+    known: Collection[int],
+    newest: int,
+) -> dict[str, int]:
+    """Return the phones of these hashes, locked: a claim of one waits, or was before.
+
+    They are among those `known` before the lock of imports, when the highest id was `newest`, or later ones, hashed now.
+    """
+    if not hashes:
+        return {}
+    later = session.execute(select(Phone.id, Phone.e164).where(Phone.id > newest - _OVERLAP))
+    ids = {*known, *(phone_id for phone_id, e164 in later if hashed(e164) in hashes)}
+    lock = select(Phone.id, Phone.e164).where(Phone.id.in_(values_subquery(session, ids, BigInteger)))
+    rows = session.execute(lock.order_by(Phone.id).with_for_update(key_share=True)).all()
+    return {
+        number: phone_id for phone_id, e164 in rows if (number := hashed(e164)) in hashes
+    }  # not erased since
 
 
 def _asked_since(session: Session, since: datetime) -> dict[int, datetime]:

@@ -54,11 +54,14 @@ def areas_within(session: Session, codes: Iterable[str]) -> set[str]:
 
 
 def with_successors(session: Session, codes: set[str]) -> set[str]:
-    """Return the codes and those of the units that came from nothing else than them."""
+    """Return the codes and those of the units that came from nothing else than them, through all reforms."""
     origins: dict[str, set[str]] = {}
     for old, new in session.execute(select(AreaSuccessor.old_code, AreaSuccessor.new_code)):
         origins.setdefault(new, set()).add(old)
-    return codes | {new for new, olds in origins.items() if olds <= codes}
+    found = set(codes)
+    while later := {code for code, olds in origins.items() if olds <= found} - found:
+        found |= later
+    return found
 
 
 def read_successors(session: Session) -> dict[str, list[str]]:
@@ -73,19 +76,20 @@ def read_successors(session: Session) -> dict[str, list[str]]:
     return successors
 
 
+def last_units(successors: Mapping[str, Sequence[str]], code: str) -> list[str]:
+    """Return the units on whose ground a unit lies after all reforms, the likely one first; itself if it goes on."""
+    found = [code]
+    while any(each in successors for each in found):
+        found = list(dict.fromkeys(new for each in found for new in successors.get(each, (each,))))
+    return found
+
+
 def whole_successors(session: Session, day: date) -> dict[str, str]:
     """Return what became of each unit that had ended by a day and went whole into one other, through all reforms."""
-    ended = select(Area.code).where(Area.valid_to <= day.isoformat())
-    successors: dict[str, list[str]] = {}
-    for old, new in session.execute(
-        select(AreaSuccessor.old_code, AreaSuccessor.new_code).where(AreaSuccessor.old_code.in_(ended))
-    ):
-        successors.setdefault(old, []).append(new)
-    whole = {old: news[0] for old, news in successors.items() if len(news) == 1}
-    for old in whole:
-        while whole[old] in whole:
-            whole[old] = whole[whole[old]]
-    return {old: new for old, new in whole.items() if new not in successors}
+    ended = {*session.scalars(select(Area.code).where(Area.valid_to <= day.isoformat()))}
+    successors = {old: new for old, new in read_successors(session).items() if old in ended}
+    last = {old: last_units(successors, old) for old in successors}
+    return {old: units[0] for old, units in last.items() if len(units) == 1}
 
 
 def below_province(areas: Mapping[str, Area], code: str | None) -> str | None:
@@ -172,8 +176,15 @@ def read_table(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 
 
 def load_areas(session: Session, file: Path) -> int:
-    """Create or update provinces, districts and communes. Returns the number of communes. Raises BadInput."""
+    """Create or update provinces, districts and communes. Returns the number of communes.
+
+    Raises BadInput, also where a code is that of another unit by now: the units of before come first, then today's.
+    """
     rows = read_table(file, COLUMNS)
+    codes = {row[f"{level}_code"] for level in ("province", "district", "commune") for row in rows}
+    today = session.scalars(select(Area.code).where(Area.code.in_(codes), Area.valid_from.is_not(None)))
+    if known := sorted(today):
+        raise BadInput("areas_of_today", codes=known[:10])
     for row in rows:
         province = row["province_code"]
         _store_area(session, province, PROVINCES.get(province, province), "Tỉnh", AreaLevel.PROVINCE, None)

@@ -160,9 +160,9 @@ function fill() {
   people = new Map((data?.people ?? []).map((person) => [person.line, person]));
 }
 
-function apply({ line, outcome, at, note }) {
+function apply({ line, outcome, at, since, note }) {
   const person = people.get(line);
-  if (person) Object.assign(person, { outcome, at, note, own: true });
+  if (person) Object.assign(person, { outcome, at, since, note, own: true });
 }
 
 // -- the list
@@ -342,10 +342,13 @@ async function answer(person, outcome) {
   try { await record([person], outcome); } finally { storing.delete(touch); }
 }
 
+// A note belongs to the visit that it is about, however much later it is written.
 async function record(chosen, outcome, note) {
-  const at = Date.now();
+  const now = Date.now();
   for (const person of chosen) {
-    const result = { key: crypto.randomUUID?.() ?? makeKey(), line: person.line, outcome, note: note ?? person.note, at, since: data.now };
+    const isNote = note !== undefined && person.own;
+    const [at, since] = isNote ? [person.at, person.since ?? 0] : [now, data.now];
+    const result = { key: crypto.randomUUID?.() ?? makeKey(), line: person.line, outcome, note: note ?? person.note, at, since };
     const number = await store.addResult(result, () => pending.get(result.line)); // on the phone before the screen says so
     if (!isSending) pending.set(result.line, number);
     apply(result);
@@ -430,7 +433,9 @@ async function take(waiting, body, before, wanted) {
   await store.dropResults(waiting.map(([number]) => number)); // only now: a touch is never nowhere
   if (!wanted) return;
   if (body.data === undefined) return;
-  data = { ...(body.data ?? data), now: body.now, ahead: body.now - before };
+  const ahead = body.now - before; // of this phone's clock, by which touches are
+  for (const person of body.data?.people ?? []) if (person.at) person.at = Math.max(1, person.at - ahead);
+  data = { ...(body.data ?? data), now: body.now, ahead };
   await store.write("data", data);
   await store.setPlain("keep", Math.max(0, ...Object.values(data.sheets).map((sheet) => sheet.keep)));
   const notes = new Map([...people.values()].map((one) => [one.line, one.note]));

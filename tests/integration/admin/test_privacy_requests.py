@@ -27,7 +27,7 @@ from outreach.core.spreadsheets import write_workbook
 from outreach.models.accounts import AuditEvent, Role, UserSession
 from outreach.models.contacts import Contact, ContactList, LegalBasis
 from tests.support.admin_client import post, signed_in
-from tests.support.lists import bring, local
+from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, LIST, World, number
 
@@ -93,6 +93,16 @@ def test_the_file_for_the_person_has_all_and_runs_nothing(world, client, person)
     )
     assert len(events) == 2
     assert world.status(campaign)["recipients"] == 1
+
+
+def test_the_file_for_the_person_has_rows_that_name_them_beside_another(world, client, tmp_path):
+    person = world.add_person("A Bình", number(6))
+    bring(world, write(tmp_path, f"1,Y Lan / A Bình,,Thôn 1,,{local(5)} / {local(6)}"))
+    signed_in(client, AUTHOR)
+    ask(client, person, "export")
+    signed_in(client, APPROVER)
+    told = json.loads(post(client, "/admin/requests/1/export", format="json").data)
+    assert "Y Lan" in str(told["Dòng để riêng khi nhập"])
 
 
 def test_erasing_asks_twice_and_ends_the_persons_page(world, client, person):
@@ -193,6 +203,10 @@ def test_the_impact_assessment_follows_the_settings_and_the_data(world, client, 
     assert "Ủy ban MTTQ" in page
     assert "1 người trong danh sách dựa trên sự đồng ý chưa có bản ghi" in page
     assert "không: đang ở chế độ tập huấn" in page
+    phones = "Số điện thoại</dt><dd>1</dd>"
+    assert phones in page
+    world.erase(world.add_person("A Thun", number(1)))
+    assert phones in client.get("/admin/data-protection/impact").text, "an erased number is none"
     signed_in(client, AUTHOR)
     post(client, f"/admin/requests/of/{person}/consent", given="yes", evidence="phiếu")
     signed_in(client, "quantri@loa.example")

@@ -137,6 +137,15 @@ def test_numbers_are_masked_on_paper_unless_asked_for_and_each_print_is_on_recor
     assert client.get(f"{show}sheet").status_code == 403
 
 
+def test_who_wants_nobody_to_come_is_on_no_paper_that_is_printed_from_then_on(world, client, campaign):
+    show = make(client, campaign)
+    names = [name for name in world.all(select(Contact.name)) if name in client.get(f"{show}sheet").text]
+    alone = world.scalar(select(Contact.id).where(Contact.name == names[0]))
+    world.ask(alone, RequestKind.OBJECT)
+    paper = client.get(f"{show}sheet").text
+    assert [name in paper for name in names] == [False] + [True] * (len(names) - 1)
+
+
 def test_what_comes_back_counts_as_answers_however_often_it_is_saved_and_is_undone_as_a_whole(
     world, client, campaign
 ):

@@ -3,7 +3,7 @@
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from socketserver import BaseRequestHandler, ThreadingTCPServer
@@ -11,6 +11,7 @@ from threading import Thread
 
 import pytest
 from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.orm import Session
 
 from campaigns.checks.doctor import check_exchange
 from campaigns.replies.record_answer import AnswerContext, give_back
@@ -190,6 +191,34 @@ def test_of_a_stop_there_and_a_start_here_the_later_counts_however_late_it_is_to
     say(kontum, ONE, at=earlier if first == "stop" else later)
     exchange(*offices)
     assert is_closed(gialai, ONE) == (first == "start")
+
+
+def test_imports_do_not_wait_while_all_numbers_are_hashed_and_one_that_comes_meanwhile_is_found(
+    offices, monkeypatch
+):
+    kontum, gialai, _ = offices
+    gialai.add_people(40, first=10)
+    kontum.add_person("A Thun", ONE)
+    say(kontum, ONE)
+    hashed: list[list[str]] = [[]]  # before the first lock, and after each
+    lock, hasher = wishes_of_others.lock_imports, wishes_of_others.number_hasher
+
+    def bring_first(session: Session) -> None:
+        if gialai.scalar(select(Phone.id).where(Phone.e164 == ONE)) is None:
+            gialai.add_person("A Thun", ONE)
+        lock(session)
+        hashed.append([])
+
+    def count(key: str) -> Callable[[str], str]:
+        own = hasher(key)
+        return lambda e164: (hashed[-1].append(e164), own(e164))[1]
+
+    monkeypatch.setattr(wishes_of_others, "lock_imports", bring_first)
+    monkeypatch.setattr(wishes_of_others, "number_hasher", count)
+    monkeypatch.setattr(wishes_of_others, "_OVERLAP", 3)
+    exchange_wishes(gialai.runtime, now=gialai.now)
+    assert is_closed(gialai, ONE)
+    assert max(map(len, hashed[1:])) < 10 < len(hashed[0])
 
 
 def test_nobody_takes_back_what_another_told(offices):

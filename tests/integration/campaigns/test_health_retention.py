@@ -44,6 +44,7 @@ def end(world: World, *campaigns: int, days_ago: int) -> datetime:
         .values(ended_at=now - timedelta(days=days_ago), state="completed")
     )
     world.execute(update(Contact).values(updated_at=now - timedelta(days=days_ago + 1)))
+    world.execute(update(Case).values(opened_at=now - timedelta(days=days_ago + 1)))
     return now
 
 
@@ -176,3 +177,12 @@ def test_an_old_link_takes_no_opt_out_that_would_not_hold(world, client):
     assert "/hoi" in answer.text, "where it can be said"
     world.reply(number(0), "TC", gateway_id="SM9")
     assert world.read(numbers_left_alone) == {number(0)}
+
+
+def test_a_drive_with_somebody_who_has_just_asked_for_help_waits(world):
+    campaign = world.sent(people=1, **KIND)
+    now = end(world, campaign, days_ago=DAYS + 1)
+    world.press(campaign, "need_help")
+    assert due(world, now) == []
+    world.execute(update(Case).values(done_at=now))
+    assert due(world, now) == [world.drive("tiem-chung")]

@@ -9,13 +9,14 @@ from campaigns.cases.handle_case import label_reply, undo_reply_label
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.activities import VisitLine
 from campaigns.models.messages import Attempt
-from campaigns.models.privacy import ConsentEvent
+from campaigns.models.privacy import ConsentEvent, RequestKind
 from campaigns.models.replies import AnswerPlace, OfficerEntry
 from campaigns.privacy.consents import ALL_MESSAGES
 from campaigns.privacy.retention import clear_campaign
-from campaigns.replies.public_requests import Wish, code_of, confirm_code
+from campaigns.replies.public_requests import Wish, code_of, confirm_code, send_code
 from campaigns.replies.receive_reply import DUPLICATE_WINDOW, receive_reply
 from campaigns.replies.record_answer import record_page_answer, undo_answer_by_id
+from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptReport, AttemptState
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results, undo_entry
@@ -226,12 +227,29 @@ def test_a_withdrawn_consent_stops_what_it_was_given_for_until_it_is_given_again
     assert world.all(select(Contact.id).where(Contact.id == person)) == [person]
 
 
+@pytest.mark.parametrize("how", ["consent", "request"])
+def test_a_consent_of_before_a_withdrawal_takes_nothing_back_however_late_it_is_recorded(world, how):
+    person = world.add_person("A Thun", ONE)
+    world.add_people(1, first=50)
+    today = world.now.astimezone(VIETNAM).date()
+    if how == "consent":
+        world.consent(person, is_given=False)
+    else:
+        world.ask(person, RequestKind.WITHDRAW)
+    world.consent(person, on=today - timedelta(days=1))
+    assert len(sent_by(world)) == 1
+    world.consent(person)
+    assert len(sent_by(world)) == 2
+
+
 def asks_for_messages(world: World, how: str, at: datetime, *, sender: str = ONE) -> None:
     """The owner of a number asks for messages: on the page for everybody, or by SMS."""
     if how == "sms":
         world.reply(sender, "START", gateway_id=f"START{at.timestamp()}", now=at)
         return
-    code = code_of(sender, Wish.JOIN, key=world.keys.secret_key, now=at)
+    settings, key = world.runtime.settings, world.keys.secret_key
+    world.do(send_code, sender, Wish.JOIN, settings=settings, key=key, now=at)
+    code = code_of(sender, Wish.JOIN, key=key, now=at)
     world.do(confirm_code, sender, Wish.JOIN, code, now=at)
 
 

@@ -7,6 +7,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,8 +16,9 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
+from campaigns.analytics.door_counts import count_at_the_door
 from campaigns.analytics.verify_reach import find_disagreements
-from campaigns.cases.handle_case import number_to_call
+from campaigns.cases.handle_case import assign_case, number_to_call
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Drive, Recipient
 from campaigns.models.messages import Message
@@ -36,7 +38,7 @@ from campaigns.rules.visits import VisitOutcome, VisitReason
 from campaigns.visits import candidates
 from campaigns.visits.assignments import assign_sheet, invite_officer, read_assignments, take_back_sheet
 from campaigns.visits.checks import read_corrected
-from campaigns.visits.progress import VisitTotals, read_officers, read_totals
+from campaigns.visits.progress import VisitCounts, add_up, read_officers, read_totals
 from campaigns.visits.results import enter_results, undo_entry
 from campaigns.visits.sheets import read_lines
 from outreach.accounts.users import change_user, disable_user
@@ -49,6 +51,7 @@ from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.keys import Purpose
 from tests.integration.campaigns.test_answer_totals import recipients, says
 from tests.integration.campaigns.test_concurrent_actions import at_once
+from tests.integration.campaigns.test_merge_people import merge
 from tests.support.admin_client import signed_in
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
@@ -451,16 +454,31 @@ def test_the_office_sees_how_far_each_officer_is_and_who_needs_help(world, sheet
     second.sync(second.found(line["Y Blốc"], "installed"))
     author = world.user(AUTHOR)
     found = {each.officer.name: each for each in world.read(read_officers, author)}
-    totals = world.read(read_totals, world.drive(), author)
     mine, theirs = found["A Lăng"], found["Y Hồng"]
-    assert (mine.people, mine.done, mine.left, mine.absent, mine.help) == (5, 2, 3, 1, 1)
+    totals = world.read(read_totals, world.drive(), author)
+    for each in (mine.counts, totals):
+        assert (each.people, each.done, each.left, each.absent, each.help, each.installed) == (
+            5,
+            2,
+            3,
+            1,
+            1,
+            1,
+        )
     assert (mine.today, theirs.today, mine.target) == (1, 1, 10)
     assert mine.seen_at is not None
-    assert totals == VisitTotals(sheets=1, people=5, done=2, absent=1, help=1, installed=1)
     signed_in(client, AUTHOR)
     page = client.get("/admin/rounds/officers/").text
     assert "1/10" in page
     assert number(900) not in page
+
+
+def test_few_people_of_a_health_campaign_are_no_difference_to_the_others_of_an_officer() -> None:
+    of_health, other = VisitCounts([1], people=2, help=1), VisitCounts([2], people=10, help=3)
+    assert add_up([of_health, other], hidden={1}).help is None
+    assert add_up([of_health, other], hidden=set()).help == 4
+    assert add_up([replace(of_health, people=5), other], hidden={1}).help == 4
+    assert add_up([other], hidden={1}).help == 3
 
 
 def test_the_saving_before_is_undone_next_though_a_phone_has_written_a_line_of_the_last(world, sheet, phones):
@@ -477,6 +495,88 @@ def test_the_saving_before_is_undone_next_though_a_phone_has_written_a_line_of_t
     assert saved == [1, 1]
     with pytest.raises(WrongState):
         world.do(undo_entry, sheet, user=user, now=now)
+
+
+# What is found at a door late, twice, on two sheets, or of somebody who is two rows of a list.
+
+
+def test_a_note_written_later_is_no_later_visit_and_leaves_what_the_person_has_said_since(
+    world, sheet, phones
+):
+    phone, line = phones(), lines(world, sheet)["A Thun 0"]
+    phone.sync(phone.found(line, "installed", hours=-4))
+    says(world, recipients(world)[0], Label.NOT_YET)
+    noted = phone.found(line, "installed", note="máy mới mua", hours=0.5)
+    assert phone.sync(noted, sent=phone.ms(hours=0.5))["told"] == {noted["key"]: "recorded"}
+    assert labels(world) == ["installed", "not_yet"]
+    assert world.all(select(VisitResult.note).where(VisitResult.undone_at.is_(None)))[-1] == "máy mới mua"
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_who_was_merged_stands_on_a_new_sheet_once_and_on_an_old_one_with_what_they_answered(world, kept):
+    campaign = world.sent(people=2)
+    world.set_all(MessageState.NO_REPORT)
+    old = world.make_sheet(campaign, list_id=1)
+    people = world.all(select(Contact.id).order_by(Contact.id))
+    merge(world, people[kept], people[1 - kept])
+    assert len(world.read(read_lines, world.make_sheet(campaign, list_id=1, again=True))) == 1
+    says(world, recipients(world)[0], Label.NOT_YET)
+    assert {row.answer for row in world.read(read_lines, old)} == {"not_yet"}
+
+
+def test_a_result_that_another_one_outdates_as_it_comes_counts_at_no_moment(world, sheet, phones):
+    first, second, line = phones(), phones("Y Hồng"), lines(world, sheet)["Y Blốc"]
+    first.sync(first.found(line, "not_yet", hours=-2))
+    second.sync(second.found(line, "installed", hours=-3))  # comes later, was earlier
+
+    def counted() -> list[Any]:
+        at = world.now - timedelta(hours=1)
+        return [row[2] for row in world.read(count_at_the_door, [1], as_of=at, seen=None)]
+
+    assert counted() == [VisitOutcome.NOT_YET]
+
+
+def test_what_stayed_behind_an_entry_counts_once_the_entry_is_undone(world, sheet, phones):
+    phone, line = phones(), lines(world, sheet)["Y Blốc"]
+    n = world.one(select(VisitLine.n).where(VisitLine.id == line))
+    world.do(enter_results, sheet, {n: VisitOutcome.REFUSE})
+    late = phone.found(line, "need_help", hours=-3)
+    assert phone.sync(late)["told"] == {late["key"]: "visited"}
+    world.do(undo_entry, sheet)
+    assert [row.outcome for row in world.read(read_lines, sheet) if row.n == n] == [VisitOutcome.NEED_HELP]
+    assert [case.kind for case in world.cases()] == [CaseKind.HELP]
+
+
+def test_of_two_sheets_the_later_visit_counts_whichever_was_entered_last(world, sheet):
+    other = world.make_sheet(1, list_id=1, again=True, now=world.now - timedelta(days=3))
+    for each, outcome, hours in ((sheet, VisitOutcome.INSTALLED, 1), (other, VisitOutcome.NOT_YET, 20)):
+        n = world.one(select(VisitLine.n).where(VisitLine.id == lines(world, each)["Y Blốc"]))
+        world.do(enter_results, each, {n: outcome}, visited_at=world.now - timedelta(hours=hours))
+    counted = world.read(count_at_the_door, [1], as_of=world.now, seen=None)
+    assert [row[2] for row in counted] == [VisitOutcome.INSTALLED]
+
+
+def test_a_slip_on_one_sheet_withdraws_no_help_that_was_asked_for_on_another(world, sheet, phones):
+    other = world.make_sheet(1, list_id=1, again=True, now=world.now - timedelta(days=3))
+    phone = phones()
+    world.do(assign_sheet, other, officer_id=phone.officer.id, day=None, target=None)
+    mine, theirs = (lines(world, each)["Y Blốc"] for each in (sheet, other))
+    phone.sync(phone.found(mine, "need_help", hours=-3), phone.found(theirs, "call", hours=-2))
+    phone.sync(phone.found(mine, "not_yet", hours=-1))
+    assert [case.kind for case in world.cases()] == [CaseKind.HELP]
+    phone.sync(phone.found(theirs, "not_yet", hours=-1))
+    assert world.cases() == []
+
+
+@pytest.mark.parametrize("name", ["A Thun 0", "Y Blốc"])
+def test_help_that_is_asked_for_again_stays_the_case_of_who_took_it(world, sheet, phones, name):
+    phone, line = phones(), lines(world, sheet)[name]
+    phone.sync(phone.found(line, "need_help", hours=-3))
+    (case,) = world.cases()
+    world.do(assign_case, case.id)
+    phone.sync(phone.found(line, "call", note="gọi sau 19 giờ", hours=-2))
+    phones("Y Hồng").sync(phone.found(line, "need_help", hours=-1))
+    assert [(each.id, each.taken_by) for each in world.cases()] == [(case.id, world.user(AUTHOR).id)]
 
 
 # Random checks at the door: unmarked on every paper and phone, and what they leave of the self-reports.

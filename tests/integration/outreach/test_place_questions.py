@@ -74,6 +74,10 @@ def test_each_village_of_a_split_commune_is_asked_about_with_the_likely_one_firs
     assert places(world) == {"A Lâu": first.code, "A Thun": first.code, "Y Hlan": SPLIT}
     world.do(move_people)
     assert places(world)["Y Hlan"] == SPLIT
+    # Somebody whom taking a merge apart brings back lives where the answer says.
+    world.add(Contact(name="A Brui", village="Thôn 1", area_code=SPLIT, **times))
+    world.do(move_people)
+    assert places(world)["A Brui"] == first.code
 
 
 def test_who_does_not_see_the_province_may_not_answer(world, tmp_path):

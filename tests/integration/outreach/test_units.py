@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from outreach.accounts.permissions import areas_of
 from outreach.accounts.users import find_user
@@ -18,6 +18,7 @@ from outreach.contacts.move_people import (
     move_people,
     plan_moves,
 )
+from outreach.contacts.place_questions import read_questions
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact
 from outreach.models.places import Area, AreaLevel, ContactMove
@@ -212,3 +213,43 @@ def test_a_later_reform_is_tried_first_and_a_used_code_is_another_unit(world: Wo
     file.write_text("old_code,new_code,new_name,main\n23512,39997,Xã Đăk Mar,\n", encoding="utf-8")
     with pytest.raises(BadInput):  # of a day before the unit began
         apply_reform(world.runtime, file, day=date(2025, 8, 1), dry_run=False, now=world.now)
+
+
+def reform(world: World, tmp_path: Path, day: date, *lines: str) -> None:
+    file = tmp_path / "reform.csv"
+    file.write_text("\n".join(("old_code,new_code,new_name,main", *lines)), encoding="utf-8")
+    apply_reform(world.runtime, file, day=day, dry_run=False, now=world.now)
+
+
+def test_people_and_scopes_follow_several_reforms_at_once(world: World, tmp_path: Path) -> None:
+    load_units(world.runtime, ["51"], now=world.now)
+    times = {"created_at": world.now, "updated_at": world.now}
+    world.add(
+        Contact(name="A Lâu", area_code="23512", **times), Contact(name="Y Lan", area_code="23500", **times)
+    )
+    # The second code is before the first in order.
+    reform(
+        world,
+        tmp_path,
+        date(2026, 1, 1),
+        "23512,11111,Xã Một,",
+        "23500,23500,Xã Đăk Hà,x",
+        "23500,39999,Xã Hà Mòn,",
+    )
+    world.do(move_people)
+    world.execute(update(Contact).where(Contact.name == "A Lâu").values(area_code="23512"))
+    reform(world, tmp_path, date(2026, 6, 1), "11111,11112,Xã Hai,", "39999,39998,Xã Ba,")
+    assert [(move.old.code, move.new[0].code) for move in world.read(plan_moves)][1] == ("23512", "11112")
+    world.do(move_people)
+    assert world.scalar(select(Contact.area_code).where(Contact.name == "A Lâu")) == "11112"
+    assert {"11111", "11112"} <= world.read(areas_within, ["23512"])
+    ((question,), _count) = world.read(read_questions)
+    assert {area.code for area in question.candidates} == {"23500-2026", "39998"}
+
+
+def test_the_units_of_before_take_no_name_from_those_of_today(world: World) -> None:
+    load_units(world.runtime, ["51"], now=world.now)
+    names = world.rows(select(Area.code, Area.name, Area.parent_code).order_by(Area.code))
+    with pytest.raises(BadInput, match="areas_of_today"):
+        load_kon_tum(world)
+    assert world.rows(select(Area.code, Area.name, Area.parent_code).order_by(Area.code)) == names

@@ -36,6 +36,8 @@ _M = MessageState
     (None, Label.QUESTION, [_M.DELIVERED], VisitReason.NO_ANSWER),
     (None, Label.UNCLEAR, [_M.DELIVERED], VisitReason.NO_ANSWER),
     (Exclusion.NO_PHONE, Label.NOT_YET, [], None),
+    (None, Label.WRONG_NUMBER, [_M.DELIVERED], VisitReason.NO_PHONE),  # said by whoever has the number
+    (Exclusion.SAME_PERSON, Label.WRONG_NUMBER, [], None),
 )
 def test_who_is_visited(exclusion, answer, states, why):
     told = {"exclusion": exclusion, "answer": answer, "states": states}
@@ -101,6 +103,19 @@ def test_a_visit_is_when_it_was_by_the_server_whatever_the_phones_clock_says(tou
         return _NOON + timedelta(hours=hour)
 
     assert visits.visit_moment(at(touched), sent_at=at(sent), known_since=at(known), now=_NOON) == at(hours)
+
+
+@cases(
+    (None, 5),
+    (_counted(_O.NOT_YET, 0), 5),  # put right
+    (_counted(_O.INSTALLED, 0), 5),  # another officer's
+    (_counted(_O.INSTALLED, 0, is_own=True), 0),
+    (_counted(_O.INSTALLED, 6, is_own=True), 6),  # by a clock that was put right
+    (_counted(_O.INSTALLED, -7, is_own=True), 5),  # they went there again
+)
+def test_a_note_belongs_to_the_visit_that_it_is_about(counted, hours):
+    at = _NOON + timedelta(hours=5)
+    assert visits.moment_of_note(_O.INSTALLED, at, counted) == _NOON + timedelta(hours=hours)
 
 
 @cases(
