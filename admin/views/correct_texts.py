@@ -106,7 +106,7 @@ def preview_page(
         way_back=way_back,
         back=back,
     )
-    page = write_page(state, content, "", site_of(settings), message=message, preview=preview)
+    page = write_page(state, content, site_of(settings), message=message, preview=preview)
     return Response(page, headers=HEADERS, mimetype="text/html")
 
 

@@ -42,7 +42,7 @@ from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.asgi import Application, Receive, Scope, Send, SharedWork, client_address
 from campaigns.web.help_page import DETAILS, HELP, SAFETY, show_help_page, typed_details
-from campaigns.web.page_lookups import OpenTracker, RecipientLookup, TokenGuard
+from campaigns.web.page_lookups import OpenTracker, RecipientLookup, TokenGuard, find_recipient
 from campaigns.web.responses import HEADERS, add_security_headers, public_page
 from outreach.core.db import Database
 from outreach.core.sentences import word_error
@@ -75,7 +75,7 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
             if page := show_control_page(runtime, recipient_id, token):
                 return page
             recipient_id = None
-        row = service.lookup.find(recipient_id) if recipient_id else None
+        row = find_recipient(runtime.db, recipient_id) if recipient_id else None
         address = request.remote_addr or ""
         guard = service.token_guard
         if wait_s := guard.hit(address, row.id) if row else guard.miss(address):
@@ -97,7 +97,8 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
             service.record_open(row)
         if row.safety and HELP in request.args:
             return show_help_page(runtime, row)
-        state = page_state(row, request.args, service.values_of(row))
+        organisation = service.organisation_of(row) if ABOUT in request.args else ""
+        state = page_state(row, request.args, service.values_of(row), organisation)
         return Response(service.pages.show(state), headers=HEADERS, mimetype="text/html")
 
     @page.post(f"/<string(length={LENGTH}):token>")
@@ -155,17 +156,15 @@ class AnswerPageService:
 
     def __init__(self, runtime: Runtime) -> None:
         self.cipher = LinkCipher(runtime.settings.keys_of(Purpose.LINKS))
-        self.lookup = RecipientLookup(runtime.db)
         self.token_guard = TokenGuard(runtime.redis)
         self._page_opens = OpenTracker(runtime.db)
 
         self._db = runtime.db
 
-        def load(state: PageState) -> tuple[Content, str, str]:
+        def load(state: PageState) -> tuple[Content, str]:
             with runtime.db.read() as session:
                 content = content_of(session, state.campaign_id, state.language)
-                message = first_message(session, state.campaign_id, content, dict(state.values))
-                return content, _organisation(session, state.list_id), message
+                return content, first_message(session, state.campaign_id, content, dict(state.values))
 
         self.pages = PageCache(load, site_of(runtime.settings))
 
@@ -176,15 +175,24 @@ class AnswerPageService:
         with self._db.read() as session:
             return read_list_values(session, [row]).get((row.campaign_id, row.contact_id), {})
 
+    def organisation_of(self, row: Row[Any]) -> str:
+        """Return the name of the organisation that keeps a person's list; empty without a list."""
+        query = select(Organisation.name).join(ContactList, ContactList.organisation_id == Organisation.id)
+        with self._db.read() as session:
+            return session.scalar(query.where(ContactList.id == row.list_id)) or ""
+
     def record_open(self, row: Row[Any]) -> None:
         """Record that a recipient's page was opened, by a person or a program."""
         self._page_opens.record(row.campaign_id, row.id, now=datetime.now(UTC))
 
 
-def page_state(row: Row[Any], query: Mapping[str, str], values: Mapping[str, str]) -> PageState:
+def page_state(
+    row: Row[Any], query: Mapping[str, str], values: Mapping[str, str], organisation: str = ""
+) -> PageState:
     """Return the state of the page that a recipient sees now: the question, or the page behind it.
 
-    `query` may ask for another page or language, and says what was sent a moment ago. `values` are those of `values_of`.
+    `query` may ask for another page or language, and says what was sent a moment ago. `values` are those of `values_of`, the
+    `organisation` is named on the page that says who sends this.
     """
     is_about, language, sent = ABOUT in query, query.get("lang", ""), query.get("sent", "")
     return PageState(
@@ -199,7 +207,7 @@ def page_state(row: Row[Any], query: Mapping[str, str], values: Mapping[str, str
         wants_reminder=row.wants_reminder,
         sent=sent if sent in SENT else "",
         is_about=is_about,
-        list_id=row.list_id if is_about else None,
+        organisation=organisation,
         own_answer=row.own_answer,
         safety=row.safety,
         values=tuple(sorted(values.items())),
@@ -226,16 +234,6 @@ def content_of(session: Session, campaign_id: int, language: str | None = None) 
     """Return a campaign's texts, in a language if they were translated."""
     content = session.execute(select(Campaign.content).where(Campaign.id == campaign_id)).scalar_one()
     return read_content(content, language)
-
-
-def _organisation(session: Session, list_id: int | None) -> str:
-    """Return the name of the organisation that keeps the list; empty without a list."""
-    name = session.scalar(
-        select(Organisation.name)
-        .join(ContactList, ContactList.organisation_id == Organisation.id)
-        .where(ContactList.id == list_id)
-    )
-    return name or ""
 
 
 MAX_PAGES = 500
@@ -268,7 +266,7 @@ class PageState:
     wants_reminder: bool = False
     sent: str = ""  # one of SENT
     is_about: bool = False
-    list_id: int | None = None  # the person's list; only on the page that names its organisation
+    organisation: str = ""  # that keeps the person's list; only on the page that names it
     own_answer: int | None = None  # which of the campaign's own answers was given
     safety: str | None = None  # on a warning's page: one of SafetyStatus, or "" where nothing was said
     values: tuple[tuple[str, str], ...] = ()  # of the person, in the fields of the campaign's texts
@@ -315,10 +313,10 @@ def site_of(settings: Settings) -> Site:
 class PageCache:
     """Cache of pages, which it writes when they are first shown.
 
-    `load` returns a campaign's content in a language, an organisation's name, and the message that the page repeats.
+    `load` returns a campaign's content in a language, and the message that the page repeats.
     """
 
-    def __init__(self, load: Callable[[PageState], tuple[Content, str, str]], site: Site) -> None:
+    def __init__(self, load: Callable[[PageState], tuple[Content, str]], site: Site) -> None:
         self._load = load
         self._site = site
         self._lock = Lock()
@@ -331,8 +329,8 @@ class PageCache:
     def show(self, state: PageState) -> bytes:
         page = self.cached(state)
         if page is None:
-            content, organisation, message = self._load(state)
-            page = write_page(state, content, organisation, self._site, message=message)
+            content, message = self._load(state)
+            page = write_page(state, content, self._site, message=message)
             with self._lock:
                 self._pages[state] = page
                 if len(self._pages) > MAX_PAGES:
@@ -341,13 +339,7 @@ class PageCache:
 
 
 def write_page(
-    state: PageState,
-    content: Content,
-    organisation: str,
-    site: Site,
-    *,
-    message: str = "",
-    preview: PagePreview | None = None,
+    state: PageState, content: Content, site: Site, *, message: str = "", preview: PagePreview | None = None
 ) -> bytes:
     """Write one page as it is sent; with `preview` as it is tried out on the admin site."""
     words, given = content.page, state.given
@@ -359,7 +351,7 @@ def write_page(
     texts[Label.OPT_OUT] = content.wording(Label.OPT_OUT).button or words["said_opt_out"]
     is_stop, stops_drive = given is Label.OPT_OUT, said == OPT_OUT_OF_DRIVE
     said_text = _text_of(texts, words, said=said, given=given, is_own=own is not None)
-    values = {"said": said_text, **_page_values(content, texts, organisation, site)}
+    values = {"said": said_text, **_page_values(content, texts, state.organisation, site)}
 
     def mark(text: str) -> Markup:
         """Return a text to be shown, in the language that it is in if that is not the page's."""
@@ -451,9 +443,7 @@ class AnswerPageApp:
         self, db: Database, service: AnswerPageService, *, others: Application, is_https: bool
     ) -> None:
         self._service, self._others = service, others
-        # Its own: the other application's lookups run in threads.
-        lookup = RecipientLookup(db)
-        self._lookups = SharedWork[int, Row[Any] | None](lookup.find_all, most=MAX_BATCH)
+        self._lookups = SharedWork[int, Row[Any] | None](RecipientLookup(db).find_all, most=MAX_BATCH)
         headers = {**HEADERS, "Content-Type": "text/html; charset=utf-8"}
         if is_https:
             headers["Strict-Transport-Security"] = "max-age=31536000"

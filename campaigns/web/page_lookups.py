@@ -1,7 +1,7 @@
 """Lookups behind the answer page: recipients, page opens, and a guard against guessed links.
 
-- `RecipientLookup`: reads recipients for their page. Requests that come during a query share the next one: a campaign's
-  links are opened in the minutes after it was sent, by thousands.
+- `find_recipient`, `RecipientLookup`: read one recipient for their page, or many at once: a campaign's links are opened in the
+  minutes after it was sent, by thousands.
 - `OpenTracker`: records whose page was opened, a moment later and many at a time, so that opening costs nothing.
   Unverified: programs that check links ask for pages as well. What a killed process had not stored is lost.
 - `TokenGuard`: limits guessing of links. A carrier puts thousands of phones behind one address, and none of them may pay
@@ -15,9 +15,8 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from threading import Event, Lock, Thread
 from typing import Any
@@ -88,51 +87,27 @@ _RECIPIENTS = (
 )
 
 
-@dataclass(slots=True)
-class _Request:
-    recipient_id: int
-    is_answered: bool = False
-    row: Row[Any] | None = None
-    error: Exception | None = None
+def find_recipient(db: Database, recipient_id: int) -> Row[Any] | None:
+    """Return a recipient's row with its campaign's launch and an opt-out, if any.
+
+    Returns None if the id is not that of a person who is written to: unknown, excluded or erased.
+    """
+    with db.read() as session:
+        statement: Any = _RECIPIENTS.where(Recipient.id == recipient_id)
+        return session.execute(statement).first()
 
 
 class RecipientLookup:
-    """Batched reader of recipients, for threads."""
+    """Reader of many recipients at once, for one thread."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._lock = Lock()
-        self._waiting: deque[_Request] = deque()
         self._connection: Connection | None = None
         ids = values_parameter("ids", BigInteger, is_postgresql=db.is_postgresql)
         self._statement: Any = _RECIPIENTS.where(Recipient.id.in_(ids))
 
-    def find(self, recipient_id: int) -> Row[Any] | None:
-        """Return the recipient's row with its campaign's launch and an opt-out, if any.
-
-        Returns None if the id is not that of a person who is written to: unknown, excluded or erased.
-        """
-        request = _Request(recipient_id)
-        self._waiting.append(request)
-        with self._lock:
-            if not request.is_answered:
-                self._resolve([self._waiting.popleft() for _ in range(len(self._waiting))])
-        if request.error:
-            raise request.error
-        return request.row
-
-    def _resolve(self, requests: list[_Request]) -> None:
-        try:
-            rows = self.find_all([request.recipient_id for request in requests])
-        except Exception as error:
-            for request in requests:
-                request.error, request.is_answered = error, True
-            return
-        for request, row in zip(requests, rows, strict=True):
-            request.row, request.is_answered = row, True
-
     def find_all(self, ids: list[int]) -> list[Row[Any] | None]:
-        """Return rows as `find`, for many ids at once and in their order. No other thread may use the lookup meanwhile."""
+        """Return rows as `find_recipient`, in the order of the ids."""
         if self._connection is not None:
             try:
                 return self._query(self._connection, ids)

@@ -30,6 +30,7 @@ from campaigns.web.page_lookups import MOST, WINDOW_S
 from outreach.contacts.contact import Closing, lift_suppression
 from outreach.contacts.wishes import is_left_alone
 from outreach.core.job_queue import JobQueue
+from outreach.models.accounts import Organisation
 from outreach.models.contacts import Phone
 from tests.support.servers import both_databases
 from tests.support.wait_until import wait_until
@@ -214,6 +215,8 @@ def test_a_page_says_who_why_with_which_data_and_how_to_object(client, world, ca
     by_twilio = replace(world.runtime.settings, sms_gateway="twilio")
     elsewhere = create_app(by_twilio, runtime=replace(world.runtime, settings=by_twilio)).test_client()
     assert "bằng chữ TC" not in read(elsewhere, f"{token}?about")  # no reply would come back
+    world.execute(update(Organisation).values(name="Mặt trận tỉnh"))
+    assert "nếu danh sách của Mặt trận tỉnh có ghi;" in read(client, f"{token}?about")
     press(client, token, "opt_out")
     page = read(client, f"{token}?about")
     assert buttons(page) == []
