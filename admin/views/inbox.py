@@ -36,6 +36,7 @@ from campaigns.cases.handle_case import (
     Labelled,
     Reopened,
     assign_case,
+    cases_visible_to,
     close_case,
     find_case,
     label_reply,
@@ -201,7 +202,7 @@ class InboxView(AdminPage):
             is_list = case_id is None
             shown_id = ids[0] if is_list and ids else case_id
             pane = self._read_case(session, shown_id, user, now) if shown_id is not None else {}
-            is_left_open, given = _undone(session, undo, undone_value) if undo else (False, "")
+            is_left_open, given = _undone(session, undo, undone_value, user) if undo else (False, "")
             if number:  # of a cry: what to tell an emergency call centre goes with it
                 pane["number"] = number
             page: str = self.render(
@@ -251,10 +252,12 @@ class InboxView(AdminPage):
         }
 
 
-def _undone(session: Session, case_id: int, word: str) -> tuple[bool, str]:
+def _undone(session: Session, case_id: int, word: str, user: User) -> tuple[bool, str]:
     """Return whether a case labelled by this word stays open, and the word's text; "" for another word."""
     row = session.execute(
-        select(Campaign.kind, Campaign.content).join(Case).where(Case.id == case_id)
+        select(Campaign.kind, Campaign.content)
+        .join(Case)
+        .where(Case.id == case_id, cases_visible_to(session, user))
     ).first()
     answers = read_own_answers(row.content if row else {})
     try:

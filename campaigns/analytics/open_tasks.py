@@ -181,7 +181,8 @@ class OpenCry:
 
 def read_cries(session: Session, user: User) -> list[OpenCry]:
     """Return the open cries for help of the user's scope, the oldest first."""
-    said = select(Reply.body).where(Reply.phone_id == Case.phone_id, Reply.is_urgent.is_(True))
+    own = Reply.campaign_id.is_not_distinct_from(Case.campaign_id)  # of others the user may see none
+    said = select(Reply.body).where(Reply.phone_id == Case.phone_id, own, Reply.is_urgent.is_(True))
     newest = said.order_by(Reply.id.desc()).limit(1).scalar_subquery()
     rows = session.execute(
         select(Case, newest, Area.kind, Area.name, User.name, User.email)

@@ -10,7 +10,9 @@ from campaigns.cases import case_list
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Outbox
 from campaigns.models.replies import Case, Handling
+from campaigns.planning.kinds import load_kinds
 from campaigns.rules.cases import CaseOutcome
+from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.replies.labels import Label
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact
@@ -280,6 +282,11 @@ def test_one_label_has_one_key_on_every_card_and_own_answers_those_of_the_messag
             all_keys.setdefault(word, set()).add(key)
     assert {"wrong_number", "question", "own-1"} <= all_keys.keys()
     assert all(len(keys) == 1 for keys in all_keys.values())
+    offered = f"/admin/inbox/?undo={world.cases()[-1].id}&what=own-1"
+    (said,) = [own.text for own in read_own_answers(load_kinds()["moi-du"]) if own.number == 1]
+    assert said in client.get(offered).text
+    signed_in(client, world.officer("pn@loa.example", Role.STAFF, world.organisation()))
+    assert said not in client.get(offered).text  # of another organisation's campaign
 
 
 def test_a_filter_that_leaves_nothing_names_what_it_filters_by(world, client, campaign_id):

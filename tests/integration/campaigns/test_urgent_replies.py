@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
+from campaigns.analytics.open_tasks import read_cries
 from campaigns.cases.alert_officers import alert_officers, enqueue_due_alerts
 from campaigns.cases.case_list import CaseFilter, read_case_list
 from campaigns.cases.handle_case import label_reply
@@ -190,6 +191,14 @@ def tell_all(world: World, at: datetime) -> int:
     """How many officers on duty are told of cases, of none for the second time."""
     told = {case.id for case in world.cases() if case.alerted_at is None}
     return sum(alert_officers(world.runtime, each, now=at) for each in told)
+
+
+def test_a_cry_stands_on_the_home_page_in_the_words_of_its_own_campaign(world: World, campaign: int) -> None:
+    said = say(world, CRY)
+    of_others = {"campaign_id": None, "recipient_id": None, "gateway_id": "others", "body": "cứu bà tôi"}
+    columns = {column.key: getattr(said, column.key) for column in Reply.__table__.columns}
+    world.add(Reply(**columns | of_others | {"id": None}))
+    assert [cry.text for cry in world.read(read_cries, user=world.user(AUTHOR))] == [CRY]
 
 
 def test_a_further_cry_in_an_open_case_is_told_anew_whoever_took_the_case_before(
