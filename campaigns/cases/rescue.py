@@ -247,14 +247,13 @@ def hand_over_case(
     report.handed_to, report.handed_at = name or to.replace("+84", "0", 1), now
     session.flush()
     (cry,) = read_cries(session, event.id, Case.id == case.id)
-    token = sign_token(TokenPurpose.TEAM, _handed(cry), settings.keys_of(Purpose.LINKS))
     text = _SMS.format(
         drill="DIEN TAP. " if event.is_drill else "",
         place=cry.where or "chua ro dia diem",
         people=f", {cry.people} nguoi" if cry.people else "",
         needs="".join(f", {PAGE_WORDS[f'safety_{need}'].lower()}" for need in cry.needs or ()),
         number=cry.number,
-        link=f"{settings.public_base_url}/team/{token}",
+        link=team_link(cry, settings),
     )
     queue_sms(session, [to], text, settings, campaign_id=event.id, now=now)
     officer_given = {"officer": officer_id} if officer_id else {}  # a team outside has no account
@@ -262,8 +261,13 @@ def hand_over_case(
     return report.handed_to
 
 
+def team_link(cry: Cry, settings: Settings) -> str:
+    """Return the address of a case's page for who is on the way; one that is handed over again has another."""
+    token = sign_token(TokenPurpose.TEAM, _handed(cry), settings.keys_of(Purpose.LINKS))
+    return f"{settings.public_base_url}/team/{token}"
+
+
 def _handed(cry: Cry) -> list[int]:
-    """Return what a team's link names: a case that is handed over again has another link."""
     return [cry.id, int(cry.handed_at.timestamp()) if cry.handed_at else 0]
 
 
