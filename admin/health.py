@@ -28,7 +28,7 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, AttemptTotal, Incident, Outbox, StatusEvent
 from campaigns.models.reports import ReportIssue
 from campaigns.reports.settings import current_template, drives_with_report
-from campaigns.reports.take_snapshot import is_anything_running
+from campaigns.reports.take_snapshot import days_with_report
 from campaigns.rules.checks import Finding, Level
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignState
@@ -208,7 +208,7 @@ def _report_late_s(session: Session, *, now: datetime) -> float:
 def _drive_late_s(session: Session, drive: int, local: datetime) -> float:
     hour, minute = map(int, current_template(session, drive).hours.deadline.split(":"))
     late_s = (local - local.replace(hour=hour, minute=minute, second=0, microsecond=0)).total_seconds()
-    if late_s <= 0 or not is_anything_running(session, drive, day=local.date()):
+    if late_s <= 0 or not days_with_report(session, drive, [local.date()]):
         return 0.0
     issued = select(ReportIssue.id).where(
         ReportIssue.drive_id == drive,

@@ -186,29 +186,31 @@ def stamp_of(user: User) -> str:
     return user.password_hash[-12:]
 
 
-def start_session(runtime: Runtime, user_id: int, *, target: str | None = None) -> ResponseReturnValue:
-    """Begin a session for an authenticated user and redirect to the page asked for, or `target`."""
+def start_session(runtime: Runtime, user: User, *, target: str | None = None) -> ResponseReturnValue:
+    """Begin a session for a user, as they were when authenticated, and redirect to the page asked for, or `target`.
+
+    So a password that was changed since has ended the session.
+    """
     user_session = begin_session(
         runtime,
-        user_id,
+        user.id,
         address=request.remote_addr or "",
         user_agent=request.headers.get("User-Agent", ""),
         now=datetime.now(UTC),
     )
     with runtime.db.read() as db:
-        signed_in = _signed_in(db, db.get_one(User, user_id), user_session, runtime)
+        signed_in = _signed_in(db, user, user_session, runtime)
     login_user(signed_in)
     session.permanent = True
     g.signed_in_as = signed_in.email
     return redirect(safe_target(target or request.args.get("next")), code=303)
 
 
-def reset_session() -> None:
-    """Clear the session against session fixation; the chosen language stays."""
-    language = session.get("language")
+def reset_session(*kept: str) -> None:
+    """Clear the session against session fixation; the chosen language stays, and what is `kept`."""
+    stays = {name: session[name] for name in ("language", *kept) if name in session}
     session.clear()
-    if language:
-        session["language"] = language
+    session.update(stays)
 
 
 def safe_target(target: str | None) -> str:
@@ -278,10 +280,14 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
             return render_template("sign_in/login.html", error=error, email=email), 401
         refund_login(runtime.redis, email=email, address=address, device=device)
         reset_session()
-        if has_second_factor(user):
-            session[_PENDING_LOGIN] = [user.id, stamp_of(user), int(datetime.now(UTC).timestamp())]
-            return redirect(url_for("login.ask_code", next=request.args.get("next")), code=303)
-        return start_session(runtime, user.id)
+        return go_on(user, request.args.get("next"), asks_code=True)
+
+    def go_on(user: User, target: str | None, *, asks_code: bool) -> ResponseReturnValue:
+        """Ask for the second factor of who has one, or begin the session."""
+        if not (asks_code and has_second_factor(user)):
+            return start_session(runtime, user, target=target)
+        session[_PENDING_LOGIN] = [user.id, stamp_of(user), int(datetime.now(UTC).timestamp())]
+        return redirect(url_for("login.ask_code", next=target), code=303)
 
     @pages.get("/login/provider")
     def go_to_provider() -> ResponseReturnValue:
@@ -311,10 +317,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
             logout_user()
         reset_session()
         session[BY_PROVIDER] = True
-        if has_second_factor(user) and runtime.settings.oidc_second_factor == "own":
-            session[_PENDING_LOGIN] = [user.id, stamp_of(user), int(datetime.now(UTC).timestamp())]
-            return redirect(url_for("login.ask_code", next=target), code=303)
-        return start_session(runtime, user.id, target=target)
+        return go_on(user, target, asks_code=runtime.settings.oidc_second_factor == "own")
 
     @pages.get("/login/provider/end")
     def leave_provider() -> ResponseReturnValue:
@@ -329,38 +332,35 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
     @pages.get("/login/code")
     def ask_code() -> ResponseReturnValue:
         """Ask for the second factor."""
-        if _pending_user_id(runtime) is None:
+        if _pending_user(runtime) is None:
             return redirect(url_for("login.show", next=request.args.get("next")))
         return render_template("sign_in/code.html", error="")
 
     @pages.post("/login/code")
     def check() -> ResponseReturnValue:
         """Check the second factor: a code from the phone, or a recovery code."""
-        user_id = _pending_user_id(runtime)
-        if user_id is None:
+        user = _pending_user(runtime)
+        if user is None:
             flash(_("Đã quá 5 phút kể từ khi gõ mật khẩu. Hãy đăng nhập lại từ đầu."), "warning")
             return redirect(url_for("login.show", next=request.args.get("next")), code=303)
         verdict = check_code(
             runtime,
-            user_id,
+            user.id,
             request.form.get("code", "")[:40],
             secret_key=runtime.settings.keys_of(Purpose.SECOND_FACTORS),
             now=datetime.now(UTC),
         )
-        g.refused_user = user_id
+        g.refused_user = user.id
         if verdict is CodeCheck.WAIT:
             error = _("Đã gõ sai mã quá nhiều lần. Vì an toàn, hãy đợi 15 phút rồi thử lại.")
             return render_template("sign_in/code.html", error=error), 429
         if verdict is CodeCheck.WRONG:
             error = _("Mã không đúng hoặc đã dùng rồi. Hãy đợi mã tiếp theo hiện trên điện thoại và gõ lại.")
             return render_template("sign_in/code.html", error=error), 401
-        is_by_provider = session.get(BY_PROVIDER)
-        reset_session()
-        if is_by_provider:
-            session[BY_PROVIDER] = True
+        reset_session(BY_PROVIDER)
         if verdict is CodeCheck.RECOVERED:
             with runtime.db.read() as db:
-                left = count_recovery_codes(db, user_id)
+                left = count_recovery_codes(db, user.id)
             flash(
                 _(
                     "Đã dùng một mã khôi phục, còn %(left)s mã. Có thể tạo mã mới ở trang tài khoản.",
@@ -368,7 +368,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
                 ),
                 "warning",
             )
-        return start_session(runtime, user_id)
+        return start_session(runtime, user)
 
     @pages.get("/login/confirm")
     @login_required
@@ -452,10 +452,10 @@ def _refuse(error: LoaError) -> ResponseReturnValue:
     return render_template("sign_in/login.html", error=show_error(error), email=""), status
 
 
-def _pending_user_id(runtime: Runtime) -> int | None:
-    """Return the id of the user who gave the right password and still owes the code, or None."""
+def _pending_user(runtime: Runtime) -> User | None:
+    """Return the user who gave the right password and still owes the code, or None."""
     user_id, stamp, at = session.get(_PENDING_LOGIN) or (0, "", 0)
     if datetime.now(UTC) > datetime.fromtimestamp(at, UTC) + CODE_WITHIN:
         return None
     with runtime.db.read() as db:
-        return user_id if find_user(db, str(user_id), stamp) else None
+        return find_user(db, str(user_id), stamp)

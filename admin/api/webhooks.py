@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -123,10 +124,13 @@ def add_webhook_routes(api: Api) -> None:
             address=url_for("api.show_webhook", webhook_id=each.id),
         )
 
-    def maker(session: Session, subscription_id: int) -> User:
-        """Return who made the token, for a subscription within its scope. Raises NotFound."""
-        find_subscription(session, subscription_id, user=bearer().as_user())
-        return session.get_one(User, bearer().owner)
+    def act(use_case: Callable[..., None], subscription_id: int, *ids: int, status: int = 202) -> Response:
+        """Let who made the token act on a subscription within its scope. Raises NotFound, and what the use case raises."""
+        with api.runtime.db.read() as session:
+            find_subscription(session, subscription_id, user=bearer().as_user())
+            user = session.get_one(User, bearer().owner)
+        use_case(api.runtime, subscription_id, *ids, user=user, now=datetime.now(UTC))
+        return answer(subscription_id, status)
 
     @api.route(
         "POST /webhooks",
@@ -183,10 +187,7 @@ def add_webhook_routes(api: Api) -> None:
     @api.route("POST /webhooks/<int:webhook_id>/end", Right.WEBHOOKS_WRITE, "Ended", "Webhook")
     def end_webhook(webhook_id: int) -> Response:
         """End a subscription; what waits for it is not sent."""
-        with api.runtime.db.read() as session:
-            user = maker(session, webhook_id)
-        end_subscription(api.runtime, webhook_id, user=user, now=datetime.now(UTC))
-        return answer(webhook_id)
+        return act(end_subscription, webhook_id, status=200)
 
     @api.route(
         "POST /webhooks/<int:webhook_id>/ping",
@@ -196,10 +197,7 @@ def add_webhook_routes(api: Api) -> None:
     )
     def ping_webhook(webhook_id: int) -> Response:
         """Send a `ping`, to see whether events arrive."""
-        with api.runtime.db.read() as session:
-            user = maker(session, webhook_id)
-        send_ping(api.runtime, webhook_id, user=user, now=datetime.now(UTC))
-        return answer(webhook_id, 202)
+        return act(send_ping, webhook_id)
 
     @api.route(
         "GET /webhooks/<int:webhook_id>/deliveries",
@@ -235,10 +233,7 @@ def add_webhook_routes(api: Api) -> None:
     )
     def send_delivery_again(webhook_id: int, delivery_id: int) -> Response:
         """Send a failed event again, for another day."""
-        with api.runtime.db.read() as session:
-            user = maker(session, webhook_id)
-        send_again(api.runtime, webhook_id, delivery_id, user=user, now=datetime.now(UTC))
-        return answer(webhook_id, 202)
+        return act(send_again, webhook_id, delivery_id)
 
 
 _ID_OR_NULL: Schema = maybe("integer")

@@ -25,7 +25,7 @@ from campaigns.models.campaigns import Drive
 from campaigns.models.reports import FileKind, ReportLink, UrgeChannel, Urging
 from campaigns.planning.drives import find_drive, list_drives
 from campaigns.reports.day_status import DayStatus, read_day_status, read_history
-from campaigns.reports.documents import MIME, document_of, download_file, file_name
+from campaigns.reports.documents import MIME, compose_now, document_of, download_file, file_name
 from campaigns.reports.issue_report import (
     approve_report,
     correct,
@@ -46,9 +46,7 @@ from campaigns.reports.settings import (
     require_province,
     save_form,
 )
-from campaigns.reports.take_snapshot import freezes_at, take_snapshot
 from campaigns.reports.urge_contact import find_contacts, read_urgings, text_with_link, urge_contact
-from campaigns.rules.reports.compose import compose
 from campaigns.rules.reports.document import ReportDocument
 from campaigns.rules.reports.notes import read_notes
 from campaigns.rules.reports.template import ReportTemplate
@@ -58,7 +56,7 @@ from outreach.accounts.permissions import is_province_staff, organisations_of
 from outreach.accounts.users import name_of
 from outreach.models.accounts import Organisation, OrganisationKind, User
 from outreach.models.places import Area
-from outreach.rules.errors import LoaError, NotFound
+from outreach.rules.errors import LoaError, NotFound, or_raise
 
 
 class NotesForm(Form):
@@ -115,11 +113,14 @@ class ReportView(AdminPage):
             if not _sees_all(session, user):
                 return self.render("reports/out_of_scope.html")
             drive = requested_drive_id(session)
-            document = (
-                _issued_document(session, drive, day, n)
-                if n is not None
-                else self._draft_document(session, drive, day)
-            )
+            if n is None:
+                document: ReportDocument | None = replace(
+                    compose_now(session, drive, day, now=datetime.now(UTC)), is_draft=True
+                )
+            else:
+                issues = read_issues(session, drive, day.isoformat())
+                chosen = next((each for each in issues if each.n == n), None)
+                document = document_of(or_raise(chosen, NotFound("report_not_found")))
         return self.render("reports/preview.html", paper=document, day=day.isoformat(), n=n, drive=drive)
 
     @expose("/file")
@@ -247,14 +248,6 @@ class ReportView(AdminPage):
             )
         return (page, 422) if error else page
 
-    def _draft_document(self, session: Session, drive: int, day: date) -> ReportDocument:
-        now, form = datetime.now(UTC), current_template(session, drive)
-        if day > now.astimezone(VIETNAM).date():
-            raise NotFound("day_not_come")
-        known_until = min(now, freezes_at(day, form))
-        snapshot = take_snapshot(session, form, drive=drive, day=day, known_until=known_until)
-        return replace(compose(snapshot, form), is_draft=True)
-
     def _run(self, act: Callable[..., Any], *, is_staff_s: bool = True) -> ResponseReturnValue:
         """Run an action for the drive and the day of the form, flash the message that it returns and redirect to that day.
 
@@ -283,13 +276,6 @@ def _notes_form(status: DayStatus) -> NotesForm:
         form.remark.data = notes.remark
         form.hindered.data, form.asked.data = "\n".join(notes.hindered), "\n".join(notes.asked)
     return form
-
-
-def _issued_document(session: Session, drive: int, day: date, n: int) -> ReportDocument | None:
-    report_issue = next((row for row in read_issues(session, drive, day.isoformat()) if row.n == n), None)
-    if report_issue is None:
-        raise NotFound("report_not_found")
-    return document_of(report_issue)
 
 
 def _sees_all(session: Session, user: User) -> bool:

@@ -19,7 +19,7 @@ from campaigns.agencies.reports import Reporter, find_agency, read_counts, submi
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import Recipient
 from campaigns.models.figures import AgencyReport, ReportChannel
-from campaigns.models.replies import AnswerPlace, AnswerSource
+from campaigns.models.replies import Answer, AnswerPlace, AnswerSource
 from campaigns.planning.drives import drive_for_figures
 from campaigns.replies.one_person import latest_answer
 from campaigns.replies.record_answer import AnswerContext, record_officer_answer, undo_answer
@@ -259,7 +259,7 @@ def _mark(
         latest = latest_answer(session, recipient)
         label = latest.label if latest else None
         if not marks[e164]:
-            if latest and latest.source is AnswerSource.ROSTER:
+            if latest and latest.source is AnswerSource.ROSTER and _is_of_agency(session, latest, agency):
                 undo_answer(session, recipient, now=now)
                 taken_back += 1
         elif label in _OWN_ANSWERS:
@@ -280,6 +280,16 @@ def _mark(
     known = {e164 for e164, _recipient in recipients}
     strangers = sum(done for e164, done in marks.items() if e164 not in known)
     return RosterResult(report, marked, taken_back, contrary, strangers)
+
+
+def _is_of_agency(session: Session, mark: Answer, agency: Organisation) -> bool:
+    """Return whether a roster of this agency made a mark: it was stored at the same moment. Who share a number work at two."""
+    roster = select(AgencyReport.id).where(
+        AgencyReport.organisation_id == agency.id,
+        AgencyReport.channel == ReportChannel.ROSTER,
+        AgencyReport.reported_at == mark.at,
+    )
+    return session.execute(roster.limit(1)).first() is not None
 
 
 def _recipients(

@@ -23,7 +23,7 @@ from campaigns.reports.settings import (
     may_approve_report,
     read_checklist,
 )
-from campaigns.reports.take_snapshot import days_with_report, freezes_at, is_anything_running, read_agencies
+from campaigns.reports.take_snapshot import days_with_report, freezes_at, read_agencies
 from campaigns.rules.reports.changes import FigureChange, describe_change
 from campaigns.rules.reports.snapshot import AgencyFigures
 from campaigns.rules.reports.template import ReportTemplate
@@ -174,7 +174,7 @@ def read_alarm(session: Session, drive: int, day: date) -> Alarm | None:
     if report_day is None:
         return None
     issues = read_issues(session, drive, iso)
-    if report_day.undelivered_at and report_day.by_hand_at is None and not is_delivered(session, drive, iso):
+    if report_day.undelivered_at and not is_delivered(session, drive, iso):
         return Alarm.UNAPPROVED if issues and issues[0].approved_at is None else Alarm.UNDELIVERED
     return Alarm.MISSING if report_day.alarmed_at and not issues else None
 
@@ -273,8 +273,7 @@ def _state(
             if report.approved_at is not None:
                 return DayState.APPROVED
             return DayState.PREPARED if report.prepared_at is not None else DayState.FROZEN
-        is_done = report_day.by_hand_at is not None or is_delivered(session, drive, day.isoformat())
-        return DayState.DELIVERED if is_done else DayState.ISSUED
-    if not is_anything_running(session, drive, day=day):
+        return DayState.DELIVERED if is_delivered(session, drive, day.isoformat()) else DayState.ISSUED
+    if not days_with_report(session, drive, [day]):
         return DayState.NOT_WANTED
     return DayState.COLLECTING if day >= now.astimezone(VIETNAM).date() else DayState.MISSED

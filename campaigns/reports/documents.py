@@ -136,27 +136,27 @@ def record_download(
     )
 
 
+def compose_now(session: Session, drive: int, day: date, *, now: datetime) -> ReportDocument:
+    """Return a day's report of what is known now, or was at the hour of freezing. Raises BadInput for a day in the future."""
+    if day > now.astimezone(VIETNAM).date():
+        raise BadInput("report_day_future", day=day)
+    form = current_template(session, drive)
+    known_until = min(freezes_at(day, form), now)
+    return compose(take_snapshot(session, form, drive=drive, day=day, known_until=known_until), form)
+
+
 def build_without_issuing(runtime: Runtime, drive: int, day: date, *, now: datetime) -> dict[FileKind, bytes]:
     """Build a day's documents, marked as a draft, without storing them.
 
-    They are of what is frozen, else as of the hour of freezing, or of now before it. Raises BadInput for a day in the future.
+    They are of what is frozen, else as `compose_now` has it.
     """
-    if day > now.astimezone(VIETNAM).date():
-        raise BadInput("report_day_future", day=day)
     with runtime.db.read() as session:
         frozen = session.scalar(
             select(ReportIssue).where(
                 ReportIssue.drive_id == drive, ReportIssue.day == day.isoformat(), ReportIssue.n == 0
             )
         )
-        if frozen is not None:
-            document = draft_of(frozen)
-        else:
-            form = current_template(session, drive)
-            known_until = min(freezes_at(day, form), now)
-            document = compose(
-                take_snapshot(session, form, drive=drive, day=day, known_until=known_until), form
-            )
+        document = draft_of(frozen) if frozen is not None else compose_now(session, drive, day, now=now)
     return build_files(replace(document, is_draft=True), made_at=now)
 
 

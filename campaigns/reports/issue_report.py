@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -202,8 +202,8 @@ def correct(session: Session, drive: int, day: date, *, user: User, now: datetim
     last_issue = issues[-2] if waiting else issues[-1]
     if last_issue.issued_at is None:
         raise WrongState("report_being_issued")
-    changes, snapshot = _find_changes(session, last_issue, now=now)
     report_day.marks, report_day.pending = read_marks(session), []
+    changes, snapshot = _find_changes(session, last_issue, now=now)
     if not changes:
         if waiting:  # what came late was taken back
             session.delete(waiting)
@@ -243,13 +243,20 @@ def note_pending_changes(runtime: Runtime, drive: int, day: date, *, now: dateti
         return len(report_day.pending)
 
 
+# Longer than the schedule is at work after the moment that it goes by.
+_STORED_SINCE = timedelta(hours=1)
+
+
 def _find_changes(
     session: Session, issue: ReportIssue, *, now: datetime
 ) -> tuple[list[FigureChange], Snapshot]:
-    """Return what is known now and was not when an issue was frozen, and the figures now."""
+    """Return what is known now and was not when an issue was frozen, and the figures now.
+
+    What was stored since `now` counts, too: it may be below the marks, which were read before, and is not looked for again.
+    """
     form = parse_template(issue.form)
     day = date.fromisoformat(issue.day)
-    snapshot = take_snapshot(session, form, drive=issue.drive_id, day=day, known_until=now)
+    snapshot = take_snapshot(session, form, drive=issue.drive_id, day=day, known_until=now + _STORED_SINCE)
     before = read_snapshot(issue.snapshot)
     if before.headline is None:  # of an earlier version: what it did not have is no change
         snapshot = replace(snapshot, headline=None)
@@ -326,7 +333,7 @@ def _record(
 def send_again(
     session: Session, drive: int, day: str, settings: Settings, *, user: User, now: datetime
 ) -> int:
-    """Queue the newest issue's mail to all recipients once more. Returns how many.
+    """Queue the newest issue's mail to all recipients once more, with a link that is valid from now. Returns how many.
 
     Raises WrongState where mail cannot be sent, NotFound, NotAllowed.
     """
@@ -336,6 +343,7 @@ def send_again(
     recipients = recipients_of(session, drive, settings)
     if not settings.smtp_url or not recipients:
         raise WrongState("mail_not_set_up")
+    make_link(session, drive, day, days=parse_template(newest.form).link_days, user=user, now=now)
     count = queue_mail(
         session,
         recipients,

@@ -11,7 +11,7 @@ from campaigns.models.reports import ReportLink
 from campaigns.reports.settings import require_province
 from outreach.accounts import audit
 from outreach.core.settings import Settings
-from outreach.core.signed_tokens import TokenPurpose, find_by_token, sign_token
+from outreach.core.signed_tokens import TokenPurpose, sign_token
 from outreach.models.accounts import User
 from outreach.rules.errors import NotFound, WrongState, or_raise
 from outreach.rules.keys import Purpose
@@ -54,11 +54,6 @@ def address_of(link: ReportLink, settings: Settings) -> str:
     """Return the link's full address."""
     token = sign_token(TokenPurpose.REPORT, link.id, settings.keys_of(Purpose.LINKS))
     return f"{settings.public_base_url}/report/{token}"
-
-
-def find_link(session: Session, token: str, *, secret_key: str) -> ReportLink | None:
-    """Return the link behind a token, even if it has expired. Returns None for a token that is not valid."""
-    return find_by_token(session, ReportLink, TokenPurpose.REPORT, token, keys=secret_key)
 
 
 def is_open(link: ReportLink, *, now: datetime) -> bool:

@@ -15,12 +15,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from campaigns.agencies.links import address_of as agency_address
 from campaigns.models.figures import AgencyLink
-from campaigns.models.reports import Purpose, ReportFile, ReportIssue, ReportMail
+from campaigns.models.reports import Purpose, ReportDay, ReportFile, ReportIssue, ReportMail
 from campaigns.planning.drives import find_drive
 from campaigns.planning.kinds import words_of
 from campaigns.reports.documents import MIME, file_name
@@ -90,7 +90,9 @@ def queue_mail(
     return len(rows)
 
 
-def due_mail(drive: int, day: str, *, now: datetime) -> tuple[ColumnElement[bool], ...]:
+def due_mail(
+    drive: int | InstrumentedAttribute[int], day: str | InstrumentedAttribute[str], *, now: datetime
+) -> tuple[ColumnElement[bool], ...]:
     """Return the condition for a day's mails that may be sent now."""
     return (
         ReportMail.drive_id == drive,
@@ -103,10 +105,13 @@ def due_mail(drive: int, day: str, *, now: datetime) -> tuple[ColumnElement[bool
 
 
 def is_delivered(session: Session, drive: int, day: str) -> bool:
-    """Return whether everybody to whom it was last queued was mailed the report, at whichever try; False without recipients.
+    """Return whether everybody to whom it was last queued was mailed the report, at whichever try, or it was noted as delivered by hand.
 
-    A correction counts too, as it contains the whole report. An address that was put right since is no longer waited for.
+    False without recipients. A correction counts too, as it contains the whole report. An address that was put right since is no longer waited for.
     """
+    report_day = session.get(ReportDay, (drive, day))
+    if report_day is not None and report_day.by_hand_at is not None:
+        return True
     rows = session.execute(
         select(func.lower(ReportMail.address), ReportMail.expires_at, ReportMail.sent_at).where(
             ReportMail.drive_id == drive,
@@ -149,9 +154,10 @@ def send_due_mail(runtime: Runtime, drive: int, day: str, *, now: datetime) -> i
                 )
             return sent
         outcome = {"sent_at": now, "error": ""} if accepted else {"refused_at": now, "error": "refused"}
+        change = update(ReportMail).values(**outcome) if accepted is not None else delete(ReportMail)
         with runtime.db.write() as session:
-            session.execute(update(ReportMail).where(ReportMail.id == mail.id).values(**outcome))
-        sent += accepted
+            session.execute(change.where(ReportMail.id == mail.id))
+        sent += accepted or 0
 
 
 def _claim(session: Session, drive: int, day: str, *, now: datetime) -> ReportMail | None:
@@ -168,13 +174,13 @@ def _claim(session: Session, drive: int, day: str, *, now: datetime) -> ReportMa
     return mail
 
 
-def _send(runtime: Runtime, mail: ReportMail) -> int:
-    """Send a mail. Returns how many were accepted; 0 too when its subject is gone."""
+def _send(runtime: Runtime, mail: ReportMail) -> int | None:
+    """Send a mail. Returns how many were accepted, None for one that is about nothing any more."""
     with runtime.db.read() as session:
         try:
             letter = compose_letter(session, mail, runtime.settings)
         except NotFound:
-            return 0
+            return None
     return send_mail(
         runtime.settings.smtp_url,
         to=[mail.address],
@@ -287,6 +293,8 @@ def compose_letter(session: Session, mail: ReportMail, settings: Settings) -> Le
         names = "\n".join(f"- {name}" for name in missing)
         body = _MISSING.format(count=said(len(missing)), names=names, link=f"{base}/admin/agencies/", **facts)
         return Letter(f"Còn {said(len(missing))} cơ quan, đơn vị chưa gửi số liệu ngày {day}", body + _END)
+    if is_delivered(session, mail.drive_id, mail.day):  # since the alarm
+        raise NotFound("nobody_to_remind")
     page = f"{base}/admin/report/?day={mail.day}&drive={mail.drive_id}"
     first = session.scalar(
         select(ReportIssue).where(

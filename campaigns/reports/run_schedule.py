@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.figures import AgencyLink
@@ -20,7 +20,7 @@ from campaigns.models.reports import Purpose, ReportDay, ReportIssue, ReportMail
 from campaigns.reports.issue_report import freeze, issue, lock_day, newest_issue, note_pending_changes
 from campaigns.reports.report_mail import due_mail, end_of, is_delivered, queue_mail, send_due_mail
 from campaigns.reports.settings import current_template, drives_with_report, may_approve_report
-from campaigns.reports.take_snapshot import is_anything_running, read_agencies
+from campaigns.reports.take_snapshot import days_with_report, read_agencies
 from campaigns.rules.reports.schedule import DayEvents, ReportAction, next_action
 from campaigns.rules.reports.template import ADDRESS
 from campaigns.rules.sending_hours import VIETNAM
@@ -105,7 +105,7 @@ def read_day_events(session: Session, drive: int, day: date, *, has_server: bool
     report_day = session.get(ReportDay, (drive, iso)) or ReportDay(day=iso, marks={}, pending=[])
     newest = newest_issue(session, drive, iso)
     is_today = day == now.astimezone(VIETNAM).date()
-    is_wanted = is_today and is_anything_running(session, drive, day=day)
+    is_wanted = is_today and bool(days_with_report(session, drive, [day]))
     missing = 0
     if is_wanted and newest is None:
         missing = sum(each.is_missing for each in read_agencies(session, drive, day=day, known_until=None))
@@ -121,21 +121,24 @@ def read_day_events(session: Session, drive: int, day: date, *, has_server: bool
         and bool(
             session.execute(select(ReportMail.id).where(*due_mail(drive, iso, now=now)).limit(1)).first()
         ),
-        is_delivered=report_day.by_hand_at is not None or is_delivered(session, drive, iso),
+        is_delivered=is_delivered(session, drive, iso),
         is_undelivered_alarmed=report_day.undelivered_at is not None,
         has_just_failed=report_day.failed_at is not None and now < report_day.failed_at + TRY_AGAIN,
     )
 
 
 def _days(runtime: Runtime, now: datetime) -> Sequence[tuple[int, date]]:
-    """Return by drive today, and the earlier days whose report may still be sent or corrected."""
+    """Return by drive today, and the earlier days whose report may still be corrected, or is to be issued or mailed, however old."""
     today = now.astimezone(VIETNAM).date()
     first = (today - timedelta(days=CORRECTED_FOR)).isoformat()
+    is_to_issue = ReportIssue.approved_at.is_not(None) & ReportIssue.issued_at.is_(None)
+    has_mail = exists().where(*due_mail(ReportIssue.drive_id, ReportIssue.day, now=now))
     with runtime.db.read() as session:
         drives = drives_with_report(session)
         earlier = session.execute(
             select(ReportIssue.drive_id, ReportIssue.day)
-            .where(ReportIssue.day >= first, ReportIssue.day < today.isoformat())
+            .where(ReportIssue.day < today.isoformat())
+            .where(or_(ReportIssue.day >= first, is_to_issue, has_mail))
             .distinct()
             .order_by(ReportIssue.day.desc(), ReportIssue.drive_id)
         ).all()
@@ -202,28 +205,21 @@ def send_alarm(runtime: Runtime, drive: int, day: date, action: ReportAction, *,
     """
     with runtime.db.write() as session:
         report_day = lock_day(session, drive, day.isoformat())
-        hours = current_template(session, drive).hours
-        if action is ReportAction.ALARM_MISSING:
-            if report_day.alarmed_at is not None:
-                return
-            report_day.alarmed_at, purpose, until = (
-                now,
-                Purpose.ALARM_MISSING,
-                end_of(report_day.day, hours.freeze),
-            )
-        else:
-            if report_day.undelivered_at is not None:
-                return
-            report_day.undelivered_at, purpose, until = now, Purpose.ALARM_UNDELIVERED, None
+        is_missing = action is ReportAction.ALARM_MISSING
+        noted = "alarmed_at" if is_missing else "undelivered_at"
+        if getattr(report_day, noted) is not None:
+            return
+        setattr(report_day, noted, now)
+        freeze_hour = current_template(session, drive).hours.freeze
         newest = newest_issue(session, drive, report_day.day)
         is_unapproved = newest is not None and newest.approved_at is None
         queue_mail(
             session,
             report_officers(session, with_leaders=is_unapproved),
-            purpose,
+            Purpose.ALARM_MISSING if is_missing else Purpose.ALARM_UNDELIVERED,
             drive=drive,
             day=report_day.day,
-            until=until,
+            until=end_of(report_day.day, freeze_hour) if is_missing else None,
             now=now,
         )
 

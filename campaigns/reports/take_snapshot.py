@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import and_, func, not_, select
 from sqlalchemy.orm import Session
@@ -77,7 +78,8 @@ def take_snapshot(
     official = latest_official(session, drive, today=day, known_until=known_until)
     goals, owners = read_owners(session, drive, day=day, as_of=as_of, known_until=known_until)
     areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
-    places = _Places(areas, self_reports, official, owners, whole_successors(session, day), day, small)
+    by_place = _by_place(areas, self_reports, whole_successors(session, day), small)
+    places = _Places(areas, by_place, official, owners, day.isoformat(), small)
     districts = places.below_province()
     top = places.top
     code = top.code if top else ""
@@ -167,37 +169,35 @@ def read_headline(
     )
 
 
-class _Places:
-    """Districts and communes with the figures of each source."""
+def _by_place(
+    areas: Mapping[str, Area],
+    self_reports: Mapping[Where, PlaceCounts],
+    successors: Mapping[str, str],
+    small: Small,
+) -> dict[str, list[PlaceCounts]]:
+    """Return the self-reports of each place, with those of the places within it."""
+    found: dict[str, list[PlaceCounts]] = {}
+    for code, reported in add_up_by(self_reports, lambda where: small.area_of(where.area)).items():
+        for place in path_upwards(areas, successors.get(code or "", code)):
+            found.setdefault(place, []).append(reported)
+    return found
 
-    def __init__(
-        self,
-        areas: Mapping[str, Area],
-        self_reports: Mapping[Where, PlaceCounts],
-        official: Mapping[str, OfficialInstallFigure],
-        owners: Mapping[str, SmartphoneOwners],
-        successors: Mapping[str, str],
-        day: date,
-        small: Small,
-    ) -> None:
-        self.small = small
-        self.areas, self.official, self.owners, self.day = areas, official, owners, day.isoformat()
-        self.self_reports: dict[str, list[PlaceCounts]] = {}
-        for code, reported in add_up_by(self_reports, lambda where: small.area_of(where.area)).items():
-            for place in path_upwards(self.areas, successors.get(code or "", code)):
-                self.self_reports.setdefault(place, []).append(reported)
+
+class _Places(NamedTuple):
+    """Districts and communes with the figures of each source on a day."""
+
+    areas: Mapping[str, Area]
+    self_reports: Mapping[str, list[PlaceCounts]]
+    official: Mapping[str, OfficialInstallFigure]
+    owners: Mapping[str, SmartphoneOwners]
+    day: str
+    small: Small
 
     @property
     def top(self) -> Area | None:
         """Return the province on that day."""
-        return next(
-            (
-                area
-                for area in self.areas.values()
-                if area.level is AreaLevel.PROVINCE and area.is_valid_on(self.day)
-            ),
-            None,
-        )
+        provinces = (area for area in self.areas.values() if area.level is AreaLevel.PROVINCE)
+        return next((area for area in provinces if area.is_valid_on(self.day)), None)
 
     def below_province(self) -> tuple[PlaceFigures, ...]:
         """Return the places of the level below the province on that day, by code."""
@@ -254,16 +254,12 @@ def find_campaigns(session: Session, drive: int, *, as_of: datetime) -> Sequence
     ).all()
 
 
-def is_anything_running(session: Session, drive: int, *, day: date) -> bool:
-    """Return whether a report is due: a campaign of the drive is under way, or a goal's deadline not over.
-
-    A campaign is under way from its launch until its deadline, or until its last message where it has none.
-    """
-    return bool(days_with_report(session, drive, [day]))
-
-
 def days_with_report(session: Session, drive: int, days: Sequence[date]) -> list[date]:
-    """Return those of the days on which a report is due, by the same few reads however many they are."""
+    """Return those of the days on which a report is due, by the same few reads however many they are.
+
+    It is while a campaign of the drive is under way, from its launch until its deadline, or until its last message where it has
+    none; and until a goal's deadline.
+    """
     if not days:
         return []
     campaigns = session.scalars(

@@ -21,12 +21,13 @@ from campaigns.planning.drives import find_drive
 from campaigns.planning.kinds import words_of
 from campaigns.reports.documents import MIME, document_of, file_name, read_file, record_download
 from campaigns.reports.issue_report import read_issues
-from campaigns.reports.links import find_link, is_open
+from campaigns.reports.links import is_open
 from campaigns.rules.reports.document import cell, short_day
 from campaigns.rules.reports.template import parse_template
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.responses import add_security_headers, public_page
 from outreach.core.sentences import word_error
+from outreach.core.signed_tokens import TokenPurpose, find_by_token
 from outreach.models.accounts import Organisation
 from outreach.rules.errors import BadInput, NotFound
 from outreach.rules.keys import Purpose
@@ -122,9 +123,10 @@ def create_report_page(runtime: Runtime) -> Blueprint:
     """
     page = Blueprint("report_page", __name__, template_folder="templates")
     page.add_app_template_filter(cell, "paper_cell")
+    secret_key = runtime.settings.keys_of(Purpose.LINKS)
 
     def find(session: Session, token: str) -> ReportLink | ResponseReturnValue:
-        link = find_link(session, token, secret_key=runtime.settings.keys_of(Purpose.LINKS))
+        link = find_by_token(session, ReportLink, TokenPurpose.REPORT, token, keys=secret_key)
         if link is None:
             return public_page("no_such_link.html", 404)
         if not is_open(link, now=datetime.now(UTC)):

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import CompoundSelect, func, or_, select, text, union
+from sqlalchemy import CompoundSelect, exists, func, or_, select, text, union
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from campaigns.models.campaigns import Campaign, Recipient
@@ -393,8 +393,8 @@ def collect_withdrawn(buffer: EventBuffer, since: str, answers: tuple[int, int])
     """
     column, kind = InstallReport.withdrawn_at, EventKind.INSTALL_WITHDRAWN
     after, until = answers
-    by_answer = select(Answer.recipient_id).where(Answer.id > after, Answer.id <= until)
-    is_new = InstallReport.recipient_id.in_(by_answer)
+    by_answer = exists().where(Answer.recipient_id == InstallReport.recipient_id, Answer.at <= column)
+    is_new = by_answer.where(Answer.id > after, Answer.id <= until)
     is_late = column >= datetime.fromisoformat(since) - OVERLAP
     query = _REPORTS.add_columns(is_new).where(column.is_not(None), or_(is_late, is_new))
     for report, owner, is_health, contact_id, by_new in (

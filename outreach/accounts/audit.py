@@ -159,6 +159,8 @@ def empty_values(session: Session, ids: Sequence[int] | Select[Any], *, now: dat
 
 @event.listens_for(Session, "before_commit")
 def _append_pending(session: Session) -> None:
+    if session.in_nested_transaction():  # a sandbox's: the head is locked at the whole one's end alone
+        return
     entries: list[_Entry] = session.info.pop(_PENDING, [])
     if not entries:
         return
@@ -234,7 +236,7 @@ class AuditCheck:
     """
 
     entries: int
-    emptied: int  # entries whose values an erasure has emptied
+    emptied: int  # entries whose values are gone, as by an erasure
     head: Anchor
     broken: ChainBreak | None
 
@@ -274,7 +276,8 @@ def check_audit(session: Session, anchors: Collection[Anchor] = ()) -> AuditChec
         if entry_hash is None or not entry_hash.startswith(anchor.hash):
             # The chain is consistent, but is not the one that was noted.
             broken = ChainBreak(anchor.id, ChainFault.REMOVED if entry_hash is None else ChainFault.CHANGED)
-    emptied = count_rows(session, AuditValues, AuditValues.emptied_at.is_not(None))
+    has_values = exists().where(AuditValues.event_id == AuditEvent.id, AuditValues.salt.is_not(None))
+    emptied = count_rows(session, AuditEvent, AuditEvent.values_digest != "", ~has_values)
     return AuditCheck(count_rows(session, AuditEvent), emptied, head, broken)
 
 
@@ -312,7 +315,7 @@ class AuditRow:
     details: dict[str, Any]
     origin: str
     changes: dict[str, Any]  # field: [before, after]
-    is_emptied: bool  # there were changes; an erasure has emptied them
+    is_emptied: bool  # there were changes, and they are gone, as by an erasure
 
 
 def read_journal(
@@ -355,7 +358,7 @@ def read_journal(
             event.details,
             event.origin,
             (values.changes if values else None) or {},
-            values is not None and values.emptied_at is not None,
+            bool(event.values_digest) and (values is None or values.salt is None),
         )
         for event, name, email, values in session.execute(query)
     ]

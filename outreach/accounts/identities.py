@@ -13,7 +13,7 @@ from outreach.accounts import audit
 from outreach.accounts.api_tokens import end_tokens
 from outreach.accounts.permissions import require_role
 from outreach.accounts.sessions import end_sessions
-from outreach.accounts.users import create_user, require_other_administrator
+from outreach.accounts.users import create_user, lock_with_administrators, require_other_administrator
 from outreach.models.accounts import Organisation, Role, User, UserIdentity
 from outreach.rules.errors import NotAllowed, NotFound
 from outreach.rules.role_map import MappedRole, role_of
@@ -49,7 +49,7 @@ def find_or_link(
     )
     if known is None:
         known = _link(session, identity, mapped if creates else None, now=now)
-    user = session.get_one(User, known.user_id, with_for_update=True, populate_existing=True)
+    user = lock_with_administrators(session, known.user_id)
     if not user.is_active or user.role is Role.VILLAGE:
         raise NotAllowed("oidc_account_disabled")
     if known.is_made:

@@ -47,9 +47,10 @@ Nếu đồng chí không yêu cầu, hãy bỏ qua thư này: mật khẩu hi�
 """
 
 
-def link_for(user: User, settings: Settings) -> str:
-    """Return an invitation link, to be passed on to this user alone."""
-    return _link(user, settings, TokenPurpose.INVITATION)
+def link_for(user: User, settings: Settings, purpose: TokenPurpose = TokenPurpose.INVITATION) -> str:
+    """Return a link, to be passed on to this user alone."""
+    token = sign_token(purpose, [user.id, _fingerprint(user)], settings.keys_of(Purpose.LINKS))
+    return f"{settings.public_base_url}/login/invitation/{token}"
 
 
 def find_invited(session: Session, token: str, *, secret_key: str, is_locked: bool = False) -> User:
@@ -102,15 +103,10 @@ def _mail(db: Database, settings: Settings, user_id: int, purpose: TokenPurpose)
         user = session.get(User, user_id)
         if user is None or not _may_choose(session, user) or not settings.smtp_url:
             return 0
-        to, link = user.email, _link(user, settings, purpose)
+        to, link = user.email, link_for(user, settings, purpose)
     is_reset = purpose is TokenPurpose.RESET
     subject, body = (_RESET_SUBJECT, _RESET_BODY) if is_reset else (_SUBJECT, _BODY)
     return send_mail(settings.smtp_url, to=[to], subject=subject, body=body.format(link=link))
-
-
-def _link(user: User, settings: Settings, purpose: TokenPurpose) -> str:
-    token = sign_token(purpose, [user.id, _fingerprint(user)], settings.keys_of(Purpose.LINKS))
-    return f"{settings.public_base_url}/login/invitation/{token}"
 
 
 def _may_choose(session: Session, user: User) -> bool:

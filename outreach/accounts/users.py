@@ -204,7 +204,7 @@ def change_user(
     NotAllowed.
     """
     require_role(user)
-    changed = _lock_with_administrators(session, user_id)
+    changed = lock_with_administrators(session, user_id)
     if changed.role is Role.ADMINISTRATOR and role is not Role.ADMINISTRATOR:
         require_other_administrator(session, changed)
         end_tokens(session, actor_id=user.id, made_by=changed.id, now=now)
@@ -226,7 +226,7 @@ def disable_user(session: Session, user_id: int, *, user: User, now: datetime) -
     Raises NotFound, NotAllowed, WrongState for the user's own account or the last administrator.
     """
     require_role(user)
-    disabled = _lock_with_administrators(session, user_id)
+    disabled = lock_with_administrators(session, user_id)
     if disabled.id == user.id:
         raise WrongState("own_account_lock")
     if disabled.role is Role.ADMINISTRATOR:
@@ -318,7 +318,7 @@ def lock_user(session: Session, user_id: int) -> User:
     return or_raise(user, NotFound("user_not_found"))
 
 
-def _lock_with_administrators(session: Session, user_id: int) -> User:
+def lock_with_administrators(session: Session, user_id: int) -> User:
     """Return a user as `lock_user` does, with all administrators: of two who shut each other out the second finds nobody left."""
     them = or_(User.id == user_id, User.role == Role.ADMINISTRATOR)
     session.execute(select(User.id).where(them).order_by(User.id).with_for_update())

@@ -56,16 +56,18 @@ def find_person(
 ) -> NamedPerson:
     """Return whom a token's system names by its reference or by a number, in the lists of its scope.
 
-    A number may be anybody's if `is_anybody`; of several people who have it one in the lists `rather_in` is meant. Raises NotFound, BadInput for a number that is none.
+    If `is_anybody`, a number may be anybody's, and who has a reference may be in no list any more. Of several people who have a number one in
+    the lists `rather_in` is meant. Raises NotFound, BadInput for a number that is none.
     """
     known = (
-        select(ContactPhone.contact_id, Phone.e164)
-        .join(Phone, Phone.id == ContactPhone.phone_id)
-        .join(Membership, Membership.contact_id == ContactPhone.contact_id)
-        .join(ContactList, ContactList.id == Membership.list_id)
-        .where(visible_to(session, bearer.as_user(), ContactList.organisation_id))
-        .limit(1)
+        select(ContactPhone.contact_id, Phone.e164).join(Phone, Phone.id == ContactPhone.phone_id).limit(1)
     )
+    if not is_anybody:
+        known = (
+            known.join(Membership, Membership.contact_id == ContactPhone.contact_id)
+            .join(ContactList, ContactList.id == Membership.list_id)
+            .where(visible_to(session, bearer.as_user(), ContactList.organisation_id))
+        )
     if rather_in is not None:
         known = known.order_by(case((Membership.list_id.in_(rather_in), 0), else_=1))
     known = known.order_by(ContactPhone.contact_id, ContactPhone.position)

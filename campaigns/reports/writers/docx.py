@@ -15,7 +15,6 @@ from docx import Document
 from docx.document import Document as Docx
 from docx.enum.section import WD_ORIENT, WD_SECTION
 from docx.enum.table import WD_CELL_VERTICAL_ALIGNMENT, WD_TABLE_ALIGNMENT
-from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.enum.text import WD_ALIGN_PARAGRAPH as ALIGN
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
@@ -23,7 +22,6 @@ from docx.shared import Cm, Mm, Pt, RGBColor, Twips
 from docx.table import Table as WordTable
 from docx.table import _Cell, _Row
 from docx.text.paragraph import Paragraph as Line
-from docx.text.paragraph import Paragraph as WordParagraph
 
 from campaigns.rules.reports.document import (
     DRAFT,
@@ -85,19 +83,11 @@ def _prepare(document: Docx, report: ReportDocument, made_at: datetime) -> None:
 def _set_page(section: object, *, is_landscape: bool) -> None:
     width, height = (LENGTH, WIDTH) if is_landscape else (WIDTH, LENGTH)
     section.orientation = WD_ORIENT.LANDSCAPE if is_landscape else WD_ORIENT.PORTRAIT  # type: ignore[attr-defined]
-    for name, value in {
-        "page_width": width,
-        "page_height": height,
-        "top_margin": TOP,
-        "bottom_margin": BOTTOM,
-        "left_margin": LEFT,
-        "right_margin": RIGHT,
-        "header_distance": 10,
-        "footer_distance": 10,
-    }.items():
-        setattr(
-            section, name, Twips(ceil(value * 1440 / 25.4))
-        )  # Word counts in twips, and 30 mm are no whole one
+    margins = {"top_margin": TOP, "bottom_margin": BOTTOM, "left_margin": LEFT, "right_margin": RIGHT}
+    sides = {"page_width": width, "page_height": height, "header_distance": 10, "footer_distance": 10}
+    for name, value in (margins | sides).items():
+        # Word counts in twips, and 30 mm are no whole one.
+        setattr(section, name, Twips(ceil(value * 1440 / 25.4)))
 
 
 # -- head of the document
@@ -130,20 +120,15 @@ def _title(document: Docx, report: ReportDocument) -> None:
     longest = max(report.subject, key=len)
     draw_rule(document.add_paragraph(), min(_rule(longest, 14, 0.4), TEXT * 0.45), TEXT)
     if len(report.addressees) == 1:
-        _write(
-            document.add_paragraph(),
-            f"Kính gửi: {report.addressees[0]}",
-            14,
-            align=ALIGN.CENTER,
-            before=6,
-            after=6,
-        )
+        only = f"Kính gửi: {report.addressees[0]}"
+        _write(document.add_paragraph(), only, 14, align=ALIGN.CENTER, before=6, after=6)
         return
     _write(document.add_paragraph(), "Kính gửi:", 14, before=6, indent=35)
     last = len(report.addressees) - 1
     for n, name in enumerate(report.addressees):
-        paragraph = _write(document.add_paragraph(), f"- {name}{'.' if n == last else ';'}", 14, indent=50)
-        paragraph.paragraph_format.space_after = Pt(6 if n == last else 0)
+        is_last = n == last
+        line = f"- {name}{'.' if is_last else ';'}"
+        _write(document.add_paragraph(), line, 14, indent=50, after=6 if is_last else 0)
 
 
 def _rule(text: str, size: float, part: float) -> float:
@@ -320,7 +305,7 @@ def number_pages(section: Any, *, restart: bool) -> None:
     for part in (section.header, section.first_page_header, section.footer, section.first_page_footer):
         part.is_linked_to_previous = False
     line = section.header.paragraphs[0]
-    line.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    line.alignment = ALIGN.CENTER
     for kind, text in (("begin", ""), ("", "PAGE"), ("separate", ""), ("text", "2"), ("end", "")):
         run = line.add_run()
         set_font(run, 14)
@@ -341,7 +326,7 @@ def number_pages(section: Any, *, restart: bool) -> None:
         section._sectPr.append(start)
 
 
-def draw_rule(line: WordParagraph, width: float, within: float) -> None:
+def draw_rule(line: Line, width: float, within: float) -> None:
     """Draw a rule `width` mm long in the middle of `within` mm, close below the line before."""
     margin = Mm(max(0.0, (within - width) / 2))
     shape = line.paragraph_format

@@ -3,7 +3,8 @@
 The first sheet has letterhead and text; each table has a sheet of its own; the charts are pictures beside their figures.
 
 Counts and shares are numbers, so that they can be used in formulas. A count shows dots as separators whatever
-the machine's language is; a share's comma is the machine's own in Excel, as no format can carry one.
+the machine's language is; a share's comma is the machine's own in Excel, as no format can carry one. One that would be rounded to all or
+nothing has its words as its format.
 """
 
 from __future__ import annotations
@@ -24,10 +25,18 @@ from campaigns.rules.reports.document import (
     ShareCell,
     Style,
     Table,
+    percent,
 )
 
 COUNT = '[<1000]0;[<1000000]0"."000;0"."000"."000'
-SHARE = "[$-42A]0.0%"
+_SHARE = "[$-42A]0.0%"
+
+
+def _share_format(share: float) -> str:
+    text = percent(share)
+    return _SHARE if text == f"{share:.1%}".replace(".", ",") else f'"{text}"'
+
+
 _FONT = {"font_name": "Times New Roman", "font_size": 12, "valign": "vcenter"}
 _MARGINS = {"left": 30 / 25.4, "right": 15 / 25.4, "top": 20 / 25.4, "bottom": 20 / 25.4}
 _COLUMNS = 9  # of the first sheet
@@ -130,10 +139,9 @@ def _head(book: _Book, sheet: Any, report: ReportDocument) -> int:
         ("CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", {"bold": True}),
         ("Độc lập - Tự do - Hạnh phúc", {"bold": True, "font_size": 13}),
     ]
-    for n, (text, properties) in enumerate(left):
-        sheet.merge_range(top + n, 0, top + n, 3, text, book.style(**centred, **properties))
-    for n, (text, properties) in enumerate(right):
-        sheet.merge_range(top + n, 4, top + n, 8, text, book.style(**centred, **properties))
+    for first, last, lines in ((0, 3, left), (4, 8, right)):
+        for n, (text, properties) in enumerate(lines):
+            sheet.merge_range(top + n, first, top + n, last, text, book.style(**centred, **properties))
     row = top + max(len(left), len(right)) + 1
     sheet.merge_range(row, 0, row, 3, report.number, book.style(font_size=13, align="center"))
     sheet.merge_range(
@@ -168,11 +176,11 @@ def _foot(book: _Book, sheet: Any, row: int, report: ReportDocument) -> None:
     for n, name in enumerate(report.copies):
         text = f"- {name}{'.' if n == last else ';'}"
         sheet.merge_range(row + 1 + n, 0, row + 1 + n, 3, text, book.style(font_size=11, text_wrap=True))
+    style = book.style(font_size=14, bold=True, align="center")
     for n, line in enumerate(report.signature.lines):
-        sheet.merge_range(row + n, 4, row + n, 8, line, book.style(font_size=14, bold=True, align="center"))
+        sheet.merge_range(row + n, 4, row + n, 8, line, style)
     if report.signature.name:
         at = row + len(report.signature.lines) + 4
-        style = book.style(font_size=14, bold=True, align="center")
         sheet.merge_range(at, 4, at, 8, report.signature.name, style)
 
 
@@ -189,14 +197,8 @@ def _table_sheet(
     row = len(lines) + 1
     if appendix:
         sheet.set_row(row - 1, 34)
-        sheet.merge_range(
-            row - 1,
-            0,
-            row - 1,
-            last,
-            appendix.reference,
-            book.style(font_size=13, italic=True, align="center", text_wrap=True),
-        )
+        style = book.style(font_size=13, italic=True, align="center", text_wrap=True)
+        sheet.merge_range(row - 1, 0, row - 1, last, appendix.reference, style)
         row += 1
     if table.unit:
         unit = f"Đơn vị tính: {table.unit}"
@@ -220,7 +222,7 @@ def _cell(book: _Book, sheet: Any, at: tuple[int, int], value: Any, *, bold: boo
     if value is None:
         sheet.write_blank(*at, None, book.style(**properties))
     elif isinstance(value, ShareCell):
-        sheet.write_number(*at, value.value, book.style(**properties, num_format=SHARE))
+        sheet.write_number(*at, value.value, book.style(**properties, num_format=_share_format(value.value)))
     elif isinstance(value, int):
         sheet.write_number(*at, value, book.style(**properties, num_format=COUNT))
     else:
@@ -242,7 +244,7 @@ def _chart_sheet(book: _Book, charts: list[Chart], pictures: Mapping[str, bytes]
             if bar.value is None:
                 sheet.write_blank(first + n, 1, None, book.style(border=1))
             else:
-                form = SHARE if chart.is_share else COUNT
+                form = _share_format(bar.value) if chart.is_share else COUNT
                 sheet.write_number(first + n, 1, bar.value, book.style(border=1, num_format=form))
         picture = {"image_data": BytesIO(pictures[chart.name]), "description": chart.description}
         sheet.insert_image(row, 3, f"{chart.name}.png", {**picture, "x_scale": _SCALE, "y_scale": _SCALE})

@@ -47,20 +47,9 @@ def compose(
     snapshot: Snapshot, template: ReportTemplate, *, notes: Notes = NO_NOTES, written_on: str | None = None
 ) -> ReportDocument:
     """Compose the daily report. `written_on` (YYYY-MM-DD) is its date; by default the day of the snapshot."""
-    blocks = [
-        *opening(snapshot, template),
-        *results(snapshot, template, notes),
-        *shortcomings(snapshot, template, notes),
-        *ending(snapshot, template, notes),
-    ]
-    return _document(
-        snapshot,
-        template,
-        "BÁO CÁO",
-        (template.subject, f"ngày {short_day(snapshot.day)}"),
-        blocks,
-        written_on,
-    )
+    blocks = [*opening(snapshot, template), *_parts(snapshot, template, notes)]
+    subject = (template.subject, f"ngày {short_day(snapshot.day)}")
+    return _document(snapshot, template, "BÁO CÁO", subject, blocks, written_on)
 
 
 def compose_correction(
@@ -99,12 +88,15 @@ def compose_correction(
         Paragraph(
             "Các nội dung khác của báo cáo đã gửi không thay đổi. Báo cáo đầy đủ sau khi bổ sung, đính chính:"
         ),
-        *results(snapshot, template, notes),
-        *shortcomings(snapshot, template, notes),
-        *ending(snapshot, template, notes),
+        *_parts(snapshot, template, notes),
     ]
     subject = (f"Bổ sung, đính chính Báo cáo ngày {short_day(snapshot.day)} (lần {n})", template.subject)
     return _document(snapshot, template, "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH", subject, blocks, written_on)
+
+
+def _parts(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> list[Block]:
+    parts = (results, shortcomings, ending)
+    return [block for part in parts for block in part(snapshot, template, notes)]
 
 
 _KINDS = {ChangeKind.ADDED: "Bổ sung", ChangeKind.CORRECTED: "Đính chính"}

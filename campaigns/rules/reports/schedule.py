@@ -61,28 +61,24 @@ class DayEvents:
 
 def next_action(clock: str, events: DayEvents, hours: ReportHours) -> ReportAction | None:
     """Return the first action due at `clock` (HH:MM), or None if nothing is due."""
-    if not events.is_frozen:
-        return _before_freezing(clock, events, hours)
+    if not events.is_frozen and (action := _before_freezing(clock, events, hours)):
+        return action
     if events.is_approved and not events.is_issued and not events.has_just_failed:
         return ReportAction.ISSUE
     if events.may_deliver:
         return ReportAction.DELIVER
-    if clock >= hours.undelivered and not events.is_delivered and not events.is_undelivered_alarmed:
+    is_due = clock >= hours.undelivered and (events.is_frozen or events.is_wanted)
+    if is_due and not events.is_delivered and not events.is_undelivered_alarmed:
         return ReportAction.ALARM_UNDELIVERED
     return None
 
 
 def _before_freezing(clock: str, events: DayEvents, hours: ReportHours) -> ReportAction | None:
-    is_wanted = events.is_wanted
-    if is_wanted and clock >= hours.freeze and not events.has_just_failed:
+    if events.is_wanted and clock >= hours.freeze and not events.has_just_failed:
         return ReportAction.FREEZE
-    is_open = is_wanted and events.missing > 0 and clock < hours.freeze
+    is_open = events.is_wanted and events.missing > 0 and clock < hours.freeze
     if is_open and clock >= hours.alarm and not events.is_alarmed:
         return ReportAction.ALARM_MISSING
     if is_open and clock >= hours.chase and not events.is_chased:
         return ReportAction.CHASE
-    if events.may_deliver:
-        return ReportAction.DELIVER
-    if is_wanted and clock >= hours.undelivered and not events.is_undelivered_alarmed:
-        return ReportAction.ALARM_UNDELIVERED
     return None

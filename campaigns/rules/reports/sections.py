@@ -99,16 +99,32 @@ def shortcomings(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> 
             f"{len(snapshot.missing)}/{len(snapshot.agencies)} cơ quan, đơn vị chưa gửi số liệu trong ngày: "
             f"{'; '.join(snapshot.missing)}."
         )
+    handed_in = [each for each in snapshot.agencies if not each.is_missing]
+    if parts := [each for each in handed_in if None in (each.with_smartphone, each.installed)]:
+        lines.append(
+            f"{len(parts)}/{len(snapshot.agencies)} cơ quan, đơn vị đã gửi nhưng chưa đủ số liệu để tính tỷ lệ."
+        )
     lines += _without_official(snapshot) if snapshot.has_sources else []
     if snapshot.has_sources and snapshot.whole.owners is None:
         lines.append(f"Chưa có số liệu về số {template.owners} trên địa bàn, nên chưa tính được tỷ lệ chung.")
     lines = [*(f"{line}." for line in notes.hindered), *lines, *_gaps(snapshot, template)]
     if not lines and snapshot.has_sources:
-        reached = "; các mục tiêu đã đạt" if snapshot.residents or snapshot.staff else ""
+        is_reached = (snapshot.residents or snapshot.staff) and _knows_all(snapshot)
+        reached = "; các mục tiêu đã đạt" if is_reached else ""
         lines = [f"Các cơ quan, đơn vị, địa phương đã gửi đầy đủ số liệu{reached}."]
     elif not lines:
         lines = ["Mục tiêu đã đạt." if snapshot.head.missing == 0 else "Không có."]
     return [Paragraph("II. TỒN TẠI, HẠN CHẾ", Style.PART), *(Paragraph(f"- {line}") for line in lines)]
+
+
+def _knows_all(snapshot: Snapshot) -> bool:
+    """Return whether each goal that is set is known to be reached, where part II names no gap."""
+    aim = snapshot.headline.goal if snapshot.headline else None
+    return (
+        (aim is None or snapshot.head.missing == 0)
+        and (snapshot.residents is None or snapshot.whole.official_share is not None)
+        and (snapshot.staff is None or bool(snapshot.agencies))
+    )
 
 
 def ending(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> list[Block]:
@@ -221,7 +237,7 @@ def _against_goal(snapshot: Snapshot) -> str:
     if headline.until and head.missing != 0:
         left = (date.fromisoformat(headline.until) - date.fromisoformat(snapshot.day)).days
         text += (
-            f"; còn {said(left)} ngày"
+            f"; còn {said(left + 1)} ngày, kể cả hôm nay"
             if left > 0
             else "; hôm nay là hạn cuối"
             if left == 0

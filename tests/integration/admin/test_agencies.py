@@ -238,6 +238,18 @@ def test_a_roster_is_counted_and_its_marks_are_its_peoples_reports(world, client
     assert "danh sách cơ quan" in shown
 
 
+def test_a_roster_takes_back_no_mark_of_another_agency(world, client, agencies):
+    """A couple shares a number: one has it done, and is on the list of the one's agency."""
+    world.add_people(1, first=1)
+    campaign = world.sent()
+    husband, wife = f"1,Nguyễn Văn An,{number(1)},x,x", f"1,Trần Thị Bình,{number(1)},x,"
+    for agency, row in ((0, husband), (1, wife)):
+        hand_in_roster(client, agencies[agency], row, campaign=str(campaign))
+        assert installs(world) == [(number(1), "roster", True)]
+    hand_in_roster(client, agencies[0], husband.removesuffix("x"), campaign=str(campaign))
+    assert installs(world) == [(number(1), "roster", False)]
+
+
 @cases(
     (["1,An,0905000001,x,đang cài"], "Dòng 2: không hiểu “đang cài” ở cột “Đã cài”"),
     ([], "không có người nào"),

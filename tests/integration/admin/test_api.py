@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 from limits import RateLimitItemPerMinute
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.test import TestResponse
 
@@ -23,10 +23,11 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.webhooks.collect_events import collect_events
-from outreach.accounts.api_tokens import end_token
+from outreach.accounts.api_requests import open_sandbox
+from outreach.accounts.api_tokens import create_token, end_token
 from outreach.core.rate_limits import hit
 from outreach.imports.process_upload import UploadContext, process_upload
-from outreach.models.accounts import ApiRequest, ApiToken, AuditEvent, Organisation, Right, Role
+from outreach.models.accounts import ApiRequest, ApiToken, AuditEvent, AuditHead, Organisation, Right, Role
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -605,6 +606,18 @@ def test_a_reply_to_another_organisations_message_is_not_taken_but_an_opt_out_is
     assert (len(page["opt_outs"]), page["next"], count(world, Wish)) == (1, None, [2])
 
 
+def test_an_opt_out_counts_also_of_who_is_in_no_list_any_more(system, world):
+    system.hand_in({"name": "A Mới", "phone": number(18), "reference": "cd-7"})
+    world.sent()
+    with world.runtime.db.write() as session:
+        session.execute(delete(Membership))
+    assert system.call("POST", "/replies", {"person": "cd-7", "text": "1"}).status_code == 404
+    assert system.call("POST", "/replies", {"person": "cd-7", "opt_out": True}).status_code == 201
+    assert world.read(numbers_left_alone) == {number(18)}
+    below = System(system.client, world, organisation="PN")
+    assert below.call("POST", "/replies", {"person": "cd-7", "opt_out": True}).status_code == 404
+
+
 def test_of_two_people_with_a_number_the_one_of_the_campaigns_lists_is_meant(system, world):
     world.add_people(40, first=11)
     campaign = world.launch()
@@ -677,6 +690,17 @@ def test_one_more_person_gets_an_approved_campaign_once_and_none_past_its_approv
     draft = system.call("POST", "/campaigns", DRAFT).get_json()["id"]
     waits = system.call("POST", f"/campaigns/{draft}/recipients", {"person": "m2"})
     assert fault(waits)[:2] == (409, "second_wave_state")
+
+
+def test_a_sandbox_keeps_nobody_waiting_for_the_audit_log(world: World) -> None:
+    if not world.runtime.db.is_postgresql:
+        return  # SQLite has one writer
+    user = world.user(world.officer(ADMINISTRATOR, Role.ADMINISTRATOR))
+    token = {"name": "Thử", "organisation_id": world.organisation(), "rights": ["figures:read"], "days": 1}
+    with open_sandbox(world.runtime) as sandbox:
+        create_token(sandbox, **token, user=user, now=world.now)
+        with world.runtime.db.write() as session:
+            session.scalar(select(AuditHead).with_for_update(nowait=True))
 
 
 @both_databases

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,13 +13,15 @@ import pytest
 from flask.testing import FlaskClient
 from joserfc.jwk import RSAKey
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from admin.app import THREADS, create_app, create_front
+from outreach.accounts.identities import Identity, find_or_link
 from outreach.accounts.invitations import choose_password, link_for
 from outreach.core.settings import BadSettings, Settings
 from outreach.models.accounts import AuditEvent, Organisation, Role, User, UserIdentity
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.keys import Purpose
 from outreach.rules.role_map import parse_role_map
 from outreach.runtime import Runtime
@@ -216,6 +219,26 @@ def test_groups_make_an_account_and_it_follows_them(web, world):
     # What an administrator made keeps its role.
     assert web.sign_in(groups=["loa-qt"]).status_code == 303
     assert world.one(select(User.role).where(User.email == AUTHOR)) is Role.STAFF
+
+
+@both_databases
+def test_of_two_administrators_who_are_none_any_more_at_the_same_moment_one_stays(world):
+    def come_in(first: Runtime | Session, number: int, role: str) -> None:
+        person = Identity(
+            "https://ai.example", str(number), f"{number}@loa.example", True, "", frozenset(["g"])
+        )
+        roles = parse_role_map(f"g={role}")
+        find_or_link(first, person, roles=roles, creates=True, now=world.now)
+
+    for number in (1, 2):
+        come_in(world.runtime, number, "administrator")
+    with ThreadPoolExecutor(1) as other:
+        with world.runtime.db.write() as session:
+            come_in(session, 1, "auditor")
+            second = other.submit(come_in, world.runtime, 2, "auditor")
+            wait([second], timeout=0.5)
+        with pytest.raises(WrongState, match="last_administrator"):
+            second.result()
 
 
 def test_groups_are_asked_for_where_the_provider_tells_them_apart(web, world):

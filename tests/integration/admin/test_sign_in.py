@@ -221,6 +221,16 @@ def test_a_session_ends_at_once_when_its_user_is_disabled_or_gets_another_passwo
         assert sign_in(client, email, PASSWORD).status_code == 401
 
 
+def test_who_signs_in_while_the_password_is_changed_is_not_in(client, world, monkeypatch):
+    def check_slowly(user: User, password: str) -> bool:
+        users.set_password(world.runtime, user.id, "một mật khẩu khác hẳn", now=world.now)
+        return True
+
+    monkeypatch.setattr("admin.sign_in.check_password", check_slowly)
+    assert sign_in(client).status_code == 303
+    assert not is_in(client)
+
+
 def test_a_session_ends_after_twelve_hours_without_a_page(client):
     assert client.application.permanent_session_lifetime.total_seconds() == 12 * 3600
 

@@ -28,6 +28,7 @@ from campaigns.reports.issue_report import (
     approve_report,
     correct,
     freeze,
+    issue,
     newest_issue,
     note_pending_changes,
     prepare_report,
@@ -343,9 +344,12 @@ def test_a_mail_server_that_is_away_is_tried_again_and_the_officers_are_alarmed(
     assert province.tick("13:30") == []
     assert province.tick("13:32") == [D.DELIVER]
     assert province.tick("13:45") == [D.DELIVER, D.ALARM_UNDELIVERED, D.DELIVER]
+    assert province.world.read(read_alarm, 1, province.day) is Alarm.UNDELIVERED
     province.post_to(box.url)
     assert province.tick("13:47") == [D.DELIVER]
-    assert addressees(box.take()) == sorted([*LEADERS, AUTHOR, APPROVER])
+    # The mail that it could not be sent is about nothing any more, now that it arrived.
+    assert addressees(box.take()) == sorted(LEADERS)
+    assert province.world.read(read_alarm, 1, province.day) is None
     assert province.tick("13:49") == []
 
 
@@ -356,6 +360,47 @@ def test_an_agency_that_has_sent_its_figures_meanwhile_is_not_reminded_of_them(p
     province.post_to(box.url)
     assert province.tick("11:10") == [D.DELIVER]
     assert addressees(box.take()) == ["hoa@sgd.loa.example"]
+    refused = select(func.count()).where(ReportMail.refused_at.is_not(None))
+    assert province.world.scalar(refused) == 0  # the page would name the address as one that is wrong
+
+
+@pytest.mark.parametrize("is_issued", [False, True])
+def test_the_report_of_a_day_missed_long_ago_is_issued_and_mailed(province, box, is_issued):
+    runtime, later = province.world.runtime, province.day + timedelta(days=10)
+    freeze(runtime, 1, province.day, now=province.at("09:00", day=later))
+    iso, now = province.day.isoformat(), province.at("09:00", day=later)
+    prepare_report(runtime, 1, iso, user=province.officer(), now=now)
+    approver = province.world.user(APPROVER)
+    approve_report(runtime, 1, iso, prepared_at=now.isoformat(), user=approver, now=now)
+    if is_issued:  # as the page does, if the process is not ended in between
+        issue(runtime, 1, province.day, now=now)
+    province.tick("09:01", day=later)
+    assert addressees(box.take()) == sorted(LEADERS)
+
+
+@pytest.mark.parametrize("meanwhile", ["the schedule is at work", "a correction is prepared"])
+def test_a_figure_that_comes_while_others_are_counted_is_noted(province, monkeypatch, meanwhile):
+    world, is_first = province.world, iter([True])
+    if meanwhile == "a correction is prepared" and not world.runtime.db.is_postgresql:
+        return  # SQLite has one writer
+    province.hand_in(province.health, "10:59", installed=90)
+    province.publish("13:30")
+    province.hand_in(province.health, "15:02", installed=95)
+    if meanwhile == "the schedule is at work":
+        province.tick("15:00")  # it began before, and had mail to send
+    else:
+
+        def count_slowly(*about: Any, **values: Any) -> Snapshot:
+            counted = take_snapshot(*about, **values)
+            if next(is_first, False):
+                province.hand_in(province.health, "15:03", installed=96)
+            return counted
+
+        monkeypatch.setattr("campaigns.reports.issue_report.take_snapshot", count_slowly)
+        world.do(correct, 1, province.day, user=province.officer(), now=province.at("15:04"))
+    province.tick("15:10")
+    with world.runtime.db.read() as session:
+        assert session.get_one(ReportDay, (1, province.day.isoformat())).pending
 
 
 def test_an_address_that_is_refused_keeps_the_report_from_nobody_else_and_alarms(province, box):
@@ -398,6 +443,18 @@ def test_what_was_sent_again_and_taken_ends_the_alarm(province, box, is_mistyped
         assert read_alarm(session, 1, province.day) is Alarm.UNDELIVERED
     province.tick("13:51")
     assert province.world.read(read_alarm, 1, province.day) is None
+
+
+def test_what_is_sent_again_long_after_has_a_link_that_still_opens(province, box):
+    province.publish("13:30")
+    box.take()
+    later = province.day + timedelta(days=200)
+    values = {"user": province.officer(), "now": province.at("09:00", day=later)}
+    send_again(province.world.runtime, 1, province.day.isoformat(), province.world.runtime.settings, **values)
+    province.tick("09:01", day=later)
+    until = province.world.scalar(select(func.max(ReportLink.expires_at))).astimezone(VIETNAM)
+    assert until > values["now"]
+    assert f"đến {until:%H:%M ngày %d/%m/%Y}" in body(box.take()[0][1])
 
 
 def test_a_report_issued_before_anybody_was_to_get_it_is_delivered_by_its_correction(

@@ -500,3 +500,34 @@ def test_a_gap_is_the_one_that_the_leaders_page_has():
     assert people_for(0.07, 100) == 7
     said = [block.text for block in compose(snapshot, FORM).blocks if isinstance(block, Paragraph)]
     assert not any("Theo số liệu chính thức, toàn" in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("agency", "missing", "told"),
+    [
+        ((1180, 1180), 0, "các mục tiêu đã đạt"),
+        ((None, 1180), 0, "1/1 cơ quan, đơn vị đã gửi nhưng chưa đủ số liệu để tính tỷ lệ"),
+        ((1180, 1180), 100, "đã gửi đầy đủ số liệu."),
+    ],
+)
+def test_a_goal_is_said_to_be_reached_only_where_it_is_known_to_be(agency, missing, told):
+    owners, official = SmartphoneOwners(1000, DAY, "Sở"), OfficialInstallFigure(900, DAY, "Bộ")
+    reported = replace(sample().whole.reported, reported=500 - missing)
+    whole = replace(sample().whole, owners=owners, official=official, reported=reported)
+    city = replace(sample().districts[0], owners=owners, official=official, reported=reported)
+    with_smartphone, installed = agency
+    health = replace(sample().agencies[0], with_smartphone=with_smartphone, installed=installed)
+    aim = replace(sample().headline, owners=owners)
+    day = replace(sample(), whole=whole, districts=(city,), agencies=(health,), headline=aim)
+    said = [block.text for block in compose(day, FORM).blocks if isinstance(block, Paragraph)]
+    part = said[said.index("II. TỒN TẠI, HẠN CHẾ") + 1]
+    assert told in part
+    assert ("mục tiêu đã đạt" in part) == (told == "các mục tiêu đã đạt")
+
+
+@pytest.mark.parametrize(("installed", "looks"), [(9999, "99,9%"), (1, "dưới 0,1%")])
+def test_a_share_in_the_sheet_is_never_all_where_somebody_is_missing(installed, looks):
+    agency = replace(sample().agencies[0], staff=10_000, with_smartphone=10_000, installed=installed)
+    made = build_files(compose(replace(sample(), agencies=(agency,)), FORM), made_at=NOW)
+    with zipfile.ZipFile(BytesIO(made[FileKind.XLSX])) as archive:
+        assert f'formatCode="&quot;{looks}&quot;"' in archive.read("xl/styles.xml").decode()

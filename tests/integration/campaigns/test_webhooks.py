@@ -488,6 +488,19 @@ def test_an_answer_of_before_that_is_entered_after_the_subscription_is_told(
     assert [got.kind for got in receiver.got] == ["answer.recorded"]
 
 
+def test_a_withdrawal_is_told_once_however_often_the_person_answers_later(
+    world: World, receiver: Receiver
+) -> None:
+    world.add_people(1)
+    campaign = world.launch()
+    for label in (_L.INSTALLED, _L.REFUSE):
+        says(world, campaign, 0, label)
+    listen(world, receiver, kinds=["install.withdrawn"])
+    says(world, campaign, 0, _L.NEED_HELP)
+    tell(world)
+    assert receiver.got == []
+
+
 def test_an_install_that_an_answer_of_hours_ago_withdraws_is_told_as_withdrawn(
     world: World, receiver: Receiver
 ) -> None:

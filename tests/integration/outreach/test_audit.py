@@ -197,6 +197,9 @@ def test_erasing_the_values_leaves_the_chain_whole_and_no_way_to_guess_them(db):
     assert kept[2] == (None, None)
     assert kept[3][1] == {"name": ["Y Blốc", "Y Blôk"]}
     assert len(set(digests)) == 2  # the same values, salted
+    tamper(db, "DELETE FROM audit_values")  # nor is it hidden that values are gone that no erasure emptied
+    with db.read() as session:
+        assert check_audit(session).emptied == 2
 
 
 @pytest.fixture
