@@ -230,10 +230,17 @@ def understand(text: str, asked: Asked = BLUEZONE) -> Understanding:
     return _understand(text[:LONGEST], asked)
 
 
+# The model has learnt from texts without addresses and positions: to it an address alone was an opt-out and a cry.
+_POINTERS = re.compile(r"(?:https?://|www\.|geo:)\S*|-?\d{1,3}\.\d{4,}", re.IGNORECASE)
+_WORD_OR_SIGN = re.compile(r"[^\W\d_]|[^\w\s.,:;/()+*#-]")
+
+
 # Most replies are among the few thousand that others have written before.
 @lru_cache(maxsize=20_000)
 def _understand(text: str, asked: Asked) -> Understanding:
-    return decide_by(text, asked, *chances_of(text, asked), load_weights(part_of(asked)).limits)
+    return decide_by(
+        text, asked, *chances_of(_POINTERS.sub(" ", text), asked), load_weights(part_of(asked)).limits
+    )
 
 
 def decide_by(
@@ -252,7 +259,7 @@ def decide_by(
         plain=plain,
         keyword=keyword,
         limits=limits,
-        is_number=text.strip().isdecimal(),
+        is_number=not _WORD_OR_SIGN.search(_POINTERS.sub(" ", text)) and any(map(str.isalnum, text)),
     )
 
 
@@ -275,7 +282,8 @@ def decide(
 ) -> Understanding:
     """Return what a reply means by what it may mean. A cry comes before all, an opt-out before what else is likely.
 
-    `plain` is the answer that it gives by its number or words alone, `keyword` what it orders by a word of law.
+    `plain` is the answer that it gives by its number or words alone, `keyword` what it orders by a word of law. `is_number`: it has no
+    words, but a number that the message does not offer, a day, a position or an address.
     """
     if plain:
         opt_out: OptOut | None = "sure" if plain.means is Label.OPT_OUT else None
