@@ -16,7 +16,7 @@ from typing import Any
 
 from redis import RedisError
 from sqlalchemy import bindparam, delete, exists, func, or_, select, text, update
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import fold_answer_totals
@@ -58,6 +58,7 @@ from campaigns.rules.states import (
 from outreach.accounts import audit
 from outreach.contacts.wishes import LEFT_ALONE
 from outreach.core.bulk import change_rows, full_scan
+from outreach.core.db import DATABASE_AWAY
 from outreach.core.settings import Settings
 from outreach.models.contacts import Suppression
 from outreach.rules.errors import LoaError
@@ -164,7 +165,7 @@ def _open_steps(runtime: Runtime, result: SweepResult, *, now: datetime) -> None
             result.steps_opened += _open_approved(runtime, step_id, now=now)
         except Exception as error:  # one campaign's stops no other's
             _note_failure(result, f"step={step_id}", error)
-            if not isinstance(error, SQLAlchemyError | RedisError | OSError):
+            if not isinstance(error, (*DATABASE_AWAY, RedisError, OSError)):
                 with runtime.db.write() as session:
                     pause_broken(session, session.get_one(Step, step_id).campaign_id, error, now=now)
 

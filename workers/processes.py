@@ -28,10 +28,10 @@ from rq.exceptions import DequeueTimeout, InvalidJobOperation, NoSuchJobError, S
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import DequeueStrategy
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from deploy.processes import describe_end, die_with_parent, name_process
 from outreach.core import request_ids
+from outreach.core.db import DATABASE_AWAY
 from outreach.core.job_queue import (
     ALIVE_EVERY_S,
     IMPORTS,
@@ -66,7 +66,7 @@ ALONE = (SEND, IMPORTS)
 NICENESS = {SEND: 5, IMPORTS: 10}
 # An unavailable server is no fault of a job: one log line, and the sweep enqueues it again. RQ's own two mean that
 # the job's record is gone: Redis has come back without it.
-SERVER_ERRORS = (RedisError, OperationalError, InterfaceError, InvalidJobOperation, NoSuchJobError)
+SERVER_ERRORS = (RedisError, *DATABASE_AWAY, InvalidJobOperation, NoSuchJobError)
 
 
 class QueueInTurn(Queue):

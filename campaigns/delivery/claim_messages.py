@@ -19,7 +19,6 @@ from typing import Any, Literal, NamedTuple
 
 from redis import RedisError
 from sqlalchemy import BigInteger, delete, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.create_attempts import NewAttempt, create_attempts
@@ -63,7 +62,7 @@ from campaigns.rules.notices import goes_as_notice
 from campaigns.rules.sending_hours import closes_at
 from campaigns.rules.states import AttemptState, CampaignState, MessageKind, MessageState, SkipReason
 from outreach.core.bulk import change_rows, values_subquery
-from outreach.core.db import database_now
+from outreach.core.db import DATABASE_AWAY, database_now
 from outreach.core.fence import Fence
 from outreach.core.settings import Settings
 from outreach.models.gateways import ENVIRONMENT
@@ -492,7 +491,7 @@ class _StreamRotation:
                 held |= limits
             try:
                 claimed = self._claim_from(stream)
-            except (SQLAlchemyError, RedisError):
+            except (*DATABASE_AWAY, RedisError):
                 raise
             except Exception as error:
                 # One campaign's fault keeps nobody else's messages, nor a confirmation.

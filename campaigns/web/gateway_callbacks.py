@@ -24,8 +24,7 @@ from io import BytesIO
 from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import parse_form_data
 
@@ -40,7 +39,7 @@ from campaigns.replies.zalo_messages import as_reply, keep_number
 from campaigns.web.asgi import Application, Receive, Scope, Send, SharedWork, client_address
 from campaigns.web.responses import note_error
 from outreach.accounts.security_events import SecurityEvent, note_event
-from outreach.core.db import Database
+from outreach.core.db import DATABASE_AWAY, Database
 from outreach.core.sentences import word_error
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_send
@@ -375,7 +374,7 @@ class StatusCallbackApp:
             return await self._others(scope, receive, send)
         try:
             status = await self._receive_callback(scope, attempt, headers, receive)
-        except (OperationalError, InterfaceError, NoConnectionFree) as error:
+        except DATABASE_AWAY as error:
             log.warning("web.database_away at=%s error=%s", PATH, type(error).__name__)
             status = 503
         except Exception as error:

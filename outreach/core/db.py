@@ -45,9 +45,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeEngine
 
+# What an unavailable database raises; other errors of it are a fault of ours.
+DATABASE_AWAY = (OperationalError, InterfaceError, NoConnectionFree)
 # SQLite assigns ids only where the column's type is exactly INTEGER.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 

@@ -19,7 +19,6 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from sqlalchemy import BigInteger, String, bindparam, column, distinct, func, select, table, text, update
-from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -27,7 +26,7 @@ from outreach.accounts.permissions import require_role
 from outreach.contacts.phones import find_phones
 from outreach.contacts.suppressions import number_hasher
 from outreach.core.bulk import change_rows, chunks, full_scan, gc_paused, insert_rows, rows_table
-from outreach.core.db import Database, count_rows
+from outreach.core.db import DATABASE_AWAY, Database, count_rows
 from outreach.enqueue_jobs import enqueue_do_not_call_import
 from outreach.imports.sheet_process import read_sheets
 from outreach.imports.store_rows import lock_imports
@@ -239,7 +238,6 @@ def _numbers(cell: object, counts: RegisterCounts) -> tuple[str, ...]:
 # Longer than the largest file takes: another worker takes over only if this one has died.
 LEASE = timedelta(minutes=30)
 MOST_TRIES = 3
-_DATABASE_ERRORS = (OperationalError, InterfaceError)
 
 
 @use_case
@@ -333,7 +331,7 @@ def process_file(db: Database, folder: Path, register_id: int, *, secret_key: st
         )
     except LoaError as refused:
         error = refused
-    except _DATABASE_ERRORS:
+    except DATABASE_AWAY:
         raise  # another worker continues when the lease has run out
     except Exception:
         error = LoaError("register_fault")

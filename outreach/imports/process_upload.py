@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.core.bulk import gc_paused, prefetch_chunks
-from outreach.core.db import Database
+from outreach.core.db import DATABASE_AWAY, Database
 from outreach.imports.list_reader import check_list, rows_key
 from outreach.imports.preview import PreviewCounts, PreviewRows, describe_sheets
 from outreach.imports.receive_rows import read_row_references
@@ -38,7 +37,6 @@ LEASE = timedelta(seconds=30)
 _IN_PROGRESS = (UploadState.CHECKING, UploadState.STORING, UploadState.UNDOING)
 MOST_TRIES = 3  # workers that may die without progress
 _NOT_UNDONE = LoaError("import_not_undone")
-_DATABASE_ERRORS = (OperationalError, InterfaceError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ def process_upload(context: UploadContext, upload_id: int, rows: Iterator[Checke
                 _store(context, upload, rows or _read_rows(context, upload, path))
     except LoaError as error:
         _fail(context, upload, error)
-    except _DATABASE_ERRORS:
+    except DATABASE_AWAY:
         raise  # another worker continues when the lease has run out
     except Exception:
         _fail(

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from campaigns import sweep
@@ -229,7 +230,8 @@ def test_a_cancelled_campaign_opens_no_further_step(world):
     assert world.status(campaign)["steps"] == [{"step": 1, "messages": {"cancelled": 2}, "skipped": {}}]
 
 
-def test_a_fault_in_one_campaign_s_step_stops_no_other_campaign(world, monkeypatch):
+@pytest.mark.parametrize("fault", [ValueError("Y Hlan"), IntegrityError("INSERT", {}, ValueError())])
+def test_a_fault_in_one_campaign_s_step_stops_no_other_campaign(world, monkeypatch, fault):
     world.add_people(1)
     broken, sound = world.draft(name="Hỏng"), world.draft(name="Lành")
     for each in (broken, sound):
@@ -238,15 +240,17 @@ def test_a_fault_in_one_campaign_s_step_stops_no_other_campaign(world, monkeypat
 
     def fail(session: Session, campaign: Campaign, **more: bool) -> None:
         if campaign.id == broken:
-            raise ValueError("Y Hlan")
+            raise fault
         freeze(session, campaign, **more)
 
     monkeypatch.setattr(sweep, "freeze_audience", fail)
-    assert sweep.sweep(world.runtime, now=datetime.now(UTC)).broken == 1, "the checks see it"
+    found = sweep.sweep(world.runtime, now=datetime.now(UTC))
+    assert found.failed == 1
+    assert found.broken == isinstance(fault, ValueError), "the checks see it"
     opened = world.all(select(Step.campaign_id).where(Step.opened_at.is_not(None)))
     assert opened == [sound]
     status = world.status(broken)
-    assert (status["state"], "ValueError" in status["pause_reason"]) == ("paused", True)
+    assert (status["state"], type(fault).__name__ in status["pause_reason"]) == ("paused", True)
     monkeypatch.setattr(sweep, "freeze_audience", freeze)
     world.act(broken, A.RESUME)
     world.sweep()

@@ -9,14 +9,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from campaigns.delivery import claim_messages
 from campaigns.delivery.claim_messages import SendTask
 from campaigns.delivery.gateway_pool import SendBuffer
 from campaigns.delivery.streams import Reservation, reserve_capacity
 from campaigns.emergency_stop import resume_all_sending, stop_all_sending
+from campaigns.models.messages import Attempt, Message
 from campaigns.rules.delivery import ListValues, Renderer
-from campaigns.rules.states import CampaignAction
+from campaigns.rules.states import AttemptState, CampaignAction
 from outreach.core.db import database_now
 from outreach.rules.gateway import OutboundMessage, Outcome
 from outreach.sms.twilio import TwilioGateway
@@ -183,6 +185,19 @@ def test_the_hour_is_the_databases_where_a_workers_clock_is_behind(
     taken = claim_messages.claim_next_batch(world.runtime, "behind")
     assert taken
     assert taken[2][0].closes_at < time.monotonic() + 3600
+
+
+def test_a_message_that_the_database_cannot_store_keeps_no_other_campaigns(world: World) -> None:
+    broken = world.launch(people=2)
+    sound = world.launch(name="Lành", text="Moi hop thon: {link}")
+    message = world.first(select(Message).where(Message.campaign_id == broken))
+    attempt = {"n": 1, "body": "", "segments": 1, "worker": "x", "times_absent": 0, "account_id": 1}
+    attempt |= {"state": AttemptState.FAILED, "claimed_at": world.in_hours(-48), "channel": "sms"}
+    world.add(Attempt(message_id=message.id, stream_id=broken, phone_id=message.phone_id, **attempt))
+    world.send()
+    assert world.status(broken)["state"] == "paused"
+    assert "IntegrityError" in world.status(broken)["pause_reason"]
+    assert world.status(sound)["steps"][0]["messages"] == {"accepted": 2}
 
 
 def test_a_slow_pace_goes_on_at_its_pace_and_holds_little_ahead(world: World, starts: Starts) -> None:
