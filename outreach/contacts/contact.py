@@ -178,7 +178,7 @@ def _without_note(suppression: Suppression) -> Suppression:
 
 def _without_details(wish: WishLine) -> WishLine:
     source = WishSource.OFFICER if wish.source in NAMES_PERSON else wish.source
-    return replace(wish, source=source, note="", by="", ended_note="", ended_by="")
+    return replace(wish, source=source, note="", by="", ended_note="")
 
 
 def read_phones(session: Session, contact_id: int) -> list[PhoneRow]:

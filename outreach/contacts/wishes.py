@@ -354,7 +354,6 @@ class WishLine:
     is_person: bool
     phones: frozenset[int | None]
     ended_at: datetime | None
-    ended_by: str
     ended_source: str
     ended_note: str
 
@@ -369,14 +368,12 @@ def read_wishes(session: Session, contact_id: int, phones: Collection[int]) -> l
 
     Without a scope check: the caller must have found the contact for the user.
     """
-    named, ended_by = aliased(User), aliased(User)
     is_person = exists().where(WishPerson.wish_id == Wish.id, WishPerson.contact_id == contact_id)
     about = exists().where(WishNumber.wish_id == Wish.id, WishNumber.phone_id.in_(phones))
     rows = session.execute(
-        select(Wish, named, is_person, _AGAIN, ended_by)
-        .outerjoin(named, named.id == Wish.recorded_by)
+        select(Wish, User, is_person, _AGAIN)
+        .outerjoin(User, User.id == Wish.recorded_by)
         .outerjoin(_AGAIN, _AGAIN.undoes_id == Wish.id)
-        .outerjoin(ended_by, ended_by.id == _AGAIN.recorded_by)
         .where(Wish.undoes_id.is_(None), or_(is_person, about))
         .order_by(Wish.id.desc())
     ).all()
@@ -399,11 +396,10 @@ def read_wishes(session: Session, contact_id: int, phones: Collection[int]) -> l
             bool(theirs),
             frozenset(numbers.get(wish.id, ())),
             again.said_at if again else None,
-            (ender.name or ender.email or "") if ender else "",
             again.source.value if again else "",
             again.note if again else "",
         )
-        for wish, by, theirs, again, ender in rows
+        for wish, by, theirs, again in rows
     ]
 
 
