@@ -19,7 +19,9 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from unicodedata import normalize
 from xml.etree.ElementTree import ParseError
 
 from python_calamine import (
@@ -36,7 +38,8 @@ from outreach.imports.struck_cells import attribute, find_struck
 from outreach.rules.errors import BadList, LoaError
 from outreach.rules.legacy_fonts import count_syllables, guess_legacy_encoding, to_unicode
 from outreach.rules.list_columns import ROWS_SEARCHED, count_known_labels
-from outreach.rules.phone_texts import split_line
+from outreach.rules.people_beside import plain_name
+from outreach.rules.phone_texts import corrects, is_sent, split_line
 
 _TEXT, _WORD, _CARDS = LoaError("kind_text"), LoaError("kind_word"), LoaError("kind_cards")
 _PDF = LoaError("kind_pdf")
@@ -312,6 +315,7 @@ def _parts(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
 _READ_BYTES = 1 << 20
 _SEPARATORS = (",", ";", "\t", "|")
 _MAX_LINES_IN_CELL = 30
+_MOST_CORRECTIONS = 50  # lines of a chat
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
 
 
@@ -337,9 +341,19 @@ def read_text_sheet(path: Path) -> RawSheet:
     encoding = _guess_encoding(path)
     separator, has_hint = _guess_separator(path, encoding)
     if not has_hint and _is_pasted(path, encoding, separator):
-        lines = (line.strip() for line in _lines(path, encoding))
-        return RawSheet("", (split_line(line) or list(filter(None, [line])) for line in lines))
+        return RawSheet("", _chat_rows(path, encoding))
     return RawSheet("", _stream(path, encoding, separator=separator, skip=int(has_hint)))
+
+
+def _chat_rows(path: Path, encoding: str) -> Iterator[list[str]]:
+    """Yield pasted lines as rows; a later line that says what somebody's right number is stands in their note as well."""
+    first, second = ((normalize("NFC", line.strip()) for line in _lines(path, encoding)) for _ in range(2))
+    said = [*islice(filter(corrects, first), _MOST_CORRECTIONS)]
+    for line in second:
+        row = split_line(line) or list(filter(None, [line]))
+        if len(row) > 1 and said and " " in (name := plain_name(row[1])):
+            row[-1] = "; ".join(filter(None, (row[-1], *(each for each in said if name in each))))
+        yield row
 
 
 def _stream(path: Path, encoding: str, *, separator: str, skip: int) -> Iterator[Sequence[object]]:
@@ -362,7 +376,7 @@ def _is_pasted(path: Path, encoding: str, separator: str) -> bool:
     """Check for lines as pasted from a chat: no headings, and people in most lines, not in cells."""
     with path.open(encoding=encoding, newline="") as file:
         lines = [line for line in file.read(_HEAD_BYTES).splitlines()[:ROWS_SEARCHED] if line.strip()]
-    known, _split = _score(lines, separator)
+    known, _split = _score([line for line in lines if not is_sent(line)], separator)
     if known > 1 or any(line.count(separator) > 1 for line in lines if separator == "\t"):
         return False
     people = [cells for line in lines if (cells := split_line(line)) and cells[1] and cells[2]]

@@ -41,6 +41,7 @@ _IS_GIVEN = re.compile(r"(?:first|given) name$|tên$", re.IGNORECASE)
 _GENERIC = {"ho", "va", "ten", "nguoi", "so", "cua"}
 _PUPILS = {"sinh", "hs", "tre", "be", "con", "chau"}
 _DAY = re.compile(r"\b\d{1,2}/\d{1,2}/\d{4}\b")
+_ORDINAL = re.compile(r"(?<!\d)\d(?!\d)")
 _MOST_LEVELS = 3  # of headings
 _PARTS_OF_NAME = (Column.FAMILY_NAME, Column.MIDDLE_NAME, Column.NAME)
 _PARTS_OF_BIRTH = {
@@ -455,8 +456,9 @@ def _meaning_of_path(path: Sequence[str]) -> str:
 
 
 def _has_figures(row: Sequence[str]) -> bool:
-    """Check for figures other than the days of headings as "Trước 01/7/2025"."""
-    return any(map(str.isdecimal, _DAY.sub("", " ".join(row))))
+    """Check for figures other than those of headings as "Trước 01/7/2025" and "Di động 1"."""
+    labels = (_ORDINAL.sub("", text) if meaning_of(text) == PHONE else text for text in row)
+    return any(map(str.isdecimal, _DAY.sub("", " ".join(labels))))
 
 
 def _divides(levels: _Levels, row: Sequence[str]) -> bool:

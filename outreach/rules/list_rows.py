@@ -46,6 +46,7 @@ from outreach.rules.phone_texts import (
     NUMBER,
     beside_note,
     find_number_beside,
+    holds_only_own,
     for_review,
     is_gone,
     read_phone_in_text,
@@ -291,6 +292,8 @@ class RowReader:
         elif found := self._number_beside(row):
             phone_text, phone = "; ".join(filter(None, (phone_text, found[0]))), found[1]
             name, people = without_numbers(name), ()
+            if name and not _names_nobody(name) and found[0] == note and holds_only_own(note):
+                phone = read_phone_in_text(note)
         if crossed:
             phone = replace(phone, warnings=in_order({*phone.warnings, PhoneWarning.STRUCK_THROUGH}))
             phone = for_review(phone) if is_gone else phone

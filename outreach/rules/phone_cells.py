@@ -72,12 +72,14 @@ _CUT_SHORT = {Reason.TOO_SHORT, Reason.SERVICE_NUMBER}
 def read_phone_cells(cells: Sequence[object]) -> PhoneCell:
     """Read the phone cells of one person, each by itself, as one with all their numbers.
 
-    A cell without a number does not count beside one with a number; one with a number that is wrong makes the
-    whole for review.
+    A cell without a number does not count beside one with a number, nor one that names whose else its number is; one
+    with a number that is wrong makes the whole for review.
     """
     if len(cells) == 1:
         return read_phone_cell(cells[0])
     read = [read_phone_cell(cell) for cell in cells]
+    own = [each for cell, each in zip(cells, read, strict=True) if not _is_of_another(cell, each)]
+    read = own if any(each.numbers for each in own) else read
     if not read:
         return reject(Reason.MISSING)
     written = [number for each in read for number in each.numbers]
@@ -183,6 +185,9 @@ def _read_mixed(text: str) -> PhoneCell:
         is_only_id = not cell.numbers or (len(cell.numbers) == 1 and cell.status is PhoneStatus.OK)
         return reject(Reason.ID_NUMBER) if is_only_id else _for_review(cell)
     no_phone = phone_numbers.states_no_phone(phone_numbers.unaccented(text))
+    parts = _APART.split(text) if len(cell.numbers) > 1 else ()
+    if len(parts) > 1 and any(_is_of_another(part, read_phone_cell(part)) for part in parts):
+        return read_phone_cells(parts)
     if cell.numbers:
         is_sure = not (no_phone or phone_numbers.is_doubtful(text) or _is_anothers(text, cell))
         return cell if is_sure else _for_review(cell)
@@ -203,6 +208,14 @@ _OF_OTHERS = re.compile(
 
 _BESIDE_IN_BRACKETS = re.compile(rf"\d\W*\((?:[^)\d]*\s)?(?:{_OTHERS}|thư ký)\b(?![^)]*\d)", re.IGNORECASE)
 _OF_COUPLE = re.compile(r"(?<!\w)vk?\W+\d.*(?<!\w)ck?\W+\d|(?<!\w)ck?\W+\d.*(?<!\w)vk?\W+\d")  # "V: …, C: …"
+
+
+_APART = re.compile(r"[;,\n|/]|(?!^)(?=\([^)]*\d)")  # between numbers of several people, in words or brackets
+
+
+def _is_of_another(cell: object, read: PhoneCell) -> bool:
+    """Check whether a cell with one number says that it is somebody else's."""
+    return len(read.numbers) == 1 and isinstance(cell, str) and not cell.isdigit() and _is_anothers(cell, read)
 
 
 def _is_anothers(text: str, cell: PhoneCell) -> bool:

@@ -21,6 +21,7 @@ from outreach.rules.phone_numbers import (
     is_doubtful,
     mentions_identity_paper,
     reject,
+    states_no_phone,
     unaccented,
 )
 
@@ -35,12 +36,13 @@ _LABELLED = re.compile(
     + r"\s*\)?",
     re.IGNORECASE,
 )
+_ANNOUNCED = re.compile(r"(?:số\s+)?(?:điện thoại|đtdđ|sđt|sdt|đt|dđ|di động)\b", re.IGNORECASE)
 _LONG_DIGITS = re.compile(r"\d{7,}")
 _LEAST_ROWS = 3
 _LEAST_DIGITS = 9
 # "1. ", "12) ", "3 - ", "-", "•" before a name.
 _ITEM = re.compile(
-    r"\s*(?:(?P<number>[1-9]\d{0,3}(?:\.\d{1,2}){0,2})(?:\s*[.):/-]\s+|\s+(?!\d))|(?P<glued>[1-9]\d{0,3})[.):/-](?!\d)|[-•*]\s+)?"
+    r"\s*(?:(?P<number>[1-9]\d{0,3}(?:\.\d{1,2}){0,2})(?:\s*[.):/-]\s+|\s+(?!\d))|(?P<glued>[1-9]\d{0,3})[.):/-](?!\d)|[-•*+]\s+)?"
 )
 # The hour and the sender that a messenger puts before what was said.
 _SENT = re.compile(
@@ -52,6 +54,7 @@ _ADDRESS = re.compile(
 )
 _EDGES = " \t,;:|/–—-_()."
 _LABEL_AT_END = re.compile(r"\b(?:số\s+)?(?:điện thoại|đtdđ|sđt|sdt|đt|tel|zalo|phone)\W*$", re.IGNORECASE)
+_CUT_SHORT = re.compile(r"(?<![\d.])\(?0\d(?:[ .)]{0,2}\d){5,9}(?!\d)")  # or a landline's
 _WITHOUT_ZERO = re.compile(r"(?<![\d.])[35789]\d{8}(?!\d)")
 
 
@@ -77,9 +80,14 @@ def read_phone_in_text(text: str) -> PhoneCell:
 
 
 # What a note says of the number beside it: that it is wrong, or that the one in the note is the right one.
+_NUMBER_WORD = r"(?:so|sdt|dt|dtdd|dien thoai|may|sim|zalo)"
+_KIN = (
+    r"(?:vo|chong|con (?:trai|gai|dau|re|ruot|ut|ca|lon)|chau (?:noi|ngoai|trai|gai|ruot)|me|bo|cha|(?:anh|em) (?:trai|re)"
+    r"|(?:chi|em) (?:gai|dau)|hang xom|thon truong|truong thon|to truong|y te)"
+)
 _WRONG = re.compile(
-    r"\b(?:(?:so|sdt|dt|dien thoai) (?:nay )?(?:la )?(?:so )?cua (?:con|vo|chong|chau|me|bo|cha|em|anh|chi|hang xom|nguoi)"
-    r"|sai so|nham so|bo so|doi so|so (?:\w+ )?(?:sai|nham|cu|hong)|(?:khoa|mat|hong) (?:so|sim|may)|thue bao|goi (?:nho |qua )?(?:con|vo|chong|chau|me|bo|hang xom)"
+    rf"\b(?:{_NUMBER_WORD} (?:nay )?(?:la )?(?:{_NUMBER_WORD} )?(?:cua|muon) (?!minh\b|toi\b|chinh\b)|{_NUMBER_WORD} {_KIN}\b"
+    r"|sai so|nham so|bo so|doi so|so (?:\w+ )?(?:sai|nham|cu|hong)|(?:khoa|mat|hong|tat) (?:so|sim|may)|may tat|thue bao|goi (?:nho |qua )?(?:con|vo|chong|chau|me|bo|hang xom)"
     r"|(?:khong|ko|k|dung|thoi|ngung) (?:muon )?(?:nhan|gui)(?: tin)?(?: nhan)?(?: nua)?$|xin (?:dung|khong|ko|thoi) (?:nhan|gui)"
     r"|(?:khong|ko|k) (?:con )?(?:dung|su dung) (?:so|dt|sdt)|(?:khong|ko|k) (?:lien lac|lien he|goi) duoc)\b"
 )
@@ -91,13 +99,14 @@ _RIGHT = re.compile(
 _GONE = re.compile(
     r"(?!(?:chong|vo|bo(?! di)|me|cha|ong|ba|anh|chi|em|con|chau)\b)(?:.*\b)?(?:tu tran|qua doi|tu vong|da chet|bao tu|xoa ten|xuat canh"
     r"|(?:thoi|bo) hoc|ra khoi (?:hoi|dang|doan|to|thon)|da chuyen|ve que(?! (?:an tet|choi|tham))|di nuoc ngoai"
-    r"|da mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the)\b)|(?:khong|ko|k) con (?:o|cu tru|sinh song|song)"
+    r"|(?:da|vua|moi) mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the|suc|mua)\b)|(?:moi|vua) chet|(?:khong|ko|k) con (?:o|cu tru|sinh song|song)"
     r"|(?:chuyen (?:di|den|ve|vao|ra|khoi|noi|cho o|khau|ho khau|sinh hoat|sh|truong|cong tac)|di khoi|cat khau|cat ho khau)"
     r"(?! (?:so|sim)\b))\b"
-    r"|(?:mat|chet)(?: (?:ngay |thang |nam |t)?\d.*)?$"
+    r"|(?:mat|chet)(?: (?:(?:ngay |thang |nam |t)?\d|(?:nam|thang|tuan|hom) (?:ngoai|truoc|qua|kia|nay|roi)\b).*)?$"
 )
 
 
+_CHANGED = re.compile(r"\bdoi so\b.*\b(?:so|sdt|dt) moi (?:la )?[\d+]")
 _BEHIND_NAME = re.compile(r"[(,;:\n]|\s[-–]|[-–]\s")
 _words = lru_cache(maxsize=20_000)(unaccented)
 
@@ -109,7 +118,7 @@ def is_gone(text: str) -> bool:
 
 def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool = True) -> PhoneCell:
     """Return the cell as one to decide where nobody is named, or where the note beside it says that its numbers are wrong,
-    that the person is gone, or names the right number.
+    that the person is gone, or names the right number. A new number takes the place of one that it says was changed.
     """
     if is_named and not name:
         return for_review(cell)
@@ -122,6 +131,8 @@ def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool =
         return cell
     found = read_phone_in_text(note).numbers
     other = tuple(number for number in found if number not in cell.numbers)
+    if len(found) == len(other) == 1 and (match := NUMBER.search(note)) and _CHANGED.search(words):
+        return read_phone_cell(match[0])
     if other and is_right:
         return for_review(replace(cell, numbers=(*cell.numbers, *other)))
     return for_review(cell) if is_wrong and not found else cell
@@ -135,6 +146,11 @@ def find_number_beside(texts: Sequence[str]) -> tuple[str, PhoneCell] | None:
             if cell.numbers:
                 return text, for_review(cell)
     return None
+
+
+def holds_only_own(note: str) -> bool:
+    """Check for a note that is a number under the word for it and nothing else: "SĐT: 0905 000 123"."""
+    return _ANNOUNCED.match(note) is not None and not without_numbers(note)
 
 
 def for_review(cell: PhoneCell) -> PhoneCell:
@@ -159,7 +175,8 @@ def has_numbers_in_text(texts: Sequence[str]) -> bool:
 def split_line(line: str) -> list[str] | None:
     """Return a pasted line as running number, name, phone and the rest; None if it is no line of a person.
 
-    "1. Y Blưm - 0905 000 123 - Thôn 2" and "0905000123 Y Blưm" are such lines; so is a numbered one without a phone.
+    "1. Y Blưm - 0905 000 123 - Thôn 2" and "0905000123 Y Blưm" are such lines; so is one without a phone that is numbered or
+    says that there is none.
     """
     sent = _SENT.match(line)
     line = line[sent.end() :] if sent else line
@@ -167,11 +184,12 @@ def split_line(line: str) -> list[str] | None:
     number = (item["number"] or item["glued"] or "") if item else ""
     text = line[item.end() :] if item else line
     found = [*NUMBER.finditer(text)] or [*_WITHOUT_ZERO.finditer(text)]
+    if not found and begins_with_family(text):
+        found = [*_CUT_SHORT.finditer(text)]
     if not found:
-        if not number:
-            return None
-        name, _dash, place = text.partition(" - ")
-        return [number, name.strip(_EDGES), "", place.strip(_EDGES)] if name.strip(_EDGES) else None
+        name = _BEHIND_NAME.split(text, maxsplit=1)[0]
+        is_person = number or (begins_with_family(text) and states_no_phone(_words(text[len(name) :])))
+        return [number, name.strip(_EDGES), "", text[len(name) :].strip(_EDGES)] if is_person and name else None
     before, after = text[: found[0].start()], text[found[-1].end() :]
     name, *more = _parts(_LABEL_AT_END.sub("", before.rstrip()))
     rest = _parts(after)
@@ -183,6 +201,16 @@ def split_line(line: str) -> list[str] | None:
         rest.append(sent["sender"] or "")
     name = _ADDRESS.sub("", name)
     return [number, name, text[found[0].start() : found[-1].end()], ", ".join(filter(None, (*more, *rest)))]
+
+
+def is_sent(line: str) -> bool:
+    """Check for the hour before what was said in a chat."""
+    return _SENT.match(line) is not None
+
+
+def corrects(line: str) -> bool:
+    """Check for a line of a chat that says which number is right: "số đúng của Y Blưm là …"."""
+    return is_sent(line) and NUMBER.search(line) is not None and _RIGHT.search(_words(line)) is not None
 
 
 def _parts(text: str) -> list[str]:
