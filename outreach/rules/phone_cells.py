@@ -197,25 +197,29 @@ def _read_mixed(text: str) -> PhoneCell:
 # Through whom somebody is called, and whose the number is: "gọi nhờ chị Lan", "(của bố)", "(ck)". Without accents fewer
 # words: "so con" may be "số còn dùng", "so di" is "số di động".
 _OTHERS = (
-    r"(?:vợ|chồng|con|cháu|mẹ|má|bố|ba|cha|ông|bà|anh|chị|em|cô|chú|bác|cậu|dì|hàng xóm|thôn trưởng|trưởng thôn|tổ trưởng"
+    r"(?:vợ|chồng|con|cháu|mẹ|má|bố|ba|cha|ông|bà|anh|chị|em|cô|chú|bác|cậu|dì|hàng xóm|thôn trưởng|trưởng thôn|tổ trưởng|gvcn"
     r"|ck|vk|vo|chong|chau|me|bo|anh|chi|em|hang xom|thon truong|truong thon|to truong)"
 )
 _OF_OTHERS = re.compile(
     rf"\b(?:gọi|goi|nhờ|nho|qua|của|cua|máy|may|số|so|sđt|sdt|đt|dt) (?:(?:nhờ|nho|qua|cho|số|so|máy|may|của|cua) )*{_OTHERS}\b"
-    rf"|\bhàng xóm\b|^{_OTHERS} (?:\w+ ){{0,3}}\d|\d {_OTHERS}(?: (?:trai|gái|gai|dâu|dau|rể|re|nội|ngoại|ngoai|ruột|cả|út|nuôi))?$"
+    rf"|\bhàng xóm\b|\d (?:nhờ$|gặp )|^{_OTHERS} (?:\w+ ){{0,3}}\d|\d {_OTHERS}(?: (?:trai|gái|gai|dâu|dau|rể|re|nội|ngoại|ngoai|ruột|cả|út|nuôi))?$"
 )
 
 
 _BESIDE_IN_BRACKETS = re.compile(rf"\d\W*\((?:[^)\d]*\s)?(?:{_OTHERS}|thư ký)\b(?![^)]*\d)", re.IGNORECASE)
-_OF_COUPLE = re.compile(r"(?<!\w)vk?\W+\d.*(?<!\w)ck?\W+\d|(?<!\w)ck?\W+\d.*(?<!\w)vk?\W+\d")  # "V: …, C: …"
+_OF_COUPLE = re.compile(r"(?<!\w)[vcbm]k?\W+\d.*\d\W+[vcbm]k?\W+\d")  # "V: …, C: …", "B: …, M: …"
 
 
-_APART = re.compile(r"[;,\n|/]|(?!^)(?=\([^)]*\d)")  # between numbers of several people, in words or brackets
+_APART = re.compile(
+    r"[;,\n|/]|(?!^)(?=\([^)]*\d)|(?<=[^\W\d_]\))\s*(?=[\d+])"
+)  # between numbers of several people, in words or brackets
 
 
 def _is_of_another(cell: object, read: PhoneCell) -> bool:
     """Check whether a cell with one number says that it is somebody else's."""
-    return len(read.numbers) == 1 and isinstance(cell, str) and not cell.isdigit() and _is_anothers(cell, read)
+    return (
+        len(read.numbers) == 1 and isinstance(cell, str) and not cell.isdigit() and _is_anothers(cell, read)
+    )
 
 
 def _is_anothers(text: str, cell: PhoneCell) -> bool:

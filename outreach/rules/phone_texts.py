@@ -79,17 +79,22 @@ def read_phone_in_text(text: str) -> PhoneCell:
     return PhoneCell(status, numbers, None if is_sure else Reason.UNPARSED_REMAINDER, in_order(warnings))
 
 
-# What a note says of the number beside it: that it is wrong, or that the one in the note is the right one.
+# What a note says of the number beside it: that it is another's or wrong, or that the one in the note is the right one.
 _NUMBER_WORD = r"(?:so|sdt|dt|dtdd|dien thoai|may|sim|zalo)"
 _KIN = (
     r"(?:vo|chong|con (?:trai|gai|dau|re|ruot|ut|ca|lon)|chau (?:noi|ngoai|trai|gai|ruot)|me|bo|cha|(?:anh|em) (?:trai|re)"
-    r"|(?:chi|em) (?:gai|dau)|hang xom|thon truong|truong thon|to truong|y te)"
+    r"|(?:chi|em) (?:gai|dau)|ba (?:noi|ngoai)|hang xom|thon truong|truong thon|to truong|y te|thay|co giao|co quan)"
 )
+_NO = r"(?:khong|ko|k)"
 _WRONG = re.compile(
-    rf"\b(?:{_NUMBER_WORD} (?:nay )?(?:la )?(?:{_NUMBER_WORD} )?(?:cua|muon) (?!minh\b|toi\b|chinh\b)|{_NUMBER_WORD} {_KIN}\b"
-    r"|sai so|nham so|bo so|doi so|so (?:\w+ )?(?:sai|nham|cu|hong)|(?:khoa|mat|hong|tat) (?:so|sim|may)|may tat|thue bao|goi (?:nho |qua )?(?:con|vo|chong|chau|me|bo|hang xom)"
-    r"|(?:khong|ko|k|dung|thoi|ngung) (?:muon )?(?:nhan|gui)(?: tin)?(?: nhan)?(?: nua)?$|xin (?:dung|khong|ko|thoi) (?:nhan|gui)"
-    r"|(?:khong|ko|k) (?:con )?(?:dung|su dung) (?:so|dt|sdt)|(?:khong|ko|k) (?:lien lac|lien he|goi) duoc)\b"
+    rf"\b(?:{_NUMBER_WORD} (?:nay )?(?:la )?(?:{_NUMBER_WORD} )?(?:cua|muon) (?!minh\b|toi\b|chinh\b|hoi vien\b)"
+    rf"|{_NUMBER_WORD} (?:may |nha )?{_KIN}|(?:muon|lien he qua|goi qua|goi nho|goi|nho) (?:may |so )?(?:con|chau|{_KIN})"
+    rf"|(?:con|chau|{_KIN}) (?:nghe|cam|giu) may|so la$|so (?:\w+ )?(?:sai|nham|cu|hong)|sai so|nham so|bo so|doi so|thue bao"
+    rf"|(?:khoa|mat|hong|tat) (?:so|sim|may)|(?:may|dt) (?:bi )?(?:hong|hu|tat)|(?:het|ngung) su dung|so {_NO} (?:dung|ton tai)"
+    rf"|{_NO} (?:con )?(?:dung|su dung) (?:so|dt|sdt|nua)|{_NO} (?:lien lac|lien he|goi) duoc|(?:{_NO}|{_NO} ai) nghe may"
+    rf"|goi {_NO} (?:duoc|ai)|(?:chua|can|phai|hoi|so) (?:xac minh|chac|kiem tra|lai|nay {_NO} phai)|kiem tra lai|thieu so|nghi (?:sai|nham)"
+    rf"|(?:{_NO}|dung|thoi|ngung) (?:muon )?(?:nhan|gui)(?: tin)?(?: nhan)?(?: nua)?$|xin (?:dung|{_NO}|thoi) (?:nhan|gui)"
+    rf"|{_NO} (?:cho|dong y) (?:nhan|goi|gui)|dung goi|tu choi (?:nhan|goi))\b"
 )
 _RIGHT = re.compile(
     r"\b(?:so|sdt|dt|dien thoai|sim) (?:\w+ )?(?:moi|dung)\b|\bmoi doi\b|\b(?:doi|chuyen|thay|sua|ghi) (?:so |lai )?"
@@ -97,15 +102,17 @@ _RIGHT = re.compile(
 )
 # That somebody died or is no longer there; who lost a phone is.
 _GONE = re.compile(
-    r"(?!(?:chong|vo|bo(?! di)|me|cha|ong|ba|anh|chi|em|con|chau)\b)(?:.*\b)?(?:tu tran|qua doi|tu vong|da chet|bao tu|xoa ten|xuat canh"
-    r"|(?:thoi|bo) hoc|ra khoi (?:hoi|dang|doan|to|thon)|da chuyen|ve que(?! (?:an tet|choi|tham))|di nuoc ngoai"
-    r"|(?:da|vua|moi) mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the|suc|mua)\b)|(?:moi|vua) chet|(?:khong|ko|k) con (?:o|cu tru|sinh song|song)"
-    r"|(?:chuyen (?:di|den|ve|vao|ra|khoi|noi|cho o|khau|ho khau|sinh hoat|sh|truong|cong tac)|di khoi|cat khau|cat ho khau)"
-    r"(?! (?:so|sim)\b))\b"
-    r"|(?:mat|chet)(?: (?:(?:ngay |thang |nam |t)?\d|(?:nam|thang|tuan|hom) (?:ngoai|truoc|qua|kia|nay|roi)\b).*)?$"
+    r"(?!(?:chong|vo|bo(?! di)|me|cha|ong|ba|anh|chi|em|con|chau)\b)(?:.*\b)?(?:tu tran|qua doi|tu vong|da chet|bao tu|xuat canh"
+    r"|(?:ve (?:voi|nha)|trong) chua|an nghi|huong (?:duong|tho)|(?:xoa|rut) ten|rut khoi|khai tru|nghi viec|tach (?:ho|khau)"
+    r"|(?:thoi|bo|nghi) hoc|ra (?:khoi )?(?:hoi|dang|doan|to|thon)|thoi sinh hoat|(?:het tuoi|truong thanh) doan|da chuyen(?! khoan\b)"
+    r"|ve que(?! (?:an tet|choi|tham))|di (?:nuoc ngoai|nhat|han|dai loan|lao dong|xkld|tu|cai nghien|nghia vu)|xuat khau lao dong"
+    r"|(?:nhap ngu|di bo doi)(?!.*\b19\d\d)|(?:chap hanh|thi hanh) an|bi bat|lay (?:chong|vo) (?:xa|ve|o|tai)"
+    r"|(?:da|vua|moi) mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the|suc|mua)\b)|(?:moi|vua) chet"
+    r"|(?:khong|ko|k) con (?:o|cu tru|sinh song|song|sinh hoat)"
+    r"|(?:chuyen (?:di|den|ve|vao|ra|khoi|noi|cho o|khau|ho khau|sinh hoat|sh|truong|xu|cong tac)|di khoi|cat khau|cat ho khau)"
+    r"(?! (?:so|sim|tu)\b))\b"
+    r"|(?:cu )?(?:mat|chet)(?: (?:roi$|(?:ngay |thang |nam |t)?\d|(?:nam|thang|tuan|hom) (?:ngoai|truoc|qua|kia|nay|roi)\b).*)?$"
 )
-
-
 _CHANGED = re.compile(r"\bdoi so\b.*\b(?:so|sdt|dt) moi (?:la )?[\d+]")
 _BEHIND_NAME = re.compile(r"[(,;:\n]|\s[-–]|[-–]\s")
 _words = lru_cache(maxsize=20_000)(unaccented)
@@ -189,7 +196,9 @@ def split_line(line: str) -> list[str] | None:
     if not found:
         name = _BEHIND_NAME.split(text, maxsplit=1)[0]
         is_person = number or (begins_with_family(text) and states_no_phone(_words(text[len(name) :])))
-        return [number, name.strip(_EDGES), "", text[len(name) :].strip(_EDGES)] if is_person and name else None
+        return (
+            [number, name.strip(_EDGES), "", text[len(name) :].strip(_EDGES)] if is_person and name else None
+        )
     before, after = text[: found[0].start()], text[found[-1].end() :]
     name, *more = _parts(_LABEL_AT_END.sub("", before.rstrip()))
     rest = _parts(after)

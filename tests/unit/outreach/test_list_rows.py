@@ -9,6 +9,7 @@ from outreach.imports.list_reader import check_list
 from outreach.rules.legacy_fonts import LegacyEncoding, guess_legacy_encoding, to_unicode
 from outreach.rules.list_columns import find_header
 from outreach.rules.list_rows import RowReader
+from outreach.rules.phone_cells import read_phone_cells
 from tests.support.list_files import write_xlsx
 from tests.support.places import KONTUM_2020
 
@@ -163,6 +164,10 @@ def test_a_place_in_the_row_goes_before_the_title(tmp_path: Path) -> None:
         ("A Lin", "0905000123 (ck)", "review"),
         ("A Lin", "0905000123 (của bố A Trọng)", "review"),
         ("A Lin", "0905000123; 0905000124 (vợ)", "ok"),
+        ("A Lin", "0905000123 (bố) 0905000124 (mẹ)", "review"),
+        ("A Lin", "B: 0905000123 M: 0905000124", "review"),
+        ("A Lin", "0905000123 (GVCN)", "review"),
+        ("A Lin", "0905000123 gặp Lan", "review"),
         ("A Lin", "0905000123 Y Ngơn 0905000124", "review"),
         ("A Lin", "V: 0905000123; C: 0905000124", "review"),
         ("Thôn trưởng Thôn 5", "0905000123", "review"),
@@ -190,6 +195,20 @@ def test_a_number_of_somebody_else_or_of_nobody_is_for_review(
     path = tmp_path / "list.csv"
     path.write_text(f"STT,Họ và tên,SĐT\n1,{name},{cell}\n2,Y Rơ,0905000125\n", encoding="utf-8")
     assert [row.phone.status for row in check_list(path, KONTUM_2020)] == [status, "ok"]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["0905000123; 0905000124 (vợ)"],
+        ["0905000123 (chồng: 0905000124)"],
+        ["0905000123\nMẹ: 0905000124"],
+        ["0905000123", "0905000124 (con)"],
+    ],
+)
+def test_a_relatives_number_beside_the_persons_own_is_not_theirs(cells):
+    cell = read_phone_cells(cells)
+    assert (cell.status, cell.numbers) == ("ok", ("+84905000123",))
 
 
 def test_who_is_struck_through_is_for_review_as_it_was_written() -> None:
@@ -344,3 +363,33 @@ def test_adults_of_one_row_are_people_of_their_own_where_nothing_is_in_doubt(
     assert row is not None
     each = [(part.name, part.phone.status) for part in row.each_person()]
     assert (row.phone.status, each) == (status, people)
+
+
+def test_lines_of_a_chat_keep_who_has_no_number_and_what_was_corrected_later(tmp_path: Path) -> None:
+    path = tmp_path / "chat.txt"
+    path.write_text(
+        "[08:12, 14/10/2026] Chị Hoa (xã): gửi giúp em danh sách, cần họ tên, năm sinh, sđt ạ\n"
+        "1. Trần Văn An sn 1960 - 0905.000.123\n2. Y Blưm sn 1982 - ko có đt\n3. Lê Thị Mai sn 1990 - 0905 000 124\n"
+        "A Lâu, 1971, 0905.000.125\nVõ Xuân Chiến, 1969, 0363 000 00\n+ Y Hlan (1980) 0905000126\n"
+        "+ Ngô Đình Hùng (1959) chưa có số\n[10:02, 14/10/2026] Anh Tư: Lê Thị Mai ghi nhầm, số đúng là 0905 000 127\n",
+        encoding="utf-8",
+    )
+    read = {row.name: row.phone.status.value for row in check_list(path, KONTUM_2020)}
+    assert {name: read.get(name) for name in ("Trần Văn An", "A Lâu", "Y Hlan")} == dict.fromkeys(
+        ("Trần Văn An", "A Lâu", "Y Hlan"), "ok"
+    )
+    assert (read["Y Blưm"], read["Ngô Đình Hùng"], read["Võ Xuân Chiến"]) == ("reject",) * 3
+    assert read["Lê Thị Mai"] == "review"
+
+
+def test_a_number_alone_in_the_note_and_headings_with_an_ordinal(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "TT,Họ và tên,Điện thoại,,,Ghi chú\n,,Cơ quan,Di động 1,Di động 2 (nếu có),\n"
+        "1,A Lâu,0260.3000777,0905000123,0905000124,\n2,Y Blưm,,0905000125,,\n3,Y Hlan,,,,SĐT: 0905.000.126\n",
+        encoding="utf-8",
+    )
+    read = [
+        (row.name, row.phone.status.value, len(row.phone.numbers)) for row in check_list(path, KONTUM_2020)
+    ]
+    assert read == [("A Lâu", "ok", 2), ("Y Blưm", "ok", 1), ("Y Hlan", "ok", 1)]

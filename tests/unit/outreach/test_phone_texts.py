@@ -37,7 +37,10 @@ def test_a_column_of_texts_with_numbers() -> None:
     ("3) Y Blưm, 905000123", ["3", "Y Blưm", "905000123", ""]),
     ("12   Y Blưm   1980   0905000123", ["12", "Y Blưm", "0905000123", "1980"]),
     ("4. Y Blưm - Thôn 2", ["4", "Y Blưm", "", "Thôn 2"]),
-    ("Danh sách tổ 4 gửi anh chị:", None),
+    ("+ Y Blưm (1980) 0905000123", ["", "Y Blưm (1980", "0905000123", ""]),
+    ("+ A Lâu (1959) chưa có số", ["", "A Lâu", "", "1959) chưa có số"]),
+    *each_of("A Lâu, 1998, 0905 000 12", ["", "A Lâu", "0905 000 12", "1998"]),
+    *each_of("Danh sách tổ 4 gửi anh chị: | A Lâu cảm ơn nhé", None),
 )
 def test_a_pasted_line(line: str, cells: list[str] | None) -> None:
     assert phone_texts.split_line(line) == cells
@@ -72,11 +75,33 @@ def test_names_in_one_cell(cell: str, count: int, names: list[str]) -> None:
     *each_of("số mới 0905000123 | chồng đã mất | đã mất việc | không nhắn được thì gọi", "ok", 1),
     *each_of("số mới 0913000248 | đã đổi sang 0913000248 | Đổi số: 0913000248", "review", 2),
     *each_of("sai số | đã mất 3/2025 | bỏ sinh hoạt, xin không nhắn nữa | đừng nhắn tin", "review", 1),
-    ("không liên lạc được", "review", 1),
+    *each_of(
+        "không liên lạc được | gọi không ai nghe | máy tắt | chưa xác minh | số lạ | không dùng nữa",
+        "review",
+        1,
+    ),
+    *each_of(
+        "số ĐT của y tế thôn | ĐT cháu nội | số nhà hàng xóm | con nghe máy | qua số con trai", "review", 1
+    ),
+    *each_of("không đồng ý nhận tin | từ chối nhận tin | đừng gọi", "review", 1),
+    *each_of("số chính chủ | số của hội viên | ở với con | vợ liệt sĩ | số con gái 0913000248", "ok", 1),
 )
 def test_a_note_may_say_that_the_number_beside_it_is_wrong(note: str, status: str, count: int) -> None:
     cell = phone_texts.beside_note(read_phone_cell("0905000123"), note)
     assert (cell.status.value, len(cell.numbers)) == (status, count)
+
+
+def test_a_new_number_takes_the_place_of_one_that_was_changed() -> None:
+    cell = phone_texts.beside_note(read_phone_cell("0905000123"), "đã đổi số, số mới 0913.000.248")
+    assert (cell.status, cell.numbers) == (PhoneStatus.OK, ("+84913000248",))
+
+
+@cases(
+    *each_of("SĐT: 0905.000.123 | ĐT 0905000123", True),
+    *each_of("0905000123 | ĐT con 0905000123 | ĐT", False),
+)
+def test_a_note_that_is_the_number_and_nothing_else(note: str, is_own: bool) -> None:
+    assert phone_texts.holds_only_own(note) is is_own
 
 
 def test_numbers_beside_an_empty_phone_cell_are_for_review_and_those_of_papers_are_none() -> None:
