@@ -156,7 +156,8 @@ class CheckedRow:
         for each in self.people:
             name, key, order, written_key = _name_with_keys(each.name)
             if each.numbers or begins_with_family(name):
-                phone = replace(self.phone, numbers=each.numbers) if each.numbers else reject(Reason.MISSING)
+                own = replace(self.phone, numbers=each.numbers) if each.numbers else reject(Reason.MISSING)
+                phone = each.phone or own
                 row = replace(self, name=name, name_key=key, given_key=order, written_key=written_key)
                 rows.append(replace(row, birth_year=each.birth_year, sex=None, phone=phone, people=()))
         return rows or [self]
@@ -243,6 +244,8 @@ class RowReader:
         self._births = [columns[column] for column in _BIRTHS if column in columns]
         self._has_commune = Column.COMMUNE in columns
         self._stand_alike = stand_alike([header.heading(each.name) for each in header.people])
+        numbered = sum(meaning_of(label) == Column.STT for label in header.labels)
+        self._is_counted = self._stand_alike and numbered == len(header.people)
         self._passed: set[int] | None = None
         read, paths = {*header.meanings(), *header.sensitive}, header.paths or ("",) * _COLUMNS_OF_NO_HEADING
         unread = [(at, path) for at, path in enumerate(paths) if at not in read]
@@ -451,6 +454,9 @@ class RowReader:
         cell = replace(together, numbers=tuple(dict.fromkeys(written)))
         names = {name_key(person.name) for person in people}
         is_apart = len(cell.numbers) == len(written) and len(names) == len(people)
+        if self._is_counted and is_apart:  # a list that goes on beside itself
+            people = tuple(replace(person, phone=own) for person, own in found)
+            return replace(cell, status=PhoneStatus.OK, reason=None), people
         if not (self._stand_alike and is_apart and all(_is_sure(person.name, own) for person, own in found)):
             return replace(cell, status=PhoneStatus.REVIEW, reason=Reason.TWO_PEOPLE), people
         warnings = in_order(warning for _person, own in found for warning in own.warnings)
@@ -532,7 +538,7 @@ def _is_sure(name: str, cell: PhoneCell) -> bool:
 
 @lru_cache(maxsize=20_000)
 def _names_nobody(written: str) -> bool:
-    return is_nobody(name := plain_name(written)) or is_sentence(name)
+    return is_nobody(name := plain_name(written), written) or is_sentence(name)
 
 
 @lru_cache(maxsize=20_000)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from outreach.rules.phone_numbers import unaccented
+from outreach.rules.phone_numbers import PhoneCell, unaccented
 
 _MOST_IN_CELL = 3
 _LONGEST_NAME = 40
@@ -41,6 +41,9 @@ class PersonBeside:
     name: str
     numbers: tuple[str, ...]
     birth_year: int | None = None
+    phone: PhoneCell | None = (
+        None  # what was read of their own cells, where nobody else of the row bears on it
+    )
 
 
 def find_people_columns(
@@ -138,10 +141,16 @@ _ADDRESSED_PLAINLY = re.compile(r"(?:ong|ba|co|chu|bac|cu|anh|chi|thon truong|tr
 _NOBODY = re.compile(
     r"(?:không (?:có )?tên|khong ten|chưa rõ|taxi|tiệm|cửa hàng|quán|shop|đại lý|nhà hàng|khách sạn|công ty|cty|tạp ho[áa]"
     r"|tổng đài|hotline|nhà (?:xe|trọ|trống|hoang|bỏ)|xe (?:ôm|khách)|trạm (?:y tế|xá)|ubnd|vợ|chồng|ck|vk|mẹ|bố|con (?:gái|trai|dâu|rể)|(?:thôn|tổ|xóm|tdp) \d+"
+    r"|(?:bà )?(?:nội|ngoại)$|con|gas|thợ|sửa|bán|xe|ban|hội|nhóm|đội|cây xăng|bưu điện|điện lực|ngân hàng|shipper|giao hàng|thú y"
+    r"|bệnh viện|bv|trường|nhà thờ|giáo xứ|văn phòng|vp"
     r"|(?:(?:phó )?trưởng thôn|thôn trưởng|tổ trưởng|bí thư|chủ tịch)$)\b",
     re.IGNORECASE,
 )
-_CALLED_OFF = re.compile(r"\b(?:đừng|dung) (?:gọi|nhắn|goi|nhan)\b", re.IGNORECASE)
+# Beside a name in somebody's phone: "A Tý số cũ", "Ông Bình mất".
+_CALLED_OFF = re.compile(
+    r"\b(?:(?:đừng|dung|không|hết) (?:gọi|nhắn|goi|nhan|dùng|liên lạc)|cũ|mất|khóa máy|sai số)\b",
+    re.IGNORECASE,
+)
 _LOOKS_WRONG = re.compile(
     r"[\d:;@#_/\\()\[\]{}<>|+*=\n\"]|\b(?:sđt|sdt|đt|sn|thôn|tổ dân phố|chủ hộ|không|chưa)\b", re.IGNORECASE
 )
@@ -210,10 +219,10 @@ def is_sentence(name: str) -> bool:
     return name.count(" ") >= _MOST_WORDS or sum(map(str.isdecimal, name)) > _MOST_DIGITS
 
 
-def is_nobody(name: str) -> bool:
-    """Check for a cell of names that names nobody: figures, a shop, "con gái Y Rớ"."""
+def is_nobody(name: str, written: str) -> bool:
+    """Check for a cell of names that names nobody (figures, a shop, "con gái Y Rớ") or says, as `written`, not to call."""
     is_named = name[:1].isupper() and name.partition(" ")[0].lower() in _FAMILY_NAMES
-    return _CALLED_OFF.search(name) is not None or (
+    return _CALLED_OFF.search(written) is not None or (
         not is_named and (not any(map(str.isalpha, name)) or _NOBODY.match(name) is not None)
     )
 

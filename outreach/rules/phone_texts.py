@@ -89,7 +89,7 @@ _NO = r"(?:khong|ko|k)"
 _WRONG = re.compile(
     rf"\b(?:{_NUMBER_WORD} (?:nay )?(?:la )?(?:{_NUMBER_WORD} )?(?:cua|muon) (?!minh\b|toi\b|chinh\b|hoi vien\b)"
     rf"|{_NUMBER_WORD} (?:may |nha )?{_KIN}|(?:muon|lien he qua|goi qua|goi nho|goi|nho) (?:may |so )?(?:con|chau|{_KIN})"
-    rf"|(?:con|chau|{_KIN}) (?:nghe|cam|giu) may|so la$|so (?:\w+ )?(?:sai|nham|cu|hong)|sai so|nham so|bo so|doi so|thue bao"
+    rf"|(?:con|chau|{_KIN}) (?:nghe|cam|giu) may|so la$|{_NUMBER_WORD} (?:con|chau)$|so (?:\w+ )?(?:sai|nham|cu|hong)|sai so|nham so|bo so|doi so|thue bao"
     rf"|(?:khoa|mat|hong|tat) (?:so|sim|may)|(?:may|dt) (?:bi )?(?:hong|hu|tat)|(?:het|ngung) su dung|so {_NO} (?:dung|ton tai)"
     rf"|{_NO} (?:con )?(?:dung|su dung) (?:so|dt|sdt|nua)|{_NO} (?:lien lac|lien he|goi) duoc|(?:{_NO}|{_NO} ai) nghe may"
     rf"|goi {_NO} (?:duoc|ai)|(?:chua|can|phai|hoi|so) (?:xac minh|chac|kiem tra|lai|nay {_NO} phai)|kiem tra lai|thieu so|nghi (?:sai|nham)"
@@ -103,7 +103,7 @@ _RIGHT = re.compile(
 # That somebody died or is no longer there; who lost a phone is.
 _GONE = re.compile(
     r"(?!(?:chong|vo|bo(?! di)|me|cha|ong|ba|anh|chi|em|con|chau)\b)(?:.*\b)?(?:tu tran|qua doi|tu vong|da chet|bao tu|xuat canh"
-    r"|(?:ve (?:voi|nha)|trong) chua|an nghi|huong (?:duong|tho)|(?:xoa|rut) ten|rut khoi|khai tru|nghi viec|tach (?:ho|khau)"
+    r"|(?:ve (?:voi|nha)|trong) (?:chua|cha)|^nghia vu quan su|an nghi|huong (?:duong|tho)|(?:xoa|rut) ten|rut khoi|khai tru|nghi viec|tach (?:ho|khau)"
     r"|(?:thoi|bo|nghi) hoc|ra (?:khoi )?(?:hoi|dang|doan|to|thon)|thoi sinh hoat|(?:het tuoi|truong thanh) doan|da chuyen(?! khoan\b)"
     r"|ve que(?! (?:an tet|choi|tham))|di (?:nuoc ngoai|nhat|han|dai loan|lao dong|xkld|tu|cai nghien|nghia vu)|xuat khau lao dong"
     r"|(?:nhap ngu|di bo doi)(?!.*\b19\d\d)|(?:chap hanh|thi hanh) an|bi bat|lay (?:chong|vo) (?:xa|ve|o|tai)"
@@ -132,7 +132,7 @@ def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool =
     words, behind_name = _words(note), _BEHIND_NAME.split(name)[1:]
     is_right, is_wrong = _RIGHT.search(words), _WRONG.search(words)
     others = NUMBER.search(name) and {*read_phone_in_text(name).numbers} - {*cell.numbers}
-    if others or "†" in name or is_gone(note) or any(map(is_gone, behind_name)):
+    if others or "†" in name + note or note[:1] == "+" or any(map(is_gone, (note, *behind_name))):
         return for_review(cell)
     if not is_right and not is_wrong:
         return cell

@@ -186,6 +186,12 @@ def test_a_place_in_the_row_goes_before_the_title(tmp_path: Path) -> None:
         ("A Lin 0394 000 39", "0905000123", "review"),
         ("Lý Chí Công đừng gọi", "0905000123", "review"),
         ("Nhà trọ Hai Thành", "0905000123", "review"),
+        ("A Tý số cũ", "0905000123", "review"),
+        ("A Tý (cũ)", "0905000123", "review"),
+        ("Ông Bình mất", "0905000123", "review"),
+        ("Bà ngoại", "0905000123", "review"),
+        ("Thợ điện Tuấn", "0905000123", "review"),
+        ("Ban hành giáo", "0905000123", "review"),
         ("Mọi thắc mắc xin liên hệ cô giáo Hoa", "0905000123", "review"),
     ],
 )
@@ -204,6 +210,7 @@ def test_a_number_of_somebody_else_or_of_nobody_is_for_review(
         ["0905000123 (chồng: 0905000124)"],
         ["0905000123\nMẹ: 0905000124"],
         ["0905000123", "0905000124 (con)"],
+        ["0905.000.123 - 0905.000.124 (con)"],
     ],
 )
 def test_a_relatives_number_beside_the_persons_own_is_not_theirs(cells):
@@ -393,3 +400,15 @@ def test_a_number_alone_in_the_note_and_headings_with_an_ordinal(tmp_path: Path)
         (row.name, row.phone.status.value, len(row.phone.numbers)) for row in check_list(path, KONTUM_2020)
     ]
     assert read == [("A Lâu", "ok", 2), ("Y Blưm", "ok", 1), ("Y Hlan", "ok", 1)]
+
+
+def test_in_a_list_that_goes_on_beside_itself_each_is_judged_alone(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "TT,Họ và tên,SĐT,TT,Họ và tên,SĐT\n1,Y Lan,0905000123,3,Y Hoa,0905000126\n2,Y Sen,,4,Y Nhung,0905000127 (chồng)\n",
+        encoding="utf-8",
+    )
+    people = [each for row in check_list(path, KONTUM_2020) for each in row.parts()]
+    assert {each.name: each.phone.status.value for each in people} == {
+        **{"Y Lan": "ok", "Y Hoa": "ok", "Y Sen": "reject", "Y Nhung": "review"}
+    }

@@ -160,6 +160,8 @@ def test_a_line_of_a_chat_without_its_hour_and_sender(line, parts):
         ("nhập ngũ 1972", "Y Blưm", "ok"),
         ("về nhà Chúa 2024", "Y Blưm", "review"),
         ("chuyển xứ", "Y Blưm", "review"),
+        ("+ 12/2024", "Y Blưm", "review"),
+        ("† 2023", "Y Blưm", "review"),
         ("chuyển đến từ Gia Lai", "Y Blưm", "ok"),
         ("chồng mất", "Y Blưm", "ok"),
         ("Đã chuyển sinh hoạt", "Y Blưm", "review"),
