@@ -17,6 +17,7 @@ from campaigns.cases.handle_case import cases_visible_to, close_case, lock_open_
 from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Case, Reply, SafetyReport
+from campaigns.replies.public_requests import BY_ANYBODY
 from campaigns.replies.record_answer import LONGEST_NOTE, AnswerContext
 from campaigns.replies.safety import is_cry_of, record_safety, said_by_number
 from campaigns.rules.cases import CaseOutcome
@@ -124,7 +125,7 @@ _COLUMNS = (
     func.coalesce(Reply.body, ""),
     SafetyReport.status,
     SafetyReport.said_at,
-    func.coalesce(SafetyReport.is_verified, true()),
+    func.coalesce(SafetyReport.is_verified, ~Reply.gateway_id.startswith(BY_ANYBODY), true()),
     SafetyReport.people,
     SafetyReport.needs,
     func.coalesce(SafetyReport.place, ""),
@@ -275,7 +276,7 @@ def _handed(cry: Cry) -> list[int]:
 def open_team_case(
     session: Session, token: str, *, secret_key: str, now: datetime
 ) -> tuple[Cry, Campaign] | None:
-    """Return the case of a team's link with its event, and record that it was seen; None once it is settled, joined or handed to others."""
+    """Return the case of a team's link with its event, and record that it was seen; None once it is settled or handed to others."""
     value = read_token(TokenPurpose.TEAM, token, secret_key)
     case = session.get(Case, value[0]) if isinstance(value, list) and value else None
     event = session.get(Campaign, case.campaign_id) if case and case.campaign_id else None

@@ -39,9 +39,9 @@ from outreach.rules.gateway import Channel
 SLICE = 1000
 # For older messages the reports have come; after the same time the sweep gives up on messages without one.
 REPORTS_WITHIN = timedelta(hours=72)
-# Ids that left the system: in the callbacks' addresses, in personal links, in invitations. An id that was given after
+# Ids that left the system: in the callbacks' addresses, in links, in invitations. An id that was given after
 # the backup and is lost must not come to mean another row. At the very most _ID_GAP ids were given since.
-_TABLES_WITH_PUBLIC_IDS = ("attempts", "recipients", "users", "agency_links")
+_TABLES_WITH_PUBLIC_IDS = ("attempts", "recipients", "users", "agency_links", "report_links", "urgings")
 _ID_GAP = 100_000_000
 
 

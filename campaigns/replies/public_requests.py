@@ -42,6 +42,7 @@ from outreach.rules.keys import newest_key, six_digits
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.segments import measure
 
+BY_ANYBODY = "hoi-"  # how replies are called that anybody may have written for a number
 SENT_WITHIN = timedelta(days=60)
 """How long a message is compared after the newest step of its campaign began."""
 CODE_SMS = "Ma xac nhan cua ong/ba: {code}. Nhap tren trang {host}/hoi de {wish}. Neu khong phai ong/ba yeu cau, xin bo qua tin nay."
@@ -166,7 +167,7 @@ def _tell_officer(
     """Store a text as a reply of this number and open its case; the same text once a day, and again once it is settled."""
     day = f"{now.astimezone(VIETNAM):%Y%m%d}"
     key = hashlib.sha256(f"{keys.secret_key} {number} {day} {text}".encode()).hexdigest()[:32]
-    name, _known = find_same(session, f"hoi-{key}", now=now)
+    name, _known = find_same(session, f"{BY_ANYBODY}{key}", now=now)
     receive_reply(
         session,
         InboundMessage(name, number, "", text, is_opt_out=False),

@@ -37,6 +37,7 @@ from outreach.contacts.suppressions import lock_phone
 from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput
 
+_BY_OTHERS = "(người khác ghi)"  # a place of which the number itself has said nothing
 EVENT_LASTS = timedelta(days=14)
 """How long after its launch a warning is what a cry from any number is about; a storm and its floods take a week."""
 
@@ -99,10 +100,10 @@ def record_safety(
     is_verified: bool = True,
     now: datetime,
 ) -> SafetyReport:
-    """Record what a number says; with a case that was opened now, what was said of an earlier one is over.
+    """Record what a number says; with a case that was opened now while it had none, what was said of an earlier one is over.
 
-    What anybody may have typed never replaces what the number itself has said, nor a cry; a cry it is always. What arrives late
-    adds to what was said since.
+    What anybody may have typed never replaces what the number itself has said, nor a cry; a cry it is always, and marked as
+    theirs until the number speaks. What arrives late adds to what was said since.
     """
     report = session.get(SafetyReport, (event.id, phone_id))
     is_late = report is not None and now < report.said_at
@@ -112,9 +113,17 @@ def record_safety(
     elif status is SafetyStatus.SAFE and not is_verified:
         if report.is_verified or report.status is not SafetyStatus.SAFE:
             return report
-    elif case and case.opened_at >= now and not is_late:
+    elif (
+        case
+        and case.opened_at >= now
+        and not is_late
+        and not has_open_cry(session, event.id, phone_id, but=case)
+    ):
         for name, nothing in SafetyReport.no_details().items():
             setattr(report, name, nothing)
+        report.is_verified = False
+    if is_verified and report.is_verified is False and (report.place or report.position):
+        report.place = f"{report.place} {_BY_OTHERS}".strip()
     report.is_verified = is_verified or (report.is_verified or False)
     if not is_late:
         report.status, report.said_at = status, max(now, case.opened_at) if case else now
@@ -200,9 +209,10 @@ def said_by_number() -> ColumnElement[bool]:
     return and_(is_of_number, SafetyReport.said_at >= Case.opened_at)
 
 
-def has_open_cry(session: Session, event_id: int, phone_id: int) -> bool:
-    """Return whether a number's case in an event is open."""
+def has_open_cry(session: Session, event_id: int, phone_id: int, *, but: Case | None = None) -> bool:
+    """Return whether a number's case in an event is open, another than `but`."""
     cry = select(Case.id).where(is_cry_of(event_id), Case.phone_id == phone_id, Case.done_at.is_(None))
+    cry = cry.where(Case.id != but.id) if but else cry
     return session.scalar(cry.limit(1)) is not None
 
 
@@ -236,5 +246,5 @@ def record_public_safety(
         if is_told:
             note_cry(case, now=now)
     report = record_safety(session, event, phone_id, status, case=case, is_verified=False, now=now)
-    if case and (case.opened_at >= now or not report.is_verified):
+    if case and not report.is_verified:
         _give_details(report, details)

@@ -25,7 +25,7 @@ from campaigns.visits.candidates import find_candidates
 from campaigns.visits.progress import count_lines
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to, within_area
-from outreach.contacts.directory import people_visible_to
+from outreach.contacts.directory import is_in, people_recorded_for, people_visible_to, visible_lists
 from outreach.contacts.suppressions import is_strangers
 from outreach.contacts.wishes import LeftAlone, read_left_alone
 from outreach.models.accounts import Organisation, Role, User
@@ -166,12 +166,16 @@ def lines_visible_to(session: Session, user: User) -> ColumnElement[bool]:
 
     The query must join Recipient, Contact and the recipient's ContactList. The sheet's organisation does not matter: a
     person is visible by the lists they are in or by the one they came into the campaign with, within the user's
-    area. Lines of erased contacts are visible to all.
+    area; not one whom those lists only name, of whom a line would tell what another organisation recorded. Lines of erased
+    contacts are visible to all.
     """
     by_recipient_list = and_(
         visible_to(session, user, ContactList.organisation_id), within_area(session, user, Contact.area_code)
     )
-    return or_(Contact.id.is_(None), by_recipient_list, people_visible_to(session, user))
+    is_seen = or_(by_recipient_list, people_visible_to(session, user))
+    if lists := visible_lists(session, user):
+        is_seen = and_(is_seen, or_(~is_in(lists), people_recorded_for(session, user)))
+    return or_(Contact.id.is_(None), is_seen)
 
 
 def has_hidden_lines(session: Session, round_id: int, *, user: User) -> bool:

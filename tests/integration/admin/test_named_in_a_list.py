@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from campaigns.privacy.export_data import find_recorded_contact as of_exports
+from campaigns.visits.sheets import create_sheet, read_lines
 from outreach.contacts.contact import (
     Closing,
     correct_contact,
@@ -23,7 +24,17 @@ from outreach.imports.list_reader import check_list
 from outreach.imports.store_rows import find_or_create_list
 from outreach.imports.uploads import preview_for
 from outreach.models.accounts import Organisation, Role, User
-from outreach.models.contacts import Contact, ContactPhone, ImportIssue, ListImport, Phone, Upload
+from outreach.models.contacts import (
+    Contact,
+    ContactList,
+    ContactPhone,
+    ImportIssue,
+    ListImport,
+    Phone,
+    Upload,
+    WishNumber,
+    WishPerson,
+)
 from outreach.models.places import Area
 from outreach.rules.errors import LoaError, NotAllowed
 from outreach.rules.identity import mask_number
@@ -124,6 +135,16 @@ def test_a_filter_or_a_search_does_not_tell_either(world, person):
         assert [line.id for line in world.read(read_page, province, asked).lines] == [person]
         assert world.read(read_page, nosy, asked).lines == []
     assert [line.id for line in world.read(read_page, nosy, ContactFilter(text="thun")).lines] == [person]
+
+
+def test_a_sheet_that_the_province_makes_of_their_list_does_not_tell_either(world, person):
+    world.execute(delete(WishNumber))
+    world.execute(delete(WishPerson))
+    list_id = world.one(select(ContactList.id).where(ContactList.name == "Tên lạ"))
+    whom = {"list_id": list_id, "area_code": None, "village": None, "officer": "", "again": False}
+    sheet = world.do(create_sheet, world.sent(lists=["Tên lạ"]), **whom, by=PROVINCE)
+    assert [line.birth_year for line in world.read(read_lines, sheet.id, user=world.user(PROVINCE))] == [1961]
+    assert world.read(read_lines, sheet.id, user=world.user(NOSY)) == []
 
 
 def test_whoever_only_names_a_person_changes_nothing_and_lifts_no_opt_out(world, person):

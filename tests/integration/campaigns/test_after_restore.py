@@ -13,6 +13,7 @@ from campaigns.delivery.reconcile import count_undecided, decide_unknown
 from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
+from campaigns.reports.links import address_of, find_link, make_link
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.states import AttemptState, CampaignAction
 from campaigns.sweep import REPORT_TIMEOUT
@@ -197,6 +198,16 @@ def test_numbers_of_attempts_that_are_lost_are_not_given_again(world, tmp_path):
         session.add(Attempt(**whom, **what))
         session.flush()
         assert max(session.scalars(select(Attempt.id))) > lost + 1_000_000
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_the_link_to_a_report_that_was_given_after_the_backup_opens_no_other_days_report(world, tmp_path):
+    drive, path = world.drive(), back_up(world, tmp_path)
+    lost = world.do(make_link, drive, "2020-08-20", days=7)
+    token = address_of(lost, world.runtime.settings).rsplit("/", 1)[1]
+    restore(world, path)
+    world.do(make_link, drive, "2020-08-21", days=7)
+    assert world.read(find_link, token) is None
 
 
 @both_databases

@@ -206,7 +206,7 @@ def test_the_page_for_everybody_takes_the_same_and_never_speaks_for_a_number(
     say(world, "AN TOAN")
     client.post("/an-toan", data={**form, "answer": "help", "place": "chỗ khác"})
     (cry,) = cries(world, event)
-    assert cry.place == "Cầu treo"
+    assert cry.place == "Cầu treo (người khác ghi)"
     refused = client.post("/an-toan", data={**form, "number": "123", "answer": "help"})
     assert refused.status_code == 422
     assert "Cầu treo" in refused.get_data(as_text=True)  # nothing that was typed is lost
@@ -266,6 +266,36 @@ def test_cries_that_a_stranger_types_by_the_dozen_stand_behind_the_one_that_a_nu
     assert sum(cry.is_urgent for cry in listed) == 2  # of these alone officers are told
     say(world, "CUU 5 nguoi", sender=number(50))
     assert all(cry.is_urgent for cry in cries(world, event)[:2])
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/an-toan", {"answer": "help", "place": "Sai chỗ"}),
+        ("/hoi/nhan", {"note": "Cứu tôi với, nước lên tới mái nhà"}),
+    ],
+)
+def test_a_cry_that_anybody_may_have_typed_is_marked_so_until_the_number_itself_cries(
+    world: World, event: int, client: FlaskClient, path: str, form: dict[str, str]
+) -> None:
+    say(world, "AN TOAN")
+    assert client.post(path, data={**form, "number": f"0{number(10)[3:]}"}).status_code in (200, 303)
+    assert [cry.is_verified for cry in cries(world, event)] == [False]
+    say(world, "CUU", minutes=1)
+    assert next(cry.is_verified for cry in cries(world, event))
+
+
+@pytest.mark.parametrize("n", [10, 99])
+def test_the_place_that_a_relative_typed_and_the_team_on_its_way_stay_when_the_number_itself_cries(
+    world: World, event: int, client: FlaskClient, n: int
+) -> None:
+    form = {"number": f"0{number(n)[3:]}", "answer": "help", "need": "birth", "place": f"Cầu treo {HERE}"}
+    assert client.post("/an-toan", data=form).status_code == 303
+    link = hand_over(world, cries(world, event)[0].id)
+    say(world, "CUU", sender=number(n), minutes=1)
+    (cry,) = cries(world, event)
+    assert (cry.is_verified, cry.place, cry.needs) == (True, "Cầu treo (người khác ghi)", [Need.BIRTH])
+    assert (cry.state, client.get(link).status_code) == (CryState.ON_THE_WAY, 200)
 
 
 def test_without_an_event_the_page_for_everybody_takes_nothing(world: World, client: FlaskClient) -> None:
