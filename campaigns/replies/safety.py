@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Recipient
@@ -100,7 +100,7 @@ def record_safety(
     is_verified: bool = True,
     now: datetime,
 ) -> SafetyReport:
-    """Record what a number says; with a case that was opened now while it had none, what was said of an earlier one is over.
+    """Record what a number says; with a case that was opened now while none went on, what was said of an earlier one is over.
 
     What anybody may have typed never replaces what the number itself has said, nor a cry; a cry it is always, and marked as
     theirs until the number speaks. What arrives late adds to what was said since.
@@ -113,12 +113,7 @@ def record_safety(
     elif status is SafetyStatus.SAFE and not is_verified:
         if report.is_verified or report.status is not SafetyStatus.SAFE:
             return report
-    elif (
-        case
-        and case.opened_at >= now
-        and not is_late
-        and not has_open_cry(session, event.id, phone_id, but=case)
-    ):
+    elif case and case.opened_at >= now and not is_late and not _goes_on(session, event.id, case):
         for name, nothing in SafetyReport.no_details().items():
             setattr(report, name, nothing)
         report.is_verified = False
@@ -134,6 +129,15 @@ def record_safety(
             _place(report, said.position)
     session.flush()
     return report
+
+
+def _goes_on(session: Session, event_id: int, case: Case) -> bool:
+    """Return whether a new case's number has another one that is open, and none of its cases was settled since that began."""
+    of_number = (is_cry_of(event_id), Case.phone_id == case.phone_id, Case.id != case.id)
+    settled_at = session.scalar(select(func.max(Case.done_at)).where(*of_number))
+    others = select(Case.id).where(*of_number, Case.done_at.is_(None))
+    others = others.where(Case.opened_at > settled_at) if settled_at else others
+    return session.scalar(others.limit(1)) is not None
 
 
 def _place(report: SafetyReport, position: Position | None) -> None:
@@ -209,10 +213,9 @@ def said_by_number() -> ColumnElement[bool]:
     return and_(is_of_number, SafetyReport.said_at >= Case.opened_at)
 
 
-def has_open_cry(session: Session, event_id: int, phone_id: int, *, but: Case | None = None) -> bool:
-    """Return whether a number's case in an event is open, another than `but`."""
+def has_open_cry(session: Session, event_id: int, phone_id: int) -> bool:
+    """Return whether a number's case in an event is open."""
     cry = select(Case.id).where(is_cry_of(event_id), Case.phone_id == phone_id, Case.done_at.is_(None))
-    cry = cry.where(Case.id != but.id) if but else cry
     return session.scalar(cry.limit(1)) is not None
 
 

@@ -296,6 +296,13 @@ def test_the_place_that_a_relative_typed_and_the_team_on_its_way_stay_when_the_n
     (cry,) = cries(world, event)
     assert (cry.is_verified, cry.place, cry.needs) == (True, "Cầu treo (người khác ghi)", [Need.BIRTH])
     assert (cry.state, client.get(link).status_code) == (CryState.ON_THE_WAY, 200)
+    do(world, close_case, cry.id, CaseOutcome.VISITED, note="", result=None, keys=world.keys)
+    form = {"number": form["number"], "note": "Cứu tôi với, nước lên tới mái nhà"}
+    assert client.post("/hoi/nhan", data=form).status_code == 200
+    for each in flat(cries(world, event))[:-1]:  # the team is back; a stranger's note is all that is open
+        do(world, close_case, each.id, CaseOutcome.VISITED, note="", result=None, keys=world.keys)
+    say(world, "CUU, nuoc dang len", sender=number(n), minutes=2)
+    assert [(cry.state, cry.place) for cry in cries(world, event)] == [(CryState.NEW, "")]
 
 
 def test_without_an_event_the_page_for_everybody_takes_nothing(world: World, client: FlaskClient) -> None:
