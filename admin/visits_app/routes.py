@@ -266,15 +266,15 @@ def _person(person: PhonePerson, kind: str) -> dict[str, Any]:
     earlier = []
     if person.answer and person.answered_at:
         earlier.append(f"{label_of(person.answer, 'answer', kind)} ({_day(person.answered_at)})")
-    if person.earlier and person.earlier_at:
-        earlier.append(f"{label_of(person.earlier, 'found', kind)} ({_day(person.earlier_at)})")
+    if person.earlier.outcome and person.earlier.at:
+        earlier.append(f"{label_of(person.earlier.outcome, 'found', kind)} ({_day(person.earlier.at)})")
     optional = {
         "born": person.birth_year,
         "values": listed_values(person.values),
         "phone": local_number(person.phone),
         "earlier": "; ".join(earlier),
-        "outcome": person.outcome.value if person.outcome else None,
-        "at": _ms(person.outcome_at),
+        "outcome": person.current.outcome,
+        "at": _ms(person.current.at),
         "own": person.is_own,
         "noted": person.has_own_note,
     }

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, case, select
 from sqlalchemy.orm import Session
@@ -55,6 +56,13 @@ class PhoneSheet:
     keep_until: datetime
 
 
+class Seen(NamedTuple):
+    """What came of a visit, and when; None of no visit."""
+
+    outcome: VisitOutcome | None = None
+    at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class PhonePerson:
     """A person to visit. `house` numbers the houses of a sheet; `phone` is empty unless somebody has to be called."""
@@ -72,10 +80,8 @@ class PhonePerson:
     phone: str
     answer: str | None
     answered_at: datetime | None
-    earlier: VisitOutcome | None  # of an earlier sheet of the campaign
-    earlier_at: datetime | None
-    outcome: VisitOutcome | None
-    outcome_at: datetime | None
+    earlier: Seen  # of an earlier sheet of the campaign
+    current: Seen
     is_own: bool  # the outcome is this officer's
     has_own_note: bool
 
@@ -131,8 +137,6 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
             continue
         earlier = _last(known, line, elsewhere=True)
         last = current or earlier
-        outcome, outcome_at = _seen(current)
-        earlier_outcome, earlier_at = _seen(earlier)
         is_own = current is not None and current.entered_by == user.id
         is_check = line.why is VisitReason.CHECK
         needs_call = last is not None and last.outcome in (VisitOutcome.ABSENT, VisitOutcome.CALL)
@@ -147,14 +151,12 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
             village=contact.village,
             values=fill_values(fields, values.get((campaign_id, contact.id), {})),
             why=shown_reason(line.why),
-            priority=visit_priority(line.why, outcome),
+            priority=visit_priority(line.why, current.outcome if current else None),
             phone=next((e164 for _, e164 in own_numbers if e164), "") if needs_call else "",
             answer=None if is_check else shown_answer(recipient.answer, recipient.id, of_drive),
             answered_at=None if is_check else recipient.answered_at,
-            earlier=earlier_outcome,
-            earlier_at=earlier_at,
-            outcome=outcome,
-            outcome_at=outcome_at,
+            earlier=Seen(earlier.outcome, earlier.at) if earlier else Seen(),
+            current=Seen(current.outcome, current.at) if current else Seen(),
             is_own=is_own,
             has_own_note=is_own and bool(current and current.note),
         )
@@ -168,11 +170,6 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
     ]
     digest = hashlib.sha256(repr((user.name, sheets, people)).encode()).hexdigest()[:24]
     return PhoneData(user.name, sheets, people, digest)
-
-
-def _seen(result: VisitResult | None) -> tuple[VisitOutcome | None, datetime | None]:
-    """Return what came of a visit, and when."""
-    return (result.outcome, result.at) if result else (None, None)
 
 
 def keep_until(ends_on: str | None, assigned_at: datetime) -> datetime:

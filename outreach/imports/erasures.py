@@ -30,7 +30,7 @@ from outreach.models.contacts import (
     Upload,
     UploadState,
 )
-from outreach.places.areas import read_successors
+from outreach.places.areas import last_units, read_successors
 from outreach.rules.identity import erased_as, mask_number, may_be_erased_as, name_key
 from outreach.rules.keys import key_id, newest_key
 from outreach.rules.list_rows import CheckedRow
@@ -135,10 +135,11 @@ def _known_as(
 
 
 def _read_former(session: Session) -> dict[str, list[str]]:
-    """Return by commune those that it replaced: somebody erased is known by the commune of that day."""
+    """Return by commune of today those on its ground before: somebody erased is known by the commune of that day."""
     former: dict[str, list[str]] = {}
-    for before, after in read_successors(session).items():
-        for code in after:
+    successors = read_successors(session)
+    for before in successors:
+        for code in last_units(successors, before):
             former.setdefault(code, []).append(before)
     return former
 

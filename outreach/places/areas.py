@@ -187,21 +187,12 @@ def load_areas(session: Session, file: Path) -> int:
         raise BadInput("areas_of_today", codes=known[:10])
     for row in rows:
         province = row["province_code"]
-        _store_area(session, province, PROVINCES.get(province, province), "Tỉnh", AreaLevel.PROVINCE, None)
+        name, level = PROVINCES.get(province, province), AreaLevel.PROVINCE
+        session.merge(Area(code=province, name=name, kind="Tỉnh", level=level, parent_code=None))
     for level, parent in ((AreaLevel.DISTRICT, "province"), (AreaLevel.COMMUNE, "district")):
         for row in rows:
             code, name, kind = (row[f"{level.value}_{part}"] for part in ("code", "name", "kind"))
-            _store_area(session, code, name, kind, level, row[f"{parent}_code"])
+            around = row[f"{parent}_code"]
+            session.merge(Area(code=code, name=name, kind=kind, level=level, parent_code=around))
     session.flush()
     return len({row["commune_code"] for row in rows})
-
-
-def _store_area(
-    session: Session, code: str, name: str, kind: str, level: AreaLevel, parent_code: str | None
-) -> None:
-    area = session.get(Area, code)
-    if area is None:
-        session.add(Area(code=code, name=name, kind=kind, level=level, parent_code=parent_code))
-        session.flush()
-    else:
-        area.name, area.kind, area.level, area.parent_code = name, kind, level, parent_code

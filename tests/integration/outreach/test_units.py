@@ -19,6 +19,8 @@ from outreach.contacts.move_people import (
     plan_moves,
 )
 from outreach.contacts.place_questions import read_questions
+from outreach.imports.erasures import find_erased, record_erasure
+from outreach.imports.list_reader import check_list
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact
 from outreach.models.places import Area, AreaLevel, ContactMove
@@ -26,7 +28,7 @@ from outreach.places.areas import areas_within, load_areas, name_level, read_dis
 from outreach.places.nation import TWO_LEVELS_SINCE, former_units
 from outreach.places.recognise import installation_gazetteer
 from outreach.rules.errors import BadInput
-from tests.support.lists import UNITS
+from tests.support.lists import UNITS, write
 from tests.support.world import World
 
 KON_TUM = [unit for unit in former_units().values() if unit.province_code == "62"]
@@ -243,6 +245,13 @@ def test_people_and_scopes_follow_several_reforms_at_once(world: World, tmp_path
     world.do(move_people)
     assert world.scalar(select(Contact.area_code).where(Contact.name == "A Lâu")) == "11112"
     assert {"11111", "11112"} <= world.read(areas_within, ["23512"])
+    # Somebody erased before both, who had no number, is recognised in the commune of today.
+    lives_in = {"birth_year": 1950, "area_code": "23512"}
+    world.do(record_erasure, Contact(name="A Brui", **lives_in), [])
+    gazetteer = world.read(installation_gazetteer)
+    rows = list(check_list(write(tmp_path, "1,A Brui,1950,,Xã Hai,không có"), gazetteer))
+    assert rows[0].place.code == "11112"
+    assert world.read(find_erased, rows) == {1}
     ((question,), _count) = world.read(read_questions)
     assert {area.code for area in question.candidates} == {"23500-2026", "39998"}
 
