@@ -23,7 +23,6 @@ from sqlalchemy import (
     cast,
     exists,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -41,7 +40,7 @@ from campaigns.privacy.retention import empty_messages, erase_texts, may_wait
 from outreach.accounts import audit
 from outreach.contacts.suppressions import lock_phones
 from outreach.core.bulk import change_rows, rows_table, set_columns, values_subquery
-from outreach.core.db import Database
+from outreach.core.db import Database, insert_new
 from outreach.models.contacts import PersonMerge, Phone, Wish
 from outreach.rules.identity import ERASED
 from outreach.rules.operators import operator_of
@@ -137,7 +136,7 @@ def _replace_numbers(
     """Put rows that stand for no number in place of these, for these recipients; nobody is behind them any more."""
     recipient_ids = values_subquery(session, recipients, BigInteger)
     session.execute(
-        insert(FormerRecipient).from_select(
+        insert_new(session, FormerRecipient).from_select(
             ["campaign_id", "contact_id"],
             select(Recipient.campaign_id, Recipient.contact_id).where(
                 Recipient.id.in_(recipient_ids), Recipient.contact_id.is_not(None), Recipient.merge_id == 0

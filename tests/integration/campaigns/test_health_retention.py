@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select, update
 
 from campaigns.answer_totals import find_differences
@@ -12,6 +13,7 @@ from campaigns.models.campaigns import Campaign, FormerRecipient, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Answer, Case, InstallReport, Reply
+from campaigns.privacy import health_answers
 from campaigns.privacy.export_data import export_personal_data
 from campaigns.privacy.health_answers import count_people, drives_due, separate_health_answers
 from campaigns.privacy.retention import clear_campaign
@@ -164,6 +166,21 @@ def test_other_campaigns_keep_who_answered_what(world):
     now = end(world, campaign, days_ago=89)
     assert separate_health_answers(world.runtime.db, days=DAYS, now=now) == 0
     assert leads(world) > 0
+
+
+def test_an_interrupted_run_goes_on_though_two_people_were_merged_meanwhile(world, monkeypatch):
+    campaign = world.sent(people=2, **KIND)
+    now = end(world, campaign, days_ago=31)
+    slices = iter([health_answers._replace_numbers])
+    monkeypatch.setattr(health_answers, "SLICE", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(health_answers, "_replace_numbers", lambda *args, **given: next(slices)(*args, **given))
+        with pytest.raises(StopIteration):
+            separate_health_answers(world.runtime.db, days=DAYS, now=now)
+    done = world.one(select(FormerRecipient.contact_id))
+    world.do(merge_people, done, world.one(select(Contact.id).where(Contact.id != done)))
+    separate_health_answers(world.runtime.db, days=DAYS, now=now)
+    assert leads(world) == 0
 
 
 def test_an_old_link_takes_no_opt_out_that_would_not_hold(world, client):
