@@ -24,6 +24,7 @@ from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_recorded_contact
 from outreach.contacts.directory import visible_lists
 from outreach.contacts.phones import note_at_the_door
+from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.removal import lock_removal
 from outreach.contacts.suppressions import lock_phones
 from outreach.contacts.wishes import share_wishes_since
@@ -143,6 +144,8 @@ def unmerge_people(session: Session, merge_id: int, *, user: User, now: datetime
     for name, (before, value) in data["filled"].items():
         if name in _FACTS and _json(getattr(kept, name)) == value:
             setattr(kept, name, _from_json(name, before))
+    for person in (kept, session.get_one(Contact, other_id)):
+        follow_answer(session, person)
     kept.updated_at = now
     if data["import"]:
         added = (ImportChange.import_id == data["import"], ImportChange.contact_id == kept.id)

@@ -105,6 +105,13 @@ def follow_answers(session: Session, rows: Iterable[CheckedRow]) -> None:
             row.place, row.place_question = PlaceMatch(answers[row.place_question]), None
 
 
+def follow_answer(session: Session, person: Contact) -> None:
+    """Let somebody who comes back to a question that was answered meanwhile live where the answer says."""
+    question = session.get(PlaceQuestion, person.place_question_id) if person.place_question_id else None
+    if question and question.area_code:
+        person.area_code, person.place_question_id = question.area_code, None
+
+
 def _key_of(row: CheckedRow) -> str:
     village = name_key(row.village) if row.place.candidates else ""
     return _key(" ".join(row.commune.lower().split()), " ".join(row.district.lower().split()), village)

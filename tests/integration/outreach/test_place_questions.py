@@ -13,6 +13,7 @@ from outreach.models.contacts import Contact, PlaceQuestion
 from outreach.models.places import Area, AreaSuccessor
 from outreach.places.recognise import installation_gazetteer
 from outreach.rules.errors import BadInput, NotFound
+from tests.integration.campaigns.test_merge_people import apart, merge
 from tests.integration.outreach.test_units import load_kon_tum
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import bring, local, write
@@ -52,6 +53,18 @@ def test_one_answer_settles_all_rows_of_a_spelling_and_later_ones(client, world,
     assert places(world) == dict.fromkeys(("A Lâu", "A Thun", "Y Hlan"), "23512")
     bring_lines(world, tmp_path, f"1,A Brui,,,xã Đăk Hring mới,{local(4)}", name="later.csv")
     assert places(world)["A Brui"] == "23512"
+
+
+def test_who_is_parted_again_lives_where_the_question_was_answered_meanwhile(world, tmp_path):
+    world.do(load_units, ["51"])
+    rows = [f"1,A Lâu,,Thôn 1,xã Lạ Hoắc,{local(1)}", f"2,A Thun,,Thôn 1,xã Lạ Hoắc,{local(2)}"]
+    bring_lines(world, tmp_path, *rows)
+    with world.runtime.db.write() as session:
+        officer = world.add_officer(session, "tinh@loa.example", Role.STAFF)
+    merge_id = merge(world, *world.all(select(Contact.id).order_by(Contact.id)))
+    world.do(answer_place, 1, area_code="23500", user=officer)
+    apart(world, merge_id)
+    assert places(world) == {"A Lâu": "23500", "A Thun": "23500"}
 
 
 def test_each_village_of_a_split_commune_is_asked_about_with_the_likely_one_first(world):
