@@ -482,8 +482,12 @@ def _report_tasks(session: Session, user: User, now: datetime) -> list[Task]:
         for drive in drives_with_report(session):
             for day in read_missed_days(session, drive, today=today):
                 tasks.append(_missed_task(user, drive, day))
-            if alarm := read_alarm(session, drive, today):
-                tasks.append(_report_task(user, drive, alarm))
+            for day in (today, today - timedelta(days=1)):
+                alarm = read_alarm(session, drive, day)
+                if alarm and (
+                    day == today or alarm is Alarm.UNDELIVERED
+                ):  # without a report it is a missed day
+                    tasks.append(_report_task(user, drive, day, alarm))
     for waiting in read_waiting_reports(session, user):
         if not waiting.by_user:
             url = _url_if_open(user, "report.index", drive=waiting.drive, day=waiting.day)
@@ -509,15 +513,16 @@ def _missed_task(user: User, drive: int, day: date) -> Task:
     )
 
 
-def _report_task(user: User, drive: int, alarm: Alarm) -> Task:
+def _report_task(user: User, drive: int, day: date, alarm: Alarm) -> Task:
+    iso = day.isoformat()
     if alarm is Alarm.UNAPPROVED:
         text, look = _("Báo cáo hôm nay chưa được phê duyệt, chưa phát hành"), "bad"
     elif alarm is Alarm.UNDELIVERED:
-        text, look = _("Báo cáo ngày chưa đến được tất cả nơi nhận"), "bad"
+        text, look = _("Báo cáo ngày %(day)s chưa đến được tất cả nơi nhận", day=show_day(iso)), "bad"
     else:
         text, look = _("Còn cơ quan, đơn vị chưa gửi số liệu cho báo cáo ngày"), "warn"
     more = _("Mở ra để xem lý do và việc cần làm.")
-    return Task(text, more, _url_if_open(user, "report.index", drive=drive), look, _("Báo cáo ngày"))
+    return Task(text, more, _url_if_open(user, "report.index", drive=drive, day=iso), look, _("Báo cáo ngày"))
 
 
 def _sheet_url(user: User, campaign_id: int) -> str:

@@ -16,7 +16,7 @@ from admin.app import create_app
 from admin.wording.filters import day as show_day
 from campaigns.agencies.reports import submit_by_officer
 from campaigns.models.campaigns import Campaign
-from campaigns.models.reports import ReportForm, ReportLink
+from campaigns.models.reports import ReportDay, ReportForm, ReportLink
 from campaigns.reports.issue_report import approve_report, freeze, issue, prepare_report
 from campaigns.reports.links import address_of, read_links
 from campaigns.rules.agencies import StaffCounts
@@ -198,6 +198,9 @@ def mailed(world: World) -> Iterator[FlaskClient]:
 
 def test_a_report_is_sent_again_or_noted_as_taken_there(client, mailed, world, issued):
     signed_in(client, AUTHOR)
+    world.change(ReportDay, (1, YESTERDAY.isoformat()), undelivered_at=datetime.now(UTC))
+    task = f"Báo cáo ngày {YESTERDAY:%-d/%-m/%Y} chưa đến được tất cả nơi nhận"
+    assert task in client.get("/admin/").text
     post(client, "/admin/report/send", day=YESTERDAY)
     assert "Chưa khai báo: báo cáo không tự gửi" in client.get(PAGE).text
     signed_in(mailed, AUTHOR)
@@ -205,6 +208,7 @@ def test_a_report_is_sent_again_or_noted_as_taken_there(client, mailed, world, i
     assert "Đang gửi lại đến 1 nơi nhận." in mailed.get(PAGE).text
     post(mailed, "/admin/report/by-hand", day=YESTERDAY)
     assert "Báo cáo đã đến tất cả nơi nhận." in mailed.get(PAGE).text
+    assert task not in mailed.get("/admin/").text
 
 
 def test_the_form_is_changed_for_the_next_report_and_wrong_entries_lose_nothing(client, world, issued):
