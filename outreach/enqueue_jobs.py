@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from outreach.core.job_queue import DEFAULT, HOOKS, IMPORTS, INBOUND, SEND, allowed_jobs
 from outreach.runtime import Runtime
@@ -11,11 +11,12 @@ from outreach.runtime import Runtime
 _SEND_TIMEOUT_S = 300
 # An import of a million rows takes minutes.
 _IMPORT_TIMEOUT_S = 3600
-_MAIL_RETRIES = 3
+# A mail server that restarts is back within minutes; these mails stand nowhere else.
+_MAIL_RETRIES = (10, 60, 600)
 
 
 def _job(
-    name: str, queue: str, *, timeout_s: int = 120, retries: int = 0, is_mail: bool = False
+    name: str, queue: str, *, timeout_s: int = 120, retry_after_s: Sequence[int] = (), is_mail: bool = False
 ) -> Callable[..., bool]:
     """Return the function that enqueues a job with its ids. It returns False when Redis is unavailable.
 
@@ -27,7 +28,9 @@ def _job(
     def enqueue(runtime: Runtime, *ids: int) -> bool:
         if is_mail and not runtime.settings.smtp_url:
             return True
-        return runtime.job_queue.enqueue(dotted, *ids, queue=queue, timeout_s=timeout_s, retries=retries)
+        return runtime.job_queue.enqueue(
+            dotted, *ids, queue=queue, timeout_s=timeout_s, retry_after_s=retry_after_s
+        )
 
     return enqueue
 
@@ -42,12 +45,12 @@ enqueue_audit_head = _job("audit_head_job", DEFAULT)
 enqueue_exchange = _job("exchange_job", IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)
 enqueue_webhooks = _job("webhooks_job", HOOKS)
 
-enqueue_invitation_mail = _job("invitation_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
-enqueue_reset_mail = _job("reset_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
-enqueue_notice_mail = _job("notice_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
+enqueue_invitation_mail = _job("invitation_mail_job", DEFAULT, retry_after_s=_MAIL_RETRIES, is_mail=True)
+enqueue_reset_mail = _job("reset_mail_job", DEFAULT, retry_after_s=_MAIL_RETRIES, is_mail=True)
+enqueue_notice_mail = _job("notice_mail_job", DEFAULT, retry_after_s=_MAIL_RETRIES, is_mail=True)
 enqueue_notices = _job("notices_job", DEFAULT, is_mail=True)
-enqueue_code_mail = _job("code_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
-enqueue_approval_mail = _job("approval_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
+enqueue_code_mail = _job("code_mail_job", DEFAULT, retry_after_s=_MAIL_RETRIES, is_mail=True)
+enqueue_approval_mail = _job("approval_mail_job", DEFAULT, retry_after_s=_MAIL_RETRIES, is_mail=True)
 
 enqueue_alert = _job("alert_job", DEFAULT)
 

@@ -130,6 +130,7 @@ def sweep_job() -> dict[str, int]:
         enqueue_reconcile(worker_runtime)
     parts: tuple[Callable[..., object], ...] = (
         enqueue_due_report,
+        _enqueue_retries,
         _confirm_held,
         _join_parts,
         enqueue_overdue_approval_mail,
@@ -144,6 +145,10 @@ def sweep_job() -> dict[str, int]:
     if result.broken:  # all else is done; a job that fails each time is found by the checks
         raise RuntimeError("parts of the sweep failed, see the log")
     return asdict(result)
+
+
+def _enqueue_retries(worker_runtime: Runtime, *, now: datetime) -> None:
+    worker_runtime.job_queue.enqueue_retries(now=now)
 
 
 def _confirm_held(worker_runtime: Runtime, *, now: datetime) -> None:

@@ -12,12 +12,14 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from redis import Redis, RedisError
 from rq import Queue, Retry
 from rq.exceptions import NoSuchJobError, StopRequested
 from rq.job import Job
+from rq.registry import ScheduledJobRegistry
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
 
@@ -140,9 +142,14 @@ class JobQueue:
         self._enqueue = redis.register_script(_ENQUEUE)
 
     def enqueue(
-        self, job: str, *ids: int, queue: str = DEFAULT, timeout_s: int = 120, retries: int = 0
+        self,
+        job: str,
+        *ids: int,
+        queue: str = DEFAULT,
+        timeout_s: int = 120,
+        retry_after_s: Sequence[int] = (),
     ) -> bool:
-        """Enqueue `job` unless the same one is enqueued and not started; `retries` after a failure.
+        """Enqueue `job` unless the same one is enqueued and not started; again so many seconds after each failure.
 
         Returns False when Redis is unavailable: no work is lost, as the sweep finds it.
         """
@@ -159,7 +166,7 @@ class JobQueue:
                 failure_ttl=3600,
                 description=description,
                 meta={REQUEST: current_id()},
-                retry=Retry(max=retries) if retries else None,
+                retry=Retry(len(retry_after_s), list(retry_after_s)) if retry_after_s else None,
                 pipeline=commands,
             )
             words = [word for command, _ in commands.command_stack for word in (len(command), *command)]
@@ -168,6 +175,17 @@ class JobQueue:
             log.warning("job_queue.lost job=%s ids=%s error=%s", job, ids, type(error).__name__)
             return False
         return True
+
+    def enqueue_retries(self, *, now: datetime) -> None:
+        """Enqueue the jobs of the default queue that failed and whose next try is due. Raises RedisError."""
+        queue = open_queue(DEFAULT, self.redis)
+        registry = ScheduledJobRegistry(queue=queue)
+        for job_id in registry.get_jobs_to_schedule(int(now.timestamp())):
+            commands = self.redis.pipeline()  # both or neither
+            if job := queue.fetch_job(job_id):
+                queue.enqueue_job(job, pipeline=commands)
+            registry.remove(job_id, pipeline=commands)
+            commands.execute()
 
     def is_idle(self, queue: str) -> bool:
         """Check that a queue has neither a waiting nor a running job."""

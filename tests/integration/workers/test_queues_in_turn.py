@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,7 +26,12 @@ from outreach.core.job_queue import (
     JobQueue,
     open_queue,
 )
-from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_sweep, enqueue_webhooks
+from outreach.enqueue_jobs import (
+    enqueue_apply_callbacks,
+    enqueue_invitation_mail,
+    enqueue_sweep,
+    enqueue_webhooks,
+)
 from outreach.runtime import Runtime
 from workers import context
 from workers.jobs import sweep_job
@@ -85,6 +91,22 @@ def test_one_process_runs_the_jobs_of_all_its_queues_in_turn(runtime, monkeypatc
     assert waiting(runtime) == dict.fromkeys(SHARED, 0)
     assert done == ["apply_callbacks_job", "sweep_job", "webhooks_job"]
     assert [queue.intermediate_queue.get_job_ids() for queue in worker.queues] == [[], [], []]
+
+
+def test_a_mail_that_did_not_go_is_tried_again_once_the_server_may_be_back(world, monkeypatch):
+    world.use(smtp_url="smtp://127.0.0.1:1")
+    runtime, tried = world.runtime, []
+
+    def fail(user_id: int) -> None:
+        tried.append(user_id)
+        raise OSError("connection refused")
+
+    monkeypatch.setattr("workers.jobs.invitation_mail_job", fail)
+    enqueue_invitation_mail(runtime, 7)
+    for minutes in (0, 0, 2, 20, 60, 600):  # how much later the sweep looks
+        runtime.job_queue.enqueue_retries(now=datetime.now(UTC) + timedelta(minutes=minutes))
+        create_worker([DEFAULT], runtime.redis).work(burst=True, logging_level="CRITICAL")
+    assert tried == [7, 7, 7, 7]
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3, 4])
