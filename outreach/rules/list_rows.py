@@ -69,6 +69,9 @@ _OF_ANOTHER = re.compile(
     r"\bkhan cap\b|\bkhi can\b|\bnguoi (?:than|nha|bao lanh|giam ho)\b|\bthan nhan\b|\bnt$|\bchu (?:tro|nha|co so)\b"
     r"|\bemergency\b|\brelatives?\b|\bnext of kin\b"
 )
+_OF_RELATIVE = re.compile(r"\b(?:nguoi (?:than|nha)|than nhan)\b")
+_WHOSE = re.compile(r"\bcua ai\b|\bchu (?:so|may|thue bao)\b")
+_OWN = re.compile(r"(?:(?:so )?chinh chu|ban than|cua minh|minh|toi|x)\b")
 _OF_KIN = re.compile(
     r"\b(vo|chong|con|chau|bo|cha|me|phu huynh|gia dinh)(?: (?:me|trai|gai|dau|re|chau|cai))?$"
 )
@@ -186,8 +189,9 @@ class CheckedRow:
 
 def phones_of_others(header: Header) -> frozenset[int]:
     """Return the phone columns whose heading, or that of a column before them, names somebody else (a relative, a landlord),
-    where another column is the person's own."""
-    of_name = {*unaccented(header.heading(header.columns.get(Column.NAME, -1))).split()}
+    where another column is the person's own; a relative's always."""
+    name = unaccented(header.heading(header.columns.get(Column.NAME, -1)))
+    of_name = {*name.split()}
     others = set()
     for before, at in pairwise((-1, *header.phones)):
         words = unaccented(header.heading(at))
@@ -199,7 +203,10 @@ def phones_of_others(header: Header) -> frozenset[int]:
             or (before >= 0 and any(map(_ANOTHER.match, beside)))
         ):
             others.add(at)
-    return frozenset(others if others != {*header.phones} else ())
+    is_relatives = all(_OF_RELATIVE.search(unaccented(header.heading(at))) for at in others) and not (
+        _OF_RELATIVE.search(name)
+    )
+    return frozenset(others if others != {*header.phones} or is_relatives else ())
 
 
 def _is_of_another(heading: str) -> bool:
@@ -250,6 +257,7 @@ class RowReader:
         read, paths = {*header.meanings(), *header.sensitive}, header.paths or ("",) * _COLUMNS_OF_NO_HEADING
         unread = [(at, path) for at, path in enumerate(paths) if at not in read]
         self._more_notes = [at for at, path in unread if not path or meaning_of(path) == Column.NOTE]
+        self._whose = [at for at, path in unread if _WHOSE.search(unaccented(path))]
         self._remarks = [
             at for at, path in unread if path and not meaning_of(path) and not _is_of_another(path)
         ]
@@ -421,6 +429,9 @@ class RowReader:
         for at in self._more_notes:
             if more := cell_text(cell_at(row, at)):
                 phone = beside_note(phone, more)
+        for at in self._whose:
+            if (whose := unaccented(cell_text(cell_at(row, at)))) and not _OWN.match(whose):
+                phone = for_review(phone)
         if self._remarks and any(is_gone(cell_text(cell_at(row, at))) for at in self._remarks):
             phone = for_review(phone)
         return phone

@@ -211,7 +211,7 @@ _OF_COUPLE = re.compile(r"(?<!\w)[vcbm]k?\W+\d.*\d\W+[vcbm]k?\W+\d")  # "V: …,
 
 
 _APART = re.compile(
-    r"[;,\n|/]|\s[-–]\s|(?<=\d{9})\s+(?=0\d)|(?!^)(?=\([^)]*\d)|(?<=[^\W\d_]\))\s*(?=[\d+])"
+    r"[;,\n|/]|\s[-–+]\s|\s(?:hoặc|hay|và)\s|(?<=\d{9})\s+(?=0\d)|(?!^)(?=\([^)]*\d)|(?<=[^\W\d_]\))\s*(?=[\d+])"
 )  # between numbers of several people, in words or brackets
 
 

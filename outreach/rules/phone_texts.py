@@ -89,7 +89,7 @@ _NO = r"(?:khong|ko|k)"
 _WRONG = re.compile(
     rf"\b(?:{_NUMBER_WORD} (?:nay )?(?:la )?(?:{_NUMBER_WORD} )?(?:cua|muon) (?!minh\b|toi\b|chinh\b|hoi vien\b)"
     rf"|{_NUMBER_WORD} (?:may |nha )?{_KIN}|(?:muon|lien he qua|goi qua|goi nho|goi|nho) (?:may |so )?(?:con|chau|{_KIN})"
-    rf"|(?:con|chau|{_KIN}) (?:nghe|cam|giu) may|so la$|{_NUMBER_WORD} (?:con|chau)$|so (?:\w+ )?(?:sai|nham|cu|hong)|sai so|nham so|bo so|doi so|thue bao"
+    rf"|(?:con|chau|{_KIN}) (?:nghe|cam|giu) may|so la$|^cua (?:con|chau|{_KIN})|{_NUMBER_WORD} (?:con|chau)$|so (?:\w+ )?(?:sai|nham|cu|hong)|sai so|nham so|bo so|doi so|thue bao"
     rf"|(?:khoa|mat|hong|tat) (?:so|sim|may)|(?:may|dt) (?:bi )?(?:hong|hu|tat)|(?:het|ngung) su dung|so {_NO} (?:dung|ton tai)"
     rf"|{_NO} (?:con )?(?:dung|su dung) (?:so|dt|sdt|nua)|{_NO} (?:lien lac|lien he|goi) duoc|(?:{_NO}|{_NO} ai) nghe may"
     rf"|goi {_NO} (?:duoc|ai)|(?:chua|can|phai|hoi|so) (?:xac minh|chac|kiem tra|lai|nay {_NO} phai)|kiem tra lai|thieu so|nghi (?:sai|nham)"

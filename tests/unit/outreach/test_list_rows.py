@@ -211,6 +211,8 @@ def test_a_number_of_somebody_else_or_of_nobody_is_for_review(
         ["0905000123\nMẹ: 0905000124"],
         ["0905000123", "0905000124 (con)"],
         ["0905.000.123 - 0905.000.124 (con)"],
+        ["0905 000 123 hoặc số vợ 0905 000 124"],
+        ["0905000123 + 0905000124 (em)"],
     ],
 )
 def test_a_relatives_number_beside_the_persons_own_is_not_theirs(cells):
@@ -412,3 +414,19 @@ def test_in_a_list_that_goes_on_beside_itself_each_is_judged_alone(tmp_path: Pat
     assert {each.name: each.phone.status.value for each in people} == {
         **{"Y Lan": "ok", "Y Hoa": "ok", "Y Sen": "reject", "Y Nhung": "review"}
     }
+
+
+@pytest.mark.parametrize(
+    ("heading", "cells", "statuses"),
+    [
+        ("SĐT người thân,Ghi chú", ["0905000123,", "0905000124,cháu"], ["review", "review"]),
+        ("SĐT,Số này của ai", ["0905000123,con trai", "0905000124,Chính chủ"], ["review", "ok"]),
+    ],
+)
+def test_numbers_that_the_headings_give_to_others_are_for_review(tmp_path, heading, cells, statuses):
+    path = tmp_path / "list.csv"
+    rows = "".join(
+        f"{n},{name},{cell}\n" for n, name, cell in zip("12", ("A Lâu", "Y Blưm"), cells, strict=True)
+    )
+    path.write_text(f"STT,Họ và tên,{heading}\n{rows}", encoding="utf-8")
+    assert [row.phone.status for row in check_list(path, KONTUM_2020)] == statuses
