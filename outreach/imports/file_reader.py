@@ -379,14 +379,10 @@ def _is_pasted(path: Path, encoding: str, separator: str) -> bool:
     known, _split = _score([line for line in lines if not is_sent(line)], separator)
     if known > 1 or any(line.count(separator) > 1 for line in lines if separator == "\t"):
         return False
-    people = [cells for line in lines if (cells := split_line(line)) and cells[1] and cells[2]]
-    in_cells = sum(
-        any(cell.strip() == cells[2] for cell in line.split(separator))
-        for line in lines
-        for cells in (split_line(line),)
-        if cells and cells[2]
-    )
-    return len(people) > 1 and 2 * len(people) > len(lines) and 2 * in_cells < len(people)
+    found = [(line, cells) for line in lines if (cells := split_line(line)) and cells[2]]
+    people = sum(bool(cells[1]) for _, cells in found)
+    in_cells = sum(any(cell.strip() == cells[2] for cell in line.split(separator)) for line, cells in found)
+    return people > 1 and 2 * people > len(lines) and 2 * in_cells < people
 
 
 def _lines(path: Path, encoding: str) -> Iterator[str]:

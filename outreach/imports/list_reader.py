@@ -211,11 +211,8 @@ def _is_plain_vietnamese(text: str) -> bool:
     return any("\u1e00" <= letter <= "\u1eff" or letter in "ăâđêôơưĂÂĐÊÔƠƯ" for letter in text)
 
 
-def _converted(
-    rows: Iterator[tuple[int, Row]], fonts: dict[int, LegacyEncoding]
-) -> Iterator[tuple[int, Row]]:
-    for line, row in rows:
-        yield line, _convert(row, fonts)
+def _converted(rows: Iterator[Line], fonts: dict[int, LegacyEncoding]) -> Iterator[Line]:
+    return ((line, _convert(row, fonts)) for line, row in rows)
 
 
 def _convert(row: Row, fonts: dict[int, LegacyEncoding]) -> Row:
@@ -250,7 +247,7 @@ def check_list(
             turned.append(sheet.name)
         if sheet.header is None:
             lines = (tuple(map(cell_text, row)) for _, row in sheet.first)
-            labels = labels if count else max((labels, *lines), key=_filled)
+            labels = labels if count else max((labels, *lines), key=lambda line: sum(map(bool, line)))
             continue
         if not sheet.header.phones:
             labels = sheet.header.labels
@@ -349,7 +346,3 @@ def write_check(
     finally:
         unfinished.unlink(missing_ok=True)
     return {"rows": counts.total(), **{status.value: counts[status] for status in PhoneStatus}}
-
-
-def _filled(labels: Sequence[str]) -> int:
-    return sum(map(bool, labels))
