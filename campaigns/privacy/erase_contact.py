@@ -182,6 +182,11 @@ def _lock_messages(
     message_ids = union(
         select(Message.id).where(Message.recipient_id.in_(values_subquery(session, recipients, BigInteger))),
         select(Message.id).where(Message.phone_id.in_(values_subquery(session, gone, BigInteger))),
+        # What a team was told, with the number to call.
+        select(Message.id)
+        .join(SafetyReport, SafetyReport.campaign_id == Message.campaign_id)
+        .join(Phone, Phone.id == SafetyReport.phone_id)
+        .where(Phone.id.in_(gone), Message.recipient_id.is_(None), Message.text.contains(Phone.e164)),
     )
     attempts = select(Attempt.id).where(Attempt.message_id.in_(message_ids)).order_by(Attempt.id)
     session.execute(attempts.with_for_update()).all()

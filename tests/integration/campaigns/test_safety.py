@@ -19,7 +19,7 @@ from campaigns.cases.handle_case import cases_visible_to, close_case, label_repl
 from campaigns.cases.rescue import Cry, flat, hand_over_case, join_case, note_case, read_cries
 from campaigns.emergency_stop import stop_all_sending
 from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.models.messages import Message
+from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import Answer, Case, Reply, SafetyReport
 from campaigns.planning.kinds import load_kinds
 from campaigns.privacy.expiry import remove_expired
@@ -538,9 +538,11 @@ def test_some_days_after_the_event_nothing_of_needs_and_places_is_left(world: Wo
     assert [name for name, rows in tables.items() if "16.047" in rows or "108.206" in rows] == []
 
 
-def test_a_position_is_erased_with_the_person(world: World, event: int) -> None:
+def test_a_position_and_what_a_team_was_told_are_erased_with_the_person(world: World, event: int) -> None:
     say(world, f"CUU {HERE}")
     (cry,) = cries(world, event)
+    hand_over(world, cry.id)
+    world.send()
     settle(world, cry.id)
     contact_id = world.scalar(
         select(Recipient.contact_id)
@@ -549,6 +551,8 @@ def test_a_position_is_erased_with_the_person(world: World, event: int) -> None:
     )
     world.erase(contact_id)
     assert world.all(select(SafetyReport.phone_id)) == []
+    told = world.all(select(Message.text)) + world.all(select(Attempt.body))
+    assert [text for text in told if text and number(10) in text] == []
 
 
 def test_the_usual_answers_of_the_contract_stay(world: World, event: int, client: FlaskClient) -> None:
