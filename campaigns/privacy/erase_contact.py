@@ -186,7 +186,7 @@ def _lock_messages(
         select(Message.id)
         .join(SafetyReport, SafetyReport.campaign_id == Message.campaign_id)
         .join(Phone, Phone.id == SafetyReport.phone_id)
-        .where(Phone.id.in_(gone), Message.recipient_id.is_(None), Message.text.contains(Phone.e164)),
+        .where(Phone.id.in_(gone), Message.step_id.is_(None), Message.text.contains(Phone.e164)),
     )
     attempts = select(Attempt.id).where(Attempt.message_id.in_(message_ids)).order_by(Attempt.id)
     session.execute(attempts.with_for_update()).all()
