@@ -320,3 +320,34 @@ def test_who_asked_for_what_of_their_data_goes_and_what_was_corrected(world):
     assert world.rows(asked) == [("", ""), ("con gái", "Đã đưa bản in")]
     assert world.scalar(select(func.count()).where(AuditValues.changes.is_not(None))) == 1
     assert world.read(check_audit).broken is None
+
+
+def test_help_that_is_asked_for_after_a_campaign_waits_for_an_officer_however_short_its_data_are_kept(world):
+    campaign = world.sent(people=2)
+    now = end_and_wait(world, campaign, days=2)
+    world.reply(number(0), "Cứu với, nước ngập nhà tôi", gateway_id="SM1")
+    recipient = world.recipient(number(1), campaign)
+    world.do(record_page_answer, recipient.id, "need_help", now=now - timedelta(hours=1))
+    world.execute(update(Contact).values(updated_at=now - timedelta(days=9)))
+    for days, waiting in ((0, 2), (1.1, 1), (2.2, 1)):
+        later = now + timedelta(days=days)
+        assert world.read(campaigns_due, days=1, now=later) == [campaign]
+        clear_campaign(world.runtime, campaign, days=1, now=later)
+        cases = world.cases()
+        assert len(cases) == waiting
+        assert world.get_one(Reply, cases[0].reply_id).body.startswith("Cứu")
+        assert world.get_one(Phone, cases[0].phone_id).e164 == number(0)
+    world.execute(update(Case).values(done_at=now))
+    clear_campaign(world.runtime, campaign, days=1, now=now + timedelta(days=9))
+    assert (world.all(select(Contact.id)), world.all(select(Reply.body))) == ([], [""])
+
+
+def test_a_cry_from_nobodys_number_waits_for_an_officer(world):
+    world.reply(number(9), "Cứu với, nước ngập nhà tôi", gateway_id="SM1", now=world.now)
+    (case,) = world.cases()
+    assert case.urgent_at
+    later = world.now + timedelta(days=DAYS + 1)
+    assert remove_expired(world.runtime, days=DAYS, now=later) == ExpiryResult()
+    assert [each.id for each in world.cases()] == [case.id]
+    world.execute(update(Case).values(done_at=later))
+    assert remove_expired(world.runtime, days=DAYS, now=later).replies == 1
