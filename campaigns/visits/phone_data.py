@@ -127,7 +127,7 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
     numbers = _numbers(session, contacts)
     left_alone = read_left_alone(session, people=contacts)
     sheet_ids = {sheet.id for sheet in sheets}
-    found: dict[int, list[tuple[VisitLine, PhonePerson]]] = {}
+    found: dict[int, list[PhonePerson]] = {}
     phones: dict[int, list[tuple[str, list[int]]]] = {}
     values = read_list_values(session, rows)
     for line, recipient, contact, campaign_id, _contact, fields, campaign in rows:
@@ -155,18 +155,18 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
             phone=next((e164 for _, e164 in own_numbers if e164), "") if needs_call else "",
             answer=None if is_check else shown_answer(recipient.answer, recipient.id, of_drive),
             answered_at=None if is_check else recipient.answered_at,
-            earlier=Seen(earlier.outcome, earlier.at) if earlier else Seen(),
-            current=Seen(current.outcome, current.at) if current else Seen(),
+            earlier=_seen(earlier),
+            current=_seen(current),
             is_own=is_own,
             has_own_note=is_own and bool(current and current.note),
         )
-        found.setdefault(line.round_id, []).append((line, person))
+        found.setdefault(line.round_id, []).append(person)
         village = f"{contact.area_code or ''}.{name_key(contact.village)}"
         phones.setdefault(line.round_id, []).append((village, [phone_id for phone_id, _ in own_numbers]))
     people = [
         replace(person, house=house)
         for sheet_id in sorted(sheet_ids & found.keys())
-        for (_line, person), house in zip(found[sheet_id], group_houses(phones[sheet_id]), strict=True)
+        for person, house in zip(found[sheet_id], group_houses(phones[sheet_id]), strict=True)
     ]
     digest = hashlib.sha256(repr((user.name, sheets, people)).encode()).hexdigest()[:24]
     return PhoneData(user.name, sheets, people, digest)
@@ -234,6 +234,10 @@ def _last(rows: list[_ResultRow], line: VisitLine, *, elsewhere: bool = False) -
     ]
     last = same[-1] if same else None
     return last if last is not None and last.outcome is not None else None
+
+
+def _seen(result: VisitResult | None) -> Seen:
+    return Seen(result.outcome, result.at) if result else Seen()
 
 
 def _numbers(session: Session, contacts: Sequence[int]) -> dict[int, list[tuple[int, str]]]:

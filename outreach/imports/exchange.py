@@ -249,13 +249,10 @@ def apply_page(session: Session, settings: Settings, page: Page, *, now: datetim
     phones = _lock_phones(session, told_now, hashed, known_phones, newest)
     hashes = [(wish_id, number, page.key, phones.get(number)) for wish_id, number in numbers]
     insert_rows(session, WishNumber.__table__, ("wish_id", "number_hash", "key_id", "phone_id"), hashes)
-    ended = {wish_id: told.ended_at for wish_id, told in theirs.items() if told.ended_at}
     said = {row[0]: row[-1] for row in rows}
     asked = _asked_since(session, min(said.values(), default=now)) if phones else {}
-    for wish_id, number in numbers:
-        at = asked.get(phones.get(number, 0))
-        if at and at > said.get(wish_id, now):  # a later word of its owner, to this office
-            ended[wish_id] = at
+    ended = {wish_id: told.ended_at for wish_id, told in theirs.items() if told.ended_at}
+    ended |= _find_taken_back(numbers, phones, said, asked, now=now)
     ids = reserve_ids(session, Wish.__table__, len(ended))
     backs = [
         (row_id, wish_id, WishSource.EXCHANGE.value, min(ended[wish_id], now))
@@ -263,6 +260,19 @@ def apply_page(session: Session, settings: Settings, page: Page, *, now: datetim
     ]
     insert_rows(session, Wish.__table__, ("id", "undoes_id", "source", "said_at"), backs, always=always)
     return {"taken": len(new), "taken_back": len(backs)}
+
+
+def _find_taken_back(
+    numbers: list[tuple[int, str]],
+    phones: dict[str, int],
+    said: dict[int, datetime],
+    asked: dict[int, datetime],
+    *,
+    now: datetime,
+) -> dict[int, datetime]:
+    """Return which wishes the owner of a number has taken back by a later word to this office, and when."""
+    heard = {wish_id: asked.get(phones.get(number, 0)) for wish_id, number in numbers}
+    return {wish_id: at for wish_id, at in heard.items() if at and at > said.get(wish_id, now)}
 
 
 def _find_known(session: Session, page: Page) -> dict[str, int | None]:
