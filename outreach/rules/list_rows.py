@@ -209,6 +209,12 @@ def phones_of_others(header: Header) -> frozenset[int]:
     return frozenset(others if others != {*header.phones} or is_relatives else ())
 
 
+def _unread_columns(header: Header) -> list[tuple[int, str]]:
+    """Return the columns that mean nothing to the reader, with their headings."""
+    read, paths = {*header.meanings(), *header.sensitive}, header.paths or ("",) * _COLUMNS_OF_NO_HEADING
+    return [(at, path) for at, path in enumerate(paths) if at not in read]
+
+
 def _is_of_another(heading: str) -> bool:
     words = unaccented(heading)
     return bool(_OF_ANOTHER.search(words) or _OF_KIN.search(words) or _ANOTHER.match(words))
@@ -254,8 +260,7 @@ class RowReader:
         numbered = sum(meaning_of(label) == Column.STT for label in header.labels)
         self._is_counted = self._stand_alike and numbered == len(header.people)
         self._passed: set[int] | None = None
-        read, paths = {*header.meanings(), *header.sensitive}, header.paths or ("",) * _COLUMNS_OF_NO_HEADING
-        unread = [(at, path) for at, path in enumerate(paths) if at not in read]
+        unread = _unread_columns(header)
         self._more_notes = [at for at, path in unread if not path or meaning_of(path) == Column.NOTE]
         self._whose = [at for at, path in unread if _WHOSE.search(unaccented(path))]
         self._remarks = [
@@ -303,11 +308,10 @@ class RowReader:
         elif found := self._number_beside(row):
             phone_text, phone = "; ".join(filter(None, (phone_text, found[0]))), found[1]
             name, people = without_numbers(name), ()
-            if name and not _names_nobody(name) and found[0] == note and holds_only_own(note):
+            if _is_only_own(found[0], name, note):
                 phone = read_phone_in_text(note)
         if crossed:
-            phone = replace(phone, warnings=in_order({*phone.warnings, PhoneWarning.STRUCK_THROUGH}))
-            phone = for_review(phone) if is_gone else phone
+            phone = _struck_through(phone, is_gone=is_gone)
         values, unfit = read_values(row, header.fields) if header.fields else _NO_VALUES
         name, key, order, written_key = _name_with_keys(name)
         return CheckedRow(
@@ -545,6 +549,16 @@ def _is_sure(name: str, cell: PhoneCell) -> bool:
     if not begins_with_family(plain_name(name)) or are_two(name):
         return False
     return cell.status is PhoneStatus.OK or cell.reason in SAYS_NOTHING
+
+
+def _is_only_own(text: str, name: str, note: str) -> bool:
+    return text == note and bool(name) and not _names_nobody(name) and holds_only_own(note)
+
+
+def _struck_through(phone: PhoneCell, *, is_gone: bool) -> PhoneCell:
+    """Return the number of a row that is struck through in part, or whole: its person is gone."""
+    phone = replace(phone, warnings=in_order({*phone.warnings, PhoneWarning.STRUCK_THROUGH}))
+    return for_review(phone) if is_gone else phone
 
 
 @lru_cache(maxsize=20_000)

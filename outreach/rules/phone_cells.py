@@ -91,15 +91,20 @@ def read_phone_cells(cells: Sequence[object]) -> PhoneCell:
         warnings.add(PhoneWarning.MULTIPLE_NUMBERS)
     if len(numbers) < len(written):
         warnings.add(PhoneWarning.SAME_NUMBER_TWICE)
-    reasons = [each.reason for each in read if each.numbers and each.reason]
-    for each in read:
-        if each.reason is Reason.LANDLINE:
-            warnings.add(PhoneWarning.LANDLINE_DROPPED)
-        elif not each.numbers and each.reason not in SAYS_NOTHING:
-            is_short = each.reason in _CUT_SHORT
-            reasons.append(Reason.SECOND_NUMBER_TOO_SHORT if is_short else Reason.UNPARSED_REMAINDER)
+    if any(each.reason is Reason.LANDLINE for each in read):
+        warnings.add(PhoneWarning.LANDLINE_DROPPED)
+    reasons = [each.reason for each in read if each.numbers and each.reason] + _reasons_beside(read)
     status = PhoneStatus.REVIEW if reasons else PhoneStatus.OK
     return PhoneCell(status, numbers, reasons[0] if reasons else None, in_order(warnings))
+
+
+def _reasons_beside(read: Sequence[PhoneCell]) -> list[Reason]:
+    """Return why cells without a number make those with one doubtful."""
+    return [
+        Reason.SECOND_NUMBER_TOO_SHORT if each.reason in _CUT_SHORT else Reason.UNPARSED_REMAINDER
+        for each in read
+        if not each.numbers and each.reason not in SAYS_NOTHING | {Reason.LANDLINE}
+    ]
 
 
 def _read_numeric(cell: int | float) -> PhoneCell:
