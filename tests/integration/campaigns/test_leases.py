@@ -273,4 +273,4 @@ def test_a_step_that_cannot_be_opened_stops_nobody_else(world: World) -> None:
             session.add(Recipient(campaign_id=bad, contact_id=row.contact_id, phone_id=row.phone_id))
     world.sweep()
     assert world.status(good)["state"] == "completed"
-    assert world.status(bad)["state"] == "sending"
+    assert world.status(bad)["state"] == "paused"
