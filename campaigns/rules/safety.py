@@ -233,7 +233,7 @@ def same_places(cries: Sequence[CryPlace]) -> dict[int, int]:
 def lead_of(case_id: int, joined: Mapping[int, int]) -> int:
     """Return the case that shows a case: what it is joined to, and so on to the last; `joined` has each case, by itself where to none.
 
-    Of cases that go round in a ring (officers of different areas see different cases) the earliest is it: none may be hidden.
+    Of cases that lead back to each other (officers of different areas see different cases) the earliest is it: none may be hidden.
     """
     passed = [case_id]
     while (then := joined[passed[-1]]) not in passed:

@@ -120,6 +120,7 @@ def test_further_choices_and_a_part_of_the_audiences_sentence_open_by_keyboard(o
     part = sentence.get_by_role("link", name="Hội viên cựu chiến binh")
     expect(part).to_be_visible()
     expect(more.locator("> summary")).to_contain_text("đã đặt: trừ người trong danh sách")
+    expect(page.locator("#preview")).to_have_attribute("aria-busy", "false")
     assert ask_axe(page) == []
     for closed in (field, more):
         closed.locator("> summary").focus()
