@@ -13,7 +13,8 @@ from campaigns.delivery.reconcile import count_undecided, decide_unknown
 from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
-from campaigns.reports.links import address_of, find_link, make_link
+from campaigns.models.reports import ReportLink
+from campaigns.reports.links import address_of, make_link
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.states import AttemptState, CampaignAction
 from campaigns.sweep import REPORT_TIMEOUT
@@ -23,8 +24,10 @@ from outreach.backups.create_backup import create_backup
 from outreach.backups.restore_backup import restore_backup
 from outreach.core.schema import newest
 from outreach.core.settings import Settings
+from outreach.core.signed_tokens import TokenPurpose, find_by_token
 from outreach.models.accounts import AuditEvent, Role
 from outreach.rules.errors import BadInput, WrongState
+from outreach.rules.keys import Purpose
 from simulator.testing import RunningSimulator
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
@@ -207,7 +210,8 @@ def test_the_link_to_a_report_that_was_given_after_the_backup_opens_no_other_day
     token = address_of(lost, world.runtime.settings).rsplit("/", 1)[1]
     restore(world, path)
     world.do(make_link, drive, "2020-08-21", days=7)
-    assert world.read(find_link, token) is None
+    keys = world.runtime.settings.keys_of(Purpose.LINKS)
+    assert world.read(find_by_token, ReportLink, TokenPurpose.REPORT, token, keys=keys) is None
 
 
 @both_databases
