@@ -484,9 +484,8 @@ def _report_tasks(session: Session, user: User, now: datetime) -> list[Task]:
                 tasks.append(_missed_task(user, drive, day))
             for day in (today, today - timedelta(days=1)):
                 alarm = read_alarm(session, drive, day)
-                if alarm and (
-                    day == today or alarm is Alarm.UNDELIVERED
-                ):  # without a report it is a missed day
+                # Yesterday without a report is a missed day.
+                if alarm and (day == today or alarm is Alarm.UNDELIVERED):
                     tasks.append(_report_task(user, drive, day, alarm))
     for waiting in read_waiting_reports(session, user):
         if not waiting.by_user:

@@ -36,7 +36,7 @@ _M = MessageState
     (None, Label.QUESTION, [_M.DELIVERED], VisitReason.NO_ANSWER),
     (None, Label.UNCLEAR, [_M.DELIVERED], VisitReason.NO_ANSWER),
     (Exclusion.NO_PHONE, Label.NOT_YET, [], None),
-    (None, Label.WRONG_NUMBER, [_M.DELIVERED], VisitReason.NO_PHONE),  # said by whoever has the number
+    (None, Label.WRONG_NUMBER, [_M.DELIVERED], VisitReason.NO_PHONE),  # said by the number's present holder
     (Exclusion.SAME_PERSON, Label.WRONG_NUMBER, [], None),
 )
 def test_who_is_visited(exclusion, answer, states, why):
