@@ -12,6 +12,8 @@ help:  ## this list
 run: environment  ## everything on this machine, until Ctrl-C: PORT=8000 SIMULATOR_PORT=8001
 	@exec $(VENV)/bin/python -m deploy.run
 
+# What was red beside three others is run once more by itself: red again, it is a fault; green, it was the machine's load.
+ALONE = $(VENV)/bin/python -m pytest tests --ignore=tests/unit -m "" --last-failed --last-failed-no-failures=none -x
 TOOK = var/test-took
 test:  ## what a change is likely to break: the pure rules, then tests with databases, Redis, the simulator and Chromium
 	@echo "The rules, then what a change is likely to break, with real servers; the last time here took: $$(cat $(TOOK) 2>/dev/null || echo unknown)"
@@ -20,7 +22,7 @@ test:  ## what a change is likely to break: the pure rules, then tests with data
 test-all: test test-rest  ## every test
 
 test-rest: environment-dev chromium  ## what `make test` leaves out: what takes long, and each test with any database on SQLite too
-	$(VENV)/bin/python -m pytest tests --ignore=tests/unit -n 4 -m rest
+	$(VENV)/bin/python -m pytest tests --ignore=tests/unit -n 4 -m rest || $(ALONE)
 
 # A process for each package, without the plugins that they do not need: faster than pytest-xdist, which collects all in each.
 UNIT := $(patsubst tests/unit/%/__init__.py,unit-%,$(sort $(wildcard tests/unit/*/__init__.py)))
@@ -37,7 +39,7 @@ compiled:
 	@-$(VENV)/bin/python -m pytest tests --ignore=tests/unit --collect-only -q > /dev/null
 
 test-integration: environment-dev chromium  ## the tests with real parts alone
-	$(VENV)/bin/python -m pytest tests --ignore=tests/unit -n 4
+	$(VENV)/bin/python -m pytest tests --ignore=tests/unit -n 4 || $(ALONE)
 
 pictures: environment-dev chromium  ## the pictures in docs/pictures, taken on the walk through the browser
 	LOA_PICTURES=1 $(VENV)/bin/python -m pytest tests/browser -q -m "" -k "walk or picture"
