@@ -1,7 +1,5 @@
 """The Flask application with its pages, API and command line, and the ASGI application in front of it."""
 
-from __future__ import annotations
-
 import sys
 from io import BytesIO
 from typing import Any

@@ -1,7 +1,5 @@
 """The first installation as a page, open only while there is no user, and only with the code that the start has printed."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets

@@ -4,8 +4,6 @@ A form's values are the keyword arguments of a use case: a field has the paramet
 another one in HTML. `post_form` of `layout/forms.html` renders a form.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager

@@ -3,8 +3,6 @@
 The metrics say how much waits and for how long, what is sent, and what went wrong; docs/operations.md says what to do.
 """
 
-from __future__ import annotations
-
 import math
 import threading
 import time

@@ -4,8 +4,6 @@ A device has a signed cookie for each e-mail address, with a random name under w
 (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies).
 """
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 

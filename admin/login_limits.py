@@ -1,7 +1,5 @@
 """Limits on sign-in attempts and reset mails, per e-mail and per IP address, counted in Redis."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from limits import RateLimitItemPerHour, RateLimitItemPerMinute

@@ -1,7 +1,5 @@
 """Roles allowed per endpoint of the admin site. An endpoint without a row is closed to everybody."""
 
-from __future__ import annotations
-
 from outreach.models.accounts import Role
 
 _ALL = frozenset(Role) - {Role.VILLAGE}  # who opens no page of the office

@@ -5,8 +5,6 @@ them lately, as for a password typed here: `max_age` is sent, and `auth_time` co
 4 MiB of each process.
 """
 
-from __future__ import annotations
-
 import logging
 from datetime import UTC, datetime
 from functools import cached_property

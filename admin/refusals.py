@@ -1,7 +1,5 @@
 """What the web refuses: noted as security events, and the quota on opening full numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, TypeVar
 

@@ -3,8 +3,6 @@
 The pages cover password, second factor, forgotten password, signing out and the choice of language.
 """
 
-from __future__ import annotations
-
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

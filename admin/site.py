@@ -4,8 +4,6 @@ Also its security headers (a Content-Security-Policy with a nonce: nothing inlin
 the higher size limit for the campaign form, which holds all texts for residents in up to seven languages.
 """
 
-from __future__ import annotations
-
 import secrets
 from base64 import b64encode
 from datetime import datetime

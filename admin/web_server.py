@@ -1,7 +1,5 @@
 """The web under gunicorn in a process that was forked from one that has loaded the program (`serve`)."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable

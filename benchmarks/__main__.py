@@ -3,8 +3,6 @@
 `ARGS="--only sending,pages"` runs some of them, `ARGS=--small` all in a few minutes at sizes that prove nothing.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import platform

@@ -1,7 +1,5 @@
 """Benchmark of what is in front: status callbacks until all are applied, and a minute of callbacks, answer pages and the office together."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import time

@@ -6,8 +6,6 @@ and the CRPS (continuous ranked probability score: the mean distance between the
 in people of a hundred; less is better), computed from 19 quantiles (Gneiting and Raftery 2007, JASA 102, 359-378).
 """
 
-from __future__ import annotations
-
 import argparse
 import random
 from collections.abc import Callable, Sequence

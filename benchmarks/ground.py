@@ -1,7 +1,5 @@
 """Servers of a benchmark run, and databases filled by SQL."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -4,8 +4,6 @@ The floor reads the same file with the same library and has `phonenumbers` parse
 stored. Each runs in its own process, so that their memory is measured separately.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import os

@@ -1,7 +1,5 @@
 """Benchmark of the launch of a large campaign, until a worker has filled its outbox."""
 
-from __future__ import annotations
-
 import time
 
 from sqlalchemy import text

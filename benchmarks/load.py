@@ -9,8 +9,6 @@ a careful operator. Exit status 1 for an error, a page slower than 150 ms at the
 lost, sent twice or without its report.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import multiprocessing

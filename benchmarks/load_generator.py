@@ -1,7 +1,5 @@
 """Load generator: prepared requests over a few keep-alive connections, as fast as the server answers or at a rate."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import Counter

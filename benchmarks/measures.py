@@ -1,7 +1,5 @@
 """Cost of processes with their descendants, from /proc, and the format of results."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Benchmark of the admin pages with a province's people, with other names and numbers each time."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from typing import Any

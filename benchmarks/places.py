@@ -4,8 +4,6 @@ Run with `make places`. Each line counts the texts that gave the right code, a q
 or another unit's code; the last must be 0.
 """
 
-from __future__ import annotations
-
 import random
 import re
 import time

@@ -1,7 +1,5 @@
 """Databases filled by a few SQL statements: people, a campaign that is being sent, a province during its third message."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime

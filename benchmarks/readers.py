@@ -1,7 +1,5 @@
 """Users who sign in and open pages, and what each page took them."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections import Counter, defaultdict

@@ -4,8 +4,6 @@
 there yet, which takes about an hour and 40 GB; `--people 20000 --messages 40000` shows in a minute that everything runs.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

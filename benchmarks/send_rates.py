@@ -3,8 +3,6 @@
 `python -m benchmarks.send_rates` runs one worker without latency beside our client's bare loop; `make bench` compares all.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable, Sequence

@@ -8,8 +8,6 @@ Three officers look each second; one of them opens the first case and closes as 
 page later than LONGEST_S (99 of a hundred), or a page takes longer than LONGEST_MS (95 of a hundred).
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import random

@@ -5,8 +5,6 @@ added, so that no transaction waits for another; the sweep folds them together. 
 recipients again and compares.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

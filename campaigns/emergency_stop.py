@@ -1,7 +1,5 @@
 """Emergency stop: stops all sending, of every campaign and every worker, until it is released."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import delete, select

@@ -4,8 +4,6 @@ A change of state is one conditional UPDATE: of two users who act at once, one s
 error that names the state.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any

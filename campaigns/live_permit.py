@@ -1,7 +1,5 @@
 """Permission to send to real phones: given by an administrator, once the checks of the installation are passed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 

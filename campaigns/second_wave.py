@@ -6,8 +6,6 @@ press, or two where the campaign needs two; until then the wave waits. Reminders
 have gone out are not repeated.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

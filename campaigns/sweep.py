@@ -4,8 +4,6 @@ Campaigns start, open steps and complete once their time has come, each in the c
 expire, waiting callbacks are applied, and late messages are skipped.
 """
 
-from __future__ import annotations
-
 import logging
 import traceback
 from collections.abc import Callable

@@ -7,8 +7,6 @@ two commands of the README instead, on a Debian 13 as root and on a Debian 12 as
 and prints what they take; PORT and SIMULATOR_PORT are passed on.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

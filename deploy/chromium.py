@@ -5,8 +5,6 @@ It is the one without a window: the whole program took half again as much proces
 Needs nothing but the standard library.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -4,8 +4,6 @@ The settings are the variables of /etc/loa/env (or of the file in LOA_ENV_FILE),
 container. Where root runs it, it becomes the user `loa`. Needs only the standard library.
 """
 
-from __future__ import annotations
-
 import os
 import pwd
 import sys

@@ -5,8 +5,6 @@ VENV is the folder (.venv), PYTHON the interpreter to create it with. An existin
 unless PYTHON is set and has another version. Nothing is installed again until the requirements change.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os

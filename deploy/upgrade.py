@@ -6,8 +6,6 @@ the migrations' way back, or else by the backup. The socket stays with systemd, 
 only the standard library.
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import http.client

@@ -1,7 +1,5 @@
 """Gunicorn worker of the web: uvicorn's, which still serves new connections when it shuts down and waits for no slow caller."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import sys

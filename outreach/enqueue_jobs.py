@@ -1,7 +1,5 @@
 """Jobs that use cases enqueue, by dotted name, as nothing below `workers` imports it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from outreach.core.job_queue import DEFAULT, HOOKS, IMPORTS, INBOUND, SEND, allowed_jobs

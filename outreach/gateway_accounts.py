@@ -1,7 +1,5 @@
 """Gateway accounts as settings: what a process needs to open the gateway of an account."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import quote, urlsplit

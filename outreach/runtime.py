@@ -1,7 +1,5 @@
 """Runtime of every process: settings, database, Redis, job queue and gateway. No Flask."""
 
-from __future__ import annotations
-
 import gc
 import logging
 import time

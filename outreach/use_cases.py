@@ -4,8 +4,6 @@ A use case is called in one of two ways. A page, a command or the API calls it w
 commits it and enqueues its jobs. Another use case calls it with its session: it becomes a part of that transaction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar

@@ -1,7 +1,5 @@
 """Command line of the gateway simulator: `python -m simulator`."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import logging

@@ -4,8 +4,6 @@ Notices go alone or in one request with their text. Source: eSMS's public docume
 POST", "Hàm gửi tin ZNS", "Hàm gửi tin MultiChanel", "Callback Url", "Bảng mã lỗi").
 """
 
-from __future__ import annotations
-
 import asyncio
 import hmac
 import json

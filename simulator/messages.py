@@ -8,8 +8,6 @@ a few times a second; never synced, as a training gateway may lose the last mome
 `accepted`, `received`, `ended`, `answered`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

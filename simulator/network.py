@@ -4,8 +4,6 @@ Segments are counted independently of `outreach.rules.segments` on purpose: that
 makes it. Source: 3GPP TS 23.038 (GSM 7-bit alphabet) and TS 23.040 (concatenation).
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import random

@@ -5,8 +5,6 @@ residents, faults of the gateway, and counts. Also here: templates, the headers 
 times.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone

@@ -1,7 +1,5 @@
 """Parts that the whole of one simulator shares."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Also here: links in a message, and invented replies, written as people type on small keys.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 import time

@@ -3,8 +3,6 @@
 The endpoints for scripts change faults and residents, send a resident's SMS, and return the ledger and counts.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Awaitable, Callable

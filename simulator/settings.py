@@ -10,8 +10,6 @@ in which requests of different numbers arrive.
 Habits are how residents answer automatically: shares of labels, by link or by SMS, how soon.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import random

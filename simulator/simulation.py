@@ -1,7 +1,5 @@
 """Simulation: all parts of one simulator, put together."""
 
-from __future__ import annotations
-
 import asyncio
 from contextlib import suppress
 from typing import Any

@@ -6,8 +6,6 @@ message that was not answered is delivered again over the next connection.
 Source of commands and fields: SMPP Protocol Specification v3.4.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hmac
 import os

@@ -1,7 +1,5 @@
 """Simulator for tests: a context manager that starts it as its own process on a free port."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -5,8 +5,6 @@ loop talks to the gateway. In one process the two would compete for the interpre
 and written, replies waited.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

@@ -3,8 +3,6 @@
 Each may run twice, or late, without harm.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Callable

@@ -4,8 +4,6 @@ A worker moves each job that it takes into a list of its own (`BLMOVE`), so that
 Redis. The scheduler enqueues the sweep every few seconds; two schedulers enqueue it no more often than one.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

@@ -1,7 +1,5 @@
 """Bodies of requests: read as JSON and checked against the schema that the document shows, each fault with its place."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

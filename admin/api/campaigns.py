@@ -1,7 +1,5 @@
 """API routes of campaigns: the list, and a campaign's status."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Response, jsonify, url_for

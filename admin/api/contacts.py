@@ -1,7 +1,5 @@
 """API routes of contacts: import rows by the same rules as a file, read an import's state and issues."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The API's blueprint with all routes, and its OpenAPI 3.1 document."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Blueprint, Response, jsonify

@@ -1,7 +1,5 @@
 """API routes of drafts: create, read and change a draft campaign, and submit it. People approve, on the site or by command."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

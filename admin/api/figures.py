@@ -1,7 +1,5 @@
 """API routes of self-reports, goals and official figures; three routes, since they are never added up."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Errors of the API as RFC 9457 `application/problem+json`, with a code, and a `detail` in Vietnamese or English."""
 
-from __future__ import annotations
-
 import json
 import logging
 import traceback

@@ -1,7 +1,5 @@
 """API routes of recipients: add one person to an approved campaign under way, and see what came of it."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """API routes of answers, replies and opt-outs: pages of them out, without texts and numbers, and replies in."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Collection
 from datetime import UTC, datetime

@@ -3,8 +3,6 @@
 A route and its part of the OpenAPI document are declared together, so that they cannot differ.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """Parts of JSON Schemas that the API's bodies and answers are made of."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any

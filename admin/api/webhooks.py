@@ -1,7 +1,5 @@
 """API routes of webhook subscriptions and their deliveries, and the webhooks themselves for the document."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any

@@ -3,8 +3,6 @@
 Results go to standard output, warnings and errors to standard error.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

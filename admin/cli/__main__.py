@@ -1,7 +1,5 @@
 """The program `loa`: all commands under its own name, in the reader's language, in groups of who needs them."""
 
-from __future__ import annotations
-
 import gettext as catalogues  # by this name its calls are none of the pages' catalogue
 import os
 import sys

@@ -3,8 +3,6 @@
 For users in trouble: a new password, open sessions, a lost phone, too many wrong attempts.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import click

@@ -1,7 +1,5 @@
 """Base of all commands: output as JSON or a sentence, errors as one message and an exit status."""
 
-from __future__ import annotations
-
 import codecs
 import errno
 import json

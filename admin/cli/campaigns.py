@@ -1,7 +1,5 @@
 """Commands for campaigns (create, approve, launch, status …), goals, denominators, official figures."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime

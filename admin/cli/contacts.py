@@ -1,7 +1,5 @@
 """Commands for contacts: check, import and undo list files, and replace the do-not-call register."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Commands `doctor`, the checks of the installation, and `send-test`, one message to one's own telephone."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import click

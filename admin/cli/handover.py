@@ -1,7 +1,5 @@
 """Command `handover`: what a new administrator takes over, and what is missing for it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

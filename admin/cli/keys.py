@@ -4,8 +4,6 @@ A new key goes into the variables of all processes; until then nothing changes. 
 know both keys, and what workers make under the new one opens at once.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 from datetime import UTC, datetime

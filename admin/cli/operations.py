@@ -3,8 +3,6 @@
 After a restore campaigns stay paused until the gateway was asked about each message, so that nobody gets a second message.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime

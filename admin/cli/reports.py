@@ -1,7 +1,5 @@
 """Commands for the daily report: its files, its status, due actions, verification of issued reports."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 from pathlib import Path
 

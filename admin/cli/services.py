@@ -3,8 +3,6 @@
 Worker and scheduler can each be started, stopped or killed independently, in any number.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial

@@ -4,8 +4,6 @@ Each step looks first whether it is done, so that the command may be interrupted
 since stays as it is.
 """
 
-from __future__ import annotations
-
 import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress

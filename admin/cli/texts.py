@@ -1,7 +1,5 @@
 """Commands for texts: classify replies, export examples, import reply logs, measure SMS."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime

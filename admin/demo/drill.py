@@ -3,8 +3,6 @@
 The training phones play the residents (`simulator/residents.py`); the campaign's name and text say that it is a drill.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import func, select

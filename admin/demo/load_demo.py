@@ -6,8 +6,6 @@ which only a gateway that is not live may get. Names are put together by chance.
 For large demos the rows that sending and answers leave behind are written by a few SQL statements.
 """
 
-from __future__ import annotations
-
 import math
 import random
 import tomllib

@@ -3,8 +3,6 @@
 The goals are those of the province's letter; the invented figures say that they are invented.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta

@@ -6,8 +6,6 @@ Drawn 320 units wide, so that letters stay readable on a phone; a stylesheet lim
 Texts and numbers are given as they are displayed. An unknown value has no bar, only its text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil

@@ -3,8 +3,6 @@
 The darker a place, the nearer it is to the goal; a circle is as large as its people are many. Drawn as the charts of `admin.rules.charts`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, radians, sqrt

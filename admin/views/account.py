@@ -1,7 +1,5 @@
 """The user's own account: password, sessions, second factor, kept filters; and the invitation page."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """The activity log: outreach by radio, television, newspapers, loudspeakers, meetings and visits."""
 
-from __future__ import annotations
-
 import secrets
 from datetime import timedelta
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """Agencies' reports on their staff: figures against the goal, missing reports, rosters, links."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

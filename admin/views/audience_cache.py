@@ -1,7 +1,5 @@
 """Audience counters, cached in each web process: reading a million people takes seconds, counting an audience of theirs does not."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Collection

@@ -1,7 +1,5 @@
 """What administrators and auditors look after: the audit log, the installation's checks, and what was refused."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, time
 
 from flask import current_app, request, url_for

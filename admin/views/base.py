@@ -6,8 +6,6 @@ without asking under our Content-Security-Policy: a register's forms call use ca
 `flask_admin.contrib.sqla` cannot be imported without Flask-SQLAlchemy, commits by itself, and searches with wildcards.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime

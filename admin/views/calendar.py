@@ -1,7 +1,5 @@
 """Calendar of a month: what goes to whom when, days without sending, days of reports; who would get a third message in a week."""
 
-from __future__ import annotations
-
 import calendar
 from datetime import UTC, date, datetime, timedelta
 from typing import Any

@@ -4,8 +4,6 @@ Includes the variants of each text (by language, a B text to compare with, the h
 read, in groups, the choices that the form offers a user, and the form of a new campaign.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Container, Iterable, Mapping

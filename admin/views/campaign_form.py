@@ -4,8 +4,6 @@ The audience has a sentence, a query, and a name under which it is saved. Saved 
 kept by `campaigns.planning.keep_form` as one writes.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What came of a campaign: its answers, how many gave each, by place, and how many gave none."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import datetime
 

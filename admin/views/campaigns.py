@@ -1,7 +1,5 @@
 """The list of campaigns, and each campaign's page with its actions and live figures; its form is in `campaign_form.py`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any

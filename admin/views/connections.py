@@ -1,7 +1,5 @@
 """Connections of other systems: API tokens, and webhook subscriptions with their deliveries."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import url_for

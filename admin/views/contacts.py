@@ -3,8 +3,6 @@
 An officer's search texts are kept in their signed cookie only, so that no URL contains a name or number.
 """
 
-from __future__ import annotations
-
 import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Preview of a campaign's answer page, and corrections to a launched campaign's texts that one person proposes and another confirms."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime

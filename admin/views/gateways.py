@@ -1,7 +1,5 @@
 """Gateways: who carries the messages, on which terms, and which one carries whose messages; and the templates registered there."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Drives; and their goals and denominators with their history, set and entered by staff of the province."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime

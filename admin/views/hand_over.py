@@ -1,7 +1,5 @@
 """Lists handed over: a campaign's people by what they answered, printed or as a workbook for who sees to them, and who came."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any

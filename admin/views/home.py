@@ -1,7 +1,5 @@
 """Home page: open tasks, running campaigns, progress towards the goals, the emergency stop; and what waits for the user, behind the bell."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta

@@ -1,7 +1,5 @@
 """Imports of list files: upload, preview, confirm, store, undo, and the rows with errors as a file."""
 
-from __future__ import annotations
-
 import csv
 import io
 import tempfile

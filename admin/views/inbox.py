@@ -5,8 +5,6 @@ Alike cases are handled together. What was answered in a campaign about health i
 A reply log is a file exported by an operator or a phone; an administrator uploads it.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Kinds of campaign: those that come with Loa to read, those made in the office to edit, with a preview and a test of their words."""
 
-from __future__ import annotations
-
 import re
 from contextlib import suppress
 from dataclasses import replace

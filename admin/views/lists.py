@@ -1,7 +1,5 @@
 """Organisations' lists: contents, imports, legal basis, new lists, and decisions on import issues."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any

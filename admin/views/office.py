@@ -1,7 +1,5 @@
 """The office's own settings: what an administrator sets without the server, beneath the variables."""
 
-from __future__ import annotations
-
 from base64 import b64encode
 from pathlib import Path
 from typing import Any, ClassVar

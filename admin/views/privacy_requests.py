@@ -1,7 +1,5 @@
 """Data protection: requests about personal data, breaches, and the impact assessment."""
 
-from __future__ import annotations
-
 import tempfile
 from datetime import UTC, datetime
 from enum import StrEnum

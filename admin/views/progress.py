@@ -1,7 +1,5 @@
 """The leaders' page: distance to the goal, forecast, who is behind, what needs a decision; its charts as pictures."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

@@ -1,7 +1,5 @@
 """A campaign's reach by step, organisation and place, as page and file; and its install reports."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Mapping, Sequence

@@ -3,8 +3,6 @@
 The national do-not-call register lists numbers that want no advertising; its newest file is uploaded here.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

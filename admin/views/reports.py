@@ -1,7 +1,5 @@
 """The daily report: a day's status, late agencies, issues, corrections, mail, link and template; and urgings, what is written to late ones."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from dataclasses import replace

@@ -3,8 +3,6 @@
 An event is a campaign of the urgent class. Each look at what people need is on record, and nobody sees it who does not work on it.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """Search everywhere: people by name or last digits, campaigns, places and pages, each within the user's rights."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any

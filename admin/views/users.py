@@ -1,7 +1,5 @@
 """Organisations as a tree; and user accounts: invite by a link, set role and scope, lock when someone leaves."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Visit sheets for officers on foot: made by village, printed, entered with one key per line; and the village officers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any

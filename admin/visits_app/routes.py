@@ -4,8 +4,6 @@ The pages hold no data. A phone signs in by `join` and then sends its token with
 no other site can send anything in an officer's name.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import json

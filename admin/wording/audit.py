@@ -1,7 +1,5 @@
 """Labels of the audit log: its actions, and the details and changes it records."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask_babel import lazy_gettext as _l

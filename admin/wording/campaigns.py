@@ -3,8 +3,6 @@
 The names of the texts that residents read are by path (campaigns/rules/content_texts.py).
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence

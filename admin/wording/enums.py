@@ -4,8 +4,6 @@ Cases and their outcomes, places where an answer was heard, API rights, webhook 
 columns, reasons for issues and suppressions, kinds of activities, reasons and outcomes of visits, security events, checks.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask_babel import lazy_gettext as _l

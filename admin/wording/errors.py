@@ -1,7 +1,5 @@
 """Errors in the language of the page, of the API's caller or of the command."""
 
-from __future__ import annotations
-
 import click
 from flask import has_request_context
 from flask_babel import get_locale

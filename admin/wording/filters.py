@@ -1,7 +1,5 @@
 """Template filters: labels of states, causes and answers; numbers in the form of the page's language."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Texts of the leaders' page (forecast, concerns), and rows and columns of the reach table and files."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil

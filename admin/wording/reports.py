@@ -1,7 +1,5 @@
 """Texts of the daily report's page: the day's timetable, mail, and the fields of the settings."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

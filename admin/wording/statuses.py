@@ -3,8 +3,6 @@
 The one source of this: pages show it beside the status, and a test compares the guide's table with it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Systems compared in sending: each has a function that sends messages and returns a `Run`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -3,8 +3,6 @@
 A request to sendsms has RECIPIENTS numbers, so that feeding costs Kannel as little as possible.
 """
 
-from __future__ import annotations
-
 import shutil
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """This project as in operation: worker processes, PostgreSQL, Redis, with all checks."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

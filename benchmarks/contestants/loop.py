@@ -4,8 +4,6 @@
 sends, prints the seconds and waits for the end of its input.
 """
 
-from __future__ import annotations
-
 import asyncio
 import subprocess
 import sys

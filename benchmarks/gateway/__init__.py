@@ -1,7 +1,5 @@
 """Gateway of the benchmarks: a C program that answers more than 100,000 requests a second on one core."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import signal

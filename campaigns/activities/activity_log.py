@@ -4,8 +4,6 @@ Changes run in the caller's transaction. Every change adds a version, so that th
 was at an earlier time.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any

@@ -4,8 +4,6 @@ A file has a row for each agency, by code or name, and is stored whole or not at
 name: it is counted as the agency's figures of the day, and each mark is that person's install report.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

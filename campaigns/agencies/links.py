@@ -1,7 +1,5 @@
 """Links by which a person at an agency submits its figures without an account."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from sqlalchemy import select

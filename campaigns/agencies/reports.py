@@ -3,8 +3,6 @@
 Rows are only added, so earlier figures can still be read.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 

@@ -1,3 +1,1 @@
 """Figures about campaigns: sending status, reach, installs, progress towards goals, open tasks."""
-
-from __future__ import annotations

@@ -1,7 +1,5 @@
 """Calendar: what goes to whom on which day, as planned and as sent."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -7,8 +7,6 @@ index, so the counts are cached and shared; they are kept longer the more they c
 reads by index.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext

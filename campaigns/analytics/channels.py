@@ -1,7 +1,5 @@
 """What a campaign's notices came to: who got the notice, who its text, and who both."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 

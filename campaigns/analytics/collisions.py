@@ -3,8 +3,6 @@
 Of an audience so large that reading its phones takes seconds each n-th phone is read, and the figures are an estimate.
 """
 
-from __future__ import annotations
-
 from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta

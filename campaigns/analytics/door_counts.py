@@ -4,8 +4,6 @@ Each person counts once over the campaigns of a drive, by what they said last in
 that somebody was not met later takes nothing back.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """The first campaign as a list of steps, each done when the user has really done it: read from what they did, as recorded."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from enum import StrEnum
 

@@ -5,8 +5,6 @@ Also which campaigns' figures a user may see.
 Official figures are never added to these.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime

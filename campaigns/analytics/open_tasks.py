@@ -4,8 +4,6 @@ Everything is limited to the user's scope; each list is a few reads by index. An
 must never happen. It is shown until a person of its scope has marked it as seen, and is kept afterwards.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any

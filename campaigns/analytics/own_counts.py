@@ -1,7 +1,5 @@
 """What residents gave of a campaign's own answers, each number once, for a campaign and over the campaigns of a drive."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, replace

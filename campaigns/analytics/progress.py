@@ -4,8 +4,6 @@ All figures are read in one snapshot, within the user's scope. Agencies are rank
 still missing, the change since yesterday, and whether they have reported today.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

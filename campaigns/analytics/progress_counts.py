@@ -6,8 +6,6 @@ and it has reported an install while a report in any of them is in force. People
 door are added, each as a number of their own (`door_counts.py`).
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Sequence

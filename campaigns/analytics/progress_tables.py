@@ -1,7 +1,5 @@
 """Tables of the leader's page: places and organisations with their counts, measured against their goals."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date

@@ -1,7 +1,5 @@
 """A campaign's messages by operator and by gateway: how many arrived, and what proves it, failures, cost."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

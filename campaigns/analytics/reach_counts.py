@@ -11,8 +11,6 @@ while they are not. Each recipient and what became of them is in one block, so t
 counts are those that a launch has frozen. Small campaigns are counted when they are read.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter as Sums
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """The people behind a campaign's figures of sending: a condition for the directory."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, exists, func, literal, select

@@ -3,8 +3,6 @@
 An event is a campaign of the urgent class. The counts are cached for some seconds; cries are read anew each time (`campaigns/cases/rescue.py`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -3,8 +3,6 @@
 See campaigns/rules/small_counts.py.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from datetime import datetime

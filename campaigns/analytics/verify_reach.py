@@ -1,7 +1,5 @@
 """Verification of a campaign's reach: counts from joined rows against separately stored sums."""
 
-from __future__ import annotations
-
 from collections import Counter as Sums
 from collections.abc import Callable, Collection
 from dataclasses import dataclass

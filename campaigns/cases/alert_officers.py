@@ -4,8 +4,6 @@ The settings name both. A cry for help is found here within one sweep. A message
 was written. Where nothing could be told, the next sweep tries again.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime

@@ -4,8 +4,6 @@ Each case is handled by its own use case in its own transaction: what somebody e
 Urgent cases stay out; each is somebody's life.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime

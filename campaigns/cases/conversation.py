@@ -1,7 +1,5 @@
 """Conversation with a contact by campaign, and answers that an officer records for a contact."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime

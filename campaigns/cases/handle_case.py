@@ -4,8 +4,6 @@ Labelling a reply does not close its case if the label is one that needs help or
 also examples for the classifier's tests.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from dataclasses import dataclass

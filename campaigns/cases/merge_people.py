@@ -7,8 +7,6 @@ until they are taken apart (campaigns/replies/one_person.py). Wishes to be left 
 the person's, as all rows that refer to them. Which tables refer to contacts is asked of the models, as `is_referenced` does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Recipients of one campaign whose people are merged, and taken apart again; campaigns/replies/one_person.py says who counts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any

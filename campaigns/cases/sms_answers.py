@@ -4,8 +4,6 @@ An answer goes through the transactional stream, within the sending hours and th
 number. Saved texts belong to an organisation; those of the organisations above it may be used too.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

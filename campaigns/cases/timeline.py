@@ -4,8 +4,6 @@ It shows what the user may see: campaigns and lists of their scope; of campaigns
 unless the answers were opened on record.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -3,8 +3,6 @@
 Each reads one thing and has it judged by `campaigns/rules/checks.py`. A check that cannot be made is a fault of what it asks.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -6,8 +6,6 @@ does the rest: what the gateway's list has since the backup, with this number an
 waits again.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta

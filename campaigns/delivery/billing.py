@@ -4,8 +4,6 @@ A gateway names its price with its answer, or some time after delivery in its li
 `campaigns/delivery/read_list.py`.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime

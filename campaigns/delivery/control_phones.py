@@ -1,7 +1,5 @@
 """Control phones: the office's own phones, which get a copy of each step's texts and say by one touch how it came."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

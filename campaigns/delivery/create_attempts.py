@@ -1,7 +1,5 @@
 """Attempts in place of rows of the outbox."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple

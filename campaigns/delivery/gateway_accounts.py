@@ -1,7 +1,5 @@
 """Gateway accounts as an administrator sets them up: saved, tested, put to work, drained, closed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

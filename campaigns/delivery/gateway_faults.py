@@ -5,8 +5,6 @@ whether the gateway works again. People do not pay for it: what was not sent goe
 page says what is wrong.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from contextlib import suppress

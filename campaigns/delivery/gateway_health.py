@@ -1,7 +1,5 @@
 """Health of gateway accounts: one that refuses much or reports slowly rests, while another carries on."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import select

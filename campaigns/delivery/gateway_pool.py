@@ -1,7 +1,5 @@
 """Pool of one gateway in a sending job: its buffer, its senders, and what it knows of its account's limits and faults."""
 
-from __future__ import annotations
-
 import asyncio
 import heapq
 import itertools

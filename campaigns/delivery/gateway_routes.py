@@ -1,7 +1,5 @@
 """Routes of one claim: which gateway account carries each message, and for which price."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence

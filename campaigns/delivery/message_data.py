@@ -1,7 +1,5 @@
 """What decides on waiting messages and makes their texts, and what their numbers have had lately."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta

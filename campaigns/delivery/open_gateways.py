@@ -1,7 +1,5 @@
 """Gateways that a process has open, one for each account. They outlive its jobs."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Operators of numbers as gateways report them, which come before the guess by series."""
 
-from __future__ import annotations
-
 from sqlalchemy import literal, or_, select, update
 
 from campaigns.models.messages import Attempt

@@ -3,8 +3,6 @@
 A notice that is reported as not arrived is passed on at once, where reports are applied (`record_outcomes`).
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Sequence

@@ -5,8 +5,6 @@ the last hours is read more often while a message of them should have a report b
 while a campaign is spending a budget. It is read at a pace of its own, so that it takes nothing from sending.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable, Sequence

@@ -4,8 +4,6 @@ They are stored as they come, if they are to a phone of ours; other systems may 
 `campaigns.rules.receipts`. What proves no attempt is tried again for three days.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple

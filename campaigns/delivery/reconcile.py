@@ -4,8 +4,6 @@ An attempt whose outcome is unknown is looked up in the gateway's own list befor
 unknown although it was looked up is decided by an officer, and the audit log says by whom.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections import Counter

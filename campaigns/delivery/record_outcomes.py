@@ -5,8 +5,6 @@
 - Failure policies: a failure may suppress the number or pause the campaign.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

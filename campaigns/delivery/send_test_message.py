@@ -1,7 +1,5 @@
 """Messages to the office's own phones through the real channel and gateway, without any list: tests above all."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """What a killed worker had claimed and not begun to send: its database process outlives it for as long as it takes to give it back."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable

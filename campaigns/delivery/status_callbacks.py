@@ -1,7 +1,5 @@
 """Status callbacks: stored raw as they come, and applied later in bulk."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime

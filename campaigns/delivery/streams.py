@@ -5,8 +5,6 @@
 - Account limiter: a halt of the gateway's account, which all sending workers share.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass

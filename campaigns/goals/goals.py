@@ -4,8 +4,6 @@ All changes are in the caller's transaction. Rows are only added, so earlier val
 of denominators is imported whole or not at all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime

@@ -3,8 +3,6 @@
 They are shown beside what residents report, and never added to it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 

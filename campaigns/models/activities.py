@@ -4,8 +4,6 @@ Rows of results are only added or undone. Rows of the activity log are only adde
 old row says since when it no longer counts.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, SmallInteger, String, UniqueConstraint

@@ -1,7 +1,5 @@
 """Tables of the checks of an installation, and of what its control phones got."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint

@@ -4,8 +4,6 @@ Rows of goals, denominators, agency reports and official installs are only added
 counts. Reach counts are replaced together, as counted at one moment.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 from typing import Any

@@ -1,7 +1,5 @@
 """Tables of delivery: messages, outbox, attempts, attempt totals, status events, incidents."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

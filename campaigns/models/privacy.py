@@ -1,7 +1,5 @@
 """Tables of data protection: people's requests about their own data, their consents, and breaches."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 

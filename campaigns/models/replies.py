@@ -3,8 +3,6 @@
 A reply is kept as received, an answer as understood. A case is what waits for an officer, with who took it and its outcome.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 from typing import Any

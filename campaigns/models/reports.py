@@ -3,8 +3,6 @@
 Issues and files are never changed.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 from typing import Any

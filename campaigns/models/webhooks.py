@@ -1,7 +1,5 @@
 """Tables of webhooks: subscriptions, deliveries, and the position up to which events were read."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 from typing import Any

@@ -7,8 +7,6 @@ no resident's data, no text of a message. Two jobs that send it, or one that cra
 Without SMTP_URL nothing is sent.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, or_, select, true

@@ -5,8 +5,6 @@ The audience is frozen when the first step opens: one statement (`freeze_stateme
 with those of the same profile as one row (`profile_statement`).
 """
 
-from __future__ import annotations
-
 import secrets
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence

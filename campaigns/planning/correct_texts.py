@@ -6,8 +6,6 @@ do acknowledgements that are yet to be queued.
 The app's addresses stay as they were approved.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any

@@ -5,8 +5,6 @@ Each is prepared as a draft by one press, then written, approved and launched li
 one step's text, or one of its variants, may have reached by the time it starts; those that opted out since are left out.
 """
 
-from __future__ import annotations
-
 import secrets
 from datetime import datetime
 from typing import Any

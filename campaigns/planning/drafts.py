@@ -4,8 +4,6 @@ A description is what a campaign's file, form or version contains. A version is 
 approves or returns it. Versions can be compared.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

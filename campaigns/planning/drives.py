@@ -3,8 +3,6 @@
 A campaign goes into the open drive of its kind; the first campaign or figure opens one where there is none.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date, datetime
 

@@ -1,7 +1,5 @@
 """Phones for those of a new audience whose phones others have: who has another one makes room."""
 
-from __future__ import annotations
-
 from sqlalchemy import BigInteger, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 

@@ -5,8 +5,6 @@ that it becomes; the form of an existing draft is shared by all who may edit it.
 both. `writer` names the open page, so that a page whose answer got lost is not taken for another person.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Columns of lists as fields of a campaign's texts: which there are, and what its people have there."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any

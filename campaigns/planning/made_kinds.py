@@ -3,8 +3,6 @@
 A campaign copies its kind's content when it is written, so a later change of the kind changes no campaign.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

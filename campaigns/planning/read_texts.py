@@ -1,7 +1,5 @@
 """The texts of a draft as they arrive on the phone: each message, its other versions, each acknowledgement, with length and price."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Register of templates: what the operators have accepted for a sender. A campaign's texts must fit it before they are approved."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime

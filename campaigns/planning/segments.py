@@ -1,7 +1,5 @@
 """Segments: audiences saved under a name, for an organisation's later campaigns."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any

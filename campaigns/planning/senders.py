@@ -1,7 +1,5 @@
 """Register of senders: the names that the operators have accepted, as an administrator enters them."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from decimal import Decimal
 

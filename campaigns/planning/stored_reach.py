@@ -3,8 +3,6 @@
 See `campaigns.analytics.reach_counts`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Breaches of personal data: the log, with the clock for the notice to the authority."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 

@@ -1,7 +1,5 @@
 """The nation's working days and the clocks of privacy requests, from files; the days without sending that follow."""
 
-from __future__ import annotations
-
 import tomllib
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Consents: a record of its own for each person and purpose, with its proof; the last event about a purpose counts."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any

@@ -5,8 +5,6 @@ hashes of the numbers are kept, so that suppressions hold and an import that bri
 import issue.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ A cry for help that nobody has settled keeps its words and its number. These are
 and values before and after in the audit log. Rows, counts, labels and the hashes of suppressed numbers stay.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass

@@ -9,8 +9,6 @@ so that no opt-out is taken from it that could not be kept; a reply by SMS and t
 One figure may grow: somebody without a number who was visited for two campaigns of a drive counts in each from then on.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -3,8 +3,6 @@
 They are read from the settings and the database each time, so that the page is never older than the installation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Privacy requests: recorded, read, and answered in time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 

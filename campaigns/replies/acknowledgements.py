@@ -3,8 +3,6 @@
 All functions work in the caller's transaction.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, or_, select

@@ -3,8 +3,6 @@
 They run in the transaction that stores the reply.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from sqlalchemy import select

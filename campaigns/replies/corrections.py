@@ -4,8 +4,6 @@ They are found by a hash of the words without names, places and numbers, and cou
 they are gone.
 """
 
-from __future__ import annotations
-
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 

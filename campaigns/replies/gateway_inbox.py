@@ -1,7 +1,5 @@
 """What a gateway sends over a connection of our own: receipts, late answers, replies. Stored before it is answered."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence

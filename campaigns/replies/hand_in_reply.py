@@ -1,7 +1,5 @@
 """Replies and opt-outs that another system hands in: received by another channel, applied as a resident's reply is."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import select

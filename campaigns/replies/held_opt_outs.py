@@ -3,8 +3,6 @@
 A reply is held where its label is an opt-out and it is not sure.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from sqlalchemy import select

@@ -4,8 +4,6 @@ Its replies are stored and applied as if they had come one by one. Importing the
 reply already received by another channel is not stored twice. Only replies of the last hour are acknowledged by SMS.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ The others are left out (`Exclusion.SAME_PERSON`): no text goes to them, and no 
 whichever number it came from. But that a number is wrong is said of the number alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any

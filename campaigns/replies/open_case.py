@@ -1,7 +1,5 @@
 """Opening of cases, and closing when the resident withdraws the request. In the caller's transaction."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, or_, select, update

@@ -1,7 +1,5 @@
 """What residents write on the answer page: a question of their own, or the wish to be called. Read as replies are."""
 
-from __future__ import annotations
-
 import hashlib
 from datetime import datetime, timedelta
 

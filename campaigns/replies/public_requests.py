@@ -3,8 +3,6 @@
 Nothing that is returned depends on whether a number is known here, has opted out or was written to.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from collections.abc import Iterator

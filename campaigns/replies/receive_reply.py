@@ -1,7 +1,5 @@
 """Receiving of replies: stored once, classified, applied as answers, or opened as cases."""
 
-from __future__ import annotations
-
 import unicodedata
 from dataclasses import replace
 from datetime import datetime, timedelta

@@ -5,8 +5,6 @@ its answer. An officer's entry (heard at the door, by phone, at a meeting) also 
 smartphone; undoing the entry restores the earlier value.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self

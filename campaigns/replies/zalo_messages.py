@@ -1,7 +1,5 @@
 """What residents write to the official account on Zalo: whose number it is from."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import select, update

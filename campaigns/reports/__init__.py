@@ -1,3 +1,1 @@
 """The daily report: a snapshot of figures, its documents, mail and links, and their schedule."""
-
-from __future__ import annotations

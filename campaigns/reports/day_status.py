@@ -1,7 +1,5 @@
 """Status of a day's report, as its page and its command show it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta

@@ -4,8 +4,6 @@ An issue's files are stored as bytes. Verification builds them again from the sn
 contents.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import zipfile

@@ -4,8 +4,6 @@ Freezing, approving, issuing and each correction happen once, however often they
 The one who approves is not the one who prepared it.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace

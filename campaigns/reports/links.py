@@ -1,7 +1,5 @@
 """Links to a day's report: without an account, for some days, to read it and download its documents."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from sqlalchemy import select

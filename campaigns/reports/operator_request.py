@@ -3,8 +3,6 @@
 When they were asked, their answer and how many phones they wrote to is an activity (`campaigns/activities`), corrected as it is known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 

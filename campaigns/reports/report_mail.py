@@ -8,8 +8,6 @@ before 14:00.
 The texts contain totals and links to the admin site, but no person's name, number or message.
 """
 
-from __future__ import annotations
-
 import smtplib
 from collections.abc import Iterable
 from dataclasses import dataclass

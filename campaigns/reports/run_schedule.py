@@ -5,8 +5,6 @@ state is read from the database, so it does not matter which process runs it, ho
 not run.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

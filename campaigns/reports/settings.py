@@ -1,7 +1,5 @@
 """The report form of a drive: as last saved, or a neutral one with the province's name."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Sequence
 from datetime import datetime

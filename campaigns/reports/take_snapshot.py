@@ -5,8 +5,6 @@ agency reports, messages sent, and activities. Each is as of a day, and as known
 are left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta

@@ -1,7 +1,5 @@
 """Urgings: a message to the contact of a place or an agency that is behind, sent once, on record, answered by a link."""
 
-from __future__ import annotations
-
 import re
 import smtplib
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ A mail tells how much of each kind waits and where to look: no name, number or t
 or returned is mailed at once by campaigns/planning/approvals.py, as a warning may wait for it; it is not in the bundle.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

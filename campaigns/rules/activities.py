@@ -1,7 +1,5 @@
 """Activities beside the messages: one entry of the log, its checks, and totals by kind, area and day."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta

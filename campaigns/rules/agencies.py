@@ -3,8 +3,6 @@
 An agency's figures are its own: they are never added to what residents report.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

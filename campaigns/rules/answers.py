@@ -1,7 +1,5 @@
 """What follows from a reply or an answer: whether it counts, who looks at it, and what is answered."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Rules of approvals: how many a campaign needs, and what of it must be as it was when it was approved."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -8,8 +8,6 @@ in milliseconds: a million people are a few thousand profiles. Only which of sev
 message depends on others; that is counted over the shared phones alone, by the rule that freezes an audience.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass

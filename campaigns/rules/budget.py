@@ -1,7 +1,5 @@
 """A campaign's money: budget check before a launch, reserve, spending and bills in đồng."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Kinds, outcomes and assignment time of cases."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from enum import StrEnum
 

@@ -3,8 +3,6 @@
 Each function judges one figure. Thresholds are those of docs/operations.md.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta

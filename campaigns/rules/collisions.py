@@ -1,7 +1,5 @@
 """Collisions: who would get a third message within seven days, or one soon after another campaign's."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass

@@ -8,8 +8,6 @@ The labels are always the same nine; what `installed` means to people ("đã cà
 `own_answers` asks a question of its own; each of its answers amounts to a label (campaigns/rules/own_answers.py).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

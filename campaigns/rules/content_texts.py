@@ -8,8 +8,6 @@ The checks apply only to texts that are saved now: a campaign saved earlier can 
 (campaigns/rules/content.py).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Container, Mapping
 from typing import Any

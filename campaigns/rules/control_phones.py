@@ -1,7 +1,5 @@
 """Copies of a campaign's texts on the office's own phones: what their holders may say of them. Pure."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 

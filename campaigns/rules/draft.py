@@ -3,8 +3,6 @@
 Raises BadCampaign with one sentence for the first error; nothing is guessed.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field

@@ -5,8 +5,6 @@ prime 2**31-1, each with a key of the seed. A step's own draw is one more round 
 exists for Python and for SQL: both databases have 64-bit integers, but no hash function in common.
 """
 
-from __future__ import annotations
-
 import hashlib
 from functools import cache
 

@@ -6,8 +6,6 @@ Base and effect are followed from day to day by a filter that begins with what d
 little (a dynamic linear model with a discount: West and Harrison 1997, chapter 6).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta

@@ -1,7 +1,5 @@
 """Which gateway carries a message: first those that can, then those that are well, the cheapest, the order of the page. And when to claim more. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta

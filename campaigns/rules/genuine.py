@@ -3,8 +3,6 @@
 Nothing about a person goes into the comparison: a name and a personal link stand for any other.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable
 from enum import StrEnum

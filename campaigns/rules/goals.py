@@ -4,8 +4,6 @@ Goals and denominators are only ever added, never changed: those in force when a
 found. The functions `read_…` raise BadInput.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Lists that are handed over: the code of each of their people, and the marks on a list that came back. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 A file is checked as a whole before anything is stored.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date

@@ -3,8 +3,6 @@
 A kind's file has them in its table `words`; without it the words fit any action.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

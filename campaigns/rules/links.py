@@ -10,8 +10,6 @@ The alphabet leaves out 0 o 1 l i, which people mistake for one another when the
 every letter is in GSM-7.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 

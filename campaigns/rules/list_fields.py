@@ -4,8 +4,6 @@ A person without a value gets the substitute. Without one the field is empty, as
 `[…]`, which is then left out, so that nobody reads a sentence with a hole in it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any

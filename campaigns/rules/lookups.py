@@ -1,7 +1,5 @@
 """Rule of a lookup: what the gateway's own list says about an attempt whose outcome nobody saw."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

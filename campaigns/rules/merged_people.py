@@ -1,7 +1,5 @@
 """Which recipient of a campaign counts for whom, once people who were merged are taken apart."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

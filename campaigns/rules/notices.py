@@ -1,7 +1,5 @@
 """Notices: which message goes as one first, and what is learned of a number by it. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta

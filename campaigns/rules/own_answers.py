@@ -4,8 +4,6 @@ A resident gives one by its button, by its number or by its words; an officer ch
 what a button or a form sends, for campaigns without answers of their own as well.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple

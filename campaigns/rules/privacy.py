@@ -3,8 +3,6 @@
 By the Civil Code, articles 147 and 148, the day of a request does not count and the last day ends at its midnight.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta

@@ -1,7 +1,5 @@
 """Promises: whether an answer is one rather than says that it is done, and the figures of campaigns whose people promise."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

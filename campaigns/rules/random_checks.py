@@ -4,8 +4,6 @@ Some of those who reported by themselves that it is done are put on visit sheets
 which part of the self-reports is true. See docs/random-checks.md.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Sequence

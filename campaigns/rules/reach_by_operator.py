@@ -1,7 +1,5 @@
 """Messages by operator and by gateway: how many arrived, and what proves it, failures, cost. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Which of our messages a receipt means that does not name the attempt: by all that it carries, or none at all."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -5,8 +5,6 @@ greatest length. An operator takes three at most. Source: VinaPhone's form of 20
 signs of an hour, a day or a place ("07:30", "5/12", "thôn 3, xã Đắk Hà"): B takes them until an operator refuses them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Coordinates are read from a text as people paste them: decimal degrees, degrees 
 What is read is taken out of the text: a position is kept in one place, from which it is removed in time.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence

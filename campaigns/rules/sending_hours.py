@@ -1,7 +1,5 @@
 """Sending hours in Vietnam, days without sending, and due times of steps. The current time is always an argument."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone

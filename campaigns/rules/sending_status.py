@@ -1,7 +1,5 @@
 """Sending status: why a campaign is not sending, its rate, and when it will finish."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -5,8 +5,6 @@ the figures of one campaign each group of people is counted by itself that its d
 subtracted from its drive either.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ An attempt only moves forward, by rank: a callback that repeats, comes late or o
 nothing. A message's state is not set by itself: it is derived from its attempts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Texts of messages that ask the contact of a place or an agency to catch up."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 

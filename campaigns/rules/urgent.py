@@ -5,8 +5,6 @@ do-not-call register get it only where the installation allows that and a legal 
 wrong or dead never do.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Home visits: their reasons, outcomes and keys, houses, and what becomes of a result that a phone brings late."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Warnings about a campaign that may be sent but looks wrong, shown before it is sent."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from datetime import datetime

@@ -4,8 +4,6 @@ The signature follows Standard Webhooks: `webhook-signature` is `v1,` and the ba
 secret's bytes, over `<webhook-id>.<webhook-timestamp>.<body>`.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

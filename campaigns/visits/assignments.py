@@ -1,7 +1,5 @@
 """Sheets given to village officers, and the code with which an officer signs in a phone."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """Candidates for home visits: people of a list or commune not reached yet, by village."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

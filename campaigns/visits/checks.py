@@ -1,7 +1,5 @@
 """Random checks of a drive: the self-reports that officers found true or not at the door, and what is left of the count."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from redis import Redis

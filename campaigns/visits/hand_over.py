@@ -4,8 +4,6 @@ Who withdrew, objected or was erased is on none. What is handed over is on recor
 each number that it shows, as an opened number is. The people of a campaign about health are listed once they were opened on record.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime

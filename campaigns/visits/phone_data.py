@@ -1,7 +1,5 @@
 """The houses that a village officer's phone carries: the sheets given to them, and what is needed at the door."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Progress of visits: by village officer for the office, in total for a drive."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Results that village officers' phones send, hours or days after the visits, each perhaps several times."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

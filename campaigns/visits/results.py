@@ -1,7 +1,5 @@
 """Results of visits: entered for many lines at once, repeatable, undone as a whole."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta

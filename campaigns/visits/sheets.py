@@ -1,7 +1,5 @@
 """Visit sheets: creation, listing, reading. Every reading and printing with full numbers is on record."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -6,8 +6,6 @@ takes it, and an answer is sent without one, so that slow callers delay no other
 `SharedWork`: callers that wait together for one piece of work in a thread.
 """
 
-from __future__ import annotations
-
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping

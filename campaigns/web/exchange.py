@@ -1,7 +1,5 @@
 """What other installations read here: the wishes to be left alone that are told to them."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from flask import Blueprint, Response, abort, request

@@ -9,8 +9,6 @@ Stored callbacks are applied by a job.
   a thread each.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

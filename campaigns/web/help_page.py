@@ -3,8 +3,6 @@
 These pages alone may ask for the position: by a script of some lines, and only when the button is touched. Without it they ask in words.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from base64 import b64encode

@@ -4,8 +4,6 @@
 - The page behind a report's link: a day's report and its corrections, to read and to download.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping
 from datetime import UTC, date, datetime

@@ -10,8 +10,6 @@
   buys no guesses. An IPv6 network of 64 bits is one address.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import time

@@ -5,8 +5,6 @@ that is not. Every form has limits by address, by number and for all together; a
 cannot be counted.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator

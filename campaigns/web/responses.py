@@ -1,7 +1,5 @@
 """Responses of the residents' site: security headers, and error pages in their language."""
 
-from __future__ import annotations
-
 import logging
 import traceback
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Page behind an urging's link: the contact of a place or an agency reads it and answers, without an account."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from flask import Blueprint, redirect, request, url_for

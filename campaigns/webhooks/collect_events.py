@@ -10,8 +10,6 @@ that id are there that will ever be, and `store_marked` reads them. SQLite has o
 An event contains ids, labels and counts, never numbers, names or texts.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

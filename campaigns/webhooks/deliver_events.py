@@ -8,8 +8,6 @@ The HTTP client connects to no internal address, whatever name leads there, foll
 time. Names are resolved here and connected to as resolved, so that a name cannot lead elsewhere a moment later.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import json

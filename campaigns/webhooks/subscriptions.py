@@ -1,7 +1,5 @@
 """Subscriptions to webhooks: created, read and ended by administrators; failed events sent again."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass

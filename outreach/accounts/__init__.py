@@ -1,3 +1,1 @@
 """Accounts of users and organisations: roles and scope, sign-in sessions, API tokens, audit log."""
-
-from __future__ import annotations

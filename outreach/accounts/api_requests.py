@@ -1,7 +1,5 @@
 """Requests of other systems that write: done once for each idempotency key, or in a sandbox that keeps nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace

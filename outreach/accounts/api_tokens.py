@@ -3,8 +3,6 @@
 Administrators create and end them, each for one organisation and with named rights. Only a hash is stored.
 """
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from collections.abc import Collection

@@ -8,8 +8,6 @@ head is the last lock that any transaction takes, so that there can be no deadlo
 Verification reads every entry again and compares the chain with anchors that were noted elsewhere.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence

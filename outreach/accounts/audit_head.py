@@ -4,8 +4,6 @@ That the log's end was cut off together with the chain's end is found by an end 
 compares with the files.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import smtplib

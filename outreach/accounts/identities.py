@@ -1,7 +1,5 @@
 """Accounts by their identity at a provider (OpenID Connect): found by subject, linked by verified mail, or made from groups."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime

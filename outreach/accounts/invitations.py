@@ -4,8 +4,6 @@ A link holds a fingerprint of the password hash, which changes when the link is 
 (an invitation) is valid for 72 hours; one that anybody may request on the sign-in page for two.
 """
 
-from __future__ import annotations
-
 import hashlib
 from datetime import UTC, datetime
 

@@ -1,7 +1,5 @@
 """Filters that a user keeps under a name, to open a page with them again."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 

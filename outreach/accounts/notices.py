@@ -4,8 +4,6 @@ What is told once is kept by its key once a mail server has taken it. One that m
 with the same Message-ID.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime

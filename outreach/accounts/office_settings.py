@@ -1,7 +1,5 @@
 """The settings that an administrator makes on the page of the office: saved beneath the variables, which win, and tried."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from smtplib import SMTPException

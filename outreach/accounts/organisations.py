@@ -1,7 +1,5 @@
 """Organisations: find, create and change."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

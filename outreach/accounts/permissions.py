@@ -1,7 +1,5 @@
 """Permissions: roles, and the scope condition of every query."""
 
-from __future__ import annotations
-
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, or_, select, true

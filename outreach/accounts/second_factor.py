@@ -3,8 +3,6 @@
 The secret is derived from the installation's key and a nonce: the database alone reveals no code.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -3,8 +3,6 @@
 The log is the record. Redis holds the counts since it was started, and the latest events, for 30 days.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 The user agent of a device is shortened to two words, so that users recognise their devices.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta

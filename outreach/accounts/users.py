@@ -3,8 +3,6 @@
 Actions of administrators on accounts, and of users on their own password, are recorded in the audit log.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import secrets

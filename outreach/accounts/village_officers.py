@@ -4,8 +4,6 @@ The link is passed on by hand, the code goes to the officer's number or mail. Us
 the phone that was signed in before. A phone stays signed in for `KEPT_FOR`, however long it has no network.
 """
 
-from __future__ import annotations
-
 import hmac
 import secrets
 from collections.abc import Sequence

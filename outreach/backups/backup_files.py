@@ -5,8 +5,6 @@ so it goes wherever the file goes. It is by Ed25519, with a key that is derived 
 names who signed and is to be kept outside.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -4,8 +4,6 @@ The file is complete or does not exist, and only its owner may read it. Also her
 this machine fit the server, and how they are called.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import re

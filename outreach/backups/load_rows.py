@@ -4,8 +4,6 @@ Whatever a changed file may carry (triggers, functions, views, statements) is no
 tables and the positions of known sequences are read, of an SQLite file only the rows of known tables.
 """
 
-from __future__ import annotations
-
 import re
 import sqlite3
 import subprocess

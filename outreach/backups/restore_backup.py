@@ -5,8 +5,6 @@ same transaction as the data; `campaigns.delivery.after_restore` removes it once
 sent since the backup.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path

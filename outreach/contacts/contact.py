@@ -3,8 +3,6 @@
 The origins of a contact are the lists that contain it, each with its file, its row and its legal basis.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime

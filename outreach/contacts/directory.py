@@ -7,8 +7,6 @@ A search by number takes no more digits than a masked number shows, or all of th
 numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime

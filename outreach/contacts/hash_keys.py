@@ -4,8 +4,6 @@ A hash whose number is known is made anew. One whose number was erased, or is kn
 cannot be: it stays under the key of its time, which is kept for comparison only.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import datetime
 

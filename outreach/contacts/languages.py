@@ -4,8 +4,6 @@ A spelling that the register does not know is kept with the phones of its rows. 
 every later row written so; nobody loses the language that a list gave.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """People of the directory who may be one person, to be compared by an officer, who may say that they are not."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any

@@ -4,8 +4,6 @@ The legal basis is why the contacts of a list may be messaged, and since when. W
 log.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime
 

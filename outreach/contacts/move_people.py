@@ -5,8 +5,6 @@ stay until an officer has answered for each village (`place_questions`). Campaig
 units of their day.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone

@@ -4,8 +4,6 @@ A number removed from a contact stays on record: as history, and so that an outd
 again. A new phone is suppressed from the start if its number was suppressed before.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -4,8 +4,6 @@ A question is one spelling; where the place is a commune that was split, one of 
 with it, and to every later row that is written so.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What other systems call people: texts of their own, each for one person in the organisation of a token."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 

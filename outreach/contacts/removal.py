@@ -6,8 +6,6 @@ number, and so sees the recipients of each launch that has committed; a launch t
 person gone.
 """
 
-from __future__ import annotations
-
 from sqlalchemy.orm import Session
 
 from outreach.core.db import lock_until_end

@@ -3,8 +3,6 @@
 Who asked to be left alone is in the ledger of wishes (outreach/contacts/wishes.py). All functions work in the caller's transaction.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from collections.abc import Callable, Collection

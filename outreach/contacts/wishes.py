@@ -4,8 +4,6 @@ Rows are only added. The rule is `find_wish` of outreach/rules/wishes.py; decisi
 `left_alone`, which says the same. Merging, importing and erasing change who a row's person is, never the wish.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -8,8 +8,6 @@ Bulk inserts reserve the ids beforehand and use COPY on PostgreSQL, so that a ro
 stored, the next one is read and checked.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import sys

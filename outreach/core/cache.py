@@ -1,7 +1,5 @@
 """Cache of slow counts in Redis, shared by all processes; the slower a count, the longer it is cached."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable

@@ -6,8 +6,6 @@ takes the write lock at BEGIN: a transaction that reads first and writes later w
 halfway when another one wrote in between.
 """
 
-from __future__ import annotations
-
 import sqlite3
 import time
 from collections.abc import Collection, Iterator

@@ -7,8 +7,6 @@ Redis is no way in: jobs are JSON, and of a queue's content only jobs of `allowe
 arguments are run. Anything else, such as RQ's own pickled jobs of an earlier version, is removed unread.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from collections.abc import Sequence

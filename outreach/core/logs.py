@@ -3,8 +3,6 @@
 Our log lines have an event and ids (`send.fault attempt=7`), never phone numbers, names or texts.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import re

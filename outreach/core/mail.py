@@ -3,8 +3,6 @@
 The server's URL holds everything: host, login, encryption, sender.
 """
 
-from __future__ import annotations
-
 import logging
 import smtplib
 import ssl

@@ -1,7 +1,5 @@
 """Questions to other servers, for the checks of an installation: a certificate's end, an answer of a gateway."""
 
-from __future__ import annotations
-
 import http.client
 import socket
 import ssl

@@ -1,7 +1,5 @@
 """How far long work is, for who waits for it in a terminal; nobody else is told."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 watchers: list[Callable[[int], None]] = []

@@ -1,7 +1,5 @@
 """Fixed-window rate limits, counted in Redis for all processes. While Redis is unavailable nothing is limited."""
 
-from __future__ import annotations
-
 import logging
 import math
 import time

@@ -1,7 +1,5 @@
 """One id for all that follows from a request: in logs, in the jobs that it enqueued, in calls to the gateway."""
 
-from __future__ import annotations
-
 import logging
 import re
 import secrets

@@ -4,8 +4,6 @@ Alembic is loaded only to change a database or to say what is wrong with its ver
 """
 
 # ruff: noqa: PLC0415
-from __future__ import annotations
-
 import re
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Seal of secrets that are stored in the database, by keys that are not in it."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 

@@ -1,7 +1,5 @@
 """Sentences of errors in Vietnamese and English, from the catalogues in `outreach/translations`."""
 
-from __future__ import annotations
-
 import gettext
 import os
 from datetime import date

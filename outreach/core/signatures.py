@@ -1,7 +1,5 @@
 """Signatures by Ed25519, with keys that are derived from an installation's own; the public half is given to who checks them."""
 
-from __future__ import annotations
-
 import hashlib
 
 from cryptography.exceptions import InvalidSignature

@@ -1,7 +1,5 @@
 """Signed tokens: what a link, a phone or a cookie carries, each for one purpose, some for a limited time."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, TypeVar

@@ -3,8 +3,6 @@
 Every cell is a text or a whole number: none is run as a formula, and no text loses a leading zero.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date

@@ -1,3 +1,1 @@
 """Imports of contact lists, row by row, and of the national do-not-call register (Decree 91/2020)."""
-
-from __future__ import annotations

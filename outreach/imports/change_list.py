@@ -5,8 +5,6 @@ imports that brought them, and archives the first, so that campaigns that use it
 are in no other list go with it, except those to whom a campaign refers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any

@@ -4,8 +4,6 @@ What the officer says of a row is kept with the upload, by sheet and line, and a
 typed in place of the cell, "as read", or "leave out". It is forgotten when the upload ends.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

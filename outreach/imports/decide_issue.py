@@ -3,8 +3,6 @@
 Also the answers to questions about stored rows: a year of birth, a commune.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -4,8 +4,6 @@ Erased contacts are known by keyed hashes alone, so that no list stores them aga
 and previews also hold personal data; they are emptied, not removed, as a decision stays valid.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any

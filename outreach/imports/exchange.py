@@ -5,8 +5,6 @@ all share, and may be unknown to them until a list brings it. A wish ends where 
 owner there. Each also tells back what it was told: so one that was restored from an older backup learns it again.
 """
 
-from __future__ import annotations
-
 import logging
 import secrets
 import time

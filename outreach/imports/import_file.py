@@ -5,8 +5,6 @@ undone on its page. Nobody confirms it, so that it is not checked before; a file
 If the command is killed, a worker goes on with it, or the command when it is given the same file again.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime

@@ -8,8 +8,6 @@ The export has the columns of the source file, with the reason. It can be import
 names the row that each line corrects.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import json

@@ -3,8 +3,6 @@
 The caller holds `lock_imports`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 

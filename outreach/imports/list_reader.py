@@ -4,8 +4,6 @@ The rows are in Unicode, each with its number in the sheet. `contacts check` wri
 stores them.
 """
 
-from __future__ import annotations
-
 import csv
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence

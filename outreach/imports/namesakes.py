@@ -4,8 +4,6 @@ Half of a province shares a few hundred names, so that they are told apart by th
 compared: one that differs contradicts, one that is not stated does not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from itertools import count
 from typing import Any, Generic, TypeVar

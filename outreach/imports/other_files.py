@@ -3,8 +3,6 @@
 Read with Python's own readers, in the child process of `sheet_process` and within its limits.
 """
 
-from __future__ import annotations
-
 import quopri
 import re
 import zipfile

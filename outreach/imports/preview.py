@@ -1,7 +1,5 @@
 """Preview of an upload before anything is stored: its columns, first rows and counts."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

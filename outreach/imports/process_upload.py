@@ -5,8 +5,6 @@ check starts again from the first row; storing continues behind the last stored 
 count are in one commit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

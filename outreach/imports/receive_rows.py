@@ -5,8 +5,6 @@ continues, and the import can be undone on its page. No officer confirms it: the
 the rows.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

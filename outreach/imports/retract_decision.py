@@ -3,8 +3,6 @@
 What the decision stored is removed, and each issue is open again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

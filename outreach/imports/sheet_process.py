@@ -7,8 +7,6 @@ through a pipe and ends; one that goes beyond a limit is ended by the kernel, an
 `python -m outreach.imports.sheet_process FD` is the server; it ends when its socket is closed.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import resource

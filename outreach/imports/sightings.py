@@ -4,8 +4,6 @@ People are carried into lists that are merged or split with the imports that bro
 is undone in each list that has it (`lists_with`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any
 

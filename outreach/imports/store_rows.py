@@ -4,8 +4,6 @@ Importing the same file again changes nothing. A row that an officer must decide
 is kept as an import issue, as it was in the file.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

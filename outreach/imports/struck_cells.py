@@ -3,8 +3,6 @@
 The parts of the workbook are searched only where a font or a piece of text is struck through at all.
 """
 
-from __future__ import annotations
-
 import re
 import zipfile
 from collections.abc import Container, Mapping

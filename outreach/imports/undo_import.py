@@ -4,8 +4,6 @@ All other contacts stay. A contact to whom a campaign refers stays in the direct
 was sent to them must stay known. The same code serves imports from the admin site and from the command line.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any

@@ -7,8 +7,6 @@ Columns that an officer of an organisation named by hand are remembered for the 
 header. Files that nobody confirms are removed: personal data must not stay because an officer forgot a page.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Table of backups. A backup contains its own row, so that a restore knows how old its data is."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Tables of contacts: people, phones, lists, imports, suppressions and erasures."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 from typing import Any

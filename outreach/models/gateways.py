@@ -1,7 +1,5 @@
 """Table of gateway accounts: who carries messages, on which terms."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 from typing import Any

@@ -1,7 +1,5 @@
 """Table of the office's settings: what an administrator has set on the page, beneath the variables."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, String, Text

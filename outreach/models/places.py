@@ -1,7 +1,5 @@
 """Tables of areas: provinces, districts and communes with their days, their successors, and who was moved to them."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 from typing import Any

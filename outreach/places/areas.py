@@ -1,7 +1,5 @@
 """Tree of areas: queries on it, and loading it from a CSV file such as kontum_units.csv."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date

@@ -4,8 +4,6 @@ A unit that ended stays with its last day, as figures, reports and recipients of
 is another unit with a key of its own ("23284-2025").
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date

@@ -9,8 +9,6 @@ island districts without communes (Bạch Long Vĩ, Cồn Cỏ, Hoàng Sa, Lý S
 centres 99 of 100 are within 19 km, about a dozen are 100 km off.
 """
 
-from __future__ import annotations
-
 import csv
 import lzma
 from collections.abc import Collection, Iterator

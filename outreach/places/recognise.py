@@ -1,7 +1,5 @@
 """The gazetteer of an installation: its own communes, with the former names that lists still have."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import date

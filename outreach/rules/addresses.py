@@ -1,7 +1,5 @@
 """Network addresses as limits count them."""
 
-from __future__ import annotations
-
 from ipaddress import IPv6Address, ip_address, ip_network
 
 

@@ -3,8 +3,6 @@
 A profile is a TOML file: see docs/gateways.md.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import re

@@ -7,8 +7,6 @@ The values before and after a change may be personal data, which an erasure must
 covers only their salted digest. The salt is deleted with them; without it no number can be guessed from its digest.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json

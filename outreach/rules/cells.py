@@ -1,7 +1,5 @@
 """Cells of a list's rows as text. Pure."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Sequence
 from datetime import date

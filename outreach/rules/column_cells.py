@@ -1,7 +1,5 @@
 """What the cells of a list's columns are, where no heading says it: numbers, pieces of numbers, people's names. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence, Set
 
 from outreach.rules.cells import Row, cell_at, cell_text

@@ -3,8 +3,6 @@
 Lists of people, whose headings are anybody's, are read by `list_columns`.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

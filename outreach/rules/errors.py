@@ -15,8 +15,6 @@ LoaError
 └── WrongState          the row is no longer in the state that the action needs
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any, TypeVar
 

@@ -1,7 +1,5 @@
 """Wishes exchanged between installations: who the others are, what a page of their wishes says, what is done with it. Pure."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -3,8 +3,6 @@
 Each parser raises BadInput with what is wrong.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from decimal import Decimal

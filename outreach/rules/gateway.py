@@ -12,8 +12,6 @@ RequestExpired   the request's time was over before it could leave
 Also here: the sample numbers of this project. Real subscribers may have them, so a live gateway never gets one.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping

@@ -6,8 +6,6 @@ gives candidates, never a guess: a unit that was split, names that repeat, and w
 one of the day's units and a former one with other ground.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace

@@ -3,8 +3,6 @@
 A masked number shows enough to tell numbers apart, too little to call.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping

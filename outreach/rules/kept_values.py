@@ -4,8 +4,6 @@ Such a column is a field of the texts of the list's campaigns, by a name of its 
 files of unknown hands: one that would change what a text is, as a link or a number to call, is not kept.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Functions that take such keys take one text: a key, or several separated by newl
 one key alone passes it as it is. A key's id names it in tables and in `keys show` and does not reveal it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from enum import StrEnum

@@ -10,8 +10,6 @@ Which of them an installation offers, and which further spellings its lists use,
 (`outreach/contacts/languages.py`).
 """
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Mapping
 

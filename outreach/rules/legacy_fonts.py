@@ -6,8 +6,6 @@ too, so one word proves nothing: a column, or a row pasted among others, is take
 words are Vietnamese syllables after conversion than before.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence

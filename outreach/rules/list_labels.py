@@ -1,7 +1,5 @@
 """Words of headings: what each column of a contact list means. Pure."""
 
-from __future__ import annotations
-
 import re
 from enum import StrEnum
 

@@ -1,7 +1,5 @@
 """Which rows of a table are people, and which are titles, sums, remarks and signatures. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from enum import IntEnum

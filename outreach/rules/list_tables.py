@@ -4,8 +4,6 @@ What a sheet may be besides: lines pasted from a chat, a table that lies on its 
 whose number is on the line below.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 

@@ -4,8 +4,6 @@ Since 2018 numbers move between operators and keep their series, so a series is 
 comes before it. Source: the operators' series as assigned by the Ministry, and the conversion of 15/9/2018.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

@@ -4,8 +4,6 @@ Offline: the package zxcvbn has the 30,000 most frequent passwords of breaches (
 how many guesses a password stands that is made of them, of words, names, days, rows of keys and repetitions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from outreach.rules.errors import BadInput

@@ -3,8 +3,6 @@
 Such a row is for review: settled, it makes as many people as it names.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ to decide.
 A cell is split into groups of digits; the rules decide which groups form a number and which are left over.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable, Sequence

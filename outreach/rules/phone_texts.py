@@ -4,8 +4,6 @@ Only what is written like a whole number counts (0…, +84…, 0084…), as such
 numbers, years, identity papers.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Spelling of places: keys under which Đắk, Đăk and Dak, Hoà and Hòa, Ia and Ya are one name. Pure."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Sequence

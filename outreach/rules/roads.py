@@ -3,8 +3,6 @@
 Nothing is settled by less than is declared here. What cannot be told by it is put to a person, with what is known.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Map of an identity provider's groups to roles, as `OIDC_ROLES` has it: `loa-canbo=staff:PN, loa-qt=administrator`."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """How many requests may be under way at once on one connection to a gateway: learned from its answers. Pure."""
 
-from __future__ import annotations
-
 from outreach.rules.gateway import Accepted, Cause, Outcome, Refused, Throttled
 
 LEAST = 1.0

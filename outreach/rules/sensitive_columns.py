@@ -3,8 +3,6 @@
 They are never read: they are sensitive data that we may not keep, and the language to write in is what a campaign needs.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

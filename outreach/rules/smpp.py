@@ -3,8 +3,6 @@
 Numbers of sections are those of the SMPP Protocol Specification v3.4, issue 1.2. A session is `outreach.sms.smpp`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import re

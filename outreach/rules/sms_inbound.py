@@ -4,8 +4,6 @@ The operator of a domestic short code pushes replies by HTTP: see docs/inbound.m
 one, are HMAC-SHA256 in hexadecimal.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import re

@@ -3,8 +3,6 @@
 The databases' own order puts Đ behind Z, or makes no difference between Đ and D.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from functools import lru_cache
 from itertools import product

@@ -1,7 +1,5 @@
 """Dataclasses from the data that `dataclasses.asdict` made of them, also after conversion to JSON and back. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache

@@ -1,7 +1,5 @@
 """Cleaning of text where it comes in: forms, API, commands' files, lists, SMS. Pure."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -4,8 +4,6 @@ Source: Twilio's error dictionary. A code that is not in the table is a plain re
 docs/reference.md shows the table with the effects of each.
 """
 
-from __future__ import annotations
-
 from outreach.rules.gateway import Cause, DeliveryStatus, OutcomeUnknown, Refused, Throttled
 
 _C = Cause

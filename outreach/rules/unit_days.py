@@ -5,8 +5,6 @@ was split in between nobody knows who lived on which part: then a place has thos
 Such figures are shown as a range and never shared out by a guess, not even where one part is the main one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar

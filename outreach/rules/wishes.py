@@ -5,8 +5,6 @@ organisation or a channel. What takes it back is a row of its own that names it.
 says the same as `find_wish`; a test compares both over random stories.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import NamedTuple

@@ -4,8 +4,6 @@ Source: Zalo for Developers, "Webhook" and "Sự kiện người dùng gửi tin
 the account's; a number comes only with the user's consent (`user_submit_info`).
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from collections.abc import Mapping

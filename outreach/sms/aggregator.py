@@ -1,7 +1,5 @@
 """Gateway for an aggregator by HTTP, as its profile describes it (`outreach.rules.aggregator`)."""
 
-from __future__ import annotations
-
 import base64
 import json
 import logging

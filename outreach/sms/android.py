@@ -5,8 +5,6 @@ has an id of ours, so that one with unknown outcome can be looked up: the app's 
 the phone already has that id.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

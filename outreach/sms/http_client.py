@@ -4,8 +4,6 @@ It replaces the client of Twilio's library, which ignores its timeout and repeat
 repeated POST would be a second message.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar

@@ -1,7 +1,5 @@
 """Base of the gateways by HTTP: one request for a message, and what is known when it failed."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Window of a gateway's connection: waits until one request more may be under way, and learns how many may."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import deque

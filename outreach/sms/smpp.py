@@ -8,8 +8,6 @@ reply before anybody has stored it, and cannot tell a cut connection from an ans
 - the connection is kept for the life of the process, also while no campaign is sending.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import random

@@ -5,8 +5,6 @@ port; those other than 2xx by `twilio_errors`. After a timeout or a cut connecti
 OutcomeUnknown. If there was no connection, it was not.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import logging

@@ -3,8 +3,6 @@
 A route that is not here fails `test_every_route_is_looked_at`. `docs/screens.md` tells what each is for.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from tests.browser.fixtures import ADMINISTRATOR, APPROVER, AUDITOR, AUTHOR, LEADER

@@ -1,7 +1,5 @@
 """A second gateway and a registered template, from the first form to the reach by operator, with nothing but the browser."""
 
-from __future__ import annotations
-
 import base64
 import os
 import re

@@ -1,7 +1,5 @@
 """A resident says that they are safe or need help and where; officers see it, also after the network was away."""
 
-from __future__ import annotations
-
 from sqlalchemy import select, update
 
 from campaigns.models.campaigns import Recipient

@@ -23,8 +23,6 @@ and the cost say.
 makes FOLDER, its `node_modules`.
 """
 
-from __future__ import annotations
-
 import argparse
 import base64
 import os

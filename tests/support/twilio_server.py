@@ -3,8 +3,6 @@
 Every request that reaches the server is held against Twilio's document.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Awaitable, Callable

@@ -3,8 +3,6 @@
 `load_kinds` needs no database and has the files alone; all else that has a session reads both.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from functools import cache

@@ -3,8 +3,6 @@
 The records office adds number and signature. The functions at the end set what python-docx has no function for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from io import BytesIO

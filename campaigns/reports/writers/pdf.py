@@ -4,8 +4,6 @@ No font of the machine is used. Liberation Serif has the widths of Times New Rom
 (SIL Open Font License, see fonts/).
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 from pathlib import Path

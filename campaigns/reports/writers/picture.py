@@ -1,7 +1,5 @@
 """Writer of a drawing as PNG, by Typst with the fonts of the report."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 _HERE = Path(__file__).parent

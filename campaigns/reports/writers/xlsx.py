@@ -7,8 +7,6 @@ the machine's language is; a share's comma is the machine's own in Excel, as no 
 nothing has its words as its format.
 """
 
-from __future__ import annotations
-
 import zipfile
 from collections.abc import Mapping
 from datetime import datetime

@@ -3,8 +3,6 @@
 Two replies are alike by their words, where what was asked is one word; a doubt ("is it a swindle?") is one meaning however it is put.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What a message asked: its action and thing, and the answers it offers, as the words of a reply are read against them."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

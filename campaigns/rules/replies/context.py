@@ -1,7 +1,5 @@
 """Replies in a conversation: corrections of what was just said, answers to what we just asked, and a second meaning in one message."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Words of danger in replies: water, fire, illness, violence, people trapped, lost or dying, in any kind of campaign (the words: danger.txt)."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

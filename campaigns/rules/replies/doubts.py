@@ -1,7 +1,5 @@
 """Doubts about a message: who sends it, is it a swindle, does it cost, where is my data. Each has one short answer."""
 
-from __future__ import annotations
-
 import re
 from enum import StrEnum
 

@@ -3,8 +3,6 @@
 Answers are never changed, only added or undone; a recipient's state is computed from all of them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum

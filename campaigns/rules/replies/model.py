@@ -8,8 +8,6 @@ The weights of a feature are one integer, 32 bits for each, so that one addition
 the highest column counts how often that is to be taken away.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import struct

@@ -1,7 +1,5 @@
 """How a reply fits each answer that its message offers: by number, by words, by saying yes or no. The same for every question."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence

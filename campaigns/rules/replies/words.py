@@ -1,7 +1,5 @@
 """Spelling of replies: words of one spelling, whatever way they were typed (Unicode forms, broken code pages, Telex, VNI, teencode)."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Changes between the snapshot of a report already issued and the figures known now."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum

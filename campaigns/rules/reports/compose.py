@@ -1,7 +1,5 @@
 """Composition of the daily report or its correction from the sections, with its appendices."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from campaigns.rules.progress import ShareBasis

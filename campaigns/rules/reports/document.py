@@ -4,8 +4,6 @@ All file formats are written from the same blocks, so that none can differ from 
 written as in official documents (Decree 30/2020, Appendix I).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """Notes: what officers write into a day's report besides its figures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

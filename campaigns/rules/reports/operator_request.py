@@ -3,8 +3,6 @@
 Head, signature and copies are those of the drive's report (`template.py`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from campaigns.rules.reports.compose import BLANK

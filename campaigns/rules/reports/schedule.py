@@ -4,8 +4,6 @@ The caller performs the returned action and asks again. After a downtime only wh
 not reminded after the figures are frozen, but the report is sent however late it is.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 

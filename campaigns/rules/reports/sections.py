@@ -4,8 +4,6 @@ Each figure comes with its denominator, its day and its source; what is unknown 
 residents shows each source by itself, by district, and as charts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date, datetime
 

@@ -4,8 +4,6 @@ Three sources stand side by side and are never added: official figures, resident
 counted of their own staff. None is unknown; it is never zero.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping, Sequence

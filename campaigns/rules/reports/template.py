@@ -1,7 +1,5 @@
 """Report template: letterhead, wording and hours, which differ by province and campaign."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields

@@ -4,8 +4,6 @@ They are not written down a second time: they are today's, without what each lat
 with a fingerprint of version 1.1.0's own.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from pathlib import Path
 

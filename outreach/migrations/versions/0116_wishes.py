@@ -2,8 +2,6 @@
 
 # ruff: noqa: S608 - of our own parts
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

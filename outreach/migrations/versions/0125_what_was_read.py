@@ -1,7 +1,5 @@
 """What an approver read, what a submission is bound to, when a wave took somebody in, how long sending took."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """Two questions about one row; sightings by list, whence a list was merged or split; reports that were restored."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Receipts belong to a phone, parts of replies are known again, replies keep what could not be read"""
 
-from __future__ import annotations
-
 import json
 
 import sqlalchemy as sa

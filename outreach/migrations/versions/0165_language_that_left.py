@@ -1,7 +1,5 @@
 """A message keeps in which language its text left"""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """A report of a recipient that a merge left out is the one's who counts; when a report was restored is kept no more"""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """What an administrator sets on the page of the office"""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """A number keeps when its owner last asked for messages; when a user was last told is read from what they were told"""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

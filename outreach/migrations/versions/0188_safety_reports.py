@@ -1,7 +1,5 @@
 """What numbers say of their safety in a storm, what they need and where"""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """The operators' message to everybody, asked of them in a storm, is an activity"""
 
-from __future__ import annotations
-
 from alembic import op
 
 from outreach.core.schema import restate_check

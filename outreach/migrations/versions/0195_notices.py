@@ -1,7 +1,5 @@
 """A step may have a templated notice, an attempt a channel; a number keeps what a notice found out of it"""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

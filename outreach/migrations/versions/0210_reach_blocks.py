@@ -1,7 +1,5 @@
 """The reach of a large campaign is counted block by block of its recipients"""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Wishes to be left alone are told to other installations, and theirs are kept"""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Two drives at once: no figure of one is in the other, and each is what a count of the rows by hand gives."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Goals on the page and by command: set by staff of the province, read by all, with where each figure comes from."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

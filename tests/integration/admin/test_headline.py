@@ -1,7 +1,5 @@
 """One headline: home, the leader's page, the API, the report with its charts and its mail say the same, and the database agrees."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from io import BytesIO

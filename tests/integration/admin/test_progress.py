@@ -1,7 +1,5 @@
 """Where the goal stands: against which figure, by place, organisation and day, within a user's scope."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A campaign's reach in the office: by step, organisation and place, for whoever may see it, and as a file."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

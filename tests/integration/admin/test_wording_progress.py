@@ -1,7 +1,5 @@
 """What the columns of a reach file are called."""
 
-from __future__ import annotations
-
 import pytest
 from flask import Flask
 from flask_babel import Babel

@@ -1,7 +1,5 @@
 """How long a worker halts after 429."""
 
-from __future__ import annotations
-
 from campaigns.delivery.streams import LONGEST_HALT_S, AccountLimiter
 
 

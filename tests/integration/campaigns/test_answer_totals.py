@@ -1,7 +1,5 @@
 """The counters behind the figures say what the people say, whatever happened and in whichever order."""
 
-from __future__ import annotations
-
 import random
 import re
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """What the gateway's list brings, prices and reports, counts once for each message, whatever happens meanwhile."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator

@@ -1,7 +1,5 @@
 """A campaign's budget: reserved at the launch, at the price of that day, given back as messages fall away."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """What can be taken back, and what a person decides: an undone launch, messages that stay unknown."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 

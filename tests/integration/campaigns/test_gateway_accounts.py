@@ -1,7 +1,5 @@
 """Several gateways at once: one is set up, tested and put to work; one dies, is drained, refuses."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from dataclasses import fields, replace

@@ -1,7 +1,5 @@
 """The gateway's calls: only genuine ones count, what came is stored before it is acknowledged, nothing breaks them."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Iterator

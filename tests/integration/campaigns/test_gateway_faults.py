@@ -1,7 +1,5 @@
 """A gateway that is out of order: sending stops soon, nobody is failed for it, and goes on by itself when it is mended."""
 
-from __future__ import annotations
-
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What residents say over a gateway's own connection: each delivery ends in a row before it is answered, in its order, once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Goals and denominators are books: what stood at a moment can be told at any later one."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, timedelta
 
 import pytest

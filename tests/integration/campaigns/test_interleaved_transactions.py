@@ -1,7 +1,5 @@
 """Two transactions over the same rows, one in the middle of the other: nothing is lost and nothing counted twice."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta

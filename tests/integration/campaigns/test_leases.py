@@ -1,7 +1,5 @@
 """Who owns a message and for how long: leases, looks into the gateway's list, and what nobody reports on."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 import time

@@ -6,8 +6,6 @@ searched for: a state in which two copies have left, and an end in which the mes
 made again under its id while the day ends, for receipts of a centre that counts anew and of strangers, and for the window.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Notices first, texts where they do not arrive: one message, counted once, whatever the reports do."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta

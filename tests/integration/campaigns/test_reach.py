@@ -1,7 +1,5 @@
 """How far a campaign reached: counted over all, it says what each person, message and answer says, whatever happened."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter as Sums
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Requests that were cut while the gateway's clock, its list or its answers are wrong: nobody gets a second copy."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """In a storm: who is safe, who needs help and where, by page, SMS and the page for everybody; handed over, joined, settled, and removed in time."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 from io import BytesIO

@@ -1,7 +1,5 @@
 """The send on real parts: launch, claim, send, record, and what must hold meanwhile."""
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What all workers and all campaigns share: a sender's pace, the account's halt, contents, numbers, failures."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Callable

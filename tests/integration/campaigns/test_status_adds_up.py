@@ -1,7 +1,5 @@
 """Whatever happens to a campaign, its recipients are those who were sent something, skipped, wait, failed or are unknown."""
 
-from __future__ import annotations
-
 import random
 from contextlib import suppress
 

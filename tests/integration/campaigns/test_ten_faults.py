@@ -1,7 +1,5 @@
 """Ten faults from outside, each made for real: the doctor names it, and `/readyz` or a figure behind an alert shows it."""
 
-from __future__ import annotations
-
 import shutil
 import threading
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Cries for help: on top of the inbox, answered once with whom to call, told to the officer on duty and to those who stand in."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """A warning of danger: two approve it, it leaves at night and ahead of all, and the dead number never gets it."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """What happens reaches whoever subscribed to it: once put into line, in order, signed, until it is taken."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import Counter

@@ -1,7 +1,5 @@
 """An Android phone as the gateway: what each of its answers means, and a campaign from launch to reports over it."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace

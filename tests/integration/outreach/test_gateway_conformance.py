@@ -1,7 +1,5 @@
 """One table of cases that every gateway has to pass: what a campaign of three comes to, and what the gateway took."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from collections import Counter

@@ -1,7 +1,5 @@
 """The guide to another gateway: the profile in it sends, and reads what its provider answers."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

@@ -1,7 +1,5 @@
 """SMPP, against the simulator's centre: messages, receipts and replies over one connection that is kept."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the Twilio gateway makes of every answer to one message, and of none."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import socket

@@ -1,7 +1,5 @@
 """The gateway's own list of messages: by it an outcome that nobody saw is settled."""
 
-from __future__ import annotations
-
 import json
 import time
 from datetime import UTC, date, datetime

@@ -1,7 +1,5 @@
 """The gateway's calls to us: who may call, and what they say."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -1,7 +1,5 @@
 """Units with their days: today's beside those that ended, and the people who lived in these."""
 
-from __future__ import annotations
-
 from datetime import date
 from pathlib import Path
 

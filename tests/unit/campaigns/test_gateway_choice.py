@@ -1,7 +1,5 @@
 """Which gateway carries a message."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

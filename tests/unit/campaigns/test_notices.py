@@ -1,7 +1,5 @@
 """Which message goes as a notice first, and what its end says of the number."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any

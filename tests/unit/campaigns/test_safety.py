@@ -1,7 +1,5 @@
 """What is read of safety: status, people, needs and a position, from texts as they are written; and what follows."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Moves of campaigns, and how attempts make the state of a message."""
 
-from __future__ import annotations
-
 from itertools import permutations
 
 import pytest

@@ -1,7 +1,5 @@
 """Profiles of aggregators: what is asked, what answers and callbacks mean, addresses that nobody can guess."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
