@@ -282,6 +282,7 @@ CONFIRMED = frozenset(
         "gateways.save",
         "hand_over.make",
         "imports.errors",
+        "office.duty",
         "office.mail",
         "privacy_requests.export",
         "rescue.export",

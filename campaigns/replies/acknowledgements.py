@@ -21,6 +21,7 @@ from campaigns.rules.sending_hours import VIETNAM, opens_at
 from campaigns.rules.states import MessageKind, MessageState
 from outreach.core.db import is_set
 from outreach.models.contacts import Contact, Phone
+from outreach.rules.kept_values import name_in_text
 from outreach.rules.languages import VIETNAMESE
 from outreach.rules.segments import measure
 
@@ -114,9 +115,9 @@ def is_confirmed(session: Session, answer: Answer) -> bool:
 
 
 def resident_name(session: Session, recipient: Recipient | None) -> str:
-    """Return the name by which a text greets somebody, "" where none is known."""
+    """Return the name by which a text greets somebody, "" where none is known or fits a text."""
     contact = session.get(Contact, recipient.contact_id) if recipient and recipient.contact_id else None
-    return contact.name if contact else ""
+    return name_in_text(contact.name) if contact else ""
 
 
 def _is_acknowledged(session: Session, answer: Answer) -> bool:

@@ -18,6 +18,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import GIVEN_UP, AttemptState, MessageKind, SkipReason
 from campaigns.rules.urgent import MAX_PER_DAY
 from outreach.rules.gateway import Cause, Channel, Notice, Outcome, OutcomeUnknown, RequestExpired, Throttled
+from outreach.rules.kept_values import name_in_text
 from outreach.rules.keys import Purpose
 from outreach.rules.languages import VIETNAMESE
 from outreach.rules.segments import measure, unaccent
@@ -313,7 +314,7 @@ class Renderer:
         return (Notice(row.of.notice_template, own, channel), template.render(filled)) if all(own) else None
 
     def _fill(self, row: Any, values: ListValues) -> dict[str, str]:
-        filled = {"name": row.name or "", "link": self.link(row.recipient_id)}
+        filled = {"name": name_in_text(row.name or ""), "link": self.link(row.recipient_id)}
         if row.of.fields:
             filled |= fill_fields(row.of.fields, values.get((row.campaign_id, row.contact_id), {}))
         return filled

@@ -25,7 +25,7 @@ from campaigns.replies.safety import Details, find_event, has_open_cry, record_p
 from campaigns.rules.content import PAGE_WORDS, Content, read_content
 from campaigns.rules.safety import LONGEST_PLACE, Need, SafetyStatus
 from campaigns.web.responses import HEADERS, add_security_headers, public_page
-from outreach.core.rate_limits import hit, nothing_limited_without_redis
+from outreach.core.rate_limits import hit_in_turn, nothing_limited_without_redis
 from outreach.core.sentences import word_error
 from outreach.enqueue_jobs import enqueue_send
 from outreach.rules.addresses import network_of
@@ -46,6 +46,7 @@ REPORTS_IN_ALL = RateLimitItemPerHour(6000, 1, "safety:all")
 # Officers are alerted of so many cries that anybody may have typed; those beyond wait in the event's list, so that a stranger's
 # hundreds keep nobody from reading what the numbers themselves have sent.
 CRIES_TOLD = RateLimitItemPerHour(60, 1, "safety:told")
+CRIES_TOLD_PER_ADDRESS = RateLimitItemPerHour(20, 1, "safety:told:address")
 
 
 def typed_details() -> Details:
@@ -133,18 +134,16 @@ def create_safety_page(runtime: Runtime) -> Blueprint:
         try:
             number = read_number(request.form.get("number", ""))
             name = hmac.new(key, number.encode(), hashlib.sha256).hexdigest()[:24]
-            limits = (
-                (REPORTS_PER_ADDRESS, network_of(request.remote_addr or "")),
-                (REPORTS_PER_NUMBER, name),
-                (REPORTS_IN_ALL, "all"),
-            )
+            address = network_of(request.remote_addr or "")
+            limits = ((REPORTS_PER_ADDRESS, address), (REPORTS_PER_NUMBER, name), (REPORTS_IN_ALL, "all"))
             is_told = True
             with nothing_limited_without_redis("safety_page.unlimited"):
-                if wait := max(hit(runtime.redis, limit, of) for limit, of in limits):
+                if wait := hit_in_turn(runtime.redis, *limits):
                     refused = show(429, request.form, word_error(BadInput("safety_too_often")))
                     refused.headers["Retry-After"] = str(wait)
                     return refused
-                is_told = word == SafetyStatus.SAFE or not hit(runtime.redis, CRIES_TOLD, "all")
+                told = ((CRIES_TOLD_PER_ADDRESS, address), (CRIES_TOLD, "all"))
+                is_told = word == SafetyStatus.SAFE or not hit_in_turn(runtime.redis, *told)
             with runtime.db.write() as session:
                 details, now = typed_details(), datetime.now(UTC)
                 record_public_safety(session, number, word, details, is_told=is_told, keys=keys, now=now)

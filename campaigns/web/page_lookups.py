@@ -7,7 +7,7 @@
 - `TokenGuard`: limits guessing of links. A carrier puts thousands of phones behind one address, and none of them may pay
   for another's guesses: an address is refused only if most of its tokens open nothing, and then every link that it has
   not opened before, lest the one guess that hits be answered. A link counts once: one's own, opened a thousand times,
-  buys no guesses. An IPv6 network of 64 bits is one address.
+  buys no guesses. An IPv6 network of 48 bits is one address.
 """
 
 import json

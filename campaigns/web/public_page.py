@@ -33,7 +33,7 @@ from campaigns.rules.genuine import LONGEST
 from campaigns.rules.replies.understand import understand
 from campaigns.web.answer_page import EMERGENCY_NUMBERS
 from campaigns.web.responses import RETRY_AFTER_S, public_page
-from outreach.core.rate_limits import hit, limiter, nothing_limited_without_redis
+from outreach.core.rate_limits import hit_in_turn, limiter, nothing_limited_without_redis
 from outreach.core.sentences import word_error
 from outreach.enqueue_jobs import enqueue_send
 from outreach.rules.addresses import network_of
@@ -56,7 +56,7 @@ NOTES_PER_ADDRESS = RateLimitItemPerHour(10, 1, "public:note:address")
 NOTES_IN_ALL = RateLimitItemPerDay(200, 1, "public:note")
 # Of notes that sound like a cry for help: what strangers write uses up none of them, and who is refused reads whom to call.
 CRIES_PER_ADDRESS = RateLimitItemPerHour(20, 1, "public:cry:address")
-CRIES_IN_ALL = RateLimitItemPerDay(200, 1, "public:cry")
+CRIES_IN_ALL = RateLimitItemPerHour(200, 1, "public:cry")
 
 
 def create_public_page(runtime: Runtime) -> Blueprint:
@@ -82,8 +82,8 @@ def create_public_page(runtime: Runtime) -> Blueprint:
         )
 
     def wait_s(*limits: tuple[RateLimitItem, str]) -> int:
-        """Count a request under these limits. Returns the seconds to wait."""
-        return max(hit(runtime.redis, limit, name) for limit, name in limits)
+        """Count a request under these limits, the narrowest first. Returns the seconds to wait."""
+        return hit_in_turn(runtime.redis, *limits)
 
     @contextmanager
     def once(limit: RateLimitItem, name: str) -> Iterator[bool]:
@@ -174,9 +174,8 @@ def create_public_page(runtime: Runtime) -> Blueprint:
         wish = Wish.JOIN if request.form.get("wish") == Wish.JOIN else Wish.STOP
 
         def do(number: str, name: str, address: str) -> Response:
-            if wait := wait_s(
-                (TRIES_PER_NUMBER, f"{name}:{address}"), (TRIES_PER_ADDRESS, address)
-            ) or wait_s((TRIES_IN_ALL, name)):
+            own = ((TRIES_PER_NUMBER, f"{name}:{address}"), (TRIES_PER_ADDRESS, address))
+            if wait := wait_s(*own, (TRIES_IN_ALL, name)):
                 return refuse(wait)
             try:
                 with runtime.db.write() as session:
@@ -192,7 +191,7 @@ def create_public_page(runtime: Runtime) -> Blueprint:
     @page.post("/nhan")
     def note() -> ResponseReturnValue:
         """Take `number` and `note`, a case for an officer, marked as not verified. One a day and number, 10 an
-        hour and address, 200 a day in all; of cries for help 20 and 200. Codes, tries and notes are refused with 503 while
+        hour and address, 200 a day in all; of cries for help 20 and 200 an hour. Codes, tries and notes are refused with 503 while
         Redis is away.
         """
 

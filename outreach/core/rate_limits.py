@@ -29,6 +29,11 @@ def hit(redis: Redis, limit: RateLimitItem, name: str, *, count: int = 1) -> int
     return max(1, math.ceil(limiter(redis).get_window_stats(limit, name).reset_time - time.time()))
 
 
+def hit_in_turn(redis: Redis, *limits: tuple[RateLimitItem, str]) -> int:
+    """Count a hit under each limit up to the first that refuses it: who is over a limit of their own uses up none of everybody's. Returns as `hit`."""
+    return next((wait for limit, name in limits if (wait := hit(redis, limit, name))), 0)
+
+
 @contextmanager
 def nothing_limited_without_redis(event: str) -> Iterator[None]:
     """Leave the block if Redis is unavailable, and log `event`."""

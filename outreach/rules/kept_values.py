@@ -9,9 +9,11 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import datetime, time
 from enum import StrEnum
+from functools import lru_cache
 
 from outreach.rules.cells import Row, cell_text
 from outreach.rules.errors import BadInput
+from outreach.rules.people_beside import is_sentence
 from outreach.rules.phone_numbers import mentions_identity_paper, unaccented
 from outreach.rules.phone_texts import read_phone_in_text
 from outreach.rules.segments import TYPOGRAPHIC, unaccent
@@ -35,6 +37,7 @@ _TOLD_ADDRESS = re.compile(
     r"\b(?:cham|dot) (?:com|net|org|vn|info|xyz|icu)\b|\w ?\(?(?: \.|[.,]) ?\)? ?(?:com|org|info|xyz|icu)\b"
     r"|\b(?:zalo|viber|telegram|tele|facebook|fb) ?: ?[a-z]+\d"
 )
+_TOLD_ENDS = frozenset({"com", "net", "org", "vn", "info", "xyz", "icu"})
 _HOST = re.compile(r"(?<![\w.-])((?:[\w-]+\.)+)([a-z]{2,24})(?![\w-])", re.IGNORECASE)
 # Ends of host names: every country's, and those of which phones make links and that are sold widely.
 _ENDS = frozenset(
@@ -168,6 +171,14 @@ def find_unfit(value: str) -> Unfit | None:
     ):
         return Unfit.PHONE
     return None if _WRITTEN.fullmatch(unaccent(value.translate(TYPOGRAPHIC))) else Unfit.SIGNS
+
+
+@lru_cache(maxsize=20_000)
+def name_in_text(name: str) -> str:
+    """Return a person's name as it stands in a text: "" for what would make it another text, as a link, a number to call, a sentence."""
+    # Most are letters that tell no address: the rest takes twenty times as long.
+    is_plain = name.replace(" ", "").isalpha() and _TOLD_ENDS.isdisjoint(name.lower().split())
+    return name if not is_sentence(name) and (is_plain or find_unfit(name) is None) else ""
 
 
 def _is_address(value: str) -> bool:

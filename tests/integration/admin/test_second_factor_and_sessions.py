@@ -363,6 +363,7 @@ def test_exports_and_the_second_factor_ask_for_the_password_again(client, world)
         ),
         ("/admin/gateways/save", {"kind": "smpp", "host": "tin.example"}),
         ("/admin/settings/mail", {"host": "thu.example", "security": "smtps"}),
+        ("/admin/settings/duty", {"duty_contacts": "ke-trom@thu.example"}),
         ("/admin/rounds/officers/", {"name": "A Thun", "email": "thun@loa.example"}),
     ],
 )

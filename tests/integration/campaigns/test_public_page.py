@@ -180,6 +180,24 @@ def test_notes_of_strangers_keep_no_cry_from_being_read(client, world, monkeypat
     assert f"{cry}</textarea>" in refused
 
 
+@pytest.mark.parametrize(
+    ("limits", "note"), [("NOTES", "Gọi lại"), ("CRIES", "Nước ngập tới nóc rồi cứu với")]
+)
+def test_what_is_refused_to_one_address_uses_up_nothing_of_the_others(
+    client, world, monkeypatch, limits, note
+):
+    world.runtime.redis.flushdb()
+    monkeypatch.setattr(public_page, f"{limits}_PER_ADDRESS", RateLimitItemPerDay(1, 1, "test:address"))
+    monkeypatch.setattr(public_page, f"{limits}_IN_ALL", RateLimitItemPerDay(3, 1, "test:all"))
+
+    def leave(n: int, address: str) -> int:
+        data = {"number": number(20 + n), "note": f"{note} {n}"}
+        return client.post("/hoi/nhan", data=data, environ_base={"REMOTE_ADDR": address}).status_code
+
+    assert [leave(n, "198.51.100.7") for n in range(5)] == [200] + [429] * 4
+    assert leave(5, "203.0.113.9") == 200
+
+
 def test_the_page_and_the_poster_are_light_and_load_nothing(client, campaign):
     for path in ("/hoi", "/hoi/to-roi"):
         page = client.get(path)

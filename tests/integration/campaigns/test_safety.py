@@ -251,6 +251,29 @@ def test_the_page_for_everybody_is_braked_and_names_112(
     assert world.scalar(select(func.count()).select_from(SafetyReport)) == 1
 
 
+def test_what_is_refused_to_one_address_keeps_no_cry_of_another_from_being_taken(
+    world: World, event: int, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit, most in (("PER_ADDRESS", 1), ("IN_ALL", 3)):
+        monkeypatch.setattr(help_page, f"REPORTS_{limit}", RateLimitItemPerHour(most, 1, f"test:{limit}"))
+
+    def cry(n: int, address: str) -> int:
+        form = {"number": f"0{number(n)[3:]}", "answer": "help"}
+        return client.post("/an-toan", data=form, environ_base={"REMOTE_ADDR": address}).status_code
+
+    assert [cry(n, "198.51.100.7") for n in range(30, 35)] == [303] + [429] * 4
+    assert cry(35, "203.0.113.9") == 303
+
+
+def test_one_address_uses_up_a_third_of_the_alerts_at_most(
+    world: World, event: int, client: FlaskClient
+) -> None:
+    for n in range(30, 55):
+        form = {"number": f"0{number(n)[3:]}", "answer": "help"}
+        assert client.post("/an-toan", data=form).status_code == 303
+    assert sum(cry.is_urgent for cry in cries(world, event)) == help_page.CRIES_TOLD_PER_ADDRESS.amount
+
+
 def test_cries_that_a_stranger_types_by_the_dozen_stand_behind_the_one_that_a_number_sent(
     world: World, event: int, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

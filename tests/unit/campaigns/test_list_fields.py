@@ -76,6 +76,12 @@ def test_each_person_reads_their_own(values: dict[str, str], read: str) -> None:
     assert renderer.render(step, {(8, 3): {"giờ": "khác"}, (7, 4): {"giờ": "khác"}})[0] == "A Thun sáng nay."
 
 
+def test_a_name_with_a_link_is_left_out_of_the_message() -> None:
+    renderer = Renderer(link_base="https://loa.example", cipher=LinkCipher("tests-only-" + "k" * 32))
+    step = row("Mời ông/bà[ {name}] {giờ}.", {"giờ": "sáng nay"}, "Nguyễn Văn A vcb.support/otp")
+    assert renderer.render(step, {})[0] == "Mời ông/bà sáng nay."
+
+
 def test_the_longest_value_counts_for_the_most_that_a_message_costs() -> None:
     accents: Any = SimpleNamespace(unaccented=True, unaccented_languages=(), fields={"nơi": "-"})
     facts = {"nơi": FieldFacts(("x", "y"), "z" * 60, 0)}

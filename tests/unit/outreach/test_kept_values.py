@@ -116,6 +116,20 @@ def test_what_is_smuggled_into_a_text_is_not_kept(value: str, is_unfit: bool) ->
     assert (kept_values.find_unfit(kept_values.value_text(value)) is not None) is is_unfit
 
 
+# Whoever hands in a list also writes its names, and an officer corrects one after the approval.
+@cases(
+    *each_of(
+        "Nguyễn Thị Hoa | H’Hen Niê | K'Brẽ | Čil Yŭ Ha | Y.La | H.Minh | TS.Lê Hoa | Lê Hoa (1950)", True
+    ),
+    *each_of("Lê Thị Ba Bốn Năm Sáu | Nguyễn Văn A (Hải) | Tô Info | Y Com | Ƀhiư Ksor", True),
+    *each_of("Vcb.Support | Nguyễn Văn A vcb.support/otp | Nhận quà chấm com | Qua.Top | Lê {link}", False),
+    *each_of("A: bit.ly/abc | Trần B (zalo: nhanqua88) | Nguyễn A gọi 19001234 | vcb.suppоrt", False),
+    *each_of("Nguyễn Văn STK 1903 4567 VCB | Hoa chuyển tiền cho công an xã trước chiều nay", False),
+)
+def test_a_name_that_would_make_another_text_is_not_written_into_it(name: str, is_written: bool) -> None:
+    assert kept_values.name_in_text(name) == (name if is_written else "")
+
+
 @cases(
     (time(8, 30), "08:30"),
     (datetime(2021, 8, 15, 8, 30), "08:30 15/08/2021"),  # noqa: DTZ001 - a spreadsheet's cell has no zone
