@@ -140,8 +140,7 @@ def _queue(
     """Queue the first step for recipients with an id after this one; a campaign that was complete goes on."""
     joined = (Recipient.campaign_id == campaign.id, Recipient.id > after)
     change_rows(session, update(Recipient).where(*joined).values(joined_at=now))
-    passes = settings.urgent_passes_opt_outs
-    queue_step(session, campaign.steps[0], now=now, passes_opt_outs=passes, after=after)
+    queue_step(session, campaign.steps[0], settings=settings, now=now, after=after)
     change_rows(
         session, delete(ReachBlock).where(ReachBlock.campaign_id == campaign.id)
     )  # with more people now

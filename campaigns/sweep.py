@@ -175,7 +175,6 @@ def _open_approved(runtime: Runtime, step_id: int, *, now: datetime) -> bool:
             is_opened = open_step(session, step_id, settings=runtime.settings, now=now)
             if is_opened:
                 _require_approvals(runtime, session, step_id)
-                _mark_unknown_after_restore(runtime, session, step_id, now=now)
             return is_opened
     except _NotApproved as missing:
         with transaction(runtime) as session:
@@ -205,20 +204,6 @@ def _require_approvals(runtime: Runtime, session: Session, step_id: int) -> None
     )
     if reason := missing_approval(read_approvals(session, campaign), terms):
         raise _NotApproved(campaign.id, reason, terms.approvals)
-
-
-def _mark_unknown_after_restore(runtime: Runtime, session: Session, step_id: int, *, now: datetime) -> None:
-    """Mark a step's messages as unknown where it may have been opened and sent after a backup that was restored."""
-    step = session.get_one(Step, step_id)
-    if backup_id := restored_since(session, step):
-        mark_waiting_unknown(
-            session,
-            step.campaign_id,
-            backup_id=backup_id,
-            renderer=create_renderer(runtime.settings),
-            look_at=now,
-            now=now,
-        )
 
 
 def apply_all_statuses(runtime: Runtime, *, now: datetime) -> int:
@@ -365,7 +350,7 @@ def open_step(session: Session, step_id: int, *, settings: Settings, now: dateti
     if missing := find_missing_fields(session, campaign):
         # Who resumes it has read that everybody gets the substitute.
         pause_reason = LoaError("field_values_gone", name=missing[0])
-    queue_step(session, step, now=now, passes_opt_outs=settings.urgent_passes_opt_outs)
+    queue_step(session, step, settings=settings, now=now)
     queue_control_copies(session, step, campaign, settings=settings, now=now)
     if pause_reason:
         pause_automatically(session, campaign.id, reason=pause_reason, now=now)
@@ -414,19 +399,36 @@ WHERE campaign_id = :campaign AND step_id = :step AND state = 'queued' AND recip
 """).bindparams(bindparam("now", type_=Step.opened_at.type))
 
 
-def queue_step(
-    session: Session, step: Step, *, now: datetime, passes_opt_outs: bool = False, after: int = 0
-) -> None:
-    """Write a step's messages and put those to be sent into the outbox. `after`: only of recipients with a higher id."""
-    passes = passes_opt_outs and bool(step.campaign.urgent_basis)
+# Who joined in the time that a restore has lost joins again within this time.
+_JOINS_AGAIN_WITHIN = timedelta(days=7)
+
+
+def queue_step(session: Session, step: Step, *, settings: Settings, now: datetime, after: int = 0) -> None:
+    """Write a step's messages and put those to be sent into the outbox. `after`: only of recipients with a higher id.
+
+    As unknown where they may have been sent after a backup that was restored.
+    """
+    passes = settings.urgent_passes_opt_outs and bool(step.campaign.urgent_basis)
     counted, firm = (" AND reason = 'wrong_number'", " AND is_firm = 1") if passes else ("", "")
     statement = text(_MESSAGES.format(counted=counted, firm=firm, **_arm_parts(step)))
+    restore = restored_since(session, step, not_before=now - _JOINS_AGAIN_WITHIN if after else None)
+    newest = session.scalar(select(func.max(Message.id))) if restore else 0
     with full_scan(session):
         session.execute(
             statement.bindparams(bindparam("scopes", campaign_scopes(step.campaign), expanding=True)),
             {"campaign": step.campaign_id, "step": step.id, "number": step.number, "after": after},
         )
     session.execute(_OUTBOX, {"campaign": step.campaign_id, "step": step.id, "now": now, "after": after})
+    if restore:
+        mark_waiting_unknown(
+            session,
+            step.campaign_id,
+            backup_id=restore,
+            renderer=create_renderer(settings),
+            look_at=now,
+            now=now,
+            after=newest or 0,
+        )
 
 
 def _arm_parts(step: Step) -> dict[str, str]:

@@ -114,10 +114,17 @@ def settle_restored(
 
 
 def mark_waiting_unknown(
-    session: Session, stream_id: int, *, backup_id: int, renderer: Renderer, look_at: datetime, now: datetime
+    session: Session,
+    stream_id: int,
+    *,
+    backup_id: int,
+    renderer: Renderer,
+    look_at: datetime,
+    now: datetime,
+    after: int = 0,
 ) -> int:
-    """Create an unknown attempt for each message waiting in a stream, due at `look_at`. Returns how many."""
-    total, last = 0, 0
+    """Create an unknown attempt for each message waiting in a stream with an id after this one, due at `look_at`. Returns how many."""
+    total, last = 0, after
     while True:
         waiting = (
             select(Outbox.message_id, Outbox.n, Outbox.throttled, Outbox.refused)
@@ -145,13 +152,16 @@ def mark_waiting_unknown(
         total, last = total + len(rows), rows[-1].message_id
 
 
-def restored_since(session: Session, step: Step) -> int | None:
+def restored_since(session: Session, step: Step, *, not_before: datetime | None = None) -> int | None:
     """Return the latest backup before whose restore this step may have left, or None: what it sends may have been sent then.
 
     A reminder leaves at the earliest so many days after the launch, less the hours of a day, as one may be due at an hour.
+    Restores from before `not_before` are left out.
     """
     campaign, days = step.campaign, timedelta(days=step.after_days - 1)
     restored = select(Backup).where(Backup.restored_at.is_not(None), Backup.taken_at >= campaign.created_at)
+    if not_before:
+        restored = restored.where(Backup.restored_at >= not_before)
     for backup in session.scalars(restored.order_by(Backup.id.desc())):
         launched_at = min(campaign.launched_at or backup.taken_at, backup.taken_at)
         if backup.restored_at and launched_at + days <= backup.restored_at:

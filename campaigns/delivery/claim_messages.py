@@ -65,6 +65,7 @@ from outreach.core.bulk import change_rows, values_subquery
 from outreach.core.db import DATABASE_AWAY, database_now
 from outreach.core.fence import Fence
 from outreach.core.settings import Settings
+from outreach.gateway_accounts import dearest_price
 from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.errors import LoaError
 from outreach.rules.gateway import Notice, goes_alone
@@ -554,7 +555,8 @@ class _StreamRotation:
                 limit=self._limit,
                 segments=reservation.segments if reservation else math.inf,
                 now=now,
-                price_vnd=price_vnd,
+                # What is agreed may have become dearer since the launch.
+                price_vnd=dearest_price(session, stream.sender, usual_price_vnd=price_vnd),
                 routes=routes,
             )
             if batch.over_budget and not batch.claims:

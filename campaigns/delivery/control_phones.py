@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.outbox import cancel_waiting
 from campaigns.delivery.send_test_message import has_opted_out, queue_to_own_phone
 from campaigns.delivery.streams import campaign_window
 from campaigns.models.campaigns import Campaign, Step
@@ -80,12 +81,19 @@ def add_control_phone(
 
 @use_case
 def remove_control_phone(session: Session, phone_id: int, *, user: User, now: datetime) -> None:
-    """Send no more copies to a phone, and forget its number; what it said of earlier ones stays. Raises NotFound, NotAllowed."""
+    """Send no more copies to a phone, also none that waits, and forget its number; what it said of earlier ones stays.
+
+    Raises NotFound, NotAllowed.
+    """
     require_role(user)
     phone = session.get(ControlPhone, phone_id, with_for_update=True)
     if phone is None or phone.removed_at is not None:
         raise NotFound("control_phone_unknown")
     phone.removed_at, phone.e164 = now, phone.e164[:SERIES_ENDS]
+    for message_id in session.scalars(
+        select(ControlCopy.message_id).where(ControlCopy.control_phone_id == phone_id)
+    ).all():
+        cancel_waiting(session, message_id)
     audit.record(session, "control_phone.remove", phone, user, now)
 
 

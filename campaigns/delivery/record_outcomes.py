@@ -111,7 +111,9 @@ def record_outcomes(
 ) -> None:
     """Store the outcomes of a worker's requests. None stands for a request that was never started."""
     unproved = _find_unproved(session, outcomes)
-    of_before = _refused_before_resumed(session, outcomes)
+    of_before = _claimed_before_resumed(
+        session, [claim.attempt_id for claim, outcome in outcomes if isinstance(outcome, Refused)]
+    )
     reports: list[AttemptReport] = []
     unsent: list[tuple[Claim, datetime]] = []
     bills: list[BilledMessage] = []
@@ -160,13 +162,13 @@ def record_outcomes(
     _learn_factors(session, outcomes)
     of_now = [(claim, outcome) for claim, outcome in outcomes if claim.attempt_id not in of_before]
     _note_first_answers(session, of_now, unproved, now=now)
-    refused = (
+    refused = [
         (claim, outcome.code)
         for claim, outcome in of_now
         if isinstance(outcome, Refused)
         and failure_policy(outcome.cause).pauses
         and not goes_alone(claim.notice)
-    )
+    ]
     _rest_or_pause(session, refused, now=now)
 
 
@@ -178,11 +180,10 @@ def _is_tried_again(claim: Claim, cause: Cause, *, is_unproved: bool) -> bool:
     return may_be_of_all and not goes_alone(claim.notice) and not is_over
 
 
-def _refused_before_resumed(session: Session, outcomes: Sequence[tuple[Claim, Outcome | None]]) -> set[int]:
-    """Return the refused attempts that were claimed before their campaign was resumed: they say nothing of the gateway of now."""
-    refused = {claim.attempt_id for claim, outcome in outcomes if isinstance(outcome, Refused)}
+def _claimed_before_resumed(session: Session, refused: Sequence[int]) -> set[int]:
+    """Return those of refused attempts that were claimed before their campaign was resumed: they say nothing of the gateway of now."""
     if not refused:
-        return refused
+        return set()
     return set(
         session.scalars(
             select(Attempt.id)
@@ -195,17 +196,20 @@ def _refused_before_resumed(session: Session, outcomes: Sequence[tuple[Claim, Ou
     )
 
 
-def _rest_or_pause(session: Session, refused: Iterable[tuple[Claim, str]], *, now: datetime) -> None:
-    """Let a gateway rest that refuses the account or the sender, if another carries on; else pause the campaigns."""
-    carried: dict[int, bool] = {}
-    paused: list[tuple[int, str]] = []
-    for claim, code in refused:
-        if claim.account_id not in carried:
-            reason = LoaError("gateway_refuses", code=code)
-            carried[claim.account_id] = rest_account(session, claim.account_id, reason=reason, now=now)
-        if not carried[claim.account_id]:
-            paused.append((claim.stream_id, code))
-    pause_refused(session, paused, now=now)
+def _rest_or_pause(session: Session, refused: Sequence[tuple[Any, str]], *, now: datetime) -> None:
+    """Let a gateway rest that refuses the account or the sender, if another carries on; else pause the campaigns.
+
+    `refused`: pairs of a claim or an attempt and the gateway's code.
+    """
+    codes = {of.account_id: code for of, code in reversed(refused)}
+    carried = {
+        account_id: rest_account(session, account_id, reason=LoaError("gateway_refuses", code=code), now=now)
+        for account_id, code in codes.items()
+    }
+    paused = {(of.stream_id, code) for of, code in refused if not carried[of.account_id]}
+    for stream_id, code in sorted(paused):
+        if stream_id != TRANSACTIONAL_STREAM:
+            pause_automatically(session, stream_id, reason=LoaError("gateway_refuses", code=code), now=now)
 
 
 def _find_unproved(session: Session, outcomes: Sequence[tuple[Claim, Outcome | None]]) -> set[int]:
@@ -307,8 +311,10 @@ def apply_reports(
         if settled.latest is not None or settled.gateway_id != row.gateway_id:
             changes.note(row, settled)
     _write_changes(session, changes, now=now)
-    for phone in lock_phones(session, changes.learned):
-        if not phone.e164.startswith(ERASED):
+    # All that are closed below as well: before the campaigns, whose money the totals change.
+    closed = {row.phone_id for row, report in changes.failures if failure_policy(report.cause).suppresses}
+    for phone in lock_phones(session, {*changes.learned, *closed}):
+        if phone.id in changes.learned and not phone.e164.startswith(ERASED):
             phone.notices, phone.notices_at = changes.learned[phone.id], now
     refresh_messages(session, [row.message_id for row in attempts if row.id in changes.attempts])
     _add_sent_twice_incidents(session, changes.resent, now=now)
@@ -518,11 +524,9 @@ def apply_failure_policies(
         ):
             source = WishSource.GATEWAY
             record_wish(session, source, phones=[phone], secret_key=secret_key, said_at=said_at, now=now)
-    pause_refused(
-        session,
-        ((row.stream_id, report.code) for row, report in failed if failure_policy(report.cause).pauses),
-        now=now,
-    )
+    refused = [(row, report.code or "") for row, report in failed if failure_policy(report.cause).pauses]
+    of_before = _claimed_before_resumed(session, [row.id for row, _code in refused])
+    _rest_or_pause(session, [each for each in refused if each[0].id not in of_before], now=now)
     for stream_id in sorted({row.stream_id for row, _report in failed} - {TRANSACTIONAL_STREAM}):
         failures, successes = recent_outcomes(session, stream_id, now=now)
         if fails_too_often(failed=failures, well=successes):
@@ -546,14 +550,3 @@ def _is_in_use_since(session: Session, phone_id: int, at: datetime) -> bool:
         Attempt.phone_id == phone_id, Attempt.claimed_at > at, Attempt.state == AttemptState.DELIVERED
     )
     return any(session.scalar(query.limit(1)) is not None for query in (wrote, arrived))
-
-
-def pause_refused(session: Session, refused: Iterable[tuple[int, str | None]], *, now: datetime) -> None:
-    """Pause the campaigns whose account or sender the gateway refuses: all would fail the same way.
-
-    `refused`: pairs of stream and code.
-    """
-    for stream_id, code in sorted(
-        {(stream_id, code or "") for stream_id, code in refused if stream_id != TRANSACTIONAL_STREAM}
-    ):
-        pause_automatically(session, stream_id, reason=LoaError("gateway_refuses", code=code), now=now)

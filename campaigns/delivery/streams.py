@@ -55,6 +55,7 @@ class Stream:
     rate_limits: tuple[RateLimit, ...] = ()
     price_vnd: int | None = None
     is_urgent: bool = False
+    sender: str = ""
 
     @property
     def rank(self) -> int:
@@ -109,6 +110,7 @@ def open_streams(session: Session, *, now: datetime, is_live: bool, quiet: Quiet
                     rate_limits=tuple(filter(None, rate_limits)),
                     price_vnd=campaign.price_vnd,
                     is_urgent=bool(campaign.urgent_reason),
+                    sender=campaign.sender,
                 )
             )
     return streams

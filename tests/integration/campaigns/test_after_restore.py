@@ -17,6 +17,7 @@ from campaigns.models.reports import ReportLink
 from campaigns.reports.links import address_of, make_link
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.states import AttemptState, CampaignAction
+from campaigns.second_wave import send_second_wave
 from campaigns.sweep import REPORT_TIMEOUT
 from outreach.accounts.api_tokens import authenticate_token
 from outreach.accounts.sessions import begin_session, find_session
@@ -154,6 +155,24 @@ def test_a_campaign_that_was_launched_after_the_backup_is_not_sent_again(world, 
         assert world.scalar(select(Recipient.id).where(Recipient.id <= lost)) is None, (
             "a link that was sent must not come to lead to another person"
         )
+
+
+def test_a_second_wave_that_left_after_the_backup_is_not_sent_again(world, tmp_path):
+    campaign = world.sent(people=2)
+    world.add_people(2, first=5)
+    path = back_up(world, tmp_path)
+    world.do(send_second_wave, campaign, now=datetime.now(UTC))
+    world.send()
+    assert len(world.sent_to()) == 4
+
+    restore(world, path)
+    look_until_known(world, campaign)
+    if world.status(campaign)["state"] == "paused":
+        world.act(campaign, CampaignAction.RESUME)
+    world.do(send_second_wave, campaign, now=datetime.now(UTC))
+    look_until_known(world, campaign)
+    world.send()
+    assert len(world.sent_to()) == 4
 
 
 def test_a_report_that_was_lost_comes_from_the_gateways_list_and_is_never_resent(world, simulator, tmp_path):

@@ -162,6 +162,14 @@ def test_a_copy_waits_for_the_campaigns_hours(world):
     assert min(waiting) > datetime.now(UTC)
 
 
+def test_a_copy_that_waits_does_not_go_to_a_phone_that_was_removed(world):
+    campaign = world.launch(window=world.closed_window())
+    [(first, _), _] = world.read(read_control_phones)
+    world.do(remove_control_phone, first.id, by=ADMINISTRATOR, now=datetime.now(UTC))
+    states = [each.state for each in copies(world, campaign)]
+    assert states == [MessageState.CANCELLED, MessageState.QUEUED]
+
+
 @cases(
     ({"number": "0651", "holder": "Chị Hoa"}, "test_number_wrong"),
     ({"number": "0905000313", "holder": "  "}, "control_holder_missing"),

@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 from dataclasses import fields, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +11,10 @@ from sqlalchemy import func, select, update
 
 from campaigns.delivery import gateway_accounts
 from campaigns.delivery.gateway_health import rest_failing
+from campaigns.delivery.record_outcomes import apply_reports
+from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, AttemptTotal, Incident
-from campaigns.rules.states import AttemptState
+from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, CampaignState
 from outreach.models.accounts import Role
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayState
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
@@ -196,6 +198,43 @@ def test_gateway_that_refuses_the_account_rests_and_the_campaign_goes_on(world: 
     first = world.get_one(GatewayAccount, ENVIRONMENT)
     assert first.rested_until
     assert "gateway_refuses" in first.rest_reason
+
+
+def report_refusal(world: World, attempt_id: int) -> None:
+    """What the gateway says later of a message that it had taken: it refuses the account."""
+    report = AttemptReport(attempt_id, AttemptState.FAILED, cause="account", code="30002")
+    now, key = datetime.now(UTC), world.keys.secret_key
+    with world.runtime.db.write() as session:
+        session.execute(update(Attempt).where(Attempt.id == attempt_id).values(state=AttemptState.ACCEPTED))
+        apply_reports(session, [report], now=now, secret_key=key)
+
+
+def test_a_refusal_of_the_account_by_report_pauses_once_and_not_where_another_gateway_carries_on(
+    world: World,
+) -> None:
+    campaign = world.sent(people=3)
+    first, late, last = world.all(select(Attempt.id).order_by(Attempt.id))
+    report_refusal(world, first)
+    assert world.status(campaign)["state"] == "paused"
+    world.act(campaign, CampaignAction.RESUME)
+    report_refusal(world, late)
+    assert world.status(campaign)["state"] == "sending", "it was claimed before the resumption"
+    put_to_work(world)
+    world.execute(update(Campaign).values(resumed_at=None))
+    report_refusal(world, last)
+    assert world.status(campaign)["state"] == "sending"
+    assert world.get_one(GatewayAccount, ENVIRONMENT).rested_until
+
+
+def test_a_gateway_that_became_dearer_since_the_launch_does_not_exceed_the_budget(world: World) -> None:
+    second = put_to_work(world, price="100", senders="MTTQ")
+    save(world, account_id=ENVIRONMENT, senders="Y TE")
+    budget = 20 * world.runtime.settings.price_per_segment_vnd
+    campaign = world.launch(people=20, text="Moi ong/ba cai Bluezone", unaccented=True, budget_vnd=budget)
+    save(world, account_id=second, price=str(budget // 7), senders="MTTQ")
+    world.send(5)
+    found = world.get_one(Campaign, campaign)
+    assert (found.state, found.priced_vnd) == (CampaignState.PAUSED, 7 * (budget // 7))
 
 
 def test_gateway_rests_when_much_fails_and_comes_back(world: World) -> None:

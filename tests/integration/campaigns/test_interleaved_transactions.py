@@ -4,16 +4,19 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, select, update
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from campaigns.delivery.claim_messages import claim_next_batch
 from campaigns.delivery.outbox import FOLD_AFTER, fold_attempt_totals, return_unsent
+from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.lifecycle import change_state
-from campaigns.models.messages import AttemptTotal, Message, Outbox
-from campaigns.rules.states import AttemptState, CampaignAction, MessageState
+from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Attempt, AttemptTotal, Message, Outbox
+from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, MessageState
 from campaigns.second_wave import send_second_wave
 from campaigns.sweep import complete_finished, skip_past_deadline, start_scheduled
+from outreach.contacts.suppressions import lock_phone
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, World, number
 
@@ -68,6 +71,26 @@ def test_what_is_put_back_while_the_deadline_passes_is_skipped_with_the_rest(wor
     world.sweep(at=late)
     assert world.status(campaign)["steps"][0]["messages"] == {"skipped": 5}
     assert world.status(campaign)["state"] == "completed"
+
+
+def test_a_failure_is_recorded_while_somebody_holds_its_phone_and_then_the_campaign(world: World) -> None:
+    campaign = world.sent(people=1)
+    attempt = world.one(select(Attempt))
+    world.execute(update(Attempt).values(state=AttemptState.FAILED, cause="other"))
+    report = AttemptReport(attempt.id, AttemptState.UNDELIVERED, cause="bad_number")
+    now, key = world.now, world.keys.secret_key
+
+    def hold(session: Session) -> None:
+        lock_phone(session, attempt.phone_id)
+        session.execute(update(Campaign).where(Campaign.id == campaign).values(pace=3))
+
+    interleave(
+        world,
+        hold,
+        lambda session: apply_reports(session, [report], now=now, secret_key=key),
+        before="is_update",
+    )
+    assert world.one(select(Attempt.state)) is AttemptState.UNDELIVERED
 
 
 def test_a_second_wave_that_begins_while_its_campaign_is_completed_is_sent(world: World) -> None:
