@@ -83,6 +83,7 @@ from campaigns.rules.draft import read_draft
 from campaigns.rules.own_answers import NUMBERS
 from campaigns.rules.states import CampaignAction
 from campaigns.rules.warnings import CampaignWarning
+from outreach.accounts.permissions import is_province_staff
 from outreach.gateway_accounts import has_notices
 from outreach.imports.issues import count_waiting
 from outreach.models.accounts import Organisation, User
@@ -477,6 +478,7 @@ class CampaignFormPages(AdminPage):
             campaign=campaign,
             opened=[opened],
             writing=writing,
+            makes_kinds=is_province_staff(session, user),
             kinds={name: kind["title"] for name, kind in self._kinds().items()},
             choices=choices,
             list_fields=read_list_fields(filled.form, choices["lists"]),
@@ -653,7 +655,7 @@ def _card_of(key: str) -> str:
 def _card_to_open(filled: CampaignFormData, shown_errors: Sequence[object], *, is_new: bool) -> str:
     """Return the card that a form opens with: the one that was open, that of the first fault, or a new form's texts."""
     chosen = filled.form.get("card", "")
-    if chosen in (*_CARDS, "check", "approve") and not shown_errors:
+    if chosen in (*_CARDS, "check") and not shown_errors:
         return chosen
     wrong = {_card_of(key) for key in filled.errors if key not in ("name", "kind", "form")}
     return next((card for card in _CARDS if card in wrong), "words" if is_new else "check")

@@ -300,9 +300,7 @@ class CampaignSheet:
 
 
 def cards_to_open(sheet: CampaignSheet, commented: Mapping[str, int]) -> list[str]:
-    """Return the cards that are open when the page comes: all for who decides, else what is next."""
-    if "approve" in sheet.may:
-        return ["whom", "words", "when", "check", "approve"]
+    """Return the cards that are open when the page comes: what is next."""
     if sheet.phase == "returned":
         return [find_card(sheet.submissions[0].reason, commented)]
     return ["approve"] if sheet.phase in ("draft", "submitted") or sheet.is_held else []

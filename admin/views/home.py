@@ -371,13 +371,9 @@ def _case_tasks(session: Session, user: User) -> list[Task]:
     for kind in sorted(counts, key=lambda kind: (kind is not CaseKind.HELP, kind)):
         url, count, name = url_for("inbox.index", kind=kind.value), counts[kind], label_of(kind, "case")
         if kind is CaseKind.HELP:
-            text, more = _("%(count)s người cần giúp", count=count), _("Gọi lại hoặc cử người đến giúp.")
-            tasks.append(Task(text, more, url, "warn", _("Cần giúp"), count))
+            tasks.append(Task(_("Gọi lại hoặc cử người đến giúp"), "", url, "warn", name, count))
         else:
-            kind_name = name[:1].lower() + name[1:]
-            text = _("%(count)s câu trả lời chờ xem: %(kind)s", count=count, kind=kind_name)
-            more = _("Câu hỏi và câu hệ thống chưa hiểu chắc.")
-            tasks.append(Task(text, more, url, "info", _("Trả lời"), count))
+            tasks.append(Task(f"{name}: {number(count)}", "", url, "info", _("Trả lời"), count))
     return tasks
 
 

@@ -241,7 +241,7 @@ class InboxView(AdminPage):
             if case.recipient_id and not line.is_masked
             else [],
             "texts": texts,
-            "sms_form": SmsForm.on_page(text=next((text for id_, _title, text in texts if id_ == use), "")),
+            "sms_form": SmsForm.on_page(text=_text_of(texts, use)),
             "is_left_alone": takes_no_messages(session, case),
             "most_segments": MOST_SEGMENTS,
             "answers_of": answers_of,
@@ -371,9 +371,10 @@ class CloseForm(Form):
     next = RowField()
 
 
-def _close_form(line: CaseRow, next_id: int | None = None) -> CloseForm:
-    """Return the form that closes a case; without a recipient there is no result to choose."""
-    form = CloseForm.on_page(line.case.id, next=next_id)
+def _close_form(line: CaseRow, next_id: int | None = None, *, is_called: object = "") -> CloseForm:
+    """Return the form that closes a case: that of a call, once the number is shown; without a recipient no result."""
+    outcome = CaseOutcome.CALLED if is_called else None
+    form = CloseForm.on_page(line.case.id, next=next_id, outcome=outcome)
     form.result.choices = list(answers_of(line.kind, line.own_answers, RESULTS).items())
     if not line.case.recipient_id:
         del form.result
@@ -525,6 +526,10 @@ def read_said(word: str, answers: Sequence[OwnAnswer]) -> GivenAnswer | None:
     return said._replace(own=own.number if own and own.value == word else None) if said else None
 
 
+def _text_of(texts: Sequence[tuple[int, str, str]], use: int | None) -> str:
+    return next((text for id_, _title, text in texts if id_ == use), "")
+
+
 class GroupCloseForm(Form):
     outcome = ChoiceField(
         _l("Đã làm gì"), labelled(WRITTEN, "outcome"), coerce=CaseOutcome, empty=_l("Hãy chọn"), required=True
@@ -556,8 +561,9 @@ class AlikeView(AdminPage):
             if group is None:
                 groups = read_groups(session, user, now=datetime.now(UTC))
                 return self.render("inbox/alike.html", groups=groups, is_gone=True)
-            texts = list_texts(session, user, group.campaign_kind)
-            chosen = next((each.text for each in texts if each.id == use), "")
+            texts = [
+                (each.id, each.title, each.text) for each in list_texts(session, user, group.campaign_kind)
+            ]
             role = user.role
         return self.render(
             "inbox/alike_group.html",
@@ -567,8 +573,7 @@ class AlikeView(AdminPage):
             or {each.id for each in group.cases},
             answers=answers_of(group.campaign_kind, group.own_answers),
             texts=texts,
-            use=use,
-            sms_form=SmsForm.on_page(text=chosen),
+            sms_form=SmsForm.on_page(text=_text_of(texts, use)),
             close_form=GroupCloseForm.on_page(),
             most_segments=MOST_SEGMENTS,
             may_act=may_open(role, "alike.label"),

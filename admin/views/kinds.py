@@ -42,7 +42,7 @@ from campaigns.planning.made_kinds import (
 )
 from campaigns.rules.content import read_content
 from campaigns.rules.content_texts import find_text_errors
-from campaigns.rules.kind_words import propose_says, propose_vocabulary, read_words
+from campaigns.rules.kind_words import propose_content, propose_says, propose_vocabulary, read_words
 from campaigns.rules.own_answers import NUMBERS
 from outreach.accounts.permissions import is_province_staff
 from outreach.contacts.languages import read_offered
@@ -119,6 +119,7 @@ class KindsView(AdminPage):
                 form["since"] = find_kind(session, code).edition
         if code is None and request.method == "POST":
             _forget_words(form, content)
+            _propose(form)
         wish, step = form.get("wish", ""), form.get("step", 1, type=int)
         if request.method == "GET":
             _fill(form, content)
@@ -202,6 +203,15 @@ def _forget_words(form: Form, source: dict[str, Any]) -> None:
         is_kept = form.get(f"own_words_{number}") == ", ".join(before.get("words", []))
         if is_kept and form.get(f"c.own_answers.{number}.text") != before["text"]:
             form[f"own_words_{number}"] = ""
+
+
+def _propose(form: Form) -> None:
+    """Fill in what follows from the thing to be done and was left empty, so that a newcomer is not refused for it."""
+    if form.get("c.title", "").strip():
+        proposed = propose_content(_read(form))
+        form["words_done"], form["c.question"] = proposed["done"], proposed["question"]
+        for number, (means, text) in zip(NUMBERS, proposed["answers"], strict=False):
+            form[f"own_means_{number}"], form[f"c.own_answers.{number}.text"] = means, text
 
 
 def _fill(form: Form, content: dict[str, Any]) -> None:

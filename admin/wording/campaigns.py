@@ -34,8 +34,7 @@ DOUBTS: dict[CampaignWarning, Any] = {
         "Không có ai nhận tin. Hãy chọn danh sách khác, hoặc mở rộng địa bàn."
     ),
     CampaignWarning.NO_BASIS: _l(
-        "Có danh sách chưa ghi căn cứ nhắn tin. Vẫn gửi được, nhưng hãy mở {page} và ghi: người dân đã đồng ý, là hội viên, "
-        "hay nhiệm vụ được giao."
+        "Có danh sách chưa ghi căn cứ nhắn tin. Vẫn gửi được; nên ghi căn cứ ở {page}."
     ),
     CampaignWarning.ODD_NAMES: _l(
         "Tin có ghi tên, mà có tên trông chưa đúng{names}. Hãy sửa ở trang của từng người, hoặc bỏ tên khỏi tin."

@@ -95,6 +95,20 @@ def propose_vocabulary(done: str, question: str) -> dict[str, list[str]]:
     return {"verbs": verbs} | ({"things": things} if things else {})
 
 
+def propose_content(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what follows from the title ("Khám sức khỏe") and is not written: its name once done, question, answers."""
+    title = " ".join(str(content.get("title", "")).split())
+    done = str(content.get("words", {}).get("done", "")) or (title[:1].lower() + title[1:])[:_LONGEST].strip()
+    answers = [("installed", f"Đã {done}"), ("not_yet", f"Chưa {done}"), ("need_help", "Cần giúp")]
+    if content.get("own_answers") or "installed" in content.get("answers", {}):
+        answers = []
+    return {
+        "done": done,
+        "question": content.get("question") or f"Ông/bà đã {done} chưa?",
+        "answers": [(means, text[:_LONGEST].strip()) for means, text in answers],
+    }
+
+
 def propose_says(text: str) -> list[str]:
     """Return how else people may say an answer: without who speaks."""
     short = _SPEAKER.sub("", text.strip())

@@ -137,8 +137,8 @@ def said_of(upload: Upload, row: Mapping[str, Any]) -> str:
 
 
 def count_ready(upload: Upload) -> tuple[int, int]:
-    """Return how many rows would be imported now, and how many are left for later, with what is said of them."""
-    ready = upload.counts.get("ok", 0)
+    """Return how many people would be imported now, and how many rows are left for later, with what is said of them."""
+    ready = upload.counts.get("ok", 0) - upload.counts.get("duplicates", 0)
     later = upload.counts.get("review", 0) + upload.counts.get("reject", 0)
     for row in upload.preview.get("doubts", []):
         said = said_of(upload, row)

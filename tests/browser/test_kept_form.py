@@ -37,7 +37,7 @@ def test_the_network_is_cut_and_the_tab_is_closed(page_as):
     page.context.set_offline(True)
     write(page, "Mạng bị ngắt")
     expect(page.locator("#kept")).to_contain_text("Mất kết nối")
-    open_card(page, "approve")
+    open_card(page, "check")
     page.get_by_role("button", name="Trình phê duyệt").click()  # a press waits, too
     expect(page.locator("#kept")).to_contain_text("Mất kết nối")
     is_there(page, "Mạng bị ngắt")
@@ -153,7 +153,7 @@ def test_the_browser_is_closed_and_back_and_save_makes_no_second_draft(office, p
     expect(page.get_by_label("Tên chiến dịch")).to_have_value("Trình duyệt đóng giữa chừng")
     expect(page.locator("#kept")).to_have_attribute("data-state", "saved")
     page.get_by_label("Tên chiến dịch").fill("Lưu lần hai")
-    open_card(page, "approve")
+    open_card(page, "check")
     page.get_by_role("button", name="Trình phê duyệt").click()
     expect(page.locator("[data-campaign-state]").first).to_have_text("Chờ duyệt")
     expect(page.get_by_role("heading", level=1)).to_have_text("Lưu lần hai")

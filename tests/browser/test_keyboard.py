@@ -40,7 +40,7 @@ def test_menu_of_a_phone_opens_and_leads_on(page_as):
 
 def test_dangerous_press_asks_and_escape_does_nothing(office, page_as):
     page = page_as(AUTHOR).open(f"/admin/campaigns/{office.made['draft']}/")
-    open_card(page, "approve")
+    open_card(page, "check")
     discard = page.get_by_role("button", name="Bỏ chiến dịch")
     discard.focus()
     page.keyboard.press("Enter")

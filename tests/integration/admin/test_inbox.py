@@ -146,7 +146,11 @@ def test_the_number_is_shown_on_demand_and_that_is_on_record(world, client, camp
     signed_in(client, AUTHOR)
     local = "0" + number(0).removeprefix("+84")
     assert local not in client.get("/admin/inbox/").text
-    assert local in post(client, f"/admin/inbox/{case_id}/number").text
+    page = post(client, f"/admin/inbox/{case_id}/number").text
+    assert local in page
+    assert re.search(r'<option selected value="called">|<option value="called" selected>', page), (
+        "one press records it"
+    )
     seen = world.one(select(AuditEvent).where(AuditEvent.action == "case.see_number"))
     assert (seen.subject, seen.actor_id) == (f"cases:{case_id}", world.user(AUTHOR).id)
     assert not re.search(r"\d{7}", str(seen.details))
@@ -247,7 +251,7 @@ def test_the_home_page_the_list_and_the_directory_count_the_same(world, client, 
     press_help(world, 1, campaign_id)
     receive(world, 2, "4")
     signed_in(client, AUTHOR)
-    assert "3 người cần giúp" in client.get("/admin/").text
+    assert "<strong>3</strong> Cần giúp" in client.get("/admin/").text
     assert len(shown(client.get("/admin/inbox/?kind=help").text)) == 3
     assert "3 người" in client.get(f"/admin/people/?campaign={campaign_id}&answer=need_help").text
 

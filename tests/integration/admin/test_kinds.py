@@ -115,7 +115,7 @@ def test_a_kind_is_made_by_four_questions_tried_and_then_chosen_in_a_campaign(cl
     for step, answers in (
         (1, {"c.title": "Sơ tán vùng trũng", "words_done": "sơ tán"}),
         (2, {"c.question": "Gia đình đã sơ tán chưa?"}),
-        (3, {"c.own_answers.1.text": "Nhà tôi đã đi", "own_means_1": "installed"}),
+        (3, {"c.own_answers.1.text": "Nhà tôi đã đi"} | {f"c.own_answers.{n}.text": "" for n in (2, 3)}),
     ):
         # One question is shown; the others and what was typed before go along.
         assert len(re.findall(r'<fieldset class="stack"[^>]* hidden', page)) == 3
@@ -140,6 +140,27 @@ def test_a_kind_is_made_by_four_questions_tried_and_then_chosen_in_a_campaign(cl
     assert "Sơ tán vùng trũng" in client.get("/admin/kinds/").text
     assert '<option value="so-tan-vung-trung">' in client.get("/admin/campaigns/new").text
     assert "kind.create" in world.all(select(AuditEvent.action))
+
+
+def test_a_kind_is_made_by_naming_the_thing_to_be_done_and_pressing_on(client, world):
+    """Question, answers and what it is called once done follow from it; a newcomer was refused for an empty question."""
+    signed_in(client, AUTHOR)
+    url, page = "/admin/kinds/new", client.get("/admin/kinds/new").text
+    for step in (2, 3, 4):
+        page = post(
+            client, url, **typed_of(page) | {"c.title": "Trồng cây đầu năm"}, wish=f"step-{step}"
+        ).text
+    assert post(client, url, **typed_of(page), wish="save").status_code == 303
+    made = world.read(office_kinds)["trong-cay-dau-nam"]
+    assert (made["question"], made["words"]["done"]) == (
+        "Ông/bà đã trồng cây đầu năm chưa?",
+        "trồng cây đầu năm",
+    )
+    assert [(each["text"], each["means"]) for each in made["own_answers"].values()] == [
+        ("Đã trồng cây đầu năm", "installed"),
+        ("Chưa trồng cây đầu năm", "not_yet"),
+        ("Cần giúp", "need_help"),
+    ]
 
 
 @pytest.mark.parametrize("source", [*load_kinds()])

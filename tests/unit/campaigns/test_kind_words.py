@@ -5,7 +5,13 @@ from typing import Any
 import pytest
 
 from campaigns.rules.content_texts import find_copied
-from campaigns.rules.kind_words import KindWords, propose_says, propose_vocabulary, read_words
+from campaigns.rules.kind_words import (
+    KindWords,
+    propose_content,
+    propose_says,
+    propose_vocabulary,
+    read_words,
+)
 from outreach.rules.errors import BadCampaign
 from tests.support.tables import cases
 
@@ -79,3 +85,28 @@ def test_words_for_understanding_are_proposed_from_what_is_asked(done, question,
 @cases(("Tôi sẽ đến", ["sẽ đến"]), ("Gia đình tôi bận", ["bận"]), ("Hài lòng", []))
 def test_an_answer_is_also_said_without_who_speaks(text: str, says: list[str]) -> None:
     assert propose_says(text) == says
+
+
+@pytest.mark.parametrize(
+    ("written", "done", "question", "answers"),
+    [
+        ({}, "khám mắt", "Ông/bà đã khám mắt chưa?", ["Đã khám mắt", "Chưa khám mắt", "Cần giúp"]),
+        (
+            {"words": {"done": "đi khám"}},
+            "đi khám",
+            "Ông/bà đã đi khám chưa?",
+            ["Đã đi khám", "Chưa đi khám", "Cần giúp"],
+        ),
+        (
+            {"question": "Đã đi chưa?", "own_answers": {"1": {"text": "Đi rồi"}}},
+            "khám mắt",
+            "Đã đi chưa?",
+            [],
+        ),
+        ({"answers": {"installed": {"button": "Đã khám"}}}, "khám mắt", "Ông/bà đã khám mắt chưa?", []),
+    ],
+)
+def test_what_follows_from_the_title_is_proposed_and_what_is_written_stays(written, done, question, answers):
+    proposed = propose_content({"title": "Khám  mắt"} | written)
+    assert (proposed["done"], proposed["question"]) == (done, question)
+    assert [text for _means, text in proposed["answers"]] == answers
