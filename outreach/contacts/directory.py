@@ -12,15 +12,38 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, literal, not_, null, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    exists,
+    false,
+    func,
+    literal,
+    not_,
+    null,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role, within_area
-from outreach.contacts.wishes import LEFT_ALONE, read_left_alone
+from outreach.contacts.wishes import LEFT_ALONE, read_left_alone, standing
 from outreach.core.db import count_rows, is_set
 from outreach.models.accounts import Organisation, Role, User
-from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
+from outreach.models.contacts import (
+    Contact,
+    ContactList,
+    ContactPhone,
+    Membership,
+    Phone,
+    Suppression,
+    Wish,
+    WishNumber,
+    WishPerson,
+)
 from outreach.models.places import Area, ContactMove
 from outreach.places.areas import descendants
 from outreach.places.unit_days import UnitHistory, UnitsOfOneDay, read_unit_history
@@ -33,6 +56,7 @@ from outreach.use_cases import use_case
 ON_A_PAGE = 50
 _MARKS = "ghijklmopqrstuvw"  # of the ranges of given names, in a cursor
 MOST_COUNTED = 1_000
+_MANY_CLOSED = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,16 +295,36 @@ def _filters(session: Session, user: User, filters: ContactFilter) -> list[Colum
     if filters.at_the_door:
         conditions.append(is_set(Contact.at_the_door))
     if filters.suppressed:
-        closed = (
-            select(Suppression.phone_id).where(Suppression.lifted_at.is_(None)),
-            select(LEFT_ALONE.c.phone_id).where(LEFT_ALONE.c.scope == EVERYTHING),
-        )
-        by_number = select(ContactPhone.contact_id).where(
-            or_(*(ContactPhone.phone_id.in_(phones) for phones in closed))
-        )
-        by_person = select(LEFT_ALONE.c.contact_id).where(LEFT_ALONE.c.scope == EVERYTHING)
-        conditions.append(or_(Contact.id.in_(by_number), Contact.id.in_(by_person)))
+        conditions.append(_is_closed(session))
     return conditions
+
+
+def _is_closed(session: Session) -> ColumnElement[bool]:
+    """Return the condition that a contact has a suppressed number or wishes to be left alone.
+
+    Few such people are found first and then put in order; of many a page is found sooner by asking each contact in
+    order, which PostgreSQL does only where the answer is a figure (five million people, 170,000 of them: 0.1 s, not 41).
+    """
+    people = union_all(
+        select(ContactPhone.contact_id)
+        .join(Suppression, Suppression.phone_id == ContactPhone.phone_id)
+        .where(Suppression.lifted_at.is_(None)),
+        # Not by the view, of which PostgreSQL would read all numbers for each contact.
+        select(ContactPhone.contact_id)
+        .join(WishNumber, WishNumber.phone_id == ContactPhone.phone_id)
+        .join(Wish, Wish.id == WishNumber.wish_id)
+        .where(Wish.scope == EVERYTHING, standing()),
+        select(LEFT_ALONE.c.contact_id).where(LEFT_ALONE.c.scope == EVERYTHING),
+    ).subquery()
+    known = union_all(
+        select(Suppression.phone_id).where(Suppression.phone_id.is_not(None)),
+        select(WishNumber.phone_id).where(WishNumber.phone_id.is_not(None)),
+        select(WishPerson.contact_id),
+    ).subquery()
+    if count_rows(session, select(literal(1)).select_from(known).limit(_MANY_CLOSED)) < _MANY_CLOSED:
+        return Contact.id.in_(select(people.c.contact_id))
+    of_contact = select(func.count()).select_from(people).where(people.c.contact_id == Contact.id)
+    return of_contact.correlate(Contact).scalar_subquery() > 0
 
 
 def read_places_on_day(

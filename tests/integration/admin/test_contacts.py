@@ -10,17 +10,30 @@ from sqlalchemy import select, update
 from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, InstallReport, OfficerEntry
 from campaigns.rules.links import LinkCipher
 from outreach.accounts.users import find_user
+from outreach.contacts import directory
 from outreach.contacts.directory import ContactFilter, read_page
+from outreach.contacts.suppressions import suppress
 from outreach.imports.list_reader import check_list
 from outreach.models.accounts import AuditEvent, AuditValues, Role
-from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
+from outreach.models.contacts import (
+    Contact,
+    ContactList,
+    ContactPhone,
+    Membership,
+    Phone,
+    Suppression,
+    SuppressionReason,
+    Wish,
+)
 from outreach.rules.identity import name_key
 from outreach.rules.sort_order import name_order
+from outreach.rules.wishes import WishSource
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import import_rows
 from tests.support.places import KONTUM_2020
 from tests.support.servers import both_databases
 from tests.support.tables import cases
+from tests.support.wishes import opt_out
 from tests.support.world import AUTHOR, World, number
 
 NEIGHBOUR = "langben@loa.example"
@@ -80,6 +93,23 @@ def found(world: World, email: str = AUTHOR, **wanted: object) -> list[str]:
 )
 def test_people_are_found_by_a_name_s_beginning_or_a_number_s_end(world, people, text, names):
     assert found(world, text=text) == names
+
+
+@both_databases
+@cases((1_000,), (1,))
+def test_who_gets_no_messages_is_found_the_same_way_few_or_many(world, people, monkeypatch, many):
+    monkeypatch.setattr(directory, "_MANY_CLOSED", many)
+    key, stop = world.keys.secret_key, WishSource.SMS
+    with world.runtime.db.write() as session:
+        opt_out(world, session, number(0))
+        opt_out(world, session, None, people["Lê An"], source=WishSource.REQUEST)
+        opt_out(world, session, number(3), scope="channel:sms")
+        back = opt_out(world, session, number(4))
+        session.add(Wish(undoes_id=back.id, source=stop, said_at=world.now, learned_at=world.now))
+        phone = session.scalars(select(Phone).where(Phone.e164 == number(5))).one()
+        reason = SuppressionReason.WRONG_NUMBER
+        suppress(session, phone, reason=reason, source="sms", secret_key=key, now=world.now)
+    assert found(world, suppressed=True) == ["Lê An", "Nguyễn Văn An", "A Thun"]
 
 
 def test_a_number_is_found_whole_only_by_who_may_see_it_and_that_is_on_record(client, world, people):
