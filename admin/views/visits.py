@@ -249,9 +249,8 @@ class VisitsView(AdminPage):
     @expose("/<int:round_id>/")
     def show(self, round_id: int) -> ResponseReturnValue:
         with self.reading() as (session, user):
-            find_sheet(session, round_id, user=user)
-            lines = read_lines(session, round_id, user=user)
             sheet = read_sheet(session, round_id, user=user)
+            lines = read_lines(session, round_id, user=user)
             return self.render(
                 "progress/visit_sheet.html",
                 sheet=sheet,

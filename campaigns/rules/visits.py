@@ -66,15 +66,14 @@ _NOT_ARRIVED = frozenset({MessageState.FAILED, MessageState.UNDELIVERED})
 
 
 def visit_reason(
-    *, exclusion: Exclusion | None, answer: Label | None, states: Collection[MessageState], is_unwilling: bool
+    *, exclusion: Exclusion | None, answer: Label | None, states: Collection[MessageState]
 ) -> VisitReason | None:
     """Return why a contact of a campaign's lists is to be visited, or None if they are not.
 
-    `states` are those of the steps' messages to the contact. `is_unwilling`: opted out, or objected to the processing
-    of their data. A question or an unclear reply does not count as an answer. A contact excluded for any other reason
-    than a missing or wrong number is not visited either.
+    `states` are those of the steps' messages to the contact. A question or an unclear reply does not count as an answer. A
+    contact excluded for any other reason than a missing or wrong number is not visited either.
     """
-    if is_unwilling or answer not in (None, Label.QUESTION, Label.UNCLEAR, Label.WRONG_NUMBER):
+    if answer not in (None, Label.QUESTION, Label.UNCLEAR, Label.WRONG_NUMBER):
         return None
     if exclusion is None and answer is Label.WRONG_NUMBER:
         exclusion = Exclusion.WRONG_NUMBER  # as who has the number says
@@ -145,8 +144,7 @@ def settle(
             or (outcome is VisitOutcome.ABSENT and counted.outcome is not VisitOutcome.ABSENT)
         ):
             return VisitFate.VISITED
-    is_own_opt_out = counted is not None and counted.is_own and counted.outcome is VisitOutcome.OPT_OUT
-    if is_opted_out and outcome is not VisitOutcome.OPT_OUT and not is_own_opt_out:
+    if is_opted_out and outcome is not VisitOutcome.OPT_OUT:
         return VisitFate.OPTED_OUT
     is_conflict = counted is not None and not counted.is_own and counted.outcome is not outcome
     return VisitFate.REPLACED if is_conflict else VisitFate.RECORDED

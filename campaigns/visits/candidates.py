@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, exists, select
+from sqlalchemy import BigInteger, and_, exists, select
 from sqlalchemy.orm import Session
 
 from campaigns.cases.handle_case import may_read_answers
@@ -17,7 +17,7 @@ from campaigns.planning.drives import campaign_scopes
 from campaigns.rules.random_checks import is_drawn
 from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.states import Exclusion, MessageState
-from campaigns.rules.visits import VisitReason, visit_reason
+from campaigns.rules.visits import VisitOutcome, VisitReason, visit_reason
 from outreach.accounts.permissions import visible_to, within_area
 from outreach.contacts.directory import people_recorded_for
 from outreach.contacts.wishes import people_left_alone
@@ -31,9 +31,6 @@ from outreach.rules.identity import name_key
 _MOST_PEOPLE = 20_000
 # How long people stay reserved by a sheet without results; then they may go on another one.
 _RESERVED_FOR = timedelta(days=14)
-_HAS_RESULT = exists().where(
-    VisitResult.line_id == VisitLine.id, VisitResult.undone_at.is_(None), VisitResult.outcome.is_not(None)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +39,6 @@ class Candidate:
 
     contact_id: int
     recipient_id: int
-    given_key: str
-    village: str
     why: VisitReason
     is_in_hand: bool
 
@@ -88,13 +83,7 @@ def find_candidates(
         raise NotAllowed("visit_people_hidden")
     conditions = [Recipient.campaign_id == campaign_id, Recipient.merge_id == 0]
     query = select(
-        Recipient.id,
-        Recipient.exclusion,
-        Recipient.answer,
-        Contact.id,
-        Contact.given_key,
-        Contact.village,
-        Contact.area_code,
+        Recipient.id, Recipient.exclusion, Recipient.answer, Contact.id, Contact.village, Contact.area_code
     ).join(Contact, Contact.id == Recipient.contact_id)
     if list_id is not None:
         query = query.join(Membership, Membership.contact_id == Contact.id).join(
@@ -118,37 +107,32 @@ def find_candidates(
     if area_code:
         conditions.append(Contact.area_code == area_code)
     # In order: a village is called as its first person has it.
-    rows = session.execute(query.where(*conditions).order_by(Contact.id).limit(_MOST_PEOPLE + 1)).all()
+    in_order = query.where(*conditions).order_by(Contact.given_key, Contact.id)
+    rows = session.execute(in_order.limit(_MOST_PEOPLE + 1)).all()
     if len(rows) > _MOST_PEOPLE:
         raise BadInput("visit_people_many", most=_MOST_PEOPLE)
     contacts = [row[3] for row in rows]
     states = _states(session, [row[0] for row in rows])
     unwilling = people_left_alone(session, contacts, scopes=campaign_scopes(campaign))
-    in_hand = _in_hand(session, campaign_id, contacts, now=now)
+    visited = _read_visits(session, campaign_id, contacts, now=now)
+    settled = unwilling | visited.answered
     reasons = {
-        contact_id: visit_reason(
-            exclusion=exclusion,
-            answer=answer,
-            states=states.get(recipient_id, []),
-            is_unwilling=contact_id in unwilling,
-        )
+        contact_id: visit_reason(exclusion=exclusion, answer=answer, states=states.get(recipient_id, []))
         for recipient_id, exclusion, answer, contact_id, *_place in rows
+        if contact_id not in settled
     }
     reasons |= dict.fromkeys(
-        _drawn(session, campaign_id, rows, check_percent, but=unwilling), VisitReason.CHECK
+        _drawn(session, campaign_id, rows, check_percent, but=unwilling | visited.checked), VisitReason.CHECK
     )
-    shared = [row[3] for row in rows if row[1] is Exclusion.SHARED_PHONE and row[3] not in unwilling]
+    shared = [row[3] for row in rows if row[1] is Exclusion.SHARED_PHONE and row[3] not in settled]
     reasons |= _reasons_of_housemates(session, shared, reasons)
     villages: dict[str, CandidateVillage] = {}
-    for recipient_id, _exclusion, _answer, contact_id, given_key, village, commune in rows:
-        if reason := reasons[contact_id]:
+    for recipient_id, _exclusion, _answer, contact_id, village, commune in rows:
+        if reason := reasons.get(contact_id):
             key = f"{commune or ''}.{name_key(village)}"
             group = villages.setdefault(key, CandidateVillage(key, village, commune, []))
-            group.people.append(
-                Candidate(contact_id, recipient_id, given_key, village, reason, contact_id in in_hand)
-            )
-    for group in villages.values():
-        group.people.sort(key=lambda person: (person.given_key, person.contact_id))
+            is_in_hand = contact_id in visited.reserved
+            group.people.append(Candidate(contact_id, recipient_id, reason, is_in_hand))
     return sorted(
         villages.values(), key=lambda village: (not village.name, village.area_code or "", village.name)
     )
@@ -157,19 +141,15 @@ def find_candidates(
 def _drawn(
     session: Session, campaign_id: int, rows: Sequence[Any], percent: int, *, but: Collection[int]
 ) -> list[int]:
-    """Return the contacts drawn for a random check: they reported it themselves, and were not checked before."""
+    """Return the contacts drawn for a random check, who reported it themselves."""
     drawn = {row[0]: row[3] for row in rows if is_drawn(campaign_id, row[0], percent) and row[3] not in but}
     if not drawn:
         return []
     among = values_subquery(session, list(drawn), BigInteger)
-    was_checked = exists().where(
-        VisitLine.recipient_id == InstallReport.recipient_id, VisitLine.why == VisitReason.CHECK, _HAS_RESULT
-    )
     own = select(InstallReport.recipient_id).where(
         InstallReport.recipient_id.in_(among),
         InstallReport.withdrawn_at.is_(None),
         InstallReport.source.in_((AnswerSource.SMS, AnswerSource.PAGE)),
-        ~was_checked,
     )
     return [drawn[recipient_id] for recipient_id in session.scalars(own)]
 
@@ -209,18 +189,29 @@ def _states(session: Session, recipients: Sequence[int]) -> dict[int, list[Messa
     return states
 
 
-def _in_hand(session: Session, campaign_id: int, contacts: Sequence[int], *, now: datetime) -> set[int]:
-    return {
-        contact_id
-        for contact_id in session.scalars(
-            select(VisitLine.contact_id)
-            .join(VisitSheet, VisitSheet.id == VisitLine.round_id)
-            .where(
-                VisitSheet.campaign_id == campaign_id,
-                VisitSheet.made_at > now - _RESERVED_FOR,
-                VisitLine.contact_id.in_(values_subquery(session, contacts, BigInteger)),
-                ~_HAS_RESULT,
-            )
+class _Visits(NamedTuple):
+    """Of some people: those reserved by a sheet without a result, those who answered at the door, and those visited for a check."""
+
+    reserved: set[int]
+    answered: set[int]
+    checked: set[int]
+
+
+def _read_visits(session: Session, campaign_id: int, contacts: Sequence[int], *, now: datetime) -> _Visits:
+    rows = session.execute(
+        select(VisitLine.id, VisitLine.contact_id, VisitLine.why, VisitSheet.made_at, VisitResult.outcome)
+        .join(VisitSheet, VisitSheet.id == VisitLine.round_id)
+        .outerjoin(VisitResult, and_(VisitResult.line_id == VisitLine.id, VisitResult.undone_at.is_(None)))
+        .where(
+            VisitSheet.campaign_id == campaign_id,
+            VisitLine.contact_id.in_(values_subquery(session, contacts, BigInteger)),
         )
-        if contact_id
-    }
+        .order_by(VisitResult.id)
+    )
+    lines = {row.id: row for row in rows}.values()  # of a line's results the last one counts
+    met = [line for line in lines if line.outcome is not None]
+    return _Visits(
+        {each.contact_id for each in lines if not each.outcome and each.made_at > now - _RESERVED_FOR},
+        {each.contact_id for each in met if each.outcome is not VisitOutcome.ABSENT},
+        {each.contact_id for each in met if each.why is VisitReason.CHECK},
+    )

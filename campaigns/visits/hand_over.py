@@ -18,6 +18,7 @@ from campaigns.delivery.message_data import read_list_values
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, AnswerPlace, OfficerEntry
 from campaigns.planning.drives import campaign_scopes
+from campaigns.replies.one_person import counted_id
 from campaigns.replies.record_answer import AnswerContext, record_officer_answer, undo_answer_by_id
 from campaigns.rules.hand_over import ReturnedMarks, read_marks, value_key
 from campaigns.rules.own_answers import read_own_answers, read_word
@@ -296,8 +297,15 @@ def record_came(
         raise BadInput("hand_over_nobody_marked")
     if len(recipients) > MOST_PEOPLE:
         raise BadInput("hand_over_long", most=MOST_PEOPLE)
-    chosen = Recipient.id.in_(values_subquery(session, list(recipients), BigInteger))
+    own = aliased(Recipient)  # who was merged since is the person who counts
+    listed = own.id.in_(values_subquery(session, list(recipients), BigInteger))
+    counted: dict[int, int] = dict(
+        session.execute(select(own.id, counted_id(own)).where(own.campaign_id == campaign.id, listed)).all()
+    )
+    chosen = Recipient.id.in_(values_subquery(session, list(counted.values()), BigInteger))
     people = find_people(session, campaign, chosen, user=user) or []
+    found = {each.recipient_id for each in people}
+    left_out = sum(counted.get(each) not in found for each in {*recipients})
     new = sorted((each for each in people if not each.has_done), key=lambda each: each.phone_id)
     marked = 0
     # In the order of their phones, as everything that locks several.
@@ -315,7 +323,7 @@ def record_came(
         marked += answer is not None
     if marked:
         audit.record(session, "campaign.came", campaign, user, now, rows=marked)
-    return Recorded(marked, len(set(recipients)) - len(people), len(new[MOST_MARKED:]))
+    return Recorded(marked, left_out, len(new[MOST_MARKED:]))
 
 
 def read_last_marks(session: Session, campaign_id: int, *, user: User) -> LastMarks | None:

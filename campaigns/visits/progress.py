@@ -92,7 +92,7 @@ def read_totals(session: Session, drive_id: int, user: User) -> VisitCounts | No
         .join(Campaign, Campaign.id == VisitSheet.campaign_id)
         .where(Campaign.drive_id == drive_id, visible_to(session, user, VisitSheet.organisation_id))
     ).all()
-    counts = count_lines(session, sheets)
+    counts = count_lines(session, sheets, people=True)
     return add_up(counts.values(), _sheets_hidden_from(session, counts, user)) if sheets else None
 
 
@@ -116,9 +116,12 @@ def _sheets_hidden_from(session: Session, sheets: Iterable[int], user: User) -> 
 
 
 def count_lines(
-    session: Session, sheets: Collection[int], *, since: datetime | None = None
+    session: Session, sheets: Collection[int], *, since: datetime | None = None, people: bool = False
 ) -> dict[int, VisitCounts]:
-    """Return the counts of sheets by their ids; `today` are the visits since a moment."""
+    """Return the counts of sheets by their ids; `today` are the visits since a moment.
+
+    With `people` somebody on several sheets counts on one: where they answered last, else where they were not met.
+    """
     at = func.coalesce(VisitResult.visited_at, VisitResult.entered_at)
     is_today: ColumnElement[bool] = at >= since if since else false()
     latest = (
@@ -128,14 +131,24 @@ def count_lines(
         .group_by(VisitResult.line_id)
         .subquery()
     )
-    columns = (VisitLine.round_id, VisitResult.outcome, VisitResult.entered_by)
-    rows = session.execute(
-        select(*columns, func.sum(case((is_today, 1), else_=0)), func.count())
+    outcome = VisitResult.outcome
+    counted = (
+        select(
+            VisitLine.round_id, outcome, VisitResult.entered_by, case((is_today, 1), else_=0).label("today")
+        )
         .outerjoin(latest, latest.c.line_id == VisitLine.id)
         .outerjoin(VisitResult, VisitResult.id == latest.c.id)
         .where(VisitLine.round_id.in_(sheets))
-        .group_by(*columns)
     )
+    if people:
+        is_met = case((outcome.is_(None), 0), (outcome == VisitOutcome.ABSENT, 1), else_=2)
+        person = func.coalesce(VisitLine.contact_id, -VisitLine.recipient_id)
+        turn = func.row_number().over(partition_by=person, order_by=[is_met.desc(), at.desc(), VisitLine.id])
+        counted = counted.add_columns(turn.label("turn"))
+    found = counted.subquery()
+    columns = (found.c.round_id, found.c.outcome, found.c.entered_by)
+    query = select(*columns, func.sum(found.c.today), func.count()).group_by(*columns)
+    rows = session.execute(query.where(found.c.turn == 1) if people else query)
     counts = {round_id: VisitCounts([round_id]) for round_id in sheets}
     for round_id, outcome, entered_by, today, n in rows:
         of_sheet = counts[round_id]

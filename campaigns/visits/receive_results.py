@@ -15,7 +15,7 @@ from campaigns.visits.results import counted_result, last_result, replace_result
 from campaigns.visits.sheets import counted_lines
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
-from outreach.contacts.wishes import people_left_alone, read_left_alone
+from outreach.contacts.wishes import read_left_alone
 from outreach.core.bulk import values_subquery
 from outreach.models.accounts import Role, User
 from outreach.use_cases import use_case
@@ -65,6 +65,7 @@ def receive_results(
     }
     contacts = [line.contact_id for line, _recipient in lines.values() if line.contact_id]
     left_alone = read_left_alone(session, people=contacts)
+    opted_out: set[int | None] = set()  # by these results
     order = {line_id: n for n, line_id in enumerate(lines)}
     counts: dict[int, int] = {}
     for result in sorted(new.values(), key=lambda result: order[result.line_id]):
@@ -83,7 +84,7 @@ def receive_results(
             at,
             counted=counted,
             is_gone=line.contact_id is None or left_alone.stops(line.contact_id, None, passes=True),
-            is_opted_out=left_alone.stops(line.contact_id, None),
+            is_opted_out=left_alone.stops(line.contact_id, None) or line.contact_id in opted_out,
         )
         if fate is not VisitFate.GONE:
             row = VisitResult(
@@ -99,9 +100,13 @@ def receive_results(
             )
             session.add(row)
             if fate is not VisitFate.VISITED:
-                fate = _replace(
-                    session, row, result.outcome, before, fate, line, recipient, user=user, keys=keys, now=now
-                )
+                if before and before.outcome is VisitOutcome.OPT_OUT and fate is VisitFate.OPTED_OUT:
+                    before = None  # put right, it closes the number all the same, until staff open it
+                stands = replace_result(session, before, row, line, recipient, user=user, keys=keys, now=now)
+                if result.outcome.label is not None and not stands:
+                    fate = VisitFate.ANSWERED
+                if result.outcome is VisitOutcome.OPT_OUT:
+                    opted_out.add(line.contact_id)
             row.fate = fate
             session.flush()
             counts[line.round_id] = counts.get(line.round_id, 0) + 1
@@ -115,32 +120,6 @@ def _note_of(result: SentResult, before: VisitResult | None, user: User) -> str:
     """Return the note to store: the one that was sent, else the officer's own of before."""
     own = before.note if before and before.entered_by == user.id else ""
     return " ".join((own if result.note is None else result.note).split())[:LONGEST_NOTE]
-
-
-def _replace(
-    session: Session,
-    row: VisitResult,
-    outcome: VisitOutcome,
-    before: VisitResult | None,
-    fate: VisitFate,
-    line: VisitLine,
-    recipient: Recipient,
-    *,
-    user: User,
-    keys: AnswerContext,
-    now: datetime,
-) -> VisitFate:
-    """Let a result count in place of the one before it. Returns what became of it."""
-    stands = replace_result(session, before, row, line, recipient, user=user, keys=keys, now=now)
-    if outcome.label is not None and not stands:
-        fate = VisitFate.ANSWERED
-    session.flush()
-    is_slip = before and before.entered_by == user.id and before.outcome is VisitOutcome.OPT_OUT
-    if is_slip and outcome is not VisitOutcome.OPT_OUT:
-        # An opt-out put right closes the number all the same, until staff open it.
-        still = people_left_alone(session, [line.contact_id]) if line.contact_id else set()
-        fate = VisitFate.OPTED_OUT if still else fate
-    return fate
 
 
 def _lock_lines(

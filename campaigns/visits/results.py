@@ -34,6 +34,8 @@ from outreach.use_cases import use_case
 
 # An officer's clock may be slightly ahead of the server's.
 _CLOCK_TOLERANCE = timedelta(minutes=5)
+# Who says one of these later is helped, or wants none.
+_NEEDS_NO_HELP = (Label.INSTALLED, Label.REFUSE, Label.OPT_OUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +261,8 @@ def record_result(
 ) -> bool:
     """Record a result as the person's answer if they have a phone in the campaign.
 
-    Returns False if the person has given another answer since: that stays current, unless the result is an opt-out.
+    Returns False if the person has given another answer since: that stays current, unless the result is an opt-out; help that
+    was asked for is a case all the same.
     """
     result.answer_id = None
     result.changed_smartphone, result.had_smartphone = False, None
@@ -279,6 +282,8 @@ def record_result(
     session.refresh(recipient)
     at = result.at
     if recipient.answered_at and recipient.answered_at > at and recipient.answer is not label:
+        if label is Label.NEED_HELP and recipient.answer not in _NEEDS_NO_HELP:
+            open_help_case(session, recipient, now=now)
         if label is not Label.OPT_OUT:
             return False
         at = recipient.answered_at  # it is the current answer from now on, so it must be undone first

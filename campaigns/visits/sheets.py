@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.analytics.installs import find_visible_campaign
@@ -220,14 +220,15 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
     Numbers are masked unless `with_numbers`; the caller must then record it. Of a campaign about health who handles no answers
     sees neither results nor whom the lines name: that somebody is to be visited, and why, tells what they answered.
     """
-    first_phone = (
+    theirs = (
         select(ContactPhone.phone_id)
         .where(ContactPhone.contact_id == VisitLine.contact_id, ~is_strangers(ContactPhone.phone_id))
         .order_by(ContactPhone.position)
         .limit(1)
-        .correlate(VisitLine)
-        .scalar_subquery()
+        .correlate(VisitLine, Recipient)
     )
+    of_campaign = theirs.where(ContactPhone.phone_id == Recipient.phone_id)
+    number_of = func.coalesce(of_campaign.scalar_subquery(), theirs.scalar_subquery())
     rows = session.execute(
         counted_lines(Contact, Phone.e164, Area, VisitLine.contact_id, Recipient.campaign_id, Campaign.fields)
         .add_columns(Campaign.is_health)
@@ -236,14 +237,7 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
         .outerjoin(Contact, Contact.id == VisitLine.contact_id)
         .outerjoin(Area, and_(Area.code == Contact.area_code, VisitSheet.area_code.is_(None)))
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-        .outerjoin(
-            Phone,
-            Phone.id
-            == case(
-                (is_strangers(Recipient.phone_id), first_phone),
-                else_=func.coalesce(Recipient.phone_id, first_phone),
-            ),
-        )
+        .outerjoin(Phone, Phone.id == number_of)
         .where(VisitLine.round_id == round_id, lines_visible_to(session, user))
         .order_by(VisitLine.n)
     ).all()

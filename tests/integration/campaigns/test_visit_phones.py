@@ -40,10 +40,11 @@ from campaigns.visits.assignments import assign_sheet, invite_officer, read_assi
 from campaigns.visits.checks import read_corrected
 from campaigns.visits.progress import VisitCounts, add_up, read_officers, read_totals
 from campaigns.visits.results import enter_results, undo_entry
-from campaigns.visits.sheets import read_lines
+from campaigns.visits.sheets import print_sheet, read_lines
 from outreach.accounts.users import change_user, disable_user
 from outreach.accounts.village_officers import add_officer, code_of, link_of, shut_out
 from outreach.contacts.suppressions import suppress
+from outreach.contacts.wishes import people_left_alone
 from outreach.models.accounts import AuditEvent, Organisation, Role
 from outreach.models.contacts import Contact, ContactPhone, Phone, SuppressionReason
 from outreach.models.places import Area, AreaLevel
@@ -255,6 +256,48 @@ def test_a_number_that_is_a_stranger_s_is_on_no_phone_and_no_sheet(
     assert [line.phone for line in lines if line.name == "A Thun 0"] == [number(1)]
 
 
+def test_a_number_that_somebody_has_no_more_is_on_no_paper(world, sheet):
+    person = world.one(select(Contact.id).where(Contact.name == "A Thun 0"))
+    links = update(ContactPhone).where(ContactPhone.contact_id == person)
+    world.execute(links.values(phone_id=world.phone(number(1))))
+    _sheet, lines = world.do(print_sheet, sheet, with_numbers=True)
+    assert [line.phone for line in lines if line.name == "A Thun 0"] == [number(1)]
+
+
+@pytest.mark.parametrize("is_one_sending", [False, True])
+@pytest.mark.parametrize("name", ["A Thun 0", "Y Blốc"])
+def test_an_opt_out_that_its_officer_puts_right_stands_until_staff_open_it(
+    world, sheet, phones, name, is_one_sending
+):
+    phone, line = phones(), lines(world, sheet)[name]
+    said, slip = phone.found(line, "opt_out", hours=-2), phone.found(line, "not_yet", hours=-1)
+    told = phone.sync(said, slip) if is_one_sending else (phone.sync(said), phone.sync(slip))[1]
+    assert told["told"][slip["key"]] == "opted_out"
+    person = world.one(select(Contact.id).where(Contact.name == name))
+    assert world.read(people_left_alone, [person]) == {person}
+    assert {row.outcome for row in world.read(read_lines, sheet) if row.name == name} == {
+        VisitOutcome.NOT_YET
+    }
+
+
+@pytest.mark.parametrize("outcome", ["installed", "refuse", "call"])
+@pytest.mark.parametrize("name", ["Y Blốc", "A Thun con"])
+def test_who_has_answered_at_a_door_is_on_no_further_sheet(world, sheet, phones, name, outcome):
+    numbered = select(Contact.name).join(Recipient, Recipient.contact_id == Contact.id)
+    if name in world.all(numbered.where(Recipient.exclusion.is_(None))):
+        name = "A Thun 2"  # who has the same number
+    phone, line = phones(), lines(world, sheet)[name]
+    phone.sync(phone.found(line, "absent", hours=-2))
+    again = world.make_sheet(1, list_id=1)
+    assert [*lines(world, again)] == [name]
+    world.do(assign_sheet, again, officer_id=phone.officer.id, day=None, target=None)
+    phone.sync(phone.found(lines(world, again)[name], outcome, hours=-1))
+    with pytest.raises(BadInput, match="nobody_to_visit"):
+        world.make_sheet(1, list_id=1)
+    totals = world.read(read_totals, world.drive())
+    assert (totals.people, totals.done, totals.absent) == (5, 1, 0), "each person once"
+
+
 @both_databases
 def test_who_wants_no_more_of_this_drive_leaves_the_phone_unless_they_were_met(world, sheet, phones):
     phone = phones()
@@ -279,6 +322,20 @@ def test_who_asks_for_help_at_the_door_is_a_case_also_without_a_number_of_their_
         world.do(number_to_call, cases[0].id)
     phone.sync(phone.found(line["Y Blốc"], "not_yet", hours=-1))  # a slip
     assert [case.id for case in world.cases()] == [cases[1].id]
+
+
+@pytest.mark.parametrize(
+    ("label", "waits"), [(Label.NOT_YET, 1), (Label.WRONG_NUMBER, 1), (Label.INSTALLED, 0)]
+)
+def test_who_asked_for_help_at_the_door_waits_for_it_though_they_have_answered_since(
+    world, sheet, phones, label, waits
+):
+    phone, line = phones(), lines(world, sheet)["A Thun 0"]
+    says(world, recipients(world)[0], label)
+    phone.sync(phone.found(line, "call", hours=-2))
+    assert len(world.cases()) == waits
+    phone.sync(phone.found(line, "not_yet", hours=-1))  # a slip
+    assert world.cases() == []
 
 
 def test_two_sheets_made_at_once_send_nobody_two_officers(world, sheet):

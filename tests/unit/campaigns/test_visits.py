@@ -40,9 +40,7 @@ _M = MessageState
     (Exclusion.SAME_PERSON, Label.WRONG_NUMBER, [], None),
 )
 def test_who_is_visited(exclusion, answer, states, why):
-    told = {"exclusion": exclusion, "answer": answer, "states": states}
-    assert visits.visit_reason(**told, is_unwilling=False) is why  # type: ignore[arg-type]
-    assert visits.visit_reason(**told, is_unwilling=True) is None  # type: ignore[arg-type]
+    assert visits.visit_reason(exclusion=exclusion, answer=answer, states=states) is why
 
 
 def test_keys_are_those_that_residents_know_and_a_wrong_one_is_named() -> None:
@@ -88,6 +86,8 @@ def test_who_is_gone_gets_no_result_and_who_opted_out_is_told() -> None:
     assert visits.settle(_O.INSTALLED, _NOON, counted=None, is_gone=True, is_opted_out=True) is _F.GONE
     assert visits.settle(_O.INSTALLED, _NOON, counted=None, is_gone=False, is_opted_out=True) is _F.OPTED_OUT
     assert visits.settle(_O.OPT_OUT, _NOON, counted=None, is_gone=False, is_opted_out=True) is _F.RECORDED
+    slip = _counted(_O.OPT_OUT, -1, is_own=True)
+    assert visits.settle(_O.NOT_YET, _NOON, counted=slip, is_gone=False, is_opted_out=True) is _F.OPTED_OUT
 
 
 @cases(
