@@ -30,6 +30,7 @@ from outreach.places.areas import read_districts
 from outreach.rules.errors import LoaError
 
 LISTS = ".xlsx,.xlsm,.xls,.ods,.docx,.csv,.tsv,.txt,.vcf"  # files of rows
+_FIRST_YEAR, _LAST_YEAR = 1900, 3000  # far from what a day in a time zone can be
 _OF_FIELDS = frozenset({"name", "default", "filters", "validators", "description", "id"})
 
 
@@ -185,9 +186,12 @@ class DayField(TextField):
         self.data = None
         if text:
             try:
-                self.data = date.fromisoformat(text)
+                day = date.fromisoformat(text)
+                if not _FIRST_YEAR < day.year < _LAST_YEAR:
+                    raise ValueError(text)
             except ValueError as error:
                 raise ValueError(_("“%(name)s” chưa phải là một ngày.", name=self.label.text)) from error
+            self.data = day
 
     def pre_validate(self, form: Any) -> None:
         if self.is_required and not self.data and not self.errors:

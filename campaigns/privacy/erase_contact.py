@@ -82,13 +82,13 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     way, or a cry for help of theirs waits.
     """
     require_role(user, Role.APPROVER)
+    lock_imports(session)  # before the request, which a merge of its person holds by these locks
+    lock_removal(session)
     request = lock_request(session, request_id, user=user)
     if request.kind is not RequestKind.ERASE or request.contact_id is None:
         raise BadInput("request_not_erasure")
     person = find_recorded_contact(session, request.contact_id, user=user)
     contact_id = person.id
-    lock_imports(session)
-    lock_removal(session)
     numbers = numbers_of(session, contact_id)
     recipients = session.scalars(select(Recipient.id).where(Recipient.contact_id == contact_id)).all()
     gone = [number.id for number in numbers if number.is_gone]
@@ -264,10 +264,11 @@ def _erase_conversation(
     written_to = exists().where(
         Recipient.campaign_id == SafetyReport.campaign_id,
         Recipient.phone_id == SafetyReport.phone_id,
+        Recipient.exclusion.is_(None),  # who shares the phone has said nothing
         Recipient.id.in_(values_subquery(session, recipients, BigInteger)),
     )
     of_gone = SafetyReport.phone_id.in_(values_subquery(session, gone, BigInteger))
-    change_rows(session, delete(SafetyReport).where(or_(of_gone, written_to)))
+    set_columns(session, SafetyReport, or_(of_gone, written_to), **SafetyReport.no_details())
     answers = select(Answer.id).where(of_answers)
     set_columns(session, OfficerEntry, OfficerEntry.answer_id.in_(answers), note="")
     set_columns(session, Case, of_cases, note="")

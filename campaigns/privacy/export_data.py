@@ -82,7 +82,7 @@ def export_personal_data(session: Session, request_id: int, *, user: User, now: 
         _lists(session, person.id),
         _kept_values(session, person.id),
         _campaigns(session, person.id),
-        _messages(session, recipients),
+        _messages(session, recipients, own),
         _answers(session, recipients, own),
         _cases(session, recipients, own),
         _safety(session, recipients),
@@ -247,12 +247,14 @@ def _campaigns(session: Session, contact_id: int) -> ExportPart:
     )
 
 
-def _messages(session: Session, recipients: Sequence[int]) -> ExportPart:
+def _messages(session: Session, recipients: Sequence[int], own: Sequence[str]) -> ExportPart:
+    # What an own number was answered before its person was known; not what a rescue team was told of others.
+    to_own = and_(Message.recipient_id.is_(None), Message.answer_id.is_not(None), Phone.e164.in_(own))
     rows = session.execute(
         select(Attempt.claimed_at, Phone.e164, Attempt.body, Message.state, Attempt.channel, Attempt.state)
         .join(Message, Message.id == Attempt.message_id)
         .join(Phone, Phone.id == Attempt.phone_id)
-        .where(Message.recipient_id.in_(recipients))
+        .where(or_(Message.recipient_id.in_(recipients), to_own))
         .order_by(Attempt.id)
     )
     return ExportPart(
@@ -342,7 +344,7 @@ def _safety(session: Session, recipients: Sequence[int]) -> ExportPart:
                 Recipient.campaign_id == SafetyReport.campaign_id, Recipient.phone_id == SafetyReport.phone_id
             ),
         )
-        .where(Recipient.id.in_(recipients))
+        .where(Recipient.id.in_(recipients), Recipient.exclusion.is_(None))
         .order_by(SafetyReport.said_at)
     )
     return ExportPart(
@@ -374,15 +376,16 @@ def _visits(session: Session, contact_id: int) -> ExportPart:
             VisitResult.outcome,
             VisitResult.entered_at,
             VisitResult.note,
+            VisitResult.undone_at,
         )
         .join(VisitLine, VisitLine.round_id == VisitSheet.id)
-        .outerjoin(VisitResult, and_(VisitResult.line_id == VisitLine.id, VisitResult.undone_at.is_(None)))
+        .outerjoin(VisitResult, VisitResult.line_id == VisitLine.id)
         .where(VisitLine.contact_id == contact_id)
         .order_by(VisitSheet.id, VisitResult.id)
     )
     return ExportPart(
         "Phiếu đến nhà",
-        ("Lập lúc", "Mã dòng", "Vì", "Kết quả", "Ghi lúc", "Ghi chú"),
+        ("Lập lúc", "Mã dòng", "Vì", "Kết quả", "Ghi lúc", "Ghi chú", "Rút lại lúc"),
         [(made, line_code(round_id, n), why, *result) for made, round_id, n, why, *result in rows],
     )
 

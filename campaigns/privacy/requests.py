@@ -114,8 +114,8 @@ def record_request(
         if not now - _LONGEST_AGO < asked_at < now:
             raise BadInput("request_day_wrong")
     # Phones before their people, as every answer locks them.
-    phones = session.scalars(select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)).all()
-    lock_phones(session, phones)
+    theirs = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
+    phones = lock_phones(session, session.scalars(theirs).all())
     # Two officers may record the same request at once: the lock on the contact makes the second see the first's.
     session.execute(select(Contact.id).where(Contact.id == contact_id).with_for_update())
     same = select(PersonRequest.id).where(
@@ -143,7 +143,7 @@ def record_request(
             session,
             WishSource.REQUEST,
             people=[contact_id],
-            phones=lock_phones(session, phones),
+            phones=phones,
             secret_key=secret_key,
             said_at=asked_at,
             now=now,

@@ -98,6 +98,11 @@ def may_wait(cutoff: datetime) -> ColumnElement[bool]:
     return and_(Case.done_at.is_(None), or_(Case.opened_at >= cutoff, IS_OPEN_CRY))
 
 
+def _is_asked_from(phone_id: Any, cutoff: datetime) -> ColumnElement[bool]:
+    """Return the condition that a case of a number `may_wait`, of whatever campaign or of none."""
+    return exists().where(Case.phone_id == phone_id, may_wait(cutoff))
+
+
 def campaigns_due(session: Session, *, days: int, now: datetime) -> list[int]:
     """Return campaigns that ended so many days ago and still hold personal data.
 
@@ -166,7 +171,7 @@ def preview_clear(
         *(
             select(link_table.phone_id)
             .join(removed, removed.c.contact_id == link_table.contact_id)
-            .where(~is_anothers)
+            .where(~is_anothers, ~_is_asked_from(link_table.phone_id, cutoff))
             for link_table, is_anothers in ((ContactPhone, stays), (RemovedPhone, stays_elsewhere))
         )
     )
@@ -206,7 +211,7 @@ def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: dateti
             chosen = Contact.id.in_(values_subquery(session, some, BigInteger))
             still = session.scalars(_people_without_use(session, cutoff).where(chosen)).all()
             if still:
-                result.numbers += _erase_people(session, still, secret_key=secret_key, now=now)
+                result.numbers += _erase_people(session, still, cutoff=cutoff, secret_key=secret_key, now=now)
         result.people += len(still)
     result.kept = audience - result.people
     with db.write() as session:
@@ -284,6 +289,7 @@ def _people_without_use(session: Session, cutoff: datetime) -> Select[Any]:
         ),
         exists().where(PersonRequest.contact_id == Contact.id, PersonRequest.done_at.is_(None)),
         exists().where(other.contact_id == Contact.id, Case.recipient_id == other.id, may_wait(cutoff)),
+        exists().where(ContactPhone.contact_id == Contact.id, _is_asked_from(ContactPhone.phone_id, cutoff)),
         exists().where(ConsentEvent.contact_id == Contact.id, ConsentEvent.recorded_at >= cutoff),
     )
     return select(Contact.id.label("contact_id")).where(
@@ -315,8 +321,10 @@ def _remove_values(session: Session, campaign_id: int, *, cutoff: datetime) -> i
     return sum(remove_values(session, over, organisation_id=owner) for owner in owners)
 
 
-def _erase_people(session: Session, people: Sequence[int], *, secret_key: str, now: datetime) -> int:
-    """Delete people, with the numbers that no other contact has. Returns how many numbers.
+def _erase_people(
+    session: Session, people: Sequence[int], *, cutoff: datetime, secret_key: str, now: datetime
+) -> int:
+    """Delete people, with the numbers that no other contact has and nobody has asked from. Returns how many numbers.
 
     Messages that an idle campaign has queued for them are not sent.
     """
@@ -342,7 +350,7 @@ def _erase_people(session: Session, people: Sequence[int], *, secret_key: str, n
     delete_people(session, people)
     on_its_way = exists().where(Attempt.phone_id == Phone.id, Attempt.state.in_(IN_FLIGHT))
     shared = exists().where(ContactPhone.phone_id == Phone.id)
-    gone = session.scalars(locked.where(~shared, ~on_its_way)).all()
+    gone = session.scalars(locked.where(~shared, ~on_its_way, ~_is_asked_from(Phone.id, cutoff))).all()
     erase_numbers(session, gone, secret_key=secret_key)
     return len(gone)
 

@@ -76,7 +76,7 @@ def read_officers(session: Session, user: User, *, now: datetime) -> list[Office
     found = [
         OfficerProgress(
             officer,
-            add_up([counts[each] for each in given.get(officer.id, ())], hidden),
+            add_up([counts[each] for each in given.get(officer.id, ())], hidden, is_part=True),
             seen.get(officer.id),
             targets.get(officer.id) or None,
         )
@@ -96,13 +96,17 @@ def read_totals(session: Session, drive_id: int, user: User) -> VisitCounts | No
     return add_up(counts.values(), _sheets_hidden_from(session, counts, user)) if sheets else None
 
 
-def add_up(counts: Collection[VisitCounts], hidden: Collection[int]) -> VisitCounts:
-    """Return the counts of several sheets together, without what would tell too much of those `hidden`, also by subtraction."""
+def add_up(counts: Collection[VisitCounts], hidden: Collection[int], *, is_part: bool = False) -> VisitCounts:
+    """Return the counts of several sheets together, without what would tell too much of those `hidden`, also by subtraction.
+
+    `is_part`: they stand beside the counts of others and of all, from which they could be taken: of those hidden nothing is told.
+    """
     total = VisitCounts()
     for each in counts:
         for name in ("sheets", "people", "done", "absent", "help", "installed", "today"):
             setattr(total, name, getattr(total, name) + getattr(each, name))
-    if 0 < sum(each.people for each in counts if not set(hidden).isdisjoint(each.sheets)) < FEWEST:
+    of_hidden = sum(each.people for each in counts if not set(hidden).isdisjoint(each.sheets))
+    if of_hidden and (is_part or of_hidden < FEWEST):
         total.help = total.installed = None
     return total
 

@@ -26,6 +26,7 @@ from outreach.contacts.references import set_references
 from outreach.core.spreadsheets import write_workbook
 from outreach.models.accounts import AuditEvent, Role, UserSession
 from outreach.models.contacts import Contact, ContactList, LegalBasis
+from tests.integration.campaigns.test_merge_people import merge
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
@@ -186,7 +187,8 @@ def test_a_breach_counts_down_until_the_authority_has_notice(world, client):
     world.officer("quantri@loa.example", Role.ADMINISTRATOR)
     signed_in(client, "quantri@loa.example")
     path = "/admin/data-protection/"
-    assert post(client, f"{path}record", what="mất máy tính", found_time="25:00").status_code == 422
+    for wrong in ({"found_time": "25:00"}, {"found_on": "0001-01-01"}):
+        assert post(client, f"{path}record", what="mất máy tính", **wrong).status_code == 422
     assert post(client, f"{path}record", what="mất máy tính có một danh sách").status_code == 303
     assert "còn 71 giờ" in client.get(path).text
     assert "1 vi phạm dữ liệu cá nhân chưa thông báo" in client.get("/admin/").text
@@ -461,6 +463,19 @@ def test_who_came_is_recorded_at_one_stroke_and_undone(world, client, campaign, 
     )
     assert last() is None, "nothing is left that could be undone"
     assert [each.details["rows"] for each in entries(world, "campaign.undo_came")] == [1, 1]
+
+
+@pytest.mark.parametrize("marked", [11, 15])
+def test_who_was_merged_since_a_list_was_handed_over_came_by_the_mark_of_either(
+    world, client, campaign, marked
+):
+    signed_in(client, AUTHOR)
+    rows = {n: world.recipient(number(n), campaign) for n in (11, 15)}
+    merge(world, rows[15].contact_id, rows[11].contact_id)
+    page = f"/admin/campaigns/{campaign}/hand-over/"
+    post(client, f"{page}came", came=str(rows[marked].id))
+    assert "không được ghi" not in client.get(page).text
+    assert world.recipient(number(11), campaign).answer == "installed"
 
 
 def test_who_promised_and_who_came_are_told_alike_on_every_page_and_without_a_goal_nobody_set(

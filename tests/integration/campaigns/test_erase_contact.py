@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 import pytest
 from sqlalchemy import func, select, update
@@ -14,6 +15,7 @@ from sqlalchemy import func, select, update
 from campaigns.answer_totals import find_differences
 from campaigns.cases.conversation import record_answer
 from campaigns.cases.handle_case import assign_case, close_case
+from campaigns.models.activities import VisitLine, VisitResult
 from campaigns.models.campaigns import Recipient, Step
 from campaigns.models.messages import Attempt, Message, Outbox, WaitingReceipt
 from campaigns.models.privacy import PersonRequest, RequestKind
@@ -28,12 +30,15 @@ from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptState, MessageKind, MessageState
+from campaigns.rules.visits import VisitOutcome
 from campaigns.rules.webhooks import EventKind
+from campaigns.visits.results import enter_results, undo_entry
 from campaigns.webhooks.collect_events import new_delivery
 from outreach.accounts.kept_filters import keep_filters
 from outreach.contacts.contact import Closing, lift_suppression, suppress_number
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision, read_open_issues
+from outreach.imports.store_rows import lock_imports
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -41,6 +46,7 @@ from outreach.models.contacts import (
     Erasure,
     ImportIssue,
     KeptValue,
+    ListImport,
     Phone,
     Suppression,
     Upload,
@@ -175,14 +181,47 @@ def test_notes_on_shared_numbers_and_on_wishes_taken_back_are_emptied(world, per
 
 def test_what_a_number_wrote_before_its_person_was_known_is_exported_and_erased(world):
     world.reply(OWN, "Cho hoi cai o dau", gateway_id="SM1")
+    world.reply(OWN, "TC", gateway_id="SM2")
+    world.send()
     known = world.add_person(NAME, OWN)
     request_id = ask(world, known, RequestKind.EXPORT)
     parts = world.do(export_personal_data, request_id, by=APPROVER)
     told = {part.title: part.rows for part in parts}
     assert "Cho hoi cai o dau" in str(told["Câu trả lời"])
+    assert "Da nhan yeu cau tu choi" in str(told["Tin đã gửi"])
     assert len(told["Việc cán bộ xử lý"]) == 1
     forget(world, ask(world, known))
     assert "Cho hoi cai o dau" not in dump(world)
+
+
+def test_a_note_at_the_door_that_counts_no_more_is_in_the_file_for_the_person(world, person):
+    campaign = world.sent()
+    world.set_all(MessageState.NO_REPORT)
+    sheet = world.make_sheet(campaign, list_id=world.one(select(ListImport.list_id)))
+    n = world.one(select(VisitLine.n).where(VisitLine.contact_id == person))
+    world.do(enter_results, sheet, {n: VisitOutcome.REFUSE})
+    world.execute(update(VisitResult).values(note="hẹn hôm khác"))
+    world.do(undo_entry, sheet)
+    parts = world.do(export_personal_data, ask(world, person, RequestKind.EXPORT), by=APPROVER)
+    (rows,) = (part.rows for part in parts if part.title == "Phiếu đến nhà")
+    assert "hẹn hôm khác" in rows[0]
+
+
+def test_a_merge_of_who_is_being_erased_and_the_erasure_wait_for_each_other_in_one_order(world, person):
+    request_id, holds = ask(world, person), Event()
+
+    def merge() -> None:
+        with world.runtime.db.write() as session:
+            lock_imports(session)
+            holds.set()
+            time.sleep(0.5)
+            session.execute(update(PersonRequest).values(contact_id=person))
+
+    with ThreadPoolExecutor(1) as pool:
+        merged = pool.submit(merge)
+        holds.wait(10)
+        forget(world, request_id)
+        merged.result()
 
 
 def test_what_a_system_calls_them_stands_in_no_event_told_to_it(world, person):

@@ -19,7 +19,7 @@ from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.states import CampaignAction
 from outreach.accounts import audit
 from outreach.accounts.audit import check_audit
-from outreach.contacts.phones import find_or_create_phones
+from outreach.contacts.phones import find_or_create_phones, remove_number
 from outreach.models.accounts import AuditEvent, AuditValues
 from outreach.models.contacts import (
     Contact,
@@ -340,6 +340,32 @@ def test_help_that_is_asked_for_after_a_campaign_waits_for_an_officer_however_sh
     world.execute(update(Case).values(done_at=now))
     clear_campaign(world.runtime, campaign, days=1, now=now + timedelta(days=9))
     assert (world.all(select(Contact.id)), world.all(select(Reply.body))) == ([], [""])
+
+
+@pytest.mark.parametrize("words", ["cuu toi voi, nha toi dang chay", "khi nao thi co nuoc lai?"])
+def test_whose_number_asks_long_after_its_last_campaign_stays_until_that_is_settled(world, words):
+    campaign = world.sent(people=2)
+    now = end_and_wait(world, campaign, days=DAYS + 1)
+    world.reply(number(0), words, gateway_id="SM1", now=now - timedelta(days=1))
+    foreseen = expected(world, campaign, now)
+    assert clear_campaign(world.runtime, campaign, days=DAYS, now=now) == foreseen
+    (case,) = world.cases()
+    assert (case.recipient_id, world.get_one(Phone, case.phone_id).e164) == (None, number(0))
+    world.execute(update(Case).values(done_at=now))
+    clear_campaign(world.runtime, campaign, days=DAYS, now=now + timedelta(days=DAYS))
+    assert world.all(select(Contact.id)) == []
+
+
+def test_a_cry_from_a_number_that_was_taken_from_somebody_waits_though_they_go(world):
+    campaign = world.sent(people=1)
+    person, phone = world.one(select(Contact.id)), world.phone(number(0))
+    world.do(remove_number, person, phone, note="số của người khác", opted_out=False)
+    now = end_and_wait(world, campaign, days=DAYS + 1)
+    world.reply(number(0), "cuu toi voi, nha toi dang chay", gateway_id="SM1", now=now)
+    foreseen = expected(world, campaign, now)
+    assert clear_campaign(world.runtime, campaign, days=DAYS, now=now) == foreseen
+    assert (foreseen.people, foreseen.numbers) == (1, 0)
+    assert world.get_one(Phone, phone).e164 == number(0)
 
 
 def test_a_cry_from_nobodys_number_waits_for_an_officer(world):

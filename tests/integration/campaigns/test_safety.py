@@ -26,6 +26,7 @@ from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.safety import CryState, Need, SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import Exclusion
 from campaigns.web import help_page
 from outreach.core.db import Base
 from outreach.models.accounts import AuditEvent, Role
@@ -559,6 +560,30 @@ def test_some_days_after_the_event_nothing_of_needs_and_places_is_left(world: Wo
     assert [name for name, rows in tables.items() if "16.047" in rows or "108.206" in rows] == []
 
 
+def test_who_was_safe_stays_counted_when_they_are_erased(world: World, event: int) -> None:
+    say(world, "AN TOAN")
+    world.erase(world.recipient(number(10), event).contact_id or 0)
+    assert (counts(world, event).total.safe, counts(world, event).total.unheard) == (1, 4)
+
+
+def test_whose_house_cries_loses_no_position_when_another_of_the_house_is_erased(
+    world: World, event: int
+) -> None:
+    other = world.add_person("Y Hlan", number(10))
+    shared = world.add(
+        Recipient(
+            campaign_id=event,
+            contact_id=other,
+            phone_id=world.phone(number(10)),
+            exclusion=Exclusion.SHARED_PHONE,
+        )
+    )
+    say(world, f"CUU {HERE}")
+    world.erase(shared.contact_id)
+    (cry,) = cries(world, event)
+    assert cry.position
+
+
 def test_a_position_and_what_a_team_was_told_are_erased_with_the_person(world: World, event: int) -> None:
     say(world, f"CUU {HERE}")
     (cry,) = cries(world, event)
@@ -571,7 +596,7 @@ def test_a_position_and_what_a_team_was_told_are_erased_with_the_person(world: W
         .where(Phone.e164 == number(10))
     )
     world.erase(contact_id)
-    assert world.all(select(SafetyReport.phone_id)) == []
+    assert world.all(select(SafetyReport.place)) == [""]
     told = world.all(select(Message.text)) + world.all(select(Attempt.body))
     assert [text for text in told if text and number(10) in text] == []
 

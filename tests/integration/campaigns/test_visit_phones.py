@@ -534,7 +534,9 @@ def test_few_people_of_a_health_campaign_are_no_difference_to_the_others_of_an_o
     of_health, other = VisitCounts([1], people=2, help=1), VisitCounts([2], people=10, help=3)
     assert add_up([of_health, other], hidden={1}).help is None
     assert add_up([of_health, other], hidden=set()).help == 4
-    assert add_up([replace(of_health, people=5), other], hidden={1}).help == 4
+    enough = [replace(of_health, people=5), other]
+    assert add_up(enough, hidden={1}).help == 4
+    assert add_up(enough, hidden={1}, is_part=True).help is None, "of all the rest may be few"
     assert add_up([other], hidden={1}).help == 3
 
 
