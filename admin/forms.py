@@ -30,7 +30,6 @@ from outreach.places.areas import read_districts
 from outreach.rules.errors import LoaError
 
 LISTS = ".xlsx,.xlsm,.xls,.ods,.docx,.csv,.tsv,.txt,.vcf"  # files of rows
-_FIRST_YEAR, _LAST_YEAR = 1900, 3000  # far from what a day in a time zone can be
 _OF_FIELDS = frozenset({"name", "default", "filters", "validators", "description", "id"})
 
 
@@ -187,7 +186,7 @@ class DayField(TextField):
         if text:
             try:
                 day = date.fromisoformat(text)
-                if not _FIRST_YEAR < day.year < _LAST_YEAR:
+                if not 1900 < day.year < 3000:  # others overflow beside a time zone
                     raise ValueError(text)
             except ValueError as error:
                 raise ValueError(_("“%(name)s” chưa phải là một ngày.", name=self.label.text)) from error

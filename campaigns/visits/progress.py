@@ -135,35 +135,29 @@ def count_lines(
         .group_by(VisitResult.line_id)
         .subquery()
     )
-    outcome = VisitResult.outcome
-    counted = (
-        select(
-            VisitLine.round_id, outcome, VisitResult.entered_by, case((is_today, 1), else_=0).label("today")
-        )
+    found, today = VisitResult.outcome, case((is_today, 1), else_=0).label("today")
+    is_met = case((found.is_(None), 0), (found == VisitOutcome.ABSENT, 1), else_=2)
+    person = func.coalesce(VisitLine.contact_id, -VisitLine.recipient_id) if people else VisitLine.id
+    turn = func.row_number().over(partition_by=person, order_by=[is_met.desc(), at.desc(), VisitLine.id])
+    lines = (
+        select(VisitLine.round_id, found, VisitResult.entered_by, today, turn.label("turn"))
         .outerjoin(latest, latest.c.line_id == VisitLine.id)
         .outerjoin(VisitResult, VisitResult.id == latest.c.id)
         .where(VisitLine.round_id.in_(sheets))
-    )
-    if people:
-        is_met = case((outcome.is_(None), 0), (outcome == VisitOutcome.ABSENT, 1), else_=2)
-        person = func.coalesce(VisitLine.contact_id, -VisitLine.recipient_id)
-        turn = func.row_number().over(partition_by=person, order_by=[is_met.desc(), at.desc(), VisitLine.id])
-        counted = counted.add_columns(turn.label("turn"))
-    found = counted.subquery()
-    columns = (found.c.round_id, found.c.outcome, found.c.entered_by)
-    query = select(*columns, func.sum(found.c.today), func.count()).group_by(*columns)
-    rows = session.execute(query.where(found.c.turn == 1) if people else query)
+        .subquery()
+    ).c
+    of_sheet = (lines.round_id, lines.outcome, lines.entered_by)
+    counted = select(*of_sheet, func.sum(lines.today), func.count()).where(lines.turn == 1)
+    rows = session.execute(counted.group_by(*of_sheet))
     counts = {round_id: VisitCounts([round_id]) for round_id in sheets}
-    for round_id, outcome, entered_by, today, n in rows:
-        of_sheet = counts[round_id]
-        of_sheet.people += n
+    for round_id, outcome, entered_by, n_today, n in rows:
+        total = counts[round_id]
+        total.people += n
         if outcome is VisitOutcome.ABSENT:
-            of_sheet.absent += n
+            total.absent += n
         elif outcome is not None:
-            of_sheet.done += n
-            of_sheet.today[entered_by] += today
-            of_sheet.help = (of_sheet.help or 0) + n * (
-                outcome in (VisitOutcome.NEED_HELP, VisitOutcome.CALL)
-            )
-            of_sheet.installed = (of_sheet.installed or 0) + n * (outcome is VisitOutcome.INSTALLED)
+            total.done += n
+            total.today[entered_by] += n_today
+            total.help = (total.help or 0) + n * (outcome in (VisitOutcome.NEED_HELP, VisitOutcome.CALL))
+            total.installed = (total.installed or 0) + n * (outcome is VisitOutcome.INSTALLED)
     return counts

@@ -56,13 +56,9 @@ def receive_results(
     """
     require_role(user, Role.VILLAGE)
     lines, given = _lock_lines(session, [result.line_id for result in results], user=user)
-    fates = _known_fates(session, [result.key for result in results], user=user)
-    new = {result.key: result for result in results if result.key not in fates and result.line_id in lines}
-    fates |= {
-        result.key: VisitFate.UNKNOWN
-        for result in results
-        if result.key not in fates and result.key not in new
-    }
+    known = _known_fates(session, [result.key for result in results], user=user)
+    new = {result.key: result for result in results if result.key not in known and result.line_id in lines}
+    fates = {result.key: VisitFate.UNKNOWN for result in results} | known
     contacts = [line.contact_id for line, _recipient in lines.values() if line.contact_id]
     left_alone = read_left_alone(session, people=contacts)
     opted_out: set[int | None] = set()  # by these results
@@ -73,9 +69,8 @@ def receive_results(
         at = visit_moment(result.at, sent_at=sent_at, known_since=result.known_since, now=now)
         made_at, ended_at = given[line.round_id]
         at = max(at, made_at)  # a phone may say that it has known the sheet since 1970
-        if at > (ended_at or now):  # by then the sheet was no longer theirs
-            fates[result.key] = VisitFate.UNKNOWN
-            continue
+        if at > (ended_at or now):
+            continue  # by then the sheet was no longer theirs
         before = last_result(session, line.id)
         counted = counted_result(before, user.id)
         at = moment_of_note(result.outcome, at, counted)

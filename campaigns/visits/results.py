@@ -34,8 +34,6 @@ from outreach.use_cases import use_case
 
 # An officer's clock may be slightly ahead of the server's.
 _CLOCK_TOLERANCE = timedelta(minutes=5)
-# Who says one of these later is helped, or wants none.
-_NEEDS_NO_HELP = (Label.INSTALLED, Label.REFUSE, Label.OPT_OUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +280,8 @@ def record_result(
     session.refresh(recipient)
     at = result.at
     if recipient.answered_at and recipient.answered_at > at and recipient.answer is not label:
-        if label is Label.NEED_HELP and recipient.answer not in _NEEDS_NO_HELP:
+        is_helped = recipient.answer in (Label.INSTALLED, Label.REFUSE, Label.OPT_OUT)  # or wants no help
+        if label is Label.NEED_HELP and not is_helped:
             open_help_case(session, recipient, now=now)
         if label is not Label.OPT_OUT:
             return False
