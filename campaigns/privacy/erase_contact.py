@@ -24,7 +24,6 @@ from sqlalchemy import (
     or_,
     select,
     union,
-    update,
 )
 from sqlalchemy.orm import Session, aliased
 
@@ -67,7 +66,7 @@ IN_FLIGHT = (AttemptState.SENDING, AttemptState.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """One of the contact's numbers; `is_gone` where no other contact has it."""
+    """One of the contact's numbers; `is_gone` where no other contact has it, nor a stranger who waits for an answer."""
 
     id: int
     e164: str
@@ -160,8 +159,12 @@ def numbers_of(session: Session, contact_id: int) -> list[Number]:
     former = select(RemovedPhone.phone_id).where(RemovedPhone.contact_id == contact_id)
     used = select(Recipient.phone_id).where(Recipient.contact_id == contact_id)
     is_shared = exists().where(other.phone_id == Phone.id, other.contact_id != contact_id)
+    asks_since = exists().where(  # its owner, who waits for an officer
+        *(RemovedPhone.contact_id == contact_id, RemovedPhone.phone_id == Phone.id),
+        *(Case.phone_id == Phone.id, Case.done_at.is_(None), Case.opened_at > RemovedPhone.removed_at),
+    )
     rows = session.execute(
-        select(Phone.id, Phone.e164, is_shared)
+        select(Phone.id, Phone.e164, or_(is_shared, asks_since))
         .where(or_(Phone.id.in_(current), Phone.id.in_(used), Phone.id.in_(former)))
         .order_by(Phone.id)
     )
@@ -203,15 +206,10 @@ def erase_messages(session: Session, ids: Sequence[int]) -> None:
     message_ids = values_subquery(session, ids, BigInteger)
     change_rows(session, delete(Outbox).where(Outbox.message_id.in_(message_ids)))
     waiting = (Message.id.in_(message_ids), Message.state == MessageState.QUEUED)
-    for condition, values in (
-        (
-            (*waiting, Message.step_id.is_not(None)),
-            {"state": MessageState.SKIPPED, "skip_reason": SkipReason.SUPPRESSED},
-        ),
-        ((*waiting, Message.step_id.is_(None)), {"state": MessageState.CANCELLED}),
-        ((Message.id.in_(message_ids), Message.text.is_not(None)), {"text": ""}),
-    ):
-        change_rows(session, update(Message).where(*condition).values(values))
+    skipped = {"state": MessageState.SKIPPED, "skip_reason": SkipReason.SUPPRESSED}
+    set_columns(session, Message, *waiting, Message.step_id.is_not(None), **skipped)
+    set_columns(session, Message, *waiting, Message.step_id.is_(None), state=MessageState.CANCELLED)
+    set_columns(session, Message, Message.id.in_(message_ids), Message.text.is_not(None), text="")
     set_columns(session, Attempt, Attempt.message_id.in_(message_ids), body="", notice=None)
 
 
@@ -219,8 +217,7 @@ def delete_people(session: Session, ids: Sequence[int]) -> None:
     """Delete contacts, and what was noted of their numbers. What a campaign knows of its recipients stays, without them. With `lock_removal`."""
     contact_ids = values_subquery(session, ids, BigInteger)
     theirs = select(ContactPhone.phone_id).where(ContactPhone.contact_id.in_(contact_ids))
-    noted = update(Suppression).where(Suppression.phone_id.in_(theirs), Suppression.note != "")
-    change_rows(session, noted.values(note=""))
+    set_columns(session, Suppression, Suppression.phone_id.in_(theirs), Suppression.note != "", note="")
     set_columns(session, Recipient, Recipient.contact_id.in_(contact_ids), contact_id=None)
     change_rows(session, delete(Contact).where(Contact.id.in_(contact_ids)))
 
@@ -309,12 +306,8 @@ def erase_details(session: Session, events: Select[Any]) -> int:
         SafetyReport.latitude.is_not(None),
         SafetyReport.handed_at.is_not(None),
     )
-    emptied = change_rows(
-        session,
-        update(SafetyReport)
-        .where(SafetyReport.campaign_id.in_(events), has_details)
-        .values(SafetyReport.no_details()),
-    )
+    of_events = (SafetyReport.campaign_id.in_(events), has_details)
+    emptied = set_columns(session, SafetyReport, *of_events, **SafetyReport.no_details())
     to_teams = select(Message.id).where(
         Message.campaign_id.in_(events),
         Message.kind == MessageKind.CONFIRMATION,
@@ -323,7 +316,7 @@ def erase_details(session: Session, events: Select[Any]) -> int:
     )
     if ids := session.scalars(to_teams).all():
         erase_messages(session, ids)
-    return emptied.rowcount
+    return emptied
 
 
 def erase_numbers(session: Session, gone: Sequence[int], *, secret_key: str) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, String, cast, exists, or_, select, update
+from sqlalchemy import BigInteger, Select, String, cast, exists, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient
@@ -23,7 +23,7 @@ from campaigns.privacy.retention import SLICE, campaigns_in_use
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.states import UNSETTLED
 from outreach.accounts import audit
-from outreach.core.bulk import change_rows, set_columns, values_subquery
+from outreach.core.bulk import set_columns, values_subquery
 from outreach.core.db import count_rows
 from outreach.core.job_queue import once_every
 from outreach.enqueue_jobs import enqueue_remove_expired
@@ -200,10 +200,7 @@ def _erase_expired_numbers(
 
 
 def _empty(session: Session, table: type[Any], ids: Sequence[int], **values: str | None) -> int:
-    change_rows(
-        session, update(table).where(table.id.in_(values_subquery(session, ids, BigInteger))).values(values)
-    )
-    return len(ids)
+    return set_columns(session, table, table.id.in_(values_subquery(session, ids, BigInteger)), **values)
 
 
 _ERASERS: dict[str, _Eraser] = {

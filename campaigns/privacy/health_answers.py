@@ -14,19 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    String,
-    cast,
-    exists,
-    func,
-    literal,
-    or_,
-    select,
-    union_all,
-    update,
-)
+from sqlalchemy import BigInteger, ColumnElement, String, cast, exists, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from campaigns.models.activities import VisitLine, VisitResult
@@ -37,7 +25,7 @@ from campaigns.privacy.erase_contact import IN_FLIGHT
 from campaigns.privacy.retention import empty_messages, erase_texts, may_wait
 from outreach.accounts import audit
 from outreach.contacts.suppressions import lock_phones
-from outreach.core.bulk import change_rows, rows_table, set_columns, values_subquery
+from outreach.core.bulk import rows_table, set_columns, values_subquery
 from outreach.core.db import Database, insert_new
 from outreach.models.contacts import PersonMerge, Phone, Wish
 from outreach.rules.identity import ERASED
@@ -173,8 +161,8 @@ def _replace_numbers(
 def _forget_merges(session: Session, recipients: Sequence[int]) -> None:
     """Let no merge of people name these recipients or their visits; a merge can still be taken apart."""
     recipient_ids = values_subquery(session, recipients, BigInteger)
-    left_out = update(Recipient).where(Recipient.id.in_(recipient_ids), Recipient.merge_id != 0)
-    change_rows(session, left_out.values(merge_id=-Recipient.id))
+    left_out = (Recipient.id.in_(recipient_ids), Recipient.merge_id != 0)
+    set_columns(session, Recipient, *left_out, merge_id=-Recipient.id)
     people = select(Recipient.contact_id).where(Recipient.id.in_(recipient_ids))
     lines = select(VisitLine.id).where(VisitLine.recipient_id.in_(recipient_ids))
     gone = {Recipient.__tablename__: set(recipients), VisitLine.__tablename__: set(session.scalars(lines))}

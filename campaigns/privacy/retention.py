@@ -33,7 +33,6 @@ from sqlalchemy import (
     select,
     union,
     union_all,
-    update,
 )
 from sqlalchemy.orm import Session, aliased
 
@@ -383,7 +382,7 @@ def erase_texts(session: Session, campaign_id: int, *, cutoff: datetime, now: da
     """
     texts = _personal_texts(campaign_id, cutoff=cutoff)
     emptied = {
-        name: change_rows(session, update(table).where(table.id.in_(texts[name])).values(values)).rowcount
+        name: set_columns(session, table, table.id.in_(texts[name]), **values)
         for name, table, values in (
             ("messages", Attempt, {"body": "", "notice": None}),
             ("replies", Reply, {"body": "", "sender": "", "raw": None}),
