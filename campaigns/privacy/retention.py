@@ -206,12 +206,9 @@ def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: dateti
     for some in _slices(people, SLICE):
         with db.write() as session:
             lock_removal(session)
-            # By now one of them may be kept.
-            chosen = Contact.id.in_(values_subquery(session, some, BigInteger))
-            still = session.scalars(_people_without_use(session, cutoff).where(chosen)).all()
-            if still:
-                result.numbers += _erase_people(session, still, cutoff=cutoff, secret_key=secret_key, now=now)
-        result.people += len(still)
+            erased, numbers = _erase_people(session, some, cutoff=cutoff, secret_key=secret_key, now=now)
+        result.people += erased
+        result.numbers += numbers
     result.kept = audience - result.people
     with db.write() as session:
         result.values = _remove_values(session, campaign_id, cutoff=cutoff)
@@ -321,13 +318,13 @@ def _remove_values(session: Session, campaign_id: int, *, cutoff: datetime) -> i
 
 
 def _erase_people(
-    session: Session, people: Sequence[int], *, cutoff: datetime, secret_key: str, now: datetime
-) -> int:
-    """Delete people, with the numbers that no other contact has and nobody has asked from. Returns how many numbers.
+    session: Session, some: Sequence[int], *, cutoff: datetime, secret_key: str, now: datetime
+) -> tuple[int, int]:
+    """Delete those of some people whom nothing keeps, with the numbers that no other contact has and nobody has asked from.
 
-    Messages that an idle campaign has queued for them are not sent.
+    Messages that an idle campaign has queued for them are not sent. Returns how many people and numbers.
     """
-    contact_ids = values_subquery(session, people, BigInteger)
+    contact_ids = values_subquery(session, some, BigInteger)
     phones = session.scalars(
         union(
             select(ContactPhone.phone_id).where(ContactPhone.contact_id.in_(contact_ids)),
@@ -338,6 +335,9 @@ def _erase_people(
         select(Phone.id).where(Phone.id.in_(values_subquery(session, phones, BigInteger))).order_by(Phone.id)
     )
     session.execute(locked.with_for_update()).all()
+    # What the locks waited for may keep one of them.
+    people = session.scalars(_people_without_use(session, cutoff).where(Contact.id.in_(contact_ids))).all()
+    contact_ids = values_subquery(session, people, BigInteger)
     recipients = select(Recipient.id).where(Recipient.contact_id.in_(contact_ids))
     waiting = select(Message.id).where(
         Message.recipient_id.in_(recipients), Message.state == MessageState.QUEUED
@@ -348,10 +348,10 @@ def _erase_people(
     keep_wishes_of(session, people, secret_key=secret_key, now=now)
     delete_people(session, people)
     on_its_way = exists().where(Attempt.phone_id == Phone.id, Attempt.state.in_(IN_FLIGHT))
-    shared = exists().where(ContactPhone.phone_id == Phone.id)
+    shared = or_(*(exists().where(links.phone_id == Phone.id) for links in (ContactPhone, RemovedPhone)))
     gone = session.scalars(locked.where(~shared, ~on_its_way, ~_is_asked_from(Phone.id, cutoff))).all()
     erase_numbers(session, gone, secret_key=secret_key)
-    return len(gone)
+    return len(people), len(gone)
 
 
 def _personal_texts(campaign_id: int, *, cutoff: datetime) -> dict[str, Select[Any]]:

@@ -227,7 +227,7 @@ def test_a_merge_of_who_is_being_erased_and_the_erasure_wait_for_each_other_in_o
             lock_imports(session)
             holds.set()
             time.sleep(0.5)
-            session.execute(update(PersonRequest).values(contact_id=person))
+            session.execute(update(PersonRequest).values(asked_by="mẹ"))
 
     with ThreadPoolExecutor(1) as pool:
         merged = pool.submit(merge)

@@ -1,7 +1,10 @@
 """What is personal in a campaign goes a set time after its end; figures and hashed suppressions stay."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -15,11 +18,13 @@ from campaigns.models.replies import Case, Reply
 from campaigns.privacy.consents import ALL_MESSAGES
 from campaigns.privacy.expiry import ExpiryResult, preview_expired, remove_expired
 from campaigns.privacy.retention import ClearResult, campaigns_due, clear_campaign, preview_clear
+from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.states import CampaignAction
 from outreach.accounts import audit
 from outreach.accounts.audit import check_audit
 from outreach.contacts.phones import find_or_create_phones, remove_number
+from outreach.contacts.suppressions import lock_phone
 from outreach.models.accounts import AuditEvent, AuditValues
 from outreach.models.contacts import (
     Contact,
@@ -32,6 +37,7 @@ from outreach.models.contacts import (
     Wish,
     WishNumber,
 )
+from outreach.rules.gateway import InboundMessage
 from outreach.rules.wishes import drive_scope
 from tests.support.lists import bring, local
 from tests.support.servers import both_databases
@@ -354,6 +360,29 @@ def test_whose_number_asks_long_after_its_last_campaign_stays_until_that_is_sett
     world.execute(update(Case).values(done_at=now))
     clear_campaign(world.runtime, campaign, days=DAYS, now=now + timedelta(days=DAYS))
     assert world.all(select(Contact.id)) == []
+
+
+@both_databases
+def test_who_cries_while_they_are_being_removed_stays(world):
+    campaign = world.sent(people=2)
+    now = end_and_wait(world, campaign, days=DAYS + 1)
+    phone, holds = world.phone(number(0)), Event()
+
+    def cry() -> None:
+        with world.runtime.db.write() as session:
+            lock_phone(session, phone)
+            holds.set()
+            time.sleep(0.5)
+            said = InboundMessage("SM1", number(0), "MTTQ", "cuu toi voi, nha toi dang chay", False, False)
+            receive_reply(session, said, keys=world.keys, now=now)
+
+    with ThreadPoolExecutor(1) as pool:
+        said = pool.submit(cry)
+        holds.wait(10)
+        clear_campaign(world.runtime, campaign, days=DAYS, now=now)
+        said.result()
+    assert world.all(select(Contact.name)) == ["A Thun 0"]
+    assert world.get_one(Phone, phone).e164 == number(0)
 
 
 def test_a_cry_from_a_number_that_was_taken_from_somebody_waits_though_they_go(world):
