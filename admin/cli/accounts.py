@@ -12,7 +12,7 @@ from admin.cli.base import LARGEST_ID, Group, acting_as, acting_user, json_optio
 from admin.login_limits import clear_login_limits
 from outreach.accounts.api_tokens import MOST_DAYS, create_token, end_token, read_tokens
 from outreach.accounts.invitations import link_for
-from outreach.accounts.organisations import add_organisation, find_organisation
+from outreach.accounts.organisations import find_organisation, save_organisation
 from outreach.accounts.second_factor import remove_second_factor
 from outreach.accounts.sessions import read_sessions
 from outreach.accounts.users import (
@@ -42,7 +42,7 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
         """Create an organisation."""
         with runtime.db.read() as session:
             parent_id = find_organisation(session, parent).id if parent else None
-        made = add_organisation(
+        made = save_organisation(
             runtime,
             code=code,
             name=name,

@@ -32,7 +32,7 @@ from campaigns.rules.installation import Installation, Row, front_name, read_ins
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.api_requests import open_sandbox
 from outreach.accounts.invitations import link_for
-from outreach.accounts.organisations import add_organisation, find_organisation
+from outreach.accounts.organisations import find_organisation, save_organisation
 from outreach.accounts.users import add_user, find_by_email, has_password, renew_invitation
 from outreach.contacts.languages import offer_languages, read_offered
 from outreach.contacts.move_people import load_units
@@ -118,7 +118,7 @@ class Setup:
                 continue
             kind = OrganisationKind(row.get("kind", OrganisationKind.MASS))
             is_root = kind is OrganisationKind.FRONT and not parent
-            add_organisation(
+            save_organisation(
                 self.runtime,
                 code=row["code"],
                 name=row["name"],

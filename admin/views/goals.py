@@ -22,12 +22,11 @@ from campaigns.goals.goals import enter_denominator, find_subject, read_goals, r
 from campaigns.planning.drives import (
     choose_drive,
     count_campaigns,
-    create_drive,
     current_drive_id,
     drive_for_figures,
-    edit_drive,
     find_drive,
     list_drives,
+    save_drive,
 )
 from campaigns.rules.goals import Denominator, Goal, Goals, GoalScope, GoalSubject, people_for
 from outreach.accounts.permissions import is_province_staff, visible_to
@@ -287,7 +286,7 @@ class DrivesView(AdminPage):
                 may_edit=is_province_staff(session, user),
             )
 
-    create = FormAction("/new", create_drive, DriveForm).tells(_l("Đã mở đợt vận động."))
+    create = FormAction("/new", save_drive, DriveForm).tells(_l("Đã mở đợt vận động."))
 
     @expose("/<int:drive_id>/edit", methods=["POST"])
     def edit(self, drive_id: int) -> ResponseReturnValue:
@@ -295,7 +294,7 @@ class DrivesView(AdminPage):
             find_drive(session, drive_id)
         page = url_for(".index", edit=drive_id)
         then = url_for(".index")
-        return self.submit_form(DriveForm(), page, edit_drive, drive_id, message=_("Đã lưu."), then=then)
+        return self.submit_form(DriveForm(), page, save_drive, drive_id, message=_("Đã lưu."), then=then)
 
     choose = FormAction("/<int:drive_id>/choose", choose_drive).tells(
         _l("Từ nay trang chủ, trang tiến độ, biểu của cơ quan và thư lấy số liệu của đợt này.")

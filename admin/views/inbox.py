@@ -43,6 +43,7 @@ from campaigns.cases.handle_case import (
     unassign_case,
     undo_reply_label,
 )
+from campaigns.cases.rescue import read_cries
 from campaigns.cases.sms_answers import (
     LONGEST_TEXT,
     MOST_SEGMENTS,
@@ -234,6 +235,7 @@ class InboxView(AdminPage):
         ]
         return {
             "line": line,
+            "cry": next(iter(read_cries(session, case.campaign_id or 0, Case.id == case.id)), None),
             "told": telling_parts(line.reply.body, asked_of(campaign), line.reply.label)
             if line.reply
             else [],

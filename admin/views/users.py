@@ -17,7 +17,7 @@ from campaigns.analytics.first_campaign import FirstStep, read_first_steps
 from campaigns.models.webhooks import Subscription
 from outreach.accounts.identities import read_identities, remove_identity
 from outreach.accounts.invitations import link_for
-from outreach.accounts.organisations import add_organisation, change_organisation
+from outreach.accounts.organisations import save_organisation
 from outreach.accounts.permissions import find_visible, visible_to
 from outreach.accounts.second_factor import remove_second_factor
 from outreach.accounts.sessions import read_sessions
@@ -140,7 +140,7 @@ class OrganisationsView(TableRegister):
 
     create = FormAction(
         "/",
-        add_organisation,
+        save_organisation,
         OrganisationForm,
         then=lambda created: url_for(".show", organisation_id=created.id),
     ).tells(lambda created: _("Đã tạo tổ chức “%(name)s”.", name=created.name))
@@ -163,7 +163,7 @@ class OrganisationsView(TableRegister):
             "settings/organisation.html", found=organisation, users=users, lists=lists, form=form
         )
 
-    change = FormAction("/<int:organisation_id>/change", change_organisation, OrganisationForm).tells(
+    change = FormAction("/<int:organisation_id>/change", save_organisation, OrganisationForm).tells(
         _l("Đã lưu thông tin tổ chức.")
     )
 

@@ -13,6 +13,7 @@ from flask_login import current_user
 from wtforms.validators import ValidationError
 
 from admin.forms import CheckField, ChoiceField, DayField, Form, NumberField, RowField, TextField, row_id
+from admin.refusals import within_quota
 from admin.views.base import AdminPage, FormAction
 from admin.wording.errors import show_error
 from admin.wording.filters import has_outcome
@@ -284,10 +285,15 @@ class VisitsView(AdminPage):
     def sheet(self, round_id: int) -> ResponseReturnValue:
         """Render a sheet for printing; `?numbers=1` with full numbers.
 
-        The audit log records it and how many it shows.
+        The audit log records it and how many it shows; they count in the user's quota.
         """
-        with_numbers = bool(request.args.get("numbers"))
-        sheet, lines = self.do(print_sheet, round_id, with_numbers=with_numbers)
+        with_numbers, numbers = bool(request.args.get("numbers")), 0
+        if with_numbers:
+            with self.reading() as (session, user):
+                shown = read_lines(session, round_id, user=user, with_numbers=True)
+                numbers = sum(bool(line.phone) for line in shown)
+        printed = within_quota(print_sheet, numbers=numbers)
+        sheet, lines = self.do(printed, round_id, with_numbers=with_numbers)
         return self.render(
             "progress/visit_sheet_print.html",
             sheet=sheet,

@@ -136,7 +136,7 @@ def mail_lines(standing: DayStatus) -> list[MailLine]:
     for purpose, words in PURPOSES.items():
         of: list[ReportMail] = [mail for mail in standing.mails if mail.purpose is purpose]
         if of:
-            waiting = [mail for mail in of if mail.sent_at is None and mail.refused_at is None]
+            waiting = [mail for mail in of if mail.is_waiting(standing.read_at)]
             lines.append(
                 MailLine(
                     str(words),

@@ -13,11 +13,11 @@ from pathlib import Path
 from sqlalchemy import String, select
 from sqlalchemy.orm import Session
 
-from campaigns.agencies.reports import Reporter, find_agency, read_counts, submit_report
+from campaigns.agencies.reports import find_agency, read_counts, submit_report
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import Recipient
 from campaigns.models.figures import AgencyReport, ReportChannel
-from campaigns.models.replies import Answer, AnswerPlace, AnswerSource
+from campaigns.models.replies import AnswerPlace, AnswerSource, OfficerEntry
 from campaigns.planning.drives import drive_for_figures
 from campaigns.replies.one_person import latest_answer
 from campaigns.replies.record_answer import AnswerContext, record_officer_answer, undo_answer
@@ -75,14 +75,14 @@ def submit_file(session: Session, path: Path, *, day: date, user: User, now: dat
             )
         )
     )
-    by_code = {name_key(code): agency_id for agency_id, code, _name in agencies}
+    by_code: dict[str, dict[str, int]] = {}
     by_name: dict[str, list[int]] = {}
-    for agency_id, _code, name in agencies:
+    for agency_id, code, name in agencies:
+        by_code.setdefault(name_key(code), {})[code] = agency_id
         by_name.setdefault(name_key(name), []).append(agency_id)
     wrong: list[tuple[int, LoaError]] = []
     line_of_agency: dict[int, int] = {}
     drive = drive_for_figures(session, now=now)
-    reporter = Reporter(ReportChannel.FILE, user_id=user.id)
     for line in read_lines(path):
         try:
             agency_id = _find(line, by_code, by_name)
@@ -99,7 +99,8 @@ def submit_file(session: Session, path: Path, *, day: date, user: User, now: dat
                 drive=drive.id,
                 day=day,
                 note=line.text("note"),
-                reporter=reporter,
+                channel=ReportChannel.FILE,
+                user_id=user.id,
                 now=now,
             )
         except BadInput as error:
@@ -124,11 +125,17 @@ def read_lines(path: Path) -> Iterator[TableRow]:
             yield row
 
 
-def _find(line: TableRow, by_code: dict[str, int], by_name: dict[str, list[int]]) -> int:
+def _find(line: TableRow, by_code: dict[str, dict[str, int]], by_name: dict[str, list[int]]) -> int:
+    """Return a row's agency by its code, whose signs do not matter where one agency has it, else by its name."""
     code, name = line.text("code"), line.text("name")
-    if code:
-        return or_raise(by_code.get(name_key(code)), BadInput("agency_code_unknown", code=code[:40]))
     matches = by_name.get(name_key(name), [])
+    if code:
+        alike = by_code.get(name_key(code), {})
+        only = next(iter(alike.values())) if len(alike) == 1 else None
+        agency_id = or_raise(alike.get(code, only), BadInput("agency_code_unknown", code=code[:40]))
+        if matches and agency_id not in matches:
+            raise BadInput("agency_code_other_name", code=code[:40], name=name[:60])
+        return agency_id
     if len(matches) != 1:
         if matches:
             raise BadInput("agency_name_ambiguous", name=name[:60])
@@ -220,7 +227,6 @@ def submit_roster(
             AgencyReport.day > day.isoformat(),
         )
     ).first()
-    reporter = Reporter(ReportChannel.ROSTER, user_id=user.id)
     report = submit_report(
         session,
         organisation_id,
@@ -228,7 +234,8 @@ def submit_roster(
         drive=drive_id,
         day=day,
         note=note,
-        reporter=reporter,
+        channel=ReportChannel.ROSTER,
+        user_id=user.id,
         now=now,
     )
     if campaign is None or not is_latest:
@@ -257,7 +264,8 @@ def _mark(
         latest = latest_answer(session, recipient)
         label = latest.label if latest else None
         if not marks[e164]:
-            if latest and latest.source is AnswerSource.ROSTER and _is_of_agency(session, latest, agency):
+            entry = session.get(OfficerEntry, latest.id) if latest else None
+            if entry and entry.agency_id == agency.id:  # who share a number may work at two
                 undo_answer(session, recipient, now=now)
                 taken_back += 1
         elif label in _OWN_ANSWERS:
@@ -274,20 +282,12 @@ def _mark(
                 keys=keys,
                 now=now,
             )
-            marked += answer is not None
+            if answer:
+                session.get_one(OfficerEntry, answer.id).agency_id = agency.id
+                marked += 1
     known = {e164 for e164, _recipient in recipients}
     strangers = sum(done for e164, done in marks.items() if e164 not in known)
     return RosterResult(report, marked, taken_back, contrary, strangers)
-
-
-def _is_of_agency(session: Session, mark: Answer, agency: Organisation) -> bool:
-    """Return whether a roster of this agency made a mark: it was stored at the same moment. Who share a number work at two."""
-    roster = select(AgencyReport.id).where(
-        AgencyReport.organisation_id == agency.id,
-        AgencyReport.channel == ReportChannel.ROSTER,
-        AgencyReport.reported_at == mark.at,
-    )
-    return session.execute(roster.limit(1)).first() is not None
 
 
 def _recipients(

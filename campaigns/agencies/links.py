@@ -45,7 +45,7 @@ def make_link(
     )
     session.add(link)
     session.flush()
-    _record(session, "agency.link", link, user=user, now=now)
+    audit.record(session, "agency.link", f"organisations:{link.organisation_id}", user, now, link=link.id)
     return link
 
 
@@ -58,7 +58,7 @@ def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> Ag
     if link.ended_at is not None:
         raise WrongState("link_stopped_before")
     link.ended_at = now
-    _record(session, "agency.end_link", link, user=user, now=now)
+    audit.record(session, "agency.end_link", f"organisations:{link.organisation_id}", user, now, link=link.id)
     return link
 
 
@@ -91,7 +91,3 @@ def read_links(session: Session, drive: int, organisation_id: int, *, now: datet
             .order_by(AgencyLink.id.desc())
         )
     )
-
-
-def _record(session: Session, action: str, link: AgencyLink, *, user: User, now: datetime) -> None:
-    audit.record(session, action, f"organisations:{link.organisation_id}", user, now, link=link.id)

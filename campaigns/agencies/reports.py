@@ -52,15 +52,6 @@ class NeedsExplanation(BadInput):
     """An error for figures that may be right, but need a note with the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reporter:
-    """The source of a report: an officer, or the holder of a link."""
-
-    channel: ReportChannel
-    user_id: int | None = None
-    link_id: int | None = None
-
-
 def submit_report(
     session: Session,
     organisation_id: int,
@@ -69,12 +60,14 @@ def submit_report(
     drive: int,
     day: date,
     note: str,
-    reporter: Reporter,
+    channel: ReportChannel,
+    user_id: int | None = None,
+    link_id: int | None = None,
     now: datetime,
 ) -> AgencyReport:
-    """Store an agency's figures of a day in a drive. Earlier ones are kept.
+    """Store an agency's figures of a day in a drive, from an officer or the holder of a link. Earlier ones are kept.
 
-    The caller checks that the reporter may. Raises BadInput for figures or a day that are not possible,
+    The caller checks that they may. Raises BadInput for figures or a day that are not possible,
     NeedsExplanation for a sudden change without a note.
     """
     today = now.astimezone(VIETNAM).date()
@@ -97,22 +90,15 @@ def submit_report(
         with_smartphone=counts.with_smartphone,
         installed=counts.installed,
         note=note,
-        channel=reporter.channel,
-        user_id=reporter.user_id,
-        link_id=reporter.link_id,
+        channel=channel,
+        user_id=user_id,
+        link_id=link_id,
         reported_at=now,
     )
     session.add(report)
     session.flush()
-    audit.record(
-        session,
-        "agency.report",
-        f"organisations:{organisation_id}",
-        reporter.user_id,
-        now,
-        report=report.id,
-        **{"link": reporter.link_id} if reporter.link_id else {},
-    )
+    subject, by = f"organisations:{organisation_id}", {"link": link_id} if link_id else {}
+    audit.record(session, "agency.report", subject, user_id, now, report=report.id, **by)
     return report
 
 
@@ -130,26 +116,16 @@ def submit_by_officer(
     """Store a report by an officer. Raises as `submit_report`, and NotFound and NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     find_agency(session, organisation_id, user=user)
-    reporter = Reporter(ReportChannel.FORM, user_id=user.id)
-    drive = drive_for_figures(session, now=now)
-    return submit_report(
-        session, organisation_id, counts, drive=drive.id, day=day, note=note, reporter=reporter, now=now
-    )
-
-
-def submit_by_link(
-    session: Session, link: AgencyLink, counts: StaffCounts, *, day: date, note: str, now: datetime
-) -> AgencyReport:
-    """Store a report by the holder of a link, which the caller has found."""
-    reporter = Reporter(ReportChannel.LINK, link_id=link.id)
+    drive, form = drive_for_figures(session, now=now).id, ReportChannel.FORM
     return submit_report(
         session,
-        link.organisation_id,
+        organisation_id,
         counts,
-        drive=link.drive_id,
+        drive=drive,
         day=day,
         note=note,
-        reporter=reporter,
+        channel=form,
+        user_id=user.id,
         now=now,
     )
 

@@ -11,19 +11,21 @@ from functools import partial
 from smtplib import SMTPException
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.outbox import queue_message
 from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign
-from campaigns.models.replies import Case
+from campaigns.models.messages import Message
+from campaigns.models.replies import Case, SafetyReport
 from campaigns.replies.receive_reply import REPLY_WINDOW
 from campaigns.rules.cases import URGENT_WAITS
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import MessageKind
+from campaigns.rules.states import NOT_ARRIVED, MessageKind
 from campaigns.webhooks.deliver_events import post_event
 from outreach.contacts.phones import find_or_create_phones
+from outreach.core.job_queue import once_every
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_alert, enqueue_send
@@ -36,7 +38,7 @@ from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, transaction
 
 log = logging.getLogger(__name__)
-_SMS = "{drill}Loa: co nguoi keu cuu luc {at}, {place}. Nhan viec va goi ngay: {link}"
+_SMS = "{drill}Loa: co nguoi keu cuu luc {at}, {place}. {ask}: {link}"
 _MAIL = """Kính gửi đồng chí,
 
 Lúc {at} có tin trả lời được hiểu là kêu cứu ({place}; chiến dịch: {campaign}).
@@ -48,6 +50,7 @@ Người gửi đã được nhắn các số 112, 113, 114, 115.
 """
 _FAILURES = (OSError, SMTPException, BadInput)
 _WAITING = "Đã {minutes} phút mà chưa có cán bộ nào nhận việc.\n"
+_UNTOLD = "Tin nhắn giao việc này cho đội không tới: xin gọi cho đội hoặc giao lại.\n"
 
 
 def enqueue_due_alerts(runtime: Runtime, *, now: datetime) -> int:
@@ -57,10 +60,27 @@ def enqueue_due_alerts(runtime: Runtime, *, now: datetime) -> int:
         return 0
     with runtime.db.read() as session:
         is_due = DutyContacts.of(session, settings).is_due(now)
-        due = session.scalars(select(Case.id).where(is_due).order_by(Case.urgent_at).limit(200)).all()
-    for case_id in due:
-        enqueue_alert(runtime, case_id)
-    return len(due)
+        query = select(Case.id, Case.urgent_at, Case.alerted_at).where(is_due)
+        due = session.execute(query.order_by(Case.urgent_at).limit(200)).all()
+    enqueued = 0
+    for case_id, urgent_at, alerted_at in due:
+        # Where nobody could be told it is tried again, ever less often.
+        waited = now - (urgent_at or now)
+        key = f"loa:alert:{case_id}:{urgent_at}:{alerted_at}:{waited >= URGENT_WAITS}"
+        if once_every(runtime.redis, key, every_s=max(1, int(waited.total_seconds() // 10))):
+            enqueue_alert(runtime, case_id)
+            enqueued += 1
+    return enqueued
+
+
+# The message to the team that a case was handed to since officers were told has not arrived.
+_TEAM_UNTOLD = exists().where(
+    SafetyReport.campaign_id == Case.campaign_id,
+    SafetyReport.phone_id == Case.phone_id,
+    SafetyReport.handed_at > func.coalesce(Case.alerted_at, Case.escalated_at),
+    Message.id == SafetyReport.handed_message_id,
+    Message.state.in_(NOT_ARRIVED),
+)
 
 
 class DutyContacts(NamedTuple):
@@ -92,7 +112,8 @@ class DutyContacts(NamedTuple):
             Case.urgent_at <= now - URGENT_WAITS,
         )
         # A mailbox that is gone is tried until those who stand in know.
-        way = and_(Case.alerted_at.is_(None), Case.escalated_at.is_(None)) if is_first else is_late
+        is_untold = and_(Case.alerted_at.is_(None), Case.escalated_at.is_(None))
+        way = or_(is_untold, _TEAM_UNTOLD) if is_first else is_late
         is_there = way if (self.duty if is_first else self.stand_in) else false()
         # A phone that was cut off in a storm delivers after days.
         return and_(Case.urgent_at > now - REPLY_WINDOW, Case.done_at.is_(None), is_there)
@@ -124,16 +145,20 @@ def _alert(runtime: Runtime, case_id: int, *, is_first: bool, now: datetime) -> 
         if case is None or case.urgent_at is None:
             return 0
         urgent_at = case.urgent_at
-        words = _describe(session, case, base=settings.public_base_url, now=now, is_first=is_first)
+        told_at = case.alerted_at or case.escalated_at
+        kind = "case.untaken" if not is_first else "case.team_untold" if told_at else "case.urgent"
+        words = _describe(session, case, base=settings.public_base_url, now=now, kind=kind)
     contacts = known.duty if is_first else known.stand_in
     identity = f"loa-urgent-{case_id}-{urgent_at:%y%m%d%H%M}-{is_first:d}"
+    if kind == "case.team_untold":
+        identity += f"-{told_at:%y%m%d%H%M%S}"
     urls = [each for each in contacts if is_url(each)]
     addresses = [each for each in contacts if each not in urls and "@" in each]
     numbers = [each for each in contacts if each not in urls and each not in addresses]
     post = partial(
         post_event,
         event_id=identity,  # tells two alerts of a case apart, and a repeated one from a new one
-        kind="case.urgent" if is_first else "case.untaken",
+        kind=kind,
         data={"case": case_id, **{name: words[name] for name in ("at", "place", "campaign", "link")}},
         secret=settings.alert_secret,
         is_production=settings.app_env == "production",
@@ -188,19 +213,17 @@ def queue_sms(
     *,
     campaign_id: int | None = None,
     now: datetime,
-) -> None:
-    """Queue a message to officers or a team, without accents, at once and whatever the hour."""
-    keys = settings.keys_of(Purpose.SUPPRESSIONS)
-    for phone_id in find_or_create_phones(session, numbers, secret_key=keys, now=now).values():
-        plain = measure(text, unaccented=True).text
-        kind = MessageKind.CONFIRMATION
-        queue_message(
-            session, kind=kind, campaign_id=campaign_id, phone_id=phone_id, text=plain, not_before=now
-        )
+) -> list[int]:
+    """Queue a message to officers or a team, without accents, at once and whatever the hour. Returns the ids."""
     enqueue_after_commit(session, enqueue_send)
+    plain, kind = measure(text, unaccented=True).text, MessageKind.CONFIRMATION
+    keys = settings.keys_of(Purpose.SUPPRESSIONS)
+    about = {"kind": kind, "text": plain, "campaign_id": campaign_id}
+    phones = find_or_create_phones(session, numbers, secret_key=keys, now=now).values()
+    return [queue_message(session, phone_id=each, not_before=now, **about).id for each in phones]
 
 
-def _describe(session: Session, case: Case, *, base: str, now: datetime, is_first: bool) -> dict[str, str]:
+def _describe(session: Session, case: Case, *, base: str, now: datetime, kind: str) -> dict[str, str]:
     campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
     area = session.get(Area, case.area_code) if case.area_code else None
     urgent_at = case.urgent_at or now
@@ -213,6 +236,11 @@ def _describe(session: Session, case: Case, *, base: str, now: datetime, is_firs
         "at": f"{urgent_at.astimezone(VIETNAM):%H:%M %d/%m}",
         "place": area.full_name if area else "chưa rõ địa bàn",
         "campaign": campaign.name if campaign else "không rõ",
-        "waiting": "" if is_first else _WAITING.format(minutes=minutes),
+        "waiting": {"case.untaken": _WAITING.format(minutes=minutes), "case.team_untold": _UNTOLD}.get(
+            kind, ""
+        ),
+        "ask": "Tin giao doi khong toi, goi doi hoac giao lai"
+        if kind == "case.team_untold"
+        else "Nhan viec va goi ngay",
         "link": link,
     }

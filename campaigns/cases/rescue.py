@@ -16,6 +16,7 @@ from campaigns.cases.alert_officers import queue_sms
 from campaigns.cases.handle_case import cases_visible_to, close_case, lock_open_case
 from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Message
 from campaigns.models.replies import Case, Reply, SafetyReport
 from campaigns.replies.public_requests import BY_ANYBODY
 from campaigns.replies.record_answer import LONGEST_NOTE, AnswerContext
@@ -34,6 +35,7 @@ from campaigns.rules.safety import (
     same_places,
     state_of,
 )
+from campaigns.rules.states import NOT_ARRIVED
 from outreach.accounts import audit
 from outreach.accounts.village_officers import find_officer
 from outreach.core.settings import Settings
@@ -54,7 +56,7 @@ LONGEST_TEAM = 80
 class Cry(NamedTuple):
     """An open case of somebody in need, with what its number said; its fields are those of `_COLUMNS`.
 
-    `near` is an earlier case that is likely at the same place, `joined` are those that belong to it.
+    `was_told`: the message to the team may have arrived. `near` is an earlier case that is likely at the same place, `joined` are those that belong to it.
     """
 
     id: int
@@ -81,6 +83,7 @@ class Cry(NamedTuple):
     longitude: float | None
     handed_to: str
     handed_at: datetime | None
+    was_told: bool
     joined_to: int | None
     near: int | None = None
     joined: tuple[Cry, ...] = ()
@@ -96,7 +99,7 @@ class Cry(NamedTuple):
 
     @property
     def state(self) -> CryState:
-        return state_of(taken=self.is_taken, handed_at=self.handed_at)
+        return state_of(taken=self.is_taken, handed_at=self.handed_at if self.was_told else None)
 
     @property
     def danger(self) -> int:
@@ -133,6 +136,7 @@ _COLUMNS = (
     SafetyReport.longitude,
     func.coalesce(SafetyReport.handed_to, ""),
     SafetyReport.handed_at,
+    func.coalesce(Message.state.not_in(NOT_ARRIVED), true()),
     SafetyReport.joined_to,
 )
 
@@ -147,6 +151,7 @@ def read_cries(session: Session, event_id: int, *scope: ColumnElement[bool]) -> 
         select(*_COLUMNS)
         .select_from(Case)
         .outerjoin(SafetyReport, said_by_number())
+        .outerjoin(Message, Message.id == SafetyReport.handed_message_id)
         .outerjoin(Phone, Phone.id == Case.phone_id)
         .outerjoin(Recipient, Recipient.id == Case.recipient_id)
         .outerjoin(Contact, Contact.id == Recipient.contact_id)
@@ -256,7 +261,7 @@ def hand_over_case(
         number=cry.number,
         link=team_link(cry, settings),
     )
-    queue_sms(session, [to], text, settings, campaign_id=event.id, now=now)
+    (report.handed_message_id,) = queue_sms(session, [to], text, settings, campaign_id=event.id, now=now)
     officer_given = {"officer": officer_id} if officer_id else {}  # a team outside has no account
     audit.record(session, "case.hand_over", case, user, now, **officer_given)
     return report.handed_to

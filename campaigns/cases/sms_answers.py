@@ -22,7 +22,7 @@ from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.delivery import LINK
 from campaigns.rules.links import LENGTH
 from campaigns.rules.sending_hours import opens_at
-from campaigns.rules.states import UNSETTLED, MessageKind, MessageState, SkipReason
+from campaigns.rules.states import NOT_ARRIVED, UNSETTLED, MessageKind, MessageState, SkipReason
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
 from outreach.contacts.wishes import is_left_alone
@@ -38,8 +38,6 @@ from outreach.use_cases import enqueue_after_commit, use_case
 
 # Longer answers are better given by phone.
 MOST_SEGMENTS = 3
-# After these the same words may be sent once more.
-_NOT_ARRIVED = (MessageState.CANCELLED, MessageState.SKIPPED, MessageState.FAILED, MessageState.UNDELIVERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ def answer_by_sms(
     before = session.get(Message, case.message_id) if case.message_id else None
     if before and before.state in UNSETTLED:
         raise WrongState("answer_under_way")
-    if before and before.text == measured.text and before.state not in _NOT_ARRIVED:
+    if before and before.text == measured.text and before.state not in NOT_ARRIVED:
         raise WrongState("answer_sent_before")
     leaves_at = opens_at(now, campaign_hours(campaign, is_live=settings.is_live))
     message = queue_message(

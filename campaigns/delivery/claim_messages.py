@@ -41,6 +41,7 @@ from campaigns.delivery.streams import (
 )
 from campaigns.lifecycle import pause_automatically, pause_broken
 from campaigns.models.campaigns import Campaign
+from campaigns.models.checks import ControlCopy
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Case
 from campaigns.planning.preview import segment_price
@@ -48,6 +49,7 @@ from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.budget import Spending, expected_segments
 from campaigns.rules.delivery import (
     MOST_FIRST_REFUSALS,
+    NOT_YET,
     ListValues,
     Obstacle,
     Renderer,
@@ -216,11 +218,15 @@ def claim(
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What decides on due messages. `stopped` are messages, `with_open_case` recipients; `closing_times` are by what a step says."""
+    """What decides on due messages. `stopped` are messages, `with_open_case` recipients; `closing_times` are by what a step says.
+
+    `closed_copies` are messages to control phones outside their campaign's hours and days.
+    """
 
     stopped: set[int]
     with_open_case: set[int]
     closing_times: dict[int, datetime | None]
+    closed_copies: set[int]
     recent: Counter[tuple[int, bool]]
     contents: set[tuple[int, str]]
     values: ListValues
@@ -237,12 +243,24 @@ def _read_known(
                 now, campaign_hours(row.of, is_live=by.settings.is_live), days
             )
     phones = values_subquery(session, {row.phone_id for row in due}, BigInteger)
+    tests = {row.message_id: row.of for row in due if row.kind is MessageKind.TEST and row.campaign_id}
+    copies = select(ControlCopy.message_id).where(ControlCopy.message_id.in_(tests))
+    closed_copies = {
+        copy
+        for copy in (session.scalars(copies) if tests else ())
+        if not closes_at(
+            now,
+            campaign_hours(tests[copy], is_live=by.settings.is_live),
+            campaign_quiet_days(tests[copy], by.quiet),
+        )
+    }
     recent, contents = recent_messages(session, phones, now=now)
     reminded = {row.recipient_id for row in due if row.recipient_id is not None and _step_of(row) > 1}
     return _Known(
         find_stopped(session, due, passes_opt_outs=by.settings.urgent_passes_opt_outs),
         _recipients_with_open_case(session, reminded),
         closing_times,
+        closed_copies,
         recent,
         contents,
         read_list_values(session, [row for row in due if row.step_id is not None]),
@@ -336,6 +354,8 @@ def _step_of(row: WaitingMessage) -> int:
 def _refusal_of(
     row: WaitingMessage, content: str | None, known: _Known, *, is_live: bool
 ) -> SkipReason | Literal["not_yet"] | None:
+    if row.message_id in known.closed_copies:
+        return NOT_YET
     of, is_urgent = row.of, bool(row.of.urgent_reason)
     has_answered = row.answer is not None and not row.wants_reminder
     return refusal_reason(

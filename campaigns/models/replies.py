@@ -188,6 +188,7 @@ class OfficerEntry(SmartphoneChange, Base):
     answer_id: Mapped[int] = mapped_column(ForeignKey("answers.id"), primary_key=True)
     recorded_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     place: Mapped[AnswerPlace] = mapped_column(enum_type(AnswerPlace, name="place"))
+    agency_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))  # whose roster it is from
     note: Mapped[str] = mapped_column(Text, default="", server_default="")
 
 
@@ -304,12 +305,13 @@ class SafetyReport(Base):
     # Who is on the way.
     handed_to: Mapped[str] = mapped_column(Text, default="", server_default="")
     handed_at: Mapped[datetime | None]
+    handed_message_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id"), index=True)
     joined_to: Mapped[int | None] = mapped_column(ForeignKey("cases.id"), index=True)
 
     @staticmethod
     def no_details() -> dict[str, Any]:
         """Return the columns of what is needed, where, and who is on the way, without any of it."""
-        unknown = ("people", "latitude", "longitude", "handed_at", "joined_to")
+        unknown = ("people", "latitude", "longitude", "handed_at", "handed_message_id", "joined_to")
         return {"needs": [], "place": "", "handed_to": "", **dict.fromkeys(unknown)}
 
     @property

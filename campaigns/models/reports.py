@@ -30,7 +30,7 @@ class ReportForm(OfDrive, BaseWithId):
 class ReportDay(Base):
     """State of one day's report of a drive, and the lock under which each of its actions happens once.
 
-    `marks` are the newest rows checked for late figures, `pending` the changes found that are not in an issue yet.
+    `marks` are the newest rows at the last two looks for late figures, `pending` the changes found that are not in an issue yet.
     """
 
     __tablename__ = "report_days"
@@ -128,6 +128,9 @@ class ReportMail(OfDrive, BaseWithId):
     error: Mapped[str] = mapped_column(String(60), default="")
     refused_at: Mapped[datetime | None]  # the mail server refused the address
     sent_at: Mapped[datetime | None]
+
+    def is_waiting(self, now: datetime) -> bool:
+        return self.sent_at is None and self.refused_at is None and self.expires_at > now
 
 
 class ReportLink(OfDrive, BaseWithId):

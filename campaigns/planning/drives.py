@@ -138,8 +138,9 @@ def drive_for_figures(session: Session, *, now: datetime) -> Drive:
 
 
 @use_case
-def create_drive(
+def save_drive(
     session: Session,
+    drive_id: int | None = None,
     *,
     kind: str,
     name: str,
@@ -148,36 +149,28 @@ def create_drive(
     user: User,
     now: datetime,
 ) -> Drive:
-    """Open a drive. Raises BadInput, NotAllowed."""
+    """Open a drive, or change its name, period, and, before its first campaign, its kind. Raises BadInput, NotFound, NotAllowed."""
     _require(session, user)
-    drive = Drive(kind=kind, created_by=user.id, created_at=now)
-    _write(session, drive, kind=kind, name=name, starts_on=starts_on, ends_on=ends_on)
-    session.add(drive)
-    session.flush()
-    audit.record(session, "drive.create", drive, user, now)
-    return drive
-
-
-@use_case
-def edit_drive(
-    session: Session,
-    drive_id: int,
-    *,
-    kind: str,
-    name: str,
-    starts_on: date,
-    ends_on: date | None,
-    user: User,
-    now: datetime,
-) -> Drive:
-    """Change a drive's name, period, and, before its first campaign, its kind. Raises BadInput, NotFound, NotAllowed."""
-    _require(session, user)
-    drive = find_drive(session, drive_id)
+    drive = (
+        find_drive(session, drive_id) if drive_id else Drive(kind=kind, created_by=user.id, created_at=now)
+    )
     if kind != drive.kind and session.scalar(select(exists().where(Campaign.drive_id == drive.id))):
         raise BadInput("drive_kind_fixed")
-    _write(session, drive, kind=kind, name=name, starts_on=starts_on, ends_on=ends_on)
+    if find_content(session, kind) is None:
+        raise BadInput("drive_kind_unknown", kind=kind[:40])
+    name = " ".join(name.split())
+    if not 0 < len(name) <= 120:
+        raise BadInput("drive_name_wrong")
+    taken = session.scalar(select(Drive.id).where(Drive.name == name))
+    if taken not in (None, drive_id):
+        raise BadInput("drive_name_taken", name=name)
+    if ends_on is not None and ends_on < starts_on:
+        raise BadInput("drive_ends_before_start")
+    drive.kind, drive.name = kind, name
+    drive.starts_on, drive.ends_on = starts_on.isoformat(), ends_on.isoformat() if ends_on else None
+    session.add(drive)
     session.flush()
-    audit.record(session, "drive.edit", drive, user, now)
+    audit.record(session, "drive.edit" if drive_id else "drive.create", drive, user, now)
     return drive
 
 
@@ -195,20 +188,3 @@ def _require(session: Session, user: User) -> None:
     require_role(user, Role.STAFF, Role.APPROVER)
     if not is_province_staff(session, user):
         raise NotAllowed("drives_not_allowed")
-
-
-def _write(
-    session: Session, drive: Drive, *, kind: str, name: str, starts_on: date, ends_on: date | None
-) -> None:
-    if find_content(session, kind) is None:
-        raise BadInput("drive_kind_unknown", kind=kind[:40])
-    name = " ".join(name.split())
-    if not 0 < len(name) <= 120:
-        raise BadInput("drive_name_wrong")
-    taken = session.scalar(select(Drive.id).where(Drive.name == name))
-    if taken not in (None, drive.id):
-        raise BadInput("drive_name_taken", name=name)
-    if ends_on is not None and ends_on < starts_on:
-        raise BadInput("drive_ends_before_start")
-    drive.kind, drive.name = kind, name
-    drive.starts_on, drive.ends_on = starts_on.isoformat(), ends_on.isoformat() if ends_on else None

@@ -69,6 +69,7 @@ class DayStatus:
     mails: Sequence[ReportMail]
     links: Sequence[tuple[ReportLink, str]]
     checklist: Sequence[ChecklistStep]
+    read_at: datetime
 
     @property
     def to_approve(self) -> ReportIssue | None:
@@ -116,7 +117,7 @@ class DayStatus:
             "mails": {
                 purpose.value: {
                     "sent": sum(mail.sent_at is not None for mail in mails),
-                    "waiting": sum(mail.sent_at is None and mail.refused_at is None for mail in mails),
+                    "waiting": sum(mail.is_waiting(self.read_at) for mail in mails),
                     "refused": sum(mail.refused_at is not None for mail in mails),
                 }
                 for purpose in Purpose
@@ -154,6 +155,7 @@ def read_day_status(
         mails=mails,
         links=[(link, address_of(link, settings)) for link in read_links(session, drive, iso, now=now)],
         checklist=read_checklist(session, drive, settings),
+        read_at=now,
     )
 
 

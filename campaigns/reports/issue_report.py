@@ -84,7 +84,7 @@ def freeze(runtime: Runtime, drive: int, day: date, *, now: datetime, user: User
         )
         session.add(issue)
         session.flush()
-        _record(session, "report.freeze", issue, user=user, now=now)
+        audit.record(session, "report.freeze", issue, user, now, correction=issue.n)
         return True
 
 
@@ -123,7 +123,7 @@ def issue(runtime: Runtime, drive: int, day: date, *, now: datetime) -> bool:
             issue_id=issued.id,
             now=now,
         )
-        _record(session, "report.issue", issued, user=None, now=now)
+        audit.record(session, "report.issue", issued, None, now, correction=issued.n)
         return True
 
 
@@ -149,7 +149,7 @@ def prepare_report(
     prepared = _to_approve(session, drive, day)
     prepared.notes = read_notes({"remark": remark, "hindered": hindered, "asked": asked}).as_data()
     prepared.prepared_at, prepared.prepared_by = now, user.id
-    _record(session, "report.prepare", prepared, user=user, now=now)
+    audit.record(session, "report.prepare", prepared, user, now, correction=prepared.n)
     return prepared
 
 
@@ -172,7 +172,7 @@ def approve_report(
     if approved.prepared_by == user.id:
         raise NotAllowed("report_prepared_by_you")
     approved.approved_at, approved.approved_by = now, user.id
-    _record(session, "report.approve", approved, user=user, now=now)
+    audit.record(session, "report.approve", approved, user, now, correction=approved.n)
     enqueue_after_commit(session, enqueue_report_schedule)
     return approved
 
@@ -200,7 +200,7 @@ def correct(session: Session, drive: int, day: date, *, user: User, now: datetim
     last_issue = issues[-2] if waiting else issues[-1]
     if last_issue.issued_at is None:
         raise WrongState("report_being_issued")
-    report_day.marks, report_day.pending = read_marks(session), []
+    report_day.pending = []
     changes, snapshot = _find_changes(session, last_issue, now=now)
     if not changes:
         if waiting:  # what came late was taken back
@@ -217,7 +217,7 @@ def correct(session: Session, drive: int, day: date, *, user: User, now: datetim
     correction.notes = correction.notes or last_issue.notes
     session.add(correction)
     session.flush()
-    _record(session, "report.correct", correction, user=user, now=now)
+    audit.record(session, "report.correct", correction, user, now, correction=correction.n)
     return changes
 
 
@@ -231,13 +231,16 @@ def note_pending_changes(runtime: Runtime, drive: int, day: date, *, now: dateti
         if newest is None:
             return 0
         report_day = lock_day(session, drive, day.isoformat())
+        is_apart = report_day.looked_at is None or now >= report_day.looked_at + _TRANSACTIONS_END
         report_day.looked_at = now
-        marks = read_marks(session)
+        marks, last = read_marks(session), report_day.marks
         freeze_hour = freezes_at(day, parse_template(newest.form))
-        if report_day.marks != marks and _is_about_day(session, day, freeze_hour, report_day.marks):
+        # A row may be committed after a look that saw a higher id: what came since the look before the last one counts again.
+        if _is_about_day(session, day, freeze_hour, {name: last.get(_BEFORE + name, 0) for name in marks}):
             changes, _snapshot = _find_changes(session, newest, now=now)
             report_day.pending = [change.as_data() for change in changes]
-        report_day.marks = marks
+        if is_apart:
+            report_day.marks = marks | {_BEFORE + name: last.get(name, 0) for name in marks}
         return len(report_day.pending)
 
 
@@ -250,7 +253,7 @@ def _find_changes(
 ) -> tuple[list[FigureChange], Snapshot]:
     """Return what is known now and was not when an issue was frozen, and the figures now.
 
-    What was stored since `now` counts, too: it may be below the marks, which were read before, and is not looked for again.
+    What was stored since `now` counts, too.
     """
     form = parse_template(issue.form)
     day = date.fromisoformat(issue.day)
@@ -294,6 +297,10 @@ _APPEND_ONLY: dict[str, Any] = {
 }
 
 
+_BEFORE = "before."  # of the look before the last one
+_TRANSACTIONS_END = timedelta(minutes=2)
+
+
 def read_marks(session: Session) -> dict[str, int]:
     """Return the newest row id of each table that rows are only added to."""
     return {name: session.scalar(select(func.max(table.id))) or 0 for name, table in _APPEND_ONLY.items()}
@@ -319,12 +326,6 @@ def _is_about_day(session: Session, day: date, as_of: datetime, marks: dict[str,
         ).first()
         for name, table in _APPEND_ONLY.items()
     )
-
-
-def _record(
-    session: Session, action: str, issue_row: ReportIssue, *, user: User | None, now: datetime
-) -> None:
-    audit.record(session, action, issue_row, user, now, correction=issue_row.n)
 
 
 @use_case

@@ -23,7 +23,7 @@ from campaigns.planning.drives import find_drive
 from campaigns.planning.kinds import words_of
 from campaigns.reports.documents import MIME, file_name
 from campaigns.reports.links import address_of, read_links
-from campaigns.reports.settings import current_template
+from campaigns.reports.settings import current_template, recipients_of
 from campaigns.reports.take_snapshot import read_agencies
 from campaigns.rules.reports.changes import FigureChange, describe_change
 from campaigns.rules.reports.document import percent, said, short_day
@@ -120,6 +120,28 @@ def is_delivered(session: Session, drive: int, day: str) -> bool:
     last = max((expires_at for _address, expires_at, _sent_at in rows), default=None)
     recipients = {address for address, expires_at, _sent_at in rows if expires_at == last}
     return bool(recipients) and recipients <= {address for address, _expires_at, sent_at in rows if sent_at}
+
+
+def readdress(runtime: Runtime, drive: int, day: str, *, now: datetime) -> None:
+    """Queue an undelivered report to addresses that were named since, and wait no longer for those that were taken out."""
+    with runtime.db.write() as session:
+        of_day = (ReportMail.drive_id == drive, ReportMail.day == day)
+        of_report = ReportMail.purpose.in_((Purpose.REPORT, Purpose.CORRECTION))
+        mails = session.scalars(
+            select(ReportMail).where(*of_day, of_report).order_by(ReportMail.issue_id)
+        ).all()
+        named = {address.lower(): address for address in recipients_of(session, drive, runtime.settings)}
+        if not mails or not named or is_delivered(session, drive, day):
+            return
+        issue_id, purpose = mails[-1].issue_id, mails[-1].purpose
+        newest = [mail for mail in mails if mail.issue_id == issue_id]
+        until = max(mail.expires_at for mail in newest)
+        for mail in newest:
+            if mail.address.lower() not in named and not mail.sent_at:
+                mail.expires_at = min(mail.expires_at, now)
+        known = {mail.address.lower() for mail in newest}
+        if new := [address for key, address in named.items() if key not in known]:
+            queue_mail(session, new, purpose, drive=drive, day=day, issue_id=issue_id, until=until, now=now)
 
 
 def send_due_mail(runtime: Runtime, drive: int, day: str, *, now: datetime) -> int:

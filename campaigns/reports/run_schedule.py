@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from campaigns.models.figures import AgencyLink
 from campaigns.models.reports import Purpose, ReportDay, ReportIssue, ReportMail
 from campaigns.reports.issue_report import freeze, issue, lock_day, newest_issue, note_pending_changes
-from campaigns.reports.report_mail import due_mail, end_of, is_delivered, queue_mail, send_due_mail
+from campaigns.reports.report_mail import due_mail, end_of, is_delivered, queue_mail, readdress, send_due_mail
 from campaigns.reports.settings import current_template, drives_with_report, may_approve_report
 from campaigns.reports.take_snapshot import days_with_report, read_agencies
 from campaigns.rules.reports.schedule import DayEvents, ReportAction, next_action
@@ -63,6 +63,7 @@ def run_due_actions(runtime: Runtime, *, now: datetime) -> list[ReportAction]:
 
 
 def _run_day(runtime: Runtime, drive: int, day: date, done: list[ReportAction], *, now: datetime) -> None:
+    readdress(runtime, drive, day.isoformat(), now=now)
     while len(done) < _MAX_ACTIONS and (action := find_due_action(runtime, drive, day, now=now)):
         done.append(action)
         try:

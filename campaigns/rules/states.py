@@ -169,6 +169,8 @@ class MessageState(StrEnum):
 
 # A campaign is not complete while one of its messages is in such a state.
 UNSETTLED = frozenset({MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN})
+# Of such a message it is certain that nobody got it.
+NOT_ARRIVED = (MessageState.CANCELLED, MessageState.SKIPPED, MessageState.FAILED, MessageState.UNDELIVERED)
 
 
 def message_state(attempts: Sequence[AttemptState]) -> MessageState:

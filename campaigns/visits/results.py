@@ -130,7 +130,7 @@ def undo_entry(
         result = current.get(line.id)
         if result is None or result.entry != entry:
             continue
-        outdated += not undo_result(session, result, line, recipient, now=now)
+        outdated += not undo_result(session, result, line, recipient, keys=keys, now=now)
         result.undone_at = now
         session.flush()
         saved += 1
@@ -225,7 +225,7 @@ def replace_result(
         if result.note and result.answer_id:
             session.get_one(OfficerEntry, result.answer_id).note = result.note
         return True
-    is_undone = before is None or undo_result(session, before, line, recipient, now=now)
+    is_undone = before is None or undo_result(session, before, line, recipient, keys=keys, now=now)
     if result.label is None:
         return is_undone
     return record_result(session, result, line, recipient, user=user, keys=keys, now=now)
@@ -325,9 +325,18 @@ def _note_wish(
 
 
 def undo_result(
-    session: Session, result: VisitResult, line: VisitLine, recipient: Recipient, *, now: datetime
+    session: Session,
+    result: VisitResult,
+    line: VisitLine,
+    recipient: Recipient,
+    *,
+    keys: AnswerContext,
+    now: datetime,
 ) -> bool:
-    """Undo the answer recorded from a result. Returns False if the person has given another one since."""
+    """Undo the answer recorded from a result. Returns False if the person has given another one since.
+
+    What other sheets say of the same number, and had no answer of its own as it repeated this one, is recorded now.
+    """
     # An opt-out closes the number whatever was answered since, so that undoing it opens it whatever that was.
     is_opt_out = result.outcome is VisitOutcome.OPT_OUT
     is_undone = result.answer_id is None or undo_answer_by_id(
@@ -345,6 +354,13 @@ def undo_result(
             withdraw_help_case(session, Case.recipient_id == recipient.id, *by_nothing_else, now=now)
         contact_id = recipient.contact_id or line.contact_id
         restore_smartphone(session, contact_id, result.label, result, now=now)
+    if is_undone and result.answer_id is not None:
+        session.flush()
+        theirs = (VisitLine.recipient_id == recipient.id) & (VisitLine.id != line.id)
+        for each in current_results(session, theirs).values():
+            if each.answer_id is None and each.label not in (None, Label.OPT_OUT):  # whose wish stands anyway
+                other, by = (session.get_one(VisitLine, each.line_id), session.get_one(User, each.entered_by))
+                record_result(session, each, other, recipient, user=by, keys=keys, now=now)
     return is_undone
 
 

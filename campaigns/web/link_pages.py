@@ -13,7 +13,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from campaigns.agencies.links import open_link
-from campaigns.agencies.reports import ReportEntry, read_counts, read_history, submit_by_link
+from campaigns.agencies.reports import ReportEntry, read_counts, read_history, submit_report
+from campaigns.models.figures import ReportChannel
 from campaigns.models.reports import FileKind, ReportIssue, ReportLink
 from campaigns.planning.drives import find_drive
 from campaigns.planning.kinds import words_of
@@ -83,8 +84,16 @@ def create_agency_page(runtime: Runtime) -> Blueprint:
                 if link is None:
                     return public_page("agency_closed.html", 404)
                 counts = read_counts(*(form_values[name] for name in FIELDS[1:4]))
-                submit_by_link(
-                    session, link, counts, day=read_day(form_values["day"]), note=form_values["note"], now=now
+                submit_report(
+                    session,
+                    link.organisation_id,
+                    counts,
+                    drive=link.drive_id,
+                    day=read_day(form_values["day"]),
+                    note=form_values["note"],
+                    channel=ReportChannel.LINK,
+                    link_id=link.id,
+                    now=now,
                 )
         except BadInput as error:
             return show(token, form_values, word_error(error))

@@ -102,7 +102,7 @@ def change(
     action: str,
     row: BaseWithId,
     values: Mapping[str, Any],
-    user: User,
+    user: User | None,
     now: datetime,
     /,
     **details: Any,

@@ -13,6 +13,7 @@ from outreach.models.accounts import Organisation, OrganisationKind, User
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import descendants
 from outreach.rules.errors import BadInput, NotFound, or_raise
+from outreach.rules.identity import name_key
 from outreach.use_cases import use_case
 
 
@@ -41,11 +42,15 @@ def find_province(session: Session) -> Area | None:
 
 
 def check_identity(session: Session, *, code: str, name: str, own_id: int | None = None) -> None:
-    """Raise BadInput if code or name is missing, or another organisation has the code."""
+    """Raise BadInput if code or name is missing, or another organisation has the code, but for its signs.
+
+    Files name organisations by them, written as people write.
+    """
     if not code.strip() or not name.strip():
         raise BadInput("organisation_name_missing")
-    holder = session.scalar(select(Organisation.id).where(Organisation.code == code))
-    if holder is not None and holder != own_id:
+    own = session.scalar(select(Organisation.code).where(Organisation.id == own_id))
+    others = session.scalars(select(Organisation.code).where(Organisation.id != (own_id or 0)))
+    if code != own and name_key(code) in map(name_key, others):
         raise BadInput("organisation_code_taken", code=code)
 
 
@@ -75,8 +80,9 @@ def create_organisation(
 
 
 @use_case
-def add_organisation(
+def save_organisation(
     session: Session,
+    organisation_id: int | None = None,
     *,
     code: str,
     name: str,
@@ -86,56 +92,24 @@ def add_organisation(
     user: User | None,
     now: datetime,
 ) -> Organisation:
-    """Create an organisation as an administrator, or by a command, which has no user.
-
-    Raises BadInput, NotAllowed.
-    """
-    if user:
-        require_role(user)
-    parent = session.get(Organisation, parent_id) if parent_id else None
-    organisation = create_organisation(
-        session,
-        code=code.strip()[:40],
-        name=" ".join(name.split())[:200],
-        kind=kind,
-        area_code=area_code,
-        parent_code=parent.code if parent else None,
-    )
-    audit.record(session, "organisation.create", organisation, user, now)
-    return organisation
-
-
-@use_case
-def change_organisation(
-    session: Session,
-    organisation_id: int,
-    *,
-    code: str,
-    name: str,
-    kind: OrganisationKind,
-    area_code: str | None,
-    parent_id: int | None,
-    user: User,
-    now: datetime,
-) -> Organisation:
-    """Change an organisation.
+    """Create an organisation, or change one, as an administrator, or by a command, which has no user.
 
     Raises BadInput for a taken code or a parent below itself, NotFound, NotAllowed.
     """
-    require_role(user)
+    if user:
+        require_role(user)
+    values: dict[str, Any] = {"code": code.strip()[:40], "name": " ".join(name.split())[:200], "kind": kind}
+    values["area_code"] = area_code
+    if not organisation_id:
+        parent = session.get(Organisation, parent_id) if parent_id else None
+        organisation = create_organisation(session, **values, parent_code=parent.code if parent else None)
+        audit.record(session, "organisation.create", organisation, user, now)
+        return organisation
     organisation = or_raise(session.get(Organisation, organisation_id), NotFound("organisation_gone"))
-    code, name = code.strip()[:40], " ".join(name.split())[:200]
-    check_identity(session, code=code, name=name, own_id=organisation_id)
+    check_identity(session, code=values["code"], name=values["name"], own_id=organisation_id)
     check_scope(session, parent_id, area_code)
     below = descendants(session.execute(select(Organisation.id, Organisation.parent_id)), [organisation_id])
     if parent_id in below:
         raise BadInput("organisation_parent_circular")
-    values: dict[str, Any] = {
-        "code": code,
-        "name": name,
-        "kind": kind,
-        "area_code": area_code,
-        "parent_id": parent_id,
-    }
-    audit.change(session, "organisation.change", organisation, values, user, now)
+    audit.change(session, "organisation.change", organisation, values | {"parent_id": parent_id}, user, now)
     return organisation

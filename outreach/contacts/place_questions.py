@@ -104,10 +104,11 @@ def follow_answers(session: Session, rows: Iterable[CheckedRow]) -> None:
 
 
 def follow_answer(session: Session, person: Contact) -> None:
-    """Let somebody who comes back to a question that was answered meanwhile live where the answer says."""
+    """Let somebody of no commune of today, whose question was answered, live where the answer says."""
     question = session.get(PlaceQuestion, person.place_question_id) if person.place_question_id else None
-    if question and question.area_code:
-        person.area_code, person.place_question_id = question.area_code, None
+    area = session.get(Area, person.area_code) if person.area_code else None
+    if question and question.area_code and (area is None or area.valid_to):
+        person.area_code = question.area_code
 
 
 def _key_of(row: CheckedRow) -> str:
@@ -123,13 +124,14 @@ def ask_about_split_units(session: Session, *, now: datetime) -> None:
     """Ask about each village of the ended units that were split, where people live; whose village was asked about, live there."""
     areas = {area.code: area for area in session.scalars(select(Area))}
     successors = read_successors(session)
+    is_open = select(PlaceQuestion.id).where(PlaceQuestion.area_code.is_(None))
     for old in successors:
         new = last_units(successors, old)
         if len(new) == 1:
             continue
         people = session.execute(
             select(Contact.id, Contact.village)
-            .where(Contact.area_code == old, Contact.place_question_id.is_(None))
+            .where(Contact.area_code == old, func.coalesce(Contact.place_question_id, 0).not_in(is_open))
             .order_by(Contact.village)
         ).all()
         by_village = sorted(people, key=lambda person: name_key(person.village))
@@ -233,7 +235,6 @@ def answer_place(session: Session, question_id: int, *, area_code: str, user: Us
         area_code=area.code,
         updated_at=now,
     )
-    set_columns(session, Contact, waits, place_question_id=None)
     audit.record(
         session, "place.answer", f"place_questions:{question.id}", user, now, area=area.code, people=people
     )

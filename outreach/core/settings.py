@@ -329,8 +329,8 @@ class Settings:
         formats.contacts,
         "who is told of a cry for help (docs/replies.md#cries-for-help) within seconds: mail addresses, "
         "mobile numbers and addresses of webhooks (`https://…`), separated by commas. A webhook gets "
-        "`case.urgent`, later `case.untaken`, with the number of the case, the time, the place, the "
-        "campaign and the link",
+        "`case.urgent`, later `case.untaken`, or `case.team_untold` where the message to a rescue team has not "
+        "arrived, with the number of the case, the time, the place, the campaign and the link",
     )
     stand_in_contacts: tuple[str, ...] = _var(
         (), formats.contacts, "who is told when nobody has taken it within ten minutes"

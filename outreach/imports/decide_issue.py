@@ -207,9 +207,11 @@ def _store(
     merger.load_namesakes([*chain(*people.values())])
     stored, beside = list[_Stored](), list[_Stored]()
     for issue in issues:
-        first, *others = _merge_people(session, merger, issue, people[issue.id], decision)
-        stored.append(first)
-        beside += others
+        for n, row in enumerate(people[issue.id]):
+            person = merger.find(row) or merger.find_at_the_door(row)
+            if not n and decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is not None:
+                person = merger.load(issue.contact_id)
+            (beside if n else stored).append(_merge(session, merger, issue, row, person))
     last_imports = dict(
         session.execute(
             select(Membership.contact_id, Membership.last_import_id).where(
@@ -274,23 +276,6 @@ class _Stored:
             "last": last_imports.get(self.person.id),
             "kept": kept.get(self.person.id, []),
         }
-
-
-def _merge_people(
-    session: Session,
-    merger: ContactMerger,
-    issue: ImportIssue,
-    people: Sequence[CheckedRow],
-    decision: Decision,
-) -> list[_Stored]:
-    """Merge each person of an issue's row; the first is whom the decision says."""
-    stored = list[_Stored]()
-    for row in people:
-        person = merger.find(row) or merger.find_at_the_door(row)
-        if not stored and decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is not None:
-            person = merger.load(issue.contact_id)
-        stored.append(_merge(session, merger, issue, row, person))
-    return stored
 
 
 def _merge(

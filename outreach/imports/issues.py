@@ -585,7 +585,13 @@ def export_issues(session: Session, import_id: int, out: Path, *, user: User | N
             },
         )
     else:
-        _write_csv(session, list_import, rows, headers, out)
+        combined, *others = headers.values()
+        for labels in others:
+            combined = [*combined, *(Counter(labels) - Counter(combined)).elements()]
+        # The byte-order mark makes Excel read Vietnamese.
+        with out.open("w", encoding="utf-8-sig", newline="") as file:
+            for row in _export_rows(session, list_import, rows, None, combined):
+                csv.writer(file).writerow(map(escape_formula, row))
     return count_rows(session, rows)
 
 
@@ -638,24 +644,6 @@ def _export_rows(
             str(issue.cells.get("line", "")),
             f"L{list_import.id}.{issue.row}",
         ]
-
-
-def _write_csv(
-    session: Session,
-    list_import: ListImport,
-    rows: Select[ImportIssue],
-    headers: dict[str, list[str]],
-    out: Path,
-) -> None:
-    sheets = list(headers.values())
-    combined = sheets[0]
-    for labels in sheets[1:]:
-        combined = [*combined, *(Counter(labels) - Counter(combined)).elements()]
-    # The byte-order mark makes Excel read Vietnamese.
-    with out.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        for row in _export_rows(session, list_import, rows, None, combined):
-            writer.writerow(map(escape_formula, row))
 
 
 def _align_cells(labels: Sequence[str], sheet_labels: Sequence[str], cells: Sequence[str]) -> list[str]:

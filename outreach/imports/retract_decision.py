@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
+from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.removal import lock_removal
 from outreach.core.bulk import change_rows
 from outreach.imports.decide_issue import record_name
@@ -164,6 +165,7 @@ def _undo_decision(
         undo = {**undo, "values": own.fields, "phones": own.phones}
     values, phones = undo.get("values", {}), undo.get("phones", [])
     restore_values(person, values, other_changes)
+    follow_answer(session, person)
     person.updated_at = now
     _forget(session, list_import, undo)
     is_alone = _leave_list(session, list_import, issue, undo)

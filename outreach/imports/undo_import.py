@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.contacts.phones import note_at_the_door
+from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.removal import lock_removal
 from outreach.contacts.wishes import keep_holders
 from outreach.core.bulk import values_subquery
@@ -191,6 +192,7 @@ def _undo_changes(session: Session, list_import: ListImport, limit: int, *, now:
     for change in changes:
         person, other_changes = session.get_one(Contact, change.contact_id), others[change.contact_id]
         restore_values(person, change.fields, other_changes)
+        follow_answer(session, person)
         person.updated_at = now
         still_stated = {phone_id for other in other_changes for phone_id in other.phones}
         links += [(person.id, phone_id) for phone_id in change.phones if phone_id not in still_stated]

@@ -191,7 +191,13 @@ def correct_columns(
     """
     upload = lock_ready(session, upload_id, user=user)
     sheets = upload.preview.get("sheets", [])
-    lines_changed = _header_changes(sheets, lines or {})
+    lines_changed = {}
+    for index, line in (lines or {}).items():
+        sheet = sheets[index] if index < len(sheets) else None
+        if sheet is None or line not in {"0", SKIPPED, *(str(number) for number, _ in sheet["lines"])}:
+            raise BadInput("header_unknown")
+        if line != str(sheet["line"]):
+            lines_changed[line_key(sheet["sheet"])] = {"line": line}
     meanings = _new_meanings(sheets, columns, lines_changed)
     said = place_of_file(installation_gazetteer(session), place) if place is not None else {}
     if place is not None:
@@ -272,23 +278,6 @@ def _meanings(sheet: Mapping[str, Any], columns: Mapping[str, Mapping[str, str]]
     """Return the meanings of a sheet's columns: as corrected, or else as understood."""
     corrected = columns.get(sheet["signature"])
     return corrected.values() if corrected is not None else [meaning for _, _, meaning, _ in sheet["columns"]]
-
-
-def _header_changes(
-    sheets: Sequence[Mapping[str, Any]], lines: Mapping[int, str]
-) -> dict[str, dict[str, str]]:
-    """Return corrections for the sheets whose header line differs from the current one.
-
-    By `line_key`. A sheet to leave out has SKIPPED for its line.
-    """
-    changes = {}
-    for index, line in lines.items():
-        sheet = sheets[index] if index < len(sheets) else None
-        if sheet is None or line not in {"0", SKIPPED, *(str(number) for number, _ in sheet["lines"])}:
-            raise BadInput("header_unknown")
-        if line != str(sheet["line"]):
-            changes[line_key(sheet["sheet"])] = {"line": line}
-    return changes
 
 
 @use_case

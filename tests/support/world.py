@@ -24,7 +24,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, Case, Reply
-from campaigns.planning.drives import create_drive, open_drive_of
+from campaigns.planning.drives import open_drive_of, save_drive
 from campaigns.planning.kinds import load_kinds
 from campaigns.privacy.consents import record_consent
 from campaigns.privacy.erase_contact import erase_contact
@@ -331,7 +331,7 @@ class World:
         """A drive of the usual kind, beside others."""
         today = self.now.date()
         period = {"starts_on": today, "ends_on": None}
-        create_drive(self.runtime, kind="bluezone", name=name, **period, user=self.user(AUTHOR), now=self.now)
+        save_drive(self.runtime, kind="bluezone", name=name, **period, user=self.user(AUTHOR), now=self.now)
 
     def launch(self, *, people: int = 0, **changes: Any) -> int:
         """A campaign, approved and launched, its first step opened, to everybody and `people` more; its id."""

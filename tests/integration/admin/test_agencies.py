@@ -13,13 +13,15 @@ from campaigns.activities.activity_log import ActivityFilter, read_summary
 from campaigns.agencies.links import address_of
 from campaigns.models.activities import Activity
 from campaigns.models.figures import AgencyLink, AgencyReport
-from campaigns.models.replies import InstallReport
+from campaigns.models.replies import Answer, InstallReport
 from campaigns.rules.activities import ActivityKind, ActivityTotals
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.models.accounts import AuditEvent, OrganisationKind, Role
+from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Role
 from outreach.models.contacts import Phone
 from outreach.models.places import Area, AreaLevel
+from outreach.rules.errors import BadInput
 from tests.support.admin_client import post, signed_in
+from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.world import AUTHOR, World, number
@@ -182,7 +184,22 @@ def test_a_file_brings_many_agencies_or_none(world, client, agencies):
     assert reports(world) == [(1000, 900, 810, "file"), (50, None, 40, "file")]
     assert "trùng cơ quan" in send_file(client, header, "1,Sở Y tế,100,90,80,,", "2,Sở Y tế,100,90,80,,")
     assert "Không tìm thấy dòng tiêu đề" in send_file(client, "Kính gửi Ủy ban,1")
+    coded = "Mã cơ quan,Tên cơ quan,Tổng số,Đã cài đặt"
+    assert "của hai cơ quan khác nhau" in send_file(client, coded, "SYT,Sở Tài chính,50,40")
     assert len(reports(world)) == 2
+    assert "Đã ghi số liệu của 1 cơ quan" in send_file(client, coded, "s.t.c,Tài chính,50,41")
+
+
+def test_a_code_that_another_organisation_has_but_for_its_signs_is_taken_and_old_ones_are_told_apart(
+    world, client, agencies
+):
+    with refuses(BadInput, says="đã có"):
+        world.organisation("S-YT", "Sở Ý tưởng", kind=OrganisationKind.AGENCY)
+    world.change(Organisation, agencies[1], code="S-YT")  # from before
+    header = "Mã cơ quan,Tổng số,Đã cài đặt"
+    assert "không có cơ quan nào mang mã" in send_file(client, header, "S YT,50,40")
+    assert "Đã ghi số liệu của 2 cơ quan" in send_file(client, header, "S-YT,50,40", "SYT,60,41")
+    assert [staff for staff, *_others in reports(world)] == [50, 60]
 
 
 def hand_in_roster(client: FlaskClient, agency: int, *lines: str, **form: str) -> TestResponse:
@@ -246,6 +263,9 @@ def test_a_roster_takes_back_no_mark_of_another_agency(world, client, agencies):
     for agency, row in ((0, husband), (1, wife)):
         hand_in_roster(client, agencies[agency], row, campaign=str(campaign))
         assert installs(world) == [(number(1), "roster", True)]
+    world.execute(update(AgencyReport).values(reported_at=world.one(select(Answer.at))))  # at one moment
+    hand_in_roster(client, agencies[1], wife, campaign=str(campaign))
+    assert installs(world) == [(number(1), "roster", True)]
     hand_in_roster(client, agencies[0], husband.removesuffix("x"), campaign=str(campaign))
     assert installs(world) == [(number(1), "roster", False)]
 

@@ -12,14 +12,14 @@ from python_calamine import load_workbook
 from sqlalchemy import select, text, update
 
 from campaigns.activities.activity_log import add_activity
-from campaigns.agencies.reports import Reporter, submit_report
+from campaigns.agencies.reports import submit_report
 from campaigns.analytics.progress import ProgressPage, read_progress
 from campaigns.goals.goals import enter_denominator, find_subject, set_goal
 from campaigns.goals.official_figures import enter_official
 from campaigns.models.campaigns import Campaign, Drive, Recipient
 from campaigns.models.figures import ReportChannel
 from campaigns.models.messages import Message
-from campaigns.planning.drives import choose_drive, create_drive, edit_drive
+from campaigns.planning.drives import choose_drive, save_drive
 from campaigns.replies.record_answer import undo_answer
 from campaigns.reports.take_snapshot import take_snapshot
 from campaigns.reports.writers.pdf import draw_charts
@@ -107,7 +107,8 @@ def add_figures(world: World, drive: int, *, factor: int, today: Any) -> None:
                 drive=drive,
                 day=today,
                 note="mới",
-                reporter=Reporter(ReportChannel.FORM, user_id=user.id),
+                channel=ReportChannel.FORM,
+                user_id=user.id,
                 now=now,
             )
         campaign_id = session.scalars(select(Campaign.id).where(Campaign.drive_id == drive)).first()
@@ -346,7 +347,7 @@ def test_a_campaign_goes_into_the_open_drive_of_its_kind_or_the_one_that_it_name
     first = places.draft()
     user = places.user(AUTHOR)
     started = datetime.now(VIETNAM).date()
-    later = create_drive(
+    later = save_drive(
         places.runtime,
         kind="bluezone",
         name="Bluezone, lần hai",
@@ -379,8 +380,8 @@ def test_a_drive_s_kind_stays_once_it_has_a_campaign_and_only_the_province_choos
         user, now = find_user(session, AUTHOR), datetime.now(UTC)
         given = {"name": drive.name, "starts_on": datetime.now(VIETNAM).date(), "ends_on": None}
         with pytest.raises(BadInput, match="drive_kind_fixed"):
-            edit_drive(session, drive.id, kind="tiem-chung", **given, user=user, now=now)
-        edit_drive(session, drive.id, kind="bluezone", **given | {"name": "Tên mới"}, user=user, now=now)
+            save_drive(session, drive.id, kind="tiem-chung", **given, user=user, now=now)
+        save_drive(session, drive.id, kind="bluezone", **given | {"name": "Tên mới"}, user=user, now=now)
         women = session.scalars(text("SELECT id FROM organisations WHERE code = 'PN'")).one()
         officer = places.add_officer(session, "pn@loa.example", user.role, women)
         with pytest.raises(NotAllowed, match="drives_not_allowed"):

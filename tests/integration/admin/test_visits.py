@@ -137,6 +137,15 @@ def test_numbers_are_masked_on_paper_unless_asked_for_and_each_print_is_on_recor
     assert client.get(f"{show}sheet").status_code == 403
 
 
+def test_full_numbers_on_paper_count_in_the_quota_of_an_hour(world, client, campaign):
+    paper = f"{make(client, campaign)}sheet?numbers=1"
+    for quota, shown in ((3, [True, False]), (1, [False])):
+        world.use(full_numbers_per_hour=quota)
+        client = signed_in(world.app().test_client(), AUTHOR)
+        assert [FULL in client.get(paper).text for _ in shown] == shown
+    assert client.get(paper).status_code == 422
+
+
 def test_who_wants_nobody_to_come_is_on_no_paper_that_is_printed_from_then_on(world, client, campaign):
     show = make(client, campaign)
     names = [name for name in world.all(select(Contact.name)) if name in client.get(f"{show}sheet").text]

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 
 from campaigns.models.campaigns import Campaign, MadeKind, Recipient
 from campaigns.models.messages import Message, Outbox
-from campaigns.planning.drives import create_drive
+from campaigns.planning.drives import save_drive
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.made_kinds import create_kind
 from campaigns.rules.states import CampaignAction, CampaignState
@@ -99,7 +99,7 @@ def test_of_two_who_store_the_same_at_the_same_moment_the_second_is_told(world):
     user = world.user(admin)
     account = {"name": "Y Hlan", "role": Role.STAFF, "organisation_id": None, "area_code": None}
     for n in range(3):
-        drive = partial(create_drive, world.runtime, kind="bluezone", name=f"Đợt {n}", starts_on=now.date())
+        drive = partial(save_drive, world.runtime, kind="bluezone", name=f"Đợt {n}", starts_on=now.date())
         made = partial(drive, ends_on=None, user=user, now=now)
         added = partial(add_account, world.runtime, email=f"y{n}@loa.example", **account, user=user, now=now)
         for work, code in ((made, "drive_name_taken"), (added, "email_taken")):

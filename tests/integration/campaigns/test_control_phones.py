@@ -22,11 +22,13 @@ from campaigns.models.checks import ControlCopy, ControlPhone
 from campaigns.models.messages import Outbox
 from campaigns.rules.control_phones import ControlLook
 from campaigns.rules.links import FIRST_CONTROL_COPY, LinkCipher
+from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, MessageState
 from outreach.models.accounts import Role
 from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput, NotAllowed, NotFound
 from outreach.rules.operators import Operator
+from outreach.rules.quiet_days import parse_quiet_days
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.wishes import opt_out
@@ -168,6 +170,21 @@ def test_a_copy_that_waits_does_not_go_to_a_phone_that_was_removed(world):
     world.do(remove_control_phone, first.id, by=ADMINISTRATOR, now=datetime.now(UTC))
     states = [each.state for each in copies(world, campaign)]
     assert states == [MessageState.CANCELLED, MessageState.QUEUED]
+
+
+@pytest.mark.parametrize("closed", ["by the hours", "by the day"])
+def test_a_copy_that_was_put_off_does_not_leave_outside_the_campaigns_hours_and_days(world, closed):
+    campaign_id = world.launch()
+    if closed == "by the hours":
+        world.change(
+            Campaign,
+            campaign_id,
+            **dict(zip(("window_from", "window_to"), world.closed_window(), strict=True)),
+        )
+    else:
+        world.use(quiet_days=parse_quiet_days(f"{world.now.astimezone(VIETNAM):%Y-%m-%d}"))
+    world.send()
+    assert world.sent_to() == []
 
 
 @cases(

@@ -13,16 +13,22 @@ from sqlalchemy import func, select, update
 
 from campaigns.activities.activity_log import add_activity, correct_activity
 from campaigns.agencies.links import make_link
-from campaigns.agencies.reports import Reporter, submit_report
+from campaigns.agencies.reports import submit_report
 from campaigns.goals.goals import enter_denominator, set_goal
 from campaigns.goals.official_figures import enter_official
 from campaigns.models.activities import VisitLine
 from campaigns.models.campaigns import Campaign
-from campaigns.models.figures import ReportChannel
+from campaigns.models.figures import AgencyReport, ReportChannel
 from campaigns.models.messages import Attempt
 from campaigns.models.reports import FileKind, ReportDay, ReportForm, ReportLink, ReportMail
 from campaigns.replies.record_answer import record_page_answer
-from campaigns.reports.day_status import Alarm, read_alarm, read_missed_days, read_waiting_reports
+from campaigns.reports.day_status import (
+    Alarm,
+    read_alarm,
+    read_day_status,
+    read_missed_days,
+    read_waiting_reports,
+)
 from campaigns.reports.documents import build_without_issuing, read_files, verify_issues, words_of
 from campaigns.reports.issue_report import (
     approve_report,
@@ -122,7 +128,7 @@ class Province:
             drive=1,
             day=self.day,
             note=note,
-            reporter=Reporter(ReportChannel.FORM),
+            channel=ReportChannel.FORM,
             now=self.at(clock),
         )
 
@@ -364,6 +370,16 @@ def test_an_agency_that_has_sent_its_figures_meanwhile_is_not_reminded_of_them(p
     assert province.world.scalar(refused) == 0  # the page would name the address as one that is wrong
 
 
+def test_a_reminder_that_is_not_sent_any_more_does_not_wait(province):
+    province.post_to("smtp://127.0.0.1:1")
+    province.tick("11:00")
+    settings, waiting = province.world.runtime.settings, []
+    for clock in ("11:01", "14:30"):
+        status = province.world.read(read_day_status, 1, province.day, settings, now=province.at(clock))
+        waiting.append(status.as_data()["mails"]["chase"]["waiting"])
+    assert waiting == [2, 0]
+
+
 @pytest.mark.parametrize("is_issued", [False, True])
 def test_the_report_of_a_day_missed_long_ago_is_issued_and_mailed(province, box, is_issued):
     runtime, later = province.world.runtime, province.day + timedelta(days=10)
@@ -403,6 +419,23 @@ def test_a_figure_that_comes_while_others_are_counted_is_noted(province, monkeyp
         assert session.get_one(ReportDay, (1, province.day.isoformat())).pending
 
 
+def test_a_figure_that_is_stored_after_a_look_that_saw_a_later_row_is_noted(province):
+    world = province.world
+    if not world.runtime.db.is_postgresql:
+        return  # SQLite has one writer
+    province.publish("13:30")
+    province.tick("14:00")
+    with world.runtime.db.write() as session:
+        told = {"day": province.day.isoformat(), "drive_id": 1, "note": "", "channel": ReportChannel.FORM}
+        figures = {"staff": 120, "with_smartphone": 100, "installed": 97, "reported_at": province.at("14:59")}
+        session.add(AgencyReport(organisation_id=province.health, **told, **figures))
+        session.flush()  # has its id, and is not committed
+        province.hand_in(province.schools, "14:59", installed=40)
+        province.tick("15:00")
+    province.tick("15:05")
+    assert "97" in str(world.one(select(ReportDay.pending)))
+
+
 def test_an_address_that_is_refused_keeps_the_report_from_nobody_else_and_alarms(province, box):
     settings = replace(province.world.runtime.settings, report_recipients=("nobody@loa.example", LEADERS[0]))
     province.world.runtime = replace(province.world.runtime, settings=settings)
@@ -427,8 +460,12 @@ def test_an_address_that_is_put_off_is_tried_again_and_keeps_nobody_else_waiting
     assert province.world.read(is_delivered, 1, province.day.isoformat())
 
 
-@pytest.mark.parametrize("is_mistyped", [False, True])
-def test_what_was_sent_again_and_taken_ends_the_alarm(province, box, is_mistyped):
+@pytest.mark.parametrize(
+    ("is_mistyped", "is_sent_again"), [(False, True), (True, True), (True, False)], ids=str
+)
+def test_what_was_sent_again_or_to_the_right_address_and_taken_ends_the_alarm(
+    province, box, is_mistyped, is_sent_again
+):
     box.put_off[LEADERS[0]] = "550 mailbox is closed"
     province.publish("13:30")
     province.tick("13:45")
@@ -436,13 +473,19 @@ def test_what_was_sent_again_and_taken_ends_the_alarm(province, box, is_mistyped
         province.world.use(report_recipients=("dung-dia-chi@loa.example", LEADERS[1]))
     else:
         box.put_off.clear()
+    box.take()
     with province.world.runtime.db.write() as session:
         user = province.world.add_officer(session, "tinh@loa.example", Role.STAFF)
         iso = province.day.isoformat()
-        send_again(session, 1, iso, province.world.runtime.settings, user=user, now=province.at("13:50"))
+        if is_sent_again:
+            send_again(session, 1, iso, province.world.runtime.settings, user=user, now=province.at("13:50"))
         assert read_alarm(session, 1, province.day) is Alarm.UNDELIVERED
     province.tick("13:51")
     assert province.world.read(read_alarm, 1, province.day) is None
+    again = [LEADERS[1]] if is_sent_again else []
+    assert addressees(box.take()) == sorted(
+        ["dung-dia-chi@loa.example" if is_mistyped else LEADERS[0], *again]
+    )
 
 
 def test_what_is_sent_again_long_after_has_a_link_that_still_opens(province, box):

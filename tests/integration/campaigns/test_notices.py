@@ -1,14 +1,18 @@
 """Notices first, texts where they do not arrive: one message, counted once, whatever the reports do."""
 
+import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import select, update
 
 from campaigns.cases.merge_people import merge_people
+from campaigns.delivery import pass_on_notices
+from campaigns.delivery.open_gateways import OpenGateways
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.delivery.status_callbacks import apply_status_callbacks
 from campaigns.models.campaigns import Campaign
@@ -19,6 +23,7 @@ from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, 
 from outreach.contacts.phones import remove_number
 from outreach.models.contacts import Contact, Phone
 from outreach.rules.aggregator import AttemptNames
+from outreach.rules.gateway import GatewayUnavailable
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, World, number
 
@@ -120,6 +125,28 @@ def test_where_a_notice_does_not_arrive_its_text_goes_at_once_and_the_number_is_
     world.send()
     assert sent(world)[2:] == ["text" if learned else "notice"]
     assert world.get_one(Campaign, other).state is CampaignState.SENDING or learned
+
+
+def test_a_gateway_that_does_not_answer_keeps_no_notice_of_another_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pass_on_notices, "PASS_ON_LIMIT", 1)
+    world.add_people(2)
+    world.launch(**NOTICE)
+    world.send()
+    wait_over(world)
+    first, second = world.all(select(Attempt.id).order_by(Attempt.id))
+    long_ago = world.now - timedelta(days=1)
+    world.change(Attempt, first, account_id=9, claimed_at=long_ago)
+
+    async def is_away(*_about: object, **_values: object) -> None:
+        raise GatewayUnavailable("away")
+
+    away = SimpleNamespace(gateway=SimpleNamespace(ask=is_away))
+    gateways = SimpleNamespace(get=lambda account_id: away if account_id == 9 else None)
+    assert asyncio.run(pass_on_notices.pass_on_notices(world.runtime, cast(OpenGateways, gateways))) == 1
+    assert world.get_one(Attempt, second).state is AttemptState.PASSED
+    assert world.get_one(Attempt, first).state is AttemptState.ACCEPTED
 
 
 @both_databases

@@ -26,7 +26,7 @@ from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.safety import CryState, Need, SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import Exclusion
+from campaigns.rules.states import Exclusion, MessageState
 from campaigns.web import help_page
 from outreach.core.db import Base
 from outreach.models.accounts import AuditEvent, Role
@@ -401,6 +401,30 @@ def test_a_cry_that_was_handed_to_a_team_is_not_told_as_untaken(world: World, ev
     world.change(Case, cry.id, urgent_at=world.in_hours(-1), **before)
     hand_over(world, cry.id)
     assert alert_officers(world.runtime, cry.id, now=world.now) == 0
+
+
+def test_a_team_whose_message_cannot_arrive_is_not_said_to_be_on_its_way_and_officers_are_told_once(
+    world: World, event: int, client: FlaskClient
+) -> None:
+    world.use(duty_contacts=(number(80),))
+    say(world, "CUU")
+    (cry,) = cries(world, event)
+    assert alert_officers(world.runtime, cry.id, now=world.now) == 1
+    hand_over(world, cry.id)
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    assert alert_officers(world.runtime, cry.id, now=later) == 0
+    of_team = world.one(select(SafetyReport.handed_message_id))
+    world.change(Message, of_team, state=MessageState.UNDELIVERED)
+    assert (cries(world, event)[0].state, counts(world, event).on_the_way) == (CryState.TAKEN, 0)
+    signed_in(client, AUTHOR)
+    for page in (f"/admin/rescue/live?event={event}", "/admin/rescue/paper", f"/admin/inbox/{cry.id}/"):
+        assert "không tới: gọi cho đội hoặc giao lại" in client.get(page).text
+    assert [alert_officers(world.runtime, cry.id, now=later) for _again in range(2)] == [1, 0]
+    assert "Tin giao doi khong toi, goi doi hoac giao lai" in (
+        world.all(select(Message.text).order_by(Message.id))[-1] or ""
+    )
+    hand_over(world, cry.id)
+    assert cries(world, event)[0].state is CryState.ON_THE_WAY
 
 
 def test_while_all_sending_is_stopped_no_team_is_said_to_be_on_its_way(world: World, event: int) -> None:

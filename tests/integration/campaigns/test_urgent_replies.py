@@ -259,6 +259,18 @@ def test_those_who_stand_in_are_told_where_nobody_on_duty_can_be(
     assert (case.alerted_at, case.escalated_at) == (None, world.now + URGENT_WAITS)
 
 
+def test_a_mailbox_on_duty_that_is_gone_is_tried_ever_less_often(
+    world: World, campaign: int, box: MailServer
+) -> None:
+    duty(world, duty_contacts=("nobody@loa.example",), stand_in_contacts=(), smtp_url=box.url)
+    say(world, CRY)
+    tried = [
+        enqueue_due_alerts(world.runtime, now=world.now + timedelta(minutes=after))
+        for after in (0, 20, 20.1, 60)
+    ]
+    assert tried == [1, 1, 0, 0]
+
+
 def test_what_asks_for_an_officer_waits_for_one_though_a_later_answer_came_first(
     world: World, campaign: int
 ) -> None:

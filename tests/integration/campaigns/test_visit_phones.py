@@ -615,6 +615,20 @@ def test_of_two_sheets_the_later_visit_counts_whichever_was_entered_last(world, 
     assert [row[2] for row in counted] == [VisitOutcome.INSTALLED]
 
 
+@pytest.mark.parametrize("said", ["installed", "need_help"])
+def test_what_two_sheets_say_of_one_number_still_holds_when_one_of_them_was_a_slip(
+    world, sheet, phones, said
+):
+    other = world.make_sheet(1, list_id=1, again=True, now=world.now - timedelta(days=3))
+    phone = phones()
+    world.do(assign_sheet, other, officer_id=phone.officer.id, day=None, target=None)
+    mine, theirs = (lines(world, each)["A Thun 0"] for each in (sheet, other))
+    phone.sync(phone.found(mine, said, hours=-3), phone.found(theirs, said, hours=-2))
+    phone.sync(phone.found(mine, "absent", hours=-1))
+    assert labels(world) == [said]
+    assert len(world.cases()) == (said == "need_help")
+
+
 def test_a_slip_on_one_sheet_withdraws_no_help_that_was_asked_for_on_another(world, sheet, phones):
     other = world.make_sheet(1, list_id=1, again=True, now=world.now - timedelta(days=3))
     phone = phones()

@@ -8,8 +8,9 @@ from sqlalchemy import select
 from outreach.contacts.move_people import load_units, move_people
 from outreach.contacts.place_questions import answer_place, read_questions
 from outreach.imports.list_reader import check_list
+from outreach.imports.undo_import import undo_import
 from outreach.models.accounts import Role
-from outreach.models.contacts import Contact, PlaceQuestion
+from outreach.models.contacts import Contact, ListImport, PlaceQuestion
 from outreach.models.places import Area, AreaSuccessor
 from outreach.places.recognise import installation_gazetteer
 from outreach.rules.errors import BadInput, NotFound
@@ -65,6 +66,21 @@ def test_who_is_parted_again_lives_where_the_question_was_answered_meanwhile(wor
     world.do(answer_place, 1, area_code="23500", user=officer)
     apart(world, merge_id)
     assert places(world) == {"A Lâu": "23500", "A Thun": "23500"}
+
+
+def test_undoing_a_file_that_named_the_commune_leaves_the_answer_to_the_other_files_question(world, tmp_path):
+    world.do(load_units, ["51"])
+    row = f"1,A Lâu,,Thôn 1,%s,{local(1)}"
+    bring_lines(world, tmp_path, row % "xã Lạ Hoắc")
+    bring_lines(world, tmp_path, row % "xã Đăk Mar", name="second.csv")
+    with world.runtime.db.write() as session:
+        officer = world.add_officer(session, "tinh@loa.example", Role.STAFF)
+    world.do(answer_place, 1, area_code="23500", user=officer)
+    assert places(world) == {"A Lâu": "23512"}
+    undo_import(world.runtime, world.all(select(ListImport.id).order_by(ListImport.id))[-1])
+    assert places(world) == {"A Lâu": "23500"}
+    world.do(move_people)
+    assert places(world) == {"A Lâu": "23500"}
 
 
 def test_each_village_of_a_split_commune_is_asked_about_with_the_likely_one_first(world):
