@@ -207,11 +207,10 @@ def _store(
     merger.load_namesakes([*chain(*people.values())])
     stored, beside = list[_Stored](), list[_Stored]()
     for issue in issues:
+        said = issue.contact_id if decision in (Decision.SAME, Decision.RENAMED) else None
         for n, row in enumerate(people[issue.id]):
-            person = merger.find(row) or merger.find_at_the_door(row)
-            if not n and decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is not None:
-                person = merger.load(issue.contact_id)
-            (beside if n else stored).append(_merge(session, merger, issue, row, person))
+            known = None if n else said  # the first is whom the decision says
+            (beside if n else stored).append(_merge(session, merger, issue, row, known))
     last_imports = dict(
         session.execute(
             select(Membership.contact_id, Membership.last_import_id).where(
@@ -279,12 +278,10 @@ class _Stored:
 
 
 def _merge(
-    session: Session,
-    merger: ContactMerger,
-    issue: ImportIssue,
-    row: CheckedRow,
-    person: ImportedContact | None,
+    session: Session, merger: ContactMerger, issue: ImportIssue, row: CheckedRow, known: int | None
 ) -> _Stored:
+    """Merge a person of an issue's row into the contact `known`, else into whom the row is about."""
+    person = merger.load(known) if known else merger.find(row) or merger.find_at_the_door(row)
     if person is None:
         person, outcome = merger.merge_row(row, None)
         return _Stored(issue, person, outcome, True, {}, [*person.phones_added])
