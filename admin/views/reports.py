@@ -44,7 +44,13 @@ from campaigns.reports.settings import (
     require_province,
     save_form,
 )
-from campaigns.reports.urge_contact import find_contacts, read_urgings, text_with_link, urge_contact
+from campaigns.reports.urge_contact import (
+    TRIED_FOR,
+    find_contacts,
+    read_urgings,
+    text_with_link,
+    urge_contact,
+)
 from campaigns.rules.reports.document import ReportDocument
 from campaigns.rules.reports.notes import read_notes
 from campaigns.rules.reports.template import ReportTemplate
@@ -374,6 +380,7 @@ class UrgingsView(AdminPage):
                 about={"area": area, "organisation": organisation},
                 is_about_somebody=bool(area or organisation),
                 has_mail=bool(self.settings.smtp_url),
+                given_up=now - TRIED_FOR,
             )
 
     def _lag(self, drive: Drive, place: Area, now: datetime) -> Lag:

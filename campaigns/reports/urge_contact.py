@@ -34,7 +34,7 @@ ANSWERED_FOR = timedelta(days=14)
 _CHECK_EVERY_S = 20
 _MOST_SHOWN = 50
 _CLAIMED_FOR = timedelta(minutes=3)  # longer than a server may take for one mail
-_TRIED_FOR = timedelta(days=1)
+TRIED_FOR = timedelta(days=1)
 _LONGEST_TEXT, _LONGEST_ANSWER = 2000, 2000
 
 
@@ -163,7 +163,7 @@ def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
         Urging.sent_at.is_(None),
         Urging.channel == UrgeChannel.MAIL,
         Urging.next_at <= now,
-        Urging.written_at > now - _TRIED_FOR,
+        Urging.written_at > now - TRIED_FOR,
         Urging.error != "refused",
     )
 
