@@ -64,10 +64,10 @@ def enqueue_due_alerts(runtime: Runtime, *, now: datetime) -> int:
         due = session.execute(query.order_by(Case.urgent_at).limit(200)).all()
     enqueued = 0
     for case_id, urgent_at, alerted_at in due:
-        # Where nobody could be told it is tried again, ever less often.
+        # Where nobody could be told it is tried again, ever less often, at last every five minutes.
         waited = now - (urgent_at or now)
         key = f"loa:alert:{case_id}:{urgent_at}:{alerted_at}:{waited >= URGENT_WAITS}"
-        if once_every(runtime.redis, key, every_s=max(1, int(waited.total_seconds() // 10))):
+        if once_every(runtime.redis, key, every_s=min(max(1, int(waited.total_seconds()) // 10), 300)):
             enqueue_alert(runtime, case_id)
             enqueued += 1
     return enqueued
