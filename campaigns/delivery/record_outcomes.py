@@ -126,12 +126,8 @@ def record_outcomes(
                 wait_s = back_off_s(claim.throttled, retry_after_s, seed=claim.message_id)
                 not_before = now + timedelta(seconds=wait_s)
                 unsent.append((claim._replace(throttled=claim.throttled + 1), not_before))
-            case Accepted(gateway_id, status, segments, price, unit):
-                # A notice has its price; with the text in one request it comes with the callback.
-                if price is None and claim.cost_vnd is not None and claim.notice is None:
-                    price, unit = Decimal(claim.cost_vnd * (segments or claim.counted)), "VND"
-                if price is not None and gateway_id:
-                    bills.append(BilledMessage(gateway_id, price, unit, segments))
+            case Accepted(gateway_id, status, segments):
+                bills += _bill(claim, outcome)
                 reports.append(
                     AttemptReport(claim.attempt_id, AttemptState(status.value), gateway_id, segments=segments)
                 )
@@ -170,6 +166,14 @@ def record_outcomes(
         and not goes_alone(claim.notice)
     ]
     _rest_or_pause(session, refused, now=now)
+
+
+def _bill(claim: Claim, accepted: Accepted) -> list[BilledMessage]:
+    """Return the bill of an accepted message, or none: a notice has its price, or gets it with the callback."""
+    gateway_id, price, unit, segments = accepted.gateway_id, accepted.price, accepted.unit, accepted.segments
+    if price is None and claim.cost_vnd is not None and claim.notice is None:
+        price, unit = Decimal(claim.cost_vnd * (segments or claim.counted)), "VND"
+    return [BilledMessage(gateway_id, price, unit, segments)] if price is not None and gateway_id else []
 
 
 def _is_tried_again(claim: Claim, cause: Cause, *, is_unproved: bool) -> bool:

@@ -186,10 +186,7 @@ def _store(
 ) -> None:
     numbers = {issue.id: issue.cells["numbers"] for issue in issues}
     if phone.strip():
-        cell = read_phone_cell(phone)
-        if cell.status is not PhoneStatus.OK:
-            raise BadInput("typed_number_wrong")
-        numbers[issues[0].id] = list(cell.numbers)
+        numbers[issues[0].id] = _read_typed(phone)
     phones = find_or_create_phones(session, chain(*numbers.values()), secret_key=secret_key, now=now)
     rows = {issue.id: _row(issue, numbers[issue.id]) for issue in issues}
     if phone.strip():  # a number for one person
@@ -241,6 +238,14 @@ def _store(
             contact.name_key, contact.given_key = name_key(contact.name), name_order(contact.name)
             record_name(session, contact, before=issue.undo["name"], issue=issue, user=user, now=now)
         _count(list_import, each.outcome)
+
+
+def _read_typed(phone: str) -> list[str]:
+    """Return the numbers that an officer typed. Raises BadInput if one of them is none."""
+    cell = read_phone_cell(phone)
+    if cell.status is not PhoneStatus.OK:
+        raise BadInput("typed_number_wrong")
+    return list(cell.numbers)
 
 
 def _follow_merges(session: Session, list_import: ListImport, people: Collection[int]) -> None:
