@@ -35,7 +35,7 @@ from campaigns.replies.safety import record_page_details, record_page_safety
 from campaigns.rules.content import Content, page_choices, read_content
 from campaigns.rules.control_phones import ControlLook
 from campaigns.rules.delivery import repeat_message
-from campaigns.rules.links import FIRST_CONTROL_COPY, LENGTH, LinkCipher
+from campaigns.rules.links import ALPHABET, FIRST_CONTROL_COPY, LENGTH, LinkCipher
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, OwnAnswer, current_own
 from campaigns.rules.replies.labels import USES, Label
 from campaigns.rules.safety import SafetyStatus
@@ -142,9 +142,9 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
 
     @page.route(f"/<string(minlength={LENGTH + 1},maxlength={LENGTH + 4}):token>", methods=["GET", "POST"])
     def show_with_rest(token: str) -> ResponseReturnValue:
-        """Show the page of a link that a phone has opened with the full stop behind it."""
+        """Show the page of a link that a phone has opened with the full stop behind it; whether it opens anything, and that it was tried, is said there."""
         token = token.rstrip(AFTER_LINKS)
-        if len(token) != LENGTH or service.cipher.recipient_id(token) is None:
+        if len(token) != LENGTH or not set(token.lower()) <= set(ALPHABET):
             return public_page("no_such_link.html", 404)
         return add_security_headers(redirect(f"/{token}", code=302))
 

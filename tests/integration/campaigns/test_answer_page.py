@@ -245,6 +245,14 @@ def test_guessing_is_slowed_and_nobody_else_pays_for_it(client, world, campaign)
 
 
 @one_database
+def test_a_full_stop_behind_a_guess_tells_nothing_that_is_not_counted(client, world, campaign):
+    """One token in 66 is some recipient's, if there were so many: who learned which need not guess the others."""
+    nobodys = LinkCipher(world.runtime.settings.secret_key).token(10**9)
+    told = {client.get(f"/{token}.").headers.get("Location") for token in (nobodys, "zzzzzzzz")}
+    assert told == {f"/{nobodys}", "/zzzzzzzz"}
+
+
+@one_database
 def test_without_redis_nobody_is_limited(world, campaign):
     away = Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.1)
     runtime = replace(world.runtime, redis=away, job_queue=JobQueue(away))
