@@ -6,6 +6,7 @@ the higher size limit for the campaign form, which holds all texts for residents
 
 import secrets
 from base64 import b64encode
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -235,8 +236,10 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
 
     def asks_password(url: str) -> bool:
         """Return whether a form to this address is refused until its user gives the password again."""
-        endpoint, _values = app.url_map.bind("").match(urlsplit(url).path, method="POST")
-        return endpoint in CONFIRMED and not current_user.is_confirmed
+        with suppress(HTTPException, ValueError):  # a page may ask of any address
+            endpoint, _values = app.url_map.bind("").match(urlsplit(url).path, method="POST")
+            return endpoint in CONFIRMED and not current_user.is_confirmed
+        return False
 
     app.jinja_env.globals["asks_password"] = asks_password
 

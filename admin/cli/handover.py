@@ -1,21 +1,24 @@
 """Command `handover`: what a new administrator takes over, and what is missing for it."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from admin.cli.base import Command, json_option, output
 from admin.wording.errors import show_error
+from campaigns.models.figures import AgencyLink
+from campaigns.models.reports import ReportLink
 from outreach.accounts.audit import read_head
 from outreach.accounts.second_factor import has_second_factor
 from outreach.backups.backup_files import signer_of
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import read_accounts
-from outreach.models.accounts import ApiToken, Role, User
+from outreach.models.accounts import ApiToken, Role, User, UserSession
 from outreach.models.backups import Backup
 from outreach.rules.errors import LoaError
 from outreach.rules.keys import Purpose, key_id, split_keys
@@ -42,6 +45,12 @@ def _read(session: Session, settings: Settings) -> dict[str, Any]:
         select(User).where(User.role == Role.ADMINISTRATOR, User.is_active).order_by(User.id)
     )
     tokens = session.scalars(select(ApiToken).where(ApiToken.ended_at.is_(None)).order_by(ApiToken.id)).all()
+    phones = select(User.name).join(UserSession, UserSession.user_id == User.id).order_by(User.id)
+    now = datetime.now(UTC)
+    links = {
+        name: session.scalar(select(func.count()).where(table.ended_at.is_(None), table.expires_at > now))
+        for name, table in (("agencies", AgencyLink), ("reports", ReportLink))
+    }
     newest = session.scalar(select(Backup.finished_at).order_by(Backup.id.desc()).limit(1))
     return {
         "administrators": [{"email": each.email, "second_factor": has_second_factor(each)} for each in users],
@@ -66,6 +75,10 @@ def _read(session: Session, settings: Settings) -> dict[str, Any]:
             }
             for each in tokens
         ],
+        "officers_phones": session.scalars(
+            phones.where(UserSession.ended_at.is_(None), UserSession.kept_until > now)
+        ).all(),
+        "open_links": links,
         "gateways": [
             {"name": each.name, "kind": each.kind.value, "login": each.login}
             for each in read_accounts(session)

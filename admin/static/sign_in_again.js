@@ -1,17 +1,20 @@
-// A form whose session has ended: one signs in in place, and what was typed stays and is sent.
+// A form whose session has ended, or that asks for the password by now: one gives it in place, and what was typed stays and is sent.
 const loaSession = (() => {
   "use strict";
 
-  const { user, token, signIn } = document.currentScript.dataset;
+  const { user, token, signIn, confirm } = document.currentScript.dataset;
 
-  // Fresh tokens for the forms; false if nobody, or somebody else, is signed in.
-  const renew = async () => {
-    const reply = await fetch(token, { headers: { "X-Requested-With": "fetch" }, redirect: "manual" });
+  // Fresh tokens for the forms; false if nobody, or somebody else, is signed in, or the form to this address asks for the password.
+  let page = signIn;
+  const renew = async (to = "/") => {
+    page = signIn;
+    const reply = await fetch(`${token}?to=${encodeURIComponent(to)}`, { headers: { "X-Requested-With": "fetch" }, redirect: "manual" });
     if (!reply.ok) return false;
     const found = await reply.json();
     if (String(found.user) !== user) return false;
     for (const field of document.querySelectorAll("input[name=csrf_token]")) field.value = found.csrf_token;
-    return true;
+    if (found.asks_password) page = confirm;
+    return !found.asks_password;
   };
 
   const signInAgain = () => new Promise((resolve) => {
@@ -25,12 +28,14 @@ const loaSession = (() => {
     dialog.querySelector("[data-answer=no]").onclick = () => end(false);
     dialog.oncancel = (event) => { event.preventDefault(); end(false); };
     const show = async (reply) => {
-      const page = new DOMParser().parseFromString(await reply.text(), "text/html");
-      const theirs = [...page.querySelectorAll("form")].find((one) => one.querySelector("[type=password], [name=code]"));
+      const found = new DOMParser().parseFromString(await reply.text(), "text/html");
+      const theirs = [...found.querySelectorAll("form")].find((one) => one.querySelector("[type=password], [name=code]"));
       if (!theirs || !new URL(reply.url).pathname.startsWith("/login")) return end(true);
-      const error = page.querySelector("[role=alert]");
-      for (const link of theirs.querySelectorAll("a")) link.target = "_blank";
-      inside.replaceChildren(...(error ? [error] : []), theirs);
+      const error = found.querySelector("[role=alert]");
+      const otherWays = found.querySelectorAll("a.button"); // by a provider
+      if (page === confirm) document.getElementById("sign-in-title").textContent = found.querySelector("h1").textContent;
+      for (const link of [...otherWays, ...theirs.querySelectorAll("a")]) link.target = "_blank";
+      inside.replaceChildren(...(error ? [error] : []), ...otherWays, theirs);
       if (!dialog.open) dialog.showModal();
       theirs.querySelector("[type=email]:not([value='']), [type=password], [name=code]")?.focus();
       theirs.addEventListener("submit", async (event) => {
@@ -39,7 +44,7 @@ const loaSession = (() => {
         show(await fetch(reply.url, { method: "POST", body, headers: { "X-Requested-With": "fetch" } }));
       });
     };
-    fetch(signIn).then(show, () => end(false));
+    fetch(page).then(show, () => end(false));
   });
 
   document.addEventListener("submit", async (event) => {
@@ -49,7 +54,7 @@ const loaSession = (() => {
     event.preventDefault();
     if (form.dataset.renewing) return; // pressed twice
     form.dataset.renewing = "1";
-    const isIn = await renew().catch(() => true); // without a network the browser says so
+    const isIn = await renew(form.getAttribute("action") || location.pathname).catch(() => true); // without a network the browser says so
     const mayGo = isIn || (await signInAgain());
     delete form.dataset.renewing;
     if (!mayGo) return;

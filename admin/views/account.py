@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import segno
-from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, current_app, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -144,8 +144,9 @@ class AccountView(AdminPage):
 
     @expose("/token")
     def token(self) -> ResponseReturnValue:
-        """Return who is signed in, and a token for the forms of a page that was opened before."""
-        return {"user": current_user.id, "csrf_token": generate_csrf()}
+        """Return who is signed in, a token for the forms of a page that was opened before, and whether the one to `?to=` asks for the password."""
+        asks = current_app.jinja_env.globals["asks_password"](request.args.get("to", "/"))
+        return {"user": current_user.id, "csrf_token": generate_csrf(), "asks_password": asks}
 
     @expose("/")
     def index(self) -> ResponseReturnValue:

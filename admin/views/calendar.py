@@ -83,8 +83,11 @@ class CalendarView(AdminPage):
 
 
 def _requested_month() -> date:
+    asked = f"{request.args.get('month', '')}-01"
     try:
-        return date.fromisoformat(f"{request.args.get('month', '')}-01")
+        return date.fromisoformat(
+            asked if asked >= "2000" else ""
+        )  # moments of the first year have none in UTC
     except ValueError:
         return this_day().replace(day=1)
 

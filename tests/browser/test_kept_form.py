@@ -2,14 +2,17 @@
 
 import re
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 
 from playwright.sync_api import Page, expect
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from admin.demo.load_demo import PASSWORD
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message
-from tests.browser.fixtures import AUTHOR
+from outreach.accounts.sessions import CONFIRMED_FOR
+from outreach.models.accounts import User, UserSession
+from tests.browser.fixtures import ADMINISTRATOR, AUTHOR
 from tests.browser.page_checks import PHONE, ask_axe, open_card
 
 SAVED = re.compile(r"Đã lưu .*lúc \d\d:\d\d")
@@ -92,6 +95,23 @@ def test_a_reply_typed_in_the_inbox_is_sent_after_signing_in_in_place(office, pa
     expect(page.get_by_text(re.compile("^(Tin trả lời đã được xếp|Ngoài giờ gửi tin)"))).to_be_visible()
     with office.runtime.db.read() as session:
         assert session.scalar(select(func.count()).where(Message.text == "Chieu nay can bo den nha.")) == 1
+
+
+def test_a_form_that_asks_for_the_password_by_now_asks_in_place(office, page_as):
+    visit = page_as(ADMINISTRATOR)
+    page = visit.open("/admin/users/")
+    page.get_by_label("Địa chỉ thư điện tử").fill("y.moi@loa.example")
+    page.get_by_label("Tổ chức").last.select_option("Không thuộc tổ chức nào")
+    with office.runtime.db.write() as session:
+        lately = datetime.now(UTC) - CONFIRMED_FOR
+        session.execute(update(UserSession).values(began_at=lately, confirmed_at=None))
+    page.get_by_role("button", name="Tạo tài khoản và liên kết mời").click()
+    dialog = page.get_by_role("dialog", name="Nhập lại mật khẩu")
+    dialog.get_by_label("Mật khẩu hiện tại").fill(PASSWORD)
+    dialog.get_by_role("button", name="Tiếp tục").click()
+    expect(page.get_by_text("y.moi@loa.example").first).to_be_visible()
+    with office.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).where(User.email == "y.moi@loa.example")) == 1
 
 
 def test_two_tabs_write(page_as):

@@ -238,6 +238,7 @@ def test_a_handover_names_what_there_is_and_what_is_missing_and_no_secret(operat
     told = operator.gets("handover")
     assert told["administrators"] == [{"email": "quantri@loa.example", "second_factor": False}]
     assert told["audit_head"].partition(":")[0].isdecimal()
+    assert (told["officers_phones"], told["open_links"]) == ([], {"agencies": 0, "reports": 0})
     assert "quantri@loa.example chưa bật xác thực hai lớp: trang Tài khoản." in told["missing"]
     assert any("Chỉ có một người quản trị" in each for each in told["missing"])
     assert world.runtime.settings.secret_key not in str(told)

@@ -41,9 +41,11 @@ def test_users_are_searched_in_name_address_and_organisation(client):
     assert rows(client, "/admin/users/?search=100%25") == ["pn@loa.example"]  # no wildcards
     assert rows(client, "/admin/users/?search=\\") == []
     assert client.get("/admin/incidents/?search=x").status_code == 200  # nothing is searched there
-    assert (
-        client.get("/admin/audit/?day=0001-01-01").status_code == 200
-    )  # its midnight here lies before all days in UTC
+    for early in (
+        "audit/?day=0001-01-01",
+        "calendar/?month=0001-01",
+    ):  # midnight here is before all days in UTC
+        assert client.get(f"/admin/{early}").status_code == 200
 
 
 def test_users_are_filtered_by_role_and_state_and_sorted(client):
