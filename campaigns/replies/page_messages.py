@@ -21,6 +21,7 @@ from outreach.rules.gateway import InboundMessage
 
 LONGEST_MESSAGE = 500
 MOST_A_DAY = 5
+_BY_LINK = "page-"  # how replies are called that were written behind a link
 CALL_ME = "Xin gọi điện cho tôi."
 
 
@@ -35,13 +36,13 @@ def receive_page_message(
     text = read_message(text)
     recipient, phone = lock_link(session, recipient_id)
     key = hashlib.sha256(f"{now.astimezone(VIETNAM):%Y%m%d} {text.casefold()}".encode()).hexdigest()[:24]
-    gateway_id, reply = find_same(session, f"page-{recipient_id}-{key}", now=now)
+    gateway_id, reply = find_same(session, f"{_BY_LINK}{recipient_id}-{key}", now=now)
     if reply is None:
         written = count_rows(
             session,
             Reply,
             Reply.phone_id == phone.id,
-            Reply.channel == ReplyChannel.PAGE,
+            Reply.gateway_id.startswith(_BY_LINK),  # of its page alone: anybody writes of any number at /hoi
             Reply.received_at > now - timedelta(days=1),
         )
         event = session.get_one(Campaign, recipient.campaign_id).urgent_reason

@@ -93,6 +93,17 @@ def test_empty_long_and_too_many_messages_are_refused_in_words(client, link):
     assert f"{MOST_A_DAY} tin" in refused.text
 
 
+@one_database
+def test_what_strangers_write_of_a_number_uses_up_none_of_its_own_messages(client, world):
+    world.runtime.redis.flushdb()
+    own = f"/{world.link(world.launch(people=6), 5)}"
+    for n in range(MOST_A_DAY):
+        note = {"number": number(5), "note": f"Nước ngập tới nóc rồi cứu với {n}"}
+        assert client.post("/hoi/nhan", data=note).status_code == 200
+    asked = client.post(own, data={"answer": "ask", "text": "Cài có mất tiền không?"})
+    assert asked.status_code == 303
+
+
 def test_who_says_where_they_are_on_a_warning_s_page_is_never_one_too_many(client, world, campaign, link):
     world.change(Campaign, campaign, urgent_reason="Bão số 9")
     for n in range(MOST_A_DAY):
@@ -129,7 +140,7 @@ def test_a_wrong_number_is_said_by_a_person_and_taken_back(client, world, link):
 def test_a_link_that_was_opened_with_the_sentences_end_still_opens(client, link, rest):
     answer = client.get(link + rest)
     assert (answer.status_code, answer.headers["Location"]) == (302, link)
-    assert client.get("/zzzzzzzz" + rest).status_code == 404
+    assert client.get("/zzzzzzzz" + rest, follow_redirects=True).status_code == 404
 
 
 @one_database
