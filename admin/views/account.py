@@ -145,7 +145,8 @@ class AccountView(AdminPage):
     @expose("/token")
     def token(self) -> ResponseReturnValue:
         """Return who is signed in, a token for the forms of a page that was opened before, and whether the one to `?to=` asks for the password."""
-        asks = current_app.jinja_env.globals["asks_password"](request.args.get("to", "/"))
+        asks: Any = current_app.jinja_env.globals["asks_password"]
+        asks = asks(request.args.get("to", "/"))
         return {"user": current_user.id, "csrf_token": generate_csrf(), "asks_password": asks}
 
     @expose("/")
