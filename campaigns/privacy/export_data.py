@@ -85,7 +85,7 @@ def export_personal_data(session: Session, request_id: int, *, user: User, now: 
         _messages(session, recipients, own),
         _answers(session, recipients, own),
         _cases(session, recipients, own),
-        _safety(session, recipients),
+        _safety(session, recipients, own),
         _visits(session, person.id),
         _import_issues(session, person),
         _requests(session, person.id),
@@ -335,16 +335,18 @@ def _cases(session: Session, recipients: Sequence[int], own: Sequence[str]) -> E
     return ExportPart("Việc cán bộ xử lý", ("Mở lúc", "Loại", "Xong lúc", "Kết quả", "Ghi chú"), [*rows])
 
 
-def _safety(session: Session, recipients: Sequence[int]) -> ExportPart:
+def _safety(session: Session, recipients: Sequence[int], own: Sequence[str]) -> ExportPart:
     reports = session.scalars(
         select(SafetyReport)
-        .join(
+        .join(Phone, Phone.id == SafetyReport.phone_id)
+        .outerjoin(
             Recipient,
             and_(
-                Recipient.campaign_id == SafetyReport.campaign_id, Recipient.phone_id == SafetyReport.phone_id
+                *(Recipient.campaign_id == SafetyReport.campaign_id, Recipient.phone_id == Phone.id),
+                Recipient.exclusion.is_(None),
             ),
         )
-        .where(Recipient.id.in_(recipients), Recipient.exclusion.is_(None))
+        .where(or_(Recipient.id.in_(recipients), Phone.e164.in_(own)))
         .order_by(SafetyReport.said_at)
     )
     return ExportPart(

@@ -14,7 +14,7 @@ from campaigns.rules.sending_hours import closes_at, common_hours
 from campaigns.visits.sheets import create_sheet, find_sheet, has_hidden_lines
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
-from outreach.accounts.village_officers import code_of, find_officer, has_mail, invite_phone
+from outreach.accounts.village_officers import code_of, find_officer, has_mail, shut_out
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_code_mail
 from outreach.models.accounts import Role, User, UserSession
@@ -23,6 +23,7 @@ from outreach.rules.keys import Purpose, newest_key
 from outreach.rules.segments import measure
 from outreach.use_cases import enqueue_after_commit, use_case
 
+_INVITED = "officer.invite"
 # Invitations that one user may send in an hour: a commune's villages, and no flood of messages.
 MAX_PER_HOUR = 60
 MOST_TARGET = 200  # people a day
@@ -49,8 +50,8 @@ def invite_officer(
     Raises NotFound, NotAllowed, and BadInput where no code would arrive: at night with a live gateway, to a number that
     takes no messages, without number and mail server; and beyond `MAX_PER_HOUR`.
     """
-    officer = invite_phone(session, officer_id, user=user, now=now)
-    if audit.count_lately(session, "officer.invite", user, now=now) > MAX_PER_HOUR:
+    officer = shut_out(session, officer_id, user=user, now=now, action=_INVITED)
+    if audit.count_lately(session, _INVITED, user, now=now) > MAX_PER_HOUR:
         raise BadInput("officer_invitations_many", most=MAX_PER_HOUR)
     if officer.phone:
         code = code_of(officer, newest_key(settings.keys_of(Purpose.LINKS)))

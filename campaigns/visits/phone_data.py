@@ -36,7 +36,7 @@ from outreach.rules.identity import name_key
 from outreach.use_cases import use_case
 
 _ResultRow = tuple[VisitResult, VisitLine]
-# A phone deletes a sheet's people this long after the drive's last day, or after it was given where that day is unknown.
+# A phone deletes a sheet's people this long after the drive's last day or, given later, after that; or where that day is unknown.
 KEPT_AFTER_DRIVE = timedelta(days=7)
 KEPT_WITHOUT_END = timedelta(days=60)
 
@@ -175,7 +175,7 @@ def keep_until(ends_on: str | None, assigned_at: datetime) -> datetime:
     if ends_on is None:
         return assigned_at + KEPT_WITHOUT_END
     end = datetime.combine(date.fromisoformat(ends_on) + timedelta(days=1), time(), tzinfo=VIETNAM)
-    return (end + KEPT_AFTER_DRIVE).astimezone(UTC)
+    return (max(end, assigned_at) + KEPT_AFTER_DRIVE).astimezone(UTC)
 
 
 def _sheets(session: Session, user: User, *, now: datetime) -> list[PhoneSheet]:

@@ -21,13 +21,13 @@ from campaigns.replies.record_answer import (
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import CountedResult, VisitFate, VisitOutcome, settle
-from campaigns.visits.sheets import counted_lines, current_results, find_sheet, lines_visible_to
+from campaigns.visits.sheets import current_results, find_sheet, lines_of, lines_visible_to
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.suppressions import lock_phone
 from outreach.contacts.wishes import record_wish, take_back
 from outreach.models.accounts import Role, User
-from outreach.models.contacts import Contact, ContactList, Wish
+from outreach.models.contacts import Contact, Wish
 from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.wishes import WishSource
 from outreach.use_cases import use_case
@@ -176,12 +176,7 @@ def _read_lines_in_lock_order(
 
     The phones are locked one by one later; every transaction that locks several uses this order.
     """
-    rows = session.execute(
-        counted_lines()
-        .outerjoin(Contact, Contact.id == VisitLine.contact_id)
-        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-        .where(VisitLine.round_id == round_id, lines_visible_to(session, user))
-    ).all()
+    rows = session.execute(lines_of(round_id).where(lines_visible_to(session, user))).all()
     return sorted(
         ((line, recipient) for line, recipient in rows), key=lambda row: (row[1].phone_id or 0, row[0].n)
     )

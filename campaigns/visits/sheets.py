@@ -159,13 +159,22 @@ def counted_lines(*columns: Any) -> Select[Any]:
     )
 
 
-def lines_visible_to(session: Session, user: User) -> ColumnElement[bool]:
-    """Return the condition for lines that a user may see; every query of lines uses it.
+def lines_of(round_id: int, *columns: Any) -> Select[Any]:
+    """Return the query for a sheet's lines as `counted_lines`, joined with what `lines_visible_to` looks at."""
+    return (
+        counted_lines(*columns)
+        .outerjoin(Contact, Contact.id == VisitLine.contact_id)
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+        .where(VisitLine.round_id == round_id)
+    )
 
-    The query must join Recipient, Contact and the recipient's ContactList. The sheet's organisation does not matter: a
-    person is visible by the lists they are in or by the one they came into the campaign with, within the user's
-    area; not one whom those lists only name, of whom a line would tell what another organisation recorded. Lines of erased
-    contacts are visible to all.
+
+def lines_visible_to(session: Session, user: User) -> ColumnElement[bool]:
+    """Return the condition for `lines_of` a sheet that a user may see; every query of lines uses it.
+
+    The sheet's organisation does not matter: a person is visible by the lists they are in or by the one they came
+    into the campaign with, within the user's area; not one whom those lists only name, of whom a line would tell what
+    another organisation recorded. Lines of erased contacts are visible to all.
     """
     by_recipient_list = and_(
         visible_to(session, user, ContactList.organisation_id), within_area(session, user, Contact.area_code)
@@ -178,16 +187,8 @@ def lines_visible_to(session: Session, user: User) -> ColumnElement[bool]:
 
 def has_hidden_lines(session: Session, round_id: int, *, user: User) -> bool:
     """Return whether a sheet names people whom the user may not see."""
-    hidden = (
-        counted_lines()
-        .outerjoin(Contact, Contact.id == VisitLine.contact_id)
-        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-        .where(
-            VisitLine.round_id == round_id,
-            func.coalesce(lines_visible_to(session, user), false()).is_(false()),
-        )
-    )
-    return session.execute(hidden.limit(1)).first() is not None
+    is_seen = func.coalesce(lines_visible_to(session, user), false())
+    return session.execute(lines_of(round_id).where(is_seen.is_(false())).limit(1)).first() is not None
 
 
 def _sheets_visible_to(session: Session, user: User) -> ColumnElement[bool]:
@@ -230,15 +231,13 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
     of_campaign = theirs.where(ContactPhone.phone_id == Recipient.phone_id)
     number_of = func.coalesce(of_campaign.scalar_subquery(), theirs.scalar_subquery())
     rows = session.execute(
-        counted_lines(Contact, Phone.e164, Area, VisitLine.contact_id, Recipient.campaign_id, Campaign.fields)
-        .add_columns(Campaign.is_health)
+        lines_of(round_id, Contact, Phone.e164, Area, VisitLine.contact_id, Recipient.campaign_id)
+        .add_columns(Campaign.fields, Campaign.is_health)
         .join(VisitSheet, VisitSheet.id == VisitLine.round_id)
         .join(Campaign, Campaign.id == VisitSheet.campaign_id)
-        .outerjoin(Contact, Contact.id == VisitLine.contact_id)
         .outerjoin(Area, and_(Area.code == Contact.area_code, VisitSheet.area_code.is_(None)))
-        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
         .outerjoin(Phone, Phone.id == number_of)
-        .where(VisitLine.round_id == round_id, lines_visible_to(session, user))
+        .where(lines_visible_to(session, user))
         .order_by(VisitLine.n)
     ).all()
     results = current_results(session, VisitLine.round_id == round_id)

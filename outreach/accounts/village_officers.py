@@ -95,21 +95,13 @@ def find_officer(session: Session, officer_id: int, *, user: User, hold: bool = 
 
 
 @use_case
-def invite_phone(session: Session, officer_id: int, *, user: User, now: datetime) -> User:
-    """Make a new link and a new code for an officer: what they had before is worthless, the phone signed out.
+def shut_out(
+    session: Session, officer_id: int, *, user: User, now: datetime, action: str = "officer.shut_out"
+) -> User:
+    """Sign out an officer's phone and end link and code, as when the phone is lost or invited anew; `action` says which.
 
-    Link and code follow from the account (`link_of`, `code_of`). Raises NotFound, NotAllowed.
+    The next link and code follow from the account (`link_of`, `code_of`). Raises NotFound, NotAllowed.
     """
-    return _sign_out(session, officer_id, "officer.invite", user=user, now=now)
-
-
-@use_case
-def shut_out(session: Session, officer_id: int, *, user: User, now: datetime) -> User:
-    """Sign out an officer's phone and end link and code, as when the phone is lost. Raises NotFound, NotAllowed."""
-    return _sign_out(session, officer_id, "officer.shut_out", user=user, now=now)
-
-
-def _sign_out(session: Session, officer_id: int, action: str, *, user: User, now: datetime) -> User:
     require_role(user, Role.STAFF, Role.APPROVER)
     officer = find_officer(session, officer_id, user=user, hold=True)
     _shut(session, officer, now=now)

@@ -18,9 +18,11 @@ from campaigns.cases.rescue import Cry, flat, hand_over_case, join_case, note_ca
 from campaigns.emergency_stop import stop_all_sending
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
+from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Answer, Case, Reply, SafetyReport
 from campaigns.planning.kinds import load_kinds
 from campaigns.privacy.expiry import remove_expired
+from campaigns.privacy.export_data import export_personal_data
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
@@ -582,6 +584,15 @@ def test_some_days_after_the_event_nothing_of_needs_and_places_is_left(world: Wo
             table.name: str(session.execute(select(table)).all()) for table in Base.metadata.sorted_tables
         }
     assert [name for name, rows in tables.items() if "16.047" in rows or "108.206" in rows] == []
+
+
+def test_a_cry_from_a_number_that_was_in_no_list_is_in_the_file_for_its_person(
+    world: World, event: int
+) -> None:
+    say(world, f"CUU {HERE}", sender=number(60))
+    asked = world.ask(world.add_person("Y Hlan", number(60)), RequestKind.EXPORT)
+    parts = {part.title: part.rows for part in world.do(export_personal_data, asked, by=APPROVER)}
+    assert len(parts["An toàn, cần giúp"]) == 1
 
 
 def test_who_was_safe_stays_counted_when_they_are_erased(world: World, event: int) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import select, update
 from campaigns.analytics.door_counts import count_at_the_door
 from campaigns.analytics.verify_reach import find_disagreements
 from campaigns.cases.handle_case import assign_case, number_to_call
-from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
+from campaigns.models.activities import SheetOfficer, VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Drive, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.privacy import RequestKind
@@ -467,11 +467,14 @@ def test_nothing_is_accepted_from_a_phone_that_was_shut_out_or_an_account_that_c
     assert labels(world) == ["installed"]
 
 
-def test_a_phone_keeps_a_drives_people_a_week_beyond_its_last_day(world, sheet, phones):
+def test_a_phone_keeps_a_drives_people_a_week_beyond_its_last_day_or_the_day_they_were_given_later(
+    world, sheet, phones
+):
     phone = phones()
-    for days, kept in ((-6, 5), (-9, 0)):
-        last = (world.now + timedelta(days=days)).date().isoformat()
-        world.execute(update(Drive).values(ends_on=last))
+    for given, last, kept in ((-20, -6, 5), (-20, -9, 0), (-6, -9, 5), (-8, -9, 0)):
+        world.execute(update(SheetOfficer).values(assigned_at=world.now + timedelta(days=given)))
+        ends_on = (world.now + timedelta(days=last)).date().isoformat()
+        world.execute(update(Drive).values(ends_on=ends_on))
         assert len(phone.sync()["data"]["people"]) == kept
 
 
