@@ -56,7 +56,7 @@ NOTES_PER_ADDRESS = RateLimitItemPerHour(10, 1, "public:note:address")
 NOTES_IN_ALL = RateLimitItemPerDay(200, 1, "public:note")
 # Of notes that sound like a cry for help: what strangers write uses up none of them, and who is refused reads whom to call.
 CRIES_PER_ADDRESS = RateLimitItemPerHour(20, 1, "public:cry:address")
-CRIES_IN_ALL = RateLimitItemPerHour(200, 1, "public:cry")
+CRIES_IN_ALL = RateLimitItemPerHour(100, 1, "public:cry")
 
 
 def create_public_page(runtime: Runtime) -> Blueprint:
@@ -191,7 +191,7 @@ def create_public_page(runtime: Runtime) -> Blueprint:
     @page.post("/nhan")
     def note() -> ResponseReturnValue:
         """Take `number` and `note`, a case for an officer, marked as not verified. One a day and number, 10 an
-        hour and address, 200 a day in all; of cries for help 20 and 200 an hour. Codes, tries and notes are refused with 503 while
+        hour and address, 200 a day in all; of cries for help 20 and 100 an hour. Codes, tries and notes are refused with 503 while
         Redis is away.
         """
 
