@@ -84,9 +84,8 @@ _MISSING = {
     "check_redis_refuses": "redis",
     "check_workers_missing": "worker",
 }
-CHECKED_FOR_S = (
-    5.0  # findings are kept for so long, as the checks write and probes may come from several places
-)
+# Findings are kept for so long, as the checks write and probes may come from several places.
+CHECKED_FOR_S = 5.0
 
 
 class _RecentChecks:

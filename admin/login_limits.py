@@ -9,9 +9,8 @@ from admin.known_devices import email_digest
 from outreach.core.rate_limits import hit, limiter, nothing_limited_without_redis
 from outreach.rules.addresses import network_of
 
-FAILURES_PER_EMAIL = RateLimitItemPerMinute(
-    10, 15, "login:email"
-)  # from one network: strangers lock nobody elsewhere
+# From one network: strangers lock nobody elsewhere.
+FAILURES_PER_EMAIL = RateLimitItemPerMinute(10, 15, "login:email")
 FAILURES_IN_ALL = RateLimitItemPerHour(100, 1, "login:email:all")  # from all networks together
 FAILURES_PER_ADDRESS = RateLimitItemPerMinute(30, 15, "login:address")  # many colleagues share one
 FAILURES_PER_DEVICE = RateLimitItemPerMinute(10, 15, "login:device")  # of one that is known

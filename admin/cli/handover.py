@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 from flask_babel import gettext as _
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from admin.cli.base import Command, json_option, output
@@ -16,6 +16,7 @@ from campaigns.models.reports import ReportLink
 from outreach.accounts.audit import read_head
 from outreach.accounts.second_factor import has_second_factor
 from outreach.backups.backup_files import signer_of
+from outreach.core.db import count_rows
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import read_accounts
 from outreach.models.accounts import ApiToken, Role, User, UserSession
@@ -47,10 +48,7 @@ def _read(session: Session, settings: Settings) -> dict[str, Any]:
     tokens = session.scalars(select(ApiToken).where(ApiToken.ended_at.is_(None)).order_by(ApiToken.id)).all()
     phones = select(User.name).join(UserSession, UserSession.user_id == User.id).order_by(User.id)
     now = datetime.now(UTC)
-    links = {
-        name: session.scalar(select(func.count()).where(table.ended_at.is_(None), table.expires_at > now))
-        for name, table in (("agencies", AgencyLink), ("reports", ReportLink))
-    }
+    links: dict[str, Any] = {"agencies": AgencyLink, "reports": ReportLink}
     newest = session.scalar(select(Backup.finished_at).order_by(Backup.id.desc()).limit(1))
     return {
         "administrators": [{"email": each.email, "second_factor": has_second_factor(each)} for each in users],
@@ -78,7 +76,10 @@ def _read(session: Session, settings: Settings) -> dict[str, Any]:
         "officers_phones": session.scalars(
             phones.where(UserSession.ended_at.is_(None), UserSession.kept_until > now)
         ).all(),
-        "open_links": links,
+        "open_links": {
+            name: count_rows(session, each, each.ended_at.is_(None), each.expires_at > now)
+            for name, each in links.items()
+        },
         "gateways": [
             {"name": each.name, "kind": each.kind.value, "login": each.login}
             for each in read_accounts(session)

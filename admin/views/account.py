@@ -146,8 +146,8 @@ class AccountView(AdminPage):
     def token(self) -> ResponseReturnValue:
         """Return who is signed in, a token for the forms of a page that was opened before, and whether the one to `?to=` asks for the password."""
         asks: Any = current_app.jinja_env.globals["asks_password"]
-        asks = asks(request.args.get("to", "/"))
-        return {"user": current_user.id, "csrf_token": generate_csrf(), "asks_password": asks}
+        to = request.args.get("to", "/")
+        return {"user": current_user.id, "csrf_token": generate_csrf(), "asks_password": asks(to)}
 
     @expose("/")
     def index(self) -> ResponseReturnValue:

@@ -38,9 +38,8 @@ from outreach.rules.quiet_days import NO_DAYS
 from outreach.rules.segments import Encoding, TextMeasure, measure, unaccent
 from outreach.rules.sms_template import Template
 
-SAMPLE_SIZE = (
-    1000  # people whose texts are measured; more of them change the figures by less than the rounding
-)
+# People whose texts are measured; more of them change the figures by less than the rounding.
+SAMPLE_SIZE = 1000
 # Has the form and length of a link token, and belongs to nobody.
 EXAMPLE_TOKEN = "xemthu22"  # noqa: S105
 EXAMPLE_NAME = "Lê Hoa"

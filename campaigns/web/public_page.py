@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import urlsplit
 
 import segno
@@ -46,9 +47,8 @@ CHECKS_PER_ADDRESS = RateLimitItemPerHour(120, 1, "public:check")
 CODES_PER_NUMBER = RateLimitItemPerDay(1, 1, "public:code:number")
 CODES_PER_ADDRESS = RateLimitItemPerHour(20, 1, "public:code:address")
 CODES_IN_ALL = RateLimitItemPerDay(500, 1, "public:code")
-TRIES_PER_NUMBER = RateLimitItemPerDay(
-    5, 1, "public:try:number"
-)  # from one network: strangers use up nobody's
+# From one network: strangers use up nobody's.
+TRIES_PER_NUMBER = RateLimitItemPerDay(5, 1, "public:try:number")
 TRIES_IN_ALL = RateLimitItemPerDay(50, 1, "public:try:all")  # for a number: a code has six digits
 TRIES_PER_ADDRESS = RateLimitItemPerHour(60, 1, "public:try:address")
 NOTES_PER_NUMBER = RateLimitItemPerDay(1, 1, "public:note:number")
@@ -81,9 +81,7 @@ def create_public_page(runtime: Runtime) -> Blueprint:
             **values,
         )
 
-    def wait_s(*limits: tuple[RateLimitItem, str]) -> int:
-        """Count a request under these limits, the narrowest first. Returns the seconds to wait."""
-        return hit_in_turn(runtime.redis, *limits)
+    wait_s = partial(hit_in_turn, runtime.redis)  # seconds; the narrowest limit comes first
 
     @contextmanager
     def once(limit: RateLimitItem, name: str) -> Iterator[bool]:
