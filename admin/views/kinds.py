@@ -138,7 +138,7 @@ class KindsView(AdminPage):
         elif wish == "language":
             add_language(form, form.get("add_language", ""))
         elif wish.startswith("step-"):
-            step = int(wish[5:]) if wish[5:] in "1234" else step
+            step = int(wish[5:]) if wish[5:] in set("1234") else step
         elif wish == "save":
             made = _read(form)
             copied = drop_copied(made, content, kinds=load_kinds()) if code is None else {}

@@ -59,7 +59,7 @@ def queue_acknowledgement(
     values = {
         "name": resident_name(session, recipient),
         "link": LINK if recipient else "",  # filled in when it is sent: no stored text holds a token
-        "time": f"{now.astimezone(VIETNAM):%H:%M ngay %d/%m/%Y}",
+        "time": f"{answer.at.astimezone(VIETNAM):%H:%M ngay %d/%m/%Y}",
     }
     text = render_reply(text, values)
     hours = campaign_hours(campaign, is_live=is_live) if campaign else None

@@ -4,16 +4,19 @@ They are found by a hash of the words without names, places and numbers, and cou
 they are gone.
 """
 
-from sqlalchemy import func, select
+from collections import Counter
+
+from sqlalchemy import ColumnElement, case, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.models.replies import Handling, Reply
+from campaigns.models.replies import Answer, Handling, Reply
 from campaigns.rules.content import read_content
-from campaigns.rules.replies.alike import choose_label, private_words, signature_of
+from campaigns.rules.own_answers import GivenAnswer, read_own_answers, read_word
+from campaigns.rules.replies.alike import choose_answer, private_words, signature_of
 from campaigns.rules.replies.asked import BLUEZONE
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.replies.understand import Understanding
+from campaigns.rules.replies.understand import BEYOND, Understanding
 from outreach.models.contacts import Contact
 from outreach.models.places import Area
 
@@ -38,27 +41,43 @@ def sign_reply(session: Session, body: str, recipient: Recipient | None) -> str:
 
 def apply_corrections(
     session: Session, body: str, meant: Understanding, recipient: Recipient | None
-) -> Understanding:
-    """Return what a reply means after what officers have decided about the same words.
+) -> tuple[Understanding, bool]:
+    """Return what a reply means after what officers have decided about the same words, and whether it is an opt-out from the drive alone.
 
-    What is sure or a cry for help stays. A wish to be left alone is only taken away by decisions that are sure.
+    What is sure or a cry for help stays. A wish to be left alone is only taken away by decisions that are sure. What answers a
+    question counts where the same was asked: in the same kind, in the same campaign where its answers are its own.
     """
     if meant.is_urgent or (meant.is_automatic and meant.label is not Label.UNCLEAR):
-        return meant
+        return meant, False
     signature = sign_reply(session, body, recipient)
     if not signature:
-        return meant
-    rows = session.execute(
-        # What was decided for a group by one press is one decision.
-        select(Handling.label, func.count(Handling.handled_at.distinct()))
+        return meant, False
+    campaign = session.get_one(Campaign, recipient.campaign_id) if recipient else None
+    answers = read_own_answers(campaign.content) if campaign else ()
+    is_alike: ColumnElement[bool] = true() if campaign is None else Campaign.kind == campaign.kind
+    if campaign and answers:
+        is_alike = Campaign.id == campaign.id
+    # What was decided for a group by one press is one decision.
+    times = func.count(Handling.handled_at.distinct())
+    # Numbers are those of one campaign's answers.
+    said = (Handling.label, case((is_alike, Answer.own_answer)), Answer.drive_only)
+    rows = (
+        select(*said, times)
         .join(Reply, Reply.id == Handling.reply_id)
+        .outerjoin(Answer, Answer.id == Handling.answer_id)
+        .outerjoin(Campaign, Campaign.id == Reply.campaign_id)
         .where(Handling.signature == signature, Handling.undone_at.is_(None), Reply.body != "")
-        .group_by(Handling.label)
+        .where(or_(Handling.label.in_(BEYOND), is_alike))
     )
-    chosen = choose_label(dict(rows.all()))
+    decisions: Counter[GivenAnswer] = Counter()
+    for label, own, drive_only, count in session.execute(rows.group_by(*said)):
+        # None was recorded where it repeated what was said before.
+        decisions[GivenAnswer(label, own or read_word(label, answers).own, bool(drive_only))] += count
+    chosen = choose_answer(decisions)
     if chosen is None:
-        return meant
-    label, is_sure = chosen
-    if meant.label is Label.OPT_OUT and label is not Label.OPT_OUT and not is_sure:
-        return meant
-    return meant._replace(label=label, is_automatic=is_sure)
+        return meant, False
+    answer, is_sure = chosen
+    if meant.label is Label.OPT_OUT and answer.label is not Label.OPT_OUT and not is_sure:
+        return meant, False
+    meant = meant._replace(label=answer.label, own=answer.own, is_automatic=is_sure)
+    return meant, answer.drive_only and is_sure

@@ -121,7 +121,10 @@ def confirm_code(
 ) -> None:
     """Do what was wished for a number, by the code of today or yesterday. Raises BadInput if it is another, or none was sent there."""
     typed = "".join(code.split())
-    codes = (code_of(number, wish, key=keys.secret_key, now=now - timedelta(days=ago)) for ago in (0, 1))
+    # A number gets one code a day, which a stranger may have asked for: that for taking part stops as well, never the reverse.
+    asked = (wish, Wish.JOIN) if wish is Wish.STOP else (wish,)
+    days = (now, now - timedelta(days=1))
+    codes = (code_of(number, each, key=keys.secret_key, now=day) for each in asked for day in days)
     is_right = any(hmac.compare_digest(typed.encode(), each.encode()) for each in codes)
     # Every number has a code: that it was asked for and may have arrived keeps strangers from guessing among all of them.
     sent = select(Phone.id).join(Message, Message.phone_id == Phone.id)

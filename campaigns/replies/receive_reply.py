@@ -347,7 +347,7 @@ def _read(
     if recipient and is_of_drive_only(body):
         return Understanding.by_gateway(Label.OPT_OUT), True
     meant = understand(body, asked_of(campaign, phone.language if phone else None))
-    meant = apply_corrections(session, body, meant, recipient)
+    meant, drive_only = apply_corrections(session, body, meant, recipient)
     if phone is None or recipient is None:
         return meant, False
     if meant.label in (Label.UNCLEAR, Label.WRONG_NUMBER) and not meant.is_urgent:
@@ -355,7 +355,7 @@ def _read(
         meant = _read_in_conversation(session, said, meant, phone, recipient, now=now)
     if meant.own and meant.is_automatic and needs_question(body):
         meant = meant._replace(is_automatic=_is_first_said(session, recipient, phone, now=now))
-    return meant, False
+    return meant, drive_only
 
 
 def _record(
@@ -436,7 +436,7 @@ def _read_in_conversation(
         if (
             answer
             and answer.source in (AnswerSource.SMS, AnswerSource.PAGE)
-            and answer.at > now - AMENDS_WITHIN
+            and now - AMENDS_WITHIN < answer.at <= now  # what was said since stays, where this comes late
             and (said.is_own or answer.label is not Label.OPT_OUT)
         ):
             undo_answer(session, to, now=now)

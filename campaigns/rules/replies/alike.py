@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.asked import Asked, tag_words
 from campaigns.rules.replies.doubts import find_doubt
 from campaigns.rules.replies.labels import Label
@@ -91,9 +92,9 @@ def private_words(*texts: str | None) -> frozenset[str]:
     return frozenset(word for text in texts if text for word in plain_words(text))
 
 
-def choose_label(decisions: Mapping[Label, int]) -> tuple[Label, bool] | None:
-    """Return the label that officers gave to the same words, and whether it is sure; None where they gave none or several."""
+def choose_answer(decisions: Mapping[GivenAnswer, int]) -> tuple[GivenAnswer, bool] | None:
+    """Return what officers took the same words for, and whether it is sure; None where they chose nothing or several."""
     if len(decisions) != 1:
         return None
-    ((label, times),) = decisions.items()
-    return label, times >= _SURE_FROM.get(label, _SURE_FROM_ELSE)
+    ((said, times),) = decisions.items()
+    return said, times >= _SURE_FROM.get(said.label, _SURE_FROM_ELSE)

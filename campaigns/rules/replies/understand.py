@@ -182,7 +182,7 @@ def _always(asked: Asked) -> Mapping[Meaning, Mapping[str, float]]:
     return {
         label: dict.fromkeys(
             [
-                f"{label}{'' if label in _BEYOND else place}",
+                f"{label}{'' if label in BEYOND else place}",
                 *(f"{label} beside {turn}" for turn in sorted(turns)),
             ],
             1.0,
@@ -211,14 +211,14 @@ def facts_of(text: str, scores: Sequence[float], asked: Asked) -> ReplyFacts:
             fact |= zip(_TOLD[label], (named, denied * (1 - named), several, urgent, chance), strict=True)
             fact["any"] = -turns["own any"]
         facts.append((label, None, fact))
-    among = math.log(1e-6 + sum(chance for label, chance in chances.items() if label not in _BEYOND))
+    among = math.log(1e-6 + sum(chance for label, chance in chances.items() if label not in BEYOND))
     for answer, fact in zip(asked.answers, fits, strict=True):
         means = f"{'own' if asked.is_own else 'menu'} {'means' if answer.means else 'own'}"
         facts.append((answer.means, answer.number, {"among": among, means: 1.0, **fact}))
     return facts
 
 
-_BEYOND = frozenset({Label.OPT_OUT, OPT_IN, Label.WRONG_NUMBER, Label.QUESTION})
+BEYOND = frozenset({Label.OPT_OUT, OPT_IN, Label.WRONG_NUMBER, Label.QUESTION})
 """Labels that no answer gives."""
 
 

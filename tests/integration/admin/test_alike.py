@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from campaigns.models.messages import Message
-from campaigns.models.replies import Case, Handling, Reply
+from campaigns.models.replies import Answer, Case, Handling, Reply
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.replies.labels import Label
 from tests.support.admin_client import post, signed_in
@@ -110,6 +110,43 @@ def test_one_press_for_a_group_is_one_decision_and_gives_no_label_by_itself(worl
     post(client, f"/admin/inbox/alike/{ids[0]}/label", case=ids, label="opt_out")
     again = world.reply(number(8), "lúc khác hẵng hay", gateway_id="SM8")
     assert (again.label, again.is_sure) == (Label.OPT_OUT, False)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "word", "times", "expected"),
+    [
+        (
+            "moi-du",
+            None,
+            "own-1",
+            3,
+            (Label.NOT_YET, 1, False),
+        ),  # not the own answer that the model would guess
+        ("bluezone", "moi-du", "installed", 5, None),  # something else was asked there
+        ("moi-du", "moi-du", "own-1", 3, None),  # another campaign's answers may have other numbers
+        ("bluezone", None, "opt_out_drive", 3, (Label.OPT_OUT, None, True)),
+        ("bluezone", "moi-du", "opt_out_drive", 3, (Label.OPT_OUT, None, True)),
+    ],
+)
+def test_what_officers_decided_counts_as_they_decided_it_and_where_the_same_was_asked(
+    world, client, first, second, word, times, expected
+):
+    texts = {
+        "bluezone": "Moi ong/ba cai Bluezone: {link} TC de tu choi",
+        "moi-du": "Moi ong/ba du hop. TC de tu choi",
+    }
+    world.sent(people=6, kind=first, text=texts[first])
+    signed_in(client, AUTHOR)
+    for index in range(times):
+        world.reply(number(index), "rồi hen", gateway_id=f"SM{index}")
+        post(client, f"/admin/inbox/{world.cases()[-1].id}/label", label=word)
+    if second:
+        world.sent(kind=second, name="Lần hai", text=texts[second].replace("Moi", "Kinh moi"))
+    reply = world.reply(number(5), "rồi hen", gateway_id="SM5")
+    given = world.rows(
+        select(Answer.label, Answer.own_answer, Answer.drive_only).where(Answer.reply_id == reply.id)
+    )
+    assert given == ([expected] if expected else [])
 
 
 def test_an_answer_is_measured_as_it_would_be_sent(world, client, asked):

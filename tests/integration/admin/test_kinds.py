@@ -465,6 +465,12 @@ def test_a_translation_is_seen_as_its_readers_see_it(client, world):
     assert "Tiêu đề XĐ" not in client.get(f"/admin/campaigns/{campaign_id}/page").text
 
 
+@pytest.mark.parametrize("wish", ["step-", "step-12", "step-x"])
+def test_a_question_that_there_is_not_is_no_fault(client, world, wish):
+    signed_in(client, AUTHOR)
+    assert post(client, "/admin/kinds/new", wish=wish).status_code == 200
+
+
 def test_a_kind_is_kept(client, world):
     world.add_people(1)
     signed_in(client, AUTHOR)

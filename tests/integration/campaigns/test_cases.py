@@ -27,6 +27,7 @@ from campaigns.replies.receive_reply import receive_reply
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import Understanding
+from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageKind
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact, Phone, Suppression
@@ -469,6 +470,8 @@ def test_without_a_look_it_counts_after_a_working_day_and_is_confirmed_once(worl
     for later, confirmed in ((timedelta(hours=20), 0), (timedelta(days=9), 1), (timedelta(days=10), 1)):
         world.do(confirm_overdue, now=world.now + later)
         assert confirmations(world) == confirmed
+    [text] = world.all(select(Message.text).where(Message.kind == MessageKind.CONFIRMATION))
+    assert f"{world.now.astimezone(VIETNAM):%H:%M ngay %d/%m/%Y}" in text  # when it was said
     assert stopped(world) == {number(0): "opt_out"}
     assert [case.kind for case in world.cases()] == [CaseKind.OPT_OUT]
 

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from campaigns.cases.sms_answers import answer_by_sms
 from campaigns.models.messages import Message
 from campaigns.models.replies import InstallReport
+from tests.support.wishes import numbers_left_alone
 from tests.support.world import World, number
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -25,6 +26,14 @@ def test_a_mistake_takes_back_the_answer_of_the_last_minutes_and_an_officer_look
     world.reply(number(15), "nhầm", gateway_id="second", now=world.now + timedelta(minutes=3))
     assert world.recipient(number(15), campaign).answer is None
     assert [case.kind for case in world.cases()] == ["unclear"]
+
+
+@pytest.mark.parametrize(("word", "answer"), [("1", "installed"), ("TC", "opt_out")])
+def test_a_mistake_that_arrives_late_takes_back_nothing_that_was_said_since(world, campaign, word, answer):
+    for minute, body in ((1, "3"), (4, word), (2, "nhầm")):
+        world.reply(number(15), body, gateway_id=body, now=world.now + timedelta(minutes=minute))
+    assert world.recipient(number(15), campaign).answer == answer
+    assert (number(15) in world.read(numbers_left_alone)) is (word == "TC")
 
 
 def test_yes_to_our_offer_of_help_asks_for_help(world, campaign):

@@ -101,6 +101,14 @@ def test_a_number_stops_by_the_code_that_only_its_phone_gets(client, world, camp
     assert is_stopped(world, e164)
 
 
+def test_a_code_for_taking_part_that_a_stranger_has_asked_for_stops_as_well(client, world, campaign):
+    for wish in ("join", "stop"):
+        client.post("/hoi/ma", data={"number": KNOWN, "wish": wish})
+    code = code_sent_to(world, KNOWN)
+    client.post("/hoi/xac-nhan", data={"number": KNOWN, "wish": "stop", "code": code})
+    assert is_stopped(world, KNOWN)
+
+
 def test_known_and_unknown_numbers_get_the_same_pages(client, world, campaign):
     world.reply(KNOWN, "TC", gateway_id="SM1")
     pages = set()

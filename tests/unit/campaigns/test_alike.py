@@ -1,6 +1,7 @@
 """Replies that say the same are found together, and what officers decided is found again by the words."""
 
-from campaigns.rules.replies.alike import AlikeReply, choose_label, group_alike, private_words, signature_of
+from campaigns.rules.own_answers import GivenAnswer
+from campaigns.rules.replies.alike import AlikeReply, choose_answer, group_alike, private_words, signature_of
 from campaigns.rules.replies.asked import BLUEZONE
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import telling_parts
@@ -44,14 +45,15 @@ def test_names_places_and_numbers_do_not_count_in_a_signature() -> None:
 
 @cases(
     ({}, None),
-    ({Label.QUESTION: 1}, (Label.QUESTION, False)),
-    ({Label.QUESTION: 3}, (Label.QUESTION, True)),
-    ({Label.INSTALLED: 4}, (Label.INSTALLED, False)),
-    ({Label.INSTALLED: 5}, (Label.INSTALLED, True)),
-    ({Label.QUESTION: 9, Label.REFUSE: 1}, None),
+    ({GivenAnswer(Label.QUESTION): 1}, (GivenAnswer(Label.QUESTION), False)),
+    ({GivenAnswer(Label.QUESTION): 3}, (GivenAnswer(Label.QUESTION), True)),
+    ({GivenAnswer(Label.INSTALLED): 4}, (GivenAnswer(Label.INSTALLED), False)),
+    ({GivenAnswer(Label.INSTALLED, 2): 5}, (GivenAnswer(Label.INSTALLED, 2), True)),
+    ({GivenAnswer(Label.QUESTION): 9, GivenAnswer(Label.REFUSE): 1}, None),
+    ({GivenAnswer(Label.INSTALLED, 1): 9, GivenAnswer(Label.INSTALLED, 2): 1}, None),
 )
 def test_officers_must_agree_and_often_before_a_label_stands_by_itself(decisions, chosen):
-    assert choose_label(decisions) == chosen
+    assert choose_answer(decisions) == chosen
 
 
 @cases(
