@@ -36,6 +36,7 @@ _COPIED = (
     "is_health",
     "content",
     "unaccented",
+    "unaccented_languages",
     "fields",
     "areas",
     "conditions",

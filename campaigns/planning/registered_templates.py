@@ -7,10 +7,11 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from campaigns.models.campaigns import Campaign, CampaignList, Step
+from campaigns.models.campaigns import Campaign, CampaignList
 from campaigns.models.templates import RegisteredTemplate, TemplateAtGateway, TemplateState
 from campaigns.planning.list_fields import values_of_campaign
 from campaigns.planning.preview import EXAMPLE_TOKEN
+from campaigns.rules.delivery import drops_accents
 from campaigns.rules.draft import check_sender
 from campaigns.rules.registered_templates import (
     Mismatch,
@@ -30,6 +31,7 @@ from outreach.models.accounts import User
 from outreach.models.contacts import Contact, Membership
 from outreach.models.gateways import GatewayAccount, GatewayState
 from outreach.rules.errors import BadCampaign, BadInput, NotFound, or_raise
+from outreach.rules.languages import VIETNAMESE
 from outreach.rules.sms_template import find_gaps
 from outreach.use_cases import use_case
 
@@ -155,23 +157,21 @@ def find_mismatches(
     link = f"{settings.link_base}/{EXAMPLE_TOKEN}"
     fields = values_of_campaign(session, campaign)
     mismatches: list[TextMismatch] = []
-    for step, variant, text in _texts(campaign.steps):
-        for name, rendered in renderings(
-            text, names=names, link=link, unaccented=campaign.unaccented, fields=fields
-        ):
+    for step, variant, text, unaccented in _texts(campaign):
+        for name, rendered in renderings(text, names=names, link=link, unaccented=unaccented, fields=fields):
             if found := find_mismatch(rendered, templates):
                 mismatches.append(TextMismatch(step, variant, bool(name), found))
                 break
     return mismatches
 
 
-def _texts(steps: Sequence[Step]) -> Iterator[tuple[int, str, str]]:
-    for step in steps:
-        yield step.number, "", step.text
-        if step.text_b:
-            yield step.number, "b", step.text_b
-        for language, text in sorted(step.texts.items()):
-            yield step.number, language, text
+def _texts(campaign: Campaign) -> Iterator[tuple[int, str, str, bool]]:
+    """Yield each text of a campaign's messages, with its step, its variant, and whether it loses its accents."""
+    for step in campaign.steps:
+        for variant, text in {"": step.text, "b": step.text_b, **dict(sorted(step.texts.items()))}.items():
+            if text:
+                language = variant if variant in step.texts else VIETNAMESE
+                yield step.number, variant, text, drops_accents(language, campaign)
 
 
 def require_templates(session: Session, campaign: Campaign, *, settings: Settings, now: datetime) -> None:
@@ -202,7 +202,7 @@ def require_templates(session: Session, campaign: Campaign, *, settings: Setting
 
 def refuse_gaps(campaign: Campaign) -> None:
     """Raise BadCampaign for the first text of a message in which something has yet to be filled in."""
-    for step, _variant, text in _texts(campaign.steps):
+    for step, _variant, text, _unaccented in _texts(campaign):
         if gaps := find_gaps(text):
             raise BadCampaign("text_has_gaps", step=step, gaps=gaps)
 
@@ -211,8 +211,8 @@ def form_rows(campaign: Campaign) -> list[list[str | int]]:
     """Return a campaign's texts as the operators' form: sender, text with parameters, and each parameter's type and length."""
     rows: list[list[str | int]] = []
     written: dict[str, None] = {}
-    for _step, _variant, text in _texts(campaign.steps):
-        written |= dict.fromkeys(as_registered(text, unaccented=campaign.unaccented, fields=campaign.fields))
+    for _step, _variant, text, unaccented in _texts(campaign):
+        written |= dict.fromkeys(as_registered(text, unaccented=unaccented, fields=campaign.fields))
     for n, text in enumerate(written, start=1):
         plain, parameters = parameters_of(text)
         cells = [cell for kind, length in parameters for cell in (kind, length)]

@@ -6,8 +6,10 @@ from io import BytesIO
 
 import pytest
 from python_calamine import CalamineWorkbook
+from sqlalchemy.orm import Session
 
-from campaigns.planning.registered_templates import save_template, set_template_state
+from campaigns.models.campaigns import Campaign
+from campaigns.planning.registered_templates import form_rows, save_template, set_template_state
 from campaigns.rules.states import CampaignAction
 from outreach.models.accounts import Role
 from outreach.models.gateways import ENVIRONMENT
@@ -64,6 +66,25 @@ def test_words_and_names_that_fit_no_accepted_template_are_told(world):
     register(world, "Chao {A30}, moi ong/ba cai Bluezone: {C40}")
     submit(world, draft)
     submit(world, world.draft(name="Khác", sender="Y TE"))  # nothing is registered for it
+
+
+def test_a_text_in_another_language_is_compared_and_registered_as_it_is_sent(world):
+    """Accents are dropped in a language that is named alone."""
+    world.add_person("A Thun", number(1))
+    text = "Jak môn cài Bluezone: {link}"
+    plain, accented = ("Jak mon cai Bluezone: {C60}", "Jak môn cài Bluezone: {C60}")
+    for template in ("moi ong/ba cai Bluezone: {C60}", accented):
+        register(world, template)
+    texts = {"unaccented": True, "text": "mời ông/bà cài Bluezone: {link}", "texts": {"sed": text}}
+    kept = world.draft(name="Giữ dấu", **texts)
+    submit(world, kept)
+    dropped = world.draft(name="Bỏ dấu", unaccented_languages=["sed"], **texts)
+    assert refusal(world, dropped).code == "text_without_template"
+
+    def written(session: Session) -> list[str | int]:
+        return [form_rows(session.get_one(Campaign, each))[1][2] for each in (kept, dropped)]
+
+    assert world.read(written) == [each.replace("{C60}", "{P}") for each in (accented, plain)]
 
 
 def test_administrator_keeps_the_register_and_staff_take_the_operators_form(world, client):
