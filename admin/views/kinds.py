@@ -55,6 +55,15 @@ VOCABULARY = {
     "things": _l("Từ chỉ vật, nơi chốn của việc này"),
     "other_things": _l("Từ chỉ vật dễ nhầm với việc khác"),
 }
+# Of a new kind what it asks for and why is another than that of its origin; what its words are follows from the new answers.
+_ANEW = (
+    "c.title",
+    "c.asked",
+    "c.why",
+    "words_done",
+    "words_owners",
+    *(f"vocabulary_{part}" for part in VOCABULARY),
+)
 _BETWEEN = re.compile(r"[,;\n]+")
 _OWN_TEXT = re.compile(r"own_answers\..*\.text")
 # The fields of the questions, by the question.
@@ -123,17 +132,8 @@ class KindsView(AdminPage):
         wish, step = form.get("wish", ""), form.get("step", 1, type=int)
         if request.method == "GET":
             _fill(form, content)
-            if (
-                code is None
-            ):  # what it asks for and why is another; what its words are follows from the new answers
-                for name in (
-                    "c.title",
-                    "c.asked",
-                    "c.why",
-                    "words_done",
-                    "words_owners",
-                    *(f"vocabulary_{part}" for part in VOCABULARY),
-                ):
+            if code is None:
+                for name in _ANEW:
                     form[name] = ""
         elif wish == "language":
             add_language(form, form.get("add_language", ""))

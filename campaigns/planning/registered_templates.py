@@ -1,7 +1,6 @@
 """Register of templates: what the operators have accepted for a sender. A campaign's texts must fit it before they are approved."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import select
@@ -14,7 +13,6 @@ from campaigns.planning.preview import EXAMPLE_TOKEN
 from campaigns.rules.delivery import drops_accents
 from campaigns.rules.draft import check_sender
 from campaigns.rules.registered_templates import (
-    Mismatch,
     RegisteredText,
     as_registered,
     check_registered,
@@ -127,26 +125,14 @@ def accepted_texts(session: Session, sender: str, *, now: datetime) -> list[Regi
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class TextMismatch:
-    """A text of a campaign that fits no template: of which step, in which variant, and with somebody's name or without."""
+def require_templates(session: Session, campaign: Campaign, *, settings: Settings, now: datetime) -> None:
+    """Raise BadCampaign with the words of a text that fit no accepted template, as anybody of the campaign's lists would get it.
 
-    step: int
-    variant: str
-    has_name: bool
-    found: Mismatch
-
-
-def find_mismatches(
-    session: Session, campaign: Campaign, *, settings: Settings, now: datetime
-) -> list[TextMismatch]:
-    """Return the texts of a campaign that fit no accepted template, each as all people of its lists would get it.
-
-    Nothing if no template is registered for its sender. For each text one mismatch is enough.
+    Nothing if no template is registered for its sender.
     """
     templates = accepted_texts(session, campaign.sender, now=now)
     if templates is None:
-        return []
+        return
     names = session.scalars(
         select(Contact.name)
         .distinct()
@@ -156,53 +142,47 @@ def find_mismatches(
     ).all()
     link = f"{settings.link_base}/{EXAMPLE_TOKEN}"
     fields = values_of_campaign(session, campaign)
-    mismatches: list[TextMismatch] = []
-    for step, variant, text, unaccented in _texts(campaign):
+    for step, text, unaccented in _texts(campaign):
         for name, rendered in renderings(text, names=names, link=link, unaccented=unaccented, fields=fields):
-            if found := find_mismatch(rendered, templates):
-                mismatches.append(TextMismatch(step, variant, bool(name), found))
-                break
-    return mismatches
-
-
-def _texts(campaign: Campaign) -> Iterator[tuple[int, str, str, bool]]:
-    """Yield each text of a campaign's messages, with its step, its variant, and whether it loses its accents."""
-    for step in campaign.steps:
-        for variant, text in {"": step.text, "b": step.text_b, **dict(sorted(step.texts.items()))}.items():
-            if text:
-                language = variant if variant in step.texts else VIETNAMESE
-                yield step.number, variant, text, drops_accents(language, campaign)
-
-
-def require_templates(session: Session, campaign: Campaign, *, settings: Settings, now: datetime) -> None:
-    """Raise BadCampaign with the words that fit no accepted template of the campaign's sender."""
-    for each in find_mismatches(session, campaign, settings=settings, now=now):
-        found = each.found
-        if found.template_id is None:
-            raise BadCampaign("sender_without_template", step=each.step, sender=campaign.sender)
-        extra, missing = " ".join((*found.extra, *found.unfit)) or "–", " ".join(found.missing) or "–"
-        if not each.has_name:
+            if (found := find_mismatch(rendered, templates)) is None:
+                continue
+            if found.template_id is None:
+                raise BadCampaign("sender_without_template", step=step, sender=campaign.sender)
+            extra, missing = " ".join((*found.extra, *found.unfit)) or "–", " ".join(found.missing) or "–"
+            if not name:
+                raise BadCampaign(
+                    "nameless_without_template",
+                    step=step,
+                    sender=campaign.sender,
+                    template=found.template_id,
+                    extra=extra,
+                    missing=missing,
+                )
             raise BadCampaign(
-                "nameless_without_template",
-                step=each.step,
+                "text_without_template",
+                step=step,
                 sender=campaign.sender,
                 template=found.template_id,
                 extra=extra,
                 missing=missing,
             )
-        raise BadCampaign(
-            "text_without_template",
-            step=each.step,
-            sender=campaign.sender,
-            template=found.template_id,
-            extra=extra,
-            missing=missing,
-        )
+
+
+def _texts(campaign: Campaign) -> Iterator[tuple[int, str, bool]]:
+    """Yield each text of a campaign's messages, with its step and whether it loses its accents."""
+    for step in campaign.steps:
+        for variant, text in {"": step.text, "b": step.text_b, **dict(sorted(step.texts.items()))}.items():
+            if text:
+                yield (
+                    step.number,
+                    text,
+                    drops_accents(variant if variant in step.texts else VIETNAMESE, campaign),
+                )
 
 
 def refuse_gaps(campaign: Campaign) -> None:
     """Raise BadCampaign for the first text of a message in which something has yet to be filled in."""
-    for step, _variant, text, _unaccented in _texts(campaign):
+    for step, text, _unaccented in _texts(campaign):
         if gaps := find_gaps(text):
             raise BadCampaign("text_has_gaps", step=step, gaps=gaps)
 
@@ -211,7 +191,7 @@ def form_rows(campaign: Campaign) -> list[list[str | int]]:
     """Return a campaign's texts as the operators' form: sender, text with parameters, and each parameter's type and length."""
     rows: list[list[str | int]] = []
     written: dict[str, None] = {}
-    for _step, _variant, text, unaccented in _texts(campaign):
+    for _step, text, unaccented in _texts(campaign):
         written |= dict.fromkeys(as_registered(text, unaccented=unaccented, fields=campaign.fields))
     for n, text in enumerate(written, start=1):
         plain, parameters = parameters_of(text)

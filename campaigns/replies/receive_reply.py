@@ -39,8 +39,8 @@ from campaigns.rules.safety import SafetyStatus, SafetyText, find_position, read
 from campaigns.rules.states import AttemptState
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lift_suppressions, lock_phone
-from outreach.contacts.wishes import has_asked_since
-from outreach.models.contacts import Phone, SuppressionReason
+from outreach.contacts.wishes import has_asked_since, people_left_alone
+from outreach.models.contacts import ContactPhone, Phone, SuppressionReason
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.texts import clean_text
@@ -290,12 +290,15 @@ def _wish(
 ) -> tuple[bool, bool]:
     """Let a number get messages again whose reply asks for them; where somebody else may have named it, an officer asks first.
 
-    Returns whether it got none before, and of an opt-out whether the number has asked for messages since it was said: where
+    Returns whether it gets them again by this, not where an officer was told as well to leave it alone; and of an opt-out whether the number has asked for messages since it was said: where
     that cannot be told, as a log has the minute or the day alone (`within`), it has not.
     """
     if phone is None:
         return False, False
     is_start = _starts(meant) and is_own and give_back(session, phone.id, now=now)
+    holders = select(ContactPhone.contact_id).where(ContactPhone.phone_id == phone.id)
+    if is_start and people_left_alone(session, session.scalars(holders).all()):
+        is_start = False
     until = now + (within if within > DUPLICATE_WINDOW else timedelta(minutes=1))
     return is_start, meant.label is Label.OPT_OUT and has_asked_since(session, phone.id, until)
 

@@ -16,7 +16,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import AnswerSource, Case, SafetyReport
 from campaigns.replies.one_person import find_counted
 from campaigns.replies.open_case import note_cry, open_event_case, open_help_case
-from campaigns.replies.record_answer import AnswerContext, record_answer
+from campaigns.replies.record_answer import AnswerContext, lock_link, record_answer
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.labels import Label
@@ -160,7 +160,7 @@ def record_page_safety(
     Who is safe again leaves the case open: an officer settles it. Raises BadInput for another word or campaign, or if the link is no longer valid.
     """
     recipient, event = _of_page(session, recipient_id)
-    status, phone_id = SafetyStatus(word), lock_phone(session, recipient.phone_id or 0).id
+    status, phone_id = SafetyStatus(word), recipient.phone_id or 0
     counted = find_counted(session, recipient)
     case: Case | None = None
     if status is not SafetyStatus.SAFE:
@@ -182,7 +182,6 @@ def record_page_safety(
 def record_page_details(session: Session, recipient_id: int, details: Details, *, now: datetime) -> None:
     """Record what is needed and where, while the number's case is open. Raises BadInput."""
     recipient, event = _of_page(session, recipient_id)
-    lock_phone(session, recipient.phone_id or 0)
     phone_id = find_counted(session, recipient).phone_id or 0
     report = session.get(SafetyReport, (event.id, phone_id))
     if report is None or not has_open_cry(session, event.id, phone_id):
@@ -192,9 +191,7 @@ def record_page_details(session: Session, recipient_id: int, details: Details, *
 
 
 def _of_page(session: Session, recipient_id: int) -> tuple[Recipient, Campaign]:
-    recipient = session.get_one(Recipient, recipient_id)
-    if recipient.phone_id is None:
-        raise BadInput("personal_link_ended")
+    recipient, _phone = lock_link(session, recipient_id)
     event = session.get_one(Campaign, recipient.campaign_id)
     if not event.urgent_reason:
         raise BadInput("choice_not_understood")

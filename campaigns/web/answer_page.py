@@ -36,7 +36,7 @@ from campaigns.rules.content import Content, page_choices, read_content
 from campaigns.rules.control_phones import ControlLook
 from campaigns.rules.delivery import repeat_message
 from campaigns.rules.links import ALPHABET, FIRST_CONTROL_COPY, LENGTH, LinkCipher
-from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, OwnAnswer, current_own
+from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, current_own
 from campaigns.rules.replies.labels import USES, Label
 from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM
@@ -350,8 +350,9 @@ def write_page(
     texts[Label.WRONG_NUMBER] = words["wrong_number"]
     texts[Label.OPT_OUT] = content.wording(Label.OPT_OUT).button or words["said_opt_out"]
     is_stop, stops_drive = given is Label.OPT_OUT, said == OPT_OUT_OF_DRIVE
-    said_text = _text_of(texts, words, said=said, given=given, is_own=own is not None)
-    values = {"said": said_text, **_page_values(content, texts, state.organisation, site)}
+    # In the words of its button.
+    said_text = texts.get(said or "") or words.get(f"said_{given if own else said}", "")
+    values = {"said": said_text if given else "", **_page_values(content, texts, state.organisation, site)}
 
     def mark(text: str) -> Markup:
         """Return a text to be shown, in the language that it is in if that is not the page's."""
@@ -377,7 +378,9 @@ def write_page(
         mark=mark,
         say=say,
         given=given,
-        thanks=words["opt_out_drive_thanks"] if stops_drive else _thanks(content, own, given),
+        thanks=words["opt_out_drive_thanks"]
+        if stops_drive
+        else (own.thanks if own else "") or (content.wording(given).thanks if given else ""),
         next=say("remind_next" if is_next else f"next_{said if stops_drive else given}"),
         # A warning asks for it first, in other words.
         choices=[
@@ -418,19 +421,6 @@ def _page_values(content: Content, texts: Mapping[str, str], organisation: str, 
         "domain": site.domain,
         "days": str(site.position_days),
     }
-
-
-def _text_of(
-    texts: Mapping[str, str], words: Mapping[str, str], *, said: str | None, given: Label | None, is_own: bool
-) -> str:
-    """Return what the resident said, in the words of its button."""
-    if not given or not said:
-        return ""
-    return texts.get(said) or words.get(f"said_{given if is_own else said}", "")
-
-
-def _thanks(content: Content, own: OwnAnswer | None, given: Label | None) -> str:
-    return (own.thanks if own else "") or (content.wording(given).thanks if given else "")
 
 
 MAX_BATCH = 500

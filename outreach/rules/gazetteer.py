@@ -34,14 +34,11 @@ _DASH = re.compile(r"\s*[-–—_]+\s*")
 _NUMBERED = re.compile(r"\b(phường|phuong|quận|quan|p|q|f)[.\s]*(\d+)")
 _ABBREVIATED = re.compile(r"\b(t\.\s?t|t\.\s?x|t\.\s?p|đ\.\s?k|[xphqtf]|tt|tx|tp|đk)\.\s*(?=\w)")
 # Where a level's word stands inside a part, the next place begins there; "thị xã" is one.
-_NEXT_LEVEL = re.compile(
+_LEVELS = (
     r"(?<!\bthị)\s(?=(?:xã|phường|thị trấn|đặc khu|huyện|quận|thị xã|thành phố|tỉnh|tt|tx|tp|q"
     r"|[xphf](?= \d))\s)"
 )
-_NEXT_LEVEL_BARE = re.compile(
-    r"(?<!\bthi)\s(?=(?:xa|phuong|thi tran|dac khu|huyen|quan|thi xa|thanh pho|tinh|tt|tx|tp|q"
-    r"|[xphf](?= \d))\s)"
-)
+_NEXT_LEVEL, _NEXT_LEVEL_BARE = re.compile(_LEVELS), re.compile(bare_word(_LEVELS))
 _OTHER_NAMES = (
     (
         re.compile(r"(?:\b(?:tp|t\.p|thành phố|thanh pho)[.\s]*|\b)(?:hcm|hồ chí minh|ho chi minh)\b"),

@@ -16,6 +16,7 @@ from campaigns.privacy.retention import clear_campaign
 from campaigns.replies.public_requests import Wish, code_of, confirm_code, send_code
 from campaigns.replies.receive_reply import DUPLICATE_WINDOW, receive_reply
 from campaigns.replies.record_answer import record_page_answer, undo_answer_by_id
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptReport, AttemptState
 from campaigns.rules.visits import VisitOutcome
@@ -271,6 +272,17 @@ def test_a_stop_word_that_comes_late_closes_no_number_whose_owner_has_asked_for_
     assert world.read(numbers_left_alone) == set()
     world.reply(sender, "TC", gateway_id="SM3", now=at + timedelta(minutes=10))
     assert ONE in world.read(numbers_left_alone)
+
+
+@pytest.mark.parametrize("told_by", [ONE, TWO])
+def test_an_officer_sees_who_asks_for_messages_and_gets_none_by_what_was_told_to_an_officer(world, told_by):
+    person = world.add_person("A Thun", ONE, TWO)
+    campaign = world.sent(text="Moi ong/ba cai Bluezone: {link} Da cai tra loi 1, TC de tu choi.")
+    world.tell(person, campaign, Label.OPT_OUT)
+    world.reply(told_by, "TC", gateway_id="SM1", now=world.in_hours(0.1))
+    asks_for_messages(world, "sms", world.in_hours(0.2), sender=told_by)
+    assert told_by in world.read(numbers_left_alone)
+    assert [case.reply_id is not None for case in world.cases()] == [True]
 
 
 @pytest.mark.parametrize(("within", "is_closed"), [(timedelta(days=1), True), (DUPLICATE_WINDOW, False)])
