@@ -200,7 +200,8 @@ class Gazetteer:
                 if name := formerly.get((place.name.key, district)):
                     self._add(replace(_place(unit, name), is_renamed=True))
         self._foreign = {_readings(lower_text(name))[0].key for name in provinces} - self._provinces
-        self._known = self._places.keys() | self._districts.keys() | self._provinces | self._foreign
+        self._around = self._districts.keys() | self._provinces
+        self._known = self._places.keys() | self._around | self._foreign
 
     def _add(self, place: _Place) -> None:
         self._places.setdefault(place.name.key, []).append(place)
@@ -497,7 +498,9 @@ class Gazetteer:
         peeled, has_split = list[_Part](), False
         for part in parts:
             words, tail = part[0].words, list[_Part]()
-            while cut := next((cut for cut in range(1, len(words)) if self._is_around(words[cut:])), 0):
+            while cut := next(
+                (cut for cut in range(1, len(words)) if key_of(words[cut:]) in self._around), 0
+            ):
                 tail.insert(0, _readings(" ".join(words[cut:])))
                 words = words[:cut]
             if tail:
@@ -506,10 +509,6 @@ class Gazetteer:
             else:
                 peeled.append(part)
         return peeled if has_split else []
-
-    def _is_around(self, words: Sequence[str]) -> bool:
-        key = key_of(words)
-        return key in self._districts or key in self._provinces
 
 
 def _readings(text: str) -> _Part:
