@@ -57,7 +57,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Case
 from campaigns.replies.import_reply_log import LogImportResult, import_log
 from campaigns.replies.receive_reply import asked_of
-from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcome
+from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcome, last_cry
 from campaigns.rules.own_answers import (
     GivenAnswer,
     OwnAnswer,
@@ -129,8 +129,9 @@ class InboxView(AdminPage):
             case = find_case(session, case_id, user=user)
             campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
             text = request.form.get("text", "")[:LONGEST_TEXT].strip()
-            with suppress(BadTemplate):  # it is still being typed
-                text = fill_text(session, case, text)
+            if case.done_at is None:  # whose it was stays closed with it
+                with suppress(BadTemplate):  # it is still being typed
+                    text = fill_text(session, case, text)
         text = with_example_link(text, self.settings)
         measured = measure(text, unaccented=campaign is not None and campaign.unaccented)
         return {"text": measured.text, "segments": measured.segments, "units": measured.units}
@@ -236,6 +237,7 @@ class InboxView(AdminPage):
         return {
             "line": line,
             "cry": next(iter(read_cries(session, case.campaign_id or 0, Case.id == case.id)), None),
+            "seen": last_cry(case.urgent_at),
             "told": telling_parts(line.reply.body, asked_of(campaign), line.reply.label)
             if line.reply
             else [],
@@ -350,6 +352,7 @@ class SmsForm(Form):
         codes=("answer_empty", "answer_long"),
     )
     is_done = ChoiceField(name="wish", coerce=lambda text: text == "done")
+    seen = RowField()
     next = RowField()
 
 
@@ -358,14 +361,19 @@ class LabelForm(Form):
 
     not_passed = ("next",)
     word = ChoiceField(_l("Phân loại"), name="label", required=True)
+    seen = RowField()
     next = RowField()
 
 
-class CloseForm(Form):
-    not_passed = ("next",)
+class GroupCloseForm(Form):
     outcome = ChoiceField(
         _l("Đã làm gì"), labelled(WRITTEN, "outcome"), coerce=CaseOutcome, empty=_l("Hãy chọn"), required=True
     )
+    seen = RowField()
+
+
+class CloseForm(GroupCloseForm):
+    not_passed = ("next",)
     result = ChoiceField(
         _l("Tình trạng hiện nay"), empty=_l("Không thay đổi"), codes=("case_result_missing",)
     )
@@ -377,6 +385,7 @@ def _close_form(line: CaseRow, next_id: int | None = None, *, is_called: object 
     """Return the form that closes a case: that of a call, once the number is shown; without a recipient no result."""
     outcome = CaseOutcome.CALLED if is_called else None
     form = CloseForm.on_page(line.case.id, next=next_id, outcome=outcome)
+    form.seen.data = last_cry(line.case.urgent_at)
     form.result.choices = list(answers_of(line.kind, line.own_answers, RESULTS).items())
     if not line.case.recipient_id:
         del form.result
@@ -530,12 +539,6 @@ def read_said(word: str, answers: Sequence[OwnAnswer]) -> GivenAnswer | None:
 
 def _text_of(texts: Sequence[tuple[int, str, str]], use: int | None) -> str:
     return next((text for id_, _title, text in texts if id_ == use), "")
-
-
-class GroupCloseForm(Form):
-    outcome = ChoiceField(
-        _l("Đã làm gì"), labelled(WRITTEN, "outcome"), coerce=CaseOutcome, empty=_l("Hãy chọn"), required=True
-    )
 
 
 class AlikeView(AdminPage):

@@ -48,6 +48,7 @@ from campaigns.cases.rescue import (
     note_case,
     open_team_case,
     read_cries,
+    shown_cry,
 )
 from campaigns.models.campaigns import Campaign
 from campaigns.replies.record_answer import LONGEST_NOTE
@@ -105,6 +106,7 @@ class NoteForm(OfEvent):
     outcome = ChoiceField(
         _l("Đã làm gì"), labelled(WRITTEN, "outcome"), coerce=CaseOutcome, empty=_l("Chưa xong")
     )
+    seen = RowField()
 
 
 class JoinForm(OfEvent):
@@ -261,6 +263,11 @@ class RescueView(AdminPage):
             form.officer_id.choices = choices
             return form
 
+        def note_form(cry: Cry) -> NoteForm:
+            form = NoteForm.on_page(cry.id, event=event.id, note=cry.note)
+            form.seen.data = shown_cry(cry)
+            return form
+
         return {
             "now": now,
             "cries": cries,
@@ -274,7 +281,7 @@ class RescueView(AdminPage):
             "oldest": min((cry.since for cry in cries), default=None),
             "counts": count_event(session, event.id, user, redis=self.runtime.redis, cries=cries),
             "hand_form": hand_form,
-            "note_form": lambda cry: NoteForm.on_page(cry.id, event=event.id, note=cry.note),
+            "note_form": note_form,
         }
 
     def _places(self, session: Session, event: Campaign, user: User) -> dict[str, Any]:

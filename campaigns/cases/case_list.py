@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, and_, false, func, or_, select, true, tuple_
 from sqlalchemy import case as case_when
 from sqlalchemy.orm import Session, aliased
 
@@ -170,8 +170,9 @@ def _matching_ids(
         if (wanted := getattr(filters, name)) not in (None, ""):
             column = getattr(Case, name)
             query = query.where(column.in_(within) if name == "area_code" else column == wanted)
-    # What is urgent stands above all else, the longest waiting first; then whom a held opt-out has closed off.
-    is_open = Case.done_at.is_(None)
+    # What is urgent stands above all else, the longest waiting first; then whom a held opt-out has closed off. The last
+    # case shown keeps its rank when it is closed: those below it are still to come.
+    is_open = false() if filters.is_done else true()
     rank = case_when(
         (and_(Case.urgent_at.is_not(None), is_open), 0),
         (and_(Case.kind == CaseKind.OPT_OUT, is_open), 1),
@@ -332,7 +333,9 @@ def read_case_rows(
             organisation=organisation or "",
             taken_by=_shown(by[0]),
             done_by=_shown(by[1]),
-            held_until=None if case.done_at else assigned_until(case.taken_at, now=now),
+            held_until=None
+            if case.done_at
+            else assigned_until(case.taken_at, urgent_at=case.urgent_at, now=now),
             said_since=_said_since(case, reply, recipient, own_answers, of_drive),
             given=labels.get(case.reply_id),
             own_answers=own_answers,

@@ -38,6 +38,7 @@ from campaigns.rules.cases import (
     CaseOutcome,
     assigned_until,
     kind_of,
+    last_cry,
 )
 from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.labels import NON_ANSWERS, RESULTS, Label
@@ -89,19 +90,26 @@ def lock_case(session: Session, case_id: int, *, user: User, now: datetime) -> C
     if recipient:
         lock_person(session, recipient)
     session.refresh(case, with_for_update=True)
-    until = assigned_until(case.taken_at, now=now) if case.done_at is None else None
-    if until and case.taken_by not in (None, user.id):
+    until = assigned_until(case.taken_at, urgent_at=case.urgent_at, now=now)
+    if until and case.done_at is None and case.taken_by not in (None, user.id):
         who = name_of(session, case.taken_by)
         raise WrongState("case_taken", who=who, until=f"{until.astimezone(VIETNAM):%H:%M}")
     return case
 
 
-def lock_open_case(session: Session, case_id: int, *, user: User, now: datetime) -> Case:
-    """Lock an open case, like `lock_case`. Raises WrongState, naming who closed it, if it is closed."""
+def lock_open_case(
+    session: Session, case_id: int, *, seen: int | None = None, user: User, now: datetime
+) -> Case:
+    """Lock an open case, like `lock_case`. Raises WrongState, naming who closed it, if it is closed.
+
+    So it does for a cry after the one that the user has `seen` (see `last_cry`): nothing they decide is about that.
+    """
     case = lock_case(session, case_id, user=user, now=now)
     if case.done_at is not None:
         who, at = name_of(session, case.done_by), f"{case.done_at.astimezone(VIETNAM):%H:%M}"
         raise WrongState("case_done", who=who, at=at) if who else WrongState("case_withdrawn", at=at)
+    if seen is not None and case.urgent_at and last_cry(case.urgent_at) > seen:
+        raise WrongState("case_cried_since", at=f"{case.urgent_at.astimezone(VIETNAM):%H:%M}")
     return case
 
 
@@ -144,6 +152,7 @@ def close_case(
     *,
     note: str,
     result: str | None,
+    seen: int | None = None,
     user: User,
     keys: AnswerContext,
     now: datetime,
@@ -152,7 +161,7 @@ def close_case(
 
     Raises BadInput, NotFound, NotAllowed, WrongState.
     """
-    case = lock_open_case(session, case_id, user=user, now=now)
+    case = lock_open_case(session, case_id, seen=seen, user=user, now=now)
     recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
     is_known = not result or read_said(session, recipient, result).label in RESULTS
     if outcome not in WRITTEN or not is_known:
@@ -240,14 +249,21 @@ class Labelled:
 
 @use_case
 def label_reply(
-    session: Session, case_id: int, word: str, *, user: User, keys: AnswerContext, now: datetime
+    session: Session,
+    case_id: int,
+    word: str,
+    *,
+    seen: int | None = None,
+    user: User,
+    keys: AnswerContext,
+    now: datetime,
 ) -> Labelled:
     """Confirm or correct the label of a case's reply, and record it as an answer with its effects.
 
     `word` is a label, or another that `read_said` knows. The answer recorded automatically is undone if the label differs. Raises NotFound, NotAllowed, WrongState.
     """
     enqueue_after_commit(session, enqueue_send)  # an opt-out is confirmed at once
-    case = lock_open_case(session, case_id, user=user, now=now)
+    case = lock_open_case(session, case_id, seen=seen, user=user, now=now)
     if case.reply_id is None:
         raise WrongState("case_without_text")
     reply = session.get_one(Reply, case.reply_id)

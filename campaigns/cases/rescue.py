@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.orm import Session
@@ -21,7 +21,7 @@ from campaigns.models.replies import Case, Reply, SafetyReport
 from campaigns.replies.public_requests import BY_ANYBODY
 from campaigns.replies.record_answer import LONGEST_NOTE, AnswerContext
 from campaigns.replies.safety import is_cry_of, record_safety, said_by_number
-from campaigns.rules.cases import CaseOutcome
+from campaigns.rules.cases import CaseKind, CaseOutcome, last_cry
 from campaigns.rules.content import PAGE_WORDS
 from campaigns.rules.safety import (
     CryPlace,
@@ -196,6 +196,11 @@ def _belongs_to(case: Case) -> ColumnElement[bool]:
     return or_(Case.id == case.id, SafetyReport.joined_to == case.id, Case.phone_id == case.phone_id)
 
 
+def shown_cry(cry: Cry) -> int:
+    """Return which cry a page shows last of a case and those joined to it, for `note_case`."""
+    return last_cry(*(each.since for each in flat([cry])))
+
+
 def flat(cries: Iterable[Cry]) -> list[Cry]:
     """Return the cries with those that are joined to them, each once."""
     return [each for cry in cries for each in (cry, *cry.joined)]
@@ -207,7 +212,8 @@ def _lock(
     """Return an open case of an event that the user may handle, locked, with what its number said. Raises as `lock_open_case`, WrongState."""
     case = lock_open_case(session, case_id, user=user, now=now)
     event = session.get(Campaign, case.campaign_id) if case.campaign_id else None
-    if event is None or not event.urgent_reason:
+    is_cry = case.kind is CaseKind.HELP or case.urgent_at is not None
+    if event is None or not event.urgent_reason or not is_cry:
         raise WrongState("case_not_of_event")
     if case.phone_id is None:
         raise WrongState("case_without_number")
@@ -301,6 +307,7 @@ def note_case(
     *,
     note: str,
     outcome: CaseOutcome | None,
+    seen: int | None = None,
     user: User,
     keys: AnswerContext,
     now: datetime,
@@ -314,7 +321,8 @@ def note_case(
     own = read_cries(session, event.id, _belongs_to(case), cases_visible_to(session, user))
     for each in sorted(flat(own), key=lambda cry: cry.id):
         said = note.strip() or each.note
-        close_case(session, each.id, outcome, note=said, result=None, user=user, keys=keys, now=now)
+        about: dict[str, Any] = {"note": said, "result": None, "seen": seen}
+        close_case(session, each.id, outcome, **about, user=user, keys=keys, now=now)
 
 
 @use_case

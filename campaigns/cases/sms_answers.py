@@ -60,7 +60,15 @@ class SentAnswer:
 
 @use_case
 def answer_by_sms(
-    session: Session, case_id: int, text: str, *, is_done: bool, user: User, settings: Settings, now: datetime
+    session: Session,
+    case_id: int,
+    text: str,
+    *,
+    is_done: bool,
+    seen: int | None = None,
+    user: User,
+    settings: Settings,
+    now: datetime,
 ) -> datetime:
     """Queue an answer to a case's resident, and close the case if `is_done`, else assign it to the user.
 
@@ -69,7 +77,7 @@ def answer_by_sms(
     previous answer is still under way, NotFound, NotAllowed.
     """
     enqueue_after_commit(session, enqueue_send)
-    case = lock_open_case(session, case_id, user=user, now=now)
+    case = lock_open_case(session, case_id, seen=seen, user=user, now=now)
     campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
     if case.recipient_id is None or case.phone_id is None or campaign is None:
         raise WrongState("number_without_campaign")

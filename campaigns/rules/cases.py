@@ -42,8 +42,6 @@ FOLLOW_UP = {Label.NEED_HELP: CaseKind.HELP, Label.QUESTION: CaseKind.QUESTION}
 WAITS_FOR_LABEL = frozenset({CaseKind.UNCLEAR, CaseKind.OPT_OUT, CaseKind.UNMATCHED})
 # How long a case is reserved for its assignee. After that others may take it over: the assignee may have left.
 ASSIGNED_FOR = timedelta(minutes=15)
-
-
 # An urgent case that nobody has taken after this time is told to those who stand in for the officer on duty.
 URGENT_WAITS = timedelta(minutes=10)
 
@@ -64,8 +62,14 @@ def kind_of(label: Label, *, is_sure: bool, is_matched: bool, is_urgent: bool = 
     return None if is_matched else CaseKind.UNMATCHED
 
 
-def assigned_until(taken_at: datetime | None, *, now: datetime) -> datetime | None:
-    """Return until when a case assigned at `taken_at` is reserved, or None if it no longer is."""
-    if taken_at is None or taken_at + ASSIGNED_FOR <= now:
-        return None
-    return taken_at + ASSIGNED_FOR
+def assigned_until(
+    taken_at: datetime | None, *, urgent_at: datetime | None = None, now: datetime
+) -> datetime | None:
+    """Return until when a case assigned at `taken_at` is reserved, or None if it no longer is; a cry since then is for anybody."""
+    is_over = taken_at is None or taken_at + ASSIGNED_FOR <= now or (urgent_at and urgent_at > taken_at)
+    return None if taken_at is None or is_over else taken_at + ASSIGNED_FOR
+
+
+def last_cry(*urgent_at: datetime | None) -> int:
+    """Return the second of the last of these cries, 0 for none: by it a page says which ones it shows."""
+    return max(int(each.timestamp()) if each else 0 for each in urgent_at)

@@ -60,6 +60,16 @@ def test_one_answer_goes_to_all_who_ask_the_same_and_to_no_other(world, client, 
     }
 
 
+@pytest.mark.parametrize(
+    ("route", "told"), [("finish", {"outcome": "called"}), ("label", {"label": "installed"})]
+)
+def test_who_cries_while_the_page_is_open_is_not_closed_with_the_others(world, client, asked, route, told):
+    world.change(Case, asked[1], urgent_at=world.now)
+    done = post(client, f"/admin/inbox/alike/{asked[0]}/{route}", case=asked[:2], **told)
+    assert "vừa kêu cứu" in client.get(done.location).text
+    assert [bool(each) for each in outcomes(world, asked[:2])] == [True, False]
+
+
 def test_only_chosen_cases_are_closed_and_what_is_refused_keeps_the_choice(world, client, asked):
     refused = post(client, f"/admin/inbox/alike/{asked[0]}/finish", case=asked[:2], outcome="")
     assert refused.status_code == 422

@@ -11,7 +11,7 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Outbox
 from campaigns.models.replies import Case, Handling
 from campaigns.planning.kinds import load_kinds
-from campaigns.rules.cases import CaseOutcome
+from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.replies.labels import Label
 from outreach.models.accounts import AuditEvent, Role
@@ -156,6 +156,16 @@ def test_the_number_is_shown_on_demand_and_that_is_on_record(world, client, camp
     assert not re.search(r"\d{7}", str(seen.details))
 
 
+def test_who_has_no_number_is_offered_no_call_and_no_sms(world, client, campaign_id):
+    case_id = press_help(world, 0, campaign_id)
+    signed_in(client, AUTHOR)
+    ways = [f'action="/admin/inbox/{case_id}/{way}' for way in ("number", "answer", "take", "finish")]
+    assert [way in client.get(f"/admin/inbox/{case_id}/").text for way in ways] == [True] * 4
+    world.change(Case, case_id, phone_id=None)  # asked for at the door
+    page = client.get(f"/admin/inbox/{case_id}/").text
+    assert [way in page for way in ways] == [False, False, True, True]
+
+
 def test_the_list_is_narrowed_down_and_every_filter_says_how_many(world, client, campaign_id):
     with world.runtime.db.write() as session:
         for code, name, level, parent in (
@@ -229,6 +239,34 @@ def test_an_answer_is_written_from_a_kept_text_and_stays_where_it_is_refused(wor
     assert "Đã trả lời bằng tin nhắn" in page
     assert "Đã gửi tin trả lời lúc" in page
     assert link not in page  # who reads the inbox does not speak for anybody
+
+
+@pytest.mark.parametrize("route", ["finish", "label", "answer"])
+def test_a_cry_that_came_while_a_page_was_open_is_not_settled_from_it(world, client, campaign_id, route):
+    case_id = receive(world, 0, "toi can giup cai dat")
+    signed_in(client, AUTHOR)
+    told = {"outcome": "called", "label": "question", "text": "Xin cho can bo den", "wish": "done"}
+
+    def settle():
+        page = client.get(f"/admin/inbox/{case_id}/").text
+        sent = {**told, "seen": re.search(r'name="seen" value="(\d+)"', page)[1]}
+        return lambda: post(client, f"/admin/inbox/{case_id}/{route}", **sent)
+
+    settle_from_old_page = settle()
+    assert receive(world, 0, "cứu với, nước lên tới nóc nhà rồi") == case_id
+    refused = settle_from_old_page()
+    assert (refused.status_code, "vừa kêu cứu" in refused.text) == (422, True)
+    assert [each.id for each in world.cases() if each.kind is CaseKind.HELP] == [case_id]
+    assert settle()().status_code == 303
+    assert [each for each in world.cases() if each.kind is CaseKind.HELP] == []
+
+
+def test_a_next_page_begins_below_a_cry_that_was_settled_meanwhile(world, client, campaign_id, monkeypatch):
+    monkeypatch.setattr(case_list, "ON_A_PAGE", 1)
+    first, second = (receive(world, index, "cứu với nước ngập tới nóc nhà rồi") for index in (0, 1))
+    world.change(Case, first, done_at=world.now, outcome=CaseOutcome.CALLED)
+    signed_in(client, AUTHOR)
+    assert shown(client.get(f"/admin/inbox/?after={first}").text) == [second]
 
 
 @both_databases
@@ -310,6 +348,7 @@ def test_a_cry_is_called_by_one_press_and_can_be_handed_to_the_emergency_numbers
     assert f'data-dial href="tel:{number(0)}"' in page
     for told in ('href="tel:112"', 'href="tel:115"', "nước lên tới ngực rồi", "0" + number(0)[3:]):
         assert told in page
-    done = {"outcome": "called", "result": "", "note": "Đã chuyển 112/115"}
+    seen = re.search(r'name="seen" value="(\d+)"', page)[1]
+    done = {"outcome": "called", "result": "", "note": "Đã chuyển 112/115", "seen": seen}
     post(client, f"/admin/inbox/{cry}/finish", **done)
     assert case(world, cry).note == "Đã chuyển 112/115"

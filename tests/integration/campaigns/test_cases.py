@@ -330,6 +330,17 @@ def test_what_one_has_taken_no_other_touches_until_the_time_is_over(world, campa
     assert case(world, asked.id).taken_by is None
 
 
+def test_a_cry_that_came_after_somebody_took_the_case_is_for_whoever_calls_first(world, campaign):
+    world.press(campaign, "need_help")
+    [case_id] = (each.id for each in world.cases())
+    do(world, assign_case, case_id)
+    at = [world.now + timedelta(minutes=minutes) for minutes in range(3)]
+    world.reply(number(0), "cứu với nước ngập tới nóc nhà rồi", gateway_id="cry", now=at[1])
+    do(world, number_to_call, case_id, email=COLLEAGUE, now=at[2])
+    with refuses(WrongState, says="đang xử lý"):
+        do(world, number_to_call, case_id, now=at[2])
+
+
 def test_seeing_the_number_takes_the_case_and_is_on_record(world, campaign):
     world.press(campaign, "need_help")
     (asked,) = world.cases()

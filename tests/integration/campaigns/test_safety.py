@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 from campaigns.analytics.rescue import count_event, export_event, read_unheard
 from campaigns.cases.alert_officers import alert_officers
 from campaigns.cases.handle_case import cases_visible_to, close_case, label_reply, reopen_case
-from campaigns.cases.rescue import Cry, flat, hand_over_case, join_case, note_case, read_cries
+from campaigns.cases.rescue import Cry, flat, hand_over_case, join_case, note_case, read_cries, shown_cry
 from campaigns.emergency_stop import stop_all_sending
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
@@ -376,6 +376,10 @@ def test_cases_are_joined_parted_noted_and_settled_together(world: World, event:
     do(world, join_case, second.id, first.id)
     do(world, note_case, first.id, note="  Nhà   sàn ", outcome=None, keys=world.keys)
     assert next(cry.note for cry in cries(world, event) if cry.id == first.id) == "Nhà sàn"
+    before_second = {"seen": shown_cry(first), "note": "", "keys": world.keys}
+    world.change(Case, second.id, urgent_at=datetime.now(UTC) + timedelta(minutes=1))
+    with refuses(WrongState, says="vừa kêu cứu"):
+        do(world, note_case, first.id, outcome=CaseOutcome.VISITED, **before_second)
     settle(world, first.id)
     assert [cry.id for cry in cries(world, event)] == [third.id]
     assert counts(world, event).settled == 2
@@ -427,6 +431,16 @@ def test_a_team_whose_message_cannot_arrive_is_not_said_to_be_on_its_way_and_off
     )
     hand_over(world, cry.id)
     assert cries(world, event)[0].state is CryState.ON_THE_WAY
+
+
+def test_a_question_in_an_event_is_handed_to_no_team(world: World, event: int) -> None:
+    say(world, "bao giờ nước rút vậy?")
+    [case] = world.cases()
+    with refuses(WrongState, says="không thuộc đợt ứng cứu"):
+        hand_over(world, case.id)
+    with refuses(WrongState, says="không thuộc đợt ứng cứu"):
+        settle(world, case.id)
+    assert [each.taken_at for each in world.cases()] == [None]
 
 
 def test_while_all_sending_is_stopped_no_team_is_said_to_be_on_its_way(world: World, event: int) -> None:

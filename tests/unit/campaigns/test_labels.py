@@ -83,6 +83,9 @@ def test_a_case_is_its_takers_alone_for_a_quarter_of_an_hour() -> None:
     assert assigned_until(None, now=NOON) is None
     assert assigned_until(NOON, now=NOON + timedelta(minutes=14)) == NOON + timedelta(minutes=15)
     assert assigned_until(NOON, now=NOON + timedelta(minutes=15)) is None
+    later = NOON + timedelta(minutes=2)
+    assert assigned_until(NOON, urgent_at=NOON, now=later) == NOON + timedelta(minutes=15)
+    assert assigned_until(NOON, urgent_at=NOON + timedelta(minutes=1), now=later) is None
 
 
 def test_each_label_says_what_it_is_used_for_has_a_key_of_its_own_and_the_pages_sentences() -> None:
