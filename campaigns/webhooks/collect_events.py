@@ -101,8 +101,8 @@ def store_marked(session: Session, *, now: datetime) -> int:
         # A horizon beyond the next transaction comes from another cluster: the database was restored.
         if position < ceiling and (horizon <= earliest or horizon > next_one):
             positions[name] = [source.collect(buffer, position, ceiling), ceiling, horizon]
-    answers = bookmark.positions["answers"][0], positions["answers"][0]
-    positions["withdrawn"] = collect_withdrawn(buffer, positions["withdrawn"], answers)
+    read_now = {name: (bookmark.positions[name][0], positions[name][0]) for name in BY_NUMBER}
+    positions["withdrawn"] = collect_withdrawn(buffer, positions["withdrawn"], read_now)
     positions["campaigns"] = collect_campaigns(buffer, positions["campaigns"])
     positions["finals"] = collect_finals(buffer, positions["finals"])
     bookmark.positions = positions
@@ -274,36 +274,42 @@ _REPORTS = (
 )
 
 
+# Answers, in the same way.
+_ANSWERS = (
+    select(Answer, ContactList.organisation_id, Campaign.is_health, Recipient.contact_id)
+    .outerjoin(Campaign, Campaign.id == Answer.campaign_id)
+    .outerjoin(Recipient, Recipient.id == Answer.recipient_id)
+    .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+)
+
+
+def _read(buffer: EventBuffer, query: Any, after: int, until: int) -> tuple[Sequence[Any], int]:
+    """Return the rows with these ids of their first entity, as many as a round takes, and the last id read."""
+    number = query.column_descriptions[0]["entity"].id
+    query = query.where(number > after, number <= until).order_by(number).limit(AT_ONCE)
+    rows = buffer.session.execute(query).all()
+    return rows, rows[-1][0].id if len(rows) == AT_ONCE else until
+
+
 def collect_answers(buffer: EventBuffer, after: int, until: int) -> int:
     """Add answers with these ids. Returns the last id read."""
-    rows = buffer.session.execute(
-        select(Answer, ContactList.organisation_id, Campaign.is_health, Recipient.contact_id)
-        .outerjoin(Campaign, Campaign.id == Answer.campaign_id)
-        .outerjoin(Recipient, Recipient.id == Answer.recipient_id)
-        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-        .where(Answer.id > after, Answer.id <= until)
-        .order_by(Answer.id)
-        .limit(AT_ONCE)
-    ).all()
+    rows, last = _read(buffer, _ANSWERS, after, until)
     for answer, owner, is_health, contact_id in rows:
-        data = describe_answer(answer, is_health=bool(is_health))
-        person = None if is_health else contact_id
-        buffer.add(
-            EventKind.ANSWER_RECORDED, answer.id, data, at=answer.at, of=owner, person=person, is_new=True
-        )
-    return rows[-1][0].id if len(rows) == AT_ONCE else until
+        data, person = describe_answer(answer, is_health=bool(is_health)), None if is_health else contact_id
+        at, kind = answer.at, EventKind.ANSWER_RECORDED
+        buffer.add(kind, answer.id, data, at=at, of=owner, person=person, is_new=True)
+    return last
 
 
 def collect_installs(buffer: EventBuffer, after: int, until: int) -> int:
     """Add reported installs with these ids. Returns the last id read."""
-    query = _REPORTS.where(InstallReport.id > after, InstallReport.id <= until).order_by(InstallReport.id)
-    rows = buffer.session.execute(query.limit(AT_ONCE)).all()
+    rows, last = _read(buffer, _REPORTS, after, until)
     for report, owner, is_health, contact_id in rows:
         data = {**_describe(report, is_health=is_health), "source": report.source.value}
         person = None if is_health else contact_id
         at, kind = report.reported_at, EventKind.INSTALL_REPORTED
         buffer.add(kind, report.id, data, at=at, of=owner, person=person, is_new=True)
-    return rows[-1][0].id if len(rows) == AT_ONCE else until
+    return last
 
 
 def collect_opt_outs(buffer: EventBuffer, after: int, until: int) -> int:
@@ -311,12 +317,10 @@ def collect_opt_outs(buffer: EventBuffer, after: int, until: int) -> int:
 
     Returns the last id read.
     """
-    is_wish = (Wish.undoes_id.is_(None), Wish.scope == EVERYTHING)
-    rows = buffer.session.scalars(
-        select(Wish).where(Wish.id > after, Wish.id <= until, *is_wish).order_by(Wish.id).limit(AT_ONCE)
-    ).all()
-    people = read_people_of(buffer.session, [wish.id for wish in rows])
-    for wish in rows:
+    query = select(Wish).where(Wish.undoes_id.is_(None), Wish.scope == EVERYTHING)
+    rows, last = _read(buffer, query, after, until)
+    people = read_people_of(buffer.session, [wish.id for (wish,) in rows])
+    for (wish,) in rows:
         known = people.get(wish.id, [])
         for subscriber in buffer.subscribers:
             contact_ids = sorted({contact for contact, owner in known if subscriber.sees(owner)})
@@ -324,7 +328,7 @@ def collect_opt_outs(buffer: EventBuffer, after: int, until: int) -> int:
                 data = describe_opt_out(wish, contact_ids)
                 at, kind = wish.said_at, EventKind.OPT_OUT
                 buffer.add_for(subscriber, kind, wish.id, data, at=at, people=contact_ids, is_new=True)
-    return rows[-1].id if len(rows) == AT_ONCE else until
+    return last
 
 
 def people_of_wishes() -> CompoundSelect[int, int]:
@@ -384,17 +388,19 @@ BY_NUMBER = {
 }
 
 
-def collect_withdrawn(buffer: EventBuffer, since: str, answers: tuple[int, int]) -> str:
+def collect_withdrawn(buffer: EventBuffer, since: str, read_now: dict[str, tuple[int, int]]) -> str:
     """Add installs withdrawn since a moment, some of them added before. Returns the moment from which to read the next time.
 
-    `answers`: the ids after and up to which answers were read in this round. One heard hours ago withdraws as of then.
+    `read_now`: the ids after and up to which answers and installs were read in this round. An answer heard hours ago withdraws as
+    of then; a withdrawal is told after its install, which may be read later.
     """
     column, kind = InstallReport.withdrawn_at, EventKind.INSTALL_WITHDRAWN
-    after, until = answers
+    (after, until), (told, last) = read_now["answers"], read_now["installs"]
     by_answer = exists().where(Answer.recipient_id == InstallReport.recipient_id, Answer.at <= column)
-    is_new = by_answer.where(Answer.id > after, Answer.id <= until)
+    is_new = or_(by_answer.where(Answer.id > after, Answer.id <= until), InstallReport.id > told)
     is_late = column >= datetime.fromisoformat(since) - OVERLAP
-    query = _REPORTS.add_columns(is_new).where(column.is_not(None), or_(is_late, is_new))
+    of_told = (column.is_not(None), InstallReport.id <= last)
+    query = _REPORTS.add_columns(is_new).where(*of_told, or_(is_late, is_new))
     for report, owner, is_health, contact_id, by_new in (
         buffer.session.execute(query.order_by(column, InstallReport.id)) if buffer.is_wanted(kind) else ()
     ):

@@ -515,6 +515,27 @@ def test_an_install_that_an_answer_of_hours_ago_withdraws_is_told_as_withdrawn(
     assert [got.kind for got in receiver.got] == ["install.reported", "install.withdrawn"]
 
 
+def test_an_install_withdrawn_before_it_could_be_read_is_told_before_its_withdrawal(
+    world: World, receiver: Receiver
+) -> None:
+    """Else whoever adds up the events would count it for ever."""
+    if not world.runtime.db.is_postgresql:
+        return  # SQLite has one writer
+    world.add_people(1)
+    campaign = world.launch()
+    listen(world, receiver, kinds=["install.reported", "install.withdrawn"])
+    with world.runtime.db.write() as slow:  # as an import of minutes
+        slow.execute(update(Organisation).values(name=Organisation.name))
+        for label in (_L.INSTALLED, _L.REFUSE):
+            says(world, campaign, 0, label)
+        for _ in range(2):
+            tell(world)
+        assert receiver.got == []
+    for _ in range(2):
+        tell(world)
+    assert [got.kind for got in receiver.got] == ["install.reported", "install.withdrawn"]
+
+
 @both_databases
 def test_of_two_who_subscribe_first_at_the_same_moment_neither_is_refused(
     world: World, receiver: Receiver
