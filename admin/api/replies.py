@@ -6,12 +6,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response, jsonify, url_for
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from admin.api.bodies import KEY, read_body, read_key
 from admin.api.problems import Malformed, pointing
-from admin.api.routing import PARAMETERS, Api, answer_with, as_json, bearer, fields_of, page_of, read_page
+from admin.api.routing import (
+    PARAMETERS,
+    Api,
+    answer_with,
+    as_json,
+    bearer,
+    fields_of,
+    newest_settled,
+    page_of,
+    read_page,
+)
 from admin.api.schemas import (
     BY_PERSON_OR_PHONE,
     ID,
@@ -108,13 +118,16 @@ def add_reply_routes(api: Api) -> None:
     @api.route("GET /answers", Right.REPLIES_READ, "A page of them", "AnswerPage", parameters=PARAMETERS)
     def list_answers() -> Response:
         """What residents said, by any channel, the oldest first."""
+        newest = newest_settled(api.runtime.db, Answer.id)
         with api.runtime.db.read() as session:
             query = (
                 select(Answer, Campaign.is_health, Recipient.contact_id)
                 .join(Recipient, Recipient.id == Answer.recipient_id)
                 .join(Campaign, Campaign.id == Answer.campaign_id)
                 .join(ContactList, ContactList.id == Recipient.list_id)
-                .where(visible_to(session, bearer().as_user(), ContactList.organisation_id))
+                .where(
+                    visible_to(session, bearer().as_user(), ContactList.organisation_id), Answer.id <= newest
+                )
             )
             page, following = page_of(session, query, Answer.id, read_page(), "list_answers")
             names = _names(session, {contact for _, is_health, contact in page if contact and not is_health})
@@ -132,10 +145,11 @@ def add_reply_routes(api: Api) -> None:
     @api.route("GET /opt-outs", Right.REPLIES_READ, "A page of them", "OptOutPage", parameters=PARAMETERS)
     def list_opt_outs() -> Response:
         """Opt-outs from everything, of people of the token's lists, the oldest first."""
+        newest = newest_settled(api.runtime.db, Wish.id)
         with api.runtime.db.read() as session:
             again = aliased(Wish)
             query = select(Wish, again.said_at).outerjoin(again, again.undoes_id == Wish.id)
-            query = query.where(Wish.undoes_id.is_(None), Wish.scope == EVERYTHING)
+            query = query.where(Wish.undoes_id.is_(None), Wish.scope == EVERYTHING, Wish.id <= newest)
             seen = organisations_of(session, bearer().as_user())
             if seen is not None:
                 theirs = people_of_wishes().subquery()
@@ -169,8 +183,9 @@ def add_reply_routes(api: Api) -> None:
     @api.route("GET /replies", Right.REPLIES_READ, "A page of them", "ReplyPage", parameters=PARAMETERS)
     def list_replies() -> Response:
         """Replies as they were understood, the oldest first, without their texts."""
+        newest = newest_settled(api.runtime.db, Reply.id)
         with api.runtime.db.read() as session:
-            replies, following = _page(session, read_page())
+            replies, following = _page(session, read_page(), Reply.id <= newest)
         return jsonify(replies=replies, next=following)
 
     @api.route("GET /replies/<int:reply_id>", Right.REPLIES_READ, "As it stands", "Reply")
@@ -221,7 +236,9 @@ def add_reply_routes(api: Api) -> None:
         return answer_with(replies[0], 201 if is_new else 200, location=location)
 
 
-def _page(session: Session, asked: tuple[int, int | None]) -> tuple[list[dict[str, Any]], str | None]:
+def _page(
+    session: Session, asked: tuple[int, int | None], *among: ColumnElement[bool]
+) -> tuple[list[dict[str, Any]], str | None]:
     """Return a page of replies: of people of the token's lists, those that it handed in, and nobody's for who sees everything."""
     user, own = bearer().as_user(), id_prefix(bearer())
     handed_in = Reply.gateway_id.startswith(own, autoescape=True)
@@ -234,7 +251,7 @@ def _page(session: Session, asked: tuple[int, int | None]) -> tuple[list[dict[st
         .outerjoin(Recipient, Recipient.id == Reply.recipient_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
         .outerjoin(Answer, Answer.reply_id == Reply.id)
-        .where(is_seen)
+        .where(is_seen, *among)
     )
     page, following = page_of(session, query, Reply.id, asked, "list_replies")
     names = _names(session, {contact for _, is_health, contact, *_ in page if contact and not is_health})

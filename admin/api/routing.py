@@ -6,6 +6,7 @@ A route and its part of the OpenAPI document are declared together, so that they
 import csv
 import io
 import re
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import wraps
@@ -13,14 +14,16 @@ from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, request, url_for
 from limits import RateLimitItemPerMinute
-from sqlalchemy import Select
+from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import ServiceUnavailable
 
 from admin.api.bodies import digest_request, read_key
 from admin.api.problems import MEDIA_TYPE, Unreadable, install_problems, problem
 from admin.api.schemas import ID, Schema, asked, number, ref
 from outreach.accounts.api_requests import do_once, open_sandbox
 from outreach.accounts.api_tokens import Bearer, authenticate_token, record_use
+from outreach.core.db import Database
 from outreach.core.rate_limits import hit, nothing_limited_without_redis
 from outreach.core.spreadsheets import escape_formula
 from outreach.models.accounts import Right
@@ -301,6 +304,32 @@ def _as_cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     return escape_formula(value) if isinstance(value, str) else value
+
+
+SETTLES_WITHIN_S = 3.0
+_WRITERS = text(
+    "SELECT virtualtransaction FROM pg_locks WHERE mode = 'RowExclusiveLock' AND relation = CAST(:name AS regclass)"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+
+def newest_settled(db: Database, key: Any) -> int:
+    """Return the newest id of a table whose rows below it are all there: who goes on from the last id seen misses none.
+
+    A row has its id before its transaction ends, so that those are waited for that write to the table now. Raises
+    ServiceUnavailable if one of them lasts.
+    """
+    ends_at = time.monotonic() + SETTLES_WITHIN_S
+    with db.read() as session:
+        newest: int = session.scalar(select(func.max(key))) or 0
+        writers: set[str] | None = None if db.is_postgresql else set()  # SQLite has one writer
+        while writers is None or writers:
+            now = set(session.scalars(_WRITERS, {"name": key.class_.__tablename__}))
+            writers = now if writers is None else writers & now
+            if writers and time.monotonic() > ends_at:
+                raise ServiceUnavailable
+            time.sleep(0.02 if writers else 0)
+    return newest
 
 
 def page_of(

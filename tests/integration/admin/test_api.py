@@ -15,10 +15,12 @@ from sqlalchemy import delete, func, select, update
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.test import TestResponse
 
+from admin.api import routing
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message
 from campaigns.models.replies import Answer, AnswerSource, Case, Reply, SafetyReport
 from campaigns.models.webhooks import Delivery, DeliveryState, Subscription
+from campaigns.replies.receive_reply import receive_reply
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.states import CampaignAction, CampaignState
@@ -42,6 +44,7 @@ from outreach.models.contacts import (
     Wish,
 )
 from outreach.rules.errors import NotAllowed
+from outreach.rules.gateway import InboundMessage
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import local
 from tests.support.servers import both_databases
@@ -604,6 +607,22 @@ def test_a_reply_to_another_organisations_message_is_not_taken_but_an_opt_out_is
     # Of two opt-outs the page of one has the own one.
     page = below.get("/opt-outs?limit=1")
     assert (len(page["opt_outs"]), page["next"], count(world, Wish)) == (1, None, [2])
+
+
+@pytest.mark.parametrize("what", ["answers", "opt-outs", "replies"])
+def test_who_reads_on_from_the_last_id_misses_nothing_that_was_being_stored(system, world, monkeypatch, what):
+    if not world.runtime.db.is_postgresql:
+        return  # SQLite has one writer
+    monkeypatch.setattr(routing, "SETTLES_WITHIN_S", 0.1)
+    world.add_people(2, first=11)
+    world.sent()
+    with world.runtime.db.write() as slow:  # it has the lower id, and ends last
+        late = InboundMessage("late", number(11), "MTTQ", "TC", is_opt_out=False)
+        assert receive_reply(slow, late, keys=world.keys, now=world.now)
+        assert world.reply(number(12), "TC", gateway_id="quick")
+        asked = system.call("GET", f"/{what}")
+        assert (asked.status_code, "Retry-After" in asked.headers) == (503, True)
+    assert len(system.get(f"/{what}")[what.replace("-", "_")]) == 2
 
 
 def test_an_opt_out_counts_also_of_who_is_in_no_list_any_more(system, world):
