@@ -6,7 +6,7 @@ error that names the state.
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -85,7 +85,7 @@ def create_campaign(session: Session, draft: Draft, *, user: User, now: datetime
     require_role(user, Role.STAFF, Role.APPROVER)
     campaign = Campaign(state=CampaignState.DRAFT, created_by=user.id, created_at=now)
     save_draft(session, campaign, draft, user=user, now=now)
-    _record(session, campaign.id, user.id, "create", now)
+    audit.record(session, "campaign.create", campaign, user, now)
     return campaign
 
 
@@ -106,7 +106,7 @@ def edit_campaign(
         raise WrongState("campaign_not_editable", state=STATE_NAMES[state])
     save_draft(session, campaign, draft, user=user, now=now)
     if not goes_on:
-        _record(session, campaign_id, user.id, "edit", now)
+        audit.record(session, "campaign.edit", campaign, user, now)
     return campaign
 
 
@@ -180,6 +180,14 @@ def change_state(
     return changed.rowcount == 1
 
 
+class Told(TypedDict, total=False):
+    """What a press tells: the `reason` of a return, and of an approval what was read, the number of the submission and of the recipients."""
+
+    reason: str
+    version: int | None
+    recipients: int | None
+
+
 def perform_action(
     runtime: Runtime,
     campaign_id: int,
@@ -187,14 +195,11 @@ def perform_action(
     *,
     user: User,
     now: datetime,
-    reason: str = "",
-    version: int | None = None,
-    recipients: int | None = None,
+    **told: Unpack[Told],
 ) -> Campaign:
     """Submit, return, approve, launch, pause, resume, cancel or undo a campaign.
 
-    `reason` belongs to a return; an approver must give one (else BadInput). An approval may name what was read: the
-    number of the submission and of the recipients. Raises NotFound, NotAllowed, WrongState.
+    An approver must give the reason of a return (else BadInput). Raises NotFound, NotAllowed, WrongState.
     """
     terms = None
     with runtime.db.read() as session:
@@ -203,17 +208,7 @@ def perform_action(
         if action in NEEDS_TERMS:
             # People are counted before the transaction, which must not last as long.
             terms = compute_terms(session, campaign, settings=runtime.settings)
-    campaign = change_campaign(
-        runtime,
-        campaign_id,
-        action,
-        terms=terms,
-        user=user,
-        now=now,
-        reason=reason,
-        version=version,
-        recipients=recipients,
-    )
+    campaign = change_campaign(runtime, campaign_id, action, terms=terms, user=user, now=now, **told)
     if action is CampaignAction.LAUNCH and campaign.state is CampaignState.SUBMITTED:
         raise WrongState("launch_needs_new_approval")
     return campaign
@@ -255,9 +250,11 @@ class _Press:
     user: User
     now: datetime
     is_author: bool
-    reason: str
-    version: int | None
-    recipients: int | None
+    told: Told
+
+    @property
+    def reason(self) -> str:
+        return self.told.get("reason", "").strip()
 
 
 @use_case
@@ -269,9 +266,7 @@ def change_campaign(
     terms: LaunchTerms | None,
     user: User,
     now: datetime,
-    reason: str = "",
-    version: int | None = None,
-    recipients: int | None = None,
+    **told: Unpack[Told],
 ) -> Campaign:
     """Change a campaign as `perform_action` does, with terms that were computed before.
 
@@ -286,7 +281,7 @@ def change_campaign(
     if action not in (CampaignAction.SUBMIT, CampaignAction.RETURN):
         enqueue_after_commit(session, enqueue_sweep)
     is_author = is_campaign_author(session, campaign, user)
-    press = _Press(session, campaign, action, user, now, is_author, reason.strip(), version, recipients)
+    press = _Press(session, campaign, action, user, now, is_author, told)
     if action in NEEDS_TERMS:
         assert terms is not None
         # Locked until the end: what is compared here is what is approved or sent.
@@ -357,9 +352,10 @@ def _approve(press: _Press, terms: LaunchTerms) -> Campaign:
     # No author may approve, administrators included.
     if press.is_author:
         raise NotAllowed("own_campaign_approval")
-    _refuse_unread(session, campaign, terms, version=press.version, recipients=press.recipients)
-    if press.recipients is not None:
-        terms = replace(terms, recipients=press.recipients)
+    recipients = press.told.get("recipients")
+    _refuse_unread(session, campaign, terms, version=press.told.get("version"), recipients=recipients)
+    if recipients is not None:
+        terms = replace(terms, recipients=recipients)
     is_held = is_waiting_for_approval(campaign)
     if not is_held and campaign.state is not CampaignState.SUBMITTED:
         raise WrongState("campaign_state_changed", state=STATE_NAMES[campaign.state])
@@ -413,7 +409,7 @@ def _submit_again(session: Session, campaign: Campaign, *, user: User, now: date
     change_state(session, campaign_id, CampaignAction.RESUBMIT, now=now, submitted_at=now, **_NO_APPROVAL)
     campaign = session.get_one(Campaign, campaign_id)
     store_version(session, campaign, user_id=user.id, now=now)
-    _record(session, campaign_id, user.id, CampaignAction.RESUBMIT.value, now)
+    audit.record(session, f"campaign.{CampaignAction.RESUBMIT}", campaign, user, now)
     enqueue_after_commit(session, enqueue_approval_mail, campaign_id)
     return campaign
 
@@ -431,7 +427,7 @@ def hold_for_approval(
     stored = reason.as_json()
     if not change_state(session, campaign_id, CampaignAction.PAUSE, now=now, pause_reason=stored, **values):
         return
-    _record(session, campaign_id, None, "pause", now, reason=stored)
+    audit.record(session, "campaign.pause", f"campaigns:{campaign_id}", None, now, reason=stored)
     campaign, newest = session.get_one(Campaign, campaign_id), newest_version(session, campaign_id)
     if approvals > 1 and newest:
         resend_decision_mail(session, campaign_id)
@@ -445,7 +441,7 @@ def pause_automatically(session: Session, campaign_id: int, *, reason: LoaError,
     """Pause a campaign that would go wrong for all recipients, with the reason."""
     stored = reason.as_json()
     if change_state(session, campaign_id, CampaignAction.PAUSE, now=now, pause_reason=stored):
-        _record(session, campaign_id, None, "pause", now, reason=stored)
+        audit.record(session, "campaign.pause", f"campaigns:{campaign_id}", None, now, reason=stored)
 
 
 def pause_broken(session: Session, campaign_id: int, error: Exception, *, now: datetime) -> None:
@@ -482,12 +478,6 @@ def _record_decision_on(
     urgent = {"urgent_reason": campaign.urgent_reason, "urgent_basis": campaign.urgent_basis}
     changes = {field: ("", text) for field, text in urgent.items() if text}
     audit.record_change(session, f"campaign.{action}", f"campaigns:{campaign.id}", user, now, changes)
-
-
-def _record(
-    session: Session, campaign_id: int, actor_id: int | None, action: str, now: datetime, **details: object
-) -> None:
-    audit.record(session, f"campaign.{action}", f"campaigns:{campaign_id}", actor_id, now, **details)
 
 
 def undo_launch(session: Session, campaign_id: int) -> None:

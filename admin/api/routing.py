@@ -3,8 +3,6 @@
 A route and its part of the OpenAPI document are declared together, so that they cannot differ.
 """
 
-import csv
-import io
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -25,7 +23,7 @@ from outreach.accounts.api_requests import do_once, open_sandbox
 from outreach.accounts.api_tokens import Bearer, authenticate_token, record_use
 from outreach.core.db import Database
 from outreach.core.rate_limits import hit, nothing_limited_without_redis
-from outreach.core.spreadsheets import escape_formula
+from outreach.core.spreadsheets import csv_text
 from outreach.models.accounts import Right
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
@@ -292,18 +290,9 @@ def wants_table() -> bool:
 
 def answer_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Response:
     """Return rows as CSV, in UTF-8 and with a header, also where there is no row; null is an empty cell."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_as_cell(row[name]) for name in columns])
-    return Response(out.getvalue(), content_type="text/csv; charset=utf-8")
-
-
-def _as_cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return escape_formula(value) if isinstance(value, str) else value
+    cells = ([row[name] for name in columns] for row in rows)
+    written = ([str(each).lower() if isinstance(each, bool) else each for each in row] for row in cells)
+    return Response(csv_text([columns, *written]), content_type="text/csv; charset=utf-8")
 
 
 SETTLES_WITHIN_S = 3.0
@@ -322,13 +311,12 @@ def newest_settled(db: Database, key: Any) -> int:
     ends_at = time.monotonic() + SETTLES_WITHIN_S
     with db.read() as session:
         newest: int = session.scalar(select(func.max(key))) or 0
-        writers: set[str] | None = None if db.is_postgresql else set()  # SQLite has one writer
-        while writers is None or writers:
-            now = set(session.scalars(_WRITERS, {"name": key.class_.__tablename__}))
-            writers = now if writers is None else writers & now
-            if writers and time.monotonic() > ends_at:
+        asked = {"name": key.class_.__tablename__}
+        writers = set(session.scalars(_WRITERS, asked)) if db.is_postgresql else set()
+        while writers := writers and writers.intersection(session.scalars(_WRITERS, asked)):
+            if time.monotonic() > ends_at:
                 raise ServiceUnavailable
-            time.sleep(0.02 if writers else 0)
+            time.sleep(0.02)
     return newest
 
 

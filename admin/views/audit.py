@@ -9,7 +9,6 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from redis import RedisError
-from sqlalchemy import select
 
 from admin.forms import Form, LongTextField
 from admin.permissions import may_open
@@ -21,8 +20,7 @@ from campaigns.rules.checks import Level, worst
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.audit import read_actors, read_head, read_journal
 from outreach.accounts.security_events import SecurityEvent, count_events, read_events
-from outreach.accounts.users import name_of
-from outreach.models.accounts import User
+from outreach.accounts.users import name_of, names_of
 
 # Tables whose rows have a page: its endpoint, and the name of its id argument.
 _PAGES = {
@@ -139,12 +137,12 @@ class SecurityView(AdminPage):
             events, counts = None, None
         ids = {int(each.who[6:]) for each in events or () if each.who.startswith("users:")}
         with self.reading() as (session, _user):
-            users = {user.id: user for user in session.scalars(select(User).where(User.id.in_(ids)))}
+            names = names_of(session, ids)
         return self.render(
             "settings/security.html",
             events=events,
             counts=counts,
             kinds=list(SecurityEvent),
             chosen=event,
-            names={f"users:{user.id}": (user.id, user.shown_name) for user in users.values()},
+            names={f"users:{user_id}": (user_id, name) for user_id, name in names.items()},
         )

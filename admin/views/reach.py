@@ -1,7 +1,5 @@
 """A campaign's reach by step, organisation and place, as page and file; and its install reports."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,7 +32,7 @@ from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.reach import ReachTotals
 from campaigns.rules.reach_by_operator import ReachByOperator
 from outreach.accounts.permissions import organisations_of
-from outreach.core.spreadsheets import MEDIA_TYPE, escape_formula, workbook_bytes
+from outreach.core.spreadsheets import MEDIA_TYPE, csv_text, workbook_bytes
 from outreach.enqueue_jobs import enqueue_count_reach
 from outreach.gateway_accounts import read_names_of_gateways
 from outreach.models.accounts import Organisation, User
@@ -172,7 +170,9 @@ class ReachView(AdminPage):
         self.do(record_export, campaign_id, rows=len(rows) - 1)
         name = f"ket-qua-gui-{campaign_id}.{form}"
         return Response(
-            _as_csv(rows) if form == "csv" else workbook_bytes(_("Kết quả gửi"), rows),
+            csv_text(rows).encode("utf-8-sig")  # with the byte order mark Excel reads Vietnamese
+            if form == "csv"
+            else workbook_bytes(_("Kết quả gửi"), rows),
             content_type=_TYPES[form],
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
@@ -243,14 +243,6 @@ def _names(history: UnitHistory, codes: Sequence[str]) -> str:
 
 def _most_first(line: ReachRow) -> tuple[bool, int, str]:
     return not line.name, -line.counts.sent, line.name
-
-
-def _as_csv(rows: list[list[str | int]]) -> bytes:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    for row in rows:
-        writer.writerow([escape_formula(cell) if isinstance(cell, str) else cell for cell in row])
-    return out.getvalue().encode("utf-8-sig")  # with the byte order mark Excel reads Vietnamese
 
 
 class InstallsView(AdminPage):

@@ -3,8 +3,6 @@
 An event is a campaign of the urgent class. Each look at what people need is on record, and nobody sees it who does not work on it.
 """
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -60,7 +58,7 @@ from campaigns.rules.safety import CryState, Position
 from campaigns.web.responses import public_page
 from outreach.accounts.village_officers import list_officers
 from outreach.core.job_queue import once_every
-from outreach.core.spreadsheets import escape_formula
+from outreach.core.spreadsheets import csv_text
 from outreach.models.accounts import User
 from outreach.models.places import Area
 from outreach.places.nation import points_of
@@ -373,12 +371,10 @@ def _rows(cries: Iterable[Cry]) -> list[dict[str, Any]]:
 
 def _as_csv(cries: list[Cry]) -> bytes:
     """Return the cries as a file that a spreadsheet opens: UTF-8 with a mark."""
-    out = io.StringIO()
-    for n, row in enumerate(_rows(cries)):
-        if not n:
-            csv.writer(out).writerow(row)
-        csv.writer(out).writerow(escape_formula("" if each is None else str(each)) for each in row.values())
-    return b"\xef\xbb\xbf" + out.getvalue().encode()
+    rows = _rows(cries)
+    return csv_text([*(each.keys() for each in rows[:1]), *(each.values() for each in rows)]).encode(
+        "utf-8-sig"
+    )
 
 
 def _as_geojson(cries: list[Cry]) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, select, true, tuple_
 from sqlalchemy import case as case_when
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from campaigns.cases.handle_case import cases_visible_to, may_read_answers
 from campaigns.cases.sms_answers import SentAnswer, sent_for
@@ -23,6 +23,7 @@ from campaigns.rules.cases import FOLLOW_UP, CaseKind, assigned_until
 from campaigns.rules.own_answers import OwnAnswer, current_own, own_word, read_own_answers
 from campaigns.rules.replies.labels import Label
 from outreach.accounts.permissions import visible_to
+from outreach.accounts.users import names_of
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, Phone
 from outreach.models.places import Area, AreaLevel
@@ -280,7 +281,6 @@ def read_case_rows(
 
     Who handles cases reads an answer about health while its case is open, nobody else and not later.
     """
-    taker, doer, recorder = aliased(User), aliased(User), aliased(User)
     found = session.execute(
         select(
             Case,
@@ -290,23 +290,17 @@ def read_case_rows(
             Phone.e164,
             Campaign,
             Organisation.name,
-            taker,
-            doer,
             Answer.source,
             OfficerEntry,
-            recorder,
         )
         .outerjoin(Answer, Answer.id == Case.answer_id)
         .outerjoin(OfficerEntry, OfficerEntry.answer_id == Case.answer_id)
-        .outerjoin(recorder, recorder.id == OfficerEntry.recorded_by)
         .outerjoin(Reply, Reply.id == Case.reply_id)
         .outerjoin(Recipient, Recipient.id == Case.recipient_id)
         .outerjoin(Contact, Contact.id == Recipient.contact_id)
         .outerjoin(Phone, Phone.id == Case.phone_id)
         .outerjoin(Campaign, Campaign.id == Case.campaign_id)
         .outerjoin(Organisation, Organisation.id == Case.organisation_id)
-        .outerjoin(taker, taker.id == Case.taken_by)
-        .outerjoin(doer, doer.id == Case.done_by)
         .where(Case.id.in_(ids))
     ).all()
     cases = [row[0] for row in found]
@@ -317,8 +311,10 @@ def read_case_rows(
     )
     stopped = [row[2].id for row in found if row[2] and row[2].answer is Label.OPT_OUT]
     of_drive = opted_out_of_drive(session, stopped)
+    by = {(row[0].taken_by, row[0].done_by, row[-1] and row[-1].recorded_by) for row in found}
+    names = names_of(session, {each for some in by for each in some if each})
     rows = {}
-    for case, reply, recipient, contact, e164, campaign, organisation, *by, source, entry, recorder in found:
+    for case, reply, recipient, contact, e164, campaign, organisation, source, entry in found:
         own_answers = read_own_answers(campaign.content) if campaign else ()
         row = CaseRow(
             case=case,
@@ -331,8 +327,8 @@ def read_case_rows(
             campaign=campaign.name if campaign else "",
             kind=campaign.kind if campaign else "",
             organisation=organisation or "",
-            taken_by=_shown(by[0]),
-            done_by=_shown(by[1]),
+            taken_by=names.get(case.taken_by, ""),
+            done_by=names.get(case.done_by, ""),
             held_until=None
             if case.done_at
             else assigned_until(case.taken_at, urgent_at=case.urgent_at, now=now),
@@ -343,15 +339,11 @@ def read_case_rows(
             sent=sent.get(case.id, []),
             asked_through=source,
             entry=entry,
-            entered_by=_shown(recorder),
+            entered_by=names.get(entry.recorded_by if entry else None, ""),
         )
         is_masked = campaign and campaign.is_health and not (case.done_at is None and may_read_answers(user))
         rows[case.id] = _mask(row) if is_masked else row
     return [rows[case_id] for case_id in ids]
-
-
-def _shown(user: User | None) -> str:
-    return user.shown_name if user else ""
 
 
 def _show_place(areas: dict[str, Area], code: str | None) -> str:

@@ -213,17 +213,10 @@ def record_answer(
     )
     if answer is not None:
         is_health = session.scalar(select(Campaign.is_health).where(Campaign.id == campaign_id))
-        audit.record(
-            session,
-            "contact.answer",
-            f"contacts:{contact_id}",
-            user,
-            now,
-            campaign=campaign_id,
-            place=place.value,
-            # Entries outlive what they name: an answer about health is in none.
-            **({} if is_health else {"label": said.label.value}),
-        )
+        # Entries outlive what they name: an answer about health is in none.
+        about = {"campaign": campaign_id, "place": place.value}
+        about |= {} if is_health else {"label": said.label.value}
+        audit.record(session, "contact.answer", f"contacts:{contact_id}", user, now, **about)
     return answer is not None
 
 

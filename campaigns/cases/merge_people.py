@@ -8,7 +8,6 @@ the person's, as all rows that refer to them. Which tables refer to contacts is 
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -106,17 +105,15 @@ def merge_people(
     session.expunge(other)
     session.execute(delete(Contact).where(Contact.id == other_id))
     note_at_the_door(session, [kept.id])
-    for each in people:
-        audit.record(
-            session,
-            "contact.merge",
-            f"contacts:{each}",
-            user,
-            now,
-            kept_person=kept.id,
-            merged_person=other_id,
-        )
+    _record(session, "contact.merge", kept.id, other_id, user=user, now=now)
     return merge
+
+
+def _record(session: Session, action: str, kept_id: int, other_id: int, *, user: User, now: datetime) -> None:
+    """Record an action that is about two people with both."""
+    for each in (kept_id, other_id):
+        people = {"kept_person": kept_id, "merged_person": other_id}
+        audit.record(session, action, f"contacts:{each}", user, now, **people)
 
 
 @use_case
@@ -157,41 +154,8 @@ def unmerge_people(session: Session, merge_id: int, *, user: User, now: datetime
     session.delete(merge)
     session.flush()
     note_at_the_door(session, [kept.id, other_id])
-    for subject in (kept.id, other_id):
-        audit.record(
-            session,
-            "contact.unmerge",
-            f"contacts:{subject}",
-            user,
-            now,
-            kept_person=kept.id,
-            merged_person=other_id,
-        )
+    _record(session, "contact.unmerge", kept.id, other_id, user=user, now=now)
     return other_id
-
-
-@dataclass(frozen=True, slots=True)
-class MergeLine:
-    """Merge on a person's page. `name` is that of the contact who was merged."""
-
-    id: int
-    name: str
-    by: str
-    at: datetime
-
-
-def read_merges(session: Session, contact_id: int) -> list[MergeLine]:
-    """Return who was merged with a contact, the latest first. The caller must have found the contact for the user."""
-    rows = session.execute(
-        select(PersonMerge, User.name, User.email)
-        .join(User, User.id == PersonMerge.merged_by)
-        .where(PersonMerge.kept_id == contact_id)
-        .order_by(PersonMerge.id.desc())
-    )
-    return [
-        MergeLine(each.id, each.data["facts"]["name"], name or email or "", each.merged_at)
-        for each, name, email in rows
-    ]
 
 
 def _require_all_lists(session: Session, people: Sequence[int], user: User) -> None:

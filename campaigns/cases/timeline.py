@@ -14,7 +14,6 @@ from sqlalchemy import and_, or_, select, union
 from sqlalchemy.orm import Session
 
 from campaigns.cases.conversation import Conversation, ConversationItem, read_items
-from campaigns.cases.merge_people import read_merges
 from campaigns.models.activities import VisitLine, VisitResult
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.messages import Attempt, Message
@@ -26,7 +25,7 @@ from outreach.contacts.contact import PhoneRow, ShownContact
 from outreach.contacts.directory import visible_lists
 from outreach.contacts.phones import read_removed
 from outreach.models.accounts import Organisation, User
-from outreach.models.contacts import ContactList, ImportSighting, ListImport, Membership
+from outreach.models.contacts import ContactList, ImportSighting, ListImport, Membership, PersonMerge
 from outreach.rules.identity import mask_number
 
 ON_A_PAGE = 30
@@ -133,7 +132,7 @@ def _masked(session: Session, talks: Sequence[Conversation]) -> Iterator[Timelin
 
 def _spoken(session: Session, talks: dict[int, Conversation]) -> Iterator[TimelineEntry]:
     visits = session.execute(
-        select(VisitLine.recipient_id, VisitResult, User.name, User.email)
+        select(VisitLine.recipient_id, VisitResult, User)
         .join(VisitLine, VisitLine.id == VisitResult.line_id)
         .join(User, User.id == VisitResult.entered_by)
         .where(
@@ -142,11 +141,11 @@ def _spoken(session: Session, talks: dict[int, Conversation]) -> Iterator[Timeli
             VisitResult.outcome.is_not(None),
         )
     ).all()
-    told = {visit.answer_id for _recipient, visit, _name, _email in visits if visit.answer_id}
-    for recipient_id, visit, name, email in visits:
-        at, word = visit.visited_at or visit.entered_at, visit.outcome or ""
+    told = {visit.answer_id for _recipient, visit, _by in visits if visit.answer_id}
+    for recipient_id, visit, by in visits:
+        at, word, who = visit.visited_at or visit.entered_at, visit.outcome or "", by.shown_name
         yield TimelineEntry(
-            at, Event.VISIT, talks[recipient_id], family="found", word=word, text=visit.note, by=name or email
+            at, Event.VISIT, talks[recipient_id], family="found", word=word, text=visit.note, by=who
         )
     for item in read_items(session, list(talks)):
         if item.answer_id in told:
@@ -283,5 +282,7 @@ def _of_the_record(session: Session, contact_id: int) -> Iterator[TimelineEntry]
         )
         if number.restored_at:
             yield TimelineEntry(number.restored_at, Event.RESTORED, note=mask_number(number.e164))
-    for merge in read_merges(session, contact_id):
-        yield TimelineEntry(merge.at, Event.MERGED, word=merge.name, by=merge.by, subject=merge.id)
+    merges = select(PersonMerge, User).join(User, User.id == PersonMerge.merged_by)
+    for merge, by in session.execute(merges.where(PersonMerge.kept_id == contact_id)):
+        at, name = merge.merged_at, merge.data["facts"]["name"]
+        yield TimelineEntry(at, Event.MERGED, word=name, by=by.shown_name, subject=merge.id)

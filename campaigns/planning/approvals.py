@@ -115,40 +115,20 @@ def read_approvals(session: Session, campaign: Campaign) -> list[Approval]:
 
 _CHECK_EVERY_S = 300
 _RETRY_FOR = timedelta(days=1)
-_REQUEST = """Kính gửi đồng chí,
+_LETTER = """Kính gửi đồng chí,
 
-Chiến dịch “{name}” của {organisation} đã được trình phê duyệt (lần {n}).
-Đề nghị đồng chí xem nội dung, người nhận và chi phí, rồi duyệt hoặc trả lại tại:
-
-{link}
-
-Loa gửi thư này tự động, xin không trả lời thư.
-"""
-_SECOND = """Kính gửi đồng chí,
-
-Chiến dịch “{name}” của {organisation} (lần trình {n}) đã có một người duyệt. {why} cần thêm
-một người duyệt. Đề nghị đồng chí xem nội dung, người nhận và chi phí, rồi duyệt hoặc trả lại tại:
+{what}
 
 {link}
 
 Loa gửi thư này tự động, xin không trả lời thư.
 """
-_APPROVED = """Kính gửi đồng chí,
-
-Chiến dịch “{name}” (lần trình {n}) đã được duyệt và có thể gửi. Xem và gửi tại:
-
-{link}
-
-Loa gửi thư này tự động, xin không trả lời thư.
-"""
-_RETURNED = """Kính gửi đồng chí,
-
-Chiến dịch “{name}” (lần trình {n}) đã được trả lại để sửa. Xem lý do và sửa tại:
-
-{link}
-
-Loa gửi thư này tự động, xin không trả lời thư.
-"""
+_REQUEST = """Chiến dịch “{name}” của {organisation} đã được trình phê duyệt (lần {n}).
+Đề nghị đồng chí xem nội dung, người nhận và chi phí, rồi duyệt hoặc trả lại tại:"""
+_SECOND = """Chiến dịch “{name}” của {organisation} (lần trình {n}) đã có một người duyệt. {why} cần thêm
+một người duyệt. Đề nghị đồng chí xem nội dung, người nhận và chi phí, rồi duyệt hoặc trả lại tại:"""
+_APPROVED = "Chiến dịch “{name}” (lần trình {n}) đã được duyệt và có thể gửi. Xem và gửi tại:"
+_RETURNED = "Chiến dịch “{name}” (lần trình {n}) đã được trả lại để sửa. Xem lý do và sửa tại:"
 
 
 def enqueue_overdue_approval_mail(runtime: Runtime, *, now: datetime) -> int:
@@ -204,7 +184,7 @@ def send_approval_mail(runtime: Runtime, campaign_id: int, *, now: datetime) -> 
     return told
 
 
-# Subject and body by whether an approval is asked for, and what was decided last: approved, returned, nothing.
+# Subject and what is told by whether an approval is asked for, and what was decided last: approved, returned, nothing.
 _LETTERS = {
     (True, None): ("{urgent}Chờ duyệt: {name}", _REQUEST),
     (True, True): ("{urgent}Chờ người thứ hai duyệt: {name}", _SECOND),
@@ -242,7 +222,8 @@ def _due_mail(
     key = mail_key(version.id, decision)
     told = set(session.scalars(select(MailedNotice.user_id).where(MailedNotice.key == key)))
     to = _addressees(session, campaign, decision, is_asked=is_asked)
-    subject, body = (part.format(**values) for part in letter)
+    subject, what = (part.format(**values) for part in letter)
+    body = _LETTER.format(what=what, **values)
     return about, [Letter(user.id, user.email, [key], subject, body) for user in to if user.id not in told]
 
 

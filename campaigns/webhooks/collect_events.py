@@ -14,10 +14,10 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import CompoundSelect, exists, func, or_, select, text, union
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import AttemptTotal
@@ -43,8 +43,8 @@ def start_from_now(session: Session, *, now: datetime) -> None:
     session.execute(insert_new(session, EventPosition).values(id=_BOOKMARK_ID, positions={}))
     bookmark = session.get_one(EventPosition, _BOOKMARK_ID, with_for_update=True, populate_existing=True)
     positions: dict[str, Any] = {}
-    for name, source in BY_NUMBER.items():
-        newest = session.scalar(select(func.max(source.column))) or 0
+    for name, (table, _collect) in BY_NUMBER.items():
+        newest = session.scalar(select(func.max(table.id))) or 0
         positions[name] = [newest, newest, 0]
     no_subscribers = EventBuffer(session, [], now=now)
     positions["withdrawn"] = now.isoformat()
@@ -77,10 +77,10 @@ def mark_position(session: Session) -> None:
         return
     _earliest, next_one = _transactions(session)
     positions = dict(bookmark.positions)
-    for name, source in BY_NUMBER.items():
+    for name, (table, _collect) in BY_NUMBER.items():
         position, ceiling, _horizon = positions[name]
         if position >= ceiling:
-            positions[name] = [position, session.scalar(select(func.max(source.column))) or 0, next_one]
+            positions[name] = [position, session.scalar(select(func.max(table.id))) or 0, next_one]
     bookmark.positions = positions
 
 
@@ -96,11 +96,11 @@ def store_marked(session: Session, *, now: datetime) -> int:
     earliest, next_one = _transactions(session)
     buffer = EventBuffer(session, subscribers, now=now)
     positions = dict(bookmark.positions)
-    for name, source in BY_NUMBER.items():
+    for name, (_table, collect) in BY_NUMBER.items():
         position, ceiling, horizon = positions[name]
         # A horizon beyond the next transaction comes from another cluster: the database was restored.
         if position < ceiling and (horizon <= earliest or horizon > next_one):
-            positions[name] = [source.collect(buffer, position, ceiling), ceiling, horizon]
+            positions[name] = [collect(buffer, position, ceiling), ceiling, horizon]
     read_now = {name: (bookmark.positions[name][0], positions[name][0]) for name in BY_NUMBER}
     positions["withdrawn"] = collect_withdrawn(buffer, positions["withdrawn"], read_now)
     positions["campaigns"] = collect_campaigns(buffer, positions["campaigns"])
@@ -374,17 +374,11 @@ def describe_opt_out(wish: Wish, people: list[int]) -> dict[str, Any]:
     return {"suppression": wish.id, "people": people, "references": [], "source": wish.source.value}
 
 
-class Source(NamedTuple):
-    """A table whose rows are only added."""
-
-    column: InstrumentedAttribute[int]
-    collect: Callable[[EventBuffer, int, int], int]
-
-
-BY_NUMBER = {
-    "answers": Source(Answer.id, collect_answers),
-    "installs": Source(InstallReport.id, collect_installs),
-    "opt_outs": Source(Wish.id, collect_opt_outs),
+# Tables whose rows are only added, and what reads them.
+BY_NUMBER: dict[str, tuple[Any, Callable[[EventBuffer, int, int], int]]] = {
+    "answers": (Answer, collect_answers),
+    "installs": (InstallReport, collect_installs),
+    "opt_outs": (Wish, collect_opt_outs),
 }
 
 

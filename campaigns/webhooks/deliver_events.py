@@ -132,7 +132,13 @@ class _SubscriptionSender:
         if leased is None:
             return False
         subscription, delivery = leased
-        reply = await self._post(subscription, delivery)
+        settings = self._runtime.settings
+        event = {"type": delivery.kind, "timestamp": delivery.at.isoformat(), "data": delivery.data}
+        secret = secret_of(subscription.salt, secret_key=settings.secret_key)
+        to, is_production = subscription.url, settings.app_env == "production"
+        reply = await _post(
+            self._client, to, delivery.event_id, event, secret=secret, is_production=is_production
+        )
         return self._record(delivery.id, reply)
 
     def close(self) -> None:
@@ -166,26 +172,6 @@ class _SubscriptionSender:
             first = select(Delivery).where(Delivery.subscription_id == self._id, *_is_due(now))
             delivery = session.scalar(first.order_by(Delivery.id).limit(1))
             return (session.get_one(Subscription, self._id), delivery) if delivery else None
-
-    async def _post(self, subscription: Subscription, delivery: Delivery) -> HttpReply:
-        settings = self._runtime.settings
-        try:
-            url = check_url(subscription.url, is_production=settings.app_env == "production")
-        except BadInput:
-            return HttpReply(403, "address")
-        event = {"type": delivery.kind, "timestamp": delivery.at.isoformat(), "data": delivery.data}
-        body = json.dumps(event, ensure_ascii=False).encode()
-        secret = secret_of(subscription.salt, secret_key=settings.secret_key)
-        headers = _headers(delivery.event_id, body, secret)
-        try:
-            async with self._client.post(url, data=body, headers=headers, allow_redirects=False) as answer:
-                retry_after = answer.headers.get("Retry-After", "")
-                return HttpReply(
-                    answer.status,
-                    asked_s=int(retry_after) if retry_after.isdecimal() and len(retry_after) < 6 else 0,
-                )
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            return HttpReply(None, type(error).__name__)
 
     def _record(self, delivery_id: int, reply: HttpReply) -> bool:
         """Store the result of a try. Returns whether the next event may be sent."""
@@ -281,32 +267,45 @@ def post_event(
     is_production: bool,
     now: datetime,
 ) -> None:
-    """Post one event at once, outside any subscription; with a secret it is signed. Raises OSError where it is not taken, BadInput for the address."""
-    body = json.dumps({"type": kind, "timestamp": now.isoformat(), "data": data}, ensure_ascii=False).encode()
-    headers = _headers(event_id, body, PREFIX + base64.b64encode(secret.encode()).decode() if secret else "")
+    """Post one event at once, outside any subscription; with a secret it is signed. Raises OSError where it is not taken."""
+    event = {"type": kind, "timestamp": now.isoformat(), "data": data}
+    key = PREFIX + base64.b64encode(secret.encode()).decode() if secret else ""
 
-    async def post() -> int:
+    async def post() -> HttpReply:
         async with open_safe_client(is_production=is_production) as client:
-            checked = check_url(url, is_production=is_production)
-            async with client.post(checked, data=body, headers=headers, allow_redirects=False) as answer:
-                return answer.status
+            return await _post(client, url, event_id, event, secret=key, is_production=is_production)
 
-    try:
-        status = asyncio.run(post())
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise OSError(f"webhook: {type(error).__name__}") from error
-    if not 200 <= status < 300:
-        raise OSError(f"webhook: status {status}")
+    reply = asyncio.run(post())
+    if interpret_status(reply.status) is not DeliveryOutcome.DELIVERED:
+        raise OSError(f"webhook: {reply.error or reply.status}")
 
 
-def _headers(event_id: str, body: bytes, secret: str) -> dict[str, str]:
-    """Return the headers of one try, with a secret signed."""
+async def _post(
+    client: aiohttp.ClientSession,
+    url: str,
+    event_id: str,
+    event: dict[str, Any],
+    *,
+    secret: str,
+    is_production: bool,
+) -> HttpReply:
+    """Post an event once, with a secret signed. An address that is not allowed is as one that refuses."""
+    body = json.dumps(event, ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json", "webhook-id": event_id}
     if secret:
         timestamp = int(time.time())
         headers["webhook-timestamp"] = str(timestamp)
         headers["webhook-signature"] = sign(secret, event_id=event_id, timestamp=timestamp, body=body)
-    return headers
+    try:
+        checked = check_url(url, is_production=is_production)
+        async with client.post(checked, data=body, headers=headers, allow_redirects=False) as answer:
+            asked = answer.headers.get("Retry-After", "")
+            asked_s = int(asked) if asked.isdecimal() and len(asked) < 6 else 0
+            return HttpReply(answer.status, asked_s=asked_s)
+    except BadInput:
+        return HttpReply(403, "address")
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        return HttpReply(None, type(error).__name__)
 
 
 def open_safe_client(*, is_production: bool) -> aiohttp.ClientSession:

@@ -6,7 +6,7 @@ Actions of administrators on accounts, and of users on their own password, are r
 import os
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from threading import BoundedSemaphore
@@ -308,6 +308,11 @@ def name_of(session: Session, user_id: int | None) -> str:
     """Return the name of a user as pages show it, "" of nobody."""
     user = session.get(User, user_id) if user_id else None
     return user.shown_name if user else ""
+
+
+def names_of(session: Session, user_ids: Collection[int | None]) -> dict[int | None, str]:
+    """Return the names of users as pages show them, by id."""
+    return {each.id: each.shown_name for each in session.scalars(select(User).where(User.id.in_(user_ids)))}
 
 
 def lock_user(session: Session, user_id: int) -> User:

@@ -3,11 +3,14 @@
 Every cell is a text or a whole number: none is run as a formula, and no text loses a leading zero.
 """
 
+import csv
+import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from outreach.rules.texts import clean_text
 
@@ -38,6 +41,15 @@ def write_workbook(path: Path, sheets: Mapping[str, Iterable[Sequence[str | int]
                             widths[column] = max(widths.get(column, 0), len(cell))
             for column, width in widths.items():
                 sheet.set_column(column, column, min(max(width + 1, _NARROWEST), _WIDEST))
+
+
+def csv_text(rows: Iterable[Iterable[Any]]) -> str:
+    """Return rows as CSV; no text is run as a formula, and what is not known is an empty cell."""
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows(
+        [escape_formula(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
+    )
+    return out.getvalue()
 
 
 def workbook_bytes(sheet: str, rows: Iterable[Sequence[str | int]]) -> bytes:

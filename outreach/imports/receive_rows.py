@@ -129,16 +129,8 @@ def receive_rows(
         raise
     if len(rows) > AT_ONCE:
         enqueue_after_commit(session, enqueue_import, upload.id)
-    audit.record(
-        session,
-        "api.contacts",
-        contact_list,
-        None,
-        now,
-        token=bearer.token_id,
-        upload=upload.id,
-        rows=len(rows),
-    )
+    about = {"token": bearer.token_id, "upload": upload.id, "rows": len(rows)}
+    audit.record(session, "api.contacts", contact_list, None, now, **about)
     return upload, True
 
 
