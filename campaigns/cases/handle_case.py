@@ -361,7 +361,9 @@ def undo_reply_label(
 ) -> None:
     """Undo the label an officer gave a case's reply. Raises NotFound, NotAllowed, WrongState."""
     case = lock_case(session, case_id, user=user, now=now)
-    handling = or_raise(find_handling(session, case), WrongState("case_unhandled"))
+    given = select(Handling).where(Handling.reply_id == case.reply_id, Handling.undone_at.is_(None))
+    latest = session.scalar(given.order_by(Handling.id.desc()).limit(1))
+    handling = or_raise(latest, WrongState("case_unhandled"))
     if case.done_at is not None and case.outcome is not CaseOutcome.CLASSIFIED:
         raise WrongState("case_ended")
     _refuse_erased(session, case)
@@ -407,16 +409,6 @@ def undo_reply_label(
     reply.state = ReplyState.INBOX if kind in WAITS_FOR_LABEL else ReplyState.APPLIED
     handling.undone_at = now
     audit.record(session, "case.undo", case, user, now)
-
-
-def find_handling(session: Session, case: Case) -> Handling | None:
-    """Return the current label an officer gave the case's reply, if any."""
-    return session.scalar(
-        select(Handling)
-        .where(Handling.reply_id == case.reply_id, Handling.undone_at.is_(None))
-        .order_by(Handling.id.desc())
-        .limit(1)
-    )
 
 
 # A written number: six or more digits, with any separators.

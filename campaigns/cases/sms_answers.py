@@ -24,7 +24,7 @@ from campaigns.rules.links import LENGTH
 from campaigns.rules.sending_hours import opens_at
 from campaigns.rules.states import NOT_ARRIVED, UNSETTLED, MessageKind, MessageState, SkipReason
 from outreach.accounts import audit
-from outreach.accounts.permissions import organisations_of, require_role
+from outreach.accounts.permissions import home_of, organisations_of, require_role
 from outreach.contacts.wishes import is_left_alone
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
@@ -224,7 +224,7 @@ def save_text(
         raise BadInput("kind_not_found", code=kind[:40])
     Template.parse(text)
     if text_id is None:
-        saved = SavedText(organisation_id=user.organisation_id, title=title, text=text, changed_by=user.id)
+        saved = SavedText(organisation_id=home_of(session, user), title=title, text=text, changed_by=user.id)
         session.add(saved)
     else:
         saved = _find_own(session, text_id, user=user)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Segment
 from campaigns.rules.audience import read_conditions
 from outreach.accounts import audit
-from outreach.accounts.permissions import find_visible, require_role, visible_to
+from outreach.accounts.permissions import find_visible, home_of, require_role, visible_to
 from outreach.models.accounts import Organisation, Role, User
 from outreach.rules.errors import BadInput, NotFound
 from outreach.use_cases import use_case
@@ -51,16 +51,14 @@ def save_segment(
         raise BadInput("saved_audience_empty")
     read_conditions(data)
     # Locked so that, if two officers save the same name at once, the second replaces the first one's segment.
+    owner = home_of(session, user)
     session.execute(
-        select(Organisation.id).where(Organisation.id == user.organisation_id).with_for_update(key_share=True)
+        select(Organisation.id).where(Organisation.id == owner).with_for_update(key_share=True)
     ).all()
-    segment = session.scalar(
-        select(Segment).where(
-            Segment.organisation_id.is_not_distinct_from(user.organisation_id), Segment.name == name
-        )
-    )
+    of_name = (Segment.organisation_id.is_not_distinct_from(owner), Segment.name == name)
+    segment = session.scalar(select(Segment).where(*of_name))
     if segment is None:
-        segment = Segment(organisation_id=user.organisation_id, name=name)
+        segment = Segment(organisation_id=owner, name=name)
         session.add(segment)
     segment.data, segment.saved_by, segment.saved_at = data, user.id, now
     session.flush()

@@ -12,7 +12,7 @@ from campaigns.privacy.consents import withdraw_all
 from campaigns.rules.privacy import Urgency, carry_out_by, clocks_on, due_at, urgency
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
-from outreach.accounts.permissions import find_visible, require_role, visible_to
+from outreach.accounts.permissions import find_visible, home_of, require_role, visible_to
 from outreach.contacts.contact import find_contact
 from outreach.contacts.directory import people_visible_to
 from outreach.contacts.suppressions import lock_phones
@@ -127,7 +127,7 @@ def record_request(
     request = PersonRequest(
         kind=kind,
         contact_id=contact_id,
-        organisation_id=user.organisation_id,
+        organisation_id=home_of(session, user),
         asked_by=asked_by,
         asked_at=asked_at,
         due_at=due_at(asked_at, load_calendar(), working_days=rule.respond_working_days),

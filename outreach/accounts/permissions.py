@@ -43,6 +43,16 @@ def organisations_of(session: Session, user: User) -> set[int] | None:
     return below if within is None else (below & within) | {own.id}
 
 
+def home_of(session: Session, user: User) -> int | None:
+    """Return the organisation that what a user records belongs to, so that they see it: their own, or with an area alone one in it, the Front's first."""
+    seen = organisations_of(session, user)
+    if user.organisation_id or seen is None:
+        return user.organisation_id
+    is_front = Organisation.kind == OrganisationKind.FRONT
+    among = select(Organisation.id).where(Organisation.id.in_(seen))
+    return session.scalar(among.order_by(is_front.desc(), Organisation.id).limit(1))
+
+
 def is_province_staff(session: Session, user: User) -> bool:
     """Return whether the user works on what is the whole province's: staff who see all organisations."""
     roles = (Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR)

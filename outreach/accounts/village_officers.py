@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.organisations import find_office
-from outreach.accounts.permissions import require_role, visible_to, within_area
+from outreach.accounts.permissions import home_of, require_role, visible_to, within_area
 from outreach.accounts.sessions import begin_session, end_sessions, find_session
 from outreach.accounts.users import create_user, no_password
 from outreach.core.db import Database
@@ -43,7 +43,7 @@ Mở liên kết mà cán bộ đã gửi rồi nhập mã này. Mã dùng đư�
 
 @use_case
 def add_officer(session: Session, *, name: str, number: str, email: str, user: User, now: datetime) -> User:
-    """Create the account of a village officer, in the user's own organisation and area.
+    """Create the account of a village officer, in the user's own organisation (`home_of`) and area.
 
     Raises BadInput without a name, for a number that is no mobile number, and without number and mail; NotAllowed.
     """
@@ -63,7 +63,7 @@ def add_officer(session: Session, *, name: str, number: str, email: str, user: U
         name=name,
         password=None,
         role=Role.VILLAGE,
-        organisation_id=user.organisation_id or (office.id if office else None),
+        organisation_id=home_of(session, user) or (office.id if office else None),
         area_code=user.area_code,
         now=now,
     )

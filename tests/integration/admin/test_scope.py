@@ -5,16 +5,20 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select, update
 
+from campaigns.cases.sms_answers import may_change, save_text
 from campaigns.lifecycle import create_campaign, edit_campaign
 from campaigns.models.activities import VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
 from campaigns.models.privacy import RequestKind
 from campaigns.planning.kinds import load_kinds
+from campaigns.planning.segments import read_segments, save_segment
+from campaigns.privacy.requests import read_requests
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction, MessageState
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
+from outreach.accounts.village_officers import add_officer, list_officers
 from outreach.contacts.contact import find_contact
 from outreach.contacts.directory import ContactFilter, read_page
 from outreach.imports.store_rows import find_or_create_list
@@ -165,6 +169,18 @@ def test_a_request_names_its_person_to_those_who_may_see_them(office, client):
     page = client.get("/admin/requests/").text
     assert told(page) == {IN}
     assert "(ngoài phạm vi được giao)" in page
+
+
+def test_who_has_an_area_alone_goes_on_with_what_they_recorded(office):
+    office.ask(id_of(office, ALSO_IN), RequestKind.EXPORT, BY_PLACE, asked_by="chính người đó")
+    officer = office.do(add_officer, by=BY_PLACE, name="A Lâu", number=number(50), email="")
+    segment = office.do(save_segment, "Cả huyện", {"lists": ["Phụ nữ"]}, by=BY_PLACE)
+    text = office.do(save_text, by=BY_PLACE, title="Chào", text="Xin chào", text_id=None)
+    user = office.user(BY_PLACE)
+    assert [each.request.kind for each in office.read(read_requests, user=user)] == [RequestKind.EXPORT]
+    assert [each.id for each in office.read(list_officers, user=user)] == [officer.id]
+    assert [each.id for each in office.read(read_segments, user=user)] == [segment.id]
+    assert office.read(may_change, text, user=user)
 
 
 def test_a_campaign_of_a_user_with_an_area_is_for_the_people_of_that_area(office, client):
