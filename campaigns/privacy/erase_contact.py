@@ -160,8 +160,12 @@ def numbers_of(session: Session, contact_id: int) -> list[Number]:
     used = select(Recipient.phone_id).where(Recipient.contact_id == contact_id)
     is_shared = exists().where(other.phone_id == Phone.id, other.contact_id != contact_id)
     asks_since = exists().where(  # its owner, who waits for an officer
-        *(RemovedPhone.contact_id == contact_id, RemovedPhone.phone_id == Phone.id),
-        *(Case.phone_id == Phone.id, Case.done_at.is_(None), Case.opened_at > RemovedPhone.removed_at),
+        RemovedPhone.contact_id == contact_id,
+        RemovedPhone.phone_id == Phone.id,
+        RemovedPhone.restored_at.is_(None),
+        Case.phone_id == Phone.id,
+        Case.done_at.is_(None),
+        Case.opened_at > RemovedPhone.removed_at,
     )
     rows = session.execute(
         select(Phone.id, Phone.e164, or_(is_shared, asks_since))

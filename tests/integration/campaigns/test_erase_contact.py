@@ -36,7 +36,7 @@ from campaigns.visits.results import enter_results, undo_entry
 from campaigns.webhooks.collect_events import new_delivery
 from outreach.accounts.kept_filters import keep_filters
 from outreach.contacts.contact import Closing, lift_suppression, suppress_number
-from outreach.contacts.phones import remove_number
+from outreach.contacts.phones import add_number, remove_number
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision, read_open_issues
 from outreach.imports.store_rows import lock_imports
@@ -208,15 +208,20 @@ def test_a_note_at_the_door_that_counts_no_more_is_in_the_file_for_the_person(wo
     assert "hẹn hôm khác" in rows[0]
 
 
-def test_whose_number_stood_with_somebody_by_mistake_gets_an_answer_though_they_are_erased(world):
+@pytest.mark.parametrize("is_theirs_again", [False, True])
+def test_whose_number_stood_with_somebody_by_mistake_gets_an_answer_though_they_are_erased(
+    world, is_theirs_again
+):
     known = world.add_person(NAME, OWN)
     wrong = {"note": "số của người khác", "opted_out": False}
     world.do(remove_number, known, world.phone(OWN), **wrong)
+    if is_theirs_again:
+        world.do(add_number, known, OWN)
     world.reply(OWN, "Cho hoi cai o dau", gateway_id="SM1")
     forget(world, ask(world, known))
-    (case,) = world.cases()
-    assert world.get_one(Phone, case.phone_id).e164 == OWN
-    assert world.all(select(Reply.body)) == ["Cho hoi cai o dau"]
+    stays = not is_theirs_again
+    assert [world.get_one(Phone, case.phone_id).e164 for case in world.cases()] == [OWN] * stays
+    assert world.all(select(Reply.body)) == ["Cho hoi cai o dau" * stays]
 
 
 def test_a_merge_of_who_is_being_erased_and_the_erasure_wait_for_each_other_in_one_order(world, person):
