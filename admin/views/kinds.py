@@ -156,7 +156,7 @@ class KindsView(AdminPage):
                 except LoaError as error:
                     errors["form"] = show_error(error)
                 else:
-                    flash(_("Đã lưu loại chiến dịch. Soạn chiến dịch thì chọn được loại này."), "success")
+                    flash(_("Đã lưu loại chiến dịch."), "success")
                     page = url_for(".index") if code else url_for("campaigns.create", kind=kind.code)
                     return redirect(page, code=303)
             step = min(_step_of(key) for key in errors)
