@@ -201,7 +201,7 @@ def test_a_return_needs_a_reason_and_the_next_submission_shows_what_changed(clie
     press(client, campaign_id, "submit")
     signed_in(client, APPROVER)
     sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
-    assert "Đã sửa gì so với lần trình 1" in sheet
+    assert sheet.index("Đã sửa gì so với lần trình 1") < sheet.index('id="press-due"')
     assert "<ins>UB MTTQ " in sheet
     assert "<del>20</del> → <ins>50</ins>" in sheet
     assert world.all(select(CampaignVersion.n)) == [1, 2]
