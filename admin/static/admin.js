@@ -51,6 +51,8 @@
     clearTimeout(readTimer); // of a question that was closed within this time
     readTimer = setTimeout(() => { yes.disabled = false; if (ask.open) yes.focus(); }, READ_FIRST);
   });
+  removeEventListener("submit", window.early, true);
+  window.early?.press?.[0].requestSubmit(window.early.press[1]);
 
   // <form data-at-once>: a filter that is changed applies at once; the field that was changed has the focus again.
   const changed = "changed-filter";

@@ -55,6 +55,16 @@ def test_dangerous_press_asks_and_escape_does_nothing(office, page_as):
     expect(page.locator("[data-campaign-state]").first).to_have_text("Bản nháp")
 
 
+def test_a_press_before_the_script_has_come_asks_all_the_same(office, page_as):
+    """An approval went through unasked while the page was still loading."""
+    visit, held = page_as(APPROVER), []
+    visit.page.route("**/static/admin.js*", lambda route: held.append(route))
+    visit.page.goto(f"{visit.address}/admin/campaigns/{office.made['submitted']}/", wait_until="commit")
+    visit.page.locator("#press-due button").click(no_wait_after=True)
+    held[0].continue_()
+    expect(visit.page.get_by_role("dialog")).to_contain_text("Đồng ý gửi tin này")
+
+
 def test_on_a_phone_the_due_action_stays_in_the_bar_below(office, page_as):
     page = page_as(APPROVER, size=PHONE).open(f"/admin/campaigns/{office.made['submitted']}/")
     due = page.locator(".due button")
