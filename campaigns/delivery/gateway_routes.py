@@ -132,7 +132,7 @@ class Routes:
         if not ordered:
             return None
         if is_notice:
-            ordered = [each for each in ordered if each.notices] or ordered
+            ordered = sorted(ordered, key=lambda each: each.notices is None)
         chosen = take_first(ordered, down=self._health.down, trying=self._trying, is_alone=self._is_alone)
         if chosen is None:
             return Route(None, WAIT_FOR_GATEWAY)

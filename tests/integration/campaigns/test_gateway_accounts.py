@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,13 +12,16 @@ from sqlalchemy import func, select, update
 
 from campaigns.delivery import gateway_accounts
 from campaigns.delivery.gateway_health import rest_failing
+from campaigns.delivery.gateway_routes import Routes
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, AttemptTotal, Incident
-from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, CampaignState
+from campaigns.rules.gateway_choice import GatewayTerms, Health
+from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, CampaignState, MessageKind
 from outreach.models.accounts import Role
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayState
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
+from outreach.rules.gateway import Channel
 from outreach.sms import smpp
 from tests.support.line import Line
 from tests.support.world import AUTHOR, World
@@ -224,6 +228,21 @@ def test_a_refusal_of_the_account_by_report_pauses_once_and_not_where_another_ga
     report_refusal(world, last)
     assert world.status(campaign)["state"] == "sending"
     assert world.get_one(GatewayAccount, ENVIRONMENT).rested_until
+
+
+@pytest.mark.parametrize(
+    ("down", "route"), [((), (2, Channel.ZALO)), ((2,), (1, None)), ((1, 2), (None, None))]
+)
+def test_a_notice_whose_gateway_is_down_goes_as_a_text_by_another(
+    down: tuple[int, ...], route: tuple[int | None, Channel | None]
+) -> None:
+    terms = [GatewayTerms(1), GatewayTerms(2, position=2, notices=Channel.ZALO)]
+    limits: dict[str, Any] = {"usual_price_vnd": 350, "most_segments": 9, "ahead_s": 1, "senders": {}}
+    routes = Routes(terms, Health(down=frozenset(down)), redis=None, **limits)  # type: ignore[arg-type]
+    row: Any = SimpleNamespace(account_id=None, e164=TESTER, operator=None, kind=MessageKind.STEP)
+    chosen = routes.choose(row, "Moi ong/ba", sender="MTTQ", segments=1, is_notice=True)
+    assert chosen
+    assert (chosen.account_id, chosen.notice) == route
 
 
 def test_a_gateway_that_became_dearer_since_the_launch_does_not_exceed_the_budget(world: World) -> None:
