@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from campaigns.cases.handle_case import cases_visible_to
-from campaigns.delivery.reconcile import CAMPAIGN_OF_ATTEMPT, DECIDE_AFTER
+from campaigns.delivery.reconcile import CAMPAIGN_OF_ATTEMPT, waits_for_person
 from campaigns.emergency_stop import STOP_ALL
 from campaigns.models.campaigns import Campaign, CampaignDecision, CampaignVersion, Switch
 from campaigns.models.messages import Attempt, Incident, Message
@@ -46,7 +46,7 @@ MAX_ROWS = 10
 class CampaignTask:
     """A campaign that waits for a person.
 
-    `by_user`: the user wrote it. `unknown`: requests whose outcome was not seen; `undecided` of them are old.
+    `by_user`: the user wrote it. `unknown`: requests whose outcome was not seen; of them `undecided` wait for a person.
     """
 
     id: int
@@ -129,9 +129,14 @@ def _in_state(
 
 def read_unknown(session: Session, user: User, *, now: datetime) -> list[CampaignTask]:
     """Return the campaigns with requests of unknown outcome, newest first."""
-    is_old = case((Attempt.claimed_at < now - DECIDE_AFTER, 1), else_=0)
+    is_undecided = case((waits_for_person(now=now), 1), else_=0)
     rows = session.execute(
-        select(Campaign.id, Campaign.name, func.count().label("unknown"), func.sum(is_old).label("undecided"))
+        select(
+            Campaign.id,
+            Campaign.name,
+            func.count().label("unknown"),
+            func.sum(is_undecided).label("undecided"),
+        )
         .join(Attempt, Campaign.id == CAMPAIGN_OF_ATTEMPT)
         .where(Attempt.state == AttemptState.UNKNOWN, visible_to(session, user, Campaign.organisation_id))
         .group_by(Campaign.id, Campaign.name)

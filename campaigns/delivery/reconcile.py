@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.after_restore import backups_by_worker
@@ -380,13 +380,17 @@ CAMPAIGN_OF_ATTEMPT = case(
 )
 
 
-def _undecided(campaign_id: int | None, *, now: datetime) -> tuple[Any, ...]:
-    return (
+def waits_for_person(*, now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a person has to decide what became of an attempt."""
+    return and_(
         Attempt.state == AttemptState.UNKNOWN,
         Attempt.gateway_id.is_(None),  # one with an id comes from a restore: see adopt_known
         or_(Attempt.claimed_at < now - DECIDE_AFTER, Attempt.times_absent >= TIMES_ABSENT),
-        CAMPAIGN_OF_ATTEMPT.is_not_distinct_from(campaign_id),
     )
+
+
+def _undecided(campaign_id: int | None, *, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return waits_for_person(now=now), CAMPAIGN_OF_ATTEMPT.is_not_distinct_from(campaign_id)
 
 
 def count_undecided(session: Session, campaign_id: int, *, now: datetime) -> tuple[int, int]:

@@ -81,7 +81,10 @@ def take_snapshot(
     districts = places.below_province()
     top = places.top
     code = top.code if top else ""
-    below = [areas[place.code] for place in districts]
+    # Also those that are hidden, as few were written to: official figures are of everybody there.
+    below = [
+        each for each in areas.values() if each.is_valid_on(places.day) and is_below_province(areas, each)
+    ]
     has_districts = any(area.level is AreaLevel.DISTRICT for area in below)
     goal = goals.goals.get(GoalSubject(drive, GoalScope.RESIDENTS, area=code))
     staff = goals.goals.get(GoalSubject(drive, GoalScope.STAFF))
@@ -99,7 +102,7 @@ def take_snapshot(
             code,
             top.full_name if top else form.place,
             _reported(self_reports.values()),
-            official.get(code) or add_up_official(official, [place.code for place in districts]),
+            official.get(code) or add_up_official(official, [each.code for each in below]),
             owners.get(code),
         ),
         districts=districts,
@@ -339,7 +342,8 @@ def _sent(session: Session, campaign: Campaign, as_of: datetime) -> CampaignFigu
         .where(Attempt.stream_id == campaign.id, Recipient.exclusion.is_(None))
     )
     # What the gateway took and had not given up by then: what became of it later is no matter.
-    had_failed = and_(Attempt.state == AttemptState.FAILED, Attempt.settled_at <= as_of)
+    gave_up = (AttemptState.FAILED, AttemptState.PASSED)
+    had_failed = and_(Attempt.state.in_(gave_up), Attempt.settled_at <= as_of)
     accepted = session.scalar(
         phones.where(Attempt.gateway_id.is_not(None), Attempt.claimed_at <= as_of, not_(had_failed))
     )

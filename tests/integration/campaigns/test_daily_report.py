@@ -61,6 +61,7 @@ from campaigns.visits.results import enter_results
 from campaigns.visits.sheets import create_sheet
 from outreach.accounts.users import find_user
 from outreach.models.accounts import OrganisationKind, Role, User
+from outreach.models.contacts import Contact
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from tests.support.mail_server import MailServer
 from tests.support.report_sample import save_sample_form
@@ -638,6 +639,24 @@ def test_a_campaign_s_line_counts_those_written_to_and_what_had_been_sent_whatev
     with world.runtime.db.write() as session:  # reported between 13:30 and a late build
         session.execute(update(Attempt).values(state=AttemptState.FAILED, settled_at=province.at("13:40")))
     assert line() == (6, 6)
+
+
+def test_the_official_total_is_of_all_places_also_where_few_were_written_to_about_health(world):
+    districts = {"608": "Kon Tum", "610": "Đắk Glei", "611": "Ngọc Hồi"}
+    world.add_areas(districts)
+    world.add_people(12)
+    for n, person in enumerate(world.all(select(Contact.id))):
+        world.change(Contact, person, area_code="608" if n < 6 else "610" if n < 10 else "611")
+    campaign = world.get_one(Campaign, world.launch(kind="tiem-chung", text="Moi ong/ba di tiem: {link}"))
+    drive, day = campaign.drive_id, world.now.astimezone(VIETNAM).date()
+    for area in districts:
+        figure = {"day": day.isoformat(), "area": area, "installed": "100", "source": "Sở Y tế"}
+        world.do(enter_official, drive=drive, **figure)
+    form, until = world.read(current_template, drive), world.in_hours(48)
+    found = world.read(take_snapshot, form, drive=drive, day=day + timedelta(days=1), known_until=until)
+    assert len(found.districts) < 3
+    assert found.whole.official
+    assert found.whole.official.installed == 300
 
 
 def test_nobody_freezes_figures_that_are_not_there_yet(province):

@@ -1,11 +1,12 @@
 """What can be taken back, and what a person decides: an undone launch, messages that stay unknown."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select, update
 
+from campaigns.analytics.open_tasks import read_unknown
 from campaigns.delivery.reconcile import count_undecided, decide_unknown
 from campaigns.delivery.send_test_message import send_test_message
 from campaigns.models.campaigns import Recipient
@@ -13,7 +14,7 @@ from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import AnswerPlace
 from campaigns.replies.record_answer import record_officer_answer
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.states import CampaignAction
+from campaigns.rules.states import AttemptState, CampaignAction
 from outreach.rules.errors import WrongState
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
@@ -115,6 +116,17 @@ def test_what_stays_unknown_is_sent_again_by_a_person(world: World) -> None:
     world.send()
     assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 5}
     assert len(world.sent_to()) == 10
+
+
+def test_home_counts_what_waits_for_a_person_as_the_campaigns_panel_does(world: World) -> None:
+    campaign, now = world.sent(people=3), datetime.now(UTC)
+    old, restored, _recent = world.all(select(Attempt.id))
+    world.execute(update(Attempt).values(state=AttemptState.UNKNOWN, gateway_id=None))
+    world.change(Attempt, old, times_absent=2)
+    world.change(Attempt, restored, claimed_at=now - timedelta(hours=2), gateway_id="SM1")
+    [task] = world.read(read_unknown, now=now)
+    assert (task.unknown, task.undecided) == (3, 1)
+    assert world.read(count_undecided, campaign, now=now) == (1, 0)
 
 
 def test_a_moment_ago_nobody_has_to_decide(world: World) -> None:

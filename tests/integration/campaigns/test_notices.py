@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -19,6 +19,8 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Incident, Message, Outbox
 from campaigns.models.privacy import RequestKind
 from campaigns.privacy.export_data import export_personal_data
+from campaigns.reports.settings import current_template
+from campaigns.reports.take_snapshot import take_snapshot
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, CampaignState, MessageState
 from outreach.contacts.phones import remove_number
 from outreach.models.contacts import Contact, Phone
@@ -361,6 +363,15 @@ def test_a_number_may_get_the_text_after_its_notice_though_one_message_a_day_is_
     report(world, AttemptState.UNDELIVERED, cause="declined")
     world.send()
     assert sent(world) == ["notice", "text"]
+
+
+def test_a_notice_that_did_not_arrive_is_no_message_sent_in_the_report(world: World) -> None:
+    campaign = send_notice(world)
+    world.act(campaign, CampaignAction.PAUSE)
+    report(world, AttemptState.UNDELIVERED, cause="no_account")
+    form, now = world.read(current_template, 1), datetime.now(UTC) + timedelta(days=1)
+    [line] = world.read(take_snapshot, form, drive=1, day=now.date(), known_until=now).campaigns
+    assert (line.recipients, line.sent) == (1, 0)
 
 
 def test_a_budget_that_is_spent_meanwhile_pauses_the_campaign_before_the_text(world: World) -> None:
