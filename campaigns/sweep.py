@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -207,21 +208,16 @@ def _require_approvals(runtime: Runtime, session: Session, step_id: int) -> None
 
 
 def apply_all_statuses(runtime: Runtime, *, now: datetime) -> int:
-    """Apply status callbacks until none waits, each round in its own transaction. Returns how many."""
+    """Apply receipts and status callbacks until none waits, each round in its own transaction. Returns how many."""
     total, key = 0, runtime.settings.keys_of(Purpose.SUPPRESSIONS)
-    while True:
-        with runtime.db.write() as session:
-            own_key = runtime.settings.secret_key
-            matched = match_receipts(session, now=now, reference_key=own_key, secret_key=key)
-        total += matched
-        if matched < MATCH_LIMIT:
-            break
-    while True:
-        with runtime.db.write() as session:
-            applied = apply_status_callbacks(session, now=now, secret_key=key)
-        total += applied
-        if applied < APPLY_LIMIT:
-            return total
+    match = partial(match_receipts, reference_key=runtime.settings.secret_key)
+    for apply, limit in ((match, MATCH_LIMIT), (apply_status_callbacks, APPLY_LIMIT)):
+        applied = limit
+        while applied >= limit:
+            with runtime.db.write() as session:
+                applied = apply(session, now=now, secret_key=key)
+            total += applied
+    return total
 
 
 def skip_past_deadline(session: Session, *, now: datetime) -> int:

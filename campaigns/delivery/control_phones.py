@@ -1,7 +1,7 @@
 """Control phones: the office's own phones, which get a copy of each step's texts and say by one touch how it came."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -32,18 +32,16 @@ SERIES_ENDS = 5  # of +84 and the two digits that tell the operator
 MOST_PHONES = 20  # each costs a message a text; the country has seven operators
 
 
-@dataclass(frozen=True, slots=True)
-class CopyLine:
+class CopyLine(NamedTuple):
     """One copy as the reach page shows it; `state` is what the gateway says of its message."""
 
     step: int
     variant: str
     holder: str
-    operator: Operator
     state: MessageState
-    queued_at: datetime
     came_at: datetime | None
     look: ControlLook | None
+    operator: Operator
 
 
 def read_control_phones(session: Session) -> list[tuple[ControlPhone, Operator]]:
@@ -169,23 +167,12 @@ def answer_control_copy(session: Session, token_id: int, *, look: str, clock: st
 
 def read_control_copies(session: Session, campaign_id: int) -> list[CopyLine]:
     """Return the copies of a campaign by step, text and phone."""
+    copy = (ControlCopy.step, ControlCopy.variant, ControlPhone.holder, Message.state)
     rows = session.execute(
-        select(ControlCopy, ControlPhone, Message.state)
+        select(*copy, ControlCopy.came_at, ControlCopy.look, ControlPhone.e164)
         .join(ControlPhone, ControlPhone.id == ControlCopy.control_phone_id)
         .join(Message, Message.id == ControlCopy.message_id)
         .where(ControlCopy.campaign_id == campaign_id)
         .order_by(ControlCopy.step, ControlCopy.variant, ControlPhone.id)
     )
-    return [
-        CopyLine(
-            step=copy.step,
-            variant=copy.variant,
-            holder=phone.holder,
-            operator=operator_of(phone.e164),
-            state=state,
-            queued_at=copy.queued_at,
-            came_at=copy.came_at,
-            look=copy.look,
-        )
-        for copy, phone, state in rows
-    ]
+    return [CopyLine(*said, operator_of(e164)) for *said, e164 in rows]

@@ -466,7 +466,7 @@ def refresh_messages(session: Session, message_ids: Sequence[int]) -> None:
             session,
             update(Message)
             .where(Message.id.in_(values_subquery(session, ids, BigInteger)))
-            .values(state=derived),
+            .values(state=derived, skip_reason=None),
         )
 
 

@@ -197,10 +197,8 @@ def _columns(subject: GoalSubject) -> dict[str, object]:
 def _add(session: Session, row: GoalEntry | DenominatorEntry, *, user: User, now: datetime) -> None:
     session.add(row)
     session.flush()
-    if isinstance(row, GoalEntry):
-        audit.record(session, "goal.set", row, user, now)
-    else:
-        audit.record(session, "goal.denominator", row, user, now)
+    is_goal = isinstance(row, GoalEntry)
+    audit.record(session, "goal.set" if is_goal else "goal.denominator", row, user, now)
 
 
 def read_goals(

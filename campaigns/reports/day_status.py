@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -215,8 +215,7 @@ def read_missed_days(session: Session, drive: int, *, today: date) -> list[date]
     return days_with_report(session, drive, missing)
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingReport:
+class WaitingReport(NamedTuple):
     """A report or a correction (`n` is not 0) that waits for approval; `by_user`: the reader prepared it."""
 
     drive: int
@@ -237,8 +236,7 @@ def read_waiting_reports(session: Session, user: User) -> list[WaitingReport]:
     return [WaitingReport(drive, day, n, by == user.id) for drive, day, n, by in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class PastReport:
+class PastReport(NamedTuple):
     """A day's report in the list of all: when it was issued, how often it was corrected."""
 
     day: str

@@ -7,8 +7,8 @@ not run.
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
@@ -161,8 +161,7 @@ def _do(runtime: Runtime, action: ReportAction, drive: int, day: date, *, now: d
             send_due_mail(runtime, drive, day.isoformat(), now=now)
 
 
-@dataclass(frozen=True, slots=True)
-class Addressee:
+class Addressee(NamedTuple):
     """An address at an agency; `link_id` for the holder of a link, who has no account."""
 
     organisation_id: int

@@ -91,6 +91,7 @@ def take_snapshot(
     since = date.fromisoformat(form.since) if form.since else day - _OUTREACH_FOR
     days = _read_days(session, ids, as_of=as_of)
     agencies = read_agencies(session, drive, day=day, known_until=known_until)
+    own = count_own_answers(session, campaigns, as_of=as_of)
     words = words_of(session, session.get_one(Drive, drive).kind)
     has_sources = bool(official or agencies) or words.agencies
     return Snapshot(
@@ -116,7 +117,7 @@ def take_snapshot(
             read_headline(session, campaigns, goal, owners.get(code), as_of=as_of), wants_goal=words.goal
         ),
         checked=read_checked(session, drive, as_of=as_of),
-        own=read_own(session, campaigns, as_of=as_of),
+        own=OwnAnswerFigures(question_of(campaigns), tuple(own)) if own else None,
         has_sources=has_sources,
         since=since.isoformat(),
         before=days[-2][1] if days else None,
@@ -137,14 +138,6 @@ def read_checked(session: Session, drive: int, *, as_of: datetime) -> CheckedRep
         return None
     likely, low, high = (round(each) for each in (corrected.likely, corrected.low, corrected.high))
     return CheckedReports(likely, low, high, corrected.checks, corrected.confirmed)
-
-
-def read_own(session: Session, campaigns: Sequence[Campaign], *, as_of: datetime) -> OwnAnswerFigures | None:
-    """Return the counts by the drive's own answers, None where it has none."""
-    counts = count_own_answers(session, campaigns, as_of=as_of)
-    if not counts:
-        return None
-    return OwnAnswerFigures(question_of(campaigns), tuple(counts))
 
 
 def read_headline(

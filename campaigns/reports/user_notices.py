@@ -6,10 +6,10 @@ or returned is mailed at once by campaigns/planning/approvals.py, as a warning m
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from smtplib import SMTPException
+from typing import NamedTuple
 
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
@@ -55,8 +55,7 @@ Loa gửi thư này tự động, xin không trả lời thư.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class UserNotice:
+class UserNotice(NamedTuple):
     """Something that waits for a user. `id` is that of the campaign, upload, case or drive; `key` names this very event."""
 
     kind: NoticeKind

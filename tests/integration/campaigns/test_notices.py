@@ -219,6 +219,9 @@ def test_no_text_follows_to_somebody_who_has_answered_or_is_left_alone(world: Wo
         MessageState.SKIPPED,
         MessageState.CANCELLED,
     )
+    report(world, AttemptState.DELIVERED)
+    [step] = world.status(campaign)["steps"]
+    assert (step["messages"], step["skipped"]) == ({"delivered": 1}, {}), "it arrived after all"
 
 
 @pytest.mark.parametrize("end", ["nothing", "undelivered", "delivered"])
