@@ -175,4 +175,4 @@ def read_control_copies(session: Session, campaign_id: int) -> list[CopyLine]:
         .where(ControlCopy.campaign_id == campaign_id)
         .order_by(ControlCopy.step, ControlCopy.variant, ControlPhone.id)
     )
-    return [CopyLine(*said, operator_of(e164)) for *said, e164 in rows]
+    return [CopyLine._make((*said, operator_of(e164))) for *said, e164 in rows]
