@@ -17,9 +17,10 @@ import csv
 import re
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from unicodedata import normalize
 from xml.etree.ElementTree import ParseError
@@ -38,8 +39,8 @@ from outreach.imports.struck_cells import attribute, find_struck
 from outreach.rules.errors import BadList, LoaError
 from outreach.rules.legacy_fonts import count_syllables, guess_legacy_encoding, to_unicode
 from outreach.rules.list_columns import ROWS_SEARCHED, count_known_labels
-from outreach.rules.people_beside import plain_name
-from outreach.rules.phone_texts import corrects, is_sent, split_line
+from outreach.rules.people_beside import begins_with_family, plain_name
+from outreach.rules.phone_texts import NUMBER, corrects, sent_by, split_line
 
 _TEXT, _WORD, _CARDS = LoaError("kind_text"), LoaError("kind_word"), LoaError("kind_cards")
 _PDF = LoaError("kind_pdf")
@@ -315,7 +316,7 @@ def _parts(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
 _READ_BYTES = 1 << 20
 _SEPARATORS = (",", ";", "\t", "|")
 _MAX_LINES_IN_CELL = 30
-_MOST_CORRECTIONS = 50  # lines of a chat
+_MOST_CORRECTIONS, _LONGEST_ABOVE = 50, 60  # lines of a chat; letters of a name
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
 
 
@@ -346,13 +347,29 @@ def read_text_sheet(path: Path) -> RawSheet:
 
 
 def _chat_rows(path: Path, encoding: str) -> Iterator[list[str]]:
-    """Yield pasted lines as rows; a later line that says what somebody's right number is stands in their note as well."""
+    """Yield pasted lines as rows; what is said of somebody's number, by name or by who sent theirs alone, is in their note as well.
+
+    In a chat a number that stands alone is that of the name on the lines above it.
+    """
     first, second = ((normalize("NFC", line.strip()) for line in _lines(path, encoding)) for _ in range(2))
-    said = [*islice(filter(corrects, first), _MOST_CORRECTIONS)]
+    said, numbers = list[tuple[str, str]](), Counter[str]()
+    for sender, text in filter(itemgetter(0), map(sent_by, first)):
+        if len(said) < _MOST_CORRECTIONS and corrects(text):
+            said.append((sender or "", text))
+        else:
+            numbers[sender or ""] += NUMBER.search(text) is not None
+    sender, above = None, ""
     for line in second:
+        by, text = sent_by(line)
+        sender, above = (sender, above) if by is None else (by, "")
         row = split_line(line) or list(filter(None, [line]))
+        if len(row) < 2:
+            above = (f"{above}, {text}" if above else text)[:_LONGEST_ABOVE]
+        elif sender and not row[1] and begins_with_family(above):
+            row, above = split_line(f"{above}, {text}") or row, ""
         if len(row) > 1 and said and " " in (name := plain_name(row[1])):
-            row[-1] = "; ".join(filter(None, (row[-1], *(each for each in said if name in each))))
+            of_them = (each for of, each in said if name in each or (of == sender and numbers[of] == 1))
+            row[-1] = "; ".join(filter(None, (row[-1], *of_them)))
         yield row
 
 
@@ -376,7 +393,7 @@ def _is_pasted(path: Path, encoding: str, separator: str) -> bool:
     """Check for lines as pasted from a chat: no headings, and people in most lines, not in cells."""
     with path.open(encoding=encoding, newline="") as file:
         lines = [line for line in file.read(_HEAD_BYTES).splitlines()[:ROWS_SEARCHED] if line.strip()]
-    known, _split = _score([line for line in lines if not is_sent(line)], separator)
+    known, _split = _score([line for line in lines if sent_by(line)[0] is None], separator)
     if known > 1 or any(line.count(separator) > 1 for line in lines if separator == "\t"):
         return False
     found = [(line, cells) for line in lines if (cells := split_line(line)) and cells[2]]

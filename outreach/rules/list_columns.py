@@ -350,7 +350,7 @@ def read_header(rows: Sequence[Row], index: int) -> Header:
     """Return the header whose headings stand in this row, with those above and below that complete them."""
     levels, first = _levels(rows, index)
     paths = [_path(column) for column in zip(*_filled_up(levels), strict=True)]
-    meanings = [_meaning_of_path(path) for path in paths]
+    meanings = _meanings(paths)
     columns: dict[Column, int] = {}
     for position, meaning in enumerate(meanings):
         if isinstance(meaning, Column):
@@ -383,6 +383,14 @@ def read_header(rows: Sequence[Row], index: int) -> Header:
     texts = frozenset({both} if columns.get(Column.NAME) == both and both is not None else ())
     all_paths = tuple(map(" ".join, paths))
     return Header(labels, first, columns, phones, people=people, texts=texts, fields=fields, paths=all_paths)
+
+
+def _meanings(paths: Sequence[Sequence[str]]) -> list[str]:
+    meanings = [_meaning_of_path(path) for path in paths]
+    for at, path in enumerate(paths):  # "ĐT nhà/ Ghi chú" beside "ĐT di động"
+        if meanings[at] == PHONE and "ghi chu" in unaccented(path[-1]) and meanings.count(PHONE) > 1:
+            meanings[at] = Column.NOTE
+    return meanings
 
 
 def _name_of_phones(paths: Sequence[Sequence[str]], meanings: Sequence[str]) -> int | None:

@@ -70,7 +70,10 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (Column.BIRTH_OF_WOMEN, r"\bnam sinh (?:cua )?nu$"),
         (Column.BIRTH, r"\bnam sinh\b|\bngay sinh\b|\bsinh (?:nam|ngay)\b|\bntns\b|^ns$|^sn$|^sinh$|\bbirth"),
         (Column.SEX, r"\bgioi tinh\b|^gioi$|^gt$|^phai$|^nam nu$|\bsex\b|\bgender\b"),
-        (Column.NOTE, r"\bly do\b|\bbien dong\b|\bghi chu\b|\bnotes?\b|^gc$|^g\. ?chu$|^tinh trang$"),
+        (
+            Column.NOTE,
+            r"\bly do\b|\bbien dong\b|\bghi chu\b|\bnotes?\b|^gc$|^g\. ?chu$|^tinh trang$|^(?:chu y|luu y|chu thich|nhan xet|dien giai|phu chu)$|^thong tin (?:khac|them)$",
+        ),
         (Column.LANGUAGE, r"\bngon ngu\b|^tieng\b|\blanguage\b"),
         (Column.STT, r"^(?:stt|tt|so tt|so thu tu|no)$"),
         (

@@ -28,6 +28,7 @@ from outreach.rules.people_beside import (
     begins_with_family,
     is_nobody,
     is_sentence,
+    names_another,
     plain_name,
     split_names,
     stand_alike,
@@ -49,6 +50,7 @@ from outreach.rules.phone_texts import (
     for_review,
     holds_only_own,
     is_gone,
+    is_wrong,
     read_phone_in_text,
     without_numbers,
 )
@@ -70,6 +72,7 @@ _OF_ANOTHER = re.compile(
     r"|\bemergency\b|\brelatives?\b|\bnext of kin\b"
 )
 _OF_RELATIVE = re.compile(r"\b(?:nguoi (?:than|nha)|than nhan)\b")
+_NEW = re.compile(r"\bmoi(?: nhat)?$")
 _WHOSE = re.compile(r"\bcua ai\b|\bchu (?:so|may|thue bao)\b")
 _OWN = re.compile(r"(?:(?:so )?chinh chu|ban than|cua minh|minh|toi|x)\b")
 _OF_KIN = re.compile(
@@ -195,18 +198,25 @@ def phones_of_others(header: Header) -> frozenset[int]:
     others = set()
     for before, at in pairwise((-1, *header.phones)):
         words = unaccented(header.heading(at))
-        kin = _OF_KIN.search(words)
         beside = (unaccented(header.heading(each)) for each in range(max(before + 1, at - 2), at))
         if (
             _OF_ANOTHER.search(words)
-            or (kin and kin[1].split()[0] not in of_name)
+            or ((kin := _kin(words)) and kin.split()[0] not in of_name)
             or (before >= 0 and any(map(_ANOTHER.match, beside)))
         ):
             others.add(at)
     is_relatives = all(_OF_RELATIVE.search(unaccented(header.heading(at))) for at in others) and not (
         _OF_RELATIVE.search(name)
     )
-    return frozenset(others if others != {*header.phones} or is_relatives else ())
+    if others == {*header.phones} and not is_relatives:  # of couples: his, where he is named beside her
+        named = {_kin(path) for path in header.paths if meaning_of(path) == Column.NAME} - {_kin(name), ""}
+        others = {at for at in others if _kin(header.heading(at)) in named}
+    return frozenset(others)
+
+
+def _kin(heading: str) -> str:
+    found = _OF_KIN.search(unaccented(heading))
+    return found[1] if found else ""
 
 
 def _unread_columns(header: Header) -> list[tuple[int, str]]:
@@ -252,8 +262,9 @@ class RowReader:
         self._place_columns = [(column, columns[column]) for column in _PLACES if column in columns]
         self._others = phones_of_others(header)
         self._own = tuple(at for at in header.phones if at not in self._others)
+        self._newest = [at for at in header.phones[1:] if _NEW.search(unaccented(header.heading(at)))]
         self._plain = tuple(at for at in header.phones if at not in header.texts)
-        self._above, self._name_above = dict.fromkeys(_PLACES, ""), ""
+        self._above, self._name_above, self._note_above = dict.fromkeys(_PLACES, ""), "", ""
         self._births = [columns[column] for column in _BIRTHS if column in columns]
         self._has_commune = Column.COMMUNE in columns
         self._stand_alike = stand_alike([header.heading(each.name) for each in header.people])
@@ -293,7 +304,7 @@ class RowReader:
         text = texts.get
         village, commune, district, place = self._places(texts, line)
         birth_year, birth_doubt = self._birth(row)
-        note = text(Column.NOTE, "")
+        note = self._note_above = self._note(texts)
         name = self._name(row, texts, line)
         phone, people = self._phone(row, phones)
         if people:
@@ -304,7 +315,8 @@ class RowReader:
             village, name = village and without_numbers(village), name and without_numbers(name)
         if phone.numbers:
             self._below = Below.PEOPLE
-            phone = self._beside_notes(phone, row, note, [each.name for each in people] or [name])
+            names = [each.name for each in people] or [name]
+            phone = self._beside_notes(phone, row, note, names, phone_text)
         elif found := self._number_beside(row):
             phone_text, phone = "; ".join(filter(None, (phone_text, found[0]))), found[1]
             name, people = without_numbers(name), ()
@@ -381,6 +393,11 @@ class RowReader:
             commune, found = self._section, self._place_of_section
         return village or self._village, commune, district, found
 
+    def _note(self, texts: Mapping[Column, str]) -> str:
+        """Return the note, that of the row above for "như trên"."""
+        note = texts.get(Column.NOTE, "")
+        return self._note_above if note and _is_ditto(note) else note
+
     def _name(self, row: Row, texts: Mapping[Column, str], line: int) -> str:
         """Return the name put together of its parts, a household's in lines; under a merged cell that of the row above."""
         name = texts.get(Column.NAME, "")
@@ -410,7 +427,8 @@ class RowReader:
             own = read_phone_cells(_cells(row, self._own, header.pieces))
             others = read_phone_cells(_cells(row, self._others, ()))
             return (own if own.numbers or not others.numbers else for_review(others)), ()
-        cell = read_phone_cells(phones)
+        newest = read_phone_cells(_cells(row, self._newest, ())) if self._newest else None
+        cell = newest if newest and newest.numbers else read_phone_cells(phones)
         at = self._columns.get(Column.NAME)
         if not cell.numbers or at is None or not isinstance(written_name := cell_at(row, at), str):
             return cell, ()
@@ -423,8 +441,12 @@ class RowReader:
         of_two = replace(cell, status=PhoneStatus.REVIEW, reason=Reason.TWO_PEOPLE)
         return (of_two, people) if people else (cell, ())
 
-    def _beside_notes(self, phone: PhoneCell, row: Row, note: str, names: Iterable[str]) -> PhoneCell:
-        """Return the numbers as what the notes and the names beside them leave of them."""
+    def _beside_notes(
+        self, phone: PhoneCell, row: Row, note: str, names: Sequence[str], written: str
+    ) -> PhoneCell:
+        """Return the numbers, as `written`, as what the notes and the names beside them leave of them."""
+        if PhoneWarning.TEXT_PRESENT in phone.warnings and names_another(written, names):
+            phone = for_review(phone)
         for name in names:
             if note or not name.replace(" ", "").isalpha():
                 phone = beside_note(phone, note, name, is_named=Column.NAME in self._columns)
@@ -436,8 +458,9 @@ class RowReader:
         for at in self._whose:
             if (whose := unaccented(cell_text(cell_at(row, at)))) and not _OWN.match(whose):
                 phone = for_review(phone)
-        if self._remarks and any(is_gone(cell_text(cell_at(row, at))) for at in self._remarks):
-            phone = for_review(phone)
+        for at in self._remarks:
+            if (remark := cell_text(cell_at(row, at))) and (is_gone(remark) or is_wrong(remark)):
+                phone = for_review(phone)
         return phone
 
     def _number_beside(self, row: Row) -> tuple[str, PhoneCell] | None:

@@ -105,7 +105,8 @@ _KIN = r"chủ hộ|chu ho|vợ|vo|chồng|chong|con(?: (?:trai|gái|gai|dâu|r�
 _KIN_ON_LINE = re.compile(rf"\n\W*(?:{_KIN})\b", re.IGNORECASE)
 _AND_KIN = re.compile(rf"\s+(?:và|cùng|&|\+)\s+(?:{_KIN})\b.*$", re.IGNORECASE)
 _REMARK = re.compile(r"\s*(?:\s[-–]|[-–]\s|[;,:])\s*(?P<rest>.*)")
-_PLACE = re.compile(r"\s+(?:thôn|xóm|tổ|tdp|làng)\s+\w+$", re.IGNORECASE)
+_PLACE = re.compile(r"\s+(?:(?:thôn|xóm|tổ|tdp|làng)\s+\w+|T\d|zalo)$", re.IGNORECASE)
+_KIN_FIRST = re.compile(rf"(?:{_KIN}|chú|bác|cô|dì) ", re.IGNORECASE)
 _HEAD = re.compile(r"\s*[-–(:,]\s*(?:là )?(?:chủ hộ|chu ho|(?-i:CH)\b)\s*\)?|\bchủ hộ\s*:\s*", re.IGNORECASE)
 _MEMBER = re.compile(
     rf"\s*(?:\((?:là )?(?:{_KIN})\b[^)]*\)|\s[-–]\s*(?:{_KIN})\b|(?:^|\s)(?:{_KIN})\s*:)", re.IGNORECASE
@@ -116,7 +117,7 @@ _NEXT_MEMBER = re.compile(
 _SECOND_ITEM = re.compile(r"\n\s*2\s*[.)/-]")
 _LIST_NUMBER = re.compile(r"^\d{1,4}\s*[.)/-]\s*(?=\D)")
 _BORN = re.compile(
-    r"[\s,;(-]*(?:\b(?:sn|ns|sinh(?: năm)?|năm sinh)\b\W*(?:\d{1,2}[/.-]){0,2}(?:19|20)?\d\d\b|\(\s*(?:19|20)\d\d\s*\)|[-,]\s*(?:19|20)\d\d\b)\W*$",
+    r"[\s,;(-]*(?:\b(?:sn|ns|sinh(?: năm)?|năm sinh)\b\W*(?:\d{1,2}[/.-]){0,2}(?:19|20)?\d\d\b|\(\s*(?:19|20)\d\d\s*\)|[-–,/_\s]\s*(?:\d{1,2}[/.-]){0,2}(?:19|20)\d\d\b|\s\d\d ?(?:t|tuổi)\b)\W*$",
     re.IGNORECASE,
 )
 _IN_BRACKETS = re.compile(r"\s*\([^()]*(?:\)|$)")
@@ -126,15 +127,13 @@ _ADDRESSED = re.compile(
     r"|tổ trưởng|mr|mrs|ms|sr)\b\.?|[ÔB]\.)[\s:]+)+(?!văn\b|thị\b)(?=[^\W\d_])",
     re.IGNORECASE,
 )
-_FIRST_WORDS = """
-    ông bà cô chú bác anh chị cụ thầy em đ/c đ.c đc đồng hộ gia gđ già phó trưởng thôn tổ mr mrs ms sr ô b ong ba co chu bac cu
-    chi thon truong cha linh mục sư ni đại trùm sơ bác bs y
-"""
-_ADDRESSES = frozenset(_FIRST_WORDS.split())
-_OFFICE = re.compile(
-    r"(?:cha (?:phó|xứ|sở)|linh mục|mục sư|sư (?:thầy|cô)|ni sư|đại đức|trùm|sơ|bác sĩ|bs\.?|y sĩ|(?:cô|thầy) giáo|trưởng ban) ",
-    re.IGNORECASE,
-)
+_ALSO_FAMILIES = {
+    "y",
+    "co",
+    "to",
+    "ho",
+}  # first words that are an address or a family's name: "Y sĩ", "co Hoa"
+_MARKS = " ,;:.*†✝✓✔☑★_"
 _ADDRESSED_PLAINLY = re.compile(r"(?:ong|ba|co|chu|bac|cu|anh|chi|thon truong|truong thon) ", re.IGNORECASE)
 _NOBODY = re.compile(
     r"(?:không (?:có )?tên|khong ten|chưa rõ|taxi|tiệm|cửa hàng|quán|shop|đại lý|nhà hàng|khách sạn|công ty|cty|tạp ho[áa]"
@@ -153,6 +152,7 @@ _LOOKS_WRONG = re.compile(
     r"[\d:;@#_/\\()\[\]{}<>|+*=\n\"]|\b(?:sđt|sdt|đt|sn|thôn|tổ dân phố|chủ hộ|không|chưa)\b", re.IGNORECASE
 )
 _MOST_WORDS, _MOST_DIGITS = 6, 5
+_NAMED = re.compile(r"(?!A \w+:)[A-ZÀ-ỸĐ][^\W\d_]*(?: [A-ZÀ-ỸĐ][^\W\d_]*)+")
 
 
 @lru_cache(maxsize=20_000)
@@ -163,7 +163,7 @@ def plain_name(text: str) -> str:
     text = _head_of_household(text)
     for end in (_BORN, _IN_BRACKETS, _BORN, _AND_KIN, _PLACE):
         text = end.sub("", text) or text
-    text = _without_address(text.strip(" ,;:.*†✝").rstrip("-–/ ") or text)
+    text = _without_address(text.strip(_MARKS).rstrip("-–/ ") or text)
     if (remark := _REMARK.search(text)) and not begins_with_family(remark["rest"]):
         before = text[: remark.start()]
         text = before if " " in before and begins_with_family(before) else text
@@ -191,12 +191,14 @@ def _head_of_household(text: str) -> str:
 
 
 def _without_address(text: str) -> str:
-    if (
-        text.partition(" ")[0].rstrip(".:").lower() not in _ADDRESSES
-    ):  # a million rows: the pattern takes ten times as long
+    first, *words = text.split(" ")
+    if begins_with_family(text) and first.lower() not in _ALSO_FAMILIES:
         return text
-    if (office := _OFFICE.match(text)) and begins_with_family(text[office.end() :]):
-        return text[office.end() :]
+    at = next((at for at, word in enumerate(words) if word[:1].isupper()), 0)
+    is_title = at or {*first} & {*".:/"} or (first.isupper() and first[1:].isalpha() and not text.isupper())
+    is_office = is_title and not (_NOBODY.match(text) or _KIN_FIRST.match(text))
+    if is_office and begins_with_family(named := " ".join(words[at:])):  # "Cha xứ Lê An", "BS. Lê An"
+        return named
     if addressed := _ADDRESSED.match(text):
         return text[addressed.end() :]
     plainly = _ADDRESSED_PLAINLY.match(text) if text.isascii() else None
@@ -220,8 +222,17 @@ def is_sentence(name: str) -> bool:
 def is_nobody(name: str, written: str) -> bool:
     """Check for a cell of names that names nobody (figures, a shop, "con gái Y Rớ") or says, as `written`, not to call."""
     is_named = name[:1].isupper() and name.partition(" ")[0].lower() in _FAMILY_NAMES
+    is_said = name.count(" ") > 2 and name.partition(" ")[2].islower() and not begins_with_family(name)
     return _CALLED_OFF.search(written) is not None or (
-        not is_named and (not any(map(str.isalpha, name)) or _NOBODY.match(name) is not None)
+        not is_named and (is_said or not any(map(str.isalpha, name)) or _NOBODY.match(name) is not None)
+    )
+
+
+def names_another(text: str, names: Sequence[str]) -> bool:
+    """Check whether a cell for numbers names somebody, by family and given name, who is none of these people."""
+    known = {word.lower() for name in names for word in name.split()}
+    return any(
+        begins_with_family(found) and found.lower().split()[-1] not in known for found in _NAMED.findall(text)
     )
 
 

@@ -76,7 +76,7 @@ def read_phone_cells(cells: Sequence[object]) -> PhoneCell:
     if len(cells) == 1:
         return read_phone_cell(cells[0])
     read = [read_phone_cell(cell) for cell in cells]
-    own = [each for cell, each in zip(cells, read, strict=True) if not _is_of_another(cell, each)]
+    own = [each for cell, each in zip(cells, read, strict=True) if not _is_not_to_use(cell, each)]
     read = own if any(each.numbers for each in own) else read
     if not read:
         return reject(Reason.MISSING)
@@ -188,8 +188,8 @@ def _read_mixed(text: str) -> PhoneCell:
         is_only_id = not cell.numbers or (len(cell.numbers) == 1 and cell.status is PhoneStatus.OK)
         return reject(Reason.ID_NUMBER) if is_only_id else _for_review(cell)
     no_phone = phone_numbers.states_no_phone(phone_numbers.unaccented(text))
-    parts = _APART.split(text) if len(cell.numbers) > 1 else ()
-    if len(parts) > 1 and any(_is_of_another(part, read_phone_cell(part)) for part in parts):
+    parts = [part for part in _APART.split(text) if part.strip()] if len(cell.numbers) > 1 else []
+    if len(parts) > 1 and any(_is_not_to_use(part, read_phone_cell(part)) for part in parts):
         return read_phone_cells(parts)
     if cell.numbers:
         is_sure = not (no_phone or phone_numbers.is_doubtful(text) or _is_anothers(text, cell))
@@ -200,29 +200,35 @@ def _read_mixed(text: str) -> PhoneCell:
 # Through whom somebody is called, and whose the number is: "gọi nhờ chị Lan", "(của bố)", "(ck)". Without accents fewer
 # words: "so con" may be "số còn dùng", "so di" is "số di động".
 _OTHERS = (
-    r"(?:vợ|chồng|con|cháu|mẹ|má|bố|ba|cha|ông|bà|anh|chị|em|cô|chú|bác|cậu|dì|hàng xóm|thôn trưởng|trưởng thôn|tổ trưởng|gvcn"
-    r"|ck|vk|vo|chong|chau|me|bo|anh|chi|em|hang xom|thon truong|truong thon|to truong)"
+    r"(?:vợ|chồng|con|cháu|mẹ|má|bố|ba|cha|ông|bà|anh|chị|em|cô|chú|bác|cậu|dì|thím|mợ|nội|ngoại|bạn|người (?:nhà|thân|quen|khác)"
+    r"|hàng xóm|thôn trưởng|trưởng thôn|tổ trưởng|gvcn|ck|vk|vo|chong|chau|me|bo|anh|chi|em|hang xom|thon truong|truong thon|to truong)"
 )
 _OF_OTHERS = re.compile(
     rf"\b(?:gọi|goi|nhờ|nho|qua|của|cua|máy|may|số|so|sđt|sdt|đt|dt) (?:(?:nhờ|nho|qua|cho|số|so|máy|may|của|cua) )*{_OTHERS}\b"
-    rf"|\bhàng xóm\b|\d (?:nhờ$|gặp )|^{_OTHERS} (?:\w+ ){{0,3}}\d|\d {_OTHERS}(?: (?:trai|gái|gai|dâu|dau|rể|re|nội|ngoại|ngoai|ruột|cả|út|nuôi))?$"
+    rf"|\bhàng xóm\b|\bnhờ\b|\d gặp |\bcủa (?!mình|tôi|chính|hội viên)|\bchung (?:với|cùng) |\d (?:\w+ ){{1,4}}nghe$|^{_OTHERS} (?:\w+ ){{0,3}}\d"
+    rf"|\d {_OTHERS}(?: (?:trai|gái|gai|dâu|dau|rể|re|nội|ngoại|ngoai|ruột|cả|út|nuôi))?(?: \w+)?$"
 )
 
 
-_BESIDE_IN_BRACKETS = re.compile(rf"\d\W*\((?:[^)\d]*\s)?(?:{_OTHERS}|thư ký)\b(?![^)]*\d)", re.IGNORECASE)
+_BESIDE_IN_BRACKETS = re.compile(
+    rf"\d[^()\d]*\((?:[^)\d]*[\s-])?(?:{_OTHERS}|thư ký)\b(?![^)]*\d)", re.IGNORECASE
+)
 _OF_COUPLE = re.compile(r"(?<!\w)[vcbm]k?\W+\d.*\d\W+[vcbm]k?\W+\d")  # "V: …, C: …", "B: …, M: …"
 
 
+_OUT_OF_USE = re.compile(
+    r"\d\W*\(?(?:số |máy |đã |bị )*(?:cũ|hư|hỏng|bỏ|khóa|khoá|không (?:còn )?(?:dùng|xài|sử dụng))\b"
+)
 _APART = re.compile(
     r"[;,\n|/]|\s[-–+]\s|\s(?:hoặc|hay|và)\s|(?<=\d{9})\s+(?=0\d)|(?!^)(?=\([^)]*\d)|(?<=[^\W\d_]\))\s*(?=[\d+])"
 )  # between numbers of several people, in words or brackets
 
 
-def _is_of_another(cell: object, read: PhoneCell) -> bool:
-    """Check whether a cell with one number says that it is somebody else's."""
-    return (
-        len(read.numbers) == 1 and isinstance(cell, str) and not cell.isdigit() and _is_anothers(cell, read)
-    )
+def _is_not_to_use(cell: object, read: PhoneCell) -> bool:
+    """Check whether a cell with one number says that it is somebody else's, or out of use."""
+    if len(read.numbers) != 1 or not isinstance(cell, str) or cell.isdigit():
+        return False
+    return _is_anothers(cell, read) or _OUT_OF_USE.search(cell.lower()) is not None
 
 
 def _is_anothers(text: str, cell: PhoneCell) -> bool:
@@ -265,6 +271,7 @@ class DigitGroup:
     digits: str
     gap: Separator = Separator.START
     plus: bool = False
+    mark: str = ""  # what stands before them
 
 
 def split_groups(text: str) -> tuple[list[DigitGroup], list[str]]:
@@ -275,10 +282,10 @@ def split_groups(text: str) -> tuple[list[DigitGroup], list[str]]:
     for token in _TOKEN.finditer(text):
         if _BETWEEN_NUMBERS.search(text, end, token.start()):
             gap = max(gap, Separator.LOOSE)
-        end = token.end()
+        end_before, end = end, token.end()
         match token.lastgroup:
             case "digits":
-                groups.append(DigitGroup(token[0], gap, plus))
+                groups.append(DigitGroup(token[0], gap, plus, text[end_before : token.start()]))
                 gap, plus = Separator.INSIDE, False
             case "word" if token[0].lower() in _AND:
                 gap = max(gap, Separator.HARD)
@@ -426,5 +433,7 @@ def _is_oddly_grouped(run: Sequence[DigitGroup]) -> bool:
         return True
     if len(run) < 2:
         return False
+    if len(run) > 2 and {group.mark for group in run[1:]} in ({"."}, {"-"}) and len(run[-1].digits) > 1:
+        return False  # 0905.0001.23: the same sign between all
     before, last = (len(group.digits) for group in run[-2:])
     return (last <= 2 and before >= 4) or (last == 1 and before > 1)

@@ -318,7 +318,8 @@ _HOUR_OR_LABEL = re.compile(
     re.IGNORECASE,
 )
 _DOUBT = re.compile(
-    r"\?|[-=]>|→|\b(?:cũ|nhầm|hỏng|sai|mất|ngừng|thu hồi|(?:đã|bị) (?:khóa|khoá|cắt|đổi|bỏ))\b|(?<=\d)[x*](?!\d)"
+    r"\?|[-=]>|→|\b(?:cũ|nhầm|hỏng|hư|sai|mất|chết|ngừng|thu hồi|khóa|khoá|bỏ|tắt|thuê bao|dùng chung|(?:đã|bị) (?:cắt|đổi))\b"
+    r"|(?<=\d)[x*](?!\d)|\b(?:không|ko|k) (?:gọi )?được(?! thì)"
 )
 _DOUBT_UNACCENTED = re.compile(
     r"\b(?:sai so|so sai|so cu|nham so|doi so|bo so|khoa may|(?:khong|ko|k) phai|(?:doi|chuyen|thay) (?:thanh|sang|bang)"

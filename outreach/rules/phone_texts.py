@@ -29,7 +29,7 @@ NUMBER = re.compile(
     r"(?!\d)(?![.-]\d)"
 )
 _LABELLED = re.compile(
-    r"[\s,;.(–-]*(?:\b(?:số\s+)?(?:điện thoại|đtdđ|sđt|sdt|đt|dt|tel|zalo|gọi|liên hệ|lh)\b)?\s*[:.]?\s*"
+    r"[\s,;.(–-]*(?:\b(?:số\s+)?(?:điện thoại|đtdđ|sđt|sdt|đt|dt|tel|zalo|gọi|liên hệ|lh)(?:\s+(?:mới|riêng|chính))?\b)?\s*[:.]?\s*"
     + NUMBER.pattern
     + r"\s*\)?",
     re.IGNORECASE,
@@ -48,7 +48,7 @@ _SENT = re.compile(
     r"(?:(?P<sender>[^:]{1,40}):\s+)?"
 )
 _ADDRESS = re.compile(
-    r"^(?:(?:dạ|em|cháu|con|mình|tôi|tui|chị|anh|cô|bác|chú|tên|là|của)\s+)+(?=[^\W\d_])(?=\S*[A-ZÀ-ỸĐ])"
+    r"^(?:(?:[Dd]ạ|[Cc]ho|em|cháu|con|mình|tôi|tui|chị|anh|cô|bác|chú|tên|là|của)\s+)+(?=[^\W\d_])(?=\S*[A-ZÀ-ỸĐ])"
 )
 _EDGES = " \t,;:|/–—-_()."
 _LABEL_AT_END = re.compile(r"\b(?:số\s+)?(?:điện thoại|đtdđ|sđt|sdt|đt|tel|zalo|phone)\W*$", re.IGNORECASE)
@@ -81,44 +81,77 @@ def read_phone_in_text(text: str) -> PhoneCell:
 _NUMBER_WORD = r"(?:so|sdt|dt|dtdd|dien thoai|may|sim|zalo)"
 _KIN = (
     r"(?:vo|chong|con (?:trai|gai|dau|re|ruot|ut|ca|lon)|chau (?:noi|ngoai|trai|gai|ruot)|me|bo|cha|(?:anh|em) (?:trai|re)"
-    r"|(?:chi|em) (?:gai|dau)|ba (?:noi|ngoai)|hang xom|thon truong|truong thon|to truong|y te|thay|co giao|co quan)"
+    r"|(?:chi|em) (?:gai|dau)|ba (?:noi|ngoai)|hang xom|thon truong|truong thon|to truong|y te|thay|co giao|co quan|chu ho)"
 )
 _NO = r"(?:khong|ko|k)"
 _WRONG = re.compile(
     rf"\b(?:{_NUMBER_WORD} (?:nay )?(?:la )?(?:{_NUMBER_WORD} )?(?:cua|muon) (?!minh\b|toi\b|chinh\b|hoi vien\b)"
-    rf"|{_NUMBER_WORD} (?:may |nha )?{_KIN}|(?:muon|lien he qua|goi qua|goi nho|goi|nho) (?:may |so )?(?:con|chau|{_KIN})"
-    rf"|(?:con|chau|{_KIN}) (?:nghe|cam|giu) may|so la$|^cua (?:con|chau|{_KIN})|{_NUMBER_WORD} (?:con|chau)$|so (?:\w+ )?(?:sai|nham|cu|hong)|sai so|nham so|bo so|doi so|thue bao"
-    rf"|(?:khoa|mat|hong|tat) (?:so|sim|may)|(?:may|dt) (?:bi )?(?:hong|hu|tat)|(?:het|ngung) su dung|so {_NO} (?:dung|ton tai)"
-    rf"|{_NO} (?:con )?(?:dung|su dung) (?:so|dt|sdt|nua)|{_NO} (?:lien lac|lien he|goi) duoc|(?:{_NO}|{_NO} ai) nghe may"
-    rf"|goi {_NO} (?:duoc|ai)|(?:chua|can|phai|hoi|so) (?:xac minh|chac|kiem tra|lai|nay {_NO} phai)|kiem tra lai|thieu so|nghi (?:sai|nham)"
-    rf"|(?:{_NO}|dung|thoi|ngung) (?:muon )?(?:nhan|gui)(?: tin)?(?: nhan)?(?: nua)?$|xin (?:dung|{_NO}|thoi) (?:nhan|gui)"
-    rf"|{_NO} (?:cho|dong y) (?:nhan|goi|gui)|dung goi|tu choi (?:nhan|goi))\b"
+    rf"|{_NUMBER_WORD} (?:may |nha )?(?:{_KIN}|ben)|(?:(?:lien he|lien lac|lh|ll|nhan(?: tin)?|goi)(?: (?:qua|nho|cho))?|muon|nho|qua)"
+    rf" (?:may |so )?(?:con|chau|{_KIN})|(?:con|chau|{_KIN}|nguoi (?:khac|nha))(?: \w+){{0,3}} (?:nghe|cam|giu)(?: may| dt| dien thoai|$)|so la$"
+    rf"|^cua (?:con|chau|{_KIN})|{_NUMBER_WORD} (?:con|chau)$|muon {_NUMBER_WORD}|may muon|nguoi khac|(?:dung chung (?:\w+ )?|chung {_NUMBER_WORD} )(?:voi|cua)"
+    rf"|(?:so|sdt|sim) (?:\w+ )?(?:sai|nham|cu|hong|khoa|mat|mo|tam)(?! ?0)|(?:sai|nham|bo|doi|xem lai|trung) (?:so|sdt)(?! ?0)"
+    rf"|(?:doi|thay) sim|(?:cho|chua co) so moi|ghi nham|nham nguoi|(?:thieu|thua|du|mo) (?:\d )?so(?! ?0)|thue bao"
+    rf"|(?:khoa|mat|hong|hu|tat) (?:so|sim|may)(?! ?0)|mat (?:dt|dien thoai)(?! cu)|(?:may|dt) (?:bi )?(?:hong|hu|tat)"
+    rf"|(?:{_NO}|het|ngung) (?:con )?(?:dung|su dung|xai|sd)(?: (?:so|dt|sdt|nua)\b|$)|so {_NO} (?:dung|ton tai)"
+    rf"|{_NO} (?:co )?(?:dt|sdt|dien thoai|may|so) rieng|{_NO} (?:phai )?chinh chu|{_NO} (?:chac|doc duoc)|(?:chua|{_NO}) ro(?: so)?$"
+    rf"|{_NO} (?:\w+ )?(?:lien lac|lien he|goi|ll|lh)(?: \w+)? duoc|{_NO} (?:ai )?(?:nghe|bat) may"
+    rf"|goi {_NO} (?:duoc|ai)|(?:chua|can|phai|hoi|so) (?:xac minh|chac|kiem tra|lai|nay {_NO} phai)|kiem tra lai|xem lai|nghi (?:sai|nham)"
+    rf"|(?:{_NO}|dung|thoi|ngung) (?:muon )?(?:nhan|gui)(?: tin)?(?: nhan)?(?: nua)?$|(?:xin|yeu cau) (?:dung|{_NO}|thoi) (?:nhan|gui|goi)"
+    rf"|{_NO} (?:cho|dong y) (?:nhan|goi|gui)|{_NO} dong y$|dung goi|tu choi (?:nhan|goi))\b"
+    r"|^(?:da )?(?:(?:xoa|loai|bo|gach|huy)(?: ten| bo)?|trung|khoa(?: may| 2 chieu)?|sai|nham|hu|hong)$"
+)
+_PERSON = r"(?:nguoi (?:nha|than|quen)|chong|ck|vk|ban)"
+_OF_PERSON = re.compile(
+    rf"\b{_NUMBER_WORD} (?:cua )?{_PERSON}\b|\b(?:số|sđt|đt|máy|của|gọi) (?:ba|bố|bác|chú|cô|ông|bà|anh|chị|em|dì|cậu)\b(?! sĩ)"
 )
 _RIGHT = re.compile(
     r"\b(?:so|sdt|dt|dien thoai|sim) (?:\w+ )?(?:moi|dung)\b|\bmoi doi\b|\b(?:doi|chuyen|thay|sua|ghi) (?:so |lai )?"
-    r"(?:sang|thanh|bang|la|lai)\b|\bghi lai\b|\bdoi so\W*\d"
+    r"(?:sang|thanh|bang|la|lai)\b|\bghi lai\b|\b(?:doi|thay) so\W*\d|\bnham so\b"
 )
 # That somebody died or is no longer there; who lost a phone is.
 _GONE = re.compile(
-    r"(?!(?:chong|vo|bo(?! di)|me|cha|ong|ba|anh|chi|em|con|chau)\b)(?:.*\b)?(?:tu tran|qua doi|tu vong|da chet|bao tu|xuat canh"
-    r"|(?:ve (?:voi|nha)|trong) (?:chua|cha)|^nghia vu quan su|an nghi|huong (?:duong|tho)|(?:xoa|rut) ten|rut khoi|khai tru|nghi viec|tach (?:ho|khau)"
-    r"|(?:thoi|bo|nghi) hoc|ra (?:khoi )?(?:hoi|dang|doan|to|thon)|thoi sinh hoat|(?:het tuoi|truong thanh) doan|da chuyen(?! khoan\b)"
-    r"|ve que(?! (?:an tet|choi|tham))|di (?:nuoc ngoai|nhat|han|dai loan|lao dong|xkld|tu|cai nghien|nghia vu)|xuat khau lao dong"
-    r"|(?:nhap ngu|di bo doi)(?!.*\b19\d\d)|(?:chap hanh|thi hanh) an|bi bat|lay (?:chong|vo) (?:xa|ve|o|tai)"
-    r"|(?:da|vua|moi) mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the|suc|mua)\b)|(?:moi|vua) chet"
-    r"|(?:khong|ko|k) con (?:o|cu tru|sinh song|song|sinh hoat)"
-    r"|(?:chuyen (?:di|den|ve|vao|ra|khoi|noi|cho o|khau|ho khau|sinh hoat|sh|truong|xu|cong tac)|di khoi|cat khau|cat ho khau)"
+    r"(?!(?:chong|vo(?! bao)|bo(?! di)|me|cha|ong|ba|anh|chi|em|con|chau)\b)(?:.*\b)?(?:tu tran|qua doi|tu vong|da chet|bao tu|xuat canh"
+    r"|ta the|^(?:da )?khuat|quy tien|hy sinh|(?:da )?tv (?:t|thang |ngay )?\d|da tv"
+    r"|(?:ve (?:voi|nha)|trong) (?:chua|cha)|^nghia vu quan su|an nghi|huong (?:duong|tho)|(?:xoa|rut|gach) ten|rut khoi|khai tru|nghi viec|tach (?:ho|khau)"
+    r"|(?:thoi|bo|nghi) hoc|ra (?:khoi )?(?:hoi|dang|doan|to|thon)|(?:thoi|nghi) sinh hoat|(?:het tuoi|truong thanh) doan|da chuyen(?! khoan\b)"
+    r"|ve que(?! (?:an tet|choi|tham))|di (?:nuoc ngoai|nhat|han|dai loan|lao dong|xkld|tu|cai nghien|nghia vu)"
+    r"|xuat khau lao dong|(?:di|vao|xuong) (?:sai gon|binh duong|dong nai|tp ?hcm|mien nam|nam$)"
+    r"|(?:theo|o (?:voi|cung)) (?:con|chong|vo|bo|me|gia dinh|chau)(?: \w+)? (?:vao|ra|ve|di|len|xuong|sang|ngoai|trong|o)"
+    r"|(?:nhap ngu|di bo doi)(?!.*\b19\d\d)|(?:chap hanh|thi hanh) an|bi bat|lay (?:chong|vo) (?!cung|trong|som|muon|roi|nam|thang)[a-z]\w*"
+    r"|(?:vo bao|da|vua|moi) mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the|suc|mua)\b)|(?:moi|vua) chet"
+    r"|(?:khong|ko|k) con (?:o|cu tru|sinh song|song|sinh hoat)|(?:khong|ko|k) o (?:day|dia phuong|thon|nha nay)|bo (?:di|dia phuong)$"
+    r"|xin (?:chuyen|rut|nghi|thoi|ra)|bao luu|ly hon.* ve|chuyen (?:xa|xuong|len|sang|tuyen|nha)"
+    r"|(?:chuyen (?:di|den(?!$| (?:\d|nam|thang))|ve(?! (?:xa|thon|day)$)|vao|ra|khoi|noi|cho o|khau|ho khau|sinh hoat(?! dang ve)|sh|truong|xu|cong tac(?! ve))|di khoi|cat khau|cat ho khau)"
     r"(?! (?:so|sim|tu)\b))\b"
     r"|(?:cu )?(?:mat|chet)(?: (?:roi$|(?:ngay |thang |nam |t)?\d|(?:nam|thang|tuan|hom) (?:ngoai|truoc|qua|kia|nay|roi)\b).*)?$"
 )
-_CHANGED = re.compile(r"\bdoi so\b.*\b(?:so|sdt|dt) moi (?:la )?[\d+]")
+_CHANGED = re.compile(
+    r"\b(?:doi|thay|bo|khoa|mat|hong|hu) (?:so|sim|sdt|dt|may)\b.*\b(?:so|sdt|dt|sim) moi (?:la )?[\d+]|\bthay so (?:thanh |bang )?[\d+]"
+    r"|\bnham so\b.*\bso (?:em |minh |toi |dung )?la [\d+]"
+)
 _BEHIND_NAME = re.compile(r"[(,;:\n]|\s[-–]|[-–]\s")
+_CLAUSE = re.compile(r"[(,;.\n]|\s[-–+]\s")
 _words = lru_cache(maxsize=20_000)(unaccented)
 
 
+@lru_cache(maxsize=20_000)
 def is_gone(text: str) -> bool:
-    """Check whether a text says that somebody died or is no longer there."""
-    return _GONE.match(_words(text)) is not None
+    """Check whether a text, or a part of it, says that somebody died or is no longer there."""
+    return _GONE.match(unaccented(text)) is not None or any(
+        _GONE.match(unaccented(part)) for part in _CLAUSE.split(text)
+    )
+
+
+@lru_cache(maxsize=20_000)
+def is_wrong(text: str) -> bool:
+    """Check whether a note says that the number beside it is another's, wrong or not to be used."""
+    parts = [text, *_CLAUSE.split(text)] if _CLAUSE.search(text) else [text]
+    return "?" in text or any(
+        _WRONG.search(unaccented(part))
+        or _OF_PERSON.search(unaccented(part))
+        or _OF_PERSON.search(part.lower())
+        for part in parts
+    )
 
 
 def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool = True) -> PhoneCell:
@@ -128,11 +161,11 @@ def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool =
     if is_named and not name:
         return for_review(cell)
     words, behind_name = _words(note), _BEHIND_NAME.split(name)[1:]
-    is_right, is_wrong = _RIGHT.search(words), _WRONG.search(words)
     others = NUMBER.search(name) and {*read_phone_in_text(name).numbers} - {*cell.numbers}
     if others or "†" in name + note or note[:1] == "+" or any(map(is_gone, (note, *behind_name))):
         return for_review(cell)
-    if not is_right and not is_wrong:
+    is_right, wrong = _RIGHT.search(words), is_wrong(note)
+    if not is_right and not wrong:
         return cell
     found = read_phone_in_text(note).numbers
     other = tuple(number for number in found if number not in cell.numbers)
@@ -140,7 +173,7 @@ def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool =
         return read_phone_cell(match[0])
     if other and is_right:
         return for_review(replace(cell, numbers=(*cell.numbers, *other)))
-    return for_review(cell) if is_wrong and not found else cell
+    return for_review(cell) if wrong and not found else cell
 
 
 def find_number_beside(texts: Sequence[str]) -> tuple[str, PhoneCell] | None:
@@ -210,14 +243,15 @@ def split_line(line: str) -> list[str] | None:
     return [number, name, text[found[0].start() : found[-1].end()], ", ".join(filter(None, (*more, *rest)))]
 
 
-def is_sent(line: str) -> bool:
-    """Check for the hour before what was said in a chat."""
-    return _SENT.match(line) is not None
+def sent_by(line: str) -> tuple[str | None, str]:
+    """Return who sent a line of a chat, "" if it does not say, and what it says; None and the line if no hour is before it."""
+    sent = _SENT.match(line)
+    return (sent["sender"] or "", line[sent.end() :]) if sent else (None, line)
 
 
-def corrects(line: str) -> bool:
-    """Check for a line of a chat that says which number is right: "số đúng của Y Blưm là …"."""
-    return is_sent(line) and NUMBER.search(line) is not None and _RIGHT.search(_words(line)) is not None
+def corrects(said: str) -> bool:
+    """Check for words that say which number is right, "số đúng của Y Blưm là …", or without a number that somebody is gone."""
+    return _RIGHT.search(_words(said)) is not None if NUMBER.search(said) else is_gone(said)
 
 
 def _parts(text: str) -> list[str]:
