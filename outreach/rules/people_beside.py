@@ -196,7 +196,9 @@ def _without_address(text: str) -> str:
         return text
     at = next((at for at, word in enumerate(words) if word[:1].isupper()), 0)
     is_title = at or {*first} & {*".:/"} or (first.isupper() and first[1:].isalpha() and not text.isupper())
-    is_office = is_title and not (_NOBODY.match(text) or _KIN_FIRST.match(text))
+    is_office = (
+        is_title and at < 4 and text[:1].isupper() and not (_NOBODY.match(text) or _KIN_FIRST.match(text))
+    )
     if is_office and begins_with_family(named := " ".join(words[at:])):  # "Cha xứ Lê An", "BS. Lê An"
         return named
     if addressed := _ADDRESSED.match(text):

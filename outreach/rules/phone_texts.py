@@ -121,13 +121,13 @@ _GONE = re.compile(
     r"|(?:vo bao|da|vua|moi) mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the|suc|mua)\b)|(?:moi|vua) chet"
     r"|(?:khong|ko|k) con (?:o|cu tru|sinh song|song|sinh hoat)|(?:khong|ko|k) o (?:day|dia phuong|thon|nha nay)|bo (?:di|dia phuong)$"
     r"|xin (?:chuyen|rut|nghi|thoi|ra)|bao luu|ly hon.* ve|chuyen (?:xa|xuong|len|sang|tuyen|nha)"
-    r"|(?:chuyen (?:di|den(?!$| (?:\d|nam|thang))|ve(?! (?:xa|thon|day)$)|vao|ra|khoi|noi|cho o|khau|ho khau|sinh hoat(?! dang ve)|sh|truong|xu|cong tac(?! ve))|di khoi|cat khau|cat ho khau)"
+    r"|(?:chuyen (?:di|den(?!$| (?:\d|nam|thang))|ve(?! (?:xa|thon|day)$)|vao|ra|khoi|noi|cho o|khau|ho khau|sinh hoat(?! dang ve)|sh|truong|xu|cong tac)|di khoi|cat khau|cat ho khau)"
     r"(?! (?:so|sim|tu)\b))\b"
     r"|(?:cu )?(?:mat|chet)(?: (?:roi$|(?:ngay |thang |nam |t)?\d|(?:nam|thang|tuan|hom) (?:ngoai|truoc|qua|kia|nay|roi)\b).*)?$"
 )
 _CHANGED = re.compile(
     r"\b(?:doi|thay|bo|khoa|mat|hong|hu) (?:so|sim|sdt|dt|may)\b.*\b(?:so|sdt|dt|sim) moi (?:la )?[\d+]|\bthay so (?:thanh |bang )?[\d+]"
-    r"|\bnham so\b.*\bso (?:em |minh |toi |dung )?la [\d+]"
+    r"|\bnham\b.*\bso (?:em |minh |toi |dung )?la [\d+]"
 )
 _BEHIND_NAME = re.compile(r"[(,;:\n]|\s[-–]|[-–]\s")
 _CLAUSE = re.compile(r"[(,;.\n]|\s[-–+]\s")
