@@ -33,7 +33,7 @@ from outreach.rules.people_beside import (
     split_names,
     stand_alike,
 )
-from outreach.rules.phone_cells import SAYS_NOTHING, in_order, read_phone_cells
+from outreach.rules.phone_cells import SAYS_NOTHING, for_review, in_order, read_phone_cells
 from outreach.rules.phone_numbers import (
     PhoneCell,
     PhoneStatus,
@@ -47,7 +47,6 @@ from outreach.rules.phone_texts import (
     NUMBER,
     beside_note,
     find_number_beside,
-    for_review,
     holds_only_own,
     is_gone,
     is_wrong,

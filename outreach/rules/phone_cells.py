@@ -146,7 +146,7 @@ def _read_text(cell: str) -> PhoneCell:
     if corrected_cell.numbers:
         return replace(corrected_cell, status=PhoneStatus.REVIEW, reason=Reason.LETTER_SUBSTITUTION)
     original_cell = _read_mixed(text)
-    return _for_review(original_cell) if original_cell.numbers else corrected_cell
+    return for_review(original_cell) if original_cell.numbers else corrected_cell
 
 
 def _as_digits(letters: re.Match[str]) -> str:
@@ -186,30 +186,34 @@ def _read_mixed(text: str) -> PhoneCell:
         return cell
     if phone_numbers.mentions_identity_paper(text):
         is_only_id = not cell.numbers or (len(cell.numbers) == 1 and cell.status is PhoneStatus.OK)
-        return reject(Reason.ID_NUMBER) if is_only_id else _for_review(cell)
+        return reject(Reason.ID_NUMBER) if is_only_id else for_review(cell)
     no_phone = phone_numbers.states_no_phone(phone_numbers.unaccented(text))
     parts = [part for part in _APART.split(text) if part.strip()] if len(cell.numbers) > 1 else []
     if len(parts) > 1 and any(_is_not_to_use(part, read_phone_cell(part)) for part in parts):
         return read_phone_cells(parts)
     if cell.numbers:
         is_sure = not (no_phone or phone_numbers.is_doubtful(text) or _is_anothers(text, cell))
-        return cell if is_sure else _for_review(cell)
+        return cell if is_sure else for_review(cell)
     return reject(Reason.NO_PHONE_STATED) if no_phone else cell
 
 
 # Through whom somebody is called, and whose the number is: "gọi nhờ chị Lan", "(của bố)", "(ck)". Without accents fewer
 # words: "so con" may be "số còn dùng", "so di" is "số di động".
 _OTHERS = (
-    r"(?:vợ|chồng|con|cháu|mẹ|má|bố|ba|cha|ông|bà|anh|chị|em|cô|chú|bác|cậu|dì|thím|mợ|nội|ngoại|bạn|người (?:nhà|thân|quen|khác)"
-    r"|hàng xóm|thôn trưởng|trưởng thôn|tổ trưởng|gvcn|ck|vk|vo|chong|chau|me|bo|anh|chi|em|hang xom|thon truong|truong thon|to truong)"
+    r"(?:vợ|chồng|con|cháu|mẹ|má|bố|ba|cha|ông|bà|anh|chị|em|cô|chú|bác(?! sĩ)|cậu|dì|thím|mợ|nội|ngoại|bạn|người (?:nhà|thân|quen|khác)"
+    r"|hàng xóm|thôn trưởng|trưởng thôn|tổ trưởng|gvcn|y tế|cơ quan|thầy|chủ hộ|ck|vk|vo|chong|chau|me|bo|anh|chi|em|hang xom|thon truong"
+    r"|truong thon|to truong|nguoi nha)"
 )
+_PHONE = r"(?:máy|may|số|so|sđt|sdt|đt|dt|điện thoại|zalo)"
 _OF_OTHERS = re.compile(
-    rf"\b(?:gọi|goi|nhờ|nho|qua|của|cua|máy|may|số|so|sđt|sdt|đt|dt) (?:(?:nhờ|nho|qua|cho|số|so|máy|may|của|cua) )*{_OTHERS}\b"
-    rf"|\bhàng xóm\b|\bnhờ\b|\d gặp |\bcủa (?!mình|tôi|chính|hội viên)|\bchung (?:với|cùng) |\d (?:\w+ ){{1,4}}nghe$|^{_OTHERS} (?:\w+ ){{0,3}}\d"
+    rf"\b(?:gọi|goi|nhắn|liên hệ|liên lạc|lh|ll|nhờ|nho|qua|mượn|của|cua|{_PHONE}) (?:(?:nhờ|nho|qua|cho|với|tin|này|nay|nhà|của|cua|{_PHONE}) )*"
+    rf"{_OTHERS}\b(?! \d\d?\b)|\b{_OTHERS}(?: \w+){{0,3}} (?:nghe|cầm|cam|giữ|giu)(?: máy| may| đt| dt| điện thoại|$)"
+    r"|(?:^|\d )của (?!mình|tôi|chính|hội viên)|\bnhờ\b|\bdùng chung (?:\w+ )?(?:với|của) |^chung với "
+)
+_BESIDE_NUMBER = re.compile(
+    rf"\d gặp |\d (?:\w+ ){{1,4}}nghe$|^{_OTHERS} (?:\w+ ){{0,3}}\d"
     rf"|\d {_OTHERS}(?: (?:trai|gái|gai|dâu|dau|rể|re|nội|ngoại|ngoai|ruột|cả|út|nuôi))?(?: \w+)?$"
 )
-
-
 _BESIDE_IN_BRACKETS = re.compile(
     rf"\d[^()\d]*\((?:[^)\d]*[\s-])?(?:{_OTHERS}|thư ký)\b(?![^)]*\d)", re.IGNORECASE
 )
@@ -231,11 +235,20 @@ def _is_not_to_use(cell: object, read: PhoneCell) -> bool:
     return _is_anothers(cell, read) or _OUT_OF_USE.search(cell.lower()) is not None
 
 
+def is_of_others(text: str) -> bool:
+    """Check for words that a number is somebody else's: "máy vợ", "gọi nhờ chị Lan", "con nghe"."""
+    return _OF_OTHERS.search(_plain_words(text)) is not None
+
+
+def _plain_words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
 def _is_anothers(text: str, cell: PhoneCell) -> bool:
     """Check whether a cell says that its number is somebody else's, or has numbers of several people by name."""
     if len(cell.numbers) == 1:
-        words = " ".join(re.findall(r"\w+", text.lower()))
-        return bool(_OF_OTHERS.search(words) or _BESIDE_IN_BRACKETS.search(text))
+        beside = _BESIDE_NUMBER.search(_plain_words(text)) or _BESIDE_IN_BRACKETS.search(text)
+        return beside is not None or is_of_others(text)
     between = (re.findall(r"[^\W\d_]+", part) for part in re.split(r"\d[\d .]+\d", text))
     if _OF_COUPLE.search(text.lower()):
         return True
@@ -243,7 +256,8 @@ def _is_anothers(text: str, cell: PhoneCell) -> bool:
     return any(pair == (True, True) for each in initials for pair in pairwise(each))
 
 
-def _for_review(cell: PhoneCell) -> PhoneCell:
+def for_review(cell: PhoneCell) -> PhoneCell:
+    """Return the cell as one for an officer to decide, if it has numbers."""
     reason = cell.reason or Reason.UNPARSED_REMAINDER
     return replace(cell, status=PhoneStatus.REVIEW, reason=reason) if cell.numbers else cell
 

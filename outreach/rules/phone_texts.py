@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from outreach.rules.people_beside import begins_with_family
-from outreach.rules.phone_cells import in_order, read_phone_cell
+from outreach.rules.phone_cells import for_review, in_order, is_of_others, read_phone_cell
 from outreach.rules.phone_numbers import (
     PhoneCell,
     PhoneStatus,
@@ -78,17 +78,10 @@ def read_phone_in_text(text: str) -> PhoneCell:
 
 
 # What a note says of the number beside it: that it is another's or wrong, or that the one in the note is the right one.
-_NUMBER_WORD = r"(?:so|sdt|dt|dtdd|dien thoai|may|sim|zalo)"
-_KIN = (
-    r"(?:vo|chong|con (?:trai|gai|dau|re|ruot|ut|ca|lon)|chau (?:noi|ngoai|trai|gai|ruot)|me|bo|cha|(?:anh|em) (?:trai|re)"
-    r"|(?:chi|em) (?:gai|dau)|ba (?:noi|ngoai)|hang xom|thon truong|truong thon|to truong|y te|thay|co giao|co quan|chu ho)"
-)
 _NO = r"(?:khong|ko|k)"
 _WRONG = re.compile(
-    rf"\b(?:{_NUMBER_WORD} (?:nay )?(?:la )?(?:{_NUMBER_WORD} )?(?:cua|muon) (?!minh\b|toi\b|chinh\b|hoi vien\b)"
-    rf"|{_NUMBER_WORD} (?:may |nha )?(?:{_KIN}|ben)|(?:(?:lien he|lien lac|lh|ll|nhan(?: tin)?|goi)(?: (?:qua|nho|cho))?|muon|nho|qua)"
-    rf" (?:may |so )?(?:con|chau|{_KIN})|(?:con|chau|{_KIN}|nguoi (?:khac|nha))(?: \w+){{0,3}} (?:nghe|cam|giu)(?: may| dt| dien thoai|$)|so la$"
-    rf"|^cua (?:con|chau|{_KIN})|{_NUMBER_WORD} (?:con|chau)$|muon {_NUMBER_WORD}|may muon|nguoi khac|(?:dung chung (?:\w+ )?|chung {_NUMBER_WORD} )(?:voi|cua)"
+    r"\b((?:so|sdt|dt|dien thoai|may|sim) (?:nay )?(?:la )?(?:(?:so|sdt|dt) )?(?:cua|muon) (?!minh\b|toi\b|chinh\b|hoi vien\b)|(?:so|nha) nha ben"
+    r"|so la$|muon (?:so|may|dt)|chung (?:so|sdt|may|dt) voi|may muon|nguoi khac"
     rf"|(?:so|sdt|sim) (?:\w+ )?(?:sai|nham|cu|hong|khoa|mat|mo|tam)(?! ?0)|(?:sai|nham|bo|doi|xem lai|trung) (?:so|sdt)(?! ?0)"
     rf"|(?:doi|thay) sim|(?:cho|chua co) so moi|ghi nham|nham nguoi|(?:thieu|thua|du|mo) (?:\d )?so(?! ?0)|thue bao"
     rf"|(?:khoa|mat|hong|hu|tat) (?:so|sim|may)(?! ?0)|mat (?:dt|dien thoai)(?! cu)|(?:may|dt) (?:bi )?(?:hong|hu|tat)"
@@ -99,10 +92,6 @@ _WRONG = re.compile(
     rf"|(?:{_NO}|dung|thoi|ngung) (?:muon )?(?:nhan|gui)(?: tin)?(?: nhan)?(?: nua)?$|(?:xin|yeu cau) (?:dung|{_NO}|thoi) (?:nhan|gui|goi)"
     rf"|{_NO} (?:cho|dong y) (?:nhan|goi|gui)|{_NO} dong y$|dung goi|tu choi (?:nhan|goi))\b"
     r"|^(?:da )?(?:(?:xoa|loai|bo|gach|huy)(?: ten| bo)?|trung|khoa(?: may| 2 chieu)?|sai|nham|hu|hong)$"
-)
-_PERSON = r"(?:nguoi (?:nha|than|quen)|chong|ck|vk|ban)"
-_OF_PERSON = re.compile(
-    rf"\b{_NUMBER_WORD} (?:cua )?{_PERSON}\b|\b(?:số|sđt|đt|máy|của|gọi) (?:ba|bố|bác|chú|cô|ông|bà|anh|chị|em|dì|cậu)\b(?! sĩ)"
 )
 _RIGHT = re.compile(
     r"\b(?:so|sdt|dt|dien thoai|sim) (?:\w+ )?(?:moi|dung)\b|\bmoi doi\b|\b(?:doi|chuyen|thay|sua|ghi) (?:so |lai )?"
@@ -121,13 +110,13 @@ _GONE = re.compile(
     r"|(?:vo bao|da|vua|moi) mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the|suc|mua)\b)|(?:moi|vua) chet"
     r"|(?:khong|ko|k) con (?:o|cu tru|sinh song|song|sinh hoat)|(?:khong|ko|k) o (?:day|dia phuong|thon|nha nay)|bo (?:di|dia phuong)$"
     r"|xin (?:chuyen|rut|nghi|thoi|ra)|bao luu|ly hon.* ve|chuyen (?:xa|xuong|len|sang|tuyen|nha)"
-    r"|(?:chuyen (?:di|den(?!$| (?:\d|nam|thang))|ve(?! (?:xa|thon|day)$)|vao|ra|khoi|noi|cho o|khau|ho khau|sinh hoat(?! dang ve)|sh|truong|xu|cong tac)|di khoi|cat khau|cat ho khau)"
+    r"|(?:chuyen (?:di|den(?!$| (?:\d|nam|thang))|ve(?! (?:xa|thon|day)$)|vao|ra|khoi|noi|cho o|khau|ho khau|sinh hoat|sh|truong|xu|cong tac)|di khoi|cat khau|cat ho khau)"
     r"(?! (?:so|sim|tu)\b))\b"
     r"|(?:cu )?(?:mat|chet)(?: (?:roi$|(?:ngay |thang |nam |t)?\d|(?:nam|thang|tuan|hom) (?:ngoai|truoc|qua|kia|nay|roi)\b).*)?$"
 )
 _CHANGED = re.compile(
     r"\b(?:doi|thay|bo|khoa|mat|hong|hu) (?:so|sim|sdt|dt|may)\b.*\b(?:so|sdt|dt|sim) moi (?:la )?[\d+]|\bthay so (?:thanh |bang )?[\d+]"
-    r"|\bnham\b.*\bso (?:em |minh |toi |dung )?la [\d+]"
+    r"|\bnham so\b.*\bso (?:em|minh|toi) la [\d+]"
 )
 _BEHIND_NAME = re.compile(r"[(,;:\n]|\s[-–]|[-–]\s")
 _CLAUSE = re.compile(r"[(,;.\n]|\s[-–+]\s")
@@ -146,12 +135,7 @@ def is_gone(text: str) -> bool:
 def is_wrong(text: str) -> bool:
     """Check whether a note says that the number beside it is another's, wrong or not to be used."""
     parts = [text, *_CLAUSE.split(text)] if _CLAUSE.search(text) else [text]
-    return "?" in text or any(
-        _WRONG.search(unaccented(part))
-        or _OF_PERSON.search(unaccented(part))
-        or _OF_PERSON.search(part.lower())
-        for part in parts
-    )
+    return "?" in text or any(_WRONG.search(unaccented(part)) or is_of_others(part) for part in parts)
 
 
 def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool = True) -> PhoneCell:
@@ -189,13 +173,6 @@ def find_number_beside(texts: Sequence[str]) -> tuple[str, PhoneCell] | None:
 def holds_only_own(note: str) -> bool:
     """Check for a note that is a number under the word for it and nothing else: "SĐT: 0905 000 123"."""
     return _ANNOUNCED.match(note) is not None and not without_numbers(note)
-
-
-def for_review(cell: PhoneCell) -> PhoneCell:
-    """Return the cell as one for an officer to decide, if it has numbers."""
-    if not cell.numbers or cell.status is PhoneStatus.REVIEW:
-        return cell
-    return replace(cell, status=PhoneStatus.REVIEW, reason=Reason.UNPARSED_REMAINDER)
 
 
 def without_numbers(text: str) -> str:
