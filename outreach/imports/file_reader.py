@@ -35,7 +35,7 @@ from python_calamine import (
 )
 
 from outreach.imports.other_files import read_cards, read_word
-from outreach.imports.struck_cells import attribute, find_struck
+from outreach.imports.struck_cells import attribute, find_struck, sheet_parts
 from outreach.rules.errors import BadList, LoaError
 from outreach.rules.legacy_fonts import count_syllables, guess_legacy_encoding, to_unicode
 from outreach.rules.list_columns import ROWS_SEARCHED, count_known_labels
@@ -111,7 +111,7 @@ def _check_kind(path: Path) -> str | LoaError:
     if size == 0:
         raise BadList("file_empty", name=path.name)
     if size > (_MAX_TEXT_BYTES if expected in (_TEXT, _CARDS) else _MAX_WORKBOOK_BYTES):
-        raise _too_large(path)
+        raise BadList("file_large", name=path.name)
     actual = _kind_by_content(path)
     if expected is None or actual == _PDF:
         raise BadList("file_is_pdf", name=path.name)
@@ -142,10 +142,10 @@ def _kind_of_zip(path: Path) -> str | LoaError:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
             if sum(entry.file_size for entry in archive.infolist()) > _MAX_UNPACKED_BYTES:
-                raise _too_large(path)
+                raise BadList("file_large", name=path.name)
             kind = _declared_type(archive) if "mimetype" in names else ""
     except _DAMAGED as error:
-        raise _damaged(path) from error
+        raise BadList("file_damaged", name=path.name) from error
     if "xl/workbook.xml" in names:
         return _KINDS[".xlsx"]
     if "opendocument.spreadsheet" in kind:
@@ -169,7 +169,7 @@ def _kind_of_compound(path: Path, content: bytes) -> str | LoaError:
     Old Office files share this container with new ones under a password.
     """
     if "EncryptedPackage".encode("utf-16-le") in content:
-        raise _locked(path)
+        raise BadList("file_locked", name=path.name)
     if any(name.encode("utf-16-le") + b"\0\0" in content for name in ("Workbook", "Book")):
         return _KINDS[".xls"]
     is_word = "WordDocument".encode("utf-16-le") in content
@@ -180,7 +180,7 @@ def _word_sheet(path: Path) -> RawSheet:
     try:
         rows, merged, struck = read_word(path)
     except (ParseError, KeyError, *_DAMAGED) as error:
-        raise _damaged(path) from error
+        raise BadList("file_damaged", name=path.name) from error
     return RawSheet("Word", iter(rows), merged, struck)
 
 
@@ -205,9 +205,9 @@ def _read_workbook(path: Path, unseen: HiddenContent) -> Iterator[RawSheet]:
                 }
                 yield RawSheet(metadata.name, sheet.iter_rows(), _merged_below(sheet), cells)
     except PasswordError as error:
-        raise _locked(path) from error
+        raise BadList("file_locked", name=path.name) from error
     except (CalamineError, *_DAMAGED) as error:
-        raise _damaged(path) from error
+        raise BadList("file_damaged", name=path.name) from error
 
 
 def _merged_below(sheet: CalamineSheet) -> frozenset[tuple[int, int]]:
@@ -231,22 +231,7 @@ def _merged_below(sheet: CalamineSheet) -> frozenset[tuple[int, int]]:
     )
 
 
-def _locked(path: Path) -> BadList:
-    return BadList("file_locked", name=path.name)
-
-
-def _damaged(path: Path) -> BadList:
-    return BadList("file_damaged", name=path.name)
-
-
-def _too_large(path: Path) -> BadList:
-    return BadList("file_large", name=path.name)
-
-
 _SCAN_BYTES = 1 << 20
-_XLSX_BOOK, _XLSX_RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
-_XLSX_HIDDEN_SHEET = re.compile(rb'<(?:\w+:)?sheet (?=[^>]*state="(?:hidden|veryHidden)")[^>]*>')
-_XLSX_RELATION = re.compile(rb"<(?:\w+:)?Relationship [^>]*>")
 _XLSX_HIDDEN_ROW = re.compile(rb'<row (?=[^<>]*[^/]>)[^<>]*?hidden="(?:1|true)"')
 _ODS_ROW_OR_CELL = re.compile(rb"<table:table-row([^<>]*)>|<table:table-cell([^<>]*[^/<>])>")
 _ODS_HIDDEN = re.compile(rb'table:visibility="(?:collapse|filter)"')
@@ -260,8 +245,9 @@ def count_hidden_rows(path: Path) -> int:
     """
     hidden = 0
     with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        hidden_sheets = _hidden_sheets(archive) if _XLSX_BOOK in names and _XLSX_RELATIONS in names else set()
+        names = set(archive.namelist())
+        parts = sheet_parts(archive, names)
+        hidden_sheets = {part for tag, part in parts if attribute(tag, b"state") in ("hidden", "veryHidden")}
         for name in names:
             if name.startswith("xl/worksheets/") and name.endswith(".xml"):
                 rows = sum(
@@ -272,17 +258,6 @@ def count_hidden_rows(path: Path) -> int:
             elif name == "content.xml":
                 hidden += _hidden_in_ods(archive, name)
     return hidden
-
-
-def _hidden_sheets(archive: zipfile.ZipFile) -> set[str]:
-    """Return the parts of an XLSX file that hold hidden sheets."""
-    with archive.open(_XLSX_BOOK) as book, archive.open(_XLSX_RELATIONS) as relations:
-        hidden = {attribute(sheet, b"r:id") for sheet in _XLSX_HIDDEN_SHEET.findall(book.read(_SCAN_BYTES))}
-        return {
-            f"xl/{attribute(relation, b'Target').removeprefix('/xl/')}"
-            for relation in _XLSX_RELATION.findall(relations.read(_SCAN_BYTES))
-            if attribute(relation, b"Id") in hidden
-        }
 
 
 def _hidden_in_ods(archive: zipfile.ZipFile, name: str) -> int:
@@ -386,7 +361,7 @@ def _stream(path: Path, encoding: str, *, separator: str, skip: int) -> Iterator
     except csv.Error as error:
         raise _open_quote(path, reader.line_num) from error
     except UnicodeError as error:
-        raise _unreadable(path) from error
+        raise BadList("file_encoding_wrong", name=path.name) from error
 
 
 def _is_pasted(path: Path, encoding: str, separator: str) -> bool:
@@ -407,7 +382,7 @@ def _lines(path: Path, encoding: str) -> Iterator[str]:
         with path.open(encoding=encoding) as file:
             yield from file
     except UnicodeError as error:
-        raise _unreadable(path) from error
+        raise BadList("file_encoding_wrong", name=path.name) from error
 
 
 def _guess_encoding(path: Path) -> str:
@@ -449,7 +424,7 @@ def _is_utf8(path: Path) -> bool:
             except UnicodeDecodeError as error:
                 # In windows-1258 hardly any two letters together look like UTF-8.
                 if accented or not error.object[: error.start].isascii():
-                    raise _unreadable(path) from error
+                    raise BadList("file_encoding_wrong", name=path.name) from error
                 return False
             if not chunk:
                 return True
@@ -464,7 +439,7 @@ def _guess_separator(path: Path, encoding: str) -> tuple[str, bool]:
         with path.open(encoding=encoding, newline="") as file:
             lines = file.read(_HEAD_BYTES).splitlines(keepends=True)
     except UnicodeError as error:
-        raise _unreadable(path) from error
+        raise BadList("file_encoding_wrong", name=path.name) from error
     hint = lines[0].strip().lower() if lines else ""
     if hint.startswith("sep=") and len(hint) == 5:
         return hint[-1], True
@@ -484,7 +459,3 @@ def _score(lines: list[str], separator: str) -> tuple[int, int]:
 
 def _open_quote(path: Path, line: int) -> BadList:
     return BadList("quote_not_closed", name=path.name, line=line)
-
-
-def _unreadable(path: Path) -> BadList:
-    return BadList("file_encoding_wrong", name=path.name)

@@ -46,8 +46,8 @@ def find_struck(path: Path) -> Mapping[str, Mapping[tuple[int, int], str]]:
         if not formats and not shared:
             return _NOTHING
         return {
-            sheet: _struck_cells(_read(archive, part, names), formats, shared)
-            for sheet, part in _parts(archive, names).items()
+            unescape(attribute(tag, b"name")): _struck_cells(_read(archive, part, names), formats, shared)
+            for tag, part in sheet_parts(archive, names)
         }
 
 
@@ -57,17 +57,16 @@ def _read(archive: zipfile.ZipFile, name: str, names: set[str]) -> bytes:
     return archive.read(name)
 
 
-def _parts(archive: zipfile.ZipFile, names: set[str]) -> dict[str, str]:
+def sheet_parts(archive: zipfile.ZipFile, names: set[str]) -> list[tuple[bytes, str]]:
+    """Return the tag of each sheet of an XLSX workbook, and the name of the part with its cells."""
     targets = {
         attribute(relation, b"Id"): attribute(relation, b"Target")
         for relation in _RELATION.findall(_read(archive, "xl/_rels/workbook.xml.rels", names))
     }
-    return {
-        unescape(
-            attribute(sheet, b"name")
-        ): f"xl/{targets.get(attribute(sheet, b'r:id'), '').removeprefix('/xl/')}"
-        for sheet in _SHEET.findall(_read(archive, "xl/workbook.xml", names))
-    }
+    return [
+        (tag, f"xl/{targets.get(attribute(tag, b'r:id'), '').removeprefix('/xl/')}")
+        for tag in _SHEET.findall(_read(archive, "xl/workbook.xml", names))
+    ]
 
 
 def attribute(tag: bytes, name: bytes) -> str:
