@@ -84,7 +84,7 @@ def read_list_sheets(
         first = list(islice(rows, ROWS_SEARCHED))
         if fonts := _fonts([row for _, row in first]):
             first = [(line, _convert(row, fonts)) for line, row in first]
-            rows = _converted(rows, fonts)
+            rows = ((line, _convert(row, fonts)) for line, row in rows)
         for table in _tables(raw, first, rows, is_chosen=line_key(raw.name) in corrected):
             chosen = corrected.get(line_key(table.name), {}).get("line")
             first = list(islice(table.rows, ROWS_SEARCHED))
@@ -207,10 +207,6 @@ def _fonts(rows: Sequence[Row]) -> dict[int, LegacyEncoding]:
 
 def _is_plain_vietnamese(text: str) -> bool:
     return any("\u1e00" <= letter <= "\u1eff" or letter in "ăâđêôơưĂÂĐÊÔƠƯ" for letter in text)
-
-
-def _converted(rows: Iterator[Line], fonts: dict[int, LegacyEncoding]) -> Iterator[Line]:
-    return ((line, _convert(row, fonts)) for line, row in rows)
 
 
 def _convert(row: Row, fonts: dict[int, LegacyEncoding]) -> Row:

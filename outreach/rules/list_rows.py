@@ -314,15 +314,15 @@ class RowReader:
             village, name = village and without_numbers(village), name and without_numbers(name)
         if phone.numbers:
             self._below = Below.PEOPLE
-            names = [each.name for each in people] or [name]
-            phone = self._beside_notes(phone, row, note, names, phone_text)
+            phone = self._beside_notes(phone, row, note, phone_text, name, people)
         elif found := self._number_beside(row):
             phone_text, phone = "; ".join(filter(None, (phone_text, found[0]))), found[1]
             name, people = without_numbers(name), ()
             if _is_only_own(found[0], name, note):
                 phone = read_phone_in_text(note)
-        if crossed:
-            phone = _struck_through(phone, is_gone=is_gone)
+        if crossed:  # in part, or whole: the person is gone
+            phone = replace(phone, warnings=in_order({*phone.warnings, PhoneWarning.STRUCK_THROUGH}))
+            phone = for_review(phone) if is_gone else phone
         values, unfit = read_values(row, header.fields) if header.fields else _NO_VALUES
         name, key, order, written_key = _name_with_keys(name)
         return CheckedRow(
@@ -441,9 +441,10 @@ class RowReader:
         return (of_two, people) if people else (cell, ())
 
     def _beside_notes(
-        self, phone: PhoneCell, row: Row, note: str, names: Sequence[str], written: str
+        self, phone: PhoneCell, row: Row, note: str, written: str, name: str, people: Sequence[PersonBeside]
     ) -> PhoneCell:
         """Return the numbers, as `written`, as what the notes and the names beside them leave of them."""
+        names = [each.name for each in people] or [name]
         if PhoneWarning.TEXT_PRESENT in phone.warnings and names_another(written, names):
             phone = for_review(phone)
         for name in names:
@@ -575,12 +576,6 @@ def _is_sure(name: str, cell: PhoneCell) -> bool:
 
 def _is_only_own(text: str, name: str, note: str) -> bool:
     return text == note and bool(name) and not _names_nobody(name) and holds_only_own(note)
-
-
-def _struck_through(phone: PhoneCell, *, is_gone: bool) -> PhoneCell:
-    """Return the number of a row that is struck through in part, or whole: its person is gone."""
-    phone = replace(phone, warnings=in_order({*phone.warnings, PhoneWarning.STRUCK_THROUGH}))
-    return for_review(phone) if is_gone else phone
 
 
 @lru_cache(maxsize=20_000)

@@ -178,7 +178,7 @@ def _read_plain(digits: str) -> PhoneCell:
 
 def _read_mixed(text: str) -> PhoneCell:
     """Read a cell with digits and perhaps words."""
-    groups, words = split_groups(phone_numbers.without_hours_and_labels(text))
+    groups, words = split_groups(phone_numbers.HOUR_OR_LABEL.sub(" giờ ", text))
     if not groups or len(groups) > _MAX_GROUPS:
         return reject(Reason.NO_VALID_NUMBER)
     cell = read_groups(groups, text_present=bool(words))

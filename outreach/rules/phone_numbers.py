@@ -234,7 +234,9 @@ def _read_ten(national: str) -> ParsedNumber:
     new_prefix = NEW_PREFIX.get(national[:3])
     if new_prefix and is_mobile(new_prefix + national[3:]):
         return ParsedNumber(NumberKind.MOBILE, f"+84{new_prefix}{national[3:]}", legacy=True)
-    if _type_of(national) == PhoneNumberType.FIXED_LINE or _FORMER_LANDLINE.fullmatch(national):
+    number = phonenumbers.PhoneNumber(country_code=84, national_number=int(national))
+    is_landline = phonenumbers.number_type(number) == PhoneNumberType.FIXED_LINE
+    if is_landline or _FORMER_LANDLINE.fullmatch(national):
         return _LANDLINE
     return _nothing(Reason.TOO_LONG if is_mobile(national[:9]) else Reason.INVALID_PREFIX)
 
@@ -244,11 +246,6 @@ def _is_foreign(digits: str) -> bool:
         return phonenumbers.is_valid_number(phonenumbers.parse(f"+{digits}"))
     except phonenumbers.NumberParseException:
         return False
-
-
-def _type_of(national: str) -> int:
-    number = phonenumbers.PhoneNumber(country_code=84, national_number=int(national))
-    return phonenumbers.number_type(number)
 
 
 def _nothing(reason: Reason) -> ParsedNumber:
@@ -312,7 +309,7 @@ _DATE_IN_WORDS = re.compile(
     rf"\d{{1,2}}[\-/ ]{_MONTH}(?:[\-/ ]\d{{2,4}})?|{_MONTH}[\-/ ]\d{{2,4}}", re.IGNORECASE
 )
 # An hour, or the ordinal in a label: digits that are no phone number.
-_HOUR_OR_LABEL = re.compile(
+HOUR_OR_LABEL = re.compile(
     r"(?<!\d)\d{1,2} ?(?:h|g|giờ)(?: ?\d\d(?!\d))?(?![^\W\d_])"
     r"|\b(?:sđt|sdt|đtdđ|đt|dt|số|so|sim|tel|máy) ?\.?[1-3] ?[:).](?= |0|\+)",
     re.IGNORECASE,
@@ -387,11 +384,6 @@ def is_ditto(text: str) -> bool:
 def states_no_phone(words: str) -> bool:
     """Check whether these unaccented words mean that the person has no phone."""
     return _NO_PHONE.search(words) is not None
-
-
-def without_hours_and_labels(text: str) -> str:
-    """Return the text with hours (17h30) and numbered labels (SĐT 1:) replaced by a word."""
-    return _HOUR_OR_LABEL.sub(" giờ ", text)
 
 
 def is_doubtful(text: str) -> bool:

@@ -126,16 +126,14 @@ _words = lru_cache(maxsize=20_000)(unaccented)
 @lru_cache(maxsize=20_000)
 def is_gone(text: str) -> bool:
     """Check whether a text, or a part of it, says that somebody died or is no longer there."""
-    return _GONE.match(unaccented(text)) is not None or any(
-        _GONE.match(unaccented(part)) for part in _CLAUSE.split(text)
-    )
+    return any(_GONE.match(_words(part)) for part in {text, *_CLAUSE.split(text)})
 
 
 @lru_cache(maxsize=20_000)
 def is_wrong(text: str) -> bool:
     """Check whether a note says that the number beside it is another's, wrong or not to be used."""
-    parts = [text, *_CLAUSE.split(text)] if _CLAUSE.search(text) else [text]
-    return "?" in text or any(_WRONG.search(unaccented(part)) or is_of_others(part) for part in parts)
+    parts = {text, *_CLAUSE.split(text)}
+    return "?" in text or any(_WRONG.search(_words(part)) or is_of_others(part) for part in parts)
 
 
 def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool = True) -> PhoneCell:
