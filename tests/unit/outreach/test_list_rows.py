@@ -192,6 +192,10 @@ def test_a_place_in_the_row_goes_before_the_title(tmp_path: Path) -> None:
         ("Bà ngoại", "0905000123", "review"),
         ("Thợ điện Tuấn", "0905000123", "review"),
         ("Ban hành giáo", "0905000123", "review"),
+        ("Chốt danh sách nhé", "0905000123", "review"),
+        ("hồ thị mỹ trang", "0905000123", "ok"),
+        ("A Lin", "0905000123 (Y Ngơn)", "review"),
+        ("A Lin", "0905000123 (A Lin)", "ok"),
         ("Mọi thắc mắc xin liên hệ cô giáo Hoa", "0905000123", "review"),
     ],
 )
@@ -391,6 +395,34 @@ def test_lines_of_a_chat_keep_who_has_no_number_and_what_was_corrected_later(tmp
     assert read["Lê Thị Mai"] == "review"
 
 
+def test_in_a_chat_who_sent_a_number_may_correct_it_or_leave_and_a_name_may_stand_above_its_number(tmp_path):
+    path = tmp_path / "chat.txt"
+    path.write_text(
+        "[08:12, 14/10/2026] Chị Hoa: Ai đăng ký thì nhắn họ tên, sđt\n[08:13, 14/10/2026] Shop: Lê Thị Mai\n1990\n0905.000.123\n"
+        "[08:14, 14/10/2026] Máy Cày: Trần Văn An 0905000124\n[08:15, 14/10/2026] Ba: Võ Xuân Chiến 0905000125\n"
+        "[08:16, 14/10/2026] Máy Cày: nhầm số anh ơi, số em là 0905000126 nha\n"
+        "[08:17, 14/10/2026] Ba: Thôi em chuyển xuống dưới kia rồi\n[08:18, 14/10/2026] Na: Y Blưm 0905000127\n"
+        "[08:19, 14/10/2026] Bé: Y Hlan 0905000128\n[08:20, 14/10/2026] Cô: A Lâu 0905000129\n"
+        "[08:21, 14/10/2026] Vườn: Y Mơn 0905000130\n",
+        encoding="utf-8",
+    )
+    read = {row.name: (row.phone.status.value, row.phone.numbers) for row in check_list(path, KONTUM_2020)}
+    assert read["Lê Thị Mai"] == ("ok", ("+84905000123",))
+    assert read["Trần Văn An"] == ("ok", ("+84905000126",))
+    assert read["Võ Xuân Chiến"] == ("review", ("+84905000125",))
+    assert read["Y Blưm"] == ("ok", ("+84905000127",))
+
+
+def test_of_a_number_and_a_new_one_the_new_one_counts(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "TT,Họ tên,SĐT,SĐT mới\n1,A Na,0905000123,0905000124\n2,Y Mơn,0905000125,không đổi\n",
+        encoding="utf-8",
+    )
+    numbers = [row.phone.numbers for row in check_list(path, KONTUM_2020)]
+    assert numbers == [("+84905000124",), ("+84905000125",)]
+
+
 def test_a_number_alone_in_the_note_and_headings_with_an_ordinal(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text(
@@ -421,6 +453,15 @@ def test_in_a_list_that_goes_on_beside_itself_each_is_judged_alone(tmp_path: Pat
     [
         ("SĐT người thân,Ghi chú", ["0905000123,", "0905000124,cháu"], ["review", "review"]),
         ("SĐT,Số này của ai", ["0905000123,con trai", "0905000124,Chính chủ"], ["review", "ok"]),
+        ("SĐT,Ghi chú", ["0905000123,chuyển xứ", "0905000124,như trên"], ["review", "review"]),
+        ("SĐT,Chú ý", ["0905000123,số con rể", "0905000124,2 con"], ["review", "ok"]),
+        ("SĐT,Việc khác", ["0905000123,số con rể", "0905000124,2 con"], ["review", "ok"]),
+        ("ĐT di động,ĐT nhà/ Ghi chú", ["0905000123,máy chồng", "0905000124,thôn 8"], ["review", "ok"]),
+        (
+            "Họ tên chồng,SĐT vợ,SĐT chồng",
+            ["A Na,,0905000123", "A Bo,0905000124,0905000125"],
+            ["review", "ok"],
+        ),
     ],
 )
 def test_numbers_that_the_headings_give_to_others_are_for_review(tmp_path, heading, cells, statuses):

@@ -113,6 +113,16 @@ def test_what_stands_below_a_list():
         ("Trần Văn An*", "Trần Văn An"),
         ("Đ.c Trần An", "Trần An"),
         ("Linh mục Nghiêm Xuân Bách", "Nghiêm Xuân Bách"),
+        ("Y Blưm 1990", "Y Blưm"),
+        ("Y Blưm / 1990", "Y Blưm"),
+        ("Y Blưm 12/3/1990", "Y Blưm"),
+        ("Y Blưm 35 tuổi", "Y Blưm"),
+        ("Bí thư Lê Văn An", "Lê Văn An"),
+        ("BS Lê Văn An", "Lê Văn An"),
+        ("ThS. Lê Văn An", "Lê Văn An"),
+        ("Y Kim Blưm", "Y Kim Blưm"),
+        ("Y sĩ Lê Văn An", "Lê Văn An"),
+        ("Giuse Lê Văn An", "Giuse Lê Văn An"),
     ],
 )
 def test_a_name_as_a_message_says_it(written, name):
@@ -171,6 +181,15 @@ def test_a_line_of_a_chat_without_its_hour_and_sender(line, parts):
         ("", "Y Blưm 0905000123", "ok"),
         ("mất điện thoại cũ, đã cấp sim mới", "Y Blưm", "ok"),
         ("vợ đã mất", "Y Blưm", "ok"),
+        ("chết rồi, vợ giữ máy", "Y Blưm", "review"),
+        ("theo con vào Bình Dương", "Y Blưm", "review"),
+        ("lấy chồng Đăk Lăk", "Y Blưm", "review"),
+        ("xin chuyển", "Y Blưm", "review"),
+        ("đã khuất", "Y Blưm", "review"),
+        ("TV 3/2025", "Y Blưm", "review"),
+        ("chuyển đến 2023", "Y Blưm", "ok"),
+        ("đi làm xa", "Y Blưm", "ok"),
+        ("Chuyên viên", "Y Blưm", "ok"),
     ],
 )
 def test_who_is_gone_or_has_no_name_is_for_review(note, name, status):

@@ -163,6 +163,32 @@ def test_words_beside_a_number(cell, expected):
     assert read_phone_cell(cell) == expected
 
 
+@cases(
+    *each_of("0905000123 con Tuấn | gọi nhờ 0905000123 | 0905000123 (của A Na) | 0905000123 người nhà"),
+    *each_of(
+        "0905000123 hư | 0905000123 (khóa) | 0905000123 bỏ | 0905000123 tắt máy | dùng chung 0905000123"
+    ),
+    *each_of("0905000123 gọi không được | 0905000123 thuê bao | 0905000123 (mợ) | 0905000123 (Lan-con)"),
+)
+def test_a_number_that_is_anothers_or_out_of_use_is_for_review(cell):
+    assert read_phone_cell(cell).status is PhoneStatus.REVIEW
+
+
+@cases(
+    *each_of(
+        "0913000248 hư, gọi 0905000123 | 0905000123 (mới) 0913000248 (cũ) | 0913000248 cũ, mới 0905000123"
+    ),
+    *each_of("0913000248 (không dùng) - 0905000123 | 0913000248 đã khóa; 0905000123"),
+)
+def test_of_two_numbers_the_one_that_is_out_of_use_is_left_out(cell):
+    assert (read_phone_cell(cell).status, read_phone_cell(cell).numbers) == (PhoneStatus.OK, (A,))
+
+
+def test_one_sign_between_all_groups_shows_where_a_number_ends():
+    assert read_phone_cell("0905.0001.23") == ok(A)
+    assert read_phone_cell("0905.0001 23").status is PhoneStatus.REVIEW
+
+
 @pytest.mark.parametrize("cell", ["09O5OOO123", "O9O5OOO123", "o905000123", "0905 OOO l23", "0905ООО123"])
 def test_letters_typed_for_digits_are_for_a_person_to_confirm(cell):
     assert read_phone_cell(cell) == review(Reason.LETTER_SUBSTITUTION, A)

@@ -34,6 +34,7 @@ def test_a_column_of_texts_with_numbers() -> None:
     ("1. Y Blưm - 0905 000 123 - Thôn 2", ["1", "Y Blưm", "0905 000 123", "Thôn 2"]),
     *each_of("Y Blưm: 0905000123 | - Y Blưm ĐT 0905000123", ["", "Y Blưm", "0905000123", ""]),
     ("0905 000 123 Y Blưm", ["", "Y Blưm", "0905 000 123", ""]),
+    *each_of("Dạ Y Blưm 0905000123 | cho em Y Blưm 0905000123", ["", "Y Blưm", "0905000123", ""]),
     ("3) Y Blưm, 905000123", ["3", "Y Blưm", "905000123", ""]),
     ("12   Y Blưm   1980   0905000123", ["12", "Y Blưm", "0905000123", "1980"]),
     ("4. Y Blưm - Thôn 2", ["4", "Y Blưm", "", "Thôn 2"]),
@@ -86,6 +87,12 @@ def test_names_in_one_cell(cell: str, count: int, names: list[str]) -> None:
         1,
     ),
     *each_of("không đồng ý nhận tin | từ chối nhận tin | đừng gọi", "review", 1),
+    *each_of("dùng chung với chồng | chồng cầm điện thoại | máy do con giữ | nhắn tin cho con", "review", 1),
+    *each_of("số bạn | sđt ba | số người quen | số ck | mượn máy | không có máy riêng", "review", 1),
+    *each_of("chết rồi, vợ Y Na giữ máy | lh con trai | số cô Lan | không chính chủ", "review", 1),
+    *each_of("hư máy | k ll được | sim mất | thiếu 1 số | mờ số cuối | nhầm người | ? | xóa", "review", 1),
+    *each_of("thiếu số 0 đầu | 2 số | bác sĩ | số con: 3 | dùng chung ĐT | không dùng zalo", "ok", 1),
+    *each_of("con: A Na | trùng tên | thiếu hồ sơ | cán bộ thôn | mất CCCD", "ok", 1),
     *each_of("số chính chủ | số của hội viên | ở với con | vợ liệt sĩ | số con gái 0913000248", "ok", 1),
 )
 def test_a_note_may_say_that_the_number_beside_it_is_wrong(note: str, status: str, count: int) -> None:
@@ -93,13 +100,17 @@ def test_a_note_may_say_that_the_number_beside_it_is_wrong(note: str, status: st
     assert (cell.status.value, len(cell.numbers)) == (status, count)
 
 
-def test_a_new_number_takes_the_place_of_one_that_was_changed() -> None:
-    cell = phone_texts.beside_note(read_phone_cell("0905000123"), "đã đổi số, số mới 0913.000.248")
+@cases(
+    *each_of("đã đổi số, số mới 0913.000.248 | Thay số: 0913.000.248 (từ 01/8)"),
+    *each_of("mất sim, số mới là 0913000248 | nhầm số anh ơi, số em là 0913000248 nha"),
+)
+def test_a_new_number_takes_the_place_of_one_that_was_changed(note: str) -> None:
+    cell = phone_texts.beside_note(read_phone_cell("0905000123"), note)
     assert (cell.status, cell.numbers) == (PhoneStatus.OK, ("+84913000248",))
 
 
 @cases(
-    *each_of("SĐT: 0905.000.123 | ĐT 0905000123", True),
+    *each_of("SĐT: 0905.000.123 | ĐT 0905000123 | ĐT mới: 0905 000 123", True),
     *each_of("0905000123 | ĐT con 0905000123 | ĐT", False),
 )
 def test_a_note_that_is_the_number_and_nothing_else(note: str, is_own: bool) -> None:
