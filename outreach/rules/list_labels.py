@@ -34,7 +34,7 @@ LONGEST_LABEL = 60
 
 PHONE = "phone"
 SENSITIVE = "not read"
-_STROKED = re.compile(r"\bđ\.?t\b|\bd\.?đ\b")
+_STROKED = re.compile(r"\bđ\.?t\d?\b|\bd\.?đ\b")
 # The first match decides: "Điện thoại thông minh" is no phone number, "Tên chi hội" no person's name.
 _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (meaning, re.compile(pattern))
@@ -49,8 +49,8 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         (
             PHONE,
-            r"\b(?:sdt|dtdd|sddd|telephone|tel|phone|mobile|dien thoai|d thoai|di dong|so dt|so may|dt lien (?:he|lac))\b"
-            r"|^(?:so )?lien (?:lac|he) cua (?!.*\bai\b)|^(?:(?:so|mang|sim) )?(?:viettel|vina|mobi|vietnamobile|gmobile|itel)|^so khac$|^(?:dau so|ma mang|thue bao)$",
+            r"\b(?:sdt|dtdd|sddd|telephone|tel|phone|mobile|dien thoai|d thoai|di dong|so dt|so may|dt lien (?:he|lac))\d?\b"
+            r"|^(?:so )?lien (?:lac|he) cua (?!.*\bai\b)|^(?:(?:so|mang|sim) )?(?:viettel|vina|mobi|vietnamobile|gmobile|itel)|^so (?:khac|zalo|lien lac|thue bao)$|^(?:dau so|ma mang|thue bao)$",
         ),
         (Column.FAMILY_NAME, r"^ho(?: va)?$|^ho (?:va )?(?:ten |chu )?(?:dem|lot|lot dem)$"),
         (Column.FAMILY_NAME, r"^(?:last|family) name$|^surname$"),
@@ -64,7 +64,7 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (
             Column.NAME,
             r"^(?:hoi|doan|hoc|dang|xa) vien$|^(?:nguoi (?:cham soc|nuoi duong|giam ho)|phu huynh|phhs|cha me|bo me|cha hoac me)$"
-            r"|^(?:ten )?(?:dong chi|khach(?: hang| moi)?|phat tu|tieu thuong|ho dung nuoc)$",
+            r"|^(?:ten )?(?:dong chi|khach(?: hang| moi)?|phat tu|tieu thuong|ho dung nuoc|benh nhan|nguoi benh|ba me|thai phu|san phu)$",
         ),
         (Column.BIRTH_OF_MEN, r"\bnam sinh (?:cua )?nam$"),
         (Column.BIRTH_OF_WOMEN, r"\bnam sinh (?:cua )?nu$"),
@@ -72,7 +72,7 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (Column.SEX, r"\bgioi tinh\b|^gioi$|^gt$|^phai$|^nam nu$|\bsex\b|\bgender\b"),
         (
             Column.NOTE,
-            r"\bly do\b|\bbien dong\b|\bghi chu\b|\bnotes?\b|^gc$|^g\. ?chu$|^tinh trang$|^(?:chu y|luu y|chu thich|nhan xet|dien giai|phu chu)$|^thong tin (?:khac|them)$",
+            r"\bly do\b|\bbien dong\b|\bghi chu\b|\bnotes?\b|^gc$|^g\. ?chu$|^tinh trang$|^(?:chu y|luu y|chu thich|nhan xet|dien giai|phu chu|hien trang|trang thai|tinh hinh|noi dung khac)$|^thong tin (?:khac|them)$",
         ),
         (Column.LANGUAGE, r"\bngon ngu\b|^tieng\b|\blanguage\b"),
         (Column.STT, r"^(?:stt|tt|so tt|so thu tu|no)$"),

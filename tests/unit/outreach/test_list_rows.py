@@ -455,6 +455,7 @@ def test_in_a_list_that_goes_on_beside_itself_each_is_judged_alone(tmp_path: Pat
         ("SĐT,Số này của ai", ["0905000123,con trai", "0905000124,Chính chủ"], ["review", "ok"]),
         ("SĐT,Ghi chú", ["0905000123,chuyển xứ", "0905000124,như trên"], ["review", "review"]),
         ("SĐT,Chú ý", ["0905000123,số con rể", "0905000124,2 con"], ["review", "ok"]),
+        ("ĐT1,Hiện trạng", ["0905000123,chuyển xứ", "0905000124,tốt"], ["review", "ok"]),
         ("SĐT,Việc khác", ["0905000123,số con rể", "0905000124,2 con"], ["review", "ok"]),
         ("ĐT di động,ĐT nhà/ Ghi chú", ["0905000123,máy chồng", "0905000124,thôn 8"], ["review", "ok"]),
         (
