@@ -387,9 +387,10 @@ def read_header(rows: Sequence[Row], index: int) -> Header:
 
 def _meanings(paths: Sequence[Sequence[str]]) -> list[str]:
     meanings = [_meaning_of_path(path) for path in paths]
-    for at, path in enumerate(paths):  # "ĐT nhà/ Ghi chú" beside "ĐT di động"
-        if meanings[at] == PHONE and "ghi chu" in unaccented(path[-1]) and meanings.count(PHONE) > 1:
-            meanings[at] = Column.NOTE
+    phones = [at for at, meaning in enumerate(meanings) if meaning == PHONE]
+    noted = {at for at in phones if "ghi chu" in unaccented(paths[at][-1])}
+    if len(noted) < len(phones):  # "ĐT nhà/ Ghi chú" beside "ĐT di động"
+        meanings = [Column.NOTE if at in noted else meaning for at, meaning in enumerate(meanings)]
     return meanings
 
 

@@ -91,8 +91,9 @@ _WRONG = re.compile(
     rf"|goi {_NO} (?:duoc|ai)|(?:chua|can|phai|hoi|so) (?:xac minh|chac|kiem tra|lai|nay {_NO} phai)|kiem tra lai|xem lai|nghi (?:sai|nham)"
     rf"|(?:{_NO}|dung|thoi|ngung) (?:muon )?(?:nhan|gui)(?: tin)?(?: nhan)?(?: nua)?$|(?:xin|yeu cau) (?:dung|{_NO}|thoi) (?:nhan|gui|goi)"
     rf"|{_NO} (?:cho|dong y) (?:nhan|goi|gui)|{_NO} dong y$|dung goi|tu choi (?:nhan|goi))\b"
-    r"|^(?:da )?(?:(?:xoa|loai|bo|gach|huy)(?: ten| bo)?|trung|khoa(?: may| 2 chieu)?|sai|nham|hu|hong)$"
+    r"|^(?:da )?(?:xoa|gach|huy|sai|nham|hong|(?:xoa|loai|gach|huy|bo) (?:ten|bo)|khoa (?:may|2 chieu))$"
 )
+_SAYS_WRONG = {"bỏ", "loại", "hư", "khóa", "khoá", "trùng"}  # without accents: "bố", "Khoa", "Trung"
 _RIGHT = re.compile(
     r"\b(?:so|sdt|dt|dien thoai|sim) (?:\w+ )?(?:moi|dung)\b|\bmoi doi\b|\b(?:doi|chuyen|thay|sua|ghi) (?:so |lai )?"
     r"(?:sang|thanh|bang|la|lai)\b|\bghi lai\b|\b(?:doi|thay) so\W*\d|\bnham so\b"
@@ -133,7 +134,11 @@ def is_gone(text: str) -> bool:
 def is_wrong(text: str) -> bool:
     """Check whether a note says that the number beside it is another's, wrong or not to be used."""
     parts = {text, *_CLAUSE.split(text)}
-    return "?" in text or any(_WRONG.search(_words(part)) or is_of_others(part) for part in parts)
+    return (
+        "?" in text
+        or text.lower() in _SAYS_WRONG
+        or any(_WRONG.search(_words(part)) or is_of_others(part) for part in parts)
+    )
 
 
 def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool = True) -> PhoneCell:

@@ -413,6 +413,17 @@ def test_in_a_chat_who_sent_a_number_may_correct_it_or_leave_and_a_name_may_stan
     assert read["Y Blưm"] == ("ok", ("+84905000127",))
 
 
+def test_a_heading_for_number_and_note_is_that_of_numbers_where_there_is_no_other(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "TT,Họ tên,SĐT/ghi chú,TT,Họ tên,SĐT/ghi chú\n1,A Na,0905000123,3,A Bo,0905000124\n"
+        "2,Y Na,0905000125,4,Y Bo,0905000126\n",
+        encoding="utf-8",
+    )
+    people = [each for row in check_list(path, KONTUM_2020) for each in row.parts()]
+    assert [each.phone.status.value for each in people] == ["ok"] * 4
+
+
 def test_of_a_number_and_a_new_one_the_new_one_counts(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text(
