@@ -206,9 +206,9 @@ _OTHERS = (
 )
 _PHONE = r"(?:máy|may|số|so|sđt|sdt|đt|dt|điện thoại|zalo)"
 _OF_OTHERS = re.compile(
-    rf"\b(?:gọi|goi|nhắn|liên hệ|liên lạc|lh|ll|nhờ|nho|qua|mượn|của|cua|{_PHONE}) (?:(?:nhờ|nho|qua|cho|với|tin|này|nay|nhà|của|cua|{_PHONE}) )*"
+    rf"\b(?:gọi|goi|nhắn|liên hệ|liên lạc|lh|ll|(?<!ở )nhờ|nho|qua|mượn|{_PHONE}) (?:(?:nhờ|nho|qua|cho|với|tin|này|nay|nhà|của|cua|{_PHONE}) )*"
     rf"{_OTHERS}\b(?! \d\d?\b)|\b{_OTHERS}(?: \w+){{0,3}} (?:nghe|cầm|cam|giữ|giu)(?: máy| may| đt| dt| điện thoại|$)"
-    r"|(?:^|\d )của (?!mình|tôi|chính|hội viên)|\bnhờ\b|\bdùng chung (?:\w+ )?(?:với|của) |^chung với "
+    r"|(?:^|\d )(?:của|cua) (?!mình|minh|tôi|toi|chính|hội viên)|(?<!ở )\bnhờ\b|\bdùng chung (?:\w+ )?(?:với|của) |^chung với "
 )
 _BESIDE_NUMBER = re.compile(
     rf"\d gặp |\d (?:\w+ ){{1,4}}nghe$|^{_OTHERS} (?:\w+ ){{0,3}}\d"

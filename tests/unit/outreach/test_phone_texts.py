@@ -92,7 +92,11 @@ def test_names_in_one_cell(cell: str, count: int, names: list[str]) -> None:
     *each_of("chết rồi, vợ Y Na giữ máy | lh con trai | số cô Lan | không chính chủ", "review", 1),
     *each_of("hư máy | k ll được | sim mất | thiếu 1 số | mờ số cuối | nhầm người | ? | xóa", "review", 1),
     *each_of("thiếu số 0 đầu | 2 số | bác sĩ | số con: 3 | dùng chung ĐT | không dùng zalo", "ok", 1),
-    *each_of("con: A Na | trùng tên | Bố | Trung | Khoa | thiếu hồ sơ | cán bộ thôn | mất CCCD", "ok", 1),
+    *each_of(
+        "con: A Na | con của ông Hai | ở nhờ nhà em | trùng tên | Bố | Trung | Khoa | thiếu hồ sơ | cán bộ thôn | mất CCCD",
+        "ok",
+        1,
+    ),
     *each_of("số chính chủ | số của hội viên | ở với con | vợ liệt sĩ | số con gái 0913000248", "ok", 1),
 )
 def test_a_note_may_say_that_the_number_beside_it_is_wrong(note: str, status: str, count: int) -> None:
