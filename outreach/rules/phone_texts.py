@@ -83,7 +83,7 @@ _WRONG = re.compile(
     r"\b((?:so|sdt|dt|dien thoai|may|sim) (?:nay )?(?:la )?(?:(?:so|sdt|dt) )?(?:cua|muon) (?!minh\b|toi\b|chinh\b|hoi vien\b)|(?:so|nha) nha ben"
     r"|so la$|muon (?:so|may|dt)|chung (?:so|sdt|may|dt) voi|may muon|nguoi khac"
     rf"|(?:so|sdt|sim) (?:\w+ )?(?:sai|nham|cu|hong|khoa|mat|mo|tam)(?! ?0)|(?:sai|nham|bo|doi|xem lai|trung) (?:so|sdt)(?! ?0)"
-    rf"|(?:doi|thay) sim|(?:cho|chua co) so moi|ghi nham|nham nguoi|(?:thieu|thua|du|mo) (?:\d )?so(?! ?0)|thue bao"
+    rf"|(?:doi|thay) sim|(?:cho|chua co) so moi|ghi nham|nham nguoi|(?:(?:thieu|thua|mo)(?: \d)?|du \d) so(?! ?0)|thue bao"
     rf"|(?:khoa|mat|hong|hu|tat) (?:so|sim|may)(?! ?0)|mat (?:dt|dien thoai)(?! cu)|(?:may|dt) (?:bi )?(?:hong|hu|tat)"
     rf"|(?:{_NO}|het|ngung) (?:con )?(?:dung|su dung|xai|sd)(?: (?:so|dt|sdt|nua)\b|$)|so {_NO} (?:dung|ton tai)"
     rf"|{_NO} (?:co )?(?:dt|sdt|dien thoai|may|so) rieng|{_NO} (?:phai )?chinh chu|{_NO} (?:chac|doc duoc)|(?:chua|{_NO}) ro(?: so)?$"

@@ -93,7 +93,7 @@ def test_names_in_one_cell(cell: str, count: int, names: list[str]) -> None:
     *each_of("hư máy | k ll được | sim mất | thiếu 1 số | mờ số cuối | nhầm người | ? | xóa", "review", 1),
     *each_of("thiếu số 0 đầu | 2 số | bác sĩ | số con: 3 | dùng chung ĐT | không dùng zalo", "ok", 1),
     *each_of(
-        "con: A Na | con của ông Hai | ở nhờ nhà em | trùng tên | Bố | Trung | Khoa | thiếu hồ sơ | cán bộ thôn | mất CCCD",
+        "con: A Na | con của ông Hai | ở nhờ nhà em | trùng tên | đủ số | Bố | Trung | Khoa | thiếu hồ sơ | cán bộ thôn | mất CCCD",
         "ok",
         1,
     ),
