@@ -211,7 +211,8 @@ def answer_place(session: Session, question_id: int, *, area_code: str, user: Us
     Raises NotFound, also for who does not see the whole province, and BadInput for a place that is no commune of today.
     """
     question = session.get(PlaceQuestion, question_id, with_for_update=True)
-    if question is None or not is_province_staff(session, user):
+    is_open = question and question.area_code in (None, area_code)  # others may have answered it meanwhile
+    if question is None or not is_open or not is_province_staff(session, user):
         raise NotFound("place_question_unknown")
     area = session.get(Area, area_code)
     if area is None or area.level is not AreaLevel.COMMUNE or area.valid_to is not None:

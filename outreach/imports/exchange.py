@@ -269,8 +269,8 @@ def _find_taken_back(
     now: datetime,
 ) -> dict[int, datetime]:
     """Return which wishes the owner of a number has taken back by a later word to this office, and when."""
-    heard = {wish_id: asked.get(phones.get(number, 0)) for wish_id, number in numbers}
-    return {wish_id: at for wish_id, at in heard.items() if at and at > said.get(wish_id, now)}
+    heard = ((wish_id, asked.get(phones.get(number, 0))) for wish_id, number in numbers)
+    return {wish_id: at for wish_id, at in heard if at and at > said.get(wish_id, now)}
 
 
 def _find_known(session: Session, page: Page) -> dict[str, int | None]:

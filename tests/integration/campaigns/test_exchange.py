@@ -193,6 +193,18 @@ def test_of_a_stop_there_and_a_start_here_the_later_counts_however_late_it_is_to
     assert is_closed(gialai, ONE) == (first == "start")
 
 
+def test_a_start_here_counts_though_other_numbers_of_the_wish_are_unknown_here(offices):
+    kontum, gialai, _ = offices
+    numbers = [number(n) for n in range(1, 13)]
+    kontum.add_person("A Thun", *numbers)
+    gialai.add_person("A Thun", ONE)
+    start(gialai, ONE, datetime.now(UTC))
+    say(kontum, TWO, at=datetime.now(UTC) - timedelta(hours=2))
+    exchange(*offices)
+    assert gialai.scalar(select(func.count(WishNumber.wish_id))) == len(numbers)
+    assert not is_closed(gialai, ONE)
+
+
 def test_imports_do_not_wait_while_all_numbers_are_hashed_and_one_that_comes_meanwhile_is_found(
     offices, monkeypatch
 ):

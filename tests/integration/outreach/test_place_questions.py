@@ -56,6 +56,19 @@ def test_one_answer_settles_all_rows_of_a_spelling_and_later_ones(client, world,
     assert places(world)["A Brui"] == "23512"
 
 
+def test_what_another_has_answered_meanwhile_stays(world, tmp_path):
+    world.do(load_units, ["51"])
+    bring_lines(world, tmp_path, f"1,A Lâu,,Thôn 1,xã Lạ Hoắc,{local(1)}")
+    with world.runtime.db.write() as session:
+        officer = world.add_officer(session, "tinh@loa.example", Role.STAFF)
+    for _press in range(2):
+        world.do(answer_place, 1, area_code="23500", user=officer)
+    with pytest.raises(NotFound, match="place_question_unknown"):
+        world.do(answer_place, 1, area_code="23512", user=officer)
+    bring_lines(world, tmp_path, f"1,A Brui,,,xã Lạ Hoắc,{local(4)}", name="later.csv")
+    assert set(places(world).values()) == {"23500"}
+
+
 def test_who_is_parted_again_lives_where_the_question_was_answered_meanwhile(world, tmp_path):
     world.do(load_units, ["51"])
     rows = [f"1,A Lâu,,Thôn 1,xã Lạ Hoắc,{local(1)}", f"2,A Thun,,Thôn 1,xã Lạ Hoắc,{local(2)}"]

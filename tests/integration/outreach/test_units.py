@@ -23,7 +23,7 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact
 from outreach.models.places import Area, AreaLevel, ContactMove
 from outreach.places.areas import areas_within, load_areas, name_level, read_districts, whole_successors
-from outreach.places.nation import TWO_LEVELS_SINCE, former_units
+from outreach.places.nation import TWO_LEVELS_SINCE, former_by_successor, former_units
 from outreach.places.recognise import installation_gazetteer
 from outreach.rules.errors import BadInput
 from tests.support.lists import UNITS, write
@@ -252,6 +252,17 @@ def test_people_and_scopes_follow_several_reforms_at_once(world: World, tmp_path
     assert world.read(find_erased, rows) == {1}
     ((question,), _count) = world.read(read_questions)
     assert {area.code for area in question.candidates} == {"23500-2026", "39998"}
+
+
+def test_a_name_of_ground_that_a_later_reform_has_split_is_a_question(world: World, tmp_path: Path) -> None:
+    load_units(world.runtime, ["51"], now=world.now)
+    wholly_in_it = next(unit for unit in former_by_successor()["23500"] if unit.successors == ("23500",))
+    day = date(2026, 1, 1)
+    reform(world, tmp_path, day, "23500,23500,Xã Đăk Hà,x", "23500,39999,Xã Hà Mòn,", "23512,11111,Xã Một,")
+    gazetteer = world.read(installation_gazetteer)
+    for name in ("Xã Đăk Hà, Đăk Hà", f"{wholly_in_it.name}, {wholly_in_it.district}"):
+        assert gazetteer.match(name).candidates == ("23500-2026", "39999"), name
+    assert gazetteer.match("Xã Đăk Mar").code == "11111"
 
 
 def test_the_units_of_before_take_no_name_from_those_of_today(world: World) -> None:
