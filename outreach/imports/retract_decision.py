@@ -112,7 +112,10 @@ def _ask_again(session: Session, issue: ImportIssue) -> None:
     for copy in session.scalars(copies.with_for_update()).all():
         later = session.get_one(ListImport, copy.import_id, with_for_update=True)
         for each in _people_of(session, copy):
-            _forget(session, later, each)
+            # What was noted of the file since, when another one came, was said by this row alone, too.
+            noted = session.get(ImportChange, (later.id, each["contact"]))
+            said = {"values": noted.fields, "phones": noted.phones} if noted else {}
+            _forget(session, later, {**each, **said})
             remove_sightings(session, list_import=later, of=each["contact"])
         if issue.decision != Decision.ANSWERED:
             _remove_questions(session, copy)

@@ -258,16 +258,19 @@ class Story:
 @both_databases
 def test_what_is_undone_might_never_have_been(world, tmp_path):
     user = world.user(AUTHOR)
-    for n in range(STORIES):
+    # The first was told wrongly once: what was noted of a later file outlived a decision that was retracted.
+    for seed, n in ((201, 521), *((SEED, n) for n in range(STORIES))):
         with world.runtime.db.write() as session:
             owner = session.get_one(ContactList, world.list_id).organisation_id
             officer = session.merge(user)
             lists = [
-                create_list(session, name=f"{n}/{k}", organisation_id=owner, user=officer, now=world.now).id
+                create_list(
+                    session, name=f"{seed}/{n}/{k}", organisation_id=owner, user=officer, now=world.now
+                ).id
                 for k in range(2)
             ]
-        story = Story(world, random.Random(SEED * 1_000_000 + n), tmp_path, user, lists)
+        story = Story(world, random.Random(seed * 1_000_000 + n), tmp_path, user, lists)
         try:
             story.tell()
         except AssertionError as error:
-            raise AssertionError(f"story {n} of seed {SEED}, {story.told}: {error}") from error
+            raise AssertionError(f"story {n} of seed {seed}, {story.told}: {error}") from error
