@@ -83,6 +83,7 @@ def write_the_campaign(author: Visit) -> None:
     expect(preview.locator(".bubble").first).to_contain_text("ơi, Hội Phụ nữ mời chị cài Bluezone")
     assert segments(figures) > unaccented
     page.get_by_role("checkbox", name="Gửi không dấu").check()
+    expect(preview.locator(".bubble").first).to_contain_text("oi, Hoi Phu nu moi chi cai Bluezone")
     expect(preview).to_contain_text("Tin không dấu:")
     author.take_picture("campaign")
     open_card(page, "when")
