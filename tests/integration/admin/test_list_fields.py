@@ -113,8 +113,8 @@ def test_a_column_of_the_list_is_written_into_the_text(client, world, tmp_path):
     assert form_of(page)["field.giờ hẹn"] in ("giờ hành chính", ["giờ hành chính"])
     post(client, f"/admin/campaigns/{campaign_id}/submit")
     asked = signed_in(client, APPROVER).get(f"/admin/campaigns/{campaign_id}/").text
-    card, question = asked.split('id="leaving"')
-    for read in (card, question.split("</details>")[0]):
+    question, _, cards = asked.split('id="leaving"')[1].partition("</details>")
+    for read in (question, cards):
         assert FILLED in read
         assert BY_PERSON in plain(read)
     post(client, f"/admin/campaigns/{campaign_id}/return", reason="Sửa giờ.")
