@@ -36,7 +36,7 @@ from campaigns.rules.content import Content, page_choices, read_content
 from campaigns.rules.control_phones import ControlLook
 from campaigns.rules.delivery import repeat_message
 from campaigns.rules.links import ALPHABET, FIRST_CONTROL_COPY, LENGTH, LinkCipher
-from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, current_own
+from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, OwnAnswer, current_own
 from campaigns.rules.replies.labels import USES, Label
 from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM
@@ -350,9 +350,8 @@ def write_page(
     texts[Label.WRONG_NUMBER] = words["wrong_number"]
     texts[Label.OPT_OUT] = content.wording(Label.OPT_OUT).button or words["said_opt_out"]
     is_stop, stops_drive = given is Label.OPT_OUT, said == OPT_OUT_OF_DRIVE
-    # In the words of its button.
-    said_text = texts.get(said or "") or words.get(f"said_{given if own else said}", "")
-    values = {"said": said_text if given else "", **_page_values(content, texts, state.organisation, site)}
+    said_text = _text_of(said, given, own, texts, words) if given else ""
+    values = {"said": said_text, **_page_values(content, texts, state.organisation, site)}
 
     def mark(text: str) -> Markup:
         """Return a text to be shown, in the language that it is in if that is not the page's."""
@@ -369,6 +368,8 @@ def write_page(
     is_next = given is Label.NOT_YET and state.wants_reminder
     # A "not yet" by SMS may still ask for a reminder.
     may_ask_again = given is Label.NOT_YET and not is_next
+    # A warning asks whether help is needed first, in other words.
+    hidden = {None if may_ask_again else said, None if state.safety is None else Label.NEED_HELP}
     template = _TEMPLATES.get_template("about.html" if state.is_about else "answer.html")
     return template.render(
         lang=content.language,
@@ -378,17 +379,9 @@ def write_page(
         mark=mark,
         say=say,
         given=given,
-        thanks=words["opt_out_drive_thanks"]
-        if stops_drive
-        else (own.thanks if own else "") or (content.wording(given).thanks if given else ""),
+        thanks=words["opt_out_drive_thanks"] if stops_drive else _thanks(content, given, own),
         next=say("remind_next" if is_next else f"next_{said if stops_drive else given}"),
-        # A warning asks for it first, in other words.
-        choices=[
-            each
-            for each in choices
-            if (each.value != said or may_ask_again)
-            and (state.safety is None or each.value != Label.NEED_HELP)
-        ],
+        choices=[each for each in choices if each.value not in hidden],
         safety=state.safety,
         statuses=[each.value for each in SafetyStatus if each != state.safety],
         stop_drive=words["said_opt_out_drive"],
@@ -405,6 +398,18 @@ def write_page(
         method="get" if preview else "post",
         preview=preview,
     ).encode()
+
+
+def _text_of(
+    said: str | None, given: Label, own: OwnAnswer | None, texts: Mapping[str, str], words: Mapping[str, str]
+) -> str:
+    """Return what the resident said, in the words of its button."""
+    return texts.get(said or "") or words.get(f"said_{given if own else said}", "")
+
+
+def _thanks(content: Content, given: Label | None, own: OwnAnswer | None) -> str:
+    """Return the thanks for an answer: those of the campaign's own answer, else those of its label."""
+    return (own.thanks if own else "") or (content.wording(given).thanks if given else "")
 
 
 def _page_values(content: Content, texts: Mapping[str, str], organisation: str, site: Site) -> dict[str, str]:
