@@ -140,3 +140,33 @@ def test_who_develops_has_all_that_runs() -> None:
 
 def test_what_make_test_leaves_out_is_there() -> None:
     assert [name for name in REST if not (ROOT / name).is_file()] == []
+
+
+def branches(function: ast.AST) -> int:
+    """The conditions, loops and further operands of a function, and one; what is nested in it counts by itself."""
+    count, todo = 1, list(ast.iter_child_nodes(function))
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.BoolOp):
+            count += len(node.values) - 1
+        elif isinstance(node, ast.comprehension):
+            count += 1 + len(node.ifs)
+        elif isinstance(
+            node, ast.If | ast.IfExp | ast.For | ast.AsyncFor | ast.While | ast.ExceptHandler | ast.match_case
+        ):
+            count += 1
+        todo.extend(ast.iter_child_nodes(node))
+    return count
+
+
+def test_no_function_has_more_than_25_branches():
+    knotted = {}
+    for path in tracked():
+        name = path.relative_to(ROOT).as_posix()
+        if path.suffix == ".py" and not name.startswith("tests/"):
+            nodes = ast.walk(ast.parse(path.read_text()))
+            functions = [each for each in nodes if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+            knotted[name] = [f"{each.name} has {branches(each)}" for each in functions if branches(each) > 25]
+    refuse(knotted)
