@@ -80,13 +80,13 @@ def test_a_failure_is_recorded_while_somebody_holds_its_phone_and_then_the_campa
     report = AttemptReport(attempt.id, AttemptState.UNDELIVERED, cause="bad_number")
     now, key = world.now, world.keys.secret_key
 
-    def hold(session: Session) -> None:
+    def lock_both(session: Session) -> None:
         lock_phone(session, attempt.phone_id)
         session.execute(update(Campaign).where(Campaign.id == campaign).values(pace=3))
 
     interleave(
         world,
-        hold,
+        lock_both,
         lambda session: apply_reports(session, [report], now=now, secret_key=key),
         before="is_update",
     )

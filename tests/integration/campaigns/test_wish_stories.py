@@ -370,7 +370,7 @@ class Story:
         with self.world.runtime.db.write() as session:
             row, line = session.get_one(VisitResult, result.id), session.get_one(VisitLine, line_id)
             recipient = session.get_one(Recipient, recipient_id)
-            undo_result(session, row, line, recipient, now=datetime.now(UTC))
+            undo_result(session, row, line, recipient, keys=self.world.keys, now=datetime.now(UTC))
             row.undone_at = datetime.now(UTC)
         if said:
             said.back = True
