@@ -38,6 +38,7 @@ from campaigns.cases.handle_case import (
     close_case,
     find_case,
     label_reply,
+    last_cry_of,
     number_to_call,
     reopen_case,
     unassign_case,
@@ -57,7 +58,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Case
 from campaigns.replies.import_reply_log import LogImportResult, import_log
 from campaigns.replies.receive_reply import asked_of
-from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcome, last_cry
+from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcome
 from campaigns.rules.own_answers import (
     GivenAnswer,
     OwnAnswer,
@@ -237,7 +238,7 @@ class InboxView(AdminPage):
         return {
             "line": line,
             "cry": next(iter(read_cries(session, case.campaign_id or 0, Case.id == case.id)), None),
-            "seen": last_cry(case.urgent_at),
+            "seen": last_cry_of(session, case.id),
             "told": telling_parts(line.reply.body, asked_of(campaign), line.reply.label)
             if line.reply
             else [],
@@ -383,11 +384,13 @@ class CloseForm(GroupCloseForm):
     next = RowField()
 
 
-def _close_form(line: CaseRow, next_id: int | None = None, *, is_called: object = "") -> CloseForm:
+def _close_form(
+    line: CaseRow, seen: int, next_id: int | None = None, *, is_called: object = ""
+) -> CloseForm:
     """Return the form that closes a case: that of a call, once the number is shown; without a recipient no result."""
     outcome = CaseOutcome.CALLED if is_called else None
     form = CloseForm.on_page(line.case.id, next=next_id, outcome=outcome)
-    form.seen.data = last_cry(line.case.urgent_at)
+    form.seen.data = seen
     form.result.choices = list(answers_of(line.kind, line.own_answers, RESULTS).items())
     if not line.case.recipient_id:
         del form.result

@@ -263,7 +263,7 @@ class RescueView(AdminPage):
 
         def note_form(cry: Cry) -> NoteForm:
             form = NoteForm.on_page(cry.id, event=event.id, note=cry.note)
-            form.seen.data = shown_cry(cry)
+            form.seen.data = shown_cry(session, cry)
             return form
 
         return {

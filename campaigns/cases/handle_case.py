@@ -10,12 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, and_, false, func, select
+from sqlalchemy import ColumnElement, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.outbox import cancel_waiting
 from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, Case, Handling, Reply, ReplyState
+from campaigns.models.replies import (
+    Answer,
+    AnswerPlace,
+    AnswerSource,
+    Case,
+    Handling,
+    Reply,
+    ReplyState,
+    SafetyReport,
+)
 from campaigns.replies.corrections import sign_reply
 from campaigns.replies.held_opt_outs import confirm_held
 from campaigns.replies.one_person import lock_person
@@ -29,6 +38,7 @@ from campaigns.replies.record_answer import (
     record_officer_answer,
     undo_answer_by_id,
 )
+from campaigns.replies.safety import said_by_number
 from campaigns.rules.answers import CLOSING
 from campaigns.rules.cases import (
     FOLLOW_UP,
@@ -42,6 +52,7 @@ from campaigns.rules.cases import (
 )
 from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.labels import NON_ANSWERS, RESULTS, Label
+from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, has_role, require_role, visible_to, within_area
@@ -102,15 +113,26 @@ def lock_open_case(
 ) -> Case:
     """Lock an open case, like `lock_case`. Raises WrongState, naming who closed it, if it is closed.
 
-    So it does for a cry after the one that the user has `seen` (see `last_cry`): nothing they decide is about that.
+    So it does for a cry after the one that the user has `seen` (see `last_cry_of`): nothing they decide is about that.
     """
     case = lock_case(session, case_id, user=user, now=now)
     if case.done_at is not None:
         who, at = name_of(session, case.done_by), f"{case.done_at.astimezone(VIETNAM):%H:%M}"
         raise WrongState("case_done", who=who, at=at) if who else WrongState("case_withdrawn", at=at)
-    if seen is not None and case.urgent_at and last_cry(case.urgent_at) > seen:
-        raise WrongState("case_cried_since", at=f"{case.urgent_at.astimezone(VIETNAM):%H:%M}")
+    if seen is not None and case.urgent_at and (last := last_cry_of(session, case.id)) > seen:
+        raise WrongState("case_cried_since", at=f"{datetime.fromtimestamp(last, VIETNAM):%H:%M}")
     return case
+
+
+def last_cry_of(session: Session, *case_ids: int) -> int:
+    """Return the second of the last cry of some cases, also of one of which officers were not alerted anew; 0 without one."""
+    is_theirs = or_(Reply.phone_id == Case.phone_id, Reply.recipient_id == Case.recipient_id)
+    written = select(func.max(Reply.received_at)).where(
+        is_theirs, Reply.is_urgent, Reply.received_at >= Case.opened_at
+    )
+    said = select(SafetyReport.said_at).where(said_by_number(), SafetyReport.status != SafetyStatus.SAFE)
+    columns = (Case.urgent_at, written.scalar_subquery(), said.scalar_subquery())
+    return max(last_cry(*row) for row in session.execute(select(*columns).where(Case.id.in_(case_ids))))
 
 
 @use_case

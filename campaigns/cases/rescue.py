@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from campaigns.cases.alert_officers import queue_sms
-from campaigns.cases.handle_case import cases_visible_to, close_case, lock_open_case
+from campaigns.cases.handle_case import cases_visible_to, close_case, last_cry_of, lock_open_case
 from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message
@@ -21,7 +21,7 @@ from campaigns.models.replies import Case, Reply, SafetyReport
 from campaigns.replies.public_requests import BY_ANYBODY
 from campaigns.replies.record_answer import LONGEST_NOTE, AnswerContext
 from campaigns.replies.safety import is_cry_of, record_safety, said_by_number
-from campaigns.rules.cases import CaseKind, CaseOutcome, last_cry
+from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.content import PAGE_WORDS
 from campaigns.rules.safety import (
     CryPlace,
@@ -196,9 +196,9 @@ def _belongs_to(case: Case) -> ColumnElement[bool]:
     return or_(Case.id == case.id, SafetyReport.joined_to == case.id, Case.phone_id == case.phone_id)
 
 
-def shown_cry(cry: Cry) -> int:
+def shown_cry(session: Session, cry: Cry) -> int:
     """Return which cry a page shows last of a case and those joined to it, for `note_case`."""
-    return last_cry(*(each.since for each in flat([cry])))
+    return last_cry_of(session, *(each.id for each in flat([cry])))
 
 
 def flat(cries: Iterable[Cry]) -> list[Cry]:

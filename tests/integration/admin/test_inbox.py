@@ -1,6 +1,7 @@
 """The work list on the page: one press each, taken back, counted and narrowed down, and only within scope."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -257,6 +258,11 @@ def test_a_cry_that_came_while_a_page_was_open_is_not_settled_from_it(world, cli
     refused = settle_from_old_page()
     assert (refused.status_code, "vừa kêu cứu" in refused.text) == (422, True)
     assert [each.id for each in world.cases() if each.kind is CaseKind.HELP] == [case_id]
+    settle_from_old_page = settle()
+    later = world.now + timedelta(minutes=3)  # of which nobody is alerted anew
+    world.reply(number(0), "cứu với, nước cuốn mất nhà rồi", gateway_id="again", now=later)
+    refused = settle_from_old_page()
+    assert (refused.status_code, "vừa kêu cứu" in refused.text) == (422, True)
     assert settle()().status_code == 303
     assert [each for each in world.cases() if each.kind is CaseKind.HELP] == []
 

@@ -376,7 +376,8 @@ def test_cases_are_joined_parted_noted_and_settled_together(world: World, event:
     do(world, join_case, second.id, first.id)
     do(world, note_case, first.id, note="  Nhà   sàn ", outcome=None, keys=world.keys)
     assert next(cry.note for cry in cries(world, event) if cry.id == first.id) == "Nhà sàn"
-    before_second = {"seen": shown_cry(first), "note": "", "keys": world.keys}
+    with world.runtime.db.read() as session:
+        before_second = {"seen": shown_cry(session, first), "note": "", "keys": world.keys}
     world.change(Case, second.id, urgent_at=datetime.now(UTC) + timedelta(minutes=1))
     with refuses(WrongState, says="vừa kêu cứu"):
         do(world, note_case, first.id, outcome=CaseOutcome.VISITED, **before_second)
