@@ -384,9 +384,7 @@ class CloseForm(GroupCloseForm):
     next = RowField()
 
 
-def _close_form(
-    line: CaseRow, seen: int, next_id: int | None = None, *, is_called: object = ""
-) -> CloseForm:
+def _close_form(line: CaseRow, seen: int, next_id: int | None = None, *, is_called: object = "") -> CloseForm:
     """Return the form that closes a case: that of a call, once the number is shown; without a recipient no result."""
     outcome = CaseOutcome.CALLED if is_called else None
     form = CloseForm.on_page(line.case.id, next=next_id, outcome=outcome)

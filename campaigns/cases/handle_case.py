@@ -127,8 +127,9 @@ def lock_open_case(
 def last_cry_of(session: Session, *case_ids: int) -> int:
     """Return the second of the last cry of some cases, also of one of which officers were not alerted anew; 0 without one."""
     is_theirs = or_(Reply.phone_id == Case.phone_id, Reply.recipient_id == Case.recipient_id)
+    has_joined = (Reply.is_urgent, Reply.label == Label.NEED_HELP)  # others open cases of their own
     written = select(func.max(Reply.received_at)).where(
-        is_theirs, Reply.is_urgent, Reply.received_at >= Case.opened_at
+        is_theirs, *has_joined, Reply.received_at >= Case.opened_at
     )
     said = select(SafetyReport.said_at).where(said_by_number(), SafetyReport.status != SafetyStatus.SAFE)
     columns = (Case.urgent_at, written.scalar_subquery(), said.scalar_subquery())
