@@ -61,7 +61,8 @@ def enqueue_due_alerts(runtime: Runtime, *, now: datetime) -> int:
     with runtime.db.read() as session:
         is_due = DutyContacts.of(session, settings).is_due(now)
         query = select(Case.id, Case.urgent_at, Case.alerted_at).where(is_due)
-        due = session.execute(query.order_by(Case.urgent_at).limit(200)).all()
+        # First those of which nobody was told: others may wait for a mailbox that is gone as long as they are open.
+        due = session.execute(query.order_by(Case.alerted_at.is_not(None), Case.urgent_at).limit(200)).all()
     enqueued = 0
     for case_id, urgent_at, alerted_at in due:
         # Where nobody could be told it is tried again, ever less often, at last every five minutes.

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from campaigns.analytics.open_tasks import read_cries
+from campaigns.cases import alert_officers as alert_cases
 from campaigns.cases.alert_officers import alert_officers, enqueue_due_alerts
 from campaigns.cases.case_list import CaseFilter, read_case_list
 from campaigns.cases.handle_case import label_reply
@@ -269,6 +270,20 @@ def test_a_mailbox_on_duty_that_is_gone_is_tried_ever_less_often(
         for after in (0, 20, 20.1, 60)
     ]
     assert tried == [1, 1, 0, 0]
+
+
+def test_a_new_cry_is_told_though_hundreds_of_before_wait_for_a_mailbox_that_is_gone(
+    world: World, campaign: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duty(world, stand_in_contacts=("nobody@loa.example",), smtp_url="smtp://127.0.0.1:9")
+    before = world.now - URGENT_WAITS
+    known = {"kind": CaseKind.HELP, "opened_at": before, "urgent_at": before, "alerted_at": before}
+    world.add(*(Case(**known) for _ in range(200)))
+    say(world, CRY)
+    told: list[int] = []
+    monkeypatch.setattr(alert_cases, "enqueue_alert", lambda _runtime, case_id: told.append(case_id))
+    enqueue_due_alerts(world.runtime, now=world.now)
+    assert world.cases()[-1].id in told
 
 
 def test_what_asks_for_an_officer_waits_for_one_though_a_later_answer_came_first(
