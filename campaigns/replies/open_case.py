@@ -1,6 +1,6 @@
 """Opening of cases, and closing when the resident withdraws the request. In the caller's transaction."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
@@ -112,7 +112,9 @@ def note_cry(case: Case, *, now: datetime) -> None:
     """Mark a case as urgent. A further cry in it is told anew: it may be worse, and who took the case may have left."""
     last = case.urgent_at
     is_told = case.alerted_at is not None or case.escalated_at is not None
-    if last is None or (is_told and now >= last + URGENT_WAITS):
+    # Nobody was there to be told: cries of long ago are told no more (`DutyContacts`), and this one would not be.
+    waits = URGENT_WAITS if is_told else timedelta(days=1)
+    if last is None or now >= last + waits:
         case.urgent_at, case.alerted_at, case.escalated_at = now, None, None
 
 

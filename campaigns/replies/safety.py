@@ -145,11 +145,17 @@ def _place(report: SafetyReport, position: Position | None) -> None:
         report.latitude, report.longitude = position
 
 
-def _give_details(report: SafetyReport, details: Details) -> None:
-    report.people, report.needs, report.place = details.people, details.needs, details.place
-    if details.forgets:
-        report.latitude = report.longitude = None
-    _place(report, details.position)
+def _add_details(report: SafetyReport, typed: Details) -> None:
+    """Add what anybody has typed: it takes away nothing that somebody else may have typed of the same number."""
+    position, place = typed.position, typed.place
+    if report.position is None:
+        _place(report, position)
+    elif position and position != report.position:
+        place = f"{place} {position.latitude:.5f}, {position.longitude:.5f}".strip()
+    report.people = report.people or typed.people
+    report.needs = chosen_needs([*report.needs, *typed.needs])
+    if place and place not in report.place.split("; "):
+        report.place = "; ".join(filter(None, (report.place, place)))[: 3 * LONGEST_PLACE]
 
 
 def record_page_safety(
@@ -187,7 +193,10 @@ def record_page_details(session: Session, recipient_id: int, details: Details, *
     if report is None or not has_open_cry(session, event.id, phone_id):
         raise BadInput("safety_not_asked")
     report.said_at = max(report.said_at, now)
-    _give_details(report, details)
+    report.people, report.needs, report.place = details.people, details.needs, details.place
+    if details.forgets:
+        report.latitude = report.longitude = None
+    _place(report, details.position)
 
 
 def _of_page(session: Session, recipient_id: int) -> tuple[Recipient, Campaign]:
@@ -247,4 +256,4 @@ def record_public_safety(
             note_cry(case, now=now)
     report = record_safety(session, event, phone_id, status, case=case, is_verified=False, now=now)
     if case and not report.is_verified:
-        _give_details(report, details)
+        _add_details(report, details)

@@ -213,6 +213,19 @@ def test_the_page_for_everybody_takes_the_same_and_never_speaks_for_a_number(
     assert "Cầu treo" in refused.get_data(as_text=True)  # nothing that was typed is lost
 
 
+def test_what_a_stranger_types_of_a_number_takes_away_nothing_that_was_typed_before(
+    world: World, event: int, client: FlaskClient
+) -> None:
+    form = {"number": f"0{number(99)[3:]}", "answer": "help"}
+    first = {**form, "people": "4", "need": "boat", "place": f"Cầu treo {HERE}"}
+    false = {**form, "place": "Bến xe 16.90000, 108.20690", "forget": "1"}
+    for typed in (first, form, false, false):
+        assert client.post("/an-toan", data=typed).status_code == 303
+    (cry,) = cries(world, event)
+    assert (cry.people, cry.needs, cry.position) == (4, [Need.BOAT], (16.04712, 108.20678))
+    assert cry.place == "Cầu treo; Bến xe 16.90000, 108.20690"
+
+
 def test_what_anybody_may_have_typed_puts_no_cry_back(world: World, event: int, client: FlaskClient) -> None:
     form = {"number": "0" + number(99)[3:], "people": "4"}
     for word in ("help", "safe"):

@@ -234,6 +234,16 @@ def test_a_cry_that_a_cut_off_phone_delivers_after_days_is_told(world: World, ca
     assert tell(world, world.now) == 1
 
 
+def test_a_cry_is_told_whose_case_is_open_since_before_anybody_was_on_duty(
+    world: World, campaign: int
+) -> None:
+    on_page = world.recipient(number(15), campaign).id
+    world.do(receive_page_message, on_page, CRY, now=world.now - timedelta(days=15))
+    duty(world)
+    world.do(receive_page_message, on_page, "nước tới cổ rồi cứu tôi", now=world.now)
+    assert tell(world, world.now) == 1
+
+
 def test_nobody_is_said_to_have_been_told_who_was_not(world: World, campaign: int) -> None:
     duty(world, duty_contacts=("truc@loa.example",), smtp_url="")
     say(world, CRY)
