@@ -17,7 +17,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
-from outreach.contacts.contact import find_contact
+from outreach.contacts.contact import find_contact, find_recorded_contact
 from outreach.contacts.wishes import of_person, record_wish, take_back
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Wish
@@ -45,8 +45,8 @@ def record_consent(
 ) -> ConsentEvent:
     """Record that a person consented to a purpose, or withdrew that: from then on they are left alone with it.
 
-    A consent takes back such withdrawals of before its day's end, also those that were requests. What they asked for by other
-    ways holds until it is taken back there.
+    A consent takes back such withdrawals of before its day's end, also those that were requests, but not by who has the person only
+    by naming them in a list. What they asked for by other ways holds until it is taken back there.
     `purposes` are the known ones. Raises BadInput for an unknown purpose, a day in the future, no proof, or a child
     without somebody who consents for them; NotFound, NotAllowed.
     """
@@ -83,7 +83,7 @@ def record_consent(
             PersonRequest.contact_id == contact_id, PersonRequest.kind == RequestKind.WITHDRAW
         )
         is_withdrawal = or_(Wish.source == WishSource.CONSENT, Wish.evidence.in_(requests))
-        take_back(
+        if take_back(
             session,
             is_withdrawal,
             Wish.scope == scope,
@@ -94,7 +94,8 @@ def record_consent(
             now=now,
             evidence=evidence_of,
             recorded_by=user.id,
-        )
+        ):
+            find_recorded_contact(session, contact_id, user=user)
     else:
         record_wish(
             session,

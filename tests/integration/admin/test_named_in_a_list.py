@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select
 
+from campaigns.models.privacy import RequestKind
 from campaigns.privacy.export_data import find_recorded_contact as of_exports
+from campaigns.privacy.requests import record_request
 from campaigns.visits.sheets import create_sheet, read_lines
 from outreach.contacts.contact import (
     Closing,
@@ -18,6 +20,7 @@ from outreach.contacts.contact import (
 )
 from outreach.contacts.directory import ContactFilter, read_page
 from outreach.contacts.phones import add_number, remove_number
+from outreach.contacts.wishes import people_left_alone
 from outreach.core.sentences import word_error
 from outreach.imports.issues import export_issues, read_open_issues
 from outreach.imports.list_reader import check_list
@@ -175,6 +178,20 @@ def test_whoever_only_names_a_person_changes_nothing_and_lifts_no_opt_out(world,
         assert find_contact(session, person, user=world.user(NOSY)).birth_year == 1961
     assert attempt(lift_suppression, hidden, by=PROVINCE, reason=OPT_OUT, note=" ") == "BadInput"
     assert attempt(lift_suppression, hidden, by=PROVINCE, **lift) == "done"
+
+
+@pytest.mark.parametrize("withdrawn", ["a consent", "a request"])
+def test_whoever_only_names_a_person_takes_no_withdrawal_back(world, person, withdrawn):
+    if withdrawn == "a consent":
+        world.consent(person, is_given=False, by=PROVINCE)
+    else:
+        asked = {"asked_by": "chính ông", "asked_on": None}
+        world.do(record_request, person, RequestKind.WITHDRAW, **asked, by=PROVINCE)
+    with pytest.raises(NotAllowed):
+        world.consent(person, by=NOSY)
+    with world.runtime.db.read() as session:
+        assert people_left_alone(session, [person]) == {person}
+    world.consent(person, by=PROVINCE)  # whose own people they are
 
 
 def test_staff_lift_no_opt_out_of_their_own_people(client, world, person):
