@@ -38,9 +38,9 @@ from campaigns.rules.states import MessageKind
 from outreach.contacts.suppressions import has_suppression, lift_suppressions, lock_phone, suppress
 from outreach.contacts.wishes import (
     has_asked_since,
+    of_number,
     read_left_alone,
     record_wish,
-    said_from,
     standing,
     take_back,
 )
@@ -327,14 +327,15 @@ def _said(answer: Answer) -> GivenAnswer:
 def give_back(session: Session, phone_id: int, *, now: datetime) -> bool:
     """Take back the wishes by which a resident's own replies and page, or their operator, stopped the messages to a number.
 
-    Returns whether there was one. Those of before `now` that come in later do not count either.
+    Returns whether there was one. Those of before `now` that come in later do not count either. What was said from another number
+    stays, for an officer to lift: that it is the same person's is said by a list alone.
 
     What an officer entered or a register holds stays. The phone must be locked.
     """
     phone = session.get_one(Phone, phone_id)
     phone.asked_at = max(phone.asked_at or now, now)
     # A reply that comes in late does not override a newer one.
-    own = (said_from(session, phone_id), Wish.source.in_(_OWN_WISHES), Wish.said_at <= now)
+    own = (of_number(phone_id), Wish.source.in_(_OWN_WISHES), Wish.said_at <= now)
     said = session.scalars(select(Wish.evidence).where(standing(), *own).order_by(Wish.id.desc())).all()
     for evidence in said:
         if evidence.startswith("answers:"):

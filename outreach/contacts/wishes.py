@@ -143,12 +143,6 @@ def of_number(phone_id: int) -> ColumnElement[bool]:
     return Wish.id.in_(select(WishNumber.wish_id).where(WishNumber.phone_id == phone_id))
 
 
-def said_from(session: Session, phone_id: int) -> ColumnElement[bool]:
-    """Return the condition that a wish is about a number, or about another of the one person whom alone both belong to."""
-    own = numbers_of_owner(session, phone_id)
-    return Wish.id.in_(select(WishNumber.wish_id).where(WishNumber.phone_id.in_(own)))
-
-
 def has_asked_since(session: Session, phone_id: int, at: datetime) -> bool:
     """Return whether a number's owner has asked for messages since a moment, from it or another that is theirs alone."""
     asked = select(Phone.id).where(Phone.id.in_(numbers_of_owner(session, phone_id)), Phone.asked_at > at)

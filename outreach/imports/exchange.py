@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session, aliased
 from outreach.accounts import audit
 from outreach.contacts.phones import link_hashes
 from outreach.contacts.suppressions import is_strangers, number_hasher
-from outreach.contacts.wishes import LEFT_ALONE, numbers_of_owner, standing
+from outreach.contacts.wishes import LEFT_ALONE, standing
 from outreach.core.bulk import change_rows, full_scan, insert_rows, reserve_ids, rows_table, values_subquery
 from outreach.core.db import insert_new
 from outreach.core.settings import Settings
@@ -347,9 +347,6 @@ def _lock_phones(
 
 
 def _asked_since(session: Session, since: datetime) -> dict[int, datetime]:
-    """Return when numbers' owners last asked for messages, from it or another that is theirs alone, after a moment."""
-    asked: dict[int, datetime] = {}
-    askers = select(Phone.id, Phone.asked_at).where(Phone.asked_at > since).order_by(Phone.asked_at)
-    for phone_id, at in session.execute(askers).all():
-        asked.update((own, at) for own in numbers_of_owner(session, phone_id) if at)
-    return asked
+    """Return when numbers last asked for messages after a moment."""
+    askers = select(Phone.id, Phone.asked_at).where(Phone.asked_at > since)
+    return {phone_id: at for phone_id, at in session.execute(askers) if at}

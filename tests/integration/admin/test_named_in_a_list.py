@@ -1,5 +1,6 @@
 """Naming a person whom another organisation recorded opens nothing of what that organisation knows."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from outreach.contacts.contact import (
 )
 from outreach.contacts.directory import ContactFilter, read_page
 from outreach.contacts.phones import add_number, remove_number
-from outreach.contacts.wishes import people_left_alone
+from outreach.contacts.wishes import is_left_alone, people_left_alone
 from outreach.core.sentences import word_error
 from outreach.imports.issues import export_issues, read_open_issues
 from outreach.imports.list_reader import check_list
@@ -192,6 +193,28 @@ def test_whoever_only_names_a_person_takes_no_withdrawal_back(world, person, wit
     with world.runtime.db.read() as session:
         assert people_left_alone(session, [person]) == {person}
     world.consent(person, by=PROVINCE)  # whose own people they are
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+def test_a_number_that_others_hand_in_with_a_persons_takes_no_opt_out_of_theirs_back(
+    world, person, tmp_path, is_before
+):
+    def stop():
+        assert world.reply(number(1), "TC", gateway_id="stop", now=world.now)
+
+    if is_before:
+        stop()
+    bring(world, tmp_path, "PN", "Tên lạ 3", f"A Thun,,,,{local(1)}; {local(9)},")
+    if not is_before:
+        stop()
+    asked = world.reply(number(9), "DK", gateway_id="asked", now=world.now + timedelta(minutes=1))
+    assert asked
+    with world.runtime.db.read() as session:
+        assert is_left_alone(session, phone_id(world, 1))
+    assert world.cases()[-1].reply_id == asked.id  # an officer looks
+    world.reply(number(1), "DK", gateway_id="own", now=world.now + timedelta(minutes=2))
+    with world.runtime.db.read() as session:
+        assert not is_left_alone(session, phone_id(world, 1))
 
 
 def test_staff_lift_no_opt_out_of_their_own_people(client, world, person):

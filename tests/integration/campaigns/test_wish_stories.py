@@ -211,13 +211,9 @@ class Story:
         if not (phones := self.phones()):
             return None
         phone = self.rng.choice(phones)
-        who = self.holders(phone)
-        own = {phone}
-        if len(who) == 1:
-            own |= {each for each in self.people[who[0]] if len(self.holders(each)) == 1}
         self.world.reply(self.e164(phone), "DK", gateway_id=f"s{self.rng.random()}")
         for said in self.said:
-            if said.speaker == ANYBODY and said.numbers & own:
+            if said.speaker == ANYBODY and phone in said.numbers:
                 said.back = True
         return f"{phone} says DK"
 
