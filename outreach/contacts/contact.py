@@ -309,10 +309,14 @@ def suppress_number(
 ) -> None:
     """Close a number for all organisations: as the contact told an officer that they want no messages, or for a reason.
 
-    Raises BadInput without a note, WrongState if it is closed for this reason already, and of an opt-out both it and the person.
+    For a reason not by who has the person only by naming them in a list: messages would go to the next number, which that list may have
+    brought. Raises BadInput without a note, NotAllowed, WrongState if it is closed for this reason already, and of an opt-out both it
+    and the person.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     phone = find_phone(session, contact_id, phone_id, user=user)
+    if reason is not Closing.OPT_OUT:
+        find_recorded_contact(session, contact_id, user=user)
     note = read_note(note)
     lock_phone(session, phone.id)
     if reason is Closing.OPT_OUT:

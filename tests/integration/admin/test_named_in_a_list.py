@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select
 
+from campaigns.models.campaigns import Recipient
 from campaigns.models.privacy import RequestKind
 from campaigns.privacy.export_data import find_recorded_contact as of_exports
 from campaigns.privacy.requests import record_request
@@ -215,6 +216,22 @@ def test_a_number_that_others_hand_in_with_a_persons_takes_no_opt_out_of_theirs_
     world.reply(number(1), "DK", gateway_id="own", now=world.now + timedelta(minutes=2))
     with world.runtime.db.read() as session:
         assert not is_left_alone(session, phone_id(world, 1))
+
+
+@pytest.mark.parametrize("reason", [Closing.WRONG_NUMBER, Closing.DO_NOT_CALL])
+def test_whoever_only_names_a_person_turns_no_messages_to_a_number_that_they_hand_in(
+    world, person, tmp_path, reason
+):
+    bring(world, tmp_path, "ND", "Nông dân", f"Y Lan,1970,Làng Kà,,{local(3)},có")
+    bring(world, tmp_path, "PN", "Tên lạ", f"Y Lan,,,,{local(3)}; {local(9)},")
+    lan = world.one(select(ContactPhone.contact_id).where(ContactPhone.phone_id == phone_id(world, 3)))
+    with pytest.raises(NotAllowed):
+        world.do(suppress_number, lan, phone_id(world, 3), reason=reason, note="sai số", by=NOSY)
+    world.launch(lists=["Nông dân"])
+    world.send()
+    reached = select(Phone.e164).join(Recipient, Recipient.phone_id == Phone.id)
+    assert world.one(reached.where(Recipient.contact_id == lan)) == number(3)
+    world.do(suppress_number, lan, phone_id(world, 3), reason=Closing.OPT_OUT, note="xin thôi", by=NOSY)
 
 
 def test_staff_lift_no_opt_out_of_their_own_people(client, world, person):
