@@ -271,7 +271,13 @@ class RowReader:
         self._is_counted = self._stand_alike and numbered == len(header.people)
         self._passed: set[int] | None = None
         unread = _unread_columns(header)
-        self._more_notes = [at for at, path in unread if not path or meaning_of(path) == Column.NOTE]
+        # In a file of what was not stored these tell what was wrong with the row, which has been put right since.
+        told = ("tinh trang", "ly do") if Column.CORRECTS in columns else ()
+        self._more_notes = [
+            at
+            for at, path in unread
+            if not path or (meaning_of(path) == Column.NOTE and unaccented(path) not in told)
+        ]
         self._whose = [at for at, path in unread if _WHOSE.search(unaccented(path))]
         self._remarks = [
             at for at, path in unread if path and not meaning_of(path) and not _is_of_another(path)
