@@ -229,6 +229,19 @@ def _is_of_another(heading: str) -> bool:
     return bool(_OF_ANOTHER.search(words) or _OF_KIN.search(words) or _ANOTHER.match(words))
 
 
+def _more_notes(unread: Sequence[tuple[int, str]], *, is_given_back: bool) -> list[int]:
+    """Return the further columns with notes.
+
+    In a file of what was not stored these two tell what was wrong with a row, which has been put right since.
+    """
+    told = ("tinh trang", "ly do") if is_given_back else ()
+    return [
+        at
+        for at, path in unread
+        if not path or (meaning_of(path) == Column.NOTE and unaccented(path) not in told)
+    ]
+
+
 class RowReader:
     """Reader of one table's rows; remembers the places above for "as above" marks and merged cells."""
 
@@ -271,13 +284,7 @@ class RowReader:
         self._is_counted = self._stand_alike and numbered == len(header.people)
         self._passed: set[int] | None = None
         unread = _unread_columns(header)
-        # In a file of what was not stored these tell what was wrong with the row, which has been put right since.
-        told = ("tinh trang", "ly do") if Column.CORRECTS in columns else ()
-        self._more_notes = [
-            at
-            for at, path in unread
-            if not path or (meaning_of(path) == Column.NOTE and unaccented(path) not in told)
-        ]
+        self._more_notes = _more_notes(unread, is_given_back=Column.CORRECTS in columns)
         self._whose = [at for at, path in unread if _WHOSE.search(unaccented(path))]
         self._remarks = [
             at for at, path in unread if path and not meaning_of(path) and not _is_of_another(path)
