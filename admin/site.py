@@ -6,7 +6,6 @@ the higher size limit for the campaign form, which holds all texts for residents
 
 import secrets
 from base64 import b64encode
-from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -38,12 +37,13 @@ from werkzeug.routing import IntegerConverter, Map
 
 from admin.api.problems import is_api, problem_from_http
 from admin.first_setup import create_first_setup
-from admin.permissions import CONFIRMED, may_open
+from admin.permissions import may_open
 from admin.sign_in import create_login_pages, install_login
 from admin.views.account import AccountView, SecondFactorView, create_invitations, filters_here
 from admin.views.activities import ActivitiesView
 from admin.views.agencies import AgenciesView
 from admin.views.audit import AuditView, ChecksView, SecurityView
+from admin.views.base import asks_password
 from admin.views.calendar import CalendarView
 from admin.views.campaigns import CampaignsView, SendingView
 from admin.views.connections import TokensView, WebhooksView
@@ -233,13 +233,6 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
 
     def may(endpoint: str) -> bool:
         return bool(current_user.is_authenticated and may_open(current_user.role, endpoint))
-
-    def asks_password(url: str) -> bool:
-        """Return whether a form to this address is refused until its user gives the password again."""
-        with suppress(HTTPException, ValueError):  # a page may ask of any address
-            endpoint, _values = app.url_map.bind("").match(urlsplit(url).path, method="POST")
-            return endpoint in CONFIRMED and not current_user.is_confirmed
-        return False
 
     app.jinja_env.globals["asks_password"] = asks_password
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import segno
-from flask import Blueprint, current_app, flash, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -18,7 +18,7 @@ from wtforms.validators import ValidationError
 from admin.forms import ChecksField, ChoiceField, Form, SecretField, TextField, labelled
 from admin.login_limits import may_try_own_password
 from admin.permissions import may_open
-from admin.views.base import AdminPage, FormAction
+from admin.views.base import AdminPage, FormAction, asks_password
 from admin.wording.errors import show_error
 from campaigns.reports.user_notices import choose_notices
 from outreach.accounts.identities import read_identities
@@ -145,9 +145,8 @@ class AccountView(AdminPage):
     @expose("/token")
     def token(self) -> ResponseReturnValue:
         """Return who is signed in, a token for the forms of a page that was opened before, and whether the one to `?to=` asks for the password."""
-        asks: Any = current_app.jinja_env.globals["asks_password"]
-        to = request.args.get("to", "/")
-        return {"user": current_user.id, "csrf_token": generate_csrf(), "asks_password": asks(to)}
+        asks = asks_password(request.args.get("to", "/"))
+        return {"user": current_user.id, "csrf_token": generate_csrf(), "asks_password": asks}
 
     @expose("/")
     def index(self) -> ResponseReturnValue:

@@ -7,7 +7,7 @@ without asking under our Content-Security-Policy: a register's forms call use ca
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from inspect import signature
@@ -28,6 +28,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from werkzeug.exceptions import HTTPException
 
 from admin.forms import Form
 from admin.permissions import CONFIRMED, may_open
@@ -46,6 +47,14 @@ R = TypeVar("R")
 
 # Views open to an administrator or approver who must set up a second factor first (a setting demands it).
 _OPEN_BEFORE_SET_UP = frozenset({"account", "second_factor"})
+
+
+def asks_password(url: str) -> bool:
+    """Return whether a form to this address is refused until its user gives the password again; of any address, as a page may ask."""
+    with suppress(HTTPException, ValueError):
+        endpoint, _values = current_app.url_map.bind("").match(urlsplit(url).path, method="POST")
+        return endpoint in CONFIRMED and not current_user.is_confirmed
+    return False
 
 
 class PageAccess:

@@ -85,9 +85,8 @@ class CalendarView(AdminPage):
 def _requested_month() -> date:
     asked = f"{request.args.get('month', '')}-01"
     try:
-        return date.fromisoformat(
-            asked if asked >= "2000" else ""
-        )  # moments of the first year have none in UTC
+        # Moments of the year 1 have none in UTC.
+        return date.fromisoformat(asked if asked >= "2000" else "")
     except ValueError:
         return this_day().replace(day=1)
 

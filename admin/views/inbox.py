@@ -327,9 +327,8 @@ def label_buttons(line: CaseRow) -> list[LabelButton]:
     keys = {each.value: str(each.number) for each in line.own_answers} | {
         label.value: use.key for label, use in USES.items()
     }
-    share = (
-        None if found or label is Label.UNCLEAR else line.reply.confidence
-    )  # of nothing understood it says nothing
+    # Of a reply that was not understood it says nothing.
+    share = None if found or label is Label.UNCLEAR else line.reply.confidence
     return [
         LabelButton(word, answers[word], keys[word], word == suggested, share if word == suggested else None)
         for word in sorted(answers, key=lambda word: word != suggested)

@@ -173,11 +173,8 @@ def _texts(campaign: Campaign) -> Iterator[tuple[int, str, bool]]:
     for step in campaign.steps:
         for variant, text in {"": step.text, "b": step.text_b, **dict(sorted(step.texts.items()))}.items():
             if text:
-                yield (
-                    step.number,
-                    text,
-                    drops_accents(variant if variant in step.texts else VIETNAMESE, campaign),
-                )
+                language = variant if variant in step.texts else VIETNAMESE
+                yield step.number, text, drops_accents(language, campaign)
 
 
 def refuse_gaps(campaign: Campaign) -> None:

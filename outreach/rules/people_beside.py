@@ -127,12 +127,8 @@ _ADDRESSED = re.compile(
     r"|tổ trưởng|mr|mrs|ms|sr)\b\.?|[ÔB]\.)[\s:]+)+(?!văn\b|thị\b)(?=[^\W\d_])",
     re.IGNORECASE,
 )
-_ALSO_FAMILIES = {
-    "y",
-    "co",
-    "to",
-    "ho",
-}  # first words that are an address or a family's name: "Y sĩ", "co Hoa"
+# First words that are an address or a family's name: "Y sĩ", "co Hoa".
+_ALSO_FAMILIES = {"y", "co", "to", "ho"}
 _MARKS = " ,;:.*†✝✓✔☑★_"
 _ADDRESSED_PLAINLY = re.compile(r"(?:ong|ba|co|chu|bac|cu|anh|chi|thon truong|truong thon) ", re.IGNORECASE)
 _NOBODY = re.compile(

@@ -285,7 +285,7 @@ class DigitGroup:
     digits: str
     gap: Separator = Separator.START
     plus: bool = False
-    mark: str = ""  # what stands before them
+    mark: str = ""  # the text between the group before and this one
 
 
 def split_groups(text: str) -> tuple[list[DigitGroup], list[str]]:

@@ -518,7 +518,7 @@ def test_an_install_that_an_answer_of_hours_ago_withdraws_is_told_as_withdrawn(
 def test_an_install_withdrawn_before_it_could_be_read_is_told_before_its_withdrawal(
     world: World, receiver: Receiver
 ) -> None:
-    """Else whoever adds up the events would count it for ever."""
+    """Else a receiver that adds up the events would count it for ever."""
     if not world.runtime.db.is_postgresql:
         return  # SQLite has one writer
     world.add_people(1)

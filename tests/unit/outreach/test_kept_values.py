@@ -116,7 +116,7 @@ def test_what_is_smuggled_into_a_text_is_not_kept(value: str, is_unfit: bool) ->
     assert (kept_values.find_unfit(kept_values.value_text(value)) is not None) is is_unfit
 
 
-# Whoever hands in a list also writes its names, and an officer corrects one after the approval.
+# A list's author writes its names, and an officer may correct one after the approval.
 @cases(
     *each_of(
         "Nguyễn Thị Hoa | H’Hen Niê | K'Brẽ | Čil Yŭ Ha | Y.La | H.Minh | TS.Lê Hoa | Lê Hoa (1950)", True
