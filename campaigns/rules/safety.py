@@ -71,17 +71,22 @@ LONGEST_PLACE = 200
 _NORTH, _EAST = (6.0, 24.0), (101.5, 118.5)
 _NUMBER = r"[-+]?\d{1,3}[.,]\d{3,}"
 _DEGREES = r"\d{1,3}\s*[°º*]\s*\d{1,2}\s*['′’]\s*(?:\d{1,2}(?:[.,]\d+)?\s*(?:\"|″|”|'')\s*)?"
+# What comes before a link's place is bounded, and no blank can be matched in two ways: anybody's text is searched.
+_LINK = r"https?://\S{0,500}?"
 _PAIRS = (
     # A map's link, of which the place (!3d…!4d…, q=) counts before the middle of the shown map (@).
-    re.compile(rf"https?://\S*?!3d({_NUMBER})!4d({_NUMBER})\S*", re.IGNORECASE),
+    re.compile(rf"{_LINK}!3d({_NUMBER})!4d({_NUMBER})\S*", re.IGNORECASE),
     re.compile(
-        rf"(?:https?://\S*?[?&/](?:q|ll|query|daddr|destination|center|mlat|loc)[=:](?:loc:)?|geo:)({_NUMBER})"
+        rf"(?:{_LINK}[?&/](?:q|ll|query|daddr|destination|center|mlat|loc)[=:](?:loc:)?|geo:)({_NUMBER})"
         rf"(?:,|%2c|&mlon=)\+?(?:%20)?({_NUMBER})\S*",
         re.IGNORECASE,
     ),
-    re.compile(rf"https?://\S*?[/@]({_NUMBER}),\+?({_NUMBER})\S*", re.IGNORECASE),
+    re.compile(rf"{_LINK}[/@]({_NUMBER}),\+?({_NUMBER})\S*", re.IGNORECASE),
     re.compile(rf"({_DEGREES})[NB][\s,;]*({_DEGREES})[EĐD]", re.IGNORECASE),
-    re.compile(rf"({_NUMBER})\s*°?\s*[NB]?\s*[,;/ ]\s*({_NUMBER})\s*°?\s*[EĐ]?(?![\d.])", re.IGNORECASE),
+    re.compile(
+        rf"({_NUMBER})(?:\s*°)?(?:\s*[NB])?(?:\s*[,;/]\s*|\s+)({_NUMBER})(?:\s*°)?(?:\s*[EĐ])?(?![\d.])",
+        re.IGNORECASE,
+    ),
 )
 
 
@@ -119,13 +124,11 @@ def find_position(text: str) -> tuple[Position | None, str]:
     return found, text
 
 
-_WHO = (
-    "toi|minh|em|con|chau|gia dinh|ca nha|nha|nguoi nha|chung toi|tui|bo me|vo con|moi nguoi|ca nha toi|nha toi|nha minh"
-    "|gia dinh toi|gia dinh minh|gia dinh em|toi va gia dinh|ca gia dinh"
-)
+# No two rows of these say the same, as "nha toi" beside "nha" and "toi" would: a text would have thousands of readings.
+_WHO = "toi|minh|em|con|chau|gia dinh|ca nha|nha|nguoi nha|chung toi|tui|bo me|vo con|moi nguoi|toi va gia dinh|ca gia dinh"
 _SAFE = re.compile(
     rf"(?:(?:{_WHO}|da|deu|van|hien|dang|rat|bao|binh|thi|o noi|noi|cho|duoc) )*an toan"
-    r"(?: (?:roi|het|ca|a|nhe|nha|va|binh an|cam on|can bo|ca nha|ca gia dinh|het roi|ca roi|toi|nha toi|o day))*"
+    r"(?: (?:roi|het|ca|a|nhe|nha|va|binh an|cam on|can bo|ca gia dinh|toi|o day))*"
 )
 _CRY = re.compile(r"cuu(?: (?!tro|ho da|thuong binh|nguoi nhu|sach).*)?")
 _PEOPLE = re.compile(

@@ -1,5 +1,6 @@
 """What is read of safety: status, people, needs and a position, from texts as they are written; and what follows."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -65,6 +66,15 @@ def test_a_position_is_read_however_it_is_pasted_and_taken_out_of_the_text(text:
 )
 def test_what_is_no_position_in_vietnam_stays_as_it_is(text: str) -> None:
     assert find_position(text) == (None, text)
+
+
+@pytest.mark.parametrize(
+    "text", [f"15.1234{' ' * 200}x", "http://" * 4_000, "ca nha toi " * 26, f"an toan{' ca nha' * 26} x"]
+)
+def test_no_text_keeps_its_reader_busy(text: str) -> None:
+    started = time.process_time()
+    read_safety(text)
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(
