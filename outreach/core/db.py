@@ -144,7 +144,7 @@ def is_referenced(table: TableClause, *, but: Collection[str] = ()) -> ColumnEle
     return or_(
         *(
             exists(select(literal(1)).where(column == table.c.id))
-            for other in Base.metadata.sorted_tables
+            for other in Base.metadata.tables.values()
             for column in other.columns
             if other.name not in but
             and (
