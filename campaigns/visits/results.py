@@ -130,14 +130,16 @@ def undo_entry(
         result = current.get(line.id)
         if result is None or result.entry != entry:
             continue
-        outdated += not undo_result(session, result, line, recipient, keys=keys, now=now)
         result.undone_at = now
         session.flush()
         saved += 1
-        earlier = _bring_back_late(session, result) or last_result(session, line.id)
-        if earlier and earlier.label:
+        if earlier := _bring_back_late(session, result) or last_result(session, line.id):
             by = session.get_one(User, earlier.entered_by)
-            record_result(session, earlier, line, recipient, user=by, keys=keys, now=now)
+            outdated += not replace_result(
+                session, result, earlier, line, recipient, user=by, keys=keys, now=now
+            )
+        else:
+            outdated += not undo_result(session, result, line, recipient, keys=keys, now=now)
     audit.record(session, "round.undo", f"rounds:{round_id}", user, now, rows=saved)
     return SaveResult(saved, outdated)
 

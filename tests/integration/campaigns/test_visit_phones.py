@@ -652,7 +652,10 @@ def test_help_that_is_asked_for_again_stays_the_case_of_who_took_it(world, sheet
     world.do(assign_case, case.id)
     phone.sync(phone.found(line, "call", note="gọi sau 19 giờ", hours=-2))
     phones("Y Hồng").sync(phone.found(line, "need_help", hours=-1))
-    assert [(each.id, each.taken_by) for each in world.cases()] == [(case.id, world.user(AUTHOR).id)]
+    on_paper = {world.one(select(VisitLine.n).where(VisitLine.id == line)): VisitOutcome.CALL}
+    for enter_or_undo, given in ((enter_results, [on_paper]), (undo_entry, [])):
+        world.do(enter_or_undo, sheet, *given)
+        assert [(each.id, each.taken_by) for each in world.cases()] == [(case.id, world.user(AUTHOR).id)]
 
 
 # Random checks at the door: unmarked on every paper and phone, and what they leave of the self-reports.
