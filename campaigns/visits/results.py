@@ -74,6 +74,8 @@ def enter_results(
         before = current.get(line.id)
         if line.n not in outcomes or outcomes[line.n] is (before.outcome if before else None):
             continue
+        if line.contact_id is None and outcomes[line.n]:  # erased: nothing more is stored of them
+            continue
         result = VisitResult(
             line_id=line.id,
             outcome=outcomes[line.n],

@@ -338,6 +338,15 @@ def test_who_asked_for_help_at_the_door_waits_for_it_though_they_have_answered_s
     assert world.cases() == []
 
 
+@pytest.mark.parametrize("name", ["A Thun 0", "Y Blốc"])
+def test_a_sheet_on_paper_stores_nothing_of_who_was_erased_since(world, client, sheet, name):
+    (line,) = [each for each in world.read(read_lines, sheet) if each.name == name]
+    world.erase(line.contact_id)
+    assert f'name="k{line.n}"' not in signed_in(client, AUTHOR).get(f"/admin/rounds/{sheet}").text
+    assert world.do(enter_results, sheet, {line.n: VisitOutcome.NEED_HELP}).saved == 0
+    assert world.cases() == []
+
+
 def test_two_sheets_made_at_once_send_nobody_two_officers(world, sheet):
     def make() -> object:
         try:
