@@ -32,7 +32,7 @@ from campaigns.replies.one_person import (
 )
 from campaigns.replies.open_case import open_help_case, withdraw_help_case
 from campaigns.rules.answers import CLOSING, LastAnswer, is_repeated
-from campaigns.rules.own_answers import GivenAnswer, read_own_answers, read_word
+from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, GivenAnswer, own_word, read_own_answers, read_word
 from campaigns.rules.replies.labels import PAGE_LABELS, Label
 from campaigns.rules.states import MessageKind
 from outreach.contacts.suppressions import has_suppression, lift_suppressions, lock_phone, suppress
@@ -245,7 +245,7 @@ def record_page_answer(
 ) -> Recipient:
     """Record a button press on the answer page: an answer, `install` (the click) or `undo`. After "not yet" reminders go on.
 
-    `given` is the label shown by the page that offered the undo: a repeated press then undoes only once. Raises
+    `given` is the answer shown by the page that offered the undo: a repeated press then undoes only once. Raises
     BadInput for any other `word` or if the link is no longer valid.
     """
     recipient, phone = lock_link(session, recipient_id)
@@ -306,18 +306,28 @@ def read_said(session: Session, recipient: Recipient | None, word: str) -> Given
 def undo_answer(session: Session, recipient: Recipient, *, now: datetime, given: str | None = None) -> None:
     """Undo the latest answer and its direct repetitions, opt-outs included.
 
-    Does nothing without an answer. With `given` only if that is the recipient's current label.
+    Does nothing without an answer. With `given` only if the page shows that word as the current answer.
     """
     if recipient.phone_id is None:
         return  # erased since
     lock_phone(session, recipient.phone_id)
     recipient = find_counted(session, recipient)
     answers = answers_of(session, recipient)
-    if answers and given in (None, recipient.answer):
+    if answers and given in (None, _word_shown(session, answers[-1], recipient)):
         said = _said(answers[-1])
         while answers and _said(answers[-1]) == said:
             last = answers.pop()
             _undo(session, last, list(answers), recipient, now=now)
+
+
+def _word_shown(session: Session, answer: Answer, recipient: Recipient) -> str:
+    """Return the word of an answer as the page has it: who gets no message at all sees no opt-out from the drive alone."""
+    if answer.own_answer is not None:
+        return own_word(answer.own_answer)
+    person, phone = [recipient.contact_id or 0], [recipient.phone_id or 0]
+    found = read_left_alone(session, people=person, numbers=phone)
+    is_whole = found.stops(None, phone[0]) or found.stops(person[0], None)
+    return OPT_OUT_OF_DRIVE if answer.drive_only and not is_whole else answer.label
 
 
 def _said(answer: Answer) -> GivenAnswer:

@@ -379,6 +379,7 @@ def write_page(
         mark=mark,
         say=say,
         given=given,
+        said=said,
         thanks=words["opt_out_drive_thanks"] if stops_drive else _thanks(content, given, own),
         next=say("remind_next" if is_next else f"next_{said if stops_drive else given}"),
         choices=[each for each in choices if each.value not in hidden],

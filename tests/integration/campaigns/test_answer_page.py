@@ -138,16 +138,27 @@ def test_who_presses_on_and_on_makes_no_heap_of_answers_and_cases_and_an_opt_out
 
 
 @one_database
-def test_an_undo_pressed_twice_on_a_slow_network_undoes_once(client, world, campaign):
-    token = token_of(world, campaign)
-    press(client, token, "opt_out")
-    press(client, token, "installed")
-    form = re.search(r'name="given" value="(\w+)"><button class="undo"', read(client, token))
-    assert form
-    for _ in range(2):
-        client.post(f"/{token}", data={"answer": "undo", "given": form[1]})
-    assert answers(world) == ["opt_out"]
-    assert not may_be_written_to(world, world.recipient(number(0), campaign))
+@pytest.mark.parametrize(
+    ("kind", "first", "second"),
+    [
+        ("bluezone", "opt_out", "installed"),
+        ("bluezone", "opt_out_drive", "opt_out"),
+        ("khao-sat", "own-1", "own-2"),
+    ],
+)
+def test_an_undo_pressed_twice_on_a_slow_network_undoes_once(client, world, campaign, kind, first, second):
+    token = token_of(world, world.sent(kind=kind))
+    for word in (first, second):
+        press(client, token, word)
+    before = answers(world)
+    for left in (before[:-1], []):
+        form = re.search(r'name="given" value="([\w-]+)"><button class="undo"', read(client, token))
+        assert form
+        for _ in range(2):
+            client.post(f"/{token}", data={"answer": "undo", "given": form[1]})
+        assert answers(world) == left
+        is_stopped = first == "opt_out" and bool(left)
+        assert may_be_written_to(world, world.recipient(number(0), campaign)) is not is_stopped
 
 
 def opened(world: World) -> int:
