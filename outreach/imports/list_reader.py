@@ -17,7 +17,7 @@ from outreach.imports.sheet_process import read_sheets
 from outreach.rules.cells import Row, cell_text
 from outreach.rules.errors import BadInput, BadList
 from outreach.rules.gazetteer import Gazetteer
-from outreach.rules.legacy_fonts import LegacyEncoding, guess_legacy_encoding, to_unicode
+from outreach.rules.legacy_fonts import LegacyEncoding, count_syllables, guess_legacy_encoding, to_unicode
 from outreach.rules.list_columns import (
     NO_HEADER,
     ROWS_OF_TABLE,
@@ -198,8 +198,10 @@ def _fonts(rows: Sequence[Row]) -> dict[int, LegacyEncoding]:
     for position in range(max(map(len, rows), default=0)):
         column = [cell for row in rows if position < len(row) and isinstance(cell := row[position], str)]
         font = guess_legacy_encoding(column)
-        if font is None and sheet_font and not any(map(_is_plain_vietnamese, column)):
-            font = sheet_font
+        if font is None and sheet_font:
+            as_font = count_syllables(to_unicode(text, sheet_font) for text in column)
+            if as_font > count_syllables(column) or not any(map(_is_plain_vietnamese, column)):
+                font = sheet_font
         if font:
             fonts[position] = font
     return fonts

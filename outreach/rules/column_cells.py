@@ -1,5 +1,6 @@
 """What the cells of a list's columns are, where no heading says it: numbers, pieces of numbers, people's names. Pure."""
 
+import re
 from collections.abc import Iterable, Sequence, Set
 
 from outreach.rules.cells import Row, cell_at, cell_text
@@ -68,8 +69,8 @@ def are_pieces(rows: Sequence[Row], run: Sequence[int]) -> bool:
 
 
 def join_pieces(cells: Iterable[object]) -> str:
-    """Return the digits of a number's pieces as one text; other signs stay."""
-    return "".join(map(cell_text, cells)).replace(" ", "")
+    """Return the digits of a number's pieces as one text; other signs stay, and spaces beside words."""
+    return re.sub(r"(?<=\d) (?=\d)", "", "".join(map(cell_text, cells)))
 
 
 def meanings_by_content(rows: Sequence[Row]) -> list[str]:

@@ -40,7 +40,7 @@ _NAME_AND_PHONE = re.compile(r"\bho (?:va )?ten\b")
 _IS_GIVEN = re.compile(r"(?:first|given) name$|tên$", re.IGNORECASE)
 _GENERIC = {"ho", "va", "ten", "nguoi", "so", "cua"}
 _PUPILS = {"sinh", "hs", "tre", "be", "con", "chau"}
-_DAY = re.compile(r"\b\d{1,2}/\d{1,2}/\d{4}\b")
+_DAY = re.compile(r"\b\d{1,2}/\d{1,2}(?:/\d{4})?\b|(?<=[^\W\d_])\d\b")  # or "L1", a test's marks
 _ORDINAL = re.compile(r"(?<!\d)\d(?!\d)")
 _MOST_LEVELS = 3  # of headings
 _PARTS_OF_NAME = (Column.FAMILY_NAME, Column.MIDDLE_NAME, Column.NAME)
@@ -459,6 +459,8 @@ def _meaning_of_path(path: Sequence[str]) -> str:
     if meaning_of(above) == Column.BIRTH and (of_day := _PARTS_OF_BIRTH.get(own.lower())) is not None:
         return of_day
     meaning = meaning_of(own)
+    if meaning == Column.MIDDLE_NAME and above.lower() == "họ và":  # a heading over two lines
+        return Column.FAMILY_NAME
     if not meaning or (meaning == Column.UNIT and meaning_of(above) == PHONE):  # an office's telephone
         meaning = above and (meaning_of(f"{above} {own}") or meaning_of(" ".join(path)))
     return meaning

@@ -120,7 +120,7 @@ def meaning_of(label: str) -> str:
         return field
     if is_sensitive_heading(label):
         return SENSITIVE
-    words = unaccented(label)
+    words = unaccented(label.replace("_", " "))
     if _STROKED.search(label.lower()):  # without the stroke, "dt" is as likely "dân tộc"
         words += " dien thoai"
     if label.strip().lower() == "hộ":  # a household, not "họ", the family's name

@@ -438,7 +438,9 @@ class RowReader:
         if self._others:
             own = read_phone_cells(_cells(row, self._own, header.pieces))
             others = read_phone_cells(_cells(row, self._others, ()))
-            return (own if own.numbers or not others.numbers else for_review(others)), ()
+            if own.numbers:  # one phone for both is perhaps the other's
+                return (own if {*own.numbers}.isdisjoint(others.numbers) else for_review(own)), ()
+            return for_review(others) if others.numbers else own, ()
         newest = read_phone_cells(_cells(row, self._newest, ())) if self._newest else None
         cell = newest if newest and newest.numbers else read_phone_cells(phones)
         at = self._columns.get(Column.NAME)
@@ -560,7 +562,8 @@ def _cells(row: Row, positions: Iterable[int], pieces: Sequence[tuple[int, ...]]
     for run in pieces:
         parts = [row[at] for at in run if at < width and cell_text(row[at])]
         apart -= {*run}
-        cells += parts if any(map(is_phone, parts)) else filter(None, [join_pieces(parts)])
+        together = join_pieces(parts)
+        cells += parts if any(map(is_phone, parts)) and not is_phone(together) else filter(None, [together])
     return cells + _cells(row, sorted(apart), ())
 
 

@@ -72,7 +72,7 @@ def upright_rows(rows: Sequence[Row]) -> list[Row]:
     turned, block, known = list[Row](), list[Row](), set[str]()
     for row in rows:
         meaning = _meaning(cell_at(row, at))
-        is_title = sum(map(bool, map(cell_text, row))) < 2 and meaning not in _OF_PEOPLE
+        is_title = sum(map(bool, map(cell_text, row))) < 2 and not (block and meaning in _OF_PEOPLE)
         if is_title or (meaning in known and meaning in (Column.STT, Column.NAME)):
             turned += _turned(block, at)
             block, known = [], set()

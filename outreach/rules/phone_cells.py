@@ -178,6 +178,7 @@ def _read_plain(digits: str) -> PhoneCell:
 
 def _read_mixed(text: str) -> PhoneCell:
     """Read a cell with digits and perhaps words."""
+    text = _IN_RESERVE.sub("", text)
     groups, words = split_groups(phone_numbers.HOUR_OR_LABEL.sub(" giờ ", text))
     if not groups or len(groups) > _MAX_GROUPS:
         return reject(Reason.NO_VALID_NUMBER)
@@ -201,17 +202,17 @@ def _read_mixed(text: str) -> PhoneCell:
 # words: "so con" may be "số còn dùng", "so di" is "số di động".
 _OTHERS = (
     r"(?:vợ|chồng|con|cháu|mẹ|má|bố|ba|cha|ông|bà|anh|chị|em|cô|chú|bác(?! sĩ)|cậu|dì|thím|mợ|nội|ngoại|bạn|người (?:nhà|thân|quen|khác)"
-    r"|hàng xóm|thôn trưởng|trưởng thôn|tổ trưởng|gvcn|y tế|cơ quan|thầy|chủ hộ|ck|vk|vo|chong|chau|me|bo|anh|chi|em|hang xom|thon truong"
+    r"|hàng xóm|(?:nhà )?(?:kế|cạnh|sát) (?:bên|nhà|vách)|nhà bên|thị giả|thôn trưởng|trưởng thôn|tổ trưởng|gvcn|y tế|cơ quan|thầy|chủ hộ|ck|vk|vo|chong|chau|me|bo|anh|chi|em|hang xom|thon truong"
     r"|truong thon|to truong|nguoi nha)"
 )
 _PHONE = r"(?:máy|may|số|so|sđt|sdt|đt|dt|điện thoại|zalo)"
 _OF_OTHERS = re.compile(
     rf"\b(?:gọi|goi|nhắn|liên hệ|liên lạc|lh|ll|(?<!ở )nhờ|nho|qua|mượn|{_PHONE}) (?:(?:nhờ|nho|qua|cho|với|tin|này|nay|nhà|của|cua|{_PHONE}) )*"
-    rf"{_OTHERS}\b(?! \d\d?\b)|\b{_OTHERS}(?: \w+){{0,3}} (?:nghe|cầm|cam|giữ|giu)(?: máy| may| đt| dt| điện thoại|$)"
+    rf"{_OTHERS}\b(?! \d\d?\b)|\b{_OTHERS}(?: \w+){{0,3}} (?:nghe|cầm|cam|giữ|giu|dùng|xài)(?: máy| may| đt| dt| điện thoại|$)"
     r"|(?:^|\d )(?:của|cua) (?!mình|minh|tôi|toi|chính|hội viên)|(?<!ở )\bnhờ\b|\bdùng chung (?:\w+ )?(?:với|của) |^chung với "
 )
 _BESIDE_NUMBER = re.compile(
-    rf"\d gặp |\d (?:\w+ ){{1,4}}nghe$|^{_OTHERS} (?:\w+ ){{0,3}}\d"
+    rf"\d gặp |\d (?:\w+ ){{1,4}}nghe$|^(?:nhà )?{_OTHERS} (?:\w+ ){{0,3}}\d"
     rf"|\d {_OTHERS}(?: (?:trai|gái|gai|dâu|dau|rể|re|nội|ngoại|ngoai|ruột|cả|út|nuôi))?(?: \w+)?$"
 )
 _BESIDE_IN_BRACKETS = re.compile(
@@ -219,9 +220,14 @@ _BESIDE_IN_BRACKETS = re.compile(
 )
 _OF_COUPLE = re.compile(r"(?<!\w)[vcbm]k?\W+\d.*\d\W+[vcbm]k?\W+\d")  # "V: …, C: …", "B: …, M: …"
 
-
+# "0905… gọi không được thì 0913…": whose the second is, is not said.
+_IN_RESERVE = re.compile(
+    r"(?<=\d)[\s,;(-]*(?:(?:nếu|gọi|số này) )*(?:không|khong|ko|k) (?:(?:gọi|liên lạc|goi) )?(?:được|duoc)\b\W*(?:thì|thi)\b.*",
+    re.IGNORECASE | re.DOTALL,
+)
 _OUT_OF_USE = re.compile(
     r"\d\W*\(?(?:số |máy |đã |bị )*(?:cũ|hư|hỏng|bỏ|khóa|khoá|không (?:còn )?(?:dùng|xài|sử dụng))\b"
+    r"|\b(?:bỏ|cũ)\b\W*(?:số |sim )?(?:cũ\W*)?(?=[\d+])"
 )
 _APART = re.compile(
     r"[;,\n|/]|\s[-–+]\s|\s(?:hoặc|hay|và)\s|(?<=\d{9})\s+(?=0\d)|(?!^)(?=\([^)]*\d)|(?<=[^\W\d_]\))\s*(?=[\d+])"

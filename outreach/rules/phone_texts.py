@@ -82,6 +82,7 @@ _NO = r"(?:khong|ko|k)"
 _WRONG = re.compile(
     r"\b((?:so|sdt|dt|dien thoai|may|sim) (?:nay )?(?:la )?(?:(?:so|sdt|dt) )?(?:cua|muon) (?!minh\b|toi\b|chinh\b|hoi vien\b)|(?:so|nha) nha ben"
     r"|so la$|muon (?:so|may|dt)|chung (?:so|sdt|may|dt) voi|may muon|nguoi khac"
+    rf"|vo chong (?:\w+ ){{0,2}}(?:1|mot|chung) (?:so|sdt|dt|dien thoai|may|sim)|dung ten (?:giup|gium|ho|dum|thay)"
     rf"|(?:so|sdt|sim) (?:\w+ )?(?:sai|nham|cu|hong|khoa|mat|mo|tam)(?! ?0)|(?:sai|nham|bo|doi|xem lai|trung) (?:so|sdt)(?! ?0)"
     rf"|(?:doi|thay) sim|(?:cho|chua co) so moi|ghi nham|nham nguoi|(?:(?:thieu|thua|mo)(?: \d)?|du \d) so(?! ?0)|thue bao"
     rf"|(?:khoa|mat|hong|hu|tat) (?:so|sim|may)(?! ?0)|mat (?:dt|dien thoai)(?! cu)|(?:may|dt) (?:bi )?(?:hong|hu|tat)"
@@ -93,6 +94,9 @@ _WRONG = re.compile(
     rf"|{_NO} (?:cho|dong y) (?:nhan|goi|gui)|{_NO} dong y$|dung goi|tu choi (?:nhan|goi))\b"
     r"|^(?:da )?(?:xoa|gach|huy|sai|nham|hong|(?:xoa|loai|gach|huy|bo) (?:ten|bo)|khoa (?:may|2 chieu))$"
 )
+_OF_RELATIVE = {*["vợ", "chồng", "ck", "vk", "con", "cháu", "mẹ", "má", "bố"]} | {
+    f"con {each}" for each in ["trai", "gái", "dâu", "rể"]
+}
 _SAYS_WRONG = {"bỏ", "loại", "hư", "khóa", "khoá", "trùng"}  # without accents: "bố", "Khoa", "Trung"
 _RIGHT = re.compile(
     r"\b(?:so|sdt|dt|dien thoai|sim) (?:\w+ )?(?:moi|dung)\b|\bmoi doi\b|\b(?:doi|chuyen|thay|sua|ghi) (?:so |lai )?"
@@ -110,7 +114,8 @@ _GONE = re.compile(
     r"|(?:nhap ngu|di bo doi)(?!.*\b19\d\d)|(?:chap hanh|thi hanh) an|bi bat|lay (?:chong|vo) (?!cung|trong|som|muon|roi|nam|thang)[a-z]\w*"
     r"|(?:vo bao|da|vua|moi) mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the|suc|mua)\b)|(?:moi|vua) chet"
     r"|(?:khong|ko|k) con (?:o|cu tru|sinh song|song|sinh hoat)|(?:khong|ko|k) o (?:day|dia phuong|thon|nha nay)|bo (?:di|dia phuong)$"
-    r"|xin (?:chuyen|rut|nghi|thoi|ra)|bao luu|ly hon.* ve|chuyen (?:xa|xuong|len|sang|tuyen|nha)"
+    r"|xin (?:chuyen|rut|nghi|thoi|ra)|bao luu|ly hon.* ve|chuyen (?:han|luon|xa|xuong|len|sang|qua|tuyen|nha)"
+    r"|doi (?:nha )?(?:qua|sang|ve|len|xuong) (?:khom|ap|thon|to|khu|phuong|xa|huyen|tinh|que)|don (?:nha |di |han |luon )*(?:di|len|xuong|qua|sang|vao|ra|ve(?! sinh))"
     r"|(?:chuyen (?:di|den(?!$| (?:\d|nam|thang))|ve(?! (?:xa|thon|day)$)|vao|ra|khoi|noi|cho o|khau|ho khau|sinh hoat|sh|truong|xu|cong tac)|di khoi|cat khau|cat ho khau)"
     r"(?! (?:so|sim|tu)\b))\b"
     r"|(?:cu )?(?:mat|chet)(?: (?:roi$|(?:ngay |thang |nam |t)?\d|(?:nam|thang|tuan|hom) (?:ngoai|truoc|qua|kia|nay|roi)\b).*)?$"
@@ -147,11 +152,12 @@ def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool =
     """
     if is_named and not name:
         return for_review(cell)
-    words, behind_name = _words(note), _BEHIND_NAME.split(name)[1:]
+    words, behind_name = _words(note), [part.strip(" )") for part in _BEHIND_NAME.split(name)[1:]]
     others = NUMBER.search(name) and {*read_phone_in_text(name).numbers} - {*cell.numbers}
     if others or "†" in name + note or note[:1] == "+" or any(map(is_gone, (note, *behind_name))):
         return for_review(cell)
-    is_right, wrong = _RIGHT.search(words), is_wrong(note)
+    is_right = _RIGHT.search(words)
+    wrong = is_wrong(note) or note in _OF_RELATIVE or any(map(is_wrong, behind_name))
     if not is_right and not wrong:
         return cell
     found = read_phone_in_text(note).numbers

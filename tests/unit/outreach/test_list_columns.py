@@ -208,6 +208,17 @@ def test_a_header_of_two_lines():
     assert found(*rows) == (columns, (6,), 2)
 
 
+def test_headings_of_two_lines_with_days_and_marks_and_those_of_an_export():
+    lines = [
+        ["STT", "Họ và", "Tên", "Điện thoại", None, "Điểm danh", "Kiểm tra"],
+        [None, "tên lót", None, "Đầu số", "Số máy", "5/5", "L1"],
+    ]
+    people = [[n, "Y", "Blưm", "0905", f"000 12{n}", "x", 8.0] for n in (1, 2, 3)]
+    assert found(*lines, *people) == ({C.STT: 0, C.FAMILY_NAME: 1, C.NAME: 2}, (3, 4), 2)
+    export = ["TEN_KHACH_HANG", "NGAY_SINH", "SO_DIEN_THOAI", "GHI_CHU"]
+    assert found(export) == ({C.NAME: 0, C.BIRTH: 1, C.NOTE: 3}, (2,), 1)
+
+
 def test_family_name_and_given_name_in_two_columns():
     assert found(["Họ và tên đệm", "Tên", "SĐT"]) == ({C.FAMILY_NAME: 0, C.NAME: 1}, (2,), 1)
     assert found(["Họ", "SĐT"]) == ({C.NAME: 0}, (1,), 1)

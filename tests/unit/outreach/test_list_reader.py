@@ -241,12 +241,13 @@ def test_several_phone_columns_make_one_cell(tmp_path):
     "heading", ["Khi khẩn cấp gọi cho ai? (tên, SĐT)", "SĐT chủ trọ", "Số ĐT NT", "Tel. of relative"]
 )
 def test_a_number_of_somebody_else_is_nobodys_own(tmp_path, heading):
-    rows = "Y Blưm,0905000123,0913000248\nA Lâu,,0866000377\nY Hyar,0905000124,\n"
+    rows = "Y Blưm,0905000123,0913000248\nA Lâu,,0866000377\nY Hyar,0905000124,\nA Rin,0905000125,0905000125"
     people = check(written(tmp_path, f'Họ tên,SĐT,"{heading}"\n{rows}'))
     assert [(each.phone.status.value, each.phone.numbers) for each in people] == [
         ("ok", ("+84905000123",)),
         ("review", ("+84866000377",)),
         ("ok", ("+84905000124",)),
+        ("review", ("+84905000125",)),  # of both
     ]
     alone = check(written(tmp_path, f'Họ tên,"{heading}"\nY Blưm,0905000123\n'))
     assert alone[0].phone.status.value == "ok"  # the only numbers that the list has

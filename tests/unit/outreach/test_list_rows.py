@@ -91,6 +91,13 @@ def test_columns_in_unicode_beside_columns_in_an_old_font(tmp_path):
     assert [(each.name, each.commune) for each in read] == [(name, "Xã Hòa Bình") for name in PLAIN[:5]]
 
 
+def test_a_heading_in_an_old_font_above_figures_is_read_by_the_font_of_the_others(tmp_path):
+    people = [[n, VNI[n], 1980 + n, f"0905000{n:03}"] for n in range(5)]
+    rows = [["STT", "Hoï vaø teân", "Naêm sinh", "Ñieän thoaïi"], *people]
+    read = list(check_list(write_xlsx(tmp_path / "list.xlsx", {"DS": rows}), KONTUM_2020))
+    assert [each.birth_year for each in read] == [1980, 1981, 1982, 1983, 1984]
+
+
 def test_a_column_that_says_xa_in_every_cell_is_recognised():
     places = ["Xaõ Ñaék La", "Xaõ Bôø Y", "Xaõ Hieáu", "Xaõ Ya ly"]
     assert guess_legacy_encoding(places) is LegacyEncoding.VNI
@@ -189,6 +196,7 @@ def test_a_place_in_the_row_goes_before_the_title(tmp_path: Path) -> None:
         ("A Tý số cũ", "0905000123", "review"),
         ("A Tý (cũ)", "0905000123", "review"),
         ("Ông Bình mất", "0905000123", "review"),
+        ("Ông Bình (bỏ; đã thoát nghèo)", "0905000123", "review"),
         ("Bà ngoại", "0905000123", "review"),
         ("Thợ điện Tuấn", "0905000123", "review"),
         ("Ban hành giáo", "0905000123", "review"),
@@ -222,6 +230,17 @@ def test_a_number_of_somebody_else_or_of_nobody_is_for_review(
 def test_a_relatives_number_beside_the_persons_own_is_not_theirs(cells):
     cell = read_phone_cells(cells)
     assert (cell.status, cell.numbers) == ("ok", ("+84905000123",))
+
+
+def test_pieces_of_a_number_are_put_together_and_words_stay_apart():
+    labels, rows = ["Họ tên", "SĐT", None], [["A Lâu", "037", "9000950"]] * 3
+    reader = RowReader(find_header([labels, *rows]), KONTUM_2020, sheet="")
+    whole, anothers = (
+        reader.read(["A Lâu", *cells], line=5)
+        for cells in (["84", "94 000 6635"], ["037", "9000950 (gọi cho vợ)"])
+    )
+    assert (whole.phone.status, whole.phone.numbers) == ("ok", ("+84940006635",))
+    assert (anothers.phone.status, anothers.phone.numbers) == ("review", ("+84379000950",))
 
 
 def test_who_is_struck_through_is_for_review_as_it_was_written() -> None:

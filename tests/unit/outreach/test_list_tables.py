@@ -29,6 +29,11 @@ def test_a_lying_sheet_is_told_from_an_upright_one_and_turned():
     assert not is_lying([["STT", "Họ và tên", "SĐT"], [1, "Y Blưm", "0905000123"]])
 
 
+def test_a_title_that_sounds_like_a_heading_is_no_part_of_the_block_below():
+    title = ["BAN ĐẠI DIỆN CHA MẸ NĂM HỌC 2025, ĐIỆN THOẠI"]
+    assert upright_rows([title, *LYING[1:]])[:2] == [title, ["Họ và tên", "Chức vụ", "SĐT"]]
+
+
 @pytest.mark.parametrize(
     ("above", "labels", "tables"),
     [

@@ -169,6 +169,7 @@ def test_words_beside_a_number(cell, expected):
         "0905000123 hư | 0905000123 (khóa) | 0905000123 bỏ | 0905000123 tắt máy | dùng chung 0905000123"
     ),
     *each_of("0905000123 gọi không được | 0905000123 thuê bao | 0905000123 (mợ) | 0905000123 (Lan-con)"),
+    *each_of("nhà bên: 0905000123 | nhà cháu nội: 0905000123 | ĐT thị giả 0905000123 | 0905000123 con dùng"),
 )
 def test_a_number_that_is_anothers_or_out_of_use_is_for_review(cell):
     assert read_phone_cell(cell).status is PhoneStatus.REVIEW
@@ -179,6 +180,7 @@ def test_a_number_that_is_anothers_or_out_of_use_is_for_review(cell):
         "0913000248 hư, gọi 0905000123 | 0905000123 (mới) 0913000248 (cũ) | 0913000248 cũ, mới 0905000123"
     ),
     *each_of("0913000248 (không dùng) - 0905000123 | 0913000248 đã khóa; 0905000123"),
+    *each_of("bỏ số cũ 0913000248, số mới 0905000123 | 0905000123 gọi không được thì 0913000248"),
 )
 def test_of_two_numbers_the_one_that_is_out_of_use_is_left_out(cell):
     assert (read_phone_cell(cell).status, read_phone_cell(cell).numbers) == (PhoneStatus.OK, (A,))

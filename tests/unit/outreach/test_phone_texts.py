@@ -91,6 +91,11 @@ def test_names_in_one_cell(cell: str, count: int, names: list[str]) -> None:
     *each_of("số bạn | sđt ba | số người quen | số ck | mượn máy | không có máy riêng", "review", 1),
     *each_of("chết rồi, vợ Y Na giữ máy | lh con trai | số cô Lan | không chính chủ", "review", 1),
     *each_of("hư máy | k ll được | sim mất | thiếu 1 số | mờ số cuối | nhầm người | ? | xóa", "review", 1),
+    *each_of("vợ chồng 1 số | dung ten giup chau LINH | vợ | con trai | con dâu", "review", 1),
+    *each_of(
+        "chuyển hẳn về Tam Kỳ | mới dời qua khóm 5 | chuyển qua phường 2 | dọn lên Sài Gòn", "review", 1
+    ),
+    *each_of("dọn vệ sinh | đổi qua Viettel | đổi mới", "ok", 1),
     *each_of("thiếu số 0 đầu | 2 số | bác sĩ | số con: 3 | dùng chung ĐT | không dùng zalo", "ok", 1),
     *each_of(
         "con: A Na | con của ông Hai | ở nhờ nhà em | trùng tên | đủ số | Bố | Trung | Khoa | thiếu hồ sơ | cán bộ thôn | mất CCCD",
