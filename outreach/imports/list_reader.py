@@ -107,7 +107,8 @@ def _tables(
     found = [row for _, row in first]
     table = ListSheet(raw.name, chain(first, rows), raw.merged, raw.struck)
     if raw.name and not is_chosen and is_pasted(found):
-        yield replace(table, rows=split_lines(table.rows, raw.struck), merged=frozenset(), struck={})
+        gone = {(line, 1): "" for (line, _), kept in raw.struck.items() if not kept}
+        yield replace(table, rows=split_lines(table.rows, raw.struck), merged=frozenset(), struck=gone)
     elif is_lying(found):
         kept = without_struck(islice(table.rows, MOST_LYING), raw.struck)
         turned = iter([*enumerate(upright_rows([row for _, row in kept]), 1)])

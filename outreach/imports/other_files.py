@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
+from outreach.rules.column_cells import is_phone
+from outreach.rules.list_labels import PHONE, Column, meaning_of
+
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _MOST_BYTES = 100 * 2**20  # of a document's text
 _HEADINGS = ["Họ và tên", "Số điện thoại", "Ngày sinh", "Đơn vị", "Địa chỉ", "Ghi chú"]
@@ -28,7 +31,7 @@ def read_word(path: Path) -> tuple[list[list[str]], frozenset[tuple[int, int]], 
     """Return a document's tables below each other as rows, the cells that merged cells above them cover, and those with
     text that is struck through.
 
-    Paragraphs outside the tables stand in a column behind all of them, where they are read as titles; alone, in the first.
+    Paragraphs outside tables of people stand in a column behind all of them, where they are read as titles; alone, in the first.
     Raises what zipfile and ElementTree raise for a damaged file, zipfile.BadZipFile also for one with entities.
     """
     with zipfile.ZipFile(path) as archive:
@@ -45,13 +48,21 @@ def read_word(path: Path) -> tuple[list[list[str]], frozenset[tuple[int, int]], 
         if part.tag == f"{_WORD}tbl":
             for line in part.iter(f"{_WORD}tr"):
                 _read_line(line, rows, merged, struck)
-        elif part.tag == f"{_WORD}p" and (text := _text(part)[0]):
+        elif part.tag == f"{_WORD}p" and (text := _text(part))[0]:
             paragraphs.append(len(rows))
-            rows.append([text])
-    width = max((len(row) for n, row in enumerate(rows) if n not in {*paragraphs}), default=0)
+            rows.append([text[0]])
+            if text[1] != text[0]:
+                struck[len(rows), 0] = text[1]
+    lines = [row for n, row in enumerate(rows) if n not in {*paragraphs}]
+    width = max(map(len, lines), default=0) if any(map(_is_of_people, lines)) else 0
     for n in paragraphs:
         rows[n] = [*[""] * width, *rows[n]]
     return rows, frozenset(merged), struck
+
+
+def _is_of_people(line: list[str]) -> bool:
+    """Check for a heading for names or numbers, or a number: not for a letterhead."""
+    return any(meaning_of(text) in (Column.NAME, PHONE) or is_phone(text) for text in line)
 
 
 def _read_line(

@@ -263,7 +263,7 @@ class RowReader:
         position, each with the text that is not.
         """
         self._struck = struck or {}
-        self._below = Below.PEOPLE
+        self._below, self._has_begun = Below.PEOPLE, False
         self._section, self._place_of_section = (
             (commune, gazetteer.match(commune)) if commune else gazetteer.match_title(title)
         )
@@ -311,6 +311,7 @@ class RowReader:
         if not is_person(row, texts, phones, header=header, below=self._below):
             self._note_section(row)
             return None
+        self._has_begun = True
         if crossed:
             phones = _cells(row, header.phones, header.pieces)
         text = texts.get
@@ -528,7 +529,8 @@ class RowReader:
 
     def _note_section(self, row: Row) -> None:
         """Remember the commune that a row between people names, as in "II. Xã Đắk La"."""
-        self._below = max(self._below, closes(row))
+        if self._has_begun:  # above the first person stands a letterhead, which has a day as well
+            self._below = max(self._below, closes(row))
         section, place = self._gazetteer.match_title(
             ", ".join(dict.fromkeys(filter(None, map(cell_text, row))))
         )

@@ -11,7 +11,8 @@ from outreach.rules.cells import Row, cell_at, cell_text
 from outreach.rules.column_cells import is_phone
 from outreach.rules.list_columns import Header, count_known_labels, find_header
 from outreach.rules.list_labels import PHONE, Column, meaning_of
-from outreach.rules.people_beside import is_sentence
+from outreach.rules.list_people import closes, is_title
+from outreach.rules.people_beside import begins_with_family, is_sentence
 from outreach.rules.phone_numbers import unaccented
 from outreach.rules.phone_texts import split_line
 
@@ -41,8 +42,8 @@ def is_pasted(rows: Sequence[Row]) -> bool:
 
 
 def split_lines(rows: Iterable[Line], struck: Struck) -> Iterator[Line]:
-    """Yield each row of a pasted sheet as running number, name, phone and the rest, without what is struck through."""
-    for line, row in without_struck(rows, struck):
+    """Yield each row of a pasted sheet as running number, name, phone and the rest, without a part that is struck through."""
+    for line, row in without_struck(rows, {at: kept for at, kept in struck.items() if kept}):
         text = "\t".join(filter(None, map(cell_text, row)))
         yield line, split_line(text) or [text]
 
@@ -109,7 +110,13 @@ def tables_beside(rows: Sequence[Row]) -> list[range]:
     starts, after = list[int](), 0
     for person in header.people:  # a table begins at its running number
         numbers = (at for at in range(after, person.name) if _meaning(header.labels[at]) == Column.STT)
-        starts.append(next(numbers, min(person.name, *person.phones)))
+        start = next(numbers, min(person.name, *person.phones))
+        before = (
+            starts[0] if starts else 0
+        )  # headings before these may be those before the first person, again
+        while starts and before and header.labels[start - 1] == header.labels[before - 1] != "":
+            start, before = start - 1, before - 1
+        starts.append(start)
         after = max(person.name, *person.phones) + 1
     at = next((n for n, row in enumerate(rows) if tuple(map(cell_text, row)) == header.labels), 0)
     tables = [range(start, end) for start, end in pairwise([*starts, max(map(len, rows))])]
@@ -132,25 +139,25 @@ def _is_apart(labels: Sequence[str], start: int) -> bool:
 
 
 def join_lines(rows: Iterable[Line], header: Header) -> Iterator[Line]:
-    """Yield the rows, each number that stands alone on the line below a name with no number in that name's row."""
+    """Yield the rows, each with what is alone on the line below it: the number that a name lacks, a remark, as behind the name."""
     name, phones = header.columns.get(Column.NAME), header.phones
     if name is None or not phones:
         yield from rows
         return
-    to = phones[0]
     held: Line | None = None
     for line, row in rows:
         if held is not None:
-            number = _only_number(row, name, phones)
-            if number is not None:
-                above = [*held[1], *[None] * (to + 1 - len(held[1]))]
-                above[to] = f"{cell_text(above[to])} {cell_text(number)}".strip()
-                yield held[0], above
-                held = None
+            at, text = phones[0], _only_number(row, name, phones)
+            if not text or not _is_without_number(held[1], name, phones):
+                at, text = name, _only_remark(row, name, phones)
+            if text:
+                above = [*held[1], *[None] * (at + 1 - len(held[1]))]
+                above[at] = f"{cell_text(above[at])} {text}".strip()
+                held = held[0], above
                 continue
             yield held
             held = None
-        if _is_without_number(row, name, phones):
+        if name < len(row) and row[name]:
             held = line, row
         else:
             yield line, row
@@ -168,10 +175,26 @@ def _is_without_number(row: Row, name: int, phones: Sequence[int]) -> bool:
     return not (":" in text or is_sentence(text))  # a remark
 
 
-def _only_number(row: Row, name: int, phones: Sequence[int]) -> object:
-    """Return the number of a row that holds nothing else, in a column for numbers or names; else None."""
+def _only_cell(row: Row, positions: Sequence[int]) -> object:
+    """Return the cell of a row that holds nothing else, if it is at one of these positions; else None."""
     filled = [at for at, cell in enumerate(row) if cell is not None and cell_text(cell)]
-    if len(filled) != 1 or filled[0] not in (name, *phones):
-        return None
-    cell = row[filled[0]]
-    return cell if is_phone(cell) else None
+    return row[filled[0]] if len(filled) == 1 and filled[0] in positions else None
+
+
+def _only_number(row: Row, name: int, phones: Sequence[int]) -> str:
+    """Return the number of a row that holds nothing else, in a column for numbers or names; else ""."""
+    cell = _only_cell(row, (name, *phones))
+    return cell_text(cell) if is_phone(cell) else ""
+
+
+def _only_remark(row: Row, name: int, phones: Sequence[int]) -> str:
+    """Return in brackets what a row says that holds nothing else, in brackets, behind an arrow or in small letters; else ""."""
+    if name in phones or any(at < len(row) and row[at] for at in phones):
+        return ""
+    cell = _only_cell(row, range(name + 1))
+    text = cell_text(cell) if isinstance(cell, str) else ""
+    said = text.strip("()→ ")
+    is_said = text[:1] in ("(", "→") or (text[:1].islower() and text.count(" ") > 2)
+    if not is_said or is_title(said) or closes([said]) or begins_with_family(said):
+        return ""
+    return f"({said.replace('(', ', ').replace(')', ', ')})"

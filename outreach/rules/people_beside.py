@@ -13,6 +13,7 @@ from outreach.rules.phone_numbers import PhoneCell, unaccented
 _MOST_IN_CELL = 3
 _LONGEST_NAME = 40
 _BETWEEN_NAMES = re.compile(r"\s*[/+&;\n\r]+\s*|\s+và\s+", re.IGNORECASE)
+_KIN_IS = re.compile(r"^(?:vợ|chồng|cha|mẹ|con)(?: là)? ")
 _DASH = re.compile(r"\s+[-–]\s+")
 _MOST_COMMON = """
     nguyễn trần lê phạm huỳnh hoàng phan vũ võ đặng bùi đỗ hồ ngô dương lý đinh trịnh mai trương lương tô cao tạ hà
@@ -90,7 +91,7 @@ def split_names(cell: str, count: int) -> list[str]:
     """Return the names in a cell if it holds `count` people's, else []."""
     if not 2 <= count <= _MOST_IN_CELL:
         return []
-    names = [" ".join(part.split()) for part in _BETWEEN_NAMES.split(cell) if part.strip()]
+    names = [_KIN_IS.sub("", " ".join(part.split())) for part in _BETWEEN_NAMES.split(cell) if part.strip()]
     if len(names) == 1:
         names = [" ".join(part.split()) for part in _DASH.split(cell)]
         if not all(begins_with_family(name) for name in names):
@@ -127,15 +128,22 @@ _ADDRESSED = re.compile(
     r"|tổ trưởng|mr|mrs|ms|sr)\b\.?|[ÔB]\.)[\s:]+)+(?!văn\b|thị\b)(?=[^\W\d_])",
     re.IGNORECASE,
 )
+# Names of saints before a Catholic's own.
+_SAINTS = re.compile(
+    r"\b(?:(?:phêrô|phêro|phero|phaolô|phaolo|phao lô|maria|mária|giuse|gioan|baotixita|bosco|gb|anna|têrêsa|teresa|terêsa|micae|đaminh|antôn|anton"
+    r"|phanxicô|phanxico|xaviê|martinô|mátta|matta|luca|gioakim|giacôbê|tôma|anrê|augustinô|augustino|cêcilia|catarina|rôsa|agata|lucia"
+    r"|isave|elisabet|máccô|matthêu|vinh sơn|vincentê|simon|stêphanô|madalêna|monica|clara|agnes)\b[. -]*)+(?=[^\W\d_])",
+    re.IGNORECASE,
+)
 # First words that are an address or a family's name: "Y sĩ", "co Hoa".
 _ALSO_FAMILIES = {"y", "co", "to", "ho"}
 _MARKS = " ,;:.*†✝✓✔☑★_"
 _ADDRESSED_PLAINLY = re.compile(r"(?:ong|ba|co|chu|bac|cu|anh|chi|thon truong|truong thon) ", re.IGNORECASE)
 _NOBODY = re.compile(
-    r"(?:không (?:có )?tên|khong ten|chưa rõ|taxi|tiệm|cửa hàng|quán|shop|đại lý|nhà hàng|khách sạn|công ty|cty|tạp ho[áa]"
+    r"(?:không (?:có )?tên|khong ten|(?:hai|ba|tư|năm|sáu|bảy|tám|chín|mười|út) \w+$|chưa rõ|taxi|tiệm|cửa hàng|quán|shop|đại lý|nhà hàng|khách sạn|công ty|cty|tạp ho[áa]"
     r"|tổng đài|hotline|nhà (?:xe|trọ|trống|hoang|bỏ)|xe (?:ôm|khách)|trạm (?:y tế|xá)|ubnd|vợ|chồng|ck|vk|mẹ|bố|con (?:gái|trai|dâu|rể)|(?:thôn|tổ|xóm|tdp) \d+"
     r"|(?:bà )?(?:nội|ngoại)$|con|gas|thợ|sửa|bán|xe|ban|hội|nhóm|đội|cây xăng|bưu điện|điện lực|ngân hàng|shipper|giao hàng|thú y"
-    r"|bệnh viện|bv|trường|nhà thờ|giáo xứ|văn phòng|vp"
+    r"|bệnh viện|bv|truong (?:ptdt\w*|ptcs|th|thcs|thpt|tieu hoc|mam non)|cong ty|trường|nhà thờ|giáo xứ|văn phòng|vp"
     r"|(?:(?:phó )?trưởng thôn|thôn trưởng|tổ trưởng|bí thư|chủ tịch)$)\b",
     re.IGNORECASE,
 )
@@ -190,6 +198,8 @@ def _without_address(text: str) -> str:
     first, *words = text.split(" ")
     if begins_with_family(text) and first.lower() not in _ALSO_FAMILIES:
         return text
+    if (saint := _SAINTS.search(text)) and begins_with_family(text[saint.end() :]):
+        return text[saint.end() :]
     at = next((at for at, word in enumerate(words) if word[:1].isupper()), 0)
     is_title = at or {*first} & {*".:/"} or (first.isupper() and first[1:].isalpha() and not text.isupper())
     is_office = (

@@ -48,7 +48,7 @@ _SENT = re.compile(
     r"(?:(?P<sender>[^:]{1,40}):\s+)?"
 )
 _ADDRESS = re.compile(
-    r"^(?:(?:[Dd]ạ|[Cc]ho|em|cháu|con|mình|tôi|tui|chị|anh|cô|bác|chú|tên|là|của)\s+)+(?=[^\W\d_])(?=\S*[A-ZÀ-ỸĐ])"
+    r"^(?:(?:[Dd]ạ|[Cc]ho|em|cháu|con|mẹ|má|cha|bố|vợ|chồng|mình|tôi|tui|chị|anh|cô|bác|chú|tên|là|của)\s+)+(?=[^\W\d_])(?=\S*[A-ZÀ-ỸĐ])"
 )
 _EDGES = " \t,;:|/–—-_()."
 _LABEL_AT_END = re.compile(r"\b(?:số\s+)?(?:điện thoại|đtdđ|sđt|sdt|đt|tel|zalo|phone)\W*$", re.IGNORECASE)
@@ -217,6 +217,10 @@ def split_line(line: str) -> list[str] | None:
             [number, name.strip(_EDGES), "", text[len(name) :].strip(_EDGES)] if is_person and name else None
         )
     before, after = text[: found[0].start()], text[found[-1].end() :]
+    if (
+        not number and _ANNOUNCED.match(before) and is_of_others(before)
+    ):  # below a name: "điện thoại của mẹ: …"
+        return ["", "", text.strip(), ""]
     name, *more = _parts(_LABEL_AT_END.sub("", before.rstrip()))
     rest = _parts(after)
     if more and begins_with_family(more[0]) and not begins_with_family(name):  # "Trưởng nhóm: A Lâu"

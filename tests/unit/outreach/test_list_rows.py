@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+import docx
 import pytest
 
 from outreach.imports.list_reader import check_list
@@ -199,6 +200,9 @@ def test_a_place_in_the_row_goes_before_the_title(tmp_path: Path) -> None:
         ("Ông Bình (bỏ; đã thoát nghèo)", "0905000123", "review"),
         ("Bà ngoại", "0905000123", "review"),
         ("Thợ điện Tuấn", "0905000123", "review"),
+        ("Bảy Mập", "0905000123", "review"),
+        ("Truong PTDTBT THCS Tra Tap", "0905000123", "review"),
+        ("Truong Thi Lan", "0905000123", "ok"),
         ("Ban hành giáo", "0905000123", "review"),
         ("Chốt danh sách nhé", "0905000123", "review"),
         ("hồ thị mỹ trang", "0905000123", "ok"),
@@ -237,9 +241,9 @@ def test_pieces_of_a_number_are_put_together_and_words_stay_apart():
     reader = RowReader(find_header([labels, *rows]), KONTUM_2020, sheet="")
     whole, anothers = (
         reader.read(["A Lâu", *cells], line=5)
-        for cells in (["84", "94 000 6635"], ["037", "9000950 (gọi cho vợ)"])
+        for cells in (["84", "94 100 0123"], ["037", "9000950 (gọi cho vợ)"])
     )
-    assert (whole.phone.status, whole.phone.numbers) == ("ok", ("+84940006635",))
+    assert (whole.phone.status, whole.phone.numbers) == ("ok", ("+84941000123",))
     assert (anothers.phone.status, anothers.phone.numbers) == ("review", ("+84379000950",))
 
 
@@ -395,6 +399,59 @@ def test_adults_of_one_row_are_people_of_their_own_where_nothing_is_in_doubt(
     assert row is not None
     each = [(part.name, part.phone.status) for part in row.each_person()]
     assert (row.phone.status, each) == (status, people)
+
+
+def test_people_in_paragraphs_below_a_letterhead_with_who_is_struck_through_and_remarks_below(
+    tmp_path: Path,
+) -> None:
+    file = docx.Document()
+    file.add_table(1, 2).cell(0, 1).text = "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM, ngày 8 tháng 1 năm 2026"
+    file.add_paragraph("DANH SÁCH KHÁCH MỜI")
+    file.add_paragraph("1. Ông Lê Văn An, sinh năm 1951, khóm 7, điện thoại 0905 000 123.")
+    file.add_paragraph().add_run("2. Y Blưm - 0905000124").font.strike = True
+    file.add_paragraph("3. A Lâu, sn 1966, đt 0905000125")
+    file.add_paragraph("(số này vợ cho, chưa gọi thử, không liên lạc được)")
+    file.add_paragraph("4. Anh A Rin, sn 1988")
+    file.add_paragraph("điện thoại của mẹ: 0905000126")
+    file.add_paragraph("5. Chị Y Mơn, sn 1994, đt không có")
+    file.add_paragraph("6. A Huy - Bí thư chi bộ - 1977 - 0905 000 127")
+    file.save(str(tmp_path / "list.docx"))
+    read = [
+        (row.name, row.phone.status, row.phone.numbers)
+        for row in check_list(tmp_path / "list.docx", KONTUM_2020)
+    ]
+    assert read == [
+        ("Lê Văn An", "ok", ("+84905000123",)),
+        ("Y Blưm", "review", ("+84905000124",)),
+        ("A Lâu", "review", ("+84905000125",)),
+        ("A Rin", "review", ("+84905000126",)),
+        ("Y Mơn", "reject", ()),
+        ("A Huy", "ok", ("+84905000127",)),
+    ]
+
+
+def test_what_a_line_below_says_of_a_person_is_no_person(tmp_path: Path) -> None:
+    below = [
+        "hộ này dọn lên Sài Gòn từ tháng 4",
+        "→ nhờ gọi bà Hai kế nhà: 0905000124",
+        "(đã gọi kiểm tra: đúng)",
+    ]
+    rows = [
+        ["Họ và tên", "SĐT"],
+        ["A Lâu", "0905000123"],
+        below[:1],
+        ["Y Blưm", ""],
+        below[1:2],
+        ["A Rin", "0905000125"],
+    ]
+    path = write_xlsx(tmp_path / "list.xlsx", {"DS": [*rows, below[2:], ["y mơn", ""]]})
+    read = [(row.name, row.phone.status, row.phone.numbers) for row in check_list(path, KONTUM_2020)]
+    assert read == [
+        ("A Lâu", "review", ("+84905000123",)),
+        ("Y Blưm", "review", ("+84905000124",)),
+        ("A Rin", "ok", ("+84905000125",)),
+        ("Y Mơn", "reject", ()),
+    ]
 
 
 def test_lines_of_a_chat_keep_who_has_no_number_and_what_was_corrected_later(tmp_path: Path) -> None:

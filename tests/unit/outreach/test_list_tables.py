@@ -38,6 +38,11 @@ def test_a_title_that_sounds_like_a_heading_is_no_part_of_the_block_below():
     ("above", "labels", "tables"),
     [
         ([], ["STT", "Họ tên", "SĐT", "TT", "Họ tên giáo viên", "ĐT"], [range(3), range(3, 6)]),
+        (
+            ["DÃY A", *[""] * 3, "DÃY B", "", ""],
+            ["Sạp", "Họ tên", "SĐT", "", "Sạp", "Họ tên", "SĐT"],
+            [range(4), range(4, 7)],
+        ),
         ([], ["Họ tên", "SĐT", "", "Họ tên cán bộ", "ĐT"], [range(3), range(3, 5)]),
         (["TỔ 1", "", "", "TỔ 2"], ["STT", "Họ tên", "SĐT"] * 2, [range(3), range(3, 6)]),
         ([], ["STT", "Họ tên", "SĐT"] * 2, []),  # goes on beside itself
@@ -127,7 +132,9 @@ def test_what_stands_below_a_list():
         ("ThS. Lê Văn An", "Lê Văn An"),
         ("Y Kim Blưm", "Y Kim Blưm"),
         ("Y sĩ Lê Văn An", "Lê Văn An"),
-        ("Giuse Lê Văn An", "Giuse Lê Văn An"),
+        ("Giuse Lê Văn An", "Lê Văn An"),  # a saint's name says whose religion it is
+        ("Linh mục Phêrô Nghiêm Xuân Bách", "Nghiêm Xuân Bách"),
+        ("Lê Thị Maria Mai", "Lê Thị Maria Mai"),
     ],
 )
 def test_a_name_as_a_message_says_it(written, name):

@@ -35,6 +35,8 @@ def test_a_column_of_texts_with_numbers() -> None:
     *each_of("Y Blưm: 0905000123 | - Y Blưm ĐT 0905000123", ["", "Y Blưm", "0905000123", ""]),
     ("0905 000 123 Y Blưm", ["", "Y Blưm", "0905 000 123", ""]),
     *each_of("Dạ Y Blưm 0905000123 | cho em Y Blưm 0905000123", ["", "Y Blưm", "0905000123", ""]),
+    *each_of("cha là Y Blưm 0905000123 | mẹ Y Blưm, 0905000123", ["", "Y Blưm", "0905000123", ""]),
+    ("điện thoại của mẹ: 0905000123", ["", "", "điện thoại của mẹ: 0905000123", ""]),
     ("3) Y Blưm, 905000123", ["3", "Y Blưm", "905000123", ""]),
     ("12   Y Blưm   1980   0905000123", ["12", "Y Blưm", "0905000123", "1980"]),
     ("4. Y Blưm - Thôn 2", ["4", "Y Blưm", "", "Thôn 2"]),
@@ -64,6 +66,7 @@ def test_columns_of_people_side_by_side(meanings: str, people: list[PersonColumn
     *each_of("A Thao / Y Blưm | A Thao và Y Blưm", 2, ["A Thao", "Y Blưm"]),
     ("Nguyễn Văn An\nTrần Thị Lan", 2, ["Nguyễn Văn An", "Trần Thị Lan"]),
     ("Nguyễn Văn An - Trần Thị Lan", 2, ["Nguyễn Văn An", "Trần Thị Lan"]),
+    ("Nguyễn Văn An và vợ là Trần Thị Lan", 2, ["Nguyễn Văn An", "Trần Thị Lan"]),
     *each_of("Nguyễn Văn An - Trưởng thôn | Nguyễn Văn An | A Thao / 1980", 2, []),
     ("A Thao / Y Blưm", 3, []),
 )
