@@ -25,7 +25,7 @@ from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.removal import lock_removal
 from outreach.contacts.suppressions import lock_phones
 from outreach.contacts.wishes import share_wishes_since
-from outreach.core.bulk import change_rows, values_subquery
+from outreach.core.bulk import change_rows, set_columns, values_subquery
 from outreach.core.db import Base
 from outreach.imports.store_rows import lock_imports
 from outreach.models.accounts import Role, User
@@ -85,10 +85,12 @@ def merge_people(
     own = [phone_id for phone_id, _position in phones[kept.id]]
     theirs = [phone_id for phone_id, _position in phones[other.id]]
     added = [phone_id for phone_id in theirs if phone_id not in own]
+    is_others = ContactPhone.contact_id == other.id
     data: dict[str, Any] = {
         "facts": {name: _json(getattr(other, name)) for name in _KEPT},
         "phones": phones[other.id],
         "own_phones": own,
+        "named": session.scalars(select(ContactPhone.phone_id).where(is_others, ContactPhone.is_named)).all(),
         "filled": _fill_facts(kept, other),
     }
     data["import"] = _note_as_import(session, kept.id, other.id, data["filled"], added)
@@ -96,9 +98,12 @@ def merge_people(
     data["recipients"] = merge_recipients(session, merge, now=now)
     data["moved"], data["dropped"] = _move_all(session, other.id, kept.id, but=merge.id)
     last = max((position for _phone, position in phones[kept.id]), default=0)
-    session.execute(delete(ContactPhone).where(ContactPhone.contact_id == other.id))
+    session.execute(delete(ContactPhone).where(is_others))
+    recorded = ContactPhone.phone_id.in_([phone_id for phone_id in theirs if phone_id not in data["named"]])
+    set_columns(session, ContactPhone, ContactPhone.contact_id == kept.id, recorded, is_named=False)
     for position, phone_id in enumerate(added, last + 1):
-        session.add(ContactPhone(contact_id=kept.id, phone_id=phone_id, position=position))
+        is_named = phone_id in data["named"]
+        session.add(ContactPhone(contact_id=kept.id, phone_id=phone_id, position=position, is_named=is_named))
     session.flush()
     merge.data, kept.updated_at = data, now
     session.flush()
@@ -364,8 +369,12 @@ def _give_numbers_back(session: Session, merge: PersonMerge, person_id: int) -> 
     """Give the merged contact those of their numbers that are still there. Returns those that the kept one has no more."""
     present = {phone_id for phone_id, _position in _phones_of(session, [merge.kept_id])[merge.kept_id]}
     given_back = [(phone_id, position) for phone_id, position in merge.data["phones"] if phone_id in present]
+    named = merge.data.get("named", ())
     for phone_id, position in given_back:
-        session.add(ContactPhone(contact_id=person_id, phone_id=phone_id, position=position))
+        is_named = phone_id in named
+        session.add(
+            ContactPhone(contact_id=person_id, phone_id=phone_id, position=position, is_named=is_named)
+        )
     theirs = [phone_id for phone_id, _position in given_back if phone_id not in merge.data["own_phones"]]
     change_rows(
         session,

@@ -30,6 +30,7 @@ from campaigns.rules.audience import (
     ContactProfile,
     PhoneSharer,
     make_conditions,
+    owners_of_chosen,
     read_conditions,
 )
 from campaigns.rules.experiments import P, bucket_sql
@@ -83,26 +84,25 @@ def add_joined(
 
 def count_joined(session: Session, campaign: Campaign, *, passes_opt_outs: bool = False) -> int:
     """Return how many recipients `add_joined` would add now."""
-    query = audience_query(session, campaign, passes_opt_outs=passes_opt_outs)
     codes = read_conditions(campaign.conditions).organisations
-    added = lists_of_organisations(session, codes) - query.lists
-    unfounded = select(ContactList.id).where(ContactList.id.in_(added), ContactList.basis == LegalBasis.NONE)
-    without_basis = query.lists_without_basis.union(session.scalars(unfounded))
-    query = replace(query, lists=query.lists | added, lists_without_basis=without_basis)
+    added = lists_of_organisations(session, codes)
+    query = audience_query(session, campaign, passes_opt_outs=passes_opt_outs, added=added)
     counted = {"into": "", "columns": "COUNT(*)", "which": "WHERE exclusion IS NULL"}
     statement, parameters = audience_statement(query, joined=True, **counted)
     with full_scan(session):
         return session.scalar(statement, {"campaign": campaign.id, **parameters}) or 0
 
 
-def audience_query(session: Session, campaign: Campaign, *, passes_opt_outs: bool = False) -> AudienceQuery:
-    """Return the audience query of a campaign, by the lists that it has now.
+def audience_query(
+    session: Session, campaign: Campaign, *, passes_opt_outs: bool = False, added: Collection[int] = ()
+) -> AudienceQuery:
+    """Return the audience query of a campaign, by the lists that it has now and those `added`.
 
     `passes_opt_outs`: the installation allows warnings that have a legal basis to pass opt-outs.
     """
     lists = session.scalars(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id))
     query = build_audience_query(
-        session, campaign.kind, set(lists), campaign.areas, read_conditions(campaign.conditions)
+        session, campaign.kind, {*lists, *added}, campaign.areas, read_conditions(campaign.conditions)
     )
     others: dict[ListPart, set[int]] = {part: set() for part in ListPart}
     for other in session.scalars(select(OtherList).where(OtherList.campaign_id == campaign.id)):
@@ -125,15 +125,14 @@ def build_audience_query(
     `lists` include those of its organisations.
     """
     within = areas_within(session, areas) if areas else ()
-    bases = dict(
-        session.execute(select(ContactList.id, ContactList.basis).where(ContactList.id.in_(lists))).all()
-    )
+    found = session.scalars(select(ContactList).where(ContactList.id.in_(lists))).all()
     return AudienceQuery(
         kind,
         frozenset(lists),
-        frozenset(list_id for list_id, basis in bases.items() if basis is LegalBasis.NONE),
+        frozenset(each.id for each in found if each.basis is LegalBasis.NONE),
         make_conditions(conditions, within),
-        is_recorded=None not in bases.values(),
+        is_recorded=all(each.basis is not None for each in found),
+        organisations=frozenset(each.organisation_id for each in found),
     )
 
 
@@ -231,9 +230,9 @@ told AS (
 )"""
 _AREA = "COALESCE(c.area_code, '')"
 _SMARTPHONE = "CASE WHEN c.has_smartphone THEN 'yes' WHEN NOT c.has_smartphone THEN 'no' ELSE 'unknown' END"
-_LANGUAGE = f"COALESCE(MAX(ph.language) OVER (PARTITION BY c.id), '{USUAL_LANGUAGE}')"
+_LANGUAGE = f"COALESCE(MAX(ph.language) OVER person, '{USUAL_LANGUAGE}')"
 _HISTORY = (
-    "CASE MAX(COALESCE(t.history, 0)) OVER (PARTITION BY c.id) "
+    "CASE MAX(COALESCE(t.history, 0)) OVER person "
     "WHEN 2 THEN 'installed' WHEN 1 THEN 'answered' ELSE 'none' END"
 )
 _PHONE_LANGUAGE = "LEFT JOIN phones ph ON ph.id = cp.phone_id"
@@ -254,13 +253,17 @@ _CHOICE = f"""
            COALESCE(b.wrong, 0) AS wrong, COALESCE(b.do_not_call, 0) AS do_not_call,
            COALESCE(b.taken, 0) AS taken,
            CASE WHEN u.contact_id IS NOT NULL THEN 1 ELSE COALESCE(b.opted_out, 0) END AS opted_out,
-           SUM(CASE WHEN {_CLOSED} = 0 THEN 1 ELSE 0 END) OVER (PARTITION BY c.id) AS usable,
-           ROW_NUMBER() OVER (PARTITION BY c.id ORDER BY {_CLOSED}, cp.position) AS choice"""
+           SUM(CASE WHEN {_CLOSED} = 0 THEN 1 ELSE 0 END) OVER person AS usable,
+           ROW_NUMBER() OVER (person ORDER BY {_CLOSED}, cp.position) AS choice"""
 _UNREACHABLE = """
            CASE WHEN phone_id IS NULL THEN 'no_phone'
                 WHEN opted_out = 1 THEN 'opted_out'
                 WHEN wrong = 1 THEN 'wrong_number'
                 WHEN do_not_call = 1 THEN 'do_not_call'"""
+# A phone that only lists name for somebody else's people is theirs in campaigns to lists of these organisations.
+_NAMED = """(NOT cp.is_named OR (cp.contact_id, cp.phone_id) IN (
+        SELECT contact_id, phone_id FROM named_phones WHERE organisation_id IN :organisations
+    ))"""
 # Each person of the lists once, with one phone: the first of theirs that may be written to. A wish to be left alone holds for
 # all phones of its person (`left_alone`); a wrong number only rules out that number. Of several people on one phone one gets
 # the message: those without another before those with one, then the first. The others get it on their next phone that is
@@ -275,9 +278,10 @@ WITH people AS (
     SELECT p.contact_id, p.founded_id, p.list_id, c.area_code, cp.phone_id{facts},{choice}
     FROM people p
     JOIN contacts c ON c.id = p.contact_id
-    LEFT JOIN contact_phones cp ON cp.contact_id = p.contact_id
+    LEFT JOIN contact_phones cp ON cp.contact_id = p.contact_id AND {named}
     LEFT JOIN unwilling u ON u.contact_id = p.contact_id
     LEFT JOIN blocked b ON b.phone_id = cp.phone_id {joins}
+    WINDOW person AS (PARTITION BY c.id)
 ), judged AS (
     SELECT contact_id, phone_id, COALESCE(founded_id, list_id) AS list_id, area_code, usable, choice,
            {unreachable}
@@ -318,19 +322,36 @@ _SOME_PEOPLE = (
 )
 # Everybody in a list; people of the same profile are one row with their number. Each `every`-th person has a row of
 # their own with their id, and so has each person whose first phone may be used for somebody else as well: a shared one, or
-# another of those who could make room on one.
+# another of those who could make room on one. Who has named phones is in it once for each choice of these that may be
+# theirs, with the choice: "+2,3;-4;" if organisation 2 or 3 names the first, 4 the second, and the first alone is theirs.
 _PROFILES = """
 WITH RECURSIVE standing AS (
-    SELECT contact_id, {lists} AS lists FROM memberships GROUP BY contact_id
+    SELECT contact_id, {list_ids} AS lists FROM memberships GROUP BY contact_id
+), naming AS (
+    SELECT contact_id, phone_id, {owners} AS owners,
+           ROW_NUMBER() OVER (PARTITION BY contact_id ORDER BY phone_id) AS turn,
+           COUNT(*) OVER (PARTITION BY contact_id) AS phones
+    FROM named_phones GROUP BY contact_id, phone_id
+), chosen AS (
+    SELECT contact_id, CAST(0 AS BIGINT) AS turn, phones, CAST('' AS TEXT) AS named, CAST(',' AS TEXT) AS theirs
+    FROM naming WHERE turn = 1
+    UNION ALL
+    SELECT s.contact_id, n.turn, s.phones, s.named || o.sign || n.owners || ';',
+           CASE WHEN o.sign = '+' THEN s.theirs || n.phone_id || ',' ELSE s.theirs END
+    FROM chosen s JOIN naming n ON n.contact_id = s.contact_id AND n.turn = s.turn + 1
+    CROSS JOIN (SELECT '+' AS sign UNION ALL SELECT '-') o
 ), {blocked}, {told}, reachable AS (
-    SELECT c.id, {area} AS area, {smartphone} AS smartphone, {language} AS language, {history} AS history,
+    SELECT c.id, COALESCE(s.named, '') AS named, {area} AS area, {smartphone} AS smartphone, {language} AS language, {history} AS history,
            cp.phone_id,{choice}
     FROM contacts c
+    LEFT JOIN chosen s ON s.contact_id = c.id AND s.turn = s.phones
     LEFT JOIN contact_phones cp ON cp.contact_id = c.id
+        AND (NOT cp.is_named OR s.theirs LIKE '%,' || cp.phone_id || ',%')
     LEFT JOIN unwilling u ON u.contact_id = c.id
     LEFT JOIN blocked b ON b.phone_id = cp.phone_id {joins}
+    WINDOW person AS (PARTITION BY c.id, s.named)
 ), judged AS (
-    SELECT id, area, smartphone, language, history, phone_id, usable, choice,{unreachable} END AS unreachable
+    SELECT id, named, area, smartphone, language, history, phone_id, usable, choice,{unreachable} END AS unreachable
     FROM reachable WHERE choice = 1 OR choice <= usable
 ), sharing AS (
     SELECT phone_id FROM judged
@@ -338,23 +359,23 @@ WITH RECURSIVE standing AS (
     GROUP BY phone_id HAVING COUNT(*) > 1
 ), several AS (
     SELECT f.phone_id AS first_id, j.phone_id
-    FROM judged f JOIN judged j ON j.id = f.id AND j.choice > 1
+    FROM judged f JOIN judged j ON j.id = f.id AND j.named = f.named AND j.choice > 1
     WHERE f.choice = 1 AND f.usable > 1 AND f.unreachable IS NULL
 ), wanted AS (
     SELECT phone_id FROM sharing
     UNION
     SELECT s.phone_id FROM wanted w JOIN several s ON s.first_id = w.phone_id
 ), alike AS (
-    SELECT s.lists, k.area, k.smartphone, k.language, k.history, k.unreachable, w.phone_id AS shared_id,
+    SELECT s.lists, k.area, k.smartphone, k.language, k.history, k.unreachable, k.named, w.phone_id AS shared_id,
            CASE WHEN w.phone_id IS NOT NULL OR k.id % :every = 0 THEN k.id END AS contact_id,
            CASE WHEN w.phone_id IS NOT NULL THEN k.usable END AS usable
     FROM judged k JOIN standing s ON s.contact_id = k.id
     LEFT JOIN wanted w ON w.phone_id = k.phone_id AND k.unreachable IS NULL
     WHERE k.choice = 1
 )
-SELECT lists, area, smartphone, language, history, unreachable, shared_id, contact_id, usable, COUNT(*) AS people
+SELECT lists, area, smartphone, language, history, unreachable, named, shared_id, contact_id, usable, COUNT(*) AS people
 FROM alike
-GROUP BY lists, area, smartphone, language, history, unreachable, shared_id, contact_id, usable
+GROUP BY lists, area, smartphone, language, history, unreachable, named, shared_id, contact_id, usable
 """
 
 
@@ -415,6 +436,7 @@ def audience_statement(
         "lists": sorted(query.lists),
         "lists_without_basis": sorted(query.lists_without_basis) or [-1],
         "scopes": list(query.scopes),
+        "organisations": sorted(query.organisations) or [-1],
     }
     facts = [f"{_FIELD_SQL[field][0]} AS {field}" for field in fields]
     joins = [_FIELD_SQL[field][1] for field in fields]
@@ -445,6 +467,7 @@ def audience_statement(
         told=f", {_PAST_ANSWERS.strip()}" if ContactField.HISTORY in fields else "",
         facts="".join(f", {fact}" for fact in facts),
         joins=" ".join(joins),
+        named=_NAMED,
         unreachable=_UNREACHABLE.strip(),
         conditions=clauses,
         **parts,
@@ -471,10 +494,12 @@ def _told_parameters(query: AudienceQuery) -> dict[str, Any]:
 
 def profile_statement(query: AudienceQuery, *, is_postgresql: bool) -> TextClause:
     """Return the statement that counts everybody by profile. Its parameters are `kind`, `untold`, `scopes` and `every`."""
-    joined_lists = "string_agg(CAST(list_id AS text), ',')" if is_postgresql else "group_concat(list_id)"
+    joined = "string_agg(CAST({} AS text), ',')" if is_postgresql else "group_concat({})"
+    owners = joined.format("organisation_id")
     return text(
         _PROFILES.format(
-            lists=joined_lists,
+            list_ids=joined.format("list_id"),
+            owners=owners,
             **blocked_parts(query.passes_opt_outs),
             told=_PAST_ANSWERS.strip(),
             area=_AREA,
@@ -498,7 +523,7 @@ def load_audience_counter(session: Session, query: AudienceQuery) -> AudienceCou
     people: Counter[ContactProfile] = Counter()
     profiles: dict[tuple[str, ...], ContactProfile] = {}
     lists: dict[str, frozenset[int]] = {}
-    sampled: dict[int, ContactProfile] = {}
+    sampled: dict[int, list[ContactProfile]] = {}
     sharers: list[tuple[int, ContactProfile, int, int]] = []
     with full_scan(session):
         rows = session.execute(
@@ -509,29 +534,40 @@ def load_audience_counter(session: Session, query: AudienceQuery) -> AudienceCou
         *key, shared_id, contact_id, usable, number = row
         profile = profiles.get(tuple(key))
         if profile is None:
-            joined_lists, area, smartphone, language, history, unreachable = key
+            joined_lists, area, smartphone, language, history, unreachable, named = key
             if joined_lists not in lists:
                 lists[joined_lists] = frozenset(map(int, joined_lists.split(",")))
             reason = Exclusion(unreachable) if unreachable else None
-            profile = ContactProfile(lists[joined_lists], area, smartphone, language, history, reason)
+            profile = ContactProfile(lists[joined_lists], area, smartphone, language, history, reason, named)
             profiles[tuple(key)] = profile
         people[profile] += number
         if contact_id is not None and contact_id % every == 0:
-            sampled[contact_id] = profile
+            sampled.setdefault(contact_id, []).append(profile)
         if shared_id is not None:
             sharers.append((contact_id, profile, shared_id, usable))
-    with_others = [contact_id for contact_id, _, _, usable in sharers if usable > 1]
-    usable_phones = find_usable_phones(session, with_others, query)
+    with_others: dict[str, list[int]] = {}
+    for contact_id, profile, _, usable in sharers:
+        if usable > 1:
+            with_others.setdefault(profile.named, []).append(contact_id)
+    usable_phones = {
+        named: find_usable_phones(session, people, replace(query, organisations=owners_of_chosen(named)))
+        for named, people in with_others.items()
+    }
     names = session.execute(
         select(Contact.id, Contact.name).where(Contact.id % every == 0).order_by(Contact.id)
     )
     return AudienceCounter(
         people,
         [
-            PhoneSharer(contact_id, profile, phone_id, tuple(usable_phones.get(contact_id, ())[1:]))
+            PhoneSharer(contact_id, profile, phone_id, tuple(further[1:]))
             for contact_id, profile, phone_id, _ in sharers
+            for further in [usable_phones.get(profile.named, {}).get(contact_id, [])]
         ],
-        [(sampled[contact_id], contact_id, name) for contact_id, name in names if contact_id in sampled],
+        [
+            (profile, contact_id, name)
+            for contact_id, name in names
+            for profile in sampled.get(contact_id, ())
+        ],
     )
 
 

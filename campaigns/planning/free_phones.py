@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Recipient
 from campaigns.rules.audience import AudienceQuery, match_phones
 from campaigns.rules.states import Exclusion
+from outreach.contacts.phones import NAMED_PHONES
 from outreach.contacts.wishes import LEFT_ALONE
 from outreach.core.bulk import change_rows, rows_table, values_subquery
 from outreach.models.contacts import ContactPhone, Suppression, SuppressionReason
@@ -74,10 +75,16 @@ def find_usable_phones(session: Session, people: list[int], query: AudienceQuery
         Suppression.lifted_at.is_(None),
         Suppression.reason.in_(reasons),
     )
+    is_theirs = exists().where(
+        NAMED_PHONES.c.contact_id == ContactPhone.contact_id,
+        NAMED_PHONES.c.phone_id == ContactPhone.phone_id,
+        NAMED_PHONES.c.organisation_id.in_(query.organisations),
+    )
     phones_by_contact: dict[int, list[int]] = {}
     for contact_id, phone_id in session.execute(
         select(ContactPhone.contact_id, ContactPhone.phone_id)
         .where(ContactPhone.contact_id.in_(values_subquery(session, people, BigInteger)), ~blocked, ~refused)
+        .where(or_(~ContactPhone.is_named, is_theirs))
         .order_by(ContactPhone.contact_id, ContactPhone.position)
     ):
         phones_by_contact.setdefault(contact_id, []).append(phone_id)

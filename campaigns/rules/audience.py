@@ -96,7 +96,7 @@ class AudienceQuery:
     no legal basis. Who is in one of `excepted`, or not in each of `also_in`, is left out. `conditions` are in their order of
     precedence. `is_recorded`: each list's basis is on record.
     `passes_opt_outs`: a warning that goes to opted-out numbers and those of the do-not-call register as well. `scopes`: of
-    the wishes to be left alone that count. `untold`: campaigns whose answers do not count.
+    the wishes to be left alone that count. `untold`: campaigns whose answers do not count. `organisations`: the lists'.
     """
 
     kind: str
@@ -109,6 +109,7 @@ class AudienceQuery:
     excepted: frozenset[int] = frozenset()
     also_in: frozenset[int] = frozenset()
     untold: frozenset[int] = frozenset()
+    organisations: frozenset[int] = frozenset()
 
 
 def read_conditions(data: Mapping[str, Any]) -> AudienceConditions:
@@ -156,7 +157,8 @@ def make_conditions(audience: AudienceConditions, areas: Iterable[str]) -> tuple
 class ContactProfile(NamedTuple):
     """What decides about a contact apart from shared phones.
 
-    `unreachable`: why no campaign may write to them.
+    `unreachable`: why no campaign may write to them. `named`: who names which of their named phones, and which of these are
+    taken as theirs, as "+2,3;-4;".
     """
 
     lists: frozenset[int]
@@ -165,6 +167,22 @@ class ContactProfile(NamedTuple):
     language: str
     history: str
     unreachable: Exclusion | None
+    named: str = ""
+
+
+def _named(named: str) -> list[tuple[bool, frozenset[int]]]:
+    """Return of each named phone whether it is taken as theirs, and the organisations that name it."""
+    return [(each[0] == "+", frozenset(map(int, each[1:].split(",")))) for each in named.split(";")[:-1]]
+
+
+def owners_of_chosen(named: str) -> frozenset[int]:
+    """Return the organisations to whose lists a campaign takes exactly these named phones as theirs."""
+    parts = _named(named)
+    sets = [
+        frozenset[int]().union(*(owners for taken, owners in parts if taken is sign))
+        for sign in (True, False)
+    ]
+    return sets[0] - sets[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +199,10 @@ class PhoneSharer:
 
 
 class _Group:
-    """Profiles with the same lists: indexes of the reachable ones, and counts of the unreachable people."""
+    """Profiles with the same lists and named phones: indexes of the reachable ones, and counts of the unreachable people."""
 
-    def __init__(self) -> None:
+    def __init__(self, named: str) -> None:
+        self.named = _named(named)
         self.profiles: list[int] = []
         self.unreachable: Counter[Exclusion] = Counter()
 
@@ -230,9 +249,10 @@ class AudienceCounter:
 
     def _group(self, profiles: list[ContactProfile], numbers: list[int]) -> None:
         self._profiles, self._numbers = profiles, numbers
-        self._by_lists: dict[frozenset[int], _Group] = defaultdict(_Group)
+        self._by_lists: dict[tuple[frozenset[int], str], _Group] = {}
         for index, profile in enumerate(profiles):
-            self._by_lists[profile.lists].add(index, profile.unreachable, numbers[index])
+            group = self._by_lists.setdefault((profile.lists, profile.named), _Group(profile.named))
+            group.add(index, profile.unreachable, numbers[index])
         self._values = {field: [getattr(profile, field) for profile in profiles] for field in ContactField}
 
     def as_data(self, *, names: int) -> dict[str, Any]:
@@ -253,9 +273,9 @@ class AudienceCounter:
         counter._group(
             [
                 ContactProfile(
-                    frozenset(lists), area, phone, language, history, Exclusion(why) if why else None
+                    frozenset(lists), area, phone, language, history, Exclusion(why) if why else None, named
                 )
-                for lists, area, phone, language, history, why in data["profiles"]
+                for lists, area, phone, language, history, why, named in data["profiles"]
             ],
             list(data["numbers"]),
         )
@@ -305,8 +325,10 @@ class AudienceCounter:
         """Return the recipients' profiles; the others of the lists are added to `counts` by reason."""
         founded = query.lists - query.lists_without_basis
         profiles: list[int] = []
-        for lists, group in self._by_lists.items():
-            if not lists & query.lists:
+        for (lists, _named), group in self._by_lists.items():
+            if not lists & query.lists or any(
+                is_theirs is query.organisations.isdisjoint(owners) for is_theirs, owners in group.named
+            ):
                 continue
             counts.update(group.unreachable)
             if not lists & founded:

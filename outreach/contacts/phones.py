@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, String, delete, exists, literal, select, text, update
+from sqlalchemy import BigInteger, String, column, delete, exists, literal, select, table, text, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -36,6 +36,14 @@ from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
 from outreach.use_cases import use_case
 
+# The organisations whose lists alone give a number that is named for a person.
+NAMED_PHONES = table(
+    "named_phones",
+    column("contact_id", BigInteger),
+    column("phone_id", BigInteger),
+    column("organisation_id", BigInteger),
+)
+
 
 @use_case
 def add_number(
@@ -43,7 +51,7 @@ def add_number(
 ) -> None:
     """Add a number to a contact, after its present ones. Raises BadInput, NotFound, NotAllowed.
 
-    A campaign uses the first number that may be messaged.
+    A campaign uses the first number that may be messaged. One that only others' lists give is then theirs for all.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     person = find_recorded_contact(session, contact_id, user=user)
@@ -53,10 +61,14 @@ def add_number(
     e164 = cell.numbers[0]
     phone_id = find_or_create_phones(session, [e164], secret_key=secret_key, now=now)[e164]
     positions = select(ContactPhone.position).where(ContactPhone.contact_id == contact_id)
-    if session.execute(positions.where(ContactPhone.phone_id == phone_id)).first():
+    link = session.get(ContactPhone, (contact_id, phone_id))
+    if link is not None and not link.is_named:
         raise BadInput("number_known")
-    position = max(session.scalars(positions), default=0) + 1
-    session.add(ContactPhone(contact_id=contact_id, phone_id=phone_id, position=position))
+    if link is not None:
+        link.is_named = False
+    else:
+        position = max(session.scalars(positions), default=0) + 1
+        session.add(ContactPhone(contact_id=contact_id, phone_id=phone_id, position=position))
     _mark_restored(session, contact_id, phone_id, now=now)
     person.updated_at, person.at_the_door = now, False
     audit.record_change(

@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, String, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from outreach.contacts.phones import former_owners, note_at_the_door
-from outreach.core.bulk import change_rows, insert_rows, reserve_ids, values_subquery
+from outreach.core.bulk import change_rows, insert_rows, reserve_ids, set_columns, values_subquery
 from outreach.imports.namesakes import Namesakes, find_namesakes
 from outreach.imports.sightings import record_sighting
 from outreach.models.accounts import AuditEvent
@@ -63,6 +63,9 @@ class ContactMerger:
         # Of contacts of other organisations: what this list's files state, and those of whom this chunk states more.
         self._stated: dict[int, dict[str, Any]] = {}
         self._states_more: set[int] = set()
+        # (contact, phone) that only lists of other organisations give so far, and those of them that this list gives as well.
+        self._named: set[tuple[int, int]] = set()
+        self._recorded: set[tuple[int, int]] = set()
         self._seen_again: set[int] = set()
         # What earlier imports stated of existing contacts, of whom this one is the first to state something else.
         self._stated_before: dict[int, tuple[dict[str, list[Any]], list[int]]] = {}
@@ -221,6 +224,7 @@ class ContactMerger:
         """Note what a row states of a contact whom another organisation recorded."""
         if person.id not in self._stated:
             if person.id in self._members or person.id in self._recorded_contacts:
+                self._recorded |= self._named.intersection((person.id, phone_id) for phone_id in phones)
                 return
             self._stated[person.id] = {"facts": {}, "phones": []}
         known = self._stated[person.id]
@@ -249,18 +253,21 @@ class ContactMerger:
         extended = [contact for contact in self._people.values() if contact.added or contact.phones_added]
         self._write_phones(
             [
-                (contact.id, phone_id, position)
+                (contact.id, phone_id, position, False)
                 for contact in self._created
                 for position, phone_id in enumerate(contact.phones, 1)
             ]
         )
         self._write_phones(
             [
-                (contact.id, phone_id, contact.phones.index(phone_id) + 1)
+                (contact.id, phone_id, contact.phones.index(phone_id) + 1, contact.id in self._stated)
                 for contact in extended
                 for phone_id in contact.phones_added
             ]
         )
+        for contact_id, phone_id in self._recorded:
+            link = (ContactPhone.contact_id == contact_id, ContactPhone.phone_id == phone_id)
+            set_columns(self._session, ContactPhone, *link, is_named=False)
         note_at_the_door(self._session, [contact.id for contact in extended if contact.phones_added])
         insert_rows(
             self._session,
@@ -319,12 +326,14 @@ class ContactMerger:
             said = self._said_since[int(subject.removeprefix("contacts:"))]
             said.update(details.get("fields", ()))
             said.update(filter(None, [details.get("phone")]))
-        for contact_id, phone_id in self._session.execute(
-            select(ContactPhone.contact_id, ContactPhone.phone_id)
+        for contact_id, phone_id, is_named in self._session.execute(
+            select(ContactPhone.contact_id, ContactPhone.phone_id, ContactPhone.is_named)
             .where(ContactPhone.contact_id.in_(people))
             .order_by(ContactPhone.contact_id, ContactPhone.position)
         ):
             self._people[contact_id].phones.append(phone_id)
+            if is_named:
+                self._named.add((contact_id, phone_id))
             self._on_phone.setdefault(phone_id, []).append(self._people[contact_id])
         for contact_id, import_id, stated in self._session.execute(
             select(Membership.contact_id, Membership.import_id, Membership.stated).where(
@@ -399,8 +408,8 @@ class ContactMerger:
         self._memberships.append((person, row))
         return person
 
-    def _write_phones(self, rows: list[tuple[int, int, int]]) -> None:
-        columns = ("contact_id", "phone_id", "position")
+    def _write_phones(self, rows: list[tuple[int, int, int, bool]]) -> None:
+        columns = ("contact_id", "phone_id", "position", "is_named")
         insert_rows(self._session, ContactPhone.__table__, columns, rows)
 
     def _write_facts(self, people: list[ImportedContact]) -> None:

@@ -20,7 +20,12 @@ from outreach.imports.decide_issue import record_name
 from outreach.imports.issues import STORED, WAS_ERASED, Decision, IssueStatus, about_now, find_issue
 from outreach.imports.sightings import lists_with, reassign_contacts, remove_sightings
 from outreach.imports.store_rows import lock_imports
-from outreach.imports.undo_import import changes_of_other_imports, remove_links, remove_people, restore_values
+from outreach.imports.undo_import import (
+    changes_of_other_imports,
+    remove_people,
+    restore_values,
+    withdraw_phones,
+)
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
     Contact,
@@ -176,9 +181,7 @@ def _undo_decision(
     if is_alone:
         session.expunge(person)
         remove_people(session, [person.id], secret_key=secret_key, now=now)
-    still_stated = {phone_id for other in other_changes for phone_id in other.phones}
-    links = [(person.id, phone_id) for phone_id in phones if phone_id not in still_stated]
-    remove_links(session, links)
+    withdraw_phones(session, {undo["contact"]: phones}, {undo["contact"]: other_changes})
 
 
 def _remove_questions(session: Session, issue: ImportIssue) -> None:

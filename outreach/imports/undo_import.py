@@ -16,7 +16,7 @@ from outreach.contacts.phones import note_at_the_door
 from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.removal import lock_removal
 from outreach.contacts.wishes import keep_holders
-from outreach.core.bulk import values_subquery
+from outreach.core.bulk import set_columns, values_subquery
 from outreach.core.db import is_referenced
 from outreach.imports.erasures import keep_wishes_of
 from outreach.imports.issues import remove_issues
@@ -136,6 +136,34 @@ def remove_links(session: Session, links: Collection[tuple[int, int]]) -> None:
     remove_phones(session, {phone_id for _person, phone_id in links})
 
 
+def withdraw_phones(
+    session: Session, phones: Mapping[int, Collection[int]], others: Mapping[int, Sequence[ImportChange]]
+) -> None:
+    """Remove from contacts the phones that an import gave, except those that other imports give.
+
+    What only imports of lists that name the contact still give is a named number again.
+    """
+    giving = {
+        (contact_id, phone_id): {
+            change.import_id for change in others[contact_id] if phone_id in change.phones
+        }
+        for contact_id, of_contact in phones.items()
+        for phone_id in of_contact
+    }
+    naming_imports = (
+        select(Membership.contact_id, ListImport.id)
+        .join(ListImport, ListImport.list_id == Membership.list_id)
+        .where(Membership.stated.is_not(None), ListImport.id.in_(set().union(*giving.values())))
+        .where(Membership.contact_id.in_(values_subquery(session, phones, BigInteger)))
+    )
+    naming = {tuple(each) for each in session.execute(naming_imports)}
+    for (contact_id, phone_id), imports in giving.items():
+        if imports and naming.issuperset((contact_id, import_id) for import_id in imports):
+            link = (ContactPhone.contact_id == contact_id, ContactPhone.phone_id == phone_id)
+            set_columns(session, ContactPhone, *link, is_named=True)
+    remove_links(session, [link for link, imports in giving.items() if not imports])
+
+
 def remove_phones(session: Session, ids: Collection[int]) -> None:
     """Remove numbers that no contact has any more. Suppressions and wishes keep the hash of their number."""
     table: Any = Phone.__table__
@@ -188,17 +216,14 @@ def _undo_changes(session: Session, list_import: ListImport, limit: int, *, now:
         .limit(limit)
     ).all()
     others = changes_of_other_imports(session, list_import, [change.contact_id for change in changes])
-    links = []
     for change in changes:
         person, other_changes = session.get_one(Contact, change.contact_id), others[change.contact_id]
         restore_values(person, change.fields, other_changes)
         follow_answer(session, person)
         person.updated_at = now
-        still_stated = {phone_id for other in other_changes for phone_id in other.phones}
-        links += [(person.id, phone_id) for phone_id in change.phones if phone_id not in still_stated]
         session.delete(change)
     session.flush()
-    remove_links(session, links)
+    withdraw_phones(session, {change.contact_id: change.phones for change in changes}, others)
     return len(changes)
 
 

@@ -124,13 +124,19 @@ class UnreadLanguage(Base):
 
 
 class ContactPhone(Base):
-    """Phone of a person, in the order of the list; the first one allowed is used."""
+    """Phone of a person, in the order of the list; the first one allowed is used.
+
+    `is_named`: only lists of other organisations than those that recorded the person give it. The view `named_phones` has
+    these organisations; campaigns to their lists alone use it.
+    """
 
     __tablename__ = "contact_phones"
+    __table_args__ = (partial_index("ix_contact_phones_named", "contact_id", where="is_named"),)
 
     contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True)
     phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"), primary_key=True, index=True)
     position: Mapped[int]
+    is_named: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class LegalBasis(StrEnum):

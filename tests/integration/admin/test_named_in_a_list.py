@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select
 
+from campaigns.cases.merge_people import merge_people, unmerge_people
 from campaigns.models.campaigns import Recipient
 from campaigns.models.privacy import RequestKind
 from campaigns.privacy.export_data import find_recorded_contact as of_exports
@@ -23,10 +24,12 @@ from outreach.contacts.contact import (
 from outreach.contacts.directory import ContactFilter, read_page
 from outreach.contacts.phones import add_number, remove_number
 from outreach.contacts.wishes import is_left_alone, people_left_alone
+from outreach.core.schema import downgrade, upgrade
 from outreach.core.sentences import word_error
 from outreach.imports.issues import export_issues, read_open_issues
 from outreach.imports.list_reader import check_list
 from outreach.imports.store_rows import find_or_create_list
+from outreach.imports.undo_import import undo_import
 from outreach.imports.uploads import preview_for
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import (
@@ -41,7 +44,7 @@ from outreach.models.contacts import (
     WishPerson,
 )
 from outreach.models.places import Area
-from outreach.rules.errors import LoaError, NotAllowed
+from outreach.rules.errors import BadInput, LoaError, NotAllowed
 from outreach.rules.identity import mask_number
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import GAZETTEER, import_rows, local
@@ -232,6 +235,78 @@ def test_whoever_only_names_a_person_turns_no_messages_to_a_number_that_they_han
     reached = select(Phone.e164).join(Recipient, Recipient.phone_id == Phone.id)
     assert world.one(reached.where(Recipient.contact_id == lan)) == number(3)
     world.do(suppress_number, lan, phone_id(world, 3), reason=Closing.OPT_OUT, note="xin thôi", by=NOSY)
+
+
+@pytest.fixture
+def two_named(world: World, person: int, tmp_path: Path) -> list[int]:
+    """Y Lan with a number of the farmers' union and Y Hoa without, for both of whom the women's union hands in one; ids."""
+    bring(world, tmp_path, "ND", "Nông dân", f"Y Lan,1970,Làng Kà,,{local(3)},có", "Y Hoa,1980,Làng Kà,,,")
+    rows = f"Y Lan,1970,Làng Kà,,{local(9)}; {local(3)},", f"Y Hoa,1980,Làng Kà,,{local(8)},"
+    bring(world, tmp_path, "PN", "Tên lạ", *rows)
+    two = world.all(select(Contact.id).where(Contact.name.in_(("Y Lan", "Y Hoa"))).order_by(Contact.id))
+    assert len(two) == 2
+    return two
+
+
+def reached(world: World, people: list[int], *lists: str) -> list[str | None]:
+    """The numbers on which a new campaign to these lists reaches people."""
+    campaign = world.launch(lists=[*lists])
+    of = (Recipient.campaign_id == campaign, Recipient.exclusion.is_(None))
+    query = select(Recipient.contact_id, Phone.e164).join(Phone, Phone.id == Recipient.phone_id)
+    found = dict(world.rows(query.where(*of)))
+    return [found.get(each) for each in people]
+
+
+def test_a_number_that_others_hand_in_for_a_person_gets_messages_of_campaigns_to_their_lists_alone(
+    world, two_named, tmp_path
+):
+    lan, _hoa = two_named
+    world.do(suppress_number, lan, phone_id(world, 3), reason=Closing.WRONG_NUMBER, note="sai", by=PROVINCE)
+    assert reached(world, two_named, "Nông dân") == [None, None]
+    assert reached(world, two_named, "Tên lạ") == [number(9), number(8)]
+    assert reached(world, two_named, "Tên lạ", "Nông dân") == [number(9), number(8)]
+    said = bring(world, tmp_path, "ND", "Nông dân", f"Y Lan,1970,Làng Kà,,{local(3)}; {local(9)},")
+    assert reached(world, two_named, "Nông dân") == [number(9), None]
+    undo_import(world.runtime, said)
+    assert reached(world, two_named, "Nông dân") == [None, None]
+    for contact_id, index in zip(two_named, (9, 8), strict=True):  # an officer knows that it is theirs
+        world.do(add_number, contact_id, number(index), by=PROVINCE)
+        with pytest.raises(BadInput):
+            world.do(add_number, contact_id, number(index), by=PROVINCE)
+    assert reached(world, two_named, "Nông dân") == [number(9), number(8)]
+
+
+def test_a_number_that_two_others_hand_in_is_still_no_number_of_whose_people_they_are(
+    world, two_named, tmp_path
+):
+    world.organisation("CCB", "Hội Cựu chiến binh", below=None)
+    bring(world, tmp_path, "CCB", "Cựu chiến binh", f"Y Hoa,1980,Làng Kà,,{local(8)},")
+    assert reached(world, two_named, "Nông dân") == [number(3), None]
+    assert reached(world, two_named, "Cựu chiến binh") == [None, number(8)]
+
+
+def test_a_number_that_others_hand_in_stays_one_when_its_person_is_merged_and_taken_apart_again(
+    world, two_named, tmp_path
+):
+    _lan, hoa = two_named
+    bring(world, tmp_path, "ND", "Nông dân", f"Y Hoa Kđăm,1980,Làng Kà,,{local(5)},có")
+    kept = world.one(select(Contact.id).where(Contact.name == "Y Hoa Kđăm"))
+    merge = world.do(merge_people, kept, hoa, by=PROVINCE)
+    world.do(suppress_number, kept, phone_id(world, 5), reason=Closing.WRONG_NUMBER, note="sai", by=PROVINCE)
+    assert reached(world, [kept], "Nông dân") == [None]
+    assert reached(world, [kept], "Tên lạ") == [number(8)]
+    again = world.do(unmerge_people, merge.id, by=PROVINCE)
+    assert reached(world, [again], "Nông dân") == [None]
+    assert reached(world, [again], "Tên lạ") == [number(8)]
+
+
+def test_numbers_that_others_handed_in_before_an_upgrade_are_known_as_such_after_it(world, two_named):
+    named = select(ContactPhone.contact_id, ContactPhone.phone_id).where(ContactPhone.is_named)
+    before = world.rows(named)
+    assert before
+    downgrade(world.runtime.db, "0224_what_belongs_to_whom")
+    upgrade(world.runtime.db)
+    assert world.rows(named) == before
 
 
 def test_staff_lift_no_opt_out_of_their_own_people(client, world, person):

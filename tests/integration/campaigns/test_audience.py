@@ -454,9 +454,13 @@ def test_what_was_counted_is_what_is_frozen_whatever_is_asked_for(places, seed, 
             session.flush()
             theirs = dice.sample(phones, dice.choice([0, 1, 1, 1, 2, 2, 3]))
             for position, phone in enumerate(theirs, start=1):
-                session.add(ContactPhone(contact_id=person.id, phone_id=phone.id, position=position))
+                link = ContactPhone(contact_id=person.id, phone_id=phone.id, position=position)
+                link.is_named = dice.random() < 0.3
+                session.add(link)
             for made in dice.sample(lists, dice.choice([1, 1, 2, 3])):
-                session.add(Membership(list_id=made.id, contact_id=person.id))
+                said = [phone.id for phone in theirs if dice.random() < 0.7]
+                stated = dice.choice([None, {"facts": {}, "phones": said}])
+                session.add(Membership(list_id=made.id, contact_id=person.id, stated=stated))
             answer = dice.choice([None, "installed", "need_help"])
             if theirs and answer:
                 session.add(
