@@ -34,10 +34,10 @@ _WRITTEN = re.compile(r"[A-Za-z0-9 .,;:/()%+&'\"!?#*=@$_-]+")
 _ADDRESS = re.compile(r"://|\bwww\b|\w@\w|\b[\w-]+\.[a-z]{2,}[/?:#]\S|\b[a-z]+:\d{4,5}/[a-z]", re.IGNORECASE)
 # What a reader is to make an address of: "nhan-qua chấm com", "nhan-qua(.)com", "zalo: nhanqua88".
 _TOLD_ADDRESS = re.compile(
-    r"\b(?:cham|dot) (?:com|net|org|vn|info|xyz|icu)\b|\w ?\(?(?: \.|[.,]) ?\)? ?(?:com|org|info|xyz|icu)\b"
+    r"\w ?\(?(?: \.|[.,]) ?\)? ?(?:com|org|info|xyz|icu)\b|\w ?\( ?[.,] ?\) ?[a-z]"
     r"|\b(?:zalo|viber|telegram|tele|facebook|fb) ?: ?[a-z]+\d"
 )
-_TOLD_ENDS = frozenset({"com", "net", "org", "vn", "info", "xyz", "icu"})
+_TOLD_END = re.compile(r"\b(?:cham|dot) ([a-z]+)\b")
 _HOST = re.compile(r"(?<![\w.-])((?:[\w-]+\.)+)([a-z]{2,24})(?![\w-])", re.IGNORECASE)
 # Ends of host names: every country's, and those of which phones make links and that are sold widely.
 _ENDS = frozenset(
@@ -59,6 +59,14 @@ _ENDS = frozenset(
     surf systems tax team tech tel today tools top tours town toys trade trading training travel tube university uno vacations vegas
     video vip vision vote voyage watch webcam website wiki win wine work works world wtf xyz yachts yoga zip zone mov foo nexus""".split()  # noqa: SIM905
 )
+# Those that are told in words: of two letters most are syllables.
+_TOLD_ENDS = {end for end in _ENDS if len(end) > 2} | {"vn", "cc", "io"}
+# A word and the short number that it is to be sent to.
+_SENT_TO = re.compile(
+    r"\b(?:soan|nhan tin)\b.*\b(?:gui|den|toi|qua)\b\D{0,15}\d{3,5}\b"
+    r"|\b(?:gui|nhan tin)(?: (?:den|toi|qua|so|dau|tong|dai))* [1-9]\d{2,4}\s*$"
+)
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff ]+")
 # What an office shortens before a capital: TP.Kon Tum, Q.1, BS.Lan.
 _SHORT = re.compile(
     r"(?:[A-ZĐÔ][a-zđ]?|TP|TX|TT|BS|TS|Th[Ss]|GS|PGS|CN|KS|DS|ĐD|YS|TDP|UBND|THCS|THPT|TH|MN|NVH|TYT|BV)\."
@@ -168,6 +176,7 @@ def find_unfit(value: str) -> Unfit | None:
         or _has_account(value)
         or read_phone_in_text(value).numbers
         or _tells_phone(value)
+        or _SENT_TO.search(unaccented(value))
     ):
         return Unfit.PHONE
     return None if _WRITTEN.fullmatch(unaccent(value.translate(TYPOGRAPHIC))) else Unfit.SIGNS
@@ -176,14 +185,17 @@ def find_unfit(value: str) -> Unfit | None:
 @lru_cache(maxsize=20_000)
 def name_in_text(name: str) -> str:
     """Return a person's name as it stands in a text: "" for what would make it another text, as a link, a number to call, a sentence."""
-    # Most are letters that tell no address: the rest takes twenty times as long.
-    is_plain = name.replace(" ", "").isalpha() and _TOLD_ENDS.isdisjoint(name.lower().split())
+    # Most are Latin letters that tell no address: the rest takes twenty times as long.
+    is_plain = _LATIN.fullmatch(name) is not None and _TOLD_ENDS.isdisjoint(name.lower().split())
     return name if not is_sentence(name) and (is_plain or find_unfit(name) is None) else ""
 
 
 def _is_address(value: str) -> bool:
     """Return whether a phone would make a link of a part of the value: an address, a host name, four numbers."""
-    if _ADDRESS.search(value) or _FOUR_PARTS.search(value) or _TOLD_ADDRESS.search(unaccent(value).lower()):
+    plain = unaccent(value).lower()
+    if _ADDRESS.search(value) or _FOUR_PARTS.search(value) or _TOLD_ADDRESS.search(plain):
+        return True
+    if not _TOLD_ENDS.isdisjoint(_TOLD_END.findall(plain)):
         return True
     return any(
         end.lower() in _ENDS and not (_SHORT.fullmatch(before) and end[0].isupper())

@@ -83,6 +83,9 @@ def test_a_value_that_would_change_what_the_text_is_is_not_kept(value: str, unfi
     *each_of("12 tháng x 45.000đ | 54.000 đ/tháng | 10,5 kg | 3 ha | 0,75 ha", None),
     *each_of("2 con bò, 5 con heo | ĐK-0125 | B12 | HS 0457 | STT 17 | MTTQ-03 | Lô A2-15", None),
     *each_of("Biển số nhà 27B | Vắc-xin Abdala, mũi 2 | AstraZeneca mũi 1 | Vero Cell", None),
+    *each_of(
+        "Đợt 3 năm 2021 | Phiếu chấm do thôn lập | Gửi 2000 đồng | Ban biên soạn 2024 | 8h đợt một", None
+    ),
     *each_of("Đợt 2 (bổ sung) | Hộ nghèo 2020 | Mang theo CCCD và thẻ BHYT", None),
     *each_of("Mang bản chính + 2 bản photo | 30 phút | Miễn phí | Chi hội 5 – thôn Kon Rờ Bàng 2", None),
     *each_of("2020-08-05 07:30 | 0xCB710102 | 203,113,1,2 | localhost:8001", None),
@@ -110,6 +113,8 @@ def test_what_an_office_writes_is_kept(value: str, unfit: None) -> None:
     *each_of("o905 ooo l23 | ０９０５０００１２３ | 0-9-0-5-0-0-0-1-2-3 | 0 9 0 5 0 0 0 1 2 3", True),
     *each_of("0905\u200b000\u200b123 | không chín không năm không không không một hai ba", True),
     *each_of("0 chín 0 năm 000 một hai ba | khong chin khong nam khong khong khong mot hai ba", True),
+    *each_of("nhan-qua chấm top | vay tiền dot click | nhan qua(.)top | nhận quà chấm io", True),
+    *each_of("soan NAP gui 9029 | Soạn tin QUA gửi tới tổng đài 8085 | NAP 50 gửi 9029", True),
     *each_of("09O5.OOO.l23 | ①⑨③④⑤⑥⑦⑧⑨ | gọi 19001234", True),
 )
 def test_what_is_smuggled_into_a_text_is_not_kept(value: str, is_unfit: bool) -> None:
@@ -124,6 +129,7 @@ def test_what_is_smuggled_into_a_text_is_not_kept(value: str, is_unfit: bool) ->
     *each_of("Lê Thị Ba Bốn Năm Sáu | Nguyễn Văn A (Hải) | Tô Info | Y Com | Ƀhiư Ksor", True),
     *each_of("Vcb.Support | Nguyễn Văn A vcb.support/otp | Nhận quà chấm com | Qua.Top | Lê {link}", False),
     *each_of("A: bit.ly/abc | Trần B (zalo: nhanqua88) | Nguyễn A gọi 19001234 | vcb.suppоrt", False),
+    *each_of("Vietcombank chấm top | soan NAP gui 9029 | Аnh Nguyễn | ΑΝΗ ΒΑ | Vietcombаnk", False),
     *each_of("Nguyễn Văn STK 1903 4567 VCB | Hoa chuyển tiền cho công an xã trước chiều nay", False),
 )
 def test_a_name_that_would_make_another_text_is_not_written_into_it(name: str, is_written: bool) -> None:
