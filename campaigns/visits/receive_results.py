@@ -69,8 +69,8 @@ def receive_results(
         at = visit_moment(result.at, sent_at=sent_at, known_since=result.known_since, now=now)
         made_at, ended_at = given[line.round_id]
         at = max(at, made_at)  # a phone may say that it has known the sheet since 1970
-        if at > (ended_at or now):
-            continue  # by then the sheet was no longer theirs
+        if at > (ended_at or now) and result.outcome is not VisitOutcome.OPT_OUT:
+            continue  # by then the sheet was no longer theirs; who wishes to be left alone is whenever they said so
         before = last_result(session, line.id)
         counted = counted_result(before, user.id)
         at = moment_of_note(result.outcome, at, counted)

@@ -469,11 +469,14 @@ def test_nothing_is_accepted_from_a_phone_that_was_shut_out_or_an_account_that_c
     world.do(take_back_sheet, sheet, officer_id=phone.officer.id, user=author, now=now)
     assert phone.sync()["data"]["people"] == []
     assert set(stranger.sync(stranger.found(line, "installed"))["told"].values()) == {"unknown"}
-    later = phone.found(line, "opt_out", hours=0.5)
+    later = phone.found(line, "not_yet", hours=0.5)
     assert set(phone.sync(later)["told"].values()) == {"unknown"}, "the sheet was no longer theirs"
     assert labels(world) == []
     assert set(phone.sync(phone.found(line, "installed", hours=-1))["told"].values()) == {"recorded"}
     assert labels(world) == ["installed"]
+    # But who asked to be left alone is, whoever's sheet it was.
+    assert set(phone.sync(phone.found(line, "opt_out", hours=0.5))["told"].values()) == {"recorded"}
+    assert labels(world)[-1] == "opt_out"
 
 
 def test_a_phone_keeps_a_drives_people_a_week_beyond_its_last_day_or_the_day_they_were_given_later(
