@@ -24,6 +24,7 @@ from campaigns.models.replies import (
     Reply,
     ReplyState,
     SafetyReport,
+    said_by_number,
 )
 from campaigns.replies.corrections import sign_reply
 from campaigns.replies.held_opt_outs import confirm_held
@@ -38,7 +39,6 @@ from campaigns.replies.record_answer import (
     record_officer_answer,
     undo_answer_by_id,
 )
-from campaigns.replies.safety import said_by_number
 from campaigns.rules.answers import CLOSING
 from campaigns.rules.cases import (
     FOLLOW_UP,
@@ -47,6 +47,7 @@ from campaigns.rules.cases import (
     CaseKind,
     CaseOutcome,
     assigned_until,
+    cried_since,
     kind_of,
     last_cry,
 )
@@ -119,21 +120,24 @@ def lock_open_case(
     if case.done_at is not None:
         who, at = name_of(session, case.done_by), f"{case.done_at.astimezone(VIETNAM):%H:%M}"
         raise WrongState("case_done", who=who, at=at) if who else WrongState("case_withdrawn", at=at)
-    if seen is not None and case.urgent_at and (last := last_cry_of(session, case.id)) > seen:
-        raise WrongState("case_cried_since", at=f"{datetime.fromtimestamp(last, VIETNAM):%H:%M}")
+    if seen is not None and case.urgent_at and (last := cried_since(last_cry_of(session, case.id), seen)):
+        raise WrongState("case_cried_since", at=f"{last:%H:%M}")
     return case
 
 
 def last_cry_of(session: Session, *case_ids: int) -> int:
-    """Return the second of the last cry of some cases, also of one of which officers were not alerted anew; 0 without one."""
+    """Return the last cry of some cases as `last_cry` has it, also one of which officers were not alerted anew; 0 without one."""
     is_theirs = or_(Reply.phone_id == Case.phone_id, Reply.recipient_id == Case.recipient_id)
     has_joined = (Reply.is_urgent, Reply.label == Label.NEED_HELP)  # others open cases of their own
-    written = select(func.max(Reply.received_at)).where(
-        is_theirs, *has_joined, Reply.received_at >= Case.opened_at
+    is_since = or_(Reply.received_at >= Case.opened_at, Reply.id > Case.reply_id)
+    written, reply = (
+        select(func.max(column)).where(is_theirs, *has_joined, is_since)
+        for column in (Reply.received_at, Reply.id)
     )
     said = select(SafetyReport.said_at).where(said_by_number(), SafetyReport.status != SafetyStatus.SAFE)
-    columns = (Case.urgent_at, written.scalar_subquery(), said.scalar_subquery())
-    return max(last_cry(*row) for row in session.execute(select(*columns).where(Case.id.in_(case_ids))))
+    columns = (Case.urgent_at, *(each.scalar_subquery() for each in (written, said, reply)))
+    rows = session.execute(select(*columns).where(Case.id.in_(case_ids))).all()
+    return last_cry([moment for *moments, _reply in rows for moment in moments], [row[-1] for row in rows])
 
 
 @use_case

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, and_, false, true
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, LargeBinary, String, Text, and_, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.rules.cases import CaseKind, CaseOutcome
@@ -317,6 +317,12 @@ class SafetyReport(Base):
     @property
     def position(self) -> Position | None:
         return position_of(self.latitude, self.longitude)
+
+
+def said_by_number() -> ColumnElement[bool]:
+    """Return the condition that joins a case with what its number said in the case's event, since it was opened."""
+    is_of_number = and_(SafetyReport.campaign_id == Case.campaign_id, SafetyReport.phone_id == Case.phone_id)
+    return and_(is_of_number, SafetyReport.said_at >= Case.opened_at)
 
 
 class SavedText(BaseWithId):

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     String,
+    and_,
     cast,
     delete,
     exists,
@@ -31,10 +32,19 @@ from campaigns.models.activities import VisitLine, VisitResult
 from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Attempt, Message, Outbox, WaitingReceipt
 from campaigns.models.privacy import PersonRequest, RequestKind
-from campaigns.models.replies import IS_OPEN_CRY, Answer, Case, OfficerEntry, Reply, SafetyReport
+from campaigns.models.replies import (
+    IS_OPEN_CRY,
+    Answer,
+    Case,
+    OfficerEntry,
+    Reply,
+    SafetyReport,
+    said_by_number,
+)
 from campaigns.models.webhooks import Delivery, Subscription
 from campaigns.privacy.requests import lock_request
 from campaigns.rules.cases import CaseOutcome
+from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.states import AttemptState, MessageKind, MessageState, SkipReason
 from outreach.accounts import audit
 from outreach.accounts.kept_filters import remove_filters_naming
@@ -93,7 +103,10 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     gone = [number.id for number in numbers if number.is_gone]
     messages = _lock_messages(session, recipients, numbers, gone)
     of_cases = _of_contact(session, Case, recipients, gone)
-    if session.scalar(select(Case.id).where(of_cases, IS_OPEN_CRY).limit(1)):
+    # Also somebody's word for them that no officer was told.
+    says_help = exists().where(said_by_number(), SafetyReport.status != SafetyStatus.SAFE)
+    waits = or_(IS_OPEN_CRY, and_(Case.done_at.is_(None), says_help))
+    if session.scalar(select(Case.id).where(of_cases, waits).limit(1)):
         raise WrongState("erasure_cry_open")
     erase_messages(session, messages)
     replies = _erase_conversation(session, recipients, numbers, gone, user=user, now=now)

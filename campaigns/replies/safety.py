@@ -213,12 +213,6 @@ def is_cry_of(event_id: int) -> ColumnElement[bool]:
     return and_(Case.campaign_id == event_id, is_cry)
 
 
-def said_by_number() -> ColumnElement[bool]:
-    """Return the condition that joins a case with what its number said in the case's event, since it was opened."""
-    is_of_number = and_(SafetyReport.campaign_id == Case.campaign_id, SafetyReport.phone_id == Case.phone_id)
-    return and_(is_of_number, SafetyReport.said_at >= Case.opened_at)
-
-
 def has_open_cry(session: Session, event_id: int, phone_id: int) -> bool:
     """Return whether a number's case in an event is open."""
     cry = select(Case.id).where(is_cry_of(event_id), Case.phone_id == phone_id, Case.done_at.is_(None))

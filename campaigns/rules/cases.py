@@ -1,9 +1,11 @@
 """Kinds, outcomes and assignment time of cases."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
 
 
 class CaseKind(StrEnum):
@@ -36,6 +38,8 @@ WRITTEN = (
     CaseOutcome.SOLVED,
     CaseOutcome.UNREACHED,
 )
+# Of the number of `last_cry`, which stays below 10**18: what a hidden field takes.
+_REPLY_BITS = 28
 # Labels that need a reply or a visit by an officer, even once the label is certain.
 FOLLOW_UP = {Label.NEED_HELP: CaseKind.HELP, Label.QUESTION: CaseKind.QUESTION}
 # Kinds whose label is in doubt.
@@ -70,6 +74,14 @@ def assigned_until(
     return None if taken_at is None or is_over else taken_at + ASSIGNED_FOR
 
 
-def last_cry(*urgent_at: datetime | None) -> int:
-    """Return the second of the last of these cries, 0 for none: by it a page says which ones it shows."""
-    return max(int(each.timestamp()) if each else 0 for each in urgent_at)
+def last_cry(moments: Iterable[datetime | None], replies: Iterable[int | None]) -> int:
+    """Return one number for the second of the last of these cries and the last of these replies: a page's, of what it shows."""
+    second = max((int(each.timestamp()) for each in moments if each), default=0)
+    return second << _REPLY_BITS | max(filter(None, replies), default=0) % (1 << _REPLY_BITS)
+
+
+def cried_since(last: int, seen: int) -> datetime | None:
+    """Return when somebody cried last, if it is not all `seen`; a text may have been written before another that came first."""
+    (second, reply), (second_seen, reply_seen) = (divmod(each, 1 << _REPLY_BITS) for each in (last, seen))
+    is_new = second > second_seen or reply > reply_seen
+    return datetime.fromtimestamp(second, VIETNAM) if is_new else None

@@ -263,6 +263,11 @@ def test_a_cry_that_came_while_a_page_was_open_is_not_settled_from_it(world, cli
     world.reply(number(0), "cứu với, nước cuốn mất nhà rồi", gateway_id="again", now=later)
     refused = settle_from_old_page()
     assert (refused.status_code, "vừa kêu cứu" in refused.text) == (422, True)
+    settle_from_old_page = settle()
+    before = world.now - timedelta(minutes=3)  # written before all of them, and only now delivered
+    world.reply(number(0), "cứu với, bà cụ không đi được", gateway_id="late", now=before)
+    refused = settle_from_old_page()
+    assert (refused.status_code, "vừa kêu cứu" in refused.text) == (422, True)
     assert settle()().status_code == 303
     assert [each for each in world.cases() if each.kind is CaseKind.HELP] == []
 

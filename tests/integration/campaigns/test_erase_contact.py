@@ -4,7 +4,7 @@ import json
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -16,7 +16,7 @@ from campaigns.answer_totals import find_differences
 from campaigns.cases.conversation import record_answer
 from campaigns.cases.handle_case import assign_case, close_case
 from campaigns.models.activities import VisitLine, VisitResult
-from campaigns.models.campaigns import Recipient, Step
+from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message, Outbox, WaitingReceipt
 from campaigns.models.privacy import PersonRequest, RequestKind
 from campaigns.models.replies import Answer, AnswerPlace, Reply
@@ -26,6 +26,7 @@ from campaigns.privacy.export_data import export_personal_data
 from campaigns.privacy.requests import finish_request, record_request
 from campaigns.replies.page_messages import receive_page_message
 from campaigns.replies.record_answer import record_page_answer
+from campaigns.replies.safety import Details, record_public_safety
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
@@ -447,5 +448,18 @@ def test_whose_cry_for_help_waits_is_erased_only_once_it_is_settled(world, perso
     with pytest.raises(WrongState, match="erasure_cry_open"):
         world.erase(person)
     world.do(close_case, case.id, CaseOutcome.CALLED, note="", result=None)
+    forget(world, world.one(select(PersonRequest.id).where(PersonRequest.contact_id == person)))
+    assert world.all(select(Contact.id).where(Contact.id == person)) == []
+
+
+def test_who_is_said_to_need_help_is_erased_only_once_that_is_settled_also_if_no_officer_was_told(
+    world, person
+):
+    world.change(Campaign, world.sent(), urgent_reason="Bão số 9 đổ bộ trong đêm")
+    said = Details(people=2, needs=[], place="", position=None, forgets=False)
+    world.do(record_public_safety, OWN, "help", said, is_told=False, now=datetime.now(UTC))
+    with pytest.raises(WrongState, match="erasure_cry_open"):
+        world.erase(person)
+    world.do(close_case, world.cases()[-1].id, CaseOutcome.CALLED, note="", result=None)
     forget(world, world.one(select(PersonRequest.id).where(PersonRequest.contact_id == person)))
     assert world.all(select(Contact.id).where(Contact.id == person)) == []
