@@ -356,7 +356,7 @@ WITH RECURSIVE standing AS (
 ), sharing AS (
     SELECT phone_id FROM judged
     WHERE unreachable IS NULL AND choice = 1
-    GROUP BY phone_id HAVING COUNT(*) > 1
+    GROUP BY phone_id HAVING MIN(id) <> MAX(id)
 ), several AS (
     SELECT f.phone_id AS first_id, j.phone_id
     FROM judged f JOIN judged j ON j.id = f.id AND j.named = f.named AND j.choice > 1
