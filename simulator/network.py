@@ -191,10 +191,6 @@ class Network:
         self._parts.store.touch(sms)
         faults = self._parts.panel.faults
         is_lost = roll(None) < faults.rate_callbacks_lost
-        if self.smpp and sms.account_sid == "smpp":
-            if sms.status_callback and not faults.callbacks_off and not is_lost:
-                self.smpp.report(sms)
-            return self._end_if_final(sms, status)
         is_aggregator = sms.account_sid == AGGREGATOR
         if (
             not sms.status_callback
@@ -202,8 +198,10 @@ class Network:
             or is_lost
             or (is_aggregator and status not in FINAL)
         ):
-            self._end_if_final(sms, status)
-            return
+            return self._end_if_final(sms, status)
+        if self.smpp and sms.account_sid == "smpp":
+            self.smpp.report(sms)
+            return self._end_if_final(sms, status)
         params = {**_common(sms), "MessageStatus": status.value, "SmsStatus": status.value}
         if code is not None:
             params["ErrorCode"] = str(code)

@@ -308,8 +308,8 @@ def list_page(store: Store, query: Mapping[str, str], *, path: str, shown_until:
     Raises BadDate or BadPage.
     """
     filters = Filters.parse(query)
-    size = _size(query.get("PageSize"))
-    number = int(page) if (page := query.get("Page", "0")).isdigit() and page.isascii() else 0
+    size = max(1, min(_whole(query.get("PageSize"), DEFAULT_SIZE), LARGEST_SIZE))
+    number = _whole(query.get("Page"), 0)
     token = query.get("PageToken", "")
     if number and not token:
         raise BadPage("no token")
@@ -351,10 +351,8 @@ def list_page(store: Store, query: Mapping[str, str], *, path: str, shown_until:
     }
 
 
-def _size(raw: str | None) -> int:
-    if not raw or not (raw.isascii() and raw.isdigit()):
-        return DEFAULT_SIZE
-    return max(1, min(int(raw), LARGEST_SIZE))
+def _whole(raw: str | None, default: int) -> int:
+    return int(raw) if raw and raw.isascii() and raw.isdigit() else default
 
 
 def _span(text: str) -> tuple[float, float]:

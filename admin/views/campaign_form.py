@@ -529,16 +529,14 @@ class CampaignFormPages(AdminPage):
         if filled.draft.urgent and self.runtime.settings.urgent_passes_opt_outs:
             query = replace(query, passes_opt_outs=bool(filled.draft.urgent.basis))
         query = replace(query, scopes=counted_scopes(session, campaign))
-        corrects = campaign is not None and campaign.corrects is not None
-        is_counting = not corrects and not may_count and not self.audiences.remembers(session, query)
-        if campaign is not None and corrects:
+        is_counting = False
+        if campaign and campaign.corrects:
             audience = self.audiences.of_campaign(session, campaign)
+        elif is_counting := not may_count and not self.audiences.remembers(session, query):
+            audience = AudiencePreview(estimate_recipients(session, query), {}, [EXAMPLE_NAME])
         else:
-            if is_counting:
-                audience = AudiencePreview(estimate_recipients(session, query), {}, [EXAMPLE_NAME])
-            else:
-                audience = self.audiences.of(session, query)
-            if filled.draft.fields and not is_counting:
+            audience = self.audiences.of(session, query)
+            if filled.draft.fields:
                 audience = replace(audience, fields=self.audiences.facts(session, filled.draft.fields, query))
         settings = self.runtime.settings
         seen = build_preview(session, filled.draft, audience, settings=settings, now=datetime.now(UTC))

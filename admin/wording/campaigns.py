@@ -95,17 +95,17 @@ DOUBTS: dict[CampaignWarning, Any] = {
         "Mỗi người nhận bị tính cước từ 4 tin trở lên: tốn tiền và ít người đọc hết. Hãy rút ngắn, hoặc bỏ dấu."
     ),
 }
-_ERRORS = frozenset(
-    {
+_LEVELS = dict.fromkeys(
+    (
         CampaignWarning.EMPTY_AUDIENCE,
         CampaignWarning.SENDER_UNREGISTERED,
         CampaignWarning.PROMISE_COUNTED,
         CampaignWarning.TEXT_GAPS,
         CampaignWarning.ASKS_FOR_REPLY,
         CampaignWarning.DEADLINE_PAST,
-    }
-)
-_HINTS = frozenset({CampaignWarning.START_PAST, CampaignWarning.LONG_TEXT})
+    ),
+    "error",
+) | dict.fromkeys((CampaignWarning.START_PAST, CampaignWarning.LONG_TEXT), "info")
 
 _UNREGISTERED_IN_TRAINING = _l(
     "Khi gửi thật, tên người gửi và mẫu tin phải đăng ký trước với nhà mạng và được người quản trị ghi vào mục "
@@ -157,22 +157,23 @@ def show_warnings(
     In training, warnings about real sending are milder or left out. `gaps` are those that `tell_gaps` tells, with links
     to their fields on the page `form`, if it is given. `odd_names`: those that the reader may see.
     """
-    shown: list[tuple[str, Any]] = []
-    for doubt in doubts:
+    told = {doubt: str(DOUBTS[doubt]) for doubt in doubts}
+    levels = _LEVELS
+    if not is_live:
+        told.pop(CampaignWarning.LINK_UNSAFE, None)
+        levels = _LEVELS | {CampaignWarning.SENDER_UNREGISTERED: "info"}
+    for doubt in told:
         if doubt is CampaignWarning.TEXT_GAPS and gaps:
-            shown.append(("error", Markup(" ").join(_linked(n, told, form) for n, told in gaps.items())))
+            told[doubt] = Markup(" ").join(_linked(n, gap, form) for n, gap in gaps.items())
         elif doubt is CampaignWarning.NO_BASIS:
             page = Markup('<a href="{}">{}</a>').format(url_for("lists.index"), _("trang danh sách"))
-            shown.append(("warning", escape(str(DOUBTS[doubt])).format(page=page)))
+            told[doubt] = escape(told[doubt]).format(page=page)
         elif doubt is CampaignWarning.ODD_NAMES:
             names = ", ".join(f"“{name}”" for name in odd_names)
-            shown.append(("warning", str(DOUBTS[doubt]).format(names=names and f": {names}")))
-        elif is_live or doubt not in (CampaignWarning.SENDER_UNREGISTERED, CampaignWarning.LINK_UNSAFE):
-            level = "error" if doubt in _ERRORS else "info" if doubt in _HINTS else "warning"
-            shown.append((level, DOUBTS[doubt]))
-        elif doubt is CampaignWarning.SENDER_UNREGISTERED:
-            shown.append(("info", _UNREGISTERED_IN_TRAINING))
-    return [(level, sentence if isinstance(sentence, Markup) else str(sentence)) for level, sentence in shown]
+            told[doubt] = told[doubt].format(names=names and f": {names}")
+        elif doubt is CampaignWarning.SENDER_UNREGISTERED and not is_live:
+            told[doubt] = str(_UNREGISTERED_IN_TRAINING)
+    return [(levels.get(doubt, "warning"), sentence) for doubt, sentence in told.items()]
 
 
 def _linked(step: int, told: str, form: str | None) -> Markup:

@@ -362,24 +362,12 @@ def file_rows(
 
     `own_answers`: the campaign's own by number, `steps`: number by id, `places`: (area below the province, commune within it or "") by code; `level`: what the former are called.
     """
-    present = sorted(
-        {
-            (measure, detail)
-            for counts in parts.values()
-            for measure in counts.by
-            for detail in counts.by[measure]
-        }
-    )
     # What is counted by step is not counted over the whole campaign, and the other way round: there it is not 0.
-    counted = {
-        is_step: {
-            measure
-            for (step_id, *_), each in parts.items()
-            if bool(step_id) is is_step
-            for measure in each.by
-        }
-        for is_step in (True, False)
-    }
+    counted: dict[bool, set[ReachMeasure]] = {True: set(), False: set()}
+    present = set()
+    for (step_id, *_place), counts in parts.items():
+        counted[bool(step_id)] |= counts.by.keys()
+        present |= {(measure, detail) for measure, details in counts.by.items() for detail in details}
     order = list(ReachMeasure)
     columns = sorted(present, key=lambda column: (order.index(column[0]), column[1]))
     head: list[str | int] = [

@@ -89,12 +89,12 @@ def hours_of_the_day(standing: DayStatus, now: datetime) -> list[Hour]:
     hours, day, iso = standing.form.hours, standing.held, standing.day.isoformat()
     first = standing.issues[0] if standing.issues else None
 
-    def hour(clock: str, text: str, done_at: datetime | None, look: str = "") -> Hour:
+    def hour(clock: str, text: str, done_at: datetime | None, *, is_bad: bool = False) -> Hour:
         to_come = end_of(iso, clock) - now
         left = ""
         if done_at is None and to_come.total_seconds() > 0 and standing.state is not DayState.NOT_WANTED:
             left = _("còn %(time)s", time=duration(to_come))
-        return Hour(clock, text, done_at, left, look)
+        return Hour(clock, text, done_at, left, "bad" if is_bad else "")
 
     delivered = [mail.sent_at for mail in standing.mails if mail.purpose is Purpose.REPORT and mail.sent_at]
     is_there = standing.state is DayState.DELIVERED
@@ -102,12 +102,7 @@ def hours_of_the_day(standing: DayStatus, now: datetime) -> list[Hour]:
     corrections = [each.issued_at for each in standing.issues[1:] if each.issued_at]
     lines = [
         hour(hours.chase, _("Nhắc cơ quan, đơn vị chưa gửi số liệu"), day.chased_at),
-        hour(
-            hours.alarm,
-            _("Báo động đơn vị còn thiếu"),
-            day.alarmed_at,
-            "bad" if standing.is_missing_alarm else "",
-        ),
+        hour(hours.alarm, _("Báo động đơn vị còn thiếu"), day.alarmed_at, is_bad=standing.is_missing_alarm),
         hour(hours.freeze, _("Chốt số liệu, lập dự thảo"), first.frozen_at if first else None),
     ]
     if first and first.prepared_at:
@@ -115,10 +110,9 @@ def hours_of_the_day(standing: DayStatus, now: datetime) -> list[Hour]:
     if first and first.approved_at:
         lines.append(hour(hours.freeze, _("Phê duyệt, phát hành"), first.approved_at))
     if day.undelivered_at:
-        look = "bad" if standing.is_undelivered_alarm else ""
-        lines.append(
-            hour(hours.undelivered, _("Báo động chưa phê duyệt hoặc chưa gửi được"), day.undelivered_at, look)
-        )
+        text = _("Báo động chưa phê duyệt hoặc chưa gửi được")
+        is_bad = standing.is_undelivered_alarm
+        lines.append(hour(hours.undelivered, text, day.undelivered_at, is_bad=is_bad))
     return [
         *lines,
         hour(hours.deadline, _("Phải đến nơi nhận trước giờ này"), there_at),

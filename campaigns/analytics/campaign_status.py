@@ -177,11 +177,11 @@ def read_sending_panel(
     states = counts.states()
     left = states.get(MessageState.QUEUED, 0)
     sending, unknown = states.get(MessageState.SENDING, 0), states.get(MessageState.UNKNOWN, 0)
-    next_step = next((step for step in steps if step.opened_at is None), None)
+    next_step = next((step.number for step in steps if step.opened_at is None), None)
     hours, quiet = campaign_window(campaign, settings)
     is_dated = next_step and (campaign.launched_at or campaign.starts_at)
     times = step_times(campaign, settings=settings, now=now) if is_dated else {}
-    next_step_at = times.get(next_step.number) if next_step else None
+    next_step_at = times.get(next_step or 0)
     batches = _read_batches(session, campaign.id, now=now)
     first_due_at, throttled_count = _first_due(session, campaign.id)
     stall = why_stalled(
@@ -198,7 +198,7 @@ def read_sending_panel(
             is_throttled=throttled_count > 0,
             fault=read_common_fault(session, runtime),
             last_claim_at=batches[-1][0] if batches else None,
-            opened_at=max((step.opened_at for step in steps if step.opened_at), default=None),
+            opened_at=max(filter(None, (step.opened_at for step in steps)), default=None),
             next_step_at=next_step_at,
             quiet=quiet,
         ),
@@ -217,7 +217,7 @@ def read_sending_panel(
         total=sum(states.values()),
         states=states,
         steps=figures,
-        next_step=next_step.number if next_step else None,
+        next_step=next_step,
         next_step_at=next_step_at,
         skipped=_ordered(SkipReason, ((each[2], each[3]) for each in counts.messages)),
         causes=counts.causes,

@@ -167,9 +167,9 @@ class PlaceTree:
         found: dict[str, Ground[str]] = {}
         own_day = self.history.day_of_units(self.units.day)
         for day in self.history.days if known and places else ():
-            units = [
-                area for area in self.areas.values() if day != own_day and area.is_valid_on(day.isoformat())
-            ]
+            if day == own_day:
+                continue
+            units = [area for area in self.areas.values() if area.is_valid_on(day.isoformat())]
             for level in reversed(AreaLevel):
                 codes = [area.code for area in units if area.level is level]
                 for places_of in (self.communes_of, self.districts_of, self._provinces_of):

@@ -66,7 +66,8 @@ def _group(session: Session, user: User, *, now: datetime, topic_of: Case | None
         select(
             *(Case.id, Case.kind, Case.campaign_id, Case.recipient_id, Case.opened_at),
             *(Case.taken_by, Case.taken_at, Reply.body.label("text"), Reply.label),
-            *(Campaign.name, Campaign.kind.label("campaign_kind")),
+            func.coalesce(Campaign.name, "").label("campaign"),
+            func.coalesce(Campaign.kind, "").label("campaign_kind"),
         )
         .join(Reply, Reply.id == Case.reply_id)
         .outerjoin(Campaign, Campaign.id == Case.campaign_id)
@@ -106,8 +107,8 @@ def _group(session: Session, user: User, *, now: datetime, topic_of: Case | None
                 cases=[rows[id_] for id_ in each[:MOST_TOGETHER]],
                 kind=first.kind,
                 label=first.label,
-                campaign=first.name or "",
-                campaign_kind=first.campaign_kind or "",
+                campaign=first.campaign,
+                campaign_kind=first.campaign_kind,
                 own_answers=read[first.campaign_id].own_answers if first.campaign_id else (),
                 may_answer=all(rows[id_].recipient_id is not None for id_ in each),
             )

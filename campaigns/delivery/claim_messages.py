@@ -160,7 +160,7 @@ def claim(
     if terms is None:
         return ClaimBatch([], 0)
     # No message has less than one segment: no more rows are locked than can be claimed.
-    row_limit = limit if segments >= limit else max(1, math.ceil(segments))
+    row_limit = max(1, math.ceil(min(limit, segments)))
     due = _lock_due(session, stream, limit=row_limit, now=now)
     if not due:
         return ClaimBatch([], 0)

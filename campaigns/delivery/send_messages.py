@@ -175,8 +175,7 @@ class MessageSender:
     # -- claim ---------------------------------------------------------------------------------------
 
     async def _claim_all(self, ends_at: float) -> None:
-        idle_since: float | None = None
-        began = time.monotonic()
+        began = busy_at = time.monotonic()
         while time.monotonic() < ends_at and not self.stop_requested() and not self._is_broken():
             per_second = self.counts.requested / max(0.2, time.monotonic() - began)
             pools = self._pools.values()
@@ -189,7 +188,7 @@ class MessageSender:
             )
             if wanted is None:
                 await asyncio.sleep(0.005)
-                idle_since = None
+                busy_at = time.monotonic()
                 continue
             try:
                 claimed = await self.run_in_database(
@@ -198,15 +197,14 @@ class MessageSender:
             except BackendUnavailable as error:
                 log.warning("send.claim_failed error=%s", error)
                 await asyncio.sleep(RETRY_DATABASE_S)
+                busy_at = time.monotonic()
                 continue
             if claimed:
                 await self._add_to_buffer(*claimed)
             if claimed or self._has_work():
-                idle_since = None
-            else:
-                idle_since = idle_since or time.monotonic()
-                if time.monotonic() - idle_since > IDLE_S:
-                    return
+                busy_at = time.monotonic()
+            elif time.monotonic() - busy_at > IDLE_S:
+                return
             if not claimed:
                 await asyncio.sleep(0.05)
 

@@ -441,30 +441,33 @@ def audience_statement(
     facts = [f"{_FIELD_SQL[field][0]} AS {field}" for field in fields]
     joins = [_FIELD_SQL[field][1] for field in fields]
     clauses = ""
-    if query.excepted:
-        facts.append("e.contact_id AS excepted_id")
-        joins.append(_IN_LISTS.format(name="e", lists="excepted", number=1))
-        parameters["excepted"] = sorted(query.excepted)
-        clauses += f"\n                WHEN excepted_id IS NOT NULL THEN '{Exclusion.EXCEPTED}'"
-    if query.also_in:
-        facts.append("a.contact_id AS also_id")
-        joins.append(_IN_LISTS.format(name="a", lists="also_in", number=len(query.also_in)))
-        parameters["also_in"] = sorted(query.also_in)
-        clauses += f"\n                WHEN also_id IS NULL THEN '{Exclusion.NOT_ALSO_IN}'"
+    for name, lists, number, holds, exclusion in (
+        ("excepted", query.excepted, 1, "NOT NULL", Exclusion.EXCEPTED),
+        ("also_in", query.also_in, len(query.also_in), "NULL", Exclusion.NOT_ALSO_IN),
+    ):
+        if lists:
+            facts.append(f"{name}.contact_id AS {name}_id")
+            joins.append(_IN_LISTS.format(name=name, lists=name, number=number))
+            parameters[name] = sorted(lists)
+            clauses += f"\n                WHEN {name}_id IS {holds} THEN '{exclusion}'"
     for index, condition in enumerate(query.conditions):
         clauses += (
             f"\n                WHEN {condition.field} NOT IN :allowed_{index} THEN '{condition.exclusion}'"
         )
         parameters[f"allowed_{index}"] = sorted(condition.allowed)
+    told = ""
     if ContactField.HISTORY in fields:
         parameters |= _told_parameters(query)
-    is_one_list = len(query.lists) == 1  # has everybody once: grouping takes a fifth of the statement's time
+        told = f", {_PAST_ANSWERS.strip()}"
+    first, each = "MIN", "\n    GROUP BY m.contact_id"
+    if len(query.lists) == 1:  # has everybody once: grouping takes a fifth of the statement's time
+        first, each = "", ""
     statement = _AUDIENCE.format(
-        first="" if is_one_list else "MIN",
-        each="" if is_one_list else "\n    GROUP BY m.contact_id",
+        first=first,
+        each=each,
         **blocked_parts(query.passes_opt_outs, taken=_TAKEN if joined else "", among=among),
         some=some + (_NEW if joined else ""),
-        told=f", {_PAST_ANSWERS.strip()}" if ContactField.HISTORY in fields else "",
+        told=told,
         facts="".join(f", {fact}" for fact in facts),
         joins=" ".join(joins),
         named=_NAMED,

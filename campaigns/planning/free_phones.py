@@ -1,5 +1,7 @@
 """Phones for those of a new audience whose phones others have: who has another one makes room."""
 
+from itertools import chain
+
 from sqlalchemy import BigInteger, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -29,9 +31,10 @@ def give_free_phones(session: Session, query: AudienceQuery, campaign_id: int, *
     phones: set[int] = set()
     has_it = or_(Recipient.exclusion.is_(None), Recipient.exclusion == Exclusion.SAME_PERSON)
     while asking:
-        usable = find_usable_phones(session, sorted(asking), query)
-        choices |= {contact_id: theirs for contact_id, theirs in usable.items() if len(theirs) > 1}
-        found = {phone_id for theirs in usable.values() if len(theirs) > 1 for phone_id in theirs} - phones
+        usable = find_usable_phones(session, sorted(asking), query).items()
+        several = {contact_id: theirs for contact_id, theirs in usable if len(theirs) > 1}
+        choices |= several
+        found = set(chain.from_iterable(several.values())) - phones
         phones |= found
         rows = session.execute(
             select(Recipient.id, Recipient.contact_id, Recipient.phone_id, Recipient.exclusion).where(

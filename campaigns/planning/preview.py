@@ -151,16 +151,16 @@ def build_preview(
     link = f"{settings.link_base}/{EXAMPLE_TOKEN}"
     price = dearest_price(session, draft.sender, usual_price_vnd=settings.price_per_segment_vnd)
     notice_vnd = audience.recipients * settings.notice_price_vnd if has_notices(session, settings) else None
+    # A made-up name: a resident's own would be seen by everyone who reads the draft.
+    name = EXAMPLE_NAME if audience.names or not audience.recipients else ""
+    fields = {"name": name, "link": link, **example_values(draft.fields, audience.fields)}
+
+    def as_read(text: str, language: str = VIETNAMESE) -> str:
+        example = parse_text(text, draft.fields).render(fields)
+        return measure(example, unaccented=drops_accents(language, draft)).text
+
     steps = []
     for step in draft.steps:
-        # A made-up name: a resident's own would be seen by everyone who reads the draft.
-        name = EXAMPLE_NAME if audience.names or not audience.recipients else ""
-        fields = {"name": name, "link": link, **example_values(draft.fields, audience.fields)}
-
-        def as_read(text: str, language: str = VIETNAMESE, fields: dict[str, str] = fields) -> str:
-            example = parse_text(text, draft.fields).render(fields)
-            return measure(example, unaccented=drops_accents(language, draft)).text
-
         example = parse_text(step.text, draft.fields).render(fields)
         measured = measure(example, unaccented=draft.unaccented)
         costs = {
@@ -179,7 +179,7 @@ def build_preview(
                 after_days=step.after_days,
                 at=step.at,
                 is_marked=draft.unaccented,
-                text_b=as_read(step.text_b) if step.text_b else "",
+                text_b=as_read(step.text_b or ""),
                 texts={code: as_read(text, code) for code, text in step.texts.items()},
                 hold_out=step.hold_out,
             )
@@ -187,7 +187,7 @@ def build_preview(
     hours, quiet = common_hours(draft.hours, is_live=settings.is_live), quiet_days(settings)
     if draft.urgent:
         hours, quiet = None, NO_DAYS
-    starts = max(now, draft.starts_at or now)
+    starts = max(filter(None, (now, draft.starts_at)))
     steps_planned = [(step.after_days, step.at) for step in draft.steps]
     begins_at = opens_at(due_times(starts, steps_planned, quiet)[0], hours, quiet)
     finishes_at = None

@@ -73,22 +73,20 @@ def read_own_answers(content: Mapping[str, Any]) -> tuple[OwnAnswer, ...]:
     expected = list(NUMBERS[: len(table)])
     if sorted(table) != expected or len(table) < _FEWEST:
         raise BadCampaign("content_own_answers_count")
-    answers = []
-    for number in expected:
-        parts = table[number]
-        if not isinstance(parts, Mapping) or set(parts) - PARTS:
-            raise BadCampaign("content_own_answer_wrong", number=number)
-        text, means = str(parts.get("text", "")).strip(), str(parts.get("means", ""))
-        if not text or means not in MEANINGS:
-            raise BadCampaign("content_own_answer_wrong", number=number)
-        thanks, reply = (str(parts.get(name, "")) for name in ("thanks", "reply"))
-        words = parts.get("words", [])
-        if not isinstance(words, list):
-            raise BadCampaign("content_own_answer_wrong", number=number)
-        answers.append(OwnAnswer(int(number), Label(means), text, thanks, reply, tuple(map(str, words))))
+    answers = tuple(_read_own_answer(number, table[number]) for number in expected)
     if len({" ".join(plain_words(answer.text)) for answer in answers}) < len(answers):
         raise BadCampaign("content_own_answers_alike")
-    return tuple(answers)
+    return answers
+
+
+def _read_own_answer(number: str, parts: object) -> OwnAnswer:
+    if not isinstance(parts, Mapping):
+        raise BadCampaign("content_own_answer_wrong", number=number)
+    text, means, thanks, reply = (str(parts.get(name, "")) for name in ("text", "means", "thanks", "reply"))
+    text, words = text.strip(), parts.get("words", [])
+    if set(parts) - PARTS or not text or means not in MEANINGS or not isinstance(words, list):
+        raise BadCampaign("content_own_answer_wrong", number=number)
+    return OwnAnswer(int(number), Label(means), text, thanks, reply, tuple(map(str, words)))
 
 
 def own_answer(answers: Sequence[OwnAnswer], number: int | None) -> OwnAnswer | None:

@@ -12,7 +12,6 @@ from outreach.rules.quiet_days import NO_DAYS, QuietDays
 # A sending worker claims at least every two seconds; an older last claim means that no worker is sending.
 _NO_WORKER_AFTER = timedelta(seconds=10)
 _MOST_AHEAD = timedelta(days=366)
-_NOT_STARTED = (CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.APPROVED)
 _ENDED = (CampaignState.COMPLETED, CampaignState.CANCELLED)
 
 
@@ -33,6 +32,14 @@ class StallReason(StrEnum):
     GATEWAY = "gateway"  # messages are due, but no worker sends
     CHECKING = "checking"  # unknown outcomes are being reconciled
     NEXT_STEP = "next_step"  # everything is sent until the next reminder
+
+
+_NOT_RUNNING = {
+    CampaignState.DRAFT: StallReason.NOT_STARTED,
+    CampaignState.SUBMITTED: StallReason.NOT_STARTED,
+    CampaignState.APPROVED: StallReason.NOT_STARTED,
+    CampaignState.PAUSED: StallReason.PAUSED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +77,12 @@ class Stall:
 
 def why_stalled(sending: SendingState, *, now: datetime) -> Stall | None:
     """Return the first obstacle to sending, or None if the campaign is sending or has sent everything."""
-    if sending.state in _NOT_STARTED:
-        return Stall(StallReason.NOT_STARTED)
+    if reason := _NOT_RUNNING.get(sending.state):
+        return Stall(reason)
     if sending.state is CampaignState.SCHEDULED:
         return Stall(StallReason.SCHEDULED, sending.next_step_at or sending.starts_at)
     if sending.state in _ENDED:
-        return Stall(StallReason.CHECKING) if sending.unknown and not sending.sending else None
-    if sending.state is CampaignState.PAUSED:
-        return Stall(StallReason.PAUSED)
+        return _why_none_waits(sending, next_step_at=None)
     if sending.is_stopped:
         return Stall(StallReason.ALL_STOPPED)
     is_quiet = sending.quiet.why(now.astimezone(VIETNAM).date()) is not None
@@ -86,12 +91,17 @@ def why_stalled(sending: SendingState, *, now: datetime) -> Stall | None:
             return Stall(StallReason.QUIET_DAY, sending.next_step_at)
         return Stall(StallReason.PREPARING)
     if not sending.queued:
-        if sending.sending:
-            return None
-        if sending.unknown:
-            return Stall(StallReason.CHECKING)
-        return Stall(StallReason.NEXT_STEP, sending.next_step_at) if sending.next_step_at else None
+        return _why_none_waits(sending, sending.next_step_at)
     return _why_waiting(sending, now, sending.opened_at, is_quiet=is_quiet)
+
+
+def _why_none_waits(sending: SendingState, next_step_at: datetime | None) -> Stall | None:
+    """Return what is waited for where no message is queued; None while some are on their way, or at the end."""
+    if sending.sending:
+        return None
+    if sending.unknown:
+        return Stall(StallReason.CHECKING)
+    return Stall(StallReason.NEXT_STEP, next_step_at) if next_step_at else None
 
 
 def _why_waiting(

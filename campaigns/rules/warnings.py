@@ -105,7 +105,7 @@ def _of_texts(draft: Draft, facts: WarningFacts) -> dict[CampaignWarning, bool]:
     plain = [unaccent(text) for text in texts]
     links = [("{link}" in text.replace(" ", "")) for text in texts]
     says_stop_word = all(map(_STOP_WORDS.search, plain))
-    says_way_out = all(_OPT_OUT_PHRASE.search(text.lower()) for text in plain)
+    says_way_out = all(map(_OPT_OUT_PHRASE.search, map(str.lower, plain)))
     has_app = read_content(draft.content).app is not None
     lower = "\n".join(all_texts).lower()
     return {

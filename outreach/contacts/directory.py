@@ -418,7 +418,7 @@ def _count(
 
 def _lines(session: Session, user: User, ids: list[int]) -> list[ContactRow]:
     stated = read_stated(session, ids, user=user)
-    communes = {each.facts["area_code"] for each in stated.values() if each.facts.get("area_code")}
+    communes = {each.facts.get("area_code") for each in stated.values()}
     places = {
         code: f"{kind} {name}"
         for code, kind, name in session.execute(
@@ -466,14 +466,13 @@ def _lines(session: Session, user: User, ids: list[int]) -> list[ContactRow]:
             at_the_door=False,
         )
     visible = visible_lists(session, user)
-    for contact_id, list_id, name in session.execute(
-        select(Membership.contact_id, ContactList.id, ContactList.name)
+    for contact_id, name in session.execute(
+        select(Membership.contact_id, ContactList.name)
         .join(ContactList, ContactList.id == Membership.list_id)
-        .where(Membership.contact_id.in_(ids))
+        .where(Membership.contact_id.in_(ids), true() if visible is None else ContactList.id.in_(visible))
         .order_by(ContactList.name)
     ):
-        if visible is None or list_id in visible:
-            lines[contact_id].lists.append(name)
+        lines[contact_id].lists.append(name)
     return [lines[contact_id] for contact_id in ids]
 
 

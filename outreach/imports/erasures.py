@@ -251,14 +251,14 @@ def _forget_previews(session: Session, key: str, numbers: set[str]) -> None:
 
     If such an upload is confirmed, the import creates an issue for the row.
     """
+
+    def is_theirs(row: Mapping[str, Any], *names: str) -> bool:
+        return key in map(name_key, names) and not (row["phones"] and numbers.isdisjoint(row["phones"]))
+
     for upload in session.scalars(
         select(Upload).where(Upload.state == UploadState.READY).with_for_update()
     ).all():
-        rows = [
-            row
-            for row in upload.preview.get("rows", [])
-            if name_key(row["name"]) != key or (row["phones"] and numbers.isdisjoint(row["phones"]))
-        ]
+        rows = [row for row in upload.preview.get("rows", []) if not is_theirs(row, row["name"])]
         sheets = [
             {
                 **sheet,
@@ -271,10 +271,7 @@ def _forget_previews(session: Session, key: str, numbers: set[str]) -> None:
             for sheet in upload.preview.get("sheets", [])
         ]
         doubts = [
-            row
-            for row in upload.preview.get("doubts", [])
-            if key not in map(name_key, (row["name"], *row["people"]))
-            or (row["phones"] and numbers.isdisjoint(row["phones"]))
+            row for row in upload.preview.get("doubts", []) if not is_theirs(row, row["name"], *row["people"])
         ]
         differing = [each for each in upload.preview.get("differing", []) if name_key(each["name"]) != key]
         kept = {"rows": rows, "doubts": doubts, "sheets": sheets, "differing": differing}

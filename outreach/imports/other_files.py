@@ -104,6 +104,14 @@ def _text(element: ElementTree.Element) -> tuple[str, str]:
     return "".join(texts).strip(), "".join(kept).strip()
 
 
+def _unquoted(value: str, charset: re.Match[str] | None) -> str:
+    content = quopri.decodestring(value.encode())
+    try:
+        return content.decode(charset[1] if charset else "utf-8", "replace")
+    except LookupError:  # an encoding that nobody knows
+        return content.decode("utf-8", "replace")
+
+
 def read_cards(lines: Iterable[str]) -> Iterator[list[str]]:
     """Yield headings, then a row for each contact of a vCard file (RFC 6350, and 2.1 with quoted-printable)."""
     yield _HEADINGS
@@ -114,13 +122,7 @@ def read_cards(lines: Iterable[str]) -> Iterator[list[str]]:
             continue
         name, parameters, value = match["name"].upper(), match["parameters"].upper(), match["value"]
         if "QUOTED-PRINTABLE" in parameters:
-            charset = _CHARSET.search(parameters)
-            try:
-                value = quopri.decodestring(value.encode()).decode(
-                    charset[1] if charset else "utf-8", "replace"
-                )
-            except LookupError:  # an encoding that nobody knows
-                value = quopri.decodestring(value.encode()).decode("utf-8", "replace")
+            value = _unquoted(value, _CHARSET.search(parameters))
         if name == "BEGIN":
             row, parts = [[] for _ in _HEADINGS], ""
         elif name == "END":

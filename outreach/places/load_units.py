@@ -4,6 +4,7 @@ A unit that ended stays with its last day, as figures, reports and recipients of
 is another unit with a key of its own ("23284-2025").
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +21,7 @@ from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.place_words import split_kind
 
 _SINCE = TWO_LEVELS_SINCE.isoformat()
+_CODE = re.compile(r"[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def _check_changes(lines: Sequence[Mapping[str, str]], current: Mapping[str, Are
         old, new, name = current.get(line["old_code"]), line["new_code"], line["new_name"]
         if old is None or old.level is not AreaLevel.COMMUNE:
             wrong.append((number, LoaError("areas_change_old_unknown", code=line["old_code"])))
-        elif not (new.isascii() and new.isdigit()) or len(new) > 5 or not split_kind(name)[1]:
+        elif not _CODE.fullmatch(new) or not split_kind(name)[1]:
             wrong.append((number, LoaError("areas_change_new_wrong")))
         elif names[new] != name:
             wrong.append((number, LoaError("areas_change_names_differ")))

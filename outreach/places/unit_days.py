@@ -94,8 +94,8 @@ def read_unit_history(session: Session) -> UnitHistory:
     """Return the units of all days."""
     areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
     own = frozenset(areas)
-    pairs = session.execute(select(AreaSuccessor.old_code, AreaSuccessor.new_code))
-    successors = [(old, new) for old, new in pairs]
+    pairs = select(AreaSuccessor.old_code, AreaSuccessor.new_code)
+    successors = [*session.execute(pairs).tuples()]
     today = {area.official_code: area.code for area in areas.values() if area.valid_from == _SINCE}
     known = {area.official_code for area in areas.values() if area.valid_from is None}
     # By those of today: the nation's ten thousand are not looked through at each page.

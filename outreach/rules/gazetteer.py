@@ -7,10 +7,11 @@ one of the day's units and a former one with other ground.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from functools import lru_cache
+from itertools import chain
 
 from rapidfuzz import fuzz
 
@@ -70,6 +71,7 @@ _TWO_WORD_KINDS = {
     },
 }
 _COMMUNE_KINDS = {"xa", "phuong", "thi tran", "dac khu"}
+_MAYBE_COMMUNE = {"", *_COMMUNE_KINDS}
 _DISTRICT_KINDS = {"huyen", "quan", "thi xa"}
 _OF_COLUMN = "district"  # the kind of what the district's column has without a kind
 _MAYBE_DISTRICT = {"", "thanh pho", _OF_COLUMN, *_DISTRICT_KINDS}
@@ -280,33 +282,33 @@ class Gazetteer:
         if any(reading.key in self._known for reading in part) or _VILLAGE_WORD.match(words[0]):
             return None
         districts = {reading.key for other in around for reading in other if reading.key in self._districts}
-        near = [
-            (_similarity(key, place.name.key), place)
-            for places in (self._places.values() if districts else ())
-            for place in places
+        alike = (
+            place.unit.codes
+            for place in chain.from_iterable(self._places.values() if districts else ())
             if districts & place.districts.keys()
-        ]
-        alike = [place for similarity, place in near if similarity >= _MIN_RATIO_IN_DISTRICT]
-        codes = sorted({code for place in alike for code in place.unit.codes})
-        return PlaceMatch(None, tuple(codes), codes[0] if len(codes) == 1 else None) if codes else None
+            and _similarity(key, place.name.key) >= _MIN_RATIO_IN_DISTRICT
+        )
+        codes = sorted(set[str]().union(*alike))
+        return PlaceMatch(None, tuple(codes), _only(codes)) if codes else None
 
     def _look_up(self, parts: list[_Part], within: list[_Part]) -> PlaceMatch:
         if not parts or self._is_foreign([*parts, *within]):
             return PlaceMatch()
         marked = next((at for at, part in enumerate(parts) if part[0].kind in _COMMUNE_KINDS), None)
-        question = self._misspelt(parts[marked or 0], [*parts[(marked or 0) + 1 :], *within])
+        first = marked or 0
+        question = self._misspelt(parts[first], [*parts[first + 1 :], *within])
         if question and marked is None and len(parts) > 1 and parts[1][-1].key in self._places:
             return question  # not the commune that is named like its district
         parts = [self._correct_district(part, "") for part in parts]
         within = [self._correct_district(part, _OF_COLUMN) for part in within]
         is_named = False
         for attempt in (parts, self._peel(parts)):
-            found = self._find(attempt, within) if attempt else []
-            is_named = is_named or bool(found)
-            if found and (match := self._settle(found)) != PlaceMatch():
+            found = self._find(attempt, within)
+            is_named |= bool(found)
+            if (match := self._settle(found)) != PlaceMatch():
                 return match
         is_corrected = not is_named and len(self._places) <= _MOST_NAMES_TO_CORRECT
-        nearest = self._find_nearest(parts, within, marked or 0) if is_corrected else []
+        nearest = self._find_nearest(parts, within, first) if is_corrected else []
         return self._settle(nearest) if nearest else question or PlaceMatch()
 
     def _find_nearest(self, parts: Sequence[_Part], within: Sequence[_Part], at: int) -> list[_Candidate]:
@@ -340,16 +342,11 @@ class Gazetteer:
             for position, reading in enumerate(parts[at]):
                 for place in self._places.get(reading.key, ()):
                     # An island district had no communes: it is the unit itself.
-                    if (
-                        reading.kind
-                        and reading.kind not in _COMMUNE_KINDS
-                        and reading.kind != place.name.kind
-                    ):
+                    if reading.kind not in _MAYBE_COMMUNE and reading.kind != place.name.kind:
                         continue
-                    candidate = self._judge(
+                    if candidate := self._judge(
                         place, reading, others, is_whole=bool(position), is_accented=is_accented
-                    )
-                    if candidate is not None:
+                    ):
                         found.append(candidate)
         best = max((candidate.score for candidate in found), default=0.0)
         return [candidate for candidate in found if candidate.score > best - 0.01]
@@ -362,7 +359,7 @@ class Gazetteer:
         score = _ALIKE
         if reading.bare == name.bare:
             score = _EXACT if reading.exact == name.exact and is_accented else _UNACCENTED
-            score += 1.0 if is_whole else 0.0  # "Phường Đúc" is a name
+            score += is_whole  # "Phường Đúc" is a name
         has_kind = bool(reading.kind) and reading.kind == name.kind
         if reading.kind:
             score += 1.5 if has_kind else -0.5
@@ -397,7 +394,7 @@ class Gazetteer:
                 parts.score += 4.0
             parts.score += 0.0 if parts.names_province else 2.0
             parts.names_province = True
-            parts.names_today = parts.names_today or key == place.today
+            parts.names_today |= key == place.today
             return _Says.PLACE
         if districts:
             parts.has_district = True
@@ -414,14 +411,13 @@ class Gazetteer:
         """Decide between equally good places: the codes that are left, one or several."""
         chosen = self._choose(found)
         codes = sorted({code for each in chosen for code in each.place.unit.codes})
-        formers = {each.place.unit.name for each in chosen if each.is_former}
-        former = formers.pop() if len(formers) == 1 and len(chosen) == 1 else ""
+        former = chosen[0].place.unit.name if len(chosen) == 1 and chosen[0].is_former else ""
         if len(codes) == 1:
             return PlaceMatch(codes[0], former=former)
         split = [each.place.unit for each in chosen if each.is_former or len(each.place.unit.codes) > 1]
         likely = {unit.likely or "" for unit in split}
         likely |= {each.place.unit.codes[0] for each in chosen if not each.is_former}
-        return PlaceMatch(None, tuple(codes), likely.pop() or None if len(likely) == 1 else None, former)
+        return PlaceMatch(None, tuple(codes), _only(likely) or None, former)
 
     def _choose(self, found: Sequence[_Candidate]) -> list[_Candidate]:
         """Return those of equally good places that the district speaks for; none where it speaks against a single name."""
@@ -540,6 +536,11 @@ def _place(unit: Unit, name: str) -> _Place:
 @lru_cache(maxsize=20_000)
 def _name(name: str) -> _Reading:
     return _readings(lower_text(name).replace("-", " "))[0]
+
+
+def _only(codes: Collection[str]) -> str | None:
+    """Return the code if it is the only one."""
+    return next(iter(codes)) if len(codes) == 1 else None
 
 
 def _similarity(name: str, key: str) -> float:

@@ -205,7 +205,9 @@ _STATES: Mapping[str, tuple[DeliveryStatus | None, Cause | None]] = {
 }
 _LONG_NAMES = {"DELIVERED": "DELIVRD", "UNDELIVERABLE": "UNDELIV", "UNDELIVERED": "UNDELIV", "ACCEPTED": "ACCEPTD",
                "REJECTED": "REJECTD", "FAILED": "REJECTD"}  # fmt: skip
-_BY_NUMBER = dict(enumerate(_STATES, start=1))  # message_state (5.2.28)
+_BY_NUMBER = {
+    bytes([number]): state for number, state in enumerate(_STATES, start=1)
+}  # message_state (5.2.28)
 # Appendix B; operators differ in case, in spaces, and in which of the fields there are.
 _FIELDS = re.compile(r"\b(id|stat|err)\s*:\s*([^\s:]+)", re.IGNORECASE)
 # All of Appendix B, which a resident does not type by chance.
@@ -233,8 +235,8 @@ def read_receipt(text: str, options: Mapping[int, bytes], *, is_marked: bool) ->
     """
     fields = {name.lower(): value for name, value in reversed(_FIELDS.findall(text))}
     by_option = options.get(RECEIPTED_ID, b"").split(b"\0")[0].decode("latin-1").strip()
-    number = options.get(MESSAGE_STATE, b"")
-    state = _BY_NUMBER.get(number[0]) if number else None
+    number = options.get(MESSAGE_STATE, b"")[:1]
+    state = _BY_NUMBER.get(number)
     if state is None and (named := fields.get("stat", "").upper()):
         state = _LONG_NAMES.get(named, named[:7])
     message_ids = tuple(dict.fromkeys(filter(None, (by_option, fields.get("id", "").strip()))))
