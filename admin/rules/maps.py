@@ -69,8 +69,7 @@ def area_map(
         return Markup()
     points = [point for place in known for point in _points(shapes[place.code])]
     points += [(spot.longitude, spot.latitude) for spot in spots]
-    west, east = min(x for x, _ in points), max(x for x, _ in points)
-    south, north = min(y for _, y in points), max(y for _, y in points)
+    (west, east), (south, north) = ((min(each), max(each)) for each in zip(*points, strict=True))
     # A degree of longitude is shorter than one of latitude, the further from the equator.
     squeeze = cos(radians((south + north) / 2))
     span_x, span_y = max((east - west) * squeeze, 1e-3), max(north - south, 1e-3)

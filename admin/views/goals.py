@@ -84,6 +84,18 @@ class GoalForm(Form):
     )
 
 
+def _as_typed(goal: Goal | None) -> dict[str, str]:
+    """Return a goal as the fields of its form."""
+    if goal is None:
+        return {}
+    share = f"{100 * goal.share:.2f}".rstrip("0").rstrip(".").replace(".", ",")
+    return {
+        "share": share,
+        "deadline": goal.deadline.isoformat() if goal.deadline else "",
+        "basis": goal.basis,
+    }
+
+
 class DenominatorForm(Form):
     main = "value"
     ids = "people"
@@ -125,15 +137,11 @@ class GoalsView(AdminPage):
             chosen = next((place for place in places if place.key == key), None)
             goals: list[Goal | None] = []
             denominators: list[Denominator] = []
+            typed: dict[str, str] = {}
             if chosen:
                 goals, denominators = read_history(session, chosen.subject)
-            goal = current.goals.get(chosen.subject) if chosen else None
-            set_form = GoalForm.on_page(
-                subject=key,
-                share=f"{100 * goal.share:.2f}".rstrip("0").rstrip(".").replace(".", ",") if goal else "",
-                deadline=goal.deadline.isoformat() if goal and goal.deadline else "",
-                basis=goal.basis if goal else "",
-            )
+                typed = _as_typed(current.goals.get(chosen.subject))
+            set_form = GoalForm.on_page(subject=key, **typed)
             enter_form = DenominatorForm.on_page(subject=key)
             set_form.subject.choices = enter_form.subject.choices = {
                 label_of(group[0].subject.scope, "scope"): [(place.key, place.name) for place in group]

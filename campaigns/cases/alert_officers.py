@@ -31,7 +31,7 @@ from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_alert, enqueue_send
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput
-from outreach.rules.formats import is_url
+from outreach.rules.formats import way_to
 from outreach.rules.keys import Purpose
 from outreach.rules.segments import measure
 from outreach.runtime import Runtime
@@ -92,10 +92,10 @@ class DutyContacts(NamedTuple):
 
     @classmethod
     def of(cls, session: Session, settings: Settings) -> Self:
-        has_mail, has_sms = bool(settings.smtp_url), not is_stopped(session)
+        works = {"webhook": True, "mail": bool(settings.smtp_url), "sms": not is_stopped(session)}
 
         def reached(contacts: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(each for each in contacts if is_url(each) or (has_mail if "@" in each else has_sms))
+            return tuple(each for each in contacts if works[way_to(each)])
 
         return cls(reached(settings.duty_contacts), reached(settings.stand_in_contacts))
 
@@ -137,6 +137,18 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
     return 0
 
 
+def _name_event(
+    case_id: int, urgent_at: datetime, told_at: datetime | None, is_first: bool
+) -> tuple[str, str]:
+    """Return the kind of an alert, and what tells it from the others; `told_at`: when officers were told before."""
+    identity = f"loa-urgent-{case_id}-{urgent_at:%y%m%d%H%M}-{is_first:d}"
+    if not is_first:
+        return "case.untaken", identity
+    return (
+        ("case.team_untold", f"{identity}-{told_at:%y%m%d%H%M%S}") if told_at else ("case.urgent", identity)
+    )
+
+
 def _alert(runtime: Runtime, case_id: int, *, is_first: bool, now: datetime) -> int:
     settings = runtime.settings
     with runtime.db.read() as session:
@@ -146,16 +158,12 @@ def _alert(runtime: Runtime, case_id: int, *, is_first: bool, now: datetime) -> 
         if case is None or case.urgent_at is None:
             return 0
         urgent_at = case.urgent_at
-        told_at = case.alerted_at or case.escalated_at
-        kind = "case.untaken" if not is_first else "case.team_untold" if told_at else "case.urgent"
+        kind, identity = _name_event(case_id, urgent_at, case.alerted_at or case.escalated_at, is_first)
         words = _describe(session, case, base=settings.public_base_url, now=now, kind=kind)
     contacts = known.duty if is_first else known.stand_in
-    identity = f"loa-urgent-{case_id}-{urgent_at:%y%m%d%H%M}-{is_first:d}"
-    if kind == "case.team_untold":
-        identity += f"-{told_at:%y%m%d%H%M%S}"
-    urls = [each for each in contacts if is_url(each)]
-    addresses = [each for each in contacts if each not in urls and "@" in each]
-    numbers = [each for each in contacts if each not in urls and each not in addresses]
+    by_way: dict[str, list[str]] = {"webhook": [], "mail": [], "sms": []}
+    for contact in contacts:
+        by_way[way_to(contact)].append(contact)
     post = partial(
         post_event,
         event_id=identity,  # tells two alerts of a case apart, and a repeated one from a new one
@@ -166,14 +174,14 @@ def _alert(runtime: Runtime, case_id: int, *, is_first: bool, now: datetime) -> 
         now=now,
     )
     ways: list[tuple[str, Callable[[], object]]] = [
-        (f"webhook {at}", partial(post, url)) for at, url in enumerate(urls)
+        (f"webhook {at}", partial(post, url)) for at, url in enumerate(by_way["webhook"])
     ]
-    if addresses:
+    if addresses := by_way["mail"]:
         subject = f"{words['drill']}KHẨN: có người kêu cứu, việc số {case_id}"
         send = partial(_mail, settings.smtp_url, to=addresses, subject=subject, message_id=identity)
         ways.append(("mail", partial(send, body=_MAIL.format(**words))))
     failed = _tell(ways, case_id)
-    if failed and len(failed) == len(ways) and not numbers:
+    if failed and len(failed) == len(ways) and not by_way["sms"]:
         raise failed[0]
     with transaction(runtime) as session:
         is_same = (Case.id == case_id, Case.urgent_at == urgent_at, is_due)
@@ -184,7 +192,7 @@ def _alert(runtime: Runtime, case_id: int, *, is_first: bool, now: datetime) -> 
             case.alerted_at = now
         else:
             case.escalated_at = now
-        queue_sms(session, numbers, _SMS.format(**words), settings, now=now)
+        queue_sms(session, by_way["sms"], _SMS.format(**words), settings, now=now)
     return len(contacts)
 
 

@@ -281,18 +281,18 @@ def read_case_rows(
 
     Who handles cases reads an answer about health while its case is open, nobody else and not later.
     """
+    shown = {
+        "sender": func.coalesce(Phone.e164, Reply.sender, ""),
+        "person": func.coalesce(Contact.name, ""),
+        "contact_id": Contact.id,
+        "village": func.coalesce(Contact.village, ""),
+        "campaign": func.coalesce(Campaign.name, ""),
+        "kind": func.coalesce(Campaign.kind, ""),
+        "organisation": func.coalesce(Organisation.name, ""),
+        "asked_through": Answer.source,
+    }
     found = session.execute(
-        select(
-            Case,
-            Reply,
-            Recipient,
-            Contact,
-            Phone.e164,
-            Campaign,
-            Organisation.name,
-            Answer.source,
-            OfficerEntry,
-        )
+        select(Case, Reply, Recipient, Campaign, OfficerEntry, OfficerEntry.recorded_by, *shown.values())
         .outerjoin(Answer, Answer.id == Case.answer_id)
         .outerjoin(OfficerEntry, OfficerEntry.answer_id == Case.answer_id)
         .outerjoin(Reply, Reply.id == Case.reply_id)
@@ -309,24 +309,15 @@ def read_case_rows(
         _officer_labels(session, cases),
         sent_for(session, cases),
     )
-    stopped = [row[2].id for row in found if row[2] and row[2].answer is Label.OPT_OUT]
-    of_drive = opted_out_of_drive(session, stopped)
-    by = {(row[0].taken_by, row[0].done_by, row[-1] and row[-1].recorded_by) for row in found}
-    names = names_of(session, {each for some in by for each in some if each})
+    of_drive = opted_out_of_drive(session, [case.recipient_id for case in cases])
+    names = names_of(session, {by for row in found for by in (row[0].taken_by, row[0].done_by, row[5])})
     rows = {}
-    for case, reply, recipient, contact, e164, campaign, organisation, source, entry in found:
+    for case, reply, recipient, campaign, entry, entered_by, *facts in found:
         own_answers = read_own_answers(campaign.content) if campaign else ()
         row = CaseRow(
             case=case,
             reply=reply,
-            sender=e164 or (reply.sender if reply else ""),
-            person=contact.name if contact else "",
-            contact_id=contact.id if contact else None,
-            village=contact.village if contact else "",
             place=_show_place(areas, case.area_code),
-            campaign=campaign.name if campaign else "",
-            kind=campaign.kind if campaign else "",
-            organisation=organisation or "",
             taken_by=names.get(case.taken_by, ""),
             done_by=names.get(case.done_by, ""),
             held_until=None
@@ -337,9 +328,9 @@ def read_case_rows(
             own_answers=own_answers,
             texts_since=later_texts.get(case.id, []),
             sent=sent.get(case.id, []),
-            asked_through=source,
             entry=entry,
-            entered_by=names.get(entry.recorded_by if entry else None, ""),
+            entered_by=names.get(entered_by, ""),
+            **dict(zip(shown, facts, strict=True)),
         )
         rows[case.id] = _mask(row) if campaign and _is_masked(case, campaign, user) else row
     return [rows[case_id] for case_id in ids]

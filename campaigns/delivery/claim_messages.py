@@ -32,6 +32,7 @@ from campaigns.delivery.message_data import (
 )
 from campaigns.delivery.streams import (
     TRANSACTIONAL_STREAM,
+    Reservation,
     Stream,
     campaign_hours,
     campaign_quiet_days,
@@ -543,15 +544,14 @@ class _StreamRotation:
     def _claim_from(self, stream: Stream) -> tuple[ClaimBatch, list[SendTask]] | None:
         """Claim from one stream. Returns None if its rate limit is used up or nothing is due."""
         runtime, settings = self._runtime, self._settings
-        reservation = (
-            reserve_capacity(
-                runtime.redis, stream.rate_limits, max_segments=self._limit, ahead_s=stream.ahead_s
+        own, segments = list[Reservation](), math.inf
+        if limits := stream.rate_limits:
+            reservation = reserve_capacity(
+                runtime.redis, limits, max_segments=self._limit, ahead_s=stream.ahead_s
             )
-            if stream.rate_limits
-            else None
-        )
-        if stream.rate_limits and reservation is None:
-            return None  # enough is reserved ahead already
+            if reservation is None:
+                return None  # enough is reserved ahead already
+            own, segments = [reservation], reservation.segments
         # In this order, and anew for each stream: however long its transaction has to wait, the fence
         # comes before the end of the lease in the database.
         price_vnd = segment_price(stream.price_vnd, settings)
@@ -560,7 +560,7 @@ class _StreamRotation:
             self._health,
             redis=runtime.redis,
             usual_price_vnd=price_vnd,
-            most_segments=reservation.segments if reservation else self._limit,
+            most_segments=min(segments, self._limit),
             ahead_s=stream.ahead_s,
             senders=self._paces if stream.id == TRANSACTIONAL_STREAM else {},
         )
@@ -573,7 +573,7 @@ class _StreamRotation:
                 stream,
                 self._by,
                 limit=self._limit,
-                segments=reservation.segments if reservation else math.inf,
+                segments=segments,
                 now=now,
                 # What is agreed may have become dearer since the launch.
                 price_vnd=dearest_price(session, stream.sender, usual_price_vnd=price_vnd),
@@ -584,7 +584,6 @@ class _StreamRotation:
             if batch.without_gateway and stream.id != TRANSACTIONAL_STREAM:
                 pause_automatically(session, stream.id, reason=NO_GATEWAY, now=now)
         tasks = []
-        own = [reservation] if reservation else []
         for item in batch.claims:
             spans = own + routes.reservations_of(item.account_id, item.sender, item.kind)
             starts_at = max((span.place(item.segments) for span in spans), default=0.0)

@@ -101,7 +101,8 @@ def save_gateway(
     require_role(user)
     if not settings.is_live and not settings.sms_live:
         raise BadInput("gateway_live_undeclared")
-    account = find_account(session, account_id) if account_id else None
+    new = GatewayAccount(kind=GatewayKind.SMPP, state=GatewayState.TESTING, name="", changed_at=now)
+    account = find_account(session, account_id) if account_id else new
     values: dict[str, Any] = {
         "senders": _read_senders(terms.senders),
         "operators": [each.value for each in OPERATORS if each.value in terms.operators],
@@ -112,8 +113,6 @@ def save_gateway(
         "proof": _read_choice(Proof, terms.proof) or Proof.OPERATOR,
         "has_unicode": not terms.is_unaccented,
     }
-    if account is None:
-        account = GatewayAccount(kind=GatewayKind.SMPP, state=GatewayState.TESTING, name="", changed_at=now)
     if account.kind is not GatewayKind.ENVIRONMENT:
         values |= _read_connection(account, connection)
         taken = select(GatewayAccount.id).where(
@@ -124,18 +123,14 @@ def save_gateway(
         _keep_secret(account, values, connection.secret.strip(), settings)
         if account.state is GatewayState.CLOSED:
             account.state = GatewayState.TESTING
-    before = {field: getattr(account, field) for field in values} if account.id else {}
+    changes = audit.differences(account if account_id else GatewayAccount(), values)
     for field, value in values.items():
         setattr(account, field, value)
     account.changed_by, account.changed_at = user.id, now
     session.add(account)
     session.flush()
-    changes = {
-        field: (_loggable(before.get(field)), _loggable(value))
-        for field, value in values.items()
-        if before.get(field) != value
-    }
-    audit.record_change(session, "gateway.save", account, user, now, changes)
+    logged = {field: (_loggable(before), _loggable(value)) for field, (before, value) in changes.items()}
+    audit.record_change(session, "gateway.save", account, user, now, logged)
     return account
 
 

@@ -143,7 +143,7 @@ def withdraw_all(session: Session, contact_id: int, *, on: date, user: User, now
     )
 
 
-def opted_out_of_drive(session: Session, recipients: Select[Any] | Sequence[int]) -> set[int]:
+def opted_out_of_drive(session: Session, recipients: Select[Any] | Sequence[int | None]) -> set[int]:
     """Return those recipients whose opt-out in force is from the drive alone."""
     rows = session.execute(
         select(Answer.recipient_id, Answer.drive_only)

@@ -167,14 +167,19 @@ def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[st
         urgent=urgent,
         fields={name: substitute for name, substitute in fields.items() if name in used},
     )
+    _check_together(draft)
+    return draft
+
+
+def _check_together(draft: Draft) -> None:
+    """Raise BadCampaign for parts that do not go together."""
     days = [step.after_days for step in draft.steps]
     if days != sorted(days):
         raise BadCampaign("steps_not_ascending")
     if draft.starts_at and draft.deadline and draft.starts_at >= draft.deadline:
         raise BadCampaign("deadline_before_start")
-    if any(step.notice_text and (step.text_b or urgent) for step in steps):
+    if any(step.notice_text and (step.text_b or draft.urgent) for step in draft.steps):
         raise BadCampaign("notice_not_here")
-    return draft
 
 
 def _check_parts(data: Mapping[str, Any]) -> None:

@@ -181,15 +181,11 @@ def forecast_goal(
     below. Returns None if too few days are over, nobody is left, the goal is reached, or the deadline has passed.
     """
     past = [(day, total) for day, total in days if day < today]
-    past += (
-        [(past[-1][0] + timedelta(days=n), past[-1][1]) for n in range(1, (today - past[-1][0]).days)]
-        if past
-        else []
-    )
     target = ceil(goal * people - 1e-9)
     until = deadline or today + timedelta(days=WITHOUT_DEADLINE_DAYS)
     if not past or until < today or days[-1][1] >= target:
         return None
+    past += [(past[-1][0] + timedelta(days=n), past[-1][1]) for n in range(1, (today - past[-1][0]).days)]
     found = forecast_count(past, waves, people=people, until=until)
     if found is None:
         return None
@@ -200,7 +196,6 @@ def forecast_goal(
     counted = min(max(calm, 1), len(past), _PACE_DAYS)
     last, before = past[-1][1], past[-counted - 1][1] if len(past) > counted else 0
     reached_on = _reached_on(past, waves, target, people=people, until=until) if likely >= target else None
-    has_begun = unanswered and any(wave.day < today for wave in waves)
     return Forecast(
         until=until,
         low=low,
@@ -208,7 +203,7 @@ def forecast_goal(
         high=high,
         chance=1 - found.chance_below(target - 0.5),
         reached_on=reached_on,
-        reminder=found.count_of_wave(unanswered) if has_begun else None,
+        reminder=found.count_of_wave(unanswered) if unanswered and latest else None,
         per_day=(last - before) / counted,
         days=counted,
         fits=found.misfit < _MISFIT,

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
+from outreach.rules.identity import name_key
 
 
 class VisitReason(StrEnum):
@@ -86,6 +87,11 @@ def visit_reason(
     if attempted and all(state in _NOT_ARRIVED for state in attempted):
         return VisitReason.FAILED
     return VisitReason.NO_ANSWER if attempted else None
+
+
+def village_key(area_code: str | None, village: str) -> str:
+    """Return what tells villages apart: many communes have a "Thôn 1"."""
+    return f"{area_code or ''}.{name_key(village)}"
 
 
 def line_code(round_id: int, n: int) -> str:

@@ -17,7 +17,7 @@ from campaigns.planning.drives import campaign_scopes
 from campaigns.rules.random_checks import is_drawn
 from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.states import Exclusion, MessageState
-from campaigns.rules.visits import VisitOutcome, VisitReason, visit_reason
+from campaigns.rules.visits import VisitOutcome, VisitReason, village_key, visit_reason
 from outreach.accounts.permissions import visible_to, within_area
 from outreach.contacts.directory import people_recorded_for
 from outreach.contacts.wishes import people_left_alone
@@ -25,7 +25,6 @@ from outreach.core.bulk import values_subquery
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership
 from outreach.rules.errors import BadInput, NotAllowed
-from outreach.rules.identity import name_key
 
 # The most people of a commune or list that are searched: a commune has some thousands.
 _MOST_PEOPLE = 20_000
@@ -129,7 +128,7 @@ def find_candidates(
     villages: dict[str, CandidateVillage] = {}
     for recipient_id, _exclusion, _answer, contact_id, village, commune in rows:
         if reason := reasons.get(contact_id):
-            key = f"{commune or ''}.{name_key(village)}"
+            key = village_key(commune, village)
             group = villages.setdefault(key, CandidateVillage(key, village, commune, []))
             is_in_hand = contact_id in visited.reserved
             group.people.append(Candidate(contact_id, recipient_id, reason, is_in_hand))

@@ -23,6 +23,7 @@ from campaigns.replies.record_answer import AnswerContext, record_officer_answer
 from campaigns.rules.hand_over import ReturnedMarks, read_marks, value_key
 from campaigns.rules.own_answers import read_own_answers, read_word
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.visits import village_key
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.directory import people_recorded_for, people_visible_to
@@ -85,8 +86,7 @@ class ListedPerson:
 
     @property
     def village_key(self) -> str:
-        """Return what tells villages apart: many communes have a "Thôn 1"."""
-        return f"{self.area_code}.{name_key(self.village)}"
+        return village_key(self.area_code, self.village)
 
 
 @dataclass(frozen=True, slots=True)

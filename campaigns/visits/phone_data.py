@@ -13,7 +13,6 @@ from campaigns.delivery.message_data import fill_values, read_list_values
 from campaigns.models.activities import SheetOfficer, VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Drive, Recipient
 from campaigns.privacy.consents import opted_out_of_drive, shown_answer
-from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import (
     VisitOutcome,
@@ -21,6 +20,7 @@ from campaigns.rules.visits import (
     group_houses,
     line_code,
     shown_reason,
+    village_key,
     visit_priority,
 )
 from campaigns.visits.sheets import counted_lines, is_left_alone
@@ -32,7 +32,6 @@ from outreach.core.bulk import values_subquery
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ContactPhone, Phone
 from outreach.models.places import Area
-from outreach.rules.identity import name_key
 from outreach.use_cases import use_case
 
 _ResultRow = tuple[VisitResult, VisitLine]
@@ -121,24 +120,25 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
     ).all()
     contacts = sorted({row.contact_id for row in rows})
     results = _results(session, contacts)
-    of_drive = opted_out_of_drive(session, [row[1].id for row in rows if row[1].answer is Label.OPT_OUT])
+    of_drive = opted_out_of_drive(session, [row[1].id for row in rows])
     numbers = _numbers(session, contacts)
     left_alone = read_left_alone(session, people=contacts)
-    sheet_ids = {sheet.id for sheet in sheets}
     found: dict[int, list[PhonePerson]] = {}
     phones: dict[int, list[tuple[str, list[int]]]] = {}
     values = read_list_values(session, rows)
     for line, recipient, contact, campaign_id, _contact, fields, campaign in rows:
         known = results.get(contact.id, [])
         current = _last(known, line)
-        if is_left_alone(left_alone, contact.id, campaign, current.outcome if current else None):
+        seen = _seen(current)
+        if is_left_alone(left_alone, contact.id, campaign, seen.outcome):
             continue
         earlier = _last(known, line, elsewhere=True)
-        last = current or earlier
         is_own = current is not None and current.entered_by == user.id
-        is_check = line.why is VisitReason.CHECK
-        needs_call = last is not None and last.outcome in (VisitOutcome.ABSENT, VisitOutcome.CALL)
+        needs_call = _seen(current or earlier).outcome in (VisitOutcome.ABSENT, VisitOutcome.CALL)
         own_numbers = numbers.get(contact.id, [])
+        answer, answered_at = shown_answer(recipient.answer, recipient.id, of_drive), recipient.answered_at
+        if line.why is VisitReason.CHECK:
+            answer = answered_at = None
         person = PhonePerson(
             line_id=line.id,
             sheet_id=line.round_id,
@@ -149,21 +149,21 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
             village=contact.village,
             values=fill_values(fields, values.get((campaign_id, contact.id), {})),
             why=shown_reason(line.why),
-            priority=visit_priority(line.why, current.outcome if current else None),
-            phone=next((e164 for _, e164 in own_numbers if e164), "") if needs_call else "",
-            answer=None if is_check else shown_answer(recipient.answer, recipient.id, of_drive),
-            answered_at=None if is_check else recipient.answered_at,
+            priority=visit_priority(line.why, seen.outcome),
+            phone=next(filter(None, (e164 for _, e164 in own_numbers)), "") if needs_call else "",
+            answer=answer,
+            answered_at=answered_at,
             earlier=_seen(earlier),
-            current=_seen(current),
+            current=seen,
             is_own=is_own,
             has_own_note=is_own and bool(current and current.note),
         )
         found.setdefault(line.round_id, []).append(person)
-        village = f"{contact.area_code or ''}.{name_key(contact.village)}"
+        village = village_key(contact.area_code, contact.village)
         phones.setdefault(line.round_id, []).append((village, [phone_id for phone_id, _ in own_numbers]))
     people = [
         replace(person, house=house)
-        for sheet_id in sorted(sheet_ids & found.keys())
+        for sheet_id in sorted(found)
         for person, house in zip(found[sheet_id], group_houses(phones[sheet_id]), strict=True)
     ]
     digest = hashlib.sha256(repr((user.name, sheets, people)).encode()).hexdigest()[:24]

@@ -1,7 +1,7 @@
 """Visit sheets: creation, listing, reading. Every reading and printing with full numbers is on record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,6 @@ from campaigns.planning.drives import campaign_scopes
 from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.replies.one_person import counted_id
 from campaigns.rules.random_checks import MOST_PERCENT
-from campaigns.rules.replies.labels import Label
 from campaigns.rules.visits import VisitOutcome, line_code
 from campaigns.visits.candidates import find_candidates
 from campaigns.visits.progress import count_lines
@@ -49,19 +48,19 @@ class SheetRow:
 
     n: int
     code: str
-    contact_id: int | None
-    name: str
-    birth_year: int | None
-    place: str
-    values: Mapping[str, str]
-    phone: str
     row: VisitLine
-    outcome: VisitOutcome | None
-    visited_at: datetime | None
     answer: str | None
     answered_at: datetime | None
-    note: str
     is_masked: bool  # of a campaign about health, for a reader who handles no answers: it names nobody
+    contact_id: int | None = None
+    name: str = ""
+    birth_year: int | None = None
+    place: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    phone: str = ""
+    outcome: VisitOutcome | None = None
+    visited_at: datetime | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,32 +240,33 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
         .order_by(VisitLine.n)
     ).all()
     results = current_results(session, VisitLine.round_id == round_id)
-    of_drive = opted_out_of_drive(session, [row[1].id for row in rows if row[1].answer is Label.OPT_OUT])
+    of_drive = opted_out_of_drive(session, [row[1].id for row in rows])
     values = read_list_values(session, rows)
     sheet_rows = []
     for line, recipient, found, e164, area, _contact, campaign_id, fields, is_health in rows:
         is_masked = is_health and not may_read_answers(user)
         result, contact = (None, None) if is_masked else (results.get(line.id), found)
-        number = (e164 if with_numbers else mask_number(e164)) if e164 and contact else ""
+        facts: dict[str, Any] = {}
+        if contact:
+            facts = {
+                "contact_id": contact.id,
+                "name": contact.name,
+                "birth_year": contact.birth_year,
+                "place": ", ".join(filter(None, [contact.village, area.full_name if area else ""])),
+                "values": fill_values(fields, values.get((campaign_id, contact.id), {})),
+                "phone": (e164 if with_numbers else mask_number(e164)) if e164 else "",
+            }
+        if result:
+            facts |= {"outcome": result.outcome, "visited_at": result.visited_at, "note": result.note}
         sheet_rows.append(
             SheetRow(
                 n=line.n,
                 code=line_code(round_id, line.n),
-                contact_id=contact.id if contact else None,
-                name=contact.name if contact else "",
-                birth_year=contact.birth_year if contact else None,
-                place=", ".join(filter(None, [contact.village, area.full_name if area else ""]))
-                if contact
-                else "",
-                values=fill_values(fields, values.get((campaign_id, contact.id), {})) if contact else {},
-                phone=number,
                 row=line,
-                outcome=result.outcome if result else None,
-                visited_at=result.visited_at if result else None,
                 answer=None if is_masked else shown_answer(recipient.answer, recipient.id, of_drive),
                 answered_at=recipient.answered_at,
-                note=result.note if result else "",
                 is_masked=is_masked,
+                **facts,
             )
         )
     return sheet_rows

@@ -263,7 +263,7 @@ def _index_ranges(text: str, user: User) -> list[_IndexRange]:
 
 def _filters(session: Session, user: User, filters: ContactFilter) -> list[ColumnElement[bool]]:
     conditions = [within_area(session, user, Contact.area_code)]
-    lists = visible_lists(session, user)
+    lists = visible = visible_lists(session, user)
     if filters.organisation_id is not None:
         below = descendants(
             session.execute(select(Organisation.id, Organisation.parent_id)), [filters.organisation_id]
@@ -276,15 +276,9 @@ def _filters(session: Session, user: User, filters: ContactFilter) -> list[Colum
         lists = {filters.list_id} if lists is None else lists & {filters.list_id}
     if lists is not None:
         # Who asks for a quality of a person learns it: only of those whom these lists recorded.
-        tells = (
-            filters.area_code
-            or filters.smartphone
-            or filters.suppressed
-            or filters.at_the_door
-            or is_number_text(filters.text)
-        )
-        is_scoped = tells and visible_lists(session, user) is not None
-        conditions.append(is_recorded_in(lists) if is_scoped else is_in(lists))
+        asked = (filters.area_code, filters.smartphone, filters.suppressed, filters.at_the_door)
+        tells = any(asked) or is_number_text(filters.text)
+        conditions.append(is_recorded_in(lists) if tells and visible is not None else is_in(lists))
     if filters.area_code:
         history = filters.history or read_unit_history(session)
         conditions += lives_in_unit(history, filters.area_code, perhaps=filters.perhaps)

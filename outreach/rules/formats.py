@@ -6,7 +6,7 @@ Each parser raises BadInput with what is wrong.
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from outreach.rules.errors import BadInput, LoaError
@@ -130,16 +130,18 @@ def addresses(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-def is_url(contact: str) -> bool:
-    """Return whether a contact is the address of a webhook."""
-    return contact.startswith(("https://", "http://"))
+def way_to(contact: str) -> Literal["webhook", "mail", "sms"]:
+    """Return by what a contact is told."""
+    if contact.startswith(("https://", "http://")):
+        return "webhook"
+    return "mail" if "@" in contact else "sms"
 
 
 def contacts(value: str) -> tuple[str, ...]:
     """Parse mail addresses, webhooks and mobile numbers separated by commas; a number as +84 and nine digits. Raises BadInput."""
     found: list[str] = []
     for part in addresses(value):
-        numbers = (part,) if is_url(part) or "@" in part else read_phone_cell(part).numbers
+        numbers = (part,) if way_to(part) != "sms" else read_phone_cell(part).numbers
         if len(numbers) != 1:
             raise BadInput("contact_wrong", contact=part)
         found += numbers
