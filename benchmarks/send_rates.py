@@ -28,10 +28,7 @@ Templates = dict[int, tuple[str, int]]
 
 @dataclass
 class Contestant:
-    """System to compare.
-
-    `at_0` and `at_100` are the messages of a run without latency and at LATENCY_MS.
-    """
+    """System to compare. `at_0` and `at_100` are the messages of a run without latency and at LATENCY_MS."""
 
     name: str
     at_0: int

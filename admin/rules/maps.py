@@ -65,10 +65,10 @@ def area_map(
     Returns nothing where no place has a shape and there are no `spots`, which lie above the places.
     """
     known = sorted((place for place in places if place.code in shapes), key=lambda place: -place.people)
-    if not known and not spots:
-        return Markup()
     points = [point for place in known for point in _points(shapes[place.code])]
     points += [(spot.longitude, spot.latitude) for spot in spots]
+    if not points:
+        return Markup()
     (west, east), (south, north) = ((min(each), max(each)) for each in zip(*points, strict=True))
     # A degree of longitude is shorter than one of latitude, the further from the equator.
     squeeze = cos(radians((south + north) / 2))
@@ -79,7 +79,7 @@ def area_map(
     def at(x: float, y: float) -> Point:
         return left + (x - west) * squeeze * scale, _EDGE + (north - y) * scale
 
-    most = max((place.people for place in known), default=0) or 1
+    most = max([1, *(place.people for place in known)])
     has_names = len(known) <= _MOST_NAMES
     drawn, names = [], list[Markup]()
     for place in known:

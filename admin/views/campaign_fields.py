@@ -328,9 +328,7 @@ def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
     skeleton = {**_SKELETON, "kind": data["kind"]}
     holes = _fit_substitutes(skeleton, data, errors, kinds)
     for key, value in data.items():
-        if key in errors:
-            continue
-        if key == "lists" and not value and data["organisations"]:
+        if key in errors or (key == "lists" and not value and data["organisations"]):
             continue
         if key in required and not value:
             errors[key] = required[key]
@@ -447,20 +445,18 @@ def _gather(form: Form, *, kinds: Kinds) -> tuple[dict[str, Any], dict[str, str]
         "step": _steps(form, errors),
         **first_variants(form, errors),
     }
-    if fields := {key.removeprefix(_FIELD): form[key] for key in form if key.startswith(_FIELD)}:
-        data["fields"] = fields
+    hours = [_clock(form.get("window_from", "")), _clock(form.get("window_to", ""))]
+    optional = {
+        "fields": {key.removeprefix(_FIELD): form[key] for key in form if key.startswith(_FIELD)},
+        "window": any(hours) and hours,
+        "goal": _goal(form, errors),
+        **{key: form.get(key, "").strip() for key in ("starts_at", "deadline", "answered")},
+    }
+    data |= {key: value for key, value in optional.items() if value}
     if form.get("urgent"):
         data["urgent"] = {name: form.get(f"urgent_{name}", "") for name in ("reason", "basis")}
-    hours = [_clock(form.get("window_from", "")), _clock(form.get("window_to", ""))]
-    if any(hours):
-        data["window"] = hours
-    for key in ("starts_at", "deadline", "answered"):
-        if form.get(key, "").strip():
-            data[key] = form[key].strip()
     for key, read in (("pace", _decimal), ("cap_per_day", _whole), ("budget_vnd", _whole)):
         _number(form, key, read, data, errors, into=key)
-    if goal := _goal(form, errors):
-        data["goal"] = goal
     # After a change of kind the texts shown are still the old kind's: leave them out.
     if kind in kinds and form.get("content_of") == kind:
         data["content"] = _content(form, kinds[kind])

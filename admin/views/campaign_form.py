@@ -354,16 +354,14 @@ class CampaignFormPages(AdminPage):
             with self.reading() as (session, user):
                 # Adds what is wrong with lists and places, each to its field.
                 read_query(session, user, filled)
-        if is_save and not filled.errors:
             try:
-                return self._save(writing, filled, is_submit=wish == "submit")
+                if not filled.errors:
+                    return self._save(writing, filled, is_submit=wish == "submit")
             except WrittenMeanwhile as error:
                 filled.errors["form"] = show_error(error)
                 writing = replace(writing, version=error.kept.version, theirs=self._theirs(error.kept))
-            except BadInput as error:
-                filled.errors[_field_of(error)] = show_error(error)
             except LoaError as error:
-                filled.errors["form"] = show_error(error)
+                filled.errors[_field_of(error)] = show_error(error)
         elif wish == "step":
             form.setlist("step_text", [*form.getlist("step_text"), ""])
             form.setlist("step_days", [*form.getlist("step_days"), "2"])
@@ -628,8 +626,10 @@ _ANCHORS = {
 }
 
 
-def _field_of(error: BadInput) -> str:
-    """Return the field of what only saving or submitting finds: a message's text by its step, else the lists."""
+def _field_of(error: LoaError) -> str:
+    """Return the field of what only saving or submitting finds: a message's text by its step, else the lists; or none."""
+    if not isinstance(error, BadInput):
+        return "form"
     step = error.parameters.get("step")
     if not isinstance(step, int):
         return "lists"

@@ -4,9 +4,11 @@ An officer's search texts are kept in their signed cookie only, so that no URL c
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 from flask import current_app, flash, request, url_for
@@ -427,7 +429,9 @@ class ContactsView(AdminPage):
         _l("Đã bỏ chặn số này với lý do đã chọn.")
     )
 
-    def _show(self, contact_id: int, *, numbers: dict[int, str] | None = None, opened: bool = False) -> str:
+    def _show(
+        self, contact_id: int, *, numbers: Mapping[int, str] = MappingProxyType({}), opened: bool = False
+    ) -> str:
         with self.reading() as (session, user):
             person, phones = read_contact(session, contact_id, user=user)
             area, place = _place_of(session, person)
@@ -472,7 +476,7 @@ class ContactsView(AdminPage):
             phones=phones,
             scopes=scopes,
             languages=LANGUAGES,
-            numbers=numbers or {},
+            numbers=numbers,
             correct_form=correct_form,
             add_form=AddNumberForm.on_page(),
             remove_form=_remove_form,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from itertools import groupby
 from math import hypot
+from operator import attrgetter
 from typing import Any
 from zlib import crc32
 
@@ -248,9 +249,8 @@ class RescueView(AdminPage):
         near = {each.area_code: each.id for each in reversed(officers) if each.area_code}
         to, chosen = _key_of(choices), request.values.get("case", type=int)
         shown = [cry for cry in cries if cry.id == chosen] or cries[:MOST_SHOWN]
-        ids = {cry.id for cry in shown}
         rest = groupby(
-            (cry for cry in cries if cry.id not in ids),
+            (cry for cry in cries if cry not in shown),
             key=lambda cry: (cry.state is CryState.ON_THE_WAY, cry.danger, cry.id // _TOGETHER),
         )
         lines = [list(some) for _key, some in rest]
@@ -271,12 +271,11 @@ class RescueView(AdminPage):
             "cries": cries,
             "shown": [(_key_of(cry, duration(now - cry.since), to), cry) for cry in shown],
             "rest": [
-                (_key_of(*((cry.id, cry.since, cry.state, cry.where) for cry in some)), some)
-                for some in lines
+                (_key_of(*map(attrgetter("id", "since", "state", "where"), some)), some) for some in lines
             ],
             "have": request.headers.get("X-Have", "").split(),
             "by_state": Counter(cry.state for cry in cries),
-            "oldest": min((cry.since for cry in cries), default=None),
+            "oldest": min(map(attrgetter("since"), cries), default=None),
             "counts": count_event(session, event.id, user, redis=self.runtime.redis, cries=cries),
             "hand_form": hand_form,
             "note_form": note_form,

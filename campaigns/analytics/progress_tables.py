@@ -171,9 +171,9 @@ class PlaceTree:
                 continue
             units = [area for area in self.areas.values() if area.is_valid_on(day.isoformat())]
             for level in reversed(AreaLevel):
-                codes = [area.code for area in units if area.level is level]
                 for places_of in (self.communes_of, self.districts_of, self._provinces_of):
-                    whole = known_ground(known, {code: places_of(code) for code in codes})
+                    grounds = {area.code: places_of(area.code) for area in units if area.level is level}
+                    whole = known_ground(known, grounds)
                     found |= {
                         place: whole[place]
                         for place in places

@@ -152,7 +152,7 @@ def _keep_secret(account: GatewayAccount, values: dict[str, Any], secret: str, s
 
 def _read_connection(account: GatewayAccount, typed: TypedConnection) -> dict[str, Any]:
     name, url, login = " ".join(typed.name.split()), typed.url.strip().rstrip("/"), typed.login.strip()
-    if not name or len(name) > 60:
+    if not 0 < len(name) <= 60:
         raise BadInput("gateway_name_wrong")
     kind = account.kind if account.id else _read_choice(GatewayKind, typed.kind)
     if kind not in (GatewayKind.SMPP, GatewayKind.AGGREGATOR):
@@ -162,13 +162,15 @@ def _read_connection(account: GatewayAccount, typed: TypedConnection) -> dict[st
     # Without an address an aggregator's profile has it.
     if not (_is_address(url, schemes) if url else not is_smpp):
         raise BadInput("gateway_url_wrong", schemes=[f"{scheme}://" for scheme in schemes])
-    if not login or len(login) > 120:
+    if not 0 < len(login) <= 120:
         raise BadInput("gateway_login_missing")
-    if not is_smpp and typed.profile not in profiles():
+    if is_smpp:
+        options = {**(account.options or {}), "window": _read_price(typed.window, most=10_000) or 10}
+    elif typed.profile not in profiles():
         raise BadInput("gateway_profile_wrong", profiles=profiles())
-    window = {"window": _read_price(typed.window, most=10_000) or 10} if is_smpp else {}
-    notices = {"notice_account": typed.notice_account.strip()[:40]} if typed.notice_account.strip() else {}
-    options = {**(account.options or {}), **window} if is_smpp else {"profile": typed.profile, **notices}
+    else:
+        notices = typed.notice_account.strip()[:40]
+        options = {"profile": typed.profile} | ({"notice_account": notices} if notices else {})
     return {"name": name, "kind": kind, "url": url, "login": login, "options": options}
 
 

@@ -43,10 +43,7 @@ class _ReadyQueue(asyncio.Queue[SendTask | None]):
 
 
 class SendBuffer:
-    """Buffer of claimed messages: due now, or waiting for their start.
-
-    A slow campaign delays no other.
-    """
+    """Buffer of claimed messages: due now, or waiting for their start. A slow campaign delays no other."""
 
     def __init__(self) -> None:
         self._ready = _ReadyQueue()

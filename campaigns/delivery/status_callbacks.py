@@ -105,10 +105,7 @@ class StatusCallbackStore:
 
 
 def _insertion(session: Session) -> Insert:
-    """Return the INSERT for callbacks.
-
-    Built once for many batches: to build it costs more than to run it.
-    """
+    """Return the INSERT for callbacks. Built once for many batches: to build it costs more than to run it."""
     new = rows_table(session, _CALLBACK_COLUMNS, bindparam("events", type_=String))
     now: ColumnElement[datetime] = bindparam("now", type_=UtcDateTime)
     if is_postgresql(session):

@@ -230,10 +230,7 @@ def campaigns_of_list(session: Session, user: User, list_id: int) -> list[tuple[
 def describe_campaign(
     session: Session, campaign: Campaign, *, kinds: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Describe a campaign as in its file, ready for JSON.
-
-    `read_draft` makes the same draft of it.
-    """
+    """Describe a campaign as in its file, ready for JSON. `read_draft` makes the same draft of it."""
     first, *reminders = campaign.steps
     named = (
         select(Organisation.code + "/" + ContactList.name)

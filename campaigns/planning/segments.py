@@ -68,10 +68,7 @@ def save_segment(
 
 @use_case
 def remove_segment(session: Session, segment_id: int, *, user: User, now: datetime) -> None:
-    """Remove a segment. Campaigns that began with it keep their audience.
-
-    Raises NotFound, NotAllowed.
-    """
+    """Remove a segment. Campaigns that began with it keep their audience. Raises NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     session.delete(find_segment(session, segment_id, user=user))
     audit.record(session, "segment.remove", f"segments:{segment_id}", user, now)

@@ -51,10 +51,7 @@ def _read_pace(text: str) -> float | None:
 
 @use_case
 def remove_sender(session: Session, name: str, *, user: User, now: datetime) -> None:
-    """Remove a sender from the register; its campaigns get a warning again.
-
-    Raises NotFound, NotAllowed.
-    """
+    """Remove a sender from the register; its campaigns get a warning again. Raises NotFound, NotAllowed."""
     require_role(user)
     sender = or_raise(session.get(Sender, name), NotFound("sender_unknown", name=name))
     session.delete(sender)

@@ -216,10 +216,7 @@ def _lock_messages(
 
 
 def erase_messages(session: Session, ids: Sequence[int]) -> None:
-    """Cancel waiting messages, and empty the texts of sent ones.
-
-    The texts contain name and link.
-    """
+    """Cancel waiting messages, and empty the texts of sent ones. The texts contain name and link."""
     message_ids = values_subquery(session, ids, BigInteger)
     change_rows(session, delete(Outbox).where(Outbox.message_id.in_(message_ids)))
     waiting = (Message.id.in_(message_ids), Message.state == MessageState.QUEUED)

@@ -200,10 +200,7 @@ def extend_request(
 def finish_request(
     session: Session, request_id: int, *, answer: str, user: User, now: datetime
 ) -> PersonRequest:
-    """Close a request with what was done, or why not.
-
-    Raises BadInput, WrongState, NotFound, NotAllowed.
-    """
+    """Close a request with what was done, or why not. Raises BadInput, WrongState, NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     request = lock_request(session, request_id, user=user)
     answer = " ".join(answer.split())[:_LONGEST_ANSWER]

@@ -46,10 +46,7 @@ from outreach.use_cases import enqueue_after_commit, transaction, use_case
 
 
 def lock_day(session: Session, drive: int, day: str) -> ReportDay:
-    """Return a day's row, created if missing, and locked.
-
-    So the steps of one day run one after the other.
-    """
+    """Return a day's row, created if missing, and locked. So the steps of one day run one after the other."""
     insert_missing(session, ReportDay, [{"drive_id": drive, "day": day, "marks": {}, "pending": []}])
     return session.get_one(ReportDay, (drive, day), with_for_update=True, populate_existing=True)
 

@@ -187,10 +187,7 @@ def owners_of_chosen(named: str) -> frozenset[int]:
 
 @dataclass(frozen=True, slots=True)
 class PhoneSharer:
-    """Contact whose first phone is shared with another one.
-
-    `further` are their other phones, in order.
-    """
+    """Contact whose first phone is shared with another one. `further` are their other phones, in order."""
 
     contact_id: int
     profile: ContactProfile

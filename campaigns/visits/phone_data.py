@@ -135,7 +135,7 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
         earlier = _last(known, line, elsewhere=True)
         is_own = current is not None and current.entered_by == user.id
         needs_call = _seen(current or earlier).outcome in (VisitOutcome.ABSENT, VisitOutcome.CALL)
-        own_numbers = numbers.get(contact.id, [])
+        own_numbers = numbers.get(contact.id, {})
         answer, answered_at = shown_answer(recipient.answer, recipient.id, of_drive), recipient.answered_at
         if line.why is VisitReason.CHECK:
             answer = answered_at = None
@@ -150,7 +150,7 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
             values=fill_values(fields, values.get((campaign_id, contact.id), {})),
             why=shown_reason(line.why),
             priority=visit_priority(line.why, seen.outcome),
-            phone=next(filter(None, (e164 for _, e164 in own_numbers)), "") if needs_call else "",
+            phone=next(filter(None, own_numbers.values()), "") if needs_call else "",
             answer=answer,
             answered_at=answered_at,
             earlier=_seen(earlier),
@@ -160,7 +160,7 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
         )
         found.setdefault(line.round_id, []).append(person)
         village = village_key(contact.area_code, contact.village)
-        phones.setdefault(line.round_id, []).append((village, [phone_id for phone_id, _ in own_numbers]))
+        phones.setdefault(line.round_id, []).append((village, [*own_numbers]))
     people = [
         replace(person, house=house)
         for sheet_id in sorted(found)
@@ -238,7 +238,7 @@ def _seen(result: VisitResult | None) -> Seen:
     return Seen(result.outcome, result.at) if result else Seen()
 
 
-def _numbers(session: Session, contacts: Sequence[int]) -> dict[int, list[tuple[int, str]]]:
+def _numbers(session: Session, contacts: Sequence[int]) -> dict[int, dict[int, str]]:
     """Return the contacts' phones in their order, "" for a number that is known to be somebody else's."""
     rows = session.execute(
         select(ContactPhone.contact_id, Phone.id, case((is_strangers(Phone.id), ""), else_=Phone.e164))
@@ -246,7 +246,7 @@ def _numbers(session: Session, contacts: Sequence[int]) -> dict[int, list[tuple[
         .where(ContactPhone.contact_id.in_(values_subquery(session, contacts, BigInteger)))
         .order_by(ContactPhone.contact_id, ContactPhone.position)
     )
-    found: dict[int, list[tuple[int, str]]] = {}
+    found: dict[int, dict[int, str]] = {}
     for contact_id, phone_id, e164 in rows:
-        found.setdefault(contact_id, []).append((phone_id, e164))
+        found.setdefault(contact_id, {})[phone_id] = e164
     return found

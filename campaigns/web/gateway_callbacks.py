@@ -72,10 +72,7 @@ LONGEST_GATEWAY_ID = 64
 
 
 def create_gateway_callbacks(runtime: Runtime) -> Blueprint:
-    """Create `/webhooks/twilio/inbound`.
-
-    403 on a bad signature with nothing stored, 2xx only once stored.
-    """
+    """Create `/webhooks/twilio/inbound`. 403 on a bad signature with nothing stored, 2xx only once stored."""
     callbacks_blueprint = Blueprint("gateway_callbacks", __name__, url_prefix="/webhooks/twilio")
 
     @callbacks_blueprint.before_request
@@ -418,10 +415,7 @@ class StatusCallbackApp:
 
 
 class StatusWriter:
-    """Writer that stores callbacks that come at the same time in one transaction.
-
-    For one event loop.
-    """
+    """Writer that stores callbacks that come at the same time in one transaction. For one event loop."""
 
     def __init__(self, db: Database, *, stored: Callable[[], object]) -> None:
         """Create a writer.

@@ -133,10 +133,7 @@ MAX_REMEMBERED = 100_000
 
 
 class OpenTracker:
-    """Tracker that records each recipient's first page open once.
-
-    `record` never waits and never raises.
-    """
+    """Tracker that records each recipient's first page open once. `record` never waits and never raises."""
 
     def __init__(self, db: Database) -> None:
         self._db = db

@@ -52,10 +52,7 @@ KEEP_FOR = timedelta(days=30)
 
 @dataclass(slots=True)
 class DeliveryCounts:
-    """Totals of one round.
-
-    `in_vain`: tries that failed; `failed`: events given up.
-    """
+    """Totals of one round. `in_vain`: tries that failed; `failed`: events given up."""
 
     delivered: int = 0
     in_vain: int = 0

@@ -85,10 +85,7 @@ def mail_invitation(db: Database, settings: Settings, user_id: int) -> int:
 
 
 def mail_reset(db: Database, settings: Settings, user_id: int) -> int:
-    """Mail a reset link to a user who has forgotten the password.
-
-    Returns 0 as `mail_invitation` does.
-    """
+    """Mail a reset link to a user who has forgotten the password. Returns 0 as `mail_invitation` does."""
     mailed = _mail(db, settings, user_id, TokenPurpose.RESET)
     if mailed:
         with db.write() as session:

@@ -216,6 +216,15 @@ def read_phones(session: Session, contact_id: int) -> list[PhoneRow]:
     ]
 
 
+def _read_year(typed: str, *, latest: int) -> int | None:
+    """Return a year of birth as typed; None where none is. Raises BadInput."""
+    if not typed:
+        return None
+    if typed.isascii() and typed.isdecimal() and _MIN_BIRTH_YEAR <= int(typed) <= latest:
+        return int(typed)
+    raise BadInput("birth_year_wrong", earliest=_MIN_BIRTH_YEAR, latest=latest)
+
+
 @use_case
 def correct_contact(
     session: Session,
@@ -243,30 +252,25 @@ def correct_contact(
     level = select(Area.code).where(Area.code == area_code, Area.level == AreaLevel.COMMUNE)
     if area_code and not session.scalar(level):
         raise BadInput("commune_unknown")
-    year = birth_year.strip()
-    if year and not (year.isascii() and year.isdecimal() and _MIN_BIRTH_YEAR <= int(year) <= now.year):
-        raise BadInput("birth_year_wrong", earliest=_MIN_BIRTH_YEAR, latest=now.year)
     if language and language not in NAMES:
         raise BadInput("language_unknown")
     values: dict[str, Any] = {
         "name": name,
-        "birth_year": int(year) if year else None,
+        "birth_year": _read_year(birth_year.strip(), latest=now.year),
         "sex": sex if sex in ("m", "f") else None,
         "village": village,
         "area_code": area_code or None,
         "has_smartphone": has_smartphone,
     }
     changes = audit.differences(person, values)
-    changed = list(changes)
     if language is not None and (language_change := _set_language(session, contact_id, language or None)):
         changes["language"] = language_change
-        changed.append("language")
-    if changed:
+    if changes:
         for key, value in values.items():
             setattr(person, key, value)
         person.name_key, person.given_key, person.updated_at = name_key(name), name_order(name), now
         audit.record_change(
-            session, "contact.correct", f"contacts:{contact_id}", user, now, changes, fields=changed
+            session, "contact.correct", f"contacts:{contact_id}", user, now, changes, fields=list(changes)
         )
     return person
 

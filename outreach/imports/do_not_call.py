@@ -307,10 +307,7 @@ def files_to_process(session: Session, *, now: datetime) -> list[int]:
 
 
 def process_file(db: Database, folder: Path, register_id: int, *, secret_key: str) -> bool:
-    """Replace the register by a received file; all or nothing.
-
-    Returns False if there is nothing to do.
-    """
+    """Replace the register by a received file; all or nothing. Returns False if there is nothing to do."""
     now = datetime.now(UTC)
     with db.write() as session:
         register = session.get(DoNotCallFile, register_id, with_for_update=True)

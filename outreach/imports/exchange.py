@@ -114,15 +114,15 @@ def answer_reader(
         Wish.source == WishSource.EXCHANGE, Wish.evidence.startswith(f"{reader}/"), _BACK.id.is_(None)
     )
     rows = session.execute(
-        select(Wish, _BACK)
+        select(Wish, _BACK, _BACK.said_at)
         .outerjoin(_BACK, _BACK.undoes_id == Wish.id)
         .where(Wish.undoes_id.is_(None), place > begin, or_(own, told_back))
         .order_by(place)
         .limit(PAGE)
     ).all()
-    numbers = _numbers_of(session, [wish.id for wish, back in rows if back is None], settings)
+    numbers = _numbers_of(session, [wish.id for wish, back, _ended_at in rows if back is None], settings)
     wishes = []
-    for wish, back in rows:
+    for wish, _back, ended_at in rows:
         # Recovered or told by the reader: it is known by what it was told as.
         office, _, uid = wish.evidence.rpartition("/")
         known, is_whole = numbers.get(wish.id, (frozenset(), True))
@@ -133,11 +133,11 @@ def answer_reader(
                 known,
                 is_whole and not office,
                 wish.said_at,
-                back.said_at if back else None,
+                ended_at,
             )
         )
     if rows:
-        wish, back = rows[-1]
+        wish, back, _ended_at = rows[-1]
         last = back or wish
         after = uid_of(me, last.id, last.source, last.said_at)
     body = write_page(Page(me, reader, nonce, key_id(settings.exchange_keys[0]), now, after, wishes))

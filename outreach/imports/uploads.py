@@ -466,10 +466,7 @@ _ORPHAN_AFTER = timedelta(days=1)
 
 
 def remove_unconfirmed(db: Database, folder: Path, *, keep: timedelta, now: datetime) -> int:
-    """Expire the uploads that were not confirmed within `keep`, and remove their files.
-
-    Returns how many.
-    """
+    """Expire the uploads that were not confirmed within `keep`, and remove their files. Returns how many."""
     overdue = select(Upload.id).where(Upload.state == UploadState.READY, Upload.uploaded_at < now - keep)
     with db.read() as session:
         ids = session.scalars(overdue).all()

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
+from operator import attrgetter
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -47,7 +48,7 @@ def installation_gazetteer(session: Session) -> Gazetteer:
 
     provinces = {area.official_code for area in areas.values() if area.level is AreaLevel.PROVINCE}
     known = frozenset(provinces & province_names(day).keys())
-    units = [each for each in map(as_now, units_of(known, day) if known else ()) if each.codes]
+    units = list(filter(attrgetter("codes"), map(as_now, units_of(known, day) if known else ())))
     named = {(unit.codes[0], spelling_key(unit.name)) for unit in units if not unit.is_former}
     units += _units_of_table(areas, named)
     return Gazetteer(units, provinces=all_province_names(), renamed=RENAMED)

@@ -86,8 +86,9 @@ def find_break(
     `links` are in the order of ids; the last entry ever written was `last_id` with `last_hash`. `keys`: by `key_id`.
     """
     before_id, before_hash, is_keyed = 0, GENESIS, False
+    known_keys = {None, "", *keys}
     for link, following in _with_next(links):
-        if link.key_id and link.key_id not in keys:
+        if link.key_id not in known_keys:
             return ChainBreak(link.id, ChainFault.UNKNOWN_KEY)
         is_unchanged = link.hash == _expected_hash(link, keys) and bool(link.key_id or not is_keyed)
         is_keyed |= bool(link.key_id)

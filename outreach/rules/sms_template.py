@@ -135,14 +135,14 @@ def _close_gap(before: str, after: str) -> tuple[str, str]:
 def _read(text: str, allowed: frozenset[str]) -> list[_Piece]:
     pieces: list[_Piece] = []
     groups = count(1)
-    opened: int | None = None  # index of the open bracket in `pieces`
+    opened = -1  # index of the open bracket in `pieces`
     for match in _SIGNS.finditer(text):
         sign, place = match[0], match.start() + 1
         if sign in ("{", "}"):
             raise BadTemplate("brace_alone", sign=sign, place=place)
-        if sign == "[" and opened is not None:
+        if sign == "[" and opened >= 0:
             raise BadTemplate("bracket_nested", place=place)
-        if sign == "]" and opened is None:
+        if sign == "]" and opened < 0:
             raise BadTemplate("bracket_not_opened", place=place)
         if sign in ("{{", "}}"):
             pieces.append(_Piece(sign[0], False, 0))
@@ -153,12 +153,12 @@ def _read(text: str, allowed: frozenset[str]) -> list[_Piece]:
         if sign == "[":
             opened = len(pieces) - 1
         elif sign == "]":
-            inside = pieces[opened + 1 : -1] if opened is not None else []
+            inside = pieces[opened + 1 : -1]
             if any(piece.is_field for piece in inside):
                 group = next(groups)
                 pieces[opened:] = [piece._replace(group=group) for piece in inside]
-            opened = None
-    if opened is not None:
+            opened = -1
+    if opened >= 0:
         raise BadTemplate("bracket_not_closed")
     return pieces
 

@@ -283,10 +283,7 @@ def _own_answers(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
 
 
 def _days(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
-    """Compare the totals of self-reports by day.
-
-    That of the previous report is usually the last but one.
-    """
+    """Compare the totals of self-reports by day. That of the previous report is usually the last but one."""
     if (issued.before, now.before) != (_day_before(issued), _day_before(now)):
         yield FigureChange("Số tự khai báo cùng giờ hôm trước", issued.before, now.before)
     for was, after in _pairs(issued.days, now.days, lambda day: day[0]):

@@ -586,7 +586,7 @@ def draw_bars(snapshot: Snapshot, template: ReportTemplate) -> list[Chart]:
         bars = _bars([(place.name, place.official_share) for place in places])
         title = f"Hình 1. Tỷ lệ {template.done} trên số {template.owners} (số chính thức)"
         charts.append(_draw_shares("official", title, bars, goal))
-    lines = [line for line in snapshot.lines if places]
+    lines = snapshot.lines if places else ()
     if any(line.share is not None for line in lines):
         goal = snapshot.headline.goal if snapshot.headline else None
         bars = _bars([(line.name, line.share) for line in lines])
