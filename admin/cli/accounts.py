@@ -196,7 +196,10 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
     def create(
         name: str, organisation: str, rights: tuple[str, ...], days: int, sandbox: bool, email: str
     ) -> None:
-        """Create a token; it is shown only once. Only administrators may."""
+        """Create a token; it is shown only once.
+
+        Only administrators may.
+        """
         with runtime.db.read() as session:
             user, organisation_id = find_user(session, email), find_organisation(session, organisation).id
         made, text = create_token(

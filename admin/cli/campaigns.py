@@ -60,7 +60,10 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
     @acting_as
     @json_option
     def create(file: Path, email: str) -> None:
-        """Create a draft from a TOML file. docs/campaigns.md says what it may hold."""
+        """Create a draft from a TOML file.
+
+        docs/campaigns.md says what it may hold.
+        """
         with runtime.db.read() as session:
             kinds = office_kinds(session)
         draft = read_draft(read_toml(file), kinds=kinds)
