@@ -95,7 +95,7 @@ def read_unit_history(session: Session) -> UnitHistory:
     areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
     own = frozenset(areas)
     pairs = select(AreaSuccessor.old_code, AreaSuccessor.new_code)
-    successors = [*session.execute(pairs).tuples()]
+    successors: list[tuple[str, str]] = [*session.execute(pairs)]
     today = {area.official_code: area.code for area in areas.values() if area.valid_from == _SINCE}
     known = {area.official_code for area in areas.values() if area.valid_from is None}
     # By those of today: the nation's ten thousand are not looked through at each page.
