@@ -103,14 +103,21 @@ class Api:
             self._query_names[endpoint] = {each["name"] for each in parameters if each["in"] == "query"}
             run = self._forgetting(view) if method != "GET" else view
             self.blueprint.add_url_rule(path, name, run, methods=[method], provide_automatic_options=False)
-            usual = {400, 401, 403, 429, 503} if right else {400, 503}
             path_parameters = [
                 {"name": argument, "in": "path", "required": True, "schema": ID}
                 for argument in _ARGUMENT.findall(path)
             ]
-            usual |= {404} if path_parameters else set()
-            usual |= {409} if method != "GET" else set()
-            usual |= {413, 415, 422} if body else set()
+            usual = {
+                status
+                for status, is_usual in {
+                    **dict.fromkeys((400, 503), True),
+                    **dict.fromkeys((401, 403, 429), right),
+                    404: path_parameters,
+                    409: method != "GET",
+                    **dict.fromkeys((413, 415, 422), body),
+                }.items()
+                if is_usual
+            }
             operation: dict[str, Any] = {
                 "operationId": name,
                 "summary": (view.__doc__ or "").rstrip("."),

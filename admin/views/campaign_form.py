@@ -462,12 +462,7 @@ class CampaignFormPages(AdminPage):
             [opened] = cards_to_open(sheet, stored["open_comments"])
         kind, languages = filled.form.get("kind", ""), read_languages(session, filled.form)
         choices = read_choices(session, user, languages)
-        # A form that was not sent yet shows no errors for fields that are still empty.
-        errors = {
-            k: v
-            for k, v in filled.errors.items()
-            if not fresh or filled.form.get(k) or k in ("trial", "segment")
-        }
+        errors = _typed_wrong(filled) if fresh else filled.errors
         page: str = self.render(
             "campaigns/campaign.html",
             form=filled.form,
@@ -624,6 +619,11 @@ _ANCHORS = {
     "notice_template": "text-template",
     "notice_text": "text-notice",
 }
+
+
+def _typed_wrong(filled: CampaignFormData) -> dict[str, str]:
+    """Return the errors of a form that was not sent yet: none for fields that are still empty."""
+    return {k: v for k, v in filled.errors.items() if filled.form.get(k) or k in ("trial", "segment")}
 
 
 def _field_of(error: LoaError) -> str:

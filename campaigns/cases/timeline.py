@@ -154,6 +154,23 @@ def _spoken(session: Session, talks: dict[int, Conversation]) -> Iterator[Timeli
         yield TimelineEntry(
             item.at, event, talks[item.recipient_id or 0], said=item, text=item.text, by=item.by
         )
+    yield from _reported(session, talks)
+    opened: Any = session.execute(
+        select(Recipient.id, PageOpen.at, Recipient.clicked_at)
+        .outerjoin(
+            PageOpen,
+            and_(PageOpen.campaign_id == Recipient.campaign_id, PageOpen.recipient_id == Recipient.id),
+        )
+        .where(Recipient.id.in_(talks), or_(PageOpen.at.is_not(None), Recipient.clicked_at.is_not(None)))
+    )
+    for recipient_id, opened_at, pressed in opened:
+        if opened_at:
+            yield TimelineEntry(opened_at, Event.OPENED, talks[recipient_id])
+        if pressed:
+            yield TimelineEntry(pressed, Event.PRESSED, talks[recipient_id])
+
+
+def _reported(session: Session, talks: dict[int, Conversation]) -> Iterator[TimelineEntry]:
     final = (AttemptState.DELIVERED, AttemptState.UNDELIVERED, AttemptState.FAILED)
     reports: Any = session.execute(
         select(Message.recipient_id, Attempt.settled_at, Attempt.state, Attempt.cause)
@@ -170,19 +187,6 @@ def _spoken(session: Session, talks: dict[int, Conversation]) -> Iterator[Timeli
             word=state,
             note=(cause or "") if state is not AttemptState.DELIVERED else "",
         )
-    opened: Any = session.execute(
-        select(Recipient.id, PageOpen.at, Recipient.clicked_at)
-        .outerjoin(
-            PageOpen,
-            and_(PageOpen.campaign_id == Recipient.campaign_id, PageOpen.recipient_id == Recipient.id),
-        )
-        .where(Recipient.id.in_(talks), or_(PageOpen.at.is_not(None), Recipient.clicked_at.is_not(None)))
-    )
-    for recipient_id, opened_at, pressed in opened:
-        if opened_at:
-            yield TimelineEntry(opened_at, Event.OPENED, talks[recipient_id])
-        if pressed:
-            yield TimelineEntry(pressed, Event.PRESSED, talks[recipient_id])
 
 
 def _requests(requests: Sequence[RequestRow]) -> Iterator[TimelineEntry]:

@@ -198,14 +198,14 @@ def find_stopped(session: Session, rows: Sequence[WaitingMessage], *, passes_opt
     """
     asked = [row for row in rows if row.kind is not MessageKind.CONFIRMATION]
     phones = {row.phone_id for row in asked}
-    closed: dict[int, set[SuppressionReason]] = defaultdict(set)
+    closed: dict[int | None, set[SuppressionReason]] = defaultdict(set)
     for phone_id, reason in session.execute(
         select(Suppression.phone_id, Suppression.reason).where(
             Suppression.phone_id.in_(values_subquery(session, phones, BigInteger)),
             Suppression.lifted_at.is_(None),
         )
     ):
-        closed[phone_id or 0].add(reason)
+        closed[phone_id].add(reason)
     people = {row.contact_id for row in asked if row.contact_id}
     left_alone = read_left_alone(session, people=people, numbers=phones)
     stopped = set()

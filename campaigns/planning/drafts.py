@@ -78,12 +78,23 @@ def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User
     campaign.window_from, campaign.window_to = draft.hours or (None, None)
     campaign.cap_per_day = draft.cap_per_day
     campaign.budget_vnd = draft.budget_vnd
-    campaign.urgent_reason = draft.urgent.reason if draft.urgent else ""
-    campaign.urgent_basis = draft.urgent.basis if draft.urgent else ""
+    urgent = draft.urgent or Urgency("")
+    campaign.urgent_reason, campaign.urgent_basis = urgent.reason, urgent.basis
     campaign.starts_at = draft.starts_at
     campaign.deadline = draft.deadline
     session.add(campaign)
     session.flush()
+    _replace_steps_and_lists(session, campaign, draft, {each.id for each in lists}, others)
+    add_lists(session, campaign)
+    _append_goal(session, campaign, draft.goal, user=user, now=now)
+    session.merge(CampaignAuthor(campaign_id=campaign.id, user_id=user.id))
+    session.flush()
+    session.expire(campaign, ["steps"])
+
+
+def _replace_steps_and_lists(
+    session: Session, campaign: Campaign, draft: Draft, lists: set[int], others: set[tuple[int, ListPart]]
+) -> None:
     for table in (Step, CampaignList, OtherList):
         session.execute(
             delete(table)
@@ -105,19 +116,11 @@ def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User
         )
         for number, step in enumerate(draft.steps, start=1)
     )
-    session.add_all(
-        CampaignList(campaign_id=campaign.id, list_id=contact_list.id)
-        for contact_list in dict.fromkeys(lists)
-    )
+    session.add_all(CampaignList(campaign_id=campaign.id, list_id=list_id) for list_id in sorted(lists))
     session.add_all(
         OtherList(campaign_id=campaign.id, list_id=list_id, part=part) for list_id, part in sorted(others)
     )
     session.flush()
-    add_lists(session, campaign)
-    _append_goal(session, campaign, draft.goal, user=user, now=now)
-    session.merge(CampaignAuthor(campaign_id=campaign.id, user_id=user.id))
-    session.flush()
-    session.expire(campaign, ["steps"])
 
 
 def _append_goal(

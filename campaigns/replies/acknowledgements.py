@@ -30,6 +30,17 @@ OPT_OUT_REPLY = "Da nhan yeu cau tu choi luc {time}. Tu bay gio chung toi khong 
 OPT_OUT_OF_DRIVE_REPLY = "Da nhan yeu cau tu choi luc {time}. Tu bay gio chung toi khong gui tin ve viec nay den so nay nua. Tu choi moi tin: TC"
 
 
+def _reply_to(answer: Answer, content: Content | None) -> str:
+    """Return what an answer is replied to in its campaign, "" for nothing; an opt-out always is."""
+    if answer.drive_only:
+        return OPT_OUT_OF_DRIVE_REPLY
+    text = ""
+    if content:
+        own = own_answer(content.own_answers, answer.own_answer)
+        text = (own.reply if own else "") or content.wording(answer.label).reply
+    return text or (OPT_OUT_REPLY if answer.label is Label.OPT_OUT else "")
+
+
 def queue_acknowledgement(
     session: Session,
     answer: Answer,
@@ -44,17 +55,11 @@ def queue_acknowledgement(
     The confirmation of an opt-out leaves at once, the others within the sending hours and once per label.
     """
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
-    content: Content | None = read_content(campaign.content, phone.language) if campaign else None
     translated = campaign is not None and phone.language in campaign.content.get("languages", {})
     language = phone.language if translated and phone.language else VIETNAMESE
-    own = own_answer(content.own_answers, answer.own_answer) if content else None
-    text = (own.reply if own else "") or (content.wording(answer.label).reply if content else "")
+    text = _reply_to(answer, read_content(campaign.content, phone.language) if campaign else None)
     is_opt_out = answer.label is Label.OPT_OUT
-    if answer.drive_only:
-        text = OPT_OUT_OF_DRIVE_REPLY
-    elif is_opt_out:
-        text = text or OPT_OUT_REPLY
-    elif not text or campaign is None or _is_acknowledged(session, answer):
+    if not is_opt_out and (not text or _is_acknowledged(session, answer)):
         return
     values = {
         "name": resident_name(session, recipient),
@@ -66,8 +71,8 @@ def queue_acknowledgement(
     queue_message(
         session,
         kind=MessageKind.CONFIRMATION if is_opt_out else MessageKind.ACKNOWLEDGEMENT,
-        campaign_id=campaign.id if campaign else None,
-        recipient_id=recipient.id if recipient else None,
+        campaign_id=answer.campaign_id,
+        recipient_id=answer.recipient_id,
         phone_id=phone.id,
         answer_id=answer.id,
         text=measure(text, unaccented=campaign is not None and drops_accents(language, campaign)).text,

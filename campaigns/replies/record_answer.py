@@ -138,15 +138,20 @@ def record_answer(
         _update_recipient(session, recipient, [*answers, answer], now=now)
         if said.label is Label.NEED_HELP:
             open_help_case(session, recipient, answer=answer, now=now)
-    # An opt-out is confirmed once on each number that it comes from; other answers on the page are acknowledged by the page.
-    if said.label is Label.OPT_OUT:
-        is_due = not is_number_closed or said.drive_only or has_held_opt_out(session, phone_id, reply_id)
-        acknowledge = acknowledge and is_due and not is_confirmed(session, answer)
-    else:
-        acknowledge = acknowledge and source is AnswerSource.SMS
-    if acknowledge:
+    if acknowledge and _is_acknowledged(session, answer, is_number_closed=is_number_closed):
         queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)
     return answer
+
+
+def _is_acknowledged(session: Session, answer: Answer, *, is_number_closed: bool) -> bool:
+    """Return whether an SMS follows: an opt-out is confirmed once on each number that it comes from, and answers on the page
+    are acknowledged by the page.
+    """
+    if answer.label is not Label.OPT_OUT:
+        return answer.source is AnswerSource.SMS
+    is_due = not is_number_closed or answer.drive_only
+    is_due = is_due or has_held_opt_out(session, answer.phone_id, answer.reply_id)
+    return is_due and not is_confirmed(session, answer)
 
 
 def _as_last(answer: Answer) -> LastAnswer:

@@ -1,5 +1,7 @@
 """What follows from a reply or an answer: whether it counts, who looks at it, and what is answered."""
 
+from __future__ import annotations
+
 from datetime import datetime
 from typing import NamedTuple
 
@@ -70,6 +72,14 @@ class LastAnswer(NamedTuple):
     phone_id: int
     wants_reminder: bool
 
+    def adds_to(self, last: LastAnswer) -> bool:
+        """Return whether undoing the last answer would lose this one, which says the same: the resident's own after one recorded
+        by others, one on the person's other number, a wish to be reminded.
+        """
+        is_first_own = self.is_own and not last.is_own
+        is_first_wish = self.wants_reminder and not last.wants_reminder
+        return is_first_own or is_first_wish or last.phone_id != self.phone_id
+
 
 def is_repeated(
     answer: LastAnswer, last: LastAnswer | None, *, has_recipient: bool, is_closed: bool, is_separate: bool
@@ -77,9 +87,8 @@ def is_repeated(
     """Return whether an answer only repeats the current one, and is not stored.
 
     `is_closed`: the number gets no messages already, for the same reason. `is_separate`: it comes from another source than
-    the opt-outs in force. A repeated answer is stored if undoing the first one would lose it: the resident's own answer
-    after one recorded by others, one on the person's other number, a wish to be reminded, and a second opt-out after one
-    that may have been misread.
+    the opt-outs in force. A repeated answer is stored if it adds to the last, and a second opt-out after one that may have
+    been misread.
     """
     label, own, drive_only = answer.said
     if last is None:
@@ -89,9 +98,6 @@ def is_repeated(
         is_again = is_again and (drive_only or not last.said.drive_only)
     if not is_again or (label in CLOSING and not is_closed):
         return False
-    adds = last is not None and (
-        (answer.is_own and not last.is_own)
-        or last.phone_id != answer.phone_id
-        or (answer.wants_reminder and not last.wants_reminder)
-    )
-    return not adds and not (is_closed and is_separate and not drive_only)
+    if last is not None and answer.adds_to(last):
+        return False
+    return drive_only or not (is_closed and is_separate)

@@ -84,14 +84,7 @@ def decide_issue(
     find_issue(session, issue_id, user=user)
     lock_imports(session)
     issue = session.get_one(ImportIssue, issue_id, with_for_update=True, populate_existing=True)
-    if issue.decision is not None or issue.status == IssueStatus.REJECT or not issue.key:
-        raise WrongState("row_decided")
-    if (
-        decision in (Decision.CORRECTED, Decision.SUPERSEDED)
-        or (decision is Decision.ANSWERED) is not (issue.status == IssueStatus.QUESTION)
-        or (decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is None)
-    ):
-        raise BadInput("decision_unfit")
+    _refuse_unfit(issue, decision)
     if and_alike and phone.strip():
         raise BadInput("typed_number_for_one")
     issues = [issue, *(_alike(session, issue, decision, user) if and_alike else ())]
@@ -171,6 +164,18 @@ def _clear_erased(session: Session, issues: Sequence[ImportIssue], *, user: User
                 _count(session.get_one(ListImport, other.import_id, with_for_update=True), "rejected")
             other.decision, other.decided_by, other.decided_at = Decision.DROPPED.value, user.id, now
         other.cells = {}
+
+
+def _refuse_unfit(issue: ImportIssue, decision: Decision) -> None:
+    """Raise WrongState for an issue that was decided, BadInput for a decision that does not fit it."""
+    if issue.decision is not None or issue.status == IssueStatus.REJECT or not issue.key:
+        raise WrongState("row_decided")
+    if (
+        decision in (Decision.CORRECTED, Decision.SUPERSEDED)
+        or (decision is Decision.ANSWERED) is not (issue.status == IssueStatus.QUESTION)
+        or (decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is None)
+    ):
+        raise BadInput("decision_unfit")
 
 
 def _store(

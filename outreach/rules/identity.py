@@ -56,18 +56,15 @@ def is_same_person(
     year the same village is enough, unless the known one has a number: a stranger would be written to. `is_in_list`: an
     earlier file of the same list had the known one; a list has a person once.
     """
-    if any(known[each] and stated[each] and known[each] != stated[each] for each in ("birth_year", "sex")):
-        return False
+    years, sexes = ([facts[each] for facts in (known, stated)] for each in ("birth_year", "sex"))
     places = [facts["area_code"] or facts["place_question_id"] for facts in (known, stated)]
-    if all(places) and places[0] != places[1]:
-        return False
     villages = [_key_of_village(facts["village"] or "") for facts in (known, stated)]
-    if all(villages) and villages[0] != villages[1]:
+    if any(all(told) and told[0] != told[1] for told in (years, sexes, places, villages)):
         return False
     if is_in_list:
         return True
-    is_same_village = places[0] == places[1] and bool(villages[0]) and villages[0] == villages[1]
-    if known["birth_year"] and known["birth_year"] == stated["birth_year"]:
+    is_same_village = places[0] == places[1] and all(villages)
+    if all(years):
         return is_same_village or all(places)
     return is_same_village and not has_number
 

@@ -102,17 +102,23 @@ def shortcomings(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> 
         lines.append(
             f"{len(parts)}/{len(snapshot.agencies)} cơ quan, đơn vị đã gửi nhưng chưa đủ số liệu để tính tỷ lệ."
         )
-    lines += _without_official(snapshot) if snapshot.has_sources else []
-    if snapshot.has_sources and snapshot.whole.owners is None:
-        lines.append(f"Chưa có số liệu về số {template.owners} trên địa bàn, nên chưa tính được tỷ lệ chung.")
+    if snapshot.has_sources:
+        lines += _without_official(snapshot)
+        if snapshot.whole.owners is None:
+            lines.append(
+                f"Chưa có số liệu về số {template.owners} trên địa bàn, nên chưa tính được tỷ lệ chung."
+            )
     lines = [*(f"{line}." for line in notes.hindered), *lines, *_gaps(snapshot, template)]
-    if not lines and snapshot.has_sources:
-        is_reached = (snapshot.residents or snapshot.staff) and _knows_all(snapshot)
-        reached = "; các mục tiêu đã đạt" if is_reached else ""
-        lines = [f"Các cơ quan, đơn vị, địa phương đã gửi đầy đủ số liệu{reached}."]
-    elif not lines:
-        lines = ["Mục tiêu đã đạt." if snapshot.head.missing == 0 else "Không có."]
+    lines = lines or [_nothing_wanting(snapshot)]
     return [Paragraph("II. TỒN TẠI, HẠN CHẾ", Style.PART), *(Paragraph(f"- {line}") for line in lines)]
+
+
+def _nothing_wanting(snapshot: Snapshot) -> str:
+    if not snapshot.has_sources:
+        return "Mục tiêu đã đạt." if snapshot.head.missing == 0 else "Không có."
+    is_reached = (snapshot.residents or snapshot.staff) and _knows_all(snapshot)
+    reached = "; các mục tiêu đã đạt" if is_reached else ""
+    return f"Các cơ quan, đơn vị, địa phương đã gửi đầy đủ số liệu{reached}."
 
 
 def _knows_all(snapshot: Snapshot) -> bool:
