@@ -9,6 +9,7 @@ import hmac
 import json
 import random
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -60,19 +61,11 @@ class AggregatorApi:
             await asyncio.sleep(wait_ms / 1000)
         if fault := fault_before_accept(faults, self._parts.panel.chance("before", number)):
             return self._fail(request, fault)
-        if not self._may(form):
-            return _answer(WRONG_KEY)
         day = int(time.time() + faults.clock_s + VIETNAM_S) // 86_400
         request_id = form.get("RequestId") and f"{day}/{form['RequestId']}"
-        if request_id and request_id in self._parts.store.request_ids:
-            return _answer(REPEATED)
+        if refusal := self._refusal(form, request_id, number):
+            return _answer(refusal)
         is_notice = "TempID" in form
-        if is_notice and not (form["TempID"] and form.get("OAID")):
-            return _answer(NO_TEMPLATE)
-        if not (is_notice or form.get("Brandname")):
-            return _answer(NO_SENDER)
-        if not MOBILE.fullmatch(number):
-            return _answer(BAD_NUMBER)
         now, body = time.time(), str(form.get("Content", ""))
         shown = f"[{form['TempID']}] " + " · ".join(map(str, form.get("Params", ()))) if is_notice else body
         sms = Sms(
@@ -98,6 +91,20 @@ class AggregatorApi:
         if sms is None:
             return web.json_response({"CodeResponse": NOT_FOUND})
         return web.json_response({"CodeResponse": ACCEPTED, **aggregator_fields(sms)})
+
+    def _refusal(self, form: Mapping[str, Any], request_id: str | None, number: str) -> str | None:
+        """Return the code that refuses a message, None if it is taken."""
+        if not self._may(form):
+            return WRONG_KEY
+        if request_id in self._parts.store.request_ids:
+            return REPEATED
+        if "TempID" in form:
+            sender, missing = form["TempID"] and form.get("OAID"), NO_TEMPLATE
+        else:
+            sender, missing = form.get("Brandname"), NO_SENDER
+        if not sender:
+            return missing
+        return None if MOBILE.fullmatch(number) else BAD_NUMBER
 
     def _may(self, form: Any) -> bool:
         given = str(form.get("ApiKey")), str(form.get("SecretKey"))

@@ -107,17 +107,6 @@ class Api:
                 {"name": argument, "in": "path", "required": True, "schema": ID}
                 for argument in _ARGUMENT.findall(path)
             ]
-            usual = {
-                status
-                for status, is_usual in {
-                    **dict.fromkeys((400, 503), True),
-                    **dict.fromkeys((401, 403, 429), right),
-                    404: path_parameters,
-                    409: method != "GET",
-                    **dict.fromkeys((413, 415, 422), body),
-                }.items()
-                if is_usual
-            }
             operation: dict[str, Any] = {
                 "operationId": name,
                 "summary": (view.__doc__ or "").rstrip("."),
@@ -137,7 +126,7 @@ class Api:
                             MEDIA_TYPE,
                             ["Retry-After"] if status in (429, 503) else (),
                         )
-                        for status in sorted(usual | set(refusals))
+                        for status in sorted(_usual_refusals(method, path, right, body) | set(refusals))
                     },
                 },
             }
@@ -192,6 +181,17 @@ def _add_etag(response: Response) -> Response:
         response.add_etag()
         response.make_conditional(request)
     return response
+
+
+def _usual_refusals(method: str, path: str, right: Right | None, body: str) -> set[int]:
+    found = {400, 503}
+    if right:
+        found |= {401, 403, 429}
+    if _ARGUMENT.search(path):
+        found.add(404)
+    if method != "GET":
+        found.add(409)
+    return found | {413, 415, 422} if body else found
 
 
 def _answer(

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.create_attempts import NewAttempt, create_attempts
 from campaigns.delivery.gateway_routes import BY_ENVIRONMENT, Route, Routes, read_gateway_terms
 from campaigns.delivery.message_data import (
+    CampaignStep,
     WaitingMessage,
     find_stopped,
     read_list_values,
@@ -236,25 +237,18 @@ class _Known:
 def _read_known(
     session: Session, due: Sequence[WaitingMessage], by: ClaimSettings, *, now: datetime
 ) -> _Known:
+    def until(of: CampaignStep, *, is_step: bool = True) -> datetime | None:
+        days = campaign_quiet_days(of, by.quiet) if is_step else NO_DAYS
+        return closes_at(now, campaign_hours(of, is_live=by.settings.is_live), days)
+
     closing_times = {}
     for row in due:
         if id(row.of) not in closing_times:
-            days = campaign_quiet_days(row.of, by.quiet) if row.step_id is not None else NO_DAYS
-            closing_times[id(row.of)] = closes_at(
-                now, campaign_hours(row.of, is_live=by.settings.is_live), days
-            )
+            closing_times[id(row.of)] = until(row.of, is_step=row.step_id is not None)
     phones = values_subquery(session, {row.phone_id for row in due}, BigInteger)
     tests = {row.message_id: row.of for row in due if row.kind is MessageKind.TEST and row.campaign_id}
     copies = select(ControlCopy.message_id).where(ControlCopy.message_id.in_(tests))
-    closed_copies = {
-        copy
-        for copy in (session.scalars(copies) if tests else ())
-        if not closes_at(
-            now,
-            campaign_hours(tests[copy], is_live=by.settings.is_live),
-            campaign_quiet_days(tests[copy], by.quiet),
-        )
-    }
+    closed_copies = {copy for copy in (session.scalars(copies) if tests else ()) if not until(tests[copy])}
     recent, contents = recent_messages(session, phones, now=now)
     reminded = {row.recipient_id for row in due if row.recipient_id is not None and _step_of(row) > 1}
     return _Known(

@@ -7,7 +7,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -528,15 +528,17 @@ def apply_failure_policies(
         ):
             source = WishSource.GATEWAY
             record_wish(session, source, phones=[phone], secret_key=secret_key, said_at=said_at, now=now)
-    refused = [(row, report.code or "") for row, report in failed if failure_policy(report.cause).pauses]
-    of_before = _claimed_before_resumed(session, [row.id for row, _code in refused])
-    _rest_or_pause(session, [each for each in refused if each[0].id not in of_before], now=now)
-    _pause_failing(session, {row.stream_id for row, _report in failed} - {TRANSACTIONAL_STREAM}, now=now)
+    refused = {
+        row.id: (row, report.code or "") for row, report in failed if failure_policy(report.cause).pauses
+    }
+    of_before = _claimed_before_resumed(session, list(refused))
+    _rest_or_pause(session, [refused[id_] for id_ in refused if id_ not in of_before], now=now)
+    _pause_failing(session, {row.stream_id for row, _report in failed}, now=now)
 
 
-def _pause_failing(session: Session, streams: Collection[int], *, now: datetime) -> None:
+def _pause_failing(session: Session, streams: set[int], *, now: datetime) -> None:
     """Pause those of these campaigns of whose messages too many have failed lately."""
-    for stream_id in sorted(streams):
+    for stream_id in sorted(streams - {TRANSACTIONAL_STREAM}):
         failures, successes = recent_outcomes(session, stream_id, now=now)
         if fails_too_often(failed=failures, well=successes):
             minutes = int(FAILURE_WINDOW.total_seconds() / 60)

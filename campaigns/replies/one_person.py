@@ -102,7 +102,7 @@ def answered_by(
     counted = counted_of(rows, recipient)
     own = next((row for row in rows if row.phone_id == phone_id), recipient)
     goes_on, is_wrong = own, label is Label.WRONG_NUMBER
-    if is_wrong and len(rows) > 1:
+    if is_wrong:
         others = {row.id: row for row in rows if row is not own and row.answer is not Label.WRONG_NUMBER}
         was_written_to = select(Message.recipient_id).where(
             Message.recipient_id.in_(others), Message.step_id.is_not(None)

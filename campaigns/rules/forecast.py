@@ -165,6 +165,17 @@ class Forecast:
     fits: bool
 
 
+def _pace(past: Sequence[tuple[date, int]], latest: date | None) -> tuple[float, int]:
+    """Return how many more are counted a day, over how many of the days since the latest message.
+
+    Most answers to a message come on its day and the next: the pace is that of the days after.
+    """
+    calm = len(past) if latest is None else (past[-1][0] - latest).days - 1
+    counted = min(max(calm, 1), len(past), _PACE_DAYS)
+    before = past[-counted - 1][1] if len(past) > counted else 0
+    return (past[-1][1] - before) / counted, counted
+
+
 def forecast_goal(
     days: Sequence[tuple[date, int]],
     waves: Sequence[Wave],
@@ -190,11 +201,8 @@ def forecast_goal(
     if found is None:
         return None
     low, likely, high = (max(days[-1][1], round(found.quantile(chance))) for chance in (0.1, 0.5, 0.9))
-    # Most answers to a message come on its day and the next: the pace is that of the days after.
     latest = max((wave.day for wave in waves if wave.day < today), default=None)
-    calm = len(past) if latest is None else (past[-1][0] - latest).days - 1
-    counted = min(max(calm, 1), len(past), _PACE_DAYS)
-    last, before = past[-1][1], past[-counted - 1][1] if len(past) > counted else 0
+    per_day, counted = _pace(past, latest)
     reached_on = _reached_on(past, waves, target, people=people, until=until) if likely >= target else None
     return Forecast(
         until=until,
@@ -204,7 +212,7 @@ def forecast_goal(
         chance=1 - found.chance_below(target - 0.5),
         reached_on=reached_on,
         reminder=found.count_of_wave(unanswered) if unanswered and latest else None,
-        per_day=(last - before) / counted,
+        per_day=per_day,
         days=counted,
         fits=found.misfit < _MISFIT,
     )
