@@ -330,7 +330,12 @@ class ControlPage:
             technical_habits=_fields(self._panel.habits, TECHNICAL_HABITS, habits_form),
             faults=_fields(self._panel.faults, FAULT_GROUPS, faults_form),
             technical_faults=_fields(self._panel.faults, TECHNICAL_FAULTS, faults_form),
-            is_technical=bool(faults_form) or _differs(self._panel.faults, Faults(), TECHNICAL_FAULTS),
+            is_technical=bool(faults_form)
+            or any(
+                getattr(self._panel.faults, name) != getattr(Faults(), name)
+                for _title, names in TECHNICAL_FAULTS
+                for name in names
+            ),
             is_faulty=self._panel.faults != Faults(),
             is_talking=any(getattr(self._panel.habits, label) for label in LABELS),
             counts=self._counts(COUNTS),
@@ -340,10 +345,6 @@ class ControlPage:
     def _counts(self, layout: tuple[tuple[str, str], ...]) -> list[tuple[str, int]]:
         counts = self._simulation.count()
         return [(label, counts[name]) for name, label in layout]
-
-
-def _differs(group: Any, default: Any, layout: Layout) -> bool:
-    return any(getattr(group, name) != getattr(default, name) for _title, names in layout for name in names)
 
 
 def _fields(group: Any, layout: Layout, form: Mapping[str, str] | None) -> list[dict[str, Any]]:

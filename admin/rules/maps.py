@@ -113,7 +113,7 @@ def _draw_place(
     """
     level = goal_level(place.value, goal)
     x, y = at(*_middle(shape))
-    inside, above = [_title(place)], []
+    inside, above = [Markup("<title>{}: {}</title>").format(place.name, place.text)], []
     if isinstance(shape[0], float):
         size = max(_SMALLEST, _LARGEST * sqrt(place.people / most))
         inside.append(element("circle", f"area tile-{level}", cx=x, cy=y, r=size))
@@ -144,10 +144,6 @@ def _points(shape: Sequence[Outlines] | Point) -> Iterator[Point]:
     for outlines in shape:
         for outline in outlines:  # type: ignore[union-attr]
             yield from outline
-
-
-def _title(place: MapPlace) -> Markup:
-    return Markup("<title>{}: {}</title>").format(place.name, place.text)
 
 
 def _thinned(points: Iterator[tuple[float, float]]) -> list[str]:

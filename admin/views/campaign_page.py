@@ -356,7 +356,11 @@ def read_sheet(
         lists=_lists(session, campaign),
         preview=shown,
         submissions=_submissions(session, list(versions)),
-        changes=show_changes(changes, areas=area_names, organisations=_organisations(session)),
+        changes=show_changes(
+            changes,
+            areas=area_names,
+            organisations=dict(session.execute(select(Organisation.code, Organisation.name)).all()),
+        ),
         compared_with=compared,
         is_author=is_author,
         approvals=terms.approvals,
@@ -392,10 +396,6 @@ def _lists(session: Session, campaign: Campaign) -> list[tuple[int, str, str]]:
         .order_by(Organisation.name, ContactList.name)
     )
     return [(row[0], row[1], row[2]) for row in rows]
-
-
-def _organisations(session: Session) -> dict[str, str]:
-    return dict(session.execute(select(Organisation.code, Organisation.name)).all())
 
 
 _BEFORE_LAUNCH = (CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.APPROVED)

@@ -130,8 +130,11 @@ def measure(
         )
         for code, counts in counted.items()
     ]
-    lines.sort(key=_furthest_first)
-    ranked = [_with_rank(line, place) for place, line in enumerate(lines, start=1)]
+    lines.sort(key=lambda line: (line.code is None, line.share is None, -(line.share or 0), line.name))
+    ranked = [
+        replace(line, rank=place if line.code is not None and line.share is not None else None)
+        for place, line in enumerate(lines, start=1)
+    ]
     return RankTable(ranked, basis, sum(code in entered for code in counted))
 
 
@@ -221,14 +224,6 @@ def choose_headline(
     own = own_goals[-1] if own_goals else None
     is_own = campaigns == 1 and own is not None and own.denominator is not None and is_whole
     return HeadlineGoal(own, ShareBasis.ENTERED if is_own else ShareBasis.RECIPIENTS, is_of_place=False)
-
-
-def _furthest_first(line: RankRow) -> tuple[bool, bool, float, str]:
-    return line.code is None, line.share is None, -(line.share or 0), line.name
-
-
-def _with_rank(line: RankRow, place: int) -> RankRow:
-    return replace(line, rank=place if line.code is not None and line.share is not None else None)
 
 
 class Outlook(StrEnum):

@@ -47,7 +47,8 @@ def find_attempt(receipt: ReceiptFacts, attempts: Sequence[Candidate]) -> int | 
     still to be recorded may be what is meant: then it is too early to tell.
     """
     ids = possible_ids(receipt.message_ids)
-    alive = [each for each in attempts if _is_alive(each, at=receipt.received_at)]
+    begin, end = receipt.received_at - ID_LIFE, receipt.received_at + CLOCK_SLACK
+    alive = [each for each in attempts if begin <= each.claimed_at <= end]
     named = [each for each in alive if _may_be(each, receipt, ids)]
     if len(named) == 1:
         return named[0].id if named[0].state is not AttemptState.SENDING else None
@@ -63,10 +64,6 @@ def find_attempt(receipt: ReceiptFacts, attempts: Sequence[Candidate]) -> int | 
         return None
     is_whole = any(is_whole_quotation(receipt.text, part) for part in split(measure(quoted[0].body)))
     return quoted[0].id if is_whole else None
-
-
-def _is_alive(attempt: Candidate, *, at: datetime) -> bool:
-    return at - ID_LIFE <= attempt.claimed_at <= at + CLOCK_SLACK
 
 
 def _may_be(attempt: Candidate, receipt: ReceiptFacts, ids: frozenset[str]) -> bool:

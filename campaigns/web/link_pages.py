@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from campaigns.agencies.links import open_link
 from campaigns.agencies.reports import ReportEntry, read_counts, read_history, submit_report
 from campaigns.models.figures import ReportChannel
-from campaigns.models.reports import FileKind, ReportIssue, ReportLink
+from campaigns.models.reports import FileKind, ReportLink
 from campaigns.planning.drives import find_drive
 from campaigns.planning.kinds import words_of
 from campaigns.reports.documents import MIME, document_of, file_name, read_file, record_download
@@ -159,7 +159,10 @@ def create_report_page(runtime: Runtime) -> Blueprint:
                 day=short_day(link.day),
                 n=chosen.n,
                 newest=issues[-1].n,
-                issues=[{"n": issue.n, "name": _name(issue)} for issue in issues],
+                issues=[
+                    {"n": n, "name": f"Bổ sung, đính chính lần {n}" if n else "Báo cáo"}
+                    for n in (issue.n for issue in issues)
+                ],
                 kinds=[kind.value for kind in FileKind],
                 token=token,
                 until=link.expires_at.astimezone(VIETNAM).strftime("%H:%M ngày %d/%m/%Y"),
@@ -187,7 +190,3 @@ def create_report_page(runtime: Runtime) -> Blueprint:
         )
 
     return page
-
-
-def _name(issue: ReportIssue) -> str:
-    return f"Bổ sung, đính chính lần {issue.n}" if issue.n else "Báo cáo"

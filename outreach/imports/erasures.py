@@ -48,11 +48,10 @@ def record_erasure(
     `numbers`: (E.164, whether no other contact has it). Lists without a number are recognised by name, year of birth and
     commune, and so is, with any number, who had none of their own.
     """
-    known_as = [
-        (hash_number(e164, secret_key=secret_key), _person(e164, person.name), is_gone)
-        for e164, is_gone in numbers
-    ]
     key = name_key(person.name)
+    known_as = [
+        (hash_number(e164, secret_key=secret_key), f"{e164}/{key}", is_gone) for e164, is_gone in numbers
+    ]
     has_own = any(is_gone for _e164, is_gone in numbers)
     known_as += [
         ("", each, not has_own) for each in erased_as(key, person.birth_year, person.area_code) if key
@@ -140,10 +139,6 @@ def _read_former(session: Session) -> dict[str, list[str]]:
         for code in last_units(successors, before):
             former.setdefault(code, []).append(before)
     return former
-
-
-def _person(e164: str, name: str) -> str:
-    return f"{e164}/{name_key(name)}"
 
 
 def erase_import_rows(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -55,7 +54,8 @@ class QuietDays:
     def between(self, first: date, last: date) -> list[Period]:
         """Return the days without sending from a day to another, those in a row for one reason as one."""
         found: list[Period] = []
-        for day in _days(first, last):
+        for n in range((last - first).days + 1):
+            day = first + timedelta(days=n)
             why = self.why(day)
             if why is None:
                 continue
@@ -127,7 +127,3 @@ def _parse_period(part: str) -> Period:
     if not 0 <= (period.last - period.first).days < LONGEST_PERIOD:
         raise BadInput("quiet_days_period", part=part, most=LONGEST_PERIOD)
     return period
-
-
-def _days(first: date, last: date) -> Iterator[date]:
-    return (first + timedelta(days=n) for n in range((last - first).days + 1))

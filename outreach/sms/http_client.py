@@ -33,14 +33,10 @@ class _Quoted(dict[str, str]):
 _QUOTED = _Quoted()
 
 
-def _quote(match: re.Match[str]) -> str:
-    return _QUOTED[match[0]]
-
-
 def encode_form(form: Mapping[str, Any]) -> bytes:
     """Encode a form like `urlencode` with `doseq`: quoted, with spaces as plus signs."""
     return "&".join(
-        f"{_QUOTED[key]}={_UNSAFE.sub(_quote, str(item))}"
+        f"{_QUOTED[key]}={_UNSAFE.sub(lambda match: _QUOTED[match[0]], str(item))}"
         for key, value in form.items()
         for item in (value if isinstance(value, list) else (value,))
     ).encode("ascii")
