@@ -158,13 +158,11 @@ class _Collisions:
         for campaign in judged:
             if campaign.urgent_reason:
                 continue
-            opened = {step.number for step in campaign.steps if step.opened_at}
+            rows: list[dict[str, Any]] = []
             with_own = others if campaign in counted else [*others, *self._moments(campaign)]
-            for moment in self._moments(campaign):
-                if moment.number in opened or moment.at > self._now + _AHEAD:
-                    continue
+            for moment in self._to_come(campaign):
                 if campaign_id and moment.number == 1:
-                    found.setdefault(str(campaign.id), []).extend(self._written_just_before(moment, others))
+                    rows += self._written_just_before(moment, others)
                 collision = find_collision(moment, with_own, self._phones_of)
                 if collision.phones:
                     row = {
@@ -173,8 +171,14 @@ class _Collisions:
                         "is_estimate": self._every > 1,
                         "campaigns": list(collision.campaigns),
                     }
-                    found.setdefault(str(campaign.id), []).append(row)
-        return {of: rows for of, rows in found.items() if rows}
+                    rows.append(row)
+            if rows:
+                found[str(campaign.id)] = rows
+        return found
+
+    def _to_come(self, campaign: Campaign) -> list[StepMoment]:
+        opened, end = {step.number for step in campaign.steps if step.opened_at}, self._now + _AHEAD
+        return [each for each in self._moments(campaign) if each.number not in opened and each.at <= end]
 
     def _written_just_before(self, moment: StepMoment, others: list[StepMoment]) -> list[dict[str, Any]]:
         """Return for each other campaign how many of the first message's phones it has written to shortly before."""

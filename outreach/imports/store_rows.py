@@ -110,15 +110,13 @@ def store_rows(
     erased = find_erased(session, parts, secret_key=secret_key)
     numbers = {number for row in good for number in row.phone.numbers}
     known = find_phones(session, numbers)
-    if erased:
-        numbers = {number for row in good if row.row not in erased for number in row.phone.numbers}
-    phones = known | create_phones(session, sorted(numbers - known.keys()), secret_key=secret_key, now=now)
+    wanted = {number for row in good if row.row not in erased for number in row.phone.numbers}
+    phones = known | create_phones(session, sorted(wanted - known.keys()), secret_key=secret_key, now=now)
     remember_languages(
         session,
         (
             (row.language, [phones[number] for number in row.phone.numbers if number in phones])
             for row in good
-            if row.language
         ),
     )
     merger = ContactMerger(
