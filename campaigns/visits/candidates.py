@@ -80,6 +80,38 @@ def find_candidates(
     campaign = session.get_one(Campaign, campaign_id)
     if campaign.is_health and not may_read_answers(user):
         raise NotAllowed("visit_people_hidden")
+    rows = _people_of(session, campaign_id, list_id, area_code, user)
+    contacts = [row[3] for row in rows]
+    states = _states(session, [row[0] for row in rows])
+    unwilling = people_left_alone(session, contacts, scopes=campaign_scopes(campaign))
+    visited = _read_visits(session, campaign_id, contacts, now=now)
+    settled = unwilling | visited.answered
+    reasons = {
+        contact_id: visit_reason(exclusion=exclusion, answer=answer, states=states.get(recipient_id, []))
+        for recipient_id, exclusion, answer, contact_id, *_place in rows
+        if contact_id not in settled
+    }
+    reasons |= dict.fromkeys(
+        _drawn(session, campaign_id, rows, check_percent, but=unwilling | visited.checked), VisitReason.CHECK
+    )
+    shared = [row[3] for row in rows if row[1] is Exclusion.SHARED_PHONE and row[3] not in settled]
+    reasons |= _reasons_of_housemates(session, shared, reasons)
+    villages: dict[str, CandidateVillage] = {}
+    for recipient_id, _exclusion, _answer, contact_id, village, commune in rows:
+        if reason := reasons.get(contact_id):
+            key = village_key(commune, village)
+            group = villages.setdefault(key, CandidateVillage(key, village, commune, []))
+            is_in_hand = contact_id in visited.reserved
+            group.people.append(Candidate(contact_id, recipient_id, reason, is_in_hand))
+    return sorted(
+        villages.values(), key=lambda village: (not village.name, village.area_code or "", village.name)
+    )
+
+
+def _people_of(
+    session: Session, campaign_id: int, list_id: int | None, area_code: str | None, user: User
+) -> Sequence[Any]:
+    """Return a campaign's recipients of a list or a commune whom the user may see. Raises BadInput for too many."""
     conditions = [Recipient.campaign_id == campaign_id, Recipient.merge_id == 0]
     query = select(
         Recipient.id, Recipient.exclusion, Recipient.answer, Contact.id, Contact.village, Contact.area_code
@@ -110,31 +142,7 @@ def find_candidates(
     rows = session.execute(in_order.limit(_MOST_PEOPLE + 1)).all()
     if len(rows) > _MOST_PEOPLE:
         raise BadInput("visit_people_many", most=_MOST_PEOPLE)
-    contacts = [row[3] for row in rows]
-    states = _states(session, [row[0] for row in rows])
-    unwilling = people_left_alone(session, contacts, scopes=campaign_scopes(campaign))
-    visited = _read_visits(session, campaign_id, contacts, now=now)
-    settled = unwilling | visited.answered
-    reasons = {
-        contact_id: visit_reason(exclusion=exclusion, answer=answer, states=states.get(recipient_id, []))
-        for recipient_id, exclusion, answer, contact_id, *_place in rows
-        if contact_id not in settled
-    }
-    reasons |= dict.fromkeys(
-        _drawn(session, campaign_id, rows, check_percent, but=unwilling | visited.checked), VisitReason.CHECK
-    )
-    shared = [row[3] for row in rows if row[1] is Exclusion.SHARED_PHONE and row[3] not in settled]
-    reasons |= _reasons_of_housemates(session, shared, reasons)
-    villages: dict[str, CandidateVillage] = {}
-    for recipient_id, _exclusion, _answer, contact_id, village, commune in rows:
-        if reason := reasons.get(contact_id):
-            key = village_key(commune, village)
-            group = villages.setdefault(key, CandidateVillage(key, village, commune, []))
-            is_in_hand = contact_id in visited.reserved
-            group.people.append(Candidate(contact_id, recipient_id, reason, is_in_hand))
-    return sorted(
-        villages.values(), key=lambda village: (not village.name, village.area_code or "", village.name)
-    )
+    return rows
 
 
 def _drawn(
