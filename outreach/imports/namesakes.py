@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from itertools import count
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Integer, Select, String, and_, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, String, and_, exists, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from outreach.core.bulk import rows_table, values_subquery
@@ -50,16 +50,8 @@ def find_namesakes(session: Session, rows: Collection[CheckedRow], *, list_id: i
     its commune or of this list, for the others those without a number."""
     with_number = [row for row in rows if row.phone.numbers]
     is_called = Contact.name_key.in_(_names(session, with_number))
-    at_the_door = select(Contact.id, Contact.name_key, Contact.birth_year).where(
-        is_set(Contact.at_the_door), is_called
-    )
-    pairs = {(row.name_key, row.birth_year) for row in with_number}
-    without_year = {key for key, year in pairs if year is None}
-    found = {
-        contact_id
-        for contact_id, key, year in session.execute(at_the_door)
-        if year is None or key in without_year or (key, year) in pairs
-    }
+    at_the_door = select(Contact.id).where(is_set(Contact.at_the_door), is_called)
+    found = set(session.scalars(at_the_door.where(or_(*_may_mean(session, with_number)))))
     without = [row for row in rows if row.is_at_the_door]
     if not without:
         return found
@@ -69,20 +61,24 @@ def find_namesakes(session: Session, rows: Collection[CheckedRow], *, list_id: i
     in_list = exists().where(Membership.contact_id == Contact.id, Membership.list_id == list_id)
     in_area = Contact.area_code.in_(values_subquery(session, areas, String))
     near = select(Contact.id).where(or_(Contact.area_code.is_(None), in_area, in_list))
-    pairs = {(row.name_key, row.birth_year) for row in without if row.birth_year}
+    for is_meant in _may_mean(session, without):
+        found.update(session.scalars(near.where(is_meant)))
+    return found
+
+
+def _may_mean(session: Session, rows: Iterable[CheckedRow]) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for contacts with the name of a row and no other year of birth, each by the index of both."""
+    pairs = {(row.name_key, row.birth_year) for row in rows if row.birth_year}
     named = rows_table(
         session,
         {"name_key": String, "birth_year": Integer},
         [{"name_key": key, "birth_year": year} for key, year in pairs],
     )
-    # Each by the index of name and year.
-    for is_meant in (
+    return (
         tuple_(Contact.name_key, Contact.birth_year).in_(select(named.c.name_key, named.c.birth_year)),
-        and_(Contact.name_key.in_(keys), Contact.birth_year.is_(None)),
-        Contact.name_key.in_(_names(session, [row for row in without if not row.birth_year])),
-    ):
-        found.update(session.scalars(near.where(is_meant)))
-    return found
+        and_(Contact.name_key.in_(_names(session, rows)), Contact.birth_year.is_(None)),
+        Contact.name_key.in_(_names(session, [row for row in rows if not row.birth_year])),
+    )
 
 
 def _names(session: Session, rows: Iterable[CheckedRow]) -> Select[Any]:
