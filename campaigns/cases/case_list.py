@@ -396,21 +396,30 @@ def _officer_labels(session: Session, cases: list[Case]) -> dict[int | None, str
 
 
 def _texts_since(session: Session, cases: list[Case]) -> dict[int, list[str]]:
-    """Return the texts each recipient wrote after the case was opened, by case."""
-    open_cases = [case for case in cases if case.recipient_id and case.done_at is None]
+    """Return the texts that each recipient, or a number of nobody written to, wrote after the case was opened, by case."""
+    open_cases = [case for case in cases if (case.recipient_id or case.phone_id) and case.done_at is None]
     if not open_cases:
         return {}
     texts: dict[int, list[str]] = {}
     for reply in session.scalars(
         select(Reply)
         .where(
-            Reply.recipient_id.in_({case.recipient_id for case in open_cases}),
+            or_(
+                Reply.recipient_id.in_({case.recipient_id for case in open_cases}),
+                and_(
+                    Reply.recipient_id.is_(None),
+                    Reply.phone_id.in_({case.phone_id for case in open_cases if not case.recipient_id}),
+                ),
+            ),
             Reply.received_at >= min(case.opened_at for case in open_cases),
         )
         .order_by(Reply.received_at, Reply.id)
     ):
         for case in open_cases:
-            is_of_case = case.recipient_id == reply.recipient_id and case.reply_id != reply.id
-            if is_of_case and reply.received_at >= case.opened_at:
+            of_number = (case.phone_id, case.campaign_id) == (reply.phone_id, reply.campaign_id)
+            is_theirs = case.recipient_id == reply.recipient_id and bool(
+                case.recipient_id or (of_number and reply.is_urgent)
+            )
+            if is_theirs and case.reply_id != reply.id and reply.received_at >= case.opened_at:
                 texts.setdefault(case.id, []).append(reply.body)
     return texts

@@ -38,19 +38,19 @@ def open_help_case(
     return case
 
 
-def open_event_case(
+def open_number_case(
     session: Session,
-    event: Campaign,
+    event: Campaign | None,
     phone_id: int,
     *,
     area_code: str | None,
     now: datetime,
     reply_id: int | None = None,
 ) -> Case:
-    """Return the open help case of a number that an event's warning was not written to, or open one. The phone's row must be locked."""
+    """Return the open help case of a number that nobody is written to on, in an event or in none, or open one. The phone's row must be locked."""
     case = session.scalar(
         select(Case).where(
-            Case.campaign_id == event.id,
+            Case.campaign_id == event.id if event else Case.campaign_id.is_(None),
             Case.phone_id == phone_id,
             Case.kind == CaseKind.HELP,
             Case.done_at.is_(None),
@@ -60,7 +60,8 @@ def open_event_case(
         opened = open_case(
             session, CaseKind.HELP, recipient=None, phone_id=phone_id, reply_id=reply_id, now=now
         )
-        opened.campaign_id, opened.organisation_id = event.id, event.organisation_id
+        if event:
+            opened.campaign_id, opened.organisation_id = event.id, event.organisation_id
         opened.area_code = area_code
         session.flush()
         return opened

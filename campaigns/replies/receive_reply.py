@@ -15,7 +15,7 @@ from campaigns.models.replies import FROM_NUMBER, AnswerSource, Case, Reply, Rep
 from campaigns.replies.answer_at_once import queue_doubt_answer, queue_emergency_answer
 from campaigns.replies.corrections import apply_corrections
 from campaigns.replies.one_person import answered_by, latest_answer
-from campaigns.replies.open_case import note_cry, open_case, open_event_case, open_help_case, tell_once
+from campaigns.replies.open_case import note_cry, open_case, open_help_case, open_number_case, tell_once
 from campaigns.replies.record_answer import AnswerContext, give_back, record_answer, undo_answer
 from campaigns.replies.safety import find_event, recipient_of, record_safety
 from campaigns.rules.answers import decide_reply
@@ -409,9 +409,9 @@ def _open_case(
     if kind is CaseKind.HELP and recipient:
         # Also if it repeats the current answer: a new request after help was given needs a new case.
         case = open_help_case(session, recipient, reply=reply, now=now)
-    elif kind is CaseKind.HELP and event and reply.phone_id:
+    elif kind is CaseKind.HELP and reply.phone_id:
         area = former.area_code if former else None
-        case = open_event_case(session, event, reply.phone_id, area_code=area, now=now, reply_id=reply.id)
+        case = open_number_case(session, event, reply.phone_id, area_code=area, now=now, reply_id=reply.id)
     else:
         of_reply = {"phone_id": reply.phone_id, "reply_id": reply.id}
         case = open_case(session, kind, recipient=recipient, **of_reply, now=now)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import AnswerSource, Case, SafetyReport
 from campaigns.replies.one_person import find_counted
-from campaigns.replies.open_case import note_cry, open_event_case, open_help_case
+from campaigns.replies.open_case import note_cry, open_help_case, open_number_case
 from campaigns.replies.record_answer import AnswerContext, lock_link, record_answer
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.own_answers import GivenAnswer
@@ -245,7 +245,7 @@ def record_public_safety(
     if status is not SafetyStatus.SAFE:
         recipient = recipient_of(session, event, phone)
         area = recipient.area_code if recipient else None
-        case = open_event_case(session, event, phone.id, area_code=area, now=now)
+        case = open_number_case(session, event, phone.id, area_code=area, now=now)
         if is_told:
             note_cry(case, now=now)
     report = record_safety(session, event, phone_id, status, case=case, is_verified=False, now=now)

@@ -47,6 +47,8 @@ SKIPPED = "left out"  # instead of a header line: do not import this sheet; of a
 TAKEN = "taken"  # of a row for review: what was read is right
 # A key of the corrections: the list has no numbers, its people are visited.
 WITHOUT_NUMBERS = "without numbers"
+# Characters that are read of a cell: what names and notes say is searched, in time that grows with their square.
+_LONGEST_CELL = 1_000
 PLACE_OF_FILE = "place of file"  # another: `commune` and `village` of people whose rows and titles name none
 
 
@@ -80,7 +82,8 @@ def read_list_sheets(
     SKIPPED, by `line_key`. Raises BadList as `read_sheets` does.
     """
     for raw in read_sheets(path, unseen):
-        rows: Iterator[Line] = ((line, row) for line, row in enumerate(raw.rows, 1) if _is_filled(row))
+        cut = map(_cut_cells, raw.rows)
+        rows: Iterator[Line] = ((line, row) for line, row in enumerate(cut, 1) if _is_filled(row))
         first = list(islice(rows, ROWS_SEARCHED))
         if fonts := _fonts([row for _, row in first]):
             first = [(line, _convert(row, fonts)) for line, row in first]
@@ -98,6 +101,12 @@ def read_list_sheets(
                 rows=chain(below, table.rows),
                 is_left_out=chosen == SKIPPED,
             )
+
+
+def _cut_cells(row: Row) -> Row:
+    if any(isinstance(cell, str) and len(cell) > _LONGEST_CELL for cell in row):
+        return [cell[:_LONGEST_CELL] if isinstance(cell, str) else cell for cell in row]
+    return row
 
 
 def _tables(

@@ -93,6 +93,22 @@ def test_a_cry_from_a_number_in_no_list_is_a_case_too(world: World, campaign: in
     assert len(emergency_answers(world)) == 1
 
 
+def test_a_phone_in_no_list_that_cries_on_and_on_is_one_case_and_one_alert(
+    world: World, campaign: int
+) -> None:
+    world.use(duty_contacts=(number(70),))
+    words = [f"cứu với, nước ngập mái nhà, {n} người" for n in range(3)]
+    for seconds, body in enumerate(words):
+        say(world, body, sender=number(99), at=world.now + timedelta(seconds=seconds))
+    (case,) = world.cases()
+    assert enqueue_due_alerts(world.runtime, now=world.in_hours(0.01)) == 1
+    [line] = world.read(read_case_list, world.user(AUTHOR), CaseFilter(), now=world.in_hours(0.01)).lines
+    assert (line.reply and line.reply.body, line.texts_since) == (words[0], words[1:])
+    world.change(Case, case.id, done_at=world.now)
+    say(world, CRY, sender=number(99), at=world.in_hours(1))
+    assert len(world.cases()) == 2, "a new cry after help was given is a new case"
+
+
 def test_officers_on_duty_are_told_once_and_those_who_stand_in_when_nobody_takes_it(
     world: World, campaign: int
 ) -> None:

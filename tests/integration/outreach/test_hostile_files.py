@@ -4,17 +4,20 @@ import os
 import resource
 import signal
 import threading
+import time
 
 import pytest
 
 from outreach.core.sentences import word_error
 from outreach.imports import sheet_process
+from outreach.imports.list_reader import check_list
 from outreach.imports.sheet_process import read_sheets
 from outreach.rules.errors import BadList
 from tests.drills.fuzz_uploads import fuzz, readers
 from tests.support.errors import refuses
 from tests.support.hostile_files import HOSTILE, ROWS
 from tests.support.list_files import write_xlsx
+from tests.support.lists import GAZETTEER
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -28,6 +31,15 @@ def test_a_hostile_file_is_refused_by_every_upload_and_harms_nobody(tmp_path, na
         assert word_error(refused.value) != refused.value.code
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024, "in kilobytes"
     assert [len([*sheet.rows]) for sheet in read_sheets(good)] == [2]
+
+
+def test_a_cell_of_a_page_keeps_no_worker_busy(tmp_path):
+    endless = ["- ", "; ", "(", "\n", "cu u "]
+    rows = [[f"Nguyễn Văn A{each * 6_000}", "0905000001", each * 6_000] for each in endless]
+    file = write_xlsx(tmp_path / "long.xlsx", {"DS": [["Họ và tên", "SĐT", "Ghi chú"], *rows]})
+    started = time.process_time()
+    assert len([*check_list(file, GAZETTEER)]) == len(endless)
+    assert time.process_time() - started < 20
 
 
 def test_damaged_files_of_every_upload_are_read_or_refused():
