@@ -47,7 +47,7 @@ from outreach.contacts.wishes import (
 from outreach.core.db import count_rows
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
-from outreach.models.contacts import Contact, Phone, SuppressionReason, Wish
+from outreach.models.contacts import Contact, ContactPhone, Phone, SuppressionReason, Wish
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
 from outreach.rules.wishes import EVERYTHING, WishSource, drive_scope
@@ -207,6 +207,9 @@ def _read_closed(
     """
     if label is Label.OPT_OUT:
         person = recipient.contact_id if recipient else None
+        link = session.get(ContactPhone, (person, phone_id)) if person else None
+        if link and link.is_named:
+            person = None  # the number does not speak for them
         found = read_left_alone(session, numbers=[phone_id], people=[person] if person else [])
         scopes = (EVERYTHING, scope)
         # Both must be: others have the number, and the person has other numbers.

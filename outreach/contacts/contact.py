@@ -27,6 +27,7 @@ from outreach.contacts.wishes import (
     take_back,
 )
 from outreach.core.bulk import change_rows
+from outreach.core.db import is_set
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import (
     Contact,
@@ -151,6 +152,9 @@ def read_contact(session: Session, contact_id: int, *, user: User) -> tuple[Show
             if phone.id in stated.phones
         ]
     updated_at = None if stated else contact.updated_at
+    own = select(ContactPhone.phone_id).where(
+        ContactPhone.contact_id == contact_id, ~is_set(ContactPhone.is_named)
+    )
     shown = ShownContact(
         contact.id,
         contact.name,
@@ -159,7 +163,7 @@ def read_contact(session: Session, contact_id: int, *, user: User) -> tuple[Show
         place_question_id=None if stated else contact.place_question_id,
         is_partial=stated is not None,
         at_the_door=stated is None and contact.at_the_door,
-        wishes=[] if stated else read_wishes(session, contact_id, [phone.id for phone in phones]),
+        wishes=[] if stated else read_wishes(session, contact_id, session.scalars(own).all()),
     )
     return shown, phones
 

@@ -33,7 +33,7 @@ from sqlalchemy.orm import Session, aliased
 
 from outreach.contacts.suppressions import number_hasher
 from outreach.core.bulk import change_rows, values_subquery
-from outreach.core.db import is_postgresql
+from outreach.core.db import is_postgresql, is_set
 from outreach.models.accounts import User
 from outreach.models.contacts import ContactPhone, Phone, RemovedPhone, Wish, WishNumber, WishPerson
 from outreach.rules.identity import ERASED
@@ -72,8 +72,12 @@ def record_wish(
 ) -> Wish:
     """Add a wish of these people, said from or about these numbers, whose rows must be locked.
 
-    Erased numbers are left out. `secret_key` is that of hashes of numbers, needed where there are any.
+    Erased numbers are left out. `secret_key` is that of hashes of numbers, needed where there are any. Who is only named for a number has
+    not spoken from it.
     """
+    speakers = {*people} - {None}
+    if source not in NAMES_PERSON:
+        speakers -= {person for person, _phone in _named_links(session, {phone.id for phone in phones})}
     wish = Wish(
         source=source,
         scope=scope,
@@ -85,10 +89,21 @@ def record_wish(
     )
     session.add(wish)
     session.flush()
-    session.add_all(WishPerson(wish_id=wish.id, contact_id=each) for each in {*people} - {None})
+    session.add_all(WishPerson(wish_id=wish.id, contact_id=each) for each in speakers)
     _add_numbers(session, [wish.id], phones, secret_key=secret_key)
     session.flush()
     return wish
+
+
+def _named_links(session: Session, phones: Collection[int]) -> set[tuple[int, int]]:
+    """Return who (contact id) is named for which of these numbers (phone id) by lists of other organisations alone."""
+    named = select(ContactPhone.contact_id, ContactPhone.phone_id).where(is_set(ContactPhone.is_named))
+    among_phones = ContactPhone.phone_id.in_(values_subquery(session, phones, BigInteger))
+    return (
+        {(person, phone_id) for person, phone_id in session.execute(named.where(among_phones))}
+        if phones
+        else set()
+    )
 
 
 def _add_numbers(
@@ -151,12 +166,14 @@ def has_asked_since(session: Session, phone_id: int, at: datetime) -> bool:
 
 def numbers_of_owner(session: Session, phone_id: int) -> Sequence[int]:
     """Return the ids of a number and of the others of the one person whom alone it and they belong to."""
-    holders = session.scalars(select(ContactPhone.contact_id).where(ContactPhone.phone_id == phone_id)).all()
+    is_theirs = ~is_set(ContactPhone.is_named)
+    holding = select(ContactPhone.contact_id).where(ContactPhone.phone_id == phone_id, is_theirs)
+    holders = session.scalars(holding).all()
     if len(holders) != 1:
         return [phone_id]
     other = aliased(ContactPhone)
     is_shared = exists().where(other.phone_id == ContactPhone.phone_id, other.contact_id != holders[0])
-    own = select(ContactPhone.phone_id).where(ContactPhone.contact_id == holders[0], ~is_shared)
+    own = select(ContactPhone.phone_id).where(ContactPhone.contact_id == holders[0], is_theirs, ~is_shared)
     return session.scalars(own).all()
 
 
@@ -247,7 +264,12 @@ def keep_holders(session: Session, links: Collection[tuple[int, int]]) -> None:
     ):
         wishes.setdefault(phone_id, []).append(wish_id)
     _add_people(
-        session, {(wish_id, person) for person, phone_id in links for wish_id in wishes.get(phone_id, ())}
+        session,
+        {
+            (wish_id, person)
+            for person, phone_id in {*links} - _named_links(session, phones)
+            for wish_id in wishes.get(phone_id, ())
+        },
     )
 
 

@@ -12,12 +12,14 @@ from campaigns.models.campaigns import Recipient
 from campaigns.models.privacy import RequestKind
 from campaigns.privacy.export_data import find_recorded_contact as of_exports
 from campaigns.privacy.requests import record_request
+from campaigns.replies.record_answer import record_page_answer
 from campaigns.visits.sheets import create_sheet, read_lines
 from outreach.contacts.contact import (
     Closing,
     correct_contact,
     find_contact,
     lift_suppression,
+    read_contact,
     reveal_number,
     suppress_number,
 )
@@ -219,6 +221,40 @@ def test_a_number_that_others_hand_in_with_a_persons_takes_no_opt_out_of_theirs_
     world.reply(number(1), "DK", gateway_id="own", now=world.now + timedelta(minutes=2))
     with world.runtime.db.read() as session:
         assert not is_left_alone(session, phone_id(world, 1))
+
+
+@pytest.mark.parametrize("way", ["SMS", "personal link"])
+@pytest.mark.parametrize("is_undone", [False, True])
+def test_a_number_that_others_hand_in_with_a_persons_silences_nobody_else(
+    world, person, tmp_path, way, is_undone
+):
+    people = [f"Y Lan {n},19{n},Làng Kà,,{local(n)},có" for n in (70, 71)]
+    named = [f"Y Lan {n},,,,{local(9)}; {local(n)}," for n in (70, 71)]
+    bring(world, tmp_path, "ND", "Nông dân", *people)
+    brought = bring(world, tmp_path, "PN", "Tên lạ", *named)
+    lan = world.all(select(Contact.id).where(Contact.name.like("Y Lan%")).order_by(Contact.id))
+    if way == "SMS":
+        world.reply(number(9), "TC", gateway_id="stop", now=world.now)
+    else:  # of a message that went to the number, as the person's own is known as wrong
+        wrong = {"reason": Closing.WRONG_NUMBER, "note": "sai số", "by": PROVINCE}
+        world.do(suppress_number, lan[0], phone_id(world, 70), **wrong)
+        world.sent(lists=["Tên lạ"])
+        sent_to = select(Recipient.id).where(Recipient.phone_id == phone_id(world, 9))
+        world.do(record_page_answer, world.one(sent_to), "opt_out")
+        lift = {"reason": Closing.WRONG_NUMBER, "note": "đúng số", "by": PROVINCE}
+        world.do(lift_suppression, lan[0], phone_id(world, 70), **lift)
+    if is_undone:
+        undo_import(world.runtime, brought)
+    with world.runtime.db.read() as session:
+        assert is_left_alone(session, phone_id(world, 9))
+        assert people_left_alone(session, lan) == set()
+        shown, _phones = read_contact(session, lan[0], user=world.user(PROVINCE))
+        assert not shown.is_left_alone
+    theirs = world.launch(name="Của Hội Nông dân", lists=["Nông dân"])
+    written_to = select(Recipient.phone_id).where(
+        Recipient.campaign_id == theirs, Recipient.exclusion.is_(None)
+    )
+    assert {phone_id(world, 70), phone_id(world, 71)} <= {*world.all(written_to)}
 
 
 @pytest.mark.parametrize("reason", [Closing.WRONG_NUMBER, Closing.DO_NOT_CALL])
