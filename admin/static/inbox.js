@@ -14,11 +14,11 @@
 
   document.querySelector("[data-dial]")?.click();
 
-  for (const choice of document.querySelectorAll("select[data-fill]"))
-    choice.addEventListener("change", () => {
+  for (const choice of document.querySelectorAll("[data-fill]"))
+    choice.addEventListener("click", (event) => {
+      event.preventDefault();
       const text = document.getElementById(choice.dataset.fill);
-      if (!choice.selectedOptions[0].dataset.text) return;
-      text.value = choice.selectedOptions[0].dataset.text;
+      text.value = choice.dataset.text;
       text.dispatchEvent(new Event("input", { bubbles: true }));
       text.focus();
     });

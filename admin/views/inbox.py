@@ -194,7 +194,8 @@ class InboxView(AdminPage):
             newest_first=values.get("order") == "newest",
             after=values.get("after", type=int),
         )
-        undo, undone_value = request.args.get("undo", type=int), request.args.get("what", "")
+        settled, undone_value = settled_cases(), request.args.get("what", "")
+        undo = settled[0] if len(settled) == 1 else None
         with self.reading() as (session, user):
             if values.get("mine"):
                 filters = replace(filters, taken_by=user.id)
@@ -216,6 +217,7 @@ class InboxView(AdminPage):
                 is_list=is_list,
                 next_id=next(iter(ids[ids.index(shown_id) + 1 :]), None) if shown_id in ids else None,
                 undo=undo,
+                together=settled[1:] and settled,
                 is_left_open=is_left_open,
                 given=given,
                 outcome=one_of(CaseOutcome, undone_value),
@@ -235,8 +237,10 @@ class InboxView(AdminPage):
             (each.id, each.title, fill_text(session, case, each.text))
             for each in list_texts(session, user, campaign.kind if campaign else None)
         ]
+        alike = read_group(session, case_id, user, now=now, most=MOST_BESIDE) if line.reply else None
         return {
             "line": line,
+            "alike": alike,
             "cry": next(iter(read_cries(session, case.campaign_id or 0, Case.id == case.id)), None),
             "seen": last_cry_of(session, case.id),
             "told": telling_parts(line.reply.body, asked_of(campaign), line.reply.label)
@@ -272,6 +276,8 @@ def _undone(session: Session, case_id: int, word: str, user: User) -> tuple[bool
     return said.label in (Label.NEED_HELP, Label.QUESTION), text
 
 
+# The longest waiting cases among which those that say what a shown one says are looked for.
+MOST_BESIDE = 500
 FILTER_NAMES = ("kind", "campaign", "organisation", "area", "mine", "state", "order", "after")
 
 
@@ -401,6 +407,12 @@ def one_of(kind: Any, value: str | None) -> Any:
 def list_filters() -> dict[str, str]:
     """Return the current filters of the list, which every form and link passes on."""
     return {name: value for name in FILTER_NAMES if (value := request.values.get(name))}
+
+
+def settled_cases() -> list[int]:
+    """Return the cases just settled, which the page offers to take back."""
+    ids = (row_id(each) for each in request.args.get("undo", "").split(","))
+    return [each for each in ids if each]
 
 
 def form_url(case_id: int, **values: object) -> str:
@@ -554,10 +566,8 @@ class AlikeView(AdminPage):
         """List the groups. `?undo=` has the cases just settled, `what` the way to take that back."""
         with self.reading() as (session, user):
             groups = read_groups(session, user, now=datetime.now(UTC))
-        undo = [row_id(each) for each in request.args.get("undo", "").split(",")]
-        return self.render(
-            "inbox/alike.html", groups=groups, undo=[*filter(None, undo)], what=request.args.get("what", "")
-        )
+        what = request.args.get("what", "")
+        return self.render("inbox/alike.html", groups=groups, undo=settled_cases(), what=what)
 
     @expose("/<int:case_id>/")
     def show(self, case_id: int) -> ResponseReturnValue:
@@ -623,8 +633,11 @@ class AlikeView(AdminPage):
         ids = [row_id(each) for each in request.form.getlist("case")]
 
         def then(result: Together) -> str:
+            if case_id is None:
+                return url_for(".index")
+            page = "inbox.index" if "back" in request.args else ".index"
             done = ",".join(map(str, result.done))
-            return url_for(".index", undo=done, what=undo) if case_id is not None else url_for(".index")
+            return url_for(page, undo=done, what=undo, **list_filters())  # type: ignore[arg-type]
 
         def told(result: Together) -> str:
             if result.refused:

@@ -28,7 +28,6 @@ from outreach.rules.errors import BadInput, LoaError
 MOST_COMPARED = 3000
 MOST_TOGETHER = 200
 MOST_GROUPS = 50
-SAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +43,9 @@ class AlikeGroup:
     may_answer: bool  # by SMS: all belong to a campaign
 
     @property
-    def samples(self) -> list[str]:
-        """Return some of the texts, each once."""
-        return list(dict.fromkeys(each.text for each in self.cases))[:SAMPLES]
+    def texts(self) -> list[str]:
+        """Return the texts, each once."""
+        return list(dict.fromkeys(each.text for each in self.cases))
 
 
 def read_groups(session: Session, user: User, *, now: datetime) -> list[AlikeGroup]:
@@ -54,14 +53,18 @@ def read_groups(session: Session, user: User, *, now: datetime) -> list[AlikeGro
     return _group(session, user, now=now)[:MOST_GROUPS]
 
 
-def read_group(session: Session, case_id: int, user: User, *, now: datetime) -> AlikeGroup | None:
-    """Return the group of a case, None where the case is done, taken by somebody else or alone. Raises NotFound."""
+def read_group(
+    session: Session, case_id: int, user: User, *, now: datetime, most: int = MOST_COMPARED
+) -> AlikeGroup | None:
+    """Return the group of a case among the longest waiting, None where it is done, taken by somebody else or alone. Raises NotFound."""
     case = find_case(session, case_id, user=user)
-    groups = _group(session, user, now=now, topic_of=case)
+    groups = _group(session, user, now=now, most=most, topic_of=case)
     return next((group for group in groups if any(each.id == case_id for each in group.cases)), None)
 
 
-def _group(session: Session, user: User, *, now: datetime, topic_of: Case | None = None) -> list[AlikeGroup]:
+def _group(
+    session: Session, user: User, *, now: datetime, most: int = MOST_COMPARED, topic_of: Case | None = None
+) -> list[AlikeGroup]:
     query = (
         select(
             *(Case.id, Case.kind, Case.campaign_id, Case.recipient_id, Case.opened_at),
@@ -79,7 +82,7 @@ def _group(session: Session, user: User, *, now: datetime, topic_of: Case | None
             true() if may_read_answers(user) else func.coalesce(Campaign.is_health, false()).is_(false()),
         )
         .order_by(Case.opened_at, Case.id)
-        .limit(MOST_COMPARED)
+        .limit(most)
     )
     if topic_of is not None:
         query = query.where(
