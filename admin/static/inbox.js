@@ -44,7 +44,7 @@
         told.textContent = (isLong ? box.dataset.long : box.dataset.said).replace("{segments}", found.segments).replace("{units}", found.units);
         told.classList.toggle("bad", isLong);
         bubble.textContent = found.text;
-        bubble.hidden = isLong;
+        bubble.hidden = isLong || found.text === text.value.trim();
       } catch {
         return; // the next keystroke asks again
       }

@@ -350,14 +350,7 @@ class SmsForm(Form):
 
     not_passed = ("next",)
     text = LongTextField(
-        _l("Nội dung tin"),
-        maxlength=600,
-        required=True,
-        hint=_l(
-            "Nhiều nhất %(n)s tin nhắn; viết không dấu thì được dài hơn. Tin chỉ gửi trong giờ được gửi và không vượt số tin mỗi ngày.",
-            n=MOST_SEGMENTS,
-        ),
-        codes=("answer_empty", "answer_long"),
+        _l("Nội dung tin"), maxlength=600, required=True, codes=("answer_empty", "answer_long")
     )
     is_done = ChoiceField(name="wish", coerce=lambda text: text == "done")
     seen = RowField()

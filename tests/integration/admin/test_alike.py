@@ -1,5 +1,6 @@
 """Alike replies in one go: grouped by meaning, handled together after a look at all, and remembered for the next."""
 
+import html
 import re
 
 import pytest
@@ -77,6 +78,27 @@ def test_only_chosen_cases_are_closed_and_what_is_refused_keeps_the_choice(world
     assert post(client, f"/admin/inbox/alike/{asked[0]}/finish", outcome="called").status_code == 422
     post(client, f"/admin/inbox/alike/{asked[0]}/finish", case=asked[:2], outcome="called")
     assert outcomes(world, asked[:3]) == [CaseOutcome.CALLED, CaseOutcome.CALLED, None]
+
+
+def test_a_case_says_who_said_the_same_and_one_press_labels_them_all_where_all_their_words_are_read(
+    world, client, asked
+):
+    link = f'href="/admin/inbox/alike/{asked[0]}/"'
+    page = client.get(f"/admin/inbox/{asked[0]}/").text
+    assert "3 tin cùng ý: xử lý một lần" in page
+    assert link in page
+    for index, text in enumerate(("ok", "Ok", "ok"), start=5):
+        world.reply(number(index), text, gateway_id=f"SM{index}")
+    ids = [each.id for each in world.cases()][-3:]
+    page = client.get(f"/admin/inbox/{ids[0]}/").text
+    assert [int(each) for each in re.findall(r'name="case" value="(\d+)"', page)] == ids
+    assert "“Ok”" in page
+    action = re.search(r'formaction="([^"]+)"[^>]*>.*Cả 3 tin cùng ý: Chưa rõ', page)[1]
+    done = post(client, html.unescape(action), case=ids, label="unclear", next=ids[1])
+    after = client.get(done.location).text
+    assert done.location.startswith("/admin/inbox/?")
+    assert "Đã xử lý 3 việc" in after
+    assert outcomes(world, ids) == [CaseOutcome.CLASSIFIED] * 3
 
 
 def test_what_was_settled_together_is_taken_back_together(world, client, asked):

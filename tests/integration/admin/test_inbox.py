@@ -128,7 +128,7 @@ def test_what_a_colleague_has_taken_is_theirs_for_a_while(world, client, campaig
     case_id = press_help(world, 0, campaign_id)
     signed_in(client, APPROVER)
     post(client, f"/admin/inbox/{case_id}/take")
-    assert "Đã nhận việc này lúc" in client.get("/admin/inbox/").text
+    assert "Trả lại việc" in client.get("/admin/inbox/").text
     other = press_help(world, 1, campaign_id)
     assert shown(client.get("/admin/inbox/").text) == [case_id, other]
     mine = client.get("/admin/inbox/?mine=1").text
