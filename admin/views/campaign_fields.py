@@ -759,6 +759,12 @@ def _lists(session: Session, user: User) -> list[dict[str, Any]]:
     ]
 
 
+def only_list(session: Session, user: User) -> list[str]:
+    """Return the key of the list that the user may write to where there is but one, as nothing is to be chosen then."""
+    keys = [each["key"] for each in _lists(session, user) if each["people"] and not each["is_closed"]]
+    return keys if len(keys) == 1 else []
+
+
 def _own_area(session: Session, user: User) -> str:
     """Return the name of the area that limits the user's audiences, or ""."""
     area = session.get(Area, user.area_code) if areas_of(session, user) is not None else None
@@ -819,7 +825,9 @@ def new_form(
         )
     return fill_form(
         {
+            "name": kinds[wanted]["title"] if wanted in kinds else "",
             "kind": kind,
+            "lists": [list_key(session, user, list_id)] if list_id else only_list(session, user),
             "content": {"issuer": issuer},
             "sender": usual_sender(session, user),
             "text": text,

@@ -30,7 +30,6 @@ from admin.views.campaign_fields import (
     fill_form,
     find_unusual,
     languages_written,
-    list_key,
     new_form,
     read_choices,
     read_first_variants,
@@ -240,8 +239,6 @@ class CampaignFormPages(AdminPage):
                     wanted=request.args.get("kind", ""),
                 )
             )
-            if list_id:
-                form.setlist("lists", [list_key(session, user, list_id)])
             filled = read_form(form, kinds=self._kinds())
             return self._show(session, user, filled, campaign=None, fresh=True, writing=writing)
 

@@ -93,6 +93,17 @@ def test_the_training_phones_are_one_press_away_on_this_machine_only(world, clie
     assert link not in client.get("/admin/", headers={"Host": "loa.example"}).text
 
 
+def test_tasks_stand_above_what_is_over_and_below_what_is_sending(world, client):
+    def order() -> list[str]:
+        return re.findall(r'aria-labelledby="(tasks|running)"', client.get("/admin/").text)
+
+    campaign_id = world.launch(people=3)
+    signed_in(client, AUTHOR)
+    assert order() == ["running", "tasks"]
+    world.change(Campaign, campaign_id, state=CampaignState.COMPLETED)
+    assert order() == ["tasks", "running"]
+
+
 def test_what_was_cancelled_is_no_goal_any_more(world, client, leader):
     campaign_id = world.launch(people=2, window=["00:00", "24:00"], goal={"share": 0.5})
     world.act(campaign_id, CampaignAction.CANCEL)
