@@ -68,6 +68,18 @@ def begun(client: FlaskClient, kind: str = "bluezone") -> dict[str, Any]:
     return form_of(post(client, "/admin/campaigns/new", **{**new, "kind": kind, "wish": "look"}).text)
 
 
+def test_the_only_list_is_chosen_beforehand_and_its_choice_is_one_line(client, world):
+    def shown() -> tuple[int, bool]:
+        page = client.get("/admin/campaigns/new").text
+        return page.count(f" checked> {LIST}"), '<details id="chosen" open' in page
+
+    world.add_people(3)
+    signed_in(client, AUTHOR)
+    assert shown() == (1, False)
+    world.add_list("Đoàn viên", 1)
+    assert shown() == (0, True)
+
+
 def test_a_campaign_goes_from_the_form_to_peoples_phones(client, world):
     world.add_people(3)
     signed_in(client, AUTHOR)
