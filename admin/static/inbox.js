@@ -15,8 +15,7 @@
   document.querySelector("[data-dial]")?.click();
 
   for (const choice of document.querySelectorAll("[data-fill]"))
-    choice.addEventListener("click", (event) => {
-      event.preventDefault();
+    choice.addEventListener("click", () => {
       const text = document.getElementById(choice.dataset.fill);
       text.value = choice.dataset.text;
       text.dispatchEvent(new Event("input", { bubbles: true }));

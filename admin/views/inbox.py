@@ -107,7 +107,7 @@ class InboxView(AdminPage):
 
     @expose("/<int:case_id>/")
     def show(self, case_id: int) -> ResponseReturnValue:
-        """Show a case. `?use=` is the saved text to begin the answer with."""
+        """Show a case."""
         return self._show(case_id)
 
     @expose("/<int:case_id>/answer", methods=["POST"])
@@ -228,13 +228,12 @@ class InboxView(AdminPage):
 
     def _read_case(self, session: Session, case_id: int, user: User, now: datetime) -> dict[str, Any]:
         """Return what the page shows of one case. Raises NotFound."""
-        use = request.values.get("use", type=int)
         case = find_case(session, case_id, user=user)
         areas = {area.code: area for area in session.scalars(select(Area))}
         (line,) = read_case_rows(session, [case.id], areas, user=user, now=now)
         campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
         texts = [
-            (each.id, each.title, fill_text(session, case, each.text))
+            (each.title, fill_text(session, case, each.text))
             for each in list_texts(session, user, campaign.kind if campaign else None)
         ]
         alike = read_group(session, case_id, user, now=now, most=MOST_BESIDE) if line.reply else None
@@ -250,7 +249,7 @@ class InboxView(AdminPage):
             if case.recipient_id and not line.is_masked
             else [],
             "texts": texts,
-            "sms_form": SmsForm.on_page(text=_text_of(texts, use)),
+            "sms_form": SmsForm.on_page(),
             "is_left_alone": takes_no_messages(session, case),
             "most_segments": MOST_SEGMENTS,
             "answers_of": answers_of,
@@ -544,10 +543,6 @@ def read_said(word: str, answers: Sequence[OwnAnswer]) -> GivenAnswer | None:
     return said._replace(own=own.number if own and own.value == word else None) if said else None
 
 
-def _text_of(texts: Sequence[tuple[int, str, str]], use: int | None) -> str:
-    return next((text for id_, _title, text in texts if id_ == use), "")
-
-
 class AlikeView(AdminPage):
     """Not in the menu: the inbox links here."""
 
@@ -564,16 +559,13 @@ class AlikeView(AdminPage):
 
     @expose("/<int:case_id>/")
     def show(self, case_id: int) -> ResponseReturnValue:
-        """Show all texts of a case's group. `?use=` is the saved text to begin the answer with."""
-        use = request.values.get("use", type=int)
+        """Show all texts of a case's group."""
         with self.reading() as (session, user):
             group = read_group(session, case_id, user, now=datetime.now(UTC))
             if group is None:
                 groups = read_groups(session, user, now=datetime.now(UTC))
                 return self.render("inbox/alike.html", groups=groups, is_gone=True)
-            texts = [
-                (each.id, each.title, each.text) for each in list_texts(session, user, group.campaign_kind)
-            ]
+            texts = [(each.title, each.text) for each in list_texts(session, user, group.campaign_kind)]
             role = user.role
         return self.render(
             "inbox/alike_group.html",
@@ -583,7 +575,7 @@ class AlikeView(AdminPage):
             or {each.id for each in group.cases},
             answers=answers_of(group.campaign_kind, group.own_answers),
             texts=texts,
-            sms_form=SmsForm.on_page(text=_text_of(texts, use)),
+            sms_form=SmsForm.on_page(),
             close_form=GroupCloseForm.on_page(),
             most_segments=MOST_SEGMENTS,
             may_act=may_open(role, "alike.label"),

@@ -220,8 +220,8 @@ def test_an_answer_is_written_from_a_kept_text_and_stays_where_it_is_refused(wor
     case_id = press_help(world, 0, campaign_id)
     signed_in(client, AUTHOR)
     assert post(client, "/admin/inbox/texts/", title="Hẹn", text="[{name} oi, ]xem {link}").status_code == 303
-    page = client.get(f"/admin/inbox/{case_id}/?use=1").text
-    written = re.search(r"<textarea[^>]*>([^<]*)</textarea>", page)
+    page = client.get(f"/admin/inbox/{case_id}/").text
+    written = re.search(r'data-text="([^"]*)">Hẹn', page)
     assert written[1] == "A Thun 0 oi, xem {link}"  # by the link an officer could speak for the resident
     measured = post(client, f"/admin/inbox/{case_id}/measure", text=written[1]).get_json()
     assert re.fullmatch(r"A Thun 0 oi, xem http://\S+/x{8}", measured["text"])
