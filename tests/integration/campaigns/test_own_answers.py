@@ -169,7 +169,7 @@ def test_an_own_answer_is_acknowledged_in_its_words_and_shown_on_the_page(world)
     page = page_of(world, campaign)
     assert "Ông/bà đã trả lời: Hài lòng" in page
     assert "Mừng vì ông/bà hài lòng." in page
-    assert re.findall(r'value="(own-\d)"', page) == ["own-2", "own-3", "own-4"]
+    assert re.findall(r'name="answer" value="(own-\d)"', page) == ["own-2", "own-3", "own-4"]
 
 
 def page_of(world: World, campaign: int) -> str:
