@@ -26,6 +26,7 @@ from outreach.rules.people_beside import (
     PersonBeside,
     are_two,
     begins_with_family,
+    behind_name,
     is_nobody,
     is_sentence,
     names_another,
@@ -464,7 +465,7 @@ class RowReader:
         if PhoneWarning.TEXT_PRESENT in phone.warnings and names_another(written, names):
             phone = for_review(phone)
         for name in names:
-            if note or not name.replace(" ", "").isalpha():
+            if note or not name.replace(" ", "").isalpha() or behind_name(name):
                 phone = beside_note(phone, note, name, is_named=Column.NAME in self._columns)
             if name and _names_nobody(name):
                 phone = for_review(phone)
@@ -598,7 +599,8 @@ def _is_only_own(text: str, name: str, note: str) -> bool:
 
 @lru_cache(maxsize=20_000)
 def _names_nobody(written: str) -> bool:
-    return is_nobody(name := plain_name(written), written) or is_sentence(name)
+    is_said = written.replace(" ", "").isalnum() and is_sentence(written)  # also behind a name
+    return is_said or is_nobody(name := plain_name(written), written) or is_sentence(name)
 
 
 @lru_cache(maxsize=20_000)

@@ -135,13 +135,17 @@ _SAINTS = re.compile(
     r"|isave|elisabet|máccô|matthêu|vinh sơn|vincentê|simon|stêphanô|madalêna|monica|clara|agnes)\b[. -]*)+(?=[^\W\d_])",
     re.IGNORECASE,
 )
+_IS_NO_NAME = re.compile(
+    r"[BCDĐGHKLMNPQRSTVX]{2,}\d{0,2}|[A-ZĐ]?\d{1,2}|(?:19|20)\d\d|TYT|UBND"
+)  # "PN", "K5"
+_ROLES = {"Trưởng", "Phó", "Tổ", "Bí", "Khóm", "Thôn", "Ấp", "Chủ", "Chi"}
 # First words that are an address or a family's name: "Y sĩ", "co Hoa".
 _ALSO_FAMILIES = {"y", "co", "to", "ho"}
 _MARKS = " ,;:.*†✝✓✔☑★_"
 _ADDRESSED_PLAINLY = re.compile(r"(?:ong|ba|co|chu|bac|cu|anh|chi|thon truong|truong thon) ", re.IGNORECASE)
 _NOBODY = re.compile(
     r"(?:không (?:có )?tên|khong ten|(?:hai|ba|tư|năm|sáu|bảy|tám|chín|mười|út) \w+$|chưa rõ|taxi|tiệm|cửa hàng|quán|shop|đại lý|nhà hàng|khách sạn|công ty|cty|tạp ho[áa]"
-    r"|tổng đài|hotline|nhà (?:xe|trọ|trống|hoang|bỏ)|xe (?:ôm|khách)|trạm (?:y tế|xá)|ubnd|vợ|chồng|ck|vk|mẹ|bố|con (?:gái|trai|dâu|rể)|(?:thôn|tổ|xóm|tdp) \d+"
+    r"|tổng đài|hotline|nhà (?:xe|trọ|trống|hoang|bỏ)|xe (?:ôm|khách)|trạm (?:y tế|xá)|ubnd|vợ|chồng|ck|vk|mẹ|bố|má|tía|(?:dì|cậu|mợ|thím) \w+$|con (?:gái|trai|dâu|rể)|(?:thôn|tổ|xóm|tdp) \d+"
     r"|(?:bà )?(?:nội|ngoại)$|con|gas|thợ|sửa|bán|xe|ban|hội|nhóm|đội|cây xăng|bưu điện|điện lực|ngân hàng|shipper|giao hàng|thú y"
     r"|bệnh viện|bv|truong (?:ptdt\w*|ptcs|th|thcs|thpt|tieu hoc|mam non)|cong ty|trường|nhà thờ|giáo xứ|văn phòng|vp"
     r"|(?:(?:phó )?trưởng thôn|thôn trưởng|tổ trưởng|bí thư|chủ tịch)$)\b",
@@ -156,22 +160,47 @@ _LOOKS_WRONG = re.compile(
     r"[\d:;@#_/\\()\[\]{}<>|+*=\n\"]|\b(?:sđt|sdt|đt|sn|thôn|tổ dân phố|chủ hộ|không|chưa)\b", re.IGNORECASE
 )
 _MOST_WORDS, _MOST_DIGITS = 6, 5
-_NAMED = re.compile(r"(?!A \w+:)[A-ZÀ-ỸĐ][^\W\d_]*(?: [A-ZÀ-ỸĐ][^\W\d_]*)+")
+_NAMED = re.compile(r"\b(?!A \w+:)[A-ZÀ-ỸĐ][^\W\d_]*(?: [A-ZÀ-ỸĐ][^\W\d_]*)+")
 
 
 @lru_cache(maxsize=20_000)
 def plain_name(text: str) -> str:
     """Return the name alone: of a household its head's; without a running number, a year of birth, words in brackets."""
     if text.replace(" ", "").isalpha() and " và " not in text:
-        return _without_address(text)
+        return _own_name(text)
     text = _head_of_household(text)
     for end in (_BORN, _IN_BRACKETS, _BORN, _AND_KIN, _PLACE):
         text = end.sub("", text) or text
-    text = _without_address(text.strip(_MARKS).rstrip("-–/ ") or text)
+    text = _own_name(text.strip(_MARKS).rstrip("-–/ ") or text)
     if (remark := _REMARK.search(text)) and not begins_with_family(remark["rest"]):
         before = text[: remark.start()]
         text = before if " " in before and begins_with_family(before) else text
     return text
+
+
+def _own_name(text: str) -> str:
+    own = _without_address(text)
+    return own.removesuffix(behind_name(own, least=1 + (own == text))).rstrip()
+
+
+@lru_cache(maxsize=20_000)
+def behind_name(text: str, least: int = 2) -> str:
+    """Return what stands behind somebody's name without a sign between: abbreviations, figures, words in small letters.
+
+    So many words at `least` are the name; none is where the last of them is no given name.
+    """
+    words = text.split(" ")
+    at = len(words)
+    while at > least and (_IS_NO_NAME.fullmatch(words[at - 1]) or words[at - 1][:1].islower()):
+        at -= 1
+    if at > least and at < len(words) and words[at - 1] in _ROLES:
+        at -= 1
+    if all(
+        word.isdecimal() and len(word) < 3 for word in words[at:]
+    ):  # "Y Blưm 2" is another than "Y Blưm 1"
+        return ""
+    is_name = words[at - 1][:1].isupper() and words[at - 1] not in ("Thị", "Văn") and (at > 1 or least == 1)
+    return " ".join(words[at:]) if is_name and not text.isupper() else ""
 
 
 def _head_of_household(text: str) -> str:
@@ -196,10 +225,16 @@ def _head_of_household(text: str) -> str:
 
 def _without_address(text: str) -> str:
     first, *words = text.split(" ")
+    is_turned = text.endswith(" Thị") or (text.endswith(" Văn") and not begins_with_family(text))
+    if is_turned and len(words) == 2 and begins_with_family(words[0]):  # "Mai Lê Thị"
+        return " ".join((*words, first))
     if begins_with_family(text) and first.lower() not in _ALSO_FAMILIES:
         return text
     if (saint := _SAINTS.search(text)) and begins_with_family(text[saint.end() :]):
         return text[saint.end() :]
+    at = next((at for at, word in enumerate(words[1:-1]) if word in ("Thị", "Văn")), -1)
+    if at >= 0 and begins_with_family(words[at]) and not _NOBODY.match(text):
+        return " ".join(words[at:])  # "Bí Thư Chi Bộ Lê Văn An"
     at = next((at for at, word in enumerate(words) if word[:1].isupper()), 0)
     is_title = at or {*first} & {*".:/"} or (first.isupper() and first[1:].isalpha() and not text.isupper())
     is_office = (

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from outreach.rules.people_beside import begins_with_family
+from outreach.rules.people_beside import begins_with_family, behind_name, names_another
 from outreach.rules.phone_cells import for_review, in_order, is_of_others, read_phone_cell
 from outreach.rules.phone_numbers import (
     PhoneCell,
@@ -47,6 +47,8 @@ _SENT = re.compile(
     r"\s*(?:\[[\d:, ./-]{4,25}(?:[AP]M)?\]|\d{1,2}/\d{1,2}/\d{2,4},? \d{1,2}:\d\d(?::\d\d)?(?: [AP]M)? ?-)\s*"
     r"(?:(?P<sender>[^:]{1,40}):\s+)?"
 )
+_LETTERS_O = re.compile(r"(?<=\d)[Oo]{1,4}(?=\d)|(?<=\d )[Oo]{3}(?= \d)")
+_KIN = re.compile(r"\b(?:con|vợ|chồng|cháu|mẹ|má|cha|bố|em|anh|chị|người)\b")
 _ADDRESS = re.compile(
     r"^(?:(?:[Dd]ạ|[Cc]ho|em|cháu|con|mẹ|má|cha|bố|vợ|chồng|mình|tôi|tui|chị|anh|cô|bác|chú|tên|là|của)\s+)+(?=[^\W\d_])(?=\S*[A-ZÀ-ỸĐ])"
 )
@@ -152,12 +154,19 @@ def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool =
     """
     if is_named and not name:
         return for_review(cell)
-    words, behind_name = _words(note), [part.strip(" )") for part in _BEHIND_NAME.split(name)[1:]]
+    words, first = _words(note), _BEHIND_NAME.split(name)
+    behind = [*(part.strip(" )") for part in first[1:]), behind_name(first[0].strip())]
     others = NUMBER.search(name) and {*read_phone_in_text(name).numbers} - {*cell.numbers}
-    if others or "†" in name + note or note[:1] == "+" or any(map(is_gone, (note, *behind_name))):
+    if (
+        others
+        or "†" in name + note
+        or note[:1] == "+"
+        or any(map(is_gone, (note, *behind)))
+        or any(map(is_wrong, behind))
+    ):
         return for_review(cell)
     is_right = _RIGHT.search(words)
-    wrong = is_wrong(note) or note in _OF_RELATIVE or any(map(is_wrong, behind_name))
+    wrong = is_wrong(note) or note in _OF_RELATIVE
     if not is_right and not wrong:
         return cell
     found = read_phone_in_text(note).numbers
@@ -207,11 +216,16 @@ def split_line(line: str) -> list[str] | None:
     item = _ITEM.match(line)
     number = (item["number"] or item["glued"] or "") if item else ""
     text = line[item.end() :] if item else line
-    found = [*NUMBER.finditer(text)] or [*_WITHOUT_ZERO.finditer(text)]
+    figures = _LETTERS_O.sub(
+        lambda letters: "0" * len(letters[0]), text
+    )  # as long; what is kept is as written
+    found = [*NUMBER.finditer(figures)] or [*_WITHOUT_ZERO.finditer(text)]
     if not found and begins_with_family(text):
         found = [*_CUT_SHORT.finditer(text)]
     if not found:
         name = _BEHIND_NAME.split(text, maxsplit=1)[0]
+        if not number and begins_with_family(name):
+            name = name.removesuffix(behind_name(name))
         is_person = number or (begins_with_family(text) and states_no_phone(_words(text[len(name) :])))
         return (
             [number, name.strip(_EDGES), "", text[len(name) :].strip(_EDGES)] if is_person and name else None
@@ -230,7 +244,10 @@ def split_line(line: str) -> list[str] | None:
     elif not name and sent:
         rest.append(sent["sender"] or "")
     name = _ADDRESS.sub("", name)
-    return [number, name, text[found[0].start() : found[-1].end()], ", ".join(filter(None, (*more, *rest)))]
+    phone = text[found[0].start() : found[-1].end()]
+    if more and _KIN.search(more[-1]) and names_another(more[-1], [name]):  # "con dâu Y Mơn, ĐT 0905…"
+        phone = re.sub(r"\W*\d+", "", more[-1]) + f" {phone}"
+    return [number, name, phone, ", ".join(filter(None, (*more, *rest)))]
 
 
 def sent_by(line: str) -> tuple[str | None, str]:

@@ -201,6 +201,7 @@ def test_a_place_in_the_row_goes_before_the_title(tmp_path: Path) -> None:
         ("Bà ngoại", "0905000123", "review"),
         ("Thợ điện Tuấn", "0905000123", "review"),
         ("Bảy Mập", "0905000123", "review"),
+        ("Lê Văn An con trai bà Năm bán cá", "0905000123", "review"),
         ("Truong PTDTBT THCS Tra Tap", "0905000123", "review"),
         ("Truong Thi Lan", "0905000123", "ok"),
         ("Ban hành giáo", "0905000123", "review"),

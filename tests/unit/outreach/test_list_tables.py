@@ -135,11 +135,25 @@ def test_what_stands_below_a_list():
         ("Giuse Lê Văn An", "Lê Văn An"),  # a saint's name says whose religion it is
         ("Linh mục Phêrô Nghiêm Xuân Bách", "Nghiêm Xuân Bách"),
         ("Lê Thị Maria Mai", "Lê Thị Maria Mai"),
+        ("Lê Văn An khóm trưởng K5", "Lê Văn An"),
+        ("Lê Văn An Trưởng thôn", "Lê Văn An"),
+        ("Chị Mai PN thôn 3", "Mai"),
+        ("Y Tá Lê Thị Mai CTV", "Lê Thị Mai"),
+        ("Cô giáo Lê Thị Mai", "Lê Thị Mai"),
+        ("ơi ghi giúp em Lê Thị Mai 1990 thôn 6", "Lê Thị Mai"),
+        ("Số của Lê Thị Mai", "Lê Thị Mai"),
+        ("Mai Lê Thị", "Lê Thị Mai"),
+        ("Lê Quốc AN", "Lê Quốc AN"),
+        ("LÊ THỊ MAI", "LÊ THỊ MAI"),
     ],
 )
 def test_a_name_as_a_message_says_it(written, name):
     assert plain_name(written) == name
     assert not looks_wrong(name)
+
+
+def test_a_figure_behind_a_name_tells_two_people_apart():
+    assert [plain_name(f"Y Blưm {n}") for n in (1, 2)] == ["Y Blưm 1", "Y Blưm 2"]
 
 
 @pytest.mark.parametrize(
@@ -188,6 +202,9 @@ def test_a_line_of_a_chat_without_its_hour_and_sender(line, parts):
         ("chồng mất", "Y Blưm", "ok"),
         ("Đã chuyển sinh hoạt", "Y Blưm", "review"),
         ("", "Y Blưm - từ trần", "review"),
+        ("", "Lê Văn Bé bỏ", "review"),
+        ("", "Lê Văn Bé ghi nhầm", "review"),
+        ("", "Lê Văn Bé bán cá", "ok"),
         ("", "† Y Blưm", "review"),
         ("", "Y Blưm 0905000124", "review"),  # which of the two?
         ("", "Y Blưm 0905000123", "ok"),

@@ -36,6 +36,12 @@ def test_a_column_of_texts_with_numbers() -> None:
     ("0905 000 123 Y Blưm", ["", "Y Blưm", "0905 000 123", ""]),
     *each_of("Dạ Y Blưm 0905000123 | cho em Y Blưm 0905000123", ["", "Y Blưm", "0905000123", ""]),
     *each_of("cha là Y Blưm 0905000123 | mẹ Y Blưm, 0905000123", ["", "Y Blưm", "0905000123", ""]),
+    (
+        "9. Y Blưm, khóm 1; người nuôi: con dâu Lê Thị Ngọt, ĐT 0905000123",
+        ["9", "Y Blưm", "con dâu Lê Thị Ngọt 0905000123", "khóm 1, người nuôi, con dâu Lê Thị Ngọt"],
+    ),
+    ("Y Blưm 0905OOO123", ["", "Y Blưm", "0905OOO123", ""]),
+    ("Lê Thị Mai 1985 ko có sđt nha c", ["", "Lê Thị Mai", "", "1985 ko có sđt nha c"]),
     ("điện thoại của mẹ: 0905000123", ["", "", "điện thoại của mẹ: 0905000123", ""]),
     ("3) Y Blưm, 905000123", ["3", "Y Blưm", "905000123", ""]),
     ("12   Y Blưm   1980   0905000123", ["12", "Y Blưm", "0905000123", "1980"]),
