@@ -1,5 +1,6 @@
 """Results that village officers' phones send, hours or days after the visits, each perhaps several times."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,7 +56,7 @@ def receive_results(
     are locked. Raises NotAllowed.
     """
     require_role(user, Role.VILLAGE)
-    lines, given = _lock_lines(session, [result.line_id for result in results], user=user)
+    lines, given = _lock_lines(session, [result.line_id for result in results], user=user, now=now)
     known = _known_fates(session, [result.key for result in results], user=user)
     new = {result.key: result for result in results if result.key not in known and result.line_id in lines}
     fates = {result.key: VisitFate.UNKNOWN for result in results} | known
@@ -63,13 +64,13 @@ def receive_results(
     left_alone = read_left_alone(session, people=contacts)
     opted_out: set[int | None] = set()  # by these results
     order = {line_id: n for n, line_id in enumerate(lines)}
-    counts: dict[int, int] = {}
+    counts = Counter[int]()
     for result in sorted(new.values(), key=lambda result: order[result.line_id]):
         line, recipient = lines[result.line_id]
         at = visit_moment(result.at, sent_at=sent_at, known_since=result.known_since, now=now)
-        made_at, ended_at = given[line.round_id]
+        made_at, until = given[line.round_id]
         at = max(at, made_at)  # a phone may say that it has known the sheet since 1970
-        if at > (ended_at or now) and result.outcome is not VisitOutcome.OPT_OUT:
+        if at > until and result.outcome is not VisitOutcome.OPT_OUT:
             continue  # by then the sheet was no longer theirs; who wishes to be left alone is whenever they said so
         before = last_result(session, line.id)
         counted = counted_result(before, user.id)
@@ -104,7 +105,7 @@ def receive_results(
                     opted_out.add(line.contact_id)
             row.fate = fate
             session.flush()
-            counts[line.round_id] = counts.get(line.round_id, 0) + 1
+            counts[line.round_id] += 1
         fates[result.key] = fate
     for round_id, rows in counts.items():
         audit.record(session, "round.receive", f"rounds:{round_id}", user, now, rows=rows)
@@ -118,11 +119,11 @@ def _note_of(result: SentResult, before: VisitResult | None, user: User) -> str:
 
 
 def _lock_lines(
-    session: Session, line_ids: Sequence[int], *, user: User
-) -> tuple[dict[int, tuple[VisitLine, Recipient]], dict[int, tuple[datetime, datetime | None]]]:
+    session: Session, line_ids: Sequence[int], *, user: User, now: datetime
+) -> tuple[dict[int, tuple[VisitLine, Recipient]], dict[int, tuple[datetime, datetime]]]:
     """Lock the sheets of the lines that were ever given to the officer; return these lines with who counts, in the order of their phones.
 
-    And when each of the sheets was made, and when it was taken back; None where it was not. The phones are locked one by one
+    And when each of the sheets was made, and when it was taken back; now where it was not. The phones are locked one by one
     later; every transaction that locks several uses this order.
     """
     among = values_subquery(session, sorted(set(line_ids)), BigInteger)
@@ -135,7 +136,7 @@ def _lock_lines(
     )
     session.execute(sheets.with_for_update(of=VisitSheet)).all()
     # Read again: what the lock waited for may have taken a sheet back.
-    given = {sheet: (made_at, ended_at) for sheet, made_at, ended_at in session.execute(sheets)}
+    given = {sheet: (made_at, ended_at or now) for sheet, made_at, ended_at in session.execute(sheets)}
     rows = session.execute(
         counted_lines().where(VisitLine.id.in_(among), VisitLine.round_id.in_(given))
     ).all()
