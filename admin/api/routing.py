@@ -101,7 +101,11 @@ class Api:
             if right:
                 self._rights[endpoint] = right
             self._query_names[endpoint] = {each["name"] for each in parameters if each["in"] == "query"}
-            run = self._forgetting(view) if method != "GET" else view
+            if method == "GET":
+                run, headers = view, ["ETag"]
+                unchanged = {"304": {"description": "As `If-None-Match` has it"}}
+            else:
+                run, headers, unchanged = self._forgetting(view), ["Loa-Sandbox"], {}
             self.blueprint.add_url_rule(path, name, run, methods=[method], provide_automatic_options=False)
             path_parameters = [
                 {"name": argument, "in": "path", "required": True, "schema": ID}
@@ -114,11 +118,10 @@ class Api:
                 "parameters": [*path_parameters, *parameters],
                 "responses": {
                     **{
-                        str(status): _answer(
-                            what, answered, headers=["ETag"] if method == "GET" else ["Loa-Sandbox"]
-                        )
+                        str(status): _answer(what, answered, headers=headers)
                         for status, what in answers.items()
                     },
+                    **unchanged,
                     **{
                         str(status): _answer(
                             _PROBLEMS[status],
@@ -132,8 +135,6 @@ class Api:
             }
             if is_table:
                 operation["responses"]["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
-            if method == "GET":
-                operation["responses"]["304"] = {"description": "As `If-None-Match` has it"}
             operation["security"] = [{"token": []}] if right else []
             operation["description"] = f"Needs `{right.value}`." if right else "Open to everybody."
             if body:

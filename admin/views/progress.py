@@ -355,7 +355,7 @@ class ProgressView(AdminPage):
             did=did_of(words),
             promised=show_promised(leaders.promised, words) if leaders.promised else None,
             official_form=_official_form(words, districts),
-            district=next((line for line in districts if line.code == chosen), None),
+            district={line.code: line for line in districts}.get(chosen),
             behind=furthest_behind(communes, most=len(communes) if chosen == "all" else COMMUNES_SHOWN),
             communes=len(communes),
             worst_first=worst_first,

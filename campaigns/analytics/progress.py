@@ -57,7 +57,6 @@ from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.models.contacts import ContactList
-from outreach.models.places import AreaLevel
 from outreach.places.unit_days import UnitHistory, read_unit_history
 from outreach.rules.errors import NotFound
 from outreach.runtime import Runtime
@@ -283,18 +282,11 @@ def read_progress(
     waves = _read_waves(session, figures, reach, user=user, settings=runtime.settings, now=now)
     head = _with_forecast(figures.head, waves, today=today)
     default_goal = head.goal.share if head.goal else None
-    entered = goals.denominators if is_whole else {}
     by_place = add_up_by(counts_by_place, lambda where: where.area)
-    hidden = figures.small.areas if figures.small else ()
-    districts = places.table(
-        by_place,
-        places.districts_of,
-        reach,
-        entered,
-        default_goal,
-        others=[code for code in places.districts if code not in hidden] if is_whole else (),
-    )
-    with_communes = {places.district_of(each) for code in by_place for each in places.communes_of(code)}
+    small = figures.small or Small()
+    entered = goals.denominators if is_whole else {}
+    others = [code for code in places.districts if code not in small.areas] if is_whole else []
+    districts, communes = places.tables(by_place, reach, entered, default_goal, others=others)
     has_figures = words_of(session, drive.kind).agencies
     official = latest_official(session, drive.id, today=today) if has_figures and is_whole else None
     official_whole = None
@@ -318,13 +310,7 @@ def read_progress(
         days_of_units=figures.history.days,
         converted=places.converted(by_place),
         districts=districts,
-        communes={
-            district: places.table(
-                by_place, places.communes_of, reach, entered, default_goal, within=district
-            )
-            for district in filter(None, (line.code for line in districts.lines))
-            if district in with_communes and places.areas[district].level is AreaLevel.DISTRICT
-        },
+        communes=communes,
         organisations=organisations,
         rolled_up=rolled_up,
         official=official,
@@ -333,9 +319,7 @@ def read_progress(
         own_answers=figures.own_answers,
         promised=figures.promised,
         waves=waves,
-        new_by_day=_new_by_place(
-            count_new(session, figures.scope, days=SPARK_DAYS, now=now), figures.small or Small(), places
-        ),
+        new_by_day=_new_by_place(count_new(session, figures.scope, days=SPARK_DAYS, now=now), small, places),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeVar
 
 from sqlalchemy import select
@@ -70,6 +70,25 @@ class PlaceTree:
         return frozenset(
             place for code in other for place in (*self.districts_of(code), *self.communes_of(code)) if place
         )
+
+    def tables(
+        self,
+        counted: Mapping[str | None, PlaceCounts],
+        reach: Reach,
+        entered: Mapping[GoalSubject, Denominator],
+        default_goal: float | None,
+        *,
+        others: Collection[str],
+    ) -> tuple[RankTable, dict[str, RankTable]]:
+        """Rank the places below the province, also `others` where nothing was counted, and each district's communes."""
+        rank = partial(self.table, counted, reach=reach, entered=entered, default_goal=default_goal)
+        districts = rank(self.districts_of, others=others)
+        with_communes = {self.district_of(each) for code in counted for each in self.communes_of(code)}
+        return districts, {
+            district: rank(self.communes_of, within=district)
+            for district in filter(None, (line.code for line in districts.lines))
+            if district in with_communes and self.areas[district].level is AreaLevel.DISTRICT
+        }
 
     def table(
         self,

@@ -5,7 +5,7 @@ The home page shows the same counts. A page starts after the last case shown, wi
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -397,29 +397,20 @@ def _officer_labels(session: Session, cases: list[Case]) -> dict[int | None, str
 
 def _texts_since(session: Session, cases: list[Case]) -> dict[int, list[str]]:
     """Return the texts that each recipient, or a number of nobody written to, wrote after the case was opened, by case."""
-    open_cases = [case for case in cases if (case.recipient_id or case.phone_id) and case.done_at is None]
-    if not open_cases:
-        return {}
-    texts: dict[int, list[str]] = {}
-    for reply in session.scalars(
-        select(Reply)
-        .where(
-            or_(
-                Reply.recipient_id.in_({case.recipient_id for case in open_cases}),
-                and_(
-                    Reply.recipient_id.is_(None),
-                    Reply.phone_id.in_({case.phone_id for case in open_cases if not case.recipient_id}),
-                ),
-            ),
-            Reply.received_at >= min(case.opened_at for case in open_cases),
-        )
+    of_number = and_(
+        Case.recipient_id.is_(None),
+        Reply.recipient_id.is_(None),
+        Reply.phone_id == Case.phone_id,
+        Reply.campaign_id.is_not_distinct_from(Case.campaign_id),
+        Reply.is_urgent,
+    )
+    texts: defaultdict[int, list[str]] = defaultdict(list)
+    for case_id, text in session.execute(
+        select(Case.id, Reply.body)
+        .join(Reply, or_(Reply.recipient_id == Case.recipient_id, of_number))
+        .where(Case.id.in_([case.id for case in cases]), Case.done_at.is_(None))
+        .where(Reply.id.is_distinct_from(Case.reply_id), Reply.received_at >= Case.opened_at)
         .order_by(Reply.received_at, Reply.id)
     ):
-        for case in open_cases:
-            of_number = (case.phone_id, case.campaign_id) == (reply.phone_id, reply.campaign_id)
-            is_theirs = case.recipient_id == reply.recipient_id and bool(
-                case.recipient_id or (of_number and reply.is_urgent)
-            )
-            if is_theirs and case.reply_id != reply.id and reply.received_at >= case.opened_at:
-                texts.setdefault(case.id, []).append(reply.body)
+        texts[case_id].append(text)
     return texts

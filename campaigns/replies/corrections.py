@@ -5,6 +5,7 @@ they are gone.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, case, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, Handling, Reply
 from campaigns.rules.content import read_content
-from campaigns.rules.own_answers import GivenAnswer, read_own_answers, read_word
+from campaigns.rules.own_answers import GivenAnswer, OwnAnswer, read_own_answers, read_word
 from campaigns.rules.replies.alike import choose_answer, private_words, signature_of
 from campaigns.rules.replies.asked import BLUEZONE
 from campaigns.rules.replies.labels import Label
@@ -39,6 +40,13 @@ def sign_reply(session: Session, body: str, recipient: Recipient | None) -> str:
     return signature_of(body, read_content(content).vocabulary, private_words(*names, *(places or ())))
 
 
+def _asks_alike(campaign: Campaign | None, answers: Sequence[OwnAnswer]) -> ColumnElement[bool]:
+    """Return the condition for campaigns that ask the same; any, without a campaign."""
+    if campaign is None:
+        return true()
+    return Campaign.id == campaign.id if answers else Campaign.kind == campaign.kind
+
+
 def apply_corrections(
     session: Session, body: str, meant: Understanding, recipient: Recipient | None
 ) -> tuple[Understanding, bool]:
@@ -54,9 +62,7 @@ def apply_corrections(
         return meant, False
     campaign = session.get_one(Campaign, recipient.campaign_id) if recipient else None
     answers = read_own_answers(campaign.content) if campaign else ()
-    is_alike: ColumnElement[bool] = true() if campaign is None else Campaign.kind == campaign.kind
-    if campaign and answers:
-        is_alike = Campaign.id == campaign.id
+    is_alike = _asks_alike(campaign, answers)
     # What was decided for a group by one press is one decision.
     times = func.count(Handling.handled_at.distinct())
     # Numbers are those of one campaign's answers.

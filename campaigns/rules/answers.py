@@ -45,22 +45,21 @@ def decide_reply(
     label = meant.stored_label
     is_cry = meant.is_urgent and label is Label.NEED_HELP
     is_sure = meant.is_automatic or is_cry
-    is_opt_out = label is Label.OPT_OUT
-    # An opt-out counts even for a number that is in no list.
-    is_matched = has_recipient or (is_opt_out and is_known)
-    is_over = is_start or (is_opt_out and is_taken_back and not meant.is_urgent)
-    is_late = answered_at is not None and answered_at > now
+    latest = max(now, answered_at or now)
+    if label is Label.OPT_OUT:  # counts even for a number that is in no list
+        is_matched, is_valid, at = has_recipient or is_known, not is_taken_back, latest
+        is_over = is_start or (is_taken_back and not meant.is_urgent)
+        is_held = not is_sure  # confirmed once somebody has looked
+    else:
+        is_matched, is_valid, at = has_recipient, latest == now, now
+        is_over, is_held = is_start, False
+    kind = kind_of(label, is_sure=is_sure, is_matched=is_matched, is_urgent=meant.is_urgent)
     return ReplyOutcome(
         is_sure=is_sure,
-        is_answer=counts_as_answer(label, is_sure=is_sure)
-        and is_matched
-        and (not is_taken_back if is_opt_out else not is_late),
-        at=answered_at if answered_at and is_late and is_opt_out else now,
-        kind=None
-        if is_over
-        else kind_of(label, is_sure=is_sure, is_matched=is_matched, is_urgent=meant.is_urgent),
-        # A held opt-out is confirmed once somebody has looked; a cry has an answer of its own.
-        is_acknowledged=not was_answered and not is_cry and (is_sure or not is_opt_out),
+        is_answer=counts_as_answer(label, is_sure=is_sure) and is_matched and is_valid,
+        at=at,
+        kind=None if is_over else kind,
+        is_acknowledged=not (was_answered or is_cry or is_held),  # a cry has an answer of its own
     )
 
 

@@ -118,13 +118,16 @@ def next_claim(
         if is_in_hand or (len(active) > 1 and not trying):
             return None
         asked, limit, enough = active, 1, 0.0
-    wanted = [pool for pool in pools if pool.account_id in asked]
-    # A gateway that lately was given nothing does not ask for more: another carries them all.
-    used = [pool for pool in wanted if pool.is_used] or wanted
-    if used and not any(pool.buffered <= enough and not pool.is_halted for pool in used):
+    if _have_enough([pool for pool in pools if pool.account_id in asked], enough):
         return None
     full = frozenset(pool.account_id for pool in pools if pool.buffered > max(MOST_CLAIM, 4 * enough))
     return NextClaim(limit, Health(down, trying, full))
+
+
+def _have_enough(pools: Sequence[PoolState], enough: float) -> bool:
+    """Return whether no gateway asks for more; one lately given nothing does not: another carries them all."""
+    used = [pool for pool in pools if pool.is_used] or pools
+    return bool(used) and all(pool.buffered > enough or pool.is_halted for pool in used)
 
 
 def take_first(

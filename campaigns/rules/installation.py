@@ -6,7 +6,8 @@ A file is checked as a whole before anything is stored.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from campaigns.rules.draft import DEFAULT_KIND, check_sender
 from campaigns.rules.goals import read_as_of, read_count, read_deadline, read_share
@@ -15,6 +16,7 @@ from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.languages import NAMES as LANGUAGES
 
 Row = Mapping[str, str]
+T = TypeVar("T")
 _ONE = {"administrator"}
 # Each part with the fields that it must have, and the others.
 PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -59,38 +61,35 @@ def read_installation(data: Mapping[str, Any], *, kinds: Collection[str], today:
     province = _text(data.get("province", ""))
     if not province:
         errors.append(LoaError("setup_part_missing", part="province"))
-    sqlite = data.get("sqlite", False)
-    if not isinstance(sqlite, bool):
-        errors.append(LoaError("setup_part_type", part="sqlite"))
-    languages = data.get("languages", [])
-    if not isinstance(languages, list):
-        errors.append(LoaError("setup_part_type", part="languages"))
-        languages = []
+    sqlite = _read_typed("sqlite", data, False, errors)
+    languages = [_text(code) for code in _read_typed("languages", data, list[Any](), errors)]
     for n, code in enumerate(languages, 1):
-        _check_choice(f"languages {n}", _text(code), sorted(LANGUAGES), errors)
+        _check_choice(f"languages {n}", code, sorted(LANGUAGES), errors)
     rows = {part: _read_rows(part, data.get(part), errors) for part in PARTS}
     if not rows["administrator"]:
         errors.append(LoaError("setup_part_missing", part="administrator.email"))
     _check_organisations(rows["organisation"], errors)
     codes = {row["code"] for row in rows["organisation"] if row.get("code")}
-    for n, row in enumerate(rows["user"], 1):
-        _check_choice(f"user {n}, role", row.get("role", ""), _ROLES, errors)
-        if row.get("organisation"):
-            _check_choice(f"user {n}, organisation", row["organisation"], sorted(codes), errors)
-    for n, row in enumerate(rows["sender"], 1):
-        _check(f"sender {n}, name", errors, check_sender, row.get("name", ""))
-    for part in ("goal", "denominator"):
+    for part, key, default, allowed in (
+        ("user", "role", "", _ROLES),
+        ("user", "organisation", "", ("", *sorted(codes))),
+        ("goal", "scope", _SCOPES[0], _SCOPES),
+        ("goal", "kind", DEFAULT_KIND, sorted(kinds)),
+        ("denominator", "scope", _SCOPES[0], _SCOPES),
+        ("denominator", "kind", DEFAULT_KIND, sorted(kinds)),
+    ):
         for n, row in enumerate(rows[part], 1):
-            _check_choice(f"{part} {n}, scope", row.get("scope", _SCOPES[0]), _SCOPES, errors)
-            _check_choice(f"{part} {n}, kind", row.get("kind", DEFAULT_KIND), sorted(kinds), errors)
-    for n, row in enumerate(rows["goal"], 1):
-        _check(f"goal {n}, share", errors, read_share, row.get("share", ""))
-        _check(f"goal {n}, deadline", errors, read_deadline, row.get("deadline", ""))
-    for n, row in enumerate(rows["denominator"], 1):
-        _check(f"denominator {n}, value", errors, read_count, row.get("value", ""))
-        _check(
-            f"denominator {n}, as_of", errors, lambda day: read_as_of(day, today=today), row.get("as_of", "")
-        )
+            _check_choice(f"{part} {n}, {key}", row.get(key, default), allowed, errors)
+    readers: tuple[tuple[str, str, Callable[[str], object]], ...] = (
+        ("sender", "name", check_sender),
+        ("goal", "share", read_share),
+        ("goal", "deadline", read_deadline),
+        ("denominator", "value", read_count),
+        ("denominator", "as_of", partial(read_as_of, today=today)),
+    )
+    for part, key, read in readers:
+        for n, row in enumerate(rows[part], 1):
+            _check(f"{part} {n}, {key}", errors, read, row.get(key, ""))
     report = data.get("report", {})
     _check_report(report, kinds, errors)
     if errors:
@@ -104,9 +103,17 @@ def read_installation(data: Mapping[str, Any], *, kinds: Collection[str], today:
         senders=tuple(rows["sender"]),
         goals=tuple(rows["goal"]),
         denominators=tuple(rows["denominator"]),
-        languages=tuple(map(_text, languages)),
+        languages=tuple(languages),
         report=report,
     )
+
+
+def _read_typed(part: str, data: Mapping[str, Any], default: T, errors: list[LoaError]) -> T:
+    value = data.get(part, default)
+    if isinstance(value, type(default)):
+        return value
+    errors.append(LoaError("setup_part_type", part=part))
+    return default
 
 
 def _read_rows(part: str, value: Any, errors: list[LoaError]) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ subtracted from its drive either.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -49,27 +49,35 @@ def fold_small(
     one; `also` are places that other figures fold. Where those of a district are too few together, its next smallest communes are folded as well; where all of it are too
     few, they are counted under no place, and so is who lives in no district.
     """
-    few = {code for code, people in sizes.items() if code and (is_few(people) or code in also)}
-    by_size = sorted(
-        (code for code, people in sizes.items() if code and people.total()),
-        key=lambda code: (code not in few, sizes[code].total(), code),
-    )
+    people = {code: of_place for code, of_place in sizes.items() if code and of_place.total()}
+    few = {code for code in people if is_few(people[code]) or code in also}
+    by_size = sorted(people, key=lambda code: (people[code].total(), code))
+    by_district: defaultdict[Code | None, list[Code]] = defaultdict(list)
+    for code in by_size:
+        by_district[above.get(code)].append(code)
+    by_district.pop(None, None)
     folded: dict[Code, Code | None] = {}
-    together: defaultdict[Code | None, Counter[Any]] = defaultdict(Counter)
-    for code in by_size:
-        district = above.get(code)
-        if district is not None and (code in few or is_few(together[district])):
-            folded[code] = district
-            together[district] += sizes[code]
-    for code, district in folded.items():
-        if is_few(together[district]):
-            folded[code] = None
-            together[None] += sizes[code]
-    for code in by_size:
-        if code not in folded and (code in few or is_few(together[None])):
-            folded[code] = None
-            together[None] += sizes[code]
-    return dict.fromkeys(by_size) if is_few(together[None]) else folded
+    for district, codes in by_district.items():
+        gathered, is_enough = _gather(codes, few, people)
+        if is_enough:
+            folded |= dict.fromkeys(gathered, district)
+        else:
+            few.update(gathered)
+    nowhere, is_enough = _gather([code for code in by_size if code not in folded], few, people)
+    return folded | dict.fromkeys(nowhere) if is_enough else dict.fromkeys(by_size)
+
+
+def _gather(
+    by_size: Sequence[Code], few: Collection[Code], people: Mapping[Code, Counter[Any]]
+) -> tuple[list[Code], bool]:
+    """Return the small ones of places, with the next smallest while these are few together, and whether they are enough."""
+    gathered: list[Code] = []
+    together: Counter[Any] = Counter()
+    for code in sorted(by_size, key=lambda code: code not in few):
+        if code in few or is_few(together):
+            gathered.append(code)
+            together += people[code]
+    return gathered, not is_few(together)
 
 
 class Addable(Protocol):
