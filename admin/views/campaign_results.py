@@ -1,5 +1,6 @@
 """What came of a campaign: its answers, how many gave each, by place, and how many gave none."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from campaigns.analytics.small_places import small_in_drive
 from campaigns.models.campaigns import Campaign
 from campaigns.replies.receive_reply import REPLY_WINDOW
 from campaigns.rules.content import read_content
-from campaigns.rules.own_answers import keeps_said, own_answer, read_own_answers
+from campaigns.rules.own_answers import GivenAnswer, OwnAnswer, keeps_said, read_own_answers
 from campaigns.rules.replies.labels import OFFICER_LABELS, Label
 from campaigns.rules.small_counts import Small, add_up_by
 from campaigns.visits.hand_over import NOT_LISTED, UNANSWERED
@@ -23,6 +24,8 @@ from outreach.accounts.permissions import visible_to
 from outreach.models.accounts import User
 from outreach.models.contacts import ContactList
 from outreach.models.places import Area
+
+AnswerKey = tuple[Label | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class ShownResult:
     people: int
     url: str = ""
     promised: int = 0
-    keys: frozenset[tuple[Label | None, int | None]] = frozenset()
+    keys: frozenset[AnswerKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +101,17 @@ def read_results(
 
     wordings = read_content(campaign.content).answers.items()
     offered = {each.means for each in own} or {label for label, wording in wordings if wording.button}
-    answers, rest = [], dict(counts)
-    unanswered = rest.pop((None, None), 0)
+    answers: list[ShownResult] = []
+    unanswered = counts[None, None]
     for word, text in listed_answers(campaign.kind, own, OFFICER_LABELS).items():
         if not (said := read_said(word, own)):
             continue
-        given = [key for key in counts if (key[1] == said.own if said.own else key[0] is said.label)]
-        for key in given:
-            rest.pop(key, None)
-        people = sum(counts[key] for key in given)
-        promised = sum(
-            counts[key]
-            for key in given
-            if said.label is Label.INSTALLED
-            and (told := own_answer(own, key[1]))
-            and told.means is Label.NOT_YET
-        )
-        if people or said.own or said.label in offered:
-            answers.append(ShownResult(text, people, url(word), promised, frozenset(given)))
-    if others := sum(rest.values()):
-        answers.append(ShownResult(_("Trả lời khác"), others, keys=frozenset(rest)))
+        shown = _count_given(said, text, url(word), own, counts)
+        if shown.people or said.own or said.label in offered:
+            answers.append(shown)
+    rest = counts.keys() - frozenset[AnswerKey]({(None, None)}).union(*(each.keys for each in answers))
+    if rest:
+        answers.append(ShownResult(_("Trả lời khác"), sum(counts[key] for key in rest), keys=frozenset(rest)))
     nobody = url(UNANSWERED, result="unanswered") if unanswered else ""
     places: dict[str | None, AnswerCounts] = {}
     if by_place:
@@ -126,6 +120,22 @@ def read_results(
         places = add_up_by(by_area, small.area_of)
     return CampaignResults(
         answers, ShownResult(_("Chưa trả lời"), unanswered, nobody), _by_place(session, places, answers)
+    )
+
+
+def _count_given(
+    said: GivenAnswer, text: str, url: str, own: Sequence[OwnAnswer], counts: AnswerCounts
+) -> ShownResult:
+    """Return how many gave an answer; of those recorded as done, how many had promised it."""
+    keys = frozenset(key for key in counts if (key[1] == said.own if said.own else key[0] is said.label))
+    promises = {each.number for each in own if each.means is Label.NOT_YET}
+    promised = keys if said.label is Label.INSTALLED else ()
+    return ShownResult(
+        text,
+        sum(counts[key] for key in keys),
+        url,
+        sum(counts[key] for key in promised if key[1] in promises),
+        keys,
     )
 
 

@@ -106,20 +106,27 @@ def record_safety(
     theirs until the number speaks. What arrives late adds to what was said since.
     """
     report = session.get(SafetyReport, (event.id, phone_id))
-    is_late = report is not None and now < report.said_at
     if report is None:
-        report = SafetyReport(campaign_id=event.id, phone_id=phone_id, **SafetyReport.no_details())
+        details = SafetyReport.no_details()
+        report = SafetyReport(
+            campaign_id=event.id,
+            phone_id=phone_id,
+            status=status,
+            said_at=now,
+            is_verified=is_verified,
+            **details,
+        )
         session.add(report)
-    elif status is SafetyStatus.SAFE and not is_verified:
-        if report.is_verified or report.status is not SafetyStatus.SAFE:
-            return report
-    elif case and case.opened_at >= now and not is_late and not _goes_on(session, event.id, case):
+    is_late = now < report.said_at
+    is_hearsay = status is SafetyStatus.SAFE and not is_verified
+    if is_hearsay and (report.is_verified or report.status is not SafetyStatus.SAFE):
+        return report
+    if not is_hearsay and not is_late and _begins_anew(session, event.id, case, now=now):
         for name, nothing in SafetyReport.no_details().items():
             setattr(report, name, nothing)
         report.is_verified = False
-    if is_verified and report.is_verified is False and (report.place or report.position):
-        report.place = f"{report.place} {_BY_OTHERS}".strip()
-    report.is_verified = is_verified or (report.is_verified or False)
+    if is_verified:
+        _verify(report)
     if not is_late:
         report.status, report.said_at = status, max(now, case.opened_at) if case else now
     if said:
@@ -131,13 +138,22 @@ def record_safety(
     return report
 
 
-def _goes_on(session: Session, event_id: int, case: Case) -> bool:
-    """Return whether a new case's number has another one that is open, and none of its cases was settled since that began."""
+def _verify(report: SafetyReport) -> None:
+    """Note that the number itself speaks; a place that others gave stays marked as theirs."""
+    if not report.is_verified and (report.place or report.position):
+        report.place = f"{report.place} {_BY_OTHERS}".strip()
+    report.is_verified = True
+
+
+def _begins_anew(session: Session, event_id: int, case: Case | None, *, now: datetime) -> bool:
+    """Return whether a case is opened now, and its number has no other that is open, or one of its cases was settled since that began."""
+    if case is None or case.opened_at < now:
+        return False
     of_number = (is_cry_of(event_id), Case.phone_id == case.phone_id, Case.id != case.id)
     settled_at = session.scalar(select(func.max(Case.done_at)).where(*of_number))
     others = select(Case.id).where(*of_number, Case.done_at.is_(None))
     others = others.where(Case.opened_at > settled_at) if settled_at else others
-    return session.scalar(others.limit(1)) is not None
+    return session.scalar(others.limit(1)) is None
 
 
 def _place(report: SafetyReport, position: Position | None) -> None:

@@ -57,9 +57,14 @@ def find_attempt(receipt: ReceiptFacts, attempts: Sequence[Candidate]) -> int | 
         return holders[0].id  # what is usual
     quoted = [each for each in alive if _is_quoted(receipt.text, each.body)]
     # An answer was lost and the centre counts anew: the id is another message's, but the text is not.
-    is_contradicted = bool(quoted) and not any(each in quoted for each in holders)
-    if holders and not (is_contradicted and any(not each.ids for each in quoted)):
+    is_contradicted = any(not each.ids for each in quoted) and frozenset(holders).isdisjoint(quoted)
+    if holders and not is_contradicted:
         return _of_holders(receipt, holders, quoted)
+    return _of_quoted(receipt, quoted)
+
+
+def _of_quoted(receipt: ReceiptFacts, quoted: Sequence[Candidate]) -> int | None:
+    """Return the one message that a whole quotation fits, if its answer was lost."""
     if len(quoted) != 1 or quoted[0].state is not AttemptState.UNKNOWN or quoted[0].ids:
         return None
     is_whole = any(is_whole_quotation(receipt.text, part) for part in split(measure(quoted[0].body)))
