@@ -18,6 +18,7 @@ from campaigns.models.campaigns import Campaign, CampaignList, Recipient
 from campaigns.models.replies import AnswerSource, InstallReport
 from campaigns.rules.small_counts import Small
 from outreach.accounts.permissions import visible_to, within_area
+from outreach.core.db import find_row
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, ContactList, Phone
 from outreach.models.places import Area
@@ -194,8 +195,8 @@ def read_reports(
         .limit(PAGE + 1)
     ).all()
     lines = _lines(session, rows[:PAGE], small, is_masked=campaign.is_health)
-    chosen = session.get(Area, filters.area) if filters.area else None
-    owner = session.get(Organisation, filters.organisation_id) if filters.organisation_id else None
+    chosen = find_row(session, Area, filters.area)
+    owner = find_row(session, Organisation, filters.organisation_id)
     return InstallPage(
         campaign=campaign.name,
         count=count,

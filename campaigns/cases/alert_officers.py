@@ -25,6 +25,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import NOT_ARRIVED, MessageKind
 from campaigns.webhooks.deliver_events import post_event
 from outreach.contacts.phones import find_or_create_phones
+from outreach.core.db import find_row
 from outreach.core.job_queue import once_every
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
@@ -233,8 +234,8 @@ def queue_sms(
 
 
 def _describe(session: Session, case: Case, *, base: str, now: datetime, kind: str) -> dict[str, str]:
-    campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
-    area = session.get(Area, case.area_code) if case.area_code else None
+    campaign = find_row(session, Campaign, case.campaign_id)
+    area = find_row(session, Area, case.area_code)
     urgent_at = case.urgent_at or now
     minutes = int((now - urgent_at).total_seconds() // 60)
     link = f"{base}/admin/inbox/{case.id}/"

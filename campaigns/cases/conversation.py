@@ -30,6 +30,7 @@ from campaigns.rules.states import Exclusion, MessageState, SkipReason
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.contacts.contact import find_contact
+from outreach.core.db import id_of
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact
 from outreach.rules.errors import BadInput, NotFound
@@ -319,7 +320,7 @@ def _answers(session: Session, recipients: list[int]) -> list[ConversationItem]:
             reply.received_at,
             False,
             reply.recipient_id,
-            answer.id if answer else None,
+            id_of(answer),
             text=mask_tokens(reply.body),
             label=_word(answer) if answer else reply.label,
             own=_own_text(own[reply.recipient_id], answer.own_answer) if answer else "",

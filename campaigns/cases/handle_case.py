@@ -60,6 +60,7 @@ from outreach.accounts.permissions import find_visible, has_role, require_role, 
 from outreach.accounts.users import name_of
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lock_phone, lock_phones
+from outreach.core.db import find_row, id_of
 from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
@@ -96,7 +97,7 @@ def lock_case(session: Session, case_id: int, *, user: User, now: datetime) -> C
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     case = find_case(session, case_id, user=user)
-    recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
+    recipient = find_row(session, Recipient, case.recipient_id)
     phones = {case.phone_id, recipient.phone_id if recipient else None}
     lock_phones(session, {phone_id for phone_id in phones if phone_id is not None})
     if recipient:
@@ -167,7 +168,7 @@ def number_to_call(session: Session, case_id: int, *, user: User, now: datetime)
     audit.record(session, "case.see_number", case, user, now)
     if case.phone_id is not None:
         return session.get_one(Phone, case.phone_id).e164
-    reply = session.get(Reply, case.reply_id) if case.reply_id else None
+    reply = find_row(session, Reply, case.reply_id)
     return or_raise(reply, NotFound("contact_without_number")).sender
 
 
@@ -189,7 +190,7 @@ def close_case(
     Raises BadInput, NotFound, NotAllowed, WrongState.
     """
     case = lock_open_case(session, case_id, seen=seen, user=user, now=now)
-    recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
+    recipient = find_row(session, Recipient, case.recipient_id)
     is_known = not result or read_said(session, recipient, result).label in RESULTS
     if outcome not in WRITTEN or not is_known:
         raise BadInput("case_result_missing")
@@ -199,7 +200,7 @@ def close_case(
         answer = record_officer_answer(
             session, recipient, result, place=place, note=note, user=user, keys=keys, now=now
         )
-    case.result_id = answer.id if answer else None
+    case.result_id = id_of(answer)
     if case.kind is CaseKind.OPT_OUT and case.reply_id:
         enqueue_after_commit(session, enqueue_send)
         confirm_held(session, session.get_one(Reply, case.reply_id), keys=keys, now=now)
@@ -250,8 +251,8 @@ def reopen_case(session: Session, case_id: int, *, user: User, now: datetime) ->
 
 def _refuse_erased(session: Session, case: Case) -> None:
     """Raise WrongState if the person was erased, or their number, since the case was closed or labelled."""
-    phone = session.get(Phone, case.phone_id) if case.phone_id else None
-    recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
+    phone = find_row(session, Phone, case.phone_id)
+    recipient = find_row(session, Recipient, case.recipient_id)
     if (phone and phone.e164.startswith(ERASED)) or (recipient and recipient.contact_id is None):
         raise WrongState("case_data_erased")
 
@@ -294,7 +295,7 @@ def label_reply(
     if case.reply_id is None:
         raise WrongState("case_without_text")
     reply = session.get_one(Reply, case.reply_id)
-    recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
+    recipient = find_row(session, Recipient, case.recipient_id)
     said = read_said(session, recipient, word)
     label = said.label
     if case.kind not in WAITS_FOR_LABEL and FOLLOW_UP.get(label) is case.kind:
@@ -306,8 +307,9 @@ def label_reply(
     if case.phone_id is None and label in CLOSING:
         case.phone_id = reply.phone_id = _phone_of(session, reply.sender, keys=keys, now=now)
     is_answer = label not in NON_ANSWERS
+    counts_for = recipient or (label in CLOSING and case.phone_id)
     answer = None
-    if is_answer and case.phone_id and (recipient or label in CLOSING):
+    if is_answer and case.phone_id and counts_for:
         answer = record_answer(
             session,
             said,
@@ -327,17 +329,22 @@ def label_reply(
             label=label,
             handled_by=user.id,
             handled_at=now,
-            answer_id=answer.id if answer else None,
-            withdrawn_id=withdrawn.id if withdrawn else None,
+            answer_id=id_of(answer),
+            withdrawn_id=id_of(withdrawn),
             signature=sign_reply(session, reply.body, recipient) or None,
         )
     )
-    campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
-    # Entries outlive what they name: an answer about health is in none.
-    labels = {} if campaign and campaign.is_health else {"label": label.value, "suggested": reply.label.value}
-    audit.record(session, "case.label", case, user, now, **labels)
-    counts_for = recipient or (label in CLOSING and case.phone_id)
+    _note_label(session, case, label, reply.label, user=user, now=now)
     return Labelled(is_closed, is_counted=not is_answer or bool(counts_for))
+
+
+def _note_label(
+    session: Session, case: Case, label: Label, suggested: Label, *, user: User, now: datetime
+) -> None:
+    """Enter in the audit log that a reply was labelled; its entries outlive what they name: an answer about health is in none."""
+    campaign = find_row(session, Campaign, case.campaign_id)
+    labels = {} if campaign and campaign.is_health else {"label": label.value, "suggested": suggested.value}
+    audit.record(session, "case.label", case, user, now, **labels)
 
 
 def _withdraw(session: Session, reply: Reply, said: GivenAnswer, *, now: datetime) -> Answer | None:
@@ -346,7 +353,7 @@ def _withdraw(session: Session, reply: Reply, said: GivenAnswer, *, now: datetim
     Returns the undone answer, if any.
     """
     automatic = session.scalar(select(Answer).where(Answer.reply_id == reply.id, Answer.undone_at.is_(None)))
-    if automatic is None or (automatic.label, automatic.own_answer, automatic.drive_only) == said:
+    if automatic is None or automatic.said == said:
         return None
     # If the resident never opted out, the number gets messages again, whatever was answered since.
     is_undone = undo_answer_by_id(session, automatic.id, now=now, is_mistaken=automatic.label in CLOSING)
@@ -395,7 +402,7 @@ def undo_reply_label(
         raise WrongState("case_ended")
     _refuse_erased(session, case)
     reply = session.get_one(Reply, handling.reply_id)
-    recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
+    recipient = find_row(session, Recipient, case.recipient_id)
     kind = (
         kind_of(
             reply.label, is_sure=reply.is_sure, is_matched=recipient is not None, is_urgent=reply.is_urgent
@@ -412,30 +419,42 @@ def undo_reply_label(
     session.flush()
     if handling.answer_id and not undo_answer_by_id(session, handling.answer_id, now=now):
         raise WrongState("case_answered_since")
-    withdrawn = session.get(Answer, handling.withdrawn_id or 0)
-    answered_at = recipient.answered_at if recipient else None
-    # As a late reply: it overrides nothing that was said since, except as an opt-out.
-    is_over = (
-        withdrawn and withdrawn.label is not Label.OPT_OUT and answered_at and answered_at > withdrawn.at
-    )
-    if withdrawn and case.phone_id and not is_over:
-        withdrawn.reply_id = None  # the reply belongs to the new answer, so that the next label finds it
-        session.flush()
-        record_answer(
-            session,
-            GivenAnswer(withdrawn.label, withdrawn.own_answer, withdrawn.drive_only),
-            phone_id=case.phone_id,
-            recipient=recipient,
-            source=withdrawn.source,
-            keys=keys,
-            now=now,
-            reply_id=reply.id,
-            acknowledge=False,
-            written_at=reply.received_at,
-        )
+    withdrawn = find_row(session, Answer, handling.withdrawn_id)
+    if withdrawn and case.phone_id:
+        _give_again(session, withdrawn, case.phone_id, reply, recipient, keys=keys, now=now)
     reply.state = ReplyState.INBOX if kind in WAITS_FOR_LABEL else ReplyState.APPLIED
     handling.undone_at = now
     audit.record(session, "case.undo", case, user, now)
+
+
+def _give_again(
+    session: Session,
+    withdrawn: Answer,
+    phone_id: int,
+    reply: Reply,
+    recipient: Recipient | None,
+    *,
+    keys: AnswerContext,
+    now: datetime,
+) -> None:
+    """Record a withdrawn answer as a late reply: it overrides nothing that was said since, except as an opt-out."""
+    answered_at = recipient.answered_at if recipient else None
+    if withdrawn.label is not Label.OPT_OUT and answered_at and answered_at > withdrawn.at:
+        return
+    withdrawn.reply_id = None  # the reply belongs to the new answer, so that the next label finds it
+    session.flush()
+    record_answer(
+        session,
+        withdrawn.said,
+        phone_id=phone_id,
+        recipient=recipient,
+        source=withdrawn.source,
+        keys=keys,
+        now=now,
+        reply_id=reply.id,
+        acknowledge=False,
+        written_at=reply.received_at,
+    )
 
 
 # A written number: six or more digits, with any separators.

@@ -38,6 +38,7 @@ from campaigns.rules.safety import (
 from campaigns.rules.states import NOT_ARRIVED
 from outreach.accounts import audit
 from outreach.accounts.village_officers import find_officer
+from outreach.core.db import find_row
 from outreach.core.settings import Settings
 from outreach.core.signed_tokens import TokenPurpose, read_token, sign_token
 from outreach.models.accounts import User
@@ -211,7 +212,7 @@ def _lock(
 ) -> tuple[Case, Campaign, SafetyReport]:
     """Return an open case of an event that the user may handle, locked, with what its number said. Raises as `lock_open_case`, WrongState."""
     case = lock_open_case(session, case_id, user=user, now=now)
-    event = session.get(Campaign, case.campaign_id) if case.campaign_id else None
+    event = find_row(session, Campaign, case.campaign_id)
     is_cry = case.kind is CaseKind.HELP or case.urgent_at is not None
     if event is None or not event.urgent_reason or not is_cry:
         raise WrongState("case_not_of_event")

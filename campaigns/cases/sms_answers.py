@@ -26,6 +26,7 @@ from campaigns.rules.states import NOT_ARRIVED, UNSETTLED, MessageKind, MessageS
 from outreach.accounts import audit
 from outreach.accounts.permissions import home_of, organisations_of, require_role
 from outreach.contacts.wishes import is_left_alone
+from outreach.core.db import find_row
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Organisation, Role, User
@@ -78,7 +79,7 @@ def answer_by_sms(
     """
     enqueue_after_commit(session, enqueue_send)
     case = lock_open_case(session, case_id, seen=seen, user=user, now=now)
-    campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
+    campaign = find_row(session, Campaign, case.campaign_id)
     if case.recipient_id is None or case.phone_id is None or campaign is None:
         raise WrongState("number_without_campaign")
     measured = measure(fill_text(session, case, text), unaccented=campaign.unaccented)
@@ -88,7 +89,7 @@ def answer_by_sms(
         raise BadInput("answer_long", segments=segments, most=MOST_SEGMENTS)
     if takes_no_messages(session, case):
         raise WrongState("number_takes_no_messages")
-    before = session.get(Message, case.message_id) if case.message_id else None
+    before = find_row(session, Message, case.message_id)
     if before and before.state in UNSETTLED:
         raise WrongState("answer_under_way")
     if before and before.text == measured.text and before.state not in NOT_ARRIVED:

@@ -55,6 +55,24 @@ class _Sent(NamedTuple):
     parts: dict[int, list[str]]
     segments: dict[int, int]
 
+    def is_one(self, attempt_id: int) -> bool:
+        """Return whether an attempt's message was sent in one part."""
+        is_alone = attempt_id in self.answered or self.segments[attempt_id] == 1
+        return is_alone and not self.parts.get(attempt_id)
+
+    def part_of(self, attempt_id: int, ids: frozenset[str]) -> str | None:
+        """Return the id of the part that a receipt with these ids means; None: of a message whose answer was lost."""
+        known = self.parts.get(attempt_id, ())
+        return next((part for part in known if id_of_centre(part) in ids), None)
+
+
+def _try_later(receipt: WaitingReceipt, attempts: Sequence[Candidate], *, now: datetime) -> bool:
+    """Set when a receipt is tried again. Returns False where it means none of ours: what is another system's is not kept."""
+    waits = now - receipt.received_at
+    receipt.next_try_at = now + min(LONGEST_RETRY, max(FIRST_RETRY, waits))
+    is_open = any(each.state in _OPEN for each in attempts)
+    return waits <= (ID_LIFE if is_open else RECORDED_WITHIN)
+
 
 def match_receipts(session: Session, *, now: datetime, reference_key: str, secret_key: str) -> int:
     """Find the attempts of up to MATCH_LIMIT due receipts and apply them. Returns how many were found.
@@ -77,27 +95,22 @@ def match_receipts(session: Session, *, now: datetime, reference_key: str, secre
     finished: list[int] = []
     found = 0
     for receipt in due:
-        to_phone = sent.get((receipt.phone_id, receipt.account_id))
+        to_phone = sent.get((receipt.phone_id, receipt.account_id)) or _Sent([], set(), {}, {})
         facts = ReceiptFacts(tuple(receipt.message_ids), receipt.reference, receipt.text, receipt.received_at)
-        attempt_id = find_attempt(facts, to_phone.attempts) if to_phone else None
-        if to_phone is None or attempt_id is None:
-            waits = now - receipt.received_at
-            receipt.next_try_at = now + min(LONGEST_RETRY, max(FIRST_RETRY, waits))
-            # What is another system's is not kept: nothing is open here that it could come to mean.
-            is_open = to_phone and any(each.state in _OPEN for each in to_phone.attempts)
-            if waits > (ID_LIFE if is_open else RECORDED_WITHIN):
+        attempt_id = find_attempt(facts, to_phone.attempts)
+        if attempt_id is None:
+            if not _try_later(receipt, to_phone.attempts, now=now):
                 finished.append(receipt.id)
             continue
         found += 1
         finished.append(receipt.id)
-        known, has_id = to_phone.parts.get(attempt_id, []), attempt_id in to_phone.answered
         own = gateway_id(facts.message_ids[0], attempt_id) if facts.message_ids else None
-        if not known and (has_id or to_phone.segments[attempt_id] == 1):
-            reports.append(_report(receipt, attempt_id, None if has_id else own))
+        if to_phone.is_one(attempt_id):
+            known_as = None if attempt_id in to_phone.answered else own
+            reports.append(_report(receipt, attempt_id, known_as))
         elif own:
-            meant = possible_ids(facts.message_ids)
-            part_id = next((part for part in known if id_of_centre(part) in meant), None)
-            if part_id is None:  # of a message whose answer was lost
+            part_id = to_phone.part_of(attempt_id, possible_ids(facts.message_ids))
+            if part_id is None:
                 adopted[own] = attempt_id
             parts.append((part_id or own, attempt_id, receipt))
     # Locked before the parts are read: two transactions with one part each must not both miss that all are there.

@@ -36,7 +36,7 @@ from campaigns.rules.sending_hours import closes_at
 from campaigns.rules.states import AttemptReport, AttemptState, MessageKind
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
-from outreach.core.db import count_rows, database_now
+from outreach.core.db import count_rows, database_now, find_row
 from outreach.core.fence import Fence
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
@@ -184,7 +184,7 @@ def _may_repeat_until(
         streams = streams_still_open(session, [row.stream_id], now=now, is_live=settings.is_live, quiet=quiet)
         closes = streams.get(row.stream_id)
         if row.kind is MessageKind.ACKNOWLEDGEMENT:  # in its own campaign's hours, as in a claim
-            campaign = session.get(Campaign, row.campaign_id) if row.campaign_id else None
+            campaign = find_row(session, Campaign, row.campaign_id)
             hours = campaign_hours(campaign or CampaignStep(), is_live=settings.is_live)
             closes = closes and closes_at(now, hours)
         if closes is None or suppressed_attempts(session, [row.id], passes_opt_outs=passes):

@@ -7,7 +7,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -73,7 +73,6 @@ from outreach.rules.gateway import (
     Outcome,
     OutcomeUnknown,
     Refused,
-    RequestExpired,
     Throttled,
     goes_alone,
 )
@@ -111,42 +110,21 @@ def record_outcomes(
 ) -> None:
     """Store the outcomes of a worker's requests. None stands for a request that was never started."""
     unproved = _find_unproved(session, outcomes)
-    of_before = _claimed_before_resumed(
-        session, [claim.attempt_id for claim, outcome in outcomes if isinstance(outcome, Refused)]
-    )
+    of_now = _of_now(session, outcomes)
     reports: list[AttemptReport] = []
     unsent: list[tuple[Claim, datetime]] = []
     bills: list[BilledMessage] = []
     parts: list[dict[str, object]] = []
+    look_up_at = now + timedelta(seconds=settings.reconcile_s)
     for claim, outcome in outcomes:
-        match outcome:
-            case None | RequestExpired():
-                unsent.append((claim, now))
-            case Throttled(retry_after_s):
-                wait_s = back_off_s(claim.throttled, retry_after_s, seed=claim.message_id)
-                not_before = now + timedelta(seconds=wait_s)
-                unsent.append((claim._replace(throttled=claim.throttled + 1), not_before))
-            case Accepted(gateway_id, status, segments):
-                bills += _bill(claim, outcome)
-                reports.append(
-                    AttemptReport(claim.attempt_id, AttemptState(status.value), gateway_id, segments=segments)
-                )
-                parts += [{"gateway_id": part, "attempt_id": claim.attempt_id} for part in outcome.parts]
-            case OutcomeUnknown(detail):
-                look_up_at = now + timedelta(seconds=settings.reconcile_s)
-                reports.append(
-                    AttemptReport(claim.attempt_id, AttemptState.UNKNOWN, code=detail[:24], due_at=look_up_at)
-                )
-            case Refused(cause) if _is_tried_again(claim, cause, is_unproved=claim.stream_id in unproved):
-                # Perhaps the account or the sender was refused, not this message: it waits until they are put right.
-                wait_s = back_off_s(claim.refused, None, seed=claim.message_id)
-                not_before = now + timedelta(seconds=wait_s)
-                again = claim._replace(throttled=claim.throttled + 1, refused=claim.refused + 1)
-                unsent.append((again, not_before))
-            case Refused(cause, code):
-                reports.append(
-                    AttemptReport(claim.attempt_id, AttemptState.FAILED, cause=cause.value, code=code[:24])
-                )
+        report = _report(claim, outcome, look_up_at, is_unproved=claim.stream_id in unproved)
+        if report:
+            reports.append(report)
+        else:
+            unsent.append(_wait(claim, outcome, now=now))
+        if isinstance(outcome, Accepted):
+            bills += _bill(claim, outcome)
+            parts += [{"gateway_id": part, "attempt_id": claim.attempt_id} for part in outcome.parts]
     apply_reports(session, reports, now=now, secret_key=settings.keys_of(Purpose.SUPPRESSIONS))
     if parts:
         insert_missing(session, MessagePart, parts)
@@ -156,7 +134,6 @@ def record_outcomes(
         return_unsent(session, unsent, repeating=repeating)
     store_bills(session, bills, usd_vnd=settings.usd_vnd, now=now)
     _learn_factors(session, outcomes)
-    of_now = [(claim, outcome) for claim, outcome in outcomes if claim.attempt_id not in of_before]
     _note_first_answers(session, of_now, unproved, now=now)
     refused = [
         (claim, outcome.code)
@@ -166,6 +143,37 @@ def record_outcomes(
         and not goes_alone(claim.notice)
     ]
     _rest_or_pause(session, refused, now=now)
+
+
+def _report(
+    claim: Claim, outcome: Outcome | None, look_up_at: datetime, *, is_unproved: bool
+) -> AttemptReport | None:
+    """Return what an outcome says of the attempt, None where its message was not sent and waits."""
+    match outcome:
+        case Accepted(gateway_id, status, segments):
+            state = AttemptState(status.value)
+            return AttemptReport(claim.attempt_id, state, gateway_id, segments=segments)
+        case OutcomeUnknown(detail):
+            state = AttemptState.UNKNOWN
+            return AttemptReport(claim.attempt_id, state, code=detail[:24], due_at=look_up_at)
+        case Refused(cause, code) if not _is_tried_again(claim, cause, is_unproved=is_unproved):
+            return AttemptReport(claim.attempt_id, AttemptState.FAILED, cause=cause.value, code=code[:24])
+    return None
+
+
+def _wait(claim: Claim, outcome: Outcome | None, *, now: datetime) -> tuple[Claim, datetime]:
+    """Return a claim whose message was not sent, and until when it waits."""
+    match outcome:
+        case Throttled(retry_after_s):
+            wait_s = back_off_s(claim.throttled, retry_after_s, seed=claim.message_id)
+            again = claim._replace(throttled=claim.throttled + 1)
+        case Refused():
+            # Perhaps the account or the sender was refused, not this message: it waits until they are put right.
+            wait_s = back_off_s(claim.refused, None, seed=claim.message_id)
+            again = claim._replace(throttled=claim.throttled + 1, refused=claim.refused + 1)
+        case _:
+            return claim, now
+    return again, now + timedelta(seconds=wait_s)
 
 
 def _bill(claim: Claim, accepted: Accepted) -> list[BilledMessage]:
@@ -182,6 +190,15 @@ def _is_tried_again(claim: Claim, cause: Cause, *, is_unproved: bool) -> bool:
     is_transactional = claim.stream_id == TRANSACTIONAL_STREAM
     is_over = is_out_of_retries(claim.refused + 1, is_transactional=is_transactional)
     return may_be_of_all and not goes_alone(claim.notice) and not is_over
+
+
+def _of_now(
+    session: Session, outcomes: Sequence[tuple[Claim, Outcome | None]]
+) -> list[tuple[Claim, Outcome | None]]:
+    """Leave out the refusals that say nothing of the gateway of now."""
+    refused = [claim.attempt_id for claim, outcome in outcomes if isinstance(outcome, Refused)]
+    of_before = _claimed_before_resumed(session, refused)
+    return [(claim, outcome) for claim, outcome in outcomes if claim.attempt_id not in of_before]
 
 
 def _claimed_before_resumed(session: Session, refused: Sequence[int]) -> set[int]:
@@ -301,9 +318,7 @@ def apply_reports(
     owners = owners_of(
         session, {r.gateway_id for group in by_attempt.values() for r in group if r.gateway_id}
     )
-    for missing in by_attempt.keys() - {row.id for row in attempts}:
-        if any(report.gateway_id for report in by_attempt[missing]):
-            log.warning("settle.no_such_attempt attempt=%s", missing)
+    _note_missing(by_attempt, {row.id for row in attempts})
     changes = _Changes()
     for row in attempts:
         own = _reports_of(row, by_attempt[row.id], owners)
@@ -315,17 +330,19 @@ def apply_reports(
         if settled.latest is not None or settled.gateway_id != row.gateway_id:
             changes.note(row, settled)
     _write_changes(session, changes, now=now)
-    # All that are closed below as well: before the campaigns, whose money the totals change.
-    closed = {row.phone_id for row, report in changes.failures if failure_policy(report.cause).suppresses}
-    for phone in lock_phones(session, {*changes.learned, *closed}):
-        if phone.id in changes.learned and not phone.e164.startswith(ERASED):
-            phone.notices, phone.notices_at = changes.learned[phone.id], now
+    _lock_phones(session, changes, now=now)
     refresh_messages(session, [row.message_id for row in attempts if row.id in changes.attempts])
     _add_sent_twice_incidents(session, changes.resent, now=now)
     add_totals(session, changes.totals, now=now, billed=changes.billed)
     apply_failure_policies(session, changes.failures, now=now, secret_key=secret_key)
     requeue(session, [OutboxEntry(row.message_id, row.stream_id, row.n + 1, now) for row in changes.passed])
     return len(changes.attempts)
+
+
+def _note_missing(by_attempt: Mapping[int, Sequence[AttemptReport]], found: Set[int]) -> None:
+    for missing in by_attempt.keys() - found:
+        if any(report.gateway_id for report in by_attempt[missing]):
+            log.warning("settle.no_such_attempt attempt=%s", missing)
 
 
 def _reports_of(
@@ -402,6 +419,14 @@ class _Changes:
         self.states.append(change | {"state": state.value, "cause": latest.cause, "code": latest.code})
         if latest.due_at:
             self.lookups[latest.due_at].append(row.id)
+
+
+def _lock_phones(session: Session, changes: _Changes, *, now: datetime) -> None:
+    """Lock the phones of changes before the campaigns, whose money the totals change; note what notices have shown of them."""
+    closed = {row.phone_id for row, report in changes.failures if failure_policy(report.cause).suppresses}
+    for phone in lock_phones(session, {*changes.learned, *closed}):
+        if phone.id in changes.learned and not phone.e164.startswith(ERASED):
+            phone.notices, phone.notices_at = changes.learned[phone.id], now
 
 
 def _write_changes(session: Session, changed: _Changes, *, now: datetime) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, LargeBinary, Stri
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.rules.cases import CaseKind, CaseOutcome
+from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.safety import Position, SafetyStatus, position_of
 from outreach.core.db import Base, BaseWithId, BigId, enum_type, partial_index
@@ -158,6 +159,10 @@ class Answer(BaseWithId):
     reply_id: Mapped[int | None] = mapped_column(ForeignKey("replies.id"), unique=True)
     at: Mapped[datetime]
     undone_at: Mapped[datetime | None]
+
+    @property
+    def said(self) -> GivenAnswer:
+        return GivenAnswer(self.label, self.own_answer, self.drive_only)
 
 
 class AnswerPlace(StrEnum):

@@ -29,6 +29,7 @@ from campaigns.rules.states import CampaignState, Exclusion
 from campaigns.rules.urgent import APPROVALS as URGENT_APPROVALS
 from outreach.accounts.notices import Letter, send_letters
 from outreach.accounts.permissions import organisations_of
+from outreach.core.db import find_row
 from outreach.core.job_queue import once_every
 from outreach.core.sentences import word_error
 from outreach.core.settings import Settings
@@ -209,7 +210,7 @@ def _due_mail(
     letter = _LETTERS.get((is_asked, decision.approved if decision else None))
     if letter is None or about.mailed_at:
         return None, []
-    organisation = session.get(Organisation, campaign.organisation_id) if campaign.organisation_id else None
+    organisation = find_row(session, Organisation, campaign.organisation_id)
     is_urgent = bool(campaign.urgent_reason)
     values = {
         "name": campaign.name,

@@ -17,6 +17,7 @@ from campaigns.rules.content import read_content
 from campaigns.rules.replies.doubts import answer_doubt, find_doubt
 from campaigns.rules.sending_hours import opens_at
 from campaigns.rules.states import MessageKind
+from outreach.core.db import id_of
 from outreach.models.contacts import Phone
 from outreach.rules.segments import measure
 
@@ -45,7 +46,7 @@ def queue_emergency_answer(
     message = queue_message(
         session,
         kind=MessageKind.CONFIRMATION,
-        campaign_id=campaign.id if campaign else None,
+        campaign_id=id_of(campaign),
         recipient_id=reply.recipient_id,
         phone_id=phone.id,
         text=measure(text, unaccented=True).text,

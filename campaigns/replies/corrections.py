@@ -18,6 +18,7 @@ from campaigns.rules.replies.alike import choose_answer, private_words, signatur
 from campaigns.rules.replies.asked import BLUEZONE
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import BEYOND, Understanding
+from outreach.core.db import find_row
 from outreach.models.contacts import Contact
 from outreach.models.places import Area
 
@@ -32,7 +33,7 @@ def sign_reply(session: Session, body: str, recipient: Recipient | None) -> str:
         .outerjoin(above, above.code == Area.parent_code)
         .where(Area.code == recipient.area_code)
     ).first()
-    contact = session.get(Contact, recipient.contact_id) if recipient.contact_id else None
+    contact = find_row(session, Contact, recipient.contact_id)
     names = (contact.name, contact.village) if contact else ()
     content = session.execute(
         select(Campaign.content).where(Campaign.id == recipient.campaign_id)

@@ -17,7 +17,7 @@ from campaigns.rules.cases import CaseKind
 from campaigns.rules.privacy import due_at
 from campaigns.rules.replies.labels import Label
 from outreach.contacts.suppressions import lock_phone
-from outreach.core.db import is_set
+from outreach.core.db import find_row, is_set
 
 HELD_WORKING_DAYS = 1
 MOST_AT_ONCE = 500
@@ -36,7 +36,7 @@ def confirm_held(session: Session, reply: Reply, *, keys: AnswerContext, now: da
     )
     if answer is None or is_confirmed(session, answer):
         return answer is not None
-    recipient = session.get(Recipient, answer.recipient_id) if answer.recipient_id else None
+    recipient = find_row(session, Recipient, answer.recipient_id)
     queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)
     return True
 

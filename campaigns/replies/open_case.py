@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, Case, Reply
 from campaigns.rules.cases import URGENT_WAITS, CaseKind, CaseOutcome
+from outreach.core.db import find_row, id_of
 from outreach.models.contacts import ContactList
 
 
@@ -31,7 +32,7 @@ def open_help_case(
             reply_id=reply_id,
             now=now,
         )
-    cause = session.get(Answer, case.answer_id) if case.answer_id else None
+    cause = find_row(session, Answer, case.answer_id)
     if answer and (cause is None or cause.undone_at is not None):
         case.answer_id = answer.id
     session.flush()
@@ -90,7 +91,7 @@ def open_case(
     case = Case(
         kind=kind,
         phone_id=phone_id,
-        recipient_id=recipient.id if recipient else None,
+        recipient_id=id_of(recipient),
         campaign_id=recipient.campaign_id if recipient else None,
         organisation_id=_owner(session, recipient) if recipient else None,
         area_code=recipient.area_code if recipient else None,

@@ -40,6 +40,7 @@ from campaigns.rules.states import AttemptState
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lift_suppressions, lock_phone
 from outreach.contacts.wishes import has_asked_since, people_left_alone
+from outreach.core.db import id_of
 from outreach.models.contacts import ContactPhone, Phone, SuppressionReason
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.phone_cells import read_phone_cell
@@ -95,7 +96,7 @@ def receive_reply(
         phone = session.get_one(Phone, phone_ids[inbound.sender])
     is_start, is_taken_back = _wish(session, meant, phone, channel.is_own, now=now, within=same_within)
     if recipient and meant.label is not Label.WRONG_NUMBER:
-        recipient = answered_by(session, recipient, meant.stored_label, phone_id=_id(phone), now=now)
+        recipient = answered_by(session, recipient, meant.stored_label, phone_id=id_of(phone), now=now)
     outcome = decide_reply(
         meant,
         has_recipient=recipient is not None,
@@ -110,10 +111,10 @@ def receive_reply(
         outcome = outcome._replace(kind=None)
     reply = Reply(
         gateway_id=inbound.gateway_id,
-        phone_id=_id(phone),
+        phone_id=id_of(phone),
         sender=inbound.sender[:32],
-        recipient_id=_id(recipient),
-        campaign_id=_id(heard.campaign),
+        recipient_id=id_of(recipient),
+        campaign_id=id_of(heard.campaign),
         body=heard.stored,
         raw=heard.raw,
         label=meant.stored_label,
@@ -259,10 +260,6 @@ def _in_event(meant: Understanding, said: SafetyText) -> Understanding:
     if said.status is SafetyStatus.SAFE and not meant.is_urgent and meant.label is not Label.OPT_OUT:
         return Understanding(Label.UNCLEAR, 1.0, True, False)
     return meant
-
-
-def _id(row: Phone | Recipient | Campaign | None) -> int | None:
-    return row.id if row else None
 
 
 def _unread(inbound: InboundMessage) -> bytes | None:

@@ -44,7 +44,7 @@ from outreach.contacts.wishes import (
     standing,
     take_back,
 )
-from outreach.core.db import count_rows
+from outreach.core.db import count_rows, id_of
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, ContactPhone, Phone, SuppressionReason, Wish
@@ -105,7 +105,7 @@ def record_answer(
     scope = _scope_of(session, recipient, drive_only=said.drive_only)
     is_closed, is_number_closed = _read_closed(session, phone_id, recipient, said.label, scope)
     answer = Answer(
-        recipient_id=recipient.id if recipient else None,
+        recipient_id=id_of(recipient),
         campaign_id=recipient.campaign_id if recipient else None,
         phone_id=phone_id,
         label=said.label,
@@ -156,7 +156,7 @@ def _is_acknowledged(session: Session, answer: Answer, *, is_number_closed: bool
 
 def _as_last(answer: Answer) -> LastAnswer:
     return LastAnswer(
-        _said(answer),
+        answer.said,
         answer.source in _OWN_SOURCES,
         answer.phone_id,
         wants_reminder(answer.label, answer.source),
@@ -322,8 +322,8 @@ def undo_answer(session: Session, recipient: Recipient, *, now: datetime, given:
     recipient = find_counted(session, recipient)
     answers = answers_of(session, recipient)
     if answers and given in (None, _word_shown(session, answers[-1], recipient)):
-        said = _said(answers[-1])
-        while answers and _said(answers[-1]) == said:
+        said = answers[-1].said
+        while answers and answers[-1].said == said:
             last = answers.pop()
             _undo(session, last, list(answers), recipient, now=now)
 
@@ -336,10 +336,6 @@ def _word_shown(session: Session, answer: Answer, recipient: Recipient) -> str:
     found = read_left_alone(session, people=person, numbers=phone)
     is_whole = found.stops(None, phone[0]) or found.stops(person[0], None)
     return OPT_OUT_OF_DRIVE if answer.drive_only and not is_whole else answer.label
-
-
-def _said(answer: Answer) -> GivenAnswer:
-    return GivenAnswer(answer.label, answer.own_answer, answer.drive_only)
 
 
 def give_back(session: Session, phone_id: int, *, now: datetime) -> bool:

@@ -28,6 +28,7 @@ from campaigns.rules.safety import (
     SafetyText,
     chosen_needs,
     find_position,
+    may_replace,
     read_people,
     read_position,
 )
@@ -118,10 +119,9 @@ def record_safety(
         )
         session.add(report)
     is_late = now < report.said_at
-    is_hearsay = status is SafetyStatus.SAFE and not is_verified
-    if is_hearsay and (report.is_verified or report.status is not SafetyStatus.SAFE):
+    if not may_replace(report.status, status, is_known_verified=report.is_verified, is_verified=is_verified):
         return report
-    if not is_hearsay and not is_late and _begins_anew(session, event.id, case, now=now):
+    if not is_late and _begins_anew(session, event.id, case, now=now):
         for name, nothing in SafetyReport.no_details().items():
             setattr(report, name, nothing)
         report.is_verified = False

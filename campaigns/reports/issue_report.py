@@ -37,6 +37,7 @@ from campaigns.rules.reports.template import parse_template
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.core.bulk import insert_missing
+from outreach.core.db import id_of
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_report_schedule
 from outreach.models.accounts import User
@@ -77,7 +78,7 @@ def freeze(runtime: Runtime, drive: int, day: date, *, now: datetime, user: User
             changes=[],
             written_on=max(day, now.astimezone(VIETNAM).date()).isoformat(),
             frozen_at=now,
-            issued_by=user.id if user else None,
+            issued_by=id_of(user),
         )
         session.add(issue)
         session.flush()

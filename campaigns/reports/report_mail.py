@@ -33,6 +33,7 @@ from campaigns.rules.reports.template import ReportTemplate, parse_template
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.audit import read_head
 from outreach.core.bulk import insert_missing
+from outreach.core.db import find_row
 from outreach.core.mail import Attachment, is_about_one_mail, send_mail
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_report_schedule
@@ -304,7 +305,7 @@ def compose_letter(session: Session, mail: ReportMail, settings: Settings) -> Le
         agency = session.get_one(Organisation, mail.organisation_id)
         if agency.name not in _missing(session, mail.drive_id, mail.day):
             raise NotFound("nobody_to_remind")
-        link = session.get(AgencyLink, mail.link_id) if mail.link_id else None
+        link = find_row(session, AgencyLink, mail.link_id)
         address = agency_address(link, settings) if link else f"{base}/admin/agencies/{agency.id}/"
         body = _CHASE.format(agency=agency.name, link=address, **facts)
         return Letter(f"Đề nghị gửi số liệu ngày {day}", body + _END)

@@ -79,14 +79,10 @@ def take_snapshot(
     by_place = _by_place(areas, self_reports, whole_successors(session, day), small)
     places = _Places(areas, by_place, official, owners, day.isoformat(), small)
     districts = places.below_province()
-    top = places.top
-    code = top.code if top else ""
-    # Also those that are hidden, as few were written to: official figures are of everybody there.
-    below = [
-        each for each in areas.values() if each.is_valid_on(places.day) and is_below_province(areas, each)
-    ]
+    whole = places.whole(form.place, _reported(self_reports.values()))
+    below = places.below
     has_districts = any(area.level is AreaLevel.DISTRICT for area in below)
-    goal = goals.goals.get(GoalSubject(drive, GoalScope.RESIDENTS, area=code))
+    goal = goals.goals.get(GoalSubject(drive, GoalScope.RESIDENTS, area=whole.code))
     staff = goals.goals.get(GoalSubject(drive, GoalScope.STAFF))
     since = date.fromisoformat(form.since) if form.since else day - _OUTREACH_FOR
     days = _read_days(session, ids, as_of=as_of)
@@ -97,15 +93,9 @@ def take_snapshot(
     return Snapshot(
         day=day.isoformat(),
         as_of=as_of.isoformat(),
-        residents=Target(goal.share, goal.deadline.isoformat() if goal.deadline else None) if goal else None,
+        residents=_target(goal),
         staff=Target(staff.share, None) if staff else None,
-        whole=PlaceFigures(
-            code,
-            top.full_name if top else form.place,
-            _reported(self_reports.values()),
-            official.get(code) or add_up_official(official, [each.code for each in below]),
-            owners.get(code),
-        ),
+        whole=whole,
         districts=districts,
         communes=places.of(AreaLevel.COMMUNE) if has_districts or not below else (),
         level="" if has_districts else name_level(below),
@@ -114,7 +104,7 @@ def take_snapshot(
         campaigns=tuple(_sent(session, each, as_of) for each in campaigns),
         outreach=read_outreach(session, drive, day=day, since=since, known_until=known_until),
         headline=replace(
-            read_headline(session, campaigns, goal, owners.get(code), as_of=as_of), wants_goal=words.goal
+            read_headline(session, campaigns, goal, whole.owners, as_of=as_of), wants_goal=words.goal
         ),
         checked=read_checked(session, drive, as_of=as_of),
         own=OwnAnswerFigures(question_of(campaigns), tuple(own)) if own else None,
@@ -123,6 +113,10 @@ def take_snapshot(
         before=days[-2][1] if days else None,
         days=days,
     )
+
+
+def _target(goal: Goal | None) -> Target | None:
+    return Target(goal.share, goal.deadline.isoformat() if goal.deadline else None) if goal else None
 
 
 def _read_days(session: Session, campaigns: Sequence[int], *, as_of: datetime) -> tuple[tuple[str, int], ...]:
@@ -188,10 +182,20 @@ class _Places(NamedTuple):
     small: Small
 
     @property
-    def top(self) -> Area | None:
-        """Return the province on that day."""
+    def below(self) -> list[Area]:
+        """Return the areas of the level below the province, also the hidden ones: official figures are of everybody there."""
+        valid = (area for area in self.areas.values() if area.is_valid_on(self.day))
+        return [area for area in valid if is_below_province(self.areas, area)]
+
+    def whole(self, name: str, reported: SelfReported) -> PlaceFigures:
+        """Return the province with what was reported in all of it; `name` is its name where it is no area on that day."""
         provinces = (area for area in self.areas.values() if area.level is AreaLevel.PROVINCE)
-        return next((area for area in provinces if area.is_valid_on(self.day)), None)
+        top = next((area for area in provinces if area.is_valid_on(self.day)), None)
+        code = top.code if top else ""
+        official = self.official.get(code) or add_up_official(
+            self.official, [each.code for each in self.below]
+        )
+        return PlaceFigures(code, top.full_name if top else name, reported, official, self.owners.get(code))
 
     def below_province(self) -> tuple[PlaceFigures, ...]:
         """Return the places of the level below the province on that day, by code."""

@@ -52,6 +52,11 @@ def find_attempt(receipt: ReceiptFacts, attempts: Sequence[Candidate]) -> int | 
     named = [each for each in alive if _may_be(each, receipt, ids)]
     if len(named) == 1:
         return named[0].id if named[0].state is not AttemptState.SENDING else None
+    return _by_id_or_text(receipt, alive, ids)
+
+
+def _by_id_or_text(receipt: ReceiptFacts, alive: Sequence[Candidate], ids: frozenset[str]) -> int | None:
+    """Return what a receipt means whose reference names no message, or more than one."""
     holders = [each for each in alive if each.ids & ids]
     if len(holders) == 1 and all(each.ids for each in alive):
         return holders[0].id  # what is usual

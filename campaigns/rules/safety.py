@@ -23,6 +23,14 @@ class SafetyStatus(StrEnum):
     OTHER = "other"  # somebody else needs help
 
 
+def may_replace(
+    known: SafetyStatus, said: SafetyStatus, *, is_known_verified: bool, is_verified: bool
+) -> bool:
+    """Return whether what is said of a number counts beside what is known: hearsay of safety only beside its like."""
+    is_hearsay = said is SafetyStatus.SAFE and not is_verified
+    return not is_hearsay or (known is SafetyStatus.SAFE and not is_known_verified)
+
+
 class Need(StrEnum):
     """What is needed, the most dangerous first."""
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff
 from outreach.core.bulk import change_rows, values_subquery
-from outreach.core.db import insert_new
+from outreach.core.db import id_of, insert_new
 from outreach.models.accounts import User
 from outreach.models.contacts import Language, LanguageSpelling, Phone, UnreadLanguage
 from outreach.rules.errors import BadInput, NotAllowed, NotFound
@@ -132,7 +132,7 @@ def offer_languages(session: Session, *, codes: Iterable[str], user: User, now: 
 def _offer(session: Session, codes: Iterable[str], *, user: User | None, now: datetime) -> None:
     known = set(session.scalars(select(Language.code)))
     session.add_all(
-        Language(code=code, offered_by=user.id if user else None, offered_at=now)
+        Language(code=code, offered_by=id_of(user), offered_at=now)
         for code in codes
         if code not in known and code != VIETNAMESE
     )

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff
 from outreach.core.bulk import set_columns
-from outreach.core.db import UtcDateTime, count_rows
+from outreach.core.db import UtcDateTime, count_rows, find_row
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, PlaceQuestion
 from outreach.models.places import Area, AreaLevel, ContactMove
@@ -105,8 +105,8 @@ def follow_answers(session: Session, rows: Iterable[CheckedRow]) -> None:
 
 def follow_answer(session: Session, person: Contact) -> None:
     """Let somebody of no commune of today, whose question was answered, live where the answer says."""
-    question = session.get(PlaceQuestion, person.place_question_id) if person.place_question_id else None
-    area = session.get(Area, person.area_code) if person.area_code else None
+    question = find_row(session, PlaceQuestion, person.place_question_id)
+    area = find_row(session, Area, person.area_code)
     if question and question.area_code and (area is None or area.valid_to):
         person.area_code = question.area_code
 

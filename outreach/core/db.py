@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -51,6 +51,7 @@ from sqlalchemy.types import TypeEngine
 # What an unavailable database raises; other errors of it are a fault of ours.
 DATABASE_AWAY = (OperationalError, InterfaceError, NoConnectionFree)
 # SQLite assigns ids only where the column's type is exactly INTEGER.
+T = TypeVar("T")
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -221,6 +222,16 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def find_row(session: Session, table: type[T], key: int | str | None) -> T | None:
+    """Return a row by its key, None without one."""
+    return session.get(table, key) if key else None
+
+
+def id_of(row: BaseWithId | None) -> int | None:
+    """Return a row's id, None without a row."""
+    return row.id if row else None
 
 
 def count_rows(session: Session, source: Any, *conditions: ColumnElement[bool]) -> int:

@@ -16,6 +16,7 @@ from campaigns.rules.safety import (
     danger_of,
     find_position,
     lead_of,
+    may_replace,
     read_people,
     read_position,
     read_safety,
@@ -26,6 +27,21 @@ from tests.support.tables import cases
 
 SAFE, HELP = SafetyStatus.SAFE, SafetyStatus.HELP
 HERE = Position(16.04712, 108.20678)
+
+
+@cases(
+    (SAFE, True, HELP, False, True),  # a cry counts, whoever typed it
+    (HELP, True, SAFE, True, True),
+    (HELP, False, SAFE, True, True),
+    (HELP, False, SAFE, False, False),
+    (SAFE, True, SAFE, False, False),
+    (SAFE, False, SAFE, False, True),
+)
+def test_what_anybody_may_have_typed_replaces_no_cry_and_nothing_said_by_the_number(
+    known, is_known_verified, said, is_verified, counts
+):
+    found = may_replace(known, said, is_known_verified=is_known_verified, is_verified=is_verified)
+    assert found is counts
 
 
 @pytest.mark.parametrize(
