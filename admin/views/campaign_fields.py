@@ -334,8 +334,8 @@ def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
             errors[key] = required[key]
         elif key == "step":
             valid[key] = _check_steps(value, errors, kinds, skeleton | _beside_notice(data, errors, "urgent"))
-        elif key == "content" and (text_errors := find_text_errors(merge(kinds[data["kind"]], value))):
-            errors |= {f"c.{path}": show_error(error) for path, error in text_errors.items()}
+        elif key == "content" and (text_errors := _text_errors(kinds[data["kind"]], value)):
+            errors |= text_errors
         elif message := _draft_error({**skeleton, key: value, **_beside_notice(data, errors, key)}, kinds):
             errors[key] = message
         else:
@@ -352,6 +352,10 @@ def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
         lists=tuple(valid.get("lists", ())),
         holes=tuple(holes),
     )
+
+
+def _text_errors(kind: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, str]:
+    return {f"c.{path}": show_error(error) for path, error in find_text_errors(merge(kind, value)).items()}
 
 
 def _beside_notice(data: Mapping[str, Any], errors: Mapping[str, str], key: str) -> dict[str, Any]:

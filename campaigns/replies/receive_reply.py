@@ -18,7 +18,7 @@ from campaigns.replies.one_person import answered_by, latest_answer
 from campaigns.replies.open_case import note_cry, open_case, open_help_case, open_number_case, tell_once
 from campaigns.replies.record_answer import AnswerContext, give_back, record_answer, undo_answer
 from campaigns.replies.safety import find_event, recipient_of, record_safety
-from campaigns.rules.answers import decide_reply
+from campaigns.rules.answers import ReplyOutcome, decide_reply
 from campaigns.rules.cases import WAITS_FOR_LABEL, CaseKind
 from campaigns.rules.content import read_content
 from campaigns.rules.own_answers import GivenAnswer
@@ -83,71 +83,24 @@ def receive_reply(
     phone = _lock_sender(session, inbound.sender)
     if _is_duplicate(session, inbound, channel, now=now, within=same_within):
         return None
-    if (
-        phone and channel in FROM_NUMBER
-    ):  # a gateway that had said there is no such number was wrong, or it is given out anew
-        wrong = SuppressionReason.WRONG_NUMBER
-        lift_suppressions(session, phone.id, reason=wrong, source="gateway", now=now)
+    if phone and channel in FROM_NUMBER:
+        _note_exists(session, phone, now=now)
     heard = _hear(session, inbound, phone, written_by, meant, now=now, within=same_within)
     meant, recipient = heard.meant, heard.recipient
-    is_known = phone is not None or is_mobile_number(inbound.sender)
-    if phone is None and is_known and (heard.is_safe or _is_kept(meant)):
-        phone_ids = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
-        phone = session.get_one(Phone, phone_ids[inbound.sender])
-    is_start, is_taken_back = _wish(session, meant, phone, channel.is_own, now=now, within=same_within)
+    phone = phone or _keep_sender(session, inbound.sender, heard, keys=keys, now=now)
     if recipient and meant.label is not Label.WRONG_NUMBER:
         recipient = answered_by(session, recipient, meant.stored_label, phone_id=id_of(phone), now=now)
-    outcome = decide_reply(
-        meant,
-        has_recipient=recipient is not None,
-        is_known=is_known,
-        was_answered=inbound.is_answered,
-        is_start=is_start,
-        is_taken_back=is_taken_back,
-        answered_at=recipient.answered_at if recipient else None,
-        now=now,
-    )
-    if heard.is_safe and meant.label is Label.UNCLEAR:
-        outcome = outcome._replace(kind=None)
-    reply = Reply(
-        gateway_id=inbound.gateway_id,
-        phone_id=id_of(phone),
-        sender=inbound.sender[:32],
-        recipient_id=id_of(recipient),
-        campaign_id=id_of(heard.campaign),
-        body=heard.stored,
-        raw=heard.raw,
-        label=meant.stored_label,
-        confidence=meant.confidence,
-        is_sure=outcome.is_sure,
-        is_urgent=meant.is_urgent,
-        state=ReplyState.INBOX if outcome.kind in WAITS_FOR_LABEL else ReplyState.APPLIED,
-        received_at=now,
-        channel=channel,
-    )
-    session.add(reply)
-    session.flush()
-    if heard.raw:
-        add_incident(session, kind="unreadable_reply", subject=f"replies:{reply.id}", now=now)
+    outcome = _decide(session, inbound, heard, phone, recipient, now=now, within=same_within)
+    reply = _store(session, inbound, heard, outcome, phone, recipient, channel, now=now)
     if outcome.is_answer and phone:
-        said = GivenAnswer(reply.label, meant.own, heard.drive_only)
-        _record(
-            session,
-            reply,
-            heard.body,
-            said,
-            recipient,
-            heard.campaign,
-            at=outcome.at,
-            acknowledge=acknowledge and outcome.is_acknowledged,
-            keys=keys,
-        )
+        confirms = acknowledge and outcome.is_acknowledged
+        _record(session, reply, heard, recipient, at=outcome.at, acknowledge=confirms, keys=keys)
     if acknowledge and phone:
         _answer_at_once(session, reply, outcome.kind, phone, heard.campaign, keys=keys, now=now)
     case: Case | None = None
     if outcome.kind:
         case = _open_case(session, reply, outcome.kind, recipient, heard.event, heard.former, now=now)
-    if heard.event and phone:
+    if heard.event:
         _note_safety(session, heard, heard.event, phone, recipient, case, is_verified=channel.is_own, now=now)
     return reply
 
@@ -172,6 +125,40 @@ class _Heard(NamedTuple):
     @property
     def is_safe(self) -> bool:
         return self.told is not None and self.told.status is SafetyStatus.SAFE and not self.meant.is_urgent
+
+
+def _store(
+    session: Session,
+    inbound: InboundMessage,
+    heard: _Heard,
+    outcome: ReplyOutcome,
+    phone: Phone | None,
+    recipient: Recipient | None,
+    channel: ReplyChannel,
+    *,
+    now: datetime,
+) -> Reply:
+    reply = Reply(
+        gateway_id=inbound.gateway_id,
+        phone_id=id_of(phone),
+        sender=inbound.sender[:32],
+        recipient_id=id_of(recipient),
+        campaign_id=id_of(heard.campaign),
+        body=heard.stored,
+        raw=heard.raw,
+        label=heard.meant.stored_label,
+        confidence=heard.meant.confidence,
+        is_sure=outcome.is_sure,
+        is_urgent=heard.meant.is_urgent,
+        state=ReplyState.INBOX if outcome.kind in WAITS_FOR_LABEL else ReplyState.APPLIED,
+        received_at=now,
+        channel=channel,
+    )
+    session.add(reply)
+    session.flush()
+    if heard.raw:
+        add_incident(session, kind="unreadable_reply", subject=f"replies:{reply.id}", now=now)
+    return reply
 
 
 def _hear(
@@ -211,7 +198,7 @@ def _note_safety(
     session: Session,
     heard: _Heard,
     event: Campaign,
-    phone: Phone,
+    phone: Phone | None,
     recipient: Recipient | None,
     case: Case | None,
     *,
@@ -220,7 +207,7 @@ def _note_safety(
 ) -> None:
     """Record of somebody in an event that they are safe or need help, if the reply says either."""
     is_need = case is not None and (case.kind is CaseKind.HELP or case.urgent_at is not None)
-    if not heard.is_safe and not is_need:
+    if phone is None or not (heard.is_safe or is_need):
         return
     status = SafetyStatus.SAFE if heard.is_safe else SafetyStatus.HELP
     # Somebody who was merged speaks for the one that counts.
@@ -271,9 +258,16 @@ def _starts(meant: Understanding) -> bool:
     return meant.label == OPT_IN and meant.is_automatic
 
 
-def _is_kept(meant: Understanding) -> bool:
-    """Return whether the number of a sender who is in no list is kept: it asks for messages, for none, or for help."""
-    return _starts(meant) or meant.label is Label.OPT_OUT or meant.is_urgent
+def _keep_sender(
+    session: Session, sender: str, heard: _Heard, *, keys: AnswerContext, now: datetime
+) -> Phone | None:
+    """Store the number of a sender who is in no list, if it is safe, or asks for messages, for none, or for help."""
+    meant = heard.meant
+    is_kept = heard.is_safe or _starts(meant) or meant.label is Label.OPT_OUT or meant.is_urgent
+    if not is_kept or not is_mobile_number(sender):
+        return None
+    phone_ids = find_or_create_phones(session, [sender], secret_key=keys.secret_key, now=now)
+    return session.get_one(Phone, phone_ids[sender])
 
 
 def _wish(
@@ -326,6 +320,38 @@ def _lock_sender(session: Session, sender: str) -> Phone | None:
     return phone if phone and phone.e164 == sender else None  # erased while waiting for the lock
 
 
+def _decide(
+    session: Session,
+    inbound: InboundMessage,
+    heard: _Heard,
+    phone: Phone | None,
+    recipient: Recipient | None,
+    *,
+    now: datetime,
+    within: timedelta,
+) -> ReplyOutcome:
+    """Return what follows from a reply, after a wish of the number's is recorded; who only says that they are safe has no case."""
+    is_start, is_taken_back = _wish(session, heard.meant, phone, inbound.is_own, now=now, within=within)
+    outcome = decide_reply(
+        heard.meant,
+        has_recipient=recipient is not None,
+        is_known=phone is not None or is_mobile_number(inbound.sender),
+        was_answered=inbound.is_answered,
+        is_start=is_start,
+        is_taken_back=is_taken_back,
+        answered_at=recipient.answered_at if recipient else None,
+        now=now,
+    )
+    is_only_safe = heard.is_safe and heard.meant.label is Label.UNCLEAR
+    return outcome._replace(kind=None) if is_only_safe else outcome
+
+
+def _note_exists(session: Session, phone: Phone, *, now: datetime) -> None:
+    """Open a number that a gateway had said does not exist: it was wrong, or the number is given out anew."""
+    wrong = SuppressionReason.WRONG_NUMBER
+    lift_suppressions(session, phone.id, reason=wrong, source="gateway", now=now)
+
+
 def _read(
     session: Session,
     inbound: InboundMessage,
@@ -361,22 +387,18 @@ def _read(
 def _record(
     session: Session,
     reply: Reply,
-    body: str,
-    said: GivenAnswer,
+    heard: _Heard,
     recipient: Recipient | None,
-    campaign: Campaign | None,
     *,
     at: datetime,
     acknowledge: bool,
     keys: AnswerContext,
 ) -> None:
-    """Record the answer that a reply gives, whose `body` is without a quotation.
-
-    "Cài rồi, đừng nhắn nữa" gives two: that it is done, and that the number gets no more.
-    """
+    """Record the answer that a reply gives; "Cài rồi, đừng nhắn nữa" gives two: it is done, and the number gets no more."""
+    said = GivenAnswer(reply.label, heard.meant.own, heard.drive_only)
     source, is_stop = reply.channel.source, said.label is Label.OPT_OUT
     given: list[tuple[GivenAnswer, int | None, bool]] = [(said, reply.id, acknowledge)]
-    if is_stop and recipient and reports_install_too(body, asked_of(campaign)):
+    if is_stop and recipient and reports_install_too(heard.body, asked_of(heard.campaign)):
         given.insert(0, (GivenAnswer(Label.INSTALLED), None, False))
     for each, reply_id, is_acknowledged in given:
         record_answer(

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +32,7 @@ from campaigns.models.campaigns import Campaign, Step
 from campaigns.replies.page_messages import CALL_ME, LONGEST_MESSAGE, receive_page_message
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.replies.safety import record_page_details, record_page_safety
-from campaigns.rules.content import Content, page_choices, read_content
+from campaigns.rules.content import Content, PageChoice, page_choices, read_content
 from campaigns.rules.control_phones import ControlLook
 from campaigns.rules.delivery import repeat_message
 from campaigns.rules.links import ALPHABET, FIRST_CONTROL_COPY, LENGTH, LinkCipher
@@ -346,12 +346,16 @@ def write_page(
     own = current_own(content.own_answers, given, state.own_answer)
     said = own.value if own else state.said
     choices = page_choices(content)
-    texts = {choice.value: choice.text for choice in choices}
-    texts[Label.WRONG_NUMBER] = words["wrong_number"]
-    texts[Label.OPT_OUT] = content.wording(Label.OPT_OUT).button or words["said_opt_out"]
+    texts = {
+        **{choice.value: choice.text for choice in choices},
+        Label.WRONG_NUMBER: words["wrong_number"],
+        Label.OPT_OUT: content.wording(Label.OPT_OUT).button or words["said_opt_out"],
+    }
     is_stop, stops_drive = given is Label.OPT_OUT, said == OPT_OUT_OF_DRIVE
-    said_text = _text_of(said, given, own, texts, words) if given else ""
-    values = {"said": said_text, **_page_values(content, texts, state.organisation, site)}
+    values = {
+        "said": _text_of(said, given, own, texts, words),
+        **_page_values(content, texts, state.organisation, site),
+    }
 
     def mark(text: str) -> Markup:
         """Return a text to be shown, in the language that it is in if that is not the page's."""
@@ -365,11 +369,6 @@ def write_page(
     def say(name: str) -> Markup:
         return mark(words.get(name, ""))
 
-    is_next = given is Label.NOT_YET and state.wants_reminder
-    # A "not yet" by SMS may still ask for a reminder.
-    may_ask_again = given is Label.NOT_YET and not is_next
-    # A warning asks whether help is needed first, in other words.
-    hidden = {None if may_ask_again else said, None if state.safety is None else Label.NEED_HELP}
     template = _TEMPLATES.get_template("about.html" if state.is_about else "answer.html")
     return template.render(
         lang=content.language,
@@ -380,9 +379,9 @@ def write_page(
         say=say,
         given=given,
         said=said,
-        thanks=words["opt_out_drive_thanks"] if stops_drive else _thanks(content, given, own),
-        next=say("remind_next" if is_next else f"next_{said if stops_drive else given}"),
-        choices=[each for each in choices if each.value not in hidden],
+        thanks=_thanks(content, given, own, said),
+        next=say(_next_step(state, said)),
+        choices=_offered(choices, state, said),
         safety=state.safety,
         statuses=[each.value for each in SafetyStatus if each != state.safety],
         stop_drive=words["said_opt_out_drive"],
@@ -401,15 +400,36 @@ def write_page(
     ).encode()
 
 
+def _offered(choices: Sequence[PageChoice], state: PageState, said: str | None) -> list[PageChoice]:
+    """Return what may be chosen: not what was said already; a "not yet" by SMS may still ask for a reminder."""
+    may_ask_again = state.given is Label.NOT_YET and not state.wants_reminder
+    # A warning asks whether help is needed first, in other words.
+    hidden = {None if may_ask_again else said, None if state.safety is None else Label.NEED_HELP}
+    return [each for each in choices if each.value not in hidden]
+
+
+def _next_step(state: PageState, said: str | None) -> str:
+    """Return the name of the sentence that says what comes next."""
+    if state.given is Label.NOT_YET and state.wants_reminder:
+        return "remind_next"
+    return f"next_{said if said == OPT_OUT_OF_DRIVE else state.given}"
+
+
 def _text_of(
-    said: str | None, given: Label, own: OwnAnswer | None, texts: Mapping[str, str], words: Mapping[str, str]
+    said: str | None,
+    given: Label | None,
+    own: OwnAnswer | None,
+    texts: Mapping[str, str],
+    words: Mapping[str, str],
 ) -> str:
     """Return what the resident said, in the words of its button."""
-    return texts.get(said or "") or words.get(f"said_{given if own else said}", "")
+    return (texts.get(said or "") or words.get(f"said_{given if own else said}", "")) if given else ""
 
 
-def _thanks(content: Content, given: Label | None, own: OwnAnswer | None) -> str:
+def _thanks(content: Content, given: Label | None, own: OwnAnswer | None, said: str | None) -> str:
     """Return the thanks for an answer: those of the campaign's own answer, else those of its label."""
+    if said == OPT_OUT_OF_DRIVE:
+        return content.page["opt_out_drive_thanks"]
     return (own.thanks if own else "") or (content.wording(given).thanks if given else "")
 
 
