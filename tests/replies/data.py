@@ -96,6 +96,11 @@ def of_stranger(kind: str) -> bool:
     return re.fullmatch(r"[rt]\d+-\d", kind) is not None
 
 
+def is_typical(kind: str) -> bool:
+    """Return whether replies to a question are as frequent as an office gets them: strangers t9 to t17 wrote half of theirs in a roundabout way."""
+    return of_stranger(kind) and not re.fullmatch(r"t(?:9|1[0-7])-\d", kind)
+
+
 @cache
 def asked_at_first_sight() -> dict[str, tuple[Asked, str]]:
     """Return what is asked in each `replies_first_sight/AUTHOR/qN.json`, and the message as sent, by `AUTHOR/qN`.

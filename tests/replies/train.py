@@ -32,7 +32,7 @@ from campaigns.rules.replies.understand import (
     facts_of_cry,
 )
 from campaigns.rules.replies.words import unaccent_word
-from tests.replies.data import FIRST_KIND, Example, asked_of, read_training
+from tests.replies.data import FIRST_KIND, Example, asked_of, is_typical, read_training
 from tests.replies.ordinary import read_ordinary
 from tests.replies.report import measure
 from tests.replies.weights import all_features, pack_weights
@@ -59,7 +59,7 @@ CRIES_COUNT = 3.0
 """How much a cry for help counts beside another reply, where urgency is learned."""
 TELLS = 0.5
 """How much more freely a feature is learned the more it tells a label from all others: the power of its log ratio."""
-LEAST = 48
+LEAST = 80
 """Weights, as stored, that are left out where none of a feature is above it."""
 ORDINARY = "ordinary"
 # Of an ordinary sentence, and of a reply that gives an answer of its own, it is not said whether it is one of these.
@@ -385,7 +385,9 @@ def learn_second(corpus: Corpus, folds: np.ndarray, scores: np.ndarray) -> Secon
         for each, one, score, chances in zip(examples, asked, scores[:, -1], merged, strict=True)
     ]
     cries, urgency = fit_cries(of_cries, corpus.urgent[rows])
-    limits = choose_limits(LeftOut(examples, asked, merged, urgency))
+    typical = [at for at, each in enumerate(examples) if is_typical(each.kind)]
+    told = ([part[at] for at in typical] for part in (examples, asked, merged))
+    limits = choose_limits(LeftOut(*told, urgency[typical]))
     found = [
         decide_by(each.text, one, chances, urgent, limits)
         for each, one, chances, urgent in zip(examples, asked, merged, urgency.tolist(), strict=True)
