@@ -232,20 +232,27 @@ def _without_address(text: str) -> str:
         return text
     if (saint := _SAINTS.search(text)) and begins_with_family(text[saint.end() :]):
         return text[saint.end() :]
-    at = next((at for at, word in enumerate(words[1:-1]) if word in ("Thị", "Văn")), -1)
-    if at >= 0 and begins_with_family(words[at]) and not _NOBODY.match(text):
-        return " ".join(words[at:])  # "Bí Thư Chi Bộ Lê Văn An"
-    at = next((at for at, word in enumerate(words) if word[:1].isupper()), 0)
-    is_title = at or {*first} & {*".:/"} or (first.isupper() and first[1:].isalpha() and not text.isupper())
-    is_office = (
-        is_title and at < 4 and text[:1].isupper() and not (_NOBODY.match(text) or _KIN_FIRST.match(text))
-    )
-    if is_office and begins_with_family(named := " ".join(words[at:])):  # "Cha xứ Lê An", "BS. Lê An"
+    if named := _behind_office(text):
         return named
     if addressed := _ADDRESSED.match(text):
         return text[addressed.end() :]
     plainly = _ADDRESSED_PLAINLY.match(text) if text.isascii() else None
     return text[plainly.end() :] if plainly and begins_with_family(text[plainly.end() :]) else text
+
+
+def _behind_office(text: str) -> str | None:
+    """Return the name behind an office or a title, "Bí Thư Chi Bộ Lê Văn An", "Cha xứ Lê An", "BS. Lê An"; None where none is."""
+    first, *words = text.split(" ")
+    if _NOBODY.match(text):
+        return None
+    at = next((at for at, word in enumerate(words[1:-1]) if word in ("Thị", "Văn")), -1)
+    if at >= 0 and begins_with_family(words[at]):
+        return " ".join(words[at:])
+    at = next((at for at, word in enumerate(words) if word[:1].isupper()), 0)
+    is_title = at or {*first} & {*".:/"} or (first.isupper() and first[1:].isalpha() and not text.isupper())
+    named = " ".join(words[at:])
+    is_office = is_title and at < 4 and text[:1].isupper() and not _KIN_FIRST.match(text)
+    return named if is_office and begins_with_family(named) else None
 
 
 def looks_wrong(name: str) -> bool:

@@ -216,20 +216,13 @@ def split_line(line: str) -> list[str] | None:
     item = _ITEM.match(line)
     number = (item["number"] or item["glued"] or "") if item else ""
     text = line[item.end() :] if item else line
-    figures = _LETTERS_O.sub(
-        lambda letters: "0" * len(letters[0]), text
-    )  # as long; what is kept is as written
+    # As long; what is kept is as written.
+    figures = _LETTERS_O.sub(lambda letters: "0" * len(letters[0]), text)
     found = [*NUMBER.finditer(figures)] or [*_WITHOUT_ZERO.finditer(text)]
     if not found and begins_with_family(text):
         found = [*_CUT_SHORT.finditer(text)]
     if not found:
-        name = _BEHIND_NAME.split(text, maxsplit=1)[0]
-        if not number and begins_with_family(name):
-            name = name.removesuffix(behind_name(name))
-        is_person = number or (begins_with_family(text) and states_no_phone(_words(text[len(name) :])))
-        return (
-            [number, name.strip(_EDGES), "", text[len(name) :].strip(_EDGES)] if is_person and name else None
-        )
+        return _without_phone(number, text)
     before, after = text[: found[0].start()], text[found[-1].end() :]
     if (
         not number and _ANNOUNCED.match(before) and is_of_others(before)
@@ -248,6 +241,16 @@ def split_line(line: str) -> list[str] | None:
     if more and _KIN.search(more[-1]) and names_another(more[-1], [name]):  # "con dâu Y Mơn, ĐT 0905…"
         phone = re.sub(r"\W*\d+", "", more[-1]) + f" {phone}"
     return [number, name, phone, ", ".join(filter(None, (*more, *rest)))]
+
+
+def _without_phone(number: str, text: str) -> list[str] | None:
+    """Return a line that has no phone, as `split_line` does: of a person where it is numbered or says that there is none."""
+    name = _BEHIND_NAME.split(text, maxsplit=1)[0]
+    if not number and begins_with_family(name):
+        name = name.removesuffix(behind_name(name))
+    rest = text[len(name) :]
+    is_person = number or (begins_with_family(text) and states_no_phone(_words(rest)))
+    return [number, name.strip(_EDGES), "", rest.strip(_EDGES)] if is_person and name else None
 
 
 def sent_by(line: str) -> tuple[str | None, str]:
