@@ -22,6 +22,7 @@ from campaigns.planning.drives import counted_scopes, untold_campaigns
 from campaigns.planning.free_phones import find_usable_phones, give_free_phones
 from campaigns.planning.stored_reach import is_small, read_excluded
 from campaigns.rules.audience import (
+    EVERYBODY,
     USUAL_LANGUAGE,
     AudienceConditions,
     AudienceCounter,
@@ -30,11 +31,12 @@ from campaigns.rules.audience import (
     ContactProfile,
     PhoneSharer,
     make_conditions,
-    owners_of_chosen,
+    others_of_choice,
     read_conditions,
 )
 from campaigns.rules.experiments import P, bucket_sql
 from campaigns.rules.states import Exclusion
+from outreach.contacts.phones import OTHERS_PHONES
 from outreach.contacts.removal import keep_people
 from outreach.core.bulk import full_scan, values_subquery
 from outreach.core.db import count_rows, is_postgresql
@@ -260,11 +262,7 @@ _UNREACHABLE = """
                 WHEN opted_out = 1 THEN 'opted_out'
                 WHEN wrong = 1 THEN 'wrong_number'
                 WHEN do_not_call = 1 THEN 'do_not_call'"""
-# A phone that only lists name for somebody else's people is theirs in campaigns to lists of these organisations.
-_NAMED = """(NOT cp.is_named OR (cp.contact_id, cp.phone_id) IN (
-        SELECT contact_id, phone_id FROM named_phones WHERE organisation_id IN :organisations
-    ))"""
-# Each person of the lists once, with one phone: the first of theirs that may be written to. A wish to be left alone holds for
+# Each person of the lists once, with one phone: the first of theirs that may be written to, but those of `others_phones`. A wish to be left alone holds for
 # all phones of its person (`left_alone`); a wrong number only rules out that number. Of several people on one phone one gets
 # the message: those without another before those with one, then the first. The others get it on their next phone that is
 # nobody's; `give_free_phones` then lets who has another make room for those still without.
@@ -274,11 +272,14 @@ WITH people AS (
     SELECT m.contact_id, {first}(CASE WHEN m.list_id NOT IN :lists_without_basis THEN m.list_id END) AS founded_id,
            {first}(m.list_id) AS list_id
     FROM memberships m WHERE m.list_id IN :lists{some}{each}
+), others AS ({others}
 ), {blocked}{told}, reachable AS (
     SELECT p.contact_id, p.founded_id, p.list_id, c.area_code, cp.phone_id{facts},{choice}
     FROM people p
     JOIN contacts c ON c.id = p.contact_id
-    LEFT JOIN contact_phones cp ON cp.contact_id = p.contact_id AND {named}
+    LEFT JOIN contact_phones cp ON cp.contact_id = p.contact_id AND NOT EXISTS (
+        SELECT 1 FROM others o WHERE o.contact_id = cp.contact_id AND o.phone_id = cp.phone_id
+    )
     LEFT JOIN unwilling u ON u.contact_id = p.contact_id
     LEFT JOIN blocked b ON b.phone_id = cp.phone_id {joins}
     WINDOW person AS (PARTITION BY c.id)
@@ -322,31 +323,39 @@ _SOME_PEOPLE = (
 )
 # Everybody in a list; people of the same profile are one row with their number. Each `every`-th person has a row of
 # their own with their id, and so has each person whose first phone may be used for somebody else as well: a shared one, or
-# another of those who could make room on one. Who has named phones is in it once for each choice of these that may be
-# theirs, with the choice: "+2,3;-4;" if organisation 2 or 3 names the first, 4 the second, and the first alone is theirs.
+# another of those who could make room on one. Who has contested phones is in it once for each choice of these that may be
+# theirs, with the choice: "+2,3!0;-4!2;" if the first is theirs to organisations 2 and 3 and to nobody else, the second is
+# to all but 2 (4 states it), and the first alone is taken as theirs. Phones that are to the same ones go together.
 _PROFILES = """
 WITH RECURSIVE standing AS (
     SELECT contact_id, {list_ids} AS lists FROM memberships GROUP BY contact_id
-), naming AS (
-    SELECT contact_id, phone_id, {owners} AS owners,
-           ROW_NUMBER() OVER (PARTITION BY contact_id ORDER BY phone_id) AS turn,
-           COUNT(*) OVER (PARTITION BY contact_id) AS phones
-    FROM named_phones GROUP BY contact_id, phone_id
+), sides AS (
+    SELECT contact_id, phone_id, {yes} || '!' || {no} AS sides
+    FROM (
+        SELECT contact_id, phone_id, organisation_id, MAX(is_theirs) AS is_theirs FROM contested_phones
+        GROUP BY contact_id, phone_id, organisation_id ORDER BY organisation_id
+    ) each_side
+    GROUP BY contact_id, phone_id HAVING MIN(is_theirs) = 0
+), contested AS (
+    SELECT contact_id, sides, {phone_ids} AS phones,
+           ROW_NUMBER() OVER (PARTITION BY contact_id ORDER BY sides) AS turn,
+           COUNT(*) OVER (PARTITION BY contact_id) AS turns
+    FROM sides GROUP BY contact_id, sides
 ), chosen AS (
-    SELECT contact_id, CAST(0 AS BIGINT) AS turn, phones, CAST('' AS TEXT) AS named, CAST(',' AS TEXT) AS theirs
-    FROM naming WHERE turn = 1
+    SELECT contact_id, CAST(0 AS BIGINT) AS turn, turns, CAST('' AS TEXT) AS named, CAST(',' AS TEXT) AS others
+    FROM contested WHERE turn = 1
     UNION ALL
-    SELECT s.contact_id, n.turn, s.phones, s.named || o.sign || n.owners || ';',
-           CASE WHEN o.sign = '+' THEN s.theirs || n.phone_id || ',' ELSE s.theirs END
-    FROM chosen s JOIN naming n ON n.contact_id = s.contact_id AND n.turn = s.turn + 1
+    SELECT s.contact_id, n.turn, s.turns, s.named || o.sign || n.sides || ';',
+           CASE WHEN o.sign = '-' THEN s.others || n.phones || ',' ELSE s.others END
+    FROM chosen s JOIN contested n ON n.contact_id = s.contact_id AND n.turn = s.turn + 1
     CROSS JOIN (SELECT '+' AS sign UNION ALL SELECT '-') o
 ), {blocked}, {told}, reachable AS (
     SELECT c.id, COALESCE(s.named, '') AS named, {area} AS area, {smartphone} AS smartphone, {language} AS language, {history} AS history,
            cp.phone_id,{choice}
     FROM contacts c
-    LEFT JOIN chosen s ON s.contact_id = c.id AND s.turn = s.phones
+    LEFT JOIN chosen s ON s.contact_id = c.id AND s.turn = s.turns
     LEFT JOIN contact_phones cp ON cp.contact_id = c.id
-        AND (NOT cp.is_named OR s.theirs LIKE '%,' || cp.phone_id || ',%')
+        AND (s.others IS NULL OR s.others NOT LIKE '%,' || cp.phone_id || ',%')
     LEFT JOIN unwilling u ON u.contact_id = c.id
     LEFT JOIN blocked b ON b.phone_id = cp.phone_id {joins}
     WINDOW person AS (PARTITION BY c.id, s.named)
@@ -436,7 +445,7 @@ def audience_statement(
         "lists": sorted(query.lists),
         "lists_without_basis": sorted(query.lists_without_basis) or [-1],
         "scopes": list(query.scopes),
-        "organisations": sorted(query.organisations) or [-1],
+        "organisations": [EVERYBODY, *query.organisations],
     }
     facts = [f"{_FIELD_SQL[field][0]} AS {field}" for field in fields]
     joins = [_FIELD_SQL[field][1] for field in fields]
@@ -470,7 +479,7 @@ def audience_statement(
         told=told,
         facts="".join(f", {fact}" for fact in facts),
         joins=" ".join(joins),
-        named=_NAMED,
+        others=OTHERS_PHONES.format(some=some),
         unreachable=_UNREACHABLE.strip(),
         conditions=clauses,
         **parts,
@@ -498,11 +507,16 @@ def _told_parameters(query: AudienceQuery) -> dict[str, Any]:
 def profile_statement(query: AudienceQuery, *, is_postgresql: bool) -> TextClause:
     """Return the statement that counts everybody by profile. Its parameters are `kind`, `untold`, `scopes` and `every`."""
     joined = "string_agg(CAST({} AS text), ',')" if is_postgresql else "group_concat({})"
-    owners = joined.format("organisation_id")
+    sides = [
+        f"COALESCE({joined.format(f'CASE WHEN is_theirs = {side} THEN organisation_id END')}, '')"
+        for side in (1, 0)
+    ]
     return text(
         _PROFILES.format(
             list_ids=joined.format("list_id"),
-            owners=owners,
+            yes=sides[0],
+            no=sides[1],
+            phone_ids=joined.format("phone_id"),
             **blocked_parts(query.passes_opt_outs),
             told=_PAST_ANSWERS.strip(),
             area=_AREA,
@@ -553,7 +567,7 @@ def load_audience_counter(session: Session, query: AudienceQuery) -> AudienceCou
         if usable > 1:
             with_others.setdefault(profile.named, []).append(contact_id)
     usable_phones = {
-        named: find_usable_phones(session, people, replace(query, organisations=owners_of_chosen(named)))
+        named: find_usable_phones(session, people, query, are_others=others_of_choice(named).__contains__)
         for named, people in with_others.items()
     }
     names = session.execute(

@@ -1,17 +1,21 @@
 """Phones for those of a new audience whose phones others have: who has another one makes room."""
 
+from collections.abc import Callable
 from itertools import chain
+from typing import Any
 
-from sqlalchemy import BigInteger, exists, func, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.models.campaigns import Recipient
-from campaigns.rules.audience import AudienceQuery, match_phones
+from campaigns.models.campaigns import CampaignList, Recipient
+from campaigns.rules.audience import EVERYBODY, AudienceQuery, Sides, match_phones
 from campaigns.rules.states import Exclusion
-from outreach.contacts.phones import NAMED_PHONES
+from outreach.contacts.phones import CONTESTED_PHONES
 from outreach.contacts.wishes import LEFT_ALONE
 from outreach.core.bulk import change_rows, rows_table, values_subquery
-from outreach.models.contacts import ContactPhone, Suppression, SuppressionReason
+from outreach.models.contacts import ContactList, ContactPhone, Suppression, SuppressionReason
+
+_NOT_CONTESTED = Sides(frozenset(), frozenset())
 
 
 def give_free_phones(session: Session, query: AudienceQuery, campaign_id: int, *, after: int = 0) -> None:
@@ -63,8 +67,54 @@ def give_free_phones(session: Session, query: AudienceQuery, campaign_id: int, *
     change_rows(session, mine.values(exclusion=None, phone_id=table.c.phone_id))
 
 
-def find_usable_phones(session: Session, people: list[int], query: AudienceQuery) -> dict[int, list[int]]:
-    """Return the phones that each of these people may be written to on, in order."""
+def are_others(contact_id: Any, phone_id: Any, campaign_id: Any) -> ColumnElement[bool]:
+    """Return the condition that a person's number is not theirs in a campaign to its lists."""
+    columns = CONTESTED_PHONES.c
+    owners = select(ContactList.organisation_id).join(CampaignList, CampaignList.list_id == ContactList.id)
+    is_theirs = select(func.max(columns.is_theirs)).where(
+        columns.contact_id == contact_id,
+        columns.phone_id == phone_id,
+        or_(
+            columns.organisation_id == EVERYBODY,
+            columns.organisation_id.in_(
+                owners.where(CampaignList.campaign_id == campaign_id).correlate_except(
+                    CampaignList, ContactList
+                )
+            ),
+        ),
+    )
+    return func.coalesce(is_theirs.correlate_except(CONTESTED_PHONES).scalar_subquery(), 1) == 0
+
+
+def _read_sides(session: Session, people: list[int]) -> dict[tuple[int, int], Sides]:
+    """Return the sides of these people's phones (contact id, phone id), where there are any."""
+    found: dict[tuple[int, int], dict[int, int]] = {}
+    columns = CONTESTED_PHONES.c
+    # A few are looked up one by one: a subquery would read everybody's first.
+    among = people if len(people) <= 1_000 else values_subquery(session, people, BigInteger)
+    for contact_id, phone_id, organisation_id, is_theirs in session.execute(
+        select(columns.contact_id, columns.phone_id, columns.organisation_id, func.max(columns.is_theirs))
+        .where(columns.contact_id.in_(among))
+        .group_by(columns.contact_id, columns.phone_id, columns.organisation_id)
+    ):
+        found.setdefault((contact_id, phone_id), {})[organisation_id] = is_theirs
+    return {
+        link: Sides(*(frozenset(each for each, side in of.items() if side == wanted) for wanted in (1, 0)))
+        for link, of in found.items()
+    }
+
+
+def find_usable_phones(
+    session: Session,
+    people: list[int],
+    query: AudienceQuery,
+    *,
+    are_others: Callable[[Sides], bool] | None = None,
+) -> dict[int, list[int]]:
+    """Return the phones that each of these people may be written to on, in order.
+
+    Those that are others' for the query's organisations are left out, or those whose sides `are_others` says to be.
+    """
     reasons = [SuppressionReason.WRONG_NUMBER]
     if not query.passes_opt_outs:
         reasons.append(SuppressionReason.DO_NOT_CALL)
@@ -78,17 +128,14 @@ def find_usable_phones(session: Session, people: list[int], query: AudienceQuery
         Suppression.lifted_at.is_(None),
         Suppression.reason.in_(reasons),
     )
-    is_theirs = exists().where(
-        NAMED_PHONES.c.contact_id == ContactPhone.contact_id,
-        NAMED_PHONES.c.phone_id == ContactPhone.phone_id,
-        NAMED_PHONES.c.organisation_id.in_(query.organisations),
-    )
+    are_others = are_others or (lambda sides: sides.are_others(query.organisations))
+    sides = _read_sides(session, people)
     phones_by_contact: dict[int, list[int]] = {}
     for contact_id, phone_id in session.execute(
         select(ContactPhone.contact_id, ContactPhone.phone_id)
         .where(ContactPhone.contact_id.in_(values_subquery(session, people, BigInteger)), ~blocked, ~refused)
-        .where(or_(~ContactPhone.is_named, is_theirs))
         .order_by(ContactPhone.contact_id, ContactPhone.position)
     ):
-        phones_by_contact.setdefault(contact_id, []).append(phone_id)
+        if not are_others(sides.get((contact_id, phone_id), _NOT_CONTESTED)):
+            phones_by_contact.setdefault(contact_id, []).append(phone_id)
     return phones_by_contact

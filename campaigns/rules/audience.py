@@ -154,11 +154,15 @@ def make_conditions(audience: AudienceConditions, areas: Iterable[str]) -> tuple
     return tuple(condition for condition in conditions if condition.allowed)
 
 
+# In place of an organisation: a number that only lists of others give is nobody's but theirs who give it.
+EVERYBODY = 0
+
+
 class ContactProfile(NamedTuple):
     """What decides about a contact apart from shared phones.
 
-    `unreachable`: why no campaign may write to them. `named`: who names which of their named phones, and which of these are
-    taken as theirs, as "+2,3;-4;".
+    `unreachable`: why no campaign may write to them. `named`: to whom their contested phones are theirs and to whom not, and
+    which are taken as theirs, as "+2,3!0;-4!2;".
     """
 
     lists: frozenset[int]
@@ -170,19 +174,32 @@ class ContactProfile(NamedTuple):
     named: str = ""
 
 
-def _named(named: str) -> list[tuple[bool, frozenset[int]]]:
-    """Return of each named phone whether it is taken as theirs, and the organisations that name it."""
-    return [(each[0] == "+", frozenset(map(int, each[1:].split(",")))) for each in named.split(";")[:-1]]
+class Sides(NamedTuple):
+    """The organisations to which a contested phone is its person's, and those to which it is not."""
+
+    theirs: frozenset[int]
+    others: frozenset[int]
+
+    def are_others(self, organisations: frozenset[int]) -> bool:
+        """Return whether the phone is not the person's in a campaign to lists of these organisations."""
+        is_contested = EVERYBODY in self.others or not self.others.isdisjoint(organisations)
+        return is_contested and self.theirs.isdisjoint(organisations)
 
 
-def owners_of_chosen(named: str) -> frozenset[int]:
-    """Return the organisations to whose lists a campaign takes exactly these named phones as theirs."""
-    parts = _named(named)
-    sets = [
-        frozenset[int]().union(*(owners for taken, owners in parts if taken is sign))
-        for sign in (True, False)
+def _choice_of(named: str) -> list[tuple[bool, Sides]]:
+    """Return of contested phones whether they are taken as others', and their sides."""
+    return [
+        (
+            each[0] == "-",
+            Sides(*(frozenset(map(int, filter(None, side.split(",")))) for side in each[1:].split("!"))),
+        )
+        for each in named.split(";")[:-1]
     ]
-    return sets[0] - sets[1]
+
+
+def others_of_choice(named: str) -> set[Sides]:
+    """Return the sides of those phones that are taken as others'."""
+    return {sides for are_others, sides in _choice_of(named) if are_others}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +213,10 @@ class PhoneSharer:
 
 
 class _Group:
-    """Profiles with the same lists and named phones: indexes of the reachable ones, and counts of the unreachable people."""
+    """Profiles with the same lists and contested phones: indexes of the reachable ones, and counts of the unreachable people."""
 
     def __init__(self, named: str) -> None:
-        self.named = _named(named)
+        self.choice = _choice_of(named)
         self.profiles: list[int] = []
         self.unreachable: Counter[Exclusion] = Counter()
 
@@ -324,7 +341,7 @@ class AudienceCounter:
         profiles: list[int] = []
         for (lists, _named), group in self._by_lists.items():
             if not lists & query.lists or any(
-                is_theirs is query.organisations.isdisjoint(owners) for is_theirs, owners in group.named
+                are_others is not sides.are_others(query.organisations) for are_others, sides in group.choice
             ):
                 continue
             counts.update(group.unreachable)

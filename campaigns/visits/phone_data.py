@@ -1,7 +1,7 @@
 """The houses that a village officer's phone carries: the sheets given to them, and what is needed at the door."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.message_data import fill_values, read_list_values
 from campaigns.models.activities import SheetOfficer, VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Drive, Recipient
+from campaigns.planning.free_phones import are_others
 from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import (
@@ -121,7 +122,7 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
     contacts = sorted({row.contact_id for row in rows})
     results = _results(session, contacts)
     of_drive = opted_out_of_drive(session, [row[1].id for row in rows])
-    numbers = _numbers(session, contacts)
+    numbers = _numbers(session, contacts, {row.campaign_id for row in rows})
     left_alone = read_left_alone(session, people=contacts)
     found: dict[int, list[PhonePerson]] = {}
     phones: dict[int, list[tuple[str, list[int]]]] = {}
@@ -135,7 +136,7 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
         earlier = _last(known, line, elsewhere=True)
         is_own = current is not None and current.entered_by == user.id
         needs_call = _seen(current or earlier).outcome in (VisitOutcome.ABSENT, VisitOutcome.CALL)
-        own_numbers = numbers.get(contact.id, {})
+        own_numbers = numbers.get((campaign_id, contact.id), {})
         answer, answered_at = shown_answer(recipient.answer, recipient.id, of_drive), recipient.answered_at
         if line.why is VisitReason.CHECK:
             answer = answered_at = None
@@ -238,15 +239,23 @@ def _seen(result: VisitResult | None) -> Seen:
     return Seen(result.outcome, result.at) if result else Seen()
 
 
-def _numbers(session: Session, contacts: Sequence[int]) -> dict[int, dict[int, str]]:
-    """Return the contacts' phones in their order, "" for a number that is known to be somebody else's."""
+def _numbers(
+    session: Session, contacts: Sequence[int], campaigns: Collection[int]
+) -> dict[tuple[int, int], dict[int, str]]:
+    """Return the phones that contacts have in campaigns (campaign id, contact id), in their order.
+
+    "" stands for a number that is known to be somebody else's.
+    """
+    number = case((is_strangers(Phone.id), ""), else_=Phone.e164)
     rows = session.execute(
-        select(ContactPhone.contact_id, Phone.id, case((is_strangers(Phone.id), ""), else_=Phone.e164))
+        select(Campaign.id, ContactPhone.contact_id, Phone.id, number)
         .join(Phone, Phone.id == ContactPhone.phone_id)
+        .join(Campaign, Campaign.id.in_(campaigns))
+        .where(~are_others(ContactPhone.contact_id, Phone.id, Campaign.id))
         .where(ContactPhone.contact_id.in_(values_subquery(session, contacts, BigInteger)))
         .order_by(ContactPhone.contact_id, ContactPhone.position)
     )
-    found: dict[int, dict[int, str]] = {}
-    for contact_id, phone_id, e164 in rows:
-        found.setdefault(contact_id, {})[phone_id] = e164
+    found: dict[tuple[int, int], dict[int, str]] = {}
+    for campaign_id, contact_id, phone_id, e164 in rows:
+        found.setdefault((campaign_id, contact_id), {})[phone_id] = e164
     return found

@@ -14,6 +14,7 @@ from campaigns.delivery.message_data import fill_values, read_list_values
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.planning.drives import campaign_scopes
+from campaigns.planning.free_phones import are_others
 from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.replies.one_person import counted_id
 from campaigns.rules.random_checks import MOST_PERCENT
@@ -223,6 +224,7 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
     theirs = (
         select(ContactPhone.phone_id)
         .where(ContactPhone.contact_id == VisitLine.contact_id, ~is_strangers(ContactPhone.phone_id))
+        .where(~are_others(ContactPhone.contact_id, ContactPhone.phone_id, Recipient.campaign_id))
         .order_by(ContactPhone.position)
         .limit(1)
         .correlate(VisitLine, Recipient)

@@ -9,12 +9,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, String, column, delete, exists, literal, select, table, text, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    String,
+    column,
+    delete,
+    exists,
+    literal,
+    select,
+    table,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_phone, find_recorded_contact, read_note
+from outreach.contacts.directory import visible_lists
 from outreach.contacts.languages import keep_unread, read_own_spellings
 from outreach.contacts.suppressions import hashes_of, lock_phones, suppress
 from outreach.contacts.wishes import disown_wishes, keep_holders
@@ -24,6 +37,7 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
     Contact,
     ContactPhone,
+    Membership,
     Phone,
     RemovedPhone,
     Suppression,
@@ -36,13 +50,19 @@ from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
 from outreach.use_cases import use_case
 
-# The organisations whose lists alone give a number that is named for a person.
-NAMED_PHONES = table(
-    "named_phones",
+# Numbers that are their person's to some organisations (`is_theirs`) and not to others: an organisation whose lists state
+# numbers of a person whom another one recorded has these alone.
+CONTESTED_PHONES = table(
+    "contested_phones",
     column("contact_id", BigInteger),
     column("phone_id", BigInteger),
     column("organisation_id", BigInteger),
+    column("is_theirs", Integer),
 )
+# Those that are not their person's in a campaign to lists of these organisations.
+OTHERS_PHONES = """
+    SELECT m.contact_id, m.phone_id FROM contested_phones m WHERE m.organisation_id IN :organisations{some}
+    GROUP BY m.contact_id, m.phone_id HAVING MAX(is_theirs) = 0"""
 
 
 @use_case
@@ -69,6 +89,7 @@ def add_number(
     else:
         position = max(session.scalars(positions), default=0) + 1
         session.add(ContactPhone(contact_id=contact_id, phone_id=phone_id, position=position))
+    _state_by_hand(session, contact_id, phone_id, user=user)
     _mark_restored(session, contact_id, phone_id, now=now)
     person.updated_at, person.at_the_door = now, False
     audit.record_change(
@@ -225,6 +246,16 @@ def create_phones(
     created = _insert_phones(session, numbers, now=now)
     link_hashes(session, created, secret_key=secret_key)
     return created
+
+
+def _state_by_hand(session: Session, contact_id: int, phone_id: int, *, user: User) -> None:
+    """Let campaigns to the user's lists that only name a person use a number beside those that the lists state."""
+    lists = visible_lists(session, user)
+    for member in session.scalars(
+        select(Membership).where(Membership.contact_id == contact_id, Membership.stated.is_not(None))
+    ):
+        if member.stated is not None and (lists is None or member.list_id in lists):
+            member.stated = {**member.stated, "added": [*member.stated.get("added", ()), phone_id]}
 
 
 def find_phones(session: Session, numbers: Collection[str]) -> dict[str, int]:

@@ -230,6 +230,7 @@ class ContactMerger:
         known = self._stated[person.id]
         said = {name: value for name, value in facts.items() if value not in (None, "")}
         stated = {
+            **known,
             "facts": {**known["facts"], **said},
             "phones": [*known["phones"], *(each for each in phones if each not in known["phones"])],
         }

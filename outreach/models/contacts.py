@@ -126,8 +126,8 @@ class UnreadLanguage(Base):
 class ContactPhone(Base):
     """Phone of a person, in the order of the list; the first one allowed is used.
 
-    `is_named`: only lists of other organisations than those that recorded the person give it. The view `named_phones` has
-    these organisations; campaigns to their lists alone use it.
+    `is_named`: only lists of other organisations than those that recorded the person give it. The view `contested_phones`
+    has them, and those that an organisation recorded where lists of others state none but others.
     """
 
     __tablename__ = "contact_phones"
@@ -256,10 +256,11 @@ class Membership(Base):
     """Membership of a person in a list, with the first import and its row, and the last import.
 
     `stated` is what the list's files say of a person whom another organisation had recorded before: `facts` by name, and
-    the ids of `phones`. Through this membership nothing else about them is seen. None: the organisation recorded them.
+    the ids of `phones`; and those that officers `added`. Through this membership nothing else about them is seen. None: the organisation recorded them.
     """
 
     __tablename__ = "memberships"
+    __table_args__ = (partial_index("ix_memberships_stated", "contact_id", where="stated IS NOT NULL"),)
 
     # Lists and imports are never deleted; checking foreign keys to them for each row took a tenth of an import's time.
     list_id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -40,6 +40,7 @@ from outreach.models.contacts import (
     ContactPhone,
     ImportIssue,
     ListImport,
+    Membership,
     Phone,
     Upload,
     WishNumber,
@@ -310,6 +311,50 @@ def test_a_number_that_others_hand_in_for_a_person_gets_messages_of_campaigns_to
         with pytest.raises(BadInput):
             world.do(add_number, contact_id, number(index), by=PROVINCE)
     assert reached(world, two_named, "Nông dân") == [number(9), number(8)]
+
+
+@pytest.fixture
+def recorded(world: World, person: int, tmp_path: Path) -> int:
+    """Y Bích, whom the women's union recorded with a phone of its own first; the farmers' list then states one; the id."""
+    bring(world, tmp_path, "PN", "Tên lạ", f"Y Bích,1975,Làng Kà,,{local(9)}; {local(6)},")
+    bring(world, tmp_path, "ND", "Nông dân", f"Y Bích,1975,Làng Kà,,{local(6)},có")
+    return world.one(select(Contact.id).where(Contact.name == "Y Bích"))
+
+
+def test_campaigns_write_on_the_numbers_that_their_own_lists_state(world, recorded, tmp_path):
+    assert reached(world, [recorded], "Nông dân") == [number(6)]
+    assert reached(world, [recorded], "Tên lạ") == [number(9)]
+    assert reached(world, [recorded], "Tên lạ", "Nông dân") == [number(9)]
+    stop = {"reason": Closing.OPT_OUT, "note": "xin thôi", "by": PROVINCE}
+    wrong = {"reason": Closing.WRONG_NUMBER, "note": "sai số", "by": PROVINCE}
+    world.do(suppress_number, recorded, phone_id(world, 6), **wrong)
+    assert reached(world, [recorded], "Nông dân") == [None], "a stranger's phone is no substitute"
+    bring(world, tmp_path, "ND", "Không số", "Y Bích,1975,Làng Kà,,,có")
+    assert reached(world, [recorded], "Không số") == [None]
+    list_id = world.one(select(ContactList.id).where(ContactList.name == "Nông dân"))
+    whom = {"list_id": list_id, "area_code": None, "village": None, "officer": "", "again": False}
+    sheet = world.do(create_sheet, world.sent(lists=["Nông dân"]), **whom, by=PROVINCE)
+    lines = world.read(read_lines, sheet.id, user=world.user(PROVINCE), with_numbers=True)
+    assert [line.phone for line in lines if line.name == "Y Bích"] == [""]
+    world.do(add_number, recorded, local(5), by=PROVINCE)
+    bring(world, tmp_path, "ND", "Nông dân", f"Y Bích,1975,Làng Kà,,{local(6)}; {local(7)},có")
+    assert reached(world, [recorded], "Nông dân") == [number(5)]
+    world.do(suppress_number, recorded, phone_id(world, 5), **stop)
+    assert reached(world, [recorded], "Nông dân") == [None]
+
+
+def test_what_whoever_recorded_a_person_adds_is_not_used_by_others_whose_lists_state_a_number(
+    world, recorded, tmp_path
+):
+    world.do(remove_number, recorded, phone_id(world, 6), note="sai", right_number=local(5), by=NOSY)
+    assert reached(world, [recorded], "Nông dân") == [None]
+    assert reached(world, [recorded], "Tên lạ") == [number(9)]
+    world.organisation("CCB", "Hội Cựu chiến binh", below=None)
+    bring(world, tmp_path, "CCB", "Cựu chiến binh", "Y Bích,1975,Làng Kà,,,")
+    of_list = select(ContactList.id).where(ContactList.name == "Cựu chiến binh")
+    known = world.one(select(Membership.stated).where(Membership.list_id.in_(of_list)))
+    assert known["phones"] == []
+    assert reached(world, [recorded], "Cựu chiến binh") == [number(9)], "the only numbers that are known"
 
 
 def test_a_number_that_two_others_hand_in_is_still_no_number_of_whose_people_they_are(
