@@ -43,6 +43,7 @@ _TURNS = {
 TURNS = (*_TURNS, "any")
 
 
+@lru_cache(maxsize=1_000)
 def turn_of(answer: Answer) -> str:
     """Return how an answer turns: to no, to done, to help and so on."""
     said = " ".join(split_words(answer.words[0])) if answer.words else ""

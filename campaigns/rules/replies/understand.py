@@ -137,13 +137,19 @@ ReplyFacts = Sequence[tuple[Meaning | None, int | None, Mapping[str, float]]]
 
 
 def chances_from(facts: ReplyFacts, weights: Mapping[str, float], asked: Asked) -> list[Chance]:
-    """Return one chance for each label and each own answer: a label's is shared out among the own answers that amount to it."""
+    """Return one chance for each label and each own answer: a label's is shared out among the own answers that amount to it.
+
+    But "chưa biết" promises nothing: to an answer such as "sẽ đến" nothing of what is not done yet is given.
+    """
     scores = [sum(weights.get(name, 0.0) * value for name, value in fact.items()) for _, _, fact in facts]
     shares = [
         Chance(label, own, share) for (label, own, _), share in zip(facts, _softmax(scores), strict=True)
     ]
     labels = {each.label: each.likely for each in shares if each.own is None}
     answers = [each for each in shares if each.own is not None]
+    promises = [
+        each.number for each in asked.answers if each.means is Label.NOT_YET and turn_of(each) == "will"
+    ]
     if not asked.is_own:
         for answer in answers:
             if answer.label:
@@ -151,11 +157,12 @@ def chances_from(facts: ReplyFacts, weights: Mapping[str, float], asked: Asked) 
         return [Chance(label, None, share) for label, share in labels.items()]
     whole: dict[Meaning | None, float] = {}
     for answer in answers:
-        whole[answer.label] = whole.get(answer.label, 0.0) + answer.likely
+        if answer.own not in promises:
+            whole[answer.label] = whole.get(answer.label, 0.0) + answer.likely
     found = [Chance(label, None, share) for label, share in labels.items() if label not in whole]
     for answer in answers:
-        more = labels.get(answer.label, 0.0) if answer.label else 0.0
-        share = answer.likely * (1 + more / whole[answer.label])
+        more = labels.get(answer.label, 0.0) if answer.label and answer.own not in promises else 0.0
+        share = answer.likely * (1 + more / whole.get(answer.label, 1.0))
         found.append(answer._replace(likely=share))
     return found
 
@@ -305,9 +312,16 @@ def decide(
         best = help_
     if is_number and not is_urgent:
         return Understanding(Label.UNCLEAR, best.likely, False, False)
-    limit = limits["own" if best.own else str(best.label)]
+    limit = _limit_of(best, chances, limits)
     is_sure = outcome == "sure" or (outcome is None and not is_urgent and best.likely >= limit)
     return Understanding(best.label, best.likely, is_sure, is_urgent, outcome, best.own)
+
+
+def _limit_of(best: Chance, chances: Sequence[Chance], limits: Mapping[str, float]) -> float:
+    """Return from which chance on a meaning stands without a look; none does that only amounts to what an answer means."""
+    if best.own is None and best.label in {each.label for each in chances if each.own}:
+        return 1.0
+    return limits["own" if best.own else str(best.label)]
 
 
 MOST_WEIGHED = 60

@@ -84,7 +84,7 @@ INVITED = read_own_answers(load_kinds()["moi-du"])
     *each_of("tôi không đi được, cần người chở | rồi | có đi làm ăn xa", None, False),
     *each_of("vang nha toi di lam | da toi di lam ray roi", None, False),
     ("đến được không?", None, False),  # a question
-    ("chưa", 1, False),  # an officer sees it: it is no promise
+    *each_of("chưa | chưa biết | để xem đã", None, False),  # no promise: an officer sees it
     ("tôi có đi được đâu", None, False),  # it says no
     ("vang toi se di", 1, True),  # "vang" may be "vắng"
 )
