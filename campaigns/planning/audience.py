@@ -262,7 +262,7 @@ _UNREACHABLE = """
                 WHEN opted_out = 1 THEN 'opted_out'
                 WHEN wrong = 1 THEN 'wrong_number'
                 WHEN do_not_call = 1 THEN 'do_not_call'"""
-# Each person of the lists once, with one phone: the first of theirs that may be written to, but those of `others_phones`. A wish to be left alone holds for
+# Each person of the lists once, with one phone: the first of theirs that may be written to; those in `others` are not theirs here. A wish to be left alone holds for
 # all phones of its person (`left_alone`); a wrong number only rules out that number. Of several people on one phone one gets
 # the message: those without another before those with one, then the first. The others get it on their next phone that is
 # nobody's; `give_free_phones` then lets who has another make room for those still without.
@@ -567,7 +567,7 @@ def load_audience_counter(session: Session, query: AudienceQuery) -> AudienceCou
         if usable > 1:
             with_others.setdefault(profile.named, []).append(contact_id)
     usable_phones = {
-        named: find_usable_phones(session, people, query, are_others=others_of_choice(named).__contains__)
+        named: find_usable_phones(session, people, query, left_out=others_of_choice(named).__contains__)
         for named, people in with_others.items()
     }
     names = session.execute(

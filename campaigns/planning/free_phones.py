@@ -109,11 +109,11 @@ def find_usable_phones(
     people: list[int],
     query: AudienceQuery,
     *,
-    are_others: Callable[[Sides], bool] | None = None,
+    left_out: Callable[[Sides], bool] | None = None,
 ) -> dict[int, list[int]]:
     """Return the phones that each of these people may be written to on, in order.
 
-    Those that are others' for the query's organisations are left out, or those whose sides `are_others` says to be.
+    Those that are others' for the query's organisations are left out, or by their sides those `left_out`.
     """
     reasons = [SuppressionReason.WRONG_NUMBER]
     if not query.passes_opt_outs:
@@ -128,7 +128,7 @@ def find_usable_phones(
         Suppression.lifted_at.is_(None),
         Suppression.reason.in_(reasons),
     )
-    are_others = are_others or (lambda sides: sides.are_others(query.organisations))
+    left_out = left_out or (lambda sides: sides.are_others(query.organisations))
     sides = _read_sides(session, people)
     phones_by_contact: dict[int, list[int]] = {}
     for contact_id, phone_id in session.execute(
@@ -136,6 +136,6 @@ def find_usable_phones(
         .where(ContactPhone.contact_id.in_(values_subquery(session, people, BigInteger)), ~blocked, ~refused)
         .order_by(ContactPhone.contact_id, ContactPhone.position)
     ):
-        if not are_others(sides.get((contact_id, phone_id), _NOT_CONTESTED)):
+        if not left_out(sides.get((contact_id, phone_id), _NOT_CONTESTED)):
             phones_by_contact.setdefault(contact_id, []).append(phone_id)
     return phones_by_contact

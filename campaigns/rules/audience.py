@@ -265,8 +265,10 @@ class AudienceCounter:
         self._profiles, self._numbers = profiles, numbers
         self._by_lists: dict[tuple[frozenset[int], str], _Group] = {}
         for index, profile in enumerate(profiles):
-            group = self._by_lists.setdefault((profile.lists, profile.named), _Group(profile.named))
-            group.add(index, profile.unreachable, numbers[index])
+            key = profile.lists, profile.named
+            if key not in self._by_lists:
+                self._by_lists[key] = _Group(profile.named)
+            self._by_lists[key].add(index, profile.unreachable, numbers[index])
         self._values = {field: [getattr(profile, field) for profile in profiles] for field in ContactField}
 
     def as_data(self, *, names: int) -> dict[str, Any]:

@@ -185,7 +185,7 @@ def _own_name(text: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def behind_name(text: str, least: int = 2) -> str:
-    """Return what stands behind somebody's name without a sign between: abbreviations, figures, words in small letters.
+    """Return the words behind somebody's name that no sign parts from it: abbreviations, figures, words in small letters.
 
     So many words at `least` are the name; none is where the last of them is no given name.
     """

@@ -147,14 +147,14 @@ def chances_from(facts: ReplyFacts, weights: Mapping[str, float], asked: Asked) 
     ]
     labels = {each.label: each.likely for each in shares if each.own is None}
     answers = [each for each in shares if each.own is not None]
-    promises = [
-        each.number for each in asked.answers if each.means is Label.NOT_YET and turn_of(each) == "will"
-    ]
     if not asked.is_own:
         for answer in answers:
             if answer.label:
                 labels[answer.label] += answer.likely
         return [Chance(label, None, share) for label, share in labels.items()]
+    promises = [
+        each.number for each in asked.answers if each.means is Label.NOT_YET and turn_of(each) == "will"
+    ]
     whole: dict[Meaning | None, float] = {}
     for answer in answers:
         if answer.own not in promises:

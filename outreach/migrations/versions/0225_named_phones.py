@@ -8,17 +8,6 @@ from alembic import op
 revision = "0225_named_phones"
 down_revision = "0224_what_belongs_to_whom"
 
-_VIEW = """
-CREATE VIEW named_phones AS
-SELECT cp.contact_id, cp.phone_id, l.organisation_id
-FROM contact_phones cp JOIN memberships m ON m.contact_id = cp.contact_id AND m.stated IS NOT NULL
-JOIN contact_lists l ON l.id = m.list_id
-JOIN {stated} stated ON CAST(stated.value AS BIGINT) = cp.phone_id
-WHERE cp.is_named"""
-_JSON = {
-    "postgresql": "json_array_elements_text(m.stated->'phones')",
-    "sqlite": "json_each(m.stated, '$.phones')",
-}
 # Whether each import that stated numbers of a person is of a list that only names them.
 _STATED = """
 SELECT x.contact_id, x.phones, m.stated IS NOT NULL AS is_named
@@ -43,7 +32,6 @@ def upgrade() -> None:
         sqlite_where=is_named,
     )
     connection = op.get_bind()
-    op.execute(_VIEW.format(stated=_JSON[connection.dialect.name]))
     changes: Any = sa.text(_STATED).columns(phones=sa.JSON(), is_named=sa.Boolean())
     named: dict[tuple[int, int], bool] = {}
     for contact_id, phones, by_name in connection.execute(changes):
@@ -55,6 +43,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP VIEW IF EXISTS named_phones")
     op.drop_index("ix_contact_phones_named", "contact_phones")
     op.drop_column("contact_phones", "is_named")

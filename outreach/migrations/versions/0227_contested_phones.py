@@ -31,22 +31,9 @@ SELECT cp.contact_id, cp.phone_id, l.organisation_id, 1
 FROM memberships m JOIN memberships r ON r.contact_id = m.contact_id AND r.stated IS NULL
 JOIN contact_lists l ON l.id = r.list_id JOIN contact_phones cp ON cp.contact_id = m.contact_id AND NOT cp.is_named
 WHERE m.stated IS NOT NULL"""
-_FORMER = """
-CREATE VIEW named_phones AS
-SELECT cp.contact_id, cp.phone_id, l.organisation_id
-FROM contact_phones cp JOIN memberships m ON m.contact_id = cp.contact_id AND m.stated IS NOT NULL
-JOIN contact_lists l ON l.id = m.list_id
-WHERE cp.is_named AND cp.phone_id IN ({phones})"""
-
-
-def _view(text: str) -> str:
-    parts = _JSON[op.get_bind().dialect.name]
-    phones, added = (parts["ids"].format(name) for name in ("phones", "added"))
-    return text.format(number=parts["number"], phones=phones, added=added)
 
 
 def upgrade() -> None:
-    op.execute("DROP VIEW named_phones")
     is_stated = sa.text("stated IS NOT NULL")
     op.create_index(
         "ix_memberships_stated",
@@ -55,10 +42,11 @@ def upgrade() -> None:
         postgresql_where=is_stated,
         sqlite_where=is_stated,
     )
-    op.execute(_view(_VIEW))
+    parts = _JSON[op.get_bind().dialect.name]
+    phones, added = (parts["ids"].format(name) for name in ("phones", "added"))
+    op.execute(_VIEW.format(number=parts["number"], phones=phones, added=added))
 
 
 def downgrade() -> None:
     op.execute("DROP VIEW IF EXISTS contested_phones")
     op.drop_index("ix_memberships_stated", "memberships")
-    op.execute(_view(_FORMER))

@@ -189,7 +189,7 @@ def test_whoever_only_names_a_person_changes_nothing_and_lifts_no_opt_out(world,
 
 
 @pytest.mark.parametrize("withdrawn", ["a consent", "a request"])
-def test_whoever_only_names_a_person_takes_no_withdrawal_back(world, person, withdrawn):
+def test_who_only_names_a_person_takes_no_withdrawal_back(world, person, withdrawn):
     if withdrawn == "a consent":
         world.consent(person, is_given=False, by=PROVINCE)
     else:
@@ -259,7 +259,7 @@ def test_a_number_that_others_hand_in_with_a_persons_silences_nobody_else(
 
 
 @pytest.mark.parametrize("reason", [Closing.WRONG_NUMBER, Closing.DO_NOT_CALL])
-def test_whoever_only_names_a_person_turns_no_messages_to_a_number_that_they_hand_in(
+def test_who_only_names_a_person_turns_no_messages_to_a_number_that_they_hand_in(
     world, person, tmp_path, reason
 ):
     bring(world, tmp_path, "ND", "Nông dân", f"Y Lan,1970,Làng Kà,,{local(3)},có")
@@ -343,7 +343,7 @@ def test_campaigns_write_on_the_numbers_that_their_own_lists_state(world, record
     assert reached(world, [recorded], "Nông dân") == [None]
 
 
-def test_what_whoever_recorded_a_person_adds_is_not_used_by_others_whose_lists_state_a_number(
+def test_a_number_that_the_recording_organisation_adds_is_not_used_by_others_whose_lists_state_a_number(
     world, recorded, tmp_path
 ):
     world.do(remove_number, recorded, phone_id(world, 6), note="sai", right_number=local(5), by=NOSY)

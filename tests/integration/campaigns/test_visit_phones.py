@@ -474,7 +474,7 @@ def test_nothing_is_accepted_from_a_phone_that_was_shut_out_or_an_account_that_c
     assert labels(world) == []
     assert set(phone.sync(phone.found(line, "installed", hours=-1))["told"].values()) == {"recorded"}
     assert labels(world) == ["installed"]
-    # But who asked to be left alone is, whoever's sheet it was.
+    # But a wish to be left alone counts on any sheet.
     assert set(phone.sync(phone.found(line, "opt_out", hours=0.5))["told"].values()) == {"recorded"}
     assert labels(world)[-1] == "opt_out"
 

@@ -30,7 +30,7 @@ HERE = Position(16.04712, 108.20678)
 
 
 @cases(
-    (SAFE, True, HELP, False, True),  # a cry counts, whoever typed it
+    (SAFE, True, HELP, False, True),  # a cry counts from anybody
     (HELP, True, SAFE, True, True),
     (HELP, False, SAFE, True, True),
     (HELP, False, SAFE, False, False),
