@@ -219,15 +219,15 @@ def _day_of(moment: datetime) -> date:
 def _count_at_the_door(
     session: Session, campaigns: Sequence[int], *, as_of: datetime, seen: ColumnElement[bool] | None
 ) -> dict[Where, PlaceCounts]:
-    """Count those who answered at the door; each is a recipient who answered."""
+    """Count those who answered at the door; each is a recipient who answered, counted by a number or else here."""
     outside, places = _find_outside(session, campaigns), dict[Where, PlaceCounts]()
-    for area, organisation, outcome, n in count_at_the_door(session, campaigns, as_of=as_of, seen=seen):
+    for area, organisation, outcome, n, new in count_at_the_door(session, campaigns, as_of=as_of, seen=seen):
         places.setdefault(Where(area, organisation), PlaceCounts()).update(
             PlaceCounts(
-                recipients=n,
+                recipients=new,
                 no_smartphone=n if outcome.value in outside else 0,
                 answered=n,
-                at_the_door=n,
+                at_the_door=new,
                 installed=n if outcome is VisitOutcome.INSTALLED else 0,
             )
         )
@@ -272,7 +272,7 @@ def count_installs(session: Session, campaigns: Sequence[int], *, as_of: datetim
     query = select(func.count(InstallReport.phone_id.distinct())).where(*reports_in_force(campaigns, as_of))
     at_the_door = count_at_the_door(session, campaigns, as_of=as_of, seen=None)
     return (session.scalar(query) or 0) + sum(
-        n for _area, _organisation, outcome, n in at_the_door if outcome is VisitOutcome.INSTALLED
+        n for _area, _organisation, outcome, n, _new in at_the_door if outcome is VisitOutcome.INSTALLED
     )
 
 

@@ -111,9 +111,9 @@ def counted_own(given: Sequence[tuple[Label, int | None]], content: Mapping[str,
     label, number = said[-1]
     if label is not Label.INSTALLED or number is not None:
         return number
-    if all(label is Label.INSTALLED for label, _number in said) or not keeps_said(read_own_answers(content)):
+    if not keeps_said(read_own_answers(content)):
         return None
-    return next(number for label, number in reversed(said) if label is not Label.INSTALLED)
+    return next((own for _label, own in reversed(said) if (_label, own) != (Label.INSTALLED, None)), None)
 
 
 def keeps_said(answers: Sequence[OwnAnswer]) -> bool:

@@ -160,6 +160,11 @@ def test_they_are_visited_and_counted_and_never_written_to(office, tmp_path, cli
     office.send()
     assert {*office.sent_to()} - {number(900)} == {number(1), number(5)}
     assert office.status(later)["excluded"] == {"no_phone": 1, "opted_out": 1}
+    # What they said at the door counts on, once, until they say something by their number.
+    counted = {"recipients": 4, "answered": 3, "no_smartphone": 1, "installed": 1}
+    assert reported(office, campaign, later) == counted
+    office.press(later, "not_yet", index=5)
+    assert reported(office, campaign, later) == counted | {"installed": 0}
     signed_in(client, AUTHOR)
     listed = client.get("/admin/people/?door=1").text
     assert ("Y Rơ" in listed, NAME in listed, "chỉ gặp tận nhà" in listed) == (True, False, True)

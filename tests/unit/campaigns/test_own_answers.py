@@ -125,6 +125,7 @@ def test_a_bare_yes_or_no_answers_the_question_of_an_invitation(body: str, numbe
 @cases(
     *each_of("moi-du | hen-tiem", [(Label.NOT_YET, 1), (Label.INSTALLED, None)], 1),
     ("hen-tiem", [(Label.NOT_YET, 1), (Label.INSTALLED, 3)], 3),  # their own word
+    ("hen-tiem", [(Label.NOT_YET, 1), (Label.INSTALLED, 3), (Label.INSTALLED, None)], 3),  # and are recorded
     ("hen-tiem", [(Label.INSTALLED, None)], None),
     ("khao-sat", [(Label.INSTALLED, 2), (Label.INSTALLED, None)], None),
 )
