@@ -48,6 +48,8 @@ def send_mail(
     parts = urlsplit(smtp_url)
     host, user = parts.hostname or "localhost", unquote(parts.username or "")
     sender = parse_qs(parts.query).get("from", [user if "@" in user else f"loa@{host}"])[0]
+    # Names of campaigns are in subjects: Python decodes encoded words in them, and up to 3.11.9 writes their line ends as such.
+    subject = " ".join(subject.split()).replace("=?", "= ?")
     with _open(smtp_url) as server:
         accepted, temporary_error = 0, None
         for address in to:

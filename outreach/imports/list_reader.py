@@ -5,6 +5,7 @@ stores them.
 """
 
 import csv
+import re
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -48,7 +49,8 @@ TAKEN = "taken"  # of a row for review: what was read is right
 # A key of the corrections: the list has no numbers, its people are visited.
 WITHOUT_NUMBERS = "without numbers"
 # Characters that are read of a cell: what names and notes say is searched, in time that grows with their square.
-_LONGEST_CELL = 1_000
+_LONG_CELL, _LONGEST_CELL = 200, 1_000
+_RUN = re.compile(r"(\W{5})\W+")
 PLACE_OF_FILE = "place of file"  # another: `commune` and `village` of people whose rows and titles name none
 
 
@@ -104,8 +106,9 @@ def read_list_sheets(
 
 
 def _cut_cells(row: Row) -> Row:
-    if any(isinstance(cell, str) and len(cell) > _LONGEST_CELL for cell in row):
-        return [cell[:_LONGEST_CELL] if isinstance(cell, str) else cell for cell in row]
+    """Cut what is longer than a person's cells, and runs of signs in what is long: rows of them take half a second each."""
+    if any(isinstance(cell, str) and len(cell) > _LONG_CELL for cell in row):
+        return [_RUN.sub(r"\1", cell[:_LONGEST_CELL]) if isinstance(cell, str) else cell for cell in row]
     return row
 
 

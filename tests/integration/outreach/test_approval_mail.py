@@ -49,6 +49,18 @@ def test_the_request_goes_to_approvers_and_the_decision_to_the_author_once_each(
         assert "+84" not in text
 
 
+def test_a_campaigns_name_ends_no_line_of_the_mails_head_and_writes_nothing_into_its_body(world, box):
+    world.use(smtp_url=box.url)
+    encoded = "=?utf-8?q?x=0d=0aReply-To:_x@a.vn=0d=0a=0d=0aHi_http://x.vn?="
+    campaign_id = world.draft(name=f"Bão {encoded} số 3")
+    world.act(campaign_id, CampaignAction.SUBMIT)
+    assert notify(world, campaign_id) == 1
+    (_, mail) = box.mails[0]
+    assert mail["Reply-To"] is None
+    assert mail["Subject"].startswith("Chờ duyệt: Bão = ?utf-8")
+    assert mail.get_content().startswith("Kính gửi")
+
+
 def test_a_mail_server_that_is_away_fails_the_job_and_the_next_run_sends(world, box):
     campaign_id = world.draft()
     world.act(campaign_id, CampaignAction.SUBMIT)

@@ -3,6 +3,7 @@
 import csv
 import unicodedata
 from pathlib import Path
+from time import process_time
 
 import pytest
 
@@ -412,3 +413,12 @@ def test_who_signs_below_the_list_in_the_column_of_phones_is_no_row(tmp_path):
 
 def test_in_a_list_of_numbers_alone_every_cell_is_a_row(tmp_path):
     assert len(check(written(tmp_path, "SĐT\n0905000123\nhỏng\n0905000124\n"))) == 3
+
+
+def test_long_runs_of_signs_in_a_cell_take_no_half_second_a_row(tmp_path):
+    sign = "- ," * 330
+    people = "".join(f'{n},"Nguyễn An{sign}",Đắk La,09050001{n:02d}\n' for n in range(10, 30))
+    path = written(tmp_path, "STT,Họ và tên,Xã,SĐT\n" + people)
+    began = process_time()
+    assert len(check(path)) == 20
+    assert process_time() - began < 3
