@@ -24,7 +24,7 @@ from campaigns.rules.budget import refusal_of
 from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction
 from campaigns.sweep import queue_step
 from outreach.accounts import audit
-from outreach.accounts.permissions import require_role
+from outreach.accounts.permissions import has_role, require_role
 from outreach.core.bulk import change_rows
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_sweep
@@ -159,9 +159,7 @@ def _is_approved(
         return True
     asked = campaign.wave or {}
     is_new = not asked or joined > asked["people"]  # more people than were approved before
-    may_approve = user.role in (Role.APPROVER, Role.ADMINISTRATOR) and not is_campaign_author(
-        session, campaign, user
-    )
+    may_approve = has_role(user, Role.APPROVER) and not is_campaign_author(session, campaign, user)
     if may_approve and user.id not in approvers_of(approvals, terms):
         record_decision(session, campaign, read=terms.read, user=user, now=now, is_mailed=False)
         audit.record(session, "campaign.approve_wave", campaign, user, now, people=joined)

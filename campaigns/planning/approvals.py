@@ -39,6 +39,8 @@ from outreach.models.contacts import ContactList
 from outreach.rules.errors import error_from_json
 from outreach.runtime import Runtime
 
+_MAY_APPROVE = and_(User.is_active, User.role.in_((Role.APPROVER, Role.ADMINISTRATOR)))
+
 
 def compute_terms(session: Session, campaign: Campaign, *, settings: Settings) -> LaunchTerms:
     """Compute the terms of a campaign from its plan, audience and cost as they are now.
@@ -93,8 +95,8 @@ def is_waiting_for_approval(campaign: Campaign) -> bool:
 def read_approvals(session: Session, campaign: Campaign) -> list[Approval]:
     """Return the approvals of the newest version, the oldest first, each with what was read.
 
-    What an approval of an earlier release did not store is what the campaign was approved for. Who has left before the launch
-    counts no more.
+    What an approval of an earlier release did not store is what the campaign was approved for. Who has left before the launch,
+    or may approve no more, does not count.
     """
     version = newest_version(session, campaign.id)
     known = {"recipients": campaign.approved_recipients, "bases": campaign.approved_bases}
@@ -104,7 +106,7 @@ def read_approvals(session: Session, campaign: Campaign) -> list[Approval]:
         select(CampaignDecision.decided_by, CampaignDecision.read)
         .join(User, User.id == CampaignDecision.decided_by)
         .where(CampaignDecision.version_id == version.id, CampaignDecision.approved)
-        .where(true() if campaign.launched_at else User.is_active)
+        .where(true() if campaign.launched_at else _MAY_APPROVE)
         .order_by(CampaignDecision.id)
     )
     return [
@@ -254,11 +256,7 @@ def _approvers(session: Session, campaign: Campaign, authors: set[int]) -> list[
 
     If there are none, the administrators.
     """
-    users = session.scalars(
-        select(User).where(
-            User.role.in_((Role.APPROVER, Role.ADMINISTRATOR)), User.is_active, User.id.not_in(authors)
-        )
-    ).all()
+    users = session.scalars(select(User).where(_MAY_APPROVE, User.id.not_in(authors))).all()
     allowed = []
     for user in users:
         visible = organisations_of(session, user)

@@ -20,7 +20,7 @@ from campaigns.rules.content import read_content
 from campaigns.rules.content_texts import check_texts, is_correctable, join_content, split_content
 from campaigns.rules.states import CampaignState
 from outreach.accounts import audit
-from outreach.accounts.permissions import find_visible, require_role
+from outreach.accounts.permissions import find_visible, has_role, require_role
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import NotAllowed, NotFound, WrongState
 from outreach.use_cases import use_case
@@ -124,7 +124,7 @@ def readers_of(session: Session, campaign: Campaign) -> list[int]:
     """Return who has read the proposed texts beside the campaign's authors: who proposed them if an approver, who confirmed them."""
     correction = campaign.correction or {}
     proposed_by = session.get_one(User, correction["by"])
-    may_approve = proposed_by.role in (Role.APPROVER, Role.ADMINISTRATOR)
+    may_approve = has_role(proposed_by, Role.APPROVER)
     is_reader = may_approve and not is_campaign_author(session, campaign, proposed_by)
     return [*([proposed_by.id] if is_reader else ()), *correction.get("confirmed_by", ())]
 

@@ -39,6 +39,15 @@ def open_help_case(
     return case
 
 
+def ask_again(session: Session, recipient: Recipient, answer: Answer, *, now: datetime) -> None:
+    """Open a help case again for an answer that is given once more, unless one was done after it was: then it has come late."""
+    done = select(Case.id).where(
+        Case.recipient_id == recipient.id, Case.kind == CaseKind.HELP, Case.done_at >= now
+    )
+    if session.scalar(done.limit(1)) is None:
+        open_help_case(session, recipient, answer=answer, now=now)
+
+
 def open_number_case(
     session: Session,
     event: Campaign | None,

@@ -30,7 +30,7 @@ from campaigns.replies.one_person import (
     refold,
     wants_reminder,
 )
-from campaigns.replies.open_case import open_help_case, withdraw_help_case
+from campaigns.replies.open_case import ask_again, open_help_case, withdraw_help_case
 from campaigns.rules.answers import CLOSING, LastAnswer, is_repeated
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, GivenAnswer, own_word, read_own_answers, read_word
 from campaigns.rules.replies.labels import PAGE_LABELS, Label
@@ -88,7 +88,7 @@ def record_answer(
     heard: tuple[WishSource, int] | None = None,
     written_at: datetime | None = None,
 ) -> Answer | None:
-    """Record an answer and its effects. Returns None if it repeats the current one.
+    """Record an answer and its effects. Returns None if it repeats the current one; help asked for again opens a case again.
 
     Locks the phone. `recipient` is None for a phone in no campaign: then only labels of CLOSING count.
     `acknowledge` is False if no message is to follow: the gateway has sent one, or the reply is old. `heard`: how an officer
@@ -122,6 +122,8 @@ def record_answer(
         is_closed=is_closed,
         is_separate=is_closed and _is_separate_opt_out(session, phone_id, reply_id, source),
     ):
+        if recipient and answers and said.label is Label.NEED_HELP:
+            ask_again(session, recipient, answers[-1], now=now)
         return None
     session.add(answer)
     session.flush()

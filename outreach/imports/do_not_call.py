@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
-from outreach.contacts.phones import find_phones
+from outreach.contacts.phones import find_phones, link_hashes
 from outreach.contacts.suppressions import number_hasher
 from outreach.core.bulk import change_rows, chunks, full_scan, gc_paused, insert_rows, rows_table
 from outreach.core.db import DATABASE_AWAY, Database, count_rows
@@ -104,6 +104,10 @@ def replace_register(
             _add_new_phones(session, last_phone_id, hashed)
             _replace(session, counts, now, key_id=key_id(newest_key(secret_key)), may_shrink=may_shrink)
             record(session, counts)
+    with db.write() as session:
+        # A reply has created a number meanwhile, which that transaction did not see, nor the reply what it wrote.
+        new = select(Phone.e164, Phone.id).where(Phone.id > last_phone_id)
+        link_hashes(session, dict(session.execute(new).all()), secret_key=secret_key)
     return counts
 
 

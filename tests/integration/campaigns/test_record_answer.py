@@ -1,13 +1,13 @@
 """What residents say and what follows: counted once, taken back, left alone, confirmed once."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from campaigns.models.messages import Message
-from campaigns.models.replies import Reply, ReplyState
-from campaigns.rules.cases import CaseKind
+from campaigns.models.replies import Case, Reply, ReplyState
+from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from tests.support.servers import both_databases
@@ -179,6 +179,29 @@ def test_a_call_for_help_is_counted_and_looked_at(world, campaign):
     assert reply.label is Label.NEED_HELP
     assert [(case.kind, case.reply_id) for case in world.cases()] == [(CaseKind.HELP, reply.id)]
     assert world.status(campaign)["answers"] == {"need_help": 1}
+
+
+@pytest.mark.parametrize("way", ["page", "officer"])
+def test_help_that_is_asked_for_again_after_its_case_is_looked_at_again(world, campaign, way):
+    def ask(now: datetime) -> None:
+        if way == "page":
+            world.now = now
+            world.press(campaign, Label.NEED_HELP)
+        else:
+            world.hear(world.recipient(number(0), campaign), Label.NEED_HELP, now=now)
+
+    ask(world.now)
+    (case,) = world.cases()
+    done_at = world.now + timedelta(hours=1)
+    world.change(Case, case.id, done_at=done_at, outcome=CaseOutcome.CALLED)
+    ask(done_at - timedelta(minutes=1))  # comes in late
+    assert world.cases() == []
+    for _ in range(2):
+        ask(done_at + timedelta(hours=1))
+    assert [again.kind for again in world.cases()] == [CaseKind.HELP]
+    assert world.status(campaign)["answers"] == {"need_help": 1}
+    world.undo(campaign)
+    assert world.cases() == []
 
 
 def test_a_reply_belongs_to_the_latest_message_for_fourteen_days(world, campaign):

@@ -62,9 +62,10 @@ def test_two_different_people_approve_and_an_approval_falls_with_what_it_was_for
     assert world.decide(large, _A.LAUNCH, AUTHOR) is CampaignState.SENDING
 
 
-def test_an_approver_who_has_left_counts_no_more_toward_two(world, large):
+@pytest.mark.parametrize("change", [{"is_active": False}, {"role": Role.STAFF}])
+def test_an_approver_who_has_left_or_may_not_any_more_counts_no_more_toward_two(world, large, change):
     world.decide(large, _A.APPROVE, SECOND)
-    world.execute(update(User).where(User.email == SECOND).values(is_active=False))
+    world.execute(update(User).where(User.email == SECOND).values(**change))
     assert world.decide(large, _A.APPROVE, APPROVER) is CampaignState.SUBMITTED
     assert world.decide(large, _A.APPROVE, THIRD) is CampaignState.APPROVED
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from outreach.contacts.suppressions import suppress
 from outreach.core.spreadsheets import write_workbook
@@ -78,6 +78,22 @@ def test_the_newest_file_replaces_the_one_before_it(world, tmp_path):
 def test_a_number_of_the_register_that_a_later_list_brings_is_left_alone(world, tmp_path):
     put(world, listed(tmp_path, 7))
     bring(world, write(tmp_path, f"1,Y Hlan,,,,{local(7)}", f"2,A Thun,,,,{local(8)}"))
+    assert on_register(world) == {number(7)}
+
+
+@both_databases
+def test_a_number_that_a_reply_brings_while_the_register_is_replaced_is_left_alone(
+    world, tmp_path, monkeypatch
+):
+    replace = do_not_call._replace
+
+    def meanwhile(session: Any, *args: Any, **given: Any) -> None:
+        replace(session, *args, **given)
+        # The reply is stored as one who sees nothing of the register's transaction does.
+        session.execute(insert(Phone).values(e164=number(7), reversed=number(7)[::-1], created_at=world.now))
+
+    monkeypatch.setattr(do_not_call, "_replace", meanwhile)
+    put(world, listed(tmp_path, 7))
     assert on_register(world) == {number(7)}
 
 
