@@ -227,6 +227,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         Unfit.LONG: _l("dài quá 60 ký tự"),
         Unfit.LINK: _l("có liên kết hoặc địa chỉ thư điện tử"),
         Unfit.PHONE: _l("có số điện thoại hoặc dãy số dài"),
+        Unfit.ORDER: _l("bảo người nhận trả tiền, gửi mã, gọi hoặc tải gì đó"),
         Unfit.SIGNS: _l("có ký tự không dùng được trong tin nhắn"),
     },
     "row": {

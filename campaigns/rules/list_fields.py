@@ -19,7 +19,7 @@ def read_substitutes(data: Mapping[str, Any]) -> dict[str, str]:
     for name, substitute in data.items():
         key, text = read_field_name(str(name)), " ".join(str(substitute or "").split())
         # The officer's own words may name a number to call.
-        if text and find_unfit(text) not in (None, Unfit.PHONE):
+        if text and find_unfit(text) not in (None, Unfit.PHONE, Unfit.ORDER):
             raise BadCampaign("field_substitute_wrong", name=key, most=LONGEST_VALUE)
         fields[key] = text
     return fields

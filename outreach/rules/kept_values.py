@@ -31,14 +31,17 @@ _NO_NAME = re.compile(r"[\W_]+")
 _HEADING = re.compile(r"\{([^{}]*)\}")
 # Letters as Vietnam's languages write them, digits and signs; all of GSM-7 once the accents are gone.
 _WRITTEN = re.compile(r"[A-Za-z0-9 .,;:/()%+&'\"!?#*=@$_-]+")
-_ADDRESS = re.compile(r"://|\bwww\b|\w@\w|\b[\w-]+\.[a-z]{2,}[/?:#]\S|\b[a-z]+:\d{4,5}/[a-z]", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r": ?/ ?/|\bwww\b|\w ?@\w|(?:\b\w[ .-]+){7}|\b[\w-]+\.[a-z]{2,}[/?:#]\S|\b[a-z]+:\d{4,5}/[a-z]",
+    re.IGNORECASE,
+)
 # What a reader is to make an address of: "nhan-qua chấm com", "nhan-qua(.)com", "zalo: nhanqua88".
 _TOLD_ADDRESS = re.compile(
     r"\w ?\(?(?: \.|[.,]) ?\)? ?(?:com|org|info|xyz|icu)\b|\w ?\( ?[.,] ?\) ?[a-z]"
     r"|\b(?:zalo|viber|telegram|tele|facebook|fb) ?: ?[a-z]+\d"
 )
-_TOLD_END = re.compile(r"\b(?:cham|dot) ([a-z]+)\b")
-_HOST = re.compile(r"(?<![\w.-])((?:[\w-]+\.)+)([a-z]{2,24})(?![\w-])", re.IGNORECASE)
+_TOLD_END = re.compile(r"\b(?:cham|dot)[ )\]]+([a-z]+)\b|\w \. ?([a-z]+)\b")
+_HOST = re.compile(r"(?<![\w.-])((?:[\w-]+\.)+|[\w-]+,(?=\w+/\w))([a-z]{2,24})(?![\w-])", re.IGNORECASE)
 # Ends of host names: every country's, and those of which phones make links and that are sold widely.
 _ENDS = frozenset(
     """ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bw by bz ca cc cd cf cg ch ci ck
@@ -86,12 +89,22 @@ _ACCOUNT = re.compile(
 # Of an identity card, an insurance card or an account: what nobody needs in a text, and what others may read on a phone.
 _LONG_NUMBER = re.compile(r"\d{9}|(?:\d{4}[ .-]){2}\d{4}")
 _PRIVATE = re.compile(r"\b(?:hiv|aids|chan doan|benh(?! vien\b))\b")
+# What offices ask for in a text that somebody approves, and thieves in a list: codes, passwords, money, an installation.
+_ORDER = re.compile(
+    r"\b(?:otp|mat khau|password|cvv|the cao|ma the|nap the|chuyen khoan|vi (?:zalopay|momo|dien tu)|(?:tai|cai) (?:app|ung dung)"
+    r"|ultraviewer|teamviewer|anydesk|telegram|viber|fb|facebook|ket ban|duong dan|link|bam vao|gui lai)\b|\bquet\b.*qr\b|qr\b.*\bquet\b"
+)
 # Digits of a number that are told in words or written as letters.
 _TOLD = ("khong", "mot", "hai", "ba", "bon", "nam", "sau", "bay", "tam", "chin")
 _DIGITS = {word: str(digit) for digit, word in enumerate(_TOLD)} | {"tu": "4", "lam": "5"}
 _WORDS = re.compile(rf"\b(?:{'|'.join(_DIGITS)})\b")
+_TOLD_RUN = re.compile(rf"(?:(?:{'|'.join(_DIGITS)})(?:[ ,.]+so)?[ ,.]+){{6}}")
+_MIXED = re.compile(r"\b(?=\w*[a-z])(?=\w*\d)[a-z014]{3,}\b")  # "kh0ng ch1n"
+_APART = re.compile(r"(?<=\d)[ .,()/-]{1,4}(?=\d)")
 _LETTERS = re.compile(r"(?<![A-Za-z])(?:[\dOolI][ .-]{0,2}){8,11}[\dOolI](?![A-Za-z])")
-_HOTLINE = re.compile(r"(?<!\d)1[89]00(?:[ .-]?\d){4,6}(?!\d)")
+_HOTLINE = re.compile(
+    r"(?<!\d)1[89]00(?:[ .-]?\d){4,6}(?!\d)|(?<!\d)\+\d(?:[ ().-]{0,3}\d){6}|\b(?:tong dai|hotline)\D{0,10}\d"
+)
 
 
 class Unfit(StrEnum):
@@ -100,6 +113,7 @@ class Unfit(StrEnum):
     LONG = "long"
     LINK = "link"
     PHONE = "phone"
+    ORDER = "order"
     SIGNS = "signs"
 
 
@@ -166,20 +180,23 @@ def value_text(cell: object) -> str:
 
 def find_unfit(value: str) -> Unfit | None:
     """Return why a value is not kept, None if it is."""
+    plain = unaccented(value)
     if len(value) > LONGEST_VALUE:
         return Unfit.LONG
     if _is_address(value):
         return Unfit.LINK
     if (
         _LONG_NUMBER.search(value)
-        or _HOTLINE.search(value)
+        or _HOTLINE.search(unaccent(value).lower())
         or _has_account(value)
         or read_phone_in_text(value).numbers
         or _tells_phone(value)
-        or _SENT_TO.search(unaccented(value))
+        or _SENT_TO.search(plain)
     ):
         return Unfit.PHONE
-    return None if _WRITTEN.fullmatch(unaccent(value.translate(TYPOGRAPHIC))) else Unfit.SIGNS
+    if not _WRITTEN.fullmatch(unaccent(value.translate(TYPOGRAPHIC))):
+        return Unfit.SIGNS
+    return Unfit.ORDER if _ORDER.search(plain) else None
 
 
 @lru_cache(maxsize=20_000)
@@ -195,7 +212,7 @@ def _is_address(value: str) -> bool:
     plain = unaccent(value).lower()
     if _ADDRESS.search(value) or _FOUR_PARTS.search(value) or _TOLD_ADDRESS.search(plain):
         return True
-    if not _TOLD_ENDS.isdisjoint(_TOLD_END.findall(plain)):
+    if not _TOLD_ENDS.isdisjoint(end for ends in _TOLD_END.findall(plain) for end in ends):
         return True
     return any(
         end.lower() in _ENDS and not (_SHORT.fullmatch(before) and end[0].isupper())
@@ -213,10 +230,15 @@ def _has_account(value: str) -> bool:
 
 def _tells_phone(value: str) -> bool:
     """Return whether a value has a phone number with digits as words, or as the letters O and l."""
-    told, words = _WORDS.subn(lambda word: _DIGITS[word[0]], unaccented(value))
+    plain = _MIXED.sub(lambda word: word[0].translate(str.maketrans("014", "oia")), unaccented(value))
+    if _TOLD_RUN.search(f"{plain} "):
+        return True
+    told, words = _WORDS.subn(lambda word: _DIGITS[word[0]], plain)
+    joined = _APART.sub("", _COUNTED.sub("|", value))
     letters = _LETTERS.sub(lambda run: run[0].translate(str.maketrans("OolI", "0011")), value)
     return any(
-        read_phone_in_text(text).numbers for text in ([told] * (words >= 4) + [letters] * (letters != value))
+        read_phone_in_text(text).numbers
+        for text in ([told] * (words >= 3) + [letters] * (letters != value) + [joined] * (joined != value))
     )
 
 

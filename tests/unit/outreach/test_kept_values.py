@@ -116,6 +116,20 @@ def test_what_an_office_writes_is_kept(value: str, unfit: None) -> None:
     *each_of("nhan-qua chấm top | vay tiền dot click | nhan qua(.)top | nhận quà chấm io", True),
     *each_of("soan NAP gui 9029 | Soạn tin QUA gửi tới tổng đài 8085 | NAP 50 gửi 9029", True),
     *each_of("09O5.OOO.l23 | ①⑨③④⑤⑥⑦⑧⑨ | gọi 19001234", True),
+    # By a second hand, who sought other ways.
+    *each_of("9h, đọc OTP cho cán bộ gọi tới | quét QR cọc 20k trước 9g | bit,ly/gio7", True),
+    *each_of("7 giờ tối, alo không chín không năm ba số không một bốn sáu | tổng đài 19.000.007", True),
+    *each_of("nạp thẻ Viettel 200k rồi nhắn lại mã thẻ | trả lời tin này kèm số thẻ + CVV", True),
+    *each_of("anh Ba, telegram @hotrothue000 | FB: Kế Toán Phường | Mr. Lee +1 (905) 000-1600", True),
+    *each_of("Cty Phú Gia, phugia(dot)biz | (09)05-000/168 | liên hệ kh0ng ch1n kh0ng n4m 000 174", True),
+    *each_of("cài UltraViewer, nhắn lại ID | kết bạn Zalo Công An | mật khẩu VNeID: đọc cho anh Tuấn", True),
+    *each_of("chuyển khoản phí cho kế toán Lan | bấm vào đường dẫn ở tin nhắn sau | tải app bản mới", True),
+    *each_of("ht tp : // nhanqua . gift | v.c.b.-.s.u.p.p.o.r.t . c.o.m | vcb\xa0.\xa0support", True),
+    *each_of("QL1A, Km 1.023+500 | 02/12-05/12 | K47.XH2 | TDP 7,TT.Me | x.Ia Ly,h.Chư Păh", False),
+    *each_of("gọi tên theo STT, vắng thì gọi lại cuối buổi | giấy mời có mã QR (đưa bảo vệ xem)", False),
+    *each_of(
+        "bà Chín, ông Năm và cô Ba | không thu bất kỳ khoản phí nào | 3 905 000 VNĐ | ca 2 (9h15)", False
+    ),
 )
 def test_what_is_smuggled_into_a_text_is_not_kept(value: str, is_unfit: bool) -> None:
     assert (kept_values.find_unfit(kept_values.value_text(value)) is not None) is is_unfit
