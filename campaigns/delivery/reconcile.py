@@ -119,18 +119,28 @@ async def reconcile(runtime: Runtime, gateways: OpenGateways) -> Counter[str]:
     for opened in gateways.all():
         if road_of(opened.settings).lookup is not Lookup.NOTHING:
             total += await reconcile_account(
-                runtime, opened.gateway, account_id=opened.account_id, settings=opened.settings
+                runtime,
+                opened.gateway,
+                account_id=opened.account_id,
+                settings=opened.settings,
+                changed_at=opened.changed_at,
             )
     return total
 
 
 async def reconcile_account(
-    runtime: Runtime, gateway: Gateway, *, account_id: int = ENVIRONMENT, settings: Settings | None = None
+    runtime: Runtime,
+    gateway: Gateway,
+    *,
+    account_id: int = ENVIRONMENT,
+    settings: Settings | None = None,
+    changed_at: datetime | None = None,
 ) -> Counter[str]:
     """Look up one round of an account's unknown attempts: adopt those found, send again those whose absence is proved.
 
     See `campaigns.rules.lookups`; where the gateway takes no request twice, the request is made again instead. After a restore it is not known which account a lost message went by: with several accounts,
-    or where the gateway knows a message by its attempt alone, a person has to decide.
+    or where the gateway knows a message by its attempt alone, a person has to decide; so of what was asked before the account
+    was changed at `changed_at`: it may lead to another provider, to whom the request would be new.
     """
     due, reserved_at, ahead, reserved_until, backups, is_alone = await asyncio.to_thread(
         _reserve_due, runtime, account_id
@@ -144,7 +154,7 @@ async def reconcile_account(
             return reserved_at, [
                 replace(item, created_at=item.created_at and item.created_at - ahead) for item in listed
             ]
-        if row.worker in backups or row.gateway_id:
+        if row.worker in backups or row.gateway_id or (changed_at and row.claimed_at < changed_at):
             return None
         fence = await asyncio.to_thread(_may_repeat_until, runtime, row, lasts, reserved_until)
         if fence is None:

@@ -21,8 +21,9 @@ from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, 
 from outreach.models.accounts import Role
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayState
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
-from outreach.rules.gateway import Channel
+from outreach.rules.gateway import Accepted, Channel, OutboundMessage, Outcome
 from outreach.sms import smpp
+from outreach.sms.aggregator import AggregatorGateway
 from tests.support.line import Line
 from tests.support.world import AUTHOR, World
 
@@ -188,6 +189,32 @@ def test_gateway_dies_in_the_middle_of_a_send_and_the_other_carries_on(
     assert first[second] - 1 + first[ENVIRONMENT] + unknown[ENVIRONMENT] == people
     assert max(Counter(world.sent_to()).values()) == 1
     assert world.scalar(select(func.count()).select_from(Incident)) == 0
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_a_request_to_one_provider_is_not_made_again_to_the_next_one_behind_the_same_account(
+    world: World, monkeypatch: pytest.MonkeyPatch, is_moved: bool
+) -> None:
+    save(world, account_id=ENVIRONMENT, position="3")
+    account = put_to_work(world)
+    world.simulator.faults(rate_cut=1.0)  # taken, the answers are lost
+    world.launch(people=2)
+    world.send()
+    world.simulator.faults(rate_cut=0.0)
+    assert by_account(world, AttemptState.UNKNOWN) == {account: 2}
+    world.now = datetime.now(UTC)
+    if is_moved:
+        save(world, account_id=account, url="http://127.0.0.1:9/khac")
+    made: list[int] = []
+
+    async def take(_gateway: AggregatorGateway, message: OutboundMessage) -> Outcome:
+        made.append(message.attempt_id)
+        return Accepted(f"M{message.attempt_id}")
+
+    monkeypatch.setattr(AggregatorGateway, "send", take)
+    world.execute(update(Attempt).where(Attempt.state == AttemptState.UNKNOWN).values(due_at=world.now))
+    world.reconcile()
+    assert len(made) == (0 if is_moved else 2)
 
 
 def test_gateway_that_refuses_the_account_rests_and_the_campaign_goes_on(world: World) -> None:
