@@ -204,8 +204,10 @@ def claim(
             factor=terms.factor,
             price_vnd=price_vnd if math.isfinite(terms.left_vnd) else None,
             is_unproved=terms.is_unproved and not goes_alone(each.notice),
-            # An acknowledgement has its own campaign's hours, whatever stream it is in.
-            closes_at=min(stream.closes_at, known.closing_times[id(each.row.of)] or stream.closes_at),
+            # An acknowledgement has its own campaign's hours, whatever stream it is in; a confirmation has none.
+            closes_at=stream.closes_at
+            if each.row.kind is MessageKind.CONFIRMATION
+            else min(stream.closes_at, known.closing_times[id(each.row.of)] or stream.closes_at),
             kind=each.row.kind,
             account_id=each.route.account_id or ENVIRONMENT,
             cost_vnd=by.settings.notice_price_vnd if goes_alone(each.notice) else each.route.price_vnd,

@@ -33,7 +33,6 @@ from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.budget import vnd_of
 from campaigns.rules.delivery import MOST_FIRST_REFUSALS, may_be_refused_to_all
 from campaigns.rules.gateway_choice import PoolState, next_claim
-from campaigns.rules.states import MessageKind
 from outreach.core.db import database_now
 from outreach.rules.gateway import Accepted, Outcome, Refused
 from outreach.runtime import Runtime
@@ -265,10 +264,7 @@ class MessageSender:
             or task.claimed_at < self._claims_from.get(claim.stream_id, 0.0)
         ):
             return False
-        closes_at = self._open_until.get(claim.stream_id)
-        if closes_at is None:
-            return False
-        return claim.kind is MessageKind.CONFIRMATION or now < min(closes_at, task.closes_at)
+        return now < min(self._open_until.get(claim.stream_id, 0.0), task.closes_at)
 
     async def _heartbeat(self) -> None:
         """Exchange halts and shares with the account's other workers.

@@ -3,7 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,9 +14,11 @@ from campaigns.delivery.claim_messages import SendTask
 from campaigns.delivery.gateway_pool import SendBuffer
 from campaigns.delivery.streams import Reservation, reserve_capacity
 from campaigns.emergency_stop import resume_all_sending, stop_all_sending
+from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.delivery import ListValues, Renderer
-from campaigns.rules.states import AttemptState, CampaignAction
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import AttemptState, CampaignAction, MessageKind
 from outreach.core.db import database_now
 from outreach.rules.gateway import OutboundMessage, Outcome
 from outreach.sms.twilio import TwilioGateway
@@ -183,6 +185,18 @@ def test_the_hour_is_the_databases_where_a_workers_clock_is_behind(
     taken = claim_messages.claim_next_batch(world.runtime, "behind")
     assert taken
     assert taken[2][0].closes_at < time.monotonic() + 3600
+
+
+def test_a_confirmation_may_still_arrive_when_the_hours_of_its_campaign_have_ended(world: World) -> None:
+    campaign = world.sent(people=1)
+    soon = datetime.now(VIETNAM) + timedelta(minutes=2)
+    closes = f"{soon:%H:%M}" if soon.hour or soon.minute > 2 else "24:00"
+    world.change(Campaign, campaign, window_from="00:00", window_to=closes)
+    world.reply(number(0), "TC", gateway_id="SM1")
+    taken = claim_messages.claim_next_batch(world.runtime, "test")
+    assert taken
+    assert taken[2][0].claim.kind is MessageKind.CONFIRMATION
+    assert taken[2][0].closes_at > time.monotonic() + 1800  # how long the gateway tries
 
 
 def test_a_message_that_the_database_cannot_store_keeps_no_other_campaigns(world: World) -> None:
