@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.outbox import queue_message
 from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign
-from campaigns.models.messages import Message
+from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import Case, SafetyReport
 from campaigns.replies.receive_reply import REPLY_WINDOW
 from campaigns.rules.cases import URGENT_WAITS
@@ -75,11 +75,13 @@ def enqueue_due_alerts(runtime: Runtime, *, now: datetime) -> int:
     return enqueued
 
 
-# The message to the team that a case was handed to since officers were told has not arrived.
+_ended = select(func.max(Attempt.settled_at)).where(Attempt.message_id == SafetyReport.handed_message_id)
+# The message to the team that a case was handed to has not arrived, which nobody knew when officers were told last.
 _TEAM_UNTOLD = exists().where(
     SafetyReport.campaign_id == Case.campaign_id,
     SafetyReport.phone_id == Case.phone_id,
-    SafetyReport.handed_at > func.coalesce(Case.alerted_at, Case.escalated_at),
+    func.coalesce(_ended.scalar_subquery(), SafetyReport.handed_at)
+    > func.coalesce(Case.alerted_at, Case.escalated_at),
     Message.id == SafetyReport.handed_message_id,
     Message.state.in_(NOT_ARRIVED),
 )

@@ -295,7 +295,8 @@ def open_team_case(
     if case is None or event is None:
         return None
     cries = read_cries(session, event.id, _belongs_to(case))
-    cry = next((each for each in cries if each.handed_at and _handed(each) == value), None)
+    # An earlier case of the number that was opened again leads now.
+    cry = next((lead for lead in cries if any(_handed(each) == value for each in flat([lead]))), None)
     if cry:
         audit.record(session, "case.team_look", case, None, now)
     return (cry, event) if cry else None

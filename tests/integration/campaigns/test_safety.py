@@ -447,6 +447,38 @@ def test_a_team_whose_message_cannot_arrive_is_not_said_to_be_on_its_way_and_off
     assert cries(world, event)[0].state is CryState.ON_THE_WAY
 
 
+def test_officers_told_of_a_further_cry_are_told_as_well_when_the_teams_message_ends_after_it(
+    world: World, event: int
+) -> None:
+    world.use(duty_contacts=(number(80),))
+    say(world, "CUU")
+    (cry,) = cries(world, event)
+    hand_over(world, cry.id)
+    world.send()
+    say(world, "CUU nuoc len nhanh", minutes=15)
+    told, ended, later = (datetime.now(UTC) + timedelta(minutes=each) for each in (16, 59, 60))
+    assert alert_officers(world.runtime, cry.id, now=told) == 1
+    of_team = world.one(select(SafetyReport.handed_message_id))
+    sent = world.one(select(Attempt.id).where(Attempt.message_id == of_team))
+    world.change(Attempt, sent, settled_at=ended)
+    world.change(Message, of_team, state=MessageState.UNDELIVERED)
+    assert [alert_officers(world.runtime, cry.id, now=later) for _again in range(2)] == [1, 0]
+
+
+def test_a_teams_link_leads_on_when_an_earlier_case_of_the_number_is_opened_again(
+    world: World, event: int, client: FlaskClient
+) -> None:
+    stranger = number(90)
+    say(world, "CUU", sender=stranger)
+    (earlier,) = cries(world, event)
+    do(world, close_case, earlier.id, CaseOutcome.CALLED, note="", result=None, keys=world.keys)
+    say(world, "CUU", minutes=1, sender=stranger)
+    (cry,) = cries(world, event)
+    link = hand_over(world, cry.id)
+    do(world, reopen_case, earlier.id)
+    assert client.get(link).status_code == 200
+
+
 def test_a_question_in_an_event_is_handed_to_no_team(world: World, event: int) -> None:
     say(world, "bao giờ nước rút vậy?")
     [case] = world.cases()
