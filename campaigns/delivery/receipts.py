@@ -18,6 +18,7 @@ from campaigns.rules.states import AttemptReport, AttemptState
 from outreach.contacts.phones import find_phones
 from outreach.core.bulk import change_rows, values_subquery
 from outreach.rules.gateway import DeliveryStatus, Receipt
+from outreach.rules.segments import measure, split
 from outreach.rules.smpp import gateway_id, id_of_centre, possible_ids, reference_of
 
 MATCH_LIMIT = 1000
@@ -48,17 +49,16 @@ def store_receipts(session: Session, receipts: Sequence[Receipt], *, now: dateti
 
 
 class _Sent(NamedTuple):
-    """What was sent to a phone by an account: the attempts, which of them have an id, the ids of their parts, their segments."""
+    """What was sent to a phone by an account: the attempts, which of them have an id, the ids of their parts, how many it went in."""
 
     attempts: list[Candidate]
     answered: set[int]
     parts: dict[int, list[str]]
-    segments: dict[int, int]
+    lengths: dict[int, int]
 
     def is_one(self, attempt_id: int) -> bool:
         """Return whether an attempt's message was sent in one part."""
-        is_alone = attempt_id in self.answered or self.segments[attempt_id] == 1
-        return is_alone and not self.parts.get(attempt_id)
+        return self.lengths[attempt_id] == 1 and not self.parts.get(attempt_id)
 
     def part_of(self, attempt_id: int, ids: frozenset[str]) -> str | None:
         """Return the id of the part that a receipt with these ids means; None: of a message whose answer was lost."""
@@ -155,7 +155,6 @@ def _read_sent(
             Attempt.phone_id,
             Attempt.account_id,
             Attempt.gateway_id,
-            Attempt.segments,
             Attempt.body,
             Attempt.state,
             Attempt.claimed_at,
@@ -163,7 +162,7 @@ def _read_sent(
         ).where(*mine)
     ):
         to_phone = sent.setdefault((row.phone_id, row.account_id), _Sent([], set(), parts, {}))
-        to_phone.segments[row.id] = row.segments
+        to_phone.lengths[row.id] = 1 if row.gateway_id else _count_parts(row.body)
         if row.gateway_id:
             to_phone.answered.add(row.id)
         # Parts of a message whose answer was lost are known by their receipts alone: others may follow.
@@ -180,6 +179,11 @@ def _read_sent(
             )
         )
     return sent
+
+
+def _count_parts(body: str) -> int:
+    """Return in how many parts we send a text; `Attempt.segments` are those that it may cost."""
+    return len(split(measure(body)))
 
 
 def _report(receipt: WaitingReceipt, attempt_id: int, known_as: str | None) -> AttemptReport:
@@ -201,20 +205,21 @@ def _reports_of_parts(
         )
     attempt_ids = values_subquery(session, {attempt_id for _, attempt_id, _ in parts}, BigInteger)
     statuses: dict[int, list[str | None]] = {}
-    segments: dict[int, int] = {}
-    for attempt_id, expected, status in session.execute(
-        select(Attempt.id, Attempt.segments, MessagePart.status)
+    bodies: dict[int, str] = {}
+    for attempt_id, body, status in session.execute(
+        select(Attempt.id, Attempt.body, MessagePart.status)
         .join(MessagePart, MessagePart.attempt_id == Attempt.id)
         .where(Attempt.id.in_(attempt_ids))
         .order_by(Attempt.id)
     ):
         statuses.setdefault(attempt_id, []).append(status)
-        segments[attempt_id] = expected
+        bodies[attempt_id] = body
     reports = []
     for _, attempt_id, receipt in parts:
         known = statuses.get(attempt_id, [])
         if receipt.status == DeliveryStatus.DELIVERED:
-            if len(known) >= segments.get(attempt_id, 0) and set(known) == {DeliveryStatus.DELIVERED.value}:
+            is_whole = len(known) >= _count_parts(bodies.get(attempt_id, ""))
+            if is_whole and set(known) == {DeliveryStatus.DELIVERED.value}:
                 reports.append(_report(receipt, attempt_id, None))
         elif receipt.status in (DeliveryStatus.UNDELIVERED, DeliveryStatus.FAILED):
             reports.append(_report(receipt, attempt_id, None))

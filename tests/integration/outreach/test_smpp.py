@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Incident, WaitingReceipt
 from campaigns.models.replies import Reply, ReplyPart
 from campaigns.rules.replies.labels import Label
@@ -93,9 +94,11 @@ def test_messages_go_by_tls_to_a_centre_whose_certificate_is_trusted(
         line.close()
 
 
-def test_long_message_goes_in_parts_and_is_delivered_with_the_last(over_smpp: World) -> None:
+@pytest.mark.parametrize("factor", [1.0, 1.6])
+def test_long_message_goes_in_parts_and_is_delivered_with_the_last(over_smpp: World, factor: float) -> None:
     over_smpp.add_people(2)
-    over_smpp.launch(text=LONG)
+    campaign = over_smpp.launch(text=LONG)
+    over_smpp.change(Campaign, campaign, segment_factor=factor)  # another gateway charges more
     over_smpp.simulator.faults(callbacks_repeat=2)
     over_smpp.send()
     over_smpp.listen_until(lambda: states(over_smpp) == {AttemptState.DELIVERED: 2})
