@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, BindParameter, TextClause, bindparam, func, select, text
@@ -539,7 +540,6 @@ def load_audience_counter(session: Session, query: AudienceQuery) -> AudienceCou
     every = max(1, -(-last // NAMES))
     people: Counter[ContactProfile] = Counter()
     profiles: dict[tuple[str, ...], ContactProfile] = {}
-    lists: dict[str, frozenset[int]] = {}
     sampled: dict[int, list[ContactProfile]] = {}
     sharers: list[tuple[int, ContactProfile, int, int]] = []
     with full_scan(session):
@@ -549,14 +549,7 @@ def load_audience_counter(session: Session, query: AudienceQuery) -> AudienceCou
         ).all()
     for row in rows:
         *key, shared_id, contact_id, usable, number = row
-        profile = profiles.get(tuple(key))
-        if profile is None:
-            joined_lists, area, smartphone, language, history, unreachable, named = key
-            if joined_lists not in lists:
-                lists[joined_lists] = frozenset(map(int, joined_lists.split(",")))
-            reason = Exclusion(unreachable) if unreachable else None
-            profile = ContactProfile(lists[joined_lists], area, smartphone, language, history, reason, named)
-            profiles[tuple(key)] = profile
+        profile = profiles.get(tuple(key)) or profiles.setdefault(tuple(key), _read_profile(*key))
         people[profile] += number
         if contact_id is not None and contact_id % every == 0:
             sampled.setdefault(contact_id, []).append(profile)
@@ -586,6 +579,18 @@ def load_audience_counter(session: Session, query: AudienceQuery) -> AudienceCou
             for profile in sampled.get(contact_id, ())
         ],
     )
+
+
+@lru_cache(maxsize=10_000)
+def _list_ids(joined: str) -> frozenset[int]:
+    return frozenset(map(int, joined.split(",")))
+
+
+def _read_profile(
+    lists: str, area: str, smartphone: str, language: str, history: str, unreachable: str | None, named: str
+) -> ContactProfile:
+    reason = Exclusion(unreachable) if unreachable else None
+    return ContactProfile(_list_ids(lists), area, smartphone, language, history, reason, named)
 
 
 def restore_audience_counter(session: Session, data: Mapping[str, Any]) -> AudienceCounter:

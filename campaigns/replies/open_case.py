@@ -1,5 +1,6 @@
 """Opening of cases, and closing when the resident withdraws the request. In the caller's transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_, select, update
@@ -39,13 +40,17 @@ def open_help_case(
     return case
 
 
-def ask_again(session: Session, recipient: Recipient, answer: Answer, *, now: datetime) -> None:
-    """Open a help case again for an answer that is given once more, unless one was done after it was: then it has come late."""
+def ask_again(
+    session: Session, recipient: Recipient | None, answers: Sequence[Answer], *, now: datetime
+) -> None:
+    """Open a help case again for the last of the answers, given once more, unless a case was done after it: then it has come late."""
+    if recipient is None or not answers:
+        return
     done = select(Case.id).where(
         Case.recipient_id == recipient.id, Case.kind == CaseKind.HELP, Case.done_at >= now
     )
     if session.scalar(done.limit(1)) is None:
-        open_help_case(session, recipient, answer=answer, now=now)
+        open_help_case(session, recipient, answer=answers[-1], now=now)
 
 
 def open_number_case(

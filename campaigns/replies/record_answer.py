@@ -122,8 +122,8 @@ def record_answer(
         is_closed=is_closed,
         is_separate=is_closed and _is_separate_opt_out(session, phone_id, reply_id, source),
     ):
-        if recipient and answers and said.label is Label.NEED_HELP:
-            ask_again(session, recipient, answers[-1], now=now)
+        if said.label is Label.NEED_HELP:
+            ask_again(session, recipient, answers, now=now)
         return None
     session.add(answer)
     session.flush()
