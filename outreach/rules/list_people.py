@@ -22,7 +22,7 @@ _ROLE = re.compile(
     r"(?!(?:con|chau|vo|chong|bo|me|cha|ong|ba|anh|chi|em|zalo|so|sdt|dt|dtdd|di dong)\b)[a-z]{3}[a-z ]{0,30}$"
 )
 _WHO_SIGNS = re.compile(
-    r"nguoi (?:lap|tong hop|viet|ky|thong ke|duyet|thu|tiem|chi|phat|giao)\b|lap (?:bieu|bang)\b"
+    r"nguoi (?:lap|tong hop|viet|ky|thong ke|duyet|thu|tiem|chi|phat|giao|cap nhat|nhap|ghi|kiem tra)\b|lap (?:bieu|bang)\b"
 )
 # Of somebody who is named below or beside a list with a number, as who keeps it: "Trưởng thôn: …".
 _OFFICE = re.compile(
@@ -35,7 +35,7 @@ _SUM = re.compile(
     r"|(?:mang|chuyen) sang\b|luy ke\b"
 )
 _SIGNATURE = re.compile(
-    r"(?:.* )?ngay\b.*\bthang\b|nguoi (?:lap|tong hop|viet|ky|thong ke|duyet|cung cap)\b|lap (?:bieu|bang|danh sach)\b"
+    r"(?:.* )?ngay\b.*\bthang\b|nguoi (?:lap|tong hop|viet|ky|thong ke|duyet|cung cap|cap nhat|nhap|ghi|kiem tra)\b|lap (?:bieu|bang|danh sach)\b"
     r"|(?:tm|kt|tl|tuq) |xac nhan\b|noi nhan\b|can bo (?:lap|tong hop)\b|ke toan\b|(?:da )?ky\b"
     r"|(?:pho )?(?:chu tich|bi thu|chu nhiem htx|giam doc htx|(?:chi )?hoi truong|truong (?:thon|ban|lang|khoi|phong))$"
 )

@@ -72,7 +72,7 @@ _OF_ANOTHER = re.compile(
     r"|\bemergency\b|\brelatives?\b|\bnext of kin\b"
 )
 _OF_RELATIVE = re.compile(r"\b(?:nguoi (?:than|nha)|than nhan)\b")
-_NEW = re.compile(r"\bmoi(?: nhat)?$")
+_NEW = re.compile(r"\bmoi(?: nhat)?$|\bcap nhat\b|\bhien (?:nay|tai)\b|\bdang (?:dung|su dung)$|\bdieu chinh\b")
 _WHOSE = re.compile(r"\bcua ai\b|\bchu (?:so|may|thue bao)\b")
 _OWN = re.compile(r"(?:(?:so )?chinh chu|ban than|cua minh|minh|toi|x)\b")
 _OF_KIN = re.compile(
@@ -83,6 +83,7 @@ _ANOTHER = re.compile(
     r"|can bo (?:phu trach|theo doi)|to truong|truong thon|chu (?:tro|nha))\b|(?:vo|chong|con|cha|me|bo)(?: me)?$)"
 )
 _COLUMNS_OF_NO_HEADING = 8
+_MOST_BEHIND = 4  # words behind a name that say what somebody is: "Y Lan phụ nữ thôn 3"
 _NO_VALUES: tuple[dict[str, str], dict[str, Unfit]] = ({}, {})  # the same for all rows of most lists
 _is_ditto = lru_cache(maxsize=20_000)(is_ditto)
 
@@ -599,8 +600,9 @@ def _is_only_own(text: str, name: str, note: str) -> bool:
 
 @lru_cache(maxsize=20_000)
 def _names_nobody(written: str) -> bool:
-    is_said = written.replace(" ", "").isalnum() and is_sentence(written)  # also behind a name
-    return is_said or is_nobody(name := plain_name(written), written) or is_sentence(name)
+    name = plain_name(written)
+    is_said = written.replace(" ", "").isalnum() and written.count(" ") - name.count(" ") > _MOST_BEHIND
+    return is_said or is_nobody(name, written) or is_sentence(name)
 
 
 @lru_cache(maxsize=20_000)

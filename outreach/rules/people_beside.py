@@ -18,10 +18,13 @@ _DASH = re.compile(r"\s+[-–]\s+")
 _MOST_COMMON = """
     nguyễn trần lê phạm huỳnh hoàng phan vũ võ đặng bùi đỗ hồ ngô dương lý đinh trịnh mai trương lương tô cao tạ hà
     khổng nghiêm cổ mạc doãn lã vi ninh lục khuất đàm thái đoàn đào lâm phùng châu hứa tống tôn quách kiều lò triệu nông bế ma vương thạch kim
+    sơn kiên lưu âu phí tiêu bạch cù diệp liễu lư nhan sầm thiều ung giàng sùng thào lường quàng tòng
     a y siu rmah ksor kpă rcom rơ nay puih rah ka rô h niê mlô byă êban ayun kbuôr rahlan knul hwing
+    zơ alăng bríu bhling riah pơloong arất avô hôih
 """
 _FAMILY_NAMES = frozenset(_MOST_COMMON.split())
 _UNACCENTED = frozenset(map(unaccented, _FAMILY_NAMES))
+_WORDS_TOO = {"danh", "mã", "từ", "tăng", "chu", "vàng", "thân"}  # families where a capital follows: "Danh Sóc Kha"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ _SAINTS = re.compile(
     re.IGNORECASE,
 )
 _IS_NO_NAME = re.compile(
-    r"[BCDĐGHKLMNPQRSTVX]{2,}\d{0,2}|[A-ZĐ]?\d{1,2}|(?:19|20)\d\d|TYT|UBND"
+    r"[BCDĐGHKLMNPQRSTVXY]{2,}\d{0,2}|[A-ZĐ]?\d{1,2}|(?:19|20)\d\d|TYT|UBND"
 )  # "PN", "K5"
 _ROLES = {"Trưởng", "Phó", "Tổ", "Bí", "Khóm", "Thôn", "Ấp", "Chủ", "Chi"}
 # First words that are an address or a family's name: "Y sĩ", "co Hoa".
@@ -144,16 +147,17 @@ _ALSO_FAMILIES = {"y", "co", "to", "ho"}
 _MARKS = " ,;:.*†✝✓✔☑★_"
 _ADDRESSED_PLAINLY = re.compile(r"(?:ong|ba|co|chu|bac|cu|anh|chi|thon truong|truong thon) ", re.IGNORECASE)
 _NOBODY = re.compile(
-    r"(?:không (?:có )?tên|khong ten|(?:hai|ba|tư|năm|sáu|bảy|tám|chín|mười|út) \w+$|chưa rõ|taxi|tiệm|cửa hàng|quán|shop|đại lý|nhà hàng|khách sạn|công ty|cty|tạp ho[áa]"
+    r"(?:không (?:có )?tên|khong ten|test|(?:hai|ba|tư|năm|sáu|bảy|tám|chín|mười|út|ut|tu|tam|chin|muoi) (?!th[iị] |v[aă]n )\w+(?: \w+)*$|chưa rõ|taxi|tiệm|cửa hàng|quán|shop|đại lý|nhà hàng|khách sạn|công ty|cty|tạp ho[áa]"
     r"|tổng đài|hotline|nhà (?:xe|trọ|trống|hoang|bỏ)|xe (?:ôm|khách)|trạm (?:y tế|xá)|ubnd|vợ|chồng|ck|vk|mẹ|bố|má|tía|(?:dì|cậu|mợ|thím) \w+$|con (?:gái|trai|dâu|rể)|(?:thôn|tổ|xóm|tdp) \d+"
     r"|(?:bà )?(?:nội|ngoại)$|con|gas|thợ|sửa|bán|xe|ban|hội|nhóm|đội|cây xăng|bưu điện|điện lực|ngân hàng|shipper|giao hàng|thú y"
     r"|bệnh viện|bv|truong (?:ptdt\w*|ptcs|th|thcs|thpt|tieu hoc|mam non)|cong ty|trường|nhà thờ|giáo xứ|văn phòng|vp"
     r"|(?:(?:phó )?trưởng thôn|thôn trưởng|tổ trưởng|bí thư|chủ tịch)$)\b",
     re.IGNORECASE,
 )
+_BRAND = re.compile(r"\b(?:store|shop|viettel|vinaphone|mobifone|mobile|spa|salon)\b", re.IGNORECASE)
 # Beside a name in somebody's phone: "A Tý số cũ", "Ông Bình mất".
 _CALLED_OFF = re.compile(
-    r"\b(?:(?:đừng|dung|không|hết) (?:gọi|nhắn|goi|nhan|dùng|liên lạc)|cũ|mất|khóa máy|sai số)\b",
+    r"^(?:(?:gia đình|gđ|hộ) )?cố (?:ông |bà |cụ )?(?=[A-ZÀ-ỸĐ])|\b(?:(?:đừng|dung|không|hết) (?:gọi|nhắn|goi|nhan|dùng|liên lạc)|cũ|mất|khóa máy|sai số)\b",
     re.IGNORECASE,
 )
 _LOOKS_WRONG = re.compile(
@@ -171,10 +175,15 @@ def plain_name(text: str) -> str:
     text = _head_of_household(text)
     for end in (_BORN, _IN_BRACKETS, _BORN, _AND_KIN, _PLACE):
         text = end.sub("", text) or text
-    text = _own_name(text.strip(_MARKS).rstrip("-–/ ") or text)
-    if (remark := _REMARK.search(text)) and not begins_with_family(remark["rest"]):
-        before = text[: remark.start()]
-        text = before if " " in before and begins_with_family(before) else text
+    text = _own_name(whole := text.strip(_MARKS).rstrip("-–/ ") or text)
+    if remark := _REMARK.search(text):
+        before, rest = text[: remark.start()], remark["rest"]
+        if begins_with_family(before) and not begins_with_family(rest):
+            return before if " " in before else text
+        if " " not in before and _ADDRESSED.match(whole):  # "Anh Dũng - Trại cưa"
+            return before
+        if " " in rest and begins_with_family(rest) and not begins_with_family(before):  # "Tổ trưởng - Lê An"
+            return rest
     return text
 
 
@@ -190,17 +199,29 @@ def behind_name(text: str, least: int = 2) -> str:
     So many words at `least` are the name; none is where the last of them is no given name.
     """
     words = text.split(" ")
-    at = len(words)
+    at = _end_of_name(words)
     while at > least and (_IS_NO_NAME.fullmatch(words[at - 1]) or words[at - 1][:1].islower()):
         at -= 1
     if at > least and at < len(words) and words[at - 1] in _ROLES:
         at -= 1
-    if all(
-        word.isdecimal() and len(word) < 3 for word in words[at:]
-    ):  # "Y Blưm 2" is another than "Y Blưm 1"
+    if all(word.isdecimal() and len(word) < 3 for word in words[at:]):  # "Y Blưm 2" is another than "Y Blưm 1"
         return ""
     is_name = words[at - 1][:1].isupper() and words[at - 1] not in ("Thị", "Văn") and (at > 1 or least == 1)
     return " ".join(words[at:]) if is_name and not text.isupper() else ""
+
+
+def _end_of_name(words: Sequence[str]) -> int:
+    """Return where a remark begins behind a whole name: at an abbreviation, a word in small letters, or no longer in capitals."""
+    if len(words) < 3 or not begins_with_family(" ".join(words)):
+        return len(words)
+    is_tall = "".join(words[:2]).isupper()
+    for at, word in enumerate(words):
+        is_remark = _IS_NO_NAME.fullmatch(word) or (
+            word[:1].islower() and not is_tall and at > 2 + (words[1] in ("Thị", "Văn"))
+        )
+        if at > 1 and (is_remark or (is_tall and not word.isupper())):
+            return at
+    return len(words)
 
 
 def _head_of_household(text: str) -> str:
@@ -225,8 +246,9 @@ def _head_of_household(text: str) -> str:
 
 def _without_address(text: str) -> str:
     first, *words = text.split(" ")
-    is_turned = text.endswith(" Thị") or (text.endswith(" Văn") and not begins_with_family(text))
-    if is_turned and len(words) == 2 and begins_with_family(words[0]):  # "Mai Lê Thị"
+    is_turned = len(words) > 1 and text.endswith((" Thị", " Văn"))
+    is_sure = not begins_with_family(text) or (words[-1:] == ["Thị"] and begins_with_family(words[0]))
+    if is_turned and is_sure and not _ADDRESSED.match(text):  # "Mai Lê Thị", "Ngon Bríu Thị"
         return " ".join((*words, first))
     if begins_with_family(text) and first.lower() not in _ALSO_FAMILIES:
         return text
@@ -273,8 +295,10 @@ def is_nobody(name: str, written: str) -> bool:
     """Check for a cell of names that names nobody (figures, a shop, "con gái Y Rớ") or says, as `written`, not to call."""
     is_named = name[:1].isupper() and name.partition(" ")[0].lower() in _FAMILY_NAMES
     is_said = name.count(" ") > 2 and name.partition(" ")[2].islower() and not begins_with_family(name)
+    is_firm = _NOBODY.match(name) or _BRAND.search(name)
+    is_known = is_named or begins_with_family(name)
     return _CALLED_OFF.search(written) is not None or (
-        not is_named and (is_said or not any(map(str.isalpha, name)) or _NOBODY.match(name) is not None)
+        not is_named and (is_said or bool(is_firm) or not (is_known or " " in name))
     )
 
 
@@ -307,4 +331,6 @@ def begins_with_family(text: str) -> bool:
     first = text.split(" ", 1)[0].lower()
     if first.startswith(("h'", "h’")):
         return len(first) > 2
+    if first in _WORDS_TOO:
+        return text[len(first) + 1 : len(first) + 2].isupper()
     return first in (_UNACCENTED if text.isascii() else _FAMILY_NAMES)

@@ -223,10 +223,10 @@ def _read_national(national: str) -> ParsedNumber:
     if len(national) == 10:
         return _read_ten(national)
     if len(national) == 9:
-        if national[0] in "46":  # area codes until 2017: 060 Kon Tum, 061 to 068, 04 Hà Nội
+        # Area codes until 2017 (060 Kon Tum, 061 to 068, 04 Hà Nội), or of today a digit short: no mobile either way.
+        if national[0] in "246":
             return _LANDLINE
-        cut_short = national[:3] in NEW_PREFIX or national[0] == "2"
-        return _nothing(Reason.TOO_SHORT if cut_short else Reason.INVALID_PREFIX)
+        return _nothing(Reason.TOO_SHORT if national[:3] in NEW_PREFIX else Reason.INVALID_PREFIX)
     return _nothing(Reason.TOO_SHORT if len(national) < 9 else Reason.TOO_LONG)
 
 
@@ -315,7 +315,7 @@ HOUR_OR_LABEL = re.compile(
     re.IGNORECASE,
 )
 _DOUBT = re.compile(
-    r"\?|[-=]>|→|\b(?:cũ|nhầm|hỏng|hư|sai|mất|chết|ngừng|thu hồi|khóa|khoá|bỏ|tắt|thuê bao|dùng chung|(?:đã|bị) (?:cắt|đổi))\b"
+    r"\?|[-=]>|→|\b(?:cũ|nhầm|hỏng|hư|sai|mất|chết|ngừng|thu hồi|khóa|khoá|bỏ|(?<!hay )tắt|thuê bao|dùng chung|(?:đã|bị) (?:cắt|đổi))\b"
     r"|(?<=\d)[x*](?!\d)|\b(?:không|ko|k) (?:gọi )?được(?! thì)"
 )
 _DOUBT_UNACCENTED = re.compile(

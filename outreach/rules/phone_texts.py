@@ -108,7 +108,7 @@ _RIGHT = re.compile(
 _GONE = re.compile(
     r"(?!(?:chong|vo(?! bao)|bo(?! di)|me|cha|ong|ba|anh|chi|em|con|chau)\b)(?:.*\b)?(?:tu tran|qua doi|tu vong|da chet|bao tu|xuat canh"
     r"|ta the|^(?:da )?khuat|quy tien|hy sinh|(?:da )?tv (?:t|thang |ngay )?\d|da tv"
-    r"|(?:ve (?:voi|nha)|trong) (?:chua|cha)|^nghia vu quan su|an nghi|huong (?:duong|tho)|(?:xoa|rut|gach) ten|rut khoi|khai tru|nghi viec|tach (?:ho|khau)"
+    r"|(?:ve (?:voi|nha)|trong) (?:chua|cha)|^nghia vu quan su|an nghi|huong (?:duong|tho)|(?:xoa|rut|gach) ten|rut khoi|khai tru|nghi (?:viec|lam|ban|han|luon|choi)|nghi (?:tu )?(?:thang |nam |t)?(?:\d{1,2} )?20\d\d|tach (?:ho|khau)"
     r"|(?:thoi|bo|nghi) hoc|ra (?:khoi )?(?:hoi|dang|doan|to|thon)|(?:thoi|nghi) sinh hoat|(?:het tuoi|truong thanh) doan|da chuyen(?! khoan\b)"
     r"|ve que(?! (?:an tet|choi|tham))|di (?:nuoc ngoai|nhat|han|dai loan|lao dong|xkld|tu|cai nghien|nghia vu)"
     r"|xuat khau lao dong|(?:di|vao|xuong) (?:sai gon|binh duong|dong nai|tp ?hcm|mien nam|nam$)"
@@ -116,7 +116,7 @@ _GONE = re.compile(
     r"|(?:nhap ngu|di bo doi)(?!.*\b19\d\d)|(?:chap hanh|thi hanh) an|bi bat|lay (?:chong|vo) (?!cung|trong|som|muon|roi|nam|thang)[a-z]\w*"
     r"|(?:vo bao|da|vua|moi) mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the|suc|mua)\b)|(?:moi|vua) chet"
     r"|(?:khong|ko|k) con (?:o|cu tru|sinh song|song|sinh hoat)|(?:khong|ko|k) o (?:day|dia phuong|thon|nha nay)|bo (?:di|dia phuong)$"
-    r"|xin (?:chuyen|rut|nghi|thoi|ra)|bao luu|ly hon.* ve|chuyen (?:han|luon|xa|xuong|len|sang|qua|tuyen|nha)"
+    r"|xin (?:chuyen|rut|nghi|thoi|ra)|bao luu|ly hon.* ve|(?:ve|ra|vao|len|xuong|sang|qua|di) o (?:han|luon|voi|cung|nha|tai)|^(?:da )?rut(?:$| (?:ten|lui|von|tien|ra))|khong moi|chuyen (?:\w+ ){1,2}khac|chuyen (?:han|luon|xa|xuong|len|sang|qua|tuyen|nha)"
     r"|doi (?:nha )?(?:qua|sang|ve|len|xuong) (?:khom|ap|thon|to|khu|phuong|xa|huyen|tinh|que)|don (?:nha |di |han |luon )*(?:di|len|xuong|qua|sang|vao|ra|ve(?! sinh))"
     r"|(?:chuyen (?:di|den(?!$| (?:\d|nam|thang))|ve(?! (?:xa|thon|day)$)|vao|ra|khoi|noi|cho o|khau|ho khau|sinh hoat|sh|truong|xu|cong tac)|di khoi|cat khau|cat ho khau)"
     r"(?! (?:so|sim|tu)\b))\b"
@@ -127,7 +127,7 @@ _CHANGED = re.compile(
     r"|\bnham so\b.*\bso (?:em|minh|toi) la [\d+]"
 )
 _BEHIND_NAME = re.compile(r"[(,;:\n]|\s[-–]|[-–]\s")
-_CLAUSE = re.compile(r"[(,;.\n]|\s[-–+]\s")
+_CLAUSE = re.compile(r"[(,;.\n→]|->|=>|\s[-–+]\s")
 _words = lru_cache(maxsize=20_000)(unaccented)
 
 
