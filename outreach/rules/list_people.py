@@ -8,6 +8,7 @@ from functools import lru_cache
 from outreach.rules.cells import Row, cell_text
 from outreach.rules.list_columns import Header
 from outreach.rules.list_labels import PHONE, Column, meaning_of
+from outreach.rules.people_beside import begins_with_family, plain_name
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus, unaccented
 
@@ -18,6 +19,8 @@ _TITLE = re.compile(
     r"|nguoi lap|lap (?:bieu|bang)|(?:mang|chuyen) sang|luy ke)\b|(?:cong|tong|to \d+)$|cong ?[:(\d]"
     r"|cong (?:thon|lang|to|xa|chi|trang)\b"
 )
+# As written: "Tống" and "Công" are names.
+_AS_WRITTEN = re.compile(r"(?:tổng|cộng)\b|.*\b(?:giấu|không ghi|không rõ) tên$|(?:còn |bỏ )?trống$|test\b|khuyết$", re.IGNORECASE)
 _ROLE = re.compile(
     r"(?!(?:con|chau|vo|chong|bo|me|cha|ong|ba|anh|chi|em|zalo|so|sdt|dt|dtdd|di dong)\b)[a-z]{3}[a-z ]{0,30}$"
 )
@@ -105,13 +108,17 @@ def _without_number(row: Row, texts: Mapping[Column, str], *, header: Header, be
 def _names_an_office(text: str) -> bool:
     """Check for the words that announce who keeps or signs the list, before a colon or alone."""
     words = unaccented(text)
+    if begins_with_family(plain_name(text)):  # "Tổ trưởng - Y Blưm"
+        return ":" in text and _names_an_office(text.partition(":")[0])
     return bool(_WHO_SIGNS.match(words) or _OFFICE.fullmatch(unaccented(text.partition(":")[0])))
 
 
 @lru_cache(maxsize=20_000)
 def is_title(name: str) -> bool:
     """Check whether the cell for a name is the title of a part of the list, a sum or a remark."""
-    return _TITLE.match(unaccented(name)) is not None
+    if name[:1] in "(-*=_#>[→•" and name and not begins_with_family(name.strip("-*=_#>•→ ")):
+        return True
+    return _AS_WRITTEN.match(name) is not None or _TITLE.match(unaccented(name)) is not None
 
 
 def closes(row: Row) -> Below:
@@ -120,7 +127,8 @@ def closes(row: Row) -> Below:
     heads = (unaccented(text.partition(":")[0]) for cell in row if ":" in (text := cell_text(cell)))
     if any(map(_SIGNATURE.match, words)):
         return Below.SIGNATURE
-    return Below.SUM if any(map(_SUM.match, (*words, *heads))) else Below.PEOPLE
+    is_sum = any(_AS_WRITTEN.match(cell_text(cell)) for cell in row)
+    return Below.SUM if is_sum or any(map(_SUM.match, (*words, *heads))) else Below.PEOPLE
 
 
 def _is_signature(row: Row, phones: Sequence[object]) -> bool:

@@ -33,6 +33,7 @@ from outreach.rules.people_beside import (
     plain_name,
     split_names,
     stand_alike,
+    whose_numbers,
 )
 from outreach.rules.phone_cells import SAYS_NOTHING, for_review, in_order, read_phone_cells
 from outreach.rules.phone_numbers import (
@@ -325,6 +326,9 @@ class RowReader:
         if people:
             name = people[0].name or name
             birth_year = birth_year or people[0].birth_year
+            years = [int(year) for at in self._births for year in _YEAR.findall(cell_text(cell_at(row, at)))]
+            if len(years) == len(people):  # "1955, 1958" of a couple
+                people = tuple(replace(each, birth_year=year) for each, year in zip(people, years, strict=True))
             people = people if len(people) > 1 else ()
         if header.texts:
             village, name = village and without_numbers(village), name and without_numbers(name)
@@ -449,14 +453,19 @@ class RowReader:
         at = self._columns.get(Column.NAME)
         if not cell.numbers or at is None or not isinstance(written_name := cell_at(row, at), str):
             return cell, ()
-        if len(cell.numbers) == 1:
-            return (for_review(cell) if are_two(written_name) else cell), ()
-        names = split_names(written_name, len(cell.numbers))
-        people = tuple(
-            PersonBeside(name, (number,)) for name, number in zip(names, cell.numbers, strict=False)
-        )
+        count = len(cell.numbers)
+        if count == 1 and not are_two(written_name):
+            return cell, ()
+        names = split_names(written_name, 0 if count == 1 else count)
+        if not names:
+            return cell, ()
         of_two = replace(cell, status=PhoneStatus.REVIEW, reason=Reason.TWO_PEOPLE)
-        return (of_two, people) if people else (cell, ())
+        if whose := whose_numbers("; ".join(map(cell_text, phones)), names, count):
+            own = {at: (number,) for at, number in zip(whose, cell.numbers, strict=True)}
+            of_two = replace(cell, status=PhoneStatus.OK, reason=None)
+        else:  # of both, where there is one
+            own = {at: cell.numbers[min(at, count - 1) :][:1] for at in range(len(names))}
+        return of_two, tuple(PersonBeside(name, own.get(at, ())) for at, name in enumerate(names))
 
     def _beside_notes(
         self, phone: PhoneCell, row: Row, note: str, written: str, name: str, people: Sequence[PersonBeside]
@@ -469,6 +478,14 @@ class RowReader:
             if note or not name.replace(" ", "").isalpha() or behind_name(name):
                 phone = beside_note(phone, note, name, is_named=Column.NAME in self._columns)
             if name and _names_nobody(name):
+                phone = for_review(phone)
+        for at in self._header.phones if len(self._header.phones) > 1 else ():
+            said = cell_at(row, at)  # in words beside the other number: "gọi không được"
+            if isinstance(said, str) and not is_phone(said) and (is_gone(said) or is_wrong(said)):
+                phone = for_review(phone)
+        for _, at in self._place_columns:
+            place = cell_text(cell_at(row, at))
+            if any(mark in place for mark in "(>→;") and is_gone(place):  # "Thôn 5 -> về ở với con"
                 phone = for_review(phone)
         for at in self._more_notes:
             if more := cell_text(cell_at(row, at)):

@@ -169,7 +169,7 @@ def _is_without_number(row: Row, name: int, phones: Sequence[int]) -> bool:
     if name >= len(row) or not row[name]:
         return False
     for at in phones:
-        if at < len(row) and (cell := row[at]) and (at != name or any(map(str.isdecimal, str(cell)))):
+        if at < len(row) and (cell := row[at]) and any(map(str.isdecimal, str(cell))):
             return False
     text = cell_text(row[name])
     return not (":" in text or is_sentence(text))  # a remark

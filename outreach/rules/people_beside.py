@@ -12,9 +12,20 @@ from outreach.rules.phone_numbers import PhoneCell, unaccented
 
 _MOST_IN_CELL = 3
 _LONGEST_NAME = 40
-_BETWEEN_NAMES = re.compile(r"\s*[/+&;\n\r]+\s*|\s+và\s+", re.IGNORECASE)
-_KIN_IS = re.compile(r"^(?:vợ|chồng|cha|mẹ|con)(?: là)? ")
-_DASH = re.compile(r"\s+[-–]\s+")
+_BETWEEN_NAMES = re.compile(r"\s*[/+&;\n\r]+\s*|\s+(?:và|với|cùng)\s+", re.IGNORECASE)
+_KIN_IS = re.compile(r"^(?:vợ|chồng|cha|mẹ|con|vo|chong)(?: là)? ", re.IGNORECASE)
+# Where each part begins with a family's name.
+_BETWEEN_SURE = re.compile(rf"{_BETWEEN_NAMES.pattern}|\s*,\s*|\s+[-–]\s+", re.IGNORECASE)
+_COUPLE = re.compile(
+    r"(?:hai )?(?:vợ chồng|ông bà|anh chị|cô chú|vo chong|ong b[aà]|anh chi|co chu)(?: (?:là|của))?:? ", re.IGNORECASE
+)
+# Whose a number is, of a man and a woman.
+_MAN_AND_WOMAN = (
+    ({"ông", "ô"}, {"bà", "b"}),
+    ({"anh", "a"}, {"chị"}),
+    ({"chồng", "ck", "c"}, {"vợ", "vk", "v"}),
+    ({"bố", "cha", "b"}, {"mẹ", "m"}),
+)
 _MOST_COMMON = """
     nguyễn trần lê phạm huỳnh hoàng phan vũ võ đặng bùi đỗ hồ ngô dương lý đinh trịnh mai trương lương tô cao tạ hà
     khổng nghiêm cổ mạc doãn lã vi ninh lục khuất đàm thái đoàn đào lâm phùng châu hứa tống tôn quách kiều lò triệu nông bế ma vương thạch kim
@@ -90,18 +101,41 @@ def stand_alike(headings: Sequence[str]) -> bool:
     return bool(words) and all(words) and (len({*words}) == 1 or all(map(_OF_COUPLE.search, words)))
 
 
-def split_names(cell: str, count: int) -> list[str]:
-    """Return the names in a cell if it holds `count` people's, else []."""
-    if not 2 <= count <= _MOST_IN_CELL:
-        return []
+def split_names(cell: str, count: int = 0) -> list[str]:
+    """Return the names in a cell if it holds `count` people's, or without a count two or three by family, else []."""
+    cell = _COUPLE.sub("", cell)
     names = [_KIN_IS.sub("", " ".join(part.split())) for part in _BETWEEN_NAMES.split(cell) if part.strip()]
-    if len(names) == 1:
-        names = [" ".join(part.split()) for part in _DASH.split(cell)]
-        if not all(begins_with_family(name) for name in names):
-            return []
-    if len(names) != count or not all(map(_is_name, names)):
+    if len(names) == count <= _MOST_IN_CELL and all(map(_is_name, names)):
+        return names
+    parts = (_KIN_IS.sub("", " ".join(part.split())) for part in _BETWEEN_SURE.split(cell) if part.strip())
+    names = [plain_name(part) for part in parts]
+    is_sure = all(_is_name(name) and begins_with_family(name) for name in names)
+    return names if is_sure and 1 < len(names) <= _MOST_IN_CELL and count in (0, len(names)) else []
+
+
+def are_couple(text: str) -> bool:
+    """Check for the words before the names of a couple, as "Vợ chồng anh"."""
+    return _COUPLE.match(text) is not None
+
+
+def whose_numbers(text: str, names: Sequence[str], count: int) -> list[int]:
+    """Return which of two people, a man and a woman, each number of a cell is, as its words tell; [] if they do not.
+
+    "ông: …, bà: …" tells it, as does for one number the given name of one, "(cô Hiệp)".
+    """
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    if count == 1 and len(words) < 3:
+        named = [at for at, name in enumerate(names) if words[-1:] == name.lower().split()[-1:]]
+        return named if len(named) == 1 and len(names) == 2 else []
+    women = [at for at, name in enumerate(names) if {"thị", "thi"} & {*name.lower().split()[1:-1]}]
+    if not count == len(words) == len(names) == 2 or len(women) != 1:
         return []
-    return names
+    for men, wives in _MAN_AND_WOMAN:
+        if words[0] in men and words[1] in wives:
+            return [1 - women[0], women[0]]
+        if words[1] in men and words[0] in wives:
+            return [women[0], 1 - women[0]]
+    return []
 
 
 # Who somebody is in a household, behind the name.
@@ -134,7 +168,7 @@ _ADDRESSED = re.compile(
 # Names of saints before a Catholic's own.
 _SAINTS = re.compile(
     r"\b(?:(?:phêrô|phêro|phero|phaolô|phaolo|phao lô|maria|mária|giuse|gioan|baotixita|bosco|gb|anna|têrêsa|teresa|terêsa|micae|đaminh|antôn|anton"
-    r"|phanxicô|phanxico|xaviê|martinô|mátta|matta|luca|gioakim|giacôbê|tôma|anrê|augustinô|augustino|cêcilia|catarina|rôsa|agata|lucia"
+    r"|phanxicô|phanxico|xaviê|martinô|đa minh|goretti|mátta|matta|luca|gioakim|giacôbê|tôma|anrê|augustinô|augustino|cêcilia|catarina|rôsa|agata|lucia"
     r"|isave|elisabet|máccô|matthêu|vinh sơn|vincentê|simon|stêphanô|madalêna|monica|clara|agnes)\b[. -]*)+(?=[^\W\d_])",
     re.IGNORECASE,
 )
@@ -312,13 +346,7 @@ def names_another(text: str, names: Sequence[str]) -> bool:
 
 def are_two(cell: str) -> bool:
     """Check whether a cell names two people, as "A Lin + Y Đoan", or three with commas between."""
-    if cell.replace(" ", "").isalpha() and " và " not in cell:
-        return False
-    if "," in cell:
-        cell = cell.replace(",", "\n")
-    return any(
-        all(map(begins_with_family, names := split_names(cell, count))) and bool(names) for count in (2, 3)
-    )
+    return not (cell.replace(" ", "").isalpha() and " và " not in cell) and bool(split_names(cell))
 
 
 def _is_name(text: str) -> bool:

@@ -9,7 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from outreach.rules.people_beside import begins_with_family, behind_name, names_another
+from outreach.rules.people_beside import (
+    are_couple,
+    begins_with_family,
+    behind_name,
+    names_another,
+    plain_name,
+)
 from outreach.rules.phone_cells import for_review, in_order, is_of_others, read_phone_cell
 from outreach.rules.phone_numbers import (
     PhoneCell,
@@ -230,6 +236,8 @@ def split_line(line: str) -> list[str] | None:
         return ["", "", text.strip(), ""]
     name, *more = _parts(_LABEL_AT_END.sub("", before.rstrip()))
     rest = _parts(after)
+    if are_couple(name) and more and begins_with_family(plain_name(more[0])):
+        name = f"{name}, {more.pop(0)}"
     if more and begins_with_family(more[0]) and not begins_with_family(name):  # "Trưởng nhóm: A Lâu"
         name, more = more[0], [name, *more[1:]]
     if not name and rest[0][:1].isupper():
