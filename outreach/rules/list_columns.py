@@ -560,7 +560,9 @@ def _header_by_content(rows: Sequence[Row]) -> Header | None:
     name = guess_name_column(rows[first:])
     worded = sum(any(map(str.isalpha, cell_text(cell_at(row, phone)))) for row in rows[first:])
     texts = frozenset({phone} if 2 * worded > len(rows) - first else ())  # notes: whose numbers, is not known
-    columns = {} if name is None else {Column.NAME: name}
+    columns = read_header(rows, index).columns if index >= 0 else {}
+    if name is not None:
+        columns = {**columns, Column.NAME: name}
     return Header(labels, first, columns, (phone,), texts=texts, guessed=bool(texts), paths=paths)
 
 

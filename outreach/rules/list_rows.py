@@ -450,6 +450,9 @@ class RowReader:
             return for_review(others) if others.numbers else own, ()
         newest = read_phone_cells(_cells(row, self._newest, ())) if self._newest else None
         cell = newest if newest and newest.numbers else read_phone_cells(phones)
+        if newest and newest.numbers and newest.status is PhoneStatus.REVIEW:  # perhaps the older one is right
+            older = read_phone_cells(_cells(row, [at for at in header.phones if at not in self._newest], ()))
+            cell = replace(cell, numbers=tuple(dict.fromkeys((*older.numbers, *cell.numbers))))
         at = self._columns.get(Column.NAME)
         if not cell.numbers or at is None or not isinstance(written_name := cell_at(row, at), str):
             return cell, ()

@@ -107,6 +107,8 @@ def split_names(cell: str, count: int = 0) -> list[str]:
     names = [_KIN_IS.sub("", " ".join(part.split())) for part in _BETWEEN_NAMES.split(cell) if part.strip()]
     if len(names) == count <= _MOST_IN_CELL and all(map(_is_name, names)):
         return names
+    if _HEAD.search(cell) or len(_MEMBER.findall(cell)) > 1:  # a household, whose head is meant
+        return []
     parts = (_KIN_IS.sub("", " ".join(part.split())) for part in _BETWEEN_SURE.split(cell) if part.strip())
     names = [plain_name(part) for part in parts]
     is_sure = all(_is_name(name) and begins_with_family(name) for name in names)

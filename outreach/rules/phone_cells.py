@@ -47,6 +47,7 @@ _LETTERS_FOR_DIGITS = str.maketrans("OoОоQDlLIiІSsZzB", "0000001111155228")
 _LIKE_DIGITS = re.compile(
     r"(?<=\d)[OoОоlLIiІSsZzBQD]+(?=\d)|(?<![^\W\d_])[OoОоlLIiІ]+(?=\d)|(?<=\d)[OoОоlLIiІ]+(?![^\W\d_])"
 )
+_NOW = re.compile(r"^(?:[-=]*>|→)\s*(?=[+\d])")  # "-> 0905…": the number is this one now
 _LETTER_O_GROUP = re.compile(r"(?<=\d[ .\-])[OoОо]{2,4}(?=[ .\-]\d)|(?<=\d[ .\-])[OoОо]{3}$")
 
 
@@ -129,7 +130,7 @@ def _read_text(cell: str) -> PhoneCell:
                 return PhoneCell(PhoneStatus.OK, (f"+84{national}",))
     if len(cell) > _MAX_LETTERS:
         return reject(Reason.NO_VALID_NUMBER)
-    text = phone_numbers.clean(cell)
+    text = _NOW.sub("", phone_numbers.clean(cell))
     reason = phone_numbers.rejection_reason(text)
     if reason:
         return reject(reason)
