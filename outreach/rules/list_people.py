@@ -20,7 +20,9 @@ _TITLE = re.compile(
     r"|cong (?:thon|lang|to|xa|chi|trang)\b"
 )
 # As written: "Tống" and "Công" are names.
-_AS_WRITTEN = re.compile(r"(?:tổng|cộng)\b|.*\b(?:giấu|không ghi|không rõ) tên$|(?:còn |bỏ )?trống$|test\b|khuyết$", re.IGNORECASE)
+_AS_WRITTEN = re.compile(
+    r"(?:tổng|cộng)\b|.*\b(?:giấu|không ghi|không rõ) tên$|(?:còn |bỏ )?trống$|test\b|khuyết$", re.IGNORECASE
+)
 _ROLE = re.compile(
     r"(?!(?:con|chau|vo|chong|bo|me|cha|ong|ba|anh|chi|em|zalo|so|sdt|dt|dtdd|di dong)\b)[a-z]{3}[a-z ]{0,30}$"
 )

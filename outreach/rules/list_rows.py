@@ -73,7 +73,9 @@ _OF_ANOTHER = re.compile(
     r"|\bemergency\b|\brelatives?\b|\bnext of kin\b"
 )
 _OF_RELATIVE = re.compile(r"\b(?:nguoi (?:than|nha)|than nhan)\b")
-_NEW = re.compile(r"\bmoi(?: nhat)?$|\bcap nhat\b|\bhien (?:nay|tai)\b|\bdang (?:dung|su dung)$|\bdieu chinh\b")
+_NEW = re.compile(
+    r"\bmoi(?: nhat)?$|\bcap nhat\b|\bhien (?:nay|tai)\b|\bdang (?:dung|su dung)$|\bdieu chinh\b"
+)
 _WHOSE = re.compile(r"\bcua ai\b|\bchu (?:so|may|thue bao)\b")
 _OWN = re.compile(r"(?:(?:so )?chinh chu|ban than|cua minh|minh|toi|x)\b")
 _OF_KIN = re.compile(
@@ -328,7 +330,9 @@ class RowReader:
             birth_year = birth_year or people[0].birth_year
             years = [int(year) for at in self._births for year in _YEAR.findall(cell_text(cell_at(row, at)))]
             if len(years) == len(people):  # "1955, 1958" of a couple
-                people = tuple(replace(each, birth_year=year) for each, year in zip(people, years, strict=True))
+                people = tuple(
+                    replace(each, birth_year=year) for each, year in zip(people, years, strict=True)
+                )
             people = people if len(people) > 1 else ()
         if header.texts:
             village, name = village and without_numbers(village), name and without_numbers(name)
@@ -450,7 +454,9 @@ class RowReader:
             return for_review(others) if others.numbers else own, ()
         newest = read_phone_cells(_cells(row, self._newest, ())) if self._newest else None
         cell = newest if newest and newest.numbers else read_phone_cells(phones)
-        if newest and newest.numbers and newest.status is PhoneStatus.REVIEW:  # perhaps the older one is right
+        if (
+            newest and newest.numbers and newest.status is PhoneStatus.REVIEW
+        ):  # perhaps the older one is right
             older = read_phone_cells(_cells(row, [at for at in header.phones if at not in self._newest], ()))
             cell = replace(cell, numbers=tuple(dict.fromkeys((*older.numbers, *cell.numbers))))
         at = self._columns.get(Column.NAME)
@@ -464,11 +470,11 @@ class RowReader:
             return cell, ()
         of_two = replace(cell, status=PhoneStatus.REVIEW, reason=Reason.TWO_PEOPLE)
         if whose := whose_numbers("; ".join(map(cell_text, phones)), names, count):
-            own = {at: (number,) for at, number in zip(whose, cell.numbers, strict=True)}
+            theirs = {at: (number,) for at, number in zip(whose, cell.numbers, strict=True)}
             of_two = replace(cell, status=PhoneStatus.OK, reason=None)
         else:  # of both, where there is one
-            own = {at: cell.numbers[min(at, count - 1) :][:1] for at in range(len(names))}
-        return of_two, tuple(PersonBeside(name, own.get(at, ())) for at, name in enumerate(names))
+            theirs = {at: (cell.numbers[min(at, count - 1)],) for at in range(len(names))}
+        return of_two, tuple(PersonBeside(name, theirs.get(at, ())) for at, name in enumerate(names))
 
     def _beside_notes(
         self, phone: PhoneCell, row: Row, note: str, written: str, name: str, people: Sequence[PersonBeside]

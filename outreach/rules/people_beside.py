@@ -17,7 +17,8 @@ _KIN_IS = re.compile(r"^(?:vợ|chồng|cha|mẹ|con|vo|chong)(?: là)? ", re.IG
 # Where each part begins with a family's name.
 _BETWEEN_SURE = re.compile(rf"{_BETWEEN_NAMES.pattern}|\s*,\s*|\s+[-–]\s+", re.IGNORECASE)
 _COUPLE = re.compile(
-    r"(?:hai )?(?:vợ chồng|ông bà|anh chị|cô chú|vo chong|ong b[aà]|anh chi|co chu)(?: (?:là|của))?:? ", re.IGNORECASE
+    r"(?:hai )?(?:vợ chồng|ông bà|anh chị|cô chú|vo chong|ong b[aà]|anh chi|co chu)(?: (?:là|của))?:? ",
+    re.IGNORECASE,
 )
 # Whose a number is, of a man and a woman.
 _MAN_AND_WOMAN = (
@@ -35,7 +36,15 @@ _MOST_COMMON = """
 """
 _FAMILY_NAMES = frozenset(_MOST_COMMON.split())
 _UNACCENTED = frozenset(map(unaccented, _FAMILY_NAMES))
-_WORDS_TOO = {"danh", "mã", "từ", "tăng", "chu", "vàng", "thân"}  # families where a capital follows: "Danh Sóc Kha"
+_WORDS_TOO = {
+    "danh",
+    "mã",
+    "từ",
+    "tăng",
+    "chu",
+    "vàng",
+    "thân",
+}  # families where a capital follows: "Danh Sóc Kha"
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +249,9 @@ def behind_name(text: str, least: int = 2) -> str:
         at -= 1
     if at > least and at < len(words) and words[at - 1] in _ROLES:
         at -= 1
-    if all(word.isdecimal() and len(word) < 3 for word in words[at:]):  # "Y Blưm 2" is another than "Y Blưm 1"
+    if all(
+        word.isdecimal() and len(word) < 3 for word in words[at:]
+    ):  # "Y Blưm 2" is another than "Y Blưm 1"
         return ""
     is_name = words[at - 1][:1].isupper() and words[at - 1] not in ("Thị", "Văn") and (at > 1 or least == 1)
     return " ".join(words[at:]) if is_name and not text.isupper() else ""
