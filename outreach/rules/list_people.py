@@ -21,7 +21,8 @@ _TITLE = re.compile(
 )
 # As written: "Tống" and "Công" are names.
 _AS_WRITTEN = re.compile(
-    r"(?:tổng|cộng)\b|.*\b(?:giấu|không ghi|không rõ) tên$|(?:còn |bỏ )?trống$|test\b|khuyết$", re.IGNORECASE
+    r"(?:tổng|cộng)\b|.*\b(?:giấu|không ghi|không rõ) tên$|(?:còn |bỏ )?trống$|test\b|khuyết$|(?:chú thích|ký hiệu|quy ước)(?: màu)?\W*$|(?:nền|tô|bôi|màu) (?:màu )?(?-i:xám|vàng|đỏ|xanh|cam|hồng)\b",
+    re.IGNORECASE,
 )
 _ROLE = re.compile(
     r"(?!(?:con|chau|vo|chong|bo|me|cha|ong|ba|anh|chi|em|zalo|so|sdt|dt|dtdd|di dong)\b)[a-z]{3}[a-z ]{0,30}$"

@@ -262,10 +262,9 @@ def _end_of_name(words: Sequence[str]) -> int:
     if len(words) < 3 or not begins_with_family(" ".join(words)):
         return len(words)
     is_tall = "".join(words[:2]).isupper()
+    may_go_on = words[1] == "Thị" and len(words) == 5 and words[4][:1].isupper()  # "Lê Thị Ngọc lan Anh"
     for at, word in enumerate(words):
-        is_remark = _IS_NO_NAME.fullmatch(word) or (
-            word[:1].islower() and not is_tall and at > 2 + (words[1] in ("Thị", "Văn"))
-        )
+        is_remark = _IS_NO_NAME.fullmatch(word) or (word[:1].islower() and not is_tall and at > 2 + may_go_on)
         if at > 1 and (is_remark or (is_tall and not word.isupper())):
             return at
     return len(words)

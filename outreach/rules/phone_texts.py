@@ -161,7 +161,8 @@ def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool =
     if is_named and not name:
         return for_review(cell)
     words, first = _words(note), _BEHIND_NAME.split(name)
-    behind = [*(part.strip(" )") for part in first[1:]), behind_name(first[0].strip())]
+    remark = behind_name(first[0].strip())
+    behind = [*(part.strip(" )") for part in first[1:]), remark, remark.rpartition(" ")[2]]
     others = NUMBER.search(name) and {*read_phone_in_text(name).numbers} - {*cell.numbers}
     if (
         others

@@ -1,0 +1,312 @@
+"""How people keep lists: remarks behind names and beside numbers, couples in a cell, colours, numbers in two cells."""
+
+from pathlib import Path
+
+import pytest
+import xlsxwriter
+
+from outreach.imports.list_reader import check_list
+from outreach.rules.list_people import is_title
+from outreach.rules.people_beside import plain_name, split_names, whose_numbers
+from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.phone_texts import is_gone
+from tests.support.list_files import write_xlsx
+from tests.support.places import KONTUM_2020
+
+OWN, OTHER = "0905000123", "0905000124"
+F, M = f"+84{OWN[1:]}", f"+84{OTHER[1:]}"
+
+
+def people(path: Path) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Name, status and numbers of each person of a file."""
+    rows = check_list(path, KONTUM_2020)
+    return [
+        (each.name, each.phone.status.value, each.phone.numbers) for row in rows for each in row.each_person()
+    ]
+
+
+def read(tmp_path: Path, *rows: list[object]) -> list[tuple[str, str, tuple[str, ...]]]:
+    return people(write_xlsx(tmp_path / "list.xlsx", {"DS": list(rows)}))
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("Danh Sóc Kha chùa Mới", "Danh Sóc Kha"),
+        ("Bs Lê Văn An trạm Y tế", "Lê Văn An"),
+        ("LE THI MAI MN Hoa Sen", "LE THI MAI"),
+        ("LÊ THỊ MAI kế toán", "LÊ THỊ MAI"),
+        ("Lê Thị Mai TTYT huyện", "Lê Thị Mai"),
+        ("Ngon Bríu Thị", "Bríu Thị Ngon"),
+        ("Tổ trưởng 5 K3 - Lê Văn An", "Lê Văn An"),
+        ("Khóm đội K4: Lê Văn An", "Lê Văn An"),
+        ("Anh Dũng - Trại cưa", "Dũng"),
+        ("Lê thị mỹ Duyên", "Lê thị mỹ Duyên"),
+        ("Đa Minh Vũ Đình An", "Vũ Đình An"),
+    ],
+)
+def test_a_name_ends_where_a_remark_begins(written: str, name: str) -> None:
+    assert plain_name(written) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        *[
+            (name, "review")
+            for name in ("Cô Lan", "Anh Phúc Viettel Store", "Út Lò Bánh Mì", "Ba Tam Ve Chai")
+        ],
+        *[
+            (name, "review")
+            for name in ("Gia đình cố Lê Văn An", "Cố Lê Văn An (con nộp)", "Lê Thị Mai K5 bỏ")
+        ],
+        *[(name, "ok") for name in ("Chị Lê Thị Mai HPN thôn 3", "Y Blưm", "H'Hen", "Ô. Alăng Bhuốch")],
+    ],
+)
+def test_a_nickname_or_somebody_who_died_is_asked_about(tmp_path: Path, name: str, status: str) -> None:
+    assert [each[1] for each in read(tmp_path, ["Họ tên", "SĐT"], [name, OWN])] == [status]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "Lê Văn An & Trần Thị Lan",
+        "Lê Văn An + vợ Trần Thị Lan",
+        "Lê Văn An – Trần Thị Lan",
+        "Lê Văn An, Trần Thị Lan",
+        "Ông bà Lê Văn An - Trần Thị Lan",
+        "Vợ chồng anh Lê Văn An (1980), chị Trần Thị Lan (1982)",
+        "Giuse Lê Văn An\nMaria Trần Thị Lan",
+    ],
+)
+def test_a_couple_with_one_number_are_two_to_ask_about(tmp_path: Path, cell: str) -> None:
+    names = ["Lê Văn An", "Trần Thị Lan"]
+    assert split_names(cell) == names
+    assert read(tmp_path, ["Họ tên", "SĐT"], [cell, OWN]) == [(name, "review", (F,)) for name in names]
+
+
+@pytest.mark.parametrize(
+    "cell", ["Lê Văn An (chủ hộ), Trần Thị Lan (vợ)", "Lê Văn An, Thôn 2", "Lê Văn An - Trại cưa"]
+)
+def test_a_household_or_a_remark_is_no_couple(cell: str) -> None:
+    assert split_names(cell) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "whose"),
+    [
+        *[
+            (f"{man}: {OWN}, {woman}: {OTHER}", [0, 1])
+            for man, woman in (("ông", "bà"), ("C", "V"), ("Bố", "mẹ"))
+        ],
+        (f"{OWN} (b) - {OTHER} (ô)", [1, 0]),
+        (f"{OWN} - {OTHER}", []),
+    ],
+)
+def test_whose_of_two_numbers_is_said_beside_them(tmp_path: Path, text: str, whose: list[int]) -> None:
+    names = ["Lê Văn An", "Trần Thị Lan"]
+    assert whose_numbers(text, names, 2) == whose
+    found = read(tmp_path, ["Họ tên", "SĐT"], [" và ".join(names), text])
+    status = "ok" if whose else "review"
+    first, second = (F, M) if whose != [1, 0] else (M, F)
+    assert found == [("Lê Văn An", status, (first,)), ("Trần Thị Lan", status, (second,))]
+
+
+def test_one_number_with_the_given_name_of_one_of_two_is_hers(tmp_path: Path) -> None:
+    found = read(tmp_path, ["Họ tên", "SĐT"], ["Lê Văn An\nTrần Thị Lan", f"{OWN} (cô Lan)"])
+    assert sorted(found) == [("Lê Văn An", "reject", ()), ("Trần Thị Lan", "ok", (F,))]
+
+
+@pytest.mark.parametrize(
+    ("written", "status", "numbers"),
+    [
+        *[(text, "ok", (F,)) for text in (f"{OWN}; 0270000111", f"0270 000 111 - {OWN}", f"-> {OWN}")],
+        (f"{OWN} - hay tắt máy", "ok", (F,)),
+        (f"nhà kế bên (chú Sáu Thợ Bạc): {OWN}", "review", (F,)),
+        ("0270000111", "reject", ()),
+        (f"{OWN}; 09050001", "review", (F,)),
+    ],
+)
+def test_a_landline_a_digit_short_or_a_remark_leaves_the_mobile_alone(
+    written: str, status: str, numbers: tuple[str, ...]
+) -> None:
+    cell = read_phone_cell(written)
+    assert (cell.status.value, cell.numbers) == (status, numbers)
+
+
+@pytest.mark.parametrize("heading", ["ĐT cập nhật", "SĐT hiện nay", "Số ĐT mới"])
+@pytest.mark.parametrize(
+    ("later", "status", "numbers"),
+    [
+        (OTHER, "ok", (M,)),
+        ("nt", "ok", (F,)),
+        (None, "ok", (F,)),
+        ("không liên lạc được", "review", (F,)),
+        (f"gọi qua trưởng thôn: {OTHER}", "review", (F, M)),
+        (f"-> {OTHER} đúng", "ok", (M,)),
+    ],
+)
+def test_of_an_old_number_and_what_was_added_later(
+    tmp_path: Path, heading: str, later: str | None, status: str, numbers: tuple[str, ...]
+) -> None:
+    rows = [["Y Blưm", "0905000150", "0905000151"]] * 2
+    found = read(tmp_path, ["Họ tên", "ĐT 2017", heading], *rows, ["A Lâu", OWN, later])
+    assert found[-1] == ("A Lâu", status, numbers)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *[
+            "nghỉ 5/2025",
+            "nghỉ bán, không mời nữa",
+            "Chuyển CĐ khác",
+            "rút",
+            "rút tên",
+            "Thôn 5 -> về ở với con tại Trà Vân",
+        ],
+        *[
+            "đã nghỉ làm từ tháng 3",
+            "chuyển sang đơn vị khác",
+            "nghỉ từ năm 2024",
+            "lên ở hẳn trên rẫy với con",
+        ],
+    ],
+)
+def test_who_left_is_gone(text: str) -> None:
+    assert is_gone(text)
+
+
+@pytest.mark.parametrize("text", ["nghỉ hưu", "nghỉ 2 buổi", "Thai sản", "rút kinh nghiệm", "ở với con"])
+def test_who_is_still_there_is_not(text: str) -> None:
+    assert not is_gone(text)
+
+
+def test_what_an_address_says_of_somebody_who_left_is_asked_about(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        ["Họ tên", "Thôn", "SĐT"],
+        ["A Lâu", "Thôn 5 -> về ở với con", OWN],
+        ["Y Mơn", "Thôn 5 -> tổ 3", OTHER],
+    )
+    assert [each[1] for each in found] == ["review", "ok"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Cộng tháng 7",
+        "TỔNG QUÝ III",
+        "(trống)",
+        "--- từ đây là hộ mới ---",
+        "Một mạnh thường quân giấu tên",
+        "test",
+    ],
+)
+def test_a_row_that_names_nobody_is_a_title(name: str) -> None:
+    assert is_title(name)
+
+
+@pytest.mark.parametrize("name", ["Công Tằng Thị Lan", "Tống Thị Lan", "- Lê Thị Lan", "Trọng"])
+def test_a_name_that_looks_like_a_sum_is_a_name(name: str) -> None:
+    assert not is_title(name)
+
+
+def test_a_number_on_the_line_below_words_is_joined_to_them(tmp_path: Path) -> None:
+    rows = [["1", "Y Mơn", OTHER], ["2", "A Lâu", "dâu là Y Lan"], [None, None, OWN]]
+    assert read(tmp_path, ["TT", "Họ tên", "SĐT"], *rows) == [
+        ("Y Mơn", "ok", (M,)),
+        ("A Lâu", "review", (F,)),
+    ]
+
+
+def test_an_office_before_a_name_is_a_person_and_below_a_signature_none(tmp_path: Path) -> None:
+    rows = [
+        ["Tổ trưởng 5 - A Lâu", OWN],
+        ["Y Mơn", OTHER],
+        [],
+        ["Người cập nhật", None],
+        ["CTV Liên", "0905000125"],
+    ]
+    assert read(tmp_path, ["Họ tên", "SĐT"], *rows) == [("A Lâu", "ok", (F,)), ("Y Mơn", "ok", (M,))]
+
+
+def test_known_headings_are_kept_where_a_number_is_found_by_the_cells(tmp_path: Path) -> None:
+    path = write_xlsx(
+        tmp_path / "list.xlsx",
+        {
+            "DS": [
+                ["TT", "Quý danh", "Nơi ở", "Liên lạc"],
+                ["1", "Ông A Lâu", "Thôn 3", OWN],
+                ["2", "Bà Y Mơn", "Thôn 4", OTHER],
+            ]
+        },
+    )
+    assert [(row.name, row.village) for row in check_list(path, KONTUM_2020)] == [
+        ("A Lâu", "Thôn 3"),
+        ("Y Mơn", "Thôn 4"),
+    ]
+
+
+@pytest.mark.parametrize(("prefix", "rest"), [("000", "0000000"), ("000", "000 0000"), ("0##", '000"."0000')])
+def test_zeros_that_a_number_format_shows_are_read(tmp_path: Path, prefix: str, rest: str) -> None:
+    path = tmp_path / "list.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        of_prefix, of_rest = (book.add_format({"num_format": each}) for each in (prefix, rest))
+        sheet.write_row(0, 0, ["Họ tên", "Điện thoại", "", "Vốn"])
+        sheet.write_row(1, 1, ["Đầu số", "Số máy"])
+        for line, (name, first, second) in enumerate(
+            [("A Lâu", 90, 1928), ("Y Mơn", 38, 4406), ("Y Lan", 86, 294)], 2
+        ):
+            sheet.write(line, 0, name)
+            sheet.write(
+                line, 1, first, of_prefix if prefix != "0##" else book.add_format({"num_format": "000"})
+            )
+            sheet.write(line, 2, second, of_rest)
+            sheet.write(line, 3, 5000)
+    found = [each[1:] for each in people(path)]
+    assert found == [("ok", (f"+84{number}",)) for number in ("900001928", "380004406", "860000294")]
+
+
+LEGENDS = [
+    (["Chú thích màu:"], ("#FFFF00", "đã chuyển đi nơi khác"), ("#00B050", "đã nhận quà")),
+    (["Ghi chú màu"], ("#FFFF00", "số sai, gọi không được"), ("#00B050", "nợ quỹ (vẫn mời)")),
+    (["Ghi chú: nền vàng = đã nghỉ việc"],),
+    (["Tô vàng: không mời nữa"],),
+]
+
+
+@pytest.mark.parametrize("legend", LEGENDS)
+@pytest.mark.parametrize("coloured", [(0, 1), (0,), (1,)])
+def test_somebody_whose_colour_the_legend_says_is_gone_is_asked_about(
+    tmp_path: Path, legend, coloured
+) -> None:
+    path = tmp_path / "list.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        fill = {colour: book.add_format({"bg_color": colour}) for colour in ("#FFFF00", "#00B050", "#DDEEFF")}
+        sheet.write_row(0, 0, ["Họ tên", "SĐT"], fill["#DDEEFF"])
+        for line, (name, number, colour) in enumerate(
+            [("A Lâu", OWN, None), ("Y Mơn", OTHER, "#FFFF00"), ("Y Lan", "0905000125", "#00B050")], 1
+        ):
+            for at, cell in enumerate((name, number)):
+                sheet.write(line, at, cell, fill[colour] if colour and at in coloured else None)
+        sheet.write_row(5, 0, legend[0])
+        for line, (colour, said) in enumerate(legend[1:], 6):
+            sheet.write_blank(line, 0, None, fill[colour])
+            sheet.write(line, 1, said)
+    assert people(path) == [
+        ("A Lâu", "ok", (F,)),
+        ("Y Mơn", "review", (M,)),
+        ("Y Lan", "ok", ("+84905000125",)),
+    ]
+
+
+def test_colours_without_a_legend_say_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "list.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet, fill = book.add_worksheet(), book.add_format({"bg_color": "#FFFF00"})
+        sheet.write_row(0, 0, ["Họ tên", "SĐT", "Ghi chú"], fill)
+        sheet.write_row(1, 0, ["A Lâu", OWN, "nền nhà ướt"], fill)
+    assert [each[1] for each in people(path)] == ["ok"]
