@@ -44,7 +44,9 @@ _SHARED = re.compile(rb'\bt="s"')
 _VALUE = re.compile(rb"<v>(\d+)(?:\.0)?</v>")
 _TAG = re.compile(rb"<[^>]*>")
 _OF_LEGEND = ("màu", "Màu", "MÀU", "nền", "Nền", "NỀN", "Tô ", "tô ", "Bôi ", "bôi ")
-_LEGEND = re.compile(r"(?:chú thích|ghi chú|quy ước|ký hiệu|chú giải|màu)\b", re.IGNORECASE)
+_LEGEND = re.compile(
+    r"(?:chú thích|ghi chú|quy ước|ký hiệu|chú giải)[^<]{0,20}\bmàu\b|\bmàu(?: sắc)?:", re.IGNORECASE
+)
 _IN_WORDS = re.compile(
     r"(?:nền|màu|tô|bôi|ô|chữ)(?: màu)? (xám|vàng|đỏ|hồng|xanh|cam)(?: \w+)?\s*(?:=|:|-|–|là)\s*([^<,;.\n]+)",
     re.IGNORECASE,
@@ -82,10 +84,13 @@ def find_marks(path: Path) -> Mapping[str, Marks]:
             inline = [] if _TEXT.search(texts) else [_read(archive, part, names) for part in sheets.values()]
             legend = b"".join((texts, *inline)).decode("utf-8", "replace")
             legend = unescape(legend) if "&#" in legend else legend
-        has_legend = any(word in legend for word in _OF_LEGEND)
+        is_told = any(
+            word in legend for word in _OF_LEGEND
+        )  # seldom; the words below take longer to look for
+        words = {colour.lower(): said for colour, said in _IN_WORDS.findall(legend)} if is_told else {}
+        has_legend = is_told and bool(words or _LEGEND.search(legend))
         if not (shared or has_legend or any(each.is_struck or each.zeros for each in formats)):
             return {}
-        words = {colour.lower(): said for colour, said in _IN_WORDS.findall(legend)} if has_legend else {}
         known = [_plain(text) for text in _TEXT.findall(texts)] if has_legend else []
         marks = {}
         for name, part in sheets.items():
@@ -217,10 +222,7 @@ def _told(
 ) -> Iterator[tuple[int, int]]:
     """Yield the cells of people of whose colour a legend, or `words` by a colour's name, say that they or their numbers are gone."""
     texts = Counter(row for (row, _), (text, _) in cells.items() if text)
-    start = min(
-        (row for (row, _), (text, _) in cells.items() if _LEGEND.match(text) and "màu" in text.lower()),
-        default=0,
-    )
+    start = min((row for (row, _), (text, _) in cells.items() if _LEGEND.match(text)), default=0)
     rows = {row for row in range(start, start + _ROWS_OF_LEGEND) if start and texts[row] <= _TEXTS_OF_LEGEND}
     meanings = {}
     for (row, column), (text, colour) in cells.items():
