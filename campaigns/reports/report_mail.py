@@ -138,8 +138,8 @@ def readdress(runtime: Runtime, drive: int, day: str, *, now: datetime) -> None:
         newest = [mail for mail in mails if mail.issue_id == issue_id]
         until = max(mail.expires_at for mail in newest)
         for mail in newest:
-            if mail.address.lower() not in named and not mail.sent_at:
-                mail.expires_at = min(mail.expires_at, now)
+            if not mail.sent_at:
+                mail.expires_at = until if mail.address.lower() in named else min(mail.expires_at, now)
         known = {mail.address.lower() for mail in newest}
         if new := [address for key, address in named.items() if key not in known]:
             queue_mail(session, new, purpose, drive=drive, day=day, issue_id=issue_id, until=until, now=now)

@@ -489,6 +489,17 @@ def test_what_was_sent_again_or_to_the_right_address_and_taken_ends_the_alarm(
     )
 
 
+def test_an_address_that_is_taken_out_and_named_again_gets_the_report(province, box):
+    box.put_off |= dict.fromkeys(LEADERS, "421 busy")
+    province.publish("13:30")
+    for named, clock in ((LEADERS[1:], "13:32"), (LEADERS, "13:34")):
+        province.world.use(report_recipients=named)
+        province.tick(clock)
+    box.put_off.clear()
+    province.tick("13:36")
+    assert addressees(box.take()) == sorted(LEADERS)
+
+
 def test_what_is_sent_again_long_after_has_a_link_that_still_opens(province, box):
     province.publish("13:30")
     box.take()
