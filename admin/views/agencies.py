@@ -15,6 +15,7 @@ from admin.forms import (
     FileField,
     Form,
     NumberField,
+    RowField,
     TextField,
     row_id,
     this_day,
@@ -44,6 +45,7 @@ _UNKNOWN = _l("Chưa rõ số nào thì để trống, đừng ghi 0.")
 
 
 class ReportForm(Form):
+    drive_id = RowField(name="drive")  # another may be chosen while the page is open
     day = DayField(_l("Số liệu của ngày"), required=True, max=today, codes=("figures_day_wrong",))
     staff = TextField(
         _l("Tổng số người"),
@@ -65,6 +67,7 @@ class ReportForm(Form):
 
 class RosterForm(Form):
     ids = "roster"
+    drive_id = RowField(name="drive")
     day = DayField(_l("Danh sách của ngày"), required=True, max=today, codes=("figures_day_wrong",))
     file = FileField(
         _l("Tệp"),
@@ -105,6 +108,7 @@ class FiguresForm(Form):
 
     main = "file"
     ids = "file"
+    drive_id = RowField(name="drive")
     day = DayField(_l("Số liệu của ngày"), required=True, max=today)
     file = FileField(_l("Tệp"), missing=_NO_FILE)
 
@@ -131,7 +135,7 @@ class AgenciesView(AdminPage):
             words=words,
             today=today(),
             day=day.isoformat(),
-            form=FiguresForm.on_page(day=this_day()),
+            form=FiguresForm.on_page(day=this_day(), drive_id=drive_id),
         )
 
     @expose("/<int:organisation_id>/")
@@ -142,8 +146,8 @@ class AgenciesView(AdminPage):
             drive = current_drive(session)
             drive_id, kind = (drive.id, drive.kind) if drive else (0, DEFAULT_KIND)
             words = words_of(session, kind)
-            report_form = _report_form(words)
-            roster_form = RosterForm.on_page(day=this_day())
+            report_form = _report_form(words, drive_id)
+            roster_form = RosterForm.on_page(day=this_day(), drive_id=drive_id)
             roster_form.campaign_id.choices = visible_campaigns(session, user)
             if not roster_form.campaign_id.choices:
                 del roster_form.campaign_id
@@ -237,9 +241,9 @@ def _roster_message(result: RosterResult) -> str:
     return " ".join(filter(None, sentences))
 
 
-def _report_form(words: KindWords) -> ReportForm:
+def _report_form(words: KindWords, drive_id: int) -> ReportForm:
     """Return the form with the words of a kind; where all staff count, it asks for no part of them."""
-    form = ReportForm.on_page(day=this_day())
+    form = ReportForm.on_page(day=this_day(), drive_id=drive_id)
     form.installed.label.text = _("Đã %(done)s", done=words.done)
     if words.owners:
         form.with_smartphone.label.text = words.counted_heading

@@ -179,11 +179,9 @@ class GoalsView(AdminPage):
 
         def write(runtime: Runtime, *, subject: str, **values: Any) -> bool:
             scope, _colon, place = subject.partition(":")
-            drive_id = (
-                request.values.get("drive", type=int) or drive_for_figures(runtime, now=datetime.now(UTC)).id
-            )
+            named, now = request.values.get("drive", type=int), datetime.now(UTC)
+            drive = drive_for_figures(runtime, named, now=now).id
             with runtime.db.read() as session:
-                drive = find_drive(session, drive_id).id
                 found = find_subject(session, drive=drive, scope=scope, place=place)
             return action(runtime, found, **values)
 

@@ -61,8 +61,10 @@ _TOTAL_ROWS = ("tongcong", "cong", "tong")
 
 
 @use_case
-def submit_file(session: Session, path: Path, *, day: date, user: User, now: datetime) -> int:
-    """Store the figures of a file. Returns how many agencies.
+def submit_file(
+    session: Session, path: Path, *, day: date, drive_id: int | None = None, user: User, now: datetime
+) -> int:
+    """Store the figures of a file, of the drive that a page named. Returns how many agencies.
 
     A sudden change needs a note in the row, as on the form. Raises BadInput with each wrong row: then nothing
     is stored.
@@ -82,7 +84,7 @@ def submit_file(session: Session, path: Path, *, day: date, user: User, now: dat
         by_name.setdefault(name_key(name), []).append(agency_id)
     wrong: list[tuple[int, LoaError]] = []
     line_of_agency: dict[int, int] = {}
-    drive = drive_for_figures(session, now=now)
+    drive = drive_for_figures(session, drive_id, now=now)
     for line in read_lines(path):
         try:
             agency_id = _find(line, by_code, by_name)
@@ -203,6 +205,7 @@ def submit_roster(
     day: date,
     campaign_id: int | None,
     note: str,
+    drive_id: int | None = None,
     user: User,
     keys: AnswerContext,
     now: datetime,
@@ -218,7 +221,7 @@ def submit_roster(
     campaign = find_campaign(session, campaign_id, user=user) if campaign_id else None
     if campaign and campaign.launched_at is None:
         raise WrongState("campaign_without_recipients")
-    drive_id = campaign.drive_id if campaign else drive_for_figures(session, now=now).id
+    drive_id = campaign.drive_id if campaign else drive_for_figures(session, drive_id, now=now).id
     is_latest = not session.execute(
         select(AgencyReport.id).where(
             AgencyReport.drive_id == drive_id,

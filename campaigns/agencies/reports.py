@@ -110,13 +110,14 @@ def submit_by_officer(
     *,
     day: date,
     note: str,
+    drive_id: int | None = None,
     user: User,
     now: datetime,
 ) -> AgencyReport:
-    """Store a report by an officer. Raises as `submit_report`, and NotFound and NotAllowed."""
+    """Store a report by an officer, of the drive that their page named. Raises as `submit_report`, and NotFound and NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     find_agency(session, organisation_id, user=user)
-    drive, form = drive_for_figures(session, now=now).id, ReportChannel.FORM
+    drive, form = drive_for_figures(session, drive_id, now=now).id, ReportChannel.FORM
     return submit_report(
         session,
         organisation_id,

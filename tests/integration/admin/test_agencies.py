@@ -12,8 +12,10 @@ from werkzeug.test import TestResponse
 from campaigns.activities.activity_log import ActivityFilter, read_summary
 from campaigns.agencies.links import address_of
 from campaigns.models.activities import Activity
+from campaigns.models.campaigns import Drive
 from campaigns.models.figures import AgencyLink, AgencyReport
 from campaigns.models.replies import Answer, InstallReport
+from campaigns.planning.drives import choose_drive
 from campaigns.rules.activities import ActivityKind, ActivityTotals
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Role
@@ -92,6 +94,22 @@ def test_a_correction_counts_and_leaves_what_it_replaced(world, client, agencies
     page = client.get(f"/admin/agencies/{agencies[0]}/").text
     assert page.count("đã thay") == 1
     assert len(reports(world)) == 3
+
+
+def test_figures_are_of_the_drive_that_the_page_named_though_another_is_chosen_since(world, client, agencies):
+    first = world.drive()
+    pages = [client.get(f"/admin/agencies/{path}").text for path in (f"{agencies[0]}/", "")]
+    world.open_drive("Đợt hai")
+    second = world.scalar(select(func.max(Drive.id)))
+    world.do(choose_drive, second, now=world.in_hours(1))
+    drive = {"drive": str(first)}
+    hand_in(client, agencies[0], "100", "90", "80", **drive)
+    file = (BytesIO("Cơ quan;Tổng số;Đã cài\nSở Tài chính;50;40\n".encode()), "so-lieu.csv")
+    assert (
+        post(client, "/admin/agencies/file", day=today().isoformat(), file=file, **drive).status_code == 303
+    )
+    assert [*world.all(select(AgencyReport.drive_id))] == [first, first]
+    assert all(f'value="{first}"' in page for page in pages)
 
 
 @cases(
