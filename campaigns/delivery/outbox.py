@@ -100,8 +100,13 @@ def credit_segments(
 def requeue(session: Session, entries: Sequence[OutboxEntry]) -> None:
     """Put messages back into the outbox, or cancel them if their campaign was cancelled meanwhile.
 
-    Locks the campaigns by id.
+    None of which an earlier attempt was accepted after all, as was seen only now. Locks the campaigns by id.
     """
+    if repeats := [item.message_id for item in entries if item.n > 1]:
+        theirs = Attempt.message_id.in_(values_subquery(session, repeats, BigInteger))
+        taken = select(Attempt.message_id).where(theirs, Attempt.state.in_(ACCEPTED_OR_BEYOND))
+        accepted = set(session.scalars(taken))
+        entries = [item for item in entries if item.message_id not in accepted]
     if not entries:
         return
     stream_ids = sorted({item.stream_id for item in entries} - {TRANSACTIONAL_STREAM})

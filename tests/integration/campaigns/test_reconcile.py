@@ -10,12 +10,14 @@ from sqlalchemy import select, update
 
 import campaigns.delivery.reconcile
 import outreach.sms.http_client
+from campaigns.delivery.claim_messages import claim_next_batch
 from campaigns.delivery.reconcile import count_undecided, decide_unknown
-from campaigns.delivery.record_outcomes import apply_reports
+from campaigns.delivery.record_outcomes import apply_reports, store_outcomes
 from campaigns.models.messages import Attempt, Incident
 from campaigns.rules.lookups import TIMES_ABSENT
 from campaigns.rules.states import AttemptReport, AttemptState
 from outreach.core.settings import Settings
+from outreach.rules.gateway import Throttled
 from simulator.testing import RunningSimulator
 from tests.support.world import AUTHOR, World, number
 
@@ -101,10 +103,11 @@ def test_a_list_that_shows_messages_late_is_waited_for(world: World, simulator: 
     assert len(simulator.ledger()) == PEOPLE
 
 
-@pytest.mark.parametrize("has_left", [False, True])
+@pytest.mark.parametrize("repeat", ["waits", "is in hand", "has left"])
 def test_an_outcome_seen_late_takes_back_the_repeat_or_is_an_incident_where_that_has_left(
-    world: World, has_left: bool
+    world: World, repeat: str
 ) -> None:
+    has_left = repeat == "has left"
     campaign = cut_all(world, list_delay_s=600)  # much later than was declared
     pass_list_delay(world)
     for _ in range(TIMES_ABSENT):
@@ -113,10 +116,14 @@ def test_an_outcome_seen_late_takes_back_the_repeat_or_is_an_incident_where_that
     world.simulator.faults(list_delay_s=0)
     if has_left:
         world.send()
+    claimed = claim_next_batch(world.runtime, "in hand") if repeat == "is in hand" else None
     with world.runtime.db.write() as session:
         first = session.scalars(select(Attempt.id).where(Attempt.n == 1)).all()
         seen = [AttemptReport(attempt, AttemptState.ACCEPTED, f"SM-late-{attempt}") for attempt in first]
         apply_reports(session, seen, now=world.now, secret_key=world.runtime.settings.secret_key)
+    if claimed:
+        store_outcomes(world.runtime, [(task.claim, Throttled()) for task in claimed[2]])
+    world.wait(2 if claimed else 0)  # as long as they wait after that
     world.send()
     assert Counter(world.sent_to()) == {number(i): 1 + has_left for i in range(PEOPLE)}
     assert states(world, campaign) == {"accepted": PEOPLE}
