@@ -154,6 +154,7 @@ class AgenciesView(AdminPage):
             return self.render(
                 "reports/agency.html",
                 agency=agency,
+                today=today(),
                 drive=drive,
                 words=words,
                 has_app=needs_smartphone(session, kind),

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from redis import RedisError
+from sqlalchemy import select
 
 from admin.forms import Form, LongTextField
 from admin.permissions import may_open
@@ -21,6 +22,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.audit import read_actors, read_head, read_journal
 from outreach.accounts.security_events import SecurityEvent, count_events, read_events
 from outreach.accounts.users import name_of, names_of
+from outreach.models.backups import Backup
 
 # Tables whose rows have a page: its endpoint, and the name of its id argument.
 _PAGES = {
@@ -103,6 +105,8 @@ class ChecksView(AdminPage):
         findings = run_checks(self.runtime, now=datetime.now(UTC))
         with self.reading() as (session, _user):
             permit = read_permit(session)
+            finished = select(Backup).where(Backup.finished_at.is_not(None))
+            backup = session.scalar(finished.order_by(Backup.finished_at.desc()).limit(1))
             by = name_of(session, permit.allowed_by) if permit else ""
         return self.render(
             "settings/checks.html",
@@ -110,6 +114,7 @@ class ChecksView(AdminPage):
             level=worst(findings),
             levels=Level,
             permit=permit,
+            backup=backup,
             by=by,
             form=PermitForm.on_page(),
         )

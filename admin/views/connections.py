@@ -66,7 +66,6 @@ class TokensView(TableRegister):
     list_template, new_form = "settings/api_tokens.html", TokenForm
     columns = (
         ("name", _l("Tên")),
-        ("organisation.name", _l("Tổ chức")),
         ("rights", _l("Quyền")),
         ("expires_at", _l("Hạn dùng")),
         ("last_used_at", _l("Dùng lần cuối")),
@@ -78,7 +77,7 @@ class TokensView(TableRegister):
         ("expires_at", ApiToken.expires_at),
         ("last_used_at", ApiToken.last_used_at),
     )
-    order = (ApiToken.id.desc(),)
+    order = (ApiToken.ended_at.is_not(None), ApiToken.id.desc())
     column_filters = (
         ChoiceFilter(
             _l("Tình trạng"),

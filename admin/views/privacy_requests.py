@@ -49,7 +49,7 @@ from campaigns.privacy.requests import (
     respond_to_request,
 )
 from campaigns.rules.cases import CaseKind, CaseOutcome
-from campaigns.rules.privacy import clocks_on
+from campaigns.rules.privacy import Urgency, clocks_on
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import Exclusion, MessageState
@@ -200,6 +200,7 @@ class PrivacyRequestsView(AdminPage):
                 "contacts/requests.html",
                 lines=requests,
                 is_done=is_done,
+                late=sum(line.urgency is Urgency.OVERDUE for line in requests),
                 known_until=calendar.known_until,
                 clocks=clocks_on(load_clocks(), this_day()),
                 **REQUEST_FORMS,

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
 from admin.forms import CheckField, ChoiceField, FileField, Form, LongTextField, RowField, TextField
@@ -84,16 +84,14 @@ class DoNotCallForm(Form):
         _l("Tệp tải về từ hệ thống DoNotCall"),
         missing=_l("Chưa chọn tệp. Hãy chọn tệp tải về từ hệ thống DoNotCall."),
         hint=_l(
-            "Excel, LibreOffice hoặc CSV, tối đa %(n)s MB; cột số điện thoại được tự tìm. Hệ thống chỉ giữ mã băm của các số, không giữ tệp.",
+            "Excel, LibreOffice hoặc CSV, tối đa %(n)s MB. Hệ thống chỉ giữ mã băm của các số, không giữ tệp.",
             n=LARGEST // 2**20,
         ),
     )
     may_shrink = CheckField(
-        _l("Tệp này là toàn bộ danh sách: các số không có trong tệp sẽ bị gỡ khỏi danh sách"),
+        _l("Tệp này là toàn bộ danh sách: gỡ các số không có trong tệp"),
         name="shrink",
-        hint=_l(
-            "Không đánh dấu thì tệp thiếu hơn một phần năm các số đang có sẽ không được nhập, vì có thể chỉ là một phần danh sách."
-        ),
+        hint=_l("Chỉ cần khi tệp thiếu hơn một phần năm số đang có. Số do cán bộ tự ghi luôn được giữ."),
     )
 
 
@@ -124,16 +122,13 @@ class DoNotCallView(TableRegister):
         ("error", _l("Lỗi")),
     )
     order = (DoNotCallFile.id.desc(),)
-    column_filters = (
-        ChoiceFilter(
-            _l("Tình trạng"),
-            {
-                "waiting": (_l("Đang xử lý"), DoNotCallFile.state == RegisterState.WAITING),
-                "done": (_l("Xong"), DoNotCallFile.state == RegisterState.DONE),
-                "failed": (_l("Không nhập được"), DoNotCallFile.state == RegisterState.FAILED),
-            },
-        ),
-    )
+
+    def show_list(self, **context: Any) -> str:
+        with self.reading() as (session, _user):
+            files = select(DoNotCallFile).order_by(DoNotCallFile.id.desc()).limit(1)
+            newest = session.scalar(files)
+            in_force = session.scalar(files.where(DoNotCallFile.state == RegisterState.DONE))
+        return super().show_list(newest=newest, in_force=in_force, **context)
 
     @expose("/export.csv")
     def export(self) -> ResponseReturnValue:

@@ -101,6 +101,7 @@ def test_a_reply_typed_in_the_inbox_is_sent_after_signing_in_in_place(office, pa
 def test_a_form_that_asks_for_the_password_by_now_asks_in_place(office, page_as):
     visit = page_as(ADMINISTRATOR)
     page = visit.open("/admin/users/")
+    page.get_by_role("link", name="Mời người dùng mới").click()
     page.get_by_label("Địa chỉ thư điện tử").fill("y.moi@loa.example")
     page.get_by_label("Tổ chức").last.select_option("Không thuộc tổ chức nào")
     with office.runtime.db.write() as session:

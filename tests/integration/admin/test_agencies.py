@@ -93,6 +93,8 @@ def test_a_correction_counts_and_leaves_what_it_replaced(world, client, agencies
     assert "66,7%" in client.get(f"/admin/agencies/?day={yesterday}").text
     page = client.get(f"/admin/agencies/{agencies[0]}/").text
     assert page.count("đã thay") == 1
+    assert "Đã gửi hôm nay" in page
+    assert "90,0%" in page
     assert len(reports(world)) == 3
 
 

@@ -349,7 +349,11 @@ def test_administrators_make_and_end_tokens_on_the_page(other, world):
     assert client.get("/api/v1/goals", headers=asked).status_code == 401
     assert post(client, "/admin/tokens/", name="", organisation=owner, days=30).status_code == 422
     tried = {"name": "Thử", "organisation": owner, "right": "figures:read", "days": 30, "sandbox": "1"}
-    assert "chạy thử" in post(client, "/admin/tokens/", **tried).text
+    page = post(client, "/admin/tokens/", **tried).text
+    assert "chạy thử" in page
+    assert page.index('<th scope="row">Thử') < page.index('<th scope="row">Kho dữ liệu'), (
+        "who is in use comes first"
+    )
     told = world.all(
         select(AuditEvent.action).where(AuditEvent.subject == "api_tokens:2").order_by(AuditEvent.id)
     )

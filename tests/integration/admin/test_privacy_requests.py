@@ -59,6 +59,9 @@ def test_a_request_is_shown_where_it_presses(world, client, person):
     assert "1 yêu cầu về dữ liệu cá nhân đến hạn" in client.get("/admin/").text
     world.execute(update(PersonRequest).values(due_at=world.now))
     assert "1 yêu cầu về dữ liệu cá nhân đã quá hạn" in client.get("/admin/").text
+    page = client.get("/admin/requests/").text
+    assert "1 yêu cầu chờ trả lời" in page
+    assert "1 quá hạn" in page
     post(client, f"/admin/requests/{made.id}/finish", answer="đã sửa")
     assert "dữ liệu cá nhân" not in client.get("/admin/").text
     assert "đã sửa" in client.get(f"/admin/people/{person}/").text
@@ -190,7 +193,7 @@ def test_a_breach_counts_down_until_the_authority_has_notice(world, client):
     for wrong in ({"found_time": "25:00"}, {"found_on": "0001-01-01"}):
         assert post(client, f"{path}record", what="mất máy tính", **wrong).status_code == 422
     assert post(client, f"{path}record", what="mất máy tính có một danh sách").status_code == 303
-    assert "còn 71 giờ" in client.get(path).text
+    assert "Còn 71 giờ" in client.get(path).text
     assert "1 vi phạm dữ liệu cá nhân chưa thông báo" in client.get("/admin/").text
     assert post(client, f"{path}1/report", notice="A05, số 12, 26/11/2026").status_code == 303
     assert post(client, f"{path}1/report", notice="lần nữa").status_code == 422

@@ -9,7 +9,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from admin.views.users import UsersView
+from outreach.imports.do_not_call import too_few_left
 from outreach.models.accounts import OrganisationKind, Role, User
+from outreach.models.contacts import DoNotCallFile
 from tests.support.admin_client import signed_in
 from tests.support.world import APPROVER, AUTHOR, World
 
@@ -111,3 +113,19 @@ def test_organisations_come_after_the_one_above_them(client):
     assert every[at : at + 3] == ["Mặt trận tỉnh", "Hội Phụ nữ", "Xã An"]
     assert rows(client, "/admin/organisations/?flt0_0=agency") == ["Xã An"]
     assert rows(client, "/admin/organisations/?search=xã") == ["Xã An"]
+
+
+def test_the_do_not_call_page_says_what_is_in_force_though_the_newest_file_failed(client, world):
+    signed_in(client, ADMINISTRATOR)
+    page = client.get("/admin/do-not-call/").text
+    assert "Chưa có danh sách nào" in page
+    assert '<details class="card" open>' in page  # the form, as there is nothing else
+    counts = {"numbers": 119_204, "people": 17, "added": 119_204, "removed": 0, "unread": 0, "other": 0}
+    world.add(DoNotCallFile(file_name="cũ.xlsx", state="done", counts=counts, handed_in_at=world.now))
+    error = too_few_left(9, 119_204).as_json()
+    world.add(DoNotCallFile(file_name="mới.csv", state="failed", error=error, handed_in_at=world.now))
+    page = client.get("/admin/do-not-call/").text
+    assert "<dd>119.204</dd>" in page
+    assert "Theo tệp “cũ.xlsx”" in page
+    assert "Tệp “mới.csv” không nhập được." in page
+    assert '<details class="card" open>' not in page
