@@ -96,7 +96,7 @@ SCHEMAS: dict[str, Schema] = {
                 strict(
                     {"number": number(1, 9), "text": string(), "means": one_of(MEANINGS), "people": COUNT}
                 ),
-                "the campaign's own answers to its own question, each part of `answers`",
+                "the campaign's own answers to its own question; where one promises, who is recorded as done stays counted at what they said",
             ),
             "self_reported": ref("SelfReported"),
         }

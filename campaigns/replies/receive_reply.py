@@ -395,10 +395,11 @@ def _record(
     keys: AnswerContext,
 ) -> None:
     """Record the answer that a reply gives; "Cài rồi, đừng nhắn nữa" gives two: it is done, and the number gets no more."""
-    said = GivenAnswer(reply.label, heard.meant.own, heard.drive_only)
+    asked = asked_of(heard.campaign)
+    said = GivenAnswer(reply.label, heard.meant.own if asked.is_own else None, heard.drive_only)
     source, is_stop = reply.channel.source, said.label is Label.OPT_OUT
     given: list[tuple[GivenAnswer, int | None, bool]] = [(said, reply.id, acknowledge)]
-    if is_stop and recipient and reports_install_too(heard.body, asked_of(heard.campaign)):
+    if is_stop and recipient and reports_install_too(heard.body, asked):
         given.insert(0, (GivenAnswer(Label.INSTALLED), None, False))
     for each, reply_id, is_acknowledged in given:
         record_answer(

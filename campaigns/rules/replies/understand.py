@@ -24,7 +24,7 @@ class Understanding(NamedTuple):
     """What a reply means: its label with the probability that it is right, whether that is sure enough, whether it is a cry for help.
 
     Without `is_automatic` a person looks at it. `opt_out`: the wish to be left alone counts at once, or is likely and holds back what is
-    sent until an officer has looked. `own` is the number of the message's own answer that it gives.
+    sent until an officer has looked. `own` is the number of the answer that it gives, in the menu only by that number or its words alone.
     """
 
     label: Meaning | None

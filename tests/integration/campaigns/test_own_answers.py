@@ -51,6 +51,17 @@ def state_of(world: World, campaign: int, index: int) -> tuple[Label | None, int
     return recipient.answer, recipient.own_answer
 
 
+def test_a_number_of_the_menu_is_no_own_answer(world):
+    campaign = world.sent(people=2)
+    world.press(campaign, "installed")
+    world.reply(number(0), "1", gateway_id="SM1")
+    world.reply(number(1), "3", gateway_id="SM2")
+    assert state_of(world, campaign, 1) == (Label.NO_SMARTPHONE, None)
+    kept = world.get_one(Campaign, campaign)
+    assert not world.read(read_reach, kept, seen=None).total.total(ReachMeasure.OWN_ANSWERS)
+    assert len(world.all(select(Answer))) == 2, "who presses it and texts it has said it once"
+
+
 @both_databases
 def test_own_answers_are_counted_alike_whatever_way_they_come(world):
     campaign = world.sent(people=6, kind="khao-sat", text=SURVEY)
