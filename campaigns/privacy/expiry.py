@@ -21,6 +21,7 @@ from campaigns.models.replies import IS_OPEN_CRY, Case, Reply
 from campaigns.privacy.erase_contact import IN_FLIGHT, erase_details, erase_numbers
 from campaigns.privacy.retention import SLICE, campaigns_in_use
 from campaigns.rules.cases import CaseOutcome
+from campaigns.rules.safety import EVENT_LASTS
 from campaigns.rules.states import UNSETTLED
 from outreach.accounts import audit
 from outreach.core.bulk import set_columns, values_subquery
@@ -85,8 +86,12 @@ def remove_expired(runtime: Runtime, *, days: int, now: datetime) -> ExpiryResul
             if len(slice_) < SLICE or not erased:
                 break
     with db.write() as session:
-        ended = now - timedelta(days=runtime.settings.position_days)
-        over = select(Campaign.id).where(Campaign.ended_at < ended, Campaign.urgent_reason != "")
+        # A warning is sent within the hour, and its storm goes on; one that stays paused has its end as well.
+        begun, ended = now - EVENT_LASTS, now - timedelta(days=runtime.settings.position_days)
+        has_ended = or_(Campaign.ended_at < ended, Campaign.launched_at < ended - EVENT_LASTS)
+        over = select(Campaign.id).where(
+            Campaign.urgent_reason != "", Campaign.launched_at < begun, has_ended
+        )
         removed["reports"] = erase_details(session, over)
     result = ExpiryResult(**removed)
     if any(removed.values()):

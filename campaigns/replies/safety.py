@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
@@ -21,6 +21,7 @@ from campaigns.rules.cases import CaseKind
 from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.safety import (
+    EVENT_LASTS,
     LONGEST_PLACE,
     MASKED,
     Position,
@@ -39,8 +40,6 @@ from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput
 
 _BY_OTHERS = "(người khác ghi)"  # a place of which the number itself has said nothing
-EVENT_LASTS = timedelta(days=14)
-"""How long after its launch a warning is what a cry from any number is about; a storm and its floods take a week."""
 
 
 @dataclass(frozen=True, slots=True)

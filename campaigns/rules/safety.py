@@ -7,7 +7,7 @@ What is read is taken out of the text: a position is kept in one place, from whi
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from math import cos, hypot, radians
 from typing import NamedTuple
@@ -74,6 +74,8 @@ class SafetyText(NamedTuple):
 
 MASKED = "[vị trí]"
 MOST_PEOPLE = 500
+EVENT_LASTS = timedelta(days=14)
+"""How long after its launch a warning is what a cry from any number is about; a storm and its floods take a week."""
 LONGEST_PLACE = 200
 # Vietnam with its islands and the sea around them: what is outside was mistyped, or is no position.
 _NORTH, _EAST = (6.0, 24.0), (101.5, 118.5)

@@ -28,7 +28,7 @@ from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.safety import CryState, Need, SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import Exclusion, MessageState
+from campaigns.rules.states import CampaignAction, Exclusion, MessageState
 from campaigns.web import help_page
 from outreach.core.db import Base
 from outreach.models.accounts import AuditEvent, Role
@@ -644,6 +644,21 @@ def test_some_days_after_the_event_nothing_of_needs_and_places_is_left(world: Wo
             table.name: str(session.execute(select(table)).all()) for table in Base.metadata.sorted_tables
         }
     assert [name for name, rows in tables.items() if "16.047" in rows or "108.206" in rows] == []
+
+
+@pytest.mark.parametrize(
+    ("is_paused", "keeps_for", "day", "removed"), [(False, 1, 13, 0), (False, 1, 15, 1), (True, 30, 46, 1)]
+)
+def test_places_stay_while_the_storm_lasts_and_go_though_its_warning_was_never_sent_to_its_end(
+    world: World, event: int, is_paused: bool, keeps_for: int, day: int, removed: int
+) -> None:
+    world.use(position_days=keeps_for)
+    world.change(Campaign, event, ended_at=None if is_paused else world.now)
+    if is_paused:
+        world.act(event, CampaignAction.PAUSE)
+    say(world, f"CUU {HERE}")
+    at = datetime.now(UTC) + timedelta(days=day)
+    assert remove_expired(world.runtime, days=3650, now=at).reports == removed
 
 
 def test_a_cry_from_a_number_that_was_in_no_list_is_in_the_file_for_its_person(
