@@ -314,9 +314,14 @@ def _promised(session: Session, campaigns: list[Campaign], user: User) -> dict[i
     if not asking:
         return {}
     seen = visible_to(session, user, ContactList.organisation_id)
-    counts, shown = count_answers(session, [each.id for each in asking], seen=seen), {}
+    ids, shown = [each.id for each in asking], {}
+    counts = count_answers(session, ids, seen=seen)
+    # Who asks for help or for no more messages afterwards has done it all the same.
+    installed = {
+        id_: n for id_, _people, n in sum_totals(session, ids, AnswerTotal.campaign_id, where=[seen])
+    }
     for each in asking:
-        if figures := read_promised_of(each, counts[each.id]):
+        if figures := read_promised_of(each, counts[each.id], done=installed.get(each.id, 0)):
             words = words_of(session, each.kind)
             done = _("đã %(done)s %(n)s", done=words.done, n=number(figures.done))
             shown[each.id] = f"{show_promised(figures, words)[0][0]}, {done}"

@@ -93,11 +93,10 @@ def _count_answers_by(
     return counts
 
 
-def read_promised_of(campaign: Campaign, counts: AnswerCounts) -> PromisedFigures | None:
-    """Return the figures of a campaign whose people promise, of what `count_answers` counted; None of another."""
+def read_promised_of(campaign: Campaign, counts: AnswerCounts, *, done: int) -> PromisedFigures | None:
+    """Return the figures of a campaign whose people promise, of what `count_answers` counted and who is recorded as done; None of another."""
     own = _by_text(_own_answers([campaign]), _own_rows(campaign.id, counts))
     recipients = sum(counts.values())
-    done = sum(people for (label, _own), people in counts.items() if label is Label.INSTALLED)
     return read_promised(
         own, recipients=recipients, answered=recipients - counts.get((None, None), 0), done=done
     )

@@ -35,6 +35,7 @@ from outreach.contacts.phones import remove_number
 from outreach.models.contacts import Contact
 from outreach.rules.errors import BadInput
 from outreach.rules.wishes import drive_scope
+from tests.support.admin_client import signed_in
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
 from tests.support.world import APPROVER, AUTHOR, World, number
@@ -301,3 +302,12 @@ def test_an_opt_out_from_the_drive_follows_the_person_to_another_number(world):
     assert excluded(world, other) == 0
     world.send()
     assert sorted(world.sent_to()).count(number(7)) == 1
+
+
+def test_who_wants_no_more_messages_afterwards_is_recorded_as_done_on_every_page(world, client):
+    campaign = world.sent(people=3, kind="hen-tiem", text="Moi ong/ba di tiem. TC de tu choi")
+    for word in ("own-1", "own-3", "opt_out"):
+        world.press(campaign, word)
+    signed_in(client, AUTHOR)
+    assert "đã tiêm 1" in client.get("/admin/campaigns/").text
+    assert "Ghi nhận đã tiêm: 1 người" in client.get("/admin/progress/").text
