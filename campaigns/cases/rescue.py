@@ -17,8 +17,7 @@ from campaigns.cases.handle_case import cases_visible_to, close_case, last_cry_o
 from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message
-from campaigns.models.replies import Case, Reply, SafetyReport, said_by_number
-from campaigns.replies.public_requests import BY_ANYBODY
+from campaigns.models.replies import BY_ANYBODY, Case, Reply, SafetyReport, said_by_number
 from campaigns.replies.record_answer import LONGEST_NOTE, AnswerContext
 from campaigns.replies.safety import is_cry_of, record_safety
 from campaigns.rules.cases import CaseKind, CaseOutcome

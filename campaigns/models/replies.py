@@ -51,6 +51,7 @@ class ReplyChannel(StrEnum):
 
 # By these a text came from the number itself; on a page and by another system anybody may name it.
 FROM_NUMBER = (ReplyChannel.TWILIO, ReplyChannel.PUSH, ReplyChannel.PHONE, ReplyChannel.LOG)
+BY_ANYBODY = "hoi-"  # how replies are called that anybody may have written for a number
 
 
 class ReplyState(StrEnum):

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.models.replies import Answer, Case, Reply
+from campaigns.models.replies import BY_ANYBODY, Answer, Case, Reply
 from campaigns.rules.cases import URGENT_WAITS, CaseKind, CaseOutcome
 from outreach.core.db import find_row, id_of
 from outreach.models.contacts import ContactList
@@ -134,15 +134,22 @@ def note_cry(case: Case, *, now: datetime) -> None:
         case.urgent_at, case.alerted_at, case.escalated_at = now, None, None
 
 
-def tell_once(session: Session, case: Case, sender: str, *, now: datetime) -> None:
-    """Let no officer be told of a cry whose sender has no number, where they are of another by them, of minutes ago, that is open.
+def tell_once(session: Session, case: Case, reply: Reply, *, now: datetime) -> None:
+    """Let no officer be told of a cry that has a case of its own, where they are of another by its sender, of minutes ago, that is open.
 
-    A number's cries join in one case; these have one each, and hundreds of alerts would hide everybody else's.
+    A number's sure cries join in one case; these have one each, and hundreds of alerts would hide everybody else's. What others
+    may have written for a number keeps nobody from hearing of its own.
     """
     others = (Case.id != case.id, Case.done_at.is_(None), Case.urgent_at > now - URGENT_WAITS)
     is_told = or_(Case.alerted_at.is_(None), Case.alerted_at != Case.urgent_at)
-    theirs = select(Case.id).join(Reply, Reply.id == Case.reply_id).where(Reply.sender == sender)
-    if session.scalar(theirs.where(Reply.phone_id.is_(None), *others, is_told).limit(1)):
+    theirs = (
+        Reply.sender == reply.sender,
+        Reply.channel == reply.channel,
+        ~Reply.gateway_id.startswith(BY_ANYBODY),
+    )
+    if session.scalar(
+        select(Case.id).join(Reply, Reply.id == Case.reply_id).where(*theirs, *others, is_told).limit(1)
+    ):
         case.alerted_at = case.escalated_at = case.urgent_at
 
 

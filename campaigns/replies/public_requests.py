@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.outbox import queue_message
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.models.messages import Message
-from campaigns.models.replies import AnswerSource, ReplyChannel
+from campaigns.models.replies import BY_ANYBODY, AnswerSource, ReplyChannel
 from campaigns.replies.acknowledgements import OPT_OUT_OF_DRIVE_REPLY, OPT_OUT_REPLY
 from campaigns.replies.answer_at_once import EMERGENCY_REPLY
 from campaigns.replies.page_messages import find_same
@@ -40,7 +40,6 @@ from outreach.rules.keys import newest_key, six_digits
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.segments import measure
 
-BY_ANYBODY = "hoi-"  # how replies are called that anybody may have written for a number
 SENT_WITHIN = timedelta(days=60)
 """How long a message is compared after the newest step of its campaign began."""
 CODE_SMS = "Ma xac nhan cua ong/ba: {code}. Nhap tren trang {host}/hoi de {wish}. Neu khong phai ong/ba yeu cau, xin bo qua tin nay."

@@ -437,8 +437,8 @@ def _open_case(
         case = open_case(session, kind, recipient=recipient, **of_reply, now=now)
     if reply.is_urgent:
         note_cry(case, now=now)
-        if reply.phone_id is None:
-            tell_once(session, case, reply.sender, now=now)
+        if reply.phone_id is None or case.kind is not CaseKind.HELP:
+            tell_once(session, case, reply, now=now)
     return case
 
 

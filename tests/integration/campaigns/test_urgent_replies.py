@@ -110,6 +110,25 @@ def test_a_phone_in_no_list_that_cries_on_and_on_is_one_case_and_one_alert(
     assert other.id != case.id, "a new cry after help was given is a new case"
 
 
+def test_cries_of_a_number_that_may_be_questions_are_told_once_in_ten_minutes(
+    world: World, campaign: int
+) -> None:
+    world.use(duty_contacts=(number(70),))
+    asked = [say(world, f"ai đó bị đuối nước thì gọi số nào? {n}") for n in range(3)]
+    assert {(reply.label, reply.is_urgent) for reply in asked} == {(Label.QUESTION, True)}
+    recipient = asked[0].recipient_id
+    with world.runtime.db.write() as session:
+        for n in range(10):
+            text = f"ai đó bị đuối nước thì gọi vào số nào? {n}"
+            assert receive_page_message(session, recipient, text, keys=world.keys, now=world.now) == "urgent"
+    told = select(Case.id).where(Case.urgent_at.is_not(None), Case.alerted_at.is_(None))
+    assert len(world.all(told)) == 2, "one of each way"
+    assert say(world, CRY), "one that is sure is told all the same"
+    assert len(world.all(told)) == 3
+    say(world, "ai đó bị đuối nước thì gọi số nào?", at=world.now + URGENT_WAITS + timedelta(minutes=1))
+    assert len(world.all(told)) == 4
+
+
 def test_officers_on_duty_are_told_once_and_those_who_stand_in_when_nobody_takes_it(
     world: World, campaign: int
 ) -> None:
