@@ -514,8 +514,7 @@ def _report_task(user: User, drive: int, day: date, alarm: Alarm) -> Task:
         text, look = _("Báo cáo ngày %(day)s chưa đến được tất cả nơi nhận", day=show_day(iso)), "bad"
     else:
         text, look = _("Còn cơ quan, đơn vị chưa gửi số liệu cho báo cáo ngày"), "warn"
-    more = _("Mở ra để xem lý do và việc cần làm.")
-    return Task(text, more, _url_if_open(user, "report.index", drive=drive, day=iso), look, _("Báo cáo ngày"))
+    return Task(text, "", _url_if_open(user, "report.index", drive=drive, day=iso), look, _("Báo cáo ngày"))
 
 
 def _sheet_url(user: User, campaign_id: int) -> str:

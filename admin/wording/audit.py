@@ -253,6 +253,7 @@ SUBJECTS: dict[str, Any] = {
     "place_questions": _l("địa danh"),
     "languages": _l("ngôn ngữ"),
     "retention": _l("lưu giữ dữ liệu cá nhân"),
+    "uploads": _l("tệp tải lên"),
 }
 DETAILS: dict[str, Any] = {
     "kept": _l("người được giữ lại"),

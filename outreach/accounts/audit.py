@@ -298,7 +298,7 @@ def _read_chain(session: Session) -> Iterator[ChainEntry]:
         yield ChainEntry(*row)
 
 
-ON_A_PAGE = 50
+ON_A_PAGE = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ from outreach.rules.sort_order import order_ranges
 from outreach.rules.wishes import EVERYTHING
 from outreach.use_cases import use_case
 
-ON_A_PAGE = 50
+ON_A_PAGE = 20
 _MARKS = "ghijklmopqrstuvw"  # of the ranges of given names, in a cursor
 MOST_COUNTED = 1_000
 _MANY_CLOSED = 50_000
