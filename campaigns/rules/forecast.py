@@ -27,6 +27,7 @@ _FADE, _DISCOUNT, _SPREAD = 0.6, 0.85, 0.3
 # Mean and standard deviation of the base (share of those left, a day) and of the effect (share of those written to).
 _BASE_PRIOR = (0.006, 0.006)
 _EFFECT_PRIOR = (0.06, 0.08)
+_MOST_VARIANCE = 1e4 * _EFFECT_PRIOR[1] ** 2  # after months without a message nothing is known of its effect
 # Neighbouring days are alike, and real drives differ from the model: widths are this many times those of the filter.
 _CORRELATION = 4.0
 _WIDEN = 1.5
@@ -83,7 +84,7 @@ class CountForecast:
         # Those whom it brings are taken from what the other days leave.
         rest = self.people - self.quantile(0.5)
         effects = (max(0.0, self.effect + z * self.effect_sd) for z in (-1.2816, 1.2816))
-        low, high = (round(rest * (1 - exp(-each * people / self.people))) for each in effects)
+        low, high = (min(people, round(rest * (1 - exp(-each * people / self.people)))) for each in effects)
         return low, high
 
 
@@ -113,6 +114,8 @@ def forecast_count(
     for (before, after), pull in zip(pairwise([0, *(total for _, total in days)]), pulls, strict=False):
         left = max(1, people - before)
         a, b, c = a / _DISCOUNT, b / _DISCOUNT, c / _DISCOUNT
+        if c > _MOST_VARIANCE:
+            b, c = b * sqrt(_MOST_VARIANCE / c), _MOST_VARIANCE
         mean = max(base + effect * pull, _LEAST)
         of_base, of_effect = a + b * pull, b + c * pull
         variance = of_base + pull * of_effect + (_SPREAD * mean) ** 2 + mean / left

@@ -114,6 +114,16 @@ def test_a_drive_that_stands_still_is_foretold_to_stand_still() -> None:
     assert found.chance < 0.01
 
 
+@cases(*((last, days) for last in (100, 215, 225, 250, 254, 290) for days in (300, 5_000)))
+def test_a_message_after_months_of_silence_is_foretold_as_any_other(last: int, days: int) -> None:
+    told = [(START + timedelta(days=n), n // 4) for n in range(days)]
+    waves = [Wave(START, 10_000), Wave(told[last - 300][0], 10_000)]
+    today = told[-1][0] + timedelta(days=1)
+    found = forecast_goal(told, waves, people=10_000, goal=0.5, today=today, deadline=None, unanswered=9_000)
+    assert told[-1][1] <= found.low <= found.likely <= found.high < 5_000
+    assert found.reminder[0] <= found.reminder[1] <= 9_000
+
+
 @cases((0, 9, 5.0), (40, 9, 1.0), (50, 9, 0.0), (80, 0, 0.0), (49, 0, 1.0), (10, -1, None))
 def test_the_pace_that_is_needed(installed: int, deadline: int, needed: float | None) -> None:
     today = date(2020, 8, 20)
