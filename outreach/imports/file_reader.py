@@ -20,7 +20,6 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from pathlib import Path
 from unicodedata import normalize
 from xml.etree.ElementTree import ParseError
@@ -39,8 +38,8 @@ from outreach.imports.struck_cells import Marks, attribute, find_marks, sheet_pa
 from outreach.rules.errors import BadList, LoaError
 from outreach.rules.legacy_fonts import count_syllables, guess_legacy_encoding, to_unicode
 from outreach.rules.list_columns import ROWS_SEARCHED, count_known_labels
-from outreach.rules.people_beside import begins_with_family, plain_name
-from outreach.rules.phone_texts import NUMBER, corrects, sent_by, split_line
+from outreach.rules.people_beside import begins_with_family, is_full_name, plain_name
+from outreach.rules.phone_texts import NUMBER, OF_SOMEBODY, corrects, is_about, sent_by, split_line
 
 _TEXT, _WORD, _CARDS = LoaError("kind_text"), LoaError("kind_word"), LoaError("kind_cards")
 _PDF = LoaError("kind_pdf")
@@ -335,28 +334,45 @@ def read_text_sheet(path: Path) -> RawSheet:
 def _chat_rows(path: Path, encoding: str) -> Iterator[list[str]]:
     """Yield pasted lines as rows; what is said of somebody's number, by name or by who sent theirs alone, is in their note as well.
 
-    In a chat a number that stands alone is that of the name on the lines above it.
+    In a chat a number that stands alone is that of the name before it, or of who sent it; others are nobody's.
     """
-    first, second = ((normalize("NFC", line.strip()) for line in _lines(path, encoding)) for _ in range(2))
-    said, numbers = list[tuple[str, str]](), Counter[str]()
-    for sender, text in filter(itemgetter(0), map(sent_by, first)):
-        if len(said) < _MOST_CORRECTIONS and corrects(text):
-            said.append((sender or "", text))
+    said, numbers, sender = list[tuple[str, str]](), Counter[str](), ""
+    for _, by, text in _messages(path, encoding):
+        sender = sender if by is None else by
+        if sender and len(said) < _MOST_CORRECTIONS and corrects(text):
+            said.append(("" if OF_SOMEBODY.match(text) else sender, text))
         else:
-            numbers[sender or ""] += NUMBER.search(text) is not None
-    sender, above = None, ""
-    for line in second:
-        by, text = sent_by(line)
-        sender, above = (sender, above) if by is None else (by, "")
-        row = split_line(line) or list(filter(None, [line]))
+            numbers[sender] += NUMBER.search(text) is not None
+    sender, above = "", ""
+    for line, by, text in _messages(path, encoding):
+        sender, above = (by, "") if by is not None and by != sender else (sender, above)
+        row = split_line(text) or list(filter(None, [line]))
         if len(row) < 2:
             above = (f"{above}, {text}" if above else text)[:_LONGEST_ABOVE]
-        elif sender and not row[1] and begins_with_family(above):
-            row, above = split_line(f"{above}, {text}") or row, ""
+        elif sender and not is_full_name(row[1]):
+            of = above if begins_with_family(above) else plain_name(sender)
+            if row[2] == text.strip() and is_full_name(of):
+                row = split_line(f"{of}, {text}") or row
+            elif any(text == each for _, each in said) or is_about(text, row[1]):
+                row = [line]
+            above = ""
         if len(row) > 1 and said and " " in (name := plain_name(row[1])):
-            of_them = (each for of, each in said if name in each or (of == sender and numbers[of] == 1))
-            row[-1] = "; ".join(filter(None, (row[-1], *of_them)))
+            own = rf"(?:{name}|\b[\w.]+ {name.split()[-1]})\b"  # "chị Lan"
+            of_them = (
+                each for of, each in said if re.search(own, each) or (of == sender and numbers[of] == 1)
+            )
+            row[-1] = "; ".join(filter(None, (row[-1], *(OF_SOMEBODY.sub("", each) for each in of_them))))
         yield row
+
+
+def _messages(path: Path, encoding: str) -> Iterator[tuple[str, str | None, str]]:
+    """Yield each line, who sent it and what it says, for each of several people in a line."""
+    for line in _lines(path, encoding):
+        whole = normalize("NFC", line.strip())
+        by, text = sent_by(whole)
+        parts = re.split(r";\s+(?=[^\W\d_])", text)
+        apart = parts if sum(map(bool, map(NUMBER.search, parts))) > 1 else [text]
+        yield from ((whole, None if n else by, part) for n, part in enumerate(apart))
 
 
 def _stream(path: Path, encoding: str, *, separator: str, skip: int) -> Iterator[Sequence[object]]:
@@ -385,7 +401,8 @@ def _is_pasted(path: Path, encoding: str, separator: str) -> bool:
     found = [(line, cells) for line in lines if (cells := split_line(line)) and cells[2]]
     people = sum(bool(cells[1]) for _, cells in found)
     in_cells = sum(any(cell.strip() == cells[2] for cell in line.split(separator)) for line, cells in found)
-    return people > 1 and 2 * people > len(lines) and 2 * in_cells < people
+    is_chat = 2 * sum(sent_by(line)[0] is not None for line in lines) > len(lines)
+    return people > 1 and (is_chat or (2 * people > len(lines) and 2 * in_cells < people))
 
 
 def _lines(path: Path, encoding: str) -> Iterator[str]:

@@ -323,6 +323,12 @@ def _behind_office(text: str) -> str | None:
     return named if is_office and begins_with_family(named) else None
 
 
+def is_full_name(text: str) -> bool:
+    """Check for a family's name and a given name, and no more words than a name has, behind what is no name."""
+    name = plain_name(text)
+    return " " in name and begins_with_family(name) and not (is_sentence(name) or is_nobody(name, name))
+
+
 def looks_wrong(name: str) -> bool:
     """Check for a name that nobody would be addressed by: digits, brackets, words of a list or in small letters, too many words."""
     words = name.split()
@@ -341,10 +347,9 @@ def is_nobody(name: str, written: str) -> bool:
     """Check for a cell of names that names nobody (figures, a shop, "con gái Y Rớ") or says, as `written`, not to call."""
     is_named = name[:1].isupper() and name.partition(" ")[0].lower() in _FAMILY_NAMES
     is_said = name.count(" ") > 2 and name.partition(" ")[2].islower() and not begins_with_family(name)
-    is_firm = _NOBODY.match(name) or _BRAND.search(name)
-    is_known = is_named or begins_with_family(name)
-    return _CALLED_OFF.search(written) is not None or (
-        not is_named and (is_said or bool(is_firm) or not (is_known or " " in name))
+    is_known = " " in name or begins_with_family(name)
+    return any(pattern.search(written) for pattern in (_CALLED_OFF, _BRAND)) or (
+        not is_named and (is_said or _NOBODY.match(name) is not None or not is_known)
     )
 
 

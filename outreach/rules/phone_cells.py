@@ -208,7 +208,7 @@ _OTHERS = (
 )
 _PHONE = r"(?:máy|may|số|so|sđt|sdt|đt|dt|điện thoại|zalo)"
 _OF_OTHERS = re.compile(
-    rf"\b(?:gọi|goi|nhắn|liên hệ|liên lạc|lh|ll|(?<!ở )nhờ|nho|qua|mượn|{_PHONE}) (?:(?:nhờ|nho|qua|cho|với|tin|này|nay|nhà|của|cua|{_PHONE}) )*"
+    rf"\b(?:gọi|goi|gặp|nhắn|liên hệ|liên lạc|lh|ll|(?<!ở )nhờ|nho|qua|mượn|{_PHONE}) (?:(?:nhờ|nho|qua|cho|với|tin|này|nay|nhà|của|cua|{_PHONE}) )*"
     rf"{_OTHERS}\b(?! \d\d?\b)|\b{_OTHERS}(?: \w+){{0,3}} (?:nghe|cầm|cam|giữ|giu|dùng|xài)(?: máy| may| đt| dt| điện thoại|$)"
     r"|(?:^|\d )(?:của|cua) (?!mình|minh|tôi|toi|chính|hội viên)|(?<!ở )\bnhờ\b|\bdùng chung (?:\w+ )?(?:với|của) |^chung với "
 )

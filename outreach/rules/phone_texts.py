@@ -13,6 +13,7 @@ from outreach.rules.people_beside import (
     are_couple,
     begins_with_family,
     behind_name,
+    is_sentence,
     names_another,
     plain_name,
 )
@@ -53,13 +54,19 @@ _SENT = re.compile(
     r"\s*(?:\[[\d:, ./-]{4,25}(?:[AP]M)?\]|\d{1,2}/\d{1,2}/\d{2,4},? \d{1,2}:\d\d(?::\d\d)?(?: [AP]M)? ?-)\s*"
     r"(?:(?P<sender>[^:]{1,40}):\s+)?"
 )
-_LETTERS_O = re.compile(r"(?<=\d)[Oo]{1,4}(?=\d)|(?<=\d )[Oo]{3}(?= \d)")
+_LETTERS_O = re.compile(r"(?<![^\W_])[Oo](?=\d\d[\dOo])|(?<=\d)[Oo]{1,4}(?=\d)|(?<=\d )[Oo]{3}(?= \d)")
 _KIN = re.compile(r"\b(?:con|vợ|chồng|cháu|mẹ|má|cha|bố|em|anh|chị|người)\b")
 _ADDRESS = re.compile(
     r"^(?:(?:[Dd]ạ|[Cc]ho|em|cháu|con|mẹ|má|cha|bố|vợ|chồng|mình|tôi|tui|chị|anh|cô|bác|chú|tên|là|của)\s+)+(?=[^\W\d_])(?=\S*[A-ZÀ-ỸĐ])"
 )
+OF_SOMEBODY = re.compile(r"^(?:[Cc]hị|[Aa]nh|[Ôô]ng|[Bb]à|[Cc]ô|[Cc]hú|[Bb]ác|[Ee]m) [A-ZÀ-ỸĐ]\w* ")
+_WHOM_TO_CALL = re.compile(
+    r"\b(?:gọi|liên hệ|hỏi) (?:cho )?(?:em|tôi|mình|con|cháu|chị|anh|ban tổ chức)\b|\bmáy cơ quan\b"
+)
 _EDGES = " \t,;:|/–—-_()."
-_LABEL_AT_END = re.compile(r"\b(?:số\s+)?(?:điện thoại|đtdđ|sđt|sdt|đt|tel|zalo|phone)\W*$", re.IGNORECASE)
+_LABEL_AT_END = re.compile(
+    r"\b(?:(?:số|so)\s+)?(?:điện thoại|đtdđ|sđt|sdt|đt|dt|tel|zalo|phone|số|so)\W*$", re.IGNORECASE
+)
 _CUT_SHORT = re.compile(r"(?<![\d.])\(?0\d(?:[ .)]{0,2}\d){5,9}(?!\d)")  # or a landline's
 _WITHOUT_ZERO = re.compile(r"(?<![\d.])[35789]\d{8}(?!\d)")
 
@@ -122,14 +129,14 @@ _GONE = re.compile(
     r"|(?:nhap ngu|di bo doi)(?!.*\b19\d\d)|(?:chap hanh|thi hanh) an|bi bat|lay (?:chong|vo) (?!cung|trong|som|muon|roi|nam|thang)[a-z]\w*"
     r"|(?:vo bao|da|vua|moi) mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the|suc|mua)\b)|(?:moi|vua) chet"
     r"|(?:khong|ko|k) con (?:o|cu tru|sinh song|song|sinh hoat)|(?:khong|ko|k) o (?:day|dia phuong|thon|nha nay)|bo (?:di|dia phuong)$"
-    r"|xin (?:chuyen|rut|nghi|thoi|ra)|bao luu|ly hon.* ve|(?:ve|ra|vao|len|xuong|sang|qua|di) o (?:han|luon|voi|cung|nha|tai)|^(?:da )?rut(?:$| (?:ten|lui|von|tien|ra))|khong moi|chuyen (?:\w+ ){1,2}khac|chuyen (?:han|luon|xa|xuong|len|sang|qua|tuyen|nha)"
+    r"|xin (?:chuyen|rut|nghi|thoi|ra)|bao luu|ly hon.* ve|(?:o|di) (?:luon|han)|(?:ve|ra|vao|len|xuong|sang|qua|di) o (?:han|luon|voi|cung|nha|tai)|^(?:da )?rut(?:$| (?:ten|lui|von|tien|ra))|khong moi|chuyen (?:\w+ ){1,2}khac|chuyen (?:han|luon|xa|xuong|len|sang|qua|tuyen|nha)"
     r"|doi (?:nha )?(?:qua|sang|ve|len|xuong) (?:khom|ap|thon|to|khu|phuong|xa|huyen|tinh|que)|don (?:nha |di |han |luon )*(?:di|len|xuong|qua|sang|vao|ra|ve(?! sinh))"
     r"|(?:chuyen (?:di|den(?!$| (?:\d|nam|thang))|ve(?! (?:xa|thon|day)$)|vao|ra|khoi|noi|cho o|khau|ho khau|sinh hoat|sh|truong|xu|cong tac)|di khoi|cat khau|cat ho khau)"
     r"(?! (?:so|sim|tu)\b))\b"
     r"|(?:cu )?(?:mat|chet)(?: (?:roi$|(?:ngay |thang |nam |t)?\d|(?:nam|thang|tuan|hom) (?:ngoai|truoc|qua|kia|nay|roi)\b).*)?$"
 )
 _CHANGED = re.compile(
-    r"\b(?:doi|thay|bo|khoa|mat|hong|hu) (?:so|sim|sdt|dt|may)\b.*\b(?:so|sdt|dt|sim) moi (?:la )?[\d+]|\bthay so (?:thanh |bang )?[\d+]"
+    r"\b(?:doi|thay|bo|khoa|mat|hong|hu) (?:so|sim|sdt|dt|may)\b.*\b(?:so|sdt|dt|sim) moi (?:la )?[\d+]|\bthay so (?:thanh |bang )?[\d+]|\bsai\b.*\bsua (?:lai|thanh) [\d+]"
     r"|\bnham so\b.*\bso (?:em|minh|toi) la [\d+]"
 )
 _BEHIND_NAME = re.compile(r"[(,;:\n]|\s[-–]|[-–]\s")
@@ -254,6 +261,8 @@ def split_line(line: str) -> list[str] | None:
 
 def _without_phone(number: str, text: str) -> list[str] | None:
     """Return a line that has no phone, as `split_line` does: of a person where it is numbered or says that there is none."""
+    if begins_with_family(told := text.rpartition(": ")[2]):  # "ghi giúp bà nội: Y Blưm 1955 không có số"
+        text = told
     name = _BEHIND_NAME.split(text, maxsplit=1)[0]
     if not number and begins_with_family(name):
         name = name.removesuffix(behind_name(name))
@@ -270,7 +279,15 @@ def sent_by(line: str) -> tuple[str | None, str]:
 
 def corrects(said: str) -> bool:
     """Check for words that say which number is right, "số đúng của Y Blưm là …", or without a number that somebody is gone."""
-    return _RIGHT.search(_words(said)) is not None if NUMBER.search(said) else is_gone(said)
+    of_them = OF_SOMEBODY.sub("", said)
+    return (
+        _RIGHT.search(_words(said)) is not None if NUMBER.search(said) else is_gone(of_them) or is_wrong(said)
+    )
+
+
+def is_about(text: str, name: str) -> bool:
+    """Check for a message of a chat with a number that is nobody's of the list: a sentence, or whom to call."""
+    return _WHOM_TO_CALL.search(text.lower()) is not None or is_sentence(name) or name[:1].islower()
 
 
 def _parts(text: str) -> list[str]:
