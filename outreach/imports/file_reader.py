@@ -34,7 +34,7 @@ from python_calamine import (
 )
 
 from outreach.imports.other_files import read_cards, read_word
-from outreach.imports.struck_cells import Marks, attribute, find_marks, sheet_parts
+from outreach.imports.struck_cells import attribute, find_marks, sheet_parts
 from outreach.rules.errors import BadList, LoaError
 from outreach.rules.legacy_fonts import count_syllables, guess_legacy_encoding, to_unicode
 from outreach.rules.list_columns import ROWS_SEARCHED, count_known_labels
@@ -187,7 +187,7 @@ def _read_workbook(path: Path, unseen: HiddenContent) -> Iterator[RawSheet]:
     try:
         if path.suffix.lower() != ".xls":  # whose format limits its size
             unseen.rows = count_hidden_rows(path)
-        marks = {} if path.suffix.lower() == ".xls" else find_marks(path)
+        marks = ({}, {}) if path.suffix.lower() == ".xls" else find_marks(path)
         workbook = CalamineWorkbook.from_path(path)
         for metadata in workbook.sheets_metadata:
             if metadata.typ is not SheetTypeEnum.WorkSheet:
@@ -197,27 +197,19 @@ def _read_workbook(path: Path, unseen: HiddenContent) -> Iterator[RawSheet]:
             else:
                 sheet = workbook.get_sheet_by_name(metadata.name)
                 first = sheet.start[1] if sheet.start else 0  # rows begin with the first column that is used
-                found = marks.get(metadata.name, Marks())
                 struck, shown = (
-                    {(row, column - first): text for (row, column), text in each.items() if column >= first}
-                    for each in (found.struck, found.shown)
+                    {(row, at - first): text for (row, at), text in each.get(metadata.name, {}).items()}
+                    for each in marks
                 )
-                rows = _as_shown(sheet.iter_rows(), shown) if shown else sheet.iter_rows()
+                rows = (
+                    [shown.get((line, at), cell) for at, cell in enumerate(row)] if shown else row
+                    for line, row in enumerate(sheet.iter_rows(), 1)
+                )
                 yield RawSheet(metadata.name, rows, _merged_below(sheet), struck)
     except PasswordError as error:
         raise BadList("file_locked", name=path.name) from error
     except (CalamineError, *_DAMAGED) as error:
         raise BadList("file_damaged", name=path.name) from error
-
-
-def _as_shown(
-    rows: Iterator[Sequence[object]], shown: Mapping[tuple[int, int], str]
-) -> Iterator[Sequence[object]]:
-    """Yield the rows with numbers as the sheet shows them, with the zeros before."""
-    for line, row in enumerate(rows, 1):
-        yield [
-            shown.get((line, at), cell) if isinstance(cell, float) else cell for at, cell in enumerate(row)
-        ]
 
 
 def _merged_below(sheet: CalamineSheet) -> frozenset[tuple[int, int]]:

@@ -8,7 +8,6 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree
@@ -25,15 +24,6 @@ _FILLS = re.compile(rb"<fills\b.*?</fills>", re.DOTALL)
 _FILL = re.compile(rb"<fill>.*?</fill>|<fill\s*/>", re.DOTALL)
 _COLOUR = re.compile(rb"<fgColor [^>]*>")
 _NUMBER_FORMAT = re.compile(rb"<numFmt\s[^>]*>")
-_FORMATS = re.compile(rb"<cellXfs\b.*?</cellXfs>", re.DOTALL)
-_FORMAT = re.compile(rb"<xf\b[^>]*>")
-_FILLS = re.compile(rb"<fills\b.*?</fills>", re.DOTALL)
-_FILL = re.compile(rb"<fill>.*?</fill>|<fill\s*/>", re.DOTALL)
-_COLOUR = re.compile(rb'<fgColor ((?:rgb="(?:..)?(..)(..)(..)"|[^>]*?))\s*/?>')
-_ZEROS = re.compile(
-    rb'<numFmt\b(?=[^>]*\bformatCode="0([0 .-]*0)")[^>]*?\bnumFmtId="(\d+)"|'
-    rb'<numFmt\b[^>]*?\bnumFmtId="(\d+)"[^>]*?\bformatCode="0([0 .-]*0)"'
-)
 _TEXT = re.compile(rb"<si\s*/>|<si\b.*?</si>", re.DOTALL)
 _RUN = re.compile(rb"<r>(?P<style><rPr>.*?</rPr>)?\s*<t\b[^>]*?(?:/>|>(?P<text>.*?)</t>)", re.DOTALL)
 _CELL = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"([^>]*?)(?:/>|>(.*?)</c>)', re.DOTALL)
@@ -43,62 +33,63 @@ _STYLE = re.compile(rb'\bs="(\d+)"')
 _SHARED = re.compile(rb'\bt="s"')
 _VALUE = re.compile(rb"<v>(\d+)(?:\.0)?</v>")
 _TAG = re.compile(rb"<[^>]*>")
-_OF_LEGEND = ("màu", "Màu", "MÀU", "nền", "Nền", "NỀN", "Tô ", "tô ", "Bôi ", "bôi ")
+_SEEN_IN_LEGENDS = (
+    "màu",
+    "Màu",
+    "MÀU",
+    "nền",
+    "Nền",
+    "NỀN",
+    "Tô ",
+    "tô ",
+    "Bôi ",
+    "bôi ",
+)  # quick to look for
 _LEGEND = re.compile(
     r"(?:chú thích|ghi chú|quy ước|ký hiệu|chú giải)[^<]{0,20}\bmàu\b|\bmàu(?: sắc)?:", re.IGNORECASE
 )
 _IN_WORDS = re.compile(
-    r"(?:nền|màu|tô|bôi|ô|chữ)(?: màu)? (xám|vàng|đỏ|hồng|xanh|cam)(?: \w+)?\s*(?:=|:|-|–|là)\s*([^<,;.\n]+)",
+    r"(?:nền|màu|tô|bôi|ô|chữ)(?: màu)? (?:xám|vàng|đỏ|hồng|xanh|cam)(?: \w+)?\s*(?:=|:|-|–|là)\s*([^<,;.\n]+)",
     re.IGNORECASE,
 )
 _ROWS_OF_LEGEND, _TEXTS_OF_LEGEND = 12, 3
+_Place = tuple[int, int]  # row from 1, column from 0
+_Format = tuple[bool, int, bytes]  # struck through, digits shown at least, colour
 _OASIS = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
 _STYLE_NS, _TABLE_NS, _TEXT_NS = (_OASIS % each for each in ("style", "table", "text"))
 
 
-@dataclass(slots=True)
-class Marks:
-    """Marks of a sheet's cells, by row from 1 and column from 0: struck ones with the text that is not, numbers as shown."""
+def find_marks(path: Path) -> tuple[dict[str, dict[_Place, str]], dict[str, dict[_Place, str]]]:
+    """Return by sheet the struck cells, each with the text that is not struck, and the numbers that are shown with zeros before.
 
-    struck: dict[tuple[int, int], str] = field(default_factory=dict)
-    shown: dict[tuple[int, int], str] = field(default_factory=dict)
-
-
-def find_marks(path: Path) -> Mapping[str, Marks]:
-    """Return the marks of each sheet that may have some. Raises what zipfile raises for a damaged file."""
+    Raises what zipfile raises for a damaged file.
+    """
     with zipfile.ZipFile(path) as archive:
         names = set(archive.namelist())
         if "content.xml" in names:
-            found = _struck_in_ods(_read(archive, "content.xml", names))
-            return {sheet: Marks(cells) for sheet, cells in found.items()}
+            return _struck_in_ods(_read(archive, "content.xml", names)), {}
         formats = _formats(_read(archive, "xl/styles.xml", names))
         texts = _read(archive, "xl/sharedStrings.xml", names)
-        shared = _struck_texts(texts) if _STRIKE.search(texts) else {}
-        sheets = {
-            unescape(attribute(tag, b"name")): part
-            for tag, part in sheet_parts(archive, names)
-            if part in names
-        }
+        parts = {unescape(attribute(tag, b"name")): part for tag, part in sheet_parts(archive, names)}
         legend = ""
-        if any(each.colour for each in formats):
-            inline = [] if _TEXT.search(texts) else [_read(archive, part, names) for part in sheets.values()]
-            legend = b"".join((texts, *inline)).decode("utf-8", "replace")
-            legend = unescape(legend) if "&#" in legend else legend
-        is_told = any(
-            word in legend for word in _OF_LEGEND
-        )  # seldom; the words below take longer to look for
-        words = {colour.lower(): said for colour, said in _IN_WORDS.findall(legend)} if is_told else {}
-        has_legend = is_told and bool(words or _LEGEND.search(legend))
-        if not (shared or has_legend or any(each.is_struck or each.zeros for each in formats)):
-            return {}
+        if any(colour for _, _, colour in formats):
+            inline = [] if _TEXT.search(texts) else [_read(archive, part, names) for part in parts.values()]
+            legend = unescape(b"".join((texts, *inline)).decode("utf-8", "replace"))
+        has_legend = any(word in legend for word in _SEEN_IN_LEGENDS)
+        is_told = has_legend and any(is_gone(said) or is_wrong(said) for said in _IN_WORDS.findall(legend))
+        has_legend = has_legend and (is_told or _LEGEND.search(legend) is not None)
+        shared = _struck_texts(texts) if _STRIKE.search(texts) else {}
+        if not (shared or has_legend or any(is_struck or zeros > 1 for is_struck, zeros, _ in formats)):
+            return {}, {}
         known = [_plain(text) for text in _TEXT.findall(texts)] if has_legend else []
-        marks = {}
-        for name, part in sheets.items():
+        struck, shown = dict[str, dict[_Place, str]](), dict[str, dict[_Place, str]]()
+        for name, part in parts.items():
             content = _read(archive, part, names)
-            marks[name] = _marks_of(content, formats, shared)
-            if has_legend:
-                marks[name].struck |= dict.fromkeys(_told(_coloured(content, formats, known), words), "")
-        return marks
+            struck[name], shown[name], cells = _marks_of(
+                content, formats, shared, known if has_legend else None
+            )
+            struck[name] |= dict.fromkeys(_told(cells, is_told), "")
+        return struck, shown
 
 
 def _read(archive: zipfile.ZipFile, name: str, names: set[str]) -> bytes:
@@ -125,36 +116,25 @@ def attribute(tag: bytes, name: bytes) -> str:
     return match[1].decode("utf-8", "replace") if match else ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Format:
-    """Format of cells: struck through, the digits that it shows of a number at least, and its colour."""
-
-    is_struck: bool
-    zeros: int
-    colour: bytes
-
-
 def _formats(styles: bytes) -> list[_Format]:
     parts = [pattern.search(styles) for pattern in (_FONTS, _FILLS, _FORMATS)]
     fonts, fills, formats = (match[0] if match else b"" for match in parts)
-    struck = [bool(_STRIKE.search(font)) for font in _FONT.findall(fonts)]
-    colours = [match[0] if (match := _COLOUR.search(fill)) else b"" for fill in _FILL.findall(fills)]
-    codes = {
-        attribute(tag, b"numFmtId"): attribute(tag, b"formatCode") for tag in _NUMBER_FORMAT.findall(styles)
+    struck = {str(n): _STRIKE.search(font) is not None for n, font in enumerate(_FONT.findall(fonts))}
+    colours = {
+        str(n): colour[0] for n, fill in enumerate(_FILL.findall(fills)) if (colour := _COLOUR.search(fill))
     }
-    plain = {at: re.sub(r'&quot;|[\\" .-]', "", code) for at, code in codes.items()}
-    zeros = {at: len(code) for at, code in plain.items() if {*code} == {"0"}}
-    found = []
-    for tag in _FORMAT.findall(formats):
-        font, fill = (int(attribute(tag, each) or 0) for each in (b"fontId", b"fillId"))
-        found.append(
-            _Format(
-                font < len(struck) and struck[font],
-                zeros.get(attribute(tag, b"numFmtId"), 0),
-                colours[fill] if fill < len(colours) else b"",
-            )
+    zeros = {}
+    for tag in _NUMBER_FORMAT.findall(styles):
+        code = re.sub(r'&quot;|[\\" .-]', "", attribute(tag, b"formatCode"))
+        zeros[attribute(tag, b"numFmtId")] = len(code) if {*code} == {"0"} else 0
+    return [
+        (
+            struck.get(attribute(tag, b"fontId"), False),
+            zeros.get(attribute(tag, b"numFmtId"), 0),
+            colours.get(attribute(tag, b"fillId"), b""),
         )
-    return found
+        for tag in _FORMAT.findall(formats)
+    ]
 
 
 def _struck_texts(texts: bytes) -> dict[int, str]:
@@ -172,65 +152,50 @@ def _kept(text: bytes, is_struck: bool) -> str:
     return "".join(kept).strip()
 
 
-_NO_FORMAT = _Format(False, 0, b"")
-
-
-def _cells(
-    sheet: bytes, formats: Sequence[_Format]
-) -> Iterator[tuple[tuple[int, int], _Format, bytes, int | None]]:
-    """Yield each cell's place, format and content, and the number of its shared text, if it has one."""
+def _marks_of(
+    sheet: bytes, formats: Sequence[_Format], shared: Mapping[int, str], known: Sequence[str] | None
+) -> tuple[dict[_Place, str], dict[_Place, str], dict[_Place, tuple[str, bytes]]]:
+    """Return the struck cells, the numbers as shown, and with the `known` shared texts each cell's text and colour."""
+    struck, shown, cells = dict[_Place, str](), dict[_Place, str](), dict[_Place, tuple[str, bytes]]()
     for letters, row, attributes, content in _CELL.findall(sheet):
-        style = _STYLE.search(attributes)
+        style, place = _STYLE.search(attributes), (int(row), _column(letters))
         at = int(style[1]) if style else len(formats)
-        value = _VALUE.search(content) if _SHARED.search(attributes) else None
-        format_ = formats[at] if at < len(formats) else _NO_FORMAT
-        yield (int(row), _column(letters)), format_, content, int(value[1]) if value else None
-
-
-def _marks_of(sheet: bytes, formats: Sequence[_Format], shared: Mapping[int, str]) -> Marks:
-    marks = Marks()
-    for place, format_, content, text in _cells(sheet, formats):
-        if text is not None and text in shared:
-            marks.struck[place] = shared[text]
+        is_struck, zeros, colour = formats[at] if at < len(formats) else (False, 0, b"")
+        number = _VALUE.fullmatch(content)
+        text = int(number[1]) if number and _SHARED.search(attributes) else -1
+        if text in shared:
+            struck[place] = shared[text]
         elif b"<is>" in content and _STRIKE.search(content):
-            marks.struck[place] = _kept(content, format_.is_struck)
-        elif format_.is_struck and content:
-            marks.struck[place] = ""
-        elif format_.zeros > 1 and text is None and (number := _VALUE.fullmatch(content)):
-            marks.shown[place] = number[1].decode().zfill(format_.zeros)
-    return marks
+            struck[place] = _kept(content, is_struck)
+        elif is_struck and content:
+            struck[place] = ""
+        elif zeros > 1 and text < 0 and number:
+            shown[place] = number[1].decode().zfill(zeros)
+        if known is not None:
+            words = known[text] if 0 <= text < len(known) else _plain(content)
+            if words or colour:
+                cells[place] = words, colour
+    return struck, shown, cells
 
 
 def _plain(content: bytes) -> str:
     return unescape(_TAG.sub(b"", content).decode("utf-8", "replace")).strip()
 
 
-def _coloured(
-    sheet: bytes, formats: Sequence[_Format], known: Sequence[str]
-) -> dict[tuple[int, int], tuple[str, bytes]]:
-    """Return the text and colour of each cell that has one."""
-    found = {}
-    for place, format_, content, text in _cells(sheet, formats):
-        words = known[text] if text is not None and text < len(known) else _plain(content)
-        if words or format_.colour:
-            found[place] = words, format_.colour
-    return found
-
-
-def _told(
-    cells: Mapping[tuple[int, int], tuple[str, bytes]], words: Mapping[str, str]
-) -> Iterator[tuple[int, int]]:
-    """Yield the cells of people of whose colour a legend, or `words` by a colour's name, say that they or their numbers are gone."""
+def _told(cells: Mapping[_Place, tuple[str, bytes]], is_told: bool) -> Iterator[_Place]:
+    """Yield the cells of people of whose colour a legend below says, or one in words (`is_told`), that they or their numbers are gone."""
     texts = Counter(row for (row, _), (text, _) in cells.items() if text)
-    start = min((row for (row, _), (text, _) in cells.items() if _LEGEND.match(text)), default=0)
-    rows = {row for row in range(start, start + _ROWS_OF_LEGEND) if start and texts[row] <= _TEXTS_OF_LEGEND}
-    meanings = {}
-    for (row, column), (text, colour) in cells.items():
-        if colour and row in rows:
-            meanings[colour] = text or cells.get((row, column + 1), ("", b""))[0]
+    start = min(
+        (row for (row, _), (text, _) in cells.items() if _LEGEND.match(text)), default=-_ROWS_OF_LEGEND
+    )
+    rows = {row for row in range(start, start + _ROWS_OF_LEGEND) if texts[row] <= _TEXTS_OF_LEGEND}
+    gone = {
+        colour: is_gone(said) or is_wrong(said)
+        for (row, column), (text, colour) in cells.items()
+        if colour and row in rows and (said := text or cells.get((row, column + 1), ("",))[0])
+    }
     for (row, column), (_, colour) in cells.items():
-        said = meanings.get(colour) or words.get(_hue(colour), "")
-        if colour and row not in rows and (is_gone(said) or is_wrong(said)):
+        if colour and row not in rows and gone.get(colour, is_told):
             for step in (-1, 1):  # with what stands beside it without a gap
                 at = column
                 while (row, at) in cells:
@@ -238,26 +203,11 @@ def _told(
                     at += step
 
 
-def _hue(colour: bytes) -> str:
-    """Return the Vietnamese name of a colour, "" where it is not given by its parts."""
-    rgb = attribute(colour, b"rgb")[-6:]
-    if len(rgb) < 6:
-        return ""
-    red, green, blue = (int(rgb[at : at + 2], 16) for at in (0, 2, 4))
-    if max(red, green, blue) - min(red, green, blue) < 25:
-        return "xám"
-    if red >= max(green, blue):
-        if green > blue + 60:
-            return "vàng" if green > 200 else "cam"
-        return "đỏ" if blue < 140 else "hồng"
-    return "xanh"
-
-
-def _struck_in_ods(content: bytes) -> dict[str, dict[tuple[int, int], str]]:
+def _struck_in_ods(content: bytes) -> dict[str, dict[_Place, str]]:
     """Return the struck cells of an ODS workbook, which has no entities (see `count_hidden_rows`)."""
     if b"text-line-through" not in content:
         return {}
-    found: dict[str, dict[tuple[int, int], str]] = {}
+    found: dict[str, dict[_Place, str]] = {}
     root = ElementTree.fromstring(content)  # noqa: S314
     styles = {
         style.get(f"{_STYLE_NS}name")

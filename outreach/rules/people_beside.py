@@ -21,12 +21,7 @@ _COUPLE = re.compile(
     re.IGNORECASE,
 )
 # Whose a number is, of a man and a woman.
-_MAN_AND_WOMAN = (
-    ({"ông", "ô"}, {"bà", "b"}),
-    ({"anh", "a"}, {"chị"}),
-    ({"chồng", "ck", "c"}, {"vợ", "vk", "v"}),
-    ({"bố", "cha", "b"}, {"mẹ", "m"}),
-)
+_HIS, _HERS = {"ông", "ô", "anh", "chồng", "ck", "c", "bố", "cha"}, {"bà", "b", "chị", "vợ", "vk", "v", "mẹ"}
 _MOST_COMMON = """
     nguyễn trần lê phạm huỳnh hoàng phan vũ võ đặng bùi đỗ hồ ngô dương lý đinh trịnh mai trương lương tô cao tạ hà
     khổng nghiêm cổ mạc doãn lã vi ninh lục khuất đàm thái đoàn đào lâm phùng châu hứa tống tôn quách kiều lò triệu nông bế ma vương thạch kim
@@ -139,14 +134,10 @@ def whose_numbers(text: str, names: Sequence[str], count: int) -> list[int]:
         named = [at for at, name in enumerate(names) if words[-1:] == name.lower().split()[-1:]]
         return named if len(named) == 1 and len(names) == 2 else []
     women = [at for at, name in enumerate(names) if {"thị", "thi"} & {*name.lower().split()[1:-1]}]
-    if not count == len(words) == len(names) == 2 or len(women) != 1:
+    hers = [word in _HERS for word in words]
+    if not count == len(words) == len(names) == 2 or len(women) != 1 or sum(hers) != 1 or not _HIS & {*words}:
         return []
-    for men, wives in _MAN_AND_WOMAN:
-        if words[0] in men and words[1] in wives:
-            return [1 - women[0], women[0]]
-        if words[1] in men and words[0] in wives:
-            return [women[0], 1 - women[0]]
-    return []
+    return [women[0], 1 - women[0]] if hers[0] else [1 - women[0], women[0]]
 
 
 # Who somebody is in a household, behind the name.

@@ -250,8 +250,6 @@ def split_line(line: str) -> list[str] | None:
         name, more = more[0], [name, *more[1:]]
     if not name and rest[0][:1].isupper():
         name, *rest = rest
-    elif not name and sent:
-        rest.append(sent["sender"] or "")
     name = _ADDRESS.sub("", name)
     phone = text[found[0].start() : found[-1].end()]
     if more and _KIN.search(more[-1]) and names_another(more[-1], [name]):  # "con dâu Y Mơn, ĐT 0905…"

@@ -296,10 +296,11 @@ def test_somebody_whose_colour_the_legend_says_is_gone_is_asked_about(
         for line, (colour, said) in enumerate(legend[1:], 6):
             sheet.write_blank(line, 0, None, fill[colour])
             sheet.write(line, 1, said)
+    still = "ok" if legend[1:] else "review"  # a legend in words is of any colour
     assert people(path) == [
         ("A Lâu", "ok", (F,)),
         ("Y Mơn", "review", (M,)),
-        ("Y Lan", "ok", ("+84905000125",)),
+        ("Y Lan", still, ("+84905000125",)),
     ]
 
 
@@ -310,3 +311,44 @@ def test_colours_without_a_legend_say_nothing(tmp_path: Path) -> None:
         sheet.write_row(0, 0, ["Họ tên", "SĐT", "Ghi chú"], fill)
         sheet.write_row(1, 0, ["A Lâu", OWN, "nền nhà ướt"], fill)
     assert [each[1] for each in people(path)] == ["ok"]
+
+
+CHAT = """[19:02, 07/03/2025] Liên xã: Các chị nhắn họ tên, năm sinh, số điện thoại giúp em nhé. Ai hỏi gì gọi em 0905 000 199
+[19:04, 07/03/2025] thu ha: em Lê Thị Thu Hà, sn 1993, 0905000101
+[19:07, 07/03/2025] Bếp Nóc: Le thi xuan 1987 so dt 0905000102
+[19:09, 07/03/2025] Liên xã: ok chị
+[19:31, 07/03/2025] Y Khoa: Y Khoa 1984
+[19:31, 07/03/2025] Y Khoa: +84 905 000 103
+[19:44, 07/03/2025] Lê Thị Lan: 0905000104
+[20:03, 07/03/2025] Tổ trưởng Chín: Tổ có thêm 3 người:
+- Lê Thị Mót 1967: 0905 000 105
+- Lê Thị Vành 1980: gọi 0905 000 106 gặp anh Bình chồng
+- Lê Thị Nấm 1982: 0905 000 107
+[20:10, 07/03/2025] Mẹ Na: Lê Thị Na 1990 0905000108
+[20:11, 07/03/2025] Mẹ Na: chị Nấm đi Lâm Đồng ở luôn rồi mà
+[20:12, 07/03/2025] Tổ trưởng Chín: à quên, số chị Mót sai rồi em, sửa lại 0905000109
+[20:20, 07/03/2025] Anh Lộc: k5: Lê Văn Mến (71) 0905000110; Lê Thị Thêu (68) 0905000111; Lê Văn Ri (75) 09400088
+[20:30, 07/03/2025] Mẹ Bi: ghi giúp bà nội luôn: Lê Thị Dói 1955 không có đt
+[20:40, 07/03/2025] Cô Hai: Ba Tam Ve Chai, 60 tuoi, 0905000112
+[20:41, 07/03/2025] Liên xã: Dạ, hạn chót chiều nay. Có gì gọi em 0905000199 máy cơ quan
+"""
+
+
+def test_who_a_number_of_a_chat_is_of_and_what_is_said_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "chat.txt"
+    path.write_text(CHAT, encoding="utf-8")
+    found = {number: (name, status) for name, status, numbers in people(path) for number in numbers}
+    assert [(number[-3:], *each) for number, each in found.items()] == [
+        ("101", "Lê Thị Thu Hà", "ok"),
+        ("102", "Le thi xuan", "ok"),
+        ("103", "Y Khoa", "ok"),
+        ("104", "Lê Thị Lan", "ok"),
+        ("109", "Lê Thị Mót", "ok"),
+        ("106", "Lê Thị Vành", "review"),
+        ("107", "Lê Thị Nấm", "review"),
+        ("108", "Lê Thị Na", "ok"),
+        ("110", "Lê Văn Mến", "ok"),
+        ("111", "Lê Thị Thêu", "ok"),
+        ("112", "Ba Tam Ve Chai", "review"),
+    ]
+    assert [name for name, _, numbers in people(path) if not numbers] == ["Lê Văn Ri", "Lê Thị Dói"]
