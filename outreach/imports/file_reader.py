@@ -349,9 +349,10 @@ def _chat_rows(path: Path, encoding: str) -> Iterator[list[str]]:
                 row = [line]
             above = ""
         if len(row) > 1 and said and " " in (name := plain_name(row[1])):
-            own = rf"(?:{name}|\b[\w.]+ {name.split()[-1]})\b"  # "chị Lan"
+            called = re.compile(rf"\b\w+ {re.escape(name.split()[-1])}\b")  # "chị Lan", or by the whole name
+            alone = [of == sender and numbers[of] == 1 for of, _ in said]
             of_them = (
-                each for of, each in said if re.search(own, each) or (of == sender and numbers[of] == 1)
+                each for is_own, (_, each) in zip(alone, said, strict=True) if is_own or called.search(each)
             )
             row[-1] = "; ".join(filter(None, (row[-1], *(OF_SOMEBODY.sub("", each) for each in of_them))))
         yield row

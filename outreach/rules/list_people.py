@@ -119,7 +119,7 @@ def _names_an_office(text: str) -> bool:
 @lru_cache(maxsize=20_000)
 def is_title(name: str) -> bool:
     """Check whether the cell for a name is the title of a part of the list, a sum or a remark."""
-    if name[:1] in "(-*=_#>[→•" and name and not begins_with_family(name.strip("-*=_#>•→ ")):
+    if name[:1] in "(-*=_#>[→•" and name and not begins_with_family(plain_name(name.strip("-*=_#>•→ "))):
         return True
     return _AS_WRITTEN.match(name) is not None or _TITLE.match(unaccented(name)) is not None
 

@@ -330,9 +330,7 @@ class RowReader:
             birth_year = birth_year or people[0].birth_year
             years = [int(year) for at in self._births for year in _YEAR.findall(cell_text(cell_at(row, at)))]
             if len(years) == len(people):  # "1955, 1958" of a couple
-                people = tuple(
-                    replace(each, birth_year=year) for each, year in zip(people, years, strict=True)
-                )
+                people = tuple(replace(each, birth_year=n) for each, n in zip(people, years, strict=True))
             people = people if len(people) > 1 else ()
         if header.texts:
             village, name = village and without_numbers(village), name and without_numbers(name)
@@ -454,9 +452,7 @@ class RowReader:
             return for_review(others) if others.numbers else own, ()
         newest = read_phone_cells(_cells(row, self._newest, ())) if self._newest else None
         cell = newest if newest and newest.numbers else read_phone_cells(phones)
-        if (
-            newest and newest.numbers and newest.status is PhoneStatus.REVIEW
-        ):  # perhaps the older one is right
+        if newest and newest.numbers and newest.status is PhoneStatus.REVIEW:  # or the older one is right
             older = read_phone_cells(_cells(row, [at for at in header.phones if at not in self._newest], ()))
             cell = replace(cell, numbers=tuple(dict.fromkeys((*older.numbers, *cell.numbers))))
         at = self._columns.get(Column.NAME)

@@ -31,15 +31,8 @@ _MOST_COMMON = """
 """
 _FAMILY_NAMES = frozenset(_MOST_COMMON.split())
 _UNACCENTED = frozenset(map(unaccented, _FAMILY_NAMES))
-_WORDS_TOO = {
-    "danh",
-    "mã",
-    "từ",
-    "tăng",
-    "chu",
-    "vàng",
-    "thân",
-}  # families where a capital follows: "Danh Sóc Kha"
+# Families where a capital follows, as in "Danh Sóc Kha".
+_WORDS_TOO = {"danh", "mã", "từ", "tăng", "chu", "vàng", "thân"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,9 +331,9 @@ def is_nobody(name: str, written: str) -> bool:
     """Check for a cell of names that names nobody (figures, a shop, "con gái Y Rớ") or says, as `written`, not to call."""
     is_named = name[:1].isupper() and name.partition(" ")[0].lower() in _FAMILY_NAMES
     is_said = name.count(" ") > 2 and name.partition(" ")[2].islower() and not begins_with_family(name)
-    is_known = " " in name or begins_with_family(name)
+    is_whole = any(map(str.isalpha, name)) and (" " in name or name[:2].upper() in ("H'", "H’"))
     return any(pattern.search(written) for pattern in (_CALLED_OFF, _BRAND)) or (
-        not is_named and (is_said or _NOBODY.match(name) is not None or not is_known)
+        not is_whole or (not is_named and (is_said or _NOBODY.match(name) is not None))
     )
 
 
