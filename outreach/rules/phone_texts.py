@@ -59,7 +59,8 @@ _KIN = re.compile(r"\b(?:con|vợ|chồng|cháu|mẹ|má|cha|bố|em|anh|chị|n
 _ADDRESS = re.compile(
     r"^(?:(?:[Dd]ạ|[Cc]ho|em|cháu|con|mẹ|má|cha|bố|vợ|chồng|mình|tôi|tui|chị|anh|cô|bác|chú|tên|là|của)\s+)+(?=[^\W\d_])(?=\S*[A-ZÀ-ỸĐ])"
 )
-OF_SOMEBODY = re.compile(r"^(?:[Cc]hị|[Aa]nh|[Ôô]ng|[Bb]à|[Cc]ô|[Cc]hú|[Bb]ác|[Ee]m) [A-ZÀ-ỸĐ]\w* ")
+_CAPITALS = "".join(filter(str.isupper, map(chr, range(0x41, 0x1EFA))))
+OF_SOMEBODY = re.compile(rf"^(?:[Cc]hị|[Aa]nh|[Ôô]ng|[Bb]à|[Cc]ô|[Cc]hú|[Bb]ác|[Ee]m) [{_CAPITALS}]\w* ")
 _WHOM_TO_CALL = re.compile(
     r"\b(?:gọi|liên hệ|hỏi) (?:cho )?(?:em|tôi|mình|con|cháu|chị|anh|ban tổ chức)\b|\bmáy cơ quan\b"
 )
@@ -250,6 +251,8 @@ def split_line(line: str) -> list[str] | None:
         name, more = more[0], [name, *more[1:]]
     if not name and rest[0][:1].isupper():
         name, *rest = rest
+    elif not name and sent:
+        rest.append(sent["sender"] or "")
     name = _ADDRESS.sub("", name)
     phone = text[found[0].start() : found[-1].end()]
     if more and _KIN.search(more[-1]) and names_another(more[-1], [name]):  # "con dâu Y Mơn, ĐT 0905…"

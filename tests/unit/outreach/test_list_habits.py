@@ -327,6 +327,8 @@ CHAT = """[19:02, 07/03/2025] Liên xã: Các chị nhắn họ tên, năm sinh,
 [20:10, 07/03/2025] Mẹ Na: Lê Thị Na 1990 0905000108
 [20:11, 07/03/2025] Mẹ Na: chị Nấm đi Lâm Đồng ở luôn rồi mà
 [20:12, 07/03/2025] Tổ trưởng Chín: à quên, số chị Mót sai rồi em, sửa lại 0905000109
+[20:13, 07/03/2025] Lê Thị Tép: Lê Thị Tép 1999 số 0905 000 114
+[20:14, 07/03/2025] Lê Thị Tép: chị ơi số hôm qua em mất sim rồi, ghi số mới 0905 000 115 nha
 [20:20, 07/03/2025] Anh Lộc: k5: Lê Văn Mến (71) 0905000110; Lê Thị Thêu (68) 0905000111; Lê Văn Ri (75) 09400088
 [20:21, 07/03/2025] Anh Lộc: Lê Văn (Tư 0905000113
 [20:30, 07/03/2025] Mẹ Bi: ghi giúp bà nội luôn: Lê Thị Dói 1955 không có đt
@@ -348,6 +350,7 @@ def test_who_a_number_of_a_chat_is_of_and_what_is_said_of_it(tmp_path: Path) -> 
         ("106", "Lê Thị Vành", "review"),
         ("107", "Lê Thị Nấm", "review"),
         ("108", "Lê Thị Na", "ok"),
+        ("115", "Lê Thị Tép", "ok"),
         ("110", "Lê Văn Mến", "ok"),
         ("111", "Lê Thị Thêu", "ok"),
         ("113", "Lê Văn", "ok"),
