@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import count_new_audience
 from campaigns.models.campaigns import Campaign, CampaignAuthor, CampaignList, Step
-from campaigns.models.messages import Message, Outbox
+from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.planning.audience import blocked_parts
 from campaigns.planning.drives import campaign_scopes
 from campaigns.rules.content import read_content
@@ -156,7 +156,9 @@ def has_sent_any(session: Session, campaign_id: int) -> bool:
     )
     # A message that waits for another try was requested once: it may have arrived, whatever the gateway's list said.
     retried = select(Outbox.message_id).where(Outbox.stream_id == campaign_id, Outbox.n > 1)
-    return any(session.execute(query.limit(1)).first() for query in (sent, retried))
+    is_skipped = (Message.campaign_id == campaign_id, Message.state == MessageState.SKIPPED)
+    ended = select(Attempt.id).join(Message, Message.id == Attempt.message_id).where(*is_skipped)
+    return any(session.execute(query.limit(1)).first() for query in (sent, retried, ended))
 
 
 def _recipients_statement(

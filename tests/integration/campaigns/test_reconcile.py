@@ -15,8 +15,11 @@ from campaigns.delivery.reconcile import count_undecided, decide_unknown
 from campaigns.delivery.record_outcomes import apply_reports, store_outcomes
 from campaigns.models.messages import Attempt, Incident
 from campaigns.rules.lookups import TIMES_ABSENT
-from campaigns.rules.states import AttemptReport, AttemptState
+from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction
+from outreach.contacts.suppressions import suppress
 from outreach.core.settings import Settings
+from outreach.models.contacts import Phone, SuppressionReason
+from outreach.rules.errors import WrongState
 from outreach.rules.gateway import Throttled
 from simulator.testing import RunningSimulator
 from tests.support.world import AUTHOR, World, number
@@ -164,3 +167,19 @@ def test_a_message_is_repeated_once_and_then_a_person_is_asked(world: World) -> 
     decide_unknown(world.runtime, campaign, resend=True, user=user, now=world.now, secret_key=key)
     world.send()
     assert Counter(world.sent_to()) == Counter(number(i) for i in range(PEOPLE))
+
+
+def test_a_launch_is_not_undone_where_a_message_that_was_tried_is_skipped_since(world: World) -> None:
+    world.add_people(1)
+    campaign = world.launch()
+    world.simulator.faults(callbacks_off=True, rate_cut_before=1)
+    world.send()
+    pass_list_delay(world)
+    for _ in range(TIMES_ABSENT):
+        look_now(world)
+    wrong = {"reason": SuppressionReason.WRONG_NUMBER, "source": "officer"}
+    world.do(suppress, world.one(select(Phone)), **wrong)
+    world.send()
+    assert states(world, campaign) == {"skipped": 1}
+    with pytest.raises(WrongState, match="undo_launch_sent"):
+        world.act(campaign, CampaignAction.UNDO)
