@@ -18,6 +18,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
 from outreach.contacts.contact import find_contact, find_recorded_contact
+from outreach.contacts.directory import read_stated
 from outreach.contacts.wishes import of_person, record_wish, take_back
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Wish
@@ -94,10 +95,11 @@ def record_consent(
             now=now,
             evidence=evidence_of,
             recorded_by=user.id,
+            person=contact_id,
         ):
             find_recorded_contact(session, contact_id, user=user)
     else:
-        record_wish(
+        wish = record_wish(
             session,
             WishSource.CONSENT,
             people=[contact_id],
@@ -108,9 +110,24 @@ def record_consent(
             note=evidence,
             recorded_by=user.id,
         )
+        _heed_later_consent(session, wish, contact_id, purpose, day, now=now)
     action = "consent.give" if is_given else "consent.withdraw"
     audit.record(session, action, person, user, now, purpose=purpose)
     return made
+
+
+def _heed_later_consent(
+    session: Session, wish: Wish, contact_id: int, purpose: str, day: date, *, now: datetime
+) -> None:
+    """Take a withdrawal of a day back that is recorded after a consent of a later one, as that would have done."""
+    later = (ConsentEvent.contact_id == contact_id, ConsentEvent.purpose == purpose, ConsentEvent.is_given)
+    events = select(ConsentEvent, User).join(User, User.id == ConsentEvent.recorded_by).where(*later)
+    for event, by in session.execute(events.where(ConsentEvent.on > day.isoformat())).all():
+        if not read_stated(session, [contact_id], user=by):
+            of_consent = {"evidence": f"consent_events:{event.id}", "recorded_by": by.id}
+            take_back(
+                session, Wish.id == wish.id, source=WishSource.CONSENT, said_at=now, now=now, **of_consent
+            )
 
 
 def read_consents(session: Session, contact_id: int, *, seen_by: User | None = None) -> list[ConsentEvent]:
@@ -125,9 +142,11 @@ def read_consents(session: Session, contact_id: int, *, seen_by: User | None = N
     return list(session.scalars(query.order_by(ConsentEvent.id.desc())))
 
 
-def withdraw_all(session: Session, contact_id: int, *, on: date, user: User, now: datetime) -> None:
-    """Withdraw each consent that a person has given and not withdrawn."""
-    latest = {event.purpose: event.is_given for event in reversed(read_consents(session, contact_id))}
+def withdraw_all(
+    session: Session, contact_id: int, wish: Wish, *, on: date, user: User, now: datetime
+) -> None:
+    """Withdraw each consent that a person has given and not withdrawn, as this wish of theirs says, but none of a later day."""
+    latest = {event.purpose: event for event in reversed(read_consents(session, contact_id))}
     session.add_all(
         ConsentEvent(
             contact_id=contact_id,
@@ -138,9 +157,10 @@ def withdraw_all(session: Session, contact_id: int, *, on: date, user: User, now
             recorded_by=user.id,
             recorded_at=now,
         )
-        for purpose, is_given in latest.items()
-        if is_given
+        for purpose, event in latest.items()
+        if event.is_given and event.on <= on.isoformat()
     )
+    _heed_later_consent(session, wish, contact_id, ALL_MESSAGES, on, now=now)
 
 
 def opted_out_of_drive(session: Session, recipients: Select[Any] | Sequence[int | None]) -> set[int]:

@@ -139,7 +139,7 @@ def record_request(
     session.add(request)
     session.flush()
     if kind in STOPPING:
-        record_wish(
+        wish = record_wish(
             session,
             WishSource.REQUEST,
             people=[contact_id],
@@ -150,8 +150,9 @@ def record_request(
             evidence=f"person_requests:{request.id}",
             recorded_by=user.id,
         )
-    if kind is RequestKind.WITHDRAW:
-        withdraw_all(session, contact_id, on=asked_at.astimezone(VIETNAM).date(), user=user, now=now)
+        if kind is RequestKind.WITHDRAW:
+            day = asked_at.astimezone(VIETNAM).date()
+            withdraw_all(session, contact_id, wish, on=day, user=user, now=now)
     _record(session, "request.write_down", request, user=user, now=now)
     return request
 

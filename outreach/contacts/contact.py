@@ -360,9 +360,8 @@ def lift_suppression(
 ) -> None:
     """Open a number again, at the person's own wish.
 
-    Of their wishes to be left alone those about this number and about none of theirs are taken back; with 0 the latter.
-
-    An opt-out is lifted by an approver, one of the do-not-call register by an administrator, and none by who has the
+    Of their wishes to be left alone those about this number and about none of theirs are taken back; with 0 the latter. What
+    others who have the number are known to have said holds for them. An opt-out is lifted by an approver, one of the do-not-call register by an administrator, and none by who has the
     person only by naming them in a list. Raises BadInput without a note, NotAllowed, WrongState.
     """
     require_role(user, *MAY_LIFT[reason])
@@ -376,9 +375,9 @@ def lift_suppression(
         )
         said_elsewhere = Wish.id.in_(select(WishNumber.wish_id).where(WishNumber.phone_id.in_(others)))
         theirs = Wish.scope == EVERYTHING, or_(of_number(phone_id), of_person(contact_id) & ~said_elsewhere)
-        ours, source = Wish.source != WishSource.EXCHANGE, WishSource.OFFICER
+        ours, by = Wish.source != WishSource.EXCHANGE, {"recorded_by": user.id, "person": contact_id}
         if not take_back(
-            session, *theirs, ours, source=source, said_at=now, now=now, note=note, recorded_by=user.id
+            session, *theirs, ours, source=WishSource.OFFICER, said_at=now, now=now, note=note, **by
         ):
             if session.scalar(select(Wish.id).where(standing(), *theirs).limit(1)):
                 raise WrongState("number_blocked_elsewhere")

@@ -49,6 +49,7 @@ LEFT_ALONE = table(
     column("contact_id", BigInteger),
 )
 _AGAIN = aliased(Wish)
+_SAID = ("source", "scope", "evidence", "note", "said_at", "learned_at", "recorded_by")
 
 
 def standing() -> ColumnElement[bool]:
@@ -134,12 +135,16 @@ def take_back(
     evidence: str = "",
     note: str = "",
     recorded_by: int | None = None,
+    person: int | None = None,
 ) -> list[int]:
-    """Take back the wishes in force that meet these conditions, each by a row that names it. Returns their ids."""
-    ids = list(session.scalars(select(Wish.id).where(standing(), *conditions).order_by(Wish.id)))
+    """Take back the wishes in force that meet these conditions, each by a row that names it. Returns their ids.
+
+    `person`: by whose word alone; what it says of others is kept as a wish of its own.
+    """
+    wishes = session.scalars(select(Wish).where(standing(), *conditions).order_by(Wish.id)).all()
     session.add_all(
         Wish(
-            undoes_id=wish_id,
+            undoes_id=wish.id,
             source=source,
             evidence=evidence,
             note=note,
@@ -147,10 +152,34 @@ def take_back(
             learned_at=now,
             recorded_by=recorded_by,
         )
-        for wish_id in ids
+        for wish in wishes
     )
     session.flush()
-    return ids
+    for wish in wishes if person else ():
+        _keep_for_others(session, wish, person)
+    return [wish.id for wish in wishes]
+
+
+def _keep_for_others(session: Session, wish: Wish, person: int | None) -> None:
+    """Add what a wish that one person took back says of others, known to have said it or to have a number that it was said from."""
+    others = select(WishPerson.contact_id).where(
+        WishPerson.wish_id == wish.id, WishPerson.contact_id != person
+    )
+    theirs = select(ContactPhone.phone_id).where(ContactPhone.contact_id == person)
+    about = select(WishNumber).where(WishNumber.wish_id == wish.id)
+    about = about.where(or_(WishNumber.phone_id.is_(None), WishNumber.phone_id.not_in(theirs)))
+    people, numbers = session.scalars(others).all(), session.scalars(about).all()
+    if not (people if wish.source in NAMES_PERSON else numbers):
+        return
+    kept = Wish(**{name: getattr(wish, name) for name in _SAID})
+    session.add(kept)
+    session.flush()
+    session.add_all(WishPerson(wish_id=kept.id, contact_id=each) for each in people)
+    session.add_all(
+        WishNumber(wish_id=kept.id, number_hash=row.number_hash, key_id=row.key_id, phone_id=row.phone_id)
+        for row in numbers
+    )
+    session.flush()
 
 
 def of_number(phone_id: int) -> ColumnElement[bool]:

@@ -12,6 +12,7 @@ from campaigns.models.messages import Attempt
 from campaigns.models.privacy import ConsentEvent, RequestKind
 from campaigns.models.replies import AnswerPlace, OfficerEntry
 from campaigns.privacy.consents import ALL_MESSAGES
+from campaigns.privacy.requests import record_request
 from campaigns.privacy.retention import clear_campaign
 from campaigns.replies.public_requests import Wish, code_of, confirm_code, send_code
 from campaigns.replies.receive_reply import DUPLICATE_WINDOW, receive_reply
@@ -21,7 +22,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptReport, AttemptState
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results, undo_entry
-from outreach.contacts.contact import Closing, suppress_number
+from outreach.contacts.contact import Closing, lift_suppression, suppress_number
 from outreach.contacts.phones import add_number
 from outreach.models.contacts import Contact, Erasure, ImportIssue, Phone
 from outreach.rules.errors import WrongState
@@ -340,3 +341,52 @@ def test_what_an_officer_reads_as_an_opt_out_closes_no_number_whose_owner_has_as
     asks_for_messages(world, "sms", world.in_hours(0.4))
     undo_reply_label(world.runtime, case, **more)
     assert not is_closed()
+
+
+def test_who_objected_is_left_alone_though_another_opens_the_phone_that_they_share(world):
+    husband = world.add_person("A Thun", ONE, TWO)
+    wife = world.add_person("Y Hoa", ONE)
+    world.ask(husband, RequestKind.OBJECT)
+    reopened = {"reason": Closing.OPT_OUT, "note": "chị Hoa xin nhận lại"}
+    world.do(lift_suppression, wife, world.phone(ONE), by=APPROVER, **reopened)
+    [hers] = sent_by(world)
+    assert "Y Hoa" in hers
+
+
+def test_who_withdrew_consent_while_merged_with_another_is_not_heard_by_the_others_word(world):
+    one, two = world.add_person("A Thun", ONE), world.add_person("A Thun Kđăm", TWO)
+    merge_id = merge(world, one, two)
+    world.consent(one, is_given=False, now=world.now + timedelta(minutes=1))
+    apart(world, merge_id)
+    assert sent_by(world) == []
+    world.consent(one, now=datetime.now(UTC))
+    assert len(sent_by(world)) == 1
+
+
+def test_who_texted_that_they_want_nothing_while_merged_is_left_alone_though_the_other_is_opened(world):
+    one, two = world.add_person("A Thun", ONE), world.add_person("A Thun Kđăm", TWO)
+    world.sent()
+    merge_id = merge(world, one, two)
+    world.reply(TWO, "TC", gateway_id="g1", now=world.now + timedelta(minutes=5))
+    world.send()
+    apart(world, merge_id)
+    reopened = {"reason": Closing.OPT_OUT, "note": "xin nhận lại", "now": datetime.now(UTC)}
+    world.do(lift_suppression, one, world.phone(ONE), by=APPROVER, **reopened)
+    before = len(world.sent_to())
+    assert len(sent_by(world)) == 1
+    assert world.sent_to()[before:] == [ONE]
+
+
+@pytest.mark.parametrize("how", ["consent", "request"])
+def test_a_withdrawal_of_before_a_consent_silences_nobody_however_late_it_is_recorded(world, how):
+    person = world.add_person("A Thun", ONE)
+    day = world.now.astimezone(VIETNAM).date() - timedelta(days=1)
+    world.consent(person)
+    if how == "consent":
+        world.consent(person, is_given=False, on=day)
+    else:
+        told = {"asked_by": "chính họ", "asked_on": day}
+        world.do(record_request, person, RequestKind.WITHDRAW, **told)
+    assert len(sent_by(world)) == 1
+    world.consent(person, is_given=False)
+    assert sent_by(world) == []

@@ -447,10 +447,19 @@ class Story:
         if is_given:
             for said in self.said:
                 if said.speaker == "consent" and person in map(self.now_is, said.people):
-                    said.back = True
+                    self.takes_back(said, person)
         else:
             self.said.append(Spoken("", {person}, set(), "consent", self.clock))
         return f"{person} consents: {is_given}"
+
+    def takes_back(self, said: Spoken, person: int) -> None:
+        """Somebody takes back what was said; of others who have said it, or a number that it was said from, it holds."""
+        others = {each for each in said.people if self.now_is(each) != person}
+        numbers = said.numbers - {*self.people[person]}
+        if numbers if said.speaker == ANYBODY else others:
+            said.people, said.numbers = others, numbers
+        else:
+            said.back = True
 
     def objects(self) -> str | None:
         if not self.people:
@@ -482,7 +491,7 @@ class Story:
                 phone in said.numbers
                 or (person in map(self.now_is, said.people) and not said.numbers & others)
             ):
-                said.back = True
+                self.takes_back(said, person)
         return f"{phone} of {person} is opened"
 
     def goes_and_returns(self) -> str | None:
