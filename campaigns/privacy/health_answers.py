@@ -22,7 +22,7 @@ from campaigns.models.campaigns import Campaign, FormerRecipient, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import Answer, Case, InstallReport, Reply
 from campaigns.privacy.erase_contact import IN_FLIGHT
-from campaigns.privacy.retention import empty_messages, erase_texts, may_wait
+from campaigns.privacy.retention import empty_messages, erase_texts, may_wait, recipients_to_answer
 from outreach.accounts import audit
 from outreach.contacts.suppressions import lock_phones
 from outreach.core.bulk import rows_table, set_columns, values_subquery
@@ -37,7 +37,7 @@ SLICE = 1000  # numbers
 def drives_due(session: Session, *, days: int, now: datetime) -> list[int]:
     """Return the drives whose health answers still lead to people and have had their time.
 
-    A drive with a campaign that is under way, with a message on its way, or with a case that may wait is left out.
+    A drive with a campaign that is under way, with a message on its way or an answer to be sent, or with a case that may wait is left out.
     """
     cutoff = now - timedelta(days=days)
     is_needed = or_(
@@ -45,6 +45,7 @@ def drives_due(session: Session, *, days: int, now: datetime) -> list[int]:
         Campaign.ended_at >= cutoff,
         exists().where(Case.campaign_id == Campaign.id, may_wait(cutoff)),
         exists().where(Attempt.stream_id == Campaign.id, Attempt.state.in_(IN_FLIGHT)),
+        exists().where(Recipient.campaign_id == Campaign.id, Recipient.id.in_(recipients_to_answer(cutoff))),
     )
     still_needed = select(Campaign.drive_id).where(Campaign.launched_at.is_not(None), is_needed)
     leads_to_people = exists().where(Recipient.campaign_id == Campaign.id, Recipient.contact_id.is_not(None))

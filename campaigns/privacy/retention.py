@@ -4,7 +4,7 @@ After a campaign's time is over its personal data go; figures and hashed suppres
 those of erasing one contact (`erase_contact`), in bulk, but for one: it was not requested, so a list that
 brings a person again is no import issue. People stay in the directory who are in the audience or in a list of
 a campaign that is in use or ended later, whom an import or a correction has changed since, whose consent was recorded since,
-who wait for an answer about their data, and who have asked for help since or cried for it. An ended campaign is gone through again each day until no people of its audience
+who wait for an answer about their data or for one that is still to be sent, and who have asked for help since or cried for it. An ended campaign is gone through again each day until no people of its audience
 are left. (Law 91/2025/QH15: no longer than the purpose needs; the days are a setting.)
 
 What is beside the campaigns' audiences and texts goes by its own age: `expiry`.
@@ -38,7 +38,7 @@ from sqlalchemy.orm import Session, aliased
 
 from campaigns.models.activities import VisitLine
 from campaigns.models.campaigns import Campaign, CampaignComment, CampaignList, FormerRecipient, Recipient
-from campaigns.models.messages import Attempt, Message
+from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.privacy import ConsentEvent, PersonRequest
 from campaigns.models.replies import IS_OPEN_CRY, Answer, Case, OfficerEntry, Reply
 from campaigns.privacy.erase_contact import (
@@ -50,7 +50,7 @@ from campaigns.privacy.erase_contact import (
     erase_visit_notes,
 )
 from campaigns.rules.cases import CaseOutcome
-from campaigns.rules.states import CampaignState, MessageState
+from campaigns.rules.states import UNSETTLED, CampaignState, MessageState
 from outreach.accounts import audit
 from outreach.contacts.removal import lock_removal
 from outreach.core.bulk import change_rows, full_scan, set_columns, values_subquery
@@ -95,6 +95,14 @@ class ClearResult:
 def may_wait(cutoff: datetime) -> ColumnElement[bool]:
     """Return the condition for cases that no removal closes: open, and asked for since a moment or a cry for help."""
     return and_(Case.done_at.is_(None), or_(Case.opened_at >= cutoff, IS_OPEN_CRY))
+
+
+def recipients_to_answer(cutoff: datetime) -> Select[Any]:
+    """Select the recipients for whom an answer or a confirmation is to be sent, and was not held up since before a moment."""
+    waits = select(Message.recipient_id).join(Outbox, Outbox.message_id == Message.id)
+    return waits.where(
+        Message.step_id.is_(None), Message.recipient_id.is_not(None), Outbox.not_before >= cutoff
+    )
 
 
 def _is_asked_from(phone_id: Any, cutoff: datetime) -> ColumnElement[bool]:
@@ -285,6 +293,7 @@ def _people_without_use(session: Session, cutoff: datetime) -> Select[Any]:
         ),
         exists().where(PersonRequest.contact_id == Contact.id, PersonRequest.done_at.is_(None)),
         exists().where(other.contact_id == Contact.id, Case.recipient_id == other.id, may_wait(cutoff)),
+        exists().where(other.contact_id == Contact.id, other.id.in_(recipients_to_answer(cutoff))),
         exists().where(ContactPhone.contact_id == Contact.id, _is_asked_from(ContactPhone.phone_id, cutoff)),
         exists().where(ConsentEvent.contact_id == Contact.id, ConsentEvent.recorded_at >= cutoff),
     )
@@ -396,6 +405,7 @@ def erase_texts(session: Session, campaign_id: int, *, cutoff: datetime, now: da
         Message.campaign_id == campaign_id,
         Message.text.is_not(None),
         Message.text != "",
+        Message.state.not_in(UNSETTLED),
         text="",
     )
     answers = select(Answer.id).where(Answer.campaign_id == campaign_id)

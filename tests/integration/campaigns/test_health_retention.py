@@ -8,15 +8,17 @@ from sqlalchemy import func, select, update
 
 from campaigns.answer_totals import find_differences
 from campaigns.cases.merge_people import merge_people, unmerge_people
+from campaigns.cases.sms_answers import answer_by_sms
 from campaigns.models.activities import VisitLine
 from campaigns.models.campaigns import Campaign, FormerRecipient, Recipient
-from campaigns.models.messages import Attempt, Message
+from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Answer, Case, InstallReport, Reply
 from campaigns.privacy import health_answers
 from campaigns.privacy.export_data import export_personal_data
 from campaigns.privacy.health_answers import count_people, drives_due, separate_health_answers
 from campaigns.privacy.retention import clear_campaign
+from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.visits import VisitOutcome
@@ -47,6 +49,7 @@ def end(world: World, *campaigns: int, days_ago: int) -> datetime:
     )
     world.execute(update(Contact).values(updated_at=now - timedelta(days=days_ago + 1)))
     world.execute(update(Case).values(opened_at=now - timedelta(days=days_ago + 1)))
+    world.execute(update(Outbox).values(not_before=now - timedelta(days=days_ago + 1)))
     return now
 
 
@@ -203,3 +206,14 @@ def test_a_drive_with_somebody_who_has_just_asked_for_help_waits(world):
     assert due(world, now) == []
     world.execute(update(Case).values(done_at=now))
     assert due(world, now) == [world.drive("tiem-chung")]
+
+
+def test_an_answer_that_waits_to_be_sent_keeps_its_number(world):
+    campaign = world.sent(people=1, **KIND)
+    now = end(world, campaign, days_ago=31)
+    world.do(record_page_answer, world.recipient(number(0), campaign).id, "need_help", now=now)
+    world.do(answer_by_sms, world.cases()[0].id, "Can bo se den nha ong ba.", is_done=True)
+    assert due(world, now) == []
+    world.send()
+    assert world.sent_to() == [number(0)] * 2
+    assert len(due(world, now)) == 1

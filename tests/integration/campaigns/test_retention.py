@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import String, cast, delete, func, literal, select, update
 
 from campaigns.answer_totals import find_differences
+from campaigns.cases.sms_answers import answer_by_sms
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
 from campaigns.models.privacy import ConsentEvent, PersonRequest, RequestKind
@@ -326,6 +327,20 @@ def test_who_asked_for_what_of_their_data_goes_and_what_was_corrected(world):
     assert world.rows(asked) == [("", ""), ("con gái", "Đã đưa bản in")]
     assert world.scalar(select(func.count()).where(AuditValues.changes.is_not(None))) == 1
     assert world.read(check_audit).broken is None
+
+
+def test_an_answer_that_waits_for_the_hours_leaves_with_its_text_before_its_person_goes(world):
+    campaign = world.sent(people=1)
+    now = end_and_wait(world, campaign, days=0)
+    world.change(Campaign, campaign, ended_at=now - timedelta(days=91))
+    world.execute(update(Contact).values(updated_at=now - timedelta(days=92)))
+    world.do(record_page_answer, world.recipient(number(0), campaign).id, "need_help", now=now)
+    [case] = world.cases()
+    world.do(answer_by_sms, case.id, "Can bo se den nha ong ba.", is_done=True)
+    clear_campaign(world.runtime, campaign, days=DAYS, now=now)
+    world.send()
+    assert world.simulator.ledger()[-1]["Body"] == "Can bo se den nha ong ba."
+    assert clear_campaign(world.runtime, campaign, days=DAYS, now=now).people == 1
 
 
 def test_help_that_is_asked_for_after_a_campaign_waits_for_an_officer_however_short_its_data_are_kept(world):
