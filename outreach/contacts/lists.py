@@ -24,6 +24,7 @@ from outreach.models.contacts import (
 )
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.roads import VIETNAM
 from outreach.rules.sort_order import vietnamese_order
 from outreach.use_cases import use_case
 
@@ -197,7 +198,7 @@ def create_list(
     name = free_name(session, name, organisation_id=owner)
     contact_list = ContactList(organisation_id=owner, name=name, created_at=now, hidden=hidden)
     if basis:
-        set_basis(contact_list, basis=basis, since=now.date().isoformat(), note=basis_note, today=now.date())
+        set_basis(contact_list, basis=basis, since=None, note=basis_note, now=now)
     session.add(contact_list)
     session.flush()
     audit.record(session, "list.create", contact_list, user, now)
@@ -241,14 +242,14 @@ def record_basis(
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     contact_list = find_visible(session, ContactList, list_id, user, NotFound("list_not_found"), lock=True)
-    set_basis(contact_list, basis=basis, since=since, note=note, today=now.date())
+    set_basis(contact_list, basis=basis, since=since, note=note, now=now)
     audit.record(session, "list.basis", f"contact_lists:{list_id}", user, now, basis=basis)
     return contact_list
 
 
-def set_basis(contact_list: ContactList, *, basis: str, since: str, note: str, today: date) -> None:
-    """Set a list's legal basis. Raises BadInput as `record_basis` does."""
-    note = " ".join(note.split())
+def set_basis(contact_list: ContactList, *, basis: str, since: str | None, note: str, now: datetime) -> None:
+    """Set a list's legal basis, from today without `since`. Raises BadInput as `record_basis` does."""
+    note, today = " ".join(note.split()), now.astimezone(VIETNAM).date()
     if basis not in list(LegalBasis):
         raise BadInput("basis_missing")
     if len(note) > LONGEST_NOTE:
@@ -256,7 +257,7 @@ def set_basis(contact_list: ContactList, *, basis: str, since: str, note: str, t
     if basis == LegalBasis.DUTY and not note:
         raise BadInput("basis_document_missing")
     try:
-        day = date.fromisoformat(since) if since else None
+        day = today if since is None else date.fromisoformat(since) if since else None
     except ValueError:
         raise BadInput("basis_day_wrong") from None
     if day and day > today:

@@ -59,7 +59,7 @@ def import_file(
     with transaction(runtime) as session:
         into = find_or_create_list(session, organisation_id=owner.id, name=list_name, now=now)
         if basis:
-            set_basis(into, basis=basis, since=now.date().isoformat(), note=basis_note, today=now.date())
+            set_basis(into, basis=basis, since=None, note=basis_note, now=now)
             audit.record(session, "list.basis", into, None, now, basis=basis)
         unfinished = select(Upload).where(
             Upload.list_id == into.id,

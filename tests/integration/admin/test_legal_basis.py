@@ -1,11 +1,14 @@
 """On what basis a list is written to: given with the list or later, shown wherever it counts, and counted."""
 
 import io
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 
+from outreach.contacts.lists import create_list, record_basis
 from outreach.models.accounts import User
 from outreach.models.contacts import ContactList, LegalBasis
+from outreach.rules.roads import VIETNAM
 from tests.support.admin_client import post, signed_in, token
 from tests.support.servers import on_sqlite
 from tests.support.uploads import PLAIN, hand_in, work_on
@@ -43,6 +46,14 @@ def test_a_list_without_a_basis_is_doubted_and_one_that_may_not_be_written_to_re
     campaign = world.launch()
     assert world.status(campaign)["excluded"] == {"no_basis": 2}
     assert "Chỉ có trong danh sách không được nhắn tin" in client.get(f"/admin/campaigns/{campaign}/").text
+
+
+def test_before_seven_in_the_morning_a_basis_is_of_that_day(world):
+    early = datetime(2020, 8, 10, 6, 30, tzinfo=VIETNAM).astimezone(UTC)
+    world.do(record_basis, world.list_id, basis="consent", since="2020-08-10", note="", now=early)
+    owner = world.get_one(ContactList, world.list_id).organisation_id
+    made = world.do(create_list, name="Mới", organisation_id=owner, basis="consent", now=early)
+    assert made.basis_since == "2020-08-10"
 
 
 def test_an_import_gives_its_new_list_a_basis_and_leads_on_to_a_campaign(client, world, settings):
