@@ -57,6 +57,7 @@ from outreach.models.places import Area
 from outreach.rules.errors import BadInput
 from outreach.rules.identity import name_key
 from outreach.rules.languages import NAMES
+from outreach.rules.wishes import NAMES_PERSON
 from outreach.use_cases import use_case
 
 
@@ -447,11 +448,11 @@ def _wishes(session: Session, contact_id: int) -> ExportPart:
                 recorded_scope(session, each.scope) or "mọi nội dung",
                 each.source,
                 each.said_at,
-                each.note,
-                each.ended_at,
-                each.ended_note,
+                *(each.note if is_own else "", each.ended_at, each.ended_note if is_own else ""),
             )
             for each in read_wishes(session, contact_id, phones)
+            # Of who shares the number it is noted what they told of themselves.
+            for is_own in [each.is_person or each.source not in NAMES_PERSON]
         ],
     )
 

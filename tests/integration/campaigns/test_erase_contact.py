@@ -196,6 +196,16 @@ def test_what_a_number_wrote_before_its_person_was_known_is_exported_and_erased(
     assert "Cho hoi cai o dau" not in dump(world)
 
 
+def test_what_is_noted_of_who_shares_a_number_is_not_in_the_file_for_the_other(world, person):
+    told = {"reason": Closing.OPT_OUT, "note": "đang ốm nặng, xin đừng nhắn"}
+    other = world.add_person("Y Hlan", OWN)
+    world.do(suppress_number, other, world.phone(OWN), **told)
+    for asks, is_told in ((person, False), (other, True)):
+        parts = world.do(export_personal_data, ask(world, asks, RequestKind.EXPORT), by=APPROVER)
+        [wishes] = [part.rows for part in parts if part.title == "Từ chối nhận tin"]
+        assert ("ốm nặng" in str(wishes), len(wishes)) == (is_told, 1)
+
+
 def test_a_note_at_the_door_that_counts_no_more_is_in_the_file_for_the_person(world, person):
     campaign = world.sent()
     world.set_all(MessageState.NO_REPORT)
