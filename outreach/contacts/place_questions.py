@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import ColumnElement, func, insert, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, func, insert, literal, or_, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff
-from outreach.core.bulk import set_columns
+from outreach.core.bulk import set_columns, values_subquery
 from outreach.core.db import UtcDateTime, count_rows, find_row
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, PlaceQuestion
@@ -145,7 +145,8 @@ def ask_about_split_units(session: Session, *, now: datetime) -> None:
                 )
                 session.add(question)
                 session.flush()
-            live_there = Contact.id.in_([person.id for person in members])
+            ids = [person.id for person in members]
+            live_there = Contact.id.in_(values_subquery(session, ids, BigInteger))
             if question.area_code:
                 move_contacts(session, old, question.area_code, live_there, now=now)
             else:

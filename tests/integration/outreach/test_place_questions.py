@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from outreach.contacts.move_people import load_units, move_people
 from outreach.contacts.place_questions import answer_place, read_questions
+from outreach.core.bulk import insert_rows
 from outreach.imports.list_reader import check_list
 from outreach.imports.undo_import import undo_import
 from outreach.models.accounts import Role
@@ -120,6 +121,20 @@ def test_each_village_of_a_split_commune_is_asked_about_with_the_likely_one_firs
     world.add(Contact(name="A Brui", village="Thôn 1", area_code=SPLIT, **times))
     world.do(move_people)
     assert places(world)["A Brui"] == first.code
+
+
+@pytest.mark.rest
+def test_a_split_ward_of_which_no_village_is_known_is_asked_about_however_many_live_there(world):
+    load_kon_tum(world)
+    columns = ("name", "name_key", "area_code", "village")
+    times = {"created_at": world.now, "updated_at": world.now}
+    with world.runtime.db.write() as session:
+        rows = [("A Lâu", "alau", SPLIT, "")] * 66_000  # more than one statement of PostgreSQL takes
+        insert_rows(session, Contact.__table__, columns, rows, always=times)
+    world.do(load_units, ["51"])
+    world.add(AreaSuccessor(old_code=SPLIT, new_code="21548", is_likely=False))
+    world.do(move_people)
+    assert world.scalar(select(func.count(Contact.place_question_id))) == 66_000
 
 
 def test_who_does_not_see_the_province_may_not_answer(world, tmp_path):
