@@ -57,7 +57,7 @@ class PersonRequest(BaseWithId):
 
 
 class ConsentEvent(BaseWithId):
-    """A person's consent to one purpose, given or withdrawn; the last event about a purpose counts.
+    """A person's consent to one purpose, given or withdrawn; the event of the latest day about it counts.
 
     `purpose` is a kind of campaign, or "" for all messages.
     """

@@ -1,4 +1,4 @@
-"""Consents: a record of its own for each person and purpose, with its proof; the last event about a purpose counts."""
+"""Consents: a record of its own for each person and purpose, with its proof; of two about a purpose the one of the later day counts."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, time, timedelta

@@ -100,9 +100,9 @@ def may_wait(cutoff: datetime) -> ColumnElement[bool]:
 def recipients_to_answer(cutoff: datetime) -> Select[Any]:
     """Select the recipients for whom an answer or a confirmation is to be sent, and was not held up since before a moment."""
     waits = select(Message.recipient_id).join(Outbox, Outbox.message_id == Message.id)
-    return waits.where(
-        Message.step_id.is_(None), Message.recipient_id.is_not(None), Outbox.not_before >= cutoff
-    )
+    # The stream of answers and confirmations; campaigns have the others.
+    of_stream = (Outbox.stream_id == 0, Outbox.not_before >= cutoff)
+    return waits.where(*of_stream, Message.recipient_id.is_not(None))
 
 
 def _is_asked_from(phone_id: Any, cutoff: datetime) -> ColumnElement[bool]:
