@@ -124,7 +124,7 @@ def _heed_later_consent(
     events = select(ConsentEvent, User).join(User, User.id == ConsentEvent.recorded_by).where(*later)
     for event, by in session.execute(events.where(ConsentEvent.on > day.isoformat())).all():
         if not read_stated(session, [contact_id], user=by):
-            of_consent = {"evidence": f"consent_events:{event.id}", "recorded_by": by.id}
+            of_consent: dict[str, Any] = {"evidence": f"consent_events:{event.id}", "recorded_by": by.id}
             take_back(
                 session, Wish.id == wish.id, source=WishSource.CONSENT, said_at=now, now=now, **of_consent
             )

@@ -375,7 +375,8 @@ def lift_suppression(
         )
         said_elsewhere = Wish.id.in_(select(WishNumber.wish_id).where(WishNumber.phone_id.in_(others)))
         theirs = Wish.scope == EVERYTHING, or_(of_number(phone_id), of_person(contact_id) & ~said_elsewhere)
-        ours, by = Wish.source != WishSource.EXCHANGE, {"recorded_by": user.id, "person": contact_id}
+        ours = Wish.source != WishSource.EXCHANGE
+        by: dict[str, Any] = {"recorded_by": user.id, "person": contact_id}
         if not take_back(
             session, *theirs, ours, source=WishSource.OFFICER, said_at=now, now=now, note=note, **by
         ):
