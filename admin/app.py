@@ -27,12 +27,11 @@ from campaigns.web.gateway_callbacks import (
     create_reply_channels,
 )
 from campaigns.web.help_page import create_safety_page
-from campaigns.web.link_pages import create_agency_page, create_report_page
+from campaigns.web.link_pages import create_agency_page, create_report_page, create_urge_page
 from campaigns.web.public_page import create_public_page
 from campaigns.web.responses import register_error_pages
-from campaigns.web.urge_page import create_urge_page
 from outreach.accounts import audit
-from outreach.core import request_ids
+from outreach.core import logs
 from outreach.core.logs import set_up_logs
 from outreach.core.settings import Settings
 from outreach.imports.uploads import LARGEST
@@ -120,11 +119,11 @@ def install_request_ids(app: Flask) -> None:
 
     @app.before_request
     def begin() -> None:
-        request_ids.begin(request.headers.get(request_ids.HEADER))
+        logs.begin_request(request.headers.get(logs.REQUEST_HEADER))
 
     @app.after_request
     def name(response: Response) -> Response:
-        response.headers[request_ids.HEADER] = request_ids.current_id()
+        response.headers[logs.REQUEST_HEADER] = logs.request_id()
         return response
 
 

@@ -1,13 +1,55 @@
-"""Limits on sign-in attempts and reset mails, per e-mail and per IP address, counted in Redis."""
+"""Limits on sign-in attempts and reset mails, per e-mail and per IP address, counted in Redis.
 
+A device on which somebody has signed in passes a lock on their e-mail address that strangers have caused: it has a signed
+cookie for each address, with a random name under which its own attempts are counted
+(https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies)."""
+
+import hashlib
+import secrets
 from enum import StrEnum
 
+from flask import Request
 from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 from redis import Redis
+from werkzeug.wrappers import Response
 
-from admin.known_devices import email_digest
 from outreach.core.rate_limits import hit, limiter, nothing_limited_without_redis
+from outreach.core.signed_tokens import VALID_FOR, TokenExpired, TokenPurpose, read_token, sign_token
 from outreach.rules.addresses import network_of
+
+
+def device_of(request: Request, email: str, *, secret_key: str) -> str:
+    """Return the device's random name, "" if nobody with this address has signed in on it."""
+    digest = email_digest(email)
+    try:
+        known = read_token(TokenPurpose.DEVICE, request.cookies.get(_cookie(digest), ""), secret_key)
+    except TokenExpired:
+        return ""
+    is_theirs = isinstance(known, list) and len(known) == 2 and known[0] == digest
+    return str(known[1]) if is_theirs else ""
+
+
+def remember_device(response: Response, email: str, *, secret_key: str, is_https: bool) -> None:
+    """Let the device be known for a year as one of this address."""
+    digest = email_digest(email)
+    response.set_cookie(
+        _cookie(digest),
+        sign_token(TokenPurpose.DEVICE, [digest, secrets.token_hex(16)], secret_key),
+        max_age=VALID_FOR[TokenPurpose.DEVICE],
+        httponly=True,
+        secure=is_https,
+        samesite="Lax",
+        path="/login",
+    )
+
+
+def email_digest(email: str) -> str:
+    return hashlib.sha256(email.strip().lower().encode()).hexdigest()
+
+
+def _cookie(digest: str) -> str:
+    return f"device-{digest[:12]}"
+
 
 # From one network: strangers lock nobody elsewhere.
 FAILURES_PER_EMAIL = RateLimitItemPerMinute(10, 15, "login:email")

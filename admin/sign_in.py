@@ -31,13 +31,14 @@ from flask_login import LoginManager, UserMixin, current_user, login_required, l
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from admin.known_devices import device_of, remember_device
 from admin.login_limits import (
     ResetRequestDecision,
     count_request,
+    device_of,
     hit_login,
     may_try_own_password,
     refund_login,
+    remember_device,
 )
 from admin.wording.errors import show_error
 from outreach.accounts.identities import Identity, find_or_link

@@ -13,10 +13,9 @@ from sqlalchemy import text
 from twilio.request_validator import RequestValidator
 
 from benchmarks.ground import AUTHOR, STARTS_WITHIN_S, Ground, server
-from benchmarks.load_generator import get, post, send_all
 from benchmarks.measures import percentile, show_times, target, wait_until
 from benchmarks.province import campaign_of
-from benchmarks.readers import Seen, log_in, look
+from benchmarks.readers import Seen, get, log_in, look, post, send_all
 from campaigns.rules.links import LinkCipher
 from deploy.redis_server import find_port
 from outreach.core.settings import Settings

@@ -24,9 +24,8 @@ from twilio.request_validator import RequestValidator
 from benchmarks import gateway
 from benchmarks.__main__ import machine
 from benchmarks.ground import PASSWORD, Ground, add_people, approve_campaign, ground, launch, server, vacuum
-from benchmarks.load_generator import post, send_all
 from benchmarks.measures import percentile, show_times, target, wait_until
-from benchmarks.readers import Seen, log_in, look
+from benchmarks.readers import Seen, log_in, look, post, send_all
 from deploy.redis_server import find_port
 from outreach.accounts.users import create_user
 from outreach.core.settings import Settings

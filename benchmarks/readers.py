@@ -1,11 +1,15 @@
-"""Users who sign in and open pages, and what each page took them."""
+"""Users who sign in and open pages with what each took them, and requests as fast as the server answers or at a rate."""
 
+import asyncio
 import re
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
+import uvloop
 
 from benchmarks.ground import PASSWORD
 
@@ -53,3 +57,58 @@ async def look(
         seen.errors[f"{kind}: {type(error).__name__}"] += 1
     seen.ms[kind].append((time.perf_counter() - began) * 1000)
     return page
+
+
+CONNECTIONS = 32
+
+
+def post(url: str, form: dict[str, str], **headers: str) -> bytes:
+    """Return the bytes of a POST request; underscores in header names become hyphens."""
+    parts = urlsplit(url)
+    body = urlencode(form).encode()
+    lines = [
+        f"POST {parts.path} HTTP/1.1",
+        f"Host: {parts.netloc}",
+        "Content-Type: application/x-www-form-urlencoded",
+        f"Content-Length: {len(body)}",
+        *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def get(url: str) -> bytes:
+    """Return the bytes of a GET request."""
+    parts = urlsplit(url)
+    return f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
+
+
+def send_all(
+    port: int, requests: Sequence[bytes], *, per_second: float = float("inf")
+) -> tuple[float, Counter[int]]:
+    """Send all requests in order, CONNECTIONS at a time. Returns seconds, and responses by status."""
+    return uvloop.run(_send_all(port, requests, per_second))
+
+
+async def _send_all(port: int, requests: Sequence[bytes], per_second: float) -> tuple[float, Counter[int]]:
+    answers: Counter[int] = Counter()
+    started = time.monotonic()
+    timed = ((started + n / per_second, request) for n, request in enumerate(requests))
+    await asyncio.gather(*(_send_some(port, timed, answers) for _ in range(CONNECTIONS)))
+    return time.monotonic() - started, answers
+
+
+async def _send_some(port: int, timed: Iterator[tuple[float, bytes]], answers: Counter[int]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for due, request in timed:
+        if (wait := due - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
+        writer.write(request)
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        _, length, rest = head.partition(b"content-length:")
+        if length and (size := int(rest.split(b"\r\n", 1)[0])):
+            await reader.readexactly(size)
+        answers[int(head.split(b" ", 2)[1])] += 1
+        if b"connection: close" in head:
+            writer.close()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.close()

@@ -7,8 +7,8 @@ from urllib.parse import quote, urlsplit
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from outreach.core.seal import open_sealed
 from outreach.core.settings import Settings
+from outreach.core.signed_tokens import open_sealed
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.gateway import Channel
 from outreach.rules.keys import Purpose

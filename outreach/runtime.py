@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session, configure_mappers
 
 from outreach.core.db import Database
 from outreach.core.job_queue import JobQueue
-from outreach.core.seal import open_sealed
 from outreach.core.settings import Settings
+from outreach.core.signed_tokens import open_sealed
 from outreach.models.gateways import ENVIRONMENT
 from outreach.models.office import OfficeSetting
 from outreach.rules.aggregator import id_prefix

@@ -4,12 +4,10 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from admin.api import campaigns, contacts, drafts, figures, problems, recipients, replies, webhooks
-from admin.api.campaigns import add_campaign_routes
+from admin.api import campaigns, contacts, figures, problems, replies, webhooks
+from admin.api.campaigns import add_campaign_routes, add_draft_routes, add_recipient_routes
 from admin.api.contacts import add_contact_routes
-from admin.api.drafts import add_draft_routes
 from admin.api.figures import add_figure_routes
-from admin.api.recipients import add_recipient_routes
 from admin.api.replies import add_reply_routes
 from admin.api.routing import Api
 from admin.api.webhooks import add_webhook_routes, describe_webhooks
@@ -77,9 +75,9 @@ def describe(api: Api) -> dict[str, Any]:
                 "Problem": problems.SCHEMA,
                 **contacts.SCHEMAS,
                 **campaigns.SCHEMAS,
-                **drafts.SCHEMAS,
+                **campaigns.DRAFT_SCHEMAS,
                 **figures.SCHEMAS,
-                **recipients.SCHEMAS,
+                **campaigns.RECIPIENT_SCHEMAS,
                 **replies.SCHEMAS,
                 **webhooks.SCHEMAS,
             },

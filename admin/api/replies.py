@@ -40,7 +40,7 @@ from admin.api.schemas import (
 from admin.api.webhooks import EVENT_DATA
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, Reply, ReplyState
-from campaigns.replies.hand_in_reply import hand_in_reply, id_prefix
+from campaigns.replies.gateway_inbox import hand_in_reply, id_prefix
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM

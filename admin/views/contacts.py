@@ -28,7 +28,7 @@ from admin.views.inbox import answers_of, opened_campaigns, read_said, read_said
 from admin.views.privacy_requests import REQUEST_FORMS, ConsentForm, RequestForm
 from admin.wording.filters import label_of
 from admin.wording.progress import result_name
-from campaigns.analytics.reach_people import has_result
+from campaigns.analytics.reach import has_result
 from campaigns.cases.conversation import (
     Conversation,
     has_answered,
@@ -76,7 +76,7 @@ from outreach.contacts.likely_same import declare_different, read_likely_same
 from outreach.contacts.lists import read_names, read_organisations
 from outreach.contacts.phones import add_number, remove_number
 from outreach.contacts.place_questions import read_former_places
-from outreach.core.seal import open_sealed, seal_secret
+from outreach.core.signed_tokens import open_sealed, seal_secret
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, PlaceQuestion
 from outreach.models.places import Area

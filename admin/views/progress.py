@@ -39,7 +39,7 @@ from campaigns.planning.drives import find_drive, list_drives
 from campaigns.planning.kinds import needs_smartphone, words_of
 from campaigns.reports.day_status import read_missed_days, read_today, read_waiting_reports
 from campaigns.reports.settings import may_urge
-from campaigns.reports.writers.picture import svg_as_png
+from campaigns.reports.writers.pdf import svg_as_png
 from campaigns.rules.kind_words import KindWords
 from campaigns.rules.progress import (
     Concern,

@@ -22,7 +22,7 @@ from admin.wording.progress import file_rows, step_name, step_rows, told_of
 from campaigns.analytics.installs import InstallFilter, find_visible_campaign, read_reports
 from campaigns.analytics.progress import day_of_units
 from campaigns.analytics.reach import fold_reach, read_parts_for, read_reach, record_export, step_lifts
-from campaigns.analytics.reach_by_operator import read_by_operator
+from campaigns.analytics.reach_counts import read_by_operator
 from campaigns.analytics.small_places import small_in_drive
 from campaigns.delivery.control_phones import read_control_copies
 from campaigns.models.campaigns import Campaign

@@ -16,9 +16,8 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_, func, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
-from campaigns.analytics.channels import ChannelCounts, count_channels
 from campaigns.analytics.own_counts import count_answers
 from campaigns.delivery.gateway_accounts import read_common_fault
 from campaigns.delivery.outbox import causes_and_segments
@@ -35,6 +34,7 @@ from campaigns.planning.kinds import find_outside_base
 from campaigns.planning.preview import campaign_spending
 from campaigns.planning.stored_reach import is_small
 from campaigns.rules.budget import reserve_of
+from campaigns.rules.notices import WAITING
 from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.reach import FAILED, share_of
 from campaigns.rules.sending_status import (
@@ -45,13 +45,75 @@ from campaigns.rules.sending_status import (
     sending_rate,
     why_stalled,
 )
-from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState, SkipReason
+from campaigns.rules.states import (
+    ACCEPTED_OR_BEYOND,
+    CAMPAIGN_MOVES,
+    FAILURES,
+    AttemptState,
+    CampaignAction,
+    CampaignState,
+    MessageState,
+    SkipReason,
+)
 from outreach.accounts.users import name_of
 from outreach.core.cache import cached_count
 from outreach.core.db import count_rows
 from outreach.models.accounts import AuditEvent
+from outreach.rules.gateway import Cause, Channel
 from outreach.rules.stored_data import read_stored
 from outreach.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelCounts:
+    """Messages of a campaign that went as notices.
+
+    `arrived`: the notice; `texts`: the text went instead; `both`: it had gone when the notice arrived after all, later than its
+    report was waited for, so the message is in `arrived` too; `waiting`: for the report. `causes`: why notices did not arrive.
+    """
+
+    arrived: int = 0
+    texts: int = 0
+    both: int = 0
+    waiting: int = 0
+    causes: tuple[tuple[str, int], ...] = ()
+
+
+def count_channels(session: Session, campaign_id: int) -> ChannelCounts | None:
+    """Count the messages of a campaign that went as notices; None where none of its steps has one."""
+    has_notice = (Step.campaign_id == campaign_id, Step.notice_template != "")
+    if session.scalar(select(Step.id).where(*has_notice).limit(1)) is None:
+        return None
+    text = aliased(Attempt)
+    of = (Attempt.channel, Attempt.state, Attempt.cause, text.id.is_not(None))
+    rows = session.execute(
+        select(*of, func.count())
+        .join(Message, Message.id == Attempt.message_id)
+        .outerjoin(
+            text,
+            (text.message_id == Attempt.message_id)
+            & (text.channel == Channel.SMS)
+            & text.state.in_(ACCEPTED_OR_BEYOND),
+        )
+        .where(Message.campaign_id == campaign_id, Attempt.channel != Channel.SMS)
+        .group_by(*of)
+    )
+    counts: Counter[str] = Counter()
+    causes: Counter[str] = Counter()
+    for channel, state, cause, has_text, n in rows:
+        # The provider that sends both says of a notice that did not arrive why not (`keep_reason`).
+        did_not = state is AttemptState.PASSED or (
+            channel == Channel.BOTH and cause and state not in FAILURES
+        )
+        arrived = state is AttemptState.DELIVERED and not did_not
+        counts["arrived"] += n * arrived
+        counts["waiting"] += n * (state in WAITING and not did_not)
+        if has_text or (did_not and channel == Channel.BOTH):
+            counts["both" if arrived else "texts"] += n
+        if did_not:
+            causes[cause or Cause.OTHER.value] += n
+    return ChannelCounts(**counts, causes=tuple(causes.most_common()))
+
 
 COUNT_TTL_S = 0.8
 # The rate is read off the newest attempts of all campaigns: ten seconds at 500 a second.

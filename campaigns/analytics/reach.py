@@ -16,20 +16,24 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, literal, select
 from sqlalchemy.orm import Session
 
 from campaigns.analytics.reach_counts import Key, count_reach, is_due
 from campaigns.analytics.small_places import small_in_drive
-from campaigns.models.campaigns import Campaign
+from campaigns.cases.conversation import visible_campaigns
+from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.figures import ReachCount, ReachSnapshot
+from campaigns.models.messages import Attempt, Message
 from campaigns.planning.stored_reach import is_small
 from campaigns.rules.experiments import FIRST_TEXT, HELD_OUT, SECOND_TEXT
-from campaigns.rules.reach import ReachMeasure, ReachTotals, ShareDifference, compare_shares
+from campaigns.rules.reach import RESULTS, ReachMeasure, ReachTotals, Result, ShareDifference, compare_shares
 from campaigns.rules.small_counts import Small, add_up_by
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of
 from outreach.models.accounts import User
+from outreach.models.contacts import Contact
+from outreach.rules.errors import NotFound
 from outreach.use_cases import use_case
 
 
@@ -228,3 +232,53 @@ def _measure(number: int, arms: dict[int, ArmCounts]) -> StepLift:
 def record_export(session: Session, campaign_id: int, *, rows: int, user: User, now: datetime) -> None:
     """Record in the audit log that a user took the reach as a file."""
     audit.record(session, "reach.export", f"campaigns:{campaign_id}", user, now, rows=rows)
+
+
+def has_result(
+    session: Session,
+    user: User,
+    campaign_id: int | None,
+    result: Result,
+    *,
+    step: int | None = None,
+    opened: Collection[int] = (),
+) -> ColumnElement[bool]:
+    """Return the condition that this became of a contact in a campaign; of messages, those of one step by its number.
+
+    Raises NotFound for a campaign that the user may not see; for `opened` see `visible_campaigns`: that somebody was left
+    out may tell what they answered.
+    """
+    if campaign_id not in dict(visible_campaigns(session, user, opened=opened)):
+        raise NotFound("campaign_not_found")
+    parts: list[ColumnElement[bool]] = [Recipient.exclusion.is_(None)]
+    if result.name == "excluded":
+        parts = [Recipient.exclusion == result.detail]
+    elif result.name == "unanswered":
+        parts.append(Recipient.answer.is_(None))
+    elif result.name in RESULTS:
+        parts.append(_has_message(campaign_id, result, step))
+    return exists(
+        select(literal(1)).where(
+            Recipient.campaign_id == campaign_id, Recipient.contact_id == Contact.id, *parts
+        )
+    )
+
+
+def _has_message(campaign_id: int | None, result: Result, step: int | None) -> ColumnElement[bool]:
+    parts = [
+        Message.recipient_id == Recipient.id,
+        Message.campaign_id == campaign_id,
+        Message.step_id.is_not(None),
+        Message.state.in_(RESULTS[result.name]),
+    ]
+    if step:
+        of_campaign = Step.campaign_id == campaign_id
+        parts.append(Message.step_id.in_(select(Step.id).where(of_campaign, Step.number == step)))
+    if result.name == "skipped" and result.detail:
+        parts.append(Message.skip_reason == result.detail)
+    if result.name == "causes":
+        cause = func.coalesce(Attempt.cause, "other")
+        failed = (Attempt.message_id == Message.id, Attempt.state == Message.state)
+        last = select(cause).where(*failed).order_by(Attempt.n.desc()).limit(1)  # as it is counted
+        parts.append(last.scalar_subquery() == result.detail)
+    return exists(select(literal(1)).where(*parts))

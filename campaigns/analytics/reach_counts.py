@@ -19,21 +19,25 @@ from datetime import UTC, datetime, timedelta
 from operator import add
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select, text
+from redis import Redis
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, literal_column, select, text
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.analytics.reach_by_operator import count_by_operator
+from campaigns.delivery.gateway_routes import terms_of
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step
 from campaigns.models.figures import ReachBlock, ReachSnapshot
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import InstallReport
 from campaigns.planning import stored_reach
 from campaigns.planning.kinds import find_outside_base
-from campaigns.planning.stored_reach import count_audience_rows, store_counts
+from campaigns.planning.stored_reach import count_audience_rows, is_small, store_counts
 from campaigns.rules.reach import FAILED, TAKEN, ReachMeasure
+from campaigns.rules.reach_by_operator import ReachByOperator, add_up
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState, MessageState
+from outreach.core.cache import cached_count
 from outreach.core.db import Database, is_postgresql
-from outreach.models.contacts import ContactList
+from outreach.models.contacts import ContactList, Phone
+from outreach.models.gateways import GatewayAccount
 
 _CHARGED_STATES = tuple(sorted(ACCEPTED_OR_BEYOND - {AttemptState.FAILED}))
 
@@ -375,4 +379,55 @@ def campaigns_to_recount(session: Session, *, now: datetime) -> list[int]:
         campaign_id
         for campaign_id, at, took_s in rows
         if at is None or now - at > max(_UNREAD_MIN_AGE, timedelta(seconds=took_s / _UNREAD_SHARE))
+    ]
+
+
+COUNT_TTL_S = 5.0
+
+
+def read_by_operator(
+    session: Session, campaign: Campaign, *, redis: Redis, usual_price_vnd: float
+) -> ReachByOperator | None:
+    """Return a campaign's messages by operator and gateway, of all its lists; None while nobody has counted a large one."""
+    if is_small(campaign):
+        key = f"loa:by-operator:{campaign.id}"
+        counted = cached_count(
+            redis, key, lambda: {"rows": count_by_operator(session, campaign.id)}, min_ttl_s=COUNT_TTL_S
+        )["rows"]
+    else:
+        snapshot = session.get(ReachSnapshot, campaign.id)
+        if snapshot is None or snapshot.operators is None:
+            return None
+        counted = snapshot.operators
+    accounts = session.scalars(select(GatewayAccount)).all()
+    return add_up(
+        counted,
+        proofs={each.id: each.proof for each in accounts},
+        terms={each.id: terms_of(each, now=datetime.now(UTC)) for each in accounts},
+        usual_price_vnd=usual_price_vnd,
+    )
+
+
+def count_by_operator(
+    session: Session, campaign_id: int, *conditions: ColumnElement[bool]
+) -> list[list[Any]]:
+    """Count the attempts of a campaign's messages by operator or beginning of the number, gateway account and state; of messages of these only."""
+    series = func.coalesce(Phone.operator, func.substr(Phone.e164, literal_column("1"), literal_column("5")))
+    kind = (series, Attempt.account_id, Attempt.state)
+    rows = session.execute(
+        select(
+            *kind,
+            func.count(),
+            func.sum(Attempt.segments).filter(Attempt.price_vnd.is_(None)),
+            func.sum(Attempt.price_vnd),
+        )
+        # By the messages' index: there is none of attempts by campaign.
+        .join(Message, Message.id == Attempt.message_id)
+        .join(Phone, Phone.id == Attempt.phone_id)
+        .where(Message.campaign_id == campaign_id, Message.step_id.is_not(None), *conditions)
+        .group_by(*kind)
+    )
+    return [
+        [name, account_id, state.value, n, int(segments or 0), int(vnd or 0)]
+        for name, account_id, state, n, segments, vnd in rows
     ]

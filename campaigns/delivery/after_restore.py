@@ -22,7 +22,7 @@ from campaigns.lifecycle import pause_automatically
 from campaigns.models.campaigns import Campaign, Step, Switch
 from campaigns.models.messages import Attempt, Outbox
 from campaigns.rules.delivery import Renderer
-from campaigns.rules.lookups import RESTORED
+from campaigns.rules.receipts import RESTORED
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignState
 from outreach.accounts import audit

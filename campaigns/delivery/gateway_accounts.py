@@ -25,8 +25,8 @@ from campaigns.rules.states import AttemptState
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.core.db import count_rows
-from outreach.core.seal import seal_secret
 from outreach.core.settings import PROFILES, Settings
+from outreach.core.signed_tokens import seal_secret
 from outreach.gateway_accounts import read_accounts, shared_name
 from outreach.models.accounts import User
 from outreach.models.gateways import GatewayAccount, GatewayKind, GatewayState

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.open_gateways import OpenGateways
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.messages import Attempt
-from campaigns.rules.lookups import RESTORED
 from campaigns.rules.notices import WAITING
+from campaigns.rules.receipts import RESTORED
 from campaigns.rules.states import AttemptReport, AttemptState
 from outreach.core.db import database_now
 from outreach.core.settings import Settings

@@ -2,13 +2,14 @@
 
 They are stored as they come, if they are to a phone of ours; other systems may use the same account. Their attempt is found by
 `campaigns.rules.receipts`. What proves no attempt is tried again for three days.
-"""
+
+A number's operator, as gateways report it, comes before the guess by its series."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, delete, select, update
+from sqlalchemy import BigInteger, delete, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.record_outcomes import apply_reports
@@ -17,9 +18,12 @@ from campaigns.rules.receipts import CLOCK_SLACK, ID_LIFE, Candidate, ReceiptFac
 from campaigns.rules.states import AttemptReport, AttemptState
 from outreach.contacts.phones import find_phones
 from outreach.core.bulk import change_rows, values_subquery
+from outreach.models.contacts import Phone
 from outreach.rules.gateway import DeliveryStatus, Receipt
+from outreach.rules.operators import Operator, operator_of
 from outreach.rules.segments import measure, split
 from outreach.rules.smpp import gateway_id, id_of_centre, possible_ids, reference_of
+from outreach.runtime import Runtime
 
 MATCH_LIMIT = 1000
 _OPEN = (AttemptState.SENDING, AttemptState.UNKNOWN)
@@ -224,3 +228,23 @@ def _reports_of_parts(
         elif receipt.status in (DeliveryStatus.UNDELIVERED, DeliveryStatus.FAILED):
             reports.append(_report(receipt, attempt_id, None))
     return reports
+
+
+def store_operator(runtime: Runtime, attempt_id: int, gateway_id: str, operator: Operator) -> None:
+    """Store the operator of an attempt's number, where it is not what was known or guessed.
+
+    What is said of another message (`gateway_id`) than the attempt's says nothing of its number.
+    """
+    with runtime.db.read() as session:
+        phone = session.execute(
+            select(Phone.id, Phone.e164, Phone.operator)
+            .join(Attempt, Attempt.phone_id == Phone.id)
+            .where(
+                Attempt.id == attempt_id,
+                or_(Attempt.gateway_id.is_(None), Attempt.gateway_id == gateway_id, literal(not gateway_id)),
+            )
+        ).first()
+    if phone is None or operator_of(phone.e164, phone.operator) is operator:
+        return
+    with runtime.db.write() as session:
+        session.execute(update(Phone).where(Phone.id == phone.id).values(operator=operator.value))

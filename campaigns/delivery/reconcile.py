@@ -31,7 +31,7 @@ from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.privacy.clocks import quiet_days
-from campaigns.rules.lookups import TIMES_ABSENT, LookupResult, UnknownAttempt, judge_lookup, may_repeat
+from campaigns.rules.receipts import TIMES_ABSENT, LookupResult, UnknownAttempt, judge_lookup, may_repeat
 from campaigns.rules.sending_hours import closes_at
 from campaigns.rules.states import AttemptReport, AttemptState, MessageKind
 from outreach.accounts import audit
@@ -138,7 +138,7 @@ async def reconcile_account(
 ) -> Counter[str]:
     """Look up one round of an account's unknown attempts: adopt those found, send again those whose absence is proved.
 
-    See `campaigns.rules.lookups`; where the gateway takes no request twice, the request is made again instead. After a restore it is not known which account a lost message went by: with several accounts,
+    See `campaigns.rules.receipts`; where the gateway takes no request twice, the request is made again instead. After a restore it is not known which account a lost message went by: with several accounts,
     or where the gateway knows a message by its attempt alone, a person has to decide; so of what was asked before the account
     was changed at `changed_at`: it may lead to another provider, to whom the request would be new.
     """

@@ -498,7 +498,7 @@ def refresh_messages(session: Session, message_ids: Sequence[int]) -> None:
 def _add_sent_twice_incidents(session: Session, message_ids: set[int], *, now: datetime) -> None:
     """Add an incident for each message that the gateway took twice, for an officer to see.
 
-    A notice before its text is no such case: who got both is counted (`campaigns/analytics/channels.py`).
+    A notice before its text is no such case: who got both is counted (`campaigns/analytics/campaign_status.py`).
     """
     if not message_ids:
         return

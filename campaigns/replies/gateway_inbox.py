@@ -1,4 +1,5 @@
-"""What a gateway sends over a connection of our own: receipts, late answers, replies. Stored before it is answered."""
+"""What comes in by other ways than a form post: over a gateway's connection (receipts, late answers, replies; stored before they
+are answered), to the official account on Zalo, and what another system hands in of its own channel."""
 
 import asyncio
 import logging
@@ -14,14 +15,22 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.receipts import store_receipts
 from campaigns.delivery.record_outcomes import apply_reports
+from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import Reply, ReplyChannel, ReplyPart
-from campaigns.replies.receive_reply import receive_reply
+from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, receive_reply
 from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.notices import NoticesReach
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import Understanding
 from campaigns.rules.states import AttemptReport, AttemptState
+from outreach.accounts import audit
+from outreach.accounts.api_tokens import Bearer
+from outreach.accounts.permissions import visible_to
+from outreach.contacts.references import find_person
 from outreach.core.bulk import change_rows, values_subquery
 from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_send
+from outreach.models.contacts import ContactList, Phone
+from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.gateway import (
     Answered,
     InboundMessage,
@@ -32,7 +41,9 @@ from outreach.rules.gateway import (
     kept_id,
 )
 from outreach.rules.keys import Purpose
+from outreach.rules.zalo import ZaloMessage, ZaloNumber
 from outreach.runtime import Runtime
+from outreach.use_cases import enqueue_after_commit
 
 log = logging.getLogger(__name__)
 # What has come of a reply by then is read: it may be an opt-out.
@@ -237,3 +248,89 @@ def join_bodies(bodies: Mapping[int, str], *, total: int) -> str:
         if piece is not MISSING or not pieces or pieces[-1] is not MISSING:
             pieces.append(piece)
     return "".join(pieces)
+
+
+def keep_number(session: Session, given: ZaloNumber) -> None:
+    """Keep by which id the account knows the owner of a number, where it is one of ours and no other user has given it.
+
+    Nobody says whether what a user typed is their own number: who gives another's takes it from nobody, and who gives a second
+    one has neither any more, lest one user speak for many.
+    """
+    doubted = f"?{given.user}"
+    theirs = Phone.zalo_id.in_((given.user, doubted))
+    if session.scalar(select(Phone.id).where(theirs, Phone.e164 != given.number).limit(1)):
+        change_rows(session, update(Phone).where(theirs).values(zalo_id=doubted))
+    else:
+        own = (Phone.e164 == given.number, Phone.zalo_id.is_(None))
+        change_rows(session, update(Phone).where(*own).values(zalo_id=given.user))
+
+
+def as_reply(session: Session, message: ZaloMessage, *, now: datetime) -> InboundMessage:
+    """Return a message as a reply from its number; of an owner who is not known, from the id, for an officer to see."""
+    phone = session.execute(
+        update(Phone)
+        .where(Phone.zalo_id == message.user)
+        .values(notices=NoticesReach.ANSWERED, notices_at=now)
+        .returning(Phone.e164)
+        .execution_options(synchronize_session=False)
+    ).scalar()
+    sender = phone or f"zalo:{message.user}"
+    return InboundMessage(f"zalo:{message.id}", sender, "", message.text, False, received_at=message.sent_at)
+
+
+OPT_OUT_TEXT = "TC"  # as a resident writes it
+
+
+def hand_in_reply(
+    session: Session,
+    *,
+    reference: str,
+    person: str,
+    phone: str,
+    text: str,
+    is_opt_out: bool,
+    at: datetime,
+    bearer: Bearer,
+    keys: AnswerContext,
+    now: datetime,
+) -> Reply:
+    """Record a reply of a person, named by the system's own name or by a number, in the caller's transaction.
+
+    `reference` is what the system calls the reply. A number may be anybody's for an opt-out, else it belongs to a person of
+    a list in the token's scope, and the message that it answers went to one. Raises BadInput, NotFound, WrongState where it came
+    before.
+    """
+    if at > now:
+        raise BadInput("reply_in_future")
+    sender = find_person(session, bearer, person=person, phone=phone, is_anybody=is_opt_out).number
+    reply = receive_reply(
+        session,
+        InboundMessage(f"{id_prefix(bearer)}{reference}", sender, "", text or OPT_OUT_TEXT, is_opt_out=False),
+        keys=keys,
+        now=at,
+        channel=ReplyChannel.API,
+        acknowledge=now - at <= ACKNOWLEDGE_WINDOW,
+        meant=Understanding.by_gateway(Label.OPT_OUT) if is_opt_out else None,
+    )
+    if reply is None:
+        raise WrongState("reply_known")
+    # Whose ever it is, an opt-out and a cry for help count.
+    if not (reply.label is Label.OPT_OUT or reply.is_urgent or _is_in_scope(session, reply, bearer)):
+        raise NotFound("phone_number_out_of_scope")
+    enqueue_after_commit(session, enqueue_send)
+    audit.record(session, "api.reply", reply, None, now, token=bearer.token_id)
+    return reply
+
+
+def _is_in_scope(session: Session, reply: Reply, bearer: Bearer) -> bool:
+    """Return whether the message that a reply answers, if any, went to a person of a list in the token's scope."""
+    sent_to = select(Recipient.id).join(ContactList, ContactList.id == Recipient.list_id)
+    own = visible_to(session, bearer.as_user(), ContactList.organisation_id)
+    return reply.recipient_id is None or bool(
+        session.scalar(sent_to.where(Recipient.id == reply.recipient_id, own))
+    )
+
+
+def id_prefix(bearer: Bearer) -> str:
+    """Return how the ids begin under which an organisation's replies are stored, before its reference of each."""
+    return f"api.{bearer.organisation_id}."

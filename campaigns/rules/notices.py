@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from campaigns.rules.delivery import language_of
-from campaigns.rules.lookups import RESTORED
+from campaigns.rules.receipts import RESTORED
 from campaigns.rules.states import FAILURES, AttemptReport, AttemptState, MessageKind, MessageState
 from outreach.rules.gateway import Cause, Channel
 from outreach.rules.languages import VIETNAMESE

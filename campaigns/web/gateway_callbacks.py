@@ -27,13 +27,13 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import parse_form_data
 
 from campaigns.delivery.billing import bill_attempt
-from campaigns.delivery.operators import store_operator
+from campaigns.delivery.receipts import store_operator
 from campaigns.delivery.status_callbacks import APPLY_LIMIT, StatusCallback, StatusCallbackStore
 from campaigns.models.messages import Attempt
 from campaigns.models.replies import ReplyChannel
+from campaigns.replies.gateway_inbox import as_reply, keep_number
 from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, UNREADABLE, receive_reply
 from campaigns.replies.record_answer import AnswerContext
-from campaigns.replies.zalo_messages import as_reply, keep_number
 from campaigns.web.asgi import Application, Receive, Scope, Send, SharedWork, client_address
 from campaigns.web.responses import note_error
 from outreach.accounts.security_events import SecurityEvent, note_event

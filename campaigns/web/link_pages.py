@@ -1,8 +1,8 @@
-"""Pages behind links: an agency's form and a report, both without an account.
+"""Pages behind links, without an account: an agency's form, a report, an urging.
 
 - The page behind an agency's link: a day's figures submitted on any phone, without a script.
 - The page behind a report's link: a day's report and its corrections, to read and to download.
-"""
+- The page behind an urging's link: the contact of a place or an agency reads it and answers."""
 
 import io
 from collections.abc import Mapping
@@ -21,9 +21,11 @@ from campaigns.planning.kinds import words_of
 from campaigns.reports.documents import MIME, document_of, file_name, read_file, record_download
 from campaigns.reports.issue_report import read_issues
 from campaigns.reports.links import is_open
+from campaigns.reports.urge_contact import answer_urging, find_urging
 from campaigns.rules.reports.document import cell, short_day
 from campaigns.rules.reports.template import parse_template
 from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.urge_texts import LINK
 from campaigns.web.responses import add_security_headers, public_page
 from outreach.core.sentences import word_error
 from outreach.core.signed_tokens import TokenPurpose, find_by_token
@@ -188,5 +190,45 @@ def create_report_page(runtime: Runtime) -> Blueprint:
         return add_security_headers(
             send_file(io.BytesIO(content), MIME[file_kind], as_attachment=True, download_name=name)
         )
+
+    return page
+
+
+def create_urge_page(runtime: Runtime) -> Blueprint:
+    """Create `/urge/<token>`: `GET` shows the message, `POST` takes the answer: 303, or 422 with what is to be corrected."""
+    page = Blueprint("urge_page", __name__, template_folder="templates")
+    secret_key = runtime.settings.keys_of(Purpose.LINKS)
+
+    def show(token: str, error: str = "", typed: str = "") -> ResponseReturnValue:
+        with runtime.db.read() as session:
+            found = find_urging(session, token, secret_key=secret_key, now=datetime.now(UTC))
+            if found is None:
+                return public_page("no_such_link.html", 404)
+            return public_page(
+                "urge.html",
+                422 if error else 200,
+                text=found.text.replace(LINK, "").strip(),
+                answer=typed or found.answer,
+                is_answered=found.answered_at is not None,
+                error=error,
+            )
+
+    @page.get("/urge/<token>")
+    def form(token: str) -> ResponseReturnValue:
+        """Show what a place or an agency that is behind was asked."""
+        return show(token)
+
+    @page.post("/urge/<token>")
+    def answer(token: str) -> ResponseReturnValue:
+        """Take its answer, for fourteen days."""
+        typed = request.form.get("answer", "")[:5000]
+        try:
+            with runtime.db.write() as session:
+                answer_urging(session, token, answer=typed, secret_key=secret_key, now=datetime.now(UTC))
+        except NotFound:
+            return public_page("no_such_link.html", 404)
+        except BadInput as error:
+            return show(token, word_error(error), typed)
+        return add_security_headers(redirect(url_for("urge_page.form", token=token), code=303))
 
     return page

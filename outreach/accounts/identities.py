@@ -14,7 +14,7 @@ from outreach.accounts.sessions import end_sessions
 from outreach.accounts.users import create_user, lock_with_administrators, require_other_administrator
 from outreach.models.accounts import Organisation, Role, User, UserIdentity
 from outreach.rules.errors import NotAllowed, NotFound
-from outreach.rules.role_map import MappedRole, role_of
+from outreach.rules.formats import MappedRole, role_of
 from outreach.use_cases import use_case
 
 

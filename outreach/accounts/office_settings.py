@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.core.mail import send_mail
-from outreach.core.seal import seal_secret
 from outreach.core.settings import OFFICE, Settings
+from outreach.core.signed_tokens import seal_secret
 from outreach.models.accounts import User
 from outreach.models.office import OfficeSetting
 from outreach.rules.errors import BadInput, WrongState

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pyrage
 
-from outreach.core.signatures import is_signed, public_half, signing_key
+from outreach.core.signed_tokens import is_signed, public_half, signing_key
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import split_keys
 

@@ -21,7 +21,7 @@ from rq.registry import ScheduledJobRegistry
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
 
-from outreach.core.request_ids import current_id
+from outreach.core.logs import request_id
 
 log = logging.getLogger(__name__)
 # Imports have their own queue, as they take minutes and must not delay a sweep; webhooks too, for slow receivers.
@@ -163,7 +163,7 @@ class JobQueue:
                 result_ttl=0,
                 failure_ttl=3600,
                 description=description,
-                meta={REQUEST: current_id()},
+                meta={REQUEST: request_id()},
                 retry=Retry(len(retry_after_s), list(retry_after_s)) if retry_after_s else None,
                 pipeline=commands,
             )

@@ -1,18 +1,42 @@
-"""Logging: lines of text or JSON, and errors to Sentry if it is configured.
+"""Logging: lines of text or JSON, and errors to Sentry if it is configured; one id for all that follows from a request.
 
-Our log lines have an event and ids (`send.fault attempt=7`), never phone numbers, names or texts.
-"""
+Our log lines have an event and ids (`send.fault attempt=7`), never phone numbers, names or texts. The id of a request is in
+logs, in the jobs that it enqueued, in calls to the gateway."""
 
 import json
 import logging
 import re
+import secrets
 import traceback
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
-from outreach.core.request_ids import add_to_record
 from outreach.core.settings import Settings
+
+REQUEST_HEADER = "X-Request-Id"
+_GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_current: ContextVar[str] = ContextVar("request_id", default="")
+
+
+def request_id() -> str:
+    """Return the id of the request or job that is being worked on, "" outside of one."""
+    return _current.get()
+
+
+def begin_request(given: str | None = None) -> str:
+    """Begin a request or job under the id that it came with, else under a new one. Returns it."""
+    request_id = given if given and _GIVEN.fullmatch(given) else secrets.token_hex(8)
+    _current.set(request_id)
+    return request_id
+
+
+def add_to_record(record: logging.LogRecord) -> bool:
+    """Add the id to a log record, as a filter of a handler."""
+    record.request_id = request_id() or "-"
+    return True
+
 
 _EVENT = re.compile(r"[a-z_]+\.[a-z_]+(?= |$|\n)")
 _PART = re.compile(r"(\w+)=%[sdr]")

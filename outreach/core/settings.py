@@ -19,10 +19,9 @@ from urllib.parse import urlsplit
 from outreach.rules import formats
 from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.exchange import NAME, USUAL_REASONS, Peer, parse_peers, parse_reasons
-from outreach.rules.formats import DEFAULT_FIELDS, PushFields, parse_push_fields
+from outreach.rules.formats import DEFAULT_FIELDS, MappedRole, PushFields, parse_push_fields, parse_role_map
 from outreach.rules.keys import Purpose, join_keys
 from outreach.rules.quiet_days import QuietDays, parse_quiet_days
-from outreach.rules.role_map import MappedRole, parse_role_map
 from outreach.rules.wishes import WishSource
 
 IMAGES = {

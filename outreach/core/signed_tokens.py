@@ -1,13 +1,22 @@
-"""Signed tokens: what a link, a phone or a cookie carries, each for one purpose, some for a limited time."""
+"""Signed tokens, sealed secrets and signatures that others check, each by a key of an installation's own.
 
+A token is what a link, a phone or a cookie carries, for one purpose, some for a limited time. A seal keeps a secret in the
+database by keys that are not in it. A signature is by Ed25519; its public half is given to who checks it."""
+
+import base64
+import hashlib
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from itsdangerous import BadSignature, SignatureExpired, URLSafeSerializer, URLSafeTimedSerializer
 from sqlalchemy.orm import Session
 
-from outreach.rules.keys import oldest_first
+from outreach.rules.errors import BadInput
+from outreach.rules.keys import newest_key, oldest_first, split_keys
 
 Row = TypeVar("Row")
 
@@ -67,3 +76,41 @@ def find_by_token(
 def _serializer(purpose: TokenPurpose, keys: str) -> URLSafeSerializer | URLSafeTimedSerializer:
     kind = URLSafeTimedSerializer if purpose in VALID_FOR else URLSafeSerializer
     return kind(oldest_first(keys), salt=purpose.value)
+
+
+def _keyring(keys: str) -> MultiFernet:
+    digests = [hashlib.sha256(b"seal/" + key.encode()).digest() for key in split_keys(keys)]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
+
+
+def seal_secret(secret: str, *, keys: str) -> str:
+    """Return a secret sealed by the newest of `keys` (as in `outreach.rules.keys`)."""
+    return _keyring(keys).encrypt(secret.encode()).decode("ascii")
+
+
+def open_sealed(sealed: str, *, keys: str) -> str:
+    """Return the secret. Raises BadInput if none of the keys has sealed it."""
+    try:
+        return _keyring(keys).decrypt(sealed.encode()).decode()
+    except InvalidToken:
+        raise BadInput("seal_broken") from None
+
+
+def signing_key(secret_key: str, use: str) -> Ed25519PrivateKey:
+    """Return the key for one use, as "backup", from the newest of these keys."""
+    digest = hashlib.sha256(f"{use}/{newest_key(secret_key)}".encode()).digest()
+    return Ed25519PrivateKey.from_private_bytes(digest)
+
+
+def public_half(secret_key: str, use: str) -> str:
+    """Return the public half of the key for one use, in hexadecimal."""
+    return signing_key(secret_key, use).public_key().public_bytes_raw().hex()
+
+
+def is_signed(content: bytes, signature: str, *, by: str) -> bool:
+    """Return whether the owner of a public half has signed this content; both are in hexadecimal."""
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(by)).verify(bytes.fromhex(signature), content)
+    except (InvalidSignature, ValueError):
+        return False
+    return True

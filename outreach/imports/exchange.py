@@ -26,7 +26,7 @@ from outreach.contacts.wishes import LEFT_ALONE, standing
 from outreach.core.bulk import change_rows, full_scan, insert_rows, reserve_ids, rows_table, values_subquery
 from outreach.core.db import insert_new
 from outreach.core.settings import Settings
-from outreach.core.signatures import is_signed, public_half, signing_key
+from outreach.core.signed_tokens import is_signed, public_half, signing_key
 from outreach.imports.store_rows import lock_imports
 from outreach.models.contacts import ContactPhone, ExchangePeer, Phone, Wish, WishNumber
 from outreach.rules.errors import BadInput, LoaError

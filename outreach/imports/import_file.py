@@ -23,7 +23,7 @@ from outreach.imports.store_rows import digest, find_or_create_list
 from outreach.imports.uploads import ENDED, begin_storing, place_of_file, read_mappings, receive_upload
 from outreach.models.contacts import ListImport, Upload, UploadState
 from outreach.places.areas import load_areas
-from outreach.places.recognise import installation_gazetteer
+from outreach.places.unit_days import installation_gazetteer
 from outreach.rules.errors import BadList, WrongState, error_from_json
 from outreach.rules.keys import Purpose
 from outreach.rules.list_rows import CheckedRow

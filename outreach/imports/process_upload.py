@@ -26,7 +26,7 @@ from outreach.imports.undo_import import undo_import_rows
 from outreach.imports.uploads import begin_undoing, end_upload, forget_file, path_of
 from outreach.models.contacts import ContactList, ListImport, Upload, UploadState
 from outreach.models.places import Area
-from outreach.places.recognise import installation_gazetteer
+from outreach.places.unit_days import installation_gazetteer
 from outreach.rules.errors import BadList, LoaError, NoPhoneColumn
 from outreach.rules.list_rows import CheckedRow
 

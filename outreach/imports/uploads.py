@@ -38,7 +38,7 @@ from outreach.models.contacts import (
     Upload,
     UploadState,
 )
-from outreach.places.recognise import installation_gazetteer
+from outreach.places.unit_days import installation_gazetteer
 from outreach.rules.cells import cell_text
 from outreach.rules.errors import BadInput, BadList, LoaError, NotFound, WrongState, or_raise
 from outreach.rules.gazetteer import Gazetteer

@@ -1,10 +1,11 @@
 """Parsers of environment variables and push fields; numbers as written in Vietnamese. Pure.
 
 Each parser raises BadInput with what is wrong.
-"""
+
+The map of an identity provider's groups to roles is as `OIDC_ROLES` has it: `loa-canbo=staff:PN, loa-qt=administrator`."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -211,3 +212,31 @@ def parse_push_fields(text: str) -> PushFields:
             raise BadInput("setting_push_fields", part=part)
         names[field.strip()] = name.strip()
     return PushFields(**names)
+
+
+ROLES = ("administrator", "staff", "approver", "leader", "auditor")
+
+
+class MappedRole(NamedTuple):
+    """A group with the role of its people, and the code of their organisation ("": none)."""
+
+    group: str
+    role: str
+    organisation: str
+
+
+def parse_role_map(value: str) -> tuple[MappedRole, ...]:
+    """Return the map as it is written. Raises BadInput."""
+    found = []
+    for part in filter(None, map(str.strip, value.split(","))):
+        group, _equals, meant = part.rpartition("=")
+        role, _colon, organisation = meant.partition(":")
+        if not group.strip() or role.strip() not in ROLES:
+            raise BadInput("role_map_wrong", part=part, roles=list(ROLES))
+        found.append(MappedRole(group.strip(), role.strip(), organisation.strip()))
+    return tuple(found)
+
+
+def role_of(roles: Collection[MappedRole], groups: Collection[str]) -> MappedRole | None:
+    """Return the role of who is in these groups: of several the one written first."""
+    return next((each for each in roles if each.group in groups), None)

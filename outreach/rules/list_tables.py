@@ -179,7 +179,7 @@ def _only_cell(row: Row, positions: Sequence[int]) -> object:
     """Return the cell of a row that holds nothing else, if it is at one of these positions; else None."""
     filled = (at for at, cell in enumerate(row) if cell is not None and cell_text(cell))
     first, second = next(filled, None), next(filled, None)  # no further: most rows are full
-    return row[first] if first in positions and second is None else None
+    return row[first] if first is not None and first in positions and second is None else None
 
 
 def _only_number(row: Row, name: int, phones: Sequence[int]) -> str:

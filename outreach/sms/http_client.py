@@ -15,7 +15,7 @@ from urllib.parse import quote_plus, urlencode
 import aiohttp
 from yarl import URL
 
-from outreach.core.request_ids import HEADER, current_id
+from outreach.core.logs import REQUEST_HEADER, request_id
 
 # All but the characters that a form's value may contain unquoted. `urlencode` checks each letter by itself, which cost
 # more than the rest of building a request.
@@ -115,7 +115,7 @@ class HttpClient:
                 headers={
                     **headers,
                     **({"Authorization": authorization} if authorization else {}),
-                    **({HEADER: request_id} if (request_id := current_id()) else {}),
+                    **({REQUEST_HEADER: current} if (current := request_id()) else {}),
                 },
                 allow_redirects=False,
             ) as response:

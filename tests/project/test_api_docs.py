@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 
-from admin.api import drafts, recipients, replies
+from admin.api import campaigns, replies
 from admin.api.bodies import check_part
 from admin.api.contacts import check_rows
 from admin.app import create_app
@@ -39,9 +39,9 @@ def test_every_curl_asks_a_route_that_exists_with_a_body_that_is_taken() -> None
                 check_rows(json.loads(body))
             elif body:
                 schemas = {
-                    "/api/v1/campaigns": drafts.SCHEMAS["Draft"],
+                    "/api/v1/campaigns": campaigns.DRAFT_SCHEMAS["Draft"],
                     "/api/v1/replies": replies.SCHEMAS["NewReply"],
-                    "/api/v1/campaigns/1/recipients": recipients.SCHEMAS["NewRecipient"],
+                    "/api/v1/campaigns/1/recipients": campaigns.RECIPIENT_SCHEMAS["NewRecipient"],
                 }
                 check_part(json.loads(body), schemas[path], "")
             asked += 1

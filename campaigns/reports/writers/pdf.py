@@ -1,8 +1,7 @@
-"""Writer of the report as PDF, and of its charts as PNG, by Typst with bundled fonts only.
+"""Writer of the report as PDF, and of charts and drawings as PNG, by Typst with bundled fonts only.
 
 No font of the machine is used. Liberation Serif has the widths of Times New Roman and all Vietnamese letters
-(SIL Open Font License, see fonts/).
-"""
+(SIL Open Font License, see fonts/)."""
 
 import json
 from dataclasses import asdict
@@ -65,3 +64,22 @@ def _block(block: Block) -> dict[str, Any]:
             [{"text": cell(value), "unknown": value is None} for value in row] for row in block.rows
         ]
     return data
+
+
+_PPI = 288
+
+
+def svg_as_png(svg: str) -> bytes:
+    """Return an SVG as PNG, about 1500 pixels wide, on one page."""
+    import typst  # noqa: PLC0415 - as in pdf.py
+
+    pictures = typst.compile(
+        str(_HERE / "picture.typ"),
+        root=str(_HERE),
+        font_paths=[str(_HERE.parent / "fonts")],
+        ignore_system_fonts=True,
+        format="png",
+        ppi=_PPI,
+        sys_inputs={"svg": svg},
+    )
+    return pictures if isinstance(pictures, bytes) else pictures[0]

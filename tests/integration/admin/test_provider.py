@@ -22,8 +22,8 @@ from outreach.accounts.invitations import choose_password, link_for
 from outreach.core.settings import BadSettings, Settings
 from outreach.models.accounts import AuditEvent, Organisation, Role, User, UserIdentity
 from outreach.rules.errors import BadInput, WrongState
+from outreach.rules.formats import parse_role_map
 from outreach.rules.keys import Purpose
-from outreach.rules.role_map import parse_role_map
 from outreach.runtime import Runtime
 from tests.support.admin_client import post, signed_in
 from tests.support.asgi_client import AsgiClient

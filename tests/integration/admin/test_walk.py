@@ -18,7 +18,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import pytest
 from sqlalchemy import text
 
-from deploy.development import plan_run
+from deploy.run import plan_run
 from deploy.servers import is_empty
 from outreach.core.db import Database
 from outreach.core.schema import upgrade

@@ -1,7 +1,7 @@
 """The life of one message, searched exhaustively: claim, lease, fence, request, record, lookup, callback, repeat.
 
 Every order of steps is tried: a worker may die or be stopped at any of them, a request may be cut before or after the
-gateway took it, time passes between any two. The rules are the program's own (`campaigns.rules.lookups`). What is
+gateway took it, time passes between any two. The rules are the program's own (`campaigns.rules.receipts`). What is
 searched for: a state in which two copies have left, and an end in which the message is forgotten. Then the same for a request that is
 made again under its id while the day ends, for receipts of a centre that counts anew and of strangers, and for the window.
 """
@@ -16,8 +16,16 @@ from typing import NamedTuple
 
 import pytest
 
-from campaigns.rules.lookups import TIMES_ABSENT, LookupResult, UnknownAttempt, judge_lookup, may_repeat
-from campaigns.rules.receipts import Candidate, ReceiptFacts, find_attempt
+from campaigns.rules.receipts import (
+    TIMES_ABSENT,
+    Candidate,
+    LookupResult,
+    ReceiptFacts,
+    UnknownAttempt,
+    find_attempt,
+    judge_lookup,
+    may_repeat,
+)
 from campaigns.rules.states import AttemptState
 from outreach.rules import roads
 from outreach.rules.gateway import Accepted, DeliveryStatus, ListedMessage, Throttled

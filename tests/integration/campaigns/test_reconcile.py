@@ -14,7 +14,7 @@ from campaigns.delivery.claim_messages import claim_next_batch
 from campaigns.delivery.reconcile import count_undecided, decide_unknown
 from campaigns.delivery.record_outcomes import apply_reports, store_outcomes
 from campaigns.models.messages import Attempt, Incident
-from campaigns.rules.lookups import TIMES_ABSENT
+from campaigns.rules.receipts import TIMES_ABSENT
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction
 from outreach.contacts.suppressions import suppress
 from outreach.core.settings import Settings

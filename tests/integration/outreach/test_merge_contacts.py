@@ -6,11 +6,11 @@ from sqlalchemy import select
 from outreach.imports import store_rows
 from outreach.imports.erasures import find_erased, record_erasure
 from outreach.imports.list_reader import check_list
-from outreach.imports.namesakes import find_namesakes
+from outreach.imports.merge_contacts import find_namesakes
 from outreach.imports.store_rows import ImportCounts
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone
 from outreach.places.areas import load_areas
-from outreach.places.recognise import installation_gazetteer
+from outreach.places.unit_days import installation_gazetteer
 from tests.support.lists import UNITS, bring, directory, local, people, write
 from tests.support.servers import both_databases
 from tests.support.world import World, number

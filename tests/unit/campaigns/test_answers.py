@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from campaigns.cases.merge_people import MergedRow, find_restored
 from campaigns.rules.answers import LastAnswer, decide_reply, is_repeated
 from campaigns.rules.cases import CaseKind
-from campaigns.rules.merged_people import MergedRow, find_restored
 from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.labels import OPT_IN, Label
 from campaigns.rules.replies.understand import Understanding

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from campaigns.rules.lookups import LookupResult, UnknownAttempt, judge_lookup, may_repeat
+from campaigns.rules.receipts import LookupResult, UnknownAttempt, judge_lookup, may_repeat
 from outreach.rules.gateway import DeliveryStatus, ListedMessage
 from tests.support.tables import cases
 

@@ -3,7 +3,7 @@
 import pytest
 
 from outreach.rules.errors import BadInput
-from outreach.rules.role_map import parse_role_map, role_of
+from outreach.rules.formats import parse_role_map, role_of
 from tests.support.tables import cases
 
 ROLES = parse_role_map("loa-qt=administrator, cn=loa=staff:PN ,loa-xem = auditor : MTTQ,")
