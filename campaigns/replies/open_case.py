@@ -40,7 +40,7 @@ def open_help_case(
     return case
 
 
-def ask_again(
+def open_help_again(
     session: Session, recipient: Recipient | None, answers: Sequence[Answer], *, now: datetime
 ) -> None:
     """Open a help case again for the last of the answers, given once more, unless a case was done after it: then it has come late."""

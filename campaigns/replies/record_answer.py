@@ -30,7 +30,7 @@ from campaigns.replies.one_person import (
     refold,
     wants_reminder,
 )
-from campaigns.replies.open_case import ask_again, open_help_case, withdraw_help_case
+from campaigns.replies.open_case import open_help_again, open_help_case, withdraw_help_case
 from campaigns.rules.answers import CLOSING, LastAnswer, is_repeated
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, GivenAnswer, own_word, read_own_answers, read_word
 from campaigns.rules.replies.labels import PAGE_LABELS, Label
@@ -123,7 +123,7 @@ def record_answer(
         is_separate=is_closed and _is_separate_opt_out(session, phone_id, reply_id, source),
     ):
         if said.label is Label.NEED_HELP:
-            ask_again(session, recipient, answers, now=now)
+            open_help_again(session, recipient, answers, now=now)
         return None
     session.add(answer)
     session.flush()
