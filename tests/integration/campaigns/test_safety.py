@@ -185,13 +185,18 @@ def test_words_of_a_storm_mean_nothing_without_one(world: World) -> None:
     assert HERE in world.one(select(Reply.body))
 
 
-def test_a_cry_from_a_number_in_no_list_is_the_events_and_shown_apart(world: World, event: int) -> None:
+def test_a_cry_from_a_number_in_no_list_is_the_events_and_shown_apart(
+    world: World, event: int, client: FlaskClient
+) -> None:
     for minutes in (0, 1):
         say(world, "CUU 3 nguoi", sender=number(99), minutes=minutes)
     (cry,) = cries(world, event)
     assert (bool(cry.recipient_id), cry.is_verified, cry.people) == (False, True, 3)
     found = counts(world, event)
     assert (found.others_need, found.total.need, found.total.unheard) == (1, 0, 5)
+    page = signed_in(client, AUTHOR).get("/admin/rescue/").text
+    told = re.findall(r"<dd>(\d+)</dd><dt>cần giúp|(\d+) cần giúp \(đã có", page)
+    assert told == [("1", ""), ("", "1")], "the figures have it, and that is said"
 
 
 def test_the_page_for_everybody_takes_the_same_and_never_speaks_for_a_number(
