@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from redis import Redis
-from sqlalchemy import ColumnElement, Select, case, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, case, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import Subquery
 
@@ -178,7 +178,7 @@ def count_new(
 
 def _count_repeated(session: Session, scope: CountScope) -> dict[str, int]:
     """Return by day what the sum over the campaigns has too many (below 0), as a number reported in several of them."""
-    in_scope = (InstallReport.campaign_id.in_(scope.ids), scope.seen)
+    in_scope = (InstallReport.campaign_id.in_(scope.ids), Recipient.exclusion.is_(None), scope.seen)
     several = (
         select(InstallReport.phone_id)
         .where(InstallReport.campaign_id.in_(scope.ids))
@@ -407,8 +407,12 @@ def select_answers_in_force(
 
 
 def reports_in_force(campaigns: Sequence[int], as_of: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for reports of a moment; who was merged since is one person then, too."""
     return (
         InstallReport.campaign_id.in_(campaigns),
+        exists()
+        .where(Recipient.id == InstallReport.recipient_id, Recipient.exclusion.is_(None))
+        .correlate(InstallReport),
         InstallReport.reported_at <= as_of,
         or_(InstallReport.withdrawn_at.is_(None), InstallReport.withdrawn_at > as_of),
     )

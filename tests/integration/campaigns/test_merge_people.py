@@ -19,6 +19,9 @@ from campaigns.privacy.consents import read_consents
 from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.export_data import export_personal_data
 from campaigns.privacy.requests import record_request
+from campaigns.reports.take_snapshot import take_snapshot
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, Exclusion
 from campaigns.sweep import open_step, steps_due
 from outreach.contacts.likely_same import read_likely_same
@@ -42,6 +45,7 @@ from outreach.models.contacts import (
 from outreach.rules.errors import NotAllowed, NotFound, WrongState
 from outreach.rules.quiet_days import NO_DAYS
 from outreach.rules.wishes import WishSource
+from tests.integration.admin.test_drives import UNTIL_MIDNIGHT, read_page
 from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.integration.campaigns.test_interleaved_transactions import BLOCKED_S
 from tests.integration.campaigns.test_lifecycle import approved
@@ -116,6 +120,25 @@ def test_facts_are_filled_and_a_correction_made_since_stays(world, two):
     kept, other = (world.get_one(Contact, each) for each in two)
     assert (kept.birth_year, kept.village) == (None, "Thôn 3")
     assert (other.birth_year, other.village) == (1960, "Thôn 2")
+
+
+def test_who_is_merged_after_a_days_figures_is_one_person_on_that_day_too(world):
+    world.add_people(5)
+    (other,) = world.all(select(ContactPhone.contact_id).join(Phone).where(Phone.e164 == number(4)))
+    world.add_list("Khác", other)
+    first, second = world.sent(), world.sent(name="Khác", lists=["Khác"], text="Khác: {link}")
+    installed = [{index: Label.INSTALLED} for index in range(5)]
+    for index, campaign, days in ((1, first, 2), (2, first, 2), (4, first, 2), (4, second, 1), (3, first, 0)):
+        world.answers(campaign, installed[index], at=world.now - timedelta(days=days))
+    people = world.all(select(Contact.id).order_by(Contact.id))
+    frozen = world.now + timedelta(minutes=1)
+    for kept in (1, 3):  # the number of the last goes on in the other campaign
+        world.do(merge_people, people[kept], people[kept + 1], now=frozen + timedelta(minutes=1))
+    day = frozen.astimezone(VIETNAM).date()
+    report = world.read(take_snapshot, UNTIL_MIDNIGHT, drive=1, day=day, known_until=frozen)
+    page = read_page(world, 1)
+    assert (report.whole.reported.reported, [n for _day, n in report.days[-3:]]) == (3, [1, 2, 3])
+    assert [n for _day, n in page.head.days[-3:]] == [1, 2, 3]
 
 
 def test_two_officers_merge_the_same_pair_once(world, two):
