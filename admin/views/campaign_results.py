@@ -1,7 +1,7 @@
 """What came of a campaign: its answers, how many gave each, by place, and how many gave none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from flask import url_for
@@ -58,12 +58,8 @@ class CampaignResults:
 
     answers: list[ShownResult]
     unanswered: ShownResult
-    places: list[PlaceResults] = field(default_factory=list)
-
-    @property
-    def answered(self) -> int:
-        """Return how many answered."""
-        return sum(each.people for each in self.answers)
+    answered: int  # who is recorded as done may be in two of `answers`
+    places: list[PlaceResults]
 
     @property
     def people(self) -> int:
@@ -117,8 +113,9 @@ def read_results(
         by_area = count_answers_by_place(session, campaign.id, seen=seen)
         small = small_in_drive(session, campaign, user=user) or Small()
         places = add_up_by(by_area, small.area_of)
+    shown_places, answered = _by_place(session, places, answers), sum(counts.values()) - unanswered
     return CampaignResults(
-        answers, ShownResult(_("Chưa trả lời"), unanswered, nobody), _by_place(session, places, answers)
+        answers, ShownResult(_("Chưa trả lời"), unanswered, nobody), answered, shown_places
     )
 
 

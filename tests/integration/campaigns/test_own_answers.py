@@ -63,6 +63,17 @@ def test_a_number_of_the_menu_is_no_own_answer(world):
     assert len(world.all(select(Answer))) == 2, "who presses it and texts it has said it once"
 
 
+def test_who_asked_for_help_and_is_recorded_as_done_has_answered_once(world, client):
+    campaign = world.sent(people=3, kind="hen-tiem", text=SURVEY, content={"asked": "tiêm vắc xin lúc 7:00"})
+    world.press(campaign, "own-4")
+    world.press(campaign, "own-1", index=1)
+    for index in (0, 1):
+        world.hear(world.recipient(number(index), campaign), "installed")
+    page = signed_in(client, AUTHOR).get(f"/admin/campaigns/{campaign}/").text
+    assert "trong 3 người" in page
+    assert "trong 5 người" not in page
+
+
 @both_databases
 def test_own_answers_are_counted_alike_whatever_way_they_come(world):
     campaign = world.sent(people=6, kind="khao-sat", text=SURVEY)
