@@ -484,24 +484,29 @@ class RowReader:
                 phone = beside_note(phone, note, name, is_named=Column.NAME in self._columns)
             if name and _names_nobody(name):
                 phone = for_review(phone)
-        for at in self._header.phones if len(self._header.phones) > 1 else ():
-            said = cell_at(row, at)  # in words beside the other number: "gọi không được"
-            if isinstance(said, str) and not is_phone(said) and (is_gone(said) or is_wrong(said)):
-                phone = for_review(phone)
-        for _, at in self._place_columns:
-            place = cell_text(cell_at(row, at))
-            if any(mark in place for mark in "(>→;") and is_gone(place):  # "Thôn 5 -> về ở với con"
-                phone = for_review(phone)
+        if self._says_elsewhere(row):
+            phone = for_review(phone)
         for at in self._more_notes:
             if more := cell_text(cell_at(row, at)):
                 phone = beside_note(phone, more)
         for at in self._whose:
             if (whose := unaccented(cell_text(cell_at(row, at)))) and not _OWN.match(whose):
                 phone = for_review(phone)
-        for at in self._remarks:
-            if (remark := cell_text(cell_at(row, at))) and (is_gone(remark) or is_wrong(remark)):
-                phone = for_review(phone)
         return phone
+
+    def _says_elsewhere(self, row: Row) -> bool:
+        """Check whether another cell says that the person is gone or the number wrong: one beside the number, of a place, or unread."""
+        phones = self._header.phones if len(self._header.phones) > 1 else ()
+        said = [
+            cell_text(cell)
+            for at in phones
+            if isinstance(cell := cell_at(row, at), str) and not is_phone(cell)
+        ]
+        said += filter(None, (cell_text(cell_at(row, at)) for at in self._remarks))
+        places = (cell_text(cell_at(row, at)) for _, at in self._place_columns)  # "Thôn 5 -> về ở với con"
+        return any(is_gone(each) or is_wrong(each) for each in said) or any(
+            is_gone(place) for place in places if not {*"(>→;"}.isdisjoint(place)
+        )
 
     def _number_beside(self, row: Row) -> tuple[str, PhoneCell] | None:
         """Return a text of the row that holds numbers, and these, in any column but those of papers and accounts."""
