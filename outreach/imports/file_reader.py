@@ -328,13 +328,7 @@ def _chat_rows(path: Path, encoding: str) -> Iterator[list[str]]:
 
     In a chat a number that stands alone is that of the name before it, or of who sent it; others are nobody's.
     """
-    said, numbers, sender = list[tuple[str, str]](), Counter[str](), ""
-    for _, by, text in _messages(path, encoding):
-        sender = sender if by is None else by
-        if sender and len(said) < _MOST_CORRECTIONS and corrects(text):
-            said.append(("" if OF_SOMEBODY.match(text) else sender, text))
-        else:
-            numbers[sender] += NUMBER.search(text) is not None
+    said, numbers = _said(path, encoding)
     sender, above = "", ""
     for line, by, text in _messages(path, encoding):
         sender, above = (by, "") if by is not None and by != sender else (sender, above)
@@ -356,6 +350,18 @@ def _chat_rows(path: Path, encoding: str) -> Iterator[list[str]]:
             )
             row[-1] = "; ".join(filter(None, (row[-1], *(OF_SOMEBODY.sub("", each) for each in of_them))))
         yield row
+
+
+def _said(path: Path, encoding: str) -> tuple[list[tuple[str, str]], Counter[str]]:
+    """Return what is said of numbers in a chat, each with who says it of their own, and how many numbers each sent."""
+    said, numbers, sender = list[tuple[str, str]](), Counter[str](), ""
+    for _, by, text in _messages(path, encoding):
+        sender = sender if by is None else by
+        if sender and len(said) < _MOST_CORRECTIONS and corrects(text):
+            said.append(("" if OF_SOMEBODY.match(text) else sender, text))
+        else:
+            numbers[sender] += NUMBER.search(text) is not None
+    return said, numbers
 
 
 def _messages(path: Path, encoding: str) -> Iterator[tuple[str, str | None, str]]:

@@ -328,10 +328,7 @@ class RowReader:
         if people:
             name = people[0].name or name
             birth_year = birth_year or people[0].birth_year
-            years = [int(year) for at in self._births for year in _YEAR.findall(cell_text(cell_at(row, at)))]
-            if len(years) == len(people):  # "1955, 1958" of a couple
-                people = tuple(replace(each, birth_year=n) for each, n in zip(people, years, strict=True))
-            people = people if len(people) > 1 else ()
+            people = self._with_years(row, people) if len(people) > 1 else ()
         if header.texts:
             village, name = village and without_numbers(village), name and without_numbers(name)
         if phone.numbers:
@@ -458,19 +455,7 @@ class RowReader:
         at = self._columns.get(Column.NAME)
         if not cell.numbers or at is None or not isinstance(written_name := cell_at(row, at), str):
             return cell, ()
-        count = len(cell.numbers)
-        if count == 1 and not are_two(written_name):
-            return cell, ()
-        names = split_names(written_name, 0 if count == 1 else count)
-        if not names:
-            return cell, ()
-        of_two = replace(cell, status=PhoneStatus.REVIEW, reason=Reason.TWO_PEOPLE)
-        if whose := whose_numbers("; ".join(map(cell_text, phones)), names, count):
-            theirs = {at: (number,) for at, number in zip(whose, cell.numbers, strict=True)}
-            of_two = replace(cell, status=PhoneStatus.OK, reason=None)
-        else:  # of both, where there is one
-            theirs = {at: (cell.numbers[min(at, count - 1)],) for at in range(len(names))}
-        return of_two, tuple(PersonBeside(name, theirs.get(at, ())) for at, name in enumerate(names))
+        return _people_of_name(written_name, cell, phones)
 
     def _beside_notes(
         self, phone: PhoneCell, row: Row, note: str, written: str, name: str, people: Sequence[PersonBeside]
@@ -493,6 +478,13 @@ class RowReader:
             if (whose := unaccented(cell_text(cell_at(row, at)))) and not _OWN.match(whose):
                 phone = for_review(phone)
         return phone
+
+    def _with_years(self, row: Row, people: tuple[PersonBeside, ...]) -> tuple[PersonBeside, ...]:
+        """Return the people with their years of birth where the row has one for each, as "1955, 1958" of a couple."""
+        years = [int(year) for at in self._births for year in _YEAR.findall(cell_text(cell_at(row, at)))]
+        if len(years) != len(people):
+            return people
+        return tuple(replace(each, birth_year=n) for each, n in zip(people, years, strict=True))
 
     def _says_elsewhere(self, row: Row) -> bool:
         """Check whether another cell says that the person is gone or the number wrong: one beside the number, of a place, or unread."""
@@ -623,6 +615,25 @@ def _is_sure(name: str, cell: PhoneCell) -> bool:
 
 def _is_only_own(text: str, name: str, note: str) -> bool:
     return text == note and bool(name) and not _names_nobody(name) and holds_only_own(note)
+
+
+def _people_of_name(
+    written_name: str, cell: PhoneCell, phones: Sequence[object]
+) -> tuple[PhoneCell, tuple[PersonBeside, ...]]:
+    """Return the numbers of a cell, and the people whom a cell of names names, each with theirs."""
+    count = len(cell.numbers)
+    if count == 1 and not are_two(written_name):
+        return cell, ()
+    names = split_names(written_name, 0 if count == 1 else count)
+    if not names:
+        return cell, ()
+    of_two = replace(cell, status=PhoneStatus.REVIEW, reason=Reason.TWO_PEOPLE)
+    if whose := whose_numbers("; ".join(map(cell_text, phones)), names, count):
+        theirs = {at: (number,) for at, number in zip(whose, cell.numbers, strict=True)}
+        of_two = replace(cell, status=PhoneStatus.OK, reason=None)
+    else:  # of both, where there is one
+        theirs = {at: (cell.numbers[min(at, count - 1)],) for at in range(len(names))}
+    return of_two, tuple(PersonBeside(name, theirs.get(at, ())) for at, name in enumerate(names))
 
 
 @lru_cache(maxsize=20_000)

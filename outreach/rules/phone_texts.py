@@ -243,10 +243,8 @@ def split_line(line: str) -> list[str] | None:
         not number and _ANNOUNCED.match(before) and is_of_others(before)
     ):  # below a name: "điện thoại của mẹ: …"
         return ["", "", text.strip(), ""]
-    name, *more = _parts(_LABEL_AT_END.sub("", before.rstrip()))
+    name, *more = _with_partner(_parts(_LABEL_AT_END.sub("", before.rstrip())))
     rest = _parts(after)
-    if are_couple(name) and more and begins_with_family(plain_name(more[0])):
-        name = f"{name}, {more.pop(0)}"
     if more and begins_with_family(more[0]) and not begins_with_family(name):  # "Trưởng nhóm: A Lâu"
         name, more = more[0], [name, *more[1:]]
     if not name and rest[0][:1].isupper():
@@ -258,6 +256,12 @@ def split_line(line: str) -> list[str] | None:
     if more and _KIN.search(more[-1]) and names_another(more[-1], [name]):  # "con dâu Y Mơn, ĐT 0905…"
         phone = re.sub(r"\W*\d+", "", more[-1]) + f" {phone}"
     return [number, name, phone, ", ".join(filter(None, (*more, *rest)))]
+
+
+def _with_partner(parts: list[str]) -> list[str]:
+    """Return the parts with the first two as one, where they name a couple: "Vợ chồng anh …, chị …"."""
+    is_couple = are_couple(parts[0]) and begins_with_family(plain_name(" ".join(parts[1:2])))
+    return [", ".join(parts[:2]), *parts[2:]] if is_couple else parts
 
 
 def _without_phone(number: str, text: str) -> list[str] | None:
