@@ -32,8 +32,8 @@ from campaigns.sweep import SweepResult, apply_all_statuses, run_part
 from campaigns.sweep import sweep as sweep_once
 from campaigns.webhooks.collect_events import collect_events, has_subscribers
 from campaigns.webhooks.deliver_events import delete_old_deliveries, deliver_events
-from outreach.accounts.audit_head import is_due as audit_head_is_due
-from outreach.accounts.audit_head import send_head
+from outreach.accounts.audit import is_due as audit_head_is_due
+from outreach.accounts.audit import send_head
 from outreach.accounts.invitations import mail_invitation as mail_link
 from outreach.accounts.invitations import mail_reset as mail_new_password
 from outreach.accounts.notices import mail_notice

@@ -10,9 +10,9 @@ from flask_babel import gettext as _
 from admin.cli.base import Day, Group, json_option, output
 from outreach.imports.do_not_call import import_do_not_call
 from outreach.imports.exchange import exchange_wishes
-from outreach.imports.import_file import import_file
 from outreach.imports.issues import count_at_the_door
 from outreach.imports.list_reader import write_check
+from outreach.imports.process_upload import import_file
 from outreach.imports.store_rows import ImportCounts
 from outreach.imports.undo_import import undo_import
 from outreach.imports.uploads import export_errors

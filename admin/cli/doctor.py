@@ -1,5 +1,4 @@
-"""Commands `doctor`, the checks of the installation, `send-test`, one message to one's own telephone, and `handover`, what a new
-administrator takes over."""
+"""Commands `doctor`, `send-test` and `handover`: the checks of the installation, and what a new administrator takes over."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -24,8 +24,7 @@ from campaigns.privacy.retention import ClearResult, campaigns_due, clear_campai
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
-from outreach.accounts.audit import check_audit, read_anchor
-from outreach.accounts.audit_head import read_outside_heads
+from outreach.accounts.audit import check_audit, read_anchor, read_outside_heads
 from outreach.backups.backup_files import signer_of
 from outreach.backups.create_backup import create_backup
 from outreach.backups.restore_backup import restore_backup
@@ -40,7 +39,7 @@ from outreach.contacts.move_people import (
     plan_moves,
 )
 from outreach.core.schema import downgrade, is_known, newest, read_revision, upgrade
-from outreach.imports.import_file import import_areas
+from outreach.imports.process_upload import import_areas
 from outreach.models.backups import Backup
 from outreach.places.nation import gazetteer_of
 from outreach.rules.audit_chain import ChainFault

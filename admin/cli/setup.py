@@ -25,7 +25,7 @@ from campaigns.models.figures import DenominatorEntry, GoalEntry
 from campaigns.models.reports import ReportForm
 from campaigns.planning.drives import open_drive_of
 from campaigns.planning.kinds import known_kinds
-from campaigns.planning.senders import register_sender
+from campaigns.planning.registered_templates import register_sender
 from campaigns.reports.settings import default_data, save_form
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.installation import Installation, Row, front_name, read_installation

@@ -28,7 +28,7 @@ from campaigns.models.messages import Attempt, AttemptTotal, Message, Outbox
 from campaigns.models.replies import Answer, AnswerSource, InstallReport
 from campaigns.planning.drives import open_drive_of
 from campaigns.planning.kinds import office_kinds
-from campaigns.planning.senders import register_sender
+from campaigns.planning.registered_templates import register_sender
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.reports.settings import save_form

@@ -29,8 +29,7 @@ from admin.wording.reports import DAY_STATES
 from campaigns.agencies.reports import has_any_report, read_overview
 from campaigns.analytics import open_tasks
 from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
-from campaigns.analytics.first_campaign import FirstStep, read_first_steps
-from campaigns.analytics.open_tasks import count_incidents
+from campaigns.analytics.open_tasks import FirstStep, count_incidents, read_first_steps
 from campaigns.analytics.progress import DriveFigures, LeadGoal, read_drive_figures, read_forecast
 from campaigns.analytics.rescue import read_cards
 from campaigns.cases.case_list import count_open

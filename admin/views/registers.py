@@ -29,7 +29,7 @@ from campaigns.models.campaigns import Sender
 from campaigns.models.messages import Incident
 from campaigns.models.replies import SavedText
 from campaigns.planning.kinds import all_kinds
-from campaigns.planning.senders import register_sender, remove_sender
+from campaigns.planning.registered_templates import register_sender, remove_sender
 from outreach.accounts.permissions import organisations_of
 from outreach.imports.do_not_call import receive_file
 from outreach.imports.uploads import LARGEST

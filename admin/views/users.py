@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from admin.forms import ChoiceField, Form, RowField, TextField, labelled, row_id
 from admin.views.base import ChoiceFilter, FormAction, TableRegister
-from campaigns.analytics.first_campaign import FirstStep, read_first_steps
+from campaigns.analytics.open_tasks import FirstStep, read_first_steps
 from campaigns.models.webhooks import Subscription
 from outreach.accounts.identities import read_identities, remove_identity
 from outreach.accounts.invitations import link_for

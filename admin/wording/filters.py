@@ -10,8 +10,8 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from admin.wording import enums
+from admin.wording.enums import explain
 from admin.wording.errors import show_error, show_stored_error
-from admin.wording.statuses import explain
 from campaigns.planning.kinds import KindFacts, facts_of, load_kinds, made_kinds
 from campaigns.rules.goals import GoalScope
 from campaigns.rules.kind_words import KindWords, read_words

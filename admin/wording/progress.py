@@ -9,8 +9,8 @@ from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from admin.wording.enums import StatusWords, explain
 from admin.wording.filters import LABELS, kind_words, label_of, name_of_level, number, percent
-from admin.wording.statuses import StatusWords, explain
 from campaigns.analytics.progress import LeadGoal, ProgressPage
 from campaigns.rules.kind_words import KindWords
 from campaigns.rules.own_answers import own_word

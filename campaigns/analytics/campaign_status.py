@@ -34,6 +34,7 @@ from campaigns.planning.kinds import find_outside_base
 from campaigns.planning.preview import campaign_spending
 from campaigns.planning.stored_reach import is_small
 from campaigns.rules.budget import reserve_of
+from campaigns.rules.delivery import is_charged
 from campaigns.rules.notices import WAITING
 from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.reach import FAILED, share_of
@@ -417,13 +418,13 @@ def _count(session: Session, campaign_id: int) -> MessageCounts:
 
 
 def _count_reply_segments(session: Session, campaign_id: int) -> int:
-    """Return the accepted segments of messages that belong to the campaign and to none of its steps."""
+    """Return the charged segments of messages that belong to the campaign and to none of its steps."""
     accepted = (
         select(func.sum(Attempt.segments))
         .join(Message, Message.id == Attempt.message_id)
         .where(
             Attempt.stream_id == TRANSACTIONAL_STREAM,
-            Attempt.gateway_id.is_not(None),
+            Attempt.state.in_(filter(is_charged, AttemptState)),
             Message.campaign_id == campaign_id,
             Message.step_id.is_(None),
         )

@@ -2,10 +2,14 @@
 
 Everything is limited to the user's scope; each list is a few reads by index. An incident is something that
 must never happen. It is shown until a person of its scope has marked it as seen, and is kept afterwards.
+
+The first campaign is a list of steps, each done when the user has really done it: read from what they did, as recorded.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -33,8 +37,9 @@ from campaigns.models.replies import IS_OPEN_CRY, Case, Reply
 from campaigns.rules.states import AttemptState, CampaignState
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
+from outreach.core.bulk import values_subquery
 from outreach.core.db import count_rows
-from outreach.models.accounts import Role, User
+from outreach.models.accounts import AuditEvent, Role, User
 from outreach.models.places import Area
 from outreach.rules.errors import NotFound
 from outreach.use_cases import use_case
@@ -291,3 +296,52 @@ def _subject_id(table: str) -> ColumnElement[int | None]:
     """Return the id behind `table:` in an incident's subject; null in a subject of another table."""
     number = cast(func.substr(Incident.subject, len(table) + 2), BigInteger)
     return case((Incident.subject.startswith(f"{table}:"), number), else_=None)
+
+
+class FirstStep(StrEnum):
+    """Step of a first campaign, in order."""
+
+    LIST = "list"
+    TEXT = "text"
+    TEST = "test"
+    SUBMITTED = "submitted"
+    APPROVED = "approved"
+    SENT = "sent"
+    ANSWERED = "answered"
+    REPORT = "report"
+
+
+_BY_ACTION = {
+    "upload.confirm": FirstStep.LIST,
+    "contacts.import": FirstStep.LIST,
+    "campaign.create": FirstStep.TEXT,
+    "message.test": FirstStep.TEST,
+    "campaign.submit": FirstStep.SUBMITTED,
+    "case.answer": FirstStep.ANSWERED,
+    "case.finish": FirstStep.ANSWERED,
+    "case.label": FirstStep.ANSWERED,
+    "report.download": FirstStep.REPORT,
+    "report.prepare": FirstStep.REPORT,
+    "report.issue": FirstStep.REPORT,
+    "reach.export": FirstStep.REPORT,
+}
+
+
+def read_first_steps(session: Session, users: Collection[int]) -> dict[int, set[FirstStep]]:
+    """Return the steps that each of these users has done."""
+    done: dict[int, set[FirstStep]] = {user_id: set() for user_id in users}
+    ids = values_subquery(session, users, BigInteger)
+    acted = select(AuditEvent.actor_id, AuditEvent.action).where(
+        AuditEvent.actor_id.in_(ids), AuditEvent.action.in_(_BY_ACTION)
+    )
+    for user_id, action in session.execute(acted.distinct()):
+        done[user_id or 0].add(_BY_ACTION[action])
+    own = select(
+        Campaign.created_by, Campaign.approved_at.is_not(None), Campaign.launched_at.is_not(None)
+    ).where(Campaign.created_by.in_(ids))
+    for user_id, is_approved, is_sent in session.execute(own.distinct()):
+        done[user_id] |= {
+            *([FirstStep.APPROVED] if is_approved else ()),
+            *([FirstStep.SENT] if is_sent else ()),
+        }
+    return done

@@ -1,5 +1,8 @@
-"""What comes in by other ways than a form post: over a gateway's connection (receipts, late answers, replies; stored before they
-are answered), to the official account on Zalo, and what another system hands in of its own channel."""
+"""What comes in by other ways than a form post: by a gateway's connection, on Zalo, from other systems.
+
+Receipts, late answers and replies of a connection of our own are stored before they are answered. Other systems hand in what they
+received by a channel of theirs, applied as a resident's reply is.
+"""
 
 import asyncio
 import logging

@@ -1,6 +1,8 @@
-"""Requests on the page for everybody: is a message ours, stop or take part by a code sent to the number, a note to an officer.
+"""Requests by residents on pages, everybody's and that of their own link.
 
-Nothing that is returned depends on whether a number is known here, has opted out or was written to.
+On everybody's: is a message ours, stop or take part by a code sent to the number, a note to an officer. Nothing that is returned
+depends on whether a number is known here, has opted out or was written to. On the answer page: a question of their own or the wish
+to be called, read as replies are.
 """
 
 import hashlib
@@ -9,28 +11,29 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.outbox import queue_message
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.models.messages import Message
-from campaigns.models.replies import BY_ANYBODY, AnswerSource, ReplyChannel
-from campaigns.replies.acknowledgements import OPT_OUT_OF_DRIVE_REPLY, OPT_OUT_REPLY
-from campaigns.replies.answer_at_once import EMERGENCY_REPLY
-from campaigns.replies.page_messages import find_same
+from campaigns.models.replies import BY_ANYBODY, AnswerSource, Case, Reply, ReplyChannel
+from campaigns.replies.acknowledgements import EMERGENCY_REPLY, OPT_OUT_OF_DRIVE_REPLY, OPT_OUT_REPLY
 from campaigns.replies.receive_reply import latest_recipient, receive_reply
-from campaigns.replies.record_answer import AnswerContext, give_back, record_answer
+from campaigns.replies.record_answer import AnswerContext, give_back, lock_link, record_answer
+from campaigns.rules.cases import URGENT_WAITS, CaseKind
 from campaigns.rules.content import read_content
 from campaigns.rules.genuine import MessageMatch, compare_message, hosts_of
 from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.doubts import doubt_answers
-from campaigns.rules.replies.labels import Label
-from campaigns.rules.replies.understand import Understanding
+from campaigns.rules.replies.labels import NON_ANSWERS, Label
+from campaigns.rules.replies.understand import Understanding, understand
+from campaigns.rules.safety import SafetyStatus, read_safety
 from campaigns.rules.sending_hours import VIETNAM, opens_at
 from campaigns.rules.states import MessageKind, MessageState
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lock_phone
+from outreach.core.db import count_rows
 from outreach.core.settings import Settings
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import Phone
@@ -39,6 +42,82 @@ from outreach.rules.gateway import InboundMessage
 from outreach.rules.keys import newest_key, six_digits
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.segments import measure
+
+LONGEST_MESSAGE = 500
+MOST_A_DAY = 5
+_BY_LINK = "page-"  # how replies are called that were written behind a link
+CALL_ME = "Xin gọi điện cho tôi."
+
+
+def receive_page_message(
+    session: Session, recipient_id: int, text: str, *, keys: AnswerContext, now: datetime
+) -> str:
+    """Store and apply what a resident wrote on their page; CALL_ME opens a case for a call.
+
+    Returns what the page says next: `urgent`, `asked` where an officer has to look, else nothing. The same text counts once
+    a day, and again once an officer has settled it. A cry for help is never one too many. Raises BadInput if it is empty, too long or one of too many, or if the link is no longer valid.
+    """
+    text = read_message(text)
+    recipient, phone = lock_link(session, recipient_id)
+    key = hashlib.sha256(f"{now.astimezone(VIETNAM):%Y%m%d} {text.casefold()}".encode()).hexdigest()[:24]
+    gateway_id, reply = find_same(session, f"{_BY_LINK}{recipient_id}-{key}", now=now)
+    if reply is None:
+        written = count_rows(
+            session,
+            Reply,
+            Reply.phone_id == phone.id,
+            Reply.gateway_id.startswith(_BY_LINK),  # of its page alone: anybody writes of any number at /hoi
+            Reply.received_at > now - timedelta(days=1),
+        )
+        event = session.get_one(Campaign, recipient.campaign_id).urgent_reason
+        is_cry = understand(text).is_urgent or (event and read_safety(text).status is SafetyStatus.HELP)
+        if written >= MOST_A_DAY and not is_cry:
+            raise BadInput("page_messages_full", most=MOST_A_DAY)
+        reply = receive_reply(
+            session,
+            InboundMessage(gateway_id, phone.e164, "", text, is_opt_out=False),
+            keys=keys,
+            now=now,
+            channel=ReplyChannel.PAGE,
+            written_by=recipient,
+            meant=Understanding.by_gateway(Label.QUESTION) if text == CALL_ME else None,
+        )
+    if reply is None:
+        return "asked"  # the same words came by SMS a moment ago
+    if reply.is_urgent:
+        return "urgent"
+    waits = not reply.is_sure or reply.label in NON_ANSWERS or reply.label is Label.NEED_HELP
+    return "asked" if waits else ""
+
+
+def read_message(text: str) -> str:
+    """Return what somebody wrote on a page. Raises BadInput if it is empty or too long."""
+    text = " ".join(text.split())
+    if not text:
+        raise BadInput("page_message_empty")
+    if len(text) > LONGEST_MESSAGE:
+        raise BadInput("page_message_long", most=LONGEST_MESSAGE)
+    return text
+
+
+def find_same(session: Session, name: str, *, now: datetime) -> tuple[str, Reply | None]:
+    """Return the reply of this name that waits for an officer or needs none, and its name; else the name for a new one.
+
+    A cry that is repeated after some minutes is a new one: officers are told anew.
+    """
+    gateway_id, n = name, 1
+    while reply := session.scalar(select(Reply).where(Reply.gateway_id == gateway_id)):
+        is_its = Case.reply_id == reply.id
+        if reply.label is Label.NEED_HELP and reply.recipient_id:  # it may have joined an earlier case
+            is_its = or_(is_its, and_(Case.recipient_id == reply.recipient_id, Case.kind == CaseKind.HELP))
+        ended = session.scalars(select(Case.done_at).where(is_its)).all()
+        is_again = reply.is_urgent and reply.received_at <= now - URGENT_WAITS
+        if not is_again and not (ended and all(ended)):
+            return gateway_id, reply
+        n += 1
+        gateway_id = f"{name}-{n}"
+    return gateway_id, None
+
 
 SENT_WITHIN = timedelta(days=60)
 """How long a message is compared after the newest step of its campaign began."""

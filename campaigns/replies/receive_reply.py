@@ -12,7 +12,7 @@ from campaigns.delivery.record_outcomes import add_incident
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import FROM_NUMBER, AnswerSource, Case, Reply, ReplyChannel, ReplyState
-from campaigns.replies.answer_at_once import queue_doubt_answer, queue_emergency_answer
+from campaigns.replies.acknowledgements import queue_doubt_answer, queue_emergency_answer
 from campaigns.replies.corrections import apply_corrections
 from campaigns.replies.one_person import answered_by, latest_answer
 from campaigns.replies.open_case import note_cry, open_case, open_help_case, open_number_case, tell_once

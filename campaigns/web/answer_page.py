@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.control_phones import answer_control_copy, find_control_copy
 from campaigns.delivery.message_data import read_list_values
 from campaigns.models.campaigns import Campaign, Step
-from campaigns.replies.page_messages import CALL_ME, LONGEST_MESSAGE, receive_page_message
+from campaigns.replies.public_requests import CALL_ME, LONGEST_MESSAGE, receive_page_message
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.replies.safety import record_page_details, record_page_safety
 from campaigns.rules.content import Content, PageChoice, page_choices, read_content

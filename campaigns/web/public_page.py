@@ -19,12 +19,13 @@ from flask.typing import ResponseReturnValue
 from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerHour
 from redis import RedisError
 
-from campaigns.replies.page_messages import LONGEST_MESSAGE, read_message
 from campaigns.replies.public_requests import (
+    LONGEST_MESSAGE,
     Wish,
     compare_with_sent,
     confirm_code,
     leave_note,
+    read_message,
     read_number,
     read_senders,
     send_code,

@@ -3,12 +3,17 @@
 A worker holds a lease while it works. If it is killed, another worker continues once the lease has run out: a
 check starts again from the first row; storing continues behind the last stored row, as the rows and their
 count are in one commit.
+
+A command imports a file as an upload without a user, stored by its own process and to be undone on its page. Nobody confirms it,
+so that it is not checked before; a file that turns out to be unreadable is undone. If the command is killed, a worker goes on
+with it, or the command when it is given the same file again.
 """
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +21,35 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
+from outreach.accounts.organisations import find_organisation
+from outreach.contacts.lists import set_basis
 from outreach.core.bulk import gc_paused, prefetch_chunks
 from outreach.core.db import DATABASE_AWAY, Database
 from outreach.imports.list_reader import check_list, rows_key
 from outreach.imports.preview import PreviewCounts, PreviewRows, describe_sheets
 from outreach.imports.receive_rows import read_row_references
-from outreach.imports.store_rows import CHUNK, digest, store_rows
+from outreach.imports.store_rows import CHUNK, digest, find_or_create_list, store_rows
 from outreach.imports.undo_import import undo_import_rows
-from outreach.imports.uploads import begin_undoing, end_upload, forget_file, path_of
+from outreach.imports.uploads import (
+    ENDED,
+    begin_storing,
+    begin_undoing,
+    end_upload,
+    forget_file,
+    path_of,
+    place_of_file,
+    read_mappings,
+    receive_upload,
+)
 from outreach.models.contacts import ContactList, ListImport, Upload, UploadState
 from outreach.models.places import Area
+from outreach.places.areas import load_areas
 from outreach.places.unit_days import installation_gazetteer
-from outreach.rules.errors import BadList, LoaError, NoPhoneColumn
+from outreach.rules.errors import BadList, LoaError, NoPhoneColumn, WrongState, error_from_json
+from outreach.rules.keys import Purpose
 from outreach.rules.list_rows import CheckedRow
+from outreach.runtime import Runtime
+from outreach.use_cases import transaction, use_case
 
 # Longer than it takes to open the largest workbook, and to store one chunk.
 LEASE = timedelta(seconds=30)
@@ -259,3 +280,71 @@ def _fail(context: UploadContext, upload: Upload, error: LoaError) -> None:
         else:
             end_upload(locked, UploadState.FAILED, now=now, error=error)
     forget_file(upload, context.folder)
+
+
+_ASK_AGAIN_S = 1.0  # while a worker has the upload
+
+
+def import_file(
+    runtime: Runtime,
+    path: Path,
+    *,
+    organisation: str,
+    list_name: str,
+    now: datetime,
+    basis: str = "",
+    basis_note: str = "",
+    place: Mapping[str, str] | None = None,
+) -> ListImport:
+    """Import a file into an organisation's list, created if it does not exist. Returns once all is stored.
+
+    `place`: `commune` and `village` of people whose rows name none. Raises NotFound for the organisation, BadList, BadInput for the basis, WrongState if it was cancelled meanwhile.
+    """
+    folder, key = Path(runtime.settings.uploads_dir), runtime.settings.keys_of(Purpose.SUPPRESSIONS)
+    with runtime.db.read() as session:
+        owner = find_organisation(session, organisation)
+        gazetteer = installation_gazetteer(session)
+        said = place_of_file(gazetteer, place or {})
+        rows = check_list(path, gazetteer, read_mappings(session, owner.id) | said)
+    # A file that is no list is refused before anything is stored.
+    opened: Iterator[CheckedRow] | None = chain(list(islice(rows, 1)), rows)
+    with transaction(runtime) as session:
+        into = find_or_create_list(session, organisation_id=owner.id, name=list_name, now=now)
+        if basis:
+            set_basis(into, basis=basis, since=None, note=basis_note, now=now)
+            audit.record(session, "list.basis", into, None, now, basis=basis)
+        unfinished = select(Upload).where(
+            Upload.list_id == into.id,
+            Upload.sha256 == digest(path),
+            Upload.uploaded_by.is_(None),
+            Upload.state.not_in(ENDED),
+        )
+        upload = session.scalars(unfinished.limit(1)).first()
+        if upload is None:
+            with path.open("rb") as content:
+                upload = receive_upload(
+                    session, content, file_name=path.name, list_id=into.id, folder=folder, user=None, now=now
+                )
+            upload.corrected = upload.corrected | said
+            begin_storing(session, upload, now=now)
+    context = UploadContext(runtime.db, folder, key, lambda: False)
+    while upload.state not in ENDED:
+        if not process_upload(context, upload.id, opened):
+            time.sleep(_ASK_AGAIN_S)
+        opened = None
+        with runtime.db.read() as session:
+            upload = session.get_one(Upload, upload.id)
+    if upload.state is UploadState.CANCELLED:
+        raise WrongState("import_cancelled_on_page")
+    if upload.state is UploadState.FAILED:
+        raise BadList("file_refused", reason=error_from_json(upload.error) or upload.error)
+    with runtime.db.read() as session:
+        return session.get_one(ListImport, upload.import_id)
+
+
+@use_case
+def import_areas(session: Session, file: Path, *, now: datetime) -> int:
+    """Load the areas of a file, as a command. Returns the number of communes. Raises BadInput."""
+    communes = load_areas(session, file)
+    audit.record(session, "areas.load", "areas:all", None, now, communes=communes)
+    return communes

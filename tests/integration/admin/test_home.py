@@ -7,8 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from campaigns.analytics.first_campaign import read_first_steps
-from campaigns.analytics.open_tasks import count_incidents
+from campaigns.analytics.open_tasks import count_incidents, read_first_steps
 from campaigns.delivery.record_outcomes import add_incident
 from campaigns.emergency_stop import is_stopped
 from campaigns.lifecycle import pause_automatically

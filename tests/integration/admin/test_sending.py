@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from campaigns.analytics import campaign_status
 from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
 from campaigns.delivery.record_outcomes import apply_reports
+from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.emergency_stop import stop_all_sending
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
@@ -70,6 +71,12 @@ def test_the_figures_add_up_and_say_what_it_cost(world, campaign_id):
     assert answered.spent_vnd == after.spent_vnd
     assert answered.replies_vnd >= world.runtime.settings.price_per_segment_vnd
     assert answered.whole_vnd == answered.spent_vnd + answered.replies_vnd + answered.reserved_vnd
+    # Not one that was refused.
+    world.execute(
+        update(Attempt).where(Attempt.stream_id == TRANSACTIONAL_STREAM).values(state=AttemptState.FAILED)
+    )
+    world.runtime.redis.flushdb()
+    assert read(world, campaign_id).replies_vnd == 0
 
 
 def test_counting_is_shared_for_a_moment_but_never_across_a_change_of_state(world, campaign_id, monkeypatch):

@@ -9,7 +9,7 @@ from campaigns.cases.conversation import read_items
 from campaigns.cases.merge_people import merge_people
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel
-from campaigns.replies.page_messages import LONGEST_MESSAGE, MOST_A_DAY
+from campaigns.replies.public_requests import LONGEST_MESSAGE, MOST_A_DAY
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from outreach.contacts.suppressions import has_suppression
 from outreach.models.contacts import Phone, SuppressionReason

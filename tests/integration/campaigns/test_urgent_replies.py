@@ -20,8 +20,7 @@ from campaigns.emergency_stop import resume_all_sending, stop_all_sending
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import Case, Reply
 from campaigns.planning.kinds import load_kinds
-from campaigns.replies.page_messages import receive_page_message
-from campaigns.replies.public_requests import leave_note
+from campaigns.replies.public_requests import leave_note, receive_page_message
 from campaigns.rules.cases import URGENT_WAITS, CaseKind
 from campaigns.rules.replies.labels import Label
 from campaigns.webhooks.deliver_events import post_event

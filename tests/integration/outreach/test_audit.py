@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from outreach.accounts import audit
-from outreach.accounts.audit import Anchor, check_audit, read_head
-from outreach.accounts.audit_head import is_due, read_outside_heads, send_head
+from outreach.accounts.audit import Anchor, check_audit, is_due, read_head, read_outside_heads, send_head
 from outreach.core.db import Database
 from outreach.core.settings import Settings
 from outreach.models.accounts import AuditEvent, AuditValues

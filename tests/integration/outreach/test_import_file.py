@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from outreach.imports import import_file as command
 from outreach.imports import process_upload
 from outreach.imports.list_reader import check_list
 from outreach.models.accounts import AuditEvent
@@ -25,7 +24,7 @@ PARENTS = "STT,Họ tên cha,SĐT cha,Họ tên mẹ,SĐT mẹ,Thôn\n"
 def bring(world: World, tmp_path: Path, text: str = PLAIN) -> ListImport:
     path = tmp_path / "a.csv"
     path.write_text(text, encoding="utf-8")
-    return command.import_file(
+    return process_upload.import_file(
         world.runtime, path, organisation="MTTQ", list_name="Mới", now=datetime.now(UTC)
     )
 
@@ -106,7 +105,7 @@ def test_a_file_that_turns_out_to_be_unreadable_leaves_nothing_behind(world, tmp
             yield row
 
     monkeypatch.setattr(process_upload, "CHUNK", 3)
-    monkeypatch.setattr(command, "check_list", breaks)
+    monkeypatch.setattr(process_upload, "check_list", breaks)
     with pytest.raises(BadList, match="quote_not_closed"):
         bring(world, tmp_path)
     assert upload(world).state is UploadState.FAILED
