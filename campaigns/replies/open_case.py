@@ -50,7 +50,8 @@ def open_help_again(
         Case.recipient_id == recipient.id, Case.kind == CaseKind.HELP, Case.done_at >= now
     )
     if session.scalar(done.limit(1)) is None:
-        open_help_case(session, recipient, answer=answers[-1], now=now)
+        case = open_help_case(session, recipient, now=now)  # the reply of that answer has had its case
+        case.answer_id = case.answer_id or answers[-1].id
 
 
 def open_number_case(

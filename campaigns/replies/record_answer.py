@@ -122,7 +122,7 @@ def record_answer(
         is_closed=is_closed,
         is_separate=is_closed and _is_separate_opt_out(session, phone_id, reply_id, source),
     ):
-        if said.label is Label.NEED_HELP:
+        if said.label is Label.NEED_HELP and reply_id is None:  # a reply opens its own
             open_help_again(session, recipient, answers, now=now)
         return None
     session.add(answer)

@@ -181,24 +181,26 @@ def test_a_call_for_help_is_counted_and_looked_at(world, campaign):
     assert world.status(campaign)["answers"] == {"need_help": 1}
 
 
-@pytest.mark.parametrize("way", ["page", "officer"])
-def test_help_that_is_asked_for_again_after_its_case_is_looked_at_again(world, campaign, way):
-    def ask(now: datetime) -> None:
+@pytest.mark.parametrize(("first", "again"), [("page", "page"), ("officer", "officer"), ("reply", "page")])
+def test_help_that_is_asked_for_again_after_its_case_is_looked_at_again(world, campaign, first, again):
+    def ask(way: str, now: datetime) -> None:
+        world.now = now
         if way == "page":
-            world.now = now
             world.press(campaign, Label.NEED_HELP)
+        elif way == "reply":
+            world.reply(number(0), "giup toi voi", gateway_id="SM1", now=now)
         else:
-            world.hear(world.recipient(number(0), campaign), Label.NEED_HELP, now=now)
+            world.hear(world.recipient(number(0), campaign), Label.NEED_HELP)
 
-    ask(world.now)
+    ask(first, world.now)
     (case,) = world.cases()
     done_at = world.now + timedelta(hours=1)
     world.change(Case, case.id, done_at=done_at, outcome=CaseOutcome.CALLED)
-    ask(done_at - timedelta(minutes=1))  # comes in late
+    ask(again, done_at - timedelta(minutes=1))  # comes in late
     assert world.cases() == []
     for _ in range(2):
-        ask(done_at + timedelta(hours=1))
-    assert [again.kind for again in world.cases()] == [CaseKind.HELP]
+        ask(again, done_at + timedelta(hours=1))
+    assert [each.kind for each in world.cases()] == [CaseKind.HELP]
     assert world.status(campaign)["answers"] == {"need_help": 1}
     world.undo(campaign)
     assert world.cases() == []
