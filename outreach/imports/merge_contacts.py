@@ -155,6 +155,8 @@ class ContactMerger:
         self._stated_before: dict[int, tuple[dict[str, list[Any]], list[int]]] = {}
         # What other imports added to existing contacts: values and phones.
         self._other_changes: dict[int, list[tuple[dict[str, list[Any]], list[int]]]] = {}
+        # (contact, fact) that only lists of other organisations state so far.
+        self._named_facts: set[tuple[int, str]] = set()
         # Facts and phones that officers and answers stated since imports created the contacts.
         self._said_since: dict[int, set[str | int]] = {}
         # (contact, phone) that an officer separated: a row with that name and number is this contact, but the
@@ -433,12 +435,25 @@ class ContactMerger:
             select(PersonMerge.kept_id, PersonMerge.name_key).where(PersonMerge.kept_id.in_(people))
         ):
             self._people[contact_id].further_keys.add(key)
-        for contact_id, fields, phones in self._session.execute(
-            select(ImportChange.contact_id, ImportChange.fields, ImportChange.phones).where(
-                ImportChange.contact_id.in_(people), ImportChange.import_id != self._list_import.id
-            )
+        is_naming = exists().where(
+            Membership.contact_id == ImportChange.contact_id,
+            Membership.list_id == ListImport.list_id,
+            Membership.stated.is_not(None),
+        )
+        recorded: set[tuple[int, str]] = set()
+        for contact_id, fields, phones, names_only in self._session.execute(
+            select(ImportChange.contact_id, ImportChange.fields, ImportChange.phones, is_naming)
+            .join(ListImport, ListImport.id == ImportChange.import_id)
+            .where(ImportChange.contact_id.in_(people), ImportChange.import_id != self._list_import.id)
         ):
             self._other_changes.setdefault(contact_id, []).append((fields, phones))
+            said = self._said_since.get(contact_id, ())
+            for name, (before, value) in fields.items():
+                if value == self._people[contact_id].facts[name]:
+                    # One that was replaced before was so by an officer, or by those who recorded the person.
+                    is_named = names_only and before in (None, "") and name not in said
+                    (self._named_facts if is_named else recorded).add((contact_id, name))
+        self._named_facts -= recorded
 
     def _stated_json(self, person: ImportedContact) -> str | None:
         stated = self._stated.get(person.id)
@@ -475,12 +490,25 @@ class ContactMerger:
         return facts_of(row, self._known_areas)
 
     def _newer(self, person: ImportedContact, facts: dict[str, Any]) -> Collection[str]:
-        """Return the facts in which this file overrides earlier lists of the same organisation."""
-        known = person.facts["has_smartphone"]
-        if known is None or facts["has_smartphone"] in (None, known) or person.is_new:
+        """Return the facts in which this file overrides what is known, if its organisation recorded the person.
+
+        What only other organisations' lists stated, and the smartphone of earlier lists. A village goes with its commune.
+        """
+        differing = {
+            name
+            for name, value in facts.items()
+            if value not in (None, "") and person.facts[name] not in (None, "", value)
+        }
+        if person.is_new or not differing or person.id not in self._recorded_contacts:
             return ()
+        named = {
+            name
+            for name in FACTS
+            if (person.id, name) in self._named_facts and name not in person.added | person.confirmed
+        }
+        newer = differing & named | ({"village"} & named if "area_code" in differing & named else set())
         is_of_this_file = self._members.get(person.id) == self._list_import.id
-        return () if is_of_this_file or person.id not in self._organisation_contacts else ("has_smartphone",)
+        return newer if is_of_this_file else newer | differing & {"has_smartphone"}
 
     def _create(self, row: CheckedRow) -> ImportedContact:
         phones = self._phones_of(row)
@@ -597,7 +625,7 @@ class ImportedContact:
             known = self.facts[name]
             if name == "place_question_id" and self.facts["area_code"]:
                 continue  # there is nothing to ask
-            if value not in (None, "", known) and (known in (None, "") or name in newer):
+            if value not in (None, known) and (known in (None, "") or name in newer):
                 self.facts[name] = value
                 self.added[name] = [self.added[name][0] if name in self.added else known, value]
                 has_grown = True
@@ -616,7 +644,7 @@ class ImportedContact:
         `facts` and `on`: the row's facts and phones.
         """
         for name, (before, value) in values.items():
-            if value == facts[name] == self.facts[name] and name not in self.added:
+            if "" != value == facts[name] == self.facts[name] and name not in self.added:
                 self.confirmed[name] = [before, value]
         known = {*self.phones_added, *self.phones_confirmed}
         self.phones_confirmed += [phone_id for phone_id in on if phone_id in phones and phone_id not in known]

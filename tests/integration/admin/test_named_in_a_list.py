@@ -410,6 +410,71 @@ def test_what_a_later_file_states_is_added_and_the_next_of_the_organisation_too(
     assert len(phones) == 3
 
 
+FACTS = ("birth_year", "village", "area_code", "has_smartphone")
+
+
+def facts_of(world: World, name: str) -> tuple[Any, ...]:
+    return tuple(world.one(select(getattr(Contact, fact)).where(Contact.name == name)) for fact in FACTS)
+
+
+@pytest.fixture
+def unknown(world: World, person: int, tmp_path: Path) -> int:
+    """Y Ngân, of whom the farmers' union knows a number alone; the women's union then states more; that import's id."""
+    bring(world, tmp_path, "ND", "Nông dân", f"Y Ngân,,,,{local(12)},")
+    return bring(world, tmp_path, "PN", "Tên lạ", f"Y Ngân,1950,Thôn 9,Phường Quang Trung,{local(12)},không")
+
+
+THEIRS, OWN = (1950, "Thôn 9", "23281", False), (1971, "Làng Kà", "23500", True)
+
+
+@pytest.mark.parametrize("first", ["the farmers'", "the women's"])
+def test_what_a_list_that_only_names_a_person_said_gives_way_to_the_recording_organisation(
+    world, unknown, tmp_path, first
+):
+    assert facts_of(world, "Y Ngân") == THEIRS
+    said = bring(world, tmp_path, "ND", "Nông dân", f"Y Ngân,1971,Làng Kà,Thị trấn Đắk Hà,{local(12)},có")
+    assert facts_of(world, "Y Ngân") == OWN
+    theirs = select(ImportIssue.id).where(ImportIssue.import_id == said)
+    assert world.all(theirs) == [], "nothing to ask about"
+    bring(world, tmp_path, "ND", "Nông dân", f"Y Ngân,1972,Làng Kô,,{local(12)},")
+    bring(world, tmp_path, "PN", "Tên lạ", f"Y Ngân,1950,Thôn 8,,{local(12)},không")
+    assert facts_of(world, "Y Ngân") == OWN
+    if first == "the farmers'":
+        undo_import(world.runtime, said)
+        assert facts_of(world, "Y Ngân") == THEIRS
+        undo_import(world.runtime, unknown)
+    else:
+        undo_import(world.runtime, unknown)
+        assert facts_of(world, "Y Ngân") == OWN
+        undo_import(world.runtime, said)
+    assert facts_of(world, "Y Ngân") == (None, "", None, None)
+
+
+def test_a_village_that_only_others_stated_goes_with_its_commune_and_comes_back_with_it(
+    world, unknown, tmp_path
+):
+    said = bring(world, tmp_path, "ND", "Nông dân", f"Y Ngân,,,Thị trấn Đắk Hà,{local(12)},")
+    assert facts_of(world, "Y Ngân") == (1950, "", "23500", False)
+    undo_import(world.runtime, said)
+    assert facts_of(world, "Y Ngân") == THEIRS
+
+
+def test_what_the_recording_organisation_confirmed_or_an_officer_put_right_stays(world, unknown, tmp_path):
+    bring(world, tmp_path, "ND", "Nông dân", f"Y Ngân,1950,,,{local(12)},")
+    ngan = world.one(select(Contact.id).where(Contact.name == "Y Ngân"))
+    profile: dict[str, Any] = {"name": "Y Ngân", "birth_year": "1950", "sex": "", "area_code": "23281"}
+    later = {"has_smartphone": False, "by": PROVINCE, "now": world.now + timedelta(minutes=1)}
+    for village in ("Thôn 7", "Thôn 9"):
+        world.do(correct_contact, ngan, **profile, **later, village=village)
+    bring(world, tmp_path, "ND", "Nông dân", f"Y Ngân,1971,Làng Kà,,{local(12)},")
+    assert facts_of(world, "Y Ngân")[:2] == (1950, "Thôn 9")
+
+
+def test_a_list_that_only_names_a_person_replaces_nothing_however_often_it_comes(world, person, tmp_path):
+    bring(world, tmp_path, "PN", "Tên lạ", f"A Thun,1950,Thôn 9,Phường Quang Trung,{local(1)},không")
+    assert facts_of(world, "A Thun") == (1961, "Làng Kà", "23500", True)
+
+
 def test_rows_for_review_previews_and_error_files_keep_to_the_area(world, person, tmp_path):
     limited = "dakha@loa.example"
     women = world.one(select(Organisation.id).where(Organisation.code == "PN"))
