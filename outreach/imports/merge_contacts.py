@@ -338,19 +338,15 @@ class ContactMerger:
         moment = {"created_at": self._now, "updated_at": self._now}
         insert_rows(self._session, Contact.__table__, columns, contacts, always=moment)
         extended = [contact for contact in self._people.values() if contact.added or contact.phones_added]
-        self._write_phones(
-            [
-                (contact.id, phone_id, position, False)
-                for contact in self._created
-                for position, phone_id in enumerate(contact.phones, 1)
-            ]
-        )
-        self._write_phones(
+        insert_rows(
+            self._session,
+            ContactPhone.__table__,
+            ("contact_id", "phone_id", "position", "is_named"),
             [
                 (contact.id, phone_id, contact.phones.index(phone_id) + 1, contact.id in self._stated)
-                for contact in extended
-                for phone_id in contact.phones_added
-            ]
+                for contact in (*self._created, *extended)
+                for phone_id in (contact.phones if contact.is_new else contact.phones_added)
+            ],
         )
         for contact_id, phone_id in self._recorded:
             link = (ContactPhone.contact_id == contact_id, ContactPhone.phone_id == phone_id)
@@ -447,7 +443,7 @@ class ContactMerger:
             .where(ImportChange.contact_id.in_(people), ImportChange.import_id != self._list_import.id)
         ):
             self._other_changes.setdefault(contact_id, []).append((fields, phones))
-            said = self._said_since.get(contact_id, ())
+            said = self._said_since.get(contact_id, set())
             for name, (before, value) in fields.items():
                 if value == self._people[contact_id].facts[name]:
                     # One that was replaced before was so by an officer, or by those who recorded the person.
@@ -492,23 +488,14 @@ class ContactMerger:
     def _newer(self, person: ImportedContact, facts: dict[str, Any]) -> Collection[str]:
         """Return the facts in which this file overrides what is known, if its organisation recorded the person.
 
-        What only other organisations' lists stated, and the smartphone of earlier lists. A village goes with its commune.
+        What only lists of other organisations stated, and the smartphone of earlier lists.
         """
-        differing = {
-            name
-            for name, value in facts.items()
-            if value not in (None, "") and person.facts[name] not in (None, "", value)
-        }
-        if person.is_new or not differing or person.id not in self._recorded_contacts:
+        if person.is_new or facts == person.facts or person.id not in self._recorded_contacts:
             return ()
-        named = {
-            name
-            for name in FACTS
-            if (person.id, name) in self._named_facts and name not in person.added | person.confirmed
-        }
-        newer = differing & named | ({"village"} & named if "area_code" in differing & named else set())
+        named = {name for name in FACTS if (person.id, name) in self._named_facts}
+        newer = named - person.added.keys() - person.confirmed.keys()
         is_of_this_file = self._members.get(person.id) == self._list_import.id
-        return newer if is_of_this_file else newer | differing & {"has_smartphone"}
+        return newer if is_of_this_file else newer | {"has_smartphone"}
 
     def _create(self, row: CheckedRow) -> ImportedContact:
         phones = self._phones_of(row)
@@ -520,10 +507,6 @@ class ContactMerger:
         self._given_keys.append(row.given_key)
         self._memberships.append((person, row))
         return person
-
-    def _write_phones(self, rows: list[tuple[int, int, int, bool]]) -> None:
-        columns = ("contact_id", "phone_id", "position", "is_named")
-        insert_rows(self._session, ContactPhone.__table__, columns, rows)
 
     def _write_facts(self, people: list[ImportedContact]) -> None:
         table: Any = Contact.__table__
@@ -618,14 +601,15 @@ class ImportedContact:
         """Add facts that were not known. Returns whether anything was added.
 
         Known facts are not overwritten, except those in `newer`: a changed value is a question for an
-        officer.
+        officer. Such a village goes with its commune, though no other is stated.
         """
         has_grown = False
         for name, value in facts.items():
             known = self.facts[name]
             if name == "place_question_id" and self.facts["area_code"]:
                 continue  # there is nothing to ask
-            if value not in (None, known) and (known in (None, "") or name in newer):
+            is_stated = value != "" or "area_code" in self.added.keys() & newer
+            if is_stated and value not in (None, known) and (known in (None, "") or name in newer):
                 self.facts[name] = value
                 self.added[name] = [self.added[name][0] if name in self.added else known, value]
                 has_grown = True
