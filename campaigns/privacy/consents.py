@@ -110,13 +110,13 @@ def record_consent(
             note=evidence,
             recorded_by=user.id,
         )
-        _heed_later_consent(session, wish, contact_id, purpose, day, now=now)
+        _apply_later_consent(session, wish, contact_id, purpose, day, now=now)
     action = "consent.give" if is_given else "consent.withdraw"
     audit.record(session, action, person, user, now, purpose=purpose)
     return made
 
 
-def _heed_later_consent(
+def _apply_later_consent(
     session: Session, wish: Wish, contact_id: int, purpose: str, day: date, *, now: datetime
 ) -> None:
     """Take a withdrawal of a day back that is recorded after a consent of a later one, as that would have done."""
@@ -160,7 +160,7 @@ def withdraw_all(
         for purpose, event in latest.items()
         if event.is_given and event.on <= on.isoformat()
     )
-    _heed_later_consent(session, wish, contact_id, ALL_MESSAGES, on, now=now)
+    _apply_later_consent(session, wish, contact_id, ALL_MESSAGES, on, now=now)
 
 
 def opted_out_of_drive(session: Session, recipients: Select[Any] | Sequence[int | None]) -> set[int]:
