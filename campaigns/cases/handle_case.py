@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from campaigns.delivery.outbox import cancel_waiting
 from campaigns.models.campaigns import Campaign, Recipient
@@ -128,8 +128,10 @@ def lock_open_case(
 
 def last_cry_of(session: Session, *case_ids: int) -> int:
     """Return the last cry of some cases as `last_cry` has it, also one of which officers were not alerted anew; 0 without one."""
+    opened = aliased(Case)
     is_theirs = or_(Reply.phone_id == Case.phone_id, Reply.recipient_id == Case.recipient_id)
-    has_joined = (Reply.is_urgent, Reply.label == Label.NEED_HELP)  # others open cases of their own
+    has_own = select(opened.id).where(opened.reply_id == Reply.id).exists()
+    has_joined = (Reply.is_urgent, or_(Reply.label == Label.NEED_HELP, ~has_own))
     is_since = or_(Reply.received_at >= Case.opened_at, Reply.id > Case.reply_id)
     written, reply = (
         select(func.max(column)).where(is_theirs, *has_joined, is_since)

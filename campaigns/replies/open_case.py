@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.models.replies import BY_ANYBODY, Answer, Case, Reply
+from campaigns.models.replies import BY_ANYBODY, Answer, Case, Reply, ReplyChannel, ReplyState
 from campaigns.rules.cases import URGENT_WAITS, CaseKind, CaseOutcome
 from outreach.core.db import find_row, id_of
 from outreach.models.contacts import ContactList
+
+MOST_CRIES = 5  # of one page that have a case each
 
 
 def open_help_case(
@@ -141,17 +143,33 @@ def tell_once(session: Session, case: Case, reply: Reply, *, now: datetime) -> N
     A number's sure cries join in one case; these have one each, and hundreds of alerts would hide everybody else's. What others
     may have written for a number keeps nobody from hearing of its own.
     """
-    others = (Case.id != case.id, Case.done_at.is_(None), Case.urgent_at > now - URGENT_WAITS)
+    others = (Case.id != case.id, Case.urgent_at > now - URGENT_WAITS)
     is_told = or_(Case.alerted_at.is_(None), Case.alerted_at != Case.urgent_at)
-    theirs = (
-        Reply.sender == reply.sender,
-        Reply.channel == reply.channel,
-        ~Reply.gateway_id.startswith(BY_ANYBODY),
-    )
-    if session.scalar(
-        select(Case.id).join(Reply, Reply.id == Case.reply_id).where(*theirs, *others, is_told).limit(1)
-    ):
+    if session.scalar(_open_cries(reply).where(*others, is_told).limit(1)):
         case.alerted_at = case.escalated_at = case.urgent_at
+
+
+def join_full(session: Session, reply: Reply) -> Case | None:
+    """Return the newest open case of a page's cries where MOST_CRIES have one each: a further one joins it.
+
+    Nothing is paid for on a page, and hundreds would stand before everybody else's. Its words are in the conversation of each.
+    """
+    is_own_page = reply.channel is ReplyChannel.PAGE and not reply.gateway_id.startswith(BY_ANYBODY)
+    if not (reply.is_urgent and is_own_page):
+        return None
+    cases = session.scalars(_open_cries(reply).order_by(Case.id.desc()).limit(MOST_CRIES)).all()
+    if len(cases) < MOST_CRIES:
+        return None
+    reply.state = ReplyState.APPLIED
+    return cases[0]
+
+
+def _open_cries(reply: Reply) -> Select[Case]:
+    """Select the open cases of cries that a reply's sender wrote by the same way."""
+    theirs = (Reply.sender == reply.sender, Reply.channel == reply.channel)
+    is_open = (Case.urgent_at.is_not(None), Case.done_at.is_(None))
+    of_reply = select(Case).join(Reply, Reply.id == Case.reply_id)
+    return of_reply.where(*theirs, *is_open, ~Reply.gateway_id.startswith(BY_ANYBODY))
 
 
 def withdraw_help_case(session: Session, *opened_by: ColumnElement[bool], now: datetime) -> None:

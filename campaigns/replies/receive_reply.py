@@ -15,7 +15,14 @@ from campaigns.models.replies import FROM_NUMBER, AnswerSource, Case, Reply, Rep
 from campaigns.replies.acknowledgements import queue_doubt_answer, queue_emergency_answer
 from campaigns.replies.corrections import apply_corrections
 from campaigns.replies.one_person import answered_by, latest_answer
-from campaigns.replies.open_case import note_cry, open_case, open_help_case, open_number_case, tell_once
+from campaigns.replies.open_case import (
+    join_full,
+    note_cry,
+    open_case,
+    open_help_case,
+    open_number_case,
+    tell_once,
+)
 from campaigns.replies.record_answer import AnswerContext, give_back, record_answer, undo_answer
 from campaigns.replies.safety import find_event, recipient_of, record_safety
 from campaigns.rules.answers import ReplyOutcome, decide_reply
@@ -434,7 +441,7 @@ def _open_case(
         case = open_number_case(session, event, reply.phone_id, area_code=area, now=now, reply_id=reply.id)
     else:
         of_reply = {"phone_id": reply.phone_id, "reply_id": reply.id}
-        case = open_case(session, kind, recipient=recipient, **of_reply, now=now)
+        case = join_full(session, reply) or open_case(session, kind, recipient=recipient, **of_reply, now=now)
     if reply.is_urgent:
         note_cry(case, now=now)
         if reply.phone_id is None or case.kind is not CaseKind.HELP:

@@ -15,16 +15,18 @@ from campaigns.analytics.open_tasks import read_cries
 from campaigns.cases import alert_officers as alert_cases
 from campaigns.cases.alert_officers import alert_officers, enqueue_due_alerts
 from campaigns.cases.case_list import CaseFilter, read_case_list
-from campaigns.cases.handle_case import label_reply
+from campaigns.cases.conversation import read_items
+from campaigns.cases.handle_case import close_case, label_reply, last_cry_of
 from campaigns.emergency_stop import resume_all_sending, stop_all_sending
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import Case, Reply
 from campaigns.planning.kinds import load_kinds
+from campaigns.replies.open_case import MOST_CRIES
 from campaigns.replies.public_requests import leave_note, receive_page_message
-from campaigns.rules.cases import URGENT_WAITS, CaseKind
+from campaigns.rules.cases import URGENT_WAITS, CaseKind, CaseOutcome
 from campaigns.rules.replies.labels import Label
 from campaigns.webhooks.deliver_events import post_event
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadInput, WrongState
 from tests.support.mail_server import MailServer
 from tests.support.world import APPROVER, AUTHOR, World, number
 
@@ -126,6 +128,31 @@ def test_cries_of_a_number_that_may_be_questions_are_told_once_in_ten_minutes(
     assert len(world.all(told)) == 3
     say(world, "ai đó bị đuối nước thì gọi số nào?", at=world.now + URGENT_WAITS + timedelta(minutes=1))
     assert len(world.all(told)) == 4
+
+
+def test_who_cries_on_and_on_on_a_page_has_few_cases_and_every_word_is_kept(
+    world: World, campaign: int
+) -> None:
+    recipient = say(world, "ai đó bị đuối nước thì gọi số nào?").recipient_id or 0
+    texts = [f"ai đó bị đuối nước thì gọi vào số nào? {n}" for n in range(3 * MOST_CRIES)]
+    seen = 0
+    for n, text in enumerate(texts):
+        with world.runtime.db.write() as session:
+            assert receive_page_message(session, recipient, text, keys=world.keys, now=world.now) == "urgent"
+        if n == MOST_CRIES:
+            seen = world.read(last_cry_of, world.cases()[-1].id)
+    cases = world.cases()
+    assert len(cases) == 1 + MOST_CRIES, "one by SMS"
+    about = {"note": "", "result": None, "seen": seen, "keys": world.keys, "now": world.now}
+    with pytest.raises(WrongState, match="case_cried_since"):
+        close_case(world.runtime, cases[-1].id, CaseOutcome.CALLED, user=world.user(AUTHOR), **about)
+    said = {each.text for each in world.read(read_items, [recipient])}
+    assert said >= set(texts)
+    world.execute(update(Case).values(done_at=world.now, outcome=CaseOutcome.UNREACHED))
+    with world.runtime.db.write() as session:
+        text = "ai đó bị đuối nước, gọi số nào?"
+        assert receive_page_message(session, recipient, text, keys=world.keys, now=world.now) == "urgent"
+    assert len(world.cases()) == 1
 
 
 def test_officers_on_duty_are_told_once_and_those_who_stand_in_when_nobody_takes_it(
