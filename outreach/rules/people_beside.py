@@ -248,7 +248,9 @@ def _end_of_name(words: Sequence[str]) -> int:
     is_tall = "".join(words[:2]).isupper()
     may_go_on = words[1] == "Thị" and len(words) == 5 and words[4][:1].isupper()  # "Lê Thị Ngọc lan Anh"
     for at, word in enumerate(words):
-        is_remark = _IS_NO_NAME.fullmatch(word) or (word[:1].islower() and not is_tall and at > 2 + may_go_on)
+        is_small = word[:1].islower() and not is_tall and at > 2 + may_go_on
+        # "Lê Thị Ngọc ánh 25": what is the last of the words may be the name.
+        is_remark = _IS_NO_NAME.fullmatch(word) or (is_small and any(map(str.isalpha, words[at + 1 :])))
         if at > 1 and (is_remark or (is_tall and not word.isupper())):
             return at
     return len(words)
