@@ -2,7 +2,8 @@
 
 A device on which somebody has signed in passes a lock on their e-mail address that strangers have caused: it has a signed
 cookie for each address, with a random name under which its own attempts are counted
-(https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies)."""
+(https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies).
+"""
 
 import hashlib
 import secrets

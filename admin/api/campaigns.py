@@ -1,6 +1,7 @@
 """API routes of campaigns: the list and their status, drafts to be created, changed and submitted, one recipient more.
 
-People approve and launch, on the page or by command."""
+People approve and launch, on the page or by command.
+"""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -3,7 +3,8 @@
 They are stored as they come, if they are to a phone of ours; other systems may use the same account. Their attempt is found by
 `campaigns.rules.receipts`. What proves no attempt is tried again for three days.
 
-A number's operator, as gateways report it, comes before the guess by its series."""
+A number's operator, as gateways report it, comes before the guess by its series.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta

@@ -1,7 +1,8 @@
 """The operators asked to warn every phone of an area, as only they can: the letter, made from the campaign, and what became of it.
 
 Head, signature and copies of the letter are those of the drive's report (`campaigns/rules/reports/template.py`). When they were
-asked, their answer and how many phones they wrote to is an activity (`campaigns/activities`), corrected as it is known."""
+asked, their answer and how many phones they wrote to is an activity (`campaigns/activities`), corrected as it is known.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -2,7 +2,8 @@
 
 - The page behind an agency's link: a day's figures submitted on any phone, without a script.
 - The page behind a report's link: a day's report and its corrections, to read and to download.
-- The page behind an urging's link: the contact of a place or an agency reads it and answers."""
+- The page behind an urging's link: the contact of a place or an agency reads it and answers.
+"""
 
 import io
 from collections.abc import Mapping

@@ -6,7 +6,8 @@ sent since the backup.
 
 Rows go into tables that this program made itself. Nothing else that a changed file may carry (triggers, functions, views,
 statements) is executed: of a dump only the rows of known tables and the positions of known sequences are read, of an SQLite
-file only the rows of known tables."""
+file only the rows of known tables.
+"""
 
 import re
 import sqlite3

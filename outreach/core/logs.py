@@ -1,7 +1,8 @@
 """Logging: lines of text or JSON, and errors to Sentry if it is configured; one id for all that follows from a request.
 
 Our log lines have an event and ids (`send.fault attempt=7`), never phone numbers, names or texts. The id of a request is in
-logs, in the jobs that it enqueued, in calls to the gateway."""
+logs, in the jobs that it enqueued, in calls to the gateway.
+"""
 
 import json
 import logging

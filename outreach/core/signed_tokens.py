@@ -1,7 +1,8 @@
 """Signed tokens, sealed secrets and signatures that others check, each by a key of an installation's own.
 
 A token is what a link, a phone or a cookie carries, for one purpose, some for a limited time. A seal keeps a secret in the
-database by keys that are not in it. A signature is by Ed25519; its public half is given to who checks it."""
+database by keys that are not in it. A signature is by Ed25519; its public half is given to who checks it.
+"""
 
 import base64
 import hashlib

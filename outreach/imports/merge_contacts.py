@@ -5,7 +5,8 @@ costs no query. Of each contact of a list the first import, the last one and tho
 the values and phones that an import added, and as soon as two differ all that each stated: so each import can be undone.
 
 Whom a row may mean although no number tells is found by name: half of a province shares a few hundred names, so that they are
-told apart by the year of birth first: one that differs contradicts, one that is not stated does not."""
+told apart by the year of birth first: one that differs contradicts, one that is not stated does not.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 Each parser raises BadInput with what is wrong.
 
-The map of an identity provider's groups to roles is as `OIDC_ROLES` has it: `loa-canbo=staff:PN, loa-qt=administrator`."""
+The map of an identity provider's groups to roles is as `OIDC_ROLES` has it: `loa-canbo=staff:PN, loa-qt=administrator`.
+"""
 
 import re
 from collections.abc import Callable, Collection

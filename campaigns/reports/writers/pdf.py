@@ -1,7 +1,8 @@
 """Writer of the report as PDF, and of charts and drawings as PNG, by Typst with bundled fonts only.
 
 No font of the machine is used. Liberation Serif has the widths of Times New Roman and all Vietnamese letters
-(SIL Open Font License, see fonts/)."""
+(SIL Open Font License, see fonts/).
+"""
 
 import json
 from dataclasses import asdict
