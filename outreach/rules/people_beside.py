@@ -237,7 +237,11 @@ def behind_name(text: str, least: int = 2) -> str:
         word.isdecimal() and len(word) < 3 for word in words[at:]
     ):  # "Y Blưm 2" is another than "Y Blưm 1"
         return ""
-    is_name = words[at - 1][:1].isupper() and words[at - 1] not in ("Thị", "Văn") and (at > 1 or least == 1)
+    is_name = (
+        words[at - 1][:1].isupper()
+        and words[at - 1].capitalize() not in ("Thị", "Văn")
+        and (at > 1 or least == 1)
+    )
     return " ".join(words[at:]) if is_name and not text.isupper() else ""
 
 
@@ -251,7 +255,7 @@ def _end_of_name(words: Sequence[str]) -> int:
         is_small = word[:1].islower() and not is_tall and at > 2 + may_go_on
         # "Lê Thị Ngọc ánh 25": what is the last of the words may be the name.
         is_remark = _IS_NO_NAME.fullmatch(word) or (is_small and any(map(str.isalpha, words[at + 1 :])))
-        if at > 1 and (is_remark or (is_tall and not word.isupper())):
+        if at > 1 and (is_remark or (is_tall and word[:1].isalpha() and not word[-1:].isupper())):
             return at
     return len(words)
 
