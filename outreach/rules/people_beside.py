@@ -337,7 +337,7 @@ def is_nobody(name: str, written: str) -> bool:
     """Check for a cell of names that names nobody (figures, a shop, "con gái Y Rớ") or says, as `written`, not to call."""
     is_named = name[:1].isupper() and name.partition(" ")[0].lower() in _FAMILY_NAMES
     is_said = name.count(" ") > 2 and name.partition(" ")[2].islower() and not begins_with_family(name)
-    is_whole = any(map(str.isalpha, name)) and (" " in name or name[:2].upper() in ("H'", "H’"))
+    is_whole = any(map(str.isalpha, name)) and (" " in name or name[1:2] in ("'", "’"))  # "K'Brơi"
     return any(pattern.search(written) for pattern in (_CALLED_OFF, _BRAND)) or (
         not is_whole or (not is_named and (is_said or _NOBODY.match(name) is not None))
     )
