@@ -31,8 +31,7 @@ from campaigns.web.link_pages import create_agency_page, create_report_page, cre
 from campaigns.web.public_page import create_public_page
 from campaigns.web.responses import register_error_pages
 from outreach.accounts import audit
-from outreach.core import logs
-from outreach.core.logs import set_up_logs
+from outreach.core.logs import REQUEST_HEADER, begin_request, request_id, set_up_logs
 from outreach.core.settings import Settings
 from outreach.imports.uploads import LARGEST
 from outreach.rules.keys import Purpose
@@ -119,11 +118,11 @@ def install_request_ids(app: Flask) -> None:
 
     @app.before_request
     def begin() -> None:
-        logs.begin_request(request.headers.get(logs.REQUEST_HEADER))
+        begin_request(request.headers.get(REQUEST_HEADER))
 
     @app.after_request
     def name(response: Response) -> Response:
-        response.headers[logs.REQUEST_HEADER] = logs.request_id()
+        response.headers[REQUEST_HEADER] = request_id()
         return response
 
 

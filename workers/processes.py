@@ -28,7 +28,6 @@ from rq.serializers import JSONSerializer
 from rq.worker import DequeueStrategy
 
 from deploy.processes import describe_end, die_with_parent, name_process
-from outreach.core import logs
 from outreach.core.db import DATABASE_AWAY
 from outreach.core.job_queue import (
     ALIVE_EVERY_S,
@@ -42,6 +41,7 @@ from outreach.core.job_queue import (
     open_queue,
     pending_key,
 )
+from outreach.core.logs import begin_request
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_sweep
 from outreach.rules.errors import BadInput
@@ -113,7 +113,7 @@ class LoaWorker(SimpleWorker):
             self.connection.delete(pending_key(job.description or ""))
         except RedisError as error:
             log.warning("worker.pending_not_cleared error=%s", type(error).__name__)
-        logs.begin_request(job.meta.get(REQUEST) or job.id)
+        begin_request(job.meta.get(REQUEST) or job.id)
         return super().execute_job(job, queue)
 
     def handle_job_success(self, job: Job, *args: Any, **kwargs: Any) -> None:

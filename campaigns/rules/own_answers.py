@@ -113,7 +113,7 @@ def counted_own(given: Sequence[tuple[Label, int | None]], content: Mapping[str,
         return number
     if not keeps_said(read_own_answers(content)):
         return None
-    return next((own for _label, own in reversed(said) if (_label, own) != (Label.INSTALLED, None)), None)
+    return next((own for what, own in reversed(said) if (what, own) != (Label.INSTALLED, None)), None)
 
 
 def keeps_said(answers: Sequence[OwnAnswer]) -> bool:

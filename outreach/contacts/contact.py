@@ -361,8 +361,9 @@ def lift_suppression(
     """Open a number again, at the person's own wish.
 
     Of their wishes to be left alone those about this number and about none of theirs are taken back; with 0 the latter. What
-    others who have the number are known to have said holds for them. An opt-out is lifted by an approver, one of the do-not-call register by an administrator, and none by who has the
-    person only by naming them in a list. Raises BadInput without a note, NotAllowed, WrongState.
+    others who have the number are known to have said holds for them. An opt-out is lifted by an approver, one of the
+    do-not-call register by an administrator, and none by somebody whose lists only name the
+    person. Raises BadInput without a note, NotAllowed, WrongState.
     """
     require_role(user, *MAY_LIFT[reason])
     find_recorded_contact(session, contact_id, user=user)

@@ -28,9 +28,9 @@ def request_id() -> str:
 
 def begin_request(given: str | None = None) -> str:
     """Begin a request or job under the id that it came with, else under a new one. Returns it."""
-    request_id = given if given and _GIVEN.fullmatch(given) else secrets.token_hex(8)
-    _current.set(request_id)
-    return request_id
+    current = given if given and _GIVEN.fullmatch(given) else secrets.token_hex(8)
+    _current.set(current)
+    return current
 
 
 def add_to_record(record: logging.LogRecord) -> bool:

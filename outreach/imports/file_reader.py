@@ -33,8 +33,8 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
+from outreach.imports.cell_marks import attribute, find_marks, sheet_parts
 from outreach.imports.other_files import read_cards, read_word
-from outreach.imports.struck_cells import attribute, find_marks, sheet_parts
 from outreach.rules.errors import BadList, LoaError
 from outreach.rules.legacy_fonts import count_syllables, guess_legacy_encoding, to_unicode
 from outreach.rules.list_columns import ROWS_SEARCHED, count_known_labels

@@ -180,17 +180,17 @@ def value_text(cell: object) -> str:
 
 def find_unfit(value: str) -> Unfit | None:
     """Return why a value is not kept, None if it is."""
-    plain = unaccented(value)
     if len(value) > LONGEST_VALUE:
         return Unfit.LONG
-    if _is_address(value):
+    bare, plain = unaccent(value).lower(), unaccented(value)
+    if _is_address(value, bare):
         return Unfit.LINK
     if (
         _LONG_NUMBER.search(value)
-        or _HOTLINE.search(unaccent(value).lower())
-        or _has_account(value)
+        or _HOTLINE.search(bare)
+        or _has_account(value, plain)
         or read_phone_in_text(value).numbers
-        or _tells_phone(value)
+        or _tells_phone(value, plain)
         or _SENT_TO.search(plain)
     ):
         return Unfit.PHONE
@@ -207,12 +207,11 @@ def name_in_text(name: str) -> str:
     return name if not is_sentence(name) and (is_plain or find_unfit(name) is None) else ""
 
 
-def _is_address(value: str) -> bool:
+def _is_address(value: str, bare: str) -> bool:
     """Return whether a phone would make a link of a part of the value: an address, a host name, four numbers."""
-    plain = unaccent(value).lower()
-    if _ADDRESS.search(value) or _FOUR_PARTS.search(value) or _TOLD_ADDRESS.search(plain):
+    if _ADDRESS.search(value) or _FOUR_PARTS.search(value) or _TOLD_ADDRESS.search(bare):
         return True
-    if not _TOLD_ENDS.isdisjoint(end for ends in _TOLD_END.findall(plain) for end in ends):
+    if not _TOLD_ENDS.isdisjoint(end for ends in _TOLD_END.findall(bare) for end in ends):
         return True
     return any(
         end.lower() in _ENDS and not (_SHORT.fullmatch(before) and end[0].isupper())
@@ -220,17 +219,17 @@ def _is_address(value: str) -> bool:
     )
 
 
-def _has_account(value: str) -> bool:
+def _has_account(value: str, plain: str) -> bool:
     """Return whether a value has the number of an account or of anything else, beside its days, hours and amounts."""
     rest = _COUNTED.sub("|", value)
     digits = sum(letter.isdigit() for letter in rest)
     in_groups = any(not found.isdigit() for found in _GROUPS.findall(rest))
-    return in_groups or (digits >= 6 and _ACCOUNT.search(unaccented(value)) is not None)
+    return in_groups or (digits >= 6 and _ACCOUNT.search(plain) is not None)
 
 
-def _tells_phone(value: str) -> bool:
+def _tells_phone(value: str, plain: str) -> bool:
     """Return whether a value has a phone number with digits as words, or as the letters O and l."""
-    plain = _MIXED.sub(lambda word: word[0].translate(str.maketrans("014", "oia")), unaccented(value))
+    plain = _MIXED.sub(lambda word: word[0].translate(str.maketrans("014", "oia")), plain)
     if _TOLD_RUN.search(f"{plain} "):
         return True
     told, words = _WORDS.subn(lambda word: _DIGITS[word[0]], plain)

@@ -16,8 +16,8 @@ from admin.app import create_app
 from campaigns.delivery.status_callbacks import StatusCallback, StatusCallbackStore
 from campaigns.models.messages import Outbox, StatusEvent
 from outreach.accounts import users
-from outreach.core import logs
 from outreach.core.job_queue import QUEUES, note_alive, open_queue
+from outreach.core.logs import begin_request
 from outreach.core.schema import downgrade, newest, require_current, upgrade
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
@@ -68,11 +68,11 @@ def test_a_request_has_an_id_that_its_jobs_take_over(client, runtime):
     assert given.headers["X-Request-Id"] == "proxy-0123456789"
     made = {client.get("/healthz", headers={"X-Request-Id": "a b"}).headers["X-Request-Id"] for _ in range(2)}
     assert len(made) == 2
-    logs.begin_request("proxy-0123456789")
+    begin_request("proxy-0123456789")
     enqueue_send(runtime)
     (job,) = open_queue("send", runtime.redis).jobs
     assert job.meta == {"request": "proxy-0123456789"}
-    logs.begin_request()
+    begin_request()
 
 
 @both_databases

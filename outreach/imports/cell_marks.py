@@ -196,7 +196,7 @@ def _told(cells: Mapping[_Place, tuple[str, bytes]], is_told: bool) -> Iterator[
     }
     for (row, column), (_, colour) in cells.items():
         if colour and row not in rows and gone.get(colour, is_told):
-            for step in (-1, 1):  # with what stands beside it without a gap
+            for step in (-1, 1):  # the cells on both sides, up to the first empty one
                 at = column
                 while (row, at) in cells:
                     yield row, at
