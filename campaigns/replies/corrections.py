@@ -6,19 +6,23 @@ they are gone.
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 
 from sqlalchemy import ColumnElement, case, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, Handling, Reply
+from campaigns.replies.open_case import owner_of
 from campaigns.rules.content import read_content
 from campaigns.rules.own_answers import GivenAnswer, OwnAnswer, read_own_answers, read_word
 from campaigns.rules.replies.alike import choose_answer, private_words, signature_of
 from campaigns.rules.replies.asked import BLUEZONE
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import BEYOND, Understanding
+from outreach.accounts.permissions import sees_row
 from outreach.core.db import find_row
+from outreach.models.accounts import User
 from outreach.models.contacts import Contact
 from outreach.models.places import Area
 
@@ -54,7 +58,8 @@ def apply_corrections(
     """Return what a reply means after what officers have decided about the same words, and whether it is an opt-out from the drive alone.
 
     What is sure or a cry for help stays. A wish to be left alone is only taken away by decisions that are sure. What answers a
-    question counts where the same was asked: in the same kind, in the same campaign where its answers are its own.
+    question counts where the same was asked: in the same kind, in the same campaign where its answers are its own. Decisions count
+    of officers who would see the reply's case: nobody decides for other organisations' people.
     """
     if meant.is_urgent or (meant.is_automatic and meant.label is not Label.UNCLEAR):
         return meant, False
@@ -67,7 +72,7 @@ def apply_corrections(
     # What was decided for a group by one press is one decision.
     times = func.count(Handling.handled_at.distinct())
     # Numbers are those of one campaign's answers.
-    said = (Handling.label, case((is_alike, Answer.own_answer)), Answer.drive_only)
+    said = (Handling.handled_by, Handling.label, case((is_alike, Answer.own_answer)), Answer.drive_only)
     rows = (
         select(*said, times)
         .join(Reply, Reply.id == Handling.reply_id)
@@ -76,10 +81,13 @@ def apply_corrections(
         .where(Handling.signature == signature, Handling.undone_at.is_(None), Reply.body != "")
         .where(or_(Handling.label.in_(BEYOND), is_alike))
     )
+    owner, area = (owner_of(session, recipient), recipient.area_code) if recipient else (None, None)
+    may_decide = cache(lambda officer: sees_row(session, session.get_one(User, officer), owner, area))
     decisions: Counter[GivenAnswer] = Counter()
-    for label, own, drive_only, count in session.execute(rows.group_by(*said)):
-        # None was recorded where it repeated what was said before.
-        decisions[GivenAnswer(label, own or read_word(label, answers).own, bool(drive_only))] += count
+    for officer, label, own, drive_only, count in session.execute(rows.group_by(*said)):
+        if may_decide(officer):
+            # None was recorded where it repeated what was said before.
+            decisions[GivenAnswer(label, own or read_word(label, answers).own, bool(drive_only))] += count
     chosen = choose_answer(decisions)
     if chosen is None:
         return meant, False

@@ -110,7 +110,7 @@ def open_case(
         phone_id=phone_id,
         recipient_id=id_of(recipient),
         campaign_id=recipient.campaign_id if recipient else None,
-        organisation_id=_owner(session, recipient) if recipient else None,
+        organisation_id=owner_of(session, recipient) if recipient else None,
         area_code=recipient.area_code if recipient else None,
         reply_id=reply_id,
         opened_at=now,
@@ -121,7 +121,8 @@ def open_case(
     return case
 
 
-def _owner(session: Session, recipient: Recipient) -> int | None:
+def owner_of(session: Session, recipient: Recipient) -> int | None:
+    """Return the organisation whose cases a recipient's are."""
     if recipient.list_id is not None:
         return session.scalar(select(ContactList.organisation_id).where(ContactList.id == recipient.list_id))
     return session.scalar(select(Campaign.organisation_id).where(Campaign.id == recipient.campaign_id))

@@ -110,3 +110,11 @@ def within_area(
     """
     visible = areas_of(session, user)
     return true() if visible is None else or_(column.in_(visible), column.is_(None))
+
+
+def sees_row(session: Session, user: User, organisation_id: int | None, area_code: str | None) -> bool:
+    """Return whether a user sees a row about a contact, by the organisation that owns it and the contact's area."""
+    organisations, areas = organisations_of(session, user), areas_of(session, user)
+    return (organisations is None or organisation_id in organisations) and (
+        areas is None or area_code is None or area_code in areas
+    )

@@ -7,10 +7,13 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
+from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import Answer, Case, Handling, Reply
+from campaigns.replies.public_requests import receive_page_message
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.replies.labels import Label
+from outreach.models.accounts import Role
 from tests.support.admin_client import post, signed_in
 from tests.support.world import AUTHOR, World, number
 
@@ -134,6 +137,22 @@ def test_what_officers_decide_is_the_suggestion_for_the_same_words_and_goes_with
         assert suggested(index) == (other, index == 8)
     world.execute(update(Reply).where(Reply.id.in_(select(Handling.reply_id))).values(body=""))
     assert suggested(9)[0] is first
+
+
+def test_what_an_officer_decides_holds_for_people_of_lists_that_they_see(world, client):
+    """Else one personal link and one association's officer would opt the whole province's people out by words that many write."""
+    women = world.organisation()
+    campaign = world.sent(people=3, window=["00:00", "24:00"])
+    members = [world.recipient(number(index), campaign) for index in (1, 2)]
+    own = world.add_list("Phụ nữ thôn 1", *(each.contact_id for each in members), owner=women)
+    for member in members:
+        world.change(Recipient, member.id, list_id=own)
+    signed_in(client, world.officer("phunu@loa.example", Role.STAFF, women))
+    for _ in range(3):
+        world.do(receive_page_message, members[0].id, "lúc khác hẵng hay")
+        post(client, f"/admin/inbox/{world.cases()[-1].id}/label", label="opt_out")
+    said = [world.reply(number(index), "lúc khác hẵng hay", gateway_id=f"SM{index}") for index in (0, 2)]
+    assert [reply.label is Label.OPT_OUT and reply.is_sure for reply in said] == [False, True]
 
 
 def test_one_press_for_a_group_is_one_decision_and_gives_no_label_by_itself(world, client, asked):
