@@ -107,8 +107,9 @@ def read_list_sheets(
 
 def _cut_cells(row: Row) -> Row:
     """Cut what is longer than a person's cells, and runs of signs in what is long: rows of them take half a second each."""
-    if any(isinstance(cell, str) and len(cell) > _LONG_CELL for cell in row):
-        return [_RUN.sub(r"\1", cell[:_LONGEST_CELL]) if isinstance(cell, str) else cell for cell in row]
+    for each in row:  # a generator would cost a million rows a second
+        if isinstance(each, str) and len(each) > _LONG_CELL:
+            return [_RUN.sub(r"\1", cell[:_LONGEST_CELL]) if isinstance(cell, str) else cell for cell in row]
     return row
 
 

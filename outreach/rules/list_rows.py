@@ -87,6 +87,7 @@ _ANOTHER = re.compile(
 )
 _COLUMNS_OF_NO_HEADING = 8
 _MOST_BEHIND = 4  # words behind a name that say what somebody is: "Y Lan phụ nữ thôn 3"
+_ASIDE = re.compile(r"[(>→;]")  # before what a cell for places says besides
 _NO_VALUES: tuple[dict[str, str], dict[str, Unfit]] = ({}, {})  # the same for all rows of most lists
 _is_ditto = lru_cache(maxsize=20_000)(is_ditto)
 
@@ -291,9 +292,8 @@ class RowReader:
         unread = _unread_columns(header)
         self._more_notes = _more_notes(unread, is_given_back=Column.CORRECTS in columns)
         self._whose = [at for at, path in unread if _WHOSE.search(unaccented(path))]
-        self._remarks = [
-            at for at, path in unread if path and not meaning_of(path) and not _is_of_another(path)
-        ]
+        remarks = (at for at, path in unread if path and not meaning_of(path) and not _is_of_another(path))
+        self._told = [*(header.phones if len(header.phones) > 1 else ()), *remarks]
 
     def read(self, row: Row, *, line: int) -> CheckedRow | None:
         """Read the row of a line as a contact, whose `row` is to be counted.
@@ -488,17 +488,16 @@ class RowReader:
 
     def _says_elsewhere(self, row: Row) -> bool:
         """Check whether another cell says that the person is gone or the number wrong: one beside the number, of a place, or unread."""
-        phones = self._header.phones if len(self._header.phones) > 1 else ()
-        said = [
-            cell_text(cell)
-            for at in phones
-            if isinstance(cell := cell_at(row, at), str) and not is_phone(cell)
-        ]
-        said += filter(None, (cell_text(cell_at(row, at)) for at in self._remarks))
-        places = (cell_text(cell_at(row, at)) for _, at in self._place_columns)  # "Thôn 5 -> về ở với con"
-        return any(is_gone(each) or is_wrong(each) for each in said) or any(
-            is_gone(place) for place in places if not {*"(>→;"}.isdisjoint(place)
-        )
+        for at in self._told:
+            text = cell_text(cell) if isinstance(cell := cell_at(row, at), str) else ""
+            if (
+                text
+                and (is_gone(text) or is_wrong(text))
+                and not (at in self._header.phones and is_phone(cell))
+            ):
+                return True
+        places = (cell_text(row[at]) for _, at in self._place_columns if at < len(row))
+        return any(_ASIDE.search(place) and is_gone(place) for place in places)  # "Thôn 5 -> về ở với con"
 
     def _number_beside(self, row: Row) -> tuple[str, PhoneCell] | None:
         """Return a text of the row that holds numbers, and these, in any column but those of papers and accounts."""

@@ -147,9 +147,10 @@ def join_lines(rows: Iterable[Line], header: Header) -> Iterator[Line]:
     held: Line | None = None
     for line, row in rows:
         if held is not None:
-            at, text = phones[0], _only_number(row, name, phones)
-            if not text or not _is_without_number(held[1], name, phones):
-                at, text = name, _only_remark(row, name, phones)
+            only = _only_cell(row)
+            at, text = phones[0], "" if only is None else _only_number(row, only, (name, *phones))
+            if only is not None and not (text and _is_without_number(held[1], name, phones)):
+                at, text = name, _only_remark(row, only, name, phones)
             if text:
                 above = [*held[1], *[None] * (at + 1 - len(held[1]))]
                 above[at] = f"{cell_text(above[at])} {text}".strip()
@@ -175,25 +176,27 @@ def _is_without_number(row: Row, name: int, phones: Sequence[int]) -> bool:
     return not (":" in text or is_sentence(text))  # a remark
 
 
-def _only_cell(row: Row, positions: Sequence[int]) -> object:
-    """Return the cell of a row that holds nothing else, if it is at one of these positions; else None."""
-    filled = (at for at, cell in enumerate(row) if cell is not None and cell_text(cell))
-    first, second = next(filled, None), next(filled, None)  # no further: most rows are full
-    return row[first] if first is not None and first in positions and second is None else None
+def _only_cell(row: Row) -> int | None:
+    """Return which cell of a row is filled, if it is one alone."""
+    only = None
+    for at, cell in enumerate(row):  # most rows have two soon
+        if cell is not None and cell != "" and cell_text(cell):
+            if only is not None:
+                return None
+            only = at
+    return only
 
 
-def _only_number(row: Row, name: int, phones: Sequence[int]) -> str:
-    """Return the number of a row that holds nothing else, in a column for numbers or names; else ""."""
-    cell = _only_cell(row, (name, *phones))
-    return cell_text(cell) if is_phone(cell) else ""
+def _only_number(row: Row, only: int, positions: Sequence[int]) -> str:
+    """Return the number that a row holds and nothing else, in a column for numbers or names; else ""."""
+    return cell_text(row[only]) if only in positions and is_phone(row[only]) else ""
 
 
-def _only_remark(row: Row, name: int, phones: Sequence[int]) -> str:
+def _only_remark(row: Row, only: int, name: int, phones: Sequence[int]) -> str:
     """Return in brackets what a row says that holds nothing else, in brackets, behind an arrow or in small letters; else ""."""
-    if name in phones or any(at < len(row) and row[at] for at in phones):
+    if only > name or name in phones or only in phones or not isinstance(cell := row[only], str):
         return ""
-    cell = _only_cell(row, range(name + 1))
-    text = cell_text(cell) if isinstance(cell, str) else ""
+    text = cell_text(cell)
     said = text.strip("()→ ")
     is_said = text[:1] in ("(", "→") or (text[:1].islower() and text.count(" ") > 2)
     if not is_said or is_title(said) or closes([said]) or begins_with_family(said):
