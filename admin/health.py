@@ -37,8 +37,7 @@ from outreach.core.db import count_rows
 from outreach.core.job_queue import QUEUES, RECOVERED_KEY, allowed_jobs, open_queue, read_alive, read_failures
 from outreach.core.schema import newest
 from outreach.gateway_accounts import read_accounts, shared_name
-from outreach.models.backups import Backup
-from outreach.models.gateways import ENVIRONMENT
+from outreach.models.office import ENVIRONMENT, Backup
 from outreach.runtime import Runtime
 
 

@@ -14,9 +14,8 @@ from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 from redis import Redis
 from werkzeug.wrappers import Response
 
-from outreach.core.rate_limits import hit, limiter, nothing_limited_without_redis
+from outreach.core.rate_limits import hit, limiter, network_of, nothing_limited_without_redis
 from outreach.core.signed_tokens import VALID_FOR, TokenExpired, TokenPurpose, read_token, sign_token
-from outreach.rules.addresses import network_of
 
 
 def device_of(request: Request, email: str, *, secret_key: str) -> str:

@@ -60,11 +60,11 @@ from outreach.accounts.sessions import (
     sign_out_of,
 )
 from outreach.accounts.users import check_password, find_by_email
-from outreach.enqueue_jobs import enqueue_reset_mail
 from outreach.models.accounts import Organisation, Role, User, UserSession
 from outreach.rules.errors import LoaError, NotAllowed, or_raise
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
+from outreach.use_cases import enqueue_reset_mail
 
 if TYPE_CHECKING:
     from admin.provider import Provider

@@ -69,7 +69,7 @@ from admin.views.users import OrganisationsView, UsersView
 from admin.views.visits import VisitOfficersView, VisitsView
 from admin.wording import filters
 from admin.wording.errors import command_language, show_error
-from campaigns.emergency_stop import is_stopped
+from campaigns.live_permit import is_stopped
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.responses import public_page
 from outreach.core.sentences import DEFAULT_LANGUAGE, LANGUAGES

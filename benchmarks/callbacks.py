@@ -19,9 +19,9 @@ from benchmarks.readers import Seen, get, log_in, look, post, send_all
 from campaigns.rules.links import LinkCipher
 from deploy.redis_server import find_port
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_apply_callbacks
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime, open_runtime
+from outreach.use_cases import enqueue_apply_callbacks
 
 CALLBACKS = 30_000  # two for each message; fewer take two seconds, of which start and end are half a second
 ROUNDS = 3

@@ -53,11 +53,10 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role
 from outreach.core.bulk import change_rows
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_approval_mail, enqueue_sweep
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, LoaError, NotAllowed, NotFound, WrongState
 from outreach.runtime import Runtime
-from outreach.use_cases import enqueue_after_commit, use_case
+from outreach.use_cases import enqueue_after_commit, enqueue_approval_mail, enqueue_sweep, use_case
 
 STATE_NAMES = {
     CampaignState.DRAFT: LoaError("state_draft"),

@@ -27,10 +27,9 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import has_role, require_role
 from outreach.core.bulk import change_rows
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_sweep
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import LoaError, NotFound, WrongState, or_raise
-from outreach.use_cases import enqueue_after_commit, use_case
+from outreach.use_cases import enqueue_after_commit, enqueue_sweep, use_case
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from outreach.core.settings import Settings
 from outreach.core.signed_tokens import open_sealed
-from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
+from outreach.models.office import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.gateway import Channel
 from outreach.rules.keys import Purpose
 from outreach.rules.roads import ROADS, MessageIdentity, aggregator_road

@@ -18,8 +18,7 @@ from outreach.core.db import Database
 from outreach.core.job_queue import JobQueue
 from outreach.core.settings import Settings
 from outreach.core.signed_tokens import open_sealed
-from outreach.models.gateways import ENVIRONMENT
-from outreach.models.office import OfficeSetting
+from outreach.models.office import ENVIRONMENT, OfficeSetting
 from outreach.rules.aggregator import id_prefix
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import Gateway, Inbox, InboxItem, Webhooks

@@ -40,7 +40,15 @@ from outreach.accounts.notices import mail_notice
 from outreach.accounts.village_officers import mail_code
 from outreach.core.db import database_now
 from outreach.core.job_queue import SEND, once_every
-from outreach.enqueue_jobs import (
+from outreach.imports import do_not_call
+from outreach.imports.exchange import EVERY_S, exchange_wishes
+from outreach.imports.process_upload import UploadContext, uploads_to_process
+from outreach.imports.process_upload import process_upload as run_upload
+from outreach.imports.uploads import remove_ended, remove_unconfirmed
+from outreach.models.office import ENVIRONMENT
+from outreach.rules.keys import Purpose
+from outreach.runtime import Runtime
+from outreach.use_cases import (
     enqueue_audit_head,
     enqueue_clear_campaign,
     enqueue_count_reach,
@@ -53,14 +61,6 @@ from outreach.enqueue_jobs import (
     enqueue_sweep,
     enqueue_webhooks,
 )
-from outreach.imports import do_not_call
-from outreach.imports.exchange import EVERY_S, exchange_wishes
-from outreach.imports.process_upload import UploadContext, uploads_to_process
-from outreach.imports.process_upload import process_upload as run_upload
-from outreach.imports.uploads import remove_ended, remove_unconfirmed
-from outreach.models.gateways import ENVIRONMENT
-from outreach.rules.keys import Purpose
-from outreach.runtime import Runtime
 from workers import context
 from workers.context import (
     asking_gateways,

@@ -43,9 +43,9 @@ from outreach.core.job_queue import (
 )
 from outreach.core.logs import begin_request
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_sweep
 from outreach.rules.errors import BadInput
 from outreach.runtime import open_runtime
+from outreach.use_cases import enqueue_sweep
 from workers import context, jobs  # noqa: F401 - jobs before any fork, so that all share them
 from workers.context import database_process
 

@@ -47,7 +47,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignAction, CampaignState, Exclusion, MessageState, SkipReason
 from campaigns.second_wave import add_recipient
 from outreach.accounts import audit
-from outreach.accounts.api_requests import do_at_will
+from outreach.accounts.api_tokens import do_at_will
 from outreach.accounts.permissions import visible_to
 from outreach.contacts.references import REFERENCE, find_person
 from outreach.models.accounts import Right

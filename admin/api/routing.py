@@ -19,8 +19,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from admin.api.bodies import digest_request, read_key
 from admin.api.problems import MEDIA_TYPE, Unreadable, install_problems, problem
 from admin.api.schemas import ID, Schema, asked, number, ref
-from outreach.accounts.api_requests import do_once, open_sandbox
-from outreach.accounts.api_tokens import Bearer, authenticate_token, record_use
+from outreach.accounts.api_tokens import Bearer, authenticate_token, do_once, open_sandbox, record_use
 from outreach.core.db import Database
 from outreach.core.rate_limits import hit, nothing_limited_without_redis
 from outreach.core.spreadsheets import csv_text

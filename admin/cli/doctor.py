@@ -24,7 +24,7 @@ from outreach.core.db import count_rows
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import read_accounts
 from outreach.models.accounts import ApiToken, Role, User, UserSession
-from outreach.models.backups import Backup
+from outreach.models.office import Backup
 from outreach.rules.errors import LoaError
 from outreach.rules.keys import Purpose, key_id, split_keys
 from outreach.runtime import Runtime

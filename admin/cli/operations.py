@@ -40,7 +40,7 @@ from outreach.contacts.move_people import (
 )
 from outreach.core.schema import downgrade, is_known, newest, read_revision, upgrade
 from outreach.imports.process_upload import import_areas
-from outreach.models.backups import Backup
+from outreach.models.office import Backup
 from outreach.places.nation import gazetteer_of
 from outreach.rules.audit_chain import ChainFault
 from outreach.rules.errors import BadInput, LoaError

@@ -30,7 +30,7 @@ from campaigns.reports.settings import default_data, save_form
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.installation import Installation, Row, front_name, read_installation
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.accounts.api_requests import open_sandbox
+from outreach.accounts.api_tokens import open_sandbox
 from outreach.accounts.invitations import link_for
 from outreach.accounts.organisations import find_organisation, save_organisation
 from outreach.accounts.users import add_user, find_by_email, has_password, renew_invitation

@@ -23,11 +23,15 @@ from admin.forms import (
 )
 from admin.views.base import AdminPage, FormAction, requested_day
 from campaigns.agencies.import_reports import RosterResult, read_roster, submit_file, submit_roster
-from campaigns.agencies.links import LONGEST_DAYS, address_of, end_link, make_link, read_links
 from campaigns.agencies.reports import (
+    LONGEST_DAYS,
+    address_of,
+    end_link,
     find_agency,
+    make_link,
     read_counts,
     read_history,
+    read_links,
     read_overview,
     submit_by_officer,
 )

@@ -22,7 +22,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.audit import read_actors, read_head, read_journal
 from outreach.accounts.security_events import SecurityEvent, count_events, read_events
 from outreach.accounts.users import name_of, names_of
-from outreach.models.backups import Backup
+from outreach.models.office import Backup
 
 # Tables whose rows have a page: its endpoint, and the name of its id argument.
 _PAGES = {

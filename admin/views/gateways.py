@@ -35,7 +35,7 @@ from campaigns.delivery.gateway_accounts import (
     try_gateway,
 )
 from campaigns.lifecycle import find_campaign
-from campaigns.models.templates import TemplateState
+from campaigns.models.campaigns import TemplateState
 from campaigns.planning.registered_templates import (
     form_rows,
     read_templates,
@@ -45,7 +45,7 @@ from campaigns.planning.registered_templates import (
 )
 from campaigns.rules.registered_templates import MOST_PARAMETERS
 from outreach.gateway_accounts import read_accounts
-from outreach.models.gateways import GatewayAccount, GatewayKind, GatewayState
+from outreach.models.office import GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.gateway import Proof
 
 

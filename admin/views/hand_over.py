@@ -21,10 +21,10 @@ from admin.wording.filters import day, label_of
 from campaigns.cases.case_list import count_open
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import Campaign
-from campaigns.rules.hand_over import CODE_HEADING, person_code
 from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.replies.labels import OFFICER_LABELS, Label
 from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.visits import CODE_HEADING, person_code
 from campaigns.visits.hand_over import (
     ANSWERED,
     MOST_MARKED,

@@ -34,7 +34,7 @@ from campaigns.analytics.progress import DriveFigures, LeadGoal, read_drive_figu
 from campaigns.analytics.rescue import read_cards
 from campaigns.cases.case_list import count_open
 from campaigns.delivery.reconcile import count_without_campaign
-from campaigns.emergency_stop import may_resume_sending, resume_all_sending, stop_all_sending
+from campaigns.live_permit import may_resume_sending, resume_all_sending, stop_all_sending
 from campaigns.models.campaigns import Campaign, Drive
 from campaigns.planning.drives import current_drive_id, list_drives
 from campaigns.planning.keep_form import read_kept_forms

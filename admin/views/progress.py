@@ -57,10 +57,10 @@ from campaigns.visits.checks import read_corrected
 from campaigns.visits.progress import read_totals
 from outreach.accounts.permissions import is_province_staff, organisations_of
 from outreach.core.cache import cached_count
-from outreach.enqueue_jobs import enqueue_count_reach
 from outreach.models.accounts import Role, User
 from outreach.places.nation import points_of
 from outreach.rules.keys import Purpose, oldest_first
+from outreach.use_cases import enqueue_count_reach
 
 COMMUNES_SHOWN, LAGGARDS_SHOWN = 5, 3
 _MOST_LABELS = 20  # names on a map

@@ -29,16 +29,15 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import AnswerSource
 from campaigns.planning.preview import campaign_spending
 from campaigns.rules.own_answers import read_own_answers
-from campaigns.rules.reach import ReachTotals
-from campaigns.rules.reach_by_operator import ReachByOperator
+from campaigns.rules.reach import ReachByOperator, ReachTotals
 from outreach.accounts.permissions import organisations_of
 from outreach.core.spreadsheets import MEDIA_TYPE, csv_text, workbook_bytes
-from outreach.enqueue_jobs import enqueue_count_reach
 from outreach.gateway_accounts import read_names_of_gateways
 from outreach.models.accounts import Organisation, User
 from outreach.models.places import AreaLevel
 from outreach.places.areas import name_level
 from outreach.places.unit_days import UnitHistory, UnitsOfOneDay, read_unit_history
+from outreach.use_cases import enqueue_count_reach
 
 _TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": MEDIA_TYPE}
 

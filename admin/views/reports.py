@@ -51,8 +51,7 @@ from campaigns.reports.urge_contact import (
     text_with_link,
     urge_contact,
 )
-from campaigns.rules.reports.document import ReportDocument
-from campaigns.rules.reports.notes import read_notes
+from campaigns.rules.reports.document import ReportDocument, read_notes
 from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.urge_texts import Lag, write_about_agency, write_about_place

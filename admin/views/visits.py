@@ -19,9 +19,15 @@ from admin.wording.errors import show_error
 from admin.wording.filters import has_outcome
 from campaigns.analytics.installs import list_launched
 from campaigns.models.activities import VisitSheet
-from campaigns.rules.random_checks import DEFAULT_PERCENT, MOST_PERCENT
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.visits import RESULT_KEYS, VisitOutcome, read_code, read_keys
+from campaigns.rules.visits import (
+    DEFAULT_PERCENT,
+    MOST_PERCENT,
+    RESULT_KEYS,
+    VisitOutcome,
+    read_code,
+    read_keys,
+)
 from campaigns.visits.assignments import (
     MOST_TARGET,
     assign_sheet,

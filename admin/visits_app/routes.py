@@ -27,10 +27,9 @@ from campaigns.visits.phone_data import PhoneData, PhonePerson, carry_houses
 from campaigns.visits.receive_results import MOST_RESULTS, SentResult, receive_results
 from outreach.accounts.sessions import NOTED_EVERY, note_seen
 from outreach.accounts.village_officers import find_phone, join_phone
-from outreach.core.rate_limits import hit, nothing_limited_without_redis
+from outreach.core.rate_limits import hit, network_of, nothing_limited_without_redis
 from outreach.core.sentences import word_error
 from outreach.models.accounts import User
-from outreach.rules.addresses import network_of
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
 from outreach.rules.phone_numbers import local_number

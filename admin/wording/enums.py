@@ -14,10 +14,10 @@ from flask_babel import lazy_gettext as _l
 
 from campaigns.analytics.open_tasks import FirstStep
 from campaigns.cases.timeline import Event
+from campaigns.models.campaigns import TemplateState
 from campaigns.models.figures import ReportChannel
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import AnswerPlace
-from campaigns.models.templates import TemplateState
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.checks import Check, Level
@@ -31,7 +31,7 @@ from outreach.contacts.contact import Closing
 from outreach.imports.issues import IssueStatus
 from outreach.models.accounts import NoticeKind, Right
 from outreach.models.contacts import LegalBasis, UploadState
-from outreach.models.gateways import GatewayState
+from outreach.models.office import GatewayState
 from outreach.rules.gateway import Proof
 from outreach.rules.kept_values import PREFIX, Unfit
 from outreach.rules.list_labels import PHONE, SENSITIVE, Column

@@ -9,8 +9,8 @@ from benchmarks.contestants import Run
 from benchmarks.gateway import Gateway
 from benchmarks.ground import Ground
 from benchmarks.measures import cpu_s, peak_mb
-from outreach.enqueue_jobs import enqueue_send
 from outreach.runtime import Runtime, open_runtime
+from outreach.use_cases import enqueue_send
 from tests.support.processes import Processes
 
 WARM_UP_S = 60.0

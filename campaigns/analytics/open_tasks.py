@@ -30,7 +30,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from campaigns.cases.handle_case import cases_visible_to
 from campaigns.delivery.reconcile import CAMPAIGN_OF_ATTEMPT, waits_for_person
-from campaigns.emergency_stop import STOP_ALL
+from campaigns.live_permit import STOP_ALL
 from campaigns.models.campaigns import Campaign, CampaignDecision, CampaignVersion, Switch
 from campaigns.models.messages import Attempt, Incident, Message
 from campaigns.models.replies import IS_OPEN_CRY, Case, Reply

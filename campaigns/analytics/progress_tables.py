@@ -20,7 +20,7 @@ from outreach.models.accounts import Organisation, User
 from outreach.models.places import AreaLevel
 from outreach.places.areas import below_province, name_level, path_upwards
 from outreach.places.unit_days import UnitHistory
-from outreach.rules.unit_days import Ground, known_ground, sort_ground
+from outreach.rules.gazetteer import Ground, known_ground, sort_ground
 
 Code = TypeVar("Code", bound=Hashable)
 Counted = TypeVar("Counted", bound=Hashable)

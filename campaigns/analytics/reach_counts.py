@@ -31,13 +31,12 @@ from campaigns.models.replies import InstallReport
 from campaigns.planning import stored_reach
 from campaigns.planning.kinds import find_outside_base
 from campaigns.planning.stored_reach import count_audience_rows, is_small, store_counts
-from campaigns.rules.reach import FAILED, TAKEN, ReachMeasure
-from campaigns.rules.reach_by_operator import ReachByOperator, add_up
+from campaigns.rules.reach import FAILED, TAKEN, ReachByOperator, ReachMeasure, add_up
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState, MessageState
 from outreach.core.cache import cached_count
 from outreach.core.db import Database, is_postgresql
 from outreach.models.contacts import ContactList, Phone
-from outreach.models.gateways import GatewayAccount
+from outreach.models.office import GatewayAccount
 
 _CHARGED_STATES = tuple(sorted(ACCEPTED_OR_BEYOND - {AttemptState.FAILED}))
 

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.outbox import queue_message
-from campaigns.emergency_stop import is_stopped
+from campaigns.live_permit import is_stopped
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import Case, SafetyReport
@@ -29,14 +29,13 @@ from outreach.core.db import find_row
 from outreach.core.job_queue import once_every
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_alert, enqueue_send
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput
 from outreach.rules.formats import way_to
 from outreach.rules.keys import Purpose
 from outreach.rules.segments import measure
 from outreach.runtime import Runtime
-from outreach.use_cases import enqueue_after_commit, transaction
+from outreach.use_cases import enqueue_after_commit, enqueue_alert, enqueue_send, transaction
 
 log = logging.getLogger(__name__)
 _SMS = "{drill}Loa: co nguoi keu cuu luc {at}, {place}. {ask}: {link}"

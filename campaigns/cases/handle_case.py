@@ -61,13 +61,12 @@ from outreach.accounts.users import name_of
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lock_phone, lock_phones
 from outreach.core.db import find_row, id_of
-from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.rules.identity import ERASED
 from outreach.rules.wishes import WishSource
-from outreach.use_cases import enqueue_after_commit, use_case
+from outreach.use_cases import enqueue_after_commit, enqueue_send, use_case
 
 
 def cases_visible_to(session: Session, user: User) -> ColumnElement[bool]:

@@ -27,7 +27,7 @@ from outreach.contacts.contact import find_recorded_contact
 from outreach.contacts.directory import visible_lists
 from outreach.contacts.phones import note_at_the_door
 from outreach.contacts.place_questions import follow_answer
-from outreach.contacts.removal import lock_removal
+from outreach.contacts.references import lock_removal
 from outreach.contacts.suppressions import lock_phones
 from outreach.contacts.wishes import share_wishes_since
 from outreach.core.bulk import change_rows, set_columns, values_subquery

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.cases.alert_officers import queue_sms
 from campaigns.cases.handle_case import cases_visible_to, close_case, last_cry_of, lock_open_case
-from campaigns.emergency_stop import is_stopped
+from campaigns.live_permit import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import BY_ANYBODY, Case, Reply, SafetyReport, said_by_number

@@ -28,14 +28,13 @@ from outreach.accounts.permissions import home_of, organisations_of, require_rol
 from outreach.contacts.wishes import is_left_alone
 from outreach.core.db import find_row
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Suppression
 from outreach.places.areas import descendants
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.segments import measure
 from outreach.rules.sms_template import Template
-from outreach.use_cases import enqueue_after_commit, use_case
+from outreach.use_cases import enqueue_after_commit, enqueue_send, use_case
 
 # Longer answers are better given by phone.
 MOST_SEGMENTS = 3

@@ -35,9 +35,8 @@ from outreach.core.mail import check_server as check_server_of_mail
 from outreach.core.schema import require_current
 from outreach.core.settings import WEAK_SECRET, Settings
 from outreach.gateway_accounts import account_settings, read_accounts, shared_name
-from outreach.models.backups import Backup, check_of
 from outreach.models.contacts import ExchangePeer
-from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
+from outreach.models.office import ENVIRONMENT, Backup, GatewayAccount, GatewayKind, GatewayState, check_of
 from outreach.rules.errors import BadInput, LoaError, WrongState, error_from_json
 from outreach.rules.keys import split_keys
 from outreach.runtime import Runtime

@@ -17,8 +17,8 @@ from campaigns.delivery.create_attempts import NewAttempt, create_attempts
 from campaigns.delivery.message_data import read_list_values, read_outbox
 from campaigns.delivery.outbox import ChangeTotals, StateChange, add_totals, credit_segments
 from campaigns.delivery.record_outcomes import refresh_messages
-from campaigns.emergency_stop import RESTORING
 from campaigns.lifecycle import pause_automatically
+from campaigns.live_permit import RESTORING
 from campaigns.models.campaigns import Campaign, Step, Switch
 from campaigns.models.messages import Attempt, Outbox
 from campaigns.rules.delivery import Renderer
@@ -30,7 +30,7 @@ from outreach.accounts.api_tokens import end_tokens
 from outreach.accounts.sessions import end_all_sessions
 from outreach.core.bulk import change_rows
 from outreach.core.db import is_postgresql
-from outreach.models.backups import Backup
+from outreach.models.office import Backup
 from outreach.rules.errors import LoaError
 from outreach.rules.gateway import Channel
 

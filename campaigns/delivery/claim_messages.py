@@ -70,7 +70,7 @@ from outreach.core.db import DATABASE_AWAY, database_now
 from outreach.core.fence import Fence
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import dearest_price
-from outreach.models.gateways import ENVIRONMENT
+from outreach.models.office import ENVIRONMENT
 from outreach.rules.errors import LoaError
 from outreach.rules.gateway import Notice, goes_alone
 from outreach.rules.quiet_days import NO_DAYS, QuietDays

@@ -24,7 +24,7 @@ from campaigns.rules.delivery import language_of
 from campaigns.rules.states import AttemptState, MessageState
 from outreach.core.bulk import change_rows, rows_table, values_subquery
 from outreach.core.db import UtcDateTime
-from outreach.models.gateways import ENVIRONMENT
+from outreach.models.office import ENVIRONMENT
 from outreach.rules.gateway import Channel, Notice
 
 

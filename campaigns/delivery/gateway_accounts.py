@@ -29,7 +29,7 @@ from outreach.core.settings import PROFILES, Settings
 from outreach.core.signed_tokens import seal_secret
 from outreach.gateway_accounts import read_accounts, shared_name
 from outreach.models.accounts import User
-from outreach.models.gateways import GatewayAccount, GatewayKind, GatewayState
+from outreach.models.office import GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.formats import read_decimal
 from outreach.rules.gateway import Proof

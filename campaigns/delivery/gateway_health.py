@@ -13,7 +13,7 @@ from campaigns.rules.states import FAILURES, AttemptState
 from outreach.accounts import audit
 from outreach.core.db import count_rows
 from outreach.gateway_accounts import read_accounts
-from outreach.models.gateways import GatewayAccount, GatewayState
+from outreach.models.office import GatewayAccount, GatewayState
 from outreach.rules.errors import LoaError
 from outreach.rules.gateway import Proof
 

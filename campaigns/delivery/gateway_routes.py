@@ -15,7 +15,7 @@ from campaigns.rules.gateway_choice import GatewayTerms, Health, in_order, take_
 from campaigns.rules.states import MessageKind
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import notice_channel, read_accounts
-from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayState
+from outreach.models.office import ENVIRONMENT, GatewayAccount, GatewayState
 from outreach.rules.gateway import Channel
 from outreach.rules.operators import Operator, operator_of
 from outreach.rules.segments import Encoding, measure

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import account_settings, read_accounts, shared_name
-from outreach.models.gateways import GatewayKind, GatewayState
+from outreach.models.office import GatewayKind, GatewayState
 from outreach.rules.errors import LoaError
 from outreach.rules.gateway import Gateway, Inbox
 from outreach.runtime import Runtime

@@ -39,11 +39,10 @@ from outreach.accounts.permissions import organisations_of, require_role
 from outreach.core.db import count_rows, database_now, find_row
 from outreach.core.fence import Fence
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_send
 from outreach.gateway_accounts import read_roads, road_of
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
-from outreach.models.gateways import ENVIRONMENT, GatewayAccount
+from outreach.models.office import ENVIRONMENT, GatewayAccount
 from outreach.rules.errors import NotAllowed
 from outreach.rules.gateway import (
     Accepted,
@@ -56,7 +55,7 @@ from outreach.rules.gateway import (
 from outreach.rules.keys import Purpose
 from outreach.rules.roads import Lasting, Lookup, repeats_until
 from outreach.runtime import Runtime
-from outreach.use_cases import enqueue_after_commit, use_case
+from outreach.use_cases import enqueue_after_commit, enqueue_send, use_case
 
 log = logging.getLogger(__name__)
 # A moment shortly before the gateway was asked, and what it listed.

@@ -18,14 +18,13 @@ from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import hashes_of
 from outreach.contacts.wishes import standing
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone, Suppression, Wish, WishNumber
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.wishes import EVERYTHING
-from outreach.use_cases import enqueue_after_commit, use_case
+from outreach.use_cases import enqueue_after_commit, enqueue_send, use_case
 
 # Enough to get a text right, too few to write to people past the lists and the approval.
 MAX_PER_HOUR = 10

@@ -16,8 +16,7 @@ from sqlalchemy import BigInteger, literal, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.message_data import CampaignStep, find_stopped, read_outbox
-from campaigns.emergency_stop import is_stopped
-from campaigns.live_permit import lacks_permit
+from campaigns.live_permit import is_stopped, lacks_permit
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.models.messages import Attempt, Outbox
 from campaigns.privacy.clocks import quiet_days

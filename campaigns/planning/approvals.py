@@ -33,11 +33,11 @@ from outreach.core.db import find_row
 from outreach.core.job_queue import once_every
 from outreach.core.sentences import word_error
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_approval_mail
 from outreach.models.accounts import MailedNotice, NoticeKind, Organisation, Role, User
 from outreach.models.contacts import ContactList
 from outreach.rules.errors import error_from_json
 from outreach.runtime import Runtime
+from outreach.use_cases import enqueue_approval_mail
 
 _MAY_APPROVE = and_(User.is_active, User.role.in_((Role.APPROVER, Role.ADMINISTRATOR)))
 

@@ -38,7 +38,7 @@ from campaigns.rules.audience import (
 from campaigns.rules.experiments import P, bucket_sql
 from campaigns.rules.states import Exclusion
 from outreach.contacts.phones import OTHERS_PHONES
-from outreach.contacts.removal import keep_people
+from outreach.contacts.references import keep_people
 from outreach.core.bulk import full_scan, values_subquery
 from outreach.core.db import count_rows, is_postgresql
 from outreach.models.accounts import Organisation

@@ -10,8 +10,14 @@ from decimal import Decimal
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from campaigns.models.campaigns import Campaign, CampaignList, Sender
-from campaigns.models.templates import RegisteredTemplate, TemplateAtGateway, TemplateState
+from campaigns.models.campaigns import (
+    Campaign,
+    CampaignList,
+    RegisteredTemplate,
+    Sender,
+    TemplateAtGateway,
+    TemplateState,
+)
 from campaigns.planning.list_fields import values_of_campaign
 from campaigns.planning.preview import EXAMPLE_TOKEN
 from campaigns.rules.delivery import drops_accents
@@ -31,7 +37,7 @@ from outreach.core.settings import Settings
 from outreach.gateway_accounts import read_accounts
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, Membership
-from outreach.models.gateways import GatewayAccount, GatewayState
+from outreach.models.office import GatewayAccount, GatewayState
 from outreach.rules.errors import BadCampaign, BadInput, NotFound, or_raise
 from outreach.rules.formats import read_decimal
 from outreach.rules.languages import VIETNAMESE

@@ -50,7 +50,7 @@ from outreach.accounts import audit
 from outreach.accounts.kept_filters import remove_filters_naming
 from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_recorded_contact
-from outreach.contacts.removal import lock_removal
+from outreach.contacts.references import lock_removal
 from outreach.contacts.suppressions import lock_phone
 from outreach.contacts.wishes import erase_numbers_of_wishes, keep_wishes
 from outreach.core.bulk import change_rows, set_columns, values_subquery

@@ -27,12 +27,12 @@ from outreach.accounts import audit
 from outreach.core.bulk import set_columns, values_subquery
 from outreach.core.db import count_rows
 from outreach.core.job_queue import once_every
-from outreach.enqueue_jobs import enqueue_remove_expired
 from outreach.imports.erasures import erase_issues, is_undecided
 from outreach.models.contacts import ContactPhone, ImportIssue, ListImport, Phone, RemovedPhone
 from outreach.rules.identity import ERASED
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
+from outreach.use_cases import enqueue_remove_expired
 
 _RUN_EVERY_S = 24 * 3600
 _Eraser = Callable[[Session, Sequence[int], datetime], int]

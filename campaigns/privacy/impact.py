@@ -35,7 +35,7 @@ from outreach.models.contacts import (
     Wish,
     WishNumber,
 )
-from outreach.models.gateways import GatewayKind
+from outreach.models.office import GatewayKind
 from outreach.rules.identity import ERASED
 from outreach.sms.aggregator import load_profile
 

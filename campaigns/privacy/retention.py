@@ -52,7 +52,7 @@ from campaigns.privacy.erase_contact import (
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.states import UNSETTLED, CampaignState, MessageState
 from outreach.accounts import audit
-from outreach.contacts.removal import lock_removal
+from outreach.contacts.references import lock_removal
 from outreach.core.bulk import change_rows, full_scan, set_columns, values_subquery
 from outreach.core.db import Database, count_rows
 from outreach.imports.erasures import keep_wishes_of

@@ -31,7 +31,6 @@ from outreach.accounts.api_tokens import Bearer
 from outreach.accounts.permissions import visible_to
 from outreach.contacts.references import find_person
 from outreach.core.bulk import change_rows, values_subquery
-from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_send
 from outreach.models.contacts import ContactList, Phone
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.gateway import (
@@ -46,7 +45,7 @@ from outreach.rules.gateway import (
 from outreach.rules.keys import Purpose
 from outreach.rules.zalo import ZaloMessage, ZaloNumber
 from outreach.runtime import Runtime
-from outreach.use_cases import enqueue_after_commit
+from outreach.use_cases import enqueue_after_commit, enqueue_apply_callbacks, enqueue_send
 
 log = logging.getLogger(__name__)
 # What has come of a reply by then is read: it may be an opt-out.

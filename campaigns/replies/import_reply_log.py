@@ -19,7 +19,6 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.contacts.phones import find_phones
 from outreach.contacts.suppressions import lock_phones
-from outreach.enqueue_jobs import enqueue_send
 from outreach.imports.sheet_process import read_sheets
 from outreach.rules.cells import written
 from outreach.rules.declared_tables import TableRow, find_table
@@ -27,7 +26,7 @@ from outreach.rules.errors import BadList
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.sms_inbound import as_number, keyed_id
 from outreach.runtime import Runtime
-from outreach.use_cases import enqueue_after_commit, transaction
+from outreach.use_cases import enqueue_after_commit, enqueue_send, transaction
 
 _COLUMNS = {
     name: re.compile(rf"(?:{labels.replace(' ', '[ _]?')})[\W\d_]*$")

@@ -31,7 +31,7 @@ from campaigns.reports.settings import (
 )
 from campaigns.reports.take_snapshot import freezes_at, take_snapshot
 from campaigns.rules.reports.changes import FigureChange, find_changes
-from campaigns.rules.reports.notes import read_notes
+from campaigns.rules.reports.document import read_notes
 from campaigns.rules.reports.snapshot import Snapshot, read_snapshot
 from campaigns.rules.reports.template import parse_template
 from campaigns.rules.sending_hours import VIETNAM
@@ -39,11 +39,10 @@ from outreach.accounts import audit
 from outreach.core.bulk import insert_missing
 from outreach.core.db import id_of
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_report_schedule
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState, or_raise
 from outreach.runtime import Runtime
-from outreach.use_cases import enqueue_after_commit, transaction, use_case
+from outreach.use_cases import enqueue_after_commit, enqueue_report_schedule, transaction, use_case
 
 
 def lock_day(session: Session, drive: int, day: str) -> ReportDay:

@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from campaigns.agencies.links import address_of as agency_address
+from campaigns.agencies.reports import address_of as agency_address
 from campaigns.models.figures import AgencyLink
 from campaigns.models.reports import Purpose, ReportDay, ReportFile, ReportIssue, ReportMail
 from campaigns.planning.drives import find_drive
@@ -36,11 +36,10 @@ from outreach.core.bulk import insert_missing
 from outreach.core.db import find_row
 from outreach.core.mail import Attachment, is_about_one_mail, send_mail
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_report_schedule
 from outreach.models.accounts import Organisation
 from outreach.rules.errors import NotFound
 from outreach.runtime import Runtime
-from outreach.use_cases import enqueue_after_commit
+from outreach.use_cases import enqueue_after_commit, enqueue_report_schedule
 
 # Longer than a server may take for one mail: after it the claiming process has ended.
 CLAIMED_FOR = timedelta(minutes=3)

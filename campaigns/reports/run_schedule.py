@@ -19,14 +19,13 @@ from campaigns.reports.issue_report import freeze, issue, lock_day, newest_issue
 from campaigns.reports.report_mail import due_mail, end_of, is_delivered, queue_mail, readdress, send_due_mail
 from campaigns.reports.settings import current_template, drives_with_report, may_approve_report
 from campaigns.reports.take_snapshot import days_with_report, read_agencies
-from campaigns.rules.reports.schedule import DayEvents, ReportAction, next_action
-from campaigns.rules.reports.template import ADDRESS
+from campaigns.rules.reports.template import ADDRESS, DayEvents, ReportAction, next_action
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import is_province_staff
 from outreach.core.job_queue import once_every
-from outreach.enqueue_jobs import enqueue_report_schedule
 from outreach.models.accounts import Role, User
 from outreach.runtime import Runtime
+from outreach.use_cases import enqueue_report_schedule
 
 log = logging.getLogger(__name__)
 # Days for which late figures are looked for, and a report that was missed is asked for.

@@ -21,14 +21,13 @@ from outreach.core.job_queue import once_every
 from outreach.core.mail import is_about_one_mail, send_mail
 from outreach.core.settings import Settings
 from outreach.core.signed_tokens import TokenPurpose, find_by_token, sign_token
-from outreach.enqueue_jobs import enqueue_urge_contacts
 from outreach.models.accounts import Organisation, User
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState, or_raise
 from outreach.rules.keys import Purpose
 from outreach.rules.phone_numbers import NumberKind, read_digits
 from outreach.runtime import Runtime
-from outreach.use_cases import enqueue_after_commit, use_case
+from outreach.use_cases import enqueue_after_commit, enqueue_urge_contacts, use_case
 
 ANSWERED_FOR = timedelta(days=14)
 _CHECK_EVERY_S = 20

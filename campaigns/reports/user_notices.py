@@ -23,11 +23,10 @@ from outreach.accounts.notices import Letter, send_letters
 from outreach.accounts.permissions import has_role
 from outreach.core.job_queue import once_every
 from outreach.core.mail import is_about_one_mail
-from outreach.enqueue_jobs import enqueue_notices
 from outreach.models.accounts import MailedNotice, NoticeKind, Role, User
 from outreach.models.contacts import ContactList, Upload, UploadState
 from outreach.runtime import Runtime
-from outreach.use_cases import use_case
+from outreach.use_cases import enqueue_notices, use_case
 
 _AT_MOST_EVERY = timedelta(hours=1)
 _CASE_WAITS = timedelta(days=1)  # since it was taken

@@ -1,14 +1,21 @@
-"""Home visits: their reasons, outcomes and keys, houses, and what becomes of a result that a phone brings late."""
+"""Home visits: reasons, outcomes and keys, houses, late results, lists that are handed over, random checks. Pure."""
 
+import hashlib
+import math
 import re
-from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from statistics import NormalDist
 
+from campaigns.rules.agencies import read_mark
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
+from outreach.rules.cells import Row
+from outreach.rules.declared_tables import find_table
 from outreach.rules.identity import name_key
+from outreach.rules.phone_numbers import unaccented
 
 
 class VisitReason(StrEnum):
@@ -213,3 +220,157 @@ def visit_priority(why: VisitReason, last: VisitOutcome | None) -> int:
 def shown_reason(why: VisitReason) -> VisitReason:
     """Return the reason that an officer reads: a random check is not marked as one."""
     return VisitReason.NO_ANSWER if why is VisitReason.CHECK else why
+
+
+# A list that is handed over: the code of each of its people, and the marks on it when it comes back.
+CODE_HEADING = "Mã"
+_CODE = re.compile(r"D?\s*([0-9]{1,9})\s*[-–]\s*([0-9]{1,12})", re.IGNORECASE)
+# "Đã tiêm", "Đã đến dự"; the last, as a field of the list may be "đã tiêm mũi 1".
+_COLUMNS = {"code": re.compile(rf"{unaccented(CODE_HEADING)}$"), "mark": re.compile(r"da\b")}
+
+
+@dataclass(slots=True)
+class ReturnedMarks:
+    """Recipients who are marked on a list that came back, the lines whose mark is not understood, and those of other campaigns."""
+
+    came: set[int] = field(default_factory=set)
+    unclear: list[int] = field(default_factory=list)
+    strangers: int = 0
+
+
+def person_code(campaign_id: int, recipient_id: int) -> str:
+    """Return the code of a person on a list, such as "D12-345"; no spreadsheet takes it for a day or a number."""
+    return f"D{campaign_id}-{recipient_id}"
+
+
+def value_key(value: str) -> list[tuple[int, int, str]]:
+    """Return what values are ordered by: "7h30" before "10h00"; who has none is last."""
+    parts = re.findall(r"([0-9]+)|([^0-9]+)", value)
+    return [(0, int(digits), "") if digits else (1, 0, unaccented(text)) for digits, text in parts] or [
+        (2, 0, "")
+    ]
+
+
+def read_marks(rows: Iterable[Row], *, campaign_id: int) -> ReturnedMarks | None:
+    """Return the marks of a sheet; None if it has no row of headings with the code and a column such as "Đã đến"."""
+    table = find_table(rows, _COLUMNS, needed=(("code",), ("mark",)), last=("mark",))
+    if table is None:
+        return None
+    marks = ReturnedMarks()
+    for row in table:
+        code, mark = row.text("code"), row.text("mark")
+        person = _CODE.fullmatch(code)
+        if person is None or not mark:
+            continue  # a signature below the table, or nobody who came
+        has_come = read_mark(mark)
+        if has_come is None:
+            marks.unclear.append(row.line)
+        elif has_come and int(person[1]) == campaign_id:
+            marks.came.add(int(person[2]))
+        else:
+            marks.strangers += has_come
+    return marks
+
+
+# Of those who reported by themselves; a sheet's form may say another share.
+DEFAULT_PERCENT, MOST_PERCENT = 5, 30
+# Random checks: some of those who reported by themselves that it is done are put on visit sheets, unmarked. What officers
+# find there says which part of the self-reports is true. See docs/random-checks.md.
+_CONFIDENCE = 0.95
+# With fewer checks than this nothing is said.
+FEWEST_CHECKS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class VillageChecks:
+    """Checks with a clear result in one village: `confirmed` of `checked` were true."""
+
+    checked: int
+    confirmed: int
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedCount:
+    """What is left of a reported count: the likely number, the ends of its interval, and from how many checks."""
+
+    reported: int
+    likely: float
+    low: float
+    high: float
+    checks: int
+    confirmed: int
+
+
+def is_drawn(campaign_id: int, recipient_id: int, percent: int) -> bool:
+    """Return whether a person is drawn for a check: the same at every asking, and at every larger share.
+
+    Nobody chooses: neither the officer who makes a sheet nor the order of the answers.
+    """
+    digest = hashlib.sha256(f"random check {campaign_id} {recipient_id}".encode()).digest()
+    return int.from_bytes(digest[:8]) % 10_000 < percent * 100
+
+
+def are_enough(villages: Sequence[VillageChecks]) -> bool:
+    """Return whether anything may be said from these checks."""
+    return sum(village.checked for village in villages) >= FEWEST_CHECKS
+
+
+def correct(reported: int, unchecked: int, villages: Sequence[VillageChecks]) -> CorrectedCount | None:
+    """Return what is left of `reported`, None with fewer than `FEWEST_CHECKS` checks.
+
+    `reported` counts everybody who counts as done now. Of them `unchecked` reported it themselves and were not checked;
+    the others were confirmed, or heard by an officer. The share of true reports comes from the checks; its interval is
+    Wilson's for 95%, made wider where villages differ (the checks of a village resemble each other) and by Student's t
+    where they are few.
+    """
+    checks = sum(village.checked for village in villages)
+    confirmed = sum(village.confirmed for village in villages)
+    if not are_enough(villages):
+        return None
+    low, high = _wilson(confirmed, checks, villages)
+    certain = reported - unchecked
+    return CorrectedCount(
+        reported=reported,
+        likely=certain + unchecked * confirmed / checks,
+        low=certain + unchecked * low,
+        high=certain + unchecked * high,
+        checks=checks,
+        confirmed=confirmed,
+    )
+
+
+def _wilson(confirmed: int, checks: int, villages: Sequence[VillageChecks]) -> tuple[float, float]:
+    """Return Wilson's interval with the effective number of checks."""
+    share = confirmed / checks
+    n = checks / _design_effect(share, checks, villages)
+    quantile = _t_quantile(max(len([village for village in villages if village.checked]) - 1, 1))
+    square = quantile * quantile
+    middle = (share + square / (2 * n)) / (1 + square / n)
+    half = quantile / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _design_effect(share: float, checks: int, villages: Sequence[VillageChecks]) -> float:
+    """Return by what factor the variance between villages exceeds that of as many separate draws; at least 1.
+
+    The variance is that of a ratio over clusters: Cochran, Sampling Techniques, 3rd edition, 6.2 and 9A.
+    """
+    k = len(villages)
+    simple = share * (1 - share) / checks
+    if k < 2 or simple == 0:
+        return 1.0
+    spread = sum((village.confirmed - share * village.checked) ** 2 for village in villages)
+    return max(1.0, spread * k / (k - 1) / checks**2 / simple)
+
+
+def _t_quantile(degrees: int) -> float:
+    """Return the two-sided 95% quantile of Student's t, by Cornish and Fisher's expansion; exact enough from 3 degrees on."""
+    z = NormalDist().inv_cdf((1 + _CONFIDENCE) / 2)
+    if degrees < 3:
+        return {1: 12.706, 2: 4.303}[degrees]
+    return (
+        z
+        + (z**3 + z) / (4 * degrees)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * degrees**3)
+    )

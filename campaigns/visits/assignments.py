@@ -16,12 +16,11 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.accounts.village_officers import code_of, find_officer, has_mail, shut_out
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_code_mail
 from outreach.models.accounts import Role, User, UserSession
 from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.rules.keys import Purpose, newest_key
 from outreach.rules.segments import measure
-from outreach.use_cases import enqueue_after_commit, use_case
+from outreach.use_cases import enqueue_after_commit, enqueue_code_mail, use_case
 
 _INVITED = "officer.invite"
 # Invitations that one user may send in an hour: a commune's villages, and no flood of messages.

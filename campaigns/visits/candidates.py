@@ -14,10 +14,9 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import AnswerSource, InstallReport, SafetyReport
 from campaigns.planning.drives import campaign_scopes
-from campaigns.rules.random_checks import is_drawn
 from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.states import Exclusion, MessageState
-from campaigns.rules.visits import VisitOutcome, VisitReason, village_key, visit_reason
+from campaigns.rules.visits import VisitOutcome, VisitReason, is_drawn, village_key, visit_reason
 from outreach.accounts.permissions import visible_to, within_area
 from outreach.contacts.directory import people_recorded_for
 from outreach.contacts.wishes import people_left_alone

@@ -11,8 +11,14 @@ from campaigns.analytics.progress_counts import MIN_TTL_S, scope_key
 from campaigns.models.activities import VisitLine, VisitResult
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import AnswerSource, InstallReport
-from campaigns.rules.random_checks import CorrectedCount, VillageChecks, are_enough, correct
-from campaigns.rules.visits import VisitOutcome, VisitReason
+from campaigns.rules.visits import (
+    CorrectedCount,
+    VillageChecks,
+    VisitOutcome,
+    VisitReason,
+    are_enough,
+    correct,
+)
 from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.core.cache import cached_count
 from outreach.models.accounts import User

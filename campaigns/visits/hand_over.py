@@ -20,10 +20,9 @@ from campaigns.models.replies import Answer, AnswerPlace, OfficerEntry
 from campaigns.planning.drives import campaign_scopes
 from campaigns.replies.one_person import counted_id
 from campaigns.replies.record_answer import AnswerContext, record_officer_answer, undo_answer_by_id
-from campaigns.rules.hand_over import ReturnedMarks, read_marks, value_key
 from campaigns.rules.own_answers import read_own_answers, read_word
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.visits import village_key
+from campaigns.rules.visits import ReturnedMarks, read_marks, value_key, village_key
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.directory import people_recorded_for, people_visible_to

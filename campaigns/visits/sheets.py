@@ -17,8 +17,7 @@ from campaigns.planning.drives import campaign_scopes
 from campaigns.planning.free_phones import are_others
 from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.replies.one_person import counted_id
-from campaigns.rules.random_checks import MOST_PERCENT
-from campaigns.rules.visits import VisitOutcome, line_code
+from campaigns.rules.visits import MOST_PERCENT, VisitOutcome, line_code
 from campaigns.visits.candidates import find_candidates
 from campaigns.visits.progress import count_lines
 from outreach.accounts import audit

@@ -47,7 +47,6 @@ from campaigns.web.responses import HEADERS, add_security_headers, public_page
 from outreach.core.db import Database
 from outreach.core.sentences import word_error
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import ContactList
 from outreach.rules.errors import BadInput
@@ -56,6 +55,7 @@ from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.languages import VIETNAMESE
 from outreach.rules.wishes import EVERYTHING
 from outreach.runtime import Runtime
+from outreach.use_cases import enqueue_send
 
 # `GET /<token>?about` shows who sends this, why, with which data, and how to object.
 ABOUT = "about"

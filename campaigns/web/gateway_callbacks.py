@@ -40,9 +40,8 @@ from outreach.accounts.security_events import SecurityEvent, note_event
 from outreach.core.db import DATABASE_AWAY, Database
 from outreach.core.sentences import word_error
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_send
 from outreach.gateway_accounts import account_settings
-from outreach.models.gateways import ENVIRONMENT, GatewayAccount
+from outreach.models.office import ENVIRONMENT, GatewayAccount
 from outreach.rules.aggregator import AttemptNames, id_prefix, read_operator, read_price, read_report
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import (
@@ -60,6 +59,7 @@ from outreach.rules.zalo import read_event as read_zalo
 from outreach.runtime import Runtime
 from outreach.sms.aggregator import AggregatorGateway, load_profile
 from outreach.sms.android import MessageIds, read_event
+from outreach.use_cases import enqueue_apply_callbacks, enqueue_send
 
 log = logging.getLogger(__name__)
 

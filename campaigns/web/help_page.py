@@ -25,14 +25,13 @@ from campaigns.replies.safety import Details, find_event, has_open_cry, record_p
 from campaigns.rules.content import PAGE_WORDS, Content, read_content
 from campaigns.rules.safety import LONGEST_PLACE, Need, SafetyStatus
 from campaigns.web.responses import HEADERS, add_security_headers, public_page
-from outreach.core.rate_limits import hit_in_turn, nothing_limited_without_redis
+from outreach.core.rate_limits import hit_in_turn, network_of, nothing_limited_without_redis
 from outreach.core.sentences import word_error
-from outreach.enqueue_jobs import enqueue_send
-from outreach.rules.addresses import network_of
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import newest_key
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.runtime import Runtime
+from outreach.use_cases import enqueue_send
 
 HELP, DETAILS = "help", "details"
 # What a warning's page posts besides answers.

@@ -13,8 +13,7 @@ from flask import Blueprint, redirect, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from campaigns.agencies.links import open_link
-from campaigns.agencies.reports import ReportEntry, read_counts, read_history, submit_report
+from campaigns.agencies.reports import ReportEntry, open_link, read_counts, read_history, submit_report
 from campaigns.models.figures import ReportChannel
 from campaigns.models.reports import FileKind, ReportLink
 from campaigns.planning.drives import find_drive

@@ -32,8 +32,8 @@ from outreach.accounts.security_events import SecurityEvent, note_event
 from outreach.contacts.wishes import LEFT_ALONE
 from outreach.core.bulk import rows_table, values_parameter
 from outreach.core.db import Database, UtcDateTime, insert_new
+from outreach.core.rate_limits import network_of
 from outreach.models.contacts import Phone
-from outreach.rules.addresses import network_of
 from outreach.rules.wishes import EVERYTHING
 
 _counted = aliased(Recipient)  # of those who were merged, whose answer the page shows

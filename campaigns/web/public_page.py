@@ -35,13 +35,12 @@ from campaigns.rules.genuine import LONGEST
 from campaigns.rules.replies.understand import understand
 from campaigns.web.answer_page import EMERGENCY_NUMBERS
 from campaigns.web.responses import RETRY_AFTER_S, public_page
-from outreach.core.rate_limits import hit_in_turn, limiter, nothing_limited_without_redis
+from outreach.core.rate_limits import hit_in_turn, limiter, network_of, nothing_limited_without_redis
 from outreach.core.sentences import word_error
-from outreach.enqueue_jobs import enqueue_send
-from outreach.rules.addresses import network_of
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import newest_key
 from outreach.runtime import Runtime
+from outreach.use_cases import enqueue_send
 
 # A carrier puts thousands of phones behind one address.
 CHECKS_PER_ADDRESS = RateLimitItemPerHour(120, 1, "public:check")

@@ -15,10 +15,9 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.core.bulk import change_rows
 from outreach.core.db import count_rows
-from outreach.enqueue_jobs import enqueue_webhooks
 from outreach.models.accounts import Organisation, User
 from outreach.rules.errors import BadInput, NotFound, WrongState
-from outreach.use_cases import enqueue_after_commit, use_case
+from outreach.use_cases import enqueue_after_commit, enqueue_webhooks, use_case
 
 LONGEST_NAME = 80
 DELIVERIES_SHOWN = 50

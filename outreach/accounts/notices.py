@@ -16,11 +16,10 @@ from outreach.core.db import Database
 from outreach.core.job_queue import once_every
 from outreach.core.mail import is_about_one_mail, send_mail
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_notice_mail
 from outreach.models.accounts import MailedNotice, User
 from outreach.rules.roads import VIETNAM
 from outreach.runtime import Runtime
-from outreach.use_cases import enqueue_after_commit
+from outreach.use_cases import enqueue_after_commit, enqueue_notice_mail
 
 
 class Notice(IntEnum):

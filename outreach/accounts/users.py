@@ -23,12 +23,11 @@ from outreach.accounts.notices import Notice, notify
 from outreach.accounts.permissions import require_role
 from outreach.accounts.sessions import end_sessions
 from outreach.core.db import count_rows
-from outreach.enqueue_jobs import enqueue_invitation_mail
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.rules.password_strength import check_strength
-from outreach.use_cases import enqueue_after_commit, use_case
+from outreach.use_cases import enqueue_after_commit, enqueue_invitation_mail, use_case
 
 _hasher = PasswordHasher()
 # A hash takes 64 MB and all processors for a moment: others wait, so that many logins at once do not stop the pages.

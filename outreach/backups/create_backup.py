@@ -30,7 +30,7 @@ from outreach.backups.backup_files import (
     write_checksum,
 )
 from outreach.core.db import Database
-from outreach.models.backups import Backup, check_of
+from outreach.models.office import Backup, check_of
 from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.keys import newest_key
 

@@ -36,7 +36,7 @@ from outreach.core.db import Database
 from outreach.core.progress import advance
 from outreach.core.schema import is_known, newest, oldest, upgrade, upgrade_on
 from outreach.models.accounts import User
-from outreach.models.backups import Backup, check_of
+from outreach.models.office import Backup, check_of
 from outreach.rules.errors import BadInput, LoaError, WrongState
 from outreach.rules.keys import split_keys
 

@@ -94,7 +94,7 @@ def read_failures(redis: Redis) -> dict[str, int]:
     return {as_text(name): int(times) for name, times in found.items()}
 
 
-# Dotted names of the jobs that a worker may run; `outreach/enqueue_jobs.py` adds each.
+# Dotted names of the jobs that a worker may run; `outreach/use_cases.py` adds each.
 allowed_jobs: set[str] = set()
 # RQ imports and calls what these name, or sends requests there.
 _CALLBACKS = ("success_callback_name", "failure_callback_name", "stopped_callback_name", "webhooks")

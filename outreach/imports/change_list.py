@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role
 from outreach.contacts.lists import create_list, free_name
-from outreach.contacts.removal import lock_removal
+from outreach.contacts.references import lock_removal
 from outreach.core.bulk import change_rows
 from outreach.core.db import is_referenced
 from outreach.imports.kept_values import copy_values, remove_values

@@ -27,7 +27,6 @@ from outreach.contacts.phones import find_phones, link_hashes
 from outreach.contacts.suppressions import number_hasher
 from outreach.core.bulk import change_rows, chunks, full_scan, gc_paused, insert_rows, rows_table
 from outreach.core.db import DATABASE_AWAY, Database, count_rows
-from outreach.enqueue_jobs import enqueue_do_not_call_import
 from outreach.imports.sheet_process import read_sheets
 from outreach.imports.store_rows import lock_imports
 from outreach.imports.uploads import LARGEST, safe_file_name
@@ -39,7 +38,7 @@ from outreach.rules.keys import Purpose, key_id, newest_key
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus, Reason
 from outreach.runtime import Runtime
-from outreach.use_cases import enqueue_after_commit, use_case
+from outreach.use_cases import enqueue_after_commit, enqueue_do_not_call_import, use_case
 
 _CHUNK = 5_000
 # The register grows. A file that removes more of the current numbers is a part of it, a delta or another list.

@@ -18,10 +18,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
-from outreach.accounts.api_requests import require_same
-from outreach.accounts.api_tokens import Bearer
+from outreach.accounts.api_tokens import Bearer, require_same
 from outreach.accounts.permissions import visible_to
-from outreach.enqueue_jobs import enqueue_import
 from outreach.imports.list_reader import line_key
 from outreach.imports.store_rows import begin_import, digest, find_or_create_list
 from outreach.imports.uploads import path_of
@@ -31,7 +29,7 @@ from outreach.rules.errors import BadInput, NotFound
 from outreach.rules.kept_values import LONGEST_VALUE, find_unfit, read_field_name
 from outreach.rules.list_labels import PHONE, PLAIN_LABELS, Column
 from outreach.rules.texts import clean_text
-from outreach.use_cases import enqueue_after_commit, use_case
+from outreach.use_cases import enqueue_after_commit, enqueue_import, use_case
 
 # Up to this many rows are stored while the caller waits; more by a worker.
 AT_ONCE = 1000

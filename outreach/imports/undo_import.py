@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.contacts.phones import note_at_the_door
 from outreach.contacts.place_questions import follow_answer
-from outreach.contacts.removal import lock_removal
+from outreach.contacts.references import lock_removal
 from outreach.contacts.wishes import keep_holders
 from outreach.core.bulk import set_columns, values_subquery
 from outreach.core.db import is_referenced

@@ -24,7 +24,6 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import areas_of, find_visible, require_role, visible_to
 from outreach.contacts.lists import create_list
 from outreach.core.db import Database
-from outreach.enqueue_jobs import enqueue_import
 from outreach.imports.issues import export_issues
 from outreach.imports.list_reader import PLACE_OF_FILE, SKIPPED, line_key, rows_key
 from outreach.imports.store_rows import begin_import
@@ -44,7 +43,7 @@ from outreach.rules.errors import BadInput, BadList, LoaError, NotFound, WrongSt
 from outreach.rules.gazetteer import Gazetteer
 from outreach.rules.kept_values import MOST_FIELDS, PREFIX, field_of, name_of_label, read_field_name
 from outreach.rules.list_labels import PHONE, SENSITIVE, Column
-from outreach.use_cases import enqueue_after_commit, use_case
+from outreach.use_cases import enqueue_after_commit, enqueue_import, use_case
 
 LARGEST = 30 * 2**20  # bytes
 _REPEATABLE = ("", PHONE, Column.NAME)  # meanings that several columns of a sheet may share

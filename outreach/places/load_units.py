@@ -18,7 +18,7 @@ from outreach.places.areas import read_table
 from outreach.places.nation import TWO_LEVELS_SINCE, former_units, province_names, units_of_today
 from outreach.rules.declared_tables import first_lines
 from outreach.rules.errors import BadInput, LoaError
-from outreach.rules.place_words import split_kind
+from outreach.rules.gazetteer import split_kind
 
 _SINCE = TWO_LEVELS_SINCE.isoformat()
 _CODE = re.compile(r"[0-9]{1,5}")

@@ -21,9 +21,7 @@ from outreach.places.nation import (
     province_names,
     units_of,
 )
-from outreach.rules.gazetteer import Gazetteer, Unit
-from outreach.rules.place_words import spelling_key, split_kind
-from outreach.rules.unit_days import UnitsOfDay
+from outreach.rules.gazetteer import Gazetteer, Unit, UnitsOfDay, spelling_key, split_kind
 
 _SINCE = TWO_LEVELS_SINCE.isoformat()
 

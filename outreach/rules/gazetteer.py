@@ -7,15 +7,90 @@ one of the day's units and a former one with other ground.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+import unicodedata
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from functools import lru_cache
 from itertools import chain
+from typing import Generic, TypeVar
 
 from rapidfuzz import fuzz
 
-from outreach.rules.place_words import bare_word, exact_word, key_of, lower_text, spelling_key, words_of
+# Spelling: keys under which Đắk, Đăk and Dak, Hoà and Hòa, Ia and Ya are one name.
+_KINDS_OF_TWO_WORDS = {"thị trấn", "đặc khu", "thị xã", "thành phố"}
+_TONES = "\u0300\u0301\u0303\u0309\u0323"
+_ODD_LETTERS = str.maketrans({"ƀ": "b", "ð": "đ", "'": None, "’": None, "‘": None, "`": None, "´": None})
+_COMBINING = re.compile("[\u0300-\u036f]")
+_NO_WORD = re.compile(r"[^\w]+|_")
+
+
+def spelling_key(name: str) -> str:
+    """Return one key for all spellings of a name, without spaces and accents.
+
+    Đắk/Đăk/Dak/Đắc, Ngọk/Ngọc, Ia/Ya/Ea, Buk/But, Krong/Kroong, Xú/Sú, Blô/Plô have the same key.
+    """
+    return key_of(words_of(lower_text(name)))
+
+
+def split_kind(name: str) -> tuple[str, str]:
+    """Return kind and name of a unit whose kind is written in full: ("Thị trấn", "Đăk Hà")."""
+    words = name.split()
+    count = 2 if " ".join(words[:2]).lower() in _KINDS_OF_TWO_WORDS else 1
+    return " ".join(words[:count]), " ".join(words[count:])
+
+
+def key_of(words: Sequence[str]) -> str:
+    """Return one key for all spellings of these words."""
+    # After joining, so that "Rơ Ông" and "RơÔng" are one.
+    return "".join(map(_spell, words)).replace("oo", "o")
+
+
+@lru_cache(maxsize=50_000)
+def _spell(word: str) -> str:
+    word = bare_word(word)
+    word = "ia" if word == "ea" else word
+    word = word.replace("y", "i").replace("x", "s").replace("p", "b")
+    word = re.sub(r"c(?!h)", "k", word)
+    return f"{word[:-1]}k" if word.endswith("t") else word
+
+
+@lru_cache(maxsize=50_000)
+def bare_word(word: str) -> str:
+    """Return a word without accents."""
+    apart = unicodedata.normalize("NFD", word.replace("đ", "d"))
+    bare = "".join(letter for letter in apart if not unicodedata.combining(letter))
+    return (bare.lstrip("0") or "0") if bare.isdigit() else bare
+
+
+@lru_cache(maxsize=50_000)
+def exact_word(word: str) -> str:
+    """Return a word with its accents, the tone mark behind: "hoà" and "hòa" are one.
+
+    Đắk, Đăk and Đắc are written for one another and stay without.
+    """
+    bare = bare_word(word)
+    if bare in ("dak", "dac"):
+        return "dak"
+    if bare.isdigit():
+        return bare
+    apart = unicodedata.normalize("NFD", word)
+    tones = "".join(letter for letter in apart if letter in _TONES)
+    return "".join(letter for letter in apart if letter not in _TONES) + tones
+
+
+def lower_text(text: str) -> str:
+    """Return the text in lower case, composed, without apostrophes and the accents that Vietnamese does not have."""
+    text = unicodedata.normalize("NFC", text.lower()).translate(_ODD_LETTERS)
+    if not _COMBINING.search(text):
+        return text
+    return "".join(letter for letter in text if not unicodedata.combining(letter))
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text, without punctuation."""
+    return _NO_WORD.sub(" ", text).split()
+
 
 _COMMON_STARTS = ("dak", "ngok", "mang", "kon", "ia", "sa")
 # Of 100: one letter more or less in five, one wrong in seven; of shorter names ("Đắk Min") too many are alike.
@@ -550,3 +625,72 @@ def _similarity(name: str, key: str) -> float:
             name, key = name.removeprefix(start), key.removeprefix(start)
             break
     return fuzz.ratio(name, key) if min(len(name), len(key)) >= _MIN_LENGTH_TO_CORRECT else 0
+
+
+Code = TypeVar("Code", bound=Hashable)
+Place = TypeVar("Place", bound=Hashable)
+
+
+# Counts by the units of their time, as the units of another day have them. People of a unit that went whole into another are
+# counted there; of a unit that came from one only, in that one. Where ground was split in between nobody knows who lived on which
+# part: then a place has those who surely live there, and those who may. Such figures are shown as a range and never shared out
+# by a guess, not even where one part is the main one.
+class UnitsOfDay:
+    """The units of one day, and where the ground of any other unit lay on that day."""
+
+    def __init__(self, of_day: Collection[str], successors: Iterable[tuple[str, str]]) -> None:
+        """Take the day's units; `successors` pairs each ended unit with each that it or a part of it became."""
+        self.of_day = frozenset(of_day)
+        self._after: dict[str, list[str]] = {}
+        self._before: dict[str, list[str]] = {}
+        for old, new in successors:
+            self._after.setdefault(old, []).append(new)
+            self._before.setdefault(new, []).append(old)
+        self._found: dict[str, frozenset[str]] = {}
+
+    def ground_of(self, code: str) -> frozenset[str]:
+        """Return the day's units on whose ground the people of a unit may live; none where that is not known."""
+        if code not in self._found:
+            self._found[code] = self._follow(code, self._after) or self._follow(code, self._before)
+        return self._found[code]
+
+    def _follow(self, code: str, steps: Mapping[str, list[str]]) -> frozenset[str]:
+        """Follow all reforms in one direction, up to the units of the day. Cycles do no harm."""
+        found, visited, pending = set[str](), set[str](), [code]
+        while pending:
+            unit = pending.pop()
+            if unit in self.of_day:
+                found.add(unit)
+            elif unit not in visited:
+                visited.add(unit)
+                pending += steps.get(unit, ())
+        return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground(Generic[Code]):
+    """Recorded units whose people live in a place: `sure` all of them, `possible` some, all or none."""
+
+    sure: list[Code]
+    possible: list[Code]
+
+
+def sort_ground(places_of: Mapping[Code, Collection[Place]]) -> dict[Place, Ground[Code]]:
+    """Return for each place the units that lie in it, from the places that each unit may lie in."""
+    ground: dict[Place, Ground[Code]] = {}
+    for code, places in places_of.items():
+        for place in places:
+            known = ground.setdefault(place, Ground([], []))
+            (known.sure if len(places) == 1 else known.possible).append(code)
+    return ground
+
+
+def known_ground(
+    known: Collection[Code], places_of: Mapping[Code, Collection[Place]]
+) -> dict[Place, Ground[Code]]:
+    """Return the ground of each place of which every unit is `known`: a part's figure is no figure of the whole."""
+    return {
+        place: ground
+        for place, ground in sort_ground(places_of).items()
+        if all(code in known for code in (*ground.sure, *ground.possible))
+    }

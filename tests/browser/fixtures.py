@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 from admin.demo.load_demo import LOGINS, SENDER, TEXT
 from admin.demo.people import ORGANISATIONS
 from campaigns.activities.activity_log import add_activity
-from campaigns.agencies.links import address_of, make_link
-from campaigns.agencies.reports import submit_by_officer
+from campaigns.agencies.reports import address_of, make_link, submit_by_officer
 from campaigns.cases.handle_case import assign_case, close_case
 from campaigns.cases.merge_people import merge_people
 from campaigns.cases.rescue import hand_over_case, read_cries, team_link

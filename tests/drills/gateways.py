@@ -58,7 +58,7 @@ from outreach.core.db import count_rows
 from outreach.core.settings import Settings
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
-from outreach.models.gateways import ENVIRONMENT
+from outreach.models.office import ENVIRONMENT
 from outreach.rules.errors import WrongState
 from simulator.testing import RunningSimulator, running_simulator
 from tests.chaos.clocks import Clocks, come_to_midnight, go_on_at, seconds_until

@@ -26,13 +26,13 @@ from campaigns.models.campaigns import (
     Drive,
     MadeKind,
     Recipient,
+    RegisteredTemplate,
     Sender,
 )
 from campaigns.models.figures import AgencyLink
 from campaigns.models.privacy import Breach, PersonRequest, RequestKind
 from campaigns.models.replies import Case, SavedText
 from campaigns.models.reports import ReportLink
-from campaigns.models.templates import RegisteredTemplate
 from campaigns.models.webhooks import DeliveryState, Subscription
 from campaigns.planning.approvals import LaunchTerms
 from campaigns.planning.kinds import load_kinds
@@ -67,7 +67,7 @@ from outreach.models.contacts import (
     Upload,
     UploadState,
 )
-from outreach.models.gateways import ENVIRONMENT
+from outreach.models.office import ENVIRONMENT
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.gateway import InboundMessage
 from outreach.runtime import Runtime

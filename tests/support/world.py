@@ -55,7 +55,7 @@ from outreach.core.db import Base
 from outreach.core.sentences import word_stored
 from outreach.models.accounts import OrganisationKind, Right, Role, User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone
-from outreach.models.gateways import ENVIRONMENT
+from outreach.models.office import ENVIRONMENT
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.keys import Purpose

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from campaigns.rules.progress import ShareBasis
 from campaigns.rules.reports.changes import ChangeKind, FigureChange
 from campaigns.rules.reports.document import (
+    NO_NOTES,
     Alignment,
     Appendix,
     Block,
     Cell,
     Column,
+    Notes,
     Paragraph,
     ReportDocument,
     ShareCell,
@@ -22,7 +24,6 @@ from campaigns.rules.reports.document import (
     short_day,
     without_empty_columns,
 )
-from campaigns.rules.reports.notes import NO_NOTES, Notes
 from campaigns.rules.reports.sections import (
     ending,
     opening,

@@ -20,6 +20,7 @@ from campaigns.rules.reports.document import (
     Cell,
     Chart,
     Column,
+    Notes,
     Paragraph,
     ShareCell,
     Style,
@@ -32,7 +33,6 @@ from campaigns.rules.reports.document import (
     short_day,
     without_empty_columns,
 )
-from campaigns.rules.reports.notes import Notes
 from campaigns.rules.reports.snapshot import (
     Outreach,
     PlaceFigures,

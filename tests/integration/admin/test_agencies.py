@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
 from campaigns.activities.activity_log import ActivityFilter, read_summary
-from campaigns.agencies.links import address_of
+from campaigns.agencies.reports import address_of
 from campaigns.models.activities import Activity
 from campaigns.models.campaigns import Drive
 from campaigns.models.figures import AgencyLink, AgencyReport

@@ -17,7 +17,7 @@ from campaigns.rules.states import CampaignAction, CampaignState, MessageKind
 from campaigns.rules.warnings import CampaignWarning
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership
-from outreach.models.gateways import GatewayAccount, GatewayKind, GatewayState
+from outreach.models.office import GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.sms_template import Template
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import SAMPLE, bring

@@ -20,11 +20,11 @@ from outreach.core.job_queue import QUEUES, note_alive, open_queue
 from outreach.core.logs import begin_request
 from outreach.core.schema import downgrade, newest, require_current, upgrade
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_send
-from outreach.models.backups import Backup
+from outreach.models.office import Backup
 from outreach.rules.errors import WrongState
 from outreach.rules.gateway import DeliveryStatus, StatusReport
 from outreach.runtime import open_runtime
+from outreach.use_cases import enqueue_send
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.processes import ROOT, Processes

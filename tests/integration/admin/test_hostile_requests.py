@@ -22,9 +22,9 @@ from campaigns.rules.links import LinkCipher
 from outreach.accounts.audit import check_audit
 from outreach.core.job_queue import DEFAULT
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_approval_mail
 from outreach.models.accounts import Role
 from outreach.runtime import open_runtime
+from outreach.use_cases import enqueue_approval_mail
 from tests.integration.admin.test_permission_matrix import SHOWS_NUMBERS, spellings
 from tests.support import hostile_requests
 from tests.support.hostile_requests import SCRIPT, Attack

@@ -13,8 +13,7 @@ from sqlalchemy import select, update
 
 from admin.views.inbox import labels_of
 from admin.wording.filters import label_of
-from campaigns.agencies.links import address_of, make_link
-from campaigns.agencies.reports import read_counts, submit_by_officer
+from campaigns.agencies.reports import address_of, make_link, read_counts, submit_by_officer
 from campaigns.lifecycle import create_campaign
 from campaigns.models.campaigns import Campaign, Drive
 from campaigns.models.figures import AgencyReport

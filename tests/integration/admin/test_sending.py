@@ -11,12 +11,12 @@ from campaigns.analytics import campaign_status
 from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
-from campaigns.emergency_stop import stop_all_sending
+from campaigns.live_permit import stop_all_sending
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.sending_status import StallReason
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, CampaignState, MessageState
-from outreach.models.gateways import GatewayAccount, GatewayKind, GatewayState
+from outreach.models.office import GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.gateway import Cause
 from tests.support.admin_client import signed_in, token
 from tests.support.servers import on_sqlite

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 
 from campaigns.delivery.after_restore import RestoreSummary, settle_restored
 from campaigns.delivery.reconcile import count_undecided, decide_unknown
-from campaigns.emergency_stop import is_stopped
+from campaigns.live_permit import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
 from campaigns.models.reports import ReportLink

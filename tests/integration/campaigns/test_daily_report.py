@@ -12,8 +12,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from campaigns.activities.activity_log import add_activity, correct_activity
-from campaigns.agencies.links import make_link
-from campaigns.agencies.reports import submit_report
+from campaigns.agencies.reports import make_link, submit_report
 from campaigns.goals.goals import enter_denominator, set_goal
 from campaigns.goals.official_figures import enter_official
 from campaigns.models.activities import VisitLine
@@ -51,8 +50,8 @@ from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.goals import GoalScope, GoalSubject
 from campaigns.rules.reports.changes import describe_change
 from campaigns.rules.reports.document import short_day
-from campaigns.rules.reports.schedule import ReportAction
 from campaigns.rules.reports.snapshot import Snapshot, read_snapshot
+from campaigns.rules.reports.template import ReportAction
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignAction
 from campaigns.rules.visits import VisitOutcome

@@ -19,7 +19,7 @@ from campaigns.models.messages import Attempt, AttemptTotal, Incident
 from campaigns.rules.gateway_choice import GatewayTerms, Health
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, CampaignState, MessageKind
 from outreach.models.accounts import Role
-from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayState
+from outreach.models.office import ENVIRONMENT, GatewayAccount, GatewayState
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from outreach.rules.gateway import Accepted, Channel, OutboundMessage, Outcome
 from outreach.sms import smpp

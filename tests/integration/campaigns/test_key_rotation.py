@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
 from admin.app import create_app
-from campaigns.agencies.links import address_of as agency_address
-from campaigns.agencies.links import open_link
+from campaigns.agencies.reports import address_of as agency_address
+from campaigns.agencies.reports import open_link
 from campaigns.models.figures import AgencyLink
 from campaigns.models.messages import Outbox
 from campaigns.models.replies import Answer

@@ -12,7 +12,7 @@ from campaigns.models.campaigns import Campaign
 from campaigns.planning.registered_templates import form_rows, save_template, set_template_state
 from campaigns.rules.states import CampaignAction
 from outreach.models.accounts import Role
-from outreach.models.gateways import ENVIRONMENT
+from outreach.models.office import ENVIRONMENT
 from outreach.rules.errors import BadCampaign
 from tests.support.admin_client import post, signed_in
 from tests.support.world import AUTHOR, World, number

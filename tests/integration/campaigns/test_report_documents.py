@@ -26,8 +26,7 @@ from campaigns.rules.promises import OwnCount
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.reports.changes import ChangeKind, find_changes
 from campaigns.rules.reports.compose import compose, compose_correction
-from campaigns.rules.reports.document import Paragraph, long_day, percent, said, short_day
-from campaigns.rules.reports.notes import read_notes
+from campaigns.rules.reports.document import Paragraph, long_day, percent, read_notes, said, short_day
 from campaigns.rules.reports.snapshot import (
     OfficialInstallFigure,
     Outreach,

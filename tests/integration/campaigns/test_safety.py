@@ -15,7 +15,7 @@ from campaigns.analytics.rescue import count_event, export_event, read_unheard
 from campaigns.cases.alert_officers import alert_officers
 from campaigns.cases.handle_case import cases_visible_to, close_case, label_reply, reopen_case
 from campaigns.cases.rescue import Cry, flat, hand_over_case, join_case, note_case, read_cries, shown_cry
-from campaigns.emergency_stop import stop_all_sending
+from campaigns.live_permit import stop_all_sending
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import RequestKind

@@ -13,7 +13,7 @@ from campaigns.delivery import claim_messages
 from campaigns.delivery.claim_messages import SendTask
 from campaigns.delivery.gateway_pool import SendBuffer
 from campaigns.delivery.streams import Reservation, reserve_capacity
-from campaigns.emergency_stop import resume_all_sending, stop_all_sending
+from campaigns.live_permit import resume_all_sending, stop_all_sending
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.delivery import ListValues, Renderer

@@ -24,9 +24,9 @@ from campaigns.rules.states import CampaignState
 from outreach.core.job_queue import DEFAULT, QUEUES, note_alive, open_queue
 from outreach.core.network_checks import ask, certificate_left
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_reset_mail, enqueue_sweep
-from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
+from outreach.models.office import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
 from outreach.runtime import Runtime, open_runtime
+from outreach.use_cases import enqueue_reset_mail, enqueue_sweep
 from tests.integration.admin.test_health import metrics
 from tests.support.certificates import make_certificate
 from tests.support.twilio_server import send, settings_for

@@ -34,8 +34,8 @@ from campaigns.webhooks.deliver_events import (
 from campaigns.webhooks.subscriptions import OFFERED, end_subscription, send_again, send_ping, subscribe
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
-from outreach.enqueue_jobs import enqueue_webhooks
 from outreach.models.accounts import Organisation, OrganisationKind, Role
+from outreach.use_cases import enqueue_webhooks
 from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.support.processes import QuickProcesses
 from tests.support.servers import both_databases

@@ -12,8 +12,8 @@ from campaigns.rules.states import CampaignAction
 from outreach.accounts import notices
 from outreach.core.job_queue import DEFAULT, open_queue
 from outreach.core.mail import send_mail
-from outreach.enqueue_jobs import enqueue_approval_mail
 from outreach.models.accounts import Role
+from outreach.use_cases import enqueue_approval_mail
 from tests.support.mail_server import MailServer
 from tests.support.world import APPROVER, AUTHOR, World
 

@@ -19,7 +19,7 @@ from outreach.backups.restore_backup import restore_backup
 from outreach.core.db import Database
 from outreach.core.schema import upgrade
 from outreach.models.accounts import Organisation
-from outreach.models.backups import Backup
+from outreach.models.office import Backup
 from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 from tests.support.servers import both_databases, create_database, drop_database

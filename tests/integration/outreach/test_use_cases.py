@@ -12,11 +12,17 @@ from sqlalchemy.orm import Session
 
 from admin.app import create_app
 from outreach.core.job_queue import DEFAULT, SEND, JobQueue
-from outreach.enqueue_jobs import enqueue_send, enqueue_sweep
 from outreach.models.accounts import User
 from outreach.rules.errors import WrongState
 from outreach.runtime import Runtime
-from outreach.use_cases import enqueue_after_commit, take_lost_jobs, transaction, use_case
+from outreach.use_cases import (
+    enqueue_after_commit,
+    enqueue_send,
+    enqueue_sweep,
+    take_lost_jobs,
+    transaction,
+    use_case,
+)
 from tests.support.admin_client import post, signed_in
 from tests.support.world import APPROVER, AUTHOR, World
 

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import make_url
 
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_send
+from outreach.use_cases import enqueue_send
 from tests.support.processes import QuickProcesses
 from tests.support.wait_until import wait_until
 from tests.support.world import number

@@ -17,7 +17,7 @@ import pytest
 
 from campaigns.delivery.send_messages import BackendUnavailable
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_send
+from outreach.use_cases import enqueue_send
 from tests.support.processes import ROOT, QuickProcesses, environment_of
 from tests.support.wait_until import wait_until
 from tests.support.world import number

@@ -26,13 +26,13 @@ from outreach.core.job_queue import (
     JobQueue,
     open_queue,
 )
-from outreach.enqueue_jobs import (
+from outreach.runtime import Runtime
+from outreach.use_cases import (
     enqueue_apply_callbacks,
     enqueue_invitation_mail,
     enqueue_sweep,
     enqueue_webhooks,
 )
-from outreach.runtime import Runtime
 from workers import context
 from workers.jobs import sweep_job
 from workers.processes import QueueInTurn, create_worker, niceness_of, share_out

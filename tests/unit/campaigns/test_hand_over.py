@@ -1,6 +1,6 @@
 """Marks on a list that came back: found by the code of each person, also if rows or columns were moved."""
 
-from campaigns.rules.hand_over import person_code, read_marks
+from campaigns.rules.visits import person_code, read_marks
 from tests.support.tables import cases
 
 HEAD = ("Mã", "Họ tên", "Đã tiêm (đánh x)")

@@ -2,7 +2,7 @@
 
 import random
 
-from campaigns.rules.random_checks import FEWEST_CHECKS, CorrectedCount, VillageChecks, correct, is_drawn
+from campaigns.rules.visits import FEWEST_CHECKS, CorrectedCount, VillageChecks, correct, is_drawn
 from tests.support.tables import cases
 
 

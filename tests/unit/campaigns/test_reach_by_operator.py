@@ -1,7 +1,7 @@
 """Messages by operator and gateway, and what proves that they arrived."""
 
 from campaigns.rules.gateway_choice import GatewayTerms
-from campaigns.rules.reach_by_operator import Carried, add_up
+from campaigns.rules.reach import Carried, add_up
 from outreach.rules.gateway import Proof
 from outreach.rules.operators import Operator
 

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from campaigns.rules.reports.schedule import DayEvents, ReportAction, ReportHours, next_action
-from campaigns.rules.reports.template import parse_template
+from campaigns.rules.reports.template import DayEvents, ReportAction, ReportHours, next_action, parse_template
 from outreach.rules.errors import BadInput
 from tests.support.report_sample import FORM
 from tests.support.tables import cases

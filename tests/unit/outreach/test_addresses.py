@@ -1,6 +1,6 @@
 """Which addresses are one caller."""
 
-from outreach.rules.addresses import network_of
+from outreach.core.rate_limits import network_of
 from tests.support.tables import cases, each_of
 
 

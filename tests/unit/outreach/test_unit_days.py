@@ -1,7 +1,7 @@
 """Units of another day: whole ones exactly, split ones as a range, in both directions and through several reforms."""
 
 from outreach.places.nation import former_units, units_of_today
-from outreach.rules.unit_days import Ground, UnitsOfDay, known_ground, sort_ground
+from outreach.rules.gazetteer import Ground, UnitsOfDay, known_ground, sort_ground
 from tests.support.tables import cases
 
 # Until 2025: A and B went whole into X; C was split between X and Y; D alone became Z. In 2026 Z was split into Z1 and Z2.
