@@ -28,13 +28,17 @@ SHORTEST = 12
 _FIELD = re.compile(r"\{[^{}]*\}")
 _OPTIONAL = re.compile(r"\[([^\[\]]*\{[^\[\]]*)\]")
 _ADDRESS = re.compile(
-    r"(?:(?P<scheme>https?://)|\b)(?P<host>(?:[a-z0-9-]+\.)+(?P<end>[a-z]{2,})|\d+(?:\.\d+){3})(?::\d+)?(?P<path>/\S*)?",
+    r"(?:(?P<scheme>https?://)|\b)(?P<host>(?:[a-z0-9-]+\.)+(?P<end>[a-z]{2,})(?![^\W_]|[\u3002\uff0e\uff61]\w)|\d+(?:\.\d+){3})(?::\d+)?(?P<path>/\S*)?",
     re.IGNORECASE,
 )
 # Ends of a host without a scheme or a path: "xong.Xin" is no address.
 _ENDS = re.compile(
     "vn|com|net|org|info|top|xyz|cc|click|link|me|io|site|online|club|app|ly|gl|icu|shop|vip|store|live|work|win",
     re.IGNORECASE,
+)
+# Whatever a phone may make a link of, with any end and any letters; but for a title before a name. Of a text without accents.
+_NAME_WITH_DOTS = re.compile(
+    r"(?<![\w-])(?!(?:tp|tx|tt|kp|bs|ts|ths|gs|ks)\.)[\w-]{2,}(?:[.\u3002\uff0e\uff61][\w-]{2,})+"
 )
 # A day or an hour that a list has for each person, the time of an opt-out, the code of the page for everybody.
 _WHEN = re.compile(
@@ -52,13 +56,17 @@ def addresses_in(text: str) -> list[re.Match[str]]:
 def compare_message(text: str, templates: Iterable[str], hosts: Collection[str]) -> MessageMatch:
     """Return what can be said of a message, beside the templates that were sent and the hosts that are ours.
 
-    A link to another host decides, whatever the words: swindlers copy them.
+    A link to another host decides, whatever the words: swindlers copy them. What may be one, and stands in no template, is no message of
+    ours, and neither is what may have been cut.
     """
     text, templates = text[:LONGEST], list(templates)
     known = {host.lower() for host in hosts}
     known.update(each["host"].lower() for template in templates for each in addresses_in(template))
     if any(each["host"].lower() not in known for each in addresses_in(text)):
         return MessageMatch.FOREIGN_LINK
+    named = set(_NAME_WITH_DOTS.findall(_plain(text)))
+    if len(text) == LONGEST or not named.issubset(_NAME_WITH_DOTS.findall(_plain("\n".join(templates)))):
+        return MessageMatch.DIFFERENT
     got = _letters(text)
     return MessageMatch.SAME if any(_fits(got, each) for each in templates) else MessageMatch.DIFFERENT
 
@@ -90,8 +98,13 @@ def _follows(got: str, parts: list[str]) -> bool:
     return at == len(got)
 
 
-def _letters(text: str) -> str:
-    """Return a text's letters and digits without accents, case, spaces, addresses and times: phones and operators change the rest."""
+def _plain(text: str) -> str:
+    """Return a text in small letters without accents and addresses."""
     for address in reversed(addresses_in(text)):
         text = text[: address.start()] + " " + text[address.end() :]
-    return "".join(letter for letter in _WHEN.sub(" ", unaccent(text).lower()) if letter.isalnum())
+    return unaccent(text).lower()
+
+
+def _letters(text: str) -> str:
+    """Return a text's letters and digits without accents, case, spaces, addresses and times: phones and operators change the rest."""
+    return "".join(letter for letter in _WHEN.sub(" ", _plain(text)) if letter.isalnum())

@@ -50,6 +50,40 @@ HOSTS = {"loa.example.vn", "vd.vn"}
         "Chuyen 0011 2233 4455, UBMTTQ tinh moi ong/ba cai Bluezone: vd.vn/a Tra loi 1 neu da cai. Tu choi: TC",
         MessageMatch.DIFFERENT,
     ),
+    # Whatever a phone makes a link of stands where the name does; a title before a name is none.
+    *(
+        (
+            f"{name}, UBMTTQ tinh moi ong/ba cai Bluezone: vd.vn/a Tra loi 1 neu da cai. Tu choi: TC",
+            MessageMatch.DIFFERENT,
+        )
+        for name in (
+            "Qua tai evil.ru",
+            "EVIL.page",
+            "https://nhận.vn",
+            "a.evil.tk",
+            "evil-a.ru",
+            "evil。dev",
+            "https://vđ.vn",
+        )
+    ),
+    (
+        "BS.Lan TP.Kon Tum, UBMTTQ tinh moi ong/ba cai Bluezone: vd.vn/a Tra loi 1 neu da cai. Tu choi: TC",
+        MessageMatch.SAME,
+    ),
+    *(
+        (
+            f"UBMTTQ tinh moi ong/ba cai Bluezone: {link} Tra loi 1 neu da cai. Tu choi: TC",
+            MessageMatch.DIFFERENT,
+        )
+        for link in (
+            "https://vd.vnậ.com/a",
+            "https://vd.vn．ru",
+            "https://vd.vn@evil.ru",
+            "https://vd.vn-nhận.com/a",
+        )
+    ),
+    # A page's field cuts what is longer.
+    (VISIT.format(hour="7 gio") + "\n" * LONGEST + "http://evil.vn", MessageMatch.DIFFERENT),
     ("UBMTTQ tinh moi ong/ba cai Bluezone:", MessageMatch.DIFFERENT),
     ("Ban xong.Xin cam on", MessageMatch.DIFFERENT),
     ("", MessageMatch.DIFFERENT),
