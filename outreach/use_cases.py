@@ -61,7 +61,7 @@ def transaction(runtime: Runtime) -> Iterator[Session]:
 
 
 def enqueue_after_commit(session: Session, enqueue: Callable[..., bool], *ids: int) -> None:
-    """Note a job of `enqueue_jobs` for the end of the transaction. Each is enqueued once."""
+    """Note a job for the end of the transaction. Each is enqueued once."""
     session.info.setdefault(_JOBS, {})[(enqueue, *ids)] = None
 
 
