@@ -27,6 +27,7 @@ from admin.refusals import within_quota
 from admin.views.base import AdminPage, FormAction
 from admin.wording.errors import show_error
 from admin.wording.filters import kind_has_app, label_of, moment, number
+from campaigns.cases.alert_officers import has_lost_alert
 from campaigns.cases.alike_cases import Together, handle_together, read_group, read_groups
 from campaigns.cases.case_list import CaseFilter, CaseRow, read_case_list, read_case_rows
 from campaigns.cases.conversation import read_items, visible_campaigns
@@ -242,6 +243,7 @@ class InboxView(AdminPage):
             "alike": alike,
             "cry": next(iter(read_cries(session, case.campaign_id or 0, Case.id == case.id)), None),
             "seen": last_cry_of(session, case.id),
+            "has_lost_alert": session.scalar(select(has_lost_alert()).where(Case.id == case.id)),
             "told": telling_parts(line.reply.body, asked_of(campaign), line.reply.label)
             if line.reply
             else [],

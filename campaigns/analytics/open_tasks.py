@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from campaigns.cases.alert_officers import has_lost_alert
 from campaigns.cases.handle_case import cases_visible_to
 from campaigns.delivery.reconcile import CAMPAIGN_OF_ATTEMPT, waits_for_person
 from campaigns.live_permit import STOP_ALL
@@ -185,6 +186,7 @@ class OpenCry:
     place: str
     taken_by: str
     is_escalated: bool
+    has_lost_alert: bool
 
 
 def read_cries(session: Session, user: User) -> list[OpenCry]:
@@ -193,7 +195,7 @@ def read_cries(session: Session, user: User) -> list[OpenCry]:
     said = select(Reply.body).where(Reply.phone_id == Case.phone_id, own, Reply.is_urgent.is_(True))
     newest = said.order_by(Reply.id.desc()).limit(1).scalar_subquery()
     rows = session.execute(
-        select(Case, newest, Area.kind, Area.name, User.name, User.email)
+        select(Case, newest, Area.kind, Area.name, User.name, User.email, has_lost_alert())
         .outerjoin(Area, Area.code == Case.area_code)
         .outerjoin(User, User.id == Case.taken_by)
         .where(IS_OPEN_CRY, cases_visible_to(session, user))
@@ -207,8 +209,9 @@ def read_cries(session: Session, user: User) -> list[OpenCry]:
             f"{kind} {place}" if place else "",
             name or email or "",
             case.escalated_at is not None,
+            is_lost,
         )
-        for case, text, kind, place, name, email in rows
+        for case, text, kind, place, name, email, is_lost in rows
     ]
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from smtplib import SMTPException
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, String, and_, cast, exists, false, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.outbox import queue_message
@@ -84,6 +84,17 @@ _TEAM_UNTOLD = exists().where(
     Message.id == SafetyReport.handed_message_id,
     Message.state.in_(NOT_ARRIVED),
 )
+
+
+def has_lost_alert() -> ColumnElement[bool]:
+    """Return whether an SMS about a case, to one of those who are told of it, has certainly not arrived."""
+    ends = (literal(start).concat(cast(Case.id, String)) for start in ("%&case=", "%/admin/inbox/"))
+    return exists().where(
+        Message.campaign_id.is_(None),
+        Message.step_id.is_(None),
+        Message.state.in_(NOT_ARRIVED),
+        or_(*(func.rtrim(Message.text, "/").like(end) for end in ends)),
+    )
 
 
 class DutyContacts(NamedTuple):

@@ -210,9 +210,9 @@ def close_case(
 
 
 def mark_closed(case: Case, outcome: CaseOutcome, *, user: User, now: datetime, note: str = "") -> None:
-    """Set the columns of a closed case."""
+    """Set the columns of a closed case; without a note the one that was written while it was open stays."""
     case.done_by, case.done_at, case.outcome = user.id, now, outcome
-    case.note = " ".join(note.split())[:LONGEST_NOTE]
+    case.note = " ".join(note.split())[:LONGEST_NOTE] or case.note
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,9 +259,8 @@ def _refuse_erased(session: Session, case: Case) -> None:
 
 
 def mark_open(case: Case) -> None:
-    """Clear the columns of a closed case."""
+    """Clear the columns of a closed case; its note stays."""
     case.done_by = case.done_at = case.outcome = case.result_id = None
-    case.note = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,5 +264,9 @@ def record_public_safety(
         if is_told:
             note_cry(case, now=now)
     report = record_safety(session, event, phone_id, status, case=case, is_verified=False, now=now)
-    if case and not report.is_verified:
+    is_own = report.is_verified
+    if case and not (is_own and (report.place or report.position)):
+        report.is_verified = False
         _add_details(report, details)
+        if is_own:
+            _verify(report)

@@ -16,6 +16,7 @@ from statistics import NormalDist, fmean
 # With fewer days that are over there is no forecast.
 FEWEST_DAYS = 5
 WITHOUT_DEADLINE_DAYS = 30
+_FARTHEST_DAYS = 3660  # a day mistyped, as 9999, would keep a page for many seconds
 _PACE_DAYS = 14
 # From this `misfit` on the range says little; of days as the model has them about one in 30 lies beyond.
 _MISFIT = 3.0
@@ -192,12 +193,12 @@ def forecast_goal(
     """Forecast a goal from the totals at the end of each day; today is not over and is left out.
 
     Days without a total, as after a campaign's end, have the one before. Who is counted today stays counted: no figure is
-    below. Returns None if too few days are over, nobody is left, the goal is reached, or the deadline has passed.
+    below. Returns None if too few days are over, nobody is left, the goal is reached, or the deadline has passed or lies years ahead.
     """
     past = [(day, total) for day, total in days if day < today]
     target = ceil(goal * people - 1e-9)
     until = deadline or today + timedelta(days=WITHOUT_DEADLINE_DAYS)
-    if not past or until < today or days[-1][1] >= target:
+    if not past or not 0 <= (until - today).days <= _FARTHEST_DAYS or days[-1][1] >= target:
         return None
     past += [(past[-1][0] + timedelta(days=n), past[-1][1]) for n in range(1, (today - past[-1][0]).days)]
     found = forecast_count(past, waves, people=people, until=until)

@@ -195,20 +195,21 @@ def page_state(
     `organisation` is named on the page that says who sends this.
     """
     is_about, language, sent = ABOUT in query, query.get("lang", ""), query.get("sent", "")
+    # An opt-out that an officer has taken back at the person's wish is no answer that stands.
+    given = None if row.answer is Label.OPT_OUT and row.left_alone is None else row.answer
     return PageState(
         campaign_id=row.campaign_id,
         launched_at=row.launched_at,
         corrected_at=row.corrected_at,
         language=language if language in LANGUAGES else row.language,
-        # An opt-out that an officer has taken back at the person's wish is no answer that stands.
-        given=None if row.answer is Label.OPT_OUT and row.left_alone is None else row.answer,
+        given=given,
         has_clicked=row.clicked_at is not None,
         is_left_alone=row.left_alone == EVERYTHING,
         wants_reminder=row.wants_reminder,
         sent=sent if sent in SENT else "",
         is_about=is_about,
         organisation=organisation,
-        own_answer=row.own_answer,
+        own_answer=row.own_answer if given else None,
         safety=row.safety,
         values=tuple(sorted(values.items())),
     )

@@ -31,6 +31,7 @@ from campaigns.rules.reports.document import Table
 from campaigns.rules.reports.snapshot import Snapshot
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageKind, MessageState
+from outreach.contacts.contact import Closing, lift_suppression
 from outreach.contacts.phones import remove_number
 from outreach.models.contacts import Contact
 from outreach.rules.errors import BadInput
@@ -322,3 +323,15 @@ def test_who_wants_no_more_messages_afterwards_is_recorded_as_done_on_every_page
     signed_in(client, AUTHOR)
     assert "đã tiêm 1" in client.get("/admin/campaigns/").text
     assert "Ghi nhận đã tiêm: 1 người" in client.get("/admin/progress/").text
+
+
+def test_an_own_answer_that_opts_out_can_be_given_again_once_an_officer_has_lifted_it(world, client):
+    own_answers = {"3": {"text": "Đừng nhắn nữa", "means": "opt_out"}}
+    campaign = world.sent(people=1, kind="khao-sat", text=SURVEY, content={"own_answers": own_answers})
+    button = 'name="answer" value="own-3"'
+    assert button in client.get(f"/{world.link(campaign)}").text
+    world.press(campaign, "own-3")
+    assert button not in client.get(f"/{world.link(campaign)}").text
+    phone, person = world.phone(number(0)), world.one(select(Contact.id))
+    world.do(lift_suppression, person, phone, reason=Closing.OPT_OUT, note="Đã gọi lại", by=APPROVER)
+    assert button in client.get(f"/{world.link(campaign)}").text

@@ -13,7 +13,13 @@ from sqlalchemy import func, select, update
 
 from campaigns.analytics.rescue import count_event, export_event, read_unheard
 from campaigns.cases.alert_officers import alert_officers
-from campaigns.cases.handle_case import cases_visible_to, close_case, label_reply, reopen_case
+from campaigns.cases.handle_case import (
+    cases_visible_to,
+    close_case,
+    label_reply,
+    reopen_case,
+    undo_reply_label,
+)
 from campaigns.cases.rescue import Cry, flat, hand_over_case, join_case, note_case, read_cries, shown_cry
 from campaigns.live_permit import stop_all_sending
 from campaigns.models.campaigns import Campaign, Recipient
@@ -345,6 +351,28 @@ def test_the_place_that_a_relative_typed_and_the_team_on_its_way_stay_when_the_n
         do(world, close_case, each.id, CaseOutcome.VISITED, note="", result=None, keys=world.keys)
     say(world, "CUU, nuoc dang len", sender=number(n), minutes=2)
     assert [(cry.state, cry.place) for cry in cries(world, event)] == [(CryState.NEW, "")]
+
+
+def test_what_a_relative_types_of_a_number_that_cried_without_a_place_is_kept(
+    world: World, event: int, client: FlaskClient
+) -> None:
+    say(world, "CUU")
+    form = {"number": f"0{number(10)[3:]}", "answer": "other", "people": "4", "place": f"Cầu treo {HERE}"}
+    for typed in (form, {**form, "place": "chỗ khác", "people": "9"}):
+        assert client.post("/an-toan", data=typed).status_code == 303
+    (cry,) = cries(world, event)
+    assert (cry.is_verified, cry.people, cry.position) == (True, 4, (16.04712, 108.20678))
+    assert cry.place == "Cầu treo (người khác ghi)"
+
+
+def test_a_note_stays_when_a_case_is_settled_without_one_and_opened_again(world: World, event: int) -> None:
+    say(world, "nước ngập rồi, đường bị cắt không biết làm sao")
+    (case,) = world.cases()
+    world.change(Case, case.id, note="Đã gọi, máy bận")
+    do(world, label_reply, case.id, Label.NOT_YET, keys=world.keys)
+    assert world.get_one(Case, case.id).done_at
+    do(world, undo_reply_label, case.id, keys=world.keys)
+    assert world.get_one(Case, case.id).note == "Đã gọi, máy bận"
 
 
 def test_without_an_event_the_page_for_everybody_takes_nothing(world: World, client: FlaskClient) -> None:

@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
 from campaigns.analytics.open_tasks import read_cries
@@ -18,6 +19,7 @@ from campaigns.cases.case_list import CaseFilter, read_case_list
 from campaigns.cases.conversation import read_items
 from campaigns.cases.handle_case import close_case, label_reply, last_cry_of
 from campaigns.live_permit import resume_all_sending, stop_all_sending
+from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import Case, Reply
 from campaigns.planning.kinds import load_kinds
@@ -25,8 +27,10 @@ from campaigns.replies.open_case import MOST_CRIES
 from campaigns.replies.public_requests import leave_note, receive_page_message
 from campaigns.rules.cases import URGENT_WAITS, CaseKind, CaseOutcome
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import MessageState
 from campaigns.webhooks.deliver_events import post_event
 from outreach.rules.errors import BadInput, WrongState
+from tests.support.admin_client import signed_in
 from tests.support.mail_server import MailServer
 from tests.support.world import APPROVER, AUTHOR, World, number
 
@@ -175,6 +179,25 @@ def test_officers_on_duty_are_told_once_and_those_who_stand_in_when_nobody_takes
     assert all(
         f"/admin/inbox/{case_id}/" in (text or "") and number(15) not in (text or "") for text in texts
     )
+
+
+@pytest.mark.parametrize("is_event", [False, True])
+def test_officers_see_that_an_alert_by_sms_has_not_arrived(
+    world: World, campaign: int, client: FlaskClient, is_event: bool
+) -> None:
+    world.change(Campaign, campaign, urgent_reason="Bão số 9 đổ bộ" if is_event else "")
+    world.use(duty_contacts=(number(70),))
+    say(world, "chào")
+    say(world, CRY)
+    case_id = world.one(select(Case.id).where(Case.urgent_at.is_not(None)))
+    assert alert_officers(world.runtime, case_id, now=world.now) == 1
+    signed_in(client, AUTHOR)
+    pages, lost = ("/admin/", f"/admin/inbox/{case_id}/"), "không tới: xin gọi cho họ"
+    assert not any(lost in client.get(page).text for page in pages)
+    world.execute(update(Message).where(Message.text.like("Loa:%")).values(state=MessageState.UNDELIVERED))
+    assert all(lost in client.get(page).text for page in pages)
+    other = world.first(select(Case.id).where(Case.urgent_at.is_(None)))
+    assert lost not in client.get(f"/admin/inbox/{other}/").text
 
 
 def test_a_case_that_was_taken_is_not_escalated(world: World, campaign: int) -> None:

@@ -103,6 +103,7 @@ def test_without_a_deadline_it_looks_30_days_ahead() -> None:
     (steady(1, 20), {"people": 0}),
     (steady(300, 20), {}),  # reached
     (steady(1, 20), {"deadline": START}),  # passed
+    (steady(1, 20), {"deadline": date.max}),
 )
 def test_what_cannot_be_told_is_not_told(days: list[tuple[date, int]], more: dict[str, object]) -> None:
     assert ask(days, **more) is None
