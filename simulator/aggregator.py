@@ -22,7 +22,8 @@ from simulator.settings import RequestFault, fault_after_accept, fault_before_ac
 
 PREFIX = "/aggregator"
 ACCEPTED, WRONG_KEY, NO_SENDER, NOT_FOUND, REPEATED = "100", "101", "104", "105", "124"
-BAD_NUMBER, NO_TEMPLATE = "108", "791"
+BAD_NUMBER, BAD_PARAMETER, NO_TEMPLATE = "108", "790", "791"
+LONGEST_PARAMETER = 100
 VIETNAM_S = 7 * 3600  # ahead of UTC
 
 
@@ -104,6 +105,8 @@ class AggregatorApi:
             sender, missing = form.get("Brandname"), NO_SENDER
         if not sender:
             return missing
+        if any(len(each) > LONGEST_PARAMETER for each in form.get("Params", ())):
+            return BAD_PARAMETER
         return None if MOBILE.fullmatch(number) else BAD_NUMBER
 
     def _may(self, form: Any) -> bool:

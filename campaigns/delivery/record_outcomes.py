@@ -157,7 +157,9 @@ def _report(
             state = AttemptState.UNKNOWN
             return AttemptReport(claim.attempt_id, state, code=detail[:24], due_at=look_up_at)
         case Refused(cause, code) if not _is_tried_again(claim, cause, is_unproved=is_unproved):
-            return AttemptReport(claim.attempt_id, AttemptState.FAILED, cause=cause.value, code=code[:24])
+            # The text of a request for both goes alone: perhaps it was the notice that was refused.
+            state = AttemptState.PASSED if claim.notice else AttemptState.FAILED
+            return AttemptReport(claim.attempt_id, state, cause=cause.value, code=code[:24])
     return None
 
 

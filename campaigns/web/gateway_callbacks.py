@@ -65,6 +65,8 @@ log = logging.getLogger(__name__)
 
 
 _FAILED = (DeliveryStatus.FAILED, DeliveryStatus.UNDELIVERED)
+# An aggregator that does not know of its message yet is asked again: only after a time-out, of ten seconds, it surely calls again.
+JUST_SENT_S = (2.0, 3.0)
 # The database's ids have 64 bits.
 LARGEST_ID = 2**63 - 1
 # The gateway's ids are 34 characters; this is what the column holds.
@@ -312,11 +314,16 @@ def _settings_of_attempt(runtime: Runtime, attempt_id: int) -> tuple[int, Settin
 async def _confirm(settings: Settings, account_id: int, report: StatusReport, way: Channel) -> StatusReport:
     """Return what the aggregator says when it is asked; why a notice failed it says in its call alone.
 
-    Raises GatewayUnavailable also where it does not know of the message yet (eSMS: 105, soon after it was sent).
+    Raises GatewayUnavailable also where it does not know of the message even after a while (eSMS: 105, soon after it was sent).
     """
     gateway = AggregatorGateway(settings, id_prefix=id_prefix(account_id))
     try:
         answer = await gateway.ask(report.gateway_id, of_notice=way is not Channel.SMS)
+        for wait_s in JUST_SENT_S:
+            if answer is None or answer.status or way is Channel.ZALO:
+                break
+            await asyncio.sleep(wait_s)
+            answer = await gateway.ask(report.gateway_id, of_notice=way is not Channel.SMS)
     finally:
         await gateway.close()
     if answer is None or (way is Channel.ZALO and answer.status in (None, *_FAILED)):

@@ -624,5 +624,8 @@ def test_a_notice_is_written_read_and_priced_only_where_a_gateway_sends_notices(
     world.act(draft, CampaignAction.SUBMIT)
     page = unescape(signed_in(client, APPROVER).get(f"/admin/campaigns/{draft}/").text)
     assert "Thông báo Zalo" in page
+    assert page.index("gửi trước; ai không nhận được") < page.index('id="press-due"')  # before the press
+    assert "4.000–7.000" in page
+    assert '<p class="from">Zalo</p>' in page
     assert "Mời Lê Hoa cài Bluezone: " in re.sub("<[^>]+>", "", page)
     assert "từ 4.000 đến 7.000 đồng" in page

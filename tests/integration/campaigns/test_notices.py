@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from campaigns.cases.merge_people import merge_people
 from campaigns.delivery import pass_on_notices
@@ -22,10 +22,12 @@ from campaigns.privacy.export_data import export_personal_data
 from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import take_snapshot
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, CampaignState, MessageState
+from campaigns.web import gateway_callbacks
 from outreach.contacts.phones import remove_number
 from outreach.models.contacts import Contact, Phone
 from outreach.rules.aggregator import AttemptNames
-from outreach.rules.gateway import GatewayUnavailable
+from outreach.rules.gateway import GatewayUnavailable, StatusReport
+from outreach.sms.aggregator import AggregatorGateway
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, World, number
 
@@ -440,10 +442,37 @@ def test_an_outcome_that_nobody_saw_is_not_asked_for_again_by_another_kind_of_pr
     assert attempts(world) == [(1, "zalo", AttemptState.UNKNOWN)]
 
 
-def test_a_failure_of_which_the_aggregator_does_not_know_yet_is_to_be_told_again(world: World) -> None:
+@pytest.mark.parametrize(("unknown", "status"), [(1, 204), (9, 503)])
+def test_a_failure_of_which_the_aggregator_does_not_know_yet_is_asked_for_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, unknown: int, status: int
+) -> None:
+    monkeypatch.setattr(gateway_callbacks, "JUST_SENT_S", (0.0, 0.0))
     world.launch(people=1)
     world.send()
-    told = {"SMSID": "too-new", "SendStatus": "5", "SendSuccess": "0", "SendFailed": "1", "TypeId": "2"}
-    address = callback_address(world)
-    assert world.app().test_client().get(address, query_string=told).status_code == 503
+    [text] = world.simulator.ledger()
+    asked, ask = iter(range(20)), AggregatorGateway.ask
+
+    async def just_sent(gateway: AggregatorGateway, gateway_id: str, **of: bool) -> StatusReport | None:
+        return await ask(gateway, "" if next(asked) < unknown else gateway_id, **of)
+
+    monkeypatch.setattr(AggregatorGateway, "ask", just_sent)
+    told = {"SMSID": text["sid"], "SendStatus": "5", "SendSuccess": "0", "SendFailed": "1", "TypeId": "2"}
+    assert world.app().test_client().get(callback_address(world), query_string=told).status_code == status
     assert attempts(world) == [(1, "sms", AttemptState.ACCEPTED)]
+
+
+@both_databases
+def test_a_text_whose_notice_the_provider_of_both_refuses_goes_alone(world: World) -> None:
+    world.use(aggregator_profile="esms-multichannel")
+    world.add_people(1)
+    world.add_person("A " + "Thun" * 25, number(1))  # longer than the template's parameter
+    campaign = world.launch(**NOTICE)
+    world.execute(update(Campaign).values(first_refusals=None))
+    world.send()
+    world.send()
+    assert sent(world) == ["notice", "text"]
+    assert attempts(world)[1:] == [(1, "both", AttemptState.PASSED), (2, "sms", AttemptState.ACCEPTED)]
+    counts = world.status(campaign)["notices"]
+    assert (counts["texts"], counts["waiting"], counts["causes"]) == (1, 1, {"bad_text": 1})
+    charged = select(func.sum(Attempt.segments)).where(Attempt.state != AttemptState.PASSED)
+    assert spent(world, campaign)[0] == world.scalar(charged)

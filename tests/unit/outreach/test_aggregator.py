@@ -66,6 +66,8 @@ def test_request_has_the_fields_of_the_interface() -> None:
     (200, {"CodeResult": "146"}, Refused(Cause.BAD_TEXT, "146")),
     (200, {"CodeResult": "103"}, Refused(Cause.ACCOUNT, "103")),
     (200, {"CodeResult": "104"}, Refused(Cause.BAD_SENDER, "104")),
+    (200, {"CodeResult": "790"}, Refused(Cause.BAD_TEXT, "790")),  # a notice's parameters
+    (200, {"CodeResult": "799"}, Refused(Cause.ACCOUNT, "799")),  # its official account
     (200, {"CodeResult": "999"}, Refused(Cause.OTHER, "999")),
     (200, None, OutcomeUnknown("http_200")),  # a proxy's page
     (200, [], OutcomeUnknown("http_200")),
