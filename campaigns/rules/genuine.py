@@ -36,9 +36,9 @@ _ENDS = re.compile(
     "vn|com|net|org|info|top|xyz|cc|click|link|me|io|site|online|club|app|ly|gl|icu|shop|vip|store|live|work|win",
     re.IGNORECASE,
 )
-# Whatever a phone may make a link of, with any end and any letters; but for a title before a name. Of a text without accents.
+# Whatever a phone may make a link of, with any end and any letters; but for what an office shortens. Of a text without accents.
 _NAME_WITH_DOTS = re.compile(
-    r"(?<![\w-])(?!(?:tp|tx|tt|kp|bs|ts|ths|gs|ks)\.)[\w-]{2,}(?:[.\u3002\uff0e\uff61][\w-]{2,})+"
+    r"(?<![\w-])(?!(?:tp|tx|tt|kp|tdp|ubnd|bs|ts|ths|gs|pgs|ks|cn|ds|ys|th|thcs|thpt|mn|nvh|tyt|bv)\.)[\w-]{2,}(?:[.\u3002\uff0e\uff61][\w-]{2,})+"
 )
 # A day or an hour that a list has for each person, the time of an opt-out, the code of the page for everybody.
 _WHEN = re.compile(

@@ -67,7 +67,7 @@ HOSTS = {"loa.example.vn", "vd.vn"}
         )
     ),
     (
-        "BS.Lan TP.Kon Tum, UBMTTQ tinh moi ong/ba cai Bluezone: vd.vn/a Tra loi 1 neu da cai. Tu choi: TC",
+        "BS.Lan UBND.Xa, UBMTTQ tinh moi ong/ba cai Bluezone: vd.vn/a Tra loi 1 neu da cai. Tu choi: TC",
         MessageMatch.SAME,
     ),
     *(
