@@ -15,7 +15,7 @@ from campaigns.delivery.outbox import queue_message
 from campaigns.delivery.streams import campaign_hours
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message, Outbox
-from campaigns.models.replies import Answer, Case, SavedText
+from campaigns.models.replies import Answer, AnswerSource, Case, SavedText
 from campaigns.planning.kinds import all_kinds
 from campaigns.replies.acknowledgements import resident_name
 from campaigns.rules.cases import CaseOutcome
@@ -38,6 +38,8 @@ from outreach.use_cases import enqueue_after_commit, enqueue_send, use_case
 
 # Longer answers are better given by phone.
 MOST_SEGMENTS = 3
+_ACTION = "case.answer"
+MOST_UNASKED = 60  # of an officer in an hour, to people of whom it was only recorded that they asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,11 @@ def answer_by_sms(
         raise WrongState("answer_under_way")
     if before and before.text == measured.text and before.state not in NOT_ARRIVED:
         raise WrongState("answer_sent_before")
+    said = find_row(session, Answer, case.answer_id)
+    # Else whoever is signed in would write to all residents past the approval, by recording that each needs help.
+    is_asked = case.reply_id is not None or (said and said.source in (AnswerSource.SMS, AnswerSource.PAGE))
+    if not is_asked and audit.count_lately(session, _ACTION, user, now=now) >= MOST_UNASKED:
+        raise BadInput("answers_unasked_many", most=MOST_UNASKED)
     leaves_at = opens_at(now, campaign_hours(campaign, is_live=settings.is_live))
     message = queue_message(
         session,
@@ -108,7 +115,7 @@ def answer_by_sms(
         mark_closed(case, CaseOutcome.MESSAGED, user=user, now=now)
     else:
         case.taken_by, case.taken_at = user.id, now
-    audit.record(session, "case.answer", case, user, now, message=message.id)
+    audit.record(session, _ACTION, case, user, now, message=message.id)
     return leaves_at
 
 

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from campaigns.analytics.open_tasks import read_unknown
+from campaigns.cases import sms_answers
 from campaigns.cases.handle_case import Reopened, close_case, label_reply, reopen_case, undo_reply_label
 from campaigns.cases.sms_answers import answer_by_sms, list_texts, read_sent, remove_text, save_text
 from campaigns.delivery.reconcile import count_undecided, count_without_campaign, decide_unknown
@@ -59,6 +60,22 @@ def test_an_answer_goes_out_once_and_ends_the_case(world):
     world.send()
     assert [(line["To"], line["Body"]) for line in world.simulator.ledger()] == [(number(0), TEXT)]
     assert case(world, case_id).outcome is CaseOutcome.MESSAGED
+
+
+def test_no_officer_writes_to_many_past_an_approval_by_recording_that_they_asked(world, monkeypatch):
+    monkeypatch.setattr(sms_answers, "MOST_UNASKED", 2)
+    campaign = world.sent(people=5, window=["00:00", "24:00"])
+    world.press(campaign, "need_help", index=4)
+    world.reply(number(3), "giup toi cai voi", gateway_id="SM3")
+    for index in range(3):
+        world.hear(world.recipient(number(index), campaign), Label.NEED_HELP)
+    pressed, written, *recorded = (each.id for each in world.cases())
+    for case_id in recorded[:2]:
+        answer(world, case_id, "Nhan qua tai evil.vn")
+    with pytest.raises(BadInput, match="answers_unasked_many"):
+        answer(world, recorded[2], "Nhan qua tai evil.vn")
+    for case_id in (pressed, written):  # who has asked by themselves is answered however many they are
+        answer(world, case_id)
 
 
 def test_an_answer_may_leave_the_case_open_and_is_not_sent_twice(world):
