@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from redis import RedisError
-from sqlalchemy import BigInteger, delete, select, update
+from sqlalchemy import BigInteger, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.create_attempts import NewAttempt, create_attempts
@@ -45,7 +45,7 @@ from campaigns.lifecycle import pause_automatically, pause_broken
 from campaigns.models.campaigns import Campaign
 from campaigns.models.checks import ControlCopy
 from campaigns.models.messages import Message, Outbox
-from campaigns.models.replies import Case
+from campaigns.models.replies import BY_ANYBODY, Case, Reply
 from campaigns.planning.preview import segment_price
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.budget import Spending, expected_segments
@@ -430,17 +430,13 @@ def _lock_stream(session: Session, stream: Stream, *, price_vnd: int) -> _Terms 
 
 
 def _recipients_with_open_case(session: Session, recipients: set[int]) -> set[int]:
-    """Return those of these recipients who have an open case: an officer has yet to deal with their reply."""
+    """Return those of these recipients who have an open case: an officer has yet to deal with their reply. What a stranger wrote is none."""
     if not recipients:
         return set()
-    return set(
-        session.scalars(
-            select(Case.recipient_id).where(
-                Case.recipient_id.in_(values_subquery(session, recipients, BigInteger)),
-                Case.done_at.is_(None),
-            )
-        )
-    )
+    theirs = Case.recipient_id.in_(values_subquery(session, recipients, BigInteger))
+    is_own = or_(Reply.id.is_(None), ~Reply.gateway_id.startswith(BY_ANYBODY))
+    cases = select(Case.recipient_id).outerjoin(Reply, Reply.id == Case.reply_id)
+    return set(session.scalars(cases.where(theirs, Case.done_at.is_(None), is_own)))
 
 
 def _lock_due(session: Session, stream: Stream, *, limit: int, now: datetime) -> list[WaitingMessage]:

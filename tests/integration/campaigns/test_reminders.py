@@ -12,6 +12,7 @@ from campaigns.delivery.streams import open_streams, streams_still_open
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Message
 from campaigns.privacy.clocks import quiet_days
+from campaigns.replies.public_requests import leave_note
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.sending_hours import VIETNAM
@@ -150,6 +151,16 @@ def test_a_question_or_an_unclear_reply_before_a_reminders_sending_holds_it_back
     world.send()
     assert skipped(world, campaign, 2) == {SkipReason.ANSWERED: 1}
     assert world.status(campaign)["steps"][1]["messages"] == {"accepted": 1, "skipped": 1}
+
+
+@pytest.mark.parametrize("is_cry", [False, True])
+def test_what_a_stranger_notes_of_a_number_holds_back_no_reminder_to_it(world, is_cry):
+    campaign = world.sent(people=1, step=REMINDERS[:1])
+    later(world, campaign, days=3)
+    world.do(leave_note, number(0), "Gọi lại cho tôi", is_cry)
+    world.send()
+    assert skipped(world, campaign, 2) == {}
+    assert world.sent_to() == [number(0)] * 2
 
 
 def test_a_number_suppressed_before_the_launch_opens_a_step_is_not_written_to(world):
