@@ -53,7 +53,7 @@ def read_json() -> Any:
         raise UnsupportedMediaType
     body = request.get_data()
     try:
-        return json.loads(body, parse_constant=_refuse)
+        return json.loads(body, parse_constant=_refuse, parse_float=_read_number)
     except json.JSONDecodeError as error:
         line, column = error.lineno, error.colno
     except UnicodeDecodeError as error:
@@ -66,6 +66,12 @@ def read_json() -> Any:
 
 def _refuse(word: str) -> None:
     raise ValueError(word)
+
+
+def _read_number(text: str) -> float:
+    """Return a number; one that is whole is an integer to JSON Schema, however it is written."""
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 def read_body(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,15 +108,17 @@ def _check_size(value: Any, schema: Mapping[str, Any], pointer: str, name: str) 
     size = len(value) if isinstance(value, str | list) else value if isinstance(value, int | float) else None
     for smallest, largest in _BOUNDS:
         least, most = schema.get(smallest), schema.get(largest)
-        if size is not None and not (least or 0) <= size <= (size if most is None else most):
+        if size is None or (least is None and most is None):
+            continue
+        if not (least or 0) <= size <= (size if most is None else most):
             raise Malformed(
                 "body_part_size_wrong", pointer=pointer, name=name, least=least or 0, most=most or "…"
             )
 
 
 def _check_members(value: dict[str, Any], schema: Mapping[str, Any], pointer: str) -> None:
-    parts = schema.get("properties", {})
-    if schema.get("additionalProperties") is False and (unknown := sorted(value.keys() - parts.keys())):
+    parts, others = schema.get("properties", {}), schema.get("additionalProperties")
+    if others is False and (unknown := sorted(value.keys() - parts.keys())):
         part, known = unknown[0], list(parts)
         raise Malformed("body_part_unknown", pointer=_part_of(pointer, part), name=part[:40], parts=known)
     if missing := [each for each in schema.get("required", ()) if each not in value]:
@@ -118,7 +126,7 @@ def _check_members(value: dict[str, Any], schema: Mapping[str, Any], pointer: st
     for part, each in value.items():
         if part not in parts:  # a name that the document does not have may hold anything
             check_part(part, {}, pointer)
-        check_part(each, parts.get(part, {}), _part_of(pointer, part))
+        check_part(each, parts.get(part, others or {}), _part_of(pointer, part))
 
 
 def _part_of(pointer: str, part: str) -> str:
@@ -128,6 +136,4 @@ def _part_of(pointer: str, part: str) -> str:
 def _is_a(value: Any, type_name: str) -> bool:
     if isinstance(value, bool):
         return type_name == "boolean"
-    if isinstance(value, float) and value.is_integer() and type_name == "integer":
-        return True
     return isinstance(value, _TYPES[type_name])

@@ -16,8 +16,10 @@ from admin.api.routing import PARAMETERS, Api, answer_with, bearer, fields_of, p
 from admin.api.schemas import (
     BY_PERSON_OR_PHONE,
     COUNT,
+    FIELD_NAME,
     ID,
     MOMENT,
+    PHONE,
     SHARE,
     Schema,
     asked,
@@ -29,6 +31,7 @@ from admin.api.schemas import (
     one_of,
     paged,
     ref,
+    ruled,
     strict,
     string,
     told,
@@ -40,7 +43,8 @@ from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
 from campaigns.models.messages import Message
 from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.kinds import all_kinds, office_kinds
-from campaigns.rules.draft import Draft, read_draft
+from campaigns.rules.audience import Answered, Smartphone
+from campaigns.rules.draft import SENDER, Draft, read_draft
 from campaigns.rules.list_fields import parse_text, read_substitutes
 from campaigns.rules.own_answers import MEANINGS
 from campaigns.rules.replies.labels import Label
@@ -53,7 +57,10 @@ from outreach.contacts.references import REFERENCE, find_person
 from outreach.models.accounts import Right
 from outreach.models.contacts import ContactList
 from outreach.rules.errors import BadTemplate, NotFound, or_raise
+from outreach.rules.kept_values import LONGEST_NAME as LONGEST_FIELD_NAME
 from outreach.rules.kept_values import LONGEST_VALUE
+from outreach.rules.languages import NAMES as LANGUAGES
+from outreach.rules.languages import VIETNAMESE
 
 
 def counts_of(kind: type[Label | Exclusion | MessageState | SkipReason], *others: str) -> dict[str, Any]:
@@ -162,20 +169,37 @@ def describe(campaign: Campaign) -> dict[str, Any]:
     return fields_of(campaign, SCHEMAS["Campaign"], address=address, drive=campaign.drive_id)
 
 
-_TEXT: Schema = string(1, 2000)
-_TEXTS: Schema = {"type": "object", "description": "texts by language"}
+_TEXT: Schema = ruled(string(1, 2000), pattern="[^\\s]")
+_LANGUAGES: Schema = listed({"enum": list(LANGUAGES)}, maxItems=1000)
+_OTHER_LANGUAGES: Schema = {"enum": [code for code in LANGUAGES if code != VIETNAMESE]}
+_TEXTS: Schema = {
+    "type": "object",
+    "propertyNames": _OTHER_LANGUAGES,
+    "additionalProperties": string(0, 2000),
+    "description": "texts by language",
+}
+_CLOCK: Schema = ruled(string(0, 5), pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")
+_BOTH_OR_NONE = {"notice_template": ["notice_text"], "notice_text": ["notice_template"]}
 _NOTICE = {
-    "notice_template": told(string(0, 40), "the id of a notice's template: it goes first where it reaches"),
-    "notice_text": told(string(0, 400), "what the notice says; its parameters are the fields in their order"),
+    "notice_template": ruled(
+        string(0, 40, "the id of a notice's template: it goes first where it reaches"), minLength=1
+    ),
+    "notice_text": ruled(
+        string(0, 400, "what the notice says; its parameters are the fields in their order"), minLength=1
+    ),
 }
 _NAMES: Schema = listed(string(0, 200), maxItems=1000)
 _TABLE: Schema = {"type": "object"}
-_MOMENT: Schema = string(0, 40, "ISO 8601, in Vietnam unless it names a zone")
+_MOMENT: Schema = ruled(string(0, 40, "ISO 8601, in Vietnam unless it names a zone"), format="date-time")
 DRAFT_SCHEMAS: dict[str, Schema] = {
     "Draft": {
         "type": "object",
         "additionalProperties": False,
         "required": ["name", "text", "sender"],
+        "anyOf": [
+            {"required": [name], "properties": {name: {"minItems": 1}}} for name in ("lists", "organisations")
+        ],
+        "dependentRequired": _BOTH_OR_NONE,
         "description": "What a campaign's file has, as JSON; docs/campaigns.md says what each part means",
         "examples": [
             {
@@ -186,17 +210,17 @@ DRAFT_SCHEMAS: dict[str, Schema] = {
             }
         ],
         "properties": {
-            "name": string(1, 120),
+            "name": ruled(string(1, 120), pattern="[^\\s]"),
             "text": told(_TEXT, "the first message; fields {name}, {link}, and those of `fields`"),
-            "sender": string(1, 20),
+            "sender": ruled(string(1, 20), pattern=f"^({SENDER.pattern})$"),
             "lists": told(_NAMES, "names of lists, or ORGANISATION/name"),
             "organisations": _NAMES,
             "also_in": told(_NAMES, "lists that people must be in as well, each of them"),
             "except": told(_NAMES, "lists whose people are left out"),
             "areas": told(_NAMES, "codes"),
-            "languages": _NAMES,
-            "smartphone": _NAMES,
-            "answered": string(0, 40),
+            "languages": _LANGUAGES,
+            "smartphone": listed(one_of(Smartphone)),
+            "answered": {"enum": ["", *Answered]},
             "kind": string(0, 40),
             "drive": string(0, 120),
             "text_b": string(0, 2000),
@@ -205,30 +229,43 @@ DRAFT_SCHEMAS: dict[str, Schema] = {
             "fields": {
                 "type": "object",
                 "maxProperties": 20,
+                "propertyNames": {"maxLength": LONGEST_FIELD_NAME, "pattern": FIELD_NAME},
                 "additionalProperties": string(0, LONGEST_VALUE),
                 "description": "columns of the lists that the texts name as {field}, each with the text for people without a value",
             },
             "hold_out": number(0, 0.5, kind="number"),
             "pace": number(0.1, 2_000_000_000, kind="number"),
-            "window": listed(string(0, 5), minItems=2, maxItems=2),
+            "window": listed(_CLOCK, "from and until, in Vietnam", minItems=2, maxItems=2),
             "cap_per_day": number(1, 2_000_000_000),
             "budget_vnd": number(1, 2_000_000_000),
             "starts_at": _MOMENT,
             "deadline": _MOMENT,
             "unaccented": boolean(),
-            "unaccented_languages": _NAMES,
+            "unaccented_languages": listed(_OTHER_LANGUAGES),
             "content": _TABLE,
-            "goal": _TABLE,
-            "urgent": _TABLE,
+            "goal": {
+                **loose(
+                    {
+                        "share": {"type": "number", "allOf": [{"exclusiveMinimum": 0, "maximum": 1}]},
+                        "denominator": number(1, 2_000_000_000, "people, a figure of `date` from `source`"),
+                        "date": ruled(string(0, 40), format="date"),
+                        "source": ruled(string(0, 200), minLength=1),
+                    }
+                ),
+                "required": ["share"],
+                "dependentRequired": {"denominator": ["date", "source"]},
+            },
+            "urgent": {**loose({"reason": string(1, 500), "basis": string(0, 500)}), "required": ["reason"]},
             "step": listed(
                 {
                     "type": "object",
                     "additionalProperties": False,
                     "required": ["text"],
+                    "dependentRequired": _BOTH_OR_NONE,
                     "properties": {
                         "text": _TEXT,
                         "after_days": number(0, 365),
-                        "at": string(0, 5),
+                        "at": _CLOCK,
                         "text_b": string(0, 2000),
                         "texts": _TEXTS,
                         **_NOTICE,
@@ -359,7 +396,7 @@ _HAS_LEFT = (MessageState.ACCEPTED, MessageState.SENT, MessageState.DELIVERED, M
 RECIPIENT_SCHEMAS: dict[str, Schema] = {
     "NewRecipient": {
         **loose(
-            {"person": string(pattern=REFERENCE, says="what you call the person"), "phone": string(1, 40)},
+            {"person": string(pattern=REFERENCE, says="what you call the person"), "phone": PHONE},
             "One person of the campaign's lists, by exactly one of both",
         ),
         "oneOf": BY_PERSON_OR_PHONE,

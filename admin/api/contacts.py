@@ -17,7 +17,9 @@ from admin.api.bodies import KEY, check_part, read_json, read_key
 from admin.api.problems import Malformed, pointing
 from admin.api.routing import PARAMETERS, USUAL, Api, answer_with, bearer, fields_of, page_of, read_page
 from admin.api.schemas import (
+    FIELD_NAME,
     ID,
+    NO_ZERO,
     Schema,
     listed,
     maybe,
@@ -53,7 +55,6 @@ from outreach.rules.keys import Purpose
 MOST_ROWS = 100_000
 # A digit or a letter, including Vietnamese ones.
 _HAS_TEXT = "[0-9A-Za-zÀ-ỹ]"
-_STORED = "[^\\u0000]*"  # no zero byte
 _ROW: Schema = {
     "type": "object",
     "additionalProperties": False,
@@ -64,7 +65,7 @@ _ROW: Schema = {
         else {
             "type": ["string", "null"],
             "maxLength": part.longest,
-            "pattern": f"^{_STORED}$",
+            "pattern": f"^{NO_ZERO}$",
             "description": part.says,
         }
         for name, part in ROW_FIELDS.items()
@@ -77,7 +78,7 @@ _ROW: Schema = {
             f" {MOST_FIELDS} names at most in all rows. A name is words of letters and digits; a value with a link, a phone"
             " number or the number of a paper, and a name that says sickness, origin or religion, are refused",
             maxProperties=MOST_FIELDS,
-            propertyNames={"minLength": 1, "maxLength": LONGEST_FIELD_NAME},
+            propertyNames={"maxLength": LONGEST_FIELD_NAME, "pattern": FIELD_NAME},
             additionalProperties=maybe("string", maxLength=LONGEST_VALUE),
         ),
     },
@@ -91,13 +92,11 @@ SCHEMAS: dict[str, Schema] = {
     "Rows": shown(
         strict(
             {
-                "organisation": string(
-                    1, 40, "Code of the organisation whose list it is", pattern=f"^{_STORED}$"
-                ),
+                "organisation": string(1, 40, "Code of the organisation whose list it is"),
                 "list": string(
                     1,
                     LONGEST_NAME,
-                    pattern=f"^{_STORED}{_HAS_TEXT}{_STORED}$",
+                    pattern=f"^{NO_ZERO}{_HAS_TEXT}{NO_ZERO}$",
                     says="Name of the list; made where there is none",
                 ),
                 "rows": listed(_ROW, minItems=1, maxItems=MOST_ROWS),
@@ -261,7 +260,6 @@ def check_rows(body: Any) -> tuple[str, str, list[dict[str, Any]]]:
             raise Malformed("row_without_name_and_phone", pointer=f"/rows/{place}")
         for name, value in (row.get("fields") or {}).items():
             part = f"/rows/{place}/fields/{name.replace('~', '~0').replace('/', '~1')}"
-            check_part(value, {"type": ["string", "null"], "maxLength": LONGEST_VALUE}, part)
             with pointing(field=part):
                 names.add(check_row_value(name, value))
         if places.setdefault(row.get("reference") or place, place) != place:

@@ -26,6 +26,7 @@ from admin.api.schemas import (
     BY_PERSON_OR_PHONE,
     ID,
     MOMENT,
+    PHONE,
     Schema,
     boolean,
     loose,
@@ -33,6 +34,7 @@ from admin.api.schemas import (
     one_of,
     paged,
     ref,
+    ruled,
     strict,
     string,
     told,
@@ -66,10 +68,12 @@ SCHEMAS: dict[str, Schema] = {
             {
                 "reference": told(_OWN, "what you call this reply; it comes in once"),
                 "person": told(_OWN, "what you call the person, as handed in with a list"),
-                "phone": string(1, 40),
+                "phone": PHONE,
                 "text": string(1, 1000, "as the person wrote it"),
                 "opt_out": boolean("true: no messages any more, whatever the text"),
-                "at": string(0, 40, "when it came, ISO 8601; now if it is missing"),
+                "at": ruled(
+                    string(0, 40, "when it came, ISO 8601; now if it is missing"), format="date-time"
+                ),
             },
             "A reply or an opt-out that came by another channel",
         ),

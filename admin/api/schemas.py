@@ -5,6 +5,8 @@ from enum import StrEnum
 from typing import Any
 
 Schema = dict[str, Any]
+NO_ZERO = "[^\\u0000]*"  # no zero byte
+FIELD_NAME = "^[A-Za-zÀ-ÖØ-öø-ʯḀ-ỹ][0-9A-Za-zÀ-ÖØ-öø-ʯḀ-ỹ]*( [0-9A-Za-zÀ-ÖØ-öø-ʯḀ-ỹ]+)*$"
 
 
 def ref(name: str) -> Schema:
@@ -38,14 +40,20 @@ def maybe(kind: str, says: str = "", **more: Any) -> Schema:
 
 
 def string(least: int = 0, most: int | None = None, says: str = "", **more: Any) -> Schema:
-    """Return the schema of a string of at least and at most so many characters."""
+    """Return the schema of a string of at least and at most so many characters; one with bounds is stored."""
     bounds = {name: bound for name, bound in (("minLength", least), ("maxLength", most)) if bound}
-    return told({"type": "string", **bounds, **more}, says)
+    stored = {"pattern": f"^{NO_ZERO}$"} if bounds else {}
+    return told({"type": "string", **bounds, **stored, **more}, says)
 
 
 def number(least: float, most: float | None = None, says: str = "", *, kind: str = "integer") -> Schema:
     """Return the schema of a number between bounds."""
     return told({"type": kind, "minimum": least} | ({} if most is None else {"maximum": most}), says)
+
+
+def ruled(schema: Schema, **words: Any) -> Schema:
+    """Return a schema with words of JSON Schema that a rule checks, which says more exactly what is wrong."""
+    return {**schema, "allOf": [words]}
 
 
 def boolean(says: str = "") -> Schema:
@@ -72,6 +80,7 @@ def asked(name: str, schema: Schema, says: str = "") -> Schema:
     return told({"name": name, "in": "query", "schema": schema}, says)
 
 
+PHONE = ruled(string(1, 40), pattern="^(0|\\+84)(3[2-9]|5[25689]|7[06-9]|8[1-9]|9[0-9])[0-9]{7}$")
 BY_PERSON_OR_PHONE = [{"required": ["person"]}, {"required": ["phone"]}]
 # Range of a database id.
 ID = number(1, 2**63 - 1)

@@ -24,6 +24,7 @@ from admin.api.schemas import (
     one_of,
     paged,
     ref,
+    ruled,
     shown,
     strict,
     string,
@@ -47,10 +48,11 @@ from outreach.accounts.permissions import visible_to
 from outreach.models.accounts import Organisation, Right, User
 from outreach.rules.errors import NotFound, or_raise
 
+_ADDRESS = "^https://([a-z]{2,20}[.]){1,4}[a-z]{2,20}(/[0-9A-Za-z._-]*)*$"
 _KINDS: Schema = listed(one_of(OFFERED), minItems=1, maxItems=20)
 _NEW: Schema = {
     "name": string(1, LONGEST_NAME),
-    "url": string(1, LONGEST_URL, "in production https and public"),
+    "url": ruled(string(1, LONGEST_URL, "in production https and public"), pattern=_ADDRESS),
     "organisation": string(1, 40, "code; with those under it"),
     "kinds": _KINDS,
 }

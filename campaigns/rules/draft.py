@@ -21,7 +21,7 @@ from outreach.rules.languages import NAMES as LANGUAGES
 
 DEFAULT_KIND = "bluezone"
 # Twilio's rule for an alphanumeric sender; else a number in E.164, or a short code.
-_SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}|\+[1-9][0-9]{6,14}|[0-9]{3,8}")
+SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}|\+[1-9][0-9]{6,14}|[0-9]{3,8}")
 # Fits an integer column of the database; a larger limit has no use.
 _MOST = 2_000_000_000
 _KNOWN: dict[str, Any] = {
@@ -198,7 +198,7 @@ def _check_parts(data: Mapping[str, Any]) -> None:
 
 def check_sender(name: str) -> None:
     """Raise BadCampaign for a sender that no operator accepts."""
-    if not _SENDER.fullmatch(name):
+    if not SENDER.fullmatch(name):
         raise BadCampaign("sender_name_wrong")
 
 

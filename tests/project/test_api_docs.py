@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import jsonschema
+import pytest
 
 from admin.api import campaigns, replies
 from admin.api.bodies import check_part
@@ -59,6 +60,27 @@ def test_the_document_shows_a_body_for_every_route_that_takes_one_and_it_is_take
                 jsonschema.validate(example, {**schema, "components": document["components"]})
                 shown += 1
     assert shown >= 8
+
+
+def test_the_document_says_which_parts_of_a_draft_go_together() -> None:
+    draft = campaigns.DRAFT_SCHEMAS["Draft"]
+    fine = draft["examples"][0] | {
+        "texts": {"jra": "x"},
+        "goal": {"share": 0.5},
+        "window": ["07:00", "21:00"],
+    }
+    jsonschema.validate(fine, draft)
+    for wrong in (
+        {"lists": []},
+        {"notice_text": "x"},
+        {"goal": {"share": 0.5, "denominator": 9}},
+        {"texts": {"vi": "x"}},
+        {"window": ["7", "21"]},
+        {"answered": "maybe"},
+        {"sender": "Ủy ban"},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(fine | wrong, draft)
 
 
 def test_the_page_names_every_right_and_every_event() -> None:

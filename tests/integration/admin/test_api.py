@@ -451,7 +451,7 @@ def test_each_fault_is_named_with_its_place(system, world):
         "/deadline": {"deadline": "mai"},
         "/window/0": {"window": [7, 21]},
         "/goal": {"goal": {"share": 2}},
-        "/content": {"content": {"gì": 1}},
+        "/content": {"content": {"gì": -1}},
         "/tên": {"tên": "x"},
         "/name": {"name": "\ud800"},
     }.items():
@@ -465,6 +465,8 @@ def test_each_fault_is_named_with_its_place(system, world):
     assert fault(system.call("GET", "/campaigns?limit=0")) == (400, "api_parameter_not_number", "limit")
     assert fault(system.call("GET", "/campaigns?state=x")) == (400, "api_parameter_not_among", "state")
     assert fault(system.call("GET", "/goals?fromat=csv")) == (400, "api_parameters_unknown", "fromat")
+    # A whole number is one however it is written.
+    assert system.call("POST", "/campaigns", {**DRAFT, "cap_per_day": 3.0}, key="a0").status_code == 201
     assert system.call("POST", "/campaigns", DRAFT, key="a").status_code == 201
     reused = system.call("POST", "/campaigns", {**DRAFT, "name": "Khác"}, key="a")
     assert fault(reused) == (422, "idempotency_key_reused", "Idempotency-Key")

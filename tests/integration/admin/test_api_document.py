@@ -32,7 +32,7 @@ from outreach.models.accounts import OrganisationKind, Right, Role
 from outreach.runtime import open_runtime
 from tests.project.test_layout import ROOT
 
-EXAMPLES = 6  # for each operation, once with what the document allows and once with what it does not
+EXAMPLES = 5  # for each operation, once with what the document allows and once with what it does not
 LONGEST_S = 20  # of this process's own time
 FEWEST_CASES = 200
 
