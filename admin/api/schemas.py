@@ -6,7 +6,8 @@ from typing import Any
 
 Schema = dict[str, Any]
 NO_ZERO = "[^\\u0000]*"  # no zero byte
-FIELD_NAME = "^[A-Za-zÀ-ÖØ-öø-ʯḀ-ỹ][0-9A-Za-zÀ-ÖØ-öø-ʯḀ-ỹ]*( [0-9A-Za-zÀ-ÖØ-öø-ʯḀ-ỹ]+)*$"
+_LETTERS = r"A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02af\u1e00-\u1ef9"
+FIELD_NAME = f"^[{_LETTERS}][0-9{_LETTERS}]*( [0-9{_LETTERS}]+)*$"
 
 
 def ref(name: str) -> Schema:
