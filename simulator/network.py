@@ -139,22 +139,18 @@ class Network:
     def _leave_gateway(self, sms: Sms) -> None:
         if sms.notice is not None:
             return self._send_notice(sms)
-        code = fail_in_transit(self._parts.panel.faults, self._chance("failed", sms))
+        faults = self._parts.panel.faults
+        code = fail_in_transit(faults, self._chance("failed", sms))
         if code is not None:
-            self._report(sms, Status.FAILED, code)
-            return
+            return self._report(sms, Status.FAILED, code)
         if sms.from_ is None:
             sms.from_ = SERVICE_NUMBER
-            sms.num_segments = count_segments(sms.body) * self._parts.panel.faults.segments_factor
+            sms.num_segments = count_segments(sms.body) * faults.segments_factor
             self._parts.store.senders.add(SERVICE_NUMBER)
         if sms.sent is None:
             sms.sent = time.time()
         self._report(sms, Status.SENT, None)
-        self._later(
-            self._parts.panel.faults.delivered_after_s - self._parts.panel.faults.sent_after_s,
-            self._arrive,
-            sms,
-        )
+        self._later(faults.delivered_after_s - faults.sent_after_s, self._arrive, sms)
 
     def _send_notice(self, sms: Sms) -> None:
         """Let a notice arrive, late or not at all; where its provider falls back, its text follows."""
@@ -164,12 +160,8 @@ class Network:
         if fate in (NoticeFate.NO_ACCOUNT, NoticeFate.DECLINED):
             self._report(sms, Status.UNDELIVERED, int(fate))
             if sms.text:
-                own: dict[str, Any] = {
-                    "sid": mint_sid(),
-                    "body": sms.text,
-                    "num_segments": count_segments(sms.text),
-                }
-                self.carry(replace(sms, **own, **_AS_NEW, created=time.time(), updated=time.time()))
+                new = replace(sms, sid=mint_sid(), created=time.time(), updated=time.time(), **_AS_NEW)
+                self.carry(replace(new, body=sms.text, num_segments=count_segments(sms.text)))
         elif fate is not NoticeFate.LOST:
             late_s = faults.notice_late_s if fate is NoticeFate.LATE else faults.delivered_after_s
             self._later(late_s - faults.sent_after_s, self._arrive, sms)
@@ -190,14 +182,9 @@ class Network:
         sms.status, sms.error_code, sms.updated = status, code, time.time()
         self._parts.store.touch(sms)
         faults = self._parts.panel.faults
-        is_lost = roll(None) < faults.rate_callbacks_lost
         is_aggregator = sms.account_sid == AGGREGATOR
-        if (
-            not sms.status_callback
-            or faults.callbacks_off
-            or is_lost
-            or (is_aggregator and status not in FINAL)
-        ):
+        is_silent = faults.callbacks_off or roll(None) < faults.rate_callbacks_lost
+        if not sms.status_callback or is_silent or (is_aggregator and status not in FINAL):
             return self._end_if_final(sms, status)
         if self.smpp and sms.account_sid == "smpp":
             self.smpp.report(sms)
@@ -233,14 +220,8 @@ class Network:
         self._parts.store.touch(sms)
 
 
-_AS_NEW: dict[str, Any] = {
-    "status": Status.QUEUED,
-    "sent": None,
-    "error_code": None,
-    "is_reported": False,
-    "notice": None,
-    "text": None,
-}
+_AS_NEW: dict[str, Any] = dict.fromkeys(("sent", "error_code", "notice", "text"))
+_AS_NEW |= {"status": Status.QUEUED, "is_reported": False}
 # Account of messages that came by the aggregator's interface.
 AGGREGATOR = "aggregator"
 

@@ -34,7 +34,7 @@ class SettingKind(StrEnum):
 
 
 def setting(
-    default: Any, kind: SettingKind, label: str, hint: str = "", *, low: float = 0, high: float = 3600
+    kind: SettingKind, default: Any, label: str, hint: str = "", *, low: float = 0, high: float = 3600
 ) -> Any:
     """Declare a setting as a dataclass field, valid from `low` to `high`."""
     high = 1 if kind is SettingKind.SHARE else high
@@ -43,51 +43,46 @@ def setting(
     )
 
 
-share = partial(setting, 0.0, SettingKind.SHARE)
-flag = partial(setting, False, SettingKind.FLAG)
+share = partial(setting, SettingKind.SHARE, 0.0)
+flag = partial(setting, SettingKind.FLAG, False)
+seconds = partial(setting, SettingKind.SECONDS)
+whole = partial(setting, SettingKind.WHOLE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Faults:
     """Faults of the gateway; by default none."""
 
-    latency_ms: float = setting(0, SettingKind.MILLISECONDS, "Độ trễ", "thêm vào mỗi yêu cầu", high=120_000)
+    latency_ms: float = setting(SettingKind.MILLISECONDS, 0, "Độ trễ", "thêm vào mỗi yêu cầu", high=120_000)
     jitter_ms: float = setting(
-        0, SettingKind.MILLISECONDS, "Dao động độ trễ", "cộng thêm ngẫu nhiên tới mức này", high=120_000
+        SettingKind.MILLISECONDS, 0, "Dao động độ trễ", "cộng thêm ngẫu nhiên tới mức này", high=120_000
     )
     rate_429: float = share("Quá tải (429)", "từ chối trước khi nhận tin")
-    most_at_once: int = setting(
-        0,
-        SettingKind.WHOLE,
-        "Nhận cùng lúc nhiều nhất",
-        "yêu cầu vượt quá bị từ chối như quá tải; 0 là không hạn chế",
+    most_at_once: int = whole(
+        0, "Nhận cùng lúc nhiều nhất", "yêu cầu vượt quá bị từ chối như quá tải; 0 là không hạn chế"
     )
     retry_after_s: float | None = setting(
-        None, SettingKind.OPTIONAL, "Retry-After", "kèm theo 429; để trống là không gửi"
+        SettingKind.OPTIONAL, None, "Retry-After", "kèm theo 429; để trống là không gửi"
     )
     rate_500: float = share("Lỗi 500, chưa nhận tin", "tin không vào sổ")
     rate_500_after: float = share("Lỗi 500, đã nhận tin", "tin vẫn vào sổ và vẫn đi")
     rate_cut: float = share("Đứt kết nối, đã nhận tin", "tin vẫn vào sổ, không có trả lời")
     rate_cut_before: float = share("Đứt kết nối, chưa nhận tin", "tin không vào sổ")
     rate_timeout: float = share("Im lặng, đã nhận tin", "tin vẫn vào sổ, không trả lời")
-    timeout_s: float = setting(30.0, SettingKind.SECONDS, "Im lặng trong", "rồi ngắt kết nối")
+    timeout_s: float = seconds(30.0, "Im lặng trong", "rồi ngắt kết nối")
     rate_problem_json: float = share("Từ chối theo RFC 9457", "application/problem+json, trước khi nhận tin")
     rate_407: float = share("Máy trung gian chặn", "trang web của proxy thay cho trả lời của tổng đài")
-    proxy_status: int = setting(407, SettingKind.WHOLE, "Mã của máy trung gian", "400, 405, 407", high=599)
+    proxy_status: int = whole(407, "Mã của máy trung gian", "400, 405, 407", high=599)
     rate_refused: float = share("Từ chối tin", "lỗi 400 với mã ở ô sau, tin không vào sổ")
-    refused_code: int = setting(21211, SettingKind.WHOLE, "Mã từ chối", "mã lỗi của Twilio", high=99_999)
+    refused_code: int = whole(21211, "Mã từ chối", "mã lỗi của Twilio", high=99_999)
     rate_nonsense: float = share(
         "Trả lời vô nghĩa, đã nhận tin", "tin vẫn vào sổ, câu trả lời không đọc được"
     )
-    segments_factor: int = setting(
-        1, SettingKind.WHOLE, "Tính cước gấp", "số lần so với số tin tính cước đúng", low=1, high=20
-    )
+    segments_factor: int = whole(1, "Tính cước gấp", "số lần so với số tin tính cước đúng", low=1, high=20)
     reads_too: bool = flag(
         "Cả khi tra cứu", "429, 500, đứt kết nối và trả lời vô nghĩa xảy ra cả khi xem danh sách tin"
     )
-    callbacks_repeat: int = setting(
-        1, SettingKind.WHOLE, "Số lần báo mỗi trạng thái", "bình thường là 1", low=1, high=20
-    )
+    callbacks_repeat: int = whole(1, "Số lần báo mỗi trạng thái", "bình thường là 1", low=1, high=20)
     callbacks_shuffle: bool = flag("Xáo trộn báo trạng thái", "mỗi lần báo chậm ngẫu nhiên tới 3 giây")
     callbacks_off: bool = flag("Không báo trạng thái", "tin vẫn đi nhưng hệ thống không được báo")
     rate_callbacks_lost: float = share("Mất báo trạng thái", "trong số các lần báo; không báo lại")
@@ -98,32 +93,25 @@ class Faults:
     rate_undelivered: float = share("Không tới máy", "máy tắt, ngoài vùng phủ sóng, số không còn dùng")
     rate_failed: float = share("Gửi hỏng", "quá tải, nhà mạng chặn hoặc gặp lỗi")
     notice_reach: float = setting(
-        1.0, SettingKind.SHARE, "Số máy có Zalo", "thông báo tới máy khác bị trả lại: không có tài khoản"
+        SettingKind.SHARE, 1.0, "Số máy có Zalo", "thông báo tới máy khác bị trả lại: không có tài khoản"
     )
     notice_declined: float = share("Từ chối thông báo", "trong số máy có Zalo: người dùng không nhận")
     notice_late: float = share("Thông báo tới muộn", "trong số máy có Zalo: tới sau thời gian ở ô sau")
-    notice_late_s: float = setting(3600.0, SettingKind.SECONDS, "Tới muộn sau", high=86_400)
+    notice_late_s: float = seconds(3600.0, "Tới muộn sau", high=86_400)
     notice_lost: float = share("Thông báo mất", "trong số máy có Zalo: không tới, cũng không báo")
-    list_delay_s: float = setting(
-        0.0, SettingKind.SECONDS, "Danh sách hiện chậm", "tin chỉ hiện khi tra cứu sau chừng ấy"
-    )
+    list_delay_s: float = seconds(0.0, "Danh sách hiện chậm", "tin chỉ hiện khi tra cứu sau chừng ấy")
     list_alters: bool = flag("Danh sách đổi nội dung", "như tài khoản dùng thử: thêm lời vào đầu mỗi tin")
-    clock_s: float = setting(
-        0.0,
-        SettingKind.SECONDS,
-        "Đồng hồ tổng đài chạy nhanh",
-        "số âm là chạy chậm",
-        low=-86_400,
-        high=86_400,
+    clock_s: float = seconds(
+        0.0, "Đồng hồ tổng đài chạy nhanh", "số âm là chạy chậm", low=-86_400, high=86_400
     )
-    sent_after_s: float = setting(0.3, SettingKind.SECONDS, "Gửi đi sau", "kể từ khi nhận tin")
-    delivered_after_s: float = setting(1.0, SettingKind.SECONDS, "Tới máy sau", "kể từ khi nhận tin")
+    sent_after_s: float = seconds(0.3, "Gửi đi sau", "kể từ khi nhận tin")
+    delivered_after_s: float = seconds(1.0, "Tới máy sau", "kể từ khi nhận tin")
     gateway_stop: bool = flag(
         "Tổng đài tự chặn STOP", "máy nhắn STOP bị tổng đài từ chối với mã 21610, nhắn START thì mở lại"
     )
     seed: int | None = setting(
-        None,
         SettingKind.SEED,
+        None,
         "Hạt giống",
         "số nguyên, để lần sau xảy ra y như vậy; để trống là ngẫu nhiên",
         high=2**53,
@@ -256,18 +244,14 @@ class ResidentHabits:
     by_link: float = share(
         "Bấm liên kết thay vì nhắn tin", "trong số người trả lời bốn ý mà trang trả lời có"
     )
-    delay_min_s: float = setting(1.0, SettingKind.SECONDS, "Trả lời sớm nhất sau", high=86_400)
-    delay_max_s: float = setting(5.0, SettingKind.SECONDS, "Trả lời muộn nhất sau", high=86_400)
-    again_after_s: float = setting(
-        60.0,
-        SettingKind.SECONDS,
-        "Trả lời lại sau",
-        "chỉ người còn bỏ ngỏ: chưa cài, cần giúp, hỏi lại",
-        high=864_000,
+    delay_min_s: float = seconds(1.0, "Trả lời sớm nhất sau", high=86_400)
+    delay_max_s: float = seconds(5.0, "Trả lời muộn nhất sau", high=86_400)
+    again_after_s: float = seconds(
+        60.0, "Trả lời lại sau", "chỉ người còn bỏ ngỏ: chưa cài, cần giúp, hỏi lại", high=864_000
     )
     seed: int | None = setting(
-        None,
         SettingKind.SEED,
+        None,
         "Hạt giống",
         "số nguyên, để lần sau trả lời y như vậy; để trống là ngẫu nhiên",
         high=2**53,

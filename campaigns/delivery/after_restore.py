@@ -137,7 +137,8 @@ def mark_waiting_unknown(
         if not rows:
             return total
         values = read_list_values(session, [row for row in rows if row.step_id is not None])
-        taken = [NewAttempt(row, *renderer.render(row, values)) for row in rows]
+        rendered = ((row, *renderer.render(row, values)) for row in rows)
+        taken = [NewAttempt(row, body, segments, segments) for row, body, segments in rendered]
         # Charged as a claim charges, and credited where it turns out that the message never left.
         credit_segments(session, {stream_id: -sum(each.segments for each in taken)})
         create_attempts(

@@ -18,7 +18,7 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt
 from campaigns.rules.budget import next_factor, vnd_of
 from campaigns.rules.delivery import is_charged
-from outreach.core.bulk import change_rows, rows_table, values_subquery
+from outreach.core.bulk import change_rows, columns_of, rows_table, values_subquery
 from outreach.rules.gateway import BilledMessage
 from outreach.rules.segments import measure
 
@@ -47,15 +47,7 @@ def store_bills(session: Session, page: Sequence[BilledMessage], *, usd_vnd: flo
     if not prices:
         return 0
     attempts = session.execute(
-        select(
-            Attempt.id,
-            Attempt.gateway_id,
-            Attempt.stream_id,
-            Attempt.state,
-            Attempt.cause,
-            Attempt.segments,
-            Attempt.account_id,
-        )
+        select(*columns_of(Attempt, "id gateway_id stream_id state cause segments account_id"))
         .where(Attempt.gateway_id.in_(values_subquery(session, prices, String)), Attempt.price_vnd.is_(None))
         .order_by(Attempt.id)
         .with_for_update()

@@ -65,7 +65,7 @@ from campaigns.rules.gateway_choice import MOST_CLAIM, Health
 from campaigns.rules.notices import goes_as_notice
 from campaigns.rules.sending_hours import closes_at
 from campaigns.rules.states import AttemptState, CampaignState, MessageKind, MessageState, SkipReason
-from outreach.core.bulk import change_rows, values_subquery
+from outreach.core.bulk import change_rows, columns_of, values_subquery
 from outreach.core.db import DATABASE_AWAY, database_now
 from outreach.core.fence import Fence
 from outreach.core.settings import Settings
@@ -174,19 +174,15 @@ def claim(
         ids = values_subquery(session, message_ids, BigInteger)
         change_rows(session, update(Outbox).where(Outbox.message_id.in_(ids)).values(not_before=now + wait))
     if choice.taken and stream.id != TRANSACTIONAL_STREAM:
-        _count_taken(session, stream, terms, choice.taken, notice_vnd=by.settings.notice_price_vnd, now=now)
+        _count_taken(session, stream, terms, choice.taken, now=now)
     ids_of_attempts = create_attempts(
         session,
         stream.id,
-        [
-            NewAttempt(each.row, each.body, each.segments, each.route.account_id or ENVIRONMENT, each.notice)
-            for each in choice.taken
-        ],
+        choice.taken,
         state=AttemptState.SENDING,
         worker=by.worker,
         now=now,
         due_at=now + timedelta(seconds=by.settings.lease_s),
-        notice_vnd=by.settings.notice_price_vnd,
     )
     claims = [
         Claim(
@@ -209,8 +205,8 @@ def claim(
             if each.row.kind is MessageKind.CONFIRMATION
             else min(stream.closes_at, known.closing_times[id(each.row.of)] or stream.closes_at),
             kind=each.row.kind,
-            account_id=each.route.account_id or ENVIRONMENT,
-            cost_vnd=by.settings.notice_price_vnd if goes_alone(each.notice) else each.route.price_vnd,
+            account_id=each.account_id,
+            cost_vnd=each.price_vnd,
             rank=stream.rank,
             notice=each.notice,
         )
@@ -264,25 +260,11 @@ def _read_known(
     )
 
 
-class _Taken(NamedTuple):
-    """A message to claim. `counted` are the segments of its text, `segments` what the gateway is expected to charge.
-
-    Of a notice that goes alone both are 1.
-    """
-
-    row: WaitingMessage
-    body: str
-    counted: int
-    segments: int
-    route: Route
-    notice: Notice | None = None
-
-
 @dataclass(slots=True)
 class _Choice:
     """What becomes of due messages: taken, skipped by reason, or to wait for so long."""
 
-    taken: list[_Taken] = field(default_factory=list)
+    taken: list[NewAttempt] = field(default_factory=list)
     skipped: dict[SkipReason, list[int]] = field(default_factory=lambda: defaultdict(list))
     waits: dict[timedelta, list[int]] = field(default_factory=lambda: defaultdict(list))
     over_budget: bool = False
@@ -323,10 +305,11 @@ def _choose(
             choice.without_gateway = choice.without_gateway or route is None
             choice.waits[route.wait if route else POSTPONE_FOR].append(row.message_id)
             continue
-        taken = _Taken(row, body, counted, size, route)
+        taken = NewAttempt(row, body, counted, size, route.account_id, route.price_vnd)
         if route.notice:
-            taken = _as_notice(taken, by.renderer.render_notice(row, known.values, channel=route.notice))
-        room.take(taken.segments, vnd=by.settings.notice_price_vnd if goes_alone(taken.notice) else None)
+            rendered = by.renderer.render_notice(row, known.values, channel=route.notice)
+            taken = _as_notice(taken, rendered, price_vnd=by.settings.notice_price_vnd)
+        room.take(taken.segments, vnd=taken.price_vnd if goes_alone(taken.notice) else None)
         known.recent[row.phone_id, bool(row.of.urgent_reason)] += 1
         if content:
             known.contents.add((row.phone_id, content))
@@ -334,12 +317,12 @@ def _choose(
     return choice
 
 
-def _as_notice(text: _Taken, rendered: tuple[Notice, str] | None) -> _Taken:
+def _as_notice(text: NewAttempt, rendered: tuple[Notice, str] | None, *, price_vnd: int) -> NewAttempt:
     """Return a message as its notice, or as it is where that cannot be filled in. The provider that sends both gets both."""
     if rendered is None:
         return text
     notice, said = rendered
-    alone = text._replace(body=said, counted=1, segments=1, notice=notice)
+    alone = text._replace(body=said, counted=1, segments=1, price_vnd=price_vnd, notice=notice)
     return alone if goes_alone(notice) else text._replace(notice=notice)
 
 
@@ -377,22 +360,16 @@ class _Terms(NamedTuple):
 
 
 def _count_taken(
-    session: Session,
-    stream: Stream,
-    terms: _Terms,
-    taken: Sequence[_Taken],
-    *,
-    notice_vnd: int,
-    now: datetime,
+    session: Session, stream: Stream, terms: _Terms, taken: Sequence[NewAttempt], *, now: datetime
 ) -> None:
     """Count claimed segments of a campaign, and how long after its launch that was. Notices have their price at once."""
-    notices = sum(goes_alone(each.notice) for each in taken)
+    notices = [each.price_vnd or 0 for each in taken if goes_alone(each.notice)]
     values: dict[str, Any] = {
         "segments_taken": Campaign.segments_taken + sum(each.segments for each in taken)
     }
     if notices:
-        values["priced_segments"] = Campaign.priced_segments + notices
-        values["priced_vnd"] = Campaign.priced_vnd + notices * notice_vnd
+        values["priced_segments"] = Campaign.priced_segments + len(notices)
+        values["priced_vnd"] = Campaign.priced_vnd + sum(notices)
     if terms.launched_at:
         values["sent_after_s"] = max(0, int((now - terms.launched_at).total_seconds()))
     change_rows(session, update(Campaign).where(Campaign.id == stream.id).values(**values))
@@ -408,15 +385,10 @@ def _lock_stream(session: Session, stream: Stream, *, price_vnd: int) -> _Terms 
     # Not a share lock: new share locks would overtake a waiting pause for as long as several workers claim.
     row = session.execute(
         select(
-            Campaign.state,
-            Campaign.budget_vnd,
-            Campaign.segments_taken,
-            Campaign.priced_segments,
-            Campaign.priced_vnd,
-            Campaign.segment_factor,
-            Campaign.first_refusals,
-            Campaign.recipients,
-            Campaign.launched_at,
+            *columns_of(
+                Campaign, "state budget_vnd segments_taken priced_segments priced_vnd segment_factor"
+            ),
+            *columns_of(Campaign, "first_refusals recipients launched_at"),
         )
         .where(Campaign.id == stream.id)
         .with_for_update(key_share=True)

@@ -29,12 +29,18 @@ from outreach.rules.gateway import Channel, Notice
 
 
 class NewAttempt(NamedTuple):
-    """A waiting message with what it says, its segments, the gateway account that carries it, and the notice that it goes as."""
+    """A waiting message with what it says, the gateway account that carries it, and the notice that it goes as.
+
+    `counted` are the segments of its text, `segments` what the gateway is expected to charge, `price_vnd` for each, where that is
+    agreed. Of a notice that goes alone both are 1, and the price is its own.
+    """
 
     row: WaitingMessage
     body: str
+    counted: int
     segments: int
     account_id: int = ENVIRONMENT
+    price_vnd: int | None = None
     notice: Notice | None = None
 
 
@@ -47,11 +53,10 @@ def create_attempts(
     worker: str,
     now: datetime,
     due_at: datetime,
-    notice_vnd: int | None = None,
 ) -> dict[int, int]:
     """Create attempts in place of rows of the outbox. Returns their ids by message.
 
-    A notice costs `notice_vnd`. The messages take the attempts' state, `sending` or `unknown`.
+    The messages take the attempts' state, `sending` or `unknown`. A notice's price is stored at once.
     """
     if not taken:
         return {}
@@ -67,9 +72,9 @@ def create_attempts(
         "price_vnd": Integer,
     }
     rows = []
-    for row, body, segments, account, notice in taken:
+    for row, body, _counted, segments, account, price, notice in taken:
         channel, kept = (notice.channel, notice.as_stored()) if notice else (Channel.SMS, None)
-        vnd = notice_vnd if channel is Channel.ZALO else None
+        vnd = price if channel is Channel.ZALO else None
         rows.append((row.message_id, row.n, row.phone_id, body, segments, account, channel, kept, vnd))
     claimed = rows_table(session, columns, [dict(zip(columns, row, strict=True)) for row in rows])
     values = {

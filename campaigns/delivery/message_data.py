@@ -15,7 +15,7 @@ from campaigns.rules.list_fields import fill_fields
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import GIVEN_UP, AttemptState, Exclusion, MessageKind
 from outreach.contacts.wishes import read_left_alone
-from outreach.core.bulk import values_subquery
+from outreach.core.bulk import columns_of, values_subquery
 from outreach.models.contacts import Contact, KeptValue, Phone, Suppression, SuppressionReason
 from outreach.rules.wishes import EVERYTHING, scopes_of
 
@@ -154,26 +154,10 @@ def read_outbox(session: Session, waiting: Subquery, *, lock_phones: bool) -> li
     """
     query = (
         select(
-            waiting.c.message_id,
-            waiting.c.n,
-            waiting.c.throttled,
-            waiting.c.refused,
-            Message.kind,
-            Message.text,
-            Message.phone_id,
-            Message.recipient_id,
-            Message.campaign_id,
-            Message.step_id,
-            Message.arm,
-            Message.account_id,
-            Phone.language,
-            Phone.operator,
-            Phone.notices,
-            Phone.notices_at,
-            Recipient.answer,
-            Recipient.wants_reminder,
-            Recipient.contact_id,
-            Recipient.exclusion,
+            *columns_of(waiting.c, "message_id n throttled refused"),
+            *columns_of(Message, "kind text phone_id recipient_id campaign_id step_id arm account_id"),
+            *columns_of(Phone, "language operator notices notices_at"),
+            *columns_of(Recipient, "answer wants_reminder contact_id exclusion"),
             Contact.name,
             Phone.e164,
         )
@@ -234,25 +218,13 @@ def _read_steps(
         Step.id,
         Step.number.label("step"),
         Step.text.label("step_text"),
-        Step.text_b,
-        Step.texts,
-        Step.notice_template,
-        Step.notice_text,
+        *columns_of(Step, "text_b texts notice_template notice_text"),
     )
     of_campaign = select(
-        Campaign.id,
-        Campaign.fields,
-        Campaign.sender,
-        Campaign.drive_id,
-        Campaign.kind,
-        Campaign.organisation_id,
-        Campaign.unaccented,
-        Campaign.unaccented_languages,
-        Campaign.cap_per_day,
-        Campaign.window_from,
-        Campaign.window_to,
-        Campaign.urgent_reason,
-        Campaign.urgent_basis,
+        *columns_of(
+            Campaign, "id fields sender drive_id kind organisation_id unaccented unaccented_languages"
+        ),
+        *columns_of(Campaign, "cap_per_day window_from window_to urgent_reason urgent_basis"),
     )
     said: list[dict[int | None, dict[str, Any]]] = []
     for query, column, ids in (

@@ -205,17 +205,10 @@ def add_totals(
         credits[change.stream_id] += totals.segments * is_charged(
             change.before
         ) - segments_after * is_charged(change.after)
+    names = ("stream_id", "state", "cause", "account_id")
     rows = [
-        {
-            "stream_id": stream_id,
-            "state": state,
-            "cause": cause,
-            "account_id": account_id,
-            "n": total.n,
-            "segments": total.segments,
-            "at": now,
-        }
-        for (stream_id, state, cause, account_id), total in sums.items()
+        dict(zip(names, key, strict=True)) | {"n": total.n, "segments": total.segments, "at": now}
+        for key, total in sums.items()
         if total.n or total.segments
     ]
     if rows:

@@ -18,7 +18,7 @@ from campaigns.models.messages import Attempt, MessagePart, WaitingReceipt
 from campaigns.rules.receipts import CLOCK_SLACK, ID_LIFE, Candidate, ReceiptFacts, find_attempt
 from campaigns.rules.states import AttemptReport, AttemptState
 from outreach.contacts.phones import find_phones
-from outreach.core.bulk import change_rows, values_subquery
+from outreach.core.bulk import change_rows, columns_of, values_subquery
 from outreach.models.contacts import Phone
 from outreach.rules.gateway import DeliveryStatus, Receipt
 from outreach.rules.operators import Operator, operator_of
@@ -156,14 +156,7 @@ def _read_sent(
     sent: dict[tuple[int, int], _Sent] = {}
     for row in session.execute(
         select(
-            Attempt.id,
-            Attempt.phone_id,
-            Attempt.account_id,
-            Attempt.gateway_id,
-            Attempt.body,
-            Attempt.state,
-            Attempt.claimed_at,
-            Attempt.settled_at,
+            *columns_of(Attempt, "id phone_id account_id gateway_id body state claimed_at settled_at")
         ).where(*mine)
     ):
         to_phone = sent.setdefault((row.phone_id, row.account_id), _Sent([], set(), parts, {}))

@@ -372,16 +372,12 @@ class _Changes:
     lookups: dict[datetime, list[int]] = field(default_factory=lambda: defaultdict(list))  # by their moment
     # By segments: attempts for which the gateway counts other than we did.
     recounted: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-    reappeared: list[int] = field(
-        default_factory=list
-    )  # messages with an attempt that arrived, though given up
+    reappeared: list[int] = field(default_factory=list)  # messages whose attempt arrived, though given up
     passed: list[Any] = field(default_factory=list)  # notices whose text is to follow
     learned: dict[int, NoticesReach] = field(default_factory=dict)  # of phones, by notices
     resent: set[int] = field(default_factory=set)  # messages with more than one attempt
     totals: dict[StateChange, ChangeTotals] = field(default_factory=lambda: defaultdict(ChangeTotals))
-    billed: dict[int, tuple[int, int]] = field(
-        default_factory=dict
-    )  # segments with a bill, and VND, by stream
+    billed: dict[int, tuple[int, int]] = field(default_factory=dict)  # by stream: segments and VND
     failures: list[tuple[Any, AttemptReport]] = field(default_factory=list)  # attempts, with what says so
 
     def note(self, row: Any, settled: SettledAttempt) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.messages import StatusEvent
 from campaigns.rules.states import AttemptReport, AttemptState
-from outreach.core.bulk import change_rows, rows_json, rows_table, values_subquery
+from outreach.core.bulk import change_rows, columns_of, rows_json, rows_table, values_subquery
 from outreach.core.db import Database, UtcDateTime, is_postgresql
 from outreach.rules.gateway import StatusReport
 
@@ -121,14 +121,7 @@ def _insertion(session: Session) -> Insert:
 def apply_status_callbacks(session: Session, *, now: datetime, secret_key: str) -> int:
     """Apply up to APPLY_LIMIT stored callbacks, in any order. Returns how many there were."""
     events = session.execute(
-        select(
-            StatusEvent.id,
-            StatusEvent.attempt_id,
-            StatusEvent.gateway_id,
-            StatusEvent.status,
-            StatusEvent.cause,
-            StatusEvent.code,
-        )
+        select(*columns_of(StatusEvent, "id attempt_id gateway_id status cause code"))
         .where(StatusEvent.applied_at.is_(None))
         .order_by(StatusEvent.id)
         .limit(APPLY_LIMIT)

@@ -37,6 +37,7 @@ from outreach.contacts.contact import Closing, find_recorded_contact, origins_in
 from outreach.contacts.phones import read_removed
 from outreach.contacts.place_questions import read_former_places
 from outreach.contacts.wishes import read_wishes
+from outreach.core.bulk import columns_of
 from outreach.core.spreadsheets import write_workbook
 from outreach.imports.erasures import is_about
 from outreach.models.accounts import AuditEvent, Organisation, Role, User
@@ -140,14 +141,8 @@ _ON_ZALO = {
 def _phones(session: Session, contact_id: int) -> ExportPart:
     rows = session.execute(
         select(
-            Phone.e164,
-            Phone.language,
-            Phone.notices,
-            Phone.notices_at,
-            Suppression.reason,
-            Suppression.created_at,
-            Suppression.lifted_at,
-            Suppression.note,
+            *columns_of(Phone, "e164 language notices notices_at"),
+            *columns_of(Suppression, "reason created_at lifted_at note"),
         )
         .join(ContactPhone, ContactPhone.phone_id == Phone.id)
         .outerjoin(Suppression, Suppression.phone_id == Phone.id)
@@ -376,10 +371,7 @@ def _visits(session: Session, contact_id: int) -> ExportPart:
             VisitSheet.id,
             VisitLine.n,
             VisitLine.why,
-            VisitResult.outcome,
-            VisitResult.entered_at,
-            VisitResult.note,
-            VisitResult.undone_at,
+            *columns_of(VisitResult, "outcome entered_at note undone_at"),
         )
         .join(VisitLine, VisitLine.round_id == VisitSheet.id)
         .outerjoin(VisitResult, VisitResult.line_id == VisitLine.id)
@@ -423,13 +415,7 @@ def _import_issues(session: Session, person: Contact) -> ExportPart:
 
 def _requests(session: Session, contact_id: int) -> ExportPart:
     rows = session.execute(
-        select(
-            PersonRequest.asked_at,
-            PersonRequest.kind,
-            PersonRequest.asked_by,
-            PersonRequest.done_at,
-            PersonRequest.answer,
-        )
+        select(*columns_of(PersonRequest, "asked_at kind asked_by done_at answer"))
         .where(PersonRequest.contact_id == contact_id)
         .order_by(PersonRequest.id)
     )

@@ -52,6 +52,11 @@ def change_rows(session: Session, statement: Executable) -> CursorResult[Any]:
     return result
 
 
+def columns_of(table: Any, names: str) -> list[Any]:
+    """Return columns of a table by their names, which have spaces between."""
+    return [getattr(table, name) for name in names.split()]
+
+
 def set_columns(session: Session, table: type[Any], *where: ColumnElement[bool], **values: Any) -> int:
     """Set columns of the rows that meet these conditions, as `change_rows` does. Returns how many rows."""
     return change_rows(session, update(table).where(*where).values(values)).rowcount
