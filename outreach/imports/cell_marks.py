@@ -33,23 +33,16 @@ _STYLE = re.compile(rb'\bs="(\d+)"')
 _SHARED = re.compile(rb'\bt="s"')
 _VALUE = re.compile(rb"<v>(\d+)(?:\.0)?</v>")
 _TAG = re.compile(rb"<[^>]*>")
-_SEEN_IN_LEGENDS = (
-    "màu",
-    "Màu",
-    "MÀU",
-    "nền",
-    "Nền",
-    "NỀN",
-    "Tô ",
-    "tô ",
-    "Bôi ",
-    "bôi ",
-)  # quick to look for
+_COLOURS = "xám|vàng|đỏ|hồng|xanh|cam|tím"
+# Quick to look for.
+_SEEN_IN_LEGENDS = re.compile(
+    rf"[Mm]àu|MÀU|[Nn]ền|NỀN|[TtBb]ô(?:i )? |(?:{_COLOURS}|{_COLOURS.title()}|{_COLOURS.upper()})(?: \w+)? ?[=:–-]"
+)
 _LEGEND = re.compile(
     r"(?:chú thích|ghi chú|quy ước|ký hiệu|chú giải)[^<]{0,20}\bmàu\b|\bmàu(?: sắc)?:", re.IGNORECASE
 )
 _IN_WORDS = re.compile(
-    r"(?:nền|màu|tô|bôi|ô|chữ)(?: màu)? (?:xám|vàng|đỏ|hồng|xanh|cam)(?: \w+)?\s*(?:=|:|-|–|là)\s*([^<,;.\n]+)",
+    rf"(?:(?:nền|màu|tô|bôi|ô|chữ)(?: màu)? )?\b(?:{_COLOURS})(?: \w+)?\s*(?:=|:|-|–|là)\s*([^<,;.\n]+)",
     re.IGNORECASE,
 )
 _ROWS_OF_LEGEND, _TEXTS_OF_LEGEND = 12, 3
@@ -75,7 +68,7 @@ def find_marks(path: Path) -> tuple[dict[str, dict[_Place, str]], dict[str, dict
         if any(colour for _, _, colour in formats):
             inline = [] if _TEXT.search(texts) else [_read(archive, part, names) for part in parts.values()]
             legend = unescape(b"".join((texts, *inline)).decode("utf-8", "replace"))
-        has_legend = any(word in legend for word in _SEEN_IN_LEGENDS)
+        has_legend = _SEEN_IN_LEGENDS.search(legend) is not None
         is_told = has_legend and any(is_gone(said) or is_wrong(said) for said in _IN_WORDS.findall(legend))
         has_legend = has_legend and (is_told or _LEGEND.search(legend) is not None)
         shared = _struck_texts(texts) if _STRIKE.search(texts) else {}
@@ -185,9 +178,8 @@ def _plain(content: bytes) -> str:
 def _told(cells: Mapping[_Place, tuple[str, bytes]], is_told: bool) -> Iterator[_Place]:
     """Yield the cells of people of whose colour a legend below says, or one in words (`is_told`), that they or their numbers are gone."""
     texts = Counter(row for (row, _), (text, _) in cells.items() if text)
-    start = min(
-        (row for (row, _), (text, _) in cells.items() if _LEGEND.match(text)), default=-_ROWS_OF_LEGEND
-    )
+    heads = (row for (row, _), (text, _) in cells.items() if _LEGEND.match(text) or _IN_WORDS.match(text))
+    start = min(heads, default=-_ROWS_OF_LEGEND)
     rows = {row for row in range(start, start + _ROWS_OF_LEGEND) if texts[row] <= _TEXTS_OF_LEGEND}
     gone = {
         colour: is_gone(said) or is_wrong(said)

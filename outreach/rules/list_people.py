@@ -21,7 +21,7 @@ _TITLE = re.compile(
 )
 # As written: "Tống" and "Công" are names.
 _AS_WRITTEN = re.compile(
-    r"(?:tổng|cộng)\b|.*\b(?:giấu|không ghi|không rõ) tên$|(?:còn |bỏ )?trống$|test\b|khuyết$|(?:chú thích|ký hiệu|quy ước)(?: màu)?\W*$|(?:nền|tô|bôi|màu) (?:màu )?(?-i:xám|vàng|đỏ|xanh|cam|hồng)\b",
+    r"(?:tổng|cộng)\b|.*\b(?:giấu|không ghi|không rõ) tên$|(?:còn |bỏ )?trống$|test\b|(?:ẩn|nặc) danh$|khuyết$|(?:chú thích|ký hiệu|quy ước)(?: màu)?\W*$|(?:nền|tô|bôi|màu) (?:màu )?(?-i:xám|vàng|đỏ|xanh|cam|hồng)\b",
     re.IGNORECASE,
 )
 _ROLE = re.compile(
@@ -37,7 +37,7 @@ _OFFICE = re.compile(
 )
 # Lines below a list: a total in words, then place and day, who signs.
 _SUM = re.compile(
-    r"tong (?:(?:thu|chi|tien)$|cong|so|dt|sl|nhan khau|\d+)\b|tong$|cong (?:don|luy ke)\b|cong(?: ?\d| ?$| (?:thon|lang|to|xa|chi|trang)\b)|danh sach (?:nay )?(?:co|gom)\b"
+    r"(?:si|quan) so(?! dien)\b|tong (?:(?:thu|chi|tien)$|cong|so|dt|sl|nhan khau|\d+)\b|tong$|cong (?:don|luy ke)\b|cong(?: ?\d| ?$| (?:thon|lang|to|xa|chi|trang)\b)|danh sach (?:nay )?(?:co|gom)\b"
     r"|(?:mang|chuyen) sang\b|luy ke\b"
 )
 _SIGNATURE = re.compile(

@@ -94,9 +94,9 @@ def read_phone_in_text(text: str) -> PhoneCell:
 
 
 # What a note says of the number beside it: that it is another's or wrong, or that the one in the note is the right one.
-_NO = r"(?:khong|ko|k)"
+_NO = r"(?:khong|khg|hong|hok|ko|kg|k)"
 _WRONG = re.compile(
-    r"\b((?:so|sdt|dt|dien thoai|may|sim) (?:nay )?(?:la )?(?:(?:so|sdt|dt) )?(?:cua|muon) (?!minh\b|toi\b|chinh\b|hoi vien\b)|(?:so|nha) nha ben"
+    r"\b((?:so|sdt|dt|dien thoai|may|sim) (?:\w+ ){0,2}(?:cua|muon) (?!minh\b|toi\b|chinh\b|hoi vien\b)|(?:so|nha) nha ben"
     r"|so la$|muon (?:so|may|dt)|chung (?:so|sdt|may|dt) voi|may muon|nguoi khac"
     rf"|vo chong (?:\w+ ){{0,2}}(?:1|mot|chung) (?:so|sdt|dt|dien thoai|may|sim)|dung ten (?:giup|gium|ho|dum|thay)"
     rf"|(?:so|sdt|sim) (?:\w+ )?(?:sai|nham|cu|hong|khoa|mat|mo|tam)(?! ?0)|(?:sai|nham|bo|doi|xem lai|trung) (?:so|sdt)(?! ?0)"
@@ -105,7 +105,7 @@ _WRONG = re.compile(
     rf"|(?:{_NO}|het|ngung) (?:con )?(?:dung|su dung|xai|sd)(?: (?:so|dt|sdt|nua)\b|$)|so {_NO} (?:dung|ton tai)"
     rf"|{_NO} (?:co )?(?:dt|sdt|dien thoai|may|so) rieng|{_NO} (?:phai )?chinh chu|{_NO} (?:chac|doc duoc)|(?:chua|{_NO}) ro(?: so)?$"
     rf"|{_NO} (?:\w+ )?(?:lien lac|lien he|goi|ll|lh)(?: \w+)? duoc|{_NO} (?:ai )?(?:nghe|bat) may"
-    rf"|goi {_NO} (?:duoc|ai)|(?:chua|can|phai|hoi|so) (?:xac minh|chac|kiem tra|lai|nay {_NO} phai)|kiem tra lai|xem lai|nghi (?:sai|nham)"
+    rf"|goi (?:\w+ ){{0,3}}{_NO} (?:duoc|ai|nghe|bat)|(?:chua|can|phai|hoi|so) (?:xac minh|chac|kiem tra|lai|nay {_NO} phai)|kiem tra lai|xem lai|nghi (?:sai|nham)"
     rf"|(?:{_NO}|dung|thoi|ngung) (?:muon )?(?:nhan|gui)(?: tin)?(?: nhan)?(?: nua)?$|(?:xin|yeu cau) (?:dung|{_NO}|thoi) (?:nhan|gui|goi)"
     rf"|{_NO} (?:cho|dong y) (?:nhan|goi|gui)|{_NO} dong y$|dung goi|tu choi (?:nhan|goi))\b"
     r"|^(?:da )?(?:xoa|gach|huy|sai|nham|hong|(?:xoa|loai|gach|huy|bo) (?:ten|bo)|khoa (?:may|2 chieu))$"
@@ -122,10 +122,10 @@ _RIGHT = re.compile(
 _GONE = re.compile(
     r"(?!(?:chong|vo(?! bao)|bo(?! di)|me|cha|ong|ba|anh|chi|em|con|chau)\b)(?:.*\b)?(?:tu tran|qua doi|tu vong|da chet|bao tu|xuat canh"
     r"|ta the|^(?:da )?khuat|quy tien|hy sinh|(?:da )?tv (?:t|thang |ngay )?\d|da tv"
-    r"|(?:ve (?:voi|nha)|trong) (?:chua|cha)|^nghia vu quan su|an nghi|huong (?:duong|tho)|(?:xoa|rut|gach) ten|rut khoi|khai tru|nghi (?:viec|lam|ban|han|luon|choi)|nghi (?:tu )?(?:thang |nam |t)?(?:\d{1,2} )?20\d\d|tach (?:ho|khau)"
+    r"|(?:ve (?:voi|nha)|trong) (?:chua|cha)|^nghia vu quan su|an nghi|huong (?:duong|tho)|(?:xoa|rut|gach) (?:ten|don)|(?:rut|roi) khoi|huy (?:don|dang ky)|(?:khong|ko|k) (?:con )?tham gia|(?:thoi|het) tham gia|khai tru|nghi (?:viec|lam|ban|han|luon|choi)|nghi (?:tu )?(?:thang |nam |t)?(?:\d{1,2} )?20\d\d|tach (?:ho|khau)"
     r"|(?:thoi|bo|nghi) hoc|ra (?:khoi )?(?:hoi|dang|doan|to|thon)|(?:thoi|nghi) sinh hoat|(?:het tuoi|truong thanh) doan|da chuyen(?! khoan\b)"
-    r"|ve que(?! (?:an tet|choi|tham))|di (?:nuoc ngoai|nhat|han|dai loan|lao dong|xkld|tu|cai nghien|nghia vu)"
-    r"|xuat khau lao dong|(?:di|vao|xuong) (?:sai gon|binh duong|dong nai|tp ?hcm|mien nam|nam$)"
+    r"|ve que(?! (?:an tet|choi|tham))|di (?:nuoc ngoai|nhat|han|dai loan|lao dong|xkld|tu|cai nghien|nghia vu|biet|dau)|biet xu|mat tich|bo (?:xu|nha di|tron)"
+    r"|xuat khau lao dong|(?:di|vao|xuong|o|len) (?:sai gon|sg|binh duong|dong nai|long an|tp ?hcm|mien nam|nam$)"
     r"|(?:theo|o (?:voi|cung)) (?:con|chong|vo|bo|me|gia dinh|chau)(?: \w+)? (?:vao|ra|ve|di|len|xuong|sang|ngoai|trong|o)"
     r"|(?:nhap ngu|di bo doi)(?!.*\b19\d\d)|(?:chap hanh|thi hanh) an|bi bat|lay (?:chong|vo) (?!cung|trong|som|muon|roi|nam|thang)[a-z]\w*"
     r"|(?:vo bao|da|vua|moi) mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the|suc|mua)\b)|(?:moi|vua) chet"
