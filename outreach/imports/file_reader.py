@@ -39,7 +39,16 @@ from outreach.rules.errors import BadList, LoaError
 from outreach.rules.legacy_fonts import count_syllables, guess_legacy_encoding, to_unicode
 from outreach.rules.list_columns import ROWS_SEARCHED, count_known_labels
 from outreach.rules.people_beside import begins_with_family, is_full_name, plain_name
-from outreach.rules.phone_texts import NUMBER, OF_SOMEBODY, corrects, is_about, sent_by, split_line
+from outreach.rules.phone_texts import (
+    NUMBER,
+    OF_SOMEBODY,
+    corrects,
+    is_about,
+    is_of_sender,
+    sent_by,
+    split_line,
+    split_message,
+)
 
 _TEXT, _WORD, _CARDS = LoaError("kind_text"), LoaError("kind_word"), LoaError("kind_cards")
 _PDF = LoaError("kind_pdf")
@@ -342,6 +351,8 @@ def _chat_rows(path: Path, encoding: str) -> Iterator[list[str]]:
             elif any(text == each for _, each in said) or is_about(text, row[1]):
                 row = [line]
             above = ""
+        if len(row) > 1 and sender and is_of_sender(row[-1], sender, row[1]):
+            row[-1] += f"; số của {sender}"
         if len(row) > 1 and said and " " in (name := plain_name(row[1])):
             called = re.compile(rf"\b\w+ {re.escape(name.split()[-1])}\b")  # "chị Lan", or by the whole name
             alone = [of == sender and numbers[of] == 1 for of, _ in said]
@@ -369,9 +380,7 @@ def _messages(path: Path, encoding: str) -> Iterator[tuple[str, str | None, str]
     for line in _lines(path, encoding):
         whole = normalize("NFC", line.strip())
         by, text = sent_by(whole)
-        parts = re.split(r";\s+(?=[^\W\d_])", text)
-        apart = parts if sum(map(bool, map(NUMBER.search, parts))) > 1 else [text]
-        yield from ((whole, None if n else by, part) for n, part in enumerate(apart))
+        yield from ((whole, None if n else by, part) for n, part in enumerate(split_message(text)))
 
 
 def _stream(path: Path, encoding: str, *, separator: str, skip: int) -> Iterator[Sequence[object]]:

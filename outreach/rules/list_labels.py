@@ -68,7 +68,10 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         (Column.BIRTH_OF_MEN, r"\bnam sinh (?:cua )?nam$"),
         (Column.BIRTH_OF_WOMEN, r"\bnam sinh (?:cua )?nu$"),
-        (Column.BIRTH, r"\bnam sinh\b|\bngay sinh\b|\bsinh (?:nam|ngay)\b|\bntns\b|^n ?s(?:inh)?$|^sn$|^sinh$|\bbirth"),
+        (
+            Column.BIRTH,
+            r"\bnam sinh\b|\bngay sinh\b|\bsinh (?:nam|ngay)\b|\bntns\b|^n ?s(?:inh)?$|^sn$|^sinh$|\bbirth",
+        ),
         (Column.SEX, r"\bgioi tinh\b|^gioi$|^gt$|^phai$|^nam nu$|\bsex\b|\bgender\b"),
         (
             Column.NOTE,

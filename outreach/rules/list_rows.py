@@ -51,8 +51,8 @@ from outreach.rules.phone_texts import (
     find_number_beside,
     holds_only_own,
     is_gone,
-    is_wrong,
     read_phone_in_text,
+    says_wrong,
     without_numbers,
 )
 from outreach.rules.sort_order import name_order
@@ -492,7 +492,7 @@ class RowReader:
             text = cell_text(cell) if isinstance(cell := cell_at(row, at), str) else ""
             if (
                 text
-                and (is_gone(text) or is_wrong(text))
+                and (is_gone(text) or says_wrong(text))
                 and not (at in self._header.phones and is_phone(cell))
             ):
                 return True

@@ -32,7 +32,7 @@ _MOST_COMMON = """
 _FAMILY_NAMES = frozenset(_MOST_COMMON.split())
 _UNACCENTED = frozenset(map(unaccented, _FAMILY_NAMES))
 # Families where a capital follows, as in "Danh Sóc Kha".
-_WORDS_TOO = {"danh", "mã", "từ", "tăng", "chu", "vàng", "thân"}
+_WORDS_TOO = {"thị", "neáng", "danh", "mã", "từ", "tăng", "chu", "vàng", "thân"}
 
 
 @dataclass(frozen=True, slots=True)

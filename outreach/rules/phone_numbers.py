@@ -297,7 +297,7 @@ _NO = r"(?:khong|khog|khong he|ko|kh|khg|kg|hong|hok|k|chua|chang|0)"
 _NO_PHONE = re.compile(
     rf"^{_NO}$"
     rf"|^{_NO}(?: \w+)? (?:co|dung|su dung|sd|xai|mua|sam|lap|biet|nho)\b"
-    rf"|\b{_NO} (?:co |dung |su dung |sd |xai )?(?:dien thoai|dt|dtdd|sdt|so|may|phone|mobile)\b"
+    rf"|\b{_NO} (?:(?:co|dung|su dung|sd|xai|xin|hoi|cho|biet|nho|lay)(?: duoc)? )?(?:dien thoai|dt|dtdd|sdt|so|may|phone|mobile)\b"
     r"|\b(?:mat|hong|hu) (?:dien thoai|dt|may)\b|^no(?: phone)?$"
 )
 _CLOCK = r"(?:[ T]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"

@@ -59,6 +59,18 @@ _KIN = re.compile(r"\b(?:con|vợ|chồng|cháu|mẹ|má|cha|bố|em|anh|chị|n
 _ADDRESS = re.compile(
     r"^(?:(?:[Dd]ạ|[Cc]ho|em|cháu|con|mẹ|má|cha|bố|vợ|chồng|mình|tôi|tui|chị|anh|cô|bác|chú|tên|là|của)\s+)+(?=[^\W\d_])(?=\S*[A-ZÀ-ỸĐ])"
 )
+# Before a name in a message.
+_FILLERS = re.compile(
+    r"^(?:(?:dạ|cho|quên|thêm|them|còn|và|với|có|mua|ghi|chị|anh|em|cô|chú|bác|ông|bà|cháu)[\s,]+)+(?=\w)",
+    re.IGNORECASE,
+)
+_BETWEEN = re.compile(r"\s[-–—]\s|[,;|\t]|\s{2,}|:\s")
+_NEXT = re.compile(r"\s*[;,.]\s+|\s+(?:và|với|còn)\s+|\s+(?=\d{1,2}[.)] )")  # between people in a message
+_OF_SPEAKER = re.compile(r"\b(?:so|sdt|dt|may) (?:cua )?(?:tui|toi|em|con|chau|minh|chi|anh|co|chu|bac)$")
+# "số ở trên", "sđt như trên Zalo", "dùng chung máy với …"
+_NUMBER_ELSEWHERE = re.compile(
+    r"\b(?:so|sdt|dt|may|dien thoai) (?:\w+ )?(?:tren|cu|chung|voi)\b|\bchung (?:so|sdt|dt|may|sim|dien thoai)\b"
+)
 _CAPITALS = "".join(filter(str.isupper, map(chr, range(0x41, 0x1EFA))))
 OF_SOMEBODY = re.compile(rf"^(?:[Cc]hị|[Aa]nh|[Ôô]ng|[Bb]à|[Cc]ô|[Cc]hú|[Bb]ác|[Ee]m) [{_CAPITALS}]\w* ")
 _WHOM_TO_CALL = re.compile(
@@ -96,7 +108,7 @@ def read_phone_in_text(text: str) -> PhoneCell:
 # What a note says of the number beside it: that it is another's or wrong, or that the one in the note is the right one.
 _NO = r"(?:khong|khg|hong|hok|ko|kg|k)"
 _WRONG = re.compile(
-    r"\b((?:so|sdt|dt|dien thoai|may|sim) (?:\w+ ){0,2}(?:cua|muon) (?!minh\b|toi\b|chinh\b|hoi vien\b)|(?:so|nha) nha ben"
+    r"\b((?:so|sdt|dt|dien thoai|may|sim) (?:\w+ ){0,2}(?:cua|muon) (?!minh$|toi\b|chinh\b|hoi vien\b)|(?:so|nha) nha ben"
     r"|so la$|muon (?:so|may|dt)|chung (?:so|sdt|may|dt) voi|may muon|nguoi khac"
     rf"|vo chong (?:\w+ ){{0,2}}(?:1|mot|chung) (?:so|sdt|dt|dien thoai|may|sim)|dung ten (?:giup|gium|ho|dum|thay)"
     rf"|(?:so|sdt|sim) (?:\w+ )?(?:sai|nham|cu|hong|khoa|mat|mo|tam)(?! ?0)|(?:sai|nham|bo|doi|xem lai|trung) (?:so|sdt)(?! ?0)"
@@ -105,7 +117,7 @@ _WRONG = re.compile(
     rf"|(?:{_NO}|het|ngung) (?:con )?(?:dung|su dung|xai|sd)(?: (?:so|dt|sdt|nua)\b|$)|so {_NO} (?:dung|ton tai)"
     rf"|{_NO} (?:co )?(?:dt|sdt|dien thoai|may|so) rieng|{_NO} (?:phai )?chinh chu|{_NO} (?:chac|doc duoc)|(?:chua|{_NO}) ro(?: so)?$"
     rf"|{_NO} (?:\w+ )?(?:lien lac|lien he|goi|ll|lh)(?: \w+)? duoc|{_NO} (?:ai )?(?:nghe|bat) may"
-    rf"|goi (?:\w+ ){{0,3}}{_NO} (?:duoc|ai|nghe|bat)|(?:chua|can|phai|hoi|so) (?:xac minh|chac|kiem tra|lai|nay {_NO} phai)|kiem tra lai|xem lai|nghi (?:sai|nham)"
+    rf"|goi (?:\w+ ){{0,3}}{_NO} (?:duoc|ai|nghe|bat)|(?:chua|can|phai|hoi|so) (?:xac minh|chac|kiem tra|lai|nay {_NO} phai)|kiem tra lai|xem lai|nghi (?:sai|nham)|hoi (?:do|truoc|xua)|(?:gio|nay) (?:chac|doi|xai)"
     rf"|(?:{_NO}|dung|thoi|ngung) (?:muon )?(?:nhan|gui)(?: tin)?(?: nhan)?(?: nua)?$|(?:xin|yeu cau) (?:dung|{_NO}|thoi) (?:nhan|gui|goi)"
     rf"|{_NO} (?:cho|dong y) (?:nhan|goi|gui)|{_NO} dong y$|dung goi|tu choi (?:nhan|goi))\b"
     r"|^(?:da )?(?:xoa|gach|huy|sai|nham|hong|(?:xoa|loai|gach|huy|bo) (?:ten|bo)|khoa (?:may|2 chieu))$"
@@ -124,7 +136,7 @@ _GONE = re.compile(
     r"|ta the|^(?:da )?khuat|quy tien|hy sinh|(?:da )?tv (?:t|thang |ngay )?\d|da tv"
     r"|(?:ve (?:voi|nha)|trong) (?:chua|cha)|^nghia vu quan su|an nghi|huong (?:duong|tho)|(?:xoa|rut|gach) (?:ten|don)|(?:rut|roi) khoi|huy (?:don|dang ky)|(?:khong|ko|k) (?:con )?tham gia|(?:thoi|het) tham gia|khai tru|nghi (?:viec|lam|ban|han|luon|choi)|nghi (?:tu )?(?:thang |nam |t)?(?:\d{1,2} )?20\d\d|tach (?:ho|khau)"
     r"|(?:thoi|bo|nghi) hoc|ra (?:khoi )?(?:hoi|dang|doan|to|thon)|(?:thoi|nghi) sinh hoat|(?:het tuoi|truong thanh) doan|da chuyen(?! khoan\b)"
-    r"|ve que(?! (?:an tet|choi|tham))|di (?:nuoc ngoai|nhat|han|dai loan|lao dong|xkld|tu|cai nghien|nghia vu|biet|dau)|biet xu|mat tich|bo (?:xu|nha di|tron)"
+    r"|ve que(?! (?:an tet|choi|tham))|di (?:nuoc ngoai|nhat|han|dai loan|lao dong|xkld|tu|cai nghien|nghia vu|biet|dau)|biet xu|mat tich|bo (?:xu|nha di|tron)|(?:khong|ko|k) (?:\w+ ){0,2}ve (?:nua|day|thon|lang|xom|ap)"
     r"|xuat khau lao dong|(?:di|vao|xuong|o|len) (?:sai gon|sg|binh duong|dong nai|long an|tp ?hcm|mien nam|nam$)"
     r"|(?:theo|o (?:voi|cung)) (?:con|chong|vo|bo|me|gia dinh|chau)(?: \w+)? (?:vao|ra|ve|di|len|xuong|sang|ngoai|trong|o)"
     r"|(?:nhap ngu|di bo doi)(?!.*\b19\d\d)|(?:chap hanh|thi hanh) an|bi bat|lay (?:chong|vo) (?!cung|trong|som|muon|roi|nam|thang)[a-z]\w*"
@@ -137,8 +149,8 @@ _GONE = re.compile(
     r"|(?:cu )?(?:mat|chet)(?: (?:roi$|(?:ngay |thang |nam |t)?\d|(?:nam|thang|tuan|hom) (?:ngoai|truoc|qua|kia|nay|roi)\b).*)?$"
 )
 _CHANGED = re.compile(
-    r"\b(?:doi|thay|bo|khoa|mat|hong|hu) (?:so|sim|sdt|dt|may)\b.*\b(?:so|sdt|dt|sim) moi (?:la )?[\d+]|\bthay so (?:thanh |bang )?[\d+]|\bsai\b.*\bsua (?:lai|thanh) [\d+]"
-    r"|\bnham so\b.*\bso (?:em|minh|toi) la [\d+]"
+    r"\b(?:doi|thay|bo|khoa|mat|hong|hu|nham|lon|sai)\b.*\b(?:(?:so|sdt|dt|sim) (?:moi|dung)(?: la)?|so (?:em|minh|toi) la"
+    r"|sua (?:lai|thanh)) [\d+]|\bthay so (?:thanh |bang )?[\d+]"
 )
 _BEHIND_NAME = re.compile(r"[(,;:\n]|\s[-–]|[-–]\s")
 _CLAUSE = re.compile(r"[(,;.\n→]|->|=>|\s[-–+]\s")
@@ -151,15 +163,17 @@ def is_gone(text: str) -> bool:
     return any(_GONE.match(_words(part)) for part in {text, *_CLAUSE.split(text)})
 
 
-@lru_cache(maxsize=20_000)
 def is_wrong(text: str) -> bool:
-    """Check whether a note says that the number beside it is another's, wrong or not to be used."""
+    """Check whether a note says that the number beside it is another's, wrong or not to be used, or asks."""
+    return "?" in text or says_wrong(text)
+
+
+@lru_cache(maxsize=20_000)
+def says_wrong(text: str) -> bool:
+    """Check whether a text says that a number is another's, wrong or not to be used."""
     parts = {text, *_CLAUSE.split(text)}
-    return (
-        "?" in text
-        or text.lower() in _SAYS_WRONG
-        or any(_WRONG.search(_words(part)) or is_of_others(part) for part in parts)
-    )
+    is_said = any(_WRONG.search(_words(part)) or is_of_others(part) for part in parts)
+    return is_said or text.lower() in _SAYS_WRONG
 
 
 def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool = True) -> PhoneCell:
@@ -231,10 +245,8 @@ def split_line(line: str) -> list[str] | None:
     item = _ITEM.match(line)
     number = (item["number"] or item["glued"] or "") if item else ""
     text = line[item.end() :] if item else line
-    # As long; what is kept is as written.
-    figures = _LETTERS_O.sub(lambda letters: "0" * len(letters[0]), text)
-    found = [*NUMBER.finditer(figures)] or [*_WITHOUT_ZERO.finditer(text)]
-    if not found and begins_with_family(text):
+    found = [*NUMBER.finditer(_with_zeros(text))] or [*_WITHOUT_ZERO.finditer(text)]
+    if not found and begins_with_family(_FILLERS.sub("", text)):
         found = [*_CUT_SHORT.finditer(text)]
     if not found:
         return _without_phone(number, text)
@@ -243,10 +255,9 @@ def split_line(line: str) -> list[str] | None:
         not number and _ANNOUNCED.match(before) and is_of_others(before)
     ):  # below a name: "điện thoại của mẹ: …"
         return ["", "", text.strip(), ""]
-    name, *more = _with_partner(_parts(_LABEL_AT_END.sub("", before.rstrip())))
+    said, before = _until_name(_LABEL_AT_END.sub("", before.rstrip()))
+    name, *more = _with_partner(_parts(before))
     rest = _parts(after)
-    if more and begins_with_family(more[0]) and not begins_with_family(name):  # "Trưởng nhóm: A Lâu"
-        name, more = more[0], [name, *more[1:]]
     if not name and rest[0][:1].isupper():
         name, *rest = rest
     elif not name and sent:
@@ -255,7 +266,45 @@ def split_line(line: str) -> list[str] | None:
     phone = text[found[0].start() : found[-1].end()]
     if more and _KIN.search(more[-1]) and names_another(more[-1], [name]):  # "con dâu Y Mơn, ĐT 0905…"
         phone = re.sub(r"\W*\d+", "", more[-1]) + f" {phone}"
-    return [number, name, phone, ", ".join(filter(None, (*more, *rest)))]
+    return [number, name, phone, ", ".join(filter(None, (said.strip(_EDGES), *more, *rest)))]
+
+
+def split_message(text: str) -> list[str]:
+    """Return what a message says of each of several people: behind a number, or words for it, somebody else may be named."""
+    parts, start = list[str](), 0
+    for sign in _NEXT.finditer(text):
+        if _tells_of_phone(text[start : sign.start()]) and _names_next(text[sign.end() :]):
+            parts.append(text[start : sign.start()])
+            start = sign.end()
+    return [*parts, text[start:]]
+
+
+def _names_next(text: str) -> bool:
+    name = _FILLERS.sub("", _ITEM.sub("", text, count=1))
+    return begins_with_family(name) and not name[:5].islower() and split_line(name) is not None
+
+
+def _tells_of_phone(text: str) -> bool:
+    """Check for a number, also one cut short, or words that there is none or that it is another's."""
+    words = _words(text)
+    is_told = states_no_phone(words) or _NUMBER_ELSEWHERE.search(words)
+    return bool(is_told or NUMBER.search(figures := _with_zeros(text)) or _CUT_SHORT.search(figures))
+
+
+def _with_zeros(text: str) -> str:
+    """Return the text, as long, with zeros for letters O of a number."""
+    return _LETTERS_O.sub(lambda letters: "0" * len(letters[0]), text)
+
+
+def _until_name(text: str) -> tuple[str, str]:
+    """Return a text in two, before and from the part that begins with a family's name; the whole as the second where none does."""
+    if are_couple(text) or begins_with_family(plain_name(_parts(text)[0])):
+        return "", text
+    for start in (0, *(sign.end() for sign in _BETWEEN.finditer(text))):
+        named = _FILLERS.sub("", _ITEM.sub("", text[start:], count=1))
+        if begins_with_family(named):
+            return text[:start], named
+    return "", text
 
 
 def _with_partner(parts: list[str]) -> list[str]:
@@ -266,14 +315,13 @@ def _with_partner(parts: list[str]) -> list[str]:
 
 def _without_phone(number: str, text: str) -> list[str] | None:
     """Return a line that has no phone, as `split_line` does: of a person where it is numbered or says that there is none."""
-    if begins_with_family(told := text.rpartition(": ")[2]):  # "ghi giúp bà nội: Y Blưm 1955 không có số"
-        text = told
+    said, text = _until_name(text)  # "ghi giúp bà nội: Y Blưm 1955 không có số"
     name = _BEHIND_NAME.split(text, maxsplit=1)[0]
-    if not number and begins_with_family(name):
-        name = name.removesuffix(behind_name(name))
+    if begins_with_family(name):
+        name = (name if number else name.removesuffix(behind_name(name))).partition(" 19")[0]
     rest = text[len(name) :]
-    is_person = number or (begins_with_family(text) and states_no_phone(_words(rest)))
-    return [number, name.strip(_EDGES), "", rest.strip(_EDGES)] if is_person and name else None
+    is_person = number or (begins_with_family(text) and _tells_of_phone(rest))
+    return [number, name.strip(_EDGES), "", (said + rest).strip(_EDGES)] if is_person and name else None
 
 
 def sent_by(line: str) -> tuple[str | None, str]:
@@ -286,7 +334,9 @@ def corrects(said: str) -> bool:
     """Check for words that say which number is right, "số đúng của Y Blưm là …", or without a number that somebody is gone."""
     of_them = OF_SOMEBODY.sub("", said)
     return (
-        _RIGHT.search(_words(said)) is not None if NUMBER.search(said) else is_gone(of_them) or is_wrong(said)
+        _RIGHT.search(_words(said)) is not None
+        if NUMBER.search(said)
+        else is_gone(of_them) or says_wrong(said)
     )
 
 
@@ -295,7 +345,13 @@ def is_about(text: str, name: str) -> bool:
     return _WHOM_TO_CALL.search(text.lower()) is not None or is_sentence(name) or name[:1].islower()
 
 
+def is_of_sender(said: str, sender: str, name: str) -> bool:
+    """Check for words as "số tui" beside a number of somebody whose name is not the sender's."""
+    is_own = not {*_words(sender).split()}.isdisjoint(_words(name).split())
+    return not is_own and _OF_SPEAKER.search(_words(said)) is not None
+
+
 def _parts(text: str) -> list[str]:
     """Return the parts of a text between dashes, commas, semicolons and tabs; at least one."""
-    parts = [part.strip(_EDGES) for part in re.split(r"\s[-–—]\s|[,;|\t]|\s{2,}|:\s", text)]
+    parts = [part.strip(_EDGES) for part in _BETWEEN.split(text)]
     return [part for part in parts if part] or [""]
