@@ -19,10 +19,13 @@ _TITLE = re.compile(
     r"|nguoi lap|lap (?:bieu|bang)|(?:mang|chuyen) sang|luy ke)\b|(?:cong|tong|to \d+)$|cong ?[:(\d]"
     r"|cong (?:thon|lang|to|xa|chi|trang)\b"
 )
-# As written: "Tống" and "Công" are names.
-_AS_WRITTEN = re.compile(
-    r"(?:tổng|cộng)\b|.*\b(?:giấu|không ghi|không rõ) tên$|(?:còn |bỏ )?trống$|test\b|(?:ẩn|nặc) danh$|khuyết$|(?:chú thích|ký hiệu|quy ước)(?: màu)?\W*$|(?:nền|tô|bôi|màu) (?:màu )?(?-i:xám|vàng|đỏ|xanh|cam|hồng)\b",
+# As written: "Tống" and "Công" are names. What ends a list, and what names nobody.
+_ENDS = re.compile(
+    r"(?:tổng|cộng)\b|(?:chú thích|ký hiệu|quy ước)(?: màu)?\W*$|(?:nền|tô|bôi|màu) (?:màu )?(?-i:xám|vàng|đỏ|xanh|cam|hồng)\b",
     re.IGNORECASE,
+)
+_NOBODY = re.compile(
+    r".*\b(?:giấu|không ghi|không rõ) tên$|(?:còn |bỏ )?trống$|test\b|khuyết$|(?:ẩn|nặc) danh$", re.IGNORECASE
 )
 _ROLE = re.compile(
     r"(?!(?:con|chau|vo|chong|bo|me|cha|ong|ba|anh|chi|em|zalo|so|sdt|dt|dtdd|di dong)\b)[a-z]{3}[a-z ]{0,30}$"
@@ -121,7 +124,9 @@ def is_title(name: str) -> bool:
     """Check whether the cell for a name is the title of a part of the list, a sum or a remark."""
     if name[:1] in "(-*=_#>[→•" and name and not begins_with_family(plain_name(name.strip("-*=_#>•→ "))):
         return True
-    return _AS_WRITTEN.match(name) is not None or _TITLE.match(unaccented(name)) is not None
+    return (
+        any(pattern.match(name) for pattern in (_ENDS, _NOBODY)) or _TITLE.match(unaccented(name)) is not None
+    )
 
 
 def closes(row: Row) -> Below:
@@ -130,7 +135,7 @@ def closes(row: Row) -> Below:
     heads = (unaccented(text.partition(":")[0]) for cell in row if ":" in (text := cell_text(cell)))
     if any(map(_SIGNATURE.match, words)):
         return Below.SIGNATURE
-    is_sum = any(_AS_WRITTEN.match(cell_text(cell)) for cell in row)
+    is_sum = any(_ENDS.match(cell_text(cell)) for cell in row)
     return Below.SUM if is_sum or any(map(_SUM.match, (*words, *heads))) else Below.PEOPLE
 
 

@@ -6,6 +6,7 @@ A value that can be read in two ways is not guessed: it is kept in `birth_doubt`
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -53,6 +54,7 @@ from outreach.rules.phone_texts import (
     is_gone,
     read_phone_in_text,
     says_wrong,
+    shared_with,
     without_numbers,
 )
 from outreach.rules.sort_order import name_order
@@ -87,6 +89,7 @@ _ANOTHER = re.compile(
 )
 _COLUMNS_OF_NO_HEADING = 8
 _MOST_BEHIND = 4  # words behind a name that say what somebody is: "Y Lan phụ nữ thôn 3"
+_MOST_ABOVE = 200  # people among whom somebody else is looked for, by number or by name
 _ASIDE = re.compile(r"[(>→;]")  # before what a cell for places says besides
 _NO_VALUES: tuple[dict[str, str], dict[str, Unfit]] = ({}, {})  # the same for all rows of most lists
 _is_ditto = lru_cache(maxsize=20_000)(is_ditto)
@@ -289,6 +292,7 @@ class RowReader:
         numbered = sum(meaning_of(label) == Column.STT for label in header.labels)
         self._is_counted = self._stand_alike and numbered == len(header.people)
         self._passed: set[int] | None = None
+        self._people = deque[tuple[str, str, PhoneCell]](maxlen=_MOST_ABOVE)
         unread = _unread_columns(header)
         self._more_notes = _more_notes(unread, is_given_back=Column.CORRECTS in columns)
         self._whose = [at for at, path in unread if _WHOSE.search(unaccented(path))]
@@ -334,16 +338,16 @@ class RowReader:
         if phone.numbers:
             self._below = Below.PEOPLE
             phone = self._beside_notes(phone, row, note, phone_text, name, people)
-        elif found := self._number_beside(row):
-            phone_text, phone = "; ".join(filter(None, (phone_text, found[0]))), found[1]
-            name, people = without_numbers(name), ()
-            if _is_only_own(found[0], name, note):
-                phone = read_phone_in_text(note)
+        else:
+            phone, phone_text, name, people = self._elsewhere(
+                row, line, note, phone, phone_text, name, people
+            )
         if crossed:  # in part, or whole: the person is gone
             phone = replace(phone, warnings=in_order({*phone.warnings, PhoneWarning.STRUCK_THROUGH}))
             phone = for_review(phone) if is_gone else phone
         values, unfit = read_values(row, header.fields) if header.fields else _NO_VALUES
         name, key, order, written_key = _name_with_keys(name)
+        self._people.append((text(Column.STT, ""), name, phone))
         return CheckedRow(
             row=0,
             sheet=self._sheet,
@@ -498,6 +502,28 @@ class RowReader:
                 return True
         places = (cell_text(row[at]) for _, at in self._place_columns if at < len(row))
         return any(_ASIDE.search(place) and is_gone(place) for place in places)  # "Thôn 5 -> về ở với con"
+
+    def _elsewhere(
+        self,
+        row: Row,
+        line: int,
+        note: str,
+        phone: PhoneCell,
+        written: str,
+        name: str,
+        people: tuple[PersonBeside, ...],
+    ) -> tuple[PhoneCell, str, str, tuple[PersonBeside, ...]]:
+        """Return the number of a person without one, its text, the name and people: one in another cell, or that of somebody above
+        whose merged cell goes on or with whom the row says it is shared.
+        """
+        if found := self._number_beside(row):
+            only = read_phone_in_text(note) if _is_only_own(found[0], name, note) else found[1]
+            return only, "; ".join(filter(None, (written, found[0]))), without_numbers(name), ()
+        said = ", ".join((written, note, *(cell_text(cell_at(row, at)) for at in self._more_notes)))
+        is_covered = self._merged and not written and any((line, at) in self._merged for at in self._own)
+        if not people and (above := shared_with(said, is_covered=bool(is_covered), people=self._people)):
+            return for_review(above), written, name, people
+        return phone, written, name, people
 
     def _number_beside(self, row: Row) -> tuple[str, PhoneCell] | None:
         """Return a text of the row that holds numbers, and these, in any column but those of papers and accounts."""

@@ -66,6 +66,12 @@ _FILLERS = re.compile(
 )
 _BETWEEN = re.compile(r"\s[-–—]\s|[,;|\t]|\s{2,}|:\s")
 _NEXT = re.compile(r"\s*[;,.]\s+|\s+(?:và|với|còn)\s+|\s+(?=\d{1,2}[.)] )")  # between people in a message
+_SHARED = re.compile(
+    r"\bchung (?:\w+ )?(?:so|sdt|dt|may|sim|dien thoai|zalo)\b|\b(?:so|sdt|dt|may|sim|dien thoai) chung\b|\b(?:dung|xai) chung\b"
+)
+_AS_OF_NUMBER = re.compile(
+    r"\b(?:nhu|giong|theo|chung|xem) (?:voi )?(?:(?:o |so |stt |tt |dong |muc )+)(\d{1,4})\b"
+)
 _OF_SPEAKER = re.compile(r"\b(?:so|sdt|dt|may) (?:cua )?(?:tui|toi|em|con|chau|minh|chi|anh|co|chu|bac)$")
 # "số ở trên", "sđt như trên Zalo", "dùng chung máy với …"
 _NUMBER_ELSEWHERE = re.compile(
@@ -132,7 +138,7 @@ _RIGHT = re.compile(
 )
 # That somebody died or is no longer there; who lost a phone is.
 _GONE = re.compile(
-    r"(?!(?:chong|vo(?! bao)|bo(?! di)|me|cha|ong|ba|anh|chi|em|con|chau)\b)(?:.*\b)?(?:tu tran|qua doi|tu vong|da chet|bao tu|xuat canh"
+    r"(?!(?:chong|vo(?! bao)|bo(?! (?:di|xu|nha di|tron))|me|cha|ong|ba|anh|chi|em|con|chau)\b)(?:.*\b)?(?:tu tran|qua doi|tu vong|da chet|bao tu|xuat canh"
     r"|ta the|^(?:da )?khuat|quy tien|hy sinh|(?:da )?tv (?:t|thang |ngay )?\d|da tv"
     r"|(?:ve (?:voi|nha)|trong) (?:chua|cha)|^nghia vu quan su|an nghi|huong (?:duong|tho)|(?:xoa|rut|gach) (?:ten|don)|(?:rut|roi) khoi|huy (?:don|dang ky)|(?:khong|ko|k) (?:con )?tham gia|(?:thoi|het) tham gia|khai tru|nghi (?:viec|lam|ban|han|luon|choi)|nghi (?:tu )?(?:thang |nam |t)?(?:\d{1,2} )?20\d\d|tach (?:ho|khau)"
     r"|(?:thoi|bo|nghi) hoc|ra (?:khoi )?(?:hoi|dang|doan|to|thon)|(?:thoi|nghi) sinh hoat|(?:het tuoi|truong thanh) doan|da chuyen(?! khoan\b)"
@@ -215,6 +221,28 @@ def find_number_beside(texts: Sequence[str]) -> tuple[str, PhoneCell] | None:
             if cell.numbers:
                 return text, for_review(cell)
     return None
+
+
+def shared_with(
+    said: str, *, is_covered: bool, people: Sequence[tuple[str, str, PhoneCell]]
+) -> PhoneCell | None:
+    """Return the number of another that is a person's as well: "chung số với Y Phum", "như số 12"; None where none is said to be.
+
+    `people` are those above with running number, name and number; where nobody is named it is the last, as it is for a cell that
+    theirs covers.
+    """
+    words = _words(said)
+    if told := _AS_OF_NUMBER.search(words):
+        found = (phone for number, _, phone in people if number == told[1])
+    elif shared := _SHARED.search(words):
+        named = {*words[shared.end() :].split()}
+        found = (phone for _, name, phone in reversed(people) if {*_words(name).split()[-1:]} & named)
+    elif not is_covered:
+        return None
+    else:
+        found = iter(())
+    above = next(found, people[-1][2] if people and not told else None)
+    return above if above and above.numbers else None
 
 
 def holds_only_own(note: str) -> bool:
