@@ -6,6 +6,7 @@ from enum import IntEnum
 from functools import lru_cache
 
 from outreach.rules.cells import Row, cell_text
+from outreach.rules.column_cells import is_phone
 from outreach.rules.list_columns import Header
 from outreach.rules.list_labels import PHONE, Column, meaning_of
 from outreach.rules.people_beside import begins_with_family, plain_name
@@ -21,7 +22,8 @@ _TITLE = re.compile(
 )
 # As written: "Tống" and "Công" are names. What ends a list, and what names nobody.
 _ENDS = re.compile(
-    r"(?:tổng|cộng)\b|(?:chú thích|ký hiệu|quy ước)(?: màu)?\W*$|(?:nền|tô|bôi|màu) (?:màu )?(?-i:xám|vàng|đỏ|xanh|cam|hồng)\b",
+    r"(?:tổng|cộng)\b|(?:chú thích|ký hiệu|quy ước)(?: màu)?\W*$|(?:nền|tô|bôi|màu) (?:màu )?(?-i:xám|vàng|đỏ|xanh|cam|hồng)\b"
+    r"|(?:xám|vàng|đỏ|xanh|cam|hồng|tím)(?: \w+)?\s*[:=–-]\s",
     re.IGNORECASE,
 )
 _NOBODY = re.compile(
@@ -84,6 +86,8 @@ def _with_number(
     if below and _OFFICE.match(unaccented(name)):
         return False
     if _names_an_office(name) or _names_an_office(next(filter(None, map(cell_text, row)), "")):
+        return False
+    if _NOBODY.match(name) and not any(map(is_phone, phones)):
         return False
     if sum(letter.isdecimal() for cell in phones for letter in cell_text(cell)) >= _LEAST_DIGITS:
         return True

@@ -89,6 +89,7 @@ _ANOTHER = re.compile(
 )
 _COLUMNS_OF_NO_HEADING = 8
 _MOST_BEHIND = 4  # words behind a name that say what somebody is: "Y Lan phụ nữ thôn 3"
+_IN_ORDER = re.compile(r"\b(?:theo|dung) thu tu\b")
 _MOST_ABOVE = 200  # people among whom somebody else is looked for, by number or by name
 _ASIDE = re.compile(r"[(>→;]")  # before what a cell for places says besides
 _NO_VALUES: tuple[dict[str, str], dict[str, Unfit]] = ({}, {})  # the same for all rows of most lists
@@ -459,7 +460,8 @@ class RowReader:
         at = self._columns.get(Column.NAME)
         if not cell.numbers or at is None or not isinstance(written_name := cell_at(row, at), str):
             return cell, ()
-        return _people_of_name(written_name, cell, phones)
+        note = cell_text(cell_at(row, self._columns[Column.NOTE])) if Column.NOTE in self._columns else ""
+        return _people_of_name(written_name, cell, phones, note)
 
     def _beside_notes(
         self, phone: PhoneCell, row: Row, note: str, written: str, name: str, people: Sequence[PersonBeside]
@@ -643,7 +645,7 @@ def _is_only_own(text: str, name: str, note: str) -> bool:
 
 
 def _people_of_name(
-    written_name: str, cell: PhoneCell, phones: Sequence[object]
+    written_name: str, cell: PhoneCell, phones: Sequence[object], note: str
 ) -> tuple[PhoneCell, tuple[PersonBeside, ...]]:
     """Return the numbers of a cell, and the people whom a cell of names names, each with theirs."""
     count = len(cell.numbers)
@@ -653,18 +655,30 @@ def _people_of_name(
     if not names:
         return cell, ()
     of_two = replace(cell, status=PhoneStatus.REVIEW, reason=Reason.TWO_PEOPLE)
-    if whose := whose_numbers("; ".join(map(cell_text, phones)), names, count):
-        theirs = {at: (number,) for at, number in zip(whose, cell.numbers, strict=True)}
-        of_two = replace(cell, status=PhoneStatus.OK, reason=None)
-    else:  # of both, where there is one
-        theirs = {at: (cell.numbers[min(at, count - 1)],) for at in range(len(names))}
-    return of_two, tuple(PersonBeside(name, theirs.get(at, ())) for at, name in enumerate(names))
+    whose, of_whom = whose_numbers("; ".join(map(cell_text, phones)), names, count)
+    if not whose and count == len(names) and _IN_ORDER.search(unaccented(note)):
+        whose = [*range(count)]
+    if not whose:  # of both, where there is one
+        return of_two, tuple(
+            PersonBeside(name, (cell.numbers[min(at, count - 1)],)) for at, name in enumerate(names)
+        )
+    theirs = dict(zip(whose, cell.numbers, strict=True))
+    people = [
+        PersonBeside(name, (theirs[at],))
+        if at in theirs
+        else PersonBeside(
+            name, () if at in of_whom else cell.numbers, phone=None if at in of_whom else of_two
+        )
+        for at, name in enumerate(names)
+    ]
+    return replace(cell, status=PhoneStatus.OK, reason=None), tuple(people)
 
 
 @lru_cache(maxsize=20_000)
 def _names_nobody(written: str) -> bool:
     name = plain_name(written)
-    is_said = written.replace(" ", "").isalnum() and written.count(" ") - name.count(" ") > _MOST_BEHIND
+    small = sum(map(str.islower, written.split(" "))) - sum(map(str.islower, name.split(" ")))
+    is_said = written.replace(" ", "").isalnum() and small > _MOST_BEHIND
     return is_said or is_nobody(name, written) or is_sentence(name)
 
 

@@ -22,12 +22,16 @@ _COUPLE = re.compile(
 )
 # Whose a number is, of a man and a woman.
 _HIS, _HERS = {"ông", "ô", "anh", "chồng", "ck", "c", "bố", "cha"}, {"bà", "b", "chị", "vợ", "vk", "v", "mẹ"}
+_NUMBER_OR_WORD = re.compile(r"(\+?\d(?:[ .-]?\d){8,11})|([^\W\d_]+)")
+_BESIDE_NUMBERS = frozenset(
+    re.findall(r"\w+", "số so sđt sdt đt dt máy của cua là không khong ko có co chưa chua cô chú bác em và")
+)
 _MOST_COMMON = """
     nguyễn trần lê phạm huỳnh hoàng phan vũ võ đặng bùi đỗ hồ ngô dương lý đinh trịnh mai trương lương tô cao tạ hà
     khổng nghiêm cổ mạc doãn lã vi ninh lục khuất đàm thái đoàn đào lâm phùng châu hứa tống tôn quách kiều lò triệu nông bế ma vương thạch kim
     sơn kiên lưu âu phí tiêu bạch cù diệp liễu lư nhan sầm thiều ung giàng sùng thào lường quàng tòng
     a y siu rmah ksor kpă rcom rơ nay puih rah ka rô h niê mlô byă êban ayun kbuôr rahlan knul hwing
-    zơ alăng bríu bhling riah pơloong arất avô hôih
+    thích zơ alăng bríu bhling riah pơloong arất avô hôih
 """
 _FAMILY_NAMES = frozenset(_MOST_COMMON.split())
 _UNACCENTED = frozenset(map(unaccented, _FAMILY_NAMES))
@@ -117,35 +121,66 @@ def are_couple(text: str) -> bool:
     return _COUPLE.match(text) is not None
 
 
-def whose_numbers(text: str, names: Sequence[str], count: int) -> list[int]:
-    """Return which of two people, a man and a woman, each number of a cell is, as its words tell; [] if they do not.
+def whose_numbers(text: str, names: Sequence[str], count: int) -> tuple[list[int], set[int]]:
+    """Return which of two people each number of a cell is, [] if its words do not tell, and of whom it speaks.
 
-    "ông: …, bà: …" tells it, as does for one number the given name of one, "(cô Hiệp)".
+    Before or behind each stands a given name, "(cô Hiệp)", or of a man and a woman "ông: …, bà: …", "(vợ)".
     """
-    words = re.findall(r"[^\W\d_]+", text.lower())
-    if count == 1 and len(words) < 3:
-        named = [at for at, name in enumerate(names) if words[-1:] == name.lower().split()[-1:]]
-        return named if len(named) == 1 and len(names) == 2 else []
-    women = [at for at, name in enumerate(names) if {"thị", "thi"} & {*name.lower().split()[1:-1]}]
-    hers = [word in _HERS for word in words]
-    if not count == len(words) == len(names) == 2 or len(women) != 1 or sum(hers) != 1 or not _HIS & {*words}:
-        return []
-    return [women[0], 1 - women[0]] if hers[0] else [1 - women[0], women[0]]
+    woman = _woman_of(names)
+    whose = {name.lower().split()[-1]: at for at, name in enumerate(names)}
+    if woman is not None:
+        whose = {**dict.fromkeys(_HERS, woman), **dict.fromkeys(_HIS, 1 - woman), **whose}
+    found = _NUMBER_OR_WORD.findall(text.lower())
+    marks = [
+        at for at, number, word in ((n, *each) for n, each in enumerate(found)) if number or word in whose
+    ]
+    numbers = [n for n, at in enumerate(marks) if found[at][0]]
+    others = {word for number, word in found if not number and word not in whose} - _BESIDE_NUMBERS
+    step = 1 if numbers[:1] == [0] else -1
+    beside = [n + step for n in numbers]
+    if (
+        others
+        or len(names) != 2
+        or len(numbers) != count
+        or not marks
+        or {*numbers} & {*beside}
+        or len(marks) in beside
+    ):
+        return [], set()
+    told = [whose[found[marks[n]][1]] for n in beside]
+    of_whom = {whose[word] for number, word in found if not number and word in whose}
+    return (told, of_whom) if len({*told}) == count else ([], set())
+
+
+def _woman_of(names: Sequence[str]) -> int | None:
+    """Return which of two is a woman where the names tell it of one alone: "Thị", H'Lan of her and Y Thanh, Y Mai of her and A Lin."""
+    words = [name.lower().split() for name in names]
+    women = [
+        at
+        for at, each in enumerate(words)
+        if {"thị", "thi"} & {*each[:-1]} or each[0].startswith(("h'", "h’"))
+    ]
+    if not women and {each[0] for each in words} == {"a", "y"}:
+        women = [at for at, each in enumerate(words) if each[0] == "y"]
+    return women[0] if len(women) == 1 and len(names) == 2 else None
 
 
 # Who somebody is in a household, behind the name.
 _KIN = r"chủ hộ|chu ho|vợ|vo|chồng|chong|con(?: (?:trai|gái|gai|dâu|rể|nuôi))?|mẹ|me|bố|bo|cha|ba|má|ông|bà|cháu|chau|em|anh|chị|dâu|rể"
 _KIN_ON_LINE = re.compile(rf"\n\W*(?:{_KIN})\b", re.IGNORECASE)
-_AND_KIN = re.compile(rf"\s+(?:và|cùng|&|\+)\s+(?:{_KIN})\b.*$", re.IGNORECASE)
+_BEHIND = {"vợ", "chồng", "con", "mẹ", "em", "cháu"}
+_AND_KIN = re.compile(rf"\s+(?:(?:và|cùng|&|\+)\s+(?:{_KIN})|v/c)\b.*$", re.IGNORECASE)
 _REMARK = re.compile(r"\s*(?:\s[-–]|[-–]\s|[;,:])\s*(?P<rest>.*)")
 _PLACE = re.compile(r"\s+(?:(?:thôn|xóm|tổ|tdp|làng)\s+\w+|T\d|zalo)$", re.IGNORECASE)
+_EITHER = re.compile(r"^(?:ông|anh|cô)\s*[/(]\s*(?:bà|chị|chú)\)?[\s:]*(?=\w)", re.IGNORECASE)
+_HIGHLAND_VILLAGE = re.compile(r"^(\S+ \S+.*?) (?:Kon|Plei|Pley|Plơi|Đăk|Đắk)(?: [A-ZĐÂĂƠƯÔ]\w*){1,2}$")
 _KIN_FIRST = re.compile(rf"(?:{_KIN}|chú|bác|cô|dì) ", re.IGNORECASE)
 _HEAD = re.compile(r"\s*[-–(:,]\s*(?:là )?(?:chủ hộ|chu ho|(?-i:CH)\b)\s*\)?|\bchủ hộ\s*:\s*", re.IGNORECASE)
 _MEMBER = re.compile(
     rf"\s*(?:\((?:là )?(?:{_KIN})\b[^)]*\)|\s[-–]\s*(?:{_KIN})\b|(?:^|\s)(?:{_KIN})\s*:)", re.IGNORECASE
 )
 _NEXT_MEMBER = re.compile(
-    rf"[\n\r;,/+&]|\s\d{{1,2}}[.)]\s|\)\s*(?=\w)|\s(?=(?:{_KIN})\s*[:(])", re.IGNORECASE
+    rf"[\n\r;,/+&]|\s\d{{1,2}}[.)]\s|\)\s*(?=\w)|\s(?=(?:{_KIN})\s*:|(?-i:{_KIN})\s*\()", re.IGNORECASE
 )
 _SECOND_ITEM = re.compile(r"\n\s*2\s*[.)/-]")
 _LIST_NUMBER = re.compile(r"^\d{1,4}\s*[.)/-]\s*(?=\D)")
@@ -153,11 +188,13 @@ _BORN = re.compile(
     r"[\s,;(-]*(?:\b(?:sn|ns|sinh(?: năm)?|năm sinh)\b\W*(?:\d{1,2}[/.-]){0,2}(?:19|20)?\d\d\b|\(\s*(?:19|20)\d\d\s*\)|[-–,/_\s]\s*(?:\d{1,2}[/.-]){0,2}(?:19|20)\d\d\b|\s\d\d ?(?:t|tuổi)\b)\W*$",
     re.IGNORECASE,
 )
-_IN_BRACKETS = re.compile(r"\s*\([^()]*(?:\)|$)")
+_IN_BRACKETS = re.compile(r"\s*(?:\([^()]*(?:\)|$)|[\"“'‘][^\"“”‘’']+[\"”'’]$)")
+_OF_KIN = re.compile(r"(?:vợ|chồng|con|cháu|mẹ|má|bố|cha|bạn|hàng xóm)\b", re.IGNORECASE)
+_NAME_IN_BRACKETS = re.compile(r"^([^()]+)\(([^()\d]+)\)")
 # How somebody is addressed or what they are, before the name; "Ông Văn An" has the family name Ông.
 _ADDRESSED = re.compile(
     r"(?:(?:(?:ông|bà|cô|chú|bác|anh|chị|cụ|thầy|em|đ/c|đ\.c|đc|đồng chí|hộ|gia đình|gđ|già làng|(?:phó )?trưởng thôn|thôn trưởng"
-    r"|tổ trưởng|mr|mrs|ms|sr)\b\.?|[ÔB]\.)[\s:]+)+(?!văn\b|thị\b)(?=[^\W\d_])",
+    r"|tổ trưởng|mr|mrs|ms|sr|sư(?: cô| thầy)?|(?:bà )?mẹ vnah)\b\.?|[ÔBACĐ]\.)[\s:]+|(?-i:[ÔBAC])\.(?=\w\w))+(?!văn\b|thị\b)(?=[^\W\d_])",
     re.IGNORECASE,
 )
 # Names of saints before a Catholic's own.
@@ -176,8 +213,8 @@ _ALSO_FAMILIES = {"y", "co", "to", "ho"}
 _MARKS = " ,;:.*†✝✓✔☑★_"
 _ADDRESSED_PLAINLY = re.compile(r"(?:ong|ba|co|chu|bac|cu|anh|chi|thon truong|truong thon) ", re.IGNORECASE)
 _NOBODY = re.compile(
-    r"(?:không (?:có )?tên|khong ten|test|(?:hai|ba|tư|năm|sáu|bảy|tám|chín|mười|út|ut|tu|tam|chin|muoi) (?!th[iị] |v[aă]n )\w+(?: \w+)*$|chưa rõ|taxi|tiệm|cửa hàng|quán|shop|đại lý|nhà hàng|khách sạn|công ty|cty|tạp ho[áa]"
-    r"|tổng đài|hotline|nhà (?:xe|trọ|trống|hoang|bỏ)|xe (?:ôm|khách)|trạm (?:y tế|xá)|ubnd|vợ|chồng|ck|vk|mẹ|bố|má|tía|(?:dì|cậu|mợ|thím) \w+$|con (?:gái|trai|dâu|rể)|(?:thôn|tổ|xóm|tdp) \d+"
+    r"(?:không (?:có )?tên|khong ten|test|(?:hai|ba|tư|năm|sáu|bảy|tám|chín|mười|út|ut|tu|tam|chin|muoi) (?!th[iị] |v[aă]n )\w+(?: \w+)*$|chưa rõ|zalo|nạp (?:thẻ|tiền)|dịch vụ|taxi|tiệm|cửa hàng|quán|shop|đại lý|nhà hàng|khách sạn|công ty|cty|tạp ho[áa]"
+    r"|tổng đài|hotline|nhà (?:xe|trọ|trống|hoang|bỏ)|xe (?:ôm|khách)|trạm (?:y tế|xá)|ubnd|hlhpn|mttq|chi (?:bộ|hội|đoàn)|vợ|chồng|ck|vk|mẹ|bố|má|tía|(?:dì|cậu|mợ|thím) \w+$|con (?:gái|trai|dâu|rể)|(?:thôn|tổ(?: dân phố)?|xóm|tdp|khu phố|khóm|ấp) \d+"
     r"|(?:bà )?(?:nội|ngoại)$|con|gas|thợ|sửa|bán|xe|ban|hội|nhóm|đội|cây xăng|bưu điện|điện lực|ngân hàng|shipper|giao hàng|thú y"
     r"|bệnh viện|bv|truong (?:ptdt\w*|ptcs|th|thcs|thpt|tieu hoc|mam non)|cong ty|trường|nhà thờ|giáo xứ|văn phòng|vp"
     r"|(?:(?:phó )?trưởng thôn|thôn trưởng|tổ trưởng|bí thư|chủ tịch)$)\b",
@@ -201,7 +238,9 @@ def plain_name(text: str) -> str:
     """Return the name alone: of a household its head's; without a running number, a year of birth, words in brackets."""
     if text.replace(" ", "").isalpha() and " và " not in text:
         return _own_name(text)
-    text = _head_of_household(text)
+    text = _head_of_household(_EITHER.sub("", text))
+    if (other := _NAME_IN_BRACKETS.match(text)) and is_named_in_brackets(*other.groups()):
+        text = other[2]
     for end in (_BORN, _IN_BRACKETS, _BORN, _AND_KIN, _PLACE):
         text = end.sub("", text) or text
     text = _own_name(whole := text.strip(_MARKS).rstrip("-–/ ") or text)
@@ -216,8 +255,16 @@ def plain_name(text: str) -> str:
     return text
 
 
+def is_named_in_brackets(before: str, name: str) -> bool:
+    """Check for somebody's own name behind what they are called: "Tám Nghêu (Lê Thị Nghêu)"."""
+    called = _without_address(before.strip())
+    return (
+        " " in name and begins_with_family(name) and not (begins_with_family(called) or _OF_KIN.match(called))
+    )
+
+
 def _own_name(text: str) -> str:
-    own = _without_address(text)
+    own = _HIGHLAND_VILLAGE.sub(r"\1", _without_address(text))
     return own.removesuffix(behind_name(own, least=1 + (own == text))).rstrip()
 
 
@@ -250,7 +297,9 @@ def _end_of_name(words: Sequence[str]) -> int:
     if len(words) < 3 or not begins_with_family(" ".join(words)):
         return len(words)
     is_tall = "".join(words[:2]).isupper()
-    may_go_on = words[1] == "Thị" and len(words) == 5 and words[4][:1].isupper()  # "Lê Thị Ngọc lan Anh"
+    may_go_on = (
+        words[1] == "Thị" and len(words) == 5 and words[4][:1].isupper() and words[3] not in _BEHIND
+    )  # "Lê Thị Ngọc lan Anh"
     for at, word in enumerate(words):
         is_small = word[:1].islower() and not is_tall and at > 2 + may_go_on
         # "Lê Thị Ngọc ánh 25": what is the last of the words may be the name.
@@ -288,11 +337,14 @@ def _without_address(text: str) -> str:
         return " ".join((*words, first))
     if begins_with_family(text) and first.lower() not in _ALSO_FAMILIES:
         return text
+    addressed = _ADDRESSED.match(text)
+    if addressed and begins_with_family(text[addressed.end() :]):
+        return text[addressed.end() :]
     if (saint := _SAINTS.search(text)) and begins_with_family(text[saint.end() :]):
         return text[saint.end() :]
     if named := _behind_office(text):
         return named
-    if addressed := _ADDRESSED.match(text):
+    if addressed:
         return text[addressed.end() :]
     plainly = _ADDRESSED_PLAINLY.match(text) if text.isascii() else None
     return text[plainly.end() :] if plainly and begins_with_family(text[plainly.end() :]) else text
@@ -336,10 +388,11 @@ def is_sentence(name: str) -> bool:
 def is_nobody(name: str, written: str) -> bool:
     """Check for a cell of names that names nobody (figures, a shop, "con gái Y Rớ") or says, as `written`, not to call."""
     is_named = name[:1].isupper() and name.partition(" ")[0].lower() in _FAMILY_NAMES
-    is_said = name.count(" ") > 2 and name.partition(" ")[2].islower() and not begins_with_family(name)
+    small = {word for word in name.split(" ") if word.islower()} - {"thị", "văn", "thi", "van"}
+    is_said = bool(small) and not name.islower() and not begins_with_family(name)  # "Nạp thẻ Minh"
     is_whole = any(map(str.isalpha, name)) and (" " in name or name[1:2] in ("'", "’"))  # "K'Brơi"
     return any(pattern.search(written) for pattern in (_CALLED_OFF, _BRAND)) or (
-        not is_whole or (not is_named and (is_said or _NOBODY.match(name) is not None))
+        not is_whole or (not is_named and (is_said or any(map(_NOBODY.match, (name, written)))))
     )
 
 

@@ -72,6 +72,9 @@ _SHARED = re.compile(
 _AS_OF_NUMBER = re.compile(
     r"\b(?:nhu|giong|theo|chung|xem) (?:voi )?(?:(?:o |so |stt |tt |dong |muc )+)(\d{1,4})\b"
 )
+_SECOND_IS_ANOTHERS = re.compile(
+    r"^(?:so|sdt|dt|sim|may) (?:thu )?(?:2|hai|sau|duoi|phu)(?: la)?(?: so)?(?: cua)? (?:vo|chong|con|chau|me|bo|cha|ba|em|chi|anh)\b"
+)
 _OF_SPEAKER = re.compile(r"\b(?:so|sdt|dt|may) (?:cua )?(?:tui|toi|em|con|chau|minh|chi|anh|co|chu|bac)$")
 # "số ở trên", "sđt như trên Zalo", "dùng chung máy với …"
 _NUMBER_ELSEWHERE = re.compile(
@@ -195,11 +198,13 @@ def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool =
     if (
         others
         or "†" in name + note
-        or note[:1] == "+"
+        or (note[:1] == "+" and not NUMBER.search(note))
         or any(map(is_gone, (note, *behind)))
         or any(map(is_wrong, behind))
     ):
         return for_review(cell)
+    if len(cell.numbers) == 2 and _SECOND_IS_ANOTHERS.search(words):
+        return replace(cell, numbers=cell.numbers[:1])
     is_right = _RIGHT.search(words)
     wrong = is_wrong(note) or note in _OF_RELATIVE
     if not is_right and not wrong:
@@ -326,12 +331,14 @@ def _with_zeros(text: str) -> str:
 
 def _until_name(text: str) -> tuple[str, str]:
     """Return a text in two, before and from the part that begins with a family's name; the whole as the second where none does."""
-    if are_couple(text) or begins_with_family(plain_name(_parts(text)[0])):
+    if are_couple(text):
         return "", text
     for start in (0, *(sign.end() for sign in _BETWEEN.finditer(text))):
         named = _FILLERS.sub("", _ITEM.sub("", text[start:], count=1))
         if begins_with_family(named):
             return text[:start], named
+        if not start and begins_with_family(plain_name(_parts(text)[0])):
+            break
     return "", text
 
 

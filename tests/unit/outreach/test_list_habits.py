@@ -9,7 +9,7 @@ from outreach.imports.list_reader import check_list
 from outreach.rules.list_people import is_title
 from outreach.rules.people_beside import plain_name, split_names, whose_numbers
 from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.phone_texts import is_gone
+from outreach.rules.phone_texts import is_gone, split_line, split_message
 from tests.support.list_files import write_xlsx
 from tests.support.places import KONTUM_2020
 
@@ -43,6 +43,21 @@ def read(tmp_path: Path, *rows: list[object]) -> list[tuple[str, str, tuple[str,
         ("Anh Dũng - Trại cưa", "Dũng"),
         ("Lê thị mỹ Duyên", "Lê thị mỹ Duyên"),
         ("Đa Minh Vũ Đình An", "Vũ Đình An"),
+        ("bà Tám Nghêu (Lê Thị Nghêu)", "Lê Thị Nghêu"),
+        ("Diệu Hạnh (Lê Thị Hoa)", "Lê Thị Hoa"),
+        ("A Khôn (ck Y Thuyền)", "A Khôn"),
+        ("Con gái (Y Rớ)", "Con gái"),
+        ('Lê Thị Chút "Tư Chút"', "Lê Thị Chút"),
+        ("Lê Văn Ba (ba)", "Lê Văn Ba"),
+        ("Lê Hoàng Anh (chủ hộ)", "Lê Hoàng Anh"),
+        ("Chị Y Duyên Kon Lỗ", "Y Duyên"),
+        ("Y Kon Tum", "Y Kon Tum"),
+        ("A Jring già làng Kon Rơ Nu", "A Jring"),
+        ("C.Lê Thị An", "Lê Thị An"),
+        ("Ông (Bà) Lê Văn An", "Lê Văn An"),
+        ("Sư cô Thích Nữ Diệu Hạnh", "Thích Nữ Diệu Hạnh"),
+        ("Lê Thị An vợ Bình", "Lê Thị An"),
+        ("Thị Nga (vợ ông Lém)", "Thị Nga"),
     ],
 )
 def test_a_name_ends_where_a_remark_begins(written: str, name: str) -> None:
@@ -58,7 +73,15 @@ def test_a_name_ends_where_a_remark_begins(written: str, name: str) -> None:
         ],
         *[
             (name, "review")
-            for name in ("Gia đình cố Lê Văn An", "Cố Lê Văn An (con nộp)", "Lê Thị Mai K5 bỏ")
+            for name in (
+                "Trạm Y tế xã",
+                "Zalo Hội LHPN xã",
+                "Nạp thẻ Minh",
+                "Tổ dân phố 5",
+                "Gia đình cố Lê Văn An",
+                "Cố Lê Văn An (con nộp)",
+                "Lê Thị Mai K5 bỏ",
+            )
         ],
         *[(name, "ok") for name in ("Chị Lê Thị Mai HPN thôn 3", "Y Blưm", "H'Hen", "Ô. Alăng Bhuốch")],
     ],
@@ -105,16 +128,109 @@ def test_a_household_or_a_remark_is_no_couple(cell: str) -> None:
 )
 def test_whose_of_two_numbers_is_said_beside_them(tmp_path: Path, text: str, whose: list[int]) -> None:
     names = ["Lê Văn An", "Trần Thị Lan"]
-    assert whose_numbers(text, names, 2) == whose
+    assert whose_numbers(text, names, 2)[0] == whose
     found = read(tmp_path, ["Họ tên", "SĐT"], [" và ".join(names), text])
     status = "ok" if whose else "review"
     first, second = (F, M) if whose != [1, 0] else (M, F)
     assert found == [("Lê Văn An", status, (first,)), ("Trần Thị Lan", status, (second,))]
 
 
-def test_one_number_with_the_given_name_of_one_of_two_is_hers(tmp_path: Path) -> None:
-    found = read(tmp_path, ["Họ tên", "SĐT"], ["Lê Văn An\nTrần Thị Lan", f"{OWN} (cô Lan)"])
-    assert sorted(found) == [("Lê Văn An", "reject", ()), ("Trần Thị Lan", "ok", (F,))]
+@pytest.mark.parametrize(
+    ("names", "text", "note", "expected"),
+    [
+        ("Lê Văn An\nTrần Thị Lan", f"{OWN} (cô Lan)", "", [("review", (F,)), ("ok", (F,))]),
+        ("A Tre - Y Bing", f"{OWN} (vợ)", "", [("review", (F,)), ("ok", (F,))]),
+        ("A Tre - Y Bing", f"{OWN} (chồng)\n{OTHER} (vợ)", "", [("ok", (F,)), ("ok", (M,))]),
+        ("A Tre + Y Bing", f"Tre: {OWN}; Bing: không có", "", [("ok", (F,)), ("reject", ())]),
+        ("A Tre, Y Bing", f"{OWN}, {OTHER}", "theo thứ tự chồng, vợ", [("ok", (F,)), ("ok", (M,))]),
+        ("H'Yến Niê - Y Thanh Niê", f"vợ {OWN}, chồng {OTHER}", "", [("ok", (F,)), ("ok", (M,))]),
+        ("A Tre - Y Bing", f"{OWN} hoặc {OTHER} (vợ)", "", [("review", (F,)), ("review", (F,))]),
+    ],
+)
+def test_numbers_of_a_couple_are_whose_the_cell_says(
+    tmp_path: Path, names: str, text: str, note: str, expected: list[tuple[str, tuple[str, ...]]]
+) -> None:
+    found = read(tmp_path, ["Họ tên", "SĐT", "Ghi chú"], [names, text, note])
+    by_name = {each[0]: each[1:] for each in found}
+    assert [by_name[name] for name in split_names(names, 2)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"dạ Y Dím {OWN}, H'Yến {OTHER} . Y Hlao em chưa xin được số", ["Y Dím", "H'Yến", "Y Hlao"]),
+        (f"Thôn 7: 1) Y Lai sn 99 - {OWN}, 2) Y Thên sn 2000 - {OTHER}", ["Y Lai sn 99", "Y Thên sn 2000"]),
+        (f"2 chị: chị Lê Thị Hoa số {OWN}; chị Y Mriu không có số", ["Lê Thị Hoa", "Y Mriu"]),
+        (f"Lê Thị Hoa {OWN} và Y Lan {OTHER}", ["Lê Thị Hoa", "Y Lan"]),
+        (f"quên, them Y Bích nữa {OWN} sn 02", ["Y Bích nữa"]),
+        (f"Lê Thị Hoa, con bà Trần Thị Năm, {OWN}", ["Lê Thị Hoa"]),
+        (f"Lê Thị Hoa {OWN}, mai gọi lại {OTHER}", ["Lê Thị Hoa"]),
+        (f"Ong bà PHAN VAN SON, LE THI CUC 1958 {OWN}", ["Ong bà PHAN VAN SON, LE THI CUC 1958"]),
+        ("huynh van luom 1966 ko co dt", ["huynh van luom"]),
+        ("Hồ Minh Mẫn, 1994, sđt như trên Zalo", ["Hồ Minh Mẫn"]),
+        ("Y Thên hôm qua về quê rồi", []),
+    ],
+)
+def test_people_of_one_message_are_apart(text: str, expected: list[str]) -> None:
+    rows = filter(None, map(split_line, split_message(text)))
+    assert [row[1] for row in rows] == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "note", "numbers"),
+    [
+        ("chung số với chồng", "", (F,)),
+        (None, "dùng chung máy với Y Lan", (M,)),
+        ("như số 2", "", (M,)),
+        ("xem STT 1", "", (F,)),
+        (None, "giống số 7", ()),
+        (None, "chi hội 3", ()),
+    ],
+)
+def test_who_shares_a_number_is_asked_about_with_it(
+    tmp_path: Path, own: str | None, note: str, numbers: tuple[str, ...]
+) -> None:
+    rows = [[2, "Y Lan", OTHER, ""], [1, "Lê Văn An", OWN, ""], [3, "Trần Thị Năm", own, note]]
+    found = read(tmp_path, ["STT", "Họ tên", "SĐT", "Ghi chú"], *rows)
+    assert found[2][1:] == ("review" if numbers else "reject", numbers)
+
+
+def test_a_number_in_a_merged_cell_is_asked_about_for_those_below(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(path := tmp_path / "list.xlsx") as book:
+        sheet = book.add_worksheet()
+        for line, row in enumerate((["Họ tên", "SĐT"], ["A Tre", None], ["Y Bing", None], ["Y Lan", None])):
+            sheet.write_row(line, 0, row)
+        sheet.merge_range("B2:B3", OWN)
+    assert [each[1:] for each in people(path)] == [("ok", (F,)), ("review", (F,)), ("reject", ())]
+
+
+@pytest.mark.parametrize(
+    ("note", "status", "numbers"),
+    [
+        *[
+            (note, "review", (F,))
+            for note in ("bỏ xứ, nợ quá hạn", "rút đơn", "(ly hôn, ở Sài Gòn)", "không tham gia nữa")
+        ],
+        *[
+            (note, "review", (F,))
+            for note in ("gọi nhiều lần không được", "số ni của mẹ chồng", "hồi đó, giờ chắc khác")
+        ],
+        (f"í lộn, số đó bỏ rồi, số mới {OTHER}", "ok", (M,)),
+        (f"chị ơi em đánh nhầm, số đúng là {OTHER}", "ok", (M,)),
+        (f"+ {OTHER}", "ok", (F,)),
+        ("đi biển", "ok", (F,)),
+    ],
+)
+def test_what_a_note_says_of_the_number_beside_it(
+    tmp_path: Path, note: str, status: str, numbers: tuple[str, ...]
+) -> None:
+    assert read(tmp_path, ["Họ tên", "SĐT", "Ghi chú"], ["Lê Văn An", OWN, note])[0][1:] == (status, numbers)
+
+
+@pytest.mark.parametrize("note", ["số 2 của chồng", "số sau là của con", "SĐT thứ hai: vợ"])
+def test_a_second_number_that_is_anothers_is_left_out(tmp_path: Path, note: str) -> None:
+    found = read(tmp_path, ["Họ tên", "SĐT", "Ghi chú"], ["Lê Văn An", f"{OWN} - {OTHER}", note])
+    assert found == [("Lê Văn An", "ok", (F,))]
 
 
 @pytest.mark.parametrize(
@@ -271,6 +387,12 @@ def test_zeros_that_a_number_format_shows_are_read(tmp_path: Path, prefix: str, 
 
 LEGENDS = [
     (["Chú thích màu:"], ("#FFFF00", "đã chuyển đi nơi khác"), ("#00B050", "đã nhận quà")),
+    (["Vàng: đã đi khỏi địa phương"],),
+    (
+        ["Đỏ - đã mất, người nhà nhận thay"],
+        ("#FFFF00", "Vàng: gọi nhiều lần không được"),
+        ("#00B050", "Xanh: đã nhận quà"),
+    ),
     (["Ghi chú màu"], ("#FFFF00", "số sai, gọi không được"), ("#00B050", "nợ quỹ (vẫn mời)")),
     (["Ghi chú: nền vàng = đã nghỉ việc"],),
     (["Tô vàng: không mời nữa"],),
