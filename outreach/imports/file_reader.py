@@ -351,16 +351,22 @@ def _chat_rows(path: Path, encoding: str) -> Iterator[list[str]]:
             elif any(text == each for _, each in said) or is_about(text, row[1]):
                 row = [line]
             above = ""
-        if len(row) > 1 and sender and is_of_sender(row[-1], sender, row[1]):
-            row[-1] += f"; số của {sender}"
-        if len(row) > 1 and said and " " in (name := plain_name(row[1])):
-            called = re.compile(rf"\b\w+ {re.escape(name.split()[-1])}\b")  # "chị Lan", or by the whole name
-            alone = [of == sender and numbers[of] == 1 for of, _ in said]
-            of_them = (
-                each for is_own, (_, each) in zip(alone, said, strict=True) if is_own or called.search(each)
-            )
-            row[-1] = "; ".join(filter(None, (row[-1], *(OF_SOMEBODY.sub("", each) for each in of_them))))
+        if len(row) > 1:
+            row[-1] = "; ".join(filter(None, (row[-1], *_told_of(row, sender, said, numbers))))
         yield row
+
+
+def _told_of(
+    row: Sequence[str], sender: str, said: Sequence[tuple[str, str]], numbers: Mapping[str, int]
+) -> Iterator[str]:
+    """Yield what a chat says of somebody's number: that it is the sender's, and what others or they themselves say of it."""
+    if sender and is_of_sender(row[-1], sender, row[1]):
+        yield f"số của {sender}"
+    if " " in (name := plain_name(row[1])):
+        called = re.compile(rf"\b\w+ {re.escape(name.split()[-1])}\b")  # "chị Lan", or by the whole name
+        for of, each in said:
+            if (of == sender and numbers[of] == 1) or called.search(each):
+                yield OF_SOMEBODY.sub("", each)
 
 
 def _said(path: Path, encoding: str) -> tuple[list[tuple[str, str]], Counter[str]]:

@@ -329,7 +329,7 @@ class RowReader:
         birth_year, birth_doubt = self._birth(row)
         note = self._note_above = self._note(texts)
         name = self._name(row, texts, line)
-        phone, people = self._phone(row, phones)
+        phone, people = self._phone(row, phones, note)
         if people:
             name = people[0].name or name
             birth_year = birth_year or people[0].birth_year
@@ -434,7 +434,7 @@ class RowReader:
         self._name_above = name
         return name
 
-    def _phone(self, row: Row, phones: list[object]) -> tuple[PhoneCell, tuple[PersonBeside, ...]]:
+    def _phone(self, row: Row, phones: list[object], note: str) -> tuple[PhoneCell, tuple[PersonBeside, ...]]:
         """Return the numbers of a row, and its people if it has several."""
         header = self._header
         if header.texts:
@@ -460,7 +460,6 @@ class RowReader:
         at = self._columns.get(Column.NAME)
         if not cell.numbers or at is None or not isinstance(written_name := cell_at(row, at), str):
             return cell, ()
-        note = cell_text(cell_at(row, self._columns[Column.NOTE])) if Column.NOTE in self._columns else ""
         return _people_of_name(written_name, cell, phones, note)
 
     def _beside_notes(
@@ -655,23 +654,23 @@ def _people_of_name(
     if not names:
         return cell, ()
     of_two = replace(cell, status=PhoneStatus.REVIEW, reason=Reason.TWO_PEOPLE)
-    whose, of_whom = whose_numbers("; ".join(map(cell_text, phones)), names, count)
-    if not whose and count == len(names) and _IN_ORDER.search(unaccented(note)):
+    whose, told = whose_numbers("; ".join(map(cell_text, phones)), names, count)
+    if count == len(names) and _IN_ORDER.search(unaccented(note)):
         whose = [*range(count)]
     if not whose:  # of both, where there is one
         return of_two, tuple(
             PersonBeside(name, (cell.numbers[min(at, count - 1)],)) for at, name in enumerate(names)
         )
     theirs = dict(zip(whose, cell.numbers, strict=True))
-    people = [
-        PersonBeside(name, (theirs[at],))
-        if at in theirs
-        else PersonBeside(
-            name, () if at in of_whom else cell.numbers, phone=None if at in of_whom else of_two
-        )
-        for at, name in enumerate(names)
+    numbers = [
+        (theirs[at],) if at in theirs else () if at in told else cell.numbers for at in range(len(names))
     ]
-    return replace(cell, status=PhoneStatus.OK, reason=None), tuple(people)
+    shared = [
+        None if at in theirs or at in told else of_two for at in range(len(names))
+    ]  # through whom they are reached
+    return replace(cell, status=PhoneStatus.OK, reason=None), tuple(
+        PersonBeside(name, own, phone=both) for name, own, both in zip(names, numbers, shared, strict=True)
+    )
 
 
 @lru_cache(maxsize=20_000)

@@ -236,18 +236,15 @@ def shared_with(
     `people` are those above with running number, name and number; where nobody is named it is the last, as it is for a cell that
     theirs covers.
     """
-    words = _words(said)
+    words, last = _words(said), [phone for *_, phone in people][-1:]
     if told := _AS_OF_NUMBER.search(words):
-        found = (phone for number, _, phone in people if number == told[1])
+        found = [phone for number, _, phone in people if number == told[1]]
     elif shared := _SHARED.search(words):
         named = {*words[shared.end() :].split()}
-        found = (phone for _, name, phone in reversed(people) if {*_words(name).split()[-1:]} & named)
-    elif not is_covered:
-        return None
+        found = last + [phone for _, name, phone in people if {*_words(name).split()[-1:]} & named]
     else:
-        found = iter(())
-    above = next(found, people[-1][2] if people and not told else None)
-    return above if above and above.numbers else None
+        found = last if is_covered else []
+    return found[-1] if found and found[-1].numbers else None
 
 
 def holds_only_own(note: str) -> bool:
