@@ -39,7 +39,6 @@ from outreach.rules.list_tables import (
     split_lines,
     tables_beside,
     upright_rows,
-    without_struck,
 )
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus, Reason
@@ -123,9 +122,9 @@ def _tables(
         gone = {(line, 1): "" for (line, _), kept in raw.struck.items() if not kept}
         yield replace(table, rows=split_lines(table.rows, raw.struck), merged=frozenset(), struck=gone)
     elif is_lying(found):
-        kept = without_struck(islice(table.rows, MOST_LYING), raw.struck)
-        turned = iter([*enumerate(upright_rows([row for _, row in kept]), 1)])
-        yield replace(table, rows=turned, merged=frozenset(), struck={}, is_turned=True)
+        turned, struck = upright_rows([*islice(table.rows, MOST_LYING)], raw.struck)
+        upright = iter([*enumerate(turned, 1)])
+        yield replace(table, rows=upright, merged=frozenset(), struck=struck, is_turned=True)
     elif beside := tables_beside(found):
         for copy, columns in zip(tee(table.rows, len(beside)), beside, strict=True):
             yield _cut_out(replace(table, rows=copy), columns)

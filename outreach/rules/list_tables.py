@@ -43,15 +43,10 @@ def is_pasted(rows: Sequence[Row]) -> bool:
 
 def split_lines(rows: Iterable[Line], struck: Struck) -> Iterator[Line]:
     """Yield each row of a pasted sheet as running number, name, phone and the rest, without a part that is struck through."""
-    for line, row in without_struck(rows, {at: kept for at, kept in struck.items() if kept}):
-        text = "\t".join(filter(None, map(cell_text, row)))
-        yield line, split_line(text) or [text]
-
-
-def without_struck(rows: Iterable[Line], struck: Struck) -> Iterator[Line]:
-    """Yield the rows without the text that is struck through."""
     for line, row in rows:
-        yield line, [struck.get((line, at), cell) for at, cell in enumerate(row)]
+        cells = (cell_text(struck.get((line, at)) or cell) for at, cell in enumerate(row))
+        text = "\t".join(filter(None, cells))
+        yield line, split_line(text) or [text]
 
 
 def is_lying(rows: Sequence[Row]) -> bool:
@@ -67,27 +62,36 @@ def is_lying(rows: Sequence[Row]) -> bool:
     return min(names, numbers) >= _LEAST_LYING
 
 
-def upright_rows(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows of a lying sheet upright: for each block its headings, then a row for each person."""
-    at = _column_of_headings(rows)
-    turned, block, known = list[Row](), list[Row](), set[str]()
-    for row in rows:
-        meaning = _meaning(cell_at(row, at))
-        is_title = sum(map(bool, map(cell_text, row))) < 2 and not (block and meaning in _OF_PEOPLE)
+def upright_rows(lines: Sequence[Line], struck: Struck) -> tuple[list[Row], Struck]:
+    """Return the rows of a lying sheet upright, for each block its headings, then a row for each person; and what is struck of them.
+
+    Titles between blocks stand behind all columns, where they are no names.
+    """
+    at = _column_of_headings([row for _, row in lines])
+    blocks, known = [list[Line]()], set[str]()
+    for line, row in lines:
+        meaning, is_filled = _meaning(cell_at(row, at)), sum(map(bool, map(cell_text, row))) > 1
+        is_title = not is_filled and not (blocks[-1] and meaning in _OF_PEOPLE)
         if is_title or (meaning in known and meaning in (Column.STT, Column.NAME)):
-            turned += _turned(block, at)
-            block, known = [], set()
+            blocks.append([])
+            known = set()
+        blocks[-1].append((line, row))
+        known.add(meaning)
         if is_title:
-            turned.append(row)
-        else:
-            block.append(row)
-            known.add(meaning)
-    return turned + _turned(block, at)
-
-
-def _turned(block: Sequence[Row], at: int) -> list[Row]:
-    columns = [[cell_at(row, n) for row in block] for n in range(at, max(map(len, block), default=0))]
-    return [column for column in columns if any(map(cell_text, column))]
+            blocks.append([])
+    width, turned, marks = max(map(len, blocks)), list[Row](), dict[tuple[int, int], str]()
+    for block in filter(None, blocks):
+        is_title = len(block) == 1 and sum(map(bool, map(cell_text, block[0][1]))) < 2
+        for n in range(at, max(len(row) for _, row in block)):
+            column = [cell_at(row, n) for _, row in block]
+            if any(map(cell_text, column)):
+                turned.append([None] * (width * is_title) + column)
+                marks |= {
+                    (len(turned), k): struck[line, n]
+                    for k, (line, _) in enumerate(block)
+                    if (line, n) in struck
+                }
+    return turned, marks
 
 
 def _column_of_headings(rows: Sequence[Row]) -> int:

@@ -126,43 +126,26 @@ def whose_numbers(text: str, names: Sequence[str], count: int) -> tuple[list[int
 
     Before or behind each stands a given name, "(cô Hiệp)", or of a man and a woman "ông: …, bà: …", "(vợ)".
     """
-    woman = _woman_of(names)
-    whose = {name.lower().split()[-1]: at for at, name in enumerate(names)}
-    if woman is not None:
-        whose = {**dict.fromkeys(_HERS, woman), **dict.fromkeys(_HIS, 1 - woman), **whose}
-    found = _NUMBER_OR_WORD.findall(text.lower())
-    marks = [
-        at for at, number, word in ((n, *each) for n, each in enumerate(found)) if number or word in whose
-    ]
-    numbers = [n for n, at in enumerate(marks) if found[at][0]]
-    others = {word for number, word in found if not number and word not in whose} - _BESIDE_NUMBERS
-    step = 1 if numbers[:1] == [0] else -1
-    beside = [n + step for n in numbers]
-    if (
-        others
-        or len(names) != 2
-        or len(numbers) != count
-        or not marks
-        or {*numbers} & {*beside}
-        or len(marks) in beside
-    ):
-        return [], set()
-    told = [whose[found[marks[n]][1]] for n in beside]
-    of_whom = {whose[word] for number, word in found if not number and word in whose}
-    return (told, of_whom) if len({*told}) == count else ([], set())
-
-
-def _woman_of(names: Sequence[str]) -> int | None:
-    """Return which of two is a woman where the names tell it of one alone: "Thị", H'Lan of her and Y Thanh, Y Mai of her and A Lin."""
     words = [name.lower().split() for name in names]
     women = [
-        at
-        for at, each in enumerate(words)
-        if {"thị", "thi"} & {*each[:-1]} or each[0].startswith(("h'", "h’"))
+        at for at, each in enumerate(words) if {"thị", "thi"} & {*each[:-1]} or each[0][:2] in ("h'", "h’")
     ]
-    if not women and {each[0] for each in words} == {"a", "y"}:
-        women = [at for at, each in enumerate(words) if each[0] == "y"]
-    return women[0] if len(women) == 1 and len(names) == 2 else None
+    if not women and {each[0] for each in words} == {"a", "y"}:  # A Lin, Y Mai
+        women = [[each[0] for each in words].index("y")]
+    of_kin = (
+        {**dict.fromkeys(_HERS, women[0]), **dict.fromkeys(_HIS, 1 - women[0])} if len(women) == 1 else {}
+    )
+    whose = of_kin | {each[-1]: at for at, each in enumerate(words)}
+    found = _NUMBER_OR_WORD.findall(text.lower())
+    marks = [word and whose.get(word, word) for _, word in found if word not in _BESIDE_NUMBERS - {*whose}]
+    numbers = [n for n, mark in enumerate(marks) if mark == ""]
+    beside = [n + (1 if marks[:1] == [""] else -1) for n in numbers]
+    told = [marks[n] for n in beside if n < len(marks)]
+    of_whom = {mark for mark in marks if isinstance(mark, int)}
+    is_told = of_whom | {""} == {*marks} and {*told} <= of_whom and len({*told}) == len(numbers) == count
+    return (
+        ([at for at in told if isinstance(at, int)], of_whom) if is_told and len(names) == 2 else ([], set())
+    )
 
 
 # Who somebody is in a household, behind the name.

@@ -158,7 +158,7 @@ _GONE = re.compile(
     r"|(?:cu )?(?:mat|chet)(?: (?:roi$|(?:ngay |thang |nam |t)?\d|(?:nam|thang|tuan|hom) (?:ngoai|truoc|qua|kia|nay|roi)\b).*)?$"
 )
 _CHANGED = re.compile(
-    r"\b(?:doi|thay|bo|khoa|mat|hong|hu|nham|lon|sai)\b.*\b(?:(?:so|sdt|dt|sim) (?:moi|dung)(?: la)?|so (?:em|minh|toi) la"
+    r"\b(?:doi|thay|bo (?:so|sim|may|roi)|khoa|mat|hong|hu|nham|lon|sai)\b.*\b(?:(?:so|sdt|dt|sim) (?:moi|dung)(?: la)?|so (?:em|minh|toi) la"
     r"|sua (?:lai|thanh)) [\d+]|\bthay so (?:thanh |bang )?[\d+]"
 )
 _BEHIND_NAME = re.compile(r"[(,;:\n]|\s[-–]|[-–]\s")
@@ -286,7 +286,9 @@ def split_line(line: str) -> list[str] | None:
     ):  # below a name: "điện thoại của mẹ: …"
         return ["", "", text.strip(), ""]
     said, before = _until_name(_LABEL_AT_END.sub("", before.rstrip()))
-    name, *more = _with_partner(_parts(before))
+    name, *more = _parts(before)
+    if more and are_couple(name) and begins_with_family(plain_name(more[0])):  # "Vợ chồng anh …, chị …"
+        name, more = f"{name}, {more[0]}", more[1:]
     rest = _parts(after)
     if not name and rest[0][:1].isupper():
         name, *rest = rest
@@ -337,12 +339,6 @@ def _until_name(text: str) -> tuple[str, str]:
         if not start and begins_with_family(plain_name(_parts(text)[0])):
             break
     return "", text
-
-
-def _with_partner(parts: list[str]) -> list[str]:
-    """Return the parts with the first two as one, where they name a couple: "Vợ chồng anh …, chị …"."""
-    is_couple = are_couple(parts[0]) and begins_with_family(plain_name(" ".join(parts[1:2])))
-    return [", ".join(parts[:2]), *parts[2:]] if is_couple else parts
 
 
 def _without_phone(number: str, text: str) -> list[str] | None:

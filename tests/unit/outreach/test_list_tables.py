@@ -1,7 +1,9 @@
 """Steps from a sheet's rows to people: tables, rows that are people, names, contacts of a phone."""
 
 import pytest
+import xlsxwriter
 
+from outreach.imports.list_reader import check_list
 from outreach.imports.other_files import read_cards
 from outreach.rules.list_columns import find_header
 from outreach.rules.list_people import Below, closes, is_person
@@ -9,6 +11,7 @@ from outreach.rules.list_tables import is_lying, join_lines, tables_beside, upri
 from outreach.rules.people_beside import looks_wrong, plain_name
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_texts import beside_note, split_line
+from tests.support.places import KONTUM_2020
 
 LYING = [
     ["TỔ HÒA GIẢI"],
@@ -20,18 +23,32 @@ LYING = [
 
 def test_a_lying_sheet_is_told_from_an_upright_one_and_turned():
     assert is_lying(LYING)
-    assert upright_rows(LYING) == [
-        ["TỔ HÒA GIẢI"],
+    rows, struck = upright_rows([*enumerate(LYING, 1)], {(2, 2): "", (4, 2): "", (4, 0): ""})
+    assert rows == [
+        [None, None, None, "TỔ HÒA GIẢI"],
         ["Họ và tên", "Chức vụ", "SĐT"],
         ["Y Blưm", "Tổ trưởng", "0905000123"],
         ["A Lâu", "Tổ viên", "0913000248"],
     ]
+    assert struck == {(2, 2): "", (4, 0): "", (4, 2): ""}
     assert not is_lying([["STT", "Họ và tên", "SĐT"], [1, "Y Blưm", "0905000123"]])
+
+
+def test_titles_of_lying_blocks_are_no_people(tmp_path):
+    with xlsxwriter.Workbook(path := tmp_path / "list.xlsx") as book:
+        sheet, gone = book.add_worksheet(), book.add_format({"font_strikeout": True})
+        rows = [*LYING, ["Nhóm 2 – Bánh, Rượu"], *LYING[1:], ["Kinh phí: gạo 40kg"]]
+        for line, row in enumerate(rows):
+            for at, cell in enumerate(row):
+                sheet.write(line, at, cell, gone if line < 4 and at == 2 else None)
+    found = [(row.name, row.phone.status) for row in check_list(path, KONTUM_2020)]
+    assert found == [("Y Blưm", "ok"), ("A Lâu", "review"), ("Y Blưm", "ok"), ("A Lâu", "ok")]
 
 
 def test_a_title_that_sounds_like_a_heading_is_no_part_of_the_block_below():
     title = ["BAN ĐẠI DIỆN CHA MẸ NĂM HỌC 2025, ĐIỆN THOẠI"]
-    assert upright_rows([title, *LYING[1:]])[:2] == [title, ["Họ và tên", "Chức vụ", "SĐT"]]
+    rows, _ = upright_rows([*enumerate([title, *LYING[1:]])], {})
+    assert rows[:2] == [[None] * 3 + title, ["Họ và tên", "Chức vụ", "SĐT"]]
 
 
 @pytest.mark.parametrize(
