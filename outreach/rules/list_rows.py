@@ -339,10 +339,13 @@ class RowReader:
         if phone.numbers:
             self._below = Below.PEOPLE
             phone = self._beside_notes(phone, row, note, phone_text, name, people)
-        else:
-            phone, phone_text, name, people = self._elsewhere(
-                row, line, note, phone, phone_text, name, people
-            )
+        elif found := self._number_beside(row):
+            phone_text, phone = "; ".join(filter(None, (phone_text, found[0]))), found[1]
+            name, people = without_numbers(name), ()
+            if found[0] == note and name and not _names_nobody(name) and holds_only_own(note):
+                phone = read_phone_in_text(note)
+        elif not people and (above := self._shared(row, line, phone_text, note)):
+            phone = for_review(above)
         if crossed:  # in part, or whole: the person is gone
             phone = replace(phone, warnings=in_order({*phone.warnings, PhoneWarning.STRUCK_THROUGH}))
             phone = for_review(phone) if is_gone else phone
@@ -495,36 +498,17 @@ class RowReader:
         """Check whether another cell says that the person is gone or the number wrong: one beside the number, of a place, or unread."""
         for at in self._told:
             text = cell_text(cell) if isinstance(cell := cell_at(row, at), str) else ""
-            if (
-                text
-                and (is_gone(text) or says_wrong(text))
-                and not (at in self._header.phones and is_phone(cell))
-            ):
+            is_said = text and (is_gone(text) or says_wrong(text))
+            if is_said and not (at in self._header.phones and is_phone(cell)):
                 return True
         places = (cell_text(row[at]) for _, at in self._place_columns if at < len(row))
         return any(_ASIDE.search(place) and is_gone(place) for place in places)  # "Thôn 5 -> về ở với con"
 
-    def _elsewhere(
-        self,
-        row: Row,
-        line: int,
-        note: str,
-        phone: PhoneCell,
-        written: str,
-        name: str,
-        people: tuple[PersonBeside, ...],
-    ) -> tuple[PhoneCell, str, str, tuple[PersonBeside, ...]]:
-        """Return the number of a person without one, its text, the name and people: one in another cell, or that of somebody above
-        whose merged cell goes on or with whom the row says it is shared.
-        """
-        if found := self._number_beside(row):
-            only = read_phone_in_text(note) if _is_only_own(found[0], name, note) else found[1]
-            return only, "; ".join(filter(None, (written, found[0]))), without_numbers(name), ()
+    def _shared(self, row: Row, line: int, written: str, note: str) -> PhoneCell | None:
+        """Return the number of somebody above, if their merged cell goes on here or this row says that it is shared."""
         said = ", ".join((written, note, *(cell_text(cell_at(row, at)) for at in self._more_notes)))
-        is_covered = self._merged and not written and any((line, at) in self._merged for at in self._own)
-        if not people and (above := shared_with(said, is_covered=bool(is_covered), people=self._people)):
-            return for_review(above), written, name, people
-        return phone, written, name, people
+        is_covered = not written and any((line, at) in self._merged for at in self._own)
+        return shared_with(said, is_covered=is_covered, people=self._people)
 
     def _number_beside(self, row: Row) -> tuple[str, PhoneCell] | None:
         """Return a text of the row that holds numbers, and these, in any column but those of papers and accounts."""
@@ -639,10 +623,6 @@ def _is_sure(name: str, cell: PhoneCell) -> bool:
     return cell.status is PhoneStatus.OK or cell.reason in SAYS_NOTHING
 
 
-def _is_only_own(text: str, name: str, note: str) -> bool:
-    return text == note and bool(name) and not _names_nobody(name) and holds_only_own(note)
-
-
 def _people_of_name(
     written_name: str, cell: PhoneCell, phones: Sequence[object], note: str
 ) -> tuple[PhoneCell, tuple[PersonBeside, ...]]:
@@ -661,16 +641,12 @@ def _people_of_name(
         return of_two, tuple(
             PersonBeside(name, (cell.numbers[min(at, count - 1)],)) for at, name in enumerate(names)
         )
-    theirs = dict(zip(whose, cell.numbers, strict=True))
-    numbers = [
-        (theirs[at],) if at in theirs else () if at in told else cell.numbers for at in range(len(names))
-    ]
-    shared = [
-        None if at in theirs or at in told else of_two for at in range(len(names))
-    ]  # through whom they are reached
-    return replace(cell, status=PhoneStatus.OK, reason=None), tuple(
-        PersonBeside(name, own, phone=both) for name, own, both in zip(names, numbers, shared, strict=True)
-    )
+    people = []
+    for at, name in enumerate(names):
+        is_told = at in told or len(whose) == len(names)  # else they are reached through the other
+        own = tuple(number for n, number in zip(whose, cell.numbers, strict=True) if n == at)
+        people.append(PersonBeside(name, own if is_told else cell.numbers, phone=None if is_told else of_two))
+    return replace(cell, status=PhoneStatus.OK, reason=None), tuple(people)
 
 
 @lru_cache(maxsize=20_000)

@@ -126,26 +126,28 @@ def whose_numbers(text: str, names: Sequence[str], count: int) -> tuple[list[int
 
     Before or behind each stands a given name, "(cô Hiệp)", or of a man and a woman "ông: …, bà: …", "(vợ)".
     """
+    whose = _called(names)
+    found = _NUMBER_OR_WORD.findall(text.lower())
+    marks = [
+        word and whose.get(word, -1) for _, word in found if word in whose or word not in _BESIDE_NUMBERS
+    ]
+    numbers = [n for n, mark in enumerate(marks) if mark == ""]
+    beside = (n + (1 if numbers[0] == 0 else -1) for n in numbers)
+    told = [mark for n in beside if n < len(marks) and isinstance(mark := marks[n], int)]
+    is_told = -1 not in marks and len(names) == 2 and len({*told}) == len(numbers) == count
+    return (told, {mark for mark in marks if isinstance(mark, int)}) if is_told else ([], set())
+
+
+def _called(names: Sequence[str]) -> dict[str, int]:
+    """Return what each of two people is called: by the given name, and as man or woman where the names tell them apart."""
     words = [name.lower().split() for name in names]
     women = [
         at for at, each in enumerate(words) if {"thị", "thi"} & {*each[:-1]} or each[0][:2] in ("h'", "h’")
     ]
     if not women and {each[0] for each in words} == {"a", "y"}:  # A Lin, Y Mai
-        women = [[each[0] for each in words].index("y")]
-    of_kin = (
-        {**dict.fromkeys(_HERS, women[0]), **dict.fromkeys(_HIS, 1 - women[0])} if len(women) == 1 else {}
-    )
-    whose = of_kin | {each[-1]: at for at, each in enumerate(words)}
-    found = _NUMBER_OR_WORD.findall(text.lower())
-    marks = [word and whose.get(word, word) for _, word in found if word not in _BESIDE_NUMBERS - {*whose}]
-    numbers = [n for n, mark in enumerate(marks) if mark == ""]
-    beside = [n + (1 if marks[:1] == [""] else -1) for n in numbers]
-    told = [marks[n] for n in beside if n < len(marks)]
-    of_whom = {mark for mark in marks if isinstance(mark, int)}
-    is_told = of_whom | {""} == {*marks} and {*told} <= of_whom and len({*told}) == len(numbers) == count
-    return (
-        ([at for at in told if isinstance(at, int)], of_whom) if is_told and len(names) == 2 else ([], set())
-    )
+        women = [at for at, each in enumerate(words) if each[0] == "y"]
+    kin = {**dict.fromkeys(_HERS, women[0]), **dict.fromkeys(_HIS, 1 - women[0])} if len(women) == 1 else {}
+    return kin | {each[-1]: at for at, each in enumerate(words)}
 
 
 # Who somebody is in a household, behind the name.
