@@ -203,13 +203,13 @@ def _read_mixed(text: str) -> PhoneCell:
 # words: "so con" may be "số còn dùng", "so di" is "số di động".
 _OTHERS = (
     r"(?:vợ|chồng|con|cháu|mẹ|má|bố|ba|cha|ông|bà|anh|chị|em|cô|chú|bác(?! sĩ)|cậu|dì|thím|mợ|nội|ngoại|bạn|người (?:nhà|thân|quen|khác)"
-    r"|hàng xóm|(?:nhà )?(?:kế|cạnh|sát) (?:bên|nhà|vách)|nhà bên|bên nhà|thị giả|thôn trưởng|trưởng thôn|tổ trưởng|gvcn|y tế|cơ quan|thầy|chủ hộ|ck|vk|vo|chong|chau|me|bo|anh|chi|em|hang xom|thon truong"
+    r"|hàng xóm|(?:nhà )?(?:kế|cạnh|sát) (?:bên|nhà|vách)|nhà bên|bên nhà|thị giả|thôn trưởng|trưởng thôn|tổ trưởng|gvcn|y tế|trạm|chùa|trường|cty|công ty|cơ quan|thầy|chủ hộ|ck|vk|vo|chong|chau|me|bo|anh|chi|em|hang xom|thon truong"
     r"|truong thon|to truong|nguoi nha)"
 )
-_PHONE = r"(?:máy|may|số|so|sđt|sdt|đt|dt|điện thoại|zalo)"
+_PHONE = r"(?:máy|may|sim|số|so|sđt|sdt|đt|dt|điện thoại|zalo)"
 _OF_OTHERS = re.compile(
-    rf"\b(?:gọi|goi|gặp|nhắn|kêu|kiu|liên hệ|liên lạc|lh|ll|(?<!ở )nhờ|nho|qua|mượn|{_PHONE}) (?:(?:nhờ|nho|qua|cho|với|tin|này|nay|nhà|của|cua|{_PHONE}) )*"
-    rf"{_OTHERS}\b(?! \d\d?\b)|\b{_OTHERS}(?: \w+){{0,3}} (?:nghe|cầm|cam|giữ|giu|dùng|xài)(?: máy| may| đt| dt| điện thoại|$)"
+    rf"\b(?:gọi|goi|gặp|nhắn|kêu|kiu|hỏi|liên hệ|liên lạc|lh|ll|(?<!ở )nhờ|nho|qua|mượn|{_PHONE}) (?:(?:nhờ|nho|qua|cho|với|tin|này|nay|nhà|của|cua|{_PHONE}) )*"
+    rf"{_OTHERS}\b(?! \d\d?\b)|\b{_OTHERS}(?: \w+){{0,3}} (?:nghe|bắt|cầm|cam|giữ|giu|dùng|xài)(?: máy| may| đt| dt| điện thoại|$)"
     r"|(?:^|\d )(?:của|cua) (?!mình|minh|tôi|toi|chính|hội viên)|(?<!ở )\bnhờ\b|\bdùng chung (?:\w+ )?(?:với|của) |^chung với "
 )
 _BESIDE_NUMBER = re.compile(

@@ -122,13 +122,13 @@ _WRONG = re.compile(
     rf"|vo chong (?:\w+ ){{0,2}}(?:1|mot|chung) (?:so|sdt|dt|dien thoai|may|sim)|dung ten (?:giup|gium|ho|dum|thay)"
     rf"|(?:so|sdt|sim) (?:\w+ )?(?:sai|nham|cu|hong|khoa|mat|mo|tam)(?! ?0)|(?:sai|nham|bo|doi|xem lai|trung) (?:so|sdt)(?! ?0)"
     rf"|(?:doi|thay) sim|(?:cho|chua co) so moi|ghi nham|nham nguoi|(?:(?:thieu|thua|mo)(?: \d)?|du \d) so(?! ?0)|thue bao"
-    rf"|(?:khoa|mat|hong|hu|tat) (?:so|sim|may)(?! ?0)|mat (?:dt|dien thoai)(?! cu)|(?:may|dt) (?:bi )?(?:hong|hu|tat)"
+    rf"|(?<!hay )(?:khoa|mat|hong|hu|tat) (?:so|sim|may)(?! ?0)|mat (?:dt|dien thoai)(?! cu)|(?:may|dt) (?:bi )?(?:hong|hu|tat)"
     rf"|(?:{_NO}|het|ngung) (?:con )?(?:dung|su dung|xai|sd)(?: (?:so|dt|sdt|nua)\b|$)|so {_NO} (?:dung|ton tai)"
     rf"|{_NO} (?:co )?(?:dt|sdt|dien thoai|may|so) rieng|{_NO} (?:phai )?chinh chu|{_NO} (?:chac|doc duoc)|(?:chua|{_NO}) ro(?: so)?$"
     rf"|{_NO} (?:\w+ )?(?:lien lac|lien he|goi|ll|lh)(?: \w+)? duoc|{_NO} (?:ai )?(?:nghe|bat) may"
     rf"|goi (?:\w+ ){{0,3}}{_NO} (?:duoc|ai|nghe|bat)|(?:chua|can|phai|hoi|so) (?:xac minh|chac|kiem tra|lai|nay {_NO} phai)|kiem tra lai|xem lai|nghi (?:sai|nham)|hoi (?:do|truoc|xua)|(?:gio|nay) (?:chac|doi|xai)"
     rf"|(?:{_NO}|dung|thoi|ngung) (?:muon )?(?:nhan|gui)(?: tin)?(?: nhan)?(?: nua)?$|(?:xin|yeu cau) (?:dung|{_NO}|thoi) (?:nhan|gui|goi)"
-    rf"|{_NO} (?:cho|dong y) (?:nhan|goi|gui)|{_NO} dong y$|dung goi|tu choi (?:nhan|goi))\b"
+    rf"|{_NO} (?:cho|dong y) (?:nhan|goi|gui)|{_NO} dong y$|dung goi|^tu choi|^huy (?:hen|lich)|ban may|(?:chu (?:so|sim|may)|dung ten)(?: la)? (?:chong|vo|con|me|bo|cha|chau)|hinh nhu|so (?:bi )?(?:thieu|thua|du)|so (?:nay |do )?bo(?: roi|$)|(?:^|va )(?:khong|ko) phai so)\b"
     r"|^(?:da )?(?:xoa|gach|huy|sai|nham|hong|(?:xoa|loai|gach|huy|bo) (?:ten|bo)|khoa (?:may|2 chieu))$"
 )
 _OF_RELATIVE = {*["vợ", "chồng", "ck", "vk", "con", "cháu", "mẹ", "má", "bố"]} | {
@@ -142,12 +142,12 @@ _RIGHT = re.compile(
 # That somebody died or is no longer there; who lost a phone is.
 _GONE = re.compile(
     r"(?!(?:chong|vo(?! bao)|bo(?! (?:di|xu|nha di|tron))|me|cha|ong|ba|anh|chi|em|con|chau)\b)(?:.*\b)?(?:tu tran|qua doi|tu vong|da chet|bao tu|xuat canh"
-    r"|ta the|^(?:da )?khuat|quy tien|hy sinh|(?:da )?tv (?:t|thang |ngay )?\d|da tv"
+    r"|ta the|^(?:da )?khuat|quy tien|h[iy] sinh|chet duoi|(?:da )?tv (?:t|thang |ngay )?\d|da tv"
     r"|(?:ve (?:voi|nha)|trong) (?:chua|cha)|^nghia vu quan su|an nghi|huong (?:duong|tho)|(?:xoa|rut|gach) (?:ten|don)|(?:rut|roi) khoi|huy (?:don|dang ky)|(?:khong|ko|k) (?:con )?tham gia|(?:thoi|het) tham gia|khai tru|nghi (?:viec|lam|ban|han|luon|choi)|nghi (?:tu )?(?:thang |nam |t)?(?:\d{1,2} )?20\d\d|tach (?:ho|khau)"
-    r"|(?:thoi|bo|nghi) hoc|ra (?:khoi )?(?:hoi|dang|doan|to|thon)|(?:thoi|nghi) sinh hoat|(?:het tuoi|truong thanh) doan|da chuyen(?! khoan\b)"
-    r"|ve que(?! (?:an tet|choi|tham))|di (?:nuoc ngoai|nhat|han|dai loan|lao dong|xkld|tu|cai nghien|nghia vu|biet|dau)|biet xu|mat tich|bo (?:xu|nha di|tron)|(?:khong|ko|k) (?:\w+ ){0,2}ve (?:nua|day|thon|lang|xom|ap)"
-    r"|xuat khau lao dong|(?:di|vao|xuong|o|len) (?:sai gon|sg|binh duong|dong nai|long an|tp ?hcm|mien nam|nam$)"
-    r"|(?:theo|o (?:voi|cung)) (?:con|chong|vo|bo|me|gia dinh|chau)(?: \w+)? (?:vao|ra|ve|di|len|xuong|sang|ngoai|trong|o)"
+    r"|(?:thoi|bo|nghi) hoc|ra (?:khoi )?(?:hoi|dang|doan|to|thon)|(?:thoi|nghi) sinh hoat|(?:het tuoi|truong thanh) (?:doan|hoi)|(?:ve|sang|qua) nha (?:me|con|chong|vo|ngoai|noi)|theo chong$|da chuyen(?! khoan\b)"
+    r"|ve que(?! (?:an tet|choi|tham))|di (?:nuoc ngoai|nhat|han|dai loan|lao dong|xkld|tu|cai nghien|nghia vu|biet|dau)|(?:o|sang|qua) (?:nuoc ngoai|(?:nhat|han|dai loan|uc|my)(?: ban| quoc)?$)|biet xu|mat tich|bo (?:xu|nha di|tron)|(?:khong|ko|k) (?:\w+ ){0,2}ve (?:nua|day|thon|lang|xom|ap)"
+    r"|xuat khau lao dong|(?:di|vao|vo|xuong|o|len) (?:sai gon|sg|binh duong|dong nai|long an|tp ?hcm|mien nam|nam(?: lam|$))"
+    r"|(?:theo|o (?:voi|cung)) (?:con|chong|vo|bo|me|gia dinh|chau)(?: \w+)? (?:vao|ra|ve|di|len|xuong|sang|ngoai|trong|tren|duoi|o)"
     r"|(?:nhap ngu|di bo doi)(?!.*\b19\d\d)|(?:chap hanh|thi hanh) an|bi bat|lay (?:chong|vo) (?!cung|trong|som|muon|roi|nam|thang)[a-z]\w*"
     r"|(?:vo bao|da|vua|moi) mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the|suc|mua)\b)|(?:moi|vua) chet"
     r"|(?:khong|ko|k) con (?:o|cu tru|sinh song|song|sinh hoat)|(?:khong|ko|k) o (?:day|dia phuong|thon|nha nay)|bo (?:di|dia phuong)$"

@@ -213,12 +213,22 @@ def test_a_number_in_a_merged_cell_is_asked_about_for_those_below(tmp_path: Path
         ],
         *[
             (note, "review", (F,))
-            for note in ("gọi nhiều lần không được", "số ni của mẹ chồng", "hồi đó, giờ chắc khác")
+            for note in (
+                "gọi nhiều lần không được",
+                "từ chối tham gia",
+                "đang ở nước ngoài",
+                "ly dị, về nhà mẹ",
+                "bán máy rồi",
+                "SIM chồng",
+                "số chùa",
+                "số ni của mẹ chồng",
+                "hồi đó, giờ chắc khác",
+            )
         ],
         (f"í lộn, số đó bỏ rồi, số mới {OTHER}", "ok", (M,)),
         (f"chị ơi em đánh nhầm, số đúng là {OTHER}", "ok", (M,)),
         (f"+ {OTHER}", "ok", (F,)),
-        ("đi biển", "ok", (F,)),
+        *[(note, "ok", (F,)) for note in ("đi biển", "hay tắt máy", "đã nhận quà", "mất giấy tờ")],
     ],
 )
 def test_what_a_note_says_of_the_number_beside_it(
