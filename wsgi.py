@@ -7,7 +7,8 @@ import sys
 gc.disable()
 
 from admin.app import create_app  # noqa: E402
-from outreach.core.sentences import language_of_environment, word_error  # noqa: E402
+from deploy import language_of_environment  # noqa: E402
+from outreach.core.sentences import word_error  # noqa: E402
 from outreach.core.settings import BadSettings, Settings  # noqa: E402
 from outreach.runtime import freeze_loaded_objects  # noqa: E402
 

@@ -4,13 +4,14 @@ The settings are the variables of /etc/loa/env (or of the file in LOA_ENV_FILE),
 container. Where root runs it, it becomes the user `loa`. Needs only the standard library.
 """
 
+import gettext
 import os
 import pwd
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy import VERSION
+from deploy import VERSION, language_of_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 ENV_FILE = Path("/etc/loa/env")
@@ -20,6 +21,14 @@ WITHOUT_DATABASE = {"sms", "replies classify", "areas match", "contacts check"}
 
 class NotSetUp(Exception):
     """The installation's settings are missing; `str()` says what to do."""
+
+
+def word(sentence: str, **values: object) -> str:
+    """Return a sentence in the reader's language, from the catalogue of the commands' helps."""
+    catalogue = gettext.translation(
+        "commands", ROOT / "admin" / "translations", [language_of_environment()], fallback=True
+    )
+    return catalogue.gettext(sentence).format(**values)
 
 
 def read_variables(text: str) -> dict[str, str]:
@@ -55,11 +64,10 @@ def find_settings(environ: Mapping[str, str], arguments: Sequence[str]) -> dict[
         variables.setdefault("APP_ENV", "production")
     except FileNotFoundError:
         if needs_database(arguments) and ("LOA_ENV_FILE" in environ or not environ.get("DATABASE_URL")):
-            raise NotSetUp(f"chưa có {file}, xem docs/installation.vi.md.") from None
+            raise NotSetUp(word("there is no {file}, see docs/installation.md.", file=file)) from None
     if needs_database(arguments) and not variables.get("DATABASE_URL", "").strip():
         raise NotSetUp(
-            f"{file} chưa có DATABASE_URL. Hãy ghi địa chỉ PostgreSQL (postgresql://…); "
-            "nếu chủ ý dùng SQLite thì ghi sqlite:////đường/dẫn/loa.db."
+            word("DATABASE_URL is missing in {file}: postgresql://…, or sqlite:////path/loa.db.", file=file)
         )
     return variables
 
@@ -95,9 +103,9 @@ def main() -> None:
             become(USER)
             variables["HOME"] = os.environ["HOME"]
     except PermissionError:
-        sys.exit("loa: không đọc được tệp khai báo. Hãy thêm sudo: sudo loa …")
+        sys.exit(word("loa: the settings cannot be read. Use sudo: sudo loa …"))
     except KeyError:
-        sys.exit(f"loa: chưa có người dùng {USER}, xem docs/installation.vi.md.")
+        sys.exit(word("loa: there is no user {user}, see docs/installation.md.", user=USER))
     except NotSetUp as error:
         sys.exit(f"loa: {error}")
     os.umask(0o077)

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy import VERSION
+from deploy.command import word
 
 HOME = Path(os.environ.get("LOA_HOME", "/srv/loa"))
 ADDRESS = os.environ.get("LOA_ADDRESS", "127.0.0.1:8000")
@@ -57,15 +58,21 @@ def version_of(source: Path) -> str:
         text = (source / "deploy" / "__init__.py").read_text(encoding="utf-8")
         return re.search(r'VERSION = "(\d+\.\d+\.\d+)"', text)[1]  # type: ignore[index]
     except (OSError, TypeError):
-        raise CannotUpgrade(f"{source} không phải là tệp .whl hay thư mục chương trình của Loa.") from None
+        raise CannotUpgrade(
+            word("{source} is no wheel of Loa and no folder with it.", source=source)
+        ) from None
 
 
 def require_checksum(wheel: Path, sha256: str | None) -> None:
     """Compare a wheel with the checksum that came with it by another way. Raises CannotUpgrade."""
     if not sha256:
-        raise CannotUpgrade(f"Hãy thêm --sha256 với mã nhận cùng thông báo phát hành {wheel.name}.")
+        raise CannotUpgrade(
+            word("Add --sha256 with the checksum from the notice of {file}.", file=wheel.name)
+        )
     if hashlib.sha256(wheel.read_bytes()).hexdigest() != sha256.strip().lower():
-        raise CannotUpgrade(f"{wheel} khác với mã SHA-256 đã cho: tệp bị hỏng hoặc bị sửa. Hãy tải lại.")
+        raise CannotUpgrade(
+            word("{file} is damaged or changed: another SHA-256. Fetch it again.", file=wheel)
+        )
 
 
 def install(source: Path, sha256: str | None = None) -> Path:
@@ -78,7 +85,7 @@ def install(source: Path, sha256: str | None = None) -> Path:
         require_checksum(source, sha256)
     if (environment / "installed").exists():
         return environment
-    say(f"- Cài phiên bản mới vào {environment}")
+    say(word("- Installing the new version into {folder}", folder=environment))
     # What an earlier build of a folder left would be packed, too.
     shutil.rmtree(source / "build", ignore_errors=True)
     listed, pip = read_libraries(source), str(environment / "bin" / "pip")
@@ -94,7 +101,9 @@ def install(source: Path, sha256: str | None = None) -> Path:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             shutil.rmtree(environment, ignore_errors=True)
-            raise CannotUpgrade(f"Không cài được:\n{(done.stdout + done.stderr).strip()[-2000:]}")
+            raise CannotUpgrade(
+                word("It cannot be installed:") + f"\n{(done.stdout + done.stderr).strip()[-2000:]}"
+            )
     (environment / "installed").touch()
     return environment
 
@@ -106,7 +115,7 @@ def read_libraries(source: Path) -> bytes:
             return zipfile.ZipFile(source).read("deploy/requirements.txt")
         return b"".join((source / name).read_bytes() for name in ("requirements.txt", "deploy/build.txt"))
     except (OSError, KeyError, zipfile.BadZipFile):
-        raise CannotUpgrade(f"{source} không có danh sách thư viện kèm mã băm.") from None
+        raise CannotUpgrade(word("{source} has no list of libraries with hashes.", source=source)) from None
 
 
 def call(environment: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -190,12 +199,12 @@ def upgrade(former: Path, new: Path) -> None:
         backup = str(ask(former, "backup", "create", folder)["file"])
     except Failed as error:
         raise CannotUpgrade(str(error)) from error
-    say(f"- Đã sao lưu: {backup}")
+    say(word("- Backed up: {file}", file=backup))
     stopped_at = time.monotonic()
     try:
         if services:
             systemctl("stop", *services)
-        say("- Đã dừng gửi tin; đang chuyển dữ liệu")
+        say(word("- Sending is stopped; the data are migrated"))
         ask(new, "db", "upgrade")
         switch_to(new)
         if services:
@@ -203,13 +212,14 @@ def upgrade(former: Path, new: Path) -> None:
             if missing := is_ready():
                 raise Failed(f"/readyz: {missing}")
     except Failed as error:
-        say(f"! Hỏng: {error}\n- Đang trả lại phiên bản cũ")
+        say(word("! Failed: {error}\n- The former version is brought back", error=error))
         try:
             take_back(former, new, services, revision=revision, backup=backup)
         except Failed as another:
-            raise NotTakenBack(f"{another}\nBản sao lưu: {backup}") from error
+            raise NotTakenBack(word("{error}\nThe backup: {file}", error=another, file=backup)) from error
         raise
-    say(f"- Xong: Loa {VERSION}; việc gửi tin tạm dừng {time.monotonic() - stopped_at:.0f} giây.")
+    paused = round(time.monotonic() - stopped_at)
+    say(word("- Done: Loa {version}; sending was paused for {s} seconds.", version=VERSION, s=paused))
 
 
 def take_back(former: Path, new: Path, services: Sequence[str], *, revision: str, backup: str) -> None:
@@ -218,40 +228,49 @@ def take_back(former: Path, new: Path, services: Sequence[str], *, revision: str
         systemctl("stop", *services)
     done = call(new, "db", "downgrade", revision, "--json")
     if done.returncode:
-        say(f"! {done.stderr.strip()}\n- Khôi phục từ bản sao lưu")
+        say(word("! {error}\n- Restoring the backup", error=done.stderr.strip()))
         ask(former, "backup", "restore", backup, "--replace")
     switch_to(former)
     if services:
         systemctl("start", *services)
         if missing := is_ready():
             raise Failed(f"/readyz: {missing}")
-    say("- Phiên bản cũ đã chạy lại; không mất gì.")
+    say(word("- The former version runs again; nothing is lost."))
 
 
 def main() -> int:
     """Upgrade. Returns 1 if everything is as it was before, 2 if the former release does not run either."""
     options = argparse.ArgumentParser(prog="loa upgrade")
-    options.add_argument("source", nargs="?", type=Path, help="a wheel, or a folder with the program")
-    options.add_argument("--sha256", help="the wheel's checksum, as the release's notice states it")
-    options.add_argument("--from", dest="former", type=Path, help="the release in use; by default `current`")
+    options.add_argument("source", nargs="?", type=Path, help=word("a wheel, or a folder with the program"))
+    options.add_argument("--sha256", help=word("the wheel's checksum, as the release's notice states it"))
+    options.add_argument(
+        "--from", dest="former", type=Path, help=word("the release in use; by default `current`")
+    )
     given = options.parse_args()
     former = (given.former or HOME / "current").resolve()
     try:
         if not (former / "bin" / "loa").exists():
-            raise CannotUpgrade(f"Không có bản cài đặt ở {former}: xem docs/installation.vi.md.")
+            raise CannotUpgrade(
+                word("There is no installation at {folder}: see docs/installation.md.", folder=former)
+            )
         if given.source:
             new = install(given.source.resolve(), given.sha256)
             python = new / "bin" / "python"
             os.execv(python, [str(python), "-m", "deploy.upgrade", "--from", str(former)])  # noqa: S606
         upgrade(former, Path(os.environ.get("LOA_RELEASE", sys.prefix)))
     except CannotUpgrade as error:
-        say(f"loa upgrade: chưa thay đổi gì.\n{error}")
+        say(word("loa upgrade: nothing was changed.\n{error}", error=error))
         return 1
     except NotTakenBack as error:
-        say(f"loa upgrade: phiên bản mới hỏng và phiên bản cũ chưa chạy lại được. Cần sửa ngay.\n{error}")
+        say(
+            word(
+                "loa upgrade: the new version failed, and the former one does not run. Mend it now.\n{error}",
+                error=error,
+            )
+        )
         return 2
     except Failed as error:
-        say(f"loa upgrade: đã trả lại như cũ.\n{error}")
+        say(word("loa upgrade: all is as it was.\n{error}", error=error))
         return 1
     return 0
 

@@ -9,9 +9,10 @@ import sys
 # As in wsgi.py: all that is loaded stays.
 gc.disable()
 
+from deploy import language_of_environment  # noqa: E402
 from outreach.core.logs import set_up_logs  # noqa: E402
 from outreach.core.schema import require_current  # noqa: E402
-from outreach.core.sentences import language_of_environment, word_error  # noqa: E402
+from outreach.core.sentences import word_error  # noqa: E402
 from outreach.core.settings import Settings  # noqa: E402
 from outreach.rules.errors import LoaError  # noqa: E402
 from outreach.runtime import freeze_loaded_objects, open_runtime  # noqa: E402

@@ -33,9 +33,10 @@ from admin.api.schemas import (
     told,
 )
 from admin.wording.errors import show_stored_error
+from admin.wording.filters import label_of
 from outreach.contacts.lists import LONGEST_NAME
 from outreach.contacts.references import REFERENCE
-from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, REASONS, STORED, IssueStatus
+from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, STORED, IssueStatus
 from outreach.imports.process_upload import UploadContext, process_upload
 from outreach.imports.receive_rows import (
     AT_ONCE,
@@ -117,7 +118,7 @@ SCHEMAS: dict[str, Schema] = {
             "row": number(1, says="Place among the rows sent, from 1"),
             "status": one_of(IssueStatus, "`question`: stored, and one thing about it is not clear"),
             "reason": string(),
-            "detail": string(says="the reason in Vietnamese"),
+            "detail": string(says="the reason, in the language that is asked for"),
         }
     ),
     "Import": strict(
@@ -132,7 +133,7 @@ SCHEMAS: dict[str, Schema] = {
                 "description": "null until it is done, and once it was undone",
             },
             "set_aside": ref("SetAsidePage"),
-            "error": string(says="why it failed, in Vietnamese; else empty"),
+            "error": string(says="why it failed; else empty"),
             "address": string(says="Where to ask for this again"),
         }
     ),
@@ -227,7 +228,7 @@ def _issue_page(
     page, following = page_of(session, query, place, asked, "show_set_aside", import_id=upload.id)
     return {
         "rows": [
-            fields_of(issue, SCHEMAS["SetAside"], detail=REASONS.get(issue.reason, issue.reason))
+            fields_of(issue, SCHEMAS["SetAside"], detail=label_of(issue.reason, "row_reason"))
             for issue in page
         ],
         "next": following,

@@ -11,7 +11,7 @@ import click
 from flask import Flask
 from flask.cli import FlaskGroup
 
-from outreach.core.sentences import language_of_environment
+from deploy import language_of_environment
 
 _CATALOGUES = Path(__file__).parents[1] / "translations"
 word = catalogues.gettext

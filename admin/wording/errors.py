@@ -4,7 +4,8 @@ import click
 from flask import has_request_context
 from flask_babel import get_locale
 
-from outreach.core.sentences import DEFAULT_LANGUAGE, language_of_environment, word_error, word_stored
+from deploy import language_of_environment
+from outreach.core.sentences import DEFAULT_LANGUAGE, word_error, word_stored
 from outreach.rules.errors import LoaError
 
 LANGUAGE_KEY = "loa.language"  # in the context of a command

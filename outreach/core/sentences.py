@@ -1,25 +1,16 @@
 """Sentences of errors in Vietnamese and English, from the catalogues in `outreach/translations`."""
 
 import gettext
-import os
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from deploy import LANGUAGES
 from outreach.rules.errors import LoaError, error_from_json
 
-LANGUAGES = ("vi", "en")
 DEFAULT_LANGUAGE = LANGUAGES[0]
 _CATALOGUES = Path(__file__).parent.parent / "translations"
-
-
-def language_of_environment() -> str:
-    """Return the language of a process that nobody chose one for: `LOA_LANG`, else English for an English locale."""
-    if (chosen := os.environ.get("LOA_LANG", "")) in LANGUAGES:
-        return chosen
-    locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
-    return "en" if locale.startswith("en") else DEFAULT_LANGUAGE
 
 
 def word_error(error: LoaError, language: str = DEFAULT_LANGUAGE) -> str:

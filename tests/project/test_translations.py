@@ -176,6 +176,16 @@ def test_every_help_of_a_command_is_there_in_vietnamese() -> None:
     assert grouped == set(commands)
 
 
+def test_every_sentence_of_an_upgrade_is_there_in_vietnamese_with_its_values() -> None:
+    catalogue = gettext.translation("commands", str(ADMIN / "translations"), ["vi"])
+    source = "".join((ROOT / "deploy" / name).read_text() for name in ("command.py", "upgrade.py"))
+    told = [ast.literal_eval(text) for text in re.findall(r'word\(\s*("[^"\n]+")', source)]
+    assert len(told) > 20
+    for text in told:
+        assert catalogue.gettext(text) != text
+        assert {*re.findall(r"{\w+}", catalogue.gettext(text))} == {*re.findall(r"{\w+}", text)}
+
+
 def test_an_unwrapped_word_is_noticed() -> None:
     found = in_template(
         "<p title=\"Số\">{{ _('Họ tên') }} Tên {{ 'Xã' }}</p>{% if x %}{{ _('a') if y else 'Mã' }}{% endif %}"

@@ -122,6 +122,8 @@ def test_rows_come_in_as_a_file_does_and_a_repeat_changes_nothing(other, world):
         (6, "reject", "missing"),
     ]
     assert found["set_aside"]["rows"][2]["detail"] == "không có số điện thoại"
+    told = other.get(found["address"], **{"Accept-Language": "en"}).get_json()
+    assert told["set_aside"]["rows"][2]["detail"] == "no phone number"
     assert "0905" not in answer.text
     assert "Blưm" not in answer.text
     before = count(world, Contact, Phone, Upload, ListImport, ImportIssue)
