@@ -208,14 +208,8 @@ def type_readme(folder: Path, suite: str, user: str) -> None:
     port = int(os.environ.get("PORT", "8000"))
     ports = [f"--setenv={name}" for name in ("PORT", "SIMULATOR_PORT") if name in os.environ]
     # A /dev/shm of its own: tests remove there what processes left that /proc does not have. uv knows no pip.conf.
-    options = [
-        "--as-pid2",
-        "--tmpfs=/dev/shm:mode=1777",
-        "--setenv=SSL_CERT_FILE=/srv/ca.crt",
-        *ports,
-        "sh",
-        "-ec",
-    ]
+    own = ["--as-pid2", "--tmpfs=/dev/shm:mode=1777", "--setenv=SSL_CERT_FILE=/srv/ca.crt"]
+    options = [*own, *ports, "sh", "-ec"]
     if user != "root":
         start_machine(folder, *options, f"useradd -m {user} && chown -R {user} /srv").wait()
         options.insert(0, f"--user={user}")

@@ -25,10 +25,11 @@ class NotSetUp(Exception):
 
 def word(sentence: str, **values: object) -> str:
     """Return a sentence in the reader's language, from the catalogue of the commands' helps."""
-    catalogue = gettext.translation(
-        "commands", ROOT / "admin" / "translations", [language_of_environment()], fallback=True
-    )
-    return catalogue.gettext(sentence).format(**values)
+    languages = [language_of_environment()]
+    found = sentence and gettext.translation(
+        "commands", ROOT / "admin/translations", languages, fallback=True
+    ).gettext(sentence)
+    return found.format(**values) if values else found
 
 
 def read_variables(text: str) -> dict[str, str]:
@@ -66,9 +67,7 @@ def find_settings(environ: Mapping[str, str], arguments: Sequence[str]) -> dict[
         if needs_database(arguments) and ("LOA_ENV_FILE" in environ or not environ.get("DATABASE_URL")):
             raise NotSetUp(word("there is no {file}, see docs/installation.md.", file=file)) from None
     if needs_database(arguments) and not variables.get("DATABASE_URL", "").strip():
-        raise NotSetUp(
-            word("DATABASE_URL is missing in {file}: postgresql://…, or sqlite:////path/loa.db.", file=file)
-        )
+        raise NotSetUp(word("DATABASE_URL is missing in {file}: postgresql://… or sqlite:////….", file=file))
     return variables
 
 

@@ -34,7 +34,10 @@ PATTERNS = ("loa.service", "loa-worker@*.service")
 
 
 class CannotUpgrade(Exception):
-    """Failure before anything was changed; `str()` says what to do."""
+    """Failure before anything was changed; `str()` says what to do, in the reader's language."""
+
+    def __init__(self, sentence: str, **values: object) -> None:
+        super().__init__(word(sentence, **values))
 
 
 class Failed(Exception):
@@ -45,9 +48,9 @@ class NotTakenBack(Exception):
     """Failure of an upgrade after which the former release does not run either; `str()` says why, and names the backup."""
 
 
-def say(text: str) -> None:
+def say(sentence: str, **values: object) -> None:
     """Tell the operator, at once."""
-    print(text, file=sys.stderr, flush=True)
+    print(word(sentence, **values), file=sys.stderr, flush=True)
 
 
 def version_of(source: Path) -> str:
@@ -58,21 +61,15 @@ def version_of(source: Path) -> str:
         text = (source / "deploy" / "__init__.py").read_text(encoding="utf-8")
         return re.search(r'VERSION = "(\d+\.\d+\.\d+)"', text)[1]  # type: ignore[index]
     except (OSError, TypeError):
-        raise CannotUpgrade(
-            word("{source} is no wheel of Loa and no folder with it.", source=source)
-        ) from None
+        raise CannotUpgrade("{source} is no wheel of Loa and no folder with it.", source=source) from None
 
 
 def require_checksum(wheel: Path, sha256: str | None) -> None:
     """Compare a wheel with the checksum that came with it by another way. Raises CannotUpgrade."""
     if not sha256:
-        raise CannotUpgrade(
-            word("Add --sha256 with the checksum from the notice of {file}.", file=wheel.name)
-        )
+        raise CannotUpgrade("Add --sha256 with the checksum from the notice of {file}.", file=wheel.name)
     if hashlib.sha256(wheel.read_bytes()).hexdigest() != sha256.strip().lower():
-        raise CannotUpgrade(
-            word("{file} is damaged or changed: another SHA-256. Fetch it again.", file=wheel)
-        )
+        raise CannotUpgrade("{file} is damaged or changed: another SHA-256. Fetch it again.", file=wheel)
 
 
 def install(source: Path, sha256: str | None = None) -> Path:
@@ -85,7 +82,7 @@ def install(source: Path, sha256: str | None = None) -> Path:
         require_checksum(source, sha256)
     if (environment / "installed").exists():
         return environment
-    say(word("- Installing the new version into {folder}", folder=environment))
+    say("- Installing the new version into {folder}", folder=environment)
     # What an earlier build of a folder left would be packed, too.
     shutil.rmtree(source / "build", ignore_errors=True)
     listed, pip = read_libraries(source), str(environment / "bin" / "pip")
@@ -101,9 +98,7 @@ def install(source: Path, sha256: str | None = None) -> Path:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             shutil.rmtree(environment, ignore_errors=True)
-            raise CannotUpgrade(
-                word("It cannot be installed:") + f"\n{(done.stdout + done.stderr).strip()[-2000:]}"
-            )
+            raise CannotUpgrade("It cannot be installed:\n{error}", error=(done.stdout + done.stderr)[-2000:])
     (environment / "installed").touch()
     return environment
 
@@ -115,7 +110,7 @@ def read_libraries(source: Path) -> bytes:
             return zipfile.ZipFile(source).read("deploy/requirements.txt")
         return b"".join((source / name).read_bytes() for name in ("requirements.txt", "deploy/build.txt"))
     except (OSError, KeyError, zipfile.BadZipFile):
-        raise CannotUpgrade(word("{source} has no list of libraries with hashes.", source=source)) from None
+        raise CannotUpgrade("{source} has no list of libraries with hashes.", source=source) from None
 
 
 def call(environment: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -199,12 +194,12 @@ def upgrade(former: Path, new: Path) -> None:
         backup = str(ask(former, "backup", "create", folder)["file"])
     except Failed as error:
         raise CannotUpgrade(str(error)) from error
-    say(word("- Backed up: {file}", file=backup))
+    say("- Backed up: {file}", file=backup)
     stopped_at = time.monotonic()
     try:
         if services:
             systemctl("stop", *services)
-        say(word("- Sending is stopped; the data are migrated"))
+        say("- Sending is stopped; the data are migrated")
         ask(new, "db", "upgrade")
         switch_to(new)
         if services:
@@ -212,14 +207,14 @@ def upgrade(former: Path, new: Path) -> None:
             if missing := is_ready():
                 raise Failed(f"/readyz: {missing}")
     except Failed as error:
-        say(word("! Failed: {error}\n- The former version is brought back", error=error))
+        say("! Failed: {error}\n- The former version is brought back", error=error)
         try:
             take_back(former, new, services, revision=revision, backup=backup)
         except Failed as another:
             raise NotTakenBack(word("{error}\nThe backup: {file}", error=another, file=backup)) from error
         raise
     paused = round(time.monotonic() - stopped_at)
-    say(word("- Done: Loa {version}; sending was paused for {s} seconds.", version=VERSION, s=paused))
+    say("- Done: Loa {version}; sending was paused for {s} seconds.", version=VERSION, s=paused)
 
 
 def take_back(former: Path, new: Path, services: Sequence[str], *, revision: str, backup: str) -> None:
@@ -228,14 +223,14 @@ def take_back(former: Path, new: Path, services: Sequence[str], *, revision: str
         systemctl("stop", *services)
     done = call(new, "db", "downgrade", revision, "--json")
     if done.returncode:
-        say(word("! {error}\n- Restoring the backup", error=done.stderr.strip()))
+        say("! {error}\n- Restoring the backup", error=done.stderr.strip())
         ask(former, "backup", "restore", backup, "--replace")
     switch_to(former)
     if services:
         systemctl("start", *services)
         if missing := is_ready():
             raise Failed(f"/readyz: {missing}")
-    say(word("- The former version runs again; nothing is lost."))
+    say("- The former version runs again; nothing is lost.")
 
 
 def main() -> int:
@@ -243,34 +238,25 @@ def main() -> int:
     options = argparse.ArgumentParser(prog="loa upgrade")
     options.add_argument("source", nargs="?", type=Path, help=word("a wheel, or a folder with the program"))
     options.add_argument("--sha256", help=word("the wheel's checksum, as the release's notice states it"))
-    options.add_argument(
-        "--from", dest="former", type=Path, help=word("the release in use; by default `current`")
-    )
+    options.add_argument("--from", dest="former", type=Path, help=word("the release in use, else `current`"))
     given = options.parse_args()
     former = (given.former or HOME / "current").resolve()
     try:
         if not (former / "bin" / "loa").exists():
-            raise CannotUpgrade(
-                word("There is no installation at {folder}: see docs/installation.md.", folder=former)
-            )
+            raise CannotUpgrade("No installation at {folder}: see docs/installation.md.", folder=former)
         if given.source:
             new = install(given.source.resolve(), given.sha256)
             python = new / "bin" / "python"
             os.execv(python, [str(python), "-m", "deploy.upgrade", "--from", str(former)])  # noqa: S606
         upgrade(former, Path(os.environ.get("LOA_RELEASE", sys.prefix)))
     except CannotUpgrade as error:
-        say(word("loa upgrade: nothing was changed.\n{error}", error=error))
+        say("loa upgrade: nothing was changed.\n{error}", error=error)
         return 1
     except NotTakenBack as error:
-        say(
-            word(
-                "loa upgrade: the new version failed, and the former one does not run. Mend it now.\n{error}",
-                error=error,
-            )
-        )
+        say("loa upgrade: neither the new nor the former version runs. Mend it now.\n{error}", error=error)
         return 2
     except Failed as error:
-        say(word("loa upgrade: all is as it was.\n{error}", error=error))
+        say("loa upgrade: all is as it was.\n{error}", error=error)
         return 1
     return 0
 

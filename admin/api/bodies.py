@@ -108,9 +108,9 @@ def _check_size(value: Any, schema: Mapping[str, Any], pointer: str, name: str) 
     size = len(value) if isinstance(value, str | list) else value if isinstance(value, int | float) else None
     for smallest, largest in _BOUNDS:
         least, most = schema.get(smallest), schema.get(largest)
-        if size is None or (least is None and most is None):
-            continue
-        if not (least or 0) <= size <= (size if most is None else most):
+        if size is not None and not (size if least is None else least) <= size <= (
+            size if most is None else most
+        ):
             raise Malformed(
                 "body_part_size_wrong", pointer=pointer, name=name, least=least or 0, most=most or "…"
             )

@@ -182,15 +182,19 @@ _CLOCK: Schema = ruled(string(0, 5), pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")
 _BOTH_OR_NONE = {"notice_template": ["notice_text"], "notice_text": ["notice_template"]}
 _NOTICE = {
     "notice_template": ruled(
-        string(0, 40, "the id of a notice's template: it goes first where it reaches"), minLength=1
+        string(0, 40, "a notice's template: it goes first where it reaches"), minLength=1
     ),
-    "notice_text": ruled(
-        string(0, 400, "what the notice says; its parameters are the fields in their order"), minLength=1
-    ),
+    "notice_text": ruled(string(0, 400, "what it says; its parameters are the fields in order"), minLength=1),
 }
 _NAMES: Schema = listed(string(0, 200), maxItems=1000)
 _TABLE: Schema = {"type": "object"}
 _MOMENT: Schema = ruled(string(0, 40, "ISO 8601, in Vietnam unless it names a zone"), format="date-time")
+_GOAL = {
+    "share": ruled({"type": "number"}, exclusiveMinimum=0, maximum=1),
+    "denominator": number(1, 2_000_000_000, "people, a figure of `date` from `source`"),
+    "date": ruled(string(0, 40), format="date"),
+    "source": ruled(string(0, 200), minLength=1),
+}
 DRAFT_SCHEMAS: dict[str, Schema] = {
     "Draft": {
         "type": "object",
@@ -244,14 +248,7 @@ DRAFT_SCHEMAS: dict[str, Schema] = {
             "unaccented_languages": listed(_OTHER_LANGUAGES),
             "content": _TABLE,
             "goal": {
-                **loose(
-                    {
-                        "share": {"type": "number", "allOf": [{"exclusiveMinimum": 0, "maximum": 1}]},
-                        "denominator": number(1, 2_000_000_000, "people, a figure of `date` from `source`"),
-                        "date": ruled(string(0, 40), format="date"),
-                        "source": ruled(string(0, 200), minLength=1),
-                    }
-                ),
+                **loose(_GOAL),
                 "required": ["share"],
                 "dependentRequired": {"denominator": ["date", "source"]},
             },

@@ -179,7 +179,10 @@ def test_every_help_of_a_command_is_there_in_vietnamese() -> None:
 def test_every_sentence_of_an_upgrade_is_there_in_vietnamese_with_its_values() -> None:
     catalogue = gettext.translation("commands", str(ADMIN / "translations"), ["vi"])
     source = "".join((ROOT / "deploy" / name).read_text() for name in ("command.py", "upgrade.py"))
-    told = [ast.literal_eval(text) for text in re.findall(r'word\(\s*("[^"\n]+")', source)]
+    told = [
+        ast.literal_eval(text)
+        for text in re.findall(r'(?:word|say|CannotUpgrade)\(\s*("[^"\n]{6,}")', source)
+    ]
     assert len(told) > 20
     for text in told:
         assert catalogue.gettext(text) != text
