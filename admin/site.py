@@ -72,7 +72,8 @@ from admin.wording.errors import command_language, show_error
 from campaigns.live_permit import is_stopped
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.responses import public_page
-from outreach.core.sentences import DEFAULT_LANGUAGE, LANGUAGES
+from deploy import LANGUAGES
+from outreach.core.sentences import DEFAULT_LANGUAGE
 from outreach.core.settings import IMAGES
 from outreach.models.accounts import Role
 from outreach.rules.errors import LoaError

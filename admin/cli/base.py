@@ -19,10 +19,10 @@ from redis import RedisError
 from sqlalchemy.exc import DataError, DBAPIError
 
 from admin.wording.errors import LANGUAGE_KEY, show_error
+from deploy import LANGUAGES
 from outreach.accounts import audit
 from outreach.accounts.users import find_user
 from outreach.core.progress import watchers
-from outreach.core.sentences import LANGUAGES
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.texts import clean_text, clean_texts

@@ -11,7 +11,8 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
-from outreach.core.sentences import LANGUAGES, word_error
+from deploy import LANGUAGES
+from outreach.core.sentences import word_error
 from outreach.rules.errors import LoaError
 from tests.project.test_layout import ROOT
 from tests.project.test_translations import QUOTED, VIETNAMESE
