@@ -79,8 +79,11 @@ _ended = select(func.max(Attempt.settled_at)).where(Attempt.message_id == Safety
 _TEAM_UNTOLD = exists().where(
     SafetyReport.campaign_id == Case.campaign_id,
     SafetyReport.phone_id == Case.phone_id,
-    func.coalesce(_ended.scalar_subquery(), SafetyReport.handed_at)
-    > func.coalesce(Case.alerted_at, Case.escalated_at),
+    *(
+        func.coalesce(_ended.scalar_subquery(), SafetyReport.handed_at)
+        > func.coalesce(told, other, Case.urgent_at)
+        for told, other in ((Case.alerted_at, Case.escalated_at), (Case.escalated_at, Case.alerted_at))
+    ),
     Message.id == SafetyReport.handed_message_id,
     Message.state.in_(NOT_ARRIVED),
 )
@@ -127,7 +130,7 @@ class DutyContacts(NamedTuple):
         )
         # A mailbox that is gone is tried until those who stand in know.
         is_untold = and_(Case.alerted_at.is_(None), Case.escalated_at.is_(None))
-        way = or_(is_untold, _TEAM_UNTOLD) if is_first else is_late
+        way = or_(is_untold if is_first else is_late, _TEAM_UNTOLD)
         is_there = way if (self.duty if is_first else self.stand_in) else false()
         # A phone that was cut off in a storm delivers after days.
         return and_(Case.urgent_at > now - REPLY_WINDOW, Case.done_at.is_(None), is_there)
@@ -150,16 +153,13 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
     return 0
 
 
-def _name_event(
-    case_id: int, urgent_at: datetime, told_at: datetime | None, is_first: bool
-) -> tuple[str, str]:
-    """Return the kind of an alert, and what tells it from the others; `told_at`: when officers were told before."""
-    identity = f"loa-urgent-{case_id}-{urgent_at:%y%m%d%H%M}-{is_first:d}"
-    if not is_first:
-        return "case.untaken", identity
-    return (
-        ("case.team_untold", f"{identity}-{told_at:%y%m%d%H%M%S}") if told_at else ("case.urgent", identity)
-    )
+def _name_event(case: Case, urgent_at: datetime, is_first: bool) -> tuple[str, str]:
+    """Return the kind of an alert, and what tells it from the others."""
+    told_at = case.alerted_at or case.escalated_at
+    identity = f"loa-urgent-{case.id}-{urgent_at:%y%m%d%H%M}-{is_first:d}"
+    if told_at if is_first else case.taken_at and case.taken_at >= urgent_at:
+        return "case.team_untold", f"{identity}-{told_at or urgent_at:%y%m%d%H%M%S}"
+    return "case.urgent" if is_first else "case.untaken", identity
 
 
 def _alert(runtime: Runtime, case_id: int, *, is_first: bool, now: datetime) -> int:
@@ -171,7 +171,7 @@ def _alert(runtime: Runtime, case_id: int, *, is_first: bool, now: datetime) -> 
         if case is None or case.urgent_at is None:
             return 0
         urgent_at = case.urgent_at
-        kind, identity = _name_event(case_id, urgent_at, case.alerted_at or case.escalated_at, is_first)
+        kind, identity = _name_event(case, urgent_at, is_first)
         words = _describe(session, case, base=settings.public_base_url, now=now, kind=kind)
     contacts = known.duty if is_first else known.stand_in
     by_way: dict[str, list[str]] = {"webhook": [], "mail": [], "sms": []}

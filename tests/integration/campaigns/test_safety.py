@@ -480,6 +480,25 @@ def test_a_team_whose_message_cannot_arrive_is_not_said_to_be_on_its_way_and_off
     assert cries(world, event)[0].state is CryState.ON_THE_WAY
 
 
+def test_those_who_stand_in_are_told_of_a_teams_message_that_cannot_arrive_where_nobody_is_on_duty(
+    world: World, event: int
+) -> None:
+    world.use(stand_in_contacts=(number(81),))
+    say(world, "CUU")
+    (cry,) = cries(world, event)
+    late = datetime.now(UTC) + timedelta(minutes=11)
+    assert alert_officers(world.runtime, cry.id, now=late) == 1
+    hand_over(world, cry.id)
+    of_team = world.one(select(SafetyReport.handed_message_id))
+    later = late + timedelta(minutes=1)
+    world.change(SafetyReport, (event, world.phone(number(10))), handed_at=later)
+    assert alert_officers(world.runtime, cry.id, now=later) == 0
+    world.change(Message, of_team, state=MessageState.UNDELIVERED)
+    assert [alert_officers(world.runtime, cry.id, now=later) for _again in range(2)] == [1, 0]
+    texts = world.all(select(Message.text).where(Message.text.like("Loa: co nguoi%")).order_by(Message.id))
+    assert ["Tin giao doi khong toi" in (text or "") for text in texts] == [False, True]
+
+
 def test_officers_told_of_a_further_cry_are_told_as_well_when_the_teams_message_ends_after_it(
     world: World, event: int
 ) -> None:
