@@ -47,6 +47,7 @@ def confirm_overdue(session: Session, *, keys: AnswerContext, now: datetime) -> 
         Case.kind == CaseKind.OPT_OUT,
         Case.done_at.is_(None),
         Reply.label == Label.OPT_OUT,
+        Reply.phone_id.is_not(None),
         ~is_set(Reply.is_sure),
     )
     query = (

@@ -22,6 +22,7 @@ from campaigns.cases.handle_case import (
 )
 from campaigns.models.messages import Message
 from campaigns.models.replies import AnswerPlace, Case, OfficerEntry
+from campaigns.replies import held_opt_outs
 from campaigns.replies.held_opt_outs import confirm_overdue
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.rules.cases import CaseKind, CaseOutcome
@@ -474,6 +475,15 @@ def test_who_is_erased_before_anybody_has_looked_hears_no_more(world, campaign):
     world.do(confirm_overdue, now=world.now + timedelta(days=9))
     world.send()
     assert world.sent_to() == []
+
+
+def test_those_that_have_no_number_to_confirm_them_to_hold_up_nobody_elses(world, campaign, monkeypatch):
+    monkeypatch.setattr(held_opt_outs, "MOST_AT_ONCE", 1)
+    for sender in ("zalo:u1", number(0)):
+        keep_held(world, sender)
+    for days in (9, 10):
+        world.do(confirm_overdue, now=world.now + timedelta(days=days))
+    assert confirmations(world) == 1
 
 
 def test_without_a_look_it_counts_after_a_working_day_and_is_confirmed_once(world, campaign):
