@@ -339,13 +339,8 @@ class RowReader:
         if phone.numbers:
             self._below = Below.PEOPLE
             phone = self._beside_notes(phone, row, note, phone_text, name, people)
-        elif found := self._number_beside(row):
-            phone_text, phone = "; ".join(filter(None, (phone_text, found[0]))), found[1]
-            name, people = without_numbers(name), ()
-            if found[0] == note and name and not _names_nobody(name) and holds_only_own(note):
-                phone = read_phone_in_text(note)
-        elif not people and (above := self._shared(row, line, phone_text, note)):
-            phone = for_review(above)
+        elif found := self._elsewhere(row, line, name, note, phone_text, is_one=not people):
+            (phone, phone_text, name), people = found, ()
         if crossed:  # in part, or whole: the person is gone
             phone = replace(phone, warnings=in_order({*phone.warnings, PhoneWarning.STRUCK_THROUGH}))
             phone = for_review(phone) if is_gone else phone
@@ -504,11 +499,19 @@ class RowReader:
         places = (cell_text(row[at]) for _, at in self._place_columns if at < len(row))
         return any(_ASIDE.search(place) and is_gone(place) for place in places)  # "Thôn 5 -> về ở với con"
 
-    def _shared(self, row: Row, line: int, written: str, note: str) -> PhoneCell | None:
-        """Return the number of somebody above, if their merged cell goes on here or this row says that it is shared."""
+    def _elsewhere(
+        self, row: Row, line: int, name: str, note: str, written: str, *, is_one: bool
+    ) -> tuple[PhoneCell, str, str] | None:
+        """Return the number of a person without one in another cell, or that of somebody above whose merged cell goes on here or with
+        whom the row says it is shared; its text and the name."""
+        if beside := self._number_beside(row):
+            is_own = beside[0] == note and name and not _names_nobody(name) and holds_only_own(note)
+            phone = read_phone_in_text(note) if is_own else beside[1]
+            return phone, "; ".join(filter(None, (written, beside[0]))), without_numbers(name)
         said = ", ".join((written, note, *(cell_text(cell_at(row, at)) for at in self._more_notes)))
         is_covered = not written and any((line, at) in self._merged for at in self._own)
-        return shared_with(said, is_covered=is_covered, people=self._people)
+        above = shared_with(said, is_covered=is_covered, people=self._people) if is_one else None
+        return (for_review(above), written, name) if above else None
 
     def _number_beside(self, row: Row) -> tuple[str, PhoneCell] | None:
         """Return a text of the row that holds numbers, and these, in any column but those of papers and accounts."""
