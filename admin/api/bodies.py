@@ -86,7 +86,10 @@ def check_part(value: Any, schema: Mapping[str, Any], pointer: str) -> None:
     name = pointer.rpartition("/")[2] or "JSON"
     types = schema.get("type", ())
     types = [types] if isinstance(types, str) else types
-    if types and not any(_is_a(value, each) for each in types):
+    is_bool = isinstance(value, bool)  # an integer to Python
+    if types and not any(
+        isinstance(value, _TYPES[each]) and is_bool == (each == "boolean") for each in types
+    ):
         raise Malformed("body_part_type_wrong", pointer=pointer, name=name, type="/".join(types))
     if "enum" in schema and value not in schema["enum"]:
         values = list(map(str, schema["enum"]))
@@ -131,9 +134,3 @@ def _check_members(value: dict[str, Any], schema: Mapping[str, Any], pointer: st
 
 def _part_of(pointer: str, part: str) -> str:
     return f"{pointer}/" + part.replace("~", "~0").replace("/", "~1")
-
-
-def _is_a(value: Any, type_name: str) -> bool:
-    if isinstance(value, bool):
-        return type_name == "boolean"
-    return isinstance(value, _TYPES[type_name])

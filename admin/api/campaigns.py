@@ -65,11 +65,7 @@ from outreach.rules.languages import VIETNAMESE
 
 def counts_of(kind: type[Label | Exclusion | MessageState | SkipReason], *others: str) -> dict[str, Any]:
     """Return the schema of counts by these names; a missing name means zero."""
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": dict.fromkeys((*(each.value for each in kind), *others), COUNT),
-    }
+    return loose(dict.fromkeys((*(each.value for each in kind), *others), COUNT))
 
 
 SCHEMAS: dict[str, Schema] = {
@@ -180,12 +176,18 @@ _TEXTS: Schema = {
 }
 _CLOCK: Schema = ruled(string(0, 5), pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")
 _BOTH_OR_NONE = {"notice_template": ["notice_text"], "notice_text": ["notice_template"]}
-_NOTICE = {
+# Of the first step, whose parts are the draft's own, and of each further one.
+_FIRST_STEP = {
+    "text": _TEXT,
+    "text_b": string(0, 2000),
+    "texts": _TEXTS,
+    "hold_out": number(0, 0.5, kind="number"),
     "notice_template": ruled(
         string(0, 40, "a notice's template: it goes first where it reaches"), minLength=1
     ),
     "notice_text": ruled(string(0, 400, "what it says; its parameters are the fields in order"), minLength=1),
 }
+_STEP = {**_FIRST_STEP, "after_days": number(0, 365), "at": _CLOCK}
 _NAMES: Schema = listed(string(0, 200), maxItems=1000)
 _TABLE: Schema = {"type": "object"}
 _MOMENT: Schema = ruled(string(0, 40, "ISO 8601, in Vietnam unless it names a zone"), format="date-time")
@@ -215,6 +217,7 @@ DRAFT_SCHEMAS: dict[str, Schema] = {
         ],
         "properties": {
             "name": ruled(string(1, 120), pattern="[^\\s]"),
+            **_FIRST_STEP,
             "text": told(_TEXT, "the first message; fields {name}, {link}, and those of `fields`"),
             "sender": ruled(string(1, 20), pattern=f"^({SENDER.pattern})$"),
             "lists": told(_NAMES, "names of lists, or ORGANISATION/name"),
@@ -227,9 +230,6 @@ DRAFT_SCHEMAS: dict[str, Schema] = {
             "answered": {"enum": ["", *Answered]},
             "kind": string(0, 40),
             "drive": string(0, 120),
-            "text_b": string(0, 2000),
-            "texts": _TEXTS,
-            **_NOTICE,
             "fields": {
                 "type": "object",
                 "maxProperties": 20,
@@ -237,7 +237,6 @@ DRAFT_SCHEMAS: dict[str, Schema] = {
                 "additionalProperties": string(0, LONGEST_VALUE),
                 "description": "columns of the lists that the texts name as {field}, each with the text for people without a value",
             },
-            "hold_out": number(0, 0.5, kind="number"),
             "pace": number(0.1, 2_000_000_000, kind="number"),
             "window": listed(_CLOCK, "from and until, in Vietnam", minItems=2, maxItems=2),
             "cap_per_day": number(1, 2_000_000_000),
@@ -254,22 +253,7 @@ DRAFT_SCHEMAS: dict[str, Schema] = {
             },
             "urgent": {**loose({"reason": string(1, 500), "basis": string(0, 500)}), "required": ["reason"]},
             "step": listed(
-                {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "required": ["text"],
-                    "dependentRequired": _BOTH_OR_NONE,
-                    "properties": {
-                        "text": _TEXT,
-                        "after_days": number(0, 365),
-                        "at": _CLOCK,
-                        "text_b": string(0, 2000),
-                        "texts": _TEXTS,
-                        **_NOTICE,
-                        "hold_out": number(0, 0.5, kind="number"),
-                    },
-                },
-                maxItems=20,
+                {**loose(_STEP), "required": ["text"], "dependentRequired": _BOTH_OR_NONE}, maxItems=20
             ),
         },
     }
