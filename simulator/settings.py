@@ -47,6 +47,7 @@ share = partial(setting, SettingKind.SHARE, 0.0)
 flag = partial(setting, SettingKind.FLAG, False)
 seconds = partial(setting, SettingKind.SECONDS)
 whole = partial(setting, SettingKind.WHOLE)
+seeded = partial(setting, SettingKind.SEED, None, "Hạt giống", high=2**53)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,13 +110,7 @@ class Faults:
     gateway_stop: bool = flag(
         "Tổng đài tự chặn STOP", "máy nhắn STOP bị tổng đài từ chối với mã 21610, nhắn START thì mở lại"
     )
-    seed: int | None = setting(
-        SettingKind.SEED,
-        None,
-        "Hạt giống",
-        "số nguyên, để lần sau xảy ra y như vậy; để trống là ngẫu nhiên",
-        high=2**53,
-    )
+    seed: int | None = seeded("số nguyên, để lần sau xảy ra y như vậy; để trống là ngẫu nhiên")
 
 
 class RequestFault(StrEnum):
@@ -249,13 +244,7 @@ class ResidentHabits:
     again_after_s: float = seconds(
         60.0, "Trả lời lại sau", "chỉ người còn bỏ ngỏ: chưa cài, cần giúp, hỏi lại", high=864_000
     )
-    seed: int | None = setting(
-        SettingKind.SEED,
-        None,
-        "Hạt giống",
-        "số nguyên, để lần sau trả lời y như vậy; để trống là ngẫu nhiên",
-        high=2**53,
-    )
+    seed: int | None = seeded("số nguyên, để lần sau trả lời y như vậy; để trống là ngẫu nhiên")
 
 
 def change_habits(habits: ResidentHabits, changes: dict[str, Any]) -> ResidentHabits:

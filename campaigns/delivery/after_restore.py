@@ -28,7 +28,7 @@ from campaigns.rules.states import AttemptState, CampaignState
 from outreach.accounts import audit
 from outreach.accounts.api_tokens import end_tokens
 from outreach.accounts.sessions import end_all_sessions
-from outreach.core.bulk import change_rows
+from outreach.core.bulk import change_rows, set_columns
 from outreach.core.db import is_postgresql
 from outreach.models.office import Backup
 from outreach.rules.errors import LoaError
@@ -182,13 +182,9 @@ def _pause_all(session: Session, backup: Backup, *, now: datetime) -> int:
 
 def _mark_in_flight_unknown(session: Session, *, look_at: datetime) -> int:
     """Mark attempts unknown that were under way or looked up at the backup; lookups start anew."""
-    result = change_rows(
-        session,
-        update(Attempt)
-        .where(Attempt.state.in_((AttemptState.SENDING, AttemptState.UNKNOWN)))
-        .values(state=AttemptState.UNKNOWN, due_at=look_at, times_absent=0),
-    )
-    return result.rowcount
+    under_way = Attempt.state.in_((AttemptState.SENDING, AttemptState.UNKNOWN))
+    values = {"state": AttemptState.UNKNOWN, "due_at": look_at, "times_absent": 0}
+    return set_columns(session, Attempt, under_way, **values)
 
 
 def _mark_accepted_unknown(session: Session, *, since: datetime, look_at: datetime, now: datetime) -> int:
@@ -210,12 +206,8 @@ def _mark_accepted_unknown(session: Session, *, since: datetime, look_at: dateti
         changes[StateChange(stream_id, state, cause, AttemptState.UNKNOWN, None, account_id)] = ChangeTotals(
             n, int(segments)
         )
-    change_rows(
-        session,
-        update(Attempt)
-        .where(*conditions)
-        .values(state=AttemptState.UNKNOWN, due_at=look_at, times_absent=0, cause=None, code=None),
-    )
+    values = {"state": AttemptState.UNKNOWN, "due_at": look_at, "times_absent": 0}
+    set_columns(session, Attempt, *conditions, **values, cause=None, code=None)
     add_totals(session, changes, now=now)
     return sum(totals.n for totals in changes.values())
 

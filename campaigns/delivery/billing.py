@@ -18,19 +18,15 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt
 from campaigns.rules.budget import next_factor, vnd_of
 from campaigns.rules.delivery import is_charged
-from outreach.core.bulk import change_rows, columns_of, rows_table, values_subquery
+from outreach.core.bulk import change_rows, columns_of, rows_table, set_columns, values_subquery
 from outreach.rules.gateway import BilledMessage
 from outreach.rules.segments import measure
 
 
 def store_factor(session: Session, campaign_id: int, factor: float) -> None:
     """Store how many segments the gateway charges for each of ours."""
-    change_rows(
-        session,
-        update(Campaign)
-        .where(Campaign.id == campaign_id, Campaign.segment_factor != factor)
-        .values(segment_factor=factor),
-    )
+    is_other = (Campaign.id == campaign_id, Campaign.segment_factor != factor)
+    set_columns(session, Campaign, *is_other, segment_factor=factor)
 
 
 def store_bills(session: Session, page: Sequence[BilledMessage], *, usd_vnd: float, now: datetime) -> int:
@@ -77,12 +73,7 @@ def store_bills(session: Session, page: Sequence[BilledMessage], *, usd_vnd: flo
     if not changes:
         return 0
     new = rows_table(session, {"id": BigInteger, "price_vnd": Integer, "segments": SmallInteger}, changes)
-    change_rows(
-        session,
-        update(Attempt)
-        .where(Attempt.id == new.c.id)
-        .values(price_vnd=new.c.price_vnd, segments=new.c.segments),
-    )
+    set_columns(session, Attempt, Attempt.id == new.c.id, price_vnd=new.c.price_vnd, segments=new.c.segments)
     add_totals(session, recounted, now=now, billed=billed)
     _reserve_as_charged(session, counts, billed)
     return sum(change["price_vnd"] is not None for change in changes)

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from redis import RedisError
-from sqlalchemy import BigInteger, delete, or_, select, update
+from sqlalchemy import BigInteger, delete, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.create_attempts import NewAttempt, create_attempts
@@ -65,7 +65,7 @@ from campaigns.rules.gateway_choice import MOST_CLAIM, Health
 from campaigns.rules.notices import goes_as_notice
 from campaigns.rules.sending_hours import closes_at
 from campaigns.rules.states import AttemptState, CampaignState, MessageKind, MessageState, SkipReason
-from outreach.core.bulk import change_rows, columns_of, values_subquery
+from outreach.core.bulk import change_rows, columns_of, set_columns, values_subquery
 from outreach.core.db import DATABASE_AWAY, database_now
 from outreach.core.fence import Fence
 from outreach.core.settings import Settings
@@ -172,7 +172,7 @@ def claim(
     skipped = _skip(session, choice.skipped)
     for wait, message_ids in choice.waits.items():
         ids = values_subquery(session, message_ids, BigInteger)
-        change_rows(session, update(Outbox).where(Outbox.message_id.in_(ids)).values(not_before=now + wait))
+        set_columns(session, Outbox, Outbox.message_id.in_(ids), not_before=now + wait)
     if choice.taken and stream.id != TRANSACTIONAL_STREAM:
         _count_taken(session, stream, terms, choice.taken, now=now)
     ids_of_attempts = create_attempts(
@@ -372,7 +372,7 @@ def _count_taken(
         values["priced_vnd"] = Campaign.priced_vnd + sum(notices)
     if terms.launched_at:
         values["sent_after_s"] = max(0, int((now - terms.launched_at).total_seconds()))
-    change_rows(session, update(Campaign).where(Campaign.id == stream.id).values(**values))
+    set_columns(session, Campaign, Campaign.id == stream.id, **values)
 
 
 def _lock_stream(session: Session, stream: Stream, *, price_vnd: int) -> _Terms | None:
@@ -430,7 +430,7 @@ def _skip(session: Session, skipped: Mapping[SkipReason, Sequence[int]]) -> int:
     for reason, message_ids in skipped.items():
         ids = values_subquery(session, message_ids, BigInteger)
         values = {"state": MessageState.SKIPPED, "skip_reason": reason}
-        change_rows(session, update(Message).where(Message.id.in_(ids)).values(**values))
+        set_columns(session, Message, Message.id.in_(ids), **values)
         change_rows(session, delete(Outbox).where(Outbox.message_id.in_(ids)))
     return sum(map(len, skipped.values()))
 

@@ -4,25 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    Integer,
-    SmallInteger,
-    String,
-    Text,
-    delete,
-    insert,
-    literal,
-    select,
-    update,
-)
+from sqlalchemy import BigInteger, Integer, SmallInteger, String, Text, delete, insert, literal, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.message_data import WaitingMessage
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.rules.delivery import language_of
 from campaigns.rules.states import AttemptState, MessageState
-from outreach.core.bulk import change_rows, rows_table, values_subquery
+from outreach.core.bulk import change_rows, rows_table, set_columns, values_subquery
 from outreach.core.db import UtcDateTime
 from outreach.models.office import ENVIRONMENT
 from outreach.rules.gateway import Channel, Notice
@@ -95,14 +84,12 @@ def create_attempts(
     )
     messages = values_subquery(session, ids, BigInteger)
     change_rows(session, delete(Outbox).where(Outbox.message_id.in_(messages)))
-    change_rows(
-        session, update(Message).where(Message.id.in_(messages)).values(state=MessageState(state.value))
-    )
+    set_columns(session, Message, Message.id.in_(messages), state=MessageState(state.value))
     by_language: dict[str, list[int]] = {}
     for row in (each.row for each in taken):
         if row.of.texts:
             by_language.setdefault(language_of(row.of, row.language), []).append(row.message_id)
     for language, of_language in by_language.items():
         theirs = Message.id.in_(values_subquery(session, of_language, BigInteger))
-        change_rows(session, update(Message).where(theirs).values(language=language))
+        set_columns(session, Message, theirs, language=language)
     return ids

@@ -21,7 +21,7 @@ from campaigns.rules.delivery import is_charged
 from campaigns.rules.draft import check_sender
 from campaigns.rules.gateway_choice import GatewayTerms, in_order
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import AttemptState
+from campaigns.rules.states import FAILURES, AttemptState
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.core.db import count_rows
@@ -265,15 +265,9 @@ def _is_tested(session: Session, account: GatewayAccount) -> bool:
         return True
     carried = (AttemptState.ACCEPTED, AttemptState.SENT, AttemptState.DELIVERED, AttemptState.NO_REPORT)
     # By the tests' messages: there is no index of attempts by account.
-    return (
-        session.scalar(
-            select(Attempt.id)
-            .join(Message, Message.id == Attempt.message_id)
-            .where(Message.account_id == account.id, Attempt.state.in_(carried))
-            .limit(1)
-        )
-        is not None
-    )
+    tests = select(Attempt.id).join(Message, Message.id == Attempt.message_id)
+    tests = tests.where(Message.account_id == account.id, Attempt.state.in_(carried))
+    return session.scalar(tests.limit(1)) is not None
 
 
 def count_open(session: Session, account_id: int) -> int:
@@ -353,21 +347,14 @@ def read_gateways(session: Session, *, redis: Redis, settings: Settings, now: da
         select(GatewayAccount).order_by(GatewayAccount.position, GatewayAccount.id)
     ).all()
     totals: dict[int, dict[AttemptState, tuple[int, int]]] = {}
-    for account_id, state, n, segments in session.execute(
-        select(
-            AttemptTotal.account_id,
-            AttemptTotal.state,
-            func.sum(AttemptTotal.n),
-            func.sum(AttemptTotal.segments),
-        ).group_by(AttemptTotal.account_id, AttemptTotal.state)
-    ):
+    kind = (AttemptTotal.account_id, AttemptTotal.state)
+    query = select(*kind, func.sum(AttemptTotal.n), func.sum(AttemptTotal.segments)).group_by(*kind)
+    for account_id, state, n, segments in session.execute(query):
         totals.setdefault(account_id, {})[state] = int(n), int(segments)
     lines = []
     for account in accounts:
         states = totals.get(account.id, {})
-        failed = sum(
-            states.get(state, (0, 0))[0] for state in (AttemptState.FAILED, AttemptState.UNDELIVERED)
-        )
+        failed = sum(states.get(state, (0, 0))[0] for state in FAILURES)
         segments = sum(count for state, (_n, count) in states.items() if is_charged(state))
         price = settings.price_per_segment_vnd if account.price_vnd is None else account.price_vnd
         lines.append(

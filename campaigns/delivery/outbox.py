@@ -20,7 +20,7 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, AttemptTotal, Message, Outbox
 from campaigns.rules.delivery import FAILURE_WINDOW, PHONE_IS_OFF, is_charged
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, FAILURES, AttemptState, CampaignState, MessageState
-from outreach.core.bulk import change_rows, fold_rows, values_subquery
+from outreach.core.bulk import fold_rows, set_columns, values_subquery
 from outreach.models.office import ENVIRONMENT
 from outreach.rules.gateway import goes_alone
 
@@ -94,7 +94,7 @@ def credit_segments(
             values["priced_segments"] = Campaign.priced_segments + growth[0]
             values["priced_vnd"] = Campaign.priced_vnd + growth[1]
         if values:
-            change_rows(session, update(Campaign).where(Campaign.id == stream_id).values(values))
+            set_columns(session, Campaign, Campaign.id == stream_id, **values)
 
 
 def requeue(session: Session, entries: Sequence[OutboxEntry]) -> None:
@@ -128,12 +128,8 @@ def requeue(session: Session, entries: Sequence[OutboxEntry]) -> None:
         ([item.message_id for item in requeued], MessageState.QUEUED),
     ):
         if ids:
-            change_rows(
-                session,
-                update(Message)
-                .where(Message.id.in_(values_subquery(session, ids, BigInteger)))
-                .values(state=state),
-            )
+            theirs = Message.id.in_(values_subquery(session, ids, BigInteger))
+            set_columns(session, Message, theirs, state=state)
     if requeued:
         rows = [{**asdict(item), "throttled": min(item.throttled, 100)} for item in requeued]
         session.execute(insert(Outbox), rows)

@@ -18,7 +18,7 @@ from campaigns.models.messages import Attempt, MessagePart, WaitingReceipt
 from campaigns.rules.receipts import CLOCK_SLACK, ID_LIFE, Candidate, ReceiptFacts, find_attempt
 from campaigns.rules.states import AttemptReport, AttemptState
 from outreach.contacts.phones import find_phones
-from outreach.core.bulk import change_rows, columns_of, values_subquery
+from outreach.core.bulk import change_rows, columns_of, set_columns, values_subquery
 from outreach.models.contacts import Phone
 from outreach.rules.gateway import DeliveryStatus, Receipt
 from outreach.rules.operators import Operator, operator_of
@@ -197,10 +197,7 @@ def _reports_of_parts(
     if not parts:
         return []
     for part_id, _, receipt in parts:
-        change_rows(
-            session,
-            update(MessagePart).where(MessagePart.gateway_id == part_id).values(status=receipt.status),
-        )
+        set_columns(session, MessagePart, MessagePart.gateway_id == part_id, status=receipt.status)
     attempt_ids = values_subquery(session, {attempt_id for _, attempt_id, _ in parts}, BigInteger)
     statuses: dict[int, list[str | None]] = {}
     bodies: dict[int, str] = {}

@@ -59,7 +59,7 @@ from campaigns.rules.states import (
 )
 from outreach.contacts.suppressions import lock_phone, lock_phones, suppress
 from outreach.contacts.wishes import has_asked_since, is_left_alone, record_wish
-from outreach.core.bulk import change_rows, insert_missing, rows_table, values_subquery
+from outreach.core.bulk import change_rows, insert_missing, rows_table, set_columns, values_subquery
 from outreach.core.db import database_now
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import read_roads
@@ -207,16 +207,9 @@ def _claimed_before_resumed(session: Session, refused: Sequence[int]) -> set[int
     """Return those of refused attempts that were claimed before their campaign was resumed: they say nothing of the gateway of now."""
     if not refused:
         return set()
-    return set(
-        session.scalars(
-            select(Attempt.id)
-            .join(Campaign, Campaign.id == Attempt.stream_id)
-            .where(
-                Attempt.id.in_(values_subquery(session, refused, BigInteger)),
-                Attempt.claimed_at < Campaign.resumed_at,
-            )
-        )
-    )
+    ids = values_subquery(session, refused, BigInteger)
+    before = select(Attempt.id).join(Campaign, Campaign.id == Attempt.stream_id)
+    return set(session.scalars(before.where(Attempt.id.in_(ids), Attempt.claimed_at < Campaign.resumed_at)))
 
 
 def _rest_or_pause(session: Session, refused: Sequence[tuple[Any, str]], *, now: datetime) -> None:
@@ -242,11 +235,8 @@ def _find_unproved(session: Session, outcomes: Sequence[tuple[Claim, Outcome | N
     refused -= {stream_id for stream_id, outcome in unproved if isinstance(outcome, Accepted)}
     if not refused:
         return refused
-    return set(
-        session.scalars(
-            select(Campaign.id).where(Campaign.id.in_(refused), Campaign.first_refusals.is_not(None))
-        )
-    )
+    still = (Campaign.id.in_(refused), Campaign.first_refusals.is_not(None))
+    return set(session.scalars(select(Campaign.id).where(*still)))
 
 
 def _note_first_answers(
@@ -438,17 +428,11 @@ def _write_changes(session: Session, changed: _Changes, *, now: datetime) -> Non
             values: dict[str, Any] = {name: new.c[name] for name in names}
             if changes is changed.states:
                 values["due_at"] = null()
-            change_rows(
-                session, update(Attempt).where(Attempt.id == new.c.id).values(settled_at=now, **values)
-            )
+            set_columns(session, Attempt, Attempt.id == new.c.id, settled_at=now, **values)
     for column, groups in (("due_at", changed.lookups), ("segments", changed.recounted)):
         for value, ids in groups.items():
-            change_rows(
-                session,
-                update(Attempt)
-                .where(Attempt.id.in_(values_subquery(session, ids, BigInteger)))
-                .values({column: value}),
-            )
+            of_value = Attempt.id.in_(values_subquery(session, ids, BigInteger))
+            set_columns(session, Attempt, of_value, **{column: value})
     if changed.reappeared:
         change_rows(session, delete(Outbox).where(Outbox.message_id.in_(changed.reappeared)))
 
@@ -457,11 +441,8 @@ def owners_of(session: Session, gateway_ids: set[str]) -> dict[str, int]:
     """Return the attempts that already have these gateway ids."""
     if not gateway_ids:
         return {}
-    rows = session.execute(
-        select(Attempt.gateway_id, Attempt.id).where(
-            Attempt.gateway_id.in_(values_subquery(session, gateway_ids, String))
-        )
-    )
+    theirs = Attempt.gateway_id.in_(values_subquery(session, gateway_ids, String))
+    rows = session.execute(select(Attempt.gateway_id, Attempt.id).where(theirs))
     return {gateway_id: attempt_id for gateway_id, attempt_id in rows if gateway_id}
 
 
@@ -485,12 +466,8 @@ def refresh_messages(session: Session, message_ids: Sequence[int]) -> None:
     # Queued or cancelled is decided where the message goes back into the outbox, in `requeue`.
     by_state.pop(MessageState.QUEUED, None)
     for derived, ids in by_state.items():
-        change_rows(
-            session,
-            update(Message)
-            .where(Message.id.in_(values_subquery(session, ids, BigInteger)))
-            .values(state=derived, skip_reason=None),
-        )
+        theirs = Message.id.in_(values_subquery(session, ids, BigInteger))
+        set_columns(session, Message, theirs, state=derived, skip_reason=None)
 
 
 def _add_sent_twice_incidents(session: Session, message_ids: set[int], *, now: datetime) -> None:
@@ -501,13 +478,9 @@ def _add_sent_twice_incidents(session: Session, message_ids: set[int], *, now: d
     if not message_ids:
         return
     gateway_ids: dict[int, list[str]] = {}
-    for message_id, gateway_id in session.execute(
-        select(Attempt.message_id, Attempt.gateway_id).where(
-            Attempt.message_id.in_(message_ids),
-            Attempt.gateway_id.is_not(None),
-            Attempt.channel != Channel.ZALO,
-        )
-    ):
+    taken = select(Attempt.message_id, Attempt.gateway_id).where(Attempt.message_id.in_(message_ids))
+    taken = taken.where(Attempt.gateway_id.is_not(None), Attempt.channel != Channel.ZALO)
+    for message_id, gateway_id in session.execute(taken):
         gateway_ids.setdefault(message_id, []).append(gateway_id or "")
     for message_id, taken_ids in gateway_ids.items():
         if len(taken_ids) > 1:

@@ -5,25 +5,14 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import NamedTuple, Self
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Insert,
-    String,
-    bindparam,
-    case,
-    cast,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import BigInteger, ColumnElement, Insert, String, bindparam, case, cast, insert, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.messages import StatusEvent
 from campaigns.rules.states import AttemptReport, AttemptState
-from outreach.core.bulk import change_rows, columns_of, rows_json, rows_table, values_subquery
+from outreach.core.bulk import columns_of, rows_json, rows_table, set_columns, values_subquery
 from outreach.core.db import Database, UtcDateTime, is_postgresql
 from outreach.rules.gateway import StatusReport
 
@@ -142,10 +131,6 @@ def apply_status_callbacks(session: Session, *, now: datetime, secret_key: str) 
         now=now,
         secret_key=secret_key,
     )
-    change_rows(
-        session,
-        update(StatusEvent)
-        .where(StatusEvent.id.in_(values_subquery(session, [event.id for event in events], BigInteger)))
-        .values(applied_at=now),
-    )
+    applied = values_subquery(session, [event.id for event in events], BigInteger)
+    set_columns(session, StatusEvent, StatusEvent.id.in_(applied), applied_at=now)
     return len(events)

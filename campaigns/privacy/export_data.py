@@ -183,16 +183,7 @@ def _lists(session: Session, contact_id: int) -> ExportPart:
             "Nhập lúc",
         ),
         [
-            (
-                each.organisation,
-                each.name,
-                each.unit,
-                each.file_name,
-                each.row,
-                each.basis,
-                each.basis_since,
-                each.imported_at,
-            )
+            columns_of(each, "organisation name unit file_name row basis basis_since imported_at")
             for each in origins_in(session, contact_id, lists=None)
         ],
     )
@@ -354,10 +345,7 @@ def _safety(session: Session, recipients: Sequence[int], own: Sequence[str]) -> 
                 PAGE_WORDS[f"safety_{each.status}"],
                 each.people,
                 "; ".join(PAGE_WORDS[f"safety_{need}"] for need in each.needs),
-                each.place,
-                each.latitude,
-                each.longitude,
-                each.handed_to,
+                *columns_of(each, "place latitude longitude handed_to"),
             )
             for each in reports
         ],

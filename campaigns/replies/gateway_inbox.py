@@ -30,7 +30,7 @@ from outreach.accounts import audit
 from outreach.accounts.api_tokens import Bearer
 from outreach.accounts.permissions import visible_to
 from outreach.contacts.references import find_person
-from outreach.core.bulk import change_rows, values_subquery
+from outreach.core.bulk import set_columns, values_subquery
 from outreach.models.contacts import ContactList, Phone
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.gateway import (
@@ -89,7 +89,7 @@ def store_delivered(runtime: Runtime, items: Sequence[InboxItem], *, now: dateti
         with runtime.db.write() as session:
             for table in (Reply, ReplyPart):
                 ids = values_subquery(session, answered, String)
-                change_rows(session, update(table).where(table.gateway_id.in_(ids)).values(is_answered=True))
+                set_columns(session, table, table.gateway_id.in_(ids), is_answered=True)
     replies = [item for item in items if isinstance(item, InboundMessage | InboundPart)]
     for reply in replies:
         try:
@@ -261,10 +261,10 @@ def keep_number(session: Session, given: ZaloNumber) -> None:
     doubted = f"?{given.user}"
     theirs = Phone.zalo_id.in_((given.user, doubted))
     if session.scalar(select(Phone.id).where(theirs, Phone.e164 != given.number).limit(1)):
-        change_rows(session, update(Phone).where(theirs).values(zalo_id=doubted))
+        set_columns(session, Phone, theirs, zalo_id=doubted)
     else:
         own = (Phone.e164 == given.number, Phone.zalo_id.is_(None))
-        change_rows(session, update(Phone).where(*own).values(zalo_id=given.user))
+        set_columns(session, Phone, *own, zalo_id=given.user)
 
 
 def as_reply(session: Session, message: ZaloMessage, *, now: datetime) -> InboundMessage:

@@ -53,7 +53,7 @@ def change_rows(session: Session, statement: Executable) -> CursorResult[Any]:
 
 
 def columns_of(table: Any, names: str) -> list[Any]:
-    """Return columns of a table by their names, which have spaces between."""
+    """Return columns of a table, or their values in a row, by their names, which have spaces between."""
     return [getattr(table, name) for name in names.split()]
 
 
