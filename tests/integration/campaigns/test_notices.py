@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ from campaigns.reports.take_snapshot import take_snapshot
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, CampaignState, MessageState
 from campaigns.web import gateway_callbacks
 from outreach.contacts.phones import remove_number
+from outreach.core.settings import PROFILES
 from outreach.models.contacts import Contact, Phone
 from outreach.rules.aggregator import AttemptNames
 from outreach.rules.gateway import GatewayUnavailable, StatusReport
@@ -251,8 +253,12 @@ def test_after_a_restore_no_text_follows_a_notice_by_itself(world: World, end: s
 
 @both_databases
 def test_a_notice_whose_outcome_nobody_saw_is_asked_for_again_under_its_id_and_not_sent_twice(
-    world: World,
+    world: World, tmp_path: Path
 ) -> None:
+    profile = tmp_path / "esms.toml"
+    text = (PROFILES / "esms.toml").read_text()
+    profile.write_text(text.replace('repeated_within = "day"', 'repeated_within = "always"'))  # also at 23:55
+    world.use(aggregator_profile=str(profile))
     world.add_people(1)
     world.launch(**NOTICE)
     world.simulator.faults(rate_cut=1.0)
