@@ -236,7 +236,7 @@ def shared_with(
     `people` are those above with running number, name and number; where nobody is named it is the last, as it is for a cell that
     theirs covers.
     """
-    words, last = _words(said), [phone for *_, phone in people][-1:]
+    words, last = _words(said), [people[-1][2]] if people else []
     if told := _AS_OF_NUMBER.search(words):
         found = [phone for number, _, phone in people if number == told[1]]
     elif shared := _SHARED.search(words):
