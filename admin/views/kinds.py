@@ -56,6 +56,7 @@ VOCABULARY = {
     "other_things": _l("Từ chỉ vật dễ nhầm với việc khác"),
 }
 # Of a new kind what it asks for and why is another than that of its origin; what its words are follows from the new answers.
+_STEP_BUTTONS = {f"step-{n}" for n in range(1, 5)}
 _ANEW = (
     "c.title",
     "c.asked",
@@ -104,7 +105,7 @@ class KindsView(AdminPage):
 
     @expose("/<code>/edit", methods=["GET", "POST"])
     def edit(self, code: str) -> ResponseReturnValue:
-        return self._edit(code, code)
+        return self._edit(code, code) if is_made(code) else redirect(url_for(".page", code=code))
 
     @expose("/<code>/page")
     def page(self, code: str) -> ResponseReturnValue:
@@ -120,49 +121,48 @@ class KindsView(AdminPage):
     def _edit(self, code: str | None, source: str) -> ResponseReturnValue:
         form: Form = MultiDict(request.form)
         errors: dict[str, str] = {}
-        if code is not None and not is_made(code):
-            return redirect(url_for(".page", code=code))
         with self.reading() as (session, _user):
             content = self._content(session, source) if source else BLANK
-            if code is not None and request.method == "GET":
-                form["since"] = find_kind(session, code).edition
+            edition = find_kind(session, code).edition if code else ""
         if code is None and request.method == "POST":
             _forget_words(form, content)
             _propose(form)
         wish, step = form.get("wish", ""), form.get("step", 1, type=int)
         if request.method == "GET":
             _fill(form, content)
+            form["since"] = edition
             if code is None:
                 for name in _ANEW:
                     form[name] = ""
         elif wish == "language":
             add_language(form, form.get("add_language", ""))
-        elif wish.startswith("step-"):
-            step = int(wish[5:]) if wish[5:] in set("1234") else step
+        elif wish in _STEP_BUTTONS:
+            step = int(wish[5:])
         elif wish == "save":
-            made = _read(form)
-            copied = drop_copied(made, content, kinds=load_kinds()) if code is None else {}
-            errors = _errors(made) or {
-                f"c.{path}": _("Còn lời của loại gốc: “%(done)s”. Hãy viết lại cho loại mới.", done=named)
-                for path, named in copied.items()
-            }
+            errors, saved = self._save(form, content, code)
             if not errors:
-                try:
-                    kind = (
-                        self.do(create_kind, made)
-                        if code is None
-                        else self.do(edit_kind, code, made, since=form.get("since", ""))
-                    )
-                except LoaError as error:
-                    errors["form"] = show_error(error)
-                else:
-                    flash(_("Đã lưu loại chiến dịch."), "success")
-                    page = url_for(".index") if code else url_for("campaigns.create", kind=kind.code)
-                    return redirect(page, code=303)
+                flash(_("Đã lưu loại chiến dịch."), "success")
+                page = url_for(".index") if code else url_for("campaigns.create", kind=saved)
+                return redirect(page, code=303)
             step = min(_step_of(key) for key in errors)
         with self.reading() as (session, _user):
             shown = self._show(session, form, code=code, step=step, errors=errors)
         return shown, 422 if errors else 200
+
+    def _save(self, form: Form, source: dict[str, Any], code: str | None) -> tuple[dict[str, str], str]:
+        """Save a kind. Returns what is to be put right, by field, and the kind's code."""
+        made = _read(form)
+        copied = drop_copied(made, source, kinds=load_kinds()) if code is None else {}
+        left = _("Còn lời của loại gốc: “%(done)s”. Hãy viết lại cho loại mới.")
+        errors = _errors(made) or {f"c.{path}": left % {"done": named} for path, named in copied.items()}
+        if errors:
+            return errors, ""
+        try:
+            if code is None:
+                return {}, self.do(create_kind, made).code
+            return {}, self.do(edit_kind, code, made, since=form.get("since", "")).code
+        except LoaError as error:
+            return {"form": show_error(error)}, ""
 
     def _show(
         self, session: Session, form: Form, *, code: str | None, step: int, errors: dict[str, str]

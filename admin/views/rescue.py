@@ -249,7 +249,7 @@ class RescueView(AdminPage):
         near = {each.area_code: each.id for each in reversed(officers) if each.area_code}
         to, chosen = _key_of(choices), request.values.get("case", type=int)
         shown = [cry for cry in cries if cry.id == chosen] or cries[:MOST_SHOWN]
-        ids = {cry.id for cry in shown}
+        ids = set(map(attrgetter("id"), shown))
         rest = groupby(
             (cry for cry in cries if cry.id not in ids),
             key=lambda cry: (cry.state is CryState.ON_THE_WAY, cry.danger, cry.id // _TOGETHER),

@@ -200,10 +200,7 @@ def claim(
             factor=terms.factor,
             price_vnd=price_vnd if math.isfinite(terms.left_vnd) else None,
             is_unproved=terms.is_unproved and not goes_alone(each.notice),
-            # An acknowledgement has its own campaign's hours, whatever stream it is in; a confirmation has none.
-            closes_at=stream.closes_at
-            if each.row.kind is MessageKind.CONFIRMATION
-            else min(stream.closes_at, known.closing_times[id(each.row.of)] or stream.closes_at),
+            closes_at=_closing_time(each.row, stream, known),
             kind=each.row.kind,
             account_id=each.account_id,
             cost_vnd=each.price_vnd,
@@ -269,6 +266,12 @@ class _Choice:
     waits: dict[timedelta, list[int]] = field(default_factory=lambda: defaultdict(list))
     over_budget: bool = False
     without_gateway: bool = False
+
+
+def _closing_time(row: WaitingMessage, stream: Stream, known: _Known) -> datetime:
+    """Return when a message's hours end: an acknowledgement has its own campaign's in any stream, a confirmation has none."""
+    own = None if row.kind is MessageKind.CONFIRMATION else known.closing_times[id(row.of)]
+    return min(stream.closes_at, own or stream.closes_at)
 
 
 def _choose(

@@ -109,28 +109,19 @@ def requeue(session: Session, entries: Sequence[OutboxEntry]) -> None:
         entries = [item for item in entries if item.message_id not in accepted]
     if not entries:
         return
-    stream_ids = sorted({item.stream_id for item in entries} - {TRANSACTIONAL_STREAM})
+    campaigns = select(Campaign.id, Campaign.state).where(
+        Campaign.id.in_({item.stream_id for item in entries})
+    )
     # Locked until the end, so that a cancel either sees these rows in the outbox or is seen here.
-    cancelled = {
-        campaign_id
-        for campaign_id, state in session.execute(
-            select(Campaign.id, Campaign.state)
-            .where(Campaign.id.in_(stream_ids))
-            .order_by(Campaign.id)
-            .with_for_update(key_share=True)
-        )
-        if state is CampaignState.CANCELLED
-    }
-    cancelled_ids = [item.message_id for item in entries if item.stream_id in cancelled]
-    requeued = [item for item in entries if item.stream_id not in cancelled]
-    for ids, state in (
-        (cancelled_ids, MessageState.CANCELLED),
-        ([item.message_id for item in requeued], MessageState.QUEUED),
-    ):
-        if ids:
-            theirs = Message.id.in_(values_subquery(session, ids, BigInteger))
-            set_columns(session, Message, theirs, state=state)
-    if requeued:
+    states = dict(session.execute(campaigns.order_by(Campaign.id).with_for_update(key_share=True)).all())
+    by_state = dict[MessageState, list[OutboxEntry]]()
+    for item in entries:
+        is_cancelled = states.get(item.stream_id) is CampaignState.CANCELLED
+        by_state.setdefault(MessageState.CANCELLED if is_cancelled else MessageState.QUEUED, []).append(item)
+    for state, items in by_state.items():
+        theirs = Message.id.in_(values_subquery(session, [item.message_id for item in items], BigInteger))
+        set_columns(session, Message, theirs, state=state)
+    if requeued := by_state.get(MessageState.QUEUED):
         rows = [{**asdict(item), "throttled": min(item.throttled, 100)} for item in requeued]
         session.execute(insert(Outbox), rows)
 

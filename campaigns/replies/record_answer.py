@@ -117,7 +117,7 @@ def record_answer(
     )
     if is_repeated(
         _as_last(answer),
-        _as_last(answers[-1]) if answers else None,
+        next(map(_as_last, reversed(answers)), None),
         has_recipient=recipient is not None,
         is_closed=is_closed,
         is_separate=is_closed and _is_separate_opt_out(session, phone_id, reply_id, source),

@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -47,6 +47,7 @@ from outreach.imports.sightings import record_sighting
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, ContactList, ImportChange, ImportIssue, ListImport, PersonMerge
 from outreach.rules.errors import NotFound
+from outreach.rules.list_columns import Header
 from outreach.rules.list_rows import CheckedRow
 from outreach.use_cases import use_case
 
@@ -95,12 +96,12 @@ def save_issues(
     saved = list[tuple[Any, ...]]()
     statuses = list[IssueStatus | None]()
     for (row, status, reason, contact_id), (key, about) in zip(issues, asked, strict=True):
-        was_asked = key in earlier or about in earlier
-        decision, undo, by, at = earlier.get(key) or earlier.get(about, _NEVER)
+        before = earlier.get(key, earlier.get(about, _NEVER))
+        decision, undo, by, at = before
         if decision in STORED and undo.get("contact"):
             undo = _say_again(session, row, undo, by=by, decided_at=at, list_import=list_import)
-        statuses.append(_counted_as(status, decision, was_asked=was_asked))
-        if status is IssueStatus.QUESTION and not was_asked:
+        statuses.append(_counted_as(status, decision, was_asked=before is not _NEVER))
+        if status is IssueStatus.QUESTION and before is _NEVER:
             earlier[key] = earlier[about] = (None, {}, list_import.id, None)  # of further rows of the file
         elif status is IssueStatus.QUESTION and decision is None:
             decision, undo = Decision.SUPERSEDED, {"import": by}  # it is asked there
@@ -111,13 +112,14 @@ def save_issues(
         issue = (list_import.id, row.row, status.value, reason[:40], key, cells, contact_id, decision)
         saved.append((*issue, json.dumps(taken_over) if decision else None))
     _insert(session, saved, list_import=list_import, now=now)
-    headers = {row.sheet: row.header for row, *_ in issues}
-    if new := headers.keys() - list_import.headers.keys():
-        list_import.headers = {
-            **list_import.headers,
-            **{sheet: header.labels_to_give_back() for sheet, header in headers.items() if sheet in new},
-        }
+    _keep_headers(list_import, {row.sheet: row.header for row, *_ in issues})
     return statuses
+
+
+def _keep_headers(list_import: ListImport, headers: Mapping[str, Header]) -> None:
+    if new := headers.keys() - list_import.headers.keys():
+        labels = {sheet: headers[sheet].labels_to_give_back() for sheet in sorted(new)}
+        list_import.headers = {**list_import.headers, **labels}
 
 
 def _insert(

@@ -11,7 +11,7 @@ told apart by the year of birth first: one that differs contradicts, one that is
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -35,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from outreach.contacts.phones import former_owners, note_at_the_door
-from outreach.core.bulk import change_rows, insert_rows, reserve_ids, rows_table, set_columns, values_subquery
+from outreach.core.bulk import insert_rows, reserve_ids, rows_table, set_columns, values_subquery
 from outreach.core.db import is_set
 from outreach.imports.sightings import record_sighting
 from outreach.models.accounts import AuditEvent
@@ -339,6 +339,20 @@ class ContactMerger:
         moment = {"created_at": self._now, "updated_at": self._now}
         insert_rows(self._session, Contact.__table__, columns, contacts, always=moment)
         extended = [contact for contact in self._people.values() if contact.added or contact.phones_added]
+        self._write_phones(extended)
+        self._write_memberships()
+        record_sighting(self._session, self._seen_again, list_import=self._list_import)
+        if extended:
+            self._write_facts(extended)
+        confirmed = [
+            contact for contact in self._people.values() if contact.confirmed or contact.phones_confirmed
+        ]
+        if self._stated_before:
+            self._write_stated_before()
+        if extended or confirmed:
+            self._write_changes({contact.id: contact for contact in (*extended, *confirmed)}.values())
+
+    def _write_phones(self, extended: Sequence[ImportedContact]) -> None:
         insert_rows(
             self._session,
             ContactPhone.__table__,
@@ -353,33 +367,19 @@ class ContactMerger:
             link = (ContactPhone.contact_id == contact_id, ContactPhone.phone_id == phone_id)
             set_columns(self._session, ContactPhone, *link, is_named=False)
         note_at_the_door(self._session, [contact.id for contact in extended if contact.phones_added])
-        insert_rows(
-            self._session,
-            Membership.__table__,
-            ("contact_id", "row", "unit", "stated"),
-            [
-                (person.id, row.row, row.unit[:120], self._stated_json(person))
-                for person, row in self._memberships
-            ],
-            always={"list_id": self._list_import.list_id, "import_id": self._list_import.id},
-        )
-        for contact_id in sorted(self._states_more):
-            change_rows(
-                self._session,
-                update(Membership)
-                .where(Membership.list_id == self._list_import.list_id, Membership.contact_id == contact_id)
-                .values(stated=self._stated[contact_id]),
-            )
-        record_sighting(self._session, self._seen_again, list_import=self._list_import)
-        if extended:
-            self._write_facts(extended)
-        confirmed = [
-            contact for contact in self._people.values() if contact.confirmed or contact.phones_confirmed
+
+    def _write_memberships(self) -> None:
+        list_id = self._list_import.list_id
+        members = [
+            (person.id, row.row, row.unit[:120], self._stated_json(person))
+            for person, row in self._memberships
         ]
-        if self._stated_before:
-            self._write_stated_before()
-        if extended or confirmed:
-            self._write_changes({contact.id: contact for contact in (*extended, *confirmed)}.values())
+        always = {"list_id": list_id, "import_id": self._list_import.id}
+        columns = ("contact_id", "row", "unit", "stated")
+        insert_rows(self._session, Membership.__table__, columns, members, always=always)
+        for contact_id in sorted(self._states_more):
+            member = (Membership.list_id == list_id, Membership.contact_id == contact_id)
+            set_columns(self._session, Membership, *member, stated=self._stated[contact_id])
 
     def _load_contacts(self, ids: set[int]) -> None:
         if not ids:
@@ -432,6 +432,10 @@ class ContactMerger:
             select(PersonMerge.kept_id, PersonMerge.name_key).where(PersonMerge.kept_id.in_(people))
         ):
             self._people[contact_id].further_keys.add(key)
+        self._load_other_changes(people)
+
+    def _load_other_changes(self, people: Select[tuple[int]]) -> None:
+        """Load what other imports changed, and which facts stand as lists that only name people gave them."""
         is_naming = exists().where(
             Membership.contact_id == ImportChange.contact_id,
             Membership.list_id == ListImport.list_id,

@@ -22,10 +22,10 @@ from outreach.imports.merge_contacts import ContactMerger, ImportedContact
 from outreach.imports.store_rows import Find, Refusal, match_parts, match_row, questions_about
 from outreach.models.contacts import ListImport
 from outreach.models.places import Area
-from outreach.rules.cells import cell_text
+from outreach.rules.cells import Row, cell_text
 from outreach.rules.identity import mask_number
 from outreach.rules.kept_values import value_text
-from outreach.rules.list_columns import ROWS_SEARCHED
+from outreach.rules.list_columns import ROWS_SEARCHED, Header
 from outreach.rules.list_labels import SENSITIVE
 from outreach.rules.list_rows import CheckedRow
 from outreach.rules.people_beside import looks_wrong
@@ -59,19 +59,7 @@ def describe_sheets(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> d
         if header is None:
             others += [sheet.name] if sheet.first else []
             continue
-        meanings = header.meanings()
-        below = [row for _, row in islice(sheet.rows, ROWS_SEARCHED)]
-        width = max(len(header.labels), *(position + 1 for position in {*meanings, *header.sensitive}), 0)
-        columns = []
-        for position, label in enumerate([*header.labels, *[""] * width][:width]):
-            hidden = position in header.sensitive
-            read = value_text if position in header.fields.values() else cell_text
-            examples = (
-                [] if hidden else _examples(read(row[position]) for row in below if position < len(row))
-            )
-            if label or examples or hidden or position in meanings:
-                meaning = SENSITIVE if hidden else meanings.get(position, "")
-                columns.append([position, label[:_MAX_TEXT], meaning, examples])
+        columns = _describe_columns(header, [row for _, row in islice(sheet.rows, ROWS_SEARCHED)])
         lines = [
             [line, _beginning(cell for position, cell in enumerate(row) if position not in header.sensitive)]
             for line, row in sheet.first
@@ -98,6 +86,21 @@ def describe_sheets(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> d
 
 def _beginning(cells: Iterable[object]) -> str:
     return _masked_text(" · ".join(text for cell in cells if (text := cell_text(cell))))
+
+
+def _describe_columns(header: Header, below: Sequence[Row]) -> list[list[Any]]:
+    """Return columns that have a label, a meaning or texts: position, label, meaning, first texts."""
+    meanings, columns = header.meanings(), list[list[Any]]()
+    width = max(len(header.labels), *(position + 1 for position in {*meanings, *header.sensitive}), 0)
+    for position, label in enumerate([*header.labels, *[""] * width][:width]):
+        hidden = position in header.sensitive
+        read = value_text if position in header.fields.values() else cell_text
+        cells = () if hidden else (row[position] for row in below if position < len(row))
+        examples = _examples(map(read, cells))
+        if label or examples or hidden or position in meanings:
+            meaning = SENSITIVE if hidden else meanings.get(position, "")
+            columns.append([position, label[:_MAX_TEXT], meaning, examples])
+    return columns
 
 
 def _examples(texts: Iterable[str]) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from sqlalchemy import select
@@ -106,19 +107,13 @@ def store_rows(
     lock_imports(session)
     ask_about_places(session, rows)
     good = [row for row in rows if row.phone.status is PhoneStatus.OK]
-    parts = [part for row in rows for part in row.parts()]
+    parts = [*chain.from_iterable(row.parts() for row in rows)]
     erased = find_erased(session, parts, secret_key=secret_key)
-    numbers = {number for row in good for number in row.phone.numbers}
-    known = find_phones(session, numbers)
-    wanted = {number for row in good if row.row not in erased for number in row.phone.numbers}
+    known = find_phones(session, {*chain.from_iterable(row.phone.numbers for row in good)})
+    wanted = {*chain.from_iterable(row.phone.numbers for row in good if row.row not in erased)}
     phones = known | create_phones(session, sorted(wanted - known.keys()), secret_key=secret_key, now=now)
-    remember_languages(
-        session,
-        (
-            (row.language, [phones[number] for number in row.phone.numbers if number in phones])
-            for row in good
-        ),
-    )
+    languages = ((row.language, [*filter(None, map(phones.get, row.phone.numbers))]) for row in good)
+    remember_languages(session, languages)
     merger = ContactMerger(
         session, list_import, phones=phones, in_use=known.values(), known_areas=known_areas, now=now
     )

@@ -13,6 +13,7 @@ import shutil
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from shutil import rmtree
 from typing import IO, Any
@@ -234,22 +235,21 @@ def _new_meanings(
     lines: Mapping[str, Mapping[str, str]],
 ) -> dict[str, dict[str, str]]:
     """Return the meanings of columns as a user named them, of the sheets that keep their header. Raises BadInput."""
-    lines_of = [
-        (sheet, lines.get(line_key(sheet["sheet"]), {}).get("line", str(sheet["line"]))) for sheet in sheets
-    ]
-    unchanged = [sheet for sheet, line in lines_of if line != SKIPPED and line == str(sheet["line"])]
-    changed = [sheet for sheet, line in lines_of if line != SKIPPED and line != str(sheet["line"])]
+    unchanged, changed = list[Mapping[str, Any]](), list[Mapping[str, Any]]()
+    for sheet in sheets:
+        line = lines.get(line_key(sheet["sheet"]), {}).get("line", str(sheet["line"]))
+        if line != SKIPPED:
+            (unchanged if line == str(sheet["line"]) else changed).append(sheet)
     if not unchanged and not changed:
         raise BadInput("all_sheets_left_out")
-    known = {sheet["signature"] for sheet in unchanged} - {sheet["signature"] for sheet in changed}
-    other = {sheet["signature"] for sheet in sheets} - known
+    other = _signatures(sheets) - (_signatures(unchanged) - _signatures(changed))
     named = {signature: each for signature, each in columns.items() if signature not in other}
     if not changed and not any(PHONE in _meanings(sheet, named) for sheet in unchanged):
         raise BadInput("phone_column_unset")
     headers = {sheet["signature"]: sheet["columns"] for sheet in sheets}
     meanings = {signature: _checked(headers.get(signature, []), each) for signature, each in named.items()}
-    fields = {name for sheet in unchanged for each in _meanings(sheet, meanings) if (name := field_of(each))}
-    if len(fields) > MOST_FIELDS:
+    read = chain.from_iterable(_meanings(sheet, meanings) for sheet in unchanged)
+    if len({*filter(None, map(field_of, read))}) > MOST_FIELDS:
         raise BadInput("list_fields_many", most=MOST_FIELDS)
     return meanings
 
@@ -271,6 +271,10 @@ def _with_name(meaning: str, label: str) -> str:
     if not meaning.startswith(PREFIX):
         return meaning
     return PREFIX + read_field_name(meaning.removeprefix(PREFIX).strip() or name_of_label(label))
+
+
+def _signatures(sheets: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {sheet["signature"] for sheet in sheets}
 
 
 def _meanings(sheet: Mapping[str, Any], columns: Mapping[str, Mapping[str, str]]) -> Collection[str]:

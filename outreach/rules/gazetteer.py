@@ -502,8 +502,9 @@ class Gazetteer:
             # The name is right and its district is not: of one day's units a single name is enough.
             is_single = len({each.place.unit.codes for each in found}) == 1
             return [] if self._has_former and is_single else list(found)
-        if any(each.has_kind and each.names_today and not each.is_former for each in found):
-            return [each for each in found if not each.is_former]
+        todays = [each for each in found if not each.is_former]
+        if any(each.has_kind and each.names_today for each in todays):
+            return todays
         return list(found)
 
     def _nearest(self, key: str) -> str:

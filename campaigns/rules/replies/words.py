@@ -159,11 +159,7 @@ class _Typed:
         elif key == "d" and self.onset[:1] == "d" and not self.has_bar:
             self.has_bar = True
         elif key == "w" and (horned := self._unmarked("aou")):
-            for index in horned:
-                if self.letters[index] != "a":
-                    self.marks[index] = HORN
-                elif "u" not in self.letters:
-                    self.marks[index] = BREVE
+            self._add_horns(horned)
         elif key == "w" and not self._vowels():
             self.marks[len(self.letters)] = HORN
             self.letters.append("u")
@@ -171,6 +167,14 @@ class _Typed:
             self.marks[roofed[-1]] = CIRCUMFLEX
         else:
             self.letters.append(key)
+
+    def _add_horns(self, at: list[int]) -> None:
+        """Mark o and u with a horn; a with a breve, unless a u takes the key."""
+        for index in at:
+            if self.letters[index] != "a":
+                self.marks[index] = HORN
+            elif "u" not in self.letters:
+                self.marks[index] = BREVE
 
     def _vowels(self) -> list[int]:
         return [index for index, letter in enumerate(self.letters) if letter in "aeiouy"]
