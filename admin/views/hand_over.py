@@ -45,7 +45,7 @@ from outreach.models.accounts import Organisation, User
 from outreach.rules.sms_template import find_gaps
 from outreach.runtime import Runtime
 
-ON_A_PAGE = 50
+ON_A_PAGE = 20
 
 
 class ChoiceForm(Form):

@@ -190,7 +190,7 @@ def count_issues(
     return [
         _counted_as(
             status,
-            (earlier.get(key) or earlier.get(about, _NEVER))[0],
+            earlier.get(key, earlier.get(about, _NEVER))[0],
             was_asked=key in earlier or about in earlier,
         )
         for (_, status, _, _), (key, about) in zip(issues, asked, strict=True)
