@@ -23,7 +23,7 @@ class NotSetUp(Exception):
     """The installation's settings are missing; `str()` says what to do."""
 
 
-def word(sentence: str, **values: object) -> str:
+def translate(sentence: str, **values: object) -> str:
     """Return a sentence in the reader's language, from the catalogue of the commands' helps."""
     languages = [language_of_environment()]
     found = sentence and gettext.translation(
@@ -65,9 +65,11 @@ def find_settings(environ: Mapping[str, str], arguments: Sequence[str]) -> dict[
         variables.setdefault("APP_ENV", "production")
     except FileNotFoundError:
         if needs_database(arguments) and ("LOA_ENV_FILE" in environ or not environ.get("DATABASE_URL")):
-            raise NotSetUp(word("there is no {file}, see docs/installation.md.", file=file)) from None
+            raise NotSetUp(translate("there is no {file}, see docs/installation.md.", file=file)) from None
     if needs_database(arguments) and not variables.get("DATABASE_URL", "").strip():
-        raise NotSetUp(word("DATABASE_URL is missing in {file}: postgresql://… or sqlite:////….", file=file))
+        raise NotSetUp(
+            translate("DATABASE_URL is missing in {file}: postgresql://… or sqlite:////….", file=file)
+        )
     return variables
 
 
@@ -102,9 +104,9 @@ def main() -> None:
             become(USER)
             variables["HOME"] = os.environ["HOME"]
     except PermissionError:
-        sys.exit(word("loa: the settings cannot be read. Use sudo: sudo loa …"))
+        sys.exit(translate("loa: the settings cannot be read. Use sudo: sudo loa …"))
     except KeyError:
-        sys.exit(word("loa: there is no user {user}, see docs/installation.md.", user=USER))
+        sys.exit(translate("loa: there is no user {user}, see docs/installation.md.", user=USER))
     except NotSetUp as error:
         sys.exit(f"loa: {error}")
     os.umask(0o077)

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy import VERSION
-from deploy.command import word
+from deploy.command import translate
 
 HOME = Path(os.environ.get("LOA_HOME", "/srv/loa"))
 ADDRESS = os.environ.get("LOA_ADDRESS", "127.0.0.1:8000")
@@ -37,7 +37,7 @@ class CannotUpgrade(Exception):
     """Failure before anything was changed; `str()` says what to do, in the reader's language."""
 
     def __init__(self, sentence: str, **values: object) -> None:
-        super().__init__(word(sentence, **values))
+        super().__init__(translate(sentence, **values))
 
 
 class Failed(Exception):
@@ -50,7 +50,7 @@ class NotTakenBack(Exception):
 
 def say(sentence: str, **values: object) -> None:
     """Tell the operator, at once."""
-    print(word(sentence, **values), file=sys.stderr, flush=True)
+    print(translate(sentence, **values), file=sys.stderr, flush=True)
 
 
 def version_of(source: Path) -> str:
@@ -211,7 +211,9 @@ def upgrade(former: Path, new: Path) -> None:
         try:
             take_back(former, new, services, revision=revision, backup=backup)
         except Failed as another:
-            raise NotTakenBack(word("{error}\nThe backup: {file}", error=another, file=backup)) from error
+            raise NotTakenBack(
+                translate("{error}\nThe backup: {file}", error=another, file=backup)
+            ) from error
         raise
     paused = round(time.monotonic() - stopped_at)
     say("- Done: Loa {version}; sending was paused for {s} seconds.", version=VERSION, s=paused)
@@ -236,9 +238,15 @@ def take_back(former: Path, new: Path, services: Sequence[str], *, revision: str
 def main() -> int:
     """Upgrade. Returns 1 if everything is as it was before, 2 if the former release does not run either."""
     options = argparse.ArgumentParser(prog="loa upgrade")
-    options.add_argument("source", nargs="?", type=Path, help=word("a wheel, or a folder with the program"))
-    options.add_argument("--sha256", help=word("the wheel's checksum, as the release's notice states it"))
-    options.add_argument("--from", dest="former", type=Path, help=word("the release in use, else `current`"))
+    options.add_argument(
+        "source", nargs="?", type=Path, help=translate("a wheel, or a folder with the program")
+    )
+    options.add_argument(
+        "--sha256", help=translate("the wheel's checksum, as the release's notice states it")
+    )
+    options.add_argument(
+        "--from", dest="former", type=Path, help=translate("the release in use, else `current`")
+    )
     given = options.parse_args()
     former = (given.former or HOME / "current").resolve()
     try:

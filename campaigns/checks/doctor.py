@@ -182,7 +182,7 @@ def _stuck_jobs(runtime: Runtime) -> Iterator[str]:
 
 
 def _moment(stored: object) -> float | None:
-    if not isinstance(stored, bytes | str):
+    if not stored or not isinstance(stored, bytes | str):  # RQ writes "" until a job begins
         return None
     moment = datetime.fromisoformat(as_text(stored).replace("Z", "+00:00"))
     return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()

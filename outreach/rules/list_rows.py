@@ -91,7 +91,7 @@ _COLUMNS_OF_NO_HEADING = 8
 _MOST_BEHIND = 4  # words behind a name that say what somebody is: "Y Lan phụ nữ thôn 3"
 _IN_ORDER = re.compile(r"\b(?:theo|dung) thu tu\b")
 _MOST_ABOVE = 200  # people among whom somebody else is looked for, by number or by name
-_ASIDE = re.compile(r"[(>→;]")  # before what a cell for places says besides
+_BEHIND_PLACE = re.compile(r"[(>→;]")  # before what a cell for places says besides
 _NO_VALUES: tuple[dict[str, str], dict[str, Unfit]] = ({}, {})  # the same for all rows of most lists
 _is_ditto = lru_cache(maxsize=20_000)(is_ditto)
 
@@ -497,7 +497,9 @@ class RowReader:
             if is_said and not (at in self._header.phones and is_phone(cell)):
                 return True
         places = (cell_text(row[at]) for _, at in self._place_columns if at < len(row))
-        return any(_ASIDE.search(place) and is_gone(place) for place in places)  # "Thôn 5 -> về ở với con"
+        return any(
+            _BEHIND_PLACE.search(place) and is_gone(place) for place in places
+        )  # "Thôn 5 -> về ở với con"
 
     def _elsewhere(
         self, row: Row, line: int, name: str, note: str, written: str, *, is_one: bool

@@ -181,7 +181,7 @@ def test_every_sentence_of_an_upgrade_is_there_in_vietnamese_with_its_values() -
     source = "".join((ROOT / "deploy" / name).read_text() for name in ("command.py", "upgrade.py"))
     told = [
         ast.literal_eval(text)
-        for text in re.findall(r'(?:word|say|CannotUpgrade)\(\s*("[^"\n]{6,}")', source)
+        for text in re.findall(r'(?:translate|word|say|CannotUpgrade)\(\s*("[^"\n]{6,}")', source)
     ]
     assert len(told) > 20
     for text in told:

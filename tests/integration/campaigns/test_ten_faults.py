@@ -237,9 +237,11 @@ def test_a_job_that_is_stuck(runtime: Runtime, client: FlaskClient) -> None:
     (job_id,) = queue.get_job_ids()
     runtime.redis.lpop(queue.key)
     began = datetime.now(UTC) - timedelta(minutes=2)
-    runtime.redis.hset(Job.key_for(job_id), "started_at", began.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
     registry = StartedJobRegistry(DEFAULT, connection=runtime.redis)
     runtime.redis.zadd(registry.key, {f"{job_id}:1": began.timestamp() + 300})
+    assert runtime.redis.hget(Job.key_for(job_id), "started_at") == b""  # a worker has just taken it
+    assert found(runtime, Check.JOBS) == ""
+    runtime.redis.hset(Job.key_for(job_id), "started_at", began.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
     assert found(runtime, Check.JOBS) == "check_jobs_stuck"
     assert missing(client) == ["jobs"]
 
