@@ -81,15 +81,18 @@ def read_body(schema: Mapping[str, Any]) -> dict[str, Any]:
     return dict(clean_texts(body))
 
 
+def _is_of(kind: str, value: Any) -> bool:
+    return isinstance(value, _TYPES[kind]) and isinstance(value, bool) == (
+        kind == "boolean"
+    )  # a number to Python
+
+
 def check_part(value: Any, schema: Mapping[str, Any], pointer: str) -> None:
     """Check a part of a body against its schema, by the words of JSON Schema that our bodies use. Raises Malformed."""
     name = pointer.rpartition("/")[2] or "JSON"
     types = schema.get("type", ())
     types = [types] if isinstance(types, str) else types
-    is_bool = isinstance(value, bool)  # an integer to Python
-    if types and not any(
-        isinstance(value, _TYPES[each]) and is_bool == (each == "boolean") for each in types
-    ):
+    if types and not any(_is_of(each, value) for each in types):
         raise Malformed("body_part_type_wrong", pointer=pointer, name=name, type="/".join(types))
     if "enum" in schema and value not in schema["enum"]:
         values = list(map(str, schema["enum"]))

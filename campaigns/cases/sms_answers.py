@@ -95,11 +95,7 @@ def answer_by_sms(
         raise WrongState("answer_under_way")
     if before and before.text == measured.text and before.state not in NOT_ARRIVED:
         raise WrongState("answer_sent_before")
-    said = find_row(session, Answer, case.answer_id)
-    # Else whoever is signed in would write to all residents past the approval, by recording that each needs help.
-    is_asked = case.reply_id is not None or (said and said.source in (AnswerSource.SMS, AnswerSource.PAGE))
-    if not is_asked and audit.count_lately(session, _ACTION, user, now=now) >= MOST_UNASKED:
-        raise BadInput("answers_unasked_many", most=MOST_UNASKED)
+    _refuse_many_unasked(session, case, user, now=now)
     leaves_at = opens_at(now, campaign_hours(campaign, is_live=settings.is_live))
     message = queue_message(
         session,
@@ -117,6 +113,14 @@ def answer_by_sms(
         case.taken_by, case.taken_at = user.id, now
     audit.record(session, _ACTION, case, user, now, message=message.id)
     return leaves_at
+
+
+def _refuse_many_unasked(session: Session, case: Case, user: User, *, now: datetime) -> None:
+    """Refuse many answers to people who did not write: by recording that each needs help, a user would reach all without approval."""
+    said = find_row(session, Answer, case.answer_id)
+    has_asked = case.reply_id is not None or (said and said.source in (AnswerSource.SMS, AnswerSource.PAGE))
+    if not has_asked and audit.count_lately(session, _ACTION, user, now=now) >= MOST_UNASKED:
+        raise BadInput("answers_unasked_many", most=MOST_UNASKED)
 
 
 def fill_text(session: Session, case: Case, text: str) -> str:

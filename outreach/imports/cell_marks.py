@@ -195,19 +195,23 @@ def _told(cells: Mapping[_Place, tuple[str, bytes]], is_told: bool) -> Iterator[
                     at += step
 
 
-def _struck_in_ods(content: bytes) -> dict[str, dict[_Place, str]]:
-    """Return the struck cells of an ODS workbook, which has no entities (see `count_hidden_rows`)."""
-    if b"text-line-through" not in content:
-        return {}
-    found: dict[str, dict[_Place, str]] = {}
-    root = ElementTree.fromstring(content)  # noqa: S314
-    styles = {
+def _striking_styles(root: ElementTree.Element) -> set[str | None]:
+    return {
         style.get(f"{_STYLE_NS}name")
         for style in root.iter(f"{_STYLE_NS}style")
         for each in style.iter(f"{_STYLE_NS}text-properties")
         if {each.get(f"{_STYLE_NS}text-line-through-{part}", "none") for part in ("style", "type")}
         != {"none"}
     }
+
+
+def _struck_in_ods(content: bytes) -> dict[str, dict[_Place, str]]:
+    """Return the struck cells of an ODS workbook, which has no entities (see `count_hidden_rows`)."""
+    if b"text-line-through" not in content:
+        return {}
+    found: dict[str, dict[_Place, str]] = {}
+    root = ElementTree.fromstring(content)  # noqa: S314
+    styles = _striking_styles(root)
     for table in root.iter(f"{_TABLE_NS}table"):
         cells, line = found.setdefault(table.get(f"{_TABLE_NS}name", ""), {}), 1
         for row in table.iter(f"{_TABLE_NS}table-row"):

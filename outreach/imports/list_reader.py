@@ -15,7 +15,7 @@ from pathlib import Path
 from outreach.core.progress import advance
 from outreach.imports.file_reader import HiddenContent, RawSheet
 from outreach.imports.sheet_process import read_sheets
-from outreach.rules.cells import Row, cell_text
+from outreach.rules.cells import Row, cell_at, cell_text
 from outreach.rules.errors import BadInput, BadList
 from outreach.rules.gazetteer import Gazetteer
 from outreach.rules.legacy_fonts import LegacyEncoding, count_syllables, guess_legacy_encoding, to_unicode
@@ -209,7 +209,7 @@ def _fonts(rows: Sequence[Row]) -> dict[int, LegacyEncoding]:
     sheet_font = guess_legacy_encoding(text for row in texts for text in row)
     fonts = {}
     for position in range(max(map(len, rows), default=0)):
-        column = [cell for row in rows if position < len(row) and isinstance(cell := row[position], str)]
+        column = [cell for row in rows if isinstance(cell := cell_at(row, position), str)]
         font = guess_legacy_encoding(column)
         if font is None and sheet_font:
             as_font = count_syllables(to_unicode(text, sheet_font) for text in column)
@@ -234,6 +234,11 @@ def _convert(row: Row, fonts: dict[int, LegacyEncoding]) -> Row:
 _OUT_COLUMNS = ("row", "stt", "status", "e164", "reason", "warnings", "commune_code")
 
 
+def _fullest_line(labels: tuple[str, ...], lines: Sequence[Line]) -> tuple[str, ...]:
+    texts = (tuple(map(cell_text, row)) for _, row in lines)
+    return max((labels, *texts), key=lambda line: sum(map(bool, line)))
+
+
 def check_list(
     path: Path,
     gazetteer: Gazetteer,
@@ -255,8 +260,7 @@ def check_list(
         if sheet.is_turned and turned is not None:
             turned.append(sheet.name)
         if sheet.header is None:
-            lines = (tuple(map(cell_text, row)) for _, row in sheet.first)
-            labels = labels if count else max((labels, *lines), key=lambda line: sum(map(bool, line)))
+            labels = labels if count else _fullest_line(labels, sheet.first)
             continue
         if not sheet.header.phones:
             labels = sheet.header.labels

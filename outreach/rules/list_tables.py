@@ -62,12 +62,8 @@ def is_lying(rows: Sequence[Row]) -> bool:
     return min(names, numbers) >= _LEAST_LYING
 
 
-def upright_rows(lines: Sequence[Line], struck: Struck) -> tuple[list[Row], Struck]:
-    """Return the rows of a lying sheet upright, for each block its headings, then a row for each person; and what is struck of them.
-
-    Titles between blocks stand behind all columns, where they are no names.
-    """
-    at = _column_of_headings([row for _, row in lines])
+def _split_blocks(lines: Sequence[Line], at: int) -> list[list[Line]]:
+    """Split a lying sheet before each title, behind it, and where its headings begin anew."""
     blocks, known = [list[Line]()], set[str]()
     for line, row in lines:
         meaning, is_filled = _meaning(cell_at(row, at)), sum(map(bool, map(cell_text, row))) > 1
@@ -79,6 +75,16 @@ def upright_rows(lines: Sequence[Line], struck: Struck) -> tuple[list[Row], Stru
         known.add(meaning)
         if is_title:
             blocks.append([])
+    return blocks
+
+
+def upright_rows(lines: Sequence[Line], struck: Struck) -> tuple[list[Row], Struck]:
+    """Return the rows of a lying sheet upright, for each block its headings, then a row for each person; and what is struck of them.
+
+    Titles between blocks stand behind all columns, where they are no names.
+    """
+    at = _column_of_headings([row for _, row in lines])
+    blocks = _split_blocks(lines, at)
     width, turned, marks = max(map(len, blocks)), list[Row](), dict[tuple[int, int], str]()
     for block in filter(None, blocks):
         is_title = len(block) == 1 and sum(map(bool, map(cell_text, block[0][1]))) < 2
