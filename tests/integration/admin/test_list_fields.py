@@ -63,10 +63,10 @@ def test_who_shares_a_phone_and_is_not_addressed_is_named_before_and_after_the_l
 
 def test_names_that_look_wrong_are_shown_before_a_text_addresses_people_by_them(client, world, tmp_path):
     file = tmp_path / "list.csv"
-    file.write_text(f"Họ tên,SĐT\nTâm y tế,{local(1)}\nY Rơ,{local(2)}\n", encoding="utf-8")
+    file.write_text(f"Họ tên,SĐT\nNguyễn Văn A 2,{local(1)}\nY Rơ,{local(2)}\n", encoding="utf-8")
     bring(world, file, LIST)
     signed_in(client, AUTHOR)
-    said = "tên trông chưa đúng: “Tâm y tế”. Hãy sửa"
+    said = "tên trông chưa đúng: “Nguyễn Văn A 2”. Hãy sửa"
     named = "Mời ông/bà[ {name}] cài Bluezone: {link} TC từ chối"
     assert said in post(client, "/admin/campaigns/preview", **filled(text=named)).text
     assert said in client.get(f"/admin/campaigns/{world.draft(text=named)}/").text
