@@ -263,7 +263,8 @@ _UNREACHABLE = """
                 WHEN opted_out = 1 THEN 'opted_out'
                 WHEN wrong = 1 THEN 'wrong_number'
                 WHEN do_not_call = 1 THEN 'do_not_call'"""
-# Each person of the lists once, with one phone: the first of theirs that may be written to; those in `others` are not theirs here. A wish to be left alone holds for
+# Each person of the lists once, for a list that recorded them rather than one that only names them: whose list it is reads what they
+# answer. With one phone: the first of theirs that may be written to; those in `others` are not theirs here. A wish to be left alone holds for
 # all phones of its person (`left_alone`); a wrong number only rules out that number. Of several people on one phone one gets
 # the message: those without another before those with one, then the first. The others get it on their next phone that is
 # nobody's; `give_free_phones` then lets who has another make room for those still without.
@@ -271,11 +272,14 @@ _AUDIENCE = """
 {into}
 WITH people AS (
     SELECT m.contact_id, {first}(CASE WHEN m.list_id NOT IN :lists_without_basis THEN m.list_id END) AS founded_id,
-           {first}(m.list_id) AS list_id
+           {first}(m.list_id) AS list_id,
+           {first}(CASE WHEN m.stated IS NULL AND m.list_id NOT IN :lists_without_basis THEN m.list_id END) AS own_founded_id,
+           {first}(CASE WHEN m.stated IS NULL THEN m.list_id END) AS own_id
     FROM memberships m WHERE m.list_id IN :lists{some}{each}
 ), others AS ({others}
 ), {blocked}{told}, reachable AS (
-    SELECT p.contact_id, p.founded_id, p.list_id, c.area_code, cp.phone_id{facts},{choice}
+    SELECT p.contact_id, p.founded_id, COALESCE(own_founded_id, own_id, founded_id, list_id) AS list_id,
+           c.area_code, cp.phone_id{facts},{choice}
     FROM people p
     JOIN contacts c ON c.id = p.contact_id
     LEFT JOIN contact_phones cp ON cp.contact_id = p.contact_id AND NOT EXISTS (
@@ -285,7 +289,7 @@ WITH people AS (
     LEFT JOIN blocked b ON b.phone_id = cp.phone_id {joins}
     WINDOW person AS (PARTITION BY c.id)
 ), judged AS (
-    SELECT contact_id, phone_id, COALESCE(founded_id, list_id) AS list_id, area_code, usable, choice,
+    SELECT contact_id, phone_id, list_id, area_code, usable, choice,
            {unreachable}
                 WHEN founded_id IS NULL THEN 'no_basis'{conditions}
                 WHEN taken = 1 THEN 'shared_phone'

@@ -53,12 +53,12 @@ from outreach.rules.keys import Purpose
 from outreach.rules.wishes import EVERYTHING, WishSource, drive_scope
 
 # Answers by the residents themselves; those of other sources are recorded by others.
-_OWN_SOURCES = frozenset({AnswerSource.SMS, AnswerSource.PAGE})
+OWN_SOURCES = frozenset({AnswerSource.SMS, AnswerSource.PAGE})
 # By these a number's owner has said it, to another office too: an operator that still refuses the number says so again.
 _OWN_WISHES = (
     WishSource.GATEWAY,
     WishSource.EXCHANGE,
-    *(WishSource(source) for source in sorted(_OWN_SOURCES)),
+    *(WishSource(source) for source in sorted(OWN_SOURCES)),
 )
 
 
@@ -159,7 +159,7 @@ def _is_acknowledged(session: Session, answer: Answer, *, is_number_closed: bool
 def _as_last(answer: Answer) -> LastAnswer:
     return LastAnswer(
         answer.said,
-        answer.source in _OWN_SOURCES,
+        answer.source in OWN_SOURCES,
         answer.phone_id,
         wants_reminder(answer.label, answer.source),
     )
@@ -393,7 +393,7 @@ def _undo(
     answer.undone_at = now
     if _reopen(session, answer, recipient, now=now):
         cancel_messages(session, Message.answer_id == answer.id)
-    entry = session.get(OfficerEntry, answer.id) if answer.source not in _OWN_SOURCES else None
+    entry = session.get(OfficerEntry, answer.id) if answer.source not in OWN_SOURCES else None
     if entry and recipient:
         restore_smartphone(session, recipient.contact_id, answer.label, entry, now=now)
     if answer.label is Label.NEED_HELP:

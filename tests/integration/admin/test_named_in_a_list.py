@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select
 
+from campaigns.cases.case_list import CaseFilter, read_case_list
+from campaigns.cases.conversation import record_answer
+from campaigns.cases.handle_case import number_to_call
 from campaigns.cases.merge_people import merge_people, unmerge_people
-from campaigns.models.campaigns import Recipient
+from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.privacy import RequestKind
+from campaigns.models.replies import AnswerPlace
 from campaigns.privacy.export_data import find_recorded_contact as of_exports
 from campaigns.privacy.requests import record_request
 from campaigns.replies.record_answer import record_page_answer
@@ -39,6 +43,7 @@ from outreach.models.contacts import (
     ContactList,
     ContactPhone,
     ImportIssue,
+    LegalBasis,
     ListImport,
     Membership,
     Phone,
@@ -47,7 +52,7 @@ from outreach.models.contacts import (
     WishPerson,
 )
 from outreach.models.places import Area
-from outreach.rules.errors import BadInput, LoaError, NotAllowed
+from outreach.rules.errors import BadInput, LoaError, NotAllowed, NotFound
 from outreach.rules.identity import mask_number
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import GAZETTEER, import_rows, local
@@ -311,6 +316,48 @@ def test_a_number_that_others_hand_in_for_a_person_gets_messages_of_campaigns_to
         with pytest.raises(BadInput):
             world.do(add_number, contact_id, number(index), by=PROVINCE)
     assert reached(world, two_named, "Nông dân") == [number(9), number(8)]
+
+
+@pytest.fixture
+def unnumbered(world: World, person: int, tmp_path: Path) -> int:
+    """Y Lan, whom a new list of the farmers' union recorded, and an older one of the women's union names without a number; the id."""
+    bring(world, tmp_path, "ND", "Mới", f"Y Lan,1970,Làng Kà,,{local(3)},có")
+    bring(world, tmp_path, "PN", "Tên lạ", "Y Lan,1970,Làng Kà,,,")
+    return world.one(select(Contact.id).where(Contact.name == "Y Lan"))
+
+
+@pytest.mark.parametrize("without_basis", ["", "Mới"])
+def test_what_a_person_writes_goes_to_who_recorded_them_and_not_to_who_names_them_in_an_older_list(
+    world, unnumbered, without_basis
+):
+    farmers = world.one(select(Organisation.id).where(Organisation.code == "ND"))
+    farmer = world.officer("nd@loa.example", Role.STAFF, farmers)
+    for list_id in world.all(select(ContactList.id).where(ContactList.name == without_basis)):
+        world.change(ContactList, list_id, basis=LegalBasis.NONE)
+    world.sent(lists=["Tên lạ", "Mới"])
+    world.reply(number(3), "May cuoc goi la, toi khong hieu gi ca", gateway_id="SM1")
+
+    def readers() -> list[str]:
+        seen = {
+            who: world.read(read_case_list, world.user(who), CaseFilter(), now=world.now).lines
+            for who in (farmer, NOSY)
+        }
+        return [who for who, lines in seen.items() if any(line.person == "Y Lan" for line in lines)]
+
+    assert readers() == [farmer]
+
+
+def test_recording_that_somebody_asks_for_help_shows_no_number_that_ones_lists_do_not_have(world, unnumbered):
+    women = world.one(select(Organisation.id).where(Organisation.code == "PN"))
+    campaign = world.sent(lists=["Tên lạ"])
+    world.change(Campaign, campaign, organisation_id=women)
+    said = {"place": AnswerPlace.PHONE, "note": "", "keys": world.keys, "by": NOSY}
+    assert world.do(record_answer, unnumbered, campaign, "need_help", **said)
+    (case,) = world.cases()
+    with pytest.raises(NotFound):
+        world.do(number_to_call, case.id, by=NOSY)
+    world.press(campaign, "need_help", index=3)
+    assert world.do(number_to_call, case.id, by=NOSY) == number(3), "who presses themselves is called"
 
 
 @pytest.fixture
