@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Select, String, Subquery, select
+from sqlalchemy import BigInteger, Select, String, Subquery, and_, null, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
@@ -16,7 +16,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import GIVEN_UP, AttemptState, Exclusion, MessageKind
 from outreach.contacts.wishes import read_left_alone
 from outreach.core.bulk import columns_of, values_subquery
-from outreach.models.contacts import Contact, KeptValue, Phone, Suppression, SuppressionReason
+from outreach.models.contacts import Contact, KeptValue, Membership, Phone, Suppression, SuppressionReason
 from outreach.rules.wishes import EVERYTHING, scopes_of
 
 
@@ -64,8 +64,8 @@ def recent_messages(
 def read_list_values(session: Session, rows: Sequence[Any]) -> dict[tuple[int, int], dict[str, str]]:
     """Return what the lists of their campaigns say of these rows' people in the fields of their texts, the newest import's.
 
-    Rows have `campaign_id`, the campaign's `fields` and `contact_id`. By campaign and contact; in one query for all rows, and
-    in none where no text has such fields.
+    A list that only names somebody counts where none that recorded them says anything. Rows have `campaign_id`, the campaign's `fields`
+    and `contact_id`. By campaign and contact; in one query for all rows, and in none where no text has such fields.
     """
     wanted = [row for row in rows if row.fields and row.contact_id is not None]
     if not wanted:
@@ -76,12 +76,16 @@ def read_list_values(session: Session, rows: Sequence[Any]) -> dict[tuple[int, i
     query = (
         select(CampaignList.campaign_id, KeptValue.contact_id, KeptValue.name, KeptValue.value)
         .join(KeptValue, KeptValue.list_id == CampaignList.list_id)
+        .outerjoin(
+            Membership,
+            and_(Membership.list_id == KeptValue.list_id, Membership.contact_id == KeptValue.contact_id),
+        )
         .where(
             CampaignList.campaign_id.in_({row.campaign_id for row in wanted}),
             KeptValue.contact_id.in_(contacts),
             KeptValue.name.in_(names),
         )
-        .order_by(KeptValue.import_id, KeptValue.list_id)
+        .order_by(Membership.stated.is_(null()), KeptValue.import_id, KeptValue.list_id)
     )
     for campaign_id, contact_id, name, value in session.execute(query):
         values.setdefault((campaign_id, contact_id), {})[name] = value

@@ -66,10 +66,10 @@ NOSY, THEIR_APPROVER, PROVINCE = "pn@loa.example", "pn-duyet@loa.example", "tinh
 OPT_OUT = Closing.OPT_OUT
 
 
-def bring(world: World, folder: Path, code: str, list_name: str, *rows: str) -> int:
+def bring(world: World, folder: Path, code: str, list_name: str, *rows: str, header: str = HEADER) -> int:
     """Import rows into a list of an organisation; the import's id."""
     file = folder / f"{code}-{list_name}.csv"
-    file.write_text("\n".join([HEADER, *rows]), encoding="utf-8")
+    file.write_text("\n".join([header, *rows]), encoding="utf-8")
     with world.runtime.db.write() as session:
         owner = session.scalars(select(Organisation.id).where(Organisation.code == code)).one()
         into = find_or_create_list(session, organisation_id=owner, name=list_name, now=world.now)
@@ -345,6 +345,19 @@ def test_what_a_person_writes_goes_to_who_recorded_them_and_not_to_who_names_the
         return [who for who, lines in seen.items() if any(line.person == "Y Lan" for line in lines)]
 
     assert readers() == [farmer]
+
+
+def test_a_persons_text_has_what_the_list_that_recorded_them_says_and_not_a_later_one_that_names_them(
+    world, unnumbered, tmp_path
+):
+    fields = {"header": f"{HEADER},{{giờ hẹn}}"}
+    bring(world, tmp_path, "ND", "Mới", f"Y Lan,1970,Làng Kà,,{local(3)},có,8h", **fields)
+    text = {"text": "Moi den luc {giờ hẹn}: {link}", "fields": {"giờ hẹn": "gio hanh chinh"}}
+    world.launch(lists=["Tên lạ", "Mới"], **text)
+    bring(world, tmp_path, "PN", "Tên lạ", "Y Lan,1970,Làng Kà,,,,21h", **fields)
+    world.send()
+    (body,) = (line["Body"] for line in world.simulator.ledger() if line["To"] == number(3))
+    assert "den luc 8h:" in body
 
 
 def test_recording_that_somebody_asks_for_help_shows_no_number_that_ones_lists_do_not_have(world, unnumbered):
