@@ -32,6 +32,7 @@ from campaigns.lifecycle import change_state, hold_for_approval, pause_automatic
 from campaigns.live_permit import LIVE_NOT_ALLOWED, lacks_permit
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message, Outbox
+from campaigns.models.replies import BY_ANYBODY
 from campaigns.planning.approvals import compute_terms, read_approvals
 from campaigns.planning.audience import freeze_audience, sample_names
 from campaigns.planning.correcting_campaigns import freeze_receivers
@@ -367,8 +368,10 @@ FROM (
     SELECT r.id, r.campaign_id, r.phone_id, {arm} AS arm,
            CASE WHEN r.contact_id IS NULL OR x.phone_id IS NOT NULL OR u.contact_id IS NOT NULL
                 THEN 'suppressed'  -- the person was erased, or they or their number are left alone
-                WHEN :number > 1 AND (r.answer IS NOT NULL AND NOT r.wants_reminder OR EXISTS (  -- or asked us something and still waits
-                    SELECT 1 FROM cases c WHERE c.recipient_id = r.id AND c.done_at IS NULL
+                WHEN :number > 1 AND (r.answer IS NOT NULL AND NOT r.wants_reminder OR EXISTS (  -- or asked us something, not a stranger for them, and still waits
+                    SELECT 1 FROM cases c LEFT JOIN replies y ON y.id = c.reply_id
+                    WHERE c.recipient_id = r.id AND c.done_at IS NULL
+                    AND COALESCE(y.gateway_id, '') NOT LIKE :by_anybody
                 )) THEN 'answered'
                 WHEN :number > 1 AND EXISTS (
                     SELECT 1 FROM messages m WHERE m.recipient_id = r.id AND m.step_id IS NOT NULL
@@ -409,10 +412,11 @@ def queue_step(session: Session, step: Step, *, settings: Settings, now: datetim
     statement = text(_MESSAGES.format(counted=counted, firm=firm, **_arm_parts(step)))
     restore = restored_since(session, step, not_before=now - _JOINS_AGAIN_WITHIN if after else None)
     newest = session.scalar(select(func.max(Message.id))) if restore else 0
+    values = {"campaign": step.campaign_id, "step": step.id, "number": step.number, "after": after}
     with full_scan(session):
         session.execute(
             statement.bindparams(bindparam("scopes", campaign_scopes(step.campaign), expanding=True)),
-            {"campaign": step.campaign_id, "step": step.id, "number": step.number, "after": after},
+            {**values, "by_anybody": f"{BY_ANYBODY}%"},
         )
     session.execute(_OUTBOX, {"campaign": step.campaign_id, "step": step.id, "now": now, "after": after})
     if restore:

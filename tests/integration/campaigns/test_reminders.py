@@ -153,11 +153,15 @@ def test_a_question_or_an_unclear_reply_before_a_reminders_sending_holds_it_back
     assert world.status(campaign)["steps"][1]["messages"] == {"accepted": 1, "skipped": 1}
 
 
+@pytest.mark.parametrize("is_early", [False, True])  # before the reminder is queued
 @pytest.mark.parametrize("is_cry", [False, True])
-def test_what_a_stranger_notes_of_a_number_holds_back_no_reminder_to_it(world, is_cry):
+def test_what_a_stranger_notes_of_a_number_holds_back_no_reminder_to_it(world, is_cry, is_early):
     campaign = world.sent(people=1, step=REMINDERS[:1])
-    later(world, campaign, days=3)
+    if not is_early:
+        later(world, campaign, days=3)
     world.do(leave_note, number(0), "Gọi lại cho tôi", is_cry)
+    if is_early:
+        later(world, campaign, days=3)
     world.send()
     assert skipped(world, campaign, 2) == {}
     assert world.sent_to() == [number(0)] * 2
