@@ -456,9 +456,6 @@ def _give_again(
     now: datetime,
 ) -> None:
     """Record a withdrawn answer as a late reply: it overrides nothing that was said since, except as an opt-out."""
-    answered_at = recipient.answered_at if recipient else None
-    if withdrawn.label is not Label.OPT_OUT and answered_at and answered_at > withdrawn.at:
-        return
     withdrawn.reply_id = None  # the reply belongs to the new answer, so that the next label finds it
     session.flush()
     record_answer(

@@ -5,6 +5,7 @@ its answer. An officer's entry (heard at the door, by phone, at a meeting) also 
 smartphone; undoing the entry restores the earlier value.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -92,7 +93,7 @@ def record_answer(
 
     Locks the phone. `recipient` is None for a phone in no campaign: then only labels of CLOSING count.
     `acknowledge` is False if no message is to follow: the gateway has sent one, or the reply is old. `heard`: how an officer
-    heard it, and their id. `written_at`: when the words were, that an officer has read only now.
+    heard it, and their id. `written_at`: when the words were, that an officer has read only now: what was said since stays.
     """
     phone = lock_phone(session, phone_id)
     if said.label is Label.OPT_OUT and written_at and has_asked_since(session, phone_id, written_at):
@@ -102,6 +103,8 @@ def record_answer(
     else:
         said = said._replace(drive_only=False)
     answers = answers_of(session, recipient)
+    if written_at and said.label not in CLOSING and _is_said_since(session, answers, written_at):
+        return None
     scope = _scope_of(session, recipient, drive_only=said.drive_only)
     is_closed, is_number_closed = _read_closed(session, phone_id, recipient, said.label, scope)
     answer = Answer(
@@ -143,6 +146,12 @@ def record_answer(
     if acknowledge and _is_acknowledged(session, answer, is_number_closed=is_number_closed):
         queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)
     return answer
+
+
+def _is_said_since(session: Session, answers: Sequence[Answer], at: datetime) -> bool:
+    """Return whether one of these was said after a moment; what officers have read from replies was not."""
+    since = (answer for answer in answers if answer.at > at)
+    return any(each.source in OWN_SOURCES or session.get(OfficerEntry, each.id) for each in since)
 
 
 def _is_acknowledged(session: Session, answer: Answer, *, is_number_closed: bool) -> bool:

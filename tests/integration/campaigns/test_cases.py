@@ -254,6 +254,27 @@ def test_what_comes_back_with_a_label_overrides_nothing_that_was_said_since(worl
     assert [each.kind for each in world.cases()] == [CaseKind.HELP]
 
 
+@pytest.mark.parametrize("is_told", [False, True])
+def test_a_label_of_an_earlier_reply_overrides_nothing_that_was_said_since(world, campaign, is_told):
+    world.reply(number(0), "ok", gateway_id="SM1", now=world.in_hours(-0.2))
+    (unclear,) = world.cases()
+    recipient = world.recipient(number(0), campaign)
+    if is_told:
+        world.tell(recipient.contact_id, campaign, Label.INSTALLED)
+    else:
+        world.press(campaign, "installed")
+    for word in (Label.NEED_HELP, Label.NOT_YET):
+        do(world, label_reply, unclear.id, word)
+    assert world.recipient(number(0), campaign).answer is Label.INSTALLED
+
+
+def test_a_second_label_counts_in_place_of_the_first(world, campaign):
+    world.reply(number(0), "ok", gateway_id="SM1", now=world.in_hours(-0.2))
+    for word in (Label.NEED_HELP, Label.INSTALLED):
+        do(world, label_reply, world.cases()[0].id, word)
+    assert world.recipient(number(0), campaign).answer is Label.INSTALLED
+
+
 def test_a_press_on_the_page_has_no_label_to_correct(world, campaign):
     world.press(campaign, "need_help")
     with pytest.raises(WrongState, match="case_without_text"):
