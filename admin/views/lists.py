@@ -69,7 +69,11 @@ class RenameForm(Form):
 
 class MergeForm(Form):
     into = ChoiceField(
-        _l("Danh sách giữ lại"), coerce=row_id, empty=_l("Chọn"), required=True, codes=("list_merge_unfit",)
+        _l("Danh sách giữ lại"),
+        coerce=row_id,
+        empty=_l("Chọn"),
+        required=True,
+        codes=("list_merge_unfit", "list_merge_basis"),
     )
 
 

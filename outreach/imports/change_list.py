@@ -31,6 +31,7 @@ from outreach.models.contacts import (
     ImportIssue,
     ImportSighting,
     KeptValue,
+    LegalBasis,
     ListImport,
     Membership,
     Upload,
@@ -65,12 +66,15 @@ def archive_list(session: Session, list_id: int, *, user: User, now: datetime) -
 def merge_list(session: Session, list_id: int, *, into: int, user: User, now: datetime) -> ContactList:
     """Add the people of a list to another one of the same organisation, and archive it. Returns the other one.
 
-    Raises NotFound, NotAllowed, BadInput for the same list or one of another organisation, WrongState while a file is read.
+    Raises NotFound, NotAllowed, BadInput for the same list or one of another organisation, WrongState while a file is read, and where
+    nobody of the list may be written to, but of the other.
     """
     lock_imports(session)
     source, target = _lock(session, list_id, user), _lock(session, into, user)
     if source.id == target.id or source.organisation_id != target.organisation_id:
         raise BadInput("list_merge_unfit")
+    if source.basis is LegalBasis.NONE is not target.basis:
+        raise WrongState("list_merge_basis")
     _refuse_busy(session, source, target)
     people = carry_people(session, source, target, true())
     copy_values(session, source, target, true())

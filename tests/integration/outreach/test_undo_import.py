@@ -21,6 +21,7 @@ from outreach.models.contacts import (
     ImportChange,
     ImportIssue,
     ImportSighting,
+    LegalBasis,
     ListImport,
     Membership,
     Phone,
@@ -330,6 +331,14 @@ def test_a_list_into_which_a_file_is_being_read_is_not_merged_or_split(office):
             merge_list(office.runtime, lists[0], into=lists[1], user=user, now=now)
     with pytest.raises(WrongState, match="list_has_upload"):
         split_list(office.runtime, office.list_id, areas=[], name="Ba", user=user, now=now)
+
+
+def test_nobody_is_written_to_whose_list_without_a_legal_basis_is_merged(office):
+    office.change(ContactList, office.list_id, basis=LegalBasis.NONE)
+    other_id = office.add_list("Hai")
+    with pytest.raises(WrongState, match="list_merge_basis"):
+        office.do(merge_list, office.list_id, into=other_id)
+    office.do(merge_list, other_id, into=office.list_id)
 
 
 def with_smartphones(tmp_path: Path, *has: str) -> Path:
