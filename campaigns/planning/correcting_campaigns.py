@@ -54,7 +54,10 @@ _LANGUAGE = "COALESCE(m.language, p.language)"
 _RECIPIENTS = """
 WITH {blocked}
 SELECT r.contact_id, r.phone_id, r.list_id, r.area_code,
-       CASE WHEN u.contact_id IS NOT NULL OR b.opted_out = 1 OR r.answer = 'opt_out' THEN 'opted_out'
+       CASE WHEN u.contact_id IS NOT NULL OR b.opted_out = 1 THEN 'opted_out'
+            WHEN r.answer = 'opt_out' AND EXISTS (
+                SELECT 1 FROM left_alone w WHERE w.phone_id = r.phone_id AND w.scope IN :scopes
+            ) THEN 'opted_out'  -- by just this warning, and nobody has lifted it
             WHEN b.wrong = 1 THEN 'wrong_number'
             WHEN b.do_not_call = 1 THEN 'do_not_call'
        END AS exclusion

@@ -20,9 +20,10 @@ from campaigns.planning.correcting_campaigns import count_receivers
 from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
-from campaigns.rules.states import CampaignAction, CampaignState, MessageState
+from campaigns.rules.states import CampaignAction, CampaignState, Exclusion, MessageState
 from campaigns.second_wave import SecondWave, send_second_wave
 from outreach.accounts.users import find_user
+from outreach.contacts.contact import Closing, lift_suppression
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact, LegalBasis, Membership, Phone
 from outreach.rules.errors import WrongState
@@ -302,8 +303,11 @@ def test_exactly_those_who_got_it_get_the_correction_once_and_who_opted_out_sinc
     for index, state in ((1, MessageState.UNDELIVERED), (2, MessageState.UNKNOWN)):
         phone = world.phone(number(index))
         world.execute(update(Message).where(Message.phone_id == phone).values(state=state))
-    world.reply(number(3), "TC", gateway_id="SM3")
+    for index in (3, 4):
+        world.reply(number(index), "TC", gateway_id=f"SM{index}")
     world.send()  # the confirmation
+    lifted = {"reason": Closing.OPT_OUT, "note": "Xin nhận tin lại", "by": APPROVER}
+    world.do(lift_suppression, world.recipient(number(4), wrong).contact_id, world.phone(number(4)), **lifted)
     world.add_people(1, first=8)  # came into the list since
     draft = prepare(world, wrong)
     assert prepare(world, wrong) == draft, "a second press finds the draft"
@@ -311,6 +315,15 @@ def test_exactly_those_who_got_it_get_the_correction_once_and_who_opted_out_sinc
         world.decide(draft, _A.SUBMIT)
     assert send_correction(world, draft) == [number(i) for i in (0, 2, 4, 5, 6, 7)]
     assert world.status(draft)["excluded"] == {"opted_out": 1}
+
+
+def test_who_answered_a_warning_by_an_opt_out_gets_no_correction_that_passes_others(world):
+    warned = world.sent(people=2)
+    world.reply(number(0), "TC", gateway_id="SM1")
+    draft = prepare(world, warned)
+    world.change(Campaign, draft, urgent_reason="Bão số 9", urgent_basis="Điều 5")
+    counts = world.read(count_receivers, world.get_one(Campaign, draft), passes_opt_outs=True)
+    assert counts[:2] == (1, {Exclusion.OPTED_OUT: 1})
 
 
 def test_what_still_waits_is_paused_and_those_who_got_none_of_it_get_no_correction(world):
