@@ -252,10 +252,11 @@ _IN_LISTS = """LEFT JOIN (
         SELECT contact_id FROM memberships WHERE list_id IN :{lists} GROUP BY contact_id HAVING COUNT(*) >= {number}
     ) {name} ON {name}.contact_id = p.contact_id"""
 _CLOSED = "COALESCE(b.opted_out + b.wrong + b.do_not_call + b.taken, 0)"
-_CHOICE = f"""
+_REASONS = """
            COALESCE(b.wrong, 0) AS wrong, COALESCE(b.do_not_call, 0) AS do_not_call,
            COALESCE(b.taken, 0) AS taken,
-           CASE WHEN u.contact_id IS NOT NULL THEN 1 ELSE COALESCE(b.opted_out, 0) END AS opted_out,
+           CASE WHEN u.contact_id IS NOT NULL THEN 1 ELSE COALESCE(b.opted_out, 0) END AS opted_out"""
+_CHOICE = f"""{_REASONS},
            SUM(CASE WHEN {_CLOSED} = 0 THEN 1 ELSE 0 END) OVER person AS usable,
            ROW_NUMBER() OVER (person ORDER BY {_CLOSED}, cp.position) AS choice"""
 _UNREACHABLE = """
@@ -485,7 +486,6 @@ def audience_statement(
         facts="".join(f", {fact}" for fact in facts),
         joins=" ".join(joins),
         others=OTHERS_PHONES.format(some=some),
-        unreachable=_UNREACHABLE.strip(),
         conditions=clauses,
         **parts,
     )
@@ -501,7 +501,9 @@ def blocked_parts(passes_opt_outs: bool, *, taken: str = "", among: str = "") ->
     counted = " AND reason = 'wrong_number'" if passes_opt_outs else ""
     return {
         "blocked": _BLOCKED.format(counted=counted, firm=firm, taken=taken, among=among).strip(),
+        "reasons": _REASONS,
         "choice": _CHOICE,
+        "unreachable": _UNREACHABLE.strip(),
     }
 
 
@@ -529,7 +531,6 @@ def profile_statement(query: AudienceQuery, *, is_postgresql: bool) -> TextClaus
             language=_LANGUAGE,
             history=_HISTORY,
             joins=f"{_PHONE_LANGUAGE} {_PHONE_HISTORY}",
-            unreachable=_UNREACHABLE,
         )
     ).bindparams(bindparam("untold", expanding=True), bindparam("scopes", expanding=True))
 

@@ -53,21 +53,20 @@ _RECEIVED = "('sending', 'unknown', 'accepted', 'sent', 'delivered', 'no_report'
 _LANGUAGE = "COALESCE(m.language, p.language)"
 _RECIPIENTS = """
 WITH {blocked}
-SELECT r.contact_id, r.phone_id, r.list_id, r.area_code,
-       CASE WHEN u.contact_id IS NOT NULL OR b.opted_out = 1 THEN 'opted_out'
-            WHEN r.answer = 'opt_out' AND EXISTS (
-                SELECT 1 FROM left_alone w WHERE w.phone_id = r.phone_id AND w.scope IN :scopes
-            ) THEN 'opted_out'  -- by just this warning, and nobody has lifted it
-            WHEN b.wrong = 1 THEN 'wrong_number'
-            WHEN b.do_not_call = 1 THEN 'do_not_call'
-       END AS exclusion
-FROM recipients r
-JOIN messages m ON m.recipient_id = r.id AND m.state IN {received}
-JOIN steps s ON s.id = m.step_id AND s.campaign_id = r.campaign_id AND s.number = :step
-JOIN phones p ON p.id = r.phone_id
-LEFT JOIN blocked b ON b.phone_id = r.phone_id
-LEFT JOIN unwilling u ON u.contact_id = r.contact_id
-WHERE r.campaign_id = :corrected AND r.exclusion IS NULL AND r.contact_id IS NOT NULL{variant}
+SELECT contact_id, phone_id, list_id, area_code,
+       CASE WHEN answer = 'opt_out' AND EXISTS (
+           SELECT 1 FROM left_alone w WHERE w.phone_id = got.phone_id AND w.scope IN :scopes
+       ) THEN 'opted_out'  -- by just this warning, and nobody has lifted it
+       ELSE {unreachable} END END AS exclusion
+FROM (
+    SELECT r.contact_id, r.phone_id, r.list_id, r.area_code, r.answer,{reasons}
+    FROM recipients r JOIN contacts c ON c.id = r.contact_id
+    JOIN messages m ON m.recipient_id = r.id AND m.state IN {received}
+    JOIN steps s ON s.id = m.step_id AND s.campaign_id = r.campaign_id AND s.number = :step
+    JOIN phones p ON p.id = r.phone_id
+    LEFT JOIN blocked b ON b.phone_id = r.phone_id LEFT JOIN unwilling u ON u.contact_id = r.contact_id
+    WHERE r.campaign_id = :corrected AND r.exclusion IS NULL{variant}
+) got
 """
 
 
@@ -192,8 +191,8 @@ def _recipients_statement(
         if languages:
             chosen += f" AND ({_LANGUAGE} IS NULL OR {_LANGUAGE} NOT IN :languages)"
             parameters["languages"] = languages
-    blocked = blocked_parts(passes)["blocked"]
-    return _RECIPIENTS.format(received=_RECEIVED, variant=chosen, blocked=blocked), parameters
+    statement = _RECIPIENTS.format(received=_RECEIVED, variant=chosen, **blocked_parts(passes))
+    return statement, parameters
 
 
 def _execute(session: Session, statement: str, parameters: dict[str, Any]) -> Result[Any]:

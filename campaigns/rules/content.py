@@ -4,7 +4,7 @@
 so may each of its languages; the others stay Vietnamese. `{…}` are filled in when the page is rendered.
 
 A kind of campaign is a file in campaigns/planning/kinds; a campaign names its kind and may change any part of it.
-The labels are always the same nine; what `installed` means to people ("đã cài", "đã tiêm") is wording. A kind with
+The labels are always the same; what `installed` means to people ("đã cài", "đã tiêm") is wording. A kind with
 `own_answers` asks a question of its own; each of its answers amounts to a label (campaigns/rules/own_answers.py).
 """
 
