@@ -23,12 +23,17 @@ class NotSetUp(Exception):
     """The installation's settings are missing; `str()` says what to do."""
 
 
+def speak() -> None:
+    """Take the words of this process, and those of click and argparse, from the catalogue of the commands' helps."""
+    os.environ["LANGUAGE"] = language_of_environment()
+    gettext.bindtextdomain("commands", ROOT / "admin/translations")
+    gettext.textdomain("commands")
+
+
 def translate(sentence: str, **values: object) -> str:
-    """Return a sentence in the reader's language, from the catalogue of the commands' helps."""
-    languages = [language_of_environment()]
-    found = sentence and gettext.translation(
-        "commands", ROOT / "admin/translations", languages, fallback=True
-    ).gettext(sentence)
+    """Return a sentence in the reader's language."""
+    speak()
+    found = sentence and gettext.gettext(sentence)
     return found.format(**values) if values else found
 
 

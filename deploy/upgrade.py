@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy import VERSION
-from deploy.command import translate
+from deploy.command import speak, translate
 
 HOME = Path(os.environ.get("LOA_HOME", "/srv/loa"))
 ADDRESS = os.environ.get("LOA_ADDRESS", "127.0.0.1:8000")
@@ -237,6 +237,7 @@ def take_back(former: Path, new: Path, services: Sequence[str], *, revision: str
 
 def main() -> int:
     """Upgrade. Returns 1 if everything is as it was before, 2 if the former release does not run either."""
+    speak()
     options = argparse.ArgumentParser(prog="loa upgrade")
     options.add_argument(
         "source", nargs="?", type=Path, help=translate("a wheel, or a folder with the program")

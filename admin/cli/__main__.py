@@ -1,19 +1,16 @@
 """The program `loa`: all commands under its own name, in the reader's language, in groups of who needs them."""
 
 import gettext as catalogues  # by this name its calls are none of the pages' catalogue
-import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 from flask import Flask
 from flask.cli import FlaskGroup
 
-from deploy import language_of_environment
+from deploy.command import speak
 
-_CATALOGUES = Path(__file__).parents[1] / "translations"
 word = catalogues.gettext
 GROUPS = {
     "People, campaigns and figures": "contacts campaigns replies sms goals official reports",
@@ -63,10 +60,7 @@ def _load() -> Flask:
 
 def main(arguments: list[str] | None = None, **more: Any) -> None:
     """Run a command of `loa`."""
-    os.environ["LANGUAGE"] = language_of_environment()
-    # click looks up its own words here as well.
-    catalogues.bindtextdomain("commands", _CATALOGUES)
-    catalogues.textdomain("commands")
+    speak()
     program = Program(
         name="loa",
         create_app=_load,

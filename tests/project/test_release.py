@@ -101,6 +101,24 @@ def test_loa_of_a_clone_says_what_is_missing(tmp_path: Path) -> None:
     assert subprocess.run(version, cwd=ROOT, capture_output=True, text=True).stdout == f"Loa {VERSION}\n"
 
 
+@cases(
+    ("deploy.upgrade", "--foo", "không có tham số hay tùy chọn --foo"),
+    ("deploy.upgrade", "--from", "--from: cần một giá trị"),
+    ("admin.cli", "--foo", "Không có tùy chọn '--foo'"),
+    ("admin.cli", "serve --bind", "Tùy chọn '--bind' cần 1 giá trị"),
+)
+def test_a_command_that_was_mistyped_is_told_so_in_the_language_of_the_terminal(
+    tmp_path, module, words, said
+):
+    variables = {**os.environ, "LOA_LANG": "vi", "DATABASE_URL": f"sqlite:///{tmp_path}/loa.db"}
+    typed = [sys.executable, "-m", module, *words.split()]
+    told = subprocess.run(typed, cwd=ROOT, env=variables, capture_output=True, text=True)
+    assert told.returncode == 2
+    assert said in told.stderr
+    assert "usage" not in told.stderr.lower()
+    assert "error" not in told.stderr.lower()
+
+
 @pytest.mark.parametrize(
     ("is_taken_back", "status", "language", "said"),
     [
