@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from outreach.core.db import read_once
 from outreach.core.settings import Settings
 from outreach.core.signed_tokens import open_sealed
 from outreach.models.office import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
@@ -16,6 +17,7 @@ from outreach.rules.roads import ROADS, MessageIdentity, aggregator_road
 from outreach.sms.aggregator import load_profile
 
 
+@read_once
 def read_accounts(session: Session) -> Sequence[GatewayAccount]:
     """Return the accounts that are not closed, in their order."""
     return session.scalars(

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from outreach.core.db import read_once
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.places.areas import areas_within, descendants
 from outreach.rules.errors import LoaError, NotAllowed, or_raise
@@ -33,10 +34,17 @@ def organisations_of(session: Session, user: User) -> set[int] | None:
     """
     if user.role is Role.ADMINISTRATOR or (user.organisation_id is None and user.area_code is None):
         return None
-    within = _organisations_in(session, user.area_code)
-    if user.organisation_id is None:
+    return _organisations_in_scope(session, user.organisation_id, user.area_code)
+
+
+@read_once
+def _organisations_in_scope(
+    session: Session, organisation_id: int | None, area_code: str | None
+) -> set[int] | None:
+    within = _organisations_in(session, area_code)
+    if organisation_id is None:
         return within
-    own = session.get_one(Organisation, user.organisation_id)
+    own = session.get_one(Organisation, organisation_id)
     if own.parent_id is None and own.kind is OrganisationKind.FRONT:
         return None if within is None else within | {own.id}
     below = descendants(session.execute(select(Organisation.id, Organisation.parent_id)), [own.id])
@@ -63,14 +71,19 @@ def areas_of(session: Session, user: User) -> set[str] | None:
     """Return the areas whose contacts a user may see in those organisations; None means all."""
     if user.role is Role.ADMINISTRATOR or user.area_code is None:
         return None
-    return areas_within(session, [user.area_code])
+    return _areas_in(session, user.area_code)
+
+
+@read_once
+def _areas_in(session: Session, area_code: str) -> set[str]:
+    return areas_within(session, [area_code])
 
 
 def _organisations_in(session: Session, area_code: str | None) -> set[int] | None:
     """Return the organisations located in an area or below it; None for no area."""
     if area_code is None:
         return None
-    areas = areas_within(session, [area_code])
+    areas = _areas_in(session, area_code)
     return set(session.scalars(select(Organisation.id).where(Organisation.area_code.in_(areas))))
 
 

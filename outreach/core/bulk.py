@@ -170,13 +170,17 @@ def full_scan(session: Session) -> Iterator[None]:
     PostgreSQL cannot estimate how many rows the parts of such a statement return, guesses a few, and would then scan a
     million rows for each of a hundred thousand.
     """
-    if is_postgresql(session):
-        for setting in ("enable_nestloop = off", "jit = off", "work_mem = '64MB'"):
-            session.execute(text(f"SET LOCAL {setting}"))
+
+    def plan(nested: str, jit: str, memory: str) -> None:
+        if is_postgresql(session):  # in one round trip
+            settings = (
+                f"SET LOCAL enable_nestloop = {nested}; SET LOCAL jit = {jit}; SET LOCAL work_mem = {memory}"
+            )
+            session.execute(text(settings))
+
+    plan("off", "off", "'64MB'")
     yield
-    if is_postgresql(session):
-        for setting in ("enable_nestloop", "jit", "work_mem"):
-            session.execute(text(f"SET LOCAL {setting} TO DEFAULT"))
+    plan("DEFAULT", "DEFAULT", "DEFAULT")
 
 
 Row = TypeVar("Row")

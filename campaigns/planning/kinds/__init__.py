@@ -18,7 +18,7 @@ from campaigns.rules.kind_words import KindWords, read_words
 from campaigns.rules.reach import outside_base
 from campaigns.rules.replies.labels import Label
 from outreach.accounts.organisations import find_office
-from outreach.core.db import Database
+from outreach.core.db import Database, read_once
 
 
 def needs_smartphone(session: Session, kind: str) -> bool:
@@ -56,6 +56,7 @@ def load_kinds() -> dict[str, dict[str, Any]]:
     }
 
 
+@read_once
 def all_kinds(session: Session) -> dict[str, dict[str, Any]]:
     """Return every kind's content, by name: those that come with Loa, then those made in the office."""
     made = session.execute(select(MadeKind.code, MadeKind.content).order_by(MadeKind.code)).all()
