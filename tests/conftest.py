@@ -39,34 +39,35 @@ REST = tuple(
     for folder, names in {
         "browser": "import kept_form keyboard residents safety second_factor visit_phone",
         "integration/admin": """
-            agencies alike api_document brakes correct_texts demo drives english experiments
-            goals headline health health_answers hostile_requests import_doubts installs
-            issue_review kept_filters kept_form kinds legal_basis list_fields named_in_a_list
-            office official_figures privacy_requests provider reach registers reply_log reports
-            scope second_factor_and_sessions sending setup timeline undo_import
-            units_of_another_day users visits wording_progress
+            agencies alike api api_document brakes commands contacts correct_texts demo drives english
+            experiments goals headline health health_answers hostile_requests import_doubts
+            installs issue_review kept_filters kept_form kinds legal_basis list_fields
+            named_in_a_list office official_figures privacy_requests progress provider reach
+            refused_forms registers reply_log reports scope second_factor_and_sessions sending
+            setup timeline undo_import units_of_another_day users visits wording_progress
         """,
         "integration/campaigns": """
-            after_restore answer_page_asgi at_the_door billing calendar case_sms_answers
-            concurrent_actions control_phones decide_unknown erase_contact exchange experiments
-            gateway_accounts gateway_faults gateway_inbox goals health_retention
-            interleaved_transactions key_rotation list_fields merge_people message_life notices
-            one_person own_answers page_messages public_page reach registered_templates
-            reminders repeated_answers reply_channels report_documents retention second_wave
-            shared_limits status_adds_up ten_faults two_approvals urge_contact urgent_replies
-            user_notices visit_phones warnings_at_night webhooks
+            after_restore answer_page_asgi answer_totals at_the_door billing
+            calendar case_sms_answers concurrent_actions control_phones
+            daily_report decide_unknown erase_contact exchange experiments gateway_accounts
+            gateway_callbacks gateway_faults gateway_inbox goals health_retention
+            interleaved_transactions key_rotation leases list_fields merge_people message_life
+            notices one_person own_answers page_messages public_page reach reconcile
+            registered_templates reminders repeated_answers reply_channels report_documents
+            retention second_wave shared_limits status_adds_up ten_faults two_approvals
+            urge_contact urgent_replies user_notices visit_phones warnings_at_night webhooks
         """,
         "integration/outreach": """
             android approval_mail audit backup_files constraints correct_import_issues
             decide_issue decide_issues_alike do_not_call file_reader_bad_files
-            gateway_conformance gateway_guide hostile_files import_file issue_other_commune
-            kept_values killed_imports languages merge_contacts place_questions schema smpp
-            twilio_list twilio_webhooks undo_import units
+            gateway_conformance gateway_guide hostile_files import_file import_stories
+            issue_other_commune kept_values killed_imports languages merge_contacts
+            place_questions schema smpp twilio_list twilio_webhooks undo_import units
         """,
         "integration/simulator": "callbacks faults pages rules twilio_api",
         "integration/workers": """
-            cut_off_worker disk_full hosts queues_in_turn servers_away slow_callers upgrade
-            web_restarts
+            cut_off_worker disk_full hosts queues_in_turn servers_away slow_callers supervision
+            upgrade web_restarts
         """,
         "project": "names",
     }.items()

@@ -744,6 +744,7 @@ def test_what_a_form_or_a_query_names_is_looked_for_in_ones_own_scope(office):
     assert dump(office.runtime) == before
 
 
+@pytest.mark.rest
 def test_an_object_that_cannot_be_is_not_found(office):
     wrong = []
     for row in GUARDED:
@@ -765,6 +766,7 @@ def test_an_object_that_cannot_be_is_not_found(office):
     fail_with(wrong)
 
 
+@pytest.mark.rest
 def test_a_query_that_cannot_be_is_no_fault_of_ours(office, thorough):
     names = ("page", "list", "campaign", "organisation", "copy", "after", "done", "user")
     strange = {
@@ -799,6 +801,7 @@ def test_pages_open_for_their_roles_and_reading_changes_nothing(office):
     assert dump(office.runtime, without="audit_") == before
 
 
+@pytest.mark.rest
 def test_what_is_open_is_open_for_everybody(office):
     wrong = []
     for row in ROWS:

@@ -96,6 +96,7 @@ def test_a_worker_told_to_stop_gives_back_what_it_has_not_sent(world, simulator,
     assert len(world.sent_to()) == messages["accepted"] < 400
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_what_a_killed_worker_had_not_begun_to_send_waits_again_at_once(world, simulator, processes):
     world.add_people(400)
@@ -183,6 +184,7 @@ def test_calls_of_a_database_process_that_ends_are_refused_and_the_next_one_is_a
     assert not Path(f"/proc/{last}").exists()
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_worker_killed_while_its_database_process_starts_leaves_none_behind(world, processes):
     world.launch(people=1)
