@@ -37,9 +37,11 @@ _COLOURS = "xám|vàng|đỏ|hồng|xanh|cam|tím"
 # Quick to look for.
 _SEEN_IN_LEGENDS = re.compile(
     rf"[Mm]àu|MÀU|[Nn]ền|NỀN|[TtBb]ô(?:i )? |(?:{_COLOURS}|{_COLOURS.title()}|{_COLOURS.upper()})(?: \w+)? ?[=:–-]"
+    r"|[Gg]hi chú ?:|GHI CHÚ ?:|[Cc]hú (?:thích|giải)|[Qq]uy ước|[Kk]ý hiệu"
 )
 _LEGEND = re.compile(
-    r"(?:chú thích|ghi chú|quy ước|ký hiệu|chú giải)[^<]{0,20}\bmàu\b|\bmàu(?: sắc)?:", re.IGNORECASE
+    r"(?:chú thích|ghi chú|quy ước|ký hiệu|chú giải)(?:[^<]{0,20}\bmàu\b|(?<=chú)\s*:|(?<!chú)\W*$)|(?:các )?màu(?: sắc)?\W*$|\bmàu(?: sắc)?:",
+    re.IGNORECASE,
 )
 _IN_WORDS = re.compile(
     rf"(?:(?:nền|màu|tô|bôi|ô|chữ)(?: màu)? )?\b(?:{_COLOURS})(?: \w+)?\s*(?:=|:|-|–|là)\s*([^<,;.\n]+)",
@@ -64,25 +66,29 @@ def find_marks(path: Path) -> tuple[dict[str, dict[_Place, str]], dict[str, dict
         formats = _formats(_read(archive, "xl/styles.xml", names))
         texts = _read(archive, "xl/sharedStrings.xml", names)
         parts = {unescape(attribute(tag, b"name")): part for tag, part in sheet_parts(archive, names)}
+        inline = [] if _TEXT.search(texts) else [_read(archive, part, names) for part in parts.values()]
         legend = ""
         if any(colour for _, _, colour in formats):
-            inline = [] if _TEXT.search(texts) else [_read(archive, part, names) for part in parts.values()]
             legend = unescape(b"".join((texts, *inline)).decode("utf-8", "replace"))
         has_legend = _SEEN_IN_LEGENDS.search(legend) is not None
         is_told = has_legend and any(is_gone(said) or is_wrong(said) for said in _IN_WORDS.findall(legend))
-        has_legend = has_legend and (is_told or _LEGEND.search(legend) is not None)
         shared = _struck_texts(texts) if _STRIKE.search(texts) else {}
-        if not (shared or has_legend or any(is_struck or zeros > 1 for is_struck, zeros, _ in formats)):
+        is_marked = any(is_struck or zeros > 1 for is_struck, zeros, _ in formats)
+        if not (shared or has_legend or is_marked or any(map(_STRIKE.search, inline))):
             return {}, {}
-        known = [_plain(text) for text in _TEXT.findall(texts)] if has_legend else []
-        struck, shown = dict[str, dict[_Place, str]](), dict[str, dict[_Place, str]]()
-        for name, part in parts.items():
-            content = _read(archive, part, names)
-            struck[name], shown[name], cells = _marks_of(
-                content, formats, shared, known if has_legend else None
-            )
-            struck[name] |= dict.fromkeys(_told(cells, is_told), "")
-        return struck, shown
+        known = [_plain(text) for text in _TEXT.findall(texts)] if has_legend else None
+        marks = {
+            name: _marks_of(_read(archive, part, names), formats, shared, known)
+            for name, part in parts.items()
+        }
+        legends = {name: _legend_of(cells) for name, (_, _, cells) in marks.items()}
+        told = {colour: said for _, of_sheet in legends.values() for colour, said in of_sheet.items()}
+        for name, (struck, _, cells) in marks.items():  # a sheet may have the legend of all
+            rows, of_sheet = legends[name]
+            struck |= dict.fromkeys(_told(cells, rows, told | of_sheet, is_told), "")
+        return {name: each[0] for name, each in marks.items()}, {
+            name: each[1] for name, each in marks.items()
+        }
 
 
 def _read(archive: zipfile.ZipFile, name: str, names: set[str]) -> bytes:
@@ -175,19 +181,25 @@ def _plain(content: bytes) -> str:
     return unescape(_TAG.sub(b"", content).decode("utf-8", "replace")).strip()
 
 
-def _told(cells: Mapping[_Place, tuple[str, bytes]], is_told: bool) -> Iterator[_Place]:
-    """Yield the cells of people of whose colour a legend below says, or one in words (`is_told`), that they or their numbers are gone."""
+def _legend_of(cells: Mapping[_Place, tuple[str, bytes]]) -> tuple[set[int], dict[bytes, bool]]:
+    """Return the rows of a sheet's legend, and of its colours whether it says that people or their numbers are gone."""
     texts = Counter(row for (row, _), (text, _) in cells.items() if text)
     heads = (row for (row, _), (text, _) in cells.items() if _LEGEND.match(text) or _IN_WORDS.match(text))
     start = min(heads, default=-_ROWS_OF_LEGEND)
     rows = {row for row in range(start, start + _ROWS_OF_LEGEND) if texts[row] <= _TEXTS_OF_LEGEND}
-    gone = {
+    return rows, {
         colour: is_gone(said) or is_wrong(said)
         for (row, column), (text, colour) in cells.items()
         if colour and row in rows and (said := text or cells.get((row, column + 1), ("",))[0])
     }
+
+
+def _told(
+    cells: Mapping[_Place, tuple[str, bytes]], legend: set[int], gone: Mapping[bytes, bool], is_told: bool
+) -> Iterator[_Place]:
+    """Yield the cells of people of whose colour a legend says, or one in words (`is_told`), that they or their numbers are gone."""
     for (row, column), (_, colour) in cells.items():
-        if colour and row not in rows and gone.get(colour, is_told):
+        if colour and row not in legend and gone.get(colour, is_told):
             for step in (-1, 1):  # the cells on both sides, up to the first empty one
                 at = column
                 while (row, at) in cells:
