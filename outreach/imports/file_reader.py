@@ -374,7 +374,8 @@ def _said(path: Path, encoding: str) -> tuple[list[tuple[str, str]], Counter[str
     said, numbers, sender = list[tuple[str, str]](), Counter[str](), ""
     for _, by, text in _messages(path, encoding):
         sender = sender if by is None else by
-        if sender and len(said) < _MOST_CORRECTIONS and corrects(text):
+        names_one = (row := split_line(text)) is not None and not row[2] and is_full_name(row[1])
+        if sender and len(said) < _MOST_CORRECTIONS and not names_one and corrects(text):
             said.append(("" if OF_SOMEBODY.match(text) else sender, text))
         else:
             numbers[sender] += NUMBER.search(text) is not None

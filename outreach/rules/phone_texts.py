@@ -117,19 +117,32 @@ def read_phone_in_text(text: str) -> PhoneCell:
 # What a note says of the number beside it: that it is another's or wrong, or that the one in the note is the right one.
 _NO = r"(?:khong|khg|hong|hok|ko|kg|k)"
 _WRONG = re.compile(
-    r"\b((?:so|sdt|dt|dien thoai|may|sim) (?:\w+ ){0,2}(?:cua|muon) (?!minh$|toi\b|chinh\b|hoi vien\b)|(?:so|nha) nha ben"
-    r"|so la$|muon (?:so|may|dt)|chung (?:so|sdt|may|dt) voi|may muon|nguoi khac"
+    r"\b((?:so|sdt|dt|dien thoai|may|sim) (?:\w+ ){0,2}(?:cua|muon) (?!minh$|toi\b|chinh\b|hoi vien\b)|chung (?:so|sdt|may|dt) voi|nguoi khac"
     rf"|vo chong (?:\w+ ){{0,2}}(?:1|mot|chung) (?:so|sdt|dt|dien thoai|may|sim)|dung ten (?:giup|gium|ho|dum|thay)"
     rf"|(?:so|sdt|sim) (?:\w+ )?(?:sai|nham|cu|hong|khoa|mat|mo|tam)(?! ?0)|(?:sai|nham|bo|doi|xem lai|trung) (?:so|sdt)(?! ?0)"
     rf"|(?:doi|thay) sim|(?:cho|chua co) so moi|ghi nham|nham nguoi|(?:(?:thieu|thua|mo)(?: \d)?|du \d) so(?! ?0)|thue bao"
     rf"|(?<!hay )(?:khoa|mat|hong|hu|tat) (?:so|sim|may)(?! ?0)|mat (?:dt|dien thoai)(?! cu)|(?:may|dt) (?:bi )?(?:hong|hu|tat)"
-    rf"|(?:{_NO}|het|ngung) (?:con )?(?:dung|su dung|xai|sd)(?: (?:so|dt|sdt|nua)\b|$)|so {_NO} (?:dung|ton tai)"
-    rf"|{_NO} (?:co )?(?:dt|sdt|dien thoai|may|so) rieng|{_NO} (?:phai )?chinh chu|{_NO} (?:chac|doc duoc)|(?:chua|{_NO}) ro(?: so)?$"
-    rf"|{_NO} (?:\w+ )?(?:lien lac|lien he|goi|ll|lh)(?: \w+)? duoc|{_NO} (?:ai )?(?:nghe|bat) may"
-    rf"|goi (?:\w+ ){{0,3}}{_NO} (?:duoc|ai|nghe|bat)|(?:chua|can|phai|hoi|so) (?:xac minh|chac|kiem tra|lai|nay {_NO} phai)|kiem tra lai|xem lai|nghi (?:sai|nham)|hoi (?:do|truoc|xua)|(?:gio|nay) (?:chac|doi|xai)"
+    rf"|(?:{_NO}|het|ngung) (?:con )?(?:dung|su dung|xai|sd)(?: (?:so|dt|sdt|nua)\b|$)"
+    rf"|{_NO} (?:phai )?chinh chu|{_NO} (?:chac|doc duoc)|(?:chua|{_NO}) ro(?: so)?$"
+    rf"|{_NO} (?:\w+ )?(?:lien lac|lien he|goi|ll|lh)(?: \w+)? duoc"
+    rf"|(?:chua|can|phai|hoi|so) (?:xac minh|chac|kiem tra|lai|nay {_NO} phai)|(?:kiem tra|xem|xac minh) lai|(?:{_NO} (?:\w+ )?dung|sai) (?:nguoi|chu)|(?:dung|xai) ke|muon tam|nghi (?:sai|nham)|hoi (?:do|truoc|xua)|(?:gio|nay) (?:chac|doi|xai)"
     rf"|(?:{_NO}|dung|thoi|ngung) (?:muon )?(?:nhan|gui)(?: tin)?(?: nhan)?(?: nua)?$|(?:xin|yeu cau) (?:dung|{_NO}|thoi) (?:nhan|gui|goi)"
-    rf"|{_NO} (?:cho|dong y) (?:nhan|goi|gui)|{_NO} dong y$|dung goi|^tu choi|^huy (?:hen|lich)|ban may|(?:chu (?:so|sim|may)|dung ten)(?: la)? (?:chong|vo|con|me|bo|cha|chau)|hinh nhu|so (?:bi )?(?:thieu|thua|du)|so (?:nay |do )?bo(?: roi|$)|(?:^|va )(?:khong|ko) phai so)\b"
-    r"|^(?:da )?(?:xoa|gach|huy|sai|nham|hong|(?:xoa|loai|gach|huy|bo) (?:ten|bo)|khoa (?:may|2 chieu))$"
+    rf"|{_NO} (?:cho|dong y) (?:nhan|goi|gui)|{_NO} dong y$|dung goi|^tu choi|^huy (?:hen|lich)|ban may|(?:chu (?:so|sim|may)|dung ten)(?: la)? (?:chong|vo|con|me|bo|cha|chau)|hinh nhu|so (?:nay |do )?bo(?: roi|$))\b"
+    r"|^(?:da )?(?:xoa|gach|huy|sai|nham|hong|(?:chu )?mo|(?:xoa|loai|gach|huy|bo) (?:ten|bo)|khoa (?:may|2 chieu))$"
+)
+# A part of a note with a word of both kinds speaks of the number, whatever else it says; without accents fewer words are sure.
+_OF_NUMBER = frozenset(
+    "số so sđt sdt đt đtdđ thoại thoai máy may sim gọi goi dc nghe bắt alo lạc thuê bao chuông liên lien".split()
+)
+_IN_DOUBT = frozenset(
+    "không khong khôg ko k kg khg hổng hông hong hok chưa chua chẳng đừng thôi sai nhầm nham lộn lon hư hỏng khóa khoá bỏ đổi doi"
+    " ké ảo rác lạ tạm mượn muon thiếu thieu thừa thua dư mờ hết ngừng ngung ngưng cắt hủy huỷ trùng cũ xem kiểm kiem xác"
+    " bận tút te".split()
+)
+_NOT_OF_NUMBER = re.compile(
+    r"\b(?:xe|thợ|sửa|bán|tiệm|ra|vào) máy|máy (?:cày|may|bơm|gặt|xay|tính|móc|chà|bừa)|(?:mã|biển|con|nhà|đường|hộ|tổ|thôn|đội|ngõ|sổ) số"
+    r"|số (?:tiền|hộ|khẩu|nhà|con|thẻ|sổ|cccd|cmnd|kg|thứ|lượng|người|liệu|0 đầu)|(?:tên|thường) (?:thường )?gọi|gọi (?:là|bằng|tên)|hay tắt máy"
+    r"|mất điện thoại cũ|đã (?:gọi |được )*(?:kiểm tra|xác minh)|\bthì (?:gọi|nhắn).*|\b(?:buổi|giờ|gio|trưa|tối|sáng|chiều|đêm|\d+ ?[hg])\b.*"
 )
 _OF_RELATIVE = {*["vợ", "chồng", "ck", "vk", "con", "cháu", "mẹ", "má", "bố"]} | {
     f"con {each}" for each in ["trai", "gái", "dâu", "rể"]
@@ -140,22 +153,34 @@ _RIGHT = re.compile(
     r"(?:sang|thanh|bang|la|lai)\b|\bghi lai\b|\b(?:doi|thay) so\W*\d|\bnham so\b"
 )
 # That somebody died or is no longer there; who lost a phone is.
+_FAR = (
+    r"(?:sai gon|sg|(?:tp ?)?hcm|ha noi|da nang|da lat|can tho|hai phong|binh (?:duong|phuoc|dinh|thuan)|dong (?:nai|thap)|long an|tay ninh|vung tau|ba ria"
+    r"|lam dong|dac? ?(?:lak|lac|nong)|dak (?:lak|nong)|gia lai|kon tum|pleiku|buon ma thuot|bmt|quang (?:nam|ngai|tri|binh|ninh)|hue|nghe an|ha tinh|thanh hoa"
+    r"|nha trang|khanh hoa|phu yen|ninh thuan|tien giang|ben tre|tra vinh|vinh long|an giang|kien giang|phu quoc|hau giang|soc trang|bac lieu|ca mau"
+    r"|bac (?:ninh|giang)|mien (?:nam|bac|trung|tay)|nam lam|nuoc ngoai|nhat ban|han quoc|dai loan|campuchia|trung quoc|malaysia"
+    r"|lao dong|xkld|(?:bac|nam|nhat|han|uc|my|lao|phap|duc)(?: roi| lam(?: an)?)?$)"
+)
 _GONE = re.compile(
-    r"(?!(?:chong|vo(?! bao)|bo(?! (?:di|xu|nha di|tron))|me|cha|ong|ba|anh|chi|em|con|chau)\b)(?:.*\b)?(?:tu tran|qua doi|tu vong|da chet|bao tu|xuat canh"
+    r"(?!(?:chong|vo(?! bao)|bo(?! (?:di|xu|nha di|tron|sinh hoat))|me|cha|ong|ba|anh|chi|em|con(?! trong)|chau|dau)\b)(?:.*\b)?(?:tu tran|qua (?:doi|co)|tu vong|da chet|bao tu|xuat canh"
     r"|ta the|^(?:da )?khuat|quy tien|h[iy] sinh|chet duoi|(?:da )?tv (?:t|thang |ngay )?\d|da tv"
-    r"|(?:ve (?:voi|nha)|trong) (?:chua|cha)|^nghia vu quan su|an nghi|huong (?:duong|tho)|(?:xoa|rut|gach) (?:ten|don)|(?:rut|roi) khoi|huy (?:don|dang ky)|(?:khong|ko|k) (?:con )?tham gia|(?:thoi|het) tham gia|khai tru|nghi (?:viec|lam|ban|han|luon|choi)|nghi (?:tu )?(?:thang |nam |t)?(?:\d{1,2} )?20\d\d|tach (?:ho|khau)"
-    r"|(?:thoi|bo|nghi) hoc|ra (?:khoi )?(?:hoi|dang|doan|to|thon)|(?:thoi|nghi) sinh hoat|(?:het tuoi|truong thanh) (?:doan|hoi)|(?:ve|sang|qua) nha (?:me|con|chong|vo|ngoai|noi)|theo chong$|da chuyen(?! khoan\b)"
-    r"|ve que(?! (?:an tet|choi|tham))|di (?:nuoc ngoai|nhat|han|dai loan|lao dong|xkld|tu|cai nghien|nghia vu|biet|dau)|(?:o|sang|qua) (?:nuoc ngoai|(?:nhat|han|dai loan|uc|my)(?: ban| quoc)?$)|biet xu|mat tich|bo (?:xu|nha di|tron)|(?:khong|ko|k) (?:\w+ ){0,2}ve (?:nua|day|thon|lang|xom|ap)"
-    r"|xuat khau lao dong|(?:di|vao|vo|xuong|o|len) (?:sai gon|sg|binh duong|dong nai|long an|tp ?hcm|mien nam|nam(?: lam|$))"
+    r"|(?:ve (?:voi|nha)|trong) (?:chua|cha)|^nghia vu quan su|an nghi|huong (?:duong|tho)|(?:xoa|rut|gach) (?:ten|don)|(?:rut|roi|loai|ra) khoi|huy (?:don|dang ky)|khai tru|nghi (?:viec|lam|ban|han|luon|choi)|nghi (?:tu )?(?:thang |nam |t)?(?:\d{1,2} )?20\d\d|da nghi$|tach (?:ho|khau)"
+    r"|(?:thoi|ngung|dung|ket thuc|het|(?:khong|ko|k)(?: con)?|bo|nghi)(?: han| luon)? (?:theo doi|quan ly|tham gia|sinh hoat(?! deu)|lien he|moi|cu tru|sinh song|song|(?:o|trong)(?: (?:day|thon|lang|xom|ap|khom|to|hoi|danh sach|ds|dia phuong|nha nay)|$))"
+    r"|ra (?:hoi|dang|doan|to|thon)|(?:het tuoi|truong thanh) (?:doan|hoi)|(?:ve|sang|qua) nha (?:me|con|chong|vo|ngoai|noi)|theo chong$|da chuyen(?! (?:khoan|tien)\b)"
+    r"|ve que(?! (?:an tet|choi|tham))|di (?:tu|cai nghien|nghia vu|biet|dau)|(?:o|dang) tu$|trai giam|cai (?:tao|nghien)|biet xu|mat tich|bo (?:xu|nha di|tron)|(?:khong|ko|k) (?:\w+ ){0,2}ve (?:nua|day|thon|lang|xom|ap)"
+    rf"|xuat khau (?:lao dong|ld)|(?<!tai )dinh cu|noi khac|(?:di|ve|len|ra|vao|vo|xuong|qua|sang|o|song)(?: (?:o|tai|lam(?: an)?|ngoai|trong|tren))? {_FAR}"
     r"|(?:theo|o (?:voi|cung)) (?:con|chong|vo|bo|me|gia dinh|chau)(?: \w+)? (?:vao|ra|ve|di|len|xuong|sang|ngoai|trong|tren|duoi|o)"
-    r"|(?:nhap ngu|di bo doi)(?!.*\b19\d\d)|(?:chap hanh|thi hanh) an|bi bat|lay (?:chong|vo) (?!cung|trong|som|muon|roi|nam|thang)[a-z]\w*"
-    r"|(?:vo bao|da|vua|moi) mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the|suc|mua)\b)|(?:moi|vua) chet"
-    r"|(?:khong|ko|k) con (?:o|cu tru|sinh song|song|sinh hoat)|(?:khong|ko|k) o (?:day|dia phuong|thon|nha nay)|bo (?:di|dia phuong)$"
-    r"|xin (?:chuyen|rut|nghi|thoi|ra)|bao luu|ly hon.* ve|(?:o|di) (?:luon|han)|(?:ve|ra|vao|len|xuong|sang|qua|di) o (?:han|luon|voi|cung|nha|tai)|^(?:da )?rut(?:$| (?:ten|lui|von|tien|ra))|khong moi|chuyen (?:\w+ ){1,2}khac|chuyen (?:han|luon|xa|xuong|len|sang|qua|tuyen|nha)"
-    r"|doi (?:nha )?(?:qua|sang|ve|len|xuong) (?:khom|ap|thon|to|khu|phuong|xa|huyen|tinh|que)|don (?:nha |di |han |luon )*(?:di|len|xuong|qua|sang|vao|ra|ve(?! sinh))"
+    r"|(?:nhap ngu|di bo doi)(?!.*\b19\d\d| ve$)|(?:chap hanh|thi hanh) an|bi bat|lay (?:chong|vo) (?!cung|trong|som|muon|roi|nam|thang)[a-z]\w*"
+    r"|(?:vo bao|da|vua|moi) mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the|suc|mua|tien)\b)|bo (?:di|dia phuong)$"
+    r"|xin (?:chuyen|rut|nghi|thoi|ra)|bao luu|ly hon.* ve|(?:o|di) (?:luon|han)|(?:ve|ra|vao|len|xuong|sang|qua|di) o (?:han|luon|voi|cung|nha|tai)|^(?:da )?rut(?:$| (?:ten|lui|von|tien|ra))|chuyen (?:\w+ ){1,2}khac|chuyen (?:han|luon|xa|xuong|len|sang|qua|nha)"
+    r"|(?:doi|ban) nha(?: di| roi|$)|doi (?:nha )?(?:qua|sang|ve|len|xuong) (?:khom|ap|thon|to|khu|phuong|xa|huyen|tinh|que)|don (?:nha |di |han |luon )*(?:di|len|xuong|qua|sang|vao|ra|ve(?! sinh))"
     r"|(?:chuyen (?:di|den(?!$| (?:\d|nam|thang))|ve(?! (?:xa|thon|day)$)|vao|ra|khoi|noi|cho o|khau|ho khau|sinh hoat|sh|truong|xu|cong tac)|di khoi|cat khau|cat ho khau)"
-    r"(?! (?:so|sim|tu)\b))\b"
+    r"(?! (?:so|sim|tu)\b))(?:\b|(?<=\W))"
     r"|(?:cu )?(?:mat|chet)(?: (?:roi$|(?:ngay |thang |nam |t)?\d|(?:nam|thang|tuan|hom) (?:ngoai|truoc|qua|kia|nay|roi)\b).*)?$"
+)
+# As written: without accents also "mắt" and "mặt". What may be lost besides.
+_DEAD = re.compile(
+    r"(?:(?:cụ|đã|vừa|mới|bị|nay|già yếu) )*(?:mất|chết)\b(?! (?:sức|việc|mùa|trộm|cắp|giấy|cccd|cmnd|thẻ|tiền|đất|nhà|xe|điện|nước|ngủ|máy|đt|sđt|sim|số"
+    r"|sổ|bằng|dấu|con|vợ|chồng|cha|mẹ|bố|ba|má|một|hồ sơ|sóng|bò|trâu|gà|heo|lợn|tôm|cá|trắng)\b)"
 )
 _CHANGED = re.compile(
     r"\b(?:doi|thay|bo (?:so|sim|may|roi)|khoa|mat|hong|hu|nham|lon|sai)\b.*\b(?:(?:so|sdt|dt|sim) (?:moi|dung)(?: la)?|so (?:em|minh|toi) la"
@@ -169,7 +194,8 @@ _words = lru_cache(maxsize=20_000)(unaccented)
 @lru_cache(maxsize=20_000)
 def is_gone(text: str) -> bool:
     """Check whether a text, or a part of it, says that somebody died or is no longer there."""
-    return any(_GONE.match(_words(part)) for part in {text, *_CLAUSE.split(text)})
+    parts = {text, *_CLAUSE.split(text)}
+    return any(_GONE.match(_words(part)) or _DEAD.match(part.lower().strip()) for part in parts)
 
 
 def is_wrong(text: str) -> bool:
@@ -180,9 +206,14 @@ def is_wrong(text: str) -> bool:
 @lru_cache(maxsize=20_000)
 def says_wrong(text: str) -> bool:
     """Check whether a text says that a number is another's, wrong or not to be used."""
-    parts = {text, *_CLAUSE.split(text)}
-    is_said = any(_WRONG.search(_words(part)) or is_of_others(part) for part in parts)
-    return is_said or text.lower() in _SAYS_WRONG
+    parts = _CLAUSE.split(text)
+    is_said = any(_WRONG.search(_words(part)) or is_of_others(part) for part in {text, *parts})
+    return is_said or any(map(_is_in_doubt, parts)) or text.lower() in _SAYS_WRONG
+
+
+def _is_in_doubt(part: str) -> bool:
+    words = {*re.findall(r"\w+", _NOT_OF_NUMBER.sub(" ", part.lower()))}
+    return not (_OF_NUMBER.isdisjoint(words) or _IN_DOUBT.isdisjoint(words))
 
 
 def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool = True) -> PhoneCell:

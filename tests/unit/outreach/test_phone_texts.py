@@ -111,6 +111,28 @@ def test_names_in_one_cell(cell: str, count: int, names: list[str]) -> None:
         "ok",
         1,
     ),
+    *each_of(
+        "gọi không đúng người | máy báo không có thực | số đã đổi chủ | ghi lộn số | chưa gọi được | ké máy con | số ảo | sai chủ"
+        " | k gọi dc | so nay goi khong duoc | dùng ké | chữ mờ | cháu nghe giùm",
+        "review",
+        1,
+    ),
+    *each_of(
+        "về Bình Dương | đã bán đất, lên Cần Thơ | sang Lào làm ăn | về ngoài Bắc | thôi theo dõi | ngừng quản lý | không còn trong thôn"
+        " | loại khỏi ds | đang ở tù | định cư Mỹ | mất hồi tết | quá cố | di Dong Nai roi",
+        "review",
+        1,
+    ),
+    *each_of(
+        "không có xe máy | chưa có sổ | chưa có số nhà | hay tắt máy | tên thường gọi khác | đã gọi kiểm tra",
+        "ok",
+        1,
+    ),
+    *each_of(
+        "nghỉ học | chuyển tuyến | mắt kém | Mặt trận thôn | mất ngủ | đi bộ đội về | con gái ở Mỹ | chồng đi Nhật | tái định cư | nhắn tin thôi",
+        "ok",
+        1,
+    ),
     *each_of("số chính chủ | số của hội viên | ở với con | vợ liệt sĩ | số con gái 0913000248", "ok", 1),
 )
 def test_a_note_may_say_that_the_number_beside_it_is_wrong(note: str, status: str, count: int) -> None:
