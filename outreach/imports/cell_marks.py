@@ -37,7 +37,7 @@ _COLOURS = "xám|vàng|đỏ|hồng|xanh|cam|tím"
 # Quick to look for.
 _SEEN_IN_LEGENDS = re.compile(
     rf"[Mm]àu|MÀU|[Nn]ền|NỀN|[TtBb]ô(?:i )? |(?:{_COLOURS}|{_COLOURS.title()}|{_COLOURS.upper()})(?: \w+)? ?[=:–-]"
-    r"|[Gg]hi chú ?:|GHI CHÚ ?:|[Cc]hú (?:thích|giải)|[Qq]uy ước|[Kk]ý hiệu"
+    r"|[Gg]hi chú ?:|GHI CHÚ ?:|[Cc]hú (?:thích|giải)|CHÚ (?:THÍCH|GIẢI)|QUY ƯỚC|KÝ HIỆU|[Qq]uy ước|[Kk]ý hiệu"
 )
 _LEGEND = re.compile(
     r"(?:chú thích|ghi chú|quy ước|ký hiệu|chú giải)(?:[^<]{0,20}\bmàu\b|(?<=chú)\s*:|(?<!chú)\W*$)|(?:các )?màu(?: sắc)?\W*$|\bmàu(?: sắc)?:",

@@ -12,15 +12,17 @@ from xml.etree import ElementTree
 
 from outreach.rules.column_cells import is_phone
 from outreach.rules.list_labels import PHONE, Column, meaning_of
+from outreach.rules.people_beside import begins_with_family
 
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _MOST_BYTES = 100 * 2**20  # of a document's text
 _HEADINGS = ["Họ và tên", "Số điện thoại", "Ngày sinh", "Đơn vị", "Địa chỉ", "Ghi chú"]
 _FIELDS = {"FN": 0, "TEL": 1, "BDAY": 2, "ORG": 3, "ADR": 4, "NOTE": 5}
 _CARD_LINE = re.compile(
-    r"(?:[\w-]+\.)?(?P<name>[\w-]+)(?P<parameters>(?:;[^:\"]*(?:\"[^\"]*\")?)*):(?P<value>.*)"
+    r"(?:(?P<group>[\w-]+)\.)?(?P<name>[\w-]+)(?P<parameters>(?:;[^:\"]*(?:\"[^\"]*\")?)*):(?P<value>.*)"
 )
 _CHARSET = re.compile(r"CHARSET=\"?([\w-]+)", re.IGNORECASE)
+_OWN_LABEL = re.compile(r";X-(?!CUSTOM)([^;:=]+)", re.IGNORECASE)  # of a number: "con dâu"
 _ESCAPED = re.compile(r"\\(.)")
 _SPLIT = re.compile(r"(?<!\\);")
 
@@ -115,7 +117,7 @@ def _unquoted(value: str, charset: re.Match[str] | None) -> str:
 def read_cards(lines: Iterable[str]) -> Iterator[list[str]]:
     """Yield headings, then a row for each contact of a vCard file (RFC 6350, and 2.1 with quoted-printable)."""
     yield _HEADINGS
-    row, parts = [list[str]() for _ in _HEADINGS], ""
+    row, parts, numbers = [list[str]() for _ in _HEADINGS], "", dict[str, int]()
     for line in _unfolded(lines):
         match = _CARD_LINE.match(line)
         if not match:
@@ -124,19 +126,31 @@ def read_cards(lines: Iterable[str]) -> Iterator[list[str]]:
         if "QUOTED-PRINTABLE" in parameters:
             value = _unquoted(value, _CHARSET.search(parameters))
         if name == "BEGIN":
-            row, parts = [[] for _ in _HEADINGS], ""
+            row, parts, numbers = [[] for _ in _HEADINGS], "", {}
         elif name == "END":
             cells = ["; ".join(dict.fromkeys(filter(None, texts))) for texts in row]
-            cells[0] = (row[0] or [""])[0] or parts
+            cells[0] = _in_order((row[0] or [""])[0], parts)
             if any(cells):
                 yield cells
         elif name == "N":
             family, given, middle, *_ = [*map(_plain, _SPLIT.split(value)), "", ""]
             parts = " ".join(filter(None, (family, middle, given)))
+        elif name == "X-ABLABEL" and match["group"] in numbers and not value.startswith("_$"):
+            row[1][numbers[match["group"]]] += f" ({_plain(value)})"
         elif name in _FIELDS:
             is_list = name in ("ADR", "ORG")
             text = ", ".join(filter(None, map(_plain, _SPLIT.split(value)))) if is_list else _plain(value)
-            row[_FIELDS[name]].append(text.removeprefix("tel:"))
+            label = _OWN_LABEL.search(match["parameters"]) if name == "TEL" else None
+            row[_FIELDS[name]].append(text.removeprefix("tel:") + (f" ({label[1]})" if label else ""))
+            if name == "TEL" and match["group"]:
+                numbers[match["group"]] = len(row[1]) - 1
+
+
+def _in_order(shown: str, parts: str) -> str:
+    """Return the name as shown, or as its parts from the family's to the given one where it is shown the other way round."""
+    is_turned = sorted(shown.split()) == sorted(parts.split()) and begins_with_family(parts)
+    is_named = begins_with_family(shown) and not shown.startswith(("Thị ", "Văn "))
+    return parts if not shown or (is_turned and not is_named) else shown
 
 
 def _plain(value: str) -> str:

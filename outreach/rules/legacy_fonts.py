@@ -50,6 +50,10 @@ _VNI = {
     **_SINGLE_LETTERS,
 }
 _VNI_RUN = re.compile("|".join(sorted(map(re.escape, _VNI), key=len, reverse=True)), re.IGNORECASE)
+# TCVN3 has no capitals with tones: "Lê Thị ánh" is Lê Thị Ánh.
+_NAMED_BEFORE = re.compile(
+    r"\b([A-ZĂÂĐÊÔƠƯ]\w* )([àáảãạằắẳẵặầấẩẫậèéẻẽẹềếểễệìíỉĩịòóỏõọồốổỗộờớởỡợùúủũụừứửữựỳýỷỹỵ]\w*)(?=$|[,;(]| [A-ZĂÂĐÊÔƠƯ])"
+)
 _WORD = re.compile(r"[^\s\d.,;:/()\"'!?+\-_\[\]]+")
 _TONES = "\u0300\u0301\u0303\u0309\u0323"
 _NUCLEI = (
@@ -105,7 +109,8 @@ def to_unicode(text: str, font: LegacyEncoding) -> str:
     if text.isascii() or _ONLY_UNICODE.search(text):
         return text
     if font is LegacyEncoding.TCVN3:
-        return _WORD.sub(_tcvn3_word, text)
+        converted = _WORD.sub(_tcvn3_word, text)
+        return _NAMED_BEFORE.sub(lambda found: found[1] + found[2].capitalize(), converted)
     return _VNI_RUN.sub(_vni_letter, text)
 
 

@@ -34,12 +34,18 @@ LONGEST_LABEL = 60
 
 PHONE = "phone"
 SENSITIVE = "not read"
+# Whose a number is, or who answers it: "Chủ số ĐT", "SĐT của ai", "Người giữ máy".
+WHOSE = re.compile(
+    r"\bcua ai\b|\bai (?:nghe|giu|cam|dung)\b|\b(?:(?<!ghi )chu|nguoi (?:nghe|giu|cam|dung|su dung)) (?:so(?! huu)|sdt|may|thue bao|sim|dt|dien thoai)\b"
+    r"|\b(?:so|may|dt|sdt|dien thoai|thue bao) (?:nay )?(?:la )?cua$"
+)
 _STROKED = re.compile(r"\bđ\.?t\d?\b|\bd\.?đ\b")
 # The first match decides: "Điện thoại thông minh" is no phone number, "Tên chi hội" no person's name.
 _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (meaning, re.compile(pattern))
     for meaning, pattern in (
         (Column.CORRECTS, r"^ma dong(?: giu nguyen)?$"),
+        (SENSITIVE, WHOSE.pattern),
         (Column.SMARTPHONE, r"\bsmart ?phone\b|\bthong minh\b|\bdttm\b"),
         (SENSITIVE, r"\bco (?:dt|sdt|dien thoai)\b|\bloai (?:dt|dien thoai)\b|\bphone \d+ (?:label|type)$"),
         (

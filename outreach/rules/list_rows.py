@@ -21,7 +21,7 @@ from outreach.rules.identity import name_key, soften_name
 from outreach.rules.kept_values import Unfit, read_values
 from outreach.rules.legacy_fonts import convert_legacy_row, is_odd
 from outreach.rules.list_columns import Header, not_for_phones
-from outreach.rules.list_labels import Column, meaning_of
+from outreach.rules.list_labels import WHOSE, Column, meaning_of
 from outreach.rules.list_people import Below, closes, is_person, is_title
 from outreach.rules.people_beside import (
     PersonBeside,
@@ -78,7 +78,6 @@ _OF_RELATIVE = re.compile(r"\b(?:nguoi (?:than|nha)|than nhan)\b")
 _NEW = re.compile(
     r"\bmoi(?: nhat)?$|\bcap nhat\b|\bhien (?:nay|tai)\b|\bdang (?:dung|su dung)$|\bdieu chinh\b"
 )
-_WHOSE = re.compile(r"\bcua ai\b|\bchu (?:so|may|thue bao)\b")
 _OWN = re.compile(r"(?:(?:so )?chinh chu|ban than|cua minh|minh|toi|x)\b")
 _OF_KIN = re.compile(
     r"\b(vo|chong|con|chau|bo|cha|me|phu huynh|gia dinh)(?: (?:me|trai|gai|dau|re|chau|cai))?$"
@@ -231,12 +230,13 @@ def _kin(heading: str) -> str:
 def _unread_columns(header: Header) -> list[tuple[int, str]]:
     """Return the columns that mean nothing to the reader, with their headings."""
     read, paths = {*header.meanings(), *header.sensitive}, header.paths or ("",) * _COLUMNS_OF_NO_HEADING
-    return [(at, path) for at, path in enumerate(paths) if at not in read]
+    return [(at, path.replace("_", " ")) for at, path in enumerate(paths) if at not in read]
 
 
 def _is_of_another(heading: str) -> bool:
     words = unaccented(heading)
-    return bool(_OF_ANOTHER.search(words) or _OF_KIN.search(words) or _ANOTHER.match(words))
+    is_said = re.search(r"\b(?:ghi|nhan xet|danh gia|y kien)$", words)  # "GVCN ghi"
+    return not is_said and bool(_OF_ANOTHER.search(words) or _OF_KIN.search(words) or _ANOTHER.match(words))
 
 
 def _more_notes(unread: Sequence[tuple[int, str]], *, is_given_back: bool) -> list[int]:
@@ -296,7 +296,7 @@ class RowReader:
         self._people = deque[tuple[str, str, PhoneCell]](maxlen=_MOST_ABOVE)
         unread = _unread_columns(header)
         self._more_notes = _more_notes(unread, is_given_back=Column.CORRECTS in columns)
-        self._whose = [at for at, path in unread if _WHOSE.search(unaccented(path))]
+        self._whose = [at for at, path in unread if WHOSE.search(unaccented(path))]
         remarks = (at for at, path in unread if path and not meaning_of(path) and not _is_of_another(path))
         self._told = [*(header.phones if len(header.phones) > 1 else ()), *remarks]
 
@@ -448,7 +448,8 @@ class RowReader:
             own = read_phone_cells(_cells(row, self._own, header.pieces))
             others = read_phone_cells(_cells(row, self._others, ()))
             if own.numbers:  # one phone for both is perhaps the other's
-                return (own if {*own.numbers}.isdisjoint(others.numbers) else for_review(own)), ()
+                is_shared = others.reason is Reason.DITTO or not {*own.numbers}.isdisjoint(others.numbers)
+                return (for_review(own) if is_shared else own), ()
             return for_review(others) if others.numbers else own, ()
         newest = read_phone_cells(_cells(row, self._newest, ())) if self._newest else None
         cell = newest if newest and newest.numbers else read_phone_cells(phones)
@@ -478,7 +479,8 @@ class RowReader:
             if more := cell_text(cell_at(row, at)):
                 phone = beside_note(phone, more)
         for at in self._whose:
-            if (whose := unaccented(cell_text(cell_at(row, at)))) and not _OWN.match(whose):
+            whose = unaccented(cell_text(cell_at(row, at)))
+            if whose and not _OWN.match(whose) and whose not in map(unaccented, names):
                 phone = for_review(phone)
         return phone
 

@@ -179,7 +179,7 @@ _NAME_IN_BRACKETS = re.compile(r"^([^()]+)\(([^()\d]+)\)")
 # How somebody is addressed or what they are, before the name; "Ông Văn An" has the family name Ông.
 _ADDRESSED = re.compile(
     r"(?:(?:(?:ông|bà|cô|chú|bác|anh|chị|cụ|thầy|em|đ/c|đ\.c|đc|đồng chí|hộ|gia đình|gđ|già làng|(?:phó )?trưởng thôn|thôn trưởng"
-    r"|tổ trưởng|mr|mrs|ms|sr|sư(?: cô| thầy)?|(?:bà )?mẹ vnah)\b\.?|[ÔBACĐ]\.)[\s:]+|(?-i:[ÔBAC])\.(?=\w\w))+(?!văn\b|thị\b)(?=[^\W\d_])",
+    r"|tổ trưởng|achar|sãi cả|mr|mrs|ms|sr|sư(?: cô| thầy)?|(?:bà )?mẹ vnah)\b\.?|[ÔBACĐ]\.)[\s:]+|(?-i:[ÔBAC])\.(?=\w\w))+(?!văn\b|thị\b)(?=[^\W\d_])",
     re.IGNORECASE,
 )
 # Names of saints before a Catholic's own.
@@ -190,7 +190,7 @@ _SAINTS = re.compile(
     re.IGNORECASE,
 )
 _IS_NO_NAME = re.compile(
-    r"[BCDĐGHKLMNPQRSTVXY]{2,}\d{0,2}|[A-ZĐ]?\d{1,2}|(?:19|20)\d\d|TYT|UBND"
+    r"[BCDĐGHKLMNPQRSTVXY]{2,}\d{0,2}|[A-ZĐ]?\d{1,2}|(?:19|20)\d\d|TYT|UBND|MỚI|CŨ"
 )  # "PN", "K5"
 _ROLES = {"Trưởng", "Phó", "Tổ", "Bí", "Khóm", "Thôn", "Ấp", "Chủ", "Chi"}
 # First words that are an address or a family's name: "Y sĩ", "co Hoa".

@@ -219,7 +219,9 @@ _BESIDE_NUMBER = re.compile(
 _BESIDE_IN_BRACKETS = re.compile(
     rf"\d[^()\d]*\((?:[^)\d]*[\s-])?(?:{_OTHERS}|thư ký)\b(?![^)]*\d)", re.IGNORECASE
 )
-_OF_COUPLE = re.compile(r"(?<!\w)[vcbm]k?\W+\d.*\d\W+[vcbm]k?\W+\d")  # "V: …, C: …", "B: …, M: …"
+_OF_COUPLE = re.compile(  # "V: …, C: …", "Ba: … Mẹ: …"
+    rf"(?<!\w)(?:[vcbm]k?|{_OTHERS}(?: \w+)?)\W+\d.*\d\W+(?:[vcbm]k?|{_OTHERS}(?: \w+)?)\W+\d"
+)
 
 # "0905… gọi không được thì 0913…": whose the second is, is not said.
 _IN_RESERVE = re.compile(
@@ -231,7 +233,7 @@ _OUT_OF_USE = re.compile(
     r"|\b(?:bỏ|cũ)\b\W*(?:số |sim )?(?:cũ\W*)?(?=[\d+])"
 )
 _APART = re.compile(
-    r"[;,\n|/]|\s[-–+]\s|\s(?:hoặc|hay|và)\s|(?<=\d{9})\s+(?=0\d)|(?!^)(?=\([^)]*\d)|(?<=[^\W\d_]\))\s*(?=[\d+])"
+    r"[;,\n|/]|\s[-–+]\s|\s(?:hoặc|hay|và)\s|(?<=\d{9})\s+(?=0\d|[^\W\d_]+\s*:)|(?!^)(?=\([^)]*\d)|(?<=[^\W\d_]\))\s*(?=[\d+])"
 )  # between numbers of several people, in words or brackets
 
 

@@ -64,6 +64,7 @@ _FILLERS = re.compile(
     r"^(?:(?:dạ|cho|quên|thêm|them|còn|và|với|có|mua|ghi|chị|anh|em|cô|chú|bác|ông|bà|cháu)[\s,]+)+(?=\w)",
     re.IGNORECASE,
 )
+_FAMILY_OF = re.compile(r"(?:gia đình|gđ|thân nhân)\b[^:]*:\s+", re.IGNORECASE)  # of whom is named behind it
 _BETWEEN = re.compile(r"\s[-–—]\s|[,;|\t]|\s{2,}|:\s")
 _NEXT = re.compile(r"\s*[;,.]\s+|\s+(?:và|với|còn)\s+|\s+(?=\d{1,2}[.)] )")  # between people in a message
 _SHARED = re.compile(
@@ -131,22 +132,22 @@ _WRONG = re.compile(
     r"|^(?:da )?(?:xoa|gach|huy|sai|nham|hong|(?:chu )?mo|(?:xoa|loai|gach|huy|bo) (?:ten|bo)|khoa (?:may|2 chieu))$"
 )
 # A part of a note with a word of both kinds speaks of the number, whatever else it says; without accents fewer words are sure.
-_OF_NUMBER = frozenset(
-    "số so sđt sdt đt đtdđ thoại thoai máy may sim gọi goi dc nghe bắt alo lạc thuê bao chuông liên lien".split()
+_OF_NUMBER = (
+    "số so sđt sdt đt đtdđ thoại thoai máy may sim gọi goi dc nghe bắt alo lạc thuê bao chuông liên lien"
 )
-_IN_DOUBT = frozenset(
-    "không khong khôg ko k kg khg hổng hông hong hok chưa chua chẳng đừng thôi sai nhầm nham lộn lon hư hỏng khóa khoá bỏ đổi doi"
-    " ké ảo rác lạ tạm mượn muon thiếu thieu thừa thua dư mờ hết ngừng ngung ngưng cắt hủy huỷ trùng cũ xem kiểm kiem xác"
-    " bận tút te".split()
-)
+_IN_DOUBT = """
+    không khong khôg ko k kg khg hổng hông hong hok chưa chua chẳng đừng thôi sai nhầm nham lộn lon hư hỏng khóa khoá bỏ đổi doi ké ảo
+    rác lạ tạm mượn muon thiếu thieu thừa thua dư mờ hết ngừng ngung ngưng cắt hủy huỷ trùng cũ xem kiểm kiem xác bận tút te
+"""
+_TWO_KINDS = frozenset(_OF_NUMBER.split()), frozenset(_IN_DOUBT.split())
 _NOT_OF_NUMBER = re.compile(
     r"\b(?:xe|thợ|sửa|bán|tiệm|ra|vào) máy|máy (?:cày|may|bơm|gặt|xay|tính|móc|chà|bừa)|(?:mã|biển|con|nhà|đường|hộ|tổ|thôn|đội|ngõ|sổ) số"
     r"|số (?:tiền|hộ|khẩu|nhà|con|thẻ|sổ|cccd|cmnd|kg|thứ|lượng|người|liệu|0 đầu)|(?:tên|thường) (?:thường )?gọi|gọi (?:là|bằng|tên)|hay tắt máy"
     r"|mất điện thoại cũ|đã (?:gọi |được )*(?:kiểm tra|xác minh)|\bthì (?:gọi|nhắn).*|\b(?:buổi|giờ|gio|trưa|tối|sáng|chiều|đêm|\d+ ?[hg])\b.*"
 )
-_OF_RELATIVE = {*["vợ", "chồng", "ck", "vk", "con", "cháu", "mẹ", "má", "bố"]} | {
-    f"con {each}" for each in ["trai", "gái", "dâu", "rể"]
-}
+_OF_RELATIVE = re.compile(
+    r"(?:vợ|chồng|ck|vk|con|cháu|mẹ|má|bố|con (?:trai|gái|dâu|rể))(?: (?:ruột|đẻ|nuôi|cả|út|lớn|nội|ngoại|chồng|vợ))?"
+)
 _SAYS_WRONG = {"bỏ", "loại", "hư", "khóa", "khoá", "trùng"}  # without accents: "bố", "Khoa", "Trung"
 _RIGHT = re.compile(
     r"\b(?:so|sdt|dt|dien thoai|sim) (?:\w+ )?(?:moi|dung)\b|\bmoi doi\b|\b(?:doi|chuyen|thay|sua|ghi) (?:so |lai )?"
@@ -213,7 +214,7 @@ def says_wrong(text: str) -> bool:
 
 def _is_in_doubt(part: str) -> bool:
     words = {*re.findall(r"\w+", _NOT_OF_NUMBER.sub(" ", part.lower()))}
-    return not (_OF_NUMBER.isdisjoint(words) or _IN_DOUBT.isdisjoint(words))
+    return not any(kind.isdisjoint(words) for kind in _TWO_KINDS)
 
 
 def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool = True) -> PhoneCell:
@@ -237,7 +238,7 @@ def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool =
     if len(cell.numbers) == 2 and _SECOND_IS_ANOTHERS.search(words):
         return replace(cell, numbers=cell.numbers[:1])
     is_right = _RIGHT.search(words)
-    wrong = is_wrong(note) or note in _OF_RELATIVE
+    wrong = is_wrong(note) or _OF_RELATIVE.fullmatch(note) is not None
     if not is_right and not wrong:
         return cell
     found = read_phone_in_text(note).numbers
@@ -363,6 +364,8 @@ def _until_name(text: str) -> tuple[str, str]:
     """Return a text in two, before and from the part that begins with a family's name; the whole as the second where none does."""
     if are_couple(text):
         return "", text
+    if (family := _FAMILY_OF.match(text)) and begins_with_family(_FILLERS.sub("", text[family.end() :])):
+        return text[: family.end()], _FILLERS.sub("", text[family.end() :])
     for start in (0, *(sign.end() for sign in _BETWEEN.finditer(text))):
         named = _FILLERS.sub("", _ITEM.sub("", text[start:], count=1))
         if begins_with_family(named):

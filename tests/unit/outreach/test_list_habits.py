@@ -33,6 +33,8 @@ def read(tmp_path: Path, *rows: list[object]) -> list[tuple[str, str, tuple[str,
     ("written", "name"),
     [
         ("Danh Sóc Kha chùa Mới", "Danh Sóc Kha"),
+        ("Achar Danh Nhơn", "Danh Nhơn"),
+        ("Lê Ngọc HẬU", "Lê Ngọc HẬU"),
         ("Bs Lê Văn An trạm Y tế", "Lê Văn An"),
         ("LE THI MAI MN Hoa Sen", "LE THI MAI"),
         ("LÊ THỊ MAI kế toán", "LÊ THỊ MAI"),
@@ -434,6 +436,89 @@ def test_somebody_whose_colour_the_legend_says_is_gone_is_asked_about(
         ("Y Mơn", "review", (M,)),
         ("Y Lan", still, ("+84905000125",)),
     ]
+
+
+@pytest.mark.parametrize("title", ["Màu:", "Ghi chú:", "Quy ước", "CHÚ THÍCH"])
+def test_the_legend_of_one_sheet_is_that_of_all(tmp_path: Path, title: str) -> None:
+    path = tmp_path / "list.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        first, second = book.add_worksheet("Đọc trước"), book.add_worksheet("Thôn 1")
+        gone, paid = book.add_format({"bg_color": "#FFFF00"}), book.add_format({"bg_color": "#00B050"})
+        first.write(0, 0, title)
+        for line, (fill, said) in enumerate([(gone, "gọi không đúng người"), (paid, "đã nộp")], 1):
+            first.write_blank(line, 0, None, fill)
+            first.write(line, 1, said)
+        second.write_row(0, 0, ["Họ tên", "SĐT"])
+        second.write_row(1, 0, ["A Lâu", OWN], gone)
+        second.write_row(2, 0, ["Y Mơn", OTHER], paid)
+    assert people(path) == [("A Lâu", "review", (F,)), ("Y Mơn", "ok", (M,))]
+
+
+@pytest.mark.parametrize("is_inline", [True, False])
+def test_of_a_cell_whose_old_number_is_struck_the_new_one_counts(tmp_path: Path, is_inline: bool) -> None:
+    path = tmp_path / "list.xlsx"
+    with xlsxwriter.Workbook(path, {"constant_memory": is_inline}) as book:
+        sheet, struck = book.add_worksheet(), book.add_format({"font_strikeout": True})
+        sheet.write_row(0, 0, ["Họ tên", "SĐT"])
+        sheet.write(1, 0, "A Lâu")
+        sheet.write_rich_string(1, 1, struck, OTHER, f"  {OWN}")
+    assert people(path) == [("A Lâu", "ok", (F,))]
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell", "status"),
+    [
+        ("CHU_SO_DT", "Chồng", "review"),
+        ("Chủ thuê bao", "Mẹ ruột", "review"),
+        ("Người giữ máy", "con gái", "review"),
+        ("Ai nghe máy", "Bản thân", "ok"),
+        ("Máy của", "A Lâu", "ok"),  # themselves
+        ("GVCN ghi", "lên Đồng Nai", "review"),
+        ("SĐT chồng", "nt", "review"),
+        ("Ghi chú", "mẹ ruột", "review"),
+        ("Quan hệ với chủ hộ", "Vợ", "ok"),
+        ("Ghi chú ĐT", "Viettel", "ok"),
+    ],
+)
+def test_whose_a_number_is_another_column_says(tmp_path: Path, heading: str, cell: str, status: str) -> None:
+    assert read(tmp_path, ["Họ tên", "SĐT", heading], ["A Lâu", OWN, cell])[0] == ("A Lâu", status, (F,))
+
+
+@pytest.mark.parametrize(
+    ("cell", "status", "count"),
+    [
+        ("Ba: {0} Mẹ: {1}", "review", 2),
+        ("Bố {0}, mẹ {1}", "review", 2),
+        ("Ông: {0}\nBà: {1}", "review", 2),
+        ("con gái {0} con trai {1}", "review", 2),
+        ("HS: {0} Mẹ: {1}", "ok", 1),
+        ("HS: {0}; Mẹ: {1}", "ok", 1),
+        ("DĐ: {0} CQ: {1}", "ok", 2),
+    ],
+)
+def test_numbers_of_two_relatives_are_nobodys_own(cell: str, status: str, count: int) -> None:
+    found = read_phone_cell(cell.format(OWN, OTHER))
+    assert (found.status.value, found.numbers) == (status, (F, M)[:count])
+
+
+@pytest.mark.parametrize(
+    ("card", "row"),
+    [
+        ("FN:Lý Thị Lài\nitem1.TEL:{0}\nitem1.X-ABLabel:con dâu", ("Lý Thị Lài", "review")),
+        ("FN:Lý Thị Lài\nTEL;X-Chồng:{0}", ("Lý Thị Lài", "review")),
+        ("FN:Lý Thị Lài\nitem1.TEL:{0}\nitem1.X-ABLabel:_$!<Mobile>!$_", ("Lý Thị Lài", "ok")),
+        ("FN:Lý Thị Lài\nitem1.TEL:{0}\nitem1.X-ABLabel:khác", ("Lý Thị Lài", "ok")),
+        ("N:Trần;Thị Hường\nFN:Thị Hường Trần\nTEL:{0}", ("Trần Thị Hường", "ok")),
+        ("N:Mai;Lê Thị\nFN:Lê Thị Mai\nTEL:{0}", ("Lê Thị Mai", "ok")),
+        ("FN:Bùi Thị Thu MỚI\nTEL:{0}", ("Bùi Thị Thu", "ok")),
+    ],
+)
+def test_what_a_contact_of_a_phone_is_called_and_whose_the_number_is(
+    tmp_path: Path, card: str, row: tuple[str, str]
+) -> None:
+    path = tmp_path / "list.vcf"
+    path.write_text(f"BEGIN:VCARD\nVERSION:3.0\n{card.format(OWN)}\nEND:VCARD\n", encoding="utf-8")
+    assert people(path) == [(*row, (F,))]
 
 
 def test_colours_without_a_legend_say_nothing(tmp_path: Path) -> None:

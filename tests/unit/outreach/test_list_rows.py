@@ -64,7 +64,7 @@ def test_unicode_is_left_alone(texts):
 def test_capitals_that_the_font_made_stay_capitals():
     assert to_unicode("NGUYÔN V¡N ¶NH", LegacyEncoding.TCVN3) == "NGUYỄN VĂN ẢNH"
     assert to_unicode("NGUYEÃN VAÊN AÛNH", LegacyEncoding.VNI) == "NGUYỄN VĂN ẢNH"
-    assert to_unicode("§Æng ThÞ ¸nh", LegacyEncoding.TCVN3) == "Đặng Thị ánh"
+    assert to_unicode("§Æng ThÞ ¸nh, v¾ng", LegacyEncoding.TCVN3) == "Đặng Thị Ánh, vắng"
 
 
 @pytest.mark.parametrize(("font", "names"), [(LegacyEncoding.TCVN3, TCVN3), (LegacyEncoding.VNI, VNI)])

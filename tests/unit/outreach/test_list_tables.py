@@ -192,6 +192,10 @@ def test_names_that_nobody_is_addressed_by_look_wrong(name):
         ("  1.2 Y Blưm 0905000123", ["1.2", "Y Blưm", "0905000123", ""]),
         ("1. Trưởng nhóm: Lê Văn An - 0905000123", ["1", "Lê Văn An", "0905000123", "Trưởng nhóm"]),
         ("[08:05, 12/11/2026] Chị Hoa: 0905000123 nhé", ["", "", "0905000123", "nhé, Chị Hoa"]),
+        (
+            "2. Gia đình liệt sĩ A Bốc: bà Y Blưm, chị, ĐT 0905000123",
+            ["2", "Y Blưm", "0905000123", "Gia đình liệt sĩ A Bốc, chị"],
+        ),
     ],
 )
 def test_a_line_of_a_chat_without_its_hour_and_sender(line, parts):
