@@ -58,10 +58,11 @@ SECTIONS: Mapping[str, str] = tomllib.loads((_FOLDER / "pages.toml").read_text(e
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """A guide: its title and language, and the rest as HTML."""
+    """A guide: its title and language, its sections as (anchor, heading), and the rest as HTML."""
 
     title: str
     language: str
+    sections: list[tuple[str, str]]
     html: Markup
 
 
@@ -108,6 +109,7 @@ def read_guide(name: str, language: str = "vi") -> Guide | None:
     return Guide(
         title,
         language if is_translated else "vi",
+        [(str(h.attrGet("id")), text.content) for h, text in _headings(tokens) if h.tag == "h2"],
         Markup(parser.renderer.render(tokens[3:], parser.options, {})),  # noqa: S704 (our own files)
     )
 

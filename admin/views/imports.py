@@ -74,7 +74,7 @@ _UPLOAD_LIMITS = {
     "reply_log.receive": 2 * 2**20,
 }  # bytes
 _FORM_BYTES = 64 * 1024  # bytes for the form's other fields
-DOUBTS_SHOWN = 100  # rows of a page
+DOUBTS_SHOWN = 20  # rows of a page
 _MOST_SHEET_DIGITS = 4  # digits: a workbook has no ten thousand sheets
 _IN_PROGRESS = (UploadState.CHECKING, UploadState.STORING, UploadState.UNDOING)
 

@@ -367,8 +367,11 @@ class UrgingsView(AdminPage):
             shown = UrgeForm.on_page()
             if not shown.text.data:
                 shown.text.data = text
-            if contacts and not shown.address.data:
-                shown.contact.data, shown.address.data = contacts[0]
+                if not self.settings.smtp_url:
+                    shown.channel.data = UrgeChannel.SMS.value
+            within_reach = [each for each in contacts if self.settings.smtp_url or "@" not in each[1]]
+            if within_reach and not shown.address.data:
+                shown.contact.data, shown.address.data = within_reach[0]
             return self.render(
                 "progress/urge.html",
                 drive=drive,

@@ -66,7 +66,7 @@ def hides_lists(session: Session, campaigns: Sequence[int], *, user: User) -> bo
     return session.execute(hidden.limit(1)).first() is not None
 
 
-PAGE = 50
+PAGE = 20
 
 
 @dataclass(frozen=True, slots=True)

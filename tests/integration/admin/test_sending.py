@@ -232,6 +232,9 @@ def test_without_script_a_press_leads_back_to_the_sheet(world, client, campaign_
     # Twice does no harm, and is told.
     client.post(f"/admin/campaigns/{campaign_id}/running/pause", data=form)
     assert "Tạm dừng" in client.get("/admin/").text
+    sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
+    assert "Chi phí đến nay" in sheet
+    assert "Dự kiến gửi xong" not in sheet, "what stands still has no rate and no end"
 
 
 def test_failures_are_told_by_cause_in_words(world, client, campaign_id):

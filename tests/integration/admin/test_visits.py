@@ -274,6 +274,19 @@ def test_a_sheet_of_several_communes_says_which_and_one_of_a_single_commune_does
     assert (f"Thôn 3, {name}" in of_one, f"Thôn 3, {name} · " in of_one) == (True, False)
 
 
+def test_of_many_villages_twenty_stand_first(world, client):
+    world.add_people(22)
+    with world.runtime.db.write() as session:
+        for n, person in enumerate(session.scalars(select(Contact))):
+            person.village = f"Thôn {n + 1}"
+    campaign = world.sent()
+    world.set_all(MessageState.NO_REPORT)
+    signed_in(client, AUTHOR)
+    page = client.get(f"/admin/rounds/?campaign={campaign}&list=1").text
+    assert page.count('<tr class="further">') == 2
+    assert "Xem tất cả (22)" in page
+
+
 def test_a_campaign_alone_asks_for_a_list_or_a_place(client, campaign):
     assert "Hãy chọn thêm một danh sách" in client.get(f"/admin/rounds/?campaign={campaign}").text
     assert "Hãy chọn thêm một danh sách" not in client.get(f"/admin/rounds/?campaign={campaign}&list=1").text

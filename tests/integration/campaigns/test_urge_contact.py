@@ -72,6 +72,7 @@ def test_a_place_that_is_behind_is_urged_once_a_day_and_answers_by_the_link(clie
     assert refused.status_code == 422
     assert "Đồng chí Chủ tịch xã" in refused.text  # nothing typed is lost
     assert "chưa có máy chủ thư" in page, "it is said before anything is written"
+    assert '<option value="sms" selected' in page, "what can leave is what is offered first"
     assert post(client, sent, address=CONTACT, **typed).status_code == 303
     told = client.get(PAGE).text
     assert "Thư được gửi ngay" not in told
