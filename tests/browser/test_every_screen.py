@@ -57,6 +57,14 @@ def test_the_cost_of_a_draft_is_in_the_first_screenful(office, page_as):
     expect(cost).to_contain_text("đồng")
 
 
+def test_nothing_moves_when_the_emblem_comes_late(page_as):
+    page = page_as(AUTHOR, size=PHONE).open("/admin/")
+    emblem = page.locator(".top .brand img")
+    width = emblem.bounding_box()["width"]
+    emblem.evaluate("(image) => image.removeAttribute('src')")
+    assert emblem.bounding_box()["width"] == width
+
+
 def test_a_changed_filter_applies_at_once_and_keeps_the_focus(office, look_as):
     page = look_as(AUTHOR).open("/admin/campaigns/")
     assert not page.get_by_role("button", name="Lọc", exact=True).is_visible()
