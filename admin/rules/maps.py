@@ -94,7 +94,9 @@ def area_map(
         names.append(element("a" if link else "g", "", Markup().join(inside), **link))
     for text, point in (labels or {}).items():
         x, y = at(*point)
-        names.append(element("text", "place", shorten(_short_name(text), 16), x=x, y=y - 15, text_anchor="middle"))
+        names.append(
+            element("text", "place", shorten(_short_name(text), 16), x=x, y=y - 15, text_anchor="middle")
+        )
     return frame(name, title, description, span_y * scale + 2 * _EDGE, [*drawn, *names], role="group")
 
 

@@ -81,7 +81,9 @@ def test_figures_add_up_and_what_is_missing_is_said(world, client, agencies):
     signed_in(client, LEADER)
     assert "90,0%" in client.get("/admin/progress/").text
     assert client.get("/admin/agencies/").status_code == 200
-    assert "Mở một cơ quan để nhập thay" not in client.get("/admin/agencies/").text, "who may not is not told to"
+    assert "Mở một cơ quan để nhập thay" not in client.get("/admin/agencies/").text, (
+        "who may not is not told to"
+    )
     assert hand_in(client, agencies[1], "50", "", "41").status_code == 403
 
 
