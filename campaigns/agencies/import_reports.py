@@ -20,7 +20,7 @@ from campaigns.models.figures import AgencyReport, ReportChannel
 from campaigns.models.replies import AnswerPlace, AnswerSource, OfficerEntry
 from campaigns.planning.drives import drive_for_figures
 from campaigns.replies.one_person import latest_answer
-from campaigns.replies.record_answer import AnswerContext, record_officer_answer, undo_answer
+from campaigns.replies.record_answer import AnswerContext, record_officer_answer, undo_answer_by_id
 from campaigns.rules.agencies import RosterPerson, StaffCounts, by_number, count, find_heading, read_mark
 from campaigns.rules.replies.labels import USES, Label
 from outreach.accounts.permissions import require_role, visible_to, within_area
@@ -269,7 +269,7 @@ def _mark(
         if not marks[e164]:
             entry = session.get(OfficerEntry, latest.id) if latest else None
             if entry and entry.agency_id == agency.id:  # who share a number may work at two
-                undo_answer(session, recipient, now=now)
+                undo_answer_by_id(session, entry.answer_id, now=now)
                 taken_back += 1
         elif label in _OWN_ANSWERS:
             contrary += 1

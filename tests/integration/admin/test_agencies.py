@@ -11,12 +11,14 @@ from werkzeug.test import TestResponse
 
 from campaigns.activities.activity_log import ActivityFilter, read_summary
 from campaigns.agencies.reports import address_of
+from campaigns.cases.merge_people import merge_people
 from campaigns.models.activities import Activity
 from campaigns.models.campaigns import Drive
 from campaigns.models.figures import AgencyLink, AgencyReport
 from campaigns.models.replies import Answer, InstallReport
 from campaigns.planning.drives import choose_drive
 from campaigns.rules.activities import ActivityKind, ActivityTotals
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Role
 from outreach.models.contacts import Phone
@@ -291,6 +293,19 @@ def test_a_roster_takes_back_no_mark_of_another_agency(world, client, agencies):
     assert installs(world) == [(number(1), "roster", True)]
     hand_in_roster(client, agencies[0], husband.removesuffix("x"), campaign=str(campaign))
     assert installs(world) == [(number(1), "roster", False)]
+
+
+def test_a_mark_that_is_taken_back_leaves_what_the_person_reported_from_another_number(
+    world, client, agencies
+):
+    world.add_people(2, first=1)
+    campaign = world.sent()
+    world.reply(number(1), "1", gateway_id="SM1")
+    marked = f"1,Nguyễn Văn An,{number(2)},x,x"
+    hand_in_roster(client, agencies[0], marked, campaign=str(campaign))
+    world.do(merge_people, *(world.recipient(number(index), campaign).contact_id for index in (1, 2)))
+    hand_in_roster(client, agencies[0], marked.removesuffix("x"), campaign=str(campaign))
+    assert world.recipient(number(2), campaign).answer is Label.INSTALLED
 
 
 @cases(
