@@ -368,7 +368,8 @@ FROM (
     SELECT r.id, r.campaign_id, r.phone_id, {arm} AS arm,
            CASE WHEN r.contact_id IS NULL OR x.phone_id IS NOT NULL OR u.contact_id IS NOT NULL
                 THEN 'suppressed'  -- the person was erased, or they or their number are left alone
-                WHEN :number > 1 AND (r.answer IS NOT NULL AND NOT r.wants_reminder OR EXISTS (  -- or asked us something, not a stranger for them, and still waits
+                -- Whom an officer has opened again has not answered; or asked us something, not a stranger for them, and still waits.
+                WHEN :number > 1 AND (r.answer NOT IN ('opt_out', 'wrong_number') AND NOT r.wants_reminder OR EXISTS (
                     SELECT 1 FROM cases c LEFT JOIN replies y ON y.id = c.reply_id
                     WHERE c.recipient_id = r.id AND c.done_at IS NULL
                     AND COALESCE(y.gateway_id, '') NOT LIKE :by_anybody

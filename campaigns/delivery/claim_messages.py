@@ -48,6 +48,7 @@ from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import BY_ANYBODY, Case, Reply
 from campaigns.planning.preview import segment_price
 from campaigns.privacy.clocks import quiet_days
+from campaigns.rules.answers import CLOSING
 from campaigns.rules.budget import Spending, expected_segments
 from campaigns.rules.delivery import (
     MOST_FIRST_REFUSALS,
@@ -340,7 +341,8 @@ def _refusal_of(
     if row.message_id in known.closed_copies:
         return NOT_YET
     of, is_urgent = row.of, bool(row.of.urgent_reason)
-    has_answered = row.answer is not None and not row.wants_reminder
+    # Whom an officer has opened again has not answered: else they are stopped.
+    has_answered = row.answer not in (None, *CLOSING) and not row.wants_reminder
     return refusal_reason(
         kind=row.kind,
         step=_step_of(row),

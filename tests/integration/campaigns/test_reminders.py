@@ -18,13 +18,13 @@ from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.sending_status import StallReason
 from campaigns.rules.states import CampaignAction, MessageState, SkipReason
-from outreach.contacts.contact import Closing
+from outreach.contacts.contact import Closing, lift_suppression
 from outreach.core.settings import Settings
 from outreach.rules.quiet_days import NO_DAYS, Period, QuietDays
 from tests.integration.campaigns.test_audience import close_number
 from tests.support.admin_client import signed_in
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 CALL = Closing.DO_NOT_CALL
 
@@ -151,6 +151,22 @@ def test_a_question_or_an_unclear_reply_before_a_reminders_sending_holds_it_back
     world.send()
     assert skipped(world, campaign, 2) == {SkipReason.ANSWERED: 1}
     assert world.status(campaign)["steps"][1]["messages"] == {"accepted": 1, "skipped": 1}
+
+
+@pytest.mark.parametrize("is_early", [False, True])  # before the reminder is queued
+@pytest.mark.parametrize(("said", "reason"), [("TC", Closing.OPT_OUT), ("nhầm số rồi", Closing.WRONG_NUMBER)])
+def test_whoever_is_opened_again_by_an_officer_is_reminded(world, said, reason, is_early):
+    campaign = world.sent(people=2, step=REMINDERS[:1])
+    if not is_early:
+        later(world, campaign, days=3)
+    for index in range(2):
+        world.reply(number(index), said, gateway_id=f"SM{index}")
+    lifted = {"reason": reason, "note": "Xin nhận tin lại", "by": APPROVER}
+    person = world.recipient(number(1), campaign).contact_id
+    world.do(lift_suppression, person, world.phone(number(1)), **lifted)
+    later(world, campaign, days=3)
+    world.send()
+    assert [line["To"] for line in world.simulator.ledger() if line["Body"].startswith("Nhắc")] == [number(1)]
 
 
 @pytest.mark.parametrize("is_early", [False, True])  # before the reminder is queued
