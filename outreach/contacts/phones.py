@@ -29,7 +29,7 @@ from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_phone, find_recorded_contact, read_note
 from outreach.contacts.directory import visible_lists
 from outreach.contacts.languages import keep_unread, read_own_spellings
-from outreach.contacts.suppressions import hashes_of, lock_phones, suppress
+from outreach.contacts.suppressions import hashes_of, lift_suppressions, lock_phones, suppress
 from outreach.contacts.wishes import disown_wishes, keep_holders
 from outreach.core.bulk import change_rows, insert_rows, reserve_ids, values_subquery
 from outreach.core.db import is_postgresql
@@ -205,16 +205,13 @@ def note_at_the_door(session: Session, contacts: Collection[int]) -> None:
 
 
 def _mark_restored(session: Session, contact_id: int, phone_id: int, *, now: datetime) -> None:
-    """Mark a removed number as restored to the contact."""
-    session.execute(
-        update(RemovedPhone)
-        .where(
-            RemovedPhone.contact_id == contact_id,
-            RemovedPhone.phone_id == phone_id,
-            RemovedPhone.restored_at.is_(None),
-        )
-        .values(restored_at=now)
-    )
+    """Mark a removed number as restored to the contact, and open it where its removal closed it."""
+    of_link = (RemovedPhone.contact_id == contact_id, RemovedPhone.phone_id == phone_id)
+    removed = session.scalars(select(RemovedPhone).where(*of_link, RemovedPhone.restored_at.is_(None))).all()
+    for each in removed:
+        each.restored_at = now
+    wrong, made_at = SuppressionReason.WRONG_NUMBER, {each.removed_at for each in removed}
+    lift_suppressions(session, phone_id, reason=wrong, made_at=made_at, now=now)
 
 
 _INSERT_NUMBERS = text("""

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from outreach.contacts.contact import Closing, suppress_number
-from outreach.contacts.phones import remove_number
+from outreach.contacts.phones import add_number, remove_number
 from outreach.models.contacts import Phone
 from tests.support.lists import bring, local, people, write
 from tests.support.servers import both_databases
@@ -36,6 +36,14 @@ def remove(world: World, person: int, e164: str, **more: Any) -> None:
 
 def opted_out(world: World) -> set[str]:
     return world.read(numbers_left_alone)
+
+
+def test_a_number_that_was_removed_by_mistake_and_is_added_again_is_written_to(world):
+    person = world.add_person("Y Hlan", FIRST)
+    remove(world, person, FIRST)
+    do(world, add_number, person, FIRST, secret_key=world.keys.secret_key)
+    world.sent()
+    assert world.sent_to() == [FIRST]
 
 
 @both_databases
