@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, object_session
 
 from campaigns.delivery.outbox import cancel_waiting
 from campaigns.models.campaigns import Campaign, Recipient
@@ -29,7 +29,7 @@ from campaigns.models.replies import (
 from campaigns.replies.corrections import sign_reply
 from campaigns.replies.held_opt_outs import confirm_held
 from campaigns.replies.one_person import lock_person
-from campaigns.replies.open_case import find_open_help
+from campaigns.replies.open_case import find_open_help, tell_next
 from campaigns.replies.receive_reply import is_mobile_number
 from campaigns.replies.record_answer import (
     LONGEST_NOTE,
@@ -231,6 +231,8 @@ def mark_closed(case: Case, outcome: CaseOutcome, *, user: User, now: datetime, 
     """Set the columns of a closed case; without a note the one that was written while it was open stays."""
     case.done_by, case.done_at, case.outcome = user.id, now, outcome
     case.note = " ".join(note.split())[:LONGEST_NOTE] or case.note
+    if case.urgent_at and (session := object_session(case)):
+        tell_next(session, case)
 
 
 @dataclass(frozen=True, slots=True)

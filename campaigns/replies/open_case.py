@@ -150,6 +150,15 @@ def tell_once(session: Session, case: Case, reply: Reply, *, now: datetime) -> N
         case.alerted_at = case.escalated_at = case.urgent_at
 
 
+def tell_next(session: Session, settled: Case) -> None:
+    """Let officers be told of the latest cry of a number that `tell_once` kept from them, as the one that they knew of is settled."""
+    is_kept = (Case.alerted_at == Case.urgent_at, Case.escalated_at == Case.urgent_at)
+    of_number = (Case.phone_id == settled.phone_id, Case.id != settled.id, Case.done_at.is_(None))
+    kept = select(Case).where(*is_kept, *of_number).order_by(Case.id.desc()).limit(1)
+    if case := session.scalar(kept):
+        case.alerted_at = case.escalated_at = None
+
+
 def join_full(session: Session, reply: Reply) -> Case | None:
     """Return the newest open case of a page's cries where MOST_CRIES have one each: a further one joins it.
 

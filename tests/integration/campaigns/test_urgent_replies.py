@@ -134,6 +134,17 @@ def test_cries_of_a_number_that_may_be_questions_are_told_once_in_ten_minutes(
     assert len(world.all(told)) == 4
 
 
+def test_a_cry_that_is_kept_beside_another_is_told_once_that_one_is_settled(
+    world: World, campaign: int
+) -> None:
+    asked = [say(world, f"ai đó bị đuối nước thì gọi số nào? {n}") for n in range(3)]
+    told = select(Case.reply_id).where(Case.done_at.is_(None), Case.alerted_at.is_(None))
+    for each in (0, 2, 1):
+        assert world.all(told) == [asked[each].id]
+        case = world.one(select(Case.id).where(Case.reply_id == asked[each].id))
+        world.do(close_case, case, CaseOutcome.CALLED, note="", result=None)
+
+
 def test_who_cries_on_and_on_on_a_page_has_few_cases_and_every_word_is_kept(
     world: World, campaign: int
 ) -> None:
