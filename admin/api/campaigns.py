@@ -44,7 +44,7 @@ from campaigns.models.messages import Message
 from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.kinds import all_kinds, office_kinds
 from campaigns.rules.audience import Answered, Smartphone
-from campaigns.rules.draft import SENDER, Draft, read_draft
+from campaigns.rules.draft import DEFAULT_KIND, SENDER, Draft, read_draft
 from campaigns.rules.list_fields import parse_text, read_substitutes
 from campaigns.rules.own_answers import MEANINGS
 from campaigns.rules.replies.labels import Label
@@ -221,15 +221,15 @@ DRAFT_SCHEMAS: dict[str, Schema] = {
             "text": told(_TEXT, "the first message; fields {name}, {link}, and those of `fields`"),
             "sender": ruled(string(1, 20), pattern=f"^({SENDER.pattern})$"),
             "lists": told(_NAMES, "names of lists, or ORGANISATION/name"),
-            "organisations": _NAMES,
+            "organisations": told(_NAMES, "codes"),
             "also_in": told(_NAMES, "lists that people must be in as well, each of them"),
             "except": told(_NAMES, "lists whose people are left out"),
             "areas": told(_NAMES, "codes"),
             "languages": _LANGUAGES,
             "smartphone": listed(one_of(Smartphone)),
             "answered": {"enum": ["", *Answered]},
-            "kind": string(0, 40),
-            "drive": string(0, 120),
+            "kind": string(0, 40, f"id of one of the office's kinds; `{DEFAULT_KIND}` where it is missing"),
+            "drive": string(0, 120, "its name; the open one of the kind where it is missing"),
             "fields": {
                 "type": "object",
                 "maxProperties": 20,

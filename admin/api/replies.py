@@ -72,7 +72,8 @@ SCHEMAS: dict[str, Schema] = {
                 "text": string(1, 1000, "as the person wrote it"),
                 "opt_out": boolean("true: no messages any more, whatever the text"),
                 "at": ruled(
-                    string(0, 40, "when it came, ISO 8601; now if it is missing"), format="date-time"
+                    string(0, 40, "when it came, ISO 8601, from 2000 to now; now if it is missing"),
+                    format="date-time",
                 ),
             },
             "A reply or an opt-out that came by another channel",

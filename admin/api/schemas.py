@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
+from outreach.rules.phone_numbers import EIGHT_IN_A_ROW
+
 Schema = dict[str, Any]
 NO_ZERO = "[^\\u0000]*"  # no zero byte
 _LETTERS = r"A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02af\u1e00-\u1ef9"
@@ -81,14 +83,11 @@ def asked(name: str, schema: Schema, says: str = "") -> Schema:
     return told({"name": name, "in": "query", "schema": schema}, says)
 
 
-# One digit seven times at the end, one pair four times, eight that count up or down: what people type into a cell that must not be empty.
-_COUNTING = "|".join(
-    line[start : start + 8] for line in ("0123456789" * 2, "9876543210" * 2) for start in range(10)
-)
+_MADE_UP = "|".join([r"([0-9])\1{6}$", r"([0-9]{2})\2{3}[0-9]$", *sorted(EIGHT_IN_A_ROW)])
 PHONE = ruled(
-    string(1, 40, "A mobile number of Vietnam, none that is made up as 0900000000"),
+    string(1, 40, "A mobile number of Vietnam that is not made up, as 0900000000 is"),
     pattern=r"^(0|\+84)(3[0-9]{2}|5([1689][0-9]|2[238]|59)|7[06-9][0-9]|8([1-8][0-9]|9[6-9])|9([0-8][0-9]|9[013-9]))[0-9]{6}$",
-    **{"not": {"pattern": rf"([0-9])\1{{6}}$|([0-9]{{2}})\2{{3}}[0-9]$|{_COUNTING}"}},
+    **{"not": {"pattern": _MADE_UP}},
 )
 BY_PERSON_OR_PHONE = [{"required": ["person"]}, {"required": ["phone"]}]
 # Range of a database id.
