@@ -61,14 +61,9 @@ _ROW: Schema = {
     "additionalProperties": False,
     "minProperties": 1,
     "properties": {
-        name: {"type": ["boolean", "null"], "description": part.says}
-        if not part.longest
-        else {
-            "type": ["string", "null"],
-            "maxLength": part.longest,
-            "pattern": f"^{NO_ZERO}$",
-            "description": part.says,
-        }
+        name: maybe("string", part.says, maxLength=part.longest, pattern=f"^{NO_ZERO}$")
+        if part.longest
+        else maybe("boolean", part.says)
         for name, part in ROW_FIELDS.items()
     }
     | {

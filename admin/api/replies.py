@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -285,10 +286,8 @@ def _names(session: Session, contact_ids: Collection[int]) -> dict[int, str]:
 
 
 def _read_moment(text: str) -> datetime:
-    try:
+    with suppress(ValueError, OverflowError):
         at = datetime.fromisoformat(text)
         if at.year >= _FIRST_YEAR:
             return (at if at.tzinfo else at.replace(tzinfo=VIETNAM)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise Malformed("reply_moment_wrong", pointer="/at") from error
     raise Malformed("reply_moment_wrong", pointer="/at")

@@ -1,6 +1,5 @@
 """The program `loa`: all commands under its own name, in the reader's language, in groups of who needs them."""
 
-import gettext as catalogues  # by this name its calls are none of the pages' catalogue
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -10,8 +9,8 @@ from flask import Flask
 from flask.cli import FlaskGroup
 
 from deploy.command import speak
+from deploy.command import translate as word
 
-word = catalogues.gettext
 GROUPS = {
     "People, campaigns and figures": "contacts campaigns replies sms goals official reports",
     "Users and the installation": "users organisations areas tokens retention audit keys handover",
