@@ -8,8 +8,7 @@ import click
 from flask import Flask
 from flask.cli import FlaskGroup
 
-from deploy.command import speak
-from deploy.command import translate as word
+from deploy.command import speak, translate
 
 GROUPS = {
     "People, campaigns and figures": "contacts campaigns replies sms goals official reports",
@@ -27,12 +26,12 @@ class Program(FlaskGroup):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         # Executed before this program begins (deploy/command.py); here for the list of commands.
         if name == "upgrade":
-            return click.Command(name, help=word("Install another release, or stay with this one."))
+            return click.Command(name, help=translate("Install another release, or stay with this one."))
         return super().get_command(ctx, name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, names in GROUPS.items():
-            with formatter.section(word(title)):
+            with formatter.section(translate(title)):
                 commands = ((name, self.get_command(ctx, name)) for name in names.split())
                 formatter.write_dl(
                     [(name, command.get_short_help_str(200)) for name, command in commands if command]
@@ -45,7 +44,7 @@ def translate_helps(commands: Mapping[str, click.Command]) -> None:
         for each in (command, *command.params):
             if text := getattr(each, "help", None):
                 parts = (" ".join(part.split()) for part in text.split("\n\n"))
-                vars(each)["help"] = "\n\n".join(map(word, parts))
+                vars(each)["help"] = "\n\n".join(map(translate, parts))
         if isinstance(command, click.Group):
             translate_helps(command.commands)
 
@@ -66,7 +65,7 @@ def main(arguments: list[str] | None = None, **more: Any) -> None:
         add_default_commands=False,
         add_version_option=False,
         load_dotenv=False,
-        help=word("Loa: messages to every resident, and how far they have come."),
+        help=translate("Loa: messages to every resident, and how far they have come."),
     )
     program.params = []  # Flask's own: the application is known
     program.main(arguments, prog_name="loa", **more)
