@@ -120,7 +120,7 @@ def _tables(
     table = ListSheet(raw.name, chain(first, rows), raw.merged, raw.struck)
     if raw.name and not is_chosen and is_pasted(found):
         gone = {(line, 1): "" for (line, _), kept in raw.struck.items() if not kept}
-        yield replace(table, rows=split_lines(table.rows, raw.struck), merged=frozenset(), struck=gone)
+        yield replace(table, rows=split_lines(table.rows, raw.struck, found), merged=frozenset(), struck=gone)
     elif is_lying(found):
         turned, struck = upright_rows([*islice(table.rows, MOST_LYING)], raw.struck)
         upright = iter([*enumerate(turned, 1)])

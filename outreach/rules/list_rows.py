@@ -88,7 +88,7 @@ _ANOTHER = re.compile(
 )
 _COLUMNS_OF_NO_HEADING = 8
 _MOST_BEHIND = 4  # words behind a name that say what somebody is: "Y Lan phụ nữ thôn 3"
-_IN_ORDER = re.compile(r"\b(?:theo|dung) thu tu\b")
+_IN_ORDER = re.compile(r"\b(?:(?:theo|dung) thu tu|lan luot|tuong ung)\b")
 _MOST_ABOVE = 200  # people among whom somebody else is looked for, by number or by name
 _BEHIND_PLACE = re.compile(r"[(>→;]")  # before what a cell for places says besides
 _NO_VALUES: tuple[dict[str, str], dict[str, Unfit]] = ({}, {})  # the same for all rows of most lists
@@ -459,7 +459,8 @@ class RowReader:
         at = self._columns.get(Column.NAME)
         if not cell.numbers or at is None or not isinstance(written_name := cell_at(row, at), str):
             return cell, ()
-        return _people_of_name(written_name, cell, phones, note)
+        said = " ".join((note, *(cell_text(cell_at(row, at)) for at in self._more_notes)))
+        return _people_of_name(written_name, cell, phones, said)
 
     def _beside_notes(
         self, phone: PhoneCell, row: Row, note: str, written: str, name: str, people: Sequence[PersonBeside]

@@ -12,7 +12,7 @@ from outreach.rules.column_cells import is_phone
 from outreach.rules.list_columns import Header, count_known_labels, find_header
 from outreach.rules.list_labels import PHONE, Column, meaning_of
 from outreach.rules.list_people import closes, is_title
-from outreach.rules.people_beside import begins_with_family, is_sentence
+from outreach.rules.people_beside import begins_with_family, is_full_name, is_sentence
 from outreach.rules.phone_numbers import unaccented
 from outreach.rules.phone_texts import split_line
 
@@ -41,12 +41,23 @@ def is_pasted(rows: Sequence[Row]) -> bool:
     return people > 1 and 3 * people > len(rows) and 2 * (people + numbered) > len(rows)
 
 
-def split_lines(rows: Iterable[Line], struck: Struck) -> Iterator[Line]:
-    """Yield each row of a pasted sheet as running number, name, phone and the rest, without a part that is struck through."""
+def split_lines(rows: Iterable[Line], struck: Struck, first: Sequence[Row]) -> Iterator[Line]:
+    """Yield each row of a pasted sheet as running number, name, phone and the rest, without a part that is struck through.
+
+    Cells with a number each, as of a roster, are people of their own. Where the people among the `first` rows are numbered, a
+    line without a number that names nobody is none.
+    """
+    found = [parts for row in first for cell in row if (parts := split_line(cell_text(cell))) and parts[2]]
+    is_numbered = 2 * sum(bool(number) for number, *_ in found) > len(found)
     for line, row in rows:
-        cells = (cell_text(struck.get((line, at)) or cell) for at, cell in enumerate(row))
-        text = "\t".join(filter(None, cells))
-        yield line, split_line(text) or [text]
+        cells = [cell_text(struck.get((line, at)) or cell) for at, cell in enumerate(row)]
+        is_roster = sum((parts := split_line(text)) is not None and parts[2] != "" for text in cells) > 1
+        for text in filter(None, cells if is_roster else ["\t".join(filter(None, cells))]):
+            parts = split_line(text)
+            is_said = (
+                parts and is_numbered and not parts[0] and (is_title(text) or not is_full_name(parts[1]))
+            )
+            yield line, [text] if parts is None or is_said else parts
 
 
 def is_lying(rows: Sequence[Row]) -> bool:

@@ -140,6 +140,10 @@ _IN_DOUBT = """
     rác lạ tạm mượn muon thiếu thieu thừa thua dư mờ hết ngừng ngung ngưng cắt hủy huỷ trùng cũ xem kiểm kiem xác bận tút te
 """
 _TWO_KINDS = frozenset(_OF_NUMBER.split()), frozenset(_IN_DOUBT.split())
+_WORD = re.compile(r"\w+")
+_OLD_FORM = re.compile(
+    r"(?:đầu )?\bsố cũ (?:loại )?1[01] số\b|\bđầu số cũ\b|\bso cu 1[01] so\b", re.IGNORECASE
+)
 _NOT_OF_NUMBER = re.compile(
     r"\b(?:xe|thợ|sửa|bán|tiệm|ra|vào) máy|máy (?:cày|may|bơm|gặt|xay|tính|móc|chà|bừa)|(?:mã|biển|con|nhà|đường|hộ|tổ|thôn|đội|ngõ|sổ) số"
     r"|số (?:tiền|hộ|khẩu|nhà|con|thẻ|sổ|cccd|cmnd|kg|thứ|lượng|người|liệu|0 đầu)|(?:tên|thường) (?:thường )?gọi|gọi (?:là|bằng|tên)|hay tắt máy"
@@ -207,13 +211,18 @@ def is_wrong(text: str) -> bool:
 @lru_cache(maxsize=20_000)
 def says_wrong(text: str) -> bool:
     """Check whether a text says that a number is another's, wrong or not to be used."""
-    parts = _CLAUSE.split(text)
+    parts = _CLAUSE.split(text := _OLD_FORM.sub("", text))
     is_said = any(_WRONG.search(_words(part)) or is_of_others(part) for part in {text, *parts})
     return is_said or any(map(_is_in_doubt, parts)) or text.lower() in _SAYS_WRONG
 
 
 def _is_in_doubt(part: str) -> bool:
-    words = {*re.findall(r"\w+", _NOT_OF_NUMBER.sub(" ", part.lower()))}
+    said = part.lower()
+    return _has_both(said) and _has_both(_NOT_OF_NUMBER.sub(" ", said))
+
+
+def _has_both(text: str) -> bool:
+    words = {*_WORD.findall(text)}
     return not any(kind.isdisjoint(words) for kind in _TWO_KINDS)
 
 

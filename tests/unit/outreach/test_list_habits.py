@@ -521,6 +521,38 @@ def test_what_a_contact_of_a_phone_is_called_and_whose_the_number_is(
     assert people(path) == [(*row, (F,))]
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["Tuần 1", f"Chị Y Loan\n{OWN}\n(Thôn 4)", f"Y Mơn {OTHER}\nThôn 4", "A Lâu"],
+        ["1/11 - 7/11", f"{OWN} Y Loan", f"Y Mơn: {OTHER}", "như tuần 1"],
+        ["T1", "", f"Y Loan - {OWN} - Thôn 4", f"cô Y Mơn {OTHER}", ""],
+    ],
+)
+def test_each_cell_of_a_roster_with_a_number_is_somebody(tmp_path: Path, cells: list[str]) -> None:
+    found = read(tmp_path, ["Trực nhà rông"], ["Tuần", "Thứ ba", "Thứ năm", "Thứ bảy"], *[cells] * 4)
+    assert found == [("Y Loan", "ok", (F,)), ("Y Mơn", "ok", (M,))] * 4
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"Mọi thắc mắc liên hệ chị Lan {OTHER}",
+        f"* Lưu ý: báo trước 3 ngày qua tổ trưởng Sang {OTHER}",
+        f"Cty TNHH Phát Lợi (gửi thư chung, hotline {OTHER})",
+        f"Dự kiến 21 khách, 3 bàn. Liên hệ: chị Thắm {OTHER}",
+    ],
+)
+def test_what_is_said_between_numbered_people_is_nobody(tmp_path: Path, said: str) -> None:
+    rows = [[f"{n}. Ông Lê Văn An, thôn {n}: {OWN}"] for n in (1, 2, 3)]
+    assert [each[0] for each in read(tmp_path, *rows, [said])] == ["Lê Văn An"] * 3
+
+
+def test_numbers_said_to_be_in_the_order_of_the_names_are_each_ones_own(tmp_path: Path) -> None:
+    rows = [["1. Chị Y Loan + chị Y Mơn, tổ hòa giải, lần lượt " + f"{OWN} và {OTHER}"], [f"2. A Lâu {OWN}"]]
+    assert read(tmp_path, *rows)[:2] == [("Y Loan", "ok", (F,)), ("Y Mơn", "ok", (M,))]
+
+
 def test_colours_without_a_legend_say_nothing(tmp_path: Path) -> None:
     path = tmp_path / "list.xlsx"
     with xlsxwriter.Workbook(path) as book:

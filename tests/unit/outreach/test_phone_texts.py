@@ -129,7 +129,7 @@ def test_names_in_one_cell(cell: str, count: int, names: list[str]) -> None:
         1,
     ),
     *each_of(
-        "nghỉ học | chuyển tuyến | mắt kém | Mặt trận thôn | mất ngủ | đi bộ đội về | con gái ở Mỹ | chồng đi Nhật | tái định cư | nhắn tin thôi",
+        "nghỉ học | số cũ 11 số | đầu số cũ | chuyển tuyến | mắt kém | Mặt trận thôn | mất ngủ | đi bộ đội về | con gái ở Mỹ | chồng đi Nhật | tái định cư | nhắn tin thôi",
         "ok",
         1,
     ),
