@@ -60,6 +60,7 @@ from outreach.accounts.sessions import (
     sign_out_of,
 )
 from outreach.accounts.users import check_password, find_by_email
+from outreach.core.db import find_row
 from outreach.models.accounts import Organisation, Role, User, UserSession
 from outreach.rules.errors import LoaError, NotAllowed, or_raise
 from outreach.rules.keys import Purpose
@@ -131,11 +132,11 @@ def install_login(app: Flask, runtime: Runtime) -> None:
         number, stamp, key = (*user_id.split("."), "", "")[:3]
         now = datetime.now(UTC)
         with runtime.db.read() as db:
-            user = find_user(db, number, stamp)
-            user_session = find_session(db, user.id, key, now=now) if user else None
-            if user is None or user_session is None:
+            found = find_session(db, int(number), key, now=now) if number.isdigit() else None
+            if not found or not _is_valid(found[1], stamp):
                 return None
-            signed_in = _signed_in(db, user, user_session, runtime)
+            user_session, user, organisation = found
+            signed_in = _signed_in(user, user_session, organisation, runtime)
         if user_session.seen_at < now - NOTED_EVERY:
             _note_seen(runtime, user_session.id, now)
         return signed_in
@@ -150,7 +151,11 @@ def install_login(app: Flask, runtime: Runtime) -> None:
 def find_user(db: Session, number: str, stamp: str) -> User | None:
     """Return the user of a cookie. Returns None if the account is locked or its password has changed."""
     user = db.get(User, int(number)) if number.isdigit() else None
-    return user if user is not None and user.is_active and stamp == stamp_of(user) else None
+    return user if user is not None and _is_valid(user, stamp) else None
+
+
+def _is_valid(user: User, stamp: str) -> bool:
+    return user.is_active and stamp == stamp_of(user)
 
 
 def _note_seen(runtime: Runtime, session_id: int, now: datetime) -> None:
@@ -160,15 +165,14 @@ def _note_seen(runtime: Runtime, session_id: int, now: datetime) -> None:
         log.info("login.not_noted session=%s", session_id)
 
 
-def _signed_in(db: Session, user: User, user_session: UserSession, runtime: Runtime) -> SignedIn:
-    organisation = db.get(Organisation, user.organisation_id) if user.organisation_id else None
+def _signed_in(user: User, user_session: UserSession, organisation: str, runtime: Runtime) -> SignedIn:
     return SignedIn(
         id=user.id,
         email=user.email,
         name=user.name,
         role=user.role,
         organisation_id=user.organisation_id,
-        organisation=organisation.name if organisation else "",
+        organisation=organisation,
         stamp=stamp_of(user),
         session_key=user_session.key,
         session_id=user_session.id,
@@ -198,7 +202,8 @@ def start_session(runtime: Runtime, user: User, *, target: str | None = None) ->
         now=datetime.now(UTC),
     )
     with runtime.db.read() as db:
-        signed_in = _signed_in(db, user, user_session, runtime)
+        organisation = find_row(db, Organisation, user.organisation_id)
+    signed_in = _signed_in(user, user_session, organisation.name if organisation else "", runtime)
     login_user(signed_in)
     session.permanent = True
     g.signed_in_as = signed_in.email

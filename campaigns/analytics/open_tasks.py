@@ -6,10 +6,11 @@ must never happen. It is shown until a person of its scope has marked it as seen
 The first campaign is a list of steps, each done when the user has really done it: read from what they did, as recorded.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -39,7 +40,7 @@ from campaigns.rules.states import AttemptState, CampaignState
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
 from outreach.core.bulk import values_subquery
-from outreach.core.db import count_rows
+from outreach.core.db import count_rows, read_once
 from outreach.models.accounts import AuditEvent, Role, User
 from outreach.models.places import Area
 from outreach.rules.errors import NotFound
@@ -66,8 +67,8 @@ class CampaignTask:
 
 def read_submitted(session: Session, user: User) -> list[CampaignTask]:
     """Return the campaigns that wait for an approver, oldest first."""
-    seen = visible_to(session, user, Campaign.organisation_id)
-    return _in_state(session, user, CampaignState.SUBMITTED, seen, by=Campaign.submitted_at)
+    lines = [line for line in _waiting(session, user) if line.state is CampaignState.SUBMITTED]
+    return _tasks(user, sorted(lines, key=lambda line: line.submitted_at))
 
 
 def read_proposed(session: Session, user: User, what: InstrumentedAttribute[Any]) -> list[tuple[int, str]]:
@@ -84,14 +85,13 @@ def read_proposed(session: Session, user: User, what: InstrumentedAttribute[Any]
 
 def read_decided(session: Session, user: User) -> list[CampaignTask]:
     """Return the approved campaigns that wait to be launched, oldest first."""
-    seen = visible_to(session, user, Campaign.organisation_id)
-    return _in_state(session, user, CampaignState.APPROVED, seen, by=Campaign.approved_at)
+    lines = [line for line in _waiting(session, user) if line.state is CampaignState.APPROVED]
+    return _tasks(user, sorted(lines, key=lambda line: line.approved_at))
 
 
 def read_returned(session: Session, user: User) -> list[CampaignTask]:
     """Return the user's own drafts that an approver sent back, newest first."""
-    mine = Campaign.created_by == user.id
-    return _in_state(session, user, CampaignState.DRAFT, mine, was_returned(), by=Campaign.id.desc())
+    return _tasks(user, [line for line in _waiting(session, user) if line.was_returned])
 
 
 def was_returned() -> ColumnElement[bool]:
@@ -107,29 +107,40 @@ def was_returned() -> ColumnElement[bool]:
 
 def read_drafts(session: Session, user: User) -> list[CampaignTask]:
     """Return the user's own drafts that were never submitted, newest first."""
-    submitted = exists().where(CampaignVersion.campaign_id == Campaign.id)
-    mine = Campaign.created_by == user.id
-    return _in_state(session, user, CampaignState.DRAFT, mine, ~submitted, by=Campaign.id.desc())
+    lines = _waiting(session, user)
+    return _tasks(user, [line for line in lines if line.state is CampaignState.DRAFT and line.is_new])
 
 
 def read_paused(session: Session, user: User) -> list[CampaignTask]:
     """Return the paused campaigns, newest first."""
-    seen = visible_to(session, user, Campaign.organisation_id)
-    return _in_state(session, user, CampaignState.PAUSED, seen, by=Campaign.id.desc())
+    return _tasks(user, [line for line in _waiting(session, user) if line.state is CampaignState.PAUSED])
 
 
-def _in_state(
-    session: Session, user: User, state: CampaignState, *conditions: ColumnElement[bool], by: Any
-) -> list[CampaignTask]:
-    rows = session.execute(
-        select(Campaign.id, Campaign.name, Campaign.pause_reason, Campaign.submitted_at, Campaign.created_by)
-        .where(Campaign.state == state, *conditions)
-        .order_by(by)
-        .limit(MAX_ROWS)
+@read_once
+def _waiting(session: Session, user: User) -> Sequence[Any]:
+    """Return the campaigns that wait for somebody, newest first: the user's own drafts, and others of their scope."""
+    submitted = exists().where(CampaignVersion.campaign_id == Campaign.id)
+    waits = Campaign.state.in_((CampaignState.SUBMITTED, CampaignState.APPROVED, CampaignState.PAUSED))
+    mine = (Campaign.state == CampaignState.DRAFT) & (Campaign.created_by == user.id)
+    columns = (
+        Campaign.id,
+        Campaign.name,
+        Campaign.state,
+        Campaign.pause_reason,
+        Campaign.submitted_at,
+        Campaign.approved_at,
+        Campaign.created_by,
+        was_returned().label("was_returned"),
+        (~submitted).label("is_new"),
     )
+    seen = visible_to(session, user, Campaign.organisation_id)
+    return session.execute(select(*columns).where(mine | (waits & seen)).order_by(Campaign.id.desc())).all()
+
+
+def _tasks(user: User, lines: Iterable[Any]) -> list[CampaignTask]:
     return [
         CampaignTask(row.id, row.name, row.pause_reason, row.submitted_at, by_user=row.created_by == user.id)
-        for row in rows
+        for row in islice(lines, MAX_ROWS)
     ]
 
 

@@ -34,6 +34,7 @@ from campaigns.rules.states import MessageState
 from campaigns.rules.visits import VisitOutcome
 from outreach.core.bulk import newest_of_each
 from outreach.core.cache import cached_count
+from outreach.core.db import read_once
 from outreach.models.contacts import ContactList
 
 # Minimum lifetime of the cached counts of a drive with several campaigns.
@@ -60,8 +61,8 @@ class CountScope:
     name: str
 
     @property
-    def ids(self) -> list[int]:
-        return sorted(campaign.id for campaign in self.campaigns)
+    def ids(self) -> tuple[int, ...]:
+        return tuple(sorted(campaign.id for campaign in self.campaigns))
 
 
 def scope_key(organisations: set[int] | None) -> str:
@@ -104,7 +105,8 @@ def count_places(
     }
 
 
-def _find_outside(session: Session, campaigns: Sequence[int]) -> frozenset[Label]:
+@read_once
+def _find_outside(session: Session, campaigns: tuple[int, ...]) -> frozenset[Label]:
     """Return the answers that the base of the campaigns' shares leaves out; a drive's campaigns are of one kind."""
     kind = session.scalar(select(Campaign.kind).where(Campaign.id.in_(campaigns)).limit(1))
     return find_outside_base(session, kind or "")
@@ -220,7 +222,7 @@ def _count_at_the_door(
     session: Session, campaigns: Sequence[int], *, as_of: datetime, seen: ColumnElement[bool] | None
 ) -> dict[Where, PlaceCounts]:
     """Count those who answered at the door; each is a recipient who answered, counted by a number or else here."""
-    outside, places = _find_outside(session, campaigns), dict[Where, PlaceCounts]()
+    outside, places = _find_outside(session, tuple(campaigns)), dict[Where, PlaceCounts]()
     for area, organisation, outcome, n, new in count_at_the_door(session, campaigns, as_of=as_of, seen=seen):
         places.setdefault(Where(area, organisation), PlaceCounts()).update(
             PlaceCounts(
@@ -243,7 +245,7 @@ def count_reported(
     """
     if not campaigns:
         return {}
-    outside = _find_outside(session, campaigns)
+    outside = _find_outside(session, tuple(campaigns))
     first_recipients = select_first_recipients(campaigns, seen, as_of)
 
     def by_place(*more: Any, of: Subquery | None = None) -> list[tuple[Where, *tuple[Any, ...]]]:

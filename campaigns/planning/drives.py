@@ -19,7 +19,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff, require_role
 from outreach.contacts.wishes import scopes_in_use
 from outreach.core.bulk import insert_missing
-from outreach.core.db import is_set
+from outreach.core.db import is_set, read_once
 from outreach.models.accounts import Organisation, Role, User
 from outreach.places.areas import descendants
 from outreach.rules.errors import BadCampaign, BadInput, NotAllowed, NotFound
@@ -31,7 +31,7 @@ _NEWEST_CHOICE = (Drive.chosen_at.desc().nulls_last(), Drive.id.desc())
 
 def current_drive(session: Session) -> Drive | None:
     """Return the drive chosen last, which pages, reports and mail read. Returns None before the first one."""
-    return session.scalar(select(Drive).order_by(*_NEWEST_CHOICE).limit(1))
+    return next(iter(list_drives(session)), None)
 
 
 def campaign_scopes(campaign: Campaign) -> tuple[str, ...]:
@@ -88,6 +88,7 @@ def drive_named(session: Session, name: str, *, kind: str) -> Drive:
     return drive
 
 
+@read_once
 def list_drives(session: Session) -> Sequence[Drive]:
     """Return all drives, the chosen one first."""
     return session.scalars(select(Drive).order_by(*_NEWEST_CHOICE)).all()

@@ -7,11 +7,11 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
-from outreach.models.accounts import User, UserSession
+from outreach.models.accounts import Organisation, User, UserSession
 from outreach.rules.errors import NotFound, or_raise
 from outreach.use_cases import use_case
 
@@ -44,11 +44,18 @@ def begin_session(
     return user_session
 
 
-def find_session(session: Session, user_id: int, key: str, *, now: datetime) -> UserSession | None:
-    """Return the open session of a cookie, or None if it has expired or was ended."""
-    return session.scalar(
-        select(UserSession).where(UserSession.key == key, UserSession.user_id == user_id, *_open(now))
+def find_session(
+    session: Session, user_id: int, key: str, *, now: datetime
+) -> tuple[UserSession, User, str] | None:
+    """Return the open session of a cookie with its user and the name of their organisation, or None if it has ended."""
+    query = select(UserSession, User, func.coalesce(Organisation.name, "")).select_from(UserSession)
+    query = query.join(User, User.id == UserSession.user_id).outerjoin(
+        Organisation, Organisation.id == User.organisation_id
     )
+    found = session.execute(
+        query.where(UserSession.key == key, UserSession.user_id == user_id, *_open(now))
+    ).one_or_none()
+    return found._tuple() if found else None
 
 
 @use_case

@@ -188,7 +188,7 @@ def find_phone(
     if officer is None or not _is_officer(officer) or _stamp(officer) != stamp:
         return None
     found = find_session(session, officer.id, str(key), now=now)
-    return (officer, found) if found else None
+    return (officer, found[0]) if found else None
 
 
 def mail_code(db: Database, settings: Settings, officer_id: int) -> int:

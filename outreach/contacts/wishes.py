@@ -33,7 +33,7 @@ from sqlalchemy.orm import Session, aliased
 
 from outreach.contacts.suppressions import number_hasher
 from outreach.core.bulk import change_rows, values_subquery
-from outreach.core.db import is_postgresql, is_set
+from outreach.core.db import is_postgresql, is_set, read_once
 from outreach.models.accounts import User
 from outreach.models.contacts import ContactPhone, Phone, RemovedPhone, Wish, WishNumber, WishPerson
 from outreach.rules.identity import ERASED
@@ -221,7 +221,8 @@ def among(session: Session, of: ColumnElement[int], ids: Collection[int]) -> Col
     return of.in_(values_subquery(session, ids, BigInteger))
 
 
-def scopes_in_use(session: Session, scopes: Collection[str]) -> tuple[str, ...]:
+@read_once
+def scopes_in_use(session: Session, scopes: tuple[str, ...]) -> tuple[str, ...]:
     """Return those of these scopes that anybody has named: most campaigns then count alike."""
     named = session.scalars(select(Wish.scope).where(Wish.scope.in_(scopes)).distinct())
     return tuple(sorted({EVERYTHING, *named}))
