@@ -55,7 +55,7 @@ def find_session(
     found = session.execute(
         query.where(UserSession.key == key, UserSession.user_id == user_id, *_open(now))
     ).one_or_none()
-    return found._tuple() if found else None
+    return (found[0], found[1], found[2]) if found else None
 
 
 @use_case
