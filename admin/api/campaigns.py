@@ -4,6 +4,7 @@ People approve and launch, on the page or by command.
 """
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from flask import Response, jsonify, url_for
@@ -57,13 +58,14 @@ from outreach.contacts.references import REFERENCE, find_person
 from outreach.models.accounts import Right
 from outreach.models.contacts import ContactList
 from outreach.rules.errors import BadTemplate, NotFound, or_raise
+from outreach.rules.gateway import Cause
 from outreach.rules.kept_values import LONGEST_NAME as LONGEST_FIELD_NAME
 from outreach.rules.kept_values import LONGEST_VALUE
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.languages import VIETNAMESE
 
 
-def counts_of(kind: type[Label | Exclusion | MessageState | SkipReason], *others: str) -> dict[str, Any]:
+def counts_of(kind: type[StrEnum], *others: str) -> dict[str, Any]:
     """Return the schema of counts by these names; a missing name means zero."""
     return loose(dict.fromkeys((*(each.value for each in kind), *others), COUNT))
 
@@ -124,7 +126,13 @@ SCHEMAS: dict[str, Schema] = {
                 "the campaign's own answers to its own question; where one promises, who is recorded as done stays counted at what they said",
             ),
             "self_reported": ref("SelfReported"),
-        }
+        },
+        notices=told(
+            strict(
+                {**dict.fromkeys(("arrived", "texts", "both", "waiting"), COUNT), "causes": counts_of(Cause)}
+            ),
+            "where a step has a notice: how many arrived, and where the text went, instead or too",
+        ),
     ),
 }
 _STATE: Schema = asked("state", {"type": "string", "enum": [each.value for each in CampaignState]})
@@ -242,7 +250,7 @@ DRAFT_SCHEMAS: dict[str, Schema] = {
             "cap_per_day": number(1, 2_000_000_000),
             "budget_vnd": number(1, 2_000_000_000),
             "starts_at": _MOMENT,
-            "deadline": _MOMENT,
+            "deadline": _MOMENT | {"description": "after `starts_at`; ISO 8601"},
             "unaccented": boolean(),
             "unaccented_languages": listed(_OTHER_LANGUAGES),
             "content": _TABLE,

@@ -17,9 +17,9 @@ def ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def strict(properties: Schema) -> Schema:
-    """Return the schema of an object with exactly these properties."""
-    return {**loose(properties), "required": list(properties)}
+def strict(properties: Schema, **perhaps: Schema) -> Schema:
+    """Return the schema of an object with exactly these properties, and perhaps others."""
+    return {**loose({**properties, **perhaps}), "required": list(properties)}
 
 
 def loose(properties: Schema, says: str = "") -> Schema:

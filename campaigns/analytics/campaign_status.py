@@ -503,6 +503,7 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
     installed = count_rows(
         session, InstallReport, InstallReport.campaign_id == campaign.id, InstallReport.withdrawn_at.is_(None)
     )
+    notices = count_channels(session, campaign.id)
     goal = read_campaign_goals(session, [campaign.id]).get(campaign.id)
     denominator = goal.denominator if goal else None
     share = share_of(
@@ -521,11 +522,7 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
         "steps": [
             {"step": step.number, **figures} for step, figures in _read_steps(session, campaign, recipients)
         ],
-        **(
-            {"notices": asdict(notices) | {"causes": dict(notices.causes)}}
-            if (notices := count_channels(session, campaign.id))
-            else {}
-        ),
+        **({"notices": asdict(notices) | {"causes": dict(notices.causes)}} if notices else {}),
         "page": {"opened": opened, "clicked": clicked},
         "answers": answers,
         "own_answers": [

@@ -93,6 +93,7 @@ def interface(
         )
         find_or_create_list(session, organisation_id=front.id, name="Hội viên", now=now)
         data: dict[str, Any] = {"name": "Bluezone", "text": "Mời cài: {link}", "sender": "MTTQ"}
+        data |= {"notice_template": "moi-cai", "notice_text": "Mời cài: {link}"}
         draft = read_draft({**data, "lists": ["Hội viên"], "goal": {"share": 0.5}}, kinds=load_kinds())
         create_campaign(session, draft, user=administrator, now=now)
         rights = {"organisation_id": front.id, "rights": list(Right), "days": 30}
