@@ -239,15 +239,10 @@ def main() -> int:
     """Upgrade. Returns 1 if everything is as it was before, 2 if the former release does not run either."""
     speak()
     options = argparse.ArgumentParser(prog="loa upgrade")
-    options.add_argument(
-        "source", nargs="?", type=Path, help=translate("a wheel, or a folder with the program")
-    )
-    options.add_argument(
-        "--sha256", help=translate("the wheel's checksum, as the release's notice states it")
-    )
-    options.add_argument(
-        "--from", dest="former", type=Path, help=translate("the release in use, else `current`")
-    )
+    add = options.add_argument
+    add("source", nargs="?", type=Path, help=translate("a wheel, or a folder with the program"))
+    add("--sha256", help=translate("the wheel's checksum, as the release's notice states it"))
+    add("--from", dest="former", type=Path, help=translate("the release in use, else `current`"))
     given = options.parse_args()
     former = (given.former or HOME / "current").resolve()
     try:

@@ -404,12 +404,9 @@ RECIPIENT_SCHEMAS: dict[str, Schema] = {
         }
     ),
 }
-_RECIPIENT_PARTS = {"person_": "/person", "phone_": "/phone"}
 
 
 def add_recipient_routes(api: Api) -> None:
-    settings = api.settings
-
     @api.route(
         "POST /campaigns/<int:campaign_id>/recipients",
         Right.MESSAGES_SEND,
@@ -424,7 +421,7 @@ def add_recipient_routes(api: Api) -> None:
             raise Malformed("reply_person_or_phone", pointer="/phone" if body else "/person")
 
         def make(session: Session) -> dict[str, Any]:
-            with pointing(**_RECIPIENT_PARTS):
+            with pointing(person_="/person", phone_="/phone"):
                 named = find_person(
                     session,
                     bearer(),
@@ -436,7 +433,7 @@ def add_recipient_routes(api: Api) -> None:
                     session,
                     campaign_id,
                     named.contact_id or 0,
-                    settings=settings,
+                    settings=api.settings,
                     user=bearer().as_author(),
                     now=now,
                 )
