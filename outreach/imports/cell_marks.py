@@ -49,6 +49,7 @@ _IN_WORDS = re.compile(
 )
 _ROWS_OF_LEGEND, _TEXTS_OF_LEGEND = 12, 3
 _Place = tuple[int, int]  # row from 1, column from 0
+_Cells = Mapping[_Place, tuple[str, bytes]]  # text and colour
 _Format = tuple[bool, int, bytes]  # struck through, digits shown at least, colour
 _OASIS = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
 _STYLE_NS, _TABLE_NS, _TEXT_NS = (_OASIS % each for each in ("style", "table", "text"))
@@ -77,18 +78,25 @@ def find_marks(path: Path) -> tuple[dict[str, dict[_Place, str]], dict[str, dict
         if not (shared or has_legend or is_marked or any(map(_STRIKE.search, inline))):
             return {}, {}
         known = [_plain(text) for text in _TEXT.findall(texts)] if has_legend else None
-        marks = {
-            name: _marks_of(_read(archive, part, names), formats, shared, known)
-            for name, part in parts.items()
-        }
-        legends = {name: _legend_of(cells) for name, (_, _, cells) in marks.items()}
-        told = {colour: said for _, of_sheet in legends.values() for colour, said in of_sheet.items()}
-        for name, (struck, _, cells) in marks.items():  # a sheet may have the legend of all
-            rows, of_sheet = legends[name]
-            struck |= dict.fromkeys(_told(cells, rows, told | of_sheet, is_told), "")
-        return {name: each[0] for name, each in marks.items()}, {
-            name: each[1] for name, each in marks.items()
-        }
+        struck, shown, cells = (
+            dict[str, dict[_Place, str]](),
+            dict[str, dict[_Place, str]](),
+            dict[str, _Cells](),
+        )
+        for name, part in parts.items():
+            content = _read(archive, part, names)
+            struck[name], shown[name], cells[name] = _marks_of(content, formats, shared, known)
+        for name, places in _told_in(cells, is_told):
+            struck[name] |= dict.fromkeys(places, "")
+        return struck, shown
+
+
+def _told_in(sheets: Mapping[str, _Cells], is_told: bool) -> Iterator[tuple[str, Iterator[_Place]]]:
+    """Yield of each sheet the cells that its legend, or that of another, says are gone (see `_told`)."""
+    legends = {name: _legend_of(cells) for name, cells in sheets.items()}
+    told = {colour: said for _, of_sheet in legends.values() for colour, said in of_sheet.items()}
+    for name, (rows, of_sheet) in legends.items():
+        yield name, _told(sheets[name], rows, told | of_sheet, is_told)
 
 
 def _read(archive: zipfile.ZipFile, name: str, names: set[str]) -> bytes:
@@ -181,7 +189,7 @@ def _plain(content: bytes) -> str:
     return unescape(_TAG.sub(b"", content).decode("utf-8", "replace")).strip()
 
 
-def _legend_of(cells: Mapping[_Place, tuple[str, bytes]]) -> tuple[set[int], dict[bytes, bool]]:
+def _legend_of(cells: _Cells) -> tuple[set[int], dict[bytes, bool]]:
     """Return the rows of a sheet's legend, and of its colours whether it says that people or their numbers are gone."""
     texts = Counter(row for (row, _), (text, _) in cells.items() if text)
     heads = (row for (row, _), (text, _) in cells.items() if _LEGEND.match(text) or _IN_WORDS.match(text))
@@ -194,9 +202,7 @@ def _legend_of(cells: Mapping[_Place, tuple[str, bytes]]) -> tuple[set[int], dic
     }
 
 
-def _told(
-    cells: Mapping[_Place, tuple[str, bytes]], legend: set[int], gone: Mapping[bytes, bool], is_told: bool
-) -> Iterator[_Place]:
+def _told(cells: _Cells, legend: set[int], gone: Mapping[bytes, bool], is_told: bool) -> Iterator[_Place]:
     """Yield the cells of people of whose colour a legend says, or one in words (`is_told`), that they or their numbers are gone."""
     for (row, column), (_, colour) in cells.items():
         if colour and row not in legend and gone.get(colour, is_told):

@@ -22,7 +22,9 @@ _CARD_LINE = re.compile(
     r"(?:(?P<group>[\w-]+)\.)?(?P<name>[\w-]+)(?P<parameters>(?:;[^:\"]*(?:\"[^\"]*\")?)*):(?P<value>.*)"
 )
 _CHARSET = re.compile(r"CHARSET=\"?([\w-]+)", re.IGNORECASE)
-_OWN_LABEL = re.compile(r";X-(?!CUSTOM)([^;:=]+)", re.IGNORECASE)  # of a number: "con dâu"
+_OWN_LABEL = re.compile(
+    r"(?:[\w-]+\.)?TEL\b[^:]*;X-(?!CUSTOM)([^;:=]+)", re.IGNORECASE
+)  # of a number: "con dâu"
 _ESCAPED = re.compile(r"\\(.)")
 _SPLIT = re.compile(r"(?<!\\);")
 
@@ -117,7 +119,7 @@ def _unquoted(value: str, charset: re.Match[str] | None) -> str:
 def read_cards(lines: Iterable[str]) -> Iterator[list[str]]:
     """Yield headings, then a row for each contact of a vCard file (RFC 6350, and 2.1 with quoted-printable)."""
     yield _HEADINGS
-    row, parts, numbers = [list[str]() for _ in _HEADINGS], "", dict[str, int]()
+    row, parts, numbers = [list[str]() for _ in _HEADINGS], "", dict[str | None, int]()
     for line in _unfolded(lines):
         match = _CARD_LINE.match(line)
         if not match:
@@ -140,9 +142,9 @@ def read_cards(lines: Iterable[str]) -> Iterator[list[str]]:
         elif name in _FIELDS:
             is_list = name in ("ADR", "ORG")
             text = ", ".join(filter(None, map(_plain, _SPLIT.split(value)))) if is_list else _plain(value)
-            label = _OWN_LABEL.search(match["parameters"]) if name == "TEL" else None
+            label = _OWN_LABEL.match(line)
             row[_FIELDS[name]].append(text.removeprefix("tel:") + (f" ({label[1]})" if label else ""))
-            if name == "TEL" and match["group"]:
+            if name == "TEL":
                 numbers[match["group"]] = len(row[1]) - 1
 
 

@@ -445,12 +445,7 @@ class RowReader:
         if header.people:
             return self._beside(row, read_phone_cells(phones))
         if self._others:
-            own = read_phone_cells(_cells(row, self._own, header.pieces))
-            others = read_phone_cells(_cells(row, self._others, ()))
-            if own.numbers:  # one phone for both is perhaps the other's
-                is_shared = others.reason is Reason.DITTO or not {*own.numbers}.isdisjoint(others.numbers)
-                return (for_review(own) if is_shared else own), ()
-            return for_review(others) if others.numbers else own, ()
+            return self._own_phone(row), ()
         newest = read_phone_cells(_cells(row, self._newest, ())) if self._newest else None
         cell = newest if newest and newest.numbers else read_phone_cells(phones)
         if newest and newest.numbers and newest.status is PhoneStatus.REVIEW:  # or the older one is right
@@ -461,6 +456,16 @@ class RowReader:
             return cell, ()
         said = " ".join((note, *(cell_text(cell_at(row, at)) for at in self._more_notes)))
         return _people_of_name(written_name, cell, phones, said)
+
+    def _own_phone(self, row: Row) -> PhoneCell:
+        """Return the person's own numbers where other columns are somebody else's, or theirs where there are none."""
+        own = read_phone_cells(_cells(row, self._own, self._header.pieces))
+        others = read_phone_cells(_cells(row, self._others, ()))
+        if not own.numbers:
+            return for_review(others) if others.numbers else own
+        # One phone for both is perhaps the other's.
+        is_shared = others.reason is Reason.DITTO or not {*own.numbers}.isdisjoint(others.numbers)
+        return for_review(own) if is_shared else own
 
     def _beside_notes(
         self, phone: PhoneCell, row: Row, note: str, written: str, name: str, people: Sequence[PersonBeside]
