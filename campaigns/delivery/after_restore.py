@@ -30,6 +30,7 @@ from outreach.accounts.api_tokens import end_tokens
 from outreach.accounts.sessions import end_all_sessions
 from outreach.core.bulk import change_rows, set_columns
 from outreach.core.db import is_postgresql
+from outreach.core.schema import redeclare
 from outreach.models.office import Backup
 from outreach.rules.errors import LoaError
 from outreach.rules.gateway import Channel
@@ -37,10 +38,19 @@ from outreach.rules.gateway import Channel
 SLICE = 1000
 # For older messages the reports have come; after the same time the sweep gives up on messages without one.
 REPORTS_WITHIN = timedelta(hours=72)
-# Ids that left the system: in the callbacks' addresses, in links, in invitations. An id that was given after
-# the backup and is lost must not come to mean another row. At the very most _ID_GAP ids were given since.
-_TABLES_WITH_PUBLIC_IDS = ("attempts", "recipients", "users", "agency_links", "report_links", "urgings")
+# Ids that left the system: in the callbacks' addresses, in links, in invitations, and as the last one that another system has read. An
+# id that was given after the backup and is lost must not come to mean another row. At the very most _ID_GAP ids were given since.
+_TABLES_WITH_PUBLIC_IDS = (
+    *("attempts", "recipients", "users", "agency_links", "report_links", "urgings"),
+    *("answers", "replies", "wishes"),
+)
 _ID_GAP = 100_000_000
+_SKIP_ON_SQLITE = (
+    "INSERT INTO sqlite_sequence SELECT '{table}', COALESCE(MAX(last), 0) + {gap} FROM ("
+    "SELECT MAX(id) AS last FROM {table} UNION ALL SELECT seq FROM sqlite_sequence WHERE name = '{table}')",
+    "DELETE FROM sqlite_sequence WHERE name = '{table}'"
+    " AND seq < (SELECT MAX(seq) FROM sqlite_sequence WHERE name = '{table}')",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,15 +236,12 @@ def _refresh_messages(session: Session) -> None:
 
 
 def _skip_ids(session: Session) -> None:
-    """Leave a gap in the ids that are public.
-
-    SQLite has a sequence only for attempts; there the other tables go on where the backup ended.
-    """
-    if not is_postgresql(session):
-        session.execute(
-            text("UPDATE sqlite_sequence SET seq = seq + :gap WHERE name = 'attempts'"), {"gap": _ID_GAP}
-        )
-        return
+    """Leave a gap in the ids that are public. On SQLite their tables have a sequence from now on."""
     for table in _TABLES_WITH_PUBLIC_IDS:
-        sequence = func.pg_get_serial_sequence(table, "id")
-        session.execute(select(func.setval(sequence, func.nextval(sequence) + _ID_GAP)))
+        if is_postgresql(session):
+            sequence = func.pg_get_serial_sequence(table, "id")
+            session.execute(select(func.setval(sequence, func.nextval(sequence) + _ID_GAP)))
+            continue
+        redeclare(session.connection(), table, "PRIMARY KEY (id)", "PRIMARY KEY (id AUTOINCREMENT)")
+        for statement in _SKIP_ON_SQLITE:
+            session.execute(text(statement.format(table=table, gap=_ID_GAP)))

@@ -146,11 +146,16 @@ def restate_check(
     query = text("SELECT sql FROM sqlite_master WHERE name = :table")
     declared = str(connection.scalar(query, {"table": table}))
     (condition,) = filter(is_former, re.findall(rf"\b{column} IN \([^)]*\)", declared))
+    redeclare(connection, table, condition, f"{column} IN {after}")
+
+
+def redeclare(connection: Connection, table: str, former: str, newer: str) -> None:
+    """Change a part of a table's declaration on SQLite, where the rows are the same under both."""
     version = connection.scalar(text("PRAGMA schema_version"))
     connection.exec_driver_sql("PRAGMA writable_schema = ON")
     connection.execute(
-        text("UPDATE sqlite_master SET sql = :sql WHERE name = :table"),
-        {"sql": declared.replace(condition, f"{column} IN {after}"), "table": table},
+        text("UPDATE sqlite_master SET sql = replace(sql, :former, :newer) WHERE name = :table"),
+        {"former": former, "newer": newer, "table": table},
     )
     connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
     connection.exec_driver_sql("PRAGMA writable_schema = OFF")

@@ -13,6 +13,7 @@ from campaigns.delivery.reconcile import count_undecided, decide_unknown
 from campaigns.live_permit import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
+from campaigns.models.replies import Answer
 from campaigns.models.reports import ReportLink
 from campaigns.reports.links import address_of, make_link
 from campaigns.rules.delivery import create_renderer
@@ -222,7 +223,26 @@ def test_numbers_of_attempts_that_are_lost_are_not_given_again(world, tmp_path):
         assert max(session.scalars(select(Attempt.id))) > lost + 1_000_000
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@both_databases
+def test_a_personal_link_of_after_the_backup_opens_nobody_elses_page_and_who_reads_on_misses_no_answer(
+    world, tmp_path
+):
+    def answered(name: str) -> tuple[set[int], set[int]]:
+        world.press(world.launch(name=name), "not_yet")
+        return {*world.all(select(Recipient.id))}, {*world.all(select(Answer.id))}
+
+    world.add_people(3)
+    path = back_up(world, tmp_path)
+    lost_links, lost_answers = answered("Việc một")
+    for name in ("Việc hai", "Việc ba"):  # and so after a second restore
+        restore(world, path)
+        links, answers = answered(name)
+        assert max(lost_links) < min(links)
+        assert max(lost_answers) < min(answers)
+        path = back_up(world, tmp_path)
+
+
+@both_databases
 def test_the_link_to_a_report_that_was_given_after_the_backup_opens_no_other_days_report(world, tmp_path):
     drive, path = world.drive(), back_up(world, tmp_path)
     lost = world.do(make_link, drive, "2020-08-20", days=7)
