@@ -59,12 +59,12 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, has_role, require_role, visible_to, within_area
 from outreach.accounts.users import name_of
-from outreach.contacts.directory import visible_lists
+from outreach.contacts.contact import knows_number
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lock_phone, lock_phones
 from outreach.core.db import find_row, id_of
 from outreach.models.accounts import Role, User
-from outreach.models.contacts import Membership, Phone
+from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.rules.identity import ERASED
 from outreach.rules.wishes import WishSource
@@ -169,26 +169,23 @@ def number_to_call(session: Session, case_id: int, *, user: User, now: datetime)
     case = lock_open_case(session, case_id, user=user, now=now)
     case.taken_by, case.taken_at = user.id, now
     audit.record(session, "case.see_number", case, user, now)
-    if case.phone_id is not None and _may_call(session, case, user):
+    if case.phone_id is not None and _may_call(session, case, case.phone_id, user):
         return session.get_one(Phone, case.phone_id).e164
     reply = find_row(session, Reply, case.reply_id)
     return or_raise(reply, NotFound("contact_without_number")).sender
 
 
-def _may_call(session: Session, case: Case, user: User) -> bool:
-    """Return whether a user may see a case's number: whoever the number is has spoken, or lists of the user's have it for the person.
+def _may_call(session: Session, case: Case, phone_id: int, user: User) -> bool:
+    """Return whether a user may see a case's number: whose it is has spoken, or lists of the user's have it for the person.
 
     An officer may record that somebody asks for help whom their lists only name.
     """
-    recipient, lists = find_row(session, Recipient, case.recipient_id), visible_lists(session, user)
-    if lists is None or recipient is None or case.reply_id is not None:
+    recipient = find_row(session, Recipient, case.recipient_id)
+    if recipient is None or case.reply_id is not None:
         return True
     spoken = select(Answer.id).where(Answer.recipient_id == recipient.id, Answer.source.in_(OWN_SOURCES))
-    theirs = (Membership.contact_id == recipient.contact_id, Membership.list_id.in_(lists))
-    stated = session.scalars(select(Membership.stated).where(*theirs)).all()
-    return session.scalar(spoken.limit(1)) is not None or any(
-        said is None or case.phone_id in said["phones"] for said in stated
-    )
+    has_spoken = session.scalar(spoken.limit(1)) is not None
+    return has_spoken or knows_number(session, recipient.contact_id, phone_id, user=user)
 
 
 @use_case

@@ -25,7 +25,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.visits import ReturnedMarks, read_marks, value_key, village_key
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
-from outreach.contacts.directory import people_recorded_for, people_visible_to
+from outreach.contacts.directory import numbers_known_to, people_recorded_for, people_visible_to
 from outreach.contacts.suppressions import is_strangers
 from outreach.contacts.wishes import people_left_alone
 from outreach.core.bulk import values_subquery
@@ -147,6 +147,7 @@ def find_people(
                 ContactPhone.contact_id == Recipient.contact_id,
                 ContactPhone.phone_id == Recipient.phone_id,
                 ~is_strangers(ContactPhone.phone_id),
+                numbers_known_to(session, user),
             ),
         )
         .outerjoin(Phone, Phone.id == ContactPhone.phone_id)

@@ -22,7 +22,13 @@ from campaigns.visits.candidates import find_candidates
 from campaigns.visits.progress import count_lines
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to, within_area
-from outreach.contacts.directory import is_in, people_recorded_for, people_visible_to, visible_lists
+from outreach.contacts.directory import (
+    is_in,
+    numbers_known_to,
+    people_recorded_for,
+    people_visible_to,
+    visible_lists,
+)
 from outreach.contacts.suppressions import is_strangers
 from outreach.contacts.wishes import LeftAlone, read_left_alone
 from outreach.models.accounts import Organisation, Role, User
@@ -224,6 +230,7 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
         select(ContactPhone.phone_id)
         .where(ContactPhone.contact_id == VisitLine.contact_id, ~is_strangers(ContactPhone.phone_id))
         .where(~are_others(ContactPhone.contact_id, ContactPhone.phone_id, Recipient.campaign_id))
+        .where(numbers_known_to(session, user))
         .order_by(ContactPhone.position)
         .limit(1)
         .correlate(VisitLine, Recipient)

@@ -296,9 +296,11 @@ def _set_language(
 
 @use_case
 def reveal_number(session: Session, contact_id: int, phone_id: int, *, user: User, now: datetime) -> str:
-    """Return the full number, and record in the audit log that the officer saw it."""
+    """Return the full number, and record in the audit log that the officer saw it. Raises NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     phone = find_phone(session, contact_id, phone_id, user=user)
+    if not knows_number(session, contact_id, phone_id, user=user):
+        raise NotAllowed("number_of_others")
     audit.record(session, "contact.see_number", f"contacts:{contact_id}", user, now, phone=phone_id)
     return phone.e164
 
@@ -407,6 +409,22 @@ def find_phone(session: Session, contact_id: int, phone_id: int, *, user: User) 
     if phone is None or (stated is not None and phone_id not in stated.phones):
         raise NotFound("contact_without_number")
     return phone
+
+
+def knows_number(session: Session, contact_id: int | None, phone_id: int, *, user: User) -> bool:
+    """Return whether a list that the user sees gives a person's number, or an officer has added it.
+
+    Whoever records people first does not read the numbers that others' lists bring for them later.
+    """
+    lists = visible_lists(session, user)
+    if lists is None:
+        return True
+    link = session.get(ContactPhone, (contact_id, phone_id))
+    theirs = (Membership.contact_id == contact_id, Membership.list_id.in_(lists))
+    return any(
+        (link is not None and not link.is_named) if said is None else phone_id in said["phones"]
+        for said in session.scalars(select(Membership.stated).where(*theirs))
+    )
 
 
 def _active_suppression(session: Session, phone_id: int, reason: SuppressionReason) -> Suppression:

@@ -198,6 +198,11 @@ def people_recorded_for(session: Session, user: User) -> ColumnElement[bool]:
     return true() if lists is None else is_recorded_in(lists)
 
 
+def numbers_known_to(session: Session, user: User) -> ColumnElement[bool]:
+    """Return the condition on ContactPhone for the full numbers that the user may see of people who are recorded for them."""
+    return true() if visible_lists(session, user) is None else ~is_set(ContactPhone.is_named)
+
+
 @dataclass(frozen=True, slots=True)
 class Stated:
     """What the user's lists say of a person whom they see only because those lists name them."""

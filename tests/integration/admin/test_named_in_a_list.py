@@ -347,6 +347,28 @@ def test_what_a_person_writes_goes_to_who_recorded_them_and_not_to_who_names_the
     assert readers() == [farmer]
 
 
+def test_who_records_people_before_others_bring_their_numbers_reads_none_of_these(world, person, tmp_path):
+    bring(world, tmp_path, "PN", "Tên lạ", "Y Hlan,1971,Làng Kà,,,")
+    bring(world, tmp_path, "ND", "Mới", f"Y Hlan,1971,Làng Kà,,{local(4)},có")
+    hlan = world.one(select(Contact.id).where(Contact.name == "Y Hlan"))
+    with pytest.raises(NotAllowed):
+        world.do(reveal_number, hlan, phone_id(world, 4), by=NOSY)
+    campaign = world.sent(lists=["Tên lạ", "Mới"])
+    list_id = world.one(select(ContactList.id).where(ContactList.name == "Tên lạ"))
+    whom = {"list_id": list_id, "area_code": None, "village": None, "officer": "", "again": False}
+    sheet = world.do(create_sheet, campaign, **whom, by=NOSY)
+    for who, shown in ((NOSY, ""), (PROVINCE, number(4))):
+        lines = world.read(read_lines, sheet.id, user=world.user(who), with_numbers=True)
+        assert [line.phone for line in lines if line.name == "Y Hlan"] == [shown]
+    farmers = world.one(select(Organisation.id).where(Organisation.code == "ND"))
+    for who in (PROVINCE, world.officer("nd@loa.example", Role.STAFF, farmers)):
+        assert world.do(reveal_number, hlan, phone_id(world, 4), by=who) == number(4)
+    bring(world, tmp_path, "PN", "Tên lạ", f"Y Hlan,1971,Làng Kà,,{local(4)},")
+    assert world.do(reveal_number, hlan, phone_id(world, 4), by=NOSY) == number(4), (
+        "their own list has it now"
+    )
+
+
 def test_a_persons_text_has_what_the_list_that_recorded_them_says_and_not_a_later_one_that_names_them(
     world, unnumbered, tmp_path
 ):
