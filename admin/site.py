@@ -17,6 +17,7 @@ from flask import (
     Flask,
     Response,
     g,
+    has_app_context,
     has_request_context,
     render_template,
     request,
@@ -26,7 +27,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_admin import Admin
 from flask_admin.theme import Bootstrap4Theme
-from flask_babel import Babel, get_locale
+from flask_babel import Babel, Domain, get_locale
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf import CSRFProtect
@@ -102,7 +103,7 @@ def install_admin(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> N
         WTF_CSRF_TIME_LIMIT=None,  # valid as long as the session: a page left open over lunch must still save
         WTF_CSRF_SSL_STRICT=is_https,
     )
-    Babel(app, locale_selector=_language)
+    Babel(app, locale_selector=_language).domain_instance = _Catalogue()
     install_headers(app, is_https=is_https)
     allow_large_uploads(app)
     allow_long_forms(app)
@@ -187,6 +188,19 @@ def create_views(runtime: Runtime) -> list[Any]:
         SearchView(runtime),
         NoticesView(runtime),
     ]
+
+
+class _Catalogue(Domain):
+    """Looks up a request's language once: a page asks for 320 texts, each of which looked for it anew."""
+
+    def get_translations(self) -> Any:
+        kept = vars(g._get_current_object()).get("_flask_babel") if has_app_context() else None
+        found = kept and vars(kept).get("babel_translations")  # `force_locale` takes it away and puts it back
+        if found is None:
+            found = super().get_translations()
+            if kept:
+                kept.babel_translations = found
+        return found
 
 
 def _language() -> str:
