@@ -184,6 +184,8 @@ _TEXTS: Schema = {
 }
 _CLOCK: Schema = ruled(string(0, 5), pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")
 _BOTH_OR_NONE = {"notice_template": ["notice_text"], "notice_text": ["notice_template"]}
+_NOTICE_ALONE = {"notice_text": {"properties": {"text_b": {"maxLength": 0}, "urgent": False}}}
+_NOTICE = {"dependentRequired": _BOTH_OR_NONE, "dependentSchemas": _NOTICE_ALONE}
 # Of the first step, whose parts are the draft's own, and of each further one.
 _FIRST_STEP = {
     "text": _TEXT,
@@ -213,7 +215,7 @@ DRAFT_SCHEMAS: dict[str, Schema] = {
         "anyOf": [
             {"required": [name], "properties": {name: {"minItems": 1}}} for name in ("lists", "organisations")
         ],
-        "dependentRequired": _BOTH_OR_NONE,
+        **_NOTICE,
         "description": "What a campaign's file has, as JSON; docs/campaigns.md says what each part means",
         "examples": [
             {
@@ -260,9 +262,7 @@ DRAFT_SCHEMAS: dict[str, Schema] = {
                 "dependentRequired": {"denominator": ["date", "source"]},
             },
             "urgent": {**loose({"reason": string(1, 500), "basis": string(0, 500)}), "required": ["reason"]},
-            "step": listed(
-                {**loose(_STEP), "required": ["text"], "dependentRequired": _BOTH_OR_NONE}, maxItems=20
-            ),
+            "step": listed({**loose(_STEP), "required": ["text"], **_NOTICE}, maxItems=20),
         },
     }
 }
@@ -279,6 +279,7 @@ _PARTS = {
     "urgent_": "/urgent",
     "deadline_": "/deadline",
     "goal_": "/goal",
+    "notice_": "/notice_text",
     "denominator_": "/goal",
     "content_": "/content",
     "field_": "/fields",

@@ -73,6 +73,8 @@ def test_the_document_says_which_parts_of_a_draft_go_together() -> None:
     for wrong in (
         {"lists": []},
         {"notice_text": "x"},
+        {"notice_template": "a", "notice_text": "x", "text_b": "y"},
+        {"notice_template": "a", "notice_text": "x", "urgent": {"reason": "lũ"}},
         {"goal": {"share": 0.5, "denominator": 9}},
         {"texts": {"vi": "x"}},
         {"window": ["7", "21"]},
