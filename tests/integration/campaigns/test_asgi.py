@@ -1,6 +1,7 @@
 """The office under a server with an event loop: the same answers, and no thread for those who are slow."""
 
 import asyncio
+import os
 from collections.abc import Iterable
 from contextlib import closing
 from typing import Any
@@ -34,6 +35,11 @@ def large() -> Response:
     return Response(
         (b"x" * 1000 for _ in range(IN_MEMORY // 250)), headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
     )
+
+
+@app.post("/slow")
+def slow() -> dict[str, Any]:
+    return {"niceness": os.getpriority(os.PRIO_PROCESS, 0)}
 
 
 @app.errorhandler(413)
@@ -103,3 +109,15 @@ def test_of_a_request_that_is_too_large_nothing_is_kept(is_announced, monkeypatc
 def test_who_hangs_up_in_the_middle_of_a_request_has_asked_for_nothing():
     came = [{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}]
     assert answers(came, scope("/told")) == []
+
+
+def test_a_slow_request_leaves_the_processor_to_the_others():
+    def is_slow(environ: dict[str, Any]) -> bool:
+        return environ["QUERY_STRING"] == "slow"
+
+    bridge = WsgiBridge(
+        app, threads=1, usual_bytes=10_000, most_bytes=lambda _environ: 10_000, is_slow=is_slow
+    )
+    with closing(AsgiClient(bridge)) as client:
+        usual, patient = client.post("/slow").json, client.post("/slow?slow").json
+    assert patient["niceness"] == min(usual["niceness"] + 10, 19)
