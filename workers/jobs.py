@@ -19,9 +19,8 @@ from campaigns.delivery.reconcile import LOOKUP_LIMIT
 from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.send_messages import MessageSender
 from campaigns.planning.approvals import enqueue_overdue_approval_mail, send_approval_mail
-from campaigns.privacy.expiry import enqueue_expired, remove_expired
 from campaigns.privacy.health_answers import separate_health_answers
-from campaigns.privacy.retention import campaigns_due, clear_campaign
+from campaigns.privacy.retention import campaigns_due, clear_campaign, enqueue_expired, remove_expired
 from campaigns.replies.gateway_inbox import has_parts, join_parts
 from campaigns.replies.held_opt_outs import confirm_overdue
 from campaigns.replies.record_answer import AnswerContext

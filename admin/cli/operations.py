@@ -18,9 +18,16 @@ from admin.demo.load_demo import LOGINS, PASSWORD, load_demo
 from campaigns.analytics.verify_reach import find_disagreements
 from campaigns.answer_totals import Difference, find_differences
 from campaigns.delivery.after_restore import RestoreSummary, settle_restored
-from campaigns.privacy.expiry import ExpiryResult, preview_expired, remove_expired
 from campaigns.privacy.health_answers import count_people, separate_health_answers
-from campaigns.privacy.retention import ClearResult, campaigns_due, clear_campaign, preview_clear
+from campaigns.privacy.retention import (
+    ClearResult,
+    ExpiryResult,
+    campaigns_due,
+    clear_campaign,
+    preview_clear,
+    preview_expired,
+    remove_expired,
+)
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit

@@ -1,7 +1,7 @@
 """The daily report: a day's status, late agencies, issues, corrections, mail, link and template; and urgings, what is written to late ones."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -364,14 +364,7 @@ class UrgingsView(AdminPage):
                 text = write_about_place(lag, issuer=form.issuer_in_text, done=done, today=today)
             contacts = find_contacts(session, drive.id, area=area, organisation=organisation, now=now)
             sent = read_urgings(session, drive.id, area=area, organisation=organisation)
-            shown = UrgeForm.on_page()
-            if not shown.text.data:
-                shown.text.data = text
-                if not self.settings.smtp_url:
-                    shown.channel.data = UrgeChannel.SMS.value
-            within_reach = [each for each in contacts if self.settings.smtp_url or "@" not in each[1]]
-            if within_reach and not shown.address.data:
-                shown.contact.data, shown.address.data = within_reach[0]
+            shown = self._form_about(text, contacts)
             return self.render(
                 "progress/urge.html",
                 drive=drive,
@@ -384,6 +377,18 @@ class UrgingsView(AdminPage):
                 has_mail=bool(self.settings.smtp_url),
                 given_up=now - TRIED_FOR,
             )
+
+    def _form_about(self, text: str, contacts: Sequence[tuple[str, str]]) -> UrgeForm:
+        """Return the form with the text, and the first contact that can be reached, where nothing was entered."""
+        form = UrgeForm.on_page()
+        if not form.text.data:
+            form.text.data = text
+            if not self.settings.smtp_url:
+                form.channel.data = UrgeChannel.SMS.value
+        within_reach = [each for each in contacts if self.settings.smtp_url or "@" not in each[1]]
+        if within_reach and not form.address.data:
+            form.contact.data, form.address.data = within_reach[0]
+        return form
 
     def _lag(self, drive: Drive, place: Area, now: datetime) -> Lag:
         with self.reading() as (session, user):

@@ -23,8 +23,14 @@ from admin.wording.filters import has_outcome, label_of, listed_values
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import VisitFate, VisitOutcome
-from campaigns.visits.phone_data import PhoneData, PhonePerson, carry_houses
-from campaigns.visits.receive_results import MOST_RESULTS, SentResult, receive_results
+from campaigns.visits.phone_data import (
+    MOST_RESULTS,
+    PhoneData,
+    PhonePerson,
+    SentResult,
+    carry_houses,
+    receive_results,
+)
 from outreach.accounts.sessions import NOTED_EVERY, note_seen
 from outreach.accounts.village_officers import find_phone, join_phone
 from outreach.core.rate_limits import hit, network_of, nothing_limited_without_redis

@@ -292,7 +292,7 @@ class SafetyReport(Base):
     """What a number says of its safety in an event (a campaign of the urgent class): the latest, changed in place.
 
     What is needed and where is the open case's of the number, begins anew with the next case, and is removed some days after the event
-    (`campaigns.privacy.expiry`). `joined_to` is the case that an officer has joined the number's case to.
+    (`campaigns.privacy.retention`). `joined_to` is the case that an officer has joined the number's case to.
     """
 
     __tablename__ = "safety_reports"

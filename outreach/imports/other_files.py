@@ -6,7 +6,7 @@ Read with Python's own readers, in the child process of `sheet_process` and with
 import quopri
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -129,23 +129,28 @@ def read_cards(lines: Iterable[str]) -> Iterator[list[str]]:
             value = _unquoted(value, _CHARSET.search(parameters))
         if name == "BEGIN":
             row, parts, numbers = [[] for _ in _HEADINGS], "", {}
-        elif name == "END":
-            cells = ["; ".join(dict.fromkeys(filter(None, texts))) for texts in row]
-            cells[0] = _in_order((row[0] or [""])[0], parts)
-            if any(cells):
-                yield cells
+        elif name == "END" and any(cells := _cells_of(row, parts)):
+            yield cells
         elif name == "N":
             family, given, middle, *_ = [*map(_plain, _SPLIT.split(value)), "", ""]
             parts = " ".join(filter(None, (family, middle, given)))
         elif name == "X-ABLABEL" and match["group"] in numbers and not value.startswith("_$"):
             row[1][numbers[match["group"]]] += f" ({_plain(value)})"
         elif name in _FIELDS:
-            is_list = name in ("ADR", "ORG")
-            text = ", ".join(filter(None, map(_plain, _SPLIT.split(value)))) if is_list else _plain(value)
-            label = _OWN_LABEL.match(line)
-            row[_FIELDS[name]].append(text.removeprefix("tel:") + (f" ({label[1]})" if label else ""))
+            row[_FIELDS[name]].append(_text_of(name, value, _OWN_LABEL.match(line)))
             if name == "TEL":
                 numbers[match["group"]] = len(row[1]) - 1
+
+
+def _text_of(name: str, value: str, label: re.Match[str] | None) -> str:
+    is_list = name in ("ADR", "ORG")
+    text = ", ".join(filter(None, map(_plain, _SPLIT.split(value)))) if is_list else _plain(value)
+    return text.removeprefix("tel:") + (f" ({label[1]})" if label else "")
+
+
+def _cells_of(row: Sequence[Sequence[str]], parts: str) -> list[str]:
+    cells = ["; ".join(dict.fromkeys(filter(None, texts))) for texts in row]
+    return [_in_order((row[0] or [""])[0], parts), *cells[1:]]
 
 
 def _in_order(shown: str, parts: str) -> str:

@@ -47,17 +47,24 @@ def split_lines(rows: Iterable[Line], struck: Struck, first: Sequence[Row]) -> I
     Cells with a number each, as of a roster, are people of their own. Where the people among the `first` rows are numbered, a
     line without a number that names nobody is none.
     """
-    found = [parts for row in first for cell in row if (parts := split_line(cell_text(cell))) and parts[2]]
+    found = _people_in(cell_text(cell) for row in first for cell in row)
     is_numbered = 2 * sum(bool(number) for number, *_ in found) > len(found)
     for line, row in rows:
         cells = [cell_text(struck.get((line, at)) or cell) for at, cell in enumerate(row)]
-        is_roster = sum((parts := split_line(text)) is not None and parts[2] != "" for text in cells) > 1
+        is_roster = len(_people_in(cells)) > 1
         for text in filter(None, cells if is_roster else ["\t".join(filter(None, cells))]):
             parts = split_line(text)
-            is_said = (
-                parts and is_numbered and not parts[0] and (is_title(text) or not is_full_name(parts[1]))
-            )
+            is_said = parts and is_numbered and not parts[0] and _names_nobody(text, parts)
             yield line, [text] if parts is None or is_said else parts
+
+
+def _people_in(texts: Iterable[str]) -> list[list[str]]:
+    """Return the parts of those texts that have a number of a phone."""
+    return [parts for text in texts if (parts := split_line(text)) and parts[2]]
+
+
+def _names_nobody(text: str, parts: Sequence[str]) -> bool:
+    return is_title(text) or not is_full_name(parts[1])
 
 
 def is_lying(rows: Sequence[Row]) -> bool:

@@ -20,16 +20,21 @@ from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from campaigns.rules.replies.asked import TURNS, Asked, tag_words, turn_of
-from campaigns.rules.replies.danger import find_danger
 from campaigns.rules.replies.labels import OPT_IN, Label, Meaning
-from campaigns.rules.replies.model import COLUMNS, LABELS, OFFICES, SCALE, WEIGHTS, size_of
 from campaigns.rules.replies.understand import (
+    COLUMNS,
+    LABELS,
+    OFFICES,
+    SCALE,
+    WEIGHTS,
     Chance,
     ReplyFacts,
     chances_from,
     decide_by,
     facts_of,
     facts_of_cry,
+    find_danger,
+    size_of,
 )
 from campaigns.rules.replies.words import unaccent_word
 from tests.replies.data import FIRST_KIND, Example, asked_of, is_typical, read_training

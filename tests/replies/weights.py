@@ -1,4 +1,4 @@
-"""What only training and measuring need of the learned model: all features of a reply, and its file (campaigns/rules/replies/model.py reads both)."""
+"""What only training and measuring need of the learned model: all features of a reply, and its file (campaigns/rules/replies/understand.py reads both)."""
 
 import json
 import struct
@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from campaigns.rules.replies import model
-from campaigns.rules.replies.model import (
+from campaigns.rules.replies import understand
+from campaigns.rules.replies.understand import (
     COLUMNS,
     END,
     START,
@@ -41,7 +41,7 @@ def pack_weights(
 
 def use_weights(path: Path) -> None:
     """Let the files of another folder count, for measuring."""
-    model.WEIGHTS = path
-    for each in vars(model).values():
+    understand.WEIGHTS = path
+    for each in vars(understand).values():
         if hasattr(each, "cache_clear"):
             each.cache_clear()

@@ -17,8 +17,15 @@ from campaigns.models.messages import Attempt
 from campaigns.models.privacy import ConsentEvent, PersonRequest, RequestKind
 from campaigns.models.replies import Case, Reply
 from campaigns.privacy.consents import ALL_MESSAGES
-from campaigns.privacy.expiry import ExpiryResult, preview_expired, remove_expired
-from campaigns.privacy.retention import ClearResult, campaigns_due, clear_campaign, preview_clear
+from campaigns.privacy.retention import (
+    ClearResult,
+    ExpiryResult,
+    campaigns_due,
+    clear_campaign,
+    preview_clear,
+    preview_expired,
+    remove_expired,
+)
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.states import CampaignAction

@@ -27,8 +27,8 @@ from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Answer, Case, Reply, SafetyReport
 from campaigns.planning.kinds import load_kinds
-from campaigns.privacy.expiry import remove_expired
 from campaigns.privacy.export_data import export_personal_data
+from campaigns.privacy.retention import remove_expired
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label

@@ -12,13 +12,27 @@ import pytest
 
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.content import read_content
-from campaigns.rules.replies import model
 from campaigns.rules.replies.asked import Answer, read_asked, read_question
 from campaigns.rules.replies.context import without_quote
-from campaigns.rules.replies.danger import find_danger, is_danger
 from campaigns.rules.replies.labels import OPT_IN, Label
-from campaigns.rules.replies.model import COLUMNS, LABELS, MENU, OFFICES, SCALE, WEIGHTS
-from campaigns.rules.replies.understand import LONGEST, Chance, Understanding, decide, understand
+from campaigns.rules.replies.understand import (
+    COLUMNS,
+    LABELS,
+    LONGEST,
+    MENU,
+    OFFICES,
+    SCALE,
+    WEIGHTS,
+    Chance,
+    Understanding,
+    decide,
+    find_danger,
+    is_danger,
+    load_weights,
+    size_of,
+    understand,
+    weigh,
+)
 from outreach.rules.errors import BadInput
 from tests.replies.data import DATA, asked_of, questions, read_authors
 from tests.replies.report import KINDS, is_right, macro_f1
@@ -259,9 +273,7 @@ def test_what_is_weighed_at_run_time_is_what_was_learned(tmp_path: Path) -> None
     (tmp_path / f"{OFFICES}.bin").write_bytes(pack_weights(learned, {}, {}, {}))
     use_weights(tmp_path)
     try:
-        assert model.weigh(parts, OFFICES) == pytest.approx(
-            [each / model.size_of(parts) / SCALE for each in wanted]
-        )
+        assert weigh(parts, OFFICES) == pytest.approx([each / size_of(parts) / SCALE for each in wanted])
     finally:
         use_weights(WEIGHTS)
-    assert all(model.load_weights(part).limits for part in (MENU, OFFICES))
+    assert all(load_weights(part).limits for part in (MENU, OFFICES))
