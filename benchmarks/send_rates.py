@@ -1,11 +1,7 @@
-"""Benchmark of sending: this project beside others, with the same gateway in the same run, by Twilio's interface or SMPP.
+"""Benchmark of sending: this project beside others, with the same gateway in the same run, by Twilio's interface or SMPP."""
 
-`python -m benchmarks.send_rates` runs one worker without latency beside our client's bare loop; `make bench` compares all.
-"""
-
-import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from statistics import median
@@ -13,7 +9,7 @@ from statistics import median
 from benchmarks import gateway
 from benchmarks.contestants import Run, kannel, loa, loop
 from benchmarks.gateway import Gateway
-from benchmarks.ground import Ground, ground, ready_to_send
+from benchmarks.ground import Ground, ready_to_send
 from benchmarks.measures import show, target
 
 IN_FLIGHT = 100
@@ -74,7 +70,6 @@ def compare(on: Ground, *, rounds: int = 3, scale: float = 1.0) -> str:
         Contestant(ONE, 60_000, LONG, _loa(1)),
         Contestant(TWO, 60_000, LONG, _loa(2)),
         Contestant(BARE, 20_000, LONG, _loop("ours")),
-        Contestant("twilio's async client, bare loop", 10_000, 5_000, _loop("library")),
         *_kannel(LONG, smsc="http"),
     ]
     _run_all(on, field_, rounds=rounds, scale=scale)
@@ -93,24 +88,17 @@ def compare_smpp(on: Ground, *, rounds: int = 3, scale: float = 1.0) -> str:
     return f"{_table(field_)}\n\n{_targets(field_, of_bare=None, of_kannel=(ONE, 1.0))}"
 
 
-def _run_all(
-    on: Ground,
-    field_: list[Contestant],
-    *,
-    rounds: int,
-    scale: float = 1.0,
-    latencies: Sequence[int] = (0, LATENCY_MS),
-) -> None:
+def _run_all(on: Ground, field_: list[Contestant], *, rounds: int, scale: float) -> None:
     def size(each: Contestant, latency_ms: int) -> int:
         """Return the scaled number of messages, in hundreds, at least one hundred."""
         return max(1, round((each.at_100 if latency_ms else each.at_0) * scale / 100)) * 100
 
     with ExitStack() as stack:
         ours = [each for each in field_ if each.name.startswith("Loa")]
-        sizes = {size(each, ms) for each in ours for ms in latencies}
+        sizes = {size(each, ms) for each in ours for ms in (0, LATENCY_MS)}
         templates = {count: stack.enter_context(ready_to_send(on, count)) for count in sizes}
         for _ in range(rounds):
-            for latency_ms in latencies:
+            for latency_ms in (0, LATENCY_MS):
                 for each in field_:
                     _run(on, templates, each, latency_ms, size(each, latency_ms))
 
@@ -170,22 +158,3 @@ def _targets(field_: list[Contestant], *, of_bare: float | None, of_kannel: tupl
         if late := _rate(field_, name, LATENCY_MS):
             lines.append(target(f"{name} at {LATENCY_MS} ms, of the limit", _of_limit(late), at_least=0.98))
     return "\n".join(lines)
-
-
-def main() -> None:
-    options = argparse.ArgumentParser(prog="python -m benchmarks.send_rates", description=__doc__)
-    options.add_argument("--messages", type=int, default=20_000)
-    options.add_argument("--workers", type=int, default=1)
-    options.add_argument("--rounds", type=int, default=1)
-    given = options.parse_args()
-    field_ = [
-        Contestant(BARE, given.messages, 0, _loop("ours")),
-        Contestant(f"Loa, {given.workers} worker(s)", given.messages, 0, _loa(given.workers)),
-    ]
-    with ground() as on:
-        _run_all(on, field_, rounds=given.rounds, latencies=(0,))
-    print(_table(field_))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """Bare loops: only requests, a fixed number in flight; no database, no queue.
 
-`python -m benchmarks.contestants.loop ours|library|smpp URL MESSAGES IN_FLIGHT` prints "ready", waits for a line,
+`python -m benchmarks.contestants.loop ours|smpp URL MESSAGES IN_FLIGHT` prints "ready", waits for a line,
 sends, prints the seconds and waits for the end of its input.
 """
 
@@ -12,8 +12,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import uvloop
-from twilio.http.async_http_client import AsyncTwilioHttpClient
-from twilio.rest import Client
 
 from benchmarks.contestants import Run
 from benchmarks.gateway import Gateway
@@ -86,26 +84,8 @@ def _sender(gateway: sms_gateway.Gateway) -> tuple[Send, Close]:
     return send, gateway.close
 
 
-async def _library(url: str, _in_flight: int) -> tuple[Send, Close]:
-    settings = Settings.from_env({"TWILIO_API_BASE_URL": url})
-    http = AsyncTwilioHttpClient()
-    client = Client(settings.twilio_account_sid, settings.twilio_auth_token, http_client=http)
-    client.api.base_url = url
-
-    async def send(i: int) -> None:
-        await client.messages.create_async(
-            to=number(i),
-            from_="MTTQ",
-            body=BODY.format(i),
-            status_callback=f"http://127.0.0.1:8000/webhooks/twilio/status/{i}",
-            validity_period=3600,
-        )
-
-    return send, http.close
-
-
 async def _main(client: str, url: str, messages: int, in_flight: int) -> None:
-    send, close = await {"ours": _ours, "library": _library, "smpp": _smpp}[client](url, in_flight)
+    send, close = await {"ours": _ours, "smpp": _smpp}[client](url, in_flight)
     numbers = iter(range(1, messages + 1))
 
     async def one_after_another() -> None:
