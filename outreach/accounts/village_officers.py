@@ -184,11 +184,10 @@ def find_phone(
         officer_id, stamp, key = read_token(TokenPurpose.PHONE, token, session_key)
     except (ValueError, TypeError):
         return None
-    officer = session.get(User, officer_id)
-    if officer is None or not _is_officer(officer) or _stamp(officer) != stamp:
+    found = find_session(session, officer_id, str(key), now=now)
+    if found is None or not _is_officer(found[1]) or _stamp(found[1]) != stamp:
         return None
-    found = find_session(session, officer.id, str(key), now=now)
-    return (officer, found[0]) if found else None
+    return found[1], found[0]
 
 
 def mail_code(db: Database, settings: Settings, officer_id: int) -> int:

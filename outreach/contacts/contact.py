@@ -414,7 +414,7 @@ def find_phone(session: Session, contact_id: int, phone_id: int, *, user: User) 
 def knows_number(session: Session, contact_id: int | None, phone_id: int, *, user: User) -> bool:
     """Return whether a list that the user sees gives a person's number, or an officer has added it.
 
-    Whoever records people first does not read the numbers that others' lists bring for them later.
+    An office that recorded people first does not read the numbers that others' lists bring for them later.
     """
     lists = visible_lists(session, user)
     if lists is None:

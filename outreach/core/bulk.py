@@ -170,17 +170,15 @@ def full_scan(session: Session) -> Iterator[None]:
     PostgreSQL cannot estimate how many rows the parts of such a statement return, guesses a few, and would then scan a
     million rows for each of a hundred thousand.
     """
-
-    def plan(nested: str, jit: str, memory: str) -> None:
-        if is_postgresql(session):  # in one round trip
-            settings = (
-                f"SET LOCAL enable_nestloop = {nested}; SET LOCAL jit = {jit}; SET LOCAL work_mem = {memory}"
-            )
-            session.execute(text(settings))
-
-    plan("off", "off", "'64MB'")
+    if is_postgresql(session):  # in one round trip
+        session.execute(
+            text("SET LOCAL enable_nestloop = off; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
+        )
     yield
-    plan("DEFAULT", "DEFAULT", "DEFAULT")
+    if is_postgresql(session):
+        session.execute(
+            text("SET LOCAL enable_nestloop = DEFAULT; SET LOCAL jit = DEFAULT; SET LOCAL work_mem = DEFAULT")
+        )
 
 
 Row = TypeVar("Row")

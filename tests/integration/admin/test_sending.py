@@ -234,7 +234,7 @@ def test_without_script_a_press_leads_back_to_the_sheet(world, client, campaign_
     assert "Tạm dừng" in client.get("/admin/").text
     sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
     assert "Chi phí đến nay" in sheet
-    assert "Dự kiến gửi xong" not in sheet, "what stands still has no rate and no end"
+    assert "Dự kiến gửi xong" not in sheet, "a campaign that is not sending has no rate and no end"
 
 
 def test_failures_are_told_by_cause_in_words(world, client, campaign_id):

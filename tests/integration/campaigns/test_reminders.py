@@ -155,7 +155,7 @@ def test_a_question_or_an_unclear_reply_before_a_reminders_sending_holds_it_back
 
 @pytest.mark.parametrize("is_early", [False, True])  # before the reminder is queued
 @pytest.mark.parametrize(("said", "reason"), [("TC", Closing.OPT_OUT), ("nhầm số rồi", Closing.WRONG_NUMBER)])
-def test_whoever_is_opened_again_by_an_officer_is_reminded(world, said, reason, is_early):
+def test_a_person_opened_again_by_an_officer_is_reminded(world, said, reason, is_early):
     campaign = world.sent(people=2, step=REMINDERS[:1])
     if not is_early:
         later(world, campaign, days=3)
