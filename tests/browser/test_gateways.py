@@ -3,13 +3,11 @@
 import base64
 import os
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenAs, sign_in_at
+from tests.browser.conftest import sign_in_at
 from tests.browser.fixtures import ADMINISTRATOR, APPROVER, AUTHOR, LIST
 from tests.browser.page_checks import PHONE, Visit, open_card, open_more
 from tests.browser.running_site import Office, running_office
@@ -23,7 +21,7 @@ pytestmark = pytest.mark.rest  # an office of its own; its parts: test_gateway_a
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Office]:
+def office(tmp_path_factory, redis_url):
     """An office of its own, in which nobody else sends by the second gateway."""
     key = base64.b64encode(os.urandom(32)).decode()
     folder = tmp_path_factory.mktemp("gateways")
@@ -34,11 +32,11 @@ def office(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator
 
 
 @pytest.fixture(scope="module")
-def signed_in(office: Office, browser: Browser) -> Callable[[str], Any]:
+def signed_in(office, browser):
     return sign_in_at(office, browser)
 
 
-def test_two_gateways_and_a_template(office: Office, page_as: OpenAs) -> None:
+def test_two_gateways_and_a_template(office, page_as):
     administrator, author, approver = page_as(ADMINISTRATOR), page_as(AUTHOR), page_as(APPROVER)
     set_up_the_centre(administrator, office)
     register_the_template(administrator)

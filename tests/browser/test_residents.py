@@ -6,11 +6,10 @@ from sqlalchemy import select
 from campaigns.models.campaigns import Recipient
 from campaigns.rules.links import LinkCipher
 from tests.browser.page_checks import DESK, PHONE, SMALL_PHONE, find_faults, find_foreign_words
-from tests.browser.running_site import Office
 
 
 @pytest.fixture
-def link(office: Office) -> str:
+def link(office):
     """The path of someone's personal link of the demo campaign."""
     with office.runtime.db.read() as session:
         recipient_id = session.scalars(
@@ -26,7 +25,7 @@ def test_on_the_smallest_phone_without_script_one_answers_takes_it_back_and_stop
     visit, onlooker = page_as(None, size=SMALL_PHONE, script=False), page_as(None, size=SMALL_PHONE)
     faults: list[str] = []
 
-    def look(name: str, path: str = link, *, status: int = 200) -> None:
+    def look(name, path=link, *, status=200):
         # axe waits for timers, which do not run where scripts are off.
         seen = onlooker.open(path, status=status)
         faults.extend([*find_faults(seen), *find_foreign_words(seen)])

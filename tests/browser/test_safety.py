@@ -4,7 +4,6 @@ from sqlalchemy import select, update
 
 from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import Case, SafetyReport
-from tests.browser.conftest import OpenAs
 from tests.browser.fixtures import AUTHOR
 from tests.browser.page_checks import SMALL_PHONE, find_faults, find_foreign_words
 from tests.browser.running_site import Office
@@ -23,9 +22,7 @@ def position_of(office: Office) -> tuple[float, float] | None:
         return report.position if report else None
 
 
-def test_a_position_is_given_refused_changed_and_forgotten_on_the_smallest_phone(
-    office: Office, page_as: OpenAs
-) -> None:
+def test_a_position_is_given_refused_changed_and_forgotten_on_the_smallest_phone(office, page_as):
     visit = page_as(None, size=SMALL_PHONE)
     page = visit.open(f"/{office.made['warned']}")
     faults = [*find_faults(page), *find_foreign_words(page)]
@@ -64,7 +61,7 @@ def test_a_position_is_given_refused_changed_and_forgotten_on_the_smallest_phone
     assert faults == []
 
 
-def test_without_script_one_says_where_in_words(office: Office, page_as: OpenAs) -> None:
+def test_without_script_one_says_where_in_words(office, page_as):
     page = page_as(None, size=SMALL_PHONE, script=False).open("/an-toan")
     assert not page.get_by_role("button", name="Gửi vị trí của tôi").is_visible()
     page.get_by_label("Số di động").fill("0905000961")
@@ -73,7 +70,7 @@ def test_without_script_one_says_where_in_words(office: Office, page_as: OpenAs)
     page.get_by_text("Đã báo cho cán bộ trực").wait_for()
 
 
-def test_the_office_keeps_the_last_state_while_the_network_is_away(office: Office, page_as: OpenAs) -> None:
+def test_the_office_keeps_the_last_state_while_the_network_is_away(office, page_as):
     visit = page_as(AUTHOR)
     page = visit.open("/admin/rescue/")
     lost = page.get_by_text("Mất kết nối.")
@@ -103,7 +100,7 @@ def test_the_office_keeps_the_last_state_while_the_network_is_away(office: Offic
     visit.faults.clear()  # the browser says that the network was away
 
 
-def test_from_the_alarm_to_a_team_on_the_way_takes_four_touches(office: Office, page_as: OpenAs) -> None:
+def test_from_the_alarm_to_a_team_on_the_way_takes_four_touches(office, page_as):
     page = page_as(AUTHOR, size={"width": 360, "height": 740}).open("/admin/")
     page.get_by_role("link", name="Bão số 9, lũ về đêm").first.click()
     cry = page.locator("li.cry.new").first

@@ -34,7 +34,7 @@ def find_writes(tree: ast.AST) -> Iterator[str]:
                     yield f"{node.lineno}: {ast.unparse(node.func)}()"
 
 
-def test_no_page_command_or_route_writes_past_the_use_cases() -> None:
+def test_no_page_command_or_route_writes_past_the_use_cases():
     found = {
         path.relative_to(ROOT).as_posix(): list(find_writes(ast.parse(path.read_text(encoding="utf-8"))))
         for path in FILES
@@ -42,7 +42,7 @@ def test_no_page_command_or_route_writes_past_the_use_cases() -> None:
     assert {path: lines for path, lines in found.items() if lines} == {}
 
 
-def test_a_write_past_the_use_cases_is_noticed() -> None:
+def test_a_write_past_the_use_cases_is_noticed():
     past = """
 from sqlalchemy import delete, select
 from outreach.use_cases import transaction
@@ -71,7 +71,7 @@ def calls_in_given_functions(tree: ast.AST) -> set[ast.AST]:
     }
 
 
-def test_a_use_case_is_called_with_the_runtime_never_within_a_session() -> None:
+def test_a_use_case_is_called_with_the_runtime_never_within_a_session():
     """In a session that only reads, what it wrote would be lost without a word."""
     for path in FILES:
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -86,7 +86,7 @@ def test_a_use_case_is_called_with_the_runtime_never_within_a_session() -> None:
                 )
 
 
-def test_use_cases_enqueue_what_follows_from_them() -> None:
+def test_use_cases_enqueue_what_follows_from_them():
     for path in FILES:
         name = path.relative_to(ROOT).as_posix()
         imports = actions.read_module(name.removesuffix(".py").replace("/", ".")).imports.values()
@@ -96,11 +96,11 @@ def test_use_cases_enqueue_what_follows_from_them() -> None:
         assert enqueued <= {MAY_ENQUEUE.get(name)}, name
 
 
-def test_the_page_of_actions_is_as_the_code_has_it() -> None:
+def test_the_page_of_actions_is_as_the_code_has_it():
     assert actions.write_page() == OUT.read_text(encoding="utf-8"), "run `python -m tests.project.actions`"
 
 
-def test_what_can_be_done_in_several_places_is_one_function() -> None:
+def test_what_can_be_done_in_several_places_is_one_function():
     found = defaultdict[str, set[Node]](set)
     for _kind, name, node in actions.entries():
         found[name] |= actions.actions_of(node)

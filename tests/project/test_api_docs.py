@@ -25,7 +25,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
-def test_every_curl_asks_a_route_that_exists_with_a_body_that_is_taken() -> None:
+def test_every_curl_asks_a_route_that_exists_with_a_body_that_is_taken():
     adapter = create_app(Settings.from_env({})).url_map.bind("localhost")
     asked = 0
     for block in blocks("bash"):
@@ -49,7 +49,7 @@ def test_every_curl_asks_a_route_that_exists_with_a_body_that_is_taken() -> None
     assert asked >= 8
 
 
-def test_the_document_shows_a_body_for_every_route_that_takes_one_and_it_is_taken() -> None:
+def test_the_document_shows_a_body_for_every_route_that_takes_one_and_it_is_taken():
     document = create_app(Settings.from_env({})).test_client().get("/api/v1/openapi.json").get_json()
     schemas, shown = document["components"]["schemas"], 0
     for operation in (each for path in document["paths"].values() for each in path.values()):
@@ -62,7 +62,7 @@ def test_the_document_shows_a_body_for_every_route_that_takes_one_and_it_is_take
     assert shown >= 8
 
 
-def test_the_document_says_which_parts_of_a_draft_go_together() -> None:
+def test_the_document_says_which_parts_of_a_draft_go_together():
     draft = campaigns.DRAFT_SCHEMAS["Draft"]
     fine = draft["examples"][0] | {
         "texts": {"jra": "x"},
@@ -85,13 +85,13 @@ def test_the_document_says_which_parts_of_a_draft_go_together() -> None:
             jsonschema.validate(fine | wrong, draft)
 
 
-def test_the_page_names_every_right_and_every_event() -> None:
+def test_the_page_names_every_right_and_every_event():
     assert [right for right in Right if f"`{right.value}`" not in PAGE] == []
     assert [kind for kind in EventKind if f"`{kind.value}`" not in PAGE] == []
     assert BACK_OFF_S == (5, 30, 120, 300, 900, 1800, 3600, 7200)  # as the page says it in words
 
 
-def test_a_receiver_that_copies_the_check_knows_our_signature_from_another() -> None:
+def test_a_receiver_that_copies_the_check_knows_our_signature_from_another():
     names: dict[str, Any] = {}
     exec(next(each for each in blocks("python") if "is_from_loa" in each), names)
     secret, body, now = secret_of("5a17", secret_key="k" * 32), blocks("json")[0].encode(), int(time.time())

@@ -9,7 +9,7 @@ from admin.wording.audit import ACTIONS, SUBJECTS
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_every_action_and_every_subject_has_a_word() -> None:
+def test_every_action_and_every_subject_has_a_word():
     calls = [
         node
         for part in ("admin", "campaigns", "outreach")

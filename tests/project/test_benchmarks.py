@@ -1,8 +1,6 @@
 """What `make bench` measures with: its gateway counts rightly and keeps its limit; its parts can be loaded."""
 
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +14,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def slow_gateway(tmp_path: Path) -> Iterator[gateway.Gateway]:
+def slow_gateway(tmp_path):
     with gateway.running(gateway.build(tmp_path), latency_ms=20, limit=5) as running:
         yield running
 
@@ -28,11 +26,11 @@ def test_the_gateway_counts_each_message_once_and_lets_no_more_through_than_its_
     assert run.per_second <= 5 / 0.020
 
 
-def test_the_gateway_refuses_what_is_beyond_its_limit(slow_gateway: gateway.Gateway) -> None:
+def test_the_gateway_refuses_what_is_beyond_its_limit(slow_gateway):
     with pytest.raises(RuntimeError):
         loop.run(slow_gateway, "ours", messages=50, in_flight=10)
     assert slow_gateway.stats().throttled > 0
 
 
-def test_every_part_has_a_small_size() -> None:
+def test_every_part_has_a_small_size():
     assert SMALL.keys() == PARTS.keys()

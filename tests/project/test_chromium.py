@@ -1,6 +1,5 @@
 """What the browser tests say where there is no Chromium."""
 
-from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from deploy import chromium
 
 
-def test_without_chromium_the_line_to_type_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_chromium_the_line_to_type_is_said(monkeypatch, tmp_path):
     refused = CompletedProcess([], 100, "", "E: Unable to locate package")
     monkeypatch.setattr("subprocess.run", lambda *_arguments, **_options: refused)
     monkeypatch.setattr(chromium, "UNPACKED", tmp_path / "chromium")
@@ -17,7 +16,7 @@ def test_without_chromium_the_line_to_type_is_said(monkeypatch: pytest.MonkeyPat
         chromium.install_chromium()
 
 
-def test_chromium_is_found_by_any_of_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chromium_is_found_by_any_of_its_names(monkeypatch):
     monkeypatch.setattr(
         "shutil.which", lambda name: f"/usr/bin/{name}" if name == "chromium-browser" else None
     )

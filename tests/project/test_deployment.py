@@ -43,7 +43,7 @@ def need(program: str, package: str) -> str:
     return path or pytest.skip(f"no {program}: apt-get install {package}")
 
 
-def test_systemd_takes_the_units_and_calls_none_exposed(tmp_path: Path) -> None:
+def test_systemd_takes_the_units_and_calls_none_exposed(tmp_path):
     analyze = need("systemd-analyze", "systemd")
     for unit in sorted((DEPLOY / "systemd").iterdir()):
         text = unit.read_text().replace("/srv/loa/current/bin", str(Path(sys.executable).parent))
@@ -56,7 +56,7 @@ def test_systemd_takes_the_units_and_calls_none_exposed(tmp_path: Path) -> None:
         run(analyze, "security", "--offline=yes", f"--threshold={MOST_EXPOSED}", "--no-pager", unit)
 
 
-def test_nginx_takes_the_site(tmp_path: Path) -> None:
+def test_nginx_takes_the_site(tmp_path):
     nginx, openssl = need("nginx", "nginx-light"), need("openssl", "openssl")
     key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
     request = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=loa.example.vn")
@@ -70,23 +70,23 @@ def test_nginx_takes_the_site(tmp_path: Path) -> None:
     run(nginx, "-t", "-q", "-p", tmp_path, "-c", tmp_path / "nginx.conf")
 
 
-def test_caddy_takes_the_settings_of_the_web_server_before_a_container() -> None:
+def test_caddy_takes_the_settings_of_the_web_server_before_a_container():
     file = ("--config", DEPLOY / "docker" / "Caddyfile", "--adapter", "caddyfile")
     run(need("caddy", "caddy"), "validate", *file, env={**os.environ, "LOA_DOMAIN": "loa.example"})
 
 
-def test_prometheus_takes_the_alert_rules_and_they_tell_of_faults() -> None:
+def test_prometheus_takes_the_alert_rules_and_they_tell_of_faults():
     promtool = need("promtool", "prometheus")
     run(promtool, "check", "rules", DEPLOY / "monitoring" / "alerts.yml")
     run(promtool, "test", "rules", DEPLOY / "monitoring" / "alerts_test.yml")
 
 
-def test_the_compose_file_has_the_form_of_one() -> None:
+def test_the_compose_file_has_the_form_of_one():
     schema = ("--builtin-schema", "vendor.compose-spec")
     run(sys.executable, "-m", "check_jsonschema", *schema, DEPLOY / "docker" / "compose.yaml")
 
 
-def test_redis_starts_with_its_settings_for_its_one_user(tmp_path: Path) -> None:
+def test_redis_starts_with_its_settings_for_its_one_user(tmp_path):
     password = "a-password-of-tests"
     users = (DEPLOY / "redis" / "users.acl").read_text()
     digest = hashlib.sha256(password.encode()).hexdigest()
@@ -133,12 +133,12 @@ def goes_into_the_image(path: str, lines: list[str]) -> bool:
     *each_of("deploy/docker/redis-users.acl | loa-20261101T021500Z.dump | admin/.env", False),
     ("deploy/tls/privkey.pem", False),
 )
-def test_no_secret_and_no_persons_data_go_into_an_image(path: str, is_taken: bool) -> None:
+def test_no_secret_and_no_persons_data_go_into_an_image(path, is_taken):
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     assert goes_into_the_image(path, [line for line in lines if line and line[0] != "#"]) is is_taken
 
 
-def test_postgresql_starts_with_the_settings() -> None:
+def test_postgresql_starts_with_the_settings():
     lines = (DEPLOY / "postgresql" / "loa.conf").read_text().splitlines()
     settings = {
         name.strip(): value.split("#")[0].strip()
@@ -151,7 +151,7 @@ def test_postgresql_starts_with_the_settings() -> None:
     shutil.rmtree(folder)
 
 
-def test_the_example_of_variables_names_known_ones() -> None:
+def test_the_example_of_variables_names_known_ones():
     example = (DEPLOY / "systemd" / "env.example").read_text()
     read = dict(
         line.split("=", 1) for line in example.splitlines() if "=" in line and not line.startswith("#")
@@ -162,7 +162,7 @@ def test_the_example_of_variables_names_known_ones() -> None:
     assert Settings.from_env({**read, **secrets}).is_live
 
 
-def test_the_compose_file_has_the_version_and_its_example_names_known_variables() -> None:
+def test_the_compose_file_has_the_version_and_its_example_names_known_variables():
     folder = DEPLOY / "docker"
     assert f"LOA_VERSION:-{VERSION}}}" in (folder / "compose.yaml").read_text()
     assert "POSTGRES_USER" not in (folder / "compose.yaml").read_text(), "it would be a superuser"

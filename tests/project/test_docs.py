@@ -35,18 +35,18 @@ def table(text: str) -> list[list[str]]:
 # -- settings, commands, routes, errors
 
 
-def test_the_reference_is_as_the_code_has_it() -> None:
+def test_the_reference_is_as_the_code_has_it():
     assert write_page() == OUT.read_text(encoding="utf-8"), "run `python -m tests.project.reference`"
 
 
-def test_every_command_option_and_route_says_what_it_does() -> None:
+def test_every_command_option_and_route_says_what_it_does():
     """Read from the page itself, so that none is empty there."""
     assert (
         re.findall(r"^\| (`[^|]+`) \|(?: \S+ \|)? \|$", OUT.read_text(encoding="utf-8"), re.MULTILINE) == []
     )
 
 
-def test_the_first_campaign_of_the_documents_is_a_file_that_can_be_read() -> None:
+def test_the_first_campaign_of_the_documents_is_a_file_that_can_be_read():
     page = (ROOT / "docs" / "first-campaign.md").read_text(encoding="utf-8")
     file, named = re.search(r"campaigns create (\S+)", page), re.search(r'--list "([^"]+)"', page)
     assert named
@@ -58,7 +58,7 @@ def test_the_first_campaign_of_the_documents_is_a_file_that_can_be_read() -> Non
     )
 
 
-def test_the_readme_names_a_few_of_the_settings() -> None:
+def test_the_readme_names_a_few_of_the_settings():
     named = set(re.findall(r"`([A-Z][A-Z_]+)`", section(README, "Settings")))
     assert 1 <= len(named) <= 8
     assert named <= {item.name.upper() for item in Settings.variables().values()} | {"PORT", "SIMULATOR_PORT"}
@@ -73,7 +73,7 @@ def targets() -> dict[str, str]:
     return dict(found)
 
 
-def test_make_help_lists_what_make_can_do() -> None:
+def test_make_help_lists_what_make_can_do():
     shown = subprocess.run(["make", "-s", "help"], cwd=ROOT, check=True, capture_output=True, text=True)
     listed = dict(re.findall(r"^  make (\S+)\s+(.+)$", shown.stdout, re.MULTILINE))
     assert listed == {name: said for name, said in targets().items() if said}
@@ -81,7 +81,7 @@ def test_make_help_lists_what_make_can_do() -> None:
     assert set(phony[1].split()) == set(targets())
 
 
-def test_what_the_documents_tell_to_make_exists() -> None:
+def test_what_the_documents_tell_to_make_exists():
     for path in tracked():
         if path.suffix == ".md":
             for line in path.read_text(encoding="utf-8").splitlines():
@@ -121,7 +121,7 @@ def defined_names(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("walk", WALKS)
-def test_each_step_of_a_walk_exists(walk: str) -> None:
+def test_each_step_of_a_walk_exists(walk):
     numbers, files, _functions = zip(*steps(walk), strict=True)
     assert list(numbers) == [str(number) for number in range(1, len(numbers) + 1)]
     assert len(set(files)) <= WALKS[walk]
@@ -130,7 +130,7 @@ def test_each_step_of_a_walk_exists(walk: str) -> None:
         assert function in defined_names(ROOT / file), f"{number}: {file}, {function}"
 
 
-def test_the_layers_drawn_are_those_that_are_checked() -> None:
+def test_the_layers_drawn_are_those_that_are_checked():
     drawing = re.search(r"```\n(.+?)```", section(ARCHITECTURE, "Layers"), re.DOTALL)
     assert drawing
     layers: dict[str, list[str]] = {}
@@ -154,12 +154,12 @@ FOLDERS = "outreach|campaigns|workers|admin|simulator|deploy|tests|benchmarks|do
 @pytest.mark.parametrize(
     "path", [path for path in tracked() if path.suffix == ".md"], ids=lambda path: path.name
 )
-def test_the_files_that_a_document_names_exist(path: Path) -> None:
+def test_the_files_that_a_document_names_exist(path):
     named = re.findall(rf"`((?:{FOLDERS})/[^\s`*{{}}<>…]*)`", path.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-def test_what_is_named_where_a_change_goes_is_in_the_code() -> None:
+def test_what_is_named_where_a_change_goes_is_in_the_code():
     sources = [
         path
         for path in tracked()
@@ -181,14 +181,14 @@ RETIRED = "|".join(sorted(RETIRED_WORDS | {"whoever", "the house", "the office"}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_a_document_says_first_for_whom_it_is(path: Path) -> None:
+def test_a_document_says_first_for_whom_it_is(path):
     title, said, *_rest = filter(None, path.read_text(encoding="utf-8").splitlines())
     assert title.startswith("# ")
     assert said.startswith("Dành cho " if path.suffixes[0] == ".vi" else "For ")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_a_document_uses_no_retired_word(path: Path) -> None:
+def test_a_document_uses_no_retired_word(path):
     text = re.sub(r"```.*?```|`[^`]*`", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert re.findall(rf"\b(?:{RETIRED})\b", text, re.IGNORECASE) == []
 
@@ -199,7 +199,7 @@ def test_a_document_uses_no_retired_word(path: Path) -> None:
 @pytest.mark.parametrize(
     "path", [path for path in tracked() if path.suffix == ".md"], ids=lambda path: path.name
 )
-def test_links_lead_to_files(path: Path) -> None:
+def test_links_lead_to_files(path):
     for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
         if not re.match(r"[a-z]+:", target):
             file, _hash, anchor = target.partition("#")
@@ -210,6 +210,6 @@ def test_links_lead_to_files(path: Path) -> None:
                 assert anchor in {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
 
 
-def test_the_folders_of_the_readme_exist() -> None:
+def test_the_folders_of_the_readme_exist():
     for name in re.findall(r"^\| `(\w+/)`", README, re.MULTILINE):
         assert (ROOT / name).is_dir(), name

@@ -21,7 +21,7 @@ def test_where_uv_installs_nothing_pip_does(tmp_path, monkeypatch, status):
     assert asked == [("--requirement", "requirements.txt")]
 
 
-def test_without_the_index_uv_is_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_index_uv_is_not_fetched(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "run_pip", lambda *_: 1)
     assert not environment.install_by_uv(tmp_path, Path("requirements.txt"), tmp_path)
     assert (tmp_path / "uv.txt").read_text().startswith("uv==")

@@ -10,12 +10,12 @@ from tests.project.test_layout import ROOT
 SECTION = section((ROOT / "docs/gateways.md").read_text(encoding="utf-8"), "Errors and what follows")
 
 
-def test_statuses_that_share_a_row_mean_the_same() -> None:
+def test_statuses_that_share_a_row_mean_the_same():
     for group in ((401, 403, 404), (408, 301, 302, 500, 502, 503, 504)):
         assert len({what_follows(read_answer(status, None)) for status in group}) == 1
 
 
-def test_the_waits_of_the_document_are_those_of_the_code() -> None:
+def test_the_waits_of_the_document_are_those_of_the_code():
     first, longest = delivery.back_off_s(0, None, seed=0), delivery.back_off_s(99, None, seed=0)
     minutes = delivery.FAILURE_WINDOW.total_seconds() / 60
     for said in (

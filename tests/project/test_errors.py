@@ -81,14 +81,14 @@ def sentences(language: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_catalogue_has_exactly_the_codes_of_the_program(language: str) -> None:
+def test_a_catalogue_has_exactly_the_codes_of_the_program(language):
     assert len(used()) > 400
     assert sorted(used().keys() - sentences(language).keys()) == []
     assert sorted(sentences(language).keys() - used().keys()) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_compiled_catalogue_is_that_of_its_source(language: str) -> None:
+def test_a_compiled_catalogue_is_that_of_its_source(language):
     with (FOLDER / language / "LC_MESSAGES" / "errors.mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
     assert {code: compiled.gettext(code) for code in sentences(language)} == sentences(language)
@@ -117,11 +117,11 @@ def faults_of(code: str) -> Iterator[str]:
         yield f"is not translated: {english}"
 
 
-def test_every_error_is_worded_in_both_languages() -> None:
+def test_every_error_is_worded_in_both_languages():
     assert [f"{code} {fault}" for code in sorted(used()) for fault in faults_of(code)] == []
 
 
-def test_numbers_days_and_parts_are_shown_as_in_the_language() -> None:
+def test_numbers_days_and_parts_are_shown_as_in_the_language():
     reason = LoaError("line_wrong", line=1234, reason=LoaError("official_day_future"))
     error = LoaError("lines_wrong", lines=[reason, LoaError("more_lines", lines=5678)])
     assert word_error(error) == "Dữ liệu chưa được lưu. Dòng 1234: ngày này chưa tới. … và 5.678 dòng khác."
@@ -134,7 +134,7 @@ def test_numbers_days_and_parts_are_shown_as_in_the_language() -> None:
     )
 
 
-def test_the_fields_of_forms_name_errors_that_there_are() -> None:
+def test_the_fields_of_forms_name_errors_that_there_are():
     named = {
         (path.name, code.value)
         for path, tree in trees().items()

@@ -1,7 +1,6 @@
 """The guides say what is: buttons and pages under their own names, and a section for every page of the office."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -22,14 +21,14 @@ def shown_words() -> set[str]:
 
 
 @pytest.mark.parametrize("guide", sorted(GUIDES))
-def test_what_a_guide_tells_to_press_stands_on_a_page_under_that_name(guide: str) -> None:
+def test_what_a_guide_tells_to_press_stands_on_a_page_under_that_name(guide):
     # Bold is kept for what stands on the screen.
     named = re.findall(r"\*\*([^*]+)\*\*", GUIDES[guide])
     assert named
     assert [words for words in named if words not in shown_words()] == []
 
 
-def test_every_page_leads_to_a_section_that_exists() -> None:
+def test_every_page_leads_to_a_section_that_exists():
     views = {endpoint.partition(".")[0] for endpoint in ROUTES} - {"guides", "running"}
     assert sorted(views - set(SECTIONS)) == []
     for page in [*SECTIONS, "guides.index", None]:
@@ -39,7 +38,7 @@ def test_every_page_leads_to_a_section_that_exists() -> None:
         assert not anchor or f'id="{anchor}"' in found.html, page
 
 
-def test_every_guide_can_be_read_with_its_pictures() -> None:
+def test_every_guide_can_be_read_with_its_pictures():
     assert set(names()) == set(GUIDES)
     for name in names():
         found = read_guide(name)
@@ -52,7 +51,7 @@ def test_every_guide_can_be_read_with_its_pictures() -> None:
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "docs" / "huong-dan" / "en").glob("*.md")), ids=lambda path: path.stem
 )
-def test_an_english_guide_has_the_sections_and_the_words_of_the_english_pages(path: Path) -> None:
+def test_an_english_guide_has_the_sections_and_the_words_of_the_english_pages(path):
     vietnamese, english = read_guide(path.stem), read_guide(path.stem, "en")
     assert vietnamese
     assert english.language == "en"
@@ -65,7 +64,7 @@ def test_an_english_guide_has_the_sections_and_the_words_of_the_english_pages(pa
     assert len(named) == len(re.findall(r"\*\*([^*]+)\*\*", GUIDES[path.stem]))
 
 
-def test_the_guide_explains_a_message_s_status_in_the_words_of_the_pages() -> None:
+def test_the_guide_explains_a_message_s_status_in_the_words_of_the_pages():
     told = [
         f"| {LABELS[f'{family}.{value.value}']} | {words.means} | {words.todo} | {words.charged} |"
         for family, statuses in STATUSES.items()

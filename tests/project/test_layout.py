@@ -77,7 +77,7 @@ def hidden_imports(source: str) -> list[str]:
     return [name for name in found if name.split(".")[0] in OWN or name == "."]
 
 
-def test_packages_import_only_what_their_contracts_allow() -> None:
+def test_packages_import_only_what_their_contracts_allow():
     # In a process of its own: it sets up logging anew, and every logger of this one would fall silent.
     command = [
         sys.executable,
@@ -88,24 +88,24 @@ def test_packages_import_only_what_their_contracts_allow() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_pure_modules_are_typed_strictly() -> None:
+def test_pure_modules_are_typed_strictly():
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
     pure = next(c for c in tools["importlinter"]["contracts"] if c["name"].startswith("Rules are pure"))
     assert tools["mypy"]["overrides"][0]["module"] == [f"{name}.*" for name in pure["source_modules"]]
 
 
-def test_no_function_hides_an_import_of_our_own() -> None:
+def test_no_function_hides_an_import_of_our_own():
     found = {name: hidden_imports(text) for name, text in texts().items() if name.endswith(".py")}
     refuse(found)
 
 
-def test_no_real_number_is_committed() -> None:
+def test_no_real_number_is_committed():
     # The hashes of locked packages are 64 hexadecimal digits each: some look like a number.
     hashes = re.compile(r"--hash=sha256:[0-9a-f]{64}")
     refuse({name: strange_numbers(hashes.sub("", text)) for name, text in texts().items()})
 
 
-def test_nothing_of_one_machine_or_registry_is_committed() -> None:
+def test_nothing_of_one_machine_or_registry_is_committed():
     refuse({name: FOREIGN.findall(text) for name, text in texts().items()})
 
 
@@ -118,7 +118,7 @@ def spell(text: str) -> str:
     *each_of("+84905abcdef | 84905abcdef | 0905abcdef | 0905 abc def | 0905.ab.cd.ef | 090 5ab cdef"),
     "01685abcdef",
 )
-def test_a_number_that_may_be_real_is_noticed(text: str) -> None:
+def test_a_number_that_may_be_real_is_noticed(text):
     assert strange_numbers(f"SĐT: {spell(text)}.") == [spell(text)]
 
 
@@ -126,11 +126,11 @@ def test_a_number_that_may_be_real_is_noticed(text: str) -> None:
     *each_of("+84905000123 | 0905 000 123 | 01685000123 | tin 0905abcdefabc | 05.08.2020 14:30"),
     *each_of("0.0905abcdef | SM0905abcdef"),
 )
-def test_sample_numbers_and_other_figures_are_let_pass(text: str) -> None:
+def test_sample_numbers_and_other_figures_are_let_pass(text):
     assert strange_numbers(spell(text)) == []
 
 
-def test_who_develops_has_all_that_runs() -> None:
+def test_who_develops_has_all_that_runs():
     def pins(name: str) -> set[str]:
         lines = (ROOT / name).read_text().splitlines()
         return {line.split(";")[0].strip() for line in lines if "==" in line and not line.startswith(" ")}
@@ -138,7 +138,7 @@ def test_who_develops_has_all_that_runs() -> None:
     assert pins("requirements.txt") <= pins("requirements-dev.txt")
 
 
-def test_what_make_test_leaves_out_is_there() -> None:
+def test_what_make_test_leaves_out_is_there():
     assert [name for name in REST if not (ROOT / name).is_file()] == []
 
 

@@ -90,7 +90,7 @@ def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("kind", ["class", "function"])
-def test_no_retired_name_is_defined_or_imported(kind: str) -> None:
+def test_no_retired_name_is_defined_or_imported(kind):
     names = retired(kind)
     found = [
         f"{path}:{line} {name}"
@@ -101,7 +101,7 @@ def test_no_retired_name_is_defined_or_imported(kind: str) -> None:
     assert found == []
 
 
-def test_no_retired_module_is_there_or_imported() -> None:
+def test_no_retired_module_is_there_or_imported():
     modules = retired("module")
     there = {path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in sources()}
     assert modules & there == set()
@@ -114,7 +114,7 @@ def test_no_retired_module_is_there_or_imported() -> None:
     assert found == []
 
 
-def test_no_retired_word_stands_in_an_identifier_or_a_docstring() -> None:
+def test_no_retired_word_stands_in_an_identifier_or_a_docstring():
     found = [
         f"{path}:{line} {name}"
         for path, text in sources().items()
@@ -129,12 +129,12 @@ def test_no_retired_word_stands_in_an_identifier_or_a_docstring() -> None:
     assert found == []
 
 
-def test_no_file_is_called_after_an_activity() -> None:
+def test_no_file_is_called_after_an_activity():
     called = {path for path in sources() if path.endswith("ing.py") and not path.startswith("tests/")}
     assert called == NAMED_AFTER_AN_ACTIVITY
 
 
-def test_what_is_looked_for_would_be_found() -> None:
+def test_what_is_looked_for_would_be_found():
     tree = ast.parse(
         'from a.b import Doorbell as Bell\nclass TallyOf:\n    """The crowd."""\ndef ring_on(): ...'
     )

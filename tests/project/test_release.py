@@ -5,7 +5,6 @@ import re
 import runpy
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -16,13 +15,13 @@ from tests.project.test_layout import ROOT
 from tests.support.tables import cases
 
 
-def test_the_changelog_begins_with_the_version() -> None:
+def test_the_changelog_begins_with_the_version():
     releases = re.findall(r"^## (\S+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert releases[0] == VERSION
     assert re.fullmatch(r"\d+\.\d+\.\d+", VERSION)
 
 
-def test_both_guides_type_the_same() -> None:
+def test_both_guides_type_the_same():
     vietnamese, english = (
         re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / name).read_text(encoding="utf-8"), re.M | re.S)
         for name in ("installation.vi.md", "installation.md")
@@ -31,14 +30,14 @@ def test_both_guides_type_the_same() -> None:
 
 
 @cases("docs/installation.vi.md", "docs/installation.md", "deploy/docker/compose.yaml")
-def test_what_is_typed_at_an_installation_names_the_version(path: str) -> None:
+def test_what_is_typed_at_an_installation_names_the_version(path):
     named = re.findall(
         r"(?:releases/|LOA_VERSION:-)(\d+\.\d+\.\d+)", (ROOT / path).read_text(encoding="utf-8")
     )
     assert set(named) == {VERSION}
 
 
-def test_the_wheel_asks_for_the_pinned_version_of_every_package(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wheel_asks_for_the_pinned_version_of_every_package(monkeypatch):
     asked: dict[str, list[str]] = {}
     # Python 3.12 and later bring none.
     setuptools = SimpleNamespace(setup=lambda **options: asked.update(options))
@@ -49,7 +48,7 @@ def test_the_wheel_asks_for_the_pinned_version_of_every_package(monkeypatch: pyt
     assert any(line.startswith("flask==") for line in locked)
 
 
-def test_variables_are_read_as_systemd_reads_them() -> None:
+def test_variables_are_read_as_systemd_reads_them():
     lines = '# comment\nAPP_ENV="production"\n\nDATABASE_URL=postgresql://loa@/loa?host=/run\nSECRET_KEY=\n'
     assert read_variables(lines) == {
         "APP_ENV": "production",
@@ -72,8 +71,8 @@ def test_variables_are_read_as_systemd_reads_them() -> None:
     (None, {}, "contacts import --help", False),
 )
 def test_loa_does_nothing_without_the_settings_of_an_installation(
-    tmp_path: Path, file: str | None, environment: dict[str, str], command: str, is_refused: bool
-) -> None:
+    tmp_path, file, environment, command, is_refused
+):
     path = tmp_path / "env"
     if file is not None:
         path.write_text(file)
@@ -92,7 +91,7 @@ def test_a_container_has_its_settings_in_the_environment(tmp_path, monkeypatch):
         find_settings({}, ["run"])
 
 
-def test_loa_of_a_clone_says_what_is_missing(tmp_path: Path) -> None:
+def test_loa_of_a_clone_says_what_is_missing(tmp_path):
     variables = {"PATH": os.environ["PATH"], "LOA_ENV_FILE": str(tmp_path / "missing")}
     told = subprocess.run([ROOT / "deploy" / "loa", "setup"], env=variables, capture_output=True, text=True)
     assert told.returncode == 1

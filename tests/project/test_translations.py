@@ -48,7 +48,7 @@ def texts() -> frozenset[str]:
     return frozenset(text for _file, _line, text, *_more in found if isinstance(text, str))
 
 
-def test_every_text_has_an_english_one_and_the_catalogue_holds_nothing_else() -> None:
+def test_every_text_has_an_english_one_and_the_catalogue_holds_nothing_else():
     english = {str(message.id) for message in catalogue() if message.id and message.string}
     assert len(english) > 700
     assert sorted(texts() - english) == [], "run `make translations`, then write the English ones"
@@ -56,7 +56,7 @@ def test_every_text_has_an_english_one_and_the_catalogue_holds_nothing_else() ->
     assert not any(message.fuzzy for message in catalogue() if message.id)
 
 
-def test_english_texts_keep_the_placeholders_and_are_english() -> None:
+def test_english_texts_keep_the_placeholders_and_are_english():
     for message in catalogue():
         if message.id:
             assert not re.search(r"\bwhoever\b|what stands", str(message.string), re.IGNORECASE), (
@@ -69,7 +69,7 @@ def test_english_texts_keep_the_placeholders_and_are_english() -> None:
             assert english.strip() == english, english
 
 
-def test_the_compiled_catalogue_is_that_of_the_source() -> None:
+def test_the_compiled_catalogue_is_that_of_the_source():
     with (FOLDER / "messages.mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
     source = {str(message.id): str(message.string) for message in catalogue() if message.id}
@@ -145,21 +145,21 @@ def in_script(source: str) -> Iterator[tuple[int, str]]:
     return ((number, line) for number, line in enumerate(source.splitlines(), start=1) if is_for_people(line))
 
 
-def test_no_template_speaks_vietnamese_past_the_catalogue() -> None:
+def test_no_template_speaks_vietnamese_past_the_catalogue():
     assert len(TEMPLATES) > 90
     assert unwrapped(TEMPLATES, in_template) == []
 
 
-def test_no_view_speaks_vietnamese_past_the_catalogue() -> None:
+def test_no_view_speaks_vietnamese_past_the_catalogue():
     assert len(PYTHON) > 70
     assert unwrapped(PYTHON, in_python) == []
 
 
-def test_no_script_speaks_by_itself() -> None:
+def test_no_script_speaks_by_itself():
     assert unwrapped(sorted((ADMIN / "static").glob("*.js")), in_script) == []
 
 
-def test_every_help_of_a_command_is_there_in_vietnamese() -> None:
+def test_every_help_of_a_command_is_there_in_vietnamese():
     catalogue = gettext.translation("commands", str(ADMIN / "translations"), ["vi"])
 
     def helps(command: click.Command) -> Iterator[str]:
@@ -176,7 +176,7 @@ def test_every_help_of_a_command_is_there_in_vietnamese() -> None:
     assert grouped == set(commands)
 
 
-def test_every_sentence_of_an_upgrade_is_there_in_vietnamese_with_its_values() -> None:
+def test_every_sentence_of_an_upgrade_is_there_in_vietnamese_with_its_values():
     catalogue = gettext.translation("commands", str(ADMIN / "translations"), ["vi"])
     source = "".join((ROOT / "deploy" / name).read_text() for name in ("command.py", "upgrade.py"))
     told = [
@@ -189,7 +189,7 @@ def test_every_sentence_of_an_upgrade_is_there_in_vietnamese_with_its_values() -
         assert {*re.findall(r"{\w+}", catalogue.gettext(text))} == {*re.findall(r"{\w+}", text)}
 
 
-def test_an_unwrapped_word_is_noticed() -> None:
+def test_an_unwrapped_word_is_noticed():
     found = in_template(
         "<p title=\"Số\">{{ _('Họ tên') }} Tên {{ 'Xã' }}</p>{% if x %}{{ _('a') if y else 'Mã' }}{% endif %}"
     )

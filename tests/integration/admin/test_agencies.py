@@ -34,7 +34,7 @@ LEADER = "lanhdao@loa.example"
 
 
 @pytest.fixture
-def agencies(world: World, client: FlaskClient) -> list[int]:
+def agencies(world, client):
     """Two agencies' ids; the author is signed in."""
     world.officer(LEADER, Role.LEADER)
     signed_in(client, AUTHOR)
@@ -46,9 +46,7 @@ def today() -> date:
     return datetime.now(VIETNAM).date()
 
 
-def hand_in(
-    client: FlaskClient, agency: int, staff: str, smartphones: str, installed: str, **more: str
-) -> TestResponse:
+def hand_in(client, agency, staff, smartphones, installed, **more):
     form = {
         "day": today().isoformat(),
         "staff": staff,
@@ -333,7 +331,7 @@ def test_a_roster_without_a_column_of_marks_says_which_it_needs(world, client, a
 
 
 @pytest.fixture
-def officer(world: World, client: FlaskClient) -> FlaskClient:
+def officer(world, client):
     world.add(
         Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE),
         Area(code="608", name="Kon Tum", kind="Thành phố", level=AreaLevel.DISTRICT, parent_code="62"),

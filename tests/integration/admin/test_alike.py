@@ -4,7 +4,6 @@ import html
 import re
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from campaigns.models.campaigns import Recipient
@@ -21,7 +20,7 @@ DOUBTS = ("có phải lừa đảo không", "tin này thật hay giả vậy?", 
 
 
 @pytest.fixture
-def asked(world: World, client: FlaskClient) -> list[int]:
+def asked(world, client):
     """The cases of three who doubt the same, of one who says something else, and of one who cries for help."""
     world.sent(people=12, window=["00:00", "24:00"])
     for index, text in enumerate((*DOUBTS, "cài có hao pin không", "cứu với nước ngập tới nóc nhà rồi")):

@@ -93,7 +93,7 @@ def test_what_cannot_be_read_or_is_too_large_is_said_as_a_problem(other):
 
 
 @pytest.fixture
-def other(client: FlaskClient, world: World) -> Other:
+def other(client, world):
     world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     world.organisation()
     return Other(client, world)
@@ -371,16 +371,12 @@ DRAFT = {"name": "Từ cổng", "text": "Mời cài: {link}", "lists": [LIST], "
 class System:
     """Another system with its token."""
 
-    def __init__(
-        self, client: FlaskClient, world: World, *, organisation: str = "MTTQ", is_sandbox: bool = False
-    ) -> None:
+    def __init__(self, client, world, *, organisation="MTTQ", is_sandbox=False):
         self.client, self.keys = client, iter(range(1, 1000))
         owner = world.one(select(Organisation.id).where(Organisation.code == organisation))
         _made, self.token = world.token(ADMINISTRATOR, organisation_id=owner, is_sandbox=is_sandbox)
 
-    def call(
-        self, method: str, path: str, body: Any = None, *, key: str = "", **headers: str
-    ) -> TestResponse:
+    def call(self, method, path, body=None, *, key="", **headers):
         given = {
             "Authorization": f"Bearer {self.token}",
             "Idempotency-Key": key or f"k{next(self.keys)}",
@@ -400,7 +396,7 @@ class System:
 
 
 @pytest.fixture
-def system(client: FlaskClient, world: World) -> System:
+def system(client, world):
     world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     world.organisation()
     return System(client, world)
@@ -718,7 +714,7 @@ def test_one_more_person_gets_an_approved_campaign_once_and_none_past_its_approv
     assert fault(waits)[:2] == (409, "second_wave_state")
 
 
-def test_a_sandbox_keeps_nobody_waiting_for_the_audit_log(world: World) -> None:
+def test_a_sandbox_keeps_nobody_waiting_for_the_audit_log(world):
     if not world.runtime.db.is_postgresql:
         return  # SQLite has one writer
     user = world.user(world.officer(ADMINISTRATOR, Role.ADMINISTRATOR))

@@ -5,9 +5,7 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -67,9 +65,7 @@ class Interface:
 
 
 @pytest.fixture(scope="module")
-def interface(
-    redis_url: str, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Interface]:
+def interface(redis_url, migrated_sqlite, tmp_path_factory):
     folder = tmp_path_factory.mktemp("interface")
     shutil.copy(migrated_sqlite, folder / "loa.db")
     runtime = open_runtime(
@@ -163,7 +159,7 @@ def test_whatever_is_sent_is_answered_as_the_document_says(interface):
             suppress_health_check=list(HealthCheck),
         )
         @given(case=strategy)
-        def ask(case: schemathesis.Case) -> None:
+        def ask(case):
             # A draft's list, a webhook's organisation and a reply's person must exist: those that are made up do not.
             names = case.operation.body and not case.path.endswith("/imports")
             excluded = [positive_data_acceptance] if names else []

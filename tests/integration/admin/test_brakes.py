@@ -31,7 +31,7 @@ ADMINISTRATOR = "quantri@loa.example"
 
 
 @pytest.fixture(autouse=True)
-def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+def _cheap_hashes(monkeypatch):
     monkeypatch.setattr(users, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     users._dummy_hash.cache_clear()
 

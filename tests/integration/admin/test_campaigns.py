@@ -596,9 +596,7 @@ def test_who_approves_reads_who_will_be_skipped_and_what_the_cost_is_of(client, 
     assert at_most >= cost + most
 
 
-def test_a_notice_is_written_read_and_priced_only_where_a_gateway_sends_notices(
-    world: World, client: FlaskClient
-) -> None:
+def test_a_notice_is_written_read_and_priced_only_where_a_gateway_sends_notices(world, client):
     world.add_people(10)
     signed_in(client, AUTHOR)
     assert "Zalo" not in client.get("/admin/campaigns/new").text

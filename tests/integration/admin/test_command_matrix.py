@@ -90,7 +90,7 @@ FEWEST_CELLS = 100
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
+def database_url(sqlite_url):
     return sqlite_url
 
 
@@ -141,7 +141,7 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(world: World, tmp_path: Path) -> Terminal:
+def terminal(world, tmp_path):
     with world.runtime.db.write() as session:
         front = world.user("canbo@loa.example").organisation_id
         other = create_organisation(session, code="TN", name="Hội khác", kind=OrganisationKind.MASS)

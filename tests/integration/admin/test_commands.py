@@ -74,7 +74,7 @@ class Operator:
 
 
 @pytest.fixture
-def operator(world: World) -> Operator:
+def operator(world):
     app = world.app()
     return Operator(app.test_cli_runner())
 

@@ -41,7 +41,7 @@ NAMES = ("Nguyễn Văn An", "Trần Thị Anh", "Lê An", "An Văn Nguyễn", "
 
 
 @pytest.fixture
-def people(world: World) -> dict[str, int]:
+def people(world):
     """Each name's contact; the n-th has the n-th sample number."""
     made = {}
     with world.runtime.db.write() as session:
@@ -57,7 +57,7 @@ def people(world: World) -> dict[str, int]:
 
 
 @pytest.fixture
-def neighbour(world: World) -> str:
+def neighbour(world):
     """An officer of an organisation that has a list of its own, and no part in the other."""
     made = world.organisation(below=None)
     world.add_list("Hội viên", owner=made)

@@ -23,7 +23,7 @@ SECOND = "duyet2@loa.example"
 
 
 @pytest.fixture
-def running(world: World) -> int:
+def running(world):
     world.add_people(3)
     world.officer(SECOND, Role.APPROVER)
     campaign = world.launch(content={"vocabulary": {"verbs": ["cài"]}, "phone": "1022"})

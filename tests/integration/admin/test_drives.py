@@ -7,7 +7,6 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from python_calamine import load_workbook
 from sqlalchemy import select, text, update
 
@@ -50,7 +49,7 @@ UNTIL_MIDNIGHT = replace(FORM, hours=replace(FORM.hours, freeze="23:59"))
 
 
 @pytest.fixture
-def places(world: World) -> World:
+def places(world):
     """Forty people in five communes, in lists of two organisations; three agencies."""
     world.add_areas(DISTRICTS, COMMUNES)
     women = world.organisation()
@@ -126,7 +125,7 @@ def add_figures(world: World, drive: int, *, factor: int, today: Any) -> None:
 
 
 @pytest.fixture
-def drives(places: World) -> tuple[int, int]:
+def drives(places):
     """A drive with two campaigns, the second to more people, and one of another kind with one to all of them."""
     now = datetime.now(UTC)
     noon = datetime.now(VIETNAM).replace(hour=0, minute=0) - timedelta(hours=12)
@@ -255,9 +254,7 @@ def dotted(count: int) -> str:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # it counts in PostgreSQL's SQL
-def test_every_figure_of_two_drives_equals_a_count_of_the_rows(
-    places: World, drives: tuple[int, int], client: FlaskClient
-) -> None:
+def test_every_figure_of_two_drives_equals_a_count_of_the_rows(places, drives, client):
     signed_in(client, AUTHOR)
     compared = 0
     now, today = datetime.now(UTC), datetime.now(VIETNAM).date()
@@ -342,7 +339,7 @@ def test_every_figure_of_two_drives_equals_a_count_of_the_rows(
     assert sum(count_by_hand(places, drive)["all"][3] for drive in drives) > 20
 
 
-def test_a_campaign_goes_into_the_open_drive_of_its_kind_or_the_one_that_it_names(places: World) -> None:
+def test_a_campaign_goes_into_the_open_drive_of_its_kind_or_the_one_that_it_names(places):
     now = datetime.now(UTC)
     first = places.draft()
     user = places.user(AUTHOR)
@@ -373,7 +370,7 @@ def test_a_campaign_goes_into_the_open_drive_of_its_kind_or_the_one_that_it_name
     assert places.get_one(Campaign, third).drive_id == later
 
 
-def test_a_drive_s_kind_stays_once_it_has_a_campaign_and_only_the_province_chooses(places: World) -> None:
+def test_a_drive_s_kind_stays_once_it_has_a_campaign_and_only_the_province_chooses(places):
     campaign_id = places.draft()
     with places.runtime.db.write() as session:
         drive = session.get_one(Drive, session.get_one(Campaign, campaign_id).drive_id)

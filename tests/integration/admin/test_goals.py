@@ -3,14 +3,13 @@
 import re
 
 import pytest
-from flask.testing import FlaskClient
 
 from campaigns.goals.goals import import_denominators, read_goals
 from outreach.rules.errors import BadInput
 from tests.integration.admin.test_progress import LEADER, NEIGHBOUR, places
 from tests.support.admin_client import signed_in
 from tests.support.errors import refuses
-from tests.support.world import AUTHOR, World
+from tests.support.world import AUTHOR
 
 __all__ = ["places"]
 HEAD = "scope,place,value,as_of,source\n"
@@ -22,9 +21,7 @@ def token(page: str) -> str:
     return found[1]
 
 
-def test_a_goal_and_its_people_are_set_on_the_page_and_what_was_typed_wrong_is_kept(
-    places: World, client: FlaskClient
-) -> None:
+def test_a_goal_and_its_people_are_set_on_the_page_and_what_was_typed_wrong_is_kept(places, client):
     signed_in(client, AUTHOR)
     page = client.get("/admin/goals/").text
     assert "Chưa đặt mục tiêu nào" in page
@@ -56,7 +53,7 @@ def test_a_goal_and_its_people_are_set_on_the_page_and_what_was_typed_wrong_is_k
     assert client.get(f"/admin/goals/?drive={places.drive('tiem-chung')}").text.count("120.001") == 0
 
 
-def test_others_read_the_goals_and_set_none(places: World, client: FlaskClient) -> None:
+def test_others_read_the_goals_and_set_none(places, client):
     for email in (LEADER, NEIGHBOUR):
         signed_in(client, email)
         page = client.get("/admin/goals/")
@@ -71,7 +68,7 @@ def test_others_read_the_goals_and_set_none(places: World, client: FlaskClient) 
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_file_of_denominators_is_taken_whole_or_not_at_all(places: World) -> None:
+def test_a_file_of_denominators_is_taken_whole_or_not_at_all(places):
     drive = places.drive()
 
     def bring(lines: str) -> tuple[int, int]:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, time, timedelta
 from io import BytesIO
 
 import pytest
-from flask.testing import FlaskClient
 from pypdf import PdfReader
 from sqlalchemy import select, text, update
 
@@ -37,7 +36,7 @@ ENTERED = "SELECT SUM(value) FROM denominators WHERE area_code = '62'"
 
 
 @pytest.fixture
-def answered(world: World) -> int:
+def answered(world):
     return launch_and_answer(world)
 
 
@@ -71,9 +70,7 @@ def enter_goal(world: World) -> None:
             )
 
 
-def test_who_cannot_come_to_what_they_were_invited_to_stays_in_the_base_everywhere(
-    client: FlaskClient, world: World
-) -> None:
+def test_who_cannot_come_to_what_they_were_invited_to_stays_in_the_base_everywhere(client, world):
     campaign_id = launch_and_answer(world, kind="moi-du", text="Mời ông/bà dự họp. Soạn TC để từ chối")
     world.send()
     done, people = 3, 8
@@ -88,8 +85,8 @@ def test_who_cannot_come_to_what_they_were_invited_to_stays_in_the_base_everywhe
 
 @pytest.mark.parametrize(("has_goal_of_place", "base"), [(True, ENTERED), (False, COULD)])
 def test_the_headline_is_the_same_everywhere_and_as_counted_by_hand(
-    client: FlaskClient, world: World, answered: int, has_goal_of_place: bool, base: str
-) -> None:
+    client, world, answered, has_goal_of_place, base
+):
     if has_goal_of_place:
         enter_goal(world)
     settings = replace(world.runtime.settings, report_recipients=(LEADER,))

@@ -31,7 +31,7 @@ SAID = "toi tiem roi nhung bi di ung, khong biet co tiem tiep duoc khong?"
 
 
 @pytest.fixture
-def campaign(world: World) -> int:
+def campaign(world):
     """A vaccination, to which one person wrote what they fear and another that it is done."""
     world.add_people(3)
     world.officer(AUDITOR, Role.AUDITOR)

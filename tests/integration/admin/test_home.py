@@ -21,7 +21,7 @@ from outreach.models.accounts import Role
 from outreach.rules.errors import LoaError
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import on_sqlite
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 database_url = on_sqlite
 
@@ -29,7 +29,7 @@ LEADER = "lanhdao@loa.example"
 
 
 @pytest.fixture
-def leader(world: World) -> str:
+def leader(world):
     world.officer(LEADER, Role.LEADER)
     return LEADER
 

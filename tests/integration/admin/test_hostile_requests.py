@@ -4,9 +4,7 @@ import logging
 import random
 import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -74,7 +72,7 @@ class Watch:
 
 
 @pytest.fixture(scope="module")
-def logged() -> Iterator[list[str]]:
+def logged():
     """All that is logged from INFO up, as lines."""
     lines: list[str] = []
 
@@ -92,9 +90,7 @@ def logged() -> Iterator[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def office(
-    redis_url: str, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, logged: list[str]
-) -> Iterator[Office]:
+def office(redis_url, migrated_sqlite, tmp_path_factory, logged):
     folder = tmp_path_factory.mktemp("hostile")
     shutil.copy(migrated_sqlite, folder / "loa.db")
     settings = Settings.from_env(
@@ -152,9 +148,7 @@ def rules_of(office: Office) -> list[Rule]:
     return sorted(office.app.url_map.iter_rules(), key=lambda rule: (rule.rule, sorted(rule.methods or ())))
 
 
-def discover(
-    crawler: Crawler, visitor: Visitor
-) -> tuple[list[tuple[str, hostile_requests.Form]], set[tuple[str, str]]]:
+def discover(crawler, visitor):
     """The forms and queries of every page that a visitor may open, each form once."""
     forms: dict[tuple[str, str, tuple[str, ...]], tuple[str, hostile_requests.Form]] = {}
     queries: set[tuple[str, str]] = set()

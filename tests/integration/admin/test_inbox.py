@@ -25,7 +25,7 @@ from tests.support.world import APPROVER, AUTHOR, World, number
 
 
 @pytest.fixture
-def campaign_id(world: World) -> int:
+def campaign_id(world):
     campaign = world.sent(people=4, window=["00:00", "24:00"])
     return campaign
 

@@ -10,15 +10,13 @@ from campaigns.rules.replies.labels import Label
 from tests.integration.admin import test_progress
 from tests.support.admin_client import signed_in
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 places = test_progress.places
 INSTALLED = ((0, AnswerSource.SMS), (1, AnswerSource.PAGE), (2, AnswerSource.OFFICER), (5, AnswerSource.PAGE))
 
 
-def tell(
-    world: World, campaign: int, person: int, label: Label, source: AnswerSource, *, minutes: int = 0
-) -> None:
+def tell(world, campaign, person, label, source, *, minutes=0):
     world.answers(campaign, {person: label}, source=source, at=world.now + timedelta(minutes=minutes))
 
 
@@ -28,7 +26,7 @@ def listed(page: str) -> int:
 
 
 @pytest.fixture
-def campaign(places: World) -> int:
+def campaign(places):
     campaign = test_progress.launch(places)
     for person, source in INSTALLED:
         tell(places, campaign, person, Label.INSTALLED, source)

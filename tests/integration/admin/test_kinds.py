@@ -88,7 +88,7 @@ PLAIN_WORDS = {"bao-lu": ("đã xong",), "moi-du": ("sẽ đến",)}
 
 
 @pytest.fixture
-def made(world: World) -> str:
+def made(world):
     """The kind made in the office; its name."""
     return world.do(create_kind, dict(MADE)).code
 

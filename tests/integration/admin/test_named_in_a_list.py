@@ -87,7 +87,7 @@ def bring(world: World, folder: Path, code: str, list_name: str, *rows: str, hea
 
 
 @pytest.fixture
-def person(world: World, tmp_path: Path) -> int:
+def person(world, tmp_path):
     """A person of the farmers' union with two numbers, one opted out, whom the women's union then names; the id."""
     world.add_areas({"615": "Đắk Hà", "608": "Kon Tum"}, {"23500": "615", "23281": "608"})
     for code in ("ND", "PN"):
@@ -280,7 +280,7 @@ def test_who_only_names_a_person_turns_no_messages_to_a_number_that_they_hand_in
 
 
 @pytest.fixture
-def two_named(world: World, person: int, tmp_path: Path) -> list[int]:
+def two_named(world, person, tmp_path):
     """Y Lan with a number of the farmers' union and Y Hoa without, for both of whom the women's union hands in one; ids."""
     bring(world, tmp_path, "ND", "Nông dân", f"Y Lan,1970,Làng Kà,,{local(3)},có", "Y Hoa,1980,Làng Kà,,,")
     rows = f"Y Lan,1970,Làng Kà,,{local(9)}; {local(3)},", f"Y Hoa,1980,Làng Kà,,{local(8)},"
@@ -319,7 +319,7 @@ def test_a_number_that_others_hand_in_for_a_person_gets_messages_of_campaigns_to
 
 
 @pytest.fixture
-def unnumbered(world: World, person: int, tmp_path: Path) -> int:
+def unnumbered(world, person, tmp_path):
     """Y Lan, whom a new list of the farmers' union recorded, and an older one of the women's union names without a number; the id."""
     bring(world, tmp_path, "ND", "Mới", f"Y Lan,1970,Làng Kà,,{local(3)},có")
     bring(world, tmp_path, "PN", "Tên lạ", "Y Lan,1970,Làng Kà,,,")
@@ -396,7 +396,7 @@ def test_recording_that_somebody_asks_for_help_shows_no_number_that_ones_lists_d
 
 
 @pytest.fixture
-def recorded(world: World, person: int, tmp_path: Path) -> int:
+def recorded(world, person, tmp_path):
     """Y Bích, whom the women's union recorded with a phone of its own first; the farmers' list then states one; the id."""
     bring(world, tmp_path, "PN", "Tên lạ", f"Y Bích,1975,Làng Kà,,{local(9)}; {local(6)},")
     bring(world, tmp_path, "ND", "Nông dân", f"Y Bích,1975,Làng Kà,,{local(6)},có")
@@ -500,7 +500,7 @@ def facts_of(world: World, name: str) -> tuple[Any, ...]:
 
 
 @pytest.fixture
-def unknown(world: World, person: int, tmp_path: Path) -> int:
+def unknown(world, person, tmp_path):
     """Y Ngân, of whom the farmers' union knows a number alone; the women's union then states more; that import's id."""
     bring(world, tmp_path, "ND", "Nông dân", f"Y Ngân,,,,{local(12)},")
     return bring(world, tmp_path, "PN", "Tên lạ", f"Y Ngân,1950,Thôn 9,Phường Quang Trung,{local(12)},không")

@@ -2,12 +2,10 @@
 
 import json
 from base64 import b64decode
-from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from admin.app import create_app
@@ -31,7 +29,7 @@ PIXEL = b64decode(
 
 
 @pytest.fixture
-def administrator(world: World) -> Iterator[FlaskClient]:
+def administrator(world):
     world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     with world.app().test_client() as client:
         yield signed_in(client, ADMINISTRATOR)

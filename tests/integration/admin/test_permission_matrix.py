@@ -9,7 +9,6 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from io import BytesIO
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -575,9 +574,7 @@ NAMED = [
 
 
 @pytest.fixture(scope="module")
-def office(
-    redis_url: str, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Office]:
+def office(redis_url, migrated_sqlite, tmp_path_factory):
     folder = tmp_path_factory.mktemp("matrix")
     shutil.copy(migrated_sqlite, folder / "loa.db")
     settings = Settings.from_env(

@@ -7,7 +7,6 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
@@ -36,7 +35,7 @@ NAME = "=Y Blốc Kđăm"
 
 
 @pytest.fixture
-def person(world: World) -> int:
+def person(world):
     return world.add_person(NAME, number(0))
 
 
@@ -250,7 +249,7 @@ def count_in(page: str, answer: str) -> str:
 
 
 @pytest.fixture
-def campaign(world: World, tmp_path: Path) -> int:
+def campaign(world, tmp_path):
     """A meeting: three will come, of whom one opted out since, one cannot, one is silent."""
     file = tmp_path / "list.csv"
     file.write_text(LINES.format(*(local(n) for n in range(11, 16))), encoding="utf-8")

@@ -4,10 +4,8 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from admin.app import create_app
@@ -60,7 +58,7 @@ DISTRICTS = {"608": "Kon Tum", "615": "Đắk Hà", "618": "Ia H'Drai"}
 
 
 @pytest.fixture
-def places(world: World) -> World:
+def places(world):
     """Three districts, a second organisation with its own list: four people in Kon Tum, four in Đắk Hà."""
     world.add_areas(DISTRICTS, {"23281": "608", "23425": "615"})
     women = world.organisation()
@@ -96,7 +94,7 @@ def figures(world: World, campaign_id: int, email: str = APPROVER) -> ProgressPa
     return read
 
 
-def test_installs_stand_against_those_who_could_install(places: World) -> None:
+def test_installs_stand_against_those_who_could_install(places):
     campaign_id = launch(places)
     answer(places, campaign_id, Label.INSTALLED, Label.INSTALLED, Label.NO_SMARTPHONE)
     read = figures(places, campaign_id)
@@ -110,9 +108,7 @@ def test_installs_stand_against_those_who_could_install(places: World) -> None:
     assert [line.code for line in read.communes["608"].lines] == ["23281"]
 
 
-def test_an_entered_figure_is_the_basis_for_those_who_see_the_whole(
-    places: World, client: FlaskClient
-) -> None:
+def test_an_entered_figure_is_the_basis_for_those_who_see_the_whole(places, client):
     goal = {"share": 0.5, "denominator": 40, "date": "2020-08-01", "source": "Sở TT&TT"}
     campaign_id = launch(places, goal=goal)
     answer(places, campaign_id, Label.INSTALLED)
@@ -128,9 +124,7 @@ def test_an_entered_figure_is_the_basis_for_those_who_see_the_whole(
     assert "chưa rõ" in page, "where nobody was written to"
 
 
-def test_each_chart_is_a_picture_to_take_along_and_a_bad_boundary_file_leaves_the_circles(
-    places: World, tmp_path: Path
-) -> None:
+def test_each_chart_is_a_picture_to_take_along_and_a_bad_boundary_file_leaves_the_circles(places, tmp_path):
     campaign_id = launch(places)
     answer(places, campaign_id, Label.INSTALLED)
     file = tmp_path / "boundaries.json"
@@ -150,7 +144,7 @@ def test_each_chart_is_a_picture_to_take_along_and_a_bad_boundary_file_leaves_th
 
 
 @both_databases
-def test_days_add_up_and_a_withdrawn_report_leaves_its_day(places: World) -> None:
+def test_days_add_up_and_a_withdrawn_report_leaves_its_day(places):
     campaign_id = launch(places)
     noon = datetime.now(VIETNAM).replace(hour=12)
     answer(places, campaign_id, Label.INSTALLED, Label.INSTALLED, at=noon - timedelta(days=2))
@@ -164,9 +158,7 @@ def test_days_add_up_and_a_withdrawn_report_leaves_its_day(places: World) -> Non
 
 
 @both_databases
-def test_reach_counts_each_person_once_and_does_not_invent_deliveries(
-    places: World, client: FlaskClient
-) -> None:
+def test_reach_counts_each_person_once_and_does_not_invent_deliveries(places, client):
     campaign_id = launch(places)
     places.send()
     read = figures(places, campaign_id)
@@ -179,8 +171,8 @@ def test_reach_counts_each_person_once_and_does_not_invent_deliveries(
 
 
 def test_a_large_campaign_s_reach_is_as_of_the_moment_at_which_a_worker_counted_it(
-    places: World, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    places, client, monkeypatch
+):
     monkeypatch.setattr(reach, "is_small", lambda _campaign: False)
     campaign_id = launch(places)
     signed_in(client, LEADER)
@@ -200,9 +192,7 @@ def test_a_large_campaign_s_reach_is_as_of_the_moment_at_which_a_worker_counted_
         assert sum(line.counts.delivered or 0 for line in read.organisations.lines) == arrived
 
 
-def test_the_share_of_those_written_to_has_a_denominator_and_installs_of_its_own(
-    places: World, client: FlaskClient
-) -> None:
+def test_the_share_of_those_written_to_has_a_denominator_and_installs_of_its_own(places, client):
     campaign_id = launch(places)
     answer(places, campaign_id, Label.INSTALLED, Label.INSTALLED, Label.NO_SMARTPHONE, Label.INSTALLED)
     with places.runtime.db.write() as session:
@@ -223,8 +213,8 @@ def test_the_share_of_those_written_to_has_a_denominator_and_installs_of_its_own
 
 
 def test_the_page_of_a_large_drive_is_shared_by_leaders_who_see_the_same_and_by_nobody_else(
-    places: World, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    places, client, monkeypatch
+):
     monkeypatch.setattr(progress, "SMALL", 0)
     of_women, path = "lanhdao.pn@loa.example", f"/admin/progress/?campaign={launch(places)}"
     with places.runtime.db.write() as session:
@@ -257,7 +247,7 @@ def test_the_page_of_a_large_drive_is_shared_by_leaders_who_see_the_same_and_by_
     assert share(LEADER) == "75,0%"  # what others put there is not shown
 
 
-def test_what_is_beyond_ones_scope_is_not_there(places: World, client: FlaskClient) -> None:
+def test_what_is_beyond_ones_scope_is_not_there(places, client):
     own = places.launch(lists=[LIST])
     both = launch(places)
     signed_in(client, NEIGHBOUR)
@@ -268,14 +258,12 @@ def test_what_is_beyond_ones_scope_is_not_there(places: World, client: FlaskClie
     assert "Ủy ban MTTQ</th>" not in page
 
 
-def test_before_the_first_campaign_the_page_says_what_will_come(world: World, client: FlaskClient) -> None:
+def test_before_the_first_campaign_the_page_says_what_will_come(world, client):
     signed_in(client, AUTHOR)
     assert "Chưa có chiến dịch nào được gửi" in client.get("/admin/progress/").text
 
 
-def test_the_page_says_what_is_needed_a_day_and_when_the_goal_will_be_reached(
-    places: World, client: FlaskClient
-) -> None:
+def test_the_page_says_what_is_needed_a_day_and_when_the_goal_will_be_reached(places, client):
     today = datetime.now(VIETNAM).replace(hour=0, minute=0, second=0, microsecond=0)
     campaign_id = launch(places, deadline=(today + timedelta(days=1, hours=23)).isoformat())
     signed_in(client, LEADER)
@@ -330,7 +318,7 @@ def figures_of_a_part(world: World, campaign_id: int) -> ProgressPage:
     return figures(world, campaign_id, NEIGHBOUR)
 
 
-def test_of_how_many_is_not_known_until_somebody_enters_it(places: World, client: FlaskClient) -> None:
+def test_of_how_many_is_not_known_until_somebody_enters_it(places, client):
     campaign_id = launch(places)
     answer(places, campaign_id, Label.INSTALLED)
     set_goal_of_the_province(places, people={})
@@ -348,9 +336,7 @@ def hand_in(world: World, agency: int, installed: int, day: date) -> None:
     submit_by_officer(world.runtime, agency, counts, day=day, note="", user=user, now=datetime.now(UTC))
 
 
-def test_agencies_stand_with_their_gap_their_change_and_who_is_missing(
-    places: World, client: FlaskClient
-) -> None:
+def test_agencies_stand_with_their_gap_their_change_and_who_is_missing(places, client):
     launch(places)
     set_goal_of_the_province(places, people={})
     today = datetime.now(VIETNAM).date()
@@ -369,7 +355,7 @@ def test_agencies_stand_with_their_gap_their_change_and_who_is_missing(
     assert "1 cơ quan chưa gửi số liệu hôm nay" in page
 
 
-def test_an_agency_that_has_not_handed_in_today_has_no_change_since_yesterday(places: World) -> None:
+def test_an_agency_that_has_not_handed_in_today_has_no_change_since_yesterday(places):
     campaign_id = launch(places)
     agency = places.organisation("SYT", "Sở Y tế", kind=OrganisationKind.AGENCY)
     hand_in(places, agency, 20, datetime.now(VIETNAM).date() - timedelta(days=1))
@@ -378,7 +364,7 @@ def test_an_agency_that_has_not_handed_in_today_has_no_change_since_yesterday(pl
     assert ([line.today for line in staff.lines], staff.today) == ([None], None)
 
 
-def test_a_reminder_to_come_is_no_message_of_its_day_before_it_has_left(places: World) -> None:
+def test_a_reminder_to_come_is_no_message_of_its_day_before_it_has_left(places):
     campaign_id = launch(places, step=[{"after_days": 1, "text": "Nhac lai: {link}"}])
     places.send()
     launched = datetime.now(UTC) - timedelta(days=1)
@@ -389,9 +375,7 @@ def test_a_reminder_to_come_is_no_message_of_its_day_before_it_has_left(places: 
         assert waves == {(today, 8, True), (today + timedelta(days=days), 8, False)}
 
 
-def test_who_has_no_number_and_answered_at_the_door_is_named_apart(
-    places: World, client: FlaskClient
-) -> None:
+def test_who_has_no_number_and_answered_at_the_door_is_named_apart(places, client):
     person = places.add_person("Y Blốc")
     places.change(Contact, person, area_code="23281", village="Thôn 3")
     campaign_id = launch(places)

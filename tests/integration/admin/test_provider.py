@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,7 +28,7 @@ from tests.support.admin_client import post, signed_in
 from tests.support.asgi_client import AsgiClient
 from tests.support.openid_provider import CLIENT, SECRET, OpenIdProvider
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, PASSWORD, World
+from tests.support.world import AUTHOR, PASSWORD
 
 PERSON = {"sub": "7", "email": AUTHOR, "email_verified": True, "name": "A Thun"}
 
@@ -66,14 +65,14 @@ class Web:
 
 
 @pytest.fixture
-def provider() -> Iterator[OpenIdProvider]:
+def provider():
     opened = OpenIdProvider()
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def web(settings: Settings, world: World, provider: OpenIdProvider) -> Web:
+def web(settings, world, provider):
     return Web(
         world.runtime,
         provider,

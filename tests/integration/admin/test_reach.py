@@ -6,7 +6,6 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select, update
 
@@ -26,13 +25,13 @@ from tests.integration.admin.test_progress import LEADER, NEIGHBOUR, launch, pla
 from tests.integration.campaigns.test_answer_totals import says
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, World
+from tests.support.world import AUTHOR
 
 __all__ = ["places"]
 
 
 @pytest.fixture
-def campaign(places: World) -> int:
+def campaign(places):
     """Eight recipients in two organisations, all written to; the first one's message arrived and they installed."""
     campaign_id = launch(places)
     places.send()
@@ -48,9 +47,7 @@ def campaign(places: World) -> int:
 
 
 @both_databases
-def test_the_page_tells_each_step_organisation_and_place_to_those_who_may_see_them(
-    campaign: int, client: FlaskClient
-) -> None:
+def test_the_page_tells_each_step_organisation_and_place_to_those_who_may_see_them(campaign, client):
     path = f"/admin/campaigns/{campaign}/reach/"
     signed_in(client, LEADER)
     page = client.get(path).text
@@ -68,9 +65,7 @@ def test_the_page_tells_each_step_organisation_and_place_to_those_who_may_see_th
 
 
 @both_databases
-def test_each_number_leads_to_its_people_where_the_reader_may_see_them(
-    places: World, campaign: int, client: FlaskClient
-) -> None:
+def test_each_number_leads_to_its_people_where_the_reader_may_see_them(places, campaign, client):
     with places.runtime.db.write() as session:
         ids = session.scalars(
             select(Message.id)
@@ -122,9 +117,7 @@ def test_each_number_leads_to_its_people_where_the_reader_may_see_them(
     assert "/admin/people/?campaign" not in client.get(path).text
 
 
-def test_the_files_hold_the_same_by_step_organisation_and_place_and_are_on_record(
-    places: World, campaign: int, client: FlaskClient
-) -> None:
+def test_the_files_hold_the_same_by_step_organisation_and_place_and_are_on_record(places, campaign, client):
     path = f"/admin/campaigns/{campaign}/reach/file"
     signed_in(client, AUTHOR)
     head, *lines = csv.reader(io.StringIO(post(client, path, form="csv").data.decode("utf-8-sig")))
@@ -145,9 +138,7 @@ def test_the_files_hold_the_same_by_step_organisation_and_place_and_are_on_recor
     assert [event.subject for event in told] == [f"campaigns:{campaign}"] * 3
 
 
-def test_the_page_of_a_campaign_is_there_after_somebody_was_erased(
-    campaign: int, places: World, client: FlaskClient
-) -> None:
+def test_the_page_of_a_campaign_is_there_after_somebody_was_erased(campaign, places, client):
     """A number that was among the first hundred of an installation and erased was of no operator, and the page a fault."""
     erased = places.first(select(Recipient.contact_id).order_by(Recipient.id))
     places.erase(erased)
@@ -158,9 +149,7 @@ def test_the_page_of_a_campaign_is_there_after_somebody_was_erased(
 
 
 @both_databases
-def test_after_a_merge_every_page_and_the_report_tell_what_reach_tells(
-    campaign: int, places: World, client: FlaskClient
-) -> None:
+def test_after_a_merge_every_page_and_the_report_tell_what_reach_tells(campaign, places, client):
     """The list of campaigns, the panel and the report went on counting both; the campaign's page did so until a restart."""
     signed_in(client, AUTHOR)
     page = f"/admin/campaigns/{campaign}/"

@@ -12,14 +12,14 @@ from outreach.models.contacts import Phone
 from tests.integration.admin.test_english import Reader
 from tests.project.test_translations import VIETNAMESE
 from tests.support.admin_client import post, signed_in
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 ADMINISTRATOR = "quantri@loa.example"
 LONG = "x" * 500
 
 
 @pytest.fixture
-def person(world: World) -> int:
+def person(world):
     world.add_people(1)
     world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     return world.recipient(number(0), world.launch()).contact_id

@@ -13,13 +13,13 @@ from outreach.imports.do_not_call import too_few_left
 from outreach.models.accounts import OrganisationKind, Role, User
 from outreach.models.contacts import DoNotCallFile
 from tests.support.admin_client import signed_in
-from tests.support.world import APPROVER, AUTHOR, World
+from tests.support.world import APPROVER, AUTHOR
 
 ADMINISTRATOR, AUDITOR = "quantri@loa.example", "kiemtra@loa.example"
 
 
 @pytest.fixture(autouse=True)
-def people(world: World) -> None:
+def people(world):
     province = world.organisation("TINH", "Mặt trận tỉnh", kind=OrganisationKind.FRONT, below=None)
     world.organisation("XA", "Xã An", kind=OrganisationKind.AGENCY, below="TINH")
     below = world.organisation(below="TINH")

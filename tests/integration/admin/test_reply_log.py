@@ -8,14 +8,14 @@ from sqlalchemy import select
 
 from outreach.models.accounts import AuditEvent, Role
 from tests.support.admin_client import post, signed_in
-from tests.support.world import World, number
+from tests.support.world import number
 
 ADMINISTRATOR = "quantri@loa.example"
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def administrator(client: FlaskClient, world: World) -> FlaskClient:
+def administrator(client, world):
     world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     return signed_in(client, ADMINISTRATOR)
 

@@ -1,7 +1,6 @@
 """The daily report's pages: what an officer sees and does, and what is behind the link without an account."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -9,7 +8,6 @@ from typing import Any
 
 import pytest
 from docx import Document
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from admin.app import create_app
@@ -36,7 +34,7 @@ PAGE = f"/admin/report/?day={YESTERDAY}"
 
 
 @pytest.fixture
-def agency(world: World) -> int:
+def agency(world):
     """A campaign under way with one install, and an agency that handed in today for yesterday: too late."""
     campaign_id = world.launch(people=3)
     world.answers(campaign_id, {0: Label.INSTALLED})
@@ -56,7 +54,7 @@ def approve(world: World, now: datetime) -> None:
 
 
 @pytest.fixture
-def issued(world: World, agency: int) -> int:
+def issued(world, agency):
     now = datetime.now(UTC)
     assert freeze(world.runtime, 1, YESTERDAY, now=now)
     approve(world, now)
@@ -185,7 +183,7 @@ def test_whoever_sees_a_part_is_led_to_their_own_figures(client, world, issued):
 
 
 @pytest.fixture
-def mailed(world: World) -> Iterator[FlaskClient]:
+def mailed(world):
     """The same office with a mail server."""
     with running_mail_server() as box:
         settings = replace(

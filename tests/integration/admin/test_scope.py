@@ -37,7 +37,7 @@ LIMITED, BY_PLACE, WHOLE = "dakha@loa.example", "theodiaban@loa.example", AUTHOR
 
 
 @pytest.fixture
-def office(world: World) -> World:
+def office(world):
     world.add_areas({"608": "Kon Tum", DISTRICT: "Đắk Hà"}, {ELSEWHERE: "608", COMMUNE: DISTRICT})
     women = world.organisation(name="Hội Phụ nữ huyện")
     world.officer(LIMITED, Role.STAFF, world.user(AUTHOR).organisation_id)

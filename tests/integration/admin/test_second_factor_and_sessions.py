@@ -21,7 +21,6 @@ from outreach.accounts.sessions import CONFIRMED_FOR, ENDS_AT_LATEST, name_devic
 from outreach.core.job_queue import DEFAULT, open_queue
 from outreach.models.accounts import AuditEvent, Role, User, UserSession
 from tests.support.admin_client import signed_in, token
-from tests.support.mail_server import MailServer
 from tests.support.servers import on_sqlite
 from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, PASSWORD, World
@@ -33,13 +32,13 @@ LEADER = "lanhdao@loa.example"
 
 
 @pytest.fixture(autouse=True)
-def officers(world: World) -> None:
+def officers(world):
     world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     world.officer(LEADER, Role.LEADER)
 
 
 @pytest.fixture
-def client(world: World) -> FlaskClient:
+def client(world):
     return browser(world)
 
 
@@ -234,7 +233,7 @@ def test_devices_are_called_by_names_that_people_know(agent, name):
 
 
 @pytest.fixture
-def office_with_mail(world: World, box: MailServer) -> tuple[FlaskClient, MailServer]:
+def office_with_mail(world, box):
     world.use(smtp_url=box.url)
     return browser(world), box
 

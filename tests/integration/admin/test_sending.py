@@ -29,7 +29,7 @@ ALL_DAY = ["00:00", "24:00"]
 
 
 @pytest.fixture
-def campaign_id(world: World) -> int:
+def campaign_id(world):
     return world.launch(people=6, window=ALL_DAY)
 
 

@@ -23,7 +23,6 @@ from outreach.core.db import Database
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Contact
 from outreach.runtime import Runtime
-from simulator.testing import RunningSimulator
 from tests.integration.admin.test_commands import UNITS, Operator
 from tests.support.processes import ROOT
 from tests.support.servers import on_sqlite
@@ -54,7 +53,7 @@ share = 50
 
 
 @pytest.fixture
-def operator(runtime: Runtime) -> Operator:
+def operator(runtime):
     operator = Operator(create_app(runtime.settings, runtime=runtime).test_cli_runner())
     operator.gets("areas", "load", UNITS)
     return operator
@@ -163,7 +162,7 @@ class Installed(World):
 
 
 @pytest.fixture
-def installed(runtime: Runtime, simulator: RunningSimulator) -> Installed:
+def installed(runtime, simulator):
     return Installed(runtime, simulator)
 
 

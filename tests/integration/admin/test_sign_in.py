@@ -11,7 +11,6 @@ import pytest
 from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from redis import Redis
-from werkzeug.test import TestResponse
 
 from admin import login_limits
 from admin.app import create_app
@@ -30,7 +29,7 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture
-def client(settings: Settings, runtime: Runtime) -> FlaskClient:
+def client(settings, runtime):
     """A browser that keeps nothing of a request, so that there may be two."""
     return create_app(settings, runtime=runtime).test_client()
 
@@ -41,9 +40,7 @@ def browser(settings: Settings, runtime: Runtime, **changes: Any) -> FlaskClient
     return create_app(changed, runtime=replace(runtime, settings=changed)).test_client()
 
 
-def sign_in(
-    client: FlaskClient, email: str = AUTHOR, password: str = "sai mật khẩu", *, query: str = "", **more: Any
-) -> TestResponse:
+def sign_in(client, email=AUTHOR, password="sai mật khẩu", *, query="", **more):
     form = {"email": email, "password": password, "csrf_token": token(client, "/login")}
     return client.post(f"/login{query}", data=form, **more)
 

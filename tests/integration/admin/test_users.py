@@ -19,13 +19,13 @@ CHOSEN = "một mật khẩu mới"
 
 
 @pytest.fixture(autouse=True)
-def administrator(world: World) -> str:
+def administrator(world):
     world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     return ADMINISTRATOR
 
 
 @pytest.fixture
-def other(client: FlaskClient, world: World) -> FlaskClient:
+def other(client, world):
     """A second browser, before the same database."""
     return world.app().test_client()
 

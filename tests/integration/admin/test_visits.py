@@ -36,7 +36,7 @@ FULL = number(0).replace("+84", "0")
 
 
 @pytest.fixture
-def campaign(world: World, client: FlaskClient) -> int:
+def campaign(world, client):
     world.add_people(4)
     world.add_person("Y Blốc")
     with world.runtime.db.write() as session:

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -128,7 +127,7 @@ class Clone:
 
 
 @pytest.fixture
-def clone(tmp_path: Path, empty_database_url: str) -> Iterator[Clone]:
+def clone(tmp_path, empty_database_url):
     folder = tmp_path / "clone"
     folder.mkdir()
     opened = Clone(folder, empty_database_url)

@@ -11,7 +11,7 @@ from campaigns.rules.reach import ReachMeasure, ReachTotals
 @pytest.mark.parametrize(
     ("arm", "name"), [("0", "không nhắn"), ("1", "nội dung thứ nhất"), ("2", "nội dung thứ hai")]
 )
-def test_the_groups_of_a_comparison_are_called_what_they_are(arm: str, name: str) -> None:
+def test_the_groups_of_a_comparison_are_called_what_they_are(arm, name):
     counts = ReachTotals()
     counts.add(ReachMeasure.ARMS, arm, 5)
     counts.add(ReachMeasure.ARMS_INSTALLED, arm, 2)
@@ -30,7 +30,7 @@ def test_the_groups_of_a_comparison_are_called_what_they_are(arm: str, name: str
     assert head[5:7] == [f"Chọn ngẫu nhiên vào nhóm: {name}", f"Tự khai báo đã thực hiện, nhóm: {name}"]
 
 
-def test_what_is_not_counted_for_a_kind_of_row_is_blank_and_what_is_counted_may_be_nought() -> None:
+def test_what_is_not_counted_for_a_kind_of_row_is_blank_and_what_is_counted_may_be_nought():
     by_step, whole, elsewhere = ReachTotals(), ReachTotals(), ReachTotals()
     by_step.add(ReachMeasure.SEGMENTS, "", 3)
     whole.add(ReachMeasure.RECIPIENTS, "", 5)

@@ -25,7 +25,6 @@ from outreach.accounts.sessions import begin_session, find_session
 from outreach.backups.create_backup import create_backup
 from outreach.backups.restore_backup import restore_backup
 from outreach.core.schema import newest
-from outreach.core.settings import Settings
 from outreach.core.signed_tokens import TokenPurpose, find_by_token
 from outreach.models.accounts import AuditEvent, Role
 from outreach.rules.errors import BadInput, WrongState
@@ -37,7 +36,7 @@ from tests.support.world import APPROVER, World, number
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
+def settings(settings):
     """Few requests at once and little time to start them, so that there is a middle; looks into the list begin after the lease."""
     return replace(settings, lease_s=2.6, send_timeout_s=2, reconcile_s=0.3, send_in_flight=10)
 
@@ -50,9 +49,7 @@ def back_up(world: World, folder: Path) -> Path:
     return made.path
 
 
-def restore(
-    world: World, path: Path, *, secret_key: str | None = None, replace: bool = True
-) -> RestoreSummary:
+def restore(world, path, *, secret_key=None, replace=True):
     runtime = world.runtime
     came: list[RestoreSummary] = []
     restore_backup(

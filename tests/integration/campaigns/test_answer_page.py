@@ -47,12 +47,12 @@ one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def soon(monkeypatch):
     monkeypatch.setattr(page_lookups, "EVERY_S", 0.05)
 
 
 @pytest.fixture
-def campaign(world: World) -> int:
+def campaign(world):
     return world.launch(people=2)
 
 

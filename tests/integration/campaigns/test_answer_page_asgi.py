@@ -2,11 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from admin.app import create_front
@@ -16,7 +14,6 @@ from campaigns.web.answer_page import AnswerPageApp
 from campaigns.web.page_lookups import MOST
 from tests.support.asgi_client import AsgiClient
 from tests.support.servers import both_databases
-from tests.support.world import World
 
 pytestmark = both_databases
 
@@ -25,18 +22,18 @@ OF_FLASK = ("Vary", "X-Request-Id")  # headers that only requests which reach Fl
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def soon(monkeypatch):
     monkeypatch.setattr(page_lookups, "EVERY_S", 0.05)
 
 
 @pytest.fixture
-def front(client: FlaskClient) -> Iterator[AsgiClient]:
+def front(client):
     with closing(AsgiClient(create_front(client.application))) as through_the_front:
         yield through_the_front
 
 
 @pytest.fixture
-def tokens(world: World) -> list[str]:
+def tokens(world):
     campaign = world.launch(people=3)
     return [world.link(campaign, i) for i in range(3)]
 

@@ -59,7 +59,7 @@ def recipients(world: World) -> list[int]:
 
 
 @pytest.fixture
-def populated(world: World) -> World:
+def populated(world):
     """People of three places, one of whom cannot be reached."""
     world.add_people(PEOPLE)
     world.add_person("Y Blốc")
@@ -74,9 +74,7 @@ def populated(world: World) -> World:
 
 @both_databases
 @pytest.mark.parametrize("seed", range(2))
-def test_any_history_leaves_counters_that_the_people_confirm(
-    populated: World, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_any_history_leaves_counters_that_the_people_confirm(populated, seed, monkeypatch):
     monkeypatch.setattr(answer_totals, "FOLD_BEYOND", 4)
     dice = random.Random(seed)
     campaign_id = populated.launch()
@@ -128,9 +126,7 @@ def _erase(world: World, recipient_id: int) -> None:
 
 
 @both_databases
-def test_answers_while_the_counters_are_folded_are_all_counted(
-    populated: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_answers_while_the_counters_are_folded_are_all_counted(populated, monkeypatch):
     monkeypatch.setattr(answer_totals, "FOLD_BEYOND", 0)
     populated.launch()
     people = recipients(populated)[:8]
@@ -152,7 +148,7 @@ def test_answers_while_the_counters_are_folded_are_all_counted(
 
 
 @both_databases
-def test_a_counter_that_is_wrong_is_named(populated: World) -> None:
+def test_a_counter_that_is_wrong_is_named(populated):
     runner: FlaskCliRunner = create_app(populated.runtime.settings).test_cli_runner()
     campaign_id = populated.launch()
     says(populated, recipients(populated)[0], Label.INSTALLED)
@@ -166,7 +162,7 @@ def test_a_counter_that_is_wrong_is_named(populated: World) -> None:
     assert "đếm lại 1 máy đã cài, đang ghi 4" in told.stderr
 
 
-def test_where_a_recipient_stands_is_changed_in_few_places() -> None:
+def test_where_a_recipient_stands_is_changed_in_few_places():
     changes = re.compile(
         r"\brecipient\.answer = |\bInstallReport\(\n|withdrawn_at = |update\(Recipient\)|set_columns\(\s*session, Recipient,"
     )

@@ -31,7 +31,7 @@ ROW = f"1,{NAME},1950,Thôn 3,Đắk Mar,không có"
 
 
 @pytest.fixture
-def office(world: World) -> World:
+def office(world):
     world.do(load_areas, UNITS)
     return world
 

@@ -61,7 +61,7 @@ E = Exclusion
 
 
 @pytest.fixture
-def places(world: World) -> World:
+def places(world):
     """Kon Tum with the town's commune 23281, and 23425 in another district."""
     with world.runtime.db.write() as session:
         for code, level, parent in (
@@ -264,7 +264,7 @@ def test_a_person_of_several_lists_is_one_person(world):
 
 
 @pytest.fixture
-def four_lists(world: World) -> dict[str, int]:
+def four_lists(world):
     """The lists A, B, C and D of the office, by name."""
     return {name: world.add_list(name) for name in "ABCD"}
 

@@ -54,9 +54,7 @@ def attempts(world: World) -> list[Attempt]:
     return list(world.all(select(Attempt).order_by(Attempt.id)))
 
 
-def billed(
-    attempt: Attempt, price: str | None, *, unit: str = "USD", segments: int | None = 1
-) -> BilledMessage:
+def billed(attempt, price, *, unit="USD", segments=1):
     assert attempt.gateway_id is not None
     return BilledMessage(attempt.gateway_id, Decimal(price) if price else None, unit, segments)
 
@@ -70,7 +68,7 @@ def wait_for_arrival(world: World, count: int) -> None:
 
 
 @both_databases
-def test_the_gateways_list_settles_what_was_an_estimate(world: World) -> None:
+def test_the_gateways_list_settles_what_was_an_estimate(world):
     settings = replace(world.runtime.settings, price_per_segment_vnd=400)
     world.runtime = replace(world.runtime, settings=settings)
     world.simulator.faults(callbacks_off=True, sent_after_s=0, delivered_after_s=0.1)
@@ -88,7 +86,7 @@ def test_the_gateways_list_settles_what_was_an_estimate(world: World) -> None:
     assert (found.segments_taken, found.priced_segments, found.priced_vnd) == (30, 30, 30 * PRICE)
 
 
-def test_what_has_no_price_yet_or_one_in_other_money_stays_an_estimate(world: World) -> None:
+def test_what_has_no_price_yet_or_one_in_other_money_stays_an_estimate(world):
     world.add_people(3)
     campaign = world.launch(**ONE_SEGMENT)
     world.send()
@@ -99,7 +97,7 @@ def test_what_has_no_price_yet_or_one_in_other_money_stays_an_estimate(world: Wo
     assert panel(world, campaign).spent_vnd == 2 * PRICE + 701
 
 
-def test_what_the_list_counts_is_reserved_for_the_rest(world: World) -> None:
+def test_what_the_list_counts_is_reserved_for_the_rest(world):
     world.add_people(3)
     campaign = world.launch(**ONE_SEGMENT)
     world.send()
@@ -113,7 +111,7 @@ def test_what_the_list_counts_is_reserved_for_the_rest(world: World) -> None:
     assert (found.priced_segments, found.priced_vnd, found.price_vnd) == (15, 3 * 2320, 464)
 
 
-def test_a_service_that_counted_nothing_at_first_is_billed_by_its_own_count(world: World) -> None:
+def test_a_service_that_counted_nothing_at_first_is_billed_by_its_own_count(world):
     world.add_people(2)
     campaign = world.launch(**ONE_SEGMENT)
     world.send()
@@ -126,7 +124,7 @@ def test_a_service_that_counted_nothing_at_first_is_billed_by_its_own_count(worl
         assert causes_and_segments(session, campaign)[1:] == (4, 2)
 
 
-def test_a_message_that_fails_after_its_bill_still_costs_it(world: World) -> None:
+def test_a_message_that_fails_after_its_bill_still_costs_it(world):
     world.add_people(2)
     campaign = world.launch(**ONE_SEGMENT)
     world.send()
@@ -146,7 +144,7 @@ def test_a_message_that_fails_after_its_bill_still_costs_it(world: World) -> Non
     assert panel(world, campaign).spent_vnd == PRICE + 23
 
 
-def test_what_was_billed_for_less_is_left_for_the_rest(world: World) -> None:
+def test_what_was_billed_for_less_is_left_for_the_rest(world):
     world.add_people(10)
     campaign = world.launch(**ONE_SEGMENT, budget_vnd=5 * PRICE)
     world.act(campaign, CampaignAction.RESUME)
@@ -158,7 +156,7 @@ def test_what_was_billed_for_less_is_left_for_the_rest(world: World) -> None:
     assert len(world.sent_to()) == 9
 
 
-def test_a_dearer_bill_than_the_estimate_ends_it_sooner(world: World) -> None:
+def test_a_dearer_bill_than_the_estimate_ends_it_sooner(world):
     world.add_people(10)
     campaign = world.launch(**ONE_SEGMENT, pace=1, budget_vnd=10 * PRICE)
     world.send_until(lambda: world.sent_to() != [])
@@ -187,7 +185,7 @@ class Bills:
         return None
 
 
-def test_a_list_that_breaks_off_keeps_what_it_brought_and_the_other_days_are_read(world: World) -> None:
+def test_a_list_that_breaks_off_keeps_what_it_brought_and_the_other_days_are_read(world):
     world.add_people(2)
     world.launch(**ONE_SEGMENT)
     world.send()
@@ -199,7 +197,7 @@ def test_a_list_that_breaks_off_keeps_what_it_brought_and_the_other_days_are_rea
 
 
 @both_databases
-def test_two_looks_at_once_count_a_bill_once(world: World) -> None:
+def test_two_looks_at_once_count_a_bill_once(world):
     world.add_people(20)
     campaign = world.launch(**ONE_SEGMENT)
     world.send()
@@ -229,7 +227,7 @@ def deliver_all(world: World) -> None:
         apply_reports(session, delivered, now=datetime.now(UTC), secret_key=world.runtime.settings.secret_key)
 
 
-def test_the_list_is_read_while_a_campaign_of_the_last_days_lacks_prices(world: World) -> None:
+def test_the_list_is_read_while_a_campaign_of_the_last_days_lacks_prices(world):
     world.add_people(2)
     assert days_to_read(world) == 0
     campaign = world.launch(**ONE_SEGMENT)
@@ -244,7 +242,7 @@ def test_the_list_is_read_while_a_campaign_of_the_last_days_lacks_prices(world: 
     assert days_to_read(world) == 0
 
 
-def test_the_list_is_read_while_messages_lack_reports(world: World) -> None:
+def test_the_list_is_read_while_messages_lack_reports(world):
     world.simulator.faults(callbacks_off=True)
     world.add_people(2)
     world.launch(**ONE_SEGMENT)
@@ -264,7 +262,7 @@ def test_the_list_is_read_while_messages_lack_reports(world: World) -> None:
 
 
 @both_databases
-def test_reports_that_no_callback_brought_are_fetched(world: World) -> None:
+def test_reports_that_no_callback_brought_are_fetched(world):
     world.simulator.faults(
         callbacks_off=True, sent_after_s=0, delivered_after_s=0.1, rate_undelivered=0.3, seed=1
     )
@@ -280,7 +278,7 @@ def test_reports_that_no_callback_brought_are_fetched(world: World) -> None:
     assert look(world).reported == 0
 
 
-def test_an_answer_to_a_resident_keeps_its_price_without_a_campaigns_budget(world: World) -> None:
+def test_an_answer_to_a_resident_keeps_its_price_without_a_campaigns_budget(world):
     world.add_people(1)
     campaign = world.launch(**ONE_SEGMENT)
     world.send()

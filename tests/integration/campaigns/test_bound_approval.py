@@ -36,7 +36,7 @@ _A = CampaignAction
 
 
 @pytest.fixture
-def submitted(world: World) -> int:
+def submitted(world):
     """A submitted campaign to five people; its id."""
     world.add_people(5)
     world.officer(SECOND, Role.APPROVER)
@@ -397,9 +397,7 @@ A, C = CampaignAction, CampaignState
 LEAST = {"name": "Bluezone", "text": TEXT, "lists": [LIST], "sender": "MTTQ"}
 
 
-def add_user(
-    world: World, role: Role, *, organisation: str | None = "MTTQ", area: str | None = None, email: str = ""
-) -> str:
+def add_user(world, role, *, organisation="MTTQ", area=None, email=""):
     """A user who never logs in; the e-mail."""
     email = email or f"{role}@loa.example"
     owner = world.scalar(select(Organisation.id).where(Organisation.code == (organisation or "")))

@@ -34,7 +34,7 @@ def change_price(world: World, price: int) -> None:
     world.runtime = replace(world.runtime, settings=settings)
 
 
-def test_a_launch_that_would_cost_more_than_its_budget_is_refused(world: World) -> None:
+def test_a_launch_that_would_cost_more_than_its_budget_is_refused(world):
     world.add_people(10)
     campaign = approved(world, budget_vnd=10 * PRICE - 1)
     with refuses(WrongState, says=r"3\.500 đồng vượt ngân sách 3\.499 đồng"):
@@ -44,7 +44,7 @@ def test_a_launch_that_would_cost_more_than_its_budget_is_refused(world: World) 
     assert world.decide(enough, CampaignAction.LAUNCH) is CampaignState.SENDING
 
 
-def test_an_audience_that_grew_beyond_the_budget_pauses_before_its_first_message(world: World) -> None:
+def test_an_audience_that_grew_beyond_the_budget_pauses_before_its_first_message(world):
     world.add_people(10)
     campaign = approved(world, budget_vnd=10 * PRICE)
     world.decide(campaign, CampaignAction.LAUNCH)
@@ -63,7 +63,7 @@ def test_an_audience_that_grew_beyond_the_budget_pauses_before_its_first_message
         assert (found.price_vnd, found.steps[0].segments_each) == (None, None)
 
 
-def test_a_campaign_keeps_the_price_of_its_launch(world: World) -> None:
+def test_a_campaign_keeps_the_price_of_its_launch(world):
     world.add_people(10)
     campaign = world.launch(**ONE_SEGMENT, budget_vnd=10 * PRICE)
     change_price(world, 1000)
@@ -75,7 +75,7 @@ def test_a_campaign_keeps_the_price_of_its_launch(world: World) -> None:
     assert panel(world, later).reserved_vnd == 10 * 1000
 
 
-def test_what_was_launched_before_prices_were_kept_goes_by_the_setting(world: World) -> None:
+def test_what_was_launched_before_prices_were_kept_goes_by_the_setting(world):
     world.add_people(2)
     campaign = world.launch(**ONE_SEGMENT)
     with world.runtime.db.write() as session:
@@ -87,7 +87,7 @@ def test_what_was_launched_before_prices_were_kept_goes_by_the_setting(world: Wo
     assert (shown.spent_vnd, shown.reserved_vnd) == (2000, 0)
 
 
-def test_what_is_reserved_shrinks_as_messages_leave_or_fall_away(world: World) -> None:
+def test_what_is_reserved_shrinks_as_messages_leave_or_fall_away(world):
     world.add_people(10)
     campaign = world.launch(
         **ONE_SEGMENT,
@@ -106,7 +106,7 @@ def test_what_is_reserved_shrinks_as_messages_leave_or_fall_away(world: World) -
     assert panel(world, campaign).reserved_vnd == 0
 
 
-def test_a_cancelled_campaign_reserves_nothing(world: World) -> None:
+def test_a_cancelled_campaign_reserves_nothing(world):
     world.add_people(3)
     campaign = world.launch(**ONE_SEGMENT)
     assert panel(world, campaign).reserved_vnd == 3 * PRICE

@@ -44,9 +44,7 @@ def planned(world: World, days: int, **changes: object) -> int:
     return campaign_id
 
 
-def collisions(
-    world: World, email: str = AUTHOR, *, of: int | None = None
-) -> dict[int, list[ShownCollision]]:
+def collisions(world, email=AUTHOR, *, of=None):
     world.runtime.redis.flushdb()
     user = world.user(email)
     return world.read(read_collisions, user, runtime=world.runtime, campaign_id=of)

@@ -1,9 +1,7 @@
 """Who asks for help is helped once, whatever the channel, and is not forgotten before somebody has done it."""
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -44,15 +42,13 @@ COLLEAGUE = "dongnghiep@loa.example"
 
 
 @pytest.fixture
-def campaign(world: World) -> int:
+def campaign(world):
     campaign = world.sent(people=4, window=["00:00", "24:00"])
     world.officer(COLLEAGUE, Role.STAFF)
     return campaign
 
 
-def do(
-    world: World, operation: Callable[..., Any], case_id: int, *args: Any, email: str = AUTHOR, **more: Any
-) -> Any:
+def do(world, operation, case_id, *args, email=AUTHOR, **more):
     """One officer's action in its own transaction."""
     more.setdefault("now", world.now)
     if operation in (label_reply, undo_reply_label, close_case):

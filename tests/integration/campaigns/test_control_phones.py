@@ -39,7 +39,7 @@ VIETTEL, VINAPHONE = "+84962000311", "+84912000312"
 
 
 @pytest.fixture
-def world(world: World) -> World:
+def world(world):
     """A world with an administrator, two control phones and three people."""
     world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     for e164, holder in ((VIETTEL, "Chị Hương"), (VINAPHONE, "Anh Tú")):

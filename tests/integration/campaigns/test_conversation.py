@@ -9,13 +9,13 @@ from campaigns.cases.sms_answers import answer_by_sms
 from campaigns.models.messages import Message
 from campaigns.models.replies import InstallReport
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import World, number
+from tests.support.world import number
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def campaign(world: World) -> int:
+def campaign(world):
     world.add_people(3, first=15)
     campaign = world.sent()
     return campaign

@@ -62,7 +62,6 @@ from outreach.accounts.users import find_user
 from outreach.models.accounts import OrganisationKind, Role, User
 from outreach.models.contacts import Contact
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
-from tests.support.mail_server import MailServer
 from tests.support.report_sample import save_sample_form
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, World, number
@@ -146,7 +145,7 @@ class Province:
 
 
 @pytest.fixture
-def province(world: World, box: MailServer) -> Province:
+def province(world, box):
     return Province(world, box.url)
 
 
@@ -511,9 +510,7 @@ def test_what_is_sent_again_long_after_has_a_link_that_still_opens(province, box
     assert f"đến {until:%H:%M ngày %d/%m/%Y}" in body(box.take()[0][1])
 
 
-def test_a_report_issued_before_anybody_was_to_get_it_is_delivered_by_its_correction(
-    province: Province, box: MailServer
-) -> None:
+def test_a_report_issued_before_anybody_was_to_get_it_is_delivered_by_its_correction(province, box):
     settings = province.world.runtime.settings
     province.world.runtime = replace(province.world.runtime, settings=replace(settings, report_recipients=()))
     province.publish("13:30")
@@ -525,9 +522,7 @@ def test_a_report_issued_before_anybody_was_to_get_it_is_delivered_by_its_correc
         assert is_delivered(session, 1, province.day.isoformat())
 
 
-def test_what_fails_for_one_drive_keeps_no_other_s_report_waiting(
-    province: Province, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_fails_for_one_drive_keeps_no_other_s_report_waiting(province, monkeypatch):
     other = province.world.drive("tiem-chung")
     with province.world.runtime.db.write() as session:
         form = session.scalars(select(ReportForm)).one()

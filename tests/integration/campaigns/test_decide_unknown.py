@@ -26,7 +26,7 @@ def count(world: World, table: type) -> int:
 
 
 @both_databases
-def test_a_launch_is_undone_as_if_it_had_never_been(world: World) -> None:
+def test_a_launch_is_undone_as_if_it_had_never_been(world):
     world.add_people(20)
     campaign = world.launch()
     world.act(campaign, CampaignAction.UNDO)
@@ -42,7 +42,7 @@ def test_a_launch_is_undone_as_if_it_had_never_been(world: World) -> None:
     assert sorted(world.sent_to()) == sorted(number(i) for i in range(21))
 
 
-def test_a_launch_that_waits_for_its_hour_is_undone_as_well(world: World) -> None:
+def test_a_launch_that_waits_for_its_hour_is_undone_as_well(world):
     world.add_people(1)
     campaign = world.launch(starts_at=world.in_hours(2))
     assert world.status(campaign)["state"] == "scheduled"
@@ -50,7 +50,7 @@ def test_a_launch_that_waits_for_its_hour_is_undone_as_well(world: World) -> Non
     assert world.status(campaign)["state"] == "approved"
 
 
-def test_once_a_message_has_left_a_launch_cannot_be_undone(world: World) -> None:
+def test_once_a_message_has_left_a_launch_cannot_be_undone(world):
     world.add_people(10)
     campaign = world.launch()
     world.send()
@@ -60,7 +60,7 @@ def test_once_a_message_has_left_a_launch_cannot_be_undone(world: World) -> None
 
 
 @both_databases
-def test_undone_while_it_is_claimed_either_all_go_or_none(world: World) -> None:
+def test_undone_while_it_is_claimed_either_all_go_or_none(world):
     world.add_people(100)
     campaign = world.launch()
 
@@ -98,7 +98,7 @@ def decide(world: World, campaign: int, *, resend: bool) -> int:
         )
 
 
-def test_what_stays_unknown_is_let_stand_by_a_person(world: World) -> None:
+def test_what_stays_unknown_is_let_stand_by_a_person(world):
     campaign = leave_unknown(world)
     with world.runtime.db.read() as session:
         assert count_undecided(session, campaign, now=datetime.now(UTC)) == (5, 0)
@@ -109,7 +109,7 @@ def test_what_stays_unknown_is_let_stand_by_a_person(world: World) -> None:
     assert decide(world, campaign, resend=False) == 0
 
 
-def test_what_stays_unknown_is_sent_again_by_a_person(world: World) -> None:
+def test_what_stays_unknown_is_sent_again_by_a_person(world):
     campaign = leave_unknown(world)
     assert decide(world, campaign, resend=True) == 5
     assert world.status(campaign)["steps"][0]["messages"] == {"queued": 5}
@@ -118,7 +118,7 @@ def test_what_stays_unknown_is_sent_again_by_a_person(world: World) -> None:
     assert len(world.sent_to()) == 10
 
 
-def test_home_counts_what_waits_for_a_person_as_the_campaigns_panel_does(world: World) -> None:
+def test_home_counts_what_waits_for_a_person_as_the_campaigns_panel_does(world):
     campaign, now = world.sent(people=3), datetime.now(UTC)
     old, restored, _recent = world.all(select(Attempt.id))
     world.execute(update(Attempt).values(state=AttemptState.UNKNOWN, gateway_id=None))
@@ -129,14 +129,14 @@ def test_home_counts_what_waits_for_a_person_as_the_campaigns_panel_does(world: 
     assert world.read(count_undecided, campaign, now=now) == (1, 0)
 
 
-def test_a_moment_ago_nobody_has_to_decide(world: World) -> None:
+def test_a_moment_ago_nobody_has_to_decide(world):
     campaign = leave_unknown(world)
     with world.runtime.db.write() as session:
         session.execute(update(Attempt).values(claimed_at=datetime.now(UTC)))
         assert count_undecided(session, campaign, now=datetime.now(UTC)) == (0, 0)
 
 
-def test_a_test_message_to_an_officer_does_not_keep_a_launch_from_being_undone(world: World) -> None:
+def test_a_test_message_to_an_officer_does_not_keep_a_launch_from_being_undone(world):
     world.add_people(3)
     campaign = world.launch()
     with world.runtime.db.write() as session:
@@ -159,14 +159,14 @@ def test_a_test_message_to_an_officer_does_not_keep_a_launch_from_being_undone(w
     assert (count(world, Message), count(world, Attempt)) == (1, 1)
 
 
-def test_what_waits_to_be_sent_again_may_have_left(world: World) -> None:
+def test_what_waits_to_be_sent_again_may_have_left(world):
     campaign = leave_unknown(world)
     decide(world, campaign, resend=True)
     with refuses(WrongState, says="không thu hồi được nữa"):
         world.act(campaign, CampaignAction.UNDO)
 
 
-def test_an_answer_that_an_officer_wrote_down_is_not_lost_by_an_undo(world: World) -> None:
+def test_an_answer_that_an_officer_wrote_down_is_not_lost_by_an_undo(world):
     world.add_people(1)
     campaign = world.launch()
     person = world.recipient(number(0), campaign).id

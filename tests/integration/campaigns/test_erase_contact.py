@@ -6,7 +6,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from threading import Event
 
 import pytest
@@ -84,7 +83,7 @@ def dump(world: World) -> str:
 
 
 @pytest.fixture
-def person(world: World, tmp_path: Path) -> int:
+def person(world, tmp_path):
     """Somebody on a number of their own and on one that they share, brought by a list; their id."""
     bring(
         world,
@@ -101,7 +100,7 @@ def person(world: World, tmp_path: Path) -> int:
 
 
 @pytest.fixture
-def campaign(world: World, person: int) -> int:
+def campaign(world, person):
     """Sent to them and answered in every way."""
     found = world.sent(
         people=2, text="Chào {name}, mời cài: {link}", step=[{"after_days": 2, "text": "Nhắc {name}: {link}"}]

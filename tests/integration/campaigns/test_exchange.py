@@ -3,7 +3,7 @@
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from socketserver import BaseRequestHandler, ThreadingTCPServer
@@ -37,7 +37,7 @@ STEPS = 60
 
 
 @pytest.fixture(scope="module")
-def migrated(postgres_url: str) -> Iterator[dict[str, MigratedDatabase]]:
+def migrated(postgres_url):
     made = {name: MigratedDatabase(create_database(postgres_url)) for name in NAMES}
     yield made
     for each in made.values():
@@ -46,7 +46,7 @@ def migrated(postgres_url: str) -> Iterator[dict[str, MigratedDatabase]]:
 
 
 @pytest.fixture
-def offices(migrated, settings, simulator) -> Iterator[list[World]]:
+def offices(migrated, settings, simulator):
     for each in migrated.values():
         each.empty()
     with exchanging(settings, simulator, {name: each.url for name, each in migrated.items()}) as worlds:
@@ -54,7 +54,7 @@ def offices(migrated, settings, simulator) -> Iterator[list[World]]:
 
 
 @pytest.fixture(params=["postgresql"])
-def database_url(request, migrated_postgres) -> str:
+def database_url(request, migrated_postgres):
     """Of the settings that the three begin with; nothing is in it."""
     return migrated_postgres.url
 

@@ -63,7 +63,7 @@ def typed(form: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def world(world: World) -> World:
+def world(world):
     """A world with an administrator, whose environment says that it is not live."""
     world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, sms_live="no"))
     world.officer("quantri@loa.example", Role.ADMINISTRATOR)
@@ -81,9 +81,7 @@ def save(world: World, **changes: Any) -> int:
     return account.id
 
 
-def change_state(
-    world: World, account_id: int, state: GatewayState, email: str = "quantri@loa.example"
-) -> None:
+def change_state(world, account_id, state, email="quantri@loa.example"):
     gateway_accounts.change_gateway_state(
         world.runtime, account_id, state=state.value, user=world.user(email), now=world.now
     )
@@ -110,7 +108,7 @@ def by_account(world: World, *states: AttemptState) -> Counter[int]:
     return Counter(world.all(query))
 
 
-def test_gateway_is_set_up_tested_drained_and_closed_without_a_loss(world: World) -> None:
+def test_gateway_is_set_up_tested_drained_and_closed_without_a_loss(world):
     with pytest.raises(BadInput, match="gateway_url_wrong"):
         save(world, url="ftp://sms.example")
     with pytest.raises(BadInput, match="gateway_secret_missing"):
@@ -152,7 +150,7 @@ def test_gateway_is_set_up_tested_drained_and_closed_without_a_loss(world: World
     assert Counter(world.sent_to()).most_common(1)[0][1] <= 2  # one a campaign
 
 
-def test_a_kept_password_goes_to_no_other_address(world: World) -> None:
+def test_a_kept_password_goes_to_no_other_address(world):
     account = save(world, secret=SECRET)
     save(world, account_id=account, price="300")
     for elsewhere in ({"url": "https://evil.example"}, {"url": "", "profile": "speedsms"}):
@@ -161,9 +159,7 @@ def test_a_kept_password_goes_to_no_other_address(world: World) -> None:
     save(world, account_id=account, url="https://moi.example", secret="mat-khau-moi")
 
 
-def test_gateway_dies_in_the_middle_of_a_send_and_the_other_carries_on(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_gateway_dies_in_the_middle_of_a_send_and_the_other_carries_on(world, monkeypatch):
     monkeypatch.setattr(smpp, "WAIT_FOR_BIND_S", 0.2)
     line = Line(world.simulator.smpp_url)
     settings = replace(world.runtime.settings, sms_gateway="smpp", smpp_url=line.url, smpp_window=5)
@@ -193,8 +189,8 @@ def test_gateway_dies_in_the_middle_of_a_send_and_the_other_carries_on(
 
 @pytest.mark.parametrize("is_moved", [False, True])
 def test_a_request_to_one_provider_is_not_made_again_to_the_next_one_behind_the_same_account(
-    world: World, monkeypatch: pytest.MonkeyPatch, is_moved: bool
-) -> None:
+    world, monkeypatch, is_moved
+):
     save(world, account_id=ENVIRONMENT, position="3")
     account = put_to_work(world)
     world.simulator.faults(rate_cut=1.0)  # taken, the answers are lost
@@ -217,7 +213,7 @@ def test_a_request_to_one_provider_is_not_made_again_to_the_next_one_behind_the_
     assert len(made) == (0 if is_moved else 2)
 
 
-def test_gateway_that_refuses_the_account_rests_and_the_campaign_goes_on(world: World) -> None:
+def test_gateway_that_refuses_the_account_rests_and_the_campaign_goes_on(world):
     second = put_to_work(world)
     world.use_token("wrong")  # the environment's gateway refuses a caller without its token
     world.add_people(40)
@@ -240,9 +236,7 @@ def report_refusal(world: World, attempt_id: int) -> None:
         apply_reports(session, [report], now=now, secret_key=key)
 
 
-def test_a_refusal_of_the_account_by_report_pauses_once_and_not_where_another_gateway_carries_on(
-    world: World,
-) -> None:
+def test_a_refusal_of_the_account_by_report_pauses_once_and_not_where_another_gateway_carries_on(world):
     campaign = world.sent(people=3)
     first, late, last = world.all(select(Attempt.id).order_by(Attempt.id))
     report_refusal(world, first)
@@ -260,9 +254,7 @@ def test_a_refusal_of_the_account_by_report_pauses_once_and_not_where_another_ga
 @pytest.mark.parametrize(
     ("down", "route"), [((), (2, Channel.ZALO)), ((2,), (1, None)), ((1, 2), (None, None))]
 )
-def test_a_notice_whose_gateway_is_down_goes_as_a_text_by_another(
-    down: tuple[int, ...], route: tuple[int | None, Channel | None]
-) -> None:
+def test_a_notice_whose_gateway_is_down_goes_as_a_text_by_another(down, route):
     terms = [GatewayTerms(1), GatewayTerms(2, position=2, notices=Channel.ZALO)]
     limits: dict[str, Any] = {"usual_price_vnd": 350, "most_segments": 9, "ahead_s": 1, "senders": {}}
     routes = Routes(terms, Health(down=frozenset(down)), redis=None, **limits)  # type: ignore[arg-type]
@@ -272,7 +264,7 @@ def test_a_notice_whose_gateway_is_down_goes_as_a_text_by_another(
     assert (chosen.account_id, chosen.notice) == route
 
 
-def test_a_gateway_that_became_dearer_since_the_launch_does_not_exceed_the_budget(world: World) -> None:
+def test_a_gateway_that_became_dearer_since_the_launch_does_not_exceed_the_budget(world):
     second = put_to_work(world, price="100", senders="MTTQ")
     save(world, account_id=ENVIRONMENT, senders="Y TE")
     budget = 20 * world.runtime.settings.price_per_segment_vnd
@@ -283,7 +275,7 @@ def test_a_gateway_that_became_dearer_since_the_launch_does_not_exceed_the_budge
     assert (found.state, found.priced_vnd) == (CampaignState.PAUSED, 7 * (budget // 7))
 
 
-def test_gateway_rests_when_much_fails_and_comes_back(world: World) -> None:
+def test_gateway_rests_when_much_fails_and_comes_back(world):
     put_to_work(world)
     with world.runtime.db.write() as session:
         session.add(
@@ -306,7 +298,7 @@ def test_gateway_rests_when_much_fails_and_comes_back(world: World) -> None:
         assert rest_failing(session, now=soon + timedelta(minutes=16)) == 0
 
 
-def test_pace_of_a_gateway_is_kept_and_a_sender_goes_where_it_is_registered(world: World) -> None:
+def test_pace_of_a_gateway_is_kept_and_a_sender_goes_where_it_is_registered(world):
     second = put_to_work(world, senders="MTTQ", pace="20", price="100")
     world.add_people(15)
     world.launch()  # MTTQ

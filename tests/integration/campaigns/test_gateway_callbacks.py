@@ -2,7 +2,6 @@
 
 import logging
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -35,7 +34,7 @@ one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True
 
 
 @pytest.fixture
-def campaign(world: World) -> int:
+def campaign(world):
     """A campaign that two people have received."""
     world.add_people(2)
     campaign = world.launch()
@@ -44,13 +43,13 @@ def campaign(world: World) -> int:
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
+def settings(settings):
     """The public address is another one than that which the web sees: a proxy stands before it."""
     return replace(settings, public_base_url="https://loa.example")
 
 
 @pytest.fixture
-def front(client: FlaskClient) -> Iterator[AsgiClient]:
+def front(client):
     with closing(AsgiClient(create_front(client.application))) as through_the_front:
         yield through_the_front
 
@@ -75,7 +74,7 @@ class Gateway:
 
 
 @pytest.fixture
-def gateway(front: AsgiClient, settings: Settings) -> Gateway:
+def gateway(front, settings):
     return Gateway(front, settings)
 
 
@@ -97,9 +96,7 @@ def attempt_to(world: World, e164: str) -> Attempt:
 
 
 @one_database
-def test_twilios_webhooks_are_closed_while_another_gateway_is_in_use(
-    world: World, settings: Settings
-) -> None:
+def test_twilios_webhooks_are_closed_while_another_gateway_is_in_use(world, settings):
     """The token's default stands in the source: with it a stranger could sign opt-outs and failed deliveries."""
     phone = replace(
         settings, sms_gateway="phone", phone_api_base_url="http://127.0.0.1:1", twilio_auth_token="simulator"
@@ -113,7 +110,7 @@ def test_twilios_webhooks_are_closed_while_another_gateway_is_in_use(
 
 
 @one_database
-def test_a_call_of_another_account_is_refused_whoever_signed_it(gateway: Gateway, world: World) -> None:
+def test_a_call_of_another_account_is_refused_whoever_signed_it(gateway, world):
     form = {
         "MessageSid": "SM1",
         "From": number(0),
@@ -131,7 +128,7 @@ def test_a_call_of_another_account_is_refused_whoever_signed_it(gateway: Gateway
 
 
 @both_databases
-def test_a_status_is_stored_then_applied(gateway: Gateway, world: World, campaign: int) -> None:
+def test_a_status_is_stored_then_applied(gateway, world, campaign):
     attempt = attempt_to(world, number(0))
     response = gateway.post(
         f"/webhooks/twilio/status/{attempt.id}",
@@ -144,9 +141,7 @@ def test_a_status_is_stored_then_applied(gateway: Gateway, world: World, campaig
     assert world.status(campaign)["steps"][0]["messages"]["delivered"] == 1
 
 
-def test_a_status_of_an_attempt_that_is_not_there_harms_nothing(
-    gateway: Gateway, world: World, campaign: int
-) -> None:
+def test_a_status_of_an_attempt_that_is_not_there_harms_nothing(gateway, world, campaign):
     world.sweep()
     before = world.status(campaign)
     assert gateway.status(987_654, "delivered").status_code == 204
@@ -158,8 +153,8 @@ def test_a_status_of_an_attempt_that_is_not_there_harms_nothing(
 
 @one_database
 def test_a_genuine_call_of_an_aggregator_says_nothing_of_another_message_or_account(
-    world: World, settings: Settings, campaign: int
-) -> None:
+    world, settings, campaign
+):
     """Each address is good for its own message: with what the call of another one said nothing changes."""
     world.sweep()
     used = replace(settings, sms_gateway="aggregator", aggregator_profile="esms", aggregator_key="k")
@@ -190,9 +185,7 @@ def test_a_genuine_call_of_an_aggregator_says_nothing_of_another_message_or_acco
     assert closed.get(f"/webhooks/aggregator/{names.callback(mine.id)}").status_code == 404
 
 
-def test_a_status_word_that_is_new_is_kept_and_changes_nothing(
-    gateway: Gateway, world: World, campaign: int
-) -> None:
+def test_a_status_word_that_is_new_is_kept_and_changes_nothing(gateway, world, campaign):
     world.sweep()
     attempt = attempt_to(world, number(0))
     for word in ("teleported", "", "đã gửi", "x" * 500, "deliv\0"):
@@ -204,14 +197,14 @@ def test_a_status_word_that_is_new_is_kept_and_changes_nothing(
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("attempt", [str(2**63), "9" * 19, "9" * 500, "9" * 5000, "0x10", "-1", "1.5", "٣"])
-def test_an_id_that_cannot_be_one_is_not_found(gateway: Gateway, world: World, attempt: str) -> None:
+def test_an_id_that_cannot_be_one_is_not_found(gateway, world, attempt):
     response = gateway.status(attempt, "delivered")
     assert response.status_code == 404
     assert stored(world) == (0, 0)
 
 
 @both_databases
-def test_fields_longer_than_their_columns_are_cut(gateway: Gateway, world: World) -> None:
+def test_fields_longer_than_their_columns_are_cut(gateway, world):
     form = {"MessageSid": "S" * 900, "MessageStatus": "failed", "ErrorCode": "1" * 900}
     assert gateway.post("/webhooks/twilio/status/1", form).status_code == 204
     assert stored(world) == (1, 0)
@@ -223,9 +216,7 @@ def test_fields_longer_than_their_columns_are_cut(gateway: Gateway, world: World
 @one_database
 @pytest.mark.parametrize("path", ["/webhooks/twilio/status/1", INBOUND])
 @pytest.mark.parametrize("signature", [None, "", "bm90IGl0", "ký", "A" * 10_000])
-def test_without_the_right_signature_nothing_is_stored(
-    front: AsgiClient, world: World, path: str, signature: str | None
-) -> None:
+def test_without_the_right_signature_nothing_is_stored(front, world, path, signature):
     headers = {} if signature is None else {"X-Twilio-Signature": signature}
     form = {"MessageSid": "SM1", "MessageStatus": "delivered", "From": number(0), "Body": "TC"}
     assert front.post(path, data=form, headers=headers).status_code == 403
@@ -233,9 +224,7 @@ def test_without_the_right_signature_nothing_is_stored(
 
 
 @one_database
-def test_a_signature_is_good_for_its_own_address_and_content_only(
-    gateway: Gateway, world: World, campaign: int
-) -> None:
+def test_a_signature_is_good_for_its_own_address_and_content_only(gateway, world, campaign):
     form = {"MessageSid": "SM1", "From": number(0), "Body": "TC"}
     signature = gateway.validator.compute_signature(gateway.base + INBOUND, form)
     changed = [
@@ -250,9 +239,7 @@ def test_a_signature_is_good_for_its_own_address_and_content_only(
 
 
 @one_database
-def test_the_signature_is_of_the_public_address_whatever_the_proxy_calls_us(
-    gateway: Gateway, world: World, campaign: int
-) -> None:
+def test_the_signature_is_of_the_public_address_whatever_the_proxy_calls_us(gateway, world, campaign):
     form = {"MessageSid": "SM1", "From": number(0), "Body": "1"}
     response = gateway.post(
         INBOUND,
@@ -298,7 +285,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 @one_database
 @pytest.mark.parametrize("signature", ["", "bm90IGl0", "of the address alone"])
-def test_no_body_breaks_the_web(gateway: Gateway, world: World, signature: str) -> None:
+def test_no_body_breaks_the_web(gateway, world, signature):
     for path in (INBOUND, "/webhooks/twilio/status/1"):
         if signature == "of the address alone":
             signature = gateway.validator.compute_signature(gateway.base + path, {})
@@ -310,7 +297,7 @@ def test_no_body_breaks_the_web(gateway: Gateway, world: World, signature: str) 
     assert stored(world)[1] == 0
 
 
-def test_a_field_given_twice_counts_once(gateway: Gateway, world: World, campaign: int) -> None:
+def test_a_field_given_twice_counts_once(gateway, world, campaign):
     form = MultiDict(
         [("MessageSid", "SM1"), ("From", number(0)), ("Body", "1"), ("Body", "TC"), ("From", number(1))]
     )
@@ -322,7 +309,7 @@ def test_a_field_given_twice_counts_once(gateway: Gateway, world: World, campaig
 
 
 @both_databases
-def test_an_inbound_message_is_stored_once_and_counts(gateway: Gateway, world: World, campaign: int) -> None:
+def test_an_inbound_message_is_stored_once_and_counts(gateway, world, campaign):
     for _ in range(3):
         response = gateway.inbound(number(0), "da cai roi")
         assert (response.status_code, response.data) == (200, b"<Response/>")
@@ -333,9 +320,7 @@ def test_an_inbound_message_is_stored_once_and_counts(gateway: Gateway, world: W
 
 @both_databases
 @pytest.mark.parametrize("sender", [number(0), number(555)])
-def test_the_same_message_at_the_same_moment_is_stored_once(
-    gateway: Gateway, world: World, settings: Settings, campaign: int, sender: str
-) -> None:
+def test_the_same_message_at_the_same_moment_is_stored_once(gateway, world, settings, campaign, sender):
     app = create_app(settings, runtime=world.runtime)
     together = threading.Barrier(4)
     codes: list[int] = []
@@ -369,14 +354,12 @@ def test_the_same_message_at_the_same_moment_is_stored_once(
     ],
 )
 @one_database
-def test_a_message_without_id_or_sender_is_refused(
-    gateway: Gateway, world: World, form: dict[str, str]
-) -> None:
+def test_a_message_without_id_or_sender_is_refused(gateway, world, form):
     assert gateway.post(INBOUND, form).status_code == 400
     assert stored(world) == (0, 0)
 
 
-def test_a_sender_that_is_no_number_goes_to_the_inbox(gateway: Gateway, world: World, campaign: int) -> None:
+def test_a_sender_that_is_no_number_goes_to_the_inbox(gateway, world, campaign):
     senders = ["VIETTEL", "9029", "", "whatsapp:" + number(0), "x" * 200, "+84 905", "anh Tư"]
     for place, sender in enumerate(filter(None, senders)):
         assert gateway.inbound(sender, "TC", f"SM{place}").status_code == 200
@@ -387,9 +370,7 @@ def test_a_sender_that_is_no_number_goes_to_the_inbox(gateway: Gateway, world: W
 
 
 @both_databases
-def test_characters_that_a_database_refuses_do_not_lose_a_message(
-    gateway: Gateway, world: World, campaign: int
-) -> None:
+def test_characters_that_a_database_refuses_do_not_lose_a_message(gateway, world, campaign):
     assert gateway.inbound(number(0), "da\0 cai\0 roi").status_code == 200
     assert gateway.inbound(number(1), "T\0C", "SM2").status_code == 200
     assert [(r.body, r.label) for r in replies(world)] == [
@@ -398,7 +379,7 @@ def test_characters_that_a_database_refuses_do_not_lose_a_message(
     ]
 
 
-def test_half_a_character_loses_nothing(gateway: Gateway, world: World, campaign: int) -> None:
+def test_half_a_character_loses_nothing(gateway, world, campaign):
     form = {"MessageSid": "SM1", "From": number(0), "Body": "da cai %ED%A0%BD"}
     signature = gateway.validator.compute_signature(gateway.base + INBOUND, form)
     raw = f"MessageSid=SM1&From=%2B{number(0)[1:]}&Body=da+cai+%ED%A0%BD"
@@ -414,7 +395,7 @@ def test_half_a_character_loses_nothing(gateway: Gateway, world: World, campaign
 
 
 @both_databases
-def test_every_kind_of_letter_arrives_as_it_was_sent(gateway: Gateway, world: World, campaign: int) -> None:
+def test_every_kind_of_letter_arrives_as_it_was_sent(gateway, world, campaign):
     texts = ["Em cài rồi nhé ❤️", "Pơkă ê̆ ơ̆", "da cai 👨‍👩‍👧", "\u202eiac ad", "a" * 1600, "=HYPERLINK(1)"]
     for place, text in enumerate(texts):
         assert gateway.inbound(number(0), text, f"SM{place}").status_code == 200
@@ -425,20 +406,13 @@ def test_every_kind_of_letter_arrives_as_it_was_sent(gateway: Gateway, world: Wo
 
 
 @pytest.fixture
-def log_of_all(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+def log_of_all(caplog):
     with caplog.at_level(logging.DEBUG, logger="campaigns"), caplog.at_level(logging.INFO):
         yield caplog
 
 
 @one_database
-def test_the_log_knows_no_numbers_texts_or_tokens(
-    gateway: Gateway,
-    client: FlaskClient,
-    world: World,
-    campaign: int,
-    log_of_all: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_log_knows_no_numbers_texts_or_tokens(gateway, client, world, campaign, log_of_all, monkeypatch):
     sender, stranger = number(0), number(777)
     form = {"MessageSid": "SM1", "From": sender, "Body": SECRET_TEXT}
     gateway.post(INBOUND, form)
@@ -449,7 +423,7 @@ def test_the_log_knows_no_numbers_texts_or_tokens(
     gateway.status(1, SECRET_TEXT, To=sender)
     gateway.status(SECRET_TEXT.replace(" ", "-"), "delivered", To=sender)
 
-    def fail(*_args: object, **_more: object) -> None:
+    def fail(*_args, **_more):
         # As SQLAlchemy words it: the statement, and the values in it.
         raise OperationalError("INSERT", {"sender": sender, "body": SECRET_TEXT}, Exception(sender))
 
@@ -473,7 +447,7 @@ def test_the_log_knows_no_numbers_texts_or_tokens(
         assert planted not in log
 
 
-def page_token(world: World, campaign: int) -> str:
+def page_token(world, campaign):
     # Whoever reads the log must not be able to answer for a resident.
     cipher = LinkCipher(world.runtime.settings.secret_key)
     return cipher.token(world.recipient(number(0), campaign).id)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from campaigns.delivery.claim_messages import claim_next_batch
@@ -16,7 +15,6 @@ from campaigns.models.messages import Attempt
 from campaigns.rules.delivery import MOST_FAULTS, MOST_FIRST_REFUSALS
 from campaigns.rules.states import CampaignAction
 from outreach.core.db import count_rows
-from outreach.core.settings import Settings
 from outreach.models.contacts import Suppression, Wish
 from outreach.rules.gateway import Accepted, Cause, OutboundMessage, Outcome, Refused
 from outreach.sms.twilio import TwilioGateway
@@ -29,7 +27,7 @@ IN_FLIGHT = 10
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
+def settings(settings):
     return replace(settings, send_in_flight=IN_FLIGHT)
 
 
@@ -53,9 +51,7 @@ def requests(world: World) -> int:
         ({"rate_cut_before": 1}, "không trả lời, hoặc trả lời không đọc được"),
     ],
 )
-def test_sending_stops_at_the_twentieth_and_goes_on_when_it_works_again(
-    world: World, client: FlaskClient, faults: dict[str, float], reason: str
-) -> None:
+def test_sending_stops_at_the_twentieth_and_goes_on_when_it_works_again(world, client, faults, reason):
     world.add_people(PEOPLE)
     campaign = world.launch()
     world.simulator.faults(callbacks_off=True, **faults)
@@ -91,7 +87,7 @@ def suppressed(world: World) -> int:
 
 
 @pytest.mark.parametrize("code", [21211, 20001])
-def test_one_refusal_to_everybody_pauses_the_campaign_and_fails_nobody(world: World, code: int) -> None:
+def test_one_refusal_to_everybody_pauses_the_campaign_and_fails_nobody(world, code):
     world.add_people(PEOPLE)
     campaign = world.launch()
     world.simulator.faults(callbacks_off=True, rate_refused=1, refused_code=code)
@@ -110,7 +106,7 @@ def test_one_refusal_to_everybody_pauses_the_campaign_and_fails_nobody(world: Wo
     assert Counter(world.sent_to()) == Counter(number(i) for i in range(PEOPLE))
 
 
-def test_a_refusal_from_before_it_was_resumed_does_not_pause_a_campaign_again(world: World) -> None:
+def test_a_refusal_from_before_it_was_resumed_does_not_pause_a_campaign_again(world):
     world.add_people(PEOPLE)
     campaign = world.launch()
     claimed = claim_next_batch(world.runtime, "one", PEOPLE)
@@ -126,7 +122,7 @@ def test_a_refusal_from_before_it_was_resumed_does_not_pause_a_campaign_again(wo
     assert Counter(world.sent_to()) == Counter(number(i) for i in range(PEOPLE))
 
 
-def test_numbers_that_are_refused_among_others_fail_as_ever(world: World) -> None:
+def test_numbers_that_are_refused_among_others_fail_as_ever(world):
     world.add_people(60)
     campaign = world.launch()
     world.simulator.faults(callbacks_off=True, rate_refused=0.15, seed=3)
@@ -137,7 +133,7 @@ def test_numbers_that_are_refused_among_others_fail_as_ever(world: World) -> Non
     assert world.status(campaign)["state"] == "sending"
 
 
-def test_after_too_many_requests_one_at_a_time_tries(world: World) -> None:
+def test_after_too_many_requests_one_at_a_time_tries(world):
     world.add_people(PEOPLE)
     world.launch()
     world.simulator.faults(callbacks_off=True, rate_429=1)
@@ -164,16 +160,14 @@ def spend(world: World) -> int:
     return len(world.sent_to())
 
 
-def test_a_gateway_that_counts_more_segments_ends_it_at_the_budget(world: World) -> None:
+def test_a_gateway_that_counts_more_segments_ends_it_at_the_budget(world):
     world.simulator.faults(callbacks_off=True, segments_factor=5)
     messages = spend(world)
     # What is in flight holds its part of the budget, and may come too late to give the rest of it back.
     assert 40 - IN_FLIGHT <= messages <= 40 + 2 * IN_FLIGHT
 
 
-def test_a_gateway_that_names_a_higher_price_ends_it_at_the_budget(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_gateway_that_names_a_higher_price_ends_it_at_the_budget(world, monkeypatch):
     send = TwilioGateway.send
 
     async def send_and_price(self: TwilioGateway, message: OutboundMessage) -> Outcome:

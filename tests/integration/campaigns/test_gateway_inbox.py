@@ -89,7 +89,7 @@ STORIES: dict[str, tuple[list[tuple[float, InboxItem]], list[str]]] = {
 
 
 @pytest.mark.parametrize("story", STORIES)
-def test_what_was_said_is_kept_as_often_as_it_was_said(world: World, story: str) -> None:
+def test_what_was_said_is_kept_as_often_as_it_was_said(world, story):
     came, kept = STORIES[story]
     for seconds, item in came:
         store(world, item, at=START + timedelta(seconds=seconds))
@@ -99,7 +99,7 @@ def test_what_was_said_is_kept_as_often_as_it_was_said(world: World, story: str)
     assert bodies(world) == kept
 
 
-def test_who_opts_out_again_after_coming_back_is_left_alone_and_told_once_each_time(world: World) -> None:
+def test_who_opts_out_again_after_coming_back_is_left_alone_and_told_once_each_time(world):
     world.add_people(1)
     world.launch()
     world.send()
@@ -112,7 +112,7 @@ def test_who_opts_out_again_after_coming_back_is_left_alone_and_told_once_each_t
     assert len(later) <= 2  # the two opt-outs are confirmed, the repetition is not
 
 
-def test_a_long_reply_without_a_part_waits_for_a_person(world: World) -> None:
+def test_a_long_reply_without_a_part_waits_for_a_person(world):
     world.add_people(1)
     world.launch()
     world.send()
@@ -124,7 +124,7 @@ def test_a_long_reply_without_a_part_waits_for_a_person(world: World) -> None:
     assert world.scalar(select(func.count()).where(Case.done_at.is_(None))) == 1
 
 
-def test_what_cannot_be_read_is_kept_as_it_came_for_a_person_with_an_incident(world: World) -> None:
+def test_what_cannot_be_read_is_kept_as_it_came_for_a_person_with_an_incident(world):
     store(world, said("T\ufffd", "a:1", raw=b"\x00T\x00"), said("", "a:2", sender="", raw=b"\x01\x02"))
     with world.runtime.db.read() as session:
         kept = session.execute(select(Reply.raw, Reply.label, Reply.is_sure).order_by(Reply.id)).all()
@@ -134,9 +134,7 @@ def test_what_cannot_be_read_is_kept_as_it_came_for_a_person_with_an_incident(wo
     assert (kinds, cases) == (["unreadable_reply"] * 2, 2)
 
 
-def test_what_a_fault_of_ours_does_not_understand_keeps_nothing_else_from_being_stored(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_fault_of_ours_does_not_understand_keeps_nothing_else_from_being_stored(world, monkeypatch):
     def receive(session: Any, inbound: InboundMessage, **more: Any) -> Reply | None:
         if inbound.body == "x" and not more["meant"]:
             raise ZeroDivisionError
@@ -149,7 +147,7 @@ def test_what_a_fault_of_ours_does_not_understand_keeps_nothing_else_from_being_
 
 
 @pytest.mark.parametrize(("apart_s", "kept"), [(3, 1), (30, 2)])
-def test_a_phone_that_tells_of_one_sms_twice_under_two_ids(world: World, apart_s: float, kept: int) -> None:
+def test_a_phone_that_tells_of_one_sms_twice_under_two_ids(world, apart_s, kept):
     for n in range(2):
         with world.runtime.db.write() as session:
             told = InboundMessage(f"phone:{n}", number(0), "", "da cai", is_opt_out=False)
@@ -170,7 +168,7 @@ def listen_until(world: World, pdus: Sequence[bytes], holds: Callable[[], bool])
     world.listen_until(hand_over, seconds=60)
 
 
-def test_every_kind_of_delivery_is_answered_and_kept(over_smpp: World) -> None:  # noqa: F811
+def test_every_kind_of_delivery_is_answered_and_kept(over_smpp):  # noqa: F811
     pdus = [
         inbound_pdu(number(0), b"TC"),
         inbound_pdu(number(1), b"TC", command=DATA),
@@ -189,13 +187,13 @@ def test_every_kind_of_delivery_is_answered_and_kept(over_smpp: World) -> None: 
     assert bodies(over_smpp) == ["TC", "TC", "T\ufffd", "TC", "1", ""]
 
 
-def test_what_is_acknowledged_is_kept_once_and_in_order_whatever_is_cut(over_smpp: World) -> None:  # noqa: F811
+def test_what_is_acknowledged_is_kept_once_and_in_order_whatever_is_cut(over_smpp):  # noqa: F811
     result = play_inbound(over_smpp, people=20, messages=200, cuts=4, seed=1)
     assert result.acknowledged == result.kept
     assert result.lost == result.out_of_order == 0
 
 
-def test_parts_are_forgotten_some_minutes_after_they_were_joined(world: World) -> None:
+def test_parts_are_forgotten_some_minutes_after_they_were_joined(world):
     store(world, part(1, "a", "a:1"), part(2, "b", "a:2"))
     with world.runtime.db.write() as session:
         join_parts(session, world.runtime, now=START + 2 * PARTS_WAIT_FOR)

@@ -29,7 +29,7 @@ PROVINCE = GoalSubject(1, GoalScope.RESIDENTS, area="62")
 
 
 @pytest.fixture
-def province(world: World) -> World:
+def province(world):
     assert world.drive() == PROVINCE.drive
     with world.runtime.db.write() as session:
         session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
@@ -39,9 +39,7 @@ def province(world: World) -> World:
     return world
 
 
-def goal(
-    world: World, share: str = "50", *, email: str = AUTHOR, at: datetime, deadline: str = "2020-08-20"
-) -> bool:
+def goal(world, share="50", *, email=AUTHOR, at, deadline="2020-08-20"):
     with world.runtime.db.write() as session:
         return set_goal(
             session,
@@ -62,7 +60,7 @@ def people(world: World, value: str, as_of: str, *, at: datetime, source: str = 
         )
 
 
-def test_what_stood_at_a_moment_stays_so_whatever_is_entered_later(province: World) -> None:
+def test_what_stood_at_a_moment_stays_so_whatever_is_entered_later(province):
     first = datetime(2020, 8, 10, 3, tzinfo=UTC)
     later = first + timedelta(days=2)
     assert goal(province, at=first)
@@ -84,7 +82,7 @@ def test_what_stood_at_a_moment_stays_so_whatever_is_entered_later(province: Wor
     assert [each.value for each in entered] == [130_000, 120_000]
 
 
-def test_what_is_taken_back_is_unknown_again_and_an_ended_goal_is_gone(province: World) -> None:
+def test_what_is_taken_back_is_unknown_again_and_an_ended_goal_is_gone(province):
     now = province.now
     goal(province, at=now)
     people(province, "120.000", "2020-08-01", at=now)
@@ -98,7 +96,7 @@ def test_what_is_taken_back_is_unknown_again_and_an_ended_goal_is_gone(province:
         assert read_goals(session, at=now).goals == {}
 
 
-def test_only_staff_of_the_province_set_goals_and_subjects_must_be_there(province: World) -> None:
+def test_only_staff_of_the_province_set_goals_and_subjects_must_be_there(province):
     with pytest.raises(NotAllowed):
         goal(province, email="pn@loa.example", at=province.now)
     with province.runtime.db.read() as session:
@@ -118,7 +116,7 @@ def test_only_staff_of_the_province_set_goals_and_subjects_must_be_there(provinc
                 find_subject(session, **find, scope=scope, place=place)
 
 
-def test_a_campaigns_file_writes_into_the_book_only_what_is_new(world: World) -> None:
+def test_a_campaigns_file_writes_into_the_book_only_what_is_new(world):
     entered = {"share": 0.5, "denominator": 60, "date": "2020-08-15", "source": "Tổ rà soát"}
     campaign_id = world.draft(goal=entered)
 
@@ -146,7 +144,7 @@ def test_a_campaigns_file_writes_into_the_book_only_what_is_new(world: World) ->
     assert stands() == (0.5, 60)
 
 
-def test_a_goal_stays_in_the_drive_that_its_draft_has_left(world: World) -> None:
+def test_a_goal_stays_in_the_drive_that_its_draft_has_left(world):
     base = {"name": "B", "text": TEXT, "lists": [LIST], "sender": "MTTQ"}
     for name in ("Một", "Hai"):
         world.open_drive(name)

@@ -1,6 +1,5 @@
 """Two transactions over the same rows, one in the middle of the other: nothing is lost and nothing counted twice."""
 
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 
@@ -18,7 +17,7 @@ from campaigns.second_wave import send_second_wave
 from campaigns.sweep import complete_finished, skip_past_deadline, start_scheduled
 from outreach.contacts.suppressions import lock_phone
 from tests.support.servers import both_databases
-from tests.support.world import APPROVER, World, number
+from tests.support.world import APPROVER, number
 
 pytestmark = both_databases
 
@@ -26,13 +25,7 @@ pytestmark = both_databases
 BLOCKED_S = 0.7
 
 
-def interleave(
-    world: World,
-    first: Callable[[Session], object],
-    second: Callable[[Session], object],
-    *,
-    before: str = "is_delete",
-) -> None:
+def interleave(world, first, second, *, before="is_delete"):
     """`second` begins before the first DELETE (or `before`) of `first`; both have committed when this returns."""
     begun: list[Future[None]] = []
 
@@ -53,7 +46,7 @@ def interleave(
         begun[0].result()
 
 
-def test_what_is_put_back_while_the_deadline_passes_is_skipped_with_the_rest(world: World) -> None:
+def test_what_is_put_back_while_the_deadline_passes_is_skipped_with_the_rest(world):
     world.add_people(5)
     campaign = world.launch(deadline=world.in_hours(1))
     taken = claim_next_batch(world.runtime, "test", limit=2)
@@ -73,7 +66,7 @@ def test_what_is_put_back_while_the_deadline_passes_is_skipped_with_the_rest(wor
     assert world.status(campaign)["state"] == "completed"
 
 
-def test_a_failure_is_recorded_while_somebody_holds_its_phone_and_then_the_campaign(world: World) -> None:
+def test_a_failure_is_recorded_while_somebody_holds_its_phone_and_then_the_campaign(world):
     campaign = world.sent(people=1)
     attempt = world.one(select(Attempt))
     world.execute(update(Attempt).values(state=AttemptState.FAILED, cause="other"))
@@ -93,7 +86,7 @@ def test_a_failure_is_recorded_while_somebody_holds_its_phone_and_then_the_campa
     assert world.one(select(Attempt.state)) is AttemptState.UNDELIVERED
 
 
-def test_a_second_wave_that_begins_while_its_campaign_is_completed_is_sent(world: World) -> None:
+def test_a_second_wave_that_begins_while_its_campaign_is_completed_is_sent(world):
     world.add_people(2)
     campaign = world.launch()
     world.send()
@@ -110,7 +103,7 @@ def test_a_second_wave_that_begins_while_its_campaign_is_completed_is_sent(world
     assert number(10) in world.sent_to()
 
 
-def test_a_campaign_whose_launch_is_undone_while_it_would_start_does_not_start(world: World) -> None:
+def test_a_campaign_whose_launch_is_undone_while_it_would_start_does_not_start(world):
     world.add_people(2)
     campaign = world.draft(starts_at=world.in_hours(1).isoformat())
     world.begin(campaign)
@@ -124,7 +117,7 @@ def test_a_campaign_whose_launch_is_undone_while_it_would_start_does_not_start(w
     assert world.status(campaign)["state"] == "approved"
 
 
-def test_two_sweeps_at_once_fold_a_total_once(world: World) -> None:
+def test_two_sweeps_at_once_fold_a_total_once(world):
     old = world.now - FOLD_AFTER - timedelta(minutes=1)
     with world.runtime.db.write() as session:
         for n in (1, 2, 3):

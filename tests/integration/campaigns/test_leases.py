@@ -82,7 +82,7 @@ def make_unknown(world: World) -> None:
         session.execute(update(Message).values(state=MessageState.UNKNOWN))
 
 
-def test_a_lease_begins_when_it_is_taken_however_long_another_campaign_had_to_wait(world: World) -> None:
+def test_a_lease_begins_when_it_is_taken_however_long_another_campaign_had_to_wait(world):
     world.add_people(2)
     first = world.launch()
     world.launch(name="Đợt hai")
@@ -114,7 +114,7 @@ def test_a_lease_begins_when_it_is_taken_however_long_another_campaign_had_to_wa
 
 
 @both_databases
-def test_a_request_that_was_made_again_is_not_given_back_by_a_worker_that_comes_late(world: World) -> None:
+def test_a_request_that_was_made_again_is_not_given_back_by_a_worker_that_comes_late(world):
     world.use_aggregator(sms_live="no")
     world.add_people(1)
     world.launch()
@@ -132,9 +132,7 @@ def test_a_request_that_was_made_again_is_not_given_back_by_a_worker_that_comes_
 
 
 @pytest.mark.parametrize("meanwhile", ["pause", "opt-out", "the hours end", "nothing"])
-def test_a_request_is_made_again_only_while_its_message_might_leave(
-    world: World, monkeypatch: pytest.MonkeyPatch, meanwhile: str
-) -> None:
+def test_a_request_is_made_again_only_while_its_message_might_leave(world, monkeypatch, meanwhile):
     make_unknown(world)
     campaign = world.one(select(Campaign.id))
     monkeypatch.setattr(reconciling, "CONCURRENT_LOOKUPS", 1)
@@ -154,7 +152,7 @@ def test_a_request_is_made_again_only_while_its_message_might_leave(
     assert sum(gateway.asked) == (3 if meanwhile == "nothing" else 1)
 
 
-def test_an_acknowledgement_is_not_asked_for_again_outside_its_campaigns_hours(world: World) -> None:
+def test_an_acknowledgement_is_not_asked_for_again_outside_its_campaigns_hours(world):
     world.add_people(1)
     campaign = world.launch(text="Moi ong/ba cai Bluezone: {link} Da cai tra loi 1.")
     world.send()
@@ -175,7 +173,7 @@ def test_an_acknowledgement_is_not_asked_for_again_outside_its_campaigns_hours(w
     assert gateway.asked == []
 
 
-def test_a_request_is_made_again_only_for_as_long_as_no_person_may_decide(world: World) -> None:
+def test_a_request_is_made_again_only_for_as_long_as_no_person_may_decide(world):
     make_unknown(world)
     now = datetime.now(UTC)
     decided_at = now + timedelta(seconds=60)
@@ -192,7 +190,7 @@ def test_a_request_is_made_again_only_for_as_long_as_no_person_may_decide(world:
         assert fence.wall_s < decided_at.timestamp()
 
 
-def test_an_answer_about_one_message_that_cannot_be_read_keeps_none_of_the_others(world: World) -> None:
+def test_an_answer_about_one_message_that_cannot_be_read_keeps_none_of_the_others(world):
     class Odd(EmptyList):
         async def list_to(self, number: str, *, attempt_id: int) -> list[ListedMessage]:
             if attempt_id == broken:
@@ -207,7 +205,7 @@ def test_an_answer_about_one_message_that_cannot_be_read_keeps_none_of_the_other
 
 
 @both_databases
-def test_two_looks_at_once_count_as_one(world: World) -> None:
+def test_two_looks_at_once_count_as_one(world):
     make_unknown(world)
 
     async def both() -> None:
@@ -225,7 +223,7 @@ def test_two_looks_at_once_count_as_one(world: World) -> None:
 
 
 @both_databases
-def test_a_round_that_was_stopped_for_too_long_counts_for_nothing(world: World) -> None:
+def test_a_round_that_was_stopped_for_too_long_counts_for_nothing(world):
     make_unknown(world)
 
     async def late() -> None:
@@ -243,9 +241,7 @@ def test_a_round_that_was_stopped_for_too_long_counts_for_nothing(world: World) 
     assert [(a.state, a.times_absent) for a in attempts(world)] == [(AttemptState.UNKNOWN, 1)] * 3
 
 
-def test_what_nobody_reports_on_is_said_so_after_three_days_and_a_late_report_still_counts(
-    world: World,
-) -> None:
+def test_what_nobody_reports_on_is_said_so_after_three_days_and_a_late_report_still_counts(world):
     world.add_people(2)
     campaign = world.launch()
     world.send()
@@ -255,7 +251,7 @@ def test_what_nobody_reports_on_is_said_so_after_three_days_and_a_late_report_st
     assert world.status(campaign)["steps"][0]["messages"] == {"no_report": 2}
 
 
-def test_a_step_that_cannot_be_opened_stops_nobody_else(world: World) -> None:
+def test_a_step_that_cannot_be_opened_stops_nobody_else(world):
     world.add_people(2)
     good = world.launch()
     world.send()

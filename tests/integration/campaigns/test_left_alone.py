@@ -71,7 +71,7 @@ def put_on_her_list(world: World, person: int) -> None:
 
 
 @pytest.fixture
-def couple(world: World) -> tuple[int, int, int]:
+def couple(world):
     """Husband and wife on his phone, who got the message; the campaign."""
     husband, wife = world.add_person("A Thun", ONE), world.add_person("Y Hoa", ONE)
     campaign = world.sent()
@@ -287,9 +287,7 @@ def test_an_officer_sees_who_asks_for_messages_and_gets_none_by_what_was_told_to
 
 
 @pytest.mark.parametrize(("within", "is_closed"), [(timedelta(days=1), True), (DUPLICATE_WINDOW, False)])
-def test_where_nobody_can_tell_which_came_first_the_opt_out_counts(
-    world: World, within: timedelta, *, is_closed: bool
-) -> None:
+def test_where_nobody_can_tell_which_came_first_the_opt_out_counts(world, within, *, is_closed):
     day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     asks_for_messages(world, "sms", day + timedelta(hours=9))
     with world.runtime.db.write() as session:  # a log that has the day alone

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import exists, func, select
@@ -88,7 +87,7 @@ def state(world: World) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture
-def two(world: World) -> tuple[int, int]:
+def two(world):
     return world.add_person("A Thun", FIRST), world.add_person("A Thun Kđăm", SECOND)
 
 
@@ -423,7 +422,7 @@ def in_the_middle(world: World, first: Work, second: Work) -> None:
 
 
 @pytest.fixture
-def person(world: World, tmp_path: Path) -> int:
+def person(world, tmp_path):
     """Somebody whom an import alone brought, with a number of their own, among people of the same list; their id."""
     world.add_people(OTHERS)
     bring(world, write(tmp_path, f"1,A Thun,1960,Thôn 1,,{local(8)}"), name=LIST)

@@ -212,7 +212,7 @@ def search(given: Assumptions) -> tuple[int, int, int, bool]:
 
 @pytest.mark.parametrize("calls_back", [True, False])
 @pytest.mark.parametrize("alters", [False, True])
-def test_at_most_one_copy_leaves_and_no_message_is_forgotten(calls_back: bool, alters: bool) -> None:
+def test_at_most_one_copy_leaves_and_no_message_is_forgotten(calls_back, alters):
     worlds, copies, silent, is_kept = search(Assumptions(calls_back=calls_back, alters=alters))
     assert worlds > 5_000
     assert (copies, silent, is_kept) == (1, 0, True)
@@ -230,9 +230,7 @@ def test_at_most_one_copy_leaves_and_no_message_is_forgotten(calls_back: bool, a
         Assumptions(stops_after_check=True, attempts=2),
     ],
 )
-def test_the_search_finds_what_a_broken_promise_costs_one_copy_more_and_never_in_silence(
-    broken: Assumptions,
-) -> None:
+def test_the_search_finds_what_a_broken_promise_costs_one_copy_more_and_never_in_silence(broken):
     _worlds, copies, silent, is_kept = search(broken)
     assert (copies, silent, is_kept) == (2, 0, True)
 
@@ -284,17 +282,13 @@ def search_night(lasting: Lasting, *, gateway_ahead_min: int) -> tuple[int, int]
 
 
 @pytest.mark.parametrize("gateway_ahead_min", [-8, 0, 8])
-def test_a_request_that_is_made_again_makes_no_second_message_though_the_day_ends(
-    gateway_ahead_min: int,
-) -> None:
+def test_a_request_that_is_made_again_makes_no_second_message_though_the_day_ends(gateway_ahead_min):
     nights, copies = search_night(Lasting.DAY, gateway_ahead_min=gateway_ahead_min)
     assert nights > 100
     assert copies == 1
 
 
-def test_the_search_finds_a_day_that_is_forgotten_and_a_clock_that_is(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_search_finds_a_day_that_is_forgotten_and_a_clock_that_is(monkeypatch):
     assert search_night(Lasting.ALWAYS, gateway_ahead_min=0)[1] == 2
     monkeypatch.setattr(roads, "CLOCK_SLACK", timedelta(0))
     assert search_night(Lasting.DAY, gateway_ahead_min=8)[1] == 2
@@ -362,7 +356,7 @@ def stories() -> Iterator[Story]:
                     yield Story(lost, same, anew, quoted, reference, order)
 
 
-def test_no_receipt_settles_another_message_than_its_own() -> None:
+def test_no_receipt_settles_another_message_than_its_own():
     told = [(story, settled_wrongly(find_attempt, story)) for story in stories()]
     assert [story for story, (is_wrong, _) in told if is_wrong] == []
     plain = [(s, found) for s, (_, found) in told if not any(s.lost) and not s.counts_anew]
@@ -387,16 +381,14 @@ def the_newest_has_the_id(receipt: ReceiptFacts, attempts: Sequence[Candidate]) 
 
 
 @pytest.mark.parametrize("broken", [any_text_fits, an_id_is_for_ever, the_newest_has_the_id])
-def test_the_search_finds_what_settles_by_less(broken: Rule) -> None:
+def test_the_search_finds_what_settles_by_less(broken):
     assert any(settled_wrongly(broken, story)[0] for story in stories())
 
 
 # -- the window: a centre that takes `limit` at once, asked by one that may have 50 under way
 
 
-def send_by_window(
-    limit: int, rule: Callable[..., float], *, messages: int, size: float = FIRST
-) -> tuple[float, float]:
+def send_by_window(limit, rule, *, messages, size=FIRST):
     """Send round by round, at first with a window of `size`. Returns submissions for one accepted, and the window in the end."""
     is_new, submitted, accepted = size == FIRST, 0, 0
     while accepted < messages and submitted < 20 * messages:
@@ -412,14 +404,14 @@ def send_by_window(
 
 @pytest.mark.parametrize("limit", [2, 3, 5, 10, 49, 50])
 @pytest.mark.parametrize("messages", [300, 6_864])
-def test_the_window_is_learned_with_few_requests_too_many(limit: int, messages: int) -> None:
+def test_the_window_is_learned_with_few_requests_too_many(limit, messages):
     submissions, size = send_by_window(limit, next_size, messages=messages)
     assert submissions < 1.1
     grown = limit if messages > 1_000 else 3  # 300 messages are sent before a wide window is open
     assert min(limit, grown) * 0.6 <= size <= limit + 1
 
 
-def test_the_search_finds_a_window_that_does_not_learn_or_is_lowered_by_what_is_stale() -> None:
+def test_the_search_finds_a_window_that_does_not_learn_or_is_lowered_by_what_is_stale():
     assert send_by_window(3, lambda *_, **__: 50.0, messages=1_000)[0] > 10
     every_refusal = partial(send_by_window, 30, messages=100, size=50.0)  # it took 50 until now
     lowers_by_each = every_refusal(lambda *a, **more: next_size(*a, **{**more, "is_stale": False}))

@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -38,7 +37,7 @@ PRICE, NOTICE_PRICE = 350, 200
 
 
 @pytest.fixture
-def world(world: World) -> World:
+def world(world):
     """An installation whose aggregator has notices."""
     world.use_aggregator(
         sms_live="no",
@@ -91,7 +90,7 @@ def phone(world: World) -> Phone:
 
 
 @both_databases
-def test_a_notice_that_arrives_is_the_message_and_costs_its_own_price(world: World) -> None:
+def test_a_notice_that_arrives_is_the_message_and_costs_its_own_price(world):
     world.add_people(1)
     campaign = world.launch(**NOTICE)
     world.send()
@@ -111,8 +110,8 @@ def test_a_notice_that_arrives_is_the_message_and_costs_its_own_price(world: Wor
     ("cause", "learned"), [("no_account", "no_account"), ("declined", "declined"), ("notice_limit", None)]
 )
 def test_where_a_notice_does_not_arrive_its_text_goes_at_once_and_the_number_is_remembered(
-    world: World, cause: str, learned: str | None
-) -> None:
+    world, cause, learned
+):
     world.add_people(1)
     campaign = world.launch(**NOTICE)
     world.send()
@@ -133,9 +132,7 @@ def test_where_a_notice_does_not_arrive_its_text_goes_at_once_and_the_number_is_
     assert world.get_one(Campaign, other).state is CampaignState.SENDING or learned
 
 
-def test_a_gateway_that_does_not_answer_keeps_no_notice_of_another_waiting(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_gateway_that_does_not_answer_keeps_no_notice_of_another_waiting(world, monkeypatch):
     monkeypatch.setattr(pass_on_notices, "PASS_ON_LIMIT", 1)
     world.add_people(2)
     world.launch(**NOTICE)
@@ -156,9 +153,7 @@ def test_a_gateway_that_does_not_answer_keeps_no_notice_of_another_waiting(
 
 
 @both_databases
-def test_without_a_report_the_text_follows_after_the_wait_and_a_late_arrival_counts_once(
-    world: World,
-) -> None:
+def test_without_a_report_the_text_follows_after_the_wait_and_a_late_arrival_counts_once(world):
     world.add_people(1)
     campaign = world.launch(**NOTICE)
     world.send()
@@ -178,7 +173,7 @@ def test_without_a_report_the_text_follows_after_the_wait_and_a_late_arrival_cou
 
 
 @both_databases
-def test_a_notice_that_arrives_before_its_text_has_left_takes_the_text_back(world: World) -> None:
+def test_a_notice_that_arrives_before_its_text_has_left_takes_the_text_back(world):
     world.add_people(1)
     campaign = world.launch(**NOTICE)
     world.send()
@@ -190,7 +185,7 @@ def test_a_notice_that_arrives_before_its_text_has_left_takes_the_text_back(worl
     assert world.one(select(Message)).state is MessageState.DELIVERED
 
 
-def test_the_gateway_is_asked_before_the_text_goes(world: World) -> None:
+def test_the_gateway_is_asked_before_the_text_goes(world):
     world.add_people(1)
     world.simulator.faults(delivered_after_s=0, sent_after_s=0)
     world.launch(**NOTICE)
@@ -205,7 +200,7 @@ def test_the_gateway_is_asked_before_the_text_goes(world: World) -> None:
 
 @both_databases
 @pytest.mark.parametrize("meanwhile", ["TC", "1", "Cài ở đâu vậy cháu?", "cancel"])
-def test_no_text_follows_to_somebody_who_has_answered_or_is_left_alone(world: World, meanwhile: str) -> None:
+def test_no_text_follows_to_somebody_who_has_answered_or_is_left_alone(world, meanwhile):
     world.add_people(1)
     campaign = world.launch(**NOTICE)
     world.send()
@@ -229,7 +224,7 @@ def test_no_text_follows_to_somebody_who_has_answered_or_is_left_alone(world: Wo
 
 
 @pytest.mark.parametrize("end", ["nothing", "undelivered", "delivered"])
-def test_after_a_restore_no_text_follows_a_notice_by_itself(world: World, end: str) -> None:
+def test_after_a_restore_no_text_follows_a_notice_by_itself(world, end):
     world.add_people(1)
     campaign = world.launch(**NOTICE)
     world.send()
@@ -253,8 +248,8 @@ def test_after_a_restore_no_text_follows_a_notice_by_itself(world: World, end: s
 
 @both_databases
 def test_a_notice_whose_outcome_nobody_saw_is_asked_for_again_under_its_id_and_not_sent_twice(
-    world: World, tmp_path: Path
-) -> None:
+    world, tmp_path
+):
     profile = tmp_path / "esms.toml"
     text = (PROFILES / "esms.toml").read_text()
     profile.write_text(text.replace('repeated_within = "day"', 'repeated_within = "always"'))  # also at 23:55
@@ -271,7 +266,7 @@ def test_a_notice_whose_outcome_nobody_saw_is_asked_for_again_under_its_id_and_n
     assert (sent(world), attempts(world)) == (["notice"], [(1, "zalo", AttemptState.ACCEPTED)])
 
 
-def test_who_has_no_name_or_speaks_another_language_gets_the_text(world: World) -> None:
+def test_who_has_no_name_or_speaks_another_language_gets_the_text(world):
     world.add_people(2)
     world.add_person("", number(7))
     with world.runtime.db.write() as session:
@@ -281,7 +276,7 @@ def test_who_has_no_name_or_speaks_another_language_gets_the_text(world: World) 
     assert Counter(sent(world)) == {"notice": 1, "text": 2}
 
 
-def test_without_an_official_account_everything_goes_by_sms(world: World) -> None:
+def test_without_an_official_account_everything_goes_by_sms(world):
     settings = replace(world.runtime.settings, notice_account="")
     world.runtime = replace(world.runtime, settings=settings)
     world.add_people(1)
@@ -290,7 +285,7 @@ def test_without_an_official_account_everything_goes_by_sms(world: World) -> Non
     assert attempts(world) == [(1, "sms", AttemptState.ACCEPTED)]
 
 
-def test_notices_that_do_not_arrive_pause_nothing(world: World) -> None:
+def test_notices_that_do_not_arrive_pause_nothing(world):
     world.add_people(30)
     campaign = world.launch(**NOTICE)
     world.send()
@@ -308,8 +303,8 @@ def test_notices_that_do_not_arrive_pause_nothing(world: World) -> None:
     ],
 )
 def test_where_the_provider_falls_back_itself_one_request_has_both_and_its_bill_is_the_cost(
-    world: World, reach: float, left: list[str], counts: dict[str, Any], vnd: int
-) -> None:
+    world, reach, left, counts, vnd
+):
     world.use(aggregator_profile="esms-multichannel", price_per_segment_vnd=PRICE + 100)
     world.simulator.faults(sent_after_s=0.01, delivered_after_s=0.02, notice_reach=reach)
     world.add_people(1)
@@ -353,7 +348,7 @@ def send_notice(world: World, **changes: Any) -> int:
     return campaign
 
 
-def test_the_text_of_a_paused_campaign_and_of_a_closed_hour_waits_for_its_time(world: World) -> None:
+def test_the_text_of_a_paused_campaign_and_of_a_closed_hour_waits_for_its_time(world):
     campaign = send_notice(world)
     world.act(campaign, CampaignAction.PAUSE)
     report(world, AttemptState.UNDELIVERED, cause="no_account")
@@ -369,14 +364,14 @@ def test_the_text_of_a_paused_campaign_and_of_a_closed_hour_waits_for_its_time(w
     assert sent(world) == ["notice", "text"]
 
 
-def test_a_number_may_get_the_text_after_its_notice_though_one_message_a_day_is_all(world: World) -> None:
+def test_a_number_may_get_the_text_after_its_notice_though_one_message_a_day_is_all(world):
     send_notice(world, cap_per_day=1)
     report(world, AttemptState.UNDELIVERED, cause="declined")
     world.send()
     assert sent(world) == ["notice", "text"]
 
 
-def test_a_notice_that_did_not_arrive_is_no_message_sent_in_the_report(world: World) -> None:
+def test_a_notice_that_did_not_arrive_is_no_message_sent_in_the_report(world):
     campaign = send_notice(world)
     world.act(campaign, CampaignAction.PAUSE)
     report(world, AttemptState.UNDELIVERED, cause="no_account")
@@ -385,7 +380,7 @@ def test_a_notice_that_did_not_arrive_is_no_message_sent_in_the_report(world: Wo
     assert (line.recipients, line.sent) == (1, 0)
 
 
-def test_a_budget_that_is_spent_meanwhile_pauses_the_campaign_before_the_text(world: World) -> None:
+def test_a_budget_that_is_spent_meanwhile_pauses_the_campaign_before_the_text(world):
     campaign = send_notice(world)
     world.change(Campaign, campaign, budget_vnd=PRICE - 1)
     report(world, AttemptState.UNDELIVERED, cause="no_account")
@@ -395,7 +390,7 @@ def test_a_budget_that_is_spent_meanwhile_pauses_the_campaign_before_the_text(wo
 
 
 @pytest.mark.parametrize("meanwhile", ["erased", "number"])
-def test_no_text_goes_to_a_number_that_is_nobodys_by_then(world: World, meanwhile: str) -> None:
+def test_no_text_goes_to_a_number_that_is_nobodys_by_then(world, meanwhile):
     send_notice(world)
     person = world.one(select(Contact.id))
     if meanwhile == "erased":
@@ -408,7 +403,7 @@ def test_no_text_goes_to_a_number_that_is_nobodys_by_then(world: World, meanwhil
     assert phone(world).notices == (None if meanwhile == "erased" else "no_account")
 
 
-def test_of_two_people_who_are_one_each_with_a_notice_one_text_follows(world: World) -> None:
+def test_of_two_people_who_are_one_each_with_a_notice_one_text_follows(world):
     world.launch(people=2, **NOTICE)
     world.send()
     people = world.all(select(Contact.id).order_by(Contact.id))
@@ -418,7 +413,7 @@ def test_of_two_people_who_are_one_each_with_a_notice_one_text_follows(world: Wo
     assert sent(world) == ["notice", "notice", "text"]
 
 
-def test_a_person_reads_which_of_what_was_sent_arrived(world: World) -> None:
+def test_a_person_reads_which_of_what_was_sent_arrived(world):
     send_notice(world)
     report(world, AttemptState.UNDELIVERED, cause="no_account")
     world.send()
@@ -435,7 +430,7 @@ def test_a_person_reads_which_of_what_was_sent_arrived(world: World) -> None:
     ]
 
 
-def test_an_outcome_that_nobody_saw_is_not_asked_for_again_by_another_kind_of_profile(world: World) -> None:
+def test_an_outcome_that_nobody_saw_is_not_asked_for_again_by_another_kind_of_profile(world):
     world.simulator.faults(rate_cut_before=1.0)
     world.launch(people=1, **NOTICE)
     world.send(3)
@@ -450,8 +445,8 @@ def test_an_outcome_that_nobody_saw_is_not_asked_for_again_by_another_kind_of_pr
 
 @pytest.mark.parametrize(("unknown", "status"), [(1, 204), (9, 503)])
 def test_a_failure_of_which_the_aggregator_does_not_know_yet_is_asked_for_again(
-    world: World, monkeypatch: pytest.MonkeyPatch, unknown: int, status: int
-) -> None:
+    world, monkeypatch, unknown, status
+):
     monkeypatch.setattr(gateway_callbacks, "JUST_SENT_S", (0.0, 0.0))
     world.launch(people=1)
     world.send()
@@ -468,7 +463,7 @@ def test_a_failure_of_which_the_aggregator_does_not_know_yet_is_asked_for_again(
 
 
 @both_databases
-def test_a_text_whose_notice_the_provider_of_both_refuses_goes_alone(world: World) -> None:
+def test_a_text_whose_notice_the_provider_of_both_refuses_goes_alone(world):
     world.use(aggregator_profile="esms-multichannel")
     world.add_people(1)
     world.add_person("A " + "Thun" * 25, number(1))  # longer than the template's parameter

@@ -36,7 +36,7 @@ REMINDER = {"step": [{"after_days": 2, "text": "Nhắc lại: mời cài {link}"
 
 
 @pytest.fixture
-def two(world: World) -> tuple[int, int]:
+def two(world):
     return world.add_person("A Thun", FIRST), world.add_person("A Thun Kđăm", SECOND)
 
 

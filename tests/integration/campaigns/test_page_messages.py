@@ -19,12 +19,12 @@ one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True
 
 
 @pytest.fixture
-def campaign(world: World) -> int:
+def campaign(world):
     return world.launch(people=2)
 
 
 @pytest.fixture
-def link(world: World, campaign: int) -> str:
+def link(world, campaign):
     return f"/{world.link(campaign)}"
 
 

@@ -24,7 +24,7 @@ KNOWN = number(5)  # the first of the sample numbers looks like a placeholder
 
 
 @pytest.fixture
-def campaign(world: World) -> int:
+def campaign(world):
     world.runtime.redis.flushdb()
     return world.launch(people=6, text="UBMTTQ tinh moi ong/ba cai Bluezone: {link} Da cai tra loi 1.")
 

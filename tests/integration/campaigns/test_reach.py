@@ -42,7 +42,7 @@ _CHARGED = {
 
 
 @pytest.fixture
-def populated(world: World) -> World:
+def populated(world):
     """People of three places and two organisations; one has no phone, one opted out, two share a phone."""
     world.add_people(PEOPLE)
     world.add_person("Y Blốc")
@@ -87,9 +87,7 @@ def count_one_by_one(world: World, campaign_id: int) -> dict[Key, int]:
     opened_at = {each.recipient_id: each.at for each in world.all(select(PageOpen))}
     for one in world.all(select(Recipient).where(Recipient.campaign_id == campaign_id)):
 
-        def note(
-            measure: ReachMeasure, detail: str = "", n: int = 1, step: int | None = None, of=one
-        ) -> None:  # type: ignore[no-untyped-def]
+        def note(measure, detail="", n=1, step=None, of=one):  # type: ignore[no-untyped-def]
             owner = owners[of.list_id] if of.list_id else None
             sums[Key(step, owner, of.area_code, measure, detail)] += n
 
@@ -140,9 +138,7 @@ def check(world: World, campaign_id: int) -> dict[Key, int]:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_any_history_is_counted_as_each_row_says(
-    populated: World, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_any_history_is_counted_as_each_row_says(populated, seed, monkeypatch):
     monkeypatch.setattr(stored_reach, "SMALL", 0)
     monkeypatch.setattr(reach_counts, "BLOCK", 5)
     monkeypatch.setattr(reach_counts, "_age", lambda _took_s: timedelta(0))
@@ -210,9 +206,7 @@ def _kept(world: World, campaign_id: int) -> dict[Key, int]:
     }
 
 
-def test_what_is_kept_reads_as_what_is_counted_at_once_also_for_those_who_see_a_part(
-    populated: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_kept_reads_as_what_is_counted_at_once_also_for_those_who_see_a_part(populated, monkeypatch):
     campaign_id = launch(populated)
     populated.send()
     says(populated, recipients(populated)[0], Label.INSTALLED)
@@ -241,8 +235,8 @@ def test_what_is_kept_reads_as_what_is_counted_at_once_also_for_those_who_see_a_
 
 
 def test_a_worker_keeps_large_campaigns_counted_and_never_puts_older_counts_in_the_place_of_newer(
-    populated: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    populated, monkeypatch
+):
     campaign_id, db = launch(populated), populated.runtime.db
 
     def left(hours: float) -> list[int]:
@@ -262,7 +256,7 @@ def test_a_worker_keeps_large_campaigns_counted_and_never_puts_older_counts_in_t
     assert store_reach(db, campaign_id, now=populated.in_hours(2)) == 0
 
 
-def test_after_a_merge_the_reach_counts_one_person_as_the_status_does(world: World) -> None:
+def test_after_a_merge_the_reach_counts_one_person_as_the_status_does(world):
     world.add_people(4)
     campaign_id = world.launch()
     world.send()

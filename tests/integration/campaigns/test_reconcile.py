@@ -17,11 +17,9 @@ from campaigns.models.messages import Attempt, Incident
 from campaigns.rules.receipts import TIMES_ABSENT
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction
 from outreach.contacts.suppressions import suppress
-from outreach.core.settings import Settings
 from outreach.models.contacts import Phone, SuppressionReason
 from outreach.rules.errors import WrongState
 from outreach.rules.gateway import Throttled
-from simulator.testing import RunningSimulator
 from tests.support.world import AUTHOR, World, number
 
 PEOPLE = 10
@@ -29,7 +27,7 @@ LIST_DELAY_S = 2.0
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
+def settings(settings):
     return replace(settings, list_delay_s=LIST_DELAY_S)
 
 
@@ -70,7 +68,7 @@ def cut_all(world: World, **faults: object) -> int:
 
 
 @pytest.mark.parametrize("clock_s", [-600, -120, 90])
-def test_a_clock_that_is_wrong_hides_no_message(world: World, clock_s: float) -> None:
+def test_a_clock_that_is_wrong_hides_no_message(world, clock_s):
     campaign = cut_all(world, clock_s=clock_s)
     look_now(world)
     assert "unknown" not in states(world, campaign)
@@ -85,9 +83,7 @@ class TwentyMinutesBehind(datetime):
         return datetime.now(tz) - timedelta(minutes=20)
 
 
-def test_the_clock_of_the_host_that_looks_up_hides_no_message(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_clock_of_the_host_that_looks_up_hides_no_message(world, monkeypatch):
     campaign = cut_all(world)
     for module in (campaigns.delivery.reconcile, outreach.sms.http_client):
         monkeypatch.setattr(module, "datetime", TwentyMinutesBehind)
@@ -96,7 +92,7 @@ def test_the_clock_of_the_host_that_looks_up_hides_no_message(
     assert len(world.sent_to()) == PEOPLE
 
 
-def test_a_list_that_shows_messages_late_is_waited_for(world: World, simulator: RunningSimulator) -> None:
+def test_a_list_that_shows_messages_late_is_waited_for(world, simulator):
     campaign = cut_all(world, list_delay_s=LIST_DELAY_S)
     left_at = time.monotonic()
     while "unknown" in states(world, campaign):
@@ -107,9 +103,7 @@ def test_a_list_that_shows_messages_late_is_waited_for(world: World, simulator: 
 
 
 @pytest.mark.parametrize("repeat", ["waits", "is in hand", "has left"])
-def test_an_outcome_seen_late_takes_back_the_repeat_or_is_an_incident_where_that_has_left(
-    world: World, repeat: str
-) -> None:
+def test_an_outcome_seen_late_takes_back_the_repeat_or_is_an_incident_where_that_has_left(world, repeat):
     has_left = repeat == "has left"
     campaign = cut_all(world, list_delay_s=600)  # much later than was declared
     pass_list_delay(world)
@@ -134,7 +128,7 @@ def test_an_outcome_seen_late_takes_back_the_repeat_or_is_an_incident_where_that
     assert incidents == ["sent_twice"] * PEOPLE * has_left
 
 
-def test_texts_that_the_list_alters_are_left_to_a_person(world: World) -> None:
+def test_texts_that_the_list_alters_are_left_to_a_person(world):
     campaign = cut_all(world, list_alters=True)
     pass_list_delay(world)
     for _ in range(5):
@@ -149,7 +143,7 @@ def test_texts_that_the_list_alters_are_left_to_a_person(world: World) -> None:
     assert undecided(world, campaign) == PEOPLE
 
 
-def test_a_message_is_repeated_once_and_then_a_person_is_asked(world: World) -> None:
+def test_a_message_is_repeated_once_and_then_a_person_is_asked(world):
     world.add_people(PEOPLE)
     campaign = world.launch()
     world.simulator.faults(callbacks_off=True, rate_cut_before=1)
@@ -169,7 +163,7 @@ def test_a_message_is_repeated_once_and_then_a_person_is_asked(world: World) -> 
     assert Counter(world.sent_to()) == Counter(number(i) for i in range(PEOPLE))
 
 
-def test_a_launch_is_not_undone_where_a_message_that_was_tried_is_skipped_since(world: World) -> None:
+def test_a_launch_is_not_undone_where_a_message_that_was_tried_is_skipped_since(world):
     world.add_people(1)
     campaign = world.launch()
     world.simulator.faults(callbacks_off=True, rate_cut_before=1)

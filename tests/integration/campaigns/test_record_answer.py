@@ -15,7 +15,7 @@ from tests.support.world import World, number
 
 
 @pytest.fixture
-def campaign(world: World) -> int:
+def campaign(world):
     """A campaign that three people have received; the gateway's record starts anew after it."""
     campaign = world.sent(people=3)
     world.simulator.reset()

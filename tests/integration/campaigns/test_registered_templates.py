@@ -41,7 +41,7 @@ def refusal(world: World, campaign_id: int) -> BadCampaign:
 
 
 @pytest.fixture
-def world(world: World) -> World:
+def world(world):
     world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     world.runtime = replace(world.runtime)
     return world

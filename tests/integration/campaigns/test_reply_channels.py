@@ -37,14 +37,14 @@ Push = Callable[..., int]
 
 
 @pytest.fixture
-def campaign(world: World) -> int:
+def campaign(world):
     world.add_people(3, first=15)
     campaign = world.sent()
     return campaign
 
 
 @pytest.fixture
-def channels(world: World) -> FlaskClient:
+def channels(world):
     settings = replace(world.runtime.settings, push_secret=SECRET, phone_webhook_key=KEY)
     world.runtime = replace(world.runtime, settings=settings)
     return create_app(settings, runtime=world.runtime).test_client()
@@ -62,9 +62,7 @@ def push(client: FlaskClient, *, proof: str | None = None, **said: str) -> Any:
     )
 
 
-def call(
-    client: FlaskClient, event: str, moment: str = "1606262400", *, key: str = KEY, **payload: Any
-) -> Any:
+def call(client, event, moment="1606262400", *, key=KEY, **payload):
     body = json.dumps(
         {"deviceId": "d", "event": event, "id": "e", "webhookId": "w", "payload": payload}
     ).encode()
@@ -322,9 +320,7 @@ def test_a_reply_that_waited_for_an_erasure_says_nothing_of_the_erased(world, ca
     assert world.status(campaign)["answers"] == {}
 
 
-def write_on_zalo(
-    client: FlaskClient, name: str, *, secret: str = SECRET, sent_at: str = "", **said: Any
-) -> int:
+def write_on_zalo(client, name, *, secret=SECRET, sent_at="", **said):
     """An event of the official account, signed as Zalo documents it or with the head's moment; the answer's status."""
     moment = f"{datetime.now(UTC).timestamp() * 1000:.0f}"
     event = {"app_id": "99", "event_name": name, "timestamp": moment, "sender": {"id": "u-7"}, **said}
@@ -337,14 +333,14 @@ def write_on_zalo(
 
 
 @pytest.fixture
-def zalo(world: World) -> FlaskClient:
+def zalo(world):
     world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, zalo_secret=SECRET))
     return create_app(world.runtime.settings, runtime=world.runtime).test_client()
 
 
 def test_what_is_written_to_the_official_account_is_a_reply_of_the_number_that_was_given(
-    zalo: FlaskClient, world: World, campaign: int
-) -> None:
+    zalo, world, campaign
+):
     assert write_on_zalo(zalo, "user_submit_info", info={"phone": number(15)[1:]}) == 200
     for _ in range(2):
         assert write_on_zalo(zalo, "user_send_text", message={"msg_id": "m1", "text": "đã cài rồi"}) == 200
@@ -357,9 +353,7 @@ def test_what_is_written_to_the_official_account_is_a_reply_of_the_number_that_w
         assert is_left_alone(session, world.one(select(Phone.id).where(Phone.e164 == number(15))))
 
 
-def test_what_a_user_writes_whose_number_is_not_known_waits_for_an_officer(
-    zalo: FlaskClient, world: World, campaign: int
-) -> None:
+def test_what_a_user_writes_whose_number_is_not_known_waits_for_an_officer(zalo, world, campaign):
     cry = {"text": "cứu tôi với, nước ngập tới mái nhà"}
     said = {"user_send_text": {"text": "TC"}, "anonymous_send_text": cry, "user_send_image": {}}
     for n, name in enumerate(said):
@@ -371,8 +365,8 @@ def test_what_a_user_writes_whose_number_is_not_known_waits_for_an_officer(
 
 
 def test_officers_are_told_once_of_cries_by_one_user_without_a_number_and_each_waits_in_the_inbox(
-    zalo: FlaskClient, world: World
-) -> None:
+    zalo, world
+):
     for n, user in enumerate(("u-1", "u-1", "u-2", "u-1")):
         sent = {"msg_id": f"m{n}", "text": f"cứu tôi với, nước ngập tới mái nhà {n}"}
         assert write_on_zalo(zalo, "user_send_text", sender={"id": user}, message=sent) == 200
@@ -381,9 +375,7 @@ def test_officers_are_told_once_of_cries_by_one_user_without_a_number_and_each_w
     assert all(case.done_at is None for case in waiting)
 
 
-def test_who_gives_anothers_number_on_zalo_opens_nothing_again_and_calls_nobody_safe(
-    zalo: FlaskClient, world: World, campaign: int
-) -> None:
+def test_who_gives_anothers_number_on_zalo_opens_nothing_again_and_calls_nobody_safe(zalo, world, campaign):
     def write(user: str, text: str) -> None:
         sent = {"msg_id": f"{user}-{text}", "text": text}
         assert write_on_zalo(zalo, "user_send_text", sender={"id": user}, message=sent) == 200
@@ -412,9 +404,7 @@ def test_who_gives_anothers_number_on_zalo_opens_nothing_again_and_calls_nobody_
     assert world.one(select(SafetyReport.status)) is SafetyStatus.HELP
 
 
-def test_who_gives_one_number_after_another_on_zalo_silences_at_most_the_first(
-    zalo: FlaskClient, world: World, campaign: int
-) -> None:
+def test_who_gives_one_number_after_another_on_zalo_silences_at_most_the_first(zalo, world, campaign):
     given = [number(n) for n in (15, 16, 17, 15, 16, 17)]
     for n, e164 in enumerate(given):
         write_on_zalo(zalo, "user_submit_info", info={"phone": e164[1:]})
@@ -425,7 +415,7 @@ def test_who_gives_one_number_after_another_on_zalo_silences_at_most_the_first(
     assert {case.reply_id for case in world.all(select(Case))} >= set(unread)
 
 
-def test_an_event_of_somebody_else_or_of_no_reply_changes_nothing(zalo: FlaskClient, world: World) -> None:
+def test_an_event_of_somebody_else_or_of_no_reply_changes_nothing(zalo, world):
     text = {"msg_id": "m1", "text": "đã cài rồi"}
     assert write_on_zalo(zalo, "user_send_text", secret="another", message=text) == 403
     assert write_on_zalo(zalo, "user_send_text", secret="another", sent_at="1", message=text) == 403

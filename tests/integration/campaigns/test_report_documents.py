@@ -42,12 +42,12 @@ NOW = datetime(2020, 8, 5, 6, 31, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def files() -> dict[FileKind, bytes]:
+def files():
     return build_files(compose(sample(), FORM), made_at=NOW)
 
 
 @pytest.fixture(scope="module")
-def docx(files: dict[FileKind, bytes]) -> Docx:
+def docx(files):
     return Document(BytesIO(files[FileKind.DOCX]))
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from docx import Document
-from flask.testing import FlaskClient
 from limits import RateLimitItemPerHour
 from sqlalchemy import func, select, update
 
@@ -50,7 +49,7 @@ TEAM = number(70)
 
 
 @pytest.fixture
-def event(world: World) -> int:
+def event(world):
     """A warning to five people."""
     world.runtime.redis.flushdb()
     world.add_areas({"608": "Đắk Hà"}, {"23500": "608"})
@@ -101,9 +100,7 @@ def hand_over(world: World, case_id: int, team: str = TEAM) -> str:
 
 
 @both_databases
-def test_the_page_of_a_warning_asks_first_whether_one_is_safe(
-    world: World, event: int, client: FlaskClient
-) -> None:
+def test_the_page_of_a_warning_asks_first_whether_one_is_safe(world, event, client):
     path = path_of(world, event)
     page = client.get(path)
     text = page.get_data(as_text=True)
@@ -117,9 +114,7 @@ def test_the_page_of_a_warning_asks_first_whether_one_is_safe(
     assert (found.total.people, found.total.safe, found.total.unheard) == (5, 1, 4)
 
 
-def test_a_cry_on_the_page_is_urgent_and_its_details_can_be_changed_until_it_is_settled(
-    world: World, event: int, client: FlaskClient
-) -> None:
+def test_a_cry_on_the_page_is_urgent_and_its_details_can_be_changed_until_it_is_settled(world, event, client):
     path = path_of(world, event)
     assert client.post(path, data={"answer": "help"}).location == f"{path}?help="
     page = client.get(f"{path}?help")
@@ -151,9 +146,7 @@ def settle(world: World, case_id: int) -> None:
     do(world, note_case, case_id, outcome=CaseOutcome.VISITED, note="Đã đưa đi", keys=world.keys)
 
 
-def test_the_page_of_a_campaign_that_is_no_warning_asks_nothing_of_it(
-    world: World, client: FlaskClient
-) -> None:
+def test_the_page_of_a_campaign_that_is_no_warning_asks_nothing_of_it(world, client):
     world.add_people(1, first=10)
     event = world.launch()
     path = path_of(world, event)
@@ -162,9 +155,7 @@ def test_the_page_of_a_campaign_that_is_no_warning_asks_nothing_of_it(
 
 
 @both_databases
-def test_an_sms_says_that_one_is_safe_or_cries_with_people_needs_and_position(
-    world: World, event: int
-) -> None:
+def test_an_sms_says_that_one_is_safe_or_cries_with_people_needs_and_position(world, event):
     say(world, "AN TOAN")
     assert world.all(select(Case.id)) == []
     assert world.one(select(SafetyReport.status)) is SafetyStatus.SAFE
@@ -181,7 +172,7 @@ def test_an_sms_says_that_one_is_safe_or_cries_with_people_needs_and_position(
     assert len(world.all(select(Message.id).where(Message.text.like("Neu dang nguy hiem%")))) == 1
 
 
-def test_words_of_a_storm_mean_nothing_without_one(world: World) -> None:
+def test_words_of_a_storm_mean_nothing_without_one(world):
     world.runtime.redis.flushdb()
     world.add_people(1, first=10)
     world.launch()
@@ -191,9 +182,7 @@ def test_words_of_a_storm_mean_nothing_without_one(world: World) -> None:
     assert HERE in world.one(select(Reply.body))
 
 
-def test_a_cry_from_a_number_in_no_list_is_the_events_and_shown_apart(
-    world: World, event: int, client: FlaskClient
-) -> None:
+def test_a_cry_from_a_number_in_no_list_is_the_events_and_shown_apart(world, event, client):
     for minutes in (0, 1):
         say(world, "CUU 3 nguoi", sender=number(99), minutes=minutes)
     (cry,) = cries(world, event)
@@ -205,9 +194,7 @@ def test_a_cry_from_a_number_in_no_list_is_the_events_and_shown_apart(
     assert told == [("1", ""), ("", "1")], "the figures have it, and that is said"
 
 
-def test_the_page_for_everybody_takes_the_same_and_never_speaks_for_a_number(
-    world: World, event: int, client: FlaskClient
-) -> None:
+def test_the_page_for_everybody_takes_the_same_and_never_speaks_for_a_number(world, event, client):
     form = {"number": "0" + number(10)[3:], "people": "4", "need": "boat", "place": f"Cầu treo {HERE}"}
     assert client.post("/an-toan", data={**form, "answer": "safe"}).status_code == 303
     assert counts(world, event).total.safe == 0  # anybody may have typed it
@@ -224,9 +211,7 @@ def test_the_page_for_everybody_takes_the_same_and_never_speaks_for_a_number(
     assert "Cầu treo" in refused.get_data(as_text=True)  # nothing that was typed is lost
 
 
-def test_what_a_stranger_types_of_a_number_takes_away_nothing_that_was_typed_before(
-    world: World, event: int, client: FlaskClient
-) -> None:
+def test_what_a_stranger_types_of_a_number_takes_away_nothing_that_was_typed_before(world, event, client):
     form = {"number": f"0{number(99)[3:]}", "answer": "help"}
     first = {**form, "people": "4", "need": "boat", "place": f"Cầu treo {HERE}"}
     false = {**form, "place": "Bến xe 16.90000, 108.20690", "forget": "1"}
@@ -237,7 +222,7 @@ def test_what_a_stranger_types_of_a_number_takes_away_nothing_that_was_typed_bef
     assert cry.place == "Cầu treo; Bến xe 16.90000, 108.20690"
 
 
-def test_what_anybody_may_have_typed_puts_no_cry_back(world: World, event: int, client: FlaskClient) -> None:
+def test_what_anybody_may_have_typed_puts_no_cry_back(world, event, client):
     form = {"number": "0" + number(99)[3:], "people": "4"}
     for word in ("help", "safe"):
         assert client.post("/an-toan", data={**form, "answer": word}).status_code == 303
@@ -245,7 +230,7 @@ def test_what_anybody_may_have_typed_puts_no_cry_back(world: World, event: int, 
     assert cry.safe_at is None
 
 
-def test_a_text_that_arrives_late_takes_back_nothing_that_was_said_since(world: World, event: int) -> None:
+def test_a_text_that_arrives_late_takes_back_nothing_that_was_said_since(world, event):
     say(world, "CUU 5 nguoi", minutes=9)
     say(world, f"CUU {HERE}", minutes=2)
     say(world, "AN TOAN", minutes=1)
@@ -253,7 +238,7 @@ def test_a_text_that_arrives_late_takes_back_nothing_that_was_said_since(world: 
     assert (cry.safe_at, cry.people, cry.position) == (None, 5, (16.04712, 108.20678))
 
 
-def test_a_cry_that_an_officer_finds_after_an_earlier_one_is_new(world: World, event: int) -> None:
+def test_a_cry_that_an_officer_finds_after_an_earlier_one_is_new(world, event):
     say(world, "CUU 5 nguoi mai nha")
     (cry,) = cries(world, event)
     hand_over(world, cry.id)
@@ -268,9 +253,7 @@ def test_a_cry_that_an_officer_finds_after_an_earlier_one_is_new(world: World, e
     assert (cry.state, cry.people) == (CryState.ON_THE_WAY, None)
 
 
-def test_the_page_for_everybody_is_braked_and_names_112(
-    world: World, event: int, client: FlaskClient
-) -> None:
+def test_the_page_for_everybody_is_braked_and_names_112(world, event, client):
     form = {"number": "0" + number(99)[3:], "answer": "safe"}
     answers = [client.post("/an-toan", data=form) for _ in range(21)]
     assert [each.status_code for each in answers] == [303] * 20 + [429]
@@ -279,8 +262,8 @@ def test_the_page_for_everybody_is_braked_and_names_112(
 
 
 def test_what_is_refused_to_one_address_keeps_no_cry_of_another_from_being_taken(
-    world: World, event: int, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    world, event, client, monkeypatch
+):
     for limit, most in (("PER_ADDRESS", 1), ("IN_ALL", 3)):
         monkeypatch.setattr(help_page, f"REPORTS_{limit}", RateLimitItemPerHour(most, 1, f"test:{limit}"))
 
@@ -292,9 +275,7 @@ def test_what_is_refused_to_one_address_keeps_no_cry_of_another_from_being_taken
     assert cry(35, "203.0.113.9") == 303
 
 
-def test_one_address_uses_up_a_third_of_the_alerts_at_most(
-    world: World, event: int, client: FlaskClient
-) -> None:
+def test_one_address_uses_up_a_third_of_the_alerts_at_most(world, event, client):
     for n in range(30, 55):
         form = {"number": f"0{number(n)[3:]}", "answer": "help"}
         assert client.post("/an-toan", data=form).status_code == 303
@@ -302,8 +283,8 @@ def test_one_address_uses_up_a_third_of_the_alerts_at_most(
 
 
 def test_cries_that_a_stranger_types_by_the_dozen_stand_behind_the_one_that_a_number_sent(
-    world: World, event: int, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    world, event, client, monkeypatch
+):
     monkeypatch.setattr(help_page, "CRIES_TOLD", RateLimitItemPerHour(1, 1, "test:told"))
     say(world, "CUU 5 nguoi mai nha")
     for n in range(30, 52):
@@ -324,8 +305,8 @@ def test_cries_that_a_stranger_types_by_the_dozen_stand_behind_the_one_that_a_nu
     ],
 )
 def test_a_cry_that_anybody_may_have_typed_is_marked_so_until_the_number_itself_cries(
-    world: World, event: int, client: FlaskClient, path: str, form: dict[str, str]
-) -> None:
+    world, event, client, path, form
+):
     say(world, "AN TOAN")
     assert client.post(path, data={**form, "number": f"0{number(10)[3:]}"}).status_code in (200, 303)
     assert [cry.is_verified for cry in cries(world, event)] == [False]
@@ -335,8 +316,8 @@ def test_a_cry_that_anybody_may_have_typed_is_marked_so_until_the_number_itself_
 
 @pytest.mark.parametrize("n", [10, 99])
 def test_the_place_that_a_relative_typed_and_the_team_on_its_way_stay_when_the_number_itself_cries(
-    world: World, event: int, client: FlaskClient, n: int
-) -> None:
+    world, event, client, n
+):
     form = {"number": f"0{number(n)[3:]}", "answer": "help", "need": "birth", "place": f"Cầu treo {HERE}"}
     assert client.post("/an-toan", data=form).status_code == 303
     link = hand_over(world, cries(world, event)[0].id)
@@ -353,9 +334,7 @@ def test_the_place_that_a_relative_typed_and_the_team_on_its_way_stay_when_the_n
     assert [(cry.state, cry.place) for cry in cries(world, event)] == [(CryState.NEW, "")]
 
 
-def test_what_a_relative_types_of_a_number_that_cried_without_a_place_is_kept(
-    world: World, event: int, client: FlaskClient
-) -> None:
+def test_what_a_relative_types_of_a_number_that_cried_without_a_place_is_kept(world, event, client):
     say(world, "CUU")
     form = {"number": f"0{number(10)[3:]}", "answer": "other", "people": "4", "place": f"Cầu treo {HERE}"}
     for typed in (form, {**form, "place": "chỗ khác", "people": "9"}):
@@ -365,7 +344,7 @@ def test_what_a_relative_types_of_a_number_that_cried_without_a_place_is_kept(
     assert cry.place == "Cầu treo (người khác ghi)"
 
 
-def test_a_note_stays_when_a_case_is_settled_without_one_and_opened_again(world: World, event: int) -> None:
+def test_a_note_stays_when_a_case_is_settled_without_one_and_opened_again(world, event):
     say(world, "nước ngập rồi, đường bị cắt không biết làm sao")
     (case,) = world.cases()
     world.change(Case, case.id, note="Đã gọi, máy bận")
@@ -375,16 +354,14 @@ def test_a_note_stays_when_a_case_is_settled_without_one_and_opened_again(world:
     assert world.get_one(Case, case.id).note == "Đã gọi, máy bận"
 
 
-def test_without_an_event_the_page_for_everybody_takes_nothing(world: World, client: FlaskClient) -> None:
+def test_without_an_event_the_page_for_everybody_takes_nothing(world, client):
     world.runtime.redis.flushdb()
     assert "Hiện không có cảnh báo" in client.get("/an-toan").get_data(as_text=True)
     form = {"number": "0" + number(99)[3:], "answer": "help"}
     assert client.post("/an-toan", data=form).status_code == 422
 
 
-def test_a_team_gets_the_place_and_a_link_that_ends_with_the_case(
-    world: World, event: int, client: FlaskClient
-) -> None:
+def test_a_team_gets_the_place_and_a_link_that_ends_with_the_case(world, event, client):
     say(world, f"CUU 5 nguoi {HERE}")
     (cry,) = cries(world, event)
     first = hand_over(world, cry.id)
@@ -406,7 +383,7 @@ def test_a_team_gets_the_place_and_a_link_that_ends_with_the_case(
     assert [client.get(each).status_code for each in (first, second, "/team/forged")] == [410] * 3
 
 
-def test_cases_are_joined_parted_noted_and_settled_together(world: World, event: int) -> None:
+def test_cases_are_joined_parted_noted_and_settled_together(world, event):
     for index, where in ((10, HERE), (11, "16.0472, 108.2069"), (12, "16.9, 108.2069")):
         say(world, f"CUU {where}", sender=number(index))
     first, second, third = sorted(cries(world, event), key=lambda cry: cry.id)
@@ -433,8 +410,8 @@ def test_cases_are_joined_parted_noted_and_settled_together(world: World, event:
 
 
 def test_a_case_whose_lead_was_settled_alone_is_shown_again_and_none_is_hidden_once_that_is_reopened(
-    world: World, event: int
-) -> None:
+    world, event
+):
     for index in (10, 11, 12):
         say(world, "CUU", sender=number(index))
     first, second, third = sorted(cry.id for cry in cries(world, event))
@@ -446,7 +423,7 @@ def test_a_case_whose_lead_was_settled_alone_is_shown_again_and_none_is_hidden_o
     assert sorted(each.id for each in flat(cries(world, event))) == [first, second, third]
 
 
-def test_a_cry_that_was_handed_to_a_team_is_not_told_as_untaken(world: World, event: int) -> None:
+def test_a_cry_that_was_handed_to_a_team_is_not_told_as_untaken(world, event):
     world.use(stand_in_contacts=(number(81),))
     say(world, "CUU")
     (cry,) = cries(world, event)
@@ -457,8 +434,8 @@ def test_a_cry_that_was_handed_to_a_team_is_not_told_as_untaken(world: World, ev
 
 
 def test_a_team_whose_message_cannot_arrive_is_not_said_to_be_on_its_way_and_officers_are_told_once(
-    world: World, event: int, client: FlaskClient
-) -> None:
+    world, event, client
+):
     world.use(duty_contacts=(number(80),))
     say(world, "CUU")
     (cry,) = cries(world, event)
@@ -481,8 +458,8 @@ def test_a_team_whose_message_cannot_arrive_is_not_said_to_be_on_its_way_and_off
 
 
 def test_those_who_stand_in_are_told_of_a_teams_message_that_cannot_arrive_where_nobody_is_on_duty(
-    world: World, event: int
-) -> None:
+    world, event
+):
     world.use(stand_in_contacts=(number(81),))
     say(world, "CUU")
     (cry,) = cries(world, event)
@@ -499,9 +476,7 @@ def test_those_who_stand_in_are_told_of_a_teams_message_that_cannot_arrive_where
     assert ["Tin giao doi khong toi" in (text or "") for text in texts] == [False, True]
 
 
-def test_officers_told_of_a_further_cry_are_told_as_well_when_the_teams_message_ends_after_it(
-    world: World, event: int
-) -> None:
+def test_officers_told_of_a_further_cry_are_told_as_well_when_the_teams_message_ends_after_it(world, event):
     world.use(duty_contacts=(number(80),))
     say(world, "CUU")
     (cry,) = cries(world, event)
@@ -517,9 +492,7 @@ def test_officers_told_of_a_further_cry_are_told_as_well_when_the_teams_message_
     assert [alert_officers(world.runtime, cry.id, now=later) for _again in range(2)] == [1, 0]
 
 
-def test_a_teams_link_leads_on_when_an_earlier_case_of_the_number_is_opened_again(
-    world: World, event: int, client: FlaskClient
-) -> None:
+def test_a_teams_link_leads_on_when_an_earlier_case_of_the_number_is_opened_again(world, event, client):
     stranger = number(90)
     say(world, "CUU", sender=stranger)
     (earlier,) = cries(world, event)
@@ -531,7 +504,7 @@ def test_a_teams_link_leads_on_when_an_earlier_case_of_the_number_is_opened_agai
     assert client.get(link).status_code == 200
 
 
-def test_a_question_in_an_event_is_handed_to_no_team(world: World, event: int) -> None:
+def test_a_question_in_an_event_is_handed_to_no_team(world, event):
     say(world, "bao giờ nước rút vậy?")
     [case] = world.cases()
     with refuses(WrongState, says="không thuộc đợt ứng cứu"):
@@ -541,7 +514,7 @@ def test_a_question_in_an_event_is_handed_to_no_team(world: World, event: int) -
     assert [each.taken_at for each in world.cases()] == [None]
 
 
-def test_while_all_sending_is_stopped_no_team_is_said_to_be_on_its_way(world: World, event: int) -> None:
+def test_while_all_sending_is_stopped_no_team_is_said_to_be_on_its_way(world, event):
     say(world, "CUU")
     (cry,) = cries(world, event)
     world.do(stop_all_sending, by=APPROVER)
@@ -551,8 +524,8 @@ def test_while_all_sending_is_stopped_no_team_is_said_to_be_on_its_way(world: Wo
 
 
 def test_the_office_hands_over_and_exports_on_its_page_and_a_refused_form_keeps_what_was_typed(
-    world: World, event: int, client: FlaskClient
-) -> None:
+    world, event, client
+):
     say(world, f"CUU 5 nguoi {HERE}")
     signed_in(client, AUTHOR)
     (cry,) = cries(world, event)
@@ -575,9 +548,7 @@ def test_the_office_hands_over_and_exports_on_its_page_and_a_refused_form_keeps_
     assert "16.04" not in table.headers["Content-Disposition"]
 
 
-def test_an_open_page_is_sent_what_changed_and_nothing_else(
-    world: World, event: int, client: FlaskClient
-) -> None:
+def test_an_open_page_is_sent_what_changed_and_nothing_else(world, event, client):
     for index in (10, 11):
         say(world, "CUU 5 nguoi", sender=number(index))
     signed_in(client, AUTHOR)
@@ -600,9 +571,7 @@ def test_an_open_page_is_sent_what_changed_and_nothing_else(
     assert looks == [f"campaigns:{event}"]
 
 
-def test_the_operators_are_asked_by_a_letter_and_their_answer_stands_beside_our_reach(
-    world: World, event: int, client: FlaskClient
-) -> None:
+def test_the_operators_are_asked_by_a_letter_and_their_answer_stands_beside_our_reach(world, event, client):
     signed_in(client, AUTHOR)
     letter = client.get(f"/admin/rescue/letter?event={event}")
     words = " ".join(each.text for each in Document(BytesIO(letter.data)).paragraphs)
@@ -617,7 +586,7 @@ def test_the_operators_are_asked_by_a_letter_and_their_answer_stands_beside_our_
     assert all(each in page for each in ("412.000 thuê bao", "Đã gửi lúc 20 giờ", "có 5 người"))
 
 
-def test_a_drill_is_offered_where_no_message_reaches_anybody(world: World, client: FlaskClient) -> None:
+def test_a_drill_is_offered_where_no_message_reaches_anybody(world, client):
     signed_in(client, AUTHOR)
     assert "Bắt đầu diễn tập" in client.get("/admin/rescue/").text
     refused = post(client, "/admin/rescue/drill")
@@ -625,7 +594,7 @@ def test_a_drill_is_offered_where_no_message_reaches_anybody(world: World, clien
     assert "demo load" in refused.text  # there is no demo here
 
 
-def test_the_leader_sees_figures_and_nobodys_place(world: World, event: int, client: FlaskClient) -> None:
+def test_the_leader_sees_figures_and_nobodys_place(world, event, client):
     say(world, f"CUU 5 nguoi tren mai nha {HERE}")
     world.officer("lanhdao@loa.example", Role.LEADER)
     signed_in(client, "lanhdao@loa.example")
@@ -634,7 +603,7 @@ def test_the_leader_sees_figures_and_nobodys_place(world: World, event: int, cli
     assert not any(each in page for each in ("16.04", "mai nha", "/admin/rescue/"))
 
 
-def test_only_who_works_on_the_event_sees_its_cries(world: World, event: int, client: FlaskClient) -> None:
+def test_only_who_works_on_the_event_sees_its_cries(world, event, client):
     say(world, f"CUU 5 nguoi {HERE}")
     stranger = world.user(world.officer("pn@loa.example", organisation_id=world.organisation(below=None)))
     with world.runtime.db.read() as session:
@@ -652,7 +621,7 @@ def test_only_who_works_on_the_event_sees_its_cries(world: World, event: int, cl
         assert not any("16.04" in each.text or number(10) in each.text for each in pages)
 
 
-def test_who_was_not_heard_of_is_named_by_hamlet(world: World, event: int) -> None:
+def test_who_was_not_heard_of_is_named_by_hamlet(world, event):
     say(world, "AN TOAN")
     say(world, "CUU", sender=number(11))
     world.press(event, "installed", index=12)
@@ -661,7 +630,7 @@ def test_who_was_not_heard_of_is_named_by_hamlet(world: World, event: int) -> No
     assert (hamlet.village, hamlet.people) == ("Thôn 3", 2)
 
 
-def test_a_list_is_exported_only_with_a_reason_which_is_on_record(world: World, event: int) -> None:
+def test_a_list_is_exported_only_with_a_reason_which_is_on_record(world, event):
     say(world, "CUU")
     with refuses(BadInput, says="lý do"):
         do(world, export_event, event, reason=" ")
@@ -670,7 +639,7 @@ def test_a_list_is_exported_only_with_a_reason_which_is_on_record(world: World, 
 
 
 @both_databases
-def test_some_days_after_the_event_nothing_of_needs_and_places_is_left(world: World, event: int) -> None:
+def test_some_days_after_the_event_nothing_of_needs_and_places_is_left(world, event):
     say(world, f"CUU 5 nguoi mai nha {HERE}")
     say(world, "AN TOAN", sender=number(11))
     (cry,) = cries(world, event)
@@ -702,8 +671,8 @@ def test_some_days_after_the_event_nothing_of_needs_and_places_is_left(world: Wo
     ("is_paused", "keeps_for", "day", "removed"), [(False, 1, 13, 0), (False, 1, 15, 1), (True, 30, 46, 1)]
 )
 def test_places_stay_while_the_storm_lasts_and_go_though_its_warning_was_never_sent_to_its_end(
-    world: World, event: int, is_paused: bool, keeps_for: int, day: int, removed: int
-) -> None:
+    world, event, is_paused, keeps_for, day, removed
+):
     world.use(position_days=keeps_for)
     world.change(Campaign, event, ended_at=None if is_paused else world.now)
     if is_paused:
@@ -713,24 +682,20 @@ def test_places_stay_while_the_storm_lasts_and_go_though_its_warning_was_never_s
     assert remove_expired(world.runtime, days=3650, now=at).reports == removed
 
 
-def test_a_cry_from_a_number_that_was_in_no_list_is_in_the_file_for_its_person(
-    world: World, event: int
-) -> None:
+def test_a_cry_from_a_number_that_was_in_no_list_is_in_the_file_for_its_person(world, event):
     say(world, f"CUU {HERE}", sender=number(60))
     asked = world.ask(world.add_person("Y Hlan", number(60)), RequestKind.EXPORT)
     parts = {part.title: part.rows for part in world.do(export_personal_data, asked, by=APPROVER)}
     assert len(parts["An toàn, cần giúp"]) == 1
 
 
-def test_who_was_safe_stays_counted_when_they_are_erased(world: World, event: int) -> None:
+def test_who_was_safe_stays_counted_when_they_are_erased(world, event):
     say(world, "AN TOAN")
     world.erase(world.recipient(number(10), event).contact_id or 0)
     assert (counts(world, event).total.safe, counts(world, event).total.unheard) == (1, 4)
 
 
-def test_whose_house_cries_loses_no_position_when_another_of_the_house_is_erased(
-    world: World, event: int
-) -> None:
+def test_whose_house_cries_loses_no_position_when_another_of_the_house_is_erased(world, event):
     other = world.add_person("Y Hlan", number(10))
     shared = world.add(
         Recipient(
@@ -746,7 +711,7 @@ def test_whose_house_cries_loses_no_position_when_another_of_the_house_is_erased
     assert cry.position
 
 
-def test_a_position_and_what_a_team_was_told_are_erased_with_the_person(world: World, event: int) -> None:
+def test_a_position_and_what_a_team_was_told_are_erased_with_the_person(world, event):
     say(world, f"CUU {HERE}")
     (cry,) = cries(world, event)
     hand_over(world, cry.id)
@@ -763,7 +728,7 @@ def test_a_position_and_what_a_team_was_told_are_erased_with_the_person(world: W
     assert [text for text in told if text and number(10) in text] == []
 
 
-def test_the_usual_answers_of_the_contract_stay(world: World, event: int, client: FlaskClient) -> None:
+def test_the_usual_answers_of_the_contract_stay(world, event, client):
     path = path_of(world, event)
     assert client.post(path, data={"answer": "installed"}).location == path
     assert client.post(path, data={"answer": "need_help"}).location == path

@@ -23,7 +23,7 @@ from outreach.core.db import database_now
 from outreach.rules.gateway import OutboundMessage, Outcome
 from outreach.sms.twilio import TwilioGateway
 from tests.support.servers import both_databases
-from tests.support.world import APPROVER, World, number
+from tests.support.world import APPROVER, number
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Starts:
 
 
 @both_databases
-def test_everyone_on_the_list_gets_one_message(world: World) -> None:
+def test_everyone_on_the_list_gets_one_message(world):
     world.add_people(300)
     campaign = world.launch()
     world.send()
@@ -55,7 +55,7 @@ def test_everyone_on_the_list_gets_one_message(world: World) -> None:
     assert status["steps"] == [{"step": 1, "messages": {"accepted": 300}, "skipped": {}}]
 
 
-def test_a_message_carries_the_name_and_a_link_of_its_own(world: World) -> None:
+def test_a_message_carries_the_name_and_a_link_of_its_own(world):
     world.add_person("Y Hlan", number(1))
     world.add_person("", number(2))
     world.launch()
@@ -67,7 +67,7 @@ def test_a_message_carries_the_name_and_a_link_of_its_own(world: World) -> None:
 
 
 @pytest.mark.parametrize("fault", ["rate_cut", "rate_500", "rate_500_after", "rate_cut_before"])
-def test_an_outcome_nobody_saw_is_looked_up_before_it_is_sent_again(world: World, fault: str) -> None:
+def test_an_outcome_nobody_saw_is_looked_up_before_it_is_sent_again(world, fault):
     world.add_people(40)
     world.simulator.faults(**{fault: 0.3, "seed": 7})
     campaign = world.launch()
@@ -88,7 +88,7 @@ def test_an_outcome_nobody_saw_is_looked_up_before_it_is_sent_again(world: World
     assert sorted(world.sent_to()) == sorted(number(i) for i in range(40))
 
 
-def test_too_many_requests_are_tried_again_later(world: World) -> None:
+def test_too_many_requests_are_tried_again_later(world):
     world.add_people(15)
     world.simulator.faults(rate_429=0.5, seed=3)
     campaign = world.launch()
@@ -102,9 +102,7 @@ def test_too_many_requests_are_tried_again_later(world: World) -> None:
     assert sorted(world.sent_to()) == sorted(number(i) for i in range(15))
 
 
-def test_what_waits_for_its_turn_at_the_gateway_does_not_leave_once_the_campaign_is_paused(
-    world: World,
-) -> None:
+def test_what_waits_for_its_turn_at_the_gateway_does_not_leave_once_the_campaign_is_paused(world):
     world.add_people(40)
     world.simulator.faults(latency_ms=2000)
     campaign = world.launch()
@@ -119,7 +117,7 @@ def test_what_waits_for_its_turn_at_the_gateway_does_not_leave_once_the_campaign
 
 
 @both_databases
-def test_paused_campaign_sends_nothing(world: World) -> None:
+def test_paused_campaign_sends_nothing(world):
     world.add_people(20)
     campaign = world.launch()
     world.act(campaign, CampaignAction.PAUSE)
@@ -132,7 +130,7 @@ def test_paused_campaign_sends_nothing(world: World) -> None:
 
 
 @both_databases
-def test_cancelled_campaign_keeps_what_was_sent_and_sends_no_more(world: World) -> None:
+def test_cancelled_campaign_keeps_what_was_sent_and_sends_no_more(world):
     world.add_people(60)
     campaign = world.launch(pace=5)
     world.send_until(lambda: bool(world.sent_to()))
@@ -144,7 +142,7 @@ def test_cancelled_campaign_keeps_what_was_sent_and_sends_no_more(world: World) 
 
 
 @pytest.fixture
-def starts(monkeypatch: pytest.MonkeyPatch) -> Starts:
+def starts(monkeypatch):
     seen = Starts()
     put, send = SendBuffer.put, TwilioGateway.send
 
@@ -168,7 +166,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> Starts:
     return seen
 
 
-def test_the_pace_is_kept(world: World, starts: Starts) -> None:
+def test_the_pace_is_kept(world, starts):
     world.add_people(40)
     world.launch(pace=10, unaccented=True, text="Moi ong/ba cai Bluezone")
     world.send()
@@ -176,9 +174,7 @@ def test_the_pace_is_kept(world: World, starts: Starts) -> None:
     starts.assert_pace(10)
 
 
-def test_the_hour_is_the_databases_where_a_workers_clock_is_behind(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_hour_is_the_databases_where_a_workers_clock_is_behind(world, monkeypatch):
     world.launch(people=1, deadline=world.in_hours(3))
     ahead = timedelta(hours=2)
     monkeypatch.setattr(claim_messages, "database_now", lambda session: database_now(session) + ahead)
@@ -187,7 +183,7 @@ def test_the_hour_is_the_databases_where_a_workers_clock_is_behind(
     assert taken[2][0].closes_at < time.monotonic() + 3600
 
 
-def test_a_confirmation_may_still_arrive_when_the_hours_of_its_campaign_have_ended(world: World) -> None:
+def test_a_confirmation_may_still_arrive_when_the_hours_of_its_campaign_have_ended(world):
     campaign = world.sent(people=1)
     soon = datetime.now(VIETNAM) + timedelta(minutes=2)
     closes = f"{soon:%H:%M}" if soon.hour or soon.minute > 2 else "24:00"
@@ -199,7 +195,7 @@ def test_a_confirmation_may_still_arrive_when_the_hours_of_its_campaign_have_end
     assert taken[2][0].closes_at > time.monotonic() + 1800  # how long the gateway tries
 
 
-def test_a_message_that_the_database_cannot_store_keeps_no_other_campaigns(world: World) -> None:
+def test_a_message_that_the_database_cannot_store_keeps_no_other_campaigns(world):
     broken = world.launch(people=2)
     sound = world.launch(name="Lành", text="Moi hop thon: {link}")
     message = world.first(select(Message).where(Message.campaign_id == broken))
@@ -212,7 +208,7 @@ def test_a_message_that_the_database_cannot_store_keeps_no_other_campaigns(world
     assert world.status(sound)["steps"][0]["messages"] == {"accepted": 2}
 
 
-def test_a_slow_pace_goes_on_at_its_pace_and_holds_little_ahead(world: World, starts: Starts) -> None:
+def test_a_slow_pace_goes_on_at_its_pace_and_holds_little_ahead(world, starts):
     world.add_people(60)
     campaign = world.launch(pace=2, unaccented=True, text="Moi ong/ba cai Bluezone")
     jobs = 0
@@ -227,7 +223,7 @@ def test_a_slow_pace_goes_on_at_its_pace_and_holds_little_ahead(world: World, st
 
 
 @both_databases
-def test_an_opt_out_meets_what_is_claimed_and_waits_for_its_pace(world: World) -> None:
+def test_an_opt_out_meets_what_is_claimed_and_waits_for_its_pace(world):
     world.add_people(40)
     campaign = world.launch(pace=1, unaccented=True, text="Moi ong/ba cai Bluezone")
     with ThreadPoolExecutor() as pool:
@@ -247,7 +243,7 @@ def test_an_opt_out_meets_what_is_claimed_and_waits_for_its_pace(world: World) -
 
 
 @both_databases
-def test_a_budget_is_never_exceeded(world: World) -> None:
+def test_a_budget_is_never_exceeded(world):
     world.add_people(30)
     price = world.runtime.settings.price_per_segment_vnd
     campaign = world.launch(budget_vnd=price * 10, unaccented=True, text="Moi ong/ba cai Bluezone")
@@ -262,7 +258,7 @@ def test_a_budget_is_never_exceeded(world: World) -> None:
 
 
 @both_databases
-def test_a_cap_holds_over_all_campaigns(world: World) -> None:
+def test_a_cap_holds_over_all_campaigns(world):
     world.add_people(5)
     first = world.launch(cap_per_day=1)
     world.send()
@@ -273,7 +269,7 @@ def test_a_cap_holds_over_all_campaigns(world: World) -> None:
     assert world.status(second)["steps"][0]["messages"] == {"queued": 5}
 
 
-def test_a_closed_window_sends_nothing(world: World) -> None:
+def test_a_closed_window_sends_nothing(world):
     world.add_people(5)
     campaign = world.launch(window=world.closed_window())
     world.send()
@@ -281,7 +277,7 @@ def test_a_closed_window_sends_nothing(world: World) -> None:
     assert world.status(campaign)["steps"][0]["messages"] == {"queued": 5}
 
 
-def test_a_campaign_past_its_deadline_leaves_the_rest_unsent(world: World) -> None:
+def test_a_campaign_past_its_deadline_leaves_the_rest_unsent(world):
     world.add_people(5)
     campaign = world.launch(deadline=world.in_hours(1))
     world.sweep(at=world.in_hours(2))
@@ -290,7 +286,7 @@ def test_a_campaign_past_its_deadline_leaves_the_rest_unsent(world: World) -> No
     assert world.status(campaign)["steps"][0]["messages"] == {"skipped": 5}
 
 
-def test_wrong_credentials_pause_the_campaign_and_say_so(world: World) -> None:
+def test_wrong_credentials_pause_the_campaign_and_say_so(world):
     world.add_people(3)
     world.simulator.faults(callbacks_off=True)
     campaign = world.launch()
@@ -307,7 +303,7 @@ def test_wrong_credentials_pause_the_campaign_and_say_so(world: World) -> None:
     world.send_until(lambda: len(world.sent_to()) == 3)
 
 
-def test_the_switch_stops_all_sending_and_lets_it_go_on(world: World) -> None:
+def test_the_switch_stops_all_sending_and_lets_it_go_on(world):
     world.add_people(30)
     campaign = world.launch()
     approver = world.user(APPROVER)
@@ -321,9 +317,7 @@ def test_the_switch_stops_all_sending_and_lets_it_go_on(world: World) -> None:
     assert world.status(campaign)["state"] == "completed"
 
 
-def test_a_fault_in_one_campaign_s_messages_pauses_it_and_keeps_no_other_campaign_s(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_in_one_campaign_s_messages_pauses_it_and_keeps_no_other_campaign_s(world, monkeypatch):
     world.add_people(1)
     broken, sound = world.launch(name="Hỏng", text="Lỗi {link}"), world.launch(name="Lành")
     render = Renderer.render

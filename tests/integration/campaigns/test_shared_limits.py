@@ -52,7 +52,7 @@ def report(world: World, states: list[AttemptState], cause: str) -> None:
         apply_reports(session, reports, now=datetime.now(UTC), secret_key=world.runtime.settings.secret_key)
 
 
-def test_campaigns_of_one_sender_share_its_pace_evenly(world: World) -> None:
+def test_campaigns_of_one_sender_share_its_pace_evenly(world):
     world.add_people(80)
     set_sender_pace(world, 20)
     world.launch(text="Moi cai Bluezone mot", **SHORT)
@@ -71,9 +71,7 @@ def test_campaigns_of_one_sender_share_its_pace_evenly(world: World) -> None:
     assert min(shares["Moi cai Bluezone mot"], shares["Moi cai Bluezone hai"]) >= 0.3 * len(times)
 
 
-def test_what_was_claimed_is_sent_though_redis_goes_away_just_then(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_claimed_is_sent_though_redis_goes_away_just_then(world, monkeypatch):
     def hang(*_: object) -> None:
         raise RedisTimeoutError
 
@@ -85,7 +83,7 @@ def test_what_was_claimed_is_sent_though_redis_goes_away_just_then(
     assert len(world.sent_to()) == 3
 
 
-def test_an_answer_goes_ahead_of_its_senders_bulk(world: World) -> None:
+def test_an_answer_goes_ahead_of_its_senders_bulk(world):
     world.add_people(60)
     set_sender_pace(world, 2)
     world.launch(text="Moi cai Bluezone", **SHORT)
@@ -104,7 +102,7 @@ def test_an_answer_goes_ahead_of_its_senders_bulk(world: World) -> None:
     assert (find_confirmation() or 60) <= 15
 
 
-def test_a_halt_is_obeyed_by_all_workers(world: World) -> None:
+def test_a_halt_is_obeyed_by_all_workers(world):
     world.add_people(300)
     world.simulator.faults(rate_429=1.0, retry_after_s=60, latency_ms=20)
     campaign = world.launch(**SHORT)
@@ -117,7 +115,7 @@ def test_a_halt_is_obeyed_by_all_workers(world: World) -> None:
     assert sum(messages.values()) == 300
 
 
-def test_the_same_content_is_not_sent_twice_a_day_to_a_number(world: World) -> None:
+def test_the_same_content_is_not_sent_twice_a_day_to_a_number(world):
     world.add_people(5)
     world.launch(text="Mời bà con cài Bluezone: {link}")
     world.send()
@@ -130,7 +128,7 @@ def test_the_same_content_is_not_sent_twice_a_day_to_a_number(world: World) -> N
 
 
 @both_databases
-def test_two_workers_do_not_both_send_the_same_content(world: World) -> None:
+def test_two_workers_do_not_both_send_the_same_content(world):
     world.add_people(200)
     first = world.launch(text="Mời bà con cài Bluezone: {link}")
     second = world.launch(text="Mời bà con cài Bluezone: {link}", name="Bản sao")
@@ -142,7 +140,7 @@ def test_two_workers_do_not_both_send_the_same_content(world: World) -> None:
     assert counts == {"accepted": 200, "skipped": 200}
 
 
-def test_a_number_that_does_not_exist_is_left_alone_from_then_on(world: World) -> None:
+def test_a_number_that_does_not_exist_is_left_alone_from_then_on(world):
     world.add_people(2)
     world.launch()
     world.send()
@@ -155,7 +153,7 @@ def test_a_number_that_does_not_exist_is_left_alone_from_then_on(world: World) -
 
 
 @pytest.mark.parametrize("since", ["replied", "arrived", "replied before", "noted by somebody"])
-def test_a_number_that_was_in_use_since_is_not_closed_by_a_late_report(world: World, since: str) -> None:
+def test_a_number_that_was_in_use_since_is_not_closed_by_a_late_report(world, since):
     world.add_people(1)
     if since == "replied before":
         world.reply(number(0), "da cai", gateway_id="SM1")
@@ -174,9 +172,7 @@ def test_a_number_that_was_in_use_since_is_not_closed_by_a_late_report(world: Wo
     assert len(world.all(select(Suppression))) == (since in ("replied before", "noted by somebody"))
 
 
-def test_a_number_that_the_gateway_did_not_know_is_open_again_once_somebody_writes_from_it(
-    world: World,
-) -> None:
+def test_a_number_that_the_gateway_did_not_know_is_open_again_once_somebody_writes_from_it(world):
     world.add_people(2)
     world.launch()
     world.send()
@@ -187,7 +183,7 @@ def test_a_number_that_the_gateway_did_not_know_is_open_again_once_somebody_writ
     assert world.all(closed) == [number(1)], "said by its owner now"
 
 
-def test_a_campaign_that_fails_too_often_pauses_itself_and_says_why(world: World) -> None:
+def test_a_campaign_that_fails_too_often_pauses_itself_and_says_why(world):
     world.add_people(200)
     campaign = world.launch(pace=5000)
     world.send()
@@ -203,7 +199,7 @@ def test_a_campaign_that_fails_too_often_pauses_itself_and_says_why(world: World
     assert world.status(campaign)["state"] == "sending"
 
 
-def test_what_the_gateway_refuses_costs_nothing(world: World) -> None:
+def test_what_the_gateway_refuses_costs_nothing(world):
     world.add_people(10)
     world.simulator.faults(gateway_stop=True)
     for i in range(10):
@@ -228,7 +224,7 @@ def send_by(world: World, answer: Callable[[OutboundMessage], Outcome]) -> None:
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("bad", ["too long an id", "a code that is no text"])
-def test_an_answer_that_cannot_be_stored_keeps_none_of_the_others(world: World, bad: str) -> None:
+def test_an_answer_that_cannot_be_stored_keeps_none_of_the_others(world, bad):
     def answer(message: OutboundMessage) -> Outcome:
         if message.to != number(3):
             return Accepted(f"SM{message.attempt_id}")
@@ -241,7 +237,7 @@ def test_an_answer_that_cannot_be_stored_keeps_none_of_the_others(world: World, 
 
 
 @both_databases
-def test_what_the_gateway_charges_is_what_the_budget_has_paid(world: World) -> None:
+def test_what_the_gateway_charges_is_what_the_budget_has_paid(world):
     def dearer(message: OutboundMessage) -> Outcome:
         """Counts a segment more than we do."""
         return Accepted(f"SM{message.attempt_id}", segments=measure(message.body).segments + 1)

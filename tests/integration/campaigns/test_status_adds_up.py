@@ -99,9 +99,7 @@ class Story:
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.rest) for seed in range(2, 9))])
-def test_recipients_are_sent_something_skipped_waiting_failed_or_unknown_at_every_moment(
-    world: World, seed: int
-) -> None:
+def test_recipients_are_sent_something_skipped_waiting_failed_or_unknown_at_every_moment(world, seed):
     story, told = Story(world, random.Random(seed)), []
     for _ in range(30):
         told.append(story.happens())

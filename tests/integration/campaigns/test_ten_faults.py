@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +29,6 @@ from outreach.use_cases import enqueue_reset_mail, enqueue_sweep
 from tests.integration.admin.test_health import metrics
 from tests.support.certificates import make_certificate
 from tests.support.twilio_server import send, settings_for
-from tests.support.world import World
 from workers.processes import create_worker
 
 # Two of the faults are made in PostgreSQL's way.
@@ -38,7 +36,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=Tr
 
 
 @pytest.fixture(autouse=True)
-def alive(runtime: Runtime) -> None:
+def alive(runtime):
     note_alive(runtime.redis, QUEUES, "here")
 
 
@@ -69,7 +67,7 @@ def opened(settings: Settings) -> Iterator[Runtime]:
     runtime.close()
 
 
-def test_a_database_that_is_read_only(settings: Settings) -> None:
+def test_a_database_that_is_read_only(settings):
     # An address of its own: all tests share the connections to the other.
     with opened(
         replace(settings, database_url=f"{settings.database_url}&target_session_attrs=any")
@@ -86,9 +84,7 @@ def test_a_database_that_is_read_only(settings: Settings) -> None:
         assert metrics(client_of(runtime))["loa_write_check_failed"] == 1
 
 
-def test_readyz_answers_while_another_transaction_holds_its_row(
-    runtime: Runtime, client: FlaskClient
-) -> None:
+def test_readyz_answers_while_another_transaction_holds_its_row(runtime, client):
     assert missing(client) == []
     with runtime.db.write() as session:
         session.execute(text("SELECT 1 FROM write_probes FOR UPDATE"))
@@ -102,9 +98,7 @@ CREATE TRIGGER no_space BEFORE INSERT OR UPDATE ON write_probes FOR EACH ROW EXE
 """
 
 
-def test_a_full_disk_of_the_database_and_of_this_machine(
-    runtime: Runtime, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_of_the_database_and_of_this_machine(runtime, client, monkeypatch):
     with runtime.db.write() as session:
         session.execute(text(_FULL))  # its disk is not ours to fill: it says what it would say
     try:
@@ -119,7 +113,7 @@ def test_a_full_disk_of_the_database_and_of_this_machine(
     assert found(runtime, Check.DISK) == "check_disk_full"
 
 
-def test_a_redis_that_refuses_writes(runtime: Runtime, client: FlaskClient) -> None:
+def test_a_redis_that_refuses_writes(runtime, client):
     runtime.redis.config_set("maxmemory", "1")
     try:
         assert found(runtime, Check.QUEUE) == "check_redis_refuses"
@@ -128,12 +122,12 @@ def test_a_redis_that_refuses_writes(runtime: Runtime, client: FlaskClient) -> N
         runtime.redis.config_set("maxmemory", "0")
 
 
-def test_a_clock_that_is_an_hour_off(runtime: Runtime) -> None:
+def test_a_clock_that_is_an_hour_off(runtime):
     assert found(runtime, Check.CLOCK) == ""
     assert found(runtime, Check.CLOCK, now=datetime.now(UTC) + timedelta(hours=1)) == "check_clock_wrong"
 
 
-def test_a_gateway_that_refuses_the_login(world: World, client: FlaskClient) -> None:
+def test_a_gateway_that_refuses_the_login(world, client):
     assert found(world.runtime, Check.GATEWAY) == ""
     with opened(replace(world.runtime.settings, twilio_auth_token="w" * 32)) as wrong:
         assert found(wrong, Check.GATEWAY) == "check_gateway_login"
@@ -146,9 +140,7 @@ def test_a_gateway_that_refuses_the_login(world: World, client: FlaskClient) -> 
     assert metrics(client)["loa_campaigns_held"] == 1
 
 
-def test_a_gateway_that_answers_with_errors_while_it_takes_the_login(
-    world: World, client: FlaskClient
-) -> None:
+def test_a_gateway_that_answers_with_errors_while_it_takes_the_login(world, client):
     world.add_people(2)
     world.launch()
     before = metrics(client)
@@ -165,7 +157,7 @@ def test_a_gateway_that_answers_with_errors_while_it_takes_the_login(
     assert found(world.runtime, Check.GATEWAY) == "check_gateway_stopped"
 
 
-def test_a_second_gateway_that_is_away_is_named(world: World) -> None:
+def test_a_second_gateway_that_is_away_is_named(world):
     with world.runtime.db.write() as session:
         account = GatewayAccount(
             name="Nhà mạng B",
@@ -189,7 +181,7 @@ def test_a_second_gateway_that_is_away_is_named(world: World) -> None:
     assert found(world.runtime, Check.GATEWAY) == "seal_broken"
 
 
-def test_a_certificate_that_has_expired(tmp_path: Path) -> None:
+def test_a_certificate_that_has_expired(tmp_path):
     certificate, context = make_certificate(tmp_path)
     server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -210,7 +202,7 @@ def test_a_certificate_that_has_expired(tmp_path: Path) -> None:
         server.server_close()
 
 
-def test_a_database_without_a_free_connection(settings: Settings, runtime: Runtime) -> None:
+def test_a_database_without_a_free_connection(settings, runtime):
     with runtime.db.write() as session:
         session.execute(text("CREATE ROLE crowded LOGIN CONNECTION LIMIT 0"))
     try:
@@ -223,7 +215,7 @@ def test_a_database_without_a_free_connection(settings: Settings, runtime: Runti
             session.execute(text("DROP ROLE crowded"))
 
 
-def test_a_worker_that_is_dead(runtime: Runtime, client: FlaskClient) -> None:
+def test_a_worker_that_is_dead(runtime, client):
     assert missing(client) == []
     runtime.redis.delete("loa:alive:send:here")  # nobody renews it: it ends after 45 seconds
     assert found(runtime, Check.WORKERS) == "check_workers_missing"
@@ -231,7 +223,7 @@ def test_a_worker_that_is_dead(runtime: Runtime, client: FlaskClient) -> None:
     assert metrics(client)["loa_queue_workers send"] == 0
 
 
-def test_a_job_that_is_stuck(runtime: Runtime, client: FlaskClient) -> None:
+def test_a_job_that_is_stuck(runtime, client):
     enqueue_sweep(runtime)
     queue = open_queue(DEFAULT, runtime.redis)
     (job_id,) = queue.get_job_ids()
@@ -246,7 +238,7 @@ def test_a_job_that_is_stuck(runtime: Runtime, client: FlaskClient) -> None:
     assert missing(client) == ["jobs"]
 
 
-def test_mail_that_is_not_sent(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mail_that_is_not_sent(settings, monkeypatch):
     def fail(_user_id: int) -> None:
         raise ConnectionRefusedError
 

@@ -29,7 +29,7 @@ _A = CampaignAction
 
 
 @pytest.fixture
-def large(world: World) -> int:
+def large(world):
     """A submitted campaign to five people, where three are many; its id."""
     world.use(two_approvals_people=3, approved_growth_percent=50)
     world.add_people(5)

@@ -9,7 +9,6 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
 from campaigns.analytics.open_tasks import read_cries
@@ -31,7 +30,6 @@ from campaigns.rules.states import MessageState
 from campaigns.webhooks.deliver_events import post_event
 from outreach.rules.errors import BadInput, WrongState
 from tests.support.admin_client import signed_in
-from tests.support.mail_server import MailServer
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -39,7 +37,7 @@ CRY = "nước lên tới ngực rồi, cứu với"
 
 
 @pytest.fixture
-def campaign(world: World) -> int:
+def campaign(world):
     world.add_people(3, first=15)
     campaign = world.launch(content=load_kinds()["bao-lu"])
     world.send()
@@ -63,9 +61,7 @@ def emergency_answers(world: World) -> list[tuple[str, datetime]]:
         return [(text, at) for text, at in rows]
 
 
-def test_a_cry_for_help_is_on_top_of_the_inbox_and_answered_at_once_at_any_hour(
-    world: World, campaign: int
-) -> None:
+def test_a_cry_for_help_is_on_top_of_the_inbox_and_answered_at_once_at_any_hour(world, campaign):
     say(world, "bão vào lúc mấy giờ", sender=number(16))
     night = world.now + timedelta(hours=14)
     reply = say(world, CRY, at=night)
@@ -80,9 +76,7 @@ def test_a_cry_for_help_is_on_top_of_the_inbox_and_answered_at_once_at_any_hour(
             assert [line.case.kind for line in shown.lines] == [CaseKind.HELP, CaseKind.QUESTION]
 
 
-def test_a_number_gets_one_emergency_answer_in_a_day_also_after_it_opted_out(
-    world: World, campaign: int
-) -> None:
+def test_a_number_gets_one_emergency_answer_in_a_day_also_after_it_opted_out(world, campaign):
     say(world, "TC")
     say(world, CRY)
     say(world, "cứu với", at=world.now + timedelta(hours=23))
@@ -91,16 +85,14 @@ def test_a_number_gets_one_emergency_answer_in_a_day_also_after_it_opted_out(
     assert len(emergency_answers(world)) == 2
 
 
-def test_a_cry_from_a_number_in_no_list_is_a_case_too(world: World, campaign: int) -> None:
+def test_a_cry_from_a_number_in_no_list_is_a_case_too(world, campaign):
     say(world, CRY, sender=number(99))
     (case,) = world.all(select(Case).order_by(Case.id))
     assert case.urgent_at
     assert len(emergency_answers(world)) == 1
 
 
-def test_a_phone_in_no_list_that_cries_on_and_on_is_one_case_and_one_alert(
-    world: World, campaign: int
-) -> None:
+def test_a_phone_in_no_list_that_cries_on_and_on_is_one_case_and_one_alert(world, campaign):
     world.use(duty_contacts=(number(70),))
     words = [f"cứu với, nước ngập mái nhà, {n} người" for n in range(3)]
     for seconds, body in enumerate(words):
@@ -115,9 +107,7 @@ def test_a_phone_in_no_list_that_cries_on_and_on_is_one_case_and_one_alert(
     assert other.id != case.id, "a new cry after help was given is a new case"
 
 
-def test_cries_of_a_number_that_may_be_questions_are_told_once_in_ten_minutes(
-    world: World, campaign: int
-) -> None:
+def test_cries_of_a_number_that_may_be_questions_are_told_once_in_ten_minutes(world, campaign):
     world.use(duty_contacts=(number(70),))
     asked = [say(world, f"ai đó bị đuối nước thì gọi số nào? {n}") for n in range(3)]
     assert {(reply.label, reply.is_urgent) for reply in asked} == {(Label.QUESTION, True)}
@@ -134,9 +124,7 @@ def test_cries_of_a_number_that_may_be_questions_are_told_once_in_ten_minutes(
     assert len(world.all(told)) == 4
 
 
-def test_a_cry_that_is_kept_beside_another_is_told_once_that_one_is_settled(
-    world: World, campaign: int
-) -> None:
+def test_a_cry_that_is_kept_beside_another_is_told_once_that_one_is_settled(world, campaign):
     asked = [say(world, f"ai đó bị đuối nước thì gọi số nào? {n}") for n in range(3)]
     told = select(Case.reply_id).where(Case.done_at.is_(None), Case.alerted_at.is_(None))
     for each in (0, 2, 1):
@@ -145,9 +133,7 @@ def test_a_cry_that_is_kept_beside_another_is_told_once_that_one_is_settled(
         world.do(close_case, case, CaseOutcome.CALLED, note="", result=None)
 
 
-def test_who_cries_on_and_on_on_a_page_has_few_cases_and_every_word_is_kept(
-    world: World, campaign: int
-) -> None:
+def test_who_cries_on_and_on_on_a_page_has_few_cases_and_every_word_is_kept(world, campaign):
     recipient = say(world, "ai đó bị đuối nước thì gọi số nào?").recipient_id or 0
     texts = [f"ai đó bị đuối nước thì gọi vào số nào? {n}" for n in range(3 * MOST_CRIES)]
     seen = 0
@@ -170,9 +156,7 @@ def test_who_cries_on_and_on_on_a_page_has_few_cases_and_every_word_is_kept(
     assert len(world.cases()) == 1
 
 
-def test_officers_on_duty_are_told_once_and_those_who_stand_in_when_nobody_takes_it(
-    world: World, campaign: int
-) -> None:
+def test_officers_on_duty_are_told_once_and_those_who_stand_in_when_nobody_takes_it(world, campaign):
     settings = replace(
         world.runtime.settings, duty_contacts=(number(70),), stand_in_contacts=(number(71), number(72))
     )
@@ -193,9 +177,7 @@ def test_officers_on_duty_are_told_once_and_those_who_stand_in_when_nobody_takes
 
 
 @pytest.mark.parametrize("is_event", [False, True])
-def test_officers_see_that_an_alert_by_sms_has_not_arrived(
-    world: World, campaign: int, client: FlaskClient, is_event: bool
-) -> None:
+def test_officers_see_that_an_alert_by_sms_has_not_arrived(world, campaign, client, is_event):
     world.change(Campaign, campaign, urgent_reason="Bão số 9 đổ bộ" if is_event else "")
     world.use(duty_contacts=(number(70),))
     say(world, "chào")
@@ -211,7 +193,7 @@ def test_officers_see_that_an_alert_by_sms_has_not_arrived(
     assert lost not in client.get(f"/admin/inbox/{other}/").text
 
 
-def test_a_case_that_was_taken_is_not_escalated(world: World, campaign: int) -> None:
+def test_a_case_that_was_taken_is_not_escalated(world, campaign):
     settings = replace(world.runtime.settings, duty_contacts=(number(70),), stand_in_contacts=(number(71),))
     world.runtime = replace(world.runtime, settings=settings)
     say(world, CRY)
@@ -221,9 +203,7 @@ def test_a_case_that_was_taken_is_not_escalated(world: World, campaign: int) -> 
     assert enqueue_due_alerts(world.runtime, now=world.now + URGENT_WAITS) == 0
 
 
-def test_a_webhook_is_told_with_a_signature_and_one_that_is_away_costs_no_other_alert(
-    world: World, campaign: int
-) -> None:
+def test_a_webhook_is_told_with_a_signature_and_one_that_is_away_costs_no_other_alert(world, campaign):
     got: list[tuple[dict[str, str], dict[str, Any]]] = []
 
     class Receiver(BaseHTTPRequestHandler):
@@ -288,7 +268,7 @@ def tell_all(world: World, at: datetime) -> int:
     return sum(alert_officers(world.runtime, each, now=at) for each in told)
 
 
-def test_a_cry_stands_on_the_home_page_in_the_words_of_its_own_campaign(world: World, campaign: int) -> None:
+def test_a_cry_stands_on_the_home_page_in_the_words_of_its_own_campaign(world, campaign):
     said = say(world, CRY)
     of_others = {"campaign_id": None, "recipient_id": None, "gateway_id": "others", "body": "cứu bà tôi"}
     columns = {column.key: getattr(said, column.key) for column in Reply.__table__.columns}
@@ -296,9 +276,7 @@ def test_a_cry_stands_on_the_home_page_in_the_words_of_its_own_campaign(world: W
     assert [cry.text for cry in world.read(read_cries, user=world.user(AUTHOR))] == [CRY]
 
 
-def test_a_further_cry_in_an_open_case_is_told_anew_whoever_took_the_case_before(
-    world: World, campaign: int
-) -> None:
+def test_a_further_cry_in_an_open_case_is_told_anew_whoever_took_the_case_before(world, campaign):
     duty(world)
     say(world, "can giup cai dat")
     with world.runtime.db.write() as session:
@@ -313,7 +291,7 @@ def test_a_further_cry_in_an_open_case_is_told_anew_whoever_took_the_case_before
     assert [tell(world, later), tell(world, later), tell(world, later + URGENT_WAITS)] == [1, 0, 1]
 
 
-def test_the_same_cry_on_a_page_after_some_minutes_is_told_anew(world: World, campaign: int) -> None:
+def test_the_same_cry_on_a_page_after_some_minutes_is_told_anew(world, campaign):
     duty(world)
     on_page = world.recipient(number(15), campaign).id
     for write, *said in ((receive_page_message, on_page, CRY), (leave_note, number(55), CRY, True)):
@@ -324,15 +302,13 @@ def test_the_same_cry_on_a_page_after_some_minutes_is_told_anew(world: World, ca
         assert told == [1, 0, 1]
 
 
-def test_a_cry_that_a_cut_off_phone_delivers_after_days_is_told(world: World, campaign: int) -> None:
+def test_a_cry_that_a_cut_off_phone_delivers_after_days_is_told(world, campaign):
     duty(world)
     say(world, CRY, at=world.now - timedelta(days=3))
     assert tell(world, world.now) == 1
 
 
-def test_a_cry_is_told_whose_case_is_open_since_before_anybody_was_on_duty(
-    world: World, campaign: int
-) -> None:
+def test_a_cry_is_told_whose_case_is_open_since_before_anybody_was_on_duty(world, campaign):
     on_page = world.recipient(number(15), campaign).id
     world.do(receive_page_message, on_page, CRY, now=world.now - timedelta(days=15))
     duty(world)
@@ -340,7 +316,7 @@ def test_a_cry_is_told_whose_case_is_open_since_before_anybody_was_on_duty(
     assert tell(world, world.now) == 1
 
 
-def test_nobody_is_said_to_have_been_told_who_was_not(world: World, campaign: int) -> None:
+def test_nobody_is_said_to_have_been_told_who_was_not(world, campaign):
     duty(world, duty_contacts=("truc@loa.example",), smtp_url="")
     say(world, CRY)
     assert tell(world, world.now) == 0
@@ -353,9 +329,7 @@ def test_nobody_is_said_to_have_been_told_who_was_not(world: World, campaign: in
 
 
 @pytest.mark.parametrize("on_duty", ["a mailbox that is gone", "a server that is away"])
-def test_those_who_stand_in_are_told_where_nobody_on_duty_can_be(
-    world: World, campaign: int, box: MailServer, on_duty: str
-) -> None:
+def test_those_who_stand_in_are_told_where_nobody_on_duty_can_be(world, campaign, box, on_duty):
     contact = "nobody@loa.example" if on_duty == "a mailbox that is gone" else "http://127.0.0.1:9/duty"
     duty(world, duty_contacts=(contact,), smtp_url=box.url)
     say(world, CRY)
@@ -366,9 +340,7 @@ def test_those_who_stand_in_are_told_where_nobody_on_duty_can_be(
     assert (case.alerted_at, case.escalated_at) == (None, world.now + URGENT_WAITS)
 
 
-def test_a_mailbox_on_duty_that_is_gone_is_tried_ever_less_often(
-    world: World, campaign: int, box: MailServer
-) -> None:
+def test_a_mailbox_on_duty_that_is_gone_is_tried_ever_less_often(world, campaign, box):
     duty(world, duty_contacts=("nobody@loa.example",), stand_in_contacts=(), smtp_url=box.url)
     say(world, CRY)
     tried = [
@@ -379,8 +351,8 @@ def test_a_mailbox_on_duty_that_is_gone_is_tried_ever_less_often(
 
 
 def test_a_new_cry_is_told_though_hundreds_of_before_wait_for_a_mailbox_that_is_gone(
-    world: World, campaign: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    world, campaign, monkeypatch
+):
     duty(world, stand_in_contacts=("nobody@loa.example",), smtp_url="smtp://127.0.0.1:9")
     before = world.now - URGENT_WAITS
     known = {"kind": CaseKind.HELP, "opened_at": before, "urgent_at": before, "alerted_at": before}
@@ -392,9 +364,7 @@ def test_a_new_cry_is_told_though_hundreds_of_before_wait_for_a_mailbox_that_is_
     assert world.cases()[-1].id in told
 
 
-def test_what_asks_for_an_officer_waits_for_one_though_a_later_answer_came_first(
-    world: World, campaign: int
-) -> None:
+def test_what_asks_for_an_officer_waits_for_one_though_a_later_answer_came_first(world, campaign):
     with world.runtime.db.write() as session:
         session.execute(update(Attempt).values(claimed_at=world.in_hours(-5)))
     for index, asked in ((15, "tôi cần giúp"), (16, "cái này có mất tiền không?"), (17, "xyz abc")):
@@ -404,13 +374,13 @@ def test_what_asks_for_an_officer_waits_for_one_though_a_later_answer_came_first
     assert [case.kind for case in world.cases()] == [CaseKind.HELP, CaseKind.QUESTION, CaseKind.UNCLEAR]
 
 
-def test_a_cry_is_taken_back_by_no_word_and_no_press(world: World, campaign: int) -> None:
+def test_a_cry_is_taken_back_by_no_word_and_no_press(world, campaign):
     say(world, CRY)
     say(world, "nhầm", at=world.now + timedelta(minutes=2))
     assert [case.urgent_at for case in world.cases() if case.kind is CaseKind.HELP] == [world.now]
 
 
-def test_a_cry_that_an_officer_joins_to_an_open_case_stays_one(world: World, campaign: int) -> None:
+def test_a_cry_that_an_officer_joins_to_an_open_case_stays_one(world, campaign):
     say(world, "can giup cai dat")
     with world.runtime.db.write() as session:
         reply = session.merge(say(world, "alo alo", at=world.now + timedelta(minutes=1)))

@@ -16,7 +16,6 @@ from outreach.accounts import notices
 from outreach.core.mail import send_mail
 from outreach.models.accounts import MailedNotice, NoticeKind, User
 from outreach.models.contacts import Upload, UploadState
-from tests.support.mail_server import MailServer
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, World, number
 
@@ -25,7 +24,7 @@ K = NoticeKind
 
 
 @pytest.fixture
-def box(world: World, box: MailServer) -> MailServer:
+def box(world, box):
     world.use(smtp_url=box.url)
     return box
 

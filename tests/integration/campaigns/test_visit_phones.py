@@ -109,7 +109,7 @@ Phones = Callable[..., VisitPhone]
 
 
 @pytest.fixture
-def sheet(world: World) -> int:
+def sheet(world):
     """A sheet of four with phones, 2 and 3 sharing one, and one without."""
     world.add_people(3)
     world.add_person("A Thun con", number(2))
@@ -121,7 +121,7 @@ def sheet(world: World) -> int:
 
 
 @pytest.fixture
-def phones(world: World, client: FlaskClient, sheet: int) -> Phones:
+def phones(world, client, sheet):
     count = iter(range(900, 999))
 
     def open_phone(name: str = "A Lăng", *, is_given: bool = True) -> VisitPhone:
@@ -236,9 +236,7 @@ def test_a_phone_carries_its_own_sheets_by_house_and_numbers_only_to_call(world,
     assert mine == [{"rows": 5, "numbers": 0}, {"rows": 5, "numbers": 1}]
 
 
-def test_a_number_that_is_a_stranger_s_is_on_no_phone_and_no_sheet(
-    world: World, sheet: int, phones: Phones
-) -> None:
+def test_a_number_that_is_a_stranger_s_is_on_no_phone_and_no_sheet(world, sheet, phones):
     with world.runtime.db.write() as session:
         ids = {each.e164: each.id for each in session.scalars(select(Phone))}
         wrong = session.get_one(Phone, ids[number(0)])
@@ -545,7 +543,7 @@ def test_the_office_sees_how_far_each_officer_is_and_who_needs_help(world, sheet
     assert number(900) not in page
 
 
-def test_few_people_of_a_health_campaign_are_no_difference_to_the_others_of_an_officer() -> None:
+def test_few_people_of_a_health_campaign_are_no_difference_to_the_others_of_an_officer():
     of_health, other = VisitCounts([1], people=2, help=1), VisitCounts([2], people=10, help=3)
     assert add_up([of_health, other], hidden={1}).help is None
     assert add_up([of_health, other], hidden=set()).help == 4

@@ -33,7 +33,7 @@ from outreach.models.accounts import AuditEvent, AuditValues, Role
 from outreach.models.contacts import ContactPhone, Phone, SuppressionReason
 from outreach.rules.errors import NotAllowed, WrongState
 from outreach.rules.gateway import Cause
-from outreach.rules.quiet_days import NO_DAYS, QuietDays
+from outreach.rules.quiet_days import NO_DAYS
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.wishes import opt_out
@@ -47,7 +47,7 @@ _A = CampaignAction
 
 
 @pytest.fixture
-def storm(world: World) -> World:
+def storm(world):
     """Ten people: 1 opted out, 2 is in the do-not-call register, 3 is reported dead, 4 objected to the processing."""
     world.now = NIGHT
     world.add_people(10)
@@ -94,9 +94,7 @@ def approve_twice(world: World, campaign_id: int) -> None:
     world.sweep(at=NIGHT)
 
 
-def claim_at(
-    world: World, moment: datetime, *, limit: int = 100, quiet: QuietDays = NO_DAYS
-) -> list[list[str]]:
+def claim_at(world, moment, *, limit=100, quiet=NO_DAYS):
     """What one round over all streams claims then, as a live gateway would; the numbers by stream, in order."""
     settings: Settings = world.runtime.settings
     claimed = []
@@ -124,9 +122,7 @@ def all_but(*without: int) -> list[str]:
 
 
 @both_databases
-def test_a_storm_warning_leaves_at_two_at_night_while_an_ordinary_campaign_keeps_its_hours(
-    storm: World,
-) -> None:
+def test_a_storm_warning_leaves_at_two_at_night_while_an_ordinary_campaign_keeps_its_hours(storm):
     ordinary = storm.launch(cap_per_day=1)
     with storm.runtime.db.write() as session:
         session.execute(update(Outbox).values(not_before=NIGHT))
@@ -168,9 +164,7 @@ def told_in_the_audit(world: World) -> list[str]:
 
 
 @both_databases
-def test_only_the_setting_and_a_legal_basis_let_a_warning_pass_opt_outs_and_never_to_the_dead(
-    storm: World,
-) -> None:
+def test_only_the_setting_and_a_legal_basis_let_a_warning_pass_opt_outs_and_never_to_the_dead(storm):
     warning = storm.draft(urgent={"reason": STORM, "basis": BASIS})
     with refuses(WrongState, says="URGENT_PASSES_OPT_OUTS"):
         press(storm, warning, _A.SUBMIT, AUTHOR)
@@ -198,7 +192,7 @@ def test_only_the_setting_and_a_legal_basis_let_a_warning_pass_opt_outs_and_neve
 
 
 @both_databases
-def test_what_was_claimed_is_held_back_for_an_opt_out_on_the_persons_other_number(world: World) -> None:
+def test_what_was_claimed_is_held_back_for_an_opt_out_on_the_persons_other_number(world):
     world.add_person("Y Mot", number(0), number(7))
     world.add_person("Y Hai", number(1))
     world.launch()
@@ -220,7 +214,7 @@ def warned(world: World) -> list[dict[str, int]]:
     return list(world.all(select(AuditEvent.details).where(AuditEvent.action == "campaign.warn")))
 
 
-def test_the_setting_alone_passes_nothing_and_turned_off_again_it_holds_what_waits(storm: World) -> None:
+def test_the_setting_alone_passes_nothing_and_turned_off_again_it_holds_what_waits(storm):
     with_setting(storm, urgent_passes_opt_outs=True)
     plain = storm.draft(name="Không căn cứ", urgent={"reason": STORM})
     approve_twice(storm, plain)
@@ -234,7 +228,7 @@ def test_the_setting_alone_passes_nothing_and_turned_off_again_it_holds_what_wai
         assert len(session.scalars(skipped).all()) == 2
 
 
-def test_a_warning_does_not_pause_because_phones_are_off_in_the_storm(world: World) -> None:
+def test_a_warning_does_not_pause_because_phones_are_off_in_the_storm(world):
     world.add_people(120)
     world.officer(SECOND, Role.APPROVER)
     warning = world.draft(name="Bão", text="Bao so 9", unaccented=True, urgent={"reason": STORM})
@@ -252,7 +246,7 @@ def test_a_warning_does_not_pause_because_phones_are_off_in_the_storm(world: Wor
     assert fail(60, 60, Cause.BLOCKED) == CampaignState.PAUSED
 
 
-def test_many_answers_hold_seconds_of_their_senders_pace_and_a_warning_overtakes_them(world: World) -> None:
+def test_many_answers_hold_seconds_of_their_senders_pace_and_a_warning_overtakes_them(world):
     world.add_people(60)
     world.officer(SECOND, Role.APPROVER)
     world.add(Sender(name="MTTQ", pace=2))
@@ -277,9 +271,7 @@ def test_many_answers_hold_seconds_of_their_senders_pace_and_a_warning_overtakes
     assert claim_most()[0].claim.kind == MessageKind.CONFIRMATION  # more of the warning as seconds pass
 
 
-def test_a_warning_goes_out_within_its_pace_before_what_has_waited_longer(
-    world: World, thorough: bool
-) -> None:
+def test_a_warning_goes_out_within_its_pace_before_what_has_waited_longer(world, thorough):
     phones, per_second = (5000, 500) if thorough else (150, 150)
     world.add_people(phones)
     with world.runtime.db.write() as session:

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -48,14 +47,14 @@ _L = Label
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
+def receiver():
     made = Receiver()
     yield made
     made.close()
 
 
 @pytest.fixture(autouse=True)
-def administrator(world: World) -> None:
+def administrator(world):
     with world.runtime.db.write() as session:
         world.add_officer(session, ADMINISTRATOR, Role.ADMINISTRATOR)
         create_organisation(
@@ -63,9 +62,7 @@ def administrator(world: World) -> None:
         )
 
 
-def listen(
-    world: World, receiver: Receiver, *, organisation: str = "MTTQ", kinds: Sequence[str] = OFFERED
-) -> int:
+def listen(world, receiver, *, organisation="MTTQ", kinds=OFFERED):
     """A subscription of this receiver's; its id."""
     with world.runtime.db.write() as session:
         made = subscribe(
@@ -109,7 +106,7 @@ def line(world: World) -> list[Delivery]:
     return list(world.all(select(Delivery).order_by(Delivery.id)))
 
 
-def test_what_happens_is_told_with_ids_and_labels_alone(world: World, receiver: Receiver) -> None:
+def test_what_happens_is_told_with_ids_and_labels_alone(world, receiver):
     world.add_people(3)
     campaign = world.launch()
     says(world, campaign, 0, _L.NOT_YET)
@@ -145,7 +142,7 @@ def test_what_happens_is_told_with_ids_and_labels_alone(world: World, receiver: 
         assert "A Thun" not in got.text
 
 
-def test_what_is_about_health_names_no_recipient(world: World, receiver: Receiver) -> None:
+def test_what_is_about_health_names_no_recipient(world, receiver):
     world.add_people(1)
     campaign = world.launch(kind="tiem-chung", text="Mời ông/bà đi tiêm. Trả lời 1 hoặc 2.")
     listen(world, receiver)
@@ -161,7 +158,7 @@ def test_what_is_about_health_names_no_recipient(world: World, receiver: Receive
 
 
 @both_databases
-def test_messages_that_came_to_their_end_are_counted_by_batch(world: World, receiver: Receiver) -> None:
+def test_messages_that_came_to_their_end_are_counted_by_batch(world, receiver):
     world.add_people(4)
     listen(world, receiver, kinds=["message.final", "campaign.state"])
     campaign = world.launch()
@@ -178,7 +175,7 @@ def test_messages_that_came_to_their_end_are_counted_by_batch(world: World, rece
     assert states == ["sending"]
 
 
-def test_an_organisation_hears_of_its_own_people_alone(world: World, receiver: Receiver) -> None:
+def test_an_organisation_hears_of_its_own_people_alone(world, receiver):
     world.add_people(2)
     campaign = world.launch()
     listen(world, receiver, organisation="PN")
@@ -189,9 +186,7 @@ def test_an_organisation_hears_of_its_own_people_alone(world: World, receiver: R
     assert receiver.got == []
 
 
-def test_a_receiver_that_was_away_gets_everything_in_order_under_the_same_ids(
-    world: World, receiver: Receiver
-) -> None:
+def test_a_receiver_that_was_away_gets_everything_in_order_under_the_same_ids(world, receiver):
     world.add_people(5)
     campaign = world.launch()
     listen(world, receiver, kinds=["answer.recorded"])
@@ -222,9 +217,7 @@ def test_a_receiver_that_was_away_gets_everything_in_order_under_the_same_ids(
     assert receiver.forged == 0
 
 
-def test_an_event_that_is_refused_lets_the_others_pass_and_fails_after_a_day(
-    world: World, receiver: Receiver
-) -> None:
+def test_an_event_that_is_refused_lets_the_others_pass_and_fails_after_a_day(world, receiver):
     world.add_people(2)
     campaign = world.launch()
     subscription = listen(world, receiver, kinds=["answer.recorded"])
@@ -249,9 +242,7 @@ def test_an_event_that_is_refused_lets_the_others_pass_and_fails_after_a_day(
         assert delete_old_deliveries(session, now=datetime.now(UTC) + timedelta(days=31)) == 2
 
 
-def test_a_receiver_that_is_away_for_a_day_gets_no_more_of_what_is_that_old(
-    world: World, receiver: Receiver
-) -> None:
+def test_a_receiver_that_is_away_for_a_day_gets_no_more_of_what_is_that_old(world, receiver):
     world.add_people(3)
     campaign = world.launch()
     listen(world, receiver, kinds=["answer.recorded"])
@@ -268,7 +259,7 @@ def test_a_receiver_that_is_away_for_a_day_gets_no_more_of_what_is_that_old(
     assert [each.state.value for each in line(world)] == ["failed", "failed", "waiting"]
 
 
-def test_a_receiver_that_is_gone_ends_its_subscription(world: World, receiver: Receiver) -> None:
+def test_a_receiver_that_is_gone_ends_its_subscription(world, receiver):
     subscription = listen(world, receiver)
     user = world.user(ADMINISTRATOR)
     send_ping(world.runtime, subscription, user=user, now=datetime.now(UTC))
@@ -280,9 +271,7 @@ def test_a_receiver_that_is_gone_ends_its_subscription(world: World, receiver: R
     assert world.one(select(Subscription)).ended_at
 
 
-def test_a_worker_killed_in_between_is_followed_by_one_that_sends_the_same_again(
-    world: World, receiver: Receiver
-) -> None:
+def test_a_worker_killed_in_between_is_followed_by_one_that_sends_the_same_again(world, receiver):
     world.add_people(3)
     campaign = world.launch()
     listen(world, receiver, kinds=["answer.recorded"])
@@ -310,7 +299,7 @@ def test_a_worker_killed_in_between_is_followed_by_one_that_sends_the_same_again
 
 
 @both_databases
-def test_two_workers_never_work_on_one_receiver_at_once(world: World, receiver: Receiver) -> None:
+def test_two_workers_never_work_on_one_receiver_at_once(world, receiver):
     world.add_people(4)
     campaign = world.launch()
     listen(world, receiver, kinds=["answer.recorded"])
@@ -330,7 +319,7 @@ def test_two_workers_never_work_on_one_receiver_at_once(world: World, receiver: 
 
 
 @both_databases
-def test_an_answer_whose_transaction_ends_late_is_not_passed_over(world: World, receiver: Receiver) -> None:
+def test_an_answer_whose_transaction_ends_late_is_not_passed_over(world, receiver):
     if not world.runtime.db.is_postgresql:
         return  # SQLite has one writer: no number is given before another's transaction has ended
     world.add_people(2)
@@ -364,7 +353,7 @@ def test_an_answer_whose_transaction_ends_late_is_not_passed_over(world: World, 
     assert [got.event["data"]["answer"] for got in receiver.got] == [first, second]
 
 
-def test_no_name_leads_a_webhook_into_this_machine_in_production(world: World, receiver: Receiver) -> None:
+def test_no_name_leads_a_webhook_into_this_machine_in_production(world, receiver):
     subscription = listen(world, receiver)
     send_ping(world.runtime, subscription, user=world.user(ADMINISTRATOR), now=datetime.now(UTC))
     world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, app_env="production"))
@@ -381,7 +370,7 @@ def test_no_name_leads_a_webhook_into_this_machine_in_production(world: World, r
         asyncio.run(look_up(True))
 
 
-def test_nothing_is_read_where_nobody_listens(world: World, receiver: Receiver) -> None:
+def test_nothing_is_read_where_nobody_listens(world, receiver):
     world.add_people(1)
     campaign = world.launch()
     subscription = listen(world, receiver, kinds=["answer.recorded"])
@@ -395,9 +384,7 @@ def test_nothing_is_read_where_nobody_listens(world: World, receiver: Receiver) 
     assert [got.event["data"]["label"] for got in receiver.got] == ["not_yet"]
 
 
-def test_a_report_that_a_merge_withdrew_is_told_again_once_it_is_taken_apart(
-    world: World, receiver: Receiver
-) -> None:
+def test_a_report_that_a_merge_withdrew_is_told_again_once_it_is_taken_apart(world, receiver):
     one, two = world.add_person("A Thun", number(1)), world.add_person("A Thun Kđăm", number(2))
     listen(world, receiver)
     campaign = world.launch()
@@ -432,9 +419,7 @@ def settle(world: World, state: AttemptState) -> None:
         apply_reports(session, reports, now=datetime.now(UTC), secret_key=world.keys.secret_key)
 
 
-def test_what_final_counts_add_up_to_is_what_they_say(
-    world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_final_counts_add_up_to_is_what_they_say(world, receiver, monkeypatch):
     """Also where a late report takes a message out of a state, and where a second wave follows after weeks."""
     monkeypatch.setattr(collect_events_module, "FINALS_EVERY", timedelta())
     world.add_people(3)
@@ -460,7 +445,7 @@ def test_what_final_counts_add_up_to_is_what_they_say(
     assert {each["campaign"] for each in finals} == {campaign}
 
 
-def test_who_subscribes_while_a_round_runs_is_not_refused(world: World, receiver: Receiver) -> None:
+def test_who_subscribes_while_a_round_runs_is_not_refused(world, receiver):
     subscription = listen(world, receiver)
     end_subscription(world.runtime, subscription, user=world.user(ADMINISTRATOR), now=datetime.now(UTC))
     with ThreadPoolExecutor(1) as pool, world.runtime.db.write() as session:
@@ -471,9 +456,7 @@ def test_who_subscribes_while_a_round_runs_is_not_refused(world: World, receiver
         assert waiting.result(timeout=10) > subscription
 
 
-def test_an_answer_of_before_that_is_entered_after_the_subscription_is_told(
-    world: World, receiver: Receiver
-) -> None:
+def test_an_answer_of_before_that_is_entered_after_the_subscription_is_told(world, receiver):
     world.add_people(1)
     campaign = world.launch()
     listen(world, receiver, kinds=["answer.recorded"])
@@ -486,9 +469,7 @@ def test_an_answer_of_before_that_is_entered_after_the_subscription_is_told(
     assert [got.kind for got in receiver.got] == ["answer.recorded"]
 
 
-def test_a_withdrawal_is_told_once_however_often_the_person_answers_later(
-    world: World, receiver: Receiver
-) -> None:
+def test_a_withdrawal_is_told_once_however_often_the_person_answers_later(world, receiver):
     world.add_people(1)
     campaign = world.launch()
     for label in (_L.INSTALLED, _L.REFUSE):
@@ -499,9 +480,7 @@ def test_a_withdrawal_is_told_once_however_often_the_person_answers_later(
     assert receiver.got == []
 
 
-def test_an_install_that_an_answer_of_hours_ago_withdraws_is_told_as_withdrawn(
-    world: World, receiver: Receiver
-) -> None:
+def test_an_install_that_an_answer_of_hours_ago_withdraws_is_told_as_withdrawn(world, receiver):
     world.add_people(1)
     campaign = world.launch()
     listen(world, receiver, kinds=["install.reported", "install.withdrawn"])
@@ -515,9 +494,7 @@ def test_an_install_that_an_answer_of_hours_ago_withdraws_is_told_as_withdrawn(
     assert [got.kind for got in receiver.got] == ["install.reported", "install.withdrawn"]
 
 
-def test_an_install_withdrawn_before_it_could_be_read_is_told_before_its_withdrawal(
-    world: World, receiver: Receiver
-) -> None:
+def test_an_install_withdrawn_before_it_could_be_read_is_told_before_its_withdrawal(world, receiver):
     """Else a receiver that adds up the events would count it for ever."""
     if not world.runtime.db.is_postgresql:
         return  # SQLite has one writer
@@ -537,8 +514,6 @@ def test_an_install_withdrawn_before_it_could_be_read_is_told_before_its_withdra
 
 
 @both_databases
-def test_of_two_who_subscribe_first_at_the_same_moment_neither_is_refused(
-    world: World, receiver: Receiver
-) -> None:
+def test_of_two_who_subscribe_first_at_the_same_moment_neither_is_refused(world, receiver):
     first = partial(listen, world, receiver)
     assert len(set(at_once(first, first))) == 2

@@ -1,7 +1,6 @@
 """An Android phone as the gateway: what each of its answers means, and a campaign from launch to reports over it."""
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -24,20 +23,20 @@ from outreach.rules.gateway import (
 )
 from outreach.runtime import open_runtime
 from outreach.sms.android import AndroidGateway, MessageIds
-from tests.support.phone_server import LOGIN, PASSWORD, PhoneServer, running_phone
-from tests.support.world import World, number
+from tests.support.phone_server import LOGIN, PASSWORD, running_phone
+from tests.support.world import number
 
 SECRET = "tests-only-" + "k" * 32
 
 
 @pytest.fixture
-def phone() -> Iterator[PhoneServer]:
+def phone():
     with running_phone() as running:
         yield running
 
 
 @pytest.fixture
-def over_phone(phone: PhoneServer) -> Settings:
+def over_phone(phone):
     return Settings.from_env(
         {
             "APP_ENV": "test",
@@ -77,9 +76,7 @@ def look(settings: Settings, attempt_id: int) -> list[ListedMessage]:
     return asyncio.run(once())
 
 
-def test_a_message_arrives_with_an_id_of_ours_and_is_found_by_it(
-    over_phone: Settings, phone: PhoneServer
-) -> None:
+def test_a_message_arrives_with_an_id_of_ours_and_is_found_by_it(over_phone, phone):
     name = MessageIds(SECRET).name(7)
     assert len(name) <= 36  # what the app's database holds
     assert send(over_phone) == Accepted(name, DeliveryStatus.ACCEPTED)
@@ -104,17 +101,13 @@ def test_a_message_arrives_with_an_id_of_ours_and_is_found_by_it(
         (502, OutcomeUnknown("502")),
     ],
 )
-def test_each_answer_is_an_outcome(
-    over_phone: Settings, phone: PhoneServer, fault: int, outcome: Outcome
-) -> None:
+def test_each_answer_is_an_outcome(over_phone, phone, fault, outcome):
     phone.faults = [fault]
     assert send(over_phone) == outcome
     assert phone.asked == 1  # nothing is repeated here
 
 
-def test_what_nobody_saw_is_unseen_and_what_never_left_waits(
-    over_phone: Settings, phone: PhoneServer
-) -> None:
+def test_what_nobody_saw_is_unseen_and_what_never_left_waits(over_phone, phone):
     phone.faults = [0]
     assert isinstance(send(over_phone), OutcomeUnknown)
     assert len(look(over_phone, 7)) == 1
@@ -134,9 +127,7 @@ def test_what_nobody_saw_is_unseen_and_what_never_left_waits(
         {"phone_api_base_url": "https://phone.loa.example"},
     ],
 )
-def test_a_phone_is_live_wherever_its_server_stands_and_gets_no_sample_number(
-    over_phone: Settings, phone: PhoneServer, changes: dict[str, str]
-) -> None:
+def test_a_phone_is_live_wherever_its_server_stands_and_gets_no_sample_number(over_phone, phone, changes):
     assert not over_phone.is_live
     live = replace(over_phone, **changes)  # type: ignore[arg-type]
     assert live.is_live
@@ -144,9 +135,7 @@ def test_a_phone_is_live_wherever_its_server_stands_and_gets_no_sample_number(
     assert phone.asked == 0
 
 
-def test_a_campaign_goes_over_the_phone_and_a_lost_answer_is_found_again(
-    world: World, over_phone: Settings, phone: PhoneServer
-) -> None:
+def test_a_campaign_goes_over_the_phone_and_a_lost_answer_is_found_again(world, over_phone, phone):
     world.add_people(3)
     base = world.runtime.settings
     world.runtime = open_runtime(

@@ -14,12 +14,11 @@ from outreach.core.job_queue import DEFAULT, open_queue
 from outreach.core.mail import send_mail
 from outreach.models.accounts import Role
 from outreach.use_cases import enqueue_approval_mail
-from tests.support.mail_server import MailServer
 from tests.support.world import APPROVER, AUTHOR, World
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
+def database_url(sqlite_url):
     return sqlite_url
 
 
@@ -115,7 +114,7 @@ def test_an_approver_whose_server_puts_the_mail_off_gets_it_later(world, box):
 
 
 @pytest.fixture
-def asked(world: World, box: MailServer) -> tuple[MailServer, int]:
+def asked(world, box):
     """A campaign that two approvers are asked about, and the mail server."""
     world.use(smtp_url=box.url)
     world.officer("hai@loa.example", Role.APPROVER)

@@ -1,7 +1,6 @@
 """The audit is a chain: whoever changes, removes or adds an entry behind its back is found out."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +12,6 @@ from sqlalchemy import func, select, text
 from outreach.accounts import audit
 from outreach.accounts.audit import Anchor, check_audit, is_due, read_head, read_outside_heads, send_head
 from outreach.core.db import Database
-from outreach.core.settings import Settings
 from outreach.models.accounts import AuditEvent, AuditValues
 from outreach.rules.audit_chain import ChainBreak, ChainFault
 from outreach.rules.errors import BadInput
@@ -25,7 +23,7 @@ NOW = datetime(2020, 8, 12, 3, 4, 5, 678, tzinfo=UTC)
 
 
 @pytest.fixture
-def db(database_url: str) -> Iterator[Database]:
+def db(database_url):
     opened = Database(database_url.replace("postgresql://", "postgresql+psycopg://"))
     yield opened
     opened.close()
@@ -202,7 +200,7 @@ def test_erasing_the_values_leaves_the_chain_whole_and_no_way_to_guess_them(db):
 
 
 @pytest.fixture
-def keyed(settings: Settings, tmp_path: Path) -> Iterator[Runtime]:
+def keyed(settings, tmp_path):
     """An installation whose log's end goes into a file."""
     opened = open_runtime(replace(settings, audit_head_to=(f"file:{tmp_path / 'heads.txt'}",)))
     yield opened

@@ -1,6 +1,6 @@
 """What the database refuses by itself, whatever the code above it does."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +29,7 @@ NOW = datetime(2020, 8, 18, 9, tzinfo=UTC)
 
 
 @pytest.fixture
-def db(database_url: str) -> Iterator[Database]:
+def db(database_url):
     opened = Database(database_url.replace("postgresql://", "postgresql+psycopg://"))
     upgrade(opened)
     yield opened

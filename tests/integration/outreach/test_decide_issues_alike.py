@@ -1,7 +1,6 @@
 """One word for all rows of a file that wait for the same reason, and back again as if it had never been said."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,7 +62,7 @@ def names_on_record(world: World) -> set[tuple[str, str]]:
 
 
 @pytest.fixture
-def waiting(world: World, tmp_path: Path) -> World:
+def waiting(world, tmp_path):
     """Four numbers in doubt, two of one person and one of somebody known; two changed names; another file's doubt."""
     known = (f"1,Nguyễn Thị Hoa,,,,{local(1)}", f"2,Trần Văn Đức,,,,{local(2)}", "3,Y Rơ,,,,0905000129")
     bring(world, write(tmp_path, *known))

@@ -3,7 +3,6 @@
 import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +37,7 @@ def settings_of(gateway: str, world: World) -> dict[str, Any]:
 
 
 @pytest.fixture
-def gateway(world: World, request: pytest.FixtureRequest) -> Iterator[str]:
+def gateway(world, request):
     """The gateway's name; the world sends by it, and the web takes its callbacks."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         settings = replace(
@@ -87,7 +86,7 @@ def states(world: World) -> dict[AttemptState, int]:
     [(gateway, case) for case, (_, _, gateways) in CASES.items() for gateway in sorted(gateways)],
     indirect=["gateway"],
 )
-def test_gateway_passes_the_case(world: World, gateway: str, case: str) -> None:
+def test_gateway_passes_the_case(world, gateway, case):
     faults, expected, _ = CASES[case]
     world.add_people(3)
     world.launch(text=LONG)

@@ -28,7 +28,7 @@ ANSWERS = [
 
 
 @pytest.fixture
-def profile(tmp_path: Path) -> Path:
+def profile(tmp_path):
     """The profile as it stands in the guide, in a file."""
     guide = (ROOT / "docs" / "gateways.md").read_text("utf-8")
     (example,) = re.findall(
@@ -68,9 +68,7 @@ def send(profile: Path, answer: dict[str, Any]) -> tuple[Outcome, dict[str, Any]
 
 
 @pytest.mark.parametrize(("answer", "outcome"), ANSWERS, ids=lambda each: json.dumps(each, default=str)[:40])
-def test_the_example_sends_and_reads_the_answer(
-    profile: Path, answer: dict[str, Any], outcome: Outcome
-) -> None:
+def test_the_example_sends_and_reads_the_answer(profile, answer, outcome):
     found, asked = send(profile, answer)
     assert found == outcome
     assert (asked["to"], asked["text"], asked["token"]) == (TO.removeprefix("+"), BODY, "khoa")
@@ -78,7 +76,7 @@ def test_the_example_sends_and_reads_the_answer(
     assert "/webhooks/aggregator/" in asked["call"]
 
 
-def test_the_example_waits_for_a_busy_provider_and_reads_its_reports(profile: Path) -> None:
+def test_the_example_waits_for_a_busy_provider_and_reads_its_reports(profile):
     assert isinstance(send(profile, {"result": "BUSY"})[0], Throttled)
     found = [
         read_report(load_profile(str(profile)), {"state": state}) for state in ("arrived", "dead", "new")

@@ -1,6 +1,6 @@
 """A list imported by the command is an upload like the page's: shown, undone there, and finished after a kill."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,9 +54,7 @@ def test_parents_of_one_row_are_two_people_the_one_without_a_number_to_be_visite
         assert len(people) == count(world, Contact) == 4
 
 
-def fail_in_the_second_part(
-    monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
-) -> Callable[[], None]:
+def fail_in_the_second_part(monkeypatch, error):
     """Store three rows at a time, and fail before the second three. Returns what ends this."""
     store, parts = process_upload.store_rows, iter((True, False))
 

@@ -43,11 +43,11 @@ from tests.support.lists import (
 )
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone, opt_out
-from tests.support.world import World, number
+from tests.support.world import number
 
 
 @pytest.fixture
-def office(world: World) -> World:
+def office(world):
     world.do(load_areas, UNITS)
     return world
 

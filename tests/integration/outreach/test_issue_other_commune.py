@@ -22,7 +22,7 @@ MAR, LA, UI = "23512", "23524", "23509"
 
 
 @pytest.fixture
-def office(world: World, tmp_path: Path) -> World:
+def office(world, tmp_path):
     """Y Hlan lives in Đắk Mar; another list says Đắk La."""
     world.do(load_areas, UNITS)
     bring(world, write(tmp_path, f"1,Y Hlan,1990,Thôn 1,Đắk Mar,{local(1)}"))

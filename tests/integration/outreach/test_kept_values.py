@@ -28,7 +28,7 @@ HEADER = "Họ và tên,Xã/phường,SĐT,{giờ hẹn},{nơi hẹn}"
 
 
 @pytest.fixture
-def office(world: World) -> World:
+def office(world):
     world.do(load_areas, UNITS)
     return world
 

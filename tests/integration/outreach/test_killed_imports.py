@@ -1,6 +1,5 @@
 """A worker of imports killed in the middle of a file: another one goes on, and nobody is there twice."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import BytesIO
 from itertools import count, islice
@@ -9,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from outreach.core.settings import Settings
 from outreach.imports.process_upload import UploadContext, process_upload
 from outreach.imports.uploads import confirm_upload, receive_upload
 from outreach.models.contacts import Contact, ContactPhone, ListImport, Membership, Phone, Upload, UploadState
@@ -28,7 +26,7 @@ PEOPLE = 25_000  # three chunks
 
 
 @pytest.fixture
-def processes(settings: Settings) -> Iterator[QuickProcesses]:
+def processes(settings):
     made = QuickProcesses(settings)
     yield made
     made.stop()

@@ -13,13 +13,13 @@ from outreach.places.areas import load_areas
 from outreach.places.unit_days import installation_gazetteer
 from tests.support.lists import UNITS, bring, directory, local, people, write
 from tests.support.servers import both_databases
-from tests.support.world import World, number
+from tests.support.world import number
 
 pytestmark = both_databases
 
 
 @pytest.fixture
-def office(world: World) -> World:
+def office(world):
     world.do(load_areas, UNITS)
     return world
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=Tr
 
 
 @pytest.fixture
-def pooled(database_url, servers_folder) -> Iterator[Database]:
+def pooled(database_url, servers_folder):
     program = shutil.which("pgbouncer") or pytest.skip("no pgbouncer: apt-get install pgbouncer")
     server, port = make_url(database_url), find_port()
     (servers_folder / "userlist.txt").write_text('"postgres" ""\n')

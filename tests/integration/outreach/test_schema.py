@@ -1,7 +1,6 @@
 """The database's shape: migrations there and back, and the same as the models."""
 
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -25,7 +24,7 @@ from outreach.rules.errors import WrongState
 
 
 @pytest.fixture(autouse=True, scope="module")
-def migrations_read_once() -> Iterator[None]:
+def migrations_read_once():
     """Alembic reads all files of migrations at each step, which takes three fifths of a walk through them."""
     scripts = ScriptDirectory(str(schema._MIGRATIONS))
     with pytest.MonkeyPatch.context() as patch:
@@ -34,14 +33,14 @@ def migrations_read_once() -> Iterator[None]:
 
 
 @pytest.fixture
-def empty(empty_database_url: str) -> Iterator[Database]:
+def empty(empty_database_url):
     db = Database(empty_database_url.replace("postgresql://", "postgresql+psycopg://"))
     yield db
     db.close()
 
 
 @pytest.fixture
-def db(empty: Database) -> Database:
+def db(empty):
     upgrade(empty)
     return empty
 

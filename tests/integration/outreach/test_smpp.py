@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -33,7 +32,7 @@ LONG = "Kính mời ông/bà cài đặt ứng dụng Bluezone để bảo vệ 
 
 
 @pytest.fixture
-def over_smpp(world: World) -> World:
+def over_smpp(world):
     settings = replace(
         world.runtime.settings,
         sms_gateway="smpp",
@@ -60,7 +59,7 @@ def gateway_of(world: World, **settings: object) -> SmppGateway:
     return SmppGateway(replace(world.runtime.settings, **settings), take)  # type: ignore[arg-type]
 
 
-def test_messages_are_delivered_by_receipts_in_another_base(over_smpp: World) -> None:
+def test_messages_are_delivered_by_receipts_in_another_base(over_smpp):
     over_smpp.add_people(4)
     over_smpp.launch()
     over_smpp.send()
@@ -71,9 +70,7 @@ def test_messages_are_delivered_by_receipts_in_another_base(over_smpp: World) ->
         assert session.scalar(select(func.count()).select_from(Incident)) == 0
 
 
-def test_messages_go_by_tls_to_a_centre_whose_certificate_is_trusted(
-    over_smpp: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_messages_go_by_tls_to_a_centre_whose_certificate_is_trusted(over_smpp, tmp_path, monkeypatch):
     certificate, context = make_certificate(tmp_path)
     line = Line(over_smpp.simulator.smpp_url, tls=context)
 
@@ -95,7 +92,7 @@ def test_messages_go_by_tls_to_a_centre_whose_certificate_is_trusted(
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.6])
-def test_long_message_goes_in_parts_and_is_delivered_with_the_last(over_smpp: World, factor: float) -> None:
+def test_long_message_goes_in_parts_and_is_delivered_with_the_last(over_smpp, factor):
     over_smpp.add_people(2)
     campaign = over_smpp.launch(text=LONG)
     over_smpp.change(Campaign, campaign, segment_factor=factor)  # another gateway charges more
@@ -107,7 +104,7 @@ def test_long_message_goes_in_parts_and_is_delivered_with_the_last(over_smpp: Wo
     assert all(body.startswith(LONG[:80]) for body in bodies)
 
 
-def test_what_never_arrived_is_put_to_a_person_and_not_sent_again(over_smpp: World) -> None:
+def test_what_never_arrived_is_put_to_a_person_and_not_sent_again(over_smpp):
     over_smpp.add_people(3)
     campaign = over_smpp.launch()
     over_smpp.simulator.faults(rate_cut_before=1.0)
@@ -122,7 +119,7 @@ def test_what_never_arrived_is_put_to_a_person_and_not_sent_again(over_smpp: Wor
     assert sorted(over_smpp.sent_to()) == [number(i) for i in range(3)]
 
 
-def test_who_comes_next_when_a_connection_is_cut_waits_for_the_new_one(over_smpp: World) -> None:
+def test_who_comes_next_when_a_connection_is_cut_waits_for_the_new_one(over_smpp):
     over_smpp.simulator.faults(rate_cut_before=1.0)
 
     async def job() -> list[Outcome]:
@@ -136,7 +133,7 @@ def test_who_comes_next_when_a_connection_is_cut_waits_for_the_new_one(over_smpp
     assert asyncio.run(job()) == [OutcomeUnknown("ConnectionCut")] * 8
 
 
-def test_replies_are_taken_in_while_nothing_is_sent(over_smpp: World) -> None:
+def test_replies_are_taken_in_while_nothing_is_sent(over_smpp):
     over_smpp.add_people(2)
     over_smpp.launch()
     over_smpp.send()
@@ -168,7 +165,7 @@ def test_replies_are_taken_in_while_nothing_is_sent(over_smpp: World) -> None:
     assert ("TC", Label.OPT_OUT) in replies
 
 
-def test_what_could_not_be_stored_is_not_answered_and_comes_again(over_smpp: World) -> None:
+def test_what_could_not_be_stored_is_not_answered_and_comes_again(over_smpp):
     taken: list[InboxItem] = []
     tries: list[int] = []
 
@@ -191,7 +188,7 @@ def test_what_could_not_be_stored_is_not_answered_and_comes_again(over_smpp: Wor
     assert len({item.gateway_id for item in taken if isinstance(item, InboundMessage)}) == 1
 
 
-def test_outcomes_of_requests(over_smpp: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outcomes_of_requests(over_smpp, monkeypatch):
     monkeypatch.setattr(smpp, "WAIT_FOR_BIND_S", 0.2)
     message = OutboundMessage(1, number(1), "LOA", "xin chao")
 
@@ -214,7 +211,7 @@ def test_outcomes_of_requests(over_smpp: World, monkeypatch: pytest.MonkeyPatch)
     assert len(over_smpp.simulator.ledger()) == 1
 
 
-def test_transmitter_and_receiver_are_two_connections(over_smpp: World) -> None:
+def test_transmitter_and_receiver_are_two_connections(over_smpp):
     over_smpp.runtime = replace(
         over_smpp.runtime, settings=replace(over_smpp.runtime.settings, smpp_bind="pair")
     )
@@ -224,7 +221,7 @@ def test_transmitter_and_receiver_are_two_connections(over_smpp: World) -> None:
     over_smpp.listen_until(lambda: states(over_smpp) == {AttemptState.DELIVERED: 2})
 
 
-def test_long_message_goes_whole_where_the_centre_splits_it(over_smpp: World) -> None:
+def test_long_message_goes_whole_where_the_centre_splits_it(over_smpp):
     over_smpp.runtime = replace(
         over_smpp.runtime, settings=replace(over_smpp.runtime.settings, smpp_long="payload")
     )
@@ -238,7 +235,7 @@ def test_long_message_goes_whole_where_the_centre_splits_it(over_smpp: World) ->
 OTHER_TEXT = "Mai họp thôn, mời ông/bà: {link}"
 
 
-def test_a_centre_that_counts_its_ids_anew_throws_no_answer_away(over_smpp: World) -> None:
+def test_a_centre_that_counts_its_ids_anew_throws_no_answer_away(over_smpp):
     over_smpp.add_people(5)
     over_smpp.launch()
     over_smpp.send()
@@ -253,9 +250,7 @@ def test_a_centre_that_counts_its_ids_anew_throws_no_answer_away(over_smpp: Worl
         assert session.scalar(select(func.count()).select_from(Incident)) == 0
 
 
-def test_what_never_arrived_is_settled_by_no_receipt_of_another_system_or_of_our_next_message(
-    over_smpp: World,
-) -> None:
+def test_what_never_arrived_is_settled_by_no_receipt_of_another_system_or_of_our_next_message(over_smpp):
     over_smpp.add_people(4)
     over_smpp.launch()
     over_smpp.simulator.faults(rate_cut_before=1.0)
@@ -270,7 +265,7 @@ def test_what_never_arrived_is_settled_by_no_receipt_of_another_system_or_of_our
     assert states(over_smpp) == ended
 
 
-def test_a_receipt_that_repeats_our_reference_settles_what_no_answer_was_seen_of(over_smpp: World) -> None:
+def test_a_receipt_that_repeats_our_reference_settles_what_no_answer_was_seen_of(over_smpp):
     over_smpp.add_people(2)
     over_smpp.launch(text="{link}")  # nothing that a quotation would show
     over_smpp.simulator.faults(rate_timeout=1.0, timeout_s=1, gives_reference=True)
@@ -278,7 +273,7 @@ def test_a_receipt_that_repeats_our_reference_settles_what_no_answer_was_seen_of
     over_smpp.listen_until(lambda: states(over_smpp) == {AttemptState.DELIVERED: 2})
 
 
-def test_thousands_of_receipts_at_once_find_their_messages(over_smpp: World) -> None:
+def test_thousands_of_receipts_at_once_find_their_messages(over_smpp):
     over_smpp.add_people(300)
     over_smpp.launch()
     over_smpp.simulator.faults(delivered_after_s=3, callbacks_repeat=8)
@@ -287,7 +282,7 @@ def test_thousands_of_receipts_at_once_find_their_messages(over_smpp: World) -> 
 
 
 @pytest.mark.parametrize("kind", ["smpp", "simulator", "aggregator"])
-def test_a_window_that_is_too_wide_is_learned(over_smpp: World, kind: str) -> None:
+def test_a_window_that_is_too_wide_is_learned(over_smpp, kind):
     settings = replace(
         over_smpp.runtime.settings,
         sms_gateway=kind,

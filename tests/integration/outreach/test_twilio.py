@@ -18,13 +18,11 @@ from outreach.rules.gateway import (
     Cause,
     DeliveryStatus,
     GatewayUnavailable,
-    Outcome,
     OutcomeUnknown,
     Refused,
     RequestExpired,
     Throttled,
 )
-from simulator.testing import RunningSimulator
 from tests.support.twilio_document import breaches
 from tests.support.twilio_server import (
     BODY,
@@ -45,7 +43,7 @@ BUSY_S = 10.0  # by which a busy machine may be late
 
 
 @pytest.fixture
-def training(simulator: RunningSimulator) -> Settings:
+def training(simulator):
     return settings_for(
         simulator.url, twilio_account_sid=simulator.account_sid, twilio_auth_token=simulator.auth_token
     )
@@ -55,9 +53,7 @@ def training(simulator: RunningSimulator) -> Settings:
 
 
 @pytest.mark.parametrize("service", ["", "MG" + "0123456789abcdef" * 2])
-def test_requests_keep_to_twilios_document(
-    simulator: RunningSimulator, training: Settings, service: str
-) -> None:
+def test_requests_keep_to_twilios_document(simulator, training, service):
     """Between the gateway and the simulator stands a server that checks each request and passes it on."""
     simulator.faults(sent_after_s=0, delivered_after_s=0)
 
@@ -97,9 +93,7 @@ def test_requests_keep_to_twilios_document(
         ("DELETE", {}, {}),
     ],
 )
-def test_a_request_against_the_document_is_found(
-    method: str, query: dict[str, str], form: dict[str, str]
-) -> None:
+def test_a_request_against_the_document_is_found(method, query, form):
     path = f"/2010-04-01/Accounts/AC{'0' * 32}/Messages.json"
     assert breaches(method, path, query, form)
     assert breaches("GET", path.replace("AC", "XX"), {}, {})
@@ -109,16 +103,14 @@ def test_a_request_against_the_document_is_found(
 # -- what the gateway says of one message
 
 
-def test_an_accepted_message_has_an_id_and_went_as_it_was(
-    simulator: RunningSimulator, training: Settings
-) -> None:
+def test_an_accepted_message_has_an_id_and_went_as_it_was(simulator, training):
     outcome = send(training)
     (line,) = simulator.ledger()
     assert outcome == Accepted(line["sid"], DeliveryStatus.ACCEPTED, segments=1)
     assert (line["To"], line["Body"]) == (TO, BODY)
 
 
-def test_a_request_carries_sender_callback_and_validity() -> None:
+def test_a_request_carries_sender_callback_and_validity():
     server = answering(201, CREATED)
     server.send(outgoing(attempt_id=42, validity_s=90_000, body="1 & 2 = 3 + ă"))
 
@@ -136,7 +128,7 @@ def test_a_request_carries_sender_callback_and_validity() -> None:
     assert server.asked[0].path.endswith(f"/Accounts/{Settings().twilio_account_sid}/Messages.json")
 
 
-def test_a_messaging_service_takes_the_senders_place(simulator: RunningSimulator, training: Settings) -> None:
+def test_a_messaging_service_takes_the_senders_place(simulator, training):
     settings = settings_for(training.api_base_url, twilio_messaging_service_sid="MG" + "0" * 32)
     assert isinstance(send(settings), Accepted)
     assert not simulator.ledger()[0].get("From")
@@ -152,32 +144,23 @@ def test_a_messaging_service_takes_the_senders_place(simulator: RunningSimulator
     ],
 )
 @pytest.mark.parametrize("form", ["own", "problem"])
-def test_a_refusal_is_final_and_says_why(
-    simulator: RunningSimulator,
-    training: Settings,
-    message: dict[str, str],
-    cause: Cause,
-    code: str,
-    form: str,
-) -> None:
+def test_a_refusal_is_final_and_says_why(simulator, training, message, cause, code, form):
     simulator.faults(rate_problem_json=1 if form == "problem" else 0)
     assert send(training, **message) == Refused(cause, code)
     assert simulator.ledger() == []
 
 
-def test_a_number_that_the_gateway_has_stopped_is_opted_out(
-    simulator: RunningSimulator, training: Settings
-) -> None:
+def test_a_number_that_the_gateway_has_stopped_is_opted_out(simulator, training):
     simulator.faults(gateway_stop=True)
     simulator.reply(TO, "STOP", "MTTQ")
     assert send(training) == Refused(Cause.OPTED_OUT, "21610")
 
 
-def test_a_sender_that_is_refused_would_fail_for_everybody(training: Settings) -> None:
+def test_a_sender_that_is_refused_would_fail_for_everybody(training):
     assert send(training, sender="Mặt trận") == Refused(Cause.BAD_SENDER, "21212")
 
 
-def test_wrong_credentials_would_fail_for_everybody(simulator: RunningSimulator, training: Settings) -> None:
+def test_wrong_credentials_would_fail_for_everybody(simulator, training):
     settings = settings_for(training.api_base_url, twilio_auth_token="wrong")
     assert send(settings) == Refused(Cause.ACCOUNT, "20003")
     assert simulator.stats()["requests"] == 1
@@ -213,7 +196,7 @@ def test_wrong_credentials_would_fail_for_everybody(simulator: RunningSimulator,
         (302, "", OutcomeUnknown("http_302")),
     ],
 )
-def test_only_a_4xx_is_taken_for_a_no(status: int, text: str, outcome: Outcome) -> None:
+def test_only_a_4xx_is_taken_for_a_no(status, text, outcome):
     server = answering(status, text)
     assert server.send() == [outcome]
     assert len(server.asked) == 1
@@ -235,14 +218,14 @@ def test_only_a_4xx_is_taken_for_a_no(status: int, text: str, outcome: Outcome) 
     ],
 )
 @pytest.mark.parametrize("status", [200, 201])
-def test_an_answer_that_cannot_be_read_leaves_the_outcome_unseen(status: int, text: str) -> None:
+def test_an_answer_that_cannot_be_read_leaves_the_outcome_unseen(status, text):
     server = answering(status, text)
     (outcome,) = server.send()
     assert isinstance(outcome, OutcomeUnknown)
     assert len(server.asked) == 1
 
 
-def test_a_request_whose_time_is_over_when_its_connection_is_in_hand_is_not_made() -> None:
+def test_a_request_whose_time_is_over_when_its_connection_is_in_hand_is_not_made():
     server = answering(201, json.dumps({"sid": "SM1", "status": "queued"}))
     over = [outgoing(is_over=lambda: True), outgoing(), outgoing(is_over=lambda: True)]
     first, second, third = server.send(*over)
@@ -273,13 +256,13 @@ def test_a_request_whose_time_is_over_when_its_connection_is_in_hand_is_not_made
         ("1e300", 3600.0),
     ],
 )
-def test_too_many_requests_were_never_processed(text: str, header: str | None, seconds: float | None) -> None:
+def test_too_many_requests_were_never_processed(text, header, seconds):
     server = answering(429, text, headers={"Retry-After": header} if header else None)
     assert server.send() == [Throttled(seconds)]
     assert len(server.asked) == 1
 
 
-def test_the_simulators_429_brings_its_retry_after(simulator: RunningSimulator, training: Settings) -> None:
+def test_the_simulators_429_brings_its_retry_after(simulator, training):
     simulator.faults(rate_429=1, retry_after_s=3)
     assert send(training) == Throttled(3.0)
     assert simulator.ledger() == []
@@ -289,16 +272,14 @@ def test_the_simulators_429_brings_its_retry_after(simulator: RunningSimulator, 
 
 
 @pytest.mark.parametrize("fault", ["rate_500", "rate_500_after", "rate_cut", "rate_cut_before"])
-def test_nothing_is_ever_repeated_by_itself(
-    simulator: RunningSimulator, training: Settings, fault: str
-) -> None:
+def test_nothing_is_ever_repeated_by_itself(simulator, training, fault):
     simulator.faults(**{fault: 1})
     assert isinstance(send(training), OutcomeUnknown)
     assert simulator.stats()["requests"] == 1
     assert len(simulator.ledger()) == (1 if fault in ("rate_500_after", "rate_cut") else 0)
 
 
-def test_a_connection_that_dies_while_idle_does_not_repeat_a_message() -> None:
+def test_a_connection_that_dies_while_idle_does_not_repeat_a_message():
     """The second request meets a connection that the server drops; an HTTP client likes to try again then."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -315,7 +296,7 @@ def test_a_connection_that_dies_while_idle_does_not_repeat_a_message() -> None:
     assert len(server.asked) == 2
 
 
-def test_the_timeout_is_kept(simulator: RunningSimulator, training: Settings) -> None:
+def test_the_timeout_is_kept(simulator, training):
     simulator.faults(rate_timeout=1, timeout_s=30)
     started = time.monotonic()
     assert isinstance(send(replace(training, send_timeout_s=TIMEOUT_S)), OutcomeUnknown)
@@ -323,7 +304,7 @@ def test_the_timeout_is_kept(simulator: RunningSimulator, training: Settings) ->
     assert simulator.stats()["requests"] == 1
 
 
-def test_the_timeout_covers_a_body_that_comes_drop_by_drop() -> None:
+def test_the_timeout_covers_a_body_that_comes_drop_by_drop():
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(status=201)
         await response.prepare(request)
@@ -338,7 +319,7 @@ def test_the_timeout_covers_a_body_that_comes_drop_by_drop() -> None:
     assert time.monotonic() - started < TIMEOUT_S + BUSY_S
 
 
-def test_where_nobody_listens_the_message_cannot_have_arrived() -> None:
+def test_where_nobody_listens_the_message_cannot_have_arrived():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         closed = taken.getsockname()[1]
@@ -351,9 +332,7 @@ def test_where_nobody_listens_the_message_cannot_have_arrived() -> None:
 
 
 @pytest.mark.parametrize("number", [TO, "+84397000985", "+84260000123"])
-def test_a_live_gateway_refuses_the_sample_numbers_before_it_asks_anyone(
-    number: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_live_gateway_refuses_the_sample_numbers_before_it_asks_anyone(number, monkeypatch):
     asked: list[object] = []
     monkeypatch.setattr(ClientSession, "_request", lambda *asked_for, **_: asked.append(asked_for))
     live = Settings(sms_gateway="twilio")

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from outreach.core.settings import Settings
 from outreach.rules.gateway import (
     Accepted,
     BilledMessage,
@@ -20,7 +19,6 @@ from outreach.rules.gateway import (
     OutcomeUnknown,
 )
 from outreach.sms.twilio import LIST_LIMIT
-from simulator.testing import RunningSimulator
 from tests.support.twilio_server import (
     TO,
     Server,
@@ -35,13 +33,13 @@ from tests.support.twilio_server import (
 
 
 @pytest.fixture
-def training(simulator: RunningSimulator) -> Settings:
+def training(simulator):
     return settings_for(
         simulator.url, twilio_account_sid=simulator.account_sid, twilio_auth_token=simulator.auth_token
     )
 
 
-def test_the_list_shows_what_was_sent_to_a_number(simulator: RunningSimulator, training: Settings) -> None:
+def test_the_list_shows_what_was_sent_to_a_number(simulator, training):
     before = datetime.now(UTC).replace(microsecond=0)
     sent = send_all(training, outgoing(body="một"), outgoing(body="hai"), outgoing(to="+84905000124"))
     listed = list_to(training)
@@ -54,7 +52,7 @@ def test_the_list_shows_what_was_sent_to_a_number(simulator: RunningSimulator, t
         assert before <= item.created_at <= datetime.now(UTC)
 
 
-def test_the_list_tells_why_a_message_failed(simulator: RunningSimulator, training: Settings) -> None:
+def test_the_list_tells_why_a_message_failed(simulator, training):
     simulator.faults(rate_undelivered=1, sent_after_s=0, delivered_after_s=0, seed=1)
     send(training)
     ends = time.monotonic() + 20
@@ -92,25 +90,25 @@ def pages(*contents: list[dict[str, Any]]) -> Server:
     return Server(handler)
 
 
-def test_the_list_is_read_over_all_its_pages() -> None:
+def test_the_list_is_read_over_all_its_pages():
     server = pages([entry(1), entry(2)], [entry(3)], [entry(4)])
     assert [item.gateway_id for item in server.list_to()] == ["SM1", "SM2", "SM3", "SM4"]
     assert len(server.asked) == 3
     assert server.asked[0].query["To"] == TO
 
 
-def test_the_list_ends_at_its_limit() -> None:
+def test_the_list_ends_at_its_limit():
     server = pages([entry(i) for i in range(LIST_LIMIT)], [entry(-1)])
     assert len(server.list_to()) == LIST_LIMIT
     assert len(server.asked) == 1
 
 
-def test_what_residents_wrote_is_left_out_of_the_list() -> None:
+def test_what_residents_wrote_is_left_out_of_the_list():
     server = pages([entry(1, direction="inbound"), entry(2), entry(3, direction="outbound-reply")])
     assert [item.gateway_id for item in server.list_to()] == ["SM2", "SM3"]
 
 
-def test_a_list_may_leave_things_unsaid() -> None:
+def test_a_list_may_leave_things_unsaid():
     server = pages([{"sid": "SM1"}, entry(2, status="teleported", error_code=30099, date_created="gần đây")])
     assert server.list_to() == [
         ListedMessage("SM1", "", None, DeliveryStatus.ACCEPTED),
@@ -133,20 +131,20 @@ def test_a_list_may_leave_things_unsaid() -> None:
         (200, "{}"),
     ],
 )
-def test_a_list_that_cannot_be_had_is_no_empty_list(status: int, text: str) -> None:
+def test_a_list_that_cannot_be_had_is_no_empty_list(status, text):
     """An empty list would mean that the message never arrived, and it would be sent again."""
     with pytest.raises(GatewayUnavailable):
         answering(status, text).list_to()
 
 
 @pytest.mark.parametrize("fault", ["rate_429", "rate_500", "rate_cut_before"])
-def test_a_list_that_fails_says_so(simulator: RunningSimulator, training: Settings, fault: str) -> None:
+def test_a_list_that_fails_says_so(simulator, training, fault):
     simulator.faults(**{fault: 1}, reads_too=True)
     with pytest.raises(GatewayUnavailable):
         list_to(training)
 
 
-def test_a_second_page_that_fails_is_no_short_list() -> None:
+def test_a_second_page_that_fails_is_no_short_list():
     """Half a list would make the other half look absent."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -161,7 +159,7 @@ def test_a_second_page_that_fails_is_no_short_list() -> None:
 DAY = date(2020, 8, 18)
 
 
-def test_a_day_is_read_page_by_page_and_costs_what_leaves_the_account() -> None:
+def test_a_day_is_read_page_by_page_and_costs_what_leaves_the_account():
     server = pages(
         [
             entry(1, price="-0.07250", price_unit="USD", num_segments="2", status="delivered"),
@@ -191,7 +189,7 @@ ODD_IDS = ["SM" + "9" * 500, "SM\x00", "", None, 7, {}]
 
 
 @pytest.mark.parametrize("odd", ODD_IDS)
-def test_an_id_that_could_not_be_stored_makes_no_answer_and_no_list(odd: object) -> None:
+def test_an_id_that_could_not_be_stored_makes_no_answer_and_no_list(odd):
     """It would keep all that is stored together with it from being stored."""
     assert isinstance(answering(201, json.dumps({"sid": odd, "status": "queued"})).send()[0], OutcomeUnknown)
     with pytest.raises(GatewayUnavailable):
@@ -199,12 +197,12 @@ def test_an_id_that_could_not_be_stored_makes_no_answer_and_no_list(odd: object)
 
 
 @pytest.mark.parametrize("segments", ["0", "256", "9" * 30, "-1", "1.5", ["1"], True, None])
-def test_a_count_of_segments_that_cannot_be_is_none(segments: object) -> None:
+def test_a_count_of_segments_that_cannot_be_is_none(segments):
     outcome = answering(201, json.dumps({"sid": "SM1", "status": "queued", "num_segments": segments})).send()
     assert outcome == [Accepted("SM1")]
 
 
 @pytest.mark.parametrize(("status", "text"), [(401, ""), (500, ""), (200, "<html>"), (200, "{}")])
-def test_bills_that_cannot_be_had_say_so(status: int, text: str) -> None:
+def test_bills_that_cannot_be_had_say_so(status, text):
     with pytest.raises(GatewayUnavailable):
         answering(status, text).list_billed(DAY)

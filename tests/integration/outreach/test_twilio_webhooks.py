@@ -26,7 +26,7 @@ def signed(url: str, form: dict[str, str], token: str = TOKEN) -> str:
     ["http://127.0.0.1:8000", "https://loa.example", "https://loa.example/loa", "https://loa.example:8443"],
 )
 @pytest.mark.parametrize("path", ["/webhooks/twilio/status/7", "/webhooks/twilio/inbound?list=a%20b&x=1"])
-def test_a_genuine_call_was_signed_for_the_public_address(base: str, path: str) -> None:
+def test_a_genuine_call_was_signed_for_the_public_address(base, path):
     """Behind a proxy the web sees another scheme and host; only the public address was signed."""
     webhooks = TwilioWebhooks(Settings(public_base_url=base, twilio_auth_token=TOKEN))
     assert webhooks.is_genuine(url=path, form=FORM, signature=signed(base + path, FORM))
@@ -43,7 +43,7 @@ def test_a_genuine_call_was_signed_for_the_public_address(base: str, path: str) 
         assert not webhooks.is_genuine(url=path, form=FORM, signature=forged)
 
 
-def test_a_right_signature_with_another_account_is_refused() -> None:
+def test_a_right_signature_with_another_account_is_refused():
     """A subaccount of the same owner signs with the same token."""
     base, path, ours = "https://loa.example", "/webhooks/twilio/inbound", "AC" + "1" * 32
     webhooks = TwilioWebhooks(
@@ -54,7 +54,7 @@ def test_a_right_signature_with_another_account_is_refused() -> None:
         assert webhooks.is_genuine(url=path, form=form, signature=signed(base + path, form)) is is_taken
 
 
-def test_the_query_belongs_to_what_was_signed() -> None:
+def test_the_query_belongs_to_what_was_signed():
     webhooks = TwilioWebhooks(Settings(public_base_url="https://loa.example", twilio_auth_token=TOKEN))
     signature = signed("https://loa.example/webhooks/twilio/inbound", FORM)
     assert not webhooks.is_genuine(url="/webhooks/twilio/inbound?x=1", form=FORM, signature=signature)
@@ -63,7 +63,7 @@ def test_the_query_belongs_to_what_was_signed() -> None:
     )
 
 
-def test_a_signature_of_attempt_29_opens_no_other_attempt() -> None:
+def test_a_signature_of_attempt_29_opens_no_other_attempt():
     """Name and value follow each other without separators: 2 + 9AccountSid reads like 29 + AccountSid."""
     base = "https://loa.example/webhooks/twilio/status/"
     webhooks = TwilioWebhooks(Settings(public_base_url="https://loa.example", twilio_auth_token=TOKEN))
@@ -75,7 +75,7 @@ def test_a_signature_of_attempt_29_opens_no_other_attempt() -> None:
     assert not webhooks.is_genuine(url="/webhooks/twilio/status/2", form=moved, signature=signature)
 
 
-def test_a_call_without_fields_can_be_genuine() -> None:
+def test_a_call_without_fields_can_be_genuine():
     webhooks = TwilioWebhooks(Settings(public_base_url="https://loa.example", twilio_auth_token=TOKEN))
     url = "/webhooks/twilio/inbound"
     assert webhooks.is_genuine(url=url, form={}, signature=signed("https://loa.example" + url, {}))
@@ -106,7 +106,7 @@ def test_a_call_without_fields_can_be_genuine() -> None:
         ({}, StatusReport("", None)),
     ],
 )
-def test_a_status_callback_is_read(form: dict[str, str], report: StatusReport) -> None:
+def test_a_status_callback_is_read(form, report):
     assert TwilioWebhooks(Settings()).read_status(form) == report
 
 
@@ -132,5 +132,5 @@ def test_a_status_callback_is_read(form: dict[str, str], report: StatusReport) -
         ({}, InboundMessage("", "", "", "", is_opt_out=False)),
     ],
 )
-def test_a_residents_message_is_read(form: dict[str, str], inbound: InboundMessage) -> None:
+def test_a_residents_message_is_read(form, inbound):
     assert TwilioWebhooks(Settings()).read_inbound(form) == inbound

@@ -36,7 +36,7 @@ from tests.support.world import AUTHOR, LIST, World, number
 
 
 @pytest.fixture
-def office(world: World) -> World:
+def office(world):
     world.do(load_areas, UNITS)
     return world
 

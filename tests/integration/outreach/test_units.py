@@ -49,7 +49,7 @@ def settle(world: World) -> dict[str, int]:
         return {person.area_code or "": person.id for person in people}
 
 
-def test_a_new_installation_has_its_province_in_two_levels(world: World) -> None:
+def test_a_new_installation_has_its_province_in_two_levels(world):
     with world.runtime.db.read() as session:
         before = {code for code, _name, _communes in read_districts(session)}
     loaded = load_units(world.runtime, ["68"], now=world.now)
@@ -62,7 +62,7 @@ def test_a_new_installation_has_its_province_in_two_levels(world: World) -> None
         assert match.code == "24781"
 
 
-def test_todays_units_end_those_that_became_them_and_move_nobody(world: World) -> None:
+def test_todays_units_end_those_that_became_them_and_move_nobody(world):
     load_kon_tum(world)
     people = settle(world)
     loaded = load_units(world.runtime, ["51"], now=world.now)
@@ -88,9 +88,7 @@ def test_todays_units_end_those_that_became_them_and_move_nobody(world: World) -
         assert "đặc khu" in name_level(session.scalars(select(Area).where(Area.valid_to.is_(None))))
 
 
-def test_people_of_whole_units_are_moved_as_the_dry_run_says_and_those_of_split_ones_stay(
-    world: World,
-) -> None:
+def test_people_of_whole_units_are_moved_as_the_dry_run_says_and_those_of_split_ones_stay(world):
     load_kon_tum(world)
     people = settle(world)
     load_units(world.runtime, ["51"], now=world.now)
@@ -120,7 +118,7 @@ def test_people_of_whole_units_are_moved_as_the_dry_run_says_and_those_of_split_
     assert sum(move.people for move in move_people(world.runtime, now=world.now)) == len(split)
 
 
-def test_a_scope_keeps_its_ground_and_gets_no_other(world: World) -> None:
+def test_a_scope_keeps_its_ground_and_gets_no_other(world):
     load_kon_tum(world)
     load_units(world.runtime, ["51"], now=world.now)
     with world.runtime.db.read() as session:
@@ -141,7 +139,7 @@ def test_a_scope_keeps_its_ground_and_gets_no_other(world: World) -> None:
         )
 
 
-def test_an_officer_of_a_merged_commune_sees_no_more_people_and_is_named(world: World) -> None:
+def test_an_officer_of_a_merged_commune_sees_no_more_people_and_is_named(world):
     load_kon_tum(world)
     with world.runtime.db.write() as session:
         world.add_officer(
@@ -155,7 +153,7 @@ def test_an_officer_of_a_merged_commune_sees_no_more_people_and_is_named(world: 
         assert find_user(session, "xa@loa.example").area_code == "23551"
 
 
-def test_an_installation_recognises_its_own_units(world: World) -> None:
+def test_an_installation_recognises_its_own_units(world):
     load_kon_tum(world)
     with world.runtime.db.read() as session:
         assert installation_gazetteer(session).match("Phường Duy Tân").code == "23284"
@@ -168,12 +166,12 @@ def test_an_installation_recognises_its_own_units(world: World) -> None:
         assert session.get_one(Area, key).level is AreaLevel.COMMUNE
 
 
-def test_an_unknown_province_is_refused(world: World) -> None:
+def test_an_unknown_province_is_refused(world):
     with pytest.raises(BadInput):
         load_units(world.runtime, ["62"], now=world.now)
 
 
-def test_a_later_reform_is_tried_first_and_a_used_code_is_another_unit(world: World, tmp_path: Path) -> None:
+def test_a_later_reform_is_tried_first_and_a_used_code_is_another_unit(world, tmp_path):
     load_units(world.runtime, ["51"], now=world.now)
     with world.runtime.db.write() as session:
         for code in ("23512", "23500"):
@@ -221,7 +219,7 @@ def reform(world: World, tmp_path: Path, day: date, *lines: str) -> None:
     apply_reform(world.runtime, file, day=day, dry_run=False, now=world.now)
 
 
-def test_people_and_scopes_follow_several_reforms_at_once(world: World, tmp_path: Path) -> None:
+def test_people_and_scopes_follow_several_reforms_at_once(world, tmp_path):
     load_units(world.runtime, ["51"], now=world.now)
     times = {"created_at": world.now, "updated_at": world.now}
     world.add(
@@ -254,7 +252,7 @@ def test_people_and_scopes_follow_several_reforms_at_once(world: World, tmp_path
     assert {area.code for area in question.candidates} == {"23500-2026", "39998"}
 
 
-def test_a_name_of_ground_that_a_later_reform_has_split_is_a_question(world: World, tmp_path: Path) -> None:
+def test_a_name_of_ground_that_a_later_reform_has_split_is_a_question(world, tmp_path):
     load_units(world.runtime, ["51"], now=world.now)
     wholly_in_it = next(unit for unit in former_by_successor()["23500"] if unit.successors == ("23500",))
     day = date(2026, 1, 1)
@@ -265,7 +263,7 @@ def test_a_name_of_ground_that_a_later_reform_has_split_is_a_question(world: Wor
     assert gazetteer.match("Xã Đăk Mar").code == "11111"
 
 
-def test_the_units_of_before_take_no_name_from_those_of_today(world: World) -> None:
+def test_the_units_of_before_take_no_name_from_those_of_today(world):
     load_units(world.runtime, ["51"], now=world.now)
     names = world.rows(select(Area.code, Area.name, Area.parent_code).order_by(Area.code))
     with pytest.raises(BadInput, match="areas_of_today"):

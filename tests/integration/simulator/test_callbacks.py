@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl
@@ -83,13 +82,13 @@ class Receiver:
 
 
 @pytest.fixture(scope="module")
-def process() -> Iterator[RunningSimulator]:
+def process():
     with running_simulator(public_url=PUBLIC) as simulator:
         yield simulator
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
+def receiver():
     receiver = Receiver()
     receiver.start()
     yield receiver
@@ -97,16 +96,14 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def simulator(process: RunningSimulator, receiver: Receiver) -> RunningSimulator:
+def simulator(process, receiver):
     process.reset()
     process.faults(sent_after_s=0, delivered_after_s=0.02)
     process.send_inbound_to(receiver.url + "/inbound")
     return process
 
 
-def send(
-    simulator: RunningSimulator, callback: str | None, *, body: str = "Mời bà con", to: str = NUMBER
-) -> str:
+def send(simulator, callback, *, body="Mời bà con", to=NUMBER):
     client = Client(simulator.account_sid, simulator.auth_token)
     client.api.base_url = simulator.url
     options = {"status_callback": callback} if callback else {}
@@ -118,7 +115,7 @@ def is_signed(one: Received, simulator: RunningSimulator, url: str) -> bool:
     return RequestValidator(simulator.auth_token).validate(url, one.form, one.headers["X-Twilio-Signature"])
 
 
-def test_sent_then_delivered_is_reported_and_signed(simulator: RunningSimulator, receiver: Receiver) -> None:
+def test_sent_then_delivered_is_reported_and_signed(simulator, receiver):
     url = receiver.url + "/status/7?step=1"
     sid = send(simulator, url)
     wait_until(lambda: len(receiver.got) == 2)
@@ -159,7 +156,7 @@ def test_public_address_is_signed_and_carried_like_by_a_proxy(simulator, receive
     assert by_path["/status/7"].headers["Host"] == "loa.example"
 
 
-def test_other_machines_are_never_called(simulator: RunningSimulator, receiver: Receiver) -> None:
+def test_other_machines_are_never_called(simulator, receiver):
     send(simulator, "http://example.vn/status")
     send(simulator, "http://10.0.0.1:8000/status")
     wait_until(lambda: simulator.stats()["callbacks_refused"] == 4)
@@ -167,7 +164,7 @@ def test_other_machines_are_never_called(simulator: RunningSimulator, receiver: 
     assert [line["status"] for line in simulator.ledger()] == ["delivered", "delivered"]
 
 
-def test_callback_outlives_a_restart_of_the_receiver(simulator: RunningSimulator, receiver: Receiver) -> None:
+def test_callback_outlives_a_restart_of_the_receiver(simulator, receiver):
     receiver.stop()
     send(simulator, receiver.url + "/status")
     wait_until(lambda: simulator.stats()["callbacks_retried"] >= 2)
@@ -178,7 +175,7 @@ def test_callback_outlives_a_restart_of_the_receiver(simulator: RunningSimulator
     assert simulator.settle()["callbacks_failed"] == 0
 
 
-def test_5xx_is_tried_again_and_4xx_is_not(simulator: RunningSimulator, receiver: Receiver) -> None:
+def test_5xx_is_tried_again_and_4xx_is_not(simulator, receiver):
     simulator.faults(delivered_after_s=60)
     receiver.statuses = [500, 503, 403]
     send(simulator, receiver.url + "/status")
@@ -212,7 +209,7 @@ def test_switched_off_callbacks_leave_the_status_to_be_asked(simulator, receiver
     assert receiver.got == []
 
 
-def test_reply_arrives_signed_at_the_inbound_address(simulator: RunningSimulator, receiver: Receiver) -> None:
+def test_reply_arrives_signed_at_the_inbound_address(simulator, receiver):
     send(simulator, None)
     sid = simulator.reply(NUMBER, "đã cài rồi 👍")
     wait_until(lambda: len(receiver.got) == 1)
@@ -223,7 +220,7 @@ def test_reply_arrives_signed_at_the_inbound_address(simulator: RunningSimulator
     assert "OptOutType" not in form
 
 
-def test_gateways_own_stop_is_marked_in_the_reply(simulator: RunningSimulator, receiver: Receiver) -> None:
+def test_gateways_own_stop_is_marked_in_the_reply(simulator, receiver):
     simulator.faults(gateway_stop=True)
     simulator.reply(NUMBER, "STOP", to="LOA")
     wait_until(lambda: len(receiver.got) == 1)
@@ -239,7 +236,7 @@ def test_residents_answer_by_sms_once_and_not_to_the_acknowledgement(simulator, 
     assert len(receiver.texts) == 1
 
 
-def test_open_answer_is_followed_up_later(simulator: RunningSimulator, receiver: Receiver) -> None:
+def test_open_answer_is_followed_up_later(simulator, receiver):
     simulator.residents(not_yet=1, delay_min_s=0, delay_max_s=0, again_after_s=0)
     send(simulator, None)
     wait_until(lambda: len(receiver.texts) == 1)
@@ -258,7 +255,7 @@ def test_residents_press_the_link_where_the_page_offers_their_answer(simulator, 
     assert simulator.settle()["link_answers_sent"] == 1
 
 
-def test_seeded_residents_answer_the_same_again(simulator: RunningSimulator, receiver: Receiver) -> None:
+def test_seeded_residents_answer_the_same_again(simulator, receiver):
     def answers() -> dict[str, str]:
         receiver.got.clear()
         simulator.reset()

@@ -44,7 +44,7 @@ def test_error_is_answered_before_or_after_acceptance(simulator, faults, status,
 
 
 @cases(("rate_cut", 1), ("rate_cut_before", 0))
-def test_cut_connection_gives_no_answer(simulator: RunningSimulator, fault: str, accepted: int) -> None:
+def test_cut_connection_gives_no_answer(simulator, fault, accepted):
     simulator.faults(**{fault: 1})
     with pytest.raises(requests.ConnectionError):
         send(simulator)
@@ -52,7 +52,7 @@ def test_cut_connection_gives_no_answer(simulator: RunningSimulator, fault: str,
     assert simulator.stats()["cuts"] == 1
 
 
-def test_silence_is_accepted_and_never_answered(simulator: RunningSimulator) -> None:
+def test_silence_is_accepted_and_never_answered(simulator):
     simulator.faults(rate_timeout=1, timeout_s=0.6)
     with pytest.raises(requests.ReadTimeout):
         send(simulator, timeout_s=0.2)
@@ -63,7 +63,7 @@ def test_silence_is_accepted_and_never_answered(simulator: RunningSimulator) -> 
     assert len(simulator.ledger()) == 2
 
 
-def test_latency_delays_each_answer_and_requests_overlap(simulator: RunningSimulator) -> None:
+def test_latency_delays_each_answer_and_requests_overlap(simulator):
     simulator.faults(latency_ms=200)
     started = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
@@ -80,7 +80,7 @@ def test_retry_after_comes_only_when_set(simulator, retry_after_s, header):
     assert answer.headers.get("Retry-After") == header
 
 
-def test_problem_json_carries_the_earned_error_or_too_many_requests(simulator: RunningSimulator) -> None:
+def test_problem_json_carries_the_earned_error_or_too_many_requests(simulator):
     simulator.faults(rate_problem_json=1)
     with pytest.raises(TwilioServiceException) as throttled:
         send(simulator)
@@ -92,7 +92,7 @@ def test_problem_json_carries_the_earned_error_or_too_many_requests(simulator: R
     assert simulator.ledger() == []
 
 
-def test_reads_fail_only_when_asked_to(simulator: RunningSimulator) -> None:
+def test_reads_fail_only_when_asked_to(simulator):
     client = Client(simulator.account_sid, simulator.auth_token)
     client.api.base_url = simulator.url
     simulator.faults(rate_500=1)
@@ -102,7 +102,7 @@ def test_reads_fail_only_when_asked_to(simulator: RunningSimulator) -> None:
         client.messages("SM" + "0" * 32).fetch()
 
 
-def test_seed_gives_each_number_the_same_fate_in_any_order(simulator: RunningSimulator) -> None:
+def test_seed_gives_each_number_the_same_fate_in_any_order(simulator):
     numbers = [f"+84905000{i:03d}" for i in range(40)]
 
     def fates(order: list[str]) -> dict[str, int]:
@@ -122,7 +122,7 @@ def test_seed_gives_each_number_the_same_fate_in_any_order(simulator: RunningSim
     assert set(there.values()) == {201, 429, 500}
 
 
-def test_partial_change_keeps_the_rest_and_reset_ends_all(simulator: RunningSimulator) -> None:
+def test_partial_change_keeps_the_rest_and_reset_ends_all(simulator):
     before = simulator.faults(reset=True)
     assert simulator.faults(rate_cut=0.05)["rate_cut"] == 0.05
     changed = simulator.faults(latency_ms=20)
@@ -153,5 +153,5 @@ def test_impossible_setting_is_named_and_changes_nothing(simulator, changes):
 
 
 @pytest.mark.parametrize("body", [b"[1]", b"rate_cut=1", b"\xff\xfe"])
-def test_body_that_is_no_json_object_is_refused(simulator: RunningSimulator, body: bytes) -> None:
+def test_body_that_is_no_json_object_is_refused(simulator, body):
     assert requests.post(f"{simulator.url}/_faults", data=body, timeout=30).status_code == 400

@@ -36,7 +36,7 @@ def numbers_on(page: str) -> list[str]:
     return re.findall(r'<span class="who">([\d ]+)</span>', page)
 
 
-def test_every_page_says_that_nothing_leaves_and_forbids_inline_script(simulator: RunningSimulator) -> None:
+def test_every_page_says_that_nothing_leaves_and_forbids_inline_script(simulator):
     send(simulator, "Mời bà con")
     for path in ("/", PHONE, "/dieu-khien"):
         answer = requests.get(simulator.url + path, timeout=30)
@@ -50,7 +50,7 @@ def test_every_page_says_that_nothing_leaves_and_forbids_inline_script(simulator
         )
 
 
-def test_phones_are_listed_latest_first_in_pages(simulator: RunningSimulator) -> None:
+def test_phones_are_listed_latest_first_in_pages(simulator):
     for i in range(60):
         send(simulator, "Mời bà con", to=f"+84905000{i:03d}")
     first, second = get(simulator, "/"), get(simulator, "/?trang=2")
@@ -63,7 +63,7 @@ def test_phones_are_listed_latest_first_in_pages(simulator: RunningSimulator) ->
     assert numbers_on(get(simulator, "/?trang=9")) == numbers_on(second)
 
 
-def test_phone_is_found_by_part_of_its_number_or_opened_anew(simulator: RunningSimulator) -> None:
+def test_phone_is_found_by_part_of_its_number_or_opened_anew(simulator):
     send(simulator, "Mời bà con")
     send(simulator, "Mời bà con", to="+84935000456")
     assert numbers_on(get(simulator, "/?so=0905+000")) == ["0905 000 123"]
@@ -75,7 +75,7 @@ def test_phone_is_found_by_part_of_its_number_or_opened_anew(simulator: RunningS
     assert "&lt;script&gt;" in get(simulator, "/?so=<script>alert(1)</script>")
 
 
-def test_texts_are_shown_as_text_and_links_can_be_pressed(simulator: RunningSimulator) -> None:
+def test_texts_are_shown_as_text_and_links_can_be_pressed(simulator):
     send(simulator, f"{ATTACK} http://127.0.0.1:8000/AbC. javascript:alert(1)")
     simulator.reply(NUMBER, ATTACK)
     for path in ("/", PHONE, PHONE + "/tin"):
@@ -88,7 +88,7 @@ def test_texts_are_shown_as_text_and_links_can_be_pressed(simulator: RunningSimu
     assert 'href="javascript' not in page
 
 
-def test_resident_answers_on_the_phone(simulator: RunningSimulator) -> None:
+def test_resident_answers_on_the_phone(simulator):
     send(simulator, "Mời bà con: 1 đã cài, TC từ chối")
     page = get(simulator, PHONE)
     assert re.findall(r'<button name="body" value="(\w+)">', page) == ["1", "2", "3", "4", "TC"]
@@ -100,14 +100,14 @@ def test_resident_answers_on_the_phone(simulator: RunningSimulator) -> None:
 
 
 @cases(("  ", "Tin còn trống"), ("a" * 1601, "Tin dài 1601 ký tự"))
-def test_answer_that_cannot_be_sent_is_explained(simulator: RunningSimulator, body: str, words: str) -> None:
+def test_answer_that_cannot_be_sent_is_explained(simulator, body, words):
     send(simulator, "Mời bà con")
     answer = post(simulator, PHONE, body=body)
     assert answer.status_code == 400
     assert words in answer.text
 
 
-def test_bytes_that_are_no_text_break_nothing(simulator: RunningSimulator) -> None:
+def test_bytes_that_are_no_text_break_nothing(simulator):
     answer = requests.post(
         simulator.url + PHONE,
         data=b"body=\xff\xfe%FF",
@@ -119,7 +119,7 @@ def test_bytes_that_are_no_text_break_nothing(simulator: RunningSimulator) -> No
     assert "nửa ký tự" in get(simulator, PHONE)
 
 
-def test_poll_brings_the_conversation_only_when_it_changed(simulator: RunningSimulator) -> None:
+def test_poll_brings_the_conversation_only_when_it_changed(simulator):
     send(simulator, "Mời bà con")
     simulator.faults(sent_after_s=60)
     page = get(simulator, PHONE + "/tin")
@@ -137,14 +137,14 @@ def test_poll_brings_the_conversation_only_when_it_changed(simulator: RunningSim
     assert "Cảm ơn bà con" in after.text
 
 
-def test_lost_message_is_shown_as_one_that_never_came(simulator: RunningSimulator) -> None:
+def test_lost_message_is_shown_as_one_that_never_came(simulator):
     simulator.faults(rate_failed=1, sent_after_s=0)
     send(simulator, "Mời bà con")
     simulator.faults(rate_failed=0)
     assert "Không tới máy (mã 3000" in get(simulator, PHONE)
 
 
-def test_control_page_saves_percentages_and_explains_mistakes(simulator: RunningSimulator) -> None:
+def test_control_page_saves_percentages_and_explains_mistakes(simulator):
     saved = post(simulator, "/dieu-khien/cu-dan", installed="12,5", delay_min_s="0", delay_max_s="1")
     assert saved.status_code == 303
     assert "Đã lưu" in get(simulator, saved.headers["Location"])
@@ -165,7 +165,7 @@ def test_control_page_saves_percentages_and_explains_mistakes(simulator: Running
     assert simulator.faults()["rate_cut"] == 0
 
 
-def test_wiping_needs_the_box_to_be_ticked(simulator: RunningSimulator) -> None:
+def test_wiping_needs_the_box_to_be_ticked(simulator):
     send(simulator, "Mời bà con")
     assert post(simulator, "/dieu-khien/xoa").status_code == 400
     assert len(simulator.ledger()) == 1
@@ -175,7 +175,7 @@ def test_wiping_needs_the_box_to_be_ticked(simulator: RunningSimulator) -> None:
 
 
 @pytest.mark.parametrize("origin", ["http://other.example", "null", "http://127.0.0.1:1"])
-def test_other_sites_cannot_press_buttons_here(simulator: RunningSimulator, origin: str) -> None:
+def test_other_sites_cannot_press_buttons_here(simulator, origin):
     send(simulator, "Mời bà con")
     for path in (PHONE, "/dieu-khien/xoa", "/_reset", "/_faults"):
         assert post(simulator, path, origin=origin, body="x", sure="1").status_code == 403

@@ -52,12 +52,12 @@ def sms(number: str, body: str = "x", *, direction: Direction = Direction.OUTBOU
     ("👍" * 67, 3),
     ("à è é ì ò ù É", 1),
 )
-def test_segments_are_filled_as_a_gateway_fills_them(body: str, segments: int) -> None:
+def test_segments_are_filled_as_a_gateway_fills_them(body, segments):
     assert count_segments(body) == segments
 
 
 @cases("https://loa.example/webhooks/twilio/status/7", "http://127.0.0.1:8000/x?a=1&b=%C3%A0")
-def test_signature_is_what_twilios_validator_expects(url: str) -> None:
+def test_signature_is_what_twilios_validator_expects(url):
     params = {"To": "+84905000123", "Body": "Tôi cài rồi ạ 👍", "NumMedia": "0", "Empty": ""}
     validator = RequestValidator("token")
     assert validator.validate(url, params, sign(url, params, auth_token="token"))
@@ -72,11 +72,11 @@ def test_signature_is_what_twilios_validator_expects(url: str) -> None:
     *each_of("http://2130706433/x | ftp://127.0.0.1/x | http://[::1/x", False),
     ("", False),
 )
-def test_only_loopback_is_this_machine(url: str, is_local: bool) -> None:
+def test_only_loopback_is_this_machine(url, is_local):
     assert is_this_machine(url) is is_local
 
 
-def test_public_address_is_carried_to_the_local_port_as_by_a_proxy() -> None:
+def test_public_address_is_carried_to_the_local_port_as_by_a_proxy():
     way = find_destination(PUBLIC + "/status/7?a=1", public_url=PUBLIC, local_url=LOCAL)
     assert way.url == "http://127.0.0.1:8000/status/7?a=1"
     assert way.headers["X-Forwarded-Proto"] == "https"
@@ -99,32 +99,32 @@ def test_public_address_is_carried_to_the_local_port_as_by_a_proxy() -> None:
     ('http://a.vn/"><script>', ["http://a.vn/"]),
     ("http://a.vn/1 http://b.vn/2", ["http://a.vn/1", "http://b.vn/2"]),
 )
-def test_links_are_found_and_the_text_stays_whole(text: str, links: list[str]) -> None:
+def test_links_are_found_and_the_text_stays_whole(text, links):
     pieces = list(split_links(text, public_url=PUBLIC))
     assert "".join(piece for piece, _ in pieces) == text
     assert [link for _, link in pieces if link] == links
 
 
-def test_resident_presses_the_first_link_that_leads_here() -> None:
+def test_resident_presses_the_first_link_that_leads_here():
     text = "Tải https://bluezone.gov.vn/taiapp rồi bấm https://loa.example/AbC"
     assert first_local_link(text, public_url=PUBLIC) == "https://loa.example/AbC"
     assert first_local_link("https://bluezone.gov.vn", public_url=PUBLIC) is None
 
 
-def test_shares_of_one_phase_are_shares_of_all_requests() -> None:
+def test_shares_of_one_phase_are_shares_of_all_requests():
     faults = Faults(rate_429=0.05, rate_500=0.05)
     met = Counter(settings.fault_before_accept(faults, (i + 0.5) / 1000) for i in range(1000))
     assert met == {RequestFault.THROTTLED: 50, RequestFault.SERVER_ERROR: 50, None: 900}
 
 
-def test_seeded_chance_is_even_and_repeats() -> None:
+def test_seeded_chance_is_even_and_repeats():
     draws = [settings.roll(7, "x", i) for i in range(4000)]
     assert draws == [settings.roll(7, "x", i) for i in range(4000)]
     assert 0.45 < sum(draws) / len(draws) < 0.55
     assert all(0 <= draw < 1 for draw in draws)
 
 
-def test_residents_answer_in_the_shares_that_were_set() -> None:
+def test_residents_answer_in_the_shares_that_were_set():
     habits = settings.change_habits(ResidentHabits(), {"installed": 0.5, "opt_out": 0.1, "none": 0.4})
     assert Counter(settings.choose_label(habits, (i + 0.5) / 1000) for i in range(1000)) == {
         "installed": 500,
@@ -134,12 +134,12 @@ def test_residents_answer_in_the_shares_that_were_set() -> None:
 
 
 @cases({"installed": 0.7, "refuse": 0.4}, {"installed": 0.7, "none": 0.4}, {"delay_min_s": 9}, {"maybe": 0.1})
-def test_impossible_habits_are_refused(changes: dict[str, float]) -> None:
+def test_impossible_habits_are_refused(changes):
     with pytest.raises(InvalidSetting):
         settings.change_habits(ResidentHabits(), changes)
 
 
-def test_store_forgets_the_oldest_and_goes_on_counting() -> None:
+def test_store_forgets_the_oldest_and_goes_on_counting():
     store = Store(keep=20)
     messages = [sms(f"+84905000{i % 7:03d}") for i in range(25)]
     for message in messages:
@@ -153,7 +153,7 @@ def test_store_forgets_the_oldest_and_goes_on_counting() -> None:
     assert page[0] is messages[19]
 
 
-def test_phone_is_found_by_any_part_of_its_number_latest_first() -> None:
+def test_phone_is_found_by_any_part_of_its_number_latest_first():
     store = Store(keep=100)
     for number in ("+84905000111", "+84935000112", "+84905000111"):
         store.add(sms(number))
@@ -163,7 +163,7 @@ def test_phone_is_found_by_any_part_of_its_number_latest_first() -> None:
     assert list(store.find_phones("999")) == []
 
 
-def test_journal_gives_back_what_was_written_without_a_line_cut_short(tmp_path: Path) -> None:
+def test_journal_gives_back_what_was_written_without_a_line_cut_short(tmp_path):
     journal, store = Journal(tmp_path), Store(keep=100)
     journal.load(store)
     out, answer = sms("+84905000123", "Mời bà con"), sms("+84905000123", "1", direction=Direction.INBOUND)
@@ -190,7 +190,7 @@ def test_journal_gives_back_what_was_written_without_a_line_cut_short(tmp_path: 
     assert len(third.everything) == 3
 
 
-def test_every_setting_stands_in_the_documentation() -> None:
+def test_every_setting_stands_in_the_documentation():
     text = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text(encoding="utf-8")
     for item in settings.settings_of(Faults()) + settings.settings_of(ResidentHabits()):
         assert f"`{item.name}`" in text, item.name

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,7 +16,7 @@ LINE = "Mời bà con cài Bluezone"
 
 
 @pytest.fixture
-def client(simulator: RunningSimulator) -> Client:
+def client(simulator):
     return connect(simulator)
 
 
@@ -32,7 +31,7 @@ def send_many(client: Client, count: int) -> list[str]:
     return [client.messages.create(to=number, from_="LOA", body=LINE).sid for number in numbers]
 
 
-def test_message_is_accepted_as_twilio_accepts_it(client: Client, simulator: RunningSimulator) -> None:
+def test_message_is_accepted_as_twilio_accepts_it(client, simulator):
     message = client.messages.create(
         to="+84905000123",
         from_="LOA",
@@ -50,7 +49,7 @@ def test_message_is_accepted_as_twilio_accepts_it(client: Client, simulator: Run
     assert message.uri == f"/2010-04-01/Accounts/{simulator.account_sid}/Messages/{message.sid}.json"
 
 
-def test_messaging_service_counts_segments_later(client: Client, simulator: RunningSimulator) -> None:
+def test_messaging_service_counts_segments_later(client, simulator):
     simulator.faults(sent_after_s=0, delivered_after_s=0)
     message = client.messages.create(to="+84905000123", messaging_service_sid="MG" + "1" * 32, body=LINE)
     assert (message.status, message.num_segments, message.from_) == ("accepted", "0", None)
@@ -62,7 +61,7 @@ def test_messaging_service_counts_segments_later(client: Client, simulator: Runn
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the library's own use of aiohttp
-def test_async_client_works_as_the_sync_one(simulator: RunningSimulator) -> None:
+def test_async_client_works_as_the_sync_one(simulator):
     asyncio.run(use_async_client(simulator))
 
 
@@ -102,7 +101,7 @@ def test_bad_message_is_refused_with_twilios_code(client, simulator, changes, co
     assert simulator.stats()["rejected"] == {str(code): 1}
 
 
-def test_longest_body_is_taken(client: Client) -> None:
+def test_longest_body_is_taken(client):
     assert client.messages.create(to="+84905000123", from_="LOA", body="a" * 1600).num_segments == "11"
 
 
@@ -141,19 +140,19 @@ def test_wrong_token_is_not_authenticated(simulator, call):
     ],
     ids=["message", "account", "resource"],
 )
-def test_what_does_not_exist_is_not_found(client: Client, call: Callable[[Client], object]) -> None:
+def test_what_does_not_exist_is_not_found(client, call):
     with pytest.raises(TwilioRestException) as missing:
         call(client)
     assert (missing.value.status, missing.value.code) == (404, 20404)
 
 
-def test_list_runs_over_all_pages_newest_first(client: Client) -> None:
+def test_list_runs_over_all_pages_newest_first(client):
     sids = send_many(client, 7)
     assert [message.sid for message in client.messages.list(page_size=3)] == sids[::-1]
     assert [message.sid for message in client.messages.list(limit=4, page_size=3)] == sids[:2:-1]
 
 
-def test_page_leads_on_and_back(client: Client) -> None:
+def test_page_leads_on_and_back(client):
     sids = send_many(client, 7)
     first = client.messages.page(page_size=3)
     assert first.previous_page_url is None
@@ -166,7 +165,7 @@ def test_page_leads_on_and_back(client: Client) -> None:
     assert last.next_page() is None
 
 
-def test_pages_do_not_slip_when_messages_arrive_between_them(client: Client) -> None:
+def test_pages_do_not_slip_when_messages_arrive_between_them(client):
     sids = send_many(client, 4)
     first = client.messages.page(page_size=2)
     send_many(client, 2)
@@ -184,7 +183,7 @@ def test_list_is_filtered_by_number_with_unsent_messages_in_it(client, simulator
     assert [message.sid for message in client.messages.list(from_="LOA")] == sids[::-1]
 
 
-def test_list_by_date_finds_sent_messages_only(client: Client, simulator: RunningSimulator) -> None:
+def test_list_by_date_finds_sent_messages_only(client, simulator):
     simulator.faults(sent_after_s=0, delivered_after_s=60)
     sent = client.messages.create(to="+84905000001", from_="LOA", body=LINE).sid
     wait_for_status(client, sent, "sent")
@@ -206,7 +205,7 @@ def test_list_by_date_finds_sent_messages_only(client: Client, simulator: Runnin
     assert len(sids()) == 2
 
 
-def test_date_that_is_none_is_refused(client: Client) -> None:
+def test_date_that_is_none_is_refused(client):
     with pytest.raises(TwilioException) as refused:
         client.messages.list(date_sent="hôm qua")
     assert "20001" in str(refused.value.args)
@@ -221,7 +220,7 @@ def test_message_appears_in_the_list_only_after_the_lists_delay(client, simulato
     assert len(client.messages.list(to="+84905000001")) == 1
 
 
-def test_ledger_holds_each_accepted_message_in_order(client: Client, simulator: RunningSimulator) -> None:
+def test_ledger_holds_each_accepted_message_in_order(client, simulator):
     sids = send_many(client, 3)
     lines = simulator.ledger()
     assert [line["sid"] for line in lines] == sids

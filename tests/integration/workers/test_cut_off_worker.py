@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from outreach.core.settings import Settings
 from outreach.use_cases import enqueue_send
 from tests.support.processes import QuickProcesses
 from tests.support.wait_until import wait_until
@@ -73,12 +72,12 @@ class Wire:
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
+def settings(settings):
     return replace(settings, send_in_flight=10, send_timeout_s=4, lease_s=6)
 
 
 @pytest.fixture
-def wire(settings: Settings) -> Iterator[Wire]:
+def wire(settings):
     made = Wire(f"{make_url(settings.database_url).query['host']}/.s.PGSQL.5432")
     yield made
     made.close()

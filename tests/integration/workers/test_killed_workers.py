@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -16,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from campaigns.delivery.send_messages import BackendUnavailable
-from outreach.core.settings import Settings
 from outreach.use_cases import enqueue_send
 from tests.support.processes import ROOT, QuickProcesses, environment_of
 from tests.support.wait_until import wait_until
@@ -27,13 +25,13 @@ MESSAGES = 1000
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
+def settings(settings):
     """Few requests at once, so that there is a middle to be killed in; leases that are soon over."""
     return replace(settings, send_in_flight=20, send_timeout_s=4, lease_s=6)
 
 
 @pytest.fixture
-def processes(settings: Settings) -> Iterator[QuickProcesses]:
+def processes(settings):
     made = QuickProcesses(settings)
     yield made
     made.stop()

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -20,9 +19,7 @@ from campaigns.models.replies import Reply
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.states import CampaignAction
 from outreach.core.schema import upgrade
-from outreach.core.settings import Settings
 from outreach.runtime import open_runtime
-from simulator.testing import RunningSimulator
 from tests.support.asgi_client import AsgiClient
 from tests.support.processes import QuickProcesses
 from tests.support.servers import Server, create_database, make_folder, start_postgres, start_redis
@@ -51,7 +48,7 @@ class Restartable:
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Restartable]:
+def redis(tmp_path):
     server = start_redis(tmp_path)
     made = Restartable(lambda: start_redis(tmp_path, server.url), server)
     yield made
@@ -59,7 +56,7 @@ def redis(tmp_path: Path) -> Iterator[Restartable]:
 
 
 @pytest.fixture(scope="module")
-def postgres() -> Iterator[Restartable]:
+def postgres():
     folder = make_folder()
     made = Restartable(lambda: start_postgres(folder), start_postgres(folder))
     yield made
@@ -68,22 +65,20 @@ def postgres() -> Iterator[Restartable]:
 
 
 @pytest.fixture
-def settings(settings: Settings, redis: Restartable) -> Settings:
+def settings(settings, redis):
     """Few requests at once, so that there is a middle."""
     return replace(settings, redis_url=redis.url, send_in_flight=20)
 
 
 @pytest.fixture
-def processes(settings: Settings, tmp_path: Path) -> Iterator[QuickProcesses]:
+def processes(settings, tmp_path):
     made = QuickProcesses(settings, tmp_path / "processes.log")
     yield made
     made.stop()
 
 
 @pytest.fixture
-def on_postgres(
-    settings: Settings, postgres: Restartable, simulator: RunningSimulator, processes: QuickProcesses
-) -> Iterator[World]:
+def on_postgres(settings, postgres, simulator, processes):
     """A world in the PostgreSQL that can be stopped; the processes work for it."""
     settings = replace(settings, database_url=create_database(postgres.url))
     processes.environment["DATABASE_URL"] = settings.database_url

@@ -4,7 +4,6 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ async def read_all(scope: Any, receive: Any, send: Any) -> None:
 
 
 @pytest.fixture
-def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+def address(monkeypatch):
     for name, value in (("HEAD_WITHIN_S", 0.5), ("BODY_WITHIN_S", 0.5), ("LOOKS_EACH_S", 0.1)):
         monkeypatch.setattr(web_worker, name, value)
     listening = socket.create_server(("127.0.0.1", 0))

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,7 +41,7 @@ Supervise = Callable[[str], subprocess.Popen[bytes]]
 
 
 @pytest.fixture
-def supervise(tmp_path: Path) -> Iterator[Supervise]:
+def supervise(tmp_path):
     """Starts a supervisor of one process that behaves as told; nobody reads what they print."""
     started: list[subprocess.Popen[bytes]] = []
 

@@ -3,7 +3,6 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 
 from outreach.core.job_queue import DEFAULT, SEND, pending_key
-from outreach.core.settings import Settings
 from tests.support.processes import QuickProcesses
 from tests.support.world import number
 from workers.processes import create_worker
@@ -35,7 +33,7 @@ class WritesWhenRead:
 
 
 @pytest.fixture
-def processes(settings: Settings, tmp_path: Path) -> Iterator[QuickProcesses]:
+def processes(settings, tmp_path):
     started = QuickProcesses(settings, tmp_path / "processes.log")
     yield started
     started.stop()

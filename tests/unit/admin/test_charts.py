@@ -17,37 +17,37 @@ def widths(svg: str, kind: str) -> list[float]:
     return [float(width) for width in re.findall(rf'<rect class="{kind}"[^>]* width="([\d.]+)"', svg)]
 
 
-def test_a_bar_is_as_long_as_its_share() -> None:
+def test_a_bar_is_as_long_as_its_share():
     svg = bar_chart("a", "Tiêu đề", "Mô tả", [Bar("A", 0.2, "20%"), Bar("B", 0.4, "40%")])
     short, long = widths(svg, "share")
     assert long == WIDTH
     assert short == pytest.approx(long / 2, abs=0.1)
 
 
-def test_what_is_not_known_has_no_bar_but_its_words() -> None:
+def test_what_is_not_known_has_no_bar_but_its_words():
     svg = bar_chart("a", "Tiêu đề", "Mô tả", [Bar("Ia H'Drai", None, "chưa có số liệu")])
     assert widths(svg, "share") == []
     assert "chưa có số liệu" in svg
 
 
-def test_nought_is_not_the_same_as_not_known() -> None:
+def test_nought_is_not_the_same_as_not_known():
     svg = bar_chart("a", "Tiêu đề", "Mô tả", [Bar("A", 0.0, "0%")])
     assert widths(svg, "share") == [0.0]
 
 
 @pytest.mark.parametrize("share", [1.0, 1.7])
-def test_no_bar_reaches_past_the_edge(share: float) -> None:
+def test_no_bar_reaches_past_the_edge(share):
     svg = bar_chart("a", "T", "M", [Bar("A", share, "")])
     assert all(width <= WIDTH for width in widths(svg, "share"))
 
 
-def test_title_and_description_are_tied_to_the_picture() -> None:
+def test_title_and_description_are_tied_to_the_picture():
     svg = ElementTree.fromstring(bar_chart("x", "Theo huyện", "Mô tả", []))
     ids = svg.attrib["aria-labelledby"].split()
     assert [svg.find(tag).attrib["id"] for tag in ("title", "desc")] == ids  # type: ignore[union-attr]
 
 
-def test_a_name_cannot_break_out() -> None:
+def test_a_name_cannot_break_out():
     bad = '<script>"&'
     charts = [
         bar_chart("a", bad, bad, [Bar(bad, 0.1, bad)]),
@@ -60,7 +60,7 @@ def test_a_name_cannot_break_out() -> None:
         assert "<script" not in svg
 
 
-def test_days_rise_from_left_to_right_below_the_goal() -> None:
+def test_days_rise_from_left_to_right_below_the_goal():
     points = [("1/8", 0, "0"), ("2/8", 50, "50"), ("3/8", 90, "90")]
     svg = line_chart("d", "T", "M", points, goal=Goal(100, "100"), deadline=(5, "Hạn"))
     line = re.search(r'points="([^"]+)"', svg)
@@ -71,7 +71,7 @@ def test_days_rise_from_left_to_right_below_the_goal() -> None:
     assert float(goal[1]) < ys[-1]
 
 
-def test_messages_are_marked_on_their_day_and_those_to_come_are_told_apart() -> None:
+def test_messages_are_marked_on_their_day_and_those_to_come_are_told_apart():
     points = [(f"{n}/8", 10 * n, str(10 * n)) for n in range(5)]
     waves = [SentWave(1, "2/8: 100 tin", False), SentWave(6, "7/8: 80 tin", True), SentWave(-1, "cũ", False)]
     svg = line_chart("d", "T", "M", points, goal=None, deadline=(8, "Hạn"), waves=waves, unit="người")
@@ -82,11 +82,11 @@ def test_messages_are_marked_on_their_day_and_those_to_come_are_told_apart() -> 
 
 
 @cases((0, []), (3, [1, 2, 3]), (100, [20, 40, 60, 80, 100]), (634, [200, 400, 600]))
-def test_an_axis_has_a_few_round_counts(top: float, ticks: list[int]) -> None:
+def test_an_axis_has_a_few_round_counts(top, ticks):
     assert scale_of(top) == ticks
 
 
-def test_a_map_has_the_places_of_the_boundary_file_north_up() -> None:
+def test_a_map_has_the_places_of_the_boundary_file_north_up():
     shape = {"type": "Polygon", "coordinates": SQUARE[0]}
     feature = {"type": "Feature", "properties": {"code": "608"}, "geometry": shape}
     boundaries = read_boundaries({"type": "FeatureCollection", "features": [feature]})
@@ -109,14 +109,14 @@ def test_a_map_has_the_places_of_the_boundary_file_north_up() -> None:
 
 
 @pytest.mark.parametrize("points", [[], [("1/8", 0, "0")]])
-def test_a_chart_of_no_day_or_one_is_drawn(points: list[tuple[str, int, str]]) -> None:
+def test_a_chart_of_no_day_or_one_is_drawn(points):
     ElementTree.fromstring(line_chart("d", "T", "M", points, goal=None, deadline=None))
 
 
 @cases(
     (None, "unknown"), (0.0, "0"), (0.099, "0"), (0.1, "1"), (0.49, "4"), (0.5, "reached"), (0.9, "reached")
 )
-def test_a_place_is_the_darker_the_nearer_the_goal(share: float | None, level: str) -> None:
+def test_a_place_is_the_darker_the_nearer_the_goal(share, level):
     svg = area_map("t", "T", "M", [MapPlace("1", "A", share, "")], {"1": (108.0, 14.0)}, goal=GOAL)
     assert f'class="area tile-{level}"' in svg
 
@@ -140,7 +140,7 @@ def test_a_forecast_opens_from_the_last_day_and_stays_within_the_picture(fan):
     assert 'class="needed"' not in alone
 
 
-def test_a_circle_stands_at_its_place_as_large_as_its_people_and_is_one_touch_from_them() -> None:
+def test_a_circle_stands_at_its_place_as_large_as_its_people_and_is_one_touch_from_them():
     places = [
         MapPlace("north", "Xã Bắc", 0.1, "10%", people=400, url="#place-north"),
         MapPlace("south", "Xã Nam", None, "?", people=100, url="#place-south", cries=2),

@@ -26,7 +26,7 @@ TODAY = date(2020, 8, 12)
     ),
     ({"kind": "visits", "people": "0"}, ActivityEntry(ActivityKind.VISITS, TODAY, TODAY, 1, 0)),
 )
-def test_an_entry_is_read_as_typed(typed: dict[str, str], entry: ActivityEntry) -> None:
+def test_an_entry_is_read_as_typed(typed, entry):
     assert read_entry(typed, today=TODAY) == entry
 
 
@@ -45,12 +45,12 @@ def test_an_entry_is_read_as_typed(typed: dict[str, str], entry: ActivityEntry) 
     ({"people": "-3"}, "phải là một số"),
     ({"about": "x" * 201}, "nhiều nhất 200 chữ"),
 )
-def test_what_cannot_be_is_refused_with_what_to_do(typed: dict[str, str], told: str) -> None:
+def test_what_cannot_be_is_refused_with_what_to_do(typed, told):
     with refuses(BadInput, says=told):
         read_entry({"kind": "radio", **typed}, today=TODAY)
 
 
-def test_only_the_days_asked_for_count_and_people_unknown_stay_unknown() -> None:
+def test_only_the_days_asked_for_count_and_people_unknown_stay_unknown():
     speaker = ActivityEntry(ActivityKind.LOUDSPEAKER, TODAY - timedelta(days=5), TODAY, 2)
     meeting = ActivityEntry(ActivityKind.MEETING, TODAY, TODAY, 2, 40)
     earlier = ActivityEntry(ActivityKind.RADIO, TODAY - timedelta(days=9), TODAY - timedelta(days=9), 3)

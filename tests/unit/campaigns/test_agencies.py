@@ -51,7 +51,7 @@ def test_a_sudden_change_is_a_question(before, now, doubts):
     assert find_doubts(now, before) == doubts
 
 
-def test_what_is_not_known_is_left_out_and_counted_as_such() -> None:
+def test_what_is_not_known_is_left_out_and_counted_as_such():
     total = add_up([StaffCounts(10, 8, 4), StaffCounts(20, None, 15), StaffCounts(30, 12, 12), None])
     assert total == StaffTotal(agencies=4, known=2, staff=60, with_smartphone=20, installed=16)
     assert total.share == 0.8
@@ -60,7 +60,7 @@ def test_what_is_not_known_is_left_out_and_counted_as_such() -> None:
     assert StaffCounts(20, 0, 0).share is None
 
 
-def test_of_nothing_the_share_is_unknown_not_nought() -> None:
+def test_of_nothing_the_share_is_unknown_not_nought():
     assert add_up([None, StaffCounts(5)]).share is None
     assert add_up([]).share is None
 
@@ -72,7 +72,7 @@ def test_of_nothing_the_share_is_unknown_not_nought() -> None:
     *each_of("- | 0 | không | Chưa | chưa cài được | ko", False),
     *each_of("đang cài | 7 | nghỉ thai sản", None),
 )
-def test_a_mark_says_yes_or_no_or_nothing_that_we_understand(text: str, means: bool | None) -> None:
+def test_a_mark_says_yes_or_no_or_nothing_that_we_understand(text, means):
     assert read_mark(text) is means
 
 
@@ -88,9 +88,7 @@ def test_the_column_of_marks_is_found_by_its_heading(labels, taken, at):
     assert find_heading(labels, taken) == at
 
 
-def person(
-    name: str, *numbers: str, has_smartphone: bool | None = None, has_done: bool = False
-) -> RosterPerson:
+def person(name, *numbers, has_smartphone=None, has_done=False):
     return RosterPerson(name, numbers, has_smartphone, has_done)
 
 
@@ -104,10 +102,10 @@ def person(
     ([person("An", "+84905000001"), person("Bình", "+84905000001")], StaffCounts(2, None, 0)),
     ([person("An"), person("An")], StaffCounts(2, None, 0)),
 )
-def test_people_are_counted_once_each(people: list[RosterPerson], counts: StaffCounts) -> None:
+def test_people_are_counted_once_each(people, counts):
     assert count(people) == counts
 
 
-def test_a_shared_number_has_the_app_if_anyone_of_them_says_so() -> None:
+def test_a_shared_number_has_the_app_if_anyone_of_them_says_so():
     people = [person("A", "+84905000001", has_done=True), person("B", "+84905000001", "+84905000002")]
     assert by_number(people) == {"+84905000001": True, "+84905000002": False}

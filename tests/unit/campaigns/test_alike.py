@@ -21,11 +21,11 @@ def groups(*texts: str, topics: str = "") -> list[list[int]]:
     (("mạng nhà tôi yếu quá", "mang nha toi yeu qua", "Mạng nhà tôi yếu quá!!!"),),
     (("cài có mất tiền không", "cai app nay co ton tien k"),),
 )
-def test_the_same_meaning_in_other_letters_is_one_group(texts: tuple[str, ...]) -> None:
+def test_the_same_meaning_in_other_letters_is_one_group(texts):
     assert groups(*texts) == [list(range(len(texts)))]
 
 
-def test_other_meanings_and_other_topics_are_other_groups() -> None:
+def test_other_meanings_and_other_topics_are_other_groups():
     assert groups("có phải lừa đảo không", "trời mưa to ghê", "lừa đảo hả", "nhà có ba con bò") == [
         [0, 2],
         [1],
@@ -34,7 +34,7 @@ def test_other_meanings_and_other_topics_are_other_groups() -> None:
     assert len(groups("lừa đảo hả", "lừa đảo hả", topics="ab")) == 2
 
 
-def test_names_places_and_numbers_do_not_count_in_a_signature() -> None:
+def test_names_places_and_numbers_do_not_count_in_a_signature():
     private = private_words("Nguyễn Thị Mận", "Thôn Kon Rờ Bàng", None)
     one = signature_of("Mận ở Kon Rờ Bàng chưa có sóng, gọi 0905000123", BLUEZONE, private)
     other = signature_of("man o chua co song goi 0905000999", BLUEZONE, private)
@@ -60,7 +60,7 @@ def test_officers_must_agree_and_often_before_a_label_stands_by_itself(decisions
     ("trời mưa quá mà thôi đừng nhắn nữa nha", Label.OPT_OUT, "đừng"),
     ("chào em, chị cài rồi đó", Label.INSTALLED, "cài"),
 )
-def test_a_label_is_traced_to_the_words_that_told_it(text: str, label: Label, telling: str) -> None:
+def test_a_label_is_traced_to_the_words_that_told_it(text, label, telling):
     parts = telling_parts(text, BLUEZONE, label)
     assert "".join(part for part, _tells in parts) == text
     assert telling in [part for part, tells in parts if tells]

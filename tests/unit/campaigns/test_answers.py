@@ -54,8 +54,8 @@ def test_what_follows_from_a_reply(label, read, sender, counts, kind, is_acknowl
     (Label.OPT_OUT, True, True, False),
 )
 def test_a_late_reply_overrides_no_newer_answer_but_for_an_opt_out_after_which_nobody_started_again(
-    label: Label, is_late: bool, is_taken_back: bool, counts: bool
-) -> None:
+    label, is_late, is_taken_back, counts
+):
     newer = NOON + timedelta(hours=1 if is_late else -1)
     said = {**FIRST, "was_answered": True, "is_taken_back": is_taken_back, "answered_at": newer}
     outcome = decide_reply(Understanding(label, 1.0, True, False), **said)
@@ -63,7 +63,7 @@ def test_a_late_reply_overrides_no_newer_answer_but_for_an_opt_out_after_which_n
     assert outcome.at == (newer if label is Label.OPT_OUT else NOON)
 
 
-def test_who_gets_messages_again_waits_for_nobody() -> None:
+def test_who_gets_messages_again_waits_for_nobody():
     outcome = decide_reply(Understanding(OPT_IN, 1.0, True, False), **{**FIRST, "is_start": True})
     assert (outcome.is_answer, outcome.kind) == (False, None)
 
@@ -101,7 +101,7 @@ def test_an_answer_that_adds_nothing_is_not_stored(said, last, closed, repeats):
 
 
 @cases(((False, False), False), (CLOSED, True), (SEPARATE, False))
-def test_a_number_in_no_campaign_says_stop_once(closed: tuple[bool, bool], repeats: bool) -> None:
+def test_a_number_in_no_campaign_says_stop_once(closed, repeats):
     is_closed, is_separate = closed
     found = is_repeated(
         LastAnswer(STOP, *THEIRS), None, has_recipient=False, is_closed=is_closed, is_separate=is_separate

@@ -1,7 +1,5 @@
 """What an approval is bound to."""
 
-from typing import Any
-
 from campaigns.rules.approvals import (
     Approval,
     LaunchTerms,
@@ -24,7 +22,7 @@ from tests.support.tables import cases, each_of
     (10, 5_000_000, (50_000, 5_000_000), 2),
     (10, 4_999_999, (50_000, 5_000_000), 1),
 )
-def test_how_many_it_takes(recipients: int, vnd: int, limits: tuple[int, int], needed: int) -> None:
+def test_how_many_it_takes(recipients, vnd, limits, needed):
     assert count_approvals(recipients, vnd, from_people=limits[0], from_vnd=limits[1]) == needed
 
 
@@ -71,19 +69,19 @@ OTHER_DRIVE, OTHER_LISTS = {**PLAN, "drive_id": 2}, {**PLAN, "lists": [1, 2]}
     ([{"vnd": 9_100}, {}], ""),  # a sample of names is no other cost
     ([{"vnd": 9_000}, {}], "approval_of_cost_awaited"),
 )
-def test_only_who_read_what_leaves_counts(read: list[dict[str, Any]], missing: str) -> None:
+def test_only_who_read_what_leaves_counts(read, missing):
     approvals = [Approval(n, {**LEAVING.read, **other}) for n, other in enumerate(read)]
     found = missing_approval(approvals, LEAVING)
     assert (found.code if found else "") == missing
 
 
-def test_who_approves_again_after_a_change_is_still_one_person() -> None:
+def test_who_approves_again_after_a_change_is_still_one_person():
     twice = [Approval(7, LEAVING.read), Approval(7, LEAVING.read)]
     assert approvers_of(twice, LEAVING) == [7]
     assert missing_approval(twice, LEAVING) is not None
 
 
-def test_a_part_that_is_gone_makes_another_draft() -> None:
+def test_a_part_that_is_gone_makes_another_draft():
     assert not is_same_draft({**A, "budget_vnd": 1}, A)
     assert not is_same_draft(A, {**A, "budget_vnd": 1})
 

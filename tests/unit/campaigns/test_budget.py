@@ -13,7 +13,7 @@ def test_a_launch_beyond_its_budget_is_refused(estimate, budget, is_refused):
     assert bool(refusal_of(estimate_vnd=estimate, budget_vnd=budget)) is is_refused
 
 
-def test_the_refusal_names_both_amounts_and_what_to_do() -> None:
+def test_the_refusal_names_both_amounts_and_what_to_do():
     refused = refusal_of(estimate_vnd=12_000_000, budget_vnd=5_000_000)
     assert refused
     said = word_error(refused)
@@ -33,7 +33,7 @@ def test_what_has_not_left_is_reserved_by_its_segments(steps, reserve):
     assert reserve_of(steps, price_vnd=350) == reserve
 
 
-def test_an_amount_is_written_as_in_vietnamese() -> None:
+def test_an_amount_is_written_as_in_vietnamese():
     assert [format_number(n) for n in (0, 999, 1_000, 1_234_567)] == ["0", "999", "1.000", "1.234.567"]
 
 
@@ -46,7 +46,7 @@ def test_an_amount_is_written_as_in_vietnamese() -> None:
     ("0.0151", "EUR", None),
     ("0.0151", "", None),
 )
-def test_a_bill_becomes_dong_where_its_money_is_known(price: str | None, unit: str, vnd: int | None) -> None:
+def test_a_bill_becomes_dong_where_its_money_is_known(price, unit, vnd):
     assert vnd_of(Decimal(price) if price else None, unit, usd_vnd=23_200) == vnd
 
 
@@ -61,7 +61,7 @@ def test_what_is_billed_counts_as_billed_and_the_rest_by_the_estimate(taken, pri
     assert Spending(taken, priced, priced_vnd, price_vnd=350).vnd == vnd
 
 
-def test_a_segment_costs_its_share_of_what_was_spent() -> None:
+def test_a_segment_costs_its_share_of_what_was_spent():
     assert Spending(10, 10, 2500, price_vnd=350).each_vnd == 250
     assert Spending(0, 0, 0, price_vnd=350).each_vnd == 350
 
@@ -82,5 +82,5 @@ def test_what_is_reserved_follows_the_gateways_count(factor, answers, expected):
 
 
 @cases((1, 1.0, 1), (3, 1.0, 3), (1, 5.0, 5), (2, 1.5, 3), (3, 4 / 3, 4), (9, 99, 255))
-def test_segments_to_reserve(counted: int, factor: float, expected: int) -> None:
+def test_segments_to_reserve(counted, factor, expected):
     assert expected_segments(counted, factor=factor) == expected

@@ -47,11 +47,11 @@ HOUR, DAY, GB = timedelta(hours=1), timedelta(days=1), 1024**3
     (checks.judge_callbacks(3, 1, is_live=True), Level.OK, ""),
     (checks.judge_callbacks(3, 0, is_live=True), Level.FAULT, "check_callbacks_none"),
 )
-def test_each_figure_is_judged(found: Finding, level: Level, code: str) -> None:
+def test_each_figure_is_judged(found, level, code):
     assert (found.level, found.problem.code if found.problem else "") == (level, code)
 
 
-def test_the_worst_finding_counts() -> None:
+def test_the_worst_finding_counts():
     well, care = Finding(Check.DISK), warning(Check.MAIL, LoaError("check_mail_none"))
     assert worst([]) is worst([well]) is Level.OK
     assert worst([well, care]) is Level.WARNING

@@ -23,12 +23,12 @@ def step(campaign: int, days: float, number: int = 1) -> StepMoment:
     ([step(1, -4, 1), step(1, -2, 2)], Collision(4, (1,))),  # its own reminders alone
     ([step(1, -4, 1), step(2, -2)], Collision(2, (1, 2))),
 )
-def test_a_third_message_within_seven_days_is_told(others: list[StepMoment], found: Collision) -> None:
+def test_a_third_message_within_seven_days_is_told(others, found):
     own = step(1, 0, 3)
     assert find_collision(own, [own, *others], lambda each: PHONES[each.campaign_id]) == found
 
 
-def test_phones_are_read_only_where_a_third_message_is_possible() -> None:
+def test_phones_are_read_only_where_a_third_message_is_possible():
     def refuse(_step: StepMoment) -> set[int]:
         raise AssertionError
 

@@ -28,12 +28,12 @@ EVERYTHING: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("content", [EVERYTHING, *load_kinds().values(), {"app": False}, {"mới": {"a": 1}}])
-def test_what_is_taken_apart_is_put_together_as_it_was(content: dict[str, Any]) -> None:
+def test_what_is_taken_apart_is_put_together_as_it_was(content):
     texts, rest = content_texts.split_content(content)
     assert content_texts.join_content(texts, rest) == content
 
 
-def test_only_texts_have_a_path_and_the_rest_stays_together() -> None:
+def test_only_texts_have_a_path_and_the_rest_stays_together():
     texts, rest = content_texts.split_content(EVERYTHING)
     assert rest == {"vocabulary": {"verbs": ["tiêm"]}}
     assert texts["answers.need_help.steps"] == "Mở liên kết.\nBấm nút."
@@ -48,14 +48,14 @@ def test_only_texts_have_a_path_and_the_rest_stays_together() -> None:
         assert f"languages.jra.{path}" in PATHS
 
 
-def test_an_empty_text_is_left_out_unless_another_would_show_through() -> None:
+def test_an_empty_text_is_left_out_unless_another_would_show_through():
     assert content_texts.join_content({"why": "", "contact": ""}, {}, over={"why"}) == {"why": ""}
     assert content_texts.join_content(
         {"answers.need_help.steps": ""}, {}, over={"answers.need_help.steps"}
     ) == {"answers": {"need_help": {"steps": []}}}
 
 
-def test_without_any_of_its_texts_an_app_is_none() -> None:
+def test_without_any_of_its_texts_an_app_is_none():
     base = load_kinds()["bluezone"]
     texts, rest = content_texts.split_content(base)
     emptied = {path: "" if path.startswith("app.") else text for path, text in texts.items()}
@@ -64,12 +64,12 @@ def test_without_any_of_its_texts_an_app_is_none() -> None:
 
 
 @cases({"answers": "x"}, {"answers": {"need_help": []}}, {"languages": {"sed": 1}})
-def test_what_stands_in_a_tables_place_gives_way(rest: dict[str, Any]) -> None:
+def test_what_stands_in_a_tables_place_gives_way(rest):
     texts = {"answers.need_help.reply": "r", "languages.sed.title": "t"}
     assert content_texts.split_content(content_texts.join_content(texts, rest))[0] == texts
 
 
-def test_addresses_of_the_app_are_not_corrected_on_the_way() -> None:
+def test_addresses_of_the_app_are_not_corrected_on_the_way():
     assert content_texts.is_correctable("answers.installed.reply")
     assert content_texts.is_correctable("languages.sed.page.ask")
     assert content_texts.is_correctable("app.button")
@@ -85,7 +85,7 @@ def test_addresses_of_the_app_are_not_corrected_on_the_way() -> None:
     ("01685000123", False),  # not in use since 2018
     ("", False),
 )
-def test_a_phone_to_call_is_one_that_can_be_dialled(written: str, is_one: bool) -> None:
+def test_a_phone_to_call_is_one_that_can_be_dialled(written, is_one):
     assert content_texts.can_be_called(written) is is_one
     if is_one:
         assert read_content({**EVERYTHING, "phone": written}).dialled.lstrip("+").isdigit()
@@ -101,7 +101,7 @@ def test_a_phone_to_call_is_one_that_can_be_dialled(written: str, is_one: bool) 
     ({"languages": {"sed": {"answers": {"opt_out": {"reply": "{x}"}}}}}, "languages.sed.answers.opt_out.reply", "x"),
     ({"app": {"page": ""}}, "app.page", "trang tải"),
 )  # fmt: skip
-def test_what_is_wrong_is_named_by_its_path(changes: dict[str, Any], path: str, says: str) -> None:
+def test_what_is_wrong_is_named_by_its_path(changes, path, says):
     wrong = content_texts.find_text_errors(merge(EVERYTHING, changes))
     assert list(wrong) == [path]
     assert says in word_error(wrong[path])
@@ -110,11 +110,11 @@ def test_what_is_wrong_is_named_by_its_path(changes: dict[str, Any], path: str, 
 
 
 @pytest.mark.parametrize("content", [EVERYTHING, *load_kinds().values()])
-def test_nothing_is_wrong_with_what_comes_with_the_kinds(content: dict[str, Any]) -> None:
+def test_nothing_is_wrong_with_what_comes_with_the_kinds(content):
     assert content_texts.find_text_errors(content) == {}
 
 
-def test_what_a_language_leaves_empty_is_vietnamese() -> None:
+def test_what_a_language_leaves_empty_is_vietnamese():
     blank = {"title": "", "answers": {"need_help": {"reply": "", "steps": []}}, "page": {"ask": ""}}
     read = read_content({**EVERYTHING, "languages": {"jra": blank}}, "jra")
     assert (read.title, read.page["ask"]) == ("Tiêm", "Hỏi {contact}.")
@@ -129,5 +129,5 @@ def test_what_a_language_leaves_empty_is_vietnamese() -> None:
     ("Luc {time} [gap", "A", "Luc T [gap"),  # kept before it was checked
     ("{ten} luc {time}", "A", "{ten} luc T"),
 )
-def test_an_acknowledgement_is_filled_in(text: str, name: str, sent: str) -> None:
+def test_an_acknowledgement_is_filled_in(text, name, sent):
     assert render_reply(text, {"name": name, "link": "L", "time": "T"}) == sent

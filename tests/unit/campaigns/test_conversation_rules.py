@@ -10,7 +10,7 @@ from tests.support.tables import cases, each_of
     *each_of("nhầm số | nhầm, 2 | nhầm người | chưa cài", False),
     ("", False),
 )
-def test_a_bare_mistake_takes_back_what_was_said(text: str, is_taken_back: bool) -> None:
+def test_a_bare_mistake_takes_back_what_was_said(text, is_taken_back):
     assert context.takes_back(text) is is_taken_back
 
 
@@ -21,7 +21,7 @@ def test_a_bare_mistake_takes_back_what_was_said(text: str, is_taken_back: bool)
     ("có", "Ông/bà đã cài Bluezone chưa?", False),
     *each_of("không | có tốn tiền không", "Ông/bà có cần giúp không?", False),
 )
-def test_a_bare_yes_answers_what_we_asked_last(text: str, asked: str, is_yes: bool) -> None:
+def test_a_bare_yes_answers_what_we_asked_last(text, asked, is_yes):
     assert context.accepts_help(text, asked=asked) is is_yes
 
 
@@ -29,7 +29,7 @@ def test_a_bare_yes_answers_what_we_asked_last(text: str, asked: str, is_yes: bo
     *each_of("cài rồi, đừng nhắn nữa | đừng nhắn nữa, tôi cài xong rồi | cai roi nen thoi dung nhan", True),
     *each_of("đừng nhắn nữa | vợ cài rồi, đừng nhắn nữa | chưa cài, đừng nhắn nữa", False),
 )
-def test_done_is_heard_beside_a_stop(text: str, is_told: bool) -> None:
+def test_done_is_heard_beside_a_stop(text, is_told):
     assert context.reports_install_too(text, BLUEZONE) is is_told
 
 
@@ -39,10 +39,10 @@ def test_done_is_heard_beside_a_stop(text: str, is_told: bool) -> None:
     *each_of("TC | Đợt này nhắn nhiều quá, đừng nhắn nữa | không nhận tin nữa", False),
     *each_of("không làm việc này | đợt này", False),
 )
-def test_an_opt_out_is_from_everything_unless_it_says_clearly_from_what(body: str, is_of_drive: bool) -> None:
+def test_an_opt_out_is_from_everything_unless_it_says_clearly_from_what(body, is_of_drive):
     assert context.is_of_drive_only(body) is is_of_drive
 
 
 @cases(*each_of("có | Dạ ko em | ok chị | rồi ạ", True), *each_of("có đi | không biết", False))
-def test_a_bare_yes_or_no_answers_only_what_was_asked_just_before(text: str, is_bare: bool) -> None:
+def test_a_bare_yes_or_no_answers_only_what_was_asked_just_before(text, is_bare):
     assert context.needs_question(text) is is_bare

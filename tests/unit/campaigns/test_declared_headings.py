@@ -17,7 +17,7 @@ from tests.support.tables import cases
     ),
     (("MaCoQuan", "TongSo", "DaCai", "SmartPhone"), "code staff installed with_smartphone"),
 )
-def test_columns_of_a_file_of_agencies(headings: tuple[str, ...], read: str) -> None:
+def test_columns_of_a_file_of_agencies(headings, read):
     table = find_table([headings, headings], import_reports._COLUMNS, needed=import_reports._NEEDED)
     assert table is not None
     names = {str(cell): name for name, cell in next(table).cells.items()}
@@ -32,7 +32,7 @@ def test_columns_of_a_file_of_agencies(headings: tuple[str, ...], read: str) -> 
     (("phone_number", "message", "received_at"),),
     (("MSISDN", "Text", "Timestamp"),),
 )
-def test_columns_of_a_reply_log(headings: tuple[str, ...]) -> None:
+def test_columns_of_a_reply_log(headings):
     table = find_table([headings, headings], import_reply_log._COLUMNS, needed=(("sender",), ("body",)))
     assert table is not None
     assert next(table).cells == dict(zip(("sender", "body", "at"), headings, strict=True))

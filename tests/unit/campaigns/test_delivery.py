@@ -50,7 +50,7 @@ FREE |= dict.fromkeys(("suppressed", "answered", "repeated"), False)
     ({"kind": K.TEST, "step": 0, "is_open": False, "cap": 1, "recent": 1}, None),
     ({"kind": K.TEST, "step": 0, "suppressed": True}, R.SUPPRESSED),
 )
-def test_the_first_rule_that_a_message_breaks(changes: dict[str, Any], reason: str | None) -> None:
+def test_the_first_rule_that_a_message_breaks(changes, reason):
     assert delivery.refusal_reason(**{**FREE, **changes}) is reason
 
 
@@ -62,7 +62,7 @@ def test_the_first_rule_that_a_message_breaks(changes: dict[str, Any], reason: s
     ({"answer": Label.OPT_OUT}, False),  # of this very warning
     ({"answer": Label.NEED_HELP}, True),
 )
-def test_which_warning_passes_a_wish_to_be_left_alone(changes: dict[str, Any], passes: bool) -> None:
+def test_which_warning_passes_a_wish_to_be_left_alone(changes, passes):
     warning = {"kind": K.STEP, "urgent_basis": "Luật 91", "answer": None, "is_allowed": True}
     assert delivery.passes_wishes(**{**warning, **changes}) is passes
 
@@ -90,7 +90,7 @@ def test_a_live_gateway_never_exceeds_the_decrees_three_a_day(own, training, liv
 
 
 @cases((0, 0.5), (1, 1.0), (2, 2.0), (6, 32.0), (7, 60.0), (8, 60.0), (1000, 60.0))
-def test_waiting_doubles_up_to_a_minute_and_spreads_by_half(times: int, least: float) -> None:
+def test_waiting_doubles_up_to_a_minute_and_spreads_by_half(times, least):
     waits = [delivery.back_off_s(times, None, seed=seed) for seed in range(101)]
     assert min(waits) == least
     assert max(waits) == least * 1.5
@@ -98,7 +98,7 @@ def test_waiting_doubles_up_to_a_minute_and_spreads_by_half(times: int, least: f
 
 
 @pytest.mark.parametrize("asked", [0.0, 0.2, 7.0, 120.0])
-def test_the_gateways_own_word_goes_before_ours(asked: float) -> None:
+def test_the_gateways_own_word_goes_before_ours(asked):
     waits = [delivery.back_off_s(5, asked, seed=seed) for seed in range(101)]
     assert min(waits) == asked
     assert max(waits) <= asked * 1.5
@@ -113,7 +113,7 @@ def test_the_gateways_own_word_goes_before_ours(asked: float) -> None:
     (300, 700, True),
     (100, 900, False),  # a tenth is out of reach on any day
 )
-def test_a_campaign_that_fails_too_often(failed: int, well: int, expected: bool) -> None:
+def test_a_campaign_that_fails_too_often(failed, well, expected):
     assert delivery.fails_too_often(failed=failed, well=well) is expected
 
 
@@ -123,12 +123,12 @@ def test_a_campaign_that_fails_too_often(failed: int, well: int, expected: bool)
     ("Mời bà con cài Bluezone: {link}", 2, False),  # a reminder is a step of its own
     ("Mời bà con cài Bluezone ngay: {link}", 1, False),
 )
-def test_contents_are_told_apart_by_template_and_step(other: str, step: int, is_same: bool) -> None:
+def test_contents_are_told_apart_by_template_and_step(other, step, is_same):
     known = delivery.hash_content("Mời bà con cài Bluezone: {link}", step=1)
     assert (delivery.hash_content(other, step=step) == known) is is_same
 
 
-def test_a_cause_that_says_nothing_of_number_or_account_has_no_consequence() -> None:
+def test_a_cause_that_says_nothing_of_number_or_account_has_no_consequence():
     for cause in ("unreachable", "blocked", "other", None):
         assert delivery.failure_policy(cause) == Policy()
     assert delivery.failure_policy("bad_number").suppresses == "wrong_number"
@@ -148,7 +148,7 @@ def test_an_answer_to_a_resident_outlasts_a_fault_of_the_account(refused, is_tra
     assert delivery.is_out_of_retries(refused, is_transactional=is_transactional) is expected
 
 
-def test_an_answer_to_a_resident_is_tried_for_a_day_at_least() -> None:
+def test_an_answer_to_a_resident_is_tried_for_a_day_at_least():
     waits = [delivery.back_off_s(times, None, seed=0) for times in range(1499)]
     assert sum(waits) > timedelta(hours=24).total_seconds()
 

@@ -13,12 +13,12 @@ from tests.support.tables import cases, each_of
     *each_of("sao biết số tôi | lay so toi o dau ra | có bị lộ thông tin không", "data"),
     *each_of("cài ở đâu | tiêm có đau không", None),
 )
-def test_a_doubt_is_recognised(text: str, doubt: str | None) -> None:
+def test_a_doubt_is_recognised(text, doubt):
     assert find_doubt(text) == (DoubtKind(doubt) if doubt else None)
 
 
 @pytest.mark.parametrize("doubt", DoubtKind)
-def test_an_answer_is_short(doubt: DoubtKind) -> None:
+def test_an_answer_is_short(doubt):
     text = answer_doubt(
         doubt, issuer="UB MTTQ Viet Nam tinh Kon Tum", contact="truong thon, to truong to dan pho"
     )

@@ -24,7 +24,7 @@ def ask(days: list[tuple[date, int]], *, ahead: int | None = 10, **more: object)
     return forecast_goal(days, [Wave(START, 10_000)], **given)  # type: ignore[arg-type]
 
 
-def test_80_of_100_drives_end_within_the_range_and_the_error_is_smaller_than_that_of_carrying_on() -> None:
+def test_80_of_100_drives_end_within_the_range_and_the_error_is_smaller_than_that_of_carrying_on():
     # The parameters were chosen on the seeds 0 to 39; docs/performance.md has 1,000 drives.
     drives = [simulate(shape, seed) for shape in SHAPES for seed in range(500, 520)]
     ours, pace = (score(way, drives) for way in (quantiles_of_model, quantiles_of_pace))
@@ -32,7 +32,7 @@ def test_80_of_100_drives_end_within_the_range_and_the_error_is_smaller_than_tha
     assert ours.crps < 0.7 * pace.crps
 
 
-def test_one_verdict_follows_from_the_numbers() -> None:
+def test_one_verdict_follows_from_the_numbers():
     verdicts = set()
     for shape in SHAPES:
         for seed in range(500, 520):
@@ -56,14 +56,14 @@ def test_one_verdict_follows_from_the_numbers() -> None:
     assert verdicts == {Outlook.ON_TRACK, Outlook.AT_RISK, Outlook.OFF_TRACK}
 
 
-def test_a_steady_pace_goes_on_and_its_wave_has_faded() -> None:
+def test_a_steady_pace_goes_on_and_its_wave_has_faded():
     found = ask(steady(100, 20))
     assert (found.per_day, found.days) == (100, 14)
     assert found.low < 2_900 < found.high
     assert found.reached_on is None
 
 
-def test_after_a_wave_growth_fades_and_a_reminder_brings_it_again() -> None:
+def test_after_a_wave_growth_fades_and_a_reminder_brings_it_again():
     days, total = [], 0
     for n in range(15):
         total += 1_000 // 2**n + 5
@@ -80,7 +80,7 @@ def test_after_a_wave_growth_fades_and_a_reminder_brings_it_again() -> None:
     assert found.reminder[0] <= more <= found.reminder[1]
 
 
-def test_today_is_not_over_and_does_not_slow_the_pace() -> None:
+def test_today_is_not_over_and_does_not_slow_the_pace():
     days = steady(100, 20)
     until = days[-1][0] + timedelta(days=10)
     whole = ask(days, deadline=until)
@@ -92,7 +92,7 @@ def test_today_is_not_over_and_does_not_slow_the_pace() -> None:
     assert whole == this_morning
 
 
-def test_without_a_deadline_it_looks_30_days_ahead() -> None:
+def test_without_a_deadline_it_looks_30_days_ahead():
     found = ask(steady(100, 20), ahead=None)
     assert found.until == START + timedelta(days=20 + 30)
 
@@ -105,18 +105,18 @@ def test_without_a_deadline_it_looks_30_days_ahead() -> None:
     (steady(1, 20), {"deadline": START}),  # passed
     (steady(1, 20), {"deadline": date.max}),
 )
-def test_what_cannot_be_told_is_not_told(days: list[tuple[date, int]], more: dict[str, object]) -> None:
+def test_what_cannot_be_told_is_not_told(days, more):
     assert ask(days, **more) is None
 
 
-def test_a_drive_that_stands_still_is_foretold_to_stand_still() -> None:
+def test_a_drive_that_stands_still_is_foretold_to_stand_still():
     found = ask([(START + timedelta(days=n), 40) for n in range(20)])
     assert 40 <= found.low <= found.high < 120
     assert found.chance < 0.01
 
 
 @cases(*((last, days) for last in (100, 215, 225, 250, 254, 290) for days in (300, 5_000)))
-def test_a_message_after_months_of_silence_is_foretold_as_any_other(last: int, days: int) -> None:
+def test_a_message_after_months_of_silence_is_foretold_as_any_other(last, days):
     told = [(START + timedelta(days=n), n // 4) for n in range(days)]
     waves = [Wave(START, 10_000), Wave(told[last - 300][0], 10_000)]
     today = told[-1][0] + timedelta(days=1)
@@ -126,7 +126,7 @@ def test_a_message_after_months_of_silence_is_foretold_as_any_other(last: int, d
 
 
 @cases((0, 9, 5.0), (40, 9, 1.0), (50, 9, 0.0), (80, 0, 0.0), (49, 0, 1.0), (10, -1, None))
-def test_the_pace_that_is_needed(installed: int, deadline: int, needed: float | None) -> None:
+def test_the_pace_that_is_needed(installed, deadline, needed):
     today = date(2020, 8, 20)
     found = required_per_day(
         installed=installed, denominator=100, goal=0.5, today=today, deadline=today + timedelta(days=deadline)
@@ -134,7 +134,7 @@ def test_the_pace_that_is_needed(installed: int, deadline: int, needed: float | 
     assert found == needed
 
 
-def test_the_pace_leaves_out_the_burst_of_a_launch_and_of_a_reminder() -> None:
+def test_the_pace_leaves_out_the_burst_of_a_launch_and_of_a_reminder():
     totals = [200, 230, 233, 236, 239, 300, 330, 334, 338, 342]
     days = [(START + timedelta(days=n), total) for n, total in enumerate(totals)]
     today = days[-1][0] + timedelta(days=1)
@@ -145,7 +145,7 @@ def test_the_pace_leaves_out_the_burst_of_a_launch_and_of_a_reminder() -> None:
     assert (found.per_day, found.days) == (4, 3)
 
 
-def test_nothing_is_foretold_below_what_is_counted_and_a_campaign_that_has_ended_is_foretold_on() -> None:
+def test_nothing_is_foretold_below_what_is_counted_and_a_campaign_that_has_ended_is_foretold_on():
     days = steady(8, 10)
     today = days[-1][0] + timedelta(days=4)
     found = ask([*days, (today, 99)], today=today, deadline=today + timedelta(days=5))

@@ -1,7 +1,5 @@
 """Which gateway carries a message."""
 
-from typing import Any
-
 import pytest
 
 from campaigns.rules.gateway_choice import (
@@ -52,14 +50,12 @@ DRAINING = GatewayTerms(9, price_vnd=1, is_active=False)
         ([DRAINING, A], "MTTQ", Operator.VIETTEL, False, [1]),
     ],
 )
-def test_gateways_in_order(
-    gateways: list[GatewayTerms], sender: str, operator: Operator, is_unicode: bool, expected: list[int]
-) -> None:
+def test_gateways_in_order(gateways, sender, operator, is_unicode, expected):
     ordered = in_order(gateways, sender, operator, is_unicode=is_unicode, usual_price_vnd=350)
     assert [each.id for each in ordered] == expected
 
 
-def test_one_message_tries_a_gateway_with_a_fault_and_the_others_go_by_the_next() -> None:
+def test_one_message_tries_a_gateway_with_a_fault_and_the_others_go_by_the_next():
     trying = {1}
     taken = [take_first([A, B], down={1}, trying=trying, is_alone=False) for _ in range(3)]
     assert taken == [A, B, B]
@@ -71,14 +67,14 @@ def test_one_message_tries_a_gateway_with_a_fault_and_the_others_go_by_the_next(
     ("failed", "well", "rests"),
     [(29, 0, False), (30, 0, True), (30, 90, True), (30, 91, False), (500, 9_000, False)],
 )
-def test_gateway_that_refuses_much_rests(failed: int, well: int, rests: bool) -> None:
+def test_gateway_that_refuses_much_rests(failed, well, rests):
     assert refuses_much(failed=failed, well=well) is rests
 
 
 @pytest.mark.parametrize(
     ("silent", "reported", "rests"), [(99, 0, False), (100, 100, True), (100, 101, False)]
 )
-def test_gateway_that_reports_slowly_rests(silent: int, reported: int, rests: bool) -> None:
+def test_gateway_that_reports_slowly_rests(silent, reported, rests):
     assert reports_slowly(silent=silent, reported=reported) is rests
 
 
@@ -96,7 +92,7 @@ def test_gateway_that_reports_slowly_rests(silent: int, reported: int, rests: bo
         ("+84905000123", "viettel", Operator.VIETTEL),  # it has moved
     ],
 )
-def test_operator_of_a_number(number: str, reported: str | None, expected: Operator) -> None:
+def test_operator_of_a_number(number, reported, expected):
     assert operator_of(number, reported) is expected
 
 
@@ -129,15 +125,13 @@ FAULT, TRIES = {"has_fault": True}, {"has_fault": True, "may_try": True}
         ([pool(1, **FAULT), pool(2, **TRIES)], {"active": {1, 2}}, 1),
     ],
 )
-def test_how_many_messages_are_claimed_next(
-    pools: list[PoolState], given: dict[str, Any], limit: int | None
-) -> None:
+def test_how_many_messages_are_claimed_next(pools, given, limit):
     usual = {"active": {1}, "unusable": set(), "per_second": 0.0, "is_in_hand": False}
     wanted = next_claim(pools, **{**usual, **given})
     assert (wanted and wanted.limit) == limit
 
 
-def test_a_claim_passes_over_gateways_with_a_fault_or_enough_to_do() -> None:
+def test_a_claim_passes_over_gateways_with_a_fault_or_enough_to_do():
     pools = [pool(1, **TRIES), pool(2, 1001), pool(3)]
     wanted = next_claim(pools, active={1, 2, 3}, unusable={4}, per_second=0.0, is_in_hand=True)
     assert wanted

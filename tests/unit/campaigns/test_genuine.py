@@ -89,9 +89,9 @@ HOSTS = {"loa.example.vn", "vd.vn"}
     ("", MessageMatch.DIFFERENT),
     ("a" * 100_000, MessageMatch.DIFFERENT),
 )
-def test_a_message_is_told_from_others_by_its_words_and_links(text: str, verdict: MessageMatch) -> None:
+def test_a_message_is_told_from_others_by_its_words_and_links(text, verdict):
     assert compare_message(text, TEMPLATES, HOSTS) is verdict
 
 
-def test_only_the_beginning_is_compared() -> None:
+def test_only_the_beginning_is_compared():
     assert compare_message("a" * LONGEST + " bit.ly/abc", TEMPLATES, HOSTS) is MessageMatch.DIFFERENT

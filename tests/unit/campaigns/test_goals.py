@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import Any
 
 import pytest
 
@@ -47,11 +46,11 @@ def test_of_what_was_entered_the_newest_known_day_stands(history, stands):
 
 
 @cases((0.5, 10, 5), (0.5, 11, 6), (1.0, 7, 7), (0.1, 30, 3), (0.3, 10, 3), (0.5, None, None), (0.5, 0, None))
-def test_less_than_a_person_short_is_short(share: float, of: int | None, people: int | None) -> None:
+def test_less_than_a_person_short_is_short(share, of, people):
     assert people_for(share, of) == people
 
 
-def test_a_place_is_measured_by_the_nearest_goal_and_its_own_people() -> None:
+def test_a_place_is_measured_by_the_nearest_goal_and_its_own_people():
     goal = Goal(PROVINCE, 0.5, date(2020, 8, 20), "", "Hương", NOW, entered(200, 1))
     goals = Goals({PROVINCE: goal}, {PROVINCE: entered(200, 1), DISTRICT: entered(80, 2)})
     district = goals.nearest(DISTRICT, ["62"])
@@ -75,7 +74,7 @@ def test_a_place_is_measured_by_the_nearest_goal_and_its_own_people() -> None:
     (read_deadline, "2020-08-20", date(2020, 8, 20)),
     (read_deadline, "", None),
 )
-def test_what_is_typed_is_read(read: Any, typed: str, value: object) -> None:
+def test_what_is_typed_is_read(read, typed, value):
     assert read(typed) == value
 
 
@@ -93,12 +92,12 @@ def test_what_is_typed_is_read(read: Any, typed: str, value: object) -> None:
     (read_deadline, "20/8/2020"),
     (read_deadline, "2020-08-32"),
 )
-def test_what_cannot_be_is_refused_in_words(read: Any, typed: str) -> None:
+def test_what_cannot_be_is_refused_in_words(read, typed):
     with pytest.raises(BadInput):
         read(typed)
 
 
-def test_a_figure_is_of_a_day_that_has_come() -> None:
+def test_a_figure_is_of_a_day_that_has_come():
     today = date(2020, 8, 15)
     assert read_as_of("2020-08-15", today=today) == today
     for typed in ("2020-08-16", "", "15/8/2020"):

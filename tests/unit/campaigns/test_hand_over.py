@@ -20,6 +20,6 @@ def test_marks_are_read(rows, came, unclear, strangers):
     assert (marks.came, marks.unclear, marks.strangers) == (came, unclear, strangers)
 
 
-def test_a_sheet_without_codes_or_a_column_for_marks_is_no_returned_list() -> None:
+def test_a_sheet_without_codes_or_a_column_for_marks_is_no_returned_list():
     assert read_marks([("Họ tên", "Đã tiêm"), ("A Thun", "x")], campaign_id=7) is None
     assert read_marks([("Mã", "Họ tên"), (person_code(7, 12), "A Thun")], campaign_id=7) is None

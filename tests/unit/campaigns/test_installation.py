@@ -24,7 +24,7 @@ def read(**changes: Any) -> Any:
     return read_installation({**PLAN, **changes}, kinds=["bluezone"], today=TODAY)
 
 
-def test_values_become_texts_as_typed_into_a_form() -> None:
+def test_values_become_texts_as_typed_into_a_form():
     plan = read()
     assert plan.province == "68"
     assert plan.organisations[1]["name"] == "Hội Phụ nữ"
@@ -50,7 +50,7 @@ def test_values_become_texts_as_typed_into_a_form() -> None:
     ({"denominator": [{"value": 5, "as_of": date(2027, 1, 1), "source": "Sở"}]}, ["setup_part_wrong"]),
     ({"report": {"kind": "x", "head": "", "hours": {"noon": ""}}}, ["setup_part_unknown"] * 2),
 )
-def test_everything_that_is_wrong_is_named(changes: dict[str, Any], codes: list[str]) -> None:
+def test_everything_that_is_wrong_is_named(changes, codes):
     with pytest.raises(BadInput) as refused:
         read(**changes)
     assert refused.value.code == "setup_wrong"

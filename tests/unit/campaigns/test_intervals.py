@@ -24,18 +24,18 @@ def test_the_interval_is_the_published_one(first, of_first, second, of_second, l
     assert found.value == pytest.approx(first / of_first - second / of_second)
 
 
-def test_nobody_in_a_group_compares_with_nothing() -> None:
+def test_nobody_in_a_group_compares_with_nothing():
     assert compare_shares(0, 0, 3, 10) is None
     assert compare_shares(3, 10, 0, 0) is None
 
 
-def test_a_share_s_interval_stays_on_the_scale() -> None:
+def test_a_share_s_interval_stays_on_the_scale():
     assert wilson(0, 10)[0] == 0
     assert 1 - 1e-12 < wilson(10, 10)[1] <= 1
     assert wilson(0, 10)[1] > 0.2
 
 
-def test_the_interval_holds_the_true_lift_in_at_least_90_of_100_campaigns() -> None:
+def test_the_interval_holds_the_true_lift_in_at_least_90_of_100_campaigns():
     """Residents install by themselves in 6 of 100, after a reminder in 11: each seed is a campaign of 800 people."""
     alone, lift, held = 0.06, 0.05, 0
     for seed in range(1, 101):
@@ -52,7 +52,7 @@ def test_the_interval_holds_the_true_lift_in_at_least_90_of_100_campaigns() -> N
     assert held < 100  # an interval that always holds is too wide to say anything
 
 
-def test_lots_are_even_whatever_the_numbers_of_people() -> None:
+def test_lots_are_even_whatever_the_numbers_of_people():
     for seed in (1, 2, 3_000_000):
         for numbers in (range(1, 5_001), range(10_000_000, 10_005_000)):
             drawn = [bucket(number, seed) for number in numbers]
@@ -67,7 +67,7 @@ def test_lots_are_even_whatever_the_numbers_of_people() -> None:
             assert 2_350 < follow < 2_650  # neighbours do not rise or fall together
 
 
-def test_being_held_out_of_one_step_says_nothing_of_the_next() -> None:
+def test_being_held_out_of_one_step_says_nothing_of_the_next():
     lots = [bucket(number, 7) for number in range(1, 8_001)]
     held = {
         step: {one for one in lots if arm(one, 7, step, hold_out=0.2, has_second=True) == HELD_OUT}

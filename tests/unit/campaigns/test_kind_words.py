@@ -1,7 +1,5 @@
 """Words of a kind: read from its table, refused where a part is unknown or too long."""
 
-from typing import Any
-
 import pytest
 
 from campaigns.rules.content_texts import find_copied
@@ -29,7 +27,7 @@ from tests.support.tables import cases
         "người có máy",
     ),
 )
-def test_words_are_read(table: dict[str, Any], words: KindWords, counted: str) -> None:
+def test_words_are_read(table, words, counted):
     assert read_words({"words": table}) == words
     assert words.counted == counted
     assert words.counted_heading[0].isupper()
@@ -39,7 +37,7 @@ THANKS = "answers.installed.thanks"
 
 
 @pytest.mark.parametrize("table", ["cài", {"verb": "cài"}, {"done": "x" * 61}])
-def test_a_wrong_table_is_refused(table: Any) -> None:
+def test_a_wrong_table_is_refused(table):
     with pytest.raises(BadCampaign, match="content_words_table_wrong"):
         read_words({"words": table})
 
@@ -83,7 +81,7 @@ def test_words_for_understanding_are_proposed_from_what_is_asked(done, question,
 
 
 @cases(("Tôi sẽ đến", ["sẽ đến"]), ("Gia đình tôi bận", ["bận"]), ("Hài lòng", []))
-def test_an_answer_is_also_said_without_who_speaks(text: str, says: list[str]) -> None:
+def test_an_answer_is_also_said_without_who_speaks(text, says):
     assert propose_says(text) == says
 
 

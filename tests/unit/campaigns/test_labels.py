@@ -64,13 +64,13 @@ def test_what_counts_by_itself_and_what_a_person_looks_at(label, is_sure, is_cou
     assert kind_of(L(label), is_sure=is_sure, is_matched=True) == (CaseKind(kind) if kind else None)
 
 
-def test_a_cry_for_help_is_a_case_whatever_else_it_says() -> None:
+def test_a_cry_for_help_is_a_case_whatever_else_it_says():
     assert kind_of(L.NEED_HELP, is_sure=False, is_matched=False, is_urgent=True) is CaseKind.HELP
     assert kind_of(L.OPT_OUT, is_sure=True, is_matched=True, is_urgent=True) is CaseKind.OPT_OUT
     assert kind_of(L.INSTALLED, is_sure=True, is_matched=True, is_urgent=True) is CaseKind.UNCLEAR
 
 
-def test_no_reply_falls_between_counting_and_looking() -> None:
+def test_no_reply_falls_between_counting_and_looking():
     for label in L:
         for is_sure in (False, True):
             assert counts_as_answer(label, is_sure=is_sure) or kind_of(
@@ -79,7 +79,7 @@ def test_no_reply_falls_between_counting_and_looking() -> None:
             assert kind_of(label, is_sure=is_sure, is_matched=False)
 
 
-def test_a_case_is_its_takers_alone_for_a_quarter_of_an_hour() -> None:
+def test_a_case_is_its_takers_alone_for_a_quarter_of_an_hour():
     assert assigned_until(None, now=NOON) is None
     assert assigned_until(NOON, now=NOON + timedelta(minutes=14)) == NOON + timedelta(minutes=15)
     assert assigned_until(NOON, now=NOON + timedelta(minutes=15)) is None
@@ -88,7 +88,7 @@ def test_a_case_is_its_takers_alone_for_a_quarter_of_an_hour() -> None:
     assert assigned_until(NOON, urgent_at=NOON + timedelta(minutes=1), now=later) is None
 
 
-def test_each_label_says_what_it_is_used_for_has_a_key_of_its_own_and_the_pages_sentences() -> None:
+def test_each_label_says_what_it_is_used_for_has_a_key_of_its_own_and_the_pages_sentences():
     assert {*USES} == {*Label}
     assert len({use.key for use in USES.values()}) == len(Label)
     assert {f"{part}_{label}" for part in ("said", "next") for label in PAGE_LABELS} <= {*PAGE_WORDS}

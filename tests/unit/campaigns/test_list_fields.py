@@ -23,7 +23,7 @@ def draft(**parts: Any) -> Any:
     return read_draft({**BASE, **parts}, kinds=load_kinds())
 
 
-def test_a_draft_keeps_the_fields_that_its_texts_use() -> None:
+def test_a_draft_keeps_the_fields_that_its_texts_use():
     made = draft(
         text="Mời ông/bà đến lúc {Giờ  hẹn}[ tại {nơi hẹn}]: {link}",
         step=[{"text": "Nhắc: {ca} {link}", "after_days": 1}],
@@ -48,7 +48,7 @@ def test_a_field_that_would_leave_a_hole_or_is_none_is_refused(text, fields, cod
     assert refused.value.code == code
 
 
-def test_the_officers_own_substitute_may_name_a_number_to_call() -> None:
+def test_the_officers_own_substitute_may_name_a_number_to_call():
     check_text("Đến lúc {giờ hẹn}", read_substitutes({"giờ hẹn": "giờ nào xin gọi 0260000123"}))
 
 
@@ -69,20 +69,20 @@ def row(text: str, fields: dict[str, str], name: str = "A Thun") -> Any:
     # Values are data, whatever they look like.
     ({"giờ": "{link} {name} %s", "nơi": "[x] {{y}}"}, "A Thun {link} {name} %s tại [x] {{y}}."),
 )
-def test_each_person_reads_their_own(values: dict[str, str], read: str) -> None:
+def test_each_person_reads_their_own(values, read):
     renderer = Renderer(link_base="https://loa.example", cipher=LinkCipher("tests-only-" + "k" * 32))
     step = row("{name} {giờ}[ tại {nơi}].", {"giờ": "sáng nay", "nơi": ""})
     assert renderer.render(step, {(7, 3): values})[0] == read
     assert renderer.render(step, {(8, 3): {"giờ": "khác"}, (7, 4): {"giờ": "khác"}})[0] == "A Thun sáng nay."
 
 
-def test_a_name_with_a_link_is_left_out_of_the_message() -> None:
+def test_a_name_with_a_link_is_left_out_of_the_message():
     renderer = Renderer(link_base="https://loa.example", cipher=LinkCipher("tests-only-" + "k" * 32))
     step = row("Mời ông/bà[ {name}] {giờ}.", {"giờ": "sáng nay"}, "Nguyễn Văn A vcb.support/otp")
     assert renderer.render(step, {})[0] == "Mời ông/bà sáng nay."
 
 
-def test_the_longest_value_counts_for_the_most_that_a_message_costs() -> None:
+def test_the_longest_value_counts_for_the_most_that_a_message_costs():
     accents: Any = SimpleNamespace(unaccented=True, unaccented_languages=(), fields={"nơi": "-"})
     facts = {"nơi": FieldFacts(("x", "y"), "z" * 60, 0)}
     step = StepDraft("a" * 120 + "{nơi}")
@@ -90,7 +90,7 @@ def test_the_longest_value_counts_for_the_most_that_a_message_costs() -> None:
     assert (cost.least, cost.usual, cost.most, cost.total) == (1, 1, 2, 10)
 
 
-def test_values_are_parameters_of_a_registered_template() -> None:
+def test_values_are_parameters_of_a_registered_template():
     template = RegisteredText(1, "Moi {A30} den luc {B10}. Tran trong")
     text = "Mời {name} đến lúc {giờ}. Trân trọng"
 

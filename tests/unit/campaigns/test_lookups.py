@@ -14,16 +14,12 @@ ATTEMPT = UnknownAttempt(7, "Mời cài http://loa.example/2b3c4d5f", AT, AT + t
 LATE = ATTEMPT.unknown_since + DELAY
 
 
-def listed(
-    body: str = ATTEMPT.body, *, after_s: float | None = 1, sid: str = "SM1", attempt_id: int | None = None
-) -> ListedMessage:
+def listed(body=ATTEMPT.body, *, after_s=1, sid="SM1", attempt_id=None):
     created_at = None if after_s is None else AT + timedelta(seconds=after_s)
     return ListedMessage(sid, body, created_at, DeliveryStatus.SENT, attempt_id=attempt_id)
 
 
-def look_up(
-    *messages: ListedMessage, attempt: UnknownAttempt = ATTEMPT, asked_at: datetime = LATE
-) -> LookupResult:
+def look_up(*messages, attempt=ATTEMPT, asked_at=LATE):
     result, match = judge_lookup(attempt, messages, asked_at=asked_at, owned={"SM9"}, list_delay=DELAY)
     assert match is None or result is LookupResult.FOUND
     return result
@@ -48,16 +44,16 @@ def look_up(
     (listed("", attempt_id=7), LookupResult.FOUND),
     (listed("", attempt_id=8), LookupResult.ABSENT),
 )
-def test_one_listed_message(message: ListedMessage, expected: LookupResult) -> None:
+def test_one_listed_message(message, expected):
     assert look_up(message) is expected
 
 
 @cases((0, LookupResult.TOO_EARLY), (119, LookupResult.TOO_EARLY), (120, LookupResult.ABSENT))
-def test_absence_counts_only_when_the_list_would_show_it(waited_s: float, expected: LookupResult) -> None:
+def test_absence_counts_only_when_the_list_would_show_it(waited_s, expected):
     assert look_up(asked_at=ATTEMPT.unknown_since + timedelta(seconds=waited_s)) is expected
 
 
-def test_it_is_found_at_once_among_others() -> None:
+def test_it_is_found_at_once_among_others():
     messages = [listed("***", sid="SM2"), listed()]
     found = judge_lookup(ATTEMPT, messages, asked_at=ATTEMPT.claimed_at, owned=(), list_delay=DELAY)
     assert found == (LookupResult.FOUND, messages[1])
@@ -68,7 +64,7 @@ def test_it_is_found_at_once_among_others() -> None:
     (listed(after_s=-3661), LookupResult.ABSENT),  # before the backup
     (listed("Nhắc bà cài", after_s=-3000), LookupResult.UNCLEAR),
 )
-def test_after_a_restore_all_since_the_backup_counts(message: ListedMessage, expected: LookupResult) -> None:
+def test_after_a_restore_all_since_the_backup_counts(message, expected):
     restored = UnknownAttempt(
         7, ATTEMPT.body, AT, ATTEMPT.unknown_since, backup_taken_at=AT - timedelta(hours=1)
     )
@@ -82,5 +78,5 @@ def test_what_had_an_id_before_a_restore_was_sent_however_short_the_list_is(mess
 
 
 @cases((0, 0, False), (1, 0, False), (2, 0, True), (9, 0, True), (2, 1, False), (9, 3, False))
-def test_a_message_is_sent_again_by_itself_once(times_absent: int, repeats: int, expected: bool) -> None:
+def test_a_message_is_sent_again_by_itself_once(times_absent, repeats, expected):
     assert may_repeat(times_absent=times_absent, repeats=repeats) is expected

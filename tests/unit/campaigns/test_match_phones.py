@@ -20,7 +20,7 @@ def test_who_has_a_phone_makes_room_where_that_gives_one_to_somebody_else(choice
     assert match_phones(choices, holders) == given
 
 
-def test_no_other_distribution_serves_more_people() -> None:
+def test_no_other_distribution_serves_more_people():
     dice = random.Random(3)
     for _ in range(300):
         people = range(dice.randint(1, 5))

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
 
 from campaigns.rules.notices import FORGOTTEN_AFTER, goes_as_notice, keep_reason, learned_of, may_be_passed_on
 from campaigns.rules.states import AttemptReport, AttemptState, MessageKind
@@ -30,7 +29,7 @@ STEP = {"notice_template": "228386", "texts": {}}
     ({"notices": "no_account", "notices_at": LONG_AGO}, True),
     ({"notices": "declined", "notices_at": LONG_AGO}, True),
 )
-def test_a_notice_goes_first_and_not_in_vain(changes: dict[str, Any], goes: bool) -> None:
+def test_a_notice_goes_first_and_not_in_vain(changes, goes):
     usual = {
         "kind": MessageKind.STEP,
         "n": 1,
@@ -52,9 +51,7 @@ def test_a_notice_goes_first_and_not_in_vain(changes: dict[str, Any], goes: bool
     ("delivered", None, None),
     ("accepted", None, None),
 )
-def test_the_end_of_a_notice_says_what_is_known_of_its_number(
-    state: str, cause: str | None, learned: str | None
-) -> None:
+def test_the_end_of_a_notice_says_what_is_known_of_its_number(state, cause, learned):
     assert learned_of(AttemptState(state), cause) == learned
 
 
@@ -64,9 +61,7 @@ def test_the_end_of_a_notice_says_what_is_known_of_its_number(
     ("both", "host-1", False),
     ("sms", "host-1", False),
 )
-def test_a_text_follows_by_itself_where_all_is_known_that_followed_its_notice(
-    channel: str, worker: str, follows: bool
-) -> None:
+def test_a_text_follows_by_itself_where_all_is_known_that_followed_its_notice(channel, worker, follows):
     assert may_be_passed_on(SimpleNamespace(channel=channel, worker=worker)) is follows
 
 
@@ -77,8 +72,6 @@ def test_a_text_follows_by_itself_where_all_is_known_that_followed_its_notice(
     (None, [("delivered", None)], [("delivered", None)]),  # the notice
     ("declined", [("undelivered", "unreachable")], [("undelivered", "unreachable")]),  # nor did the text
 )
-def test_what_arrives_after_a_notice_did_not_keeps_why(
-    cause: str | None, told: list[tuple[str, str | None]], kept: list[tuple[str, str | None]]
-) -> None:
+def test_what_arrives_after_a_notice_did_not_keeps_why(cause, told, kept):
     reports = [AttemptReport(1, AttemptState(state), cause=why) for state, why in told]
     assert [(each.state, each.cause) for each in keep_reason(cause, reports)] == kept

@@ -34,7 +34,7 @@ ANSWERS = read_own_answers({"own_answers": TABLE})
     {str(n): {"text": f"Câu {n}", "means": "installed"} for n in range(1, 11)},
     ["Đồng ý", "Không"],
 )
-def test_a_wrong_table_is_refused(table: Any) -> None:
+def test_a_wrong_table_is_refused(table):
     with pytest.raises(BadCampaign):
         read_own_answers({"own_answers": table})
 
@@ -47,13 +47,13 @@ def test_a_wrong_table_is_refused(table: Any) -> None:
     *each_of("1 2 | 9 | đồng ý nhưng còn hỏi thêm | TC", None),
     ("", None),
 )
-def test_an_answer_is_found_by_its_number_or_its_words_alone(body: str, number: int | None) -> None:
+def test_an_answer_is_found_by_its_number_or_its_words_alone(body, number):
     asked = Asked((), answers=tuple(each.offered for each in ANSWERS), is_own=True)
     found = given_plainly(body, asked)
     assert (found.number if found else None) == number
 
 
-def test_a_word_of_a_button() -> None:
+def test_a_word_of_a_button():
     assert read_word("own-3", ANSWERS) == GivenAnswer(Label.NEED_HELP, 3)
     assert read_word("not_yet", ANSWERS) == GivenAnswer(Label.NOT_YET, 4)
     assert read_word("installed", ANSWERS) == GivenAnswer(Label.INSTALLED)
@@ -63,7 +63,7 @@ def test_a_word_of_a_button() -> None:
             read_word(word, ANSWERS)
 
 
-def test_a_page_offers_the_own_answers_in_the_readers_language() -> None:
+def test_a_page_offers_the_own_answers_in_the_readers_language():
     data = load_kinds()["khao-sat"]
     translated = {"languages": {"jra": {"own_answers": {"1": {"text": "Hmâo"}}}}}
     assert page_choices(read_content(data))[0].text == "Hài lòng"
@@ -100,12 +100,12 @@ def test_an_answer_with_words_of_its_own_is_given_by_them(body, number, is_witho
     *each_of("không đi được, đừng nhắn nữa | TC | không nhận tin nữa | cứu tôi với, nhà sập rồi"),
     "có người ngất ở nhà",
 )
-def test_words_of_an_answer_hide_no_opt_out_and_no_cry_for_help(body: str) -> None:
+def test_words_of_an_answer_hide_no_opt_out_and_no_cry_for_help(body):
     found = understand(body, read_content(load_kinds()["moi-du"]).heard())
     assert found.is_urgent or found.opt_out
 
 
-def test_a_campaign_that_says_something_else_does_not_keep_the_kinds_words() -> None:
+def test_a_campaign_that_says_something_else_does_not_keep_the_kinds_words():
     data = {"name": "A", "text": "B", "lists": ["C"], "sender": "LOA", "kind": "moi-du"}
     changed = {"own_answers": {"1": {"text": "Tôi xem xét"}}}
     kept = read_own_answers(read_draft({**data, "content": changed}, kinds=load_kinds()).content)
@@ -118,7 +118,7 @@ def test_a_campaign_that_says_something_else_does_not_keep_the_kinds_words() -> 
     + [(no, 2) for no in ("không ạ", "Dạ ko em", "không được", "k dc")]
     + [("mai họp mấy giờ ạ", None)],
 )
-def test_a_bare_yes_or_no_answers_the_question_of_an_invitation(body: str, number: int | None) -> None:
+def test_a_bare_yes_or_no_answers_the_question_of_an_invitation(body, number):
     assert understand(body, read_content(load_kinds()["moi-du"]).heard()).own == number
 
 
@@ -133,7 +133,7 @@ def test_who_is_recorded_as_done_still_counts_as_having_promised_it(kind, given,
     assert counted_own(given, load_kinds()[kind]) == counted
 
 
-def test_the_likeliest_own_answer_is_suggested_for_what_an_officer_has_to_label() -> None:
+def test_the_likeliest_own_answer_is_suggested_for_what_an_officer_has_to_label():
     likely = "chắc tôi sẽ đến nếu không mưa"
     found = suggest_own(likely, Label.NOT_YET, INVITED)
     assert found.number == 1

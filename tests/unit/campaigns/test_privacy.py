@@ -37,11 +37,11 @@ def at(text: str) -> datetime:
     ("02/05/2024 09:00", "04/05/2024"),  # a Saturday that is worked
     ("31/12/2029 09:00", "03/01/2030"),  # a year that nobody has announced yet
 )
-def test_an_answer_is_due_when_the_second_working_day_ends(asked: str, last_day: str) -> None:
+def test_an_answer_is_due_when_the_second_working_day_ends(asked, last_day):
     assert privacy.due_at(at(asked), CALENDAR, working_days=2) == at(f"{last_day} 00:00") + timedelta(days=1)
 
 
-def test_the_day_is_vietnams_wherever_the_clock_stands() -> None:
+def test_the_day_is_vietnams_wherever_the_clock_stands():
     late = datetime.fromisoformat("2020-08-03T18:00:00+00:00")  # 1 in the morning of the 4th
     assert privacy.due_at(late, CALENDAR, working_days=2) == at("07/08/2020 00:00")
 
@@ -51,19 +51,19 @@ def test_the_day_is_vietnams_wherever_the_clock_stands() -> None:
     *each_of("05/08/2020 00:00 | 05/08/2020 23:59", Urgency.SOON),
     ("06/08/2020 00:00", Urgency.OVERDUE),
 )
-def test_a_request_presses_from_the_morning_of_its_last_day(now: str, expected: Urgency) -> None:
+def test_a_request_presses_from_the_morning_of_its_last_day(now, expected):
     assert (
         privacy.urgency(privacy.due_at(at("03/08/2020 09:00"), CALENDAR, working_days=2), now=at(now))
         is expected
     )
 
 
-def test_days_worked_in_exchange_are_weekends() -> None:
+def test_days_worked_in_exchange_are_weekends():
     assert all(day.weekday() >= 5 for day in CALENDAR.worked)
 
 
 @pytest.mark.parametrize("span", [[date(2020, 1, 2), date(2020, 1, 1)], "2020-01-01", ["2020-01-01", "x"]])
-def test_a_calendar_that_makes_no_sense_is_refused(span: object) -> None:
+def test_a_calendar_that_makes_no_sense_is_refused(span):
     with pytest.raises(ValueError, match="span of days"):
         privacy.read_calendar({"every_year": [], "off": [span], "worked": []})
 
@@ -75,11 +75,11 @@ def test_next_years_days_off_are_asked_for_two_months_before_it_begins(today, is
     assert calendar.is_running_out(date.fromisoformat(today)) is is_asked_for
 
 
-def test_a_calendar_without_days_off_is_always_asked_about() -> None:
+def test_a_calendar_without_days_off_is_always_asked_about():
     assert WorkCalendar(frozenset(), frozenset(), frozenset()).is_running_out(date(2026, 1, 1))
 
 
-def test_every_rule_has_a_source_and_a_time_for_each_kind() -> None:
+def test_every_rule_has_a_source_and_a_time_for_each_kind():
     assert [rule.effective for rule in CLOCKS] == sorted(rule.effective for rule in CLOCKS)
     for rule in CLOCKS:
         assert rule.source
@@ -105,5 +105,5 @@ def test_the_time_to_carry_out_follows_from_the_kind_and_the_day(day, kind, has_
 
 
 @cases((None, Childhood.UNKNOWN), (2011, Childhood.CHILD), (2010, Childhood.PERHAPS), (2009, Childhood.ADULT))
-def test_who_is_a_child_follows_from_the_year_of_birth(born: int | None, expected: Childhood) -> None:
+def test_who_is_a_child_follows_from_the_year_of_birth(born, expected):
     assert privacy.childhood(born, today=date(2026, 11, 26), age=16) is expected

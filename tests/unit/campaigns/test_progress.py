@@ -10,7 +10,6 @@ from campaigns.rules.progress import (
     Outlook,
     PlaceCounts,
     RankRow,
-    RankTable,
     ShareBasis,
     find_concerns,
     find_outlook,
@@ -27,9 +26,7 @@ def known(value: int) -> Denominator:
     return Denominator(value, date(2020, 8, 1), "Sở TT&TT", "Hương", NOW)
 
 
-def table(
-    counted: dict[str | None, PlaceCounts], entered: dict[str, int], goal: float | None = 0.5
-) -> RankTable:
+def table(counted, entered, goal=0.5):
     return measure(
         counted,
         name_of=lambda code: f"Huyện {code}" if code else "",
@@ -46,7 +43,7 @@ COUNTED = {
 }
 
 
-def test_places_are_measured_on_entered_figures_once_each_with_people_has_one() -> None:
+def test_places_are_measured_on_entered_figures_once_each_with_people_has_one():
     found = table(COUNTED, {"608": 100, "615": 50})
     assert found.basis is ShareBasis.ENTERED
     assert [(line.code, line.share, line.missing, line.rank) for line in found.lines] == [
@@ -57,7 +54,7 @@ def test_places_are_measured_on_entered_figures_once_each_with_people_has_one() 
     ]
 
 
-def test_until_then_all_of_them_are_measured_on_recipients() -> None:
+def test_until_then_all_of_them_are_measured_on_recipients():
     found = table(COUNTED, {"608": 100})
     assert (found.basis, found.entered) == (ShareBasis.RECIPIENTS, 1)
     assert [(line.code, line.installed, line.denominator, line.missing) for line in found.lines] == [
@@ -68,12 +65,12 @@ def test_until_then_all_of_them_are_measured_on_recipients() -> None:
     ]
 
 
-def test_without_a_goal_there_is_a_share_and_no_gap() -> None:
+def test_without_a_goal_there_is_a_share_and_no_gap():
     line = table(COUNTED, {}, goal=None).lines[0]
     assert (line.share, line.missing) == (0.5, None)
 
 
-def test_the_largest_gap_in_people_comes_first() -> None:
+def test_the_largest_gap_in_people_comes_first():
     counted = {
         code: PlaceCounts(installed=n, recipients=of) for code, n, of in (("a", 10, 200), ("b", 0, 40))
     }
@@ -125,11 +122,11 @@ def concerns(**changes: object) -> list[Concern]:
         [Concern(ConcernKind.AGENCIES_MISSING, 4, ("A", "B", "C"))],
     ),
 )
-def test_what_needs_a_word_is_said_and_nothing_else(changes: dict[str, object], found: list[Concern]) -> None:
+def test_what_needs_a_word_is_said_and_nothing_else(changes, found):
     assert concerns(**changes) == found
 
 
-def test_districts_that_fall_behind_or_say_more_than_the_official_figure_are_named() -> None:
+def test_districts_that_fall_behind_or_say_more_than_the_official_figure_are_named():
     lines: list[RankRow] = table(COUNTED, {}).lines
     found = concerns(districts=lines, official={"608": 29, "615": 30})
     assert found == [

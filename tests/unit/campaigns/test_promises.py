@@ -19,19 +19,19 @@ from tests.support.tables import cases, each_of
     *each_of("Nhà tôi đã chuẩn bị xong | Tiêm được rồi | Nhà tôi se se lạnh | Hài lòng", False),
     ("", False),
 )
-def test_a_promise_is_told_from_what_is_done(text: str, promises: bool) -> None:
+def test_a_promise_is_told_from_what_is_done(text, promises):
     assert is_promise(text) is promises
 
 
 @pytest.mark.parametrize("kind", load_kinds())
-def test_a_button_that_counts_as_done_may_not_promise(kind: str) -> None:
+def test_a_button_that_counts_as_done_may_not_promise(kind):
     content = load_kinds()[kind]
     assert find_text_errors(content) == {}
     error = find_text_errors(merge(content, {"answers": {"installed": {"button": "Tôi sẽ đến"}}}))
     assert [each.code for each in error.values()] == ["button_promises"]
 
 
-def test_in_a_kind_that_asks_for_a_promise_it_may() -> None:
+def test_in_a_kind_that_asks_for_a_promise_it_may():
     asking = {"words": {"done": "nhận lời"}, "answers": {"installed": {"button": "Tôi sẽ đến"}}}
     assert find_text_errors(merge(load_kinds()["tiem-chung"], asking)) == {}
 
@@ -42,11 +42,11 @@ def test_in_a_kind_that_asks_for_a_promise_it_may() -> None:
     ("Gia đình tôi sẽ đi", "sẽ đi"),
     ("Sẽ đến", "Sẽ đến"),
 )
-def test_an_answer_is_told_of_somebody_without_naming_them(text: str, told: str) -> None:
+def test_an_answer_is_told_of_somebody_without_naming_them(text, told):
     assert short_answer(text) == told
 
 
-def test_who_is_recorded_without_having_answered_is_no_other_answer() -> None:
+def test_who_is_recorded_without_having_answered_is_no_other_answer():
     counts = [
         OwnCount("Tôi không đến được", 1, 0, Label.NO_SMARTPHONE),
         OwnCount("Tôi sẽ đến", 4, 3, Label.NOT_YET),

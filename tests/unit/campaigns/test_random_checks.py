@@ -31,7 +31,7 @@ def simulate(dice: random.Random) -> tuple[CorrectedCount | None, int]:
     return correct(confirmed_before + unchecked, unchecked, villages), true
 
 
-def test_over_200_drives_the_interval_holds_the_true_number_in_at_least_90_of_100() -> None:
+def test_over_200_drives_the_interval_holds_the_true_number_in_at_least_90_of_100():
     dice = random.Random(24)
     drives = [simulate(dice) for _ in range(200)]
     told = [(found, true) for found, true in drives if found is not None]
@@ -44,7 +44,7 @@ def test_over_200_drives_the_interval_holds_the_true_number_in_at_least_90_of_10
     assert sum(found.reported > found.high for found, _true in told) > 100, "most drives report too much"
 
 
-def test_the_draw_is_the_same_at_every_asking_and_near_its_share() -> None:
+def test_the_draw_is_the_same_at_every_asking_and_near_its_share():
     drawn = {n for n in range(20_000) if is_drawn(7, n, 5)}
     assert 0.045 < len(drawn) / 20_000 < 0.055
     assert drawn < {n for n in range(20_000) if is_drawn(7, n, 10)}

@@ -6,7 +6,7 @@ from outreach.rules.gateway import Proof
 from outreach.rules.operators import Operator
 
 
-def test_messages_are_added_up_by_operator_and_gateway_and_only_telephones_prove() -> None:
+def test_messages_are_added_up_by_operator_and_gateway_and_only_telephones_prove():
     rows = [
         # operator or series, account, state, messages, segments without a bill, billed
         ["98", 1, "delivered", 5, 10, 0],

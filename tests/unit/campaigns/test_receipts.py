@@ -12,14 +12,7 @@ QUOTED, OF_OTHER, STRANGE = BODY[:20], OTHER[:20], "Vien phi cua ba la 20"
 UNKNOWN, ACCEPTED, DELIVERED = AttemptState.UNKNOWN, AttemptState.ACCEPTED, AttemptState.DELIVERED
 
 
-def sent(
-    id: int,
-    *ids: str,
-    state: AttemptState = ACCEPTED,
-    body: str = BODY,
-    minutes_ago: float = 5,
-    settled_s_ago: float = 60,
-) -> Candidate:
+def sent(id, *ids, state=ACCEPTED, body=BODY, minutes_ago=5, settled_s_ago=60):
     claimed, settled = NOW - timedelta(minutes=minutes_ago), NOW - timedelta(seconds=settled_s_ago)
     return Candidate(id, frozenset(ids), 1000 + id, body, state, claimed, settled)
 
@@ -56,7 +49,7 @@ def test_receipt_means_what_it_proves(ids, reference, text, attempts, found):
     assert find_attempt(ReceiptFacts(ids, reference, text, NOW), attempts) == found
 
 
-def test_receipt_of_a_part_is_found_by_what_it_quotes_of_that_part() -> None:
+def test_receipt_of_a_part_is_found_by_what_it_quotes_of_that_part():
     body = "Kinh moi ong/ba cai Bluezone. " + "a" * 150 + " hoi truong thon 2 luc 8 gio sang mai nhe"
     attempt = sent(1, state=UNKNOWN, body=body)
     quoted = body[153:173]

@@ -36,7 +36,7 @@ LINK = "http://loa.example/2b3c4d5f"
     ("Gia 1.000d (mot)", "Gia 1.000d (mot)", True),  # no sign of it is a pattern
     ("Gia 1x000d (mot)", "Gia 1.000d (mot)", False),
 )
-def test_text_fits_a_template(rendered: str, template: str, expected: bool) -> None:
+def test_text_fits_a_template(rendered, template, expected):
     assert fits(rendered, template) is expected
 
 
@@ -49,22 +49,22 @@ def test_text_fits_a_template(rendered: str, template: str, expected: bool) -> N
         Mismatch(1, unfit=("A Thun Nie Kdam Siu",)),
     ),
 )
-def test_what_does_not_match_is_named(rendered: str, expected: Mismatch | None) -> None:
+def test_what_does_not_match_is_named(rendered, expected):
     assert find_mismatch(rendered, BOTH) == expected
 
 
-def test_a_word_beside_a_name_is_told_from_the_name() -> None:
+def test_a_word_beside_a_name_is_told_from_the_name():
     template = RegisteredText(1, "Chao {A30}, moi ong/ba cai: {C60}")
     assert find_mismatch(f"Chao A Huynh, kinh moi ong/ba cai: {LINK}", [template]) == Mismatch(
         1, extra=("kinh",)
     )
 
 
-def test_without_a_template_nothing_fits() -> None:
+def test_without_a_template_nothing_fits():
     assert find_mismatch("Chao ba con", []) == Mismatch(None, extra=("Chao", "ba", "con"))
 
 
-def test_one_of_the_names_that_no_parameter_tells_apart_stands_for_all() -> None:
+def test_one_of_the_names_that_no_parameter_tells_apart_stands_for_all():
     text = "Kính mời ông/bà[ {name}] cài đặt: {link}"
     names = ["A Thun", "Y Hoai", "A Lem", "Ông B."]
     found = dict(renderings(text, names=names, link=LINK, unaccented=True))
@@ -72,13 +72,13 @@ def test_one_of_the_names_that_no_parameter_tells_apart_stands_for_all() -> None
     assert len(found) == 4  # without a name, of six letters, of five, with a dot
 
 
-def test_a_campaigns_text_becomes_the_operators_form() -> None:
+def test_a_campaigns_text_becomes_the_operators_form():
     written = as_registered("Kính mời ông/bà[ {name}] cài đặt: {link}", unaccented=True)
     assert written == ["Kinh moi ong/ba {A30} cai dat: {C60}", "Kinh moi ong/ba cai dat: {C60}"]
     assert parameters_of(written[0]) == ("Kinh moi ong/ba {P} cai dat: {P}", [("A", 30), ("C", 60)])
 
 
 @cases("", "Chao {name}", "Chao {A0}", "Chao {A30", "{A1} {A1} {A1} {A1}", "{A201}")
-def test_template_that_no_operator_takes_is_refused(text: str) -> None:
+def test_template_that_no_operator_takes_is_refused(text):
     with pytest.raises(BadInput):
         check_registered(text)

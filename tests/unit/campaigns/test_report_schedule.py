@@ -59,11 +59,11 @@ LATE = replace(ISSUED, is_undelivered_alarmed=True)
     ("13:50", DayEvents(is_wanted=False, missing=2), None),
     ("14:10", DayEvents(is_wanted=False, is_frozen=True, is_approved=True), ReportAction.ISSUE),
 )
-def test_what_is_due(clock: str, happened: DayEvents, due: ReportAction | None) -> None:
+def test_what_is_due(clock, happened, due):
     assert next_action(clock, happened, HOURS) is due
 
 
 @cases(("issuer", []), ("hours", []), ("hours", {"freeze": 13}), ("since", "2020-W33-1"))
-def test_a_form_with_a_part_of_another_kind_is_refused_in_words(part: str, value: object) -> None:
+def test_a_form_with_a_part_of_another_kind_is_refused_in_words(part, value):
     with pytest.raises(BadInput):
         parse_template({**FORM.as_data(), part: value})

@@ -63,7 +63,7 @@ def test_what_anybody_may_have_typed_replaces_no_cry_and_nothing_said_by_the_num
         "16°02'49.632\"N 108°12'24.408\"E",
     ],
 )
-def test_a_position_is_read_however_it_is_pasted_and_taken_out_of_the_text(text: str) -> None:
+def test_a_position_is_read_however_it_is_pasted_and_taken_out_of_the_text(text):
     found, masked = find_position(f"cứu với {text}")
     assert found == HERE
     assert masked.split() == ["cứu", "với", *MASKED.split()]
@@ -80,14 +80,14 @@ def test_a_position_is_read_however_it_is_pasted_and_taken_out_of_the_text(text:
         "1.500.000 đồng, 2.300.000 đồng",
     ],
 )
-def test_what_is_no_position_in_vietnam_stays_as_it_is(text: str) -> None:
+def test_what_is_no_position_in_vietnam_stays_as_it_is(text):
     assert find_position(text) == (None, text)
 
 
 @pytest.mark.parametrize(
     "text", [f"15.1234{' ' * 200}x", "http://" * 4_000, "ca nha toi " * 26, f"an toan{' ca nha' * 26} x"]
 )
-def test_no_text_keeps_its_reader_busy(text: str) -> None:
+def test_no_text_keeps_its_reader_busy(text):
     started = time.process_time()
     read_safety(text)
     assert time.process_time() - started < 2
@@ -104,7 +104,7 @@ def test_no_text_keeps_its_reader_busy(text: str) -> None:
         ("16", "108", Position(16.0, 108.0)),
     ],
 )
-def test_a_browsers_position_is_checked(latitude: str, longitude: str, expected: Position | None) -> None:
+def test_a_browsers_position_is_checked(latitude, longitude, expected):
     assert read_position(latitude, longitude) == expected
 
 
@@ -134,9 +134,7 @@ def test_a_browsers_position_is_checked(latitude: str, longitude: str, expected:
         ("", None, None, ()),
     ],
 )
-def test_safety_is_read_by_plain_words(
-    text: str, status: SafetyStatus | None, people: int | None, needs: tuple[Need, ...]
-) -> None:
+def test_safety_is_read_by_plain_words(text, status, people, needs):
     said = read_safety(text)
     assert (said.status, said.people, said.needs) == (status, people, needs)
 
@@ -153,17 +151,17 @@ def test_safety_is_read_by_plain_words(
         ([], None, False, 0),
     ],
 )
-def test_danger_orders_the_cries(needs: list[Need], people: int | None, is_cry: bool, danger: int) -> None:
+def test_danger_orders_the_cries(needs, people, is_cry, danger):
     assert danger_of(needs, people, is_cry=is_cry) == danger
 
 
-def test_a_case_is_new_taken_and_on_the_way() -> None:
+def test_a_case_is_new_taken_and_on_the_way():
     at = datetime(2026, 11, 30, tzinfo=UTC)
     states = ((False, None), (True, None), (True, at))
     assert [state_of(taken=taken, handed_at=handed) for taken, handed in states] == list(CryState)
 
 
-def test_cases_at_one_place_are_found_by_nearness_or_by_the_same_words() -> None:
+def test_cases_at_one_place_are_found_by_nearness_or_by_the_same_words():
     cries = [
         CryPlace(1, HERE, "24", ""),
         CryPlace(2, Position(16.0475, 108.2069), "24", ""),  # 44 m away
@@ -185,12 +183,10 @@ def test_cases_at_one_place_are_found_by_nearness_or_by_the_same_words() -> None
     ({1: 1, 2: 1, 3: 2}, [1, 1, 1]),  # what a case was joined to was joined on, or reopened below another
     ({1: 2, 2: 3, 3: 1, 4: 3}, [1, 1, 1, 1]),  # a ring, and one that was joined to it
 )
-def test_no_case_is_hidden_below_one_that_belongs_to_another(
-    joined: dict[int, int], leads: list[int]
-) -> None:
+def test_no_case_is_hidden_below_one_that_belongs_to_another(joined, leads):
     assert [lead_of(each, joined) for each in joined] == leads
 
 
-def test_what_is_typed_is_read_or_left_out() -> None:
+def test_what_is_typed_is_read_or_left_out():
     assert [read_people(text) for text in ("5", " 12 ", "", "nhiều", "0", "9999")] == [5, 12, *[None] * 4]
     assert chosen_needs(["food", "boat", "gold"]) == ["boat", "food"]

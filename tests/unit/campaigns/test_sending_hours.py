@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from campaigns.rules.sending_hours import (
     LIVE_HOURS,
     VIETNAM,
-    Hours,
     closes_at,
     common_hours,
     due_times,
@@ -34,7 +33,7 @@ def vn(text: str) -> datetime:
     ("07:00\n", False),
     ("", False),
 )
-def test_a_clock_is_hours_and_minutes(text: str, is_one: bool) -> None:
+def test_a_clock_is_hours_and_minutes(text, is_one):
     assert is_clock(text) is is_one
 
 
@@ -46,13 +45,13 @@ def test_a_clock_is_hours_and_minutes(text: str, is_one: bool) -> None:
     (("08:00", "23:00"), ("08:00", "22:00")),
     (("05:00", "12:00"), ("07:00", "12:00")),
 )
-def test_live_hours_lie_within_the_campaigns_and_the_decrees(own: Hours | None, live: Hours) -> None:
+def test_live_hours_lie_within_the_campaigns_and_the_decrees(own, live):
     assert common_hours(own, is_live=True) == live
     assert common_hours(own, is_live=False) == own
 
 
 @cases((("22:30", "23:30"), True), (("05:00", "07:00"), True), (("05:00", "07:01"), False), (None, False))
-def test_hours_outside_the_decrees_never_open_when_live(own: Hours | None, never: bool) -> None:
+def test_hours_outside_the_decrees_never_open_when_live(own, never):
     hours = common_hours(own, is_live=True)
     assert is_never_open(hours) is never
     if never:
@@ -81,18 +80,18 @@ def test_a_window_is_open_from_its_first_minute_until_before_its_last(hours, now
     (DAY, "18 23:30", "19 07:00"),
     (DAY, "19 00:30", "19 07:00"),
 )
-def test_a_closed_window_opens_next_at_its_hour(hours: Hours, now: str, opens: str) -> None:
+def test_a_closed_window_opens_next_at_its_hour(hours, now, opens):
     assert opens_at(vn(now), hours) == vn(opens)
 
 
-def test_a_moment_in_utc_is_judged_by_the_clock_in_vietnam() -> None:
+def test_a_moment_in_utc_is_judged_by_the_clock_in_vietnam():
     # 23:59 UTC is 06:59 of the next day in Vietnam.
     assert closes_at(datetime(2020, 8, 17, 23, 59, tzinfo=UTC), DAY) is None
     assert closes_at(datetime(2020, 8, 18, 0, 0, tzinfo=UTC), DAY) == datetime(2020, 8, 18, 14, tzinfo=UTC)
     assert opens_at(datetime(2020, 8, 18, 14, tzinfo=UTC), DAY) == datetime(2020, 8, 19, tzinfo=UTC)
 
 
-def test_without_hours_it_is_always_open() -> None:
+def test_without_hours_it_is_always_open():
     now = vn("18 03:00")
     assert opens_at(now, None) == now
     assert closes_at(now, None) == now + timedelta(days=1)
@@ -111,13 +110,13 @@ def test_a_step_is_due_days_after_the_launch_at_its_hour(launched, days, at, due
     assert step_due_at(vn(launched), after_days=days, at=at) == vn(due)
 
 
-def test_days_after_the_launch_are_counted_in_vietnam() -> None:
+def test_days_after_the_launch_are_counted_in_vietnam():
     # 20:00 UTC on the 17th is the 18th in Vietnam.
     launched = datetime(2020, 8, 17, 20, tzinfo=UTC)
     assert step_due_at(launched, after_days=1, at="08:00") == vn("19 08:00")
 
 
-def test_moments_that_come_out_are_in_utc() -> None:
+def test_moments_that_come_out_are_in_utc():
     closes = closes_at(vn("18 08:00"), DAY)
     moments = [closes, opens_at(vn("18 03:00"), DAY), step_due_at(vn("18 08:00"), after_days=1, at=None)]
     assert {moment.tzinfo for moment in moments if moment} == {UTC}
@@ -138,7 +137,7 @@ QUIET = parse_quiet_days("sun, 2020-08-19..2020-08-21 giỗ tổ")
     (None, "19 00:00", None),
     (WHOLE_DAY, "18 23:59:59", "19 00:00"),
 )
-def test_a_window_is_closed_on_a_quiet_day(hours: Hours | None, now: str, closes: str | None) -> None:
+def test_a_window_is_closed_on_a_quiet_day(hours, now, closes):
     assert closes_at(vn(now), hours, QUIET) == (vn(closes) if closes else None)
 
 
@@ -150,7 +149,7 @@ def test_a_window_is_closed_on_a_quiet_day(hours: Hours | None, now: str, closes
     (None, "19 12:00", "22 00:00"),
     (None, "18 12:00", "18 12:00"),
 )
-def test_after_quiet_days_it_opens_at_its_hour(hours: Hours | None, now: str, opens: str) -> None:
+def test_after_quiet_days_it_opens_at_its_hour(hours, now, opens):
     assert opens_at(vn(now), hours, QUIET) == vn(opens)
 
 
@@ -199,7 +198,7 @@ def test_days_that_put_something_off_are_told(starts, ends, steps, pauses):
     assert find_pauses(vn(starts), steps, DAY, QuietDays(), ends_at=None) == []
 
 
-def test_the_nations_holidays_are_days_without_sending_where_the_setting_takes_them() -> None:
+def test_the_nations_holidays_are_days_without_sending_where_the_setting_takes_them():
     given = frozenset({date(2026, 2, 16)}), frozenset({(1, 1)})
     assert parse_quiet_days("sun").with_holidays(*given).why(date(2026, 2, 16)) is None
     days = parse_quiet_days("holidays").with_holidays(*given)

@@ -31,7 +31,7 @@ SOON = NOW + timedelta(minutes=3)
 WEDNESDAYS, NEXT_MORNING = parse_quiet_days("wed"), NOW + timedelta(hours=21)
 
 
-def test_a_campaign_that_moves_has_nothing_in_its_way() -> None:
+def test_a_campaign_that_moves_has_nothing_in_its_way():
     assert why_stalled(MOVING, now=NOW) is None
 
 
@@ -66,7 +66,7 @@ def test_a_campaign_that_moves_has_nothing_in_its_way() -> None:
     ({"queued": 0, "sending": 0, "next_step_at": SOON}, StallReason.NEXT_STEP, SOON),
     ({"state": CampaignState.CANCELLED, "sending": 0, "unknown": 1}, StallReason.CHECKING, None),
 )
-def test_what_is_in_the_way(changes: dict[str, object], why: StallReason, until: datetime | None) -> None:
+def test_what_is_in_the_way(changes, why, until):
     still = why_stalled(replace(MOVING, **changes), now=NOW)  # type: ignore[arg-type]
     assert (still.why, still.until) == (why, until)
 
@@ -77,7 +77,7 @@ def test_what_is_in_the_way(changes: dict[str, object], why: StallReason, until:
     {"state": CampaignState.COMPLETED, "queued": 0, "sending": 0},
     {"last_claim_at": None, "opened_at": NOW, "first_due_at": NOW},
 )
-def test_what_is_through_or_has_just_begun_is_not_held_up(changes: dict[str, object]) -> None:
+def test_what_is_through_or_has_just_begun_is_not_held_up(changes):
     assert why_stalled(replace(MOVING, **changes), now=NOW) is None  # type: ignore[arg-type]
 
 
@@ -90,7 +90,7 @@ def batches(*ages: float, each: int = 20) -> list[tuple[datetime, int]]:
 
 
 @pytest.mark.parametrize("since_the_last", [0.0, 0.5, 1.0, 1.9])
-def test_the_rate_does_not_rise_and_fall_with_each_batch(since_the_last: float) -> None:
+def test_the_rate_does_not_rise_and_fall_with_each_batch(since_the_last):
     claimed = batches(*(since_the_last + age for age in range(40, -1, -2)))
     assert sending_rate(claimed, now=NOW, over=MINUTE) == pytest.approx(10)
 
@@ -103,11 +103,11 @@ def test_the_rate_does_not_rise_and_fall_with_each_batch(since_the_last: float) 
     (batches(0.03, 0), 20),  # the first two at once: not hundreds a second
     (batches(30, 28, 26, 24, 22, 20), 4),  # nothing for 20 seconds: the silence counts
 )
-def test_the_rate_of_what_was_claimed(claimed: list[tuple[datetime, int]], rate: float) -> None:
+def test_the_rate_of_what_was_claimed(claimed, rate):
     assert sending_rate(claimed, now=NOW, over=MINUTE) == pytest.approx(rate)
 
 
-def test_a_rate_of_a_few_seconds_promises_nothing() -> None:
+def test_a_rate_of_a_few_seconds_promises_nothing():
     least = timedelta(seconds=8)
     assert sending_rate(batches(4, 2, 0), now=NOW, over=MINUTE, least=least) == 0
     assert sending_rate(batches(8, 6, 4, 2, 0), now=NOW, over=MINUTE, least=least) == 10

@@ -35,12 +35,12 @@ def test_small_communes_are_counted_with_others(sizes, folded):
     assert fold_small(groups, ABOVE) == folded
 
 
-def test_what_other_figures_fold_is_folded_with_them() -> None:
+def test_what_other_figures_fold_is_folded_with_them():
     sizes: dict[str | None, Counter[str]] = {"a1": Counter(n=9), "a2": Counter(n=8), "b1": Counter(n=20)}
     assert fold_small(sizes, ABOVE, also={"a1"}) == {"a1": "A"}
 
 
-def test_what_is_folded_to_one_place_is_never_few_unless_all_are() -> None:
+def test_what_is_folded_to_one_place_is_never_few_unless_all_are():
     dice = random.Random(7)
     for _ in range(500):
         above = {f"{n}": dice.choice(["A", "B", "C", None]) for n in range(9)}

@@ -36,21 +36,21 @@ C, A, A_ = CampaignState, AttemptState, CampaignAction
     ("complete", "sending", "completed"),
     ("extend", "sending completed", "sending"),
 )
-def test_an_action_leads_from_these_states_and_no_other(action: str, allowed: str, target: str) -> None:
+def test_an_action_leads_from_these_states_and_no_other(action, allowed, target):
     assert CAMPAIGN_MOVES[CampaignAction(action)] == (frozenset(map(C, allowed.split())), C(target))
 
 
-def test_every_action_has_its_move() -> None:
+def test_every_action_has_its_move():
     assert set(CAMPAIGN_MOVES) == set(CampaignAction)
 
 
-def test_a_campaign_that_has_ended_stays_ended_but_for_a_second_wave() -> None:
+def test_a_campaign_that_has_ended_stays_ended_but_for_a_second_wave():
     for action, (allowed, _) in CAMPAIGN_MOVES.items():
         assert C.CANCELLED not in allowed
         assert C.COMPLETED not in allowed or action is A_.EXTEND
 
 
-def test_nothing_is_sent_that_was_not_approved() -> None:
+def test_nothing_is_sent_that_was_not_approved():
     reached = {C.DRAFT}
     moves = [move for action, move in CAMPAIGN_MOVES.items() if action is not CampaignAction.APPROVE]
     while more := {target for allowed, target in moves if allowed & reached} - reached:
@@ -60,7 +60,7 @@ def test_nothing_is_sent_that_was_not_approved() -> None:
 
 @pytest.mark.parametrize("current", list(A))
 @pytest.mark.parametrize("reported", list(A))
-def test_a_report_moves_an_attempt_forward_or_not_at_all(current: A, reported: A) -> None:
+def test_a_report_moves_an_attempt_forward_or_not_at_all(current, reported):
     after = advance(current, reported)
     assert after in (current, reported)
     assert ATTEMPT_RANK[after] == max(ATTEMPT_RANK[current], ATTEMPT_RANK[reported])
@@ -74,7 +74,7 @@ def test_a_report_moves_an_attempt_forward_or_not_at_all(current: A, reported: A
     ([A.FAILED, A.UNDELIVERED, A.DELIVERED], A.DELIVERED),
     ([A.FAILED, A.UNDELIVERED], A.UNDELIVERED),
 )
-def test_reports_in_any_order_and_twice_come_to_the_same_end(reports: list[A], end: A) -> None:
+def test_reports_in_any_order_and_twice_come_to_the_same_end(reports, end):
     for order in permutations(reports):
         state = A.SENDING
         for reported in [*order, *order]:
@@ -109,15 +109,15 @@ def test_reports_in_any_order_and_twice_come_to_the_same_end(reports: list[A], e
     ("passed undelivered", "undelivered"),
     ("delivered undelivered", "delivered"),
 )
-def test_a_message_is_where_its_furthest_attempt_is(attempts: str, state: str) -> None:
+def test_a_message_is_where_its_furthest_attempt_is(attempts, state):
     assert message_state([A(word) for word in attempts.split()]) is MessageState(state)
 
 
-def test_what_the_gateway_took_begins_at_accepted() -> None:
+def test_what_the_gateway_took_begins_at_accepted():
     assert set(A) - ACCEPTED_OR_BEYOND == {A.SENDING, A.UNKNOWN, A.ABSENT, A.PASSED}
 
 
-def test_a_message_taken_by_the_gateway_holds_up_no_campaign() -> None:
+def test_a_message_taken_by_the_gateway_holds_up_no_campaign():
     assert {message_state([state]) for state in ACCEPTED_OR_BEYOND}.isdisjoint(UNSETTLED)
     assert {message_state([state]) for state in set(A) - ACCEPTED_OR_BEYOND} == UNSETTLED
 

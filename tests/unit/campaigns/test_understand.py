@@ -5,8 +5,6 @@ import random
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -49,20 +47,20 @@ with (DATA / "replies_sample.tsv").open(encoding="utf-8", newline="") as _file:
     ]
 
 
-def test_authors_who_were_not_trained_on_are_understood() -> None:
+def test_authors_who_were_not_trained_on_are_understood():
     automatic = [pair for pair in OF_KINDS if pair[1].is_automatic]
     assert macro_f1(OF_KINDS) > 0.92
     assert len(automatic) / sum(not each.is_urgent for each, _ in OF_KINDS) > 0.75
     assert sum(not is_right(*pair) for pair in automatic) / len(automatic) < 0.025
 
 
-def test_questions_that_no_training_reply_answers_are_understood() -> None:
+def test_questions_that_no_training_reply_answers_are_understood():
     automatic = [pair for pair in OF_OFFICES if pair[1].is_automatic]
     assert macro_f1(OF_OFFICES) > 0.7
     assert sum(not is_right(*pair) for pair in automatic) / len(automatic) < 0.08
 
 
-def test_few_opt_outs_and_cries_for_help_are_missed() -> None:
+def test_few_opt_outs_and_cries_for_help_are_missed():
     # Counted, as the replies of measured authors are not to be read while something is mended.
     opt_outs = [found for each, found in READ if each.label is Label.OPT_OUT]
     cries = [found for each, found in READ if each.is_urgent]
@@ -70,7 +68,7 @@ def test_few_opt_outs_and_cries_for_help_are_missed() -> None:
     assert sum(not found.is_urgent for found in cries) / len(cries) < 0.02
 
 
-def test_few_are_silenced_who_did_not_ask_for_it_and_few_calm_replies_are_cries() -> None:
+def test_few_are_silenced_who_did_not_ask_for_it_and_few_calm_replies_are_cries():
     sure = [each for each, found in READ if found.opt_out == "sure"]
     assert sum(each.label is not Label.OPT_OUT for each in sure) / len(sure) < 0.03
     calm = [found for each, found in READ if not each.is_urgent]
@@ -86,7 +84,7 @@ def test_few_are_silenced_who_did_not_ask_for_it_and_few_calm_replies_are_cries(
     *each_of("TC | T/C | stopall | HUY1 | đừng nhắn nữa", "opt_out"),
     *each_of("DK | START", "opt_in"),
 )
-def test_the_menu_and_the_words_of_law_mean_the_same_in_every_kind(kind: str, text: str, label: str) -> None:
+def test_the_menu_and_the_words_of_law_mean_the_same_in_every_kind(kind, text, label):
     found = understand(text, read_content(load_kinds()[kind]).vocabulary)
     assert (found.label, found.is_automatic) == (label, True)
 
@@ -96,7 +94,7 @@ def test_the_menu_and_the_words_of_law_mean_the_same_in_every_kind(kind: str, te
     *each_of("em muốn nhận lại tin nhắn ạ | có gì mới cứ nhắn cho bác | Cho em xin số anh Tám bên công an"),
     "Tôi lấy giấy cho mẹ nữa rồi",
 )
-def test_who_asks_for_messages_or_tells_what_was_done_is_not_silenced(text: str) -> None:
+def test_who_asks_for_messages_or_tells_what_was_done_is_not_silenced(text):
     assert {understand(text, asked_of(kind)).opt_out for kind in load_kinds()} == {None}
 
 
@@ -106,18 +104,18 @@ def test_who_asks_for_messages_or_tells_what_was_done_is_not_silenced(text: str)
     *each_of("tàu chết máy giữa biển | cháy nhà | chồng đánh tôi, cứu tôi với | khong muon song nua | SOS"),
     *each_of("cuwsu vowis | 1 nhưng ông nội tôi ngã bất tỉnh rồi | 2, nước ngập tới ngực"),
 )
-def test_a_cry_for_help_is_heard_in_every_kind_whatever_else_is_said(text: str) -> None:
+def test_a_cry_for_help_is_heard_in_every_kind_whatever_else_is_said(text):
     found = [understand(text, asked_of(kind)) for kind in load_kinds()]
     assert all(each.is_urgent and not each.is_automatic for each in found)
 
 
 @cases("máy chết rồi", "cười chết mất", "chạy lụt xong rồi", "nước mắm", "nước rút rồi", "sốt ruột quá")
-def test_what_only_sounds_like_danger_is_none(text: str) -> None:
+def test_what_only_sounds_like_danger_is_none(text):
     assert not is_danger(find_danger(text))
 
 
 @pytest.mark.parametrize("text", ["", " ", "...", "<3", "\ud83d", "\x00", "❤️", "\u0300\u0301", "?", "🇻🇳"])
-def test_nothing_without_words_is_anything(text: str) -> None:
+def test_nothing_without_words_is_anything(text):
     found = understand(text)
     assert (found.label, found.is_urgent, found.opt_out) == (Label.UNCLEAR, False, None)
 
@@ -125,17 +123,17 @@ def test_nothing_without_words_is_anything(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["15/8", "1.5", "14.3512, 108.0012", "https://tin.example.vn/a?b=1", "geo:14.35,108.0"]
 )
-def test_a_day_a_position_and_an_address_are_no_answer_and_an_officer_looks(text: str) -> None:
+def test_a_day_a_position_and_an_address_are_no_answer_and_an_officer_looks(text):
     assert understand(text)._replace(confidence=1.0) == Understanding(Label.UNCLEAR, 1.0, False, False)
 
 
 @pytest.mark.parametrize("text", ["14.3512, 108.0012", "https://tin.example.vn/a?b=1", "geo:14.35,108.0"])
-def test_a_cry_with_a_position_or_an_address_is_one(text: str) -> None:
+def test_a_cry_with_a_position_or_an_address_is_one(text):
     assert understand(f"cuu. {text}").is_urgent
 
 
 @pytest.mark.parametrize("text", ["lorem ipsum", "asdf qwer", "xyz abc", "kqxs mn", "zzz"])
-def test_a_text_without_sense_is_no_wish_to_be_left_alone(text: str) -> None:
+def test_a_text_without_sense_is_no_wish_to_be_left_alone(text):
     assert {understand(text, asked_of(kind)).opt_out for kind in load_kinds()} == {None}
 
 
@@ -150,7 +148,7 @@ def test_a_text_without_sense_is_no_wish_to_be_left_alone(text: str) -> None:
     ("cai NCOVI roi", "unclear"),
     *each_of("khoong caif dduwowjc | hok cài đc", "need_help"),
 )
-def test_hard_pairs_and_any_way_of_typing(text: str, label: str) -> None:
+def test_hard_pairs_and_any_way_of_typing(text, label):
     assert understand(text).label == label
 
 
@@ -164,7 +162,7 @@ def test_hard_pairs_and_any_way_of_typing(text: str, label: str) -> None:
     ],
     ids=["capitals", "nfd", "polite", "marks"],
 )
-def test_the_sample_means_the_same_however_it_is_typed(retype: Callable[[str], str]) -> None:
+def test_the_sample_means_the_same_however_it_is_typed(retype):
     meant = [
         (text, understand(text).label)
         for text, label in SAMPLE
@@ -174,7 +172,7 @@ def test_the_sample_means_the_same_however_it_is_typed(retype: Callable[[str], s
     assert len(changed) <= 3, changed
 
 
-def test_no_text_is_too_strange_and_none_takes_long() -> None:
+def test_no_text_is_too_strange_and_none_takes_long():
     dice = random.Random(7)
     signs = "aăâeêioôơuưyđdkhngrtcxsfjw0123456789 ?,./\n\t\u0300\u0323ðÌìÒòýõ😊\ud83d\ufe0f\u200dßİŉ第"
     for _ in range(1500):
@@ -214,7 +212,7 @@ YES, STOP = Answer(1, ("có",), None), Answer(2, ("thôi",), Label.OPT_OUT)
     # A number that the message does not offer.
     ({Label.INSTALLED: 0.9}, {"is_number": True}, Understanding(Label.UNCLEAR, 0.9, False, False)),
 )  # fmt: skip
-def test_what_is_decided(chances: dict, more: dict, decided: Understanding) -> None:
+def test_what_is_decided(chances, more, decided):
     known = dict.fromkeys(LABELS, 0.0) | chances
     found = [
         Chance(None, meant, share) if isinstance(meant, int) else Chance(meant, None, share)
@@ -243,7 +241,7 @@ def test_a_question_of_the_offices_own_is_read_against_its_answers(text, own, la
     assert (found.own, found.label) == (own, label)
 
 
-def test_a_reply_that_quotes_the_message_is_read_without_it() -> None:
+def test_a_reply_that_quotes_the_message_is_read_without_it():
     sent = "Mat tran xa moi ong/ba du hop thon 19h thu Bay. Nhan 1 se den, 2 khong den duoc"
     assert without_quote(f'"{sent}" 2 nhé', sent) == "2 nhé"
     assert without_quote(sent, sent) == sent
@@ -252,12 +250,12 @@ def test_a_reply_that_quotes_the_message_is_read_without_it() -> None:
 
 
 @cases(b"", b"[]", b"{}", b'{"answers": [{}]}', b'{"answers": [{"number": "a", "words": "b"}]}', b"\xff")
-def test_a_wrong_file_of_what_was_asked_is_refused(data: bytes) -> None:
+def test_a_wrong_file_of_what_was_asked_is_refused(data):
     with pytest.raises(BadInput):
         read_asked(data)
 
 
-def test_what_is_weighed_at_run_time_is_what_was_learned(tmp_path: Path) -> None:
+def test_what_is_weighed_at_run_time_is_what_was_learned(tmp_path):
     parts = words("dạ chưa VERB được , con cháu nó VERB cho rồi nhé VERB đi VERB lại")
     features = Counter(all_features(parts))
     dice = random.Random(1)

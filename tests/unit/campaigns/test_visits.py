@@ -43,7 +43,7 @@ def test_who_is_visited(exclusion, answer, states, why):
     assert visits.visit_reason(exclusion=exclusion, answer=answer, states=states) is why
 
 
-def test_keys_are_those_that_residents_know_and_a_wrong_one_is_named() -> None:
+def test_keys_are_those_that_residents_know_and_a_wrong_one_is_named():
     named = ["installed", "not_yet", "no_smartphone", "need_help"]
     assert [RESULT_KEYS[key].value for key in "1234"] == named
     read, wrong = visits.read_keys({1: " 1 ", 2: "", 3: "9", 4: "0", 12: "x"})
@@ -52,7 +52,7 @@ def test_keys_are_those_that_residents_know_and_a_wrong_one_is_named() -> None:
     assert set(RESULT_KEYS.values()) == set(VisitOutcome) - {VisitOutcome.CALL}  # only on a phone
 
 
-def test_a_line_s_code_names_its_sheet() -> None:
+def test_a_line_s_code_names_its_sheet():
     assert (visits.line_code(12, 7), visits.line_code(3, 120)) == ("12-07", "3-120")
 
 
@@ -82,7 +82,7 @@ def test_of_two_results_the_later_visit_counts_and_a_wish_to_be_left_alone_alway
     assert visits.settle(outcome, _NOON, counted=counted, is_gone=False, is_opted_out=False) is fate
 
 
-def test_who_is_gone_gets_no_result_and_who_opted_out_is_told() -> None:
+def test_who_is_gone_gets_no_result_and_who_opted_out_is_told():
     assert visits.settle(_O.INSTALLED, _NOON, counted=None, is_gone=True, is_opted_out=True) is _F.GONE
     assert visits.settle(_O.INSTALLED, _NOON, counted=None, is_gone=False, is_opted_out=True) is _F.OPTED_OUT
     assert visits.settle(_O.OPT_OUT, _NOON, counted=None, is_gone=False, is_opted_out=True) is _F.RECORDED

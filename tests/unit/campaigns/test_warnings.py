@@ -30,7 +30,7 @@ def doubts(facts: WarningFacts = FACTS, **changes: Any) -> list[CampaignWarning]
     return find_warnings(read_draft({**SOUND, **changes}, kinds=load_kinds()), facts)
 
 
-def test_a_sound_campaign_raises_no_doubt() -> None:
+def test_a_sound_campaign_raises_no_doubt():
     assert doubts() == []
 
 
@@ -55,7 +55,7 @@ def test_a_sound_campaign_raises_no_doubt() -> None:
     ({"starts_at": "2020-08-15T07:59"}, CampaignWarning.START_PAST),
     ({"cap_per_day": 4}, CampaignWarning.CAP_HIGH),
 )
-def test_what_an_officer_wrote_is_doubted(changes: dict[str, Any], doubt: CampaignWarning) -> None:
+def test_what_an_officer_wrote_is_doubted(changes, doubt):
     assert doubt in doubts(**changes)
 
 
@@ -69,7 +69,7 @@ def test_what_an_officer_wrote_is_doubted(changes: dict[str, Any], doubt: Campai
     {"kind": "tiem-chung", "text": "Mời tiêm vắc xin. TC thôi nhận tin"},
     {"text": "[QC] Mời[ {name}] cài Bluezone: {link} TC thôi nhận tin"},
 )
-def test_what_is_just_right_is_not(changes: dict[str, Any]) -> None:
+def test_what_is_just_right_is_not(changes):
     assert doubts(**changes) == []
 
 
@@ -84,25 +84,25 @@ def test_what_is_known_of_audience_and_installation_is_doubted(fact, doubt):
     assert doubts(replace(FACTS, **fact)) == [doubt]
 
 
-def test_a_name_that_looks_wrong_is_doubted_where_a_text_has_names() -> None:
+def test_a_name_that_looks_wrong_is_doubted_where_a_text_has_names():
     facts = replace(FACTS, has_odd_names=True)
     assert doubts(facts) == []
     named = "Mời ông/bà[ {name}] cài Bluezone: {link} TC thôi nhận tin"
     assert doubts(facts, text=named) == [CampaignWarning.ODD_NAMES]
 
 
-def test_a_reminder_after_the_deadline_is_doubted() -> None:
+def test_a_reminder_after_the_deadline_is_doubted():
     reminder = [{"text": SOUND["text"], "after_days": 5, "at": "18:00"}]
     assert doubts(step=reminder, deadline="2020-08-20T18:00") == [CampaignWarning.REMINDER_TOO_LATE]
     assert doubts(step=reminder, deadline="2020-08-20T18:01") == []
 
 
-def test_hours_that_are_not_set_are_doubted() -> None:
+def test_hours_that_are_not_set_are_doubted():
     hourless = {key: value for key, value in SOUND.items() if key != "window"}
     assert find_warnings(read_draft(hourless, kinds=load_kinds()), FACTS) == [CampaignWarning.NO_HOURS]
 
 
-def test_the_most_serious_stands_first() -> None:
+def test_the_most_serious_stands_first():
     found = doubts(replace(FACTS, recipients=0, is_registered=False), text="Mời cài", cap_per_day=9)
     assert found[:2] == [CampaignWarning.EMPTY_AUDIENCE, CampaignWarning.SENDER_UNREGISTERED]
     assert found[-1] is CampaignWarning.CAP_HIGH
@@ -114,7 +114,7 @@ def test_the_most_serious_stands_first() -> None:
     *each_of("Trả lời hoặc từ chối tại liên kết | Mời cài trước ngày 20/8: {link}", False),
     *each_of("Xin trả lời câu hỏi ở liên kết trước 20/8 | Soạn sẵn giấy tờ", False),
 )
-def test_a_text_that_asks_for_a_reply_is_told_from_one_that_does_not(text: str, asks: bool) -> None:
+def test_a_text_that_asks_for_a_reply_is_told_from_one_that_does_not(text, asks):
     assert asks_for_reply(text) is asks
 
 
@@ -133,6 +133,6 @@ def test_where_no_reply_comes_back_a_text_that_asks_for_one_is_doubtful(text, fo
     ]
 
 
-def test_without_an_app_the_link_is_needed_where_no_reply_comes_back() -> None:
+def test_without_an_app_the_link_is_needed_where_no_reply_comes_back():
     without = {"kind": "tiem-chung", "text": "Mời tiêm vắc xin. Không muốn nhận: từ chối ở trạm."}
     assert doubts(replace(FACTS, takes_replies=False), **without) == [CampaignWarning.NO_LINK]

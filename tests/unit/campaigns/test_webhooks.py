@@ -35,7 +35,7 @@ NOW = datetime(2020, 8, 5, 7, tzinfo=UTC)
     ("https://dulieu.example.vn/" + "a" * 500, False, False),
     ("", False, False),
 )
-def test_an_address_is_taken_or_refused(url: str, in_production: bool, in_development: bool) -> None:
+def test_an_address_is_taken_or_refused(url, in_production, in_development):
     for is_production, is_taken in ((True, in_production), (False, in_development)):
         if is_taken:
             assert webhooks.check_url(f" {url} ", is_production=is_production) == url
@@ -52,12 +52,12 @@ def test_an_address_is_taken_or_refused(url: str, in_production: bool, in_develo
         "64:ff9b::a00:1", "2002:a00:1::1", "::127.0.0.1", "::10.0.0.1", "::ffff:0:127.0.0.1", "fec0::1",
     ],
 )  # fmt: skip
-def test_no_webhook_goes_inside(number: str) -> None:
+def test_no_webhook_goes_inside(number):
     assert not webhooks.may_connect(ip_address(number), is_production=True)
     assert not webhooks.may_connect(ip_address(number), is_production=False)
 
 
-def test_this_machine_is_reached_outside_production_alone() -> None:
+def test_this_machine_is_reached_outside_production_alone():
     for number in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"):
         assert not webhooks.may_connect(ip_address(number), is_production=True)
         assert webhooks.may_connect(ip_address(number), is_production=False)
@@ -65,7 +65,7 @@ def test_this_machine_is_reached_outside_production_alone() -> None:
     assert webhooks.may_connect(ip_address("2001:4860:4860::8888"), is_production=True)
 
 
-def test_what_an_answer_means() -> None:
+def test_what_an_answer_means():
     meant = {
         status: webhooks.interpret_status(status)
         for status in (200, 202, 204, 301, 400, 404, 408, 410, 425, 429, 500, 503)
@@ -77,14 +77,14 @@ def test_what_an_answer_means() -> None:
     assert webhooks.interpret_status(None) is DeliveryOutcome.AWAY
 
 
-def test_the_next_try_comes_later_each_time() -> None:
+def test_the_next_try_comes_later_each_time():
     waits = [(webhooks.try_again_at(tries, now=NOW) - NOW).total_seconds() for tries in range(1, 12)]
     assert waits == [*BACK_OFF_S, *[BACK_OFF_S[-1]] * 3]
     assert (webhooks.try_again_at(1, now=NOW, asked_s=60) - NOW).total_seconds() == 60
     assert (webhooks.try_again_at(1, now=NOW, asked_s=10**6) - NOW).total_seconds() == 3600
 
 
-def test_a_receiver_can_check_a_signature() -> None:
+def test_a_receiver_can_check_a_signature():
     secret = webhooks.secret_of("5a17", secret_key="k" * 32)
     assert secret != webhooks.secret_of("5a18", secret_key="k" * 32)
     body = b'{"type": "ping"}'

@@ -11,5 +11,5 @@ from tests.support.tables import cases, each_of
     ("unix", "unix"),
     ("", ""),
 )
-def test_what_is_counted_as_one_caller(address: str, network: str) -> None:
+def test_what_is_counted_as_one_caller(address, network):
     assert network_of(address) == network

@@ -4,7 +4,6 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -38,7 +37,7 @@ def profile(name: str) -> Profile:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_shipped_profile_says_that_nobody_has_tested_it(path: Path) -> None:
+def test_shipped_profile_says_that_nobody_has_tested_it(path):
     shipped = profile(path.stem)
     assert shipped.tested == ""
     assert "untested against" in path.read_text("utf-8")
@@ -49,7 +48,7 @@ def test_shipped_profile_says_that_nobody_has_tested_it(path: Path) -> None:
     assert "905000123" in fields
 
 
-def test_request_has_the_fields_of_the_interface() -> None:
+def test_request_has_the_fields_of_the_interface():
     esms = profile("esms")
     message = OutboundMessage(7, "+84905000123", "MTTQ", "Mời {ông}/bà")
     values = values_of(message, esms, key="K", secret="S", request="r-7", callback="https://loa.example/x")
@@ -77,7 +76,7 @@ def test_request_has_the_fields_of_the_interface() -> None:
     (401, None, Refused(Cause.ACCOUNT, "401")),
     (404, None, Refused(Cause.ACCOUNT, "404")),  # a wrong address
 )
-def test_answer_becomes_an_outcome(status: int, answer: Any, outcome: object) -> None:
+def test_answer_becomes_an_outcome(status, answer, outcome):
     assert read_answer(profile("esms"), status, answer) == outcome
 
 
@@ -90,18 +89,18 @@ def test_answer_becomes_an_outcome(status: int, answer: Any, outcome: object) ->
     ({"SendStatus": "new"}, None),
     ({}, None),
 )
-def test_callback_becomes_a_report(fields: dict[str, Any], status: object) -> None:
+def test_callback_becomes_a_report(fields, status):
     report = read_report(profile("esms"), {"SMSID": "abc", **fields})
     assert (report.gateway_id, report.status) == ("abc", status)
 
 
 @pytest.mark.parametrize("price", ["1e999999", "-350", "NaN", "sNaN", "Infinity", "9" * 400, "x", "", [1]])
-def test_a_price_that_no_message_has_is_left_out_and_the_report_counts(price: Any) -> None:
+def test_a_price_that_no_message_has_is_left_out_and_the_report_counts(price):
     assert read_price(profile("esms-multichannel"), {"TotalPrice": price}) is None
     assert read_price(profile("esms-multichannel"), {"TotalPrice": "350.5"}) == Decimal("350.5")
 
 
-def test_address_of_a_callback_cannot_be_guessed() -> None:
+def test_address_of_a_callback_cannot_be_guessed():
     names, other = AttemptNames("a" * 32), AttemptNames("b" * 32)
     assert names.attempt_id(names.callback(12)) == 12
     guesses = ["12", "12-", "13" + names.callback(12)[2:], other.callback(12), "x-y", "12-é", "9" * 40 + "-a"]
@@ -126,7 +125,7 @@ def test_a_request_is_made_again_only_on_the_day_of_its_id(asked, lasting, until
 
 
 @cases(("esms", "day"), ("vietguys", "day"), ("speedsms", None))
-def test_a_profile_says_how_long_a_repeated_request_is_none(name: str, lasting: str | None) -> None:
+def test_a_profile_says_how_long_a_repeated_request_is_none(name, lasting):
     assert profile(name).request_id == lasting
 
 
@@ -153,7 +152,7 @@ LAST = '{"message": "no", "error": %s}'
     (PLAIN % 1001, "unreachable"),  # of eSMS: not online in time
     ("", "unreachable"),
 )
-def test_why_a_notice_did_not_arrive_is_read_in_each_form_that_callbacks_have(error: str, cause: str) -> None:
+def test_why_a_notice_did_not_arrive_is_read_in_each_form_that_callbacks_have(error, cause):
     """The forms are those of eSMS's page "Callback Url", the codes Zalo's."""
     fields = {"SendStatus": "5", "SendSuccess": "0", "SendFailed": "1", "TypeId": "25", "error_info": error}
     alone = read_report(profile("esms"), fields, of_notice=True)

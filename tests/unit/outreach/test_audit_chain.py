@@ -74,7 +74,7 @@ END = WHOLE[-1].hash
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_whatever_is_changed_in_an_entry_names_it(change: dict[str, Any]) -> None:
+def test_whatever_is_changed_in_an_entry_names_it(change):
     forged = [*WHOLE[:2], replace(WHOLE[2], **change), *WHOLE[3:]]
     assert audit_chain.find_break(forged, last_id=5, last_hash=END) == ChainBreak(3, ChainFault.CHANGED)
 
@@ -101,7 +101,7 @@ def test_the_first_entry_that_does_not_fit_is_named(links, found):
     assert audit_chain.find_break(links, last_id=5, last_hash=END) == found
 
 
-def test_gaps_from_before_the_chain_break_nothing() -> None:
+def test_gaps_from_before_the_chain_break_nothing():
     links = chain(2, 5, 6)
     assert audit_chain.find_break(links, last_id=6, last_hash=links[-1].hash) is None
     assert audit_chain.find_break([links[0], links[2]], last_id=6, last_hash=links[-1].hash) == ChainBreak(
@@ -109,7 +109,7 @@ def test_gaps_from_before_the_chain_break_nothing() -> None:
     )
 
 
-def test_values_are_held_against_their_digest_as_long_as_they_are_kept() -> None:
+def test_values_are_held_against_their_digest_as_long_as_they_are_kept():
     link = make(1, GENESIS, values_digest=audit_chain.digest("salt", {"name": ["A", "B"]}))
     for kept, found in (
         ({"salt": "salt", "values": {"name": ["A", "B"]}}, None),
@@ -120,7 +120,7 @@ def test_values_are_held_against_their_digest_as_long_as_they_are_kept() -> None
         assert audit_chain.find_break([replace(link, **kept)], last_id=1, last_hash=link.hash) == found  # type: ignore[arg-type]
 
 
-def test_old_and_keyed_entries_are_one_chain() -> None:
+def test_old_and_keyed_entries_are_one_chain():
     links = mixed()
     assert audit_chain.find_break(links, last_id=5, last_hash=links[-1].hash, keys=KEYS) is None
 
@@ -133,7 +133,7 @@ def test_old_and_keyed_entries_are_one_chain() -> None:
     ("under a key of one's own", ChainBreak(3, ChainFault.UNKNOWN_KEY)),
     ("a keyed entry changed", ChainBreak(4, ChainFault.CHANGED)),
 )
-def test_without_the_key_nobody_chains_anew(attack: str, found: ChainBreak) -> None:
+def test_without_the_key_nobody_chains_anew(attack, found):
     links = mixed()
     if attack == "all anew":
         links = chain(1, 2, 3, 4, 5)

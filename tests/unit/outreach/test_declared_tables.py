@@ -34,18 +34,18 @@ def test_the_rows_below_the_headings_are_read(rows, read):
     ('Mã,Số máy\n"a"b,1\n'.encode(), "không phải CSV"),
     (b"", "thiếu cột"),
 )
-def test_a_file_that_is_no_such_csv_is_refused_in_words(content: bytes, said: str) -> None:
+def test_a_file_that_is_no_such_csv_is_refused_in_words(content, said):
     with pytest.raises(BadInput) as refused:
         read_csv(content, ("Mã", "Số máy"))
     assert said in word_error(refused.value)
 
 
-def test_a_csv_is_read_by_its_names_wherever_its_columns_stand() -> None:
+def test_a_csv_is_read_by_its_names_wherever_its_columns_stand():
     rows = read_csv("\ufeffSố máy,khác,Mã\n 3 ,x,A\n5\n".encode(), ("Mã", "Số máy"))
     assert [(row.line, row.text("Mã"), row.text("Số máy")) for row in rows] == [(2, "A", "3"), (3, "", "5")]
 
 
-def test_twenty_wrong_lines_are_named_and_the_others_counted() -> None:
+def test_twenty_wrong_lines_are_named_and_the_others_counted():
     wrong = [(line, LoaError("official_day_future")) for line in range(2, 27)]
     said = word_error(LoaError("lines_wrong", lines=first_lines(wrong)))
     assert said.startswith("Dữ liệu chưa được lưu. Dòng 2: ngày này chưa tới. Dòng 3")

@@ -18,23 +18,23 @@ from tests.support.tables import cases, each_of
     ("1.0", "1"),
     (" 7 ", "7"),
 )
-def test_a_point_or_a_comma_groups_threes_and_else_begins_a_fraction(text: str, number: str) -> None:
+def test_a_point_or_a_comma_groups_threes_and_else_begins_a_fraction(text, number):
     assert read_decimal(text) == Decimal(number)
 
 
 @pytest.mark.parametrize("text", ["1.2.3", "1.250,5", "1.250 000", "1..250", "-3", "²", "1e3", "10 5", "x"])
-def test_what_is_no_number_is_refused(text: str) -> None:
+def test_what_is_no_number_is_refused(text):
     with pytest.raises(ValueError, match=r"\A"):
         read_decimal(text)
 
 
 @pytest.mark.parametrize("text", ["12.5", "1.25", "1,2", "0,5", "1001"])
-def test_a_fraction_is_no_number_of_people(text: str) -> None:
+def test_a_fraction_is_no_number_of_people(text):
     with pytest.raises(ValueError, match=r"\A"):
         read_whole(text, most=1000)
 
 
-def test_nothing_is_no_number() -> None:
+def test_nothing_is_no_number():
     assert read_decimal(" ") is None
     assert read_whole("", most=9) is None
     assert read_whole("1.000", most=1000) == 1000

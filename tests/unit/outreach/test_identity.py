@@ -1,16 +1,12 @@
 """Whether two people of one name are one, and how an erased person is known again, where no number tells."""
 
-from typing import Any
-
 import pytest
 
 from outreach.rules.identity import erased_as, is_same_person, likeness, may_be_erased_as, soften_name
 from tests.support.tables import cases
 
 
-def facts(
-    year: int | None = None, area: str | None = None, village: str = "", sex: str | None = None
-) -> dict[str, Any]:
+def facts(year=None, area=None, village="", sex=None):
     return {"birth_year": year, "area_code": area, "village": village, "sex": sex, "place_question_id": None}
 
 
@@ -46,9 +42,7 @@ def test_an_erased_person_is_known_unless_year_or_commune_contradict(erased, row
     assert is_known is not contradict
 
 
-def described(
-    name: str, birth: int | None = None, area: str | None = None, sex: str | None = None
-) -> dict[str, Any]:
+def described(name, birth=None, area=None, sex=None):
     return {"name": name, "birth_year": birth, "area_code": area, "sex": sex}
 
 
@@ -81,5 +75,5 @@ def test_who_may_be_one(one, other, apart, sharing):
     ("A", "A"),
     ("", ""),
 )
-def test_a_name_in_one_case_gets_capital_initials(written: str, shown: str) -> None:
+def test_a_name_in_one_case_gets_capital_initials(written, shown):
     assert soften_name(written) == shown

@@ -19,12 +19,12 @@ from tests.support.tables import cases, each_of
     *each_of("2021 | Dân tộc | Name", ""),
     ("", ""),
 )
-def test_a_title_suggests_a_name(label: str, name: str) -> None:
+def test_a_title_suggests_a_name(label, name):
     assert kept_values.name_of_label(label) == name
 
 
 @cases(*each_of("Giờ hẹn | giờ hẹn", "giờ hẹn"), ("  {giờ   hẹn} ", "giờ hẹn"), ("Ca 2", "ca 2"))
-def test_a_name_is_read_as_it_is_typed(typed: str, name: str) -> None:
+def test_a_name_is_read_as_it_is_typed(typed, name):
     assert kept_values.read_field_name(typed) == name
 
 
@@ -34,7 +34,7 @@ def test_a_name_is_read_as_it_is_typed(typed: str, name: str) -> None:
     ("x" * 31, "field_name_wrong"),
     *each_of("dân tộc | tôn giáo | số CCCD | bệnh nền | chẩn đoán", "field_name_sensitive"),
 )
-def test_a_name_that_is_not_plain_is_refused(typed: str, code: str) -> None:
+def test_a_name_that_is_not_plain_is_refused(typed, code):
     with pytest.raises(BadInput) as refused:
         kept_values.read_field_name(typed)
     assert refused.value.code == code
@@ -61,7 +61,7 @@ def test_a_name_that_is_not_plain_is_refused(typed: str, code: str) -> None:
     ("nhận quà ở аpple", Unfit.SIGNS),  # a Cyrillic а
     ("a\\b", Unfit.SIGNS),
 )
-def test_a_value_that_would_change_what_the_text_is_is_not_kept(value: str, unfit: Unfit | None) -> None:
+def test_a_value_that_would_change_what_the_text_is_is_not_kept(value, unfit):
     assert kept_values.find_unfit(value) == unfit
 
 
@@ -90,7 +90,7 @@ def test_a_value_that_would_change_what_the_text_is_is_not_kept(value: str, unfi
     *each_of("Mang bản chính + 2 bản photo | 30 phút | Miễn phí | Chi hội 5 – thôn Kon Rờ Bàng 2", None),
     *each_of("2020-08-05 07:30 | 0xCB710102 | 203,113,1,2 | localhost:8001", None),
 )
-def test_what_an_office_writes_is_kept(value: str, unfit: None) -> None:
+def test_what_an_office_writes_is_kept(value, unfit):
     assert kept_values.find_unfit(kept_values.value_text(value)) is unfit
 
 
@@ -131,7 +131,7 @@ def test_what_an_office_writes_is_kept(value: str, unfit: None) -> None:
         "bà Chín, ông Năm và cô Ba | không thu bất kỳ khoản phí nào | 3 905 000 VNĐ | ca 2 (9h15)", False
     ),
 )
-def test_what_is_smuggled_into_a_text_is_not_kept(value: str, is_unfit: bool) -> None:
+def test_what_is_smuggled_into_a_text_is_not_kept(value, is_unfit):
     assert (kept_values.find_unfit(kept_values.value_text(value)) is not None) is is_unfit
 
 
@@ -146,7 +146,7 @@ def test_what_is_smuggled_into_a_text_is_not_kept(value: str, is_unfit: bool) ->
     *each_of("Vietcombank chấm top | soan NAP gui 9029 | Аnh Nguyễn | ΑΝΗ ΒΑ | Vietcombаnk", False),
     *each_of("Nguyễn Văn STK 1903 4567 VCB | Hoa chuyển tiền cho công an xã trước chiều nay", False),
 )
-def test_a_name_that_would_make_another_text_is_not_written_into_it(name: str, is_written: bool) -> None:
+def test_a_name_that_would_make_another_text_is_not_written_into_it(name, is_written):
     assert kept_values.name_in_text(name) == (name if is_written else "")
 
 
@@ -159,11 +159,11 @@ def test_a_name_that_would_make_another_text_is_not_written_into_it(name: str, i
     (" 8\u200b giờ \n sáng ", "8 giờ sáng"),
     (None, ""),
 )
-def test_a_cell_stands_in_the_text_as_the_sheet_shows_it(cell: object, text: str) -> None:
+def test_a_cell_stands_in_the_text_as_the_sheet_shows_it(cell, text):
     assert kept_values.value_text(cell) == text
 
 
-def test_a_heading_in_braces_is_a_field() -> None:
+def test_a_heading_in_braces_is_a_field():
     assert kept_values.field_of_heading("{Giờ hẹn}") == "field:giờ hẹn"
     assert kept_values.field_of_heading("Giờ hẹn") == ""
     assert kept_values.field_of_heading("{dân tộc}") == ""
@@ -174,13 +174,13 @@ def test_a_heading_in_braces_is_a_field() -> None:
     assert named.labels_to_give_back()[3] == "{nơi}"
 
 
-def test_a_file_has_five_fields_at_most() -> None:
+def test_a_file_has_five_fields_at_most():
     with pytest.raises(BadList) as refused:
         find_header([["Họ tên", "SĐT", *(f"{{f{n}}}" for n in range(6))], ["A Thun", "0905000123"]])
     assert refused.value.code == "list_fields_many"
 
 
-def test_a_column_of_ethnic_origins_is_no_field_whatever_it_is_called() -> None:
+def test_a_column_of_ethnic_origins_is_no_field_whatever_it_is_called():
     rows = [["Họ tên", "SĐT", "{nhóm}"], ["A Thun", "0905000123", "Ba Na"], ["Y Rơ", "0905000124", "Xơ Đăng"]]
     header = find_header(rows)
     assert header.fields == {}

@@ -24,11 +24,11 @@ from tests.support.tables import cases, each_of
     *each_of("Klingon | tiếng", None),
     ("", None),
 )
-def test_a_language_is_known_by_the_names_that_lists_use(written: str, code: str | None) -> None:
+def test_a_language_is_known_by_the_names_that_lists_use(written, code):
     assert language_code(written) == code
 
 
-def test_every_language_is_known_by_its_own_name_and_its_code() -> None:
+def test_every_language_is_known_by_its_own_name_and_its_code():
     assert {name: language_code(name) for name in NAMES.values()} == {
         name: code for code, name in NAMES.items()
     }
@@ -36,7 +36,7 @@ def test_every_language_is_known_by_its_own_name_and_its_code() -> None:
     assert len({spelling_key(name) for name in NAMES.values()}) == len(NAMES) > 50
 
 
-def test_a_spelling_of_ones_own_comes_before_the_register() -> None:
+def test_a_spelling_of_ones_own_comes_before_the_register():
     assert language_code("Tơ Đrá", {spelling_key("tơ đrá"): "sed"}) == "sed"
     assert language_code("tiếng Tơ-đrá", {spelling_key("tơ đrá"): "sed"}) == "sed"
     assert language_code("Ba Na", {"bana": "sed"}) == "sed"

@@ -62,7 +62,7 @@ def read(tmp_path: Path, *rows: list[object]) -> list[tuple[str, str, tuple[str,
         ("Thị Nga (vợ ông Lém)", "Thị Nga"),
     ],
 )
-def test_a_name_ends_where_a_remark_begins(written: str, name: str) -> None:
+def test_a_name_ends_where_a_remark_begins(written, name):
     assert plain_name(written) == name
 
 
@@ -88,7 +88,7 @@ def test_a_name_ends_where_a_remark_begins(written: str, name: str) -> None:
         *[(name, "ok") for name in ("Chị Lê Thị Mai HPN thôn 3", "Y Blưm", "H'Hen", "Ô. Alăng Bhuốch")],
     ],
 )
-def test_a_nickname_or_somebody_who_died_is_asked_about(tmp_path: Path, name: str, status: str) -> None:
+def test_a_nickname_or_somebody_who_died_is_asked_about(tmp_path, name, status):
     assert [each[1] for each in read(tmp_path, ["Họ tên", "SĐT"], [name, OWN])] == [status]
 
 
@@ -104,7 +104,7 @@ def test_a_nickname_or_somebody_who_died_is_asked_about(tmp_path: Path, name: st
         "Giuse Lê Văn An\nMaria Trần Thị Lan",
     ],
 )
-def test_a_couple_with_one_number_are_two_to_ask_about(tmp_path: Path, cell: str) -> None:
+def test_a_couple_with_one_number_are_two_to_ask_about(tmp_path, cell):
     names = ["Lê Văn An", "Trần Thị Lan"]
     assert split_names(cell) == names
     assert read(tmp_path, ["Họ tên", "SĐT"], [cell, OWN]) == [(name, "review", (F,)) for name in names]
@@ -113,7 +113,7 @@ def test_a_couple_with_one_number_are_two_to_ask_about(tmp_path: Path, cell: str
 @pytest.mark.parametrize(
     "cell", ["Lê Văn An (chủ hộ), Trần Thị Lan (vợ)", "Lê Văn An, Thôn 2", "Lê Văn An - Trại cưa"]
 )
-def test_a_household_or_a_remark_is_no_couple(cell: str) -> None:
+def test_a_household_or_a_remark_is_no_couple(cell):
     assert split_names(cell) == []
 
 
@@ -128,7 +128,7 @@ def test_a_household_or_a_remark_is_no_couple(cell: str) -> None:
         (f"{OWN} - {OTHER}", []),
     ],
 )
-def test_whose_of_two_numbers_is_said_beside_them(tmp_path: Path, text: str, whose: list[int]) -> None:
+def test_whose_of_two_numbers_is_said_beside_them(tmp_path, text, whose):
     names = ["Lê Văn An", "Trần Thị Lan"]
     assert whose_numbers(text, names, 2)[0] == whose
     found = read(tmp_path, ["Họ tên", "SĐT"], [" và ".join(names), text])
@@ -149,9 +149,7 @@ def test_whose_of_two_numbers_is_said_beside_them(tmp_path: Path, text: str, who
         ("A Tre - Y Bing", f"{OWN} hoặc {OTHER} (vợ)", "", [("review", (F,)), ("review", (F,))]),
     ],
 )
-def test_numbers_of_a_couple_are_whose_the_cell_says(
-    tmp_path: Path, names: str, text: str, note: str, expected: list[tuple[str, tuple[str, ...]]]
-) -> None:
+def test_numbers_of_a_couple_are_whose_the_cell_says(tmp_path, names, text, note, expected):
     found = read(tmp_path, ["Họ tên", "SĐT", "Ghi chú"], [names, text, note])
     by_name = {each[0]: each[1:] for each in found}
     assert [by_name[name] for name in split_names(names, 2)] == expected
@@ -173,7 +171,7 @@ def test_numbers_of_a_couple_are_whose_the_cell_says(
         ("Y Thên hôm qua về quê rồi", []),
     ],
 )
-def test_people_of_one_message_are_apart(text: str, expected: list[str]) -> None:
+def test_people_of_one_message_are_apart(text, expected):
     rows = filter(None, map(split_line, split_message(text)))
     assert [row[1] for row in rows] == expected
 
@@ -189,15 +187,13 @@ def test_people_of_one_message_are_apart(text: str, expected: list[str]) -> None
         (None, "chi hội 3", ()),
     ],
 )
-def test_who_shares_a_number_is_asked_about_with_it(
-    tmp_path: Path, own: str | None, note: str, numbers: tuple[str, ...]
-) -> None:
+def test_who_shares_a_number_is_asked_about_with_it(tmp_path, own, note, numbers):
     rows = [[2, "Y Lan", OTHER, ""], [1, "Lê Văn An", OWN, ""], [3, "Trần Thị Năm", own, note]]
     found = read(tmp_path, ["STT", "Họ tên", "SĐT", "Ghi chú"], *rows)
     assert found[2][1:] == ("review" if numbers else "reject", numbers)
 
 
-def test_a_number_in_a_merged_cell_is_asked_about_for_those_below(tmp_path: Path) -> None:
+def test_a_number_in_a_merged_cell_is_asked_about_for_those_below(tmp_path):
     with xlsxwriter.Workbook(path := tmp_path / "list.xlsx") as book:
         sheet = book.add_worksheet()
         for line, row in enumerate((["Họ tên", "SĐT"], ["A Tre", None], ["Y Bing", None], ["Y Lan", None])):
@@ -233,14 +229,12 @@ def test_a_number_in_a_merged_cell_is_asked_about_for_those_below(tmp_path: Path
         *[(note, "ok", (F,)) for note in ("đi biển", "hay tắt máy", "đã nhận quà", "mất giấy tờ")],
     ],
 )
-def test_what_a_note_says_of_the_number_beside_it(
-    tmp_path: Path, note: str, status: str, numbers: tuple[str, ...]
-) -> None:
+def test_what_a_note_says_of_the_number_beside_it(tmp_path, note, status, numbers):
     assert read(tmp_path, ["Họ tên", "SĐT", "Ghi chú"], ["Lê Văn An", OWN, note])[0][1:] == (status, numbers)
 
 
 @pytest.mark.parametrize("note", ["số 2 của chồng", "số sau là của con", "SĐT thứ hai: vợ"])
-def test_a_second_number_that_is_anothers_is_left_out(tmp_path: Path, note: str) -> None:
+def test_a_second_number_that_is_anothers_is_left_out(tmp_path, note):
     found = read(tmp_path, ["Họ tên", "SĐT", "Ghi chú"], ["Lê Văn An", f"{OWN} - {OTHER}", note])
     assert found == [("Lê Văn An", "ok", (F,))]
 
@@ -255,9 +249,7 @@ def test_a_second_number_that_is_anothers_is_left_out(tmp_path: Path, note: str)
         (f"{OWN}; 09050001", "review", (F,)),
     ],
 )
-def test_a_landline_a_digit_short_or_a_remark_leaves_the_mobile_alone(
-    written: str, status: str, numbers: tuple[str, ...]
-) -> None:
+def test_a_landline_a_digit_short_or_a_remark_leaves_the_mobile_alone(written, status, numbers):
     cell = read_phone_cell(written)
     assert (cell.status.value, cell.numbers) == (status, numbers)
 
@@ -274,9 +266,7 @@ def test_a_landline_a_digit_short_or_a_remark_leaves_the_mobile_alone(
         (f"-> {OTHER} đúng", "ok", (M,)),
     ],
 )
-def test_of_an_old_number_and_what_was_added_later(
-    tmp_path: Path, heading: str, later: str | None, status: str, numbers: tuple[str, ...]
-) -> None:
+def test_of_an_old_number_and_what_was_added_later(tmp_path, heading, later, status, numbers):
     rows = [["Y Blưm", "0905000150", "0905000151"]] * 2
     found = read(tmp_path, ["Họ tên", "ĐT 2017", heading], *rows, ["A Lâu", OWN, later])
     assert found[-1] == ("A Lâu", status, numbers)
@@ -301,16 +291,16 @@ def test_of_an_old_number_and_what_was_added_later(
         ],
     ],
 )
-def test_who_left_is_gone(text: str) -> None:
+def test_who_left_is_gone(text):
     assert is_gone(text)
 
 
 @pytest.mark.parametrize("text", ["nghỉ hưu", "nghỉ 2 buổi", "Thai sản", "rút kinh nghiệm", "ở với con"])
-def test_who_is_still_there_is_not(text: str) -> None:
+def test_who_is_still_there_is_not(text):
     assert not is_gone(text)
 
 
-def test_what_an_address_says_of_somebody_who_left_is_asked_about(tmp_path: Path) -> None:
+def test_what_an_address_says_of_somebody_who_left_is_asked_about(tmp_path):
     found = read(
         tmp_path,
         ["Họ tên", "Thôn", "SĐT"],
@@ -331,16 +321,16 @@ def test_what_an_address_says_of_somebody_who_left_is_asked_about(tmp_path: Path
         "test",
     ],
 )
-def test_a_row_that_names_nobody_is_a_title(name: str) -> None:
+def test_a_row_that_names_nobody_is_a_title(name):
     assert is_title(name)
 
 
 @pytest.mark.parametrize("name", ["Công Tằng Thị Lan", "Tống Thị Lan", "- Lê Thị Lan", "Trọng"])
-def test_a_name_that_looks_like_a_sum_is_a_name(name: str) -> None:
+def test_a_name_that_looks_like_a_sum_is_a_name(name):
     assert not is_title(name)
 
 
-def test_a_number_on_the_line_below_words_is_joined_to_them(tmp_path: Path) -> None:
+def test_a_number_on_the_line_below_words_is_joined_to_them(tmp_path):
     rows = [["1", "Y Mơn", OTHER], ["2", "A Lâu", "dâu là Y Lan"], [None, None, OWN]]
     assert read(tmp_path, ["TT", "Họ tên", "SĐT"], *rows) == [
         ("Y Mơn", "ok", (M,)),
@@ -348,7 +338,7 @@ def test_a_number_on_the_line_below_words_is_joined_to_them(tmp_path: Path) -> N
     ]
 
 
-def test_an_office_before_a_name_is_a_person_and_below_a_signature_none(tmp_path: Path) -> None:
+def test_an_office_before_a_name_is_a_person_and_below_a_signature_none(tmp_path):
     rows = [
         ["Tổ trưởng 5 - A Lâu", OWN],
         ["Y Mơn", OTHER],
@@ -359,7 +349,7 @@ def test_an_office_before_a_name_is_a_person_and_below_a_signature_none(tmp_path
     assert read(tmp_path, ["Họ tên", "SĐT"], *rows) == [("A Lâu", "ok", (F,)), ("Y Mơn", "ok", (M,))]
 
 
-def test_known_headings_are_kept_where_a_number_is_found_by_the_cells(tmp_path: Path) -> None:
+def test_known_headings_are_kept_where_a_number_is_found_by_the_cells(tmp_path):
     path = write_xlsx(
         tmp_path / "list.xlsx",
         {
@@ -377,7 +367,7 @@ def test_known_headings_are_kept_where_a_number_is_found_by_the_cells(tmp_path: 
 
 
 @pytest.mark.parametrize(("prefix", "rest"), [("000", "0000000"), ("000", "000 0000"), ("0##", '000"."0000')])
-def test_zeros_that_a_number_format_shows_are_read(tmp_path: Path, prefix: str, rest: str) -> None:
+def test_zeros_that_a_number_format_shows_are_read(tmp_path, prefix, rest):
     path = tmp_path / "list.xlsx"
     with xlsxwriter.Workbook(path) as book:
         sheet = book.add_worksheet()
@@ -413,9 +403,7 @@ LEGENDS = [
 
 @pytest.mark.parametrize("legend", LEGENDS)
 @pytest.mark.parametrize("coloured", [(0, 1), (0,), (1,)])
-def test_somebody_whose_colour_the_legend_says_is_gone_is_asked_about(
-    tmp_path: Path, legend, coloured
-) -> None:
+def test_somebody_whose_colour_the_legend_says_is_gone_is_asked_about(tmp_path, legend, coloured):
     path = tmp_path / "list.xlsx"
     with xlsxwriter.Workbook(path) as book:
         sheet = book.add_worksheet()
@@ -439,7 +427,7 @@ def test_somebody_whose_colour_the_legend_says_is_gone_is_asked_about(
 
 
 @pytest.mark.parametrize("title", ["Màu:", "Ghi chú:", "Quy ước", "CHÚ THÍCH"])
-def test_the_legend_of_one_sheet_is_that_of_all(tmp_path: Path, title: str) -> None:
+def test_the_legend_of_one_sheet_is_that_of_all(tmp_path, title):
     path = tmp_path / "list.xlsx"
     with xlsxwriter.Workbook(path) as book:
         first, second = book.add_worksheet("Đọc trước"), book.add_worksheet("Thôn 1")
@@ -455,7 +443,7 @@ def test_the_legend_of_one_sheet_is_that_of_all(tmp_path: Path, title: str) -> N
 
 
 @pytest.mark.parametrize("is_inline", [True, False])
-def test_of_a_cell_whose_old_number_is_struck_the_new_one_counts(tmp_path: Path, is_inline: bool) -> None:
+def test_of_a_cell_whose_old_number_is_struck_the_new_one_counts(tmp_path, is_inline):
     path = tmp_path / "list.xlsx"
     with xlsxwriter.Workbook(path, {"constant_memory": is_inline}) as book:
         sheet, struck = book.add_worksheet(), book.add_format({"font_strikeout": True})
@@ -480,7 +468,7 @@ def test_of_a_cell_whose_old_number_is_struck_the_new_one_counts(tmp_path: Path,
         ("Ghi chú ĐT", "Viettel", "ok"),
     ],
 )
-def test_whose_a_number_is_another_column_says(tmp_path: Path, heading: str, cell: str, status: str) -> None:
+def test_whose_a_number_is_another_column_says(tmp_path, heading, cell, status):
     assert read(tmp_path, ["Họ tên", "SĐT", heading], ["A Lâu", OWN, cell])[0] == ("A Lâu", status, (F,))
 
 
@@ -496,7 +484,7 @@ def test_whose_a_number_is_another_column_says(tmp_path: Path, heading: str, cel
         ("DĐ: {0} CQ: {1}", "ok", 2),
     ],
 )
-def test_numbers_of_two_relatives_are_nobodys_own(cell: str, status: str, count: int) -> None:
+def test_numbers_of_two_relatives_are_nobodys_own(cell, status, count):
     found = read_phone_cell(cell.format(OWN, OTHER))
     assert (found.status.value, found.numbers) == (status, (F, M)[:count])
 
@@ -513,9 +501,7 @@ def test_numbers_of_two_relatives_are_nobodys_own(cell: str, status: str, count:
         ("FN:Bùi Thị Thu MỚI\nTEL:{0}", ("Bùi Thị Thu", "ok")),
     ],
 )
-def test_what_a_contact_of_a_phone_is_called_and_whose_the_number_is(
-    tmp_path: Path, card: str, row: tuple[str, str]
-) -> None:
+def test_what_a_contact_of_a_phone_is_called_and_whose_the_number_is(tmp_path, card, row):
     path = tmp_path / "list.vcf"
     path.write_text(f"BEGIN:VCARD\nVERSION:3.0\n{card.format(OWN)}\nEND:VCARD\n", encoding="utf-8")
     assert people(path) == [(*row, (F,))]
@@ -529,7 +515,7 @@ def test_what_a_contact_of_a_phone_is_called_and_whose_the_number_is(
         ["T1", "", f"Y Loan - {OWN} - Thôn 4", f"cô Y Mơn {OTHER}", ""],
     ],
 )
-def test_each_cell_of_a_roster_with_a_number_is_somebody(tmp_path: Path, cells: list[str]) -> None:
+def test_each_cell_of_a_roster_with_a_number_is_somebody(tmp_path, cells):
     found = read(tmp_path, ["Trực nhà rông"], ["Tuần", "Thứ ba", "Thứ năm", "Thứ bảy"], *[cells] * 4)
     assert found == [("Y Loan", "ok", (F,)), ("Y Mơn", "ok", (M,))] * 4
 
@@ -543,17 +529,17 @@ def test_each_cell_of_a_roster_with_a_number_is_somebody(tmp_path: Path, cells: 
         f"Dự kiến 21 khách, 3 bàn. Liên hệ: chị Thắm {OTHER}",
     ],
 )
-def test_what_is_said_between_numbered_people_is_nobody(tmp_path: Path, said: str) -> None:
+def test_what_is_said_between_numbered_people_is_nobody(tmp_path, said):
     rows = [[f"{n}. Ông Lê Văn An, thôn {n}: {OWN}"] for n in (1, 2, 3)]
     assert [each[0] for each in read(tmp_path, *rows, [said])] == ["Lê Văn An"] * 3
 
 
-def test_numbers_said_to_be_in_the_order_of_the_names_are_each_ones_own(tmp_path: Path) -> None:
+def test_numbers_said_to_be_in_the_order_of_the_names_are_each_ones_own(tmp_path):
     rows = [["1. Chị Y Loan + chị Y Mơn, tổ hòa giải, lần lượt " + f"{OWN} và {OTHER}"], [f"2. A Lâu {OWN}"]]
     assert read(tmp_path, *rows)[:2] == [("Y Loan", "ok", (F,)), ("Y Mơn", "ok", (M,))]
 
 
-def test_colours_without_a_legend_say_nothing(tmp_path: Path) -> None:
+def test_colours_without_a_legend_say_nothing(tmp_path):
     path = tmp_path / "list.xlsx"
     with xlsxwriter.Workbook(path) as book:
         sheet, fill = book.add_worksheet(), book.add_format({"bg_color": "#FFFF00"})
@@ -586,7 +572,7 @@ CHAT = """[19:02, 07/03/2025] Liên xã: Các chị nhắn họ tên, năm sinh,
 """
 
 
-def test_who_a_number_of_a_chat_is_of_and_what_is_said_of_it(tmp_path: Path) -> None:
+def test_who_a_number_of_a_chat_is_of_and_what_is_said_of_it(tmp_path):
     path = tmp_path / "chat.txt"
     path.write_text(CHAT, encoding="utf-8")
     found = {number: (name, status) for name, status, numbers in people(path) for number in numbers}

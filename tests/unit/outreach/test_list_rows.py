@@ -1,7 +1,6 @@
 """Lists in the fonts of before Unicode, as they stand in the file when the font is gone."""
 
 import csv
-from pathlib import Path
 
 import docx
 import pytest
@@ -130,7 +129,7 @@ def test_rows_in_an_old_font_pasted_among_others_are_converted_and_the_others_le
     assert {each.commune_code for each in read[80:]} == {"23524"}
 
 
-def test_a_title_or_a_row_between_people_gives_the_commune_where_the_row_has_none(tmp_path: Path) -> None:
+def test_a_title_or_a_row_between_people_gives_the_commune_where_the_row_has_none(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text(
         "HỘI LHPN XÃ ĐẮK LA - HUYỆN ĐẮK HÀ NĂM 2020,,\n"
@@ -146,7 +145,7 @@ def test_a_title_or_a_row_between_people_gives_the_commune_where_the_row_has_non
     assert [row.place.code for row in read] == ["23524", "23506", "23506"]
 
 
-def test_a_place_in_the_row_goes_before_the_title(tmp_path: Path) -> None:
+def test_a_place_in_the_row_goes_before_the_title(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text(
         "DANH SÁCH XÃ ĐẮK LA,,,\nSTT,Họ và tên,Xã,SĐT\n1,Y Blưm,Đắk Hring,0905000123\n2,A Lâu,Lạ Hoắc,0905000124\n"
@@ -212,9 +211,7 @@ def test_a_place_in_the_row_goes_before_the_title(tmp_path: Path) -> None:
         ("Mọi thắc mắc xin liên hệ cô giáo Hoa", "0905000123", "review"),
     ],
 )
-def test_a_number_of_somebody_else_or_of_nobody_is_for_review(
-    tmp_path: Path, name: str, cell: str, status: str
-) -> None:
+def test_a_number_of_somebody_else_or_of_nobody_is_for_review(tmp_path, name, cell, status):
     path = tmp_path / "list.csv"
     path.write_text(f"STT,Họ và tên,SĐT\n1,{name},{cell}\n2,Y Rơ,0905000125\n", encoding="utf-8")
     assert [row.phone.status for row in check_list(path, KONTUM_2020)] == [status, "ok"]
@@ -248,7 +245,7 @@ def test_pieces_of_a_number_are_put_together_and_words_stay_apart():
     assert (anothers.phone.status, anothers.phone.numbers) == ("review", ("+84379000950",))
 
 
-def test_who_is_struck_through_is_for_review_as_it_was_written() -> None:
+def test_who_is_struck_through_is_for_review_as_it_was_written():
     header = find_header([["Họ và đệm", "Tên", "SĐT"], ["Đặng Hoàng", "Ân", "0905000123"]])
     assert header is not None
     reader = RowReader(header, KONTUM_2020, sheet="", struck={(2, 0): "", (2, 1): "", (2, 2): ""})
@@ -257,7 +254,7 @@ def test_who_is_struck_through_is_for_review_as_it_was_written() -> None:
     assert (row.name, row.phone.status, row.phone.numbers) == ("Đặng Hoàng Ân", "review", ("+84905000123",))
 
 
-def test_headings_of_three_levels_with_a_day_and_a_relatives_number(tmp_path: Path) -> None:
+def test_headings_of_three_levels_with_a_day_and_a_relatives_number(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text(
         "STT,HỌ VÀ TÊN,NƠI CƯ TRÚ,,LIÊN LẠC,,,Ghi chú\n"
@@ -274,7 +271,7 @@ def test_headings_of_three_levels_with_a_day_and_a_relatives_number(tmp_path: Pa
 @pytest.mark.parametrize(
     "labels", ["Tài chính,Số máy TC,Tài phụ,Số máy TP", "Chủ phương tiện,SĐT chủ,Lái,SĐT lái"]
 )
-def test_two_roles_of_one_row_are_two_people_for_review(labels: str) -> None:
+def test_two_roles_of_one_row_are_two_people_for_review(labels):
     rows = [
         ["TT", *labels.split(",")],
         ["1", "Lê Khoa", F, "A Huy", M],
@@ -290,7 +287,7 @@ def test_two_roles_of_one_row_are_two_people_for_review(labels: str) -> None:
     ]
 
 
-def test_a_pupil_stays_beside_the_parents_whose_headings_stand_three_levels_down() -> None:
+def test_a_pupil_stays_beside_the_parents_whose_headings_stand_three_levels_down():
     rows: list[list[object]] = [
         ["STT", "Họ và tên trẻ", "Ngày sinh", "Thông tin phụ huynh", None, None, None, "Thôn", "Ghi chú"],
         [None, None, None, "Cha", None, "Mẹ", None, None, None],
@@ -316,7 +313,7 @@ def test_a_pupil_stays_beside_the_parents_whose_headings_stand_three_levels_down
         ("Họ tên vợ,SĐT vợ,Số khác", 2),
     ],
 )
-def test_a_number_under_somebody_elses_heading_is_not_the_persons_own(headings: str, count: int) -> None:
+def test_a_number_under_somebody_elses_heading_is_not_the_persons_own(headings, count):
     cells = ["Y Lan", F, *(["Cô Hoa"] if headings.count(",") == 3 else []), M]
     header = find_header([headings.split(","), cells])
     assert header is not None
@@ -326,7 +323,7 @@ def test_a_number_under_somebody_elses_heading_is_not_the_persons_own(headings: 
 
 
 @pytest.mark.parametrize("heading", [None, "Ký nhận"])
-def test_what_a_column_that_is_not_read_says_of_a_person_counts(heading: str | None) -> None:
+def test_what_a_column_that_is_not_read_says_of_a_person_counts(heading):
     rows: list[list[object]] = [
         ["STT", "Họ tên", "SĐT", heading],
         [1, "Y Lan", F, "đã mất"],
@@ -338,7 +335,7 @@ def test_what_a_column_that_is_not_read_says_of_a_person_counts(heading: str | N
     assert [reader.read(row, line=2).phone.status for row in rows[1:]] == ["review", "ok"]  # type: ignore[union-attr]
 
 
-def test_a_table_whose_names_have_no_heading_is_not_lost_above_one_whose_have(tmp_path: Path) -> None:
+def test_a_table_whose_names_have_no_heading_is_not_lost_above_one_whose_have(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text(
         "Xã,Số máy,Tên gọi\nĐăk La,0905000123,A Lin\nĐăk La,0905000124,Y Lan\n\n"
@@ -349,7 +346,7 @@ def test_a_table_whose_names_have_no_heading_is_not_lost_above_one_whose_have(tm
     assert names == ["A Lin", "Y Lan", "Lê Thị Hoa"]
 
 
-def test_signatures_below_a_table_of_parents_are_no_people(tmp_path: Path) -> None:
+def test_signatures_below_a_table_of_parents_are_no_people(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text(
         "STT,Họ tên trẻ,Họ tên cha,Điện thoại,Họ tên mẹ,Điện thoại\n1,A Huy,A Lương,0905000123,,\n,Cộng dồn: 1 trẻ,,,,\n"
@@ -390,9 +387,7 @@ def test_signatures_below_a_table_of_parents_are_no_people(tmp_path: Path) -> No
         ),
     ],
 )
-def test_adults_of_one_row_are_people_of_their_own_where_nothing_is_in_doubt(
-    headings: str, cells: str, status: str, people: list[tuple[str, str]]
-) -> None:
+def test_adults_of_one_row_are_people_of_their_own_where_nothing_is_in_doubt(headings, cells, status, people):
     rows = [["STT", *headings.split(",")], ["1", *cells.split(",")], ["2", "A Lin", "0905000125"]]
     header = find_header(rows)
     assert header is not None
@@ -402,9 +397,7 @@ def test_adults_of_one_row_are_people_of_their_own_where_nothing_is_in_doubt(
     assert (row.phone.status, each) == (status, people)
 
 
-def test_people_in_paragraphs_below_a_letterhead_with_who_is_struck_through_and_remarks_below(
-    tmp_path: Path,
-) -> None:
+def test_people_in_paragraphs_below_a_letterhead_with_who_is_struck_through_and_remarks_below(tmp_path):
     file = docx.Document()
     file.add_table(1, 2).cell(0, 1).text = "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM, ngày 8 tháng 1 năm 2026"
     file.add_paragraph("DANH SÁCH KHÁCH MỜI")
@@ -431,7 +424,7 @@ def test_people_in_paragraphs_below_a_letterhead_with_who_is_struck_through_and_
     ]
 
 
-def test_what_a_line_below_says_of_a_person_is_no_person(tmp_path: Path) -> None:
+def test_what_a_line_below_says_of_a_person_is_no_person(tmp_path):
     below = [
         "hộ này dọn lên Sài Gòn từ tháng 4",
         "→ nhờ gọi bà Hai kế nhà: 0905000124",
@@ -455,7 +448,7 @@ def test_what_a_line_below_says_of_a_person_is_no_person(tmp_path: Path) -> None
     ]
 
 
-def test_lines_of_a_chat_keep_who_has_no_number_and_what_was_corrected_later(tmp_path: Path) -> None:
+def test_lines_of_a_chat_keep_who_has_no_number_and_what_was_corrected_later(tmp_path):
     path = tmp_path / "chat.txt"
     path.write_text(
         "[08:12, 14/10/2026] Chị Hoa (xã): gửi giúp em danh sách, cần họ tên, năm sinh, sđt ạ\n"
@@ -511,7 +504,7 @@ def test_of_a_number_and_a_new_one_the_new_one_counts(tmp_path):
     assert numbers == [("+84905000124",), ("+84905000125",)]
 
 
-def test_a_number_alone_in_the_note_and_headings_with_an_ordinal(tmp_path: Path) -> None:
+def test_a_number_alone_in_the_note_and_headings_with_an_ordinal(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text(
         "TT,Họ và tên,Điện thoại,,,Ghi chú\n,,Cơ quan,Di động 1,Di động 2 (nếu có),\n"
@@ -524,7 +517,7 @@ def test_a_number_alone_in_the_note_and_headings_with_an_ordinal(tmp_path: Path)
     assert read == [("A Lâu", "ok", 2), ("Y Blưm", "ok", 1), ("Y Hlan", "ok", 1)]
 
 
-def test_in_a_list_that_goes_on_beside_itself_each_is_judged_alone(tmp_path: Path) -> None:
+def test_in_a_list_that_goes_on_beside_itself_each_is_judged_alone(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text(
         "TT,Họ và tên,SĐT,TT,Họ và tên,SĐT\n1,Y Lan,0905000123,3,Y Hoa,0905000126\n2,Y Sen,,4,Y Nhung,0905000127 (chồng)\n",

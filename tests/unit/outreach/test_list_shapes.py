@@ -1,13 +1,10 @@
 """Files of difficult shapes are read as they are meant; `make lists-check` reads all of them."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.lists import shapes_habits as habits
 from tests.lists import shapes_office as office
 from tests.lists import shapes_other as other
-from tests.lists.files import ListFile
 from tests.lists.scores import check_file
 
 
@@ -28,7 +25,7 @@ from tests.lists.scores import check_file
     ],
     ids=lambda file: file.name,
 )
-def test_every_row_is_read_as_it_is_meant(file: ListFile, tmp_path: Path) -> None:
+def test_every_row_is_read_as_it_is_meant(file, tmp_path):
     path = tmp_path / file.name
     file.write(path)
     score = check_file(path, file.expected)

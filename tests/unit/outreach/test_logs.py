@@ -30,7 +30,7 @@ def test_an_event_and_its_ids_become_fields(message, arguments, said):
     assert line(message, *arguments).items() >= said.items()
 
 
-def test_a_fault_is_told_by_its_place_and_never_by_its_words() -> None:
+def test_a_fault_is_told_by_its_place_and_never_by_its_words():
     try:
         raise ValueError(f"no such number {NUMBER}")
     except ValueError as error:
@@ -40,7 +40,7 @@ def test_a_fault_is_told_by_its_place_and_never_by_its_words() -> None:
     assert NUMBER not in str(said).replace("raise ValueError", "")
 
 
-def test_nothing_of_a_person_goes_to_sentry() -> None:
+def test_nothing_of_a_person_goes_to_sentry():
     frame = {"module": "m", "function": "f", "lineno": 3, "vars": {"to": NUMBER}, "context_line": NAME}
     event = {
         "event_id": "1",

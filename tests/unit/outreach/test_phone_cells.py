@@ -254,7 +254,7 @@ MADE_UP = tuple(
 )
 
 
-def test_a_common_number_is_read_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_common_number_is_read_as_any_other(monkeypatch):
     texts = [f"{prefix:04d}{tail}" for prefix in range(1000) for tail in TAILS]
     texts += [f"{prefix:04d}000123"[:length] for prefix in range(1000) for length in (8, 9)]
     texts += [f"{prefix}0001239" for prefix in range(1000, 10_000)]

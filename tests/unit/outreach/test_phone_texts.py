@@ -14,17 +14,17 @@ from tests.support.tables import cases, each_of
     *each_of("số cũ 0905000123 | 0905000123 và 5100205000123", ["+84905000123"], "review"),
     *each_of("CCCD 062190000123 | CCCD 062 190 000 123 | hộ nghèo | sinh 1980, 12 sào", [], "reject"),
 )
-def test_numbers_in_a_text(text: str, numbers: list[str], status: str) -> None:
+def test_numbers_in_a_text(text, numbers, status):
     cell = phone_texts.read_phone_in_text(text)
     assert (list(cell.numbers), cell.status) == (numbers, PhoneStatus(status))
 
 
-def test_a_text_without_its_number_stays_an_address() -> None:
+def test_a_text_without_its_number_stays_an_address():
     assert phone_texts.without_numbers("Thôn 2, xã Đăk Mar, ĐT: 0905 000 123") == "Thôn 2, xã Đăk Mar"
     assert phone_texts.without_numbers("Thôn 2 (0905000123)") == "Thôn 2"
 
 
-def test_a_column_of_texts_with_numbers() -> None:
+def test_a_column_of_texts_with_numbers():
     assert phone_texts.has_numbers_in_text(["hộ nghèo", "ĐT 0905000123", "0905000124", "sđt 0905000125"])
     assert not phone_texts.has_numbers_in_text(["hộ nghèo", "ĐT 0905000123", "sinh 1980", "già yếu"])
     assert not phone_texts.has_numbers_in_text(["062190000123", "062190000124", "062190000125"])
@@ -51,7 +51,7 @@ def test_a_column_of_texts_with_numbers() -> None:
     *each_of("A Lâu, 1998, 0905 000 12", ["", "A Lâu", "0905 000 12", "1998"]),
     *each_of("Danh sách tổ 4 gửi anh chị: | A Lâu cảm ơn nhé", None),
 )
-def test_a_pasted_line(line: str, cells: list[str] | None) -> None:
+def test_a_pasted_line(line, cells):
     assert phone_texts.split_line(line) == cells
 
 
@@ -63,7 +63,7 @@ def test_a_pasted_line(line: str, cells: list[str] | None) -> None:
     ("n name name phone", []),  # whose number it is, the column before it says
     ("n name phone phone", []),
 )
-def test_columns_of_people_side_by_side(meanings: str, people: list[PersonColumns]) -> None:
+def test_columns_of_people_side_by_side(meanings, people):
     found = find_people_columns(meanings.split(), name="name", phone="phone", number="n", birth="birth")
     assert list(found) == people
 
@@ -76,7 +76,7 @@ def test_columns_of_people_side_by_side(meanings: str, people: list[PersonColumn
     *each_of("Nguyễn Văn An - Trưởng thôn | Nguyễn Văn An | A Thao / 1980", 2, []),
     ("A Thao / Y Blưm", 3, []),
 )
-def test_names_in_one_cell(cell: str, count: int, names: list[str]) -> None:
+def test_names_in_one_cell(cell, count, names):
     assert split_names(cell, count) == names
 
 
@@ -135,7 +135,7 @@ def test_names_in_one_cell(cell: str, count: int, names: list[str]) -> None:
     ),
     *each_of("số chính chủ | số của hội viên | ở với con | vợ liệt sĩ | số con gái 0913000248", "ok", 1),
 )
-def test_a_note_may_say_that_the_number_beside_it_is_wrong(note: str, status: str, count: int) -> None:
+def test_a_note_may_say_that_the_number_beside_it_is_wrong(note, status, count):
     cell = phone_texts.beside_note(read_phone_cell("0905000123"), note)
     assert (cell.status.value, len(cell.numbers)) == (status, count)
 
@@ -144,7 +144,7 @@ def test_a_note_may_say_that_the_number_beside_it_is_wrong(note: str, status: st
     *each_of("đã đổi số, số mới 0913.000.248 | Thay số: 0913.000.248 (từ 01/8)"),
     *each_of("mất sim, số mới là 0913000248 | nhầm số anh ơi, số em là 0913000248 nha"),
 )
-def test_a_new_number_takes_the_place_of_one_that_was_changed(note: str) -> None:
+def test_a_new_number_takes_the_place_of_one_that_was_changed(note):
     cell = phone_texts.beside_note(read_phone_cell("0905000123"), note)
     assert (cell.status, cell.numbers) == (PhoneStatus.OK, ("+84913000248",))
 
@@ -153,11 +153,11 @@ def test_a_new_number_takes_the_place_of_one_that_was_changed(note: str) -> None
     *each_of("SĐT: 0905.000.123 | ĐT 0905000123 | ĐT mới: 0905 000 123", True),
     *each_of("0905000123 | ĐT con 0905000123 | ĐT", False),
 )
-def test_a_note_that_is_the_number_and_nothing_else(note: str, is_own: bool) -> None:
+def test_a_note_that_is_the_number_and_nothing_else(note, is_own):
     assert phone_texts.holds_only_own(note) is is_own
 
 
-def test_numbers_beside_an_empty_phone_cell_are_for_review_and_those_of_papers_are_none() -> None:
+def test_numbers_beside_an_empty_phone_cell_are_for_review_and_those_of_papers_are_none():
     found = phone_texts.find_number_beside(["STK 0905000123", "hộ nghèo", "gọi con: 0913000248"])
     assert found is not None
     assert (found[0], found[1].numbers, found[1].status) == (

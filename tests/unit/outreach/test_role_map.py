@@ -18,12 +18,12 @@ ROLES = parse_role_map("loa-qt=administrator, cn=loa=staff:PN ,loa-xem = auditor
     (["loa-xem", "loa-qt"], ("administrator", "")),  # as written, not as given
     (["LOA-QT"], None),
 )
-def test_the_first_group_of_the_map_counts(groups: list[str], expected: tuple[str, str] | None) -> None:
+def test_the_first_group_of_the_map_counts(groups, expected):
     found = role_of(ROLES, groups)
     assert (found and (found.role, found.organisation)) == expected
 
 
 @pytest.mark.parametrize("wrong", ["x", "=staff", "x=king", "x=village", "x=staff,y"])
-def test_what_is_no_map_is_refused(wrong: str) -> None:
+def test_what_is_no_map_is_refused(wrong):
     with pytest.raises(BadInput):
         parse_role_map(wrong)

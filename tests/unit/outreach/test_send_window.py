@@ -7,7 +7,7 @@ from outreach.rules.send_window import next_size
 from tests.support.tables import cases
 
 
-def test_a_new_window_doubles_with_each_time_that_it_was_accepted_and_is_lowered_like_any_other() -> None:
+def test_a_new_window_doubles_with_each_time_that_it_was_accepted_and_is_lowered_like_any_other():
     size = 2.0
     for _ in range(2):
         size = next_size(size, Accepted("x"), under_way=int(size), most=50, is_stale=False, is_new=True)

@@ -1,7 +1,5 @@
 """What the surroundings decide, and what is said when they decide wrongly."""
 
-from pathlib import Path
-
 import pytest
 
 from outreach.core import settings as module
@@ -15,7 +13,7 @@ SECRETS = {"SECRET_KEY": STRONG, "TWILIO_ACCOUNT_SID": "AC" + "1" * 32, "TWILIO_
 
 
 @pytest.fixture(autouse=True)
-def local_env(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def local_env(monkeypatch, tmp_path):
     """The file of a running development; none unless the test writes it."""
     path = tmp_path / "env"
     monkeypatch.setattr(module, "LOCAL_ENV", path)
@@ -32,7 +30,7 @@ def complaints(**environ: str) -> list[str]:
     return [line.strip() for line in word_error(caught.value).splitlines()[1:]]
 
 
-def test_without_any_variable_it_is_a_training_installation() -> None:
+def test_without_any_variable_it_is_a_training_installation():
     settings = read()
     assert settings.app_env == "development"
     assert settings.database_url.startswith("sqlite:///")
@@ -41,7 +39,7 @@ def test_without_any_variable_it_is_a_training_installation() -> None:
     assert not settings.is_live
 
 
-def test_every_bad_variable_is_named_at_once() -> None:
+def test_every_bad_variable_is_named_at_once():
     lines = complaints(
         APP_ENV="prod", DATABASE_URL="mysql://x", SEND_TIMEOUT_S="soon", SWEEP_S="-1", SMS_GATEWAY="fax"
     )
@@ -49,7 +47,7 @@ def test_every_bad_variable_is_named_at_once() -> None:
     assert [line.split(":")[0] for line in lines] == named.split()
 
 
-def test_a_complaint_repeats_no_address_that_may_hold_a_password() -> None:
+def test_a_complaint_repeats_no_address_that_may_hold_a_password():
     said = "\n".join(complaints(DATABASE_URL="mysql://loa:hunter2@db/loa", REDIS_URL="http://:hunter2@redis"))
     assert "hunter2" not in said
 
@@ -59,12 +57,12 @@ def test_a_complaint_repeats_no_address_that_may_hold_a_password() -> None:
     ("postgresql+psycopg://u@h/loa", "postgresql+psycopg://u@h/loa"),
     ("sqlite:///var/x.db", "sqlite:///var/x.db"),
 )
-def test_a_database_is_named_by_its_plain_scheme(given: str, taken: str) -> None:
+def test_a_database_is_named_by_its_plain_scheme(given, taken):
     assert read(DATABASE_URL=given).database_url == taken
 
 
 @pytest.mark.parametrize("name", ["PUBLIC_BASE_URL", "TWILIO_API_BASE_URL"])
-def test_a_base_address_ends_without_a_slash_and_has_a_host(name: str) -> None:
+def test_a_base_address_ends_without_a_slash_and_has_a_host(name):
     settings = read(**{name: "https://loa.example/"})
     assert getattr(settings, name.lower()) == "https://loa.example"
     for bad in ("loa.example", "ftp://loa.example", "https://", "https:loa"):
@@ -80,7 +78,7 @@ def test_a_base_address_ends_without_a_slash_and_has_a_host(name: str) -> None:
     ("RECONCILE_S", ["0.2", "60"], ["0.1", "một phút"]),
     ("SWEEP_S", ["0.2", "600"], ["0.19", "601"]),
 )
-def test_a_number_lies_between_its_bounds(name: str, good: list[str], bad: list[str]) -> None:
+def test_a_number_lies_between_its_bounds(name, good, bad):
     for value in good:
         assert getattr(read(**{name: value}), name.lower()) == float(value)
     for value in filter(None, bad):
@@ -94,7 +92,7 @@ def test_a_number_lies_between_its_bounds(name: str, good: list[str], bad: list[
     ("rediss://:word@redis.loa.example:6379/0?ssl_ca_certs=/etc/loa/redis-ca.crt", True),
     *each_of("redis://127.0.0.1:6379/0 | unix:///run/redis/redis.sock", True),
 )
-def test_production_takes_no_open_redis_of_another_machine(url: str, is_taken: bool) -> None:
+def test_production_takes_no_open_redis_of_another_machine(url, is_taken):
     given = {"APP_ENV": "production", **SECRETS, "REDIS_URL": url}
     if is_taken:
         assert read(**given).redis_url == url
@@ -102,22 +100,22 @@ def test_production_takes_no_open_redis_of_another_machine(url: str, is_taken: b
         assert complaints(**given)[0].startswith("REDIS_URL")
 
 
-def test_an_empty_variable_counts_as_not_set() -> None:
+def test_an_empty_variable_counts_as_not_set():
     assert read(SEND_TIMEOUT_S=" ", DATABASE_URL="").send_timeout_s == 10
 
 
-def test_a_lease_outlasts_a_request() -> None:
+def test_a_lease_outlasts_a_request():
     assert read(SEND_TIMEOUT_S="10", LEASE_S="10.1").lease_s == 10.1
     for lease in ("10", "5"):
         assert complaints(SEND_TIMEOUT_S="10", LEASE_S=lease)[0].startswith("LEASE_S")
 
 
 @pytest.mark.parametrize("key", ["", "x" * 31, "development-only-secret"])
-def test_production_does_not_start_with_a_weak_secret(key: str) -> None:
+def test_production_does_not_start_with_a_weak_secret(key):
     assert complaints(APP_ENV="production", SECRET_KEY=key)[0].startswith("SECRET_KEY")
 
 
-def test_production_needs_the_gateways_credentials() -> None:
+def test_production_needs_the_gateways_credentials():
     lines = complaints(APP_ENV="production", SECRET_KEY=STRONG, SMS_GATEWAY="twilio")
     assert [line.split(":")[0] for line in lines] == ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"]
     signed = {"APP_ENV": "production", "SECRET_KEY": STRONG, "TWILIO_ACCOUNT_SID": "AC1"}
@@ -143,12 +141,12 @@ def test_production_needs_the_gateways_credentials() -> None:
     ({"TWILIO_API_BASE_URL": "https://nottwilio.com"}, False),
     ({"TWILIO_API_BASE_URL": "http://127.0.0.1:8001/twilio.com"}, False),
 )
-def test_only_twilios_own_host_is_live(environ: dict[str, str], is_live: bool) -> None:
+def test_only_twilios_own_host_is_live(environ, is_live):
     assert read(**SECRETS, **environ).is_live is is_live
 
 
 @pytest.mark.parametrize("missing", ["SECRET_KEY", "TWILIO_AUTH_TOKEN"])
-def test_nothing_is_live_on_a_guessed_secret_even_in_development(missing: str) -> None:
+def test_nothing_is_live_on_a_guessed_secret_even_in_development(missing):
     with refuses(BadSettings, says=missing):
         read(**{**SECRETS, missing: ""}, SMS_GATEWAY="twilio")
 
@@ -170,7 +168,7 @@ def test_a_second_shell_finds_the_running_development(local_env, monkeypatch):
     assert read().redis_url == "redis://127.0.0.1:6379/0"
 
 
-def test_report_recipients_are_separated_by_commas() -> None:
+def test_report_recipients_are_separated_by_commas():
     assert read(REPORT_RECIPIENTS=" a@loa.example, ,b@loa.example ").report_recipients == (
         "a@loa.example",
         "b@loa.example",
@@ -195,7 +193,7 @@ def test_the_offices_settings_hold_where_no_variable_is_set(environ, office, nam
     assert getattr(read(**environ).with_office(office), name) == holds
 
 
-def test_every_variable_is_explained() -> None:
+def test_every_variable_is_explained():
     for item in Settings.variables().values():
         assert item.metadata["help"], item.name
 
@@ -218,20 +216,20 @@ AGGREGATOR["SECRET_KEY"] = STRONG
         True,
     ),
 )
-def test_live_is_declared_or_follows_from_the_gateway(environ: dict[str, str], is_live: bool) -> None:
+def test_live_is_declared_or_follows_from_the_gateway(environ, is_live):
     assert read(**environ).is_live is is_live
 
 
-def test_twilio_itself_cannot_be_declared_a_training() -> None:
+def test_twilio_itself_cannot_be_declared_a_training():
     assert complaints(**SECRETS, SMS_GATEWAY="twilio", SMS_LIVE="no")[0].startswith("SMS_LIVE:")
 
 
 @cases("", "smpp://10.0.0.1:2775", "smpp://loa@10.0.0.1", "http://loa:x@10.0.0.1", "smpp://loa:x@h:port")
-def test_smpp_needs_its_login_and_host(url: str) -> None:
+def test_smpp_needs_its_login_and_host(url):
     assert complaints(SMS_GATEWAY="smpp", SMPP_URL=url, SECRET_KEY=STRONG)[0].startswith("SMPP_URL:")
 
 
-def test_an_aggregator_needs_a_profile_that_there_is() -> None:
+def test_an_aggregator_needs_a_profile_that_there_is():
     assert [line.split(":")[0] for line in complaints(SMS_GATEWAY="aggregator", SECRET_KEY=STRONG)] == [
         "AGGREGATOR_PROFILE",
         "AGGREGATOR_KEY",
@@ -242,7 +240,7 @@ def test_an_aggregator_needs_a_profile_that_there_is() -> None:
 @cases(
     *each_of("emblem.png | emblem.SVG", 100, True), ("emblem.png", 60_000, False), ("emblem.exe", 100, False)
 )
-def test_an_emblem_is_a_small_picture(tmp_path: Path, name: str, size: int, is_taken: bool) -> None:
+def test_an_emblem_is_a_small_picture(tmp_path, name, size, is_taken):
     (tmp_path / name).write_bytes(b"x" * size)
     if is_taken:
         assert read(OFFICE_LOGO=str(tmp_path / name)).office_logo == str(tmp_path / name)

@@ -5,7 +5,6 @@ from outreach.rules.gateway import (
     Accepted,
     Cause,
     DeliveryStatus,
-    Outcome,
     OutcomeUnknown,
     Refused,
     RequestExpired,
@@ -25,7 +24,7 @@ from tests.support.tables import cases, each_of
     ("x" * 152 + "€" + "y" * 10, 0, [6 + 152, 6 + 12]),  # an escape and its character stay together
     ("đ" * 66 + "😀" + "đ" * 10, UCS2, [6 + 132, 6 + 24]),
 )
-def test_text_is_encoded_in_parts_and_read_again(body: str, data_coding: int, lengths: list[int]) -> None:
+def test_text_is_encoded_in_parts_and_read_again(body, data_coding, lengths):
     parts = smpp.encode_parts(body, reference=0x1FF)
     assert [len(part.octets) for part in parts] == lengths
     assert {part.data_coding for part in parts} == {data_coding}
@@ -48,7 +47,7 @@ def test_text_is_encoded_in_parts_and_read_again(body: str, data_coding: int, le
     (0x45, Refused(Cause.OTHER, "0x45")),
     (0x4FF, Refused(Cause.OTHER, "0x4ff")),  # an operator's own
 )
-def test_status_of_an_answer(status: int, outcome: object) -> None:
+def test_status_of_an_answer(status, outcome):
     assert smpp.read_status(status) == outcome
 
 
@@ -72,7 +71,7 @@ def test_receipt_is_read_in_the_dialects_of_operators(text, options, is_marked, 
 
 
 @cases("TC", "da cai roi", "id: 233000000 toi la Hoa", "stat", "id:1 stat:UNDELIV")
-def test_reply_is_no_receipt(text: str) -> None:
+def test_reply_is_no_receipt(text):
     assert smpp.read_receipt(text, {}, is_marked=False) is None
     assert text.startswith("id") or smpp.read_receipt(text, {}, is_marked=True) is None  # marked by mistake
 
@@ -102,7 +101,7 @@ def test_delivered_message_is_read_as_far_as_it_goes(body, is_data, read):
     ("6699", "1A2B"),
     ("42", "0042"),
 )
-def test_id_is_found_in_whatever_base_the_receipt_writes_it(answered: str, receipt: str) -> None:
+def test_id_is_found_in_whatever_base_the_receipt_writes_it(answered, receipt):
     assert answered in smpp.possible_ids([receipt])
 
 
@@ -114,7 +113,7 @@ def test_id_is_found_in_whatever_base_the_receipt_writes_it(answered: str, recei
     ("", "x", False, False),
     ("TB: mai", "Kinh", False, False),
 )
-def test_quotation_is_compared_by_plain_letters(quoted: str, body: str, fits: bool, is_whole: bool) -> None:
+def test_quotation_is_compared_by_plain_letters(quoted, body, fits, is_whole):
     assert smpp.quotes(quoted, body) is fits
     assert not fits or smpp.is_whole_quotation(quoted, body) is is_whole
 
@@ -129,7 +128,7 @@ def test_quotation_is_compared_by_plain_letters(quoted: str, body: str, fits: bo
     (b"\x00T\x00", 8, "T\ufffd"),
     (b"\x84\x91", 4, "\ufffd\ufffd"),  # octets that are no text
 )
-def test_reply_is_read_in_the_coding_that_it_has(octets: bytes, data_coding: int, text: str) -> None:
+def test_reply_is_read_in_the_coding_that_it_has(octets, data_coding, text):
     assert smpp.decode_text(octets, data_coding) == text
 
 
@@ -147,5 +146,5 @@ A, B = Accepted("a"), Accepted("b")
     ([RequestExpired(), RequestExpired()], RequestExpired()),
     ([Throttled(), OutcomeUnknown("TimeoutError")], OutcomeUnknown("TimeoutError")),
 )
-def test_message_in_parts_has_one_outcome(results: list[Outcome], outcome: Outcome) -> None:
+def test_message_in_parts_has_one_outcome(results, outcome):
     assert smpp.join_outcomes(results) == outcome

@@ -94,7 +94,7 @@ def test_a_slip_of_the_pen_is_refused_before_anything_is_sent(text, sign):
     assert sign in word_error(caught.value)
 
 
-def test_gaps_as_suggested_are_told_from_brackets_in_which_something_was_written() -> None:
+def test_gaps_as_suggested_are_told_from_brackets_in_which_something_was_written():
     texts = ["[QC] Mời[ {name}] họp lúc [7h30, 3/12] tại [địa điểm]", "Nhắc: họp lúc [7h30, 3/12]"]
     assert split_gaps(texts, {"[địa điểm]", "[giờ, ngày]"}) == (["[địa điểm]"], ["[7h30, 3/12]"])
     assert split_gaps(["Mời[ {name}] họp"], {"[địa điểm]"}) == ([], [])

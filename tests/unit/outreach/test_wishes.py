@@ -9,9 +9,7 @@ SMS, PAGE, DOOR, REQUEST, CONSENT = (
 HUSBAND, WIFE, SHARED, HERS = 1, 2, 10, 20
 
 
-def wish(
-    source: WishSource, *, number: int | None = None, person: int | None = None, scope: str = "", id: int = 1
-) -> SaidWish:
+def wish(source, *, number=None, person=None, scope="", id=1):
     people, numbers = (frozenset(filter(None, [each])) for each in (person, number))
     return SaidWish(id, scope, source, people, numbers)
 
@@ -76,7 +74,7 @@ def test_a_wish_holds_for_what_it_is_about(row, message, passes, left_alone):
     assert (found is not None) is left_alone
 
 
-def test_what_is_about_everything_is_named_before_what_is_about_one_matter() -> None:
+def test_what_is_about_everything_is_named_before_what_is_about_one_matter():
     rows = [OF_DRIVE, wish(SMS, number=SHARED, id=8), wish(PAGE, number=SHARED, id=9)]
     found = find_wish(rows, person=HUSBAND, number=SHARED, scopes=scopes_of(drive=3))
     assert found.id == 8
