@@ -112,28 +112,23 @@ def measure(runtime: Runtime, *, now: datetime) -> CollectorRegistry:
     Raises DBAPIError.
     """
     registry = CollectorRegistry()
+    gauge = partial(Gauge, registry=registry)
     with runtime.db.read() as session:
         for name, (help_text, value) in _database_gauges(session, runtime, now=now).items():
-            Gauge(f"loa_{name}", help_text, registry=registry).set(value)
-        campaigns = Gauge("loa_campaigns", "Campaigns by state.", ["state"], registry=registry)
-        n_by_state = dict(
-            session.execute(select(Campaign.state, func.count()).group_by(Campaign.state)).all()
-        )
+            gauge(f"loa_{name}", help_text).set(value)
+        by_state = select(Campaign.state, func.count()).group_by(Campaign.state)
+        n_by_state = dict(session.execute(by_state).all())
         accounts = {
             "environment" if each.id == ENVIRONMENT else each.name: shared_name(each.id, runtime.settings)
             for each in read_accounts(session)
         }
+    campaigns = gauge("loa_campaigns", "Campaigns by state.", ["state"])
     for state in CampaignState:
         campaigns.labels(state.value).set(n_by_state.get(state, 0))
-    version = Gauge(
-        "loa_version",
-        "1; the program's version, and the newest migration that it knows.",
-        ["version", "revision"],
-        registry=registry,
-    )
-    version.labels(VERSION, newest()).set(1)
-    _measure_redis(runtime, registry)
-    _measure_errors(runtime, registry, accounts)
+    about = "1; the program's version, and the newest migration that it knows."
+    gauge("loa_version", about, ["version", "revision"]).labels(VERSION, newest()).set(1)
+    _measure_redis(runtime, gauge)
+    _measure_errors(runtime, gauge, accounts)
     return registry
 
 
@@ -143,6 +138,9 @@ def _database_gauges(session: Session, runtime: Runtime, *, now: datetime) -> di
     def age(moment: ColumnElement[Any] | Any, *conditions: ColumnElement[bool]) -> float:
         oldest: datetime | None = session.scalar(select(func.min(moment)).where(*conditions))
         return max(0.0, (now - oldest).total_seconds()) if oldest else 0.0
+
+    def answered(*conditions: ColumnElement[bool]) -> int:
+        return session.scalar(select(func.sum(AttemptTotal.n)).where(*conditions)) or 0
 
     unknown = Attempt.state == AttemptState.UNKNOWN
     unapplied = StatusEvent.applied_at.is_(None)
@@ -156,17 +154,11 @@ def _database_gauges(session: Session, runtime: Runtime, *, now: datetime) -> di
         ),
         "attempts_answered": (
             "Requests that the gateway has answered, or that were found in its list, ever.",
-            session.scalar(select(func.sum(AttemptTotal.n))) or 0,
+            answered(),
         ),
         "send_rate": (
             "The same a second, over the last minute.",
-            (
-                session.scalar(
-                    select(func.sum(AttemptTotal.n)).where(AttemptTotal.at > now - SEND_RATE_WINDOW)
-                )
-                or 0
-            )
-            / SEND_RATE_WINDOW.total_seconds(),
+            answered(AttemptTotal.at > now - SEND_RATE_WINDOW) / SEND_RATE_WINDOW.total_seconds(),
         ),
         "attempts_unknown": ("Requests whose outcome nobody saw yet.", count(Attempt, unknown)),
         "attempts_unknown_age_seconds": (
@@ -219,70 +211,51 @@ def _backup_age_s(session: Session, *, now: datetime) -> float:
     return (now - finished).total_seconds() if finished else math.nan
 
 
-def _measure_redis(runtime: Runtime, registry: CollectorRegistry) -> None:
-    def or_nan(read: Callable[[], float]) -> float:
-        try:
-            return read()
-        except RedisError:
-            return math.nan  # unknown, which is not zero
-
-    workers = Gauge("loa_workers", "Live worker processes.", registry=registry)
-    workers.set(or_nan(lambda: sum(read_alive(runtime.redis).values())))
-    served = Gauge("loa_queue_workers", "Live workers at a queue.", ["queue"], registry=registry)
-    failing = Gauge(
-        "loa_jobs_failing",
-        "How often jobs have failed in a row, those that failed most.",
-        ["job"],
-        registry=registry,
-    )
+def _or_nan(read: Callable[..., float], *args: Any) -> float:
     try:
-        failures = read_failures(runtime.redis)
+        return read(*args)
+    except RedisError:
+        return math.nan  # unknown, which is not zero
+
+
+def _measure_redis(runtime: Runtime, gauge: Callable[..., Gauge]) -> None:
+    redis = runtime.redis
+    workers = gauge("loa_workers", "Live worker processes.")
+    workers.set(_or_nan(lambda: sum(read_alive(redis).values())))
+    about = "How often jobs have failed in a row, those that failed most."
+    failing = gauge("loa_jobs_failing", about, ["job"])
+    try:
+        failures = read_failures(redis)
         for job in sorted({name.rsplit(".", 1)[-1] for name in allowed_jobs}):
             failing.labels(job).set(failures.get(job, 0))
     except RedisError:
         failing.labels("unknown").set(math.nan)
-    jobs = Gauge("loa_queue_jobs", "Jobs that wait in a queue.", ["queue"], registry=registry)
-    ages = Gauge("loa_queue_age_seconds", "For how long the oldest of them.", ["queue"], registry=registry)
+    served = gauge("loa_queue_workers", "Live workers at a queue.", ["queue"])
+    jobs = gauge("loa_queue_jobs", "Jobs that wait in a queue.", ["queue"])
+    ages = gauge("loa_queue_age_seconds", "For how long the oldest of them.", ["queue"])
     for name in QUEUES:
-        queue = open_queue(name, runtime.redis)
-        jobs.labels(name).set(or_nan(lambda queue=queue: len(queue)))  # type: ignore[misc]
-        ages.labels(name).set(or_nan(lambda name=name: queue_age_s(runtime, name)))  # type: ignore[misc]
-        served.labels(name).set(or_nan(lambda name=name: read_alive(runtime.redis)[name]))  # type: ignore[misc]
-    refusals = Gauge(
-        "loa_security_events", "Security events since Redis was started.", ["event"], registry=registry
-    )
+        jobs.labels(name).set(_or_nan(len, open_queue(name, redis)))
+        ages.labels(name).set(_or_nan(queue_age_s, runtime, name))
+        served.labels(name).set(_or_nan(lambda name: read_alive(redis)[name], name))
+    refusals = gauge("loa_security_events", "Security events since Redis was started.", ["event"])
     try:
-        events = count_events(runtime.redis)
+        events = count_events(redis)
     except RedisError:
         events = None
     for event in SecurityEvent:
         refusals.labels(event.value).set(math.nan if events is None else events[event])
-    recovered = Gauge("loa_sweep_rescues", "Work that only the sweep found.", ["kind"], registry=registry)
+    recovered = gauge("loa_sweep_rescues", "Work that only the sweep found.", ["kind"])
     for kind in ("leases", "callbacks", "bells"):
-        recovered.labels(kind).set(
-            or_nan(lambda kind=kind: float(runtime.redis.hget(RECOVERED_KEY, kind) or 0))  # type: ignore[misc]
-        )
+        found = _or_nan(lambda kind: float(redis.hget(RECOVERED_KEY, kind) or 0), kind)
+        recovered.labels(kind).set(found)
 
 
-def _measure_errors(runtime: Runtime, registry: CollectorRegistry, accounts: dict[str, str]) -> None:
+def _measure_errors(runtime: Runtime, gauge: Callable[..., Gauge], accounts: dict[str, str]) -> None:
     """Measure what failed of requests to us and to the gateways. `accounts`: the name that each one's workers share."""
-    http = Gauge(
-        "loa_http_errors",
-        "Requests answered with 5xx since Redis was started, but for probes.",
-        registry=registry,
-    )
-    faulty = Gauge(
-        "loa_gateway_errors",
-        "Requests that a gateway did not answer, or not as a gateway does, since Redis was started.",
-        ["gateway"],
-        registry=registry,
-    )
-    stopped = Gauge(
-        "loa_gateway_stopped",
-        "1 while nothing is sent because of such answers.",
-        ["gateway"],
-        registry=registry,
-    )
+    http = gauge("loa_http_errors", "Requests answered with 5xx since Redis was started, but for probes.")
+    about = "Requests that a gateway did not answer, or not as a gateway does, since Redis was started."
+    faulty = gauge("loa_gateway_errors", about, ["gateway"])
+    stopped = gauge("loa_gateway_stopped", "1 while nothing is sent because of such answers.", ["gateway"])
     try:
         http.set(count_http_errors(runtime.redis))
         errors = count_gateway_errors(runtime.redis)
