@@ -37,10 +37,7 @@ def add_activity(
     user: User,
     now: datetime,
 ) -> Activity:
-    """Store a new entry, or return the stored one if the same form is sent again.
-
-    Raises NotAllowed, BadInput.
-    """
+    """Store a new entry, or return the one stored from the same form. Raises NotAllowed, BadInput."""
     require_role(user, Role.STAFF, Role.APPROVER)
     stored = session.scalar(select(Activity).where(Activity.form_key == form_key)) if form_key else None
     if stored:

@@ -166,10 +166,7 @@ class RosterResult:
 
 
 def read_roster(path: Path) -> list[RosterPerson]:
-    """Read the people of a roster file.
-
-    Raises BadList if it is not a list, BadInput with each mark that is not understood.
-    """
+    """Read a roster file. Raises BadList if it is no list, BadInput with each mark not understood."""
     people: list[RosterPerson] = []
     wrong: list[tuple[int, LoaError]] = []
     for row in check_list(path, Gazetteer([])):

@@ -141,10 +141,7 @@ def find_agency(session: Session, organisation_id: int, *, user: User) -> Organi
 
 
 def read_counts(staff: str, with_smartphone: str, installed: str) -> StaffCounts:
-    """Read figures from form values. Raises BadInput.
-
-    Dots and spaces are accepted as Vietnamese write them; empty is unknown.
-    """
+    """Read figures from a form, dots and spaces accepted, empty for unknown. Raises BadInput."""
     numbers = [_number(text) for text in (staff, with_smartphone, installed)]
     if numbers[0] is None:
         raise BadInput("staff_total_missing")
@@ -180,11 +177,7 @@ def _latest_counts(session: Session, drive: int, organisation_id: int, day: date
 
 @dataclass(frozen=True, slots=True)
 class AgencyStatus:
-    """An agency with its figures in force.
-
-    `counts` are of `day`; both are None where there is no report. `roster` is the number of people in its own
-    lists.
-    """
+    """An agency, its figures in force, None with their day without any, and its number of people in lists."""
 
     id: int
     name: str
@@ -219,10 +212,7 @@ class ReportEntry:
 def read_latest_reports(
     session: Session, drive: int, *, day: date, known_until: datetime | None = None
 ) -> dict[int, AgencyReport]:
-    """Return by agency the report of a drive in force as of a day.
-
-    `known_until` leaves out reports submitted later.
-    """
+    """Return by agency the report of a drive in force as of a day, submitted until `known_until`."""
     conditions = [AgencyReport.drive_id == drive, AgencyReport.day <= day.isoformat()]
     if known_until:
         conditions.append(AgencyReport.reported_at <= known_until)
@@ -235,10 +225,7 @@ def read_latest_reports(
 def read_overview(
     session: Session, user: User, drive: int, *, day: date, with_rosters: bool = True
 ) -> Overview:
-    """Return the agencies of the user's scope with a drive's figures as of a day, by name.
-
-    Without rosters no lists are read.
-    """
+    """Return the agencies of the user's scope with their figures as of a day; rosters are read if wanted."""
     conditions = (Organisation.kind == OrganisationKind.AGENCY, visible_to(session, user, Organisation.id))
     reports = read_latest_reports(session, drive, day=day)
     rosters = _count_rosters(session, conditions) if with_rosters else {}
@@ -268,10 +255,7 @@ def _count_rosters(session: Session, conditions: tuple[ColumnElement[bool], ...]
 def read_history(
     session: Session, drive: int, organisation_id: int, *, limit: int = 100
 ) -> list[ReportEntry]:
-    """Return an agency's reports of a drive: latest day first, and the last one of a day first.
-
-    The caller checks that the user may see it.
-    """
+    """Return a visible agency's reports of a drive, latest day first, of one day the last one first."""
     rows = session.execute(
         select(AgencyReport, User.name, User.email, AgencyLink.holder)
         .outerjoin(User, User.id == AgencyReport.user_id)
@@ -304,10 +288,7 @@ LONGEST_DAYS = 60
 def make_link(
     session: Session, organisation_id: int, *, holder: str, days: int, user: User, now: datetime
 ) -> AgencyLink:
-    """Make a link for one person at an agency, valid for so many days.
-
-    Raises BadInput, NotFound, NotAllowed.
-    """
+    """Make a link for one person at an agency for some days. Raises BadInput, NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     find_agency(session, organisation_id, user=user)
     holder = " ".join(holder.split())[:120]
@@ -349,10 +330,7 @@ def address_of(link: AgencyLink, settings: Settings) -> str:
 
 
 def open_link(session: Session, token: str, *, secret_key: str, now: datetime) -> AgencyLink | None:
-    """Return the link behind a token.
-
-    Returns None if it has ended or expired, or if the token is not valid.
-    """
+    """Return the link behind a token; None if it has ended or expired, or the token is not valid."""
     link = find_by_token(session, AgencyLink, TokenPurpose.AGENCY, token, keys=secret_key)
     return link if link and link.ended_at is None and now < link.expires_at else None
 

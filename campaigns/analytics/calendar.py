@@ -104,10 +104,7 @@ def _entries_of(
 
 
 def _count_messages(session: Session, campaigns: Sequence[Campaign]) -> dict[int, tuple[int, int]]:
-    """Return by step how many messages the gateway has taken, and how many still wait.
-
-    Of large campaigns that have ended by the counts that a worker keeps.
-    """
+    """Return by step how many messages are taken and wait; of large ended campaigns as last counted."""
     opened = [each for each in campaigns if each.recipients is not None]
     kept = [each.id for each in opened if not is_small(each) and each.state not in _UNDER_WAY]
     taken: Counter[int | None] = Counter()

@@ -358,10 +358,7 @@ def keep_counts(runtime: Runtime, campaign_id: int) -> None:
 def _cached_counts(
     session: Session, campaign: Campaign, runtime: Runtime, *, in_background: bool = True
 ) -> MessageCounts:
-    """Return the cached counts, or new ones where they are too old; for those of a large campaign nobody waits twice.
-
-    Without Redis always new ones.
-    """
+    """Return cached counts, or new ones where too old (of a large campaign one waits) or without Redis."""
     campaign_id, is_large = campaign.id, not is_small(campaign)
 
     def count() -> dict[str, Any]:

@@ -58,10 +58,7 @@ class ShownCollision:
 def read_collisions(
     session: Session, user: User, *, runtime: Runtime, now: datetime, campaign_id: int | None = None
 ) -> dict[int, list[ShownCollision]]:
-    """Return the collisions of the steps to come by campaign; with `campaign_id` of that one, whatever its state.
-
-    Call it inside one `db.read()`.
-    """
+    """Return by campaign the collisions of steps to come; of one whatever its state. Call in `db.read()`."""
     key = f"loa:collisions:{campaign_id or 'all'}"
     counted = cached_count(
         runtime.redis,

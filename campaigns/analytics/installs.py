@@ -55,10 +55,7 @@ def find_visible_campaign(session: Session, campaign_id: int, *, user: User) -> 
 
 
 def hides_lists(session: Session, campaigns: Sequence[int], *, user: User) -> bool:
-    """Return whether campaigns write to a list that the user does not see.
-
-    Then the user sees only a part of the figures.
-    """
+    """Return whether campaigns write to a list hidden from the user, who then sees a part of the figures."""
     seen = visible_to(session, user, ContactList.organisation_id)
     hidden = (
         select(CampaignList.list_id).join(ContactList).where(CampaignList.campaign_id.in_(campaigns), ~seen)
@@ -71,10 +68,7 @@ PAGE = 20
 
 @dataclass(frozen=True, slots=True)
 class InstallFilter:
-    """Filter of install reports.
-
-    `standing`: only reports in force. `area` is a district's or a commune's code.
-    """
+    """Filter of install reports: by district or commune; `standing` ones are still in force."""
 
     standing: bool = True
     source: AnswerSource | None = None

@@ -51,10 +51,7 @@ MAX_ROWS = 10
 
 @dataclass(frozen=True, slots=True)
 class CampaignTask:
-    """A campaign that waits for a person.
-
-    `by_user`: the user wrote it. `unknown`: requests whose outcome was not seen; of them `undecided` wait for a person.
-    """
+    """A campaign that waits; `by_user` wrote it; `unknown` requests, of them `undecided` for a person."""
 
     id: int
     name: str
@@ -289,10 +286,7 @@ def mark_seen(session: Session, incident_id: int, *, user: User, now: datetime) 
 
 
 def visible_incidents(session: Session, user: User) -> ColumnElement[bool]:
-    """Return the condition for incidents of campaigns that the user may see.
-
-    Incidents of no campaign are for users who see everything.
-    """
+    """Return the condition for incidents of visible campaigns; of none, for users who see everything."""
     visible = visible_to(session, user, Campaign.organisation_id)
     if visible.compare(true()):
         return true()

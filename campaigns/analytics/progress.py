@@ -94,11 +94,7 @@ class LeadGoal:
 
 @dataclass(frozen=True, slots=True)
 class AgencyRank:
-    """An agency measured against its goal.
-
-    `today` is what it has installed now less the figure at the end of yesterday; None until the agency has
-    reported today.
-    """
+    """An agency against its goal; `today`: installs since yesterday's end, None before it reports."""
 
     agency: AgencyStatus
     goal: float | None

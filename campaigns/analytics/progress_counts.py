@@ -134,10 +134,7 @@ def _read_counters(session: Session, scope: CountScope, *, now: datetime) -> dic
 
 
 def count_days(session: Session, scope: CountScope, *, redis: Redis, now: datetime) -> list[tuple[date, int]]:
-    """Count the numbers with a report in force at the end of each day, in Vietnam's time.
-
-    From the first launch to today, or to the last end.
-    """
+    """Count reports in force at the end of each day (Vietnam) from the first launch to today or the end."""
     changes: Counter[date] = Counter()
     of_days = [scope.seen, AnswerTotal.day.is_not(None)]
     for changed_on, _people, n in sum_totals(session, scope.ids, AnswerTotal.day, where=of_days):
@@ -162,10 +159,7 @@ def count_days(session: Session, scope: CountScope, *, redis: Redis, now: dateti
 def count_new(
     session: Session, scope: CountScope, *, days: int, now: datetime
 ) -> dict[str | None, Counter[int]]:
-    """Count by area the reports that were new on each of the last days, 0 the first of them, less those withdrawn.
-
-    Each campaign counts by itself.
-    """
+    """Count by area and campaign the new reports, less those withdrawn, of the last days, 0 the first."""
     first = _day_of(now) - timedelta(days=days - 1)
     last = [(first + timedelta(days=n)).isoformat() for n in range(days)]
     by_area: dict[str | None, Counter[int]] = {}

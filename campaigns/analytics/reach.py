@@ -180,11 +180,7 @@ class ArmCounts:
 
 @dataclass(frozen=True, slots=True)
 class StepLift:
-    """The measured effect of a step.
-
-    `lift` compares those who got the step, with either text, with those held out; `texts` the second text
-    with the first.
-    """
+    """Effect of a step: `lift` against those held out, `texts` of the second text against the first."""
 
     number: int
     reminded: ArmCounts
@@ -196,10 +192,7 @@ class StepLift:
 
 
 def step_lifts(campaign: Campaign, reach: Reach) -> list[StepLift]:
-    """Return the effect of each opened step that held people out or had two texts.
-
-    Only people whom the reach counts are compared.
-    """
+    """Return the effect of each opened step that held people out or had two texts, on those in the reach."""
     return [
         _measure(step.number, _arms(reach.steps[step.id]))
         for step in campaign.steps

@@ -52,10 +52,7 @@ class Key(NamedTuple):
 
 
 def count_reach(session: Session, campaign_id: int, block: int | None = None) -> dict[Key, int]:
-    """Return the counts of a small campaign, or of a block of a large one's recipients, that are not zero.
-
-    Inside one `db.read()` they add up.
-    """
+    """Return the counts, not zero, of a small campaign or of a block of a large one. Call in `db.read()`."""
     if is_postgresql(session):
         # Use one core: the others are for sending and for readers.
         session.execute(text("SET LOCAL max_parallel_workers_per_gather = 0"))
@@ -360,10 +357,7 @@ def is_due(snapshot: ReachSnapshot | None, *, now: datetime) -> bool:
 
 
 def campaigns_to_recount(session: Session, *, now: datetime) -> list[int]:
-    """Return large campaigns, under way or ended lately, whose counts are old.
-
-    They are counted although they are not being read.
-    """
+    """Return large campaigns, under way or ended lately, whose counts are old though nobody reads them."""
     rows = session.execute(
         select(Campaign.id, ReachSnapshot.at, ReachSnapshot.took_s)
         .outerjoin(ReachSnapshot, ReachSnapshot.campaign_id == Campaign.id)

@@ -1,7 +1,4 @@
-"""Small places and organisations in figures about health, for readers who may not see the people.
-
-See campaigns/rules/small_counts.py.
-"""
+"""Small places and organisations in health figures, for readers who may not see the people."""
 
 from collections import Counter
 from collections.abc import Hashable, Sequence

@@ -75,10 +75,7 @@ def set_goal(
 def enter_denominator(
     session: Session, subject: GoalSubject, *, value: str, as_of: str, source: str, user: User, now: datetime
 ) -> bool:
-    """Enter a denominator from form values. Returns False if it is in force already.
-
-    An empty value withdraws that day's figure. Raises as `set_goal`.
-    """
+    """Enter a form's denominator, empty to withdraw it. Returns False if in force. Raises as `set_goal`."""
     require_province(session, user)
     source = " ".join(source.split())
     if not 0 < len(source) <= MAX_LENGTH:
@@ -102,10 +99,7 @@ def require_province(session: Session, user: User) -> None:
 
 
 def find_subject(session: Session, *, drive: int, scope: str, place: str) -> GoalSubject:
-    """Return the subject that a form or a file names. Raises BadInput.
-
-    `place` is an area's or an organisation's code.
-    """
+    """Return the subject that a form or file names by an area's code or organisation's. Raises BadInput."""
     if scope not in (GoalScope.RESIDENTS, GoalScope.STAFF, GoalScope.MEMBERS):
         raise BadInput("scope_unknown", scope=scope[:40])
     if scope == GoalScope.RESIDENTS:
@@ -132,10 +126,7 @@ def append_goal(
     user: User,
     now: datetime,
 ) -> bool:
-    """Add a goal unless the latest row about the subject is the same. Returns whether it was added.
-
-    The caller checks that the user may.
-    """
+    """Add a goal unless the subject's latest is the same; returns whether. The caller checks who may."""
     last = session.scalar(
         select(GoalEntry).where(*about(GoalEntry, subject)).order_by(GoalEntry.id.desc()).limit(1)
     )
@@ -160,10 +151,7 @@ def append_denominator(
     user: User,
     now: datetime,
 ) -> bool:
-    """Add a denominator unless the latest row about the subject and day is the same.
-
-    Returns whether it was added. The caller checks that the user may.
-    """
+    """Add a denominator unless that day's latest is the same; returns whether. The caller checks who may."""
     last = session.scalar(
         select(DenominatorEntry)
         .where(*about(DenominatorEntry, subject), DenominatorEntry.as_of == as_of.isoformat())
@@ -280,10 +268,7 @@ def campaign_subject(campaign: Campaign) -> GoalSubject:
 
 
 def read_history(session: Session, subject: GoalSubject) -> tuple[list[Goal | None], list[Denominator]]:
-    """Return all goals and denominators ever entered about a subject, latest first.
-
-    A goal is None where it was ended.
-    """
+    """Return goals and denominators entered about a subject, latest first; an ended goal is None."""
     goals = [
         goal
         for row, author in _rows(session, GoalEntry, about(GoalEntry, subject))

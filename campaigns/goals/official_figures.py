@@ -1,7 +1,4 @@
-"""Official installs by district and commune, entered day by day.
-
-They are shown beside what residents report, and never added to it.
-"""
+"""Official installs by place and day: shown beside residents' reports, never added to them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -52,10 +49,7 @@ def enter_official(
     user: User,
     now: datetime,
 ) -> bool:
-    """Enter one figure from form values. Returns False if it is in force already.
-
-    Raises as `import_official`.
-    """
+    """Enter one figure of a form. Returns False if it is in force. Raises as `import_official`."""
     return _store(session, [(0, (day, area, installed, source))], drive=drive, user=user, now=now)[0] == 1
 
 
@@ -122,10 +116,7 @@ def latest_official(
 def add_up_official(
     known: Mapping[str, OfficialInstallFigure], places: Iterable[str]
 ) -> OfficialInstallFigure | None:
-    """Return the sum over places, as of the oldest of their days.
-
-    Returns None unless the figure of each is known.
-    """
+    """Return the sum over places as of their oldest day; None unless each one's figure is known."""
     parts = [known.get(code) for code in places]
     known_parts = [part for part in parts if part]
     if not known_parts or len(known_parts) < len(parts):

@@ -135,10 +135,7 @@ _RETURNED = "Chiến dịch “{name}” (lần trình {n}) đã được trả 
 
 
 def enqueue_overdue_approval_mail(runtime: Runtime, *, now: datetime) -> int:
-    """Enqueue mail again that was not sent because the mail server or Redis was away. Returns how many.
-
-    Every few minutes, for a day.
-    """
+    """Enqueue unsent approval mail again, for a day, every few minutes. Returns how many."""
     if not runtime.settings.smtp_url:
         return 0
     if not once_every(runtime.redis, "loa:notices", every_s=_CHECK_EVERY_S):
@@ -252,10 +249,7 @@ def _addressees(
 
 
 def _approvers(session: Session, campaign: Campaign, authors: set[int]) -> list[User]:
-    """Return those who may approve: approvers whose scope includes the campaign.
-
-    If there are none, the administrators.
-    """
+    """Return the approvers whose scope includes the campaign; if there are none, the administrators."""
     users = session.scalars(select(User).where(_MAY_APPROVE, User.id.not_in(authors))).all()
     allowed = []
     for user in users:

@@ -123,10 +123,7 @@ def audience_query(
 def build_audience_query(
     session: Session, kind: str, lists: Collection[int], areas: Sequence[str], conditions: AudienceConditions
 ) -> AudienceQuery:
-    """Build an audience query; looks up the areas and the lists' legal bases.
-
-    `lists` include those of its organisations.
-    """
+    """Build an audience query of lists, those of organisations included, with their bases and areas."""
     within = areas_within(session, areas) if areas else ()
     found = session.scalars(select(ContactList).where(ContactList.id.in_(lists))).all()
     return AudienceQuery(

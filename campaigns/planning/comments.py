@@ -92,10 +92,7 @@ def settle_comment(
 
 
 def read_comments(session: Session, campaign_id: int) -> dict[str, list[Comment]]:
-    """Return a campaign's comments with their replies by card, the oldest first.
-
-    Without a scope check: the caller must have found the campaign for the user.
-    """
+    """Return a found campaign's comments by card, oldest first, with replies."""
     rows = session.scalars(
         select(CampaignComment).where(CampaignComment.campaign_id == campaign_id).order_by(CampaignComment.id)
     ).all()

@@ -29,10 +29,7 @@ _LAUNCHED = frozenset({CampaignState.SENDING, CampaignState.PAUSED, CampaignStat
 
 
 def may_be_corrected(campaign: Campaign) -> bool:
-    """Return whether people may have a link to its page.
-
-    Before that, also while it is scheduled, a campaign is withdrawn, edited as a whole and approved again.
-    """
+    """Return whether its page may be linked to; before, a campaign is withdrawn and edited as a whole."""
     return campaign.state in _LAUNCHED or (
         campaign.state is CampaignState.CANCELLED and campaign.launched_at is not None
     )

@@ -86,10 +86,7 @@ def text_of(step: Step, variant: str) -> str:
 def draft_correcting_campaign(
     session: Session, corrected: Campaign, *, step: Step, variant: str, user: User, now: datetime
 ) -> Campaign:
-    """Write the draft that corrects a text; the one that waits already, where somebody has prepared it.
-
-    Raises WrongState where the text has not left. The caller holds the corrected campaign's row.
-    """
+    """Write the draft that corrects a sent text, or return it. Raises WrongState; the campaign is locked."""
     if step.opened_at is None or variant not in list_variants(step):
         raise WrongState("corrected_text_not_sent")
     corrects = {"campaign": corrected.id, "step": step.number, "text": variant}
@@ -147,10 +144,7 @@ def read_correcting_campaigns(session: Session, campaign_id: int) -> list[Campai
 
 
 def has_sent_any(session: Session, campaign_id: int) -> bool:
-    """Return whether one of the campaign's messages may be with the gateway.
-
-    An officer's test message does not count.
-    """
+    """Return whether a message may be with the gateway; an officer's test message does not count."""
     sent = select(Message.id).where(
         Message.campaign_id == campaign_id,
         Message.step_id.is_not(None),

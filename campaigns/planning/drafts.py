@@ -154,10 +154,7 @@ def _append_goal(
 
 
 def find_list(session: Session, user: User, name: str) -> ContactList:
-    """Return a list by its name, or by ORGANISATION/name if two organisations use the same.
-
-    Raises BadCampaign.
-    """
+    """Return a list by NAME, or ORGANISATION/NAME where two have it. Raises BadCampaign."""
     query = (
         select(ContactList)
         .join(Organisation, Organisation.id == ContactList.organisation_id)
@@ -213,10 +210,7 @@ def find_organisations(session: Session, user: User, codes: Sequence[str]) -> li
 
 
 def campaigns_of_list(session: Session, user: User, list_id: int) -> list[tuple[int, str]]:
-    """Return (id, name) of the campaigns that write to a list and are visible to the user.
-
-    Without cancelled ones.
-    """
+    """Return (id, name) of visible campaigns that write to a list and are not cancelled."""
     query = (
         select(Campaign.id, Campaign.name)
         .join(CampaignList, CampaignList.campaign_id == Campaign.id)

@@ -134,10 +134,7 @@ def open_drive_of(session: Session, kind: str, *, now: datetime) -> Drive:
 
 @use_case
 def drive_for_figures(session: Session, drive_id: int | None = None, *, now: datetime) -> Drive:
-    """Return the drive that a page named for figures that somebody enters now, else the chosen one; before the first one, a new one.
-
-    Raises NotFound.
-    """
+    """Return the drive named for figures entered now, else the chosen or a new one. Raises NotFound."""
     chosen = find_drive(session, drive_id) if drive_id else current_drive(session)
     return chosen or open_drive_of(session, DEFAULT_KIND, now=now)
 

@@ -61,10 +61,7 @@ def read_texts(
     price_vnd: int | None = None,
     facts: Mapping[str, FieldFacts] | None = None,
 ) -> list[ReadText]:
-    """Return the texts of a draft, with an example's name and link and values of its lists' fields.
-
-    `price_vnd` is that of a segment, by default the settings'.
-    """
+    """Return a draft's texts with an example's values; `price_vnd` of a segment, else the settings'."""
     price_vnd = settings.price_per_segment_vnd if price_vnd is None else price_vnd
     filled = example_values(draft.fields, facts or {})
     values = {

@@ -109,10 +109,7 @@ def save_template(
 def set_template_state(
     session: Session, template_id: int, *, account_id: int, state: str, until: str, user: User, now: datetime
 ) -> None:
-    """Enter what a gateway said of a template, and until which day; without a state its entry is removed.
-
-    Raises NotAllowed, NotFound, BadInput.
-    """
+    """Enter, or remove, a gateway's word on a template. Raises NotAllowed, NotFound, BadInput."""
     require_role(user)
     template = find_template(session, template_id)
     if session.get(GatewayAccount, account_id) is None:

@@ -163,10 +163,7 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
 
 
 def numbers_of(session: Session, contact_id: int) -> list[Number]:
-    """Return the contact's numbers, present and former, and those by which a campaign reached them.
-
-    They are in the order in which they are locked.
-    """
+    """Return the numbers of a contact, present, former and used by a campaign, in the order of locking."""
     other = aliased(ContactPhone)
     current = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
     former = select(RemovedPhone.phone_id).where(RemovedPhone.contact_id == contact_id)
@@ -334,10 +331,7 @@ def erase_details(session: Session, events: Select[Any]) -> int:
 
 
 def erase_numbers(session: Session, gone: Sequence[int], *, secret_key: str) -> None:
-    """Erase numbers that no contact has. Their rows must be locked.
-
-    Their suppressions and wishes are kept by the hash, to apply again when a number returns.
-    """
+    """Erase numbers, locked, that no contact has; suppressions and wishes are kept by their hash."""
     phone_ids = values_subquery(session, gone, BigInteger)
     set_columns(session, Suppression, Suppression.phone_id.in_(phone_ids), phone_id=None, note="")
     erase_numbers_of_wishes(session, gone, secret_key=secret_key)

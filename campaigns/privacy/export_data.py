@@ -374,10 +374,7 @@ def _visits(session: Session, contact_id: int) -> ExportPart:
 
 
 def _import_issues(session: Session, person: Contact) -> ExportPart:
-    """Return the import issues about the person.
-
-    Also those with their name beside one of their numbers: other people may share the number.
-    """
+    """Return import issues about the person, or with their name beside one of their numbers."""
     cells = cast(ImportIssue.cells, String)
     numbers = session.scalars(
         select(Phone.e164)
@@ -452,10 +449,7 @@ def _consents(session: Session, contact_id: int) -> ExportPart:
 
 
 def _audit_entries(session: Session, contact_id: int, now: datetime) -> ExportPart:
-    """Return what was done with the person's data and when, this export last.
-
-    Not who did it: the office answers for that.
-    """
+    """Return what was done with the person's data and when, this export last; not by whom."""
     rows = session.execute(
         select(AuditEvent.at, AuditEvent.action)
         .where(AuditEvent.subject == f"contacts:{contact_id}")
@@ -491,10 +485,7 @@ class ExportPart:
 def write_export(
     parts: Sequence[ExportPart], path: Path, in_words: Callable[[StrEnum | AuditAction], str]
 ) -> None:
-    """Write the parts to `path`: XLSX with a sheet for each part, or JSON, by the file's name.
-
-    `in_words` returns the Vietnamese text of a status.
-    """
+    """Write the parts as XLSX or JSON, by the path's name; `in_words` words a status in Vietnamese."""
 
     def cell_text(value: Any) -> Any:
         if isinstance(value, datetime):

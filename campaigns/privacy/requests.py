@@ -159,10 +159,7 @@ def record_request(
 
 @use_case
 def respond_to_request(session: Session, request_id: int, *, user: User, now: datetime) -> PersonRequest:
-    """Record that the person was told what will be done and by when: the first clock stops.
-
-    Raises WrongState, NotFound, NotAllowed.
-    """
+    """Record that the person was told what will be done. Raises WrongState, NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     request = lock_request(session, request_id, user=user)
     if request.responded_at is not None:
@@ -176,10 +173,7 @@ def respond_to_request(session: Session, request_id: int, *, user: User, now: da
 def extend_request(
     session: Session, request_id: int, *, reason: str, user: User, now: datetime
 ) -> PersonRequest:
-    """Extend the time for carrying a request out, once, by as many days again; the person is told why.
-
-    Raises BadInput, WrongState, NotFound, NotAllowed.
-    """
+    """Extend the time to carry out, once, by as much. Raises BadInput, WrongState, NotFound, NotAllowed."""
     require_role(user, Role.APPROVER)
     request = lock_request(session, request_id, user=user)
     reason = " ".join(reason.split())[:_LONGEST_ANSWER]
@@ -226,10 +220,7 @@ def lock_request(session: Session, request_id: int, *, user: User) -> PersonRequ
 def read_requests(
     session: Session, user: User, *, now: datetime, is_done: bool = False, contact_id: int | None = None
 ) -> list[RequestRow]:
-    """Return open requests, most urgent first, or answered ones, latest first.
-
-    With `contact_id`, returns all requests of that person.
-    """
+    """Return open requests, most urgent first, answered ones latest first, or all of one person."""
     recorder, closer = aliased(User), aliased(User)
     query = (
         select(

@@ -120,10 +120,7 @@ def _is_asked_from(phone_id: Any, cutoff: datetime) -> ColumnElement[bool]:
 
 
 def campaigns_due(session: Session, *, days: int, now: datetime) -> list[int]:
-    """Return campaigns that ended so many days ago and still hold personal data.
-
-    Campaigns with a message on its way are left out.
-    """
+    """Return campaigns with personal data that ended so many days ago, without messages on their way."""
     under_way = exists().where(Attempt.stream_id == Campaign.id, Attempt.state.in_(IN_FLIGHT))
     has_people = or_(
         exists().where(Recipient.campaign_id == Campaign.id, Recipient.contact_id.is_not(None)),
@@ -209,10 +206,7 @@ def preview_clear(
 
 
 def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: datetime) -> ClearResult:
-    """Remove a campaign's personal data, in one transaction for each slice of people or messages.
-
-    A run that was interrupted is continued by the next one.
-    """
+    """Remove a campaign's personal data, a transaction a slice; the next run continues a broken one."""
     db, cutoff = runtime.db, now - timedelta(days=days)
     secret_key = runtime.settings.keys_of(Purpose.SUPPRESSIONS)
     result = ClearResult()
@@ -323,10 +317,7 @@ def _values_that_are_over(campaign_id: int, *, cutoff: datetime) -> ColumnElemen
 
 
 def _remove_values(session: Session, campaign_id: int, *, cutoff: datetime) -> int:
-    """Remove those values, and the names of fields under which a list then has none: also where the people are gone.
-
-    Returns how many values.
-    """
+    """Remove values that are over, and names of fields of lists without any more. Returns how many."""
     lists = select(ContactList.organisation_id).join(CampaignList, CampaignList.list_id == ContactList.id)
     owners = session.scalars(lists.where(CampaignList.campaign_id == campaign_id).distinct()).all()
     if owners:
@@ -468,10 +459,7 @@ def preview_expired(session: Session, *, days: int, now: datetime) -> ExpiryResu
 
 
 def remove_expired(runtime: Runtime, *, days: int, now: datetime) -> ExpiryResult:
-    """Remove expired personal data, in one transaction for each slice.
-
-    A run that was interrupted is continued by the next one.
-    """
+    """Remove expired data, a transaction for each slice; an interrupted run is continued by the next."""
     db, cutoff = runtime.db, now - timedelta(days=days)
     secret_key = runtime.settings.keys_of(Purpose.SUPPRESSIONS)
     erase_expired = partial(_erase_expired_numbers, cutoff, secret_key)

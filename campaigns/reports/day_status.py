@@ -189,10 +189,7 @@ def read_today(session: Session, drive: int, today: date, *, now: datetime) -> D
 
 
 def read_missed_days(session: Session, drive: int, *, today: date) -> list[date]:
-    """Return the days before today, newest first, on which a report was due and none has been issued since.
-
-    Of the last 30 days, from the first form of the drive on.
-    """
+    """Return the last 30 days, newest first, since the first form, without the report that was due."""
     saved_at = session.scalar(select(func.min(ReportForm.saved_at)).where(ReportForm.drive_id == drive))
     if saved_at is None:
         return []

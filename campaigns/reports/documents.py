@@ -52,10 +52,7 @@ def draft_of(issue: ReportIssue) -> ReportDocument:
 
 
 def document_of(issue: ReportIssue) -> ReportDocument | None:
-    """Return what was issued, or the draft of what is not issued yet.
-
-    Returns None for an issue of an earlier version, whose files alone say what was issued.
-    """
+    """Return what was issued, or the draft; None of an earlier version, whose files alone tell."""
     if issue.issued_at is None:
         return replace(draft_of(issue), is_draft=issue.approved_at is None)
     return read_document(issue.document) if issue.document else None
@@ -143,10 +140,7 @@ def compose_now(session: Session, drive: int, day: date, *, now: datetime) -> Re
 
 
 def build_without_issuing(runtime: Runtime, drive: int, day: date, *, now: datetime) -> dict[FileKind, bytes]:
-    """Build a day's documents, marked as a draft, without storing them.
-
-    They are of what is frozen, else as `compose_now` has it.
-    """
+    """Build a draft of a day's documents without storing them: of what is frozen, else as now."""
     with runtime.db.read() as session:
         frozen = session.scalar(
             select(ReportIssue).where(

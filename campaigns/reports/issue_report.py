@@ -86,10 +86,7 @@ def freeze(runtime: Runtime, drive: int, day: date, *, now: datetime, user: User
 
 
 def issue(runtime: Runtime, drive: int, day: date, *, now: datetime) -> bool:
-    """Issue the day's newest snapshot once it is approved: store its documents, make its link, queue its mail.
-
-    Returns False if there is nothing to issue.
-    """
+    """Issue the newest approved snapshot: documents, link, mail. Returns False without one."""
     with runtime.db.read() as session:
         to_issue = newest_issue(session, drive, day.isoformat())
         if to_issue is None or to_issue.approved_at is None or to_issue.issued_at is not None:
@@ -219,10 +216,7 @@ def correct(session: Session, drive: int, day: date, *, user: User, now: datetim
 
 
 def note_pending_changes(runtime: Runtime, drive: int, day: date, *, now: datetime) -> int:
-    """Note the changes since the freeze that are in no issue yet. Returns how many figures changed.
-
-    Costs little while nothing was entered.
-    """
+    """Note the changes since the freeze that are in no issue. Returns how many; cheap without entries."""
     with runtime.db.write() as session:
         newest = newest_issue(session, drive, day.isoformat())
         if newest is None:
@@ -248,10 +242,7 @@ _STORED_SINCE = timedelta(hours=1)
 def _find_changes(
     session: Session, issue: ReportIssue, *, now: datetime
 ) -> tuple[list[FigureChange], Snapshot]:
-    """Return what is known now and was not when an issue was frozen, and the figures now.
-
-    What was stored since `now` counts, too.
-    """
+    """Return what is known now, also since `now`, and was not when an issue was frozen; figures now."""
     form = parse_template(issue.form)
     day = date.fromisoformat(issue.day)
     snapshot = take_snapshot(session, form, drive=issue.drive_id, day=day, known_until=now + _STORED_SINCE)
@@ -356,10 +347,7 @@ def send_again(
 
 @use_case
 def note_by_hand(session: Session, drive: int, day: str, *, user: User, now: datetime) -> None:
-    """Note that the report was delivered another way, which ends the alarm.
-
-    Raises NotFound, NotAllowed, WrongState if it was noted before.
-    """
+    """Note delivery another way, which ends the alarm. Raises NotFound, NotAllowed, WrongState."""
     require_province(session, user)
     report_day = lock_day(session, drive, day)
     newest = or_raise(newest_issue(session, drive, day, is_issued=True), NotFound("report_not_issued"))

@@ -145,10 +145,7 @@ def readdress(runtime: Runtime, drive: int, day: str, *, now: datetime) -> None:
 
 
 def send_due_mail(runtime: Runtime, drive: int, day: str, *, now: datetime) -> int:
-    """Send a day's due mails, the report first. Returns how many were sent.
-
-    If the server is away, all mails wait; if it postpones one mail, the others are still tried.
-    """
+    """Send a day's due mails, the report first; all wait if the server is away. Returns how many."""
     if not runtime.settings.smtp_url:
         return 0
     sent = 0
@@ -280,10 +277,7 @@ _MAX_CHANGES = 20
 
 
 def compose_letter(session: Session, mail: ReportMail, settings: Settings) -> Letter:
-    """Compose a mail with the facts at the moment of sending.
-
-    Raises NotFound when what it is about is gone.
-    """
+    """Compose a mail with the facts of the moment of sending. Raises NotFound where its subject is gone."""
     if mail.issue_id is not None:
         issue = session.get_one(ReportIssue, mail.issue_id)
         return _issued(session, issue, settings)

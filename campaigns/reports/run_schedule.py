@@ -169,10 +169,7 @@ class Addressee(NamedTuple):
 
 
 def remind_agencies(runtime: Runtime, drive: int, day: date, *, now: datetime) -> None:
-    """Queue reminders to the agencies that have not reported, once a day.
-
-    Agencies without an address are listed on the page.
-    """
+    """Queue the day's reminders to agencies without a report; the page lists those without an address."""
     with runtime.db.write() as session:
         report_day = lock_day(session, drive, day.isoformat())
         if report_day.chased_at is not None:
@@ -196,10 +193,7 @@ def remind_agencies(runtime: Runtime, drive: int, day: date, *, now: datetime) -
 
 
 def send_alarm(runtime: Runtime, drive: int, day: date, action: ReportAction, *, now: datetime) -> None:
-    """Note an alarm, and queue mail to the officers of the province, once; to its leaders too where approval is missing.
-
-    The admin site shows the alarm from then on.
-    """
+    """Note an alarm, shown from then on, and mail the officers once; leaders too without approval."""
     with runtime.db.write() as session:
         report_day = lock_day(session, drive, day.isoformat())
         is_missing = action is ReportAction.ALARM_MISSING
@@ -255,10 +249,7 @@ def find_addressees(
 
 
 def report_officers(session: Session, *, with_leaders: bool = False) -> list[str]:
-    """Return the addresses of staff and approvers of the province, and of its leaders if wanted.
-
-    Returns the administrators' addresses where there are none.
-    """
+    """Return the addresses of the province's officers, leaders if wanted; else of administrators."""
     users = [
         user
         for user in session.scalars(select(User).where(User.is_active).order_by(User.id))

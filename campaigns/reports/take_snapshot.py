@@ -289,10 +289,7 @@ def _end_of(day: date) -> datetime:
 def read_owners(
     session: Session, drive: int, *, day: date, as_of: datetime, known_until: datetime
 ) -> tuple[Goals, dict[str, SmartphoneOwners]]:
-    """Return the goals as of the hour of freezing, and by area how many people have a smartphone.
-
-    Figures entered later count if they are about the day or an earlier one.
-    """
+    """Return goals at the freeze, and smartphone owners by area, later entries about the day included."""
     known = read_goals(session, at=known_until, drive=drive, until=day).denominators
     owners = {
         subject.area: SmartphoneOwners(denominator.value, denominator.as_of.isoformat(), denominator.source)

@@ -39,10 +39,7 @@ class StaffDoubt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StaffCounts:
-    """Staff figures of one agency.
-
-    `with_smartphone` and `installed` are None if the agency does not know them; unknown is never zero.
-    """
+    """Staff figures of one agency; of `with_smartphone` and `installed` None is unknown, never zero."""
 
     staff: int
     with_smartphone: int | None = None
@@ -58,10 +55,7 @@ class StaffCounts:
 
 @dataclass(frozen=True, slots=True)
 class StaffTotal:
-    """Total over many agencies.
-
-    `with_smartphone` and `installed` cover only the `known` agencies, which reported both.
-    """
+    """Total over agencies; those with a smartphone and installs cover the `known` ones, with both."""
 
     agencies: int
     known: int
@@ -148,10 +142,7 @@ _NO = {"-", "–"}
 
 @dataclass(frozen=True, slots=True)
 class RosterPerson:
-    """One row of a roster.
-
-    `numbers` are E.164, empty if the roster gives no valid one. `has_smartphone` is None if it has no such column.
-    """
+    """One row of a roster; `numbers` in E.164, `has_smartphone` None without such a column."""
 
     name: str
     numbers: tuple[str, ...]
@@ -160,10 +151,7 @@ class RosterPerson:
 
 
 def find_heading(labels: Sequence[str], taken: Iterable[int]) -> int | None:
-    """Return the first column outside `taken` that marks who has done what is asked.
-
-    Returns None if no heading fits.
-    """
+    """Return the first column, outside `taken`, that marks who has done what is asked; None without."""
     candidates = set(range(len(labels))) - set(taken)
     return next(
         (column for column in sorted(candidates) if _HEADING.search(unaccented(labels[column]))), None
@@ -179,10 +167,7 @@ def read_mark(text: str) -> bool | None:
 
 
 def count(people: Iterable[RosterPerson]) -> StaffCounts:
-    """Count the people of a roster.
-
-    A person listed twice, with the same name and number, counts once. Having the app implies having a smartphone.
-    """
+    """Count a roster's people, same name and number once; having the app implies a smartphone."""
     seen: dict[tuple[str, str], tuple[bool | None, bool]] = {}
     staff = smartphones = done = 0
     has_column = False

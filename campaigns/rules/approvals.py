@@ -58,10 +58,7 @@ class Approval(NamedTuple):
 
 
 def missing_approval(approvals: Sequence[Approval], leaving: LaunchTerms) -> LoaError | None:
-    """Return why what is about to leave has not been approved, the newest approval being the last; None if it has.
-
-    Only who read what leaves counts, each person once.
-    """
+    """Return why what is about to leave lacks approval, each reader of it counted once; else None."""
     covering = approvers_of(approvals, leaving)
     if len(covering) >= leaving.approvals:
         return None
@@ -99,10 +96,7 @@ def count_approvals(recipients: int, vnd: int, *, from_people: int, from_vnd: in
 
 
 def is_same_draft(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether two descriptions of a campaign, with their plans, send the same to the same.
-
-    A version of an earlier release has no plan.
-    """
+    """Return whether two drafts send the same to the same; a version of an earlier release has no plan."""
     unbound = _UNBOUND if one.get("plan") and other.get("plan") else _UNBOUND | {"plan"}
     return {key: one[key] for key in one if key not in unbound} == {
         key: other[key] for key in other if key not in unbound

@@ -139,10 +139,7 @@ def _one_of(choices: type[Choice], value: Any, key: str) -> Choice:
 
 
 def make_conditions(audience: AudienceConditions, areas: Iterable[str]) -> tuple[Condition, ...]:
-    """Return the conditions in their order of precedence.
-
-    `areas` must include the areas below those chosen; none means everywhere.
-    """
+    """Return the conditions by precedence; `areas` include those below the chosen ones, none: everywhere."""
     answered = _HISTORIES[audience.answered] if audience.answered else ()
     specs = (
         (ContactField.AREA, areas, Exclusion.OUTSIDE_AREA),
@@ -228,11 +225,7 @@ class _Group:
 
 
 class AudienceCounter:
-    """In-memory counter of audiences.
-
-    `people` holds the number of contacts per profile, sharers included. `names` are those of some contacts, evenly
-    chosen.
-    """
+    """In-memory counter of audiences, by profile, sharers included, with some evenly chosen names."""
 
     def __init__(
         self,
@@ -315,10 +308,7 @@ class AudienceCounter:
         return items[:: max(1, -(-len(items) // most))]
 
     def count(self, query: AudienceQuery, *, names: int = 0) -> tuple[int, dict[Exclusion, int], list[str]]:
-        """Return the number of recipients, the excluded by reason, and at most `names` names of recipients.
-
-        The numbers are exactly those that would be frozen.
-        """
+        """Return recipients, excluded by reason and some names, exactly as they would be frozen."""
         counts: Counter[Exclusion] = Counter()
         profiles = self._select(query, counts)
         selected = bytearray(len(self._profiles))

@@ -70,10 +70,7 @@ def next_factor(factor: float, answers: Iterable[tuple[int, int]]) -> float:
 
 
 def vnd_of(price: Decimal | None, unit: str, *, usd_vnd: float) -> int | None:
-    """Convert a bill to whole đồng.
-
-    Returns None if there is no bill yet or its currency has no known rate.
-    """
+    """Convert a bill to whole đồng; None without a bill yet or a known rate of its currency."""
     rate = {"VND": Decimal(1), "USD": Decimal(str(usd_vnd))}.get(unit.upper())
     if price is None or rate is None or abs(price * rate) > MOST_VND:
         return None

@@ -111,10 +111,7 @@ def hash_content(template: str, *, step: int) -> str:
 
 
 def daily_cap(cap: int | None, *, is_live: bool, is_urgent: bool = False) -> int | None:
-    """Return the messages allowed per number in 24 hours: at most three if live (Decree 91/2020).
-
-    Warnings have a limit of their own, and only warnings count towards it.
-    """
+    """Return the most messages a number a day: 3 if live (Decree 91/2020); warnings count apart."""
     if is_urgent:
         return MAX_PER_DAY
     if not is_live:
@@ -191,10 +188,7 @@ def fault_of(outcome: Outcome) -> str | None:
 
 
 def may_be_refused_to_all(cause: Cause) -> bool:
-    """Return whether the gateway may refuse for this cause whatever it is sent.
-
-    Account and sender pause a campaign by themselves; sample numbers are refused by us.
-    """
+    """Return whether a gateway may refuse all for this cause; not account, sender and sample numbers."""
     return not failure_policy(cause).pauses and cause is not Cause.SAMPLE_NUMBER
 
 
@@ -221,10 +215,7 @@ LINK = "{link}"
 
 
 def select_text(step: Any, *, language: str | None, arm: int | None) -> str:
-    """Return a step's text for a recipient: in the phone's language if there is one, else that of the arm.
-
-    `step` has `step_text`, `text_b` and `texts` (by language).
-    """
+    """Return a recipient's text: in the phone's language if `step` has it, else that of the arm."""
     translated: str | None = step.texts.get(language) if step.texts else None
     chosen: str = translated or (step.text_b if arm == SECOND_TEXT and step.text_b else step.step_text)
     return chosen

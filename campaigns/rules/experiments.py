@@ -16,10 +16,7 @@ HELD_OUT, FIRST_TEXT, SECOND_TEXT = 0, 1, 2
 
 @cache
 def keys(seed: int, purpose: str) -> tuple[int, ...]:
-    """Return the keys of the rounds for a purpose.
-
-    The purposes are part of the draw: another string gives other arms.
-    """
+    """Return the keys of the rounds for a purpose, which is part of the draw: another gives other arms."""
     return tuple(
         int.from_bytes(
             hashlib.blake2b(f"{seed}/{purpose}/{round_number}".encode(), digest_size=8).digest(), "big"

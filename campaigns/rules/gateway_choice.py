@@ -49,10 +49,7 @@ def in_order(
     is_unicode: bool = False,
     usual_price_vnd: int = 0,
 ) -> list[GatewayTerms]:
-    """Return the gateways that can carry such a message, the one to take first at the front.
-
-    Not resting before resting, then the cheaper, then the order of the page.
-    """
+    """Return the gateways that can carry a message: not resting first, then cheap, then by the page."""
 
     def rank(gateway: GatewayTerms) -> tuple[bool, int, int, int]:
         price = gateway.price_to(operator)
@@ -64,10 +61,7 @@ def in_order(
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the gateways are for one worker: `down` have a fault, of which `trying` may be given one message each.
-
-    `full` have enough to do for the moment.
-    """
+    """A worker's view of gateways: `down` have a fault, `trying` of them get one message; `full` wait."""
 
     down: frozenset[int] = frozenset()
     trying: frozenset[int] = frozenset()

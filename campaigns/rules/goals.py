@@ -37,10 +37,7 @@ class GoalSubject(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Denominator:
-    """Number of people of a group on the day `as_of`, according to `source`.
-
-    A `value` of None withdraws that day's figure.
-    """
+    """Number of people of a group `as_of` a day by a `source`; None withdraws that day's figure."""
 
     value: int | None
     as_of: date
@@ -95,10 +92,7 @@ def people_for(share: float, denominator: int | None) -> int | None:
 
 
 def current_denominator(history: Sequence[Denominator]) -> Denominator | None:
-    """Return the denominator in force: the one of the newest day with a known value.
-
-    For each day the last entry counts. `history` is in the order of entry.
-    """
+    """Return the denominator in force: of the newest known day, its last entry in order of entry."""
     latest = {entry.as_of: entry for entry in history}
     known = [entry for entry in latest.values() if entry.value is not None]
     return max(known, key=lambda entry: entry.as_of, default=None)

@@ -57,10 +57,7 @@ class Urgency(StrEnum):
 
 
 def read_calendar(data: Mapping[str, Any]) -> WorkCalendar:
-    """Read a calendar. Raises ValueError.
-
-    `every_year` holds "MM-DD"; `off` and `worked` hold dates, or pairs of first and last day.
-    """
+    """Read a calendar: "MM-DD" of every year, dates or pairs of first and last day. Raises ValueError."""
     return WorkCalendar(
         every_year=frozenset((int(day[:2]), int(day[3:])) for day in data["every_year"]),
         off=frozenset(_days(data["off"])),

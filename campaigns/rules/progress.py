@@ -89,10 +89,7 @@ class RankRow:
 
 @dataclass(frozen=True, slots=True)
 class RankTable:
-    """Ranking, highest share first; all rows have the same `basis`.
-
-    `entered` counts the rows with an entered figure.
-    """
+    """Ranking on one `basis`, highest share first; `entered` counts the rows with an entered figure."""
 
     lines: list[RankRow]
     basis: ShareBasis
@@ -376,10 +373,7 @@ def _name_all(names_of: Mapping[ConcernKind, Sequence[str]]) -> list[Concern]:
 def required_per_day(
     *, installed: int, denominator: int, goal: float, today: date, deadline: date
 ) -> float | None:
-    """Return the installs per day needed from today to the deadline, both included.
-
-    Returns None after the deadline.
-    """
+    """Return the installs needed a day from today to the deadline, both included; None after it."""
     left = (deadline - today).days + 1
     missing = max(0, (people_for(goal, denominator) or 0) - installed)
     return missing / left if left > 0 else None

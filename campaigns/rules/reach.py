@@ -249,10 +249,7 @@ class ShareDifference:
 
 
 def wilson(successes: int, of: int) -> tuple[float, float]:
-    """Return the 95% score interval of a share; `of` is at least 1.
-
-    Wilson 1927, J. Am. Stat. Assoc. 22:209-212.
-    """
+    """Return a share's 95% score interval, `of` at least 1 (Wilson 1927, J. Am. Stat. Assoc. 22:209)."""
     share, square = successes / of, Z95 * Z95
     middle = share + square / (2 * of)
     half = Z95 * sqrt(share * (1 - share) / of + square / (4 * of * of))

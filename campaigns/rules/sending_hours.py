@@ -132,10 +132,7 @@ def find_pauses(
     *,
     ends_at: datetime | None,
 ) -> list[Pause]:
-    """Return the days without sending while the first message is sent, until `ends_at`, or on which a step falls.
-
-    Of a weekday only the first one is told.
-    """
+    """Return the days without sending, a weekday once, from the first message to `ends_at` or of a step."""
     planned = [
         step_due_at(starts, after_days=after_days, at=at).astimezone(VIETNAM).date()
         for after_days, at in steps

@@ -44,10 +44,7 @@ _NOT_RUNNING = {
 
 @dataclass(frozen=True, slots=True)
 class SendingState:
-    """A campaign's sending at one moment.
-
-    `first_due_at` is the due time of the earliest waiting message, however far ahead.
-    """
+    """A campaign's sending at one moment; `first_due_at`: when the earliest waiting message is due."""
 
     state: CampaignState
     is_stopped: bool  # emergency stop of the whole installation

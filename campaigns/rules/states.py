@@ -129,10 +129,7 @@ class SettledAttempt(NamedTuple):
 
 
 def settle(state: AttemptState, gateway_id: str | None, reports: Iterable[AttemptReport]) -> SettledAttempt:
-    """Return an attempt after reports of it, by rank: repeated, late and shuffled ones lead to the same end.
-
-    The id that it had first stays.
-    """
+    """Return an attempt after reports by rank, in whatever order they come; its first id stays."""
     latest: AttemptReport | None = None
     other_ids = []
     for report in reports:

@@ -113,10 +113,7 @@ def interpret_status(status: int | None) -> DeliveryOutcome:
 
 
 def try_again_at(tries: int, *, now: datetime, asked_s: int = 0) -> datetime:
-    """Return when to try again after `tries` failed tries.
-
-    Not before the time the receiver asked for (`asked_s`), of which at most an hour counts.
-    """
+    """Return when to try again after `tries`, not before what the receiver asked for, at most an hour."""
     wait = BACK_OFF_S[min(max(tries, 1), len(BACK_OFF_S)) - 1]
     return now + timedelta(seconds=max(wait, min(asked_s, _LONGEST_WAIT_S)))
 
@@ -125,19 +122,13 @@ PREFIX = "whsec_"
 
 
 def secret_of(salt: str, *, secret_key: str) -> str:
-    """Return a subscription's secret, as shown to its receiver.
-
-    It is not stored: it is derived from the salt, which is worthless without the secret key.
-    """
+    """Return a subscription's secret, derived from the salt, which is worthless without the secret key."""
     raw = hmac.digest(secret_key.encode(), f"webhook:{salt}".encode(), hashlib.sha256)
     return PREFIX + base64.b64encode(raw).decode()
 
 
 def sign(secret: str, *, event_id: str, timestamp: int, body: bytes) -> str:
-    """Return the signature of one try.
-
-    `timestamp` is the time of this try in seconds, so that an old request cannot be replayed.
-    """
+    """Return the signature of one try; its time in seconds keeps an old request from being replayed."""
     raw = base64.b64decode(secret.removeprefix(PREFIX))
     signed = f"{event_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.digest(raw, signed, hashlib.sha256)).decode()

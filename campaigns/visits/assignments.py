@@ -135,10 +135,7 @@ def create_and_give(
 
 @use_case
 def take_back_sheet(session: Session, round_id: int, *, officer_id: int, user: User, now: datetime) -> None:
-    """Take a sheet back from an officer. Results that are still on the phone are accepted when they come.
-
-    Raises NotFound, NotAllowed.
-    """
+    """Take a sheet back; results still on the phone are accepted later. Raises NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     find_sheet(session, round_id, user=user, hold=True)
     given = or_raise(_find(session, round_id, officer_id), NotFound("officer_not_found"))

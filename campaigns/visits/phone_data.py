@@ -252,10 +252,7 @@ def _seen(result: VisitResult | None) -> Seen:
 def _numbers(
     session: Session, contacts: Sequence[int], campaigns: Collection[int]
 ) -> dict[tuple[int, int], dict[int, str]]:
-    """Return the phones that contacts have in campaigns (campaign id, contact id), in their order.
-
-    "" stands for a number that is known to be somebody else's.
-    """
+    """Return the phones by (campaign, contact), in order; "" for one known to be somebody else's."""
     number = case((is_strangers(Phone.id), ""), else_=Phone.e164)
     rows = session.execute(
         select(Campaign.id, ContactPhone.contact_id, Phone.id, number)

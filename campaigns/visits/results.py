@@ -38,10 +38,7 @@ _CLOCK_TOLERANCE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class SaveResult:
-    """Counts of saved lines.
-
-    `saved` are new or changed. `outdated` of them did not change the answer, as the person has given another one since.
-    """
+    """Saved lines; `outdated` of them changed no answer, as the person has given another since."""
 
     saved: int
     outdated: int = 0
@@ -107,10 +104,7 @@ def _visit_time(at: datetime, sheet: VisitSheet, *, now: datetime) -> datetime:
 def undo_entry(
     session: Session, round_id: int, *, user: User, keys: AnswerContext, now: datetime
 ) -> SaveResult:
-    """Undo the last saving of a sheet. The sheet is locked.
-
-    Raises WrongState if nothing was saved, NotAllowed, NotFound.
-    """
+    """Undo the last saving of a sheet, locked. Raises WrongState without one, NotAllowed, NotFound."""
     require_role(user, Role.STAFF, Role.APPROVER)
     find_sheet(session, round_id, user=user, hold=True)
     current = current_results(session, VisitLine.round_id == round_id)

@@ -201,10 +201,7 @@ def _sheets_visible_to(session: Session, user: User) -> ColumnElement[bool]:
 
 
 def find_sheet(session: Session, round_id: int, *, user: User, hold: bool = False) -> VisitSheet:
-    """Return a sheet of the user's scope or made by them. Raises NotFound.
-
-    `hold` locks it against other savings.
-    """
+    """Return a sheet of the user's scope or made by them; `hold` locks it. Raises NotFound."""
     query = select(VisitSheet).where(VisitSheet.id == round_id, _sheets_visible_to(session, user))
     return or_raise(session.scalar(query.with_for_update() if hold else query), NotFound("sheet_not_found"))
 

@@ -68,10 +68,7 @@ def collect_events(db: Database, *, now: datetime) -> int:
 
 
 def mark_position(session: Session) -> None:
-    """Mark the ids up to which the second half may read.
-
-    The first half of a round, in a transaction of its own.
-    """
+    """Mark the ids up to which the second half may read: the first half, a transaction of its own."""
     bookmark = _lock_bookmark(session)
     if bookmark is None:
         return
@@ -85,10 +82,7 @@ def mark_position(session: Session) -> None:
 
 
 def store_marked(session: Session, *, now: datetime) -> int:
-    """Store deliveries of the events up to the marked ids. Returns how many.
-
-    The second half of a round, in the caller's transaction.
-    """
+    """Store deliveries of events up to the marked ids; returns how many. In the caller's transaction."""
     bookmark = _lock_bookmark(session)
     subscribers = active_subscribers(session)
     if bookmark is None or not subscribers:
@@ -211,10 +205,7 @@ class EventBuffer:
                 delivery.data["reference"] = names[0] if names else None
 
     def write(self) -> int:
-        """Store the new deliveries. Returns how many.
-
-        A withdrawal or a report stored before stays as it is.
-        """
+        """Store new deliveries, but none stored before. Returns how many."""
         self._name_people()
         read_twice = (EventKind.INSTALL_WITHDRAWN, EventKind.INSTALL_REPORTED)
         keys = {delivery.key for delivery in self._deliveries if delivery.kind in read_twice}
@@ -240,10 +231,7 @@ def new_delivery(
     at: datetime,
     now: datetime,
 ) -> Delivery:
-    """Create a delivery of an event to one subscription, not yet stored.
-
-    Its id is random: a restored database must not give an old id again.
-    """
+    """Create a delivery, not stored yet; its id is random, as a restore must not give an old one again."""
     return Delivery(
         subscription_id=subscription.id,
         event_id=f"evt_{secrets.token_hex(16)}",
@@ -313,10 +301,7 @@ def collect_installs(buffer: EventBuffer, after: int, until: int) -> int:
 
 
 def collect_opt_outs(buffer: EventBuffer, after: int, until: int) -> int:
-    """Add opt-outs with these ids, with the people of the subscriber's lists who have the number.
-
-    Returns the last id read.
-    """
+    """Add opt-outs with people of the subscriber's lists who have the number. Returns the last id read."""
     query = select(Wish).where(Wish.undoes_id.is_(None), Wish.scope == EVERYTHING)
     rows, last = _read(buffer, query, after, until)
     people = read_people_of(buffer.session, [wish.id for (wish,) in rows])

@@ -61,10 +61,7 @@ class DeliveryCounts:
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """Reply of a receiver: a status, or the error.
-
-    `asked_s`: seconds after which the receiver wants the next try.
-    """
+    """Reply of a receiver: a status or the error; `asked_s`: when it wants the next try."""
 
     status: int | None
     error: str = ""

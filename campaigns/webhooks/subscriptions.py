@@ -46,10 +46,7 @@ def subscribe(
     user: User,
     now: datetime,
 ) -> Subscription:
-    """Create a subscription to events from now on.
-
-    Raises BadInput, NotFound for the organisation, NotAllowed.
-    """
+    """Subscribe to events from now on. Raises BadInput, NotFound for the organisation, NotAllowed."""
     require_role(user)
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME:

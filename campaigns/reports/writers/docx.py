@@ -295,10 +295,7 @@ def set_language(document: Docx, language: str) -> None:
 
 
 def number_pages(section: Any, *, restart: bool) -> None:
-    """Number the pages of a section; `restart` with 1.
-
-    Arabic numbers, 14 points, centred in the top margin, none on the first page.
-    """
+    """Number a section's pages, `restart` with 1: 14 points, in the top margin, none on the first page."""
     section.different_first_page_header_footer = True
     for part in (section.header, section.first_page_header, section.footer, section.first_page_footer):
         part.is_linked_to_previous = False

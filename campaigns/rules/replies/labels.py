@@ -71,10 +71,7 @@ RESULTS = tuple(label for label in Label if USES[label].is_result)
 
 @dataclass(frozen=True, slots=True)
 class AnswerState:
-    """Current answer of a recipient.
-
-    `installed_by` is the index of the answer that reported the install that counts, `given_by` of the one with the label.
-    """
+    """Current answer of a recipient, with the index of the one that counts as an install, and its own."""
 
     label: Label | None
     installed_by: int | None

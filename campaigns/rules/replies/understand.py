@@ -393,10 +393,7 @@ BEYOND = frozenset({Label.OPT_OUT, OPT_IN, Label.WRONG_NUMBER, Label.QUESTION})
 
 
 def understand(text: str, asked: Asked = BLUEZONE) -> Understanding:
-    """Return what a reply means, in any spelling. Never raises; a reply without words is unclear.
-
-    Only the first LONGEST characters are read.
-    """
+    """Return what a reply's first LONGEST characters mean; unclear without words. Never raises."""
     return _understand(text[:LONGEST], asked)
 
 

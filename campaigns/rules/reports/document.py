@@ -66,10 +66,7 @@ Cell = str | int | ShareCell | None
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Table. `name` fits the tab of a sheet; with `has_total` the last row is the total.
-
-    `unit` is the unit of its counts, named above it; "" where there are none.
-    """
+    """Table; `name` fits a sheet's tab, `has_total`: the last row; `unit` of the counts or ""."""
 
     name: str
     caption: str

@@ -526,10 +526,7 @@ def _by_district(snapshot: Snapshot, template: ReportTemplate) -> Table:
 
 
 def reported_columns(basis: ShareBasis, told: str) -> tuple[Column, ...]:
-    """Return the columns of `reported_cells`.
-
-    The base is everybody of the campaigns who was written to or answered at the door; some of them have no number.
-    """
+    """Return the columns of `reported_cells`; the base: who was written to or answered at the door."""
     if basis is ShareBasis.ENTERED:
         return (Column(_upper(told), 9), Column(f"Tỷ lệ {told}", 10))
     return (Column(_upper(told), 9), Column("Trên số được vận động", 10), Column(f"Tỷ lệ {told}", 10))
@@ -545,11 +542,7 @@ def _unit(template: ReportTemplate) -> str:
 
 
 def place_row(n: str, name: str, place: PlaceFigures, basis: ShareBasis) -> tuple[Cell, ...]:
-    """Return a place's cells.
-
-    They are official installs, their day, smartphone owners and the share, then the self-reports as in
-    `reported_cells`.
-    """
+    """Return a place's cells: official installs, day, owners and share, then as `reported_cells`."""
     official = place.official
     return (
         n,

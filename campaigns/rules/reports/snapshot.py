@@ -128,10 +128,7 @@ def staff_total(agencies: Sequence[AgencyFigures]) -> tuple[int | None, int | No
 
 @dataclass(frozen=True, slots=True)
 class CampaignFigures:
-    """Figures of one campaign.
-
-    `delivered` is None until a delivery report has come; `id` is None in old snapshots without it.
-    """
+    """Figures of one campaign: `delivered` None before a delivery report, `id` None in old snapshots."""
 
     name: str
     launched_on: str

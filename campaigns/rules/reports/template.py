@@ -134,10 +134,7 @@ ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 @dataclass(frozen=True, slots=True)
 class ReportTemplate:
-    """Template as stored in a file, a form or the database.
-
-    Tuples hold several lines. Lines have no final punctuation: the writer adds it.
-    """
+    """Template as stored; tuples are lines, to which the writer adds the final punctuation."""
 
     kind: str
     since: str  # YYYY-MM-DD: only campaigns launched since count; empty for all
