@@ -69,10 +69,7 @@ def correct_activity(
     user: User,
     now: datetime,
 ) -> Activity:
-    """Replace the current version of an entry, also of a withdrawn one.
-
-    Raises NotAllowed, NotFound, BadInput, and WrongState if another user has replaced `version` meanwhile.
-    """
+    """Replace an entry's current version. Raises NotAllowed, NotFound, BadInput, WrongState if outdated."""
     before = _replace(session, entry_id, version=version, user=user, now=now)
     scope = _check_scope(
         session, area=area, organisation_id=organisation_id, campaign_id=campaign_id, user=user
@@ -152,10 +149,7 @@ ON_A_PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class ActivityFilter:
-    """Filter of entries that overlap the days from `first` to `last`.
-
-    `area` is a code and includes the areas below it. `drive` is an id; None is all drives.
-    """
+    """Filter of entries that overlap days, in an area and those below it; of a drive, None of all."""
 
     first: date
     last: date
@@ -184,10 +178,7 @@ def read_summary(
     as_of: datetime | None = None,
     seen: ColumnElement[bool] | None = None,
 ) -> Summary:
-    """Read the totals of the filtered days by kind, area and day, as of `as_of` (default: now).
-
-    `seen` is the condition on Activity.organisation_id for readable entries; without it all are read.
-    """
+    """Read totals of the filtered days as of a moment, of readable organisations if `seen` is given."""
     rows = session.scalars(_select_entries(session, filters, as_of=as_of, seen=seen))
     return summarise(((entry_of(row), row.area_code) for row in rows), first=filters.first, last=filters.last)
 
@@ -195,10 +186,7 @@ def read_summary(
 def read_page(
     session: Session, filters: ActivityFilter, *, user: User, after: int | None
 ) -> tuple[list[ActivityRow], bool]:
-    """Read a page of current entries, latest day first, then latest entered, and whether there are more.
-
-    `after` is the version shown last; if it is unknown, the first page is read.
-    """
+    """Read a page of current entries, latest first, after the version shown last; and whether more are."""
     entries = _select_entries(
         session, filters, as_of=None, seen=visible_to(session, user, Activity.organisation_id)
     )

@@ -64,11 +64,7 @@ _TOTAL_ROWS = ("tongcong", "cong", "tong")
 def submit_file(
     session: Session, path: Path, *, day: date, drive_id: int | None = None, user: User, now: datetime
 ) -> int:
-    """Store the figures of a file, of the drive that a page named. Returns how many agencies.
-
-    A sudden change needs a note in the row, as on the form. Raises BadInput with each wrong row: then nothing
-    is stored.
-    """
+    """Store a file's figures for a drive, all or none; returns how many agencies. Raises BadInput by row."""
     require_role(user, Role.STAFF, Role.APPROVER)
     agencies = list(
         session.execute(

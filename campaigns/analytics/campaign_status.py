@@ -374,10 +374,7 @@ def _cached_counts(
 
 
 def count_messages(session: Session, campaigns: Collection[int]) -> Counter[Any]:
-    """Count the messages of campaigns' steps by step, state and reason for skipping.
-
-    Those of recipients: without what went to somebody who was merged with another since.
-    """
+    """Count steps' messages to recipients, without those merged since, by step, state and skip reason."""
     key = (Message.step_id, Message.state, Message.skip_reason)
     query = select(*key, func.count()).where(Message.campaign_id.in_(campaigns), Message.step_id.is_not(None))
     counts: Counter[Any] = Counter()

@@ -261,10 +261,7 @@ def day_of_units(campaigns: Sequence[Campaign], *, now: datetime) -> date:
 def read_progress(
     session: Session, drive: Drive, *, user: User, runtime: Runtime, now: datetime, units: date | None = None
 ) -> ProgressPage | None:
-    """Return the progress page of a drive; None before its first launch. Call it inside one `db.read()`.
-
-    Its places are the units of the day `units`, unless given those of the drive's own time.
-    """
+    """Return a drive's page, None before a launch, by the units of a day or its own. Call in `db.read()`."""
     figures = read_drive_figures(session, drive, user=user, redis=runtime.redis, now=now)
     if figures is None:
         return None
@@ -426,10 +423,7 @@ def _with_forecast(head: LeadGoal, waves: list[Wave], *, today: date) -> LeadGoa
 def waves_of(
     campaign: Campaign, reach: Reach, *, unanswered: float, settings: Settings, now: datetime
 ) -> list[Wave]:
-    """Return the messages of a campaign's steps by day, those to come as well while it is sending.
-
-    `reach` is the campaign's own. A step to come is taken to go to the share `unanswered` of those who got the first.
-    """
+    """Return a campaign's messages by day; those to come go to the share `unanswered` of the first."""
     if campaign.launched_at is None:
         return []
     times = step_times(campaign, settings=settings, now=now)

@@ -27,10 +27,7 @@ Counted = TypeVar("Counted", bound=Hashable)
 
 
 class PlaceTree:
-    """The places of a day, with the goals and denominators of each.
-
-    Figures that were recorded by the units of another day are read in those of this day, as a range where ground was split.
-    """
+    """The places of a day with goals and denominators; units of other days are read as ranges in these."""
 
     def __init__(self, history: UnitHistory, day: date, goals: Goals, drive: int) -> None:
         self.history, self.units = history, history.on(day)

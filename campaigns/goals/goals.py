@@ -51,11 +51,7 @@ def set_goal(
     user: User,
     now: datetime,
 ) -> bool:
-    """Set a goal from form values. Returns False if it is in force already.
-
-    `share` is in percent; empty ends the goal. Raises BadInput; NotAllowed for a user who is not staff of the
-    province.
-    """
+    """Set a goal, in percent, empty to end it; False if in force. Raises BadInput, NotAllowed."""
     require_province(session, user)
     basis = " ".join(basis.split())
     if len(basis) > MAX_LENGTH:
@@ -221,10 +217,7 @@ def read_goal_periods(session: Session, drive: int) -> list[tuple[datetime, date
 def read_campaign_goals(
     session: Session, campaigns: Iterable[int], *, at: datetime | None = None
 ) -> dict[int, Goal]:
-    """Return by campaign the goal that its own file set, with its denominator.
-
-    As of a moment, or as now in force. What was set while the campaign was in another drive is not its goal any more.
-    """
+    """Return by campaign the goal that its file set in its present drive, as of a moment or now."""
     ids = list(campaigns)
     drive = select(Campaign.drive_id)
     conditions = [

@@ -43,10 +43,7 @@ _MAY_APPROVE = and_(User.is_active, User.role.in_((Role.APPROVER, Role.ADMINISTR
 
 
 def compute_terms(session: Session, campaign: Campaign, *, settings: Settings) -> LaunchTerms:
-    """Compute the terms of a campaign from its plan, audience and cost as they are now.
-
-    Lists grow between writing and sending. Once the audience is frozen, it counts.
-    """
+    """Compute a campaign's terms from plan, audience (as frozen, once it is) and cost of now."""
     passes = settings.urgent_passes_opt_outs
     query = audience_query(session, campaign, passes_opt_outs=passes)
     counts: tuple[int, dict[Exclusion, int], list[str]] = (0, {}, [])
@@ -164,10 +161,7 @@ def enqueue_overdue_approval_mail(runtime: Runtime, *, now: datetime) -> int:
 
 
 def send_approval_mail(runtime: Runtime, campaign_id: int, *, now: datetime) -> int:
-    """Send the mail due for a campaign. Returns how many people were written to.
-
-    Whom a mail server has taken it for is not written to again. Raises what the mail server raises.
-    """
+    """Send a campaign's due mail to whom was not told. Returns how many. Raises what the server raises."""
     if not runtime.settings.smtp_url:
         return 0
     base = runtime.settings.public_base_url

@@ -47,10 +47,7 @@ from outreach.places.areas import areas_within, descendants
 
 
 def freeze_audience(session: Session, campaign: Campaign, *, passes_opt_outs: bool = False) -> None:
-    """Write the recipients and the excluded, in one statement.
-
-    Once for a campaign, before its first step; the caller holds the campaign's row. `passes_opt_outs`: the installation allows it to warnings.
-    """
+    """Write recipients and excluded, once, of a locked campaign; `passes_opt_outs` by the installation."""
     keep_people(session)
     add_lists(session, campaign)
     campaign.seed = campaign.seed or secrets.randbelow(P - 1) + 1
@@ -65,10 +62,7 @@ def freeze_audience(session: Session, campaign: Campaign, *, passes_opt_outs: bo
 def add_joined(
     session: Session, campaign: Campaign, *, passes_opt_outs: bool = False, only: int | None = None
 ) -> tuple[int, int]:
-    """Add to a frozen audience those who have joined its lists since, or one of them. The caller holds the campaign's row.
-
-    Returns how many they are, and the id after which theirs begin.
-    """
+    """Add who has joined a locked campaign's lists. Returns how many, and the id after which they begin."""
     keep_people(session)
     ids = select(func.max(Recipient.id)).where(Recipient.campaign_id == campaign.id)
     last = session.scalar(ids) or 0
@@ -99,10 +93,7 @@ def count_joined(session: Session, campaign: Campaign, *, passes_opt_outs: bool 
 def audience_query(
     session: Session, campaign: Campaign, *, passes_opt_outs: bool = False, added: Collection[int] = ()
 ) -> AudienceQuery:
-    """Return the audience query of a campaign, by the lists that it has now and those `added`.
-
-    `passes_opt_outs`: the installation allows warnings that have a legal basis to pass opt-outs.
-    """
+    """Return the query of a campaign's lists and those `added`; `passes_opt_outs` as installed."""
     lists = session.scalars(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id))
     query = build_audience_query(
         session, campaign.kind, {*lists, *added}, campaign.areas, read_conditions(campaign.conditions)

@@ -49,10 +49,7 @@ def write_comment(
     user: User,
     now: datetime,
 ) -> CampaignComment:
-    """Write a comment at a card, or a reply to one, which is open again then.
-
-    Raises NotFound, NotAllowed, BadInput for an empty or long text, WrongState once the campaign is over.
-    """
+    """Write a comment or a reply, which opens again. Raises NotFound, NotAllowed, BadInput, WrongState."""
     campaign = _find_open(session, campaign_id, user)
     text = text.replace("\r\n", "\n").strip()
     if not text:

@@ -160,10 +160,7 @@ def has_sent_any(session: Session, campaign_id: int) -> bool:
 def _recipients_statement(
     session: Session, campaign: Campaign, *, passes_opt_outs: bool
 ) -> tuple[str, dict[str, Any]]:
-    """Return the SQL for those who got the text that a campaign corrects, and its parameters.
-
-    `passes_opt_outs`: the installation allows a warning that has a legal basis to pass opt-outs.
-    """
+    """Return the SQL, with parameters, for who got the corrected text; warnings may pass opt-outs."""
     corrects = campaign.corrects or {}
     wrong_step = session.scalars(
         select(Step).where(Step.campaign_id == corrects["campaign"], Step.number == corrects["step"])

@@ -42,10 +42,7 @@ from outreach.rules.errors import BadCampaign
 
 
 def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User, now: datetime) -> None:
-    """Store a draft in a campaign and make the user one of its authors.
-
-    Raises BadCampaign for a list, an organisation or an area that does not exist (or is not the user's).
-    """
+    """Store a draft, the user one of its authors. Raises BadCampaign for what is not there or theirs."""
     lists = [find_list(session, user, name) for name in draft.lists]
     others = {
         (find_list(session, user, name).id, part)
@@ -340,10 +337,7 @@ def _clock_time(moment: datetime | None) -> str | None:
 
 
 def changed_parts(base: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what differs from a kind's content; False stands for what the kind has, or has got since, and the content has not.
-
-    The inverse of `merge`: merged over `base` it gives `content` again.
-    """
+    """Return what differs from a kind's content, False for what is missing; `merge` brings it back."""
     changed: dict[str, Any] = {key: value is False for key, value in base.items() if key not in content}
     for key, value in content.items():
         base_value = base.get(key)

@@ -102,10 +102,7 @@ def count_campaigns(session: Session) -> dict[int, int]:
 
 @use_case
 def open_drive_of(session: Session, kind: str, *, now: datetime) -> Drive:
-    """Return the drive that a campaign or a figure of a kind goes into.
-
-    It is the one of this kind chosen last that has not ended; where there is none, a new one is opened.
-    """
+    """Return the kind's open drive that was chosen last; where there is none, a new one."""
     today = now.astimezone(VIETNAM).date()
     drive = session.scalar(
         select(Drive)

@@ -19,10 +19,7 @@ _NOT_CONTESTED = Sides(frozenset(), frozenset())
 
 
 def give_free_phones(session: Session, query: AudienceQuery, campaign_id: int, *, after: int = 0) -> None:
-    """Let new recipients whose phones others have get one where these have another: the statement gives each one by one.
-
-    `after`: the id after which the new ones begin; the others keep their phones.
-    """
+    """Give new recipients (ids above `after`) phones of those with another, where the statement could not."""
     new = (Recipient.campaign_id == campaign_id, Recipient.id > after)
     left = (
         select(ContactPhone.contact_id)
@@ -111,10 +108,7 @@ def find_usable_phones(
     *,
     left_out: Callable[[Sides], bool] | None = None,
 ) -> dict[int, list[int]]:
-    """Return the phones that each of these people may be written to on, in order.
-
-    Those that are others' for the query's organisations are left out, or by their sides those `left_out`.
-    """
+    """Return these people's usable phones in order, without those of others, or by their sides `left_out`."""
     reasons = [SuppressionReason.WRONG_NUMBER]
     if not query.passes_opt_outs:
         reasons.append(SuppressionReason.DO_NOT_CALL)

@@ -71,11 +71,7 @@ def key_of_campaign(campaign_id: int | str) -> str:
 
 @use_case
 def keep_form(session: Session, form: FormVersion, *, fields: Fields, user: User, now: datetime) -> KeptForm:
-    """Keep the fields of a form.
-
-    Raises WrittenMeanwhile if another page kept it since, NotFound for another's form, NotAllowed, WrongState for a
-    campaign that is no draft any more, BadInput.
-    """
+    """Keep a form's fields. Raises WrittenMeanwhile, NotFound, NotAllowed, WrongState, BadInput."""
     require_role(user, Role.STAFF, Role.APPROVER)
     if sum(len(value) for values in fields.values() for value in values) > _LONGEST:
         raise BadInput("form_too_long")
@@ -91,10 +87,7 @@ def keep_form(session: Session, form: FormVersion, *, fields: Fields, user: User
 
 
 def lock_form(session: Session, form: FormVersion, *, user: User, now: datetime) -> CampaignForm:
-    """Return what is kept of a form, locked, made if there is nothing. Raises as `keep_form` does.
-
-    Once a new form has become a draft, all who write it share the form of that.
-    """
+    """Return a kept form, locked, that of its draft if it became one. Raises as `keep_form` does."""
     key = form.key
     kept = _find(session, key, user=user, lock=True)
     if kept is not None and kept.campaign_id is not None and not key.startswith(_OF_CAMPAIGN):

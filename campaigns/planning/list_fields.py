@@ -20,10 +20,7 @@ _NAMED = 6  # values that an approver reads
 
 @dataclass(frozen=True, slots=True)
 class FieldFacts:
-    """What the lists have for a field: some values, the longest one, and how many people have none.
-
-    `commonest`: the values that most people have, in order; `different`: how many values there are.
-    """
+    """A field's values in the lists: some, longest, `commonest`, how many `different`, people without."""
 
     values: tuple[str, ...]
     longest: str

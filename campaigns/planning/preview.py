@@ -1,7 +1,4 @@
-"""Preview of a campaign before anything is stored: texts, number of people, cost, end of sending.
-
-Also the price of a segment and the spending of a launched campaign.
-"""
+"""Preview of a campaign before it is stored: texts, people, cost, end; also price and spending."""
 
 from __future__ import annotations
 
@@ -217,10 +214,7 @@ def build_preview(
 
 
 def dearest_reply(draft: Draft, audience: AudiencePreview, *, link: str, takes_replies: bool) -> int:
-    """Return the most segments of the one message that acknowledges an answer, in any language, with the longest name.
-
-    What the page receives it acknowledges itself, but for an opt-out, which is always confirmed.
-    """
+    """Return the most segments of one acknowledgement by SMS, in any language, with the longest name."""
     values = {
         "name": max(audience.names or [EXAMPLE_NAME], key=len),
         "link": link,

@@ -177,10 +177,7 @@ def accepted_texts(session: Session, sender: str, *, now: datetime) -> list[Regi
 
 
 def require_templates(session: Session, campaign: Campaign, *, settings: Settings, now: datetime) -> None:
-    """Raise BadCampaign with the words of a text that fit no accepted template, as anybody of the campaign's lists would get it.
-
-    Nothing if no template is registered for its sender.
-    """
+    """Raise BadCampaign for a text's words that fit no accepted template of the sender, if it has any."""
     templates = accepted_texts(session, campaign.sender, now=now)
     if templates is None:
         return

@@ -1,7 +1,4 @@
-"""Stored reach of large campaigns, which all readers share: what a launch freezes, and later what a worker counts.
-
-See `campaigns.analytics.reach_counts`.
-"""
+"""Stored reach of large campaigns, shared by all readers (`campaigns.analytics.reach_counts`)."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime

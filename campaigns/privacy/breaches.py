@@ -40,10 +40,7 @@ def record_breach(
     user: User,
     now: datetime,
 ) -> Breach:
-    """Record a breach, found at a day and a time (HH:MM, Vietnam); now, if neither is given.
-
-    Raises BadInput for a moment in the future or a missing description, NotAllowed for anyone but an administrator.
-    """
+    """Record a breach, found then or now. Raises BadInput for a wrong moment or no text, NotAllowed."""
     require_role(user)
     what, measures = what.strip()[:_LONGEST], measures.strip()[:_LONGEST]
     if not what:

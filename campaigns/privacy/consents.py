@@ -131,10 +131,7 @@ def _apply_later_consent(
 
 
 def read_consents(session: Session, contact_id: int, *, seen_by: User | None = None) -> list[ConsentEvent]:
-    """Return all events about a person, the latest first; with `seen_by` those that this user's organisations recorded.
-
-    Without a scope check: the caller must have found the contact for the user.
-    """
+    """Return events about a found person, latest first; with `seen_by` those of their organisations."""
     query = select(ConsentEvent).where(ConsentEvent.contact_id == contact_id)
     if seen_by is not None:
         query = query.join(User, User.id == ConsentEvent.recorded_by)

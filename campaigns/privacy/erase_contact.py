@@ -188,11 +188,7 @@ def numbers_of(session: Session, contact_id: int) -> list[Number]:
 def _lock_messages(
     session: Session, recipients: Sequence[int], numbers: Sequence[Number], gone: Sequence[int]
 ) -> list[int]:
-    """Return the contact's messages, with attempts and phones locked.
-
-    They are locked in the same order as when an outcome is recorded. Raises WrongState while a message is on
-    its way.
-    """
+    """Return the contact's messages, attempts and phones locked. Raises WrongState for one on its way."""
     # Each by its own index: of a million messages a handful belong to the contact.
     message_ids = union(
         select(Message.id).where(Message.recipient_id.in_(values_subquery(session, recipients, BigInteger))),

@@ -1,7 +1,4 @@
-"""Export of all data about one person, as a workbook for people or JSON for programs.
-
-It covers all organisations and is in Vietnamese, as it is for the person.
-"""
+"""Export of all data about one person, in Vietnamese, as a workbook for people or JSON for programs."""
 
 from __future__ import annotations
 

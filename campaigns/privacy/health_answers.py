@@ -73,10 +73,7 @@ def count_people(session: Session, *, days: int, now: datetime) -> int:
 
 
 def separate_health_answers(db: Database, *, days: int, now: datetime) -> int:
-    """Let the health answers that have had their time lead to nobody, in one transaction for each slice of numbers.
-
-    A run that was interrupted is continued by the next one. Returns how many people.
-    """
+    """Let health answers past their time lead to nobody, by slices of numbers. Returns how many people."""
     with db.read() as session:
         due = drives_due(session, days=days, now=now)
         people = count_people(session, days=days, now=now)

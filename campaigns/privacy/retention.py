@@ -431,11 +431,7 @@ _Eraser = Callable[[Session, Sequence[int], datetime], int]
 
 @dataclass(slots=True)
 class ExpiryResult:
-    """What is removed by its age.
-
-    Texts of import issues, replies, messages and cases of no campaign, numbers of no contact, texts of
-    privacy requests, values of audit entries about people.
-    """
+    """What is removed by its age: texts, numbers of no contact, values of audit entries about people."""
 
     rows: int = 0
     replies: int = 0

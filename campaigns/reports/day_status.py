@@ -33,10 +33,7 @@ _MISSED_FOR = 30  # days
 
 
 class DayState(StrEnum):
-    """State of a day's report. `NOT_WANTED`: nothing is under way. `MISSED`: the day ended unfrozen.
-
-    What is frozen is prepared by one officer, approved by another, and issued.
-    """
+    """State of a day's report: nothing due, ended unfrozen, then what officers have done."""
 
     NOT_WANTED = "not_wanted"
     MISSED = "missed"
@@ -50,11 +47,7 @@ class DayState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DayStatus:
-    """All about one day's report.
-
-    `missing` agencies have not reported for the day; `addressed` of them have a mail address. `checklist`: what
-    it needs to be issued. `held` is the day's row.
-    """
+    """A day's report: agencies `missing`, `addressed` by mail, its row `held`, its needs for an issue."""
 
     day: date
     state: DayState

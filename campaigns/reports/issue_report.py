@@ -52,10 +52,7 @@ def lock_day(session: Session, drive: int, day: str) -> ReportDay:
 
 
 def freeze(runtime: Runtime, drive: int, day: date, *, now: datetime, user: User | None = None) -> bool:
-    """Store a drive's snapshot of the day as of its hour of freezing. Returns False if it was stored before.
-
-    Raises BadInput before that hour, as figures would be missing; WrongState where no form was saved.
-    """
+    """Store the snapshot of the freezing hour; False if stored before. Raises BadInput, WrongState."""
     with runtime.db.write() as session:
         report_day = lock_day(session, drive, day.isoformat())
         if not has_form(session, drive):
@@ -133,10 +130,7 @@ def prepare_report(
     user: User,
     now: datetime,
 ) -> ReportIssue:
-    """Put a frozen report, or its correction, before those who may approve it, with the officer's notes, one a line.
-
-    It may be prepared again until it is approved. Raises NotFound, WrongState, NotAllowed, BadInput.
-    """
+    """Put what is frozen, with notes, up for approval. Raises NotFound, WrongState, NotAllowed, BadInput."""
     require_province(session, user)
     require_ready(session, drive)
     lock_day(session, drive, day)
@@ -320,10 +314,7 @@ def _is_about_day(session: Session, day: date, as_of: datetime, marks: dict[str,
 def send_again(
     session: Session, drive: int, day: str, settings: Settings, *, user: User, now: datetime
 ) -> int:
-    """Queue the newest issue's mail to all recipients once more, with a link that is valid from now. Returns how many.
-
-    Raises WrongState where mail cannot be sent, NotFound, NotAllowed.
-    """
+    """Mail the newest issue, a new link; returns how many. Raises WrongState, NotFound, NotAllowed."""
     require_province(session, user)
     lock_day(session, drive, day)
     newest = or_raise(newest_issue(session, drive, day, is_issued=True), NotFound("report_not_issued"))

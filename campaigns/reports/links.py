@@ -19,10 +19,7 @@ from outreach.use_cases import use_case
 def make_link(
     session: Session, drive: int, day: str, *, days: int, user: User | None, now: datetime
 ) -> ReportLink:
-    """Return a link to a drive's report of a day, valid for so many days from now.
-
-    An existing link is returned while it is valid for long enough; otherwise a new one is made.
-    """
+    """Return a link to a day's report for so many days: one that lasts as long, else a new one."""
     expires_at = now + timedelta(days=days)
     for existing in read_links(session, drive, day, now=now):
         if existing.expires_at >= expires_at - timedelta(hours=12):

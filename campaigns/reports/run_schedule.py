@@ -45,10 +45,7 @@ def enqueue_due_report(runtime: Runtime, *, now: datetime) -> bool:
 
 
 def run_due_actions(runtime: Runtime, *, now: datetime) -> list[ReportAction]:
-    """Do all that is due at `now`, in order, and note figures that came late. Returns the actions done.
-
-    What fails for one drive's day keeps no other's report waiting; it is raised once all are done.
-    """
+    """Do all that is due, in order. Returns what was done; one day's failure is raised after the others."""
     done, failures = list[ReportAction](), list[Exception]()
     for drive, day in _days(runtime, now):
         try:

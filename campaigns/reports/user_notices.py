@@ -135,10 +135,7 @@ def enqueue_due_notices(runtime: Runtime) -> None:
 
 
 def mail_notices(runtime: Runtime, *, now: datetime) -> int:
-    """Mail users what has come to wait for them. Returns how many were written to.
-
-    What was not sent is to be told later; a mailbox that is full keeps nobody else's. Raises what a mail server that is away raises.
-    """
+    """Mail users what waits, told later if unsent. Returns how many. Raises when the server is away."""
     with runtime.db.write() as session:
         session.execute(delete(MailedNotice).where(MailedNotice.mailed_at < now - _KEPT_FOR))
         users = session.scalars(

@@ -49,11 +49,7 @@ class ActivityEntry:
 
 @dataclass(slots=True)
 class ActivityTotals:
-    """Totals of activities over a period.
-
-    `entries` counts those that overlap the period; `times` and `people` cover the period alone. `people` is None if
-    unknown for all of them.
-    """
+    """Totals of activities that overlap a period, of it alone; `people` None if unknown of all."""
 
     entries: int = 0
     times: int = 0

@@ -61,10 +61,7 @@ _HISTORIES = {
 
 @dataclass(frozen=True, slots=True)
 class AudienceConditions:
-    """Conditions that contacts of the lists must meet. An empty attribute is no condition.
-
-    `organisations`, by code, adds all lists of these and those below them at the time the audience is frozen.
-    """
+    """Conditions on contacts, none where empty; `organisations` adds all their lists at the freeze."""
 
     organisations: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()

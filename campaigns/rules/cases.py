@@ -51,10 +51,7 @@ URGENT_WAITS = timedelta(minutes=10)
 
 
 def kind_of(label: Label, *, is_sure: bool, is_matched: bool, is_urgent: bool = False) -> CaseKind | None:
-    """Return the kind of case a reply opens, or None if it needs no officer.
-
-    `is_matched`: the reply belongs to a recipient, or is an opt-out of a known number. An urgent reply always opens one.
-    """
+    """Return the case a reply opens, None for none; `is_matched`: by a recipient, or a known opt-out."""
     if is_urgent and label is Label.NEED_HELP:
         return CaseKind.HELP
     if is_urgent or not is_sure:

@@ -136,10 +136,7 @@ APP_BUTTON = "Cài đặt ứng dụng"
 
 @dataclass(frozen=True, slots=True)
 class AnswerWording:
-    """Texts of one answer: button, thanks on the page, acknowledgement SMS, and steps.
-
-    Without a text there is no button or no SMS. The page lists `steps` as what to do next.
-    """
+    """One answer's button, thanks, acknowledgement SMS and steps to do next; "" for none."""
 
     button: str = ""
     thanks: str = ""
@@ -261,10 +258,7 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
 
 
 def read_content(data: Mapping[str, Any], language: str | None = None) -> Content:
-    """Read content from its table, in a language where translated, else in Vietnamese.
-
-    Raises BadCampaign for a missing, unknown or wrong part, whichever language it is in.
-    """
+    """Read content in a language, else Vietnamese. Raises BadCampaign for a wrong part in any language."""
     languages = _table(data, "languages")
     if unknown := sorted(set(languages) - set(LANGUAGES)):
         raise BadCampaign("content_language_unknown", language=unknown[0], codes=list(LANGUAGES))

@@ -68,10 +68,7 @@ def refusal_reason(
 def passes_wishes(
     *, kind: MessageKind, urgent_basis: str | None, answer: Label | None, is_allowed: bool
 ) -> bool:
-    """Return whether a message passes opt-outs and the do-not-call register: a warning with a legal basis, where that `is_allowed`.
-
-    Not to somebody who answered just this warning by an opt-out.
-    """
+    """Return whether a message passes opt-outs: an allowed warning with a basis, not refused itself."""
     return is_allowed and kind is MessageKind.STEP and bool(urgent_basis) and answer is not Label.OPT_OUT
 
 
@@ -236,10 +233,7 @@ def repeat_message(text: str, fields: Mapping[str, str], values: Mapping[str, st
 
 
 def drops_accents(language: str, row: Any) -> bool:
-    """Return whether a campaign's texts in a language lose their accents; `row` has `unaccented`, `unaccented_languages`.
-
-    Only where the campaign says so for Vietnamese, and for any other language by name.
-    """
+    """Return whether texts in a language lose accents: Vietnamese by `unaccented`, others by name."""
     return bool(row.unaccented and (language == VIETNAMESE or language in (row.unaccented_languages or ())))
 
 

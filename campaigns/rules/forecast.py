@@ -170,10 +170,7 @@ class Forecast:
 
 
 def _pace(past: Sequence[tuple[date, int]], latest: date | None) -> tuple[float, int]:
-    """Return how many more are counted a day, over how many of the days since the latest message.
-
-    Most answers to a message come on its day and the next: the pace is that of the days after.
-    """
+    """Return the pace a day and over how many days, from the second day after the latest message on."""
     calm = len(past) if latest is None else (past[-1][0] - latest).days - 1
     counted = min(max(calm, 1), len(past), _PACE_DAYS)
     before = past[-counted - 1][1] if len(past) > counted else 0

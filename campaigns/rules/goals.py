@@ -48,10 +48,7 @@ class Denominator:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """Goal: a `share` from 0 to 1 to reach by the end of `deadline`; `basis` is the document that sets it.
-
-    `denominator` is the one in force at the same moment, None if unknown.
-    """
+    """Goal: a `share` to reach by `deadline`, set by a document (`basis`), with its denominator then."""
 
     subject: GoalSubject
     share: float
@@ -75,10 +72,7 @@ class Goals:
     denominators: Mapping[GoalSubject, Denominator]
 
     def nearest(self, subject: GoalSubject, above: Sequence[str]) -> Goal | None:
-        """Return a place's goal: its own, or that of the nearest area of `above` (nearest first).
-
-        It carries the place's own denominator, or none: half of a district is not half of its province.
-        """
+        """Return a place's goal or the nearest one above, with the place's own denominator or none."""
         goal = self.goals.get(subject)
         for area in above if goal is None else ():
             if goal := self.goals.get(subject._replace(area=area)):

@@ -82,10 +82,7 @@ _LEADING = ("đi", "làm", "được", "đăng", "tham")  # first syllables that
 
 
 def propose_vocabulary(done: str, question: str) -> dict[str, list[str]]:
-    """Return words by which replies are understood, from what is asked for: the action and what it is of.
-
-    `done` stands after "đã" ("khám sức khỏe"). An officer may change them.
-    """
+    """Return words for understanding replies, proposed from what is asked; `done` stands after "đã"."""
     action = " ".join(done.lower().split())
     first, _space, rest = action.partition(" ")
     # Two syllables are one word as a rule ("sơ tán"); of more the first is what is done, the rest what it is done to.

@@ -42,10 +42,7 @@ def may_be_passed_on(attempt: Any) -> bool:
 
 
 def keep_reason(cause: str | None, reports: Iterable[AttemptReport]) -> list[AttemptReport]:
-    """Return the reports of an attempt in both ways with why its notice did not arrive, as long as none says that nothing did.
-
-    What arrives without a reason is the notice.
-    """
+    """Return an attempt's reports with why its notice did not arrive, unless one says that nothing did."""
     told = list(reports)
     reason = cause or next((each.cause for each in told if each.state is AttemptState.SENT), None)
     return [replace(each, cause=reason) if reason and each.state not in FAILURES else each for each in told]

@@ -101,10 +101,7 @@ def current_own(answers: Sequence[OwnAnswer], label: str | None, number: int | N
 
 
 def counted_own(given: Sequence[tuple[Label, int | None]], content: Mapping[str, Any]) -> int | None:
-    """Return the number of the own answer that counts for somebody who has given these answers, oldest first.
-
-    Who is recorded as done still counts as having promised it (`keeps_said`).
-    """
+    """Return the own answer that counts, oldest given first; a promise stays when done (`keeps_said`)."""
     said = [each for each in given if each[0] not in NON_ANSWERS]
     if not said:
         return None

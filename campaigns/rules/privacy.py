@@ -17,10 +17,7 @@ _SATURDAY = 5
 
 @dataclass(frozen=True, slots=True)
 class WorkCalendar:
-    """Public holidays and working weekend days.
-
-    `every_year` holds (month, day) of fixed holidays, `off` single days off, `worked` weekend days that are worked.
-    """
+    """Public holidays of `every_year` (month, day), single days `off`, and worked weekend days."""
 
     every_year: frozenset[tuple[int, int]]
     off: frozenset[date]

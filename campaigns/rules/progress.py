@@ -325,11 +325,7 @@ def find_concerns(
     named: Mapping[ConcernKind, Sequence[str]],
     wants_goal: bool = True,
 ) -> list[Concern]:
-    """Return the concerns, the most pressing first.
-
-    `official` holds official installs by district code; `named` the agencies, campaigns and days of reports that something is
-    about.
-    """
+    """Return the concerns, most pressing first; `named` what they are about, `official` by district."""
     about_reports = (ConcernKind.REPORT_MISSED, ConcernKind.REPORT_WAITING)
     about_campaigns = (ConcernKind.AGENCIES_MISSING, ConcernKind.PAUSED, ConcernKind.SUBMITTED)
     of_goal = {

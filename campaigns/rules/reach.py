@@ -304,10 +304,7 @@ def add_up(
     terms: Mapping[int, GatewayTerms],
     usual_price_vnd: float,
 ) -> ReachByOperator:
-    """Add up counts by operator or beginning of the number (+8490), account and state.
-
-    A segment without a bill costs what its gateway's terms say. A gateway that is gone proves nothing and has the usual price.
-    """
+    """Add up counts by operator, account and state; unbilled segments cost what the gateway's terms say."""
     reach = ReachByOperator()
     for name, account_id, state_name, n, segments, billed_vnd in rows:
         state = AttemptState(state_name)

@@ -133,11 +133,7 @@ class LookupResult(Enum):
 
 @dataclass(frozen=True, slots=True)
 class UnknownAttempt:
-    """An attempt to look up.
-
-    `unknown_since` is when its outcome was recorded as unknown: its request left before that. `backup_taken_at` is set
-    for an attempt that was restored from a backup.
-    """
+    """An attempt to look up, its request sent before `unknown_since`; `backup_taken_at` if restored."""
 
     id: int
     body: str

@@ -166,10 +166,7 @@ def _unlike(values: Iterable[str]) -> list[str]:
 
 
 def as_registered(text: str, *, unaccented: bool, fields: Mapping[str, str] | None = None) -> list[str]:
-    """Return a campaign's text as the templates to register: whole, and without the parts that may be left out.
-
-    Those are the parts with the name, and with a field of the lists that has no substitute.
-    """
+    """Return a text as its templates: whole, and without its optional parts (name, unsubstituted fields)."""
     fields = fields or {}
     template = parse_text(text, fields)
     marks = {**dict.fromkeys(fields, "\0B"), "name": "\0A", "link": "\0C"}

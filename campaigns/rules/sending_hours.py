@@ -43,10 +43,7 @@ def _moment(day: date, clock: str) -> datetime:
 
 
 def closes_at(now: datetime, hours: Hours | None, quiet: QuietDays = NO_DAYS) -> datetime | None:
-    """Return when the window that is open at `now` closes (UTC), or None if it is closed.
-
-    Without hours the window is open on every day but the quiet ones; the result is then at most a day ahead.
-    """
+    """Return when the window open at `now` closes (UTC), None if closed; a day ahead at most."""
     local = now.astimezone(VIETNAM)
     today = local.date()
     if quiet.why(today) is not None:

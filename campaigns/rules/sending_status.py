@@ -149,10 +149,7 @@ def sending_rate(
 def estimated_finish(
     now: datetime, *, left: int, rate: float, hours: Hours | None, quiet: QuietDays = NO_DAYS
 ) -> datetime | None:
-    """Return when `left` messages will be sent at `rate` per second within the sending hours, on days that are not quiet.
-
-    Returns None if the rate is 0 or it would take more than a year.
-    """
+    """Return when `left` messages will be sent by the hours and quiet days; None after more than a year."""
     if rate <= 0:
         return None
     seconds, at = left / rate, now
@@ -172,10 +169,7 @@ def estimated_finish(
 def spread_over_days(
     begins: datetime, *, count: int, rate: float, hours: Hours | None, quiet: QuietDays = NO_DAYS
 ) -> list[tuple[datetime, int]]:
-    """Return from when on and how many of `count` messages leave in each span of the sending hours, at `rate` per second.
-
-    All in the first span where no rate is known.
-    """
+    """Return from when and how many of `count` leave in each span; all in the first without a rate."""
     spans, left, at = [], count, begins
     while left > 0 and at - begins < _MOST_AHEAD:
         at = opens_at(at, hours, quiet)

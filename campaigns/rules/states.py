@@ -102,10 +102,7 @@ FAILURES = (AttemptState.FAILED, AttemptState.UNDELIVERED)
 
 @dataclass(slots=True)
 class AttemptReport:
-    """News of one attempt: its state now, by request, callback or lookup.
-
-    `due_at` only where the attempt becomes unknown: when to look it up. `segments` where the gateway says what it charges.
-    """
+    """News of an attempt: its state, `due_at` of a look-up if unknown, `segments` if charged by them."""
 
     attempt_id: int
     state: AttemptState
@@ -117,10 +114,7 @@ class AttemptReport:
 
 
 class SettledAttempt(NamedTuple):
-    """What reports have made of an attempt. `latest` is the one that moved it last, None where its state stays.
-
-    `other_ids` are further messages that the gateway has of it.
-    """
+    """An attempt after reports: the `latest` that moved it, if any, and further ids the gateway has."""
 
     state: AttemptState
     gateway_id: str | None

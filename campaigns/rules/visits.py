@@ -302,10 +302,7 @@ class CorrectedCount:
 
 
 def is_drawn(campaign_id: int, recipient_id: int, percent: int) -> bool:
-    """Return whether a person is drawn for a check: the same at every asking, and at every larger share.
-
-    Nobody chooses: neither the officer who makes a sheet nor the order of the answers.
-    """
+    """Return whether a person is drawn for a check: the same at every asking, and at larger shares."""
     digest = hashlib.sha256(f"random check {campaign_id} {recipient_id}".encode()).digest()
     return int.from_bytes(digest[:8]) % 10_000 < percent * 100
 

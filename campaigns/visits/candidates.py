@@ -43,11 +43,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class CandidateVillage:
-    """Candidates of one commune with the same village name; many communes have a "Thôn 1".
-
-    `key` identifies the village within the result; `name` is empty if the village is unknown, `area_code` None if the
-    commune is.
-    """
+    """Candidates of a village, `key` within the result, `name` "" if unknown; `area_code` None likewise."""
 
     key: str
     name: str

@@ -106,10 +106,7 @@ class PhoneData:
 
 @use_case
 def carry_houses(session: Session, *, have: str, user: User, now: datetime) -> PhoneData | None:
-    """Return the houses for the officer's phone, None if it has them already (`have` is the digest of what it has).
-
-    The audit log records how many people and how many full numbers it got. Raises NotAllowed.
-    """
+    """Return the houses for a phone, None if it `have`s them; audited with counts. Raises NotAllowed."""
     require_role(user, Role.VILLAGE)
     data = read_houses(session, user, now=now)
     if data.digest == have:
@@ -274,10 +271,7 @@ MOST_RESULTS = 50  # of one request
 
 @dataclass(frozen=True, slots=True)
 class SentResult:
-    """A result as the phone has it. `key` is the phone's own name for it; `at` is by the phone's clock.
-
-    `known_since` is the server's time of the list that the phone had then.
-    """
+    """A phone's result: its own `key`, its clock's `at`, the server's time of its list (`known_since`)."""
 
     key: str
     line_id: int

@@ -122,10 +122,7 @@ def _sheets_hidden_from(session: Session, sheets: Iterable[int], user: User) -> 
 def count_lines(
     session: Session, sheets: Collection[int], *, since: datetime | None = None, people: bool = False
 ) -> dict[int, VisitCounts]:
-    """Return the counts of sheets by their ids; `today` are the visits since a moment.
-
-    With `people` somebody on several sheets counts on one: where they answered last, else where they were not met.
-    """
+    """Return counts of sheets, visits since `today`; a person of `people` counts on one sheet alone."""
     at = func.coalesce(VisitResult.visited_at, VisitResult.entered_at)
     is_today: ColumnElement[bool] = at >= since if since else false()
     latest = (

@@ -134,10 +134,7 @@ _ROMAN = ("I", "II", "III")
 
 
 def appendices(snapshot: Snapshot, template: ReportTemplate, *, reference: str) -> tuple[Appendix, ...]:
-    """Return the appendices: agencies, then communes and organisations if they have figures.
-
-    Where agencies report they are always included, as the text refers to them as Phụ lục I.
-    """
+    """Return the appendices, the agencies' first wherever they report: the text calls it Phụ lục I."""
     parts: list[tuple[str, tuple[Block, ...], bool]] = []
     if snapshot.has_sources:
         subject = f"Kết quả {template.done} của từng cơ quan, đơn vị"

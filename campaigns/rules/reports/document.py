@@ -200,10 +200,7 @@ def said(value: int) -> str:
 
 
 def percent(value: float, *, is_exact: bool = False) -> str:
-    """Format a share, such as 50,3%; with `is_exact` (a goal) without a decimal zero: 50%.
-
-    Rounding never gives 100% when somebody is missing, nor 0% when somebody is reached.
-    """
+    """Format a share, 50,3% (exact: 50%); never 100% with one missing, nor 0% with one reached."""
     text = f"{value * 100:.1f}"
     if value < 1 and text == "100.0":
         text = "99.9"

@@ -38,11 +38,7 @@ class SmartphoneOwners:
 
 @dataclass(frozen=True, slots=True)
 class SelfReported:
-    """Self-reports of residents.
-
-    `reported` of them said that it is done, among `recipients` without those whom the base leaves out (`no_smartphone`,
-    where an app is asked for).
-    """
+    """Residents' self-reports: `reported` of `recipients` but those outside the base (`no_smartphone`)."""
 
     recipients: int = 0
     no_smartphone: int = 0
@@ -141,10 +137,7 @@ class CampaignFigures:
 
 @dataclass(frozen=True, slots=True)
 class Outreach:
-    """Totals of one kind of activity (`kind` of campaigns.rules.activities).
-
-    `times` and `people` are since `Snapshot.since`, `today` is of the report's day; `people` is None if not counted.
-    """
+    """Totals of a kind of activity since `Snapshot.since`, `today` alone; `people` None if not counted."""
 
     kind: str
     times: int

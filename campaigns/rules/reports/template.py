@@ -30,10 +30,7 @@ class ReportAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReportHours:
-    """Times of the day in Vietnam (HH:MM), ascending.
-
-    `deadline` is when the report must have arrived; from `correct` on, officers are asked to correct it where figures came late.
-    """
+    """Times of a day in Vietnam (HH:MM), ascending: `deadline` to arrive, `correct` late figures from."""
 
     chase: str = "11:00"
     alarm: str = "13:00"
@@ -223,10 +220,7 @@ def find_blanks(form: ReportTemplate) -> list[LoaError]:
 def fill_default(
     data: Mapping[str, Any], *, kind: str, action: str, province: tuple[str, str] | None
 ) -> dict[str, Any]:
-    """Return the default form's data for a kind of campaign and a province, which is its kind and its name.
-
-    The file has the fields `{place}` (Lâm Đồng), `{province}` (tỉnh Lâm Đồng), `{PROVINCE}` and `{action}`.
-    """
+    """Return the default form's data with `{place}`, `{province}`, `{PROVINCE}` and `{action}` filled in."""
     area_kind, place = province or ("tỉnh", "…")
     named = f"{area_kind.lower()} {place}"
     values = {"place": place, "province": named, "PROVINCE": named.upper(), "action": action}
