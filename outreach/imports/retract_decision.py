@@ -169,14 +169,18 @@ def _undo_decision(
         record_name(session, person, before=undone_name, issue=issue, user=user, now=now)
     other_changes = changes_of_other_imports(session, list_import, [person.id])[person.id]
     own = session.get(ImportChange, (list_import.id, person.id))
-    if own and undo.get("outcome") == "created":  # noted since, when another file said something else
+    another = _another_row(session, list_import, issue, undo)
+    was_seen = undo.get("joined") is False and undo["last"] == list_import.id  # by a row that could be read
+    is_only = "joined" in undo and another is None and not was_seen
+    if own and (is_only or undo.get("outcome") == "created"):
+        # All that the file says of them this row said, also what was noted since, when another file came.
         undo = {**undo, "values": own.fields, "phones": own.phones}
     values, phones = undo.get("values", {}), undo.get("phones", [])
     restore_values(person, values, other_changes)
     follow_answer(session, person)
     person.updated_at = now
     _forget(session, list_import, undo)
-    is_alone = _leave_list(session, list_import, issue, undo)
+    is_alone = _leave_list(session, list_import, issue, undo, another)
     session.flush()
     if is_alone:
         session.expunge(person)
@@ -189,14 +193,13 @@ def _remove_questions(session: Session, issue: ImportIssue) -> None:
     session.execute(delete(ImportIssue).where(*of_row, ImportIssue.status == IssueStatus.QUESTION))
 
 
-def _leave_list(session: Session, list_import: ListImport, issue: ImportIssue, undo: dict[str, Any]) -> bool:
-    """Undo that a decision put a person into the list, or saw them there again, unless another row of the file does.
-
-    Returns whether they may be known by this row alone.
-    """
+def _another_row(
+    session: Session, list_import: ListImport, issue: ImportIssue, undo: dict[str, Any]
+) -> int | None:
+    """Return another row of the file that was decided on and is about the person, None without one."""
     merged = select(PersonMerge.merged_id).where(PersonMerge.kept_id == undo["contact"])
     same = [undo["contact"], *session.scalars(merged)]
-    others = session.scalar(
+    return session.scalar(
         select(ImportIssue.row)
         .where(
             ImportIssue.import_id == list_import.id,
@@ -206,6 +209,15 @@ def _leave_list(session: Session, list_import: ListImport, issue: ImportIssue, u
         )
         .limit(1)
     )
+
+
+def _leave_list(
+    session: Session, list_import: ListImport, issue: ImportIssue, undo: dict[str, Any], another: int | None
+) -> bool:
+    """Undo that a decision put a person into the list, or saw them there again, unless another row of the file does.
+
+    Returns whether they may be known by this row alone.
+    """
     lists = lists_with(session, list_import)
     is_person = Membership.contact_id == undo["contact"]
     added = (
@@ -214,8 +226,8 @@ def _leave_list(session: Session, list_import: ListImport, issue: ImportIssue, u
         Membership.import_id == list_import.id,
         Membership.row == issue.row,
     )
-    if others is not None:
-        session.execute(update(Membership).where(*added).values(row=others))
+    if another is not None:
+        session.execute(update(Membership).where(*added).values(row=another))
     elif undo.get("joined"):
         reassign_contacts(session, is_person, list_import=list_import, lists=lists)
         session.execute(delete(Membership).where(*added))
