@@ -352,7 +352,8 @@ def about_now(
             brought = {phone_id for phone_id, _position in each.data["phones"]} - {*own}
             values = {name: filled[name] for name in values if name in filled}
             phones = [phone_id for phone_id in phones if phone_id in brought]
-    return {**undo, "contact": merge.kept_id, "outcome": "merged", "values": values, "phones": phones}
+    now = {"contact": merge.kept_id, "outcome": "merged", "values": values, "phones": phones, "moved": True}
+    return {**undo, **now}
 
 
 def _decided_before(session: Session, keys: Sequence[str]) -> dict[object, _Decided]:

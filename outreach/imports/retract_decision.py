@@ -171,7 +171,7 @@ def _undo_decision(
     own = session.get(ImportChange, (list_import.id, person.id))
     another = _another_row(session, list_import, issue, undo)
     was_seen = undo.get("joined") is False and undo["last"] == list_import.id  # by a row that could be read
-    is_only = "joined" in undo and another is None and not was_seen
+    is_only = "joined" in undo and another is None and not was_seen and not undo.get("moved")
     if own and (is_only or undo.get("outcome") == "created"):
         # All that the file says of them this row said, also what was noted since, when another file came.
         undo = {**undo, "values": own.fields, "phones": own.phones}
