@@ -53,7 +53,6 @@ from outreach.rules.errors import LoaError
 from outreach.rules.identity import name_key
 from outreach.rules.wishes import SaidWish, WishSource, drive_scope, find_wish, scopes_of
 from tests.support.lists import bring, write
-from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, LIST, World, number
 
 STORIES = int(os.environ.get("LOA_STORIES", "20"))
@@ -650,7 +649,6 @@ def compare(world: World) -> None:
                     )
 
 
-@both_databases
 @pytest.mark.timeout(0 if STORIES > 20 else 300)
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + max(1, STORIES // AT_ONCE)))
 def test_nobody_whose_last_word_was_no_is_written_to_and_nobody_else_is_silenced(world, seed, tmp_path):
