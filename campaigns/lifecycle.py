@@ -19,6 +19,7 @@ from campaigns.models.checks import ControlCopy
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Answer, Reply
 from campaigns.planning.approvals import compute_terms, is_waiting_for_approval, read_approvals
+from campaigns.planning.audience import writes_to_hidden
 from campaigns.planning.correcting_campaigns import draft_correcting_campaign, has_sent_any, refuse_unwritten
 from campaigns.planning.drafts import (
     describe_campaign,
@@ -97,7 +98,7 @@ def edit_campaign(
     Raises NotFound, NotAllowed, WrongState once it was submitted, BadCampaign.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
-    campaign = find_campaign(session, campaign_id, user=user)
+    campaign = find_campaign(session, campaign_id, user=user, is_whole=True)
     # Locked until the end: nobody can submit it half rewritten.
     locked = session.execute(select(Campaign.state).where(Campaign.id == campaign_id).with_for_update())
     state = locked.scalar_one()
@@ -141,7 +142,7 @@ def prepare_correcting_campaign(
     WrongState where the text has not left.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
-    campaign = find_campaign(session, campaign_id, user=user)
+    campaign = find_campaign(session, campaign_id, user=user, is_whole=True)
     session.refresh(campaign, with_for_update=True)
     wrong_step = next((each for each in campaign.steps if each.number == step), None)
     if wrong_step is None:
@@ -153,10 +154,16 @@ def prepare_correcting_campaign(
     return session.get_one(Campaign, draft_id)
 
 
-def find_campaign(session: Session, campaign_id: int, *, user: User) -> Campaign:
-    """Return a campaign that the user may see. Raises NotFound."""
+def find_campaign(session: Session, campaign_id: int, *, user: User, is_whole: bool = False) -> Campaign:
+    """Return a campaign that the user may see. Raises NotFound.
+
+    `is_whole`: to do something with all of it; NotAllowed where it is for people whom the user does not see.
+    """
     error = NotFound("campaign_id_not_visible", id=campaign_id)
-    return find_visible(session, Campaign, campaign_id, user, error)
+    campaign = find_visible(session, Campaign, campaign_id, user, error)
+    if is_whole and writes_to_hidden(session, campaign, user=user):
+        raise NotAllowed("people_beyond_scope")
+    return campaign
 
 
 def change_state(
@@ -273,7 +280,8 @@ def change_campaign(
     The budget must cover its cost at a launch. An approval and a launch need them. A launch of what is not approved as it
     is now submits the campaign again.
     """
-    campaign = find_campaign(session, campaign_id, user=user)
+    # Who sees a fault in a part of it may hold it.
+    campaign = find_campaign(session, campaign_id, user=user, is_whole=action is not CampaignAction.PAUSE)
     require_role(user, Role.APPROVER, *(() if action is CampaignAction.APPROVE else (Role.STAFF,)))
     if action in (CampaignAction.SUBMIT, CampaignAction.RETURN, CampaignAction.APPROVE):
         enqueue_after_commit(session, enqueue_approval_mail, campaign_id)

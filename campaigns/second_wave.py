@@ -66,7 +66,7 @@ def send_second_wave(
     `people` is how many the page named; if there are more, nothing is sent. Raises NotFound, NotAllowed, WrongState.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
-    campaign = find_campaign(session, campaign_id, user=user)
+    campaign = find_campaign(session, campaign_id, user=user, is_whole=True)
     # Locked until the end, as when a step opens: of two presses the second finds nobody new.
     session.refresh(campaign, with_for_update={"key_share": True})
     if refusal := refuse_wave(campaign, now=now):

@@ -22,7 +22,7 @@ from campaigns.analytics.reach import read_reach, step_lifts
 from campaigns.cases.case_list import count_open as count_open_cases
 from campaigns.models.campaigns import Campaign, CampaignDecision, CampaignList, CampaignVersion, CommentCard
 from campaigns.planning.approvals import is_waiting_for_approval, read_approvals, terms_of
-from campaigns.planning.audience import count_joined
+from campaigns.planning.audience import count_joined, writes_to_hidden
 from campaigns.planning.comments import LONGEST, count_open, read_comments
 from campaigns.planning.correct_texts import apply_corrections, changed_texts, may_be_corrected, readers_of
 from campaigns.planning.correcting_campaigns import list_variants, read_correcting_campaigns, text_of
@@ -341,6 +341,8 @@ def read_sheet(
     )
     if waits:
         may -= {"discard", "withdraw", "return"}
+    if writes_to_hidden(session, campaign, user=user):
+        may &= {"copy", "try"}
     return CampaignSheet(
         id=campaign.id,
         name=campaign.name,

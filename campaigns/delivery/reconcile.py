@@ -452,7 +452,7 @@ def decide_unknown(
     if resend:
         enqueue_after_commit(session, enqueue_send)
     if campaign_id is not None:
-        find_campaign(session, campaign_id, user=user)
+        find_campaign(session, campaign_id, user=user, is_whole=True)
     elif organisations_of(session, user) is not None:
         raise NotAllowed("unknown_not_yours")
     require_role(user, Role.STAFF, Role.APPROVER)

@@ -37,11 +37,12 @@ from campaigns.rules.audience import (
 )
 from campaigns.rules.experiments import P, bucket_sql
 from campaigns.rules.states import Exclusion
+from outreach.contacts.directory import has_hidden_people
 from outreach.contacts.phones import OTHERS_PHONES
 from outreach.contacts.references import keep_people
 from outreach.core.bulk import full_scan, values_subquery
 from outreach.core.db import count_rows, is_postgresql
-from outreach.models.accounts import Organisation
+from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership
 from outreach.places.areas import areas_within, descendants
 
@@ -125,6 +126,15 @@ def build_audience_query(
         is_recorded=all(each.basis is not None for each in found),
         organisations=frozenset(each.organisation_id for each in found),
     )
+
+
+def writes_to_hidden(session: Session, campaign: Campaign, *, user: User) -> bool:
+    """Return whether a campaign is for people whom a user does not see: of its lists, within its areas."""
+    lists = select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id)
+    among = [Membership.list_id.in_(lists)]
+    if campaign.areas:
+        among.append(Contact.area_code.in_(areas_within(session, campaign.areas)))
+    return has_hidden_people(session, user, *among)
 
 
 def lists_of_organisations(session: Session, codes: Collection[str]) -> set[int]:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.approvals import read_approvals
+from campaigns.planning.audience import writes_to_hidden
 from campaigns.planning.drafts import is_campaign_author, plan_of, record_decision
 from campaigns.rules.approvals import LaunchTerms, approvers_of
 from campaigns.rules.content import read_content
@@ -152,6 +153,8 @@ def changed_texts(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[s
 def _lock(session: Session, campaign_id: int, user: User) -> Campaign:
     error = NotFound("campaign_id_not_visible", id=campaign_id)
     campaign = find_visible(session, Campaign, campaign_id, user, error, lock=True)
+    if writes_to_hidden(session, campaign, user=user):
+        raise NotAllowed("people_beyond_scope")
     if campaign.state is CampaignState.SCHEDULED:
         raise WrongState("correction_while_scheduled")
     if not may_be_corrected(campaign):

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from outreach.accounts import audit
-from outreach.accounts.permissions import organisations_of, require_role, within_area
+from outreach.accounts.permissions import organisations_of, require_role, visible_to, within_area
 from outreach.contacts.wishes import LEFT_ALONE, read_left_alone, standing
 from outreach.core.db import count_rows, is_set
 from outreach.models.accounts import Organisation, Role, User
@@ -237,6 +237,20 @@ def people_visible_to(session: Session, user: User) -> ColumnElement[bool]:
     """Return the scope condition on Contact: in a list that the user may see, and within their area."""
     lists = visible_lists(session, user)
     return and_(true() if lists is None else is_in(lists), within_area(session, user, Contact.area_code))
+
+
+def has_hidden_people(session: Session, user: User, *among: ColumnElement[bool]) -> bool:
+    """Return whether a user does not see all of these people of lists: what is done with all of them is not theirs to do.
+
+    `among` are conditions on `Membership` and `Contact`.
+    """
+    is_seen = and_(
+        visible_to(session, user, ContactList.organisation_id), within_area(session, user, Contact.area_code)
+    )
+    people = select(literal(1)).select_from(Membership)
+    people = people.join(ContactList, ContactList.id == Membership.list_id)
+    people = people.join(Contact, Contact.id == Membership.contact_id)
+    return session.scalar(people.where(*among, not_(is_seen)).limit(1)) is not None
 
 
 def _index_ranges(text: str, user: User) -> list[_IndexRange]:

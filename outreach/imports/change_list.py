@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role
+from outreach.contacts.directory import has_hidden_people
 from outreach.contacts.lists import create_list, free_name
 from outreach.contacts.references import lock_removal
 from outreach.core.bulk import change_rows
@@ -36,7 +37,7 @@ from outreach.models.contacts import (
     Membership,
     Upload,
 )
-from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.use_cases import use_case
 
 _OWN_TABLES = {"list_imports", "uploads", "memberships"}
@@ -165,7 +166,10 @@ def remove_list(session: Session, list_id: int, *, secret_key: str, user: User, 
 def _lock(session: Session, list_id: int, user: User) -> ContactList:
     require_role(user, Role.STAFF, Role.APPROVER)
     shown = ~ContactList.hidden
-    return find_visible(session, ContactList, list_id, user, NotFound("list_not_found"), shown, lock=True)
+    found = find_visible(session, ContactList, list_id, user, NotFound("list_not_found"), shown, lock=True)
+    if has_hidden_people(session, user, Membership.list_id == list_id):
+        raise NotAllowed("people_beyond_scope")
+    return found
 
 
 def _refuse_busy(session: Session, *lists: ContactList) -> None:

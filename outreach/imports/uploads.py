@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import areas_of, find_visible, require_role, visible_to
+from outreach.contacts.directory import has_hidden_people
 from outreach.contacts.lists import create_list
 from outreach.core.db import Database
 from outreach.imports.issues import export_issues
@@ -34,13 +35,14 @@ from outreach.models.contacts import (
     ContactList,
     DoNotCallFile,
     ListImport,
+    Membership,
     RegisterState,
     Upload,
     UploadState,
 )
 from outreach.places.unit_days import installation_gazetteer
 from outreach.rules.cells import cell_text
-from outreach.rules.errors import BadInput, BadList, LoaError, NotFound, WrongState, or_raise
+from outreach.rules.errors import BadInput, BadList, LoaError, NotAllowed, NotFound, WrongState, or_raise
 from outreach.rules.gazetteer import Gazetteer
 from outreach.rules.kept_values import MOST_FIELDS, PREFIX, field_of, name_of_label, read_field_name
 from outreach.rules.list_labels import PHONE, SENSITIVE, Column
@@ -408,7 +410,10 @@ def forget_file(upload: Upload, folder: Path) -> None:
 
 def _lock(session: Session, upload_id: int, *, user: User) -> Upload:
     require_role(user, Role.STAFF, Role.APPROVER)
-    find_upload(session, upload_id, user=user)
+    upload = find_upload(session, upload_id, user=user)
+    stored = Membership.import_id == upload.import_id
+    if upload.import_id and upload.uploaded_by != user.id and has_hidden_people(session, user, stored):
+        raise NotAllowed("people_beyond_scope")
     return session.get_one(Upload, upload_id, with_for_update=True, populate_existing=True)
 
 

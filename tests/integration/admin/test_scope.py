@@ -6,25 +6,30 @@ import pytest
 from sqlalchemy import select, update
 
 from campaigns.cases.sms_answers import may_change, save_text
-from campaigns.lifecycle import create_campaign, edit_campaign
+from campaigns.lifecycle import create_campaign, edit_campaign, prepare_correcting_campaign
 from campaigns.models.activities import VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
 from campaigns.models.privacy import RequestKind
+from campaigns.planning.correct_texts import propose_correction
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.segments import read_segments, save_segment
 from campaigns.privacy.requests import read_requests
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.draft import read_draft
-from campaigns.rules.states import CampaignAction, MessageState
+from campaigns.rules.states import CampaignAction, CampaignState, MessageState
+from campaigns.second_wave import send_second_wave
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.accounts.village_officers import add_officer, list_officers
 from outreach.contacts.contact import find_contact
 from outreach.contacts.directory import ContactFilter, read_page
+from outreach.contacts.lists import record_basis
+from outreach.imports.change_list import remove_list
 from outreach.imports.store_rows import find_or_create_list
+from outreach.imports.uploads import undo_upload
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
-from outreach.models.contacts import Contact, Membership
-from outreach.rules.errors import BadCampaign, NotFound
+from outreach.models.contacts import Contact, ContactList, ListImport, Membership, Upload, UploadState
+from outreach.rules.errors import BadCampaign, NotAllowed, NotFound
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.tables import cases
@@ -219,3 +224,75 @@ def test_a_campaign_of_a_user_with_an_area_is_for_the_people_of_that_area(office
     assert 'value="608"' not in areas
     assert f'value="{ELSEWHERE}"' not in areas
     assert "Chiến dịch chỉ gửi trong phạm vi được giao: Huyện Đắk Hà" in areas
+
+
+def narrowed(office: World, email: str, role: Role) -> str:
+    """Somebody of the Front's committee for the district alone; their address."""
+    office.officer(email, role, office.user(AUTHOR).organisation_id)
+    office.execute(update(User).where(User.email == email).values(area_code=DISTRICT))
+    return email
+
+
+def test_a_campaign_to_people_elsewhere_is_not_approved_corrected_or_cancelled_by_who_has_an_area(
+    office, client
+):
+    deputy = narrowed(office, "pho@loa.example", Role.APPROVER)
+    draft = office.draft(name="Cả tỉnh")
+    office.decide(draft, CampaignAction.SUBMIT)
+    sent = office.sent(window=["00:00", "24:00"])
+    text = {"since": None, "new_texts": {"question": "Ông/bà đã cài chưa?"}}
+    for refused in (
+        lambda: office.decide(draft, CampaignAction.APPROVE, deputy),
+        lambda: office.decide(sent, CampaignAction.CANCEL, LIMITED),
+        lambda: office.do(prepare_correcting_campaign, sent, step=1, variant="a", by=LIMITED),
+        lambda: office.do(propose_correction, sent, **text, by=LIMITED),
+        lambda: office.do(send_second_wave, sent, by=LIMITED),
+    ):
+        with refuses(NotAllowed, says="ngoài phạm vi"):
+            refused()
+    signed_in(client, deputy)
+    assert 'value="approve"' not in client.get(f"/admin/campaigns/{draft}/").text
+    assert office.decide(sent, CampaignAction.PAUSE, LIMITED) is CampaignState.PAUSED  # as a fault is seen
+    # One whose people all live there is theirs, whoever of the committee wrote it.
+    own = office.draft(name="Cả huyện", areas=[DISTRICT])
+    office.decide(own, CampaignAction.SUBMIT)
+    assert office.decide(own, CampaignAction.APPROVE, deputy) is CampaignState.APPROVED
+
+
+def test_a_campaign_to_lists_of_others_is_not_cancelled_by_who_has_one_of_them(office):
+    everywhere, women = office.officer("tinh@loa.example"), office.officer("phunu@loa.example")
+    theirs = office.one(select(ContactList).where(ContactList.name == "Phụ nữ"))
+    office.execute(update(User).where(User.email == women).values(organisation_id=theirs.organisation_id))
+    draft = read_draft(
+        {"name": "Hai danh sách", "text": TEXT, "lists": ["Phụ nữ", LIST], "sender": "MTTQ"},
+        kinds=load_kinds(),
+    )
+    campaign = office.do(create_campaign, draft, by=everywhere)
+    assert campaign.organisation_id == theirs.organisation_id
+    with refuses(NotAllowed, says="ngoài phạm vi"):
+        office.decide(campaign.id, CampaignAction.CANCEL, women)
+
+
+def test_a_list_and_an_import_with_people_elsewhere_are_not_removed_by_who_has_an_area(office):
+    brought = office.add(
+        ListImport(list_id=office.list_id, file_name="tinh.xlsx", sha256="", imported_at=office.now)
+    )
+    office.execute(
+        update(Membership).where(Membership.list_id == office.list_id).values(import_id=brought.id)
+    )
+    done = {"state": UploadState.DONE, "import_id": brought.id, "uploaded_by": office.user(AUTHOR).id}
+    upload = office.add(
+        Upload(
+            list_id=office.list_id, file_name="tinh.xlsx", size=1, sha256="", uploaded_at=office.now, **done
+        )
+    )
+    for refused in (
+        lambda: office.do(remove_list, office.list_id, by=LIMITED),
+        lambda: office.do(record_basis, office.list_id, basis="none", since="", note="", by=LIMITED),
+        lambda: office.do(undo_upload, upload.id, by=LIMITED),
+    ):
+        with refuses(NotAllowed, says="ngoài phạm vi"):
+            refused()
+    local = office.add_list("Đắk Hà", id_of(office, IN), id_of(office, UNKNOWN))
+    office.do(remove_list, local, by=LIMITED)
+    office.do(undo_upload, upload.id, by=WHOLE)
