@@ -175,10 +175,7 @@ class Setup:
         with self.runtime.db.read() as session:
             step.kept = len(read_offered(session))
         if self.plan.languages and not step.kept:
-            codes = offer_languages(
-                self.runtime, codes=self.plan.languages, user=self.administrator(), now=self.now
-            )
-            step.new = len(codes)
+            step.new = len(self.act(offer_languages, codes=self.plan.languages))
         return step
 
     def add_senders(self) -> Step:
@@ -188,17 +185,9 @@ class Setup:
                 found = session.get(Sender, row["name"])
             if found:
                 step.kept += 1
-                continue
-            register_sender(
-                self.runtime,
-                name=row["name"],
-                registered_on=row.get("registered_on", ""),
-                pace=row.get("pace", ""),
-                note=row.get("note", ""),
-                user=self.administrator(),
-                now=self.now,
-            )
-            step.new += 1
+            else:
+                self.act(register_sender, **{"registered_on": "", "note": "", **row})
+                step.new += 1
         return step
 
     def save_report(self) -> Step:
@@ -213,48 +202,28 @@ class Setup:
         parts = dict(self.plan.report)
         hours = {**data["hours"], **parts.pop("hours", {})}
         drive = open_drive_of(self.runtime, kind, now=self.now).id
-        form = {**data, **parts, "hours": hours}
-        save_form(self.runtime, drive, form, user=self.administrator(), now=self.now)
+        self.act(save_form, drive, {**data, **parts, "hours": hours})
         step.new = 1
         return step
 
     def set_goals(self) -> Step:
         step = Step("goals", _("Mục tiêu và tổng số"))
-        for table, rows in ((DenominatorEntry, self.plan.denominators), (GoalEntry, self.plan.goals)):
+        denominators = (DenominatorEntry, enter_denominator, self.plan.denominators)
+        goals = (GoalEntry, set_goal, self.plan.goals)
+        for table, enter, rows in (denominators, goals):
             for row in rows:
-                drive = open_drive_of(self.runtime, row.get("kind", DEFAULT_KIND), now=self.now).id
+                figures = dict(row) if table is DenominatorEntry else {"deadline": "", "basis": "", **row}
+                kind, scope = figures.pop("kind", DEFAULT_KIND), figures.pop("scope", "residents")
+                place = figures.pop("place", "") or self.plan.province
+                drive = open_drive_of(self.runtime, kind, now=self.now).id
                 with self.runtime.db.read() as session:
-                    subject = find_subject(
-                        session,
-                        drive=drive,
-                        scope=row.get("scope", "residents"),
-                        place=row.get("place") or self.plan.province,
-                    )
+                    subject = find_subject(session, drive=drive, scope=scope, place=place)
                     is_known = session.scalar(select(table.id).where(*about(table, subject)).limit(1))
                 if is_known:
                     step.kept += 1
-                    continue
-                if table is GoalEntry:
-                    set_goal(
-                        self.runtime,
-                        subject,
-                        share=row["share"],
-                        deadline=row.get("deadline", ""),
-                        basis=row.get("basis", ""),
-                        user=self.administrator(),
-                        now=self.now,
-                    )
                 else:
-                    enter_denominator(
-                        self.runtime,
-                        subject,
-                        value=row["value"],
-                        as_of=row["as_of"],
-                        source=row["source"],
-                        user=self.administrator(),
-                        now=self.now,
-                    )
-                step.new += 1
+                    self.act(enter, subject, **figures)
+                    step.new += 1
         return step
 
     def check_mail(self) -> Step:
@@ -279,11 +248,11 @@ class Setup:
             return Step("redis", _("Redis: không trả lời"))
         return Step("redis", _("Redis: trả lời"))
 
-    def administrator(self) -> User:
+    def act(self, use_case: Callable[..., Any], *args: Any, **values: Any) -> Any:
+        """Call a use case as the administrator."""
         with self.runtime.db.read() as session:
             user = find_by_email(session, self.plan.administrator["email"])
-            assert user is not None
-            return user
+        return use_case(self.runtime, *args, user=user, now=self.now, **values)
 
     def warn_kept(self, part: str, name: str, value: str) -> None:
         self.warnings.append(show_error(LoaError("setup_kept", part=part, name=name, value=value)))

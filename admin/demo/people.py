@@ -38,34 +38,9 @@ ORGANISATIONS = (
     ("LDLD", "Liên đoàn Lao động tỉnh Kon Tum", "Đoàn viên công đoàn"),
 )
 _PREFIXES = [
-    "32",
-    "33",
-    "34",
-    "35",
-    "36",
-    "37",
-    "38",
-    "39",
-    "70",
-    "76",
-    "77",
-    "78",
-    "79",
-    "81",
-    "82",
-    "83",
-    "84",
-    "85",
-    "86",
-    "88",
-    "89",
-    "90",
-    "91",
-    "93",
-    "94",
-    "96",
-    "97",
-    "98",
+    first + second
+    for first, seconds in {"3": "23456789", "7": "06789", "8": "12345689", "9": "0134678"}.items()
+    for second in seconds
 ]
 _FAMILIES = ("Nguyễn", "Trần", "Lê", "Phạm", "Huỳnh", "Võ", "Đặng", "Bùi", "Đỗ", "Hồ", "Ngô", "Dương")
 _MIDDLES = ("Văn", "Thị", "Minh", "Thanh", "Ngọc", "Quang", "Thu", "Đức", "Kim", "Hữu")
