@@ -7,8 +7,9 @@ read, in groups, the choices that the form offers a user, and the form of a new 
 import json
 import re
 from collections.abc import Callable, Container, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any
 
 from flask_babel import gettext as _
@@ -17,7 +18,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from admin.wording.campaigns import ANSWERED, OTHER_LANGUAGES, SMARTPHONE, name_of_text
+from admin.wording.campaigns import ANSWERED, OTHER_LANGUAGES, SMARTPHONE, in_form_words, name_of_text
 from admin.wording.errors import show_error
 from admin.wording.filters import label_of
 from campaigns.models.campaigns import Campaign, CampaignList, Sender
@@ -136,7 +137,11 @@ def fill_texts(form: Form, content: Mapping[str, Any]) -> None:
 
 def read_texts(form: Form, *, over: Container[str] = ()) -> dict[str, Any]:
     """Return the content of the form. `over`: paths of the texts it overrides, see `join_content`."""
-    content = join_content(typed_texts(form), _read_rest(form), over=over)
+    rest: Any = {}
+    with suppress(ValueError, RecursionError):  # parts without a field, as `fill_texts` has put them there
+        rest = json.loads(form.get("content_more") or "{}")
+    rest = split_content(rest)[1] if isinstance(rest, dict) else {}
+    content = join_content(typed_texts(form), rest, over=over)
     for number, parts in (content.get("own_answers") or {}).items():
         if means := form.get(f"own_means_{number}"):
             parts["means"] = means
@@ -145,16 +150,7 @@ def read_texts(form: Form, *, over: Container[str] = ()) -> dict[str, Any]:
 
 def typed_texts(form: Form) -> dict[str, str]:
     """Return the texts that the form has fields for, by path."""
-    return {path: form[f"c.{path}"].replace("\r\n", "\n").strip() for path in PATHS if f"c.{path}" in form}
-
-
-def _read_rest(form: Form) -> dict[str, Any]:
-    """Return the parts that `fill_texts` put into `content_more`; {} if the value is not valid."""
-    try:
-        rest = json.loads(form.get("content_more") or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return split_content(rest)[1] if isinstance(rest, dict) else {}
+    return {path: _lines(form[f"c.{path}"]) for path in PATHS if f"c.{path}" in form}
 
 
 def add_language(form: Form, code: str) -> None:
@@ -413,26 +409,6 @@ def _draft_error(data: dict[str, Any], kinds: Kinds) -> str:
     return ""
 
 
-def in_form_words(sentence: str) -> str:
-    """Replace the file's keys in an error message by the form's field names."""
-    names = {
-        "pace": _("Tốc độ gửi"),
-        "cap_per_day": _("Số tin tối đa mỗi ngày"),
-        "budget_vnd": _("Ngân sách"),
-        "starts_at": _("Bắt đầu gửi"),
-        "deadline": _("Thời hạn"),
-        "title": _("Việc cần làm"),
-        "question": _("Câu hỏi"),
-        "issuer": _("Cơ quan gửi"),
-        "app.page": _("Trang tải ứng dụng"),
-        "app.android": _("Liên kết Android"),
-        "app.ios": _("Liên kết iPhone"),
-    }
-    for key, name in names.items():
-        sentence = sentence.replace(f"“{key}”", f"“{name}”")
-    return re.sub(r" \([a-z_]+\)", "", sentence)
-
-
 def _gather(form: Form, *, kinds: Kinds) -> tuple[dict[str, Any], dict[str, str]]:
     errors: dict[str, str] = {}
     kind = form.get("kind") or DEFAULT_KIND
@@ -443,11 +419,11 @@ def _gather(form: Form, *, kinds: Kinds) -> tuple[dict[str, Any], dict[str, str]
         "kind": kind,
         "sender": form.get("sender", "").strip(),
         **{part: form.getlist(part) for part in LISTED},
-        "text": form.get("text", "").replace("\r\n", "\n").strip(),
+        "text": _lines(form.get("text", "")),
         "unaccented": bool(form.get("unaccented")),
         "unaccented_languages": form.getlist("unaccented_languages"),
         "step": _steps(form, errors),
-        **first_variants(form, errors),
+        **_variants(read_first_variants(form), errors, key="hold_out"),
     }
     hours = [_clock(form.get("window_from", "")), _clock(form.get("window_to", ""))]
     optional = {
@@ -463,32 +439,20 @@ def _gather(form: Form, *, kinds: Kinds) -> tuple[dict[str, Any], dict[str, str]
         _number(form, key, read, data, errors, into=key)
     # After a change of kind the texts shown are still the old kind's: leave them out.
     if kind in kinds and form.get("content_of") == kind:
-        data["content"] = _content(form, kinds[kind])
+        data["content"] = read_texts(form, over=split_content(kinds[kind])[0])
     return data, errors
 
 
 def _steps(form: Form, errors: dict[str, str]) -> list[dict[str, Any]]:
     steps = []
-    columns = zip(
-        form.getlist("step_text"),
-        form.getlist("step_days"),
-        form.getlist("step_at"),
-        step_variants(form, errors),
-        strict=False,
-    )
-    for text, days, clock, variants in columns:
-        if not text.strip():
-            continue
-        step: dict[str, Any] = {
-            "text": text.replace("\r\n", "\n").strip(),
-            "after_days": days.strip(),
-            **variants,
-        }
-        if days.strip().isdecimal():
-            step["after_days"] = int(days)
-        if clock.strip():
-            step["at"] = _clock(clock)
-        steps.append(step)
+    for row in read_reminders(form):
+        variants, days = _variants(row, errors, key="step"), row["days"].strip()
+        if row["key"]:
+            after_days = int(days) if days.isdecimal() else days
+            step: dict[str, Any] = {"text": _lines(row["text"]), "after_days": after_days, **variants}
+            if row["at"].strip():
+                step["at"] = _clock(row["at"])
+            steps.append(step)
     return steps
 
 
@@ -533,11 +497,6 @@ def _whole(value: str) -> int:
 
 def _decimal(value: str) -> float:
     return float(read_decimal(value) or 0)
-
-
-def _content(form: Form, base: Mapping[str, Any]) -> dict[str, Any]:
-    texts, _rest = split_content(base)
-    return read_texts(form, over=texts)
 
 
 def fill_form(data: Mapping[str, Any], *, kinds: Kinds) -> Form:
@@ -597,52 +556,24 @@ def _as_typed(number: float | None) -> str:
     return str(number).replace(".", ",")
 
 
-def first_variants(form: Form, errors: dict[str, str]) -> dict[str, Any]:
-    """Return the first message's variants, as in a campaign's file."""
-    return _variants(read_first_variants(form), errors, key="hold_out")
-
-
-def step_variants(form: Form, errors: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the variants of each reminder."""
-    return [_variants(row, errors, key="step") for row in variant_rows(form)]
-
-
 _ONE_LINE = ("text_b", "hold_out", "notice_template", "notice_text")  # variants but for the texts by language
-
-
-def variant_rows(form: Form) -> list[dict[str, Any]]:
-    """Return the variant fields of each reminder as typed; a new row has empty ones."""
-    columns = zip_longest(
-        form.getlist("step_text"),
-        *(form.getlist(f"step_{name}") for name in _ONE_LINE),
-        *(form.getlist(f"step_texts.{code}") for code in OTHER_LANGUAGES),
-        fillvalue="",
-    )
-    rows = [(row[: len(_ONE_LINE)], row[len(_ONE_LINE) :]) for _text, *row in columns]
-    return [
-        dict(zip(_ONE_LINE, own, strict=True)) | {"texts": dict(zip(OTHER_LANGUAGES, texts, strict=True))}
-        for own, texts in rows
-    ]
+_OF_STEP = ("text", "days", "at", *_ONE_LINE, *(f"texts.{code}" for code in OTHER_LANGUAGES))
 
 
 def read_reminders(form: Form) -> list[dict[str, Any]]:
-    """Return the rows of reminders as typed.
+    """Return the rows of reminders as typed; a new row has empty variants.
 
     `key` finds a row's error, "" for an empty row, which is no reminder.
     """
+    columns = [form.getlist(f"step_{name}") for name in _OF_STEP]
     rows: list[dict[str, Any]] = []
-    columns = zip(
-        form.getlist("step_text"),
-        form.getlist("step_days"),
-        form.getlist("step_at"),
-        variant_rows(form),
-        strict=False,
-    )
     written = 0
-    for index, (text, days, hour, variants) in enumerate(columns):
-        key = f"step-{written}" if text.strip() else ""
-        written += bool(text.strip())
-        rows.append({"index": index, "text": text, "days": days, "at": hour, "key": key, **variants})
+    for cells in islice(zip_longest(*columns, fillvalue=""), min(map(len, columns[:3]))):
+        row: dict[str, Any] = dict(zip(_OF_STEP, cells, strict=True))
+        texts = {code: row.pop(f"texts.{code}") for code in OTHER_LANGUAGES}
+        key = f"step-{written}" if row["text"].strip() else ""
+        written += bool(key)
+        rows.append({**row, "texts": texts, "index": len(rows), "key": key})
     return rows
 
 
@@ -663,9 +594,11 @@ def languages_written(form: Form) -> set[str]:
 def fill_variants(form: Form, data: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> None:
     """Fill the form fields with the variants of a description."""
     for name in _ONE_LINE:
-        first, *others = (
-            _percent(step) if name == "hold_out" else step.get(name) or "" for step in (data, *steps)
-        )
+        first, *others = (step.get(name) or "" for step in (data, *steps))
+        if name == "hold_out":
+            first, *others = (
+                f"{100 * each:g}".replace(".", ",") if each else "" for each in (first, *others)
+            )
         form[name] = first
         form.setlist(f"step_{name}", others)
     for code in OTHER_LANGUAGES:
@@ -691,10 +624,6 @@ def _lines(text: str) -> str:
     return text.replace("\r\n", "\n").strip()
 
 
-def _percent(table: Mapping[str, Any]) -> str:
-    return f"{table['hold_out'] * 100:g}".replace(".", ",") if table.get("hold_out") else ""
-
-
 def read_languages(session: Session, form: Form) -> dict[str, str]:
     """Return the languages that the form has fields for: those offered, and those already used in it."""
     used = {*languages_written(form), *form.getlist("languages"), *form.getlist("unaccented_languages")}
@@ -704,11 +633,12 @@ def read_languages(session: Session, form: Form) -> dict[str, str]:
 
 def read_choices(session: Session, user: User, languages: Mapping[str, str]) -> dict[str, Any]:
     """Return the choices for the audience that the form offers this user; `languages` as `read_languages` returns them."""
+    area = session.get(Area, user.area_code) if areas_of(session, user) is not None else None
     return {
         "lists": _lists(session, user),
         "organisations": _organisations(session, user),
         "districts": _districts(session, user),
-        "area": _own_area(session, user),
+        "area": f"{area.kind} {area.name}" if area else "",  # which limits the user's audiences
         "languages": {VIETNAMESE: LANGUAGES[VIETNAMESE], **languages},
         "smartphone": SMARTPHONE,
         "answered": ANSWERED,
@@ -767,12 +697,6 @@ def only_list(session: Session, user: User) -> list[str]:
     """Return the key of the list that the user may write to where there is but one, as nothing is to be chosen then."""
     keys = [each["key"] for each in _lists(session, user) if each["people"] and not each["is_closed"]]
     return keys if len(keys) == 1 else []
-
-
-def _own_area(session: Session, user: User) -> str:
-    """Return the name of the area that limits the user's audiences, or ""."""
-    area = session.get(Area, user.area_code) if areas_of(session, user) is not None else None
-    return f"{area.kind} {area.name}" if area else ""
 
 
 def _districts(session: Session, user: User) -> list[dict[str, Any]]:

@@ -248,6 +248,15 @@ def name_errors(errors: Mapping[str, str]) -> list[tuple[str, str, str]]:
     return named
 
 
+def in_form_words(sentence: str) -> str:
+    """Replace the file's keys in an error message by the form's field names."""
+    own = ("pace", "cap_per_day", "budget_vnd", "starts_at", "deadline")
+    of_texts = ("title", "question", "issuer", "app.page", "app.android", "app.ios")
+    for key, name in [(key, _NAMES[key]) for key in own] + [(key, NAMES[key]) for key in of_texts]:
+        sentence = sentence.replace(f"“{key}”", f"“{name}”")
+    return re.sub(r" \([a-z_]+\)", "", sentence)
+
+
 @dataclass(frozen=True, slots=True)
 class ShownChange:
     """A change for display: `runs` are ("same" | "gone" | "new", text) for a text, else old and new value."""
