@@ -28,6 +28,7 @@ from flask.typing import ResponseReturnValue
 from flask_admin import Admin
 from flask_admin.theme import Bootstrap4Theme
 from flask_babel import Babel, Domain, get_locale
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf import CSRFProtect
@@ -276,13 +277,17 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
 
     @app.errorhandler(403)
     def forbidden(error: HTTPException) -> ResponseReturnValue:
-        return page(403, *filters.forbidden()) if _is_admin_path() else error
+        todo = _("Tài khoản này không được giao việc này. Nếu cần, hãy đề nghị người quản trị.")
+        return page(403, _("Tài khoản không có quyền xem trang này"), todo) if _is_admin_path() else error
 
     @app.errorhandler(404)
     def not_found(error: HTTPException) -> ResponseReturnValue:
         if is_api():
             return problem_from_http(error)
-        return page(404, *filters.not_found()) if _is_admin_path() else public_page("no_such_link.html", 404)
+        if not _is_admin_path():
+            return public_page("no_such_link.html", 404)
+        todo = _("Trang không tồn tại hoặc nằm ngoài phạm vi được giao. Hãy quay về trang chủ.")
+        return page(404, _("Không có trang này"), todo)
 
     @app.errorhandler(405)
     def wrong_method(error: HTTPException) -> ResponseReturnValue:
@@ -290,17 +295,23 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
 
     @app.errorhandler(CSRFError)
     def forged(_error: Exception) -> ResponseReturnValue:
-        return page(400, *filters.form_expired())
+        todo = _("Chưa có gì được lưu. Hãy quay lại trang trước, tải lại rồi gửi lần nữa.")
+        return page(400, _("Biểu mẫu đã hết hạn"), todo)
 
     @app.errorhandler(OverflowError)
     @app.errorhandler(DataError)
     def unusable(_error: Exception) -> ResponseReturnValue:
         """Answer a value that the database cannot store; no form of ours produces one."""
-        return page(400, *filters.unusable()) if _is_admin_path() else public_page("try_later.html", 500)
+        if not _is_admin_path():
+            return public_page("try_later.html", 500)
+        todo = _(
+            "Có số quá lớn hoặc ký tự không hợp lệ. Chưa có gì được lưu. Hãy quay lại trang trước rồi thử lại."
+        )
+        return page(400, _("Địa chỉ hoặc biểu mẫu có giá trị không dùng được"), todo)
 
     @app.errorhandler(LoaError)
     def refused(error: LoaError) -> ResponseReturnValue:
-        return page(422, filters.refused_title(), show_error(error))
+        return page(422, _("Chưa thực hiện được"), show_error(error))
 
 
 def _is_admin_path() -> bool:

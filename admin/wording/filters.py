@@ -373,37 +373,3 @@ def install_filters(app: Flask) -> None:
         problem=show_error,
         listed_values=listed_values,
     )
-
-
-def forbidden() -> tuple[str, str]:
-    return _("Tài khoản không có quyền xem trang này"), _(
-        "Tài khoản này không được giao việc này. Nếu cần, hãy đề nghị người quản trị."
-    )
-
-
-def not_found() -> tuple[str, str]:
-    return _("Không có trang này"), _(
-        "Trang không tồn tại hoặc nằm ngoài phạm vi được giao. Hãy quay về trang chủ."
-    )
-
-
-def form_expired() -> tuple[str, str]:
-    return _("Biểu mẫu đã hết hạn"), _(
-        "Chưa có gì được lưu. Hãy quay lại trang trước, tải lại rồi gửi lần nữa."
-    )
-
-
-def unusable() -> tuple[str, str]:
-    return _("Địa chỉ hoặc biểu mẫu có giá trị không dùng được"), _(
-        "Có số quá lớn hoặc ký tự không hợp lệ. Chưa có gì được lưu. Hãy quay lại trang trước rồi thử lại."
-    )
-
-
-def refused_title() -> str:
-    return _("Chưa thực hiện được")
-
-
-def broken() -> tuple[str, str]:
-    return _("Hệ thống gặp lỗi"), _(
-        "Lỗi đã được ghi lại. Hãy thử lại sau ít phút; nếu vẫn lỗi, hãy báo người quản trị."
-    )
