@@ -142,6 +142,8 @@ def _database_gauges(session: Session, runtime: Runtime, *, now: datetime) -> di
     def answered(*conditions: ColumnElement[bool]) -> int:
         return session.scalar(select(func.sum(AttemptTotal.n)).where(*conditions)) or 0
 
+    finished: datetime | None = session.scalar(select(func.max(Backup.finished_at)))
+    local = now.astimezone(VIETNAM)
     unknown = Attempt.state == AttemptState.UNKNOWN
     unapplied = StatusEvent.applied_at.is_(None)
     sending_ids = select(Campaign.id).where(Campaign.state == CampaignState.SENDING)
@@ -181,16 +183,13 @@ def _database_gauges(session: Session, runtime: Runtime, *, now: datetime) -> di
         ),
         "report_late_seconds": (
             "Since today's report should have been there, while it is not issued; 0 where none is due.",
-            _report_late_s(session, now=now),
+            max((_drive_late_s(session, each, local) for each in drives_with_report(session)), default=0.0),
         ),
-        "backup_age_seconds": ("Since the last backup that was finished.", _backup_age_s(session, now=now)),
+        "backup_age_seconds": (
+            "Since the last backup that was finished.",
+            (now - finished).total_seconds() if finished else math.nan,
+        ),
     }
-
-
-def _report_late_s(session: Session, *, now: datetime) -> float:
-    local = now.astimezone(VIETNAM)
-    drives = drives_with_report(session)
-    return max((_drive_late_s(session, drive, local) for drive in drives), default=0.0)
 
 
 def _drive_late_s(session: Session, drive: int, local: datetime) -> float:
@@ -204,11 +203,6 @@ def _drive_late_s(session: Session, drive: int, local: datetime) -> float:
         ReportIssue.issued_at.is_not(None),
     )
     return 0.0 if session.execute(issued.limit(1)).first() else late_s
-
-
-def _backup_age_s(session: Session, *, now: datetime) -> float:
-    finished: datetime | None = session.scalar(select(func.max(Backup.finished_at)))
-    return (now - finished).total_seconds() if finished else math.nan
 
 
 def _or_nan(read: Callable[..., float], *args: Any) -> float:

@@ -41,7 +41,7 @@ from admin.login_limits import (
     remember_device,
 )
 from admin.wording.errors import show_error
-from outreach.accounts.identities import Identity, find_or_link
+from outreach.accounts.identities import find_or_link
 from outreach.accounts.second_factor import (
     MUST_HAVE_ONE,
     CodeCheck,
@@ -138,7 +138,10 @@ def install_login(app: Flask, runtime: Runtime) -> None:
             user_session, user, organisation = found
             signed_in = _signed_in(user, user_session, organisation, runtime)
         if user_session.seen_at < now - NOTED_EVERY:
-            _note_seen(runtime, user_session.id, now)
+            try:
+                note_seen(runtime, user_session.id, now=now)
+            except OperationalError:  # an import has SQLite locked: show the page without noting the time
+                log.info("login.not_noted session=%s", user_session.id)
         return signed_in
 
     @manager.unauthorized_handler
@@ -156,13 +159,6 @@ def find_user(db: Session, number: str, stamp: str) -> User | None:
 
 def _is_valid(user: User, stamp: str) -> bool:
     return user.is_active and stamp == stamp_of(user)
-
-
-def _note_seen(runtime: Runtime, session_id: int, now: datetime) -> None:
-    try:
-        note_seen(runtime, session_id, now=now)
-    except OperationalError:  # an import has SQLite locked: show the page without noting the time
-        log.info("login.not_noted session=%s", session_id)
 
 
 def _signed_in(user: User, user_session: UserSession, organisation: str, runtime: Runtime) -> SignedIn:
@@ -311,7 +307,10 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
             abort(404)
         target = session.get(_NEXT)
         try:
-            user = _find_account(runtime, provider.finish())
+            identity, settings, now = provider.finish(), runtime.settings, datetime.now(UTC)
+            roles, creates = settings.oidc_roles, settings.oidc_creates
+            account = find_or_link(runtime, identity, roles=roles, creates=creates, now=now)
+            user = or_raise(account, NotAllowed("oidc_no_account"))
             if current_user.is_authenticated and current_user.id != user.id:
                 raise NotAllowed("oidc_other_user")
         except LoaError as error:
@@ -441,13 +440,6 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
         return redirect(safe_target(request.form.get("next")), code=303)
 
     return pages
-
-
-def _find_account(runtime: Runtime, identity: Identity) -> User:
-    """Return the account of who signed in. Raises NotAllowed."""
-    settings, now = runtime.settings, datetime.now(UTC)
-    user = find_or_link(runtime, identity, roles=settings.oidc_roles, creates=settings.oidc_creates, now=now)
-    return or_raise(user, NotAllowed("oidc_no_account"))
 
 
 def _refuse(error: LoaError) -> ResponseReturnValue:

@@ -1,7 +1,6 @@
 """Commands for campaigns (create, approve, launch, status …), goals, denominators, official figures."""
 
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,10 +47,6 @@ _version = click.option(
 )
 
 
-def _no_version(command: Callable[..., None]) -> Callable[..., None]:
-    return command
-
-
 def campaign_commands(runtime: Runtime) -> list[click.Command]:
     campaigns = Group("campaigns", help="Campaigns from draft to end.")
 
@@ -75,7 +70,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
         @campaigns.command(action.value, help=help_text)
         @_which
         @acting_as
-        @(_version if action is CampaignAction.APPROVE else _no_version)
+        @(_version if action is CampaignAction.APPROVE else lambda command: command)
         @json_option
         def run(campaign_id: int, email: str, version: int | None = None) -> None:
             user, now = acting_user(runtime, email), datetime.now(UTC)

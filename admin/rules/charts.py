@@ -172,7 +172,9 @@ def _draw_wave(wave: SentWave, foot: Spot, top: float) -> Markup:
     inside = (
         Markup("<title>{}</title>").format(wave.text),
         element("line", "", x1=x, x2=x, y1=y, y2=top),
-        element("path", "", d=f"M{_n(x - 4)} {_n(y)}L{_n(x + 4)} {_n(y)}L{_n(x)} {_n(y - 8)}Z"),
+        element(
+            "path", "", d=f"M{plain(x - 4)} {plain(y)}L{plain(x + 4)} {plain(y)}L{plain(x)} {plain(y - 8)}Z"
+        ),
     )
     return element("g", "wave to-come" if wave.is_to_come else "wave", Markup().join(inside))
 
@@ -219,13 +221,13 @@ def _way(look: str, start: Spot, end: Spot) -> Markup:
 
 
 def _path(spots: Sequence[Spot]) -> str:
-    return " ".join(f"{_n(x)},{_n(y)}" for x, y in spots)
+    return " ".join(f"{plain(x)},{plain(y)}" for x, y in spots)
 
 
 def element(tag: str, look: str, inside: str | None = None, **attributes: float | str) -> Markup:
     """Return an SVG element with a class; an underscore in an attribute's name is a hyphen."""
     given = {"class": look} if look else {}
-    given |= {k.replace("_", "-"): v if isinstance(v, str) else _n(v) for k, v in attributes.items()}
+    given |= {k.replace("_", "-"): v if isinstance(v, str) else plain(v) for k, v in attributes.items()}
     start = Markup().join(Markup(' {}="{}"').format(*each) for each in given.items())
     if inside is None:
         return Markup("<{}{}/>").format(tag, start)
@@ -250,7 +252,7 @@ def frame(
         '<title id="{name}-t">{title}</title><desc id="{name}-d">{description}</desc>{inside}</svg>'
     ).format(
         width=WIDTH,
-        height=_n(height),
+        height=plain(height),
         role=role,
         name=name,
         title=title,
@@ -264,5 +266,6 @@ def shorten(label: str, most: int) -> Markup:
     return escape(label if len(label) <= most else label[: most - 1].rstrip() + "…")
 
 
-def _n(number: float) -> str:
+def plain(number: float) -> str:
+    """Return a number to a tenth, as attributes of SVG have it."""
     return f"{number:.1f}".removesuffix(".0")

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from admin.rules.charts import WIDTH, Goal, element, frame, goal_level, shorten
+from admin.rules.charts import WIDTH, Goal, element, frame, goal_level, plain, shorten
 
 _LARGEST_HEIGHT = 460
 _MOST_NAMES = 20  # of more places the names would cover the map
@@ -152,7 +152,7 @@ def _thinned(points: Iterator[tuple[float, float]]) -> list[str]:
     """Return points to a tenth, without those that fall on the one before."""
     kept: list[str] = []
     for x, y in points:
-        text = f"{_n(x)} {_n(y)}"
+        text = f"{plain(x)} {plain(y)}"
         if not kept or kept[-1] != text:
             kept.append(text)
     return kept
@@ -194,7 +194,3 @@ def _short_name(name: str) -> str:
     if len(words) > 2 and words[1][:1].islower():
         kind = 2
     return " ".join(words[kind:])
-
-
-def _n(number: float) -> str:
-    return f"{number:.1f}".removesuffix(".0")
