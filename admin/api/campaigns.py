@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from admin.api.bodies import KEY, read_body
 from admin.api.problems import Malformed, pointing
-from admin.api.routing import PARAMETERS, Api, answer_with, bearer, fields_of, page_of, read_choice, read_page
+from admin.api.routing import Api, answer_with, bearer, fields_of, page_of, read_choice
 from admin.api.schemas import (
     BY_PERSON_OR_PHONE,
     COUNT,
@@ -139,13 +139,7 @@ _STATE: Schema = asked("state", {"type": "string", "enum": [each.value for each 
 
 
 def add_campaign_routes(api: Api) -> None:
-    @api.route(
-        "GET /campaigns",
-        Right.CAMPAIGNS_READ,
-        "A page of them",
-        "CampaignPage",
-        parameters=[*PARAMETERS, _STATE],
-    )
+    @api.route("GET /campaigns", Right.CAMPAIGNS_READ, "A page of them", "CampaignPage", parameters=[_STATE])
     def list_campaigns() -> Response:
         """Campaigns of the token's organisation and those under it, the newest first."""
         state = read_choice("state", [each.value for each in CampaignState])
@@ -154,9 +148,7 @@ def add_campaign_routes(api: Api) -> None:
                 visible_to(session, bearer().as_user(), Campaign.organisation_id),
                 Campaign.state == state if state else true(),
             )
-            page, following = page_of(
-                session, query, Campaign.id, read_page(), "list_campaigns", newest_first=True, state=state
-            )
+            page, following = page_of(session, query, Campaign.id, newest_first=True)
         return jsonify(campaigns=[describe(each) for (each,) in page], next=following)
 
     @api.route("GET /campaigns/<int:campaign_id>", Right.CAMPAIGNS_READ, "As it stands", "CampaignStatus")

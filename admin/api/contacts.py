@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from admin.api.bodies import KEY, check_part, read_json, read_key
 from admin.api.problems import Malformed, pointing
-from admin.api.routing import PARAMETERS, USUAL, Api, answer_with, bearer, fields_of, page_of, read_page
+from admin.api.routing import USUAL, Api, answer_with, bearer, fields_of, page_of, read_page
 from admin.api.schemas import (
     FIELD_NAME,
     ID,
@@ -200,7 +200,6 @@ def add_contact_routes(api: Api) -> None:
         Right.CONTACTS_WRITE,
         "A page of them",
         "SetAsidePage",
-        parameters=PARAMETERS,
     )
     def show_set_aside(import_id: int) -> Response:
         """Rows that were not taken or are asked about, with the reason, in the order sent."""
@@ -220,7 +219,7 @@ def _issue_page(
     query = select(place, ImportIssue.row, ImportIssue.status, ImportIssue.reason).where(
         ImportIssue.import_id == upload.import_id, ImportIssue.decision.is_(None) | ~taken_over
     )
-    page, following = page_of(session, query, place, asked, "show_set_aside", import_id=upload.id)
+    page, following = page_of(session, query, place, asked, "api.show_set_aside", import_id=upload.id)
     return {
         "rows": [
             fields_of(issue, SCHEMAS["SetAside"], detail=label_of(issue.reason, "row_reason"))

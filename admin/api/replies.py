@@ -12,17 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from admin.api.bodies import KEY, read_body, read_key
 from admin.api.problems import Malformed, pointing
-from admin.api.routing import (
-    PARAMETERS,
-    Api,
-    answer_with,
-    as_json,
-    bearer,
-    fields_of,
-    newest_settled,
-    page_of,
-    read_page,
-)
+from admin.api.routing import Api, answer_with, as_json, bearer, fields_of, newest_settled, page_of, read_page
 from admin.api.schemas import (
     BY_PERSON_OR_PHONE,
     ID,
@@ -121,7 +111,7 @@ _PARTS = {"person_": "/person", "phone_": "/phone", "reply_in_future": "/at", "r
 def add_reply_routes(api: Api) -> None:
     keys = AnswerContext.of(api.settings)
 
-    @api.route("GET /answers", Right.REPLIES_READ, "A page of them", "AnswerPage", parameters=PARAMETERS)
+    @api.route("GET /answers", Right.REPLIES_READ, "A page of them", "AnswerPage")
     def list_answers() -> Response:
         """What residents said, by any channel, the oldest first."""
         newest = newest_settled(api.runtime.db, Answer.id)
@@ -135,7 +125,7 @@ def add_reply_routes(api: Api) -> None:
                     visible_to(session, bearer().as_user(), ContactList.organisation_id), Answer.id <= newest
                 )
             )
-            page, following = page_of(session, query, Answer.id, read_page(), "list_answers")
+            page, following = page_of(session, query, Answer.id)
             names = _names(session, {contact for _, is_health, contact in page if contact and not is_health})
         answers = [
             {
@@ -148,7 +138,7 @@ def add_reply_routes(api: Api) -> None:
         ]
         return jsonify(answers=answers, next=following)
 
-    @api.route("GET /opt-outs", Right.REPLIES_READ, "A page of them", "OptOutPage", parameters=PARAMETERS)
+    @api.route("GET /opt-outs", Right.REPLIES_READ, "A page of them", "OptOutPage")
     def list_opt_outs() -> Response:
         """Opt-outs from everything, of people of the token's lists, the oldest first."""
         newest = newest_settled(api.runtime.db, Wish.id)
@@ -164,7 +154,7 @@ def add_reply_routes(api: Api) -> None:
                 )
                 lists = select(ContactList.id).where(ContactList.organisation_id.in_(seen))
                 query = query.where(Wish.id.in_(known.where(Membership.list_id.in_(lists))))
-            rows, following = page_of(session, query, Wish.id, read_page(), "list_opt_outs")
+            rows, following = page_of(session, query, Wish.id)
             people = read_people_of(session, [wish.id for wish, _ended in rows])
             found = [
                 (
@@ -186,7 +176,7 @@ def add_reply_routes(api: Api) -> None:
         ]
         return jsonify(opt_outs=opt_outs, next=following)
 
-    @api.route("GET /replies", Right.REPLIES_READ, "A page of them", "ReplyPage", parameters=PARAMETERS)
+    @api.route("GET /replies", Right.REPLIES_READ, "A page of them", "ReplyPage")
     def list_replies() -> Response:
         """Replies as they were understood, the oldest first, without their texts."""
         newest = newest_settled(api.runtime.db, Reply.id)
@@ -259,7 +249,7 @@ def _page(
         .outerjoin(Answer, Answer.reply_id == Reply.id)
         .where(is_seen, *among)
     )
-    page, following = page_of(session, query, Reply.id, asked, "list_replies")
+    page, following = page_of(session, query, Reply.id, asked, "api.list_replies")
     names = _names(session, {contact for _, is_health, contact, *_ in page if contact and not is_health})
     described = [
         fields_of(

@@ -86,13 +86,13 @@ class Api:
         """Declare a route by its method and path, as `GET /campaigns`; the view's docstring is its summary.
 
         `says`: what 200 is, or what each status is; `schema` and `body` name schemas. `refusals`: error statuses besides the
-        usual ones. `is_table`: the answer is also to be had as CSV.
+        usual ones. `is_table`: the answer is also to be had as CSV. One whose schema is a page has the parameters of paging.
         """
         method, path = address.split()
         answers = {200: says} if isinstance(says, str) else says
         answered = ref(schema) if isinstance(schema, str) else schema
-        if is_table:
-            parameters = [*parameters, FORMAT]
+        is_page = isinstance(schema, str) and schema.endswith("Page")
+        parameters = [*PARAMETERS * is_page, *parameters, *[FORMAT] * is_table]
 
         def add(view: Callable[..., Response]) -> Callable[..., Response]:
             name = view.__name__
@@ -331,21 +331,27 @@ def page_of(
     session: Session,
     query: Select[*tuple[Any, ...]],
     key: Any,
-    page: tuple[int, int | None],
-    endpoint: str,
+    page: tuple[int, int | None] | None = None,
+    endpoint: str = "",
     *,
     newest_first: bool = False,
     **values: Any,
 ) -> tuple[Sequence[Any], str | None]:
-    """Return a page of a query's rows in the order of `key`, the id of the first entity in a row, and the address of the next one."""
-    limit, after = page
+    """Return a page of a query's rows in the order of `key`, the id of the first entity in a row, and the address of the next one.
+
+    By default it is the page that the request asks for, of the same route.
+    """
+    limit, after = page or read_page()
+    if not endpoint:
+        endpoint, others = request.endpoint or "", request.args.to_dict().items()
+        values = {**(request.view_args or {}), **{k: v for k, v in others if k not in ("limit", "after")}}
     if after is not None:
         query = query.where(key < after if newest_first else key > after)
     rows = session.execute(query.order_by(key.desc() if newest_first else key).limit(limit + 1)).all()
     if len(rows) <= limit:
         return rows, None
     last = rows[limit - 1][0]
-    return rows[:limit], url_for(f"api.{endpoint}", after=getattr(last, "id", last), limit=limit, **values)
+    return rows[:limit], url_for(endpoint, after=getattr(last, "id", last), limit=limit, **values)
 
 
 def fields_of(row: Any, schema: Mapping[str, Any], **others: Any) -> dict[str, Any]:

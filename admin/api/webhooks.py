@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from admin.api.bodies import KEY, read_body
 from admin.api.problems import pointing
-from admin.api.routing import PARAMETERS, Api, as_json, bearer, fields_of, page_of, read_choice, read_page
+from admin.api.routing import Api, as_json, bearer, fields_of, page_of, read_choice
 from admin.api.schemas import (
     COUNT,
     ID,
@@ -165,7 +165,7 @@ def add_webhook_routes(api: Api) -> None:
         made, is_new = api.once(make, now=now)
         return answer(made, 201 if is_new else 200, is_new=True)
 
-    @api.route("GET /webhooks", Right.WEBHOOKS_WRITE, "A page of them", "WebhookPage", parameters=PARAMETERS)
+    @api.route("GET /webhooks", Right.WEBHOOKS_WRITE, "A page of them", "WebhookPage")
     def list_webhooks() -> Response:
         """Subscriptions of the token's organisation and those under it, the newest first."""
         with api.runtime.db.read() as session:
@@ -174,9 +174,7 @@ def add_webhook_routes(api: Api) -> None:
                 .join(Organisation, Organisation.id == Subscription.organisation_id)
                 .where(visible_to(session, bearer().as_user(), Subscription.organisation_id))
             )
-            page, following = page_of(
-                session, query, Subscription.id, read_page(), "list_webhooks", newest_first=True
-            )
+            page, following = page_of(session, query, Subscription.id, newest_first=True)
         return jsonify(webhooks=[describe(each, code) for each, code in page], next=following)
 
     @api.route("GET /webhooks/<int:webhook_id>", Right.WEBHOOKS_WRITE, "As it stands", "Webhook")
@@ -204,7 +202,7 @@ def add_webhook_routes(api: Api) -> None:
         Right.WEBHOOKS_WRITE,
         "A page of them",
         "DeliveryPage",
-        parameters=[*PARAMETERS, _STATE],
+        parameters=[_STATE],
     )
     def list_deliveries(webhook_id: int) -> Response:
         """Events of a subscription, the newest first; `state=failed` has those that did not arrive."""
@@ -212,16 +210,8 @@ def add_webhook_routes(api: Api) -> None:
         with api.runtime.db.read() as session:
             find_subscription(session, webhook_id, user=bearer().as_user())
             query = select(Delivery).where(Delivery.subscription_id == webhook_id)
-            page, following = page_of(
-                session,
-                query.where(Delivery.state == state) if state else query,
-                Delivery.id,
-                read_page(),
-                "list_deliveries",
-                newest_first=True,
-                webhook_id=webhook_id,
-                state=state,
-            )
+            query = query.where(Delivery.state == state) if state else query
+            page, following = page_of(session, query, Delivery.id, newest_first=True)
         deliveries = [fields_of(each, SCHEMAS["Delivery"], webhook_id=each.event_id) for (each,) in page]
         return jsonify(deliveries=deliveries, next=following)
 
