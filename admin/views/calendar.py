@@ -4,7 +4,7 @@ import calendar
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from flask import make_response, request
+from flask import request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import lazy_gettext as _l
@@ -38,7 +38,7 @@ class CalendarView(AdminPage):
             sees_reports = organisations_of(session, user) is None
             reports = _report_days(session, [day for week in weeks for day in week]) if sees_reports else {}
             collisions = self._collisions(session, user) if "collisions" in request.args else None
-        quiet = quiet_days(self.settings)
+        quiet, holidays = quiet_days(self.settings), load_calendar()
         return self.render(
             "campaigns/calendar.html",
             month=month,
@@ -51,7 +51,10 @@ class CalendarView(AdminPage):
             quiet={day: why for week in weeks for day in week if (why := quiet.why(day)) is not None},
             has_entries=bool(entries),
             collisions=collisions,
-            holidays_until=self._holidays_running_out(),
+            # Told where the holidays are kept and next year's are wanted soon.
+            holidays_until=holidays.known_until
+            if quiet.takes_holidays and holidays.is_running_out(this_day())
+            else None,
         )
 
     @expose("/collisions")
@@ -62,16 +65,8 @@ class CalendarView(AdminPage):
             if campaign_id:
                 find_campaign(session, campaign_id, user=user)
             found = self._collisions(session, user, campaign_id)
-        page = "campaigns/collisions.html"
-        response = make_response(self.render(page, collisions=found, of_one=bool(campaign_id)))
-        response.headers["X-Live"] = "end"
-        return response
-
-    def _holidays_running_out(self) -> int | None:
-        """Return the last year of which the holidays are known, where they are kept and next year's are wanted soon."""
-        holidays = load_calendar()
-        is_kept = quiet_days(self.settings).takes_holidays
-        return holidays.known_until if is_kept and holidays.is_running_out(this_day()) else None
+        page = self.render("campaigns/collisions.html", collisions=found, of_one=bool(campaign_id))
+        return page, {"X-Live": "end"}
 
     def _collisions(self, session: Session, user: User, campaign_id: int | None = None) -> list[Any]:
         """Return (campaign, name, its collisions), those with most phones first."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import flash, make_response, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -84,12 +84,6 @@ class TrialForm(Form):
         _l("Gửi thử đến số của mình"), name="trial_number", type="tel", autocomplete="tel", class_="short"
     )
     shown_text = TextField()
-
-
-def _tell_approval(campaign: Campaign) -> str:
-    if campaign.state is CampaignState.SUBMITTED:
-        return _("Đã ghi nhận lần duyệt thứ nhất. Cần thêm một người khác duyệt.")
-    return _("Đã duyệt. Chiến dịch có thể được gửi.")
 
 
 def _tell_wave(wave: SecondWave) -> str:
@@ -218,7 +212,13 @@ class CampaignsView(CampaignTextPages):
         ApproveForm,
         page=".sheet",
         action=CampaignAction.APPROVE,
-    ).tells(_tell_approval)
+    ).tells(
+        lambda campaign: (
+            _("Đã ghi nhận lần duyệt thứ nhất. Cần thêm một người khác duyệt.")
+            if campaign.state is CampaignState.SUBMITTED
+            else _("Đã duyệt. Chiến dịch có thể được gửi.")
+        )
+    )
     launch = FormAction(
         "/<int:campaign_id>/launch", perform_action, page=".sheet", action=CampaignAction.LAUNCH
     ).tells(_l("Đã bắt đầu gửi. Theo dõi tiến độ trên trang này."))
@@ -368,10 +368,8 @@ class SendingView(AdminPage):
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user)
             panel = read_sending_panel(session, campaign, datetime.now(UTC), runtime=self.runtime)
-        response = make_response(self.render("campaigns/sending_live.html", panel=panel))
-        if panel.is_over:
-            response.headers["X-Live"] = "end"
-        return response
+        page = self.render("campaigns/sending_live.html", panel=panel)
+        return page, {"X-Live": "end"} if panel.is_over else {}
 
     @expose("/<any(pause, resume, undo, cancel):action>", methods=["POST"])
     def act(self, campaign_id: int, action: str) -> ResponseReturnValue:

@@ -146,6 +146,12 @@ class NumberForm(Form):
     phone_id = RowField(name="phone")
 
 
+def _grounds(example: Any) -> TextField:
+    """Return the field for what a change of a number rests on."""
+    name, codes = _l("Căn cứ"), ("unblock_note_missing",)
+    return TextField(name, required=True, maxlength=300, placeholder=example, codes=codes)
+
+
 class RemoveNumberForm(Form):
     ids, key_fields = "remove", ("phone_id",)
 
@@ -161,13 +167,7 @@ class RemoveNumberForm(Form):
         placeholder=_NUMBER_EXAMPLE,
         codes=("number_wrong", "number_known"),
     )
-    note = TextField(
-        _l("Căn cứ"),
-        required=True,
-        maxlength=300,
-        placeholder=_l("Ví dụ: gõ nhầm khi lập danh sách"),
-        codes=("unblock_note_missing",),
-    )
+    note = _grounds(_l("Ví dụ: gõ nhầm khi lập danh sách"))
     opted_out = RadioField(
         _l("Ai đã từ chối nhận tin ở số này?"),
         [
@@ -187,13 +187,7 @@ class SuppressForm(Form):
     reason = ChoiceField(
         _l("Lý do"), labelled((Closing.OPT_OUT, Closing.WRONG_NUMBER), "suppression"), coerce=Closing
     )
-    note = TextField(
-        _l("Căn cứ"),
-        required=True,
-        maxlength=300,
-        placeholder=_l("Ví dụ: bà báo trực tiếp ngày 5/9"),
-        codes=("unblock_note_missing",),
-    )
+    note = _grounds(_l("Ví dụ: bà báo trực tiếp ngày 5/9"))
 
 
 class LiftForm(Form):
@@ -201,13 +195,7 @@ class LiftForm(Form):
 
     phone_id = RowField(name="phone")
     reason = ChoiceField(coerce=Closing, type="hidden")
-    note = TextField(
-        _l("Căn cứ"),
-        required=True,
-        maxlength=300,
-        placeholder=_l("Ví dụ: ông gọi điện yêu cầu nhận tin lại"),
-        codes=("unblock_note_missing",),
-    )
+    note = _grounds(_l("Ví dụ: ông gọi điện yêu cầu nhận tin lại"))
 
 
 class OtherForm(Form):

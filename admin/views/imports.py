@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from flask import Flask, make_response, request, send_file, url_for
+from flask import Flask, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -233,10 +233,8 @@ class ImportsView(AdminPage):
     def live(self, upload_id: int) -> ResponseReturnValue:
         """Render the part of the page that changes while a worker processes the upload."""
         read = self._read(upload_id)
-        response = make_response(self.render("contacts/import_state.html", **read))
-        if not read["is_moving"]:
-            response.headers["X-Live"] = "end"
-        return response
+        page = self.render("contacts/import_state.html", **read)
+        return page, {} if read["is_moving"] else {"X-Live": "end"}
 
     @expose("/<int:upload_id>/columns", methods=["POST"])
     def columns(self, upload_id: int) -> ResponseReturnValue:
@@ -356,10 +354,6 @@ class ImportsView(AdminPage):
         return send_file(content, mimetype=MEDIA_TYPE, as_attachment=True, download_name=f"{name}.xlsx")
 
     def _read(self, upload_id: int) -> dict[str, Any]:
-        read = self._read_upload(upload_id)
-        return read | self._doubts(upload_id, read)
-
-    def _read_upload(self, upload_id: int) -> dict[str, Any]:
         with self.reading() as (session, user):
             upload = find_upload(session, upload_id, user=user)
             contact_list = session.get_one(ContactList, upload.list_id)
@@ -368,7 +362,7 @@ class ImportsView(AdminPage):
             rows = preview.get("rows", [])
             codes = {row["area_code"] for row in rows if row["area_code"]}
             areas = session.execute(select(Area.code, Area.kind, Area.name).where(Area.code.in_(codes)))
-            return {
+            read = {
                 "upload": upload,
                 "preview": preview,
                 "list_name": contact_list.name,
@@ -396,18 +390,14 @@ class ImportsView(AdminPage):
                 "said": {row["key"]: said_of(upload, row) for row in preview.get("doubts", [])},
             }
 
+        return read | self._doubts(upload_id, read)
+
     def _doubts(self, upload_id: int, read: dict[str, Any]) -> dict[str, Any]:
         """Return the rows that need an eye which a page shows, and how many come before and after."""
-        if not read["preview"].get("doubts") or not may_open(current_user.role, "imports.rows"):
-            return {
-                "doubts": [],
-                "doubts_from": 0,
-                "doubts_in_all": 0,
-                "doubts_a_page": DOUBTS_SHOWN,
-                "doubts_why": [],
-            }
-        # Those that one choice settles come first; a file may have hundreds without any number.
-        doubts = sorted(self.do(see_doubts, upload_id), key=lambda row: bool(row["status"] == "reject"))
+        doubts: list[dict[str, Any]] = []
+        if read["preview"].get("doubts") and may_open(current_user.role, "imports.rows"):
+            # Those that one choice settles come first; a file may have hundreds without any number.
+            doubts = sorted(self.do(see_doubts, upload_id), key=lambda row: bool(row["status"] == "reject"))
         first = min(max(request.args.get("from", 0, type=int), 0), max(len(doubts) - 1, 0))
         return {
             "doubts": doubts[first : first + DOUBTS_SHOWN],

@@ -42,15 +42,11 @@ from outreach.rules.languages import NAMES, VIETNAMESE
 from outreach.rules.sort_order import vietnamese_order
 
 _BASES = labelled(LegalBasis, "basis")
+_NAME_CODES = ("list_name_missing", "list_name_long", "list_name_taken")
 
 
 class ListForm(Form):
-    name = TextField(
-        _l("Tên danh sách"),
-        maxlength=120,
-        required=True,
-        codes=("list_name_missing", "list_name_long", "list_name_taken"),
-    )
+    name = TextField(_l("Tên danh sách"), maxlength=120, required=True, codes=_NAME_CODES)
     organisation_id = ChoiceField(_l("Của tổ chức"), name="organisation", coerce=row_id)
     basis = ChoiceField(_l("Căn cứ nhắn tin"), _BASES, empty=_l("Chưa ghi"), codes=("basis_missing",))
     basis_note = TextField(
@@ -59,12 +55,7 @@ class ListForm(Form):
 
 
 class RenameForm(Form):
-    name = TextField(
-        _l("Tên mới"),
-        maxlength=120,
-        required=True,
-        codes=("list_name_missing", "list_name_long", "list_name_taken"),
-    )
+    name = TextField(_l("Tên mới"), maxlength=120, required=True, codes=_NAME_CODES)
 
 
 class MergeForm(Form):
@@ -82,11 +73,7 @@ class SplitForm(Form):
         _l("Người ở xã, phường"), name="area", empty=_l("Chọn"), required=True, codes=("list_split_empty",)
     )
     name = TextField(
-        _l("Tên danh sách mới"),
-        name="new_name",
-        maxlength=120,
-        required=True,
-        codes=("list_name_missing", "list_name_long", "list_name_taken"),
+        _l("Tên danh sách mới"), name="new_name", maxlength=120, required=True, codes=_NAME_CODES
     )
 
     def values(self) -> dict[str, Any]:
@@ -338,11 +325,12 @@ class ListsView(AdminPage):
 
     @expose("/waiting/<int:issue_id>", methods=["POST"])
     def decide(self, issue_id: int) -> ResponseReturnValue:
+        form = DecideForm(issue_id)
+
         def told(rows: int) -> str:
             return _("Đã quyết định như nhau cho %(n)s dòng.", n=rows) if form.and_alike.data else ""
 
-        form, key = DecideForm(issue_id), self.secret_key
-        return self.submit_form(form, _next(), decide_issue, issue_id, secret_key=key, message=told)
+        return self.submit_form(form, _next(), decide_issue, issue_id, message=told)
 
     # The user's own decision, for all rows that it covered
     retract = FormAction("/waiting/<int:issue_id>/retract", retract_decision, page=_next).tells(

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 
 from flask import abort, request, send_file, url_for
@@ -40,7 +41,6 @@ from campaigns.planning.kinds import needs_smartphone, words_of
 from campaigns.reports.day_status import read_missed_days, read_today, read_waiting_reports
 from campaigns.reports.settings import may_urge
 from campaigns.reports.writers.pdf import svg_as_png
-from campaigns.rules.kind_words import KindWords
 from campaigns.rules.progress import (
     Concern,
     ConcernKind,
@@ -341,7 +341,9 @@ class ProgressView(AdminPage):
         if leaders.reach.is_due:
             enqueue_count_reach(self.runtime, leaders.campaigns[0].id)
         head, districts = leaders.head, [line for line in leaders.districts.lines if line.code]
-        chosen = request.args.get("district")
+        chosen, official_form = request.args.get("district"), OfficialForm.on_page()
+        official_form.installed.label.text = _("Tổng số đã %(done)s", done=words.done)
+        official_form.area.choices = list(map(attrgetter("code", "name"), districts))
         communes = [line for table in leaders.communes.values() for line in table.lines]
         return self.render(
             "progress/figures.html",
@@ -354,7 +356,7 @@ class ProgressView(AdminPage):
             words=words,
             did=did_of(words),
             promised=show_promised(leaders.promised, words) if leaders.promised else None,
-            official_form=_official_form(words, districts),
+            official_form=official_form,
             district={line.code: line for line in districts}.get(chosen),
             behind=furthest_behind(communes, most=len(communes) if chosen == "all" else COMMUNES_SHOWN),
             communes=len(communes),
@@ -411,13 +413,6 @@ class ProgressView(AdminPage):
         page = url_for(".index", drive=drive, _anchor="sources")
         message = _("Đã ghi số liệu.")
         return self.submit_form(OfficialForm(), page, enter_official, drive=drive, message=message)
-
-
-def _official_form(words: KindWords, districts: Sequence[RankRow]) -> OfficialForm:
-    form = OfficialForm.on_page()
-    form.installed.label.text = _("Tổng số đã %(done)s", done=words.done)
-    form.area.choices = [(line.code, line.name) for line in districts]
-    return form
 
 
 def _may_change(session: Session, user: User, leaders: ProgressPage) -> dict[str, bool]:

@@ -69,13 +69,8 @@ class ReachView(AdminPage):
             campaign = find_visible_campaign(session, campaign_id, user=user)
             opened = [step for step in campaign.steps if step.opened_at]
             chosen = next((step for step in opened if step.number == step_number), None)
-            reach = read_reach(
-                session,
-                campaign,
-                seen=organisations_of(session, user),
-                now=now,
-                step_id=chosen.id if chosen else None,
-            )
+            seen, step_id = organisations_of(session, user), chosen.id if chosen else None
+            reach = read_reach(session, campaign, seen=seen, now=now, step_id=step_id)
             reach = fold_reach(reach, small_in_drive(session, campaign, user=user))
             history, units = _units(session, campaign)
             districts, communes = _by_place(history, units, reach.areas)

@@ -39,7 +39,7 @@ from campaigns.visits.assignments import (
 from campaigns.visits.candidates import CandidateVillage, find_candidates
 from campaigns.visits.progress import read_officers
 from campaigns.visits.results import SaveResult, enter_results, undo_entry
-from campaigns.visits.sheets import SheetRow, find_sheet, list_sheets, print_sheet, read_lines, read_sheet
+from campaigns.visits.sheets import find_sheet, list_sheets, print_sheet, read_lines, read_sheet
 from outreach.accounts.village_officers import add_officer, link_of, list_officers, shut_out
 from outreach.contacts.lists import read_names
 from outreach.models.accounts import User
@@ -155,19 +155,9 @@ class ResultsForm(Form):
         yield from ((place or line, fault) for place, fault in super().faults)
 
 
-def _tell_entered(result: SaveResult) -> str:
-    saved = result.saved
-    flash(_("Đã ghi %(n)s dòng.", n=saved) if saved else _("Không có gì thay đổi."), "success")
-    return _flash_outdated(result.outdated)
-
-
-def _tell_undone(done: SaveResult) -> str:
-    flash(_("Đã hoàn tác %(n)s dòng của lần ghi vừa rồi.", n=done.saved), "success")
-    return _flash_outdated(done.outdated)
-
-
-def _flash_outdated(count: int) -> str:
-    if count:
+def _tell(result: SaveResult, said: str) -> str:
+    flash(said, "success")
+    if count := result.outdated:
         flash(_("%(n)s người đã tự trả lời sau đó: câu trả lời của họ được giữ.", n=count), "warning")
     return ""
 
@@ -258,6 +248,11 @@ class VisitsView(AdminPage):
         with self.reading() as (session, user):
             sheet = read_sheet(session, round_id, user=user)
             lines = read_lines(session, round_id, user=user)
+            assign_form = AssignForm.on_page()
+            assign_form.officer_id.choices = [(each.id, each.name) for each in list_officers(session, user)]
+            # The latest visit entered, else now: most lines of a sheet are visited on one day.
+            visits = [line.visited_at for line in lines if line.visited_at]
+            last = max(visits, default=datetime.now(UTC)).astimezone(VIETNAM)
             return self.render(
                 "progress/visit_sheet.html",
                 sheet=sheet,
@@ -269,10 +264,10 @@ class VisitsView(AdminPage):
                     for outcome in VisitOutcome
                     if (n := sum(line.outcome is outcome for line in lines))
                 },
-                form=ResultsForm.on_page(visited_at=f"{_last_visit(lines):%Y-%m-%dT%H:%M}"),
+                form=ResultsForm.on_page(visited_at=f"{last:%Y-%m-%dT%H:%M}"),
                 undo_form=Form(),
                 given=read_assignments(session, [round_id]).get(round_id, []),
-                assign_form=_assign_form([(each.id, each.name) for each in list_officers(session, user)]),
+                assign_form=assign_form,
             )
 
     # To a village officer, for a day.
@@ -284,8 +279,14 @@ class VisitsView(AdminPage):
         return self.do_and_tell(page, message, take_back_sheet, round_id, officer_id=officer_id)
 
     # One key per line, all lines at once
-    enter = FormAction("/<int:round_id>/enter", enter_results, ResultsForm).tells(_tell_entered)
-    undo = FormAction("/<int:round_id>/undo", undo_entry).tells(_tell_undone)
+    enter = FormAction("/<int:round_id>/enter", enter_results, ResultsForm).tells(
+        lambda entered: _tell(
+            entered, _("Đã ghi %(n)s dòng.", n=entered.saved) if entered.saved else _("Không có gì thay đổi.")
+        )
+    )
+    undo = FormAction("/<int:round_id>/undo", undo_entry).tells(
+        lambda undone: _tell(undone, _("Đã hoàn tác %(n)s dòng của lần ghi vừa rồi.", n=undone.saved))
+    )
 
     @expose("/<int:round_id>/sheet")
     def sheet(self, round_id: int) -> ResponseReturnValue:
@@ -307,18 +308,6 @@ class VisitsView(AdminPage):
             keys=_named_keys(sheet.kind),
             printed=datetime.now(VIETNAM),
         )
-
-
-def _assign_form(officers: list[tuple[int, str]]) -> AssignForm:
-    form = AssignForm.on_page()
-    form.officer_id.choices = officers
-    return form
-
-
-def _last_visit(lines: list[SheetRow]) -> datetime:
-    """Return the latest visit entered, else now: most lines of a sheet are visited on one day."""
-    visits = [line.visited_at for line in lines if line.visited_at]
-    return max(visits, default=datetime.now(UTC)).astimezone(VIETNAM)
 
 
 def _named_keys(kind: str) -> list[tuple[str, VisitOutcome]]:

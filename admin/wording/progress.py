@@ -436,17 +436,12 @@ def _column(measure: ReachMeasure, detail: str, kind: str, own_answers: Mapping[
     if not detail:
         return names[measure]
     if measure in (ReachMeasure.ARMS, ReachMeasure.ARMS_INSTALLED):
-        return f"{names[measure]}: {_group_label(detail)}"
+        groups = {"0": _("không nhắn"), "1": _("nội dung thứ nhất"), "2": _("nội dung thứ hai")}
+        return f"{names[measure]}: {groups.get(detail, detail)}"
     if measure is ReachMeasure.OWN_ANSWERS:
         return f"{names[measure]}: {detail}. {own_answers.get(detail, '')}"
     family = families.get(measure)
     return f"{names[measure]}: {word_of(family, detail, kind) if family else detail}"
-
-
-def _group_label(detail: str) -> str:
-    """Return the label of an experiment's group, by its number."""
-    words = {"0": _("không nhắn"), "1": _("nội dung thứ nhất"), "2": _("nội dung thứ hai")}
-    return words.get(detail, detail)
 
 
 def word_of(family: str, detail: str, kind: str) -> str:
