@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,7 +38,7 @@ from campaigns.rules.states import CampaignState
 from campaigns.rules.urgent import MAX_PER_DAY, Urgency
 from campaigns.second_wave import refuse_wave
 from outreach.accounts.permissions import organisations_of
-from outreach.accounts.users import name_of
+from outreach.accounts.users import name_of, names_of
 from outreach.core.settings import Settings
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import ContactList
@@ -244,24 +244,20 @@ class SubmissionRow:
     n: int
     submitted_by: str
     submitted_at: datetime
-    approved: bool | None
-    decided_by: str
-    decided_at: datetime | None
-    reason: str
+    approved: bool | None = None
+    decided_by: str = ""
+    decided_at: datetime | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignSheet:
     """All data of a sheet. `may` holds the actions that this user may take now."""
 
-    id: int
-    name: str
-    state: CampaignState
+    campaign: Campaign
     organisation: str
     author: str
-    created_at: datetime
     approver: str
-    approved_at: datetime | None
     description: dict[str, Any]
     content: Content
     kind: str
@@ -272,7 +268,6 @@ class CampaignSheet:
     compared_with: int | None
     is_author: bool
     approvals: int  # number needed
-    approved: int | None  # people that the approval was given for
     covered: int  # that it covers; before it, that it would cover
     approved_by: list[str]  # names of those who approved the last submission
     is_held: bool  # launched, and waits for an approval
@@ -281,22 +276,17 @@ class CampaignSheet:
     may: frozenset[str]
     was_launched: bool
     is_over: bool
-    launched_at: datetime | None
-    ended_at: datetime | None
-    starts_at: datetime | None
-    deadline: datetime | None
-    is_health: bool  # then nobody is found by an answer
     repeated: int  # people who would be skipped, as they have just had the same text
 
     @property
     def phase(self) -> str:
         """Return which question the page answers first: draft, returned, submitted, approved, sending, done or dropped."""
-        if self.state is CampaignState.DRAFT:
+        if self.campaign.state is CampaignState.DRAFT:
             is_returned = bool(self.submissions) and self.submissions[0].approved is False
             return "returned" if is_returned and self.submissions[0].reason else "draft"
         if self.was_launched:
             return "done" if self.is_over else "sending"
-        return "dropped" if self.is_over else self.state.value
+        return "dropped" if self.is_over else self.campaign.state.value
 
 
 def cards_to_open(sheet: CampaignSheet, commented: Mapping[str, int]) -> list[str]:
@@ -344,14 +334,10 @@ def read_sheet(
     if writes_to_hidden(session, campaign, user=user):
         may &= {"copy", "try"}
     return CampaignSheet(
-        id=campaign.id,
-        name=campaign.name,
-        state=campaign.state,
+        campaign=campaign,
         organisation=organisation.name if organisation else "",
         author=name_of(session, campaign.created_by),
-        created_at=campaign.created_at,
         approver=name_of(session, campaign.approved_by),
-        approved_at=campaign.approved_at,
         description=description,
         content=read_content(campaign.content),
         kind=kinds.get(campaign.kind, {}).get("title", campaign.kind),
@@ -366,7 +352,6 @@ def read_sheet(
         compared_with=compared,
         is_author=is_author,
         approvals=terms.approvals,
-        approved=campaign.approved_recipients,
         covered=most_covered(
             campaign.approved_recipients or shown.audience.recipients,
             margin_percent=settings.approved_growth_percent,
@@ -378,11 +363,6 @@ def read_sheet(
         may=may - {"approve"} if user.id in approver_ids else may,
         was_launched=campaign.state not in _BEFORE_LAUNCH and campaign.approved_at is not None,
         is_over=campaign.state in (CampaignState.COMPLETED, CampaignState.CANCELLED),
-        launched_at=campaign.launched_at,
-        ended_at=campaign.ended_at,
-        starts_at=campaign.starts_at,
-        deadline=campaign.deadline,
-        is_health=campaign.is_health,
         repeated=count_repeated(session, campaign, settings=settings, at=max(now, shown.begins_at))
         if campaign.state in (CampaignState.SUBMITTED, CampaignState.APPROVED)
         else 0,
@@ -443,27 +423,18 @@ def _compare(
 def _submissions(session: Session, versions: list[CampaignVersion]) -> list[SubmissionRow]:
     if not versions:
         return []
-    decisions: dict[int, CampaignDecision] = {}
-    for decision in session.scalars(
+    found = session.scalars(
         select(CampaignDecision)
         .where(CampaignDecision.version_id.in_([version.id for version in versions]))
         .order_by(CampaignDecision.id)
-    ):
-        decisions[decision.version_id] = decision
+    )
+    decisions = {each.version_id: each for each in found}
     ids = {version.submitted_by for version in versions} | {d.decided_by for d in decisions.values()}
-    names = {user.id: user.shown_name for user in session.scalars(select(User).where(User.id.in_(ids)))}
-    submissions = []
+    names, submissions = names_of(session, ids), []
     for version in reversed(versions):
-        decided = decisions.get(version.id)
-        submissions.append(
-            SubmissionRow(
-                n=version.n,
-                submitted_by=names[version.submitted_by],
-                submitted_at=version.submitted_at,
-                approved=decided.approved if decided else None,
-                decided_by=names[decided.decided_by] if decided else "",
-                decided_at=decided.decided_at if decided else None,
-                reason=decided.reason if decided else "",
-            )
-        )
+        row = SubmissionRow(version.n, names[version.submitted_by], version.submitted_at)
+        if each := decisions.get(version.id):
+            by, at = names[each.decided_by], each.decided_at
+            row = replace(row, approved=each.approved, decided_by=by, decided_at=at, reason=each.reason)
+        submissions.append(row)
     return submissions

@@ -133,7 +133,7 @@ class HomeView(AdminPage):
             tasks = (
                 _report_tasks(session, user, now)
                 if is_leader
-                else _read_tasks(session, user, now, {each.sheet.id for each in waiting})
+                else _read_tasks(session, user, now, {each.sheet.campaign.id for each in waiting})
             )
             return self.render(
                 "home/home.html",
