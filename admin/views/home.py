@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from flask import flash, redirect, url_for
@@ -296,8 +296,11 @@ def _todays_reports(
 def _read_tasks(session: Session, user: User, now: datetime, shown: Collection[int]) -> list[Task]:
     """Return the open tasks, the most urgent first; campaigns that are `shown` already are not waiting once more."""
     unknown = open_tasks.read_unknown(session, user, now=now)
+    incidents = count_incidents(session, user) if may_open(user.role, "incidents.index") else 0
+    happened = _("Việc không được phép xảy ra, ví dụ một tin gửi hai lần.")
+    seen = _("%(count)s sự cố cần xem", count=incidents), happened, url_for("incidents.index")
     return [
-        *_alarms(session, user),
+        *([Task(*seen, "bad", _("Sự cố"), incidents)] if incidents else []),
         *_report_tasks(session, user, now),
         *_campaign_tasks(session, user, shown),
         *(_draft_tasks(session, user) if may_open(user.role, "campaigns.create") else []),
@@ -322,14 +325,6 @@ def _read_tasks(session: Session, user: User, now: datetime, shown: Collection[i
             if (left := campaign.unknown - campaign.undecided)
         ),
     ]
-
-
-def _alarms(session: Session, user: User) -> list[Task]:
-    if may_open(user.role, "incidents.index") and (count := count_incidents(session, user)):
-        text = _("%(count)s sự cố cần xem", count=count)
-        more = _("Việc không được phép xảy ra, ví dụ một tin gửi hai lần.")
-        return [Task(text, more, url_for("incidents.index"), "bad", _("Sự cố"), count)]
-    return []
 
 
 def _campaign_tasks(session: Session, user: User, shown: Collection[int]) -> list[Task]:
@@ -467,53 +462,39 @@ def _decision_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
     )
 
 
+# What is told of an alarm about a day's report, and its colour.
+_ALARMS: dict[Alarm, tuple[Any, str]] = {
+    Alarm.MISSING: (_l("Còn cơ quan, đơn vị chưa gửi số liệu cho báo cáo ngày"), "warn"),
+    Alarm.UNAPPROVED: (_l("Báo cáo hôm nay chưa được phê duyệt, chưa phát hành"), "bad"),
+    Alarm.UNDELIVERED: (_l("Báo cáo ngày %(day)s chưa đến được tất cả nơi nhận"), "bad"),
+}
+
+
 def _report_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     """Return tasks about reports: days that were missed, alarms of today, reports that wait for the user's approval."""
-    tasks = []
-    today = now.astimezone(VIETNAM).date()
-    if is_province_staff(session, user):
-        for drive in drives_with_report(session):
-            for day in read_missed_days(session, drive, today=today):
-                tasks.append(_missed_task(user, drive, day))
-            for day in (today, today - timedelta(days=1)):
-                alarm = read_alarm(session, drive, day)
-                # Yesterday without a report is a missed day.
-                if alarm and (day == today or alarm is Alarm.UNDELIVERED):
-                    tasks.append(_report_task(user, drive, day, alarm))
-    for waiting in read_waiting_reports(session, user):
-        if not waiting.by_user:
-            url = _url_if_open(user, "report.index", drive=waiting.drive, day=waiting.day)
-            text = (
-                _("Báo cáo bổ sung, đính chính ngày %(day)s chờ phê duyệt", day=show_day(waiting.day))
-                if waiting.n
-                else _("Báo cáo ngày %(day)s chờ phê duyệt", day=show_day(waiting.day))
-            )
-            tasks.append(
-                Task(text, _("Đọc dự thảo, phê duyệt và phát hành."), url, "warn", _("Chờ phê duyệt"))
-            )
+    tasks, today = [], now.astimezone(VIETNAM).date()
+
+    def add(text: Any, more: str, look: str, mark: str, drive: int, iso: str) -> None:
+        url = _url_if_open(user, "report.index", drive=drive, day=iso)
+        tasks.append(Task(str(text) % {"day": show_day(iso)}, more, url, look, mark))
+
+    for drive in drives_with_report(session) if is_province_staff(session, user) else ():
+        mark, late = _("Báo cáo ngày"), _("Vẫn lập được: số liệu tính đến giờ chốt của ngày đó.")
+        for day in read_missed_days(session, drive, today=today):
+            text = _("Chưa phát hành báo cáo ngày %(day)s")
+            add(text, late, "bad", mark, drive, day.isoformat())
+        for day in (today, today - timedelta(days=1)):
+            alarm = read_alarm(session, drive, day)
+            # Yesterday without a report is a missed day.
+            if alarm and (day == today or alarm is Alarm.UNDELIVERED):
+                add(_ALARMS[alarm][0], "", _ALARMS[alarm][1], mark, drive, day.isoformat())
+    more, mark = _("Đọc dự thảo, phê duyệt và phát hành."), _("Chờ phê duyệt")
+    corrected = _("Báo cáo bổ sung, đính chính ngày %(day)s chờ phê duyệt")
+    for each in read_waiting_reports(session, user):
+        if not each.by_user:
+            text = corrected if each.n else _("Báo cáo ngày %(day)s chờ phê duyệt")
+            add(text, more, "warn", mark, each.drive, each.day)
     return tasks
-
-
-def _missed_task(user: User, drive: int, day: date) -> Task:
-    iso = day.isoformat()
-    return Task(
-        _("Chưa phát hành báo cáo ngày %(day)s", day=show_day(iso)),
-        _("Vẫn lập được: số liệu tính đến giờ chốt của ngày đó."),
-        _url_if_open(user, "report.index", drive=drive, day=iso),
-        "bad",
-        _("Báo cáo ngày"),
-    )
-
-
-def _report_task(user: User, drive: int, day: date, alarm: Alarm) -> Task:
-    iso = day.isoformat()
-    if alarm is Alarm.UNAPPROVED:
-        text, look = _("Báo cáo hôm nay chưa được phê duyệt, chưa phát hành"), "bad"
-    elif alarm is Alarm.UNDELIVERED:
-        text, look = _("Báo cáo ngày %(day)s chưa đến được tất cả nơi nhận", day=show_day(iso)), "bad"
-    else:
-        text, look = _("Còn cơ quan, đơn vị chưa gửi số liệu cho báo cáo ngày"), "warn"
-    return Task(text, "", _url_if_open(user, "report.index", drive=drive, day=iso), look, _("Báo cáo ngày"))
 
 
 def _sheet_url(user: User, campaign_id: int) -> str:
