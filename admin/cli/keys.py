@@ -15,7 +15,6 @@ from flask_babel import gettext as _
 from admin.cli.base import Group, json_option, output
 from outreach.backups.backup_files import signer_of
 from outreach.contacts.hash_keys import count_hashes, rehash_suppressions
-from outreach.core.settings import Settings
 from outreach.imports.exchange import public_key
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose, key_id, split_keys
@@ -62,9 +61,11 @@ def key_commands(runtime: Runtime) -> list[click.Command]:
     @json_option
     def rotate(purposes: tuple[str, ...], file: Path | None) -> None:
         """Make a new key for each purpose; the former ones stay behind it, to open and compare only."""
-        lines = {
-            purpose.variable: _with_new_key(runtime.settings, purpose) for purpose in map(Purpose, purposes)
-        }
+        lines = {}
+        for purpose in map(Purpose, purposes):
+            # Of sessions no former key is kept: they are to end.
+            former = () if purpose is Purpose.SESSIONS else runtime.settings.own_keys_of(purpose)
+            lines[purpose.variable] = ",".join([secrets.token_urlsafe(36), *former])
         if file:
             _write_variables(file, lines)
         shown = {} if file else {"variables": lines}
@@ -88,12 +89,6 @@ def key_commands(runtime: Runtime) -> list[click.Command]:
         output({"changed": changed}, _("Đã chuyển %(n)s số bị chặn sang khóa mới.", n=changed))
 
     return [keys]
-
-
-def _with_new_key(settings: Settings, purpose: Purpose) -> str:
-    """Return the variable's new value. Of sessions no former key is kept: they are to end."""
-    former = () if purpose is Purpose.SESSIONS else settings.own_keys_of(purpose)
-    return ",".join([secrets.token_urlsafe(36), *former])
 
 
 def _write_variables(file: Path, lines: dict[str, str]) -> None:

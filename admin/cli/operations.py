@@ -17,7 +17,7 @@ from admin.demo.drill import DRILL_PEOPLE, start_drill
 from admin.demo.load_demo import LOGINS, PASSWORD, load_demo
 from campaigns.analytics.verify_reach import find_disagreements
 from campaigns.answer_totals import Difference, find_differences
-from campaigns.delivery.after_restore import RestoreSummary, settle_restored
+from campaigns.delivery.after_restore import settle_restored
 from campaigns.privacy.health_answers import count_people, separate_health_answers
 from campaigns.privacy.retention import (
     ClearResult,
@@ -365,21 +365,16 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
         [(taken_at, restored)] = results
         output(
             {"taken_at": taken_at.isoformat(), "audit_head": head, **asdict(restored)},
-            _restore_message(restored, age_s=(datetime.now(UTC) - taken_at).total_seconds()),
+            _(
+                "Đã khôi phục dữ liệu của %(minutes)s phút trước. Đã tạm dừng %(paused)s chiến dịch; %(open_now)s tin đang chờ đối soát với nhà cung cấp tin nhắn. Hãy chạy lại web, worker và scheduler, chờ hết tin chưa rõ kết quả (campaigns status) rồi mới cho gửi tiếp. Câu trả lời, số bị chặn và yêu cầu xóa dữ liệu từ lúc sao lưu đến nay không có trong bản sao: hãy nhập lại (replies import) và làm lại.\nMọi người phải đăng nhập lại; %(tokens)s mã truy cập của hệ thống khác đã bị thu hồi, hãy tạo mã mới.\nNhững gì sau đây trở lại như lúc sao lưu, hãy xem từng mục và khóa hoặc ngừng lại cái không còn được dùng: tài khoản đã khóa, đã đổi vai trò hoặc đổi mật khẩu; mã khôi phục đã dùng; xác thực hai lớp đã bỏ hoặc đã bật; liên kết gửi số liệu của cơ quan; liên kết xem báo cáo; địa chỉ nhận thông báo.",
+                minutes=f"{(datetime.now(UTC) - taken_at).total_seconds() / 60:.0f}",
+                paused=restored.paused,
+                open_now=restored.waiting + restored.under_way + restored.reported_on,
+                tokens=restored.tokens,
+            ),
         )
 
     return [backup]
-
-
-def _restore_message(restored: RestoreSummary, *, age_s: float) -> str:
-    open_now = restored.waiting + restored.under_way + restored.reported_on
-    return _(
-        "Đã khôi phục dữ liệu của %(minutes)s phút trước. Đã tạm dừng %(paused)s chiến dịch; %(open_now)s tin đang chờ đối soát với nhà cung cấp tin nhắn. Hãy chạy lại web, worker và scheduler, chờ hết tin chưa rõ kết quả (campaigns status) rồi mới cho gửi tiếp. Câu trả lời, số bị chặn và yêu cầu xóa dữ liệu từ lúc sao lưu đến nay không có trong bản sao: hãy nhập lại (replies import) và làm lại.\nMọi người phải đăng nhập lại; %(tokens)s mã truy cập của hệ thống khác đã bị thu hồi, hãy tạo mã mới.\nNhững gì sau đây trở lại như lúc sao lưu, hãy xem từng mục và khóa hoặc ngừng lại cái không còn được dùng: tài khoản đã khóa, đã đổi vai trò hoặc đổi mật khẩu; mã khôi phục đã dùng; xác thực hai lớp đã bỏ hoặc đã bật; liên kết gửi số liệu của cơ quan; liên kết xem báo cáo; địa chỉ nhận thông báo.",
-        minutes=f"{age_s / 60:.0f}",
-        paused=restored.paused,
-        open_now=open_now,
-        tokens=restored.tokens,
-    )
 
 
 def retention_commands(runtime: Runtime) -> list[click.Command]:

@@ -175,12 +175,6 @@ class PageAccess:
             flash(told, "success")
         return redirect(url, code=303)
 
-    def do_and_tell(
-        self, url: str, message: str, use_case: Callable[..., object], *args: Any, **values: Any
-    ) -> ResponseReturnValue:
-        """Do as `submit_form` for a form with a button alone."""
-        return self.submit_form(Form(), url, use_case, *args, message=message, **values)
-
 
 class AdminPage(PageAccess, BaseView):
     """A view whose pages are its own."""

@@ -20,6 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from admin.forms import Form as BaseForm
 from admin.views.audience_cache import AudienceCache
 from admin.views.base import AdminPage
 from admin.views.campaign_fields import (
@@ -299,7 +300,7 @@ class CampaignFormPages(AdminPage):
         key = request.form.get("key", "")
         number = key.removeprefix(key_of_campaign("")) if key.startswith(key_of_campaign("")) else ""
         url = url_for(".sheet", campaign_id=int(number)) if number.isdecimal() else url_for("admin.index")
-        return self.do_and_tell(url, _("Đã bỏ phần viết dở."), drop_form, key)
+        return self.submit_form(BaseForm(), url, drop_form, key, message=_("Đã bỏ phần viết dở."))
 
     def _theirs(self, kept: KeptForm) -> dict[str, Any]:
         """Return what somebody else has kept, for the page that shows both; saved into the draft, it is read from there."""

@@ -228,9 +228,9 @@ class GatewaysView(AdminPage):
 
     @expose("/<int:account_id>/state", methods=["POST"])
     def change_state(self, account_id: int) -> ResponseReturnValue:
-        message = _("Đã đổi tình trạng nhà cung cấp.")
-        state = request.form.get("state", "")
-        return self.do_and_tell(url_for(".index"), message, change_gateway_state, account_id, state=state)
+        message, state = _("Đã đổi tình trạng nhà cung cấp."), request.form.get("state", "")
+        page = url_for(".index")
+        return self.submit_form(Form(), page, change_gateway_state, account_id, state=state, message=message)
 
     send_test = FormAction("/<int:account_id>/test", try_gateway, TryForm, is_keyed=True).tells(
         _l(
@@ -283,14 +283,15 @@ class TemplatesView(AdminPage):
 
     @expose("/<int:template_id>/state", methods=["POST"])
     def set_state(self, template_id: int) -> ResponseReturnValue:
-        return self.do_and_tell(
+        return self.submit_form(
+            Form(),
             url_for(".index"),
-            _("Đã ghi kết quả đăng ký."),
             set_template_state,
             template_id,
             account_id=request.form.get("account_id", 0, type=int),
             state=request.form.get("state", ""),
             until=request.form.get("until", ""),
+            message=_("Đã ghi kết quả đăng ký."),
         )
 
     remove = FormAction("/<int:template_id>/remove", remove_template).tells(_l("Đã bỏ mẫu tin."))

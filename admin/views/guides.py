@@ -101,7 +101,8 @@ def read_guide(name: str, language: str = "vi") -> Guide | None:
     for token in tokens:
         for child in token.children or ():
             if child.type == "link_open":
-                child.attrSet("href", _page_link(str(child.attrGet("href"))))
+                file, hash_, anchor = str(child.attrGet("href")).partition("#")
+                child.attrSet("href", file.removesuffix(".md") + (hash_ + quote(anchor) if anchor else ""))
             elif child.type == "image":
                 source = str(child.attrGet("src"))
                 child.attrSet("src", f"pictures/{Path(source).name}")
@@ -116,8 +117,3 @@ def read_guide(name: str, language: str = "vi") -> Guide | None:
 
 def _headings(tokens: list[Token]) -> list[tuple[Token, Token]]:
     return [(heading, text) for heading, text in pairwise(tokens) if heading.type == "heading_open"]
-
-
-def _page_link(target: str) -> str:
-    file, hash_, anchor = target.partition("#")
-    return file.removesuffix(".md") + (hash_ + quote(anchor) if anchor else "")

@@ -75,8 +75,8 @@ class SendersView(TableRegister):
 
     @expose("/remove", methods=["POST"])
     def remove(self) -> ResponseReturnValue:
-        message = _("Đã bỏ tên người gửi khỏi sổ.")
-        return self.do_and_tell(url_for(".index"), message, remove_sender, request.form.get("name", ""))
+        name, message = request.form.get("name", ""), _("Đã bỏ tên người gửi khỏi sổ.")
+        return self.submit_form(Form(), url_for(".index"), remove_sender, name, message=message)
 
 
 class DoNotCallForm(Form):

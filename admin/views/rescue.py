@@ -179,7 +179,10 @@ class RescueView(AdminPage):
         def show(found: tuple[Campaign, list[Cry]]) -> Any:
             event, cries = found
             is_map = request.form.get("kind") == "geojson"
-            body = _as_geojson(cries) if is_map else _as_csv(cries)
+            rows = _rows(cries)
+            # Of a spreadsheet: UTF-8 with a mark.
+            table = csv_text([*(each.keys() for each in rows[:1]), *(each.values() for each in rows)])
+            body = _as_geojson(cries) if is_map else table.encode("utf-8-sig")
             response = Response(body, mimetype="application/geo+json" if is_map else "text/csv")
             name = (
                 f"{'dien-tap' if event.is_drill else 'ung-cuu'}-{event.id}.{'geojson' if is_map else 'csv'}"
@@ -367,14 +370,6 @@ def _rows(cries: Iterable[Cry]) -> list[dict[str, Any]]:
         }
         for cry in cries
     ]
-
-
-def _as_csv(cries: list[Cry]) -> bytes:
-    """Return the cries as a file that a spreadsheet opens: UTF-8 with a mark."""
-    rows = _rows(cries)
-    return csv_text([*(each.keys() for each in rows[:1]), *(each.values() for each in rows)]).encode(
-        "utf-8-sig"
-    )
 
 
 def _as_geojson(cries: list[Cry]) -> bytes:

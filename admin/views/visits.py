@@ -275,8 +275,8 @@ class VisitsView(AdminPage):
 
     @expose("/<int:round_id>/take-back/<int:officer_id>", methods=["POST"])
     def take_back(self, round_id: int, officer_id: int) -> ResponseReturnValue:
-        page, message = url_for(".show", round_id=round_id), _("Đã thu lại phiếu.")
-        return self.do_and_tell(page, message, take_back_sheet, round_id, officer_id=officer_id)
+        page, told = url_for(".show", round_id=round_id), _("Đã thu lại phiếu.")
+        return self.submit_form(Form(), page, take_back_sheet, round_id, officer_id=officer_id, message=told)
 
     # One key per line, all lines at once
     enter = FormAction("/<int:round_id>/enter", enter_results, ResultsForm).tells(
