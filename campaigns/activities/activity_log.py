@@ -4,7 +4,7 @@ Changes run in the caller's transaction. Every change adds a version, so that th
 was at an earlier time.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -16,8 +16,10 @@ from campaigns.models.activities import Activity
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.drives import drive_for_figures
 from campaigns.rules.activities import ActivityEntry, ActivityKind, ActivityTotals, Summary, summarise
+from campaigns.rules.small_counts import add_up_by
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
+from outreach.core.bulk import columns_of
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import areas_within, below_province
@@ -127,17 +129,8 @@ def _drive_of(session: Session, campaign_id: int | None) -> int | None:
 
 
 def _row(entry: ActivityEntry, **more: Any) -> Activity:
-    return Activity(
-        kind=entry.kind,
-        first=entry.first.isoformat(),
-        last=entry.last.isoformat(),
-        times=entry.times,
-        people=entry.people,
-        who=entry.who,
-        place=entry.place,
-        about=entry.about,
-        **more,
-    )
+    days = {"first": entry.first.isoformat(), "last": entry.last.isoformat()}
+    return Activity(**asdict(entry) | days | more)
 
 
 def _record_change(session: Session, activity: Activity, *, action: str, user: User, now: datetime) -> None:
@@ -216,16 +209,8 @@ def read_versions(session: Session, entry_id: int, *, user: User) -> list[Activi
 
 def entry_of(row: Activity) -> ActivityEntry:
     """Convert a stored version to an entry."""
-    return ActivityEntry(
-        kind=row.kind,
-        first=date.fromisoformat(row.first),
-        last=date.fromisoformat(row.last),
-        times=row.times,
-        people=row.people,
-        who=row.who,
-        place=row.place,
-        about=row.about,
-    )
+    days = date.fromisoformat(row.first), date.fromisoformat(row.last)
+    return ActivityEntry(row.kind, *days, *columns_of(row, "times people who place about"))
 
 
 def _select_entries(
@@ -279,14 +264,7 @@ def _read_rows(
 def by_district(session: Session, summary: Summary) -> list[tuple[str, ActivityTotals]]:
     """Group a summary's areas by those below the province: (name, total), entries for the whole province first."""
     areas = {area.code: area for area in session.scalars(select(Area))}
-    totals: dict[str, ActivityTotals] = {}
-    for code, total in summary.areas.items():
-        area = areas[below_province(areas, code) or code]
-        district_total = totals.setdefault(area.code, ActivityTotals())
-        district_total.entries += total.entries
-        district_total.times += total.times
-        if total.people is not None:
-            district_total.people = (district_total.people or 0) + total.people
+    totals = add_up_by(summary.areas, lambda code: below_province(areas, code) or code)
     order = sorted(
         totals, key=lambda code: (areas[code].level is not AreaLevel.PROVINCE, -totals[code].times, code)
     )

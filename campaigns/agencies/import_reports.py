@@ -36,7 +36,6 @@ from outreach.rules.errors import BadInput, BadList, LoaError, WrongState, or_ra
 from outreach.rules.gazetteer import Gazetteer
 from outreach.rules.identity import name_key
 from outreach.rules.list_labels import Column
-from outreach.rules.list_rows import CheckedRow
 from outreach.rules.phone_numbers import PhoneStatus
 from outreach.use_cases import use_case
 
@@ -168,12 +167,15 @@ def read_roster(path: Path) -> list[RosterPerson]:
     for row in check_list(path, Gazetteer([])):
         if len(people) == MOST_PEOPLE:
             raise BadList("roster_long", most=MOST_PEOPLE)
-        column = _column_of(row)
+        labels = row.header.labels
+        column = find_heading(labels, [*row.header.columns.values(), *row.header.phones])
+        if column is None:
+            readable = [f"“{label[:60]}”" for label in labels[:30] if label]
+            raise BadInput("done_column_missing", columns=readable or LoaError("no_column"))
         text = cell_text(cell_at(row.cells, column))
         has_done = read_mark(text)
         if has_done is None:
-            heading = row.header.labels[column]
-            wrong.append((row.line, LoaError("roster_mark_wrong", text=text[:30], column=heading)))
+            wrong.append((row.line, LoaError("roster_mark_wrong", text=text[:30], column=labels[column])))
         people.append(
             RosterPerson(
                 row.name,
@@ -308,12 +310,3 @@ def _recipients(
         .order_by(Recipient.phone_id)
     )
     return [(e164, recipient) for e164, recipient in rows]
-
-
-def _column_of(row: CheckedRow) -> int:
-    labels = row.header.labels
-    column = find_heading(labels, [*row.header.columns.values(), *row.header.phones])
-    if column is None:
-        readable = [f"“{label[:60]}”" for label in labels[:30] if label]
-        raise BadInput("done_column_missing", columns=readable or LoaError("no_column"))
-    return column

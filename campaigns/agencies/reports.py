@@ -3,7 +3,7 @@
 Rows are only added, so earlier figures can still be read.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, select
@@ -12,15 +12,7 @@ from sqlalchemy.orm import Session
 from campaigns.models.figures import AgencyLink, AgencyReport, ReportChannel
 from campaigns.planning.drives import drive_for_figures, find_drive
 from campaigns.planning.kinds import words_of
-from campaigns.rules.agencies import (
-    StaffCounts,
-    StaffDoubt,
-    StaffProblem,
-    StaffTotal,
-    add_up,
-    find_doubts,
-    find_problem,
-)
+from campaigns.rules.agencies import StaffCounts, StaffTotal, add_up, find_doubts, find_problem
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
@@ -29,7 +21,7 @@ from outreach.core.settings import Settings
 from outreach.core.signed_tokens import TokenPurpose, find_by_token, sign_token
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList, Membership
-from outreach.rules.errors import BadInput, LoaError, NotFound, WrongState, or_raise
+from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.rules.formats import read_whole
 from outreach.rules.keys import Purpose
 from outreach.rules.sort_order import vietnamese_order
@@ -37,18 +29,6 @@ from outreach.use_cases import use_case
 
 _LONGEST_NOTE = 300
 _MAX_AGE = timedelta(days=60)
-PROBLEMS = {
-    StaffProblem.NO_STAFF: LoaError("staff_number_wrong"),
-    StaffProblem.TOO_MANY: LoaError("staff_number_large"),
-    StaffProblem.MORE_SMARTPHONES_THAN_STAFF: LoaError("more_smartphones_than_staff"),
-    StaffProblem.MORE_INSTALLED_THAN_SMARTPHONES: LoaError("more_installed_than_smartphones"),
-    StaffProblem.MORE_INSTALLED_THAN_STAFF: LoaError("more_installed_than_staff"),
-}
-DOUBTS = {
-    StaffDoubt.INSTALLED_FELL: LoaError("installed_fell"),
-    StaffDoubt.SMARTPHONES_FELL: LoaError("smartphones_fell"),
-    StaffDoubt.STAFF_CHANGED: LoaError("staff_changed"),
-}
 
 
 class NeedsExplanation(BadInput):
@@ -76,22 +56,19 @@ def submit_report(
     today = now.astimezone(VIETNAM).date()
     if not today - _MAX_AGE <= day <= today:
         raise BadInput("figures_day_wrong")
-    problem = find_problem(counts)
-    if problem:
-        raise BadInput("figures_impossible", problem=PROBLEMS[problem])
+    if problem := find_problem(counts):
+        raise BadInput("figures_impossible", problem=problem)
     if not words_of(session, find_drive(session, drive).kind).owners:
         counts = replace(counts, with_smartphone=counts.staff)  # all of its staff count
     note = " ".join(note.split())[:_LONGEST_NOTE]
     doubts = find_doubts(counts, _latest_counts(session, drive, organisation_id, day))
     if doubts and not note:
-        raise NeedsExplanation("figures_doubtful", questions=[DOUBTS[doubt] for doubt in doubts])
+        raise NeedsExplanation("figures_doubtful", questions=doubts)
     report = AgencyReport(
         drive_id=drive,
         organisation_id=organisation_id,
         day=day.isoformat(),
-        staff=counts.staff,
-        with_smartphone=counts.with_smartphone,
-        installed=counts.installed,
+        **asdict(counts),
         note=note,
         channel=channel,
         user_id=user_id,

@@ -94,10 +94,7 @@ def read_collisions(
 
 
 def count_repeated(session: Session, campaign: Campaign, *, settings: Settings, at: datetime) -> int:
-    """Return to how many people a campaign's first message would not go at a moment, as they have just had the same content.
-
-    That is what `refusal_reason` skips a message for. Nothing is read of the audience while no such step has been opened.
-    """
+    """Return how many people `refusal_reason` would skip, as they just had the first message's content."""
     own = _first_contents(campaign.steps[0])
     others = session.scalars(
         select(Step).where(

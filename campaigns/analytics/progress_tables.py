@@ -98,11 +98,7 @@ class PlaceTree:
         others: Collection[str] | None = None,
         within: str = "",
     ) -> RankTable:
-        """Rank the places of the recorded units in `counted` against their goals.
-
-        `others` are shown although nothing was counted there; `within` takes the places of one district alone.
-        `default_goal` applies where no goal of residents is set.
-        """
+        """Rank places of `counted` by their goals or `default_goal`; `others` too, or `within` a district."""
         sure: dict[str | None, PlaceCounts] = {code: PlaceCounts() for code in others or ()}
         perhaps: dict[str | None, PlaceCounts] = {}
         for place, ground in sort_ground({code: places_of(code) for code in counted}).items():
@@ -132,10 +128,7 @@ class PlaceTree:
     def denominators(
         self, codes: set[str], entered: Mapping[GoalSubject, Denominator]
     ) -> tuple[dict[str, Denominator], dict[str, int]]:
-        """Return the denominators of places, and the greatest value of those that are a range.
-
-        A place without a figure of its own has those of the units of another day on its ground, once each has one.
-        """
+        """Return places' denominators, else those of other days' units there; and the most of ranges."""
         by_code = {subject.area or "": each for subject, each in entered.items() if each.value}
         known = {code: by_code[code] for code in codes & by_code.keys()}
         most: dict[str, int] = {}
@@ -211,11 +204,7 @@ def organisations_table(
     drive: int,
     default_goal: float | None,
 ) -> tuple[RankTable, frozenset[str]]:
-    """Rank the organisations at the top of the user's scope, and those one level below.
-
-    Counts of deeper organisations are added to these. Also returns the codes of organisations that include
-    others.
-    """
+    """Rank the scope's top organisations and those below, with deeper ones'; also which include others."""
     rows = session.execute(
         select(Organisation.id, Organisation.parent_id, Organisation.name).where(
             visible_to(session, user, Organisation.id)
@@ -262,10 +251,7 @@ def add_reach(
     counts: Mapping[Counted, ReachTotals],
     groups_of: Callable[[Counted], Collection[Code]],
 ) -> None:
-    """Add sent and delivered people to the groups; those who may belong to several are added to none.
-
-    They stay None while reach was not counted yet; delivered also while there is no delivery report.
-    """
+    """Add sent and delivered to the groups that are sure; None while not counted, or without reports."""
     if reach.counted_at is None:
         return
     for group in groups.values():

@@ -262,16 +262,9 @@ def campaign_subject(campaign: Campaign) -> GoalSubject:
 
 def read_history(session: Session, subject: GoalSubject) -> tuple[list[Goal | None], list[Denominator]]:
     """Return goals and denominators entered about a subject, latest first; an ended goal is None."""
-    goals = [
-        goal
-        for row, author in _rows(session, GoalEntry, about(GoalEntry, subject))
-        for goal in [_goal(row, author)]
-    ]
-    entered = [
-        _denominator(row, author)
-        for row, author in _rows(session, DenominatorEntry, about(DenominatorEntry, subject))
-    ]
-    return goals[::-1], entered[::-1]
+    goals = [_goal(*row) for row in _rows(session, GoalEntry, about(GoalEntry, subject))]
+    entered = _rows(session, DenominatorEntry, about(DenominatorEntry, subject))
+    return goals[::-1], [_denominator(*row) for row in reversed(entered)]
 
 
 def _in_force(
@@ -343,11 +336,7 @@ COLUMNS = ("scope", "place", "value", "as_of", "source")
 def import_denominators(
     session: Session, content: bytes, *, drive: int, user: User, now: datetime
 ) -> tuple[int, int]:
-    """Import denominators from a CSV. Returns how many are new, and how many were in force already.
-
-    The CSV is in UTF-8 with COLUMNS; `place` is an area's or an organisation's code. Raises BadInput with the
-    wrong lines; NotAllowed for a user who is not staff of the province.
-    """
+    """Import denominators from a CSV of COLUMNS. Returns how many new, same. Raises BadInput, NotAllowed."""
     require_province(session, user)
     new, same = 0, 0
     wrong: list[tuple[int, LoaError]] = []

@@ -17,7 +17,7 @@ from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import IS_CURRENT
 from outreach.rules.declared_tables import first_lines, read_csv
 from outreach.rules.errors import BadInput, LoaError, NotAllowed
-from outreach.rules.formats import read_whole
+from outreach.rules.formats import read_day, read_whole
 from outreach.use_cases import use_case
 
 COLUMNS = ("day", "area", "installed", "source")
@@ -28,11 +28,7 @@ MAX_INSTALLED = 2**31 - 1
 def import_official(
     session: Session, content: bytes, *, drive: int, user: User, now: datetime
 ) -> tuple[int, int]:
-    """Import figures from a CSV. Returns how many are new, and how many were in force already.
-
-    The CSV is in UTF-8 with COLUMNS; it is imported whole or not at all. Raises BadInput with the wrong
-    lines; NotAllowed for a user who does not see the whole province.
-    """
+    """Import figures from a CSV of COLUMNS. Returns how many new and same. Raises BadInput, NotAllowed."""
     lines = [(row.line, tuple(map(row.text, COLUMNS))) for row in read_csv(content, COLUMNS)]
     return _store(session, lines, drive=drive, user=user, now=now)
 
@@ -174,10 +170,6 @@ def _line_problem(area: str, installed: int | None, source: str, *, areas: set[s
 
 
 def _day_problem(day: str, today: date) -> LoaError | None:
-    try:
-        parsed = date.fromisoformat(day)
-    except ValueError:
-        parsed = None
-    if parsed is None or day != parsed.isoformat():  # a week's day is stored as no other day is
+    if (parsed := read_day(day)) is None:
         return LoaError("official_day_wrong")
     return LoaError("official_day_future") if parsed > today else None

@@ -135,10 +135,7 @@ def _find_comment(session: Session, campaign: Campaign, comment_id: int) -> Camp
 
 
 def read_unanswered(session: Session, user: User) -> list[tuple[int, int, str]]:
-    """Return (newest remark, campaign, its name) of each open comment that waits for a user's answer.
-
-    It stands at a campaign that the user has written, or the user has taken part in it; and the newest remark is another's.
-    """
+    """Return (newest remark, campaign, name) of a user's open threads in which the last is another's."""
     thread = func.coalesce(CampaignComment.reply_to, CampaignComment.id)
     opening = aliased(CampaignComment)
     written = select(CampaignAuthor.campaign_id).where(CampaignAuthor.user_id == user.id)

@@ -6,7 +6,7 @@ approves or returns it. Versions can be compared.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -40,6 +40,8 @@ from outreach.models.places import Area
 from outreach.places.areas import IS_CURRENT
 from outreach.rules.errors import BadCampaign
 
+_SIMPLE_PARTS = ("name", "sender", "unaccented", "pace", "cap_per_day", "budget_vnd", "starts_at", "deadline")
+
 
 def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User, now: datetime) -> None:
     """Store a draft, the user one of its authors. Raises BadCampaign for what is not there or theirs."""
@@ -51,13 +53,13 @@ def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User
     }
     organisations = find_organisations(session, user, draft.conditions.organisations)
     areas = find_areas(session, user, draft.areas)
-    campaign.name = draft.name
+    for part in _SIMPLE_PARTS:
+        setattr(campaign, part, getattr(draft, part))
     campaign.organisation_id = (
         campaign.organisation_id
         or user.organisation_id
         or (lists[0].organisation_id if lists else organisations[0].id)
     )
-    campaign.sender = draft.sender
     if draft.drive:
         campaign.drive_id = drive_named(session, draft.drive, kind=draft.kind).id
     elif campaign.drive_id is None or campaign.kind != draft.kind:
@@ -66,22 +68,16 @@ def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User
     campaign.content = dict(draft.content)
     kind_content = find_content(session, draft.kind) or {}
     campaign.is_health = bool(draft.content.get("health") or kind_content.get("health"))
-    campaign.unaccented = draft.unaccented
     campaign.unaccented_languages = list(draft.unaccented_languages)
     campaign.fields = dict(draft.fields)
     campaign.areas = areas
     campaign.conditions = draft.conditions.as_data()
-    campaign.pace = draft.pace
     campaign.window_from, campaign.window_to = draft.hours or (None, None)
-    campaign.cap_per_day = draft.cap_per_day
-    campaign.budget_vnd = draft.budget_vnd
     urgent = draft.urgent or Urgency("")
     campaign.urgent_reason, campaign.urgent_basis = urgent.reason, urgent.basis
-    campaign.starts_at = draft.starts_at
-    campaign.deadline = draft.deadline
     session.add(campaign)
     session.flush()
-    _replace_steps_and_lists(session, campaign, draft, {each.id for each in lists}, others)
+    _replace_steps_and_lists(session, campaign, draft, lists, others)
     add_lists(session, campaign)
     _append_goal(session, campaign, draft.goal, user=user, now=now)
     session.merge(CampaignAuthor(campaign_id=campaign.id, user_id=user.id))
@@ -90,7 +86,11 @@ def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User
 
 
 def _replace_steps_and_lists(
-    session: Session, campaign: Campaign, draft: Draft, lists: set[int], others: set[tuple[int, ListPart]]
+    session: Session,
+    campaign: Campaign,
+    draft: Draft,
+    lists: Sequence[ContactList],
+    others: set[tuple[int, ListPart]],
 ) -> None:
     for table in (Step, CampaignList, OtherList):
         session.execute(
@@ -99,21 +99,11 @@ def _replace_steps_and_lists(
             .execution_options(synchronize_session="fetch")
         )
     session.add_all(
-        Step(
-            campaign_id=campaign.id,
-            number=number,
-            text=step.text,
-            text_b=step.text_b,
-            texts=dict(step.texts),
-            hold_out=step.hold_out,
-            notice_template=step.notice_template,
-            notice_text=step.notice_text,
-            after_days=step.after_days,
-            at=step.at,
-        )
+        Step(campaign_id=campaign.id, number=number, **asdict(step))
         for number, step in enumerate(draft.steps, start=1)
     )
-    session.add_all(CampaignList(campaign_id=campaign.id, list_id=list_id) for list_id in sorted(lists))
+    ids = sorted({each.id for each in lists})
+    session.add_all(CampaignList(campaign_id=campaign.id, list_id=list_id) for list_id in ids)
     session.add_all(
         OtherList(campaign_id=campaign.id, list_id=list_id, part=part) for list_id, part in sorted(others)
     )

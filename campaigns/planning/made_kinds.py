@@ -85,10 +85,7 @@ def create_kind(session: Session, content: dict[str, Any], *, user: User, now: d
 def edit_kind(
     session: Session, code: str, content: dict[str, Any], *, since: str, user: User, now: datetime
 ) -> MadeKind:
-    """Change a kind that an officer made; campaigns that were written before stay as they are.
-
-    `since`: its `edition` when it was read. Raises BadInput, NotFound, NotAllowed, WrongState where somebody else has changed it since.
-    """
+    """Change a made kind as read at `since`. Raises BadInput, NotFound, NotAllowed, WrongState if changed."""
     _require(session, user)
     check_kind(content)
     kind = find_kind(session, code)

@@ -233,6 +233,11 @@ def dearest_reply(draft: Draft, audience: AudiencePreview, *, link: str, takes_r
     return most
 
 
+def _is_registered(session: Session, sender: str) -> bool:
+    row = session.get(Sender, sender)
+    return row is not None and row.registered_on is not None
+
+
 def _other_apps(session: Session, draft: Draft) -> frozenset[str]:
     """Return the app names of other kinds: such a name in the text shows that it was copied from one."""
     others = [kind for name, kind in all_kinds(session).items() if name != draft.kind]
@@ -321,10 +326,7 @@ def measure_for(
 
 
 def example_values(fields: Mapping[str, str], facts: Mapping[str, FieldFacts]) -> dict[str, str]:
-    """Return what the example person has in each field: a value of the lists, or else the substitute.
-
-    It is the first one of the sample whose values are other than the substitutes, so that the two are not taken for each other.
-    """
+    """Return the example person's values: the first sampled that differ from substitutes, else any."""
     known = [name for name in fields if name in facts and facts[name].values]
     for n in range(min((len(facts[name].values) for name in known), default=0)):
         values = _values_of(n, fields, facts)
@@ -370,11 +372,6 @@ def mark_text(text: str, *, unaccented: bool = True) -> list[Run]:
 def mark_values(values: Mapping[str, str]) -> dict[str, str]:
     """Return values as they are to be written into an example for `mark_text`."""
     return {name: value and value.join(_FILLED) for name, value in values.items()}
-
-
-def _is_registered(session: Session, sender: str) -> bool:
-    row = session.get(Sender, sender)
-    return row is not None and row.registered_on is not None
 
 
 def segment_price(stored_vnd: int | None, settings: Settings) -> int:

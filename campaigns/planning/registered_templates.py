@@ -4,7 +4,7 @@ Names of senders are entered by an administrator. A campaign's texts must fit it
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import select
@@ -39,7 +39,7 @@ from outreach.models.accounts import User
 from outreach.models.contacts import Contact, Membership
 from outreach.models.office import GatewayAccount, GatewayState
 from outreach.rules.errors import BadCampaign, BadInput, NotFound, or_raise
-from outreach.rules.formats import read_decimal
+from outreach.rules.formats import read_day, read_decimal
 from outreach.rules.languages import VIETNAMESE
 from outreach.rules.sms_template import find_gaps
 from outreach.use_cases import use_case
@@ -57,12 +57,9 @@ def register_sender(
     require_role(user)
     name = " ".join(name.split())
     check_sender(name)
-    day = None
-    if registered_on.strip():
-        try:
-            day = date.fromisoformat(registered_on.strip()).isoformat()
-        except ValueError:
-            raise BadInput("sender_day_wrong") from None
+    day = registered_on.strip() or None
+    if day and not read_day(day):
+        raise BadInput("sender_day_wrong")
     session.merge(Sender(name=name, registered_on=day, pace=_read_pace(pace), note=note.strip()))
     audit.record(session, "sender.register", f"senders:{name}", user, now)
 
@@ -114,12 +111,9 @@ def set_template_state(
     template = find_template(session, template_id)
     if session.get(GatewayAccount, account_id) is None:
         raise NotFound("gateway_unknown")
-    day = None
-    if until.strip():
-        try:
-            day = date.fromisoformat(until.strip()).isoformat()
-        except ValueError:
-            raise BadInput("registered_until_wrong") from None
+    day = until.strip() or None
+    if day and not read_day(day):
+        raise BadInput("registered_until_wrong")
     known = {each.account_id: each for each in template.states}
     if not state:
         if account_id in known:
@@ -196,21 +190,22 @@ def require_templates(session: Session, campaign: Campaign, *, settings: Setting
                 continue
             if found.template_id is None:
                 raise BadCampaign("sender_without_template", step=step, sender=campaign.sender)
-            extra, missing = " ".join((*found.extra, *found.unfit)) or "–", " ".join(found.missing) or "–"
-            if not name:
+            template, extra = found.template_id, " ".join((*found.extra, *found.unfit)) or "–"
+            sender, missing = campaign.sender, " ".join(found.missing) or "–"
+            if name:
                 raise BadCampaign(
-                    "nameless_without_template",
+                    "text_without_template",
                     step=step,
-                    sender=campaign.sender,
-                    template=found.template_id,
+                    sender=sender,
+                    template=template,
                     extra=extra,
                     missing=missing,
                 )
             raise BadCampaign(
-                "text_without_template",
+                "nameless_without_template",
                 step=step,
-                sender=campaign.sender,
-                template=found.template_id,
+                sender=sender,
+                template=template,
                 extra=extra,
                 missing=missing,
             )

@@ -85,11 +85,7 @@ class Number:
 
 @use_case
 def erase_contact(session: Session, request_id: int, *, secret_key: str, user: User, now: datetime) -> None:
-    """Erase the contact of an open erasure request, over all organisations. It cannot be undone.
-
-    Raises NotFound, NotAllowed, BadInput for another kind of request, WrongState while a message is on its
-    way, or a cry for help of theirs waits.
-    """
+    """Erase an open request's contact, for good. Raises NotFound, NotAllowed, BadInput, WrongState."""
     require_role(user, Role.APPROVER)
     lock_imports(session)  # before the request, which a merge of its person holds by these locks
     lock_removal(session)

@@ -35,10 +35,7 @@ SLICE = 1000  # numbers
 
 
 def drives_due(session: Session, *, days: int, now: datetime) -> list[int]:
-    """Return the drives whose health answers still lead to people and have had their time.
-
-    A drive with a campaign that is under way, with a message on its way or an answer to be sent, or with a case that may wait is left out.
-    """
+    """Return drives whose health answers lead to people past their time, with nothing under way there."""
     cutoff = now - timedelta(days=days)
     is_needed = or_(
         Campaign.ended_at.is_(None),

@@ -89,7 +89,12 @@ def read_impact(session: Session, settings: Settings, *, user: User, now: dateti
     clocks, office = clocks_on(load_clocks(), today), find_office(session)
     addresses = {"smpp": settings.smpp_url, "aggregator": settings.aggregator_url}
     own_host = _host(addresses.get(settings.sms_gateway, settings.api_base_url))
-    hosts = [host for host in dict.fromkeys([own_host, *_hosts_of_accounts(session)]) if host]
+    others = [  # that were set up on the page and are not closed
+        _host(account.url or load_profile(account.options["profile"]).url)
+        for account in read_accounts(session)
+        if account.kind is not GatewayKind.ENVIRONMENT
+    ]
+    hosts = [host for host in dict.fromkeys([own_host, *others]) if host]
     return ImpactFacts(
         office=office.name if office else "",
         people=count_rows(session, Contact),
@@ -160,15 +165,6 @@ def _without_consent(session: Session) -> int:
         )
         or 0
     )
-
-
-def _hosts_of_accounts(session: Session) -> list[str]:
-    """Return the hosts of the gateways that were set up on the page and are not closed."""
-    return [
-        _host(account.url or load_profile(account.options["profile"]).url)
-        for account in read_accounts(session)
-        if account.kind is not GatewayKind.ENVIRONMENT
-    ]
 
 
 def _host(url: str) -> str:

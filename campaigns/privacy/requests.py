@@ -228,10 +228,8 @@ def read_requests(
             # Requests of an erased contact no longer say who they were.
             or_(Contact.id.is_(None), people_visible_to(session, user)),
             Contact.name,
-            recorder.name,
-            recorder.email,
-            closer.name,
-            closer.email,
+            recorder,
+            closer,
         )
         .outerjoin(Contact, Contact.id == PersonRequest.contact_id)
         .join(recorder, recorder.id == PersonRequest.recorded_by)
@@ -250,16 +248,14 @@ def read_requests(
             request,
             bool(is_seen),
             (person or "") if is_seen else "",
-            recorder_name or recorder_email,
-            closer_name or closer_email or "",
+            recorded_by.shown_name,
+            done_by.shown_name if done_by else "",
             urgency(
                 request.carry_out_by if request.responded_at and request.carry_out_by else request.due_at,
                 now=now,
             ),
         )
-        for request, is_seen, person, recorder_name, recorder_email, closer_name, closer_email in session.execute(
-            query
-        )
+        for request, is_seen, person, recorded_by, done_by in session.execute(query)
     ]
 
 

@@ -174,18 +174,14 @@ def preview_clear(
     removed = _people_to_remove(session, campaign_id, cutoff=cutoff).where(*earlier).cte()
     other, goes = aliased(ContactPhone), removed.alias()
     # Not "a contact that is not one of them": of a million PostgreSQL would look through all for each.
-    stays = exists().where(
-        other.phone_id == ContactPhone.phone_id, ~exists().where(goes.c.contact_id == other.contact_id)
-    )
-    stays_elsewhere = exists().where(
-        other.phone_id == RemovedPhone.phone_id, ~exists().where(goes.c.contact_id == other.contact_id)
-    )
+    stays = ~exists().where(goes.c.contact_id == other.contact_id)
     numbers = union(
         *(
-            select(link_table.phone_id)
-            .join(removed, removed.c.contact_id == link_table.contact_id)
-            .where(~is_anothers, ~_is_asked_from(link_table.phone_id, cutoff))
-            for link_table, is_anothers in ((ContactPhone, stays), (RemovedPhone, stays_elsewhere))
+            select(links.phone_id)
+            .join(removed, removed.c.contact_id == links.contact_id)
+            .where(~exists().where(other.phone_id == links.phone_id, stays))
+            .where(~_is_asked_from(links.phone_id, cutoff))
+            for links in (ContactPhone, RemovedPhone)
         )
     )
     audience = _written_to(campaign_id)
@@ -385,10 +381,7 @@ def _personal_texts(campaign_id: int, *, cutoff: datetime) -> dict[str, Select[A
 
 
 def erase_texts(session: Session, campaign_id: int, *, cutoff: datetime, now: datetime) -> dict[str, int]:
-    """Empty messages, replies and notes of a campaign, and close its open cases but for those that `may_wait`. Returns how many of each.
-
-    The messages of a large campaign are emptied by `empty_messages` before.
-    """
+    """Empty a campaign's texts and close its cases but those that `may_wait`. Returns how many of each."""
     texts = _personal_texts(campaign_id, cutoff=cutoff)
     emptied = {
         name: set_columns(session, table, table.id.in_(texts[name]), **values)

@@ -145,11 +145,7 @@ def prepare_report(
 def approve_report(
     session: Session, drive: int, day: str, *, prepared_at: str, user: User, now: datetime
 ) -> ReportIssue:
-    """Approve what was prepared at a moment (ISO 8601), so that it is issued.
-
-    Raises NotFound; NotAllowed for a user who may not approve, or who prepared it; WrongState where it was prepared anew since
-    it was read, or was not prepared.
-    """
+    """Approve what was prepared at a moment (ISO 8601). Raises NotFound, NotAllowed, WrongState if anew."""
     if not may_approve_report(session, user):
         raise NotAllowed("report_not_yours_to_approve")
     require_ready(session, drive)

@@ -14,8 +14,8 @@ from campaigns.activities.activity_log import ActivityFilter, ActivityRow, read_
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.reports.settings import current_template
 from campaigns.rules.activities import ActivityKind
-from campaigns.rules.reports.compose import BLANK
-from campaigns.rules.reports.document import Paragraph, ReportDocument, Signature, long_day, read_document
+from campaigns.rules.reports.compose import write_letter
+from campaigns.rules.reports.document import Paragraph, ReportDocument
 from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.core.settings import Settings
@@ -36,19 +36,15 @@ def compose_request(
 ) -> ReportDocument:
     """Return the letter of an event: why, where, and the text that is to be sent. `day` is ISO; a drill's name says that it is one."""
     said = {"reason": reason, "text": text, "places": ", ".join(places), "issuer": template.issuer_in_text}
-    document = ReportDocument(
-        superior=template.superior,
-        issuer=template.issuer,
-        number=f"Số:{BLANK}/{template.symbol}",
-        place_and_day=f"{template.place}, {long_day(day)}",
+    return write_letter(
+        template,
+        day=day,
         kind="CÔNG VĂN",
         subject=("Về việc đề nghị nhắn tin cảnh báo tới thuê bao di động", name),
         addressees=("Các doanh nghiệp viễn thông di động có thuê bao trên địa bàn",),
         blocks=tuple(Paragraph(block.format(**said)) for block in _BLOCKS),
-        signature=Signature(template.signature, template.signer),
-        copies=("Như trên", f"Lưu: {template.filed}"),
+        copies=("Như trên",),
     )
-    return read_document(document.as_data())  # its texts clean
 
 
 _LOOKED_BACK = timedelta(days=60)

@@ -71,17 +71,12 @@ def _run_day(runtime: Runtime, drive: int, day: date, done: list[ReportAction], 
                 lock_day(session, drive, day.isoformat()).failed_at = now
             if action not in (ReportAction.FREEZE, ReportAction.ISSUE):
                 break
-    if _has_late_figures(runtime, drive, day, now=now):
-        note_pending_changes(runtime, drive, day, now=now)
-
-
-def _has_late_figures(runtime: Runtime, drive: int, day: date, *, now: datetime) -> bool:
-    """Return whether it is time to look for figures that came after the freeze."""
     with runtime.db.read() as session:
         report_day = session.get(ReportDay, (drive, day.isoformat()))
         is_frozen = newest_issue(session, drive, day.isoformat()) is not None
     looked_at = report_day.looked_at if report_day else None
-    return is_frozen and (looked_at is None or now >= looked_at + NOTED_EVERY)
+    if is_frozen and (looked_at is None or now >= looked_at + NOTED_EVERY):
+        note_pending_changes(runtime, drive, day, now=now)
 
 
 def find_due_action(runtime: Runtime, drive: int, day: date, *, now: datetime) -> ReportAction | None:

@@ -47,6 +47,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.small_counts import Small, add_up_by
 from campaigns.rules.states import AttemptState, CampaignState
 from campaigns.visits.checks import read_corrected
+from outreach.core.bulk import columns_of
 from outreach.models.accounts import Organisation, OrganisationKind
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import is_below_province, name_level, path_upwards, whole_successors
@@ -313,17 +314,8 @@ def read_agencies(
         .order_by(Organisation.name)
     ):
         report = reports.get(agency_id)
-        agencies.append(
-            AgencyFigures(
-                agency_id,
-                name,
-                report.staff if report else None,
-                report.with_smartphone if report else None,
-                report.installed if report else None,
-                report.day if report else None,
-                report is None or report.day != day.isoformat(),
-            )
-        )
+        figures = columns_of(report, "staff with_smartphone installed day") if report else [None] * 4
+        agencies.append(AgencyFigures(agency_id, name, *figures, is_missing=figures[3] != day.isoformat()))
     return tuple(agencies)
 
 

@@ -51,11 +51,7 @@ def urge_contact(
     user: User,
     now: datetime,
 ) -> Urging:
-    """Write an urging, and have it mailed; an SMS goes out from the officer's own phone.
-
-    The text has `{link}` where the link to the answer goes. Raises BadInput, NotAllowed; WrongState where the address was urged
-    today.
-    """
+    """Write an urging, its text with {link}, and have it mailed. Raises BadInput, NotAllowed, WrongState."""
     if not may_urge(session, user):
         raise NotAllowed("not_permitted")
     way, contact = UrgeChannel(channel), " ".join(contact.split())[:200]

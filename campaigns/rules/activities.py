@@ -1,12 +1,14 @@
 """Activities beside the messages: one entry of the log, its checks, and totals by kind, area and day."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 
 from outreach.rules.errors import BadInput, LoaError
-from outreach.rules.formats import read_whole
+from outreach.rules.formats import read_day, read_whole
 
 LONGEST_DAYS = 31  # of one entry; longer activities are entered month by month
 LONGEST_AGO = timedelta(days=366)
@@ -55,12 +57,12 @@ class ActivityTotals:
     times: int = 0
     people: int | None = None
 
-    def add(self, times: int, people: int | None) -> None:
-        """Add an entry that took place `times` with `people` each time."""
-        self.entries += 1
-        self.times += times
-        if people is not None:
-            self.people = (self.people or 0) + people * times
+    def update(self, other: ActivityTotals) -> None:
+        """Add other totals."""
+        self.entries += other.entries
+        self.times += other.times
+        if other.people is not None:
+            self.people = (self.people or 0) + other.people
 
 
 @dataclass(slots=True)
@@ -108,26 +110,22 @@ def summarise(entries: Iterable[tuple[ActivityEntry, str]], *, first: date, last
         days = (ends - begins).days + 1
         if days <= 0:
             continue
-        for total in (
-            summary.total,
-            summary.kinds.setdefault(entry.kind, ActivityTotals()),
-            summary.areas.setdefault(area, ActivityTotals()),
-        ):
-            total.add(entry.times * days, entry.people)
+        a_day = None if entry.people is None else entry.people * entry.times
+        whole = ActivityTotals(1, entry.times * days, None if a_day is None else a_day * days)
+        summary.total.update(whole)
+        summary.kinds.setdefault(entry.kind, ActivityTotals()).update(whole)
+        summary.areas.setdefault(area, ActivityTotals()).update(whole)
         for n in range(days):
-            summary.days.setdefault(begins + timedelta(days=n), ActivityTotals()).add(
-                entry.times, entry.people
-            )
+            of_day = summary.days.setdefault(begins + timedelta(days=n), ActivityTotals())
+            of_day.update(ActivityTotals(1, entry.times, a_day))
     return summary
 
 
 def _day(text: str) -> date | None:
-    if not text.strip():
-        return None
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError as error:
-        raise BadInput("day_wrong") from error
+    day = read_day(text)
+    if text.strip() and day is None:
+        raise BadInput("day_wrong")
+    return day
 
 
 def _count(text: str, *, most: int, label: LoaError) -> int | None:

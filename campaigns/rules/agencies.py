@@ -6,9 +6,9 @@ An agency's figures are its own: they are never added to what residents report.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from campaigns.rules.goals import people_for
+from outreach.rules.errors import LoaError
 from outreach.rules.identity import name_key
 from outreach.rules.list_rows import read_yes_or_no
 from outreach.rules.phone_numbers import unaccented
@@ -17,24 +17,6 @@ MOST_STAFF = 100_000
 # Larger changes against the previous report, as a share of it, are asked about.
 _LARGE_FALL = 0.05
 _LARGE_STAFF_CHANGE = 0.2
-
-
-class StaffProblem(StrEnum):
-    """Reasons why figures are impossible."""
-
-    NO_STAFF = "no_staff"
-    TOO_MANY = "too_many"
-    MORE_SMARTPHONES_THAN_STAFF = "more_smartphones_than_staff"
-    MORE_INSTALLED_THAN_SMARTPHONES = "more_installed_than_smartphones"
-    MORE_INSTALLED_THAN_STAFF = "more_installed_than_staff"
-
-
-class StaffDoubt(StrEnum):
-    """Suspicious changes that the agency is asked to confirm."""
-
-    INSTALLED_FELL = "installed_fell"
-    SMARTPHONES_FELL = "smartphones_fell"
-    STAFF_CHANGED = "staff_changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,33 +60,33 @@ class StaffTotal:
         return max(0, (people_for(goal, self.with_smartphone) or 0) - self.installed)
 
 
-def find_problem(counts: StaffCounts) -> StaffProblem | None:
+def find_problem(counts: StaffCounts) -> LoaError | None:
     """Return why these figures are impossible, or None if they are possible."""
     staff, smartphones, installed = counts.staff, counts.with_smartphone, counts.installed
     if staff < 1 or min(smartphones or 0, installed or 0) < 0:
-        return StaffProblem.NO_STAFF
+        return LoaError("staff_number_wrong")
     if staff > MOST_STAFF:
-        return StaffProblem.TOO_MANY
+        return LoaError("staff_number_large")
     if smartphones is not None and smartphones > staff:
-        return StaffProblem.MORE_SMARTPHONES_THAN_STAFF
+        return LoaError("more_smartphones_than_staff")
     if installed is not None and smartphones is not None and installed > smartphones:
-        return StaffProblem.MORE_INSTALLED_THAN_SMARTPHONES
+        return LoaError("more_installed_than_smartphones")
     if installed is not None and installed > staff:
-        return StaffProblem.MORE_INSTALLED_THAN_STAFF
+        return LoaError("more_installed_than_staff")
     return None
 
 
-def find_doubts(counts: StaffCounts, before: StaffCounts | None) -> list[StaffDoubt]:
-    """Return the suspicious changes since the agency's previous report."""
+def find_doubts(counts: StaffCounts, before: StaffCounts | None) -> list[LoaError]:
+    """Return the suspicious changes since the agency's previous report, which it is asked to confirm."""
     if before is None:
         return []
     doubts = []
     if _fell(counts.installed, before.installed):
-        doubts.append(StaffDoubt.INSTALLED_FELL)
+        doubts.append(LoaError("installed_fell"))
     if _fell(counts.with_smartphone, before.with_smartphone):
-        doubts.append(StaffDoubt.SMARTPHONES_FELL)
+        doubts.append(LoaError("smartphones_fell"))
     if abs(counts.staff - before.staff) > max(2, _LARGE_STAFF_CHANGE * before.staff):
-        doubts.append(StaffDoubt.STAFF_CHANGED)
+        doubts.append(LoaError("staff_changed"))
     return doubts
 
 

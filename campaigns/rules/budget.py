@@ -41,11 +41,7 @@ def refusal_of(*, estimate_vnd: int | None, budget_vnd: int | None) -> WrongStat
 
 
 def reserve_of(steps: Iterable[tuple[int, float | None]], *, price_vnd: int) -> int:
-    """Return the VND reserved for messages not sent yet.
-
-    `steps` holds, per step, the number of messages and the segments of each. None for the segments means the step
-    was opened before they were stored; nothing is reserved for it.
-    """
+    """Return the VND reserved for messages to come: by step their number, and segments (None: nothing)."""
     return round(sum(messages * (segments or 0.0) for messages, segments in steps) * price_vnd)
 
 

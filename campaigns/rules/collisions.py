@@ -28,16 +28,6 @@ class Collision:
     campaigns: tuple[int, ...] = ()
 
 
-def steps_within_week(step: StepMoment, others: Iterable[StepMoment]) -> list[StepMoment]:
-    """Return the other steps of the seven days that end with this one."""
-    return [
-        each
-        for each in others
-        if step.at - WEEK < each.at <= step.at
-        and (each.campaign_id, each.number) != (step.campaign_id, step.number)
-    ]
-
-
 def steps_just_before(step: StepMoment, others: Iterable[StepMoment]) -> list[StepMoment]:
     """Return the steps of other campaigns in the 24 hours before this one."""
     return [
@@ -49,7 +39,12 @@ def find_collision(
     step: StepMoment, others: Iterable[StepMoment], phones_of: Callable[[StepMoment], Set[int]]
 ) -> Collision:
     """Return what a step adds to the others; `phones_of` is asked only where there are enough of them."""
-    near = steps_within_week(step, others)
+    near = [
+        each
+        for each in others
+        if step.at - WEEK < each.at <= step.at
+        and (each.campaign_id, each.number) != (step.campaign_id, step.number)
+    ]
     if len(near) < MOST_IN_A_WEEK:
         return Collision()
     own = phones_of(step)

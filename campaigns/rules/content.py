@@ -232,11 +232,7 @@ def page_choices(content: Content) -> tuple[PageChoice, ...]:
 
 
 def render_reply(text: str, values: Mapping[str, str]) -> str:
-    """Return an acknowledgement SMS for one person; `values` are those of REPLY_FIELDS.
-
-    A text stored before fields were checked is used as it is, with the time filled in: recording an answer must not
-    fail on it.
-    """
+    """Return a person's acknowledgement SMS; an old text with wrong fields as it is, with the time."""
     try:
         return Template.parse(text, allowed=REPLY_FIELDS).render(values)
     except BadTemplate:
@@ -309,18 +305,19 @@ def _read(data: Mapping[str, Any], language: str) -> Content:
     for name in ("title", "question", "issuer"):
         if not str(data.get(name, "")).strip():
             raise BadCampaign("content_part_missing", name=name)
+    page = _table(data, "page")
+    if unknown := sorted(set(page) - set(PAGE_WORDS)):
+        raise BadCampaign("content_page_unknown", names=unknown)
     return Content(
-        title=str(data["title"]),
-        question=str(data["question"]),
-        issuer=str(data["issuer"]),
-        asked=str(data.get("asked", "")),
-        why=str(data.get("why", "")),
-        contact=str(data.get("contact", "")),
+        **{
+            name: str(data.get(name, ""))
+            for name in ("title", "question", "issuer", "asked", "why", "contact")
+        },
         phone=_read_phone(data.get("phone", "")),
         app=_read_app(data["app"]) if data.get("app") else None,
         answers={_label(name): _read_wording(name, words) for name, words in _table(data, "answers").items()},
         vocabulary=_read_vocabulary(_table(data, "vocabulary")),
-        page=_read_page(_table(data, "page")),
+        page=PAGE_WORDS | {name: str(value) for name, value in page.items() if str(value).strip()},
         language=language,
         words=read_words(data),
         own_answers=read_own_answers(data),
@@ -339,12 +336,6 @@ def _read_phone(value: Any) -> str:
     if phone and not re.fullmatch(r"\+?[0-9(][0-9 .()-]{1,22}", phone):
         raise BadCampaign("content_phone_wrong")
     return phone
-
-
-def _read_page(words: Mapping[str, Any]) -> Mapping[str, str]:
-    if unknown := sorted(set(words) - set(PAGE_WORDS)):
-        raise BadCampaign("content_page_unknown", names=unknown)
-    return PAGE_WORDS | {name: str(value) for name, value in words.items() if str(value).strip()}
 
 
 def _read_vocabulary(data: Mapping[str, Any]) -> Asked:

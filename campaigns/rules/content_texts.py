@@ -188,9 +188,14 @@ def _text_error(path: str, text: str) -> LoaError | None:
     if path == "phone":
         return None if can_be_called(text) else LoaError("content_number_wrong")
     if name == "reply":
-        return _reply_error(text)
-    if name == "steps" or ".page." in f".{path}":
-        return _sentence_error(text)
+        try:
+            Template.parse(text, allowed=REPLY_FIELDS)
+        except BadTemplate as error:
+            return error
+    unknown = [each for each in _FIELD.findall(text) if each not in PAGE_FIELDS]
+    if unknown and (name == "steps" or ".page." in f".{path}"):
+        fields = [f"{{{each}}}" for each in sorted(PAGE_FIELDS)]
+        return LoaError("field_unknown", name=unknown[0], fields=fields)
     return None
 
 
@@ -203,18 +208,3 @@ def can_be_called(text: str) -> bool:
     if number.reason is Reason.SERVICE_NUMBER:
         return True
     return number.kind in (NumberKind.MOBILE, NumberKind.LANDLINE) and not number.warnings
-
-
-def _reply_error(text: str) -> LoaError | None:
-    try:
-        Template.parse(text, allowed=REPLY_FIELDS)
-    except BadTemplate as error:
-        return error
-    return None
-
-
-def _sentence_error(text: str) -> LoaError | None:
-    unknown = [name for name in _FIELD.findall(text) if name not in PAGE_FIELDS]
-    if not unknown:
-        return None
-    return LoaError("field_unknown", name=unknown[0], fields=[f"{{{name}}}" for name in sorted(PAGE_FIELDS)])

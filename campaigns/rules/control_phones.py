@@ -17,10 +17,7 @@ class ControlLook(StrEnum):
 
 
 def read_came_at(clock: str, *, queued_at: datetime, now: datetime) -> datetime:
-    """Return when a copy came (UTC), from the time of day that its holder typed; without one it came just now.
-
-    It is the last such moment before now. Raises BadInput for what is no time of day, or where the copy was not written yet.
-    """
+    """Return when a copy came (UTC): the last such time of day, or now. Raises BadInput."""
     if not clock.strip():
         return now
     if not is_clock(clock.strip()):

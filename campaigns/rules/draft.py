@@ -4,9 +4,9 @@ Raises BadCampaign with one sentence for the first error; nothing is guessed.
 """
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from campaigns.rules.audience import AudienceConditions, read_conditions
@@ -17,6 +17,7 @@ from campaigns.rules.own_answers import without_stale_words
 from campaigns.rules.sending_hours import VIETNAM, is_clock
 from campaigns.rules.urgent import Urgency, read_urgency
 from outreach.rules.errors import BadCampaign
+from outreach.rules.formats import read_day
 from outreach.rules.languages import NAMES as LANGUAGES
 
 DEFAULT_KIND = "bluezone"
@@ -143,6 +144,8 @@ def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[st
         *(_step(step, fields) for step in data.get("step", ())),
     )
     used = {name for step in steps for text in step.all_texts for name in parse_text(text, fields).fields}
+    unaccented = tuple(sorted(set(data.get("unaccented_languages", ()))))
+    _check_languages({*map(str, unaccented)})
     draft = Draft(
         name=" ".join(data["name"].split())[:120],
         lists=tuple(map(str, data.get("lists", ()))),
@@ -162,7 +165,7 @@ def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[st
         starts_at=_moment(data, "starts_at"),
         deadline=_moment(data, "deadline"),
         unaccented=data.get("unaccented", False),
-        unaccented_languages=_unaccented_languages(data.get("unaccented_languages", ())),
+        unaccented_languages=unaccented,
         goal=_goal(data.get("goal")),
         urgent=urgent,
         fields={name: substitute for name, substitute in fields.items() if name in used},
@@ -219,9 +222,11 @@ def _step(data: Any, fields: Mapping[str, str]) -> StepDraft:
     texts = _texts(data.get("texts") or {})
     for template in (text, second, *texts.values()):
         check_text(template, fields)
-    hold_out = _hold_out(data.get("hold_out", 0))
+    hold_out = data.get("hold_out", 0)
+    if not _is_number(hold_out) or not 0 <= hold_out <= MOST_HELD_OUT:
+        raise BadCampaign("hold_out_wrong")
     days, time_of_day = data.get("after_days", 0), data.get("at")
-    if not _is_whole(days) or not 0 <= days <= 365:
+    if not _is_number(days, int) or not 0 <= days <= 365:
         raise BadCampaign("after_days_wrong")
     if time_of_day is not None and not is_clock(str(time_of_day)):
         raise BadCampaign("step_hour_wrong")
@@ -231,7 +236,7 @@ def _step(data: Any, fields: Mapping[str, str]) -> StepDraft:
         at=None if time_of_day is None else str(time_of_day),
         text_b=second or None,
         texts=texts,
-        hold_out=hold_out,
+        hold_out=float(hold_out),
         **_notice(data, fields),
     )
 
@@ -252,23 +257,11 @@ def _notice(data: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, str
     return {"notice_template": template, "notice_text": text}
 
 
-def _hold_out(share: Any) -> float:
-    is_number = isinstance(share, int | float) and not isinstance(share, bool)
-    if not is_number or not 0 <= share <= MOST_HELD_OUT:
-        raise BadCampaign("hold_out_wrong")
-    return float(share)
-
-
 def _texts(data: Any) -> dict[str, str]:
     if not isinstance(data, Mapping):
         raise BadCampaign("texts_not_table", codes=_language_codes())
     _check_languages(data.keys())
     return {code: str(text).strip() for code, text in data.items() if str(text).strip()}
-
-
-def _unaccented_languages(codes: Sequence[Any]) -> tuple[str, ...]:
-    _check_languages({*map(str, codes)})
-    return tuple(sorted(set(codes)))
 
 
 def _check_languages(codes: Set[str]) -> None:
@@ -287,31 +280,26 @@ def _goal(data: Mapping[str, Any] | None) -> GoalDraft | None:
     if set(data) - {"share", "denominator", "date", "source"}:
         raise BadCampaign("goal_part_unknown")
     share, denominator, day = data.get("share"), data.get("denominator"), data.get("date")
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+    if not _is_number(share) or not 0 < share <= 1:
         raise BadCampaign("goal_share_number_wrong")
     if denominator is not None:
-        if not _is_whole(denominator) or not 1 <= denominator <= _MOST:
+        if not _is_number(denominator, int) or not 1 <= denominator <= _MOST:
             raise BadCampaign("denominator_wrong")
         if not day or not data.get("source"):
             raise BadCampaign("denominator_without_source")
+    if day and not read_day(str(day)[:10]):
+        raise BadCampaign("denominator_day_wrong")
     return GoalDraft(
         share=float(share),
         denominator=denominator,
-        date=_day(day) if day else None,
+        date=str(day)[:10] if day else None,
         source=str(data.get("source", "")),
     )
 
 
-def _day(value: Any) -> str:
-    try:
-        return date.fromisoformat(str(value)[:10]).isoformat()
-    except ValueError:
-        raise BadCampaign("denominator_day_wrong") from None
-
-
-def _is_whole(value: Any) -> bool:
-    """Return whether a value is a whole number; True is not, though Python counts it as an int."""
-    return isinstance(value, int) and not isinstance(value, bool)
+def _is_number(value: Any, kind: Any = int | float) -> bool:
+    """Return whether a value is a number; True is not, though Python counts it as an int."""
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _hours(value: list[Any] | None) -> tuple[str, str] | None:

@@ -12,8 +12,8 @@ from enum import StrEnum
 from math import ceil
 from typing import NamedTuple
 
-from outreach.rules.errors import BadInput, LoaError
-from outreach.rules.formats import read_whole
+from outreach.rules.errors import BadInput, LoaError, or_raise
+from outreach.rules.formats import read_day, read_whole
 
 
 class GoalScope(StrEnum):
@@ -133,10 +133,4 @@ def read_as_of(text: str, *, today: date) -> date:
 
 
 def _day(text: str, label: LoaError) -> date:
-    text = text.strip()
-    try:
-        if len(text) == 10:
-            return date.fromisoformat(text)
-    except ValueError:
-        pass
-    raise BadInput("day_form_wrong", label=label)
+    return or_raise(read_day(text), BadInput("day_form_wrong", label=label))

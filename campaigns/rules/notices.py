@@ -25,10 +25,7 @@ class NoticesReach(StrEnum):
 
 
 def goes_as_notice(row: Any, *, now: datetime) -> bool:
-    """Return whether a waiting message's next attempt, its `n`-th, is its step's notice, which is in Vietnamese.
-
-    Only the first one: what follows is the text, so that nobody gets two notices. `notices`: what was learned of the number.
-    """
+    """Return whether the `n`-th attempt is the step's notice: only the first, so that nobody gets two."""
     is_in_vietnamese = language_of(row.of, row.language) == VIETNAMESE
     if row.kind is not MessageKind.STEP or row.n > 1 or not row.of.notice_template or not is_in_vietnamese:
         return False

@@ -105,12 +105,7 @@ def measure(
     perhaps: Mapping[str | None, PlaceCounts] | None = None,
     most_people: Mapping[str, int] | None = None,
 ) -> RankTable:
-    """Rank places on a common basis.
-
-    It is the entered figures once every place with people has one, else recipients. `entered` is by code;
-    `goal_of` returns the share that is a place's goal. `perhaps` are the people who may live in a place,
-    `most_people` the greatest figure where `entered` has the least.
-    """
+    """Rank places by entered figures once each place with people has one, else by recipients."""
     perhaps, most_people = perhaps or {}, most_people or {}
     is_entered = _is_entered(counted, entered, perhaps)
     basis = ShareBasis.ENTERED if is_entered else ShareBasis.RECIPIENTS
@@ -155,10 +150,7 @@ def measure_line(
     perhaps: PlaceCounts | None = None,
     most_people: int | None = None,
 ) -> RankRow:
-    """Compute one row on a basis. Where nobody was written to, or nobody could do it, the share is unknown, never 0.
-
-    Where people or their number are known as a range, so is the share, and nothing is said to be missing.
-    """
+    """Compute a row: unknown where nobody was written to, a range where figures are, then none missing."""
     if basis is ShareBasis.ENTERED:
         denominator = entered.value if entered else None
     else:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import sqrt
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from campaigns.rules.delivery import is_charged
 from campaigns.rules.gateway_choice import GatewayTerms
@@ -16,6 +16,7 @@ from campaigns.rules.states import GIVEN_UP, AttemptState, Exclusion, MessageSta
 from outreach.rules.gateway import Proof
 from outreach.rules.operators import Operator, operator_of
 
+Detail = TypeVar("Detail", bound=StrEnum)
 # Accepted by the gateway, whatever happened after.
 TAKEN = (
     MessageState.ACCEPTED,
@@ -85,6 +86,17 @@ class ReachMeasure(StrEnum):
     ARMS_INSTALLED = "arms_installed"
 
 
+class _Sum:
+    """A measure of `ReachTotals`, over all its details or these."""
+
+    def __init__(self, measure: ReachMeasure, *details: str) -> None:
+        self.measure, self.details = measure, details
+
+    def __get__(self, totals: ReachTotals, _owner: object) -> int:
+        counts = totals.by.get(self.measure, {})
+        return sum(counts.get(each, 0) for each in self.details or counts)
+
+
 @dataclass(slots=True)
 class ReachTotals:
     """Totals of a campaign, a step, a place or an organisation; 0 if nothing was counted."""
@@ -102,52 +114,39 @@ class ReachTotals:
             for detail, n in details.items():
                 self.add(measure, detail, n)
 
-    def total(self, measure: ReachMeasure) -> int:
-        return sum(self.by[measure].values()) if measure in self.by else 0
+    recipients = _Sum(ReachMeasure.RECIPIENTS)
+    written = _Sum(ReachMeasure.WRITTEN)
+    arrived = _Sum(ReachMeasure.ARRIVED)
+    written_installed = _Sum(ReachMeasure.WRITTEN_INSTALLED)
+    written_without = _Sum(ReachMeasure.WRITTEN_WITHOUT)
+    messages = _Sum(ReachMeasure.MESSAGES)
+    sent = _Sum(ReachMeasure.MESSAGES, *TAKEN)
+    delivered = _Sum(ReachMeasure.MESSAGES, MessageState.DELIVERED)
+    failed = _Sum(ReachMeasure.MESSAGES, *FAILED)
+    waiting = _Sum(ReachMeasure.MESSAGES, *WAITING)
+    cancelled = _Sum(ReachMeasure.MESSAGES, MessageState.CANCELLED)
+    segments = _Sum(ReachMeasure.SEGMENTS)
+    opened = _Sum(ReachMeasure.OPENED)
+    clicked = _Sum(ReachMeasure.CLICKED)
+    answered = _Sum(ReachMeasure.ANSWERS)
+    opted_out = _Sum(ReachMeasure.ANSWERS, Label.OPT_OUT)
+    installed = _Sum(ReachMeasure.INSTALLED)
 
-    def _states(self, states: Iterable[MessageState]) -> int:
-        counts = self.by.get(ReachMeasure.MESSAGES, {})
-        return sum(counts.get(state.value, 0) for state in states)
-
-    @property
-    def recipients(self) -> int:
-        return self.total(ReachMeasure.RECIPIENTS)
+    def _by_detail(self, measure: ReachMeasure, details: type[Detail]) -> dict[Detail, int]:
+        counts = self.by.get(measure, {})
+        return {detail: counts[detail.value] for detail in details if counts.get(detail.value)}
 
     @property
     def excluded(self) -> dict[Exclusion, int]:
-        counts = self.by.get(ReachMeasure.EXCLUDED, {})
-        return {reason: counts[reason.value] for reason in Exclusion if counts.get(reason.value)}
-
-    @property
-    def messages(self) -> int:
-        return self.total(ReachMeasure.MESSAGES)
-
-    @property
-    def sent(self) -> int:
-        """Return the messages accepted by the gateway, whatever happened after."""
-        return self._states(TAKEN)
-
-    @property
-    def delivered(self) -> int:
-        return self._states([MessageState.DELIVERED])
-
-    @property
-    def failed(self) -> int:
-        """Return the messages refused by the gateway or not delivered."""
-        return self._states(FAILED)
-
-    @property
-    def waiting(self) -> int:
-        return self._states(WAITING)
-
-    @property
-    def cancelled(self) -> int:
-        return self._states([MessageState.CANCELLED])
+        return self._by_detail(ReachMeasure.EXCLUDED, Exclusion)
 
     @property
     def skipped(self) -> dict[SkipReason, int]:
-        counts = self.by.get(ReachMeasure.SKIPPED, {})
-        return {reason: counts[reason.value] for reason in SkipReason if counts.get(reason.value)}
+        return self._by_detail(ReachMeasure.SKIPPED, SkipReason)
+
+    @property
+    def answers(self) -> dict[Label, int]:
+        return self._by_detail(ReachMeasure.ANSWERS, Label)
 
     @property
     def causes(self) -> dict[str, int]:
@@ -156,61 +155,19 @@ class ReachTotals:
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     @property
-    def segments(self) -> int:
-        return self.total(ReachMeasure.SEGMENTS)
-
-    @property
-    def opened(self) -> int:
-        return self.total(ReachMeasure.OPENED)
-
-    @property
-    def clicked(self) -> int:
-        return self.total(ReachMeasure.CLICKED)
-
-    @property
-    def answers(self) -> dict[Label, int]:
-        counts = self.by.get(ReachMeasure.ANSWERS, {})
-        return {label: counts[label.value] for label in Label if counts.get(label.value)}
-
-    @property
-    def answered(self) -> int:
-        return self.total(ReachMeasure.ANSWERS)
-
-    @property
-    def opted_out(self) -> int:
-        return self.by.get(ReachMeasure.ANSWERS, {}).get(Label.OPT_OUT.value, 0)
-
-    @property
-    def installed(self) -> int:
-        return self.total(ReachMeasure.INSTALLED)
-
-    @property
-    def written(self) -> int:
-        return self.total(ReachMeasure.WRITTEN)
-
-    @property
-    def arrived(self) -> int:
-        return self.total(ReachMeasure.ARRIVED)
-
-    @property
     def share(self) -> InstallShare:
         """Return the share of installs among those written to, but for those whom the base leaves out."""
         return share_of(
-            installed=self.total(ReachMeasure.WRITTEN_INSTALLED),
+            installed=self.written_installed,
             recipients=self.written,
-            no_smartphone=self.total(ReachMeasure.WRITTEN_WITHOUT),
+            no_smartphone=self.written_without,
             entered=None,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class InstallShare:
-    """Share of self-reported installs.
-
-    `basis` says what the denominator is: `entered` (a dated, attributed figure) or `recipients` (those written to, but for
-    those whom `outside_base` leaves out). `value` is None if
-    the denominator is zero: unknown, never 0.
-    """
+    """Share of installs; `basis`: `entered`, or `recipients` but `outside_base`; `value` None without any."""
 
     installed: int
     denominator: int
@@ -248,11 +205,11 @@ class ShareDifference:
     high: float
 
 
-def wilson(successes: int, of: int) -> tuple[float, float]:
+def wilson(share: float, of: float, *, z: float = Z95) -> tuple[float, float]:
     """Return a share's 95% score interval, `of` at least 1 (Wilson 1927, J. Am. Stat. Assoc. 22:209)."""
-    share, square = successes / of, Z95 * Z95
+    square = z * z
     middle = share + square / (2 * of)
-    half = Z95 * sqrt(share * (1 - share) / of + square / (4 * of * of))
+    half = z * sqrt(share * (1 - share) / of + square / (4 * of * of))
     return max(0.0, (middle - half) / (1 + square / of)), min(1.0, (middle + half) / (1 + square / of))
 
 
@@ -265,8 +222,7 @@ def compare_shares(first: int, of_first: int, second: int, of_second: int) -> Sh
     if not of_first or not of_second:
         return None
     p, q = first / of_first, second / of_second
-    p_low, p_high = wilson(first, of_first)
-    q_low, q_high = wilson(second, of_second)
+    (p_low, p_high), (q_low, q_high) = wilson(p, of_first), wilson(q, of_second)
     return ShareDifference(
         first=p,
         second=q,

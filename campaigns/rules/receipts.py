@@ -52,7 +52,13 @@ def find_attempt(receipt: ReceiptFacts, attempts: Sequence[Candidate]) -> int | 
     ids = possible_ids(receipt.message_ids)
     begin, end = receipt.received_at - ID_LIFE, receipt.received_at + CLOCK_SLACK
     alive = [each for each in attempts if begin <= each.claimed_at <= end]
-    named = [each for each in alive if _may_be(each, receipt, ids)]
+    named = [  # by our reference, and nothing in the receipt speaks against it
+        each
+        for each in alive
+        if each.reference == receipt.reference
+        and not (each.ids and ids and not each.ids & ids)
+        and (not receipt.text or _is_quoted(receipt.text, each.body))
+    ]
     if len(named) == 1:
         return named[0].id if named[0].state is not AttemptState.SENDING else None
     return _by_id_or_text(receipt, alive, ids)
@@ -77,13 +83,6 @@ def _of_quoted(receipt: ReceiptFacts, quoted: Sequence[Candidate]) -> int | None
         return None
     is_whole = any(is_whole_quotation(receipt.text, part) for part in split(measure(quoted[0].body)))
     return quoted[0].id if is_whole else None
-
-
-def _may_be(attempt: Candidate, receipt: ReceiptFacts, ids: frozenset[str]) -> bool:
-    """Return whether our reference names this attempt, and nothing in the receipt speaks against it."""
-    if attempt.reference != receipt.reference or (attempt.ids and ids and not attempt.ids & ids):
-        return False
-    return not receipt.text or _is_quoted(receipt.text, attempt.body)
 
 
 def _of_holders(

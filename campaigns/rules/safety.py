@@ -179,12 +179,8 @@ def read_safety(text: str) -> SafetyText:
         status = SafetyStatus.HELP  # who says where they are wants to be found
     counted = _PEOPLE.search(plain)
     people = (_COUNTS.get(counted[1]) or int(counted[1])) if counted else None
-    return SafetyText(status, people or None, read_needs(plain), position, masked)
-
-
-def read_needs(plain: str) -> tuple[Need, ...]:
-    """Return what words without accents say is needed."""
-    return tuple(need for need in Need if _READ_NEEDS[need].search(plain))
+    needs = tuple(need for need in Need if _READ_NEEDS[need].search(plain))
+    return SafetyText(status, people or None, needs, position, masked)
 
 
 def danger_of(needs: Collection[str], people: int | None, *, is_cry: bool) -> int:

@@ -129,11 +129,7 @@ _SHORTEST_SPAN = timedelta(seconds=1)
 def sending_rate(
     batches: Sequence[Batch], *, now: datetime, over: timedelta, least: timedelta = timedelta(0)
 ) -> float:
-    """Return messages per second over the last `over`, from the claim times and sizes of batches.
-
-    Only whole intervals between batches are counted, so that the rate does not jump with each batch.
-    Returns 0 if the batches span less than `least`.
-    """
+    """Return messages a second over the last `over`, by whole intervals; 0 if they span under `least`."""
     recent = [(at, count) for at, count in batches if at > now - over]
     if not recent:
         return 0.0

@@ -127,19 +127,16 @@ def settle(state: AttemptState, gateway_id: str | None, reports: Iterable[Attemp
     latest: AttemptReport | None = None
     other_ids = []
     for report in reports:
-        if report.gateway_id and gateway_id and not _is_same_id(report.gateway_id, gateway_id):
-            other_ids.append(report.gateway_id)
+        new = report.gateway_id
+        # Over SMPP an id ends with the attempt's: the centre only writes it in another base.
+        if new and gateway_id and new.rpartition("#")[2] != gateway_id.rpartition("#")[2]:
+            other_ids.append(new)
             continue  # what became of another message says nothing of this one
         gateway_id = gateway_id or report.gateway_id
         moved = advance(state, report.state)
         if moved is not state:
             state, latest = moved, report
     return SettledAttempt(state, gateway_id, latest, tuple(other_ids))
-
-
-def _is_same_id(one: str, other: str) -> bool:
-    """Over SMPP an id ends with the attempt's: the centre only writes it in another base."""
-    return one.rpartition("#")[2] == other.rpartition("#")[2]
 
 
 class MessageState(StrEnum):
@@ -165,11 +162,7 @@ NOT_ARRIVED = (MessageState.CANCELLED, MessageState.SKIPPED, MessageState.FAILED
 
 
 def message_state(attempts: Sequence[AttemptState]) -> MessageState:
-    """Return a message's state from its attempts, oldest first.
-
-    The highest-ranked attempt accepted by the gateway decides; without one the newest attempt does. If that one
-    is absent or passed on, the message waits in the outbox again.
-    """
+    """Return a message's state: of its highest accepted attempt, else of the newest, else queued."""
     accepted = [state for state in attempts if state in ACCEPTED_OR_BEYOND]
     if accepted:
         return MessageState(max(accepted, key=ATTEMPT_RANK.__getitem__).value)

@@ -1,7 +1,6 @@
 """Home visits: reasons, outcomes and keys, houses, late results, lists that are handed over, random checks. Pure."""
 
 import hashlib
-import math
 import re
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from enum import StrEnum
 from statistics import NormalDist
 
 from campaigns.rules.agencies import read_mark
+from campaigns.rules.reach import wilson
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
 from outreach.rules.cells import Row
@@ -324,7 +324,9 @@ def correct(reported: int, unchecked: int, villages: Sequence[VillageChecks]) ->
     confirmed = sum(village.confirmed for village in villages)
     if not are_enough(villages):
         return None
-    low, high = _wilson(confirmed, checks, villages)
+    n = checks / _design_effect(confirmed / checks, checks, villages)
+    quantile = _t_quantile(max(len([village for village in villages if village.checked]) - 1, 1))
+    low, high = wilson(confirmed / checks, n, z=quantile)
     certain = reported - unchecked
     return CorrectedCount(
         reported=reported,
@@ -336,22 +338,8 @@ def correct(reported: int, unchecked: int, villages: Sequence[VillageChecks]) ->
     )
 
 
-def _wilson(confirmed: int, checks: int, villages: Sequence[VillageChecks]) -> tuple[float, float]:
-    """Return Wilson's interval with the effective number of checks."""
-    share = confirmed / checks
-    n = checks / _design_effect(share, checks, villages)
-    quantile = _t_quantile(max(len([village for village in villages if village.checked]) - 1, 1))
-    square = quantile * quantile
-    middle = (share + square / (2 * n)) / (1 + square / n)
-    half = quantile / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def _design_effect(share: float, checks: int, villages: Sequence[VillageChecks]) -> float:
-    """Return by what factor the variance between villages exceeds that of as many separate draws; at least 1.
-
-    The variance is that of a ratio over clusters: Cochran, Sampling Techniques, 3rd edition, 6.2 and 9A.
-    """
+    """Return the variance between villages over separate draws, at least 1 (Cochran 1977, 6.2, 9A)."""
     k = len(villages)
     simple = share * (1 - share) / checks
     if k < 2 or simple == 0:

@@ -80,16 +80,8 @@ def asks_for_reply(text: str) -> bool:
 def find_warnings(draft: Draft, facts: WarningFacts) -> list[CampaignWarning]:
     """Return the warnings that apply to a draft, the most serious first."""
     content = read_content(draft.content)
-    applies = _of_audience(draft, facts) | _of_texts(draft, facts) | _of_times(draft, facts)
-    # A button that promises is refused (content_texts); an answer of its own counts as the officer says.
-    applies[CampaignWarning.PROMISE_COUNTED] = not is_promise(content.words.done) and any(
-        own.means is Label.INSTALLED and is_promise(own.text) for own in content.own_answers
-    )
-    return [warning for warning in CampaignWarning if applies[warning]]
-
-
-def _of_audience(draft: Draft, facts: WarningFacts) -> dict[CampaignWarning, bool]:
-    return {
+    applies = _of_texts(draft, facts) | _of_times(draft, facts)
+    applies |= {
         CampaignWarning.EMPTY_AUDIENCE: facts.recipients == 0,
         CampaignWarning.NO_BASIS: not facts.is_founded,
         CampaignWarning.SENDER_UNREGISTERED: not facts.is_registered,
@@ -97,6 +89,11 @@ def _of_audience(draft: Draft, facts: WarningFacts) -> dict[CampaignWarning, boo
         CampaignWarning.CAP_HIGH: (draft.cap_per_day or 0) > MAX_CAP_PER_DAY,
         CampaignWarning.LONG_TEXT: facts.segments >= _MANY_SEGMENTS,
     }
+    # A button that promises is refused (content_texts); an answer of its own counts as the officer says.
+    applies[CampaignWarning.PROMISE_COUNTED] = not is_promise(content.words.done) and any(
+        own.means is Label.INSTALLED and is_promise(own.text) for own in content.own_answers
+    )
+    return [warning for warning in CampaignWarning if applies[warning]]
 
 
 def _of_texts(draft: Draft, facts: WarningFacts) -> dict[CampaignWarning, bool]:

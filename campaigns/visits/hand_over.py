@@ -215,10 +215,7 @@ def hand_over(
     user: User,
     now: datetime,
 ) -> PeopleList:
-    """Return a list to hand over, and record it: to whom, for what, how many people, and each full number that it shows.
-
-    Raises BadInput without a recipient or a purpose, and for nobody or too many people; NotAllowed, NotFound.
-    """
+    """Return a list to hand over, on record with each number shown. Raises BadInput, NotAllowed, NotFound."""
     require_role(user, Role.STAFF, Role.APPROVER)
     recipient, purpose = (" ".join(each.split()) for each in (recipient, purpose))
     if not recipient or not purpose:
@@ -349,10 +346,7 @@ def undo_came(
     user: User,
     now: datetime,
 ) -> int:
-    """Undo what a user has marked in a campaign together with this answer. An answer that somebody has given since stays.
-
-    Returns how many were undone. Raises WrongState if there is nothing or it was undone before, NotAllowed, NotFound.
-    """
+    """Undo marks made with this answer. Returns how many. Raises WrongState, NotAllowed, NotFound."""
     require_role(user, Role.STAFF, Role.APPROVER)
     campaign = _find_opened(session, campaign_id, user=user, opened=opened)
     together = select(Answer.at).where(Answer.id == answer_id).scalar_subquery()

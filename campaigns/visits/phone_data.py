@@ -359,6 +359,14 @@ def _note_of(result: SentResult, before: VisitResult | None, user: User) -> str:
     return " ".join((own if result.note is None else result.note).split())[:LONGEST_NOTE]
 
 
+def _known_fates(session: Session, keys: Sequence[str], *, user: User) -> dict[str, VisitFate]:
+    # A key that another officer's phone used is nobody's but theirs.
+    return {
+        str(each.key): each.fate if each.entered_by == user.id and each.fate else VisitFate.UNKNOWN
+        for each in session.scalars(select(VisitResult).where(VisitResult.key.in_(keys)))
+    }
+
+
 def _lock_lines(
     session: Session, line_ids: Sequence[int], *, user: User, now: datetime
 ) -> tuple[dict[int, tuple[VisitLine, Recipient]], dict[int, tuple[datetime, datetime]]]:
@@ -383,14 +391,3 @@ def _lock_lines(
     ).all()
     rows = sorted(rows, key=lambda row: (row[1].phone_id or 0, row[0].round_id, row[0].n))
     return {line.id: (line, recipient) for line, recipient in rows}, given
-
-
-def _known_fates(session: Session, keys: Sequence[str], *, user: User) -> dict[str, VisitFate]:
-    rows = session.execute(
-        select(VisitResult.key, VisitResult.fate, VisitResult.entered_by).where(VisitResult.key.in_(keys))
-    )
-    # A key that another officer's phone used is nobody's but theirs.
-    return {
-        str(key): fate if entered_by == user.id and fate else VisitFate.UNKNOWN
-        for key, fate, entered_by in rows
-    }

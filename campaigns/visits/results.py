@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
+from campaigns.models.activities import VisitLine, VisitResult
 from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import AnswerPlace, Case, OfficerEntry
 from campaigns.replies.open_case import find_open_help, open_help_case, withdraw_help_case
@@ -63,9 +63,15 @@ def enter_results(
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     sheet = find_sheet(session, round_id, user=user, hold=True)
-    at = _visit_time(visited_at or now, sheet, now=now)
+    at = visited_at or now
+    if at > now + _CLOCK_TOLERANCE:
+        raise BadInput("visit_in_future")
+    if at.astimezone(VIETNAM).date() < sheet.made_at.astimezone(VIETNAM).date():
+        raise BadInput("visit_before_sheet")
     current = current_results(session, VisitLine.round_id == round_id)
-    entry = _last_entry(session, round_id) + 1
+    entries = select(func.max(VisitResult.entry)).join(VisitLine, VisitLine.id == VisitResult.line_id)
+    of_sheet = entries.where(VisitLine.round_id == round_id, VisitResult.undone_at.is_(None))
+    entry = (session.scalar(of_sheet) or 0) + 1
     saved = outdated = 0
     for line, recipient in _read_lines_in_lock_order(session, round_id, user=user):
         before = current.get(line.id)
@@ -79,7 +85,7 @@ def enter_results(
             entry=entry,
             entered_by=user.id,
             entered_at=now,
-            visited_at=at,
+            visited_at=min(at, now),
         )
         session.add(result)
         outdated += not replace_result(
@@ -90,14 +96,6 @@ def enter_results(
         session.flush()
         audit.record(session, "round.enter", f"rounds:{round_id}", user, now, rows=saved)
     return SaveResult(saved, outdated)
-
-
-def _visit_time(at: datetime, sheet: VisitSheet, *, now: datetime) -> datetime:
-    if at > now + _CLOCK_TOLERANCE:
-        raise BadInput("visit_in_future")
-    if at.astimezone(VIETNAM).date() < sheet.made_at.astimezone(VIETNAM).date():
-        raise BadInput("visit_before_sheet")
-    return min(at, now)
 
 
 @use_case
@@ -170,10 +168,7 @@ def counted_result(result: VisitResult | None, by: int) -> CountedResult | None:
 def _read_lines_in_lock_order(
     session: Session, round_id: int, *, user: User
 ) -> list[tuple[VisitLine, Recipient]]:
-    """Return the lines whose people the user may see, with the recipients that count for them, in the order of their phones.
-
-    The phones are locked one by one later; every transaction that locks several uses this order.
-    """
+    """Return visible lines with who counts for them, in the order of phones, in which all are locked."""
     rows = session.execute(lines_of(round_id).where(lines_visible_to(session, user))).all()
     return sorted(
         ((line, recipient) for line, recipient in rows), key=lambda row: (row[1].phone_id or 0, row[0].n)
@@ -183,17 +178,6 @@ def _read_lines_in_lock_order(
 def last_result(session: Session, line_id: int) -> VisitResult | None:
     """Return the last result of a line that is not undone."""
     return current_results(session, VisitLine.id == line_id).get(line_id)
-
-
-def _last_entry(session: Session, round_id: int) -> int:
-    return (
-        session.scalar(
-            select(func.max(VisitResult.entry))
-            .join(VisitLine, VisitLine.id == VisitResult.line_id)
-            .where(VisitLine.round_id == round_id, VisitResult.undone_at.is_(None))
-        )
-        or 0
-    )
 
 
 def replace_result(

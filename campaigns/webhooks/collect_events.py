@@ -410,11 +410,7 @@ def collect_campaigns(buffer: EventBuffer, before: dict[str, str] | None) -> dic
 
 
 def collect_finals(buffer: EventBuffer, before: dict[str, Any] | None) -> dict[str, Any]:
-    """Add campaigns of which more messages have a final state than before.
-
-    An event has the counts by state and their growth. They come from the attempt totals, a few rows for each campaign: no
-    message is read. Returns the counts sent last.
-    """
+    """Add campaigns with more final messages: counts and growth, by attempt totals. Returns those sent."""
     recent = select(Campaign.id).where(
         Campaign.launched_at.is_not(None),
         (Campaign.ended_at.is_(None)) | (Campaign.ended_at > buffer.now - REPORTED_FOR),

@@ -7,6 +7,8 @@ The map of an identity provider's groups to roles is as `OIDC_ROLES` has it: `lo
 
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
+from datetime import date
 from decimal import Decimal
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -171,6 +173,14 @@ def read_decimal(text: str) -> Decimal | None:
     if not _PLAIN.fullmatch(text):
         raise ValueError(text)
     return Decimal(text.replace(",", "."))
+
+
+def read_day(text: str) -> date | None:
+    """Return a day written as YYYY-MM-DD, None for anything else, as a day of a week (2020-W33-1)."""
+    with suppress(ValueError):
+        day = date.fromisoformat(text.strip())
+        return day if day.isoformat() == text.strip() else None
+    return None
 
 
 def read_whole(text: str, *, most: int) -> int | None:

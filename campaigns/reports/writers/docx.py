@@ -32,6 +32,7 @@ from campaigns.rules.reports.document import (
     Style,
     Table,
     cell,
+    listed,
 )
 
 # Millimetres. The decree allows 20-25 above and below, 30-35 left, 15-20 right.
@@ -66,7 +67,9 @@ def _prepare(document: Docx, report: ReportDocument, made_at: datetime) -> None:
     normal = document.styles["Normal"]
     set_font(normal, 14)
     normal.paragraph_format.space_after = Pt(0)
-    set_language(document, "vi-VN")
+    for mark in document.styles.element.xpath("w:docDefaults/w:rPrDefault/w:rPr/w:lang"):
+        mark.set(qn("w:val"), "vi-VN")  # by which a word processor checks the spelling
+        mark.set(qn("w:eastAsia"), "vi-VN")
     for style in ("Header", "Footer"):
         set_font(document.styles[style], 13)
     section = document.sections[0]
@@ -122,11 +125,8 @@ def _title(document: Docx, report: ReportDocument) -> None:
         _write(document.add_paragraph(), only, 14, align=ALIGN.CENTER, before=6, after=6)
         return
     _write(document.add_paragraph(), "Kính gửi:", 14, before=6, indent=35)
-    last = len(report.addressees) - 1
-    for n, name in enumerate(report.addressees):
-        is_last = n == last
-        line = f"- {name}{'.' if is_last else ';'}"
-        _write(document.add_paragraph(), line, 14, indent=50, after=6 if is_last else 0)
+    for line in listed(report.addressees):
+        _write(document.add_paragraph(), line, 14, indent=50, after=6 if line.endswith(".") else 0)
 
 
 def _rule(text: str, size: float, part: float) -> float:
@@ -149,9 +149,8 @@ def _foot(document: Docx, report: ReportDocument) -> None:
     set_row(table.rows[0], is_header=False)
     copies, signing = table.rows[0].cells
     _write(_line(copies, 0), "Nơi nhận:", 12, bold=True, italic=True)
-    last = len(report.copies) - 1
-    for n, name in enumerate(report.copies):
-        _write(copies.add_paragraph(), f"- {name}{'.' if n == last else ';'}", 11)
+    for line in listed(report.copies):
+        _write(copies.add_paragraph(), line, 11)
     for n, line in enumerate(report.signature.lines):
         _write(_line(signing, n), line, 14, bold=True, align=ALIGN.CENTER)
     for text in ("", "", "", "", report.signature.name):
@@ -286,14 +285,6 @@ def set_font(of: Any, size: float) -> None:
         fonts.set(qn(script), FONT)
 
 
-def set_language(document: Docx, language: str) -> None:
-    """Set the language by which a word processor checks the spelling."""
-    marks = document.styles.element.xpath("w:docDefaults/w:rPrDefault/w:rPr/w:lang")
-    for mark in marks:
-        mark.set(qn("w:val"), language)
-        mark.set(qn("w:eastAsia"), language)
-
-
 def number_pages(section: Any, *, restart: bool) -> None:
     """Number a section's pages, `restart` with 1: 14 points, in the top margin, none on the first page."""
     section.different_first_page_header_footer = True
@@ -301,20 +292,11 @@ def number_pages(section: Any, *, restart: bool) -> None:
         part.is_linked_to_previous = False
     line = section.header.paragraphs[0]
     line.alignment = ALIGN.CENTER
-    for kind, text in (("begin", ""), ("", "PAGE"), ("separate", ""), ("text", "2"), ("end", "")):
-        run = line.add_run()
-        set_font(run, 14)
-        if kind == "text":
-            run.text = text
-        elif kind:
-            mark = OxmlElement("w:fldChar")
-            mark.set(qn("w:fldCharType"), kind)
-            run._r.append(mark)
-        else:
-            code = OxmlElement("w:instrText")
-            code.set(qn("xml:space"), "preserve")
-            code.text = text
-            run._r.append(code)
+    run, field = line.add_run("2"), OxmlElement("w:fldSimple")
+    set_font(run, 14)
+    field.set(qn("w:instr"), "PAGE")
+    field.append(run._r)
+    line._p.append(field)
     if restart:
         start = OxmlElement("w:pgNumType")
         start.set(qn("w:start"), "1")

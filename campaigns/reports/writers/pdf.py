@@ -12,40 +12,45 @@ from typing import Any, Literal
 from campaigns.rules.reports.document import DRAFT, Block, Chart, ReportDocument, Table, cell
 
 _HERE = Path(__file__).parent
-_PICTURE_PPI = 220
 
 
 def write_pdf(report: ReportDocument) -> bytes:
     """Return the PDF, the same bytes for the same report."""
-    return _compile(report, "pdf")
+    return _compile("report.typ", "pdf", paper=_as_paper(report))
 
 
 def draw_charts(report: ReportDocument) -> dict[str, bytes]:
     """Return each chart of the report as PNG, by its name."""
-    return {
-        block.name: _compile(report, "png", chart=block.name)
-        for block in report.blocks
-        if isinstance(block, Chart)
-    }
+    names = [block.name for block in report.blocks if isinstance(block, Chart)]
+    paper = _as_paper(report)
+    return {name: _compile("report.typ", "png", ppi=220, paper=paper, chart=name) for name in names}
 
 
-def _compile(report: ReportDocument, file_format: Literal["pdf", "png"], **more: str) -> bytes:
+def svg_as_png(svg: str) -> bytes:
+    """Return an SVG as PNG, about 1500 pixels wide, on one page."""
+    return _compile("picture.typ", "png", ppi=288, svg=svg)
+
+
+def _compile(
+    source: str, file_format: Literal["pdf", "png"], *, ppi: int | None = None, **inputs: str
+) -> bytes:
     import typst  # noqa: PLC0415 - 8 MB, where reports are made alone
 
-    return typst.compile(
-        str(_HERE / "report.typ"),
+    made = typst.compile(
+        str(_HERE / source),
         root=str(_HERE),
         font_paths=[str(_HERE.parent / "fonts")],
         ignore_system_fonts=True,
         format=file_format,
-        ppi=_PICTURE_PPI if file_format == "png" else None,
-        sys_inputs={"paper": json.dumps(_as_data(report), ensure_ascii=False), **more},
+        ppi=ppi,
+        sys_inputs=inputs,
         timestamp=0,
     )
+    return made if isinstance(made, bytes) else made[0]
 
 
-def _as_data(report: ReportDocument) -> dict[str, Any]:
-    return {
+def _as_paper(report: ReportDocument) -> str:
+    paper = {
         **report.as_data(),
         "title": report.title,
         "draft": DRAFT if report.is_draft else "",
@@ -55,6 +60,7 @@ def _as_data(report: ReportDocument) -> dict[str, Any]:
             for appendix in report.appendices
         ],
     }
+    return json.dumps(paper, ensure_ascii=False)
 
 
 def _block(block: Block) -> dict[str, Any]:
@@ -65,22 +71,3 @@ def _block(block: Block) -> dict[str, Any]:
             [{"text": cell(value), "unknown": value is None} for value in row] for row in block.rows
         ]
     return data
-
-
-_PPI = 288
-
-
-def svg_as_png(svg: str) -> bytes:
-    """Return an SVG as PNG, about 1500 pixels wide, on one page."""
-    import typst  # noqa: PLC0415 - as in pdf.py
-
-    pictures = typst.compile(
-        str(_HERE / "picture.typ"),
-        root=str(_HERE),
-        font_paths=[str(_HERE.parent / "fonts")],
-        ignore_system_fonts=True,
-        format="png",
-        ppi=_PPI,
-        sys_inputs={"svg": svg},
-    )
-    return pictures if isinstance(pictures, bytes) else pictures[0]

@@ -23,6 +23,7 @@ from campaigns.rules.reports.document import (
     ShareCell,
     Style,
     Table,
+    listed,
     percent,
 )
 
@@ -170,10 +171,8 @@ def _sentence(book: _Book, sheet: Any, row: int, block: Paragraph) -> int:
 
 def _foot(book: _Book, sheet: Any, row: int, report: ReportDocument) -> None:
     sheet.merge_range(row, 0, row, 3, "Nơi nhận:", book.style(bold=True, italic=True))
-    last = len(report.copies) - 1
-    for n, name in enumerate(report.copies):
-        text = f"- {name}{'.' if n == last else ';'}"
-        sheet.merge_range(row + 1 + n, 0, row + 1 + n, 3, text, book.style(font_size=11, text_wrap=True))
+    for n, text in enumerate(listed(report.copies), start=row + 1):
+        sheet.merge_range(n, 0, n, 3, text, book.style(font_size=11, text_wrap=True))
     style = book.style(font_size=14, bold=True, align="center")
     for n, line in enumerate(report.signature.lines):
         sheet.merge_range(row + n, 4, row + n, 8, line, style)

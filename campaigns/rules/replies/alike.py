@@ -77,11 +77,7 @@ def meaning_of(text: str, asked: Asked) -> frozenset[str]:
 
 
 def signature_of(text: str, asked: Asked, private: Collection[str]) -> str:
-    """Return a hash of a reply's words by which the same words are found again; empty without words.
-
-    The campaign's own words count as one, numbers as another, and the words of `private` (the person's name and places, without accents)
-    not at all.
-    """
+    """Return a hash of a reply's words, the campaign's and numbers as one each, without `private` ones."""
     words = ("0" if word.isdecimal() else unaccent_word(word) for word in tag_words(text, asked))
     kept = [word for word in words if word not in private and word != ","]
     return hashlib.blake2b(" ".join(kept).encode(), digest_size=16).hexdigest() if kept else ""

@@ -73,10 +73,7 @@ _NO_MARKS = str.maketrans("", "", "?,.;:!\n()/")
 
 @lru_cache(maxsize=4096)
 def split_words(text: str) -> tuple[str, ...]:
-    """Split a reply into lower-case words in one spelling, with "?" for a question mark and "," for any other break.
-
-    Accents stay where they were written. Anything that is not a word or a mark (emoji, symbols) is skipped.
-    """
+    """Split a reply into lower-case words in one spelling, "?" and "," for breaks; other signs go."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
         if _is_cp1258(text):

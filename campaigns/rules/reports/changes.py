@@ -18,7 +18,6 @@ from campaigns.rules.reports.snapshot import (
     Outreach,
     PlaceFigures,
     SelfReported,
-    SmartphoneOwners,
     Snapshot,
     common_basis,
     staff_total,
@@ -63,11 +62,7 @@ def describe_change(change: FigureChange) -> str:
 def find_changes(
     issued: Snapshot, now: Snapshot, *, done: str, owners: str = SMARTPHONE_OWNERS
 ) -> list[FigureChange]:
-    """Return the changes of printed figures since the issued snapshot.
-
-    `now` is a snapshot of the same hour with what is known now. `done` is the template's verb, `owners` its people who count. Other
-    differences, such as names, are summed up in one change named OTHER.
-    """
+    """Return the changes of printed figures since an issue, at the same hour; others as one named OTHER."""
     pairs = [
         *_headline(issued, now, owners=owners),
         *_staff_totals(issued, now, done=done, owners=owners),
@@ -87,20 +82,22 @@ def find_changes(
 
 def _pairs(
     issued: Iterable[Item], now: Iterable[Item], key: Callable[[Item], Hashable]
-) -> Iterator[tuple[Item | None, Item | None]]:
-    """Pair items by key, in the order of `now`; items no longer there come last."""
+) -> Iterator[tuple[Item | None, Item | None, Item]]:
+    """Pair items by key, in the order of `now`, and say which tells their name; items no longer there come last."""
     before = {key(item): item for item in issued}
     for item in now:
-        yield before.pop(key(item), None), item
+        yield before.pop(key(item), None), item, item
     for gone in before.values():
-        yield gone, None
+        yield gone, None, gone
 
 
 def _headline(issued: Snapshot, now: Snapshot, *, owners: str) -> Iterator[FigureChange]:
     """Compare the share that stands at the head of the report, and its base where that is an entered figure."""
-    yield FigureChange("Tỷ lệ so với mục tiêu", _share(issued.head.share), _share(now.head.share))
+    # As they are printed: what looks the same has not changed.
+    shares = (None if each.head.share is None else percent(each.head.share) for each in (issued, now))
+    yield FigureChange("Tỷ lệ so với mục tiêu", *shares)
     yield FigureChange("Ước tính sau kiểm tra ngẫu nhiên", _checked(issued), _checked(now))
-    was, known = _head_owners(issued), _head_owners(now)
+    was, known = (each.headline.owners if each.headline else None for each in (issued, now))
     if (was, known) != (issued.whole.owners, now.whole.owners):  # else they are listed with the whole
         who = f"Tổng số {owners or 'người thuộc diện'} để tính tỷ lệ"
         yield FigureChange(who, was.count if was else None, known.count if known else None)
@@ -115,26 +112,14 @@ def _checked(snapshot: Snapshot) -> str | None:
     return f"{said(checked.likely)} người ({said(checked.low)} đến {said(checked.high)})"
 
 
-def _head_owners(snapshot: Snapshot) -> SmartphoneOwners | None:
-    return snapshot.headline.owners if snapshot.headline else None
-
-
-def _share(value: float | None) -> str | None:
-    """Return a share as it is printed: what looks the same has not changed."""
-    return percent(value) if value is not None else None
-
-
 def _staff_totals(issued: Snapshot, now: Snapshot, *, done: str, owners: str) -> Iterator[FigureChange]:
     """Compare the totals over the agencies with full figures."""
     before, after = staff_total(issued.agencies), staff_total(now.agencies)
     name = "Cộng các cơ quan, đơn vị đủ số liệu"
     yield FigureChange(f"{name}: số người đã {done}", before[0], after[0])
     yield FigureChange(f"{name}: {owners or 'thuộc diện'}", before[1], after[1])
-    yield FigureChange("Số cơ quan, đơn vị đã gửi số liệu trong ngày", _handed_in(issued), _handed_in(now))
-
-
-def _handed_in(snapshot: Snapshot) -> int | None:
-    return len(snapshot.agencies) - len(snapshot.missing) if snapshot.agencies else None
+    handed_in = (len(of.agencies) - len(of.missing) if of.agencies else None for of in (issued, now))
+    yield FigureChange("Số cơ quan, đơn vị đã gửi số liệu trong ngày", *handed_in)
 
 
 def _places(issued: Snapshot, now: Snapshot, owners: str) -> Iterator[FigureChange]:
@@ -143,9 +128,7 @@ def _places(issued: Snapshot, now: Snapshot, owners: str) -> Iterator[FigureChan
     for was, are in ((issued.districts, now.districts), (issued.communes, now.communes)):
         # How many were written to is printed where it is the base of the shares.
         has_base = ShareBasis.RECIPIENTS in (common_basis(was), common_basis(are))
-        for before, after in _pairs(was, are, lambda place: place.code):
-            either = after or before
-            assert either is not None
+        for before, after, either in _pairs(was, are, lambda place: place.code):
             nothing = PlaceFigures(either.code, either.name, SelfReported())
             # Districts' sources are printed if the province has no figure of its own.
             is_named = either.code in districts and now.whole.official is None
@@ -194,9 +177,7 @@ def _could_install(reported: SelfReported) -> int | None:
 
 
 def _organisations(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
-    for was, after in _paired_organisations(issued, now):
-        either = after or was
-        assert either is not None
+    for was, after, either in _paired_organisations(issued, now):
         nothing = OrganisationFigures(either.name, SelfReported())
         before, known = (was or nothing).reported, (after or nothing).reported
         yield FigureChange(f"{either.name}: đã trả lời", before.answered if was else None, known.answered)
@@ -206,15 +187,13 @@ def _organisations(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
 
 def _paired_organisations(
     issued: Snapshot, now: Snapshot
-) -> Iterator[tuple[OrganisationFigures | None, OrganisationFigures | None]]:
+) -> Iterator[tuple[OrganisationFigures | None, OrganisationFigures | None, OrganisationFigures]]:
     is_known = all(body.id is not None for body in issued.bodies)
     return _pairs(issued.bodies, now.bodies, lambda body: body.id if is_known else body.name)
 
 
 def _agencies(issued: Snapshot, now: Snapshot, *, done: str, owners: str) -> Iterator[FigureChange]:
-    for was, after in _pairs(issued.agencies, now.agencies, lambda agency: agency.id):
-        either = after or was
-        assert either is not None
+    for was, after, either in _pairs(issued.agencies, now.agencies, lambda agency: agency.id):
         nothing = AgencyFigures(either.id, either.name, None, None, None, None, is_missing=True)
         before, known = was or nothing, after or nothing
         for what, old, new in (
@@ -223,18 +202,13 @@ def _agencies(issued: Snapshot, now: Snapshot, *, done: str, owners: str) -> Ite
             (f"số người đã {done}", before.installed, known.installed),
         ):
             yield FigureChange(f"{either.name}: {what}", old, new)
-        yield FigureChange(f"{either.name}: số liệu ngày", _day(before.day), _day(known.day))
-
-
-def _day(day: str | None) -> str | None:
-    return short_day(day) if day else None
+        days = (short_day(each.day) if each.day else None for each in (before, known))
+        yield FigureChange(f"{either.name}: số liệu ngày", *days)
 
 
 def _campaigns(issued: Snapshot, now: Snapshot, *, done: str) -> Iterator[FigureChange]:
     names = [campaign.name for campaign in now.campaigns]
-    for was, after in _paired_campaigns(issued, now):
-        either = after or was
-        assert either is not None
+    for was, after, either in _paired_campaigns(issued, now):
         name = f"Đợt “{either.name}”"
         if names.count(either.name) > 1:
             name += f", bắt đầu {short_day(either.launched_on)}"
@@ -245,11 +219,12 @@ def _campaigns(issued: Snapshot, now: Snapshot, *, done: str) -> Iterator[Figure
 
 def _paired_campaigns(
     issued: Snapshot, now: Snapshot
-) -> Iterator[tuple[CampaignFigures | None, CampaignFigures | None]]:
+) -> Iterator[tuple[CampaignFigures | None, CampaignFigures | None, CampaignFigures]]:
     if all(campaign.id is not None for campaign in issued.campaigns):
         return _pairs(issued.campaigns, now.campaigns, lambda campaign: campaign.id)
     # Old snapshots have no campaign ids, but the order is the same.
-    return zip_longest(issued.campaigns, now.campaigns)
+    pairs = zip_longest(issued.campaigns, now.campaigns)
+    return ((was, after, either) for was, after in pairs if (either := after or was))
 
 
 def _sent(campaign: CampaignFigures | None, *, done: str) -> dict[str, int | None]:
@@ -263,9 +238,7 @@ def _sent(campaign: CampaignFigures | None, *, done: str) -> dict[str, int | Non
 
 
 def _outreach(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
-    for was, after in _pairs(issued.outreach, now.outreach, lambda line: line.kind):
-        either = after or was
-        assert either is not None
+    for was, after, either in _pairs(issued.outreach, now.outreach, lambda line: line.kind):
         name = ACTIVITY_NAMES[ActivityKind(either.kind)]
         known = after or Outreach(either.kind, 0, 0, None)
         yield FigureChange(f"{name}: số lượt", was.times if was else None, known.times)
@@ -286,13 +259,9 @@ def _days(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
     """Compare the totals of self-reports by day. That of the previous report is usually the last but one."""
     if (issued.before, now.before) != (_day_before(issued), _day_before(now)):
         yield FigureChange("Số tự khai báo cùng giờ hôm trước", issued.before, now.before)
-    for was, after in _pairs(issued.days, now.days, lambda day: day[0]):
-        day = (after or was or ("", 0))[0]
-        yield FigureChange(
-            f"Số tự khai báo, cộng dồn đến {short_day(day)}",
-            was[1] if was else None,
-            after[1] if after else None,
-        )
+    for was, after, (day, _n) in _pairs(issued.days, now.days, lambda day: day[0]):
+        what = f"Số tự khai báo, cộng dồn đến {short_day(day)}"
+        yield FigureChange(what, was[1] if was else None, after[1] if after else None)
 
 
 def _day_before(snapshot: Snapshot) -> int | None:
@@ -315,10 +284,10 @@ def _differs_otherwise(issued: Snapshot, now: Snapshot) -> bool:
     return any(
         was and after and was.name != after.name
         for pairs in (places, agencies, _paired_organisations(issued, now), _paired_campaigns(issued, now))
-        for was, after in pairs
+        for was, after, _either in pairs
     ) or any(
         was and after and was.launched_on != after.launched_on
-        for was, after in _paired_campaigns(issued, now)
+        for was, after, _either in _paired_campaigns(issued, now)
     )
 
 

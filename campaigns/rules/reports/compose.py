@@ -1,6 +1,7 @@
 """Composition of the daily report or its correction from the sections, with its appendices."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from campaigns.rules.progress import ShareBasis
 from campaigns.rules.reports.changes import ChangeKind, FigureChange
@@ -110,24 +111,35 @@ def _document(
     written_on: str | None,
 ) -> ReportDocument:
     day = written_on or snapshot.day
-    number = f"Số:{BLANK}/{template.symbol}"
     reference = (
         f"(Kèm theo Báo cáo số{BLANK}/{template.symbol} {long_day(day)} của {template.issuer_in_text})"
     )
-    document = ReportDocument(
-        superior=template.superior,
-        issuer=template.issuer,
-        number=number,
-        place_and_day=f"{template.place}, {long_day(day)}",
+    return write_letter(
+        template,
+        day=day,
         kind=kind,
         subject=subject,
         addressees=template.addressees,
         blocks=tuple(blocks),
-        signature=Signature(template.signature, template.signer),
-        copies=(*template.copies, f"Lưu: {template.filed}"),
+        copies=template.copies,
         appendices=appendices(snapshot, template, reference=reference),
     )
-    return read_document(document.as_data())  # as it is kept
+
+
+def write_letter(
+    template: ReportTemplate, *, day: str, copies: Sequence[str], **parts: Any
+) -> ReportDocument:
+    """Return a document with the template's head, signature and file, as it is kept: its texts clean. `day` is ISO."""
+    document = ReportDocument(
+        superior=template.superior,
+        issuer=template.issuer,
+        number=f"Số:{BLANK}/{template.symbol}",
+        place_and_day=f"{template.place}, {long_day(day)}",
+        signature=Signature(template.signature, template.signer),
+        copies=(*copies, f"Lưu: {template.filed}"),
+        **parts,
+    )
+    return read_document(document.as_data())
 
 
 _ROMAN = ("I", "II", "III")

@@ -4,7 +4,7 @@ All file formats are written from the same blocks, so that none can differ from 
 written as in official documents (Decree 30/2020, Appendix I).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -209,6 +209,11 @@ def percent(value: float, *, is_exact: bool = False) -> str:
     if is_exact:
         text = text.removesuffix(".0")
     return text.replace(".", ",") + "%"
+
+
+def listed(lines: Sequence[str], *, mark: str = "- ") -> list[str]:
+    """Return the lines of a list with their marks and final punctuation."""
+    return [f"{mark}{line}{'.' if n == len(lines) else ';'}" for n, line in enumerate(lines, start=1)]
 
 
 def cell(value: Cell) -> str:

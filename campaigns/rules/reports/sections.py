@@ -27,6 +27,7 @@ from campaigns.rules.reports.document import (
     Table,
     cell,
     hour,
+    listed,
     long_day,
     percent,
     said,
@@ -46,13 +47,8 @@ from campaigns.rules.reports.template import ReportTemplate
 
 def opening(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
     """Return the legal bases and the opening sentence."""
-    last = len(template.bases) - 1
-    bases: list[Block] = [
-        Paragraph(f"{basis}{'.' if n == last else ';'}", Style.BASIS)
-        for n, basis in enumerate(template.bases)
-    ]
     return [
-        *bases,
+        *(Paragraph(basis, Style.BASIS) for basis in listed(template.bases, mark="")),
         Paragraph(
             f"{template.issuer_in_text} báo cáo kết quả vận động {template.action} trên địa bàn, "
             f"số liệu tính đến {until(snapshot)}, như sau:"
@@ -61,10 +57,7 @@ def opening(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
 
 
 def results(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> list[Block]:
-    """Return part I: the result against the goal, agencies' staff, residents by source, activities and messages.
-
-    Agencies and official figures are left out where the drive has none and its kind asks for none.
-    """
+    """Return part I; agencies and official figures are left out where the drive has and wants none."""
     n = 2 if snapshot.has_sources else 1
     return [
         Paragraph("I. KẾT QUẢ THỰC HIỆN", Style.PART),
@@ -116,19 +109,16 @@ def shortcomings(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> 
 def _nothing_wanting(snapshot: Snapshot) -> str:
     if not snapshot.has_sources:
         return "Mục tiêu đã đạt." if snapshot.head.missing == 0 else "Không có."
-    is_reached = (snapshot.residents or snapshot.staff) and _knows_all(snapshot)
+    aim = snapshot.headline.goal if snapshot.headline else None
+    # Each goal that is set is known to be reached, where part II names no gap.
+    is_reached = (
+        (snapshot.residents or snapshot.staff)
+        and (aim is None or snapshot.head.missing == 0)
+        and (snapshot.residents is None or snapshot.whole.official_share is not None)
+        and (snapshot.staff is None or snapshot.agencies)
+    )
     reached = "; các mục tiêu đã đạt" if is_reached else ""
     return f"Các cơ quan, đơn vị, địa phương đã gửi đầy đủ số liệu{reached}."
-
-
-def _knows_all(snapshot: Snapshot) -> bool:
-    """Return whether each goal that is set is known to be reached, where part II names no gap."""
-    aim = snapshot.headline.goal if snapshot.headline else None
-    return (
-        (aim is None or snapshot.head.missing == 0)
-        and (snapshot.residents is None or snapshot.whole.official_share is not None)
-        and (snapshot.staff is None or bool(snapshot.agencies))
-    )
 
 
 def ending(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> list[Block]:
@@ -219,7 +209,9 @@ def _result(snapshot: Snapshot, template: ReportTemplate) -> str:
     if head.share is not None:
         text += f", đạt {percent(head.share)}"
     if snapshot.before is not None:
-        text += f"; {_change(head.installed - snapshot.before)} so với cùng giờ hôm trước"
+        more = head.installed - snapshot.before
+        change = f"{'tăng' if more > 0 else 'giảm'} {said(abs(more))} người" if more else "không thay đổi"
+        text += f"; {change} so với cùng giờ hôm trước"
     return text
 
 
@@ -491,12 +483,6 @@ def _self_reported(snapshot: Snapshot, template: ReportTemplate) -> str:
         f"{_recipients(snapshot, template)}"
     )
     return f"{text}: {percent(total.share)}." if total.share is not None else f"{text}."
-
-
-def _change(difference: int) -> str:
-    if difference == 0:
-        return "không thay đổi"
-    return f"{'tăng' if difference > 0 else 'giảm'} {said(abs(difference))} người"
 
 
 def _by_district(snapshot: Snapshot, template: ReportTemplate) -> Table:

@@ -155,10 +155,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """What the headline is held against (`choose_headline`): the goal's share and last day, and the base of the share.
-
-    `owners` is the entered number of people; None is not known. Without `is_entered` the base are the recipients.
-    """
+    """What the headline is held against (`choose_headline`); `owners`: the entered base, if `is_entered`."""
 
     goal: float | None
     until: str | None
@@ -169,10 +166,7 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class CheckedReports:
-    """Result of random checks at the door for the self-reports: the likely number of people and its interval of 95%.
-
-    Of `checks` visits to people who had reported by themselves `confirmed` found it true.
-    """
+    """Random checks at the door: the likely number and its 95% interval; `confirmed` of `checks` true."""
 
     likely: int
     low: int

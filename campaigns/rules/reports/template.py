@@ -7,7 +7,6 @@ after the figures are frozen, but the report is sent however late it is.
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import date
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from campaigns.rules.kind_words import SMARTPHONE_OWNERS
 from campaigns.rules.sending_hours import is_clock
 from outreach.rules.errors import BadInput, LoaError
+from outreach.rules.formats import read_day
 
 
 class ReportAction(StrEnum):
@@ -196,7 +196,7 @@ def parse_template(data: Mapping[str, Any]) -> ReportTemplate:
 def _find_faults(values: Mapping[str, Any], days: object) -> list[LoaError]:
     """Return what is wrong with the day, the head, the addresses and the days of links."""
     errors = []
-    if values["since"] and not _is_day(values["since"]):
+    if values["since"] and not read_day(values["since"]):
         errors.append(LoaError("template_day_wrong", part=NAMES["since"]))
     heads = (*values["superior"], values["issuer"])
     errors += [LoaError("template_head_long", text=line) for line in heads if len(line) > _LONGEST_HEAD]
@@ -241,13 +241,6 @@ def _read_hours(data: Mapping[str, Any], errors: list[LoaError]) -> ReportHours:
     if not invalid and any(earlier >= later for earlier, later in pairwise(in_order)):
         errors.append(LoaError("template_hours_order"))
     return ReportHours(**clocks)
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text  # not a day of a week, as 2020-W33-1
-    except ValueError:
-        return False
 
 
 def clean_line(value: object) -> str:
