@@ -6,7 +6,7 @@ Rows are only added, so earlier figures can still be read.
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.figures import AgencyLink, AgencyReport, ReportChannel
@@ -205,7 +205,14 @@ def read_overview(
     """Return the agencies of the user's scope with their figures as of a day; rosters are read if wanted."""
     conditions = (Organisation.kind == OrganisationKind.AGENCY, visible_to(session, user, Organisation.id))
     reports = read_latest_reports(session, drive, day=day)
-    rosters = _count_rosters(session, conditions) if with_rosters else {}
+    members = (
+        select(ContactList.organisation_id, func.count(Membership.contact_id.distinct()))
+        .join(Membership, Membership.list_id == ContactList.id)
+        .join(Organisation, Organisation.id == ContactList.organisation_id)
+        .where(*conditions)
+        .group_by(ContactList.organisation_id)
+    )
+    rosters: dict[int, int] = dict(session.execute(members).all()) if with_rosters else {}
     agencies = []
     named = session.execute(select(Organisation.id, Organisation.name).where(*conditions)).all()
     for agency_id, name in sorted(named, key=lambda row: (vietnamese_order(row[1]), row[0])):
@@ -215,18 +222,6 @@ def read_overview(
             AgencyStatus(agency_id, name, counts, report.day if report else None, rosters.get(agency_id, 0))
         )
     return Overview(day, agencies, add_up(agency.counts for agency in agencies))
-
-
-def _count_rosters(session: Session, conditions: tuple[ColumnElement[bool], ...]) -> dict[int, int]:
-    return dict(
-        session.execute(
-            select(ContactList.organisation_id, func.count(Membership.contact_id.distinct()))
-            .join(Membership, Membership.list_id == ContactList.id)
-            .join(Organisation, Organisation.id == ContactList.organisation_id)
-            .where(*conditions)
-            .group_by(ContactList.organisation_id)
-        ).all()
-    )
 
 
 def read_history(

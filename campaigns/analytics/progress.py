@@ -168,15 +168,6 @@ def drive_of_campaign(session: Session, campaign_id: int, *, user: User) -> Driv
     return session.get_one(Drive, campaign.drive_id)
 
 
-def launched_in(session: Session, drive: Drive, *, user: User) -> Sequence[Campaign]:
-    """Return a drive's launched campaigns that the user may see, oldest first."""
-    return session.scalars(
-        select(Campaign)
-        .where(Campaign.drive_id == drive.id, Campaign.launched_at.is_not(None), takes_part(session, user))
-        .order_by(Campaign.launched_at, Campaign.id)
-    ).all()
-
-
 def is_large(session: Session, drive: Drive) -> bool:
     """Return whether a drive has a campaign whose figures a worker counts for all readers."""
     large = exists().where(Campaign.drive_id == drive.id, Campaign.recipients > SMALL)
@@ -213,7 +204,11 @@ def read_drive_figures(
     session: Session, drive: Drive, *, user: User, redis: Redis, now: datetime
 ) -> DriveFigures | None:
     """Return a drive's figures for a reader. Returns None while no campaign that they may see was launched."""
-    campaigns = launched_in(session, drive, user=user)
+    campaigns = session.scalars(
+        select(Campaign)
+        .where(Campaign.drive_id == drive.id, Campaign.launched_at.is_not(None), takes_part(session, user))
+        .order_by(Campaign.launched_at, Campaign.id)
+    ).all()
     if not campaigns:
         return None
     is_whole = not hides_lists(session, [campaign.id for campaign in campaigns], user=user)

@@ -194,21 +194,18 @@ class StepLift:
 def step_lifts(campaign: Campaign, reach: Reach) -> list[StepLift]:
     """Return the effect of each opened step that held people out or had two texts, on those in the reach."""
     return [
-        _measure(step.number, _arms(reach.steps[step.id]))
+        _measure(step.number, reach.steps[step.id])
         for step in campaign.steps
         if step.opened_at and (step.hold_out or step.text_b) and step.id in reach.steps
     ]
 
 
-def _arms(counts: ReachTotals) -> dict[int, ArmCounts]:
+def _measure(number: int, counts: ReachTotals) -> StepLift:
     people, installed = (
         counts.by.get(measure, {}) for measure in (ReachMeasure.ARMS, ReachMeasure.ARMS_INSTALLED)
     )
-    return {int(arm): ArmCounts(n, installed.get(arm, 0)) for arm, n in people.items()}
-
-
-def _measure(number: int, arms: dict[int, ArmCounts]) -> StepLift:
-    held_out, first, second = (arms.get(arm, ArmCounts()) for arm in (HELD_OUT, FIRST_TEXT, SECOND_TEXT))
+    arms = (str(arm) for arm in (HELD_OUT, FIRST_TEXT, SECOND_TEXT))
+    held_out, first, second = (ArmCounts(people.get(arm, 0), installed.get(arm, 0)) for arm in arms)
     reminded = first + second
     return StepLift(
         number=number,

@@ -217,8 +217,13 @@ def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: dateti
         result.people += erased
         result.numbers += numbers
     result.kept = audience - result.people
-    with db.write() as session:
-        result.values = _remove_values(session, campaign_id, cutoff=cutoff)
+    with db.write() as session:  # also where the people are gone
+        lists = select(ContactList.organisation_id).join(CampaignList, CampaignList.list_id == ContactList.id)
+        owners = session.scalars(lists.where(CampaignList.campaign_id == campaign_id).distinct()).all()
+        if owners:
+            lock_imports(session)
+        over = _values_that_are_over(campaign_id, cutoff=cutoff)
+        result.values = sum(remove_values(session, over, organisation_id=owner) for owner in owners)
     with db.write() as session:  # imports wait for the one before
         emptied = erase_texts(session, campaign_id, cutoff=cutoff, now=now)
         result.messages += emptied["messages"]
@@ -310,16 +315,6 @@ def _values_that_are_over(campaign_id: int, *, cutoff: datetime) -> ColumnElemen
     brought_since = exists().where(ListImport.id == KeptValue.import_id, ListImport.imported_at >= cutoff)
     own = select(CampaignList.list_id).where(CampaignList.campaign_id == campaign_id)
     return and_(KeptValue.list_id.in_(own), ~in_use, ~brought_since)
-
-
-def _remove_values(session: Session, campaign_id: int, *, cutoff: datetime) -> int:
-    """Remove values that are over, and names of fields of lists without any more. Returns how many."""
-    lists = select(ContactList.organisation_id).join(CampaignList, CampaignList.list_id == ContactList.id)
-    owners = session.scalars(lists.where(CampaignList.campaign_id == campaign_id).distinct()).all()
-    if owners:
-        lock_imports(session)
-    over = _values_that_are_over(campaign_id, cutoff=cutoff)
-    return sum(remove_values(session, over, organisation_id=owner) for owner in owners)
 
 
 def _erase_people(

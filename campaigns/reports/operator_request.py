@@ -16,7 +16,6 @@ from campaigns.reports.settings import current_template
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.reports.compose import write_letter
 from campaigns.rules.reports.document import Paragraph, ReportDocument
-from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
@@ -31,22 +30,6 @@ _BLOCKS = (
 )
 
 
-def compose_request(
-    template: ReportTemplate, *, name: str, reason: str, text: str, places: Sequence[str], day: str
-) -> ReportDocument:
-    """Return the letter of an event: why, where, and the text that is to be sent. `day` is ISO; a drill's name says that it is one."""
-    said = {"reason": reason, "text": text, "places": ", ".join(places), "issuer": template.issuer_in_text}
-    return write_letter(
-        template,
-        day=day,
-        kind="CÔNG VĂN",
-        subject=("Về việc đề nghị nhắn tin cảnh báo tới thuê bao di động", name),
-        addressees=("Các doanh nghiệp viễn thông di động có thuê bao trên địa bàn",),
-        blocks=tuple(Paragraph(block.format(**said)) for block in _BLOCKS),
-        copies=("Như trên",),
-    )
-
-
 _LOOKED_BACK = timedelta(days=60)
 
 
@@ -58,13 +41,22 @@ def read_request(session: Session, event: Campaign, *, settings: Settings, now: 
         .distinct()
     )
     values = {**event.fields, "name": "", "link": f"{settings.link_base}/an-toan"}
-    return compose_request(
-        current_template(session, event.drive_id),
-        name=event.name,
-        reason=event.urgent_reason,
-        text=Template.parse(event.steps[0].text).render(values),
-        places=sorted(read_place_names(session, codes).values()),
+    template = current_template(session, event.drive_id)
+    said = {
+        "reason": event.urgent_reason,
+        "text": Template.parse(event.steps[0].text).render(values),
+        "places": ", ".join(sorted(read_place_names(session, codes).values())),
+        "issuer": template.issuer_in_text,
+    }
+    return write_letter(
+        template,
         day=now.astimezone(VIETNAM).date().isoformat(),
+        kind="CÔNG VĂN",
+        # A drill's name says that it is one.
+        subject=("Về việc đề nghị nhắn tin cảnh báo tới thuê bao di động", event.name),
+        addressees=("Các doanh nghiệp viễn thông di động có thuê bao trên địa bàn",),
+        blocks=tuple(Paragraph(block.format(**said)) for block in _BLOCKS),
+        copies=("Như trên",),
     )
 
 

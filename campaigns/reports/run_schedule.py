@@ -196,9 +196,15 @@ def send_alarm(runtime: Runtime, drive: int, day: date, action: ReportAction, *,
         freeze_hour = current_template(session, drive).hours.freeze
         newest = newest_issue(session, drive, report_day.day)
         is_unapproved = newest is not None and newest.approved_at is None
+        users = [
+            user
+            for user in session.scalars(select(User).where(User.is_active).order_by(User.id))
+            if is_province_staff(session, user) or (is_unapproved and may_approve_report(session, user))
+        ]
+        own = [user.email for user in users if user.role is not Role.ADMINISTRATOR]
         queue_mail(
             session,
-            report_officers(session, with_leaders=is_unapproved),
+            own or [user.email for user in users],
             Purpose.ALARM_MISSING if is_missing else Purpose.ALARM_UNDELIVERED,
             drive=drive,
             day=report_day.day,
@@ -238,14 +244,3 @@ def find_addressees(
         if address := ADDRESS.search(link.holder):
             addressees.append(Addressee(link.organisation_id, address[0], link.id))
     return addressees
-
-
-def report_officers(session: Session, *, with_leaders: bool = False) -> list[str]:
-    """Return the addresses of the province's officers, leaders if wanted; else of administrators."""
-    users = [
-        user
-        for user in session.scalars(select(User).where(User.is_active).order_by(User.id))
-        if is_province_staff(session, user) or (with_leaders and may_approve_report(session, user))
-    ]
-    own = [user.email for user in users if user.role is not Role.ADMINISTRATOR]
-    return own or [user.email for user in users]

@@ -70,7 +70,12 @@ def take_snapshot(
     one `db.read()` or `db.write()`.
     """
     as_of = min(freezes_at(day, form), known_until.astimezone(VIETNAM))
-    campaigns = find_campaigns(session, drive, as_of=as_of)
+    opened = select(Step.campaign_id).where(Step.opened_at <= as_of)
+    campaigns = session.scalars(
+        select(Campaign)
+        .where(Campaign.drive_id == drive, Campaign.launched_at <= as_of, Campaign.id.in_(opened))
+        .order_by(Campaign.launched_at, Campaign.id)
+    ).all()
     ids = [campaign.id for campaign in campaigns]
     self_reports = count_reported(session, ids, as_of=as_of)
     small = find_small(session, campaigns, as_of=as_of) or Small()  # a report may come into any hands
@@ -243,16 +248,6 @@ def _reported(parts: Iterable[PlaceCounts]) -> SelfReported:
 _OUTREACH_FOR = timedelta(days=60)  # unless the form gives a day
 
 
-def find_campaigns(session: Session, drive: int, *, as_of: datetime) -> Sequence[Campaign]:
-    """Return the campaigns of a drive that had an open step by then, the first launch first."""
-    opened = select(Step.campaign_id).where(Step.opened_at <= as_of)
-    return session.scalars(
-        select(Campaign)
-        .where(Campaign.drive_id == drive, Campaign.launched_at <= as_of, Campaign.id.in_(opened))
-        .order_by(Campaign.launched_at, Campaign.id)
-    ).all()
-
-
 def days_with_report(session: Session, drive: int, days: Sequence[date]) -> list[date]:
     """Return those of the days on which a report is due, by the same few reads however many they are.
 
@@ -315,7 +310,7 @@ def read_agencies(
     ):
         report = reports.get(agency_id)
         figures = columns_of(report, "staff with_smartphone installed day") if report else [None] * 4
-        agencies.append(AgencyFigures(agency_id, name, *figures, is_missing=figures[3] != day.isoformat()))
+        agencies.append(AgencyFigures(agency_id, name, *figures, figures[3] != day.isoformat()))
     return tuple(agencies)
 
 

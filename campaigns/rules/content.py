@@ -305,15 +305,17 @@ def _read(data: Mapping[str, Any], language: str) -> Content:
     for name in ("title", "question", "issuer"):
         if not str(data.get(name, "")).strip():
             raise BadCampaign("content_part_missing", name=name)
+    phone = str(data.get("phone", "")).strip()
+    if phone and not re.fullmatch(r"\+?[0-9(][0-9 .()-]{1,22}", phone):
+        raise BadCampaign("content_phone_wrong")
     page = _table(data, "page")
     if unknown := sorted(set(page) - set(PAGE_WORDS)):
         raise BadCampaign("content_page_unknown", names=unknown)
+    parts = ("title", "question", "issuer", "asked", "why", "contact")
+    texts: dict[str, Any] = {name: str(data.get(name, "")) for name in parts}
     return Content(
-        **{
-            name: str(data.get(name, ""))
-            for name in ("title", "question", "issuer", "asked", "why", "contact")
-        },
-        phone=_read_phone(data.get("phone", "")),
+        **texts,
+        phone=phone,
         app=_read_app(data["app"]) if data.get("app") else None,
         answers={_label(name): _read_wording(name, words) for name, words in _table(data, "answers").items()},
         vocabulary=_read_vocabulary(_table(data, "vocabulary")),
@@ -329,13 +331,6 @@ def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise BadCampaign("content_part_not_table", name=name)
     return value
-
-
-def _read_phone(value: Any) -> str:
-    phone = str(value).strip()
-    if phone and not re.fullmatch(r"\+?[0-9(][0-9 .()-]{1,22}", phone):
-        raise BadCampaign("content_phone_wrong")
-    return phone
 
 
 def _read_vocabulary(data: Mapping[str, Any]) -> Asked:

@@ -279,7 +279,8 @@ def _goal(data: Mapping[str, Any] | None) -> GoalDraft | None:
         return None
     if set(data) - {"share", "denominator", "date", "source"}:
         raise BadCampaign("goal_part_unknown")
-    share, denominator, day = data.get("share"), data.get("denominator"), data.get("date")
+    share: Any = data.get("share")
+    denominator, day = data.get("denominator"), data.get("date")
     if not _is_number(share) or not 0 < share <= 1:
         raise BadCampaign("goal_share_number_wrong")
     if denominator is not None:

@@ -322,13 +322,16 @@ def undo_result(
     if result.label is not None:
         said = Wish.evidence == _evidence_of(result)
         take_back(session, said, source=WishSource.DOOR, said_at=now, now=now)
-        if (
-            result.answer_id is None
-            and result.label is Label.NEED_HELP
-            and not _is_asked_elsewhere(session, line, recipient)
-        ):
-            by_nothing_else = (Case.answer_id.is_(None), Case.reply_id.is_(None))
-            withdraw_help_case(session, Case.recipient_id == recipient.id, *by_nothing_else, now=now)
+        if result.answer_id is None and result.label is Label.NEED_HELP:
+            same = (
+                Recipient.campaign_id == recipient.campaign_id,
+                Recipient.contact_id == recipient.contact_id,
+            )
+            of_person = VisitLine.recipient_id.in_(select(Recipient.id).where(*same))
+            others = current_results(session, of_person & (VisitLine.id != line.id)).values()
+            if all(each.label is not Label.NEED_HELP for each in others):  # no other sheet asks for help
+                by_nothing_else = (Case.answer_id.is_(None), Case.reply_id.is_(None))
+                withdraw_help_case(session, Case.recipient_id == recipient.id, *by_nothing_else, now=now)
         contact_id = recipient.contact_id or line.contact_id
         restore_smartphone(session, contact_id, result.label, result, now=now)
     if is_undone and result.answer_id is not None:
@@ -339,14 +342,6 @@ def undo_result(
                 other, by = (session.get_one(VisitLine, each.line_id), session.get_one(User, each.entered_by))
                 record_result(session, each, other, recipient, user=by, keys=keys, now=now)
     return is_undone
-
-
-def _is_asked_elsewhere(session: Session, line: VisitLine, recipient: Recipient) -> bool:
-    """Return whether another sheet of the campaign says that the person asks for help."""
-    same = (Recipient.campaign_id == recipient.campaign_id, Recipient.contact_id == recipient.contact_id)
-    theirs = VisitLine.recipient_id.in_(select(Recipient.id).where(*same))
-    others = current_results(session, theirs & (VisitLine.id != line.id))
-    return any(each.label is Label.NEED_HELP for each in others.values())
 
 
 def _evidence_of(result: VisitResult) -> str:

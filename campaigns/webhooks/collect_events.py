@@ -84,7 +84,13 @@ def mark_position(session: Session) -> None:
 def store_marked(session: Session, *, now: datetime) -> int:
     """Store deliveries of events up to the marked ids; returns how many. In the caller's transaction."""
     bookmark = _lock_bookmark(session)
-    subscribers = active_subscribers(session)
+    active = session.scalars(select(Subscription).where(Subscription.ended_at.is_(None)))
+    subscribers = [
+        Subscriber(
+            each, organisations_of(session, User(role=Role.STAFF, organisation_id=each.organisation_id))
+        )
+        for each in active
+    ]
     if bookmark is None or not subscribers:
         return 0
     earliest, next_one = _transactions(session)
@@ -129,18 +135,6 @@ class Subscriber:
 
     def sees(self, organisation_id: int | None) -> bool:
         return self.seen is None or organisation_id in self.seen
-
-
-def active_subscribers(session: Session) -> list[Subscriber]:
-    """Return the subscriptions that were not ended."""
-    subscriptions = session.scalars(select(Subscription).where(Subscription.ended_at.is_(None)))
-    return [
-        Subscriber(
-            subscription,
-            organisations_of(session, User(role=Role.STAFF, organisation_id=subscription.organisation_id)),
-        )
-        for subscription in subscriptions
-    ]
 
 
 class EventBuffer:

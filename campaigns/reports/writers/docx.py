@@ -24,9 +24,7 @@ from docx.text.paragraph import Paragraph as Line
 from campaigns.rules.reports.document import (
     DRAFT,
     Alignment,
-    Appendix,
     Block,
-    Chart,
     Paragraph,
     ReportDocument,
     Style,
@@ -57,7 +55,14 @@ def write_docx(report: ReportDocument, charts: Mapping[str, bytes], *, made_at: 
         _block(document, block, charts, TEXT)
     _foot(document, report)
     for appendix in report.appendices:
-        _appendix(document, appendix, charts)
+        section = document.add_section(WD_SECTION.NEW_PAGE)
+        _set_page(section, is_landscape=appendix.is_landscape)
+        number_pages(section, restart=True)
+        for line in (appendix.title, appendix.subject):
+            _write(document.add_paragraph(), line, 14, bold=True, align=ALIGN.CENTER)
+        _write(document.add_paragraph(), appendix.reference, 13, italic=True, align=ALIGN.CENTER, after=8)
+        for block in appendix.blocks:
+            _block(document, block, charts, LENGTH - LEFT - RIGHT if appendix.is_landscape else TEXT)
     buffer = BytesIO()
     document.save(buffer)
     return buffer.getvalue()
@@ -157,17 +162,6 @@ def _foot(document: Docx, report: ReportDocument) -> None:
         _write(signing.add_paragraph(), text, 14, bold=True, align=ALIGN.CENTER)
 
 
-def _appendix(document: Docx, appendix: Appendix, charts: Mapping[str, bytes]) -> None:
-    section = document.add_section(WD_SECTION.NEW_PAGE)
-    _set_page(section, is_landscape=appendix.is_landscape)
-    number_pages(section, restart=True)
-    _write(document.add_paragraph(), appendix.title, 14, bold=True, align=ALIGN.CENTER)
-    _write(document.add_paragraph(), appendix.subject, 14, bold=True, align=ALIGN.CENTER)
-    _write(document.add_paragraph(), appendix.reference, 13, italic=True, align=ALIGN.CENTER, after=8)
-    for block in appendix.blocks:
-        _block(document, block, charts, LENGTH - LEFT - RIGHT if appendix.is_landscape else TEXT)
-
-
 # -- blocks
 
 
@@ -177,7 +171,14 @@ def _block(document: Docx, block: Block, charts: Mapping[str, bytes], width: flo
     elif isinstance(block, Table):
         _table(document, block, width)
     else:
-        _chart(document, block, charts[block.name], width)
+        line = document.add_paragraph()
+        line.alignment = ALIGN.CENTER
+        line.paragraph_format.space_before, line.paragraph_format.keep_with_next = Pt(6), True
+        shape = line.add_run().add_picture(BytesIO(charts[block.name]), width=Mm(min(width, 150)))
+        described = shape._inline.docPr
+        described.set("descr", block.description)
+        described.set("title", block.caption)
+        _write(document.add_paragraph(), block.caption, 13, italic=True, align=ALIGN.CENTER, after=6)
 
 
 def _paragraph(line: Line, block: Paragraph) -> None:
@@ -230,17 +231,6 @@ def _table(document: Docx, block: Table, width: float) -> None:
 def _fill(word_cell: _Cell, text: str, align: ALIGN, *, bold: bool, italic: bool = False) -> None:
     word_cell.vertical_alignment = WD_CELL_VERTICAL_ALIGNMENT.CENTER
     _write(word_cell.paragraphs[0], text, 12, bold=bold, italic=italic, align=align)
-
-
-def _chart(document: Docx, block: Chart, picture: bytes, width: float) -> None:
-    line = document.add_paragraph()
-    line.alignment = ALIGN.CENTER
-    line.paragraph_format.space_before, line.paragraph_format.keep_with_next = Pt(6), True
-    shape = line.add_run().add_picture(BytesIO(picture), width=Mm(min(width, 150)))
-    described = shape._inline.docPr
-    described.set("descr", block.description)
-    described.set("title", block.caption)
-    _write(document.add_paragraph(), block.caption, 13, italic=True, align=ALIGN.CENTER, after=6)
 
 
 def _line(word_cell: _Cell, n: int) -> Line:

@@ -160,7 +160,18 @@ def appendices(snapshot: Snapshot, template: ReportTemplate, *, reference: str) 
             )
         )
     if snapshot.bodies:
-        parts.append((f"Số liệu {snapshot.told} theo danh sách của các tổ chức", _bodies(snapshot), False))
+        columns = (
+            Column("TT", 6, Alignment.CENTER),
+            Column("Tổ chức", 44, Alignment.LEFT),
+            Column("Đã trả lời", 12),
+            *reported_columns(ShareBasis.RECIPIENTS, snapshot.told),
+        )
+        rows = tuple(
+            (str(n), body.name, body.reported.answered, *reported_cells(body.reported))
+            for n, body in enumerate(snapshot.bodies, 1)
+        )
+        table = Table("Tổ chức", "", columns, rows, unit="người")
+        parts.append((f"Số liệu {snapshot.told} theo danh sách của các tổ chức", (table,), False))
     return tuple(
         Appendix(f"Phụ lục {_ROMAN[n]}", subject.upper(), reference, blocks, is_landscape=is_landscape)
         for n, (subject, blocks, is_landscape) in enumerate(parts)
@@ -231,17 +242,3 @@ def _communes(
         "xã, phường, thị trấn chưa có số liệu nào không nêu trong bảng",
     ]
     return (table, Paragraph(f"Ghi chú: {'; '.join(notes)}.", Style.NOTE))
-
-
-def _bodies(snapshot: Snapshot) -> tuple[Block, ...]:
-    columns = (
-        Column("TT", 6, Alignment.CENTER),
-        Column("Tổ chức", 44, Alignment.LEFT),
-        Column("Đã trả lời", 12),
-        *reported_columns(ShareBasis.RECIPIENTS, snapshot.told),
-    )
-    rows = tuple(
-        (str(n), body.name, body.reported.answered, *reported_cells(body.reported))
-        for n, body in enumerate(snapshot.bodies, 1)
-    )
-    return (Table("Tổ chức", "", columns, rows, unit="người"),)
