@@ -309,15 +309,7 @@ def open_link(session: Session, token: str, *, secret_key: str, now: datetime) -
 
 def read_links(session: Session, drive: int, organisation_id: int, *, now: datetime) -> list[AgencyLink]:
     """Return an agency's open links for a drive, latest first."""
-    return list(
-        session.scalars(
-            select(AgencyLink)
-            .where(
-                AgencyLink.drive_id == drive,
-                AgencyLink.organisation_id == organisation_id,
-                AgencyLink.ended_at.is_(None),
-                AgencyLink.expires_at > now,
-            )
-            .order_by(AgencyLink.id.desc())
-        )
-    )
+    is_open = (AgencyLink.ended_at.is_(None), AgencyLink.expires_at > now)
+    of_drive = select(AgencyLink).where(AgencyLink.drive_id == drive, *is_open)
+    query = of_drive.where(AgencyLink.organisation_id == organisation_id)
+    return list(session.scalars(query.order_by(AgencyLink.id.desc())))

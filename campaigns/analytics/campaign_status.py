@@ -399,21 +399,7 @@ def _count(session: Session, campaign_id: int) -> MessageCounts:
         .where(_is_of_excluded([campaign_id]), Message.state.in_(FAILED), Attempt.state == Message.state)
         .group_by(cause)
     )
-    counted = Counter(causes) - Counter(dict(session.execute(of_excluded).all()))
-    messages = count_messages(session, [campaign_id]).items()
-    return MessageCounts(
-        messages=tuple(sorted(((*key, n) for key, n in messages), key=lambda row: row[:2])),
-        causes=tuple(counted.most_common()),
-        segments=segments,
-        reply_segments=_count_reply_segments(session, campaign_id),
-        channels=count_channels(session, campaign_id),
-        has_left=has_sent_any(session, campaign_id),
-    )
-
-
-def _count_reply_segments(session: Session, campaign_id: int) -> int:
-    """Return the charged segments of messages that belong to the campaign and to none of its steps."""
-    accepted = (
+    reply_segments = (  # charged ones of messages that belong to none of its steps
         select(func.sum(Attempt.segments))
         .join(Message, Message.id == Attempt.message_id)
         .where(
@@ -423,7 +409,16 @@ def _count_reply_segments(session: Session, campaign_id: int) -> int:
             Message.step_id.is_(None),
         )
     )
-    return int(session.scalar(accepted) or 0)
+    counted = Counter(causes) - Counter(dict(session.execute(of_excluded).all()))
+    messages = count_messages(session, [campaign_id]).items()
+    return MessageCounts(
+        messages=tuple(sorted(((*key, n) for key, n in messages), key=lambda row: row[:2])),
+        causes=tuple(counted.most_common()),
+        segments=segments,
+        reply_segments=int(session.scalar(reply_segments) or 0),
+        channels=count_channels(session, campaign_id),
+        has_left=has_sent_any(session, campaign_id),
+    )
 
 
 # -- a few rows by index

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from campaigns.delivery.message_data import recent_messages
@@ -23,6 +23,7 @@ from campaigns.rules.states import CampaignState, MessageState
 from outreach.accounts.permissions import visible_to
 from outreach.contacts.wishes import LEFT_ALONE
 from outreach.core.cache import cached_count
+from outreach.core.db import count_rows
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.models.contacts import Membership, Suppression
@@ -66,16 +67,10 @@ def read_collisions(
         lambda: _Collisions(session, runtime, now=now).count(campaign_id),
         min_ttl_s=_MIN_TTL_S,
     )
-    ids = {each for found in counted.values() for row in found for each in row["campaigns"]} | set(
-        map(int, counted)
-    )
-    seen = dict(
-        session.execute(
-            select(Campaign.id, Campaign.name).where(
-                Campaign.id.in_(ids), visible_to(session, user, Campaign.organisation_id)
-            )
-        ).all()
-    )
+    ids = {each for found in counted.values() for row in found for each in row["campaigns"]}
+    visible = visible_to(session, user, Campaign.organisation_id)
+    named = select(Campaign.id, Campaign.name).where(Campaign.id.in_({*ids, *map(int, counted)}), visible)
+    seen = dict(session.execute(named).all())
     return {
         int(of): [
             ShownCollision(
@@ -96,12 +91,8 @@ def read_collisions(
 def count_repeated(session: Session, campaign: Campaign, *, settings: Settings, at: datetime) -> int:
     """Return how many people `refusal_reason` would skip, as they just had the first message's content."""
     own = _first_contents(campaign.steps[0])
-    others = session.scalars(
-        select(Step).where(
-            Step.number == 1, Step.campaign_id != campaign.id, Step.opened_at > at - timedelta(days=30)
-        )
-    )
-    same = [step.id for step in others if own & _first_contents(step)]
+    is_first = (Step.number == 1, Step.campaign_id != campaign.id, Step.opened_at > at - timedelta(days=30))
+    same = [step.id for step in session.scalars(select(Step).where(*is_first)) if own & _first_contents(step)]
     if not same or campaign.corrects or campaign.recipients is not None:
         return 0
     phones = select(Message.phone_id).where(Message.step_id.in_(same), Message.state.not_in(_LEFT_NOTHING))
@@ -204,12 +195,7 @@ class _Collisions:
         if campaign.recipients is not None:
             return campaign.recipients
         lists = select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id)
-        return (
-            self._session.scalar(
-                select(func.count()).select_from(Membership).where(Membership.list_id.in_(lists))
-            )
-            or 0
-        )
+        return count_rows(self._session, Membership, Membership.list_id.in_(lists))
 
     def _phones_of(self, moment: StepMoment) -> Set[int]:
         """Return the phones of a step: those of its messages, else of the frozen audience, else of the one planned."""

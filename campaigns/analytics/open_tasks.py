@@ -166,16 +166,10 @@ def read_current(session: Session, user: User, *, since: datetime) -> list[Campa
     is_late = Campaign.launched_at.is_not(None) & (
         (Campaign.launched_at >= since) | (Campaign.ended_at >= since)
     )
-    return list(
-        session.scalars(
-            select(Campaign)
-            .where(
-                Campaign.state.in_(under_way) | is_late, visible_to(session, user, Campaign.organisation_id)
-            )
-            .order_by(Campaign.state.in_(under_way).desc(), Campaign.id.desc())
-            .limit(MAX_ROWS)
-        )
-    )
+    is_under_way = Campaign.state.in_(under_way)
+    seen = visible_to(session, user, Campaign.organisation_id)
+    query = select(Campaign).where(is_under_way | is_late, seen)
+    return list(session.scalars(query.order_by(is_under_way.desc(), Campaign.id.desc()).limit(MAX_ROWS)))
 
 
 def has_ended_campaign(session: Session, user: User) -> bool:

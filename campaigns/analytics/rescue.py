@@ -92,8 +92,12 @@ def count_event(
 
     def read() -> dict[str, Any]:
         shown = read_cries(session, event_id, cases_visible_to(session, user)) if cries is None else cries
+        is_need, is_safe, is_heard = _said(event_id)
+        safe, heard = and_(~is_need, is_safe), and_(~is_need, ~is_safe, is_heard)
+        sums = (func.coalesce(func.sum(cast(each, Integer)), 0) for each in (safe, is_need, heard))
+        query = _audience(session, event_id, user, Recipient.area_code, func.count(), *sums)
         return {
-            "places": _count_places(session, event_id, user),
+            "places": [list(row) for row in session.execute(query.group_by(Recipient.area_code))],
             **_count_cases(session, event_id, user, shown),
         }
 
@@ -125,14 +129,6 @@ def read_cards(session: Session, user: User, *, redis: Redis, now: datetime) -> 
         names = {area.code: area.full_name for area in found}
         cards.append(EventCard(event, counts, [(names.get(code, code), each) for code, each in behind]))
     return cards
-
-
-def _count_places(session: Session, event_id: int, user: User) -> list[list[Any]]:
-    is_need, is_safe, is_heard = _said(event_id)
-    safe, heard = and_(~is_need, is_safe), and_(~is_need, ~is_safe, is_heard)
-    sums = (func.coalesce(func.sum(cast(each, Integer)), 0) for each in (safe, is_need, heard))
-    query = _audience(session, event_id, user, Recipient.area_code, func.count(), *sums)
-    return [list(row) for row in session.execute(query.group_by(Recipient.area_code))]
 
 
 def _said(event_id: int) -> tuple[ColumnElement[bool], ColumnElement[bool], ColumnElement[bool]]:

@@ -56,12 +56,8 @@ def _store(
     if organisations_of(session, user) is not None:
         raise NotAllowed("official_figures_not_allowed")
     rows = _check(lines, today=now.astimezone(VIETNAM).date(), areas=_areas(session))
-    in_force = {
-        (row.area_code, row.day): (row.installed, row.source)
-        for row in session.scalars(
-            select(OfficialInstalls).where(OfficialInstalls.drive_id == drive).order_by(OfficialInstalls.id)
-        )
-    }
+    entered = select(OfficialInstalls).where(OfficialInstalls.drive_id == drive).order_by(OfficialInstalls.id)
+    in_force = {(row.area_code, row.day): (row.installed, row.source) for row in session.scalars(entered)}
     new = [row for row in rows if in_force.get((row[1], row[0])) != row[2:]]
     session.add_all(
         OfficialInstalls(
@@ -100,9 +96,8 @@ def latest_official(
     }
     communes: dict[str, list[str]] = {}
     for area in session.scalars(select(Area).where(Area.level == AreaLevel.COMMUNE)):
-        if not area.is_valid_on(today.isoformat()):
-            continue
-        communes.setdefault(area.parent_code or "", []).append(area.code)
+        if area.is_valid_on(today.isoformat()):
+            communes.setdefault(area.parent_code or "", []).append(area.code)
     for district, codes in communes.items():
         if district not in known and (total := add_up_official(known, codes)):
             known[district] = total

@@ -19,7 +19,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.accounts.users import name_of
 from outreach.models.accounts import Role, User
-from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.use_cases import use_case
 
 LONGEST = 1000
@@ -120,18 +120,9 @@ def _find_open(session: Session, campaign_id: int, user: User) -> Campaign:
 
 def _find_comment(session: Session, campaign: Campaign, comment_id: int) -> CampaignComment:
     """Return a comment of the campaign that is no reply, locked. Raises NotFound."""
-    comment = session.scalar(
-        select(CampaignComment)
-        .where(
-            CampaignComment.id == comment_id,
-            CampaignComment.campaign_id == campaign.id,
-            CampaignComment.reply_to.is_(None),
-        )
-        .with_for_update()
-    )
-    if comment is None:
-        raise NotFound("comment_not_found")
-    return comment
+    of_campaign = (CampaignComment.campaign_id == campaign.id, CampaignComment.reply_to.is_(None))
+    query = select(CampaignComment).where(CampaignComment.id == comment_id, *of_campaign)
+    return or_raise(session.scalar(query.with_for_update()), NotFound("comment_not_found"))
 
 
 def read_unanswered(session: Session, user: User) -> list[tuple[int, int, str]]:

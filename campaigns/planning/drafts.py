@@ -164,11 +164,8 @@ def find_areas(session: Session, user: User, codes: Sequence[str]) -> list[str]:
     A code means today's unit where there is one. An empty result means everywhere. Raises BadCampaign for an area that does
     not exist, or outside the user's.
     """
-    today = dict(
-        session.execute(
-            select(Area.official_code, Area.code).where(Area.official_code.in_(codes), IS_CURRENT)
-        ).all()
-    )
+    current = select(Area.official_code, Area.code).where(Area.official_code.in_(codes), IS_CURRENT)
+    today = dict(session.execute(current).all())
     codes = [today.get(code, code) for code in codes]
     known = set(session.scalars(select(Area.code).where(Area.code.in_(codes))))
     if missing := [code for code in codes if code not in known]:
@@ -183,14 +180,10 @@ def find_areas(session: Session, user: User, codes: Sequence[str]) -> list[str]:
 
 def find_organisations(session: Session, user: User, codes: Sequence[str]) -> list[Organisation]:
     """Return organisations by their codes, in that order. Raises BadCampaign."""
-    by_code = {
-        organisation.code: organisation
-        for organisation in session.scalars(
-            select(Organisation).where(
-                Organisation.code.in_(codes), visible_to(session, user, Organisation.id)
-            )
-        )
-    }
+    query = select(Organisation).where(
+        Organisation.code.in_(codes), visible_to(session, user, Organisation.id)
+    )
+    by_code = {organisation.code: organisation for organisation in session.scalars(query)}
     if missing := [code for code in codes if code not in by_code]:
         raise BadCampaign("organisation_code_not_usable", code=missing[0])
     return [by_code[code] for code in codes]
@@ -230,6 +223,7 @@ def describe_campaign(
     )
     goal = read_campaign_goals(session, [campaign.id]).get(campaign.id)
     denominator = goal.denominator if goal else None
+    changed = changed_parts(kinds.get(campaign.kind, {}), campaign.content)
     description = {
         "name": campaign.name,
         "kind": campaign.kind,
@@ -271,7 +265,8 @@ def describe_campaign(
         )
         if goal
         else None,
-        "content": _own_content(kinds.get(campaign.kind, {}), campaign),
+        # Of a kind made in the office all of it, as that may be changed later.
+        "content": changed if campaign.kind in load_kinds() else merge(changed, campaign.content),
     }
     return _without_none(description)
 
@@ -304,12 +299,6 @@ def plan_of(session: Session, campaign: Campaign) -> dict[str, Any]:
         "other_lists": sorted([part.value, list_id] for part, list_id in session.execute(others)),
     }
     return dict(json.loads(json.dumps(plan)))
-
-
-def _own_content(kind: Mapping[str, Any], campaign: Campaign) -> dict[str, Any]:
-    """Return what a campaign's content adds to its kind's; of a kind made in the office all of it, as that may be changed later."""
-    changed = changed_parts(kind, campaign.content)
-    return changed if campaign.kind in load_kinds() else merge(changed, campaign.content)
 
 
 def _variants(step: Step) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from outreach.core.bulk import insert_missing
 from outreach.core.db import is_set, read_once
 from outreach.models.accounts import Organisation, Role, User
 from outreach.places.areas import descendants
-from outreach.rules.errors import BadCampaign, BadInput, NotAllowed, NotFound
+from outreach.rules.errors import BadCampaign, BadInput, NotAllowed, NotFound, or_raise
 from outreach.rules.wishes import EVERYTHING, scopes_of
 from outreach.use_cases import use_case
 
@@ -73,16 +73,13 @@ def current_drive_id(session: Session) -> int:
 def find_drive(session: Session, drive_id: int | None) -> Drive:
     """Return a drive, the chosen one where the id is None. Raises NotFound."""
     drive = current_drive(session) if drive_id is None else session.get(Drive, drive_id)
-    if drive is None:
-        raise NotFound("drive_not_found", id=drive_id or 0)
-    return drive
+    return or_raise(drive, NotFound("drive_not_found", id=drive_id or 0))
 
 
 def drive_named(session: Session, name: str, *, kind: str) -> Drive:
     """Return the drive of this name for a campaign of a kind. Raises BadCampaign."""
-    drive = session.scalar(select(Drive).where(Drive.name == " ".join(name.split())))
-    if drive is None:
-        raise BadCampaign("campaign_drive_unknown", name=name[:120])
+    named = session.scalar(select(Drive).where(Drive.name == " ".join(name.split())))
+    drive = or_raise(named, BadCampaign("campaign_drive_unknown", name=name[:120]))
     if drive.kind != kind:
         raise BadCampaign("campaign_drive_other_kind", name=drive.name)
     return drive

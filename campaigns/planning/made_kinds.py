@@ -22,7 +22,7 @@ from campaigns.rules.replies.understand import understand
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff, require_role
 from outreach.models.accounts import Role, User
-from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
+from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState, or_raise
 from outreach.rules.segments import unaccent
 from outreach.use_cases import use_case
 
@@ -46,9 +46,7 @@ GAPS = {"title": "[việc cần làm]", "question": "[câu hỏi]", "issuer": "[
 def find_kind(session: Session, code: str) -> MadeKind:
     """Return a kind made in the office. Raises NotFound."""
     kind = session.scalar(select(MadeKind).where(MadeKind.code == code))
-    if kind is None:
-        raise NotFound("kind_not_found", code=code[:40])
-    return kind
+    return or_raise(kind, NotFound("kind_not_found", code=code[:40]))
 
 
 def check_kind(content: Mapping[str, Any]) -> None:

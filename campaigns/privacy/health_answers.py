@@ -46,13 +46,9 @@ def drives_due(session: Session, *, days: int, now: datetime) -> list[int]:
     )
     still_needed = select(Campaign.drive_id).where(Campaign.launched_at.is_not(None), is_needed)
     leads_to_people = exists().where(Recipient.campaign_id == Campaign.id, Recipient.contact_id.is_not(None))
+    is_due = (Campaign.is_health, leads_to_people, Campaign.drive_id.not_in(still_needed))
     return list(
-        session.scalars(
-            select(Campaign.drive_id)
-            .where(Campaign.is_health, leads_to_people, Campaign.drive_id.not_in(still_needed))
-            .distinct()
-            .order_by(Campaign.drive_id)
-        )
+        session.scalars(select(Campaign.drive_id).where(*is_due).distinct().order_by(Campaign.drive_id))
     )
 
 

@@ -95,6 +95,10 @@ def read_impact(session: Session, settings: Settings, *, user: User, now: dateti
         if account.kind is not GatewayKind.ENVIRONMENT
     ]
     hosts = [host for host in dict.fromkeys([own_host, *others]) if host]
+    has_event = exists().where(ConsentEvent.contact_id == Membership.contact_id, ConsentEvent.is_given)
+    of_lists = select(Membership.contact_id).join(ContactList, ContactList.id == Membership.list_id)
+    without_consent = of_lists.where(ContactList.basis == LegalBasis.CONSENT, ~has_event)
+    receivers = select(Subscription.url).where(Subscription.ended_at.is_(None))
     return ImpactFacts(
         office=office.name if office else "",
         people=count_rows(session, Contact),
@@ -102,7 +106,7 @@ def read_impact(session: Session, settings: Settings, *, user: User, now: dateti
         children=count_rows(session, Contact, Contact.birth_year > today.year - clocks.child_age),
         perhaps_children=count_rows(session, Contact, Contact.birth_year == today.year - clocks.child_age),
         by_basis=_by_basis(session),
-        without_consent=_without_consent(session),
+        without_consent=count_rows(session, without_consent.distinct()),
         suppressed=count_rows(
             session,
             union(
@@ -117,12 +121,7 @@ def read_impact(session: Session, settings: Settings, *, user: User, now: dateti
         is_abroad=any(host.endswith(_host(TWILIO_API).removeprefix("api")) for host in hosts),
         mail_host=_host(settings.smtp_url),
         faults_host=_host(settings.sentry_dsn),
-        receivers=sorted(
-            {
-                _host(url)
-                for url in session.scalars(select(Subscription.url).where(Subscription.ended_at.is_(None)))
-            }
-        ),
+        receivers=sorted({*map(_host, session.scalars(receivers))}),
         tokens=count_rows(session, ApiToken, ApiToken.ended_at.is_(None), ApiToken.expires_at > now),
         users=dict(
             session.execute(select(User.role, func.count()).where(User.is_active).group_by(User.role)).all()
@@ -153,18 +152,6 @@ def _by_basis(session: Session) -> list[ListsOfBasis]:
         for basis in (*LegalBasis, None)
         if basis in lists
     ]
-
-
-def _without_consent(session: Session) -> int:
-    has_event = exists().where(ConsentEvent.contact_id == Membership.contact_id, ConsentEvent.is_given)
-    return (
-        session.scalar(
-            select(func.count(func.distinct(Membership.contact_id)))
-            .join(ContactList, ContactList.id == Membership.list_id)
-            .where(ContactList.basis == LegalBasis.CONSENT, ~has_event)
-        )
-        or 0
-    )
 
 
 def _host(url: str) -> str:

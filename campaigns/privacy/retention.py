@@ -127,20 +127,9 @@ def campaigns_due(session: Session, *, days: int, now: datetime) -> list[int]:
         exists().where(FormerRecipient.campaign_id == Campaign.id),
         exists().where(Case.campaign_id == Campaign.id, Case.done_at.is_(None)),
     )
-    return list(
-        session.scalars(
-            select(Campaign.id)
-            .where(
-                Campaign.ended_at < now - timedelta(days=days),
-                or_(
-                    Campaign.cleared_at.is_(None),
-                    and_(Campaign.cleared_at <= now - _RECHECK_AFTER, has_people),
-                ),
-                ~under_way,
-            )
-            .order_by(Campaign.id)
-        )
-    )
+    is_left = or_(Campaign.cleared_at.is_(None), (Campaign.cleared_at <= now - _RECHECK_AFTER) & has_people)
+    ended = select(Campaign.id).where(Campaign.ended_at < now - timedelta(days=days))
+    return list(session.scalars(ended.where(is_left, ~under_way).order_by(Campaign.id)))
 
 
 def campaigns_in_use(cutoff: datetime) -> Select[Any]:

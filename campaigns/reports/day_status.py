@@ -191,15 +191,8 @@ def read_missed_days(session: Session, drive: int, *, today: date) -> list[date]
     first = max(
         saved.date() if is_in_time else saved.date() + timedelta(days=1), today - timedelta(days=_MISSED_FOR)
     )
-    issued = set(
-        session.scalars(
-            select(ReportIssue.day).where(
-                ReportIssue.drive_id == drive,
-                ReportIssue.issued_at.is_not(None),
-                ReportIssue.day >= first.isoformat(),
-            )
-        )
-    )
+    was_issued = (ReportIssue.issued_at.is_not(None), ReportIssue.day >= first.isoformat())
+    issued = set(session.scalars(select(ReportIssue.day).where(ReportIssue.drive_id == drive, *was_issued)))
     days = [today - timedelta(days=back) for back in range(1, (today - first).days + 1)]
     missing = [day for day in days if day.isoformat() not in issued]
     return days_with_report(session, drive, missing)

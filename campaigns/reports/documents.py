@@ -30,7 +30,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.core.spreadsheets import MEDIA_TYPE
 from outreach.models.accounts import User
-from outreach.rules.errors import BadInput, LoaError, NotFound
+from outreach.rules.errors import BadInput, LoaError, NotFound, or_raise
 from outreach.runtime import Runtime
 from outreach.use_cases import use_case
 
@@ -93,16 +93,10 @@ def read_files(session: Session, drive: int, day: str) -> dict[str, bytes]:
 
 def read_file(session: Session, drive: int, day: str, *, n: int, kind: FileKind) -> bytes:
     """Return one file as it was issued. Raises NotFound."""
-    content = session.scalar(
-        select(ReportFile.content)
-        .join(ReportIssue, ReportIssue.id == ReportFile.issue_id)
-        .where(
-            ReportIssue.drive_id == drive, ReportIssue.day == day, ReportIssue.n == n, ReportFile.kind == kind
-        )
-    )
-    if content is None:
-        raise NotFound("document_not_found")
-    return content
+    query = select(ReportFile.content).join(ReportIssue, ReportIssue.id == ReportFile.issue_id)
+    of_day = (ReportIssue.drive_id == drive, ReportIssue.day == day, ReportIssue.n == n)
+    content = session.scalar(query.where(*of_day, ReportFile.kind == kind))
+    return or_raise(content, NotFound("document_not_found"))
 
 
 @use_case
@@ -142,11 +136,8 @@ def compose_now(session: Session, drive: int, day: date, *, now: datetime) -> Re
 def build_without_issuing(runtime: Runtime, drive: int, day: date, *, now: datetime) -> dict[FileKind, bytes]:
     """Build a draft of a day's documents without storing them: of what is frozen, else as now."""
     with runtime.db.read() as session:
-        frozen = session.scalar(
-            select(ReportIssue).where(
-                ReportIssue.drive_id == drive, ReportIssue.day == day.isoformat(), ReportIssue.n == 0
-            )
-        )
+        of_day = (ReportIssue.drive_id == drive, ReportIssue.day == day.isoformat(), ReportIssue.n == 0)
+        frozen = session.scalar(select(ReportIssue).where(*of_day))
         document = draft_of(frozen) if frozen is not None else compose_now(session, drive, day, now=now)
     return build_files(replace(document, is_draft=True), made_at=now)
 

@@ -58,15 +58,6 @@ def is_open(link: ReportLink, *, now: datetime) -> bool:
 
 def read_links(session: Session, drive: int, day: str, *, now: datetime) -> list[ReportLink]:
     """Return a day's open links, the one valid longest first."""
-    return list(
-        session.scalars(
-            select(ReportLink)
-            .where(
-                ReportLink.drive_id == drive,
-                ReportLink.day == day,
-                ReportLink.ended_at.is_(None),
-                ReportLink.expires_at > now,
-            )
-            .order_by(ReportLink.expires_at.desc(), ReportLink.id)
-        )
-    )
+    is_open = (ReportLink.ended_at.is_(None), ReportLink.expires_at > now)
+    query = select(ReportLink).where(ReportLink.drive_id == drive, ReportLink.day == day, *is_open)
+    return list(session.scalars(query.order_by(ReportLink.expires_at.desc(), ReportLink.id)))

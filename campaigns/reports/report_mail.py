@@ -310,11 +310,8 @@ def compose_letter(session: Session, mail: ReportMail, settings: Settings) -> Le
     if is_delivered(session, mail.drive_id, mail.day):  # since the alarm
         raise NotFound("nobody_to_remind")
     page = f"{base}/admin/report/?day={mail.day}&drive={mail.drive_id}"
-    first = session.scalar(
-        select(ReportIssue).where(
-            ReportIssue.drive_id == mail.drive_id, ReportIssue.day == mail.day, ReportIssue.n == 0
-        )
-    )
+    of_day = (ReportIssue.drive_id == mail.drive_id, ReportIssue.day == mail.day, ReportIssue.n == 0)
+    first = session.scalar(select(ReportIssue).where(*of_day))
     if first is not None and first.approved_at is None:
         return Letter(
             f"Báo cáo ngày {day} chưa được phê duyệt", _UNAPPROVED.format(link=page, **facts) + _END

@@ -60,7 +60,14 @@ def run_due_actions(runtime: Runtime, *, now: datetime) -> list[ReportAction]:
 
 def _run_day(runtime: Runtime, drive: int, day: date, done: list[ReportAction], *, now: datetime) -> None:
     readdress(runtime, drive, day.isoformat(), now=now)
-    while len(done) < _MAX_ACTIONS and (action := find_due_action(runtime, drive, day, now=now)):
+    while len(done) < _MAX_ACTIONS:
+        with runtime.db.read() as session:
+            hours = current_template(session, drive).hours
+            has_server = bool(runtime.settings.smtp_url)
+            events = read_day_events(session, drive, day, has_server=has_server, now=now)
+        action = next_action(f"{now.astimezone(VIETNAM):%H:%M}", events, hours)
+        if action is None:
+            break
         done.append(action)
         try:
             _do(runtime, action, drive, day, now=now)
@@ -77,16 +84,6 @@ def _run_day(runtime: Runtime, drive: int, day: date, done: list[ReportAction], 
     looked_at = report_day.looked_at if report_day else None
     if is_frozen and (looked_at is None or now >= looked_at + NOTED_EVERY):
         note_pending_changes(runtime, drive, day, now=now)
-
-
-def find_due_action(runtime: Runtime, drive: int, day: date, *, now: datetime) -> ReportAction | None:
-    """Return the next due action for a drive's report of a day. Returns None if nothing is due."""
-    local = now.astimezone(VIETNAM)
-    with runtime.db.read() as session:
-        form = current_template(session, drive)
-        has_server = bool(runtime.settings.smtp_url)
-        events = read_day_events(session, drive, day, has_server=has_server, now=now)
-    return next_action(f"{local:%H:%M}", events, form.hours)
 
 
 def read_day_events(session: Session, drive: int, day: date, *, has_server: bool, now: datetime) -> DayEvents:

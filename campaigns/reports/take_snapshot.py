@@ -311,7 +311,9 @@ def read_agencies(
         report = reports.get(agency_id)
         figures = columns_of(report, "staff with_smartphone installed day") if report else [None] * 4
         staff, owners, installed, last = figures
-        agencies.append(AgencyFigures(agency_id, name, staff, owners, installed, last, last != day.isoformat()))
+        agencies.append(
+            AgencyFigures(agency_id, name, staff, owners, installed, last, last != day.isoformat())
+        )
     return tuple(agencies)
 
 

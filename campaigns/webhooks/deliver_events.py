@@ -70,13 +70,9 @@ class HttpReply:
 
 def due_subscriptions(session: Session, *, now: datetime) -> list[int]:
     """Return the subscriptions that have an event due and are not leased."""
-    return list(
-        session.scalars(
-            select(Subscription.id)
-            .where(*_is_free(now), exists().where(*_is_due(now), Delivery.subscription_id == Subscription.id))
-            .order_by(Subscription.id)
-        )
-    )
+    has_due = exists().where(*_is_due(now), Delivery.subscription_id == Subscription.id)
+    query = select(Subscription.id).where(*_is_free(now), has_due)
+    return list(session.scalars(query.order_by(Subscription.id)))
 
 
 async def deliver_events(

@@ -169,11 +169,5 @@ def read_subscriptions(session: Session, user: User) -> list[SubscriptionRow]:
 def read_deliveries(session: Session, subscription_id: int) -> list[Delivery]:
     """Return the last deliveries: failed ones first, then the newest first."""
     is_failed = case((Delivery.state == DeliveryState.FAILED, 0), else_=1)
-    return list(
-        session.scalars(
-            select(Delivery)
-            .where(Delivery.subscription_id == subscription_id)
-            .order_by(is_failed, Delivery.id.desc())
-            .limit(DELIVERIES_SHOWN)
-        )
-    )
+    query = select(Delivery).where(Delivery.subscription_id == subscription_id)
+    return list(session.scalars(query.order_by(is_failed, Delivery.id.desc()).limit(DELIVERIES_SHOWN)))
