@@ -39,7 +39,7 @@ from campaigns.models.replies import IS_OPEN_CRY, Case, Reply
 from campaigns.rules.states import AttemptState, CampaignState
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
-from outreach.core.bulk import values_subquery
+from outreach.core.bulk import columns_of, values_subquery
 from outreach.core.db import count_rows, read_once
 from outreach.models.accounts import AuditEvent, Role, User
 from outreach.models.places import Area
@@ -120,13 +120,7 @@ def _waiting(session: Session, user: User) -> Sequence[Any]:
     waits = Campaign.state.in_((CampaignState.SUBMITTED, CampaignState.APPROVED, CampaignState.PAUSED))
     mine = (Campaign.state == CampaignState.DRAFT) & (Campaign.created_by == user.id)
     columns = (
-        Campaign.id,
-        Campaign.name,
-        Campaign.state,
-        Campaign.pause_reason,
-        Campaign.submitted_at,
-        Campaign.approved_at,
-        Campaign.created_by,
+        *columns_of(Campaign, "id name state pause_reason submitted_at approved_at created_by"),
         was_returned().label("was_returned"),
         (~submitted).label("is_new"),
     )

@@ -29,23 +29,9 @@ from outreach.rules.errors import WrongState
 ALL, FIRST, SECOND = "all", "a", "b"  # variants of a text; the others are languages
 # Copied from the campaign that is corrected.
 _COPIED = (
-    "organisation_id",
-    "drive_id",
-    "sender",
-    "kind",
-    "is_health",
-    "content",
-    "unaccented",
-    "unaccented_languages",
-    "fields",
-    "areas",
-    "conditions",
-    "pace",
-    "window_from",
-    "window_to",
-    "cap_per_day",
-    "urgent_reason",
-    "urgent_basis",
+    *("organisation_id", "drive_id", "sender", "kind", "is_health", "content", "unaccented"),
+    *("unaccented_languages", "fields", "areas", "conditions", "pace", "window_from", "window_to"),
+    *("cap_per_day", "urgent_reason", "urgent_basis"),
 )
 # A message in one of these states may be on the phone.
 _RECEIVED = "('sending', 'unknown', 'accepted', 'sent', 'delivered', 'no_report')"

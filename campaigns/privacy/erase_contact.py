@@ -272,16 +272,13 @@ def _erase_conversation(
     answers = select(Answer.id).where(of_answers)
     set_columns(session, OfficerEntry, OfficerEntry.answer_id.in_(answers), note="")
     set_columns(session, Case, of_cases, note="")
-    set_columns(
-        session,
-        Case,
-        of_cases,
-        Case.done_at.is_(None),
-        outcome=CaseOutcome.WITHDRAWN,
-        done_by=user.id,
-        done_at=now,
-    )
+    withdraw_cases(session, of_cases, done_by=user.id, done_at=now)
     return emptied
+
+
+def withdraw_cases(session: Session, *where: ColumnElement[bool], **done: int | datetime) -> None:
+    """Close those of some cases that are open, as nobody is behind them any more."""
+    set_columns(session, Case, *where, Case.done_at.is_(None), outcome=CaseOutcome.WITHDRAWN, **done)
 
 
 def _erase_references(session: Session, contact_id: int) -> None:
@@ -330,15 +327,5 @@ def erase_numbers(session: Session, gone: Sequence[int], *, secret_key: str) -> 
     change_rows(session, delete(WaitingReceipt).where(WaitingReceipt.phone_id.in_(phone_ids)))
     change_rows(session, delete(UnreadLanguage).where(UnreadLanguage.phone_id.in_(phone_ids)))
     mark = literal(ERASED, String) + cast(Phone.id, String)
-    set_columns(
-        session,
-        Phone,
-        Phone.id.in_(phone_ids),
-        e164=mark,
-        reversed=mark,
-        language=None,
-        asked_at=None,
-        zalo_id=None,
-        notices=None,
-        notices_at=None,
-    )
+    forgotten = dict.fromkeys(("language", "asked_at", "zalo_id", "notices", "notices_at"))
+    set_columns(session, Phone, Phone.id.in_(phone_ids), e164=mark, reversed=mark, **forgotten)

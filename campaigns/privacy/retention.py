@@ -52,8 +52,8 @@ from campaigns.privacy.erase_contact import (
     erase_messages,
     erase_numbers,
     erase_visit_notes,
+    withdraw_cases,
 )
-from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.safety import EVENT_LASTS
 from campaigns.rules.states import UNSETTLED, CampaignState, MessageState
 from outreach.accounts import audit
@@ -376,29 +376,14 @@ def erase_texts(session: Session, campaign_id: int, *, cutoff: datetime, now: da
         )
     }
     erase_details(session, select(Campaign.id).where(Campaign.id == campaign_id))
-    set_columns(
-        session,
-        Message,
-        Message.campaign_id == campaign_id,
-        Message.text.is_not(None),
-        Message.text != "",
-        Message.state.not_in(UNSETTLED),
-        text="",
-    )
+    of_campaign = (Message.campaign_id == campaign_id, Message.state.not_in(UNSETTLED))
+    set_columns(session, Message, *of_campaign, Message.text.is_not(None), Message.text != "", text="")
     answers = select(Answer.id).where(Answer.campaign_id == campaign_id)
     set_columns(session, OfficerEntry, OfficerEntry.answer_id.in_(answers), note="")
     erase_visit_notes(
         session, VisitLine.recipient_id.in_(select(Recipient.id).where(Recipient.campaign_id == campaign_id))
     )
-    set_columns(
-        session,
-        Case,
-        Case.campaign_id == campaign_id,
-        Case.done_at.is_(None),
-        ~may_wait(cutoff),
-        outcome=CaseOutcome.WITHDRAWN,
-        done_at=now,
-    )
+    withdraw_cases(session, Case.campaign_id == campaign_id, ~may_wait(cutoff), done_at=now)
     return emptied
 
 
@@ -539,14 +524,7 @@ def _erase_message_texts(session: Session, ids: Sequence[int], _now: datetime) -
 
 
 def _erase_cases(session: Session, ids: Sequence[int], now: datetime) -> int:
-    set_columns(
-        session,
-        Case,
-        Case.id.in_(values_subquery(session, ids, BigInteger)),
-        Case.done_at.is_(None),
-        outcome=CaseOutcome.WITHDRAWN,
-        done_at=now,
-    )
+    withdraw_cases(session, Case.id.in_(values_subquery(session, ids, BigInteger)), done_at=now)
     return _empty(session, Case, ids, note="")
 
 

@@ -28,7 +28,7 @@ from outreach.accounts.permissions import require_role
 from outreach.contacts.directory import numbers_known_to, people_recorded_for, people_visible_to
 from outreach.contacts.suppressions import is_strangers
 from outreach.contacts.wishes import people_left_alone
-from outreach.core.bulk import values_subquery
+from outreach.core.bulk import columns_of, values_subquery
 from outreach.imports.sheet_process import read_sheets
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ContactPhone, Phone
@@ -123,17 +123,8 @@ def find_people(
     """Return those of a campaign's people who may be listed for a user; None if there are more than a list holds."""
     rows = session.execute(
         select(
-            Recipient.campaign_id,
-            Recipient.contact_id,
-            Recipient.phone_id,
-            Recipient.id,
-            Recipient.answer,
-            Recipient.own_answer,
-            Campaign.fields,
-            Contact.name,
-            Contact.birth_year,
-            Contact.village,
-            Contact.area_code,
+            *columns_of(Recipient, "campaign_id contact_id phone_id id answer own_answer"),
+            *(Campaign.fields, *columns_of(Contact, "name birth_year village area_code")),
             Area.kind,
             Area.name.label("commune"),
             Phone.e164,

@@ -23,7 +23,7 @@ from typing import Any
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
-from sqlalchemy import ColumnElement, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.webhooks import Delivery, DeliveryState, Subscription
@@ -39,7 +39,7 @@ from campaigns.rules.webhooks import (
     try_again_at,
 )
 from campaigns.webhooks.subscriptions import close
-from outreach.core.bulk import change_rows
+from outreach.core.bulk import change_rows, set_columns
 from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 
@@ -136,11 +136,8 @@ class _SubscriptionSender:
         if self._lease is None:
             return
         with self._runtime.db.write() as session:
-            session.execute(
-                update(Subscription)
-                .where(Subscription.id == self._id, Subscription.leased_until == self._lease)
-                .values(leased_until=None)
-            )
+            has_lease = (Subscription.id == self._id, Subscription.leased_until == self._lease)
+            set_columns(session, Subscription, *has_lease, leased_until=None)
 
     def _lease_next(self) -> tuple[Subscription, Delivery] | None:
         """Take or renew the lease. Returns the subscription and its first event due, or None."""
@@ -149,13 +146,8 @@ class _SubscriptionSender:
         with self._runtime.db.write() as session:
             has_lease = Subscription.leased_until == self._lease if self._lease else None
             conditions = _is_free(now) if has_lease is None else (has_lease,)
-            updated = change_rows(
-                session,
-                update(Subscription)
-                .where(Subscription.id == self._id, *conditions)
-                .values(leased_until=lease),
-            )
-            if updated.rowcount != 1:
+            is_own = (Subscription.id == self._id, *conditions)
+            if set_columns(session, Subscription, *is_own, leased_until=lease) != 1:
                 self._lease = None
                 return None
             self._lease = lease
@@ -194,17 +186,9 @@ class _SubscriptionSender:
                 return True
             subscription.tries += 1
             subscription.due_at = try_again_at(subscription.tries, now=now, asked_s=reply.asked_s)
-            late = change_rows(
-                session,
-                update(Delivery)
-                .where(
-                    Delivery.subscription_id == self._id,
-                    Delivery.state == DeliveryState.WAITING,
-                    Delivery.since <= now - TRIED_FOR,
-                )
-                .values(state=DeliveryState.FAILED, ended_at=now),
-            )
-            self._counts.failed += late.rowcount
+            waits = (Delivery.subscription_id == self._id, Delivery.state == DeliveryState.WAITING)
+            is_late, failed = Delivery.since <= now - TRIED_FOR, DeliveryState.FAILED
+            self._counts.failed += set_columns(session, Delivery, *waits, is_late, state=failed, ended_at=now)
             return False
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.webhooks import Delivery, DeliveryState, Subscription
@@ -13,7 +13,7 @@ from campaigns.rules.webhooks import EventKind, check_url
 from campaigns.webhooks.collect_events import new_delivery, start_from_now
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
-from outreach.core.bulk import change_rows
+from outreach.core.bulk import set_columns
 from outreach.core.db import count_rows
 from outreach.models.accounts import Organisation, User
 from outreach.rules.errors import BadInput, NotFound, WrongState
@@ -85,19 +85,11 @@ def end_subscription(session: Session, subscription_id: int, *, user: User, now:
 
 def close(session: Session, subscription_id: int, *, now: datetime) -> bool:
     """End a subscription and the events that wait for it. Returns False if it was ended before."""
-    ended = change_rows(
-        session,
-        update(Subscription)
-        .where(Subscription.id == subscription_id, Subscription.ended_at.is_(None))
-        .values(ended_at=now, leased_until=None),
-    )
-    change_rows(
-        session,
-        update(Delivery)
-        .where(Delivery.subscription_id == subscription_id, Delivery.state == DeliveryState.WAITING)
-        .values(state=DeliveryState.FAILED, ended_at=now),
-    )
-    return ended.rowcount == 1
+    is_active = (Subscription.id == subscription_id, Subscription.ended_at.is_(None))
+    ended = set_columns(session, Subscription, *is_active, ended_at=now, leased_until=None)
+    waiting = (Delivery.subscription_id == subscription_id, Delivery.state == DeliveryState.WAITING)
+    set_columns(session, Delivery, *waiting, state=DeliveryState.FAILED, ended_at=now)
+    return ended == 1
 
 
 @use_case
@@ -108,17 +100,10 @@ def send_again(
     enqueue_after_commit(session, enqueue_webhooks)
     require_role(user)
     subscription = find_subscription(session, subscription_id, user=user)
-    updated = change_rows(
-        session,
-        update(Delivery)
-        .where(
-            Delivery.id == delivery_id,
-            Delivery.subscription_id == subscription.id,
-            Delivery.state == DeliveryState.FAILED,
-        )
-        .values(state=DeliveryState.WAITING, since=now, due_at=now, tries=0, ended_at=None),
-    )
-    if updated.rowcount != 1 or subscription.ended_at:
+    has_failed = (Delivery.subscription_id == subscription.id, Delivery.state == DeliveryState.FAILED)
+    waits = {"state": DeliveryState.WAITING, "since": now, "due_at": now, "tries": 0, "ended_at": None}
+    updated = set_columns(session, Delivery, Delivery.id == delivery_id, *has_failed, **waits)
+    if updated != 1 or subscription.ended_at:
         raise WrongState("webhook_not_failed")
     subscription.due_at, subscription.tries = None, 0
     audit.record(session, "hook.again", subscription, user, now)
