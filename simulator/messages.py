@@ -175,6 +175,12 @@ class TrainingPhone:
     def received(self) -> int:
         return sum(sms.direction is Direction.OUTBOUND for sms in self.entries)
 
+    @property
+    def last_sender(self) -> str | None:
+        """Sender of the last message to it, None where there was none."""
+        received = (sms for sms in reversed(self.entries) if sms.direction is Direction.OUTBOUND)
+        return next((sms.from_ for sms in received if sms.from_), None)
+
 
 class Store:
     """All messages accepted and received, found by sid, by phone or in order."""

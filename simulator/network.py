@@ -69,12 +69,12 @@ class Network:
 
     def receive(self, number: str, body: str, *, to: str | None = None) -> Sms:
         """Send an SMS as a resident; without `to`, to the last sender of a message to that phone."""
-        now = time.time()
+        now, phone = time.time(), self._parts.store.phones.get(number)
         sms = Sms(
             sid=mint_sid(),
             account_sid=self._parts.options.account_sid,
             direction=Direction.INBOUND,
-            to=to or self._last_sender(number),
+            to=to or (phone and phone.last_sender) or SERVICE_NUMBER,
             from_=number,
             body=body,
             status=Status.RECEIVED,
@@ -88,24 +88,15 @@ class Network:
         self._post_inbound(sms, self._apply_stop(number, body))
         return sms
 
-    def _last_sender(self, number: str) -> str:
-        phone = self._parts.store.phones.get(number)
-        for sms in reversed(phone.entries if phone else []):
-            if sms.direction is Direction.OUTBOUND and sms.from_:
-                return sms.from_
-        return SERVICE_NUMBER
-
     def _apply_stop(self, number: str, body: str) -> dict[str, str]:
-        word = body.strip().upper()
-        if not self._parts.panel.faults.gateway_stop:
+        word, opted_out = body.strip().upper(), self._parts.store.opted_out
+        if not self._parts.panel.faults.gateway_stop or word not in STOP_WORDS | START_WORDS:
             return {}
         if word in STOP_WORDS:
-            self._parts.store.opted_out.add(number)
-            return {"OptOutType": "STOP"}
-        if word in START_WORDS:
-            self._parts.store.opted_out.discard(number)
-            return {"OptOutType": "START"}
-        return {}
+            opted_out.add(number)
+        else:
+            opted_out.discard(number)
+        return {"OptOutType": "STOP" if word in STOP_WORDS else "START"}
 
     def _post_inbound(self, sms: Sms, extra: dict[str, str]) -> None:
         if self.smpp and self.smpp.receive(sms):
@@ -167,10 +158,9 @@ class Network:
             self._later(late_s - faults.sent_after_s, self._arrive, sms)
 
     def _arrive(self, sms: Sms) -> None:
-        if sms.notice is not None:
-            self._report(sms, Status.DELIVERED, None)
-            return self.on_arrival(sms)
-        code = fail_at_phone(self._parts.panel.faults, self._chance("undelivered", sms))
+        code = None
+        if sms.notice is None:
+            code = fail_at_phone(self._parts.panel.faults, self._chance("undelivered", sms))
         self._report(sms, Status.DELIVERED if code is None else Status.UNDELIVERED, code)
         if code is None:
             self.on_arrival(sms)

@@ -79,12 +79,11 @@ class _PhonePages:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         phone = self._find(request)
         body = (await read_form(request)).get("body", "").strip()
-        if not body:
-            return self._phone_page(request, problem="Tin còn trống. Hãy gõ nội dung rồi bấm Gửi.")
+        problem = "" if body else "Tin còn trống. Hãy gõ nội dung rồi bấm Gửi."
         if len(body) > MAX_BODY:
-            return self._phone_page(
-                request, problem=f"Tin dài {len(body)} ký tự, tối đa là {MAX_BODY}. Hãy rút ngắn lại."
-            )
+            problem = f"Tin dài {len(body)} ký tự, tối đa là {MAX_BODY}. Hãy rút ngắn lại."
+        if problem:
+            return self._phone_page(request, problem=problem)
         self._simulation.network.receive(phone.number, body)
         raise web.HTTPSeeOther(request.path)
 
@@ -102,7 +101,7 @@ class _PhonePages:
             status=400 if problem else 200,
             phone=phone,
             title=write_number(phone.number),
-            sender=_sender(phone),
+            sender=phone.last_sender or "Tin nhắn",
             bubbles=self._bubbles(phone),
             phone_version=self._version(phone.version),
             others=[self._row(other) for other in islice(reversed(self._store.phones.values()), 8)],
@@ -113,24 +112,25 @@ class _PhonePages:
 
     def _list(self, query: Mapping[str, str]) -> dict[str, Any]:
         search = query.get("so", "").strip()
-        total = sum(1 for _ in self._store.find_phones(search))
-        pages = max(1, -(-total // ROWS))
+        phones = list(self._store.find_phones(search))
+        pages = max(1, -(-len(phones) // ROWS))
         requested = query.get("trang", "1")
         page = min(max(1, int(requested)), pages) if requested.isdecimal() and len(requested) < 9 else 1
-        phones = self._store.find_phones(search)
-        rows = [self._row(phone) for phone in islice(phones, (page - 1) * ROWS, page * ROWS)]
+        digits = "".join(char for char in search if char.isdecimal())
+        number = "+84" + digits[1:] if digits.startswith("0") else "+" + digits
         return {
             "search": search,
             "page": page,
             "pages": pages,
-            "total": total,
-            "rows": rows,
-            "fresh_number": _as_mobile(search),
+            "total": len(phones),
+            "rows": [self._row(phone) for phone in phones[(page - 1) * ROWS : page * ROWS]],
+            "fresh_number": number if MOBILE.fullmatch(number) else None,
             "list_version": self._version(self._store.version),
         }
 
     def _row(self, phone: TrainingPhone) -> dict[str, Any]:
         last = phone.entries[-1]
+        by_link = (sms.answered_by_link for sms in reversed(phone.entries) if sms.answered_by_link)
         return {
             "number": phone.number,
             "preview": last.body,
@@ -138,14 +138,7 @@ class _PhonePages:
             "at": last.created,
             "received": phone.received,
             "answers": len(phone.entries) - phone.received,
-            "link_answer": next(
-                (
-                    self._labels[sms.answered_by_link]
-                    for sms in reversed(phone.entries)
-                    if sms.answered_by_link
-                ),
-                None,
-            ),
+            "link_answer": self._labels.get(next(by_link, "")),
         }
 
     def _bubbles(self, phone: TrainingPhone) -> list[dict[str, Any]]:
@@ -167,69 +160,22 @@ class _PhonePages:
         return f"{self._started}-{number}"
 
 
-def _sender(phone: TrainingPhone) -> str:
-    for sms in reversed(phone.entries):
-        if sms.direction is Direction.OUTBOUND and sms.from_:
-            return sms.from_
-    return "Tin nhắn"
-
-
-def _as_mobile(search: str) -> str | None:
-    """Return the search as a mobile number in E.164, or None if it is no complete one."""
-    digits = "".join(char for char in search if char.isdecimal())
-    number = "+84" + digits[1:] if digits.startswith("0") else "+" + digits
-    return number if MOBILE.fullmatch(number) else None
-
-
 ADDRESS = "/dieu-khien"
-# Groups of settings on the page: those for a trainer, and those for technicians, which are folded.
-Layout = tuple[tuple[str, tuple[str, ...]], ...]
-FAULT_GROUPS: Layout = (
-    ("Đường tới máy", ("sent_after_s", "delivered_after_s", "rate_failed", "rate_undelivered")),
-)
-TECHNICAL_FAULTS: Layout = (
-    (
-        "Chậm và từ chối",
-        (
-            "latency_ms",
-            "jitter_ms",
-            "rate_429",
-            "retry_after_s",
-            "rate_500",
-            "rate_cut_before",
-            "rate_problem_json",
-            "rate_407",
-            "proxy_status",
-            "rate_refused",
-            "refused_code",
-            "gateway_stop",
-        ),
-    ),
-    (
-        "Đã nhận tin nhưng người gửi không biết",
-        ("rate_500_after", "rate_cut", "rate_timeout", "timeout_s", "rate_nonsense"),
-    ),
-    (
-        "Báo trạng thái, tra cứu và cước",
-        (
-            "callbacks_repeat",
-            "callbacks_shuffle",
-            "callbacks_off",
-            "rate_callbacks_lost",
-            "list_delay_s",
-            "list_alters",
-            "clock_s",
-            "reads_too",
-            "segments_factor",
-        ),
-    ),
-    ("Lặp lại được", ("seed",)),
-)
-HABIT_GROUPS: Layout = (
-    ("Tỉ lệ máy trả lời", LABELS),
-    ("Cách và lúc trả lời", ("by_link", "delay_min_s", "delay_max_s", "again_after_s")),
-)
-TECHNICAL_HABITS: Layout = (("Lặp lại được", ("seed",)),)
+# Groups of settings on the page, by title with their names: those for a trainer, and those for technicians, which are folded.
+FAULT_GROUPS = {"Đường tới máy": "sent_after_s delivered_after_s rate_failed rate_undelivered"}
+TECHNICAL_FAULTS = {
+    "Chậm và từ chối": "latency_ms jitter_ms rate_429 retry_after_s rate_500 rate_cut_before rate_problem_json "
+    "rate_407 proxy_status rate_refused refused_code gateway_stop",
+    "Đã nhận tin nhưng người gửi không biết": "rate_500_after rate_cut rate_timeout timeout_s rate_nonsense",
+    "Báo trạng thái, tra cứu và cước": "callbacks_repeat callbacks_shuffle callbacks_off rate_callbacks_lost "
+    "list_delay_s list_alters clock_s reads_too segments_factor",
+    "Lặp lại được": "seed",
+}
+HABIT_GROUPS = {
+    "Tỉ lệ máy trả lời": " ".join(LABELS),
+    "Cách và lúc trả lời": "by_link delay_min_s delay_max_s again_after_s",
+}
+TECHNICAL_HABITS = {"Lặp lại được": "seed"}
 COUNTS: tuple[tuple[str, str], ...] = (
     ("accepted", "Tin đã nhận để gửi"),
     ("distinct_numbers", "Số máy khác nhau"),
@@ -285,25 +231,24 @@ class ControlPage:
         return show("_counts.html", version="", counts=self._counts(layout))
 
     async def save_habits(self, request: web.Request) -> web.StreamResponse:
-        form = await read_form(request)
-        if "reset" in form:
-            self._panel.habits = ResidentHabits()
-            raise web.HTTPSeeOther(ADDRESS + "?da=cu-dan")
+        form, habits = await read_form(request), self._panel.habits
         try:
-            self._panel.habits = change_habits(self._panel.habits, parse_changes(self._panel.habits, form))
+            is_reset = "reset" in form
+            self._panel.habits = (
+                ResidentHabits() if is_reset else change_habits(habits, parse_changes(habits, form))
+            )
         except InvalidSetting as error:
-            return self._page(problem=_explain(error, self._panel.habits), habits_form=form)
+            return self._page(problem=_explain(error, habits), habits_form=form)
         raise web.HTTPSeeOther(ADDRESS + "?da=cu-dan")
 
     async def save_faults(self, request: web.Request) -> web.StreamResponse:
-        form = await read_form(request)
-        if "reset" in form:
-            self._panel.set_faults(Faults())
-            raise web.HTTPSeeOther(ADDRESS + "?da=loi")
+        form, faults = await read_form(request), self._panel.faults
         try:
-            self._panel.set_faults(apply_changes(self._panel.faults, parse_changes(self._panel.faults, form)))
+            self._panel.set_faults(
+                Faults() if "reset" in form else apply_changes(faults, parse_changes(faults, form))
+            )
         except InvalidSetting as error:
-            return self._page(problem=_explain(error, self._panel.faults), faults_form=form)
+            return self._page(problem=_explain(error, faults), faults_form=form)
         raise web.HTTPSeeOther(ADDRESS + "?da=loi")
 
     async def wipe(self, request: web.Request) -> web.StreamResponse:
@@ -333,8 +278,7 @@ class ControlPage:
             is_technical=bool(faults_form)
             or any(
                 getattr(self._panel.faults, name) != getattr(Faults(), name)
-                for _title, names in TECHNICAL_FAULTS
-                for name in names
+                for name in " ".join(TECHNICAL_FAULTS.values()).split()
             ),
             is_faulty=self._panel.faults != Faults(),
             is_talking=any(getattr(self._panel.habits, label) for label in LABELS),
@@ -347,33 +291,24 @@ class ControlPage:
         return [(label, counts[name]) for name, label in layout]
 
 
-def _fields(group: Any, layout: Layout, form: Mapping[str, str] | None) -> list[dict[str, Any]]:
+def _fields(group: Any, layout: Mapping[str, str], form: Mapping[str, str] | None) -> list[dict[str, Any]]:
     known = {item.name: item for item in settings_of(group)}
+
+    def row(item: Setting) -> dict[str, Any]:
+        value, is_flag = getattr(group, item.name), item.kind is SettingKind.FLAG
+        if is_flag:
+            written = "1" if value else ""
+        else:
+            written = (
+                "" if value is None else f"{value * 100 if item.kind is SettingKind.SHARE else value:.10g}"
+            )
+        value = written if form is None else form.get(item.name, "")
+        return {"setting": item, "unit": UNITS.get(item.kind, ""), "is_flag": is_flag, "value": value}
+
     return [
-        {
-            "title": title,
-            "rows": [
-                {
-                    "setting": known[name],
-                    "unit": UNITS.get(known[name].kind, ""),
-                    "is_flag": known[name].kind is SettingKind.FLAG,
-                    "value": form.get(name, "")
-                    if form is not None
-                    else _write(known[name], getattr(group, name)),
-                }
-                for name in names
-            ],
-        }
-        for title, names in layout
+        {"title": title, "rows": [row(known[name]) for name in names.split()]}
+        for title, names in layout.items()
     ]
-
-
-def _write(item: Setting, value: Any) -> str:
-    if item.kind is SettingKind.FLAG:
-        return "1" if value else ""
-    if value is None:
-        return ""
-    return f"{value * 100 if item.kind is SettingKind.SHARE else value:.10g}"
 
 
 def _explain(error: InvalidSetting, group: Any) -> str:
@@ -418,11 +353,6 @@ def write_time(epoch: float) -> str:
     return moment.strftime("%H:%M" if is_today else "%H:%M %d/%m")
 
 
-def write_count(number: int) -> str:
-    """Return the number with points, as in 5.000."""
-    return f"{number:,}".replace(",", ".")
-
-
 def describe_state(sms: Sms, *, is_wired: bool) -> str:
     """Return the delivery state of a message, as shown to the resident or the trainer.
 
@@ -446,7 +376,8 @@ _environment = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters |= {"number": write_number, "time": write_time, "count": write_count}
+_environment.filters |= {"number": write_number, "time": write_time}
+_environment.filters["count"] = lambda number: f"{number:,}".replace(",", ".")  # 5.000
 
 
 def show(template: str, *, status: int = 200, version: str | None = None, **values: Any) -> web.Response:

@@ -1,5 +1,7 @@
 """Parts that the whole of one simulator shares."""
 
+import asyncio
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,6 +46,12 @@ class Parts:
             yield bool(most) and counters.in_flight > most
         finally:
             counters.in_flight -= 1
+
+    async def delay(self) -> None:
+        """Wait for as long as the gateway takes for a request."""
+        faults = self.panel.faults
+        if wait_ms := faults.latency_ms + random.uniform(0, faults.jitter_ms):  # noqa: S311
+            await asyncio.sleep(wait_ms / 1000)
 
     def __post_init__(self) -> None:
         options = self.options

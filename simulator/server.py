@@ -10,7 +10,6 @@ import asyncio
 import dataclasses
 import hmac
 import json
-import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -36,7 +35,7 @@ from simulator.settings import (
     fault_before_accept,
 )
 from simulator.simulation import Simulation
-from simulator.twilio_api import ROOT, TwilioApi
+from simulator.twilio_api import ROOT, TwilioApi, cut
 
 PREFIX = "/aggregator"
 ACCEPTED, WRONG_KEY, NO_SENDER, NOT_FOUND, REPEATED = "100", "101", "104", "105", "124"
@@ -76,8 +75,7 @@ class AggregatorApi:
         }
         faults, digits = self._parts.panel.faults, str(form.get("Phone", ""))
         number = "+84" + digits.removeprefix("84").removeprefix("0")
-        if wait_ms := faults.latency_ms + random.uniform(0, faults.jitter_ms):  # noqa: S311
-            await asyncio.sleep(wait_ms / 1000)
+        await self._parts.delay()
         if fault := fault_before_accept(faults, self._parts.panel.chance("before", number)):
             return self._fail(request, fault)
         day = int(time.time() + faults.clock_s + VIETNAM_S) // 86_400
@@ -137,13 +135,11 @@ class AggregatorApi:
         if fault is RequestFault.THROTTLED:
             self._parts.counters.throttled += 1
             return web.Response(status=429)
-        if fault in (RequestFault.CUT, RequestFault.CUT_BEFORE, RequestFault.SILENCE):
-            self._parts.counters.cuts += 1
-            if request.transport is not None:
-                request.transport.abort()
-        else:
+        if fault not in (RequestFault.CUT, RequestFault.CUT_BEFORE, RequestFault.SILENCE):
             self._parts.counters.server_errors += 1
-        return web.Response(status=500)
+            return web.Response(status=500)
+        self._parts.counters.cuts += 1
+        return cut(request)
 
 
 def _answer(code: str, **fields: Any) -> web.Response:
@@ -184,12 +180,9 @@ LEDGER_CHUNK = 1000
 def add_routes(app: web.Application, simulation: Simulation) -> None:
     """Add the endpoints for scripts."""
     endpoints = _Endpoints(simulation)
-    app.router.add_get("/_faults", endpoints.show_faults)
-    app.router.add_post("/_faults", endpoints.change_faults)
-    app.router.add_delete("/_faults", endpoints.reset_faults)
-    app.router.add_get("/_residents", endpoints.show_habits)
-    app.router.add_post("/_residents", endpoints.change_habits)
-    app.router.add_delete("/_residents", endpoints.reset_habits)
+    for method in ("GET", "POST", "DELETE"):
+        app.router.add_route(method, "/_faults", endpoints.faults)
+        app.router.add_route(method, "/_residents", endpoints.habits)
     app.router.add_get("/_settings", endpoints.show_settings)
     app.router.add_post("/_settings", endpoints.change_settings)
     app.router.add_post("/_inbound", endpoints.write_as_resident)
@@ -205,31 +198,21 @@ class _Endpoints:
         self._simulation = simulation
         self._panel = simulation.panel
 
-    async def show_faults(self, request: web.Request) -> web.Response:
+    async def faults(self, request: web.Request) -> web.Response:
+        """Show the faults, changed before by a POST, reset by a DELETE."""
+        if request.method != "GET":
+            changes = await _read_changes(request)
+            base = Faults() if changes.pop("reset", False) else self._panel.faults
+            self._panel.set_faults(apply_changes(base, changes))
         return web.json_response(dataclasses.asdict(self._panel.faults))
 
-    async def change_faults(self, request: web.Request) -> web.Response:
-        changes = await _read_json(request)
-        base = Faults() if changes.pop("reset", False) else self._panel.faults
-        self._panel.set_faults(apply_changes(base, changes))
-        return await self.show_faults(request)
-
-    async def reset_faults(self, request: web.Request) -> web.Response:
-        self._panel.set_faults(Faults())
-        return await self.show_faults(request)
-
-    async def show_habits(self, request: web.Request) -> web.Response:
+    async def habits(self, request: web.Request) -> web.Response:
+        """Show the residents' habits, changed before by a POST, reset by a DELETE."""
+        if request.method != "GET":
+            changes = await _read_changes(request)
+            base = ResidentHabits() if changes.pop("reset", False) else self._panel.habits
+            self._panel.habits = change_habits(base, changes)
         return web.json_response(as_json(self._panel.habits))
-
-    async def change_habits(self, request: web.Request) -> web.Response:
-        changes = await _read_json(request)
-        base = ResidentHabits() if changes.pop("reset", False) else self._panel.habits
-        self._panel.habits = change_habits(base, changes)
-        return await self.show_habits(request)
-
-    async def reset_habits(self, request: web.Request) -> web.Response:
-        self._panel.habits = ResidentHabits()
-        return await self.show_habits(request)
 
     async def show_settings(self, request: web.Request) -> web.Response:
         return web.json_response(
@@ -296,6 +279,10 @@ class _Endpoints:
     async def reset(self, request: web.Request) -> web.Response:
         self._simulation.reset()
         return web.json_response({"reset": True})
+
+
+async def _read_changes(request: web.Request) -> dict[str, Any]:
+    return {"reset": True} if request.method == "DELETE" else await _read_json(request)
 
 
 async def _read_json(request: web.Request) -> dict[str, Any]:

@@ -113,6 +113,9 @@ class Faults:
     seed: int | None = seeded("số nguyên, để lần sau xảy ra y như vậy; để trống là ngẫu nhiên")
 
 
+T = TypeVar("T")
+
+
 class RequestFault(StrEnum):
     """Fault of one request."""
 
@@ -138,36 +141,36 @@ def roll(seed: int | None, *key: object) -> float:
 
 def fault_before_accept(faults: Faults, chance: float) -> RequestFault | None:
     """Return the fault of a request before the message is accepted, or None."""
-    return _pick(
-        chance,
-        (RequestFault.CUT_BEFORE, faults.rate_cut_before),
-        (RequestFault.THROTTLED, faults.rate_429),
-        (RequestFault.SERVER_ERROR, faults.rate_500),
-        (RequestFault.PROBLEM, faults.rate_problem_json),
-        (RequestFault.PROXY, faults.rate_407),
-        (RequestFault.REFUSED, faults.rate_refused),
-    )
+    shares = {
+        RequestFault.CUT_BEFORE: faults.rate_cut_before,
+        RequestFault.THROTTLED: faults.rate_429,
+        RequestFault.SERVER_ERROR: faults.rate_500,
+        RequestFault.PROBLEM: faults.rate_problem_json,
+        RequestFault.PROXY: faults.rate_407,
+        RequestFault.REFUSED: faults.rate_refused,
+    }
+    return _pick(chance, shares)
 
 
 def fault_after_accept(faults: Faults, chance: float) -> RequestFault | None:
     """Return the fault of the response once the message was accepted, or None."""
-    return _pick(
-        chance,
-        (RequestFault.CUT, faults.rate_cut),
-        (RequestFault.SERVER_ERROR_AFTER, faults.rate_500_after),
-        (RequestFault.SILENCE, faults.rate_timeout),
-        (RequestFault.NONSENSE, faults.rate_nonsense),
-    )
+    shares = {
+        RequestFault.CUT: faults.rate_cut,
+        RequestFault.SERVER_ERROR_AFTER: faults.rate_500_after,
+        RequestFault.SILENCE: faults.rate_timeout,
+        RequestFault.NONSENSE: faults.rate_nonsense,
+    }
+    return _pick(chance, shares)
 
 
 def fail_in_transit(faults: Faults, chance: float) -> int | None:
     """Return Twilio's error code for a message that is never sent, or None."""
-    return _code(chance, faults.rate_failed, (30001, 30007, 30008))
+    return _pick(chance, dict.fromkeys((30001, 30007, 30008), faults.rate_failed / 3))
 
 
 def fail_at_phone(faults: Faults, chance: float) -> int | None:
     """Return Twilio's error code for a message that was sent and does not arrive, or None."""
-    return _code(chance, faults.rate_undelivered, (30003, 30005, 30006))
+    return _pick(chance, dict.fromkeys((30003, 30005, 30006), faults.rate_undelivered / 3))
 
 
 class NoticeFate(StrEnum):
@@ -184,40 +187,25 @@ def fate_of(faults: Faults, number: str, chance: float) -> NoticeFate:
     """Return what becomes of a notice: whether a number has an account is the same each time."""
     if roll(faults.seed or 0, "zalo", number) >= faults.notice_reach:
         return NoticeFate.NO_ACCOUNT
-    for fate, rate in (
-        (NoticeFate.DECLINED, faults.notice_declined),
-        (NoticeFate.LATE, faults.notice_late),
-        (NoticeFate.LOST, faults.notice_lost),
-    ):
-        if chance < rate:
-            return fate
-        chance -= rate
-    return NoticeFate.ARRIVES
+    shares = {
+        NoticeFate.DECLINED: faults.notice_declined,
+        NoticeFate.LATE: faults.notice_late,
+        NoticeFate.LOST: faults.notice_lost,
+    }
+    return _pick(chance, shares) or NoticeFate.ARRIVES
 
 
-def _pick(chance: float, *shares: tuple[RequestFault, float]) -> RequestFault | None:
-    for fault, share in shares:
+def _pick(chance: float, shares: Mapping[T, float]) -> T | None:
+    """Return what a chance in [0, 1) falls on, None beyond all shares."""
+    for each, share in shares.items():
         if chance < share:
-            return fault
+            return each
         chance -= share
     return None
 
 
-def _code(chance: float, share: float, codes: tuple[int, ...]) -> int | None:
-    return codes[int(chance / share * len(codes))] if chance < share else None
-
-
 # The labels of domain.md 4 that a resident can mean; the rest do not answer.
-LABELS = (
-    "installed",
-    "not_yet",
-    "no_smartphone",
-    "need_help",
-    "refuse",
-    "opt_out",
-    "wrong_number",
-    "question",
-)
+LABELS = "installed not_yet no_smartphone need_help refuse opt_out wrong_number question".split()  # noqa: SIM905
 # The answers on the answer page; the other labels are possible by SMS only.
 LINK_ANSWERS = frozenset({"installed", "need_help", "no_smartphone", "opt_out"})
 # After one of these a resident sends no more automatic answers.
@@ -271,15 +259,7 @@ def as_json(habits: ResidentHabits) -> dict[str, Any]:
 
 def choose_label(habits: ResidentHabits, chance: float) -> str | None:
     """Return the label that a resident means, or None for no answer."""
-    for label in LABELS:
-        share = getattr(habits, label)
-        if chance < share:
-            return label
-        chance -= share
-    return None
-
-
-Group = TypeVar("Group")
+    return _pick(chance, {label: getattr(habits, label) for label in LABELS})
 
 
 class InvalidSetting(ValueError):
@@ -307,7 +287,7 @@ def settings_of(group: Any) -> list[Setting]:
     return [Setting(name=item.name, **item.metadata) for item in dataclasses.fields(group)]
 
 
-def apply_changes(group: Group, changes: Mapping[str, Any]) -> Group:
+def apply_changes(group: T, changes: Mapping[str, Any]) -> T:
     """Return `group` with `changes`. Raises InvalidSetting at the first that is invalid."""
     known = {item.name: item for item in settings_of(group)}
     checked = {}

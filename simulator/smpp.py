@@ -26,14 +26,8 @@ from simulator.settings import RequestFault, fault_after_accept, fault_before_ac
 _HEADER = struct.Struct(">IIII")
 _BINDS = {0x01: "receiver", 0x02: "transmitter", 0x09: "transceiver"}
 _SUBMIT, _DELIVER, _DATA, _UNBIND, _ENQUIRE, _ANSWER = 0x04, 0x05, 0x103, 0x06, 0x15, 0x80000000
-_PASSWORD, _ALREADY_BOUND, _NOT_BOUND, _ADDRESS, _SYSTEM_ERROR, _THROTTLED = (
-    0x0E,
-    0x05,
-    0x04,
-    0x0B,
-    0x08,
-    0x58,
-)
+_PASSWORD, _ALREADY_BOUND, _NOT_BOUND = 0x0E, 0x05, 0x04
+_ADDRESS, _SYSTEM_ERROR, _THROTTLED = 0x0B, 0x08, 0x58
 _PAYLOAD, _REFERENCE, _HAS_HEADER, _WINDOW = 0x0424, 0x0204, 0x40, 50
 _STATES = {Status.DELIVERED: "DELIVRD", Status.UNDELIVERED: "UNDELIV", Status.FAILED: "REJECTD"}
 # Marks a message in the store that came by SMPP, where Twilio's messages have the address of their callback.
@@ -48,12 +42,15 @@ class SmppServer:
         self.port = 0
         self.receivers: list[_Connection] = []
         self.connections: set[_Connection] = set()
+        self._server: asyncio.Server | None = None
+        self.forget()
+
+    def forget(self) -> None:
         self._parts: dict[tuple[str, int], dict[int, tuple[str, bytes]]] = {}
         self._ids: dict[str, list[str]] = {}  # ids of a message's parts, by its sid
         self._references: dict[str, bytes] = {}  # by sid
         self._given: Counter[str] = Counter()  # ids by number, since the start
         self._outgoing: deque[bytes] = deque()
-        self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> None:
         loop = asyncio.get_running_loop()
@@ -62,8 +59,7 @@ class SmppServer:
         self.network.smpp = self
 
     async def stop(self) -> None:
-        for connection in list(self.connections):
-            connection.cut()
+        self.cut()
         if self._server:
             self._server.close()
 
@@ -175,13 +171,6 @@ class SmppServer:
         self._outgoing.extendleft(reversed(pdus))
         self.flush()
 
-    def forget(self) -> None:
-        self._outgoing.clear()
-        self._parts.clear()
-        self._ids.clear()
-        self._references.clear()
-        self._given.clear()
-
 
 class _Connection(asyncio.Protocol):
     def __init__(self, server: SmppServer) -> None:
@@ -260,10 +249,8 @@ class _Connection(asyncio.Protocol):
         counters.requests += 1
         with server.parts.working() as is_too_many:
             if is_too_many:
-                counters.throttled += 1
-                return self._answer(_SUBMIT, sequence, _THROTTLED)
-            if wait_ms := faults.latency_ms + random.uniform(0, faults.jitter_ms):  # noqa: S311
-                await asyncio.sleep(wait_ms / 1000)
+                return self._fail(sequence, RequestFault.THROTTLED)
+            await server.parts.delay()
             try:
                 submit = decode(pdu)
                 assert isinstance(submit, SubmitSm)
@@ -271,31 +258,32 @@ class _Connection(asyncio.Protocol):
                 return self._answer(_SUBMIT, sequence, 0x02)
             number = "+" + submit.destination_addr
             fault = fault_before_accept(faults, server.parts.panel.chance("before", number))
-            if fault is RequestFault.CUT_BEFORE:
-                counters.cuts += 1
-                return self.cut()
-            if fault is RequestFault.THROTTLED:
-                counters.throttled += 1
-                return self._answer(_SUBMIT, sequence, _THROTTLED)
             if fault:
-                counters.server_errors += 1
-                return self._answer(_SUBMIT, sequence, _SYSTEM_ERROR)
+                return self._fail(sequence, fault)
             if self._mode == "receiver" or not self._mode:
                 return self._answer(_SUBMIT, sequence, _NOT_BOUND)
             if not MOBILE.fullmatch(number):
                 return self._answer(_SUBMIT, sequence, _ADDRESS)
             message_id = server.accept(submit)
             fault = fault_after_accept(faults, server.parts.panel.chance("after", number))
-            if fault is RequestFault.CUT:
-                counters.cuts += 1
-                return self.cut()
-            if fault is RequestFault.SILENCE:
-                counters.timeouts += 1
-                return None
             if fault:
-                counters.server_errors += 1
-                return self._answer(_SUBMIT, sequence, _SYSTEM_ERROR)
+                return self._fail(sequence, fault)
             return self._answer(_SUBMIT, sequence, 0, message_id.encode() + b"\0")
+
+    def _fail(self, sequence: int, fault: RequestFault) -> None:
+        counters = self._server.parts.counters
+        match fault:
+            case RequestFault.CUT_BEFORE | RequestFault.CUT:
+                counters.cuts += 1
+                self.cut()
+            case RequestFault.SILENCE:
+                counters.timeouts += 1
+            case RequestFault.THROTTLED:
+                counters.throttled += 1
+                self._answer(_SUBMIT, sequence, _THROTTLED)
+            case _:
+                counters.server_errors += 1
+                self._answer(_SUBMIT, sequence, _SYSTEM_ERROR)
 
 
 def _decode(octets: bytes, data_coding: int) -> str:

@@ -11,7 +11,6 @@ import asyncio
 import base64
 import hmac
 import json
-import random
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -54,19 +53,16 @@ class TwilioApi:
         faults = self._parts.panel.faults
         with self._parts.working() as is_too_many:
             raw = await request.read()
-            error = self._check_access(request)
-            if error:
+            if error := self._check_access(request):
                 return self._reject(error)
             form = parse_form(raw)
             if is_too_many:
                 return self._fail(request, RequestFault.THROTTLED, form)
-            await self._delay()
+            await self._parts.delay()
             number = form.get("To", "")
-            fault = fault_before_accept(faults, self._parts.panel.chance("before", number))
-            if fault:
+            if fault := fault_before_accept(faults, self._parts.panel.chance("before", number)):
                 return self._fail(request, fault, form)
-            refusal = refuse(form, opted_out=self._parts.store.opted_out)
-            if refusal:
+            if refusal := refuse(form, opted_out=self._parts.store.opted_out):
                 return self._reject(refusal)
             sms = self._accept(form)
             fault = fault_after_accept(faults, self._parts.panel.chance("after", number))
@@ -80,14 +76,8 @@ class TwilioApi:
 
     async def fetch(self, request: web.Request) -> web.Response:
         """Return one message."""
-        error = self._check_access(request)
-        if error:
-            return self._reject(error)
-        self._parts.counters.fetches += 1
-        await self._delay()
-        fault = self._read_fault(request)
-        if fault:
-            return self._fail(request, fault, {})
+        if failed := await self._fail_to_read(request, "fetches"):
+            return failed
         sms = self._parts.store.by_sid.get(request.match_info["sid"])
         if sms is None:
             return self._reject(request_checks.not_found(request.path))
@@ -95,22 +85,14 @@ class TwilioApi:
 
     async def list_messages(self, request: web.Request) -> web.Response:
         """Return a page of the list of messages."""
-        error = self._check_access(request)
-        if error:
-            return self._reject(error)
-        self._parts.counters.lists += 1
-        await self._delay()
-        fault = self._read_fault(request)
-        if fault:
-            return self._fail(request, fault, {})
+        if failed := await self._fail_to_read(request, "lists"):
+            return failed
+        faults = self._parts.panel.faults
         try:
-            faults = self._parts.panel.faults
             shown_until = time.time() - faults.list_delay_s
             page = list_page(self._parts.store, request.query, path=request.path, shown_until=shown_until)
-        except BadDate:
-            return self._reject(request_checks.BAD_DATE)
-        except BadPage:
-            return self._reject(request_checks.BAD_PAGE)
+        except BadQuery as error:
+            return self._reject(error.answer)
         page["messages"] = [self._show(sms) for sms in page["messages"]]
         now = formatdate(time.time() + faults.clock_s, usegmt=True)
         return web.json_response(page, headers={"Date": now})
@@ -143,20 +125,20 @@ class TwilioApi:
         headers = {"WWW-Authenticate": 'Basic realm="Twilio API"'} if error.status == 401 else None
         return error.answer(headers=headers)
 
-    async def _delay(self) -> None:
-        faults = self._parts.panel.faults
-        wait_ms = faults.latency_ms + (random.uniform(0, faults.jitter_ms) if faults.jitter_ms else 0.0)  # noqa: S311
-        if wait_ms:
-            await asyncio.sleep(wait_ms / 1000)
-
-    def _read_fault(self, request: web.Request) -> RequestFault | None:
-        faults = self._parts.panel.faults
-        if not faults.reads_too:
-            return None
-        number = request.query.get("To", "")
-        if roll(None) < faults.rate_nonsense:
-            return RequestFault.NONSENSE
-        return fault_before_accept(faults, self._parts.panel.chance("read", number))
+    async def _fail_to_read(self, request: web.Request, counter: str) -> web.Response | None:
+        """Count a request that reads. Returns the answer where it is refused or meets a fault, else None."""
+        if error := self._check_access(request):
+            return self._reject(error)
+        counters = self._parts.counters
+        setattr(counters, counter, getattr(counters, counter) + 1)
+        await self._parts.delay()
+        faults, fault = self._parts.panel.faults, None
+        if faults.reads_too and roll(None) < faults.rate_nonsense:
+            fault = RequestFault.NONSENSE
+        elif faults.reads_too:
+            chance = self._parts.panel.chance("read", request.query.get("To", ""))
+            fault = fault_before_accept(faults, chance)
+        return self._fail(request, fault, {}) if fault else None
 
     def _accept(self, form: Mapping[str, str]) -> Sms:
         now = time.time()
@@ -214,9 +196,14 @@ class TwilioApi:
                 counters.timeouts += 1
             case _:
                 counters.cuts += 1
-        if request.transport is not None:
-            request.transport.abort()
-        return web.Response(status=500)  # never sent: the connection is closed
+        return cut(request)
+
+
+def cut(request: web.Request) -> web.Response:
+    """Close a request's connection; the answer is never sent."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
 
 
 _SMS = {
@@ -253,12 +240,12 @@ DEFAULT_SIZE, LARGEST_SIZE = 50, 1000
 _DAY_S = 86_400
 
 
-class BadDate(ValueError):
-    """DateSent that is neither a day nor a time."""
+class BadQuery(ValueError):
+    """Query of the list that cannot be read; `answer` is Twilio's error."""
 
-
-class BadPage(ValueError):
-    """Page number without a token, or a token of an unknown message."""
+    def __init__(self, answer: ApiError) -> None:
+        super().__init__(answer.message)
+        self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +259,7 @@ class Filters:
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Filters:
-        """Read the filters of a query. Raises BadDate."""
+        """Read the filters of a query. Raises BadQuery."""
         starts, ends = [], []
         for name in ("DateSent", "DateSent<", "DateSent>"):
             if query.get(name):
@@ -288,34 +275,28 @@ class Filters:
 
     def matches(self, sms: Sms) -> bool:
         """Check whether a message passes the filters."""
-        if self.to is not None and sms.to != self.to:
-            return False
-        if self.from_ is not None and sms.from_ != self.from_:
+        if self.to not in (None, sms.to) or self.from_ not in (None, sms.from_):
             return False
         if self.sent_from is None and self.sent_until is None:
             return True
         if sms.sent is None:
             return False
         second = int(sms.sent)
-        return (self.sent_from is None or second >= self.sent_from) and (
-            self.sent_until is None or second <= self.sent_until
-        )
+        return (self.sent_from or second) <= second <= (self.sent_until or second)
 
 
 def list_page(store: Store, query: Mapping[str, str], *, path: str, shown_until: float) -> dict[str, Any]:
     """Return a page of the messages created before `shown_until`, its `messages` as they are stored.
 
-    Raises BadDate or BadPage.
+    Raises BadQuery.
     """
     filters = Filters.parse(query)
     size = max(1, min(_whole(query.get("PageSize"), DEFAULT_SIZE), LARGEST_SIZE))
     number = _whole(query.get("Page"), 0)
     token = query.get("PageToken", "")
-    if number and not token:
-        raise BadPage("no token")
-    edge = store.by_sid.get(token[2:]) if token else None
-    if token and (edge is None or token[:2] not in ("PA", "PB")):
-        raise BadPage("unknown token")
+    edge = store.by_sid.get(token[2:])
+    if (number and not token) or (token and (edge is None or token[:2] not in ("PA", "PB"))):
+        raise BadQuery(request_checks.BAD_PAGE)
 
     def matching(messages: Iterable[Sms]) -> Iterable[Sms]:
         return (sms for sms in messages if sms.created <= shown_until and filters.matches(sms))
@@ -360,7 +341,7 @@ def _span(text: str) -> tuple[float, float]:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise BadDate(text) from error
+        raise BadQuery(request_checks.BAD_DATE) from error
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     start = int(moment.timestamp())
     return (start, start + _DAY_S - 1) if len(text) == len("2020-08-14") else (start, start)
