@@ -24,8 +24,10 @@ from outreach.imports.issues import (
     WAS_ERASED,
     Decision,
     IssueStatus,
+    change_of,
     find_issue,
     issues_within_area,
+    recount,
     save_issues,
 )
 from outreach.imports.kept_values import copy_values, store_values
@@ -96,7 +98,7 @@ def decide_issue(
             _require_recorded(session, issues, user)
             move_contacts(session, issues, now=now)
     elif decision is Decision.DROPPED:
-        _count(list_import, "rejected", len(issues))
+        recount(list_import, "review", "rejected", len(issues))
         if issue.reason == WAS_ERASED:
             _clear_erased(session, issues, user=user, now=now)
     else:
@@ -161,7 +163,8 @@ def _clear_erased(session: Session, issues: Sequence[ImportIssue], *, user: User
     ):
         if other.id not in dropped:
             if other.decision is None:
-                _count(session.get_one(ListImport, other.import_id, with_for_update=True), "rejected")
+                other_import = session.get_one(ListImport, other.import_id, with_for_update=True)
+                recount(other_import, "review", "rejected")
             other.decision, other.decided_by, other.decided_at = Decision.DROPPED.value, user.id, now
         other.cells = {}
 
@@ -191,7 +194,10 @@ def _store(
 ) -> None:
     numbers = {issue.id: issue.cells["numbers"] for issue in issues}
     if phone.strip():
-        numbers[issues[0].id] = _read_typed(phone)
+        typed = read_phone_cell(phone)
+        if typed.status is not PhoneStatus.OK:
+            raise BadInput("typed_number_wrong")
+        numbers[issues[0].id] = list(typed.numbers)
     phones = find_or_create_phones(session, chain(*numbers.values()), secret_key=secret_key, now=now)
     rows = {issue.id: _row(issue, numbers[issue.id]) for issue in issues}
     if phone.strip():  # a number for one person
@@ -242,15 +248,7 @@ def _store(
             contact.name, contact.updated_at = issue.cells["name"][:120], now
             contact.name_key, contact.given_key = name_key(contact.name), name_order(contact.name)
             record_name(session, contact, before=issue.undo["name"], issue=issue, user=user, now=now)
-        _count(list_import, each.outcome)
-
-
-def _read_typed(phone: str) -> list[str]:
-    """Return the numbers that an officer typed. Raises BadInput if one of them is none."""
-    cell = read_phone_cell(phone)
-    if cell.status is not PhoneStatus.OK:
-        raise BadInput("typed_number_wrong")
-    return list(cell.numbers)
+        recount(list_import, "review", each.outcome)
 
 
 def _follow_merges(session: Session, list_import: ListImport, people: Collection[int]) -> None:
@@ -276,14 +274,13 @@ class _Stored:
     phones: list[int]
 
     def undo(self, last_imports: Mapping[int, int | None], kept: Mapping[int, list[str]]) -> dict[str, Any]:
+        person_id = self.person.id
+        own = {name: getattr(self, name) for name in ("outcome", "joined", "values", "phones")}
         return {
-            "contact": self.person.id,
-            "outcome": self.outcome,
-            "joined": self.joined,
-            "values": self.values,
-            "phones": self.phones,
-            "last": last_imports.get(self.person.id),
-            "kept": kept.get(self.person.id, []),
+            "contact": person_id,
+            **own,
+            "last": last_imports.get(person_id),
+            "kept": kept.get(person_id, []),
         }
 
 
@@ -327,21 +324,12 @@ def record_name(
         )
 
 
-def _count(list_import: ListImport, outcome: str, rows: int = 1) -> None:
-    counts = dict(list_import.counts)
-    counts["review"] -= rows
-    counts[outcome] += rows
-    list_import.counts = counts
-
-
 def _row(issue: ImportIssue, numbers: list[str]) -> CheckedRow:
     """Return the row as it was understood, with these numbers."""
     cells: dict[str, Any] = issue.cells
-    phone = read_phone_cell("; ".join(numbers))
     return CheckedRow(
         row=issue.row,
         sheet=cells["sheet"],
-        stt="",
         name=cells["name"],
         name_key=name_key(cells["name"]),
         given_key=name_order(cells["name"]),
@@ -349,17 +337,14 @@ def _row(issue: ImportIssue, numbers: list[str]) -> CheckedRow:
         sex=Sex(cells["sex"]) if cells["sex"] else None,
         village=cells["village"],
         commune=cells["commune"],
-        district="",
         place=PlaceMatch(cells["area_code"]),
         unit=cells["unit"],
-        note="",
         language=cells.get("language", ""),  # not stored in issues of earlier versions
         has_smartphone=cells["has_smartphone"],
         phone_text=cells["phone"],
-        phone=phone,
+        phone=read_phone_cell("; ".join(numbers)),
         line=cells["line"],
         birth_doubt=cells["birth_doubt"],
-        corrects="",
         header=Header((), 0),
         cells=cells["source"],
         place_question=cells.get("place_question"),  # not stored in issues of earlier versions
@@ -425,15 +410,8 @@ def move_contacts(session: Session, issues: Sequence[ImportIssue], *, now: datet
         for name, value in stated.items():
             setattr(person, name, value)
         person.updated_at = now
-        _record_change(session, issue.import_id, person.id, values)
-
-
-def _record_change(session: Session, import_id: int, contact_id: int, values: dict[str, list[Any]]) -> None:
-    change = session.get(ImportChange, (import_id, contact_id))
-    if change is None:
-        change = ImportChange(import_id=import_id, contact_id=contact_id, fields={}, phones=[])
-        session.add(change)
-    originals = {name: field[0] for name, field in change.fields.items()}
-    updated = {name: [originals.get(name, before), value] for name, (before, value) in values.items()}
-    change.fields = {**change.fields, **updated}
-    session.flush()  # the next row may be about the same contact
+        change = change_of(session, issue.import_id, person.id)
+        originals = {name: field[0] for name, field in change.fields.items()}
+        updated = {name: [originals.get(name, before), value] for name, (before, value) in values.items()}
+        change.fields = {**change.fields, **updated}
+        session.flush()  # the next row may be about the same contact

@@ -7,7 +7,6 @@ from the column that holds them, whichever it is. A file uploaded on the admin s
 from __future__ import annotations
 
 import re
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -29,10 +28,9 @@ from outreach.core.bulk import change_rows, chunks, full_scan, gc_paused, insert
 from outreach.core.db import DATABASE_AWAY, Database, count_rows
 from outreach.imports.sheet_process import read_sheets
 from outreach.imports.store_rows import lock_imports
-from outreach.imports.uploads import LARGEST, safe_file_name
+from outreach.imports.uploads import LARGEST, forget_file, path_of, safe_file_name, write_file
 from outreach.models.accounts import User
 from outreach.models.contacts import DoNotCallFile, Phone, RegisterState, Suppression, SuppressionReason
-from outreach.rules.cells import Row
 from outreach.rules.errors import BadList, LoaError, error_from_json
 from outreach.rules.keys import Purpose, key_id, newest_key
 from outreach.rules.phone_cells import read_phone_cell
@@ -97,7 +95,13 @@ def replace_register(
                 hashes.writelines(f"{hashed(e164)} {known.get(e164, '')}\n" for e164 in chunk)
         hashes.seek(0)
         with db.write() as session:
-            _stage(session, hashes)
+            session.execute(text("DROP TABLE IF EXISTS register_numbers"))
+            columns = "number_hash VARCHAR(64), phone_id BIGINT"
+            session.execute(text(f"CREATE TEMPORARY TABLE register_numbers ({columns})"))
+            lines = (line.rstrip("\n").partition(" ") for line in hashes)
+            staged = ((number, int(phone) if phone else None) for number, _, phone in lines)
+            for part in chunks(staged, _CHUNK):
+                insert_rows(session, _STAGED, ("number_hash", "phone_id"), part)
             # From here to the end no import creates a number that this transaction does not see.
             lock_imports(session)
             _add_new_phones(session, last_phone_id, hashed)
@@ -110,22 +114,15 @@ def replace_register(
     return counts
 
 
-def _stage(session: Session, hashes: IO[str]) -> None:
-    session.execute(text("DROP TABLE IF EXISTS register_numbers"))
-    session.execute(
-        text("CREATE TEMPORARY TABLE register_numbers (number_hash VARCHAR(64), phone_id BIGINT)")
-    )
-    lines = (line.rstrip("\n").partition(" ") for line in hashes)
-    for chunk in chunks(((number, int(phone) if phone else None) for number, _, phone in lines), _CHUNK):
-        insert_rows(session, _STAGED, ("number_hash", "phone_id"), chunk)
-
-
 def _replace(
     session: Session, counts: RegisterCounts, now: datetime, *, key_id: str, may_shrink: bool
 ) -> None:
     for column_name in ("number_hash", "phone_id"):
         session.execute(text(f"CREATE INDEX register_{column_name} ON register_numbers ({column_name})"))
-    _lock_phones(session)
+    # So that a message to one of them is claimed before this or sees the suppression.
+    phone_ids = select(_STAGED.c.phone_id).where(_STAGED.c.phone_id.is_not(None))
+    lock = select(Phone.id).where(Phone.id.in_(phone_ids)).order_by(Phone.id)
+    session.execute(lock.with_for_update(key_share=True)).all()
     with full_scan(session):
         counts.numbers = session.scalar(select(func.count(distinct(_STAGED.c.number_hash)))) or 0
         current = count_rows(session, Suppression, *_CURRENT)
@@ -154,14 +151,6 @@ def _add_new_phones(session: Session, last_phone_id: int, hashed: Callable[[str]
             .where(_STAGED.c.number_hash == new_phones.c.number_hash)
             .values(phone_id=new_phones.c.phone_id),
         )
-
-
-def _lock_phones(session: Session) -> None:
-    """Lock the phones, so that a message to one of them is claimed before this or sees the suppression."""
-    phone_ids = select(_STAGED.c.phone_id).where(_STAGED.c.phone_id.is_not(None))
-    session.execute(
-        select(Phone.id).where(Phone.id.in_(phone_ids)).order_by(Phone.id).with_for_update(key_share=True)
-    ).all()
 
 
 def _run_update(session: Session, statement: str, now: datetime, **more: str) -> int:
@@ -205,25 +194,19 @@ def read_register(path: Path, counts: RegisterCounts) -> Iterator[str]:
     for sheet in read_sheets(path):
         filled = (row for row in sheet.rows if any(cell not in (None, "") for cell in row))
         first = list(islice(filled, _ROWS_SEARCHED))
-        column = _number_column(first)
-        if column is None:
+        votes = Counter(
+            position for row in first for position, cell in enumerate(row) if read_phone_cell(cell).numbers
+        )
+        if not votes:
             if first:
                 counts.skipped.append(sheet.name)
             continue
-        has_numbers = True
+        has_numbers, column = True, min(votes, key=lambda position: (-votes[position], position))
         for row in chain(first, filled):
             counts.rows += 1
             yield from _numbers(row[column] if column < len(row) else None, counts)
     if not has_numbers:
         raise BadList("register_no_numbers", name=path.name)
-
-
-def _number_column(rows: list[Row]) -> int | None:
-    """Return the column that holds a number most often, or None."""
-    votes = Counter(
-        position for row in rows for position, cell in enumerate(row) if read_phone_cell(cell).numbers
-    )
-    return min(votes, key=lambda position: (-votes[position], position)) if votes else None
 
 
 def _numbers(cell: object, counts: RegisterCounts) -> tuple[str, ...]:
@@ -269,16 +252,12 @@ def receive_file(
     )
     session.add(register)
     session.flush()
-    path = path_of(register, folder)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        with path.open("wb") as file:
-            shutil.copyfileobj(content, file)
-        size = path.stat().st_size
+        size, _sha256 = write_file(content, path_of(register, folder), most=LARGEST if user else None)
         if user and not 0 < size <= LARGEST:
             raise BadList("register_size_wrong")
     except BaseException:
-        forget(register, folder)
+        forget_file(register, folder)
         raise
     if user:
         enqueue_after_commit(session, enqueue_do_not_call_import, register.id)
@@ -342,35 +321,15 @@ def process_file(db: Database, folder: Path, register_id: int, *, secret_key: st
                 failed = session.get_one(DoNotCallFile, register_id)
                 failed.state, failed.error, failed.due_at = RegisterState.FAILED, error.as_json(), None
                 failed.ended_at = datetime.now(UTC)
-            forget(register, folder)
-    forget(register, folder)
+            forget_file(register, folder)
+    forget_file(register, folder)
     return True
 
 
 def _end(register_id: int, session: Session, counts: RegisterCounts) -> None:
     """Record the counts and the end of a file, in the transaction that replaces the register."""
     register, now, values = session.get_one(DoNotCallFile, register_id), datetime.now(UTC), asdict(counts)
-    register.state, register.counts, register.due_at, register.ended_at = (
-        RegisterState.DONE,
-        values,
-        None,
-        now,
-    )
-    audit.record(
-        session,
-        "register.replace",
-        register,
-        register.handed_in_by,
-        now,
-        **{name: count for name, count in values.items() if name != "skipped"},
-    )
-
-
-def path_of(register: DoNotCallFile, folder: Path) -> Path:
-    """Return the path of the file, which exists until the processing has ended."""
-    return folder / f"register-{register.id}" / register.file_name
-
-
-def forget(register: DoNotCallFile, folder: Path) -> None:
-    """Remove the file, if it is still there."""
-    shutil.rmtree(path_of(register, folder).parent, ignore_errors=True)
+    register.state, register.counts = RegisterState.DONE, values
+    register.due_at, register.ended_at = None, now
+    told = {name: count for name, count in values.items() if name != "skipped"}
+    audit.record(session, "register.replace", register, register.handed_in_by, now, **told)

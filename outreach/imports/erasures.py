@@ -8,14 +8,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, String, cast, exists, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, String, cast, exists, literal, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from outreach.contacts.suppressions import hash_number, hashes_of
 from outreach.contacts.wishes import keep_wishes
 from outreach.core.bulk import values_subquery
 from outreach.core.db import is_set
-from outreach.imports.issues import Decision, IssueStatus
+from outreach.imports.issues import Decision, IssueStatus, recount
 from outreach.models.contacts import (
     Contact,
     ContactPhone,
@@ -157,14 +157,15 @@ def erase_import_rows(
     name with one of the `shared` numbers, or their name without a number in a file that contained them.
     """
     key, numbers = name_key(name), (*own, *shared)
-    first_imports = select(Membership.import_id).where(Membership.contact_id == contact_id)
-    last_imports = select(Membership.last_import_id).where(Membership.contact_id == contact_id)
-    sightings = select(ImportSighting.import_id).where(ImportSighting.contact_id == contact_id)
-    import_ids = {
-        import_id
-        for import_id in session.scalars(first_imports.union(last_imports, sightings))
-        if import_id is not None
-    }
+    imports = [
+        select(column).where(table.contact_id == contact_id)
+        for table, column in (
+            (Membership, Membership.import_id),
+            (Membership, Membership.last_import_id),
+            (ImportSighting, ImportSighting.import_id),
+        )
+    ]
+    import_ids = {*session.scalars(union(*imports))} - {None}
     cells = cast(ImportIssue.cells, String)
     candidates = session.execute(
         select(ImportIssue.id, ImportIssue.contact_id, ImportIssue.cells).where(
@@ -211,7 +212,7 @@ def erase_issues(session: Session, ids: Sequence[int], *, now: datetime) -> int:
 def _close(session: Session, issue: ImportIssue, *, user_id: int | None, now: datetime) -> None:
     is_question = issue.status == IssueStatus.QUESTION
     if issue.decision is None and issue.status == IssueStatus.REVIEW:
-        _count_rejected(session, issue.import_id)
+        recount(session.get_one(ListImport, issue.import_id, with_for_update=True), "review", "rejected")
     if issue.decision in (None, Decision.SUPERSEDED):
         issue.decision = Decision.ANSWERED if is_question else Decision.DROPPED
         issue.decided_by, issue.decided_at = user_id, now
@@ -235,12 +236,6 @@ def _has_one(row: dict[str, Any], numbers: Sequence[str]) -> bool:
     return not {*row["numbers"]}.isdisjoint(numbers) or any(number[3:] in digits for number in numbers)
 
 
-def _count_rejected(session: Session, import_id: int) -> None:
-    list_import = session.get_one(ListImport, import_id, with_for_update=True)
-    counts = list_import.counts
-    list_import.counts = {**counts, "review": counts["review"] - 1, "rejected": counts["rejected"] + 1}
-
-
 def _forget_previews(session: Session, key: str, numbers: set[str]) -> None:
     """Remove a contact's rows and texts from previews of unconfirmed uploads.
 
@@ -261,7 +256,10 @@ def _forget_previews(session: Session, key: str, numbers: set[str]) -> None:
                     [line, "" if key and key in name_key(cell) else cell]
                     for line, cell in sheet.get("lines", [])
                 ],
-                "columns": [_without_name(column, key) for column in sheet["columns"]],
+                "columns": [
+                    [*column, [each for each in examples if name_key(str(each)) != key]]
+                    for *column, examples in sheet["columns"]
+                ],
             }
             for sheet in upload.preview.get("sheets", [])
         ]
@@ -271,9 +269,3 @@ def _forget_previews(session: Session, key: str, numbers: set[str]) -> None:
         differing = [each for each in upload.preview.get("differing", []) if name_key(each["name"]) != key]
         kept = {"rows": rows, "doubts": doubts, "sheets": sheets, "differing": differing}
         upload.preview = {**upload.preview, **kept}
-
-
-def _without_name(column: list[object], key: str) -> list[object]:
-    *rest, examples = column
-    assert isinstance(examples, list)
-    return [*rest, [example for example in examples if name_key(str(example)) != key]]

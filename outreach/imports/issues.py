@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -46,8 +46,7 @@ from outreach.imports.kept_values import store_values
 from outreach.imports.sightings import record_sighting
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, ContactList, ImportChange, ImportIssue, ListImport, PersonMerge
-from outreach.rules.errors import NotFound
-from outreach.rules.list_columns import Header
+from outreach.rules.errors import NotFound, or_raise
 from outreach.rules.list_rows import CheckedRow
 from outreach.use_cases import use_case
 
@@ -72,7 +71,7 @@ _TAKEN_OVER = ("contact", "import", "values", "phones", "kept", "others")
 # A decision, what it recorded, the import, and when; the decision is None while the issue is open.
 _Decided = tuple[str | None, dict[str, Any], int, datetime | None]
 _NEVER: _Decided = (None, {}, 0, None)
-_Issue = tuple[CheckedRow, "IssueStatus", str, int | None]  # its reason, and the contact it is about
+Issue = tuple[CheckedRow, "IssueStatus", str, int | None]  # its reason, and the contact it is about
 STORED = (Decision.TAKEN, Decision.SAME, Decision.RENAMED)
 _BY_FILE = (Decision.SUPERSEDED, Decision.CORRECTED)
 
@@ -84,7 +83,7 @@ class IssueStatus(StrEnum):
 
 
 def save_issues(
-    session: Session, issues: Sequence[_Issue], *, list_import: ListImport, now: datetime
+    session: Session, issues: Sequence[Issue], *, list_import: ListImport, now: datetime
 ) -> list[IssueStatus | None]:
     """Save issues of an import, each with its status, reason and the contact it is about.
 
@@ -112,14 +111,11 @@ def save_issues(
         issue = (list_import.id, row.row, status.value, reason[:40], key, cells, contact_id, decision)
         saved.append((*issue, json.dumps(taken_over) if decision else None))
     _insert(session, saved, list_import=list_import, now=now)
-    _keep_headers(list_import, {row.sheet: row.header for row, *_ in issues})
-    return statuses
-
-
-def _keep_headers(list_import: ListImport, headers: Mapping[str, Header]) -> None:
+    headers = {row.sheet: row.header for row, *_ in issues}
     if new := headers.keys() - list_import.headers.keys():
         labels = {sheet: headers[sheet].labels_to_give_back() for sheet in sorted(new)}
         list_import.headers = {**list_import.headers, **labels}
+    return statuses
 
 
 def _insert(
@@ -161,18 +157,12 @@ def _say_again(
     kept = store_values(session, [(people[0], row.values)], list_import=list_import)
     said = list[dict[str, Any]]()
     for contact_id in people:
-        before = session.get(ImportChange, (by, contact_id))
-        own = session.get(ImportChange, (list_import.id, contact_id))
-        fields, phones = (own.fields, own.phones) if own else ({}, [])
-        values = {
-            name: value for name, value in (before.fields if before else {}).items() if name not in fields
-        }
-        further = [phone_id for phone_id in (before.phones if before else ()) if phone_id not in phones]
-        if before and own is None:
-            own = ImportChange(import_id=list_import.id, contact_id=contact_id)
-            session.add(own)
-        if own:
-            own.fields, own.phones = {**fields, **values}, [*phones, *further]
+        values, further = dict[str, Any](), list[int]()
+        if before := session.get(ImportChange, (by, contact_id)):
+            own = change_of(session, list_import.id, contact_id)
+            values = {name: value for name, value in before.fields.items() if name not in own.fields}
+            further = [phone_id for phone_id in before.phones if phone_id not in own.phones]
+            own.fields, own.phones = {**own.fields, **values}, [*own.phones, *further]
         said.append(
             {"contact": contact_id, "values": values, "phones": further, "kept": kept.get(contact_id, [])}
         )
@@ -180,8 +170,23 @@ def _say_again(
     return {**said[0], "others": said[1:]}
 
 
+def change_of(session: Session, import_id: int, contact_id: int) -> ImportChange:
+    """Return what an import added to a contact, to be changed; a new row where there is none."""
+    change = session.get(ImportChange, (import_id, contact_id))
+    if change is None:
+        change = ImportChange(import_id=import_id, contact_id=contact_id, fields={}, phones=[])
+        session.add(change)
+    return change
+
+
+def recount(list_import: ListImport, before: str, after: str, rows: int = 1) -> None:
+    """Count rows of an import that were `before` as `after`."""
+    counts = list_import.counts
+    list_import.counts = {**counts, before: counts[before] - rows, after: counts[after] + rows}
+
+
 def count_issues(
-    session: Session, issues: Sequence[_Issue], *, list_import: ListImport
+    session: Session, issues: Sequence[Issue], *, list_import: ListImport
 ) -> list[IssueStatus | None]:
     """Return what `save_issues` would count each row as, without saving anything."""
     if not issues:
@@ -198,7 +203,7 @@ def count_issues(
 
 
 def _asked_earlier(
-    session: Session, issues: Sequence[_Issue], list_import: ListImport
+    session: Session, issues: Sequence[Issue], list_import: ListImport
 ) -> tuple[list[tuple[str, object]], dict[object, _Decided]]:
     """Return each issue's key and what else names it, if anything, and the last decisions by either.
 
@@ -209,7 +214,9 @@ def _asked_earlier(
         (key, (contact_id, row.birth_doubt) if reason == BIRTH_UNCLEAR else key)
         for key, (row, _, reason, contact_id) in zip(keys, issues, strict=True)
     ]
-    return asked, {**_decided_before(session, keys), **_years_asked(session, issues)}
+    of_keys = ImportIssue.key.in_(values_subquery(session, set(keys), String))
+    before: dict[object, _Decided] = {key: decided for key, _, _, decided in _read_decided(session, of_keys)}
+    return asked, {**before, **_years_asked(session, issues)}
 
 
 def _counted_as(status: IssueStatus, decision: str | None, *, was_asked: bool) -> IssueStatus | None:
@@ -356,13 +363,7 @@ def about_now(
     return {**undo, **now}
 
 
-def _decided_before(session: Session, keys: Sequence[str]) -> dict[object, _Decided]:
-    """Return the last decision on each key that was asked about."""
-    of_keys = ImportIssue.key.in_(values_subquery(session, set(keys), String))
-    return {key: decided for key, _, _, decided in _read_decided(session, of_keys)}
-
-
-def _years_asked(session: Session, issues: Sequence[_Issue]) -> dict[object, _Decided]:
+def _years_asked(session: Session, issues: Sequence[Issue]) -> dict[object, _Decided]:
     """Return the last decision on each year of birth of these issues' people, by person and as it was written.
 
     Rows about one person may be written in several ways.
@@ -438,11 +439,7 @@ def read_open_issues(
         .join(ContactList, ContactList.id == ListImport.list_id)
         .join(Organisation, Organisation.id == ContactList.organisation_id)
         .outerjoin(Contact, Contact.id == ImportIssue.contact_id)
-        .where(
-            visible_to(session, user, ContactList.organisation_id),
-            issues_within_area(session, user),
-            *IS_WAITING,
-        )
+        .where(*_is_seen_by(session, user), *IS_WAITING)
     )
     if list_id is not None:
         query = query.where(ContactList.id == list_id)
@@ -478,11 +475,7 @@ def count_waiting(session: Session, user: User, *, lists: Collection[int] | None
         )
         .join(ImportIssue, ImportIssue.import_id == ListImport.id)
         .join(ContactList, ContactList.id == ListImport.list_id)
-        .where(
-            visible_to(session, user, ContactList.organisation_id),
-            issues_within_area(session, user),
-            *IS_WAITING,
-        )
+        .where(*_is_seen_by(session, user), *IS_WAITING)
         .group_by(ListImport.id, ListImport.file_name, ContactList.id, ContactList.name)
         .order_by(ListImport.id.desc())
     )
@@ -511,21 +504,19 @@ def issues_within_area(session: Session, user: User | None) -> ColumnElement[boo
     return or_(commune.is_(None), commune.in_(areas))
 
 
+def _is_seen_by(session: Session, user: User) -> tuple[ColumnElement[bool], ...]:
+    return visible_to(session, user, ContactList.organisation_id), issues_within_area(session, user)
+
+
 def find_issue(session: Session, issue_id: int, *, user: User) -> ImportIssue:
     """Return an issue in a list that the user may see. Raises NotFound."""
-    issue = session.scalar(
+    query = (
         select(ImportIssue)
         .join(ListImport, ListImport.id == ImportIssue.import_id)
         .join(ContactList, ContactList.id == ListImport.list_id)
-        .where(
-            ImportIssue.id == issue_id,
-            visible_to(session, user, ContactList.organisation_id),
-            issues_within_area(session, user),
-        )
+        .where(ImportIssue.id == issue_id, *_is_seen_by(session, user))
     )
-    if issue is None:
-        raise NotFound("row_not_found")
-    return issue
+    return or_raise(session.scalar(query), NotFound("row_not_found"))
 
 
 def count_similar(session: Session, waiting: Sequence[OpenIssue]) -> dict[tuple[int, str], int]:

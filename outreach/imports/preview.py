@@ -16,10 +16,10 @@ from outreach.contacts.phones import find_phones
 from outreach.contacts.place_questions import apply_answers
 from outreach.imports.erasures import find_erased
 from outreach.imports.file_reader import HiddenContent
-from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, IssueStatus, count_issues
+from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, Issue, IssueStatus, count_issues
 from outreach.imports.list_reader import SKIPPED, read_list_sheets
 from outreach.imports.merge_contacts import ContactMerger, ImportedContact
-from outreach.imports.store_rows import Find, Refusal, match_parts, match_row, questions_about
+from outreach.imports.store_rows import Find, as_issue, match_parts, match_row, questions_about
 from outreach.models.contacts import ListImport
 from outreach.models.places import Area
 from outreach.rules.cells import Row, cell_text
@@ -72,10 +72,10 @@ def describe_sheets(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> d
             "columns": columns,
             "guessed": header.guessed,
             "is_turned": sheet.is_turned,
+            "lines": lines,
         }
-        if sheet.is_left_out:
-            description |= {"signature": "", "line": SKIPPED, "columns": []}
-        sheets.append({**description, "lines": lines})
+        left_out = {"signature": "", "line": SKIPPED, "columns": []} if sheet.is_left_out else {}
+        sheets.append(description | left_out)
     return {
         "sheets": sheets,
         "hidden_sheets": unseen.sheets,
@@ -96,15 +96,12 @@ def _describe_columns(header: Header, below: Sequence[Row]) -> list[list[Any]]:
         hidden = position in header.sensitive
         read = value_text if position in header.fields.values() else cell_text
         cells = () if hidden else (row[position] for row in below if position < len(row))
-        examples = _examples(map(read, cells))
+        texts = islice(filter(None, map(read, cells)), _EXAMPLES)
+        examples = [_masked_text(text)[:_MAX_EXAMPLE] for text in texts]
         if label or examples or hidden or position in meanings:
             meaning = SENSITIVE if hidden else meanings.get(position, "")
             columns.append([position, label[:_MAX_TEXT], meaning, examples])
     return columns
-
-
-def _examples(texts: Iterable[str]) -> list[str]:
-    return [_masked_text(text)[:_MAX_EXAMPLE] for text in islice(filter(None, texts), _EXAMPLES)]
 
 
 def _masked_text(text: str) -> str:
@@ -225,7 +222,6 @@ class _ValuesOfPeople:
         return [[name, n, max(self._people - n, 0)] for name, n in sorted(self._fields.items())]
 
 
-_IssueRow = tuple[CheckedRow, IssueStatus, str, int | None]
 _COUNTED = (
     *("rows", "ok", "review", "reject", "duplicates", "known", "no_place", "questions", "moved"),
     *("at_the_door", "values", "unfit_values", "differing"),
@@ -253,7 +249,7 @@ class PreviewCounts:
         """
         apply_answers(session, rows)
         merger, find = self._open_merger(session, rows)
-        refused, questions = list[tuple[int, _IssueRow]](), list[_IssueRow]()
+        refused, questions = list[tuple[int, Issue]](), list[Issue]()
         for place, row in enumerate(rows):
             self.counts["values"] += len(row.values)
             self.counts["unfit_values"] += len(row.unfit)
@@ -261,16 +257,21 @@ class PreviewCounts:
             hashes = [hash((number, row.name_key)) for number in row.phone.numbers]
             is_new = row.phone.status is not PhoneStatus.OK or self._seen.isdisjoint(hashes)
             if is_new:
-                person, refusal = self._match(row, find)
-                if refusal:
-                    refused.append((place, (row, *refusal)))
-                    self.counts["at_the_door"] += row.is_at_the_door and refusal[0] is IssueStatus.REJECT
+                matches, refusal = match_parts(row, find)
+                issue = as_issue(row, refusal) if refusal else None
+                if issue and issue[3] not in self._merged:
+                    refused.append((place, issue))
+                    self.counts["at_the_door"] += row.is_at_the_door and issue[1] is IssueStatus.REJECT
                     continue
-                if person:
+                if person := matches[0][1]:  # whom the row is about
                     questions += self._merge(row, person, merger)
                 else:
                     self.counts["questions"] += bool(row.birth_doubt)
-            self._count(row, hashes, is_new=is_new)
+            self.counts["duplicates"] += not is_new
+            if row.header.fields:
+                self.counts["differing"] += self.of_people.add(hashes, row, is_new=is_new)
+            self._seen.update(hashes)
+            self.counts["no_place"] += row.place.code is None
         counted = count_issues(session, questions, list_import=self._list_import)
         asked = [issue[2] for issue, status in zip(questions, counted, strict=True) if status]
         statuses = count_issues(session, [issue for _, issue in refused], list_import=self._list_import)
@@ -308,12 +309,7 @@ class PreviewCounts:
         merger.load_namesakes(parts)
         return merger, partial(match_row, merger=merger, phones=phones, erased=erased)
 
-    def _match(self, row: CheckedRow, find: Find) -> tuple[ImportedContact | None, Refusal | None]:
-        """Return the contact that a row is about, None if it is new, and why it becomes an issue, if it does."""
-        matches, refusal = match_parts(row, find)
-        return matches[0][1], refusal if refusal and refusal[2] not in self._merged else None
-
-    def _merge(self, row: CheckedRow, person: ImportedContact, merger: ContactMerger) -> list[_IssueRow]:
+    def _merge(self, row: CheckedRow, person: ImportedContact, merger: ContactMerger) -> list[Issue]:
         """Merge a row into somebody who is known. Returns the questions about them."""
         self.counts["known"] += 1
         asked = questions_about(row, person, {row.place.code})
@@ -321,10 +317,3 @@ class PreviewCounts:
             self._merged.add(person.id)
         merger.merge_row(row, person)
         return [(row, IssueStatus.QUESTION, question, person.id) for question in asked]
-
-    def _count(self, row: CheckedRow, hashes: Sequence[int], *, is_new: bool) -> None:
-        self.counts["duplicates"] += not is_new
-        if row.header.fields:
-            self.counts["differing"] += self.of_people.add(hashes, row, is_new=is_new)
-        self._seen.update(hashes)
-        self.counts["no_place"] += row.place.code is None

@@ -11,6 +11,7 @@ with it, or the command when it is given the same file again.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
@@ -58,6 +59,10 @@ MOST_TRIES = 3  # workers that may die without progress
 _NOT_UNDONE = LoaError("import_not_undone")
 
 
+class _Lost(Exception):
+    """The upload was cancelled or taken over by another worker, or a stop was requested."""
+
+
 @dataclass(frozen=True, slots=True)
 class UploadContext:
     """Settings and resources for the processing. `stop_requested` is called between two chunks."""
@@ -99,12 +104,13 @@ def process_upload(context: UploadContext, upload_id: int, rows: Iterator[Checke
                 _store(context, upload, rows or _read_rows(context, upload, path))
     except LoaError as error:
         _fail(context, upload, error)
+    except _Lost:
+        pass
     except DATABASE_AWAY:
         raise  # another worker continues when the lease has run out
     except Exception:
-        _fail(
-            context, upload, _NOT_UNDONE if upload.state is UploadState.UNDOING else LoaError("import_fault")
-        )
+        is_undoing = upload.state is UploadState.UNDOING
+        _fail(context, upload, _NOT_UNDONE if is_undoing else LoaError("import_fault"))
         raise
     return True
 
@@ -128,14 +134,11 @@ def _claim(context: UploadContext, upload_id: int) -> Upload | None:
 def _give_up(upload: Upload, *, now: datetime) -> None:
     """End an upload over which every worker that took it died: the next one would, too."""
     if upload.state is UploadState.STORING:
-        begin_undoing(upload, now=now, error=LoaError("import_given_up", tries=MOST_TRIES))
-    elif upload.state is UploadState.CHECKING:
-        end_upload(
-            upload, UploadState.FAILED, now=now, error=LoaError("import_check_given_up", tries=MOST_TRIES)
-        )
-    else:
-        error = LoaError("import_undo_given_up", tries=MOST_TRIES, what_to_do=_NOT_UNDONE)
-        end_upload(upload, UploadState.FAILED, now=now, error=error)
+        return begin_undoing(upload, now=now, error=LoaError("import_given_up", tries=MOST_TRIES))
+    error = LoaError("import_undo_given_up", tries=MOST_TRIES, what_to_do=_NOT_UNDONE)
+    if upload.state is UploadState.CHECKING:
+        error = LoaError("import_check_given_up", tries=MOST_TRIES)
+    end_upload(upload, UploadState.FAILED, now=now, error=error)
 
 
 def _check(context: UploadContext, upload: Upload, path: Path) -> None:
@@ -146,10 +149,7 @@ def _check(context: UploadContext, upload: Upload, path: Path) -> None:
             with context.db.read() as session:
                 outcomes = preview.add(session, chunk)
             shown.add(chunk, outcomes)
-            with context.db.write() as session:
-                claimed = _renew_lease(session, context, upload, done=done)
-                if claimed is None:
-                    return
+            with _next_part(context, upload, done=done) as (_, claimed):
                 done += len(chunk)
                 claimed.progress = done
     except NoPhoneColumn as error:
@@ -160,10 +160,7 @@ def _check(context: UploadContext, upload: Upload, path: Path) -> None:
     if understood["sheets"] and all(sheet["guessed"] for sheet in understood["sheets"] if sheet["columns"]):
         _ask_for_columns(context, upload, understood, "numbers_in_texts", done=done)
         return
-    with context.db.write() as session:
-        claimed = _renew_lease(session, context, upload, done=done)
-        if claimed is None:
-            return
+    with _next_part(context, upload, done=done) as (_, claimed):
         if not done:
             raise BadList("file_without_people", name=upload.file_name)
         claimed.counts, claimed.total = dict(preview.counts), done
@@ -187,12 +184,10 @@ def _read_rows(context: UploadContext, upload: Upload, path: Path) -> Iterator[C
 def _ask_for_columns(
     context: UploadContext, upload: Upload, understood: dict[str, Any], problem: str, *, done: int
 ) -> None:
-    with context.db.write() as session:
-        claimed = _renew_lease(session, context, upload, done=done)
-        if claimed is not None:
-            claimed.counts, claimed.total = {}, None
-            claimed.preview = {**understood, "rows": [], "problem": problem}
-            claimed.state, claimed.due_at = UploadState.READY, None
+    with _next_part(context, upload, done=done) as (_, claimed):
+        claimed.counts, claimed.total = {}, None
+        claimed.preview = {**understood, "rows": [], "problem": problem}
+        claimed.state, claimed.due_at = UploadState.READY, None
 
 
 def _store(context: UploadContext, upload: Upload, rows: Iterator[CheckedRow]) -> None:
@@ -201,10 +196,7 @@ def _store(context: UploadContext, upload: Upload, rows: Iterator[CheckedRow]) -
     references = read_row_references(path_of(upload, context.folder))
     done = upload.progress
     for chunk in prefetch_chunks(islice(rows, done, None), CHUNK):
-        with context.db.write() as session:
-            claimed = _renew_lease(session, context, upload, done=done)
-            if claimed is None:
-                return
+        with _next_part(context, upload, done=done) as (session, claimed):
             list_import = session.get_one(ListImport, claimed.import_id)
             store_rows(
                 session,
@@ -217,10 +209,7 @@ def _store(context: UploadContext, upload: Upload, rows: Iterator[CheckedRow]) -
             )
             done += len(chunk)
             claimed.progress = done
-    with context.db.write() as session:
-        claimed = _renew_lease(session, context, upload, done=done)
-        if claimed is None:
-            return
+    with _next_part(context, upload, done=done) as (session, claimed):
         now = datetime.now(UTC)
         counts = session.get_one(ListImport, claimed.import_id).counts
         session.get_one(ContactList, claimed.list_id).hidden = False
@@ -234,10 +223,7 @@ def _store(context: UploadContext, upload: Upload, rows: Iterator[CheckedRow]) -
 def _undo(context: UploadContext, upload: Upload) -> None:
     done = upload.progress
     while True:
-        with context.db.write() as session:
-            claimed = _renew_lease(session, context, upload, done=done)
-            if claimed is None:
-                return
+        with _next_part(context, upload, done=done) as (session, claimed):
             now = datetime.now(UTC)
             list_import = session.get_one(ListImport, claimed.import_id)
             undone = undo_import_rows(
@@ -251,22 +237,23 @@ def _undo(context: UploadContext, upload: Upload) -> None:
     forget_file(upload, context.folder)
 
 
-def _renew_lease(session: Session, context: UploadContext, upload: Upload, *, done: int) -> Upload | None:
-    """Return the upload's row, locked and its lease renewed, before the next chunk.
-
-    Returns None if it was cancelled, taken over by another worker, or a stop was requested.
-    """
-    now = datetime.now(UTC)
-    claimed = session.get_one(Upload, upload.id, with_for_update=True)
-    if claimed.state is not upload.state or claimed.progress != done:
-        return None
-    if context.stop_requested():
-        claimed.due_at, claimed.tries = now, 0
-        return None
-    claimed.due_at = now + LEASE
-    if claimed.state is not UploadState.CHECKING:  # a check starts from the first row each time
-        claimed.tries = 0  # the upload advances with this chunk
-    return claimed
+@contextmanager
+def _next_part(context: UploadContext, upload: Upload, *, done: int) -> Iterator[tuple[Session, Upload]]:
+    """Open the transaction of the next chunk, with the upload's row locked and its lease renewed. Raises _Lost."""
+    with context.db.write() as session:
+        now = datetime.now(UTC)
+        claimed = session.get_one(Upload, upload.id, with_for_update=True)
+        is_ours = claimed.state is upload.state and claimed.progress == done
+        goes_on = is_ours and not context.stop_requested()
+        if goes_on:
+            claimed.due_at = now + LEASE
+            if claimed.state is not UploadState.CHECKING:  # a check starts from the first row each time
+                claimed.tries = 0  # the upload advances with this chunk
+            yield session, claimed
+        elif is_ours:
+            claimed.due_at, claimed.tries = now, 0
+    if not goes_on:
+        raise _Lost
 
 
 def _fail(context: UploadContext, upload: Upload, error: LoaError) -> None:

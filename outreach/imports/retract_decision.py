@@ -17,7 +17,7 @@ from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.references import lock_removal
 from outreach.core.bulk import change_rows
 from outreach.imports.decide_issue import record_name
-from outreach.imports.issues import STORED, WAS_ERASED, Decision, IssueStatus, about_now, find_issue
+from outreach.imports.issues import STORED, WAS_ERASED, Decision, IssueStatus, about_now, find_issue, recount
 from outreach.imports.sightings import lists_with, reassign_contacts, remove_sightings
 from outreach.imports.store_rows import lock_imports
 from outreach.imports.undo_import import (
@@ -90,20 +90,13 @@ def retract_decision(session: Session, issue_id: int, *, secret_key: str, user: 
     for issue in reversed(issues):
         if issue.decision != Decision.ANSWERED:
             outcome = "rejected" if issue.decision == Decision.DROPPED else (issue.undo or {})["outcome"]
-            _count_waiting(list_import, outcome)
+            recount(list_import, outcome, "review")
         _ask_again(session, issue)
         for undo in _people_of(session, issue):
             _undo_decision(session, list_import, issue, undo, secret_key=secret_key, user=user, now=now)
         issue.decision = issue.decided_by = issue.decided_at = issue.undo = None
     audit.record(session, "import.retract", f"list_imports:{first.import_id}", user, now, rows=len(issues))
     return len(issues)
-
-
-def _count_waiting(list_import: ListImport, outcome: str) -> None:
-    counts = dict(list_import.counts)
-    counts[outcome] -= 1
-    counts["review"] += 1
-    list_import.counts = counts
 
 
 def _ask_again(session: Session, issue: ImportIssue) -> None:
@@ -124,7 +117,7 @@ def _ask_again(session: Session, issue: ImportIssue) -> None:
             remove_sightings(session, list_import=later, of=each["contact"])
         if issue.decision != Decision.ANSWERED:
             _remove_questions(session, copy)
-            _count_waiting(later, "rejected" if issue.decision == Decision.DROPPED else "unchanged")
+            recount(later, "rejected" if issue.decision == Decision.DROPPED else "unchanged", "review")
         copy.decision, copy.undo = Decision.SUPERSEDED, {"import": issue.import_id}
 
 

@@ -6,7 +6,7 @@ is kept as an import issue, as it was in the file.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
@@ -25,6 +25,7 @@ from outreach.imports.issues import (
     BIRTH_UNCLEAR,
     OTHER_COMMUNE,
     WAS_ERASED,
+    Issue,
     IssueStatus,
     close_corrected_issues,
     save_issues,
@@ -40,7 +41,7 @@ CHUNK = 10_000
 # Advisory lock; any number that no other lock uses.
 _LOCK = 620_823_282
 # Status None: an issue decided or asked before; its row counts as unchanged.
-Refusal = tuple[IssueStatus, str, int | None]
+Refusal = tuple[IssueStatus, str, ImportedContact | None]
 Find = Callable[[CheckedRow], tuple[ImportedContact | None, Refusal | None]]
 _COUNTED = {IssueStatus.REVIEW: "review", IssueStatus.REJECT: "rejected", None: "unchanged"}
 
@@ -125,24 +126,22 @@ def store_rows(
         chunk.take(row)
     merger.write()
     counts = chunk.counts
-    told_more = find_new_values(session, _by_id(chunk.same), list_id=list_import.list_id)
-    more = sum(person.id in told_more for person, _values in chunk.same)
+    told = [(person.id, of_person) for person, of_person in chunk.same]
+    told_more = find_new_values(session, told, list_id=list_import.list_id)
+    more = sum(person_id in told_more for person_id, _values in told)
     counts["updated"] += more
     counts["unchanged"] -= more
-    store_values(session, _by_id(chunk.kept), list_import=list_import)
+    kept = ((person.id, of_person) for person, of_person in chunk.kept)
+    store_values(session, kept, list_import=list_import)
     set_references(session, organisation_id, {name: person.id for name, person in chunk.named.items()})
-    for status in save_issues(session, chunk.found_issues(), list_import=list_import, now=now):
+    # A contact of this chunk has its id only now.
+    issues = [as_issue(row, refusal) for row, refusal in chunk.issues]
+    for status in save_issues(session, issues, list_import=list_import, now=now):
         counts[_COUNTED[status]] += 1
     questions = [(row, IssueStatus.QUESTION, asked, person.id) for row, asked, person in chunk.questions]
     save_issues(session, questions, list_import=list_import, now=now)
     close_corrected_issues(session, rows, list_import=list_import, now=now)
     list_import.counts = {name: count + counts[name] for name, count in list_import.counts.items()}
-
-
-def _by_id(
-    values: Iterable[tuple[ImportedContact, Mapping[str, str]]],
-) -> list[tuple[int, Mapping[str, str]]]:
-    return [(person.id, of_person) for person, of_person in values]
 
 
 @dataclass(slots=True)
@@ -155,9 +154,8 @@ class _Chunk:
     known_areas: Collection[str | None]
     names: Mapping[int, str]
     counts: Counter[str] = field(default_factory=Counter)
-    issues: list[tuple[CheckedRow, IssueStatus, str, int | None]] = field(default_factory=list)
+    issues: list[tuple[CheckedRow, Refusal]] = field(default_factory=list)
     questions: list[tuple[CheckedRow, str, ImportedContact]] = field(default_factory=list)
-    at_the_door: dict[int, ImportedContact] = field(default_factory=dict)  # by row
     named: dict[str, ImportedContact] = field(default_factory=dict)
     kept: list[tuple[ImportedContact, Mapping[str, str]]] = field(default_factory=list)
     same: list[tuple[ImportedContact, Mapping[str, str]]] = field(
@@ -170,13 +168,12 @@ class _Chunk:
             row, partial(match_row, merger=self.merger, phones=self.phones, erased=self.erased)
         )
         if refusal:
-            self.issues.append((row, *refusal))
-            for part, known_person in matches if refusal[0] is IssueStatus.REJECT else ():
+            status, reason, about = refusal
+            for part, known_person in matches if status is IssueStatus.REJECT else ():
                 if part.is_at_the_door:
-                    person, _outcome = self._merge(
-                        row, part, known_person, is_first=row.row not in self.at_the_door
-                    )
-                    self.at_the_door.setdefault(row.row, person)
+                    person, _outcome = self._merge(row, part, known_person, is_first=about is None)
+                    about = about or person
+            self.issues.append((row, (status, reason, about)))
             return
         for n, (part, known_person) in enumerate(matches):
             person, outcome = self._merge(row, part, known_person, is_first=n == 0)
@@ -198,14 +195,10 @@ class _Chunk:
             self.named[self.names[row.row]] = person
         return person, outcome
 
-    def found_issues(self) -> list[tuple[CheckedRow, IssueStatus, str, int | None]]:
-        """Return the issues, each with the id of the contact it is about; call it once the contacts are written."""
-        return [
-            (row, status, reason, self.at_the_door[row.row].id)
-            if row.row in self.at_the_door
-            else (row, status, reason, _subject_id(row, contact_id, merger=self.merger))
-            for row, status, reason, contact_id in self.issues
-        ]
+
+def as_issue(row: CheckedRow, refusal: Refusal) -> Issue:
+    status, reason, about = refusal
+    return row, status, reason, about.id if about else None
 
 
 def questions_about(
@@ -239,7 +232,7 @@ def match_row(
 ) -> tuple[ImportedContact | None, Refusal | None]:
     """Return the contact that a row is about, or why the row becomes an issue.
 
-    (contact, None); (None, None) for a new contact; or (None, (status, reason, id of the contact it may be)). A person
+    (contact, None); (None, None) for a new contact; or (None, (status, reason, contact it may be)). A person
     without a usable number is stored for visits, and the row is an issue nevertheless: (contact or None, (REJECT, ...)).
     """
     was_erased = row.row in erased
@@ -254,14 +247,8 @@ def match_row(
     if was_erased:
         return None, (IssueStatus.REVIEW, WAS_ERASED, None)
     if renamed := merger.find_renamed(row):
-        return None, (IssueStatus.REVIEW, "changed_name", renamed.id)
+        return None, (IssueStatus.REVIEW, "changed_name", renamed)
     return merger.find_at_the_door(row), None
-
-
-def _subject_id(row: CheckedRow, contact_id: int | None, *, merger: ContactMerger) -> int | None:
-    """Return the contact an issue is about: one of the same chunk gets its id only once written."""
-    person = merger.find_renamed(row) if contact_id == 0 else None
-    return person.id if person else contact_id
 
 
 def lock_imports(session: Session) -> None:

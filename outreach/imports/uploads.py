@@ -15,7 +15,6 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from shutil import rmtree
 from typing import IO, Any
 
 from sqlalchemy import select
@@ -55,6 +54,7 @@ _MEANINGS = {*_REPEATABLE, *Column}
 _BLOCK_BYTES = 1 << 20
 LONGEST_PLACE = 120  # characters
 _LONGEST_STEM = 60  # characters, of up to three bytes each; a file system takes 255 bytes
+_REGISTER = "register-"
 
 
 @use_case
@@ -92,7 +92,7 @@ def receive_upload(
     session.flush()
     path = path_of(upload, folder)
     try:
-        upload.size, upload.sha256 = _write(content, path, most=LARGEST if user else None)
+        upload.size, upload.sha256 = write_file(content, path, most=LARGEST if user else None)
         if user and upload.size > LARGEST:
             raise BadList("upload_large", name=name)
         if not upload.size:
@@ -130,14 +130,11 @@ def receive_upload_for_new_list(
 
 def find_upload(session: Session, upload_id: int, *, user: User) -> Upload:
     """Return an upload into a list that the user may see. Raises NotFound."""
-    upload = session.scalar(
-        select(Upload)
-        .join(ContactList, ContactList.id == Upload.list_id)
-        .where(Upload.id == upload_id, visible_to(session, user, ContactList.organisation_id))
+    query = select(Upload).join(ContactList, ContactList.id == Upload.list_id)
+    is_seen = visible_to(session, user, ContactList.organisation_id)
+    return or_raise(
+        session.scalar(query.where(Upload.id == upload_id, is_seen)), NotFound("import_not_found")
     )
-    if upload is None:
-        raise NotFound("import_not_found")
-    return upload
 
 
 def preview_for(session: Session, upload: Upload, *, user: User) -> dict[str, Any]:
@@ -257,22 +254,21 @@ def _new_meanings(
 
 
 def _checked(columns: Sequence[Sequence[Any]], meanings: Mapping[str, str]) -> dict[str, str]:
-    """Return the meanings of a header's columns, those of fields with their names. Raises BadInput."""
+    """Return the meanings of a header's columns, those of fields with their names, or those of their titles. Raises BadInput."""
     labels = {str(position): label for position, label, meaning, _ in columns if meaning != SENSITIVE}
     named = {each for each in meanings.values() if not each.startswith(PREFIX)}
     if not meanings.keys() <= labels.keys() or not named <= _MEANINGS:
         raise BadInput("columns_not_understood")
-    checked = {position: _with_name(meaning, labels[position]) for position, meaning in meanings.items()}
+    checked = {
+        position: PREFIX
+        + read_field_name(meaning.removeprefix(PREFIX).strip() or name_of_label(labels[position]))
+        if meaning.startswith(PREFIX)
+        else meaning
+        for position, meaning in meanings.items()
+    }
     if any(count > 1 and meaning not in _REPEATABLE for meaning, count in Counter(checked.values()).items()):
         raise BadInput("columns_same_meaning")
     return checked
-
-
-def _with_name(meaning: str, label: str) -> str:
-    """Return a column's meaning with the name of its field, if it is one: without a name that of the column's title."""
-    if not meaning.startswith(PREFIX):
-        return meaning
-    return PREFIX + read_field_name(meaning.removeprefix(PREFIX).strip() or name_of_label(label))
 
 
 def _signatures(sheets: Sequence[Mapping[str, Any]]) -> set[str]:
@@ -306,10 +302,8 @@ def begin_storing(session: Session, upload: Upload, *, now: datetime) -> None:
     list_import = begin_import(
         session, list_id=upload.list_id, file_name=upload.file_name, sha256=upload.sha256, now=now
     )
-    upload.import_id = list_import.id
-    upload.state = UploadState.STORING
+    upload.import_id, upload.state, upload.due_at = list_import.id, UploadState.STORING, now
     upload.progress = upload.tries = 0
-    upload.due_at = now
 
 
 @use_case
@@ -398,12 +392,13 @@ def end_upload(upload: Upload, state: UploadState, *, now: datetime, error: LoaE
     }
 
 
-def path_of(upload: Upload, folder: Path) -> Path:
-    """Return the path of the upload's file. It keeps the sender's name, as error messages show it."""
-    return folder / str(upload.id) / upload.file_name
+def path_of(upload: Upload | DoNotCallFile, folder: Path) -> Path:
+    """Return the path of a file. It keeps the sender's name, as error messages show it."""
+    own = f"{_REGISTER}{upload.id}" if isinstance(upload, DoNotCallFile) else str(upload.id)
+    return folder / own / upload.file_name
 
 
-def forget_file(upload: Upload, folder: Path) -> None:
+def forget_file(upload: Upload | DoNotCallFile, folder: Path) -> None:
     """Remove the file, if it is still there."""
     shutil.rmtree(path_of(upload, folder).parent, ignore_errors=True)
 
@@ -435,7 +430,8 @@ def safe_file_name(file_name: str) -> str:
     return f"{stem[:_LONGEST_STEM]}.{suffix[:5]}"
 
 
-def _write(content: IO[bytes], path: Path, *, most: int | None) -> tuple[int, str]:
+def write_file(content: IO[bytes], path: Path, *, most: int | None) -> tuple[int, str]:
+    """Write a file, no further than a block beyond `most` bytes. Returns its size and SHA-256."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
     with path.open("wb") as file:
@@ -468,7 +464,6 @@ def remember_mappings(session: Session, upload: Upload) -> None:
             session.merge(ColumnMapping(organisation_id=owner, signature=signature, columns=columns))
 
 
-_REGISTER = "register-"
 # A file is written before its row is committed; if there is still no row, the upload was interrupted.
 _ORPHAN_AFTER = timedelta(days=1)
 
@@ -512,7 +507,7 @@ def remove_ended(db: Database, folder: Path, *, now: datetime) -> int:
         if (ended[name] if name in ended else _is_orphan(path, now=now))
     ]
     for path in removable:
-        rmtree(path, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
     return len(removable)
 
 

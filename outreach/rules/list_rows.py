@@ -113,7 +113,6 @@ class CheckedRow:
 
     row: int
     sheet: str
-    stt: str
     name: str
     name_key: str
     given_key: str
@@ -121,23 +120,23 @@ class CheckedRow:
     sex: Sex | None
     village: str
     commune: str
-    district: str
     place: PlaceMatch
     unit: str
-    note: str
-    language: str
     has_smartphone: bool | None
     phone_text: str  # the cell as written, for its correction
     phone: PhoneCell
     line: int
-    birth_doubt: str
-    corrects: str
     header: Header = field(repr=False)
     cells: Row = field(repr=False)
+    stt: str = ""
+    district: str = ""
+    note: str = ""
+    language: str = ""
+    birth_doubt: str = ""
+    corrects: str = ""
     place_question: int | None = None  # the question about the place, once it is stored
-    written_key: str = (
-        ""  # that of the name with its titles and notes, as earlier versions knew it; "" if it is the same
-    )
+    # That of the name with its titles and notes, as earlier versions knew it; "" if it is the same.
+    written_key: str = ""
     people: tuple[PersonBeside, ...] = ()  # all people of the row, where it has several
     values: Mapping[str, str] = field(default_factory=dict)  # kept for texts, by the field's name
     unfit: Mapping[str, Unfit] = field(default_factory=dict)  # why other cells of these columns are not kept
