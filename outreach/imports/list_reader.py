@@ -50,6 +50,7 @@ WITHOUT_NUMBERS = "without numbers"
 # Characters that are read of a cell: what names and notes say is searched, in time that grows with their square.
 _LONG_CELL, _LONGEST_CELL = 200, 1_000
 _RUN = re.compile(r"(\W{5})\W+")
+_VIETNAMESE = re.compile("[\u1e00-\u1effăâđêôơưĂÂĐÊÔƠƯ]")
 PLACE_OF_FILE = "place of file"  # another: `commune` and `village` of people whose rows and titles name none
 
 
@@ -93,13 +94,15 @@ def read_list_sheets(
             chosen = corrected.get(line_key(table.name), {}).get("line")
             first = list(islice(table.rows, ROWS_SEARCHED))
             header = find_header([row for _, row in first], corrected, at=_index_of(chosen, first))
-            below = first[header.first_row :] if header else []
+            begins = header.first_row if header else len(first)
+            labels = header.labels if header else ()
+            above = ((n, tuple(map(cell_text, row))) for n, row in reversed(first[:begins]) if labels)
             yield replace(
                 table,
                 header=header,
-                line=_line_of(header, first) if header else 0,
+                line=next((line for line, texts in above if texts == labels), 0),
                 first=first,
-                rows=chain(below, table.rows),
+                rows=chain(first[begins:], table.rows),
                 is_left_out=chosen == SKIPPED,
             )
 
@@ -136,11 +139,10 @@ def _cut_out(table: ListSheet, columns: range) -> ListSheet:
     """Return the columns of a sheet as a table of its own; its name says which, but for the first."""
     start, end = columns.start, columns.stop
     cut = ((line, row[start:end]) for line, row in table.rows)
+    letters = f" {column_letters(start)}:{column_letters(end - 1)}" if start else ""
     return replace(
         table,
-        name=f"{table.name} {column_letters(start)}:{column_letters(end - 1)}".strip()
-        if start
-        else table.name,
+        name=f"{table.name}{letters}".strip() if start else table.name,
         rows=((line, row) for line, row in cut if _is_filled(row)),
         merged=frozenset((line, at - start) for line, at in table.merged if at in columns),
         struck={(line, at - start): kept for (line, at), kept in table.struck.items() if at in columns},
@@ -151,13 +153,6 @@ def column_letters(position: int) -> str:
     """Return a column as a spreadsheet names it: A for 0, AA for 26."""
     before, letter = divmod(position, 26)
     return (column_letters(before - 1) if before else "") + chr(ord("A") + letter)
-
-
-def _title_of(sheet: ListSheet) -> str:
-    """Return the sheet's name and the text above its header, as one text."""
-    above = sheet.first[: max(sheet.header.first_row - 1, 0)] if sheet.header else []
-    cells = (cell_text(cell) for _line, row in above for cell in row)
-    return ", ".join(dict.fromkeys(filter(None, (sheet.name, *cells))))
 
 
 def line_key(sheet: str) -> str:
@@ -188,11 +183,6 @@ def _index_of(chosen: str | None, first_rows: Sequence[tuple[int, Row]]) -> int 
     return next((index for index, (line, _) in enumerate(first_rows) if str(line) == chosen), None)
 
 
-def _line_of(header: Header, first_rows: Sequence[tuple[int, Row]]) -> int:
-    above = reversed(first_rows[: header.first_row]) if header.labels else iter(())
-    return next((line for line, row in above if tuple(map(cell_text, row)) == header.labels), 0)
-
-
 def _is_filled(row: Row) -> bool:
     for cell in row:
         if cell is not None and (not isinstance(cell, str) or cell.isalnum() or cell_text(cell)):
@@ -213,15 +203,11 @@ def _fonts(rows: Sequence[Row]) -> dict[int, LegacyEncoding]:
         font = guess_legacy_encoding(column)
         if font is None and sheet_font:
             as_font = count_syllables(to_unicode(text, sheet_font) for text in column)
-            if as_font > count_syllables(column) or not any(map(_is_plain_vietnamese, column)):
+            if as_font > count_syllables(column) or not any(map(_VIETNAMESE.search, column)):
                 font = sheet_font
         if font:
             fonts[position] = font
     return fonts
-
-
-def _is_plain_vietnamese(text: str) -> bool:
-    return any("\u1e00" <= letter <= "\u1eff" or letter in "ăâđêôơưĂÂĐÊÔƠƯ" for letter in text)
 
 
 def _convert(row: Row, fonts: dict[int, LegacyEncoding]) -> Row:
@@ -232,11 +218,6 @@ def _convert(row: Row, fonts: dict[int, LegacyEncoding]) -> Row:
 
 
 _OUT_COLUMNS = ("row", "stt", "status", "e164", "reason", "warnings", "commune_code")
-
-
-def _fullest_line(labels: tuple[str, ...], lines: Sequence[Line]) -> tuple[str, ...]:
-    texts = (tuple(map(cell_text, row)) for _, row in lines)
-    return max((labels, *texts), key=lambda line: sum(map(bool, line)))
 
 
 def check_list(
@@ -259,8 +240,9 @@ def check_list(
             continue
         if sheet.is_turned and turned is not None:
             turned.append(sheet.name)
-        if sheet.header is None:
-            labels = labels if count else _fullest_line(labels, sheet.first)
+        if sheet.header is None:  # of a file without people the fullest line is shown
+            lines = () if count else (tuple(map(cell_text, row)) for _, row in sheet.first)
+            labels = max((labels, *lines), key=lambda line: sum(map(bool, line)))
             continue
         if not sheet.header.phones:
             labels = sheet.header.labels
@@ -280,13 +262,15 @@ def _read_people(
 ) -> Iterator[CheckedRow]:
     """Yield the people of a sheet's tables, as an officer corrected them; they are not counted yet."""
     place, said = corrected.get(PLACE_OF_FILE, {}), corrected.get(rows_key(sheet.name), {})
+    above = (cell_text(cell) for _, row in sheet.first[: max(header.first_row - 1, 0)] for cell in row)
+    title = ", ".join(dict.fromkeys(filter(None, (sheet.name, *above))))
     for of_table, rows in _tables_below(sheet, header):
         reader = RowReader(
             of_table,
             gazetteer,
             sheet=sheet.name,
             merged=sheet.merged,
-            title=_title_of(sheet),
+            title=title,
             commune=place.get("commune", ""),
             village=place.get("village", ""),
             struck=sheet.struck,
@@ -344,17 +328,9 @@ def write_check(
                     phone = replace(phone, status=PhoneStatus.REVIEW, reason=Reason.TWO_PEOPLE)
                 counts[phone.status] += 1
                 advance(1)
-                writer.writerow(
-                    [
-                        row.row,
-                        row.stt,
-                        phone.status,
-                        "|".join(phone.numbers),
-                        phone.reason or "",
-                        "|".join(phone.warnings),
-                        row.commune_code,
-                    ]
-                )
+                numbers, warnings = "|".join(phone.numbers), "|".join(phone.warnings)
+                told = (phone.status, numbers, phone.reason or "", warnings, row.commune_code)
+                writer.writerow([row.row, row.stt, *told])
         unfinished.replace(out)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """Cells of a list's rows as text. Pure."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import lru_cache
 
@@ -13,6 +13,11 @@ Row = Sequence[object]
 def cell_at(row: Row, position: int) -> object:
     """Return a cell of a row, or None where the row is shorter."""
     return row[position] if position < len(row) else None
+
+
+def filled_cells(rows: Iterable[Row], position: int) -> list[object]:
+    """Return the cells of a column that are not blank."""
+    return [cell for row in rows if cell_text(cell := cell_at(row, position))]
 
 
 def cell_text(cell: object) -> str:
@@ -40,15 +45,12 @@ def written(cell: object) -> str:
 def _normalise(text: str) -> str:
     text = unicodedata.normalize("NFC", text)
     if not text.isprintable():
-        text = "".join(" " if letter.isspace() else letter for letter in text if _is_visible(letter))
+        letters = (" " if letter.isspace() else letter for letter in text)
+        text = "".join(letter for letter in letters if unicodedata.category(letter) not in ("Cf", "Cc", "Cs"))
     # The apostrophe that keeps a spreadsheet from running a cell as a formula is not part of its text.
     if text.startswith(_ESCAPED_FORMULA):
         text = text[1:]
     return " ".join(text.split())
-
-
-def _is_visible(letter: str) -> bool:
-    return letter.isspace() or unicodedata.category(letter) not in ("Cf", "Cc", "Cs")
 
 
 _ESCAPED_FORMULA = tuple(f"'{first}" for first in "=+-@")

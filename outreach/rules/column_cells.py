@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence, Set
 
-from outreach.rules.cells import Row, cell_at, cell_text
+from outreach.rules.cells import Row, cell_at, cell_text, filled_cells
 from outreach.rules.list_labels import PHONE, Column
 from outreach.rules.people_beside import begins_with_family
 from outreach.rules.phone_cells import read_phone_cell
@@ -21,8 +21,8 @@ def is_phone(cell: object) -> bool:
 def guess_phone_column(rows: Sequence[Row], *, taken: Set[int]) -> int | None:
     """Return the column of which most filled cells hold a phone number, or None."""
     best, most = None, 0
-    for position in range(min(max(map(len, rows), default=0), MOST_COLUMNS)):
-        filled = [cell for row in rows if cell_text(cell := cell_at(row, position))]
+    for position in range(width_of(rows)):
+        filled = filled_cells(rows, position)
         phones = sum(map(is_phone, filled))
         if position not in taken and phones > most and 2 * phones > len(filled):
             best, most = position, phones
@@ -34,7 +34,7 @@ def guess_name_column(rows: Sequence[Row], taken: Set[int] = frozenset()) -> int
 
     A cell that begins with a family name counts twice: firms and villages are words, too.
     """
-    names = [0] * min(max(map(len, rows), default=0), MOST_COLUMNS)
+    names = [0] * width_of(rows)
     for row in rows:
         for position, cell in enumerate(row[: len(names)]):
             text = cell_text(cell)
@@ -46,15 +46,20 @@ def guess_name_column(rows: Sequence[Row], taken: Set[int] = frozenset()) -> int
     return names.index(max(names)) if any(names) else None
 
 
+def width_of(rows: Sequence[Row]) -> int:
+    """Return how many columns are looked at."""
+    return min(max(map(len, rows), default=0), MOST_COLUMNS)
+
+
 def holds_figures(rows: Sequence[Row], position: int) -> bool:
     """Check whether most filled cells of a column have a digit."""
-    filled = [text for row in rows if (text := cell_text(cell_at(row, position)))]
-    return 2 * sum(any(map(str.isdecimal, text)) for text in filled) > len(filled)
+    filled = filled_cells(rows, position)
+    return 2 * sum(any(map(str.isdecimal, cell_text(cell))) for cell in filled) > len(filled)
 
 
 def holds_phones(rows: Sequence[Row], position: int) -> bool:
     """Check whether most filled cells of a column are numbers that may be texted."""
-    filled = [cell for row in rows if cell_text(cell := cell_at(row, position))]
+    filled = filled_cells(rows, position)
     return 2 * sum(map(is_phone, filled)) > len(filled)
 
 
@@ -76,11 +81,9 @@ def join_pieces(cells: Iterable[object]) -> str:
 def meanings_by_content(rows: Sequence[Row]) -> list[str]:
     """Return what most cells of each column are: names of people, numbers, or something else ("")."""
     meanings = []
-    for position in range(min(max(map(len, rows), default=0), MOST_COLUMNS)):
-        cells = [cell for row in rows if cell_text(cell := cell_at(row, position))]
-        named = sum(" " in text and begins_with_family(text) for text in map(cell_text, cells))
-        phones = sum(map(is_phone, cells))
-        meanings.append(
-            PHONE if 2 * phones > len(cells) else str(Column.NAME) if 2 * named > len(cells) else ""
-        )
+    for position in range(width_of(rows)):
+        texts = [*map(cell_text, filled_cells(rows, position))]
+        named = 2 * sum(" " in text and begins_with_family(text) for text in texts) > len(texts)
+        is_of_phones = holds_phones(rows, position)
+        meanings.append(PHONE if is_of_phones else str(Column.NAME) if named else "")
     return meanings

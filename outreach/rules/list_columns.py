@@ -12,8 +12,9 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
-from outreach.rules.cells import Row, cell_at, cell_text
+from outreach.rules.cells import Row, cell_at, cell_text, filled_cells
 from outreach.rules.column_cells import (
     MOST_COLUMNS,
     are_pieces,
@@ -23,6 +24,7 @@ from outreach.rules.column_cells import (
     holds_phones,
     is_phone,
     meanings_by_content,
+    width_of,
 )
 from outreach.rules.errors import BadList, LoaError, NoPhoneColumn
 from outreach.rules.kept_values import MOST_FIELDS, PREFIX, field_of
@@ -254,13 +256,13 @@ def _with_names(header: Header, below: Sequence[Row]) -> Header:
         return header if name is None else replace(header, columns={**header.columns, Column.NAME: name})
     if Column.FAMILY_NAME in header.columns or not header.is_unlabelled(name + 1):
         return header
-    given = [text for row in below if (text := cell_text(cell_at(row, name + 1)))]
+    given = [*map(cell_text, filled_cells(below, name + 1))]
     words = {
         text
         for text in given
         if text.replace(" ", "", 1).isalpha() and not meaning_of(text) and unaccented(text) not in _NO_NAMES
     }
-    named = [text for row in below if (text := cell_text(cell_at(row, name)))]
+    named = [*map(cell_text, filled_cells(below, name))]
     cut_off = sum(" " not in text or text.endswith((" Thị", " Văn")) for text in named)
     is_place = sum(" " in text for text in given) * 4 > len(given) and 4 * cut_off <= len(named)
     if 3 * len(words) < len(given) or 2 * len(given) <= len(named) or is_place:
@@ -300,12 +302,8 @@ def _with_numbers_in_texts(header: Header, below: Sequence[Row]) -> Header:
     """Return the header with the columns whose texts hold numbers, if it names people."""
     if Column.NAME not in header.columns:
         return header
-    width = min(max(map(len, below), default=0), MOST_COLUMNS)
-    found = [
-        position
-        for position in range(width)
-        if has_numbers_in_text([text for row in below if (text := cell_text(cell_at(row, position)))])
-    ]
+    texts = ([*map(cell_text, filled_cells(below, position))] for position in range(width_of(below)))
+    found = [position for position, column in enumerate(texts) if has_numbers_in_text(column)]
     return replace(header, phones=tuple(found), texts=frozenset(found), guessed=bool(found))
 
 
@@ -331,8 +329,8 @@ def count_known_labels(row: Row) -> int:
 def _best_header(rows: Sequence[Row]) -> Header | None:
     best, most = None, 0
     for index, row in enumerate(rows[:ROWS_SEARCHED]):
-        labels = tuple(cell_text(cell) for cell in row)
-        if any(_holds_a_number(label) for label in labels):
+        labels = [*map(cell_text, row)]
+        if any(map(_holds_a_number, labels)):
             continue
         known = {meaning for label in labels if (meaning := meaning_of(label))} - {SENSITIVE}
         alone = known == {PHONE} and sum(map(bool, labels)) == 1 and len("".join(labels)) <= 20
@@ -352,15 +350,14 @@ def read_header(rows: Sequence[Row], index: int) -> Header:
     paths = [_path(column) for column in zip(*_filled_up(levels), strict=True)]
     meanings = _meanings(paths)
     columns: dict[Column, int] = {}
+    fields: dict[str, int] = {}
     for position, meaning in enumerate(meanings):
         if isinstance(meaning, Column):
             columns.setdefault(meaning, position)
+        elif name := field_of(meaning):
+            fields.setdefault(name, position)
     if Column.FAMILY_NAME in columns and Column.NAME not in columns:
         columns[Column.NAME] = columns.pop(Column.FAMILY_NAME)
-    fields: dict[str, int] = {}
-    for position, meaning in enumerate(meanings):
-        if name := field_of(meaning):
-            fields.setdefault(name, position)
     if len(fields) > MOST_FIELDS:
         raise BadList("list_fields_many", most=MOST_FIELDS)
     phones = tuple(position for position, meaning in enumerate(meanings) if meaning == PHONE)
@@ -406,10 +403,7 @@ def _name_of_phones(paths: Sequence[Sequence[str]], meanings: Sequence[str]) -> 
     return max(names, key=lambda at: (shared[at], not names[at] & _PUPILS, -at))
 
 
-_Levels = list[list[str]]
-
-
-def _levels(rows: Sequence[Row], index: int) -> tuple[_Levels, int]:
+def _levels(rows: Sequence[Row], index: int) -> tuple[list[list[str]], int]:
     """Return the headings of all levels, the highest first and as wide as the row `index`, and the first row of people."""
     levels = [[cell_text(cell) for cell in rows[index]]]
     first = index + 1
@@ -428,21 +422,15 @@ def _levels(rows: Sequence[Row], index: int) -> tuple[_Levels, int]:
     return [*above, *levels], first
 
 
-def _as_wide(levels: _Levels, row: Row) -> list[str]:
+def _as_wide(levels: Sequence[Sequence[str]], row: Row) -> list[str]:
     texts = [cell_text(cell) for cell in row[: len(levels[0])]]
     return texts + [""] * (len(levels[0]) - len(texts))
 
 
-def _filled_up(levels: _Levels) -> list[list[tuple[str, str]]]:
+def _filled_up(levels: Sequence[Sequence[str]]) -> list[list[tuple[str, str]]]:
     """Return each label beside the nearest to its left, which stands for it where a heading was merged."""
-    filled = []
-    for level in levels:
-        nearest, line = "", list[tuple[str, str]]()
-        for label in level:
-            nearest = label or nearest
-            line.append((label, nearest))
-        filled.append(line)
-    return filled
+    nearest = (accumulate(level, lambda before, label: label or before) for level in levels)
+    return [[*zip(level, left, strict=True)] for level, left in zip(levels, nearest, strict=True)]
 
 
 def _path(column: Sequence[tuple[str, str]]) -> list[str]:
@@ -472,12 +460,12 @@ def _has_figures(row: Sequence[str]) -> bool:
     return any(map(str.isdecimal, _DAY.sub("", " ".join(labels))))
 
 
-def _divides(levels: _Levels, row: Sequence[str]) -> bool:
+def _divides(levels: Sequence[Sequence[str]], row: Sequence[str]) -> bool:
     """Check whether the row below divides merged headings, as "Năm sinh" into men and women, "Địa chỉ" into places."""
     if _has_figures(row):
         return False
     known, labels = 0, [label for label in row if label]
-    columns = zip(*_filled_up([*levels, list(row)]), strict=True)
+    columns = zip(*_filled_up([*levels, row]), strict=True)
     for own, column in zip(row, columns, strict=True):
         if not own:
             continue
@@ -491,7 +479,7 @@ def _divides(levels: _Levels, row: Sequence[str]) -> bool:
     return known > 0 if len(labels) > 1 else known == 1 and meaning_of(labels[0]) in (PHONE, SENSITIVE)
 
 
-def _heads(levels: _Levels, row: Sequence[str]) -> bool:
+def _heads(levels: Sequence[Sequence[str]], row: Sequence[str]) -> bool:
     """Check whether the row above has headings for columns that have none below, as a running number over two lines."""
     if sum(map(bool, row)) < 2 or _has_figures(row):
         return False
@@ -510,7 +498,7 @@ def _without_sensitive(header: Header, below: Sequence[Row]) -> Header:
     named = {header.columns.get(column) for column in (Column.LANGUAGE, *_PARTS_OF_NAME)}
     by_content = {
         position
-        for position in range(min(max(map(len, below), default=0), MOST_COLUMNS))
+        for position in range(width_of(below))
         if position not in named and position not in header.phones and _holds_origins(header, below, position)
     }
     sensitive = frozenset(by_heading | by_content)
@@ -569,8 +557,8 @@ def _header_by_content(rows: Sequence[Row]) -> Header | None:
 def _header_of_names(rows: Sequence[Row]) -> Header | None:
     """Find a row with a heading for names and others that are unknown: the user may name those."""
     for index, row in enumerate(rows):
-        labels = [cell_text(cell) for cell in row]
-        if sum(map(bool, labels)) > 1 and any(meaning_of(label) == Column.NAME for label in labels):
+        labels = [*filter(None, map(cell_text, row))]
+        if len(labels) > 1 and Column.NAME in map(meaning_of, labels):
             return read_header(rows, index)
     return None
 
