@@ -20,6 +20,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from unicodedata import normalize
 from xml.etree.ElementTree import ParseError
@@ -104,7 +105,11 @@ def read_file(path: Path, unseen: HiddenContent | None = None) -> Iterator[RawSh
     elif kind == _CARDS:
         yield RawSheet("", read_cards(_lines(path, _guess_encoding(path))))
     elif kind == _WORD:
-        yield _word_sheet(path)
+        try:
+            rows, merged, struck = read_word(path)
+        except (ParseError, KeyError, *_DAMAGED) as error:
+            raise BadList("file_damaged", name=path.name) from error
+        yield RawSheet("Word", iter(rows), merged, struck)
     else:
         yield from _read_workbook(path, unseen or HiddenContent())
 
@@ -151,7 +156,12 @@ def _kind_of_zip(path: Path) -> str | LoaError:
             names = set(archive.namelist())
             if sum(entry.file_size for entry in archive.infolist()) > _MAX_UNPACKED_BYTES:
                 raise BadList("file_large", name=path.name)
-            kind = _declared_type(archive) if "mimetype" in names else ""
+            kind = ""
+            if (
+                "mimetype" in names
+            ):  # what an OpenDocument file declares; no more of the entry than a type takes
+                with archive.open("mimetype") as entry:
+                    kind = entry.read(_MAX_TYPE_BYTES).decode("ascii", "replace")
     except _DAMAGED as error:
         raise BadList("file_damaged", name=path.name) from error
     if "xl/workbook.xml" in names:
@@ -165,12 +175,6 @@ def _kind_of_zip(path: Path) -> str | LoaError:
     return LoaError("kind_archive")
 
 
-def _declared_type(archive: zipfile.ZipFile) -> str:
-    """Return the type that an OpenDocument file declares. Reads no more of the entry than a type takes."""
-    with archive.open("mimetype") as entry:
-        return entry.read(_MAX_TYPE_BYTES).decode("ascii", "replace")
-
-
 def _kind_of_compound(path: Path, content: bytes) -> str | LoaError:
     """Return the type of a compound file, by the names of its entries.
 
@@ -182,14 +186,6 @@ def _kind_of_compound(path: Path, content: bytes) -> str | LoaError:
         return _KINDS[".xls"]
     is_word = "WordDocument".encode("utf-16-le") in content
     return LoaError("kind_other_text") if is_word else LoaError("kind_other")
-
-
-def _word_sheet(path: Path) -> RawSheet:
-    try:
-        rows, merged, struck = read_word(path)
-    except (ParseError, KeyError, *_DAMAGED) as error:
-        raise BadList("file_damaged", name=path.name) from error
-    return RawSheet("Word", iter(rows), merged, struck)
 
 
 def _read_workbook(path: Path, unseen: HiddenContent) -> Iterator[RawSheet]:
@@ -261,11 +257,11 @@ def count_hidden_rows(path: Path) -> int:
         hidden_sheets = {part for tag, part in parts if attribute(tag, b"state") in ("hidden", "veryHidden")}
         for name in names:
             if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                rows = sum(
-                    b'hidden="' in part and len(_XLSX_HIDDEN_ROW.findall(part))
-                    for part in _parts(archive, name)
+                rows = (
+                    b'hidden="' in part and _XLSX_HIDDEN_ROW.findall(part) for part in _parts(archive, name)
                 )
-                hidden += 0 if name in hidden_sheets else rows
+                counted = sum(map(len, filter(None, rows)))
+                hidden += 0 if name in hidden_sheets else counted
             elif name == "content.xml":
                 hidden += _hidden_in_ods(archive, name)
     return hidden
@@ -491,13 +487,10 @@ def _guess_separator(path: Path, encoding: str) -> tuple[str, bool]:
 
 def _score(lines: list[str], separator: str) -> tuple[int, int]:
     try:
-        rows = [
-            row for row, _ in zip(csv.reader(lines, delimiter=separator), range(ROWS_SEARCHED), strict=False)
-        ]
+        rows = [*islice(csv.reader(lines, delimiter=separator), ROWS_SEARCHED)]
     except csv.Error:
         return 0, 0
-    split_rows = sum(len(row) > 1 for row in rows)
-    return max(map(count_known_labels, rows), default=0), split_rows
+    return max(map(count_known_labels, rows), default=0), sum(len(row) > 1 for row in rows)
 
 
 def _open_quote(path: Path, line: int) -> BadList:

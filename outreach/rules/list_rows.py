@@ -226,29 +226,10 @@ def _kin(heading: str) -> str:
     return found[1] if found else ""
 
 
-def _unread_columns(header: Header) -> list[tuple[int, str]]:
-    """Return the columns that mean nothing to the reader, with their headings."""
-    read, paths = {*header.meanings(), *header.sensitive}, header.paths or ("",) * _COLUMNS_OF_NO_HEADING
-    return [(at, path.replace("_", " ")) for at, path in enumerate(paths) if at not in read]
-
-
 def _is_of_another(heading: str) -> bool:
     words = unaccented(heading)
     is_said = re.search(r"\b(?:ghi|nhan xet|danh gia|y kien)$", words)  # "GVCN ghi"
     return not is_said and bool(_OF_ANOTHER.search(words) or _OF_KIN.search(words) or _ANOTHER.match(words))
-
-
-def _more_notes(unread: Sequence[tuple[int, str]], *, is_given_back: bool) -> list[int]:
-    """Return the further columns with notes.
-
-    In a file of what was not stored these two tell what was wrong with a row, which has been put right since.
-    """
-    told = ("tinh trang", "ly do") if is_given_back else ()
-    return [
-        at
-        for at, path in unread
-        if not path or (meaning_of(path) == Column.NOTE and unaccented(path) not in told)
-    ]
 
 
 class RowReader:
@@ -293,8 +274,15 @@ class RowReader:
         self._is_counted = self._stand_alike and numbered == len(header.people)
         self._passed: set[int] | None = None
         self._people = deque[tuple[str, str, PhoneCell]](maxlen=_MOST_ABOVE)
-        unread = _unread_columns(header)
-        self._more_notes = _more_notes(unread, is_given_back=Column.CORRECTS in columns)
+        read, paths = {*header.meanings(), *header.sensitive}, header.paths or ("",) * _COLUMNS_OF_NO_HEADING
+        unread = [(at, path.replace("_", " ")) for at, path in enumerate(paths) if at not in read]
+        # In a file of what was not stored these two tell what was wrong with a row, which has been put right since.
+        told = ("tinh trang", "ly do") if Column.CORRECTS in columns else ()
+        self._more_notes = [
+            at
+            for at, path in unread
+            if not path or (meaning_of(path) == Column.NOTE and unaccented(path) not in told)
+        ]
         self._whose = [at for at, path in unread if WHOSE.search(unaccented(path))]
         remarks = (at for at, path in unread if path and not meaning_of(path) and not _is_of_another(path))
         self._told = [*(header.phones if len(header.phones) > 1 else ()), *remarks]
@@ -326,7 +314,8 @@ class RowReader:
         text = texts.get
         village, commune, district, place = self._places(texts, line)
         birth_year, birth_doubt = self._birth(row)
-        note = self._note_above = self._note(texts)
+        note = text(Column.NOTE, "")
+        note = self._note_above = self._note_above if note and _is_ditto(note) else note
         name = self._name(row, texts, line)
         phone, people = self._phone(row, phones, note)
         if people:
@@ -412,11 +401,6 @@ class RowReader:
         if not commune and self._section and not found.code and not found.candidates:
             commune, found = self._section, self._place_of_section
         return village or self._village, commune, district, found
-
-    def _note(self, texts: Mapping[Column, str]) -> str:
-        """Return the note, that of the row above for "như trên"."""
-        note = texts.get(Column.NOTE, "")
-        return self._note_above if note and _is_ditto(note) else note
 
     def _name(self, row: Row, texts: Mapping[Column, str], line: int) -> str:
         """Return the name put together of its parts, a household's in lines; under a merged cell that of the row above."""
@@ -524,13 +508,9 @@ class RowReader:
 
     def _number_beside(self, row: Row) -> tuple[str, PhoneCell] | None:
         """Return a text of the row that holds numbers, and these, in any column but those of papers and accounts."""
-        if self._passed is None:
-            self._passed = {
-                *self._header.phones,
-                *self._header.sensitive,
-                *not_for_phones(self._header.paths),
-            }
-        passed = self._passed
+        header, passed = self._header, self._passed
+        if passed is None:
+            passed = self._passed = {*header.phones, *header.sensitive, *not_for_phones(header.paths)}
         return find_number_beside(
             [cell_text(cell) for at, cell in enumerate(row) if isinstance(cell, str) and at not in passed]
         )
@@ -581,13 +561,9 @@ class RowReader:
             self._section, self._place_of_section = section, place
 
     def _birth(self, row: Row) -> tuple[int | None, str]:
-        doubt = ""
-        for position in self._births:
-            year, unclear = read_birth(row[position]) if position < len(row) else (None, "")
-            if year:
-                return year, ""
-            doubt = doubt or unclear
-        return None, doubt
+        read = [read_birth(cell_at(row, at)) for at in self._births]
+        year = next((year for year, _ in read if year), None)
+        return year, "" if year else next((doubt for _, doubt in read if doubt), "")
 
     def _sex(self, texts: Mapping[Column, str]) -> Sex | None:
         known = _sex(texts.get(Column.SEX, ""))

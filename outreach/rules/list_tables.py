@@ -54,17 +54,14 @@ def split_lines(rows: Iterable[Line], struck: Struck, first: Sequence[Row]) -> I
         is_roster = len(_people_in(cells)) > 1
         for text in filter(None, cells if is_roster else ["\t".join(filter(None, cells))]):
             parts = split_line(text)
-            is_said = parts and is_numbered and not parts[0] and _names_nobody(text, parts)
+            is_unnumbered = parts and is_numbered and not parts[0]
+            is_said = is_unnumbered and (is_title(text) or not is_full_name(parts[1]))
             yield line, [text] if parts is None or is_said else parts
 
 
 def _people_in(texts: Iterable[str]) -> list[list[str]]:
     """Return the parts of those texts that have a number of a phone."""
     return [parts for text in texts if (parts := split_line(text)) and parts[2]]
-
-
-def _names_nobody(text: str, parts: Sequence[str]) -> bool:
-    return is_title(text) or not is_full_name(parts[1])
 
 
 def is_lying(rows: Sequence[Row]) -> bool:
@@ -175,9 +172,10 @@ def join_lines(rows: Iterable[Line], header: Header) -> Iterator[Line]:
     held: Line | None = None
     for line, row in rows:
         if held is not None:
-            only = _only_cell(row)
-            at, text = phones[0], "" if only is None else _only_number(row, only, (name, *phones))
-            if only is not None and not (text and _is_without_number(held[1], name, phones)):
+            only, at, text = _only_cell(row), phones[0], ""
+            if only in (name, *phones) and is_phone(row[only]) and _lacks_number(held[1], name, phones):
+                text = cell_text(row[only])
+            elif only is not None:
                 at, text = name, _only_remark(row, only, name, phones)
             if text:
                 above = [*held[1], *[None] * (at + 1 - len(held[1]))]
@@ -194,30 +192,16 @@ def join_lines(rows: Iterable[Line], header: Header) -> Iterator[Line]:
         yield held
 
 
-def _is_without_number(row: Row, name: int, phones: Sequence[int]) -> bool:
-    if name >= len(row) or not row[name]:
-        return False
-    for at in phones:
-        if at < len(row) and (cell := row[at]) and any(map(str.isdecimal, str(cell))):
-            return False
-    text = cell_text(row[name])
-    return not (":" in text or is_sentence(text))  # a remark
+def _lacks_number(row: Row, name: int, phones: Sequence[int]) -> bool:
+    written, text = "".join(str(cell_at(row, at)) for at in phones), cell_text(row[name])
+    return not (any(map(str.isdecimal, written)) or ":" in text or is_sentence(text))  # a remark
 
 
 def _only_cell(row: Row) -> int | None:
     """Return which cell of a row is filled, if it is one alone."""
-    only = None
-    for at, cell in enumerate(row):  # most rows have two soon
-        if cell is not None and cell != "" and cell_text(cell):
-            if only is not None:
-                return None
-            only = at
-    return only
-
-
-def _only_number(row: Row, only: int, positions: Sequence[int]) -> str:
-    """Return the number that a row holds and nothing else, in a column for numbers or names; else ""."""
-    return cell_text(row[only]) if only in positions and is_phone(row[only]) else ""
+    filled = (at for at, cell in enumerate(row) if cell is not None and cell != "" and cell_text(cell))
+    only = next(filled, None)
+    return only if next(filled, None) is None else None  # most rows have two soon
 
 
 def _only_remark(row: Row, only: int, name: int, phones: Sequence[int]) -> str:

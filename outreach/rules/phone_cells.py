@@ -31,7 +31,6 @@ from outreach.rules.phone_numbers import (
     split_concatenated,
 )
 
-__all__ = ["PhoneCell", "PhoneStatus", "PhoneWarning", "Reason", "read_phone_cell", "read_phone_cells"]
 _MAX_GROUPS = 40
 _MAX_LETTERS = 1000
 _SCIENTIFIC = re.compile(r"(\d+)(?:[.,](\d+))? ?[eE] ?\+?(\d{1,3})")
@@ -79,31 +78,33 @@ def read_phone_cells(cells: Sequence[object]) -> PhoneCell:
     read = [read_phone_cell(cell) for cell in cells]
     own = [each for cell, each in zip(cells, read, strict=True) if not _is_not_to_use(cell, each)]
     read = own if any(each.numbers for each in own) else read
-    if not read:
-        return reject(Reason.MISSING)
     written = [number for each in read for number in each.numbers]
     if not written:
-        return next((each for each in read if each.reason not in SAYS_NOTHING), read[0])
+        first = read[0] if read else reject(Reason.MISSING)
+        return next((each for each in read if each.reason not in SAYS_NOTHING), first)
     warnings = {warning for each in read for warning in each.warnings}
+    has_landline = any(each.reason is Reason.LANDLINE for each in read)
+    reasons = [each.reason for each in read if each.numbers and each.reason]
+    reasons += [  # why cells without a number make those with one doubtful
+        Reason.SECOND_NUMBER_TOO_SHORT if each.reason in _CUT_SHORT else Reason.UNPARSED_REMAINDER
+        for each in read
+        if not each.numbers and each.reason not in SAYS_NOTHING | {Reason.LANDLINE}
+    ]
+    return _cell_of(written, warnings, reasons, has_landline=has_landline)
+
+
+def _cell_of(
+    written: Sequence[str], warnings: set[PhoneWarning], reasons: Sequence[Reason], *, has_landline: bool
+) -> PhoneCell:
     numbers = tuple(dict.fromkeys(written))
     if len(numbers) > 1:
         warnings.add(PhoneWarning.MULTIPLE_NUMBERS)
     if len(numbers) < len(written):
         warnings.add(PhoneWarning.SAME_NUMBER_TWICE)
-    if any(each.reason is Reason.LANDLINE for each in read):
+    if has_landline:
         warnings.add(PhoneWarning.LANDLINE_DROPPED)
-    reasons = [each.reason for each in read if each.numbers and each.reason] + _reasons_beside(read)
     status = PhoneStatus.REVIEW if reasons else PhoneStatus.OK
     return PhoneCell(status, numbers, reasons[0] if reasons else None, in_order(warnings))
-
-
-def _reasons_beside(read: Sequence[PhoneCell]) -> list[Reason]:
-    """Return why cells without a number make those with one doubtful."""
-    return [
-        Reason.SECOND_NUMBER_TOO_SHORT if each.reason in _CUT_SHORT else Reason.UNPARSED_REMAINDER
-        for each in read
-        if not each.numbers and each.reason not in SAYS_NOTHING | {Reason.LANDLINE}
-    ]
 
 
 def _read_numeric(cell: int | float) -> PhoneCell:
@@ -131,16 +132,14 @@ def _read_text(cell: str) -> PhoneCell:
     if len(cell) > _MAX_LETTERS:
         return reject(Reason.NO_VALID_NUMBER)
     text = _NOW.sub("", phone_numbers.clean(cell))
-    reason = phone_numbers.rejection_reason(text)
-    if reason:
+    if reason := phone_numbers.rejection_reason(text):
         return reject(reason)
-    scientific = _SCIENTIFIC.fullmatch(text)
-    if scientific:
+    if scientific := _SCIENTIFIC.fullmatch(text):
         return _read_scientific(*scientific.groups(default=""))
-    decimal = _GROUPED_WITH_DECIMALS.fullmatch(text)
-    if decimal:
+    if decimal := _GROUPED_WITH_DECIMALS.fullmatch(text):
         return _read_plain(re.sub(r"\D", "", decimal[1]))
-    corrected = _LETTER_O_GROUP.sub(_as_digits, _LIKE_DIGITS.sub(_as_digits, text))
+    corrected = _LIKE_DIGITS.sub(lambda letters: letters[0].translate(_LETTERS_FOR_DIGITS), text)
+    corrected = _LETTER_O_GROUP.sub(lambda letters: letters[0].translate(_LETTERS_FOR_DIGITS), corrected)
     if corrected == text:
         return _read_mixed(text)
     corrected_cell = _read_mixed(corrected)
@@ -148,10 +147,6 @@ def _read_text(cell: str) -> PhoneCell:
         return replace(corrected_cell, status=PhoneStatus.REVIEW, reason=Reason.LETTER_SUBSTITUTION)
     original_cell = _read_mixed(text)
     return for_review(original_cell) if original_cell.numbers else corrected_cell
-
-
-def _as_digits(letters: re.Match[str]) -> str:
-    return letters[0].translate(_LETTERS_FOR_DIGITS)
 
 
 def _read_scientific(whole: str, fraction: str, exponent: str) -> PhoneCell:
@@ -335,13 +330,19 @@ def read_groups(groups: Sequence[DigitGroup], *, text_present: bool) -> PhoneCel
         number = _read_run(chunk)
         parts = split_concatenated(chunk[0].digits) if len(chunk) == 1 else ()
         if parts:
-            numbers += [_as_doubtful(part) for part in parts]
+            kind, why = NumberKind.DOUBTFUL, Reason.CONCATENATED_NUMBERS
+            numbers += [replace(each, kind=kind, reason=why) if each.e164 else each for each in parts]
         elif number.e164 or number.kind is NumberKind.LANDLINE:
             numbers.append(number)
         else:
             rest.append((chunk[0], number))
     if any(number.e164 for number in numbers):
-        reasons = [_rest_reason(group, number) for group, number in rest]
+        reasons = [
+            Reason.SECOND_NUMBER_TOO_SHORT
+            if number.reason in _CUT_SHORT and group.gap is not Separator.WORD
+            else Reason.UNPARSED_REMAINDER
+            for group, number in rest
+        ]
         return _build_cell(numbers, reasons, text_present=text_present)
     if not rest:
         return reject(Reason.LANDLINE)
@@ -365,31 +366,12 @@ def _build_cell(
     mobiles = [number for number in read if number.e164]
     if not mobiles:
         return reject(Reason.LANDLINE)
-    numbers = tuple(dict.fromkeys(number.e164 for number in mobiles))
     warnings = {warning for number in mobiles for warning in number.warnings}
-    if len(numbers) > 1:
-        warnings.add(PhoneWarning.MULTIPLE_NUMBERS)
-    if len(numbers) < len(mobiles):
-        warnings.add(PhoneWarning.SAME_NUMBER_TWICE)
-    if len(mobiles) < len(read):
-        warnings.add(PhoneWarning.LANDLINE_DROPPED)
     if text_present:
         warnings.add(PhoneWarning.TEXT_PRESENT)
     reasons = [*rest_reasons, *(number.reason for number in mobiles if number.reason)]
-    status = PhoneStatus.REVIEW if reasons else PhoneStatus.OK
-    return PhoneCell(status, numbers, reasons[0] if reasons else None, in_order(warnings))
-
-
-def _as_doubtful(part: ParsedNumber) -> ParsedNumber:
-    if part.kind is NumberKind.LANDLINE:
-        return part
-    return replace(part, kind=NumberKind.DOUBTFUL, reason=Reason.CONCATENATED_NUMBERS)
-
-
-def _rest_reason(first: DigitGroup, number: ParsedNumber) -> Reason:
-    if number.reason in (Reason.TOO_SHORT, Reason.SERVICE_NUMBER) and first.gap is not Separator.WORD:
-        return Reason.SECOND_NUMBER_TOO_SHORT
-    return Reason.UNPARSED_REMAINDER
+    written = [number.e164 for number in mobiles]
+    return _cell_of(written, warnings, reasons, has_landline=len(mobiles) < len(read))
 
 
 def _cover(groups: Sequence[DigitGroup]) -> list[ParsedNumber] | None:

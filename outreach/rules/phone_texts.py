@@ -218,12 +218,8 @@ def says_wrong(text: str) -> bool:
 
 def _is_in_doubt(part: str) -> bool:
     said = part.lower()
-    return _has_both(said) and _has_both(_NOT_OF_NUMBER.sub(" ", said))
-
-
-def _has_both(text: str) -> bool:
-    words = {*_WORD.findall(text)}
-    return not any(kind.isdisjoint(words) for kind in _TWO_KINDS)
+    said_of_it = (_WORD.findall(text) for text in (said, _NOT_OF_NUMBER.sub(" ", said)))
+    return not any(kind.isdisjoint(words) for words in said_of_it for kind in _TWO_KINDS)
 
 
 def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool = True) -> PhoneCell:
@@ -346,15 +342,12 @@ def split_message(text: str) -> list[str]:
     """Return what a message says of each of several people: behind a number, or words for it, somebody else may be named."""
     parts, start = list[str](), 0
     for sign in _NEXT.finditer(text):
-        if _tells_of_phone(text[start : sign.start()]) and _names_next(text[sign.end() :]):
-            parts.append(text[start : sign.start()])
-            start = sign.end()
+        if _tells_of_phone(text[start : sign.start()]):
+            name = _FILLERS.sub("", _ITEM.sub("", text[sign.end() :], count=1))
+            if begins_with_family(name) and not name[:5].islower() and split_line(name) is not None:
+                parts.append(text[start : sign.start()])
+                start = sign.end()
     return [*parts, text[start:]]
-
-
-def _names_next(text: str) -> bool:
-    name = _FILLERS.sub("", _ITEM.sub("", text, count=1))
-    return begins_with_family(name) and not name[:5].islower() and split_line(name) is not None
 
 
 def _tells_of_phone(text: str) -> bool:
