@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
+from outreach.core.bulk import set_columns
 from outreach.core.db import Database
 from outreach.core.job_queue import JobQueue
 from outreach.models.accounts import ApiRequest, ApiToken, Organisation, Right, Role, User
@@ -95,10 +96,7 @@ def end_token(session: Session, token_id: int, *, user: User, now: datetime) -> 
     """End a token at once. Raises NotFound, NotAllowed, WrongState if it was ended before."""
     require_role(user)
     find_visible(session, ApiToken, token_id, user, NotFound("token_id_unknown", id=token_id))
-    ended = session.execute(
-        update(ApiToken).where(ApiToken.id == token_id, ApiToken.ended_at.is_(None)).values(ended_at=now)
-    )
-    if ended.rowcount != 1:  # type: ignore[attr-defined]
+    if not set_columns(session, ApiToken, ApiToken.id == token_id, ApiToken.ended_at.is_(None), ended_at=now):
         raise WrongState("token_revoked_before")
     audit.record(session, "token.end", f"api_tokens:{token_id}", user, now)
 

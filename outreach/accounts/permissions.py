@@ -41,7 +41,10 @@ def organisations_of(session: Session, user: User) -> set[int] | None:
 def _organisations_in_scope(
     session: Session, organisation_id: int | None, area_code: str | None
 ) -> set[int] | None:
-    within = _organisations_in(session, area_code)
+    within = None
+    if area_code is not None:
+        located = Organisation.area_code.in_(_areas_in(session, area_code))
+        within = set(session.scalars(select(Organisation.id).where(located)))
     if organisation_id is None:
         return within
     own = session.get_one(Organisation, organisation_id)
@@ -77,14 +80,6 @@ def areas_of(session: Session, user: User) -> set[str] | None:
 @read_once
 def _areas_in(session: Session, area_code: str) -> set[str]:
     return areas_within(session, [area_code])
-
-
-def _organisations_in(session: Session, area_code: str | None) -> set[int] | None:
-    """Return the organisations located in an area or below it; None for no area."""
-    if area_code is None:
-        return None
-    areas = _areas_in(session, area_code)
-    return set(session.scalars(select(Organisation.id).where(Organisation.area_code.in_(areas))))
 
 
 def visible_to(

@@ -17,7 +17,6 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import URL, text
-from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.backups.backup_files import (
@@ -103,14 +102,10 @@ def create_backup(
             file.unlink(missing_ok=True)
     digest = write_checksum(path)
     with db.write() as session:
-        _record_end(session, backup_id, size=size, digest=digest, now=now)
+        backup = session.get_one(Backup, backup_id)
+        backup.size, backup.finished_at = size, now
+        audit.record(session, "backup.create", backup, None, now, bytes=size, sha256=digest)
     return Made(path, size, time.monotonic() - began, _remove_older(folder, keep), head)
-
-
-def _record_end(session: Session, backup_id: int, *, size: int, digest: str, now: datetime) -> None:
-    backup = session.get_one(Backup, backup_id)
-    backup.size, backup.finished_at = size, now
-    audit.record(session, "backup.create", f"backups:{backup_id}", None, now, bytes=size, sha256=digest)
 
 
 def server_version(db: Database) -> int:

@@ -174,18 +174,14 @@ def visible_lists(session: Session, user: User) -> set[int] | None:
 
 def is_in(lists: set[int]) -> ColumnElement[bool]:
     """Return the condition that a contact is in one of these lists."""
-    return exists(
-        select(literal(1)).where(Membership.contact_id == Contact.id, Membership.list_id.in_(lists))
-    )
+    return exists().where(Membership.contact_id == Contact.id, Membership.list_id.in_(lists))
 
 
 def is_recorded_in(lists: set[int]) -> ColumnElement[bool]:
     """Return the condition that a contact is in one of these lists, and not only because its file named them."""
     recorded = aliased(Membership)  # the query around it may have its own
-    return exists(
-        select(literal(1)).where(
-            recorded.contact_id == Contact.id, recorded.list_id.in_(lists), recorded.stated.is_(null())
-        )
+    return exists().where(
+        recorded.contact_id == Contact.id, recorded.list_id.in_(lists), recorded.stated.is_(null())
     )
 
 
@@ -287,10 +283,8 @@ def _filters(session: Session, user: User, filters: ContactFilter) -> list[Colum
         below = descendants(
             session.execute(select(Organisation.id, Organisation.parent_id)), [filters.organisation_id]
         )
-        organisation_lists = set(
-            session.scalars(select(ContactList.id).where(ContactList.organisation_id.in_(below)))
-        )
-        lists = organisation_lists if lists is None else lists & organisation_lists
+        theirs = set(session.scalars(select(ContactList.id).where(ContactList.organisation_id.in_(below))))
+        lists = theirs if lists is None else lists & theirs
     if filters.list_id is not None:
         lists = {filters.list_id} if lists is None else lists & {filters.list_id}
     if lists is not None:
@@ -454,9 +448,7 @@ def _lines(session: Session, user: User, ids: list[int]) -> list[ContactRow]:
             .where(Contact.id.in_(ids))
         )
     }
-    suppressed = exists(
-        select(literal(1)).where(Suppression.phone_id == Phone.id, Suppression.lifted_at.is_(None))
-    )
+    suppressed = exists().where(Suppression.phone_id == Phone.id, Suppression.lifted_at.is_(None))
     phones: Any = session.execute(
         select(ContactPhone.contact_id, Phone.id, Phone.e164, suppressed)
         .join(Phone, Phone.id == ContactPhone.phone_id)

@@ -47,6 +47,9 @@ def read_likely_same(session: Session, contact_id: int, *, user: User) -> list[L
     if person.area_code and person.birth_year:  # a name that is only similar is looked for among neighbours
         same = and_(Contact.area_code == person.area_code, Contact.birth_year == person.birth_year)
         meant.append(select(Contact.id).where(same))
+    declared, other = aliased(DifferentPerson), aliased(DifferentPerson)
+    different = select(other.contact_id).join(declared, declared.pair == other.pair)
+    different = different.where(declared.contact_id == contact_id, other.contact_id != contact_id)
     columns = [getattr(Contact, name) for name in _FACTS]
     rows: list[Any] = list(
         session.execute(
@@ -60,7 +63,7 @@ def read_likely_same(session: Session, contact_id: int, *, user: User) -> list[L
             .outerjoin(Area, Area.code == Contact.area_code)
             .where(
                 Contact.id != contact_id,
-                Contact.id.not_in(_declared_different(contact_id)),
+                Contact.id.not_in(different),
                 Contact.id.in_(union(*meant)),
                 people_visible_to(session, user),
                 people_recorded_for(session, user),
@@ -100,12 +103,3 @@ def declare_different(session: Session, contact_id: int, other_id: int, *, user:
         session.add(DifferentPerson(pair=pair, contact_id=each, said_by=user.id, said_at=now))
         other = sum(people) - each
         audit.record(session, "contact.different", f"contacts:{each}", user, now, other_person=other)
-
-
-def _declared_different(contact_id: int) -> Any:
-    own, other = aliased(DifferentPerson), aliased(DifferentPerson)
-    return (
-        select(other.contact_id)
-        .join(own, own.pair == other.pair)
-        .where(own.contact_id == contact_id, other.contact_id != contact_id)
-    )

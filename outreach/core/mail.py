@@ -65,7 +65,10 @@ def send_mail(
                     mail.add_attachment(file.content, maintype=main, subtype=sub, filename=file.name)
                 server.send_message(mail)
             except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
-                code = _code_of(error)
+                if isinstance(error, smtplib.SMTPDataError):
+                    code = error.smtp_code
+                else:
+                    code = next(code for code, _message in error.recipients.values())
                 log.warning("mail.refused code=%d", code)
                 # RFC 5321, 4.2.1: below 500 the same mail may be accepted later (greylisting, a full mailbox).
                 temporary_error = error if code < _PERMANENT_ERROR else temporary_error
@@ -102,12 +105,6 @@ def is_about_one_mail(error: Exception) -> bool:
     return isinstance(
         error, (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError)
     )
-
-
-def _code_of(error: smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) -> int:
-    if isinstance(error, smtplib.SMTPDataError):
-        return error.smtp_code
-    return next(code for code, _message in error.recipients.values())
 
 
 def _connect(scheme: str, host: str, port: int | None) -> smtplib.SMTP:

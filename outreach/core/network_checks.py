@@ -7,6 +7,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from urllib.parse import urlsplit
 
 TIMEOUT_S = 5.0
@@ -34,11 +35,8 @@ def ask(url: str, *, login: tuple[str, str] | None = None, trust: str | None = N
                 if context:
                     context.wrap_socket(plain, server_hostname=host).close()
             return Answer()
-        connection: http.client.HTTPConnection
-        if context:
-            connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
-        else:
-            connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+        secure = partial(http.client.HTTPSConnection, context=context)
+        connection = (secure if context else http.client.HTTPConnection)(host, port, timeout=TIMEOUT_S)
         try:
             basic = b64encode(":".join(login).encode()).decode() if login else ""
             path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"

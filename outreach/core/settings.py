@@ -24,13 +24,8 @@ from outreach.rules.keys import Purpose, join_keys
 from outreach.rules.quiet_days import QuietDays, parse_quiet_days
 from outreach.rules.wishes import WishSource
 
-IMAGES = {
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".webp": "image/webp",
-    ".svg": "image/svg+xml",
-}
+IMAGES = {".png": "image/png", ".webp": "image/webp", ".svg": "image/svg+xml"}
+IMAGES |= dict.fromkeys((".jpg", ".jpeg"), "image/jpeg")
 LARGEST_LOGO = 50 * 1024  # bytes: it comes with each page
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL_ENV = ROOT / "var" / "env"
@@ -43,16 +38,8 @@ KNOWN_TOKEN = "simulator"  # noqa: S105 - refused in production: anybody who rea
 
 # What an administrator may set on the page of the office, too: a variable that is set wins.
 OFFICE = (
-    "smtp_url",
-    "duty_contacts",
-    "stand_in_contacts",
-    "sending_hours",
-    "quiet_days",
-    "campaign_budget_vnd",
-    "price_per_segment_vnd",
-    "two_approvals_people",
-    "two_approvals_vnd",
-    "office_logo",
+    *("smtp_url", "duty_contacts", "stand_in_contacts", "sending_hours", "quiet_days", "campaign_budget_vnd"),
+    *("price_per_segment_vnd", "two_approvals_people", "two_approvals_vnd", "office_logo"),
 )
 log = logging.getLogger(__name__)
 

@@ -98,13 +98,8 @@ def split_list(
     _refuse_busy(session, source)
     of_areas = select(Contact.id).where(Contact.area_code.in_(areas))
     moved = Membership.contact_id.in_(of_areas)
-    ids = session.scalars(
-        select(Membership.contact_id).where(Membership.list_id == source.id, moved).limit(1)
-    ).all()
-    stays = session.scalars(
-        select(Membership.contact_id).where(Membership.list_id == source.id, ~moved).limit(1)
-    ).all()
-    if not ids or not stays:
+    members = select(Membership.contact_id).where(Membership.list_id == source.id).limit(1)
+    if not session.scalar(members.where(moved)) or not session.scalar(members.where(~moved)):
         raise BadInput("list_split_empty")
     new = create_list(session, name=name, organisation_id=source.organisation_id, user=user, now=now)
     new.basis, new.basis_since, new.basis_note = source.basis, source.basis_since, source.basis_note

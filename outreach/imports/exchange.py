@@ -248,7 +248,11 @@ def apply_page(session: Session, settings: Settings, page: Page, *, now: datetim
     hashes = [(wish_id, number, page.key, phones.get(number)) for wish_id, number in numbers]
     insert_rows(session, WishNumber.__table__, ("wish_id", "number_hash", "key_id", "phone_id"), hashes)
     said = {row[0]: row[-1] for row in rows}
-    asked = _asked_since(session, min(said.values(), default=now)) if phones else {}
+    asked: dict[int, datetime] = {}  # when numbers last asked for messages
+    if phones:
+        earliest = Phone.asked_at > min(said.values(), default=now)
+        askers = session.execute(select(Phone.id, Phone.asked_at).where(earliest))
+        asked = {phone_id: at for phone_id, at in askers if at}
     ended = {wish_id: told.ended_at for wish_id, told in theirs.items() if told.ended_at}
     ended |= _find_taken_back(numbers, phones, said, asked, now=now)
     ids = reserve_ids(session, Wish.__table__, len(ended))
@@ -344,9 +348,3 @@ def _lock_phones(
     return {
         number: phone_id for phone_id, e164 in rows if (number := hashed(e164)) in hashes
     }  # not erased since
-
-
-def _asked_since(session: Session, since: datetime) -> dict[int, datetime]:
-    """Return when numbers last asked for messages after a moment."""
-    askers = select(Phone.id, Phone.asked_at).where(Phone.asked_at > since)
-    return {phone_id: at for phone_id, at in session.execute(askers) if at}

@@ -371,8 +371,9 @@ class ContactMerger:
     def _write_memberships(self) -> None:
         list_id = self._list_import.list_id
         members = [
-            (person.id, row.row, row.unit[:120], self._stated_json(person))
+            (person.id, row.row, row.unit[:120], None if stated is None else json.dumps(stated))
             for person, row in self._memberships
+            for stated in [self._stated.get(person.id)]
         ]
         always = {"list_id": list_id, "import_id": self._list_import.id}
         columns = ("contact_id", "row", "unit", "stated")
@@ -455,10 +456,6 @@ class ContactMerger:
                     is_named = names_only and before in (None, "") and name not in said
                     (self._named_facts if is_named else recorded).add((contact_id, name))
         self._named_facts -= recorded
-
-    def _stated_json(self, person: ImportedContact) -> str | None:
-        stated = self._stated.get(person.id)
-        return None if stated is None else json.dumps(stated)
 
     @cached_property
     def _organisation_contacts(self) -> set[int]:

@@ -25,7 +25,7 @@ from outreach.imports.store_rows import begin_import, digest, find_or_create_lis
 from outreach.imports.uploads import path_of
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import ContactList, RowsReceived, Upload, UploadState
-from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.rules.kept_values import LONGEST_VALUE, find_unfit, read_field_name
 from outreach.rules.list_labels import PHONE, PLAIN_LABELS, Column
 from outreach.rules.texts import clean_text
@@ -86,14 +86,9 @@ def receive_rows(
         require_same(received.sha256, sha256)
         return session.get_one(Upload, received.upload_id), False
     user = bearer.as_user()
-    owner = session.scalar(
-        select(Organisation).where(
-            Organisation.code == organisation, visible_to(session, user, Organisation.id)
-        )
-    )
-    if owner is None:
-        raise NotFound("organisation_code_out_of_scope")
-    path = None
+    is_named = (Organisation.code == organisation, visible_to(session, user, Organisation.id))
+    found = session.scalar(select(Organisation).where(*is_named))
+    owner, path = or_raise(found, NotFound("organisation_code_out_of_scope")), None
     try:
         contact_list = find_or_create_list(session, organisation_id=owner.id, name=list_name, now=now)
         upload = Upload(
@@ -134,18 +129,13 @@ def receive_rows(
 
 def find_upload_of_token(session: Session, upload_id: int, *, bearer: Bearer) -> Upload:
     """Return an upload received by the API, into a list of the bearer's scope. Raises NotFound."""
-    upload = session.scalar(
+    query = (
         select(Upload)
         .join(ContactList, ContactList.id == Upload.list_id)
-        .where(
-            Upload.id == upload_id,
-            Upload.id.in_(select(RowsReceived.upload_id)),
-            visible_to(session, bearer.as_user(), ContactList.organisation_id),
-        )
+        .where(Upload.id == upload_id, Upload.id.in_(select(RowsReceived.upload_id)))
+        .where(visible_to(session, bearer.as_user(), ContactList.organisation_id))
     )
-    if upload is None:
-        raise NotFound("import_id_out_of_scope", id=upload_id)
-    return upload
+    return or_raise(session.scalar(query), NotFound("import_id_out_of_scope", id=upload_id))
 
 
 def _write(rows: Sequence[Mapping[str, Any]], path: Path) -> None:

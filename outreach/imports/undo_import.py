@@ -36,7 +36,7 @@ from outreach.models.contacts import (
     Upload,
     UploadState,
 )
-from outreach.rules.errors import NotFound, WrongState
+from outreach.rules.errors import NotFound, WrongState, or_raise
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 from outreach.use_cases import transaction
@@ -68,7 +68,10 @@ def undo_import_rows(
     done = _undo_memberships(session, list_import, limit, secret_key=secret_key, now=now)
     done = done or _undo_changes(session, list_import, limit, now=now)
     if not done:
-        _undo_rest(session, list_import)
+        remove_sightings(session, list_import=list_import)
+        owner = session.get_one(ContactList, list_import.list_id).organisation_id
+        remove_values(session, KeptValue.import_id == list_import.id, organisation_id=owner)
+        remove_issues(session, list_import)
         list_import.undone_at = now
     return done
 
@@ -126,11 +129,8 @@ def remove_links(session: Session, links: Collection[tuple[int, int]]) -> None:
     for contact_id, phone_id in links:
         phones.setdefault(contact_id, []).append(phone_id)
     for contact_id, phone_ids in phones.items():
-        session.execute(
-            delete(ContactPhone).where(
-                ContactPhone.contact_id == contact_id, ContactPhone.phone_id.in_(phone_ids)
-            )
-        )
+        link = (ContactPhone.contact_id == contact_id, ContactPhone.phone_id.in_(phone_ids))
+        session.execute(delete(ContactPhone).where(*link))
     session.flush()
     note_at_the_door(session, phones)
     remove_phones(session, {phone_id for _person, phone_id in links})
@@ -227,13 +227,6 @@ def _undo_changes(session: Session, list_import: ListImport, limit: int, *, now:
     return len(changes)
 
 
-def _undo_rest(session: Session, list_import: ListImport) -> None:
-    remove_sightings(session, list_import=list_import)
-    owner = session.get_one(ContactList, list_import.list_id).organisation_id
-    remove_values(session, KeptValue.import_id == list_import.id, organisation_id=owner)
-    remove_issues(session, list_import)
-
-
 def undo_import(runtime: Runtime, import_id: int) -> int:
     """Undo an import, a part in a transaction, so that others can work meanwhile. Returns how many people it was about.
 
@@ -256,9 +249,8 @@ def lock_import(session: Session, import_id: int) -> ListImport:
 
     Raises NotFound, WrongState if it is undone already or its upload is in progress.
     """
-    list_import = session.get(ListImport, import_id, with_for_update=True)
-    if list_import is None:
-        raise NotFound("import_id_unknown", id=import_id)
+    found = session.get(ListImport, import_id, with_for_update=True)
+    list_import = or_raise(found, NotFound("import_id_unknown", id=import_id))
     upload = session.scalar(select(Upload).where(Upload.import_id == import_id).with_for_update())
     if list_import.undone_at is not None or (upload is not None and upload.state not in ENDED):
         raise WrongState("import_id_undone", id=import_id)

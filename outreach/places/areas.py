@@ -153,15 +153,8 @@ def read_provinces(session: Session) -> list[tuple[str, str]]:
     return [(area.code, f"{area.kind} {area.name}") for area in provinces]
 
 
-COLUMNS = (
-    "province_code",
-    "district_code",
-    "district_name",
-    "district_kind",
-    "commune_code",
-    "commune_name",
-    "commune_kind",
-)
+_LEVELS = ("district", "commune")
+COLUMNS = ("province_code", *(f"{level}_{part}" for level in _LEVELS for part in ("code", "name", "kind")))
 PROVINCES = {"62": "Kon Tum"}
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import chain, pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -87,10 +88,13 @@ def find_break(
     """
     before_id, before_hash, is_keyed = 0, GENESIS, False
     known_keys = {None, "", *keys}
-    for link, following in _with_next(links):
+    ahead: Iterator[Any] = chain(links, [None])
+    for link, following in pairwise(ahead):
         if link.key_id not in known_keys:
             return ChainBreak(link.id, ChainFault.UNKNOWN_KEY)
-        is_unchanged = link.hash == _expected_hash(link, keys) and bool(link.key_id or not is_keyed)
+        entry = {name: getattr(link, name) for name in HASHED}
+        expected = hash_entry(link.previous, **entry, key=keys[link.key_id] if link.key_id else "")
+        is_unchanged = link.hash == expected and bool(link.key_id or not is_keyed)
         is_keyed |= bool(link.key_id)
         if not is_unchanged or link.previous != before_hash:
             return ChainBreak(*_classify(link, following, is_unchanged, before_id, before_hash, last_id))
@@ -120,21 +124,6 @@ def _classify(
         return link.id, ChainFault.CHANGED
     # Ids have gaps only among entries from before the chain existed.
     return (before_id + 1 if link.id > before_id + 1 else link.id), ChainFault.REMOVED
-
-
-def _expected_hash(link: ChainEntry, keys: Mapping[str, str]) -> str:
-    entry = {name: getattr(link, name) for name in HASHED}
-    return hash_entry(link.previous, **entry, key=keys[link.key_id] if link.key_id else "")
-
-
-def _with_next(links: Iterable[ChainEntry]) -> Iterator[tuple[ChainEntry, ChainEntry | None]]:
-    current: ChainEntry | None = None
-    for link in links:
-        if current is not None:
-            yield current, link
-        current = link
-    if current is not None:
-        yield current, None
 
 
 def _sha256(parts: list[Any]) -> str:

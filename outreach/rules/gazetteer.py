@@ -135,15 +135,8 @@ _ONE_WORD_KINDS = {
     **dict.fromkeys(("tp",), "thanh pho"),
     **dict.fromkeys(("tỉnh", "tinh", "t"), "tinh"),
 }
-_TWO_WORD_KINDS = {
-    **{"thi tran": "thi tran", "t t": "thi tran", "dac khu": "dac khu", "đ k": "dac khu"},
-    **{
-        "thi xa": "thi xa",
-        "t x": "thi xa",
-        "huyen dao": "huyen",
-        "thanh pho": "thanh pho",
-        "t p": "thanh pho",
-    },
+_TWO_WORD_KINDS = {kind: kind for kind in ("thi tran", "dac khu", "thi xa", "thanh pho")} | {
+    **{"t t": "thi tran", "đ k": "dac khu", "t x": "thi xa", "t p": "thanh pho", "huyen dao": "huyen"}
 }
 _COMMUNE_KINDS = {"xa", "phuong", "thi tran", "dac khu"}
 _MAYBE_COMMUNE = {"", *_COMMUNE_KINDS}
@@ -289,9 +282,7 @@ class Gazetteer:
 
     def match(self, commune: str, district: str | None = None) -> PlaceMatch:
         """Find the commune that a cell names; `district` is the text of the list's district column, if any."""
-        key = (commune, district or "")
-        match = self._cache.get(key)
-        return self._remember(key, self._look_up) if match is None else match
+        return self._remember((commune, district or ""), self._look_up)
 
     def match_address(self, address: str, district: str | None = None) -> PlaceMatch:
         """Find the commune in an address such as "Thôn 4, X. Đắk La, Đắk Hà".
@@ -299,9 +290,9 @@ class Gazetteer:
         Where no part is marked as a commune, a part after the first counts if it is the exact name of a commune and of no
         district.
         """
-        key = (f"{address}\0", district or "")  # no cell has this character
-        match = self._cache.get(key)
-        return self._remember(key, self._look_up_address) if match is None else match
+        return self._remember(
+            (f"{address}\0", district or ""), self._look_up_address
+        )  # no cell has this character
 
     def match_title(self, title: str) -> tuple[str, PlaceMatch]:
         """Find the commune in a title such as "UBND XÃ ĐẮK LA - HUYỆN ĐẮK HÀ, NĂM 2020": its name there, and the match.
@@ -326,11 +317,11 @@ class Gazetteer:
     def _remember(
         self, key: tuple[str, str], look_up: Callable[[list[_Part], list[_Part]], PlaceMatch]
     ) -> PlaceMatch:
-        if len(self._cache) >= _CACHE_SIZE:
-            self._cache.clear()
-        text, district = key
-        match = look_up(self._parts(text.rstrip("\0")), self._parts(district))
-        self._cache[key] = match
+        if (match := self._cache.get(key)) is None:
+            if len(self._cache) >= _CACHE_SIZE:
+                self._cache.clear()
+            text, district = key
+            match = self._cache[key] = look_up(self._parts(text.rstrip("\0")), self._parts(district))
         return match
 
     def _look_up_address(self, parts: list[_Part], within: list[_Part]) -> PlaceMatch:

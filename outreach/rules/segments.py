@@ -65,7 +65,9 @@ def measure(text: str, *, unaccented: bool = False) -> TextMeasure:
     lacks makes the text UCS-2. Half a surrogate pair becomes U+FFFD, as it could not travel.
     """
     if not text.isascii():
-        text = unicodedata.normalize("NFC", _replace_surrogates(text))
+        if _surrogate(text):
+            text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        text = unicodedata.normalize("NFC", text)
         if unaccented:
             text = unaccent(text)
     if text.isascii() and not _unusual(text):
@@ -73,7 +75,9 @@ def measure(text: str, *, unaccented: bool = False) -> TextMeasure:
     if not _gsm7(text):
         plainer = text.translate(TYPOGRAPHIC)
         if not _gsm7(plainer):
-            return _measure_ucs2(text)
+            simple = _plain(text) is not None
+            units = len(text) if simple else _units(text, Encoding.UCS2)
+            return TextMeasure(Encoding.UCS2, units, _count_parts(text, units, Encoding.UCS2, simple), text)
         text = plainer
     extra = len(_extension(text))
     units = len(text) + extra
@@ -87,18 +91,6 @@ def unaccent(text: str) -> str:
         return text
     decomposed = unicodedata.normalize("NFD", text)
     return unicodedata.normalize("NFC", decomposed.translate(UNACCENTED))
-
-
-def _replace_surrogates(text: str) -> str:
-    if not _surrogate(text):
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _measure_ucs2(text: str) -> TextMeasure:
-    simple = _plain(text) is not None
-    units = len(text) if simple else _units(text, Encoding.UCS2)
-    return TextMeasure(Encoding.UCS2, units, _count_parts(text, units, Encoding.UCS2, simple), text)
 
 
 def _units(text: str, encoding: Encoding) -> int:

@@ -24,12 +24,8 @@ from outreach.rules.segments import BASIC, Encoding, measure, split
 
 UCS2, LATIN1, ASCII = 8, 3, 1  # data_coding (5.2.19); 0 is the centre's default alphabet, GSM 03.38
 HAS_HEADER = 0x40  # in esm_class: the text begins with a user data header (5.2.12)
-RECEIPTED_ID, MESSAGE_STATE, PAYLOAD, OUR_REFERENCE = (
-    0x001E,
-    0x0427,
-    0x0424,
-    0x0204,
-)  # optional parameters (5.3.2)
+# Optional parameters (5.3.2).
+RECEIPTED_ID, MESSAGE_STATE, PAYLOAD, OUR_REFERENCE = 0x001E, 0x0427, 0x0424, 0x0204
 SAR_REFERENCE, SAR_TOTAL, SAR_NUMBER = 0x020C, 0x020E, 0x020F
 _ESCAPE = 0x1B
 _FROM_GSM = {i if i < _ESCAPE else i + 1: letter for i, letter in enumerate(BASIC)}
@@ -205,9 +201,8 @@ _STATES: Mapping[str, tuple[DeliveryStatus | None, Cause | None]] = {
 }
 _LONG_NAMES = {"DELIVERED": "DELIVRD", "UNDELIVERABLE": "UNDELIV", "UNDELIVERED": "UNDELIV", "ACCEPTED": "ACCEPTD",
                "REJECTED": "REJECTD", "FAILED": "REJECTD"}  # fmt: skip
-_BY_NUMBER = {
-    bytes([number]): state for number, state in enumerate(_STATES, start=1)
-}  # message_state (5.2.28)
+# By message_state (5.2.28).
+_BY_NUMBER = {bytes([number]): state for number, state in enumerate(_STATES, start=1)}
 # Appendix B; operators differ in case, in spaces, and in which of the fields there are.
 _FIELDS = re.compile(r"\b(id|stat|err)\s*:\s*([^\s:]+)", re.IGNORECASE)
 # All of Appendix B, which a resident does not type by chance.

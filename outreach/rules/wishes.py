@@ -99,15 +99,10 @@ def find_wish(
         if row.undoes is None
         and row.id not in undone
         and covers(row.scope, row.is_firm, scopes=scopes, passes=passes)
-        and _is_about(row, person, number, numbers_of_person)
+        and (  # of this number, of this person, or said from a number that the person has
+            number in row.numbers
+            or person in row.people
+            or (row.source not in NAMES_PERSON and not row.numbers.isdisjoint(numbers_of_person))
+        )
     ]
     return min(holding, key=lambda row: (bool(row.scope), row.id), default=None)
-
-
-def _is_about(
-    row: SaidWish, person: int | None, number: int | None, numbers_of_person: Collection[int]
-) -> bool:
-    """Return whether a wish is of this number, of this person, or said from a number that the person has."""
-    if number in row.numbers or person in row.people:
-        return True
-    return row.source not in NAMES_PERSON and not row.numbers.isdisjoint(numbers_of_person)
