@@ -59,11 +59,6 @@ class Post:
     def is_signed(self) -> bool:
         return self.purpose is not PostPurpose.LINK and self.method == "POST"
 
-    def was_accepted(self, status: int) -> bool:
-        """Check whether a response with this status means that the POST was accepted."""
-        # The answer page redirects after it stored an answer; a webhook that redirects stored nothing.
-        return status < (400 if self.purpose is PostPurpose.LINK else 300)
-
 
 class Poster:
     """Sender of POSTs, a few at a time. Create and start it inside the event loop."""
@@ -131,7 +126,9 @@ class Poster:
             self._put(post, BACKOFF_S[post.tries - 1])
             return
         counts.pending -= 1
-        accepted = status is not None and status > 0 and post.was_accepted(status)
+        # The answer page redirects after it stored an answer; a webhook that redirects stored nothing.
+        beyond = 400 if post.purpose is PostPurpose.LINK else 300
+        accepted = status is not None and 0 < status < beyond
         if status is None:
             counts.refused += 1
         elif accepted:

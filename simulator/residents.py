@@ -56,7 +56,8 @@ class Residents:
         phone.last_answer_at = time.time() + wait
         link = first_local_link(sms.body, public_url=self._parts.options.public_url)
         by_link = link is not None and label in LINK_ANSWERS and draw("way") < habits.by_link
-        text = choose_text(label, draw("text"))
+        texts = REPLIES[label]
+        text = texts[int(draw("text") * len(texts))]
 
         def answer() -> None:
             if self._parts.store.by_sid.get(sms.sid) is not sms:
@@ -223,9 +224,3 @@ REPLIES: dict[str, tuple[str, ...]] = {
         "cai xong thi duoc gi",
     ),
 }
-
-
-def choose_text(label: str, chance: float) -> str:
-    """Return one of the replies that mean `label`; `chance` is in [0, 1)."""
-    texts = REPLIES[label]
-    return texts[int(chance * len(texts))]

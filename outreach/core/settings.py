@@ -54,7 +54,7 @@ def _var(default: Any, parse: Callable[[str], Any], help_text: str, *, secret: b
 
 _text = partial(_var, "", formats.text)
 _web = partial(_var, "", formats.url("http", "https"))
-_keys = partial(_var, (), formats.keys, secret=True)
+_keys = partial(_var, (), formats.listed, secret=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +306,7 @@ class Settings:
     )
     report_recipients: tuple[str, ...] = _var(
         (),
-        formats.addresses,
+        formats.listed,
         "who gets the daily report of the first drive, separated by commas; the form of a drive's report "
         "may name others",
     )
@@ -406,7 +406,7 @@ class Settings:
     )
     backup_recipients: tuple[str, ...] = _var(
         (),
-        formats.addresses,
+        formats.listed,
         "age keys (`age1…`), separated by commas: backups are encrypted for their holders; without one "
         "they are not",
     )

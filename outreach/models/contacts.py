@@ -13,10 +13,6 @@ from outreach.rules.sort_order import name_order
 from outreach.rules.wishes import WishSource
 
 
-def _reversed(context: Any) -> str:
-    return str(context.get_current_parameters()["e164"])[::-1]
-
-
 def _given_key(context: Any) -> str:
     return name_order(str(context.get_current_parameters().get("name") or ""))
 
@@ -29,7 +25,9 @@ class Phone(BaseWithId):
 
     e164: Mapped[str] = mapped_column(String(16), unique=True)
     # The number reversed: officers search by the last digits.
-    reversed: Mapped[str] = mapped_column(Key(16), default=_reversed, server_default="")
+    reversed: Mapped[str] = mapped_column(
+        Key(16), default=lambda row: row.get_current_parameters()["e164"][::-1], server_default=""
+    )
     language: Mapped[str | None] = mapped_column(String(8))
     # As a gateway reported it; None: guessed by the number's series (`outreach.rules.operators`).
     operator: Mapped[str | None] = mapped_column(String(16))

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -14,10 +13,6 @@ class AreaLevel(StrEnum):
     PROVINCE = "province"
     DISTRICT = "district"
     COMMUNE = "commune"
-
-
-def _official_code(context: Any) -> str:
-    return str(context.get_current_parameters()["code"])
 
 
 class Area(Base):
@@ -34,7 +29,9 @@ class Area(Base):
     kind: Mapped[str] = mapped_column(String(20))  # Xã, Phường, Đặc khu, Thị trấn, Huyện, Thành phố, Tỉnh
     level: Mapped[AreaLevel] = mapped_column(enum_type(AreaLevel))
     parent_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"), index=True)
-    official_code: Mapped[str] = mapped_column(String(10), default=_official_code, server_default="")
+    official_code: Mapped[str] = mapped_column(
+        String(10), default=lambda row: row.get_current_parameters()["code"], server_default=""
+    )
     valid_from: Mapped[str | None] = mapped_column(String(10))
     valid_to: Mapped[str | None] = mapped_column(String(10))
 

@@ -105,14 +105,9 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return check
 
 
-def keys(value: str) -> tuple[str, ...]:
-    """Parse keys separated by commas, newest first."""
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
 def outside_places(value: str) -> tuple[str, ...]:
     """Parse places outside the database, separated by commas: `file:/path`, `mail:address`, `syslog`."""
-    places = addresses(value)
+    places = listed(value)
     for place in places:
         kind, _, where = place.partition(":")
         is_right = {"file": where.startswith("/"), "mail": "@" in where, "syslog": not where}
@@ -129,9 +124,9 @@ def hours(value: str) -> str:
     return f"{opens}-{closes}"
 
 
-def addresses(value: str) -> tuple[str, ...]:
-    """Parse addresses separated by commas."""
-    return tuple(part.strip() for part in value.split(",") if part.strip())
+def listed(value: str) -> tuple[str, ...]:
+    """Parse texts separated by commas."""
+    return tuple(filter(None, map(str.strip, value.split(","))))
 
 
 def way_to(contact: str) -> Literal["webhook", "mail", "sms"]:
@@ -144,7 +139,7 @@ def way_to(contact: str) -> Literal["webhook", "mail", "sms"]:
 def contacts(value: str) -> tuple[str, ...]:
     """Parse mail addresses, webhooks and mobile numbers separated by commas; a number as +84 and nine digits. Raises BadInput."""
     found: list[str] = []
-    for part in addresses(value):
+    for part in listed(value):
         numbers = (part,) if way_to(part) != "sms" else read_phone_cell(part).numbers
         if len(numbers) != 1:
             raise BadInput("contact_wrong", contact=part)
@@ -217,7 +212,7 @@ DEFAULT_FIELDS = PushFields()
 def parse_push_fields(text: str) -> PushFields:
     """Parse the names of fields, as in `id=mo_id,sender=msisdn`. Raises BadInput."""
     names = PushFields()._asdict()
-    for part in filter(None, map(str.strip, text.split(","))):
+    for part in listed(text):
         field, sign, name = part.partition("=")
         if not sign or field.strip() not in names or not name.strip():
             raise BadInput("setting_push_fields", part=part)
@@ -239,7 +234,7 @@ class MappedRole(NamedTuple):
 def parse_role_map(value: str) -> tuple[MappedRole, ...]:
     """Return the map as it is written. Raises BadInput."""
     found = []
-    for part in filter(None, map(str.strip, value.split(","))):
+    for part in listed(value):
         group, _equals, meant = part.rpartition("=")
         role, _colon, organisation = meant.partition(":")
         if not group.strip() or role.strip() not in ROLES:

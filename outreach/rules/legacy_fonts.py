@@ -36,15 +36,7 @@ _SINGLE_LETTERS = dict(zip("íìæóòôöîñ", "íìỉĩịơưỵđ", strict
 _VNI = {
     **{
         base + mark: unicodedata.normalize("NFC", vowel + marks)
-        for base, vowel in (
-            ("a", "a"),
-            ("e", "e"),
-            ("o", "o"),
-            ("u", "u"),
-            ("y", "y"),
-            ("ô", "ơ"),
-            ("ö", "ư"),
-        )
+        for base, vowel in zip("aeouyôö", "aeouyơư", strict=True)
         for mark, marks in _MARKS.items()
     },
     **_SINGLE_LETTERS,

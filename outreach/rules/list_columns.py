@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
@@ -414,8 +414,9 @@ def _levels(rows: Sequence[Row], index: int) -> tuple[list[list[str]], int]:
     ):
         levels.append(row)
         first += 1
-    if first < len(rows) and _numbers_the_columns(rows[first]):
-        first += 1
+    if first < len(rows):  # the line (1) (2) (3) … under a header
+        numbers = [text.strip("()[] ") for cell in rows[first] if (text := cell_text(cell))]
+        first += len(numbers) > 2 and numbers == [str(number) for number in range(1, len(numbers) + 1)]
     above = [_as_wide(levels, row) for row in rows[max(index - _MOST_LEVELS + len(levels), 0) : index]]
     while above and not _heads([*above[1:], *levels], above[0]):  # below may be headings of groups alone
         del above[0]
@@ -429,7 +430,9 @@ def _as_wide(levels: Sequence[Sequence[str]], row: Row) -> list[str]:
 
 def _filled_up(levels: Sequence[Sequence[str]]) -> list[list[tuple[str, str]]]:
     """Return each label beside the nearest to its left, which stands for it where a heading was merged."""
-    nearest = (accumulate(level, lambda before, label: label or before) for level in levels)
+    nearest: list[Iterable[str]] = [
+        accumulate(level, lambda before, label: label or before) for level in levels
+    ]
     return [[*zip(level, left, strict=True)] for level, left in zip(levels, nearest, strict=True)]
 
 
@@ -518,12 +521,6 @@ def _holds_origins(header: Header, rows: Sequence[Row], position: int) -> bool:
         return True
     label = header.labels[position] if position < len(header.labels) else ""
     return may_be_sensitive_heading(label) and not any(map(is_phone, cells))
-
-
-def _numbers_the_columns(row: Row) -> bool:
-    """Check for the line (1) (2) (3) … under a header."""
-    numbers = [text.strip("()[] ") for cell in row if (text := cell_text(cell))]
-    return len(numbers) > 2 and numbers == [str(number) for number in range(1, len(numbers) + 1)]
 
 
 def _header_by_content(rows: Sequence[Row]) -> Header | None:
