@@ -257,11 +257,9 @@ def count_hidden_rows(path: Path) -> int:
         hidden_sheets = {part for tag, part in parts if attribute(tag, b"state") in ("hidden", "veryHidden")}
         for name in names:
             if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                rows = (
-                    b'hidden="' in part and _XLSX_HIDDEN_ROW.findall(part) for part in _parts(archive, name)
-                )
-                counted = sum(map(len, filter(None, rows)))
-                hidden += 0 if name in hidden_sheets else counted
+                some = (part for part in _parts(archive, name) if b'hidden="' in part)
+                rows = sum(len(_XLSX_HIDDEN_ROW.findall(part)) for part in some)
+                hidden += 0 if name in hidden_sheets else rows
             elif name == "content.xml":
                 hidden += _hidden_in_ods(archive, name)
     return hidden
