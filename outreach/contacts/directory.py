@@ -112,7 +112,7 @@ class _IndexRange:
 
     mark: str
     key: InstrumentedAttribute[str]
-    where: ColumnElement[bool] | None = None
+    where: ColumnElement[bool] = field(default_factory=true)
 
 
 def read_page(
@@ -295,10 +295,8 @@ def _filters(session: Session, user: User, filters: ContactFilter) -> list[Colum
     if filters.area_code:
         history = filters.history or read_unit_history(session)
         conditions += lives_in_unit(history, filters.area_code, perhaps=filters.perhaps)
-    if filters.smartphone in ("yes", "no"):
-        conditions.append(Contact.has_smartphone.is_(filters.smartphone == "yes"))
-    elif filters.smartphone == "unknown":
-        conditions.append(Contact.has_smartphone.is_(None))
+    if filters.smartphone in ("yes", "no", "unknown"):
+        conditions.append(Contact.has_smartphone.is_({"yes": True, "no": False}.get(filters.smartphone)))
     if filters.at_the_door:
         conditions.append(is_set(Contact.at_the_door))
     if filters.suppressed:
@@ -381,9 +379,7 @@ def _ids(
     for index_range in ranges:
         if cursor is not None and mark != index_range.mark and not ids:
             continue  # shown on an earlier page
-        query = select(Contact.id).where(*conditions)
-        if index_range.where is not None:
-            query = query.where(index_range.where)
+        query = select(Contact.id).where(*conditions, index_range.where)
         if cursor is not None and mark == index_range.mark:
             key, last = getattr(cursor, index_range.key.key), cursor.id
             query = query.where(or_(index_range.key > key, and_(index_range.key == key, Contact.id > last)))
@@ -408,8 +404,7 @@ def _find_cursor(
     index_range = next((candidate for candidate in ranges if candidate.mark == after[:1]), None)
     if index_range is None or not (number.isascii() and number.isdigit()):
         return None
-    query = select(Contact).where(Contact.id == int(number), *conditions)
-    return session.scalar(query if index_range.where is None else query.where(index_range.where))
+    return session.scalar(select(Contact).where(Contact.id == int(number), *conditions, index_range.where))
 
 
 def _count(
@@ -417,9 +412,7 @@ def _count(
 ) -> int:
     if limit <= 0:
         return 0
-    query = select(literal(1)).select_from(Contact).where(*conditions)
-    if index_range.where is not None:
-        query = query.where(index_range.where)
+    query = select(literal(1)).select_from(Contact).where(*conditions, index_range.where)
     return count_rows(session, query.limit(limit))
 
 

@@ -261,7 +261,10 @@ class SmppGateway(Gateway):
                 status, body = await answer
         except TimeoutError as error:
             session.forget(sequence)
-            self._note_late(sequence, message.attempt_id, part)
+            if not part.esm_class & HAS_HEADER:  # of a message in parts the others are missing
+                self._late[sequence] = message.attempt_id
+                if len(self._late) > LATE_ANSWERS:
+                    self._late.popitem(last=False)
             return OutcomeUnknown(type(error).__name__)
         except ConnectionCut as error:
             return OutcomeUnknown(type(error).__name__)
@@ -276,12 +279,6 @@ class SmppGateway(Gateway):
     def _open_session(self) -> Session | None:
         session = self._sessions.get(self._sender)
         return session if session and session.is_open else None
-
-    def _note_late(self, sequence: int, attempt_id: int, part: SubmitPart) -> None:
-        if not part.esm_class & HAS_HEADER:  # of a message in parts the others are missing
-            self._late[sequence] = attempt_id
-            if len(self._late) > LATE_ANSWERS:
-                self._late.popitem(last=False)
 
     def _take_late(self, status: int, sequence: int, pdu: bytes) -> None:
         attempt_id = self._late.pop(sequence, 0)

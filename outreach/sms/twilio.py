@@ -59,7 +59,6 @@ class _HttpClient(AsyncHttpClient):
     def __init__(self, transport: HttpClient) -> None:
         super().__init__(logging.getLogger("twilio.async_http_client"), True, None)
         self._transport = transport
-        self._authorization: dict[tuple[str, str], str] = {}
 
     async def request(
         self,
@@ -72,8 +71,9 @@ class _HttpClient(AsyncHttpClient):
         timeout: float | None = None,  # noqa: ASYNC109 - the library's signature; ours is the transport's
         allow_redirects: bool = False,
     ) -> Response:
+        basic = "Basic " + base64.b64encode(":".join(auth).encode()).decode("ascii") if auth else ""
         status, text, reply_headers = await self._transport.request(
-            method, uri, params=params, form=data, headers=headers or {}, authorization=self._basic(auth)
+            method, uri, params=params, form=data, headers=headers or {}, authorization=basic
         )
         if status // 100 != 2:
             # Decided here: the library drops the headers, and reads a problem's status from its body.
@@ -81,14 +81,6 @@ class _HttpClient(AsyncHttpClient):
                 read_answer(status, _code_in(text), _seconds(reply_headers.get("Retry-After")))
             )
         return Response(status, text, reply_headers)
-
-    def _basic(self, auth: tuple[str, str] | None) -> str:
-        if auth is None:
-            return ""
-        if auth not in self._authorization:
-            pair = f"{auth[0]}:{auth[1]}".encode()
-            self._authorization[auth] = "Basic " + base64.b64encode(pair).decode("ascii")
-        return self._authorization[auth]
 
 
 class _ErrorResponse(TwilioException):
