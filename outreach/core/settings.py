@@ -534,9 +534,7 @@ class Settings:
             is_file or self.aggregator_profile in ("", *profiles) or self.sms_gateway != "aggregator"
         )
         no_profile = LoaError("setting_choice", choices=profiles)
-        no_image, logo = LoaError("setting_image", kb=LARGEST_LOGO // 1024), Path(self.office_logo)
-        is_image = logo.suffix.lower() in IMAGES and logo.is_file() and os.access(logo, os.R_OK)
-        is_logo = is_image and logo.stat().st_size <= LARGEST_LOGO
+        no_image = LoaError("setting_image", kb=LARGEST_LOGO // 1024)
         found = (
             (
                 is_production and bool(self.oidc_issuer) and not self.oidc_issuer.startswith("https:"),
@@ -549,10 +547,7 @@ class Settings:
             (bool(self.exchange_peers) and not self._has_exchange, LoaError("exchange_incomplete")),
             (0 < len(self.push_secret) < 16, LoaError("push_secret_short")),
             (self.lease_s <= self.send_timeout_s, LoaError("lease_short")),
-            (
-                bool(self.office_logo) and not is_logo,
-                LoaError("setting_wrong", name="OFFICE_LOGO", reason=no_image),
-            ),
+            (not self._has_usable_logo(), LoaError("setting_wrong", name="OFFICE_LOGO", reason=no_image)),
         )
         return [problem for is_wrong, problem in found if is_wrong]
 
@@ -567,6 +562,11 @@ class Settings:
             and bool(self.exchange_keys)
             and all(url.startswith("https:") for url in urls)
         )
+
+    def _has_usable_logo(self) -> bool:
+        logo = Path(self.office_logo)
+        is_image = logo.suffix.lower() in IMAGES and logo.is_file() and os.access(logo, os.R_OK)
+        return not self.office_logo or (is_image and logo.stat().st_size <= LARGEST_LOGO)
 
     def keys_of(self, purpose: Purpose) -> str:
         """Return the keys of a purpose as `outreach.rules.keys` has them: its own, or SECRET_KEY.

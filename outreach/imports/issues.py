@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -47,6 +47,7 @@ from outreach.imports.sightings import record_sighting
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, ContactList, ImportChange, ImportIssue, ListImport, PersonMerge
 from outreach.rules.errors import NotFound, or_raise
+from outreach.rules.list_columns import Header
 from outreach.rules.list_rows import CheckedRow
 from outreach.use_cases import use_case
 
@@ -111,11 +112,14 @@ def save_issues(
         issue = (list_import.id, row.row, status.value, reason[:40], key, cells, contact_id, decision)
         saved.append((*issue, json.dumps(taken_over) if decision else None))
     _insert(session, saved, list_import=list_import, now=now)
-    headers = {row.sheet: row.header for row, *_ in issues}
+    _keep_headers(list_import, {row.sheet: row.header for row, *_ in issues})
+    return statuses
+
+
+def _keep_headers(list_import: ListImport, headers: Mapping[str, Header]) -> None:
     if new := headers.keys() - list_import.headers.keys():
         labels = {sheet: headers[sheet].labels_to_give_back() for sheet in sorted(new)}
         list_import.headers = {**list_import.headers, **labels}
-    return statuses
 
 
 def _insert(

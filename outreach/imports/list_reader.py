@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, tee
 from pathlib import Path
+from types import MappingProxyType
 
 from outreach.core.progress import advance
 from outreach.imports.file_reader import HiddenContent, RawSheet
@@ -94,15 +95,13 @@ def read_list_sheets(
             chosen = corrected.get(line_key(table.name), {}).get("line")
             first = list(islice(table.rows, ROWS_SEARCHED))
             header = find_header([row for _, row in first], corrected, at=_index_of(chosen, first))
-            begins = header.first_row if header else len(first)
-            labels = header.labels if header else ()
-            above = ((n, tuple(map(cell_text, row))) for n, row in reversed(first[:begins]) if labels)
+            below = first[header.first_row :] if header else []
             yield replace(
                 table,
                 header=header,
-                line=next((line for line, texts in above if texts == labels), 0),
+                line=first[header.at][0] if header and header.at != NO_HEADER else 0,
                 first=first,
-                rows=chain(first[begins:], table.rows),
+                rows=chain(below, table.rows),
                 is_left_out=chosen == SKIPPED,
             )
 
@@ -223,7 +222,7 @@ _OUT_COLUMNS = ("row", "stt", "status", "e164", "reason", "warnings", "commune_c
 def check_list(
     path: Path,
     gazetteer: Gazetteer,
-    corrected: Mapping[str, Mapping[str, str]] | None = None,
+    corrected: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     turned: list[str] | None = None,
 ) -> Iterator[CheckedRow]:
     """Yield each person of the file in order; of a CSV file only one row is in memory at a time.
@@ -232,7 +231,7 @@ def check_list(
     BadList, on the first row or while reading, if the file cannot be read as a list; NoPhoneColumn, at the
     end, if no sheet has phones and it was not said that the list has none.
     """
-    corrected, count = corrected or {}, 0
+    count = 0
     has_phones = is_without = WITHOUT_NUMBERS in corrected
     labels: tuple[str, ...] = ()
     for sheet in read_list_sheets(path, corrected):

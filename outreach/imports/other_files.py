@@ -6,7 +6,7 @@ Read with Python's own readers, in the child process of `sheet_process` and with
 import quopri
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -57,14 +57,15 @@ def read_word(path: Path) -> tuple[list[list[str]], frozenset[tuple[int, int]], 
             if text[1] != text[0]:
                 struck[len(rows), 0] = text[1]
     lines = [row for n, row in enumerate(rows) if n not in {*paragraphs}]
-    # A heading for names or numbers, or a number: not a letterhead.
-    is_of_people = any(
-        meaning_of(text) in (Column.NAME, PHONE) or is_phone(text) for line in lines for text in line
-    )
-    width = max(map(len, lines), default=0) if is_of_people else 0
+    width = max(map(len, lines), default=0) if any(map(_is_of_people, lines)) else 0
     for n in paragraphs:
         rows[n] = [*[""] * width, *rows[n]]
     return rows, frozenset(merged), struck
+
+
+def _is_of_people(line: list[str]) -> bool:
+    """Check for a heading for names or numbers, or a number: not for a letterhead."""
+    return any(meaning_of(text) in (Column.NAME, PHONE) or is_phone(text) for text in line)
 
 
 def _read_line(
@@ -127,11 +128,8 @@ def read_cards(lines: Iterable[str]) -> Iterator[list[str]]:
             value = _unquoted(value, _CHARSET.search(parameters))
         if name == "BEGIN":
             row, parts, numbers = [[] for _ in _HEADINGS], "", {}
-        elif name == "END":
-            cells = ["; ".join(dict.fromkeys(filter(None, texts))) for texts in row]
-            cells[0] = _in_order((row[0] or [""])[0], parts)
-            if any(cells):
-                yield cells
+        elif name == "END" and any(cells := _cells_of(row, parts)):
+            yield cells
         elif name == "N":
             family, given, middle, *_ = [*map(_plain, _SPLIT.split(value)), "", ""]
             parts = " ".join(filter(None, (family, middle, given)))
@@ -147,6 +145,11 @@ def _text_of(name: str, value: str, label: re.Match[str] | None) -> str:
     is_list = name in ("ADR", "ORG")
     text = ", ".join(filter(None, map(_plain, _SPLIT.split(value)))) if is_list else _plain(value)
     return text.removeprefix("tel:") + (f" ({label[1]})" if label else "")
+
+
+def _cells_of(row: Sequence[Sequence[str]], parts: str) -> list[str]:
+    cells = ["; ".join(dict.fromkeys(filter(None, texts))) for texts in row]
+    return [_in_order((row[0] or [""])[0], parts), *cells[1:]]
 
 
 def _in_order(shown: str, parts: str) -> str:

@@ -189,6 +189,8 @@ class _ValuesOfPeople:
 
     def add(self, keys: Sequence[int], row: CheckedRow, *, is_new: bool) -> bool:
         """Note the values of a person known by `keys`. Returns whether this is the first row to say something different."""
+        if not row.header.fields:
+            return False
         self._people += is_new
         self._fields.update(dict.fromkeys(row.header.fields, 0))
         known, differs = keys[0], False
@@ -268,15 +270,14 @@ class PreviewCounts:
                 else:
                     self.counts["questions"] += bool(row.birth_doubt)
             self.counts["duplicates"] += not is_new
-            if row.header.fields:
-                self.counts["differing"] += self.of_people.add(hashes, row, is_new=is_new)
+            self.counts["differing"] += self.of_people.add(hashes, row, is_new=is_new)
             self._seen.update(hashes)
             self.counts["no_place"] += row.place.code is None
         counted = count_issues(session, questions, list_import=self._list_import)
         asked = [issue[2] for issue, status in zip(questions, counted, strict=True) if status]
         statuses = count_issues(session, [issue for _, issue in refused], list_import=self._list_import)
         accepted = statuses.count(None)  # by an earlier decision
-        self.counts.update(status.value for status in statuses if status)
+        self.counts.update(filter(None, statuses))
         self.counts.update(
             rows=len(rows),
             ok=len(rows) - len(refused) + accepted,

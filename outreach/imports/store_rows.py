@@ -6,7 +6,7 @@ is kept as an import issue, as it was in the file.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
@@ -126,13 +126,11 @@ def store_rows(
         chunk.take(row)
     merger.write()
     counts = chunk.counts
-    told = [(person.id, of_person) for person, of_person in chunk.same]
-    told_more = find_new_values(session, told, list_id=list_import.list_id)
-    more = sum(person_id in told_more for person_id, _values in told)
+    told_more = find_new_values(session, _by_id(chunk.same), list_id=list_import.list_id)
+    more = sum(person.id in told_more for person, _values in chunk.same)
     counts["updated"] += more
     counts["unchanged"] -= more
-    kept = ((person.id, of_person) for person, of_person in chunk.kept)
-    store_values(session, kept, list_import=list_import)
+    store_values(session, _by_id(chunk.kept), list_import=list_import)
     set_references(session, organisation_id, {name: person.id for name, person in chunk.named.items()})
     # A contact of this chunk has its id only now.
     issues = [as_issue(row, refusal) for row, refusal in chunk.issues]
@@ -142,6 +140,12 @@ def store_rows(
     save_issues(session, questions, list_import=list_import, now=now)
     close_corrected_issues(session, rows, list_import=list_import, now=now)
     list_import.counts = {name: count + counts[name] for name, count in list_import.counts.items()}
+
+
+def _by_id(
+    values: Iterable[tuple[ImportedContact, Mapping[str, str]]],
+) -> list[tuple[int, Mapping[str, str]]]:
+    return [(person.id, of_person) for person, of_person in values]
 
 
 @dataclass(slots=True)

@@ -92,9 +92,7 @@ def find_break(
     for link, following in pairwise(ahead):
         if link.key_id not in known_keys:
             return ChainBreak(link.id, ChainFault.UNKNOWN_KEY)
-        entry = {name: getattr(link, name) for name in HASHED}
-        expected = hash_entry(link.previous, **entry, key=keys[link.key_id] if link.key_id else "")
-        is_unchanged = link.hash == expected and bool(link.key_id or not is_keyed)
+        is_unchanged = link.hash == _expected_hash(link, keys) and bool(link.key_id or not is_keyed)
         is_keyed |= bool(link.key_id)
         if not is_unchanged or link.previous != before_hash:
             return ChainBreak(*_classify(link, following, is_unchanged, before_id, before_hash, last_id))
@@ -124,6 +122,11 @@ def _classify(
         return link.id, ChainFault.CHANGED
     # Ids have gaps only among entries from before the chain existed.
     return (before_id + 1 if link.id > before_id + 1 else link.id), ChainFault.REMOVED
+
+
+def _expected_hash(link: ChainEntry, keys: Mapping[str, str]) -> str:
+    entry = {name: getattr(link, name) for name in HASHED}
+    return hash_entry(link.previous, **entry, key=keys[link.key_id] if link.key_id else "")
 
 
 def _sha256(parts: list[Any]) -> str:

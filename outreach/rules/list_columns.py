@@ -70,6 +70,7 @@ class Header:
     fields: dict[str, int] = field(default_factory=dict)  # columns kept for texts, by the field's name
     paths: tuple[str, ...] = ()  # each column's headings of all levels
     pieces: tuple[tuple[int, ...], ...] = ()  # phone columns that hold one number in pieces
+    at: int = NO_HEADER  # the row of the labels, from 0
 
     def heading(self, position: int) -> str:
         """Return a column's headings of all levels as one text, "" if it has none."""
@@ -379,7 +380,8 @@ def read_header(rows: Sequence[Row], index: int) -> Header:
         columns[Column.NAME] = both
     texts = frozenset({both} if columns.get(Column.NAME) == both and both is not None else ())
     all_paths = tuple(map(" ".join, paths))
-    return Header(labels, first, columns, phones, people=people, texts=texts, fields=fields, paths=all_paths)
+    found = Header(labels, first, columns, phones, people=people, texts=texts, fields=fields, paths=all_paths)
+    return replace(found, at=index)
 
 
 def _meanings(paths: Sequence[Sequence[str]]) -> list[str]:
@@ -541,14 +543,15 @@ def _header_by_content(rows: Sequence[Row]) -> Header | None:
     people = _people_of(meanings_by_content(rows[first:]))
     if people:
         numbers = tuple(at for columns in people for at in columns.phones)
-        return Header(labels, first, {Column.NAME: people[0].name}, numbers, people=people, paths=paths)
+        columns = {Column.NAME: people[0].name}
+        return Header(labels, first, columns, numbers, people=people, paths=paths, at=index)
     name = guess_name_column(rows[first:])
     worded = sum(any(map(str.isalpha, cell_text(cell_at(row, phone)))) for row in rows[first:])
     texts = frozenset({phone} if 2 * worded > len(rows) - first else ())  # notes: whose numbers, is not known
     columns = read_header(rows, index).columns if index >= 0 else {}
     if name is not None:
         columns = {**columns, Column.NAME: name}
-    return Header(labels, first, columns, (phone,), texts=texts, guessed=bool(texts), paths=paths)
+    return Header(labels, first, columns, (phone,), texts=texts, guessed=bool(texts), paths=paths, at=index)
 
 
 def _header_of_names(rows: Sequence[Row]) -> Header | None:

@@ -232,6 +232,22 @@ def _is_of_another(heading: str) -> bool:
     return not is_said and bool(_OF_ANOTHER.search(words) or _OF_KIN.search(words) or _ANOTHER.match(words))
 
 
+def _columns_beside(header: Header) -> tuple[list[int], list[int], list[int]]:
+    """Return further columns with notes, those that say whose a number is, and those under no known heading."""
+    read, paths = {*header.meanings(), *header.sensitive}, header.paths or ("",) * _COLUMNS_OF_NO_HEADING
+    unread = [(at, path.replace("_", " ")) for at, path in enumerate(paths) if at not in read]
+    # In a file of what was not stored these two tell what was wrong with a row, which has been put right since.
+    told = ("tinh trang", "ly do") if Column.CORRECTS in header.columns else ()
+    notes = [
+        at
+        for at, path in unread
+        if not path or (meaning_of(path) == Column.NOTE and unaccented(path) not in told)
+    ]
+    whose = [at for at, path in unread if WHOSE.search(unaccented(path))]
+    remarks = [at for at, path in unread if path and not meaning_of(path) and not _is_of_another(path)]
+    return notes, whose, remarks
+
+
 class RowReader:
     """Reader of one table's rows; remembers the places above for "as above" marks and merged cells."""
 
@@ -274,17 +290,7 @@ class RowReader:
         self._is_counted = self._stand_alike and numbered == len(header.people)
         self._passed: set[int] | None = None
         self._people = deque[tuple[str, str, PhoneCell]](maxlen=_MOST_ABOVE)
-        read, paths = {*header.meanings(), *header.sensitive}, header.paths or ("",) * _COLUMNS_OF_NO_HEADING
-        unread = [(at, path.replace("_", " ")) for at, path in enumerate(paths) if at not in read]
-        # In a file of what was not stored these two tell what was wrong with a row, which has been put right since.
-        told = ("tinh trang", "ly do") if Column.CORRECTS in columns else ()
-        self._more_notes = [
-            at
-            for at, path in unread
-            if not path or (meaning_of(path) == Column.NOTE and unaccented(path) not in told)
-        ]
-        self._whose = [at for at, path in unread if WHOSE.search(unaccented(path))]
-        remarks = (at for at, path in unread if path and not meaning_of(path) and not _is_of_another(path))
+        self._more_notes, self._whose, remarks = _columns_beside(header)
         self._told = [*(header.phones if len(header.phones) > 1 else ()), *remarks]
 
     def read(self, row: Row, *, line: int) -> CheckedRow | None:

@@ -54,10 +54,9 @@ def split_lines(rows: Iterable[Line], struck: Struck, first: Sequence[Row]) -> I
         is_roster = len(_people_in(cells)) > 1
         for text in filter(None, cells if is_roster else ["\t".join(filter(None, cells))]):
             parts = split_line(text)
-            is_said = parts and is_numbered and not parts[0]
-            if parts and is_said:
-                is_said = is_title(text) or not is_full_name(parts[1])
-            yield line, [text] if parts is None or is_said else parts
+            if parts and is_numbered and not parts[0] and (is_title(text) or not is_full_name(parts[1])):
+                parts = None
+            yield line, parts or [text]
 
 
 def _people_in(texts: Iterable[str]) -> list[list[str]]:
