@@ -28,7 +28,7 @@ from sqlalchemy import Select, event, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts.permissions import visible_to
-from outreach.core.bulk import change_rows
+from outreach.core.bulk import set_columns
 from outreach.core.db import AUDIT_KEYS, BaseWithId, count_rows
 from outreach.core.mail import send_mail
 from outreach.core.progress import advance
@@ -156,13 +156,8 @@ def entries_with_values(table: str, *, before: datetime) -> Select[Any]:
 
 def empty_values(session: Session, ids: Sequence[int] | Select[Any], *, now: datetime) -> int:
     """Empty the values of these entries. Returns how many had values."""
-    emptied = change_rows(
-        session,
-        update(AuditValues)
-        .where(AuditValues.event_id.in_(ids), AuditValues.emptied_at.is_(None))
-        .values(salt=None, changes=None, emptied_at=now),
-    )
-    return emptied.rowcount
+    these = (AuditValues.event_id.in_(ids), AuditValues.emptied_at.is_(None))
+    return set_columns(session, AuditValues, *these, salt=None, changes=None, emptied_at=now)
 
 
 @event.listens_for(Session, "before_commit")

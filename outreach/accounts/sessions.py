@@ -11,6 +11,7 @@ from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
+from outreach.core.bulk import set_columns
 from outreach.models.accounts import Organisation, User, UserSession
 from outreach.rules.errors import NotFound, or_raise
 from outreach.use_cases import use_case
@@ -113,8 +114,7 @@ def end_sessions(session: Session, user_id: int, *, now: datetime, but: str = ""
 
 def end_all_sessions(session: Session, *, now: datetime) -> int:
     """End all sessions of all users. Returns how many."""
-    ended = session.execute(update(UserSession).where(*_open(now)).values(ended_at=now))
-    return ended.rowcount  # type: ignore[attr-defined]
+    return set_columns(session, UserSession, *_open(now), ended_at=now)
 
 
 @use_case

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, delete, func, select, update
+from sqlalchemy import BigInteger, delete, func, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff
-from outreach.core.bulk import change_rows, values_subquery
+from outreach.core.bulk import set_columns, values_subquery
 from outreach.core.db import id_of, insert_new
 from outreach.models.accounts import User
 from outreach.models.contacts import Language, LanguageSpelling, Phone, UnreadLanguage
@@ -99,12 +99,9 @@ def settle_spelling(session: Session, spelling_id: int, *, code: str, user: User
         raise BadInput("language_unknown")
     spelling.code, spelling.decided_by, spelling.decided_at = code, user.id, now
     waits = select(UnreadLanguage.phone_id).where(UnreadLanguage.spelling_id == spelling.id)
-    done = change_rows(
-        session, update(Phone).where(Phone.id.in_(waits), Phone.language.is_(None)).values(language=code)
-    )
+    phones = set_columns(session, Phone, Phone.id.in_(waits), Phone.language.is_(None), language=code)
     session.execute(delete(UnreadLanguage).where(UnreadLanguage.spelling_id == spelling.id))
     _offer(session, [code], user=user, now=now)
-    phones = int(done.rowcount)
     audit.record(
         session, "language.settle", f"languages:{code}", user, now, spelling=spelling.id, phones=phones
     )

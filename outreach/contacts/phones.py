@@ -7,21 +7,8 @@ again. A new phone is suppressed from the start if its number was suppressed bef
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Integer,
-    String,
-    column,
-    delete,
-    exists,
-    literal,
-    select,
-    table,
-    text,
-    update,
-)
+from sqlalchemy import BigInteger, Integer, String, column, delete, exists, literal, select, table, text
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -31,7 +18,7 @@ from outreach.contacts.directory import visible_lists
 from outreach.contacts.languages import keep_unread, read_own_spellings
 from outreach.contacts.suppressions import hashes_of, lift_suppressions, lock_phones, suppress
 from outreach.contacts.wishes import disown_wishes, keep_holders
-from outreach.core.bulk import change_rows, insert_rows, reserve_ids, values_subquery
+from outreach.core.bulk import insert_rows, reserve_ids, set_columns, values_subquery
 from outreach.core.db import is_postgresql
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
@@ -194,14 +181,9 @@ def former_owners(session: Session, phones: Collection[int]) -> set[tuple[int, i
 def note_at_the_door(session: Session, contacts: Collection[int]) -> None:
     """Note of contacts whose numbers changed whether a visit alone reaches them."""
     if contacts:
-        table: Any = Contact.__table__
-        has_number = exists().where(ContactPhone.contact_id == table.c.id)
-        change_rows(
-            session,
-            update(table)
-            .where(table.c.id.in_(values_subquery(session, contacts, BigInteger)))
-            .values(at_the_door=~has_number),
-        )
+        these = Contact.id.in_(values_subquery(session, contacts, BigInteger))
+        has_number = exists().where(ContactPhone.contact_id == Contact.id)
+        set_columns(session, Contact, these, at_the_door=~has_number)
 
 
 def _mark_restored(session: Session, contact_id: int, phone_id: int, *, now: datetime) -> None:
@@ -282,12 +264,8 @@ def remember_languages(session: Session, languages: Iterable[tuple[str, Iterable
             unread.setdefault(written, []).extend(ids)
     keep_unread(session, unread)
     for code, ids in sorted(phones.items()):
-        change_rows(
-            session,
-            update(Phone)
-            .where(Phone.id.in_(values_subquery(session, sorted(ids), BigInteger)), Phone.language.is_(None))
-            .values(language=code),
-        )
+        these = Phone.id.in_(values_subquery(session, sorted(ids), BigInteger))
+        set_columns(session, Phone, these, Phone.language.is_(None), language=code)
 
 
 def _insert_phones(session: Session, numbers: Sequence[str], *, now: datetime) -> dict[str, int]:
@@ -321,7 +299,4 @@ def link_hashes(session: Session, phones: dict[str, int], *, secret_key: str) ->
             kept.number_hash.in_(values_subquery(session, by_hash, String)), without_phone
         )
         for number_hash in set(session.scalars(known)):
-            change_rows(
-                session,
-                update(kept).where(kept.number_hash == number_hash).values(phone_id=by_hash[number_hash]),
-            )
+            set_columns(session, kept, kept.number_hash == number_hash, phone_id=by_hash[number_hash])

@@ -20,20 +20,18 @@ from sqlalchemy import (
     column,
     delete,
     exists,
-    insert,
     literal,
     or_,
     select,
     table,
     union,
-    update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
 from outreach.contacts.suppressions import number_hasher
-from outreach.core.bulk import change_rows, values_subquery
-from outreach.core.db import is_postgresql, is_set, read_once
+from outreach.core.bulk import change_rows, set_columns, values_subquery
+from outreach.core.db import insert_new, is_postgresql, is_set, read_once
 from outreach.models.accounts import User
 from outreach.models.contacts import ContactPhone, Phone, RemovedPhone, Wish, WishNumber, WishPerson
 from outreach.rules.identity import ERASED
@@ -98,13 +96,11 @@ def record_wish(
 
 def _named_links(session: Session, phones: Collection[int]) -> set[tuple[int, int]]:
     """Return who (contact id) is named for which of these numbers (phone id) by lists of other organisations alone."""
+    if not phones:
+        return set()
     named = select(ContactPhone.contact_id, ContactPhone.phone_id).where(is_set(ContactPhone.is_named))
     among_phones = ContactPhone.phone_id.in_(values_subquery(session, phones, BigInteger))
-    return (
-        {(person, phone_id) for person, phone_id in session.execute(named.where(among_phones))}
-        if phones
-        else set()
-    )
+    return {(person, phone_id) for person, phone_id in session.execute(named.where(among_phones))}
 
 
 def _add_numbers(
@@ -318,20 +314,9 @@ def disown_wishes(session: Session, contact_id: int, phone_id: int) -> None:
 
 def _add_people(session: Session, rows: Collection[tuple[int, int]]) -> None:
     """Let wishes be those of these people as well: pairs of the wish's id and the person's."""
-    if not rows:
-        return
-    present = set(
-        session.execute(
-            select(WishPerson.wish_id, WishPerson.contact_id).where(
-                WishPerson.wish_id.in_(values_subquery(session, {wish_id for wish_id, _ in rows}, BigInteger))
-            )
-        ).all()
-    )
-    missing = sorted({*rows} - present)
-    if missing:
-        session.execute(
-            insert(WishPerson), [{"wish_id": wish_id, "contact_id": person} for wish_id, person in missing]
-        )
+    if rows:
+        new = [{"wish_id": wish_id, "contact_id": person} for wish_id, person in sorted(rows)]
+        session.execute(insert_new(session, WishPerson), new)
 
 
 def share_wishes_since(session: Session, people: Collection[int], *, since: datetime) -> None:
@@ -363,12 +348,8 @@ def keep_wishes(session: Session, people: Collection[int], *, secret_key: str) -
     elsewhere = exists().where(other.phone_id == Phone.id, other.contact_id.not_in(among_people))
     by_name = set(wishes)
     for contact_id, asked in wishes.items():
-        had = union(
-            *(
-                select(links.phone_id).where(links.contact_id == contact_id)
-                for links in (ContactPhone, RemovedPhone)
-            )
-        )
+        links = (ContactPhone, RemovedPhone)
+        had = union(*(select(each.phone_id).where(each.contact_id == contact_id) for each in links))
         phones = session.execute(select(Phone, elsewhere).where(Phone.id.in_(had))).all()
         own = [phone for phone, is_shared in phones if not is_shared]
         _add_numbers(session, asked, own, secret_key=secret_key)
@@ -381,7 +362,7 @@ def keep_wishes(session: Session, people: Collection[int], *, secret_key: str) -
 def _empty_notes(session: Session, wishes: Select[Any]) -> None:
     """Empty what was noted of these wishes, and of what took them back."""
     noted = or_(Wish.id.in_(wishes), Wish.undoes_id.in_(wishes))
-    change_rows(session, update(Wish).where(noted, Wish.note != "").values(note=""))
+    set_columns(session, Wish, noted, Wish.note != "", note="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,7 +433,7 @@ def erase_numbers_of_wishes(session: Session, phones: Collection[int], *, secret
     of_phones = WishNumber.phone_id.in_(values_subquery(session, phones, BigInteger))
     rehash_numbers(session, of_phones, WishNumber.key_id == "", secret_key=secret_key)
     _empty_notes(session, select(WishNumber.wish_id).where(of_phones))
-    change_rows(session, update(WishNumber).where(of_phones).values(phone_id=None))
+    set_columns(session, WishNumber, of_phones, phone_id=None)
 
 
 def rehash_numbers(session: Session, *conditions: ColumnElement[bool], secret_key: str) -> int:

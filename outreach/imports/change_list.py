@@ -17,7 +17,7 @@ from outreach.accounts.permissions import find_visible, require_role
 from outreach.contacts.directory import has_hidden_people
 from outreach.contacts.lists import create_list, free_name
 from outreach.contacts.references import lock_removal
-from outreach.core.bulk import change_rows
+from outreach.core.bulk import set_columns
 from outreach.core.db import is_referenced
 from outreach.imports.kept_values import copy_values, remove_values
 from outreach.imports.sightings import carry_people, lists_with, reassign_contacts, remove_sightings
@@ -144,7 +144,7 @@ def remove_list(session: Session, list_id: int, *, secret_key: str, user: User, 
         reassign_contacts(session, true(), list_import=list_import, lists=others)
         remove_sightings(session, list_import=list_import)
         brought = (Membership.list_id.in_(others), Membership.import_id == list_import.id)
-        change_rows(session, update(Membership).where(*brought).values(import_id=None, row=None))
+        set_columns(session, Membership, *brought, import_id=None, row=None)
     for table in (ImportIssue, ImportChange):
         session.execute(delete(table).where(table.import_id.in_(imports)))
     session.execute(delete(ImportSighting).where(ImportSighting.list_id == list_id))

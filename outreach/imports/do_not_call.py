@@ -145,12 +145,8 @@ def _add_new_phones(session: Session, last_phone_id: int, hashed: Callable[[str]
     if new:
         data = [{"phone_id": phone_id, "number_hash": hashed(e164)} for phone_id, e164 in new]
         new_phones = rows_table(session, {"phone_id": BigInteger, "number_hash": String}, data)
-        change_rows(
-            session,
-            update(_STAGED)
-            .where(_STAGED.c.number_hash == new_phones.c.number_hash)
-            .values(phone_id=new_phones.c.phone_id),
-        )
+        change = update(_STAGED).where(_STAGED.c.number_hash == new_phones.c.number_hash)
+        change_rows(session, change.values(phone_id=new_phones.c.phone_id))
 
 
 def _run_update(session: Session, statement: str, now: datetime, **more: str) -> int:

@@ -39,7 +39,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.permissions import areas_of, visible_to
 from outreach.contacts.directory import read_stated
-from outreach.core.bulk import change_rows, insert_rows, values_subquery
+from outreach.core.bulk import insert_rows, set_columns, values_subquery
 from outreach.core.db import count_rows
 from outreach.core.spreadsheets import escape_formula, write_workbook
 from outreach.imports.kept_values import store_values
@@ -126,16 +126,13 @@ def _insert(
     session: Session, saved: Sequence[tuple[Any, ...]], *, list_import: ListImport, now: datetime
 ) -> None:
     """Insert issues; open ones of earlier imports about the same rows are asked here from now on."""
-    change_rows(
-        session,
-        update(ImportIssue)
-        .where(
-            ImportIssue.key.in_(values_subquery(session, [key for *_, key, _, _, _, _ in saved], String)),
-            ImportIssue.decision.is_(None),
-            ImportIssue.status != IssueStatus.QUESTION,
-        )
-        .values(decision=Decision.SUPERSEDED, decided_at=now, undo={"import": list_import.id}),
+    is_open = (
+        ImportIssue.key.in_(values_subquery(session, [key for *_, key, _, _, _, _ in saved], String)),
+        ImportIssue.decision.is_(None),
+        ImportIssue.status != IssueStatus.QUESTION,
     )
+    asked_here = {"decision": Decision.SUPERSEDED, "decided_at": now, "undo": {"import": list_import.id}}
+    set_columns(session, ImportIssue, *is_open, **asked_here)
     for is_decided in (False, True):
         rows = [issue for issue in saved if (issue[-2] is not None) is is_decided]
         always = {"decided_at": now} if is_decided else {}

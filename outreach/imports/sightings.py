@@ -17,12 +17,12 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    true,
     union,
-    update,
 )
 from sqlalchemy.orm import Session, aliased
 
-from outreach.core.bulk import change_rows, values_subquery
+from outreach.core.bulk import change_rows, set_columns, values_subquery
 from outreach.models.contacts import ContactList, ImportSighting, ListImport, Membership
 
 
@@ -57,7 +57,7 @@ def record_sighting(session: Session, contacts: Collection[int], *, list_import:
         ~_is_known(Membership, Membership.last_import_id),
     )
     session.execute(insert(ImportSighting).from_select(["contact_id", "import_id", "list_id"], before))
-    change_rows(session, update(Membership).where(*memberships).values(last_import_id=list_import.id))
+    set_columns(session, Membership, *memberships, last_import_id=list_import.id)
 
 
 def _is_known(member: Any, import_id: Any) -> ColumnElement[bool]:
@@ -86,17 +86,11 @@ def reassign_contacts(
     )
     last = Membership.last_import_id
     following = case((last < func.coalesce(between, last + 1), last), else_=between)
-    change_rows(
-        session,
-        update(Membership)
-        .where(
-            Membership.list_id.in_(lists),
-            Membership.import_id == list_import.id,
-            which,
-            func.coalesce(last, between).is_not(None),
-        )
-        .values(import_id=following, last_import_id=case((last == following, None), else_=last), row=None),
-    )
+    made = (Membership.list_id.in_(lists), Membership.import_id == list_import.id, which)
+    last_then = case((last == following, None), else_=last)
+    is_followed = func.coalesce(last, between).is_not(None)
+    new = {"import_id": following, "last_import_id": last_then, "row": None}
+    set_columns(session, Membership, *made, is_followed, **new)
 
 
 def remove_sightings(session: Session, *, list_import: ListImport, of: int | None = None) -> None:
@@ -113,24 +107,17 @@ def remove_sightings(session: Session, *, list_import: ListImport, of: int | Non
         )
         .scalar_subquery()
     )
-    lists = lists_with(session, list_import)
-    change_rows(
-        session,
-        update(Membership)
-        .where(
-            Membership.list_id.in_(lists),
-            Membership.last_import_id == list_import.id,
-            *([] if of is None else [Membership.contact_id == of]),
-        )
-        .values(last_import_id=before),
+    is_last = (
+        Membership.list_id.in_(lists_with(session, list_import)),
+        Membership.last_import_id == list_import.id,
+        true() if of is None else Membership.contact_id == of,
     )
-    change_rows(
-        session,
-        delete(ImportSighting).where(
-            ImportSighting.import_id == list_import.id,
-            *([] if of is None else [ImportSighting.contact_id == of]),
-        ),
+    set_columns(session, Membership, *is_last, last_import_id=before)
+    is_its = (
+        ImportSighting.import_id == list_import.id,
+        true() if of is None else ImportSighting.contact_id == of,
     )
+    change_rows(session, delete(ImportSighting).where(*is_its))
 
 
 def carry_people(
@@ -169,11 +156,7 @@ def carry_people(
     session.execute(insert(ImportSighting).from_select(["contact_id", "import_id", "list_id"], more))
     # Who was put into the one by hand stays in the other, too, whatever is undone.
     by_hand = people.where(Membership.import_id.is_(None))
-    change_rows(
-        session,
-        update(Membership)
-        .where(Membership.list_id == target.id, Membership.contact_id.in_(by_hand))
-        .values(import_id=None, row=None),
-    )
+    stays = (Membership.list_id == target.id, Membership.contact_id.in_(by_hand))
+    set_columns(session, Membership, *stays, import_id=None, row=None)
     target.sources = sorted({*target.sources, source.id})
     return added.rowcount
