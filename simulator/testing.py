@@ -101,7 +101,6 @@ def running_simulator(
     inbound_url: str = "",
     public_url: str = "",
     data: Path | None = None,
-    keep: int | None = None,
     host: str = "127.0.0.1",
     account_sid: str = "AC" + "0" * 32,
     auth_token: str = "simulator",  # noqa: S107 - opens nothing but this training gateway
@@ -113,7 +112,6 @@ def running_simulator(
     command = [sys.executable, "-m", "simulator", "--host", host, "--port", "0", "--smpp-port", "0"]
     command += ["--inbound-url", inbound_url, "--public-url", public_url]
     command += ["--data", str(data)] if data else []
-    command += ["--keep", str(keep)] if keep else []
     credentials = {"TWILIO_ACCOUNT_SID": account_sid, "TWILIO_AUTH_TOKEN": auth_token}
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own module

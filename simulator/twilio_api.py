@@ -237,7 +237,6 @@ NONSENSE: tuple[bytes, ...] = (
     *(json.dumps({**_SMS, **odd, "messages": [{**_SMS, **odd}]}).encode() for odd in _ODD),
 )
 DEFAULT_SIZE, LARGEST_SIZE = 50, 1000
-_DAY_S = 86_400
 
 
 class BadQuery(ValueError):
@@ -344,4 +343,4 @@ def _span(text: str) -> tuple[float, float]:
         raise BadQuery(request_checks.BAD_DATE) from error
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     start = int(moment.timestamp())
-    return (start, start + _DAY_S - 1) if len(text) == len("2020-08-14") else (start, start)
+    return (start, start + 86_399) if len(text) == len("2020-08-14") else (start, start)

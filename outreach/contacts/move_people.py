@@ -7,7 +7,7 @@ units of their day.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,9 +23,8 @@ from outreach.models.places import Area
 from outreach.places.areas import IS_CURRENT, areas_within, last_units, read_successors
 from outreach.places.load_units import LoadedUnits, change_units, load_provinces
 from outreach.rules.errors import BadInput
+from outreach.rules.roads import VIETNAM
 from outreach.use_cases import use_case
-
-_VIETNAM = timezone(timedelta(hours=7))
 
 
 class NamedUnit(NamedTuple):
@@ -101,7 +100,7 @@ def apply_reform(
 
     Returns what changed, and whom `move_people` would move. Raises BadInput; Tried at the end of a dry run.
     """
-    if day > now.astimezone(_VIETNAM).date():
+    if day > now.astimezone(VIETNAM).date():
         raise BadInput("areas_change_future")
     loaded = change_units(session, file, day)
     moves = plan_moves(session)

@@ -16,7 +16,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 log = logging.getLogger(__name__)
 # Shorter than a job's time limit; a server that is silent for so long will not answer later.
 TIMEOUT_S = 20.0
-_PERMANENT_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def send_mail(
                     code = next(code for code, _message in error.recipients.values())
                 log.warning("mail.refused code=%d", code)
                 # RFC 5321, 4.2.1: below 500 the same mail may be accepted later (greylisting, a full mailbox).
-                temporary_error = error if code < _PERMANENT_ERROR else temporary_error
+                temporary_error = error if code < 500 else temporary_error
             except (ValueError, smtplib.SMTPNotSupportedError):
                 log.warning("mail.no_address")  # nor ever one: who comes after it is written to all the same
             else:

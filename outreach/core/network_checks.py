@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 TIMEOUT_S = 5.0
 _PORTS = {"https": 443, "smpps": 3550, "http": 80, "smpp": 2775}
-_ENCRYPTED = ("https", "smpps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ def ask(url: str, *, login: tuple[str, str] | None = None, trust: str | None = N
     """Ask a server by GET with a basic login, or only connect where it does not speak HTTP. `trust`: a file of its CA."""
     parts = urlsplit(url)
     host, port = parts.hostname or "localhost", parts.port or _PORTS[parts.scheme]
-    context = ssl.create_default_context(cafile=trust) if parts.scheme in _ENCRYPTED else None
+    context = ssl.create_default_context(cafile=trust) if parts.scheme in ("https", "smpps") else None
     try:
         if parts.scheme.startswith("smpp"):
             with socket.create_connection((host, port), TIMEOUT_S) as plain:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from functools import lru_cache
 
-from outreach.rules.cells import Row, cell_text
+from outreach.rules.cells import Row, cell_at, cell_text
 from outreach.rules.column_cells import is_phone
 from outreach.rules.list_columns import Header
 from outreach.rules.list_labels import PHONE, Column, meaning_of
@@ -102,9 +102,8 @@ def _without_number(row: Row, texts: Mapping[Column, str], *, header: Header, be
     if Column.NAME not in header.columns:
         return others > 0
     if not name:
-        right = any(cell_text(row[each.name]) for each in header.people[1:] if each.name < len(row))
-        right = right and not (below or closes(row))
-        return right or (number.isdigit() and others > 0)
+        is_named = any(cell_text(cell_at(row, each.name)) for each in header.people[1:])
+        return (is_named and not (below or closes(row))) or (number.isdigit() and others > 0)
     if number.isdigit():
         return True
     if below or closes(row) or is_title(name) or _ROMAN.fullmatch(number):
