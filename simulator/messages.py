@@ -58,10 +58,7 @@ FINAL = frozenset({Status.DELIVERED, Status.UNDELIVERED, Status.FAILED, Status.R
 
 @dataclass(slots=True, eq=False)
 class Sms:
-    """SMS, outbound or inbound.
-
-    Times are epoch seconds. `seq` counts all messages, `ledger_index` the accepted outbound ones.
-    """
+    """SMS; times are epoch seconds, `seq` counts all, `ledger_index` the accepted outbound ones."""
 
     sid: str
     account_sid: str

@@ -354,10 +354,7 @@ def write_time(epoch: float) -> str:
 
 
 def describe_state(sms: Sms, *, is_wired: bool) -> str:
-    """Return the delivery state of a message, as shown to the resident or the trainer.
-
-    `is_wired`: there is a URL to which residents' SMS are posted.
-    """
+    """Return a message's state as shown; `is_wired`: residents' SMS are posted somewhere."""
     if sms.direction is Direction.OUTBOUND:
         if sms.status in (Status.UNDELIVERED, Status.FAILED):
             return f"Không tới máy (mã {sms.error_code})"

@@ -285,10 +285,7 @@ class Filters:
 
 
 def list_page(store: Store, query: Mapping[str, str], *, path: str, shown_until: float) -> dict[str, Any]:
-    """Return a page of the messages created before `shown_until`, its `messages` as they are stored.
-
-    Raises BadQuery.
-    """
+    """Return a page of messages created before `shown_until`, as stored. Raises BadQuery."""
     filters = Filters.parse(query)
     size = max(1, min(_whole(query.get("PageSize"), DEFAULT_SIZE), LARGEST_SIZE))
     number = _whole(query.get("Page"), 0)

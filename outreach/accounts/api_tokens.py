@@ -116,10 +116,7 @@ def end_tokens(session: Session, *, actor_id: int | None, now: datetime, made_by
 
 
 def read_tokens(session: Session, user: User) -> list[TokenRow]:
-    """Return the tokens that a user may see, newest first.
-
-    Raises NotAllowed unless the user is an administrator or an auditor.
-    """
+    """Return the tokens that an administrator or auditor may see, newest first. Raises NotAllowed."""
     require_role(user, Role.AUDITOR)
     rows = session.execute(
         select(ApiToken, Organisation.name, User.name, User.email)

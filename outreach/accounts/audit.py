@@ -197,10 +197,7 @@ def _drop_pending(session: Session) -> None:
 
 
 def _lock_head(session: Session) -> AuditHead:
-    """Return the head of the chain, locked.
-
-    The migration creates its row; the first entry of an emptied database creates it again.
-    """
+    """Return the chain's head, locked; the first entry of an emptied database creates it again."""
     query = select(AuditHead).where(AuditHead.id == 1).with_for_update()
     head = session.scalar(query.execution_options(populate_existing=True))
     if head is None:

@@ -152,10 +152,7 @@ def remove_second_factor(session: Session, user_id: int, *, user: User | None, n
 
 
 def _find_step(secret: str, code: str, *, after: int, now: datetime) -> int | None:
-    """Return the time step (half a minute) of this code, or None.
-
-    It is the current step or one of its neighbours, and later than the last one used (`after`).
-    """
+    """Return the time step of this code, the current or a neighbour, if later than `after`; None for none."""
     current, totp, match = int(now.timestamp()) // STEP_S, pyotp.TOTP(secret), None
     for step in (current - 1, current, current + 1):
         if hmac.compare_digest(totp.at(step * STEP_S).encode(), code.encode()) and step > after:

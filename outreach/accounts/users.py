@@ -58,10 +58,7 @@ def _dummy_hash() -> str:
 
 
 def check_password(user: User | None, password: str) -> bool:
-    """Return whether the password is the user's.
-
-    It takes as long if there is no user, or none with a password.
-    """
+    """Return whether the password is the user's; it takes as long if there is no user or password."""
     can_sign_in = user is not None and has_password(user)
     expected = user.password_hash if user and can_sign_in else _dummy_hash()
     try:
@@ -247,10 +244,7 @@ def enable_user(session: Session, user_id: int, *, user: User, now: datetime) ->
 
 @use_case
 def renew_invitation(session: Session, user_id: int, *, user: User | None, now: datetime) -> User:
-    """Record that a link was created for the account, and mail it; the link itself is made from the row.
-
-    A command has no `user`.
-    """
+    """Record that a link was created, and mail it; it is made from the row. A command has no `user`."""
     if user:
         require_role(user)
     invited = lock_user(session, user_id)

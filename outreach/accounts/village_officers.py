@@ -176,10 +176,7 @@ def join_phone(
 def find_phone(
     session: Session, token: str, *, session_key: str, now: datetime
 ) -> tuple[User, UserSession] | None:
-    """Return the officer and the session of a phone's token.
-
-    Returns None once the phone was signed out, the account locked, or its role changed.
-    """
+    """Return officer and session of a phone's token; None once signed out, locked or of another role."""
     try:
         officer_id, stamp, key = read_token(TokenPurpose.PHONE, token, session_key)
     except (ValueError, TypeError):

@@ -184,10 +184,7 @@ def _without_details(wish: WishLine) -> WishLine:
 
 
 def read_phones(session: Session, contact_id: int) -> list[PhoneRow]:
-    """Return a contact's phones in order.
-
-    Without a scope check: the caller must have found the contact for the user.
-    """
+    """Return a contact's phones in order. The caller must have found the contact for the user."""
     other = aliased(ContactPhone)
     others = (
         select(func.count())

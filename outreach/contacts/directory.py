@@ -123,10 +123,7 @@ def read_page(
     after: str = "",
     also: Sequence[ColumnElement[bool]] = (),
 ) -> ContactPage:
-    """Return a page of the contacts that a user may see.
-
-    The first one if `after` is no contact among them. `also` are further conditions on `Contact`.
-    """
+    """Return a visible page, the first where `after` is none of its contacts; `also`: further conditions."""
     conditions = [*_filters(session, user, filters), *also]
     ranges = _index_ranges(filters.text, user)
     cursor = _find_cursor(session, ranges, conditions, after=after)
@@ -146,10 +143,7 @@ def read_page(
 
 @use_case
 def record_search(session: Session, text: str, *, user: User, now: datetime) -> None:
-    """Record a search for a whole number in the audit log, as a revealed number is.
-
-    Searches for other texts are not recorded. Raises NotAllowed if the user may not see numbers.
-    """
+    """Record a search for a whole number in the audit log; others are not. Raises NotAllowed."""
     numbers = whole_numbers(text)
     if not numbers:
         return
@@ -250,10 +244,7 @@ def has_hidden_people(session: Session, user: User, *among: ColumnElement[bool])
 
 
 def _index_ranges(text: str, user: User) -> list[_IndexRange]:
-    """Return the index ranges to search.
-
-    For a name first the full names that begin with it, then the given names that do.
-    """
+    """Return the index ranges to search: for a name first full names that begin with it, then given names."""
     if is_number_text(text):
         return [_IndexRange("g", Contact.given_key, has_number(text, user))]
     words = words_of(text)

@@ -83,10 +83,7 @@ def read_likely_same(session: Session, contact_id: int, *, user: User) -> list[L
 
 @use_case
 def declare_different(session: Session, contact_id: int, other_id: int, *, user: User, now: datetime) -> None:
-    """Record that two people are not the same: neither is offered as the other again. Saying it twice is once.
-
-    Raises NotFound, NotAllowed, BadInput for the same contact.
-    """
+    """Record that two people are not the same; twice is once. Raises NotFound, NotAllowed, BadInput."""
     require_role(user, Role.STAFF, Role.APPROVER)
     if contact_id == other_id:
         raise BadInput("people_merge_unfit")

@@ -168,10 +168,7 @@ def read_uploads(
 
 
 def read_imports(session: Session, list_id: int, *, limit: int = 100) -> list[ListImport]:
-    """Return a list's imports, latest first.
-
-    Without a scope check: the caller must have found the list for the user.
-    """
+    """Return a list's imports, latest first. The caller must have found the list for the user."""
     query = (
         select(ListImport).where(ListImport.list_id == list_id).order_by(ListImport.id.desc()).limit(limit)
     )
@@ -207,10 +204,7 @@ def create_list(
 
 
 def free_name(session: Session, name: str, *, organisation_id: int) -> str:
-    """Return a name with single spaces, if it is free; a hidden list that has it gets another.
-
-    Raises BadInput for an empty, long or taken name.
-    """
+    """Return a name, if free, with single spaces; a hidden list that has it gets another. Raises BadInput."""
     name = " ".join(name.split())
     if not name:
         raise BadInput("list_name_missing")

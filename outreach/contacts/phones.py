@@ -216,10 +216,7 @@ def find_or_create_phones(
 def create_phones(
     session: Session, numbers: Sequence[str], *, secret_key: str, now: datetime
 ) -> dict[str, int]:
-    """Create phones for new numbers. Returns ids by number.
-
-    `numbers` must be unique and sorted, and missing a moment ago.
-    """
+    """Create phones for numbers, unique, sorted and missing a moment ago. Returns ids by number."""
     if not numbers:
         return {}
     created = _insert_phones(session, numbers, now=now)

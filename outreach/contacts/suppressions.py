@@ -18,10 +18,7 @@ from outreach.rules.keys import key_id, newest_key, split_keys
 
 
 def hash_number(e164: str, *, secret_key: str) -> str:
-    """Return the keyed hash of a number under the newest key.
-
-    A number that returns is recognised; the table alone does not allow guessing it.
-    """
+    """Return a number's keyed hash under the newest key; the table alone does not allow guessing it."""
     return number_hasher(secret_key)(e164)
 
 

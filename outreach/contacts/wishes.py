@@ -389,10 +389,7 @@ class WishLine:
 
 
 def read_wishes(session: Session, contact_id: int, phones: Collection[int]) -> list[WishLine]:
-    """Return the wishes that are or were about a person or their numbers, the latest first.
-
-    Without a scope check: the caller must have found the contact for the user.
-    """
+    """Return the wishes about a person or their numbers, latest first; found for the user by the caller."""
     is_person = exists().where(WishPerson.wish_id == Wish.id, WishPerson.contact_id == contact_id)
     about = exists().where(WishNumber.wish_id == Wish.id, WishNumber.phone_id.in_(phones))
     rows = session.execute(

@@ -227,10 +227,7 @@ def insert_rows(
     *,
     always: Mapping[str, datetime | int] | None = None,
 ) -> None:
-    """Insert rows of texts, numbers and times, with the values of `always` in each.
-
-    Column defaults are not applied.
-    """
+    """Insert rows with the values of `always` in each; column defaults are not applied."""
     if not rows:
         return
     always = always or {}

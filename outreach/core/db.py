@@ -83,10 +83,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def enum_type(kind: type[StrEnum], *, name: str = "") -> Enum:
-    """Return the column type of an enum: its text, with a CHECK constraint.
-
-    The constraint is named after the class, or `name`.
-    """
+    """Return an enum's column type: text with a CHECK named after the class, or `name`."""
     return Enum(
         kind,
         native_enum=False,
@@ -131,10 +128,7 @@ def is_set(flag: InstrumentedAttribute[bool]) -> ColumnElement[bool]:
 
 
 def soft_foreign_key(table: str) -> dict[str, Any]:
-    """Return a column's `info`: it holds ids of `table` without a foreign key.
-
-    A foreign key would be looked up for each row written.
-    """
+    """Return the `info` of a column with ids of `table`; a foreign key would be looked up for each row."""
     return {"points_to": table}
 
 

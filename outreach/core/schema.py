@@ -72,10 +72,7 @@ def _revision_of(connection: Connection) -> str | None:
 
 
 def require_current(db: Database) -> None:
-    """Raise WrongState if the database has another revision than this program needs.
-
-    A database that is unavailable is no error here: its users wait for it as usual.
-    """
+    """Raise WrongState if the database has another revision; one that is unavailable is no error here."""
     try:
         revision = read_revision(db)
     except DBAPIError:

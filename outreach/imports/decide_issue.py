@@ -150,10 +150,7 @@ def _require_recorded(session: Session, issues: Sequence[ImportIssue], user: Use
 
 
 def _clear_erased(session: Session, issues: Sequence[ImportIssue], *, user: User, now: datetime) -> None:
-    """Remove the personal data of an erased contact from dropped issues.
-
-    Also from issues of other files with the same row.
-    """
+    """Remove an erased contact's data from dropped issues, and from other files' with the same row."""
     dropped = {issue.id for issue in issues}
     for other in session.scalars(
         select(ImportIssue)
@@ -367,10 +364,7 @@ def birth_years(doubt: str, *, this_year: int) -> list[int]:
 def answer_birth(
     session: Session, issues: Sequence[ImportIssue], birth_year: int | None, *, now: datetime
 ) -> None:
-    """Set the year of birth in the first row, and read the two digits alike in the others.
-
-    None leaves them open.
-    """
+    """Set the year of birth in the first row, and read the others' digits alike; None leaves them open."""
     if birth_year is None:
         return
     first_digits = int(issues[0].cells["birth_doubt"][-2:])

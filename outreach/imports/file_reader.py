@@ -176,10 +176,7 @@ def _kind_of_zip(path: Path) -> str | LoaError:
 
 
 def _kind_of_compound(path: Path, content: bytes) -> str | LoaError:
-    """Return the type of a compound file, by the names of its entries.
-
-    Old Office files share this container with new ones under a password.
-    """
+    """Return a compound file's type by its entries: old Office files, and new ones under a password."""
     if "EncryptedPackage".encode("utf-16-le") in content:
         raise BadList("file_locked", name=path.name)
     if any(name.encode("utf-16-le") + b"\0\0" in content for name in ("Workbook", "Book")):
@@ -315,10 +312,7 @@ class RawSheet:
 
 
 def read_text_sheet(path: Path) -> RawSheet:
-    """Return the rows of a text file.
-
-    Raises BadList if it is not text or not readable as such, also while iterating.
-    """
+    """Return a text file's rows. Raises BadList if it is not readable as text, also while iterating."""
     encoding = _guess_encoding(path)
     separator, has_hint = _guess_separator(path, encoding)
     if not has_hint and _is_pasted(path, encoding, separator):

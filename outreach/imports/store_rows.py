@@ -256,10 +256,7 @@ def match_row(
 
 
 def lock_imports(session: Session) -> None:
-    """Serialise imports: one chunk at a time, until the transaction ends.
-
-    Two imports that both miss a contact would both create it.
-    """
+    """Serialise imports until the transaction ends: two that miss a contact would both create it."""
     lock_until_end(session, _LOCK)
 
 

@@ -228,10 +228,7 @@ def _undo_changes(session: Session, list_import: ListImport, limit: int, *, now:
 
 
 def undo_import(runtime: Runtime, import_id: int) -> int:
-    """Undo an import, a part in a transaction, so that others can work meanwhile. Returns how many people it was about.
-
-    Raises NotFound, WrongState.
-    """
+    """Undo an import in parts. Returns how many people it was about. Raises NotFound, WrongState."""
     key, people = runtime.settings.keys_of(Purpose.SUPPRESSIONS), 0
     while True:
         with transaction(runtime) as session:
@@ -245,10 +242,7 @@ def undo_import(runtime: Runtime, import_id: int) -> int:
 
 
 def lock_import(session: Session, import_id: int) -> ListImport:
-    """Return an import to be undone, locked.
-
-    Raises NotFound, WrongState if it is undone already or its upload is in progress.
-    """
+    """Return an import to be undone, locked. Raises NotFound, WrongState if undone or in progress."""
     found = session.get(ListImport, import_id, with_for_update=True)
     list_import = or_raise(found, NotFound("import_id_unknown", id=import_id))
     upload = session.scalar(select(Upload).where(Upload.import_id == import_id).with_for_update())

@@ -283,10 +283,7 @@ def _meanings(sheet: Mapping[str, Any], columns: Mapping[str, Mapping[str, str]]
 
 @use_case
 def confirm_upload(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
-    """Confirm the preview, so that a worker stores the rows.
-
-    Raises WrongState if it is not ready, BadInput if it has no phones.
-    """
+    """Confirm the preview, so that a worker stores the rows. Raises WrongState, BadInput without phones."""
     upload = lock_ready(session, upload_id, user=user)
     if upload.preview.get("problem"):
         raise BadInput("phone_column_unset")
@@ -308,10 +305,7 @@ def begin_storing(session: Session, upload: Upload, *, now: datetime) -> None:
 
 @use_case
 def cancel_upload(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
-    """Cancel an upload; rows that were stored already are undone by a worker.
-
-    Raises WrongState if it has ended.
-    """
+    """Cancel an upload; a worker undoes rows stored already. Raises WrongState if it has ended."""
     upload = _lock(session, upload_id, user=user)
     rows = upload.progress
     if upload.state is UploadState.STORING:
@@ -364,10 +358,7 @@ def may_be_undone(session: Session, upload: Upload) -> bool:
 
 
 def begin_undoing(upload: Upload, *, now: datetime, error: LoaError | None = None) -> None:
-    """Let a worker undo what the upload stored.
-
-    It then ends as failed if there is an `error`, as cancelled otherwise.
-    """
+    """Let a worker undo what the upload stored; with an `error` it ends as failed, else as cancelled."""
     upload.state, upload.due_at = UploadState.UNDOING, now
     upload.error = error.as_json() if error else ""
     upload.progress = upload.tries = 0
@@ -486,10 +477,7 @@ def remove_unconfirmed(db: Database, folder: Path, *, keep: timedelta, now: date
 
 
 def remove_ended(db: Database, folder: Path, *, now: datetime) -> int:
-    """Remove the folders of ended uploads and do-not-call files. Returns how many.
-
-    The process that ended one may have died before it removed the file.
-    """
+    """Remove the folders of ended files, whose process may have died before it did. Returns how many."""
     folders = {path.name: path for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else {}
     if not folders:
         return 0

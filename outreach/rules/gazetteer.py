@@ -510,10 +510,7 @@ class Gazetteer:
         return nearest if best >= _MIN_RATIO and best - second >= _MIN_LEAD else ""
 
     def _correct_district(self, part: _Part, kind: str) -> _Part:
-        """Return a part that names a district with the district's key, if it is misspelt.
-
-        `kind` is what a part without a kind is taken for.
-        """
+        """Return a misspelt district's part with its key; `kind` is what one without a kind is taken for."""
         first = part[0] if part[0].kind or not kind else replace(part[0], kind=kind)
         if first.kind not in {*_DISTRICT_KINDS, _OF_COLUMN, "thanh pho"}:
             return part

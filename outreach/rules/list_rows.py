@@ -294,10 +294,7 @@ class RowReader:
         self._told = [*(header.phones if len(header.phones) > 1 else ()), *remarks]
 
     def read(self, row: Row, *, line: int) -> CheckedRow | None:
-        """Read the row of a line as a contact, whose `row` is to be counted.
-
-        Returns None if it is a title, a total, a signature or the header again.
-        """
+        """Read a line's row as a contact, not counted yet; None for a title, total, signature or header."""
         header, written = self._header, row
         texts = self._texts(row)
         name, commune = texts.get(Column.NAME, ""), texts.get(Column.COMMUNE, "")

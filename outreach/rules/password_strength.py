@@ -33,10 +33,7 @@ _PUBLISHED = ("loa-demo-2020", "loademo2020")  # of the demo data
 
 
 def check_strength(password: str, own: Iterable[str] = ()) -> None:
-    """Raise BadInput if a password is too short or among those that are tried first.
-
-    `own`: what anybody knows of the user: address, name, office.
-    """
+    """Raise BadInput if a password is short or tried first; `own`: what anybody knows of the user."""
     if len(password) < SHORTEST_PASSWORD:
         raise BadInput("password_short", least=SHORTEST_PASSWORD)
     # Its words take 12 MB, and most processes never see a password.

@@ -326,10 +326,7 @@ _IDENTITY = re.compile(r"\b(?:cmnd|cmtnd|cccd|can cuoc|chung minh|ho chieu|bhyt|
 
 
 def clean(text: str) -> str:
-    """Return the text in NFKC with ASCII digits and dashes.
-
-    Invisible characters (zero-width, direction, soft hyphen) are removed.
-    """
+    """Return the text in NFKC with ASCII digits and dashes, without invisible characters."""
     if text.isascii() and text.isprintable():
         return text.strip()
     # Footnote marks (²) and the letters of old fonts that look like them (tho¹i) are no digits of a number.

@@ -172,10 +172,7 @@ def is_refused_login(status: int) -> bool:
 
 
 def join_outcomes(results: Sequence[Outcome]) -> Outcome:
-    """Return the outcome of a message from those of its parts.
-
-    If only some parts were accepted the phone may show a piece: a person has to decide.
-    """
+    """Return a message's outcome from its parts'; of only some accepted a person has to decide."""
     accepted = [outcome for outcome in results if isinstance(outcome, Accepted)]
     if len(accepted) == len(results):
         ids = tuple(outcome.gateway_id for outcome in accepted)

@@ -73,10 +73,7 @@ def is_signed(content: bytes, *, key: str, signature: str | None) -> bool:
 
 
 def keyed_id(*parts: str, secret_key: str) -> str:
-    """Return an id of 40 characters, the same for the same parts.
-
-    It is keyed, as numbers and texts are few enough to be guessed from a plain hash.
-    """
+    """Return an id of 40 characters for the parts, keyed, as a plain hash could be guessed."""
     return hmac.new(f"reply/{secret_key}".encode(), "\0".join(parts).encode(), hashlib.sha256).hexdigest()[
         :40
     ]
