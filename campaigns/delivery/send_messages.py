@@ -189,6 +189,7 @@ class MessageSender:
                 await asyncio.sleep(0.005)
                 busy_at = time.monotonic()
                 continue
+            had_work = self._has_work()  # what goes back during a claim is for the next one
             try:
                 claimed = await self.run_in_database(
                     claim_next_batch, self.worker, wanted.limit, wanted.health
@@ -200,7 +201,7 @@ class MessageSender:
                 continue
             if claimed:
                 await self._add_to_buffer(*claimed)
-            if claimed or self._has_work():
+            if claimed or had_work or self._has_work():
                 busy_at = time.monotonic()
             elif time.monotonic() - busy_at > IDLE_S:
                 return

@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from redis import TimeoutError as RedisTimeoutError
 from sqlalchemy import select
 
+from campaigns.delivery.claim_messages import claim_next_batch
 from campaigns.delivery.outbox import causes_and_segments
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.delivery.send_messages import MessageSender as SendingJob
@@ -250,3 +252,19 @@ def test_what_the_gateway_charges_is_what_the_budget_has_paid(world):
         _causes, charged, answered = causes_and_segments(session, campaign)
         assert (charged, answered) == (6, 3)
         assert set(session.scalars(select(Attempt.segments))) == {2}
+
+
+def test_what_went_back_while_a_slow_claim_was_under_way_is_sent_by_the_same_job(world: World) -> None:
+    """On a busy machine a claim takes longer than a job waits for more work."""
+    world.add_people(3)
+    campaign = world.launch(text="Moi cai Bluezone", budget_vnd=1_000_000, **SHORT)
+    call = world.run_in_database
+
+    async def call_slowly(function: Any, *args: Any) -> Any:
+        done = await call(function, *args)
+        await asyncio.sleep(0.6 if function is claim_next_batch else 0)
+        return done
+
+    world.run_in_database = call_slowly  # type: ignore[method-assign]
+    send_by(world, lambda sent: Accepted(f"SM{sent.attempt_id}", segments=measure(sent.body).segments + 1))
+    assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 3}
