@@ -43,6 +43,8 @@ from outreach.use_cases import transaction
 
 # Tables whose rows are removed with a contact, or stay without it.
 _CONTACT_TABLES = {
+    "contact_moves",
+    "contact_references",
     "memberships",
     "person_merges",
     "contact_phones",

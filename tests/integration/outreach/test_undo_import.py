@@ -8,12 +8,15 @@ from sqlalchemy import select, update
 from campaigns.models.campaigns import Recipient
 from outreach.contacts.contact import correct_contact
 from outreach.contacts.phones import add_number
+from outreach.contacts.place_questions import move_contacts
+from outreach.contacts.references import set_references
 from outreach.imports import store_rows
 from outreach.imports.change_list import merge_list, split_list
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision, export_issues
 from outreach.imports.retract_decision import retract_decision
 from outreach.imports.undo_import import undo_import_rows
+from outreach.models.accounts import Organisation
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -27,6 +30,7 @@ from outreach.models.contacts import (
     Phone,
     Upload,
 )
+from outreach.models.places import Area
 from outreach.places.areas import load_areas
 from outreach.rules.errors import WrongState
 from tests.support.lists import UNITS, bring, count, directory, local, write
@@ -65,6 +69,20 @@ def test_people_who_came_by_it_alone_go_with_their_numbers(office, tmp_path, lim
     for table in (Contact, Phone, Membership, ImportIssue):
         assert count(office, table) == 0, table
     assert office.get_one(ListImport, 1).undone_at == office.now
+
+
+def test_who_has_moved_or_has_a_name_in_another_system_goes_too(office, tmp_path):
+    bring(office, write(tmp_path, *[f"{n},A Thun {n},,,Đắk Mar,{local(n)}" for n in (1, 2)]))
+    ((here, person), *_others), owner = (
+        office.rows(select(Contact.area_code, Contact.id)),
+        office.one(select(Organisation)),
+    )
+    there = office.scalar(select(Area.code).where(Area.code != here))
+    with office.runtime.db.write() as session:
+        move_contacts(session, here, there, Contact.id != person, now=office.now)
+        set_references(session, owner.id, {"cd-7": person})
+    undo(office, 1)
+    assert (count(office, Contact), count(office, Phone)) == (0, 0)
 
 
 @both_databases
