@@ -168,11 +168,15 @@ def read_removed(session: Session, contact_id: int) -> list[RemovedNumber]:
 
 
 def former_owners(session: Session, phones: Collection[int]) -> set[tuple[int, int]]:
-    """Return (contact id, phone id) of those phones that were removed from a contact and not restored."""
+    """Return (contact id, phone id) of those phones that were removed from a contact and are not theirs again, as by a merge."""
+    has_again = exists().where(
+        ContactPhone.contact_id == RemovedPhone.contact_id, ContactPhone.phone_id == RemovedPhone.phone_id
+    )
     rows = session.execute(
         select(RemovedPhone.contact_id, RemovedPhone.phone_id).where(
             RemovedPhone.phone_id.in_(values_subquery(session, phones, BigInteger)),
             RemovedPhone.restored_at.is_(None),
+            ~has_again,
         )
     )
     return {(contact_id, phone_id) for contact_id, phone_id in rows}

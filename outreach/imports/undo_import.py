@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, delete, exists, literal, select
+from sqlalchemy import BigInteger, delete, exists, literal, select, union
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -33,6 +33,7 @@ from outreach.models.contacts import (
     ListImport,
     Membership,
     Phone,
+    RemovedPhone,
     Upload,
     UploadState,
 )
@@ -56,6 +57,7 @@ _CONTACT_TABLES = {
     "sightings",
     "wish_people",
 }
+_PHONE_TABLES = {"suppressions", "unread_languages", "wish_numbers"}  # the same of numbers
 
 
 def undo_import_rows(
@@ -97,7 +99,7 @@ def _undo_memberships(
 
 
 def remove_people(session: Session, ids: Sequence[int], *, secret_key: str, now: datetime) -> None:
-    """Remove those contacts that are in no list and not referenced, with numbers that only they had.
+    """Remove those contacts that are in no list and not referenced, with numbers that only they have or had.
 
     Their wishes to be left alone stay by the hashes of all their numbers.
     """
@@ -112,7 +114,8 @@ def remove_people(session: Session, ids: Sequence[int], *, secret_key: str, now:
         )
     ).all()
     gone = values_subquery(session, removable, BigInteger)
-    phones = select(ContactPhone.phone_id).where(ContactPhone.contact_id.in_(gone))
+    links = (ContactPhone, RemovedPhone)
+    phones = union(*(select(each.phone_id).where(each.contact_id.in_(gone)) for each in links))
     theirs = set(session.scalars(phones))
     keep_wishes_of(session, removable, secret_key=secret_key, now=now)
     session.execute(delete(Contact).where(Contact.id.in_(gone)))
@@ -173,7 +176,7 @@ def remove_phones(session: Session, ids: Collection[int]) -> None:
     # A message being written to one of them locks the phone: the next statement then sees that message.
     these = table.c.id.in_(values_subquery(session, ids, BigInteger))
     session.execute(select(table.c.id).where(these).order_by(table.c.id).with_for_update())
-    session.execute(delete(Phone).where(these, ~is_referenced(table, but={"suppressions", "wish_numbers"})))
+    session.execute(delete(Phone).where(these, ~is_referenced(table, but=_PHONE_TABLES)))
 
 
 def restore_values(

@@ -23,7 +23,7 @@ from campaigns.rules.states import AttemptReport, AttemptState
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results, undo_entry
 from outreach.contacts.contact import Closing, lift_suppression, suppress_number
-from outreach.contacts.phones import add_number
+from outreach.contacts.phones import add_number, remove_number
 from outreach.models.contacts import Contact, Erasure, ImportIssue, Phone
 from outreach.rules.errors import WrongState
 from outreach.rules.gateway import InboundMessage
@@ -86,6 +86,18 @@ def test_a_wife_who_opts_out_at_the_door_is_not_greeted_on_her_husbands_phone(wo
     assert sent_by(world, lists=[HER_LIST]) == []
     [his] = sent_by(world)
     assert "A Thun" in his
+
+
+def test_what_waits_for_somebody_is_not_sent_to_a_number_that_is_theirs_no_more(world):
+    husband, wife = world.add_person("A Thun", ONE), world.add_person("Y Hoa", ONE)
+    campaign = world.launch()
+    world.do(remove_number, husband, world.phone(ONE), note="của người khác", now=datetime.now(UTC))
+    world.send()
+    assert world.sent_to() == []
+    assert world.status(campaign)["steps"][0]["messages"] == {"skipped": 1}
+    assert "Y Hoa" in sent_by(world)[0]
+    merge(world, wife, husband)
+    assert "Y Hoa" in sent_by(world)[0], "she has it, though it was taken from whom she was merged with"
 
 
 def test_who_asks_on_a_phone_that_another_has_closed_is_heard_as_well(world, couple):

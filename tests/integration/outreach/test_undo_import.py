@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from campaigns.models.campaigns import Recipient
 from outreach.contacts.contact import correct_contact
-from outreach.contacts.phones import add_number
+from outreach.contacts.phones import add_number, remember_languages, remove_number
 from outreach.contacts.place_questions import move_contacts
 from outreach.contacts.references import set_references
 from outreach.imports import store_rows
@@ -71,16 +71,15 @@ def test_people_who_came_by_it_alone_go_with_their_numbers(office, tmp_path, lim
     assert office.get_one(ListImport, 1).undone_at == office.now
 
 
-def test_who_has_moved_or_has_a_name_in_another_system_goes_too(office, tmp_path):
+def test_who_has_moved_or_has_another_name_number_or_language_goes_too(office, tmp_path):
     bring(office, write(tmp_path, *[f"{n},A Thun {n},,,Đắk Mar,{local(n)}" for n in (1, 2)]))
-    ((here, person), *_others), owner = (
-        office.rows(select(Contact.area_code, Contact.id)),
-        office.one(select(Organisation)),
-    )
-    there = office.scalar(select(Area.code).where(Area.code != here))
+    (here, person), *_others = office.rows(select(Contact.area_code, Contact.id).order_by(Contact.id))
+    there, owner = office.scalar(select(Area.code).where(Area.code != here)), office.one(select(Organisation))
     with office.runtime.db.write() as session:
         move_contacts(session, here, there, Contact.id != person, now=office.now)
         set_references(session, owner.id, {"cd-7": person})
+        remember_languages(session, [("tiếng làng bên", [office.phone(number(2))])])
+    office.do(remove_number, person, office.phone(number(1)), note="đổi số", right_number=local(9))
     undo(office, 1)
     assert (count(office, Contact), count(office, Phone)) == (0, 0)
 
