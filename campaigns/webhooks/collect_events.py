@@ -20,10 +20,10 @@ from sqlalchemy import CompoundSelect, exists, func, or_, select, text, union
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.models.messages import AttemptTotal
+from campaigns.models.messages import AttemptTotal, Message
 from campaigns.models.replies import Answer, InstallReport
 from campaigns.models.webhooks import Delivery, EventPosition, Subscription
-from campaigns.rules.states import AttemptState, CampaignState
+from campaigns.rules.states import AttemptState, CampaignState, MessageState
 from campaigns.rules.webhooks import EventKind
 from outreach.accounts.permissions import organisations_of
 from outreach.contacts.references import read_references
@@ -244,7 +244,8 @@ OVERLAP = timedelta(minutes=15)
 FINALS_EVERY = timedelta(seconds=30)
 # For this time after a campaign's end its messages may still get reports.
 REPORTED_FOR = timedelta(days=4)
-_FINAL = (AttemptState.DELIVERED, AttemptState.UNDELIVERED, AttemptState.FAILED, AttemptState.NO_REPORT)
+_FINAL = (MessageState.DELIVERED, MessageState.UNDELIVERED, MessageState.FAILED, MessageState.NO_REPORT)
+_ENDED = (AttemptState.PASSED, *(AttemptState(each.value) for each in _FINAL))
 
 
 # Reported installs, each with whose list it is of, whether it is about health, and the person.
@@ -404,40 +405,42 @@ def collect_campaigns(buffer: EventBuffer, before: dict[str, str] | None) -> dic
 
 
 def collect_finals(buffer: EventBuffer, before: dict[str, Any] | None) -> dict[str, Any]:
-    """Add campaigns with more final messages: counts and growth, by attempt totals. Returns those sent."""
+    """Add campaigns with more final messages: counts and growth. Returns those sent, with the attempt totals of then.
+
+    Messages, of which each may have several attempts, are counted where a campaign's few rows of totals have changed.
+    """
     recent = select(Campaign.id).where(
         Campaign.launched_at.is_not(None),
         (Campaign.ended_at.is_(None)) | (Campaign.ended_at > buffer.now - REPORTED_FOR),
     )
-    counts: dict[int, dict[str, int]] = {}
+    ended: dict[int, dict[str, int]] = {}
     for stream_id, state, n in buffer.session.execute(
         select(AttemptTotal.stream_id, AttemptTotal.state, func.sum(AttemptTotal.n))
-        .where(AttemptTotal.stream_id.in_(recent), AttemptTotal.state.in_(_FINAL))
+        .where(AttemptTotal.stream_id.in_(recent), AttemptTotal.state.in_(_ENDED))
         .group_by(AttemptTotal.stream_id, AttemptTotal.state)
     ):
-        if n:
-            counts.setdefault(stream_id, {})[state.value] = int(n)
-    owners = dict(
-        buffer.session.execute(
-            select(Campaign.id, Campaign.organisation_id).where(Campaign.id.in_(counts))
-        ).all()
-    )
+        ended.setdefault(stream_id, {})[state.value] = int(n)
     # Those of campaigns that ended long ago are kept: a second wave may follow.
     reported: dict[str, Any] = dict(before or {})
-    for campaign_id, states in counts.items():
-        at, previous = reported.get(str(campaign_id), ["", {}])
-        is_soon = at and buffer.now - datetime.fromisoformat(at) < FINALS_EVERY
-        if states == previous or is_soon:
+    for campaign_id, totals in ended.items():
+        at, previous, *then = reported.get(str(campaign_id), ["", {}])
+        if then == [totals] or (at and buffer.now - datetime.fromisoformat(at) < FINALS_EVERY):
             continue
-        reported[str(campaign_id)] = [buffer.now.isoformat(), states]
+        of_steps = Message.campaign_id == campaign_id, Message.step_id.is_not(None)
+        counted = select(Message.state, func.count()).where(*of_steps, Message.state.in_(_FINAL))
+        states = {state.value: n for state, n in buffer.session.execute(counted.group_by(Message.state))}
+        reported[str(campaign_id)] = [buffer.now.isoformat(), states, totals]
+        if states == previous:
+            continue
         data = {
             "campaign": campaign_id,
             "messages": states,
             # A late report takes a message out of the state that it had.
             "more": {each: states.get(each, 0) - previous.get(each, 0) for each in {**previous, **states}},
         }
+        owner = buffer.session.get_one(Campaign, campaign_id).organisation_id
         number = f"{campaign_id}:{buffer.now.isoformat()}"
-        buffer.add(EventKind.MESSAGE_FINAL, number, data, at=buffer.now, of=owners.get(campaign_id))
+        buffer.add(EventKind.MESSAGE_FINAL, number, data, at=buffer.now, of=owner)
     return reported
 
 

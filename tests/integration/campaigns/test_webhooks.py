@@ -445,6 +445,20 @@ def test_what_final_counts_add_up_to_is_what_they_say(world, receiver, monkeypat
     assert {each["campaign"] for each in finals} == {campaign}
 
 
+@both_databases
+def test_a_message_that_arrives_by_both_its_attempts_is_final_once(world, receiver):
+    """As a notice that was given up and comes late, after its text."""
+    world.add_people(1)
+    listen(world, receiver, kinds=["message.final"])
+    world.sent()
+    settle(world, AttemptState.PASSED)
+    world.send()
+    settle(world, AttemptState.DELIVERED)
+    tell(world)
+    assert len(world.all(select(Attempt.id))) == 2
+    assert [got.event["data"]["messages"] for got in receiver.got] == [{"delivered": 1}]
+
+
 def test_who_subscribes_while_a_round_runs_is_not_refused(world, receiver):
     subscription = listen(world, receiver)
     end_subscription(world.runtime, subscription, user=world.user(ADMINISTRATOR), now=datetime.now(UTC))
