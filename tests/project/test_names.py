@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
-from tests.support.tables import words
+from tests.support.tables import cases, words
 
 ROOT = Path(__file__).resolve().parents[2]
 # What the code once called things: docs/glossary.md has the terms, test_docs.py looks at the documents.
@@ -89,7 +87,7 @@ def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield getattr(node, "lineno", 1), ast.get_docstring(node) or ""
 
 
-@pytest.mark.parametrize("kind", ["class", "function"])
+@cases("class", "function")
 def test_no_retired_name_is_defined_or_imported(kind):
     names = retired(kind)
     found = [

@@ -118,13 +118,10 @@ def test_a_command_that_was_mistyped_is_told_so_in_the_language_of_the_terminal(
     assert "error" not in told.stderr.lower()
 
 
-@pytest.mark.parametrize(
-    ("is_taken_back", "status", "language", "said"),
-    [
-        (True, 1, "vi", "đã trả lại như cũ"),
-        (False, 2, "vi", "phiên bản cũ chưa chạy lại được"),
-        (True, 1, "en", "all is as it was"),
-    ],
+@cases(
+    (True, 1, "vi", "đã trả lại như cũ"),
+    (False, 2, "vi", "phiên bản cũ chưa chạy lại được"),
+    (True, 1, "en", "all is as it was"),
 )
 def test_an_upgrade_that_fails_says_which_version_runs(
     monkeypatch, capsys, tmp_path, is_taken_back, status, language, said

@@ -14,6 +14,7 @@ from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.replies.labels import Label
 from outreach.models.accounts import Role
 from tests.support.admin_client import post, signed_in
+from tests.support.tables import cases
 from tests.support.world import AUTHOR, World, number
 
 DOUBTS = ("có phải lừa đảo không", "tin này thật hay giả vậy?", "sao lừa đảo thế")
@@ -63,9 +64,7 @@ def test_one_answer_goes_to_all_who_ask_the_same_and_to_no_other(world, client, 
     }
 
 
-@pytest.mark.parametrize(
-    ("route", "told"), [("finish", {"outcome": "called"}), ("label", {"label": "installed"})]
-)
+@cases(("finish", {"outcome": "called"}), ("label", {"label": "installed"}))
 def test_who_cries_while_the_page_is_open_is_not_closed_with_the_others(world, client, asked, route, told):
     world.change(Case, asked[1], urgent_at=world.now)
     done = post(client, f"/admin/inbox/alike/{asked[0]}/{route}", case=asked[:2], **told)
@@ -162,21 +161,12 @@ def test_one_press_for_a_group_is_one_decision_and_gives_no_label_by_itself(worl
     assert (again.label, again.is_sure) == (Label.OPT_OUT, False)
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "word", "times", "expected"),
-    [
-        (
-            "moi-du",
-            None,
-            "own-1",
-            3,
-            (Label.NOT_YET, 1, False),
-        ),  # not the own answer that the model would guess
-        ("bluezone", "moi-du", "installed", 5, None),  # something else was asked there
-        ("moi-du", "moi-du", "own-1", 3, None),  # another campaign's answers may have other numbers
-        ("bluezone", None, "opt_out_drive", 3, (Label.OPT_OUT, None, True)),
-        ("bluezone", "moi-du", "opt_out_drive", 3, (Label.OPT_OUT, None, True)),
-    ],
+@cases(
+    ("moi-du", None, "own-1", 3, (Label.NOT_YET, 1, False)),  # not the own answer that the model would guess
+    ("bluezone", "moi-du", "installed", 5, None),  # something else was asked there
+    ("moi-du", "moi-du", "own-1", 3, None),  # another campaign's answers may have other numbers
+    ("bluezone", None, "opt_out_drive", 3, (Label.OPT_OUT, None, True)),
+    ("bluezone", "moi-du", "opt_out_drive", 3, (Label.OPT_OUT, None, True)),
 )
 def test_what_officers_decided_counts_as_they_decided_it_and_where_the_same_was_asked(
     world, client, first, second, word, times, expected

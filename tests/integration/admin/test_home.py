@@ -21,6 +21,7 @@ from outreach.models.accounts import Role
 from outreach.rules.errors import LoaError
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import on_sqlite
+from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, number
 
 database_url = on_sqlite
@@ -245,9 +246,7 @@ def test_an_incident_is_seen_within_its_campaigns_scope_only(world, client):
     assert post(client, "/admin/incidents/1/seen").status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("page", "marked"), [("checks", "checks"), ("security", "security"), ("imports", "lists")]
-)
+@cases(("checks", "checks"), ("security", "security"), ("imports", "lists"))
 def test_one_item_of_the_menu_is_marked(world, client, page, marked):
     signed_in(client, world.officer("quantri@loa.example", Role.ADMINISTRATOR))
     shown = client.get(f"/admin/{page}/").text

@@ -347,24 +347,18 @@ def test_exports_and_the_second_factor_ask_for_the_password_again(client, world)
     assert client.get(export).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("path", "form"),
-    [
-        ("/admin/users/", {"email": "moi@loa.example", "role": "administrator", "organisation": "none"}),
-        ("/admin/users/{leader}/change", {"name": "", "role": "administrator", "organisation": "none"}),
-        ("/admin/users/{own}/link", {}),
-        ("/admin/users/{leader}/enable", {}),
-        ("/admin/users/{own}/second-factor", {}),
-        ("/admin/tokens/", {"name": "Cổng", "organisation": "1", "right": "figures:read", "days": "730"}),
-        (
-            "/admin/hooks/",
-            {"name": "Cổng", "organisation": "1", "kind": "opt_out", "url": "https://a.example"},
-        ),
-        ("/admin/gateways/save", {"kind": "smpp", "host": "tin.example"}),
-        ("/admin/settings/mail", {"host": "thu.example", "security": "smtps"}),
-        ("/admin/settings/duty", {"duty_contacts": "ke-trom@thu.example"}),
-        ("/admin/rounds/officers/", {"name": "A Thun", "email": "thun@loa.example"}),
-    ],
+@cases(
+    ("/admin/users/", {"email": "moi@loa.example", "role": "administrator", "organisation": "none"}),
+    ("/admin/users/{leader}/change", {"name": "", "role": "administrator", "organisation": "none"}),
+    ("/admin/users/{own}/link", {}),
+    ("/admin/users/{leader}/enable", {}),
+    ("/admin/users/{own}/second-factor", {}),
+    ("/admin/tokens/", {"name": "Cổng", "organisation": "1", "right": "figures:read", "days": "730"}),
+    ("/admin/hooks/", {"name": "Cổng", "organisation": "1", "kind": "opt_out", "url": "https://a.example"}),
+    ("/admin/gateways/save", {"kind": "smpp", "host": "tin.example"}),
+    ("/admin/settings/mail", {"host": "thu.example", "security": "smtps"}),
+    ("/admin/settings/duty", {"duty_contacts": "ke-trom@thu.example"}),
+    ("/admin/rounds/officers/", {"name": "A Thun", "email": "thun@loa.example"}),
 )
 def test_what_would_let_a_thief_of_the_session_stay_asks_for_the_password_again(client, world, path, form):
     """An account, a link, a token or a second factor taken off opens longer than the browser that was left open."""

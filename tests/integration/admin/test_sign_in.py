@@ -20,6 +20,7 @@ from outreach.models.accounts import AuditEvent, User
 from outreach.runtime import Runtime
 from tests.support.admin_client import signed_in, token
 from tests.support.servers import on_sqlite
+from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, PASSWORD
 
 database_url = on_sqlite
@@ -83,7 +84,7 @@ def test_wrong_password_unknown_address_and_one_without_a_password_read_and_take
     assert not is_in(client)
 
 
-@pytest.mark.parametrize("email", ["", "\0", "canbo@loa.example\0", "'; --", "%", "a" * 3000])
+@cases("", "\0", "canbo@loa.example\0", "'; --", "%", "a" * 3000)
 def test_a_strange_address_is_only_wrong(client, world, email):
     assert sign_in(client, email).status_code == 401
 
@@ -330,7 +331,7 @@ def test_a_forged_host_name_stands_in_no_answer(client, world):
 # -- forged forms, cookies and headers -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/login", "/logout", "/language", "/admin/stop"])
+@cases("/login", "/logout", "/language", "/admin/stop")
 def test_a_form_of_another_site_is_refused(client, world, path):
     signed_in(client, APPROVER)
     stranger = client.application.test_client()
@@ -342,9 +343,7 @@ def test_a_form_of_another_site_is_refused(client, world, path):
     assert is_in(client)
 
 
-@pytest.mark.parametrize(
-    ("address", "is_https"), [("https://loa.example", True), ("http://loa.example", False)]
-)
+@cases(("https://loa.example", True), ("http://loa.example", False))
 def test_cookies_are_kept_from_scripts_and_other_sites(settings, world, address, is_https):
     client = browser(settings, world.runtime, public_base_url=address)
     answer = client.get("/login", base_url=address)

@@ -12,6 +12,7 @@ from outreach.accounts.api_tokens import authenticate_token
 from outreach.accounts.users import find_user
 from outreach.models.accounts import AuditEvent, Organisation, Role, User
 from tests.support.admin_client import post, signed_in, token
+from tests.support.tables import cases
 from tests.support.world import AUTHOR, PASSWORD, World
 
 ADMINISTRATOR, NEW = "quantri@loa.example", "moi@loa.example"
@@ -107,7 +108,7 @@ def test_a_new_role_counts_from_the_next_click_on(client, other, world):
     assert other.get("/admin/people/").status_code == 403
 
 
-@pytest.mark.parametrize("how", ["disable", "change"])
+@cases("disable", "change")
 def test_who_is_no_administrator_any_more_leaves_no_token_that_opens(client, world, how):
     now = world.now
     leaver = world.user(world.officer("cu@loa.example", Role.ADMINISTRATOR))
@@ -142,9 +143,7 @@ def test_the_last_administrator_stays(client, world):
     assert (still.role, still.is_active) == (Role.ADMINISTRATOR, True)
 
 
-@pytest.mark.parametrize(
-    "email", ["không phải", AUTHOR, "moi@loa.example\r\nBcc: khac@loa.example", "a,b@loa.example"]
-)
+@cases("không phải", AUTHOR, "moi@loa.example\r\nBcc: khac@loa.example", "a,b@loa.example")
 def test_an_address_that_cannot_be_taken_keeps_what_was_typed(client, email):
     signed_in(client, ADMINISTRATOR)
     page = post(client, "/admin/users/", email=email, name="Y Hlan", role="approver", organisation="none")

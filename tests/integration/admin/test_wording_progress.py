@@ -1,16 +1,14 @@
 """What the columns of a reach file are called."""
 
-import pytest
 from flask import Flask
 from flask_babel import Babel
 
 from admin.wording.progress import file_rows
 from campaigns.rules.reach import ReachMeasure, ReachTotals
+from tests.support.tables import cases
 
 
-@pytest.mark.parametrize(
-    ("arm", "name"), [("0", "không nhắn"), ("1", "nội dung thứ nhất"), ("2", "nội dung thứ hai")]
-)
+@cases(("0", "không nhắn"), ("1", "nội dung thứ nhất"), ("2", "nội dung thứ hai"))
 def test_the_groups_of_a_comparison_are_called_what_they_are(arm, name):
     counts = ReachTotals()
     counts.add(ReachMeasure.ARMS, arm, 5)

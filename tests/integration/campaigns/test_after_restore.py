@@ -32,6 +32,7 @@ from outreach.rules.keys import Purpose
 from simulator.testing import RunningSimulator
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.world import APPROVER, World, number
 
 
@@ -268,10 +269,7 @@ def test_a_backup_of_another_key_is_refused_and_the_database_goes_on_as_it_was(w
 
 
 @both_databases
-@pytest.mark.parametrize(
-    ("revision", "error", "advice"),
-    [("9999_later", BadInput, "mới nhất"), ("0043_reserved", WrongState, "bằng Loa 1.1.0")],
-)
+@cases(("9999_later", BadInput, "mới nhất"), ("0043_reserved", WrongState, "bằng Loa 1.1.0"))
 def test_a_backup_that_the_program_cannot_upgrade_is_refused_and_the_database_goes_on_as_it_was(
     world, tmp_path, revision, error, advice
 ):

@@ -33,6 +33,7 @@ from outreach.core.job_queue import JobQueue
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import Phone
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.wait_until import wait_until
 from tests.support.world import APPROVER, World, number
 
@@ -107,7 +108,7 @@ def test_looking_changes_nothing(client, world, campaign):
 
 
 @both_databases
-@pytest.mark.parametrize("answer", ["installed", "need_help", "no_smartphone", "opt_out"])
+@cases("installed", "need_help", "no_smartphone", "opt_out")
 def test_each_answer_is_taken_shown_and_harmless_when_repeated(client, world, campaign, answer):
     token = token_of(world, campaign)
     assert press(client, token, answer) == f"/{token}"
@@ -138,13 +139,10 @@ def test_who_presses_on_and_on_makes_no_heap_of_answers_and_cases_and_an_opt_out
 
 
 @one_database
-@pytest.mark.parametrize(
-    ("kind", "first", "second"),
-    [
-        ("bluezone", "opt_out", "installed"),
-        ("bluezone", "opt_out_drive", "opt_out"),
-        ("khao-sat", "own-1", "own-2"),
-    ],
+@cases(
+    ("bluezone", "opt_out", "installed"),
+    ("bluezone", "opt_out_drive", "opt_out"),
+    ("khao-sat", "own-1", "own-2"),
 )
 def test_an_undo_pressed_twice_on_a_slow_network_undoes_once(client, world, campaign, kind, first, second):
     token = token_of(world, world.sent(kind=kind))
@@ -485,7 +483,7 @@ def test_a_campaign_without_an_app_offers_no_install(client, world):
     assert press(client, token, "install") == f"/{token}"
 
 
-@pytest.mark.parametrize("end", [CampaignState.CANCELLED, CampaignState.COMPLETED])
+@cases(CampaignState.CANCELLED, CampaignState.COMPLETED)
 def test_a_campaign_that_is_over_still_takes_answers(client, world, campaign, end):
     if end is CampaignState.CANCELLED:
         world.act(campaign, CampaignAction.CANCEL)
@@ -506,7 +504,7 @@ def test_an_answer_by_sms_without_a_button_is_shown_in_words(client, world, camp
 
 
 @one_database
-@pytest.mark.parametrize("answer", ["", "installed", "need_help", "no_smartphone", "opt_out"])
+@cases("", "installed", "need_help", "no_smartphone", "opt_out")
 def test_every_state_is_light_in_vietnamese_ordered_and_closed_to_others(client, world, campaign, answer):
     token = token_of(world, campaign)
     if answer:

@@ -64,6 +64,7 @@ from outreach.models.contacts import Contact
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from tests.support.report_sample import save_sample_form
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 NO_TEXT: Mapping[str, str] = {}
@@ -379,7 +380,7 @@ def test_a_reminder_that_is_not_sent_any_more_does_not_wait(province):
     assert waiting == [2, 0]
 
 
-@pytest.mark.parametrize("is_issued", [False, True])
+@cases(False, True)
 def test_the_report_of_a_day_missed_long_ago_is_issued_and_mailed(province, box, is_issued):
     runtime, later = province.world.runtime, province.day + timedelta(days=10)
     freeze(runtime, 1, province.day, now=province.at("09:00", day=later))
@@ -393,7 +394,7 @@ def test_the_report_of_a_day_missed_long_ago_is_issued_and_mailed(province, box,
     assert addressees(box.take()) == sorted(LEADERS)
 
 
-@pytest.mark.parametrize("meanwhile", ["the schedule is at work", "a correction is prepared"])
+@cases("the schedule is at work", "a correction is prepared")
 def test_a_figure_that_comes_while_others_are_counted_is_noted(province, monkeypatch, meanwhile):
     world, is_first = province.world, iter([True])
     if meanwhile == "a correction is prepared" and not world.runtime.db.is_postgresql:
@@ -443,10 +444,7 @@ def test_an_address_that_is_refused_keeps_the_report_from_nobody_else_and_alarms
     assert province.tick("13:45") == [D.ALARM_UNDELIVERED, D.DELIVER]
 
 
-@pytest.mark.parametrize(
-    ("at", "code"),
-    [("put_off", "421 busy"), ("put_off", "450 greylisted"), ("put_off_at_data", "451 try again later")],
-)
+@cases(("put_off", "421 busy"), ("put_off", "450 greylisted"), ("put_off_at_data", "451 try again later"))
 def test_an_address_that_is_put_off_is_tried_again_and_keeps_nobody_else_waiting(province, box, at, code):
     getattr(box, at)[LEADERS[0]] = code
     assert province.publish("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
@@ -711,7 +709,7 @@ def test_a_visit_before_the_hour_that_is_entered_after_it_is_noticed(world, box)
     assert noted == len(changes) > 0
 
 
-@pytest.mark.parametrize("then", ["corrected", "a newer day is entered", "withdrawn"])
+@cases("corrected", "a newer day is entered", "withdrawn")
 def test_a_denominator_that_is_put_right_late_counts_whatever_came_after(province, then):
     world, day = province.world, province.day
 
@@ -735,7 +733,7 @@ def test_a_denominator_that_is_put_right_late_counts_whatever_came_after(provinc
     assert owners(province.at("10:00", day=morrow)) == (None if then == "withdrawn" else 1100)
 
 
-@pytest.mark.parametrize("then", ["the goal was raised", "the campaign was cancelled"])
+@cases("the goal was raised", "the campaign was cancelled")
 def test_days_of_report_stay_days_of_report(province, then):
     world, today = province.world, province.world.now.astimezone(VIETNAM).date()
     days = [today - timedelta(days=3), today]

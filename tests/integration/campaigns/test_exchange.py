@@ -27,6 +27,7 @@ from outreach.rules.wishes import WishSource, drive_scope
 from tests.support.errors import refuses
 from tests.support.offices import SHARED, exchange, exchanging, is_closed
 from tests.support.servers import MigratedDatabase, create_database, drop_database
+from tests.support.tables import cases
 from tests.support.wishes import opt_out
 from tests.support.world import APPROVER, World, number
 
@@ -107,16 +108,13 @@ def test_nothing_goes_round_and_what_comes_again_changes_nothing(offices):
     assert [world.scalar(select(func.count(Wish.id))) for world in offices] == rows
 
 
-@pytest.mark.parametrize(
-    ("source", "scope", "travels"),
-    [
-        (WishSource.SMS, "", True),
-        (WishSource.OFFICER, "", True),
-        (WishSource.DOOR, "", True),
-        (WishSource.ROSTER, "", False),
-        (WishSource.SMS, drive_scope(1), False),
-        (WishSource.CONSENT, "kind:bluezone", False),
-    ],
+@cases(
+    (WishSource.SMS, "", True),
+    (WishSource.OFFICER, "", True),
+    (WishSource.DOOR, "", True),
+    (WishSource.ROSTER, "", False),
+    (WishSource.SMS, drive_scope(1), False),
+    (WishSource.CONSENT, "kind:bluezone", False),
 )
 def test_what_was_said_of_everything_travels_and_of_one_matter_does_not(offices, source, scope, travels):
     kontum, gialai, _ = offices
@@ -181,7 +179,7 @@ def test_another_offices_wish_is_shown_as_theirs_and_ends_there_or_by_its_owner_
     assert is_closed(kontum, ONE), "what its owner asks of one office, they ask of it alone"
 
 
-@pytest.mark.parametrize("first", ["stop", "start"])
+@cases("stop", "start")
 def test_of_a_stop_there_and_a_start_here_the_later_counts_however_late_it_is_told(offices, first):
     kontum, gialai, _ = offices
     for world in (kontum, gialai):
@@ -288,15 +286,12 @@ def test_a_wish_whose_number_is_erased_stays_told_and_holds_for_who_gets_a_list_
     assert is_closed(kontum, ONE)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "code"),
-    [
-        ({"key": "0" * 63 + "1"}, "exchange_signature_wrong"),
-        ({"url": "http://127.0.0.1:9"}, "exchange_away"),
-        ({"url": "http://127.0.0.1:port"}, "exchange_away"),
-        ({"exchange_keys": ("another-" + "k" * 32,)}, "exchange_key_unknown"),
-        ({"exchange_name": "elsewhere"}, "exchange_refused"),
-    ],
+@cases(
+    ({"key": "0" * 63 + "1"}, "exchange_signature_wrong"),
+    ({"url": "http://127.0.0.1:9"}, "exchange_away"),
+    ({"url": "http://127.0.0.1:port"}, "exchange_away"),
+    ({"exchange_keys": ("another-" + "k" * 32,)}, "exchange_key_unknown"),
+    ({"exchange_name": "elsewhere"}, "exchange_refused"),
 )
 def test_what_is_not_as_it_must_be_is_not_taken_but_said_and_taken_later(offices, wrong, code):
     kontum, gialai, _ = offices
@@ -318,7 +313,7 @@ def test_what_is_not_as_it_must_be_is_not_taken_but_said_and_taken_later(offices
     assert [each.problem for each in check_exchange(gialai.runtime, gialai.now)] == [None, None]
 
 
-@pytest.mark.parametrize("status", ["302 Found\r\nLocation: http://[", "200 OK"])
+@cases("302 Found\r\nLocation: http://[", "200 OK")
 def test_who_answers_with_no_address_or_without_end_keeps_none_of_the_others_waiting(
     offices, monkeypatch, status
 ):

@@ -25,6 +25,7 @@ from outreach.rules.gateway import Accepted, Channel, OutboundMessage, Outcome
 from outreach.sms import smpp
 from outreach.sms.aggregator import AggregatorGateway
 from tests.support.line import Line
+from tests.support.tables import cases
 from tests.support.world import AUTHOR, World
 
 SECRET = "khóa của nhà cung cấp"
@@ -187,7 +188,7 @@ def test_gateway_dies_in_the_middle_of_a_send_and_the_other_carries_on(world, mo
     assert world.scalar(select(func.count()).select_from(Incident)) == 0
 
 
-@pytest.mark.parametrize("is_moved", [False, True])
+@cases(False, True)
 def test_a_request_to_one_provider_is_not_made_again_to_the_next_one_behind_the_same_account(
     world, monkeypatch, is_moved
 ):
@@ -251,9 +252,7 @@ def test_a_refusal_of_the_account_by_report_pauses_once_and_not_where_another_ga
     assert world.get_one(GatewayAccount, ENVIRONMENT).rested_until
 
 
-@pytest.mark.parametrize(
-    ("down", "route"), [((), (2, Channel.ZALO)), ((2,), (1, None)), ((1, 2), (None, None))]
-)
+@cases(((), (2, Channel.ZALO)), ((2,), (1, None)), ((1, 2), (None, None)))
 def test_a_notice_whose_gateway_is_down_goes_as_a_text_by_another(down, route):
     terms = [GatewayTerms(1), GatewayTerms(2, position=2, notices=Channel.ZALO)]
     limits: dict[str, Any] = {"usual_price_vnd": 350, "most_segments": 9, "ahead_s": 1, "senders": {}}

@@ -26,6 +26,7 @@ from outreach.models.contacts import Phone
 from outreach.rules.aggregator import AttemptNames
 from tests.support.asgi_client import AsgiClient
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.world import World, number
 
 INBOUND = "/webhooks/twilio/inbound"
@@ -284,7 +285,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 
 @one_database
-@pytest.mark.parametrize("signature", ["", "bm90IGl0", "of the address alone"])
+@cases("", "bm90IGl0", "of the address alone")
 def test_no_body_breaks_the_web(gateway, world, signature):
     for path in (INBOUND, "/webhooks/twilio/status/1"):
         if signature == "of the address alone":
@@ -319,7 +320,7 @@ def test_an_inbound_message_is_stored_once_and_counts(gateway, world, campaign):
 
 
 @both_databases
-@pytest.mark.parametrize("sender", [number(0), number(555)])
+@cases(number(0), number(555))
 def test_the_same_message_at_the_same_moment_is_stored_once(gateway, world, settings, campaign, sender):
     app = create_app(settings, runtime=world.runtime)
     together = threading.Barrier(4)
@@ -343,15 +344,12 @@ def test_the_same_message_at_the_same_moment_is_stored_once(gateway, world, sett
     assert world.sent_to() == [sender]
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        {"From": number(0), "Body": "TC"},
-        {"MessageSid": "", "From": number(0), "Body": "TC"},
-        {"MessageSid": "SM1", "Body": "TC"},
-        {"MessageSid": "S" * 65, "From": number(0), "Body": "TC"},
-        {"MessageSid": "\0", "From": number(0), "Body": "TC"},
-    ],
+@cases(
+    {"From": number(0), "Body": "TC"},
+    {"MessageSid": "", "From": number(0), "Body": "TC"},
+    {"MessageSid": "SM1", "Body": "TC"},
+    {"MessageSid": "S" * 65, "From": number(0), "Body": "TC"},
+    {"MessageSid": "\0", "From": number(0), "Body": "TC"},
 )
 @one_database
 def test_a_message_without_id_or_sender_is_refused(gateway, world, form):

@@ -31,6 +31,7 @@ from outreach.rules import roads
 from outreach.rules.gateway import Accepted, DeliveryStatus, ListedMessage, Throttled
 from outreach.rules.roads import VIETNAM, Lasting, repeats_until
 from outreach.rules.send_window import FIRST, next_size
+from tests.support.tables import cases
 
 START = datetime(2020, 8, 18, tzinfo=UTC)
 BODY = "Mời cài"
@@ -218,17 +219,12 @@ def test_at_most_one_copy_leaves_and_no_message_is_forgotten(calls_back, alters)
     assert (copies, silent, is_kept) == (1, 0, True)
 
 
-@pytest.mark.parametrize(
-    "broken",
-    [
-        Assumptions(
-            fence=LEASE + LIST_DELAY + 2 * TIMEOUT
-        ),  # a fence behind the end of the lease and of the lookups
-        Assumptions(
-            list_takes=LIST_DELAY + 3, calls_back=False, attempts=2
-        ),  # a list slower than was declared
-        Assumptions(stops_after_check=True, attempts=2),
-    ],
+@cases(
+    Assumptions(
+        fence=LEASE + LIST_DELAY + 2 * TIMEOUT
+    ),  # a fence behind the end of the lease and of the lookups
+    Assumptions(list_takes=LIST_DELAY + 3, calls_back=False, attempts=2),  # a list slower than was declared
+    Assumptions(stops_after_check=True, attempts=2),
 )
 def test_the_search_finds_what_a_broken_promise_costs_one_copy_more_and_never_in_silence(broken):
     _worlds, copies, silent, is_kept = search(broken)
@@ -281,7 +277,7 @@ def search_night(lasting: Lasting, *, gateway_ahead_min: int) -> tuple[int, int]
     return len(seen), max(night.copies for night in seen)
 
 
-@pytest.mark.parametrize("gateway_ahead_min", [-8, 0, 8])
+@cases(-8, 0, 8)
 def test_a_request_that_is_made_again_makes_no_second_message_though_the_day_ends(gateway_ahead_min):
     nights, copies = search_night(Lasting.DAY, gateway_ahead_min=gateway_ahead_min)
     assert nights > 100
@@ -380,7 +376,7 @@ def the_newest_has_the_id(receipt: ReceiptFacts, attempts: Sequence[Candidate]) 
     return an_id_is_for_ever(receipt, list(reversed(attempts)))
 
 
-@pytest.mark.parametrize("broken", [any_text_fits, an_id_is_for_ever, the_newest_has_the_id])
+@cases(any_text_fits, an_id_is_for_ever, the_newest_has_the_id)
 def test_the_search_finds_what_settles_by_less(broken):
     assert any(settled_wrongly(broken, story)[0] for story in stories())
 

@@ -30,6 +30,7 @@ from outreach.rules.aggregator import AttemptNames
 from outreach.rules.gateway import GatewayUnavailable, StatusReport
 from outreach.sms.aggregator import AggregatorGateway
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.world import APPROVER, World, number
 
 NOTICE = {"notice_template": "228386", "notice_text": "Mời {name} cài Bluezone: {link}"}
@@ -106,9 +107,7 @@ def test_a_notice_that_arrives_is_the_message_and_costs_its_own_price(world):
 
 
 @both_databases
-@pytest.mark.parametrize(
-    ("cause", "learned"), [("no_account", "no_account"), ("declined", "declined"), ("notice_limit", None)]
-)
+@cases(("no_account", "no_account"), ("declined", "declined"), ("notice_limit", None))
 def test_where_a_notice_does_not_arrive_its_text_goes_at_once_and_the_number_is_remembered(
     world, cause, learned
 ):
@@ -199,7 +198,7 @@ def test_the_gateway_is_asked_before_the_text_goes(world):
 
 
 @both_databases
-@pytest.mark.parametrize("meanwhile", ["TC", "1", "Cài ở đâu vậy cháu?", "cancel"])
+@cases("TC", "1", "Cài ở đâu vậy cháu?", "cancel")
 def test_no_text_follows_to_somebody_who_has_answered_or_is_left_alone(world, meanwhile):
     world.add_people(1)
     campaign = world.launch(**NOTICE)
@@ -223,7 +222,7 @@ def test_no_text_follows_to_somebody_who_has_answered_or_is_left_alone(world, me
     assert (step["messages"], step["skipped"]) == ({"delivered": 1}, {}), "it arrived after all"
 
 
-@pytest.mark.parametrize("end", ["nothing", "undelivered", "delivered"])
+@cases("nothing", "undelivered", "delivered")
 def test_after_a_restore_no_text_follows_a_notice_by_itself(world, end):
     world.add_people(1)
     campaign = world.launch(**NOTICE)
@@ -295,12 +294,9 @@ def test_notices_that_do_not_arrive_pause_nothing(world):
     assert world.get_one(Campaign, campaign).state is CampaignState.SENDING
 
 
-@pytest.mark.parametrize(
-    ("reach", "left", "counts", "vnd"),
-    [
-        (0.0, ["notice", "text"], {"texts": 1, "causes": {"no_account": 1}}, PRICE),
-        (1.0, ["notice"], {"arrived": 1}, NOTICE_PRICE),
-    ],
+@cases(
+    (0.0, ["notice", "text"], {"texts": 1, "causes": {"no_account": 1}}, PRICE),
+    (1.0, ["notice"], {"arrived": 1}, NOTICE_PRICE),
 )
 def test_where_the_provider_falls_back_itself_one_request_has_both_and_its_bill_is_the_cost(
     world, reach, left, counts, vnd
@@ -389,7 +385,7 @@ def test_a_budget_that_is_spent_meanwhile_pauses_the_campaign_before_the_text(wo
     assert world.get_one(Campaign, campaign).state is CampaignState.PAUSED
 
 
-@pytest.mark.parametrize("meanwhile", ["erased", "number"])
+@cases("erased", "number")
 def test_no_text_goes_to_a_number_that_is_nobodys_by_then(world, meanwhile):
     send_notice(world)
     person = world.one(select(Contact.id))
@@ -443,7 +439,7 @@ def test_an_outcome_that_nobody_saw_is_not_asked_for_again_by_another_kind_of_pr
     assert attempts(world) == [(1, "zalo", AttemptState.UNKNOWN)]
 
 
-@pytest.mark.parametrize(("unknown", "status"), [(1, 204), (9, 503)])
+@cases((1, 204), (9, 503))
 def test_a_failure_of_which_the_aggregator_does_not_know_yet_is_asked_for_again(
     world, monkeypatch, unknown, status
 ):

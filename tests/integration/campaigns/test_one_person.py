@@ -29,6 +29,7 @@ from outreach.models.contacts import PersonMerge, Phone
 from outreach.rules.errors import WrongState
 from tests.integration.campaigns.test_merge_people import apart, merge
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.world import AUTHOR, World, number
 
 FIRST, SECOND = number(1), number(2)
@@ -98,23 +99,20 @@ DONE, NOT_YET = "installed", "not_yet"
 
 
 @both_databases
-@pytest.mark.parametrize(
-    ("before", "while_merged", "merged", "separate"),
-    [
-        # What each said before, what while they were one; how many answered and did it, merged and apart again.
-        ([(SECOND, DONE)], [(FIRST, DONE)], (1, 1, 1), (2, 2, 2)),
-        ([(FIRST, DONE), (SECOND, DONE)], [], (1, 1, 1), (2, 2, 2)),
-        ([(FIRST, DONE), (SECOND, DONE)], [(FIRST, "need_help")], (1, 1, 1), (2, 2, 2)),
-        ([(FIRST, DONE), (SECOND, DONE)], [(FIRST, "undo")], (1, 0, 0), (2, 0, 0)),
-        ([(FIRST, DONE), (SECOND, "no_smartphone")], [(FIRST, "undo")], (1, 1, 1), (2, 1, 1)),
-        ([(FIRST, NOT_YET)], [(SECOND, DONE)], (1, 1, 1), (2, 2, 1)),
-        ([(FIRST, DONE)], [(SECOND, NOT_YET)], (1, 1, 0), (2, 2, 1)),
-        ([], [(SECOND, DONE)], (1, 1, 1), (2, 1, 1)),
-        ([], [(SECOND, DONE), (FIRST, NOT_YET), (SECOND, "undo")], (1, 1, 1), (2, 1, 1)),
-        ([(SECOND, "sms 1")], [(FIRST, "sms 4"), (SECOND, "sms 2")], (1, 1, 0), (2, 2, 0)),
-        ([(SECOND, DONE)], [(FIRST, "sms sai số")], (1, 1, 1), (2, 2, 1)),
-        ([], [(FIRST, "sms sai số"), (SECOND, DONE)], (1, 1, 1), (2, 2, 1)),
-    ],
+@cases(
+    # What each said before, what while they were one; how many answered and did it, merged and apart again.
+    ([(SECOND, DONE)], [(FIRST, DONE)], (1, 1, 1), (2, 2, 2)),
+    ([(FIRST, DONE), (SECOND, DONE)], [], (1, 1, 1), (2, 2, 2)),
+    ([(FIRST, DONE), (SECOND, DONE)], [(FIRST, "need_help")], (1, 1, 1), (2, 2, 2)),
+    ([(FIRST, DONE), (SECOND, DONE)], [(FIRST, "undo")], (1, 0, 0), (2, 0, 0)),
+    ([(FIRST, DONE), (SECOND, "no_smartphone")], [(FIRST, "undo")], (1, 1, 1), (2, 1, 1)),
+    ([(FIRST, NOT_YET)], [(SECOND, DONE)], (1, 1, 1), (2, 2, 1)),
+    ([(FIRST, DONE)], [(SECOND, NOT_YET)], (1, 1, 0), (2, 2, 1)),
+    ([], [(SECOND, DONE)], (1, 1, 1), (2, 1, 1)),
+    ([], [(SECOND, DONE), (FIRST, NOT_YET), (SECOND, "undo")], (1, 1, 1), (2, 1, 1)),
+    ([(SECOND, "sms 1")], [(FIRST, "sms 4"), (SECOND, "sms 2")], (1, 1, 0), (2, 2, 0)),
+    ([(SECOND, DONE)], [(FIRST, "sms sai số")], (1, 1, 1), (2, 2, 1)),
+    ([], [(FIRST, "sms sai số"), (SECOND, DONE)], (1, 1, 1), (2, 2, 1)),
 )
 def test_what_either_number_says_is_the_persons_and_apart_each_have_what_is_still_true(
     world, two, before, while_merged, merged, separate
@@ -167,15 +165,12 @@ def test_a_question_on_either_number_holds_the_reminder_back(world, two, asked_b
     assert remind(world) == []
 
 
-@pytest.mark.parametrize(
-    ("said", "reminded"),
-    [
-        ([(FIRST, NOT_YET), (SECOND, DONE)], []),
-        ([(SECOND, NOT_YET), (FIRST, DONE)], []),
-        ([(FIRST, DONE), (SECOND, NOT_YET)], [FIRST]),
-        ([(SECOND, NOT_YET)], [SECOND]),
-        ([(FIRST, "sms sai số")], [SECOND]),
-    ],
+@cases(
+    ([(FIRST, NOT_YET), (SECOND, DONE)], []),
+    ([(SECOND, NOT_YET), (FIRST, DONE)], []),
+    ([(FIRST, DONE), (SECOND, NOT_YET)], [FIRST]),
+    ([(SECOND, NOT_YET)], [SECOND]),
+    ([(FIRST, "sms sai số")], [SECOND]),
 )
 def test_the_last_word_of_both_numbers_decides_about_the_reminder(world, two, said, reminded):
     campaign = world.sent(**REMINDER)
@@ -272,7 +267,7 @@ def test_who_is_merged_answers_by_a_phone_on_which_somebody_else_is_written_to(w
 
 
 @both_databases
-@pytest.mark.parametrize("both", [True, False])
+@cases(True, False)
 def test_what_1_1_0_counted_beside_the_one_who_counts_is_counted_once(world, two, both):
     campaign = world.sent()
     for e164 in (FIRST, SECOND)[0 if both else 1 :]:

@@ -15,6 +15,7 @@ from campaigns.replies.acknowledgements import OPT_OUT_OF_DRIVE_REPLY
 from campaigns.replies.public_requests import Wish, code_of
 from campaigns.web import public_page
 from outreach.models.contacts import Phone
+from tests.support.tables import cases
 from tests.support.wishes import numbers_left_alone
 from tests.support.world import World, number
 
@@ -80,7 +81,7 @@ def test_a_note_that_was_refused_or_met_a_fault_is_sent_at_the_next_try(client, 
     assert len(world.cases()) == 1
 
 
-@pytest.mark.parametrize("e164", [KNOWN, UNKNOWN])
+@cases(KNOWN, UNKNOWN)
 def test_a_number_stops_by_the_code_that_only_its_phone_gets(client, world, campaign, e164):
     local = "0" + e164[3:]
     for _ in range(2):  # a code a day
@@ -188,9 +189,7 @@ def test_notes_of_strangers_keep_no_cry_from_being_read(client, world, monkeypat
     assert f"{cry}</textarea>" in refused
 
 
-@pytest.mark.parametrize(
-    ("limits", "note"), [("NOTES", "Gọi lại"), ("CRIES", "Nước ngập tới nóc rồi cứu với")]
-)
+@cases(("NOTES", "Gọi lại"), ("CRIES", "Nước ngập tới nóc rồi cứu với"))
 def test_what_is_refused_to_one_address_uses_up_nothing_of_the_others(
     client, world, monkeypatch, limits, note
 ):

@@ -24,6 +24,7 @@ from outreach.rules.quiet_days import NO_DAYS, Period, QuietDays
 from tests.integration.campaigns.test_audience import close_number
 from tests.support.admin_client import signed_in
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 CALL = Closing.DO_NOT_CALL
@@ -143,7 +144,7 @@ def test_whoever_asked_on_the_page_to_be_reminded_is_and_only_until_another_answ
     assert [line["To"] for line in world.simulator.ledger() if line["Body"].startswith("Nhắc")] == [number(0)]
 
 
-@pytest.mark.parametrize("words", ["hỏi ai vậy?", "abc xyz"])
+@cases("hỏi ai vậy?", "abc xyz")
 def test_a_question_or_an_unclear_reply_before_a_reminders_sending_holds_it_back_too(world, words):
     campaign = world.sent(people=2, step=REMINDERS[:1])
     later(world, campaign, days=3)
@@ -306,9 +307,7 @@ def test_the_card_tells_what_a_day_without_sending_puts_off_and_the_panel_why_no
     assert f"Hôm nay là ngày không gửi tin.</strong> Tự gửi lúc {opens}." in page
 
 
-@pytest.mark.parametrize(
-    ("given", "is_live", "is_quiet"), [(None, True, True), (None, False, False), (NO_DAYS, True, False)]
-)
+@cases((None, True, True), (None, False, False), (NO_DAYS, True, False))
 def test_real_phones_get_nothing_on_a_holiday_unless_the_setting_says_so(given, is_live, is_quiet):
     settings = Settings(sms_live="yes" if is_live else "no", quiet_days=given)
     national_day = datetime(2026, 9, 2, tzinfo=VIETNAM).date()

@@ -13,6 +13,7 @@ from campaigns.replies.record_answer import undo_answer_by_id
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.replies.labels import Label
 from tests.integration.campaigns.test_cases import campaign, do, stopped
+from tests.support.tables import cases
 from tests.support.world import World, number
 
 __all__ = ["campaign"]  # the fixture
@@ -29,7 +30,7 @@ def unsay(world: World, answer_id: int) -> None:
     assert world.do(undo_answer_by_id, answer_id, is_mistaken=True)
 
 
-@pytest.mark.parametrize("channel", ["sms", "page"])
+@cases("sms", "page")
 def test_who_asked_to_be_left_alone_themselves_stays_so_when_the_officers_entry_goes(
     world, campaign, channel
 ):
@@ -44,9 +45,7 @@ def test_who_asked_to_be_left_alone_themselves_stays_so_when_the_officers_entry_
     assert stopped(world) == {}
 
 
-@pytest.mark.parametrize(
-    ("sender", "again"), [(number(0), "STOP"), (number(0), "page"), (number(900), "STOP")]
-)
+@cases((number(0), "STOP"), (number(0), "page"), (number(900), "STOP"))
 def test_a_plain_stop_after_a_doubtful_one_stands_when_the_doubtful_was_none(world, campaign, sender, again):
     world.reply(sender, "thôi mệt", gateway_id="SM1")
     (doubtful,) = (each for each in world.cases() if each.kind is CaseKind.OPT_OUT)
@@ -85,7 +84,7 @@ def test_undoing_what_was_said_after_not_yet_brings_the_reminder_back(world, cam
     assert not world.recipient(number(0), campaign).wants_reminder
 
 
-@pytest.mark.parametrize("late", [False, True])
+@cases(False, True)
 def test_on_no_day_does_a_number_count_twice(world, campaign, late):
     """An officer's entry is undone days after the resident said so too, or a reply of the days between comes in late."""
     now, entry = world.now, hear(world, campaign, Label.INSTALLED)

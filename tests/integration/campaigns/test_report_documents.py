@@ -37,6 +37,7 @@ from campaigns.rules.reports.snapshot import (
     read_snapshot,
 )
 from tests.support.report_sample import DAY, FORM, sample
+from tests.support.tables import cases
 
 NOW = datetime(2020, 8, 5, 6, 31, tzinfo=UTC)
 
@@ -372,7 +373,7 @@ def altered(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str, 
         yield ".".join(map(str, path)), "2020-07-07" if is_day else f"{data}1"
 
 
-@pytest.mark.parametrize("has_own", [True, False])
+@cases(True, False)
 def test_a_correction_lists_whatever_is_printed_differently_and_nothing_else(has_own):
     """Each figure, name and day of a snapshot in turn; what tells which is which stays."""
     before = full()
@@ -456,25 +457,22 @@ def test_a_figure_that_an_agency_leaves_out_today_is_a_change():
     ]
 
 
-@pytest.mark.parametrize(
-    ("written", "expected"),
-    [
-        (long_day("2020-08-05"), "ngày 05 tháng 8 năm 2020"),
-        (long_day("2020-02-10"), "ngày 10 tháng 02 năm 2020"),
-        (long_day("2020-12-31"), "ngày 31 tháng 12 năm 2020"),
-        (short_day("2021-01-09"), "09/01/2021"),
-        (percent(0.5034), "50,3%"),
-        (percent(0.5), "50,0%"),
-        (percent(0.5, is_exact=True), "50%"),
-        (percent(0.9999), "99,9%"),
-        (percent(0.0004), "dưới 0,1%"),
-        (percent(0.0), "0,0%"),
-        (percent(1.0), "100,0%"),
-        (said(540438), "540.438"),
-        (said(9), "09"),
-        (said(10), "10"),
-        (said(0), "0"),
-    ],
+@cases(
+    (long_day("2020-08-05"), "ngày 05 tháng 8 năm 2020"),
+    (long_day("2020-02-10"), "ngày 10 tháng 02 năm 2020"),
+    (long_day("2020-12-31"), "ngày 31 tháng 12 năm 2020"),
+    (short_day("2021-01-09"), "09/01/2021"),
+    (percent(0.5034), "50,3%"),
+    (percent(0.5), "50,0%"),
+    (percent(0.5, is_exact=True), "50%"),
+    (percent(0.9999), "99,9%"),
+    (percent(0.0004), "dưới 0,1%"),
+    (percent(0.0), "0,0%"),
+    (percent(1.0), "100,0%"),
+    (said(540438), "540.438"),
+    (said(9), "09"),
+    (said(10), "10"),
+    (said(0), "0"),
 )
 def test_numbers_and_days_are_written_as_the_decree_wants_them(written, expected):
     assert written == expected
@@ -501,13 +499,10 @@ def test_a_gap_is_the_one_that_the_leaders_page_has():
     assert not any("Theo số liệu chính thức, toàn" in text for text in said)
 
 
-@pytest.mark.parametrize(
-    ("agency", "missing", "told"),
-    [
-        ((1180, 1180), 0, "các mục tiêu đã đạt"),
-        ((None, 1180), 0, "1/1 cơ quan, đơn vị đã gửi nhưng chưa đủ số liệu để tính tỷ lệ"),
-        ((1180, 1180), 100, "đã gửi đầy đủ số liệu."),
-    ],
+@cases(
+    ((1180, 1180), 0, "các mục tiêu đã đạt"),
+    ((None, 1180), 0, "1/1 cơ quan, đơn vị đã gửi nhưng chưa đủ số liệu để tính tỷ lệ"),
+    ((1180, 1180), 100, "đã gửi đầy đủ số liệu."),
 )
 def test_a_goal_is_said_to_be_reached_only_where_it_is_known_to_be(agency, missing, told):
     owners, official = SmartphoneOwners(1000, DAY, "Sở"), OfficialInstallFigure(900, DAY, "Bộ")
@@ -524,7 +519,7 @@ def test_a_goal_is_said_to_be_reached_only_where_it_is_known_to_be(agency, missi
     assert ("mục tiêu đã đạt" in part) == (told == "các mục tiêu đã đạt")
 
 
-@pytest.mark.parametrize(("installed", "looks"), [(9999, "99,9%"), (1, "dưới 0,1%")])
+@cases((9999, "99,9%"), (1, "dưới 0,1%"))
 def test_a_share_in_the_sheet_is_never_all_where_somebody_is_missing(installed, looks):
     agency = replace(sample().agencies[0], staff=10_000, with_smartphone=10_000, installed=installed)
     made = build_files(compose(replace(sample(), agencies=(agency,)), FORM), made_at=NOW)

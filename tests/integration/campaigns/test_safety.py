@@ -42,6 +42,7 @@ from outreach.rules.errors import BadInput, WrongState
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 HERE = "16.04712, 108.20678"
@@ -297,12 +298,9 @@ def test_cries_that_a_stranger_types_by_the_dozen_stand_behind_the_one_that_a_nu
     assert all(cry.is_urgent for cry in cries(world, event)[:2])
 
 
-@pytest.mark.parametrize(
-    ("path", "form"),
-    [
-        ("/an-toan", {"answer": "help", "place": "Sai chỗ"}),
-        ("/hoi/nhan", {"note": "Cứu tôi với, nước lên tới mái nhà"}),
-    ],
+@cases(
+    ("/an-toan", {"answer": "help", "place": "Sai chỗ"}),
+    ("/hoi/nhan", {"note": "Cứu tôi với, nước lên tới mái nhà"}),
 )
 def test_a_cry_that_anybody_may_have_typed_is_marked_so_until_the_number_itself_cries(
     world, event, client, path, form
@@ -314,7 +312,7 @@ def test_a_cry_that_anybody_may_have_typed_is_marked_so_until_the_number_itself_
     assert next(cry.is_verified for cry in cries(world, event))
 
 
-@pytest.mark.parametrize("n", [10, 99])
+@cases(10, 99)
 def test_the_place_that_a_relative_typed_and_the_team_on_its_way_stay_when_the_number_itself_cries(
     world, event, client, n
 ):
@@ -667,9 +665,7 @@ def test_some_days_after_the_event_nothing_of_needs_and_places_is_left(world, ev
     assert [name for name, rows in tables.items() if "16.047" in rows or "108.206" in rows] == []
 
 
-@pytest.mark.parametrize(
-    ("is_paused", "keeps_for", "day", "removed"), [(False, 1, 13, 0), (False, 1, 15, 1), (True, 30, 46, 1)]
-)
+@cases((False, 1, 13, 0), (False, 1, 15, 1), (True, 30, 46, 1))
 def test_places_stay_while_the_storm_lasts_and_go_though_its_warning_was_never_sent_to_its_end(
     world, event, is_paused, keeps_for, day, removed
 ):

@@ -55,6 +55,7 @@ from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.integration.campaigns.test_merge_people import merge
 from tests.support.admin_client import signed_in
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.world import AUTHOR, World, number
 
 
@@ -322,9 +323,7 @@ def test_who_asks_for_help_at_the_door_is_a_case_also_without_a_number_of_their_
     assert [case.id for case in world.cases()] == [cases[1].id]
 
 
-@pytest.mark.parametrize(
-    ("label", "waits"), [(Label.NOT_YET, 1), (Label.WRONG_NUMBER, 1), (Label.INSTALLED, 0)]
-)
+@cases((Label.NOT_YET, 1), (Label.WRONG_NUMBER, 1), (Label.INSTALLED, 0))
 def test_who_asked_for_help_at_the_door_waits_for_it_though_they_have_answered_since(
     world, sheet, phones, label, waits
 ):
@@ -336,7 +335,7 @@ def test_who_asked_for_help_at_the_door_waits_for_it_though_they_have_answered_s
     assert world.cases() == []
 
 
-@pytest.mark.parametrize("name", ["A Thun 0", "Y Blốc"])
+@cases("A Thun 0", "Y Blốc")
 def test_a_sheet_on_paper_stores_nothing_of_who_was_erased_since(world, client, sheet, name):
     (line,) = [each for each in world.read(read_lines, sheet) if each.name == name]
     world.erase(line.contact_id)
@@ -386,7 +385,7 @@ def test_a_result_counts_once_however_often_it_comes_and_a_wish_to_be_called_is_
     assert notes == ["gọi sau 19 giờ"] * 2
 
 
-@pytest.mark.parametrize("off", [-24 * 365 * 6, 24 * 365])
+@cases(-24 * 365 * 6, 24 * 365)
 def test_a_wrong_clock_moves_no_visit(world, sheet, phones, off):
     phone, line = phones(), lines(world, sheet)
     result = phone.found(line["A Thun 0"], "not_yet", hours=off - 2)
@@ -589,7 +588,7 @@ def test_a_note_written_later_is_no_later_visit_and_leaves_what_the_person_has_s
     )
 
 
-@pytest.mark.parametrize("kept", [0, 1])
+@cases(0, 1)
 def test_who_was_merged_stands_on_a_new_sheet_once_and_on_an_old_one_with_what_they_answered(world, kept):
     campaign = world.sent(people=2)
     world.set_all(MessageState.NO_REPORT)
@@ -633,7 +632,7 @@ def test_of_two_sheets_the_later_visit_counts_whichever_was_entered_last(world, 
     assert [row[2] for row in counted] == [VisitOutcome.INSTALLED]
 
 
-@pytest.mark.parametrize("said", ["installed", "need_help"])
+@cases("installed", "need_help")
 def test_what_two_sheets_say_of_one_number_still_holds_when_one_of_them_was_a_slip(
     world, sheet, phones, said
 ):
@@ -659,7 +658,7 @@ def test_a_slip_on_one_sheet_withdraws_no_help_that_was_asked_for_on_another(wor
     assert world.cases() == []
 
 
-@pytest.mark.parametrize("name", ["A Thun 0", "Y Blốc"])
+@cases("A Thun 0", "Y Blốc")
 def test_help_that_is_asked_for_again_stays_the_case_of_who_took_it(world, sheet, phones, name):
     phone, line = phones(), lines(world, sheet)[name]
     phone.sync(phone.found(line, "need_help", hours=-3))

@@ -24,6 +24,7 @@ from outreach.rules.gateway import (
 from outreach.runtime import open_runtime
 from outreach.sms.android import AndroidGateway, MessageIds
 from tests.support.phone_server import LOGIN, PASSWORD, running_phone
+from tests.support.tables import cases
 from tests.support.world import number
 
 SECRET = "tests-only-" + "k" * 32
@@ -89,17 +90,14 @@ def test_a_message_arrives_with_an_id_of_ours_and_is_found_by_it(over_phone, pho
     assert look(over_phone, 8) == []
 
 
-@pytest.mark.parametrize(
-    ("fault", "outcome"),
-    [
-        (429, Throttled(2.0)),
-        (401, Refused(Cause.ACCOUNT, "401")),
-        (400, Refused(Cause.OTHER, "400")),
-        (422, Refused(Cause.BAD_NUMBER, "422")),
-        (409, OutcomeUnknown("409")),
-        (500, OutcomeUnknown("500")),
-        (502, OutcomeUnknown("502")),
-    ],
+@cases(
+    (429, Throttled(2.0)),
+    (401, Refused(Cause.ACCOUNT, "401")),
+    (400, Refused(Cause.OTHER, "400")),
+    (422, Refused(Cause.BAD_NUMBER, "422")),
+    (409, OutcomeUnknown("409")),
+    (500, OutcomeUnknown("500")),
+    (502, OutcomeUnknown("502")),
 )
 def test_each_answer_is_an_outcome(over_phone, phone, fault, outcome):
     phone.faults = [fault]
@@ -119,13 +117,8 @@ def test_what_nobody_saw_is_unseen_and_what_never_left_waits(over_phone, phone):
         look(replace(over_phone, phone_password="other"), 7)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"app_env": "development"},
-        {"app_env": "production"},
-        {"phone_api_base_url": "https://phone.loa.example"},
-    ],
+@cases(
+    {"app_env": "development"}, {"app_env": "production"}, {"phone_api_base_url": "https://phone.loa.example"}
 )
 def test_a_phone_is_live_wherever_its_server_stands_and_gets_no_sample_number(over_phone, phone, changes):
     assert not over_phone.is_live

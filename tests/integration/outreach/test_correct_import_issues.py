@@ -3,7 +3,6 @@
 import csv
 from pathlib import Path
 
-import pytest
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select, update
 
@@ -13,6 +12,7 @@ from outreach.models.contacts import Contact, ImportIssue, ListImport
 from tests.support.list_files import write_xlsx
 from tests.support.lists import bring, local, people, write
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.world import World, number
 
 
@@ -31,7 +31,7 @@ def issues(world: World) -> list[tuple[int, str, str | None]]:
 
 
 @both_databases
-@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+@cases("csv", "xlsx")
 def test_a_corrected_file_comes_in_again_and_closes_what_it_puts_right(world, tmp_path, kind):
     lines = [f"1,Y Hlan,,,,{local(1)}", "2,=A Thun,,Thôn 1,Đắk Mar,09050", '3,Y Rơ,,nt,nt,"09O5 OOO 123"']
     assert bring(world, write(tmp_path, *lines)).created == 1
@@ -131,9 +131,7 @@ def test_a_changed_name_is_a_question_and_no_overwrite(world, tmp_path):
     assert "Nguyễn Thị Hoa" in people(world)
 
 
-@pytest.mark.parametrize(
-    "code", ["L1.99999999999", "L99999999999.1", "12.30000000001", "1.1", "L1.1 ", "L١.١"]
-)
+@cases("L1.99999999999", "L99999999999.1", "12.30000000001", "1.1", "L1.1 ", "L١.١")
 def test_a_code_that_no_file_of_ours_gave_a_row_is_passed_over(world, tmp_path, code):
     bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123"))
     file = tmp_path / "again.csv"

@@ -5,8 +5,6 @@ import itertools
 import tracemalloc
 import zipfile
 
-import pytest
-
 from outreach.imports.list_reader import check_list
 from outreach.rules.errors import BadList
 from tests.support.errors import refuses
@@ -84,7 +82,7 @@ def test_a_formula_is_read_as_the_value_that_the_spreadsheet_kept(tmp_path):
     assert check(path)[0].phone.numbers == ("+84905000123",)
 
 
-@pytest.mark.parametrize("size", [51 * 2**20, 200 * 2**20])
+@cases(51 * 2**20, 200 * 2**20)
 def test_a_workbook_of_200_megabytes_is_refused_unread(tmp_path, size):
     path = tmp_path / "list.xlsx"
     with path.open("wb") as file:
@@ -93,7 +91,7 @@ def test_a_workbook_of_200_megabytes_is_refused_unread(tmp_path, size):
         check(path)
 
 
-@pytest.mark.parametrize("name", ["list.csv", "list.xlsx"])
+@cases("list.csv", "list.xlsx")
 def test_300_columns_are_no_list(tmp_path, name):
     header = ["Họ và tên", "SĐT", *(f"Cột {n}" for n in range(298))]
     path = tmp_path / name

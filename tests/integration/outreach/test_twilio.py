@@ -23,6 +23,7 @@ from outreach.rules.gateway import (
     RequestExpired,
     Throttled,
 )
+from tests.support.tables import cases
 from tests.support.twilio_document import breaches
 from tests.support.twilio_server import (
     BODY,
@@ -52,7 +53,7 @@ def training(simulator):
 # -- requests
 
 
-@pytest.mark.parametrize("service", ["", "MG" + "0123456789abcdef" * 2])
+@cases("", "MG" + "0123456789abcdef" * 2)
 def test_requests_keep_to_twilios_document(simulator, training, service):
     """Between the gateway and the simulator stands a server that checks each request and passes it on."""
     simulator.faults(sent_after_s=0, delivered_after_s=0)
@@ -81,17 +82,14 @@ def test_requests_keep_to_twilios_document(simulator, training, service):
     assert len(proxy.asked) == len(messages) + 2
 
 
-@pytest.mark.parametrize(
-    ("method", "query", "form"),
-    [
-        ("POST", {}, {"To": TO, "Body": "a"}),
-        ("POST", {}, {"To": TO, "From": "LOA", "Body": "a" * 1601}),
-        ("POST", {}, {"To": TO, "From": "LOA", "Body": "a", "ValidityPeriod": "36001"}),
-        ("POST", {}, {"To": TO, "From": "LOA", "Body": "a", "Sender": "LOA"}),
-        ("GET", {"PageSize": "1001"}, {}),
-        ("GET", {"DateSent": "05/08/2020"}, {}),
-        ("DELETE", {}, {}),
-    ],
+@cases(
+    ("POST", {}, {"To": TO, "Body": "a"}),
+    ("POST", {}, {"To": TO, "From": "LOA", "Body": "a" * 1601}),
+    ("POST", {}, {"To": TO, "From": "LOA", "Body": "a", "ValidityPeriod": "36001"}),
+    ("POST", {}, {"To": TO, "From": "LOA", "Body": "a", "Sender": "LOA"}),
+    ("GET", {"PageSize": "1001"}, {}),
+    ("GET", {"DateSent": "05/08/2020"}, {}),
+    ("DELETE", {}, {}),
 )
 def test_a_request_against_the_document_is_found(method, query, form):
     path = f"/2010-04-01/Accounts/AC{'0' * 32}/Messages.json"
@@ -166,35 +164,32 @@ def test_wrong_credentials_would_fail_for_everybody(simulator, training):
     assert simulator.stats()["requests"] == 1
 
 
-@pytest.mark.parametrize(
-    ("status", "text", "outcome"),
-    [
-        (400, refusal(400, 99999), Refused(Cause.OTHER, "99999")),
-        (400, problem(400, 21610), Refused(Cause.OPTED_OUT, "21610")),
-        (403, refusal(403, 20003), Refused(Cause.ACCOUNT, "20003")),
-        (403, "<html>Forbidden</html>", Refused(Cause.ACCOUNT, "403")),
-        (404, refusal(404, 20404), Refused(Cause.ACCOUNT, "20404")),
-        (404, "<html>Not found</html>", Refused(Cause.ACCOUNT, "404")),
-        (401, "", Refused(Cause.ACCOUNT, "401")),
-        (400, refusal(400, 21611), Throttled(None)),
-        (400, refusal(400, 20429), Throttled(None)),
-        # The limit of a day: no use to go on.
-        (429, refusal(429, 63038), Refused(Cause.ACCOUNT, "63038")),
-        # May have been processed: a 4xx without the gateway's own code may be a proxy's.
-        (400, '{"code": "Nguyễn Văn A"}', OutcomeUnknown("http_400")),
-        (400, "no JSON", OutcomeUnknown("http_400")),
-        (405, "", OutcomeUnknown("http_405")),
-        (407, "<html>Proxy</html>", OutcomeUnknown("http_407")),
-        (408, "", OutcomeUnknown("http_408")),
-        (500, refusal(500, 20500), OutcomeUnknown("http_500")),
-        (500, problem(500, 20500), OutcomeUnknown("http_500")),
-        (502, "<html>Bad gateway</html>", OutcomeUnknown("http_502")),
-        (503, "", OutcomeUnknown("http_503")),
-        (504, refusal(504, 21211), OutcomeUnknown("http_504")),
-        # What the body says of the status does not make a failure of the server a refusal.
-        (500, problem(400, 21211), OutcomeUnknown("http_500")),
-        (302, "", OutcomeUnknown("http_302")),
-    ],
+@cases(
+    (400, refusal(400, 99999), Refused(Cause.OTHER, "99999")),
+    (400, problem(400, 21610), Refused(Cause.OPTED_OUT, "21610")),
+    (403, refusal(403, 20003), Refused(Cause.ACCOUNT, "20003")),
+    (403, "<html>Forbidden</html>", Refused(Cause.ACCOUNT, "403")),
+    (404, refusal(404, 20404), Refused(Cause.ACCOUNT, "20404")),
+    (404, "<html>Not found</html>", Refused(Cause.ACCOUNT, "404")),
+    (401, "", Refused(Cause.ACCOUNT, "401")),
+    (400, refusal(400, 21611), Throttled(None)),
+    (400, refusal(400, 20429), Throttled(None)),
+    # The limit of a day: no use to go on.
+    (429, refusal(429, 63038), Refused(Cause.ACCOUNT, "63038")),
+    # May have been processed: a 4xx without the gateway's own code may be a proxy's.
+    (400, '{"code": "Nguyễn Văn A"}', OutcomeUnknown("http_400")),
+    (400, "no JSON", OutcomeUnknown("http_400")),
+    (405, "", OutcomeUnknown("http_405")),
+    (407, "<html>Proxy</html>", OutcomeUnknown("http_407")),
+    (408, "", OutcomeUnknown("http_408")),
+    (500, refusal(500, 20500), OutcomeUnknown("http_500")),
+    (500, problem(500, 20500), OutcomeUnknown("http_500")),
+    (502, "<html>Bad gateway</html>", OutcomeUnknown("http_502")),
+    (503, "", OutcomeUnknown("http_503")),
+    (504, refusal(504, 21211), OutcomeUnknown("http_504")),
+    # What the body says of the status does not make a failure of the server a refusal.
+    (500, problem(400, 21211), OutcomeUnknown("http_500")),
+    (302, "", OutcomeUnknown("http_302")),
 )
 def test_only_a_4xx_is_taken_for_a_no(status, text, outcome):
     server = answering(status, text)
@@ -271,7 +266,7 @@ def test_the_simulators_429_brings_its_retry_after(simulator, training):
 # -- nothing is seen
 
 
-@pytest.mark.parametrize("fault", ["rate_500", "rate_500_after", "rate_cut", "rate_cut_before"])
+@cases("rate_500", "rate_500_after", "rate_cut", "rate_cut_before")
 def test_nothing_is_ever_repeated_by_itself(simulator, training, fault):
     simulator.faults(**{fault: 1})
     assert isinstance(send(training), OutcomeUnknown)
@@ -331,8 +326,8 @@ def test_where_nobody_listens_the_message_cannot_have_arrived():
 # -- live
 
 
-@pytest.mark.parametrize("number", [TO, "+84397000985", "+84260000123"])
-def test_a_live_gateway_refuses_the_sample_numbers_before_it_asks_anyone(number, monkeypatch):
+@cases(TO, "+84397000985", "+84260000123")
+def test_a_live_gateway_refuses_the_sample_numbers_before_it_asks_anyone(monkeypatch, number):
     asked: list[object] = []
     monkeypatch.setattr(ClientSession, "_request", lambda *asked_for, **_: asked.append(asked_for))
     live = Settings(sms_gateway="twilio")

@@ -19,6 +19,7 @@ from outreach.rules.gateway import (
     OutcomeUnknown,
 )
 from outreach.sms.twilio import LIST_LIMIT
+from tests.support.tables import cases
 from tests.support.twilio_server import (
     TO,
     Server,
@@ -116,20 +117,17 @@ def test_a_list_may_leave_things_unsaid():
     ]
 
 
-@pytest.mark.parametrize(
-    ("status", "text"),
-    [
-        (401, refusal(401, 20003)),
-        (429, refusal(429, 20429)),
-        (500, ""),
-        (200, ""),
-        (200, "<html>"),
-        (200, "[]"),
-        (200, "null"),
-        (200, '{"messages": null}'),
-        (200, '{"messages": [1]}'),
-        (200, "{}"),
-    ],
+@cases(
+    (401, refusal(401, 20003)),
+    (429, refusal(429, 20429)),
+    (500, ""),
+    (200, ""),
+    (200, "<html>"),
+    (200, "[]"),
+    (200, "null"),
+    (200, '{"messages": null}'),
+    (200, '{"messages": [1]}'),
+    (200, "{}"),
 )
 def test_a_list_that_cannot_be_had_is_no_empty_list(status, text):
     """An empty list would mean that the message never arrived, and it would be sent again."""
@@ -137,7 +135,7 @@ def test_a_list_that_cannot_be_had_is_no_empty_list(status, text):
         answering(status, text).list_to()
 
 
-@pytest.mark.parametrize("fault", ["rate_429", "rate_500", "rate_cut_before"])
+@cases("rate_429", "rate_500", "rate_cut_before")
 def test_a_list_that_fails_says_so(simulator, training, fault):
     simulator.faults(**{fault: 1}, reads_too=True)
     with pytest.raises(GatewayUnavailable):
@@ -196,13 +194,13 @@ def test_an_id_that_could_not_be_stored_makes_no_answer_and_no_list(odd):
         answering(200, json.dumps({"messages": [entry(1), {"sid": odd}]})).list_to()
 
 
-@pytest.mark.parametrize("segments", ["0", "256", "9" * 30, "-1", "1.5", ["1"], True, None])
+@cases("0", "256", "9" * 30, "-1", "1.5", ["1"], True, None)
 def test_a_count_of_segments_that_cannot_be_is_none(segments):
     outcome = answering(201, json.dumps({"sid": "SM1", "status": "queued", "num_segments": segments})).send()
     assert outcome == [Accepted("SM1")]
 
 
-@pytest.mark.parametrize(("status", "text"), [(401, ""), (500, ""), (200, "<html>"), (200, "{}")])
+@cases((401, ""), (500, ""), (200, "<html>"), (200, "{}"))
 def test_bills_that_cannot_be_had_say_so(status, text):
     with pytest.raises(GatewayUnavailable):
         answering(status, text).list_billed(DAY)

@@ -9,6 +9,7 @@ import pytest
 from outreach.core.settings import Settings
 from outreach.rules.gateway import Cause, DeliveryStatus, InboundMessage, StatusReport
 from outreach.sms.twilio import TwilioWebhooks
+from tests.support.tables import cases
 from tests.support.twilio_server import TO
 
 TOKEN = "a token"
@@ -81,56 +82,50 @@ def test_a_call_without_fields_can_be_genuine():
     assert webhooks.is_genuine(url=url, form={}, signature=signed("https://loa.example" + url, {}))
 
 
-@pytest.mark.parametrize(
-    ("form", "report"),
-    [
-        (FORM, StatusReport("SM1", DeliveryStatus.DELIVERED)),
-        ({"SmsSid": "SM1", "SmsStatus": "sent"}, StatusReport("SM1", DeliveryStatus.SENT)),
-        ({"MessageSid": "SM1", "MessageStatus": "queued"}, StatusReport("SM1", DeliveryStatus.ACCEPTED)),
-        ({"MessageSid": "SM1", "MessageStatus": "read"}, StatusReport("SM1", DeliveryStatus.DELIVERED)),
-        ({"MessageSid": "SM1", "MessageStatus": "canceled"}, StatusReport("SM1", DeliveryStatus.FAILED)),
-        (
-            {"MessageSid": "SM1", "MessageStatus": "undelivered", "ErrorCode": "30003"},
-            StatusReport("SM1", DeliveryStatus.UNDELIVERED, Cause.UNREACHABLE, "30003"),
-        ),
-        (
-            {"MessageSid": "SM1", "MessageStatus": "failed", "ErrorCode": "39999", "New": "1"},
-            StatusReport("SM1", DeliveryStatus.FAILED, Cause.OTHER, "39999"),
-        ),
-        (
-            {"MessageSid": "SM1", "MessageStatus": "sent", "ErrorCode": ""},
-            StatusReport("SM1", DeliveryStatus.SENT),
-        ),
-        ({"MessageSid": "SM1", "MessageStatus": "teleported"}, StatusReport("SM1", None)),
-        ({"MessageSid": "SM1"}, StatusReport("SM1", None)),
-        ({}, StatusReport("", None)),
-    ],
+@cases(
+    (FORM, StatusReport("SM1", DeliveryStatus.DELIVERED)),
+    ({"SmsSid": "SM1", "SmsStatus": "sent"}, StatusReport("SM1", DeliveryStatus.SENT)),
+    ({"MessageSid": "SM1", "MessageStatus": "queued"}, StatusReport("SM1", DeliveryStatus.ACCEPTED)),
+    ({"MessageSid": "SM1", "MessageStatus": "read"}, StatusReport("SM1", DeliveryStatus.DELIVERED)),
+    ({"MessageSid": "SM1", "MessageStatus": "canceled"}, StatusReport("SM1", DeliveryStatus.FAILED)),
+    (
+        {"MessageSid": "SM1", "MessageStatus": "undelivered", "ErrorCode": "30003"},
+        StatusReport("SM1", DeliveryStatus.UNDELIVERED, Cause.UNREACHABLE, "30003"),
+    ),
+    (
+        {"MessageSid": "SM1", "MessageStatus": "failed", "ErrorCode": "39999", "New": "1"},
+        StatusReport("SM1", DeliveryStatus.FAILED, Cause.OTHER, "39999"),
+    ),
+    (
+        {"MessageSid": "SM1", "MessageStatus": "sent", "ErrorCode": ""},
+        StatusReport("SM1", DeliveryStatus.SENT),
+    ),
+    ({"MessageSid": "SM1", "MessageStatus": "teleported"}, StatusReport("SM1", None)),
+    ({"MessageSid": "SM1"}, StatusReport("SM1", None)),
+    ({}, StatusReport("", None)),
 )
 def test_a_status_callback_is_read(form, report):
     assert TwilioWebhooks(Settings()).read_status(form) == report
 
 
-@pytest.mark.parametrize(
-    ("form", "inbound"),
-    [
-        (
-            {"MessageSid": "SM1", "From": TO, "To": "MTTQ", "Body": "Đã cài", "NumMedia": "0"},
-            InboundMessage("SM1", TO, "MTTQ", "Đã cài", is_opt_out=False),
-        ),
-        (
-            {"SmsSid": "SM1", "From": TO, "To": "MTTQ", "Body": "TC", "OptOutType": "STOP"},
-            InboundMessage("SM1", TO, "MTTQ", "TC", is_opt_out=True),
-        ),
-        (
-            {"MessageSid": "SM1", "From": TO, "To": "MTTQ", "Body": "HELP", "OptOutType": "HELP"},
-            InboundMessage("SM1", TO, "MTTQ", "HELP", is_opt_out=False, is_help_request=True),
-        ),
-        (
-            {"MessageSid": "SM1", "From": TO, "To": "MTTQ", "Body": "START", "OptOutType": "START"},
-            InboundMessage("SM1", TO, "MTTQ", "START", is_opt_out=False),
-        ),
-        ({}, InboundMessage("", "", "", "", is_opt_out=False)),
-    ],
+@cases(
+    (
+        {"MessageSid": "SM1", "From": TO, "To": "MTTQ", "Body": "Đã cài", "NumMedia": "0"},
+        InboundMessage("SM1", TO, "MTTQ", "Đã cài", is_opt_out=False),
+    ),
+    (
+        {"SmsSid": "SM1", "From": TO, "To": "MTTQ", "Body": "TC", "OptOutType": "STOP"},
+        InboundMessage("SM1", TO, "MTTQ", "TC", is_opt_out=True),
+    ),
+    (
+        {"MessageSid": "SM1", "From": TO, "To": "MTTQ", "Body": "HELP", "OptOutType": "HELP"},
+        InboundMessage("SM1", TO, "MTTQ", "HELP", is_opt_out=False, is_help_request=True),
+    ),
+    (
+        {"MessageSid": "SM1", "From": TO, "To": "MTTQ", "Body": "START", "OptOutType": "START"},
+        InboundMessage("SM1", TO, "MTTQ", "START", is_opt_out=False),
+    ),
+    ({}, InboundMessage("", "", "", "", is_opt_out=False)),
 )
 def test_a_residents_message_is_read(form, inbound):
     assert TwilioWebhooks(Settings()).read_inbound(form) == inbound

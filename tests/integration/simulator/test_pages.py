@@ -3,7 +3,6 @@
 import html
 import re
 
-import pytest
 import requests
 from twilio.rest import Client
 
@@ -174,7 +173,7 @@ def test_wiping_needs_the_box_to_be_ticked(simulator):
     assert "Chưa có máy nào nhận tin" in get(simulator, "/")
 
 
-@pytest.mark.parametrize("origin", ["http://other.example", "null", "http://127.0.0.1:1"])
+@cases("http://other.example", "null", "http://127.0.0.1:1")
 def test_other_sites_cannot_press_buttons_here(simulator, origin):
     send(simulator, "Mời bà con")
     for path in (PHONE, "/dieu-khien/xoa", "/_reset", "/_faults"):

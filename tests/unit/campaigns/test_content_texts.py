@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules import content_texts
 from campaigns.rules.content import PAGE_WORDS, merge, read_content, render_reply
@@ -27,7 +25,7 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("content", [EVERYTHING, *load_kinds().values(), {"app": False}, {"mới": {"a": 1}}])
+@cases(EVERYTHING, *load_kinds().values(), {"app": False}, {"mới": {"a": 1}})
 def test_what_is_taken_apart_is_put_together_as_it_was(content):
     texts, rest = content_texts.split_content(content)
     assert content_texts.join_content(texts, rest) == content
@@ -109,7 +107,7 @@ def test_what_is_wrong_is_named_by_its_path(changes, path, says):
         content_texts.check_texts(merge(EVERYTHING, changes))
 
 
-@pytest.mark.parametrize("content", [EVERYTHING, *load_kinds().values()])
+@cases(EVERYTHING, *load_kinds().values())
 def test_nothing_is_wrong_with_what_comes_with_the_kinds(content):
     assert content_texts.find_text_errors(content) == {}
 

@@ -3,8 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from campaigns.rules import delivery
 from campaigns.rules.delivery import NOT_YET, Obstacle, Policy, Room
 from campaigns.rules.replies.labels import Label
@@ -97,7 +95,7 @@ def test_waiting_doubles_up_to_a_minute_and_spreads_by_half(times, least):
     assert len(set(waits)) == 101
 
 
-@pytest.mark.parametrize("asked", [0.0, 0.2, 7.0, 120.0])
+@cases(0.0, 0.2, 7.0, 120.0)
 def test_the_gateways_own_word_goes_before_ours(asked):
     waits = [delivery.back_off_s(5, asked, seed=seed) for seed in range(101)]
     assert min(waits) == asked

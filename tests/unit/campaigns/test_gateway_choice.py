@@ -1,7 +1,5 @@
 """Which gateway carries a message."""
 
-import pytest
-
 from campaigns.rules.gateway_choice import (
     GatewayTerms,
     Health,
@@ -13,6 +11,7 @@ from campaigns.rules.gateway_choice import (
     take_first,
 )
 from outreach.rules.operators import Operator, operator_of
+from tests.support.tables import cases
 
 MTTQ = frozenset({"MTTQ"})
 A = GatewayTerms(1)
@@ -26,29 +25,20 @@ RESTING = GatewayTerms(8, price_vnd=1, is_resting=True)
 DRAINING = GatewayTerms(9, price_vnd=1, is_active=False)
 
 
-@pytest.mark.parametrize(
-    ("gateways", "sender", "operator", "is_unicode", "expected"),
-    [
-        ([B, A], "MTTQ", Operator.VIETTEL, False, [1, 2]),
-        ([A, ONLY_MTTQ], "MTTQ", Operator.VIETTEL, False, [1, 3]),
-        ([A, ONLY_MTTQ], "Y TE", Operator.VIETTEL, False, [1]),
-        ([ONLY_MTTQ], "Y TE", Operator.VIETTEL, False, []),
-        ([ONLY_VIETTEL, B], "MTTQ", Operator.VIETTEL, False, [4, 2]),
-        ([ONLY_VIETTEL, B], "MTTQ", Operator.MOBIFONE, False, [2]),
-        ([A, CHEAP], "MTTQ", Operator.VIETTEL, False, [5, 1]),
-        ([CHEAP, CHEAP_TO_VIETTEL], "MTTQ", Operator.VIETTEL, False, [6, 5]),
-        ([CHEAP, CHEAP_TO_VIETTEL], "MTTQ", Operator.VINAPHONE, False, [5, 6]),
-        ([A, PLAIN], "MTTQ", Operator.VIETTEL, False, [7, 1]),
-        ([A, PLAIN], "MTTQ", Operator.VIETTEL, True, [1]),
-        (
-            [RESTING, A],
-            "MTTQ",
-            Operator.VIETTEL,
-            False,
-            [1, 8],
-        ),  # passed over, but carries where no other can
-        ([DRAINING, A], "MTTQ", Operator.VIETTEL, False, [1]),
-    ],
+@cases(
+    ([B, A], "MTTQ", Operator.VIETTEL, False, [1, 2]),
+    ([A, ONLY_MTTQ], "MTTQ", Operator.VIETTEL, False, [1, 3]),
+    ([A, ONLY_MTTQ], "Y TE", Operator.VIETTEL, False, [1]),
+    ([ONLY_MTTQ], "Y TE", Operator.VIETTEL, False, []),
+    ([ONLY_VIETTEL, B], "MTTQ", Operator.VIETTEL, False, [4, 2]),
+    ([ONLY_VIETTEL, B], "MTTQ", Operator.MOBIFONE, False, [2]),
+    ([A, CHEAP], "MTTQ", Operator.VIETTEL, False, [5, 1]),
+    ([CHEAP, CHEAP_TO_VIETTEL], "MTTQ", Operator.VIETTEL, False, [6, 5]),
+    ([CHEAP, CHEAP_TO_VIETTEL], "MTTQ", Operator.VINAPHONE, False, [5, 6]),
+    ([A, PLAIN], "MTTQ", Operator.VIETTEL, False, [7, 1]),
+    ([A, PLAIN], "MTTQ", Operator.VIETTEL, True, [1]),
+    ([RESTING, A], "MTTQ", Operator.VIETTEL, False, [1, 8]),  # passed over, but carries where no other can
+    ([DRAINING, A], "MTTQ", Operator.VIETTEL, False, [1]),
 )
 def test_gateways_in_order(gateways, sender, operator, is_unicode, expected):
     ordered = in_order(gateways, sender, operator, is_unicode=is_unicode, usual_price_vnd=350)
@@ -63,34 +53,26 @@ def test_one_message_tries_a_gateway_with_a_fault_and_the_others_go_by_the_next(
     assert take_first([A], down={1}, trying=set(), is_alone=True) is A
 
 
-@pytest.mark.parametrize(
-    ("failed", "well", "rests"),
-    [(29, 0, False), (30, 0, True), (30, 90, True), (30, 91, False), (500, 9_000, False)],
-)
+@cases((29, 0, False), (30, 0, True), (30, 90, True), (30, 91, False), (500, 9_000, False))
 def test_gateway_that_refuses_much_rests(failed, well, rests):
     assert refuses_much(failed=failed, well=well) is rests
 
 
-@pytest.mark.parametrize(
-    ("silent", "reported", "rests"), [(99, 0, False), (100, 100, True), (100, 101, False)]
-)
+@cases((99, 0, False), (100, 100, True), (100, 101, False))
 def test_gateway_that_reports_slowly_rests(silent, reported, rests):
     assert reports_slowly(silent=silent, reported=reported) is rests
 
 
-@pytest.mark.parametrize(
-    ("number", "reported", "expected"),
-    [
-        ("+84905000123", None, Operator.MOBIFONE),
-        ("+84325000123", None, Operator.VIETTEL),
-        ("+84885000123", None, Operator.VINAPHONE),
-        ("+84565000123", None, Operator.VIETNAMOBILE),
-        ("+84595000123", None, Operator.GMOBILE),
-        ("+84875000123", None, Operator.ITEL),
-        ("+84555000123", None, Operator.WINTEL),
-        ("+84515000123", None, Operator.OTHER),
-        ("+84905000123", "viettel", Operator.VIETTEL),  # it has moved
-    ],
+@cases(
+    ("+84905000123", None, Operator.MOBIFONE),
+    ("+84325000123", None, Operator.VIETTEL),
+    ("+84885000123", None, Operator.VINAPHONE),
+    ("+84565000123", None, Operator.VIETNAMOBILE),
+    ("+84595000123", None, Operator.GMOBILE),
+    ("+84875000123", None, Operator.ITEL),
+    ("+84555000123", None, Operator.WINTEL),
+    ("+84515000123", None, Operator.OTHER),
+    ("+84905000123", "viettel", Operator.VIETTEL),  # it has moved
 )
 def test_operator_of_a_number(number, reported, expected):
     assert operator_of(number, reported) is expected
@@ -103,27 +85,24 @@ def pool(account_id: int, buffered: int = 0, **state: bool) -> PoolState:
 FAULT, TRIES = {"has_fault": True}, {"has_fault": True, "may_try": True}
 
 
-@pytest.mark.parametrize(
-    ("pools", "given", "limit"),
-    [
-        ([], {}, 200),  # before any gateway was opened
-        ([pool(1)], {}, 200),
-        ([pool(1)], {"per_second": 1000.0}, 500),
-        ([pool(1)], {"per_second": 9000.0}, 1000),
-        ([pool(1, 101)], {}, None),  # enough is buffered
-        ([pool(1, 101)], {"per_second": 1000.0}, 500),
-        ([pool(1, is_halted=True)], {}, None),
-        ([pool(1, 500), pool(2)], {"active": {1, 2}}, 200),
-        ([pool(1, 500), pool(2, is_used=False)], {"active": {1, 2}}, None),  # the first carries them all
-        ([pool(1, is_used=False)], {}, 200),
-        ([pool(1, **FAULT), pool(2, 500)], {"active": {1, 2}}, None),
-        ([pool(1, **FAULT), pool(2)], {"active": {1, 2}}, 200),
-        ([pool(2, 500)], {"active": {1, 2}, "unusable": {1}}, None),
-        ([pool(1, **FAULT)], {}, 1),  # whose turn it is to try, its pool knows
-        ([pool(1, **FAULT)], {"is_in_hand": True}, None),
-        ([pool(1, **FAULT), pool(2, **FAULT)], {"active": {1, 2}}, None),
-        ([pool(1, **FAULT), pool(2, **TRIES)], {"active": {1, 2}}, 1),
-    ],
+@cases(
+    ([], {}, 200),  # before any gateway was opened
+    ([pool(1)], {}, 200),
+    ([pool(1)], {"per_second": 1000.0}, 500),
+    ([pool(1)], {"per_second": 9000.0}, 1000),
+    ([pool(1, 101)], {}, None),  # enough is buffered
+    ([pool(1, 101)], {"per_second": 1000.0}, 500),
+    ([pool(1, is_halted=True)], {}, None),
+    ([pool(1, 500), pool(2)], {"active": {1, 2}}, 200),
+    ([pool(1, 500), pool(2, is_used=False)], {"active": {1, 2}}, None),  # the first carries them all
+    ([pool(1, is_used=False)], {}, 200),
+    ([pool(1, **FAULT), pool(2, 500)], {"active": {1, 2}}, None),
+    ([pool(1, **FAULT), pool(2)], {"active": {1, 2}}, 200),
+    ([pool(2, 500)], {"active": {1, 2}, "unusable": {1}}, None),
+    ([pool(1, **FAULT)], {}, 1),  # whose turn it is to try, its pool knows
+    ([pool(1, **FAULT)], {"is_in_hand": True}, None),
+    ([pool(1, **FAULT), pool(2, **FAULT)], {"active": {1, 2}}, None),
+    ([pool(1, **FAULT), pool(2, **TRIES)], {"active": {1, 2}}, 1),
 )
 def test_how_many_messages_are_claimed_next(pools, given, limit):
     usual = {"active": {1}, "unusable": set(), "per_second": 0.0, "is_in_hand": False}

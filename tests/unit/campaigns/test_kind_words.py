@@ -36,7 +36,7 @@ def test_words_are_read(table, words, counted):
 THANKS = "answers.installed.thanks"
 
 
-@pytest.mark.parametrize("table", ["cài", {"verb": "cài"}, {"done": "x" * 61}])
+@cases("cài", {"verb": "cài"}, {"done": "x" * 61})
 def test_a_wrong_table_is_refused(table):
     with pytest.raises(BadCampaign, match="content_words_table_wrong"):
         read_words({"words": table})
@@ -85,24 +85,16 @@ def test_an_answer_is_also_said_without_who_speaks(text, says):
     assert propose_says(text) == says
 
 
-@pytest.mark.parametrize(
-    ("written", "done", "question", "answers"),
-    [
-        ({}, "khám mắt", "Ông/bà đã khám mắt chưa?", ["Đã khám mắt", "Chưa khám mắt", "Cần giúp"]),
-        (
-            {"words": {"done": "đi khám"}},
-            "đi khám",
-            "Ông/bà đã đi khám chưa?",
-            ["Đã đi khám", "Chưa đi khám", "Cần giúp"],
-        ),
-        (
-            {"question": "Đã đi chưa?", "own_answers": {"1": {"text": "Đi rồi"}}},
-            "khám mắt",
-            "Đã đi chưa?",
-            [],
-        ),
-        ({"answers": {"installed": {"button": "Đã khám"}}}, "khám mắt", "Ông/bà đã khám mắt chưa?", []),
-    ],
+@cases(
+    ({}, "khám mắt", "Ông/bà đã khám mắt chưa?", ["Đã khám mắt", "Chưa khám mắt", "Cần giúp"]),
+    (
+        {"words": {"done": "đi khám"}},
+        "đi khám",
+        "Ông/bà đã đi khám chưa?",
+        ["Đã đi khám", "Chưa đi khám", "Cần giúp"],
+    ),
+    ({"question": "Đã đi chưa?", "own_answers": {"1": {"text": "Đi rồi"}}}, "khám mắt", "Đã đi chưa?", []),
+    ({"answers": {"installed": {"button": "Đã khám"}}}, "khám mắt", "Ông/bà đã khám mắt chưa?", []),
 )
 def test_what_follows_from_the_title_is_proposed_and_what_is_written_stays(written, done, question, answers):
     proposed = propose_content({"title": "Khám  mắt"} | written)

@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from campaigns.rules.receipts import LookupResult, UnknownAttempt, judge_lookup, may_repeat
 from outreach.rules.gateway import DeliveryStatus, ListedMessage
 from tests.support.tables import cases
@@ -71,7 +69,7 @@ def test_after_a_restore_all_since_the_backup_counts(message, expected):
     assert look_up(message, attempt=restored) is expected
 
 
-@pytest.mark.parametrize("messages", [[], [listed()], [listed(sid="SM5")]])
+@cases([], [listed()], [listed(sid="SM5")])
 def test_what_had_an_id_before_a_restore_was_sent_however_short_the_list_is(messages):
     known = UnknownAttempt(7, ATTEMPT.body, AT, ATTEMPT.unknown_since, gateway_id="SM5")
     assert look_up(*messages, attempt=known, asked_at=AT) is LookupResult.FOUND

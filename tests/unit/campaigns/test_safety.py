@@ -3,8 +3,6 @@
 import time
 from datetime import UTC, datetime
 
-import pytest
-
 from campaigns.rules.safety import (
     MASKED,
     CryPlace,
@@ -44,24 +42,21 @@ def test_what_anybody_may_have_typed_replaces_no_cry_and_nothing_said_by_the_num
     assert found is counts
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "16.04712, 108.20678",
-        "16.04712 108.20678",
-        "16,04712; 108,20678",
-        "108.20678,16.04712",  # the other way round
-        "16.04712°N 108.20678°E",
-        "geo:16.04712,108.20678",
-        "https://maps.google.com/?q=16.04712,108.20678",
-        "https://www.google.com/maps?q=16.04712%2C108.20678&z=17",
-        "https://www.google.com/maps/search/?api=1&query=16.04712,108.20678",
-        "https://www.google.com/maps/@16.04712,108.20678,17z",
-        "https://www.google.com/maps/place/Nha/@16.1,108.1,15z/data=!3m1!4b1!4m5!3d16.04712!4d108.20678?entry=ttu",
-        "https://maps.apple.com/?ll=16.04712,108.20678&t=m",
-        "https://www.openstreetmap.org/?mlat=16.04712&mlon=108.20678#map=17",
-        "16°02'49.632\"N 108°12'24.408\"E",
-    ],
+@cases(
+    "16.04712, 108.20678",
+    "16.04712 108.20678",
+    "16,04712; 108,20678",
+    "108.20678,16.04712",  # the other way round
+    "16.04712°N 108.20678°E",
+    "geo:16.04712,108.20678",
+    "https://maps.google.com/?q=16.04712,108.20678",
+    "https://www.google.com/maps?q=16.04712%2C108.20678&z=17",
+    "https://www.google.com/maps/search/?api=1&query=16.04712,108.20678",
+    "https://www.google.com/maps/@16.04712,108.20678,17z",
+    "https://www.google.com/maps/place/Nha/@16.1,108.1,15z/data=!3m1!4b1!4m5!3d16.04712!4d108.20678?entry=ttu",
+    "https://maps.apple.com/?ll=16.04712,108.20678&t=m",
+    "https://www.openstreetmap.org/?mlat=16.04712&mlon=108.20678#map=17",
+    "16°02'49.632\"N 108°12'24.408\"E",
 )
 def test_a_position_is_read_however_it_is_pasted_and_taken_out_of_the_text(text):
     found, masked = find_position(f"cứu với {text}")
@@ -69,87 +64,73 @@ def test_a_position_is_read_however_it_is_pasted_and_taken_out_of_the_text(text)
     assert masked.split() == ["cứu", "với", *MASKED.split()]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "ngày 16.09.2025",
-        "gọi 0905.000.123",
-        "48.85837, 2.29448",  # Paris
-        "cap 12.5, gió 108.2 km",
-        "https://maps.app.goo.gl/AbCdEf123",
-        "1.500.000 đồng, 2.300.000 đồng",
-    ],
+@cases(
+    "ngày 16.09.2025",
+    "gọi 0905.000.123",
+    "48.85837, 2.29448",  # Paris
+    "cap 12.5, gió 108.2 km",
+    "https://maps.app.goo.gl/AbCdEf123",
+    "1.500.000 đồng, 2.300.000 đồng",
 )
 def test_what_is_no_position_in_vietnam_stays_as_it_is(text):
     assert find_position(text) == (None, text)
 
 
-@pytest.mark.parametrize(
-    "text", [f"15.1234{' ' * 200}x", "http://" * 4_000, "ca nha toi " * 26, f"an toan{' ca nha' * 26} x"]
-)
+@cases(f"15.1234{' ' * 200}x", "http://" * 4_000, "ca nha toi " * 26, f"an toan{' ca nha' * 26} x")
 def test_no_text_keeps_its_reader_busy(text):
     started = time.process_time()
     read_safety(text)
     assert time.process_time() - started < 2
 
 
-@pytest.mark.parametrize(
-    ("latitude", "longitude", "expected"),
-    [
-        ("16.047123456", "108.206781", Position(16.04712, 108.20678)),
-        ("", "", None),
-        ("nan", "inf", None),
-        ("1e1", "108", None),
-        ("0", "0", None),
-        ("16", "108", Position(16.0, 108.0)),
-    ],
+@cases(
+    ("16.047123456", "108.206781", Position(16.04712, 108.20678)),
+    ("", "", None),
+    ("nan", "inf", None),
+    ("1e1", "108", None),
+    ("0", "0", None),
+    ("16", "108", Position(16.0, 108.0)),
 )
 def test_a_browsers_position_is_checked(latitude, longitude, expected):
     assert read_position(latitude, longitude) == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "status", "people", "needs"),
-    [
-        ("AN TOAN", SAFE, None, ()),
-        ("an toàn", SAFE, None, ()),
-        ("Gia dinh toi an toan a", SAFE, None, ()),
-        ("Tôi và gia đình vẫn an toàn, cảm ơn cán bộ", SAFE, None, ()),
-        ("cả nhà đều an toàn rồi", SAFE, None, ()),
-        ("chưa an toàn", None, None, ()),
-        ("khong an toan", None, None, ()),
-        ("ở đây có an toàn không?", None, None, ()),
-        ("an toàn?", None, None, ()),
-        ("CUU 5 nguoi mai nha", HELP, 5, (Need.BOAT,)),
-        ("CỨU", HELP, None, ()),
-        ("cuu voi, 12 nguoi dang o tren noc nha", HELP, 12, (Need.BOAT,)),
-        ("cứu ba người, có bà bầu sắp sinh", HELP, 3, (Need.BIRTH,)),
-        ("cuu, bi thuong, het gao, het thuoc", HELP, None, (Need.WOUNDED, Need.MEDICINE, Need.FOOD)),
-        ("Cứu trợ đã nhận, cảm ơn", None, None, ()),
-        ("cừu nhà tôi chết hết", None, None, ()),
-        ("nha toi bi co lap", None, None, (Need.ISOLATED,)),
-        ("16.04712, 108.20678", HELP, None, ()),
-        ("em o 16.04712, 108.20678 ba gio co gao", HELP, None, (Need.FOOD,)),
-        ("AN TOAN 16.04712, 108.20678", SAFE, None, ()),
-        ("", None, None, ()),
-    ],
+@cases(
+    ("AN TOAN", SAFE, None, ()),
+    ("an toàn", SAFE, None, ()),
+    ("Gia dinh toi an toan a", SAFE, None, ()),
+    ("Tôi và gia đình vẫn an toàn, cảm ơn cán bộ", SAFE, None, ()),
+    ("cả nhà đều an toàn rồi", SAFE, None, ()),
+    ("chưa an toàn", None, None, ()),
+    ("khong an toan", None, None, ()),
+    ("ở đây có an toàn không?", None, None, ()),
+    ("an toàn?", None, None, ()),
+    ("CUU 5 nguoi mai nha", HELP, 5, (Need.BOAT,)),
+    ("CỨU", HELP, None, ()),
+    ("cuu voi, 12 nguoi dang o tren noc nha", HELP, 12, (Need.BOAT,)),
+    ("cứu ba người, có bà bầu sắp sinh", HELP, 3, (Need.BIRTH,)),
+    ("cuu, bi thuong, het gao, het thuoc", HELP, None, (Need.WOUNDED, Need.MEDICINE, Need.FOOD)),
+    ("Cứu trợ đã nhận, cảm ơn", None, None, ()),
+    ("cừu nhà tôi chết hết", None, None, ()),
+    ("nha toi bi co lap", None, None, (Need.ISOLATED,)),
+    ("16.04712, 108.20678", HELP, None, ()),
+    ("em o 16.04712, 108.20678 ba gio co gao", HELP, None, (Need.FOOD,)),
+    ("AN TOAN 16.04712, 108.20678", SAFE, None, ()),
+    ("", None, None, ()),
 )
 def test_safety_is_read_by_plain_words(text, status, people, needs):
     said = read_safety(text)
     assert (said.status, said.people, said.needs) == (status, people, needs)
 
 
-@pytest.mark.parametrize(
-    ("needs", "people", "is_cry", "danger"),
-    [
-        ([Need.BIRTH, Need.FOOD], None, True, 3),
-        ([Need.WOUNDED], 1, False, 3),
-        ([Need.BOAT], 2, True, 2),
-        ([], None, True, 2),  # who says nothing may be worst off
-        ([Need.FOOD], 12, True, 2),
-        ([Need.FOOD], 3, True, 1),
-        ([], None, False, 0),
-    ],
+@cases(
+    ([Need.BIRTH, Need.FOOD], None, True, 3),
+    ([Need.WOUNDED], 1, False, 3),
+    ([Need.BOAT], 2, True, 2),
+    ([], None, True, 2),  # who says nothing may be worst off
+    ([Need.FOOD], 12, True, 2),
+    ([Need.FOOD], 3, True, 1),
+    ([], None, False, 0),
 )
 def test_danger_orders_the_cries(needs, people, is_cry, danger):
     assert danger_of(needs, people, is_cry=is_cry) == danger

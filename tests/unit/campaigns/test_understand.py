@@ -114,25 +114,23 @@ def test_what_only_sounds_like_danger_is_none(text):
     assert not is_danger(find_danger(text))
 
 
-@pytest.mark.parametrize("text", ["", " ", "...", "<3", "\ud83d", "\x00", "❤️", "\u0300\u0301", "?", "🇻🇳"])
+@cases("", " ", "...", "<3", "\ud83d", "\x00", "❤️", "\u0300\u0301", "?", "🇻🇳")
 def test_nothing_without_words_is_anything(text):
     found = understand(text)
     assert (found.label, found.is_urgent, found.opt_out) == (Label.UNCLEAR, False, None)
 
 
-@pytest.mark.parametrize(
-    "text", ["15/8", "1.5", "14.3512, 108.0012", "https://tin.example.vn/a?b=1", "geo:14.35,108.0"]
-)
+@cases("15/8", "1.5", "14.3512, 108.0012", "https://tin.example.vn/a?b=1", "geo:14.35,108.0")
 def test_a_day_a_position_and_an_address_are_no_answer_and_an_officer_looks(text):
     assert understand(text)._replace(confidence=1.0) == Understanding(Label.UNCLEAR, 1.0, False, False)
 
 
-@pytest.mark.parametrize("text", ["14.3512, 108.0012", "https://tin.example.vn/a?b=1", "geo:14.35,108.0"])
+@cases("14.3512, 108.0012", "https://tin.example.vn/a?b=1", "geo:14.35,108.0")
 def test_a_cry_with_a_position_or_an_address_is_one(text):
     assert understand(f"cuu. {text}").is_urgent
 
 
-@pytest.mark.parametrize("text", ["lorem ipsum", "asdf qwer", "xyz abc", "kqxs mn", "zzz"])
+@cases("lorem ipsum", "asdf qwer", "xyz abc", "kqxs mn", "zzz")
 def test_a_text_without_sense_is_no_wish_to_be_left_alone(text):
     assert {understand(text, asked_of(kind)).opt_out for kind in load_kinds()} == {None}
 

@@ -44,14 +44,11 @@ def test_an_address_is_taken_or_refused(url, in_production, in_development):
                 webhooks.check_url(url, is_production=is_production)
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
+@cases(
         "10.1.2.3", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
         "255.255.255.255", "192.0.2.1", "fe80::1", "fc00::1", "ff02::1", "::", "::ffff:192.168.0.1",
         "64:ff9b::a00:1", "2002:a00:1::1", "::127.0.0.1", "::10.0.0.1", "::ffff:0:127.0.0.1", "fec0::1",
-    ],
-)  # fmt: skip
+    )  # fmt: skip
 def test_no_webhook_goes_inside(number):
     assert not webhooks.may_connect(ip_address(number), is_production=True)
     assert not webhooks.may_connect(ip_address(number), is_production=False)

@@ -2,13 +2,12 @@
 
 import datetime
 
-import pytest
-
 from outreach.rules.cells import cell_text
 from outreach.rules.errors import BadList
 from outreach.rules.list_columns import find_header
 from outreach.rules.list_labels import Column
 from tests.support.errors import refuses
+from tests.support.tables import cases
 
 C = Column
 
@@ -38,70 +37,53 @@ def test_the_usual_list():
     assert found(labels) == (columns, (7,), 1)
 
 
-@pytest.mark.parametrize(
-    "label",
-    [
-        *[
-            "SĐT",
-            "sđt",
-            "Sđt",
-            "SDT",
-            "ĐT",
-            "Đ.T",
-            "ĐTDĐ",
-            "Số ĐT",
-            "Số điện thoại",
-            "So dien thoai",
-            "Điện thoại",
-        ],
-        *[
-            "SỐ ĐIỆN THOẠI",
-            "Số ĐT liên hệ",
-            "ĐT liên lạc",
-            "Điện thoại di động",
-            "Di động",
-            "Mobile",
-            "Phone",
-        ],
-        *["Số điện thoại\n(nếu có)", "Số điê\u0323n thoa\u0323i"],
+@cases(
+    *[
+        "SĐT",
+        "sđt",
+        "Sđt",
+        "SDT",
+        "ĐT",
+        "Đ.T",
+        "ĐTDĐ",
+        "Số ĐT",
+        "Số điện thoại",
+        "So dien thoai",
+        "Điện thoại",
     ],
+    *["SỐ ĐIỆN THOẠI", "Số ĐT liên hệ", "ĐT liên lạc", "Điện thoại di động", "Di động", "Mobile", "Phone"],
+    *["Số điện thoại\n(nếu có)", "Số điê\u0323n thoa\u0323i"],
 )
 def test_names_of_a_phone_column(label):
     assert found(["TT", "Họ tên", label]) == ({C.STT: 0, C.NAME: 1}, (2,), 1)
 
 
-@pytest.mark.parametrize(
-    ("column", "labels"),
-    [
-        (
-            C.NAME,
-            [
-                "Họ và tên",
-                "HỌ TÊN",
-                "Họ tên hội viên",
-                "Tên",
-                "Tên đoàn viên",
-                "Ho va ten",
-                "Full name",
-                "Tên khách hàng",
-                "Người chăm sóc",
-            ],
-        ),
-        (C.STT, ["STT", "TT", "Số TT", "Số thứ tự"]),
-        (C.BIRTH, ["Năm sinh", "Ngày sinh", "Ngày, tháng, năm sinh", "NTNS"]),
-        (C.SEX, ["Giới tính", "Nam/Nữ", "Phái"]),
-        (C.VILLAGE, ["Thôn", "Thôn/làng", "Tổ dân phố", "TDP", "Địa chỉ", "Nơi ở hiện nay", "Khối phố"]),
-        (C.COMMUNE, ["Xã", "Xã/phường", "Xã, phường, thị trấn", "Phường"]),
-        (C.DISTRICT, ["Huyện", "Huyện/TP", "Huyện, thành phố"]),
-        (
-            C.UNIT,
-            ["Chi hội", "Tên chi hội", "Chi đoàn", "Công đoàn", "Đơn vị", "Tổ chức", "Cơ quan công tác"],
-        ),
-        (C.NOTE, ["Ghi chú", "GHI CHU"]),
-        (C.SMARTPHONE, ["Có smartphone", "Điện thoại thông minh", "Smart phone", "Sử dụng ĐT thông minh"]),
-        (C.LANGUAGE, ["Ngôn ngữ", "Tiếng", "Language"]),
-        (C.CORRECTS, ["Mã dòng (giữ nguyên)", "Mã dòng"]),
-    ],
+@cases(
+    (
+        C.NAME,
+        [
+            "Họ và tên",
+            "HỌ TÊN",
+            "Họ tên hội viên",
+            "Tên",
+            "Tên đoàn viên",
+            "Ho va ten",
+            "Full name",
+            "Tên khách hàng",
+            "Người chăm sóc",
+        ],
+    ),
+    (C.STT, ["STT", "TT", "Số TT", "Số thứ tự"]),
+    (C.BIRTH, ["Năm sinh", "Ngày sinh", "Ngày, tháng, năm sinh", "NTNS"]),
+    (C.SEX, ["Giới tính", "Nam/Nữ", "Phái"]),
+    (C.VILLAGE, ["Thôn", "Thôn/làng", "Tổ dân phố", "TDP", "Địa chỉ", "Nơi ở hiện nay", "Khối phố"]),
+    (C.COMMUNE, ["Xã", "Xã/phường", "Xã, phường, thị trấn", "Phường"]),
+    (C.DISTRICT, ["Huyện", "Huyện/TP", "Huyện, thành phố"]),
+    (C.UNIT, ["Chi hội", "Tên chi hội", "Chi đoàn", "Công đoàn", "Đơn vị", "Tổ chức", "Cơ quan công tác"]),
+    (C.NOTE, ["Ghi chú", "GHI CHU"]),
+    (C.SMARTPHONE, ["Có smartphone", "Điện thoại thông minh", "Smart phone", "Sử dụng ĐT thông minh"]),
+    (C.LANGUAGE, ["Ngôn ngữ", "Tiếng", "Language"]),
+    (C.CORRECTS, ["Mã dòng (giữ nguyên)", "Mã dòng"]),
 )
 def test_names_of_the_other_columns(column, labels):
     for label in labels:
@@ -134,18 +116,15 @@ def with_origins(rows, corrected=None):
     return header.sensitive
 
 
-@pytest.mark.parametrize(
-    "headings",
-    [
-        [],
-        [["Họ tên", "", "SĐT"]],
-        [["Họ tên", "DT", "SĐT"]],
-        [["Họ tên", "Thành phần", "SĐT"]],
-        [["Họ tên", "Ghi chú", "SĐT"]],
-        [["Họ tên", "Lý lịch", "SĐT"], ["", "Dân tộc", ""]],
-        [["Họ tên", "Dân tộc", "Liên hệ"], ["thường gọi", "", "SĐT"]],
-        [["Danh sách", "Dân tộc", "Liên lạc"], ["Họ tên", "", "SĐT"]],
-    ],
+@cases(
+    [],
+    [["Họ tên", "", "SĐT"]],
+    [["Họ tên", "DT", "SĐT"]],
+    [["Họ tên", "Thành phần", "SĐT"]],
+    [["Họ tên", "Ghi chú", "SĐT"]],
+    [["Họ tên", "Lý lịch", "SĐT"], ["", "Dân tộc", ""]],
+    [["Họ tên", "Dân tộc", "Liên hệ"], ["thường gọi", "", "SĐT"]],
+    [["Danh sách", "Dân tộc", "Liên lạc"], ["Họ tên", "", "SĐT"]],
 )
 def test_ethnic_origin_is_known_by_its_heading_wherever_it_stands_and_by_what_the_column_holds(headings):
     rows = [*headings, *PEOPLE]
@@ -154,14 +133,11 @@ def test_ethnic_origin_is_known_by_its_heading_wherever_it_stands_and_by_what_th
     assert with_origins(rows, {header.signature: {"0": "name", "1": "unit", "2": "phone"}}) == {1}
 
 
-@pytest.mark.parametrize(
-    ("headings", "values"),
-    [
-        ([["Họ tên", "Lý lịch", "Lý lịch", "SĐT"], ["", "Dân tộc", "Đảng viên", ""]], ["x", "", "x"]),
-        ([["Họ tên", "Dân tộc", "", "SĐT"], ["", "Kinh", "Khác", ""]], ["x", "", "x"]),
-        ([["Họ tên", "DT", "", "SĐT"]], ["K", "BN", "XĐ"]),
-        ([["Họ tên", "Đạo", "", "SĐT"]], ["không", "Công giáo", "không"]),
-    ],
+@cases(
+    ([["Họ tên", "Lý lịch", "Lý lịch", "SĐT"], ["", "Dân tộc", "Đảng viên", ""]], ["x", "", "x"]),
+    ([["Họ tên", "Dân tộc", "", "SĐT"], ["", "Kinh", "Khác", ""]], ["x", "", "x"]),
+    ([["Họ tên", "DT", "", "SĐT"]], ["K", "BN", "XĐ"]),
+    ([["Họ tên", "Đạo", "", "SĐT"]], ["không", "Công giáo", "không"]),
 )
 def test_marks_and_abbreviations_under_such_a_heading_are_not_read_either(headings, values):
     people = [[f"Y Hlan {n}", value, "", f"090500012{n}"] for n, value in enumerate(values)]
@@ -290,16 +266,13 @@ def test_two_hundred_columns_are_read_and_more_are_refused():
         find_header([wide(201)])
 
 
-@pytest.mark.parametrize(
-    ("cell", "text"),
-    [
-        (None, ""),
-        (1988.0, "1988"),
-        (1.5, "1.5"),
-        (datetime.date(2004, 12, 27), "27/12/2004"),
-        ("  Y\xa0 Blu\u031bm\n", "Y Blưm"),
-        ("\ufeffA\u200b Lâu\x00", "A Lâu"),
-    ],
+@cases(
+    (None, ""),
+    (1988.0, "1988"),
+    (1.5, "1.5"),
+    (datetime.date(2004, 12, 27), "27/12/2004"),
+    ("  Y\xa0 Blu\u031bm\n", "Y Blưm"),
+    ("\ufeffA\u200b Lâu\x00", "A Lâu"),
 )
 def test_a_cell_as_a_person_reads_it(cell, text):
     assert cell_text(cell) == text

@@ -12,6 +12,7 @@ from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_texts import is_gone, split_line, split_message
 from tests.support.list_files import write_xlsx
 from tests.support.places import KONTUM_2020
+from tests.support.tables import cases
 
 OWN, OTHER = "0905000123", "0905000124"
 F, M = f"+84{OWN[1:]}", f"+84{OTHER[1:]}"
@@ -29,80 +30,71 @@ def read(tmp_path: Path, *rows: list[object]) -> list[tuple[str, str, tuple[str,
     return people(write_xlsx(tmp_path / "list.xlsx", {"DS": list(rows)}))
 
 
-@pytest.mark.parametrize(
-    ("written", "name"),
-    [
-        ("Danh Sóc Kha chùa Mới", "Danh Sóc Kha"),
-        ("Achar Danh Nhơn", "Danh Nhơn"),
-        ("Lê Ngọc HẬU", "Lê Ngọc HẬU"),
-        ("Bs Lê Văn An trạm Y tế", "Lê Văn An"),
-        ("LE THI MAI MN Hoa Sen", "LE THI MAI"),
-        ("LÊ THỊ MAI kế toán", "LÊ THỊ MAI"),
-        ("Lê Thị Mai TTYT huyện", "Lê Thị Mai"),
-        ("Ngon Bríu Thị", "Bríu Thị Ngon"),
-        ("Tổ trưởng 5 K3 - Lê Văn An", "Lê Văn An"),
-        ("Khóm đội K4: Lê Văn An", "Lê Văn An"),
-        ("Anh Dũng - Trại cưa", "Dũng"),
-        ("Lê thị mỹ Duyên", "Lê thị mỹ Duyên"),
-        ("Đa Minh Vũ Đình An", "Vũ Đình An"),
-        ("bà Tám Nghêu (Lê Thị Nghêu)", "Lê Thị Nghêu"),
-        ("Diệu Hạnh (Lê Thị Hoa)", "Lê Thị Hoa"),
-        ("A Khôn (ck Y Thuyền)", "A Khôn"),
-        ("Con gái (Y Rớ)", "Con gái"),
-        ('Lê Thị Chút "Tư Chút"', "Lê Thị Chút"),
-        ("Lê Văn Ba (ba)", "Lê Văn Ba"),
-        ("Lê Hoàng Anh (chủ hộ)", "Lê Hoàng Anh"),
-        ("Chị Y Duyên Kon Lỗ", "Y Duyên"),
-        ("Y Kon Tum", "Y Kon Tum"),
-        ("A Jring già làng Kon Rơ Nu", "A Jring"),
-        ("C.Lê Thị An", "Lê Thị An"),
-        ("Ông (Bà) Lê Văn An", "Lê Văn An"),
-        ("Sư cô Thích Nữ Diệu Hạnh", "Thích Nữ Diệu Hạnh"),
-        ("Lê Thị An vợ Bình", "Lê Thị An"),
-        ("Thị Nga (vợ ông Lém)", "Thị Nga"),
-    ],
+@cases(
+    ("Danh Sóc Kha chùa Mới", "Danh Sóc Kha"),
+    ("Achar Danh Nhơn", "Danh Nhơn"),
+    ("Lê Ngọc HẬU", "Lê Ngọc HẬU"),
+    ("Bs Lê Văn An trạm Y tế", "Lê Văn An"),
+    ("LE THI MAI MN Hoa Sen", "LE THI MAI"),
+    ("LÊ THỊ MAI kế toán", "LÊ THỊ MAI"),
+    ("Lê Thị Mai TTYT huyện", "Lê Thị Mai"),
+    ("Ngon Bríu Thị", "Bríu Thị Ngon"),
+    ("Tổ trưởng 5 K3 - Lê Văn An", "Lê Văn An"),
+    ("Khóm đội K4: Lê Văn An", "Lê Văn An"),
+    ("Anh Dũng - Trại cưa", "Dũng"),
+    ("Lê thị mỹ Duyên", "Lê thị mỹ Duyên"),
+    ("Đa Minh Vũ Đình An", "Vũ Đình An"),
+    ("bà Tám Nghêu (Lê Thị Nghêu)", "Lê Thị Nghêu"),
+    ("Diệu Hạnh (Lê Thị Hoa)", "Lê Thị Hoa"),
+    ("A Khôn (ck Y Thuyền)", "A Khôn"),
+    ("Con gái (Y Rớ)", "Con gái"),
+    ('Lê Thị Chút "Tư Chút"', "Lê Thị Chút"),
+    ("Lê Văn Ba (ba)", "Lê Văn Ba"),
+    ("Lê Hoàng Anh (chủ hộ)", "Lê Hoàng Anh"),
+    ("Chị Y Duyên Kon Lỗ", "Y Duyên"),
+    ("Y Kon Tum", "Y Kon Tum"),
+    ("A Jring già làng Kon Rơ Nu", "A Jring"),
+    ("C.Lê Thị An", "Lê Thị An"),
+    ("Ông (Bà) Lê Văn An", "Lê Văn An"),
+    ("Sư cô Thích Nữ Diệu Hạnh", "Thích Nữ Diệu Hạnh"),
+    ("Lê Thị An vợ Bình", "Lê Thị An"),
+    ("Thị Nga (vợ ông Lém)", "Thị Nga"),
 )
 def test_a_name_ends_where_a_remark_begins(written, name):
     assert plain_name(written) == name
 
 
-@pytest.mark.parametrize(
-    ("name", "status"),
-    [
-        *[
-            (name, "review")
-            for name in ("Cô Lan", "Chị Mai", "Anh Phúc Viettel Store", "Út Lò Bánh Mì", "Ba Tam Ve Chai")
-        ],
-        *[
-            (name, "review")
-            for name in (
-                "Trạm Y tế xã",
-                "Zalo Hội LHPN xã",
-                "Nạp thẻ Minh",
-                "Tổ dân phố 5",
-                "Gia đình cố Lê Văn An",
-                "Cố Lê Văn An (con nộp)",
-                "Lê Thị Mai K5 bỏ",
-            )
-        ],
-        *[(name, "ok") for name in ("Chị Lê Thị Mai HPN thôn 3", "Y Blưm", "H'Hen", "Ô. Alăng Bhuốch")],
+@cases(
+    *[
+        (name, "review")
+        for name in ("Cô Lan", "Chị Mai", "Anh Phúc Viettel Store", "Út Lò Bánh Mì", "Ba Tam Ve Chai")
     ],
+    *[
+        (name, "review")
+        for name in (
+            "Trạm Y tế xã",
+            "Zalo Hội LHPN xã",
+            "Nạp thẻ Minh",
+            "Tổ dân phố 5",
+            "Gia đình cố Lê Văn An",
+            "Cố Lê Văn An (con nộp)",
+            "Lê Thị Mai K5 bỏ",
+        )
+    ],
+    *[(name, "ok") for name in ("Chị Lê Thị Mai HPN thôn 3", "Y Blưm", "H'Hen", "Ô. Alăng Bhuốch")],
 )
 def test_a_nickname_or_somebody_who_died_is_asked_about(tmp_path, name, status):
     assert [each[1] for each in read(tmp_path, ["Họ tên", "SĐT"], [name, OWN])] == [status]
 
 
-@pytest.mark.parametrize(
-    "cell",
-    [
-        "Lê Văn An & Trần Thị Lan",
-        "Lê Văn An + vợ Trần Thị Lan",
-        "Lê Văn An – Trần Thị Lan",
-        "Lê Văn An, Trần Thị Lan",
-        "Ông bà Lê Văn An - Trần Thị Lan",
-        "Vợ chồng anh Lê Văn An (1980), chị Trần Thị Lan (1982)",
-        "Giuse Lê Văn An\nMaria Trần Thị Lan",
-    ],
+@cases(
+    "Lê Văn An & Trần Thị Lan",
+    "Lê Văn An + vợ Trần Thị Lan",
+    "Lê Văn An – Trần Thị Lan",
+    "Lê Văn An, Trần Thị Lan",
+    "Ông bà Lê Văn An - Trần Thị Lan",
+    "Vợ chồng anh Lê Văn An (1980), chị Trần Thị Lan (1982)",
+    "Giuse Lê Văn An\nMaria Trần Thị Lan",
 )
 def test_a_couple_with_one_number_are_two_to_ask_about(tmp_path, cell):
     names = ["Lê Văn An", "Trần Thị Lan"]
@@ -110,23 +102,18 @@ def test_a_couple_with_one_number_are_two_to_ask_about(tmp_path, cell):
     assert read(tmp_path, ["Họ tên", "SĐT"], [cell, OWN]) == [(name, "review", (F,)) for name in names]
 
 
-@pytest.mark.parametrize(
-    "cell", ["Lê Văn An (chủ hộ), Trần Thị Lan (vợ)", "Lê Văn An, Thôn 2", "Lê Văn An - Trại cưa"]
-)
+@cases("Lê Văn An (chủ hộ), Trần Thị Lan (vợ)", "Lê Văn An, Thôn 2", "Lê Văn An - Trại cưa")
 def test_a_household_or_a_remark_is_no_couple(cell):
     assert split_names(cell) == []
 
 
-@pytest.mark.parametrize(
-    ("text", "whose"),
-    [
-        *[
-            (f"{man}: {OWN}, {woman}: {OTHER}", [0, 1])
-            for man, woman in (("ông", "bà"), ("C", "V"), ("Bố", "mẹ"))
-        ],
-        (f"{OWN} (b) - {OTHER} (ô)", [1, 0]),
-        (f"{OWN} - {OTHER}", []),
+@cases(
+    *[
+        (f"{man}: {OWN}, {woman}: {OTHER}", [0, 1])
+        for man, woman in (("ông", "bà"), ("C", "V"), ("Bố", "mẹ"))
     ],
+    (f"{OWN} (b) - {OTHER} (ô)", [1, 0]),
+    (f"{OWN} - {OTHER}", []),
 )
 def test_whose_of_two_numbers_is_said_beside_them(tmp_path, text, whose):
     names = ["Lê Văn An", "Trần Thị Lan"]
@@ -137,17 +124,14 @@ def test_whose_of_two_numbers_is_said_beside_them(tmp_path, text, whose):
     assert found == [("Lê Văn An", status, (first,)), ("Trần Thị Lan", status, (second,))]
 
 
-@pytest.mark.parametrize(
-    ("names", "text", "note", "expected"),
-    [
-        ("Lê Văn An\nTrần Thị Lan", f"{OWN} (cô Lan)", "", [("review", (F,)), ("ok", (F,))]),
-        ("A Tre - Y Bing", f"{OWN} (vợ)", "", [("review", (F,)), ("ok", (F,))]),
-        ("A Tre - Y Bing", f"{OWN} (chồng)\n{OTHER} (vợ)", "", [("ok", (F,)), ("ok", (M,))]),
-        ("A Tre + Y Bing", f"Tre: {OWN}; Bing: không có", "", [("ok", (F,)), ("reject", ())]),
-        ("A Tre, Y Bing", f"{OWN}, {OTHER}", "theo thứ tự chồng, vợ", [("ok", (F,)), ("ok", (M,))]),
-        ("H'Yến Niê - Y Thanh Niê", f"vợ {OWN}, chồng {OTHER}", "", [("ok", (F,)), ("ok", (M,))]),
-        ("A Tre - Y Bing", f"{OWN} hoặc {OTHER} (vợ)", "", [("review", (F,)), ("review", (F,))]),
-    ],
+@cases(
+    ("Lê Văn An\nTrần Thị Lan", f"{OWN} (cô Lan)", "", [("review", (F,)), ("ok", (F,))]),
+    ("A Tre - Y Bing", f"{OWN} (vợ)", "", [("review", (F,)), ("ok", (F,))]),
+    ("A Tre - Y Bing", f"{OWN} (chồng)\n{OTHER} (vợ)", "", [("ok", (F,)), ("ok", (M,))]),
+    ("A Tre + Y Bing", f"Tre: {OWN}; Bing: không có", "", [("ok", (F,)), ("reject", ())]),
+    ("A Tre, Y Bing", f"{OWN}, {OTHER}", "theo thứ tự chồng, vợ", [("ok", (F,)), ("ok", (M,))]),
+    ("H'Yến Niê - Y Thanh Niê", f"vợ {OWN}, chồng {OTHER}", "", [("ok", (F,)), ("ok", (M,))]),
+    ("A Tre - Y Bing", f"{OWN} hoặc {OTHER} (vợ)", "", [("review", (F,)), ("review", (F,))]),
 )
 def test_numbers_of_a_couple_are_whose_the_cell_says(tmp_path, names, text, note, expected):
     found = read(tmp_path, ["Họ tên", "SĐT", "Ghi chú"], [names, text, note])
@@ -155,37 +139,31 @@ def test_numbers_of_a_couple_are_whose_the_cell_says(tmp_path, names, text, note
     assert [by_name[name] for name in split_names(names, 2)] == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (f"dạ Y Dím {OWN}, H'Yến {OTHER} . Y Hlao em chưa xin được số", ["Y Dím", "H'Yến", "Y Hlao"]),
-        (f"Thôn 7: 1) Y Lai sn 99 - {OWN}, 2) Y Thên sn 2000 - {OTHER}", ["Y Lai sn 99", "Y Thên sn 2000"]),
-        (f"2 chị: chị Lê Thị Hoa số {OWN}; chị Y Mriu không có số", ["Lê Thị Hoa", "Y Mriu"]),
-        (f"Lê Thị Hoa {OWN} và Y Lan {OTHER}", ["Lê Thị Hoa", "Y Lan"]),
-        (f"quên, them Y Bích nữa {OWN} sn 02", ["Y Bích nữa"]),
-        (f"Lê Thị Hoa, con bà Trần Thị Năm, {OWN}", ["Lê Thị Hoa"]),
-        (f"Lê Thị Hoa {OWN}, mai gọi lại {OTHER}", ["Lê Thị Hoa"]),
-        (f"Ong bà PHAN VAN SON, LE THI CUC 1958 {OWN}", ["Ong bà PHAN VAN SON, LE THI CUC 1958"]),
-        ("huynh van luom 1966 ko co dt", ["huynh van luom"]),
-        ("Hồ Minh Mẫn, 1994, sđt như trên Zalo", ["Hồ Minh Mẫn"]),
-        ("Y Thên hôm qua về quê rồi", []),
-    ],
+@cases(
+    (f"dạ Y Dím {OWN}, H'Yến {OTHER} . Y Hlao em chưa xin được số", ["Y Dím", "H'Yến", "Y Hlao"]),
+    (f"Thôn 7: 1) Y Lai sn 99 - {OWN}, 2) Y Thên sn 2000 - {OTHER}", ["Y Lai sn 99", "Y Thên sn 2000"]),
+    (f"2 chị: chị Lê Thị Hoa số {OWN}; chị Y Mriu không có số", ["Lê Thị Hoa", "Y Mriu"]),
+    (f"Lê Thị Hoa {OWN} và Y Lan {OTHER}", ["Lê Thị Hoa", "Y Lan"]),
+    (f"quên, them Y Bích nữa {OWN} sn 02", ["Y Bích nữa"]),
+    (f"Lê Thị Hoa, con bà Trần Thị Năm, {OWN}", ["Lê Thị Hoa"]),
+    (f"Lê Thị Hoa {OWN}, mai gọi lại {OTHER}", ["Lê Thị Hoa"]),
+    (f"Ong bà PHAN VAN SON, LE THI CUC 1958 {OWN}", ["Ong bà PHAN VAN SON, LE THI CUC 1958"]),
+    ("huynh van luom 1966 ko co dt", ["huynh van luom"]),
+    ("Hồ Minh Mẫn, 1994, sđt như trên Zalo", ["Hồ Minh Mẫn"]),
+    ("Y Thên hôm qua về quê rồi", []),
 )
 def test_people_of_one_message_are_apart(text, expected):
     rows = filter(None, map(split_line, split_message(text)))
     assert [row[1] for row in rows] == expected
 
 
-@pytest.mark.parametrize(
-    ("own", "note", "numbers"),
-    [
-        ("chung số với chồng", "", (F,)),
-        (None, "dùng chung máy với Y Lan", (M,)),
-        ("như số 2", "", (M,)),
-        ("xem STT 1", "", (F,)),
-        (None, "giống số 7", ()),
-        (None, "chi hội 3", ()),
-    ],
+@cases(
+    ("chung số với chồng", "", (F,)),
+    (None, "dùng chung máy với Y Lan", (M,)),
+    ("như số 2", "", (M,)),
+    ("xem STT 1", "", (F,)),
+    (None, "giống số 7", ()),
+    (None, "chi hội 3", ()),
 )
 def test_who_shares_a_number_is_asked_about_with_it(tmp_path, own, note, numbers):
     rows = [[2, "Y Lan", OTHER, ""], [1, "Lê Văn An", OWN, ""], [3, "Trần Thị Năm", own, note]]
@@ -202,52 +180,46 @@ def test_a_number_in_a_merged_cell_is_asked_about_for_those_below(tmp_path):
     assert [each[1:] for each in people(path)] == [("ok", (F,)), ("review", (F,)), ("reject", ())]
 
 
-@pytest.mark.parametrize(
-    ("note", "status", "numbers"),
-    [
-        *[
-            (note, "review", (F,))
-            for note in ("bỏ xứ, nợ quá hạn", "rút đơn", "(ly hôn, ở Sài Gòn)", "không tham gia nữa")
-        ],
-        *[
-            (note, "review", (F,))
-            for note in (
-                "gọi nhiều lần không được",
-                "từ chối tham gia",
-                "đang ở nước ngoài",
-                "ly dị, về nhà mẹ",
-                "bán máy rồi",
-                "SIM chồng",
-                "số chùa",
-                "số ni của mẹ chồng",
-                "hồi đó, giờ chắc khác",
-            )
-        ],
-        (f"í lộn, số đó bỏ rồi, số mới {OTHER}", "ok", (M,)),
-        (f"chị ơi em đánh nhầm, số đúng là {OTHER}", "ok", (M,)),
-        (f"+ {OTHER}", "ok", (F,)),
-        *[(note, "ok", (F,)) for note in ("đi biển", "hay tắt máy", "đã nhận quà", "mất giấy tờ")],
+@cases(
+    *[
+        (note, "review", (F,))
+        for note in ("bỏ xứ, nợ quá hạn", "rút đơn", "(ly hôn, ở Sài Gòn)", "không tham gia nữa")
     ],
+    *[
+        (note, "review", (F,))
+        for note in (
+            "gọi nhiều lần không được",
+            "từ chối tham gia",
+            "đang ở nước ngoài",
+            "ly dị, về nhà mẹ",
+            "bán máy rồi",
+            "SIM chồng",
+            "số chùa",
+            "số ni của mẹ chồng",
+            "hồi đó, giờ chắc khác",
+        )
+    ],
+    (f"í lộn, số đó bỏ rồi, số mới {OTHER}", "ok", (M,)),
+    (f"chị ơi em đánh nhầm, số đúng là {OTHER}", "ok", (M,)),
+    (f"+ {OTHER}", "ok", (F,)),
+    *[(note, "ok", (F,)) for note in ("đi biển", "hay tắt máy", "đã nhận quà", "mất giấy tờ")],
 )
 def test_what_a_note_says_of_the_number_beside_it(tmp_path, note, status, numbers):
     assert read(tmp_path, ["Họ tên", "SĐT", "Ghi chú"], ["Lê Văn An", OWN, note])[0][1:] == (status, numbers)
 
 
-@pytest.mark.parametrize("note", ["số 2 của chồng", "số sau là của con", "SĐT thứ hai: vợ"])
+@cases("số 2 của chồng", "số sau là của con", "SĐT thứ hai: vợ")
 def test_a_second_number_that_is_anothers_is_left_out(tmp_path, note):
     found = read(tmp_path, ["Họ tên", "SĐT", "Ghi chú"], ["Lê Văn An", f"{OWN} - {OTHER}", note])
     assert found == [("Lê Văn An", "ok", (F,))]
 
 
-@pytest.mark.parametrize(
-    ("written", "status", "numbers"),
-    [
-        *[(text, "ok", (F,)) for text in (f"{OWN}; 0270000111", f"0270 000 111 - {OWN}", f"-> {OWN}")],
-        (f"{OWN} - hay tắt máy", "ok", (F,)),
-        (f"nhà kế bên (chú Sáu Thợ Bạc): {OWN}", "review", (F,)),
-        ("0270000111", "reject", ()),
-        (f"{OWN}; 09050001", "review", (F,)),
-    ],
+@cases(
+    *[(text, "ok", (F,)) for text in (f"{OWN}; 0270000111", f"0270 000 111 - {OWN}", f"-> {OWN}")],
+    (f"{OWN} - hay tắt máy", "ok", (F,)),
+    (f"nhà kế bên (chú Sáu Thợ Bạc): {OWN}", "review", (F,)),
+    ("0270000111", "reject", ()),
+    (f"{OWN}; 09050001", "review", (F,)),
 )
 def test_a_landline_a_digit_short_or_a_remark_leaves_the_mobile_alone(written, status, numbers):
     cell = read_phone_cell(written)
@@ -272,30 +244,22 @@ def test_of_an_old_number_and_what_was_added_later(tmp_path, heading, later, sta
     assert found[-1] == ("A Lâu", status, numbers)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *[
-            "nghỉ 5/2025",
-            "nghỉ bán, không mời nữa",
-            "Chuyển CĐ khác",
-            "rút",
-            "rút tên",
-            "Thôn 5 -> về ở với con tại Trà Vân",
-        ],
-        *[
-            "đã nghỉ làm từ tháng 3",
-            "chuyển sang đơn vị khác",
-            "nghỉ từ năm 2024",
-            "lên ở hẳn trên rẫy với con",
-        ],
+@cases(
+    *[
+        "nghỉ 5/2025",
+        "nghỉ bán, không mời nữa",
+        "Chuyển CĐ khác",
+        "rút",
+        "rút tên",
+        "Thôn 5 -> về ở với con tại Trà Vân",
     ],
+    *["đã nghỉ làm từ tháng 3", "chuyển sang đơn vị khác", "nghỉ từ năm 2024", "lên ở hẳn trên rẫy với con"],
 )
 def test_who_left_is_gone(text):
     assert is_gone(text)
 
 
-@pytest.mark.parametrize("text", ["nghỉ hưu", "nghỉ 2 buổi", "Thai sản", "rút kinh nghiệm", "ở với con"])
+@cases("nghỉ hưu", "nghỉ 2 buổi", "Thai sản", "rút kinh nghiệm", "ở với con")
 def test_who_is_still_there_is_not(text):
     assert not is_gone(text)
 
@@ -310,22 +274,19 @@ def test_what_an_address_says_of_somebody_who_left_is_asked_about(tmp_path):
     assert [each[1] for each in found] == ["review", "ok"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Cộng tháng 7",
-        "TỔNG QUÝ III",
-        "(trống)",
-        "--- từ đây là hộ mới ---",
-        "Một mạnh thường quân giấu tên",
-        "test",
-    ],
+@cases(
+    "Cộng tháng 7",
+    "TỔNG QUÝ III",
+    "(trống)",
+    "--- từ đây là hộ mới ---",
+    "Một mạnh thường quân giấu tên",
+    "test",
 )
 def test_a_row_that_names_nobody_is_a_title(name):
     assert is_title(name)
 
 
-@pytest.mark.parametrize("name", ["Công Tằng Thị Lan", "Tống Thị Lan", "- Lê Thị Lan", "Trọng"])
+@cases("Công Tằng Thị Lan", "Tống Thị Lan", "- Lê Thị Lan", "Trọng")
 def test_a_name_that_looks_like_a_sum_is_a_name(name):
     assert not is_title(name)
 
@@ -366,7 +327,7 @@ def test_known_headings_are_kept_where_a_number_is_found_by_the_cells(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(("prefix", "rest"), [("000", "0000000"), ("000", "000 0000"), ("0##", '000"."0000')])
+@cases(("000", "0000000"), ("000", "000 0000"), ("0##", '000"."0000'))
 def test_zeros_that_a_number_format_shows_are_read(tmp_path, prefix, rest):
     path = tmp_path / "list.xlsx"
     with xlsxwriter.Workbook(path) as book:
@@ -426,7 +387,7 @@ def test_somebody_whose_colour_the_legend_says_is_gone_is_asked_about(tmp_path, 
     ]
 
 
-@pytest.mark.parametrize("title", ["Màu:", "Ghi chú:", "Quy ước", "CHÚ THÍCH"])
+@cases("Màu:", "Ghi chú:", "Quy ước", "CHÚ THÍCH")
 def test_the_legend_of_one_sheet_is_that_of_all(tmp_path, title):
     path = tmp_path / "list.xlsx"
     with xlsxwriter.Workbook(path) as book:
@@ -442,7 +403,7 @@ def test_the_legend_of_one_sheet_is_that_of_all(tmp_path, title):
     assert people(path) == [("A Lâu", "review", (F,)), ("Y Mơn", "ok", (M,))]
 
 
-@pytest.mark.parametrize("is_inline", [True, False])
+@cases(True, False)
 def test_of_a_cell_whose_old_number_is_struck_the_new_one_counts(tmp_path, is_inline):
     path = tmp_path / "list.xlsx"
     with xlsxwriter.Workbook(path, {"constant_memory": is_inline}) as book:
@@ -453,53 +414,44 @@ def test_of_a_cell_whose_old_number_is_struck_the_new_one_counts(tmp_path, is_in
     assert people(path) == [("A Lâu", "ok", (F,))]
 
 
-@pytest.mark.parametrize(
-    ("heading", "cell", "status"),
-    [
-        ("CHU_SO_DT", "Chồng", "review"),
-        ("Chủ thuê bao", "Mẹ ruột", "review"),
-        ("Người giữ máy", "con gái", "review"),
-        ("Ai nghe máy", "Bản thân", "ok"),
-        ("Máy của", "A Lâu", "ok"),  # themselves
-        ("GVCN ghi", "lên Đồng Nai", "review"),
-        ("SĐT chồng", "nt", "review"),
-        ("Ghi chú", "mẹ ruột", "review"),
-        ("Quan hệ với chủ hộ", "Vợ", "ok"),
-        ("Ghi chú ĐT", "Viettel", "ok"),
-    ],
+@cases(
+    ("CHU_SO_DT", "Chồng", "review"),
+    ("Chủ thuê bao", "Mẹ ruột", "review"),
+    ("Người giữ máy", "con gái", "review"),
+    ("Ai nghe máy", "Bản thân", "ok"),
+    ("Máy của", "A Lâu", "ok"),  # themselves
+    ("GVCN ghi", "lên Đồng Nai", "review"),
+    ("SĐT chồng", "nt", "review"),
+    ("Ghi chú", "mẹ ruột", "review"),
+    ("Quan hệ với chủ hộ", "Vợ", "ok"),
+    ("Ghi chú ĐT", "Viettel", "ok"),
 )
 def test_whose_a_number_is_another_column_says(tmp_path, heading, cell, status):
     assert read(tmp_path, ["Họ tên", "SĐT", heading], ["A Lâu", OWN, cell])[0] == ("A Lâu", status, (F,))
 
 
-@pytest.mark.parametrize(
-    ("cell", "status", "count"),
-    [
-        ("Ba: {0} Mẹ: {1}", "review", 2),
-        ("Bố {0}, mẹ {1}", "review", 2),
-        ("Ông: {0}\nBà: {1}", "review", 2),
-        ("con gái {0} con trai {1}", "review", 2),
-        ("HS: {0} Mẹ: {1}", "ok", 1),
-        ("HS: {0}; Mẹ: {1}", "ok", 1),
-        ("DĐ: {0} CQ: {1}", "ok", 2),
-    ],
+@cases(
+    ("Ba: {0} Mẹ: {1}", "review", 2),
+    ("Bố {0}, mẹ {1}", "review", 2),
+    ("Ông: {0}\nBà: {1}", "review", 2),
+    ("con gái {0} con trai {1}", "review", 2),
+    ("HS: {0} Mẹ: {1}", "ok", 1),
+    ("HS: {0}; Mẹ: {1}", "ok", 1),
+    ("DĐ: {0} CQ: {1}", "ok", 2),
 )
 def test_numbers_of_two_relatives_are_nobodys_own(cell, status, count):
     found = read_phone_cell(cell.format(OWN, OTHER))
     assert (found.status.value, found.numbers) == (status, (F, M)[:count])
 
 
-@pytest.mark.parametrize(
-    ("card", "row"),
-    [
-        ("FN:Lý Thị Lài\nitem1.TEL:{0}\nitem1.X-ABLabel:con dâu", ("Lý Thị Lài", "review")),
-        ("FN:Lý Thị Lài\nTEL;X-Chồng:{0}", ("Lý Thị Lài", "review")),
-        ("FN:Lý Thị Lài\nitem1.TEL:{0}\nitem1.X-ABLabel:_$!<Mobile>!$_", ("Lý Thị Lài", "ok")),
-        ("FN:Lý Thị Lài\nitem1.TEL:{0}\nitem1.X-ABLabel:khác", ("Lý Thị Lài", "ok")),
-        ("N:Trần;Thị Hường\nFN:Thị Hường Trần\nTEL:{0}", ("Trần Thị Hường", "ok")),
-        ("N:Mai;Lê Thị\nFN:Lê Thị Mai\nTEL:{0}", ("Lê Thị Mai", "ok")),
-        ("FN:Bùi Thị Thu MỚI\nTEL:{0}", ("Bùi Thị Thu", "ok")),
-    ],
+@cases(
+    ("FN:Lý Thị Lài\nitem1.TEL:{0}\nitem1.X-ABLabel:con dâu", ("Lý Thị Lài", "review")),
+    ("FN:Lý Thị Lài\nTEL;X-Chồng:{0}", ("Lý Thị Lài", "review")),
+    ("FN:Lý Thị Lài\nitem1.TEL:{0}\nitem1.X-ABLabel:_$!<Mobile>!$_", ("Lý Thị Lài", "ok")),
+    ("FN:Lý Thị Lài\nitem1.TEL:{0}\nitem1.X-ABLabel:khác", ("Lý Thị Lài", "ok")),
+    ("N:Trần;Thị Hường\nFN:Thị Hường Trần\nTEL:{0}", ("Trần Thị Hường", "ok")),
+    ("N:Mai;Lê Thị\nFN:Lê Thị Mai\nTEL:{0}", ("Lê Thị Mai", "ok")),
+    ("FN:Bùi Thị Thu MỚI\nTEL:{0}", ("Bùi Thị Thu", "ok")),
 )
 def test_what_a_contact_of_a_phone_is_called_and_whose_the_number_is(tmp_path, card, row):
     path = tmp_path / "list.vcf"
@@ -507,27 +459,21 @@ def test_what_a_contact_of_a_phone_is_called_and_whose_the_number_is(tmp_path, c
     assert people(path) == [(*row, (F,))]
 
 
-@pytest.mark.parametrize(
-    "cells",
-    [
-        ["Tuần 1", f"Chị Y Loan\n{OWN}\n(Thôn 4)", f"Y Mơn {OTHER}\nThôn 4", "A Lâu"],
-        ["1/11 - 7/11", f"{OWN} Y Loan", f"Y Mơn: {OTHER}", "như tuần 1"],
-        ["T1", "", f"Y Loan - {OWN} - Thôn 4", f"cô Y Mơn {OTHER}", ""],
-    ],
+@cases(
+    ["Tuần 1", f"Chị Y Loan\n{OWN}\n(Thôn 4)", f"Y Mơn {OTHER}\nThôn 4", "A Lâu"],
+    ["1/11 - 7/11", f"{OWN} Y Loan", f"Y Mơn: {OTHER}", "như tuần 1"],
+    ["T1", "", f"Y Loan - {OWN} - Thôn 4", f"cô Y Mơn {OTHER}", ""],
 )
 def test_each_cell_of_a_roster_with_a_number_is_somebody(tmp_path, cells):
     found = read(tmp_path, ["Trực nhà rông"], ["Tuần", "Thứ ba", "Thứ năm", "Thứ bảy"], *[cells] * 4)
     assert found == [("Y Loan", "ok", (F,)), ("Y Mơn", "ok", (M,))] * 4
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        f"Mọi thắc mắc liên hệ chị Lan {OTHER}",
-        f"* Lưu ý: báo trước 3 ngày qua tổ trưởng Sang {OTHER}",
-        f"Cty TNHH Phát Lợi (gửi thư chung, hotline {OTHER})",
-        f"Dự kiến 21 khách, 3 bàn. Liên hệ: chị Thắm {OTHER}",
-    ],
+@cases(
+    f"Mọi thắc mắc liên hệ chị Lan {OTHER}",
+    f"* Lưu ý: báo trước 3 ngày qua tổ trưởng Sang {OTHER}",
+    f"Cty TNHH Phát Lợi (gửi thư chung, hotline {OTHER})",
+    f"Dự kiến 21 khách, 3 bàn. Liên hệ: chị Thắm {OTHER}",
 )
 def test_what_is_said_between_numbered_people_is_nobody(tmp_path, said):
     rows = [[f"{n}. Ông Lê Văn An, thôn {n}: {OWN}"] for n in (1, 2, 3)]

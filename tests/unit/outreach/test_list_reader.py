@@ -17,6 +17,7 @@ from outreach.rules.phone_numbers import PhoneStatus, Reason
 from tests.support.errors import refuses
 from tests.support.list_files import ods_around, write_ods, write_xlsx
 from tests.support.places import KONTUM_2020
+from tests.support.tables import cases
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 GAZETTEER = KONTUM_2020
@@ -93,19 +94,16 @@ def test_what_is_known_of_a_person(tmp_path):
     assert "Kinh" not in str(rows)
 
 
-@pytest.mark.parametrize(
-    ("written_as", "year"),
-    [
-        *[("1994", 1994), ("1988.0", 1988), ("5/8/41", 1941), ("27/12/2004", 2004), ("5-8-26", 1926)],
-        *[("sinh năm 1950", 1950), ("", None), ("nt", None), ("194", None), ("1", None)],
-    ],
+@cases(
+    *[("1994", 1994), ("1988.0", 1988), ("5/8/41", 1941), ("27/12/2004", 2004), ("5-8-26", 1926)],
+    *[("sinh năm 1950", 1950), ("", None), ("nt", None), ("194", None), ("1", None)],
 )
 def test_a_year_of_birth(tmp_path, written_as, year):
     row = check(written(tmp_path, f"Họ tên,Năm sinh,SĐT\nY Blưm,{written_as},0905000123\n"))[0]
     assert (row.birth_year, row.birth_doubt) == (year, "")
 
 
-@pytest.mark.parametrize("written_as", ["41", "20", "99", "41.0", "5/8/12", "5/8/25"])
+@cases("41", "20", "99", "41.0", "5/8/12", "5/8/25")
 def test_an_age_or_a_year_without_its_century_is_left_to_a_person(tmp_path, written_as):
     row = check(written(tmp_path, f"Họ tên,Năm sinh,SĐT\nY Blưm,{written_as},0905000123\n"))[0]
     assert (row.birth_year, row.birth_doubt) == (None, written_as.removesuffix(".0"))
@@ -238,9 +236,7 @@ def test_several_phone_columns_make_one_cell(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    "heading", ["Khi khẩn cấp gọi cho ai? (tên, SĐT)", "SĐT chủ trọ", "Số ĐT NT", "Tel. of relative"]
-)
+@cases("Khi khẩn cấp gọi cho ai? (tên, SĐT)", "SĐT chủ trọ", "Số ĐT NT", "Tel. of relative")
 def test_a_number_of_somebody_else_is_nobodys_own(tmp_path, heading):
     rows = "Y Blưm,0905000123,0913000248\nA Lâu,,0866000377\nY Hyar,0905000124,\nA Rin,0905000125,0905000125"
     people = check(written(tmp_path, f'Họ tên,SĐT,"{heading}"\n{rows}'))
@@ -296,7 +292,7 @@ def test_ethnic_origin_under_a_second_line_or_without_a_header_is_given_back_to_
         assert names(rows) == ["Y Blưm", "Y Hyar", "A Lâu"]
 
 
-@pytest.mark.parametrize("name", ["list.xlsx", "list.xlsm", "list.ods"])
+@cases("list.xlsx", "list.xlsm", "list.ods")
 def test_workbooks_of_every_kind(tmp_path, name):
     path = tmp_path / name
     people = check(write_ods(path, ROWS) if name.endswith("ods") else write_xlsx(path, {"DS": ROWS}))
@@ -311,21 +307,18 @@ def test_an_old_excel_file(tmp_path):
     assert [each.phone.status for each in people][:3] == [PhoneStatus.REVIEW, PhoneStatus.OK, PhoneStatus.OK]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        LIST.encode(),
-        b"\xef\xbb\xbf" + LIST.encode(),
-        LIST.encode("utf-16"),
-        LIST.encode("utf-16-le"),
-        LIST.replace(",", "\t").encode("utf-16"),
-        LIST.replace(",", ";").encode(),
-        LIST.replace(",", "\t").encode(),
-        LIST.replace(",", "|").encode(),
-        b"sep=;\r\n" + LIST.replace(",", ";").replace("\n", "\r\n").encode(),
-        LIST.replace("\n", "\r").encode(),
-        in_windows_1258(LIST),
-    ],
+@cases(
+    LIST.encode(),
+    b"\xef\xbb\xbf" + LIST.encode(),
+    LIST.encode("utf-16"),
+    LIST.encode("utf-16-le"),
+    LIST.replace(",", "\t").encode("utf-16"),
+    LIST.replace(",", ";").encode(),
+    LIST.replace(",", "\t").encode(),
+    LIST.replace(",", "|").encode(),
+    b"sep=;\r\n" + LIST.replace(",", ";").replace("\n", "\r\n").encode(),
+    LIST.replace("\n", "\r").encode(),
+    in_windows_1258(LIST),
 )
 def test_text_files_in_every_encoding_and_separator(tmp_path, content):
     people = check(written(tmp_path, content))
@@ -351,27 +344,24 @@ def test_a_list_is_streamed_and_not_held(tmp_path):
         next(rows)
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("list.csv", b"", "trống"),
-        ("list.csv", b"\n\n , ,\n", "không có dòng dữ liệu"),
-        ("list.csv", "Họ tên,Thôn\nY Blưm,Thôn 1\n", "“Họ tên”, “Thôn”"),
-        ("list.csv", "Xin chào\nKính gửi\n", "Không tìm thấy cột số điện thoại"),
-        ("list.csv", bytes(range(256)) * 20, "không phải là văn bản"),
-        ("list.csv", LIST.encode() + b"\xff\xfe", "không đọc được"),
-        ("list.csv", b"%PDF-1.7 ...", "PDF"),
-        ("list.xlsx", b"%PDF-1.7 ...", "PDF"),
-        ("list.xlsx", LIST, "nội dung là văn bản"),
-        ("list.xlsx", b"PK\x03\x04 cut short", "hỏng"),
-        ("list.xls", "<html><table></table></html>", "trang web"),
-        ("list.xlsx", b"\xd0\xcf\x11\xe0" + "EncryptedPackage".encode("utf-16-le"), "mật khẩu"),
-        ("list.xlsx", b"\xd0\xcf\x11\xe0" + "Workbook".encode("utf-16-le") + b"\0\0", "Excel 97-2003"),
-        ("list.xls", b"\xd0\xcf\x11\xe0" + "WordDocument".encode("utf-16-le"), ".doc, .odt"),
-        ("list.xls", b"\xd0\xcf\x11\xe0" + "Workbook".encode("utf-16-le") + b"\0\0", "hỏng"),
-        ("list.pdf", b"%PDF-1.7 ...", "xin bản Excel hoặc Word"),
-        ("list", LIST, "loại tệp “list”"),
-    ],
+@cases(
+    ("list.csv", b"", "trống"),
+    ("list.csv", b"\n\n , ,\n", "không có dòng dữ liệu"),
+    ("list.csv", "Họ tên,Thôn\nY Blưm,Thôn 1\n", "“Họ tên”, “Thôn”"),
+    ("list.csv", "Xin chào\nKính gửi\n", "Không tìm thấy cột số điện thoại"),
+    ("list.csv", bytes(range(256)) * 20, "không phải là văn bản"),
+    ("list.csv", LIST.encode() + b"\xff\xfe", "không đọc được"),
+    ("list.csv", b"%PDF-1.7 ...", "PDF"),
+    ("list.xlsx", b"%PDF-1.7 ...", "PDF"),
+    ("list.xlsx", LIST, "nội dung là văn bản"),
+    ("list.xlsx", b"PK\x03\x04 cut short", "hỏng"),
+    ("list.xls", "<html><table></table></html>", "trang web"),
+    ("list.xlsx", b"\xd0\xcf\x11\xe0" + "EncryptedPackage".encode("utf-16-le"), "mật khẩu"),
+    ("list.xlsx", b"\xd0\xcf\x11\xe0" + "Workbook".encode("utf-16-le") + b"\0\0", "Excel 97-2003"),
+    ("list.xls", b"\xd0\xcf\x11\xe0" + "WordDocument".encode("utf-16-le"), ".doc, .odt"),
+    ("list.xls", b"\xd0\xcf\x11\xe0" + "Workbook".encode("utf-16-le") + b"\0\0", "hỏng"),
+    ("list.pdf", b"%PDF-1.7 ...", "xin bản Excel hoặc Word"),
+    ("list", LIST, "loại tệp “list”"),
 )
 def test_a_file_that_is_no_list_is_refused_with_what_to_do(tmp_path, name, content, message):
     with refuses(BadList, says=message) as refused:

@@ -12,6 +12,7 @@ from outreach.rules.list_rows import RowReader
 from outreach.rules.phone_cells import read_phone_cells
 from tests.support.list_files import write_xlsx
 from tests.support.places import KONTUM_2020
+from tests.support.tables import cases
 
 PLAIN = ["Nguyễn Văn An", "Trần Thị Ngọc Hoa", "Đỗ Thị Hường", "Huỳnh Quyết Thắng", "Y Blưm", "không có"]
 TCVN3 = [
@@ -40,21 +41,18 @@ PARENTS = "Họ tên cha,SĐT cha,Họ tên mẹ,SĐT mẹ"
 F, M = "0905000123", "0905000124"
 
 
-@pytest.mark.parametrize(("font", "texts"), [(LegacyEncoding.TCVN3, TCVN3), (LegacyEncoding.VNI, VNI)])
+@cases((LegacyEncoding.TCVN3, TCVN3), (LegacyEncoding.VNI, VNI))
 def test_an_old_font_is_recognised_and_converted(font, texts):
     assert guess_legacy_encoding(texts) is font
     assert [to_unicode(text, font) for text in texts] == PLAIN
 
 
-@pytest.mark.parametrize(
-    "texts",
-    [
-        PLAIN,
-        [],
-        ["A Thun", "0905000123"],
-        ["Hà", "Tùng", "Hòa", "Võ Hùng", "Lê Quý Ðôn"],
-        ["Café 25°C ±2", "½ suất", "Nguyễn Văn An"],
-    ],
+@cases(
+    PLAIN,
+    [],
+    ["A Thun", "0905000123"],
+    ["Hà", "Tùng", "Hòa", "Võ Hùng", "Lê Quý Ðôn"],
+    ["Café 25°C ±2", "½ suất", "Nguyễn Văn An"],
 )
 def test_unicode_is_left_alone(texts):
     assert guess_legacy_encoding(texts) is None
@@ -156,60 +154,57 @@ def test_a_place_in_the_row_goes_before_the_title(tmp_path):
     assert [row.place.code for row in read] == ["23506", None, "23524"]
 
 
-@pytest.mark.parametrize(
-    ("name", "cell", "status"),
-    [
-        ("A Lin", "0905000123 Zalo", "ok"),
-        ("A Lin", "A Lin: 0905000123", "ok"),
-        ("A Lin", "SĐT có Zalo: 0905000123", "ok"),
-        ("A Lin", "Số di động: 0905000123", "ok"),
-        ("A Lin", "so di dong 0905000123", "ok"),
-        ("A Lin", "số còn dùng 0905000123", "ok"),
-        ("A Lin", "0905000123 goi nho chi Lan", "review"),
-        ("A Lin", "0905000123 gọi nhờ chị Lan", "review"),
-        ("A Lin", "mẹ chồng 0905000123", "review"),
-        ("A Lin", "0905000123 (ck)", "review"),
-        ("A Lin", "0905000123 (của bố A Trọng)", "review"),
-        ("A Lin", "0905000123; 0905000124 (vợ)", "ok"),
-        ("A Lin", "0905000123 (bố) 0905000124 (mẹ)", "review"),
-        ("A Lin", "B: 0905000123 M: 0905000124", "review"),
-        ("A Lin", "0905000123 (GVCN)", "review"),
-        ("A Lin", "0905000123 gặp Lan", "review"),
-        ("A Lin", "0905000123 Y Ngơn 0905000124", "review"),
-        ("A Lin", "V: 0905000123; C: 0905000124", "review"),
-        ("Thôn trưởng Thôn 5", "0905000123", "review"),
-        ("A Lin + Y Đoan", "0905000123", "review"),
-        ("Nguyễn Thị Hoa/Thôn Hai", "0905000123", "ok"),
-        ("Tiệm gas Hùng Lan", "0905000123", "review"),
-        ("Con gái Y Rớ", "0905000123", "review"),
-        ("0905000123", "0905000123", "review"),
-        ("Mai Thị Kiều", "0905000123", "ok"),
-        ("A Lin", "0905000123 (bà ngoại)", "review"),
-        ("A Lin", "0905000123 (Zalo con gái)", "review"),
-        ("A Lin", "0905000123 (Trang con)", "review"),
-        ("A Lin", "0905000123 (thư ký Mai)", "review"),
-        ("Bà Y Môi (mất, con dùng)", "0905000123", "review"),
-        ("A Lin", "0905000123 (chị Linh)", "review"),
-        ("A Lin 0394 000 39", "0905000123", "review"),
-        ("Lý Chí Công đừng gọi", "0905000123", "review"),
-        ("Nhà trọ Hai Thành", "0905000123", "review"),
-        ("A Tý số cũ", "0905000123", "review"),
-        ("A Tý (cũ)", "0905000123", "review"),
-        ("Ông Bình mất", "0905000123", "review"),
-        ("Ông Bình (bỏ; đã thoát nghèo)", "0905000123", "review"),
-        ("Bà ngoại", "0905000123", "review"),
-        ("Thợ điện Tuấn", "0905000123", "review"),
-        ("Bảy Mập", "0905000123", "review"),
-        ("Lê Văn An con trai bà Năm bán cá", "0905000123", "review"),
-        ("Truong PTDTBT THCS Tra Tap", "0905000123", "review"),
-        ("Truong Thi Lan", "0905000123", "ok"),
-        ("Ban hành giáo", "0905000123", "review"),
-        ("Chốt danh sách nhé", "0905000123", "review"),
-        ("hồ thị mỹ trang", "0905000123", "ok"),
-        ("A Lin", "0905000123 (Y Ngơn)", "review"),
-        ("A Lin", "0905000123 (A Lin)", "ok"),
-        ("Mọi thắc mắc xin liên hệ cô giáo Hoa", "0905000123", "review"),
-    ],
+@cases(
+    ("A Lin", "0905000123 Zalo", "ok"),
+    ("A Lin", "A Lin: 0905000123", "ok"),
+    ("A Lin", "SĐT có Zalo: 0905000123", "ok"),
+    ("A Lin", "Số di động: 0905000123", "ok"),
+    ("A Lin", "so di dong 0905000123", "ok"),
+    ("A Lin", "số còn dùng 0905000123", "ok"),
+    ("A Lin", "0905000123 goi nho chi Lan", "review"),
+    ("A Lin", "0905000123 gọi nhờ chị Lan", "review"),
+    ("A Lin", "mẹ chồng 0905000123", "review"),
+    ("A Lin", "0905000123 (ck)", "review"),
+    ("A Lin", "0905000123 (của bố A Trọng)", "review"),
+    ("A Lin", "0905000123; 0905000124 (vợ)", "ok"),
+    ("A Lin", "0905000123 (bố) 0905000124 (mẹ)", "review"),
+    ("A Lin", "B: 0905000123 M: 0905000124", "review"),
+    ("A Lin", "0905000123 (GVCN)", "review"),
+    ("A Lin", "0905000123 gặp Lan", "review"),
+    ("A Lin", "0905000123 Y Ngơn 0905000124", "review"),
+    ("A Lin", "V: 0905000123; C: 0905000124", "review"),
+    ("Thôn trưởng Thôn 5", "0905000123", "review"),
+    ("A Lin + Y Đoan", "0905000123", "review"),
+    ("Nguyễn Thị Hoa/Thôn Hai", "0905000123", "ok"),
+    ("Tiệm gas Hùng Lan", "0905000123", "review"),
+    ("Con gái Y Rớ", "0905000123", "review"),
+    ("0905000123", "0905000123", "review"),
+    ("Mai Thị Kiều", "0905000123", "ok"),
+    ("A Lin", "0905000123 (bà ngoại)", "review"),
+    ("A Lin", "0905000123 (Zalo con gái)", "review"),
+    ("A Lin", "0905000123 (Trang con)", "review"),
+    ("A Lin", "0905000123 (thư ký Mai)", "review"),
+    ("Bà Y Môi (mất, con dùng)", "0905000123", "review"),
+    ("A Lin", "0905000123 (chị Linh)", "review"),
+    ("A Lin 0394 000 39", "0905000123", "review"),
+    ("Lý Chí Công đừng gọi", "0905000123", "review"),
+    ("Nhà trọ Hai Thành", "0905000123", "review"),
+    ("A Tý số cũ", "0905000123", "review"),
+    ("A Tý (cũ)", "0905000123", "review"),
+    ("Ông Bình mất", "0905000123", "review"),
+    ("Ông Bình (bỏ; đã thoát nghèo)", "0905000123", "review"),
+    ("Bà ngoại", "0905000123", "review"),
+    ("Thợ điện Tuấn", "0905000123", "review"),
+    ("Bảy Mập", "0905000123", "review"),
+    ("Lê Văn An con trai bà Năm bán cá", "0905000123", "review"),
+    ("Truong PTDTBT THCS Tra Tap", "0905000123", "review"),
+    ("Truong Thi Lan", "0905000123", "ok"),
+    ("Ban hành giáo", "0905000123", "review"),
+    ("Chốt danh sách nhé", "0905000123", "review"),
+    ("hồ thị mỹ trang", "0905000123", "ok"),
+    ("A Lin", "0905000123 (Y Ngơn)", "review"),
+    ("A Lin", "0905000123 (A Lin)", "ok"),
+    ("Mọi thắc mắc xin liên hệ cô giáo Hoa", "0905000123", "review"),
 )
 def test_a_number_of_somebody_else_or_of_nobody_is_for_review(tmp_path, name, cell, status):
     path = tmp_path / "list.csv"
@@ -217,17 +212,14 @@ def test_a_number_of_somebody_else_or_of_nobody_is_for_review(tmp_path, name, ce
     assert [row.phone.status for row in check_list(path, KONTUM_2020)] == [status, "ok"]
 
 
-@pytest.mark.parametrize(
-    "cells",
-    [
-        ["0905000123; 0905000124 (vợ)"],
-        ["0905000123 (chồng: 0905000124)"],
-        ["0905000123\nMẹ: 0905000124"],
-        ["0905000123", "0905000124 (con)"],
-        ["0905.000.123 - 0905.000.124 (con)"],
-        ["0905 000 123 hoặc số vợ 0905 000 124"],
-        ["0905000123 + 0905000124 (em)"],
-    ],
+@cases(
+    ["0905000123; 0905000124 (vợ)"],
+    ["0905000123 (chồng: 0905000124)"],
+    ["0905000123\nMẹ: 0905000124"],
+    ["0905000123", "0905000124 (con)"],
+    ["0905.000.123 - 0905.000.124 (con)"],
+    ["0905 000 123 hoặc số vợ 0905 000 124"],
+    ["0905000123 + 0905000124 (em)"],
 )
 def test_a_relatives_number_beside_the_persons_own_is_not_theirs(cells):
     cell = read_phone_cells(cells)
@@ -268,9 +260,7 @@ def test_headings_of_three_levels_with_a_day_and_a_relatives_number(tmp_path):
     assert read == [("Y Brê", "ok", ("+84905000123",)), ("Y Nhất", "review", ("+84905000125",))]
 
 
-@pytest.mark.parametrize(
-    "labels", ["Tài chính,Số máy TC,Tài phụ,Số máy TP", "Chủ phương tiện,SĐT chủ,Lái,SĐT lái"]
-)
+@cases("Tài chính,Số máy TC,Tài phụ,Số máy TP", "Chủ phương tiện,SĐT chủ,Lái,SĐT lái")
 def test_two_roles_of_one_row_are_two_people_for_review(labels):
     rows = [
         ["TT", *labels.split(",")],
@@ -301,17 +291,14 @@ def test_a_pupil_stays_beside_the_parents_whose_headings_stand_three_levels_down
     assert (row.stt, row.name, row.village, row.phone.status) == ("1", "A Huy", "Thôn 1", "review")
 
 
-@pytest.mark.parametrize(
-    ("headings", "count"),
-    [
-        ("Họ tên,SĐT,SĐT con", 1),
-        ("Họ tên,SĐT,Số ĐT vợ", 1),
-        ("Họ tên,SĐT,Giáo viên,Điện thoại", 1),
-        ("Họ tên,SĐT,Người giới thiệu,Điện thoại", 1),
-        ("Họ tên,Di động,ĐT gia đình", 1),
-        ("Họ tên,SĐT,Bộ phận,Điện thoại", 2),
-        ("Họ tên vợ,SĐT vợ,Số khác", 2),
-    ],
+@cases(
+    ("Họ tên,SĐT,SĐT con", 1),
+    ("Họ tên,SĐT,Số ĐT vợ", 1),
+    ("Họ tên,SĐT,Giáo viên,Điện thoại", 1),
+    ("Họ tên,SĐT,Người giới thiệu,Điện thoại", 1),
+    ("Họ tên,Di động,ĐT gia đình", 1),
+    ("Họ tên,SĐT,Bộ phận,Điện thoại", 2),
+    ("Họ tên vợ,SĐT vợ,Số khác", 2),
 )
 def test_a_number_under_somebody_elses_heading_is_not_the_persons_own(headings, count):
     cells = ["Y Lan", F, *(["Cô Hoa"] if headings.count(",") == 3 else []), M]
@@ -322,7 +309,7 @@ def test_a_number_under_somebody_elses_heading_is_not_the_persons_own(headings, 
     assert row.phone.numbers == ("+84905000123", "+84905000124")[:count]
 
 
-@pytest.mark.parametrize("heading", [None, "Ký nhận"])
+@cases(None, "Ký nhận")
 def test_what_a_column_that_is_not_read_says_of_a_person_counts(heading):
     rows: list[list[object]] = [
         ["STT", "Họ tên", "SĐT", heading],
@@ -356,36 +343,33 @@ def test_signatures_below_a_table_of_parents_are_no_people(tmp_path):
     assert [row.phone.numbers for row in check_list(path, KONTUM_2020)] == [("+84905000123",)]
 
 
-@pytest.mark.parametrize(
-    ("headings", "cells", "status", "people"),
-    [
-        (PARENTS, f"A Huy,{F},Y Lan,{M}", "ok", [("A Huy", "ok"), ("Y Lan", "ok")]),
-        (PARENTS, f"A Huy,không,Bà Lê Lan,{M}", "ok", [("Lê Lan", "ok"), ("A Huy", "reject")]),
-        (PARENTS, f",,Y Lan,{M}", "ok", [("Y Lan", "ok")]),
-        (PARENTS, "A Huy,,Y Lan,không có", "reject", [("A Huy", "reject"), ("Y Lan", "reject")]),
-        (PARENTS, f"A Huy,{F},Y Lan,{F}", "review", [("A Huy", "review"), ("Y Lan", "review")]),
-        (PARENTS, f"A Huy,{F},Y Lan,0905", "review", [("A Huy", "review"), ("Y Lan", "reject")]),
-        (PARENTS, f"A Huy,{F},đã mất,", "review", [("A Huy", "review")]),
-        (
-            PARENTS + ",Ghi chú",
-            f"A Huy,{F},Y Lan,{M},sai số",
-            "review",
-            [("A Huy", "review"), ("Y Lan", "review")],
-        ),
-        ("Họ tên,SĐT,Họ tên,SĐT", f"A Huy,{F},Y Lan,{M}", "ok", [("A Huy", "ok"), ("Y Lan", "ok")]),
-        (
-            "Họ tên học sinh,SĐT,Họ tên mẹ,SĐT mẹ",
-            f"A Huy,{F},Y Lan,{M}",
-            "review",
-            [("A Huy", "review"), ("Y Lan", "review")],
-        ),
-        (
-            "Họ tên,SĐT,Họ tên người thân,SĐT người thân",
-            f"A Huy,{F},Y Lan,{M}",
-            "review",
-            [("A Huy", "review"), ("Y Lan", "review")],
-        ),
-    ],
+@cases(
+    (PARENTS, f"A Huy,{F},Y Lan,{M}", "ok", [("A Huy", "ok"), ("Y Lan", "ok")]),
+    (PARENTS, f"A Huy,không,Bà Lê Lan,{M}", "ok", [("Lê Lan", "ok"), ("A Huy", "reject")]),
+    (PARENTS, f",,Y Lan,{M}", "ok", [("Y Lan", "ok")]),
+    (PARENTS, "A Huy,,Y Lan,không có", "reject", [("A Huy", "reject"), ("Y Lan", "reject")]),
+    (PARENTS, f"A Huy,{F},Y Lan,{F}", "review", [("A Huy", "review"), ("Y Lan", "review")]),
+    (PARENTS, f"A Huy,{F},Y Lan,0905", "review", [("A Huy", "review"), ("Y Lan", "reject")]),
+    (PARENTS, f"A Huy,{F},đã mất,", "review", [("A Huy", "review")]),
+    (
+        PARENTS + ",Ghi chú",
+        f"A Huy,{F},Y Lan,{M},sai số",
+        "review",
+        [("A Huy", "review"), ("Y Lan", "review")],
+    ),
+    ("Họ tên,SĐT,Họ tên,SĐT", f"A Huy,{F},Y Lan,{M}", "ok", [("A Huy", "ok"), ("Y Lan", "ok")]),
+    (
+        "Họ tên học sinh,SĐT,Họ tên mẹ,SĐT mẹ",
+        f"A Huy,{F},Y Lan,{M}",
+        "review",
+        [("A Huy", "review"), ("Y Lan", "review")],
+    ),
+    (
+        "Họ tên,SĐT,Họ tên người thân,SĐT người thân",
+        f"A Huy,{F},Y Lan,{M}",
+        "review",
+        [("A Huy", "review"), ("Y Lan", "review")],
+    ),
 )
 def test_adults_of_one_row_are_people_of_their_own_where_nothing_is_in_doubt(headings, cells, status, people):
     rows = [["STT", *headings.split(",")], ["1", *cells.split(",")], ["2", "A Lin", "0905000125"]]
@@ -529,22 +513,15 @@ def test_in_a_list_that_goes_on_beside_itself_each_is_judged_alone(tmp_path):
     }
 
 
-@pytest.mark.parametrize(
-    ("heading", "cells", "statuses"),
-    [
-        ("SĐT người thân,Ghi chú", ["0905000123,", "0905000124,cháu"], ["review", "review"]),
-        ("SĐT,Số này của ai", ["0905000123,con trai", "0905000124,Chính chủ"], ["review", "ok"]),
-        ("SĐT,Ghi chú", ["0905000123,chuyển xứ", "0905000124,như trên"], ["review", "review"]),
-        ("SĐT,Chú ý", ["0905000123,số con rể", "0905000124,2 con"], ["review", "ok"]),
-        ("ĐT1,Hiện trạng", ["0905000123,chuyển xứ", "0905000124,tốt"], ["review", "ok"]),
-        ("SĐT,Việc khác", ["0905000123,số con rể", "0905000124,2 con"], ["review", "ok"]),
-        ("ĐT di động,ĐT nhà/ Ghi chú", ["0905000123,máy chồng", "0905000124,thôn 8"], ["review", "ok"]),
-        (
-            "Họ tên chồng,SĐT vợ,SĐT chồng",
-            ["A Na,,0905000123", "A Bo,0905000124,0905000125"],
-            ["review", "ok"],
-        ),
-    ],
+@cases(
+    ("SĐT người thân,Ghi chú", ["0905000123,", "0905000124,cháu"], ["review", "review"]),
+    ("SĐT,Số này của ai", ["0905000123,con trai", "0905000124,Chính chủ"], ["review", "ok"]),
+    ("SĐT,Ghi chú", ["0905000123,chuyển xứ", "0905000124,như trên"], ["review", "review"]),
+    ("SĐT,Chú ý", ["0905000123,số con rể", "0905000124,2 con"], ["review", "ok"]),
+    ("ĐT1,Hiện trạng", ["0905000123,chuyển xứ", "0905000124,tốt"], ["review", "ok"]),
+    ("SĐT,Việc khác", ["0905000123,số con rể", "0905000124,2 con"], ["review", "ok"]),
+    ("ĐT di động,ĐT nhà/ Ghi chú", ["0905000123,máy chồng", "0905000124,thôn 8"], ["review", "ok"]),
+    ("Họ tên chồng,SĐT vợ,SĐT chồng", ["A Na,,0905000123", "A Bo,0905000124,0905000125"], ["review", "ok"]),
 )
 def test_numbers_that_the_headings_give_to_others_are_for_review(tmp_path, heading, cells, statuses):
     path = tmp_path / "list.csv"

@@ -1,6 +1,5 @@
 """Steps from a sheet's rows to people: tables, rows that are people, names, contacts of a phone."""
 
-import pytest
 import xlsxwriter
 
 from outreach.imports.list_reader import check_list
@@ -12,6 +11,7 @@ from outreach.rules.people_beside import looks_wrong, plain_name
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_texts import beside_note, split_line
 from tests.support.places import KONTUM_2020
+from tests.support.tables import cases
 
 LYING = [
     ["TỔ HÒA GIẢI"],
@@ -51,20 +51,17 @@ def test_a_title_that_sounds_like_a_heading_is_no_part_of_the_block_below():
     assert rows[:2] == [[None] * 3 + title, ["Họ và tên", "Chức vụ", "SĐT"]]
 
 
-@pytest.mark.parametrize(
-    ("above", "labels", "tables"),
-    [
-        ([], ["STT", "Họ tên", "SĐT", "TT", "Họ tên giáo viên", "ĐT"], [range(3), range(3, 6)]),
-        (
-            ["DÃY A", *[""] * 3, "DÃY B", "", ""],
-            ["Sạp", "Họ tên", "SĐT", "", "Sạp", "Họ tên", "SĐT"],
-            [range(4), range(4, 7)],
-        ),
-        ([], ["Họ tên", "SĐT", "", "Họ tên cán bộ", "ĐT"], [range(3), range(3, 5)]),
-        (["TỔ 1", "", "", "TỔ 2"], ["STT", "Họ tên", "SĐT"] * 2, [range(3), range(3, 6)]),
-        ([], ["STT", "Họ tên", "SĐT"] * 2, []),  # goes on beside itself
-        ([], ["Họ tên chồng", "SĐT chồng", "Họ tên vợ", "SĐT vợ"], []),
-    ],
+@cases(
+    ([], ["STT", "Họ tên", "SĐT", "TT", "Họ tên giáo viên", "ĐT"], [range(3), range(3, 6)]),
+    (
+        ["DÃY A", *[""] * 3, "DÃY B", "", ""],
+        ["Sạp", "Họ tên", "SĐT", "", "Sạp", "Họ tên", "SĐT"],
+        [range(4), range(4, 7)],
+    ),
+    ([], ["Họ tên", "SĐT", "", "Họ tên cán bộ", "ĐT"], [range(3), range(3, 5)]),
+    (["TỔ 1", "", "", "TỔ 2"], ["STT", "Họ tên", "SĐT"] * 2, [range(3), range(3, 6)]),
+    ([], ["STT", "Họ tên", "SĐT"] * 2, []),  # goes on beside itself
+    ([], ["Họ tên chồng", "SĐT chồng", "Họ tên vợ", "SĐT vợ"], []),
 )
 def test_tables_beside_each_other_have_headings_of_their_own(above, labels, tables):
     assert tables_beside([above, labels] if above else [labels]) == tables
@@ -76,23 +73,20 @@ def test_a_number_on_the_line_below_belongs_to_the_name_above():
     assert joined == [["Y Blưm", "0905000123"], ["A Lâu", "0913000248"], ["Y Mơn", ""]]
 
 
-@pytest.mark.parametrize(
-    ("row", "below", "is_one"),
-    [
-        (["1", "Y Blưm", "0905000123"], Below.PEOPLE, True),
-        (["", "Y Blưm", "0905000123"], Below.SUM, True),
-        (["", "", "0905000123"], Below.SUM, False),  # of who signs
-        (["", "Y Blưm", "0905000123"], Below.SIGNATURE, False),
-        (["9", "Y Blưm", "0905000123"], Below.SIGNATURE, True),
-        (["", "Người lập: Y Blưm", "0905000123"], Below.PEOPLE, False),
-        (["", "Tổng: 22 hộ", "22"], Below.PEOPLE, False),
-        (["", "Cộng", ""], Below.PEOPLE, False),
-        (["", "(*) Ghi chú: tính đến 30/6", ""], Below.PEOPLE, False),
-        (["II", "Thôn Plei Lay", ""], Below.PEOPLE, False),
-        (["2", "Tống Văn An", ""], Below.PEOPLE, True),
-        (["", "Thủ quỹ A Thuin", "0905000123"], Below.SUM, False),
-        (["", "Tổng thu", ""], Below.PEOPLE, False),
-    ],
+@cases(
+    (["1", "Y Blưm", "0905000123"], Below.PEOPLE, True),
+    (["", "Y Blưm", "0905000123"], Below.SUM, True),
+    (["", "", "0905000123"], Below.SUM, False),  # of who signs
+    (["", "Y Blưm", "0905000123"], Below.SIGNATURE, False),
+    (["9", "Y Blưm", "0905000123"], Below.SIGNATURE, True),
+    (["", "Người lập: Y Blưm", "0905000123"], Below.PEOPLE, False),
+    (["", "Tổng: 22 hộ", "22"], Below.PEOPLE, False),
+    (["", "Cộng", ""], Below.PEOPLE, False),
+    (["", "(*) Ghi chú: tính đến 30/6", ""], Below.PEOPLE, False),
+    (["II", "Thôn Plei Lay", ""], Below.PEOPLE, False),
+    (["2", "Tống Văn An", ""], Below.PEOPLE, True),
+    (["", "Thủ quỹ A Thuin", "0905000123"], Below.SUM, False),
+    (["", "Tổng thu", ""], Below.PEOPLE, False),
 )
 def test_which_rows_are_people(row, below, is_one):
     header = find_header([["STT", "Họ và tên", "SĐT"]])
@@ -106,63 +100,60 @@ def test_what_stands_below_a_list():
     assert closes(["Y Blưm", "Thôn 2"]) is Below.PEOPLE
 
 
-@pytest.mark.parametrize(
-    ("written", "name"),
-    [
-        ("Đinh Thị Tuyết (chủ hộ) Đỗ Hữu Dũng (chồng)", "Đinh Thị Tuyết"),
-        ("Y Blưm (1950)\nA Lâu - chồng\nY Mơn - con", "Y Blưm"),
-        ("Chủ hộ: A Lâu Vợ: Y Blưm", "A Lâu"),
-        ("Y Mơn (mẹ) A Lâu (chủ hộ)", "A Lâu"),
-        ("1) Y Blưm (chủ hộ) 2) A Lâu (vợ)", "Y Blưm"),
-        ("Lê Văn An - CH; Y Mơn - vợ", "Lê Văn An"),
-        ("Nguyễn Văn\nAn", "Nguyễn Văn An"),
-        ("Y Blưm, sn 1967", "Y Blưm"),
-        ("Lê Văn An (Tâm)", "Lê Văn An"),
-        ("Kpă H’Ngơ", "Kpă H’Ngơ"),
-        ("Nguyễn Thị Con", "Nguyễn Thị Con"),
-        ("Bà cụ H’Lăng Niê", "H’Lăng Niê"),
-        ("Ô. Phạm Ngọc Thạnh (CCB)", "Phạm Ngọc Thạnh"),
-        ("Đ/c Bùi Quốc Khải", "Bùi Quốc Khải"),
-        ("Hộ A Nam", "A Nam"),
-        ("Già làng A Jring", "A Jring"),
-        ("ba Nguyen Thi Sau", "Nguyen Thi Sau"),
-        ("1. Ông Lê Văn An", "Lê Văn An"),
-        ("Chủ hộ: Bà Y Mơn", "Y Mơn"),
-        ("Bà Đinh Thị Tuyết (chủ hộ) Đỗ Hữu Dũng (chồng)", "Đinh Thị Tuyết"),
-        ("Ông Văn An", "Ông Văn An"),
-        ("Ba Rin", "Ba Rin"),
-        ("Cô", "Cô"),
-        ("Trần Văn An và vợ", "Trần Văn An"),
-        ("A Lin\nvợ Y Rơ\ncon A Huy", "A Lin"),
-        ("Trần Văn An - Bí thư chi bộ", "Trần Văn An"),
-        ("Trần Văn An; thôn 2", "Trần Văn An"),
-        ("Trần Văn An Thôn 2", "Trần Văn An"),
-        ("Trần Văn An*", "Trần Văn An"),
-        ("Đ.c Trần An", "Trần An"),
-        ("Linh mục Nghiêm Xuân Bách", "Nghiêm Xuân Bách"),
-        ("Y Blưm 1990", "Y Blưm"),
-        ("Y Blưm / 1990", "Y Blưm"),
-        ("Y Blưm 12/3/1990", "Y Blưm"),
-        ("Y Blưm 35 tuổi", "Y Blưm"),
-        ("Bí thư Lê Văn An", "Lê Văn An"),
-        ("BS Lê Văn An", "Lê Văn An"),
-        ("ThS. Lê Văn An", "Lê Văn An"),
-        ("Y Kim Blưm", "Y Kim Blưm"),
-        ("Y sĩ Lê Văn An", "Lê Văn An"),
-        ("Giuse Lê Văn An", "Lê Văn An"),  # a saint's name says whose religion it is
-        ("Linh mục Phêrô Nghiêm Xuân Bách", "Nghiêm Xuân Bách"),
-        ("Lê Thị Maria Mai", "Lê Thị Maria Mai"),
-        ("Lê Văn An khóm trưởng K5", "Lê Văn An"),
-        ("Lê Văn An Trưởng thôn", "Lê Văn An"),
-        ("Chị Mai PN thôn 3", "Mai"),
-        ("Y Tá Lê Thị Mai CTV", "Lê Thị Mai"),
-        ("Cô giáo Lê Thị Mai", "Lê Thị Mai"),
-        ("ơi ghi giúp em Lê Thị Mai 1990 thôn 6", "Lê Thị Mai"),
-        ("Số của Lê Thị Mai", "Lê Thị Mai"),
-        ("Mai Lê Thị", "Lê Thị Mai"),
-        ("Lê Quốc AN", "Lê Quốc AN"),
-        ("LÊ THỊ MAI", "LÊ THỊ MAI"),
-    ],
+@cases(
+    ("Đinh Thị Tuyết (chủ hộ) Đỗ Hữu Dũng (chồng)", "Đinh Thị Tuyết"),
+    ("Y Blưm (1950)\nA Lâu - chồng\nY Mơn - con", "Y Blưm"),
+    ("Chủ hộ: A Lâu Vợ: Y Blưm", "A Lâu"),
+    ("Y Mơn (mẹ) A Lâu (chủ hộ)", "A Lâu"),
+    ("1) Y Blưm (chủ hộ) 2) A Lâu (vợ)", "Y Blưm"),
+    ("Lê Văn An - CH; Y Mơn - vợ", "Lê Văn An"),
+    ("Nguyễn Văn\nAn", "Nguyễn Văn An"),
+    ("Y Blưm, sn 1967", "Y Blưm"),
+    ("Lê Văn An (Tâm)", "Lê Văn An"),
+    ("Kpă H’Ngơ", "Kpă H’Ngơ"),
+    ("Nguyễn Thị Con", "Nguyễn Thị Con"),
+    ("Bà cụ H’Lăng Niê", "H’Lăng Niê"),
+    ("Ô. Phạm Ngọc Thạnh (CCB)", "Phạm Ngọc Thạnh"),
+    ("Đ/c Bùi Quốc Khải", "Bùi Quốc Khải"),
+    ("Hộ A Nam", "A Nam"),
+    ("Già làng A Jring", "A Jring"),
+    ("ba Nguyen Thi Sau", "Nguyen Thi Sau"),
+    ("1. Ông Lê Văn An", "Lê Văn An"),
+    ("Chủ hộ: Bà Y Mơn", "Y Mơn"),
+    ("Bà Đinh Thị Tuyết (chủ hộ) Đỗ Hữu Dũng (chồng)", "Đinh Thị Tuyết"),
+    ("Ông Văn An", "Ông Văn An"),
+    ("Ba Rin", "Ba Rin"),
+    ("Cô", "Cô"),
+    ("Trần Văn An và vợ", "Trần Văn An"),
+    ("A Lin\nvợ Y Rơ\ncon A Huy", "A Lin"),
+    ("Trần Văn An - Bí thư chi bộ", "Trần Văn An"),
+    ("Trần Văn An; thôn 2", "Trần Văn An"),
+    ("Trần Văn An Thôn 2", "Trần Văn An"),
+    ("Trần Văn An*", "Trần Văn An"),
+    ("Đ.c Trần An", "Trần An"),
+    ("Linh mục Nghiêm Xuân Bách", "Nghiêm Xuân Bách"),
+    ("Y Blưm 1990", "Y Blưm"),
+    ("Y Blưm / 1990", "Y Blưm"),
+    ("Y Blưm 12/3/1990", "Y Blưm"),
+    ("Y Blưm 35 tuổi", "Y Blưm"),
+    ("Bí thư Lê Văn An", "Lê Văn An"),
+    ("BS Lê Văn An", "Lê Văn An"),
+    ("ThS. Lê Văn An", "Lê Văn An"),
+    ("Y Kim Blưm", "Y Kim Blưm"),
+    ("Y sĩ Lê Văn An", "Lê Văn An"),
+    ("Giuse Lê Văn An", "Lê Văn An"),  # a saint's name says whose religion it is
+    ("Linh mục Phêrô Nghiêm Xuân Bách", "Nghiêm Xuân Bách"),
+    ("Lê Thị Maria Mai", "Lê Thị Maria Mai"),
+    ("Lê Văn An khóm trưởng K5", "Lê Văn An"),
+    ("Lê Văn An Trưởng thôn", "Lê Văn An"),
+    ("Chị Mai PN thôn 3", "Mai"),
+    ("Y Tá Lê Thị Mai CTV", "Lê Thị Mai"),
+    ("Cô giáo Lê Thị Mai", "Lê Thị Mai"),
+    ("ơi ghi giúp em Lê Thị Mai 1990 thôn 6", "Lê Thị Mai"),
+    ("Số của Lê Thị Mai", "Lê Thị Mai"),
+    ("Mai Lê Thị", "Lê Thị Mai"),
+    ("Lê Quốc AN", "Lê Quốc AN"),
+    ("LÊ THỊ MAI", "LÊ THỊ MAI"),
 )
 def test_a_name_as_a_message_says_it(written, name):
     assert plain_name(written) == name
@@ -173,74 +164,62 @@ def test_a_figure_behind_a_name_tells_two_people_apart():
     assert [plain_name(f"Y Blưm {n}") for n in (1, 2)] == ["Y Blưm 1", "Y Blưm 2"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["sn 1967", "Tâm y tế", "[08:05", "Thôn 2", "Y Blưm, A Lâu; Y Mơn", "a b c d e f g", "Lan (chủ hộ"],
-)
+@cases("sn 1967", "Tâm y tế", "[08:05", "Thôn 2", "Y Blưm, A Lâu; Y Mơn", "a b c d e f g", "Lan (chủ hộ")
 def test_names_that_nobody_is_addressed_by_look_wrong(name):
     assert looks_wrong(name)
 
 
-@pytest.mark.parametrize(
-    ("line", "parts"),
-    [
-        (
-            "[08:05, 12/11/2026] Chị Hoa: 3. Y Blưm - 0905000123 - Thôn 2",
-            ["3", "Y Blưm", "0905000123", "Thôn 2"],
-        ),
-        ("[08:05, 12/11/2026] Chị Hoa: em Y Blưm 0905000123 ạ", ["", "Y Blưm", "0905000123", "ạ"]),
-        ("  1.2 Y Blưm 0905000123", ["1.2", "Y Blưm", "0905000123", ""]),
-        ("1. Trưởng nhóm: Lê Văn An - 0905000123", ["1", "Lê Văn An", "0905000123", "Trưởng nhóm"]),
-        ("[08:05, 12/11/2026] Chị Hoa: 0905000123 nhé", ["", "", "0905000123", "nhé, Chị Hoa"]),
-        (
-            "2. Gia đình liệt sĩ A Bốc: bà Y Blưm, chị, ĐT 0905000123",
-            ["2", "Y Blưm", "0905000123", "Gia đình liệt sĩ A Bốc, chị"],
-        ),
-    ],
+@cases(
+    ("[08:05, 12/11/2026] Chị Hoa: 3. Y Blưm - 0905000123 - Thôn 2", ["3", "Y Blưm", "0905000123", "Thôn 2"]),
+    ("[08:05, 12/11/2026] Chị Hoa: em Y Blưm 0905000123 ạ", ["", "Y Blưm", "0905000123", "ạ"]),
+    ("  1.2 Y Blưm 0905000123", ["1.2", "Y Blưm", "0905000123", ""]),
+    ("1. Trưởng nhóm: Lê Văn An - 0905000123", ["1", "Lê Văn An", "0905000123", "Trưởng nhóm"]),
+    ("[08:05, 12/11/2026] Chị Hoa: 0905000123 nhé", ["", "", "0905000123", "nhé, Chị Hoa"]),
+    (
+        "2. Gia đình liệt sĩ A Bốc: bà Y Blưm, chị, ĐT 0905000123",
+        ["2", "Y Blưm", "0905000123", "Gia đình liệt sĩ A Bốc, chị"],
+    ),
 )
 def test_a_line_of_a_chat_without_its_hour_and_sender(line, parts):
     assert split_line(line) == parts
 
 
-@pytest.mark.parametrize(
-    ("note", "name", "status"),
-    [
-        ("từ trần", "Y Blưm", "review"),
-        ("Mất 12/2024", "Y Blưm", "review"),
-        ("đã chuyển đi Gia Lai", "Y Blưm", "review"),
-        ("", "Y Blưm (đã mất)", "review"),
-        ("hộ nghèo", "", "review"),  # whose number?
-        ("bỏ đi khỏi địa phương", "Y Blưm", "review"),
-        ("già yếu, vừa mất 9/2025", "Y Blưm", "review"),
-        ("chết năm ngoái, chưa làm thủ tục", "Y Blưm", "review"),
-        ("đi bộ đội 2/2025, máy tắt", "Y Blưm", "review"),
-        ("nhập ngũ 1972", "Y Blưm", "ok"),
-        ("về nhà Chúa 2024", "Y Blưm", "review"),
-        ("chuyển xứ", "Y Blưm", "review"),
-        ("+ 12/2024", "Y Blưm", "review"),
-        ("† 2023", "Y Blưm", "review"),
-        ("chuyển đến từ Gia Lai", "Y Blưm", "ok"),
-        ("chồng mất", "Y Blưm", "ok"),
-        ("Đã chuyển sinh hoạt", "Y Blưm", "review"),
-        ("", "Y Blưm - từ trần", "review"),
-        ("", "Lê Văn Bé bỏ", "review"),
-        ("", "Lê Văn Bé ghi nhầm", "review"),
-        ("", "Lê Văn Bé bán cá", "ok"),
-        ("", "† Y Blưm", "review"),
-        ("", "Y Blưm 0905000124", "review"),  # which of the two?
-        ("", "Y Blưm 0905000123", "ok"),
-        ("mất điện thoại cũ, đã cấp sim mới", "Y Blưm", "ok"),
-        ("vợ đã mất", "Y Blưm", "ok"),
-        ("chết rồi, vợ giữ máy", "Y Blưm", "review"),
-        ("theo con vào Bình Dương", "Y Blưm", "review"),
-        ("lấy chồng Đăk Lăk", "Y Blưm", "review"),
-        ("xin chuyển", "Y Blưm", "review"),
-        ("đã khuất", "Y Blưm", "review"),
-        ("TV 3/2025", "Y Blưm", "review"),
-        ("chuyển đến 2023", "Y Blưm", "ok"),
-        ("đi làm xa", "Y Blưm", "ok"),
-        ("Chuyên viên", "Y Blưm", "ok"),
-    ],
+@cases(
+    ("từ trần", "Y Blưm", "review"),
+    ("Mất 12/2024", "Y Blưm", "review"),
+    ("đã chuyển đi Gia Lai", "Y Blưm", "review"),
+    ("", "Y Blưm (đã mất)", "review"),
+    ("hộ nghèo", "", "review"),  # whose number?
+    ("bỏ đi khỏi địa phương", "Y Blưm", "review"),
+    ("già yếu, vừa mất 9/2025", "Y Blưm", "review"),
+    ("chết năm ngoái, chưa làm thủ tục", "Y Blưm", "review"),
+    ("đi bộ đội 2/2025, máy tắt", "Y Blưm", "review"),
+    ("nhập ngũ 1972", "Y Blưm", "ok"),
+    ("về nhà Chúa 2024", "Y Blưm", "review"),
+    ("chuyển xứ", "Y Blưm", "review"),
+    ("+ 12/2024", "Y Blưm", "review"),
+    ("† 2023", "Y Blưm", "review"),
+    ("chuyển đến từ Gia Lai", "Y Blưm", "ok"),
+    ("chồng mất", "Y Blưm", "ok"),
+    ("Đã chuyển sinh hoạt", "Y Blưm", "review"),
+    ("", "Y Blưm - từ trần", "review"),
+    ("", "Lê Văn Bé bỏ", "review"),
+    ("", "Lê Văn Bé ghi nhầm", "review"),
+    ("", "Lê Văn Bé bán cá", "ok"),
+    ("", "† Y Blưm", "review"),
+    ("", "Y Blưm 0905000124", "review"),  # which of the two?
+    ("", "Y Blưm 0905000123", "ok"),
+    ("mất điện thoại cũ, đã cấp sim mới", "Y Blưm", "ok"),
+    ("vợ đã mất", "Y Blưm", "ok"),
+    ("chết rồi, vợ giữ máy", "Y Blưm", "review"),
+    ("theo con vào Bình Dương", "Y Blưm", "review"),
+    ("lấy chồng Đăk Lăk", "Y Blưm", "review"),
+    ("xin chuyển", "Y Blưm", "review"),
+    ("đã khuất", "Y Blưm", "review"),
+    ("TV 3/2025", "Y Blưm", "review"),
+    ("chuyển đến 2023", "Y Blưm", "ok"),
+    ("đi làm xa", "Y Blưm", "ok"),
+    ("Chuyên viên", "Y Blưm", "ok"),
 )
 def test_who_is_gone_or_has_no_name_is_for_review(note, name, status):
     assert beside_note(read_phone_cell("0905000123"), note, name).status.value == status
@@ -258,27 +237,24 @@ def test_contacts_of_a_phone_are_rows():
     ]
 
 
-@pytest.mark.parametrize(
-    ("rows", "name_at", "phones", "pieces"),
-    [
-        ([["Họ", "Đệm", "Tên", "SĐT"], ["Lê", "Văn", "An", "0905000123"]], 2, (3,), ()),
-        ([["Họ tên", "Số Viettel", "Số Vina/Mobi"], ["A Lâu", "", "0913000248"]], 0, (1, 2), ()),
-        ([["Họ tên", "DĐ 1", "DĐ 2"], ["A Lâu", "0905000123", "0913000248"]], 0, (1, 2), ()),
-        ([["Họ tên", "SĐT", None], *[["A Lâu", "037", "9000950"]] * 3], 0, (1, 2), ((1, 2),)),
-        ([["Họ tên HS", "Họ tên phụ huynh", "SĐT phụ huynh"], ["A Lâu", "Y Mơn", "0905000123"]], 1, (2,), ()),
-        (
-            [["Họ và tên", None, "SĐT"], *[["Lê Thị", f"Bé {n}", "0905000123"] for n in ["Ba", "Năm", "Tư"]]],
-            1,
-            (2,),
-            (),
-        ),
-        (
-            [["Họ và tên", None, "SĐT"], *[["A Lâu", f"Đăk {n}", "0905000123"] for n in ["La", "Hà", "Mar"]]],
-            0,
-            (2,),
-            (),
-        ),
-    ],
+@cases(
+    ([["Họ", "Đệm", "Tên", "SĐT"], ["Lê", "Văn", "An", "0905000123"]], 2, (3,), ()),
+    ([["Họ tên", "Số Viettel", "Số Vina/Mobi"], ["A Lâu", "", "0913000248"]], 0, (1, 2), ()),
+    ([["Họ tên", "DĐ 1", "DĐ 2"], ["A Lâu", "0905000123", "0913000248"]], 0, (1, 2), ()),
+    ([["Họ tên", "SĐT", None], *[["A Lâu", "037", "9000950"]] * 3], 0, (1, 2), ((1, 2),)),
+    ([["Họ tên HS", "Họ tên phụ huynh", "SĐT phụ huynh"], ["A Lâu", "Y Mơn", "0905000123"]], 1, (2,), ()),
+    (
+        [["Họ và tên", None, "SĐT"], *[["Lê Thị", f"Bé {n}", "0905000123"] for n in ["Ba", "Năm", "Tư"]]],
+        1,
+        (2,),
+        (),
+    ),
+    (
+        [["Họ và tên", None, "SĐT"], *[["A Lâu", f"Đăk {n}", "0905000123"] for n in ["La", "Hà", "Mar"]]],
+        0,
+        (2,),
+        (),
+    ),
 )
 def test_names_and_numbers_over_several_columns(rows, name_at, phones, pieces):
     header = find_header(rows)

@@ -3,7 +3,6 @@
 import datetime
 
 import phonenumbers
-import pytest
 
 from outreach.rules import phone_cells, phone_numbers
 from outreach.rules.phone_cells import read_phone_cell
@@ -83,7 +82,7 @@ def test_eleven_digit_numbers_of_before_2018_are_converted(old, new):
     assert read_phone_cell(f"{old}5000126") == ok(f"+84{new}5000126", warnings=[LEGACY, ZERO])
 
 
-@pytest.mark.parametrize("prefix", ["0130", "0160", "0161", "0187", "0189", "0198"])
+@cases("0130", "0160", "0161", "0187", "0189", "0198")
 def test_other_eleven_digit_prefixes_never_existed(prefix):
     assert read_phone_cell(f"{prefix}5000126") == reject(Reason.INVALID_PREFIX)
 
@@ -191,12 +190,12 @@ def test_one_sign_between_all_groups_shows_where_a_number_ends():
     assert read_phone_cell("0905.0001 23").status is PhoneStatus.REVIEW
 
 
-@pytest.mark.parametrize("cell", ["09O5OOO123", "O9O5OOO123", "o905000123", "0905 OOO l23", "0905ООО123"])
+@cases("09O5OOO123", "O9O5OOO123", "o905000123", "0905 OOO l23", "0905ООО123")
 def test_letters_typed_for_digits_are_for_a_person_to_confirm(cell):
     assert read_phone_cell(cell) == review(Reason.LETTER_SUBSTITUTION, A)
 
 
-@pytest.mark.parametrize("cell", ["09O500012", "09OO", "l23"])
+@cases("09O500012", "09OO", "l23")
 def test_letters_typed_for_digits_do_not_mend_a_wrong_length(cell):
     assert read_phone_cell(cell).status is PhoneStatus.REJECT
 

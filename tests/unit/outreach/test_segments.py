@@ -1,7 +1,6 @@
 import random
 import unicodedata
 
-import pytest
 import regex
 
 from outreach.rules.segments import BASIC, CAPACITY, EXTENSION, Encoding, measure, unaccent
@@ -75,7 +74,7 @@ def test_typographic_signs_take_their_plain_form_where_that_saves_the_encoding(t
     assert measure(text, unaccented=True) == (GSM7, len(sent), 1, sent)
 
 
-@pytest.mark.parametrize("text", ["“Cài đặt” – Bluezone", "‘ok’ 👍", "14\u00a0giờ"])
+@cases("“Cài đặt” – Bluezone", "‘ok’ 👍", "14\u00a0giờ")
 def test_typographic_signs_stay_where_the_text_is_ucs2_anyway(text):
     assert measure(text) == (UCS2, len(text.encode("utf-16-le")) // 2, 1, text)
 
