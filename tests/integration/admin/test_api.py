@@ -101,8 +101,7 @@ def other(client, world):
 
 def test_rows_for_a_list_that_was_archived_bring_it_back(other, world):
     other.hand_in(PEOPLE)
-    with world.runtime.db.write() as session:
-        session.execute(update(ContactList).values(archived_at=world.now))
+    world.execute(update(ContactList).values(archived_at=world.now))
     assert other.hand_in([{"name": "Y Hlan Niê", "phone": local(9)}], key="2").status_code == 200
     archived = world.all(select(ContactList.name).where(ContactList.archived_at.is_not(None)))
     assert "Từ cổng dữ liệu" not in archived
@@ -572,8 +571,7 @@ def test_a_system_opens_no_number_again_and_calls_nobody_safe_but_an_officer_rea
         assert said.status_code == 201
     assert world.read(numbers_left_alone) == {number(11)}
     assert count(world, Case) == [2]
-    with world.runtime.db.write() as session:
-        session.execute(update(Campaign).values(urgent_reason="Bão số 9 đổ bộ trong đêm"))
+    world.execute(update(Campaign).values(urgent_reason="Bão số 9 đổ bộ trong đêm"))
     world.reply(number(11), "cứu tôi với, nước ngập tới mái nhà", gateway_id="s2")
     assert system.call("POST", "/replies", {"phone": number(11), "text": "AN TOAN"}).status_code == 201
     assert world.one(select(SafetyReport.status)) is SafetyStatus.HELP
@@ -631,8 +629,7 @@ def test_who_reads_on_from_the_last_id_misses_nothing_that_was_being_stored(syst
 def test_an_opt_out_counts_also_of_who_is_in_no_list_any_more(system, world):
     system.hand_in({"name": "A Mới", "phone": number(18), "reference": "cd-7"})
     world.sent()
-    with world.runtime.db.write() as session:
-        session.execute(delete(Membership))
+    world.execute(delete(Membership))
     assert system.call("POST", "/replies", {"person": "cd-7", "text": "1"}).status_code == 404
     assert system.call("POST", "/replies", {"person": "cd-7", "opt_out": True}).status_code == 201
     assert world.read(numbers_left_alone) == {number(18)}

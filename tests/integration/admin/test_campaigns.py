@@ -607,8 +607,7 @@ def test_a_notice_is_written_read_and_priced_only_where_a_gateway_sends_notices(
         options={"profile": "esms", "notice_account": "1397"},
         changed_at=world.now,
     )
-    with world.runtime.db.write() as session:
-        session.add(account)
+    world.add(account)
     words = {"notice_template": "228386", "notice_text": "Mời {name} cài Bluezone: {link}"}
     for wrong in ({"notice_text": ""}, {"notice_text": "[Mời {name}]"}, {"text_b": "Bản khác {link}"}):
         page = post(client, "/admin/campaigns/new", **filled(**words | wrong))

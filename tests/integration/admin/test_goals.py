@@ -63,8 +63,7 @@ def test_others_read_the_goals_and_set_none(places, client):
     refused = client.post("/admin/goals/set", data=form)
     assert refused.status_code == 422
     assert "Chỉ cán bộ cấp tỉnh" in refused.text
-    with places.runtime.db.read() as session:
-        assert read_goals(session, at=places.now).goals == {}
+    assert places.read(read_goals, at=places.now).goals == {}
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -72,15 +71,17 @@ def test_a_file_of_denominators_is_taken_whole_or_not_at_all(places):
     drive = places.drive()
 
     def bring(lines: str) -> tuple[int, int]:
-        with places.runtime.db.write() as session:
-            return import_denominators(
-                session, (HEAD + lines).encode(), drive=drive, user=places.user(AUTHOR), now=places.now
-            )
+        return places.do(
+            import_denominators,
+            (HEAD + lines).encode(),
+            drive=drive,
+            user=places.user(AUTHOR),
+            now=places.now,
+        )
 
     good = "residents,608,1.250,2020-08-01,Sở\nmembers,PN,300,2020-08-01,Hội\n"
     with refuses(BadInput, says=r"Dòng 4: Không có địa bàn.*Dòng 5: Ngày của số liệu"):
         bring(good + "residents,99,1,2020-08-01,Sở\nresidents,615,1,hôm qua,Sở\n")
-    with places.runtime.db.read() as session:
-        assert read_goals(session, at=places.now).denominators == {}
+    assert places.read(read_goals, at=places.now).denominators == {}
     assert bring(good) == (2, 0)
     assert bring(good) == (0, 2)

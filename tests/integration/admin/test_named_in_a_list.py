@@ -202,8 +202,7 @@ def test_who_only_names_a_person_takes_no_withdrawal_back(world, person, withdra
         world.do(record_request, person, RequestKind.WITHDRAW, **asked, by=PROVINCE)
     with pytest.raises(NotAllowed):
         world.consent(person, by=NOSY)
-    with world.runtime.db.read() as session:
-        assert people_left_alone(session, [person]) == {person}
+    assert world.read(people_left_alone, [person]) == {person}
     world.consent(person, by=PROVINCE)  # whose own people they are
 
 
@@ -221,12 +220,10 @@ def test_a_number_that_others_hand_in_with_a_persons_takes_no_opt_out_of_theirs_
         stop()
     asked = world.reply(number(9), "DK", gateway_id="asked", now=world.now + timedelta(minutes=1))
     assert asked
-    with world.runtime.db.read() as session:
-        assert is_left_alone(session, phone_id(world, 1))
+    assert world.read(is_left_alone, phone_id(world, 1))
     assert world.cases()[-1].reply_id == asked.id  # an officer looks
     world.reply(number(1), "DK", gateway_id="own", now=world.now + timedelta(minutes=2))
-    with world.runtime.db.read() as session:
-        assert not is_left_alone(session, phone_id(world, 1))
+    assert not world.read(is_left_alone, phone_id(world, 1))
 
 
 @pytest.mark.parametrize("way", ["SMS", "personal link"])

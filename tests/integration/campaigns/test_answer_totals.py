@@ -30,8 +30,7 @@ PEOPLE = 12
 
 
 def check(world: World) -> int:
-    with world.runtime.db.read() as session:
-        sums, wrong = find_differences(session)
+    sums, wrong = world.read(find_differences)
     assert wrong == []
     return sums
 
@@ -92,8 +91,7 @@ def test_any_history_leaves_counters_that_the_people_confirm(populated, seed, mo
                 case "takes back":
                     takes_back(populated, who, days=day // 8)
                 case "fold":
-                    with populated.runtime.db.write() as session:
-                        fold_answer_totals(session)
+                    populated.do(fold_answer_totals)
                 case "suppressed":
                     _suppress(populated, who)
                 case "erased":
@@ -132,8 +130,7 @@ def test_answers_while_the_counters_are_folded_are_all_counted(populated, monkey
     people = recipients(populated)[:8]
 
     def fold(_: int) -> None:
-        with populated.runtime.db.write() as session:
-            fold_answer_totals(session)
+        populated.do(fold_answer_totals)
 
     with ThreadPoolExecutor(4) as pool:
         jobs = [pool.submit(says, populated, who, Label.INSTALLED) for who in people]
@@ -153,8 +150,7 @@ def test_a_counter_that_is_wrong_is_named(populated):
     campaign_id = populated.launch()
     says(populated, recipients(populated)[0], Label.INSTALLED)
     assert runner.invoke(args=["counters", "verify"]).exit_code == 0
-    with populated.runtime.db.write() as session:
-        session.execute(update(AnswerTotal).where(AnswerTotal.day.is_not(None)).values(installed=4))
+    populated.execute(update(AnswerTotal).where(AnswerTotal.day.is_not(None)).values(installed=4))
     told = runner.invoke(args=["counters", "verify"])
     assert told.exit_code == 1
     assert told.stdout == ""

@@ -154,8 +154,7 @@ def test_they_are_visited_and_counted_and_never_written_to(office, tmp_path, cli
             now=office.now,
         )
     assert at_the_door(office) == ["Y Rơ"]
-    with office.runtime.db.read() as session:
-        assert numbers_left_alone(session) == {number(6)}
+    assert office.read(numbers_left_alone) == {number(6)}
     later = office.launch(lists=["Hội viên"])
     office.send()
     assert {*office.sent_to()} - {number(900)} == {number(1), number(5)}
@@ -190,8 +189,7 @@ def test_what_was_said_at_the_door_holds_whatever_another_visit_finds(office, tm
     def enter(sheet: int, outcome: VisitOutcome | None) -> bool:
         user = office.user(AUTHOR)
         enter_results(office.runtime, sheet, {1: outcome}, user=user, keys=office.keys, now=office.now)
-        with office.runtime.db.read() as session:
-            return person_id(office) in people_left_alone(session, [person_id(office)])
+        return person_id(office) in office.read(people_left_alone, [person_id(office)])
 
     enter(first, VisitOutcome.INSTALLED)
     enter(second, VisitOutcome.ABSENT)

@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -42,8 +41,7 @@ def look(world: World, gateway: Any = None) -> ListReading:
 
 
 def bill(world: World, *prices: BilledMessage) -> int:
-    with world.runtime.db.write() as session:
-        return store_bills(session, prices, usd_vnd=23_200, now=datetime.now(UTC))
+    return world.do(store_bills, prices, usd_vnd=23_200, now=datetime.now(UTC))
 
 
 def campaign_of(world: World, campaign_id: int) -> Campaign:
@@ -69,8 +67,7 @@ def wait_for_arrival(world: World, count: int) -> None:
 
 @both_databases
 def test_the_gateways_list_settles_what_was_an_estimate(world):
-    settings = replace(world.runtime.settings, price_per_segment_vnd=400)
-    world.runtime = replace(world.runtime, settings=settings)
+    world.use(price_per_segment_vnd=400)
     world.simulator.faults(callbacks_off=True, sent_after_s=0, delivered_after_s=0.1)
     world.add_people(30)
     campaign = world.launch(**ONE_SEGMENT, budget_vnd=30 * 400)
@@ -120,8 +117,7 @@ def test_a_service_that_counted_nothing_at_first_is_billed_by_its_own_count(worl
     found = campaign_of(world, campaign)
     assert (found.segments_taken, found.priced_segments, found.priced_vnd) == (4, 3, 1051)
     assert attempts(world)[0].segments == 3
-    with world.runtime.db.read() as session:
-        assert causes_and_segments(session, campaign)[1:] == (4, 2)
+    assert world.read(causes_and_segments, campaign)[1:] == (4, 2)
 
 
 def test_a_message_that_fails_after_its_bill_still_costs_it(world):
@@ -133,8 +129,7 @@ def test_a_message_that_fails_after_its_bill_still_costs_it(world):
     failed = [
         AttemptReport(item.id, AttemptState.FAILED, cause="blocked", code="30007") for item in (first, second)
     ]
-    with world.runtime.db.write() as session:
-        apply_reports(session, failed, now=datetime.now(UTC), secret_key=world.runtime.settings.secret_key)
+    world.do(apply_reports, failed, now=datetime.now(UTC), secret_key=world.runtime.settings.secret_key)
     found = campaign_of(world, campaign)
     assert (found.segments_taken, found.priced_segments, found.priced_vnd) == (0, 0, PRICE)
     # And one that had failed before.
@@ -217,14 +212,12 @@ def test_two_looks_at_once_count_a_bill_once(world):
 def days_to_read(world: World, hours: float = 0) -> int:
     """How many days are due when nothing has been read yet."""
     world.runtime.redis.delete("loa:list:all", "loa:list:latest")
-    with world.runtime.db.read() as session:
-        return len(days_due(session, world.runtime.redis, is_live=True, now=world.in_hours(hours)))
+    return len(world.read(days_due, world.runtime.redis, is_live=True, now=world.in_hours(hours)))
 
 
 def deliver_all(world: World) -> None:
     delivered = [AttemptReport(item.id, AttemptState.DELIVERED) for item in attempts(world)]
-    with world.runtime.db.write() as session:
-        apply_reports(session, delivered, now=datetime.now(UTC), secret_key=world.runtime.settings.secret_key)
+    world.do(apply_reports, delivered, now=datetime.now(UTC), secret_key=world.runtime.settings.secret_key)
 
 
 def test_the_list_is_read_while_a_campaign_of_the_last_days_lacks_prices(world):

@@ -1,6 +1,5 @@
 """A campaign's budget: reserved at the launch, at the price of that day, given back as messages fall away."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,11 +26,6 @@ def approved(world: World, **changes: Any) -> int:
     world.act(campaign_id, CampaignAction.SUBMIT)
     world.act(campaign_id, CampaignAction.APPROVE, APPROVER)
     return campaign_id
-
-
-def change_price(world: World, price: int) -> None:
-    settings = replace(world.runtime.settings, price_per_segment_vnd=price)
-    world.runtime = replace(world.runtime, settings=settings)
 
 
 def test_a_launch_that_would_cost_more_than_its_budget_is_refused(world):
@@ -66,7 +60,7 @@ def test_an_audience_that_grew_beyond_the_budget_pauses_before_its_first_message
 def test_a_campaign_keeps_the_price_of_its_launch(world):
     world.add_people(10)
     campaign = world.launch(**ONE_SEGMENT, budget_vnd=10 * PRICE)
-    change_price(world, 1000)
+    world.use(price_per_segment_vnd=1000)
     world.send()
     world.sweep()
     assert len(world.sent_to()) == 10
@@ -81,7 +75,7 @@ def test_what_was_launched_before_prices_were_kept_goes_by_the_setting(world):
     with world.runtime.db.write() as session:
         found = session.get_one(Campaign, campaign)
         found.price_vnd = found.steps[0].segments_each = None
-    change_price(world, 1000)
+    world.use(price_per_segment_vnd=1000)
     world.send()
     shown = panel(world, campaign)
     assert (shown.spent_vnd, shown.reserved_vnd) == (2000, 0)

@@ -415,8 +415,7 @@ def test_a_figure_that_comes_while_others_are_counted_is_noted(province, monkeyp
         monkeypatch.setattr("campaigns.reports.issue_report.take_snapshot", count_slowly)
         world.do(correct, 1, province.day, user=province.officer(), now=province.at("15:04"))
     province.tick("15:10")
-    with world.runtime.db.read() as session:
-        assert session.get_one(ReportDay, (1, province.day.isoformat())).pending
+    assert world.get_one(ReportDay, (1, province.day.isoformat())).pending
 
 
 def test_a_figure_that_is_stored_after_a_look_that_saw_a_later_row_is_noted(province):
@@ -437,8 +436,7 @@ def test_a_figure_that_is_stored_after_a_look_that_saw_a_later_row_is_noted(prov
 
 
 def test_an_address_that_is_refused_keeps_the_report_from_nobody_else_and_alarms(province, box):
-    settings = replace(province.world.runtime.settings, report_recipients=("nobody@loa.example", LEADERS[0]))
-    province.world.runtime = replace(province.world.runtime, settings=settings)
+    province.world.use(report_recipients=("nobody@loa.example", LEADERS[0]))
     assert province.publish("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
     assert addressees(box.take()) == [LEADERS[0]]
     assert province.tick("13:45") == [D.ALARM_UNDELIVERED, D.DELIVER]
@@ -516,8 +514,7 @@ def test_a_report_issued_before_anybody_was_to_get_it_is_delivered_by_its_correc
     province.hand_in(province.health, "15:00", installed=90)
     province.correct("16:00")
     assert addressees(box.take()) >= sorted(LEADERS)
-    with province.world.runtime.db.read() as session:
-        assert is_delivered(session, 1, province.day.isoformat())
+    assert province.world.read(is_delivered, 1, province.day.isoformat())
 
 
 def test_what_fails_for_one_drive_keeps_no_other_s_report_waiting(province, monkeypatch):
@@ -531,8 +528,7 @@ def test_what_fails_for_one_drive_keeps_no_other_s_report_waiting(province, monk
         session.execute(update(Campaign).values(drive_id=other))
     with pytest.raises(BadInput):
         province.tick("13:30")
-    with province.world.runtime.db.read() as session:
-        assert newest_issue(session, other, province.day.isoformat())
+    assert province.world.read(newest_issue, other, province.day.isoformat())
 
 
 @both_databases

@@ -87,21 +87,19 @@ def leave_unknown(world: World) -> int:
 
 
 def decide(world: World, campaign: int, *, resend: bool) -> int:
-    with world.runtime.db.write() as session:
-        return decide_unknown(
-            session,
-            campaign,
-            resend=resend,
-            user=world.user(AUTHOR),
-            now=datetime.now(UTC),
-            secret_key=world.runtime.settings.secret_key,
-        )
+    return world.do(
+        decide_unknown,
+        campaign,
+        resend=resend,
+        user=world.user(AUTHOR),
+        now=datetime.now(UTC),
+        secret_key=world.runtime.settings.secret_key,
+    )
 
 
 def test_what_stays_unknown_is_let_stand_by_a_person(world):
     campaign = leave_unknown(world)
-    with world.runtime.db.read() as session:
-        assert count_undecided(session, campaign, now=datetime.now(UTC)) == (5, 0)
+    assert world.read(count_undecided, campaign, now=datetime.now(UTC)) == (5, 0)
     assert decide(world, campaign, resend=False) == 5
     assert world.status(campaign)["steps"][0]["messages"] == {"no_report": 5}
     world.sweep()

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -66,7 +66,7 @@ def typed(form: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def world(world):
     """A world with an administrator, whose environment says that it is not live."""
-    world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, sms_live="no"))
+    world.use(sms_live="no")
     world.officer("quantri@loa.example", Role.ADMINISTRATOR)
     return world
 
@@ -144,8 +144,7 @@ def test_gateway_is_set_up_tested_drained_and_closed_without_a_loss(world):
     assert by_account(world)[ENVIRONMENT] == 10
     with pytest.raises(WrongState, match="gateway_has_messages"):
         change_state(world, second, GatewayState.CLOSED)
-    with world.runtime.db.write() as session:
-        session.execute(update(Attempt).values(state=AttemptState.DELIVERED))
+    world.execute(update(Attempt).values(state=AttemptState.DELIVERED))
     change_state(world, second, GatewayState.CLOSED)
     assert world.get_one(GatewayAccount, second).sealed_secret is None
     assert Counter(world.sent_to()).most_common(1)[0][1] <= 2  # one a campaign
@@ -163,8 +162,7 @@ def test_a_kept_password_goes_to_no_other_address(world):
 def test_gateway_dies_in_the_middle_of_a_send_and_the_other_carries_on(world, monkeypatch):
     monkeypatch.setattr(smpp, "WAIT_FOR_BIND_S", 0.2)
     line = Line(world.simulator.smpp_url)
-    settings = replace(world.runtime.settings, sms_gateway="smpp", smpp_url=line.url, smpp_window=5)
-    world.runtime = replace(world.runtime, settings=settings)
+    world.use(sms_gateway="smpp", smpp_url=line.url, smpp_window=5)
     second = put_to_work(world)
     people = 200
     world.add_people(people)
@@ -276,18 +274,17 @@ def test_a_gateway_that_became_dearer_since_the_launch_does_not_exceed_the_budge
 
 def test_gateway_rests_when_much_fails_and_comes_back(world):
     put_to_work(world)
-    with world.runtime.db.write() as session:
-        session.add(
-            AttemptTotal(
-                stream_id=1,
-                state=AttemptState.FAILED,
-                cause="other",
-                account_id=ENVIRONMENT,
-                n=40,
-                segments=40,
-                at=world.now + timedelta(minutes=2),
-            )
+    world.add(
+        AttemptTotal(
+            stream_id=1,
+            state=AttemptState.FAILED,
+            cause="other",
+            account_id=ENVIRONMENT,
+            n=40,
+            segments=40,
+            at=world.now + timedelta(minutes=2),
         )
+    )
     soon = world.now + timedelta(minutes=3)
     with world.runtime.db.write() as session:
         session.execute(update(GatewayAccount).values(changed_at=world.now))

@@ -117,8 +117,7 @@ def test_a_long_reply_without_a_part_waits_for_a_person(world):
     world.launch()
     world.send()
     store(world, part(1, "da cai roi", "a:1"), at=datetime.now(UTC))
-    with world.runtime.db.write() as session:
-        join_parts(session, world.runtime, now=datetime.now(UTC) + PARTS_WAIT_FOR)
+    world.do(join_parts, world.runtime, now=datetime.now(UTC) + PARTS_WAIT_FOR)
     reply = world.one(select(Reply))
     assert (reply.body, reply.is_sure) == ("da cai roi[…]", False)
     assert world.scalar(select(func.count()).where(Case.done_at.is_(None))) == 1

@@ -87,13 +87,11 @@ def test_what_is_taken_back_is_unknown_again_and_an_ended_goal_is_gone(province)
     goal(province, at=now)
     people(province, "120.000", "2020-08-01", at=now)
     people(province, "", "2020-08-01", at=now)
-    with province.runtime.db.read() as session:
-        stands = read_goals(session, at=now).goals[PROVINCE]
+    stands = province.read(read_goals, at=now).goals[PROVINCE]
     assert (stands.denominator, stands.target) == (None, None)
     assert goal(province, "", at=now)
     assert not goal(province, "", at=now)
-    with province.runtime.db.read() as session:
-        assert read_goals(session, at=now).goals == {}
+    assert province.read(read_goals, at=now).goals == {}
 
 
 def test_only_staff_of_the_province_set_goals_and_subjects_must_be_there(province):
@@ -157,6 +155,5 @@ def test_a_goal_stays_in_the_drive_that_its_draft_has_left(world):
     ):
         draft = read_draft({**base, **move}, kinds=load_kinds())
         edit_campaign(world.runtime, campaign, draft, user=world.user(AUTHOR), now=world.now)
-        with world.runtime.db.read() as session:
-            found = read_campaign_goals(session, [campaign]).get(campaign)
+        found = world.read(read_campaign_goals, [campaign]).get(campaign)
         assert (found.share if found else None) == share, move

@@ -126,8 +126,7 @@ def test_a_wish_said_at_the_door_leads_to_no_answer_and_the_campaign_is_still_to
     campaign = world.launch(**KIND)
     world.send()
     sheet = world.make_sheet(campaign)
-    with world.runtime.db.read() as session:
-        lines = session.scalars(select(VisitLine.n).where(VisitLine.contact_id == person)).all()
+    lines = world.all(select(VisitLine.n).where(VisitLine.contact_id == person))
     found = dict.fromkeys(lines, VisitOutcome.OPT_OUT)
     enter_results(world.runtime, sheet, found, user=world.user(AUTHOR), keys=world.keys, now=world.now)
     assert world.one(select(Wish.evidence)).startswith("round_results:")
@@ -144,8 +143,7 @@ def test_an_opt_out_from_the_drive_alone_stays_with_the_number(world):
     campaign = world.sent(people=1, **KIND)
     recipient = world.recipient(number(0), campaign)
     phone_id, drive = recipient.phone_id or 0, world.drive("tiem-chung")
-    with world.runtime.db.write() as session:
-        world.answer(session, recipient, Label.OPT_OUT, now=world.now, drive_only=True)
+    world.do(world.answer, recipient, Label.OPT_OUT, now=world.now, drive_only=True)
     separate_health_answers(world.runtime.db, days=DAYS, now=end(world, campaign, days_ago=31))
     assert world.read(numbers_left_alone, scopes=[drive_scope(drive)]) == {number(0)}
     assert not world.all(select(Answer.id).where(Answer.phone_id == phone_id))

@@ -30,8 +30,7 @@ def interleave(world, first, second, *, before="is_delete"):
     begun: list[Future[None]] = []
 
     def run_second() -> None:
-        with world.runtime.db.write() as session:
-            second(session)
+        world.do(second)
 
     with ThreadPoolExecutor(1) as pool:
         with world.runtime.db.write() as session:

@@ -231,8 +231,7 @@ def test_a_round_that_was_stopped_for_too_long_counts_for_nothing(world):
         round_one = asyncio.create_task(reconcile_account(world.runtime, slow))
         while slow.looks < 3:
             await asyncio.sleep(0.01)
-        with world.runtime.db.write() as session:
-            session.execute(update(Attempt).values(due_at=world.now))  # as if its time had run out
+        world.execute(update(Attempt).values(due_at=world.now))  # as if its time had run out
         await reconcile_account(world.runtime, EmptyList())
         slow.may_answer.set()
         await round_one

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -66,8 +65,7 @@ def report(world: World, state: AttemptState, *, channel: str = "zalo", **of: An
 def wait_over(world: World) -> None:
     """The notices have waited for their reports as long as they may."""
     since = timedelta(seconds=world.runtime.settings.notice_wait_s + 60)
-    with world.runtime.db.write() as session:
-        session.execute(update(Attempt).values(claimed_at=world.now - since))
+    world.execute(update(Attempt).values(claimed_at=world.now - since))
 
 
 def sent(world: World) -> list[str]:
@@ -259,8 +257,7 @@ def test_a_notice_whose_outcome_nobody_saw_is_asked_for_again_under_its_id_and_n
     world.send(3)
     assert attempts(world) == [(1, "zalo", AttemptState.UNKNOWN)]
     world.simulator.faults(rate_cut=0.0)
-    with world.runtime.db.write() as session:
-        session.execute(update(Attempt).values(due_at=world.now))
+    world.execute(update(Attempt).values(due_at=world.now))
     world.reconcile()
     assert (sent(world), attempts(world)) == (["notice"], [(1, "zalo", AttemptState.ACCEPTED)])
 
@@ -268,16 +265,14 @@ def test_a_notice_whose_outcome_nobody_saw_is_asked_for_again_under_its_id_and_n
 def test_who_has_no_name_or_speaks_another_language_gets_the_text(world):
     world.add_people(2)
     world.add_person("", number(7))
-    with world.runtime.db.write() as session:
-        session.execute(update(Phone).where(Phone.e164 == number(0)).values(language="jra"))
+    world.execute(update(Phone).where(Phone.e164 == number(0)).values(language="jra"))
     world.launch(**NOTICE, texts={"jra": "Bluezone {link}"})
     world.send()
     assert Counter(sent(world)) == {"notice": 1, "text": 2}
 
 
 def test_without_an_official_account_everything_goes_by_sms(world):
-    settings = replace(world.runtime.settings, notice_account="")
-    world.runtime = replace(world.runtime, settings=settings)
+    world.use(notice_account="")
     world.add_people(1)
     world.launch(**NOTICE)
     world.send()
@@ -325,8 +320,7 @@ def test_where_the_provider_falls_back_itself_one_request_has_both_and_its_bill_
         }
         for _ in range(2):  # repeated
             assert client.get(address, query_string=told).status_code == 204
-    with world.runtime.db.write() as session:
-        apply_status_callbacks(session, now=world.now, secret_key=world.keys.secret_key)
+    world.do(apply_status_callbacks, now=world.now, secret_key=world.keys.secret_key)
     assert attempts(world) == [(1, "both", AttemptState.DELIVERED)]
     usual = {"arrived": 0, "texts": 0, "both": 0, "waiting": 0, "causes": {}}
     assert world.status(campaign)["notices"] == usual | counts

@@ -325,8 +325,7 @@ def test_whatever_is_said_merged_and_taken_apart_the_counters_equal_a_recount(wo
         elif (word := chance.choice(WORDS)) != "officer":
             say(world, campaign, e164, word, minutes=1 + minute)
         else:
-            with world.runtime.db.read() as session:
-                recipient = row_of(session, campaign, e164)
+            recipient = world.read(row_of, campaign, e164)
             world.hear(recipient, DONE, now=world.now + timedelta(minutes=1 + minute))
         if minute % 10 == 0:
             check(world, campaign, counted=3 * groups - len(merges))

@@ -153,8 +153,7 @@ def snapshot_of(session: Session, world: World) -> Snapshot:
 
 
 def reported(world: World) -> dict[str, int]:
-    with world.runtime.db.read() as session:
-        own = snapshot_of(session, world).own
+    own = world.read(snapshot_of, world).own
     return {each.text: each.people for each in own.answers} if own else {}
 
 

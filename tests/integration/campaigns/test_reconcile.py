@@ -37,14 +37,12 @@ def states(world: World, campaign: int) -> dict[str, int]:
 
 
 def undecided(world: World, campaign: int) -> int:
-    with world.runtime.db.read() as session:
-        return count_undecided(session, campaign, now=world.now)[0]
+    return world.read(count_undecided, campaign, now=world.now)[0]
 
 
 def look_now(world: World) -> None:
     """A round of lookups without waiting until they are due."""
-    with world.runtime.db.write() as session:
-        session.execute(update(Attempt).where(Attempt.state == AttemptState.UNKNOWN).values(due_at=world.now))
+    world.execute(update(Attempt).where(Attempt.state == AttemptState.UNKNOWN).values(due_at=world.now))
     world.reconcile()
 
 
@@ -138,8 +136,7 @@ def test_texts_that_the_list_alters_are_left_to_a_person(world):
     assert len(world.sent_to()) == PEOPLE
     # A report that still comes counts; what is left is decided on the campaign's page after an hour.
     assert undecided(world, campaign) == 0
-    with world.runtime.db.write() as session:
-        session.execute(update(Attempt).values(claimed_at=world.in_hours(-2)))
+    world.execute(update(Attempt).values(claimed_at=world.in_hours(-2)))
     assert undecided(world, campaign) == PEOPLE
 
 

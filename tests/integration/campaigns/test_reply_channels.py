@@ -334,7 +334,7 @@ def write_on_zalo(client, name, *, secret=SECRET, sent_at="", **said):
 
 @pytest.fixture
 def zalo(world):
-    world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, zalo_secret=SECRET))
+    world.use(zalo_secret=SECRET)
     return create_app(world.runtime.settings, runtime=world.runtime).test_client()
 
 
@@ -349,8 +349,7 @@ def test_what_is_written_to_the_official_account_is_a_reply_of_the_number_that_w
     assert world.one(select(Phone.notices).where(Phone.e164 == number(15))) == "answered"
     by_head = {"sent_at": "1764543600123", "message": {"msg_id": "m2", "text": "TC"}}
     assert write_on_zalo(zalo, "user_send_text", **by_head) == 200
-    with world.runtime.db.read() as session:
-        assert is_left_alone(session, world.one(select(Phone.id).where(Phone.e164 == number(15))))
+    assert world.read(is_left_alone, world.one(select(Phone.id).where(Phone.e164 == number(15))))
 
 
 def test_what_a_user_writes_whose_number_is_not_known_waits_for_an_officer(zalo, world, campaign):
@@ -387,16 +386,14 @@ def test_who_gives_anothers_number_on_zalo_opens_nothing_again_and_calls_nobody_
     write("stranger", "START")
     write("owner", "nhầm")
     write("owner", "START")
-    with world.runtime.db.read() as session:
-        assert is_left_alone(session, phone)
+    assert world.read(is_left_alone, phone)
     kept = world.all(select(Reply).where(Reply.channel == ReplyChannel.ZALO).order_by(Reply.id))
     assert [(each.phone_id, each.sender) for each in kept] == [
         (None, "zalo:stranger"),
         *[(phone, number(15))] * 2,
     ]
     assert {case.reply_id for case in world.all(select(Case))} >= {each.id for each in kept}
-    with world.runtime.db.write() as session:
-        session.execute(update(Campaign).values(urgent_reason="Bão số 9 đổ bộ trong đêm"))
+    world.execute(update(Campaign).values(urgent_reason="Bão số 9 đổ bộ trong đêm"))
     world.reply(number(15), "cứu tôi với, nước ngập tới mái nhà", gateway_id="s2")
     write("owner", "AN TOAN")
     assert world.one(select(SafetyReport.status)) is SafetyStatus.HELP

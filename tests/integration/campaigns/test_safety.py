@@ -55,11 +55,9 @@ def event(world):
     world.runtime.redis.flushdb()
     world.add_areas({"608": "Đắk Hà"}, {"23500": "608"})
     world.add_people(5, first=10)
-    with world.runtime.db.write() as session:
-        session.execute(update(Contact).values(area_code="23500", village="Thôn 3"))
+    world.execute(update(Contact).values(area_code="23500", village="Thôn 3"))
     event = world.launch(content=load_kinds()["bao-lu"], name="Bão số 9")
-    with world.runtime.db.write() as session:
-        session.execute(update(Campaign).values(urgent_reason="Bão số 9 đổ bộ trong đêm"))
+    world.execute(update(Campaign).values(urgent_reason="Bão số 9 đổ bộ trong đêm"))
     world.send()
     return event
 
@@ -84,8 +82,7 @@ def cries(world: World, event: int) -> list[Cry]:
 
 def counts(world: World, event: int) -> Any:
     world.runtime.redis.flushdb()
-    with world.runtime.db.read() as session:
-        return count_event(session, event, world.user(AUTHOR), redis=world.runtime.redis)
+    return world.read(count_event, event, world.user(AUTHOR), redis=world.runtime.redis)
 
 
 def do(world: World, use_case: Any, *args: Any, **values: Any) -> Any:
@@ -372,8 +369,7 @@ def test_a_team_gets_the_place_and_a_link_that_ends_with_the_case(world, event, 
     assert page.status_code == 200
     assert "16.04712" in page.get_data(as_text=True)
     assert world.one(select(AuditEvent.subject).where(AuditEvent.action == "case.team_look"))
-    with world.runtime.db.write() as session:
-        session.execute(update(SafetyReport).values(handed_at=datetime.now(UTC) - timedelta(minutes=9)))
+    world.execute(update(SafetyReport).values(handed_at=datetime.now(UTC) - timedelta(minutes=9)))
     assert client.get(first).status_code == 410  # others are on the way
     second = hand_over(world, cry.id)
     assert client.get(second).status_code == 200
@@ -397,8 +393,7 @@ def test_cases_are_joined_parted_noted_and_settled_together(world, event):
     do(world, join_case, second.id, first.id)
     do(world, note_case, first.id, note="  Nhà   sàn ", outcome=None, keys=world.keys)
     assert next(cry.note for cry in cries(world, event) if cry.id == first.id) == "Nhà sàn"
-    with world.runtime.db.read() as session:
-        before_second = {"seen": shown_cry(session, first), "note": "", "keys": world.keys}
+    before_second = {"seen": world.read(shown_cry, first), "note": "", "keys": world.keys}
     world.change(Case, second.id, urgent_at=datetime.now(UTC) + timedelta(minutes=1))
     with refuses(WrongState, says="vừa kêu cứu"):
         do(world, note_case, first.id, outcome=CaseOutcome.VISITED, **before_second)
@@ -623,8 +618,7 @@ def test_who_was_not_heard_of_is_named_by_hamlet(world, event):
     say(world, "AN TOAN")
     say(world, "CUU", sender=number(11))
     world.press(event, "installed", index=12)
-    with world.runtime.db.read() as session:
-        (hamlet,) = read_unheard(session, event, world.user(AUTHOR))
+    (hamlet,) = world.read(read_unheard, event, world.user(AUTHOR))
     assert (hamlet.village, hamlet.people) == ("Thôn 3", 2)
 
 
@@ -642,8 +636,7 @@ def test_some_days_after_the_event_nothing_of_needs_and_places_is_left(world, ev
     say(world, "AN TOAN", sender=number(11))
     (cry,) = cries(world, event)
     hand_over(world, cry.id)
-    with world.runtime.db.write() as session:
-        session.execute(update(Campaign).values(ended_at=datetime.now(UTC)))
+    world.execute(update(Campaign).values(ended_at=datetime.now(UTC)))
     after = datetime.now(UTC) + timedelta(days=29)
     assert remove_expired(world.runtime, days=3650, now=after).reports == 0
     assert remove_expired(world.runtime, days=3650, now=after + timedelta(days=2)).reports == 1

@@ -31,8 +31,7 @@ SHORT = {"unaccented": True}
 
 
 def set_sender_pace(world: World, pace: float) -> None:
-    with world.runtime.db.write() as session:
-        session.add(Sender(name="MTTQ", pace=pace))
+    world.add(Sender(name="MTTQ", pace=pace))
 
 
 def send_with_two_workers(world: World, seconds: float) -> None:
@@ -164,8 +163,7 @@ def test_a_number_that_was_in_use_since_is_not_closed_by_a_late_report(world, si
     if since == "replied":
         world.reply(number(0), "da cai", gateway_id="SM1")
     elif since == "noted by somebody":
-        with world.runtime.db.write() as session:
-            leave_note(session, number(0), "Hỏi giúp", False, keys=world.keys, now=datetime.now(UTC))
+        world.do(leave_note, number(0), "Hỏi giúp", False, keys=world.keys, now=datetime.now(UTC))
     elif since == "arrived":
         world.launch(text="Tin khác: {link}")
         world.send()

@@ -169,15 +169,11 @@ def test_a_second_gateway_that_is_away_is_named(world):
         )
         session.add(account)
     assert found(world.runtime, Check.GATEWAY) == ""  # it carries nothing yet
-    with world.runtime.db.write() as session:
-        session.execute(update(GatewayAccount).values(state=GatewayState.ACTIVE))
+    world.execute(update(GatewayAccount).values(state=GatewayState.ACTIVE))
     assert found(world.runtime, Check.GATEWAY) == "check_gateway_connection"
-    with world.runtime.db.write() as session:
-        session.execute(
-            update(GatewayAccount)
-            .where(GatewayAccount.id != ENVIRONMENT)
-            .values(sealed_secret="of a lost key")
-        )
+    world.execute(
+        update(GatewayAccount).where(GatewayAccount.id != ENVIRONMENT).values(sealed_secret="of a lost key")
+    )
     assert found(world.runtime, Check.GATEWAY) == "seal_broken"
 
 

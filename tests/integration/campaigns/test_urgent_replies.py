@@ -1,7 +1,6 @@
 """Cries for help: on top of the inbox, answered once with whom to call, told to the officer on duty and to those who stand in."""
 
 import json
-from dataclasses import replace
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from smtplib import SMTPException
@@ -138,8 +137,7 @@ def test_who_cries_on_and_on_on_a_page_has_few_cases_and_every_word_is_kept(worl
     texts = [f"ai đó bị đuối nước thì gọi vào số nào? {n}" for n in range(3 * MOST_CRIES)]
     seen = 0
     for n, text in enumerate(texts):
-        with world.runtime.db.write() as session:
-            assert receive_page_message(session, recipient, text, keys=world.keys, now=world.now) == "urgent"
+        assert world.do(receive_page_message, recipient, text, keys=world.keys, now=world.now) == "urgent"
         if n == MOST_CRIES:
             seen = world.read(last_cry_of, world.cases()[-1].id)
     cases = world.cases()
@@ -157,10 +155,7 @@ def test_who_cries_on_and_on_on_a_page_has_few_cases_and_every_word_is_kept(worl
 
 
 def test_officers_on_duty_are_told_once_and_those_who_stand_in_when_nobody_takes_it(world, campaign):
-    settings = replace(
-        world.runtime.settings, duty_contacts=(number(70),), stand_in_contacts=(number(71), number(72))
-    )
-    world.runtime = replace(world.runtime, settings=settings)
+    world.use(duty_contacts=(number(70),), stand_in_contacts=(number(71), number(72)))
     say(world, CRY)
     case_id = world.one(select(Case.id))
     assert enqueue_due_alerts(world.runtime, now=world.now) == 1
@@ -194,8 +189,7 @@ def test_officers_see_that_an_alert_by_sms_has_not_arrived(world, campaign, clie
 
 
 def test_a_case_that_was_taken_is_not_escalated(world, campaign):
-    settings = replace(world.runtime.settings, duty_contacts=(number(70),), stand_in_contacts=(number(71),))
-    world.runtime = replace(world.runtime, settings=settings)
+    world.use(duty_contacts=(number(70),), stand_in_contacts=(number(71),))
     say(world, CRY)
     with world.runtime.db.write() as session:
         case = session.scalars(select(Case)).one()
@@ -226,10 +220,7 @@ def test_a_webhook_is_told_with_a_signature_and_one_that_is_away_costs_no_other_
     server = Server(("127.0.0.1", 0), Receiver)
     Thread(target=server.serve_forever, daemon=True).start()
     base = f"http://127.0.0.1:{server.server_port}"
-    settings = replace(
-        world.runtime.settings, duty_contacts=(f"{base}/away", f"{base}/duty"), alert_secret="s" * 32
-    )
-    world.runtime = replace(world.runtime, settings=settings)
+    world.use(duty_contacts=(f"{base}/away", f"{base}/duty"), alert_secret="s" * 32)
     say(world, CRY)
     case_id = world.one(select(Case.id))
     assert alert_officers(world.runtime, case_id, now=world.now) == 2
@@ -253,7 +244,7 @@ def test_a_webhook_is_told_with_a_signature_and_one_that_is_away_costs_no_other_
 
 def duty(world: World, **changed: object) -> None:
     names = {"duty_contacts": (number(70),), "stand_in_contacts": (number(71),), **changed}
-    world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, **names))
+    world.use(**names)
 
 
 def tell(world: World, at: datetime) -> int:
@@ -279,8 +270,7 @@ def test_a_cry_stands_on_the_home_page_in_the_words_of_its_own_campaign(world, c
 def test_a_further_cry_in_an_open_case_is_told_anew_whoever_took_the_case_before(world, campaign):
     duty(world)
     say(world, "can giup cai dat")
-    with world.runtime.db.write() as session:
-        session.scalars(select(Case)).one().taken_at = world.now
+    world.execute(update(Case).values(taken_at=world.now))
     night = world.now + timedelta(hours=9)
     say(world, CRY, at=night)
     assert [tell(world, night), tell(world, night + URGENT_WAITS)] == [1, 1]
@@ -365,8 +355,7 @@ def test_a_new_cry_is_told_though_hundreds_of_before_wait_for_a_mailbox_that_is_
 
 
 def test_what_asks_for_an_officer_waits_for_one_though_a_later_answer_came_first(world, campaign):
-    with world.runtime.db.write() as session:
-        session.execute(update(Attempt).values(claimed_at=world.in_hours(-5)))
+    world.execute(update(Attempt).values(claimed_at=world.in_hours(-5)))
     for index, asked in ((15, "tôi cần giúp"), (16, "cái này có mất tiền không?"), (17, "xyz abc")):
         say(world, "1", sender=number(index))
         say(world, asked, sender=number(index), at=world.now - timedelta(minutes=30))

@@ -250,8 +250,7 @@ def test_a_number_that_is_a_stranger_s_is_on_no_phone_and_no_sheet(world, sheet,
     phone.sync(phone.found(people["A Thun 0"]["line"], "absent"))
     again = {person["name"]: person for person in phone.sync()["data"]["people"]}
     assert again["A Thun 0"]["phone"] == number(1).replace("+84", "0")
-    with world.runtime.db.read() as session:
-        lines = read_lines(session, sheet, user=world.user(AUTHOR), with_numbers=True)
+    lines = world.read(read_lines, sheet, user=world.user(AUTHOR), with_numbers=True)
     assert [line.phone for line in lines if line.name == "A Thun 0"] == [number(1)]
 
 

@@ -75,10 +75,6 @@ def storm(world):
     return world
 
 
-def with_setting(world: World, **changes: object) -> None:
-    world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, **changes))
-
-
 def press(world: World, campaign_id: int, action: CampaignAction, email: str) -> None:
     perform_action(world.runtime, campaign_id, action, user=world.user(email), now=NIGHT, reason="Sửa.")
 
@@ -124,8 +120,7 @@ def all_but(*without: int) -> list[str]:
 @both_databases
 def test_a_storm_warning_leaves_at_two_at_night_while_an_ordinary_campaign_keeps_its_hours(storm):
     ordinary = storm.launch(cap_per_day=1)
-    with storm.runtime.db.write() as session:
-        session.execute(update(Outbox).values(not_before=NIGHT))
+    storm.execute(update(Outbox).values(not_before=NIGHT))
     warning = storm.draft(name="Bão", text="Bao so 9: so tan ngay {link}", urgent={"reason": STORM})
     press(storm, warning, _A.SUBMIT, AUTHOR)
     with pytest.raises(NotAllowed):
@@ -168,7 +163,7 @@ def test_only_the_setting_and_a_legal_basis_let_a_warning_pass_opt_outs_and_neve
     warning = storm.draft(urgent={"reason": STORM, "basis": BASIS})
     with refuses(WrongState, says="URGENT_PASSES_OPT_OUTS"):
         press(storm, warning, _A.SUBMIT, AUTHOR)
-    with_setting(storm, urgent_passes_opt_outs=True)
+    storm.use(urgent_passes_opt_outs=True)
     approve_twice(storm, warning)
     assert storm.status(warning)["excluded"] == {"opted_out": 1, "wrong_number": 1}
     [claimed] = claim_at(storm, NIGHT, limit=3)
@@ -215,13 +210,13 @@ def warned(world: World) -> list[dict[str, int]]:
 
 
 def test_the_setting_alone_passes_nothing_and_turned_off_again_it_holds_what_waits(storm):
-    with_setting(storm, urgent_passes_opt_outs=True)
+    storm.use(urgent_passes_opt_outs=True)
     plain = storm.draft(name="Không căn cứ", urgent={"reason": STORM})
     approve_twice(storm, plain)
     assert storm.status(plain)["excluded"] == {"opted_out": 2, "do_not_call": 1, "wrong_number": 1}
     passing = storm.draft(text="Khac: {link}", urgent={"reason": STORM, "basis": BASIS})
     approve_twice(storm, passing)
-    with_setting(storm, urgent_passes_opt_outs=False)
+    storm.use(urgent_passes_opt_outs=False)
     assert claim_at(storm, NIGHT)[1] == all_but(1, 2, 3, 4)
     with storm.runtime.db.read() as session:
         skipped = select(Message).where(Message.campaign_id == passing, Message.state == MessageState.SKIPPED)

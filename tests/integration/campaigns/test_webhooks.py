@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -227,8 +226,7 @@ def test_an_event_that_is_refused_lets_the_others_pass_and_fails_after_a_day(wor
     assert tell(world).delivered == 1
     first, second = line(world)
     assert (first.state, second.state) == (DeliveryState.WAITING, DeliveryState.DELIVERED)
-    with world.runtime.db.write() as session:
-        session.execute(update(Delivery).values(since=datetime.now(UTC) - timedelta(days=1)))
+    world.execute(update(Delivery).values(since=datetime.now(UTC) - timedelta(days=1)))
     in_time(world)
     receiver.answers = [400]
     assert tell(world).failed == 1
@@ -238,8 +236,7 @@ def test_an_event_that_is_refused_lets_the_others_pass_and_fails_after_a_day(wor
     send_again(world.runtime, subscription, first.id, user=user, now=datetime.now(UTC))
     assert tell(world).delivered == 1
     assert receiver.got[-1].event_id == first.event_id
-    with world.runtime.db.write() as session:
-        assert delete_old_deliveries(session, now=datetime.now(UTC) + timedelta(days=31)) == 2
+    assert world.do(delete_old_deliveries, now=datetime.now(UTC) + timedelta(days=31)) == 2
 
 
 def test_a_receiver_that_is_away_for_a_day_gets_no_more_of_what_is_that_old(world, receiver):
@@ -250,8 +247,7 @@ def test_a_receiver_that_is_away_for_a_day_gets_no_more_of_what_is_that_old(worl
     says(world, campaign, 1, _L.NOT_YET)
     receiver.answers = [500]
     tell(world)
-    with world.runtime.db.write() as session:
-        session.execute(update(Delivery).values(since=datetime.now(UTC) - timedelta(days=1)))
+    world.execute(update(Delivery).values(since=datetime.now(UTC) - timedelta(days=1)))
     says(world, campaign, 2, _L.NOT_YET)
     in_time(world)
     receiver.answers = [500]
@@ -342,8 +338,7 @@ def test_an_answer_whose_transaction_ends_late_is_not_passed_over(world, receive
 
     with world.runtime.db.write() as slow:
         first = add(slow, early)
-        with world.runtime.db.write() as quick:
-            second = add(quick, late)
+        second = world.do(add, late)
         assert second > first
         for _ in range(3):
             tell(world)
@@ -356,7 +351,7 @@ def test_an_answer_whose_transaction_ends_late_is_not_passed_over(world, receive
 def test_no_name_leads_a_webhook_into_this_machine_in_production(world, receiver):
     subscription = listen(world, receiver)
     send_ping(world.runtime, subscription, user=world.user(ADMINISTRATOR), now=datetime.now(UTC))
-    world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, app_env="production"))
+    world.use(app_env="production")
     assert tell(world).in_vain == 1
     assert line(world)[0].error == "address"
     assert receiver.asked == 0
@@ -434,8 +429,7 @@ def test_what_final_counts_add_up_to_is_what_they_say(world, receiver, monkeypat
         datetime.now(UTC) - timedelta(days=20),
         None,
     ):  # its reports are no longer looked for, then it goes on
-        with world.runtime.db.write() as session:
-            session.execute(update(Campaign).values(ended_at=ended_at))
+        world.execute(update(Campaign).values(ended_at=ended_at))
         tell(world)
     finals = [got.event["data"] for got in receiver.got]
     sums: Counter[str] = Counter()

@@ -159,8 +159,7 @@ def test_a_file_from_the_page_is_worked_on_once_and_then_gone(world, tmp_path):
         key = world.keys.secret_key
         return do_not_call.process_file(world.runtime.db, tmp_path / "uploads", register_id, secret_key=key)
 
-    with world.runtime.db.read() as session:
-        assert do_not_call.files_to_process(session, now=world.now) == [good, bad]
+    assert world.read(do_not_call.files_to_process, now=world.now) == [good, bad]
     assert [work(good), work(good), work(bad)] == [True, False, True]
     with world.runtime.db.read() as session:
         done, failed = session.get_one(DoNotCallFile, good), session.get_one(DoNotCallFile, bad)

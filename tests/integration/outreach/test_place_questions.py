@@ -60,8 +60,7 @@ def test_one_answer_settles_all_rows_of_a_spelling_and_later_ones(client, world,
 def test_what_another_has_answered_meanwhile_stays(world, tmp_path):
     world.do(load_units, ["51"])
     bring_lines(world, tmp_path, f"1,A Lâu,,Thôn 1,xã Lạ Hoắc,{local(1)}")
-    with world.runtime.db.write() as session:
-        officer = world.add_officer(session, "tinh@loa.example", Role.STAFF)
+    officer = world.user(world.officer("tinh@loa.example", Role.STAFF))
     for _press in range(2):
         world.do(answer_place, 1, area_code="23500", user=officer)
     with pytest.raises(NotFound, match="place_question_unknown"):
@@ -74,8 +73,7 @@ def test_who_is_parted_again_lives_where_the_question_was_answered_meanwhile(wor
     world.do(load_units, ["51"])
     rows = [f"1,A Lâu,,Thôn 1,xã Lạ Hoắc,{local(1)}", f"2,A Thun,,Thôn 1,xã Lạ Hoắc,{local(2)}"]
     bring_lines(world, tmp_path, *rows)
-    with world.runtime.db.write() as session:
-        officer = world.add_officer(session, "tinh@loa.example", Role.STAFF)
+    officer = world.user(world.officer("tinh@loa.example", Role.STAFF))
     merge_id = merge(world, *world.all(select(Contact.id).order_by(Contact.id)))
     world.do(answer_place, 1, area_code="23500", user=officer)
     apart(world, merge_id)
@@ -87,8 +85,7 @@ def test_undoing_a_file_that_named_the_commune_leaves_the_answer_to_the_other_fi
     row = f"1,A Lâu,,Thôn 1,%s,{local(1)}"
     bring_lines(world, tmp_path, row % "xã Lạ Hoắc")
     bring_lines(world, tmp_path, row % "xã Đăk Mar", name="second.csv")
-    with world.runtime.db.write() as session:
-        officer = world.add_officer(session, "tinh@loa.example", Role.STAFF)
+    officer = world.user(world.officer("tinh@loa.example", Role.STAFF))
     world.do(answer_place, 1, area_code="23500", user=officer)
     assert places(world) == {"A Lâu": "23512"}
     undo_import(world.runtime, world.all(select(ListImport.id).order_by(ListImport.id))[-1])
@@ -110,8 +107,7 @@ def test_each_village_of_a_split_commune_is_asked_about_with_the_likely_one_firs
     assert sorted(each.village for each in questions) == ["Thôn 1", "Thôn 2"]
     first = world.get_one(Area, questions[0].candidates[0])
     assert len(questions[0].candidates) > 1
-    with world.runtime.db.write() as session:
-        officer = world.add_officer(session, "tinh@loa.example", Role.STAFF)
+    officer = world.user(world.officer("tinh@loa.example", Role.STAFF))
     people = world.do(answer_place, questions[0].id, area_code=first.code, user=officer)
     assert people == 2
     assert places(world) == {"A Lâu": first.code, "A Thun": first.code, "Y Hlan": SPLIT}
@@ -146,7 +142,6 @@ def test_who_does_not_see_the_province_may_not_answer(world, tmp_path):
     assert world.read(read_questions, officer) == ([], 0)
     with pytest.raises(NotFound):
         world.do(answer_place, 1, area_code="23512", user=officer)
-    with world.runtime.db.write() as session:
-        officer = world.add_officer(session, "tinh@loa.example", Role.STAFF)
+    officer = world.user(world.officer("tinh@loa.example", Role.STAFF))
     with pytest.raises(BadInput):
         world.do(answer_place, 1, area_code="51", user=officer)

@@ -33,14 +33,7 @@ LONG = "Kính mời ông/bà cài đặt ứng dụng Bluezone để bảo vệ 
 
 @pytest.fixture
 def over_smpp(world):
-    settings = replace(
-        world.runtime.settings,
-        sms_gateway="smpp",
-        sms_live="no",
-        smpp_url=world.simulator.smpp_url,
-        send_timeout_s=1.0,
-    )
-    world.runtime = replace(world.runtime, settings=settings)
+    world.use(sms_gateway="smpp", sms_live="no", smpp_url=world.simulator.smpp_url, send_timeout_s=1.0)
     world.simulator.faults(sent_after_s=0, delivered_after_s=0, callbacks_off=False)
     return world
 
@@ -212,9 +205,7 @@ def test_outcomes_of_requests(over_smpp, monkeypatch):
 
 
 def test_transmitter_and_receiver_are_two_connections(over_smpp):
-    over_smpp.runtime = replace(
-        over_smpp.runtime, settings=replace(over_smpp.runtime.settings, smpp_bind="pair")
-    )
+    over_smpp.use(smpp_bind="pair")
     over_smpp.add_people(2)
     over_smpp.launch()
     over_smpp.send()
@@ -222,9 +213,7 @@ def test_transmitter_and_receiver_are_two_connections(over_smpp):
 
 
 def test_long_message_goes_whole_where_the_centre_splits_it(over_smpp):
-    over_smpp.runtime = replace(
-        over_smpp.runtime, settings=replace(over_smpp.runtime.settings, smpp_long="payload")
-    )
+    over_smpp.use(smpp_long="payload")
     over_smpp.add_people(1)
     over_smpp.launch(text=LONG)
     over_smpp.send()

@@ -33,8 +33,7 @@ KON_TUM = [unit for unit in former_units().values() if unit.province_code == "62
 
 
 def load_kon_tum(world: World) -> None:
-    with world.runtime.db.write() as session:
-        load_areas(session, Path(UNITS))
+    world.do(load_areas, Path(UNITS))
 
 
 def settle(world: World) -> dict[str, int]:
@@ -92,8 +91,7 @@ def test_people_of_whole_units_are_moved_as_the_dry_run_says_and_those_of_split_
     load_kon_tum(world)
     people = settle(world)
     load_units(world.runtime, ["51"], now=world.now)
-    with world.runtime.db.read() as session:
-        planned = plan_moves(session)
+    planned = world.read(plan_moves)
     moves = move_people(world.runtime, now=world.now)
     assert [(move.old.code, move.people, len(move.new)) for move in moves] == [
         (move.old.code, move.people, len(move.new)) for move in planned
@@ -155,8 +153,7 @@ def test_an_officer_of_a_merged_commune_sees_no_more_people_and_is_named(world):
 
 def test_an_installation_recognises_its_own_units(world):
     load_kon_tum(world)
-    with world.runtime.db.read() as session:
-        assert installation_gazetteer(session).match("Phường Duy Tân").code == "23284"
+    assert world.read(installation_gazetteer).match("Phường Duy Tân").code == "23284"
     load_units(world.runtime, ["51"], now=world.now)
     with world.runtime.db.read() as session:
         gazetteer = installation_gazetteer(session)
