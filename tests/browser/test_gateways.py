@@ -5,12 +5,12 @@ import os
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import sign_in_at
 from tests.browser.fixtures import ADMINISTRATOR, APPROVER, AUTHOR, LIST
-from tests.browser.page_checks import PHONE, Visit, open_card, open_more
-from tests.browser.running_site import Office, running_office
+from tests.browser.page_checks import PHONE, open_card, open_more
+from tests.browser.running_site import running_office
 from tests.browser.test_walk import wait_until
 
 CENTRE, SENDER, CAMPAIGN = "Tổng đài nhà mạng", "MTTQKT", "Nhắc cài Bluezone qua hai nơi"
@@ -45,7 +45,7 @@ def test_two_gateways_and_a_template(office, page_as):
     read_by_operator(author, office)
 
 
-def set_up_the_centre(administrator: Visit, office: Office) -> None:
+def set_up_the_centre(administrator, office):
     page = administrator.open("/admin/gateways/")
     form = page.locator("section", has=page.locator("#form"))
     form.get_by_label("Tên", exact=True).fill(CENTRE)
@@ -70,12 +70,12 @@ def set_up_the_centre(administrator: Visit, office: Office) -> None:
     administrator.keep_look("gateways")
 
 
-def may_work(page: Page) -> bool:
+def may_work(page):
     page.reload()
     return page.get_by_role("button", name="Đưa vào hoạt động").count() == 1
 
 
-def register_the_template(administrator: Visit) -> None:
+def register_the_template(administrator):
     page = administrator.open("/admin/templates/")
     for number, text in enumerate(TEMPLATES, start=1):
         form = page.locator("details", has=page.locator("#form"))
@@ -92,7 +92,7 @@ def register_the_template(administrator: Visit) -> None:
             expect(card.locator(".tag.good")).to_have_count(told)
 
 
-def be_told_the_word(author: Visit) -> None:
+def be_told_the_word(author):
     page = author.open("/admin/campaigns/new")
     page.get_by_label("Tên chiến dịch").fill(CAMPAIGN)
     page.get_by_role("checkbox", name=LIST).check()
@@ -111,7 +111,7 @@ def be_told_the_word(author: Visit) -> None:
     author.keep_look("template")
 
 
-def send_it(author: Visit, approver: Visit) -> None:
+def send_it(author, approver):
     page = author.page
     page.get_by_label("Tin nhắn", exact=True).fill("[Chao {name}, ]moi ong/ba cai Bluezone: {link}")
     page.get_by_role("button", name="Tiếp: xem lại").first.click()
@@ -128,7 +128,7 @@ def send_it(author: Visit, approver: Visit) -> None:
     expect(page.locator("[data-campaign-state]").first).to_have_text("Đã gửi xong", timeout=WORKING)
 
 
-def read_by_operator(author: Visit, office: Office) -> None:
+def read_by_operator(author, office):
     page = author.page
     page.get_by_role("link", name="Kết quả gửi").first.click()
     part = page.locator("section", has=page.locator("#operators"))

@@ -1,10 +1,9 @@
 """The network, the session, the tab and the browser end in the middle of writing: nothing that was typed is lost."""
 
 import re
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from sqlalchemy import func, select, update
 
 from admin.demo.load_demo import PASSWORD
@@ -18,18 +17,18 @@ from tests.browser.page_checks import PHONE, ask_axe, open_card
 SAVED = re.compile(r"Đã lưu .*lúc \d\d:\d\d")
 
 
-def write(page: Page, name: str, text: str = "Mời ông/bà cài ứng dụng: {link}") -> None:
+def write(page, name, text="Mời ông/bà cài ứng dụng: {link}"):
     page.get_by_label("Tên chiến dịch").fill(name)
     open_card(page, "words")
     page.get_by_label("Tin nhắn", exact=True).fill(text)
 
 
-def is_kept(page: Page) -> AbstractContextManager[object]:
+def is_kept(page):
     """Wait at the block's end for an answer that what is written is kept; what the page said before tells nothing."""
     return page.expect_response(lambda reply: reply.url.endswith("/campaigns/writing") and reply.ok)
 
 
-def is_there(page: Page, name: str) -> None:
+def is_there(page, name):
     expect(page.get_by_label("Tên chiến dịch")).to_have_value(name)
     expect(page.get_by_label("Tin nhắn", exact=True)).to_have_value("Mời ông/bà cài ứng dụng: {link}")
 

@@ -23,7 +23,7 @@ def link(office):
 
 def test_on_the_smallest_phone_without_script_one_answers_takes_it_back_and_stops(link, page_as):
     visit, onlooker = page_as(None, size=SMALL_PHONE, script=False), page_as(None, size=SMALL_PHONE)
-    faults: list[str] = []
+    faults = []
 
     def look(name, path=link, *, status=200):
         # axe waits for timers, which do not run where scripts are off.

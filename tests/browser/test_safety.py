@@ -6,12 +6,11 @@ from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import Case, SafetyReport
 from tests.browser.fixtures import AUTHOR
 from tests.browser.page_checks import SMALL_PHONE, find_faults, find_foreign_words
-from tests.browser.running_site import Office
 
 HERE, PARIS = {"latitude": 14.36, "longitude": 108.0}, {"latitude": 48.85, "longitude": 2.29}
 
 
-def position_of(office: Office) -> tuple[float, float] | None:
+def position_of(office):
     with office.runtime.db.read() as session:
         rows = session.scalars(
             select(Recipient.phone_id)

@@ -43,7 +43,7 @@ def test_days_without_a_network_lose_nothing_and_a_copied_folder_shows_nothing(o
     line_of = {name: line for line, name in people.items()}
     link, code = invitation(runtime, officer)
     profile = tmp_path / "profile"
-    faults: list[str] = []
+    faults = []
     with phone_browser(browser, program, profile, FLAGS) as context:
         visit = new_visit(context, office.url)
         page = visit.page
@@ -143,7 +143,7 @@ def test_a_slip_asks_first_a_second_touch_is_no_result_and_the_old_link_and_back
         )
         expect(person.get_by_label("Ghi chú")).to_be_disabled()
         expect(person.get_by_text("Chọn kết quả trước rồi ghi chú.")).to_be_visible()
-        asked: list[str] = []
+        asked = []
         page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
         opt_out.click()
         assert asked == ["Ghi là không nhận tin nữa? Ghi nhầm thì phải nhờ cán bộ xã sửa."]

@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import expect
 from sqlalchemy import func, select
 
 from admin.demo.load_demo import SENDER
@@ -49,7 +49,7 @@ def test_an_officers_first_campaign(office, page_as):
     be_refused_the_rest(leader, sheet)
 
 
-def import_the_list(author: Visit) -> None:
+def import_the_list(author):
     page = author.open("/admin/")
     page.get_by_role("navigation").get_by_role("link", name="Danh sách", exact=True).click()
     page.get_by_role("link", name="Nhập tệp danh sách").click()
@@ -66,7 +66,7 @@ def import_the_list(author: Visit) -> None:
     assert figure(page, "Người mới") > 50
 
 
-def write_the_campaign(author: Visit) -> None:
+def write_the_campaign(author):
     page = author.open("/admin/campaigns/")
     page.get_by_role("link", name="Soạn chiến dịch").click()
     page.get_by_label("Tên chiến dịch").fill(CAMPAIGN)
@@ -97,7 +97,7 @@ def write_the_campaign(author: Visit) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(CAMPAIGN)
 
 
-def submit_it(author: Visit) -> str:
+def submit_it(author):
     """The path of the campaign's page."""
     page = author.page
     page.get_by_role("button", name="Trình phê duyệt").click()
@@ -106,7 +106,7 @@ def submit_it(author: Visit) -> str:
     return page.url.removeprefix(author.address)
 
 
-def approve_it(approver: Visit) -> None:
+def approve_it(approver):
     page = approver.open("/admin/")
     page.get_by_role("link", name=CAMPAIGN).click()
     # The card's own press: the one in a phone's bar is hidden only when the style sheet has come.
@@ -118,7 +118,7 @@ def approve_it(approver: Visit) -> None:
     expect(page.locator("[data-campaign-state]").first).to_have_text("Đã duyệt")
 
 
-def launch_it_and_watch(author: Visit, sheet: str) -> int:
+def launch_it_and_watch(author, sheet):
     """From the press to the end without a reload; how many messages there were."""
     page = author.open(sheet)
     page.get_by_role("button", name="Gửi ngay").click()
@@ -138,7 +138,7 @@ def launch_it_and_watch(author: Visit, sheet: str) -> int:
     return int(found[2])
 
 
-def find_two_phones(phones: Visit) -> list[str]:
+def find_two_phones(phones):
     """The paths of two phones that the campaign has reached."""
     page = phones.open("/")
     reached = page.locator("#phones a", has_text=re.compile("H[oộ]i Ph[uụ] n[uữ] m[oờ]i"))
@@ -147,7 +147,7 @@ def find_two_phones(phones: Visit) -> list[str]:
     return paths
 
 
-def answer_by_link(phones: Visit, path: str) -> None:
+def answer_by_link(phones, path):
     page = phones.open(path)
     with page.context.expect_page() as opened:
         page.locator(".bubble a").click()
@@ -159,7 +159,7 @@ def answer_by_link(phones: Visit, path: str) -> None:
     assert answer.faults == []
 
 
-def answer_by_sms(phones: Visit, path: str) -> None:
+def answer_by_sms(phones, path):
     page = phones.open(path)
     page.get_by_role("button", name="1", exact=True).click()
     # The system's own reply waits for the hours in which people are written to: at night it is not here yet.
@@ -167,13 +167,13 @@ def answer_by_sms(phones: Visit, path: str) -> None:
     phones.take_picture("phone")
 
 
-def reported_at_home(author: Visit) -> int:
+def reported_at_home(author):
     page = author.open("/admin/")
     told = page.locator(".standing").first.get_by_text("người tự khai báo").inner_text()
     return int(told.split()[0].replace(".", ""))
 
 
-def read_it_as_leader(leader: Visit, reported: int) -> None:
+def read_it_as_leader(leader, reported):
     page = leader.open("/admin/")
     page.locator(".standing a").first.click()
     # The head of the page is the province; step by step below, over all campaigns of the drive.
@@ -181,7 +181,7 @@ def read_it_as_leader(leader: Visit, reported: int) -> None:
     expect(page.get_by_role("main")).to_contain_text(ORGANISATION)
 
 
-def see_the_morning_on_a_phone(leader: Visit) -> None:
+def see_the_morning_on_a_phone(leader):
     """Share, verdict and the three places furthest behind stand on the first screen of a phone, without scrolling."""
     page = leader.page
     page.set_viewport_size(PHONE)
@@ -192,7 +192,7 @@ def see_the_morning_on_a_phone(leader: Visit) -> None:
     page.set_viewport_size(DESK)
 
 
-def be_refused_the_rest(leader: Visit, sheet: str) -> None:
+def be_refused_the_rest(leader, sheet):
     menu = leader.page.get_by_role("navigation", name="Trình đơn chính")
     assert menu.get_by_role("link").all_inner_texts() == [
         "Trang chủ",
@@ -215,13 +215,13 @@ def be_refused_the_rest(leader: Visit, sheet: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Không có trang này")
 
 
-def figure(page: Page, label: str) -> int:
+def figure(page, label):
     """The number in the tile with this label."""
     tile = page.locator(".tile").filter(has=page.locator("dt", has_text=re.compile(f"^{label}$")))
     return int(tile.locator("dd").first.inner_text().replace(".", ""))
 
 
-def segments(preview: Locator) -> int:
+def segments(preview):
     """All segments of the first message, as the preview reckons them."""
     shown = preview.locator("table.figures tbody tr").first.locator("td").nth(1).text_content()
     return int((shown or "").replace(".", ""))

@@ -2,7 +2,6 @@
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
 
 from tests.project import actions
 from tests.project.actions import OUT, Node
@@ -20,7 +19,7 @@ MAY_ENQUEUE = {
 }
 
 
-def find_writes(tree: ast.AST) -> Iterator[str]:
+def find_writes(tree):
     """Yield what goes past the use cases: transactions, statements that change rows, changes of a session."""
     for node in ast.walk(tree):
         match node:
@@ -55,7 +54,7 @@ with self.runtime.db.write() as session:
     assert [line.partition(": ")[2] for line in find_writes(ast.parse(past))] == found
 
 
-def calls_in_given_functions(tree: ast.AST) -> set[ast.AST]:
+def calls_in_given_functions(tree):
     """Return what is called in functions that are given to `api.once` or `do_at_will`, which open the transaction for them."""
     given = {
         ast.unparse(argument)

@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 import time
-from typing import Any
 
 import jsonschema
 import pytest
@@ -21,7 +20,7 @@ from tests.project.test_layout import ROOT
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -92,7 +91,7 @@ def test_the_page_names_every_right_and_every_event():
 
 
 def test_a_receiver_that_copies_the_check_knows_our_signature_from_another():
-    names: dict[str, Any] = {}
+    names = {}
     exec(next(each for each in blocks("python") if "is_from_loa" in each), names)
     secret, body, now = secret_of("5a17", secret_key="k" * 32), blocks("json")[0].encode(), int(time.time())
     headers = {"webhook-id": "evt_1", "webhook-timestamp": str(now)}

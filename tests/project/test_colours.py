@@ -27,13 +27,13 @@ WRITTEN = {
 SEEN = {"edge-field": ("field",), **dict.fromkeys(("bar", "bar-good", "bar-info", "bar-bad"), ("paper",))}
 
 
-def colours(mode: str) -> dict[str, str]:
+def colours(mode):
     """Return the named colours of a mode; what the dark one does not change is as by day."""
     named = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]+)", LIGHT)) | {"white": "#fff"}
     return named | (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]+)", DARK)) if mode == "dark" else {})
 
 
-def brightness(colour: str) -> float:
+def brightness(colour):
     """Return the relative luminance of WCAG 2.2."""
     digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
     parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]

@@ -10,7 +10,6 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import pytest
 import redis
@@ -29,7 +28,7 @@ DEPLOY = ROOT / "deploy"
 MOST_EXPOSED = 29  # tenths, by systemd's own measure
 
 
-def run(*command: str | Path, **options: Any) -> str:
+def run(*command, **options):
     """The output of a command, which must succeed."""
     done = subprocess.run(command, capture_output=True, text=True, **options)
     output = str(done.stdout + done.stderr).strip()
@@ -37,7 +36,7 @@ def run(*command: str | Path, **options: Any) -> str:
     return output
 
 
-def need(program: str, package: str) -> str:
+def need(program, package):
     """The path of a program; without it the test is skipped."""
     path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     return path or pytest.skip(f"no {program}: apt-get install {package}")
@@ -110,7 +109,7 @@ def test_redis_starts_with_its_settings_for_its_one_user(tmp_path):
         process.wait()
 
 
-def goes_into_the_image(path: str, lines: list[str]) -> bool:
+def goes_into_the_image(path, lines):
     """Whether Docker takes a file, by its rule: the last pattern that fits the path or a folder above it decides."""
     parts = PurePosixPath(path)
     names = [str(parts), *(str(above) for above in parts.parents if str(above) != ".")]
@@ -177,7 +176,7 @@ def test_a_wheel_is_installed_only_with_its_checksum_and_libraries_by_their_hash
         packed.writestr("deploy/requirements.txt", "flask==3 --hash=sha256:00\n")
     monkeypatch.setattr(upgrade, "HOME", tmp_path)
 
-    def run(command: list[str], **_how: object) -> subprocess.CompletedProcess[str]:
+    def run(command, **_how):
         typed.append(" ".join(command[1:]))
         Path(command[-1]).mkdir(exist_ok=True) if "venv" in command else None
         return subprocess.CompletedProcess(command, 0, "", "")

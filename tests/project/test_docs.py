@@ -4,7 +4,6 @@ import ast
 import re
 import subprocess
 import tomllib
-from pathlib import Path
 
 import pytest
 
@@ -20,13 +19,13 @@ ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
-def section(text: str, title: str) -> str:
+def section(text, title):
     found = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     assert found, f"no section {title}"
     return found[1]
 
 
-def table(text: str) -> list[list[str]]:
+def table(text):
     """The cells of a section's table, without its head."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:]]
@@ -67,7 +66,7 @@ def test_the_readme_names_a_few_of_the_settings():
 # -- commands
 
 
-def targets() -> dict[str, str]:
+def targets():
     """make's targets with what is said of them."""
     found = re.findall(r"^([a-z-]+):(?:[^#\n]*?)(?:##\s*(.*))?$", MAKEFILE, re.MULTILINE)
     return dict(found)
@@ -99,15 +98,15 @@ WALKS = {  # and the most files that each may lead through
 }
 
 
-def steps(walk: str) -> list[tuple[str, str, str]]:
+def steps(walk):
     """Number, file and function of each step."""
     cells = [row for row in table(section(ARCHITECTURE, re.escape(walk))) if row]
     return [(row[0], row[2].strip("`"), row[3].strip("`")) for row in cells]
 
 
-def defined_names(path: Path) -> set[str]:
+def defined_names(path):
     """Functions, classes, their methods as Class.method, and constants of a module."""
-    names: set[str] = set()
+    names = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
@@ -133,7 +132,7 @@ def test_each_step_of_a_walk_exists(walk):
 def test_the_layers_drawn_are_those_that_are_checked():
     drawing = re.search(r"```\n(.+?)```", section(ARCHITECTURE, "Layers"), re.DOTALL)
     assert drawing
-    layers: dict[str, list[str]] = {}
+    layers = {}
     for line in filter(None, drawing[1].splitlines()):
         name, inner = line[:13].strip(), line[13:].strip()
         layers.setdefault(name or list(layers)[-1], []).append(inner)

@@ -9,7 +9,7 @@ from deploy import environment
 
 @pytest.mark.parametrize("status", [0, 1])
 def test_where_uv_installs_nothing_pip_does(tmp_path, monkeypatch, status):
-    asked: list[tuple[str, ...]] = []
+    asked = []
     monkeypatch.setattr(environment, "install_by_uv", lambda *_: False)
     monkeypatch.setattr(environment, "run_pip", lambda _folder, *words: asked.append(words) or status)
     if status:

@@ -3,12 +3,9 @@
 import ast
 import gettext
 import re
-from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 import pytest
-from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 from deploy import LANGUAGES
@@ -29,12 +26,12 @@ NOT_PARAMETERS = {"pointer", "parameter"}  # of the API's `Malformed` and `Unrea
 
 
 @cache
-def trees() -> dict[Path, ast.Module]:
+def trees():
     return {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
 
 
 @cache
-def error_classes() -> frozenset[str]:
+def error_classes():
     classes = [node for tree in trees().values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     known = {"LoaError", "BadInput", "BadList", "NoPhoneColumn", "BadTemplate", "BadCampaign"}
     known |= {"NotFound", "NotAllowed", "WrongState"}
@@ -51,9 +48,9 @@ def error_classes() -> frozenset[str]:
 
 
 @cache
-def used() -> dict[str, set[frozenset[str]]]:
+def used():
     """The codes of the program, each with the names of its parameters wherever it is made."""
-    codes: dict[str, set[frozenset[str]]] = {}
+    codes = {}
     for path, tree in trees().items():
         for call in ast.walk(tree):
             if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
@@ -71,12 +68,12 @@ def used() -> dict[str, set[frozenset[str]]]:
 
 
 @cache
-def catalogue(language: str) -> Catalog:
+def catalogue(language):
     with (FOLDER / language / "LC_MESSAGES" / "errors.po").open("rb") as file:
         return read_po(file, locale=language)
 
 
-def sentences(language: str) -> dict[str, str]:
+def sentences(language):
     return {str(message.id): str(message.string) for message in catalogue(language) if message.id}
 
 
@@ -94,7 +91,7 @@ def test_a_compiled_catalogue_is_that_of_its_source(language):
     assert {code: compiled.gettext(code) for code in sentences(language)} == sentences(language)
 
 
-def faults_of(code: str) -> Iterator[str]:
+def faults_of(code):
     """What is wrong with an error's sentences."""
     if len(used()[code]) != 1:
         yield "is made with other parameters elsewhere"

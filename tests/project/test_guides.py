@@ -15,7 +15,7 @@ from tests.project.test_translations import catalogue
 GUIDES = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "huong-dan").glob("*.md")}
 
 
-def shown_words() -> set[str]:
+def shown_words():
     """Whatever the office's pages say, without a colon behind it."""
     return {str(message.id).strip(" .:") for message in catalogue() if isinstance(message.id, str)}
 

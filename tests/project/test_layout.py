@@ -34,12 +34,12 @@ FOREIGN = re.compile(
 )
 
 
-def tracked() -> list[Path]:
+def tracked():
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
-def texts() -> dict[str, str]:
+def texts():
     found = {}
     for path in tracked():
         content = path.read_bytes()
@@ -48,20 +48,20 @@ def texts() -> dict[str, str]:
     return found
 
 
-def refuse(matches: dict[str, list[str]]) -> None:
+def refuse(matches):
     """Fail with one line for each file in which something was found."""
     lines = [f"{name}: {', '.join(found)}" for name, found in matches.items() if found]
     if lines:
         pytest.fail("\n".join(lines), pytrace=False)
 
 
-def strange_numbers(text: str) -> list[str]:
+def strange_numbers(text):
     """The mobile numbers that are not of the sample form."""
     written = (match.group() for match in MOBILE.finditer(text))
     return [number for number in written if not SAMPLE.search(re.sub(r"\D", "", number))]
 
 
-def hidden_imports(source: str) -> list[str]:
+def hidden_imports(source):
     """The project's own packages that are imported inside a function, not for the type checker alone."""
     source = re.sub(r"^if TYPE_CHECKING:\n(?: .*\n|\n)+", "", source, flags=re.MULTILINE)
     return re.findall(rf"^ +(?:from|import) ((?:{'|'.join(OWN)})\b|[.]).*", source, re.MULTILINE)
@@ -99,7 +99,7 @@ def test_nothing_of_one_machine_or_registry_is_committed():
     refuse({name: FOREIGN.findall(text) for name, text in texts().items()})
 
 
-def spell(text: str) -> str:
+def spell(text):
     """Letters to digits: these numbers may be real ones and must not stand here as such."""
     return text.translate(str.maketrans("abcdef", "123456"))
 
@@ -121,7 +121,7 @@ def test_sample_numbers_and_other_figures_are_let_pass(text):
 
 
 def test_who_develops_has_all_that_runs():
-    def pins(name: str) -> set[str]:
+    def pins(name):
         lines = (ROOT / name).read_text().splitlines()
         return {line.split(";")[0].strip() for line in lines if "==" in line and not line.startswith(" ")}
 
@@ -132,7 +132,7 @@ def test_what_make_test_leaves_out_is_there():
     assert [name for name in REST if not (ROOT / name).is_file()] == []
 
 
-def branches(function: ast.AST) -> int:
+def branches(function):
     """The conditions, loops and further operands of a function, and one; what is nested in it counts by itself."""
     count, todo = 1, list(ast.iter_child_nodes(function))
     while todo:

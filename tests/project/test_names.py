@@ -5,7 +5,6 @@ import io
 import re
 import subprocess
 import tokenize
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -25,7 +24,7 @@ NAMED_AFTER_AN_ACTIVITY = {"admin/api/routing.py", "campaigns/delivery/billing.p
 
 
 @cache
-def sources() -> dict[str, str]:
+def sources():
     """Our own Python files without the migrations, which tell of the past, by their paths."""
     listing = subprocess.check_output(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"], cwd=ROOT, text=True
@@ -38,18 +37,18 @@ def sources() -> dict[str, str]:
 
 
 @cache
-def trees() -> dict[str, ast.Module]:
+def trees():
     return {name: ast.parse(text) for name, text in sources().items()}
 
 
-def retired(kind: str) -> set[str]:
+def retired(kind):
     lines = (Path(__file__).parent / "retired_names.txt").read_text(encoding="utf-8").splitlines()
     names = {name for found, _space, name in (line.partition(" ") for line in lines) if found == kind}
     assert len(names) > 100
     return names
 
 
-def defined_or_imported(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def defined_or_imported(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.lineno, node.name
@@ -59,7 +58,7 @@ def defined_or_imported(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 yield node.lineno, alias.asname or ""
 
 
-def imported_modules(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def imported_modules(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -70,18 +69,18 @@ def imported_modules(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f"{node.module}.{alias.name}"
 
 
-def words_of(name: str) -> set[str]:
+def words_of(name):
     """The words of an identifier: split at underscores and capitals."""
     return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
 
 
-def identifiers(text: str) -> Iterator[tuple[int, str]]:
+def identifiers(text):
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.NAME:
             yield token.start[0], token.string
 
 
-def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def docstrings(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield getattr(node, "lineno", 1), ast.get_docstring(node) or ""

@@ -38,7 +38,7 @@ def test_what_is_typed_at_an_installation_names_the_version(path):
 
 
 def test_the_wheel_asks_for_the_pinned_version_of_every_package(monkeypatch):
-    asked: dict[str, list[str]] = {}
+    asked = {}
     # Python 3.12 and later bring none.
     setuptools = SimpleNamespace(setup=lambda **options: asked.update(options))
     monkeypatch.setitem(sys.modules, "setuptools", setuptools)
@@ -126,7 +126,7 @@ def test_a_command_that_was_mistyped_is_told_so_in_the_language_of_the_terminal(
 def test_an_upgrade_that_fails_says_which_version_runs(
     monkeypatch, capsys, tmp_path, is_taken_back, status, language, said
 ):
-    def take_back(*_releases: object, **_about: object) -> None:
+    def take_back(*_releases, **_about):
         if not is_taken_back:
             raise upgrade.Failed("/readyz: redis")
 

@@ -5,10 +5,8 @@ import gettext
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 
 import click
-from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
@@ -34,13 +32,13 @@ UNWRAPPED = {"Tiếng Việt", "[0-9A-Za-zÀ-ỹ]"}
 
 
 @cache
-def catalogue() -> Catalog:
+def catalogue():
     with (FOLDER / "messages.po").open("rb") as file:
         return read_po(file, locale="en")
 
 
 @cache
-def texts() -> frozenset[str]:
+def texts():
     """Every text of the pages, as `make translations` finds them."""
     with (ADMIN / "translations" / "babel.cfg").open(encoding="utf-8") as file:
         methods, options = parse_mapping_cfg(file)
@@ -75,17 +73,17 @@ def test_the_compiled_catalogue_is_that_of_the_source():
     source = {str(message.id): str(message.string) for message in catalogue() if message.id}
     for text, english in source.items():
         assert compiled.gettext(text) == english
-    assert len([text for text in compiled._catalog if text]) == len(source)  # type: ignore[attr-defined]
+    assert len([text for text in compiled._catalog if text]) == len(source)
 
 
 # -- nothing stands unwrapped --------------------------------------------------------------------------
 
 
-def is_for_people(text: str) -> bool:
+def is_for_people(text):
     return bool(VIETNAMESE.search(text)) and text.strip() not in UNWRAPPED
 
 
-def in_template(source: str) -> Iterator[tuple[int, str]]:
+def in_template(source):
     tree = Environment(extensions=["jinja2.ext.do"]).parse(source)
     wrapped = {
         id(argument)
@@ -102,9 +100,9 @@ def in_template(source: str) -> Iterator[tuple[int, str]]:
             yield constant.lineno, constant.value
 
 
-def in_python(source: str) -> Iterator[tuple[int, str]]:
+def in_python(source):
     tree = ast.parse(source)
-    known: set[int] = set()
+    known = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in WRAPPERS:
             known |= {id(each) for argument in node.args[:1] for each in ast.walk(argument)}
@@ -132,7 +130,7 @@ def in_python(source: str) -> Iterator[tuple[int, str]]:
 Search = Callable[[str], Iterator[tuple[int, str]]]
 
 
-def unwrapped(paths: list[Path], search: Search) -> list[str]:
+def unwrapped(paths, search):
     """Where texts for people stand outside of `_()`."""
     return [
         f"{path.relative_to(ROOT)}:{line}: {text.strip()}"
@@ -141,7 +139,7 @@ def unwrapped(paths: list[Path], search: Search) -> list[str]:
     ]
 
 
-def in_script(source: str) -> Iterator[tuple[int, str]]:
+def in_script(source):
     return ((number, line) for number, line in enumerate(source.splitlines(), start=1) if is_for_people(line))
 
 
@@ -162,7 +160,7 @@ def test_no_script_speaks_by_itself():
 def test_every_help_of_a_command_is_there_in_vietnamese():
     catalogue = gettext.translation("commands", str(ADMIN / "translations"), ["vi"])
 
-    def helps(command: click.Command) -> Iterator[str]:
+    def helps(command):
         for each in (command, *command.params):
             yield from (" ".join(part.split()) for part in (getattr(each, "help", None) or "").split("\n\n"))
         for other in command.commands.values() if isinstance(command, click.Group) else ():

@@ -1,13 +1,11 @@
 """Agencies' figures in the office: by form, by link, by file; corrected, missing, unknown."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
-from werkzeug.test import TestResponse
 
 from campaigns.activities.activity_log import ActivityFilter, read_summary
 from campaigns.agencies.reports import address_of
@@ -28,7 +26,7 @@ from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.tables import cases
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 LEADER = "lanhdao@loa.example"
 
@@ -42,7 +40,7 @@ def agencies(world, client):
     return [world.organisation(code, name, kind=OrganisationKind.AGENCY) for code, name in named]
 
 
-def today() -> date:
+def today():
     return datetime.now(VIETNAM).date()
 
 
@@ -56,7 +54,7 @@ def hand_in(client, agency, staff, smartphones, installed, **more):
     return post(client, f"/admin/agencies/{agency}/report", **form | more)
 
 
-def reports(world: World) -> list[tuple[int, int | None, int | None, str]]:
+def reports(world):
     rows = world.all(select(AgencyReport).order_by(AgencyReport.id))
     return [(each.staff, each.with_smartphone, each.installed, each.channel.value) for each in rows]
 
@@ -144,7 +142,7 @@ def test_a_sudden_fall_is_asked_about(world, client, agencies):
     assert reports(world)[-1] == (100, 90, 8, "form")
 
 
-def make_link(world: World, client: FlaskClient, agency: int) -> tuple[int, str]:
+def make_link(world, client, agency):
     post(client, f"/admin/agencies/{agency}/link", holder="chị Hoa", days="3")
     link = world.one(select(AgencyLink))
     address = address_of(link, world.runtime.settings)
@@ -181,7 +179,7 @@ def test_a_link_ends_by_itself(world, client, agencies):
     assert path not in client.get(f"/admin/agencies/{agencies[0]}/").text
 
 
-def send_file(client: FlaskClient, *lines: str) -> str:
+def send_file(client, *lines):
     content = "\n".join(lines).encode()
     file = (BytesIO(content), "so lieu.csv")
     answer = post(client, "/admin/agencies/file", day=today().isoformat(), file=file)
@@ -225,14 +223,14 @@ def test_a_code_that_another_organisation_has_but_for_its_signs_is_taken_and_old
     assert [staff for staff, *_others in reports(world)] == [50, 60]
 
 
-def hand_in_roster(client: FlaskClient, agency: int, *lines: str, **form: str) -> TestResponse:
+def hand_in_roster(client, agency, *lines, **form):
     content = "\n".join(("STT,Họ và tên,SĐT,Điện thoại thông minh,Đã cài", *lines)).encode()
     file = (BytesIO(content), "can bo.csv")
     values = {"day": today().isoformat(), "note": "danh sách"} | form
     return post(client, f"/admin/agencies/{agency}/roster", file=file, **values)
 
 
-def installs(world: World) -> list[tuple[str, str, bool]]:
+def installs(world):
     """Each report's number, source and whether it stands."""
     found = select(Phone.e164, InstallReport).join(Phone, Phone.id == InstallReport.phone_id)
     rows = world.rows(found.order_by(InstallReport.id))
@@ -341,14 +339,14 @@ def officer(world, client):
     return signed_in(client, AUTHOR)
 
 
-def enter(client: FlaskClient, **changed: str) -> TestResponse:
+def enter(client, **changed):
     page = client.get("/admin/publicity/new").text
     key = re.search(r'name="form_key" value="(\w+)"', page)
     form = {"kind": "loudspeaker", "times": "2", "area": "23281", "organisation": "1", "form_key": key[1]}
     return post(client, "/admin/publicity/new", **form | changed)
 
 
-def count(world: World) -> int:
+def count(world):
     return world.scalar(select(func.count()).select_from(Activity)) or 0
 
 

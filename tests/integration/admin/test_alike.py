@@ -15,7 +15,7 @@ from campaigns.rules.replies.labels import Label
 from outreach.models.accounts import Role
 from tests.support.admin_client import post, signed_in
 from tests.support.tables import cases
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 DOUBTS = ("có phải lừa đảo không", "tin này thật hay giả vậy?", "sao lừa đảo thế")
 
@@ -30,7 +30,7 @@ def asked(world, client):
     return [each.id for each in world.cases()]
 
 
-def outcomes(world: World, ids: list[int]) -> list[CaseOutcome | None]:
+def outcomes(world, ids):
     return [world.get_one(Case, each).outcome for each in ids]
 
 
@@ -122,7 +122,7 @@ def test_what_officers_decide_is_the_suggestion_for_the_same_words_and_goes_with
 ):
     words = "lúc khác hẵng hay"
 
-    def suggested(index: int) -> tuple[Label, bool]:
+    def suggested(index):
         world.reply(number(index), words, gateway_id=f"SM2{index}")
         reply = world.first(select(Reply).order_by(Reply.id.desc()))
         return reply.label, reply.is_sure

@@ -5,15 +5,12 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 from limits import RateLimitItemPerMinute
 from sqlalchemy import delete, func, select, update
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.test import TestResponse
 
 from admin.api import routing
 from campaigns.models.campaigns import Campaign
@@ -48,7 +45,7 @@ from tests.support.admin_client import post, signed_in
 from tests.support.lists import local
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import APPROVER, AUTHOR, LIST, World, number
+from tests.support.world import APPROVER, AUTHOR, LIST, number
 
 ADMINISTRATOR = "quantri@loa.example"
 IMPORTS = "/api/v1/contacts/imports"
@@ -65,16 +62,16 @@ PEOPLE = [
 class Other:
     """Another system with its token."""
 
-    def __init__(self, client: FlaskClient, world: World, *rights: Right, organisation: str = "MTTQ") -> None:
+    def __init__(self, client, world, *rights, organisation="MTTQ"):
         self.client, self.world = client, world
         owner = world.one(select(Organisation.id).where(Organisation.code == organisation))
         made, self.token = world.token(ADMINISTRATOR, organisation_id=owner, rights=rights or list(Right))
         self.id = made.id
 
-    def get(self, path: str, **headers: str) -> TestResponse:
+    def get(self, path, **headers):
         return self.client.get(path, headers={"Authorization": f"Bearer {self.token}", **headers})
 
-    def hand_in(self, rows: list[dict[str, Any]], *, key: str = "1", **changes: Any) -> TestResponse:
+    def hand_in(self, rows, *, key="1", **changes):
         body = {"organisation": "MTTQ", "list": "Từ cổng dữ liệu", "rows": rows, **changes}
         headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": key}
         return self.client.post(IMPORTS, json=body, headers=headers)
@@ -385,10 +382,10 @@ class System:
         sent = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
         return client.open(f"/api/v1{path}", method=method, headers=given, **sent)
 
-    def get(self, path: str, **headers: str) -> Any:
+    def get(self, path, **headers):
         return self.call("GET", path, **headers).get_json()
 
-    def hand_in(self, *rows: dict[str, Any], **more: Any) -> TestResponse:
+    def hand_in(self, *rows, **more):
         return self.call(
             "POST", "/contacts/imports", {"organisation": "MTTQ", "list": LIST, "rows": rows}, **more
         )
@@ -401,11 +398,11 @@ def system(client, world):
     return System(client, world)
 
 
-def count(world: World, *tables: Any) -> list[int]:
+def count(world, *tables):
     return [world.scalar(select(func.count()).select_from(table)) or 0 for table in tables]
 
 
-def fault(answer: TestResponse) -> tuple[int, str, str | None]:
+def fault(answer):
     body = answer.get_json(force=True)
     return answer.status_code, body["code"], body.get("pointer", body.get("parameter"))
 
@@ -577,7 +574,7 @@ def test_a_system_opens_no_number_again_and_calls_nobody_safe_but_an_officer_rea
     assert world.one(select(SafetyReport.status)) is SafetyStatus.HELP
 
 
-def share_phone(world: World, code: str, name: str, e164: str) -> None:
+def share_phone(world, code, name, e164):
     """Somebody in a list of an organisation who has a number, new or that of others."""
     with world.runtime.db.write() as session:
         owner = session.scalars(select(Organisation.id).where(Organisation.code == code)).one()

@@ -6,12 +6,10 @@ import threading
 import time
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 import pytest
 import schemathesis
-from flask import Flask
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
@@ -35,7 +33,7 @@ LONGEST_S = 20  # of this process's own time
 FEWEST_CASES = 200
 
 
-def _keep_fields(case: schemathesis.Case) -> schemathesis.Case:
+def _keep_fields(case):
     """Fields that a list keeps: no schema says which names and values it does not."""
     for row in case.body["rows"] if case.path.endswith("/imports") and case.method == "POST" else ():
         if row.get("fields"):
@@ -43,7 +41,7 @@ def _keep_fields(case: schemathesis.Case) -> schemathesis.Case:
     return case
 
 
-def _for_us(case: schemathesis.Case) -> schemathesis.Case:
+def _for_us(case):
     """Rows for an organisation that there is, under a new key: what is made up is none, and may come again."""
     if "rows" in case.body:
         case.body["organisation"] = "MTTQ"
@@ -54,7 +52,7 @@ def _for_us(case: schemathesis.Case) -> schemathesis.Case:
 class Interface:
     """The application with one campaign and one list that rows were handed in for, and a token with every right."""
 
-    def __init__(self, app: Flask, token: str) -> None:
+    def __init__(self, app, token):
         self.app, self.token, self.headers = app, token, {"Authorization": f"Bearer {token}"}
         self.client = app.test_client()
         body = {"organisation": "MTTQ", "list": "Hội viên", "rows": [{"name": "A Thun"}]}
@@ -88,7 +86,7 @@ def interface(redis_url, migrated_sqlite, tmp_path_factory):
             session, email="quantri@loa.example", organisation_id=front.id, **about, now=now
         )
         find_or_create_list(session, organisation_id=front.id, name="Hội viên", now=now)
-        data: dict[str, Any] = {"name": "Bluezone", "text": "Mời cài: {link}", "sender": "MTTQ"}
+        data = {"name": "Bluezone", "text": "Mời cài: {link}", "sender": "MTTQ"}
         data |= {"notice_template": "moi-cai", "notice_text": "Mời cài: {link}"}
         draft = read_draft({**data, "lists": ["Hội viên"], "goal": {"share": 0.5}}, kinds=load_kinds())
         create_campaign(session, draft, user=administrator, now=now)
@@ -120,7 +118,7 @@ def test_the_client_that_the_page_shows_works(interface):
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        names: dict[str, Any] = {"address": f"http://127.0.0.1:{server.port}", "token": interface.token}
+        names = {"address": f"http://127.0.0.1:{server.port}", "token": interface.token}
         exec(client, names)
         names["loa"] = names["Loa"](names["address"], names["token"])
         exec(use, names)

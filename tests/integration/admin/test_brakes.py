@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from io import BytesIO
-from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
@@ -36,7 +35,7 @@ def _cheap_hashes(monkeypatch):
     users._dummy_hash.cache_clear()
 
 
-def at(address: str) -> dict[str, Any]:
+def at(address):
     return {"headers": {"X-Forwarded-For": address}}
 
 
@@ -106,7 +105,7 @@ def test_passwords_are_checked_a_few_at_a_time(world, monkeypatch):
     running, most, lock, pause = 0, 0, threading.Lock(), threading.Event()
 
     class Watched(PasswordHasher):
-        def verify(self, hash: str | bytes, password: str | bytes) -> bool:
+        def verify(self, hash, password):
             nonlocal running, most
             with lock:
                 running += 1
@@ -165,10 +164,10 @@ def test_a_large_body_is_read_only_for_who_may_hand_in_a_file(world):
     officer = signed_in(app.test_client(), AUTHOR)
     cookie = officer.get_cookie("session")
     assert cookie
-    read: list[int] = []
+    read = []
     inner = app.wsgi_app
 
-    def watched(environ: dict[str, Any], start: Any) -> Any:
+    def watched(environ, start):
         read.append(len(environ["wsgi.input"].read()))
         environ["wsgi.input"].seek(0)
         return inner(environ, start)
@@ -176,7 +175,7 @@ def test_a_large_body_is_read_only_for_who_may_hand_in_a_file(world):
     app.wsgi_app = watched
     with closing(AsgiClient(create_front(app))) as front:
 
-        def sent(path: str, **headers: str) -> int:
+        def sent(path, **headers):
             front.post(path, data={"file": (BytesIO(b"x" * 3 * MAX_FORM_BYTES), "a.csv")}, headers=headers)
             return read[-1]
 

@@ -3,9 +3,7 @@
 import re
 from html import unescape
 from html.parser import HTMLParser
-from typing import Any
 
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from admin.wording.campaigns import show_warnings
@@ -23,14 +21,14 @@ from tests.support.admin_client import post, signed_in
 from tests.support.lists import SAMPLE, bring
 from tests.support.servers import on_sqlite
 from tests.support.wishes import opt_out
-from tests.support.world import APPROVER, AUTHOR, LIST, World, number
+from tests.support.world import APPROVER, AUTHOR, LIST, number
 
 database_url = on_sqlite
 
 TEXT = "[{name} ơi, ]mời ông/bà cài Bluezone: {link} TC thôi nhận tin"
 
 
-def filled(**changes: Any) -> dict[str, Any]:
+def filled(**changes):
     """The form as an officer fills it."""
     return {
         "name": "Bluezone đợt 2",
@@ -47,29 +45,29 @@ def filled(**changes: Any) -> dict[str, Any]:
     }
 
 
-def save(client: FlaskClient, path: str = "/admin/campaigns/new", **changes: Any) -> int:
+def save(client, path="/admin/campaigns/new", **changes):
     answer = post(client, path, **filled(**changes))
     assert answer.status_code == 303, re.findall(r"field-error[^>]*>([^<]+)", answer.text)
     found = re.search(r"/admin/campaigns/(\d+)/", answer.location)
     return int(found[1])
 
 
-def campaign(world: World, campaign_id: int) -> Campaign:
+def campaign(world, campaign_id):
     return world.get_one(Campaign, campaign_id)
 
 
-def press(client: FlaskClient, campaign_id: int, what: str, **data: str) -> int:
+def press(client, campaign_id, what, **data):
     return post(client, f"/admin/campaigns/{campaign_id}/{what}", **data).status_code
 
 
-def begun(client: FlaskClient, kind: str = "bluezone") -> dict[str, Any]:
+def begun(client, kind="bluezone"):
     """The form of a new campaign as it comes back once its kind was chosen."""
     new = form_of(client.get("/admin/campaigns/new").text)
     return form_of(post(client, "/admin/campaigns/new", **{**new, "kind": kind, "wish": "look"}).text)
 
 
 def test_the_only_list_is_chosen_beforehand_and_its_choice_is_one_line(client, world):
-    def shown() -> tuple[int, bool]:
+    def shown():
         page = client.get("/admin/campaigns/new").text
         return page.count(f" checked> {LIST}"), '<details id="chosen" open' in page
 
@@ -265,7 +263,7 @@ CONTENT = {
 }
 
 
-def form_of(page: str, name: str = "campaign-form") -> dict[str, Any]:
+def form_of(page, name="campaign-form"):
     """What a browser would send back of a page's form, unchanged."""
     reader = _Fields()
     begins = page.index(f'class="{name}"')
@@ -274,12 +272,12 @@ def form_of(page: str, name: str = "campaign-form") -> dict[str, Any]:
 
 
 class _Fields(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__()
-        self.found: dict[str, list[str]] = {}
+        self.found = {}
         self._in = ""
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag, attrs):
         said = dict(attrs)
         if tag == "select" or (tag == "textarea" and said.get("name")):
             self._in = said.get("name") or ""
@@ -293,11 +291,11 @@ class _Fields(HTMLParser):
             name = self._in if tag == "option" else said["name"] or ""
             self.found.setdefault(name, []).append(said.get("value") or "")
 
-    def handle_data(self, data: str) -> None:
+    def handle_data(self, data):
         if self.lasttag == "textarea" and self._in:
             self.found[self._in][-1] += data
 
-    def handle_endtag(self, tag: str) -> None:
+    def handle_endtag(self, tag):
         if tag in ("select", "textarea"):
             self._in = ""
 

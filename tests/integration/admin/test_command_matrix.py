@@ -4,13 +4,8 @@ The table is the promise, written by hand; a new command needs a row. Commands w
 has the machine: what they do stands in the audit as done from the command line.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import click
 import pytest
-from click.testing import Result
 from sqlalchemy import func, select
 
 from campaigns.models.campaigns import Campaign
@@ -18,7 +13,7 @@ from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
 from outreach.accounts.organisations import create_organisation
 from outreach.models.accounts import AuditEvent, OrganisationKind, Role, User
 from tests.integration.campaigns.test_lifecycle import put
-from tests.support.world import LIST, TEXT, World
+from tests.support.world import LIST, TEXT
 
 # Administrator, Staff, aPprover, Leader, aUditor; `operator` is for nobody in particular.
 TABLE = """
@@ -97,7 +92,7 @@ def database_url(sqlite_url):
 class Terminal:
     """Types commands as one user after the other."""
 
-    def __init__(self, world: World, folder: Path) -> None:
+    def __init__(self, world, folder):
         self.world = world
         self.app = world.app()
         self.campaign = world.draft()
@@ -116,8 +111,8 @@ class Terminal:
             (folder / name).write_text(content, encoding="utf-8")
         self.folder = folder
 
-    def type(self, name: str, email: str) -> Result:
-        words: list[Any] = name.split()
+    def type(self, name, email):
+        words = name.split()
         if name in self.files:
             words.append(self.folder / self.files[name][0])
         elif name == "tokens create":
@@ -135,7 +130,7 @@ class Terminal:
             words.append(self.campaign)
         return self.app.test_cli_runner().invoke(args=[*map(str, words), "--as", email])
 
-    def _make_ready(self, action: CampaignAction) -> None:
+    def _make_ready(self, action):
         before = min(CAMPAIGN_MOVES[action][0], key=list(CampaignState).index)
         put(self.world, self.campaign, state=before)
 
@@ -152,7 +147,7 @@ def terminal(world, tmp_path):
     return Terminal(world, tmp_path)
 
 
-def commands(group: Any, *above: str) -> Iterator[tuple[str, click.Command]]:
+def commands(group, *above):
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from commands(command, *above, name)

@@ -8,13 +8,9 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
-from pathlib import Path
 from queue import Queue
-from typing import Any
 
 import pytest
-from click.testing import Result
-from flask.testing import FlaskCliRunner
 from sqlalchemy import func, select, text
 
 from admin.demo.load_demo import load_demo
@@ -37,7 +33,7 @@ from tests.support.list_files import write_xlsx
 from tests.support.processes import ROOT
 from tests.support.servers import both_databases
 from tests.support.tables import cases
-from tests.support.world import APPROVER, AUTHOR, LIST, TEXT, World
+from tests.support.world import APPROVER, AUTHOR, LIST, TEXT
 
 SAMPLE = ROOT / "tests" / "data" / "contacts_sample.csv"
 UNITS = ROOT / "outreach" / "places" / "kontum_units.csv"
@@ -50,20 +46,20 @@ one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True
 class Operator:
     """Somebody at a terminal."""
 
-    def __init__(self, runner: FlaskCliRunner) -> None:
+    def __init__(self, runner):
         self.runner = runner
 
-    def types(self, *arguments: object, stdin: str | bytes = "") -> Result:
+    def types(self, *arguments, stdin=""):
         return self.runner.invoke(args=[str(argument) for argument in arguments], input=stdin)
 
-    def gets(self, *arguments: object, stdin: str = "") -> Any:
+    def gets(self, *arguments, stdin=""):
         """The JSON of a command that succeeds."""
         done = self.types(*arguments, "--json", stdin=stdin)
         assert done.exit_code == 0, done.stderr
         assert done.stdout.count("\n") == 1
         return json.loads(done.stdout)
 
-    def is_told(self, *arguments: object, stdin: str | bytes = "", status: int = 1) -> str:
+    def is_told(self, *arguments, stdin="", status=1):
         """What a command that fails says, on standard error alone and without a stack."""
         done = self.types(*arguments, stdin=stdin)
         assert done.exit_code == status, (done.stdout, done.stderr, done.exception)
@@ -79,17 +75,17 @@ def operator(world):
     return Operator(app.test_cli_runner())
 
 
-def write(folder: Path, content: str | bytes, name: str = "chien-dich.toml") -> Path:
+def write(folder, content, name="chien-dich.toml"):
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
 
 
-def count(world: World, table: type) -> int:
+def count(world, table):
     return world.scalar(select(func.count()).select_from(table)) or 0
 
 
-def run(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+def run(*arguments, stdin=b"", **environment):
     """A command in a process of its own, where there is neither a database nor a Redis."""
     return subprocess.run(
         [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
@@ -100,7 +96,7 @@ def run(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.C
     )
 
 
-def recorded(world: World, action: str) -> list[tuple[str, dict[str, Any]]]:
+def recorded(world, action):
     """Return the audit actions of a kind."""
     events = world.all(select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id))
     return [(event.subject, event.details) for event in events]
@@ -384,7 +380,7 @@ def test_the_register_is_replaced_and_a_list_is_given_its_basis(operator, world,
     assert recorded(world, "list.basis") == [(f"contact_lists:{made.id}", {"basis": "duty"})]
 
 
-def bad_lists(folder: Path) -> dict[str, tuple[Path, str]]:
+def bad_lists(folder):
     head = "STT,Họ và tên,SĐT\n"
     return {
         "empty": (write(folder, "", "trong.csv"), "trống"),
@@ -493,7 +489,7 @@ def test_demo_data_come_into_an_empty_database_only(operator, world):
 class Conversation:
     """A command whose standard input stays open: a line in, the answer out, then the next."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments):
         self.process = subprocess.Popen(
             [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
             cwd=ROOT,
@@ -502,21 +498,21 @@ class Conversation:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        self.lines: Queue[bytes] = Queue()
+        self.lines = Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
-    def _read(self) -> None:
+    def _read(self):
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.put(line)
 
-    def say(self, line: bytes) -> str:
+    def say(self, line):
         assert self.process.stdin is not None
         self.process.stdin.write(line + b"\n")
         self.process.stdin.flush()
         return self.lines.get(timeout=60).decode().removesuffix("\n")
 
-    def end(self) -> tuple[int, str]:
+    def end(self):
         _, words = self.process.communicate(timeout=60)
         return self.process.returncode, words.decode()
 

@@ -1,7 +1,6 @@
 """The directory finds people by what an officer knows of them; a person's page tells all and shows no number unasked."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -34,7 +33,7 @@ from tests.support.places import KONTUM_2020
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.wishes import opt_out
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 NEIGHBOUR = "langben@loa.example"
 NAMES = ("Nguyễn Văn An", "Trần Thị Anh", "Lê An", "An Văn Nguyễn", "Đỗ Thị Ngọc Hoa", "A Thun")
@@ -64,7 +63,7 @@ def neighbour(world):
     return world.officer(NEIGHBOUR, Role.STAFF, made)
 
 
-def found(world: World, email: str = AUTHOR, **wanted: object) -> list[str]:
+def found(world, email=AUTHOR, **wanted):
     with world.runtime.db.read() as session:
         page = read_page(session, find_user(session, email), ContactFilter(**wanted))
         return [line.name for line in page.lines]
@@ -172,7 +171,7 @@ def test_pages_follow_each_other_without_a_gap_or_a_repetition(world, monkeypatc
         for person in session.scalars(select(Contact)):
             person.name_key, person.given_key = name_key(person.name), name_order(person.name)
 
-    def pages(text: str) -> Iterator[int]:
+    def pages(text):
         after = ""
         while True:
             with world.runtime.db.read() as session:

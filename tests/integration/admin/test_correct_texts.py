@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from campaigns.models.campaigns import Campaign
@@ -15,7 +14,7 @@ from tests.integration.campaigns.test_answer_page import read, token_of
 from tests.support.admin_client import post, signed_in
 from tests.support.admin_client import token as session_token
 from tests.support.servers import on_sqlite
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 database_url = on_sqlite
 
@@ -31,7 +30,7 @@ def running(world):
     return campaign
 
 
-def acknowledgements(world: World) -> list[str | None]:
+def acknowledgements(world):
     return list(world.all(select(Message.text).where(Message.step_id.is_(None)).order_by(Message.id)))
 
 
@@ -72,7 +71,7 @@ def test_a_correction_shows_at_once_on_pages_and_in_what_is_sent_back_from_then_
     assert "Cảm ơn ông bà." in client.get(f"/admin/campaigns/{running}/").text
 
 
-def confirm(client: FlaskClient, campaign: int) -> None:
+def confirm(client, campaign):
     """Confirm the proposed texts as another approver, and sign in as the first again."""
     sheet = f"/admin/campaigns/{campaign}/"
     assert 'class="primary">Xác nhận sửa' not in client.get(sheet).text, "its author may not confirm"

@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from typing import Any
 
 import pytest
 from python_calamine import load_workbook
@@ -12,7 +11,7 @@ from sqlalchemy import select, text, update
 
 from campaigns.activities.activity_log import add_activity
 from campaigns.agencies.reports import submit_report
-from campaigns.analytics.progress import ProgressPage, read_progress
+from campaigns.analytics.progress import read_progress
 from campaigns.goals.goals import enter_denominator, find_subject, set_goal
 from campaigns.goals.official_figures import enter_official
 from campaigns.models.campaigns import Campaign, Drive, Recipient
@@ -27,7 +26,6 @@ from campaigns.rules.activities import ActivityEntry, ActivityKind
 from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.reports.compose import compose
-from campaigns.rules.reports.snapshot import Snapshot
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageState
 from outreach.accounts.users import find_user
@@ -37,7 +35,7 @@ from outreach.models.contacts import Contact, Membership
 from outreach.rules.errors import BadInput, LoaError, NotAllowed
 from tests.support.admin_client import post, signed_in
 from tests.support.report_sample import FORM
-from tests.support.world import AUTHOR, LIST, TEXT, World, number
+from tests.support.world import AUTHOR, LIST, TEXT, number
 
 APP, VACCINE = "Cài đặt ứng dụng Bluezone", "Tiêm vắc xin"
 DISTRICTS = {"608": "Kon Tum", "610": "Đắk Glei", "615": "Đắk Hà"}
@@ -69,7 +67,7 @@ def places(world):
     return world
 
 
-def add_figures(world: World, drive: int, *, factor: int, today: Any) -> None:
+def add_figures(world, drive, *, factor, today):
     """Goals, denominators, official figures, agencies' figures and activities of one drive."""
     with world.runtime.db.write() as session:
         user, now = find_user(session, AUTHOR), world.now
@@ -185,10 +183,10 @@ GROUP BY f.area_code, l.organisation_id
 Figures = dict[str, tuple[int, ...]]
 
 
-def count_by_hand(world: World, drive: int) -> Figures:
+def count_by_hand(world, drive):
     """By area's code, `o` and an organisation's id, and `all`: recipients, without, answered, done, today, sent, arrived."""
     midnight = datetime.now(VIETNAM).replace(hour=0, minute=0, second=0, microsecond=0)
-    sums: dict[str, list[int]] = {code: [0] * 7 for code in (*DISTRICTS, *COMMUNES)}
+    sums = {code: [0] * 7 for code in (*DISTRICTS, *COMMUNES)}
     with world.runtime.db.read() as session:
         for area, organisation, *counts in session.execute(
             text(COUNT), {"drive": drive, "midnight": midnight}
@@ -200,7 +198,7 @@ def count_by_hand(world: World, drive: int) -> Figures:
     return {key: tuple(line) for key, line in sums.items()}
 
 
-def read_page(world: World, drive: int) -> ProgressPage:
+def read_page(world, drive):
     with world.runtime.db.read() as session:
         found = session.get_one(Drive, drive)
         user, now = find_user(session, AUTHOR), datetime.now(UTC)
@@ -209,7 +207,7 @@ def read_page(world: World, drive: int) -> ProgressPage:
     return page
 
 
-def figures_of_page(page: ProgressPage) -> Figures:
+def figures_of_page(page):
     tables = [page.districts, *page.communes.values()]
     lines = {line.code: line for table in tables for line in table.lines}
     lines |= {f"o{line.code}": line for line in page.organisations.lines}
@@ -230,7 +228,7 @@ def figures_of_page(page: ProgressPage) -> Figures:
     return found | {"all": (*shares, reach.written, reach.arrived)}
 
 
-def figures_of_report(snapshot: Snapshot) -> Figures:
+def figures_of_report(snapshot):
     lines = {each.code: each.reported for each in (*snapshot.districts, *snapshot.communes)}
     lines |= {f"o{each.id}": each.reported for each in snapshot.bodies} | {"all": snapshot.whole.reported}
     return {
@@ -239,17 +237,17 @@ def figures_of_report(snapshot: Snapshot) -> Figures:
     }
 
 
-def rows_of(content: bytes) -> list[list[Any]]:
+def rows_of(content):
     """The rows of all sheets of a workbook."""
     book = load_workbook(BytesIO(content))
     return [row for name in book.sheet_names for row in book.get_sheet_by_name(name).to_python()]
 
 
-def without(html: str) -> str:
+def without(html):
     return " ".join(re.sub(r"<[^>]*>", " ", html).split())
 
 
-def dotted(count: int) -> str:
+def dotted(count):
     return f"{count:,}".replace(",", ".")
 
 

@@ -2,13 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
-from typing import Any
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.preview import EXAMPLE_NAME
@@ -30,28 +27,28 @@ READ_ALOUD = ("title", "aria-label", "placeholder", "alt", "data-ask", "data-ask
 class Reader(HTMLParser):
     """What a person sees or hears of a page, except for what is marked as being in another language."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__()
-        self.said: list[str] = []
-        self._silent: list[str] = []
+        self.said = []
+        self._silent = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag, attrs):
         given = dict(attrs)
         if tag in ("script", "style", "textarea") or (given.get("lang") == "vi" and tag != "html"):
             self._silent.append(tag)
         elif not self._silent:
             self.said += [given[name] or "" for name in READ_ALOUD if name in given]
 
-    def handle_endtag(self, tag: str) -> None:
+    def handle_endtag(self, tag):
         if self._silent and self._silent[-1] == tag:
             self._silent.pop()
 
-    def handle_data(self, data: str) -> None:
+    def handle_data(self, data):
         if not self._silent:
             self.said.append(data)
 
 
-def leaves(value: Any) -> Iterator[str]:
+def leaves(value):
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -62,7 +59,7 @@ def leaves(value: Any) -> Iterator[str]:
             yield from leaves(each)
 
 
-def entered(db: Session) -> set[str]:
+def entered(db):
     """Every text of the database, the kinds and the law's data, in the parts in which a page may show it."""
     rows = [list(row) for table in Base.metadata.sorted_tables for row in db.execute(select(table))]
     # A language is called by its own name in every language.
@@ -80,7 +77,7 @@ def entered(db: Session) -> set[str]:
     return texts | {part.strip() for text in texts for part in re.split(r"\[|\]|\{\w+\}", text)}
 
 
-def vietnamese_of(page: str, known: list[str]) -> list[str]:
+def vietnamese_of(page, known):
     reader = Reader()
     reader.feed(page)
     found = []

@@ -15,7 +15,7 @@ __all__ = ["places"]
 HEAD = "scope,place,value,as_of,source\n"
 
 
-def token(page: str) -> str:
+def token(page):
     found = re.search(r'name="csrf_token" value="([^"]+)"', page)
     assert found
     return found[1]
@@ -70,7 +70,7 @@ def test_others_read_the_goals_and_set_none(places, client):
 def test_a_file_of_denominators_is_taken_whole_or_not_at_all(places):
     drive = places.drive()
 
-    def bring(lines: str) -> tuple[int, int]:
+    def bring(lines):
         return places.do(
             import_denominators,
             (HEAD + lines).encode(),

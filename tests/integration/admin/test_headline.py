@@ -22,7 +22,7 @@ from outreach.models.accounts import Organisation, Right, Role
 from outreach.models.contacts import Contact
 from tests.support.admin_client import signed_in
 from tests.support.report_sample import save_sample_form
-from tests.support.world import APPROVER, AUTHOR, World
+from tests.support.world import APPROVER, AUTHOR
 
 ADMINISTRATOR, LEADER = "quantri@loa.example", "lanhdao@loa.example"
 PLACES = {"608": "Kon Tum", "615": "Đắk Hà"}
@@ -40,7 +40,7 @@ def answered(world):
     return launch_and_answer(world)
 
 
-def launch_and_answer(world: World, **changes: str) -> int:
+def launch_and_answer(world, **changes):
     """A campaign to eight people in two places: three have done it, one has no smartphone or cannot come."""
     world.add_areas(PLACES)
     world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
@@ -57,7 +57,7 @@ def launch_and_answer(world: World, **changes: str) -> int:
     return campaign_id
 
 
-def enter_goal(world: World) -> None:
+def enter_goal(world):
     """Half of 40 people of the province, of whom 25 live in one place and 15 in the other."""
     with world.runtime.db.write() as session:
         user, now = find_user(session, ADMINISTRATOR), datetime.now(UTC)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 from sqlalchemy import text, update
@@ -19,7 +18,6 @@ from outreach.accounts import users
 from outreach.core.job_queue import QUEUES, note_alive, open_queue
 from outreach.core.logs import begin_request
 from outreach.core.schema import downgrade, newest, require_current, upgrade
-from outreach.core.settings import Settings
 from outreach.models.office import Backup
 from outreach.rules.errors import WrongState
 from outreach.rules.gateway import DeliveryStatus, StatusReport
@@ -34,18 +32,18 @@ from tests.support.world import AUTHOR, PASSWORD
 NOWHERE = "redis://127.0.0.1:1/0"
 
 
-def missing(client: FlaskClient) -> list[str]:
+def missing(client):
     response = client.get("/readyz")
     assert response.status_code == 503
     return response.json["missing"]
 
 
-def client_with(settings: Settings, **changes: str) -> FlaskClient:
+def client_with(settings, **changes):
     changed = replace(settings, **changes)
     return create_app(changed, runtime=open_runtime(changed)).test_client()
 
 
-def metrics(client: FlaskClient) -> dict[str, float]:
+def metrics(client):
     response = client.get("/metrics")
     assert response.status_code == 200
     assert response.content_type.startswith("text/plain")
@@ -186,10 +184,10 @@ def test_a_program_refuses_a_database_of_another_version(settings, runtime):
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_no_transaction_stands_idle_while_a_password_is_checked(client, world, monkeypatch):
     """Passwords wait for each other: under load that took minutes, with a connection of the pool held by each."""
-    held: list[int] = []
+    held = []
     idle = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()"
 
-    def check(*_given: object) -> bool:
+    def check(*_given):
         with world.runtime.db.connect_autocommit() as connection:
             held.append(connection.scalar(text(idle)) or 0)
         return True

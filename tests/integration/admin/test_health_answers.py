@@ -24,7 +24,7 @@ from tests.integration.admin.test_api import ADMINISTRATOR, Other
 from tests.integration.admin.test_drives import UNTIL_MIDNIGHT
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 AUDITOR = "kiemtra@loa.example"
 SAID = "toi tiem roi nhung bi di ung, khong biet co tiem tiep duoc khong?"
@@ -46,14 +46,14 @@ def campaign(world):
     return campaign
 
 
-def live_in(world: World, areas: list[str]) -> None:
+def live_in(world, areas):
     """The people live in these areas, in order."""
     with world.runtime.db.write() as session:
         for person, area in zip(session.scalars(select(Contact).order_by(Contact.id)), areas, strict=True):
             person.area_code = area
 
 
-def contact(world: World, index: int) -> int:
+def contact(world, index):
     return world.one(select(Contact.id).where(Contact.name == f"A Thun {index}"))
 
 

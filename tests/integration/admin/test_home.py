@@ -4,7 +4,6 @@ import re
 from datetime import timedelta
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from campaigns.analytics.open_tasks import count_incidents, read_first_steps
@@ -35,7 +34,7 @@ def leader(world):
     return LEADER
 
 
-def home(client: FlaskClient) -> str:
+def home(client):
     return client.get("/admin/").text
 
 
@@ -94,7 +93,7 @@ def test_the_training_phones_are_one_press_away_on_this_machine_only(world, clie
 
 
 def test_tasks_stand_above_what_is_over_and_below_what_is_sending(world, client):
-    def order() -> list[str]:
+    def order():
         return re.findall(r'aria-labelledby="(tasks|running)"', client.get("/admin/").text)
 
     campaign_id = world.launch(people=3)
@@ -203,8 +202,8 @@ def test_who_did_not_stop_all_sending_lets_it_go_on_only_when_they_see_everythin
     for email in small:
         world.officer(email, Role.APPROVER, below)
 
-    def release(email: str) -> str:
-        page: str = post(signed_in(client, email), "/admin/release").text
+    def release(email):
+        page = post(signed_in(client, email), "/admin/release").text
         return client.get("/admin/").text + page
 
     for stopper, refused, allowed in ((APPROVER, small[0], APPROVER), (small[0], small[1], small[0])):
@@ -263,7 +262,7 @@ def test_the_bare_address_leads_officers_to_the_login(world, client):
 
 
 def test_the_steps_of_a_first_campaign_are_done_when_really_done(world, client):
-    def steps() -> str:
+    def steps():
         world.runtime.redis.delete(f"loa:first-steps:{world.user(AUTHOR).id}:fresh")
         found = re.search(r"(\d) trên 8 bước", home(client))
         return found[1] if found else ""

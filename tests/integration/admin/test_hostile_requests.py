@@ -5,14 +5,9 @@ import random
 import re
 import shutil
 from dataclasses import dataclass, field, replace
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from flask.testing import FlaskClient
-from redis import Redis
-from werkzeug.routing import Rule
-from werkzeug.test import TestResponse
 
 from admin.app import create_app
 from admin.views.contacts import ContactsView
@@ -51,7 +46,7 @@ class Watch:
     asked: int = 0
     wrong: list[str] = field(default_factory=list)
 
-    def look(self, attack: Attack, visitor: Visitor, answer: TestResponse, *, is_stranger: bool) -> None:
+    def look(self, attack, visitor, answer, *, is_stranger):
         self.asked += 1
         text = answer.get_data().decode("utf-8", "replace")
         faults = []
@@ -74,10 +69,10 @@ class Watch:
 @pytest.fixture(scope="module")
 def logged():
     """All that is logged from INFO up, as lines."""
-    lines: list[str] = []
+    lines = []
 
     class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
+        def emit(self, record):
             lines.append(self.format(record))
 
     handler, root = Keep(level=logging.INFO), logging.getLogger()
@@ -114,14 +109,14 @@ def office(redis_url, migrated_sqlite, tmp_path_factory, logged):
 class Crawler:
     """Sends attacks as one visitor or another, in sessions that are opened anew when an attack has ended them."""
 
-    def __init__(self, office: Office, watch: Watch) -> None:
+    def __init__(self, office, watch):
         self.office, self.watch = office, watch
-        self.client: FlaskClient = office.app.test_client(use_cookies=False)
+        self.client = office.app.test_client(use_cookies=False)
         self._serializer = office.app.session_interface.get_signing_serializer(office.app)
 
-    def send(self, attack: Attack, visitor: Visitor, *, is_stranger: bool) -> TestResponse:
+    def send(self, attack, visitor, *, is_stranger):
         headers = {"Cookie": self._cookie(visitor), **attack.headers}
-        more: dict[str, Any] = {}
+        more = {}
         if attack.body is not None:
             more = {"content_type": attack.body[0], "data": attack.body[1]}
         elif attack.fields is not None:
@@ -133,25 +128,25 @@ class Crawler:
         self.watch.look(attack, visitor, answer, is_stranger=is_stranger)
         return answer
 
-    def _cookie(self, visitor: Visitor) -> str:
+    def _cookie(self, visitor):
         held = {"csrf_token": self.office.secret, "language": "vi"}
         if visitor.user_id:
             held["_user_id"] = f"{visitor.user_id}.{self.office.open_session(visitor)}"
         return f"session={self._serializer.dumps(held)}"
 
 
-def _encodable(fields: dict[str, Any]) -> dict[str, Any]:
+def _encodable(fields):
     return {name: value.encode("utf-8", "replace").decode() for name, value in fields.items()}
 
 
-def rules_of(office: Office) -> list[Rule]:
+def rules_of(office):
     return sorted(office.app.url_map.iter_rules(), key=lambda rule: (rule.rule, sorted(rule.methods or ())))
 
 
 def discover(crawler, visitor):
     """The forms and queries of every page that a visitor may open, each form once."""
-    forms: dict[tuple[str, str, tuple[str, ...]], tuple[str, hostile_requests.Form]] = {}
-    queries: set[tuple[str, str]] = set()
+    forms = {}
+    queries = set()
     adapter = crawler.office.app.url_map.bind("localhost")
     about = crawler.office.values
     for rule in rules_of(crawler.office):
@@ -194,7 +189,7 @@ def test_a_hostile_crawl_breaks_nothing_and_learns_nothing(office, logged, recor
         *hostile_requests.strange_paths(rules, dice, 8),
     ):
         crawler.send(attack, administrator, is_stranger=False)
-    known: set[object] = set()
+    known = set()
     for visitor in (staff, administrator):
         forms, queries = discover(crawler, visitor)
         assert len(forms) > 20
@@ -232,7 +227,7 @@ def test_a_hostile_crawl_breaks_nothing_and_learns_nothing(office, logged, recor
     assert office.read(check_audit).broken is None
 
 
-def fail_as_a_job(number: int) -> None:
+def fail_as_a_job(number):
     raise ValueError(f"Key (name, e164)=({NAME}, {NUMBER}) already exists: {BODY} {number}")
 
 
@@ -249,12 +244,12 @@ def test_a_job_that_fails_over_residents_data_leaves_none_of_it(office, logged, 
     assert [secret for secret in private if secret in kept + said] == []
 
 
-def read_all(redis: Redis) -> str:
+def read_all(redis):
     """Everything in Redis as one text: job arguments and results, queues, rate limits."""
     found = []
     for key in redis.keys("*"):
         kind = redis.type(key)
-        value: Any = {
+        value = {
             b"string": redis.get,
             b"hash": redis.hgetall,
             b"set": redis.smembers,
@@ -268,7 +263,7 @@ def read_all(redis: Redis) -> str:
 
 
 def test_a_fault_with_residents_data_in_its_words_tells_nobody(office, logged, monkeypatch):
-    def broken(*_args: Any, **_more: Any) -> None:
+    def broken(*_args, **_more):
         raise ValueError(f"Key (name, e164)=({NAME}, {NUMBER}) already exists: {BODY}")
 
     staff = office.visitors[HERE, Role.STAFF]

@@ -16,7 +16,7 @@ from outreach.models.contacts import (
 from tests.integration.outreach.test_units import load_kon_tum
 from tests.support.admin_client import post, signed_in
 from tests.support.uploads import checked, confirmed, count, hand_in, upload, work_on
-from tests.support.world import AUTHOR, World
+from tests.support.world import AUTHOR
 
 DOUBTS = (
     "STT,Họ và tên,SĐT,Ghi chú\n"
@@ -28,13 +28,13 @@ DOUBTS = (
 )
 
 
-def new_list(world: World, name: str) -> dict[str, str]:
+def new_list(world, name):
     """The fields of the form for a list that does not exist yet."""
     owner = world.get_one(ContactList, world.list_id).organisation_id
     return {"list": "", "new_name": name, "organisation": str(owner)}
 
 
-def numbers(world: World) -> set[str]:
+def numbers(world):
     return set(world.all(select(Phone.e164)))
 
 
@@ -89,7 +89,7 @@ def test_who_stands_twice_in_a_file_is_one_person_in_the_press_that_imports(clie
 def test_a_row_is_read_as_one_leaves_its_cell_and_kept_until_the_file_is_stored(client, world):
     assert "Nhập 1 người, 4 để sau" in checked(client, world, DOUBTS)
 
-    def leave(key: str, text: str, choice: str = "") -> dict[str, object]:
+    def leave(key, text, choice=""):
         kept = post(client, "/admin/imports/1/row", key=key, text=text, choice=choice).json
         assert isinstance(kept, dict)
         return kept
@@ -199,7 +199,7 @@ def test_lists_are_renamed_merged_split_archived_and_removed(client, world):
         confirmed(client, world, n)
     ids = dict(world.rows(select(ContactList.name, ContactList.id)))
 
-    def members(name: str) -> int:
+    def members(name):
         query = select(Membership.contact_id).join(ContactList, ContactList.id == Membership.list_id)
         return len(world.all(query.where(ContactList.name == name)))
 

@@ -3,7 +3,6 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from python_calamine import CalamineWorkbook
@@ -75,7 +74,7 @@ def test_a_worker_that_ended_halfway_is_followed_without_a_duplicate(
     checked(client, world, PLAIN)
     post(client, "/admin/imports/1/confirm")
 
-    def die(*_args: object, **_more: object) -> None:
+    def die(*_args, **_more):
         raise KeyboardInterrupt
 
     store, calls = process_upload.store_rows, iter(range(killed_after))
@@ -103,7 +102,7 @@ def test_a_worker_after_the_other_may_end_as_long_as_each_moves_it_on(client, wo
     post(client, "/admin/imports/1/confirm")
     store = process_upload.store_rows
 
-    def store_one(*args: object, **more: object) -> None:
+    def store_one(*args, **more):
         if next(calls, None) is None:
             raise KeyboardInterrupt
         store(*args, **more)
@@ -172,7 +171,7 @@ def test_a_cancelled_import_is_worked_on_no_more(client, world):
     assert files(world) == []
 
 
-def columns_of(page: str) -> dict[str, str]:
+def columns_of(page):
     """Each column's field by its heading."""
     rows = re.findall(
         r'<th scope="row" id="column-[^"]+">([^<]+)</th>(?:(?!<th).)*<select name="([^"]+)"', page, re.S
@@ -277,7 +276,7 @@ def test_the_preview_counts_what_the_import_then_does(client, world, monkeypatch
     monkeypatch.setattr(process_upload, "CHUNK", 7)
     signed_in(client, AUTHOR)
 
-    def bring(upload_id: int, *lines: str) -> tuple[dict[str, int], dict[str, int]]:
+    def bring(upload_id, *lines):
         hand_in(client, world, "a.csv", "\n".join(("Họ và tên,SĐT", *lines)).encode())
         work_on(world, upload_id)
         confirmed(client, world, upload_id)
@@ -310,7 +309,7 @@ def test_the_preview_counts_what_the_import_then_does(client, world, monkeypatch
     assert previewed["reject"] > 1
 
 
-def workbook(tmp_path: Path, sheets: dict[str, list[list[str]]]) -> bytes:
+def workbook(tmp_path, sheets):
     return write_xlsx(tmp_path / "villages.xlsx", sheets).read_bytes()
 
 

@@ -21,7 +21,7 @@ from outreach.models.places import Area, AreaLevel
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 
 @pytest.fixture
@@ -30,26 +30,26 @@ def campaign_id(world):
     return campaign
 
 
-def receive(world: World, index: int, body: str) -> int:
+def receive(world, index, body):
     """A reply that opens a case; the case's id."""
     assert world.reply(number(index), body, gateway_id=f"SM{index}{len(body)}")
     return world.cases()[-1].id
 
 
-def press_help(world: World, index: int, campaign_id: int) -> int:
+def press_help(world, index, campaign_id):
     world.press(campaign_id, "need_help", index=index)
     return world.cases()[-1].id
 
 
-def case(world: World, case_id: int) -> Case:
+def case(world, case_id):
     return world.get_one(Case, case_id)
 
 
-def stands(world: World, index: int, campaign_id: int) -> Label | None:
+def stands(world, index, campaign_id):
     return world.recipient(number(index), campaign_id).answer
 
 
-def shown(page: str) -> list[int]:
+def shown(page):
     return [int(found) for found in re.findall(r'id="case-(\d+)"', page)]
 
 
@@ -321,7 +321,7 @@ def test_one_label_has_one_key_on_every_card_and_own_answers_those_of_the_messag
     receive(world, 0, "chắc để xem đã")
     receive(world, 1, "dạ")
     signed_in(client, AUTHOR)
-    all_keys: dict[str, set[str]] = {}
+    all_keys = {}
     for case_id in shown(client.get("/admin/inbox/").text):
         page = client.get(f"/admin/inbox/{case_id}/").text
         keys = dict(re.findall(r'name="label" value="([^"]+)" aria-keyshortcuts="(\w)"', page))

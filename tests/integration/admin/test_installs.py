@@ -20,7 +20,7 @@ def tell(world, campaign, person, label, source, *, minutes=0):
     world.answers(campaign, {person: label}, source=source, at=world.now + timedelta(minutes=minutes))
 
 
-def listed(page: str) -> int:
+def listed(page):
     body = re.search(r"<tbody>(.*)</tbody>", page, re.DOTALL)
     return body[1].count("<tr>") if body else 0
 

@@ -10,14 +10,14 @@ from outreach.models.accounts import KeptFilters
 from outreach.rules.errors import BadInput, NotFound
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
-from tests.support.world import APPROVER, AUTHOR, World
+from tests.support.world import APPROVER, AUTHOR
 
 
-def keep(world: World, name: str, query: str, email: str = AUTHOR) -> None:
+def keep(world, name, query, email=AUTHOR):
     world.do(keep_filters, page="inbox.index", query=query, name=name, by=email)
 
 
-def kept(world: World, email: str = AUTHOR) -> list[tuple[str, str]]:
+def kept(world, email=AUTHOR):
     found = world.read(read_filters, world.user(email).id, "inbox.index")
     return [(each.name, each.query) for each in found]
 

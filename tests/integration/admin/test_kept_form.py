@@ -1,21 +1,18 @@
 """What is written in the campaign form is kept while one writes, and two who write are shown both."""
 
-from typing import Any
-
-from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from campaigns.models.campaigns import Campaign, CampaignForm, Step
 from campaigns.rules.states import CampaignState
 from outreach.models.accounts import AuditEvent, Role
 from tests.support.admin_client import post, signed_in
-from tests.support.world import AUTHOR, LIST, World
+from tests.support.world import AUTHOR, LIST
 
 KEY = "k" * 24
 COLLEAGUE = "dongnghiep@loa.example"
 
 
-def written(world: World, **more: Any) -> dict[str, Any]:
+def written(world, **more):
     """A form that can be saved."""
     return {
         "name": "Vận động tổ 1",
@@ -31,7 +28,7 @@ def written(world: World, **more: Any) -> dict[str, Any]:
     }
 
 
-def keep(client: FlaskClient, **fields: Any) -> Any:
+def keep(client, **fields):
     return post(client, "/admin/campaigns/writing", **fields)
 
 
@@ -114,7 +111,7 @@ def test_each_page_that_changes_a_draft_is_in_the_audit_log_once(client, world):
     signed_in(client, AUTHOR)
     draft = keep(client, **written(world)).json
 
-    def edits() -> int:
+    def edits():
         query = select(func.count()).where(AuditEvent.action == "campaign.edit")
         return world.scalar(query) or 0
 

@@ -7,7 +7,6 @@ from html import unescape
 from io import BytesIO
 
 import pytest
-from flask.testing import FlaskClient
 from pypdf import PdfReader
 from sqlalchemy import select, update
 
@@ -45,7 +44,7 @@ from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.servers import on_sqlite
 from tests.support.tables import cases
-from tests.support.world import APPROVER, AUTHOR, World
+from tests.support.world import APPROVER, AUTHOR
 
 database_url = on_sqlite
 
@@ -93,7 +92,7 @@ def made(world):
     return world.do(create_kind, dict(MADE)).code
 
 
-def typed_of(page: str) -> dict[str, str]:
+def typed_of(page):
     """What the page's form would send as it is."""
     fields = {}
     for tag in re.findall(r"<input[^>]*>", page):
@@ -215,21 +214,21 @@ def test_kinds_of_one_title_have_drives_of_their_own(world):
     assert [world.get_one(Drive, world.drive(kind)).kind for kind in kinds] == kinds
 
 
-def describe(world: World, campaign_id: int) -> dict[str, object]:
+def describe(world, campaign_id):
     with world.runtime.db.read() as session:
         kinds = office_kinds(session)
         data = describe_campaign(session, session.get_one(Campaign, campaign_id), kinds=kinds)
         return {**data, "content": read_draft(data, kinds=kinds).content}
 
 
-def draft(world: World, kind: str) -> int:
+def draft(world, kind):
     kinds = world.read(office_kinds)
     data = {"name": "Đợt một", "kind": kind, "text": f"Moi ong/ba xem {len(kind)}: {{link}}"}
     read = read_draft({**data, "lists": ["Hội viên"], "sender": "MTTQ"}, kinds=kinds)
     return world.do(create_campaign, read).id
 
 
-def plain(page: str) -> str:
+def plain(page):
     """The text of a page, without what lists all kinds and without code."""
     shown = re.sub(r"(?s)<(script|style|select|datalist)\b.*?</\1>", " ", page)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", shown)).lower().split())
@@ -242,7 +241,7 @@ def test_every_page_form_and_document_has_the_words_of_its_kind_alone(client, wo
     world.add(Area(code="62", name="Miền", kind="Tỉnh", level=AreaLevel.PROVINCE))
     late = world.organisation("STC", "Sở Tài chính", kind=OrganisationKind.AGENCY, below=None)
     signed_in(client, AUTHOR)
-    found: list[str] = []
+    found = []
     for kind in (*load_kinds(), made):
         texts = render_all(client, world, kind, agency, late)
         others = {word for words in OWN_WORDS.values() for word in words} - {*OWN_WORDS[kind]}
@@ -278,11 +277,11 @@ def test_every_page_form_and_document_has_the_words_of_its_kind_alone(client, wo
     assert not found, "\n".join(found)
 
 
-def has_own(kind: str) -> bool:
+def has_own(kind):
     return bool(load_kinds().get(kind, MADE).get("own_answers"))
 
 
-def render_all(client: FlaskClient, world: World, kind: str, agency: int, late: int) -> dict[str, str]:
+def render_all(client, world, kind, agency, late):
     """Send, answer and report a campaign of a kind, for which one agency hands in and one is late; the text of every page, message and document by what it is."""
     campaign_id, now = draft(world, kind), datetime.now(UTC)
     form_page = client.get(f"/admin/campaigns/{campaign_id}/").text
@@ -400,7 +399,7 @@ def test_where_everybody_counts_all_staff_do(world, kind, counted):
 WITHOUT_APP = [kind for kind in load_kinds() if not load_kinds()[kind].get("app")]
 
 
-def choose(client: FlaskClient, kind: str, **typed: str) -> str:
+def choose(client, kind, **typed):
     """The form as it comes back once another kind was chosen."""
     new = form_of(client.get("/admin/campaigns/new").text)
     return post(client, "/admin/campaigns/new", **{**new, **typed, "kind": kind, "wish": "look"}).text

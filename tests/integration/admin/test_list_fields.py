@@ -29,7 +29,7 @@ FILLED = '<span class="filled">8h30</span>'
 BY_PERSON = "Giờ hẹn: theo từng người (8h30; 1 người chưa có: giờ hành chính)"
 
 
-def plain(html: str) -> str:
+def plain(html):
     return " ".join(re.sub(r"<[^>]+>", "", html).split())
 
 

@@ -1,8 +1,6 @@
 """Naming a person whom another organisation recorded opens nothing of what that organisation knows."""
 
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import delete, select
@@ -57,7 +55,7 @@ from outreach.rules.identity import mask_number
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import GAZETTEER, import_rows, local
 from tests.support.servers import on_sqlite
-from tests.support.world import World, number
+from tests.support.world import number
 
 database_url = on_sqlite
 
@@ -66,7 +64,7 @@ NOSY, THEIR_APPROVER, PROVINCE = "pn@loa.example", "pn-duyet@loa.example", "tinh
 OPT_OUT = Closing.OPT_OUT
 
 
-def bring(world: World, folder: Path, code: str, list_name: str, *rows: str, header: str = HEADER) -> int:
+def bring(world, folder, code, list_name, *rows, header=HEADER):
     """Import rows into a list of an organisation; the import's id."""
     file = folder / f"{code}-{list_name}.csv"
     file.write_text("\n".join([header, *rows]), encoding="utf-8")
@@ -107,7 +105,7 @@ def person(world, tmp_path):
     return contact_id
 
 
-def phone_id(world: World, index: int) -> int:
+def phone_id(world, index):
     return world.one(select(Phone.id).where(Phone.e164 == number(index)))
 
 
@@ -166,12 +164,12 @@ def test_a_sheet_that_the_province_makes_of_their_list_does_not_tell_either(worl
 def test_whoever_only_names_a_person_changes_nothing_and_lifts_no_opt_out(world, person):
     key = {"secret_key": world.keys.secret_key}
     lift = {"reason": OPT_OUT, "note": "ông muốn nhận tin lại"}
-    profile: dict[str, Any] = {
+    profile = {
         "name": "A Thun", "birth_year": "", "sex": "", "village": "", "area_code": "", "has_smartphone": None,
     }  # fmt: skip
     known, hidden = phone_id(world, 1), phone_id(world, 2)
 
-    def attempt(use_case: Any, *arguments: Any, by: str, **values: Any) -> str:
+    def attempt(use_case, *arguments, by, **values):
         try:
             use_case(world.runtime, person, *arguments, user=world.user(by), now=world.now, **values)
         except LoaError as error:
@@ -287,7 +285,7 @@ def two_named(world, person, tmp_path):
     return two
 
 
-def reached(world: World, people: list[int], *lists: str) -> list[str | None]:
+def reached(world, people, *lists):
     """The numbers on which a new campaign to these lists reaches people."""
     campaign = world.launch(lists=[*lists])
     of = (Recipient.campaign_id == campaign, Recipient.exclusion.is_(None))
@@ -334,7 +332,7 @@ def test_what_a_person_writes_goes_to_who_recorded_them_and_not_to_who_names_the
     world.sent(lists=["Tên lạ", "Mới"])
     world.reply(number(3), "May cuoc goi la, toi khong hieu gi ca", gateway_id="SM1")
 
-    def readers() -> list[str]:
+    def readers():
         seen = {
             who: world.read(read_case_list, world.user(who), CaseFilter(), now=world.now).lines
             for who in (farmer, NOSY)
@@ -492,7 +490,7 @@ def test_what_a_later_file_states_is_added_and_the_next_of_the_organisation_too(
 FACTS = ("birth_year", "village", "area_code", "has_smartphone")
 
 
-def facts_of(world: World, name: str) -> tuple[Any, ...]:
+def facts_of(world, name):
     return tuple(world.one(select(getattr(Contact, fact)).where(Contact.name == name)) for fact in FACTS)
 
 
@@ -541,7 +539,7 @@ def test_a_village_that_only_others_stated_goes_with_its_commune_and_comes_back_
 def test_what_the_recording_organisation_confirmed_or_an_officer_put_right_stays(world, unknown, tmp_path):
     bring(world, tmp_path, "ND", "Nông dân", f"Y Ngân,1950,,,{local(12)},")
     ngan = world.one(select(Contact.id).where(Contact.name == "Y Ngân"))
-    profile: dict[str, Any] = {"name": "Y Ngân", "birth_year": "1950", "sex": "", "area_code": "23281"}
+    profile = {"name": "Y Ngân", "birth_year": "1950", "sex": "", "area_code": "23281"}
     later = {"has_smartphone": False, "by": PROVINCE, "now": world.now + timedelta(minutes=1)}
     for village in ("Thôn 7", "Thôn 9"):
         world.do(correct_contact, ngan, **profile, **later, village=village)

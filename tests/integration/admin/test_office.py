@@ -12,12 +12,11 @@ from admin.app import create_app
 from campaigns.cases.alert_officers import enqueue_due_alerts
 from outreach.models.accounts import AuditValues, Role
 from outreach.models.office import OfficeSetting
-from outreach.runtime import OFFICE_SETTINGS_S, Runtime, open_runtime
+from outreach.runtime import OFFICE_SETTINGS_S, open_runtime
 from tests.support.admin_client import post, signed_in
-from tests.support.mail_server import MailServer
 from tests.support.servers import on_sqlite
 from tests.support.tables import cases
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 from workers import context
 
 database_url = on_sqlite
@@ -35,16 +34,16 @@ def administrator(world):
         yield signed_in(client, ADMINISTRATOR)
 
 
-def mail(box: MailServer, **values: str) -> dict[str, str]:
+def mail(box, **values):
     """The fields of the mail server's form."""
     return {"host": "127.0.0.1", "port": box.url.split(":")[2].split("/")[0], "security": "smtp", **values}
 
 
-def stored(world: World) -> dict[str, str]:
+def stored(world):
     return {row.name: row.value for row in world.all(select(OfficeSetting))}
 
 
-def at_a_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> Runtime:
+def at_a_worker(world, monkeypatch):
     """A worker's own runtime of the same installation, which has had a job before."""
     worker = open_runtime(world.runtime.settings)
     monkeypatch.setattr(context, "_runtime", lambda: worker)

@@ -16,19 +16,19 @@ from tests.integration.admin.test_progress import LEADER, NEIGHBOUR, answer, lau
 from tests.support.admin_client import signed_in
 from tests.support.errors import refuses
 from tests.support.tables import cases
-from tests.support.world import AUTHOR, World
+from tests.support.world import AUTHOR
 
 __all__ = ["places"]
 HEAD = "day,area,installed,source\n"
 TODAY = date(2020, 8, 20)
 
 
-def bring(world: World, lines: str, *, head: str = HEAD, email: str = AUTHOR) -> tuple[int, int]:
+def bring(world, lines, *, head=HEAD, email=AUTHOR):
     drive = world.drive()
     return world.do(import_official, (head + lines).encode(), drive=drive, by=email)
 
 
-def known(world: World, *, today: date = TODAY) -> dict[str, OfficialInstallFigure]:
+def known(world, *, today=TODAY):
     return world.read(latest_official, 1, today=today)
 
 

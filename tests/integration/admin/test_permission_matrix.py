@@ -7,13 +7,10 @@ fails. A new route needs a row here, too.
 import itertools
 import re
 import shutil
-from collections.abc import Callable, Iterator
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from flask import Flask
-from werkzeug.test import TestResponse
 
 from admin.app import create_app
 from admin.permissions import ROUTES
@@ -435,14 +432,14 @@ class Row(NamedTuple):
     is_open: tuple[int, int] | None  # for nobody, for who is signed in
 
     @property
-    def needs_token(self) -> bool:
+    def needs_token(self):
         return self.method == "POST" and not self.endpoint.startswith(WITHOUT_TOKEN)
 
-    def __str__(self) -> str:
+    def __str__(self):
         return f"{self.method} {self.endpoint}"
 
 
-def read_table() -> list[Row]:
+def read_table():
     rows = []
     for line in TABLE.strip().splitlines():
         method, endpoint, who, *statuses = line.split()
@@ -458,7 +455,7 @@ GUARDED = [row for row in ROWS if row.is_open is None]
 _NEW = itertools.count()
 
 
-def form(office: Office, row: Row) -> dict[str, Any]:
+def form(office, row):
     """What a form holds where an empty one would not get as far as the rules."""
     values = office.values
     phone = {"phone": values["phone_id"], "reason": "opt_out", "note": "xin thôi"}
@@ -592,15 +589,15 @@ def office(redis_url, migrated_sqlite, tmp_path_factory):
     runtime.close()
 
 
-def arguments(app: Flask, endpoint: str) -> set[str]:
+def arguments(app, endpoint):
     return set().union(*(rule.arguments for rule in app.url_map.iter_rules(endpoint)))
 
 
-def has_object(office: Office, row: Row) -> bool:
+def has_object(office, row):
     return any(name.endswith("_id") for name in arguments(office.app, row.endpoint) - OF_ALL)
 
 
-def address(office: Office, row: Row, **query: Any) -> str:
+def address(office, row, **query):
     kept = dict(office.values)
     if about := ABOUT_WHAT.get(row.endpoint):
         office.values["campaign_id"] = kept[about]
@@ -612,11 +609,11 @@ def address(office: Office, row: Row, **query: Any) -> str:
         office.values = kept
 
 
-def visitors(office: Office, row: Row, *, may: bool) -> list[Visitor]:
+def visitors(office, row, *, may):
     return [office.visitors[HERE, role] for role in ROLES if (role in row.roles) is may]
 
 
-def closed_cells(office: Office) -> Iterator[tuple[Row, Visitor, bool, Callable[[TestResponse], bool]]]:
+def closed_cells(office):
     """(row, who, with token, whether the answer is the right refusal)."""
     for row in GUARDED:
         yield row, NOBODY, True, _is_sent_to_sign_in
@@ -630,23 +627,23 @@ def closed_cells(office: Office) -> Iterator[tuple[Row, Visitor, bool, Callable[
                 yield row, visitor, False, _is_called_forged
 
 
-def neighbours(office: Office) -> list[tuple[Role, Visitor]]:
+def neighbours(office):
     return [(role, office.visitors[THERE, role]) for role in ROLES if role is not Role.ADMINISTRATOR]
 
 
-def _is_sent_to_sign_in(answer: TestResponse) -> bool:
+def _is_sent_to_sign_in(answer):
     return answer.status_code == 302 and answer.location.startswith("/login")
 
 
-def _is_called_forged(answer: TestResponse) -> bool:
+def _is_called_forged(answer):
     return answer.status_code == 400 and "Biểu mẫu đã hết hạn" in _text(answer)
 
 
-def _text(answer: TestResponse) -> str:
+def _text(answer):
     return answer.get_data().decode("utf-8", "replace")  # a workbook is no text
 
 
-def _is_let_in(row: Row, answer: TestResponse) -> bool:
+def _is_let_in(row, answer):
     return (
         answer.status_code in OPENED[row.method] | REFUSED_WITHIN.get(row.endpoint, set())
         and "Biểu mẫu đã hết hạn" not in _text(answer)
@@ -655,26 +652,26 @@ def _is_let_in(row: Row, answer: TestResponse) -> bool:
     )
 
 
-def last_entry(office: Office) -> int:
+def last_entry(office):
     """The number of the audit's last entry."""
     return office.read(read_head).id
 
 
-def fail_with(lines: list[str]) -> None:
+def fail_with(lines):
     if lines:
         pytest.fail("\n".join(lines), pytrace=False)
 
 
-def describe(row: Row, visitor: Visitor, answer: TestResponse) -> str:
+def describe(row, visitor, answer):
     where = f" -> {answer.location}" if answer.location else ""
     return f"{row} as {visitor.name}: {answer.status_code}{where}"
 
 
-def leaks(answer: TestResponse, *words: str) -> list[str]:
+def leaks(answer, *words):
     return [word for word in words if word in _text(answer)]
 
 
-def spellings(e164: str) -> list[str]:
+def spellings(e164):
     local = "0" + e164.removeprefix("+84")
     return [e164, local, f"{local[:4]} {local[4:7]} {local[7:]}", f"{local[:4]}.{local[4:7]}.{local[7:]}"]
 

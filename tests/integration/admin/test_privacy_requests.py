@@ -10,7 +10,6 @@ from io import BytesIO
 from zipfile import ZipFile
 
 import pytest
-from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select, true, update
 
@@ -29,7 +28,7 @@ from tests.integration.campaigns.test_merge_people import merge
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
-from tests.support.world import APPROVER, AUTHOR, LIST, World, number
+from tests.support.world import APPROVER, AUTHOR, LIST, number
 
 NAME = "=Y Blốc Kđăm"
 
@@ -39,11 +38,11 @@ def person(world):
     return world.add_person(NAME, number(0))
 
 
-def requests(world: World) -> list[PersonRequest]:
+def requests(world):
     return list(world.all(select(PersonRequest).order_by(PersonRequest.id)))
 
 
-def ask(client: FlaskClient, person: int, kind: str) -> None:
+def ask(client, person, kind):
     answer = post(client, f"/admin/requests/of/{person}", kind=kind, asked_by="chính bà")
     assert answer.status_code == 303
 
@@ -238,7 +237,7 @@ A Hờ,1971,Thôn 2,{4},09:00
 """
 
 
-def count_in(page: str, answer: str) -> str:
+def count_in(page, answer):
     """Return the number in an answer's row of the results, and how many of them had promised it."""
     row = page.partition(f"{answer}</a>")[2].partition("</tr>")[0]
     [people], promised = (
@@ -266,11 +265,11 @@ def campaign(world, tmp_path):
     return campaign
 
 
-def listed(page: str) -> list[str]:
+def listed(page):
     return re.findall(r'<th scope="row"><a[^>]*>([^<]+)</a>', page)
 
 
-def entries(world: World, action: str) -> list[AuditEvent]:
+def entries(world, action):
     return list(world.all(select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id)))
 
 
@@ -393,7 +392,7 @@ def test_a_list_about_health_is_opened_on_record_first(world, client):
 def test_who_came_is_recorded_at_one_stroke_and_undone(world, client, campaign, tmp_path):
     page = f"/admin/campaigns/{campaign}/hand-over/"
 
-    def state() -> list[str | None]:
+    def state():
         return [world.recipient(number(n), campaign).answer for n in (11, 12, 13, 15)]
 
     signed_in(client, AUTHOR)
@@ -450,7 +449,7 @@ def test_who_came_is_recorded_at_one_stroke_and_undone(world, client, campaign, 
         post(client, f"{page}returned", file=(io.BytesIO(b"Ten;SDT\nA;1\n"), "list.csv")).status_code == 422
     )
 
-    def last() -> str | None:
+    def last():
         found = re.search(r'name="answer_id" value="(\d+)"', client.get(page).text)
         return found and found[1]
 

@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from admin.app import create_app
 from campaigns.agencies.reports import submit_by_officer
 from campaigns.analytics import progress, reach
-from campaigns.analytics.progress import ProgressPage, drive_of_campaign, read_progress
+from campaigns.analytics.progress import drive_of_campaign, read_progress
 from campaigns.analytics.reach_counts import store_reach
 from campaigns.goals.goals import enter_denominator, find_subject, set_goal
 from campaigns.models.campaigns import Campaign, Drive, Recipient
@@ -36,7 +36,7 @@ from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.contacts import Contact, Membership
 from tests.support.admin_client import signed_in
 from tests.support.servers import both_databases
-from tests.support.world import APPROVER, AUTHOR, LIST, World
+from tests.support.world import APPROVER, AUTHOR, LIST
 
 LEADER, NEIGHBOUR = "lanhdao@loa.example", "pn@loa.example"
 BOUNDARIES = json.dumps(
@@ -76,16 +76,16 @@ def places(world):
     return world
 
 
-def launch(world: World, **changes: object) -> int:
+def launch(world, **changes):
     return world.launch(lists=[LIST, "Phụ nữ"], **{"goal": {"share": 0.5}, **changes})
 
 
-def answer(world: World, campaign_id: int, *labels: Label, at: datetime | None = None) -> None:
+def answer(world, campaign_id, *labels, at=None):
     """The first people say these, one each."""
     world.answers(campaign_id, dict(enumerate(labels)), at=at)
 
 
-def figures(world: World, campaign_id: int, email: str = APPROVER) -> ProgressPage:
+def figures(world, campaign_id, email=APPROVER):
     with world.runtime.db.read() as session:
         user = find_user(session, email)
         drive = drive_of_campaign(session, campaign_id, user=user)
@@ -221,7 +221,7 @@ def test_the_page_of_a_large_drive_is_shared_by_leaders_who_see_the_same_and_by_
         places.add_officer(session, of_women, Role.LEADER, women)
         places.add_officer(session, "bithu@loa.example", Role.LEADER)
 
-    def share(email: str) -> str:
+    def share(email):
         signed_in(client, email)
         return re.findall(r'"headline-share">([^<]+)<', client.get(path).text)[0]
 
@@ -289,7 +289,7 @@ def test_the_page_says_what_is_needed_a_day_and_when_the_goal_will_be_reached(pl
     assert "mỗi ngày" not in client.get("/admin/progress/").text  # it is reached
 
 
-def set_goal_of_the_province(world: World, *, people: dict[str, str]) -> None:
+def set_goal_of_the_province(world, *, people):
     """Half of the residents, and how many there are by area."""
     drive = world.drive()
     with world.runtime.db.write() as session:
@@ -313,7 +313,7 @@ def set_goal_of_the_province(world: World, *, people: dict[str, str]) -> None:
             )
 
 
-def figures_of_a_part(world: World, campaign_id: int) -> ProgressPage:
+def figures_of_a_part(world, campaign_id):
     return figures(world, campaign_id, NEIGHBOUR)
 
 
@@ -329,7 +329,7 @@ def test_of_how_many_is_not_known_until_somebody_enters_it(places, client):
     assert "Chưa rõ có bao nhiêu người thuộc diện vận động" in page  # among what needs a decision
 
 
-def hand_in(world: World, agency: int, installed: int, day: date) -> None:
+def hand_in(world, agency, installed, day):
     """An agency of 40, of whom 30 could, hands in its figures of a day."""
     counts, user = StaffCounts(40, 30, installed), world.user(APPROVER)
     submit_by_officer(world.runtime, agency, counts, day=day, note="", user=user, now=datetime.now(UTC))

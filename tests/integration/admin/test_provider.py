@@ -5,15 +5,11 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from flask.testing import FlaskClient
 from joserfc.jwk import RSAKey
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
-from werkzeug.test import TestResponse
 
 from admin.app import THREADS, create_app, create_front
 from outreach.accounts.identities import Identity, find_or_link
@@ -41,26 +37,26 @@ class Web:
     provider: OpenIdProvider
     settings: Settings
 
-    def __post_init__(self) -> None:
+    def __post_init__(self):
         self.runtime = replace(self.runtime, settings=self.settings)
         self.app = create_app(self.settings, runtime=self.runtime)
         self.browser = self.new_browser()
 
-    def new_browser(self) -> FlaskClient:
+    def new_browser(self):
         return self.app.test_client()
 
-    def go(self, path: str = "/login/provider") -> str:
+    def go(self, path="/login/provider"):
         """Press the button; returns where the provider sends the browser back to."""
         there = self.browser.get(path)
         assert there.location.startswith(f"{self.provider.issuer}/authorize?")
         back = urlsplit(self.provider.authorize(urlsplit(there.location).query))
         return f"{back.path}?{back.query}"
 
-    def sign_in(self, **person: Any) -> TestResponse:
+    def sign_in(self, **person):
         self.provider.person = {**PERSON, **person}
         return self.browser.get(self.go())
 
-    def is_in(self) -> bool:
+    def is_in(self):
         return self.browser.get("/admin/").status_code == 200
 
 
@@ -126,7 +122,7 @@ def test_an_account_is_linked_by_its_verified_mail_and_found_by_subject_from_the
 def test_what_is_not_the_providers_word_opens_nothing(web, world):
     provider = web.provider
     provider.person = dict(PERSON)
-    lies: list[dict[str, Any]] = [
+    lies = [
         {"iss": "https://other.example"},
         {"aud": "another"},
         {"nonce": "another"},
@@ -196,7 +192,7 @@ def test_groups_make_an_account_and_it_follows_them(web, world):
     assert web.sign_in(**new, groups=["loa-xem", "loa-canbo"]).status_code == 303
     assert web.is_in()
 
-    def account() -> tuple[Role, str | None]:
+    def account():
         roles = select(User.role, Organisation.code)
         roles = roles.outerjoin(Organisation, Organisation.id == User.organisation_id)
         return world.rows(roles.where(User.email == new["email"]))[0]
@@ -222,7 +218,7 @@ def test_groups_make_an_account_and_it_follows_them(web, world):
 
 @both_databases
 def test_of_two_administrators_who_are_none_any_more_at_the_same_moment_one_stays(world):
-    def come_in(first: Runtime | Session, number: int, role: str) -> None:
+    def come_in(first, number, role):
         person = Identity(
             "https://ai.example", str(number), f"{number}@loa.example", True, "", frozenset(["g"])
         )
@@ -277,7 +273,7 @@ def test_a_provider_that_does_not_answer_holds_up_no_page(web, monkeypatch):
         silent_web = Web(web.runtime, web.provider, replace(web.settings, oidc_issuer=issuer))
         front = AsgiClient(create_front(silent_web.app))
 
-        async def press_and_open() -> float:
+        async def press_and_open():
             waiting = [asyncio.ensure_future(front.ask("GET", "/login/provider")) for _ in range(2 * THREADS)]
             await asyncio.sleep(0.5)
             began = time.monotonic()

@@ -2,7 +2,6 @@
 
 import re
 from io import BytesIO
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -25,7 +24,7 @@ def person(world):
     return world.recipient(number(0), world.launch()).contact_id
 
 
-FORMS: list[tuple[str, str, dict[str, Any], str, str]] = [
+FORMS = [
     # who, where, what is typed, the field at fault, what stays
     (AUTHOR, "/admin/people/{person}/correct", {"name": LONG, "village": "Thôn 3"}, "name", "Thôn 3"),
     (

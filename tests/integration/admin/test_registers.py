@@ -5,7 +5,6 @@ import re
 from io import StringIO
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from admin.views.users import UsersView
@@ -29,7 +28,7 @@ def people(world):
     world.execute(update(User).where(User.email == "pn@loa.example").values(name="=Y Hlan_100%"))
 
 
-def rows(client: FlaskClient, url: str) -> list[str]:
+def rows(client, url):
     """The links of the rows of a register's table."""
     page = client.get(url)
     assert page.status_code == 200

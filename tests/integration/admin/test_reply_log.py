@@ -3,7 +3,6 @@
 from io import BytesIO
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from outreach.models.accounts import AuditEvent, Role
@@ -20,7 +19,7 @@ def administrator(client, world):
     return signed_in(client, ADMINISTRATOR)
 
 
-def hand_in(client: FlaskClient, text: str, name: str = "log.csv") -> str:
+def hand_in(client, text, name="log.csv"):
     answer = post(client, "/admin/reply-log/", file=(BytesIO(text.encode()), name))
     return client.get(answer.location).text if answer.status_code == 303 else answer.text
 

@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from typing import Any
 
 import pytest
 from docx import Document
@@ -25,7 +24,7 @@ from tests.support.admin_client import post, signed_in
 from tests.support.mail_server import running_mail_server
 from tests.support.report_sample import save_sample_form
 from tests.support.servers import on_sqlite
-from tests.support.world import APPROVER, AUTHOR, World
+from tests.support.world import APPROVER, AUTHOR
 
 database_url = on_sqlite
 
@@ -46,7 +45,7 @@ def agency(world):
     return made
 
 
-def approve(world: World, now: datetime) -> None:
+def approve(world, now):
     """One officer prepares what is frozen, another approves it."""
     iso = YESTERDAY.isoformat()
     world.do(prepare_report, 1, iso, now=now)
@@ -62,13 +61,13 @@ def issued(world, agency):
     return agency
 
 
-def link(world: World) -> str:
+def link(world):
     """The path of the report's link."""
     [found] = world.read(read_links, 1, YESTERDAY.isoformat(), now=datetime.now(UTC))
     return address_of(found, world.runtime.settings).removeprefix(world.runtime.settings.public_base_url)
 
 
-def downloads(world: World) -> list[tuple[int | None, dict[str, Any]]]:
+def downloads(world):
     """Who took which file with them, as the audit has it."""
     events = world.all(select(AuditEvent).where(AuditEvent.action == "report.download"))
     return [(event.actor_id, event.details) for event in events]

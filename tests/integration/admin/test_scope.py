@@ -33,7 +33,7 @@ from outreach.rules.errors import BadCampaign, NotAllowed, NotFound
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.tables import cases
-from tests.support.world import APPROVER, AUTHOR, LIST, TEXT, World, number
+from tests.support.world import APPROVER, AUTHOR, LIST, TEXT, number
 
 # Four people of the Front's list: two of Đắk Hà, one of Kon Tum, one of whom nobody knows.
 IN, ALSO_IN, OUT, UNKNOWN = "A Thun 0", "A Thun 1", "A Thun 2", "A Thun 3"
@@ -60,11 +60,11 @@ def office(world):
     return world
 
 
-def id_of(world: World, name: str) -> int:
+def id_of(world, name):
     return world.one(select(Contact.id).where(Contact.name == name))
 
 
-def told(text: str) -> set[str]:
+def told(text):
     return {name for name in (IN, ALSO_IN, OUT, UNKNOWN) if name in text}
 
 
@@ -87,7 +87,7 @@ def test_the_directory_and_a_persons_page_end_at_the_area(office, email, seen):
                     find_contact(session, person.id, user=user)
 
 
-def silent(world: World) -> int:
+def silent(world):
     """A campaign whose messages nobody has seen arrive; its id."""
     campaign_id = world.sent(window=["00:00", "24:00"])
     world.set_all(MessageState.NO_REPORT)

@@ -3,14 +3,11 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pyotp
 import pytest
-from flask.testing import FlaskClient
 from itsdangerous import TimestampSigner
 from sqlalchemy import func, select, update
-from werkzeug.test import TestResponse
 
 from admin import login_limits
 from admin.app import create_app
@@ -23,7 +20,7 @@ from outreach.models.accounts import AuditEvent, Role, User, UserSession
 from tests.support.admin_client import signed_in, token
 from tests.support.servers import on_sqlite
 from tests.support.tables import cases
-from tests.support.world import APPROVER, AUTHOR, PASSWORD, World
+from tests.support.world import APPROVER, AUTHOR, PASSWORD
 
 database_url = on_sqlite
 
@@ -42,22 +39,22 @@ def client(world):
     return browser(world)
 
 
-def browser(world: World, **settings: Any) -> FlaskClient:
+def browser(world, **settings):
     """Another browser, before a web with other settings."""
     changed = replace(world.runtime.settings, **settings)
     return create_app(changed, runtime=replace(world.runtime, settings=changed)).test_client()
 
 
-def is_in(client: FlaskClient) -> bool:
+def is_in(client):
     return client.get("/admin/account/").status_code == 200
 
 
-def post(client: FlaskClient, path: str, **form: Any) -> TestResponse:
+def post(client, path, **form):
     """Press a button; the account's page opens to everybody."""
     return client.post(path, data={"csrf_token": token(client, "/admin/account/"), **form})
 
 
-def set_up(client: FlaskClient) -> tuple[pyotp.TOTP, list[str]]:
+def set_up(client):
     """Turn the second factor on, as a telephone would; it, and the recovery codes."""
     page = client.get("/admin/account/second-factor/").text
     assert "<svg" in page
@@ -70,18 +67,18 @@ def set_up(client: FlaskClient) -> tuple[pyotp.TOTP, list[str]]:
     return totp, codes
 
 
-def next_code(totp: pyotp.TOTP) -> str:
+def next_code(totp):
     """The one after the present: taken, as clocks differ, and not used yet."""
     return totp.at(datetime.now(UTC) + timedelta(seconds=30))
 
 
-def type_password(client: FlaskClient, email: str = APPROVER) -> str:
+def type_password(client, email=APPROVER):
     client.delete_cookie("session")
     form = {"email": email, "password": PASSWORD, "csrf_token": token(client, "/login")}
     return str(client.post("/login?next=/admin/audit/", data=form).location)
 
 
-def type_code(client: FlaskClient, code: str) -> int:
+def type_code(client, code):
     form = {"code": code, "csrf_token": token(client, "/login/code")}
     return client.post("/login/code", data=form).status_code
 
@@ -238,7 +235,7 @@ def office_with_mail(world, box):
     return browser(world), box
 
 
-def forget(client: FlaskClient, email: str, host: str = "http://localhost") -> TestResponse:
+def forget(client, email, host="http://localhost"):
     page = client.get("/login/forgotten", base_url=host).text
     found = re.search(r'name="csrf_token" value="([^"]+)"', page)
     answer = client.post("/login/forgotten", data={"email": email, "csrf_token": found[1]}, base_url=host)
@@ -246,7 +243,7 @@ def forget(client: FlaskClient, email: str, host: str = "http://localhost") -> T
     return answer
 
 
-def run_mail_jobs(world: World) -> int:
+def run_mail_jobs(world):
     """Run the jobs that were enqueued; how many mails went."""
     queue, sent = open_queue(DEFAULT, world.runtime.redis), 0
     for job in queue.jobs:
@@ -300,7 +297,7 @@ def test_nobodys_mailbox_is_filled(office_with_mail, world):
 def test_commands_help_who_cannot_get_in(client, world):
     operator = client.application.test_cli_runner()
 
-    def types(*words: str, stdin: str = "") -> str:
+    def types(*words, stdin=""):
         done = operator.invoke(args=["users", *words], input=stdin)
         assert done.exit_code == 0, done.stderr
         return done.stdout

@@ -4,11 +4,10 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from campaigns.analytics import campaign_status
-from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
+from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.live_permit import stop_all_sending
@@ -21,7 +20,7 @@ from outreach.rules.gateway import Cause
 from tests.support.admin_client import signed_in, token
 from tests.support.servers import on_sqlite
 from tests.support.tables import cases
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 database_url = on_sqlite
 
@@ -33,16 +32,16 @@ def campaign_id(world):
     return world.launch(people=6, window=ALL_DAY)
 
 
-def read(world: World, campaign_id: int) -> SendingPanel:
+def read(world, campaign_id):
     campaign = world.get_one(Campaign, campaign_id)
     return world.read(read_sending_panel, campaign, datetime.now(UTC), runtime=world.runtime)
 
 
-def state(world: World, campaign_id: int) -> CampaignState:
+def state(world, campaign_id):
     return world.get_one(Campaign, campaign_id).state
 
 
-def press(client: FlaskClient, campaign_id: int, action: str) -> int:
+def press(client, campaign_id, action):
     """As the page's script does; the status."""
     return client.post(
         f"/admin/campaigns/{campaign_id}/running/{action}",

@@ -3,13 +3,11 @@
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from click.testing import Result
 from sqlalchemy import func, select
 
 from admin.app import create_app
@@ -22,7 +20,6 @@ from outreach.accounts.users import find_user
 from outreach.core.db import Database
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Contact
-from outreach.runtime import Runtime
 from tests.integration.admin.test_commands import UNITS, Operator
 from tests.support.processes import ROOT
 from tests.support.servers import on_sqlite
@@ -59,13 +56,13 @@ def operator(runtime):
     return operator
 
 
-def write(folder: Path, plan: str) -> Path:
+def write(folder, plan):
     file = folder / "setup.toml"
     file.write_text(plan, encoding="utf-8")
     return file
 
 
-def counts(runtime: Runtime) -> list[int]:
+def counts(runtime):
     with runtime.db.read() as session:
         tables = (Organisation, User, Sender, GoalEntry)
         return [session.scalar(select(func.count()).select_from(table)) or 0 for table in tables]
@@ -157,7 +154,7 @@ COMMANDS = re.findall(r"^sudo loa (.+)$", BLOCKS, re.MULTILINE)
 class Installed(World):
     """The installation that the guide makes; nothing is in it beforehand."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self):
         self.keys = AnswerContext(secret_key=self.runtime.settings.secret_key, is_live=False)
 
 
@@ -166,7 +163,7 @@ def installed(runtime, simulator):
     return Installed(runtime, simulator)
 
 
-def run(installed: Installed, folder: Path) -> Iterator[tuple[str, Result]]:
+def run(installed, folder):
     """Write the guide's files into a folder and run its commands there, one by one."""
     operator = Operator(installed.app().test_cli_runner())
     for path in FILES:

@@ -5,19 +5,15 @@ import re
 import socket
 from base64 import b64encode
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
-from flask.testing import FlaskClient
 from redis import Redis
 
 from admin import login_limits
 from admin.app import create_app
 from outreach.accounts import users
-from outreach.core.settings import Settings
 from outreach.models.accounts import AuditEvent, User
-from outreach.runtime import Runtime
 from tests.support.admin_client import signed_in, token
 from tests.support.servers import on_sqlite
 from tests.support.tables import cases
@@ -35,7 +31,7 @@ def client(settings, runtime):
     return create_app(settings, runtime=runtime).test_client()
 
 
-def browser(settings: Settings, runtime: Runtime, **changes: Any) -> FlaskClient:
+def browser(settings, runtime, **changes):
     """A browser before a web with other settings."""
     changed = replace(settings, **changes)
     return create_app(changed, runtime=replace(runtime, settings=changed)).test_client()
@@ -46,11 +42,11 @@ def sign_in(client, email=AUTHOR, password="sai mật khẩu", *, query="", **mo
     return client.post(f"/login{query}", data=form, **more)
 
 
-def is_in(client: FlaskClient) -> bool:
+def is_in(client):
     return client.get("/admin/").status_code == 200
 
 
-def without_secrets(page: str) -> str:
+def without_secrets(page):
     return re.sub(r'nonce="[^"]+"|name="csrf_token" value="[^"]+"', "", page)
 
 
@@ -60,10 +56,10 @@ def without_secrets(page: str) -> str:
 def test_wrong_password_unknown_address_and_one_without_a_password_read_and_take_the_same(
     client, world, monkeypatch
 ):
-    worked: list[str] = []
+    worked = []
 
     class Watched(PasswordHasher):
-        def verify(self, hash: str | bytes, password: str | bytes) -> bool:
+        def verify(self, hash, password):
             worked.append(str(hash).rsplit("$", 2)[0])  # the parameters: how much work it is
             return super().verify(hash, password)
 
@@ -169,7 +165,7 @@ def test_a_redis_that_hangs_is_waited_for_once(caplog):
 # -- sessions ------------------------------------------------------------------------------------------
 
 
-def cookie(client: FlaskClient) -> str:
+def cookie(client):
     found = client.get_cookie("session")
     return found.value
 
@@ -207,10 +203,7 @@ def test_signing_out_ends_the_session_wherever_its_cookie_was_copied_to(client, 
 
 
 def test_a_session_ends_at_once_when_its_user_is_disabled_or_gets_another_password(client, world):
-    changes: tuple[dict[str, Any], ...] = (
-        {"is_active": False},
-        {"password_hash": users._hasher.hash("một mật khẩu khác")},
-    )
+    changes = ({"is_active": False}, {"password_hash": users._hasher.hash("một mật khẩu khác")})
     for email, change in zip((AUTHOR, APPROVER), changes, strict=True):
         signed_in(client, email)
         assert is_in(client)
@@ -220,7 +213,7 @@ def test_a_session_ends_at_once_when_its_user_is_disabled_or_gets_another_passwo
 
 
 def test_who_signs_in_while_the_password_is_changed_is_not_in(client, world, monkeypatch):
-    def check_slowly(user: User, password: str) -> bool:
+    def check_slowly(user, password):
         users.set_password(world.runtime, user.id, "một mật khẩu khác hẳn", now=world.now)
         return True
 
@@ -355,7 +348,7 @@ def test_cookies_are_kept_from_scripts_and_other_sites(settings, world, address,
 
 
 def test_every_kind_of_answer_carries_the_headers(client, world, monkeypatch):
-    def broken(*_args: Any) -> None:
+    def broken(*_args):
         raise RuntimeError
 
     signed_in(client, AUTHOR)

@@ -12,18 +12,18 @@ from tests.support.admin_client import post, signed_in
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
 from tests.support.wishes import opt_out
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-def lines(page: str) -> list[str]:
+def lines(page):
     """Return the entries of the line of time, each as its text."""
     line = page.split('<ol class="timeline">')[1].split("</ol>")[0]
     return [" ".join(re.sub(r"<[^>]+>", " ", entry).split()) for entry in line.split("<li>")[1:]]
 
 
-def person_id(world: World, name: str) -> int:
+def person_id(world, name):
     return world.one(select(Contact.id).where(Contact.name == name))
 
 

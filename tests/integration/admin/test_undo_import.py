@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from outreach.imports import process_upload
@@ -21,10 +20,10 @@ from outreach.models.contacts import (
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
 from tests.support.uploads import PLAIN, checked, confirmed, count, files, hand_in, upload, work_on
-from tests.support.world import AUTHOR, World
+from tests.support.world import AUTHOR
 
 
-def stored_by_half(client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def stored_by_half(client, world, monkeypatch):
     """Three of seven people are stored when the worker is told to stop."""
     monkeypatch.setattr(process_upload, "CHUNK", 3)
     checked(client, world, PLAIN)
@@ -74,7 +73,7 @@ def test_taking_back_that_broke_off_is_asked_for_again(client, world, monkeypatc
     confirmed(client, world)
     post(client, "/admin/imports/1/undo")
 
-    def break_off(*_args: object, **_more: object) -> None:
+    def break_off(*_args, **_more):
         raise RuntimeError
 
     undo_rows = process_upload.undo_import_rows
@@ -101,7 +100,7 @@ def test_an_import_that_ends_its_worker_three_times_is_given_up(client, world, m
         signed_in(client, AUTHOR)
         hand_in(client, world, "a.csv", PLAIN.encode())
 
-    def die(*_args: object) -> None:
+    def die(*_args):
         raise KeyboardInterrupt
 
     check_list = process_upload.check_list
@@ -153,7 +152,7 @@ def test_a_register_that_was_given_up_does_not_stay_either_nor_what_was_broken_o
         (folder / name).mkdir(parents=True)
         (folder / name / "a.csv").write_text("0905000123")
 
-    def left_after(days: int) -> list[str]:
+    def left_after(days):
         remove_ended(world.runtime.db, folder, now=now + timedelta(days=days))
         return sorted(path.name for path in folder.iterdir())
 

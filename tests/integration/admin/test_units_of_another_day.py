@@ -1,18 +1,16 @@
 """Figures, people and goals in the units of another day: Kon Tum of 2020 in Quảng Ngãi's units, and back."""
 
 import io
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select, update
 
-from campaigns.analytics.progress import ProgressPage, drive_of_campaign, read_progress
+from campaigns.analytics.progress import drive_of_campaign, read_progress
 from campaigns.goals.goals import enter_denominator, find_subject, set_goal
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import take_snapshot
-from campaigns.rules.progress import RankRow
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignState
 from outreach.accounts.users import find_user
@@ -20,12 +18,12 @@ from outreach.contacts.directory import ON_A_PAGE, ContactFilter, count_perhaps,
 from outreach.contacts.move_people import load_units, move_people
 from outreach.models.contacts import Contact, Membership
 from outreach.models.places import Area
-from outreach.places.nation import NationUnit, former_units, units_of_today
+from outreach.places.nation import former_units, units_of_today
 from tests.integration.admin.test_progress import answer
 from tests.integration.outreach.test_units import KON_TUM, load_kon_tum
 from tests.support.admin_client import signed_in
 from tests.support.servers import on_sqlite
-from tests.support.world import APPROVER, AUTHOR, World
+from tests.support.world import APPROVER, AUTHOR
 
 database_url = on_sqlite
 
@@ -38,7 +36,7 @@ SPLIT = next(
 )
 
 
-def settle(world: World, codes: list[str]) -> None:
+def settle(world, codes):
     """A person with a phone and a list in each of these communes."""
     world.add_people(len(codes))
     people = world.all(select(Contact.id).order_by(Contact.id))
@@ -46,7 +44,7 @@ def settle(world: World, codes: list[str]) -> None:
         world.change(Contact, person, area_code=code, village="Thôn 1")
 
 
-def end_in_2020(world: World, campaign_id: int) -> None:
+def end_in_2020(world, campaign_id):
     """As if the campaign had been launched and ended in August 2020; half of the recipients had done it."""
     began, ended = datetime(2020, 8, 18, 2, tzinfo=UTC), datetime(2020, 8, 25, 2, tzinfo=UTC)
     world.execute(update(Campaign).values(launched_at=began, ended_at=ended, state=CampaignState.COMPLETED))
@@ -54,7 +52,7 @@ def end_in_2020(world: World, campaign_id: int) -> None:
     answer(world, campaign_id, *[Label.INSTALLED] * 51, at=datetime(2020, 8, 19, 2, tzinfo=UTC))
 
 
-def read(world: World, campaign_id: int, units: date | None = None) -> ProgressPage:
+def read(world, campaign_id, units=None):
     user = world.read(find_user, APPROVER)
     drive = world.read(drive_of_campaign, campaign_id, user=user)
     page = world.read(
@@ -64,7 +62,7 @@ def read(world: World, campaign_id: int, units: date | None = None) -> ProgressP
     return page
 
 
-def lines(page: ProgressPage) -> dict[str, RankRow]:
+def lines(page):
     return {line.code or "": line for line in page.districts.lines}
 
 
@@ -125,7 +123,7 @@ def test_kon_tums_campaign_of_2020_stays_as_it_was_and_is_read_in_quang_ngais_un
     assert "Tỉnh Kon Tum" in client.get(f"/admin/goals/?drive={drive}&units=2025-06-30").text
 
 
-def of(units: Mapping[str, NationUnit], new: str) -> list[NationUnit]:
+def of(units, new):
     return [unit for unit in units.values() if new in unit.successors]
 
 

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from flask.testing import FlaskClient
 from itsdangerous import TimestampSigner
 from sqlalchemy import select
 
@@ -13,7 +12,7 @@ from outreach.accounts.users import find_user
 from outreach.models.accounts import AuditEvent, Organisation, Role, User
 from tests.support.admin_client import post, signed_in, token
 from tests.support.tables import cases
-from tests.support.world import AUTHOR, PASSWORD, World
+from tests.support.world import AUTHOR, PASSWORD
 
 ADMINISTRATOR, NEW = "quantri@loa.example", "moi@loa.example"
 CHOSEN = "một mật khẩu mới"
@@ -31,7 +30,7 @@ def other(client, world):
     return world.app().test_client()
 
 
-def invite(client: FlaskClient) -> tuple[int, str]:
+def invite(client):
     """The new user's id and the path of their link."""
     made = post(client, "/admin/users/", email=NEW, name="Y Hlan", role="staff", organisation="none")
     assert made.status_code == 303
@@ -40,12 +39,12 @@ def invite(client: FlaskClient) -> tuple[int, str]:
     return int(made.location.rstrip("/").rsplit("/", 1)[-1]), found[1]
 
 
-def choose(browser: FlaskClient, link: str, password: str = CHOSEN, again: str | None = None) -> int:
+def choose(browser, link, password=CHOSEN, again=None):
     form = {"csrf_token": token(browser, "/login"), "new": password, "again": again or password}
     return browser.post(link, data=form).status_code
 
 
-def user_id(world: World, email: str) -> int:
+def user_id(world, email):
     return world.user(email).id
 
 

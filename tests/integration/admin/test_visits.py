@@ -4,7 +4,6 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from campaigns.analytics.verify_reach import find_disagreements
@@ -29,7 +28,7 @@ from tests.support.admin_client import post, signed_in
 from tests.support.lists import UNITS, bring, local
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import AUTHOR, LIST, World, number
+from tests.support.world import AUTHOR, LIST, number
 
 # 0 and 1 live in village 3, as "Thôn 3" and "thôn 3"; 2 and 3 in village 4; 4 has no phone.
 FULL = number(0).replace("+84", "0")
@@ -48,13 +47,13 @@ def campaign(world, client):
     return campaign_id
 
 
-def make(client: FlaskClient, campaign: int, **more: str) -> str:
+def make(client, campaign, **more):
     made = post(client, "/admin/rounds/", campaign=campaign, list=1, **{"village": ".thon3", **more})
     assert made.status_code in (303, 422)
     return made.location or made.text
 
 
-def answers(world: World) -> list[tuple[str, bool]]:
+def answers(world):
     """Labels in their order, and whether each still stands."""
     rows = world.all(select(Answer).order_by(Answer.id))
     return [(row.label.value, row.undone_at is None) for row in rows]
@@ -199,7 +198,7 @@ def test_who_wants_to_be_left_alone_is_and_what_they_say_later_is_not_undone(wor
     assert [label for label, stands in answers(world) if stands] == ["not_yet", "installed"]
 
 
-def smartphones(world: World) -> list[bool | None]:
+def smartphones(world):
     return list(world.all(select(Contact.has_smartphone).order_by(Contact.id)))
 
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
@@ -38,7 +37,7 @@ source = "Tổ dân phố rà soát"
 """
 
 
-def free_port() -> int:
+def free_port():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
@@ -47,7 +46,7 @@ def free_port() -> int:
 class Clone:
     """A fresh clone's directory, running."""
 
-    def __init__(self, folder: Path, database_url: str) -> None:
+    def __init__(self, folder, database_url):
         self.folder, self.port, self.simulator_port = folder, free_port(), free_port()
         listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
         names = subprocess.check_output(listing, cwd=ROOT, text=True).splitlines()
@@ -80,17 +79,17 @@ class Clone:
             start_new_session=True,
         )
 
-    def says(self) -> str:
+    def says(self):
         return (self.folder / "run.log").read_text()
 
-    def wait_until_running(self) -> None:
+    def wait_until_running(self):
         ends = time.monotonic() + 400
         while "Loa is running" not in self.says():
             assert self.make.poll() is None, self.says()[-3000:]
             assert time.monotonic() < ends, self.says()[-3000:]
             time.sleep(0.2)
 
-    def flask(self, *arguments: str, stdin: str = "") -> str:
+    def flask(self, *arguments, stdin=""):
         """A command typed in a second shell: it knows the database and Redis without being told."""
         environment = {k: v for k, v in self.environment.items() if k != "DATABASE_URL"}
         done = subprocess.run(
@@ -104,22 +103,22 @@ class Clone:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def ask(self, *arguments: str) -> Any:
+    def ask(self, *arguments):
         return json.loads(self.flask(*arguments, "--json"))
 
-    def wait_until(self, query: str, *expected: object) -> None:
+    def wait_until(self, query, *expected):
         """Wait until a query of the database gives this row: a command each time would take all of a processor."""
         ends = time.monotonic() + 400
         while (row := self.read(query)) != expected:
             assert time.monotonic() < ends, row
             time.sleep(0.2)
 
-    def read(self, query: str) -> tuple[Any, ...] | None:
+    def read(self, query):
         with self.database.connect() as connection:
             row = connection.execute(text(query)).one_or_none()
         return tuple(row) if row else None
 
-    def stop(self) -> None:
+    def stop(self):
         os.killpg(self.make.pid, signal.SIGINT)  # as a terminal's Ctrl-C: to everyone in the foreground
         self.make.wait(timeout=60)
         self.log.close()
@@ -139,11 +138,11 @@ def clone(tmp_path, empty_database_url):
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    def redirect_request(self, *_args: Any, **_more: Any) -> None:
+    def redirect_request(self, *_args, **_more):
         return None
 
 
-def press(link: str, answer: str) -> int:
+def press(link, answer):
     """A resident presses a button on the answer page; the status of what comes back."""
     try:
         with build_opener(_NoRedirect).open(

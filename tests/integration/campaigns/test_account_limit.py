@@ -3,8 +3,8 @@
 from campaigns.delivery.streams import LONGEST_HALT_S, AccountLimiter
 
 
-def account() -> AccountLimiter:
-    return AccountLimiter(None, account="AC")  # type: ignore[arg-type]
+def account():
+    return AccountLimiter(None, account="AC")
 
 
 def test_a_retry_after_is_obeyed():

@@ -3,12 +3,11 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
 
-from campaigns.delivery.after_restore import RestoreSummary, settle_restored
+from campaigns.delivery.after_restore import settle_restored
 from campaigns.delivery.reconcile import count_undecided, decide_unknown
 from campaigns.live_permit import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient
@@ -29,11 +28,10 @@ from outreach.core.signed_tokens import TokenPurpose, find_by_token
 from outreach.models.accounts import AuditEvent, Role
 from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.keys import Purpose
-from simulator.testing import RunningSimulator
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.tables import cases
-from tests.support.world import APPROVER, World, number
+from tests.support.world import APPROVER, number
 
 
 @pytest.fixture
@@ -42,7 +40,7 @@ def settings(settings):
     return replace(settings, lease_s=2.6, send_timeout_s=2, reconcile_s=0.3, send_in_flight=10)
 
 
-def back_up(world: World, folder: Path) -> Path:
+def back_up(world, folder):
     runtime = world.runtime
     made = create_backup(
         runtime.db, folder, secret_key=runtime.settings.secret_key, keep=None, now=datetime.now(UTC)
@@ -52,7 +50,7 @@ def back_up(world: World, folder: Path) -> Path:
 
 def restore(world, path, *, secret_key=None, replace=True):
     runtime = world.runtime
-    came: list[RestoreSummary] = []
+    came = []
     restore_backup(
         runtime.db,
         path,
@@ -71,7 +69,7 @@ def restore(world, path, *, secret_key=None, replace=True):
     return came[0]
 
 
-def look_until_known(world: World, campaign: int) -> None:
+def look_until_known(world, campaign):
     for _ in range(40):
         world.wait(0.3)
         world.sweep()
@@ -81,7 +79,7 @@ def look_until_known(world: World, campaign: int) -> None:
     pytest.fail("some stay unknown")
 
 
-def send_some(world: World, simulator: RunningSimulator, *, until: int) -> None:
+def send_some(world, simulator, *, until):
     while simulator.stats()["accepted"] < until:
         world.send(0.3)
 
@@ -225,7 +223,7 @@ def test_numbers_of_attempts_that_are_lost_are_not_given_again(world, tmp_path):
 def test_a_personal_link_of_after_the_backup_opens_nobody_elses_page_and_who_reads_on_misses_no_answer(
     world, tmp_path
 ):
-    def answered(name: str) -> tuple[set[int], set[int]]:
+    def answered(name):
         world.press(world.launch(name=name), "not_yet")
         return {*world.all(select(Recipient.id))}, {*world.all(select(Answer.id))}
 

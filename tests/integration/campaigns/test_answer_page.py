@@ -2,17 +2,13 @@
 
 import re
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from socket import create_connection
 from threading import Thread
-from typing import Any
 
 import pytest
-from flask import Flask
-from flask.testing import FlaskClient
 from redis import Redis
 from sqlalchemy import MetaData, select, update
 from werkzeug.serving import make_server
@@ -35,7 +31,7 @@ from outreach.models.contacts import Phone
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.wait_until import wait_until
-from tests.support.world import APPROVER, World, number
+from tests.support.world import APPROVER, number
 
 ANDROID = "Mozilla/5.0 (Linux; Android 9; SM-A105F) AppleWebKit/537.36 Mobile Safari/537.36"
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 13_6 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148"
@@ -57,27 +53,27 @@ def campaign(world):
     return world.launch(people=2)
 
 
-def token_of(world: World, campaign: int, index: int = 0) -> str:
+def token_of(world, campaign, index=0):
     return world.link(campaign, index)
 
 
-def read(client: FlaskClient, token: str) -> str:
+def read(client, token):
     response = client.get(f"/{token}")
     assert response.status_code == 200
     return response.text
 
 
-def press(client: FlaskClient, token: str, answer: str, **headers: str) -> str:
+def press(client, token, answer, **headers):
     response = client.post(f"/{token}", data={"answer": answer}, headers=headers)
     assert response.status_code == 303
     return response.headers["Location"]
 
 
-def buttons(page: str) -> list[str]:
+def buttons(page):
     return re.findall(r'name="answer" value="(\w+)"', page)
 
 
-def everything(world: World) -> dict[str, list[Any]]:
+def everything(world):
     """All that the database holds, but who opened the page."""
     tables = MetaData()
     tables.reflect(world.runtime.db.engine)
@@ -89,11 +85,11 @@ def everything(world: World) -> dict[str, list[Any]]:
         }
 
 
-def answers(world: World) -> list[Label]:
+def answers(world):
     return list(world.all(select(Answer.label).where(Answer.undone_at.is_(None)).order_by(Answer.id)))
 
 
-def may_be_written_to(world: World, recipient: Recipient) -> bool:
+def may_be_written_to(world, recipient):
     return not world.read(is_left_alone, recipient.phone_id or 0, contact_id=recipient.contact_id)
 
 
@@ -159,7 +155,7 @@ def test_an_undo_pressed_twice_on_a_slow_network_undoes_once(client, world, camp
         assert may_be_written_to(world, world.recipient(number(0), campaign)) is not is_stopped
 
 
-def opened(world: World) -> int:
+def opened(world):
     return len(world.all(select(PageOpen.recipient_id)))
 
 
@@ -300,7 +296,7 @@ def test_every_page_weighs_at_most_14_kb_over_the_wire(settings, world, campaign
 
 
 @contextmanager
-def running_web(app: Flask) -> Iterator[int]:
+def running_web(app):
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -310,7 +306,7 @@ def running_web(app: Flask) -> Iterator[int]:
     server.server_close()
 
 
-def fetch(port: int, head: str, body: str = "") -> bytes:
+def fetch(port, head, body=""):
     """All bytes of an answer, as they come over the wire."""
     form = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n"
     with create_connection(("127.0.0.1", port), timeout=30) as connection:
@@ -431,7 +427,7 @@ def test_the_link_of_somebody_who_is_not_written_to_opens_nothing(client, world,
     assert client.get(f"/{LinkCipher(world.runtime.settings.secret_key).token(excluded)}").status_code == 404
 
 
-NO_ANSWERS: list[dict[str, Any]] = [
+NO_ANSWERS = [
     {"data": {"answer": "yes"}},
     {"data": {"answer": ""}},
     {"data": {}},
@@ -529,7 +525,7 @@ def test_every_state_is_light_in_vietnamese_ordered_and_closed_to_others(client,
     assert "Set-Cookie" not in response.headers
 
 
-def luminance(colour: str) -> float:
+def luminance(colour):
     digits = colour.lstrip("#")
     if len(digits) == 3:
         digits = "".join(digit * 2 for digit in digits)
@@ -538,7 +534,7 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(one, other):
     """WCAG 2's contrast ratio."""
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)

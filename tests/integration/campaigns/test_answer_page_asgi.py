@@ -54,7 +54,7 @@ def test_the_page_is_the_one_that_flask_shows(front, client, tokens):
 def test_it_is_answered_without_flask(client, world, tokens):
     client.get(f"/{tokens[0]}")
 
-    async def nobody(*_request: object) -> None:
+    async def nobody(*_request):
         raise AssertionError("left to the other application")
 
     desk = client.application.extensions["desk"]
@@ -74,7 +74,7 @@ def test_it_is_answered_without_flask(client, world, tokens):
 def test_many_at_once_share_a_look_up_and_each_opening_is_noted(front, client, world, tokens):
     client.get(f"/{tokens[0]}")
 
-    async def all_at_once() -> list[int]:
+    async def all_at_once():
         answers = await asyncio.gather(*(front.ask("GET", f"/{token}") for token in tokens * 20))
         return [answer.status_code for answer in answers]
 
@@ -99,7 +99,7 @@ def test_who_guesses_is_held_up_here_as_well(front, client, tokens):
 def test_a_look_up_that_fails_here_is_made_once_more_by_flask(front, client, world, tokens, monkeypatch):
     client.get(f"/{tokens[0]}")
 
-    def away() -> None:
+    def away():
         raise ConnectionError("away")
 
     monkeypatch.setattr(type(world.runtime.db), "connect_autocommit", lambda _self: away())

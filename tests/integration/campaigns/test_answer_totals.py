@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from flask.testing import FlaskCliRunner
 from sqlalchemy import String, cast, func, select, update
 
 from admin.app import create_app
@@ -24,30 +23,30 @@ from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import WrongState
 from tests.support.processes import ROOT
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, World
+from tests.support.world import AUTHOR
 
 PEOPLE = 12
 
 
-def check(world: World) -> int:
+def check(world):
     sums, wrong = world.read(find_differences)
     assert wrong == []
     return sums
 
 
-def says(world: World, recipient_id: int, label: Label, *, days: int = 0) -> None:
+def says(world, recipient_id, label, *, days=0):
     with world.runtime.db.write() as session:
         recipient = session.get_one(Recipient, recipient_id)
         assert recipient.phone_id
         world.answer(session, recipient, label, now=world.now + timedelta(days=days))
 
 
-def takes_back(world: World, recipient_id: int, *, days: int = 0) -> None:
+def takes_back(world, recipient_id, *, days=0):
     with world.runtime.db.write() as session:
         undo_answer(session, session.get_one(Recipient, recipient_id), now=world.now + timedelta(days=days))
 
 
-def recipients(world: World) -> list[int]:
+def recipients(world):
     return list(
         world.all(
             select(Recipient.id)
@@ -101,7 +100,7 @@ def test_any_history_leaves_counters_that_the_people_confirm(populated, seed, mo
     assert check(populated) > 3
 
 
-def _suppress(world: World, recipient_id: int) -> None:
+def _suppress(world, recipient_id):
     with world.runtime.db.write() as session:
         recipient = session.get_one(Recipient, recipient_id)
         assert recipient.contact_id
@@ -118,7 +117,7 @@ def _suppress(world: World, recipient_id: int) -> None:
         )
 
 
-def _erase(world: World, recipient_id: int) -> None:
+def _erase(world, recipient_id):
     contact_id = world.get_one(Recipient, recipient_id).contact_id
     world.erase(contact_id or 0)
 
@@ -129,7 +128,7 @@ def test_answers_while_the_counters_are_folded_are_all_counted(populated, monkey
     populated.launch()
     people = recipients(populated)[:8]
 
-    def fold(_: int) -> None:
+    def fold(_):
         populated.do(fold_answer_totals)
 
     with ThreadPoolExecutor(4) as pool:
@@ -146,7 +145,7 @@ def test_answers_while_the_counters_are_folded_are_all_counted(populated, monkey
 
 @both_databases
 def test_a_counter_that_is_wrong_is_named(populated):
-    runner: FlaskCliRunner = create_app(populated.runtime.settings).test_cli_runner()
+    runner = create_app(populated.runtime.settings).test_cli_runner()
     campaign_id = populated.launch()
     says(populated, recipients(populated)[0], Label.INSTALLED)
     assert runner.invoke(args=["counters", "verify"]).exit_code == 0

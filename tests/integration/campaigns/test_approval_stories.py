@@ -5,10 +5,9 @@
 
 import os
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import delete, func, select, update
 
@@ -57,7 +56,7 @@ class Story:
     proposal: tuple[str, str, set[str]] | None = None  # of a correction: when, by whom, confirmed by whom
     told: list[str] = field(default_factory=list)
 
-    def tell(self) -> None:
+    def tell(self):
         names = {list_id: f"L{list_id}" for list_id in self.lists}
         for list_id, name in names.items():
             self.world.change(ContactList, list_id, name=name)
@@ -78,11 +77,11 @@ class Story:
         )
         self.world.execute(delete(Outbox).where(Outbox.stream_id == self.campaign))
 
-    def _next(self) -> list[Callable[[], object]]:
+    def _next(self):
         """What somebody may do now, the likelier the oftener."""
         state = self.world.get_one(Campaign, self.campaign).state
-        always: list[Callable[[], object]] = [self.look, self.look, self.grow, self.grow, self.sweep]
-        more: dict[CampaignState, list[Callable[[], object]]] = {
+        always = [self.look, self.look, self.grow, self.grow, self.sweep]
+        more = {
             CampaignState.DRAFT: [self.edit, self.edit, *[self.submit] * 6],
             CampaignState.SUBMITTED: [*[self.approve] * 8, self.give_back],
             CampaignState.APPROVED: [*[self.launch] * 6, self.give_back],
@@ -99,7 +98,7 @@ class Story:
         }
         return [*always, *more[state]]
 
-    def check(self) -> None:
+    def check(self):
         """What may leave now has been read by enough people, as it is now."""
         campaign = self.world.get_one(Campaign, self.campaign)
         waits = self.world.scalar(select(func.count()).where(Outbox.stream_id == self.campaign))
@@ -113,7 +112,7 @@ class Story:
         }
         assert len(readers) >= (2 if now.people >= LIMIT else 1), (self.told, now, self.read)
 
-    def see(self) -> Read:
+    def see(self):
         campaign = self.world.get_one(Campaign, self.campaign)
         steps = select(Step.text).where(Step.campaign_id == self.campaign).order_by(Step.number)
         texts = repr((self.world.all(steps), campaign.content.get("phone")))
@@ -125,21 +124,21 @@ class Story:
         n = select(func.max(CampaignVersion.n)).where(CampaignVersion.campaign_id == self.campaign)
         return Read(texts, lists, campaign.drive_id, people, self.world.scalar(n))
 
-    def _lists_of(self, campaign: Campaign) -> tuple[int, ...]:
+    def _lists_of(self, campaign):
         chosen = select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id)
         return tuple(sorted(self.world.all(chosen)))
 
-    def press(self, action: CampaignAction, email: str, **more: Any) -> None:
+    def press(self, action, email, **more):
         user, now = self.users[email], datetime.now(UTC)
         perform_action(self.world.runtime, self.campaign, action, user=user, now=now, reason="x", **more)
 
-    def submit(self) -> None:
+    def submit(self):
         self.press(_A.SUBMIT, AUTHOR)
 
-    def look(self) -> None:
+    def look(self):
         self.looked[self.dice.choice(APPROVERS)] = self.see()
 
-    def approve(self) -> None:
+    def approve(self):
         email = self.dice.choice(APPROVERS)
         if self.dice.random() < 0.6:
             self.looked[email] = self.see()
@@ -153,20 +152,20 @@ class Story:
             self.press(_A.APPROVE, email, version=read.version, recipients=read.people)
         self.read.append((email, read))
 
-    def launch(self) -> None:
+    def launch(self):
         self.press(_A.LAUNCH, AUTHOR)
 
-    def sweep(self) -> None:
+    def sweep(self):
         _open_steps(self.world.runtime, SweepResult(), now=datetime.now(UTC))
 
-    def grow(self) -> None:
+    def grow(self):
         list_id = self.dice.choice(self.lists)
         with self.world.runtime.db.write() as session:
             for person in self.dice.sample(self.people, self.dice.randrange(1, 4)):
                 if session.get(Membership, (list_id, person)) is None:
                     session.add(Membership(list_id=list_id, contact_id=person))
 
-    def wave(self) -> None:
+    def wave(self):
         email = self.dice.choice((AUTHOR, *APPROVERS))
         before = self.see()
         wave = self.world.do(
@@ -181,7 +180,7 @@ class Story:
             if wave.has_left:
                 self.read[-1] = (email, self.see())
 
-    def correct(self) -> None:
+    def correct(self):
         since = self.world.get_one(Campaign, self.campaign).corrected_at
         if self.proposal is None:
             email, now = self.dice.choice((AUTHOR, *APPROVERS)), datetime.now(UTC)
@@ -205,7 +204,7 @@ class Story:
             self.read += [(reader, now._replace(people=approved)) for reader in readers]
             self.proposal = None
 
-    def edit(self) -> None:
+    def edit(self):
         n = self.dice.randrange(3)
         lists = self.dice.sample(self.lists, self.dice.randrange(1, 3))
         data = {
@@ -222,22 +221,22 @@ class Story:
                 session, self.campaign, draft, user=session.merge(self.users[AUTHOR]), now=self.world.now
             )
 
-    def _reminder(self) -> list[dict[str, Any]]:
+    def _reminder(self):
         return [{"after_days": 2, "text": f"Nhac {self.dice.randrange(2)}: {{link}}"}]
 
-    def give_back(self) -> None:
+    def give_back(self):
         self.press(_A.RETURN, self.dice.choice((AUTHOR, APPROVER)))
 
-    def pause(self) -> None:
+    def pause(self):
         self.press(_A.PAUSE, AUTHOR)
 
-    def resume(self) -> None:
+    def resume(self):
         self.press(_A.RESUME, AUTHOR)
 
-    def undo(self) -> None:
+    def undo(self):
         self.press(_A.UNDO, AUTHOR)
 
-    def days_pass(self) -> None:
+    def days_pass(self):
         """The first text has left, and the reminder's day has come."""
         with self.world.runtime.db.write() as session:
             if session.scalar(select(Step.opened_at).where(Step.campaign_id == self.campaign).limit(1)):

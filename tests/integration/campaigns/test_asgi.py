@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Iterable
 from contextlib import closing
 from typing import Any
 
@@ -47,7 +46,7 @@ def too_large(_error: Exception) -> tuple[str, int]:
     return "quá lớn", 413
 
 
-def scope(path: str, *headers: tuple[bytes, bytes]) -> dict[str, Any]:
+def scope(path, *headers):
     return {
         "type": "http",
         "method": "POST",
@@ -58,14 +57,14 @@ def scope(path: str, *headers: tuple[bytes, bytes]) -> dict[str, Any]:
     }
 
 
-def answers(body: Iterable[dict[str, Any]], asked: dict[str, Any]) -> list[Any]:
-    sent: list[Any] = []
+def answers(body, asked):
+    sent = []
     coming = iter(body)
 
-    async def receive() -> dict[str, Any]:
+    async def receive():
         return next(coming)
 
-    async def send(message: Any) -> None:
+    async def send(message):
         sent.append(message)
 
     asyncio.run(
@@ -112,7 +111,7 @@ def test_who_hangs_up_in_the_middle_of_a_request_has_asked_for_nothing():
 
 
 def test_a_slow_request_leaves_the_processor_to_the_others():
-    def is_slow(environ: dict[str, Any]) -> bool:
+    def is_slow(environ):
         return environ["QUERY_STRING"] == "slow"
 
     bridge = WsgiBridge(

@@ -1,6 +1,5 @@
 """People without a usable number: in the directory from lists, on sheets and phones, counted, and never written to."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
@@ -24,7 +23,7 @@ from tests.support.admin_client import signed_in
 from tests.support.lists import UNITS, bring, count, local, people, write
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 NAME = "Y Blốc Kđăm"
 ROW = f"1,{NAME},1950,Thôn 3,Đắk Mar,không có"
@@ -36,11 +35,11 @@ def office(world):
     return world
 
 
-def at_the_door(world: World) -> list[str]:
+def at_the_door(world):
     return list(world.all(select(Contact.name).where(Contact.at_the_door).order_by(Contact.id)))
 
 
-def person_id(world: World, name: str = NAME) -> int:
+def person_id(world, name=NAME):
     return world.one(select(Contact.id).where(Contact.name == name))
 
 
@@ -170,13 +169,13 @@ def test_they_are_visited_and_counted_and_never_written_to(office, tmp_path, cli
     assert "chỉ gặp tận nhà" in client.get(f"/admin/people/{person_id(office, 'Y Rơ')}/").text
 
 
-def reported(world: World, *campaigns: int) -> Mapping[str, int]:
+def reported(world, *campaigns):
     counts = world.read(count_reported, campaigns, as_of=world.now + timedelta(minutes=5)).values()
     names = ("recipients", "answered", "no_smartphone", "installed")
     return {name: sum(getattr(each, name) for each in counts) for name in names}
 
 
-def make_sheet(world: World, campaign: int) -> int:
+def make_sheet(world, campaign):
     area = world.one(select(Contact.area_code)) or ""
     return world.make_sheet(campaign, list_id=None, area_code=area, again=True)
 
@@ -186,7 +185,7 @@ def test_what_was_said_at_the_door_holds_whatever_another_visit_finds(office, tm
     campaigns = [office.launch(lists=["Hội viên"]) for _ in range(2)]
     first, second = (make_sheet(office, campaign) for campaign in campaigns)
 
-    def enter(sheet: int, outcome: VisitOutcome | None) -> bool:
+    def enter(sheet, outcome):
         user = office.user(AUTHOR)
         enter_results(office.runtime, sheet, {1: outcome}, user=user, keys=office.keys, now=office.now)
         return person_id(office) in office.read(people_left_alone, [person_id(office)])

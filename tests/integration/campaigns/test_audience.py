@@ -4,7 +4,6 @@ import json
 import random
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from sqlalchemy import delete, select
@@ -51,7 +50,7 @@ from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.wait_until import wait_until
 from tests.support.wishes import opt_out
-from tests.support.world import AUTHOR, LIST, TEXT, World, number
+from tests.support.world import AUTHOR, LIST, TEXT, number
 
 pytestmark = both_databases
 
@@ -76,7 +75,7 @@ def places(world):
     return world
 
 
-def close_number(world: World, e164: str, *reasons: Closing, lifted: bool = False) -> None:
+def close_number(world, e164, *reasons, lifted=False):
     with world.runtime.db.write() as session:
         phone = session.scalar(select(Phone).where(Phone.e164 == e164))
         assert phone is not None
@@ -99,13 +98,13 @@ def close_number(world: World, e164: str, *reasons: Closing, lifted: bool = Fals
             )
 
 
-def add(world: World, name: str, *numbers: str, area: str | None = COMMUNE) -> int:
+def add(world, name, *numbers, area=COMMUNE):
     contact_id = world.add_person(name, *numbers)
     world.change(Contact, contact_id, area_code=area)
     return contact_id
 
 
-def audience(world: World, campaign_id: int) -> dict[str, str]:
+def audience(world, campaign_id):
     """Each person's number, or the reason why they are not written to."""
     rows = world.rows(
         select(Contact.name, Recipient.exclusion, Phone.e164)
@@ -118,7 +117,7 @@ def audience(world: World, campaign_id: int) -> dict[str, str]:
     return found
 
 
-def foresee(world: World, campaign_id: int) -> tuple[int, dict[Exclusion, int]]:
+def foresee(world, campaign_id):
     """What the office says before a campaign is launched."""
     with world.runtime.db.read() as session:
         whom = audience_query(session, session.get_one(Campaign, campaign_id))
@@ -283,7 +282,7 @@ IN_LISTS = {
     "no phone, on duty": ("AD", ()),
 }
 WITH_B = {"in A and B": 2, "in A, B and C": 4}
-OTHERS: list[tuple[dict[str, Any], dict[str, int], dict[Exclusion, int]]] = [
+OTHERS = [
     (
         {"lists": ["A"]},
         {"in A": 1, "in A and C": 3, **WITH_B, "on duty, two phones": 7}
@@ -362,7 +361,7 @@ def test_an_audience_without_recipients_completes(world):
     assert (status["recipients"], status["excluded"], status["state"]) == (0, {"no_phone": 1}, "completed")
 
 
-WANTED: list[dict[str, Any]] = [
+WANTED = [
     {"lists": ["L0"]},
     {"lists": ["L0", "L2"], "areas": [TOWN]},
     {"lists": ["L2"]},
@@ -499,7 +498,7 @@ def test_a_count_that_another_version_of_the_program_kept_is_made_anew(world, mo
     monkeypatch.setattr("admin.views.audience_cache._KEPT_IF_TOOK_S", 0.0)
     redis = world.runtime.redis
 
-    def people() -> int:
+    def people():
         cache = AudienceCache(
             world.runtime.db, redis, passes_opt_outs=False
         )  # of a web process that has just started
@@ -523,7 +522,7 @@ def test_nobody_waits_for_many_people_to_be_read_again_while_an_older_count_is_t
         AudienceCache(world.runtime.db, world.runtime.redis, passes_opt_outs=False),
     )
 
-    def people() -> int:
+    def people():
         with world.runtime.db.read() as session:
             return cache.of_campaign(session, session.get_one(Campaign, campaign_id)).recipients
 

@@ -2,16 +2,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import select
 
 from campaigns.delivery.billing import store_bills
 from campaigns.delivery.outbox import causes_and_segments
-from campaigns.delivery.read_list import LISTED_WITHIN, ListReading, days_due, read_list
+from campaigns.delivery.read_list import LISTED_WITHIN, days_due, read_list
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt
@@ -19,18 +17,18 @@ from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction
 from outreach.rules.gateway import BilledMessage, GatewayUnavailable
 from tests.integration.campaigns.test_budget import ONE_SEGMENT, PRICE, panel
 from tests.support.servers import both_databases
-from tests.support.world import World, number
+from tests.support.world import number
 
 
-def last_days() -> list[date]:
+def last_days():
     today = datetime.now(UTC).date()
     return [today - timedelta(days=back) for back in range(LISTED_WITHIN.days + 1)]
 
 
-def look(world: World, gateway: Any = None) -> ListReading:
+def look(world, gateway=None):
     """As the job does, with the simulator's list where no gateway is given."""
 
-    async def job() -> ListReading:
+    async def job():
         used = gateway or world.runtime.open_gateway()
         try:
             return await read_list(world.runtime, used, last_days(), stop_requested=lambda: False)
@@ -40,15 +38,15 @@ def look(world: World, gateway: Any = None) -> ListReading:
     return asyncio.run(job())
 
 
-def bill(world: World, *prices: BilledMessage) -> int:
+def bill(world, *prices):
     return world.do(store_bills, prices, usd_vnd=23_200, now=datetime.now(UTC))
 
 
-def campaign_of(world: World, campaign_id: int) -> Campaign:
+def campaign_of(world, campaign_id):
     return world.get_one(Campaign, campaign_id)
 
 
-def attempts(world: World) -> list[Attempt]:
+def attempts(world):
     return list(world.all(select(Attempt).order_by(Attempt.id)))
 
 
@@ -57,7 +55,7 @@ def billed(attempt, price, *, unit="USD", segments=1):
     return BilledMessage(attempt.gateway_id, Decimal(price) if price else None, unit, segments)
 
 
-def wait_for_arrival(world: World, count: int) -> None:
+def wait_for_arrival(world, count):
     for _ in range(100):
         if sum(line["status"] == "delivered" for line in world.simulator.ledger()) >= count:
             return
@@ -166,17 +164,17 @@ def test_a_dearer_bill_than_the_estimate_ends_it_sooner(world):
 class Bills:
     """A gateway with a list of its own."""
 
-    def __init__(self, *pages: list[BilledMessage], away: bool = False) -> None:
-        self.pages, self.away, self.days = pages, away, []  # type: ignore[var-annotated]
+    def __init__(self, *pages, away=False):
+        self.pages, self.away, self.days = pages, away, []
 
-    async def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
+    async def list_billed(self, day):
         self.days.append(day)
         for page in self.pages:
             yield page
         if self.away:
             raise GatewayUnavailable("cut")
 
-    async def close(self) -> None:
+    async def close(self):
         return None
 
 
@@ -198,9 +196,9 @@ def test_two_looks_at_once_count_a_bill_once(world):
     world.send()
     page = [billed(item, "0.0151") for item in attempts(world)]
 
-    async def both() -> None:
+    async def both():
         looks = (
-            read_list(world.runtime, gateway, last_days(), stop_requested=lambda: False)  # type: ignore[arg-type]
+            read_list(world.runtime, gateway, last_days(), stop_requested=lambda: False)
             for gateway in (Bills(page), Bills(page))
         )
         await asyncio.gather(*looks)
@@ -209,13 +207,13 @@ def test_two_looks_at_once_count_a_bill_once(world):
     assert campaign_of(world, campaign).priced_vnd == 20 * PRICE
 
 
-def days_to_read(world: World, hours: float = 0) -> int:
+def days_to_read(world, hours=0):
     """How many days are due when nothing has been read yet."""
     world.runtime.redis.delete("loa:list:all", "loa:list:latest")
     return len(world.read(days_due, world.runtime.redis, is_live=True, now=world.in_hours(hours)))
 
 
-def deliver_all(world: World) -> None:
+def deliver_all(world):
     delivered = [AttemptReport(item.id, AttemptState.DELIVERED) for item in attempts(world)]
     world.do(apply_reports, delivered, now=datetime.now(UTC), secret_key=world.runtime.settings.secret_key)
 
@@ -248,8 +246,8 @@ def test_the_list_is_read_while_messages_lack_reports(world):
         redis.delete("loa:list:latest")
         assert 1 <= len(days_due(session, redis, is_live=True, now=now)) <= 2
         assert days_due(session, redis, is_live=True, now=now) == []
-        assert 3500 < int(redis.ttl("loa:list:all")) <= 3600  # type: ignore[arg-type]
-        assert 500 < int(redis.ttl("loa:list:latest")) <= 600  # type: ignore[arg-type]
+        assert 3500 < int(redis.ttl("loa:list:all")) <= 3600
+        assert 500 < int(redis.ttl("loa:list:latest")) <= 600
     deliver_all(world)
     assert days_to_read(world, 0.5) == 0
 

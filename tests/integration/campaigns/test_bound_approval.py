@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -29,7 +28,7 @@ from outreach.rules.errors import BadCampaign, BadInput, LoaError, NotAllowed, N
 from tests.integration.campaigns.test_lifecycle import state
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
-from tests.support.world import APPROVER, AUTHOR, LIST, TEXT, World
+from tests.support.world import APPROVER, AUTHOR, LIST, TEXT
 
 SECOND = "duyet2@loa.example"
 _A = CampaignAction
@@ -45,7 +44,7 @@ def submitted(world):
     return campaign_id
 
 
-def submit_other_text(world: World, campaign_id: int) -> None:
+def submit_other_text(world, campaign_id):
     """What an author does between an approver's reading and the approval."""
     world.decide(campaign_id, _A.RETURN, AUTHOR)
     other = {"name": "Bluezone", "text": "Chuyen tien: {link}", "lists": [LIST], "sender": "MTTQ"}
@@ -188,7 +187,7 @@ def test_a_correction_of_a_campaign_that_took_two_takes_two(world, submitted):
     texts, at = {"phone": "1023"}, world.now.isoformat()
     world.do(propose_correction, submitted, texts, since=None)
 
-    def confirm(email: str) -> int:
+    def confirm(email):
         return world.do(confirm_correction, submitted, proposed_at=at, by=email)
 
     assert confirm(APPROVER) == 0
@@ -224,7 +223,7 @@ def test_who_corrects_a_text_has_read_no_larger_audience_than_the_approved_one(w
         world.do(send_second_wave, submitted, **extend)
 
 
-def two_are_needed_from(world: World, people: int) -> None:
+def two_are_needed_from(world, people):
     world.use(two_approvals_people=people)
 
 
@@ -265,7 +264,7 @@ def test_a_correction_needs_another_person_and_never_its_author(world, submitted
     world.decide(submitted, _A.LAUNCH, AUTHOR)
     texts, now = {"phone": "1023", "answers.installed.reply": "Goi 1023."}, world.now
 
-    def propose(email: str) -> str:
+    def propose(email):
         world.do(propose_correction, submitted, texts, since=None, by=email, now=now)
         return now.isoformat()
 
@@ -284,7 +283,7 @@ def test_a_correction_needs_another_person_and_never_its_author(world, submitted
     assert world_content(world, submitted)["phone"] == "1023"
 
 
-def world_content(world: World, campaign_id: int) -> dict[str, Any]:
+def world_content(world, campaign_id):
     return world.get_one(Campaign, campaign_id).content
 
 
@@ -302,7 +301,7 @@ def test_a_live_campaign_is_launched_once_an_administrator_has_allowed_it(world)
         author = find_user(session, AUTHOR)
         administrator = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
 
-    def launch() -> CampaignState:
+    def launch():
         return perform_action(live, campaign, CampaignAction.LAUNCH, user=author, now=datetime.now(UTC)).state
 
     with refuses(WrongState, says="Chưa cho phép gửi thật"):

@@ -1,27 +1,26 @@
 """A campaign's budget: reserved at the launch, at the price of that day, given back as messages fall away."""
 
 from datetime import UTC, datetime
-from typing import Any
 
-from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
+from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.models.campaigns import Campaign
 from campaigns.rules.states import CampaignAction, CampaignState
 from outreach.rules.errors import WrongState
 from tests.support.errors import refuses
-from tests.support.world import APPROVER, World, number
+from tests.support.world import APPROVER, number
 
-ONE_SEGMENT: dict[str, Any] = {"unaccented": True, "text": "Moi ong/ba cai Bluezone"}
+ONE_SEGMENT = {"unaccented": True, "text": "Moi ong/ba cai Bluezone"}
 PRICE = 350
 
 
-def panel(world: World, campaign_id: int) -> SendingPanel:
+def panel(world, campaign_id):
     world.runtime.redis.flushdb()
     with world.runtime.db.read() as session:
         campaign = session.get_one(Campaign, campaign_id)
         return read_sending_panel(session, campaign, datetime.now(UTC), runtime=world.runtime)
 
 
-def approved(world: World, **changes: Any) -> int:
+def approved(world, **changes):
     campaign_id = world.draft(**ONE_SEGMENT, **changes)
     world.act(campaign_id, CampaignAction.SUBMIT)
     world.act(campaign_id, CampaignAction.APPROVE, APPROVER)

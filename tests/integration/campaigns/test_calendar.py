@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
-from campaigns.analytics.calendar import CalendarEntry, read_calendar
+from campaigns.analytics.calendar import read_calendar
 from campaigns.analytics.collisions import ShownCollision, read_collisions
 from campaigns.models.campaigns import Campaign, CampaignComment
 from campaigns.planning.comments import count_open, read_comments, settle_comment, write_comment
@@ -24,18 +23,18 @@ from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.rules.quiet_days import Period, QuietDays
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 OUTSIDER = "hoi@loa.example"
 
 
-def later(world: World, days: int) -> datetime:
+def later(world, days):
     return (world.now.astimezone(VIETNAM) + timedelta(days=days)).replace(
         hour=9, minute=0, second=0, microsecond=0
     )
 
 
-def planned(world: World, days: int, **changes: object) -> int:
+def planned(world, days, **changes):
     """A campaign, approved and scheduled so many days ahead; its id."""
     campaign_id = world.draft(starts_at=later(world, days).isoformat(), **changes)
     for action, email in ((CampaignAction.SUBMIT, AUTHOR), (CampaignAction.APPROVE, "duyet@loa.example")):
@@ -50,7 +49,7 @@ def collisions(world, email=AUTHOR, *, of=None):
     return world.read(read_collisions, user, runtime=world.runtime, campaign_id=of)
 
 
-def entries(world: World, email: str = AUTHOR) -> list[CalendarEntry]:
+def entries(world, email=AUTHOR):
     user, today = world.user(email), world.now.astimezone(VIETNAM).date()
     return world.read(
         read_calendar,
@@ -139,12 +138,12 @@ def test_people_who_asked_for_no_messages_are_in_no_collision(world):
 # in the end.
 
 
-def write(world: World, campaign_id: int, email: str = APPROVER, **more: Any) -> int:
+def write(world, campaign_id, email=APPROVER, **more):
     values = {"card": "whom", "text": "Vì sao có cả phường Quyết Thắng?", **more}
     return world.do(write_comment, campaign_id, by=email, **values).id
 
 
-def counted(world: World, campaign_id: int) -> dict[str, int]:
+def counted(world, campaign_id):
     return dict(count_open(world.read(read_comments, campaign_id)))
 
 
@@ -183,7 +182,7 @@ def test_a_comment_is_open_until_it_is_settled_and_a_reply_opens_it_again(world)
 
 @both_databases
 def test_a_comment_waits_for_the_other_until_it_is_answered_or_settled(world):
-    def waits_for() -> set[str]:
+    def waits_for():
         users = {email: world.read(find_user, email) for email in (AUTHOR, APPROVER, "khac@loa.example")}
         found = {email: world.read(read_notices, user) for email, user in users.items()}
         return {email for email, each in found.items() if any(one.kind is NoticeKind.COMMENT for one in each)}
@@ -199,7 +198,7 @@ def test_a_comment_waits_for_the_other_until_it_is_answered_or_settled(world):
     assert waits_for() == set()
 
 
-REFUSED: list[tuple[dict[str, Any], type[Exception]]] = [
+REFUSED = [
     ({"text": "  \n"}, BadInput),
     ({"text": "x" * 1001}, BadInput),
     ({"card": "sending"}, NotFound),
@@ -259,7 +258,7 @@ def test_the_author_finds_the_approvers_comments_when_a_campaign_comes_back(clie
 
 ONE, TWO, THREE = "a" * 160, "a" * 161, "a" * 307  # segments of GSM-7: 160 alone, 153 in a chain
 # Accents are dropped in Vietnamese and Xơ Đăng, and kept in Gia Rai.
-PLAIN: Any = SimpleNamespace(unaccented=True, unaccented_languages=("sed",), fields={})
+PLAIN = SimpleNamespace(unaccented=True, unaccented_languages=("sed",), fields={})
 STEPS = [
     (StepDraft(ONE), Cost(1, 1, 1, 10, 3_000)),
     (StepDraft(ONE, text_b=THREE), Cost(1, 1, 3, 20, 6_000)),

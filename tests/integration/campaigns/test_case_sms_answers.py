@@ -25,12 +25,12 @@ from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone, opt_out
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 TEXT = "Can bo se goi lai trong ngay."
 
 
-def asked(world: World, **changes: object) -> int:
+def asked(world, **changes):
     """A campaign that somebody has asked for help in; the case's id. The gateway's record starts anew."""
     campaign = world.sent(people=2, **{"window": ["00:00", "24:00"], **changes})
     world.press(campaign, "need_help")
@@ -39,16 +39,16 @@ def asked(world: World, **changes: object) -> int:
     return opened.id
 
 
-def close_the_window(world: World) -> None:
+def close_the_window(world):
     """From now on it is not the campaign's hour."""
     world.close_window(world.one(select(Campaign.id)))
 
 
-def answer(world: World, case_id: int, text: str = TEXT, *, is_done: bool = True) -> datetime:
+def answer(world, case_id, text=TEXT, *, is_done=True):
     return world.do(answer_by_sms, case_id, text, is_done=is_done)
 
 
-def message(world: World, case_id: int) -> Message:
+def message(world, case_id):
     return world.get_one(Message, world.get_one(Case, case_id).message_id)
 
 
@@ -260,12 +260,12 @@ def test_a_kept_text_is_offered_in_campaigns_of_its_kind_and_a_general_one_in_al
 BELOW = "pn@loa.example"
 
 
-def confirmation(world: World) -> MessageState:
-    state: MessageState = world.one(select(Message.state).where(Message.kind == MessageKind.CONFIRMATION))
+def confirmation(world):
+    state = world.one(select(Message.state).where(Message.kind == MessageKind.CONFIRMATION))
     return state
 
 
-def let_it_wait(world: World, **changes: int) -> None:
+def let_it_wait(world, **changes):
     """As if what is in the outbox had been put back so often, and were due again."""
     world.execute(update(Outbox).values(not_before=world.now, **changes))
 
@@ -307,7 +307,7 @@ def test_what_the_gateway_was_too_busy_for_counts_not_as_refused(world):
     assert world.status(campaign)["steps"][0]["messages"] == {"failed": 2}
 
 
-def decide(world: World, campaign: int | None, email: str, *, resend: bool) -> int:
+def decide(world, campaign, email, *, resend):
     return world.do(decide_unknown, campaign, resend=resend, by=email, now=datetime.now(UTC))
 
 

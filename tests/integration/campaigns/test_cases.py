@@ -36,7 +36,7 @@ from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 COLLEAGUE = "dongnghiep@loa.example"
 
@@ -58,11 +58,11 @@ def do(world, operation, case_id, *args, email=AUTHOR, **more):
     return world.do(operation, case_id, *args, by=email, **more)
 
 
-def case(world: World, case_id: int) -> Case:
+def case(world, case_id):
     return world.get_one(Case, case_id)
 
 
-def stopped(world: World) -> dict[str, str]:
+def stopped(world):
     """Why numbers are not written to, by number."""
     closed = select(Phone.e164, Suppression.reason).join(Suppression, Suppression.phone_id == Phone.id)
     closed = world.rows(closed.where(Suppression.lifted_at.is_(None)))
@@ -70,7 +70,7 @@ def stopped(world: World) -> dict[str, str]:
     return {e164: reason.value for e164, reason in closed} | left_alone
 
 
-def kinds(world: World) -> list[CaseKind]:
+def kinds(world):
     return [each.kind for each in world.cases()]
 
 
@@ -442,14 +442,14 @@ __all__ = ["campaign"]  # the fixture
 HELD = Understanding(Label.OPT_OUT, 0.3, False, False, "held")
 
 
-def keep_held(world: World, sender: str) -> Case:
+def keep_held(world, sender):
     """A reply that is likely, not surely, a wish to be left alone; its case."""
     inbound = InboundMessage(f"SM{sender}", sender, "MTTQ", "thôi mệt", False, False)
     world.do(receive_reply, inbound, meant=HELD)
     return world.cases()[-1]
 
 
-def confirmations(world: World) -> int:
+def confirmations(world):
     return world.scalar(select(func.count()).where(Message.kind == MessageKind.CONFIRMATION)) or 0
 
 

@@ -1,6 +1,5 @@
 """Two people press, or two workers sweep, at the same moment: one wins and nothing happens twice."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -25,18 +24,18 @@ from outreach.rules.quiet_days import NO_DAYS
 from tests.integration.campaigns.test_bound_approval import add_user
 from tests.integration.campaigns.test_lifecycle import approved
 from tests.support.servers import both_databases
-from tests.support.world import APPROVER, AUTHOR, World
+from tests.support.world import APPROVER, AUTHOR
 
 pytestmark = both_databases
 
 A, C = CampaignAction, CampaignState
 
 
-def at_once(*works: Callable[[], object]) -> list[object]:
+def at_once(*works):
     """What each came to, its error where it was refused in words; all set off together."""
     ready = Barrier(len(works))
 
-    def run(work: Callable[[], object]) -> object:
+    def run(work):
         ready.wait()
         try:
             return work()
@@ -47,11 +46,11 @@ def at_once(*works: Callable[[], object]) -> list[object]:
         return list(pool.map(run, works))
 
 
-def press(world: World, campaign_id: int, action: A, email: str) -> Callable[[], object]:
+def press(world, campaign_id, action, email):
     return lambda: world.decide(campaign_id, action, email)
 
 
-def events(world: World, campaign_id: int, action: str) -> int:
+def events(world, campaign_id, action):
     found = world.scalar(
         select(func.count()).where(
             AuditEvent.subject == f"campaigns:{campaign_id}", AuditEvent.action == f"campaign.{action}"
@@ -126,7 +125,7 @@ def test_of_two_sweeps_one_opens_the_step(world):
     now = datetime.now(UTC)
     (step,) = world.read(steps_due, now=now, quiet=NO_DAYS)
 
-    def work() -> bool:
+    def work():
         return world.do(open_step, step, settings=world.runtime.settings, now=now)
 
     assert sorted(map(bool, at_once(work, work, work))) == [False, False, True]
@@ -149,8 +148,8 @@ def test_two_administrators_who_shut_each_other_out_leave_one(world, how):
     one, two = map(world.user, emails)
     scope = {"name": "", "role": Role.STAFF, "organisation_id": None, "area_code": None}
 
-    def shut_out(whom: User, by: User) -> Callable[[], object]:
-        def press() -> None:
+    def shut_out(whom, by):
+        def press():
             with suppress(NotAllowed):  # who presses second may be no administrator any more
                 if how == "disabled":
                     world.do(disable_user, whom.id, user=by)

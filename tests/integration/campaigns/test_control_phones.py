@@ -2,16 +2,13 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from campaigns.analytics.reach import read_reach
 from campaigns.delivery.control_phones import (
     MOST_PHONES,
-    CopyLine,
     add_control_phone,
     read_control_copies,
     read_control_phones,
@@ -32,7 +29,7 @@ from outreach.rules.quiet_days import parse_quiet_days
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.wishes import opt_out
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 ADMINISTRATOR = "quantri@loa.example"
 VIETTEL, VINAPHONE = "+84962000311", "+84912000312"
@@ -48,20 +45,20 @@ def world(world):
     return world
 
 
-def add(world: World, email: str = ADMINISTRATOR, **given: Any) -> int:
+def add(world, email=ADMINISTRATOR, **given):
     settings, now = world.runtime.settings, datetime.now(UTC)
     return world.do(add_control_phone, settings=settings, by=email, now=now, **given).id
 
 
-def copies(world: World, campaign_id: int) -> list[CopyLine]:
+def copies(world, campaign_id):
     return world.read(read_control_copies, campaign_id)
 
 
-def texts_to(world: World, e164: str) -> list[str]:
+def texts_to(world, e164):
     return [line["Body"] for line in world.simulator.ledger() if line["To"] == e164]
 
 
-def client(world: World) -> FlaskClient:
+def client(world):
     return world.app().test_client()
 
 

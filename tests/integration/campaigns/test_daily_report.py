@@ -1,12 +1,9 @@
 """The day of a report played through: chased, alarmed, frozen, sent, corrected; also after the scheduler was down."""
 
 import re
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from email.message import EmailMessage
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select, update
@@ -50,7 +47,7 @@ from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.goals import GoalScope, GoalSubject
 from campaigns.rules.reports.changes import describe_change
 from campaigns.rules.reports.document import short_day
-from campaigns.rules.reports.snapshot import Snapshot, read_snapshot
+from campaigns.rules.reports.snapshot import read_snapshot
 from campaigns.rules.reports.template import ReportAction
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignAction
@@ -59,15 +56,15 @@ from campaigns.second_wave import send_second_wave
 from campaigns.visits.results import enter_results
 from campaigns.visits.sheets import create_sheet
 from outreach.accounts.users import find_user
-from outreach.models.accounts import OrganisationKind, Role, User
+from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.contacts import Contact
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from tests.support.report_sample import save_sample_form
 from tests.support.servers import both_databases
 from tests.support.tables import cases
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
-NO_TEXT: Mapping[str, str] = {}
+NO_TEXT = {}
 LEADERS = ("lanhdao@loa.example", "bcd@loa.example")
 D = ReportAction
 
@@ -75,7 +72,7 @@ D = ReportAction
 class Province:
     """A campaign under way, and three agencies: one with a user, one with a link, one without any address."""
 
-    def __init__(self, world: World, smtp_url: str) -> None:
+    def __init__(self, world, smtp_url):
         self.world = world
         self.post_to(smtp_url)
         self.campaign_id = world.launch(people=6, deadline=world.in_hours(72))
@@ -89,38 +86,38 @@ class Province:
         world.officer("syt@loa.example", Role.STAFF, self.health)
         world.do(make_link, self.schools, holder="chị Hoa <hoa@sgd.loa.example>", days=14)
 
-    def post_to(self, smtp_url: str) -> None:
+    def post_to(self, smtp_url):
         self.world.use(smtp_url=smtp_url, report_recipients=LEADERS)
 
-    def at(self, clock: str, *, day: date | None = None) -> datetime:
+    def at(self, clock, *, day=None):
         return datetime.fromisoformat(f"{day or self.day}T{clock}:00").replace(tzinfo=VIETNAM).astimezone(UTC)
 
-    def tick(self, clock: str, *, day: date | None = None) -> list[ReportAction]:
+    def tick(self, clock, *, day=None):
         return run_due_actions(self.world.runtime, now=self.at(clock, day=day))
 
-    def approve(self, clock: str, *, day: date | None = None, notes: Mapping[str, str] = NO_TEXT) -> None:
+    def approve(self, clock, *, day=None, notes=NO_TEXT):
         """One officer prepares what is frozen, another approves it."""
         runtime, iso, now = self.world.runtime, (day or self.day).isoformat(), self.at(clock, day=day)
         prepare_report(runtime, 1, iso, **notes, user=self.officer(), now=now)
         approver = self.world.user(APPROVER)
         approve_report(runtime, 1, iso, prepared_at=now.isoformat(), user=approver, now=now)
 
-    def publish(self, clock: str) -> list[ReportAction]:
+    def publish(self, clock):
         """Freeze, prepare, approve and issue."""
         done = self.tick(clock)
         self.approve(clock)
         return [*done, *self.tick(clock)]
 
-    def correct(self, clock: str) -> list[ReportAction]:
+    def correct(self, clock):
         """An officer prepares a correction, another approves it."""
         assert self.world.do(correct, 1, self.day, user=self.officer(), now=self.at(clock))
         self.approve(clock)
         return self.tick(clock)
 
-    def officer(self) -> User:
+    def officer(self):
         return self.world.user(AUTHOR)
 
-    def hand_in(self, agency: int, clock: str, *, installed: int, note: str = "") -> None:
+    def hand_in(self, agency, clock, *, installed, note=""):
         self.world.do(
             submit_report,
             agency,
@@ -132,16 +129,16 @@ class Province:
             now=self.at(clock),
         )
 
-    def answer(self, index: int, clock: str) -> None:
+    def answer(self, index, clock):
         """A resident presses "installed" at an hour of the day, whenever that becomes known."""
         recipient = self.world.recipient(number(index), self.campaign_id)
         self.world.do(record_page_answer, recipient.id, "installed", now=self.at(clock))
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self):
         found = self.world.read(newest_issue, 1, self.day.isoformat())
         return read_snapshot(found.snapshot)
 
-    def files(self) -> dict[str, bytes]:
+    def files(self):
         return self.world.read(read_files, 1, self.day.isoformat())
 
 
@@ -163,11 +160,11 @@ def test_the_letter_says_the_hour_at_which_its_link_ends_also_of_a_report_issued
     assert f"đến {ends:%H:%M ngày %d/%m/%Y}" in part.get_content()
 
 
-def addressees(mails: list[tuple[str, EmailMessage]]) -> list[str]:
+def addressees(mails):
     return sorted(address for address, _mail in mails)
 
 
-def body(mail: EmailMessage) -> str:
+def body(mail):
     part = mail.get_body(("plain",))
     return str(part.get_content()).replace("\r\n", "\n")
 
@@ -406,7 +403,7 @@ def test_a_figure_that_comes_while_others_are_counted_is_noted(province, monkeyp
         province.tick("15:00")  # it began before, and had mail to send
     else:
 
-        def count_slowly(*about: Any, **values: Any) -> Snapshot:
+        def count_slowly(*about, **values):
             counted = take_snapshot(*about, **values)
             if next(is_first, False):
                 province.hand_in(province.health, "15:03", installed=96)
@@ -586,14 +583,14 @@ def test_what_was_answered_before_the_hour_and_entered_after_it_makes_a_correcti
 
 
 def test_outreach_that_is_moved_to_another_day_corrects_the_day_it_was_on(province):
-    def told(day: date) -> ActivityEntry:
+    def told(day):
         return ActivityEntry(Means.RADIO, day, day, 3, None, "Đài huyện", "Đăk Glei", "")
 
     with province.world.runtime.db.write() as session:
         user = province.world.add_officer(session, "tinh@loa.example", Role.STAFF)
         front = find_user(session, AUTHOR).organisation_id
         assert front is not None
-        where: Any = {"area": "62", "organisation_id": front, "campaign_id": None}
+        where = {"area": "62", "organisation_id": front, "campaign_id": None}
         made = add_activity(
             session, told(province.day), **where, form_key="", user=user, now=province.at("10:00")
         )
@@ -629,7 +626,7 @@ def test_a_campaign_s_line_counts_those_written_to_and_what_had_been_sent_whatev
     province = Province(world, box.url)
     world.send()
 
-    def line() -> tuple[int, int]:
+    def line():
         form, as_of = world.read(current_template, 1), province.at("13:30")
         [sent] = world.read(take_snapshot, form, drive=1, day=province.day, known_until=as_of).campaigns
         return sent.recipients, sent.sent
@@ -709,12 +706,12 @@ def test_a_visit_before_the_hour_that_is_entered_after_it_is_noticed(world, box)
 def test_a_denominator_that_is_put_right_late_counts_whatever_came_after(province, then):
     world, day = province.world, province.day
 
-    def enter(value: str, as_of: date, at: datetime) -> None:
+    def enter(value, as_of, at):
         subject = GoalSubject(1, GoalScope.RESIDENTS, area="62")
         fields = {"value": value, "as_of": as_of.isoformat(), "source": "Sở"}
         world.do(enter_denominator, subject, **fields, now=at)
 
-    def owners(known_until: datetime) -> int | None:
+    def owners(known_until):
         form = world.read(current_template, 1)
         snapshot = world.read(take_snapshot, form, drive=1, day=day, known_until=known_until)
         return snapshot.whole.owners.count if snapshot.whole.owners else None

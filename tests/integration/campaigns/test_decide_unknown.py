@@ -18,10 +18,10 @@ from campaigns.rules.states import AttemptState, CampaignAction
 from outreach.rules.errors import WrongState
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 
-def count(world: World, table: type) -> int:
+def count(world, table):
     return world.scalar(select(func.count()).select_from(table)) or 0
 
 
@@ -64,7 +64,7 @@ def test_undone_while_it_is_claimed_either_all_go_or_none(world):
     world.add_people(100)
     campaign = world.launch()
 
-    def undo() -> str:
+    def undo():
         try:
             world.act(campaign, CampaignAction.UNDO)
         except WrongState:
@@ -77,7 +77,7 @@ def test_undone_while_it_is_claimed_either_all_go_or_none(world):
         assert len(world.sent_to()) == (0 if undone.result() == "undone" else 100)
 
 
-def leave_unknown(world: World) -> int:
+def leave_unknown(world):
     """A campaign whose requests nobody saw the end of two hours ago."""
     world.add_people(5)
     campaign = world.launch()
@@ -86,7 +86,7 @@ def leave_unknown(world: World) -> int:
     return campaign
 
 
-def decide(world: World, campaign: int, *, resend: bool) -> int:
+def decide(world, campaign, *, resend):
     return world.do(
         decide_unknown,
         campaign,

@@ -1,7 +1,6 @@
 """A description laid over its kind and read back, a suggested text, changes between versions, marked accents."""
 
 import re
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from campaigns.rules.warnings import asks_for_reply
 from outreach.rules.segments import unaccent
 from outreach.rules.sms_template import Template, find_gaps
 
-CHANGES: list[dict[str, Any]] = [
+CHANGES = [
     {},
     {"question": "Cài chưa?"},
     {"answers": {"installed": {"reply": ""}, "refuse": {"reply": "Cam on ong/ba."}}},

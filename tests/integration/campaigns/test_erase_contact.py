@@ -60,22 +60,22 @@ from outreach.rules.identity import ERASED
 from tests.support.lists import bring, count, local, people, write
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 NAME = "Y Blốc Kđăm"
 OTHER = "A Thun Kđăm"
 SHARED, OWN = number(7), number(8)
 
 
-def ask(world: World, contact_id: int, kind: RequestKind = RequestKind.ERASE) -> int:
+def ask(world, contact_id, kind=RequestKind.ERASE):
     return world.do(record_request, contact_id, kind, asked_by=f"chính {NAME}", asked_on=None).id
 
 
-def forget(world: World, request_id: int, email: str = APPROVER) -> None:
+def forget(world, request_id, email=APPROVER):
     world.do(erase_contact, request_id, by=email)
 
 
-def dump(world: World) -> str:
+def dump(world):
     """Every row that the database holds, a line each, as it would be read."""
     tables = Contact.metadata.sorted_tables
     found = [(table.name, *row) for table in tables for row in world.rows(select(table))]
@@ -237,7 +237,7 @@ def test_whose_number_stood_with_somebody_by_mistake_gets_an_answer_though_they_
 def test_a_merge_of_who_is_being_erased_and_the_erasure_wait_for_each_other_in_one_order(world, person):
     request_id, holds = ask(world, person), Event()
 
-    def merge() -> None:
+    def merge():
         with world.runtime.db.write() as session:
             lock_imports(session)
             holds.set()
@@ -351,16 +351,16 @@ def test_who_is_not_to_come_back_is_forgotten_wherever_they_were_asked_about(wor
     assert NAME not in dump(world)
 
 
-def waiting(world: World) -> list[int]:
+def waiting(world):
     rows, _count = world.read(read_open_issues, world.user(AUTHOR))
     return [row.issue.id for row in rows if row.issue.reason == "was_erased"]
 
 
-def settle(world: World, issue_id: int, decision: Decision) -> None:
+def settle(world, issue_id, decision):
     world.do(decide_issue, issue_id, decision)
 
 
-def count_phones(world: World, e164: str) -> int:
+def count_phones(world, e164):
     return len(world.all(select(Phone.id).where(Phone.e164 == e164)))
 
 
@@ -413,7 +413,7 @@ def test_erased_while_the_campaign_is_being_sent_they_get_it_once_or_not_at_all(
     assert sum(messages.values()) == world.status(campaign)["recipients"] == 300
 
 
-def forget_all(world: World, requests: list[int]) -> None:
+def forget_all(world, requests):
     """As an officer would: whoever is being written to is tried again."""
     for request_id in requests:
         ends = time.monotonic() + 60

@@ -3,7 +3,6 @@
 import os
 import random
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from socketserver import BaseRequestHandler, ThreadingTCPServer
@@ -11,7 +10,6 @@ from threading import Thread
 
 import pytest
 from sqlalchemy import delete, func, select, text, update
-from sqlalchemy.orm import Session
 
 from campaigns.checks.doctor import check_exchange
 from campaigns.replies.record_answer import AnswerContext, give_back
@@ -29,7 +27,7 @@ from tests.support.offices import SHARED, exchange, exchanging, is_closed
 from tests.support.servers import MigratedDatabase, create_database, drop_database
 from tests.support.tables import cases
 from tests.support.wishes import opt_out
-from tests.support.world import APPROVER, World, number
+from tests.support.world import APPROVER, number
 
 ONE, TWO, THREE = number(1), number(2), number(3)
 NAMES = ("kontum", "gialai", "daklak")
@@ -60,18 +58,18 @@ def database_url(request, migrated_postgres):
     return migrated_postgres.url
 
 
-def say(world: World, e164: str | None, *people: int, **more) -> int:
+def say(world, e164, *people, **more):
     with world.runtime.db.write() as session:
         return opt_out(world, session, e164, *people, **more).id
 
 
-def start(world: World, e164: str, at: datetime) -> None:
+def start(world, e164, at):
     with world.runtime.db.write() as session:
         phone = lock_phone(session, world.phone(e164))
         give_back(session, phone.id, now=at)
 
 
-def tomorrow(world: World) -> None:
+def tomorrow(world):
     """Let it read all from the start again."""
     world.execute(update(ExchangePeer).values(place=""))
 
@@ -210,16 +208,16 @@ def test_imports_do_not_wait_while_all_numbers_are_hashed_and_one_that_comes_mea
     gialai.add_people(40, first=10)
     kontum.add_person("A Thun", ONE)
     say(kontum, ONE)
-    hashed: list[list[str]] = [[]]  # before the first lock, and after each
+    hashed = [[]]  # before the first lock, and after each
     lock, hasher = wishes_of_others.lock_imports, wishes_of_others.number_hasher
 
-    def bring_first(session: Session) -> None:
+    def bring_first(session):
         if gialai.scalar(select(Phone.id).where(Phone.e164 == ONE)) is None:
             gialai.add_person("A Thun", ONE)
         lock(session)
         hashed.append([])
 
-    def count(key: str) -> Callable[[str], str]:
+    def count(key):
         own = hasher(key)
         return lambda e164: (hashed[-1].append(e164), own(e164))[1]
 
@@ -324,7 +322,7 @@ def test_who_answers_with_no_address_or_without_end_keeps_none_of_the_others_wai
     monkeypatch.setattr(wishes_of_others, "_LONGEST_S", 5.0)  # also for those who answer, on a busy machine
 
     class Endless(BaseRequestHandler):
-        def handle(self) -> None:
+        def handle(self):
             with suppress(OSError):
                 self.request.sendall(f"HTTP/1.0 {status}\r\n\r\n".encode())
                 while status.startswith("200"):
@@ -361,8 +359,8 @@ def test_nobody_whose_last_word_anywhere_was_no_is_written_to_by_any_and_nobody_
     offices, seed
 ):
     rng, began = random.Random(seed), datetime.now(UTC) - timedelta(days=1)
-    said: list[tuple[int, str, datetime, WishSource]] = []
-    started: dict[tuple[int, str], datetime] = {}
+    said = []
+    started = {}
     for step in range(STEPS):
         n, e164, at = rng.randrange(3), number(rng.randrange(6)), began + timedelta(minutes=step)
         world, act = (
@@ -383,7 +381,7 @@ def test_nobody_whose_last_word_anywhere_was_no_is_written_to_by_any_and_nobody_
             say(world, e164, source=WishSource(act), at=at)
     exchange(*offices)
 
-    def holds(where: int, e164: str, at: datetime, source: WishSource, n: int) -> bool:
+    def holds(where, e164, at, source, n):
         """What was said holds where it was said unless its owner asked there since, and at another office unless they asked here."""
         asked = {office for office in (where, n) if started.get((office, e164), at) > at}
         return not (where in asked and source is WishSource.SMS) and not (n in asked and n != where)

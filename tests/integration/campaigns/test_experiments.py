@@ -2,13 +2,11 @@
 
 import random
 from collections import Counter
-from typing import Any
 
 import pytest
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
-from campaigns.analytics.reach import ArmCounts, StepLift, read_reach, step_lifts
+from campaigns.analytics.reach import ArmCounts, read_reach, step_lifts
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Message
 from campaigns.rules.experiments import HELD_OUT, arm, bucket
@@ -16,7 +14,7 @@ from campaigns.rules.states import SkipReason
 from outreach.models.contacts import Phone
 from tests.integration.campaigns.test_reminders import later, skipped
 from tests.support.servers import both_databases
-from tests.support.world import World, number
+from tests.support.world import number
 
 STEPS = [
     {"text": "Nhac 1: {link}", "after_days": 2, "hold_out": 0.3, "text_b": "Xin ong/ba cai giup: {link}"},
@@ -28,14 +26,14 @@ PEOPLE = 60
 WORDS = [("1", 2), ("cai roi", 1), ("TC", 1), ("2", 1), ("3", 1), ("giup toi", 1), (None, 8)]
 
 
-def answer_as_people_do(world: World, chance: random.Random, sent: list[dict[str, Any]], day: int) -> None:
+def answer_as_people_do(world, chance, sent, day):
     for line in sent:
         word = chance.choices([word for word, _ in WORDS], [weight for _, weight in WORDS])[0]
         if word:
             world.reply(line["To"], word, gateway_id=f"SM{day}-{line['To']}")
 
 
-def standing(world: World, campaign: int) -> dict[str, tuple[int, int, bool]]:
+def standing(world, campaign):
     """By number: recipient, lot, and whether they have answered."""
     with world.runtime.db.read() as session:
         rows = session.execute(
@@ -46,7 +44,7 @@ def standing(world: World, campaign: int) -> dict[str, tuple[int, int, bool]]:
         return {e164: (id_, lot_, answer is not None) for e164, id_, lot_, answer in rows}
 
 
-def read_lifts(session: Session, campaign_id: int, world: World) -> list[StepLift]:
+def read_lifts(session, campaign_id, world):
     campaign = session.get_one(Campaign, campaign_id)
     return step_lifts(campaign, read_reach(session, campaign, seen=None, now=world.now))
 

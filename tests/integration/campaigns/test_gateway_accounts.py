@@ -5,7 +5,6 @@ from collections import Counter
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -21,18 +20,18 @@ from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, 
 from outreach.models.accounts import Role
 from outreach.models.office import ENVIRONMENT, GatewayAccount, GatewayState
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
-from outreach.rules.gateway import Accepted, Channel, OutboundMessage, Outcome
+from outreach.rules.gateway import Accepted, Channel
 from outreach.sms import smpp
 from outreach.sms.aggregator import AggregatorGateway
 from tests.support.line import Line
 from tests.support.tables import cases
-from tests.support.world import AUTHOR, World
+from tests.support.world import AUTHOR
 
 SECRET = "khóa của nhà cung cấp"
 TESTER = "+84905000999"
 
 
-def form(world: World, **changes: Any) -> dict[str, Any]:
+def form(world, **changes):
     """What the page sends for an aggregator at the simulator."""
     return {
         "account_id": None,
@@ -56,7 +55,7 @@ def form(world: World, **changes: Any) -> dict[str, Any]:
     }
 
 
-def typed(form: dict[str, Any]) -> dict[str, Any]:
+def typed(form):
     parts = {"connection": gateway_accounts.TypedConnection, "terms": gateway_accounts.TypedTerms}
     return {"account_id": form["account_id"]} | {
         name: part(**{each.name: form[each.name] for each in fields(part)}) for name, part in parts.items()
@@ -71,7 +70,7 @@ def world(world):
     return world
 
 
-def save(world: World, **changes: Any) -> int:
+def save(world, **changes):
     account = gateway_accounts.save_gateway(
         world.runtime,
         user=world.user("quantri@loa.example"),
@@ -88,7 +87,7 @@ def change_state(world, account_id, state, email="quantri@loa.example"):
     )
 
 
-def put_to_work(world: World, **changes: Any) -> int:
+def put_to_work(world, **changes):
     """A second gateway, tested and active; its account's id."""
     account_id = save(world, **changes)
     gateway_accounts.try_gateway(
@@ -104,7 +103,7 @@ def put_to_work(world: World, **changes: Any) -> int:
     return account_id
 
 
-def by_account(world: World, *states: AttemptState) -> Counter[int]:
+def by_account(world, *states):
     query = select(Attempt.account_id).where(Attempt.state.in_(states or list(AttemptState)))
     return Counter(world.all(query))
 
@@ -200,9 +199,9 @@ def test_a_request_to_one_provider_is_not_made_again_to_the_next_one_behind_the_
     world.now = datetime.now(UTC)
     if is_moved:
         save(world, account_id=account, url="http://127.0.0.1:9/khac")
-    made: list[int] = []
+    made = []
 
-    async def take(_gateway: AggregatorGateway, message: OutboundMessage) -> Outcome:
+    async def take(_gateway, message):
         made.append(message.attempt_id)
         return Accepted(f"M{message.attempt_id}")
 
@@ -226,7 +225,7 @@ def test_gateway_that_refuses_the_account_rests_and_the_campaign_goes_on(world):
     assert "gateway_refuses" in first.rest_reason
 
 
-def report_refusal(world: World, attempt_id: int) -> None:
+def report_refusal(world, attempt_id):
     """What the gateway says later of a message that it had taken: it refuses the account."""
     report = AttemptReport(attempt_id, AttemptState.FAILED, cause="account", code="30002")
     now, key = datetime.now(UTC), world.keys.secret_key
@@ -253,9 +252,9 @@ def test_a_refusal_of_the_account_by_report_pauses_once_and_not_where_another_ga
 @cases(((), (2, Channel.ZALO)), ((2,), (1, None)), ((1, 2), (None, None)))
 def test_a_notice_whose_gateway_is_down_goes_as_a_text_by_another(down, route):
     terms = [GatewayTerms(1), GatewayTerms(2, position=2, notices=Channel.ZALO)]
-    limits: dict[str, Any] = {"usual_price_vnd": 350, "most_segments": 9, "ahead_s": 1, "senders": {}}
-    routes = Routes(terms, Health(down=frozenset(down)), redis=None, **limits)  # type: ignore[arg-type]
-    row: Any = SimpleNamespace(account_id=None, e164=TESTER, operator=None, kind=MessageKind.STEP)
+    limits = {"usual_price_vnd": 350, "most_segments": 9, "ahead_s": 1, "senders": {}}
+    routes = Routes(terms, Health(down=frozenset(down)), redis=None, **limits)
+    row = SimpleNamespace(account_id=None, e164=TESTER, operator=None, kind=MessageKind.STEP)
     chosen = routes.choose(row, "Moi ong/ba", sender="MTTQ", segments=1, is_notice=True)
     assert chosen
     assert (chosen.account_id, chosen.notice) == route

@@ -4,15 +4,12 @@ import logging
 import threading
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 from twilio.request_validator import RequestValidator
 from werkzeug.datastructures import MultiDict
-from werkzeug.wrappers import Response
 
 from admin.app import create_app, create_front
 from campaigns.models.messages import Attempt, StatusEvent
@@ -21,13 +18,12 @@ from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptState
 from campaigns.web.responses import count_errors
-from outreach.core.settings import Settings
 from outreach.models.contacts import Phone
 from outreach.rules.aggregator import AttemptNames
 from tests.support.asgi_client import AsgiClient
 from tests.support.servers import both_databases
 from tests.support.tables import cases
-from tests.support.world import World, number
+from tests.support.world import number
 
 INBOUND = "/webhooks/twilio/inbound"
 SECRET_TEXT = "nha toi o thon Kon Ro Bang"
@@ -58,19 +54,19 @@ def front(client):
 class Gateway:
     """Calls the web as Twilio does."""
 
-    def __init__(self, client: AsgiClient | FlaskClient, settings: Settings) -> None:
+    def __init__(self, client, settings):
         self.client, self.base = client, settings.public_base_url
         self.validator = RequestValidator(settings.twilio_auth_token)
 
-    def post(self, path: str, form: Any, *, signature: str | None = None, **more: Any) -> Response:
+    def post(self, path, form, *, signature=None, **more):
         signature = signature or self.validator.compute_signature(self.base + path, form)
         return self.client.post(path, data=form, headers={"X-Twilio-Signature": signature}, **more)
 
-    def status(self, attempt: object, word: str, **fields: str) -> Response:
+    def status(self, attempt, word, **fields):
         form = {"MessageSid": f"SM{attempt}"[:34], "MessageStatus": word, **fields}
         return self.post(f"/webhooks/twilio/status/{attempt}", form)
 
-    def inbound(self, sender: str, body: str, sid: str = "SM1") -> Response:
+    def inbound(self, sender, body, sid="SM1"):
         return self.post(INBOUND, {"MessageSid": sid, "From": sender, "To": "MTTQ", "Body": body})
 
 
@@ -79,17 +75,17 @@ def gateway(front, settings):
     return Gateway(front, settings)
 
 
-def stored(world: World) -> tuple[int, int]:
+def stored(world):
     """Status events and replies."""
     counts = [world.scalar(select(func.count()).select_from(t)) for t in (StatusEvent, Reply)]
     return counts[0] or 0, counts[1] or 0
 
 
-def replies(world: World) -> list[Reply]:
+def replies(world):
     return list(world.all(select(Reply).order_by(Reply.id)))
 
 
-def attempt_to(world: World, e164: str) -> Attempt:
+def attempt_to(world, e164):
     return world.one(select(Attempt).join(Phone, Phone.id == Attempt.phone_id).where(Phone.e164 == e164))
 
 
@@ -165,7 +161,7 @@ def test_a_genuine_call_of_an_aggregator_says_nothing_of_another_message_or_acco
     other_id = str(other.gateway_id)
     operator = world.one(select(Phone.operator).where(Phone.e164 == number(0)))
 
-    def call(name: str, gateway_id: str | None, status: str = "5") -> int:
+    def call(name, gateway_id, status="5"):
         said = {"SMSID": gateway_id or "", "SendStatus": status, "SendSuccess": "1", "telcoid": "4"}
         return client.get(f"/webhooks/aggregator/{name}", query_string=said).status_code
 
@@ -257,7 +253,7 @@ def test_the_signature_is_of_the_public_address_whatever_the_proxy_calls_us(gate
 
 # -- bodies
 
-BODIES: dict[str, dict[str, Any]] = {
+BODIES = {
     "raw bytes": {"data": bytes(range(256)) * 4, "content_type": "application/octet-stream"},
     "no type": {"data": b"\xff\x00\xfe"},
     "json": {"json": {"MessageSid": "SM1", "From": number(0), "Body": "TC"}},
@@ -324,9 +320,9 @@ def test_an_inbound_message_is_stored_once_and_counts(gateway, world, campaign):
 def test_the_same_message_at_the_same_moment_is_stored_once(gateway, world, settings, campaign, sender):
     app = create_app(settings, runtime=world.runtime)
     together = threading.Barrier(4)
-    codes: list[int] = []
+    codes = []
 
-    def call() -> None:
+    def call():
         with app.test_client() as client:
             own = Gateway(client, settings)
             together.wait()
@@ -425,7 +421,7 @@ def test_the_log_knows_no_numbers_texts_or_tokens(gateway, client, world, campai
         # As SQLAlchemy words it: the statement, and the values in it.
         raise OperationalError("INSERT", {"sender": sender, "body": SECRET_TEXT}, Exception(sender))
 
-    def be_wrong(*_args: object, **_more: object) -> None:
+    def be_wrong(*_args, **_more):
         raise ValueError(f"{sender} {SECRET_TEXT}")
 
     for fault, code in ((fail, 503), (be_wrong, 500)):

@@ -16,11 +16,11 @@ from campaigns.rules.delivery import MOST_FAULTS, MOST_FIRST_REFUSALS
 from campaigns.rules.states import CampaignAction
 from outreach.core.db import count_rows
 from outreach.models.contacts import Suppression, Wish
-from outreach.rules.gateway import Accepted, Cause, OutboundMessage, Outcome, Refused
+from outreach.rules.gateway import Accepted, Cause, Refused
 from outreach.sms.twilio import TwilioGateway
 from tests.integration.campaigns.test_budget import ONE_SEGMENT, PRICE
 from tests.support.admin_client import signed_in
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 PEOPLE = 150
 IN_FLIGHT = 10
@@ -31,7 +31,7 @@ def settings(settings):
     return replace(settings, send_in_flight=IN_FLIGHT)
 
 
-def requests(world: World) -> int:
+def requests(world):
     return world.scalar(select(func.count()).select_from(Attempt)) or 0
 
 
@@ -77,11 +77,11 @@ def test_sending_stops_at_the_twentieth_and_goes_on_when_it_works_again(world, c
     assert read_fault(world.runtime.redis, world.runtime.settings.twilio_account_sid) == ""
 
 
-def rejected(world: World) -> int:
+def rejected(world):
     return sum(world.simulator.stats()["rejected"].values())
 
 
-def suppressed(world: World) -> int:
+def suppressed(world):
     with world.runtime.db.read() as session:
         return count_rows(session, Suppression) + count_rows(session, Wish)
 
@@ -147,7 +147,7 @@ def test_after_too_many_requests_one_at_a_time_tries(world):
 BUDGET = 200 * PRICE
 
 
-def spend(world: World) -> int:
+def spend(world):
     """Send with a budget for 200 segments until the campaign pauses; how many messages the gateway took."""
     world.add_people(PEOPLE)
     campaign = world.launch(**ONE_SEGMENT, budget_vnd=BUDGET)
@@ -170,7 +170,7 @@ def test_a_gateway_that_counts_more_segments_ends_it_at_the_budget(world):
 def test_a_gateway_that_names_a_higher_price_ends_it_at_the_budget(world, monkeypatch):
     send = TwilioGateway.send
 
-    async def send_and_price(self: TwilioGateway, message: OutboundMessage) -> Outcome:
+    async def send_and_price(self, message):
         outcome = await send(self, message)
         return (
             outcome._replace(price=Decimal(5 * PRICE), unit="VND")

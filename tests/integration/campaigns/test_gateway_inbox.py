@@ -1,8 +1,6 @@
 """What residents say over a gateway's own connection: each delivery ends in a row before it is answered, in its order, once."""
 
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -13,33 +11,33 @@ from campaigns.replies import gateway_inbox
 from campaigns.replies.gateway_inbox import PARTS_WAIT_FOR, join_parts, store_delivered
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.rules.replies.labels import Label
-from outreach.rules.gateway import Answered, InboundMessage, InboundPart, InboxItem
+from outreach.rules.gateway import Answered, InboundMessage, InboundPart
 from outreach.sms.smpp_session import DATA
 from tests.integration.outreach.test_smpp import over_smpp  # noqa: F401 - a fixture
 from tests.support.smpp_pdus import inbound_pdu, play_inbound
-from tests.support.world import World, number
+from tests.support.world import number
 
 START = datetime.now(UTC)
 
 
-def said(body: str, delivery: str = "", *, sender: str = number(0), **more: Any) -> InboundMessage:
+def said(body, delivery="", *, sender: str = number(0), **more):
     return InboundMessage(f"smpp:{body}", sender, "8099", body, is_opt_out=False, delivery=delivery, **more)
 
 
-def part(n: int, body: str, delivery: str, *, total: int = 2, reference: int = 7) -> InboundPart:
+def part(n, body, delivery, *, total=2, reference=7):
     return InboundPart(number(0), "8099", reference, total, n, body, f"smpp:{n}{body}", delivery)
 
 
-def bodies(world: World) -> list[str]:
+def bodies(world):
     return list(world.all(select(Reply.body).order_by(Reply.id)))
 
 
-def store(world: World, *items: InboxItem, at: datetime = START) -> None:
+def store(world, *items, at=START):
     store_delivered(world.runtime, items, now=at)
 
 
 # Deliveries are named by connection and sequence number. (seconds since the start, what came), and what is kept.
-STORIES: dict[str, tuple[list[tuple[float, InboxItem]], list[str]]] = {
+STORIES = {
     "said again minutes later": (
         [(0, said("TC")), (120, said("DK")), (240, said("TC"))],
         ["TC", "DK", "TC"],
@@ -134,7 +132,7 @@ def test_what_cannot_be_read_is_kept_as_it_came_for_a_person_with_an_incident(wo
 
 
 def test_what_a_fault_of_ours_does_not_understand_keeps_nothing_else_from_being_stored(world, monkeypatch):
-    def receive(session: Any, inbound: InboundMessage, **more: Any) -> Reply | None:
+    def receive(session, inbound, **more):
         if inbound.body == "x" and not more["meant"]:
             raise ZeroDivisionError
         return receive_reply(session, inbound, **more)
@@ -155,10 +153,10 @@ def test_a_phone_that_tells_of_one_sms_twice_under_two_ids(world, apart_s, kept)
     assert len(bodies(world)) == kept
 
 
-def listen_until(world: World, pdus: Sequence[bytes], holds: Callable[[], bool]) -> None:
-    handed_over: list[bool] = []
+def listen_until(world, pdus, holds):
+    handed_over = []
 
-    def hand_over() -> bool:
+    def hand_over():
         if not handed_over and world.simulator.smpp_receivers():
             handed_over.append(True)
             world.simulator.deliver_smpp(pdus)
@@ -178,7 +176,7 @@ def test_every_kind_of_delivery_is_answered_and_kept(over_smpp):  # noqa: F811
     ]
     pdus = [len(pdu).to_bytes(4, "big") + pdu[4:] for pdu in pdus]
 
-    def is_answered() -> bool:
+    def is_answered():
         return over_smpp.simulator.stats()["inbound_sent"] == len(pdus)
 
     listen_until(over_smpp, pdus, is_answered)

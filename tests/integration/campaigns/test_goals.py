@@ -23,7 +23,7 @@ from outreach.accounts.users import find_user
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed
-from tests.support.world import AUTHOR, LIST, TEXT, World
+from tests.support.world import AUTHOR, LIST, TEXT
 
 PROVINCE = GoalSubject(1, GoalScope.RESIDENTS, area="62")
 
@@ -52,7 +52,7 @@ def goal(world, share="50", *, email=AUTHOR, at, deadline="2020-08-20"):
         )
 
 
-def people(world: World, value: str, as_of: str, *, at: datetime, source: str = "Sở TT&TT") -> bool:
+def people(world, value, as_of, *, at, source="Sở TT&TT"):
     with world.runtime.db.write() as session:
         user = find_user(session, AUTHOR)
         return enter_denominator(
@@ -118,12 +118,12 @@ def test_a_campaigns_file_writes_into_the_book_only_what_is_new(world):
     entered = {"share": 0.5, "denominator": 60, "date": "2020-08-15", "source": "Tổ rà soát"}
     campaign_id = world.draft(goal=entered)
 
-    def edit(**changes: object) -> None:
+    def edit(**changes):
         data = {"name": "B", "text": TEXT, "lists": [LIST], "sender": "MTTQ", **changes}
         draft = read_draft(data, kinds=load_kinds())
         edit_campaign(world.runtime, campaign_id, draft, user=world.user(AUTHOR), now=world.now)
 
-    def stands() -> tuple[float, int | None] | None:
+    def stands():
         with world.runtime.db.read() as session:
             found = read_campaign_goals(session, [campaign_id]).get(campaign_id)
             assert (

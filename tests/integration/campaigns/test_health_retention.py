@@ -1,7 +1,6 @@
 """Answers about health lead to nobody after a time of their own; figures, people and opt-outs stay."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -29,18 +28,14 @@ from outreach.rules.keys import Purpose
 from outreach.rules.wishes import drive_scope
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 DAYS = 30
-KIND: dict[str, Any] = {
-    "kind": "tiem-chung",
-    "text": "Mời ông/bà đi tiêm. Trả lời 1 hoặc 2.",
-    "window": ["00:00", "24:00"],
-}
+KIND = {"kind": "tiem-chung", "text": "Mời ông/bà đi tiêm. Trả lời 1 hoặc 2.", "window": ["00:00", "24:00"]}
 LED = (Recipient, Message, Attempt, Reply, Answer, InstallReport, Case)
 
 
-def end(world: World, *campaigns: int, days_ago: int) -> datetime:
+def end(world, *campaigns, days_ago):
     now = datetime.now(UTC)
     world.execute(
         update(Campaign)
@@ -53,7 +48,7 @@ def end(world: World, *campaigns: int, days_ago: int) -> datetime:
     return now
 
 
-def leads(world: World) -> int:
+def leads(world):
     """In how many rows a campaign's record still leads to a number that somebody has."""
     held = select(ContactPhone.phone_id)
     return sum(
@@ -62,7 +57,7 @@ def leads(world: World) -> int:
     )
 
 
-def due(world: World, now: datetime) -> list[int]:
+def due(world, now):
     return world.read(drives_due, days=DAYS, now=now)
 
 

@@ -1,10 +1,9 @@
 """Two transactions over the same rows, one in the middle of the other: nothing is lost and nothing counted twice."""
 
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 
 from sqlalchemy import event, func, select, update
-from sqlalchemy.orm import ORMExecuteState, Session
 
 from campaigns.delivery.claim_messages import claim_next_batch
 from campaigns.delivery.outbox import FOLD_AFTER, fold_attempt_totals, return_unsent
@@ -27,15 +26,15 @@ BLOCKED_S = 0.7
 
 def interleave(world, first, second, *, before="is_delete"):
     """`second` begins before the first DELETE (or `before`) of `first`; both have committed when this returns."""
-    begun: list[Future[None]] = []
+    begun = []
 
-    def run_second() -> None:
+    def run_second():
         world.do(second)
 
     with ThreadPoolExecutor(1) as pool:
         with world.runtime.db.write() as session:
 
-            def begin(state: ORMExecuteState) -> None:
+            def begin(state):
                 if getattr(state, before) and not begun:
                     begun.append(pool.submit(run_second))
                     wait(begun, timeout=BLOCKED_S)
@@ -72,7 +71,7 @@ def test_a_failure_is_recorded_while_somebody_holds_its_phone_and_then_the_campa
     report = AttemptReport(attempt.id, AttemptState.UNDELIVERED, cause="bad_number")
     now, key = world.now, world.keys.secret_key
 
-    def lock_both(session: Session) -> None:
+    def lock_both(session):
         lock_phone(session, attempt.phone_id)
         session.execute(update(Campaign).where(Campaign.id == campaign).values(pace=3))
 
@@ -107,7 +106,7 @@ def test_a_campaign_whose_launch_is_undone_while_it_would_start_does_not_start(w
     campaign = world.draft(starts_at=world.in_hours(1).isoformat())
     world.begin(campaign)
 
-    def undo(session: Session) -> None:
+    def undo(session):
         change_state(session, campaign, CampaignAction.UNDO, now=world.now)
 
     interleave(

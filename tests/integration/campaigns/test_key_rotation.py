@@ -4,12 +4,8 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pyotp
-from flask import Flask
-from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
 from admin.app import create_app
@@ -32,19 +28,19 @@ from outreach.rules.wishes import WishSource
 from tests.support.admin_client import post, signed_in, token
 from tests.support.processes import environment_of
 from tests.support.servers import both_databases
-from tests.support.world import APPROVER, AUTHOR, PASSWORD, World, number
+from tests.support.world import APPROVER, AUTHOR, PASSWORD, number
 
 PEOPLE = 6
 OPTED_OUT, ERASED_NUMBER, AGAIN = number(0), number(50), number(51)
 
 
-def command(app: Flask, *words: str) -> Any:
+def command(app, *words):
     done = app.test_cli_runner().invoke(args=[*words, "--json"])
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
 
 
-def erase_after_opt_out(world: World, e164: str) -> None:
+def erase_after_opt_out(world, e164):
     """Somebody who opted out and was erased: the hashes alone remember them."""
     key = world.runtime.settings.keys_of(Purpose.SUPPRESSIONS)
     with world.runtime.db.write() as session:
@@ -58,7 +54,7 @@ def erase_after_opt_out(world: World, e164: str) -> None:
         session.delete(phone)
 
 
-def set_up_second_factor(client: FlaskClient) -> tuple[pyotp.TOTP, list[str]]:
+def set_up_second_factor(client):
     page = client.get("/admin/account/second-factor/").text
     secret = re.search(r'class="secret">([^<]+)<', page)
     totp = pyotp.TOTP(secret[1].replace(" ", ""))
@@ -66,7 +62,7 @@ def set_up_second_factor(client: FlaskClient) -> tuple[pyotp.TOTP, list[str]]:
     return totp, re.findall(r"<li><code>([^<]+)</code>", done.text)
 
 
-def rotate(world: World, app: Flask, file: Path) -> Flask:
+def rotate(world, app, file):
     """What an operator does: new keys into the file of variables, all processes started again, `keys rehash`."""
     given = environment_of(world.runtime.settings)
     file.write_text("".join(f"{name}={value}\n" for name, value in given.items() if "\n" not in value))

@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -17,10 +16,10 @@ from campaigns.delivery.record_outcomes import store_outcomes
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.states import AttemptState, CampaignAction, CampaignState, MessageKind, MessageState
-from outreach.rules.gateway import Accepted, ListedMessage, OutboundMessage, Outcome
+from outreach.rules.gateway import Accepted
 from outreach.rules.roads import Lasting
 from tests.support.servers import both_databases
-from tests.support.world import World, number
+from tests.support.world import number
 
 
 class EmptyList:
@@ -28,21 +27,21 @@ class EmptyList:
 
     request_id = None
 
-    def __init__(self, *, is_held: bool = False) -> None:
+    def __init__(self, *, is_held=False):
         self.may_answer = asyncio.Event()
         if not is_held:
             self.may_answer.set()
         self.looks = 0
 
-    async def send(self, message: OutboundMessage) -> Outcome:
+    async def send(self, message):
         return Accepted(f"SM{message.attempt_id}")
 
-    async def list_to(self, number: str, *, attempt_id: int) -> list[ListedMessage]:
+    async def list_to(self, number, *, attempt_id):
         self.looks += 1
         await self.may_answer.wait()
         return []
 
-    async def close(self) -> None:
+    async def close(self):
         return None
 
 
@@ -51,12 +50,12 @@ class Repeating(EmptyList):
 
     request_id = Lasting.ALWAYS
 
-    def __init__(self, then: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, then=lambda: None):
         super().__init__()
         self.then = then
-        self.asked: list[bool] = []  # whether each request might still have left
+        self.asked = []  # whether each request might still have left
 
-    async def send(self, message: OutboundMessage) -> Outcome:
+    async def send(self, message):
         assert message.is_over
         if self.asked:
             await asyncio.sleep(0.6)
@@ -65,11 +64,11 @@ class Repeating(EmptyList):
         return Accepted(f"SM{message.attempt_id}")
 
 
-def attempts(world: World) -> list[Attempt]:
+def attempts(world):
     return list(world.all(select(Attempt).order_by(Attempt.id)))
 
 
-def make_unknown(world: World) -> None:
+def make_unknown(world):
     world.add_people(3)
     world.launch()
     world.send()
@@ -88,7 +87,7 @@ def test_a_lease_begins_when_it_is_taken_however_long_another_campaign_had_to_wa
     world.launch(name="Đợt hai")
     held, released_at = threading.Event(), list[datetime]()
 
-    def pause_slowly() -> None:
+    def pause_slowly():
         with world.runtime.db.write() as session:
             session.execute(update(Campaign).where(Campaign.id == first).values(state=CampaignState.PAUSED))
             held.set()
@@ -137,7 +136,7 @@ def test_a_request_is_made_again_only_while_its_message_might_leave(world, monke
     campaign = world.one(select(Campaign.id))
     monkeypatch.setattr(reconciling, "CONCURRENT_LOOKUPS", 1)
 
-    def then() -> None:
+    def then():
         if meanwhile == "pause" and len(gateway.asked) == 1:
             world.act(campaign, CampaignAction.PAUSE)
         elif meanwhile == "opt-out":
@@ -192,7 +191,7 @@ def test_a_request_is_made_again_only_for_as_long_as_no_person_may_decide(world)
 
 def test_an_answer_about_one_message_that_cannot_be_read_keeps_none_of_the_others(world):
     class Odd(EmptyList):
-        async def list_to(self, number: str, *, attempt_id: int) -> list[ListedMessage]:
+        async def list_to(self, number, *, attempt_id):
             if attempt_id == broken:
                 raise KeyError("sid")
             return []
@@ -208,7 +207,7 @@ def test_an_answer_about_one_message_that_cannot_be_read_keeps_none_of_the_other
 def test_two_looks_at_once_count_as_one(world):
     make_unknown(world)
 
-    async def both() -> None:
+    async def both():
         slow, quick = EmptyList(is_held=True), EmptyList()
         round_one = asyncio.create_task(reconcile_account(world.runtime, slow))
         while slow.looks < 3:
@@ -226,7 +225,7 @@ def test_two_looks_at_once_count_as_one(world):
 def test_a_round_that_was_stopped_for_too_long_counts_for_nothing(world):
     make_unknown(world)
 
-    async def late() -> None:
+    async def late():
         slow = EmptyList(is_held=True)
         round_one = asyncio.create_task(reconcile_account(world.runtime, slow))
         while slow.looks < 3:

@@ -32,13 +32,13 @@ from tests.integration.campaigns.test_retention import end_and_wait
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 ONE, TWO = number(1), number(2)
 HER_LIST = "Hội phụ nữ"
 
 
-def sent_by(world: World, **campaign: object) -> list[str]:
+def sent_by(world, **campaign):
     """The texts that a further campaign sends."""
     before = len(world.simulator.ledger())
     name = f"Lần sau {before}"
@@ -48,7 +48,7 @@ def sent_by(world: World, **campaign: object) -> list[str]:
     return [line["Body"] for line in world.simulator.ledger()[before:]]
 
 
-def visit(world: World, campaign: int, person: int, outcome: VisitOutcome = VisitOutcome.OPT_OUT) -> int:
+def visit(world, campaign, person, outcome=VisitOutcome.OPT_OUT):
     """What an officer enters who was at somebody's door; the sheet's id."""
     world.set_all()
     sheet = world.make_sheet(campaign)
@@ -56,17 +56,17 @@ def visit(world: World, campaign: int, person: int, outcome: VisitOutcome = Visi
     return sheet
 
 
-def line_of(world: World, sheet: int, person: int) -> int:
+def line_of(world, sheet, person):
     line = select(VisitLine.n).where(VisitLine.round_id == sheet, VisitLine.contact_id == person)
     return world.one(line)
 
 
-def enter(world: World, sheet: int, n: int, outcome: VisitOutcome = VisitOutcome.OPT_OUT) -> None:
+def enter(world, sheet, n, outcome=VisitOutcome.OPT_OUT):
     now = datetime.now(UTC)
     world.do(enter_results, sheet, {n: outcome}, now=now)
 
 
-def put_on_her_list(world: World, person: int) -> None:
+def put_on_her_list(world, person):
     world.add_list(HER_LIST, person)
 
 
@@ -225,7 +225,7 @@ def test_a_withdrawn_consent_stops_what_it_was_given_for_until_it_is_given_again
     person = world.add_person("A Thun", ONE)
     world.add_people(1, first=50)
 
-    def consent(purpose: str, *, is_given: bool) -> None:
+    def consent(purpose, *, is_given):
         kinds = ("bluezone", "khao-sat")
         world.consent(person, purpose, is_given=is_given, purposes=kinds, now=datetime.now(UTC))
 
@@ -256,7 +256,7 @@ def test_a_consent_of_before_a_withdrawal_takes_nothing_back_however_late_it_is_
     assert len(sent_by(world)) == 2
 
 
-def asks_for_messages(world: World, how: str, at: datetime, *, sender: str = ONE) -> None:
+def asks_for_messages(world, how, at, *, sender=ONE):
     """The owner of a number asks for messages: on the page for everybody, or by SMS."""
     if how == "sms":
         world.reply(sender, "START", gateway_id=f"START{at.timestamp()}", now=at)
@@ -334,11 +334,11 @@ def test_what_an_officer_reads_as_an_opt_out_closes_no_number_whose_owner_has_as
     world.sent(text="Moi ong/ba cai Bluezone: {link} Da cai tra loi 1, TC de tu choi.")
     more = {"user": world.user(AUTHOR), "keys": world.keys, "now": world.in_hours(1)}
 
-    def held(at: float) -> int:
+    def held(at):
         world.reply(ONE, "thôi mệt", gateway_id=f"SM{at}", now=world.in_hours(at))
         return world.cases()[-1].id
 
-    def is_closed() -> bool:
+    def is_closed():
         return ONE in world.read(numbers_left_alone)
 
     case = held(0.1)

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from campaigns import sweep
 from campaigns.lifecycle import STATE_NAMES
@@ -19,16 +18,16 @@ from outreach.rules.errors import WrongState
 from outreach.rules.quiet_days import NO_DAYS
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 A, C = CampaignAction, CampaignState
 
 
-def state(world: World, campaign_id: int) -> CampaignState:
+def state(world, campaign_id):
     return world.get_one(Campaign, campaign_id).state
 
 
-def put(world: World, campaign_id: int, **values: object) -> None:
+def put(world, campaign_id, **values):
     world.execute(update(Campaign).where(Campaign.id == campaign_id).values(**values))
 
 
@@ -78,7 +77,7 @@ def test_the_whole_way_is_on_record(world):
 # -- when
 
 
-def approved(world: World, **changes: object) -> int:
+def approved(world, **changes):
     campaign = world.draft(**changes)
     world.act(campaign, A.SUBMIT)
     world.act(campaign, A.APPROVE, APPROVER)
@@ -170,7 +169,7 @@ def test_steps_are_due_by_their_days_and_their_hour(world):
         steps = session.scalars(
             select(Step.id).where(Step.campaign_id == campaign).order_by(Step.number)
         ).all()
-        opened: list[int] = []
+        opened = []
         for moment, count in due.items():
             local = datetime.strptime(f"2020-08-{moment}", "%Y-%m-%d %H:%M").replace(tzinfo=VIETNAM)
             now = local.astimezone(UTC)
@@ -238,7 +237,7 @@ def test_a_fault_in_one_campaign_s_step_stops_no_other_campaign(world, monkeypat
         world.begin(each)
     freeze = sweep.freeze_audience
 
-    def fail(session: Session, campaign: Campaign, **more: bool) -> None:
+    def fail(session, campaign, **more):
         if campaign.id == broken:
             raise fault
         freeze(session, campaign, **more)

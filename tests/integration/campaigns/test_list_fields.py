@@ -3,8 +3,6 @@
 import math
 import re
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, func, select
@@ -27,20 +25,20 @@ from outreach.places.areas import load_areas
 from outreach.rules.errors import BadCampaign
 from tests.support.lists import UNITS, bring, local
 from tests.support.servers import both_databases
-from tests.support.world import APPROVER, AUTHOR, LIST, World, number
+from tests.support.world import APPROVER, AUTHOR, LIST, number
 
 HEADER = "Họ và tên,SĐT,{giờ hẹn},{nơi hẹn}"
 TEXT = "Mời {name} đến lúc {giờ hẹn}[ tại {nơi hẹn}]: {link} TC từ chối"
 FIELDS = {"giờ hẹn": "giờ hành chính", "nơi hẹn": ""}
 
 
-def write(tmp_path: Path, *lines: str) -> Path:
+def write(tmp_path, *lines):
     file = tmp_path / "list.csv"
     file.write_text("\n".join((HEADER, *lines)) + "\n", encoding="utf-8")
     return file
 
 
-def read(world: World) -> dict[str, str]:
+def read(world):
     """What arrived, by number, without the personal links."""
     sent = world.simulator.ledger()
     return {each["To"]: re.sub(r"https?://\S+", "LINK", each["Body"]) for each in sent}
@@ -149,9 +147,9 @@ def test_values_of_a_claim_of_many_are_looked_up_at_once(world):
     people = world.all(select(Recipient.contact_id).where(Recipient.contact_id.is_not(None)))
     always = {"list_id": world.list_id, "name": "giờ hẹn", "import_id": 1}
     world.add(*(KeptValue(**always, contact_id=person, value=f"{person}h") for person in people))
-    asked: list[str] = []
+    asked = []
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+    def note(_connection, _cursor, statement, *_more):
         asked.append(statement)
 
     settings = world.runtime.settings

@@ -52,27 +52,27 @@ from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.wishes import numbers_left_alone, opt_out
-from tests.support.world import APPROVER, AUTHOR, LIST, World, number
+from tests.support.world import APPROVER, AUTHOR, LIST, number
 
 pytestmark = both_databases
 
 FIRST, SECOND = number(1), number(2)
 
 
-def merge(world: World, kept: int, other: int, email: str = AUTHOR) -> int:
+def merge(world, kept, other, email=AUTHOR):
     return world.do(merge_people, kept, other, by=email).id
 
 
-def apart(world: World, merge_id: int, *, after: timedelta = timedelta(hours=1)) -> int:
+def apart(world, merge_id, *, after=timedelta(hours=1)):
     return world.do(unmerge_people, merge_id, now=world.now + after)
 
 
-def numbers_of(world: World, contact_id: int) -> list[str]:
+def numbers_of(world, contact_id):
     query = select(Phone.e164).join(ContactPhone, ContactPhone.phone_id == Phone.id)
     return list(world.all(query.where(ContactPhone.contact_id == contact_id).order_by(ContactPhone.position)))
 
 
-def state(world: World) -> list[tuple[object, ...]]:
+def state(world):
     """All that merging may change, as it is read without the moments of change."""
     tables = ("contacts", "contact_phones", "memberships", "recipients", "import_changes", "consent_events")
     with world.runtime.db.read() as session:
@@ -285,12 +285,12 @@ def test_taken_apart_nobody_is_in_a_list_by_an_import_that_was_undone(world, tmp
     assert standing == ({kept: 1, other: 3} if again else {kept: 1})
 
 
-def decide(world: World, decision: Decision, **more: object) -> None:
+def decide(world, decision, **more):
     at = {"user": world.user(AUTHOR), "secret_key": world.keys.secret_key, "now": world.now}
     decide_issue(world.runtime, 1, decision, **at, **more)
 
 
-def take_decision_back(world: World) -> None:
+def take_decision_back(world):
     at = {"user": world.user(AUTHOR), "secret_key": world.keys.secret_key, "now": world.now}
     assert retract_decision(world.runtime, 1, **at) == 1
     assert world.get_one(ImportIssue, 1).decision is None
@@ -394,7 +394,7 @@ def test_the_same_name_and_year_or_number_are_likely_the_same(world, two):
     assert found[wife] == []
 
 
-def excluded(world: World, campaign_id: int) -> dict[str, Exclusion | None]:
+def excluded(world, campaign_id):
     query = select(Phone.e164, Recipient.exclusion).join(Phone, Phone.id == Recipient.phone_id)
     return dict(world.rows(query.where(Recipient.campaign_id == campaign_id)))
 
@@ -407,10 +407,10 @@ Work = Callable[[Session], object]
 OTHERS = 3
 
 
-def in_the_middle(world: World, first: Work, second: Work) -> None:
+def in_the_middle(world, first, second):
     """`second` begins once `first` has done all but commit; both have committed when this returns."""
 
-    def run_second() -> None:
+    def run_second():
         world.do(second)
 
     with ThreadPoolExecutor(1) as pool:
@@ -429,7 +429,7 @@ def person(world, tmp_path):
     return world.one(select(func.max(Contact.id)))
 
 
-def erase(world: World, person: int) -> Work:
+def erase(world, person):
     key = world.keys.secret_key
     request = world.do(
         record_request, person, RequestKind.ERASE, asked_by="chính họ", asked_on=None, secret_key=key
@@ -438,23 +438,23 @@ def erase(world: World, person: int) -> Work:
     return lambda session: erase_contact(session, request, secret_key=key, user=user, now=world.now)
 
 
-def merge_two(world: World, person: int) -> Work:
+def merge_two(world, person):
     user = world.user(AUTHOR)
     kept = person - 1
     return lambda session: merge_people(session, kept, person, user=user, now=world.now)
 
 
-def undo(world: World, _person: int) -> Work:
+def undo(world, _person):
     key = world.keys.secret_key
 
-    def work(session: Session) -> None:
+    def work(session):
         brought = session.scalars(select(ListImport)).one()
         undo_import_rows(session, brought, limit=100, secret_key=key, now=world.now)
 
     return work
 
 
-def prepare(world: World) -> tuple[int, Work]:
+def prepare(world):
     campaign = approved(world)
     world.act(campaign, CampaignAction.LAUNCH)
     now = datetime.now(UTC)
@@ -462,7 +462,7 @@ def prepare(world: World) -> tuple[int, Work]:
     return campaign, lambda session: open_step(session, step, settings=world.runtime.settings, now=now)
 
 
-def check(world: World, campaign: int) -> dict[str, int]:
+def check(world, campaign):
     """Whatever came first, rows refer to what exists, counts are right, and everybody is written to once at most."""
     for column, table in ((Recipient.contact_id, Contact), (Recipient.phone_id, Phone)):
         known = exists().where(table.id == column)

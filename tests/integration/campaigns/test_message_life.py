@@ -7,7 +7,7 @@ made again under its id while the day ends, for receipts of a centre that counts
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -69,7 +69,7 @@ class World:
     has_incident: bool = False
 
     @property
-    def copies(self) -> int:
+    def copies(self):
         return sum(attempt.taken is not None for attempt in self.attempts)
 
 
@@ -85,7 +85,7 @@ class Assumptions:
     attempts: int = 3  # so many are tried at most
 
 
-def steps(world: World, given: Assumptions) -> Iterator[World]:
+def steps(world, given):
     """Yield every world that may come next."""
     if world.now < END:
         yield replace(world, now=world.now + 1)
@@ -102,7 +102,7 @@ def steps(world: World, given: Assumptions) -> Iterator[World]:
         yield from _database_steps(world, n, attempt, given)
 
 
-def _worker_steps(world: World, attempt: Life, given: Assumptions) -> Iterator[Life | None]:
+def _worker_steps(world, attempt, given):
     doing, now = attempt.phase.doing, world.now
     if doing == "ended":
         return
@@ -123,17 +123,17 @@ def _worker_steps(world: World, attempt: Life, given: Assumptions) -> Iterator[L
             yield replace(ended, known="unknown", unknown_since=now)
 
 
-def _leave(attempt: Life, now: int) -> Iterator[Life]:
+def _leave(attempt, now):
     """The request is taken by the gateway, or cut on its way."""
     yield replace(attempt, phase=Phase("asked", now), taken=now)
     yield replace(attempt, phase=Phase("asked", now))
 
 
-def _accept(attempt: Life) -> Life:
+def _accept(attempt):
     return replace(attempt, known="accepted")
 
 
-def _with(world: World, n: int, changed: Life) -> World:
+def _with(world, n, changed):
     """Store an attempt's change; what is accepted after all withdraws a repeat that waits, or is an incident."""
     before = world.attempts[n]
     attempts = (*world.attempts[:n], changed, *world.attempts[n + 1 :])
@@ -147,7 +147,7 @@ def _with(world: World, n: int, changed: Life) -> World:
     )
 
 
-def _database_steps(world: World, n: int, attempt: Life, given: Assumptions) -> Iterator[World]:
+def _database_steps(world, n, attempt, given):
     now = world.now
     if given.calls_back and attempt.taken is not None and attempt.known != "accepted":
         yield _with(world, n, _accept(attempt))
@@ -180,17 +180,17 @@ def _database_steps(world: World, n: int, attempt: Life, given: Assumptions) -> 
             yield _with(world, n, counted)
 
 
-def at(second: int) -> datetime:
+def at(second):
     return START + timedelta(seconds=second)
 
 
-def is_remembered(world: World) -> bool:
+def is_remembered(world):
     """Sent, waiting, at a worker whose lease will end, or unknown: looked up again, and a person's in the end."""
     known = {attempt.known for attempt in world.attempts}
     return world.waits or bool(known & {"accepted", "sending", "unknown"})
 
 
-def search(given: Assumptions) -> tuple[int, int, int, bool]:
+def search(given):
     """Search all worlds that can come to be.
 
     Returns how many there are, the most copies that have left, in how many all is known of two copies and no incident
@@ -248,10 +248,10 @@ class Night(NamedTuple):
     copies: int = 0
 
 
-def search_night(lasting: Lasting, *, gateway_ahead_min: int) -> tuple[int, int]:
+def search_night(lasting, *, gateway_ahead_min):
     """Search all nights. Returns how many there are, and the most copies that have left in one."""
 
-    def asked(night: Night) -> Iterator[Night]:
+    def asked(night):
         yield night  # cut on its way
         at = MIDNIGHT + timedelta(minutes=STEP_MIN * night.step + gateway_ahead_min)
         taken = night._replace(days=night.days | {at.day}, copies=night.copies + (at.day not in night.days))
@@ -311,13 +311,13 @@ class Story(NamedTuple):
     order: tuple[int, ...]
 
 
-def settled_wrongly(rule: Rule, story: Story) -> tuple[bool, set[int]]:
+def settled_wrongly(rule, story):
     """Play a story, six seconds between two receipts. Returns whether one settled another message than its own, and whose did."""
     texts = (TEXTS[0], TEXTS[0 if story.is_same_text else 1], STRANGE)
     ids = ("10", "10" if story.counts_anew else "20", "30")
     states = [AttemptState.UNKNOWN if lost else AttemptState.ACCEPTED for lost in story.lost]
-    ended: list[datetime | None] = [None, None]
-    found: set[int] = set()
+    ended = [None, None]
+    found = set()
     for n, message in enumerate(story.order):
         # A centre that counts anew has sent the receipts of before: those of the second come after its answer.
         now = START + timedelta(minutes=10, seconds=6 * n)
@@ -340,7 +340,7 @@ def settled_wrongly(rule: Rule, story: Story) -> tuple[bool, set[int]]:
     return False, found
 
 
-def stories() -> Iterator[Story]:
+def stories():
     orders = [(2,), (0, 1), (1, 0), (1,), (0, 0, 1), (2, 1, 0), (2, 0, 1)]
     yes_no = (False, True)
     for lost in product(yes_no, yes_no):
@@ -361,18 +361,18 @@ def test_no_receipt_settles_another_message_than_its_own():
     assert all(found == set(s.order) - {2} for s, found in by_reference)
 
 
-def any_text_fits(receipt: ReceiptFacts, attempts: Sequence[Candidate]) -> int | None:
+def any_text_fits(receipt, attempts):
     """As it was: what no id is known of is the one message whose outcome is unknown."""
     found = find_attempt(receipt, attempts)
     unknown = [each.id for each in attempts if each.state is AttemptState.UNKNOWN]
     return unknown[0] if found is None and len(unknown) == 1 else found
 
 
-def an_id_is_for_ever(receipt: ReceiptFacts, attempts: Sequence[Candidate]) -> int | None:
+def an_id_is_for_ever(receipt, attempts):
     return next((each.id for each in attempts if set(receipt.message_ids) & each.ids), None)
 
 
-def the_newest_has_the_id(receipt: ReceiptFacts, attempts: Sequence[Candidate]) -> int | None:
+def the_newest_has_the_id(receipt, attempts):
     return an_id_is_for_ever(receipt, list(reversed(attempts)))
 
 

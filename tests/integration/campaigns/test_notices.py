@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from sqlalchemy import func, select, update
@@ -26,11 +26,11 @@ from outreach.contacts.phones import remove_number
 from outreach.core.settings import PROFILES
 from outreach.models.contacts import Contact, Phone
 from outreach.rules.aggregator import AttemptNames
-from outreach.rules.gateway import GatewayUnavailable, StatusReport
+from outreach.rules.gateway import GatewayUnavailable
 from outreach.sms.aggregator import AggregatorGateway
 from tests.support.servers import both_databases
 from tests.support.tables import cases
-from tests.support.world import APPROVER, World, number
+from tests.support.world import APPROVER, number
 
 NOTICE = {"notice_template": "228386", "notice_text": "Mời {name} cài Bluezone: {link}"}
 PRICE, NOTICE_PRICE = 350, 200
@@ -49,12 +49,12 @@ def world(world):
     return world
 
 
-def attempts(world: World) -> list[tuple[int, str, AttemptState]]:
+def attempts(world):
     found = world.all(select(Attempt).order_by(Attempt.message_id, Attempt.n))
     return [(each.n, each.channel, each.state) for each in found]
 
 
-def report(world: World, state: AttemptState, *, channel: str = "zalo", **of: Any) -> None:
+def report(world, state, *, channel="zalo", **of):
     """What the gateway says of all attempts by a channel."""
     with world.runtime.db.write() as session:
         ids = session.execute(select(Attempt.id, Attempt.gateway_id).where(Attempt.channel == channel)).all()
@@ -62,29 +62,29 @@ def report(world: World, state: AttemptState, *, channel: str = "zalo", **of: An
         apply_reports(session, reports, now=world.now, secret_key=world.keys.secret_key)
 
 
-def wait_over(world: World) -> None:
+def wait_over(world):
     """The notices have waited for their reports as long as they may."""
     since = timedelta(seconds=world.runtime.settings.notice_wait_s + 60)
     world.execute(update(Attempt).values(claimed_at=world.now - since))
 
 
-def sent(world: World) -> list[str]:
+def sent(world):
     """What left, in order: "notice" or "text"."""
     return ["notice" if entry["Notice"] else "text" for entry in world.simulator.ledger()]
 
 
-def callback_address(world: World) -> str:
+def callback_address(world):
     """Where the aggregator calls about the one attempt."""
     names = AttemptNames(world.runtime.settings.secret_key)
     return f"/webhooks/aggregator/{names.callback(world.one(select(Attempt.id)))}"
 
 
-def spent(world: World, campaign: int) -> tuple[int, int, int]:
+def spent(world, campaign):
     found = world.get_one(Campaign, campaign)
     return found.segments_taken, found.priced_segments, found.priced_vnd
 
 
-def phone(world: World) -> Phone:
+def phone(world):
     return world.one(select(Phone))
 
 
@@ -139,7 +139,7 @@ def test_a_gateway_that_does_not_answer_keeps_no_notice_of_another_waiting(world
     long_ago = world.now - timedelta(days=1)
     world.change(Attempt, first, account_id=9, claimed_at=long_ago)
 
-    async def is_away(*_about: object, **_values: object) -> None:
+    async def is_away(*_about, **_values):
         raise GatewayUnavailable("away")
 
     away = SimpleNamespace(gateway=SimpleNamespace(ask=is_away))
@@ -330,7 +330,7 @@ def test_where_the_provider_falls_back_itself_one_request_has_both_and_its_bill_
     assert len(attempts(world)) == 1
 
 
-def send_notice(world: World, **changes: Any) -> int:
+def send_notice(world, **changes):
     """A campaign to one person, whose notice has left; its id."""
     campaign = world.launch(people=1, **NOTICE, **changes)
     world.send()
@@ -443,7 +443,7 @@ def test_a_failure_of_which_the_aggregator_does_not_know_yet_is_asked_for_again(
     [text] = world.simulator.ledger()
     asked, ask = iter(range(20)), AggregatorGateway.ask
 
-    async def just_sent(gateway: AggregatorGateway, gateway_id: str, **of: bool) -> StatusReport | None:
+    async def just_sent(gateway, gateway_id, **of):
         return await ask(gateway, "" if next(asked) < unknown else gateway_id, **of)
 
     monkeypatch.setattr(AggregatorGateway, "ask", just_sent)

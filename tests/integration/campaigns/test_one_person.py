@@ -6,7 +6,6 @@ from threading import Event, Thread
 
 import pytest
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
 from campaigns.analytics.progress_counts import count_installs, count_reported
 from campaigns.answer_totals import find_differences, recount
@@ -30,7 +29,7 @@ from outreach.rules.errors import WrongState
 from tests.integration.campaigns.test_merge_people import apart, merge
 from tests.support.servers import both_databases
 from tests.support.tables import cases
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 FIRST, SECOND = number(1), number(2)
 REMINDER = {"step": [{"after_days": 2, "text": "Nhắc lại: mời cài {link}"}]}
@@ -41,7 +40,7 @@ def two(world):
     return world.add_person("A Thun", FIRST), world.add_person("A Thun Kđăm", SECOND)
 
 
-def say(world: World, campaign: int, e164: str, word: str, *, minutes: float) -> None:
+def say(world, campaign, e164, word, *, minutes):
     """A number says something on its page, or writes it where the word begins with "sms "."""
     now = world.now + timedelta(minutes=minutes)
     if word.startswith("sms "):
@@ -51,12 +50,12 @@ def say(world: World, campaign: int, e164: str, word: str, *, minutes: float) ->
         record_page_answer(session, row_of(session, campaign, e164).id, word, keys=world.keys, now=now)
 
 
-def row_of(session: Session, campaign: int, e164: str) -> Recipient:
+def row_of(session, campaign, e164):
     rows = select(Recipient).join(Phone, Phone.id == Recipient.phone_id)
     return session.scalars(rows.where(Phone.e164 == e164, Recipient.campaign_id == campaign)).one()
 
 
-def visit(world: World, campaign: int) -> tuple[int, dict[int, int]]:
+def visit(world, campaign):
     """A sheet of everybody, and the lines by person."""
     of_list = {"list_id": world.list_id, "area_code": None, "village": None, "officer": "", "again": False}
     sheet = world.do(create_sheet, campaign, **of_list).id
@@ -64,12 +63,12 @@ def visit(world: World, campaign: int) -> tuple[int, dict[int, int]]:
     return sheet, dict(world.rows(lines))
 
 
-def enter(world: World, sheet: int, line: int, outcome: VisitOutcome | None) -> None:
+def enter(world, sheet, line, outcome):
     now = datetime.now(UTC)
     world.do(enter_results, sheet, {line: outcome}, now=now)
 
 
-def counts(world: World, campaign: int) -> tuple[int, int, int]:
+def counts(world, campaign):
     """Recipients, those who answered and those who reported it done: the same by each way of counting."""
     assert world.read(find_differences)[1] == []
     as_of = datetime.now(UTC) + timedelta(days=30)
@@ -85,7 +84,7 @@ def counts(world: World, campaign: int) -> tuple[int, int, int]:
     return recipients, answered, reported
 
 
-def remind(world: World) -> list[str]:
+def remind(world):
     """Days later; who then gets the reminder."""
     world.execute(update(Campaign).values(launched_at=world.now - timedelta(days=3)))
     world.execute(update(Attempt).values(claimed_at=world.now - timedelta(days=3)))
@@ -185,8 +184,8 @@ def test_two_numbers_that_speak_at_once_keep_the_counters_right(world, two, monk
     merge(world, *two)
     reached, go, original = Event(), Event(), answers.answered_by
 
-    def slow(*args: object, **more: object) -> Recipient:
-        found = original(*args, **more)  # type: ignore[arg-type]
+    def slow(*args, **more):
+        found = original(*args, **more)
         if not reached.is_set():
             reached.set()
             go.wait(2)
@@ -207,12 +206,12 @@ def test_a_request_and_an_answer_of_the_same_person_wait_for_each_other(world, t
     locked, go, original = Event(), Event(), requests.lock_phones
     user, failed = world.user(AUTHOR), []
 
-    def slow(*args: object) -> list[Phone]:
+    def slow(*args):
         locked.set()
         go.wait(1)
-        return original(*args)  # type: ignore[arg-type]
+        return original(*args)
 
-    def ask() -> None:
+    def ask():
         try:
             requests.record_request(
                 world.runtime,
@@ -334,7 +333,7 @@ def test_whatever_is_said_merged_and_taken_apart_the_counters_equal_a_recount(wo
     check(world, campaign, counted=3 * groups)
 
 
-def part_again(world: World, merge_id: int, merges: set[int], people: list[list[int]]) -> None:
+def part_again(world, merge_id, merges, people):
     """Take a merge apart unless a later one has to be before it."""
     kept = world.get_one(PersonMerge, merge_id).kept_id
     try:
@@ -345,13 +344,13 @@ def part_again(world: World, merge_id: int, merges: set[int], people: list[list[
     next(group for group in people if kept in group).append(back)
 
 
-def check(world: World, campaign: int, *, counted: int) -> None:
+def check(world, campaign, *, counted):
     """The totals equal a recount; each row says what its answers say; only who counts has more than a wrong number."""
     with world.runtime.db.read() as session:
         assert find_differences(session)[1] == []
         rows = session.scalars(select(Recipient).where(Recipient.campaign_id == campaign)).all()
         assert sum(row.exclusion is None for row in rows) == counted
-        given: dict[int, list[Answer]] = {row.id: [] for row in rows}
+        given = {row.id: [] for row in rows}
         for answer in session.scalars(
             select(Answer).where(Answer.undone_at.is_(None)).order_by(Answer.at, Answer.id)
         ):

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from campaigns.analytics.campaign_status import read_status
 from campaigns.analytics.progress import read_progress
@@ -28,7 +27,6 @@ from campaigns.rules.reach import ReachMeasure
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.reports.compose import compose
 from campaigns.rules.reports.document import Table
-from campaigns.rules.reports.snapshot import Snapshot
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageKind, MessageState
 from outreach.contacts.contact import Closing, lift_suppression
@@ -39,16 +37,16 @@ from outreach.rules.wishes import drive_scope
 from tests.support.admin_client import signed_in
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 SURVEY = "Moi ong/ba tra loi. TC de tu choi"
 
 
-def own(world: World, campaign: int) -> dict[str, int]:
+def own(world, campaign):
     return {each["text"]: each["people"] for each in world.status(campaign)["own_answers"]}
 
 
-def state_of(world: World, campaign: int, index: int) -> tuple[Label | None, int | None]:
+def state_of(world, campaign, index):
     recipient = world.recipient(number(index), campaign)
     return recipient.answer, recipient.own_answer
 
@@ -144,7 +142,7 @@ def test_over_a_drive_each_number_counts_once_in_the_report_and_on_the_leaders_p
             assert "Tôi cần gặp cán bộ" in words_of(content, kind)
 
 
-def snapshot_of(session: Session, world: World) -> Snapshot:
+def snapshot_of(session, world):
     drive, now = world.drive("khao-sat"), datetime.now(UTC) + timedelta(seconds=1)
     form = current_template(session, drive)
     form = replace(form, hours=replace(form.hours, freeze="23:59"))
@@ -152,12 +150,12 @@ def snapshot_of(session: Session, world: World) -> Snapshot:
     return take_snapshot(session, form, drive=drive, day=day, known_until=now)
 
 
-def reported(world: World) -> dict[str, int]:
+def reported(world):
     own = world.read(snapshot_of, world).own
     return {each.text: each.people for each in own.answers} if own else {}
 
 
-def on_leaders_page(world: World) -> dict[str, int]:
+def on_leaders_page(world):
     world.runtime.redis.flushdb()
     drive, given = world.get_one(Drive, world.drive("khao-sat")), {"now": datetime.now(UTC)}
     page = world.read(read_progress, drive, by=AUTHOR, runtime=world.runtime, **given)
@@ -173,7 +171,7 @@ def test_a_persons_export_has_the_words_of_their_answers(world):
     assert exported(world) == (words, {"Chưa hài lòng", words})
 
 
-def exported(world: World) -> tuple[str, set[str]]:
+def exported(world):
     """What a person's data say of their answer in the campaign, and of all their answers."""
     about = {"contact_id": world.first(select(Contact.id)), "recorded_by": world.user(APPROVER).id}
     about |= dict.fromkeys(("asked_at", "due_at", "recorded_at"), world.now)
@@ -195,7 +193,7 @@ def test_an_own_answer_is_acknowledged_in_its_words_and_shown_on_the_page(world)
     assert re.findall(r'name="answer" value="(own-\d)"', page) == ["own-2", "own-3", "own-4"]
 
 
-def page_of(world: World, campaign: int) -> str:
+def page_of(world, campaign):
     client = world.app().test_client()
     return client.get(f"/{world.link(campaign)}").text
 
@@ -204,7 +202,7 @@ def test_an_opt_out_from_each_drive_and_from_everything_is_confirmed_once(world)
     survey = world.launch(people=1, kind="khao-sat", text=SURVEY)
     papers = world.sent(kind="giay-to", name="Việc khác", text="Moi ong/ba lam giay to. TC de tu choi")
 
-    def confirmed() -> list[bool]:
+    def confirmed():
         query = select(Message.text).where(Message.kind == MessageKind.CONFIRMATION).order_by(Message.id)
         return ["ve viec nay" in text for text in world.all(query)]
 
@@ -271,13 +269,13 @@ def test_a_case_says_that_the_opt_out_after_it_was_from_the_drive_alone(world):
     assert row.said_since == "opt_out_drive"
 
 
-def heading(world: World) -> str | None:
+def heading(world):
     """The answer beside the campaign's name on the first person's page."""
     contact = world.first(select(Contact.id).order_by(Contact.id)) or 0
     return world.read(read_conversations, contact)[-1].answer
 
 
-def excluded(world: World, campaign: int) -> int:
+def excluded(world, campaign):
     query = select(Recipient.id).where(Recipient.campaign_id == campaign, Recipient.exclusion == "opted_out")
     return len(world.all(query))
 

@@ -13,7 +13,7 @@ from campaigns.replies.public_requests import LONGEST_MESSAGE, MOST_A_DAY
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from outreach.contacts.suppressions import has_suppression
 from outreach.models.contacts import Phone, SuppressionReason
-from tests.support.world import World, number
+from tests.support.world import number
 
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -28,7 +28,7 @@ def link(world, campaign):
     return f"/{world.link(campaign)}"
 
 
-def cases(world: World) -> list[tuple[CaseKind, bool, str]]:
+def cases(world):
     rows = select(Case.kind, Case.urgent_at, Reply.body).outerjoin(Reply, Reply.id == Case.reply_id)
     rows = world.rows(rows.order_by(Case.id))
     return [(kind, urgent_at is not None, body) for kind, urgent_at, body in rows]
@@ -125,7 +125,7 @@ def test_whoever_wants_to_be_reminded_gets_the_next_step_and_others_who_answered
 
 @one_database
 def test_a_wrong_number_is_said_by_a_person_and_taken_back(client, world, link):
-    def is_wrong() -> bool:
+    def is_wrong():
         phone = world.one(select(Phone).where(Phone.e164 == number(0)))
         return world.read(has_suppression, phone.id, SuppressionReason.WRONG_NUMBER)
 

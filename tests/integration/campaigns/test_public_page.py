@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from limits import RateLimitItemPerDay
 from sqlalchemy import select, update
-from werkzeug.test import TestResponse
 
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message
@@ -17,7 +16,7 @@ from campaigns.web import public_page
 from outreach.models.contacts import Phone
 from tests.support.tables import cases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import World, number
+from tests.support.world import number
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 UNKNOWN = "+84905000999"
@@ -30,14 +29,14 @@ def campaign(world):
     return world.launch(people=6, text="UBMTTQ tinh moi ong/ba cai Bluezone: {link} Da cai tra loi 1.")
 
 
-def code_sent_to(world: World, e164: str) -> str:
+def code_sent_to(world, e164):
     query = select(Message.text).join(Phone, Phone.id == Message.phone_id).where(Phone.e164 == e164)
     texts = world.all(query.where(Message.step_id.is_(None)).order_by(Message.id))
     (code,) = [found[1] for text in texts if (found := re.search(r"Ma xac nhan.*?(\d{6})", text or ""))]
     return code
 
 
-def is_stopped(world: World, e164: str) -> bool:
+def is_stopped(world, e164):
     return e164 in world.read(numbers_left_alone)
 
 
@@ -70,7 +69,7 @@ def test_what_loa_writes_of_itself_and_late_reminders_are_known(client, world):
 def test_a_note_that_was_refused_or_met_a_fault_is_sent_at_the_next_try(client, world, monkeypatch):
     world.runtime.redis.flushdb()
 
-    def leave(note: str) -> int:
+    def leave(note):
         return client.post("/hoi/nhan", data={"number": UNKNOWN, "note": note}).status_code
 
     assert leave("Xin gọi lại. " * 60) == 422
@@ -178,7 +177,7 @@ def test_notes_of_strangers_keep_no_cry_from_being_read(client, world, monkeypat
         monkeypatch.setattr(public_page, limit, RateLimitItemPerDay(1, 1, f"test:{limit}"))
     cry = "Nước ngập tới nóc rồi cứu với"
 
-    def leave(note: str) -> TestResponse:
+    def leave(note):
         return client.post("/hoi/nhan", data={"number": UNKNOWN, "note": note})
 
     assert [leave(note).status_code for note in ("Gọi lại", "Gọi lại đi", cry)] == [200, 429, 200]
@@ -197,7 +196,7 @@ def test_what_is_refused_to_one_address_uses_up_nothing_of_the_others(
     monkeypatch.setattr(public_page, f"{limits}_PER_ADDRESS", RateLimitItemPerDay(1, 1, "test:address"))
     monkeypatch.setattr(public_page, f"{limits}_IN_ALL", RateLimitItemPerDay(3, 1, "test:all"))
 
-    def leave(n: int, address: str) -> int:
+    def leave(n, address):
         data = {"number": number(20 + n), "note": f"{note} {n}"}
         return client.post("/hoi/nhan", data=data, environ_base={"REMOTE_ADDR": address}).status_code
 

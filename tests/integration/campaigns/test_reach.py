@@ -27,7 +27,7 @@ from outreach.models.contacts import Contact, ContactList, Membership
 from outreach.models.places import Area, AreaLevel
 from tests.integration.campaigns.test_answer_totals import recipients, says, takes_back
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 pytestmark = both_databases
 
@@ -64,15 +64,15 @@ def populated(world):
     return world
 
 
-def launch(world: World) -> int:
+def launch(world):
     return world.launch(
         lists=["MTTQ/Hội viên", "PN/Chi hội"], step=[{"after_days": 1, "at": "09:00", "text": "Nhắc: {link}"}]
     )
 
 
-def count_one_by_one(world: World, campaign_id: int) -> dict[Key, int]:
+def count_one_by_one(world, campaign_id):
     """The same, by looking at each row."""
-    sums: Sums[Key] = Sums()
+    sums = Sums()
     owners = {each.id: each.organisation_id for each in world.all(select(ContactList))}
     steps = world.all(
         select(Step).where(Step.campaign_id == campaign_id, Step.opened_at.is_not(None)).order_by(Step.number)
@@ -87,11 +87,11 @@ def count_one_by_one(world: World, campaign_id: int) -> dict[Key, int]:
     opened_at = {each.recipient_id: each.at for each in world.all(select(PageOpen))}
     for one in world.all(select(Recipient).where(Recipient.campaign_id == campaign_id)):
 
-        def note(measure, detail="", n=1, step=None, of=one):  # type: ignore[no-untyped-def]
+        def note(measure, detail="", n=1, step=None, of=one):
             owner = owners[of.list_id] if of.list_id else None
             sums[Key(step, owner, of.area_code, measure, detail)] += n
 
-        def step_of(at: datetime | None) -> int:
+        def step_of(at):
             latest = [step.id for step in steps if at and step.opened_at and step.opened_at <= at]
             return latest[-1] if latest else steps[0].id
 
@@ -127,7 +127,7 @@ def count_one_by_one(world: World, campaign_id: int) -> dict[Key, int]:
     return {key: n for key, n in sums.items() if n}
 
 
-def check(world: World, campaign_id: int) -> dict[Key, int]:
+def check(world, campaign_id):
     with world.runtime.db.read() as session:
         counted = count_reach(session, campaign_id)
         compared, wrong = find_disagreements(session)
@@ -186,7 +186,7 @@ def test_any_history_is_counted_as_each_row_says(populated, seed, monkeypatch):
     assert len(check(populated, campaign_id)) > 20
 
 
-def _report(world: World, dice: random.Random) -> None:
+def _report(world, dice):
     """The gateway says something of an attempt: late, repeated or new."""
     with world.runtime.db.write() as session:
         attempt = dice.choice(session.scalars(select(Attempt.id).order_by(Attempt.id)).all())
@@ -199,7 +199,7 @@ def _report(world: World, dice: random.Random) -> None:
         apply_reports(session, [report], now=datetime.now(UTC), secret_key=world.keys.secret_key)
 
 
-def _kept(world: World, campaign_id: int) -> dict[Key, int]:
+def _kept(world, campaign_id):
     rows = world.all(select(ReachCount).where(ReachCount.campaign_id == campaign_id))
     return {
         Key(row.step_id, row.organisation_id, row.area_code, row.measure, row.detail): row.n for row in rows
@@ -239,7 +239,7 @@ def test_a_worker_keeps_large_campaigns_counted_and_never_puts_older_counts_in_t
 ):
     campaign_id, db = launch(populated), populated.runtime.db
 
-    def left(hours: float) -> list[int]:
+    def left(hours):
         with db.read() as session:
             return campaigns_to_recount(session, now=populated.in_hours(hours))
 

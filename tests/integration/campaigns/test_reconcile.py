@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from dataclasses import replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -20,7 +20,7 @@ from outreach.contacts.suppressions import suppress
 from outreach.models.contacts import Phone, SuppressionReason
 from outreach.rules.errors import WrongState
 from outreach.rules.gateway import Throttled
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 PEOPLE = 10
 LIST_DELAY_S = 2.0
@@ -31,22 +31,22 @@ def settings(settings):
     return replace(settings, list_delay_s=LIST_DELAY_S)
 
 
-def states(world: World, campaign: int) -> dict[str, int]:
-    messages: dict[str, int] = world.status(campaign)["steps"][0]["messages"]
+def states(world, campaign):
+    messages = world.status(campaign)["steps"][0]["messages"]
     return messages
 
 
-def undecided(world: World, campaign: int) -> int:
+def undecided(world, campaign):
     return world.read(count_undecided, campaign, now=world.now)[0]
 
 
-def look_now(world: World) -> None:
+def look_now(world):
     """A round of lookups without waiting until they are due."""
     world.execute(update(Attempt).where(Attempt.state == AttemptState.UNKNOWN).values(due_at=world.now))
     world.reconcile()
 
 
-def pass_list_delay(world: World) -> None:
+def pass_list_delay(world):
     """As if the outcomes had been unknown for longer than the list may take."""
     with world.runtime.db.write() as session:
         for attempt in session.scalars(select(Attempt).where(Attempt.state == AttemptState.UNKNOWN)):
@@ -54,7 +54,7 @@ def pass_list_delay(world: World) -> None:
             attempt.settled_at -= 2 * (world.in_hours(LIST_DELAY_S / 3600) - world.now)
 
 
-def cut_all(world: World, **faults: object) -> int:
+def cut_all(world, **faults):
     """Launch a campaign whose requests the gateway all takes and none answers; its id."""
     world.add_people(PEOPLE)
     campaign = world.launch()
@@ -77,7 +77,7 @@ class TwentyMinutesBehind(datetime):
     """The clock of a host that looks up what another has sent."""
 
     @classmethod
-    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+    def now(cls, tz=None):
         return datetime.now(tz) - timedelta(minutes=20)
 
 

@@ -1,6 +1,6 @@
 """What residents say and what follows: counted once, taken back, left alone, confirmed once."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -11,7 +11,7 @@ from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from tests.support.servers import both_databases
-from tests.support.world import World, number
+from tests.support.world import number
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def campaign(world):
     return campaign
 
 
-def share(world: World, campaign: int) -> tuple[int, int]:
+def share(world, campaign):
     found = world.status(campaign)["self_reported"]
     return found["installed"], found["denominator"]
 
@@ -183,7 +183,7 @@ def test_a_call_for_help_is_counted_and_looked_at(world, campaign):
 
 @pytest.mark.parametrize(("first", "again"), [("page", "page"), ("officer", "officer"), ("reply", "page")])
 def test_help_that_is_asked_for_again_after_its_case_is_looked_at_again(world, campaign, first, again):
-    def ask(way: str, now: datetime) -> None:
+    def ask(way, now):
         world.now = now
         if way == "page":
             world.press(campaign, Label.NEED_HELP)

@@ -6,7 +6,6 @@ from io import BytesIO
 
 import pytest
 from python_calamine import CalamineWorkbook
-from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.registered_templates import form_rows, save_template, set_template_state
@@ -15,13 +14,13 @@ from outreach.models.accounts import Role
 from outreach.models.office import ENVIRONMENT
 from outreach.rules.errors import BadCampaign
 from tests.support.admin_client import post, signed_in
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 ADMINISTRATOR = "quantri@loa.example"
 TEXT = "[Chào {name}, ]mời ông/bà cài Bluezone: {link}"
 
 
-def register(world: World, text: str, state: str = "accepted", until: str = "") -> int:
+def register(world, text, state="accepted", until=""):
     """A template of MTTQ with its state at the environment's gateway; its id."""
     template = world.do(save_template, sender="MTTQ", text=text, note="", by=ADMINISTRATOR)
     world.do(
@@ -30,11 +29,11 @@ def register(world: World, text: str, state: str = "accepted", until: str = "") 
     return template.id
 
 
-def submit(world: World, campaign_id: int) -> None:
+def submit(world, campaign_id):
     world.decide(campaign_id, CampaignAction.SUBMIT)
 
 
-def refusal(world: World, campaign_id: int) -> BadCampaign:
+def refusal(world, campaign_id):
     with pytest.raises(BadCampaign) as refused:
         submit(world, campaign_id)
     return refused.value
@@ -81,7 +80,7 @@ def test_a_text_in_another_language_is_compared_and_registered_as_it_is_sent(wor
     dropped = world.draft(name="Bỏ dấu", unaccented_languages=["sed"], **texts)
     assert refusal(world, dropped).code == "text_without_template"
 
-    def written(session: Session) -> list[str | int]:
+    def written(session):
         return [form_rows(session.get_one(Campaign, each))[1][2] for each in (kept, dropped)]
 
     assert world.read(written) == [each.replace("{C60}", "{P}") for each in (accented, plain)]

@@ -25,12 +25,12 @@ from tests.integration.campaigns.test_audience import close_number
 from tests.support.admin_client import signed_in
 from tests.support.servers import both_databases
 from tests.support.tables import cases
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 CALL = Closing.DO_NOT_CALL
 
 
-def later(world: World, campaign_id: int, **ago: float) -> None:
+def later(world, campaign_id, **ago):
     """Time passes: the campaign was launched so long ago."""
     world.execute(
         update(Campaign).where(Campaign.id == campaign_id).values(launched_at=world.now - timedelta(**ago))
@@ -38,18 +38,18 @@ def later(world: World, campaign_id: int, **ago: float) -> None:
     world.sweep()
 
 
-def finish_cases(world: World) -> None:
+def finish_cases(world):
     """An officer has dealt with all that waited."""
     for case in world.cases():
         world.do(assign_case, case.id)
         world.do(close_case, case.id, CaseOutcome.CALLED, note="", result=None)
 
 
-def set_state(world: World, e164: str, state: MessageState) -> None:
+def set_state(world, e164, state):
     world.execute(update(Message).where(Message.phone_id == world.phone(e164)).values(state=state))
 
 
-def skipped(world: World, campaign_id: int, step: int) -> dict[str, int]:
+def skipped(world, campaign_id, step):
     with world.runtime.db.read() as session:
         rows = session.execute(
             select(Message.skip_reason, func.count())
@@ -107,7 +107,7 @@ def test_nobody_gets_two_texts_in_a_row_because_of_a_pause(world):
     """The first text waits in a pause until both reminders are overdue: each keeps its days from the one before."""
     campaign = world.launch(people=2, step=REMINDERS)
 
-    def left_after(days: int) -> int:
+    def left_after(days):
         later(world, campaign, days=days)
         world.send()
         return len(world.sent_to())
@@ -225,7 +225,7 @@ def test_another_kind_of_campaign_goes_through_without_an_app_or_a_link(world):
 # Days without sending: nothing of a campaign leaves on them but a warning, and who writes is answered.
 
 
-def keep_quiet(world: World, *, first: int = 0, last: int = 0) -> QuietDays:
+def keep_quiet(world, *, first=0, last=0):
     """Days without sending from `first` to `last` days after today."""
     today = datetime.now(VIETNAM).date()
     days = QuietDays(

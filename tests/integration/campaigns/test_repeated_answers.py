@@ -14,19 +14,19 @@ from campaigns.rules.cases import CaseKind
 from campaigns.rules.replies.labels import Label
 from tests.integration.campaigns.test_cases import campaign, do, stopped
 from tests.support.tables import cases
-from tests.support.world import World, number
+from tests.support.world import number
 
 __all__ = ["campaign"]  # the fixture
 
 
-def hear(world: World, campaign: int, label: Label) -> int:
+def hear(world, campaign, label):
     """An officer writes down what they heard at the door; the answer's id."""
     recipient = world.recipient(number(0), campaign)
     answer = world.hear(recipient, label)
     return answer.id
 
 
-def unsay(world: World, answer_id: int) -> None:
+def unsay(world, answer_id):
     assert world.do(undo_answer_by_id, answer_id, is_mistaken=True)
 
 

@@ -6,14 +6,10 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from admin.app import create_app
 from campaigns.models.campaigns import Campaign
@@ -29,7 +25,7 @@ from outreach.models.contacts import Phone
 from outreach.rules.formats import parse_push_fields
 from outreach.sms.android import MessageIds
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import World, number
+from tests.support.world import number
 
 SECRET, KEY = "push-secret-of-a-test", "signing-key"
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -50,11 +46,11 @@ def channels(world):
     return create_app(settings, runtime=world.runtime).test_client()
 
 
-def sign(content: bytes, key: str) -> str:
+def sign(content, key):
     return hmac.new(key.encode(), content, hashlib.sha256).hexdigest()
 
 
-def push(client: FlaskClient, *, proof: str | None = None, **said: str) -> Any:
+def push(client, *, proof=None, **said):
     body = "&".join(f"{name}={value}" for name, value in said.items()).encode()
     headers = {"X-Signature": sign(body, SECRET) if proof is None else proof}
     return client.post(
@@ -70,11 +66,11 @@ def call(client, event, moment="1606262400", *, key=KEY, **payload):
     return client.post("/webhooks/phone", data=body, headers=headers, content_type="application/json")
 
 
-def replies(world: World) -> list[tuple[ReplyChannel, Label]]:
+def replies(world):
     return [(reply.channel, reply.label) for reply in world.all(select(Reply).order_by(Reply.id))]
 
 
-def installs(world: World) -> int:
+def installs(world):
     return world.scalar(select(func.count()).select_from(InstallReport)) or 0
 
 
@@ -288,7 +284,7 @@ def test_a_log_without_times_is_known_by_its_file_and_for_fourteen_days(world, c
     first.write_text(f"from;text\n{number(15)};TC\n", encoding="utf-8")
     second.write_text(f"from;text\n{number(15)};TC\n{number(16)};1\n", encoding="utf-8")
 
-    def new(log: Path, days: int) -> int:
+    def new(log, days):
         return import_log(
             world.runtime, log, keys=world.keys, actor_id=None, now=world.now + timedelta(days=days, hours=1)
         ).new
@@ -298,7 +294,7 @@ def test_a_log_without_times_is_known_by_its_file_and_for_fourteen_days(world, c
 
 @one_database
 def test_what_cannot_be_stored_is_not_said_to_be(channels, campaign, monkeypatch):
-    def fail(*_: object, **__: object) -> None:
+    def fail(*_, **__):
         raise IntegrityError("", {}, Exception())
 
     monkeypatch.setattr("campaigns.web.gateway_callbacks.receive_reply", fail)
@@ -307,7 +303,7 @@ def test_what_cannot_be_stored_is_not_said_to_be(channels, campaign, monkeypatch
 
 @one_database
 def test_a_reply_that_waited_for_an_erasure_says_nothing_of_the_erased(world, campaign, monkeypatch):
-    def erase_first(session: Session, phone_id: int) -> Phone:
+    def erase_first(session, phone_id):
         session.execute(
             update(Phone).where(Phone.id == phone_id).values(e164=f"#{phone_id}"),
             execution_options={"synchronize_session": False},
@@ -375,7 +371,7 @@ def test_officers_are_told_once_of_cries_by_one_user_without_a_number_and_each_w
 
 
 def test_who_gives_anothers_number_on_zalo_opens_nothing_again_and_calls_nobody_safe(zalo, world, campaign):
-    def write(user: str, text: str) -> None:
+    def write(user, text):
         sent = {"msg_id": f"{user}-{text}", "text": text}
         assert write_on_zalo(zalo, "user_send_text", sender={"id": user}, message=sent) == 200
 

@@ -3,15 +3,12 @@
 import json
 import re
 import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import Any
 
 import pytest
 from docx import Document
-from docx.document import Document as Docx
 from docx.enum.section import WD_ORIENT
 from docx.oxml.ns import qn
 from docx.shared import Cm, Mm, Pt
@@ -32,7 +29,6 @@ from campaigns.rules.reports.snapshot import (
     Outreach,
     OwnAnswerFigures,
     SmartphoneOwners,
-    Snapshot,
     Target,
     read_snapshot,
 )
@@ -52,7 +48,7 @@ def docx(files):
     return Document(BytesIO(files[FileKind.DOCX]))
 
 
-def paragraphs(docx: Docx) -> list[Any]:
+def paragraphs(docx):
     """All of them, also within tables."""
     inside = [
         line for table in docx.tables for row in table.rows for cell in row.cells for line in cell.paragraphs
@@ -60,17 +56,17 @@ def paragraphs(docx: Docx) -> list[Any]:
     return [*docx.paragraphs, *inside]
 
 
-def find(docx: Docx, text: str) -> Any:
+def find(docx, text):
     return next(line for line in paragraphs(docx) if line.text.startswith(text))
 
 
-def look(line: Any) -> tuple[float, bool, bool]:
+def look(line):
     """Size in points, bold, italic."""
     [run] = line.runs
     return run.font.size.pt, bool(run.bold), bool(run.italic)
 
 
-def rules_of(cell: Any) -> list[float]:
+def rules_of(cell):
     """The widths in millimetres of the rules drawn in a cell."""
     width = cell.width
     return [
@@ -320,7 +316,7 @@ def test_a_correction_says_what_changed_from_what_to_what():
     assert find_changes(before, before, done=FORM.done) == []
 
 
-def full() -> Snapshot:
+def full():
     """The sample with nothing unknown that could be known, and two campaigns of one name."""
     plain = sample(communes=2)
     city = plain.districts[0]
@@ -355,7 +351,7 @@ def test_where_people_promise_the_report_leads_with_it_and_calls_nobody_recorded
     assert [*surveyed.as_data()["own"]["answers"]] == [{"text": "Có", "people": 500}], "as stored before"
 
 
-def altered(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str, Any]]:
+def altered(data, path=()):
     """The same with one leaf after the other altered, and the leaf's name."""
     items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     for key, value in items:

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from threading import Event
-from typing import Any
 
 import pytest
 from sqlalchemy import String, cast, delete, func, literal, select, update
@@ -18,7 +17,6 @@ from campaigns.models.privacy import ConsentEvent, PersonRequest, RequestKind
 from campaigns.models.replies import Case, Reply
 from campaigns.privacy.consents import ALL_MESSAGES
 from campaigns.privacy.retention import (
-    ClearResult,
     ExpiryResult,
     campaigns_due,
     clear_campaign,
@@ -50,12 +48,12 @@ from outreach.rules.wishes import drive_scope
 from tests.support.lists import bring, local
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import APPROVER, LIST, World, number
+from tests.support.world import APPROVER, LIST, number
 
 DAYS = 90
 
 
-def end_and_wait(world: World, campaign: int, *, days: int) -> datetime:
+def end_and_wait(world, campaign, *, days):
     """A campaign that is over, so many days later; its people untouched since."""
     ended = datetime.now(UTC)
     world.execute(update(Campaign).where(Campaign.id == campaign).values(ended_at=ended, state="completed"))
@@ -63,15 +61,15 @@ def end_and_wait(world: World, campaign: int, *, days: int) -> datetime:
     return ended + timedelta(days=days)
 
 
-def due(world: World, now: datetime) -> list[int]:
+def due(world, now):
     return world.read(campaigns_due, days=DAYS, now=now)
 
 
-def expected(world: World, campaign: int, now: datetime) -> ClearResult:
+def expected(world, campaign, now):
     return world.read(preview_clear, campaign, days=DAYS, now=now)
 
 
-def counted(world: World) -> dict[type, int]:
+def counted(world):
     return {
         table: world.scalar(select(func.count()).select_from(table)) or 0
         for table in (Contact, Phone, Recipient, Attempt, Reply, Wish)
@@ -95,7 +93,7 @@ def test_people_and_texts_go_after_ninety_days_and_the_figures_stay(world, simul
     world.reply(number(0), "da cai roi", gateway_id="SM1")
     world.reply(number(1), "TC", gateway_id="SM2")
     world.send()
-    status: dict[str, Any] = world.status(campaign)
+    status = world.status(campaign)
     assert due(world, end_and_wait(world, campaign, days=89)) == []
     now = end_and_wait(world, campaign, days=91)
     assert due(world, now) == [campaign]
@@ -219,7 +217,7 @@ def test_columns_of_a_list_go_with_its_last_campaign_also_of_who_stays(world, tm
     now = end_and_wait(world, first, days=91)
     world.execute(update(Contact).where(Contact.name == "A Thun").values(updated_at=now))
 
-    def kept() -> list[tuple[str, list[str]]]:
+    def kept():
         rows = select(Contact.name, ContactList.fields).join(KeptValue, KeptValue.contact_id == Contact.id)
         rows = rows.join(ContactList, ContactList.id == KeptValue.list_id)
         return world.rows(rows.order_by(Contact.id))
@@ -243,15 +241,15 @@ def test_columns_of_a_list_go_with_its_last_campaign_also_of_who_stays(world, tm
 STRANGER, FRIEND = number(500), number(501)
 
 
-def foreseen(world: World, now: datetime) -> ExpiryResult:
+def foreseen(world, now):
     return world.read(preview_expired, days=DAYS, now=now)
 
 
-def keep_rows(world: World, *rows: tuple[str, str | None, dict[str, Any]]) -> int:
+def keep_rows(world, *rows):
     """An import that kept rows for review, each with status, decision and cells; its id."""
     counts = {"review": sum(row[:2] == ("review", None) for row in rows), "rejected": 0}
     file = {"file_name": "ds.xlsx", "sha256": "0" * 64, "imported_at": world.now, "counts": counts}
-    brought: int = world.add(ListImport(list_id=world.list_id, **file)).id
+    brought = world.add(ListImport(list_id=world.list_id, **file)).id
     for n, (status, decision, cells) in enumerate(rows, start=1):
         kept = {"status": status, "decision": decision, "cells": cells}
         world.add(ImportIssue(import_id=brought, row=n, reason="no_number", key=f"k{n}", **kept))
@@ -390,7 +388,7 @@ def test_who_cries_while_they_are_being_removed_stays(world):
     now = end_and_wait(world, campaign, days=DAYS + 1)
     phone, holds = world.phone(number(0)), Event()
 
-    def cry() -> None:
+    def cry():
         with world.runtime.db.write() as session:
             lock_phone(session, phone)
             holds.set()

@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from typing import Any
 
 import pytest
 from docx import Document
@@ -19,7 +18,7 @@ from campaigns.cases.handle_case import (
     reopen_case,
     undo_reply_label,
 )
-from campaigns.cases.rescue import Cry, flat, hand_over_case, join_case, note_case, read_cries, shown_cry
+from campaigns.cases.rescue import flat, hand_over_case, join_case, note_case, read_cries, shown_cry
 from campaigns.live_permit import stop_all_sending
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
@@ -43,7 +42,7 @@ from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.tables import cases
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 HERE = "16.04712, 108.20678"
 TEAM = number(70)
@@ -62,7 +61,7 @@ def event(world):
     return event
 
 
-def say(world: World, body: str, *, sender: str | None = None, minutes: float = 0) -> Reply:
+def say(world, body, *, sender=None, minutes=0):
     count = world.scalar(select(func.count()).select_from(Reply))
     now = datetime.now(UTC) + timedelta(minutes=minutes)
     reply = world.reply(sender or number(10), body, gateway_id=f"said-{count}", now=now)
@@ -70,26 +69,26 @@ def say(world: World, body: str, *, sender: str | None = None, minutes: float = 
     return reply
 
 
-def path_of(world: World, event: int, index: int = 10) -> str:
+def path_of(world, event, index=10):
     recipient = world.recipient(number(index), event)
     return f"/{LinkCipher(world.runtime.settings.secret_key).token(recipient.id)}"
 
 
-def cries(world: World, event: int) -> list[Cry]:
+def cries(world, event):
     with world.runtime.db.read() as session:
         return read_cries(session, event, cases_visible_to(session, world.user(AUTHOR)))
 
 
-def counts(world: World, event: int) -> Any:
+def counts(world, event):
     world.runtime.redis.flushdb()
     return world.read(count_event, event, world.user(AUTHOR), redis=world.runtime.redis)
 
 
-def do(world: World, use_case: Any, *args: Any, **values: Any) -> Any:
+def do(world, use_case, *args, **values):
     return use_case(world.runtime, *args, user=world.user(AUTHOR), now=datetime.now(UTC), **values)
 
 
-def hand_over(world: World, case_id: int, team: str = TEAM) -> str:
+def hand_over(world, case_id, team=TEAM):
     to = {"officer_id": None, "team": "Đội xuồng 2", "number": team}
     do(world, hand_over_case, case_id, **to, settings=world.runtime.settings)
     text = world.all(select(Message.text).where(Message.text.like("%Loa: can cuu%")).order_by(Message.id))[-1]
@@ -140,7 +139,7 @@ def test_a_cry_on_the_page_is_urgent_and_its_details_can_be_changed_until_it_is_
     assert (cry.needs, cry.people, cry.place, cry.status is SafetyStatus.OTHER) == ([], None, "", True)
 
 
-def settle(world: World, case_id: int) -> None:
+def settle(world, case_id):
     do(world, note_case, case_id, outcome=CaseOutcome.VISITED, note="Đã đưa đi", keys=world.keys)
 
 
@@ -265,7 +264,7 @@ def test_what_is_refused_to_one_address_keeps_no_cry_of_another_from_being_taken
     for limit, most in (("PER_ADDRESS", 1), ("IN_ALL", 3)):
         monkeypatch.setattr(help_page, f"REPORTS_{limit}", RateLimitItemPerHour(most, 1, f"test:{limit}"))
 
-    def cry(n: int, address: str) -> int:
+    def cry(n, address):
         form = {"number": f"0{number(n)[3:]}", "answer": "help"}
         return client.post("/an-toan", data=form, environ_base={"REMOTE_ADDR": address}).status_code
 
@@ -547,7 +546,7 @@ def test_an_open_page_is_sent_what_changed_and_nothing_else(world, event, client
     signed_in(client, AUTHOR)
     address = f"/admin/rescue/live?event={event}"
 
-    def look(page: str) -> str:
+    def look(page):
         have = " ".join(re.findall(r'data-key="(\w+)"', page))
         return str(client.get(address, headers={"X-Have": have}).text)
 

@@ -31,17 +31,17 @@ from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.wishes import opt_out
-from tests.support.world import APPROVER, AUTHOR, TEXT, World, number
+from tests.support.world import APPROVER, AUTHOR, TEXT, number
 
 SECOND, THIRD = "duyet2@loa.example", "duyet3@loa.example"
 
 
-def extend(world: World, campaign_id: int, email: str = AUTHOR, people: int | None = None) -> SecondWave:
+def extend(world, campaign_id, email=AUTHOR, people=None):
     given = {"people": people, "settings": world.runtime.settings, "now": datetime.now(UTC)}
     return world.do(send_second_wave, campaign_id, by=email, **given)
 
 
-def prove_figures(world: World) -> None:
+def prove_figures(world):
     assert world.read(find_differences)[1] == []
     assert world.read(find_disagreements)[1] == []
 
@@ -114,7 +114,7 @@ def test_two_presses_at_once_write_to_nobody_twice(world):
     campaign = world.launch(people=3)
     world.add_people(20, first=3)
 
-    def press(_: int) -> int:
+    def press(_):
         try:
             return extend(world, campaign).people
         except WrongState:
@@ -134,7 +134,7 @@ def test_a_reminder_that_is_still_to_come_goes_to_everybody_and_one_that_is_out_
     steps = [{"after_days": days, "text": f"Nhac {days}: {{link}}"} for days in (2, 4)]
     campaign = world.launch(step=steps)
 
-    def days_pass(days: int) -> None:
+    def days_pass(days):
         world.send(3)
         world.execute(update(Campaign).values(launched_at=datetime.now(UTC) - timedelta(days=days)))
         world.sweep()
@@ -189,7 +189,7 @@ def test_beyond_the_approvals_margin_an_approver_presses_who_is_no_author(world)
         assert wave == SecondWave(5, has_left=has_left)
 
     # What a cancelled campaign asked for waits for nobody any more.
-    def proposed() -> list[int]:
+    def proposed():
         with world.runtime.db.read() as session:
             found = read_proposed(session, find_user(session, APPROVER), Campaign.wave)
             return [campaign_id for campaign_id, _name in found]
@@ -208,7 +208,7 @@ def test_an_approval_of_a_wave_does_not_outlive_the_launch_that_was_undone(world
     world.officer(THIRD, Role.APPROVER)
     campaign = world.draft(window=world.closed_window())
 
-    def launch(version: int) -> None:
+    def launch(version):
         for email in (APPROVER, SECOND):
             world.decide(campaign, CampaignAction.APPROVE, email, version=version)
         world.decide(campaign, CampaignAction.LAUNCH)
@@ -269,13 +269,13 @@ _A = CampaignAction
 RIGHT = "Dinh chinh: ung dung la Bluezone, tai tai {link}"
 
 
-def prepare(world: World, campaign_id: int, variant: str = "a") -> int:
+def prepare(world, campaign_id, variant="a"):
     return world.do(
         prepare_correcting_campaign, campaign_id, step=1, variant=variant, now=datetime.now(UTC)
     ).id
 
 
-def write(world: World, campaign_id: int, text: str = RIGHT) -> None:
+def write(world, campaign_id, text=RIGHT):
     """What the author types into the draft."""
     with world.runtime.db.read() as session:
         data = describe_campaign(session, session.get_one(Campaign, campaign_id), kinds=load_kinds())
@@ -283,7 +283,7 @@ def write(world: World, campaign_id: int, text: str = RIGHT) -> None:
     world.do(edit_campaign, campaign_id, draft, now=datetime.now(UTC))
 
 
-def send_correction(world: World, draft: int) -> list[str]:
+def send_correction(world, draft):
     """Write, approve and launch it; the numbers that it went to."""
     write(world, draft)
     for action, email in ((_A.SUBMIT, AUTHOR), (_A.APPROVE, APPROVER), (_A.LAUNCH, AUTHOR)):
@@ -362,7 +362,7 @@ def test_a_variant_is_corrected_to_those_who_got_that_variant(world):
         assert counted(world, wrong, variant) == len(got)
 
 
-def counted(world: World, wrong: int, variant: str) -> int:
+def counted(world, wrong, variant):
     draft = world.get_one(Campaign, prepare(world, wrong, variant))
     return world.read(count_receivers, draft, passes_opt_outs=False)[0]
 

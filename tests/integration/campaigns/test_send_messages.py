@@ -4,23 +4,20 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from campaigns.delivery import claim_messages
-from campaigns.delivery.claim_messages import SendTask
 from campaigns.delivery.gateway_pool import SendBuffer
-from campaigns.delivery.streams import Reservation, reserve_capacity
+from campaigns.delivery.streams import reserve_capacity
 from campaigns.live_permit import resume_all_sending, stop_all_sending
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
-from campaigns.rules.delivery import ListValues, Renderer
+from campaigns.rules.delivery import Renderer
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignAction, MessageKind
 from outreach.core.db import database_now
-from outreach.rules.gateway import OutboundMessage, Outcome
 from outreach.sms.twilio import TwilioGateway
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, number
@@ -34,7 +31,7 @@ class Starts:
     requested: dict[int, float] = field(default_factory=dict)
     stall: float = 0.0  # the longest that a reservation took: a start is planned so much late at most
 
-    def assert_pace(self, pace: int) -> None:
+    def assert_pace(self, pace):
         """No more starts are planned in any second, and no request is early: a busy machine may be late."""
         planned = sorted(self.planned[attempt] for attempt in self.requested)
         gap = 0.98 - self.stall
@@ -146,17 +143,17 @@ def starts(monkeypatch):
     seen = Starts()
     put, send = SendBuffer.put, TwilioGateway.send
 
-    def note_start(buffer: SendBuffer, task: SendTask) -> None:
+    def note_start(buffer, task):
         seen.planned[task.claim.attempt_id] = task.starts_at
         put(buffer, task)
 
-    def note_stall(*args: Any, **more: Any) -> Reservation | None:
+    def note_stall(*args, **more):
         asked_at = time.monotonic()
         reservation = reserve_capacity(*args, **more)
         seen.stall = max(seen.stall, time.monotonic() - asked_at)
         return reservation
 
-    async def note_request(gateway: TwilioGateway, message: OutboundMessage) -> Outcome:
+    async def note_request(gateway, message):
         seen.requested[message.attempt_id] = time.monotonic()
         return await send(gateway, message)
 
@@ -322,7 +319,7 @@ def test_a_fault_in_one_campaign_s_messages_pauses_it_and_keeps_no_other_campaig
     broken, sound = world.launch(name="Hỏng", text="Lỗi {link}"), world.launch(name="Lành")
     render = Renderer.render
 
-    def fail(self: Renderer, row: Any, values: ListValues) -> tuple[str, int]:
+    def fail(self, row, values):
         if row.campaign_id == broken:
             raise ValueError("Y Hlan")
         return render(self, row, values)

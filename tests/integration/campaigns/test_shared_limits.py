@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -21,26 +20,26 @@ from campaigns.models.messages import Attempt
 from campaigns.replies.public_requests import leave_note
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction
 from outreach.models.contacts import Phone, Suppression
-from outreach.rules.gateway import Accepted, Cause, OutboundMessage, Outcome, Refused
+from outreach.rules.gateway import Accepted, Cause, Refused
 from outreach.rules.segments import measure
 from tests.integration.campaigns.test_leases import EmptyList
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, OneGateway, World, number
+from tests.support.world import AUTHOR, OneGateway, number
 
 SHORT = {"unaccented": True}
 
 
-def set_sender_pace(world: World, pace: float) -> None:
+def set_sender_pace(world, pace):
     world.add(Sender(name="MTTQ", pace=pace))
 
 
-def send_with_two_workers(world: World, seconds: float) -> None:
+def send_with_two_workers(world, seconds):
     with ThreadPoolExecutor() as pool:
         for job in [pool.submit(world.send, seconds, worker=name) for name in ("one", "two")]:
             job.result()
 
 
-def report(world: World, states: list[AttemptState], cause: str) -> None:
+def report(world, states, cause):
     """What the gateway would report of the first attempts, in order."""
     with world.runtime.db.write() as session:
         attempts = session.scalars(select(Attempt.id).order_by(Attempt.id)).all()
@@ -73,7 +72,7 @@ def test_campaigns_of_one_sender_share_its_pace_evenly(world):
 
 
 def test_what_was_claimed_is_sent_though_redis_goes_away_just_then(world, monkeypatch):
-    def hang(*_: object) -> None:
+    def hang(*_):
         raise RedisTimeoutError
 
     monkeypatch.setattr(Reservation, "settle", hang)
@@ -89,7 +88,7 @@ def test_an_answer_goes_ahead_of_its_senders_bulk(world):
     set_sender_pace(world, 2)
     world.launch(text="Moi cai Bluezone", **SHORT)
 
-    def find_confirmation() -> int | None:
+    def find_confirmation():
         bodies = [line["Body"] for line in world.simulator.ledger()]
         return next((i for i, body in enumerate(bodies) if body != "Moi cai Bluezone"), None)
 
@@ -210,11 +209,11 @@ def test_what_the_gateway_refuses_costs_nothing(world):
     assert world.get_one(Campaign, campaign).segments_taken == 0
 
 
-def send_by(world: World, answer: Callable[[OutboundMessage], Outcome]) -> None:
+def send_by(world, answer):
     """A sending job with a gateway that gives these answers."""
 
     class Answering(EmptyList):
-        async def send(self, message: OutboundMessage) -> Outcome:
+        async def send(self, message):
             return answer(message)
 
     gateways = OneGateway(world.runtime, Answering())
@@ -225,7 +224,7 @@ def send_by(world: World, answer: Callable[[OutboundMessage], Outcome]) -> None:
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("bad", ["too long an id", "a code that is no text"])
 def test_an_answer_that_cannot_be_stored_keeps_none_of_the_others(world, bad):
-    def answer(message: OutboundMessage) -> Outcome:
+    def answer(message):
         if message.to != number(3):
             return Accepted(f"SM{message.attempt_id}")
         return Accepted("9" * 70) if bad == "too long an id" else Refused(Cause.OTHER, "5\0")
@@ -238,7 +237,7 @@ def test_an_answer_that_cannot_be_stored_keeps_none_of_the_others(world, bad):
 
 @both_databases
 def test_what_the_gateway_charges_is_what_the_budget_has_paid(world):
-    def dearer(message: OutboundMessage) -> Outcome:
+    def dearer(message):
         """Counts a segment more than we do."""
         return Accepted(f"SM{message.attempt_id}", segments=measure(message.body).segments + 1)
 

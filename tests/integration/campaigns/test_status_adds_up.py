@@ -15,7 +15,7 @@ from outreach.rules.errors import LoaError
 from tests.integration.campaigns.test_erase_contact import ask, forget
 from tests.integration.campaigns.test_merge_people import merge
 from tests.integration.campaigns.test_second_wave import extend
-from tests.support.world import AUTHOR, World
+from tests.support.world import AUTHOR
 
 STEPS = [{"after_days": 1, "text": "Nhac lai [{name} ]{link}"}, {"after_days": 2, "text": "Lan cuoi {link}"}]
 
@@ -37,7 +37,7 @@ EVENTS = [
 class Story:
     """One campaign, and what may happen to it at any moment."""
 
-    def __init__(self, world: World, chance: random.Random) -> None:
+    def __init__(self, world, chance):
         self.world, self.chance, self.hours, self.joined = world, chance, 0.0, 12
         world.add_people(12)
         world.simulator.faults(
@@ -45,53 +45,53 @@ class Story:
         )
         self.campaign = world.launch(step=STEPS)
 
-    def send(self) -> None:
+    def send(self):
         self.world.send(0.4)
 
-    def next_step(self) -> None:
+    def next_step(self):
         self.hours += 25
         self.world.sweep(at=self.world.in_hours(self.hours))
 
-    def reply(self) -> None:
+    def reply(self):
         numbers = self.world.all(select(Phone.e164).order_by(Phone.id))
         word = self.chance.choice(("TC", "1", "giup toi voi", "nham so roi"))
         self.world.reply(self.chance.choice(numbers), word, gateway_id=f"r{self.chance.random()}")
 
-    def people(self) -> list[int]:
+    def people(self):
         return list(self.world.all(select(Contact.id)))
 
-    def merge(self) -> None:
+    def merge(self):
         merge(self.world, *self.chance.sample(self.people(), 2))
 
-    def unmerge(self) -> None:
+    def unmerge(self):
         merges = self.world.all(select(PersonMerge.id))
         if merges:
             world = self.world
             now = world.in_hours(self.hours + 1)
             unmerge_people(world.runtime, self.chance.choice(merges), user=world.user(AUTHOR), now=now)
 
-    def erase(self) -> None:
+    def erase(self):
         forget(self.world, ask(self.world, self.chance.choice(self.people())))
 
-    def second_wave(self) -> None:
+    def second_wave(self):
         self.world.add_people(2, first=self.joined)
         self.joined += 2
         extend(self.world, self.campaign)
 
-    def decide(self) -> None:
+    def decide(self):
         with self.world.runtime.db.write() as session:
             unknown = update(Attempt).where(Attempt.state == AttemptState.UNKNOWN)
             session.execute(unknown.values(claimed_at=self.world.in_hours(-2)))
         self.world.decide_unresolved(self.campaign)
 
-    def look_up(self) -> None:
+    def look_up(self):
         self.world.reconcile()
 
-    def pause(self) -> None:
+    def pause(self):
         is_paused = self.world.get_one(Campaign, self.campaign).state is CampaignState.PAUSED
         self.world.act(self.campaign, CampaignAction.RESUME if is_paused else CampaignAction.PAUSE)
 
-    def happens(self) -> str:
+    def happens(self):
         what = self.chance.choice(EVENTS)
         with suppress(LoaError):  # it is not possible now
             getattr(self, what)()

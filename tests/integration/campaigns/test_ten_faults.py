@@ -2,29 +2,25 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 from sqlalchemy import event, text, update
 
 from admin.app import create_app
 from campaigns.checks.doctor import run_checks
-from campaigns.rules.checks import Check, Finding, Level, judge_certificate
+from campaigns.rules.checks import Check, Level, judge_certificate
 from campaigns.rules.delivery import MOST_FAULTS, fault_of
 from campaigns.rules.states import CampaignState
 from outreach.core.job_queue import DEFAULT, QUEUES, note_alive, open_queue
 from outreach.core.network_checks import ask, certificate_left
-from outreach.core.settings import Settings
 from outreach.models.office import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
-from outreach.runtime import Runtime, open_runtime
+from outreach.runtime import open_runtime
 from outreach.use_cases import enqueue_reset_mail, enqueue_sweep
 from tests.integration.admin.test_health import metrics
 from tests.support.certificates import make_certificate
@@ -40,7 +36,7 @@ def alive(runtime):
     note_alive(runtime.redis, QUEUES, "here")
 
 
-def found(runtime: Runtime, check: Check, *, now: datetime | None = None) -> str:
+def found(runtime, check, *, now=None):
     """The code of the fault that a check finds, "" if it finds none."""
     faults = [
         each
@@ -50,18 +46,18 @@ def found(runtime: Runtime, check: Check, *, now: datetime | None = None) -> str
     return next((each.problem.code for each in faults if each.problem and each.level is Level.FAULT), "")
 
 
-def missing(client: FlaskClient) -> list[str]:
+def missing(client):
     response = client.get("/readyz")
     assert response.status_code == (503 if response.json["status"] == "missing" else 200)
     return response.json.get("missing", [])
 
 
-def client_of(runtime: Runtime) -> FlaskClient:
+def client_of(runtime):
     return create_app(runtime.settings, runtime=runtime).test_client()
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Runtime]:
+def opened(settings):
     runtime = open_runtime(settings)
     yield runtime
     runtime.close()
@@ -74,7 +70,7 @@ def test_a_database_that_is_read_only(settings):
     ) as runtime:
 
         @event.listens_for(runtime.db.engine, "connect")
-        def set_read_only(connection: Any, _record: Any) -> None:
+        def set_read_only(connection, _record):
             connection.autocommit = True
             connection.execute("SET default_transaction_read_only = on")
             connection.autocommit = False
@@ -184,7 +180,7 @@ def test_a_certificate_that_has_expired(tmp_path):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url, now, trust = f"https://localhost:{server.server_port}", datetime.now(UTC), str(certificate)
 
-    def judged(now: datetime, trust: str | None) -> Finding:
+    def judged(now, trust):
         return judge_certificate(certificate_left(url, now=now, trust=trust), host="localhost")
 
     try:
@@ -235,7 +231,7 @@ def test_a_job_that_is_stuck(runtime, client):
 
 
 def test_mail_that_is_not_sent(settings, monkeypatch):
-    def fail(_user_id: int) -> None:
+    def fail(_user_id):
         raise ConnectionRefusedError
 
     monkeypatch.setattr("workers.jobs.reset_mail_job", fail)

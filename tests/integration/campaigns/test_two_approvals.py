@@ -3,7 +3,6 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -22,7 +21,7 @@ from outreach.rules.errors import BadCampaign, LoaError, WrongState
 from tests.support.admin_client import signed_in, token
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 SECOND, THIRD = "duyet2@loa.example", "duyet3@loa.example"
 _A = CampaignAction
@@ -40,7 +39,7 @@ def large(world):
     return campaign_id
 
 
-def start_at(world: World, campaign_id: int, moment: datetime) -> None:
+def start_at(world, campaign_id, moment):
     """Let it have been submitted with this start."""
     with world.runtime.db.write() as session:
         campaign, version = session.get_one(Campaign, campaign_id), newest_version(session, campaign_id)
@@ -122,7 +121,7 @@ def test_two_who_approve_at_once_are_two(world, large):
 
 
 def test_one_who_approves_twice_at_once_is_one(world, large):
-    def try_to(_turn: int) -> str:
+    def try_to(_turn):
         try:
             return world.decide(large, _A.APPROVE, SECOND).value
         except LoaError:
@@ -139,7 +138,7 @@ def test_the_page_the_command_and_the_mail_say_that_a_second_is_needed(world, la
     client = signed_in(app.test_client(), APPROVER)
     sheet = f"/admin/campaigns/{large}/"
     assert "cần hai người duyệt" in client.get(sheet).text
-    form: dict[str, Any] = {"csrf_token": token(client)}
+    form = {"csrf_token": token(client)}
     done = client.post(f"{sheet}approve", data=form, follow_redirects=True).text
     assert "lần duyệt thứ nhất" in done
     assert "Đang chờ người thứ hai duyệt" in done

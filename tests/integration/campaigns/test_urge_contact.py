@@ -23,7 +23,7 @@ def test_two_who_urge_a_contact_at_once_write_to_it_once(world):
     drive, user = world.drive(), world.user(AUTHOR)
     world.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
 
-    def urge() -> object:
+    def urge():
         about = {"area": "62", "organisation": None, "channel": "mail", "contact": "", "text": "Xem {link}"}
         return world.do(urge_contact, drive, address=CONTACT, **about, user=user)
 

@@ -1,11 +1,10 @@
 """Cries for help: on top of the inbox, answered once with whom to call, told to the officer on duty and to those who stand in."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from smtplib import SMTPException
 from threading import Thread
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -29,7 +28,7 @@ from campaigns.rules.states import MessageState
 from campaigns.webhooks.deliver_events import post_event
 from outreach.rules.errors import BadInput, WrongState
 from tests.support.admin_client import signed_in
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 CRY = "nước lên tới ngực rồi, cứu với"
@@ -43,14 +42,14 @@ def campaign(world):
     return campaign
 
 
-def say(world: World, body: str, *, sender: str | None = None, at: datetime | None = None) -> Reply:
+def say(world, body, *, sender=None, at=None):
     count = world.scalar(select(func.count()).select_from(Reply))
     reply = world.reply(sender or number(15), body, gateway_id=f"said-{count}", now=at or world.now)
     assert reply
     return reply
 
 
-def emergency_answers(world: World) -> list[tuple[str, datetime]]:
+def emergency_answers(world):
     with world.runtime.db.read() as session:
         rows = session.execute(
             select(Message.text, Outbox.not_before)
@@ -198,22 +197,22 @@ def test_a_case_that_was_taken_is_not_escalated(world, campaign):
 
 
 def test_a_webhook_is_told_with_a_signature_and_one_that_is_away_costs_no_other_alert(world, campaign):
-    got: list[tuple[dict[str, str], dict[str, Any]]] = []
+    got = []
 
     class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+        def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             got.append(({name.lower(): value for name, value in self.headers.items()}, json.loads(body)))
             self.send_response(204 if self.path == "/duty" else 500)
             self.end_headers()
 
-        def log_message(self, *_arguments: object) -> None:
+        def log_message(self, *_arguments):
             pass
 
     class Server(HTTPServer):
         connections = 0
 
-        def verify_request(self, *_arguments: object) -> bool:
+        def verify_request(self, *_arguments):
             self.connections += 1
             return True
 
@@ -242,18 +241,18 @@ def test_a_webhook_is_told_with_a_signature_and_one_that_is_away_costs_no_other_
     assert number(15) not in json.dumps(event)
 
 
-def duty(world: World, **changed: object) -> None:
+def duty(world, **changed):
     names = {"duty_contacts": (number(70),), "stand_in_contacts": (number(71),), **changed}
     world.use(**names)
 
 
-def tell(world: World, at: datetime) -> int:
+def tell(world, at):
     """What the sweep and its jobs do about the one case; how many were told."""
     [case] = world.cases()
     return alert_officers(world.runtime, case.id, now=at) if enqueue_due_alerts(world.runtime, now=at) else 0
 
 
-def tell_all(world: World, at: datetime) -> int:
+def tell_all(world, at):
     """How many officers on duty are told of cases, of none for the second time."""
     told = {case.id for case in world.cases() if case.alerted_at is None}
     return sum(alert_officers(world.runtime, each, now=at) for each in told)
@@ -348,7 +347,7 @@ def test_a_new_cry_is_told_though_hundreds_of_before_wait_for_a_mailbox_that_is_
     known = {"kind": CaseKind.HELP, "opened_at": before, "urgent_at": before, "alerted_at": before}
     world.add(*(Case(**known) for _ in range(200)))
     say(world, CRY)
-    told: list[int] = []
+    told = []
     monkeypatch.setattr(alert_cases, "enqueue_alert", lambda _runtime, case_id: told.append(case_id))
     enqueue_due_alerts(world.runtime, now=world.now)
     assert world.cases()[-1].id in told

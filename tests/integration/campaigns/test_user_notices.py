@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from smtplib import SMTPRecipientsRefused
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -17,7 +16,7 @@ from outreach.core.mail import send_mail
 from outreach.models.accounts import MailedNotice, NoticeKind, User
 from outreach.models.contacts import Upload, UploadState
 from tests.support.servers import both_databases
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 pytestmark = both_databases
 K = NoticeKind
@@ -29,19 +28,19 @@ def box(world, box):
     return box
 
 
-def hand_in(world: World, state: UploadState = UploadState.READY, email: str = AUTHOR) -> None:
+def hand_in(world, state=UploadState.READY, email=AUTHOR):
     file = {"list_id": world.list_id, "file_name": "Tổ 2.xlsx", "size": 1, "sha256": "", "state": state}
     ended = world.now if state is UploadState.FAILED else None
     by = {"uploaded_by": world.user(email).id, "uploaded_at": world.now, "ended_at": ended}
     world.add(Upload(**file, **by))
 
 
-def waiting(world: World, email: str) -> list[NoticeKind]:
+def waiting(world, email):
     user = world.one(select(User).where(User.email == email))
     return [each.kind for each in world.read(read_notices, user)]
 
 
-def mail(world: World, **after: Any) -> int:
+def mail(world, **after):
     return mail_notices(world.runtime, now=world.now + timedelta(**after))
 
 
@@ -84,7 +83,7 @@ def test_two_workers_send_one_mail(world, box):
 
 
 def test_what_was_not_told_as_the_worker_was_killed_is_told_by_the_next_one(world, box, monkeypatch):
-    def killed(*_args: Any, **_letter: Any) -> int:
+    def killed(*_args, **_letter):
         raise KeyboardInterrupt
 
     hand_in(world)
@@ -105,7 +104,7 @@ def test_a_server_that_is_away_is_tried_again(world, box):
 
 
 def test_a_mailbox_that_is_full_keeps_nobody_elses_mail(world, box, monkeypatch):
-    def send(url: str, *, to: list[str], **values: Any) -> int:
+    def send(url, *, to, **values):
         if to == [AUTHOR]:
             raise SMTPRecipientsRefused({AUTHOR: (452, b"full")})
         return send_mail(url, to=to, **values)

@@ -9,11 +9,9 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from campaigns.analytics.door_counts import count_at_the_door
@@ -56,18 +54,18 @@ from tests.integration.campaigns.test_merge_people import merge
 from tests.support.admin_client import signed_in
 from tests.support.servers import both_databases
 from tests.support.tables import cases
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 
 class VisitPhone:
     """What the page does on one officer's phone, without a browser."""
 
-    def __init__(self, world: World, client: FlaskClient, name: str, e164: str) -> None:
+    def __init__(self, world, client, name, e164):
         self.world, self.client = world, client
         self.officer = world.do(add_officer, name=name, number=e164, email="")
         self.token, self.known = "", 0
 
-    def invite(self) -> tuple[str, str]:
+    def invite(self):
         """The link's token and the code, as the officer gets them."""
         runtime = self.world.runtime
         invited = invite_officer(
@@ -80,27 +78,27 @@ class VisitPhone:
         link = link_of(invited, runtime.settings)
         return link.split("#")[1], code_of(invited, runtime.settings.keys_of(Purpose.LINKS))
 
-    def join(self) -> VisitPhone:
+    def join(self):
         token, code = self.invite()
         joined = self.client.post("/visits/join", json={"token": token, "code": code})
         assert joined.status_code == 200, joined.text
         self.token = joined.json["phone"]
         return self
 
-    def sync(self, *results: dict[str, Any], status: int = 200, **more: Any) -> dict[str, Any]:
+    def sync(self, *results, status=200, **more):
         body = {"results": list(results), "sent": self.ms(), "want": not results, **more}
         answer = self.client.post(
             "/visits/sync", data=json.dumps(body), headers={"Authorization": f"Bearer {self.token}"}
         )
         assert answer.status_code == status, answer.text
-        told: dict[str, Any] = answer.json
+        told = answer.json
         self.known = told.get("now", self.known)
         return told
 
-    def ms(self, *, hours: float = 0) -> int:
+    def ms(self, *, hours=0):
         return int((self.world.now + timedelta(hours=hours)).timestamp() * 1000)
 
-    def found(self, line: int, outcome: str, *, note: str = "", hours: float = 0) -> dict[str, Any]:
+    def found(self, line, outcome, *, note="", hours=0):
         """A result as the page makes it: `hours` from now by the phone's clock."""
         at = self.ms(hours=hours)
         return {"key": str(uuid4()), "line": line, "outcome": outcome, "note": note, "at": at, "since": 0}
@@ -125,7 +123,7 @@ def sheet(world):
 def phones(world, client, sheet):
     count = iter(range(900, 999))
 
-    def open_phone(name: str = "A Lăng", *, is_given: bool = True) -> VisitPhone:
+    def open_phone(name="A Lăng", *, is_given=True):
         phone = VisitPhone(world, client, name, number(next(count)))
         if is_given:
             world.do(assign_sheet, sheet, officer_id=phone.officer.id, day=None, target=10)
@@ -134,12 +132,12 @@ def phones(world, client, sheet):
     return open_phone
 
 
-def lines(world: World, sheet: int) -> dict[str, int]:
+def lines(world, sheet):
     query = select(Contact.name, VisitLine.id).join(VisitLine, VisitLine.contact_id == Contact.id)
     return dict(world.rows(query.where(VisitLine.round_id == sheet)))
 
 
-def labels(world: World) -> list[str]:
+def labels(world):
     rows = world.all(select(Answer.label).where(Answer.undone_at.is_(None)).order_by(Answer.id))
     return [label.value for label in rows]
 
@@ -151,7 +149,7 @@ def test_an_officer_signs_in_once_with_link_and_code_and_a_wrong_code_is_tried_f
     token, code = phone.invite()
     wrong = "000000" if code != "000000" else "111111"
 
-    def join(typed: str) -> str:
+    def join(typed):
         return str(client.post("/visits/join", json={"token": token, "code": typed}).json.get("error", "in"))
 
     text = world.first(select(Message.text).order_by(Message.id.desc()))
@@ -344,7 +342,7 @@ def test_a_sheet_on_paper_stores_nothing_of_who_was_erased_since(world, client, 
 
 
 def test_two_sheets_made_at_once_send_nobody_two_officers(world, sheet):
-    def make() -> object:
+    def make():
         try:
             return world.make_sheet(campaign_id, list_id=1)
         except BadInput as error:
@@ -400,7 +398,7 @@ def test_two_officers_an_answer_meanwhile_and_who_opted_out_or_objects_are_settl
 ):
     first, second, line = phones(), phones("Y Hồng"), lines(world, sheet)
 
-    def sent(phone: VisitPhone, name: str, outcome: str, hours: float) -> str:
+    def sent(phone, name, outcome, hours):
         result = phone.found(line[name], outcome, hours=hours)
         return str(phone.sync(result)["told"][result["key"]])
 
@@ -432,7 +430,7 @@ def test_nothing_is_accepted_from_a_phone_that_was_shut_out_or_an_account_that_c
     author, now = world.user(AUTHOR), world.now
     administrator = world.officer("quantri@loa.example", Role.ADMINISTRATOR)
 
-    def change_role(phone: VisitPhone) -> None:
+    def change_role(phone):
         world.do(
             change_user,
             phone.officer.id,
@@ -444,7 +442,7 @@ def test_nothing_is_accepted_from_a_phone_that_was_shut_out_or_an_account_that_c
             now=now,
         )
 
-    ends: list[Callable[[VisitPhone], object]] = [
+    ends = [
         lambda phone: world.do(shut_out, phone.officer.id, user=author, now=now),
         lambda phone: phone.invite(),  # a new phone in place of a lost one
         lambda phone: world.do(disable_user, phone.officer.id, by=administrator),
@@ -604,7 +602,7 @@ def test_a_result_that_another_one_outdates_as_it_comes_counts_at_no_moment(worl
     first.sync(first.found(line, "not_yet", hours=-2))
     second.sync(second.found(line, "installed", hours=-3))  # comes later, was earlier
 
-    def counted() -> list[Any]:
+    def counted():
         at = world.now - timedelta(hours=1)
         return [row[2] for row in world.read(count_at_the_door, [1], as_of=at, seen=None)]
 
@@ -687,7 +685,7 @@ def test_a_check_looks_like_any_visit_and_corrects_the_count_beside_it(world, cl
         says(world, recipient, Label.INSTALLED)
     author = world.user(AUTHOR)
 
-    def make(percent: int) -> int:
+    def make(percent):
         return world.make_sheet(campaign, list_id=1, check_percent=percent)
 
     with pytest.raises(BadInput, match="check_percent_wrong"):

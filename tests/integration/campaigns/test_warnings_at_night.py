@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from campaigns.delivery.claim_messages import ClaimSettings, SendTask, claim, claim_next_batch
+from campaigns.delivery.claim_messages import ClaimSettings, claim, claim_next_batch
 from campaigns.delivery.outbox import queue_message
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.delivery.streams import open_streams, suppressed_attempts
@@ -28,7 +28,6 @@ from campaigns.rules.states import (
     MessageState,
 )
 from outreach.contacts.suppressions import suppress
-from outreach.core.settings import Settings
 from outreach.models.accounts import AuditEvent, AuditValues, Role
 from outreach.models.contacts import ContactPhone, Phone, SuppressionReason
 from outreach.rules.errors import NotAllowed, WrongState
@@ -37,7 +36,7 @@ from outreach.rules.quiet_days import NO_DAYS
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.wishes import opt_out
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 SECOND = "duyet2@loa.example"
 STORM = "Bão số 9 đổ bộ trong đêm"
@@ -75,11 +74,11 @@ def storm(world):
     return world
 
 
-def press(world: World, campaign_id: int, action: CampaignAction, email: str) -> None:
+def press(world, campaign_id, action, email):
     perform_action(world.runtime, campaign_id, action, user=world.user(email), now=NIGHT, reason="Sửa.")
 
 
-def approve_twice(world: World, campaign_id: int) -> None:
+def approve_twice(world, campaign_id):
     for action, email in (
         (_A.SUBMIT, AUTHOR),
         (_A.APPROVE, APPROVER),
@@ -92,7 +91,7 @@ def approve_twice(world: World, campaign_id: int) -> None:
 
 def claim_at(world, moment, *, limit=100, quiet=NO_DAYS):
     """What one round over all streams claims then, as a live gateway would; the numbers by stream, in order."""
-    settings: Settings = world.runtime.settings
+    settings = world.runtime.settings
     claimed = []
     with world.runtime.db.write() as session:
         streams = sorted(
@@ -113,7 +112,7 @@ def claim_at(world, moment, *, limit=100, quiet=NO_DAYS):
     return claimed
 
 
-def all_but(*without: int) -> list[str]:
+def all_but(*without):
     return [number(i) for i in range(10) if i not in without]
 
 
@@ -142,7 +141,7 @@ def test_a_storm_warning_leaves_at_two_at_night_while_an_ordinary_campaign_keeps
     assert told_in_the_audit(storm) == ["submit", "approve_first", "approve", "launch", "warn"]
 
 
-def told_in_the_audit(world: World) -> list[str]:
+def told_in_the_audit(world):
     """The actions that name the warning's reason, and the last one, which says to how many it goes."""
     with world.runtime.db.read() as session:
         rows = session.execute(
@@ -205,7 +204,7 @@ def test_what_was_claimed_is_held_back_for_an_opt_out_on_the_persons_other_numbe
         assert suppressed_attempts(session, attempts, passes_opt_outs=False) == {attempts[0]}
 
 
-def warned(world: World) -> list[dict[str, int]]:
+def warned(world):
     return list(world.all(select(AuditEvent.details).where(AuditEvent.action == "campaign.warn")))
 
 
@@ -231,7 +230,7 @@ def test_a_warning_does_not_pause_because_phones_are_off_in_the_storm(world):
     world.sweep()
     world.send()
 
-    def fail(first: int, count: int, cause: Cause) -> str:
+    def fail(first, count, cause):
         ids = world.all(select(Attempt.id).order_by(Attempt.id).offset(first).limit(count))
         failed = [AttemptReport(each, AttemptState.UNDELIVERED, cause=cause) for each in ids]
         world.do(apply_reports, failed)
@@ -251,7 +250,7 @@ def test_many_answers_hold_seconds_of_their_senders_pace_and_a_warning_overtakes
         answer = {"kind": MessageKind.ACKNOWLEDGEMENT, "text": "Cam on", "campaign_id": of}
         world.do(queue_message, not_before=long_due, phone_id=world.phone(number(index)), **answer)
 
-    def claim_most() -> list[SendTask]:
+    def claim_most():
         found = [claim_next_batch(world.runtime, "test") for _ in range(10)]
         return [task for each in found if each for task in each[2]]
 

@@ -9,11 +9,10 @@ from functools import partial
 
 import pytest
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
 from campaigns.cases.merge_people import merge_people, unmerge_people
 from campaigns.delivery.record_outcomes import apply_reports
-from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt
 from campaigns.models.replies import Answer, AnswerSource, InstallReport
 from campaigns.models.webhooks import Delivery, DeliveryState, EventPosition, Subscription
@@ -23,12 +22,7 @@ from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction
 from campaigns.rules.webhooks import EventKind, secret_of
 from campaigns.webhooks import collect_events as collect_events_module
 from campaigns.webhooks.collect_events import collect_events
-from campaigns.webhooks.deliver_events import (
-    DeliveryCounts,
-    GuardedResolver,
-    delete_old_deliveries,
-    deliver_events,
-)
+from campaigns.webhooks.deliver_events import GuardedResolver, delete_old_deliveries, deliver_events
 from campaigns.webhooks.subscriptions import OFFERED, end_subscription, send_again, send_ping, subscribe
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
@@ -39,7 +33,7 @@ from tests.support.processes import QuickProcesses
 from tests.support.servers import both_databases
 from tests.support.wait_until import wait_until
 from tests.support.webhook_receiver import Receiver
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 ADMINISTRATOR = "quantri@loa.example"
 _L = Label
@@ -80,13 +74,13 @@ def listen(world, receiver, *, organisation="MTTQ", kinds=OFFERED):
         return made.id
 
 
-def tell(world: World) -> DeliveryCounts:
+def tell(world):
     """A round of the worker."""
     collect_events(world.runtime.db, now=datetime.now(UTC))
     return asyncio.run(deliver_events(world.runtime, for_s=20, stop_requested=lambda: False))
 
 
-def in_time(world: World) -> None:
+def in_time(world):
     """As if every wait were over."""
     with world.runtime.db.write() as session:
         past = datetime.now(UTC) - timedelta(seconds=1)
@@ -94,14 +88,14 @@ def in_time(world: World) -> None:
         session.execute(update(Delivery).values(due_at=past))
 
 
-def says(world: World, campaign: int, index: int, label: Label) -> None:
+def says(world, campaign, index, label):
     with world.runtime.db.write() as session:
         recipient = session.merge(world.recipient(number(index), campaign))
         assert recipient.phone_id
         world.answer(session, recipient, label)
 
 
-def line(world: World) -> list[Delivery]:
+def line(world):
     return list(world.all(select(Delivery).order_by(Delivery.id)))
 
 
@@ -304,7 +298,7 @@ def test_two_workers_never_work_on_one_receiver_at_once(world, receiver):
     collect_events(world.runtime.db, now=datetime.now(UTC))
     receiver.holds = 0.05
 
-    async def both() -> None:
+    async def both():
         await asyncio.gather(
             *(deliver_events(world.runtime, for_s=20, stop_requested=lambda: False) for _ in range(2))
         )
@@ -323,7 +317,7 @@ def test_an_answer_whose_transaction_ends_late_is_not_passed_over(world, receive
     listen(world, receiver, kinds=["answer.recorded"])
     early, late = (world.recipient(number(index), campaign) for index in range(2))
 
-    def add(session: Session, recipient: Recipient) -> int:
+    def add(session, recipient):
         answer = Answer(
             recipient_id=recipient.id,
             campaign_id=campaign,
@@ -356,7 +350,7 @@ def test_no_name_leads_a_webhook_into_this_machine_in_production(world, receiver
     assert line(world)[0].error == "address"
     assert receiver.asked == 0
 
-    async def look_up(is_production: bool) -> int:
+    async def look_up(is_production):
         resolver = GuardedResolver(is_production=is_production)
         return len(await resolver.resolve("localhost", 80))
 
@@ -397,7 +391,7 @@ def test_a_report_that_a_merge_withdrew_is_told_again_once_it_is_taken_apart(wor
     with world.runtime.db.read() as session:
         told = session.execute(select(Delivery.kind, Delivery.data).order_by(Delivery.id)).all()
         active = set(session.scalars(select(InstallReport.id).where(InstallReport.withdrawn_at.is_(None))))
-    known: set[int] = set()
+    known = set()
     for kind, data in told:
         if kind == EventKind.INSTALL_REPORTED:
             known.add(data["report"])
@@ -407,7 +401,7 @@ def test_a_report_that_a_merge_withdrew_is_told_again_once_it_is_taken_apart(wor
     assert sum(kind == EventKind.INSTALL_WITHDRAWN for kind, _data in told) == 2
 
 
-def settle(world: World, state: AttemptState) -> None:
+def settle(world, state):
     """All that was sent gets this report."""
     with world.runtime.db.write() as session:
         reports = [AttemptReport(each, state) for each in session.scalars(select(Attempt.id))]
@@ -432,7 +426,7 @@ def test_what_final_counts_add_up_to_is_what_they_say(world, receiver, monkeypat
         world.execute(update(Campaign).values(ended_at=ended_at))
         tell(world)
     finals = [got.event["data"] for got in receiver.got]
-    sums: Counter[str] = Counter()
+    sums = Counter()
     for each in finals:
         sums.update(each["more"])
     assert +sums == Counter(finals[-1]["messages"]) == {"delivered": 3}

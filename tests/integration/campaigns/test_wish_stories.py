@@ -7,15 +7,13 @@ What people said is kept here as they said it, apart from the ledger: who spoke,
 import gc
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Row, Select, func, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from campaigns.answer_totals import find_differences
 from campaigns.cases.merge_people import merge_people, unmerge_people
@@ -100,8 +98,8 @@ class Story:
     is_followed: bool = False
     clock: int = 0
 
-    def play(self) -> None:
-        acts: list[Callable[[], str | None]] = [
+    def play(self):
+        acts = [
             *[self.stops_by_sms, self.starts_by_sms, self.presses] * 3,
             *[self.tells_at_the_door, self.tells_by_phone, self.takes_the_visit_back] * 2,
             *[self.is_merged, self.is_taken_apart] * 2,
@@ -128,32 +126,32 @@ class Story:
                     self.follow_answers()
 
     @property
-    def key(self) -> str:
+    def key(self):
         return self.world.keys.secret_key
 
-    def do(self, use_case: Callable[..., Any], *args: Any, email: str = AUTHOR, **more: Any) -> Any:
+    def do(self, use_case, *args, email=AUTHOR, **more):
         """What an officer does now."""
         return use_case(self.world.runtime, *args, user=self.users[email], now=datetime.now(UTC), **more)
 
     # -- what holds
 
-    def holds(self, said: Spoken, person: int | None, phone: int | None, scopes: set[str]) -> bool:
+    def holds(self, said, person, phone, scopes):
         if said.back or said.scope not in scopes:
             return False
         if phone in said.numbers or person in map(self.now_is, said.people):
             return True
         return said.speaker == ANYBODY and bool(said.numbers & {*self.people.get(person or 0, ())})
 
-    def is_left_alone(self, person: int | None, phone: int | None, scopes: set[str]) -> bool:
+    def is_left_alone(self, person, phone, scopes):
         return any(self.holds(said, person, phone, scopes) for said in self.said)
 
-    def now_is(self, person: int | None) -> int | None:
+    def now_is(self, person):
         """Return who somebody is since they were merged."""
         while person in self.joined:
             person = self.joined[person]
         return person
 
-    def follow_answers(self, speaker: str = "") -> None:
+    def follow_answers(self, speaker=""):
         """Take back what was said in answers that were undone, and keep each opt-out that the act recorded."""
         told = {said.answer: said for said in self.said if said.answer and not said.back}
         known = or_(Answer.id > self.answers, Answer.id.in_(told))
@@ -172,27 +170,27 @@ class Story:
             self.answers = max(self.answers, row.id)
         self.is_followed = True
 
-    def read(self, query: Select[Any]) -> Sequence[Row[Any]]:
+    def read(self, query):
         """Read without a transaction: the stories read as often as they act."""
         try:
             return self.reads.execute(query).all()
         finally:
             self.reads.rollback()
 
-    def recipient_at(self, phone: int) -> Row[Any] | None:
+    def recipient_at(self, phone):
         counts = or_(Recipient.exclusion.is_(None), Recipient.exclusion == Exclusion.SAME_PERSON)
         at_phone = (Recipient.campaign_id == self.campaign, Recipient.phone_id == phone, counts)
         return next(iter(self.read(select(Recipient.id, Recipient.contact_id).where(*at_phone))), None)
 
-    def phones(self) -> list[int]:
+    def phones(self):
         return sorted({phone for phones in self.people.values() for phone in phones})
 
-    def holders(self, phone: int) -> list[int]:
+    def holders(self, phone):
         return [person for person, phones in self.people.items() if phone in phones]
 
     # -- what people do
 
-    def stops_by_sms(self) -> str | None:
+    def stops_by_sms(self):
         if not (phones := self.phones()):
             return None
         phone, body = self.rng.choice(phones), self.rng.choice(["TC", "TC", "TC đợt này"])
@@ -206,7 +204,7 @@ class Story:
         assert self.is_left_alone(None, phone, scopes), "an opt-out by SMS was lost"
         return f"{phone} says {body}"
 
-    def starts_by_sms(self) -> str | None:
+    def starts_by_sms(self):
         if not (phones := self.phones()):
             return None
         phone = self.rng.choice(phones)
@@ -216,7 +214,7 @@ class Story:
                 said.back = True
         return f"{phone} says DK"
 
-    def presses(self) -> str | None:
+    def presses(self):
         if not (phones := self.phones()):
             return None
         phone = self.rng.choice(phones)
@@ -233,7 +231,7 @@ class Story:
             assert self.is_left_alone(recipient.contact_id, phone, scopes), "a press was lost"
         return f"{phone} presses {word}"
 
-    def is_refused(self) -> str | None:
+    def is_refused(self):
         """The operator refuses the number, as its owner asked it to."""
         if not (phones := self.phones()):
             return None
@@ -246,14 +244,14 @@ class Story:
         self.said.append(Spoken("", set(), {phone}, ANYBODY, self.clock))
         return f"{phone} is refused"
 
-    def two_speak_at_once(self) -> str | None:
+    def two_speak_at_once(self):
         if not (phones := self.phones()):
             return None
         words = ["TC", "opt_out", "opt_out_drive", "installed"]
         said = [(self.rng.choice(phones), self.rng.choice(words), self.rng.random()) for _ in range(2)]
         numbers = {phone: (self.e164(phone), self.recipient_at(phone)) for phone, _word, _chance in said}
 
-        def speak(one: tuple[int, str, float]) -> None:
+        def speak(one):
             phone, word, chance = one
             e164, recipient = numbers[phone]
             if word == "TC" or recipient is None or recipient.contact_id is None:
@@ -269,7 +267,7 @@ class Story:
                 assert self.is_left_alone(None, phone, {"", drive_scope(self.drive)}), "one of two was lost"
         return f"at once {said}"
 
-    def is_imported_by_mistake(self) -> str | None:
+    def is_imported_by_mistake(self):
         """A file gives somebody another number, from which they stop; then the import is undone."""
         alone = [
             (who, phone) for who in self.people for phone in self.people[who] if self.holders(phone) == [who]
@@ -296,7 +294,7 @@ class Story:
                 said.people, said.numbers = {person}, set()
         return f"{person} had {new} by mistake"
 
-    def tells_by_phone(self) -> str | None:
+    def tells_by_phone(self):
         told = [each for each in self.said if each.speaker == CALLED and each.answer and not each.back]
         if told and self.rng.random() < 0.4:
             said = self.rng.choice(told)
@@ -314,7 +312,7 @@ class Story:
         assert self.is_left_alone(recipient.contact_id, phone, {""}), "what an officer heard was lost"
         return f"{recipient.contact_id} tells by phone"
 
-    def tells_at_the_door(self) -> str | None:
+    def tells_at_the_door(self):
         if not self.people:
             return None
         person = self.rng.choice(sorted(self.people))
@@ -358,7 +356,7 @@ class Story:
         self.visits.append((*kept, said))
         return f"{person} tells at the door"
 
-    def takes_the_visit_back(self) -> str | None:
+    def takes_the_visit_back(self):
         if not self.visits:
             return None
         result, line_id, recipient_id, said = self.visits.pop()
@@ -371,7 +369,7 @@ class Story:
             said.back = True
         return f"the visit {result.id} is undone"
 
-    def is_merged(self) -> str | None:
+    def is_merged(self):
         if len(self.people) < 2:
             return None
         kept, other = self.rng.sample(sorted(self.people), 2)
@@ -383,7 +381,7 @@ class Story:
         self.merges.append((merge.id, kept, other, own, theirs, self.clock))
         return f"{other} becomes {kept}"
 
-    def is_taken_apart(self) -> str | None:
+    def is_taken_apart(self):
         if not self.merges:
             return None
         merge_id, kept, other, own, theirs, since = self.merges[-1]
@@ -405,7 +403,7 @@ class Story:
         self.people[kept] = [phone for phone in self.people[kept] if phone not in theirs or phone in own]
         return f"{other} is apart from {kept}"
 
-    def gets_a_number(self) -> str | None:
+    def gets_a_number(self):
         if not self.people or not self.spare:
             return None
         person = self.rng.choice(sorted(self.people))
@@ -419,7 +417,7 @@ class Story:
         self.people[person].append(phone)
         return f"{person} gets {phone}"
 
-    def loses_a_number(self) -> str | None:
+    def loses_a_number(self):
         having = [person for person, phones in self.people.items() if phones]
         if not having:
             return None
@@ -437,7 +435,7 @@ class Story:
                 said.people = said.people | {person}
         return f"{person} loses {phone}, {is_theirs}"
 
-    def consents(self) -> str | None:
+    def consents(self):
         if not self.people:
             return None
         person, is_given = self.rng.choice(sorted(self.people)), self.rng.random() < 0.4
@@ -451,7 +449,7 @@ class Story:
             self.said.append(Spoken("", {person}, set(), "consent", self.clock))
         return f"{person} consents: {is_given}"
 
-    def takes_back(self, said: Spoken, person: int) -> None:
+    def takes_back(self, said, person):
         """Somebody takes back what was said; of others who have said it, or a number that it was said from, it holds."""
         others = {each for each in said.people if self.now_is(each) != person}
         numbers = said.numbers - {*self.people[person]}
@@ -460,7 +458,7 @@ class Story:
         else:
             said.back = True
 
-    def objects(self) -> str | None:
+    def objects(self):
         if not self.people:
             return None
         person = self.rng.choice(sorted(self.people))
@@ -472,7 +470,7 @@ class Story:
         self.said.append(Spoken("", {person}, {*self.people[person]}, NAMED, self.clock))
         return f"{person} objects"
 
-    def is_opened(self) -> str | None:
+    def is_opened(self):
         having = [person for person, phones in self.people.items() if phones]
         if not having:
             return None
@@ -493,7 +491,7 @@ class Story:
                 self.takes_back(said, person)
         return f"{phone} of {person} is opened"
 
-    def goes_and_returns(self) -> str | None:
+    def goes_and_returns(self):
         """Erased at their own request, and brought by a new list with one of the numbers they had."""
         if not self.people:
             return None
@@ -534,7 +532,7 @@ class Story:
         self.visits = []
         return f"{person} is erased and is {made.id} now"
 
-    def e164(self, phone: int) -> str:
+    def e164(self, phone):
         if phone not in self.numbers:
             self.numbers[phone] = self.read(select(Phone.e164).where(Phone.id == phone))[0].e164
         return self.numbers[phone]
@@ -543,12 +541,12 @@ class Story:
 FIRST_NAMES, NAMES = ("Y", "A", "Ca"), ("Ba", "Hlan", "Ka", "La", "Mai", "Niê", "Rơ", "Sao", "Tâm", "Vân")
 
 
-def begin(world: World, rng: random.Random, count: int, folder: Path, reads: Connection) -> Iterator[Story]:
+def begin(world, rng, count, folder, reads):
     """Households, written to by a first campaign."""
-    homes: list[tuple[dict[int, list[int]], list[str]]] = []
+    homes = []
     for home in range(count):
         numbers = [number(home * 10 + n) for n in range(1, 9)]
-        people: dict[int, list[int]] = {}
+        people = {}
         for n in range(rng.choice([1, 2, 3])):
             theirs = rng.sample(numbers[:3], rng.choice([0, 1, 1, 2]))
             name = f"{FIRST_NAMES[n]} {NAMES[home // 10]} {NAMES[home % 10]}"
@@ -570,7 +568,7 @@ def begin(world: World, rng: random.Random, count: int, folder: Path, reads: Con
         yield Story(world, rng, campaign, drive, people, spare, users, folder, reads)
 
 
-def check(world: World, stories: list[Story], *, kind: str) -> None:
+def check(world, stories, *, kind):
     """Write to everybody again, and hold who got it against what they said."""
     assert world.read(find_differences)[1] == []
     sent_before = len(world.simulator.ledger())
@@ -602,11 +600,11 @@ def check(world: World, stories: list[Story], *, kind: str) -> None:
                 assert recipient.exclusion is not None, ("a message was skipped", told)
 
 
-def compare(world: World) -> None:
+def compare(world):
     """The view says of everybody and every number what the rule says."""
     with world.runtime.db.read() as session:
-        people: dict[int, set[int]] = {}
-        numbers: dict[int, set[int]] = {}
+        people = {}
+        numbers = {}
         for wish_id, contact_id in session.execute(select(WishPerson.wish_id, WishPerson.contact_id)):
             people.setdefault(wish_id, set()).add(contact_id)
         for wish_id, phone_id in session.execute(select(WishNumber.wish_id, WishNumber.phone_id)):
@@ -622,10 +620,10 @@ def compare(world: World) -> None:
             )
             for each in session.scalars(select(Wish))
         ]
-        holders: dict[int, list[int]] = {}
+        holders = {}
         for contact_id, phone_id in session.execute(select(ContactPhone.contact_id, ContactPhone.phone_id)):
             holders.setdefault(contact_id, []).append(phone_id)
-        view: dict[Any, set[bool]] = {}
+        view = {}
         for row in session.execute(select(LEFT_ALONE)):
             view.setdefault((row.contact_id, row.phone_id, row.scope), set()).add(bool(row.is_firm))
         asked = [(person, None, holders.get(person, ())) for person in session.scalars(select(Contact.id))]

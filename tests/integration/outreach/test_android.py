@@ -14,9 +14,7 @@ from outreach.rules.gateway import (
     Cause,
     DeliveryStatus,
     GatewayUnavailable,
-    ListedMessage,
     OutboundMessage,
-    Outcome,
     OutcomeUnknown,
     Refused,
     Throttled,
@@ -54,8 +52,8 @@ def over_phone(phone):
     )
 
 
-def send(settings: Settings, **changes: object) -> Outcome:
-    async def once() -> Outcome:
+def send(settings, **changes):
+    async def once():
         gateway = AndroidGateway(settings)
         try:
             message = OutboundMessage(7, number(0), "MTTQ", "Xin chào", validity_s=600)
@@ -66,8 +64,8 @@ def send(settings: Settings, **changes: object) -> Outcome:
     return asyncio.run(once())
 
 
-def look(settings: Settings, attempt_id: int) -> list[ListedMessage]:
-    async def once() -> list[ListedMessage]:
+def look(settings, attempt_id):
+    async def once():
         gateway = AndroidGateway(settings)
         try:
             return await gateway.list_to(number(0), attempt_id=attempt_id)
@@ -122,7 +120,7 @@ def test_what_nobody_saw_is_unseen_and_what_never_left_waits(over_phone, phone):
 )
 def test_a_phone_is_live_wherever_its_server_stands_and_gets_no_sample_number(over_phone, phone, changes):
     assert not over_phone.is_live
-    live = replace(over_phone, **changes)  # type: ignore[arg-type]
+    live = replace(over_phone, **changes)
     assert live.is_live
     assert send(live) == Refused(Cause.SAMPLE_NUMBER, "sample")
     assert phone.asked == 0

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from smtplib import SMTPRecipientsRefused
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from outreach.core.job_queue import DEFAULT, open_queue
 from outreach.core.mail import send_mail
 from outreach.models.accounts import Role
 from outreach.use_cases import enqueue_approval_mail
-from tests.support.world import APPROVER, AUTHOR, World
+from tests.support.world import APPROVER, AUTHOR
 
 
 @pytest.fixture
@@ -22,7 +21,7 @@ def database_url(sqlite_url):
     return sqlite_url
 
 
-def notify(world: World, campaign_id: int) -> int:
+def notify(world, campaign_id):
     return send_approval_mail(world.runtime, campaign_id, now=datetime.now(UTC))
 
 
@@ -127,9 +126,9 @@ def test_two_workers_send_a_mail_once_and_after_a_crash_the_next_one_tells_the_o
     world, asked, monkeypatch
 ):
     box, campaign_id = asked
-    beside: list[int] = []
+    beside = []
 
-    def crash(*args: Any, to: list[str], **letter: Any) -> int:
+    def crash(*args, to, **letter):
         beside.append(notify(world, campaign_id))
         if len(beside) == 2:
             raise KeyboardInterrupt  # the process is killed
@@ -146,10 +145,10 @@ def test_two_workers_send_a_mail_once_and_after_a_crash_the_next_one_tells_the_o
 
 def test_a_worker_that_looked_before_another_one_had_sent_tells_nobody_again(world, asked, monkeypatch):
     box, campaign_id = asked
-    beside: list[int] = []
+    beside = []
     due_mail = approvals._due_mail
 
-    def look(*args: Any, **of: Any) -> Any:
+    def look(*args, **of):
         found = due_mail(*args, **of)
         if not beside:
             beside.append(0)

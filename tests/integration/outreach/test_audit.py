@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import func, select, text
 
 from outreach.accounts import audit
-from outreach.accounts.audit import Anchor, check_audit, is_due, read_head, read_outside_heads, send_head
+from outreach.accounts.audit import check_audit, is_due, read_head, read_outside_heads, send_head
 from outreach.core.db import Database
 from outreach.models.accounts import AuditEvent, AuditValues
 from outreach.rules.audit_chain import ChainBreak, ChainFault
 from outreach.rules.errors import BadInput
-from outreach.runtime import Runtime, open_runtime
+from outreach.runtime import open_runtime
 from tests.support.mail_server import running_mail_server
 from tests.support.servers import both_databases
 
@@ -29,23 +29,23 @@ def db(database_url):
     opened.close()
 
 
-def note(db: Database, times: int = 1, *, actor_id: int | None = 7) -> None:
+def note(db, times=1, *, actor_id=7):
     for number in range(times):
         with db.write() as session:
             audit.record(session, "login", f"users:{number}", actor_id, NOW, rows=number)
 
 
-def correct(db: Database, subject: str) -> None:
+def correct(db, subject):
     with db.write() as session:
         audit.record_change(session, "contact.correct", subject, 7, NOW, {"name": ("Y Blốc", "Y Blôk")})
 
 
-def find(db: Database, *anchors: Anchor) -> ChainBreak | None:
+def find(db, *anchors):
     with db.read() as session:
         return check_audit(session, anchors).broken
 
 
-def tamper(db: Database, *statements: str) -> None:
+def tamper(db, *statements):
     with db.write() as session:
         for statement in statements:
             session.execute(text(statement))
@@ -56,7 +56,7 @@ COPY = (
     " SELECT {id}, at, actor_id, origin, action, subject, details, values_digest, {previous}, hash"
     " FROM audit_events WHERE id = {of}"
 )
-FORGERIES: list[tuple[str, list[str], ChainBreak]] = [
+FORGERIES = [
     ("who", ["UPDATE audit_events SET actor_id = 8 WHERE id = 4"], ChainBreak(4, ChainFault.CHANGED)),
     (
         "where",
@@ -139,7 +139,7 @@ def test_many_at_once_make_one_chain(db):
 def test_a_long_transaction_that_has_noted_something_holds_nobody_up(db):
     noted, over = threading.Event(), threading.Event()
 
-    def work_long() -> None:
+    def work_long():
         with db.write() as session:
             audit.record(session, "register.replace", "registers:1", None, NOW)
             session.flush()
@@ -163,7 +163,7 @@ def test_a_long_transaction_that_has_noted_something_holds_nobody_up(db):
 
 @both_databases
 def test_what_was_not_done_is_not_on_record(db):
-    def fail() -> None:
+    def fail():
         with db.write() as session:
             audit.record(session, "login", "users:7", 7, NOW)
             raise RuntimeError
@@ -218,7 +218,7 @@ def test_an_end_that_a_mail_server_rejects_has_not_gone_outside(settings):
         opened.close()
 
 
-def verify(runtime: Runtime) -> ChainBreak | None:
+def verify(runtime):
     """What `audit verify` finds."""
     with runtime.db.read() as session:
         return check_audit(session, read_outside_heads(runtime.settings)).broken

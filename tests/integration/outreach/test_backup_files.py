@@ -4,13 +4,10 @@ import os
 import random
 import time
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import pyrage
 import pytest
 from sqlalchemy import inspect, make_url, select, text
-from sqlalchemy.orm import Session
 
 from outreach.accounts.audit import read_head
 from outreach.backups.backup_files import checksum_file, signer_of, write_checksum
@@ -21,25 +18,24 @@ from outreach.core.schema import upgrade
 from outreach.models.accounts import Organisation
 from outreach.models.office import Backup
 from outreach.rules.errors import BadInput
-from outreach.runtime import Runtime
 from tests.support.servers import both_databases, create_database, drop_database
 from tests.support.tables import cases
 
 KEY = "k" * 32
 
 
-def back_up(runtime: Runtime, folder: Path, second: int = 0, **more: object) -> Path:
+def back_up(runtime, folder, second=0, **more):
     now = datetime(2026, 11, 1, 2, 15, second, tzinfo=UTC)
     return create_backup(runtime.db, folder, secret_key=KEY, keep=None, now=now, **more).path
 
 
-def restore(runtime: Runtime, path: Path, *, secret_key: str = KEY, **more: Any) -> str | None:
+def restore(runtime, path, *, secret_key=KEY, **more):
     return restore_backup(
         runtime.db, path, secret_key=secret_key, replace=True, settle=lambda *_: None, **more
     )
 
 
-def without_signature(path: Path) -> bytes:
+def without_signature(path):
     """The backup as 1.2.0 wrote it, stored in its place with a checksum of its own."""
     content = path.read_bytes().rpartition(b"\nLoa-Signature: ")[0]
     path.write_bytes(content)
@@ -47,7 +43,7 @@ def without_signature(path: Path) -> bytes:
     return content
 
 
-def code(runtime: Runtime, name: str | None = None) -> str:
+def code(runtime, name=None):
     """The name of the organisation, which tells the data of the backup from those of now; `name` changes it."""
     with runtime.db.write() as session:
         organisation = session.scalars(select(Organisation)).one()
@@ -55,7 +51,7 @@ def code(runtime: Runtime, name: str | None = None) -> str:
         return organisation.name
 
 
-def damage(path: Path, how: str) -> None:
+def damage(path, how):
     content = path.read_bytes()
     chance = random.Random(7)
     if how == "cut short":
@@ -179,7 +175,7 @@ def test_keys_indexes_and_counters_of_ids_are_those_of_this_program_after_a_rest
     runtime = world.runtime
     world.add_people(3)
 
-    def describe() -> list[Any]:
+    def describe():
         found = inspect(runtime.db.engine)
         return [
             (
@@ -204,7 +200,7 @@ def test_a_restore_that_fails_on_the_way_leaves_the_database_as_it_was(world, tm
     path = back_up(runtime, tmp_path)
     code(runtime, "Tên mới")
 
-    def fail(session: Session, backup: Backup) -> None:
+    def fail(session, backup):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):

@@ -1,13 +1,10 @@
 """What the database refuses by itself, whatever the code above it does."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Drive, Recipient, Step
 from campaigns.models.messages import Attempt, Incident, Message
@@ -39,7 +36,7 @@ def db(database_url):
 class Rows:
     """The rows that others refer to; `id`s begin at 1."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session):
         self.session = session
         self.user = self.add(User(email="a@loa.example", role=Role.STAFF, password_hash="x", created_at=NOW))
         drive = self.add(Drive(kind="bluezone", name="d", starts_on="2020-08-01", created_at=NOW))
@@ -50,7 +47,7 @@ class Rows:
         self.contact = self.add(Contact(created_at=NOW, updated_at=NOW))
         of_campaign = {"campaign_id": self.campaign.id, "phone_id": self.phone.id}
         # What a row has where nothing else is said.
-        self.usual: dict[type, dict[str, Any]] = {
+        self.usual = {
             Area: {"code": "1", "name": "x", "kind": "Xã", "level": AreaLevel.COMMUNE},
             Recipient: of_campaign,
             Message: {**of_campaign, "kind": MessageKind.STEP, "step_id": self.step.id},
@@ -95,17 +92,17 @@ class Rows:
             **{"body": "x", "segments": 1, "claimed_at": NOW},
         }
 
-    def add(self, row: Any) -> Any:
+    def add(self, row):
         self.session.add(row)
         self.session.flush()
         return row
 
-    def make(self, kind: type, **changes: Any) -> Any:
+    def make(self, kind, **changes):
         return kind(**{**self.usual[kind], **changes})
 
 
 # name: rows that stand beside each other, the last of which is one too many
-TOO_MANY: dict[str, Callable[[Rows], list[Any]]] = {
+TOO_MANY = {
     "two messages for one campaign, step and phone": lambda r: [r.make(Message)],
     "two acknowledgements of one answer": lambda r: [
         r.make(Message, step_id=None, answer_id=r.answer.id),
@@ -158,7 +155,7 @@ def test_the_database_refuses_what_may_be_there_only_once(db):
 
 
 # name: rows that look alike and may all stand
-SIDE_BY_SIDE: dict[str, Callable[[Rows], list[Any]]] = {
+SIDE_BY_SIDE = {
     "messages of a phone without a step": lambda r: [r.make(Message, step_id=None) for _ in range(2)],
     "messages of one step to two phones": lambda r: [r.make(Message, phone_id=r.other_phone.id)],
     "people who are excluded because they share a phone": lambda r: [

@@ -1,7 +1,6 @@
 """What was not taken comes back in the file's own columns, is put right, and is asked about once only."""
 
 import csv
-from pathlib import Path
 
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select, update
@@ -13,18 +12,18 @@ from tests.support.list_files import write_xlsx
 from tests.support.lists import bring, local, people, write
 from tests.support.servers import both_databases
 from tests.support.tables import cases
-from tests.support.world import World, number
+from tests.support.world import number
 
 
-def last_import(world: World) -> int:
+def last_import(world):
     return max(world.all(select(ListImport.id)))
 
 
-def give_back(world: World, out: Path) -> int:
+def give_back(world, out):
     return world.read(export_issues, last_import(world), out)
 
 
-def issues(world: World) -> list[tuple[int, str, str | None]]:
+def issues(world):
     """(import, reason, decision) in their order."""
     rows = world.all(select(ImportIssue).order_by(ImportIssue.id))
     return [(each.import_id, each.reason, each.decision) for each in rows]

@@ -1,7 +1,6 @@
 """Rows that waited for a person are stored as that person says, and counted so."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -17,17 +16,17 @@ from tests.integration.outreach.test_decide_issues_alike import everything
 from tests.support.errors import refuses
 from tests.support.lists import bring, local, people, write
 from tests.support.tables import cases
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 
-def say(world: World, decision: Decision, **more: Any) -> None:
+def say(world, decision, **more):
     """Decide on the first row that waits."""
     (first, *_), _count = world.read(read_open_issues)
     now = datetime(2026, 9, 1, tzinfo=UTC)
     world.do(decide_issue, first.issue.id, decision, secret_key="k", now=now, **more)
 
 
-def counts(world: World, import_id: int) -> ImportCounts:
+def counts(world, import_id):
     return ImportCounts(**world.get_one(ListImport, import_id).counts)
 
 
@@ -100,7 +99,7 @@ def test_one_year_of_a_person_is_asked_about_once(world, tmp_path, again):
 def test_a_row_is_decided_once(world, tmp_path):
     bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121"))
     user = world.user(AUTHOR)
-    more: dict[str, Any] = {"user": user, "secret_key": "k", "now": world.now}
+    more = {"user": user, "secret_key": "k", "now": world.now}
     decide_issue(world.runtime, 1, Decision.TAKEN, **more)
     with world.runtime.db.write() as session, pytest.raises(WrongState):
         decide_issue(session, 1, Decision.DROPPED, **more)

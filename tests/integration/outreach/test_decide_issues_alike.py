@@ -1,7 +1,6 @@
 """One word for all rows of a file that wait for the same reason, and back again as if it had never been said."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -16,12 +15,12 @@ from outreach.rules.errors import BadInput, NotFound, WrongState
 from tests.support.errors import refuses
 from tests.support.lists import bring, local, people, write
 from tests.support.servers import both_databases
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 _KEPT = (ContactPhone, ImportChange, Membership, ListImport, ImportIssue)
 
 
-def everything(world: World) -> list[Any]:
+def everything(world):
     """The directory and the imports as they are, but for when somebody was changed, and what a file stated that was known."""
     with world.runtime.db.read() as session:
         rows = [
@@ -38,7 +37,7 @@ def everything(world: World) -> list[Any]:
     return sorted(map(repr, rows))
 
 
-def say(world: World, decision: Decision, *, row: int = 0, after: int = 0, **more: Any) -> int:
+def say(world, decision, *, row=0, after=0, **more):
     """Decide on a row that waits, and on all like it; how many."""
     rows, _count = world.read(read_open_issues)
     now = world.now + timedelta(seconds=after)
@@ -46,12 +45,12 @@ def say(world: World, decision: Decision, *, row: int = 0, after: int = 0, **mor
     return world.do(decide_issue, rows[row].issue.id, decision, **more)
 
 
-def take_back(world: World, email: str = AUTHOR) -> int:
+def take_back(world, email=AUTHOR):
     last = world.read(read_last)
     return world.do(retract_decision, last.issue_id, secret_key="k", by=email)
 
 
-def names_on_record(world: World) -> set[tuple[str, str]]:
+def names_on_record(world):
     """The names before and after, as the audit has them beside the people."""
     changes = world.all(
         select(AuditValues.changes)

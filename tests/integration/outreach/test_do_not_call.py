@@ -3,8 +3,6 @@
 import io
 from dataclasses import asdict
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
@@ -19,22 +17,22 @@ from outreach.rules.errors import BadList, NotAllowed
 from tests.support.errors import refuses
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, number
 
 
-def put(world: World, file: Path, *, may_shrink: bool = False) -> dict[str, Any]:
+def put(world, file, *, may_shrink=False):
     how = {"secret_key": world.keys.secret_key, "now": world.now, "may_shrink": may_shrink}
     counts = replace_register(world.runtime.db, file, record=lambda _session, _counts: None, **how)
     return asdict(counts)
 
 
-def listed(tmp_path: Path, *indexes: int) -> Path:
+def listed(tmp_path, *indexes):
     file = tmp_path / "dnc.csv"
     file.write_text("".join(f"{local(i)}\n" for i in indexes), encoding="utf-8")
     return file
 
 
-def on_register(world: World) -> set[str]:
+def on_register(world):
     """The people's numbers that are suppressed for the register's sake."""
     query = (
         select(Phone.e164)
@@ -87,7 +85,7 @@ def test_a_number_that_a_reply_brings_while_the_register_is_replaced_is_left_alo
 ):
     replace = do_not_call._replace
 
-    def meanwhile(session: Any, *args: Any, **given: Any) -> None:
+    def meanwhile(session, *args, **given):
         replace(session, *args, **given)
         # The reply is stored as one who sees nothing of the register's transaction does.
         session.execute(insert(Phone).values(e164=number(7), reversed=number(7)[::-1], created_at=world.now))
@@ -155,7 +153,7 @@ def test_a_file_from_the_page_is_worked_on_once_and_then_gone(world, tmp_path):
         good = do_not_call.receive_file(session, io.BytesIO(content), user=boss, **given).id
         bad = do_not_call.receive_file(session, io.BytesIO(b"Ten\nA\n"), user=boss, **given).id
 
-    def work(register_id: int) -> bool:
+    def work(register_id):
         key = world.keys.secret_key
         return do_not_call.process_file(world.runtime.db, tmp_path / "uploads", register_id, secret_key=key)
 

@@ -4,7 +4,6 @@ import socket
 import threading
 from collections import Counter
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import uvicorn
@@ -15,13 +14,13 @@ from campaigns.models.messages import Attempt, Incident
 from campaigns.rules.states import AttemptState
 from outreach.rules.gateway import Cause
 from outreach.sms.twilio import TwilioWebhooks
-from tests.support.world import World, number
+from tests.support.world import number
 
 LONG = "Kính mời ông/bà cài đặt ứng dụng Bluezone để bảo vệ bản thân, gia đình và cộng đồng. Chi tiết: {link}"
 ALL = {"twilio", "smpp", "aggregator"}
 
 
-def settings_of(gateway: str, world: World) -> dict[str, Any]:
+def settings_of(gateway, world):
     simulator = world.simulator
     return {
         "twilio": {"sms_gateway": "twilio"},
@@ -60,7 +59,7 @@ def gateway(world, request):
 
 DELIVERED = {AttemptState.DELIVERED: 3}
 # What is done to the gateway while it takes the messages, the states in the end, and for which gateways.
-CASES: dict[str, tuple[dict[str, Any], dict[AttemptState, int], set[str]]] = {
+CASES = {
     "accepted, reports doubled and before the record": ({"callbacks_repeat": 2}, DELIVERED, ALL),
     "not delivered": ({"rate_undelivered": 1.0}, {AttemptState.UNDELIVERED: 3}, ALL),
     "not sent": ({"rate_failed": 1.0}, {AttemptState.FAILED: 3}, ALL),
@@ -75,7 +74,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[AttemptState, int], set[str]]] = {
 }
 
 
-def states(world: World) -> dict[AttemptState, int]:
+def states(world):
     world.sweep()
     with world.runtime.db.read() as session:
         return dict(session.execute(select(Attempt.state, func.count()).group_by(Attempt.state)).all())
@@ -94,7 +93,7 @@ def test_gateway_passes_the_case(world, gateway, case):
     world.send()
     world.simulator.faults(rate_cut=0, rate_cut_before=0, rate_500_after=0, rate_timeout=0)
 
-    def has_ended() -> bool:
+    def has_ended():
         if case == "throttled":
             world.send()
         if "before" in case and gateway == "aggregator":

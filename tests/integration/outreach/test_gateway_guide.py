@@ -4,15 +4,13 @@ import asyncio
 import json
 import re
 import textwrap
-from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import web
 
 from outreach.core.settings import Settings
 from outreach.rules.aggregator import read_report
-from outreach.rules.gateway import Accepted, Cause, DeliveryStatus, Outcome, Refused, Throttled
+from outreach.rules.gateway import Accepted, Cause, DeliveryStatus, Refused, Throttled
 from outreach.sms.aggregator import AggregatorGateway, load_profile
 from tests.support.processes import ROOT
 from tests.support.twilio_server import BODY, TO, outgoing
@@ -39,16 +37,16 @@ def profile(tmp_path):
     return file
 
 
-def send(profile: Path, answer: dict[str, Any]) -> tuple[Outcome, dict[str, Any]]:
+def send(profile, answer):
     """Send a message to a provider that answers so. Returns the outcome and what the provider was sent."""
-    asked: list[dict[str, Any]] = []
+    asked = []
 
-    async def provider(request: web.Request) -> web.Response:
+    async def provider(request):
         assert request.path == "/v1/messages"
         asked.append(await request.json())
         return web.json_response(answer)
 
-    async def job() -> Outcome:
+    async def job():
         app = web.Application()
         app.router.add_post("/{rest:.*}", provider)
         runner = web.AppRunner(app, shutdown_timeout=0.1)

@@ -1,8 +1,6 @@
 """A list imported by the command is an upload like the page's: shown, undone there, and finished after a kill."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -10,18 +8,17 @@ from sqlalchemy import select, update
 from outreach.imports import process_upload
 from outreach.imports.list_reader import check_list
 from outreach.models.accounts import AuditEvent
-from outreach.models.contacts import Contact, ListImport, Phone, Upload, UploadState
+from outreach.models.contacts import Contact, Phone, Upload, UploadState
 from outreach.rules.errors import BadList
-from outreach.rules.list_rows import CheckedRow
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
 from tests.support.uploads import PLAIN, count, files, upload, work_on
-from tests.support.world import AUTHOR, World
+from tests.support.world import AUTHOR
 
 PARENTS = "STT,Họ tên cha,SĐT cha,Họ tên mẹ,SĐT mẹ,Thôn\n"
 
 
-def bring(world: World, tmp_path: Path, text: str = PLAIN) -> ListImport:
+def bring(world, tmp_path, text=PLAIN):
     path = tmp_path / "a.csv"
     path.write_text(text, encoding="utf-8")
     return process_upload.import_file(
@@ -58,7 +55,7 @@ def fail_in_the_second_part(monkeypatch, error):
     """Store three rows at a time, and fail before the second three. Returns what ends this."""
     store, parts = process_upload.store_rows, iter((True, False))
 
-    def store_once(*arguments: object, **more: object) -> None:
+    def store_once(*arguments, **more):
         if not next(parts):
             raise error
         store(*arguments, **more)
@@ -96,7 +93,7 @@ def test_a_worker_goes_on_where_there_is_one(world, tmp_path, monkeypatch):
 
 
 def test_a_file_that_turns_out_to_be_unreadable_leaves_nothing_behind(world, tmp_path, monkeypatch):
-    def breaks(path: Path, *more: object) -> Iterator[CheckedRow]:
+    def breaks(path, *more):
         for row in check_list(path, *more):
             if row.row == 5:
                 raise BadList("quote_not_closed", name="list.csv", line=5)

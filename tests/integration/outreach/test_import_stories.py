@@ -8,7 +8,6 @@ Of a person each file says the same: what the file that created somebody said al
 import os
 import pickle
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -37,7 +36,6 @@ from outreach.models.contacts import (
     Membership,
     Phone,
 )
-from outreach.rules.list_rows import CheckedRow
 from tests.support.lists import GAZETTEER, local
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World
@@ -61,15 +59,15 @@ class Row:
 
 
 @cache
-def read_once(folder: Path, text: str) -> bytes:
+def read_once(folder, text):
     path = folder / "list.csv"
     path.write_text(text, encoding="utf-8")
     return pickle.dumps([*check_list(path, GAZETTEER)])
 
 
-def read(folder: Path, text: str) -> list[CheckedRow]:
+def read(folder, text):
     """The rows of a file, read when it is first met: of thousands of stories few are new."""
-    rows: list[CheckedRow] = pickle.loads(read_once(folder, text))
+    rows = pickle.loads(read_once(folder, text))
     return rows
 
 
@@ -95,7 +93,7 @@ class Story:
     ever: set[tuple[int, int]] = field(default_factory=set)  # decided or corrected once
     told: list[str] = field(default_factory=list)
 
-    def tell(self) -> None:
+    def tell(self):
         tales = [*[self.bring] * 5, self.bring_again, *[self.decide] * 3, self.retract, self.correct]
         for _ in range(self.dice.randrange(4, 12)):
             tale = self.dice.choice([*tales, self.merge, *[self.undo] * 2])
@@ -114,7 +112,7 @@ class Story:
         self.world.execute(delete(ListImport))
         self.world.execute(delete(ContactList).where(ContactList.id.in_(self.lists)))
 
-    def _store(self, list_id: int, rows: tuple[Row, ...], codes: dict[int, str] | None = None) -> None:
+    def _store(self, list_id, rows, codes=None):
         lines = [HEADER]
         for n, row in enumerate(rows, start=1):
             birth = str(1950 + row.person) if row.says_birth else ""
@@ -139,20 +137,20 @@ class Story:
             if not row.is_clear and (known := self.decided.get((list_id, row.person))):
                 known[1].add(self.files[-1].id)
 
-    def _row(self, person: int, *, is_clear: bool) -> Row:
+    def _row(self, person, *, is_clear):
         return Row(person, is_clear, self.dice.random() < 0.5 if is_clear else person % 2 == 1)
 
-    def bring(self) -> None:
+    def bring(self):
         people = self.dice.sample(range(len(NAMES)), self.dice.randrange(1, 4))
         rows = tuple(self._row(each, is_clear=self.dice.random() < 0.6) for each in people)
         self._store(self.dice.choice([each for each in self.lists if each not in self.merged]), rows)
 
-    def bring_again(self) -> None:
+    def bring_again(self):
         if again := [each for each in self.files if each.list_id not in self.merged]:
             file = self.dice.choice(again)
             self._store(file.list_id, file.rows)
 
-    def correct(self) -> None:
+    def correct(self):
         """A file of rows to correct comes back with a number that can be read."""
         with self.world.runtime.db.read() as session:
             waiting = list(self._waiting(session))
@@ -164,7 +162,7 @@ class Story:
         self.ever.add((list_id, person))
         self._store(list_id, (self._row(person, is_clear=True),), {person: f"L{issue.import_id}.{issue.row}"})
 
-    def _waiting(self, session: object) -> Iterator[tuple[ImportIssue, int, int]]:
+    def _waiting(self, session):
         query = (
             select(ImportIssue, ListImport.list_id)
             .join(ListImport, ListImport.id == ImportIssue.import_id)
@@ -174,7 +172,7 @@ class Story:
         for issue, list_id in session.execute(query):
             yield issue, list_id, NAMES.index(issue.cells["name"])
 
-    def decide(self) -> None:
+    def decide(self):
         with self.world.runtime.db.write() as session:
             waiting = list(self._waiting(session))
             if not waiting:
@@ -193,7 +191,7 @@ class Story:
             self.decided[list_id, person] = (decision, {issue.import_id})
             self.ever.add((list_id, person))
 
-    def retract(self) -> None:
+    def retract(self):
         with self.world.runtime.db.write() as session:
             query = select(ImportIssue).where(ImportIssue.decided_by.is_not(None)).order_by(ImportIssue.id)
             decided = session.scalars(query).all()
@@ -211,7 +209,7 @@ class Story:
             )
             self.decided.pop((list_id, person), None)
 
-    def merge(self) -> None:
+    def merge(self):
         left = [each for each in self.lists if each not in self.merged]
         if len(left) < 2:
             return
@@ -222,7 +220,7 @@ class Story:
             if source in file.reaches:
                 file.reaches.add(target)
 
-    def undo(self) -> None:
+    def undo(self):
         if not self.files:
             return
         file = self.files.pop(self.dice.randrange(len(self.files)))
@@ -232,11 +230,11 @@ class Story:
             if not files:
                 del self.decided[key]
 
-    def check(self) -> None:
+    def check(self):
         """The directory holds what the files that stand say, and each unclear row of theirs is asked about once."""
-        members: set[tuple[int, str]] = set()
-        births: dict[str, int] = {}
-        unclear: dict[tuple[int, int], int] = {}
+        members = set()
+        births = {}
+        unclear = {}
         for file in self.files:
             for row in file.rows:
                 key = (file.list_id, row.person)
@@ -257,7 +255,7 @@ class Story:
             assert {each.name for each in people} == {name for _list_id, name in members}, self.told
             known = {each.name: each.birth_year for each in people if each.birth_year}
             assert known == births, self.told
-            asked: dict[tuple[int, int], int] = {}
+            asked = {}
             for _issue, list_id, person in self._waiting(session):
                 asked[list_id, person] = asked.get((list_id, person), 0) + 1
             for key in {*asked, *unclear}:

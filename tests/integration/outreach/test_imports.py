@@ -2,7 +2,6 @@
 
 import csv
 import zipfile
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import select
@@ -26,7 +25,6 @@ from outreach.models.contacts import (
 )
 from outreach.places.areas import load_areas
 from outreach.rules.errors import BadList
-from outreach.rules.list_rows import CheckedRow
 from outreach.rules.wishes import WishSource
 from tests.support.lists import (
     EXPECTED,
@@ -52,7 +50,7 @@ def office(world):
     return world
 
 
-def expected_rows() -> list[dict[str, str]]:
+def expected_rows():
     with EXPECTED.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -211,7 +209,7 @@ def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing_behind(office, tmp
     monkeypatch.setattr(store_rows, "CHUNK", 1)
     file = write(tmp_path, f"1,Y Hlan,,,,{local(1)}", "2,A Thun,,,,xyz", f"3,Y Rơ,,,,{local(3)}")
 
-    def breaks() -> Iterator[CheckedRow]:
+    def breaks():
         yield from check_list(file, GAZETTEER)
         raise BadList("Tệp bị hỏng.")
 

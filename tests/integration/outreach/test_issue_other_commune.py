@@ -1,13 +1,10 @@
 """A list that says another commune of somebody known asks which is right, and keeps the one known until then."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 from sqlalchemy import select
 
 from outreach.imports.decide_issue import decide_issue
-from outreach.imports.issues import Decision, OpenIssue, read_open_issues
+from outreach.imports.issues import Decision, read_open_issues
 from outreach.imports.list_reader import check_list
 from outreach.imports.preview import PreviewCounts
 from outreach.imports.retract_decision import retract_decision
@@ -16,7 +13,7 @@ from outreach.models.contacts import ImportIssue
 from outreach.places.areas import load_areas, read_place_names
 from tests.integration.outreach.test_undo_import import undo
 from tests.support.lists import GAZETTEER, UNITS, bring, directory, local, write
-from tests.support.world import AUTHOR, World
+from tests.support.world import AUTHOR
 
 MAR, LA, UI = "23512", "23524", "23509"
 
@@ -30,20 +27,20 @@ def office(world, tmp_path):
     return world
 
 
-def moved(tmp_path: Path, commune: str = "Đắk La") -> Path:
+def moved(tmp_path, commune="Đắk La"):
     return write(tmp_path, f"1,Y Hlan,1990,Thôn 2,{commune},{local(1)}", name="moved.csv")
 
 
-def waiting(world: World) -> list[OpenIssue]:
+def waiting(world):
     return world.read(read_open_issues, world.user(AUTHOR))[0]
 
 
-def say(world: World, **more: Any) -> None:
+def say(world, **more):
     (first, *_), _count = world.read(read_open_issues)
     world.do(decide_issue, first.issue.id, Decision.ANSWERED, secret_key="k", **more)
 
 
-def homes(world: World) -> list[tuple[str, str]]:
+def homes(world):
     return [(area_code, village) for _name, _born, _sex, area_code, village, *_more in directory(world)]
 
 

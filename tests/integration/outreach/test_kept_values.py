@@ -1,7 +1,5 @@
 """Columns of a list that are kept for texts: stored with an import, undone, moved, merged, exported and erased with the rest."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import select
 
@@ -20,7 +18,7 @@ from outreach.models.contacts import Contact, ContactList, ImportIssue, KeptValu
 from outreach.places.areas import load_areas
 from tests.support.lists import UNITS, bring, local
 from tests.support.servers import both_databases
-from tests.support.world import APPROVER, AUTHOR, World
+from tests.support.world import APPROVER, AUTHOR
 
 pytestmark = both_databases
 
@@ -33,13 +31,13 @@ def office(world):
     return world
 
 
-def write(tmp_path: Path, *lines: str) -> Path:
+def write(tmp_path, *lines):
     file = tmp_path / "list.csv"
     file.write_text("\n".join((HEADER, *lines)) + "\n", encoding="utf-8")
     return file
 
 
-def values(world: World) -> list[tuple[str, str, str, str]]:
+def values(world):
     """List, person, field and value of all that is kept, with the name of each field of the lists."""
     rows = world.rows(
         select(ContactList.name, Contact.name, KeptValue.name, KeptValue.value, ContactList.fields)
@@ -51,15 +49,15 @@ def values(world: World) -> list[tuple[str, str, str, str]]:
     return [tuple(row[:4]) for row in rows]
 
 
-def fields(world: World, name: str = "Hội viên") -> list[str]:
+def fields(world, name="Hội viên"):
     return world.one(select(ContactList.fields).where(ContactList.name == name))
 
 
-def list_id(world: World, name: str) -> int:
+def list_id(world, name):
     return world.one(select(ContactList.id).where(ContactList.name == name))
 
 
-def contact_id(world: World, name: str) -> int:
+def contact_id(world, name):
     return world.one(select(Contact.id).where(Contact.name == name))
 
 
@@ -157,7 +155,7 @@ def test_values_are_exported_and_erased_with_the_person(office, tmp_path):
     bring(office, write(tmp_path, f"A Thun,,{local(1)},9h,"))
     approver, person = office.user(APPROVER), contact_id(office, "A Thun")
 
-    def ask(kind: RequestKind) -> int:
+    def ask(kind):
         asked = {"asked_by": "bản thân", "asked_on": None}
         return office.do(record_request, person, kind, **asked, user=approver).id
 

@@ -16,7 +16,7 @@ from outreach.rules.phone_numbers import PhoneStatus
 from outreach.use_cases import enqueue_import
 from tests.support.processes import QuickProcesses
 from tests.support.wait_until import wait_until
-from tests.support.world import World, number
+from tests.support.world import number
 
 pytestmark = pytest.mark.parametrize(
     "database_url", ["postgresql", pytest.param("sqlite", marks=pytest.mark.rest)], indirect=True
@@ -59,5 +59,5 @@ def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(world, p
     assert (counts["rows"], counts["created"]) == (PEOPLE, PEOPLE)
 
 
-def look(world: World, upload_id: int) -> Upload:
+def look(world, upload_id):
     return world.get_one(Upload, upload_id)

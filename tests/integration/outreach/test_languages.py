@@ -1,34 +1,32 @@
 """Languages of lists are kept in any spelling, settled once, and decide which text somebody gets and with which letters."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import select
 
 from outreach.contacts.languages import offer_languages, read_offered, settle_spelling
 from outreach.contacts.move_people import load_units
-from outreach.models.accounts import Role, User
+from outreach.models.accounts import Role
 from outreach.models.contacts import Phone, UnreadLanguage
 from outreach.rules.errors import BadInput, NotFound
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import bring, local
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, LIST, World, number
+from tests.support.world import AUTHOR, LIST, number
 
 HEADER = "STT,Họ và tên,Ngôn ngữ,SĐT"
 
 
-def bring_lines(world: World, tmp_path: Path, *lines: str, name: str = "list.csv") -> None:
+def bring_lines(world, tmp_path, *lines, name="list.csv"):
     file = tmp_path / name
     file.write_text("\n".join((HEADER, *lines)) + "\n", encoding="utf-8")
     bring(world, file, LIST)
 
 
-def officer(world: World, email: str = AUTHOR) -> User:
+def officer(world, email=AUTHOR):
     return world.user(email)
 
 
-def languages(world: World) -> list[str | None]:
+def languages(world):
     return list(world.all(select(Phone.language).order_by(Phone.e164)))
 
 

@@ -1,7 +1,5 @@
 """Places that are not recognised are kept as written and settled once for all people with that spelling."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import func, select
 
@@ -19,18 +17,18 @@ from tests.integration.campaigns.test_merge_people import apart, merge
 from tests.integration.outreach.test_units import load_kon_tum
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import bring, local, write
-from tests.support.world import AUTHOR, LIST, World
+from tests.support.world import AUTHOR, LIST
 
 SPLIT = "23287"  # as if Quyết Thắng had been split: no commune of Kon Tum was
 
 
-def bring_lines(world: World, tmp_path: Path, *lines: str, name: str = "list.csv") -> None:
+def bring_lines(world, tmp_path, *lines, name="list.csv"):
     file = write(tmp_path, *lines, name=name)
     gazetteer = world.read(installation_gazetteer)
     bring(world, file, LIST, rows=check_list(file, gazetteer))
 
 
-def places(world: World) -> dict[str, str | None]:
+def places(world):
     return dict(world.rows(select(Contact.name, Contact.area_code)))
 
 

@@ -45,7 +45,7 @@ def db(empty):
     return empty
 
 
-def tables(db: Database) -> set[str]:
+def tables(db):
     return set(inspect(db.engine).get_table_names())
 
 
@@ -83,7 +83,7 @@ def test_migrations_and_models_say_the_same(db):
         assert compare_metadata(context, Base.metadata) == []
 
 
-def fingerprint(db: Database) -> str:
+def fingerprint(db):
     """A digest of all columns, keys, checks and indexes, without the names of keys and checks, which differ by version."""
     inspector, lines = inspect(db.engine), []
     for table in inspector.get_table_names():

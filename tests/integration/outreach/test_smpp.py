@@ -15,9 +15,7 @@ from outreach.rules.gateway import (
     Accepted,
     Cause,
     InboundMessage,
-    InboxItem,
     OutboundMessage,
-    Outcome,
     OutcomeUnknown,
     Refused,
     Throttled,
@@ -26,7 +24,7 @@ from outreach.sms import smpp
 from outreach.sms.smpp import SmppGateway
 from tests.support.certificates import make_certificate
 from tests.support.line import Line
-from tests.support.world import World, number
+from tests.support.world import number
 
 LONG = "Kính mời ông/bà cài đặt ứng dụng Bluezone để bảo vệ bản thân, gia đình và cộng đồng. Chi tiết: {link}"
 
@@ -38,18 +36,18 @@ def over_smpp(world):
     return world
 
 
-def states(world: World) -> dict[AttemptState, int]:
+def states(world):
     world.sweep()
     with world.runtime.db.read() as session:
         counts = session.execute(select(Attempt.state, func.count()).group_by(Attempt.state)).all()
     return dict(counts)
 
 
-def gateway_of(world: World, **settings: object) -> SmppGateway:
-    async def take(items: list[InboxItem]) -> None:
+def gateway_of(world, **settings):
+    async def take(items):
         return None
 
-    return SmppGateway(replace(world.runtime.settings, **settings), take)  # type: ignore[arg-type]
+    return SmppGateway(replace(world.runtime.settings, **settings), take)
 
 
 def test_messages_are_delivered_by_receipts_in_another_base(over_smpp):
@@ -67,7 +65,7 @@ def test_messages_go_by_tls_to_a_centre_whose_certificate_is_trusted(over_smpp, 
     certificate, context = make_certificate(tmp_path)
     line = Line(over_smpp.simulator.smpp_url, tls=context)
 
-    async def send() -> Outcome:
+    async def send():
         gateway = gateway_of(over_smpp, smpp_url=line.url, send_timeout_s=10.0)
         try:
             return await gateway.send(OutboundMessage(1, number(1), "MTTQ", "Chào ông/bà"))
@@ -115,7 +113,7 @@ def test_what_never_arrived_is_put_to_a_person_and_not_sent_again(over_smpp):
 def test_who_comes_next_when_a_connection_is_cut_waits_for_the_new_one(over_smpp):
     over_smpp.simulator.faults(rate_cut_before=1.0)
 
-    async def job() -> list[Outcome]:
+    async def job():
         gateway = gateway_of(over_smpp, send_timeout_s=10.0)
         messages = [OutboundMessage(i, number(i), "MTTQ", "Chào ông/bà") for i in range(8)]
         try:
@@ -130,9 +128,9 @@ def test_replies_are_taken_in_while_nothing_is_sent(over_smpp):
     over_smpp.add_people(2)
     over_smpp.launch()
     over_smpp.send()
-    replies: list[tuple[str, Label]] = []
+    replies = []
 
-    def have_come() -> bool:
+    def have_come():
         with over_smpp.runtime.db.read() as session:
             replies[:] = [
                 tuple(row) for row in session.execute(select(Reply.body, Reply.label).order_by(Reply.id))
@@ -145,9 +143,9 @@ def test_replies_are_taken_in_while_nothing_is_sent(over_smpp):
         "Tôi đã cài ứng dụng rồi nhưng mở lên thì máy báo lỗi, nhờ cán bộ xuống giúp tôi với, nhà ở thôn 2. "
         * 2
     )
-    written: list[str] = []
+    written = []
 
-    def write_when_bound() -> bool:
+    def write_when_bound():
         if not written and over_smpp.simulator.smpp_receivers():
             written.append(over_smpp.simulator.reply(number(0), "TC"))
             written.append(over_smpp.simulator.reply(number(1), long_reply))
@@ -159,17 +157,17 @@ def test_replies_are_taken_in_while_nothing_is_sent(over_smpp):
 
 
 def test_what_could_not_be_stored_is_not_answered_and_comes_again(over_smpp):
-    taken: list[InboxItem] = []
-    tries: list[int] = []
+    taken = []
+    tries = []
 
-    async def take(items: list[InboxItem]) -> None:
+    async def take(items):
         tries.append(len(items))
         if len(tries) == 1:
             over_smpp.simulator.cut_smpp()
             raise OSError
         taken.extend(items)
 
-    async def job() -> None:
+    async def job():
         gateway = SmppGateway(over_smpp.runtime.settings, take)
         await asyncio.wait_for(gateway._bound.wait(), 5)
         await asyncio.to_thread(over_smpp.simulator.reply, number(1), "TC")
@@ -185,7 +183,7 @@ def test_outcomes_of_requests(over_smpp, monkeypatch):
     monkeypatch.setattr(smpp, "WAIT_FOR_BIND_S", 0.2)
     message = OutboundMessage(1, number(1), "LOA", "xin chao")
 
-    async def ask(**settings: object) -> object:
+    async def ask(**settings):
         gateway = gateway_of(over_smpp, **settings)
         try:
             return await gateway.send(message)
@@ -285,10 +283,10 @@ def test_a_window_that_is_too_wide_is_learned(over_smpp, kind):
     )
     over_smpp.simulator.faults(most_at_once=3, latency_ms=20)
 
-    async def job() -> None:
+    async def job():
         gateway = replace(over_smpp.runtime, settings=settings).open_gateway()
 
-        async def send(i: int) -> None:
+        async def send(i):
             message = OutboundMessage(i, number(i), "LOA", "xin chao")
             while isinstance(outcome := await gateway.send(message), Throttled):
                 await asyncio.sleep(0.05)

@@ -1,7 +1,6 @@
 """Who said stop is left alone, whatever becomes of the number that they said it from."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import select
 
@@ -11,30 +10,30 @@ from outreach.models.contacts import Phone
 from tests.support.lists import bring, local, people, write
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import AUTHOR, LIST, World, number
+from tests.support.world import AUTHOR, LIST, number
 
 FIRST, SECOND, THIRD = number(1), number(2), number(3)
 
 
-def phone_id(world: World, e164: str) -> int:
+def phone_id(world, e164):
     return world.one(select(Phone.id).where(Phone.e164 == e164))
 
 
-def do(world: World, operation: Any, *args: Any, by: str = AUTHOR, **more: Any) -> None:
+def do(world, operation, *args, by=AUTHOR, **more):
     world.do(operation, *args, by=by, now=datetime.now(UTC), **more)
 
 
-def say_stop(world: World, person: int, e164: str) -> None:
+def say_stop(world, person, e164):
     opt_out = {"reason": Closing.OPT_OUT, "note": "bà xin thôi"}
     do(world, suppress_number, person, phone_id(world, e164), secret_key=world.keys.secret_key, **opt_out)
 
 
-def remove(world: World, person: int, e164: str, **more: Any) -> None:
+def remove(world, person, e164, **more):
     key = world.keys.secret_key
     do(world, remove_number, person, phone_id(world, e164), note="đổi số", secret_key=key, **more)
 
 
-def opted_out(world: World) -> set[str]:
+def opted_out(world):
     return world.read(numbers_left_alone)
 
 

@@ -6,7 +6,6 @@ import socket
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
@@ -58,7 +57,7 @@ def test_requests_keep_to_twilios_document(simulator, training, service):
     """Between the gateway and the simulator stands a server that checks each request and passes it on."""
     simulator.faults(sent_after_s=0, delivered_after_s=0)
 
-    async def pass_on(request: web.Request) -> web.StreamResponse:
+    async def pass_on(request):
         url = URL(f"{simulator.url}{request.raw_path}", encoded=True)
         headers = {
             name: request.headers[name]
@@ -112,7 +111,7 @@ def test_a_request_carries_sender_callback_and_validity():
     server = answering(201, CREATED)
     server.send(outgoing(attempt_id=42, validity_s=90_000, body="1 & 2 = 3 + ă"))
 
-    async def form() -> dict[str, Any]:
+    async def form():
         return dict(await server.asked[0].post())
 
     sent = asyncio.run(form())
@@ -277,7 +276,7 @@ def test_nothing_is_ever_repeated_by_itself(simulator, training, fault):
 def test_a_connection_that_dies_while_idle_does_not_repeat_a_message():
     """The second request meets a connection that the server drops; an HTTP client likes to try again then."""
 
-    async def handler(request: web.Request) -> web.StreamResponse:
+    async def handler(request):
         if len(server.asked) == 1:
             return web.Response(status=201, text=CREATED)
         assert request.transport is not None
@@ -300,7 +299,7 @@ def test_the_timeout_is_kept(simulator, training):
 
 
 def test_the_timeout_covers_a_body_that_comes_drop_by_drop():
-    async def handler(request: web.Request) -> web.StreamResponse:
+    async def handler(request):
         response = web.StreamResponse(status=201)
         await response.prepare(request)
         for _ in range(1000):
@@ -328,7 +327,7 @@ def test_where_nobody_listens_the_message_cannot_have_arrived():
 
 @cases(TO, "+84397000985", "+84260000123")
 def test_a_live_gateway_refuses_the_sample_numbers_before_it_asks_anyone(monkeypatch, number):
-    asked: list[object] = []
+    asked = []
     monkeypatch.setattr(ClientSession, "_request", lambda *asked_for, **_: asked.append(asked_for))
     live = Settings(sms_gateway="twilio")
     assert live.is_live

@@ -4,7 +4,6 @@ import json
 import time
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from aiohttp import web
@@ -63,7 +62,7 @@ def test_the_list_tells_why_a_message_failed(simulator, training):
     assert found.cause in (Cause.UNREACHABLE, Cause.BAD_NUMBER, Cause.NOT_MOBILE)
 
 
-def entry(number: int, **changes: Any) -> dict[str, Any]:
+def entry(number, **changes):
     return {
         "sid": f"SM{number}",
         "body": f"tin {number}",
@@ -75,8 +74,8 @@ def entry(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
-def pages(*contents: list[dict[str, Any]]) -> Server:
-    async def handler(request: web.Request) -> web.StreamResponse:
+def pages(*contents):
+    async def handler(request):
         page = int(request.query.get("Page", "0"))
         more = page + 1 < len(contents)
         return web.json_response(
@@ -145,7 +144,7 @@ def test_a_list_that_fails_says_so(simulator, training, fault):
 def test_a_second_page_that_fails_is_no_short_list():
     """Half a list would make the other half look absent."""
 
-    async def handler(request: web.Request) -> web.StreamResponse:
+    async def handler(request):
         if "Page" in request.query:
             return web.Response(status=500)
         return web.json_response({"messages": [entry(1)], "next_page_uri": f"{request.path}?Page=1"})

@@ -16,7 +16,7 @@ TOKEN = "a token"
 FORM = {"MessageSid": "SM1", "MessageStatus": "delivered", "To": TO}
 
 
-def signed(url: str, form: dict[str, str], token: str = TOKEN) -> str:
+def signed(url, form, token=TOKEN):
     """As Twilio describes it: the address, then every name and value in the order of the names."""
     text = url + "".join(name + form[name] for name in sorted(form))
     return base64.b64encode(hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()).decode()

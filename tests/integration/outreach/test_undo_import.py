@@ -1,7 +1,5 @@
 """An import taken back: what it alone brought goes, what others brought stays, and history is not torn."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import select, update
 
@@ -36,7 +34,7 @@ from outreach.rules.errors import WrongState
 from tests.support.lists import UNITS, bring, count, directory, local, write
 from tests.support.servers import both_databases
 from tests.support.tables import cases
-from tests.support.world import AUTHOR, LIST, World, number
+from tests.support.world import AUTHOR, LIST, number
 
 
 @pytest.fixture
@@ -45,7 +43,7 @@ def office(world):
     return world
 
 
-def undo(world: World, import_id: int, *, limit: int = 1000) -> int:
+def undo(world, import_id, *, limit=1000):
     """All of an import in steps; how many steps it took."""
     steps = 0
     while True:
@@ -204,7 +202,7 @@ def test_what_an_officer_has_put_right_since_stays(office, tmp_path):
     assert (born, village) == (1985, "")
 
 
-def issues(world: World) -> list[tuple[int, str | None]]:
+def issues(world):
     rows = world.all(select(ImportIssue).order_by(ImportIssue.id))
     return [(each.import_id, each.decision) for each in rows]
 
@@ -358,7 +356,7 @@ def test_nobody_is_written_to_whose_list_without_a_legal_basis_is_merged(office)
     office.do(merge_list, other_id, into=office.list_id)
 
 
-def with_smartphones(tmp_path: Path, *has: str) -> Path:
+def with_smartphones(tmp_path, *has):
     file = tmp_path / "phones.csv"
     rows = [f"{n},Y Hlan {n},{each},{local(n)}" for n, each in enumerate(has, start=1)]
     file.write_text("\n".join(["STT,Họ và tên,Điện thoại thông minh,SĐT", *rows]), encoding="utf-8")
@@ -366,7 +364,7 @@ def with_smartphones(tmp_path: Path, *has: str) -> Path:
 
 
 def test_the_newer_file_knows_who_has_a_smartphone_now(office, tmp_path):
-    def has() -> list[bool | None]:
+    def has():
         return list(office.all(select(Contact.has_smartphone).order_by(Contact.id)))
 
     bring(office, with_smartphones(tmp_path, "không", "", "có"))

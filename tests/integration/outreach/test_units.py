@@ -27,16 +27,15 @@ from outreach.places.nation import TWO_LEVELS_SINCE, former_by_successor, former
 from outreach.places.unit_days import installation_gazetteer
 from outreach.rules.errors import BadInput
 from tests.support.lists import UNITS, write
-from tests.support.world import World
 
 KON_TUM = [unit for unit in former_units().values() if unit.province_code == "62"]
 
 
-def load_kon_tum(world: World) -> None:
+def load_kon_tum(world):
     world.do(load_areas, Path(UNITS))
 
 
-def settle(world: World) -> dict[str, int]:
+def settle(world):
     """One person in each commune of Kon Tum. Returns their ids by commune."""
     with world.runtime.db.write() as session:
         people = [
@@ -210,7 +209,7 @@ def test_a_later_reform_is_tried_first_and_a_used_code_is_another_unit(world, tm
         apply_reform(world.runtime, file, day=date(2025, 8, 1), dry_run=False, now=world.now)
 
 
-def reform(world: World, tmp_path: Path, day: date, *lines: str) -> None:
+def reform(world, tmp_path, day, *lines):
     file = tmp_path / "reform.csv"
     file.write_text("\n".join(("old_code,new_code,new_name,main", *lines)), encoding="utf-8")
     apply_reform(world.runtime, file, day=day, dry_run=False, now=world.now)

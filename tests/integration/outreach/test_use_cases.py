@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from flask.testing import FlaskClient
 from redis import Redis
 from rq import Queue
 from sqlalchemy import select
@@ -14,7 +13,6 @@ from admin.app import create_app
 from outreach.core.job_queue import DEFAULT, SEND, JobQueue
 from outreach.models.accounts import User
 from outreach.rules.errors import WrongState
-from outreach.runtime import Runtime
 from outreach.use_cases import (
     enqueue_after_commit,
     enqueue_send,
@@ -24,7 +22,7 @@ from outreach.use_cases import (
     use_case,
 )
 from tests.support.admin_client import post, signed_in
-from tests.support.world import APPROVER, AUTHOR, World
+from tests.support.world import APPROVER, AUTHOR
 
 
 @use_case
@@ -38,15 +36,15 @@ def rename(session: Session, name: str, *, user: User, now: datetime, fails: boo
     return user.id
 
 
-def waiting(world: World) -> dict[str, int]:
+def waiting(world):
     return {name: Queue(name, connection=world.runtime.redis).count for name in (SEND, DEFAULT)}
 
 
-def name_of(world: World) -> str:
+def name_of(world):
     return world.one(select(User.name).where(User.email == AUTHOR))
 
 
-def without_redis(runtime: Runtime) -> Runtime:
+def without_redis(runtime):
     redis = Redis.from_url("redis://127.0.0.1:1")
     return replace(runtime, redis=redis, job_queue=JobQueue(redis))
 
@@ -68,7 +66,7 @@ def test_within_another_it_is_part_of_that_transaction(world):
     before = name_of(world)
     user = world.user(AUTHOR)
 
-    def rename_twice() -> None:
+    def rename_twice():
         with transaction(world.runtime) as session:
             own = session.get_one(User, user.id)
             rename(session, "A Một", user=own, now=world.now)
@@ -92,7 +90,7 @@ def test_without_redis_it_is_stored_and_its_caller_is_told(world):
 
 def test_a_page_says_that_the_work_waits_for_redis(world):
     app = create_app(world.runtime.settings, runtime=without_redis(world.runtime))
-    client: FlaskClient = app.test_client()
+    client = app.test_client()
     signed_in(client, APPROVER)
     post(client, "/admin/stop")
     sent = post(client, "/admin/release")

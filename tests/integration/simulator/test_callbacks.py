@@ -10,7 +10,7 @@ import pytest
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
-from simulator.testing import RunningSimulator, running_simulator
+from simulator.testing import running_simulator
 from tests.support.tables import cases
 from tests.support.wait_until import wait_until
 
@@ -35,13 +35,13 @@ class Receiver:
     got: list[Received] = field(default_factory=list)
     _server: ThreadingHTTPServer | None = None
 
-    def start(self) -> None:
+    def start(self):
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_POST(self) -> None:
+            def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 form = dict(parse_qsl(body, keep_blank_values=True))
                 receiver.got.append(Received(self.path, dict(self.headers.items()), form))
@@ -51,7 +51,7 @@ class Receiver:
                 self.send_header("Location", "/")
                 self.end_headers()
 
-            def log_message(self, *args: object) -> None:
+            def log_message(self, *args):
                 pass
 
         class Server(ThreadingHTTPServer):
@@ -62,22 +62,22 @@ class Receiver:
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
-    def stop(self) -> None:
+    def stop(self):
         if self._server:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
 
     @property
-    def url(self) -> str:
+    def url(self):
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def states(self) -> list[str]:
+    def states(self):
         return [one.form["MessageStatus"] for one in self.got if "MessageStatus" in one.form]
 
     @property
-    def texts(self) -> list[str]:
+    def texts(self):
         return [one.form["Body"] for one in self.got if one.path == "/inbound"]
 
 
@@ -107,11 +107,11 @@ def send(simulator, callback, *, body="Mời bà con", to=NUMBER):
     client = Client(simulator.account_sid, simulator.auth_token)
     client.api.base_url = simulator.url
     options = {"status_callback": callback} if callback else {}
-    sid: str = client.messages.create(to=to, from_="LOA", body=body, **options).sid
+    sid = client.messages.create(to=to, from_="LOA", body=body, **options).sid
     return sid
 
 
-def is_signed(one: Received, simulator: RunningSimulator, url: str) -> bool:
+def is_signed(one, simulator, url):
     return RequestValidator(simulator.auth_token).validate(url, one.form, one.headers["X-Twilio-Signature"])
 
 
@@ -193,8 +193,8 @@ def test_callbacks_are_repeated_and_shuffled_when_told_to(simulator, receiver):
     simulator.faults(callbacks_repeat=1, callbacks_shuffle=True)
     sids = {send(simulator, receiver.url + "/status", to=f"+84905000{120 + i}") for i in range(10)}
 
-    def is_shuffled() -> bool:
-        first: dict[str, str] = {}
+    def is_shuffled():
+        first = {}
         for one in receiver.got:
             first.setdefault(one.form["MessageSid"], one.form["MessageStatus"])
         return "delivered" in [first[sid] for sid in sids & first.keys()]
@@ -256,7 +256,7 @@ def test_residents_press_the_link_where_the_page_offers_their_answer(simulator, 
 
 
 def test_seeded_residents_answer_the_same_again(simulator, receiver):
-    def answers() -> dict[str, str]:
+    def answers():
         receiver.got.clear()
         simulator.reset()
         simulator.faults(sent_after_s=0, delivered_after_s=0)

@@ -11,20 +11,19 @@ from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
-from simulator.testing import RunningSimulator
 from tests.support.tables import cases
 
 
-def send(simulator: RunningSimulator, number: str = "+84905000123", *, timeout_s: float = 5.0) -> str:
+def send(simulator, number="+84905000123", *, timeout_s=5.0):
     client = Client(
         simulator.account_sid, simulator.auth_token, http_client=TwilioHttpClient(timeout=timeout_s)
     )
     client.api.base_url = simulator.url
-    sid: str = client.messages.create(to=number, from_="LOA", body="Mời bà con cài Bluezone").sid
+    sid = client.messages.create(to=number, from_="LOA", body="Mời bà con cài Bluezone").sid
     return sid
 
 
-def post_plainly(simulator: RunningSimulator) -> requests.Response:
+def post_plainly(simulator):
     return requests.post(
         f"{simulator.url}/2010-04-01/Accounts/{simulator.account_sid}/Messages.json",
         data={"To": "+84905000123", "From": "LOA", "Body": "x"},
@@ -105,7 +104,7 @@ def test_reads_fail_only_when_asked_to(simulator):
 def test_seed_gives_each_number_the_same_fate_in_any_order(simulator):
     numbers = [f"+84905000{i:03d}" for i in range(40)]
 
-    def fates(order: list[str]) -> dict[str, int]:
+    def fates(order):
         simulator.reset()
         simulator.faults(rate_429=0.3, rate_500_after=0.3, seed=7)
         met = {}

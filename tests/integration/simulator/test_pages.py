@@ -6,7 +6,6 @@ import re
 import requests
 from twilio.rest import Client
 
-from simulator.testing import RunningSimulator
 from tests.support.tables import cases
 
 NUMBER = "+84905000123"
@@ -14,24 +13,24 @@ PHONE = "/dien-thoai/84905000123"
 ATTACK = '<script>alert(1)</script> "><img src=x onerror=alert(1)>'
 
 
-def send(simulator: RunningSimulator, body: str, *, to: str = NUMBER) -> None:
+def send(simulator, body, *, to=NUMBER):
     client = Client(simulator.account_sid, simulator.auth_token)
     client.api.base_url = simulator.url
     client.messages.create(to=to, from_="LOA", body=body)
 
 
-def get(simulator: RunningSimulator, path: str, status: int = 200) -> str:
+def get(simulator, path, status=200):
     answer = requests.get(simulator.url + path, timeout=30)
     assert answer.status_code == status
     return answer.text
 
 
-def post(simulator: RunningSimulator, path: str, origin: str | None = None, **form: str) -> requests.Response:
+def post(simulator, path, origin=None, **form):
     headers = {"Origin": origin or simulator.url}
     return requests.post(simulator.url + path, data=form, headers=headers, timeout=30, allow_redirects=False)
 
 
-def numbers_on(page: str) -> list[str]:
+def numbers_on(page):
     return re.findall(r'<span class="who">([\d ]+)</span>', page)
 
 

@@ -18,7 +18,7 @@ PUBLIC = "https://loa.example"
 LOCAL = "http://127.0.0.1:8000/webhooks/twilio/inbound"
 
 
-def sms(number: str, body: str = "x", *, direction: Direction = Direction.OUTBOUND) -> Sms:
+def sms(number, body="x", *, direction=Direction.OUTBOUND):
     is_out = direction is Direction.OUTBOUND
     return Sms(
         sid=mint_sid(),

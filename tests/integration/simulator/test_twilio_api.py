@@ -9,7 +9,6 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.rest import Client
 
-from simulator.testing import RunningSimulator
 from tests.support.tables import cases
 
 LINE = "Mời bà con cài Bluezone"
@@ -20,13 +19,13 @@ def client(simulator):
     return connect(simulator)
 
 
-def connect(simulator: RunningSimulator, *, token: str | None = None, **options: object) -> Client:
+def connect(simulator, *, token=None, **options):
     client = Client(simulator.account_sid, token or simulator.auth_token, **options)
     client.api.base_url = simulator.url
     return client
 
 
-def send_many(client: Client, count: int) -> list[str]:
+def send_many(client, count):
     numbers = [f"+84905000{i:03d}" for i in range(count)]
     return [client.messages.create(to=number, from_="LOA", body=LINE).sid for number in numbers]
 
@@ -65,7 +64,7 @@ def test_async_client_works_as_the_sync_one(simulator):
     asyncio.run(use_async_client(simulator))
 
 
-async def use_async_client(simulator: RunningSimulator) -> None:
+async def use_async_client(simulator):
     async with AsyncTwilioHttpClient() as http:
         client = connect(simulator, http_client=http)
         sids = [
@@ -192,7 +191,7 @@ def test_list_by_date_finds_sent_messages_only(client, simulator):
     now = datetime.now(UTC)
     hour = timedelta(hours=1)
 
-    def sids(**dates: object) -> list[str]:
+    def sids(**dates):
         return [message.sid for message in client.messages.list(to="+84905000001", **dates)]
 
     assert sids(date_sent_after=now - hour) == [sent]
@@ -233,7 +232,7 @@ def test_ledger_holds_each_accepted_message_in_order(client, simulator):
     assert (stats["requests"], stats["accepted"], stats["distinct_numbers"]) == (3, 3, 3)
 
 
-def wait_for_status(client: Client, sid: str, status: str) -> None:
+def wait_for_status(client, sid, status):
     deadline = datetime.now(UTC) + timedelta(seconds=30)
     while client.messages(sid).fetch().status != status:
         assert datetime.now(UTC) < deadline, f"{sid} never was {status}"

@@ -4,10 +4,8 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from sqlalchemy import make_url
@@ -23,10 +21,10 @@ PEOPLE = 400
 class Wire:
     """A port that leads to PostgreSQL's socket, until it is cut: then what is open is closed, or hangs."""
 
-    def __init__(self, socket: str) -> None:
+    def __init__(self, socket):
         self._socket = socket
         self._open = asyncio.Event()
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._writers = set()
         self._loop = asyncio.new_event_loop()
         self._loop.call_soon(self._open.set)
         self._server = self._loop.run_until_complete(asyncio.start_server(self._connect, "127.0.0.1", 0))
@@ -34,13 +32,13 @@ class Wire:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
 
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _connect(self, reader, writer):
         await self._open.wait()
         there, back = await asyncio.open_unix_connection(self._socket)
         self._writers |= {writer, back}
         await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _carry(self, reader, writer):
         with suppress(OSError):
             while data := await reader.read(65536):
                 await self._open.wait()
@@ -48,24 +46,24 @@ class Wire:
                 await writer.drain()
         writer.close()
 
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+    def _do(self, work):
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def cut(self, *, hangs: bool) -> None:
-        async def work() -> None:
+    def cut(self, *, hangs):
+        async def work():
             self._open.clear()
             for writer in self._writers if not hangs else ():
                 writer.transport.abort()
 
         self._do(work())
 
-    def mend(self) -> None:
-        async def work() -> None:
+    def mend(self):
+        async def work():
             self._open.set()
 
         self._do(work())
 
-    def close(self) -> None:
+    def close(self):
         self.mend()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

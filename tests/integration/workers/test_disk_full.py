@@ -1,12 +1,11 @@
 """A full disk: sending stands still, loses nothing, and goes on by itself once there is room."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 from sqlalchemy import event, text
 
-from tests.support.world import World, number
+from tests.support.world import number
 
 ENOUGH = 1_000_000
 
@@ -21,7 +20,7 @@ def test_a_send_goes_on_when_the_full_disk_has_room_again(world, caplog):
     most = [pages + 60]  # room for a first claim and not for all that follows
 
     @event.listens_for(db.engine, "checkout")
-    def limit(connection: Any, *_: Any) -> None:
+    def limit(connection, *_):
         connection.execute(f"PRAGMA max_page_count = {most[0]}")
 
     db.engine.dispose()
@@ -63,7 +62,7 @@ def test_a_send_goes_on_when_postgresql_has_room_again(world, caplog):
     assert_all_arrive(world, campaign, 300)
 
 
-def assert_all_arrive(world: World, campaign: int, people: int) -> None:
+def assert_all_arrive(world, campaign, people):
     """Once each, by themselves."""
     for _ in range(20):
         world.sweep()

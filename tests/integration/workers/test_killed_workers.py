@@ -136,15 +136,15 @@ def test_a_database_process_killed_in_the_middle_is_followed_by_another(world, s
     assert Counter(world.sent_to()) == Counter(number(i) for i in range(300))
 
 
-def end_at_once(_runtime: object) -> None:
+def end_at_once(_runtime):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def end_in_the_middle_of_the_answer(_runtime: object) -> bytes:
+def end_in_the_middle_of_the_answer(_runtime):
     """Return an answer whose length is told and which never comes, as that of a process killed while it writes."""
     write, written = Connection._send, []
 
-    def write_once(connection: Connection, data: bytes) -> None:
+    def write_once(connection, data):
         if written:
             end_at_once(None)
         written.append(data)
@@ -154,7 +154,7 @@ def end_in_the_middle_of_the_answer(_runtime: object) -> bytes:
     return bytes(100_000)
 
 
-def name_itself(_runtime: object) -> int:
+def name_itself(_runtime):
     return os.getpid()
 
 
@@ -166,7 +166,7 @@ def test_calls_of_a_database_process_that_ends_are_refused_and_the_next_one_is_a
     monkeypatch.setattr(context, "runtime", lambda: None)
     database = context.DatabaseProcess()
 
-    async def call() -> tuple[int, list[object], int]:
+    async def call():
         first = await database(name_itself)
         if end is None:  # killed while it had nothing to do
             os.kill(first, signal.SIGKILL)
@@ -194,13 +194,13 @@ def test_a_worker_killed_while_its_database_process_starts_leaves_none_behind(wo
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started))
 
 
-def children_of(pid: int) -> list[int]:
+def children_of(pid):
     """The processes that any thread of a process has started."""
     lists = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for each in lists for child in each.read_text().split()]
 
 
-def name_of(pid: int) -> str:
+def name_of(pid):
     return Path(f"/proc/{pid}/comm").read_text().strip()
 
 

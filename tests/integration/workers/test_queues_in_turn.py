@@ -5,7 +5,6 @@ import signal
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from redis import Redis
@@ -26,7 +25,6 @@ from outreach.core.job_queue import (
     JobQueue,
     open_queue,
 )
-from outreach.runtime import Runtime
 from outreach.use_cases import (
     enqueue_apply_callbacks,
     enqueue_invitation_mail,
@@ -40,7 +38,7 @@ from workers.processes import QueueInTurn, create_worker, niceness_of, share_out
 SHARED = [INBOUND, DEFAULT, HOOKS]
 
 
-def waiting(runtime: Runtime) -> dict[str, int]:
+def waiting(runtime):
     return {name: len(open_queue(name, runtime.redis)) for name in SHARED}
 
 
@@ -49,7 +47,7 @@ class AnswerLost(Redis):
 
     lost = 0  # which request
 
-    def execute_command(self, *args: Any, **options: Any) -> Any:
+    def execute_command(self, *args, **options):
         answer = super().execute_command(*args, **options)
         self.lost -= 1
         if self.lost == 0:
@@ -79,7 +77,7 @@ def test_a_job_that_was_taken_just_before_a_crash_stays_in_redis(runtime):
 
 
 def test_one_process_runs_the_jobs_of_all_its_queues_in_turn(runtime, monkeypatch):
-    done: list[str] = []
+    done = []
     for name in ("webhooks_job", "apply_callbacks_job", "sweep_job"):
         monkeypatch.setattr(f"workers.jobs.{name}", lambda name=name: done.append(name))
     runtime.redis.flushdb()
@@ -97,7 +95,7 @@ def test_a_mail_that_did_not_go_is_tried_again_once_the_server_may_be_back(world
     world.use(smtp_url="smtp://127.0.0.1:1")
     runtime, tried = world.runtime, []
 
-    def fail(user_id: int) -> None:
+    def fail(user_id):
         tried.append(user_id)
         raise OSError("connection refused")
 
@@ -123,7 +121,7 @@ def test_a_job_whose_request_nobody_heard_of_is_enqueued_by_the_next(runtime, lo
 def test_a_worker_asked_to_stop_while_it_reads_a_job_stops_and_the_job_stays(
     runtime, monkeypatch, passed_over
 ):
-    def restore(job: Job, raw_data: Any) -> None:
+    def restore(job, raw_data):
         os.kill(os.getpid(), signal.SIGTERM)
         read(job, raw_data)
 
@@ -148,14 +146,14 @@ def test_a_worker_asked_to_stop_while_it_reads_a_job_stops_and_the_job_stays(
 
 @pytest.mark.parametrize("part", ["confirm_overdue", "days_due", "remove_unconfirmed", "enqueue_due_report"])
 def test_a_part_of_the_sweep_that_fails_keeps_no_cry_for_help_and_no_report_waiting(world, monkeypatch, part):
-    def fail(*_args: object, **_more: object) -> None:
+    def fail(*_args, **_more):
         raise OSError("no space left")
 
-    done: list[str] = []
+    done = []
     for name in ("enqueue_due_alerts", "enqueue_due_report"):
         monkeypatch.setattr(f"workers.jobs.{name}", lambda *_a, name=name, **_k: done.append(name))
     monkeypatch.setattr(f"workers.jobs.{part}", fail)
-    before: list[str] = []
+    before = []
 
     def sweep_slowly(runtime, *, now):
         before.extend(done)

@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -37,13 +37,13 @@ class Restartable:
     server: Server
 
     @property
-    def url(self) -> str:
+    def url(self):
         return self.server.url
 
-    def stop(self) -> None:
+    def stop(self):
         self.server.stop()
 
-    def start(self) -> None:
+    def start(self):
         self.server = self.begin()
 
 
@@ -89,7 +89,7 @@ def on_postgres(settings, postgres, simulator, processes):
 
 
 @contextmanager
-def redis_that_hangs(url: str) -> Iterator[None]:
+def redis_that_hangs(url):
     """It takes connections and answers nothing, for as long as the block."""
     with Redis.from_url(url) as client:
         process_id = client.info("server")["process_id"]
@@ -100,15 +100,15 @@ def redis_that_hangs(url: str) -> Iterator[None]:
         os.kill(process_id, signal.SIGCONT)
 
 
-def is_completed(world: World, campaign: int) -> bool:
+def is_completed(world, campaign):
     return world.status(campaign)["state"] == "completed"
 
 
-def assert_everybody_once(world: World, people: int) -> None:
+def assert_everybody_once(world, people):
     assert sorted(world.sent_to()) == [number(i) for i in range(people)]
 
 
-def assert_quiet(processes: QuickProcesses) -> None:
+def assert_quiet(processes):
     """No stack of Python's, and nobody's number."""
     assert "Traceback" not in processes.said()
     assert number(0)[:9] not in processes.said()
@@ -218,7 +218,7 @@ def test_what_the_gateway_brings_while_the_database_is_away_is_stored_when_it_re
         "/webhooks/twilio/inbound": {"MessageSid": "SM2", "From": number(0), "Body": "1"},
     }
 
-    def call_all() -> list[int]:
+    def call_all():
         validator = RequestValidator(settings.twilio_auth_token)
         codes = []
         for path, form in calls.items():

@@ -4,7 +4,6 @@ import asyncio
 import socket
 import threading
 import time
-from typing import Any
 
 import pytest
 import uvicorn
@@ -14,7 +13,7 @@ from deploy.web_worker import BoundedProtocol
 from tests.support.tables import cases
 
 
-async def read_all(scope: Any, receive: Any, send: Any) -> None:
+async def read_all(scope, receive, send):
     """An application that reads a body to its end."""
     while (await receive()).get("more_body"):
         pass
@@ -36,7 +35,7 @@ def address(monkeypatch):
     thread.join(10)
 
 
-def ends(address: tuple[str, int], first: bytes, *drops: bytes) -> bool:
+def ends(address, first, *drops):
     """Whether the connection is closed within seconds, a drop coming each tenth of one."""
     with socket.create_connection(address, timeout=5) as caller:
         caller.sendall(first)

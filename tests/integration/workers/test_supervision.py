@@ -43,9 +43,9 @@ Supervise = Callable[[str], subprocess.Popen[bytes]]
 @pytest.fixture
 def supervise(tmp_path):
     """Starts a supervisor of one process that behaves as told; nobody reads what they print."""
-    started: list[subprocess.Popen[bytes]] = []
+    started = []
 
-    def start(behaviour: str) -> subprocess.Popen[bytes]:
+    def start(behaviour):
         started.append(
             subprocess.Popen(
                 [sys.executable, "-c", SUPERVISOR, PARENT.replace("{behaviour}", behaviour)],
@@ -62,7 +62,7 @@ def supervise(tmp_path):
         process.communicate(timeout=LIMIT)
 
 
-def started(folder: Path) -> tuple[int, int]:
+def started(folder):
     """The ids of the process last started and of its child; the next start is waited for anew."""
     wait_until((folder / "ids").exists)
     parent, child = (folder / "ids").read_text().split()
@@ -70,7 +70,7 @@ def started(folder: Path) -> tuple[int, int]:
     return int(parent), int(child)
 
 
-def lives(pid: int) -> bool:
+def lives(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

@@ -3,8 +3,6 @@
 import os
 import time
 from collections import Counter
-from pathlib import Path
-from typing import Any
 
 import pytest
 from redis import Redis
@@ -25,10 +23,10 @@ JOBS = {SEND: "send_job", DEFAULT: "sweep_job"}
 class WritesWhenRead:
     """A pickle that runs a command in whoever reads it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path):
         self.path = path
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self):
         return os.system, (f"touch {self.path}",)
 
 

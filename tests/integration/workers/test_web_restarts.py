@@ -16,13 +16,12 @@ from sqlalchemy import func, select
 from twilio.request_validator import RequestValidator
 
 from campaigns.models.messages import StatusEvent
-from outreach.core.settings import Settings
 from tests.support.processes import ROOT, environment_of
 
 CALLERS = 4
 
 
-def start_web(listening: socket.socket, settings: Settings) -> subprocess.Popen[bytes]:
+def start_web(listening, settings):
     """The whole service with a socket that it is given, by systemd's convention: the first one is descriptor 3."""
     command = 'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$0" -m flask --app wsgi serve --web 1'
     return subprocess.Popen(
@@ -37,7 +36,7 @@ def start_web(listening: socket.socket, settings: Settings) -> subprocess.Popen[
 class Callers:
     """Callers of the status webhook, each with a new connection for every call."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings):
         self.base, self.signer = settings.public_base_url, RequestValidator(settings.twilio_auth_token)
         self.stored, self.failed = 0, []
         self.is_over = False
@@ -46,7 +45,7 @@ class Callers:
         for thread in self.threads:
             thread.start()
 
-    def call(self, caller: int) -> None:
+    def call(self, caller):
         for i in range(100_000):
             if self.is_over:
                 return
@@ -64,7 +63,7 @@ class Callers:
             except (OSError, AssertionError, urllib.error.URLError) as error:
                 self.failed.append(repr(error))
 
-    def stop(self) -> None:
+    def stop(self):
         self.is_over = True
         for thread in self.threads:
             thread.join()

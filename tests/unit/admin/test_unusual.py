@@ -1,13 +1,13 @@
 """What of a campaign's form is set to something else than usual, and so stands open."""
 
-from admin.views.campaign_fields import USUAL, Form, fill_form, find_unusual
+from admin.views.campaign_fields import USUAL, fill_form, find_unusual
 from campaigns.planning.kinds import load_kinds
 from tests.support.tables import cases
 
 KINDS = load_kinds()
 
 
-def form_with(**values: str | list[str]) -> Form:
+def form_with(**values):
     form = fill_form({**USUAL, "kind": "bluezone", "content": {"issuer": "Hội Phụ nữ"}}, kinds=KINDS)
     for name, value in values.items():
         form.setlist(name.replace("__", "."), value if isinstance(value, list) else [value])

@@ -10,7 +10,7 @@ from tests.support.tables import cases
 NOBODY = private_words()
 
 
-def groups(*texts: str, topics: str = "") -> list[list[int]]:
+def groups(*texts, topics=""):
     return group_alike(
         AlikeReply(at, (topics[at : at + 1],), text, BLUEZONE) for at, text in enumerate(texts)
     )

@@ -1,7 +1,6 @@
 """What follows from a reply, and which answers only repeat what was said."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from campaigns.cases.merge_people import MergedRow, find_restored
 from campaigns.rules.answers import LastAnswer, decide_reply, is_repeated
@@ -14,7 +13,7 @@ from tests.support.tables import cases
 NOON = datetime(2026, 11, 2, 5, tzinfo=UTC)
 SURE, DOUBTFUL, CRY = (True, False), (False, False), (False, True)
 TO_RECIPIENT, KNOWN, UNKNOWN = (True, True), (False, True), (False, False)
-FIRST: dict[str, Any] = {
+FIRST = {
     **dict.fromkeys(("has_recipient", "is_known"), True),
     **dict.fromkeys(("was_answered", "is_start", "is_taken_back"), False),
     **{"answered_at": None, "now": NOON},

@@ -9,7 +9,7 @@ TODAY = datetime(2027, 3, 1, 2, tzinfo=UTC)
 PHONES = {1: {1, 2, 3, 4}, 2: {3, 4, 5}, 3: {4, 5, 6}}
 
 
-def step(campaign: int, days: float, number: int = 1) -> StepMoment:
+def step(campaign, days, number=1):
     return StepMoment(campaign, number, TODAY + timedelta(days=days))
 
 
@@ -29,7 +29,7 @@ def test_a_third_message_within_seven_days_is_told(others, found):
 
 
 def test_phones_are_read_only_where_a_third_message_is_possible():
-    def refuse(_step: StepMoment) -> set[int]:
+    def refuse(_step):
         raise AssertionError
 
     assert find_collision(step(1, 0), [step(2, -1), step(3, -8)], refuse) == Collision()

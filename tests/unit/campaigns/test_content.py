@@ -82,7 +82,7 @@ def test_changes_are_laid_over_table_by_table():
         "why": "w",
         "answers": {"installed": {"button": "b", "reply": "R"}, "refuse": {"reply": "x"}},
     }
-    assert base["answers"]["installed"]["reply"] == "r"  # type: ignore[index]
+    assert base["answers"]["installed"]["reply"] == "r"
 
 
 def test_a_campaign_may_do_without_its_kinds_app():

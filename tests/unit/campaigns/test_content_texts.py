@@ -1,7 +1,5 @@
 """What residents read: taken apart into fields and put together again, and checked before it is kept."""
 
-from typing import Any
-
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules import content_texts
 from campaigns.rules.content import PAGE_WORDS, merge, read_content, render_reply
@@ -12,7 +10,7 @@ from outreach.rules.errors import BadCampaign
 from tests.support.errors import refuses
 from tests.support.tables import cases, each_of
 
-EVERYTHING: dict[str, Any] = {
+EVERYTHING = {
     "title": "Tiêm",
     "question": "Tiêm chưa?",
     "issuer": "Mặt trận",

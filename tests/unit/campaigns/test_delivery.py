@@ -1,7 +1,6 @@
 """Whether a message may leave at the moment of its claim."""
 
 from datetime import timedelta
-from typing import Any
 
 from campaigns.rules import delivery
 from campaigns.rules.delivery import NOT_YET, Obstacle, Policy, Room
@@ -11,7 +10,7 @@ from campaigns.rules.urgent import MAX_PER_DAY
 from tests.support.tables import cases
 
 K, R = MessageKind, SkipReason
-FREE: dict[str, Any] = {"kind": K.STEP, "step": 1, "recent": 0, "cap": None, "is_open": True}
+FREE = {"kind": K.STEP, "step": 1, "recent": 0, "cap": None, "is_open": True}
 FREE |= dict.fromkeys(("suppressed", "answered", "repeated"), False)
 
 

@@ -3,13 +3,12 @@
 import math
 import tomllib
 from datetime import UTC, date, datetime
-from typing import Any
 
 import pytest
 
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.audience import Answered, AudienceConditions, Smartphone, read_conditions
-from campaigns.rules.draft import Draft, GoalDraft, StepDraft, read_draft
+from campaigns.rules.draft import GoalDraft, StepDraft, read_draft
 from campaigns.rules.urgent import Urgency
 from outreach.core.sentences import word_error
 from outreach.rules.errors import BadCampaign, BadInput, BadTemplate
@@ -20,11 +19,11 @@ KINDS = load_kinds()
 LEAST = {"name": "Bluezone", "text": "Mời cài: {link}", "lists": ["Tổ 1"], "sender": "MTTQ"}
 
 
-def draft(**changes: Any) -> Draft:
+def draft(**changes):
     return read_draft({**LEAST, **changes}, kinds=KINDS)
 
 
-def refusal(**changes: Any) -> str:
+def refusal(**changes):
     with pytest.raises(BadInput) as caught:
         draft(**changes)
     return word_error(caught.value)

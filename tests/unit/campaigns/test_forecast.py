@@ -3,25 +3,25 @@
 from datetime import date, timedelta
 
 from benchmarks.forecast_scores import SHAPES, START, quantiles_of_model, quantiles_of_pace, score, simulate
-from campaigns.rules.forecast import Forecast, Wave, forecast_count, forecast_goal
+from campaigns.rules.forecast import Wave, forecast_count, forecast_goal
 from campaigns.rules.progress import Outlook, find_outlook, required_per_day
 from tests.support.tables import cases
 
 
-def steady(per_day: int, days: int) -> list[tuple[date, int]]:
+def steady(per_day, days):
     return [(START + timedelta(days=n), (n + 1) * per_day) for n in range(days)]
 
 
-def ask(days: list[tuple[date, int]], *, ahead: int | None = 10, **more: object) -> Forecast | None:
+def ask(days, *, ahead=10, **more):
     today = days[-1][0] + timedelta(days=1) if days else START
-    given: dict[str, object] = {
+    given = {
         "people": 10_000,
         "goal": 0.5,
         "today": today,
         "deadline": None if ahead is None else today + timedelta(days=ahead - 1),
         **more,
     }
-    return forecast_goal(days, [Wave(START, 10_000)], **given)  # type: ignore[arg-type]
+    return forecast_goal(days, [Wave(START, 10_000)], **given)
 
 
 def test_80_of_100_drives_end_within_the_range_and_the_error_is_smaller_than_that_of_carrying_on():

@@ -78,7 +78,7 @@ def test_operator_of_a_number(number, reported, expected):
     assert operator_of(number, reported) is expected
 
 
-def pool(account_id: int, buffered: int = 0, **state: bool) -> PoolState:
+def pool(account_id, buffered=0, **state):
     return PoolState(account_id, buffered, **state)
 
 

@@ -1,7 +1,6 @@
 """Columns of lists in a campaign's texts: what a draft may say, and what each person reads."""
 
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,7 @@ from tests.support.tables import cases, each_of
 BASE = {"name": "Hẹn", "lists": ["L"], "sender": "MTTQ"}
 
 
-def draft(**parts: Any) -> Any:
+def draft(**parts):
     return read_draft({**BASE, **parts}, kinds=load_kinds())
 
 
@@ -52,7 +51,7 @@ def test_the_officers_own_substitute_may_name_a_number_to_call():
     check_text("Đến lúc {giờ hẹn}", read_substitutes({"giờ hẹn": "giờ nào xin gọi 0260000123"}))
 
 
-def row(text: str, fields: dict[str, str], name: str = "A Thun") -> Any:
+def row(text, fields, name="A Thun"):
     of = SimpleNamespace(
         step_text=text, text_b=None, texts={}, fields=fields, unaccented=False, unaccented_languages=[]
     )
@@ -83,7 +82,7 @@ def test_a_name_with_a_link_is_left_out_of_the_message():
 
 
 def test_the_longest_value_counts_for_the_most_that_a_message_costs():
-    accents: Any = SimpleNamespace(unaccented=True, unaccented_languages=(), fields={"nơi": "-"})
+    accents = SimpleNamespace(unaccented=True, unaccented_languages=(), fields={"nơi": "-"})
     facts = {"nơi": FieldFacts(("x", "y"), "z" * 60, 0)}
     step = StepDraft("a" * 120 + "{nơi}")
     cost = estimate(step, AudiencePreview(10, {}, ["A"], fields=facts), link="", price=300, accents=accents)
@@ -94,7 +93,7 @@ def test_values_are_parameters_of_a_registered_template():
     template = RegisteredText(1, "Moi {A30} den luc {B10}. Tran trong")
     text = "Mời {name} đến lúc {giờ}. Trân trọng"
 
-    def mismatches(*values: str) -> list[Any]:
+    def mismatches(*values):
         every = renderings(text, names=["A Thun"], link="", unaccented=True, fields={"giờ": values})
         return [found for name, sent in every if name and (found := find_mismatch(sent, [template]))]
 

@@ -1,7 +1,5 @@
 """Answers of a kind's own: read from its table, and found in what a resident writes."""
 
-from typing import Any
-
 import pytest
 
 from campaigns.planning.kinds import load_kinds
@@ -15,7 +13,7 @@ from campaigns.rules.replies.understand import understand
 from outreach.rules.errors import BadCampaign, BadInput
 from tests.support.tables import cases, each_of
 
-TABLE: dict[str, Any] = {
+TABLE = {
     "1": {"text": "Đồng ý", "means": "installed", "reply": "Da ghi: dong y."},
     "2": {"text": "Không đồng ý", "means": "installed"},
     "3": {"text": "Chưa rõ, cần giải thích", "means": "need_help"},

@@ -20,7 +20,7 @@ CLOCKS = privacy.read_clocks(
 )
 
 
-def at(text: str) -> datetime:
+def at(text):
     return datetime.strptime(text, "%d/%m/%Y %H:%M").replace(tzinfo=VIETNAM)
 
 

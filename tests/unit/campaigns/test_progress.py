@@ -9,7 +9,6 @@ from campaigns.rules.progress import (
     ConcernKind,
     Outlook,
     PlaceCounts,
-    RankRow,
     ShareBasis,
     find_concerns,
     find_outlook,
@@ -22,7 +21,7 @@ NOW = datetime(2020, 8, 15, 3, tzinfo=UTC)
 DAY = date(2020, 8, 20)
 
 
-def known(value: int) -> Denominator:
+def known(value):
     return Denominator(value, date(2020, 8, 1), "Sở TT&TT", "Hương", NOW)
 
 
@@ -80,7 +79,7 @@ def test_the_largest_gap_in_people_comes_first():
     ] == ["a", "b"]
 
 
-def ahead(chance: float) -> Forecast:
+def ahead(chance):
     return Forecast(DAY, 100, 200, 300, chance, None, None, 10.0, 14, True)
 
 
@@ -101,10 +100,10 @@ def test_whether_it_will_be_reached_follows_from_the_chance(share, deadline, for
     assert find_outlook(share=share, goal=0.5, deadline=deadline, today=today, ahead=forecast) is outlook
 
 
-def concerns(**changes: object) -> list[Concern]:
-    calm: dict[str, object] = {"has_goal": True, "has_denominator": True, "share": 0.3}
+def concerns(**changes):
+    calm = {"has_goal": True, "has_denominator": True, "share": 0.3}
     calm |= {"outlook": Outlook.ON_TRACK, "districts": [], "official": {}, "named": {}}
-    return find_concerns(**{**calm, **changes})  # type: ignore[arg-type]
+    return find_concerns(**{**calm, **changes})
 
 
 @cases(
@@ -127,7 +126,7 @@ def test_what_needs_a_word_is_said_and_nothing_else(changes, found):
 
 
 def test_districts_that_fall_behind_or_say_more_than_the_official_figure_are_named():
-    lines: list[RankRow] = table(COUNTED, {}).lines
+    lines = table(COUNTED, {}).lines
     found = concerns(districts=lines, official={"608": 29, "615": 30})
     assert found == [
         Concern(ConcernKind.BEHIND, 10, ("Huyện 608",)),

@@ -2,11 +2,11 @@
 
 import random
 
-from campaigns.rules.visits import FEWEST_CHECKS, CorrectedCount, VillageChecks, correct, is_drawn
+from campaigns.rules.visits import FEWEST_CHECKS, VillageChecks, correct, is_drawn
 from tests.support.tables import cases
 
 
-def simulate(dice: random.Random) -> tuple[CorrectedCount | None, int]:
+def simulate(dice):
     """One drive: villages of different honesty, some without a sheet, some people not met. What is told, and the truth."""
     honesty, differ = dice.uniform(0.55, 0.98), dice.choice((0.0, 0.05, 0.12))
     villages, true, unchecked, confirmed_before = [], 0, 0, 0

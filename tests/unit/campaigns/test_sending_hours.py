@@ -21,7 +21,7 @@ DAY = ("07:00", "21:00")
 WHOLE_DAY = ("00:00", "24:00")
 
 
-def vn(text: str) -> datetime:
+def vn(text):
     """A moment written as in Vietnam, "18 08:00" in August 2020."""
     day, clock = text.split()
     return datetime.fromisoformat(f"2020-08-{day}T{clock}").replace(tzinfo=VIETNAM)

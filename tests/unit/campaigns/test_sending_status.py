@@ -67,7 +67,7 @@ def test_a_campaign_that_moves_has_nothing_in_its_way():
     ({"state": CampaignState.CANCELLED, "sending": 0, "unknown": 1}, StallReason.CHECKING, None),
 )
 def test_what_is_in_the_way(changes, why, until):
-    still = why_stalled(replace(MOVING, **changes), now=NOW)  # type: ignore[arg-type]
+    still = why_stalled(replace(MOVING, **changes), now=NOW)
     assert (still.why, still.until) == (why, until)
 
 
@@ -78,13 +78,13 @@ def test_what_is_in_the_way(changes, why, until):
     {"last_claim_at": None, "opened_at": NOW, "first_due_at": NOW},
 )
 def test_what_is_through_or_has_just_begun_is_not_held_up(changes):
-    assert why_stalled(replace(MOVING, **changes), now=NOW) is None  # type: ignore[arg-type]
+    assert why_stalled(replace(MOVING, **changes), now=NOW) is None
 
 
 MINUTE = timedelta(minutes=1)
 
 
-def batches(*ages: float, each: int = 20) -> list[tuple[datetime, int]]:
+def batches(*ages, each=20):
     """Claimed so many seconds ago."""
     return [(NOW - timedelta(seconds=age), each) for age in ages]
 

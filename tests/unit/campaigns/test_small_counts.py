@@ -6,7 +6,7 @@ from collections import Counter
 from campaigns.rules.small_counts import FEWEST, fold_small
 from tests.support.tables import cases
 
-ABOVE: dict[str, str | None] = {"a1": "A", "a2": "A", "a3": "A", "b1": "B", "b2": "B"}
+ABOVE = {"a1": "A", "a2": "A", "a3": "A", "b1": "B", "b2": "B"}
 
 
 @cases(
@@ -28,7 +28,7 @@ ABOVE: dict[str, str | None] = {"a1": "A", "a2": "A", "a3": "A", "b1": "B", "b2"
 )
 def test_small_communes_are_counted_with_others(sizes, folded):
     """Of two numbers the first are all, the second those of one of two campaigns."""
-    groups: dict[str | None, Counter[str]] = {
+    groups = {
         code: Counter({"all": size} if isinstance(size, int) else {"one": size[1], "rest": size[0] - size[1]})
         for code, size in sizes.items()
     }
@@ -36,7 +36,7 @@ def test_small_communes_are_counted_with_others(sizes, folded):
 
 
 def test_what_other_figures_fold_is_folded_with_them():
-    sizes: dict[str | None, Counter[str]] = {"a1": Counter(n=9), "a2": Counter(n=8), "b1": Counter(n=20)}
+    sizes = {"a1": Counter(n=9), "a2": Counter(n=8), "b1": Counter(n=20)}
     assert fold_small(sizes, ABOVE, also={"a1"}) == {"a1": "A"}
 
 
@@ -44,7 +44,7 @@ def test_what_is_folded_to_one_place_is_never_few_unless_all_are():
     dice = random.Random(7)
     for _ in range(500):
         above = {f"{n}": dice.choice(["A", "B", "C", None]) for n in range(9)}
-        sizes: dict[str | None, int] = {code: dice.choice([0, 1, 2, 4, 5, 30]) for code in above}
+        sizes = {code: dice.choice([0, 1, 2, 4, 5, 30]) for code in above}
         folded = fold_small({code: Counter({"all": size}) for code, size in sizes.items()}, above)
         assert all(size >= FEWEST for code, size in sizes.items() if code not in folded and size)
         for to in {*folded.values()}:

@@ -60,7 +60,7 @@ _NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 _O, _F = VisitOutcome, VisitFate
 
 
-def _counted(outcome: VisitOutcome, hours: int, *, is_own: bool = False) -> CountedResult:
+def _counted(outcome, hours, *, is_own=False):
     return CountedResult(outcome, _NOON + timedelta(hours=hours), is_own)
 
 
@@ -99,7 +99,7 @@ def test_who_is_gone_gets_no_result_and_who_opted_out_is_told():
     (-5, 0, 3, 0),  # a list from the future
 )
 def test_a_visit_is_when_it_was_by_the_server_whatever_the_phones_clock_says(touched, sent, known, hours):
-    def at(hour: int) -> datetime:
+    def at(hour):
         return _NOON + timedelta(hours=hour)
 
     assert visits.visit_moment(at(touched), sent_at=at(sent), known_since=at(known), now=_NOON) == at(hours)

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
@@ -26,7 +25,7 @@ FACTS = WarningFacts(
 )
 
 
-def doubts(facts: WarningFacts = FACTS, **changes: Any) -> list[CampaignWarning]:
+def doubts(facts=FACTS, **changes):
     return find_warnings(read_draft({**SOUND, **changes}, kinds=load_kinds()), facts)
 
 

@@ -7,15 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from outreach.rules.aggregator import (
-    AttemptNames,
-    Profile,
-    fill,
-    read_answer,
-    read_price,
-    read_report,
-    values_of,
-)
+from outreach.rules.aggregator import AttemptNames, fill, read_answer, read_price, read_report, values_of
 from outreach.rules.gateway import (
     Accepted,
     Cause,
@@ -32,7 +24,7 @@ from tests.support.tables import cases
 FILES = sorted((Path(__file__).resolve().parents[3] / "outreach" / "sms" / "aggregators").glob("*.toml"))
 
 
-def profile(name: str) -> Profile:
+def profile(name):
     return load_profile(name)
 
 
@@ -108,7 +100,7 @@ def test_address_of_a_callback_cannot_be_guessed():
     assert names.request(12) == names.request(12) != other.request(12)
 
 
-def night(clock: str) -> datetime:
+def night(clock):
     return datetime.fromisoformat(f"2026-11-30T{clock}+07:00")
 
 

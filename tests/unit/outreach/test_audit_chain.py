@@ -2,7 +2,6 @@
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -13,8 +12,8 @@ from tests.support.tables import cases
 NOW = datetime(2020, 8, 12, 3, 4, 5, tzinfo=UTC)
 
 
-def make(id: int, previous: str, **more: Any) -> ChainEntry:
-    parts: dict[str, Any] = {
+def make(id, previous, **more):
+    parts = {
         "id": id,
         "at": NOW,
         "actor_id": 7,
@@ -28,8 +27,8 @@ def make(id: int, previous: str, **more: Any) -> ChainEntry:
     return ChainEntry(**parts, previous=previous, hash=audit_chain.hash_entry(previous, **parts))
 
 
-def chain(*ids: int) -> list[ChainEntry]:
-    links: list[ChainEntry] = []
+def chain(*ids):
+    links = []
     for id in ids:
         links.append(make(id, links[-1].hash if links else GENESIS))
     return links
@@ -39,7 +38,7 @@ WHOLE = chain(1, 2, 3, 4, 5)
 KEYS = {"aaaaaaaa": "a" * 32, "bbbbbbbb": "b" * 32}
 
 
-def keyed(id: int, previous: str, name: str, **more: Any) -> ChainEntry:
+def keyed(id, previous, name, **more):
     """An entry under one of KEYS; `previous` as a hash."""
     plain = make(id, previous, **more)
     parts = {item.name: getattr(plain, item.name) for item in fields(ChainEntry)}
@@ -48,7 +47,7 @@ def keyed(id: int, previous: str, name: str, **more: Any) -> ChainEntry:
     return replace(plain, key_id=name, hash=audit_chain.hash_entry(previous, key=KEYS[name], **parts))
 
 
-def mixed() -> list[ChainEntry]:
+def mixed():
     """Two entries from before keys, two under a key, one under the next."""
     links = chain(1, 2)
     for id, name in ((3, "aaaaaaaa"), (4, "aaaaaaaa"), (5, "bbbbbbbb")):
@@ -79,7 +78,7 @@ def test_whatever_is_changed_in_an_entry_names_it(change):
     assert audit_chain.find_break(forged, last_id=5, last_hash=END) == ChainBreak(3, ChainFault.CHANGED)
 
 
-CASES: list[tuple[str, list[ChainEntry], ChainBreak | None]] = [
+CASES = [
     ("whole", WHOLE, None),
     ("first removed", WHOLE[1:], ChainBreak(1, ChainFault.REMOVED)),
     ("two removed", [WHOLE[0], *WHOLE[3:]], ChainBreak(2, ChainFault.REMOVED)),
@@ -117,7 +116,7 @@ def test_values_are_held_against_their_digest_as_long_as_they_are_kept():
         ({"salt": "salt", "values": {"name": ["A", "C"]}}, ChainBreak(1, ChainFault.VALUES)),
         ({"salt": "other", "values": {"name": ["A", "B"]}}, ChainBreak(1, ChainFault.VALUES)),
     ):
-        assert audit_chain.find_break([replace(link, **kept)], last_id=1, last_hash=link.hash) == found  # type: ignore[arg-type]
+        assert audit_chain.find_break([replace(link, **kept)], last_id=1, last_hash=link.hash) == found
 
 
 def test_old_and_keyed_entries_are_one_chain():

@@ -1,7 +1,5 @@
 """How people keep lists: remarks behind names and beside numbers, couples in a cell, colours, numbers in two cells."""
 
-from pathlib import Path
-
 import pytest
 import xlsxwriter
 
@@ -18,7 +16,7 @@ OWN, OTHER = "0905000123", "0905000124"
 F, M = f"+84{OWN[1:]}", f"+84{OTHER[1:]}"
 
 
-def people(path: Path) -> list[tuple[str, str, tuple[str, ...]]]:
+def people(path):
     """Name, status and numbers of each person of a file."""
     rows = check_list(path, KONTUM_2020)
     return [
@@ -26,7 +24,7 @@ def people(path: Path) -> list[tuple[str, str, tuple[str, ...]]]:
     ]
 
 
-def read(tmp_path: Path, *rows: list[object]) -> list[tuple[str, str, tuple[str, ...]]]:
+def read(tmp_path, *rows):
     return people(write_xlsx(tmp_path / "list.xlsx", {"DS": list(rows)}))
 
 

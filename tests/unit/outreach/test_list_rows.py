@@ -278,7 +278,7 @@ def test_two_roles_of_one_row_are_two_people_for_review(labels):
 
 
 def test_a_pupil_stays_beside_the_parents_whose_headings_stand_three_levels_down():
-    rows: list[list[object]] = [
+    rows = [
         ["STT", "Họ và tên trẻ", "Ngày sinh", "Thông tin phụ huynh", None, None, None, "Thôn", "Ghi chú"],
         [None, None, None, "Cha", None, "Mẹ", None, None, None],
         [None, None, None, "Họ tên", "Điện thoại", "Họ tên", "Điện thoại", None, None],
@@ -311,15 +311,11 @@ def test_a_number_under_somebody_elses_heading_is_not_the_persons_own(headings, 
 
 @cases(None, "Ký nhận")
 def test_what_a_column_that_is_not_read_says_of_a_person_counts(heading):
-    rows: list[list[object]] = [
-        ["STT", "Họ tên", "SĐT", heading],
-        [1, "Y Lan", F, "đã mất"],
-        [2, "A Huy", M, None],
-    ]
+    rows = [["STT", "Họ tên", "SĐT", heading], [1, "Y Lan", F, "đã mất"], [2, "A Huy", M, None]]
     header = find_header(rows)
     assert header is not None
     reader = RowReader(header, KONTUM_2020, sheet="")
-    assert [reader.read(row, line=2).phone.status for row in rows[1:]] == ["review", "ok"]  # type: ignore[union-attr]
+    assert [reader.read(row, line=2).phone.status for row in rows[1:]] == ["review", "ok"]
 
 
 def test_a_table_whose_names_have_no_heading_is_not_lost_above_one_whose_have(tmp_path):

@@ -10,7 +10,7 @@ from tests.support.tables import cases
 NUMBER, NAME = "+84905000123", "A Thun"
 
 
-def line(message: str, *arguments: object, error: BaseException | None = None) -> dict[str, object]:
+def line(message, *arguments, error=None):
     info = (type(error), error, error.__traceback__) if error else None
     return json.loads(JsonLines().format(logging.LogRecord("x", 40, "x.py", 1, message, arguments, info)))
 

@@ -20,11 +20,11 @@ def local_env(monkeypatch, tmp_path):
     return path
 
 
-def read(**environ: str) -> Settings:
+def read(**environ):
     return Settings.from_env(environ)
 
 
-def complaints(**environ: str) -> list[str]:
+def complaints(**environ):
     with pytest.raises(BadSettings) as caught:
         read(**environ)
     return [line.strip() for line in word_error(caught.value).splitlines()[1:]]

@@ -14,7 +14,7 @@ def wish(source, *, number=None, person=None, scope="", id=1):
     return SaidWish(id, scope, source, people, numbers)
 
 
-def back(of: int, id: int = 9) -> SaidWish:
+def back(of, id=9):
     return SaidWish(id, "", SMS, undoes=of)
 
 
@@ -69,7 +69,7 @@ def test_a_wish_holds_for_its_number_and_its_person(rows, person, number, left_a
     (wish(CONSENT, person=HUSBAND), {"drive": 3}, True, True),
 )
 def test_a_wish_holds_for_what_it_is_about(row, message, passes, left_alone):
-    scopes = scopes_of(**message)  # type: ignore[arg-type]
+    scopes = scopes_of(**message)
     found = find_wish([row], person=HUSBAND, number=SHARED, scopes=scopes, passes=passes)
     assert (found is not None) is left_alone
 
