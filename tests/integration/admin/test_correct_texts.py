@@ -30,10 +30,6 @@ def running(world):
     return campaign
 
 
-def acknowledgements(world):
-    return list(world.all(select(Message.text).where(Message.step_id.is_(None)).order_by(Message.id)))
-
-
 def test_a_correction_shows_at_once_on_pages_and_in_what_is_sent_back_from_then_on(client, world, running):
     token = token_of(world, running, 2)
     press_button(client, token, "installed")
@@ -55,7 +51,7 @@ def test_a_correction_shows_at_once_on_pages_and_in_what_is_sent_back_from_then_
     assert "Cảm ơn ông bà." in page
     assert "Xin bấm lại nếu cần" in page
     world.reply(number(1), "1", gateway_id="SM2")
-    first, second = acknowledgements(world)
+    first, second = world.all(select(Message.text).where(Message.step_id.is_(None)).order_by(Message.id))
     assert first.startswith("Cam on ong/ba da cai Bluezone.")
     assert second == "Da nhan, cam on ong ba."
     content = world.get_one(Campaign, running).content

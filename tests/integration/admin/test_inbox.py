@@ -45,10 +45,6 @@ def case(world, case_id):
     return world.get_one(Case, case_id)
 
 
-def stands(world, index, campaign_id):
-    return world.recipient(number(index), campaign_id).answer
-
-
 def shown(page):
     return [int(found) for found in re.findall(r'id="case-(\d+)"', page)]
 
@@ -62,7 +58,7 @@ def test_one_press_gives_the_label_and_leads_to_the_next(world, client, campaign
     answer = post(client, f"/admin/inbox/{first}/label", label="installed", next=second)
     assert answer.location.startswith(f"/admin/inbox/{second}/?")
     assert case(world, first).outcome is CaseOutcome.CLASSIFIED
-    assert stands(world, 0, campaign_id) is Label.INSTALLED
+    assert world.recipient(number(0), campaign_id).answer is Label.INSTALLED
     assert world.status(campaign_id)["self_reported"]["installed"] == 1
     handling = world.one(select(Handling))
     assert (handling.label, handling.handled_by) == (Label.INSTALLED, world.user(AUTHOR).id)
@@ -70,13 +66,13 @@ def test_one_press_gives_the_label_and_leads_to_the_next(world, client, campaign
 
 def test_a_press_is_taken_back_exactly(world, client, campaign_id):
     help_id = receive(world, 0, "4")
-    assert stands(world, 0, campaign_id) is Label.NEED_HELP  # counted at once, and looked at
+    assert world.recipient(number(0), campaign_id).answer is Label.NEED_HELP  # counted at once, and looked at
     signed_in(client, AUTHOR)
     post(client, f"/admin/inbox/{help_id}/label", label="opt_out")
     assert world.read(numbers_left_alone) == {number(0)}
     assert post(client, f"/admin/inbox/{help_id}/undo").status_code == 303
     assert [each.id for each in world.cases()] == [help_id]
-    assert stands(world, 0, campaign_id) is Label.NEED_HELP
+    assert world.recipient(number(0), campaign_id).answer is Label.NEED_HELP
     assert world.read(numbers_left_alone) == set()
 
 
@@ -110,7 +106,7 @@ def test_a_question_is_not_answered_by_being_called_one(world, client, campaign_
     help_id = receive(world, 0, "4")
     signed_in(client, AUTHOR)
     post(client, f"/admin/inbox/{help_id}/label", label="question")
-    assert stands(world, 0, campaign_id) is None
+    assert world.recipient(number(0), campaign_id).answer is None
     assert shown(client.get("/admin/inbox/?kind=question").text) == [help_id]
 
 
@@ -121,7 +117,7 @@ def test_of_two_who_press_at_once_one_is_told(world, client, campaign_id):
     late = post(client, f"/admin/inbox/{case_id}/label", label="refuse")
     assert late.status_code == 422
     assert "đã xử lý xong việc này" in late.text
-    assert stands(world, 0, campaign_id) is Label.INSTALLED
+    assert world.recipient(number(0), campaign_id).answer is Label.INSTALLED
 
 
 def test_what_a_colleague_has_taken_is_theirs_for_a_while(world, client, campaign_id):

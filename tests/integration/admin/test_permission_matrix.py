@@ -636,19 +636,15 @@ def _is_sent_to_sign_in(answer):
 
 
 def _is_called_forged(answer):
-    return answer.status_code == 400 and "Biểu mẫu đã hết hạn" in _text(answer)
-
-
-def _text(answer):
-    return answer.get_data().decode("utf-8", "replace")  # a workbook is no text
+    return answer.status_code == 400 and "Biểu mẫu đã hết hạn" in answer.get_data().decode("utf-8", "replace")
 
 
 def _is_let_in(row, answer):
     return (
         answer.status_code in OPENED[row.method] | REFUSED_WITHIN.get(row.endpoint, set())
-        and "Biểu mẫu đã hết hạn" not in _text(answer)
+        and "Biểu mẫu đã hết hạn" not in answer.get_data().decode("utf-8", "replace")
         and not (answer.location or "").startswith("/login")
-        and "không có quyền" not in _text(answer)
+        and "không có quyền" not in answer.get_data().decode("utf-8", "replace")
     )
 
 
@@ -668,7 +664,7 @@ def describe(row, visitor, answer):
 
 
 def leaks(answer, *words):
-    return [word for word in words if word in _text(answer)]
+    return [word for word in words if word in answer.get_data().decode("utf-8", "replace")]
 
 
 def spellings(e164):

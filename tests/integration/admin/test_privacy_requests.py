@@ -39,7 +39,7 @@ def person(world):
 
 
 def requests(world):
-    return list(world.all(select(PersonRequest).order_by(PersonRequest.id)))
+    return world.all(select(PersonRequest).order_by(PersonRequest.id))
 
 
 def ask(client, person, kind):
@@ -270,7 +270,7 @@ def listed(page):
 
 
 def entries(world, action):
-    return list(world.all(select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id)))
+    return world.all(select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id))
 
 
 @both_databases

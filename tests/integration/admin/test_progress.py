@@ -113,7 +113,7 @@ def test_an_entered_figure_is_the_basis_for_those_who_see_the_whole(places, clie
     campaign_id = launch(places, goal=goal)
     answer(places, campaign_id, Label.INSTALLED)
     assert figures(places, campaign_id).head.line.share == 1 / 40
-    part = figures_of_a_part(places, campaign_id)
+    part = figures(places, campaign_id, NEIGHBOUR)
     assert (part.head.basis, part.total.recipients, part.is_whole) == (ShareBasis.RECIPIENTS, 4, False)
     signed_in(client, LEADER)
     page = client.get("/admin/progress/").text
@@ -311,10 +311,6 @@ def set_goal_of_the_province(world, *, people):
                 user=user,
                 now=datetime.now(UTC),
             )
-
-
-def figures_of_a_part(world, campaign_id):
-    return figures(world, campaign_id, NEIGHBOUR)
 
 
 def test_of_how_many_is_not_known_until_somebody_enters_it(places, client):

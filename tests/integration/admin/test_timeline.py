@@ -23,14 +23,10 @@ def lines(page):
     return [" ".join(re.sub(r"<[^>]+>", " ", entry).split()) for entry in line.split("<li>")[1:]]
 
 
-def person_id(world, name):
-    return world.one(select(Contact.id).where(Contact.name == name))
-
-
 @both_databases
 def test_all_that_happened_stands_in_one_line_the_newest_first(client, world, tmp_path, monkeypatch):
     bring(world, write(tmp_path, f"1,Y Hlan,1990,,,{local(1)}"), "Hội viên mới")
-    person = person_id(world, "Y Hlan")
+    person = world.one(select(Contact.id).where(Contact.name == "Y Hlan"))
     campaign = world.launch(name="Mời cài Bluezone", lists=["MTTQ/Hội viên mới"])
     world.sweep()
     signed_in(client, AUTHOR)

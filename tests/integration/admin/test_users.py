@@ -44,10 +44,6 @@ def choose(browser, link, password=CHOSEN, again=None):
     return browser.post(link, data=form).status_code
 
 
-def user_id(world, email):
-    return world.user(email).id
-
-
 def test_a_link_opens_an_account_once(client, other):
     signed_in(client, ADMINISTRATOR)
     _made, link = invite(client)
@@ -83,7 +79,7 @@ def test_a_leaver_is_out_at_once_and_an_old_link_lets_nobody_in(client, other, w
     signed_in(other, AUTHOR)
     assert other.get("/admin/").status_code == 200
     signed_in(client, ADMINISTRATOR)
-    leaver, (new, link) = user_id(world, AUTHOR), invite(client)
+    leaver, (new, link) = world.user(AUTHOR).id, invite(client)
     for each in (leaver, new):
         post(client, f"/admin/users/{each}/disable")
     assert other.get("/admin/").status_code == 302
@@ -99,7 +95,7 @@ def test_a_new_role_counts_from_the_next_click_on(client, other, world):
     signed_in(client, ADMINISTRATOR)
     post(
         client,
-        f"/admin/users/{user_id(world, AUTHOR)}/change",
+        f"/admin/users/{world.user(AUTHOR).id}/change",
         name="A Thun",
         role="leader",
         organisation="none",
@@ -135,7 +131,7 @@ def test_who_is_no_administrator_any_more_leaves_no_token_that_opens(client, wor
 
 def test_the_last_administrator_stays(client, world):
     signed_in(client, ADMINISTRATOR)
-    own = user_id(world, ADMINISTRATOR)
+    own = world.user(ADMINISTRATOR).id
     post(client, f"/admin/users/{own}/disable")
     post(client, f"/admin/users/{own}/change", name="", role="staff", organisation="none")
     still = world.get_one(User, own)

@@ -199,7 +199,7 @@ def test_who_wants_to_be_left_alone_is_and_what_they_say_later_is_not_undone(wor
 
 
 def smartphones(world):
-    return list(world.all(select(Contact.has_smartphone).order_by(Contact.id)))
+    return world.all(select(Contact.has_smartphone).order_by(Contact.id))
 
 
 def test_what_is_entered_in_the_evening_does_not_undo_what_was_said_since_the_visit(world, client, campaign):

@@ -86,7 +86,7 @@ def everything(world):
 
 
 def answers(world):
-    return list(world.all(select(Answer.label).where(Answer.undone_at.is_(None)).order_by(Answer.id)))
+    return world.all(select(Answer.label).where(Answer.undone_at.is_(None)).order_by(Answer.id))
 
 
 def may_be_written_to(world, recipient):

@@ -36,7 +36,7 @@ def office(world):
 
 
 def at_the_door(world):
-    return list(world.all(select(Contact.name).where(Contact.at_the_door).order_by(Contact.id)))
+    return world.all(select(Contact.name).where(Contact.at_the_door).order_by(Contact.id))
 
 
 def person_id(world, name=NAME):

@@ -47,7 +47,7 @@ def campaign_of(world, campaign_id):
 
 
 def attempts(world):
-    return list(world.all(select(Attempt).order_by(Attempt.id)))
+    return world.all(select(Attempt).order_by(Attempt.id))
 
 
 def billed(attempt, price, *, unit="USD", segments=1):

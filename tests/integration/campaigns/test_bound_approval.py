@@ -121,7 +121,7 @@ def test_what_changes_between_the_press_and_the_start_is_held_for_the_approver(w
 
 
 def test_a_second_approver_does_not_extend_what_the_first_has_read(world, submitted):
-    two_are_needed_from(world, 3)
+    world.use(two_approvals_people=3)
     world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
     world.add_people(45, first=100)
     assert world.decide(submitted, _A.APPROVE, SECOND, version=1, recipients=50) is CampaignState.SUBMITTED
@@ -137,7 +137,7 @@ def test_a_second_approver_does_not_extend_what_the_first_has_read(world, submit
 
 
 def test_a_held_campaign_that_outgrew_its_approval_needs_all_of_them_anew(world, submitted):
-    two_are_needed_from(world, 20)
+    world.use(two_approvals_people=20)
     world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
     world.decide(submitted, _A.LAUNCH, AUTHOR)
     world.add_people(45, first=100)
@@ -178,7 +178,7 @@ def test_a_cost_that_nobody_approved_goes_back_to_the_approver(world, submitted)
 
 
 def test_a_correction_of_a_campaign_that_took_two_takes_two(world, submitted):
-    two_are_needed_from(world, 3)
+    world.use(two_approvals_people=3)
     world.officer("duyet3@loa.example", Role.APPROVER)
     for email in (APPROVER, SECOND):
         world.decide(submitted, _A.APPROVE, email)
@@ -193,9 +193,9 @@ def test_a_correction_of_a_campaign_that_took_two_takes_two(world, submitted):
     assert confirm(APPROVER) == 0
     with pytest.raises(WrongState, match="approved_by_you"):
         confirm(APPROVER)
-    assert world_content(world, submitted).get("phone") != "1023"
+    assert world.get_one(Campaign, submitted).content.get("phone") != "1023"
     assert confirm("duyet3@loa.example") == 1
-    assert world_content(world, submitted)["phone"] == "1023"
+    assert world.get_one(Campaign, submitted).content["phone"] == "1023"
     # What leaves from now on is approved by those who have read the new texts.
     world.add_people(30, first=100)
     extend = {"settings": world.runtime.settings, "now": world.now}
@@ -204,7 +204,7 @@ def test_a_correction_of_a_campaign_that_took_two_takes_two(world, submitted):
 
 
 def test_who_corrects_a_text_has_read_no_larger_audience_than_the_approved_one(world, submitted):
-    two_are_needed_from(world, 3)
+    world.use(two_approvals_people=3)
     third, fourth = "duyet3@loa.example", "duyet4@loa.example"
     for email in (third, fourth):
         world.officer(email, Role.APPROVER)
@@ -218,13 +218,9 @@ def test_who_corrects_a_text_has_read_no_larger_audience_than_the_approved_one(w
     texts, at = {"phone": "1023"}, world.now.isoformat()
     world.do(propose_correction, submitted, texts, since=None, by=third)
     world.do(confirm_correction, submitted, proposed_at=at, by=fourth)
-    assert world_content(world, submitted)["phone"] == "1023"
+    assert world.get_one(Campaign, submitted).content["phone"] == "1023"
     with pytest.raises(WrongState, match="second_wave_awaits"):
         world.do(send_second_wave, submitted, **extend)
-
-
-def two_are_needed_from(world, people):
-    world.use(two_approvals_people=people)
 
 
 def test_the_question_before_an_approval_shows_all_that_leaves(client, world):
@@ -272,19 +268,15 @@ def test_a_correction_needs_another_person_and_never_its_author(world, submitted
         propose(APPROVER)
     world.sweep(at=world.in_hours(1.1))
     at = propose(APPROVER)
-    before = world_content(world, submitted)
+    before = world.get_one(Campaign, submitted).content
     for email in (AUTHOR, APPROVER):
         with pytest.raises(NotAllowed):
             world.do(confirm_correction, submitted, proposed_at=at, by=email, now=now)
     with pytest.raises(WrongState, match="correction_changed_meanwhile"):
         world.do(confirm_correction, submitted, proposed_at="", by=SECOND, now=now)
-    assert world_content(world, submitted) == before
+    assert world.get_one(Campaign, submitted).content == before
     assert world.do(confirm_correction, submitted, proposed_at=at, by=SECOND, now=now) == 2
-    assert world_content(world, submitted)["phone"] == "1023"
-
-
-def world_content(world, campaign_id):
-    return world.get_one(Campaign, campaign_id).content
+    assert world.get_one(Campaign, submitted).content["phone"] == "1023"
 
 
 # Sending to real phones waits for an administrator's permission, which is on record.

@@ -58,10 +58,6 @@ def texts_to(world, e164):
     return [line["Body"] for line in world.simulator.ledger() if line["To"] == e164]
 
 
-def client(world):
-    return world.app().test_client()
-
-
 @both_databases
 def test_each_phone_gets_a_copy_and_says_by_one_touch_how_it_came(world):
     campaign_id = world.sent(text="{name} oi, cai Bluezone: {link}", unaccented=True)
@@ -70,7 +66,7 @@ def test_each_phone_gets_a_copy_and_says_by_one_touch_how_it_came(world):
     assert copy.startswith("Chi Huong oi")
     token = re.search(r"/(\w{8})$", copy)
     assert token
-    browser = client(world)
+    browser = world.app().test_client()
     shown = browser.get(f"/{token[1]}")
     assert shown.status_code == 200
     assert copy in shown.text
@@ -134,8 +130,8 @@ def test_a_campaign_that_is_cancelled_sends_no_copy_either(world):
 
 def test_a_link_of_no_copy_opens_nothing(world):
     token = LinkCipher(world.runtime.settings.secret_key).token(FIRST_CONTROL_COPY + 99)
-    assert client(world).get(f"/{token}").status_code == 404
-    assert client(world).post(f"/{token}", data={"look": "clear"}).status_code == 404
+    assert world.app().test_client().get(f"/{token}").status_code == 404
+    assert world.app().test_client().post(f"/{token}", data={"look": "clear"}).status_code == 404
 
 
 def test_a_phone_that_was_removed_or_has_opted_out_gets_none(world):

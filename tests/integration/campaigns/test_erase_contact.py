@@ -325,10 +325,10 @@ def test_a_list_that_has_them_again_is_asked_about(world, person, tmp_path):
     counts = bring(world, again, "Danh sách mới")
     assert (counts.review, counts.created, counts.merged) == (3, 1, 1)
     assert sorted(people(world)) == [OTHER, "Y Hlan"]
-    assert not count_phones(world, OWN)
+    assert not len(world.all(select(Phone.id).where(Phone.e164 == OWN)))
     taken, dropped = waiting(world)[0], waiting(world)[1]
-    settle(world, taken, Decision.TAKEN)
-    settle(world, dropped, Decision.DROPPED)
+    world.do(decide_issue, taken, Decision.TAKEN)
+    world.do(decide_issue, dropped, Decision.DROPPED)
     assert people(world)[NAME] == [OWN]
     assert world.get_one(ImportIssue, dropped).cells == {}
     # The wish to be left alone has outlived them.
@@ -344,7 +344,7 @@ def test_who_is_not_to_come_back_is_forgotten_wherever_they_were_asked_about(wor
     for _ in range(2):
         assert bring(world, again).review == 2
     first, _second = waiting(world)
-    settle(world, first, Decision.DROPPED)
+    world.do(decide_issue, first, Decision.DROPPED)
     assert waiting(world) == []
     assert NAME not in dump(world)
     assert bring(world, again).rejected == 2
@@ -354,14 +354,6 @@ def test_who_is_not_to_come_back_is_forgotten_wherever_they_were_asked_about(wor
 def waiting(world):
     rows, _count = world.read(read_open_issues, world.user(AUTHOR))
     return [row.issue.id for row in rows if row.issue.reason == "was_erased"]
-
-
-def settle(world, issue_id, decision):
-    world.do(decide_issue, issue_id, decision)
-
-
-def count_phones(world, e164):
-    return len(world.all(select(Phone.id).where(Phone.e164 == e164)))
 
 
 def test_who_opted_out_and_was_erased_may_write_again(world, campaign, person):

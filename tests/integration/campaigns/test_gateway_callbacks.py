@@ -82,7 +82,7 @@ def stored(world):
 
 
 def replies(world):
-    return list(world.all(select(Reply).order_by(Reply.id)))
+    return world.all(select(Reply).order_by(Reply.id))
 
 
 def attempt_to(world, e164):

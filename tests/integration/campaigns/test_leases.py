@@ -65,7 +65,7 @@ class Repeating(EmptyList):
 
 
 def attempts(world):
-    return list(world.all(select(Attempt).order_by(Attempt.id)))
+    return world.all(select(Attempt).order_by(Attempt.id))
 
 
 def make_unknown(world):

@@ -66,10 +66,6 @@ def enter(world, sheet, n, outcome=VisitOutcome.OPT_OUT):
     world.do(enter_results, sheet, {n: outcome}, now=now)
 
 
-def put_on_her_list(world, person):
-    world.add_list(HER_LIST, person)
-
-
 @pytest.fixture
 def couple(world):
     """Husband and wife on his phone, who got the message; the campaign."""
@@ -82,7 +78,7 @@ def couple(world):
 def test_a_wife_who_opts_out_at_the_door_is_not_greeted_on_her_husbands_phone(world, couple):
     _husband, wife, campaign = couple
     visit(world, campaign, wife)
-    put_on_her_list(world, wife)
+    world.add_list(HER_LIST, wife)
     assert sent_by(world, lists=[HER_LIST]) == []
     [his] = sent_by(world)
     assert "A Thun" in his

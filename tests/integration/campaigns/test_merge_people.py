@@ -69,7 +69,7 @@ def apart(world, merge_id, *, after=timedelta(hours=1)):
 
 def numbers_of(world, contact_id):
     query = select(Phone.e164).join(ContactPhone, ContactPhone.phone_id == Phone.id)
-    return list(world.all(query.where(ContactPhone.contact_id == contact_id).order_by(ContactPhone.position)))
+    return world.all(query.where(ContactPhone.contact_id == contact_id).order_by(ContactPhone.position))
 
 
 def state(world):

@@ -118,7 +118,7 @@ def _worker_steps(world, attempt, given):
         yield from _leave(attempt, now)
     elif doing == "asked" and now <= attempt.phase.since + TIMEOUT:
         if attempt.taken is not None:
-            yield _accept(ended)
+            yield replace(ended, known="accepted")
         if attempt.known == "sending":  # cut, or timed out
             yield replace(ended, known="unknown", unknown_since=now)
 
@@ -127,10 +127,6 @@ def _leave(attempt, now):
     """The request is taken by the gateway, or cut on its way."""
     yield replace(attempt, phase=Phase("asked", now), taken=now)
     yield replace(attempt, phase=Phase("asked", now))
-
-
-def _accept(attempt):
-    return replace(attempt, known="accepted")
 
 
 def _with(world, n, changed):
@@ -150,7 +146,7 @@ def _with(world, n, changed):
 def _database_steps(world, n, attempt, given):
     now = world.now
     if given.calls_back and attempt.taken is not None and attempt.known != "accepted":
-        yield _with(world, n, _accept(attempt))
+        yield _with(world, n, replace(attempt, known="accepted"))
     if attempt.known == "sending" and now >= attempt.claimed + LEASE:
         yield _with(world, n, replace(attempt, known="unknown", unknown_since=now))
     if attempt.known != "unknown" or attempt.looked_at == now:
@@ -169,7 +165,7 @@ def _database_steps(world, n, attempt, given):
         list_delay=timedelta(seconds=LIST_DELAY),
     )
     if found is LookupResult.FOUND:
-        yield _with(world, n, _accept(attempt))
+        yield _with(world, n, replace(attempt, known="accepted"))
     elif found is LookupResult.ABSENT:
         times = attempt.times_absent + 1
         repeats = sum(other.known == "absent" for other in world.attempts)

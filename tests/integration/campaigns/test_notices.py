@@ -84,10 +84,6 @@ def spent(world, campaign):
     return found.segments_taken, found.priced_segments, found.priced_vnd
 
 
-def phone(world):
-    return world.one(select(Phone))
-
-
 @both_databases
 def test_a_notice_that_arrives_is_the_message_and_costs_its_own_price(world):
     world.add_people(1)
@@ -101,7 +97,7 @@ def test_a_notice_that_arrives_is_the_message_and_costs_its_own_price(world):
     assert (sent(world), spent(world, campaign)) == (["notice"], (1, 1, NOTICE_PRICE))
     assert world.one(select(Message)).state is MessageState.DELIVERED
     assert world.get_one(Campaign, campaign).state is CampaignState.COMPLETED
-    assert phone(world).notices is None
+    assert world.one(select(Phone)).notices is None
 
 
 @both_databases
@@ -114,7 +110,7 @@ def test_where_a_notice_does_not_arrive_its_text_goes_at_once_and_the_number_is_
     world.send()
     report(world, AttemptState.UNDELIVERED, cause=cause)
     report(world, AttemptState.UNDELIVERED, cause=cause)  # repeated
-    assert (spent(world, campaign), phone(world).notices) == ((0, 0, 0), learned)
+    assert (spent(world, campaign), world.one(select(Phone)).notices) == ((0, 0, 0), learned)
     world.send()
     report(world, AttemptState.UNDELIVERED, cause=cause)  # and late
     world.send()
@@ -386,11 +382,11 @@ def test_no_text_goes_to_a_number_that_is_nobodys_by_then(world, meanwhile):
     if meanwhile == "erased":
         world.erase(person)
     else:
-        world.do(remove_number, person, phone(world).id, note="Nhầm số")
+        world.do(remove_number, person, world.one(select(Phone)).id, note="Nhầm số")
     report(world, AttemptState.UNDELIVERED, cause="no_account")
     world.send(2)
     assert sent(world) == ["notice"]
-    assert phone(world).notices == (None if meanwhile == "erased" else "no_account")
+    assert world.one(select(Phone)).notices == (None if meanwhile == "erased" else "no_account")
 
 
 def test_of_two_people_who_are_one_each_with_a_notice_one_text_follows(world):

@@ -36,10 +36,6 @@ def code_sent_to(world, e164):
     return code
 
 
-def is_stopped(world, e164):
-    return e164 in world.read(numbers_left_alone)
-
-
 def test_a_message_is_compared_by_its_words_alone(client, world, campaign):
     world.send()
     sent = world.simulator.ledger()[0]["Body"]
@@ -93,12 +89,12 @@ def test_a_number_stops_by_the_code_that_only_its_phone_gets(client, world, camp
     # The code for one wish is none for another.
     other = client.post("/hoi/xac-nhan", data={"number": local, "wish": "join", "code": code})
     assert other.status_code == 422
-    assert not is_stopped(world, e164)
+    assert e164 not in world.read(numbers_left_alone)
     done = client.post(
         "/hoi/xac-nhan", data={"number": local, "wish": "stop", "code": f" {code[:3]} {code[3:]}"}
     )
     assert "Đã ghi nhận" in done.text
-    assert is_stopped(world, e164)
+    assert e164 in world.read(numbers_left_alone)
 
 
 def test_a_code_for_taking_part_that_a_stranger_has_asked_for_stops_as_well(client, world, campaign):
@@ -106,7 +102,7 @@ def test_a_code_for_taking_part_that_a_stranger_has_asked_for_stops_as_well(clie
         client.post("/hoi/ma", data={"number": KNOWN, "wish": wish})
     code = code_sent_to(world, KNOWN)
     client.post("/hoi/xac-nhan", data={"number": KNOWN, "wish": "stop", "code": code})
-    assert is_stopped(world, KNOWN)
+    assert KNOWN in world.read(numbers_left_alone)
 
 
 def test_known_and_unknown_numbers_get_the_same_pages(client, world, campaign):
@@ -136,7 +132,7 @@ def test_whoever_takes_part_and_whoever_leaves_a_note_is_a_case_for_an_officer(c
     assert 'href="tel:112"' in cry.text
     assert [case.urgent_at is not None for case in world.cases()] == [False, False, True]
     # Somebody else may have written it: an officer decides.
-    assert not is_stopped(world, KNOWN)
+    assert KNOWN not in world.read(numbers_left_alone)
 
 
 def test_tries_and_requests_are_limited_and_a_bad_number_is_said(client, world, campaign):

@@ -36,10 +36,6 @@ def states(world, campaign):
     return messages
 
 
-def undecided(world, campaign):
-    return world.read(count_undecided, campaign, now=world.now)[0]
-
-
 def look_now(world):
     """A round of lookups without waiting until they are due."""
     world.execute(update(Attempt).where(Attempt.state == AttemptState.UNKNOWN).values(due_at=world.now))
@@ -135,9 +131,9 @@ def test_texts_that_the_list_alters_are_left_to_a_person(world):
     assert states(world, campaign) == {"unknown": PEOPLE}
     assert len(world.sent_to()) == PEOPLE
     # A report that still comes counts; what is left is decided on the campaign's page after an hour.
-    assert undecided(world, campaign) == 0
+    assert world.read(count_undecided, campaign, now=world.now)[0] == 0
     world.execute(update(Attempt).values(claimed_at=world.in_hours(-2)))
-    assert undecided(world, campaign) == PEOPLE
+    assert world.read(count_undecided, campaign, now=world.now)[0] == PEOPLE
 
 
 def test_a_message_is_repeated_once_and_then_a_person_is_asked(world):
@@ -151,7 +147,7 @@ def test_a_message_is_repeated_once_and_then_a_person_is_asked(world):
         look_now(world)
     assert states(world, campaign) == {"unknown": PEOPLE}
     assert len(world.all(select(Attempt.id))) == 2 * PEOPLE
-    assert undecided(world, campaign) == PEOPLE
+    assert world.read(count_undecided, campaign, now=world.now)[0] == PEOPLE
     world.simulator.faults(callbacks_off=True, rate_cut_before=0)
     user = world.user(AUTHOR)
     key = world.runtime.settings.secret_key

@@ -61,10 +61,6 @@ def end_and_wait(world, campaign, *, days):
     return ended + timedelta(days=days)
 
 
-def due(world, now):
-    return world.read(campaigns_due, days=DAYS, now=now)
-
-
 def expected(world, campaign, now):
     return world.read(preview_clear, campaign, days=DAYS, now=now)
 
@@ -94,9 +90,9 @@ def test_people_and_texts_go_after_ninety_days_and_the_figures_stay(world, simul
     world.reply(number(1), "TC", gateway_id="SM2")
     world.send()
     status = world.status(campaign)
-    assert due(world, end_and_wait(world, campaign, days=89)) == []
+    assert world.read(campaigns_due, days=DAYS, now=end_and_wait(world, campaign, days=89)) == []
     now = end_and_wait(world, campaign, days=91)
-    assert due(world, now) == [campaign]
+    assert world.read(campaigns_due, days=DAYS, now=now) == [campaign]
     before, foreseen = counted(world), expected(world, campaign, now)
     assert counted(world) == before, "to look changes nothing"
     assert (foreseen.people, foreseen.kept, foreseen.numbers, foreseen.replies) == (5, 0, 5, 2)
@@ -118,7 +114,7 @@ def test_people_and_texts_go_after_ninety_days_and_the_figures_stay(world, simul
         assert find_differences(session)[1] == []
         entry = session.scalars(select(AuditEvent).where(AuditEvent.action == "campaign.clear")).one()
         assert entry.details["people"] == 5
-    assert due(world, now) == [], "once"
+    assert world.read(campaigns_due, days=DAYS, now=now) == [], "once"
 
 
 @both_databases
@@ -172,7 +168,7 @@ def test_a_campaign_with_a_message_on_its_way_waits(world, simulator):
     campaign = world.launch(people=2)
     simulator.faults(rate_cut=1.0)
     world.send()
-    assert due(world, end_and_wait(world, campaign, days=91)) == []
+    assert world.read(campaigns_due, days=DAYS, now=end_and_wait(world, campaign, days=91)) == []
 
 
 def test_who_was_kept_goes_when_the_reason_is_gone(world):
@@ -183,10 +179,10 @@ def test_who_was_kept_goes_when_the_reason_is_gone(world):
     world.execute(update(Membership).values(last_import_id=again.id))
     for day, left in ((91, 3), (96, 0)):
         now = ended + timedelta(days=day)
-        assert due(world, now) == [campaign]
+        assert world.read(campaigns_due, days=DAYS, now=now) == [campaign]
         done = clear_campaign(world.runtime, campaign, days=DAYS, now=now)
         assert (done.kept, counted(world)[Contact]) == (left, left)
-    assert due(world, ended + timedelta(days=98)) == [], "nobody is left"
+    assert world.read(campaigns_due, days=DAYS, now=(ended + timedelta(days=98))) == [], "nobody is left"
     with world.runtime.db.read() as session:
         assert session.query(AuditEvent).filter_by(action="campaign.clear").count() == 2
 

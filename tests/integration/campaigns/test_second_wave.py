@@ -174,7 +174,7 @@ def test_beyond_the_approvals_margin_an_approver_presses_who_is_no_author(world)
     stored = world.get_one(Campaign, campaign)
     assert (stored.approved_recipients, stored.wave) == (45, None)
     actions = select(AuditEvent.action).where(AuditEvent.action.regexp_match("wave|extend"))
-    assert list(world.all(actions.order_by(AuditEvent.id))) == [
+    assert world.all(actions.order_by(AuditEvent.id)) == [
         "campaign.extend",
         "campaign.ask_wave",
         "campaign.approve_wave",

@@ -29,10 +29,6 @@ from tests.support.world import AUTHOR, OneGateway, number
 SHORT = {"unaccented": True}
 
 
-def set_sender_pace(world, pace):
-    world.add(Sender(name="MTTQ", pace=pace))
-
-
 def send_with_two_workers(world, seconds):
     with ThreadPoolExecutor() as pool:
         for job in [pool.submit(world.send, seconds, worker=name) for name in ("one", "two")]:
@@ -54,7 +50,7 @@ def report(world, states, cause):
 
 def test_campaigns_of_one_sender_share_its_pace_evenly(world):
     world.add_people(80)
-    set_sender_pace(world, 20)
+    world.add(Sender(name="MTTQ", pace=20))
     world.launch(text="Moi cai Bluezone mot", **SHORT)
     world.launch(text="Moi cai Bluezone hai", **SHORT)
     rounds = 0
@@ -77,7 +73,7 @@ def test_what_was_claimed_is_sent_though_redis_goes_away_just_then(world, monkey
 
     monkeypatch.setattr(Reservation, "settle", hang)
     world.add_people(3)
-    set_sender_pace(world, 1000)
+    world.add(Sender(name="MTTQ", pace=1000))
     world.launch(text="Moi cai Bluezone", **SHORT)
     world.send()
     assert len(world.sent_to()) == 3
@@ -85,7 +81,7 @@ def test_what_was_claimed_is_sent_though_redis_goes_away_just_then(world, monkey
 
 def test_an_answer_goes_ahead_of_its_senders_bulk(world):
     world.add_people(60)
-    set_sender_pace(world, 2)
+    world.add(Sender(name="MTTQ", pace=2))
     world.launch(text="Moi cai Bluezone", **SHORT)
 
     def find_confirmation():

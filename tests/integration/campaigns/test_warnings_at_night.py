@@ -205,7 +205,7 @@ def test_what_was_claimed_is_held_back_for_an_opt_out_on_the_persons_other_numbe
 
 
 def warned(world):
-    return list(world.all(select(AuditEvent.details).where(AuditEvent.action == "campaign.warn")))
+    return world.all(select(AuditEvent.details).where(AuditEvent.action == "campaign.warn"))
 
 
 def test_the_setting_alone_passes_nothing_and_turned_off_again_it_holds_what_waits(storm):

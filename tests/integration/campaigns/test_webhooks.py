@@ -96,7 +96,7 @@ def says(world, campaign, index, label):
 
 
 def line(world):
-    return list(world.all(select(Delivery).order_by(Delivery.id)))
+    return world.all(select(Delivery).order_by(Delivery.id))
 
 
 def test_what_happens_is_told_with_ids_and_labels_alone(world, receiver):

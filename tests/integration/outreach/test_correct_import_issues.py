@@ -15,12 +15,8 @@ from tests.support.tables import cases
 from tests.support.world import number
 
 
-def last_import(world):
-    return max(world.all(select(ListImport.id)))
-
-
 def give_back(world, out):
-    return world.read(export_issues, last_import(world), out)
+    return world.read(export_issues, max(world.all(select(ListImport.id))), out)
 
 
 def issues(world):

@@ -27,7 +27,7 @@ def officer(world, email=AUTHOR):
 
 
 def languages(world):
-    return list(world.all(select(Phone.language).order_by(Phone.e164)))
+    return world.all(select(Phone.language).order_by(Phone.e164))
 
 
 @both_databases

@@ -100,10 +100,6 @@ def redis_that_hangs(url):
         os.kill(process_id, signal.SIGCONT)
 
 
-def is_completed(world, campaign):
-    return world.status(campaign)["state"] == "completed"
-
-
 def assert_everybody_once(world, people):
     assert sorted(world.sent_to()) == [number(i) for i in range(people)]
 
@@ -130,7 +126,7 @@ def test_a_send_goes_on_when_redis_stops_hangs_and_comes_back(world, simulator, 
     wait_until(lambda: simulator.stats()["accepted"] == 300)
     wait_until(lambda: "worker.waits_for_redis" in processes.said())
     redis.start()
-    wait_until(lambda: is_completed(world, campaign))
+    wait_until(lambda: world.status(campaign)["state"] == "completed")
     assert_everybody_once(world, 300)
     # And the same processes, which nobody has restarted, do the next work, after a Redis that only hangs.
     settings = world.runtime.settings
@@ -143,7 +139,7 @@ def test_a_send_goes_on_when_redis_stops_hangs_and_comes_back(world, simulator, 
         assert time.monotonic() - asked_at < 15  # as long as a webhook's caller waits
         assert world.status(campaign)["answers"] == {"installed": 1}
         later = world.launch(name="Đợt hai", text="Đợt hai, mời cài: {link}")
-    wait_until(lambda: is_completed(world, later))
+    wait_until(lambda: world.status(later)["state"] == "completed")
     assert_everybody_once(world, 300)
     assert processes.are_running()
     assert_quiet(processes)
@@ -174,7 +170,7 @@ def test_without_redis_a_launch_says_so_workers_wait_until_told_to_stop_and_the_
     time.sleep(1)
     assert processes.are_running()
     redis.start()
-    wait_until(lambda: is_completed(world, campaign))
+    wait_until(lambda: world.status(campaign)["state"] == "completed")
     assert_everybody_once(world, 5)
     assert_quiet(processes)
 
@@ -199,7 +195,7 @@ def test_workers_wait_for_the_database_at_their_start_and_in_the_middle_of_a_sen
     postgres.stop()
     time.sleep(2)
     postgres.start()
-    wait_until(lambda: is_completed(world, campaign))
+    wait_until(lambda: world.status(campaign)["state"] == "completed")
     assert_everybody_once(world, 300)
     assert processes.are_running()
     assert_quiet(processes)

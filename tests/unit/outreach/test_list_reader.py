@@ -39,10 +39,6 @@ def numbers(rows):
     return [number for row in rows for number in row.phone.numbers]
 
 
-def names(rows):
-    return [row.name for row in rows]
-
-
 def in_windows_1258(text):
     """Bytes as an old Windows writes them: a letter, and behind it the accent that 1258 keeps apart."""
     accents = "\u0300\u0301\u0303\u0309\u0323"
@@ -184,7 +180,7 @@ def test_people_of_a_sheet_without_phones_are_rows_whose_number_is_missing(tmp_p
         (5, "A Rin", missing),
     ]
     only = {line_key("Thôn 1"): {"line": SKIPPED}}
-    assert names(check_list(path, GAZETTEER, only)) == ["Y Blưm", "A Lâu", "A Rin"]
+    assert [row.name for row in check_list(path, GAZETTEER, only)] == ["Y Blưm", "A Lâu", "A Rin"]
     without = {line_key("Thôn 2"): {"line": SKIPPED}}
     with refuses(NoPhoneColumn, says="“STT”, “Họ và tên”, “Thôn”"):
         list(check_list(path, GAZETTEER, without))
@@ -289,7 +285,7 @@ def test_ethnic_origin_under_a_second_line_or_without_a_header_is_given_back_to_
     for header in ("", "TT,Họ tên,Lý lịch,SĐT\n,,Dân tộc,\n"):
         rows = check(written(tmp_path, header + people))
         assert [each.as_written() for each in rows][-1] == ["3", "A Lâu", "", "hỏng"]
-        assert names(rows) == ["Y Blưm", "Y Hyar", "A Lâu"]
+        assert [row.name for row in rows] == ["Y Blưm", "Y Hyar", "A Lâu"]
 
 
 @cases("list.xlsx", "list.xlsm", "list.ods")
@@ -322,7 +318,7 @@ def test_an_old_excel_file(tmp_path):
 )
 def test_text_files_in_every_encoding_and_separator(tmp_path, content):
     people = check(written(tmp_path, content))
-    assert names(people) == ["Y Blưm", "A Lâu"]
+    assert [row.name for row in people] == ["Y Blưm", "A Lâu"]
     assert [each.commune_code for each in people] == ["23524", "ambiguous:23368/23504"]
     assert [each.phone.reason for each in people] == [None, Reason.NO_PHONE_STATED]
 
