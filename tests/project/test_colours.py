@@ -43,14 +43,18 @@ def brightness(colour):
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
+def contrast(one, other):
+    low, high = sorted((brightness(one), brightness(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize(("pairs", "least"), [(WRITTEN, 4.5), (SEEN, 3.0)], ids=["written", "seen"])
 def test_colours_stand_out_from_their_ground(mode, pairs, least):
     named, pale = colours(mode), []
     for colour, grounds in pairs.items():
         for ground in grounds:
-            low, high = sorted((brightness(named[colour]), brightness(named[ground])))
-            if (ratio := (high + 0.05) / (low + 0.05)) < least:
+            if (ratio := contrast(named[colour], named[ground])) < least:
                 pale.append(f"{colour} on {ground}: {ratio:.2f}")
     assert pale == []
 

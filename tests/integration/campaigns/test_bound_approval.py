@@ -28,6 +28,7 @@ from outreach.rules.errors import BadCampaign, BadInput, LoaError, NotAllowed, N
 from tests.integration.campaigns.test_lifecycle import state
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
+from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, LIST, TEXT
 
 SECOND = "duyet2@loa.example"
@@ -71,30 +72,31 @@ def test_a_text_exchanged_after_the_reading_is_not_approved(client, world, submi
     assert json.loads(runner.invoke(args=[*command, "--version", "2"]).stdout)["state"] == "approved"
 
 
-def test_a_draft_changed_behind_its_submission_is_not_approved(world, submitted):
+def test_neither_people_added_after_the_reading_nor_a_draft_changed_behind_it_are_approved(world, submitted):
+    world.add_people(1, first=5)
+    with refuses(WrongState, says="từ 5 lên 6"):
+        world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
     world.execute(update(Campaign).values(sender="KHAC"))
     for read in (None, 1):
         with refuses(WrongState, says="khác bản được trình"):
             world.decide(submitted, _A.APPROVE, APPROVER, version=read)
 
 
-def test_people_added_after_the_reading_are_not_approved(world, submitted):
-    world.add_people(1, first=5)
-    with refuses(WrongState, says="từ 5 lên 6"):
-        world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
-
-
-def test_a_launch_of_more_people_than_approved_goes_back_to_the_approver(world, submitted):
+@cases((1, {}), (0, {"price_per_segment_vnd": 2000}))
+def test_a_launch_to_more_people_or_at_a_cost_that_nobody_approved_goes_back_to_the_approver(
+    world, submitted, more, settings
+):
     world.decide(submitted, _A.APPROVE, APPROVER)
-    world.add_people(1, first=5)
+    world.add_people(more, first=5)
+    world.use(**settings)
     with refuses(WrongState, says="lần nữa"):
         world.decide(submitted, _A.LAUNCH, AUTHOR)
     assert world.status(submitted)["state"] == "submitted"
-    world.decide(submitted, _A.APPROVE, APPROVER, version=2, recipients=6)
+    world.decide(submitted, _A.APPROVE, APPROVER, version=2, recipients=5 + more)
     assert world.decide(submitted, _A.LAUNCH, AUTHOR) is CampaignState.SENDING
     world.sweep()
     world.send()
-    assert len(world.sent_to()) == 6
+    assert len(world.sent_to()) == 5 + more
 
 
 @pytest.mark.parametrize("change", ["people", "basis"])
@@ -166,15 +168,6 @@ def test_who_names_no_version_has_not_read_one_with_other_lists_or_in_another_dr
     world.decide(submitted, _A.SUBMIT, AUTHOR)
     with pytest.raises(WrongState, match="version_not_named"):
         world.decide(submitted, _A.APPROVE, APPROVER)
-
-
-def test_a_cost_that_nobody_approved_goes_back_to_the_approver(world, submitted):
-    world.decide(submitted, _A.APPROVE, APPROVER)
-    world.use(price_per_segment_vnd=2000)
-    with refuses(WrongState, says="lần nữa"):
-        world.decide(submitted, _A.LAUNCH, AUTHOR)
-    world.decide(submitted, _A.APPROVE, APPROVER, version=2)
-    assert world.decide(submitted, _A.LAUNCH, AUTHOR) is CampaignState.SENDING
 
 
 def test_a_correction_of_a_campaign_that_took_two_takes_two(world, submitted):
