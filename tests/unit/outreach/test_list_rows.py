@@ -242,7 +242,6 @@ def test_who_is_struck_through_is_for_review_as_it_was_written():
     assert header is not None
     reader = RowReader(header, KONTUM_2020, sheet="", struck={(2, 0): "", (2, 1): "", (2, 2): ""})
     row = reader.read(["Đặng Hoàng", "Ân", "0905000123"], line=2)
-    assert row is not None
     assert (row.name, row.phone.status, row.phone.numbers) == ("Đặng Hoàng Ân", "review", ("+84905000123",))
 
 
@@ -287,7 +286,6 @@ def test_a_pupil_stays_beside_the_parents_whose_headings_stand_three_levels_down
     header = find_header(rows)
     assert header is not None
     row = RowReader(header, KONTUM_2020, sheet="").read(rows[3], line=4)
-    assert row is not None
     assert (row.stt, row.name, row.village, row.phone.status) == ("1", "A Huy", "Thôn 1", "review")
 
 
@@ -305,7 +303,6 @@ def test_a_number_under_somebody_elses_heading_is_not_the_persons_own(headings, 
     header = find_header([headings.split(","), cells])
     assert header is not None
     row = RowReader(header, KONTUM_2020, sheet="").read(cells, line=2)
-    assert row is not None
     assert row.phone.numbers == ("+84905000123", "+84905000124")[:count]
 
 
@@ -372,7 +369,6 @@ def test_adults_of_one_row_are_people_of_their_own_where_nothing_is_in_doubt(hea
     header = find_header(rows)
     assert header is not None
     row = RowReader(header, KONTUM_2020, sheet="").read(rows[1], line=2)
-    assert row is not None
     each = [(part.name, part.phone.status) for part in row.each_person()]
     assert (row.phone.status, each) == (status, people)
 

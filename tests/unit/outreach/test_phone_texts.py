@@ -159,7 +159,6 @@ def test_a_note_that_is_the_number_and_nothing_else(note, is_own):
 
 def test_numbers_beside_an_empty_phone_cell_are_for_review_and_those_of_papers_are_none():
     found = phone_texts.find_number_beside(["STK 0905000123", "hộ nghèo", "gọi con: 0913000248"])
-    assert found is not None
     assert (found[0], found[1].numbers, found[1].status) == (
         "gọi con: 0913000248",
         ("+84913000248",),
