@@ -149,11 +149,8 @@ def test_a_row_of_two_people_that_is_decided_later_makes_two_and_can_be_retracte
 
 
 def test_numbers_in_notes_are_a_question(client, world):
-    signed_in(client, AUTHOR)
     rows = "".join(f'{n},A Thun {n},Thôn {n},"hộ nghèo, ĐT 0905 000 13{n}"\n' for n in range(1, 6))
-    hand_in(client, world, "a.csv", f"STT,Họ và tên,Thôn,Ghi chú\n{rows}".encode())
-    work_on(world)
-    page = client.get("/admin/imports/1/").text
+    page = checked(client, world, f"STT,Họ và tên,Thôn,Ghi chú\n{rows}")
     assert "có số viết lẫn với chữ" in page
     assert "Chưa có cột nào" in post(client, "/admin/imports/1/confirm").text
     signature = upload(world).preview["sheets"][0]["signature"]

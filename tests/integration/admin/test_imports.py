@@ -180,15 +180,9 @@ def columns_of(page):
 
 
 def test_columns_are_named_by_hand_read_again_and_remembered(client, world):
-    signed_in(client, AUTHOR)
-    hand_in(
-        client,
-        world,
-        "b.csv",
-        b"Ho ten,Lien he\nA Thun,khong co\nA Lau,0905000123\nY Hlan,chua co\nY Bl,ko\n",
+    page = checked(
+        client, world, "Ho ten,Lien he\nA Thun,khong co\nA Lau,0905000123\nY Hlan,chua co\nY Bl,ko\n", "b.csv"
     )
-    work_on(world, 1)
-    page = client.get("/admin/imports/1/").text
     assert "Chưa rõ cột số điện thoại" in page
     fields = columns_of(page)
     named = {fields["Ho ten"]: "name", fields["Lien he"]: "phone"}
@@ -208,11 +202,8 @@ def test_columns_are_named_by_hand_read_again_and_remembered(client, world):
 
 
 def test_the_place_of_a_whole_file_a_turned_sheet_and_odd_names_are_on_the_page(client, world):
-    signed_in(client, AUTHOR)
     lying = "Họ tên,A Thun,Y Rơ,Thôn 2\nSĐT,0905000123,0905000124,0905000125\nGhi chú,từ trần,,\n"
-    hand_in(client, world, "a.csv", lying.encode())
-    work_on(world)
-    page = client.get("/admin/imports/1/").text
+    page = checked(client, world, lying)
     assert all(words in page for words in ("nằm ngang", "từ trần", "“Thôn 2”"))
     unknown = post(client, "/admin/imports/1/columns", **{"place.commune": "Lạ Hoắc"})
     assert "Không biết xã, phường nào tên “Lạ Hoắc”" in unknown.text
@@ -223,11 +214,8 @@ def test_the_place_of_a_whole_file_a_turned_sheet_and_odd_names_are_on_the_page(
 
 
 def test_a_column_is_kept_for_texts_by_its_title_or_another_name(client, world):
-    signed_in(client, AUTHOR)
     people = "A Thun,0905000123,8h,Thôn 1\nY Rơ,0905000124,gọi 0905000125,Thôn 2\n"
-    hand_in(client, world, "a.csv", f"Họ tên,SĐT,Giờ hẹn,Chỗ\n{people}".encode())
-    work_on(world)
-    page = client.get("/admin/imports/1/").text
+    page = checked(client, world, f"Họ tên,SĐT,Giờ hẹn,Chỗ\n{people}")
     fields = columns_of(page)
     buttons = re.findall(r'name="use" value="([^"]+)"', page)
     assert buttons == [
@@ -318,10 +306,8 @@ WITHOUT_PHONES = [["STT", "Họ và tên", "Ghi chú"], ["1", "Y Hlan", "già"],
 
 def test_a_sheet_of_people_without_phones_comes_back_or_is_left_out(client, world, tmp_path):
     with_phones = [["STT", "Họ và tên", "SĐT"], ["1", "A Thun", "0905000123"]]
-    signed_in(client, AUTHOR)
     content = workbook(tmp_path, {"Thôn 1": WITHOUT_PHONES, "Thôn 2": with_phones})
-    hand_in(client, world, "a.xlsx", content)
-    work_on(world)
+    checked(client, world, content, "a.xlsx")
     assert upload(world).counts.items() >= {"rows": 3, "ok": 1, "reject": 2}.items()
     page = client.get("/admin/imports/1/").text
     assert "Trang tính này không có cột số điện thoại" in page
@@ -356,10 +342,8 @@ def test_sheets_of_which_none_has_phones_lead_to_their_columns_and_the_file_stay
 
 
 def test_a_list_without_any_number_is_stored_for_visits_where_the_officer_says_so(client, world):
-    signed_in(client, AUTHOR)
     rows = "1,Y Hlan,1950,Thôn 1\n2,A Thun,1940,Thôn 1\n"
-    hand_in(client, world, "a.csv", f"STT,Họ và tên,Năm sinh,Thôn\n{rows}".encode())
-    work_on(world)
+    checked(client, world, f"STT,Họ và tên,Năm sinh,Thôn\n{rows}")
     assert "Danh sách không có số: lưu để gặp tận nhà" in client.get("/admin/imports/1/").text
     post(client, "/admin/imports/1/columns", without="1")
     work_on(world)
@@ -371,11 +355,8 @@ def test_a_list_without_any_number_is_stored_for_visits_where_the_officer_says_s
 
 
 def test_ethnic_origin_is_neither_shown_nor_offered_to_be_read(client, world):
-    signed_in(client, AUTHOR)
     people = "".join(f"Y Hlan {n},Xơ Đăng,0905000{n:03d}\n" for n in range(1, 8))
-    hand_in(client, world, "a.csv", f"Họ và tên,Lý lịch,SĐT\n,Dân tộc,\n{people}".encode())
-    work_on(world)
-    page = client.get("/admin/imports/1/").text
+    page = checked(client, world, f"Họ và tên,Lý lịch,SĐT\n,Dân tộc,\n{people}")
     assert "Xơ Đăng" not in page
     assert "Dân tộc, tôn giáo: không đọc, không lưu" in page
     signature = columns_of(page)["SĐT"].partition(".")[0]
@@ -386,13 +367,10 @@ def test_ethnic_origin_is_neither_shown_nor_offered_to_be_read(client, world):
 
 
 def test_sheets_that_are_left_out_and_rows_that_nobody_sees_are_told(client, world, tmp_path):
-    signed_in(client, AUTHOR)
     people = [["STT", "Họ và tên", "SĐT"], ["1", "A Thun", "0905000123"], ["2", "Y Rin", "0905000124"]]
     sheets = {"Thôn 1": people, "Hướng dẫn": [["Ghi đủ họ tên"]], "Nháp": people}
     path = write_xlsx(tmp_path / "a.xlsx", sheets, hidden=("Nháp",), hidden_rows=("3",))
-    hand_in(client, world, "a.xlsx", path.read_bytes())
-    work_on(world)
-    page = client.get("/admin/imports/1/").text
+    page = checked(client, world, path.read_bytes(), "a.xlsx")
     assert "Trang tính ẩn không được nhập: Nháp." in page
     assert "không nhận ra là danh sách người nên không được nhập: Hướng dẫn." in page
     assert "1 dòng ẩn cũng được đọc." in page
@@ -408,11 +386,9 @@ def test_a_sheet_that_is_not_there_is_refused(client, world):
 
 
 def test_the_header_is_put_on_another_line_by_hand(client, world):
-    signed_in(client, AUTHOR)
     rows = "".join(f"Y Hlan {i},0905000{i:03d},Thôn {i}\n" for i in range(1, 8))
     guide = "Cách ghi,Họ tên,SĐT,Năm sinh\n,viết hoa,mười số,bốn số\n"
-    hand_in(client, world, "a.csv", f"{guide}Họ và tên,Máy,Chỗ\n{rows}".encode())
-    work_on(world)
+    checked(client, world, f"{guide}Họ và tên,Máy,Chỗ\n{rows}")
     assert not upload(world).counts.get("ok")  # no column of the first line has numbers
     page = client.get("/admin/imports/1/").text
     assert re.search(r'<option value="1" selected>Dòng 1: Cách ghi · Họ tên', page)
@@ -435,10 +411,8 @@ def test_the_header_is_put_on_another_line_by_hand(client, world):
 
 
 def test_a_list_that_begins_with_its_first_person_loses_nobody(client, world):
-    signed_in(client, AUTHOR)
     rows = "".join(f"Hội viên {i},0905000{i:03d}\n" for i in range(1, 8))
-    hand_in(client, world, "a.csv", rows.encode())
-    work_on(world)
+    checked(client, world, rows)
     post(client, "/admin/imports/1/columns", **{"line.0": "0"})
     work_on(world)
     assert upload(world).counts["ok"] == 7
