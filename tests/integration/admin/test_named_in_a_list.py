@@ -267,8 +267,7 @@ def test_who_only_names_a_person_turns_no_messages_to_a_number_that_they_hand_in
     lan = world.one(select(ContactPhone.contact_id).where(ContactPhone.phone_id == phone_id(world, 3)))
     with pytest.raises(NotAllowed):
         world.do(suppress_number, lan, phone_id(world, 3), reason=reason, note="sai số", by=NOSY)
-    world.launch(lists=["Nông dân"])
-    world.send()
+    world.sent(lists=["Nông dân"])
     reached = select(Phone.e164).join(Recipient, Recipient.phone_id == Phone.id)
     assert world.one(reached.where(Recipient.contact_id == lan)) == number(3)
     world.do(suppress_number, lan, phone_id(world, 3), reason=Closing.OPT_OUT, note="xin thôi", by=NOSY)

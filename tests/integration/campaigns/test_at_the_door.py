@@ -120,8 +120,7 @@ def test_they_are_visited_and_counted_and_never_written_to(office, tmp_path, cli
     ]
     bring(office, write(tmp_path, *rows))
     list_id = office.one(select(ListImport.list_id))
-    campaign = office.launch(lists=["Hội viên"])
-    office.send()
+    campaign = office.sent(lists=["Hội viên"])
     assert office.sent_to() == [number(1)]
     assert office.status(campaign)["excluded"]["no_phone"] == 3
     author = office.user(AUTHOR)
@@ -154,8 +153,7 @@ def test_they_are_visited_and_counted_and_never_written_to(office, tmp_path, cli
         )
     assert at_the_door(office) == ["Y Rơ"]
     assert office.read(numbers_left_alone) == {number(6)}
-    later = office.launch(lists=["Hội viên"])
-    office.send()
+    later = office.sent(lists=["Hội viên"])
     assert {*office.sent_to()} - {number(900)} == {number(1), number(5)}
     assert office.status(later)["excluded"] == {"no_phone": 1, "opted_out": 1}
     # What they said at the door counts on, once, until they say something by their number.

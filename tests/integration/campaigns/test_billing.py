@@ -67,9 +67,7 @@ def wait_for_arrival(world, count):
 def test_the_gateways_list_settles_what_was_an_estimate(world):
     world.use(price_per_segment_vnd=400)
     world.simulator.faults(callbacks_off=True, sent_after_s=0, delivered_after_s=0.1)
-    world.add_people(30)
-    campaign = world.launch(**ONE_SEGMENT, budget_vnd=30 * 400)
-    world.send()
+    campaign = world.sent(people=30, **ONE_SEGMENT, budget_vnd=30 * 400)
     assert panel(world, campaign).spent_vnd == 30 * 400
     wait_for_arrival(world, 30)
     assert look(world).priced == 30
@@ -82,9 +80,7 @@ def test_the_gateways_list_settles_what_was_an_estimate(world):
 
 
 def test_what_has_no_price_yet_or_one_in_other_money_stays_an_estimate(world):
-    world.add_people(3)
-    campaign = world.launch(**ONE_SEGMENT)
-    world.send()
+    campaign = world.sent(people=3, **ONE_SEGMENT)
     first, second, third = attempts(world)
     assert bill(world, billed(first, None), billed(second, "0.01", unit="EUR")) == 0
     other = BilledMessage("SMof-another", Decimal(1), "USD", 1)
@@ -93,9 +89,7 @@ def test_what_has_no_price_yet_or_one_in_other_money_stays_an_estimate(world):
 
 
 def test_what_the_list_counts_is_reserved_for_the_rest(world):
-    world.add_people(3)
-    campaign = world.launch(**ONE_SEGMENT)
-    world.send()
+    campaign = world.sent(people=3, **ONE_SEGMENT)
     # Without a price yet, but five segments where one was counted.
     assert bill(world, *(billed(item, None, segments=5) for item in attempts(world))) == 0
     found = campaign_of(world, campaign)
@@ -107,9 +101,7 @@ def test_what_the_list_counts_is_reserved_for_the_rest(world):
 
 
 def test_a_service_that_counted_nothing_at_first_is_billed_by_its_own_count(world):
-    world.add_people(2)
-    campaign = world.launch(**ONE_SEGMENT)
-    world.send()
+    campaign = world.sent(people=2, **ONE_SEGMENT)
     first, _second = attempts(world)
     assert bill(world, billed(first, "0.0453", segments=3)) == 1
     found = campaign_of(world, campaign)
@@ -119,9 +111,7 @@ def test_a_service_that_counted_nothing_at_first_is_billed_by_its_own_count(worl
 
 
 def test_a_message_that_fails_after_its_bill_still_costs_it(world):
-    world.add_people(2)
-    campaign = world.launch(**ONE_SEGMENT)
-    world.send()
+    campaign = world.sent(people=2, **ONE_SEGMENT)
     first, second = attempts(world)
     bill(world, billed(first, "0.0151"))
     failed = [
@@ -138,8 +128,7 @@ def test_a_message_that_fails_after_its_bill_still_costs_it(world):
 
 
 def test_what_was_billed_for_less_is_left_for_the_rest(world):
-    world.add_people(10)
-    campaign = world.launch(**ONE_SEGMENT, budget_vnd=5 * PRICE)
+    campaign = world.launch(people=10, **ONE_SEGMENT, budget_vnd=5 * PRICE)
     world.act(campaign, CampaignAction.RESUME)
     world.send()
     assert len(world.sent_to()) == 5
@@ -150,8 +139,7 @@ def test_what_was_billed_for_less_is_left_for_the_rest(world):
 
 
 def test_a_dearer_bill_than_the_estimate_ends_it_sooner(world):
-    world.add_people(10)
-    campaign = world.launch(**ONE_SEGMENT, pace=1, budget_vnd=10 * PRICE)
+    campaign = world.launch(people=10, **ONE_SEGMENT, pace=1, budget_vnd=10 * PRICE)
     world.send_until(lambda: world.sent_to() != [])
     sent = len(world.sent_to())
     assert 0 < sent < 10
@@ -179,9 +167,7 @@ class Bills:
 
 
 def test_a_list_that_breaks_off_keeps_what_it_brought_and_the_other_days_are_read(world):
-    world.add_people(2)
-    world.launch(**ONE_SEGMENT)
-    world.send()
+    world.sent(people=2, **ONE_SEGMENT)
     first, _second = attempts(world)
     gateway = Bills([billed(first, "0.0151")], away=True)
     done = look(world, gateway)
@@ -191,9 +177,7 @@ def test_a_list_that_breaks_off_keeps_what_it_brought_and_the_other_days_are_rea
 
 @both_databases
 def test_two_looks_at_once_count_a_bill_once(world):
-    world.add_people(20)
-    campaign = world.launch(**ONE_SEGMENT)
-    world.send()
+    campaign = world.sent(people=20, **ONE_SEGMENT)
     page = [billed(item, "0.0151") for item in attempts(world)]
 
     async def both():
@@ -235,9 +219,7 @@ def test_the_list_is_read_while_a_campaign_of_the_last_days_lacks_prices(world):
 
 def test_the_list_is_read_while_messages_lack_reports(world):
     world.simulator.faults(callbacks_off=True)
-    world.add_people(2)
-    world.launch(**ONE_SEGMENT)
-    world.send()
+    world.sent(people=2, **ONE_SEGMENT)
     bill(world, *(billed(item, "0.0151") for item in attempts(world)))
     assert days_to_read(world) == 0
     assert days_to_read(world, 0.5) == LISTED_WITHIN.days + 1
@@ -257,9 +239,7 @@ def test_reports_that_no_callback_brought_are_fetched(world):
     world.simulator.faults(
         callbacks_off=True, sent_after_s=0, delivered_after_s=0.1, rate_undelivered=0.3, seed=1
     )
-    world.add_people(30)
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent(people=30)
     while any(line["status"] in ("queued", "sent") for line in world.simulator.ledger()):
         world.wait(0.1)
     listed = Counter(line["status"] for line in world.simulator.ledger())
@@ -270,9 +250,7 @@ def test_reports_that_no_callback_brought_are_fetched(world):
 
 
 def test_an_answer_to_a_resident_keeps_its_price_without_a_campaigns_budget(world):
-    world.add_people(1)
-    campaign = world.launch(**ONE_SEGMENT)
-    world.send()
+    campaign = world.sent(people=1, **ONE_SEGMENT)
     world.reply(number(0), "TC", gateway_id="SM1")
     world.send()
     _step, confirmation = attempts(world)

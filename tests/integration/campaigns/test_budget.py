@@ -57,8 +57,7 @@ def test_an_audience_that_grew_beyond_the_budget_pauses_before_its_first_message
 
 
 def test_a_campaign_keeps_the_price_of_its_launch(world):
-    world.add_people(10)
-    campaign = world.launch(**ONE_SEGMENT, budget_vnd=10 * PRICE)
+    campaign = world.launch(people=10, **ONE_SEGMENT, budget_vnd=10 * PRICE)
     world.use(price_per_segment_vnd=1000)
     world.send()
     world.sweep()
@@ -69,8 +68,7 @@ def test_a_campaign_keeps_the_price_of_its_launch(world):
 
 
 def test_what_was_launched_before_prices_were_kept_goes_by_the_setting(world):
-    world.add_people(2)
-    campaign = world.launch(**ONE_SEGMENT)
+    campaign = world.launch(people=2, **ONE_SEGMENT)
     with world.runtime.db.write() as session:
         found = session.get_one(Campaign, campaign)
         found.price_vnd = found.steps[0].segments_each = None
@@ -81,8 +79,8 @@ def test_what_was_launched_before_prices_were_kept_goes_by_the_setting(world):
 
 
 def test_what_is_reserved_shrinks_as_messages_leave_or_fall_away(world):
-    world.add_people(10)
     campaign = world.launch(
+        people=10,
         **ONE_SEGMENT,
         deadline=world.in_hours(48),
         step=[{"after_days": 1, "at": "18:00", "text": "Moi ong/ba cai Bluezone lan nua"}],
@@ -100,8 +98,7 @@ def test_what_is_reserved_shrinks_as_messages_leave_or_fall_away(world):
 
 
 def test_a_cancelled_campaign_reserves_nothing(world):
-    world.add_people(3)
-    campaign = world.launch(**ONE_SEGMENT)
+    campaign = world.launch(people=3, **ONE_SEGMENT)
     assert panel(world, campaign).reserved_vnd == 3 * PRICE
     world.act(campaign, CampaignAction.CANCEL)
     assert panel(world, campaign).reserved_vnd == 0

@@ -25,8 +25,7 @@ def count(world, table):
 
 @both_databases
 def test_a_launch_is_undone_as_if_it_had_never_been(world):
-    world.add_people(20)
-    campaign = world.launch()
+    campaign = world.launch(people=20)
     world.act(campaign, CampaignAction.UNDO)
     assert world.status(campaign)["state"] == "approved"
     assert [count(world, table) for table in (Outbox, Message, Recipient)] == [0, 0, 0]
@@ -48,9 +47,7 @@ def test_a_launch_that_waits_for_its_hour_is_undone_as_well(world):
 
 
 def test_once_a_message_has_left_a_launch_cannot_be_undone(world):
-    world.add_people(10)
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent(people=10)
     with refuses(WrongState, says="không thu hồi được nữa"):
         world.act(campaign, CampaignAction.UNDO)
     assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 10}
@@ -58,8 +55,7 @@ def test_once_a_message_has_left_a_launch_cannot_be_undone(world):
 
 @both_databases
 def test_undone_while_it_is_claimed_either_all_go_or_none(world):
-    world.add_people(100)
-    campaign = world.launch()
+    campaign = world.launch(people=100)
 
     def undo():
         try:
@@ -76,9 +72,7 @@ def test_undone_while_it_is_claimed_either_all_go_or_none(world):
 
 def leave_unknown(world):
     """A campaign whose requests nobody saw the end of two hours ago."""
-    world.add_people(5)
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent(people=5)
     world.lose_sight()
     return campaign
 

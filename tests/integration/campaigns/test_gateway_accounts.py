@@ -129,17 +129,14 @@ def test_gateway_is_set_up_tested_drained_and_closed_without_a_loss(world):
     save(world, account_id=ENVIRONMENT, position="3")
     with pytest.raises(BadInput, match="gateway_name_taken"):
         save(world, name="Nhà cung cấp C")
-    world.add_people(6)
-    world.launch()
-    world.send()
+    world.sent(people=6)
     assert by_account(world) == {second: 7}
 
     change_state(world, second, GatewayState.DRAINING)
     with pytest.raises(WrongState, match="gateway_last_active"):
         change_state(world, ENVIRONMENT, GatewayState.DRAINING)
     world.add_people(4, first=6)
-    world.launch(name="Lần hai", text="Mời ông/bà cài đặt Bluezone: {link}")
-    world.send()
+    world.sent(name="Lần hai", text="Mời ông/bà cài đặt Bluezone: {link}")
     assert by_account(world)[ENVIRONMENT] == 10
     with pytest.raises(WrongState, match="gateway_has_messages"):
         change_state(world, second, GatewayState.CLOSED)
@@ -164,8 +161,7 @@ def test_gateway_dies_in_the_middle_of_a_send_and_the_other_carries_on(world, mo
     world.use(sms_gateway="smpp", smpp_url=line.url, smpp_window=5)
     second = put_to_work(world)
     people = 200
-    world.add_people(people)
-    campaign = world.launch()
+    campaign = world.launch(people=people)
     world.simulator.faults(callbacks_off=True, latency_ms=20)
     sending = threading.Thread(target=world.send, args=(20,))
     sending.start()
@@ -192,8 +188,7 @@ def test_a_request_to_one_provider_is_not_made_again_to_the_next_one_behind_the_
     save(world, account_id=ENVIRONMENT, position="3")
     account = put_to_work(world)
     world.simulator.faults(rate_cut=1.0)  # taken, the answers are lost
-    world.launch(people=2)
-    world.send()
+    world.sent(people=2)
     world.simulator.faults(rate_cut=0.0)
     assert by_account(world, AttemptState.UNKNOWN) == {account: 2}
     world.now = datetime.now(UTC)
@@ -214,8 +209,7 @@ def test_a_request_to_one_provider_is_not_made_again_to_the_next_one_behind_the_
 def test_gateway_that_refuses_the_account_rests_and_the_campaign_goes_on(world):
     second = put_to_work(world)
     world.use_token("wrong")  # the environment's gateway refuses a caller without its token
-    world.add_people(40)
-    campaign = world.launch()
+    campaign = world.launch(people=40)
     world.send_until(lambda: "queued" not in world.status(campaign)["steps"][0]["messages"])
     assert by_account(world, AttemptState.ACCEPTED, AttemptState.DELIVERED, AttemptState.SENT)[second] == 41
     assert world.status(campaign)["state"] in ("sending", "completed")
@@ -295,10 +289,8 @@ def test_gateway_rests_when_much_fails_and_comes_back(world):
 
 def test_pace_of_a_gateway_is_kept_and_a_sender_goes_where_it_is_registered(world):
     second = put_to_work(world, senders="MTTQ", pace="20", price="100")
-    world.add_people(15)
-    world.launch()  # MTTQ
-    world.launch(name="Lần hai", sender="Y TE", text="Mời ông/bà cài đặt Bluezone: {link}")
-    world.send()
+    world.launch(people=15)  # MTTQ
+    world.sent(name="Lần hai", sender="Y TE", text="Mời ông/bà cài đặt Bluezone: {link}")
     assert by_account(world) == {second: 16, ENVIRONMENT: 15}
     with world.runtime.db.read() as session:
         prices = set(session.execute(select(Attempt.account_id, Attempt.price_vnd)).all())
@@ -306,7 +298,6 @@ def test_pace_of_a_gateway_is_kept_and_a_sender_goes_where_it_is_registered(worl
     save(world, account_id=ENVIRONMENT, senders="Y TE")
     save(world, account_id=second, senders="Y TE", position="1")
     world.add_people(1, first=15)
-    campaign = world.launch(name="Lần ba", text="Kính mời ông/bà cài đặt Bluezone: {link}")
-    world.send()
+    campaign = world.sent(name="Lần ba", text="Kính mời ông/bà cài đặt Bluezone: {link}")
     assert world.status(campaign)["state"] == "paused"
     assert "tên người gửi" in world.status(campaign)["pause_reason"]

@@ -33,9 +33,7 @@ one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True
 @pytest.fixture
 def campaign(world):
     """A campaign that two people have received."""
-    world.add_people(2)
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent(people=2)
     return campaign
 
 

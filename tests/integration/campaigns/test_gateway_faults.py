@@ -52,8 +52,7 @@ def requests(world):
     ],
 )
 def test_sending_stops_at_the_twentieth_and_goes_on_when_it_works_again(world, client, faults, reason):
-    world.add_people(PEOPLE)
-    campaign = world.launch()
+    campaign = world.launch(people=PEOPLE)
     world.simulator.faults(callbacks_off=True, **faults)
     with ThreadPoolExecutor() as pool:
         for job in [pool.submit(world.send, 3, worker=name) for name in ("one", "two")]:
@@ -88,8 +87,7 @@ def suppressed(world):
 
 @pytest.mark.parametrize("code", [21211, 20001])
 def test_one_refusal_to_everybody_pauses_the_campaign_and_fails_nobody(world, code):
-    world.add_people(PEOPLE)
-    campaign = world.launch()
+    campaign = world.launch(people=PEOPLE)
     world.simulator.faults(callbacks_off=True, rate_refused=1, refused_code=code)
     with ThreadPoolExecutor() as pool:
         for job in [pool.submit(world.send, 2, worker=name) for name in ("one", "two")]:
@@ -107,8 +105,7 @@ def test_one_refusal_to_everybody_pauses_the_campaign_and_fails_nobody(world, co
 
 
 def test_a_refusal_from_before_it_was_resumed_does_not_pause_a_campaign_again(world):
-    world.add_people(PEOPLE)
-    campaign = world.launch()
+    campaign = world.launch(people=PEOPLE)
     claimed = claim_next_batch(world.runtime, "one", PEOPLE)
     assert claimed
     refused = [(task.claim, Refused(Cause.ACCOUNT, "103")) for task in claimed[2]]
@@ -123,8 +120,7 @@ def test_a_refusal_from_before_it_was_resumed_does_not_pause_a_campaign_again(wo
 
 
 def test_numbers_that_are_refused_among_others_fail_as_ever(world):
-    world.add_people(60)
-    campaign = world.launch()
+    campaign = world.launch(people=60)
     world.simulator.faults(callbacks_off=True, rate_refused=0.15, seed=3)
     world.send_until(lambda: "queued" not in world.status(campaign)["steps"][0]["messages"])
     messages = world.status(campaign)["steps"][0]["messages"]
@@ -134,8 +130,7 @@ def test_numbers_that_are_refused_among_others_fail_as_ever(world):
 
 
 def test_after_too_many_requests_one_at_a_time_tries(world):
-    world.add_people(PEOPLE)
-    world.launch()
+    world.launch(people=PEOPLE)
     world.simulator.faults(callbacks_off=True, rate_429=1)
     world.send(3)
     # All that were under way, the fewer and fewer that follow, then one after each halt: 0.25, 0.5, 1, 2 seconds.
@@ -149,8 +144,7 @@ BUDGET = 200 * PRICE
 
 def spend(world):
     """Send with a budget for 200 segments until the campaign pauses; how many messages the gateway took."""
-    world.add_people(PEOPLE)
-    campaign = world.launch(**ONE_SEGMENT, budget_vnd=BUDGET)
+    campaign = world.launch(people=PEOPLE, **ONE_SEGMENT, budget_vnd=BUDGET)
     with ThreadPoolExecutor() as pool:
         for job in [pool.submit(world.send, 4, worker=name) for name in ("one", "two")]:
             job.result()

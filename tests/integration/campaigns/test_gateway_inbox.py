@@ -94,22 +94,17 @@ def test_what_was_said_is_kept_as_often_as_it_was_said(world, story):
 
 
 def test_who_opts_out_again_after_coming_back_is_left_alone_and_told_once_each_time(world):
-    world.add_people(1)
-    world.launch()
-    world.send()
+    world.sent(people=1)
     for n, body in enumerate(("TC", "DK", "TC", "TC")):
         store(world, said(body), at=datetime.now(UTC) + timedelta(minutes=2 * n))
-    world.launch(name="Hai", text="Mai họp thôn: {link}")
-    world.send()
+    world.sent(name="Hai", text="Mai họp thôn: {link}")
     later = [line["Body"] for line in world.simulator.ledger()[1:]]
     assert not [body for body in later if "họp" in body]
     assert len(later) <= 2  # the two opt-outs are confirmed, the repetition is not
 
 
 def test_a_long_reply_without_a_part_waits_for_a_person(world):
-    world.add_people(1)
-    world.launch()
-    world.send()
+    world.sent(people=1)
     store(world, part(1, "da cai roi", "a:1"), at=datetime.now(UTC))
     world.do(join_parts, world.runtime, now=datetime.now(UTC) + PARTS_WAIT_FOR)
     reply = world.one(select(Reply))

@@ -117,9 +117,7 @@ def test_a_merge_of_people_leads_to_no_answer_either(world):
 
 def test_a_wish_said_at_the_door_leads_to_no_answer_and_the_campaign_is_still_told(world):
     person = world.add_person("Y Blốc")
-    world.add_people(1)
-    campaign = world.launch(**KIND)
-    world.send()
+    campaign = world.sent(people=1, **KIND)
     sheet = world.make_sheet(campaign)
     lines = world.all(select(VisitLine.n).where(VisitLine.contact_id == person))
     found = dict.fromkeys(lines, VisitOutcome.OPT_OUT)

@@ -45,8 +45,7 @@ def interleave(world, first, second, *, before="is_delete"):
 
 
 def test_what_is_put_back_while_the_deadline_passes_is_skipped_with_the_rest(world):
-    world.add_people(5)
-    campaign = world.launch(deadline=world.in_hours(1))
+    campaign = world.launch(people=5, deadline=world.in_hours(1))
     taken = claim_next_batch(world.runtime, "test", limit=2)
     claims = taken[1].claims
 
@@ -84,9 +83,7 @@ def test_a_failure_is_recorded_while_somebody_holds_its_phone_and_then_the_campa
 
 
 def test_a_second_wave_that_begins_while_its_campaign_is_completed_is_sent(world):
-    world.add_people(2)
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent(people=2)
     world.set_all()
     world.add_people(1, first=10)
     more = {"settings": world.runtime.settings, "user": world.user(APPROVER), "now": world.now}

@@ -69,9 +69,7 @@ def attempts(world):
 
 
 def make_unknown(world):
-    world.add_people(3)
-    world.launch()
-    world.send()
+    world.sent(people=3)
     with world.runtime.db.write() as session:
         session.execute(
             update(Attempt).values(
@@ -82,8 +80,7 @@ def make_unknown(world):
 
 
 def test_a_lease_begins_when_it_is_taken_however_long_another_campaign_had_to_wait(world):
-    world.add_people(2)
-    first = world.launch()
+    first = world.launch(people=2)
     world.launch(name="Đợt hai")
     held, released_at = threading.Event(), list[datetime]()
 
@@ -114,8 +111,7 @@ def test_a_lease_begins_when_it_is_taken_however_long_another_campaign_had_to_wa
 @both_databases
 def test_a_request_that_was_made_again_is_not_given_back_by_a_worker_that_comes_late(world):
     world.use_aggregator(sms_live="no")
-    world.add_people(1)
-    world.launch()
+    world.launch(people=1)
     claimed = claim_next_batch(world.runtime, "stopped for long")
     assert claimed
     with world.runtime.db.write() as session:
@@ -151,9 +147,7 @@ def test_a_request_is_made_again_only_while_its_message_might_leave(world, monke
 
 
 def test_an_acknowledgement_is_not_asked_for_again_outside_its_campaigns_hours(world):
-    world.add_people(1)
-    campaign = world.launch(text="Moi ong/ba cai Bluezone: {link} Da cai tra loi 1.")
-    world.send()
+    campaign = world.sent(people=1, text="Moi ong/ba cai Bluezone: {link} Da cai tra loi 1.")
     world.reply(number(0), "1", gateway_id="SM1")
     world.send()
     kinds = world.all(select(Message.kind).order_by(Message.id))
@@ -239,9 +233,7 @@ def test_a_round_that_was_stopped_for_too_long_counts_for_nothing(world):
 
 
 def test_what_nobody_reports_on_is_said_so_after_three_days_and_a_late_report_still_counts(world):
-    world.add_people(2)
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent(people=2)
     world.sweep(at=world.in_hours(71))
     assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 2}
     world.sweep(at=world.in_hours(73))
@@ -249,9 +241,7 @@ def test_what_nobody_reports_on_is_said_so_after_three_days_and_a_late_report_st
 
 
 def test_a_step_that_cannot_be_opened_stops_nobody_else(world):
-    world.add_people(2)
-    good = world.launch()
-    world.send()
+    good = world.sent(people=2)
     bad = world.draft(name="Hỏng")
     with world.runtime.db.write() as session:
         # Its audience is there already, so that writing it once more breaks a constraint.

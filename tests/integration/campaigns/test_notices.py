@@ -86,9 +86,7 @@ def spent(world, campaign):
 
 @both_databases
 def test_a_notice_that_arrives_is_the_message_and_costs_its_own_price(world):
-    world.add_people(1)
-    campaign = world.launch(**NOTICE)
-    world.send()
+    campaign = world.sent(people=1, **NOTICE)
     assert attempts(world) == [(1, "zalo", AttemptState.ACCEPTED)]
     world.sweep()
     assert world.get_one(Campaign, campaign).state is CampaignState.SENDING  # its text may have to follow
@@ -105,9 +103,7 @@ def test_a_notice_that_arrives_is_the_message_and_costs_its_own_price(world):
 def test_where_a_notice_does_not_arrive_its_text_goes_at_once_and_the_number_is_remembered(
     world, cause, learned
 ):
-    world.add_people(1)
-    campaign = world.launch(**NOTICE)
-    world.send()
+    campaign = world.sent(people=1, **NOTICE)
     report(world, AttemptState.UNDELIVERED, cause=cause)
     report(world, AttemptState.UNDELIVERED, cause=cause)  # repeated
     assert (spent(world, campaign), world.one(select(Phone)).notices) == ((0, 0, 0), learned)
@@ -119,17 +115,14 @@ def test_where_a_notice_does_not_arrive_its_text_goes_at_once_and_the_number_is_
     assert world.status(campaign)["notices"]["causes"] == {cause: 1}
     assert world.all(select(Incident)) == []
     # The next campaign does not try in vain.
-    other = world.launch(name="Đợt hai", text="Mời ông/bà họp thôn: {link}", **NOTICE)
-    world.send()
+    other = world.sent(name="Đợt hai", text="Mời ông/bà họp thôn: {link}", **NOTICE)
     assert sent(world)[2:] == ["text" if learned else "notice"]
     assert world.get_one(Campaign, other).state is CampaignState.SENDING or learned
 
 
 def test_a_gateway_that_does_not_answer_keeps_no_notice_of_another_waiting(world, monkeypatch):
     monkeypatch.setattr(pass_on_notices, "PASS_ON_LIMIT", 1)
-    world.add_people(2)
-    world.launch(**NOTICE)
-    world.send()
+    world.sent(people=2, **NOTICE)
     wait_over(world)
     first, second = world.all(select(Attempt.id).order_by(Attempt.id))
     long_ago = world.now - timedelta(days=1)
@@ -147,9 +140,7 @@ def test_a_gateway_that_does_not_answer_keeps_no_notice_of_another_waiting(world
 
 @both_databases
 def test_without_a_report_the_text_follows_after_the_wait_and_a_late_arrival_counts_once(world):
-    world.add_people(1)
-    campaign = world.launch(**NOTICE)
-    world.send()
+    campaign = world.sent(people=1, **NOTICE)
     world.reconcile()
     assert attempts(world) == [(1, "zalo", AttemptState.ACCEPTED)]  # it waits
     wait_over(world)
@@ -167,9 +158,7 @@ def test_without_a_report_the_text_follows_after_the_wait_and_a_late_arrival_cou
 
 @both_databases
 def test_a_notice_that_arrives_before_its_text_has_left_takes_the_text_back(world):
-    world.add_people(1)
-    campaign = world.launch(**NOTICE)
-    world.send()
+    campaign = world.sent(people=1, **NOTICE)
     wait_over(world)
     world.reconcile()
     report(world, AttemptState.DELIVERED)
@@ -181,8 +170,7 @@ def test_a_notice_that_arrives_before_its_text_has_left_takes_the_text_back(worl
 def test_the_gateway_is_asked_before_the_text_goes(world):
     world.add_people(1)
     world.simulator.faults(delivered_after_s=0, sent_after_s=0)
-    world.launch(**NOTICE)
-    world.send()
+    world.sent(**NOTICE)
     world.simulator.settle()
     wait_over(world)
     world.reconcile()  # its report was lost
@@ -194,9 +182,7 @@ def test_the_gateway_is_asked_before_the_text_goes(world):
 @both_databases
 @cases("TC", "1", "Cài ở đâu vậy cháu?", "cancel")
 def test_no_text_follows_to_somebody_who_has_answered_or_is_left_alone(world, meanwhile):
-    world.add_people(1)
-    campaign = world.launch(**NOTICE)
-    world.send()
+    campaign = world.sent(people=1, **NOTICE)
     wait_over(world)
     if meanwhile == "cancel":
         world.act(campaign, CampaignAction.CANCEL)
@@ -218,9 +204,7 @@ def test_no_text_follows_to_somebody_who_has_answered_or_is_left_alone(world, me
 
 @cases("nothing", "undelivered", "delivered")
 def test_after_a_restore_no_text_follows_a_notice_by_itself(world, end):
-    world.add_people(1)
-    campaign = world.launch(**NOTICE)
-    world.send()
+    campaign = world.sent(people=1, **NOTICE)
     restored = {
         "worker": "restored-1",
         "state": AttemptState.UNKNOWN,
@@ -247,8 +231,7 @@ def test_a_notice_whose_outcome_nobody_saw_is_asked_for_again_under_its_id_and_n
     text = (PROFILES / "esms.toml").read_text()
     profile.write_text(text.replace('repeated_within = "day"', 'repeated_within = "always"'))  # also at 23:55
     world.use(aggregator_profile=str(profile))
-    world.add_people(1)
-    world.launch(**NOTICE)
+    world.launch(people=1, **NOTICE)
     world.simulator.faults(rate_cut=1.0)
     world.send(3)
     assert attempts(world) == [(1, "zalo", AttemptState.UNKNOWN)]
@@ -262,23 +245,18 @@ def test_who_has_no_name_or_speaks_another_language_gets_the_text(world):
     world.add_people(2)
     world.add_person("", number(7))
     world.execute(update(Phone).where(Phone.e164 == number(0)).values(language="jra"))
-    world.launch(**NOTICE, texts={"jra": "Bluezone {link}"})
-    world.send()
+    world.sent(**NOTICE, texts={"jra": "Bluezone {link}"})
     assert Counter(sent(world)) == {"notice": 1, "text": 2}
 
 
 def test_without_an_official_account_everything_goes_by_sms(world):
     world.use(notice_account="")
-    world.add_people(1)
-    world.launch(**NOTICE)
-    world.send()
+    world.sent(people=1, **NOTICE)
     assert attempts(world) == [(1, "sms", AttemptState.ACCEPTED)]
 
 
 def test_notices_that_do_not_arrive_pause_nothing(world):
-    world.add_people(30)
-    campaign = world.launch(**NOTICE)
-    world.send()
+    campaign = world.sent(people=30, **NOTICE)
     report(world, AttemptState.UNDELIVERED, cause="no_account")
     world.send()
     assert Counter(sent(world)) == {"notice": 30, "text": 30}
@@ -294,9 +272,7 @@ def test_where_the_provider_falls_back_itself_one_request_has_both_and_its_bill_
 ):
     world.use(aggregator_profile="esms-multichannel", price_per_segment_vnd=PRICE + 100)
     world.simulator.faults(sent_after_s=0.01, delivered_after_s=0.02, notice_reach=reach)
-    world.add_people(1)
-    campaign = world.launch(**NOTICE)
-    world.send()
+    campaign = world.sent(people=1, **NOTICE)
     assert world.status(campaign)["notices"]["waiting"] == 1
     world.simulator.settle()
     assert sent(world) == left  # the text is the provider's own
@@ -328,8 +304,7 @@ def test_where_the_provider_falls_back_itself_one_request_has_both_and_its_bill_
 
 def send_notice(world, **changes):
     """A campaign to one person, whose notice has left; its id."""
-    campaign = world.launch(people=1, **NOTICE, **changes)
-    world.send()
+    campaign = world.sent(people=1, **NOTICE, **changes)
     assert sent(world) == ["notice"]
     return campaign
 
@@ -390,8 +365,7 @@ def test_no_text_goes_to_a_number_that_is_nobodys_by_then(world, meanwhile):
 
 
 def test_of_two_people_who_are_one_each_with_a_notice_one_text_follows(world):
-    world.launch(people=2, **NOTICE)
-    world.send()
+    world.sent(people=2, **NOTICE)
     people = world.all(select(Contact.id).order_by(Contact.id))
     world.do(merge_people, *people)
     report(world, AttemptState.UNDELIVERED, cause="no_account")
@@ -434,8 +408,7 @@ def test_a_failure_of_which_the_aggregator_does_not_know_yet_is_asked_for_again(
     world, monkeypatch, unknown, status
 ):
     monkeypatch.setattr(gateway_callbacks, "JUST_SENT_S", (0.0, 0.0))
-    world.launch(people=1)
-    world.send()
+    world.sent(people=1)
     [text] = world.simulator.ledger()
     asked, ask = iter(range(20)), AggregatorGateway.ask
 

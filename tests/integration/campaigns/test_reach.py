@@ -257,9 +257,7 @@ def test_a_worker_keeps_large_campaigns_counted_and_never_puts_older_counts_in_t
 
 
 def test_after_a_merge_the_reach_counts_one_person_as_the_status_does(world):
-    world.add_people(4)
-    campaign_id = world.launch()
-    world.send()
+    campaign_id = world.sent(people=4)
     world.set_all()
     for n, word in ((0, "installed"), (1, "need_help"), (2, "installed")):
         world.press(campaign_id, "install", index=n)

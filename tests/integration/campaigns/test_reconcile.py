@@ -52,8 +52,7 @@ def pass_list_delay(world):
 
 def cut_all(world, **faults):
     """Launch a campaign whose requests the gateway all takes and none answers; its id."""
-    world.add_people(PEOPLE)
-    campaign = world.launch()
+    campaign = world.launch(people=PEOPLE)
     world.simulator.faults(callbacks_off=True, rate_cut=1, **faults)
     world.send()
     assert states(world, campaign) == {"unknown": PEOPLE}
@@ -137,8 +136,7 @@ def test_texts_that_the_list_alters_are_left_to_a_person(world):
 
 
 def test_a_message_is_repeated_once_and_then_a_person_is_asked(world):
-    world.add_people(PEOPLE)
-    campaign = world.launch()
+    campaign = world.launch(people=PEOPLE)
     world.simulator.faults(callbacks_off=True, rate_cut_before=1)
     for _ in range(4):
         world.send()
@@ -157,8 +155,7 @@ def test_a_message_is_repeated_once_and_then_a_person_is_asked(world):
 
 
 def test_a_launch_is_not_undone_where_a_message_that_was_tried_is_skipped_since(world):
-    world.add_people(1)
-    campaign = world.launch()
+    campaign = world.launch(people=1)
     world.simulator.faults(callbacks_off=True, rate_cut_before=1)
     world.send()
     pass_list_delay(world)

@@ -172,8 +172,7 @@ def test_an_sms_says_that_one_is_safe_or_cries_with_people_needs_and_position(wo
 def test_words_of_a_storm_mean_nothing_without_one(world):
     world.runtime.redis.flushdb()
     world.add_people(1, first=10)
-    world.launch()
-    world.send()
+    world.sent()
     say(world, f"toi o {HERE}")
     assert world.all(select(SafetyReport.phone_id)) == []
     assert HERE in world.one(select(Reply.body))

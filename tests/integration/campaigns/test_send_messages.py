@@ -41,9 +41,7 @@ class Starts:
 
 @both_databases
 def test_everyone_on_the_list_gets_one_message(world):
-    world.add_people(300)
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent(people=300)
     world.sweep()
     assert sorted(world.sent_to()) == sorted(number(i) for i in range(300))
     status = world.status(campaign)
@@ -55,8 +53,7 @@ def test_everyone_on_the_list_gets_one_message(world):
 def test_a_message_carries_the_name_and_a_link_of_its_own(world):
     world.add_person("Y Hlan", number(1))
     world.add_person("", number(2))
-    world.launch()
-    world.send()
+    world.sent()
     bodies = {line["To"]: line["Body"] for line in world.simulator.ledger()}
     assert bodies[number(1)].startswith("Chào Y Hlan, mời ông/bà")
     assert bodies[number(2)].startswith("mời ông/bà")
@@ -67,8 +64,7 @@ def test_a_message_carries_the_name_and_a_link_of_its_own(world):
 def test_an_outcome_nobody_saw_is_looked_up_before_it_is_sent_again(world, fault):
     world.add_people(40)
     world.simulator.faults(**{fault: 0.3, "seed": 7})
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent()
     assert world.status(campaign)["steps"][0]["messages"].get("unknown", 0) > 5
     world.simulator.faults(**{fault: 0})  # what is unknown a second time waits for a person
     for _ in range(40):
@@ -115,8 +111,7 @@ def test_what_waits_for_its_turn_at_the_gateway_does_not_leave_once_the_campaign
 
 @both_databases
 def test_paused_campaign_sends_nothing(world):
-    world.add_people(20)
-    campaign = world.launch()
+    campaign = world.launch(people=20)
     world.act(campaign, CampaignAction.PAUSE)
     world.send()
     assert world.sent_to() == []
@@ -128,8 +123,7 @@ def test_paused_campaign_sends_nothing(world):
 
 @both_databases
 def test_cancelled_campaign_keeps_what_was_sent_and_sends_no_more(world):
-    world.add_people(60)
-    campaign = world.launch(pace=5)
+    campaign = world.launch(people=60, pace=5)
     world.send_until(lambda: bool(world.sent_to()))
     world.act(campaign, CampaignAction.CANCEL)
     world.send()
@@ -164,9 +158,7 @@ def starts(monkeypatch):
 
 
 def test_the_pace_is_kept(world, starts):
-    world.add_people(40)
-    world.launch(pace=10, unaccented=True, text="Moi ong/ba cai Bluezone")
-    world.send()
+    world.sent(people=40, pace=10, unaccented=True, text="Moi ong/ba cai Bluezone")
     assert len(world.sent_to()) == 40
     starts.assert_pace(10)
 
@@ -206,8 +198,7 @@ def test_a_message_that_the_database_cannot_store_keeps_no_other_campaigns(world
 
 
 def test_a_slow_pace_goes_on_at_its_pace_and_holds_little_ahead(world, starts):
-    world.add_people(60)
-    campaign = world.launch(pace=2, unaccented=True, text="Moi ong/ba cai Bluezone")
+    campaign = world.launch(people=60, pace=2, unaccented=True, text="Moi ong/ba cai Bluezone")
     jobs = 0
     while len(world.sent_to()) < 12:
         assert jobs < 5  # three are enough where the machine does not stand still
@@ -221,8 +212,7 @@ def test_a_slow_pace_goes_on_at_its_pace_and_holds_little_ahead(world, starts):
 
 @both_databases
 def test_an_opt_out_meets_what_is_claimed_and_waits_for_its_pace(world):
-    world.add_people(40)
-    campaign = world.launch(pace=1, unaccented=True, text="Moi ong/ba cai Bluezone")
+    campaign = world.launch(people=40, pace=1, unaccented=True, text="Moi ong/ba cai Bluezone")
     with ThreadPoolExecutor() as pool:
         job = pool.submit(world.send, 5)
         while not world.sent_to():
@@ -256,27 +246,21 @@ def test_a_budget_is_never_exceeded(world):
 
 @both_databases
 def test_a_cap_holds_over_all_campaigns(world):
-    world.add_people(5)
-    first = world.launch(cap_per_day=1)
-    world.send()
-    second = world.launch(cap_per_day=1, name="Bluezone lần hai", text="Bluezone đã có bản mới: {link}")
-    world.send()
+    first = world.sent(people=5, cap_per_day=1)
+    second = world.sent(cap_per_day=1, name="Bluezone lần hai", text="Bluezone đã có bản mới: {link}")
     assert len(world.sent_to()) == 5
     assert world.status(first)["steps"][0]["messages"] == {"accepted": 5}
     assert world.status(second)["steps"][0]["messages"] == {"queued": 5}
 
 
 def test_a_closed_window_sends_nothing(world):
-    world.add_people(5)
-    campaign = world.launch(window=world.closed_window())
-    world.send()
+    campaign = world.sent(people=5, window=world.closed_window())
     assert world.sent_to() == []
     assert world.status(campaign)["steps"][0]["messages"] == {"queued": 5}
 
 
 def test_a_campaign_past_its_deadline_leaves_the_rest_unsent(world):
-    world.add_people(5)
-    campaign = world.launch(deadline=world.in_hours(1))
+    campaign = world.launch(people=5, deadline=world.in_hours(1))
     world.sweep(at=world.in_hours(2))
     world.send()
     assert world.sent_to() == []
@@ -301,8 +285,7 @@ def test_wrong_credentials_pause_the_campaign_and_say_so(world):
 
 
 def test_the_switch_stops_all_sending_and_lets_it_go_on(world):
-    world.add_people(30)
-    campaign = world.launch()
+    campaign = world.launch(people=30)
     approver = world.user(APPROVER)
     stop_all_sending(world.runtime, user=approver, now=world.now)
     world.send()

@@ -74,8 +74,7 @@ def test_what_was_claimed_is_sent_though_redis_goes_away_just_then(world, monkey
     monkeypatch.setattr(Reservation, "settle", hang)
     world.add_people(3)
     world.add(Sender(name="MTTQ", pace=1000))
-    world.launch(text="Moi cai Bluezone", **SHORT)
-    world.send()
+    world.sent(text="Moi cai Bluezone", **SHORT)
     assert len(world.sent_to()) == 3
 
 
@@ -112,12 +111,9 @@ def test_a_halt_is_obeyed_by_all_workers(world):
 
 
 def test_the_same_content_is_not_sent_twice_a_day_to_a_number(world):
-    world.add_people(5)
-    world.launch(text="Mời bà con cài Bluezone: {link}")
-    world.send()
+    world.sent(people=5, text="Mời bà con cài Bluezone: {link}")
     again = world.launch(text="Moi ba con cai  Bluezone: {link}", name="Lần hai")
-    other = world.launch(text="Bluezone có bản mới: {link}", name="Bản mới")
-    world.send()
+    other = world.sent(text="Bluezone có bản mới: {link}", name="Bản mới")
     assert world.status(again)["steps"][0]["messages"] == {"skipped": 5}
     assert world.status(other)["steps"][0]["messages"] == {"accepted": 5}
     assert len(world.sent_to()) == 10
@@ -125,8 +121,7 @@ def test_the_same_content_is_not_sent_twice_a_day_to_a_number(world):
 
 @both_databases
 def test_two_workers_do_not_both_send_the_same_content(world):
-    world.add_people(200)
-    first = world.launch(text="Mời bà con cài Bluezone: {link}")
+    first = world.launch(people=200, text="Mời bà con cài Bluezone: {link}")
     second = world.launch(text="Mời bà con cài Bluezone: {link}", name="Bản sao")
     send_with_two_workers(world, 60)
     assert sorted(world.sent_to()) == sorted(number(i) for i in range(200))
@@ -137,9 +132,7 @@ def test_two_workers_do_not_both_send_the_same_content(world):
 
 
 def test_a_number_that_does_not_exist_is_left_alone_from_then_on(world):
-    world.add_people(2)
-    world.launch()
-    world.send()
+    world.sent(people=2)
     report(world, [AttemptState.UNDELIVERED, AttemptState.DELIVERED], "bad_number")
     assert [(s.reason.value, s.source) for s in world.all(select(Suppression))] == [
         ("wrong_number", "gateway")
@@ -153,24 +146,20 @@ def test_a_number_that_was_in_use_since_is_not_closed_by_a_late_report(world, si
     world.add_people(1)
     if since == "replied before":
         world.reply(number(0), "da cai", gateway_id="SM1")
-    world.launch()
-    world.send()
+    world.sent()
     if since == "replied":
         world.reply(number(0), "da cai", gateway_id="SM1")
     elif since == "noted by somebody":
         world.do(leave_note, number(0), "Hỏi giúp", False, keys=world.keys, now=datetime.now(UTC))
     elif since == "arrived":
-        world.launch(text="Tin khác: {link}")
-        world.send()
+        world.sent(text="Tin khác: {link}")
         report(world, [AttemptState.SENT, AttemptState.DELIVERED], "")
     report(world, [AttemptState.UNDELIVERED], "bad_number")
     assert len(world.all(select(Suppression))) == (since in ("replied before", "noted by somebody"))
 
 
 def test_a_number_that_the_gateway_did_not_know_is_open_again_once_somebody_writes_from_it(world):
-    world.add_people(2)
-    world.launch()
-    world.send()
+    world.sent(people=2)
     report(world, [AttemptState.UNDELIVERED, AttemptState.UNDELIVERED], "bad_number")
     world.reply(number(0), "da cai", gateway_id="SM1")
     world.reply(number(1), "nham so roi", gateway_id="SM2")
@@ -179,9 +168,7 @@ def test_a_number_that_the_gateway_did_not_know_is_open_again_once_somebody_writ
 
 
 def test_a_campaign_that_fails_too_often_pauses_itself_and_says_why(world):
-    world.add_people(200)
-    campaign = world.launch(pace=5000)
-    world.send()
+    campaign = world.sent(people=200, pace=5000)
     report(world, [AttemptState.UNDELIVERED] * 59, "unreachable")
     assert world.status(campaign)["state"] == "sending"
     report(world, [AttemptState.UNDELIVERED] * 60, "unreachable")
@@ -199,8 +186,7 @@ def test_what_the_gateway_refuses_costs_nothing(world):
     world.simulator.faults(gateway_stop=True)
     for i in range(10):
         world.simulator.reply(number(i), "STOP", to="MTTQ")
-    campaign = world.launch(budget_vnd=1_000_000)
-    world.send()
+    campaign = world.sent(budget_vnd=1_000_000)
     assert world.status(campaign)["steps"][0]["messages"] == {"failed": 10}
     assert world.get_one(Campaign, campaign).segments_taken == 0
 
@@ -225,8 +211,7 @@ def test_an_answer_that_cannot_be_stored_keeps_none_of_the_others(world, bad):
             return Accepted(f"SM{message.attempt_id}")
         return Accepted("9" * 70) if bad == "too long an id" else Refused(Cause.OTHER, "5\0")
 
-    world.add_people(6)
-    campaign = world.launch()
+    campaign = world.launch(people=6)
     send_by(world, answer)
     assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 5, "unknown": 1}
 
@@ -237,8 +222,7 @@ def test_what_the_gateway_charges_is_what_the_budget_has_paid(world):
         """Counts a segment more than we do."""
         return Accepted(f"SM{message.attempt_id}", segments=measure(message.body).segments + 1)
 
-    world.add_people(3)
-    campaign = world.launch(text="Moi cai Bluezone", budget_vnd=1_000_000, **SHORT)
+    campaign = world.launch(people=3, text="Moi cai Bluezone", budget_vnd=1_000_000, **SHORT)
     send_by(world, dearer)
     with world.runtime.db.read() as session:
         assert session.get_one(Campaign, campaign).segments_taken == 6

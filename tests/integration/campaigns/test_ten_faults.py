@@ -127,8 +127,7 @@ def test_a_gateway_that_refuses_the_login(world, client):
     assert found(world.runtime, Check.GATEWAY) == ""
     with opened(replace(world.runtime.settings, twilio_auth_token="w" * 32)) as wrong:
         assert found(wrong, Check.GATEWAY) == "check_gateway_login"
-    world.add_people(3)
-    campaign = world.launch()
+    campaign = world.launch(people=3)
     assert metrics(client)["loa_campaigns_held"] == 0
     world.simulator.faults(callbacks_off=True, rate_refused=1, refused_code=20003)
     world.send()
@@ -137,8 +136,7 @@ def test_a_gateway_that_refuses_the_login(world, client):
 
 
 def test_a_gateway_that_answers_with_errors_while_it_takes_the_login(world, client):
-    world.add_people(2)
-    world.launch()
+    world.launch(people=2)
     before = metrics(client)
     assert before["loa_gateway_errors environment"] == before["loa_gateway_stopped environment"] == 0
     world.simulator.faults(callbacks_off=True, rate_500=1)
@@ -147,8 +145,7 @@ def test_a_gateway_that_answers_with_errors_while_it_takes_the_login(world, clie
     assert (after["loa_gateway_errors environment"], after["loa_gateway_stopped environment"]) == (2, 0)
     assert found(world.runtime, Check.GATEWAY) == ""
     world.add_people(MOST_FAULTS, first=2)
-    world.launch(name="Đợt hai")
-    world.send()
+    world.sent(name="Đợt hai")
     assert metrics(client)["loa_gateway_stopped environment"] == 1
     assert found(world.runtime, Check.GATEWAY) == "check_gateway_stopped"
 

@@ -37,8 +37,7 @@ CRY = "nước lên tới ngực rồi, cứu với"
 @pytest.fixture
 def campaign(world):
     world.add_people(3, first=15)
-    campaign = world.launch(content=load_kinds()["bao-lu"])
-    world.send()
+    campaign = world.sent(content=load_kinds()["bao-lu"])
     return campaign
 
 

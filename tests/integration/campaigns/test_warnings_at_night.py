@@ -189,8 +189,7 @@ def test_only_the_setting_and_a_legal_basis_let_a_warning_pass_opt_outs_and_neve
 def test_what_was_claimed_is_held_back_for_an_opt_out_on_the_persons_other_number(world):
     world.add_person("Y Mot", number(0), number(7))
     world.add_person("Y Hai", number(1))
-    world.launch()
-    world.send()
+    world.sent()
     with world.runtime.db.write() as session:
         attempts = list(session.scalars(select(Attempt.id).order_by(Attempt.id)))
         assert len(attempts) == 2

@@ -100,8 +100,7 @@ def line(world):
 
 
 def test_what_happens_is_told_with_ids_and_labels_alone(world, receiver):
-    world.add_people(3)
-    campaign = world.launch()
+    campaign = world.launch(people=3)
     says(world, campaign, 0, _L.NOT_YET)
     listen(world, receiver)  # what was before is told to nobody
     tell(world)
@@ -136,8 +135,7 @@ def test_what_happens_is_told_with_ids_and_labels_alone(world, receiver):
 
 
 def test_what_is_about_health_names_no_recipient(world, receiver):
-    world.add_people(1)
-    campaign = world.launch(kind="tiem-chung", text="Mời ông/bà đi tiêm. Trả lời 1 hoặc 2.")
+    campaign = world.launch(people=1, kind="tiem-chung", text="Mời ông/bà đi tiêm. Trả lời 1 hoặc 2.")
     listen(world, receiver)
     says(world, campaign, 0, _L.INSTALLED)
     tell(world)
@@ -154,8 +152,7 @@ def test_what_is_about_health_names_no_recipient(world, receiver):
 def test_messages_that_came_to_their_end_are_counted_by_batch(world, receiver):
     world.add_people(4)
     listen(world, receiver, kinds=["message.final", "campaign.state"])
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent()
     with world.runtime.db.write() as session:
         reports = [
             AttemptReport(each, AttemptState.DELIVERED) for each in session.scalars(select(Attempt.id))
@@ -169,8 +166,7 @@ def test_messages_that_came_to_their_end_are_counted_by_batch(world, receiver):
 
 
 def test_an_organisation_hears_of_its_own_people_alone(world, receiver):
-    world.add_people(2)
-    campaign = world.launch()
+    campaign = world.launch(people=2)
     listen(world, receiver, organisation="PN")
     says(world, campaign, 0, _L.INSTALLED)
     says(world, campaign, 1, _L.OPT_OUT)
@@ -180,8 +176,7 @@ def test_an_organisation_hears_of_its_own_people_alone(world, receiver):
 
 
 def test_a_receiver_that_was_away_gets_everything_in_order_under_the_same_ids(world, receiver):
-    world.add_people(5)
-    campaign = world.launch()
+    campaign = world.launch(people=5)
     listen(world, receiver, kinds=["answer.recorded"])
     receiver.answers = [503]
     says(world, campaign, 0, _L.NOT_YET)
@@ -211,8 +206,7 @@ def test_a_receiver_that_was_away_gets_everything_in_order_under_the_same_ids(wo
 
 
 def test_an_event_that_is_refused_lets_the_others_pass_and_fails_after_a_day(world, receiver):
-    world.add_people(2)
-    campaign = world.launch()
+    campaign = world.launch(people=2)
     subscription = listen(world, receiver, kinds=["answer.recorded"])
     receiver.answers = [302]  # no redirect is followed
     says(world, campaign, 0, _L.NOT_YET)
@@ -234,8 +228,7 @@ def test_an_event_that_is_refused_lets_the_others_pass_and_fails_after_a_day(wor
 
 
 def test_a_receiver_that_is_away_for_a_day_gets_no_more_of_what_is_that_old(world, receiver):
-    world.add_people(3)
-    campaign = world.launch()
+    campaign = world.launch(people=3)
     listen(world, receiver, kinds=["answer.recorded"])
     says(world, campaign, 0, _L.NOT_YET)
     says(world, campaign, 1, _L.NOT_YET)
@@ -262,8 +255,7 @@ def test_a_receiver_that_is_gone_ends_its_subscription(world, receiver):
 
 
 def test_a_worker_killed_in_between_is_followed_by_one_that_sends_the_same_again(world, receiver):
-    world.add_people(3)
-    campaign = world.launch()
+    campaign = world.launch(people=3)
     listen(world, receiver, kinds=["answer.recorded"])
     for index in range(3):
         says(world, campaign, index, _L.NOT_YET)
@@ -290,8 +282,7 @@ def test_a_worker_killed_in_between_is_followed_by_one_that_sends_the_same_again
 
 @both_databases
 def test_two_workers_never_work_on_one_receiver_at_once(world, receiver):
-    world.add_people(4)
-    campaign = world.launch()
+    campaign = world.launch(people=4)
     listen(world, receiver, kinds=["answer.recorded"])
     for index in range(4):
         says(world, campaign, index, _L.NOT_YET)
@@ -312,8 +303,7 @@ def test_two_workers_never_work_on_one_receiver_at_once(world, receiver):
 def test_an_answer_whose_transaction_ends_late_is_not_passed_over(world, receiver):
     if not world.runtime.db.is_postgresql:
         return  # SQLite has one writer: no number is given before another's transaction has ended
-    world.add_people(2)
-    campaign = world.launch()
+    campaign = world.launch(people=2)
     listen(world, receiver, kinds=["answer.recorded"])
     early, late = (world.recipient(number(index), campaign) for index in range(2))
 
@@ -360,8 +350,7 @@ def test_no_name_leads_a_webhook_into_this_machine_in_production(world, receiver
 
 
 def test_nothing_is_read_where_nobody_listens(world, receiver):
-    world.add_people(1)
-    campaign = world.launch()
+    campaign = world.launch(people=1)
     subscription = listen(world, receiver, kinds=["answer.recorded"])
     end_subscription(world.runtime, subscription, user=world.user(ADMINISTRATOR), now=datetime.now(UTC))
     says(world, campaign, 0, _L.INSTALLED)
@@ -376,8 +365,7 @@ def test_nothing_is_read_where_nobody_listens(world, receiver):
 def test_a_report_that_a_merge_withdrew_is_told_again_once_it_is_taken_apart(world, receiver):
     one, two = world.add_person("A Thun", number(1)), world.add_person("A Thun Kđăm", number(2))
     listen(world, receiver)
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent()
     for index in (1, 2):
         says(world, campaign, index, Label.INSTALLED)
     tell(world)
@@ -413,8 +401,7 @@ def test_what_final_counts_add_up_to_is_what_they_say(world, receiver, monkeypat
     monkeypatch.setattr(collect_events_module, "FINALS_EVERY", timedelta())
     world.add_people(3)
     listen(world, receiver, kinds=["message.final"])
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent()
     settle(world, AttemptState.NO_REPORT)
     tell(world)
     settle(world, AttemptState.DELIVERED)
@@ -459,8 +446,7 @@ def test_who_subscribes_while_a_round_runs_is_not_refused(world, receiver):
 
 
 def test_an_answer_of_before_that_is_entered_after_the_subscription_is_told(world, receiver):
-    world.add_people(1)
-    campaign = world.launch()
+    campaign = world.launch(people=1)
     listen(world, receiver, kinds=["answer.recorded"])
     with world.runtime.db.write() as session:
         recipient = session.merge(world.recipient(number(0), campaign))
@@ -472,8 +458,7 @@ def test_an_answer_of_before_that_is_entered_after_the_subscription_is_told(worl
 
 
 def test_a_withdrawal_is_told_once_however_often_the_person_answers_later(world, receiver):
-    world.add_people(1)
-    campaign = world.launch()
+    campaign = world.launch(people=1)
     for label in (_L.INSTALLED, _L.REFUSE):
         says(world, campaign, 0, label)
     listen(world, receiver, kinds=["install.withdrawn"])
@@ -483,8 +468,7 @@ def test_a_withdrawal_is_told_once_however_often_the_person_answers_later(world,
 
 
 def test_an_install_that_an_answer_of_hours_ago_withdraws_is_told_as_withdrawn(world, receiver):
-    world.add_people(1)
-    campaign = world.launch()
+    campaign = world.launch(people=1)
     listen(world, receiver, kinds=["install.reported", "install.withdrawn"])
     for hours, label in ((3, _L.INSTALLED), (2, _L.REFUSE)):
         with world.runtime.db.write() as session:
@@ -500,8 +484,7 @@ def test_an_install_withdrawn_before_it_could_be_read_is_told_before_its_withdra
     """Else a receiver that adds up the events would count it for ever."""
     if not world.runtime.db.is_postgresql:
         return  # SQLite has one writer
-    world.add_people(1)
-    campaign = world.launch()
+    campaign = world.launch(people=1)
     listen(world, receiver, kinds=["install.reported", "install.withdrawn"])
     with world.runtime.db.write() as slow:  # as an import of minutes
         slow.execute(update(Organisation).values(name=Organisation.name))

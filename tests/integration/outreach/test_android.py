@@ -133,8 +133,7 @@ def test_a_campaign_goes_over_the_phone_and_a_lost_answer_is_found_again(world, 
         replace(over_phone, database_url=base.database_url, redis_url=base.redis_url)
     )
     phone.faults = [0]
-    campaign = world.launch()
-    world.send()
+    campaign = world.sent()
     assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 2, "unknown": 1}
     world.wait(0.3)
     world.reconcile()

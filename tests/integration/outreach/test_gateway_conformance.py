@@ -87,8 +87,7 @@ def states(world):
 )
 def test_gateway_passes_the_case(world, gateway, case):
     faults, expected, _ = CASES[case]
-    world.add_people(3)
-    world.launch(text=LONG)
+    world.launch(people=3, text=LONG)
     world.simulator.faults(**faults)
     world.send()
     world.simulator.faults(rate_cut=0, rate_cut_before=0, rate_500_after=0, rate_timeout=0)
