@@ -246,11 +246,10 @@ def test_a_number_that_others_hand_in_with_a_persons_silences_nobody_else(
         world.do(lift_suppression, lan[0], phone_id(world, 70), **lift)
     if is_undone:
         undo_import(world.runtime, brought)
-    with world.runtime.db.read() as session:
-        assert is_left_alone(session, phone_id(world, 9))
-        assert people_left_alone(session, lan) == set()
-        shown, _phones = read_contact(session, lan[0], user=world.user(PROVINCE))
-        assert not shown.is_left_alone
+    assert world.read(is_left_alone, phone_id(world, 9))
+    assert world.read(people_left_alone, lan) == set()
+    shown, _phones = world.read(read_contact, lan[0], user=world.user(PROVINCE))
+    assert not shown.is_left_alone
     theirs = world.launch(name="Của Hội Nông dân", lists=["Nông dân"])
     written_to = select(Recipient.phone_id).where(
         Recipient.campaign_id == theirs, Recipient.exclusion.is_(None)

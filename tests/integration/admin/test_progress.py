@@ -86,10 +86,9 @@ def answer(world, campaign_id, *labels, at=None):
 
 
 def figures(world, campaign_id, email=APPROVER):
-    with world.runtime.db.read() as session:
-        user = find_user(session, email)
-        drive = drive_of_campaign(session, campaign_id, user=user)
-        read = read_progress(session, drive, user=user, runtime=world.runtime, now=datetime.now(UTC))
+    user = world.read(find_user, email)
+    drive = world.read(drive_of_campaign, campaign_id, user=user)
+    read = world.read(read_progress, drive, user=user, runtime=world.runtime, now=datetime.now(UTC))
     assert read is not None
     return read
 

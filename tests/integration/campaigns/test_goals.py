@@ -69,11 +69,10 @@ def test_what_stood_at_a_moment_stays_so_whatever_is_entered_later(province):
     assert not people(province, "120000", "2020-08-01", at=later)
     assert people(province, "130.000", "2020-08-09", at=later)  # of an earlier day, known later
     assert goal(province, "60", at=later)
-    with province.runtime.db.read() as session:
-        then = read_goals(session, at=first, drive=1).goals[PROVINCE]
-        now = read_goals(session, at=later).goals[PROVINCE]
-        goals, entered = read_history(session, PROVINCE)
-        assert read_goals(session, at=first - timedelta(seconds=1)).goals == {}
+    then = province.read(read_goals, at=first, drive=1).goals[PROVINCE]
+    now = province.read(read_goals, at=later).goals[PROVINCE]
+    goals, entered = province.read(read_history, PROVINCE)
+    assert province.read(read_goals, at=first - timedelta(seconds=1)).goals == {}
     assert then.denominator
     assert (then.share, then.target, then.denominator.source) == (0.5, 60_000, "Sở TT&TT")
     assert (then.deadline, then.basis) == (date(2020, 8, 20), "Công văn 2020")

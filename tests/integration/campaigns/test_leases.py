@@ -70,13 +70,10 @@ def attempts(world):
 
 def make_unknown(world):
     world.sent(people=3)
-    with world.runtime.db.write() as session:
-        session.execute(
-            update(Attempt).values(
-                state=AttemptState.UNKNOWN, gateway_id=None, due_at=world.now, body="other"
-            )
-        )
-        session.execute(update(Message).values(state=MessageState.UNKNOWN))
+    world.execute(
+        update(Attempt).values(state=AttemptState.UNKNOWN, gateway_id=None, due_at=world.now, body="other")
+    )
+    world.execute(update(Message).values(state=MessageState.UNKNOWN))
 
 
 def test_a_lease_begins_when_it_is_taken_however_long_another_campaign_had_to_wait(world):
@@ -155,11 +152,8 @@ def test_an_acknowledgement_is_not_asked_for_again_outside_its_campaigns_hours(w
     world.lose_sight()
     opens, closes = world.closed_window()
     recent = {"claimed_at": world.now - timedelta(minutes=5), "due_at": world.now}
-    with world.runtime.db.write() as session:
-        session.execute(update(Attempt).values(**recent))
-        session.execute(
-            update(Campaign).where(Campaign.id == campaign).values(window_from=opens, window_to=closes)
-        )
+    world.execute(update(Attempt).values(**recent))
+    world.execute(update(Campaign).where(Campaign.id == campaign).values(window_from=opens, window_to=closes))
     gateway = Repeating()
     asyncio.run(reconcile_account(world.runtime, gateway))
     assert gateway.asked == []
@@ -169,9 +163,8 @@ def test_a_request_is_made_again_only_for_as_long_as_no_person_may_decide(world)
     make_unknown(world)
     now = datetime.now(UTC)
     decided_at = now + timedelta(seconds=60)
-    with world.runtime.db.write() as session:
-        session.execute(update(Attempt).values(claimed_at=decided_at - DECIDE_AFTER))
-        session.execute(update(Campaign).values(state=CampaignState.SENDING))
+    world.execute(update(Attempt).values(claimed_at=decided_at - DECIDE_AFTER))
+    world.execute(update(Campaign).values(state=CampaignState.SENDING))
     for attempt in attempts(world):
         row = SimpleNamespace(
             **{name: getattr(attempt, name) for name in ("id", "stream_id", "claimed_at")},

@@ -210,9 +210,8 @@ def test_after_a_restore_no_text_follows_a_notice_by_itself(world, end):
         "state": AttemptState.UNKNOWN,
         "gateway_id": None,
     }  # as settle_restored
-    with world.runtime.db.write() as session:
-        session.execute(update(Attempt).values(**restored))
-        session.execute(update(Message).values(state=MessageState.UNKNOWN))
+    world.execute(update(Attempt).values(**restored))
+    world.execute(update(Message).values(state=MessageState.UNKNOWN))
     if end != "nothing":
         report(world, AttemptState(end))
     wait_over(world)

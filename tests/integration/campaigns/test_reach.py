@@ -128,9 +128,8 @@ def count_one_by_one(world, campaign_id):
 
 
 def check(world, campaign_id):
-    with world.runtime.db.read() as session:
-        counted = count_reach(session, campaign_id)
-        compared, wrong = find_disagreements(session)
+    counted = world.read(count_reach, campaign_id)
+    compared, wrong = world.read(find_disagreements)
     assert counted == count_one_by_one(world, campaign_id)
     assert wrong == []
     assert compared > 5

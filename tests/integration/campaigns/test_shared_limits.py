@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from redis import TimeoutError as RedisTimeoutError
@@ -224,24 +223,23 @@ def test_what_the_gateway_charges_is_what_the_budget_has_paid(world):
 
     campaign = world.launch(people=3, text="Moi cai Bluezone", budget_vnd=1_000_000, **SHORT)
     send_by(world, dearer)
-    with world.runtime.db.read() as session:
-        assert session.get_one(Campaign, campaign).segments_taken == 6
-        _causes, charged, answered = causes_and_segments(session, campaign)
-        assert (charged, answered) == (6, 3)
-        assert set(session.scalars(select(Attempt.segments))) == {2}
+    assert world.get_one(Campaign, campaign).segments_taken == 6
+    _causes, charged, answered = world.read(causes_and_segments, campaign)
+    assert (charged, answered) == (6, 3)
+    assert set(world.all(select(Attempt.segments))) == {2}
 
 
-def test_what_went_back_while_a_slow_claim_was_under_way_is_sent_by_the_same_job(world: World) -> None:
+def test_what_went_back_while_a_slow_claim_was_under_way_is_sent_by_the_same_job(world):
     """On a busy machine a claim takes longer than a job waits for more work."""
     world.add_people(3)
     campaign = world.launch(text="Moi cai Bluezone", budget_vnd=1_000_000, **SHORT)
     call = world.run_in_database
 
-    async def call_slowly(function: Any, *args: Any) -> Any:
+    async def call_slowly(function, *args):
         done = await call(function, *args)
         await asyncio.sleep(0.6 if function is claim_next_batch else 0)
         return done
 
-    world.run_in_database = call_slowly  # type: ignore[method-assign]
+    world.run_in_database = call_slowly
     send_by(world, lambda sent: Accepted(f"SM{sent.attempt_id}", segments=measure(sent.body).segments + 1))
     assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 3}

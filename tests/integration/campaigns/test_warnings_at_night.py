@@ -216,9 +216,8 @@ def test_the_setting_alone_passes_nothing_and_turned_off_again_it_holds_what_wai
     approve_twice(storm, passing)
     storm.use(urgent_passes_opt_outs=False)
     assert claim_at(storm, NIGHT)[1] == all_but(1, 2, 3, 4)
-    with storm.runtime.db.read() as session:
-        skipped = select(Message).where(Message.campaign_id == passing, Message.state == MessageState.SKIPPED)
-        assert len(session.scalars(skipped).all()) == 2
+    skipped = select(Message).where(Message.campaign_id == passing, Message.state == MessageState.SKIPPED)
+    assert len(storm.all(skipped)) == 2
 
 
 def test_a_warning_does_not_pause_because_phones_are_off_in_the_storm(world):

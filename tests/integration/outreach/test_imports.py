@@ -174,9 +174,8 @@ def test_the_rows_that_were_not_taken_come_back_to_be_put_right(office, tmp_path
 def test_every_reason_of_the_sample_is_told_in_vietnamese(office, tmp_path):
     bring(office, SAMPLE)
     out = tmp_path / "errors.csv"
-    with office.runtime.db.read() as session:
-        (brought,) = session.scalars(select(ListImport.id)).all()
-        export_issues(session, brought, out)
+    (brought,) = office.all(select(ListImport.id))
+    office.read(export_issues, brought, out)
     with out.open(encoding="utf-8-sig", newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert len(rows) == sum(row["status"] != "ok" for row in expected_rows())

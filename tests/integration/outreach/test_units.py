@@ -145,21 +145,19 @@ def test_an_officer_of_a_merged_commune_sees_no_more_people_and_is_named(world):
         world.add_officer(session, "tinh@loa.example", Role.STAFF).area_code = "62"
     load_units(world.runtime, ["51"], now=world.now)
     move_people(world.runtime, now=world.now)
-    with world.runtime.db.read() as session:
-        assert find_users_without_ground(session) == ["xa@loa.example"]
-        assert find_user(session, "xa@loa.example").area_code == "23551"
+    assert world.read(find_users_without_ground) == ["xa@loa.example"]
+    assert world.read(find_user, "xa@loa.example").area_code == "23551"
 
 
 def test_an_installation_recognises_its_own_units(world):
     load_kon_tum(world)
     assert world.read(installation_gazetteer).match("Phường Duy Tân").code == "23284"
     load_units(world.runtime, ["51"], now=world.now)
-    with world.runtime.db.read() as session:
-        gazetteer = installation_gazetteer(session)
-        assert gazetteer.match("Phường Đăk Cấm").code == "23284-2025"
-        key = gazetteer.match("phường Duy Tân, thành phố Kon Tum").code
-        assert session.get_one(Area, key).valid_to is None
-        assert session.get_one(Area, key).level is AreaLevel.COMMUNE
+    gazetteer = world.read(installation_gazetteer)
+    assert gazetteer.match("Phường Đăk Cấm").code == "23284-2025"
+    key = gazetteer.match("phường Duy Tân, thành phố Kon Tum").code
+    assert world.get_one(Area, key).valid_to is None
+    assert world.get_one(Area, key).level is AreaLevel.COMMUNE
 
 
 def test_an_unknown_province_is_refused(world):
