@@ -5,17 +5,15 @@ the thread, in which other tests could start none of their own.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from admin.demo.load_demo import PASSWORD
 from deploy.chromium import find_chromium
 from tests.browser.fixtures import seed_site
 from tests.browser.page_checks import DESK, Visit
-from tests.browser.running_site import Office, running_office
+from tests.browser.running_site import running_office
 
 FLAGS = [
     "--no-sandbox",
@@ -27,17 +25,16 @@ FLAGS = [
     "--disable-sync",
 ]
 SIGNED_IN_FOR_S = 300  # a third of `outreach.accounts.sessions.CONFIRMED_FOR`
-OpenAs = Callable[..., Visit]
 
 
 @pytest.fixture(scope="package")
-def office(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Office]:
+def office(tmp_path_factory, redis_url):
     with running_office(tmp_path_factory.mktemp("office"), redis_url, seed_site) as running:
         yield running
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
+def browser():
     program = find_chromium()
     assert program, "No Chromium: run `make test`, or type: apt-get install chromium-headless-shell"
     expect.set_options(timeout=30_000)
@@ -48,15 +45,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def signed_in(office: Office, browser: Browser) -> Callable[[str], Any]:
+def signed_in(office, browser):
     return sign_in_at(office, browser)
 
 
-def sign_in_at(office: Office, browser: Browser) -> Callable[[str], Any]:
+def sign_in_at(office, browser):
     """The cookies of someone who has signed in: once for each, but not so long ago that pages ask for the password again."""
-    kept: dict[str, tuple[float, Any]] = {}
+    kept = {}
 
-    def sign_in(email: str) -> Any:
+    def sign_in(email):
         if email not in kept or kept[email][0] < time.monotonic() - SIGNED_IN_FOR_S:
             context = browser.new_context(locale="vi-VN")
             page = context.new_page()
@@ -73,13 +70,11 @@ def sign_in_at(office: Office, browser: Browser) -> Callable[[str], Any]:
 
 
 @pytest.fixture
-def page_as(office: Office, browser: Browser, signed_in: Callable[[str], Any]) -> Iterator[OpenAs]:
+def page_as(office, browser, signed_in):
     """`page_as("canbo@loa.example")`, or `page_as(None)` for nobody: a tab. No fault may be left in the end."""
-    opened: list[tuple[BrowserContext, Visit]] = []
+    opened = []
 
-    def open_as(
-        email: str | None, *, size: Any = DESK, address: str | None = None, script: bool = True
-    ) -> Visit:
+    def open_as(email, *, size=DESK, address=None, script=True):
         context = _new_context(browser, signed_in(email) if email else None, size=size, script=script)
         visit = Visit(context.new_page(), address or office.url)
         opened.append((context, visit))
@@ -92,21 +87,19 @@ def page_as(office: Office, browser: Browser, signed_in: Callable[[str], Any]) -
 
 
 @pytest.fixture(scope="package")
-def looks(browser: Browser) -> Iterator[dict[str | None, Visit]]:
+def looks(browser):
     """One tab for each who only looks: what all pages share is loaded once."""
-    kept: dict[str | None, Visit] = {}
+    kept = {}
     yield kept
     for visit in kept.values():
         visit.page.context.close()
 
 
 @pytest.fixture
-def look_as(
-    office: Office, browser: Browser, signed_in: Callable[[str], Any], looks: dict[str | None, Visit]
-) -> Callable[[str | None], Visit]:
+def look_as(office, browser, signed_in, looks):
     """The tab of somebody who changes nothing, at a desk's width, with no fault so far."""
 
-    def open_as(email: str | None) -> Visit:
+    def open_as(email):
         if email not in looks:
             context = _new_context(browser, signed_in(email) if email else None)
             looks[email] = Visit(context.new_page(), office.url)
@@ -117,7 +110,7 @@ def look_as(
     return open_as
 
 
-def _new_context(browser: Browser, state: Any, *, size: Any = DESK, script: bool = True) -> BrowserContext:
+def _new_context(browser, state, *, size=DESK, script=True):
     context = browser.new_context(
         viewport=size,
         locale="vi-VN",

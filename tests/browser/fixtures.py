@@ -3,10 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
 
 from admin.demo.load_demo import LOGINS, SENDER, TEXT
 from admin.demo.people import ORGANISATIONS
@@ -58,7 +56,6 @@ from outreach.accounts.invitations import link_for
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.contacts.phones import find_or_create_phones
-from outreach.core.settings import Settings
 from outreach.imports.do_not_call import too_few_left
 from outreach.imports.process_upload import UploadContext, process_upload
 from outreach.imports.uploads import confirm_upload, receive_upload
@@ -66,7 +63,6 @@ from outreach.models.accounts import Organisation, OrganisationKind, Right
 from outreach.models.contacts import Contact, ContactList, ContactPhone, DoNotCallFile, Membership, Phone
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.keys import Purpose
-from outreach.runtime import Runtime
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 ADMINISTRATOR, AUTHOR, APPROVER, LEADER, AUDITOR = (email for email, *_ in LOGINS)
@@ -82,7 +78,7 @@ A Rin,09O5 OOO 904,xã Ya Tăng
 _A = CampaignAction
 
 
-def seed_site(runtime: Runtime) -> dict[str, Any]:
+def seed_site(runtime):
     """The ids of what was put there, by the name of its state."""
     now = datetime.now(UTC)
     # First, as a new campaign is proposed to be of the kind of the newest.
@@ -113,7 +109,7 @@ def seed_site(runtime: Runtime) -> dict[str, Any]:
     return made | _report(runtime, now)
 
 
-def _cry_for_help(runtime: Runtime, now: datetime) -> dict[str, Any]:
+def _cry_for_help(runtime, now):
     """A warning with cries in each state; the token of a team that is on the way, and somebody's number whom it was written to."""
     numbers = [f"+8490500095{n}" for n in range(6)]
     keys = AnswerContext(secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=False)
@@ -162,7 +158,7 @@ def _cry_for_help(runtime: Runtime, now: datetime) -> dict[str, Any]:
     return {"event": event.id, "team_token": token, "warned": link}
 
 
-def _report(runtime: Runtime, now: datetime) -> dict[str, str]:
+def _report(runtime, now):
     """Yesterday's report, corrected, and the links to it; the day before's link has been ended."""
     yesterday = now.astimezone(VIETNAM).date() - timedelta(days=1)
     before = yesterday - timedelta(days=1)
@@ -206,7 +202,7 @@ def _report(runtime: Runtime, now: datetime) -> dict[str, str]:
     }
 
 
-def _open_to_others(session: Session, now: datetime) -> int:
+def _open_to_others(session, now):
     """A token in use, one that was ended; the id of a webhook's subscription with events in each state."""
     owner = session.scalars(select(Organisation.id).where(Organisation.code == ORGANISATIONS[0][0])).one()
     user = find_user(session, ADMINISTRATOR)
@@ -241,7 +237,7 @@ def _open_to_others(session: Session, now: datetime) -> int:
     return hook.id
 
 
-def _draft(name: str, **changes: Any) -> Any:
+def _draft(name, **changes):
     data = {
         "name": name,
         "text": TEXT,
@@ -253,10 +249,10 @@ def _draft(name: str, **changes: Any) -> Any:
     return read_draft({**data, **changes}, kinds=load_kinds())
 
 
-def _write_campaigns(session: Session, now: datetime) -> dict[str, int]:
+def _write_campaigns(session, now):
     author, approver = find_user(session, AUTHOR), find_user(session, APPROVER)
 
-    def write(name: str, *actions: CampaignAction, **changes: Any) -> int:
+    def write(name, *actions, **changes):
         campaign_id = create_campaign(session, _draft(name, **changes), user=author, now=now).id
         for action in actions:
             user = approver if action in (_A.APPROVE, _A.RETURN) else author
@@ -313,7 +309,7 @@ def _write_campaigns(session: Session, now: datetime) -> dict[str, int]:
     }
 
 
-def _narrow(session: Session, now: datetime) -> None:
+def _narrow(session, now):
     """A segment kept for next time, and two files of the national register."""
     said = {"organisations": [ORGANISATIONS[0][0]], "areas": ["608"], "smartphone": ["yes", "unknown"]}
     save_segment(
@@ -339,7 +335,7 @@ def _narrow(session: Session, now: datetime) -> None:
     )
 
 
-def _work_through(session: Session, now: datetime) -> dict[str, int]:
+def _work_through(session, now):
     """Of the residents' cases one is done, one in hand, one in doubt."""
     author = find_user(session, AUTHOR)
     keys = AnswerContext(secret_key="furnishing" * 4, is_live=False)
@@ -377,7 +373,7 @@ def _work_through(session: Session, now: datetime) -> dict[str, int]:
     return {"help": help_id, "doubt": doubt, "alike": alike}
 
 
-def _merge(session: Session, now: datetime) -> dict[str, Any]:
+def _merge(session, now):
     """Somebody whom a list had twice, merged, and a third row that may be the same person."""
     made = session.scalars(select(ContactList.id).where(ContactList.name == LIST)).one()
     people = []
@@ -394,7 +390,7 @@ def _merge(session: Session, now: datetime) -> dict[str, Any]:
     return {"merged": people[0], "alike_person": people[2]}
 
 
-def _ask(session: Session, contact_id: int, now: datetime) -> None:
+def _ask(session, contact_id, now):
     """Of a person's requests one is answered, one overdue, one due."""
     author = find_user(session, AUTHOR)
     for kind, days in ((RequestKind.CORRECT, 12), (RequestKind.EXPORT, 9), (RequestKind.ERASE, 0)):
@@ -414,7 +410,7 @@ def _ask(session: Session, contact_id: int, now: datetime) -> None:
             )
 
 
-def _hand_in_figures(session: Session, runtime: Runtime, now: datetime) -> dict[str, Any]:
+def _hand_in_figures(session, runtime, now):
     """Of three agencies one has handed in today, corrected, one yesterday and not all, one never."""
     author = find_user(session, AUTHOR)
     today = now.astimezone(VIETNAM).date()
@@ -484,7 +480,7 @@ def _hand_in_figures(session: Session, runtime: Runtime, now: datetime) -> dict[
     }
 
 
-def _send_round(session: Session, campaign_id: int, now: datetime) -> int:
+def _send_round(session, campaign_id, now):
     """A sheet of whom nothing has reached, half of it brought back."""
     author = find_user(session, AUTHOR)
     areas = session.execute(
@@ -512,12 +508,12 @@ def _send_round(session: Session, campaign_id: int, now: datetime) -> int:
         now=now,
     )
     keys = AnswerContext(secret_key="furnishing" * 4, is_live=False)
-    found: dict[int, VisitOutcome | None] = {1: VisitOutcome.NOT_YET, 2: VisitOutcome.ABSENT}
+    found = {1: VisitOutcome.NOT_YET, 2: VisitOutcome.ABSENT}
     enter_results(session, made.id, found, user=author, keys=keys, now=now)
     return made.id
 
 
-def _send_copies(session: Session, campaign_id: int, settings: Settings, now: datetime) -> str:
+def _send_copies(session, campaign_id, settings, now):
     """Copies of the first step to two control phones, one of them answered; the token of the other's link."""
     administrator = find_user(session, ADMINISTRATOR)
     for number, holder in (("0962000311", "Nguyễn Thị Hương"), ("0912000312", "A Tú")):
@@ -531,7 +527,7 @@ def _send_copies(session: Session, campaign_id: int, settings: Settings, now: da
     return LinkCipher(settings.keys_of(Purpose.LINKS)).token(FIRST_CONTROL_COPY + second)
 
 
-def _lose_sight(session: Session, campaign_id: int, now: datetime) -> None:
+def _lose_sight(session, campaign_id, now):
     """Three messages of which nobody has seen the outcome for two hours."""
     lost = session.execute(
         select(Attempt.id, Attempt.message_id)
@@ -551,12 +547,12 @@ def _lose_sight(session: Session, campaign_id: int, now: datetime) -> None:
     session.execute(update(Message).where(Message.id.in_(messages)).values(state=MessageState.UNKNOWN))
 
 
-def _hand_in(session: Session, folder: Path, now: datetime) -> dict[str, int]:
+def _hand_in(session, folder, now):
     """A list to look at, and one that is none."""
     author = find_user(session, AUTHOR)
     into = session.scalars(select(ContactList).where(ContactList.name == LIST)).one()
 
-    def hand_in(name: str, content: bytes) -> int:
+    def hand_in(name, content):
         return receive_upload(
             session, BytesIO(content), file_name=name, list_id=into.id, folder=folder, user=author, now=now
         ).id
@@ -569,7 +565,7 @@ def _hand_in(session: Session, folder: Path, now: datetime) -> dict[str, int]:
     }
 
 
-def _work_on(runtime: Runtime, made: dict[str, Any]) -> None:
+def _work_on(runtime, made):
     """What a worker does with the files; one is confirmed."""
     folder = Path(runtime.settings.uploads_dir)
     work = UploadContext(runtime.db, folder, runtime.settings.secret_key, lambda: False)

@@ -2,14 +2,12 @@
 
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import ConsoleMessage, Page, Request, expect
+from playwright.sync_api import Page, expect
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
@@ -38,28 +36,28 @@ class Visit:
     faults: list[str] = field(default_factory=list)
     expects: int | None = None  # a status the console may name
 
-    def __post_init__(self) -> None:
+    def __post_init__(self):
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
         self.page.on("request", self._see)
 
-    def _hear(self, message: ConsoleMessage) -> None:
+    def _hear(self, message):
         is_expected = self.expects is not None and f"status of {self.expects}" in message.text
         if message.type in ("error", "warning") and not is_expected:
             self.faults.append(f"console: {message.text}")
 
-    def _see(self, request: Request) -> None:
+    def _see(self, request):
         parts = urlsplit(request.url)
         if parts.scheme not in ("data", "blob") and parts.hostname != "127.0.0.1":
             self.faults.append(f"asks another machine: {request.url}")
 
-    def open(self, path: str, *, status: int = 200) -> Page:
+    def open(self, path, *, status=200):
         self.expects = None if status < 400 else status
         answer = self.page.goto(self.address + path)
         assert answer.status == status, f"{path}: {answer.status}"
         return self.page
 
-    def take_picture(self, name: str) -> None:
+    def take_picture(self, name):
         """For the README and docs/screens.md; only with LOA_PICTURES=1, as a picture differs every time."""
         if os.environ.get("LOA_PICTURES"):
             PICTURES.mkdir(exist_ok=True)
@@ -67,31 +65,31 @@ class Visit:
             clip = {"x": 0, "y": 0, "width": width, "height": height}
             self.page.screenshot(path=PICTURES / f"{name}.png", clip=clip)
 
-    def keep_look(self, name: str) -> None:
+    def keep_look(self, name):
         """The whole page as a picture, for whoever wants to look at all of them: LOA_LOOKS=a folder."""
         if folder := os.environ.get("LOA_LOOKS"):
             file = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
             self.page.screenshot(path=Path(folder, f"{file}.png"), full_page=True)
 
 
-def open_card(page: Page, name: str) -> None:
+def open_card(page, name):
     """Open a card of a campaign's page, unless it is open."""
     card = page.locator(f"details[data-card={name}]")
     if card.get_attribute("open") is None:
         card.locator(":scope > summary").click()
 
 
-def open_more(page: Page, name: str) -> None:
+def open_more(page, name):
     """Open a card's further choices, unless they are open."""
     more = page.locator(f"#more-{name}")
     if more.get_attribute("open") is None:
         more.locator(":scope > summary").click()
 
 
-def find_faults(page: Page, *, without: Sequence[str] = ()) -> list[str]:
+def find_faults(page, *, without=()):
     """What would be wrong on any page, at its present width: shape, words, and what axe finds but for the rules in `without`."""
     width = page.viewport_size["width"]
-    seen: dict[str, Any] = page.evaluate(
+    seen = page.evaluate(
         """() => ({
             across: document.scrollingElement.scrollWidth - window.innerWidth,
             headings: document.querySelectorAll("h1").length,
@@ -118,9 +116,9 @@ def find_faults(page: Page, *, without: Sequence[str] = ()) -> list[str]:
     return [*faults, *ask_axe(page, without)]
 
 
-def find_foreign_words(page: Page) -> list[str]:
+def find_foreign_words(page):
     """English words and bare keys on a Vietnamese page. What people typed themselves is not the page's."""
-    text: str = page.evaluate(
+    text = page.evaluate(
         """() => {
             const copy = document.body.cloneNode(true);
             for (const part of copy.querySelectorAll("[lang=en], script, style, textarea, .bubble")) part.remove();
@@ -143,7 +141,7 @@ def find_foreign_words(page: Page) -> list[str]:
     ]
 
 
-def ask_axe(page: Page, without: Sequence[str] = ()) -> list[str]:
+def ask_axe(page, without=()):
     """What axe-core finds against WCAG 2.2 AA. It comes by the debugger, past the page's own policy."""
     expect(page.locator("[aria-busy=true]")).to_have_count(0)
     # A preview that begins to load in between is pale for a moment, which is no fault of its colours.

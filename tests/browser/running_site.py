@@ -6,11 +6,9 @@ import subprocess
 import sys
 import time
 import urllib.error
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from admin.demo.load_demo import load_demo
@@ -40,14 +38,7 @@ class Office:
 
 
 @contextmanager
-def running_office(
-    folder: Path,
-    redis_url: str,
-    seed_site: Callable[[Runtime], dict[str, Any]],
-    *,
-    people: int = PEOPLE,
-    **variables: str,
-) -> Iterator[Office]:
+def running_office(folder, redis_url, seed_site, *, people=PEOPLE, **variables):
     """Everything that `make run` starts, for the length of a `with`; `variables` are further settings.
 
     Raises RuntimeError with their words.
@@ -80,7 +71,7 @@ def running_office(
         made = seed_site(runtime)
         log = folder / "processes.log"
         gunicorn = ("gunicorn", "asgi:app", "--bind", f"127.0.0.1:{port}", "--no-control-socket")
-        running: list[subprocess.Popen[bytes]] = []
+        running = []
         at_the_end.callback(_end, running)
         for command in (
             (*gunicorn, "--worker-class", "deploy.web_worker.DrainingWorker", "--graceful-timeout", "1"),
@@ -92,7 +83,7 @@ def running_office(
         yield Office(url, simulator, runtime, made)
 
 
-def _start(command: tuple[str, ...], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def _start(command, log, environment):
     with log.open("ab") as words:
         return subprocess.Popen(
             [sys.executable, "-m", *command],
@@ -105,7 +96,7 @@ def _start(command: tuple[str, ...], log: Path, environment: dict[str, str]) -> 
         )
 
 
-def _wait(url: str, log: Path) -> None:
+def _wait(url, log):
     limit = time.monotonic() + STARTING
     while time.monotonic() < limit:
         try:
@@ -116,7 +107,7 @@ def _wait(url: str, log: Path) -> None:
     raise RuntimeError(f"the office did not start: {log.read_text()[-4000:]}")
 
 
-def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+def _end(processes):
     for process in processes:
         process.terminate()
     for process in processes:

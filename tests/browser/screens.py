@@ -18,7 +18,7 @@ class Screen:
     status: int = 200
 
     @property
-    def id(self) -> str:
+    def id(self):
         return f"{self.path} as {self.email.split('@')[0] if self.email else 'nobody'}"
 
 

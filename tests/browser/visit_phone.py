@@ -1,28 +1,24 @@
 """A village officer's phone in Chromium: a profile folder of its own, with the network off and on, closed and opened."""
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
+from playwright.sync_api import expect
 from sqlalchemy import select
 
 from campaigns.models.activities import VisitLine
 from campaigns.visits.assignments import assign_sheet, invite_officer
 from outreach.accounts.users import find_user
 from outreach.accounts.village_officers import add_officer, code_of, link_of
-from outreach.models.accounts import User
 from outreach.models.contacts import Contact
 from outreach.rules.keys import Purpose
-from outreach.runtime import Runtime
 from tests.browser.page_checks import PHONE, Visit
 
 OWN_CODE = "73921846"
 AUTHOR = "canbo@loa.example"
 
 
-def add_village_officer(runtime: Runtime, name: str, e164: str, *sheets: int) -> User:
+def add_village_officer(runtime, name, e164, *sheets):
     """An officer who has these sheets."""
     now = datetime.now(UTC)
     with runtime.db.read() as session:
@@ -33,7 +29,7 @@ def add_village_officer(runtime: Runtime, name: str, e164: str, *sheets: int) ->
     return officer
 
 
-def invitation(runtime: Runtime, officer: User) -> tuple[str, str]:
+def invitation(runtime, officer):
     """The link, and the code that went to the officer's number."""
     with runtime.db.read() as session:
         author = find_user(session, AUTHOR)
@@ -42,7 +38,7 @@ def invitation(runtime: Runtime, officer: User) -> tuple[str, str]:
     return link_of(invited, settings), code_of(invited, settings.keys_of(Purpose.LINKS))
 
 
-def read_people(runtime: Runtime, *sheets: int) -> dict[int, str]:
+def read_people(runtime, *sheets):
     """The names on the sheets by line, in their order."""
     with runtime.db.read() as session:
         query = select(VisitLine.id, Contact.name).join(Contact, Contact.id == VisitLine.contact_id)
@@ -50,7 +46,7 @@ def read_people(runtime: Runtime, *sheets: int) -> dict[int, str]:
 
 
 @contextmanager
-def phone_browser(browser: Browser, program: str, folder: Path, flags: list[str]) -> Iterator[BrowserContext]:
+def phone_browser(browser, program, folder, flags):
     """Chromium with this profile folder."""
     context = browser.browser_type.launch_persistent_context(
         folder,
@@ -65,7 +61,7 @@ def phone_browser(browser: Browser, program: str, folder: Path, flags: list[str]
     context.close()
 
 
-def join(page: Page, link: str, code: str) -> None:
+def join(page, link, code):
     page.goto(link)
     page.get_by_label("Mã trong tin nhắn").fill(code)
     page.get_by_label("Mã mở phiếu (đồng chí tự đặt").fill(OWN_CODE)
@@ -76,12 +72,12 @@ def join(page: Page, link: str, code: str) -> None:
     expect(page.get_by_text("Hôm nay đã ghi")).to_be_visible()
 
 
-def unlock(page: Page, code: str = OWN_CODE) -> None:
+def unlock(page, code=OWN_CODE):
     page.get_by_label("Mã mở phiếu").fill(code)
     page.get_by_role("button", name="Mở", exact=True).click()
 
 
-def touch(page: Page, outcome: str) -> None:
+def touch(page, outcome):
     """Answer for everybody on the page."""
     for person in page.locator(".person").all():
         person.get_by_role("button", name=outcome, exact=True).click()
@@ -90,17 +86,17 @@ def touch(page: Page, outcome: str) -> None:
         )
 
 
-def open_first_house(page: Page) -> str:
+def open_first_house(page):
     """Open the first house of the list. Returns the name of its first person."""
     page.locator("main > ul.houses .house").first.click()
     return page.locator(".person h2").first.inner_text().split(",")[0]
 
 
 @contextmanager
-def results_sent(page: Page) -> Iterator[None]:
+def results_sent(page):
     """What is touched within has been received by the server at the end; the page's word may still be of the time before."""
 
-    def is_answered(response: Response) -> bool:
+    def is_answered(response):
         return (
             response.url.endswith("/sync")
             and '"results":[{' in (response.request.post_data or "")
@@ -111,11 +107,11 @@ def results_sent(page: Page) -> Iterator[None]:
         yield
 
 
-def new_visit(context: BrowserContext, url: str) -> Visit:
+def new_visit(context, url):
     return Visit(context.new_page(), url)
 
 
-def has_text(folder: Path, *words: str) -> list[str]:
+def has_text(folder, *words):
     """Which of the words lie in the files of a folder, in either of Chromium's two ways to write text."""
     content = b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
     return [word for word in words if word.encode() in content or word.encode("utf-16-le") in content]

@@ -1,8 +1,5 @@
 """A list in the worst shape in which organisations keep theirs, as large as wanted."""
 
-from pathlib import Path
-from typing import Any
-
 from outreach.rules.legacy_fonts import _TCVN3
 from tests.support.list_files import write_xlsx
 
@@ -13,17 +10,17 @@ _HEADER = ["STT", "Họ và tên", "Năm sinh", "Thôn", "Xã/phường", "SĐT"
 _BELOW = 6  # the line under titles and header
 
 
-def write_worst_list(path: Path, people: int) -> Path:
+def write_worst_list(path, people):
     """One sheet a village group, each with merged titles, STT from 1 again, dittos, several phones in a cell, line
     breaks, floats; one of them in an old font, one with its header in the middle of nowhere, one that is no list.
     """
-    sheets: dict[str, Any] = {"Bìa": [["ỦY BAN MẶT TRẬN"], ["Danh sách kèm theo công văn"]]}
+    sheets = {"Bìa": [["ỦY BAN MẶT TRẬN"], ["Danh sách kèm theo công văn"]]}
     each = people // 4
     for number in range(4):
         rows = [_row(number * each + index, index) for index in range(each)]
         if number == 2:
             rows = [[_in_tcvn3(cell) for cell in row] for row in rows]
-        titles: list[list[Any]] = [
+        titles = [
             ["HỘI LIÊN HIỆP PHỤ NỮ TỈNH KON TUM"],
             [f"DANH SÁCH HỘI VIÊN ĐỢT {number + 1}"],
             [],
@@ -34,7 +31,7 @@ def write_worst_list(path: Path, people: int) -> Path:
     return write_xlsx(path, sheets, merged=("A1:H1", "A2:H2", f"D{_BELOW}:D{_BELOW + 1}"))
 
 
-def _row(person: int, index: int) -> list[Any]:
+def _row(person, index):
     # Three digits, and three behind the zeros: sample numbers, none of them anybody's.
     digits = f"9{person // 1000:02d}000{person % 1000:03d}"
     written = (
@@ -61,7 +58,7 @@ def _row(person: int, index: int) -> list[Any]:
     ]
 
 
-def _in_tcvn3(cell: Any) -> Any:
+def _in_tcvn3(cell):
     if not isinstance(cell, str):
         return cell
     return "".join(_TO_TCVN3.get(letter, _TO_TCVN3.get(letter.lower(), letter)) for letter in cell)

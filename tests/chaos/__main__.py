@@ -20,12 +20,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from redis import Redis
 from sqlalchemy import func, select
@@ -43,7 +41,7 @@ from outreach.contacts.contact import Closing, suppress_number
 from outreach.core.schema import upgrade
 from outreach.models.contacts import Phone
 from outreach.runtime import open_runtime
-from simulator.testing import RunningSimulator, running_simulator
+from simulator.testing import running_simulator
 from tests.chaos.clocks import Clocks, NoCompiler, build_clocks, come_to_midnight, go_on_at
 from tests.drills.ground import count_wrong
 from tests.support.processes import Processes, simulator_settings
@@ -88,7 +86,7 @@ class Field:
     decided: int = 0
     left_alone: dict[str, float] = field(default_factory=dict)  # by number: since when, by the wall clock
 
-    def start_sender(self) -> subprocess.Popen[bytes]:
+    def start_sender(self):
         clocks = (
             Clocks(self.library, self.folder / f"clocks-{len(self.clocks)}-{self.kills}", like=self.night)
             if self.library
@@ -104,18 +102,18 @@ class Field:
         self.senders.append(sender)
         return sender
 
-    def kill_one(self) -> None:
+    def kill_one(self):
         victim = self.chance.choice(self.senders)
         self.senders.remove(victim)
         self.processes.kill(victim)
         self.kills += 1
         self.start_sender()
 
-    def step_clock(self, seconds: float) -> None:
+    def step_clock(self, seconds):
         """Set the wall clock of a worker's host."""
         self.clocks[self.chance.choice(self.senders).pid].step(seconds)
 
-    def stop_past_lease(self, *, is_suspended: bool = False) -> None:
+    def stop_past_lease(self, *, is_suspended=False):
         """SIGSTOP to a worker and its database process, longer than lease and looks; they wake and find themselves late.
 
         With `is_suspended` their monotonic clock has stood still meanwhile.
@@ -133,16 +131,16 @@ class Field:
                 os.kill(process, signal.SIGCONT)
 
 
-def children_of(process: int) -> list[int]:
+def children_of(process):
     """The processes that this one has started, and theirs."""
-    children: list[int] = []
+    children = []
     for listed in Path(f"/proc/{process}/task").glob("*/children"):
         for child in map(int, listed.read_text().split()):
             children += [child, *children_of(child)]
     return children
 
 
-def main() -> int:
+def main():
     options = argparse.ArgumentParser(prog="python -m tests.chaos")
     options.add_argument("--messages", type=int, default=20_000)
     options.add_argument("--kills", type=int, default=20)
@@ -165,7 +163,7 @@ def main() -> int:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def run(folder: Path, given: argparse.Namespace, night: Clocks | None) -> int:
+def run(folder, given, night):
     chance = random.Random(given.seed)
     library = build_clocks(folder) if night else None
     postgres, redis = start_postgres(folder), start_redis(folder)
@@ -200,18 +198,18 @@ def run(folder: Path, given: argparse.Namespace, night: Clocks | None) -> int:
             for _ in range(2):
                 stage.start_sender()
 
-            def restart_redis() -> None:
+            def restart_redis():
                 nonlocal redis
                 redis.stop()
                 time.sleep(1)
                 redis = start_redis(folder, redis.url)
 
-            def restart_postgres() -> None:
+            def restart_postgres():
                 nonlocal postgres
                 postgres.stop()
                 postgres = start_postgres(folder)
 
-            def restart_web() -> None:
+            def restart_web():
                 nonlocal web
                 for process in [web.pid, *children_of(web.pid)]:
                     os.kill(process, signal.SIGKILL)
@@ -219,17 +217,17 @@ def run(folder: Path, given: argparse.Namespace, night: Clocks | None) -> int:
                 time.sleep(3)
                 web = stage.processes.start_web(port)
 
-            def alter_list() -> None:
+            def alter_list():
                 simulator.faults(list_alters=True)
                 time.sleep(ALTERED_S)
                 simulator.faults(list_alters=False)
 
-            def narrow() -> None:
+            def narrow():
                 simulator.faults(most_at_once=3)
                 time.sleep(ALTERED_S)
                 simulator.faults(most_at_once=0)
 
-            plan: dict[float, tuple[str, Callable[[], None]]] = {
+            plan = {
                 0.2: ("three requests at once", narrow),
                 0.15: ("redis flushed", lambda: Redis.from_url(settings.redis_url).flushall()),
                 0.25: ("worker and database process stopped past their lease", stage.stop_past_lease),
@@ -262,13 +260,7 @@ def run(folder: Path, given: argparse.Namespace, night: Clocks | None) -> int:
             postgres.stop()
 
 
-def break_things(
-    world: World,
-    simulator: RunningSimulator,
-    stage: Field,
-    plan: dict[float, tuple[str, Callable[[], None]]],
-    given: argparse.Namespace,
-) -> float:
+def break_things(world, simulator, stage, plan, given):
     """Everything that is to happen, spread over the send. Returns when the last of it was over."""
     waiting = dict(plan)
     ends = time.monotonic() + ENDS_AFTER_S
@@ -289,7 +281,7 @@ def break_things(
     return time.monotonic()
 
 
-def ask_to_be_left_alone(world: World, stage: Field) -> None:
+def ask_to_be_left_alone(world, stage):
     """Have somebody whose message waits ask for no more, by the next of all ways, and note when it was recorded."""
     waiting = (
         select(Recipient.id, Recipient.contact_id, Phone.id, Phone.e164)
@@ -311,19 +303,19 @@ def ask_to_be_left_alone(world: World, stage: Field) -> None:
         with world.runtime.db.write() as session:
             record_page_answer(session, recipient, "opt_out", keys=world.keys, now=now)
     elif n % 6 == 3:
-        told: dict[str, Any] = {"reason": Closing.OPT_OUT, "note": "bà gọi điện"}
+        told = {"reason": Closing.OPT_OUT, "note": "bà gọi điện"}
         suppress_number(world.runtime, person, phone, **told, secret_key=key, user=user, now=now)
     elif n % 6 == 4:
-        asked: dict[str, Any] = {"asked_by": "Người dân", "asked_on": None}
+        asked = {"asked_by": "Người dân", "asked_on": None}
         record_request(world.runtime, person, RequestKind.OBJECT, **asked, secret_key=key, user=user, now=now)
     else:
-        withdrawn: dict[str, Any] = {"purpose": ALL_MESSAGES, "is_given": False, "on": None, "purposes": ()}
-        proof: dict[str, Any] = {"evidence": "giấy", "guardian": ""}
+        withdrawn = {"purpose": ALL_MESSAGES, "is_given": False, "on": None, "purposes": ()}
+        proof = {"evidence": "giấy", "guardian": ""}
         record_consent(world.runtime, person, **withdrawn, **proof, user=user, now=now)
     stage.left_alone[e164] = time.time()
 
 
-def count_after_opt_out(world: World, stage: Field) -> int:
+def count_after_opt_out(world, stage):
     """How many texts were accepted for numbers that had been left alone for longer than a request takes; but for confirmations."""
     return sum(
         line["accepted_at"] > stage.left_alone.get(line["To"], math.inf) + UNDER_WAY_S
@@ -332,7 +324,7 @@ def count_after_opt_out(world: World, stage: Field) -> int:
     )
 
 
-def wait_for_end(world: World, campaign: int, stage: Field) -> float:
+def wait_for_end(world, campaign, stage):
     """Until the campaign is completed, with an officer who decides what is sent again by nobody else."""
     ends = time.monotonic() + ENDS_AFTER_S
     while time.monotonic() < ends:
@@ -346,7 +338,7 @@ def wait_for_end(world: World, campaign: int, stage: Field) -> float:
     return time.monotonic()
 
 
-def wait_for_reports(world: World, campaign: int) -> int:
+def wait_for_reports(world, campaign):
     """Until each message has its report, by callback or by the list. Returns how many have none in the end."""
     ends = time.monotonic() + REPORTED_AFTER_S
     while unreported := sum(messages_of(world, campaign).get(state, 0) for state in ("accepted", "sent")):
@@ -356,21 +348,12 @@ def wait_for_reports(world: World, campaign: int) -> int:
     return unreported
 
 
-def messages_of(world: World, campaign: int) -> dict[str, int]:
-    messages: dict[str, int] = world.status(campaign)["steps"][0]["messages"]
+def messages_of(world, campaign):
+    messages = world.status(campaign)["steps"][0]["messages"]
     return messages
 
 
-def report(
-    world: World,
-    campaign: int,
-    stage: Field,
-    given: argparse.Namespace,
-    *,
-    recovery_s: float,
-    left: int,
-    unreported: int,
-) -> int:
+def report(world, campaign, stage, given, *, recovery_s, left, unreported):
     texts = [line for line in world.simulator.ledger() if not line["Body"].startswith(CONFIRMED)]
     sent = Counter(line["To"] for line in texts)
     twice = sum(times > 1 for times in sent.values())

@@ -22,7 +22,7 @@ class NoCompiler(Exception):
     """No C compiler, or it failed; `str()` says what to do."""
 
 
-def build_clocks(folder: Path) -> Path:
+def build_clocks(folder):
     """Compile the library into `folder`. Raises NoCompiler."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if not compiler:
@@ -38,28 +38,28 @@ def build_clocks(folder: Path) -> Path:
 class Clocks:
     """Clocks of one process and its children, started with `environment`; at first they are those of `like`."""
 
-    def __init__(self, library: Path, file: Path, *, like: Clocks | None = None) -> None:
+    def __init__(self, library, file, *, like=None):
         if not file.exists():
             file.write_bytes(like._offsets[:16] if like else bytes(16))
         with file.open("r+b") as opened:
             self._offsets = mmap.mmap(opened.fileno(), 16)
         self.environment = {"LD_PRELOAD": str(library), "LOA_CLOCKS": str(file)}
 
-    def step(self, seconds: float) -> None:
+    def step(self, seconds):
         """Set the wall clock forward, or back."""
         self._add(wall=seconds)
 
-    def freeze(self, seconds: float) -> None:
+    def freeze(self, seconds):
         """Take from the monotonic clock the time for which its host was suspended."""
         self._add(monotonic=-seconds)
 
-    def _add(self, *, wall: float = 0, monotonic: float = 0) -> None:
+    def _add(self, *, wall=0, monotonic=0):
         now = struct.unpack("<qq", self._offsets[:16])
         moved = (now[0] + int(wall * _SECOND), now[1] + int(monotonic * _SECOND))
         self._offsets[:16] = struct.pack("<qq", *moved)
 
 
-def go_on_at(clock: str) -> Clocks:
+def go_on_at(clock):
     """Run this program anew, and all that it starts, under clocks that a test moves, as if it were `clock` in Vietnam.
 
     Returns the clocks, in the program that was begun anew. Raises NoCompiler.
@@ -73,7 +73,7 @@ def go_on_at(clock: str) -> Clocks:
     os.execve(sys.executable, sys.orig_argv, {**os.environ, **clocks.environment})
 
 
-def seconds_until(clock: str) -> float:
+def seconds_until(clock):
     """Return the seconds from now to `clock` (HH:MM:SS) in Vietnam, less than a day."""
     now = datetime.now(UTC).astimezone(VIETNAM)
     hour, minute, second = map(int, clock.split(":"))
@@ -84,7 +84,7 @@ def seconds_until(clock: str) -> float:
 MOST_TO_MIDNIGHT_S = 3600.0
 
 
-def come_to_midnight(*clocks: Clocks) -> None:
+def come_to_midnight(*clocks):
     """Set clocks to two seconds before midnight in Vietnam, where they are not past it."""
     left = seconds_until("23:59:58")
     for each in clocks:

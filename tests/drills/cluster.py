@@ -15,7 +15,7 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,15 +24,13 @@ from pathlib import Path
 
 import psycopg
 
-from outreach.core.settings import Settings
-from simulator.testing import RunningSimulator, running_simulator
+from simulator.testing import running_simulator
 from tests.drills.ground import count_wrong, new_folder, open_world, tell_result
 from tests.drills.hosts import WEB_PORT, seen_from_elsewhere
 from tests.drills.namespaces import NET, NOT_HERE, Hosts, address, play_inside
 from tests.support.processes import ROOT, Processes, simulator_settings
-from tests.support.servers import STARTING, Server, copy_programs, find_postgres, start_redis
+from tests.support.servers import STARTING, copy_programs, find_postgres, start_redis
 from tests.support.wait_until import wait_until
-from tests.support.world import World
 
 FRONT, DATABASES, WEBS, WORKERS = 0, (1, 2), (3, 4), (5, 6)
 NAMES = {FRONT: "front", 1: "db1", 2: "db2"}
@@ -58,14 +56,14 @@ class Host:
     programs: dict[str, Callable[[], subprocess.Popen[bytes]]] = field(default_factory=dict)
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def start(self, *names: str) -> None:
+    def start(self, *names):
         for name in names or self.programs:
             self.running[name] = self.programs[name]()
 
-    def fail(self) -> None:
+    def fail(self):
         self.made.kill_all(self.number)
 
-    def come_back(self) -> None:
+    def come_back(self):
         self.made.join(self.number)
         self.start()
 
@@ -79,7 +77,7 @@ class Failure:
     at: float = 0.0  # by the wall clock
 
 
-def run(made: Hosts, arguments: list[str]) -> int:
+def run(made, arguments):
     options = argparse.ArgumentParser(prog="python -m tests.drills.cluster")
     options.add_argument("--messages", type=int, default=50_000)
     options.add_argument("--seconds", type=float, default=420, help="how long the send takes by its pace")
@@ -122,7 +120,7 @@ def run(made: Hosts, arguments: list[str]) -> int:
 class Cluster:
     """All hosts. Their files are those of `deploy/cluster`, with this run's addresses and folders."""
 
-    def __init__(self, made: Hosts, folder: Path, settings: Settings, redis: Server) -> None:
+    def __init__(self, made, folder, settings, redis):
         self.made, self.folder, self.redis = made, folder, redis
         there = seen_from_elsewhere(settings, database=False)
         self.hosts = [
@@ -151,13 +149,13 @@ class Cluster:
             host = self.hosts[number]
             host.programs |= {name: partial(host.processes.start, name) for name in ("worker", "scheduler")}
 
-    def add(self, number: int, name: str, *command: str, user: Sequence[str] = AS_NOBODY) -> None:
+    def add(self, number, name, *command, user=AS_NOBODY):
         """Have a host run a program of others."""
         host = self.hosts[number]
         home = f"HOME={self.folder / f'host{number}'}"  # Patroni keeps its password file there
         host.programs[name] = partial(host.processes.start_command, *user, "env", home, *command)
 
-    def write(self, name: str, number: int) -> Path:
+    def write(self, name, number):
         """A file of a host's own."""
         home = self.folder / f"host{number}"
         if not home.exists():
@@ -181,7 +179,7 @@ class Cluster:
         (home / name).write_text(text)
         return home / name
 
-    def start_servers(self) -> None:
+    def start_servers(self):
         """Everything but Loa, and Loa's role and database."""
         for number in (FRONT, *DATABASES):
             self.hosts[number].start()
@@ -190,35 +188,35 @@ class Cluster:
             connection.execute(f"CREATE ROLE loa LOGIN PASSWORD '{PASSWORD}'")
             connection.execute("CREATE DATABASE loa OWNER loa")
 
-    def connect(self) -> psycopg.Connection:
+    def connect(self):
         address = f"postgresql://postgres:{PASSWORD}@127.0.0.1:5432/postgres?connect_timeout=2"
         return psycopg.connect(address, autocommit=True)
 
-    def standbys(self) -> int:
+    def standbys(self):
         """Return how many follow the primary so that each commit waits for them."""
         with suppress(psycopg.Error), self.connect() as connection:
             query = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
             return connection.execute(query).fetchall()[0][0]
         return 0
 
-    def primary(self) -> Host:
+    def primary(self):
         with self.connect() as connection:
             own = str(connection.execute("SELECT host(inet_server_addr())").fetchall()[0][0])
         return next(host for host in self.hosts if address(host.number) == own)
 
-    def faults(self) -> list[Failure]:
+    def faults(self):
         web, worker, other = self.hosts[WEBS[0]], self.hosts[WORKERS[0]], self.hosts[WORKERS[1]]
-        hit: list[Host] = []
+        hit = []
 
-        def find(is_primary: bool = True) -> Host:
+        def find(is_primary=True):
             number = self.primary().number
             hit.append(self.hosts[number if is_primary else sum(DATABASES) - number])
             return hit[-1]
 
-        def restart_redis() -> None:
+        def restart_redis():
             self.redis = start_redis(self.folder, self.redis.url, bind="0.0.0.0")
 
-        def of_program(host: Host, name: str) -> tuple[Callable[[], None], Callable[[], None], float]:
+        def of_program(host, name):
             return (
                 lambda: host.processes.kill(host.running[name]),
                 partial(host.start, name),
@@ -245,11 +243,11 @@ class Cluster:
 class Reader:
     """A resident who opens their page five times a second; `times` is when it was served."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url):
         self.url, self.times = url, [time.time()]
         threading.Thread(target=self._read, daemon=True).start()
 
-    def _read(self) -> None:
+    def _read(self):
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         while True:
             with suppress(OSError), opener.open(self.url, timeout=2) as page:
@@ -258,7 +256,7 @@ class Reader:
             time.sleep(0.2)
 
 
-def play(cluster: Cluster, world: World, simulator: RunningSimulator, messages: int, pace: float) -> int:
+def play(cluster, world, simulator, messages, pace):
     simulator.faults(latency_ms=LATENCY_MS)
     world.add_people(messages)
     for host in cluster.hosts[WEBS[0] :]:
@@ -266,10 +264,10 @@ def play(cluster: Cluster, world: World, simulator: RunningSimulator, messages: 
     campaign = world.launch(pace=pace)
     reader = Reader(f"{SITE}/{world.link(campaign)}")
 
-    def accepted() -> int:
+    def accepted():
         return int(simulator.stats()["accepted"])
 
-    def wait_for_life() -> None:
+    def wait_for_life():
         pages, had = len(reader.times) + 5, accepted() + pace * 3
         wait_until(lambda: len(reader.times) > pages and accepted() > had)
 
@@ -299,7 +297,7 @@ def play(cluster: Cluster, world: World, simulator: RunningSimulator, messages: 
     return int(not is_whole or wrong > 0 or left <= 0)
 
 
-def longest_gap(times: Iterable[float], since: float, until: float) -> float:
+def longest_gap(times, since, until):
     """Return the most seconds between two of these moments, from `since` to `until`."""
     within = [since, *(at for at in times if since < at < until), until]
     return max(later - earlier for earlier, later in pairwise(within))

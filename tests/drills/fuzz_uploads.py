@@ -15,7 +15,6 @@ import threading
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,7 +43,7 @@ _PIECES = (b"\0", b'"', b"'", b"<", b"]]>", b"<row ", b"&l;", b"\xff\xfe", b"PK\
 _PIECES += (b"=cmd|'x'!A1",)
 
 
-def seeds(folder: Path) -> dict[str, bytes]:
+def seeds(folder):
     """Files that are right, and hostile ones, by suffix and a name."""
     csv = "\n".join(",".join(map(str, row)) for row in ROWS).encode()
     made = {
@@ -64,14 +63,14 @@ def seeds(folder: Path) -> dict[str, bytes]:
     return made
 
 
-def _changed(content: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
+def _changed(content, changes):
     for at, cut, piece in changes:
         start = at % (len(content) + 1)
         content = content[:start] + piece + content[start + cut :]
     return content
 
 
-def _changed_within(content: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
+def _changed_within(content, changes):
     """Change the parts of an archive and pack them again, so that the damage reaches the parser of XML."""
     packed = io.BytesIO()
     try:
@@ -85,7 +84,7 @@ def _changed_within(content: bytes, changes: list[tuple[int, int, bytes]]) -> by
     return packed.getvalue()
 
 
-def readers() -> dict[str, Callable[[Path], object]]:
+def readers():
     """What each upload does with a file before it stores anything."""
     places = KONTUM_2020
     return {
@@ -97,9 +96,9 @@ def readers() -> dict[str, Callable[[Path], object]]:
     }
 
 
-def fuzz(files: int, *, random_seed: int = 1) -> Counter[str]:
+def fuzz(files, *, random_seed=1):
     """Give so many damaged files to the readers in turn. Returns how each was answered; raises what none may raise."""
-    outcomes: Counter[str] = Counter()
+    outcomes = Counter()
     turn = 0
     with tempfile.TemporaryDirectory() as folder:
         good, all_readers = seeds(Path(folder)), list(readers().items())
@@ -139,11 +138,11 @@ def fuzz(files: int, *, random_seed: int = 1) -> Counter[str]:
 
 
 @contextmanager
-def watched_memory() -> Iterator[list[int]]:
+def watched_memory():
     """Keep the most memory, in bytes, that a child of the reading server was seen to have."""
     most, is_over = [0], threading.Event()
 
-    def look() -> None:
+    def look():
         while not is_over.wait(0.005):
             server = sheet_process.server_pid()
             if server is None:
@@ -166,7 +165,7 @@ def watched_memory() -> Iterator[list[int]]:
         thread.join()
 
 
-def main() -> int:
+def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
@@ -174,7 +173,7 @@ def main() -> int:
     began = time.monotonic()
     fuzz(1)
     server = sheet_process.server_pid()
-    outcomes: Counter[str] = Counter()
+    outcomes = Counter()
     with watched_memory() as most:
         # Hypothesis remembers all that one run has tried, by gigabytes in the end.
         for n, left in enumerate(range(arguments.files, 0, -_AT_ONCE)):

@@ -31,11 +31,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
@@ -55,20 +53,19 @@ from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignAct
 from deploy.redis_server import find_port
 from outreach.accounts.users import find_user
 from outreach.core.db import count_rows
-from outreach.core.settings import Settings
-from outreach.models.accounts import Role, User
+from outreach.models.accounts import Role
 from outreach.models.contacts import Phone
 from outreach.models.office import ENVIRONMENT
 from outreach.rules.errors import WrongState
 from simulator.testing import RunningSimulator, running_simulator
-from tests.chaos.clocks import Clocks, come_to_midnight, go_on_at, seconds_until
+from tests.chaos.clocks import come_to_midnight, go_on_at, seconds_until
 from tests.drills.ground import count_wrong, new_folder, open_world, running_servers
 from tests.support.line import Line
-from tests.support.processes import Processes, simulator_settings
+from tests.support.processes import simulator_settings
 from tests.support.servers import create_database
 from tests.support.smpp_pdus import play_inbound
 from tests.support.wait_until import wait_until
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, number
 
 ENDS_AFTER_S = 1800.0
 CARRIES_ON_WITHIN_S = 10.0
@@ -90,7 +87,7 @@ NOTICE_FAULTS = {
 FAULTS_OF_HTTP = {"rate_cut": 0.03, "rate_cut_before": 0.02, "rate_500": 0.02, "rate_500_after": 0.02}
 
 
-def main() -> int:
+def main():
     options = argparse.ArgumentParser(prog="python -m tests.drills.gateways")
     options.add_argument("--gateway", choices=("smpp", "aggregator", "twilio", "both"), default="smpp")
     options.add_argument("--messages", type=int, default=20_000)
@@ -118,14 +115,14 @@ def main() -> int:
         play = play_both if given.gateway == "both" else play_one
         with running_centre(given.centre) if given.centre else running_simulator() as simulator:
 
-            def settings(by: RunningSimulator, **more: object) -> Settings:
+            def settings(by, **more):
                 return simulator_settings(create_database(postgres.url), redis.url, by, **common, **more)
 
             return play(given, folder, simulator, settings, port, clocks)
 
 
 @contextmanager
-def running_centre(modules: Path) -> Iterator[RunningSimulator]:
+def running_centre(modules):
     """Start the foreign centre; what is asked of the simulator can be asked of it, too."""
     with subprocess.Popen(
         ["node", str(Path(__file__).with_name("centre.cjs"))],
@@ -140,14 +137,7 @@ def running_centre(modules: Path) -> Iterator[RunningSimulator]:
         process.stdin.close()
 
 
-def play_one(
-    given: argparse.Namespace,
-    folder: Path,
-    simulator: RunningSimulator,
-    settings: Callable[..., Settings],
-    port: int,
-    clocks: Clocks | None,
-) -> int:
+def play_one(given, folder, simulator, settings, port, clocks):
     assert clocks
     own = settings(
         simulator,
@@ -187,14 +177,14 @@ def play_one(
         return result or tell_submissions(simulator, before)
 
 
-def launch(world: World, **changes: Any) -> int:
+def launch(world, **changes):
     """Launch a campaign whose step is open, by this process or by a worker's sweep. Returns its id."""
     campaign = world.launch(**changes)
     wait_until(lambda: world.status(campaign)["steps"])
     return campaign
 
 
-def send_earlier(world: World, processes: Processes, *, people: int) -> int:
+def send_earlier(world, processes, *, people):
     """Send another text to these people, wait for its reports, and end the worker. Returns how many there were."""
     world.add_people(people)
     campaign = launch(world, name="Đợt một", text="[Chào {name}, ]mai họp thôn: {link}")
@@ -204,7 +194,7 @@ def send_earlier(world: World, processes: Processes, *, people: int) -> int:
     return people
 
 
-def tell_submissions(simulator: RunningSimulator, before: dict[str, Any]) -> int:
+def tell_submissions(simulator, before):
     """Print how often the gateway was asked for a part that it took. Returns 1 if too often."""
     stats = simulator.stats()
     asked, throttled = (stats.get(name, 0) - before.get(name, 0) for name in ("requests", "throttled"))
@@ -213,9 +203,7 @@ def tell_submissions(simulator: RunningSimulator, before: dict[str, Any]) -> int
     return int(share > MOST_FOR_ONE)
 
 
-def play_notices(
-    given: argparse.Namespace, world: World, simulator: RunningSimulator, processes: Processes, clocks: Clocks
-) -> int:
+def play_notices(given, world, simulator, processes, clocks):
     """Notices first; workers are killed, answers cut, reports doubled and lost, and midnight comes."""
     world.add_people(given.messages)
     simulator.faults(**NOTICE_FAULTS, **FAULTS_OF_HTTP)
@@ -227,7 +215,7 @@ def play_notices(
     time.sleep(2 * NOTICE_FAULTS["notice_late_s"])
     wait_until(lambda: not world.simulator.stats()["callbacks_pending"], ENDS_AFTER_S)
     time.sleep(5)
-    seen: dict[str, Counter[bool]] = {}
+    seen = {}
     for entry in simulator.ledger():
         if entry["status"] == "delivered":
             seen.setdefault(entry["To"], Counter())[bool(entry["Notice"])] += 1
@@ -280,9 +268,7 @@ def play_notices(
     return int(bool(lost or twice or early) or not is_right or sum(states.values()) != given.messages)
 
 
-def play_night(
-    given: argparse.Namespace, world: World, simulator: RunningSimulator, processes: Processes, clocks: Clocks
-) -> int:
+def play_night(given, world, simulator, processes, clocks):
     """A warning at 23:50; then the clocks of all go on past midnight, in steps, until an hour later a person is asked."""
     world.add_people(given.messages)
     simulator.faults(rate_timeout=0.004, timeout_s=30, rate_callbacks_lost=0.5, callbacks_repeat=1)
@@ -305,14 +291,7 @@ def play_night(
     return report(world, campaign, messages=given.messages, had=0)
 
 
-def play_both(
-    given: argparse.Namespace,
-    folder: Path,
-    first: RunningSimulator,
-    settings: Callable[..., Settings],
-    port: int,
-    _clocks: Clocks | None,
-) -> int:
+def play_both(given, folder, first, settings, port, _clocks):
     messages, key = given.messages, base64.b64encode(os.urandom(32)).decode()
     with running_simulator() as second, closing(Line(first.smpp_url)) as line:
         own = settings(second, SMS_GATEWAY="smpp", SMPP_URL=line.url, GATEWAY_KEYS=f"1:{key}")
@@ -347,7 +326,7 @@ def play_both(
             return result or int(carried_on > CARRIES_ON_WITHIN_S)
 
 
-def start_all(processes: Processes, port: int) -> None:
+def start_all(processes, port):
     """Start everything but the workers that send."""
     processes.start_web(port)
     for queue in ("default", "inbound"):
@@ -355,7 +334,7 @@ def start_all(processes: Processes, port: int) -> None:
     processes.start("scheduler")
 
 
-def add_second(world: World, simulator: RunningSimulator) -> User:
+def add_second(world, simulator):
     """Add the aggregator at a simulator, test it and put it to work. Returns the administrator."""
     with world.runtime.db.write() as session:
         administrator = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
@@ -381,7 +360,7 @@ def add_second(world: World, simulator: RunningSimulator) -> User:
     return administrator
 
 
-def is_done(world: World, account: int, state: str, user: User) -> bool:
+def is_done(world, account, state, user):
     try:
         change_gateway_state(world.runtime, account, state=state, user=user, now=datetime.now(UTC))
     except WrongState:
@@ -389,7 +368,7 @@ def is_done(world: World, account: int, state: str, user: User) -> bool:
     return True
 
 
-def close_first(world: World, campaign: int, administrator: User) -> None:
+def close_first(world, campaign, administrator):
     """Settle what is unknown as a person does three hours later, drain the first gateway and close it."""
     now = datetime.now(UTC) + timedelta(hours=3)
     key = world.runtime.settings.secret_key
@@ -400,9 +379,7 @@ def close_first(world: World, campaign: int, administrator: User) -> None:
         wait_until(lambda state=state: is_done(world, ENVIRONMENT, state, administrator), ENDS_AFTER_S)
 
 
-def break_things(
-    given: argparse.Namespace, world: World, processes: Processes, clocks: Clocks
-) -> tuple[int, int]:
+def break_things(given, world, processes, clocks):
     """Kill a worker and cut all SMPP connections, `kills` times over the send, every fourth time with a restart of the centre.
 
     A third of the way the gateway becomes narrow for a while, half of the way midnight comes. Returns how many workers were
@@ -411,7 +388,7 @@ def break_things(
     simulator = world.simulator
     senders = [processes.start("worker", "--queues", "send") for _ in range(2)]
     chance, killed, cuts, ends = random.Random(given.seed), 0, 0, time.monotonic() + ENDS_AFTER_S
-    events: dict[float, Callable[[], object]] = {0.5: lambda: come_to_midnight(clocks)}
+    events = {0.5: lambda: come_to_midnight(clocks)}
     if not given.centre:
         events |= {0.33: lambda: narrow(simulator)}
     while (killed < given.kills or events) and time.monotonic() < ends and (left := count_left(world)):
@@ -429,14 +406,14 @@ def break_things(
     return killed, cuts
 
 
-def count_left(world: World) -> int:
+def count_left(world):
     """Return how many messages have not left."""
     with world.runtime.db.read() as session:
         waits = Message.state.in_((MessageState.QUEUED, MessageState.SENDING))
         return count_rows(session, Message, waits)
 
 
-def narrow(simulator: RunningSimulator) -> None:
+def narrow(simulator):
     """Take only a few requests at once, for so many messages."""
     before, ends = simulator.stats(), time.monotonic() + NARROW_S
     simulator.faults(most_at_once=AT_ONCE)
@@ -447,7 +424,7 @@ def narrow(simulator: RunningSimulator) -> None:
     print(f"{AT_ONCE} at once: {taken} messages taken, {throttled} requests were too many")
 
 
-def wait_for_end(world: World, campaign: int) -> None:
+def wait_for_end(world, campaign):
     """Wait until nothing is under way, and nothing has changed any more for a while: not every message has a report."""
     ends, since, before = time.monotonic() + ENDS_AFTER_S, time.monotonic(), {}
     while time.monotonic() < ends:
@@ -462,7 +439,7 @@ def wait_for_end(world: World, campaign: int) -> None:
         time.sleep(0.5)
 
 
-def report(world: World, campaign: int, *, messages: int, had: int, sent: Counter[str] | None = None) -> int:
+def report(world, campaign, *, messages, had, sent=None):
     """Print what became of a campaign's messages, and of those that `had` an earlier one. Returns the exit status."""
     both = sent is not None
     sent = (sent or Counter(world.sent_to())) - Counter(number(i) for i in range(had))

@@ -2,26 +2,22 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from sqlalchemy import select
 
 from campaigns.models.messages import Attempt
 from campaigns.rules.states import AttemptState
 from outreach.core.schema import upgrade
-from outreach.core.settings import Settings
 from outreach.models.contacts import Phone
 from outreach.runtime import open_runtime
-from simulator.testing import RunningSimulator
 from tests.support.processes import Processes
-from tests.support.servers import POSTGRES_SETTINGS, Server, make_folder, start_postgres, start_redis
+from tests.support.servers import POSTGRES_SETTINGS, make_folder, start_postgres, start_redis
 from tests.support.world import World
 
 
 @contextmanager
-def new_folder() -> Iterator[Path]:
+def new_folder():
     """A folder of the run's own."""
     folder = make_folder()
     try:
@@ -30,7 +26,7 @@ def new_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def tell_result(world: World, campaign: int, *, messages: int) -> bool:
+def tell_result(world, campaign, *, messages):
     """Print how many were lost, written to twice or left open. Returns whether none was."""
     sent = Counter(world.sent_to())
     twice = sum(times > 1 for times in sent.values())
@@ -44,7 +40,7 @@ def tell_result(world: World, campaign: int, *, messages: int) -> bool:
 _TAKEN = (AttemptState.ACCEPTED, AttemptState.SENT, AttemptState.DELIVERED, AttemptState.UNDELIVERED)
 
 
-def count_wrong(world: World) -> int:
+def count_wrong(world):
     """Return how many attempts count as taken by the gateway, of which it has no message."""
     with world.runtime.db.read() as session:
         rows = session.execute(
@@ -57,9 +53,7 @@ def count_wrong(world: World) -> int:
 
 
 @contextmanager
-def running_servers(
-    folder: Path, postgres_settings: dict[str, str] = POSTGRES_SETTINGS, *, bind: str = "127.0.0.1"
-) -> Iterator[tuple[Server, Server]]:
+def running_servers(folder, postgres_settings=POSTGRES_SETTINGS, *, bind="127.0.0.1"):
     """PostgreSQL and Redis."""
     postgres, redis = start_postgres(folder, postgres_settings), start_redis(folder, bind=bind)
     try:
@@ -70,9 +64,7 @@ def running_servers(
 
 
 @contextmanager
-def open_world(
-    settings: Settings, simulator: RunningSimulator, folder: Path
-) -> Iterator[tuple[World, Processes]]:
+def open_world(settings, simulator, folder):
     """An upgraded database with its world, and the processes that are started on it."""
     runtime = open_runtime(settings)
     processes = Processes(settings, folder / "processes.log")

@@ -16,7 +16,6 @@ from rq import Queue, Worker
 
 from campaigns.rules.states import CampaignAction
 from outreach.core.job_queue import SEND
-from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator, running_simulator
 from tests.drills.ground import new_folder, open_world, running_servers, tell_result
 from tests.drills.namespaces import NET, Hosts, address, play_inside
@@ -34,7 +33,7 @@ AT_LEAST = 1.6
 WEB_PORT = 8000  # of a network of its own: nobody else has it
 
 
-def run(made: Hosts, arguments: list[str]) -> int:
+def run(made, arguments):
     options = argparse.ArgumentParser(prog="python -m tests.drills.hosts")
     options.add_argument("--messages", type=int, default=20_000)
     options.add_argument(
@@ -68,7 +67,7 @@ def run(made: Hosts, arguments: list[str]) -> int:
         return Stage(made, world, simulator, processes, given.messages).play(at_least=given.at_least)
 
 
-def seen_from_elsewhere(settings: Settings, *, database: bool = True) -> Settings:
+def seen_from_elsewhere(settings, *, database=True):
     """The settings of another host: Redis, the gateway and the `database` stand in the main host."""
     names = ("redis_url", "twilio_api_base_url", *(["database_url"] if database else []))
     there = {name: getattr(settings, name).replace("127.0.0.1", address(0)) for name in names}
@@ -84,23 +83,23 @@ class Stage:
     messages: int
     rates: dict[int, float] = field(default_factory=dict)
 
-    def start_worker_host(self, which: int) -> None:
+    def start_worker_host(self, which):
         """What an operator starts on a machine of its own: sending, and the work of the default queue."""
         there = seen_from_elsewhere(self.world.runtime.settings)
         host = Processes(there, self.processes.log, inside=self.made.inside(which))
         self.processes.running.append(host.start("worker", "--queues", "send,default"))
 
-    def accepted(self) -> int:
+    def accepted(self):
         return int(self.simulator.stats()["accepted"])
 
-    def measure(self, *, first: float, last: float) -> float:
+    def measure(self, *, first, last):
         """Messages a second between two shares of the campaign."""
         wait_until(lambda: self.accepted() >= self.messages * first)
         began, at_first = time.monotonic(), self.accepted()
         wait_until(lambda: self.accepted() >= self.messages * last)
         return (self.accepted() - at_first) / (time.monotonic() - began)
 
-    def play(self, *, at_least: float) -> int:
+    def play(self, *, at_least):
         self.world.add_people(self.messages)
         self.simulator.faults(latency_ms=LATENCY_MS, callbacks_off=True)
         self.processes.start_web(WEB_PORT)
@@ -133,7 +132,7 @@ class Stage:
         is_whole = tell_result(self.world, campaign, messages=self.messages)
         return int(not is_whole or two < at_least * one)
 
-    def senders(self) -> int:
+    def senders(self):
         """Workers at the send queue that give signs of life."""
         redis = self.world.runtime.redis
         return len(Worker.all_keys(queue=Queue(SEND, connection=redis)))

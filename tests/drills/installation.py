@@ -13,12 +13,11 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from deploy import VERSION
 from deploy.redis_server import find_port
-from simulator.testing import RunningSimulator, running_simulator
+from simulator.testing import running_simulator
 from tests.support.processes import ROOT, environment_of, simulator_settings
 from tests.support.servers import create_database, find_postgres, make_folder, start_postgres, start_redis
 from tests.support.wait_until import wait_until
@@ -63,19 +62,19 @@ window = ["00:00", "24:00"]
 class Loa:
     """The command `loa` of an installation: `prefix` begins its command line, its settings are in the environment."""
 
-    def __init__(self, prefix: Sequence[str], variables: dict[str, str], *, is_container: bool) -> None:
+    def __init__(self, prefix, variables, *, is_container):
         self.prefix, self.variables, self.is_container = list(prefix), variables, is_container
 
-    def command(self, *arguments: str) -> list[str]:
+    def command(self, *arguments):
         if not self.is_container:
             return [*self.prefix, *arguments]
         given = [part for name, value in self.variables.items() for part in ("--env", f"{name}={value}")]
         return [*self.prefix[:-1], *given, self.prefix[-1], "--", "loa", *arguments]
 
-    def environment(self) -> dict[str, str]:
+    def environment(self):
         return {**os.environ, **({} if self.is_container else self.variables)}
 
-    def run(self, *arguments: str) -> str:
+    def run(self, *arguments):
         done = subprocess.run(
             self.command(*arguments), env=self.environment(), cwd="/", capture_output=True, text=True
         )
@@ -84,14 +83,14 @@ class Loa:
         print(f"  loa {' '.join(arguments)[:90]}", flush=True)
         return done.stdout
 
-    def ask(self, *arguments: str) -> dict:
+    def ask(self, *arguments):
         return json.loads(self.run(*arguments, "--json"))
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments):
         return subprocess.Popen(self.command(*arguments), env=self.environment(), cwd="/")
 
 
-def main() -> int:
+def main():
     options = argparse.ArgumentParser(prog="python -m tests.drills.installation")
     options.add_argument(
         "--wheel", type=Path, help="a wheel, which is installed into an environment of its own"
@@ -135,7 +134,7 @@ def main() -> int:
     return 0
 
 
-def install(wheel: Path, environment: Path) -> Path:
+def install(wheel, environment):
     """Install a wheel into an environment of its own. Returns its `loa`."""
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     uv = [Path(sys.executable).parent / "uv", *["pip", "install", "-q", "--python"]]
@@ -145,7 +144,7 @@ def install(wheel: Path, environment: Path) -> Path:
     return environment / "bin" / "loa"
 
 
-def play(loa: Loa, folder: Path, simulator: RunningSimulator, *, port: int) -> None:
+def play(loa, folder, simulator, *, port):
     """From an empty database to a campaign that was sent."""
     print(loa.run("--version").strip())
     people = [f"{i + 1},Người {i},{number(i + 1)}" for i in range(PEOPLE)]
@@ -175,7 +174,7 @@ def play(loa: Loa, folder: Path, simulator: RunningSimulator, *, port: int) -> N
         service.wait(timeout=60)
 
 
-def restore_elsewhere(loa: Loa, folder: Path, database_url: str) -> None:
+def restore_elsewhere(loa, folder, database_url):
     """Restore the backup into an empty database, and count there."""
     (backup,) = [*(folder / "b").glob("*.dump")]
     there = Loa(loa.prefix, {**loa.variables, "DATABASE_URL": database_url}, is_container=loa.is_container)
@@ -184,7 +183,7 @@ def restore_elsewhere(loa: Loa, folder: Path, database_url: str) -> None:
     print("restored elsewhere")
 
 
-def status_of(port: int, path: str) -> int:
+def status_of(port, path):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request("GET", path)

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -28,41 +27,41 @@ class Hosts:
     main: str
     others: tuple[str, ...]
 
-    def inside(self, host: int) -> list[str]:
+    def inside(self, host):
         """The words before a command that runs in this host; 0 is the main host."""
         return ["ip", "netns", "exec", self._name(host)]
 
-    def cut(self, host: int) -> None:
+    def cut(self, host):
         """Pull the cable: packets are lost in both directions, and nobody is told."""
         self._set(host, "down")
 
-    def join(self, host: int) -> None:
+    def join(self, host):
         self._set(host, "up")
 
-    def kill_all(self, host: int) -> None:
+    def kill_all(self, host):
         """The power fails: its cable is dead, and each of its processes is gone."""
         self.cut(host)
         _kill_all(self._name(host))
 
-    def _set(self, host: int, state: str) -> None:
+    def _set(self, host, state):
         ip("-n", self.main, "link", "set", f"to{host}", state)
 
-    def _name(self, host: int) -> str:
+    def _name(self, host):
         return self.others[host - 1] if host else self.main
 
 
-def address(host: int) -> str:
+def address(host):
     return f"{NET}.{host + 1}"
 
 
-def _kill_all(name: str) -> None:
+def _kill_all(name):
     while found := ip("netns", "pids", name).split():  # also what they have started meanwhile
         for process in found:
             with suppress(ProcessLookupError):
                 os.kill(int(process), signal.SIGKILL)
 
 
-def ip(*arguments: str) -> str:
+def ip(*arguments):
     """Raises NoNamespaces."""
     done = subprocess.run(["ip", *arguments], capture_output=True, text=True)
     if done.returncode:
@@ -71,7 +70,7 @@ def ip(*arguments: str) -> str:
 
 
 @contextmanager
-def hosts(others: int) -> Iterator[Hosts]:
+def hosts(others):
     """Make them, and take them down at the end. Raises NoNamespaces."""
     if os.geteuid() != 0:
         raise NoNamespaces("only root may make network namespaces")
@@ -99,7 +98,7 @@ def hosts(others: int) -> Iterator[Hosts]:
                 ip("netns", "delete", name)
 
 
-def play_inside(module: str, others: int, run: Callable[[Hosts, list[str]], int]) -> int:
+def play_inside(module, others, run):
     """Run a drill's program in the main host, so that all it starts is there: it is started anew with the hosts' names."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["--inside"]:

@@ -7,10 +7,8 @@ database goes and comes back. Prints how many were lost, written to twice or lef
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
@@ -26,7 +24,7 @@ ENDS_AFTER_S = 500.0
 SENT_WITHIN_S = 25.0  # so that there is time for a backup in the middle
 
 
-def main() -> int:
+def main():
     options = argparse.ArgumentParser(prog="python -m tests.drills.restore")
     options.add_argument("--messages", type=int, default=4000)
     given = options.parse_args()
@@ -53,15 +51,15 @@ class Stage:
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
-    def timed(self, name: str) -> Iterator[None]:
+    def timed(self, name):
         began = time.monotonic()
         yield
         self.seconds[name] = time.monotonic() - began
 
-    def accepted(self) -> int:
+    def accepted(self):
         return int(self.simulator.stats()["accepted"])
 
-    def wait_until(self, what: str, is_so: Callable[[], bool]) -> None:
+    def wait_until(self, what, is_so):
         ends = time.monotonic() + ENDS_AFTER_S
         while time.monotonic() < ends:
             try:
@@ -73,7 +71,7 @@ class Stage:
         raise SystemExit(f"{what}: not within {ENDS_AFTER_S:g} s")
 
 
-def play(stage: Stage, folder: Path, *, messages: int) -> int:
+def play(stage, folder, *, messages):
     world, simulator, processes = stage.world, stage.simulator, stage.processes
     world.add_people(messages)
     simulator.faults(latency_ms=60, rate_cut=0.03, seed=1, callbacks_off=True)
@@ -112,7 +110,7 @@ def play(stage: Stage, folder: Path, *, messages: int) -> int:
     return int(not tell_result(world, campaign, messages=messages))
 
 
-def is_all_known(world: World, campaign: int) -> bool:
+def is_all_known(world, campaign):
     counts = world.status(campaign)["steps"][0]["messages"]
     return not counts.get("unknown") and not counts.get("sending")
 

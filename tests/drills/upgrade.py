@@ -23,8 +23,7 @@ from pathlib import Path
 
 from redis import Redis
 
-from outreach.core.settings import Settings
-from simulator.testing import RunningSimulator, running_simulator
+from simulator.testing import running_simulator
 from tests.support.processes import ROOT, Processes, environment_of, python_of, simulator_settings
 from tests.support.servers import create_database, make_folder, start_postgres, start_redis
 from tests.support.wait_until import wait_until
@@ -35,7 +34,7 @@ SENT_WITHIN_S = 30.0  # so that there is a middle in which to upgrade
 LIST = "Upgrade drill"
 
 
-def main() -> int:
+def main():
     options = argparse.ArgumentParser(prog="python -m tests.drills.upgrade")
     options.add_argument(
         "--earlier",
@@ -72,15 +71,7 @@ def main() -> int:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def play(
-    folder: Path,
-    settings: Settings,
-    simulator: RunningSimulator,
-    *,
-    checkouts: list[Path],
-    messages: int,
-    broken: bool,
-) -> int:
+def play(folder, settings, simulator, *, checkouts, messages, broken):
     home = folder / "home"
     releases = [home / "releases" / str(number) for number in range(len(checkouts))]
     for release, checkout in zip(releases, checkouts, strict=True):
@@ -98,7 +89,7 @@ def play(
             callers.start()
             variables = {"LOA_HOME": str(home), "LOA_ADDRESS": f"127.0.0.1:{port}"}
 
-            def upgrade(step: int) -> int:
+            def upgrade(step):
                 done = subprocess.run(
                     [
                         python_of(checkouts[step]),
@@ -145,7 +136,7 @@ def play(
     return 0 if is_as_wanted and not (lost or twice or still_open or callers.failed) else 1
 
 
-def make_release(release: Path, checkout: Path, *, is_broken: bool = False) -> None:
+def make_release(release, checkout, *, is_broken=False):
     """An installed release: `bin/loa` that runs a checkout; a broken one migrates and does not come up."""
     (release / "bin").mkdir(parents=True)
     stop = 'case "$1" in serve) exit 3;; esac\n' if is_broken else ""
@@ -158,9 +149,9 @@ def make_release(release: Path, checkout: Path, *, is_broken: bool = False) -> N
 class Units:
     """Plays systemd: starts and stops what `current` is, and keeps the web's socket meanwhile."""
 
-    def __init__(self, home: Path, variables: dict[str, str], listening: socket.socket, folder: Path) -> None:
+    def __init__(self, home, variables, listening, folder):
         self.home, self.listening = home, listening
-        self.running: list[subprocess.Popen[bytes]] = []
+        self.running = []
         self.stopped_at, self.paused_s = 0.0, 0.0
         self.log = (folder / "services.log").open("ab")
         self.server = socketserver.ThreadingUnixStreamServer(str(folder / "units"), self._handler())
@@ -173,11 +164,11 @@ class Units:
         program.chmod(0o755)
         self.environment = {**variables, "PATH": f"{program.parent}:{variables['PATH']}"}
 
-    def _handler(self) -> type[socketserver.StreamRequestHandler]:
+    def _handler(self):
         units = self
 
         class Handler(socketserver.StreamRequestHandler):
-            def handle(self) -> None:
+            def handle(self):
                 word = self.rfile.readline().decode().strip()
                 if word == "stop":
                     units.stop()
@@ -188,7 +179,7 @@ class Units:
 
         return Handler
 
-    def start(self) -> None:
+    def start(self):
         release = self.home / "current"
         if (release / "checkout" / "admin" / "web_server.py").exists():
             commands = [f"{release.resolve()}/bin/loa serve --web 1"]
@@ -212,7 +203,7 @@ class Units:
         if self.stopped_at:
             self.paused_s = time.monotonic() - self.stopped_at
 
-    def stop(self) -> None:
+    def stop(self):
         self.stopped_at = self.stopped_at or time.monotonic()
         for process in self.running:
             process.terminate()
@@ -220,7 +211,7 @@ class Units:
             process.wait(timeout=90)
         self.running.clear()
 
-    def close(self) -> None:
+    def close(self):
         self.stop()
         self.server.shutdown()
 
@@ -228,13 +219,13 @@ class Units:
 class Callers(threading.Thread):
     """Asks the web again and again, each time with a new connection; notes refusals and answers from 500 on."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port):
         super().__init__()
         self.port, self.answered, self.longest_s = port, 0, 0.0
-        self.failed: list[str] = []
+        self.failed = []
         self.is_over = threading.Event()
 
-    def run(self) -> None:
+    def run(self):
         while not self.is_over.wait(0.1):
             began = time.monotonic()
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
@@ -250,13 +241,13 @@ class Callers(threading.Thread):
                 connection.close()
             self.longest_s = max(self.longest_s, time.monotonic() - began)
 
-    def stop(self) -> None:
+    def stop(self):
         self.is_over.set()
         if self.is_alive():
             self.join()
 
 
-def launch(processes: Processes, folder: Path, *, messages: int) -> int:
+def launch(processes, folder, *, messages):
     """Set an empty database up and launch a campaign; its id."""
     run(processes, "db", "upgrade")
     run(processes, "organisations", "create", "MTTQ", "Ủy ban MTTQ", "--kind", "front")
@@ -280,16 +271,16 @@ def launch(processes: Processes, folder: Path, *, messages: int) -> int:
     return int(campaign)
 
 
-def run(processes: Processes, *arguments: str, stdin: str | None = None) -> None:
+def run(processes, *arguments, stdin=None):
     done = processes.run(*arguments, stdin=stdin)
     assert done.returncode == 0, f"{arguments}: {done.stderr}"
 
 
-def status(processes: Processes, campaign: int) -> dict:
+def status(processes, campaign):
     return processes.ask("campaigns", "status", str(campaign))
 
 
-def jobs_waiting(url: str) -> dict[str, int]:
+def jobs_waiting(url):
     with Redis.from_url(url, decode_responses=True) as redis:
         return {key: redis.llen(key) for key in sorted(redis.keys("rq:queue:*")) if redis.type(key) == "list"}
 

@@ -12,9 +12,8 @@ from collections import Counter
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import expect, sync_playwright
 from sqlalchemy import select
 
 from campaigns.analytics.verify_reach import find_disagreements
@@ -27,10 +26,9 @@ from outreach.accounts.users import find_user
 from outreach.contacts.wishes import people_left_alone
 from outreach.models.contacts import Contact
 from outreach.rules.identity import name_key
-from outreach.runtime import Runtime
 from tests.browser import visit_phone
 from tests.browser.conftest import FLAGS
-from tests.browser.running_site import Office, running_office
+from tests.browser.running_site import running_office
 from tests.browser.visit_phone import AUTHOR, OWN_CODE
 from tests.support.servers import make_folder, start_redis
 
@@ -84,7 +82,7 @@ _OPEN = """([code, houses]) => new Promise((done) => {
 })"""
 
 
-def add_sheets(runtime: Runtime, *, houses: int, without_number: bool = False) -> list[int]:
+def add_sheets(runtime, *, houses, without_number=False):
     """Sheets with so many people of the first campaign; with `without_number` people who are added to it for them."""
     with runtime.db.write() as session:
         author = find_user(session, AUTHOR)
@@ -125,27 +123,27 @@ def add_sheets(runtime: Runtime, *, houses: int, without_number: bool = False) -
 class OfficerPhone:
     """An officer's profile folder, opened and closed; `off` is how wrong its clock is."""
 
-    def __init__(self, office: Office, browser: Any, folder: Path, off: timedelta) -> None:
+    def __init__(self, office, browser, folder, off):
         self.office, self.browser, self.folder, self.off = office, browser, folder, off
         self.touched = 0
         self.stack = ExitStack()
 
-    def open(self, *, days: int = 0) -> Page:
+    def open(self, *, days=0):
         program = find_chromium()
         assert program
-        self.context: BrowserContext = self.stack.enter_context(
+        self.context = self.stack.enter_context(
             visit_phone.phone_browser(self.browser, program, self.folder, FLAGS)
         )
         page = self.context.new_page()
         page.clock.set_system_time(datetime.now(UTC) - timedelta(days=DAYS - days) + self.off)
         return page
 
-    def close(self) -> None:
+    def close(self):
         self.stack.close()
 
 
-def run(houses: int) -> int:
-    wrong: list[str] = []
+def run(houses):
+    wrong = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         redis = start_redis(make_folder())
@@ -163,9 +161,9 @@ def run(houses: int) -> int:
     return bool(wrong)
 
 
-def visit(office: Office, browser: Any, folder: Path, houses: int) -> list[str]:
+def visit(office, browser, folder, houses):
     """Three days of two officers on the same sheets. Returns what went wrong."""
-    wrong: list[str] = []
+    wrong = []
     runtime = office.runtime
     sheets = add_sheets(runtime, houses=houses)
     officers = [
@@ -221,7 +219,7 @@ def visit(office: Office, browser: Any, folder: Path, houses: int) -> list[str]:
     return wrong
 
 
-def send_all(office: Office, phone: OfficerPhone, day: int) -> int:
+def send_all(office, phone, day):
     """Open the page with a network until everything is sent. Returns how many people the officer is told of."""
     page = phone.open(days=day)
     page.goto(f"{office.url}/visits/")
@@ -234,7 +232,7 @@ def send_all(office: Office, phone: OfficerPhone, day: int) -> int:
     return told
 
 
-def measure(office: Office, browser: Any, folder: Path) -> list[str]:
+def measure(office, browser, folder):
     """What loading costs, and how fast 1,000 houses open with a processor slowed four times."""
     sheets = add_sheets(office.runtime, houses=MANY, without_number=True)
     officer = visit_phone.add_village_officer(office.runtime, "A Nhanh", "+84905000973", *sheets)
@@ -273,23 +271,23 @@ def measure(office: Office, browser: Any, folder: Path) -> list[str]:
     return wrong
 
 
-def count_bytes(page: Page) -> tuple[dict[str, int], list[int]]:
+def count_bytes(page):
     """Count what the page loads from now on over the network: files by name, and answers of the two JSON routes."""
-    files: dict[str, int] = {}
-    data: list[int] = []
+    files = {}
+    data = []
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
-    names: dict[str, tuple[str, str]] = {}
-    kept: set[str] = set()
+    names = {}
+    kept = set()
 
-    def begin(event: Any) -> None:
+    def begin(event):
         names[event["requestId"]] = (event["request"]["method"], event["request"]["url"])
 
-    def answer(event: Any) -> None:
+    def answer(event):
         if event["response"].get("fromServiceWorker") or event["response"].get("fromDiskCache"):
             kept.add(event["requestId"])
 
-    def end(event: Any) -> None:
+    def end(event):
         method, url = names.get(event["requestId"], ("", ""))
         if method == "POST":
             data.append(int(event["encodedDataLength"]))

@@ -8,10 +8,8 @@ the figures of files that are kept outside.
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 
-from tests.lists.files import ListFile
 from tests.lists.scores import Score, check_file, samples
 from tests.lists.shapes_bare import bare_files
 from tests.lists.shapes_habits import habit_files
@@ -22,12 +20,12 @@ from tests.lists.shapes_tables import table_files
 LEAST_SHARE = 0.99
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments):
     """Check all files, or those whose shape or name has a word; --show prints the rows that are wrong."""
     show = "--show" in arguments
     words = [argument for argument in arguments if not argument.startswith("-")]
-    by_shape: dict[str, Score] = defaultdict(Score)
-    files: list[ListFile] = [*office_files(), *other_files(), *bare_files(), *table_files(), *habit_files()]
+    by_shape = defaultdict(Score)
+    files = [*office_files(), *other_files(), *bare_files(), *table_files(), *habit_files()]
     with tempfile.TemporaryDirectory() as folder:
         for file in files:
             if all(word not in f"{file.shape} {file.name}" for word in words) and words:

@@ -1,7 +1,7 @@
 """Files as offices send them: what a sheet holds, written in each format."""
 
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -42,12 +42,12 @@ class ListTable:
     expected: list[Expected] = field(default_factory=list)
     hidden: list[int] = field(default_factory=list)  # rows that the sheet does not show, of XLSX
 
-    def add(self, *cells: Cell) -> None:
+    def add(self, *cells):
         """Add a row; if it holds a person, what is expected of it follows the cells."""
         self.rows.append([cell for cell in cells if not isinstance(cell, Expected)])
         self.expected += [cell for cell in cells if isinstance(cell, Expected)]
 
-    def title(self, text: str, width: int = 1, column: int = 0) -> None:
+    def title(self, text, width=1, column=0):
         """Add a row with one text, over several columns when a width is given."""
         if width > 1:
             self.merges.append((len(self.rows), column, len(self.rows), column + width - 1))
@@ -64,7 +64,7 @@ class ListFile:
     expected: tuple[Expected, ...]
 
 
-def workbook(shape: str, name: str, *sheets: ListTable) -> ListFile:
+def workbook(shape, name, *sheets):
     """A file of sheets in the format of its ending: xlsx, xls, ods."""
     write = {"xlsx": write_xlsx, "xls": write_xls, "ods": write_ods}[name.rpartition(".")[2]]
     return ListFile(
@@ -72,18 +72,10 @@ def workbook(shape: str, name: str, *sheets: ListTable) -> ListFile:
     )
 
 
-def text_file(
-    shape: str,
-    name: str,
-    sheet: ListTable,
-    *,
-    separator: str = ",",
-    encoding: str = "utf-8",
-    convert: Callable[[str], str] = str,
-) -> ListFile:
+def text_file(shape, name, sheet, *, separator=",", encoding="utf-8", convert=str):
     """A text file with a row a line."""
 
-    def quoted(cell: Cell) -> str:
+    def quoted(cell):
         text = "" if cell is None else str(cell)
         return '"' + text.replace('"', '""') + '"' if any(c in text for c in (separator, '"', "\n")) else text
 
@@ -92,16 +84,16 @@ def text_file(
     return ListFile(shape, name, lambda path: _write(path, content), tuple(sheet.expected))
 
 
-def plain(shape: str, name: str, text: str, expected: Sequence[Expected]) -> ListFile:
+def plain(shape, name, text, expected):
     """A file of this very text."""
     return ListFile(shape, name, lambda path: _write(path, text.encode()), tuple(expected))
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path, content):
     path.write_bytes(content)
 
 
-def write_xlsx(path: Path, sheets: Sequence[ListTable]) -> None:
+def write_xlsx(path, sheets):
     """Write a workbook as Excel does."""
     book = xlsxwriter.Workbook(str(path))
     struck = book.add_format({"font_strikeout": True})
@@ -130,7 +122,7 @@ def write_xlsx(path: Path, sheets: Sequence[ListTable]) -> None:
     book.close()
 
 
-def write_xls(path: Path, sheets: Sequence[ListTable]) -> None:
+def write_xls(path, sheets):
     """Write a workbook as Excel did until 2003."""
     book = xlwt.Workbook()
     for sheet in sheets:
@@ -148,10 +140,10 @@ def write_xls(path: Path, sheets: Sequence[ListTable]) -> None:
     book.save(str(path))
 
 
-def document(shape: str, name: str, *tables: ListTable) -> ListFile:
+def document(shape, name, *tables):
     """A Word document with tables between a letterhead and signatures."""
 
-    def write(path: Path) -> None:
+    def write(path):
         text = docx.Document()
         text.add_paragraph("UBND XÃ ĐĂK MAR\tCỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM")
         text.add_paragraph("DANH SÁCH HỘI VIÊN")
@@ -183,10 +175,10 @@ _ODS_STYLES = (
 )
 
 
-def write_ods(path: Path, sheets: Sequence[ListTable]) -> None:
+def write_ods(path, sheets):
     """Write a workbook as LibreOffice does."""
 
-    def cell(value: Cell) -> str:
+    def cell(value):
         if value in (None, ""):
             return "<table:table-cell/>"
         if isinstance(value, Struck):

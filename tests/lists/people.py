@@ -1,6 +1,5 @@
 """Invented people and their numbers, written as offices write them, with what a reader must make of each."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
@@ -36,7 +35,7 @@ class Person:
     number: str
 
     @property
-    def e164(self) -> str:
+    def e164(self):
         """The number in international form."""
         return f"+84{self.number}"
 
@@ -59,31 +58,31 @@ REVIEW = frozenset({"review"})
 REJECT = frozenset({"reject"})
 
 
-def ok(*people: Person, warning: str = "") -> Expected:
+def ok(*people, warning=""):
     """A row whose numbers are certain."""
     return Expected(frozenset(person.e164 for person in people), OK, warning, people[0].name)
 
 
-def review(*people: Person) -> Expected:
+def review(*people):
     """A row that somebody must look at."""
     return Expected(frozenset(person.e164 for person in people), REVIEW)
 
 
-def either(*people: Person, name: str = "") -> Expected:
+def either(*people, name=""):
     """A row that is certain, or that somebody must look at."""
     return Expected(frozenset(person.e164 for person in people), OK | REVIEW, name=name)
 
 
-def reject() -> Expected:
+def reject():
     """A row without a number to write to."""
     return Expected(statuses=REJECT)
 
 
-def _grouped(number: str, separator: str) -> str:
+def _grouped(number, separator):
     return separator.join((f"0{number[:3]}", number[3:6], number[6:]))
 
 
-GOOD_FORMS: dict[str, Callable[[str], object]] = {
+GOOD_FORMS = {
     "plain": lambda n: f"0{n}",
     "spaces": lambda n: _grouped(n, " "),
     "dots": lambda n: _grouped(n, "."),
@@ -116,10 +115,10 @@ class Draw:
     random: Random = field(init=False)
     used: set[str] = field(default_factory=set)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self):
         self.random = Random(self.seed)
 
-    def person(self) -> Person:
+    def person(self):
         """A person whom nobody else shares the number with."""
         r = self.random
         while True:
@@ -136,21 +135,21 @@ class Draw:
         )
         return Person(name, r.randrange(1940, 2004), male, r.choice(VILLAGES), r.choice(COMMUNES), number)
 
-    def people(self, count: int) -> list[Person]:
+    def people(self, count):
         """So many people."""
         return [self.person() for _ in range(count)]
 
-    def written(self, person: Person, *forms: str) -> object:
+    def written(self, person, *forms):
         """The person's number in one of the forms, of all good ones when none is named."""
         return GOOD_FORMS[self.random.choice(forms or tuple(GOOD_FORMS))](person.number)
 
-    def cell(self, person: Person, *, bad: float = 0.1) -> tuple[object, Expected]:
+    def cell(self, person, *, bad=0.1):
         """A cell of a number column and what must be read from it; a share of them hold no number."""
         if self.random.random() < bad:
             return self.random.choice(BAD_CELLS), reject()
         return self.written(person), ok(person)
 
-    def rows(self, count: int, *, bad: float = 0.1) -> Iterator[tuple[int, Person, object, Expected]]:
+    def rows(self, count, *, bad=0.1):
         """So many people, numbered from 1, each with a cell for their number."""
         for n, person in enumerate(self.people(count), 1):
             yield n, person, *self.cell(person, bad=bad)

@@ -7,14 +7,12 @@ others, and the warning expected is among its warnings. A row too many and a row
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from outreach.imports.list_reader import check_list
 from outreach.rules.errors import LoaError
 from outreach.rules.identity import name_key
-from outreach.rules.list_rows import CheckedRow
 from tests.lists.people import Expected
 from tests.support.places import KONTUM_2020
 
@@ -30,7 +28,7 @@ class Score:
     wrong_ok: int = 0
     wrong_names: int = 0
 
-    def add(self, other: Score) -> None:
+    def add(self, other):
         """Add another score to this one."""
         self.rows += other.rows
         self.right += other.right
@@ -38,7 +36,7 @@ class Score:
         self.wrong_names += other.wrong_names
 
 
-def is_right(row: CheckedRow, expected: Expected) -> bool:
+def is_right(row, expected):
     """Whether a row was read as it should be."""
     numbers, status = set(row.phone.numbers), row.phone.status.value
     if status not in expected.statuses or (expected.warning and expected.warning not in row.phone.warnings):
@@ -46,20 +44,18 @@ def is_right(row: CheckedRow, expected: Expected) -> bool:
     return numbers == expected.numbers if status == "ok" else numbers <= expected.numbers
 
 
-def is_wrong_number(row: CheckedRow, expected: Expected) -> bool:
+def is_wrong_number(row, expected):
     """Whether a number that is not this row's was called ok."""
     return row.phone.status.value == "ok" and not set(row.phone.numbers) <= expected.numbers
 
 
-def is_wrong_name(row: CheckedRow, expected: Expected) -> bool:
+def is_wrong_name(row, expected):
     """Whether a message to this row would bear a name that is not this person's."""
     is_ok = row.phone.status.value == "ok"
     return is_ok and expected.name != "" and name_key(row.name) != name_key(expected.name)
 
 
-def align(
-    rows: Sequence[CheckedRow], expected: Sequence[Expected]
-) -> Iterator[tuple[CheckedRow | None, Expected | None]]:
+def align(rows, expected):
     """Pair what was read with what was expected, in order, with the fewest pairs that differ."""
     width = len(expected) + 1
     cost = [list(range(width))]
@@ -82,7 +78,7 @@ def align(
     yield from reversed(pairs)
 
 
-def check_file(path: Path, expected: Sequence[Expected], show: bool = False) -> Score:
+def check_file(path, expected, show=False):
     """Read a file and compare each of its rows."""
     score = Score()
     try:
@@ -101,7 +97,7 @@ def check_file(path: Path, expected: Sequence[Expected], show: bool = False) -> 
     return score
 
 
-def samples() -> Iterator[tuple[Path, list[Expected]]]:
+def samples():
     """The two samples whose rows are known."""
     with (DATA / "contacts_sample_expected.csv").open(encoding="utf-8") as file:
         expected = {

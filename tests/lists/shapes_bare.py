@@ -1,12 +1,10 @@
 """Lists without headings, and what is crossed out or written below a table: the shapes in which a reader finds too much."""
 
-from collections.abc import Iterator
-
-from tests.lists.files import ListFile, ListTable, Struck, text_file, workbook
+from tests.lists.files import ListTable, Struck, text_file, workbook
 from tests.lists.people import Draw, either, ok, reject, review
 
 
-def bare_pairs(seed: int, form: str) -> ListFile:
+def bare_pairs(seed, form):
     """Two people in one row without headings: with running numbers, with a blank column between, with villages, as text."""
     draw, sheet = Draw(seed), ListTable("Sheet1" if form != "text" else "")
     if form == "titled":
@@ -34,7 +32,7 @@ def bare_pairs(seed: int, form: str) -> ListFile:
     return workbook("two people, no headings", f"pairs-{seed}.xlsx", sheet)
 
 
-def bare_notes(seed: int) -> ListFile:
+def bare_notes(seed):
     """Names, villages and notes without headings; the numbers are among the words of the notes."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     for n in range(1, 19):
@@ -46,13 +44,13 @@ def bare_notes(seed: int) -> ListFile:
     return workbook("numbers in notes", f"bare-notes-{seed}.xlsx", sheet)
 
 
-def struck_pairs(seed: int) -> ListFile:
+def struck_pairs(seed):
     """Two people in one row under headings; some numbers are crossed out, with a new one behind or none."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.add("STT", "Họ và tên", "SĐT", "STT", "Họ và tên", "SĐT")
     for n in range(1, 13):
         left, right, old = draw.people(3)
-        a: object = draw.written(left, "plain")
+        a = draw.written(left, "plain")
         expected = ok(left, right)
         if n % 3 == 0:
             a = Struck(f"0{old.number}", f" 0{left.number}")
@@ -62,7 +60,7 @@ def struck_pairs(seed: int) -> ListFile:
     return workbook("struck-through numbers", f"struck-pairs-{seed}.xlsx", sheet)
 
 
-def struck_notes(seed: int) -> ListFile:
+def struck_notes(seed):
     """Numbers crossed out in the notes, beside an empty cell for numbers or a good one."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.add("STT", "Họ và tên", "Số điện thoại", "Ghi chú")
@@ -77,7 +75,7 @@ def struck_notes(seed: int) -> ListFile:
     return workbook("struck-through numbers", f"struck-notes-{seed}.xlsx", sheet)
 
 
-def struck_addresses(seed: int) -> ListFile:
+def struck_addresses(seed):
     """Numbers behind the addresses, some crossed out."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.add("STT", "Họ tên", "Nơi thường trú")
@@ -85,7 +83,7 @@ def struck_addresses(seed: int) -> ListFile:
         person, old = draw.people(2)
         address = f"{person.village}, ĐT "
         if n % 4 == 0:
-            cell: object = Struck(f"{address}0{old.number}", f" 0{person.number}")
+            cell = Struck(f"{address}0{old.number}", f" 0{person.number}")
             expected = either(person)
         elif n % 5 == 0:
             cell, expected = Struck(f"{address}0{old.number}"), reject()
@@ -96,7 +94,7 @@ def struck_addresses(seed: int) -> ListFile:
     return workbook("struck-through numbers", f"struck-addresses-{seed}.xlsx", sheet)
 
 
-def signed(seed: int, form: str) -> ListFile:
+def signed(seed, form):
     """Totals and signatures below a table, with the telephone of who made the list."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     headed = form != "bare"
@@ -131,7 +129,7 @@ def signed(seed: int, form: str) -> ListFile:
     return workbook("titles and signatures", f"signed-{seed}.xlsx", sheet)
 
 
-def bare_files() -> Iterator[ListFile]:
+def bare_files():
     """All files of this module."""
     for seed, form in enumerate(("numbered", "titled", "villages", "numbers first", "text"), 401):
         yield bare_pairs(seed, form)

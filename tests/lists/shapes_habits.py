@@ -1,13 +1,11 @@
 """Habits of those who keep lists by hand: names over columns, numbers below names, who is gone, sums and remarks."""
 
-from collections.abc import Iterator
-
 from tests.lists import shapes_tables as tables
-from tests.lists.files import ListFile, ListTable, Struck, document, plain, text_file, workbook
+from tests.lists.files import ListTable, Struck, document, plain, text_file, workbook
 from tests.lists.people import Draw, Expected, either, ok, reject, review
 
 
-def gone(seed: int, ending: str) -> ListFile:
+def gone(seed, ending):
     """Struck-through rows and cells, and notes that somebody died or moved away."""
     draw, sheet = Draw(seed), ListTable("Chi hội")
     sheet.title("DANH SÁCH HỘI VIÊN HỘI NÔNG DÂN", 5)
@@ -15,7 +13,7 @@ def gone(seed: int, ending: str) -> ListFile:
     notes = "từ trần | Mất 12/2024 | chuyển đi nơi khác | đã qua đời tháng 3 | Chuyển về Gia Lai | (đã mất)"
     for n in range(1, 21):
         person, old = draw.people(2)
-        cell: object = draw.written(person, "plain", "spaces", "dots")
+        cell = draw.written(person, "plain", "spaces", "dots")
         note, expected = None, ok(person)
         if n % 3 == 0:
             note, expected = notes.split(" | ")[n // 3 - 1], review(person)
@@ -33,7 +31,7 @@ def gone(seed: int, ending: str) -> ListFile:
     return workbook("people who are gone", f"gone-{seed}.{ending}", sheet)
 
 
-def name_in_parts(seed: int, form: str) -> ListFile:
+def name_in_parts(seed, form):
     """A name over two or three columns, under a heading each or one for all."""
     draw, sheet = Draw(seed), ListTable("Đoàn viên")
     sheet.title("DANH SÁCH ĐOÀN VIÊN", 7)
@@ -62,7 +60,7 @@ def name_in_parts(seed: int, form: str) -> ListFile:
     return workbook("names in parts", f"name-parts-{seed}.xlsx", sheet)
 
 
-def number_below(seed: int, where: str) -> ListFile:
+def number_below(seed, where):
     """The number on the line below the name, in the same column or in the one for numbers."""
     draw, sheet = Draw(seed), ListTable("Tổ 2")
     sheet.add("STT", *(("Họ tên - SĐT", "Địa chỉ") if where == "name" else ("Họ và tên", "Địa chỉ", "ĐT")))
@@ -77,7 +75,7 @@ def number_below(seed: int, where: str) -> ListFile:
     return workbook("the number on the line below", f"below-{seed}.xlsx", sheet)
 
 
-def boxed(seed: int) -> ListFile:
+def boxed(seed):
     """A form with a box for each digit."""
     draw, sheet = Draw(seed), ListTable("Mẫu")
     sheet.add("STT", "Họ và tên", "Số điện thoại", *[None] * 9)
@@ -90,7 +88,7 @@ def boxed(seed: int) -> ListFile:
     return workbook("numbers in pieces", f"boxed-{seed}.xlsx", sheet)
 
 
-def remarks(seed: int) -> ListFile:
+def remarks(seed):
     """Sums for each hamlet, remarks, signatures with numbers, a line of who collects the money."""
     draw, sheet = Draw(seed), ListTable("Quỹ")
     sheet.title("DANH SÁCH THU QUỸ ĐỀN ƠN ĐÁP NGHĨA", 5)
@@ -111,7 +109,7 @@ def remarks(seed: int) -> ListFile:
     return workbook("sums, remarks and signatures", f"remarks-{seed}.xlsx", sheet)
 
 
-def dd_columns(seed: int) -> ListFile:
+def dd_columns(seed):
     """A text file with "DĐ 1" and "DĐ 2", ditto marks, quotation marks and a semicolon."""
     draw, sheet = Draw(seed), ListTable("")
     sheet.add("TT", "Họ và tên", "Thôn", "DĐ 1", "DĐ 2", "Ghi chú")
@@ -125,7 +123,7 @@ def dd_columns(seed: int) -> ListFile:
     return text_file("two columns of numbers", f"dd-{seed}.csv", sheet, separator=";")
 
 
-def nameless(seed: int) -> ListFile:
+def nameless(seed):
     """A list with names in which some rows have a number and no name."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.add("STT", "Họ và tên", "Thôn", "Số ĐT")
@@ -140,7 +138,7 @@ def nameless(seed: int) -> ListFile:
     return workbook("numbers without a name", f"nameless-{seed}.xlsx", sheet)
 
 
-def member_rows(seed: int) -> ListFile:
+def member_rows(seed):
     """Households: the head with a running number, members below with a dash; what a number is for stands behind it."""
     draw, sheet = Draw(seed), ListTable("Hộ")
     sheet.add("STT hộ", "Họ và tên", "QH với chủ hộ", "Năm sinh", "SĐT (nếu có)")
@@ -153,7 +151,7 @@ def member_rows(seed: int) -> ListFile:
     return workbook("family rows", f"members-{seed}.xlsx", sheet)
 
 
-def group_chat(seed: int) -> ListFile:
+def group_chat(seed):
     """Answers in a group: sender's name before a colon, the name of who is meant after it, numbers with words."""
     draw, lines, expected = Draw(seed), ["Nhóm Tổ dân phố 4", ""], list[Expected]()
     for n, person in enumerate(draw.people(15), 1):
@@ -170,7 +168,7 @@ def group_chat(seed: int) -> ListFile:
     return plain("lines of a chat", f"group-{seed}.txt", "\n".join(lines), expected)
 
 
-def lying_blocks(seed: int) -> ListFile:
+def lying_blocks(seed):
     """Two blocks on their side below each other, the second of other people."""
     draw, sheet = Draw(seed), ListTable("Ban CTMT")
     sheet.title("BAN CÔNG TÁC MẶT TRẬN CÁC THÔN")
@@ -185,7 +183,7 @@ def lying_blocks(seed: int) -> ListFile:
     return workbook("lying tables", f"lying-blocks-{seed}.xlsx", sheet)
 
 
-def word_operators(seed: int) -> ListFile:
+def word_operators(seed):
     """A Word document whose one table has the name in two columns and a column for each operator."""
     draw, sheet = Draw(seed), ListTable("")
     sheet.rows = [["TT", "Họ và tên", None, "Số điện thoại", None], [None, None, None, "Viettel", "Vina"]]
@@ -201,7 +199,7 @@ def word_operators(seed: int) -> ListFile:
     return document("tables of a Word document", f"word-operators-{seed}.docx", sheet)
 
 
-def habit_files() -> Iterator[ListFile]:
+def habit_files():
     """All files of this module, and those of `shapes_tables` in their other forms."""
     yield gone(601, "ods")
     yield name_in_parts(602, "three")

@@ -1,12 +1,10 @@
 """Lists of communes, villages and unions, written before the reader of lists was looked at."""
 
-from collections.abc import Iterator
-
-from tests.lists.files import ListFile, ListTable, NumberCell, Struck, plain, text_file, workbook
+from tests.lists.files import ListTable, NumberCell, Struck, plain, text_file, workbook
 from tests.lists.people import RELATIONS, Draw, either, ok, reject
 
 
-def letterhead(sheet: ListTable, title: str) -> None:
+def letterhead(sheet, title):
     """Add the lines above the table of an official list: five rows, so that the header is in row 7."""
     sheet.rows += [
         ["ỦY BAN MTTQ VIỆT NAM XÃ ĐĂK HRING", None, None, "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM"],
@@ -19,7 +17,7 @@ def letterhead(sheet: ListTable, title: str) -> None:
     sheet.merges += [(3, 0, 3, 5), (4, 0, 4, 5)]
 
 
-def signatures(sheet: ListTable, count: int) -> None:
+def signatures(sheet, count):
     """Add the lines below the table: a total, place and day, who signed."""
     sheet.rows += [
         [None, "Tổng cộng", count],
@@ -34,7 +32,7 @@ def signatures(sheet: ListTable, count: int) -> None:
     ]
 
 
-def official(seed: int, ending: str) -> ListFile:
+def official(seed, ending):
     """A commune's list with letterhead, header in row 7, signatures below."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     letterhead(sheet, "DANH SÁCH HỘI VIÊN NHẬN TIN NHẮN")
@@ -47,7 +45,7 @@ def official(seed: int, ending: str) -> ListFile:
     return workbook("official list", f"official-{seed}.{ending}", sheet)
 
 
-def two_row_header(seed: int) -> ListFile:
+def two_row_header(seed):
     """A header of two rows with merged cells, a row of column numbers below, the year under the sex."""
     draw, sheet = Draw(seed), ListTable("DS")
     sheet.title("DANH SÁCH CỬ TRI THÔN 2", 8)
@@ -62,7 +60,7 @@ def two_row_header(seed: int) -> ListFile:
     return workbook("two-row header", f"two-rows-{seed}.xlsx", sheet)
 
 
-def household(seed: int) -> ListFile:
+def household(seed):
     """Households: the head's row has the household's number, members follow with their relation."""
     draw, sheet = Draw(seed), ListTable("Hộ gia đình")
     sheet.title("DANH SÁCH HỘ GIA ĐÌNH VÀ NHÂN KHẨU", 7)
@@ -79,7 +77,7 @@ def household(seed: int) -> ListFile:
     return workbook("households", f"households-{seed}.xlsx", sheet)
 
 
-def tables_below_each_other(seed: int) -> ListFile:
+def tables_below_each_other(seed):
     """A table for each village in one sheet, each with its title and header."""
     draw, sheet = Draw(seed), ListTable("Tổng hợp")
     sheet.title("DANH SÁCH NGƯỜI CAO TUỔI XÃ ĐĂK MAR", 5)
@@ -96,7 +94,7 @@ def tables_below_each_other(seed: int) -> ListFile:
     return workbook("several tables in a sheet", f"tables-{seed}.xlsx", sheet)
 
 
-def sheet_for_each_village(seed: int, ending: str) -> ListFile:
+def sheet_for_each_village(seed, ending):
     """A sheet for each village, the running number begins anew, the columns differ, one sheet is a summary."""
     draw = Draw(seed)
     sheets = []
@@ -116,7 +114,7 @@ def sheet_for_each_village(seed: int, ending: str) -> ListFile:
     return workbook("a sheet for each village", f"villages-{seed}.{ending}", *sheets, summary)
 
 
-def side_by_side(seed: int) -> ListFile:
+def side_by_side(seed):
     """Two people in a row, to save paper."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.title("DANH SÁCH ĐOÀN VIÊN CHI ĐOÀN THÔN 9", 6)
@@ -129,7 +127,7 @@ def side_by_side(seed: int) -> ListFile:
     return workbook("two people side by side", f"side-by-side-{seed}.xlsx", sheet)
 
 
-def couples(seed: int) -> ListFile:
+def couples(seed):
     """Husband and wife in one row, each with a number."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.add("TT", "Họ tên chồng", "Số điện thoại chồng", "Họ tên vợ", "Số điện thoại vợ", "Thôn")
@@ -141,7 +139,7 @@ def couples(seed: int) -> ListFile:
     return workbook("two people side by side", f"couples-{seed}.xlsx", sheet)
 
 
-def numbers_in_notes(seed: int) -> ListFile:
+def numbers_in_notes(seed):
     """A list without a column for numbers: they are written into the notes."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.title("DANH SÁCH HỘ CẬN NGHÈO", 5)
@@ -157,7 +155,7 @@ def numbers_in_notes(seed: int) -> ListFile:
     return workbook("numbers in notes", f"notes-{seed}.xlsx", sheet)
 
 
-def numbers_in_addresses(seed: int) -> ListFile:
+def numbers_in_addresses(seed):
     """A list whose numbers follow the address in its cell."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.add("STT", "Họ tên", "Nơi thường trú")
@@ -168,7 +166,7 @@ def numbers_in_addresses(seed: int) -> ListFile:
     return workbook("numbers in notes", f"addresses-{seed}.xlsx", sheet)
 
 
-def struck_through(seed: int) -> ListFile:
+def struck_through(seed):
     """Old numbers struck through, the new one behind them in the cell."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.add("STT", "Họ và tên", "Thôn", "Số điện thoại")
@@ -184,7 +182,7 @@ def struck_through(seed: int) -> ListFile:
     return workbook("struck-through numbers", f"struck-{seed}.xlsx", sheet)
 
 
-def two_numbers(seed: int) -> ListFile:
+def two_numbers(seed):
     """Two numbers in a cell, or a second column for the second."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.add("STT", "Họ và tên", "Điện thoại 1", "Điện thoại 2")
@@ -201,12 +199,12 @@ def two_numbers(seed: int) -> ListFile:
     return workbook("two numbers", f"two-numbers-{seed}.xlsx", sheet)
 
 
-def lost_zeros(seed: int, ending: str) -> ListFile:
+def lost_zeros(seed, ending):
     """Numbers that the spreadsheet holds as numbers, some shown with their zero by a format."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.add("STT", "Họ và tên", "CMND", "Di động")
     for n, person in enumerate(draw.people(24), 1):
-        cell: object = int(person.number)
+        cell = int(person.number)
         if n % 4 == 0 and ending == "xlsx":
             cell = NumberCell(float(person.number), "0000000000")
         elif n % 4 == 1:
@@ -215,7 +213,7 @@ def lost_zeros(seed: int, ending: str) -> ListFile:
     return workbook("numbers without zero", f"zeros-{seed}.{ending}", sheet)
 
 
-def group_rows(seed: int) -> ListFile:
+def group_rows(seed):
     """Rows of groups between the people: Roman numbers, the village over all columns, sums."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.add("STT", "Họ và tên đệm", "Tên", "Chức vụ", "Số máy", "Ký nhận")
@@ -231,7 +229,7 @@ def group_rows(seed: int) -> ListFile:
     return workbook("rows of groups", f"groups-{seed}.xlsx", sheet)
 
 
-def semicolons(seed: int) -> ListFile:
+def semicolons(seed):
     """A CSV with semicolons and a byte order mark, as Excel writes it in Vietnamese."""
     draw, sheet = Draw(seed), ListTable("")
     sheet.add("STT", "Họ và tên", "Năm sinh", "Xã/phường", "SĐT")
@@ -242,7 +240,7 @@ def semicolons(seed: int) -> ListFile:
     )
 
 
-def unicode_text(seed: int) -> ListFile:
+def unicode_text(seed):
     """Excel's "Unicode text": UTF-16 with tabs."""
     draw, sheet = Draw(seed), ListTable("")
     sheet.add("TT", "Họ tên", "Số ĐT", "Thôn")
@@ -251,7 +249,7 @@ def unicode_text(seed: int) -> ListFile:
     return text_file("UTF-16 text", f"unicode-{seed}.txt", sheet, separator="\t", encoding="utf-16")
 
 
-def pasted(seed: int) -> ListFile:
+def pasted(seed):
     """Lines as they are pasted from a chat: number, name, telephone."""
     draw = Draw(seed)
     lines, expected = ["Danh sách tổ 4 gửi anh chị:"], []
@@ -263,7 +261,7 @@ def pasted(seed: int) -> ListFile:
     return plain("pasted text", f"pasted-{seed}.txt", "\n".join(lines) + "\n", expected)
 
 
-def no_header(seed: int) -> ListFile:
+def no_header(seed):
     """Names and numbers alone, without a header."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     for person in draw.people(20):
@@ -271,7 +269,7 @@ def no_header(seed: int) -> ListFile:
     return workbook("no header", f"no-header-{seed}.xlsx", sheet)
 
 
-def office_files() -> Iterator[ListFile]:
+def office_files():
     """All files of this module, two or more a shape."""
     for seed, ending in ((1, "xlsx"), (2, "xls"), (3, "ods")):
         yield official(seed, ending)

@@ -1,14 +1,13 @@
 """Lists of schools, health stations, offices and programs, and text as it is copied and pasted."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.lists.files import ListFile, ListTable, plain, text_file, workbook
+from tests.lists.files import ListTable, plain, text_file, workbook
 from tests.lists.people import Draw, Expected, ok, reject, review
 from tests.support.tables import words
 
 
-def vaccination(seed: int, ending: str) -> ListFile:
+def vaccination(seed, ending):
     """A health station's form: long headings, a tick for the sex, papers' numbers beside the phone, pages repeated."""
     draw, sheet = Draw(seed), ListTable("Mau")
     sheet.title("Mẫu số 02: DANH SÁCH ĐĂNG KÝ TIÊM CHỦNG", 10)
@@ -30,7 +29,7 @@ def vaccination(seed: int, ending: str) -> ListFile:
     return workbook("health station", f"vaccination-{seed}.{ending}", sheet)
 
 
-def parents(seed: int) -> ListFile:
+def parents(seed):
     """A class's list: a pupil with father and mother, each with a number, or one of them alone."""
     draw, sheet = Draw(seed), ListTable("Lớp 3A")
     sheet.title("DANH SÁCH PHỤ HUYNH LỚP 3A", 7)
@@ -44,7 +43,7 @@ def parents(seed: int) -> ListFile:
     return workbook("parents", f"parents-{seed}.xlsx", sheet)
 
 
-def office_directory(seed: int) -> ListFile:
+def office_directory(seed):
     """An office's directory: landlines of office and home beside the mobile, groups by department, signatures in the name column."""
     draw, sheet = Draw(seed), ListTable("Danh bạ")
     sheet.title("DANH BẠ ĐIỆN THOẠI CÁN BỘ", 6)
@@ -66,7 +65,7 @@ def office_directory(seed: int) -> ListFile:
     return workbook("office directory", f"directory-{seed}.xlsx", sheet)
 
 
-def web_form(seed: int) -> ListFile:
+def web_form(seed):
     """Answers of a web form as CSV: questions for headings, commas and line breaks in answers."""
     draw, sheet = Draw(seed), ListTable("")
     questions = "Họ và tên của anh/chị | Số điện thoại (có Zalo) | Anh/chị ở thôn nào? | Góp ý thêm"
@@ -77,7 +76,7 @@ def web_form(seed: int) -> ListFile:
     return text_file("answers of a web form", f"web-form-{seed}.csv", sheet)
 
 
-def address_book(seed: int) -> ListFile:
+def address_book(seed):
     """Contacts exported from a phone: two numbers, each with its kind in a column before it."""
     draw, sheet = Draw(seed), ListTable("")
     sheet.add("Name", "Given Name", "Phone 1 - Type", "Phone 1 - Value", "Phone 2 - Type", "Phone 2 - Value")
@@ -100,11 +99,11 @@ _TCVN3 = dict(
 )
 
 
-def old_font(seed: int, ending: str) -> ListFile:
+def old_font(seed, ending):
     """A list typed in the font .VnTime (TCVN3)."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
 
-    def typed(text: str) -> str:
+    def typed(text):
         return "".join(_TCVN3.get(letter, letter) for letter in text)
 
     sheet.add(*map(typed, ("STT", "Họ và tên", "Năm sinh", "Thôn", "Số điện thoại", "Ghi chú")))
@@ -115,7 +114,7 @@ def old_font(seed: int, ending: str) -> ListFile:
     return workbook("old font", f"old-font-{seed}.{ending}", sheet)
 
 
-def windows_text(seed: int) -> ListFile:
+def windows_text(seed):
     """A text in windows-1258, with tabs."""
     draw, sheet = Draw(seed), ListTable("")
     sheet.add("STT", "Ho va ten", "Dia chi", "So DT")
@@ -124,7 +123,7 @@ def windows_text(seed: int) -> ListFile:
     return text_file("windows-1258", f"windows-{seed}.txt", sheet, separator="\t", encoding="cp1258")
 
 
-def two_tables_abreast(seed: int) -> ListFile:
+def two_tables_abreast(seed):
     """Two villages abreast, a blank column between them, the tables begin in column C and row 9."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     for _ in range(6):
@@ -145,7 +144,7 @@ def two_tables_abreast(seed: int) -> ListFile:
     return workbook("two tables abreast", f"abreast-{seed}.xlsx", sheet)
 
 
-def other_columns_below(seed: int, ending: str) -> ListFile:
+def other_columns_below(seed, ending):
     """A second table in the same sheet whose columns are others, blank rows between people."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.title("1. Cán bộ thôn")
@@ -162,7 +161,7 @@ def other_columns_below(seed: int, ending: str) -> ListFile:
     return workbook("other columns below", f"columns-below-{seed}.{ending}", sheet)
 
 
-def names_together(seed: int) -> ListFile:
+def names_together(seed):
     """A couple in one cell, their numbers in another; other cells say whose the second number is."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.add("STT", "Họ và tên", "Thôn", "Điện thoại")
@@ -179,14 +178,14 @@ def names_together(seed: int) -> ListFile:
     return workbook("names together", f"together-{seed}.xlsx", sheet)
 
 
-def doubtful(seed: int) -> ListFile:
+def doubtful(seed):
     """Numbers that nobody may take as they are: letters, two run together, a second cut short, lost digits."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.add("STT", "Họ tên", "Số máy", "Số tài khoản")
     for n in range(1, 25):
         person, other = draw.people(2)
         number = person.number
-        cases: list[tuple[object, Expected]] = [
+        cases = [
             (f"0{number[:3]}OOO{number[6:]}", review(person)),
             (f"0{number}0{other.number}", review(person, other)),
             (f"0{number}/0{other.number[:7]}", review(person)),
@@ -201,7 +200,7 @@ def doubtful(seed: int) -> ListFile:
     return workbook("doubtful numbers", f"doubtful-{seed}.xlsx", sheet)
 
 
-def family_rows(seed: int) -> ListFile:
+def family_rows(seed):
     """A family in rows below its head, letters instead of numbers for the members, a sum for each house."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.title("SỔ THEO DÕI HỘ GIA ĐÌNH", 6)
@@ -217,7 +216,7 @@ def family_rows(seed: int) -> ListFile:
     return workbook("family rows", f"family-{seed}.xlsx", sheet)
 
 
-def chat(seed: int) -> ListFile:
+def chat(seed):
     """Lines of a chat: name and number in any order, dashes, colons, nothing."""
     draw = Draw(seed)
     lines, expected = ["Chào chị, em gửi danh sách ạ", ""], []
@@ -236,7 +235,7 @@ def chat(seed: int) -> ListFile:
     return plain("pasted text", f"chat-{seed}.txt", "\n".join(lines), expected)
 
 
-def copied_columns(seed: int) -> ListFile:
+def copied_columns(seed):
     """A table copied out of a PDF: columns held apart by spaces."""
     draw = Draw(seed)
     lines, expected = ["STT   Họ và tên   Năm sinh   Điện thoại"], []
@@ -246,7 +245,7 @@ def copied_columns(seed: int) -> ListFile:
     return plain("pasted text", f"copied-{seed}.txt", "\n".join(lines), expected)
 
 
-def piped(seed: int) -> ListFile:
+def piped(seed):
     """A table with upright strokes."""
     draw, sheet = Draw(seed), ListTable("")
     sheet.add("STT", "Họ tên", "SĐT", "Thôn")
@@ -255,7 +254,7 @@ def piped(seed: int) -> ListFile:
     return text_file("pasted text", f"piped-{seed}.txt", sheet, separator="|")
 
 
-def village_titles(seed: int) -> ListFile:
+def village_titles(seed):
     """Villages as bare names in the name column, a total for each, "carried over" at the page's end."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.title("HỘI LIÊN HIỆP PHỤ NỮ XÃ ĐĂK LA", 5)
@@ -272,7 +271,7 @@ def village_titles(seed: int) -> ListFile:
     return workbook("village titles", f"village-titles-{seed}.xlsx", sheet)
 
 
-def support_payments(seed: int) -> ListFile:
+def support_payments(seed):
     """Old numbers, accounts that look like numbers, numbers in notes; below, a table of givers whose column of names is not headed as such."""
     draw, sheet = Draw(seed), ListTable("Chi trả")
     sheet.title("DANH SÁCH CHI TRẢ HỖ TRỢ", 6)
@@ -297,7 +296,7 @@ def support_payments(seed: int) -> ListFile:
     return workbook("support payments", f"support-{seed}.xlsx", sheet)
 
 
-def chat_in_a_workbook(seed: int) -> ListFile:
+def chat_in_a_workbook(seed):
     """Lines of a chat pasted into a sheet: one cell a person, and in another sheet name and number in a cell beside the village."""
     draw, lines, beside = Draw(seed), ListTable("Tổ 1"), ListTable("Tổ 2")
     lines.add("Gửi danh sách tổ 1 ạ")
@@ -308,7 +307,7 @@ def chat_in_a_workbook(seed: int) -> ListFile:
     return workbook("chat in a workbook", f"chat-{seed}.xlsx", lines, beside)
 
 
-def other_files() -> Iterator[ListFile]:
+def other_files():
     """All files of this module."""
     yield vaccination(201, "xlsx")
     yield vaccination(202, "ods")

@@ -2,22 +2,21 @@
 
 import quopri
 import unicodedata
-from collections.abc import Iterator, Sequence
 
 from outreach.rules.legacy_fonts import _VNI
-from tests.lists.files import ListFile, ListTable, document, plain, text_file, workbook
-from tests.lists.people import Draw, Expected, Person, either, ok, reject, review
+from tests.lists.files import ListTable, document, plain, text_file, workbook
+from tests.lists.people import Draw, Expected, either, ok, reject, review
 
 _TO_VNI = {made: typed for typed, made in _VNI.items()}
 _TO_VNI |= {made.upper(): typed.upper() for made, typed in _TO_VNI.items()}
 
 
-def _in_vni(text: object) -> object:
+def _in_vni(text):
     """Return a text as it was typed for the font VNI-Times."""
     return "".join(_TO_VNI.get(letter, letter) for letter in text) if isinstance(text, str) else text
 
 
-def lying(seed: int, ending: str) -> ListFile:
+def lying(seed, ending):
     """A roster that lies on its side: a row for each heading, a column for each person."""
     draw, sheet = Draw(seed), ListTable("Tổ hòa giải" if ending != "csv" else "")
     people = draw.people(11)
@@ -35,7 +34,7 @@ def lying(seed: int, ending: str) -> ListFile:
     return workbook("lying tables", f"lying-{seed}.{ending}", sheet)
 
 
-def parents_and_teachers(seed: int, gap: int) -> ListFile:
+def parents_and_teachers(seed, gap):
     """Parents on the left, the school's teachers on the right, each table with headings of its own."""
     draw, sheet = Draw(seed), ListTable("Lớp 4B")
     sheet.title("TRƯỜNG TIỂU HỌC KIM ĐỒNG - LỚP 4B", 9)
@@ -47,7 +46,7 @@ def parents_and_teachers(seed: int, gap: int) -> ListFile:
     right = list[Expected]()
     for n, parent in enumerate(parents, 1):
         cell, expected = draw.cell(parent)
-        cells: list[object] = [n, parent.name, cell, "hộ nghèo" if n % 5 == 0 else None]
+        cells = [n, parent.name, cell, "hộ nghèo" if n % 5 == 0 else None]
         if n <= len(teachers):
             teacher = teachers[n - 1]
             cells += [*blank, n, teacher.name, "Toán", draw.written(teacher)]
@@ -57,7 +56,7 @@ def parents_and_teachers(seed: int, gap: int) -> ListFile:
     return workbook("tables beside each other", f"teachers-{seed}.xlsx", sheet)
 
 
-def three_levels(seed: int) -> ListFile:
+def three_levels(seed):
     """Headings of three levels: contact, of it own and relative's telephone, of the address village and commune."""
     draw, sheet = Draw(seed), ListTable("NCT")
     sheet.title("HỘI NGƯỜI CAO TUỔI XÃ ĐĂK MAR", 8)
@@ -81,7 +80,7 @@ def three_levels(seed: int) -> ListFile:
     return workbook("headings of several levels", f"three-levels-{seed}.xlsx", sheet)
 
 
-def household_cells(seed: int) -> ListFile:
+def household_cells(seed):
     """A household in one cell, its head first; one number."""
     draw, sheet = Draw(seed), ListTable("Hộ")
     sheet.add("STT", "Họ tên các thành viên trong hộ", "Thôn", "Điện thoại")
@@ -99,7 +98,7 @@ def household_cells(seed: int) -> ListFile:
     return workbook("a household in a cell", f"household-cell-{seed}.xlsx", sheet)
 
 
-def pieces(seed: int, form: str) -> ListFile:
+def pieces(seed, form):
     """Numbers in two or three cells: prefix and rest under one merged heading or two, or each part in a narrow cell."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     labels = {
@@ -112,7 +111,7 @@ def pieces(seed: int, form: str) -> ListFile:
         sheet.merges.append((0, 2, 0, 3))
     for n, person in enumerate(draw.people(14), 1):
         number = f"0{person.number}"
-        parts: tuple[object, ...] = {
+        parts = {
             "merged": (number[:3], number[3:] if number[3] == "0" else int(number[3:])),
             "headed": (number[:4], number[4:]),
             "three": (number[:4], number[4:7], number[7:]),
@@ -124,7 +123,7 @@ def pieces(seed: int, form: str) -> ListFile:
     return workbook("numbers in pieces", f"pieces-{seed}.xlsx", sheet)
 
 
-def operators(seed: int, levels: int) -> ListFile:
+def operators(seed, levels):
     """A column of numbers for each operator, under one heading or each with its own."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     if levels == 2:
@@ -135,7 +134,7 @@ def operators(seed: int, levels: int) -> ListFile:
         sheet.add("TT", "Họ và tên", "Số Viettel", "Số Vina/Mobi", "Số khác", "Ghi chú")
     for n in range(1, 16):
         first, second = draw.people(2)
-        columns: list[object] = [None, None, None]
+        columns = [None, None, None]
         columns[n % 3] = draw.written(first, "plain", "dots", "no zero as number")
         expected = ok(first)
         if n % 4 == 0:
@@ -145,7 +144,7 @@ def operators(seed: int, levels: int) -> ListFile:
     return workbook("columns of operators", f"operators-{seed}.xlsx", sheet)
 
 
-def tenants(seed: int) -> ListFile:
+def tenants(seed):
     """Tenants of a boarding house (KT3), the landlord's number in the title and in a column; some rows are hidden."""
     draw, sheet = Draw(seed), ListTable("KT3")
     landlord = draw.person()
@@ -163,7 +162,7 @@ def tenants(seed: int) -> ListFile:
     return workbook("tenants", f"tenants-{seed}.xlsx", sheet)
 
 
-def hamlets(seed: int) -> ListFile:
+def hamlets(seed):
     """A sheet for each hamlet, whose headings differ; the hamlet is the sheet's name; and a sheet that counts."""
     draw = Draw(seed)
     sheets = []
@@ -188,7 +187,7 @@ def hamlets(seed: int) -> ListFile:
     return workbook("a sheet for each hamlet", f"hamlets-{seed}.xlsx", *sheets, total)
 
 
-def vni(seed: int, ending: str) -> ListFile:
+def vni(seed, ending):
     """A list typed for the font VNI-Times."""
     draw, sheet = Draw(seed), ListTable("Sheet1" if ending != "csv" else "")
     sheet.add(*map(_in_vni, ("STT", "Họ và tên", "Năm sinh", "Thôn", "Số điện thoại", "Ghi chú")))
@@ -200,7 +199,7 @@ def vni(seed: int, ending: str) -> ListFile:
     return workbook("a VNI font", f"vni-{seed}.{ending}", sheet)
 
 
-def messenger(seed: int) -> ListFile:
+def messenger(seed):
     """Lines of a chat with hour and sender; in between words, and a number without a name."""
     draw, lines, expected = Draw(seed), list[str](), list[Expected]()
     for n, person in enumerate(draw.people(14), 1):
@@ -226,7 +225,7 @@ def messenger(seed: int) -> ListFile:
     return plain("lines of a chat", f"messenger-{seed}.txt", "\n".join(lines) + "\n", expected)
 
 
-def _card(person: Person, name: str, lines: Sequence[str], version: str) -> str:
+def _card(person, name, lines, version):
     words = name.split()
     written = name
     mark = ""
@@ -241,7 +240,7 @@ def _card(person: Person, name: str, lines: Sequence[str], version: str) -> str:
     )
 
 
-def contacts(seed: int, version: str) -> ListFile:
+def contacts(seed, version):
     """Contacts of a phone: several numbers each, a firm, a card without a name."""
     draw, cards, expected = Draw(seed), list[str](), list[Expected]()
     for n, person in enumerate(draw.people(14), 1):
@@ -272,7 +271,7 @@ def contacts(seed: int, version: str) -> ListFile:
     return plain("contacts of a phone", f"contacts-{seed}.vcf", "\r\n".join(cards) + "\r\n", expected)
 
 
-def word_tables(seed: int, form: str) -> ListFile:
+def word_tables(seed, form):
     """A Word document: letterhead, one or two tables, signatures as text."""
     draw = Draw(seed)
     first = ListTable("", rows=[])
@@ -296,7 +295,7 @@ def word_tables(seed: int, form: str) -> ListFile:
     return document("tables of a Word document", f"word-{seed}.docx", first, second)
 
 
-def relatives(seed: int) -> ListFile:
+def relatives(seed):
     """Old people with their own and a relative's number, in one heading or below a common one."""
     draw, sheet, other = Draw(seed), ListTable("Thôn 1"), ListTable("Thôn 2")
     sheet.add("STT", "Họ và tên", "Năm sinh", "SĐT", "SĐT người thân", "Quan hệ")
@@ -319,7 +318,7 @@ def relatives(seed: int) -> ListFile:
     return workbook("relatives' numbers", f"relatives-{seed}.xlsx", sheet, other)
 
 
-def decomposed(seed: int) -> ListFile:
+def decomposed(seed):
     """Decomposed Unicode as a Mac writes it, ditto marks for places, somebody who died or moved away."""
     draw, sheet = Draw(seed), ListTable("Sheet1")
     sheet.add("STT", "Họ và tên", "Thôn", "Xã", "Số điện thoại", "Ghi chú")
@@ -335,7 +334,7 @@ def decomposed(seed: int) -> ListFile:
     return workbook("decomposed Unicode", f"decomposed-{seed}.xlsx", sheet)
 
 
-def table_files() -> Iterator[ListFile]:
+def table_files():
     """All files of this module."""
     yield lying(501, "xlsx")
     yield parents_and_teachers(502, 1)

@@ -7,11 +7,9 @@ program follows the names that its function mentions, through the modules of `ad
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -52,7 +50,7 @@ class Module:
 
 
 @cache
-def read_module(name: str) -> Module:
+def read_module(name):
     """Return what a module of ours defines and imports; nothing for others."""
     found = Module()
     path = ROOT / Path(*name.split("."))
@@ -62,7 +60,7 @@ def read_module(name: str) -> Module:
     return found
 
 
-def _read(node: ast.AST, above: str, found: Module) -> None:
+def _read(node, above, found):
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.ImportFrom) and child.module:
             for alias in child.names:
@@ -80,18 +78,18 @@ def _read(node: ast.AST, above: str, found: Module) -> None:
             _read(child, above, found)
 
 
-def is_use_case(node: Node) -> bool:
+def is_use_case(node):
     function = read_module(node[0]).functions.get(node[1])
     return isinstance(function, _Function) and any(
         ast.unparse(mark) == "use_case" for mark in function.decorator_list
     )
 
 
-_under_way: set[Node] = set()  # functions that call each other are looked at once
+_under_way = set()  # functions that call each other are looked at once
 
 
 @cache
-def writes(node: Node) -> bool:
+def writes(node):
     """Return whether a function is a use case, or opens a transaction of its own."""
     module = read_module(node[0])
     function = module.functions.get(node[1])
@@ -113,7 +111,7 @@ def writes(node: Node) -> bool:
     return False
 
 
-def leads_to(node: Node) -> Iterator[Node]:
+def leads_to(node):
     """Yield what a function mentions: other functions of its module and class, and imported ones."""
     module = read_module(node[0])
     owner = node[1].rpartition(".")[0]
@@ -127,7 +125,7 @@ def leads_to(node: Node) -> Iterator[Node]:
             yield from ((node[0], name) for name in scopes if name in module.functions)
 
 
-def find_method(owner: Node, name: str) -> Iterator[Node]:
+def find_method(owner, name):
     module = read_module(owner[0])
     if f"{owner[1]}.{name}" in module.functions:
         yield owner[0], f"{owner[1]}.{name}"
@@ -136,7 +134,7 @@ def find_method(owner: Node, name: str) -> Iterator[Node]:
             yield from find_method(module.imports.get(base, (owner[0], base)), name)
 
 
-def actions_of(entry: Node) -> set[Node]:
+def actions_of(entry):
     """Return the use cases that an entry point leads to."""
     found, seen, ahead = set[Node](), {entry}, [entry]
     while ahead:
@@ -154,11 +152,11 @@ def actions_of(entry: Node) -> set[Node]:
     return found
 
 
-def entries() -> Iterator[tuple[str, str, Node]]:
+def entries():
     """Yield all entry points: page, command or API; its name; its function."""
     app = create_app(Settings.from_env({}))
     for rule in app.url_map.iter_rules():
-        view: Any = app.view_functions[rule.endpoint]
+        view = app.view_functions[rule.endpoint]
         node = (view.__module__, view.__qualname__.replace(".<locals>", ""))
         if node[0].startswith("admin."):
             method = "POST" if rule.methods and "POST" in rule.methods else "GET"
@@ -168,7 +166,7 @@ def entries() -> Iterator[tuple[str, str, Node]]:
     yield from _commands(app.cli)
 
 
-def _commands(group: click.Group, *above: str) -> Iterator[tuple[str, str, Node]]:
+def _commands(group, *above):
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from _commands(command, *above, name)
@@ -181,7 +179,7 @@ def _commands(group: click.Group, *above: str) -> Iterator[tuple[str, str, Node]
             )
 
 
-def packages() -> str:
+def packages():
     """Return a row for each package, with the first sentence of its docstring."""
     found = [path.relative_to(ROOT) for path in tracked() if path.name == "__init__.py"]
     return "\n".join(
@@ -191,9 +189,9 @@ def packages() -> str:
     )
 
 
-def write_page() -> str:
+def write_page():
     """Return docs/actions.md."""
-    places: dict[Node, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    places = defaultdict(lambda: defaultdict(set))
     for kind, name, entry in entries():
         for action in actions_of(entry):
             places[action][kind].add(f"`{name}`")

@@ -4,9 +4,6 @@
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import Field
-from typing import Any
 
 import click
 import yaml
@@ -17,7 +14,7 @@ from admin.cli.__main__ import GROUPS
 from admin.wording.filters import LABELS
 from campaigns.rules.delivery import failure_policy
 from outreach.core.settings import Settings
-from outreach.rules.gateway import Cause, Outcome, OutcomeUnknown, Refused, Throttled
+from outreach.rules.gateway import OutcomeUnknown, Refused, Throttled
 from outreach.rules.twilio_errors import ERRORS, cause_of, read_answer
 from tests.project.test_errors import sentences
 from tests.project.test_layout import ROOT
@@ -50,7 +47,7 @@ FAMILIES = {"answer": "label of an answer", "excluded": "excluded", "skip": "ski
 ERRORS_OF_LOA = """`code` of a problem in the API, with the sentence that people read (`%(…)s` is filled in; some are parts of others)."""
 FOLLOWS = ("tried again", "number left alone", "pauses", "staff read")
 # What no status tells is seen in tests/integration/outreach/test_twilio.py.
-STATUSES: list[tuple[str, Outcome]] = [
+STATUSES = [
     ("401, 403, 404", read_answer(401, None)),
     ("429", read_answer(429, None)),
     ("any other 4xx with a code but 408", read_answer(400, "99999")),
@@ -65,18 +62,18 @@ REPORTED_FROM = 30_000
 AT_REQUEST_TOO = {"63038"}
 
 
-def link(text: str) -> str:
+def link(text):
     """Return a help with the documents that it names as links, in one line of a table."""
     text = re.sub(r"docs/([\w.-]+\.md)(#[\w-]+)?", r"[\1](\1\2)", text)
     return re.sub(r"docs/(installation/[\w.-]+)", r"[\1](\1)", " ".join(text.split())).replace("|", "\\|")
 
 
-def rows(*head: str, of: Iterator[tuple[str, ...]]) -> str:
+def rows(*head, of):
     lines = [head, ("---",) * len(head), *of]
     return "\n".join(f"| {' | '.join(map(link, cells))} |".replace("  ", " ") for cells in lines)
 
 
-def shown_default(item: Field[Any]) -> str:
+def shown_default(item):
     """How a default is shown; not at all where a secret has one, or the help says it."""
     default = item.default
     if default in ("", (), None) or item.metadata["secret"] or item.name == "twilio_account_sid":
@@ -89,12 +86,12 @@ def shown_default(item: Field[Any]) -> str:
     return f"`{text.removeprefix('sqlite:///').removeprefix(f'{ROOT}/')}`"
 
 
-def settings() -> Iterator[tuple[str, ...]]:
+def settings():
     for item in Settings.variables().values():
         yield f"`{item.name.upper()}`", shown_default(item), item.metadata["help"]
 
 
-def commands(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
+def commands(group, *above):
     """Yield a row for each command of a group: how it is typed, and what it and its options do."""
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
@@ -112,7 +109,7 @@ def commands(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
         )
 
 
-def usage(parameter: click.Parameter) -> str:
+def usage(parameter):
     choices = "|".join(map(str, getattr(parameter.type, "choices", ())))
     is_flag = getattr(parameter, "is_flag", False)
     value = (
@@ -128,13 +125,13 @@ def usage(parameter: click.Parameter) -> str:
     return f"{text} …" if parameter.multiple or parameter.nargs == -1 else text
 
 
-def api_routes(app: Any) -> Iterator[tuple[str, ...]]:
+def api_routes(app):
     for path, operations in app.test_client().get("/api/v1/openapi.json").get_json()["paths"].items():
         for method, operation in operations.items():
             yield f"`{method.upper()} {path}`", operation["summary"], operation["description"]
 
 
-def other_routes(app: Any) -> Iterator[tuple[str, ...]]:
+def other_routes(app):
     for rule in app.url_map.iter_rules():
         if not rule.rule.startswith(("/admin", "/api", "/static")):
             (method, *_others) = sorted(rule.methods - {"HEAD", "OPTIONS"})
@@ -143,7 +140,7 @@ def other_routes(app: Any) -> Iterator[tuple[str, ...]]:
             yield f"`{method} {address}`", said
 
 
-def what_follows(outcome: Outcome) -> tuple[str, str, str, str]:
+def what_follows(outcome):
     """Tried again, number left alone, campaign paused, what staff read."""
     if isinstance(outcome, Throttled):
         return "by itself, after the wait", "", "", ""
@@ -155,19 +152,19 @@ def what_follows(outcome: Outcome) -> tuple[str, str, str, str]:
     return again, *consequences(outcome.cause)
 
 
-def consequences(cause: Cause) -> tuple[str, str, str]:
+def consequences(cause):
     policy = failure_policy(cause)
     alone = f"yes: {LABELS[f'suppression.{policy.suppresses}']}" if policy.suppresses else ""
     return alone, "yes" if policy.pauses else "", str(LABELS[f"cause.{cause.value}"])
 
 
-def code_row(code: str) -> tuple[str, ...]:
+def code_row(code):
     if int(code) >= REPORTED_FROM and code not in AT_REQUEST_TOO:
         return code, ERRORS[code][1], "no", *consequences(cause_of(code))
     return code, ERRORS[code][1], *what_follows(read_answer(400, code))
 
 
-def words(family: str) -> Iterator[tuple[str, ...]]:
+def words(family):
     return (
         (f"`{key.split('.')[1]}`", str(text))
         for key, text in LABELS.items()
@@ -175,13 +172,13 @@ def words(family: str) -> Iterator[tuple[str, ...]]:
     )
 
 
-def alerts() -> Iterator[tuple[str, ...]]:
+def alerts():
     rules = yaml.safe_load((ROOT / "deploy/monitoring/alerts.yml").read_text(encoding="utf-8"))
     for rule in rules["groups"][0]["rules"]:
         yield f"`{rule['alert']}`", rule["annotations"]["summary"], rule["annotations"]["action"]
 
 
-def write_page() -> str:
+def write_page():
     """Return docs/reference.md."""
     app = create_app(Settings.from_env({}))
     parts = [HEAD, "## Settings", SETTINGS, rows("variable", "default", "", of=settings())]

@@ -73,13 +73,13 @@ class Example(NamedTuple):
     """Whether the author is many people in one, most of them written to be hard."""
 
 
-def read_label(name: str) -> Meaning:
+def read_label(name):
     """Return the label of a name."""
     return OPT_IN if name == OPT_IN else Label(name)
 
 
 @cache
-def questions() -> dict[str, Asked]:
+def questions():
     """Return what offices ask in words of their own (`replies_questions.toml`), by its code."""
     found = {}
     for code, parts in tomllib.loads((DATA / "replies_questions.toml").read_text(encoding="utf-8")).items():
@@ -91,18 +91,18 @@ def questions() -> dict[str, Asked]:
     return found
 
 
-def of_stranger(kind: str) -> bool:
+def of_stranger(kind):
     """Return whether a question was written, with its replies, by somebody who does not know the program: "t3-1"."""
     return re.fullmatch(r"[rt]\d+-\d", kind) is not None
 
 
-def is_typical(kind: str) -> bool:
+def is_typical(kind):
     """Return whether replies to a question are as frequent as an office gets them: strangers t9 to t17 wrote half of theirs in a roundabout way."""
     return of_stranger(kind) and not re.fullmatch(r"t(?:9|1[0-7])-\d", kind)
 
 
 @cache
-def asked_at_first_sight() -> dict[str, tuple[Asked, str]]:
+def asked_at_first_sight():
     """Return what is asked in each `replies_first_sight/AUTHOR/qN.json`, and the message as sent, by `AUTHOR/qN`.
 
     These sets are for measuring only: their replies are not to be read while something is mended.
@@ -111,7 +111,7 @@ def asked_at_first_sight() -> dict[str, tuple[Asked, str]]:
     return {f"{path.parent.name}/{path.stem}": read_asked(path.read_bytes()) for path in files}
 
 
-def read_first_sight() -> list[Example]:
+def read_first_sight():
     """Return the replies of those sets; a line of a file is a reply, its label, and 1 for a cry."""
     found = []
     for kind, (_, sent) in asked_at_first_sight().items():
@@ -126,16 +126,16 @@ def read_first_sight() -> list[Example]:
 
 
 @cache
-def asked_of(kind: str) -> Asked:
+def asked_of(kind):
     """Return what a kind that comes with Loa asks, one of `MADE_KINDS`, or a question of an office."""
     if kind in asked_at_first_sight():
         return asked_at_first_sight()[kind][0]
     return MADE_KINDS.get(kind) or questions().get(kind) or read_content(load_kinds()[kind]).vocabulary
 
 
-def read_authors(*files: Path) -> list[Example]:
+def read_authors(*files):
     """Return the replies of all authors; with `files`, of those in them."""
-    found: list[Example] = []
+    found = []
     for path in files or sorted((DATA / "replies").glob("*.txt")):
         author, kind, is_held_out, is_of_many = "", "", False, False
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
@@ -154,7 +154,7 @@ def read_authors(*files: Path) -> list[Example]:
     return found
 
 
-def read_earlier() -> list[Example]:
+def read_earlier():
     """Return the replies that the rules were made with, all of the first kind. None is a cry for help."""
     with (DATA / "replies_invented.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
@@ -165,12 +165,12 @@ def read_earlier() -> list[Example]:
     ]
 
 
-def plain_text(text: str) -> str:
+def plain_text(text):
     """Return the words of a reply without accents and marks."""
     return " ".join(re.findall(r"\w+", unaccent_word(text.lower())))
 
 
-def read_training() -> list[Example]:
+def read_training():
     """Return what is trained on: nothing of measured authors, and nothing longer than `SHORT` words that one of them wrote as well."""
     authors = read_authors()
     measured = {plain_text(each.text) for each in authors if each.is_held_out}

@@ -18,10 +18,10 @@ MANIFEST = DATA / "replies_ordinary.toml"
 _TOO_SHORT = 4
 
 
-def read_ordinary() -> list[str]:
+def read_ordinary():
     """Return the sentences, none twice. Raises SystemExit where a file is missing or another."""
     folder = Path(os.environ.get("ORDINARY", ""))
-    found: dict[str, None] = {}
+    found = {}
     for name, source in tomllib.loads(MANIFEST.read_text(encoding="utf-8")).items():
         path = folder / source["file"]
         if not path.is_file():

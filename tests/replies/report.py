@@ -6,7 +6,6 @@ for help missed; plain, and weighted by the shares that an office meets. With `O
 
 import os
 import time
-from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,17 +25,17 @@ OPT_OUTS_IN_OFFICE = 0.03
 Read = tuple[Example, Understanding]
 
 
-def is_right(example: Example, found: Understanding) -> bool:
+def is_right(example, found):
     """Return whether a reply was understood: its own answer where it gives one, else its label."""
     own = example.own if example.label is None else None
     return example.label == found.label and (own is None or own == found.own)
 
 
-def meaning(label: object, own: int | None) -> str:
+def meaning(label, own):
     return str(label) if label else f"answer-{own}"
 
 
-def share_weighted(read: Sequence[Read], numerator: Sequence[bool], of: Sequence[bool]) -> str:
+def share_weighted(read, numerator, of):
     """Return a share plain, and as it would be with the shares of cries and opt-outs that an office meets."""
     groups = [2 if example.is_urgent else example.label is Label.OPT_OUT for example, _ in read]
     counts = [groups.count(group) for group in (0, 1, 2)]
@@ -49,11 +48,11 @@ def share_weighted(read: Sequence[Read], numerator: Sequence[bool], of: Sequence
     return f"{plain} ({top / whole:.1%} in an office)" if whole else "-"
 
 
-def read_all(examples: Sequence[Example]) -> list[Read]:
+def read_all(examples):
     return [(each, understand(each.text, data.asked_of(each.kind))) for each in examples]
 
 
-def measure(read: Sequence[Read]) -> Iterator[str]:
+def measure(read):
     """Yield the lines of the report for replies as they are understood."""
     everything = [True] * len(read)
     wrong = [not is_right(*pair) for pair in read]
@@ -95,7 +94,7 @@ def measure(read: Sequence[Read]) -> Iterator[str]:
     yield "  right by confidence: " + ", ".join(curve)
 
 
-def macro_f1(read: Sequence[Read]) -> float:
+def macro_f1(read):
     """Return the mean F1 of the labels and own answers that occur; own answers of all questions count as by their numbers."""
     pairs = [(meaning(each.label, each.own), meaning(found.label, found.own)) for each, found in read]
     scores = []
@@ -105,11 +104,11 @@ def macro_f1(read: Sequence[Read]) -> float:
     return sum(scores) / len(scores)
 
 
-def share(part: int, whole: int) -> str:
+def share(part, whole):
     return f"{part / whole:.1%}" if whole else "-"
 
 
-def measure_ordinary(path: Path) -> str:
+def measure_ordinary(path):
     """Return what becomes of a file of ordinary sentences, one a line."""
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     found = [understand(line) for line in lines]
@@ -124,7 +123,7 @@ def measure_ordinary(path: Path) -> str:
     )
 
 
-def main() -> None:
+def main():
     held_out = [each for each in data.read_authors() if each.is_held_out]
     texts = [(each.text, data.asked_of(each.kind)) for each in (*held_out, *data.read_earlier())]
     started = time.process_time()

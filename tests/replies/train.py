@@ -9,8 +9,7 @@ import random
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +19,7 @@ from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from campaigns.rules.replies.asked import TURNS, Asked, tag_words, turn_of
-from campaigns.rules.replies.labels import OPT_IN, Label, Meaning
+from campaigns.rules.replies.labels import OPT_IN, Label
 from campaigns.rules.replies.understand import (
     COLUMNS,
     LABELS,
@@ -28,7 +27,6 @@ from campaigns.rules.replies.understand import (
     SCALE,
     WEIGHTS,
     Chance,
-    ReplyFacts,
     chances_from,
     decide_by,
     facts_of,
@@ -76,13 +74,13 @@ OPEN_TO_OWN = frozenset({Label.INSTALLED, Label.NOT_YET, Label.REFUSE, Label.NEE
 class Corpus:
     """Replies with what they are, and variants of some: without accents, with a slip of the finger."""
 
-    def __init__(self, examples: Sequence[Example], ordinary: Sequence[str]) -> None:
+    def __init__(self, examples, ordinary):
         dice = random.Random(1)
-        self.examples: list[Example] = []
-        weights: list[float] = []
-        written: list[bool] = []
+        self.examples = []
+        weights = []
+        written = []
 
-        def add(example: Example, weight: float, *, is_written: bool) -> None:
+        def add(example, weight, *, is_written):
             self.examples.append(example)
             weights.append(weight)
             written.append(is_written)
@@ -112,7 +110,7 @@ class Corpus:
         self.wanted, self.counted = self._tell()
         self.names, self.matrix = self._weigh()
 
-    def _tell(self) -> tuple[np.ndarray, np.ndarray]:
+    def _tell(self):
         """Return of each reply which columns it is an example of, and how much that counts; 0 where nothing is said."""
         columns = [*map(str, LABELS), *(f"own {turn}" for turn in TURNS), "cry"]
         labels = np.array([str(each.label or "own") for each in self.examples])
@@ -147,9 +145,9 @@ class Corpus:
                 counted[self.ordinary, at] *= ORDINARY_WEIGHS
         return wanted, counted
 
-    def _weigh(self) -> tuple[list[str], sparse.csr_matrix]:
+    def _weigh(self):
         """Return the features, and a row for each reply with how much each counts in it."""
-        places: dict[str, int] = {}
+        places = {}
         starts, columns, values = [0], [], []
         for example, asked in zip(self.examples, self.asked, strict=True):
             words = tag_words(example.text, asked)
@@ -165,12 +163,12 @@ class Corpus:
         return list(places), matrix
 
 
-def strip(text: str) -> str:
+def strip(text):
     """Return a text without accents."""
     return " ".join(unaccent_word(word) if word.islower() else word for word in text.split())
 
 
-def slip(text: str, dice: random.Random) -> str:
+def slip(text, dice):
     """Return a text with a letter left out, doubled or exchanged."""
     if len(text) < 8:
         return text
@@ -183,7 +181,7 @@ def slip(text: str, dice: random.Random) -> str:
 class Linear:
     """Weights of a trained model: a row for each feature, a column for each of `COLUMNS`, each learned against all other replies."""
 
-    def __init__(self, corpus: Corpus, chosen: np.ndarray) -> None:
+    def __init__(self, corpus, chosen):
         seen = np.bincount(corpus.matrix[chosen].indices, minlength=corpus.matrix.shape[1])
         self.kept = np.flatnonzero(seen >= LEAST_SEEN)
         self.names = [corpus.names[at] for at in self.kept]
@@ -200,11 +198,11 @@ class Linear:
             self.columns[:, column] = tells @ learner.fit(rows @ tells, wanted, counted).coef_[0]
         tell(f"learned from {len(chosen)} replies, {len(self.names)} features")
 
-    def score(self, corpus: Corpus, chosen: np.ndarray) -> np.ndarray:
+    def score(self, corpus, chosen):
         return corpus.matrix[chosen][:, self.kept] @ self.columns
 
 
-def _tells(matrix: sparse.csr_matrix, wanted: np.ndarray, counted: np.ndarray) -> np.ndarray:
+def _tells(matrix, wanted, counted):
     """Return for each feature how much it tells the wanted replies from the others, 1 on average."""
     here = (matrix > 0).T
     shares = [1 + here @ (counted * side) for side in (wanted, ~wanted)]
@@ -213,19 +211,17 @@ def _tells(matrix: sparse.csr_matrix, wanted: np.ndarray, counted: np.ndarray) -
     return ratios / ratios.mean()
 
 
-def find_spread(scores: np.ndarray, labels: np.ndarray) -> float:
+def find_spread(scores, labels):
     """Return by how much scores have to be multiplied so that their probabilities are true."""
     rows = np.arange(len(labels))
 
-    def loss(spread: np.ndarray) -> float:
+    def loss(spread):
         return -float(log_softmax(scores * spread[0], axis=1)[rows, labels].mean())
 
     return float(minimize(loss, [1.5], method="Nelder-Mead").x[0])
 
 
-def fit_cries(
-    facts: Sequence[Mapping[str, float]], urgent: np.ndarray
-) -> tuple[dict[str, float], np.ndarray]:
+def fit_cries(facts, urgent):
     """Return what speaks for a cry, and how urgent each reply is."""
     table = np.array([list(each.values()) for each in facts])
     learner = LogisticRegression(fit_intercept=False, max_iter=3000)
@@ -233,7 +229,7 @@ def fit_cries(
     return dict(zip(facts[0], learner.coef_[0].tolist(), strict=True)), table @ learner.coef_[0]
 
 
-def fit_meanings(examples: Sequence[Example], facts: Sequence[ReplyFacts]) -> dict[str, float]:
+def fit_meanings(examples, facts):
     """Return what speaks for each meaning that a reply may have: conditional logit over the names of `facts_of`."""
     names = sorted({name for each in facts for _, _, fact in each for name in fact})
     place = {name: at for at, name in enumerate(names)}
@@ -258,7 +254,7 @@ def fit_meanings(examples: Sequence[Example], facts: Sequence[ReplyFacts]) -> di
     )
     first = np.array([1.0 if name in ("chance", "among") else 0.0 for name in names])
 
-    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+    def loss(weights):
         scores = matrix @ weights
         raised = np.exp(scores - np.repeat(np.maximum.reduceat(scores, starts), sizes))
         whole, good = np.add.reduceat(raised, starts), np.add.reduceat(raised * right, starts)
@@ -271,7 +267,7 @@ def fit_meanings(examples: Sequence[Example], facts: Sequence[ReplyFacts]) -> di
     return dict(zip(names, best.tolist(), strict=True))
 
 
-def is_right(example: Example, label: Meaning | None, own: int | None) -> bool:
+def is_right(example, label, own):
     """Return whether a meaning is the one of a reply."""
     if example.own is not None and own is not None:
         return own == example.own
@@ -287,7 +283,7 @@ WRONG = 0.025
 PARTS = 6
 """Parts of the questions of offices, each read by what was learned from the others."""
 PENALTY = 1.0
-COSTS: dict[Meaning | None, float] = {Label.INSTALLED: 5.0, Label.WRONG_NUMBER: 2.0, OPT_IN: 3.0}
+COSTS = {Label.INSTALLED: 5.0, Label.WRONG_NUMBER: 2.0, OPT_IN: 3.0}
 COSTS |= {Label.UNCLEAR: 1.5, None: 1.5}
 """How bad a wrong label is, beside any other: an install is reported to leaders, a wrong number silences a phone for good."""
 
@@ -300,13 +296,13 @@ class LeftOut(NamedTuple):
     merged: Sequence[Sequence[Chance]]
     urgency: np.ndarray
 
-    def likely(self, label: Meaning) -> np.ndarray:
+    def likely(self, label):
         return np.array(
             [sum(each.likely for each in chances if each.label == label) for chances in self.merged]
         )
 
 
-def choose_limits(unseen: LeftOut) -> dict[str, float]:
+def choose_limits(unseen):
     """Return the limits of decisions: first few cries are missed, then few wishes to be left alone, then few are read into others.
 
     Then for each label, and for own answers, the least confidence with which it stands without an officer's look: a wrong one costs; the
@@ -319,7 +315,7 @@ def choose_limits(unseen: LeftOut) -> dict[str, float]:
     cry = float(np.quantile(unseen.urgency[urgent], MISSED))
     grid = np.arange(0.4, 0.999, 0.005)
 
-    def lowest(limits: np.ndarray, share: float) -> float:
+    def lowest(limits, share):
         precise = (limit for limit in limits if stops[stop >= limit].mean() >= share)
         return float(next(precise, limits[-1]))
 
@@ -346,7 +342,7 @@ def choose_limits(unseen: LeftOut) -> dict[str, float]:
     return round_all(chosen | limits)
 
 
-def tell(*lines: str) -> None:
+def tell(*lines):
     print(*lines, sep="\n  ", file=sys.stderr, flush=True)
 
 
@@ -359,7 +355,7 @@ class Second(NamedTuple):
     limits: dict[str, float]
 
 
-def learn_second(corpus: Corpus, folds: np.ndarray, scores: np.ndarray) -> Second:
+def learn_second(corpus, folds, scores):
     """Learn the second step from the scores of replies that were not learned from, and tell how well these would be understood."""
     chosen = np.flatnonzero((folds >= 0) & corpus.is_written & ~corpus.ordinary)
     labelled = chosen[[corpus.examples[at].label is not None for at in chosen]]
@@ -376,7 +372,7 @@ def learn_second(corpus: Corpus, folds: np.ndarray, scores: np.ndarray) -> Secon
         facts_of(each.text, row.tolist(), one) for each, row, one in zip(examples, scores, asked, strict=True)
     ]
 
-    def fit(wanted: np.ndarray) -> dict[str, float]:
+    def fit(wanted):
         at = np.flatnonzero(wanted)
         return fit_meanings([examples[n] for n in at], [facts[n] for n in at])
 
@@ -402,11 +398,11 @@ def learn_second(corpus: Corpus, folds: np.ndarray, scores: np.ndarray) -> Secon
     return Second(spread, round_all(whole), round_all(cries), limits)
 
 
-def round_all(weights: Mapping[str, float]) -> dict[str, float]:
+def round_all(weights):
     return {name: round(value, 4) for name, value in weights.items()}
 
 
-def write(model: Linear, second: Second, path: Path) -> None:
+def write(model, second, path):
     """Write the weights that matter."""
     columns = model.columns.copy()
     columns[:, : len(LABELS)] *= second.spread
@@ -417,14 +413,14 @@ def write(model: Linear, second: Second, path: Path) -> None:
     tell(f"{len(features)} features, {path.stat().st_size} bytes")
 
 
-def group_of(example: Example) -> str:
+def group_of(example):
     """Return what is left out together: the replies of an author, those to an office's question, all questions of one stranger."""
     if not asked_of(example.kind).is_own:
         return example.author
     return re.sub(r"^([rtu]\d+)-\d$", r"\1", example.kind)
 
 
-def split(examples: Sequence[Example], count: int) -> np.ndarray:
+def split(examples, count):
     """Return for each reply the part of `count` parts in which it is unseen, -1 for those that are always trained on."""
     is_own = {
         group_of(each): asked_of(each.kind).is_own
@@ -438,7 +434,7 @@ def split(examples: Sequence[Example], count: int) -> np.ndarray:
     return np.array([places.get(group_of(each), -1) for each in examples])
 
 
-def train(examples: Sequence[Example], path: Path | None) -> None:
+def train(examples, path):
     """Train on replies, tell how well those are understood that were not learned from, and write the weights to a path."""
     corpus = Corpus(examples, read_ordinary())
     folds = split(corpus.examples, FOLDS)
@@ -453,7 +449,7 @@ def train(examples: Sequence[Example], path: Path | None) -> None:
         write(Linear(corpus, everything), second, path)
 
 
-def main() -> None:
+def main():
     train(read_training(), None if "--left-out" in sys.argv else WEIGHTS / f"{OFFICES}.bin")
 
 

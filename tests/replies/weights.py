@@ -3,9 +3,7 @@
 import json
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from pathlib import Path
 
 from campaigns.rules.replies import understand
 from campaigns.rules.replies.understand import (
@@ -18,19 +16,14 @@ from campaigns.rules.replies.understand import (
 )
 
 
-def all_features(words: Sequence[str]) -> Iterator[str]:
+def all_features(words):
     """Yield all features of a reply's words, as they are learned; `weigh` adds up the weights of the same ones."""
     yield from chain.from_iterable(map(features_of_word, words))
     yield from chain.from_iterable(map(features_of_border, (START, *words), (*words, END)))
     yield from features_apart(words)
 
 
-def pack_weights(
-    features: Mapping[str, Sequence[int]],
-    meanings: Mapping[str, float],
-    cries: Mapping[str, float],
-    limits: Mapping[str, float],
-) -> bytes:
+def pack_weights(features, meanings, cries, limits):
     """Return a file of weights, as `load_weights` reads it."""
     header = json.dumps({"meanings": meanings, "cries": cries, "limits": limits}).encode()
     names = "\n".join(features).encode()
@@ -39,7 +32,7 @@ def pack_weights(
     return zlib.compress(struct.pack("<2I", *ends) + header + names + numbers, 9)
 
 
-def use_weights(path: Path) -> None:
+def use_weights(path):
     """Let the files of another folder count, for measuring."""
     understand.WEIGHTS = path
     for each in vars(understand).values():

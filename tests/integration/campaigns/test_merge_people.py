@@ -1,12 +1,10 @@
 """Two contacts turn out to be one person: merged, they are written to and counted once; taken apart, all is as before."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import exists, func, select
-from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import find_differences
 from campaigns.cases.conversation import read_conversations
@@ -403,7 +401,6 @@ def excluded(world, campaign_id):
 # is lost, and no recipient names somebody who is gone.
 
 
-Work = Callable[[Session], object]
 OTHERS = 3
 
 

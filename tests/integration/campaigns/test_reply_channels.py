@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -29,7 +28,6 @@ from tests.support.world import number
 
 SECRET, KEY = "push-secret-of-a-test", "signing-key"
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-Push = Callable[..., int]
 
 
 @pytest.fixture

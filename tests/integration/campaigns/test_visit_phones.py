@@ -6,7 +6,6 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -102,9 +101,6 @@ class VisitPhone:
         """A result as the page makes it: `hours` from now by the phone's clock."""
         at = self.ms(hours=hours)
         return {"key": str(uuid4()), "line": line, "outcome": outcome, "note": note, "at": at, "since": 0}
-
-
-Phones = Callable[..., VisitPhone]
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,7 +36,6 @@ asyncio.run(main())
 """
 LIMIT = 90.0  # seconds: loading the program takes 30 on a machine with ten at work
 ROOT = Path(__file__).resolve().parents[3]
-Supervise = Callable[[str], subprocess.Popen[bytes]]
 
 
 @pytest.fixture
