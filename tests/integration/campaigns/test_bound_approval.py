@@ -72,14 +72,17 @@ def test_a_text_exchanged_after_the_reading_is_not_approved(client, world, submi
     assert json.loads(runner.invoke(args=[*command, "--version", "2"]).stdout)["state"] == "approved"
 
 
-def test_neither_people_added_after_the_reading_nor_a_draft_changed_behind_it_are_approved(world, submitted):
-    world.add_people(1, first=5)
-    with refuses(WrongState, says="từ 5 lên 6"):
-        world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
+def test_a_draft_changed_behind_its_submission_is_not_approved(world, submitted):
     world.execute(update(Campaign).values(sender="KHAC"))
     for read in (None, 1):
         with refuses(WrongState, says="khác bản được trình"):
             world.decide(submitted, _A.APPROVE, APPROVER, version=read)
+
+
+def test_people_added_after_the_reading_are_not_approved(world, submitted):
+    world.add_people(1, first=5)
+    with refuses(WrongState, says="từ 5 lên 6"):
+        world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
 
 
 @cases((1, {}), (0, {"price_per_segment_vnd": 2000}))
