@@ -226,7 +226,7 @@ def test_a_campaign_of_a_user_with_an_area_is_for_the_people_of_that_area(office
     assert "Chiến dịch chỉ gửi trong phạm vi được giao: Huyện Đắk Hà" in areas
 
 
-def narrowed(office: World, email: str, role: Role) -> str:
+def narrowed(office, email, role):
     """Somebody of the Front's committee for the district alone; their address."""
     office.officer(email, role, office.user(AUTHOR).organisation_id)
     office.execute(update(User).where(User.email == email).values(area_code=DISTRICT))
