@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import and_, func, not_, select
+from sqlalchemy import and_, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.activities.activity_log import ActivityFilter, read_summary
@@ -45,7 +45,7 @@ from campaigns.rules.reports.snapshot import (
 from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.small_counts import Small, add_up_by
-from campaigns.rules.states import AttemptState, CampaignState
+from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState
 from campaigns.visits.checks import read_corrected
 from outreach.core.bulk import columns_of
 from outreach.models.accounts import Organisation, OrganisationKind
@@ -328,9 +328,9 @@ def _sent(session: Session, campaign: Campaign, as_of: datetime) -> CampaignFigu
     # What the gateway took and had not given up by then: what became of it later is no matter.
     gave_up = (AttemptState.FAILED, AttemptState.PASSED)
     had_failed = and_(Attempt.state.in_(gave_up), Attempt.settled_at <= as_of)
-    accepted = session.scalar(
-        phones.where(Attempt.gateway_id.is_not(None), Attempt.claimed_at <= as_of, not_(had_failed))
-    )
+    well = Attempt.state.in_(ACCEPTED_OR_BEYOND - {AttemptState.FAILED})  # some have no id of the gateway
+    taken = or_(Attempt.gateway_id.is_not(None), well)
+    accepted = session.scalar(phones.where(taken, Attempt.claimed_at <= as_of, not_(had_failed)))
     delivered = session.scalar(
         phones.where(Attempt.state == AttemptState.DELIVERED, Attempt.settled_at <= as_of)
     )

@@ -340,6 +340,15 @@ def test_a_notice_that_did_not_arrive_is_no_message_sent_in_the_report(world):
     assert (line.recipients, line.sent) == (1, 0)
 
 
+def test_what_was_taken_without_an_id_of_the_gateway_is_sent_in_the_report(world):
+    """As where a request is made again because no answer came, and the gateway knows it already."""
+    world.sent(people=1)
+    world.execute(update(Attempt).values(gateway_id=None, state=AttemptState.DELIVERED))
+    form, now = world.read(current_template, 1), datetime.now(UTC) + timedelta(days=1)
+    [line] = world.read(take_snapshot, form, drive=1, day=now.date(), known_until=now).campaigns
+    assert (line.recipients, line.sent) == (1, 1)
+
+
 def test_a_budget_that_is_spent_meanwhile_pauses_the_campaign_before_the_text(world):
     campaign = send_notice(world)
     world.change(Campaign, campaign, budget_vnd=PRICE - 1)
