@@ -87,11 +87,11 @@ def test_people_added_after_the_reading_are_not_approved(world, submitted):
 
 @cases((1, {}), (0, {"price_per_segment_vnd": 2000}))
 def test_a_launch_to_more_people_or_at_a_cost_that_nobody_approved_goes_back_to_the_approver(
-    world, submitted, more, settings
+    world, submitted, more, changes
 ):
     world.decide(submitted, _A.APPROVE, APPROVER)
     world.add_people(more, first=5)
-    world.use(**settings)
+    world.use(**changes)
     with refuses(WrongState, says="lần nữa"):
         world.decide(submitted, _A.LAUNCH, AUTHOR)
     assert world.status(submitted)["state"] == "submitted"
