@@ -195,11 +195,9 @@ def find_stopped(session: Session, rows: Sequence[WaitingMessage], *, passes_opt
         )
     ):
         closed[phone_id].add(reason)
-    people = {row.contact_id for row in asked if row.contact_id}
-    left_alone, former = (
-        read_left_alone(session, people=people, numbers=phones),
-        former_owners(session, phones),
-    )
+    people = {*filter(None, (row.contact_id for row in asked))}
+    left_alone = read_left_alone(session, people=people, numbers=phones)
+    former = former_owners(session, phones)
     stopped = set()
     for row in asked:
         is_step = row.kind is MessageKind.STEP

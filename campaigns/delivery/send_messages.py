@@ -166,10 +166,11 @@ class MessageSender:
             is_used=time.monotonic() - pool.given_at < USED_FOR_S,
         )
 
+    def _is_in_hand(self) -> bool:
+        return bool(any(pool.in_flight for pool in self._pools.values()) or self._outcomes or self._recording)
+
     def _has_work(self) -> bool:
-        pools = self._pools.values()
-        is_busy = any(pool.in_flight or len(pool.buffer) or pool.is_halted for pool in pools)
-        return is_busy or bool(self._outcomes or self._recording)
+        return self._is_in_hand() or any(len(pool.buffer) or pool.is_halted for pool in self._pools.values())
 
     # -- claim ---------------------------------------------------------------------------------------
 
@@ -177,13 +178,12 @@ class MessageSender:
         began = busy_at = time.monotonic()
         while time.monotonic() < ends_at and not self.stop_requested() and not self._is_broken():
             per_second = self.counts.requested / max(0.2, time.monotonic() - began)
-            pools = self._pools.values()
             wanted = next_claim(
-                [self._state_of(pool) for pool in pools],
+                [self._state_of(pool) for pool in self._pools.values()],
                 active=self.gateways.active,
                 unusable=self._unusable,
                 per_second=per_second,
-                is_in_hand=bool(any(pool.in_flight for pool in pools) or self._outcomes or self._recording),
+                is_in_hand=self._is_in_hand(),
             )
             if wanted is None:
                 await asyncio.sleep(0.005)
