@@ -71,7 +71,7 @@ def correct_activity(
     user: User,
     now: datetime,
 ) -> Activity:
-    """Replace an entry's current version. Raises NotAllowed, NotFound, BadInput, WrongState if outdated."""
+    """Replace an entry by a new version. Raises NotAllowed, NotFound, BadInput, WrongState if outdated."""
     before = _replace(session, entry_id, version=version, user=user, now=now)
     scope = _check_scope(
         session, area=area, organisation_id=organisation_id, campaign_id=campaign_id, user=user

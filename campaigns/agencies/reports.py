@@ -260,7 +260,7 @@ LONGEST_DAYS = 60
 def make_link(
     session: Session, organisation_id: int, *, holder: str, days: int, user: User, now: datetime
 ) -> AgencyLink:
-    """Make a link for one person at an agency for some days. Raises BadInput, NotFound, NotAllowed."""
+    """Make a link for one person at an agency, valid for some days. Raises BadInput, NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     find_agency(session, organisation_id, user=user)
     holder = " ".join(holder.split())[:120]

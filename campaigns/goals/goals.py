@@ -51,7 +51,7 @@ def set_goal(
     user: User,
     now: datetime,
 ) -> bool:
-    """Set a goal, in percent, empty to end it; False if in force. Raises BadInput, NotAllowed."""
+    """Set a goal in percent; empty ends it. Returns False if in force already. Raises BadInput, NotAllowed."""
     require_province(session, user)
     basis = " ".join(basis.split())
     if len(basis) > MAX_LENGTH:
@@ -71,7 +71,7 @@ def set_goal(
 def enter_denominator(
     session: Session, subject: GoalSubject, *, value: str, as_of: str, source: str, user: User, now: datetime
 ) -> bool:
-    """Enter a form's denominator, empty to withdraw it. Returns False if in force. Raises as `set_goal`."""
+    """Enter a denominator; empty withdraws it. Returns False if in force already. Raises as `set_goal`."""
     require_province(session, user)
     source = " ".join(source.split())
     if not 0 < len(source) <= MAX_LENGTH:

@@ -45,7 +45,7 @@ def enter_official(
     user: User,
     now: datetime,
 ) -> bool:
-    """Enter one figure of a form. Returns False if it is in force. Raises as `import_official`."""
+    """Enter one official figure. Returns False if it is in force already. Raises as `import_official`."""
     return _store(session, [(0, (day, area, installed, source))], drive=drive, user=user, now=now)[0] == 1
 
 

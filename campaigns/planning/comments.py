@@ -49,7 +49,7 @@ def write_comment(
     user: User,
     now: datetime,
 ) -> CampaignComment:
-    """Write a comment or a reply, which opens again. Raises NotFound, NotAllowed, BadInput, WrongState."""
+    """Write a comment, or a reply that opens one again. Raises NotFound, NotAllowed, BadInput, WrongState."""
     campaign = _find_open(session, campaign_id, user)
     text = text.replace("\r\n", "\n").strip()
     if not text:

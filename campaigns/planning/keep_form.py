@@ -71,7 +71,7 @@ def key_of_campaign(campaign_id: int | str) -> str:
 
 @use_case
 def keep_form(session: Session, form: FormVersion, *, fields: Fields, user: User, now: datetime) -> KeptForm:
-    """Keep a form's fields. Raises WrittenMeanwhile, NotFound, NotAllowed, WrongState, BadInput."""
+    """Store what was typed into a form. Raises WrittenMeanwhile, NotFound, NotAllowed, WrongState, BadInput."""
     require_role(user, Role.STAFF, Role.APPROVER)
     if sum(len(value) for values in fields.values() for value in values) > _LONGEST:
         raise BadInput("form_too_long")

@@ -83,7 +83,7 @@ def create_kind(session: Session, content: dict[str, Any], *, user: User, now: d
 def edit_kind(
     session: Session, code: str, content: dict[str, Any], *, since: str, user: User, now: datetime
 ) -> MadeKind:
-    """Change a made kind as read at `since`. Raises BadInput, NotFound, NotAllowed, WrongState if changed."""
+    """Change a kind unless it changed after `since`. Raises BadInput, NotFound, NotAllowed, WrongState."""
     _require(session, user)
     check_kind(content)
     kind = find_kind(session, code)

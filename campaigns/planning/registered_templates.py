@@ -106,7 +106,7 @@ def save_template(
 def set_template_state(
     session: Session, template_id: int, *, account_id: int, state: str, until: str, user: User, now: datetime
 ) -> None:
-    """Enter, or remove, a gateway's word on a template. Raises NotAllowed, NotFound, BadInput."""
+    """Enter what a gateway said of a template, or remove it. Raises NotAllowed, NotFound, BadInput."""
     require_role(user)
     template = find_template(session, template_id)
     if session.get(GatewayAccount, account_id) is None:

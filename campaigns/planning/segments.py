@@ -36,7 +36,7 @@ def find_segment(session: Session, segment_id: int, *, user: User) -> Segment:
 def save_segment(
     session: Session, name: str, description: Mapping[str, Any], *, user: User, now: datetime
 ) -> Segment:
-    """Save a description's audience as the organisation's segment of a name. Raises BadInput, NotAllowed."""
+    """Save a draft's audience as a segment, in place of one of that name. Raises BadInput, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     name = " ".join(name.split())
     if not name:

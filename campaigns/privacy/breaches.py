@@ -40,7 +40,7 @@ def record_breach(
     user: User,
     now: datetime,
 ) -> Breach:
-    """Record a breach, found then or now. Raises BadInput for a wrong moment or no text, NotAllowed."""
+    """Record a breach, found at a given moment or now. Raises BadInput, NotAllowed."""
     require_role(user)
     what, measures = what.strip()[:_LONGEST], measures.strip()[:_LONGEST]
     if not what:

@@ -85,7 +85,7 @@ class Number:
 
 @use_case
 def erase_contact(session: Session, request_id: int, *, secret_key: str, user: User, now: datetime) -> None:
-    """Erase an open request's contact, for good. Raises NotFound, NotAllowed, BadInput, WrongState."""
+    """Erase the contact of an erasure request, for good. Raises NotFound, NotAllowed, BadInput, WrongState."""
     require_role(user, Role.APPROVER)
     lock_imports(session)  # before the request, which a merge of its person holds by these locks
     lock_removal(session)

@@ -66,7 +66,7 @@ def count_people(session: Session, *, days: int, now: datetime) -> int:
 
 
 def separate_health_answers(db: Database, *, days: int, now: datetime) -> int:
-    """Let health answers past their time lead to nobody, by slices of numbers. Returns how many people."""
+    """Separate health answers past their time from people, slice by slice. Returns how many people."""
     with db.read() as session:
         due = drives_due(session, days=days, now=now)
         people = count_people(session, days=days, now=now)

@@ -173,7 +173,7 @@ def respond_to_request(session: Session, request_id: int, *, user: User, now: da
 def extend_request(
     session: Session, request_id: int, *, reason: str, user: User, now: datetime
 ) -> PersonRequest:
-    """Extend the time to carry out, once, by as much. Raises BadInput, WrongState, NotFound, NotAllowed."""
+    """Extend a request's time, once, by as many days. Raises BadInput, WrongState, NotFound, NotAllowed."""
     require_role(user, Role.APPROVER)
     request = lock_request(session, request_id, user=user)
     reason = " ".join(reason.split())[:_LONGEST_ANSWER]

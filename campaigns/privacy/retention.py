@@ -191,7 +191,7 @@ def preview_clear(
 
 
 def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: datetime) -> ClearResult:
-    """Remove a campaign's personal data, a transaction a slice; the next run continues a broken one."""
+    """Remove a campaign's personal data, slice by slice; the next run continues an interrupted one."""
     db, cutoff = runtime.db, now - timedelta(days=days)
     secret_key = runtime.settings.keys_of(Purpose.SUPPRESSIONS)
     result = ClearResult()
@@ -417,7 +417,7 @@ def preview_expired(session: Session, *, days: int, now: datetime) -> ExpiryResu
 
 
 def remove_expired(runtime: Runtime, *, days: int, now: datetime) -> ExpiryResult:
-    """Remove expired data, a transaction for each slice; an interrupted run is continued by the next."""
+    """Remove expired data, slice by slice; the next run continues an interrupted one."""
     db, cutoff = runtime.db, now - timedelta(days=days)
     secret_key = runtime.settings.keys_of(Purpose.SUPPRESSIONS)
     erase_expired = partial(_erase_expired_numbers, cutoff, secret_key)

@@ -33,7 +33,7 @@ _MISSED_FOR = 30  # days
 
 
 class DayState(StrEnum):
-    """State of a day's report: nothing due, ended unfrozen, then what officers have done."""
+    """State of a day's report: not due, missed, or what officers have done with it."""
 
     NOT_WANTED = "not_wanted"
     MISSED = "missed"

@@ -130,7 +130,7 @@ def prepare_report(
     user: User,
     now: datetime,
 ) -> ReportIssue:
-    """Put what is frozen, with notes, up for approval. Raises NotFound, WrongState, NotAllowed, BadInput."""
+    """Submit the frozen report with notes for approval. Raises NotFound, WrongState, NotAllowed, BadInput."""
     require_province(session, user)
     require_ready(session, drive)
     lock_day(session, drive, day)
@@ -145,7 +145,7 @@ def prepare_report(
 def approve_report(
     session: Session, drive: int, day: str, *, prepared_at: str, user: User, now: datetime
 ) -> ReportIssue:
-    """Approve what was prepared at a moment (ISO 8601). Raises NotFound, NotAllowed, WrongState if anew."""
+    """Approve what was prepared at a moment (ISO 8601). Raises NotFound, NotAllowed, WrongState if changed."""
     if not may_approve_report(session, user):
         raise NotAllowed("report_not_yours_to_approve")
     require_ready(session, drive)
@@ -310,7 +310,7 @@ def _is_about_day(session: Session, day: date, as_of: datetime, marks: dict[str,
 def send_again(
     session: Session, drive: int, day: str, settings: Settings, *, user: User, now: datetime
 ) -> int:
-    """Mail the newest issue, a new link; returns how many. Raises WrongState, NotFound, NotAllowed."""
+    """Mail the newest issue again with a new link. Returns to how many. Raises WrongState, NotFound, NotAllowed."""
     require_province(session, user)
     lock_day(session, drive, day)
     newest = or_raise(newest_issue(session, drive, day, is_issued=True), NotFound("report_not_issued"))
@@ -334,7 +334,7 @@ def send_again(
 
 @use_case
 def note_by_hand(session: Session, drive: int, day: str, *, user: User, now: datetime) -> None:
-    """Note delivery another way, which ends the alarm. Raises NotFound, NotAllowed, WrongState."""
+    """Record that a report was delivered another way; the alarm ends. Raises NotFound, NotAllowed, WrongState."""
     require_province(session, user)
     report_day = lock_day(session, drive, day)
     newest = or_raise(newest_issue(session, drive, day, is_issued=True), NotFound("report_not_issued"))

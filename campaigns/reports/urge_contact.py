@@ -51,7 +51,7 @@ def urge_contact(
     user: User,
     now: datetime,
 ) -> Urging:
-    """Write an urging, its text with {link}, and have it mailed. Raises BadInput, NotAllowed, WrongState."""
+    """Write a mail that urges others on, with {link}, and queue it. Raises BadInput, NotAllowed, WrongState."""
     if not may_urge(session, user):
         raise NotAllowed("not_permitted")
     way, contact = UrgeChannel(channel), " ".join(contact.split())[:200]

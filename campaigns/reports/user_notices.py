@@ -135,7 +135,7 @@ def enqueue_due_notices(runtime: Runtime) -> None:
 
 
 def mail_notices(runtime: Runtime, *, now: datetime) -> int:
-    """Mail users what waits, told later if unsent. Returns how many. Raises when the server is away."""
+    """Mail users what waits for them; the rest is tried later. Returns how many. Raises what the server does."""
     with runtime.db.write() as session:
         session.execute(delete(MailedNotice).where(MailedNotice.mailed_at < now - _KEPT_FOR))
         users = session.scalars(

@@ -58,7 +58,7 @@ class ActivityTotals:
     people: int | None = None
 
     def update(self, other: ActivityTotals) -> None:
-        """Add other totals."""
+        """Add the totals of another."""
         self.entries += other.entries
         self.times += other.times
         if other.people is not None:

@@ -72,7 +72,7 @@ class LastAnswer(NamedTuple):
     wants_reminder: bool
 
     def adds_to(self, last: LastAnswer) -> bool:
-        """Return whether undoing the last answer would lose this one that says the same."""
+        """Return whether undoing the last answer would lose this one, which says the same."""
         is_first_own = self.is_own and not last.is_own
         is_first_wish = self.wants_reminder and not last.wants_reminder
         return is_first_own or is_first_wish or last.phone_id != self.phone_id

@@ -113,7 +113,7 @@ def interpret_status(status: int | None) -> DeliveryOutcome:
 
 
 def try_again_at(tries: int, *, now: datetime, asked_s: int = 0) -> datetime:
-    """Return when to try again after `tries`, not before what the receiver asked for, at most an hour."""
+    """Return when to try again after `tries`: an hour at most, but not before the receiver asked for."""
     wait = BACK_OFF_S[min(max(tries, 1), len(BACK_OFF_S)) - 1]
     return now + timedelta(seconds=max(wait, min(asked_s, _LONGEST_WAIT_S)))
 

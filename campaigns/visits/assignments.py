@@ -82,7 +82,7 @@ def assign_sheet(
     user: User,
     now: datetime,
 ) -> SheetOfficer:
-    """Give a sheet, also shared or anew, for a day, a daily target. Raises BadInput, NotFound, NotAllowed."""
+    """Assign a sheet to an officer, for a day or with a daily target. Raises BadInput, NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     if target is not None and not 0 < target <= MOST_TARGET:
         raise BadInput("visit_target_wrong", most=MOST_TARGET)

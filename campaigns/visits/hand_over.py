@@ -337,7 +337,7 @@ def undo_came(
     user: User,
     now: datetime,
 ) -> int:
-    """Undo marks made with this answer. Returns how many. Raises WrongState, NotAllowed, NotFound."""
+    """Undo the marks that were made with an answer. Returns how many. Raises WrongState, NotAllowed, NotFound."""
     require_role(user, Role.STAFF, Role.APPROVER)
     campaign = _find_opened(session, campaign_id, user=user, opened=opened)
     together = select(Answer.at).where(Answer.id == answer_id).scalar_subquery()
