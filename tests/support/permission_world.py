@@ -115,6 +115,10 @@ class Office:
         for visitor in self.visitors.values():
             self.open_session(visitor)
 
+    def read(self, function: Any) -> Any:
+        with self.runtime.db.read() as db:
+            return function(db)
+
     def ask(
         self,
         visitor: Visitor,
