@@ -1,15 +1,19 @@
 """An officer's first campaign, from a list in a file to the leader's figure, with nothing but the browser."""
 
+import os
 import re
 
+import pytest
 from playwright.sync_api import expect
 from sqlalchemy import func, select
 
 from admin.demo.load_demo import SENDER
 from campaigns.models.checks import ControlPhone
 from outreach.rules.segments import unaccent
-from tests.browser.fixtures import APPROVER, AUTHOR, DATA, LEADER
+from tests.browser.conftest import sign_in_at
+from tests.browser.fixtures import APPROVER, AUTHOR, DATA, LEADER, seed_site
 from tests.browser.page_checks import DESK, PHONE, Visit, open_card, open_more
+from tests.browser.running_site import PEOPLE, running_office
 from tests.support.wait_until import wait_until
 
 ORGANISATION = "Hội Liên hiệp Phụ nữ tỉnh Kon Tum"
@@ -17,6 +21,20 @@ LIST = "Hội viên phụ nữ tổ 1"
 CAMPAIGN = "Vận động cài Bluezone ở tổ 1"
 TEXT = "[{name} ơi, ]Hội Phụ nữ mời chị cài Bluezone để phòng dịch: {link} Trả lời: 1 đã cài, 4 cần giúp, TC thôi nhận tin"
 WORKING = 60_000  # milliseconds in which workers have done what was asked of them
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory, redis_url):
+    """An office of its own with few people; what only pictures show of others' work took half of the test's start."""
+    is_shown = bool(os.environ.get("LOA_PICTURES"))
+    seed, people = (seed_site, PEOPLE) if is_shown else (lambda _runtime: {"demo": 1}, 200)
+    with running_office(tmp_path_factory.mktemp("walk"), redis_url, seed, people=people) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def signed_in(office, browser):
+    return sign_in_at(office, browser)
 
 
 def test_an_officers_first_campaign(office, page_as):

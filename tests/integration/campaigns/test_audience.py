@@ -400,7 +400,7 @@ def test_of_people_who_share_phones_each_is_written_to_where_there_is_one_for_ea
         assert len({*session.scalars(who)}) == frozen == written_to
 
 
-@pytest.mark.parametrize(("seed", "most"), [(1, 60), (2, 40)])
+@pytest.mark.parametrize(("seed", "most"), [(1, 60), pytest.param(2, 40, marks=pytest.mark.rest)])
 def test_what_was_counted_is_what_is_frozen_whatever_is_asked_for(places, seed, most):
     """People and phones in every tangle: the quick count and the statement that freezes agree."""
     dice = random.Random(seed)
