@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import select, update
 
 from admin.wording.campaigns import show_lifts
-from campaigns.analytics.reach import ArmCounts, _measure
+from campaigns.analytics.reach import _measure
 from campaigns.models.campaigns import Campaign, Recipient, Step
+from campaigns.rules.reach import ReachMeasure, ReachTotals
 from tests.integration.admin.test_campaigns import form_of
 from tests.support.admin_client import post, signed_in
 from tests.support.tables import cases
@@ -75,15 +76,19 @@ def test_the_sheet_says_in_a_sentence_what_a_step_brought(client, world):
 
 
 @cases(
-    ({0: ArmCounts(500, 20), 1: ArmCounts(500, 60)}, "Tin này có tác dụng."),
-    ({0: ArmCounts(500, 60), 1: ArmCounts(500, 20)}, "nên xem lại nội dung"),
-    ({0: ArmCounts(50, 2), 1: ArmCounts(50, 3)}, "Chưa đủ số liệu"),
-    ({1: ArmCounts(500, 20), 2: ArmCounts(500, 60)}, "Nội dung thứ hai tốt hơn."),
-    ({1: ArmCounts(500, 60), 2: ArmCounts(500, 20)}, "Nội dung thứ nhất tốt hơn."),
+    ({0: (500, 20), 1: (500, 60)}, "Tin này có tác dụng."),
+    ({0: (500, 60), 1: (500, 20)}, "nên xem lại nội dung"),
+    ({0: (50, 2), 1: (50, 3)}, "Chưa đủ số liệu"),
+    ({1: (500, 20), 2: (500, 60)}, "Nội dung thứ hai tốt hơn."),
+    ({1: (500, 60), 2: (500, 20)}, "Nội dung thứ nhất tốt hơn."),
 )
 def test_the_verdict_follows_the_interval(client, arms, said):
     with client.application.test_request_context():
-        shown = show_lifts([_measure(2, arms)])
+        counts = ReachTotals()
+        for arm, (people, installed) in arms.items():
+            counts.add(ReachMeasure.ARMS, str(arm), people)
+            counts.add(ReachMeasure.ARMS_INSTALLED, str(arm), installed)
+        shown = show_lifts([_measure(2, counts)])
     assert said in shown[0].verdict
     assert len(shown) == 1
     assert "khoảng tin cậy 95%" in shown[0].sure
