@@ -58,7 +58,7 @@ def test_a_number_of_the_menu_is_no_own_answer(world):
     world.reply(number(1), "3", gateway_id="SM2")
     assert state_of(world, campaign, 1) == (Label.NO_SMARTPHONE, None)
     kept = world.get_one(Campaign, campaign)
-    assert not world.read(read_reach, kept, seen=None).total.total(ReachMeasure.OWN_ANSWERS)
+    assert not world.read(read_reach, kept, seen=None).total.by.get(ReachMeasure.OWN_ANSWERS)
     assert len(world.all(select(Answer))) == 2, "who presses it and texts it has said it once"
 
 
