@@ -156,6 +156,8 @@ class ContactMerger:
         self._stated_before: dict[int, tuple[dict[str, list[Any]], list[int]]] = {}
         # What other imports added to existing contacts: values and phones.
         self._other_changes: dict[int, list[tuple[dict[str, list[Any]], list[int]]]] = {}
+        # What this import stated of them further up, in another chunk: facts and phones.
+        self._own_changes: dict[int, set[str | int]] = {}
         # (contact, fact) that only lists of other organisations state so far.
         self._named_facts: set[tuple[int, str]] = set()
         # Facts and phones that officers and answers stated since imports created the contacts.
@@ -295,7 +297,8 @@ class ContactMerger:
         if person.is_new or is_own or is_same:
             return
         others = self._other_changes.setdefault(person.id, [])
-        said = self._said_since.get(person.id, set[str | int]()).union(*(fields for fields, _ in others))
+        own = self._own_changes.get(person.id, set()).union(person.added, person.phones_added)
+        said = own.union(self._said_since.get(person.id, ()), *(fields for fields, _ in others))
         fields = {
             name: ["" if name == "village" else None, value]
             for name, value in person.facts.items()
@@ -443,11 +446,20 @@ class ContactMerger:
             Membership.stated.is_not(None),
         )
         recorded: set[tuple[int, str]] = set()
-        for contact_id, fields, phones, names_only in self._session.execute(
-            select(ImportChange.contact_id, ImportChange.fields, ImportChange.phones, is_naming)
+        for import_id, contact_id, fields, phones, names_only in self._session.execute(
+            select(
+                ImportChange.import_id,
+                ImportChange.contact_id,
+                ImportChange.fields,
+                ImportChange.phones,
+                is_naming,
+            )
             .join(ListImport, ListImport.id == ImportChange.import_id)
-            .where(ImportChange.contact_id.in_(people), ImportChange.import_id != self._list_import.id)
+            .where(ImportChange.contact_id.in_(people))
         ):
+            if import_id == self._list_import.id:
+                self._own_changes[contact_id] = {*fields, *phones}
+                continue
             self._other_changes.setdefault(contact_id, []).append((fields, phones))
             said = self._said_since.get(contact_id, set())
             for name, (before, value) in fields.items():

@@ -69,6 +69,16 @@ def test_people_who_came_by_it_alone_go_with_their_numbers(office, tmp_path, lim
     assert office.get_one(ListImport, 1).undone_at == office.now
 
 
+@pytest.mark.parametrize("chunk", [1, 1000])
+def test_what_one_of_two_rows_about_somebody_says_is_their_own_files(office, tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr(store_rows, "CHUNK", chunk)
+    bring(office, write(tmp_path, f"1,A Thun,,,,{local(1)}"))
+    bring(office, write(tmp_path, f"1,A Thun,1951,,,{local(1)} / {local(2)}", f"2,A Thun,,,,{local(1)}"))
+    undo(office, 2)
+    assert office.all(select(Phone.e164)) == [number(1)]
+    assert office.one(select(Contact.birth_year)) is None
+
+
 def test_who_has_moved_or_has_another_name_number_or_language_goes_too(office, tmp_path):
     bring(office, write(tmp_path, *[f"{n},A Thun {n},,,Đắk Mar,{local(n)}" for n in (1, 2)]))
     (here, person), *_others = office.rows(select(Contact.area_code, Contact.id).order_by(Contact.id))
