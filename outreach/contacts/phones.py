@@ -191,11 +191,11 @@ def note_at_the_door(session: Session, contacts: Collection[int]) -> None:
 
 
 def _mark_restored(session: Session, contact_id: int, phone_id: int, *, now: datetime) -> None:
-    """Mark a removed number as restored to the contact, and open it where its removal closed it."""
-    of_link = (RemovedPhone.contact_id == contact_id, RemovedPhone.phone_id == phone_id)
-    removed = session.scalars(select(RemovedPhone).where(*of_link, RemovedPhone.restored_at.is_(None))).all()
+    """Mark a removed number as restored to the contact, and open it where its removal, from them or others, closed it."""
+    removed = session.scalars(select(RemovedPhone).where(RemovedPhone.phone_id == phone_id)).all()
     for each in removed:
-        each.restored_at = now
+        if each.contact_id == contact_id:
+            each.restored_at = each.restored_at or now
     wrong, made_at = SuppressionReason.WRONG_NUMBER, {each.removed_at for each in removed}
     lift_suppressions(session, phone_id, reason=wrong, made_at=made_at, now=now)
 

@@ -41,6 +41,14 @@ def test_a_number_that_was_removed_by_mistake_and_is_added_again_is_written_to(w
     assert world.sent_to() == [FIRST]
 
 
+def test_two_whose_numbers_were_swapped_are_both_written_to(world):
+    one, other = world.add_person("Y Hlan", FIRST), world.add_person("A Thun", SECOND)
+    remove(world, one, FIRST, right_number=SECOND)
+    remove(world, other, SECOND, right_number=FIRST)
+    world.sent()
+    assert sorted(world.sent_to()) == [FIRST, SECOND]
+
+
 @both_databases
 def test_a_message_that_waits_for_the_other_number_is_not_sent(world):
     person = world.add_person("Y Hlan", FIRST, SECOND)
