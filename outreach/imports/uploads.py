@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -33,6 +33,8 @@ from outreach.models.contacts import (
     ColumnMapping,
     ContactList,
     DoNotCallFile,
+    ImportChange,
+    ImportSighting,
     ListImport,
     Membership,
     RegisterState,
@@ -397,9 +399,14 @@ def forget_file(upload: Upload | DoNotCallFile, folder: Path) -> None:
 def _lock(session: Session, upload_id: int, *, user: User) -> Upload:
     require_role(user, Role.STAFF, Role.APPROVER)
     upload = find_upload(session, upload_id, user=user)
-    stored = Membership.import_id == upload.import_id
-    if upload.import_id and upload.uploaded_by != user.id and has_hidden_people(session, user, stored):
-        raise NotAllowed("people_beyond_scope")
+    if upload.import_id and upload.uploaded_by != user.id:
+        # Also whom it only saw again: what it said of them is undone as well.
+        tables = (ImportChange, ImportSighting)
+        told = (select(each.contact_id).where(each.import_id == upload.import_id) for each in tables)
+        is_told = or_(Membership.last_import_id == upload.import_id, *map(Membership.contact_id.in_, told))
+        is_stored = Membership.import_id == upload.import_id
+        if has_hidden_people(session, user, is_stored | (Membership.list_id == upload.list_id) & is_told):
+            raise NotAllowed("people_beyond_scope")
     return session.get_one(Upload, upload_id, with_for_update=True, populate_existing=True)
 
 

@@ -274,25 +274,21 @@ def test_a_campaign_to_lists_of_others_is_not_cancelled_by_who_has_one_of_them(o
 
 
 def test_a_list_and_an_import_with_people_elsewhere_are_not_removed_by_who_has_an_area(office):
-    brought = office.add(
-        ListImport(list_id=office.list_id, file_name="tinh.xlsx", sha256="", imported_at=office.now)
-    )
-    office.execute(
-        update(Membership).where(Membership.list_id == office.list_id).values(import_id=brought.id)
-    )
-    done = {"state": UploadState.DONE, "import_id": brought.id, "uploaded_by": office.user(AUTHOR).id}
-    upload = office.add(
-        Upload(
-            list_id=office.list_id, file_name="tinh.xlsx", size=1, sha256="", uploaded_at=office.now, **done
-        )
-    )
+    uploads = []
+    for column in (Membership.import_id, Membership.last_import_id):  # the second saw everybody again
+        file = {"list_id": office.list_id, "file_name": "tinh.xlsx", "sha256": ""}
+        brought = office.add(ListImport(imported_at=office.now, **file)).id
+        is_member = Membership.list_id == office.list_id
+        office.execute(update(Membership).where(is_member).values({column: brought}))
+        done = {"state": UploadState.DONE, "import_id": brought, "uploaded_by": office.user(AUTHOR).id}
+        uploads.append(office.add(Upload(size=1, uploaded_at=office.now, **file, **done)).id)
     for refused in (
         lambda: office.do(remove_list, office.list_id, by=LIMITED),
         lambda: office.do(record_basis, office.list_id, basis="none", since="", note="", by=LIMITED),
-        lambda: office.do(undo_upload, upload.id, by=LIMITED),
+        *(lambda upload=each: office.do(undo_upload, upload, by=LIMITED) for each in uploads),
     ):
         with refuses(NotAllowed, says="ngoài phạm vi"):
             refused()
     local = office.add_list("Đắk Hà", id_of(office, IN), id_of(office, UNKNOWN))
     office.do(remove_list, local, by=LIMITED)
-    office.do(undo_upload, upload.id, by=WHOLE)
+    office.do(undo_upload, uploads[0], by=WHOLE)
