@@ -22,7 +22,7 @@ from outreach.core.db import is_referenced
 from outreach.imports.kept_values import copy_values, remove_values
 from outreach.imports.sightings import carry_people, lists_with, reassign_contacts, remove_sightings
 from outreach.imports.store_rows import CHUNK, lock_imports
-from outreach.imports.undo_import import remove_people
+from outreach.imports.undo_import import remove_people, undo_changes
 from outreach.imports.uploads import ENDED
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
@@ -141,6 +141,8 @@ def remove_list(session: Session, list_id: int, *, secret_key: str, user: User, 
     for list_import in session.scalars(select(ListImport).where(ListImport.list_id == list_id)):
         # Whom they brought to other lists stays there, as if put in by hand unless another import contained them.
         others = lists_with(session, list_import)
+        while len(others) == 1 and undo_changes(session, list_import, CHUNK, now=now):
+            pass
         reassign_contacts(session, true(), list_import=list_import, lists=others)
         remove_sightings(session, list_import=list_import)
         brought = (Membership.list_id.in_(others), Membership.import_id == list_import.id)

@@ -70,7 +70,7 @@ def undo_import_rows(
     lock_imports(session)
     lock_removal(session)
     done = _undo_memberships(session, list_import, limit, secret_key=secret_key, now=now)
-    done = done or _undo_changes(session, list_import, limit, now=now)
+    done = done or undo_changes(session, list_import, limit, now=now)
     if not done:
         remove_sightings(session, list_import=list_import)
         owner = session.get_one(ContactList, list_import.list_id).organisation_id
@@ -213,7 +213,8 @@ def changes_of_other_imports(
     return changes
 
 
-def _undo_changes(session: Session, list_import: ListImport, limit: int, *, now: datetime) -> int:
+def undo_changes(session: Session, list_import: ListImport, limit: int, *, now: datetime) -> int:
+    """Take back what an import added to up to `limit` people who stay. Returns how many, 0 once all is taken back."""
     changes = session.scalars(
         select(ImportChange)
         .where(ImportChange.import_id == list_import.id)

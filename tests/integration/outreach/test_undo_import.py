@@ -9,7 +9,7 @@ from outreach.contacts.phones import add_number, remember_languages, remove_numb
 from outreach.contacts.place_questions import move_contacts
 from outreach.contacts.references import set_references
 from outreach.imports import store_rows
-from outreach.imports.change_list import merge_list, split_list
+from outreach.imports.change_list import merge_list, remove_list, split_list
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision, export_issues
 from outreach.imports.retract_decision import retract_decision
@@ -75,6 +75,14 @@ def test_what_one_of_two_rows_about_somebody_says_is_their_own_files(office, tmp
     bring(office, write(tmp_path, f"1,A Thun,,,,{local(1)}"))
     bring(office, write(tmp_path, f"1,A Thun,1951,,,{local(1)} / {local(2)}", f"2,A Thun,,,,{local(1)}"))
     undo(office, 2)
+    assert office.all(select(Phone.e164)) == [number(1)]
+    assert office.one(select(Contact.birth_year)) is None
+
+
+def test_a_removed_list_leaves_nobody_what_it_alone_said_of_them(office, tmp_path):
+    bring(office, write(tmp_path, f"1,A Thun,,,,{local(1)}"))
+    bring(office, write(tmp_path, f"1,A Thun,1951,,,{local(1)} / {local(2)}"), "Khác")
+    office.do(remove_list, office.one(select(ContactList.id).where(ContactList.name == "Khác")))
     assert office.all(select(Phone.e164)) == [number(1)]
     assert office.one(select(Contact.birth_year)) is None
 
