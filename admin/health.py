@@ -214,8 +214,12 @@ def _or_nan(read: Callable[..., float], *args: Any) -> float:
 
 def _measure_redis(runtime: Runtime, gauge: Callable[..., Gauge]) -> None:
     redis = runtime.redis
+    try:
+        alive = read_alive(redis)
+    except RedisError:
+        alive = None
     workers = gauge("loa_workers", "Live worker processes.")
-    workers.set(_or_nan(lambda: sum(read_alive(redis).values())))
+    workers.set(math.nan if alive is None else sum(alive.values()))
     about = "How often jobs have failed in a row, those that failed most."
     failing = gauge("loa_jobs_failing", about, ["job"])
     try:
@@ -230,7 +234,7 @@ def _measure_redis(runtime: Runtime, gauge: Callable[..., Gauge]) -> None:
     for name in QUEUES:
         jobs.labels(name).set(_or_nan(len, open_queue(name, redis)))
         ages.labels(name).set(_or_nan(queue_age_s, runtime, name))
-        served.labels(name).set(_or_nan(lambda name: read_alive(redis)[name], name))
+        served.labels(name).set(math.nan if alive is None else alive[name])
     refusals = gauge("loa_security_events", "Security events since Redis was started.", ["event"])
     try:
         events = count_events(redis)

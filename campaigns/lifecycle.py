@@ -19,7 +19,7 @@ from campaigns.models.checks import ControlCopy
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Answer, Reply
 from campaigns.planning.approvals import compute_terms, is_waiting_for_approval, read_approvals
-from campaigns.planning.audience import writes_to_hidden
+from campaigns.planning.audience import people_of
 from campaigns.planning.correcting_campaigns import draft_correcting_campaign, has_sent_any, refuse_unwritten
 from campaigns.planning.drafts import (
     describe_campaign,
@@ -52,6 +52,7 @@ from campaigns.rules.sending_hours import common_hours, is_never_open
 from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role
+from outreach.contacts.directory import require_all_people
 from outreach.core.bulk import change_rows
 from outreach.core.settings import Settings
 from outreach.models.accounts import Role, User
@@ -161,8 +162,8 @@ def find_campaign(session: Session, campaign_id: int, *, user: User, is_whole: b
     """
     error = NotFound("campaign_id_not_visible", id=campaign_id)
     campaign = find_visible(session, Campaign, campaign_id, user, error)
-    if is_whole and writes_to_hidden(session, campaign, user=user):
-        raise NotAllowed("people_beyond_scope")
+    if is_whole:
+        require_all_people(session, user, *people_of(session, campaign))
     return campaign
 
 

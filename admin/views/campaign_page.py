@@ -22,7 +22,7 @@ from campaigns.analytics.reach import read_reach, step_lifts
 from campaigns.cases.case_list import count_open as count_open_cases
 from campaigns.models.campaigns import Campaign, CampaignDecision, CampaignList, CampaignVersion, CommentCard
 from campaigns.planning.approvals import is_waiting_for_approval, read_approvals, terms_of
-from campaigns.planning.audience import count_joined, writes_to_hidden
+from campaigns.planning.audience import count_joined, people_of
 from campaigns.planning.comments import LONGEST, count_open, read_comments
 from campaigns.planning.correct_texts import apply_corrections, changed_texts, may_be_corrected, readers_of
 from campaigns.planning.correcting_campaigns import list_variants, read_correcting_campaigns, text_of
@@ -39,6 +39,7 @@ from campaigns.rules.urgent import MAX_PER_DAY, Urgency
 from campaigns.second_wave import refuse_wave
 from outreach.accounts.permissions import organisations_of
 from outreach.accounts.users import name_of, names_of
+from outreach.contacts.directory import has_hidden_people
 from outreach.core.settings import Settings
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import ContactList
@@ -331,7 +332,7 @@ def read_sheet(
     )
     if waits:
         may -= {"discard", "withdraw", "return"}
-    if writes_to_hidden(session, campaign, user=user):
+    if has_hidden_people(session, user, *people_of(session, campaign)):
         may &= {"copy", "try"}
     return CampaignSheet(
         campaign=campaign,

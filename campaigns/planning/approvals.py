@@ -13,7 +13,7 @@ from sqlalchemy import and_, or_, select, true
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, CampaignAuthor, CampaignDecision, CampaignVersion
-from campaigns.planning.audience import audience_query, load_audience_counter, sample_names, writes_to_hidden
+from campaigns.planning.audience import audience_query, load_audience_counter, people_of, sample_names
 from campaigns.planning.correcting_campaigns import count_receivers
 from campaigns.planning.drafts import mail_key, newest_version, plan_of
 from campaigns.planning.list_fields import facts_of_campaign
@@ -29,6 +29,7 @@ from campaigns.rules.states import CampaignState, Exclusion
 from campaigns.rules.urgent import APPROVALS as URGENT_APPROVALS
 from outreach.accounts.notices import Letter, send_letters
 from outreach.accounts.permissions import organisations_of
+from outreach.contacts.directory import has_hidden_people
 from outreach.core.db import find_row
 from outreach.core.job_queue import once_every
 from outreach.core.sentences import word_error
@@ -245,11 +246,11 @@ def _addressees(
 def _approvers(session: Session, campaign: Campaign, authors: set[int]) -> list[User]:
     """Return the approvers whose scope includes the campaign and all whom it is for; if there are none, the administrators."""
     users = session.scalars(select(User).where(_MAY_APPROVE, User.id.not_in(authors))).all()
-    allowed = []
+    people, allowed = people_of(session, campaign), []
     for user in users:
         visible = organisations_of(session, user)
         is_asked = campaign.urgent_reason or NoticeKind.APPROVAL not in user.unwanted_notices
         is_seen = visible is None or campaign.organisation_id in visible
-        if is_asked and is_seen and not writes_to_hidden(session, campaign, user=user):
+        if is_asked and is_seen and not has_hidden_people(session, user, *people):
             allowed.append(user)
     return [user for user in allowed if user.role is Role.APPROVER] or allowed

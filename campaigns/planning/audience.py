@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, TextClause, bindparam, func, select, text
+from sqlalchemy import BigInteger, BindParameter, ColumnElement, TextClause, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import count_new_audience, sum_totals
@@ -37,12 +37,11 @@ from campaigns.rules.audience import (
 )
 from campaigns.rules.experiments import P, bucket_sql
 from campaigns.rules.states import Exclusion
-from outreach.contacts.directory import has_hidden_people
 from outreach.contacts.phones import OTHERS_PHONES
 from outreach.contacts.references import keep_people
 from outreach.core.bulk import full_scan, values_subquery
 from outreach.core.db import count_rows, is_postgresql
-from outreach.models.accounts import Organisation, User
+from outreach.models.accounts import Organisation
 from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership
 from outreach.places.areas import areas_within, descendants
 
@@ -128,13 +127,13 @@ def build_audience_query(
     )
 
 
-def writes_to_hidden(session: Session, campaign: Campaign, *, user: User) -> bool:
-    """Return whether a campaign is for people whom a user does not see: of its lists, within its areas."""
+def people_of(session: Session, campaign: Campaign) -> list[ColumnElement[bool]]:
+    """Return the conditions on Membership and Contact for a campaign's people: of its lists, within its areas."""
     lists = select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id)
-    among = [Membership.list_id.in_(lists)]
+    conditions: list[ColumnElement[bool]] = [Membership.list_id.in_(lists)]
     if campaign.areas:
-        among.append(Contact.area_code.in_(areas_within(session, campaign.areas)))
-    return has_hidden_people(session, user, *among)
+        conditions.append(Contact.area_code.in_(areas_within(session, campaign.areas)))
+    return conditions
 
 
 def lists_of_organisations(session: Session, codes: Collection[str]) -> set[int]:

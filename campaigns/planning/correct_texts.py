@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.approvals import read_approvals
-from campaigns.planning.audience import writes_to_hidden
+from campaigns.planning.audience import people_of
 from campaigns.planning.drafts import is_campaign_author, plan_of, record_decision
 from campaigns.rules.approvals import LaunchTerms, approvers_of
 from campaigns.rules.content import read_content
@@ -22,6 +22,7 @@ from campaigns.rules.content_texts import check_texts, is_correctable, join_cont
 from campaigns.rules.states import CampaignState
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, has_role, require_role
+from outreach.contacts.directory import require_all_people
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import NotAllowed, NotFound, WrongState
 from outreach.use_cases import use_case
@@ -153,8 +154,7 @@ def changed_texts(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[s
 def _lock(session: Session, campaign_id: int, user: User) -> Campaign:
     error = NotFound("campaign_id_not_visible", id=campaign_id)
     campaign = find_visible(session, Campaign, campaign_id, user, error, lock=True)
-    if writes_to_hidden(session, campaign, user=user):
-        raise NotAllowed("people_beyond_scope")
+    require_all_people(session, user, *people_of(session, campaign))
     if campaign.state is CampaignState.SCHEDULED:
         raise WrongState("correction_while_scheduled")
     if not may_be_corrected(campaign):

@@ -47,6 +47,7 @@ from outreach.models.contacts import (
 from outreach.models.places import Area, ContactMove
 from outreach.places.areas import descendants
 from outreach.places.unit_days import UnitHistory, UnitsOfOneDay, read_unit_history
+from outreach.rules.errors import NotAllowed
 from outreach.rules.identity import mask_number, words_of
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.sort_order import order_ranges
@@ -241,6 +242,12 @@ def has_hidden_people(session: Session, user: User, *among: ColumnElement[bool])
     people = people.join(ContactList, ContactList.id == Membership.list_id)
     people = people.join(Contact, Contact.id == Membership.contact_id)
     return session.scalar(people.where(*among, not_(is_seen)).limit(1)) is not None
+
+
+def require_all_people(session: Session, user: User, *among: ColumnElement[bool]) -> None:
+    """Raise NotAllowed unless a user sees all of these people of lists; `among` as in `has_hidden_people`."""
+    if has_hidden_people(session, user, *among):
+        raise NotAllowed("people_beyond_scope")
 
 
 def _index_ranges(text: str, user: User) -> list[_IndexRange]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
-from outreach.contacts.directory import has_hidden_people
+from outreach.contacts.directory import require_all_people
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import (
     Contact,
@@ -24,7 +24,7 @@ from outreach.models.contacts import (
     UploadState,
 )
 from outreach.models.places import Area
-from outreach.rules.errors import BadInput, NotAllowed, NotFound
+from outreach.rules.errors import BadInput, NotFound
 from outreach.rules.roads import VIETNAM
 from outreach.rules.sort_order import vietnamese_order
 from outreach.use_cases import use_case
@@ -237,8 +237,7 @@ def record_basis(
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     contact_list = find_visible(session, ContactList, list_id, user, NotFound("list_not_found"), lock=True)
-    if has_hidden_people(session, user, Membership.list_id == list_id):
-        raise NotAllowed("people_beyond_scope")
+    require_all_people(session, user, Membership.list_id == list_id)
     set_basis(contact_list, basis=basis, since=since, note=note, now=now)
     audit.record(session, "list.basis", f"contact_lists:{list_id}", user, now, basis=basis)
     return contact_list

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role
-from outreach.contacts.directory import has_hidden_people
+from outreach.contacts.directory import require_all_people
 from outreach.contacts.lists import create_list, free_name
 from outreach.contacts.references import lock_removal
 from outreach.core.bulk import set_columns
@@ -37,7 +37,7 @@ from outreach.models.contacts import (
     Membership,
     Upload,
 )
-from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
+from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.use_cases import use_case
 
 _OWN_TABLES = {"list_imports", "uploads", "memberships"}
@@ -164,8 +164,7 @@ def _lock(session: Session, list_id: int, user: User) -> ContactList:
     require_role(user, Role.STAFF, Role.APPROVER)
     shown = ~ContactList.hidden
     found = find_visible(session, ContactList, list_id, user, NotFound("list_not_found"), shown, lock=True)
-    if has_hidden_people(session, user, Membership.list_id == list_id):
-        raise NotAllowed("people_beyond_scope")
+    require_all_people(session, user, Membership.list_id == list_id)
     return found
 
 

@@ -157,9 +157,8 @@ def _kind_of_zip(path: Path) -> str | LoaError:
             if sum(entry.file_size for entry in archive.infolist()) > _MAX_UNPACKED_BYTES:
                 raise BadList("file_large", name=path.name)
             kind = ""
-            if (
-                "mimetype" in names
-            ):  # what an OpenDocument file declares; no more of the entry than a type takes
+            if "mimetype" in names:
+                # What an OpenDocument file declares; no more of the entry is read than a type takes.
                 with archive.open("mimetype") as entry:
                     kind = entry.read(_MAX_TYPE_BYTES).decode("ascii", "replace")
     except _DAMAGED as error:

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import areas_of, find_visible, require_role, visible_to
-from outreach.contacts.directory import has_hidden_people
+from outreach.contacts.directory import require_all_people
 from outreach.contacts.lists import create_list
 from outreach.core.db import Database
 from outreach.imports.issues import export_issues
@@ -43,7 +43,7 @@ from outreach.models.contacts import (
 )
 from outreach.places.unit_days import installation_gazetteer
 from outreach.rules.cells import cell_text
-from outreach.rules.errors import BadInput, BadList, LoaError, NotAllowed, NotFound, WrongState, or_raise
+from outreach.rules.errors import BadInput, BadList, LoaError, NotFound, WrongState, or_raise
 from outreach.rules.gazetteer import Gazetteer
 from outreach.rules.kept_values import MOST_FIELDS, PREFIX, field_of, name_of_label, read_field_name
 from outreach.rules.list_labels import PHONE, SENSITIVE, Column
@@ -405,8 +405,7 @@ def _lock(session: Session, upload_id: int, *, user: User) -> Upload:
         told = (select(each.contact_id).where(each.import_id == upload.import_id) for each in tables)
         is_told = or_(Membership.last_import_id == upload.import_id, *map(Membership.contact_id.in_, told))
         is_stored = Membership.import_id == upload.import_id
-        if has_hidden_people(session, user, is_stored | (Membership.list_id == upload.list_id) & is_told):
-            raise NotAllowed("people_beyond_scope")
+        require_all_people(session, user, is_stored | (Membership.list_id == upload.list_id) & is_told)
     return session.get_one(Upload, upload_id, with_for_update=True, populate_existing=True)
 
 

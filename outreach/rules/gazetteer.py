@@ -290,9 +290,8 @@ class Gazetteer:
         Where no part is marked as a commune, a part after the first counts if it is the exact name of a commune and of no
         district.
         """
-        return self._remember(
-            (f"{address}\0", district or ""), self._look_up_address
-        )  # no cell has this character
+        key = (f"{address}\0", district or "")  # no cell has this character
+        return self._remember(key, self._look_up_address)
 
     def match_title(self, title: str) -> tuple[str, PlaceMatch]:
         """Find the commune in a title such as "UBND XÃ ĐẮK LA - HUYỆN ĐẮK HÀ, NĂM 2020": its name there, and the match.

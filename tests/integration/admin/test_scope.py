@@ -253,7 +253,7 @@ def test_a_campaign_to_people_elsewhere_is_not_approved_corrected_or_cancelled_b
     signed_in(client, deputy)
     assert 'value="approve"' not in client.get(f"/admin/campaigns/{draft}/").text
     assert office.decide(sent, CampaignAction.PAUSE, LIMITED) is CampaignState.PAUSED  # as a fault is seen
-    # One whose people all live there is theirs, whoever of the committee wrote it.
+    # One whose people all live there is theirs, also where another officer of the committee wrote it.
     own = office.draft(name="Cả huyện", areas=[DISTRICT])
     office.decide(own, CampaignAction.SUBMIT)
     assert office.decide(own, CampaignAction.APPROVE, deputy) is CampaignState.APPROVED
