@@ -18,8 +18,7 @@ from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import Answer, AnswerTotal, InstallReport
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.core.bulk import change_rows, fold_rows
-from outreach.core.db import is_postgresql
+from outreach.core.db import change_rows, fold_rows, is_postgresql
 from outreach.models.contacts import ContactList
 
 # Unfolded changes that a campaign may have: a reader adds up that many rows more.

@@ -53,7 +53,7 @@ from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role
 from outreach.contacts.directory import require_all_people
-from outreach.core.bulk import change_rows
+from outreach.core.db import change_rows
 from outreach.core.settings import Settings
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, LoaError, NotAllowed, NotFound, WrongState

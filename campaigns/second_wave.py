@@ -25,7 +25,7 @@ from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction
 from campaigns.sweep import queue_step
 from outreach.accounts import audit
 from outreach.accounts.permissions import has_role, require_role
-from outreach.core.bulk import change_rows
+from outreach.core.db import change_rows
 from outreach.core.settings import Settings
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import LoaError, NotFound, WrongState, or_raise

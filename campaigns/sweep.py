@@ -57,8 +57,7 @@ from campaigns.rules.states import (
 )
 from outreach.accounts import audit
 from outreach.contacts.wishes import LEFT_ALONE
-from outreach.core.bulk import change_rows, full_scan
-from outreach.core.db import DATABASE_AWAY
+from outreach.core.db import DATABASE_AWAY, change_rows, full_scan
 from outreach.core.settings import Settings
 from outreach.models.contacts import Suppression
 from outreach.rules.errors import LoaError

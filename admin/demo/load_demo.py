@@ -40,7 +40,7 @@ from campaigns.sweep import open_step, steps_due
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import create_user, find_user, hash_unchecked
 from outreach.contacts.languages import offer_languages
-from outreach.core.bulk import change_rows
+from outreach.core.db import change_rows
 from outreach.core.settings import Settings
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.contacts import Contact, Phone

@@ -19,7 +19,7 @@ from campaigns.rules.activities import ActivityEntry, ActivityKind, ActivityTota
 from campaigns.rules.small_counts import add_up_by
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
-from outreach.core.bulk import columns_of
+from outreach.core.db import columns_of
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import areas_within, below_province

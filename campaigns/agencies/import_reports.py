@@ -25,7 +25,7 @@ from campaigns.rules.agencies import RosterPerson, StaffCounts, by_number, count
 from campaigns.rules.replies.labels import USES, Label
 from outreach.accounts.permissions import require_role, visible_to, within_area
 from outreach.contacts.suppressions import lock_phone
-from outreach.core.bulk import values_subquery
+from outreach.core.db import values_subquery
 from outreach.imports.list_reader import check_list
 from outreach.imports.sheet_process import read_sheets
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User

@@ -16,7 +16,7 @@ from campaigns.rules.agencies import StaffCounts, StaffTotal, add_up, find_doubt
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
-from outreach.core.bulk import newest_of_each
+from outreach.core.db import newest_of_each
 from outreach.core.settings import Settings
 from outreach.core.signed_tokens import TokenPurpose, find_by_token, sign_token
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User

@@ -19,8 +19,7 @@ from campaigns.rules.replies.labels import NON_ANSWERS
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import Exclusion
 from campaigns.rules.visits import VisitOutcome
-from outreach.core.bulk import newest_of_each
-from outreach.core.db import read_once
+from outreach.core.db import newest_of_each, read_once
 from outreach.models.contacts import ContactList
 
 # Why a campaign writes to none of their numbers, if they have one.

@@ -39,8 +39,7 @@ from campaigns.models.replies import IS_OPEN_CRY, Case, Reply
 from campaigns.rules.states import AttemptState, CampaignState
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
-from outreach.core.bulk import columns_of, values_subquery
-from outreach.core.db import count_rows, read_once
+from outreach.core.db import columns_of, count_rows, read_once, values_subquery
 from outreach.models.accounts import AuditEvent, Role, User
 from outreach.models.places import Area
 from outreach.rules.errors import NotFound

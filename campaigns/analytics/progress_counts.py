@@ -32,9 +32,8 @@ from campaigns.rules.replies.labels import NON_ANSWERS, Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageState
 from campaigns.rules.visits import VisitOutcome
-from outreach.core.bulk import newest_of_each
 from outreach.core.cache import cached_count
-from outreach.core.db import read_once
+from outreach.core.db import newest_of_each, read_once
 from outreach.models.contacts import ContactList
 
 # Minimum lifetime of the cached counts of a drive with several campaigns.

@@ -30,8 +30,7 @@ from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.references import lock_removal
 from outreach.contacts.suppressions import lock_phones
 from outreach.contacts.wishes import share_wishes_since
-from outreach.core.bulk import change_rows, set_columns, values_subquery
-from outreach.core.db import Base
+from outreach.core.db import Base, change_rows, set_columns, values_subquery
 from outreach.imports.store_rows import lock_imports
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (

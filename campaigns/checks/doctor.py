@@ -28,8 +28,7 @@ from campaigns.models.messages import Attempt, StatusEvent
 from campaigns.rules import checks as rules
 from campaigns.rules.checks import Check, Finding, fault, warning
 from outreach.core import network_checks
-from outreach.core.bulk import insert_missing
-from outreach.core.db import count_rows, database_now
+from outreach.core.db import count_rows, database_now, insert_missing
 from outreach.core.job_queue import IMPORTS, QUEUES, SEND, open_queue, read_alive, read_failures
 from outreach.core.mail import check_server as check_server_of_mail
 from outreach.core.schema import require_current

@@ -28,8 +28,7 @@ from campaigns.rules.states import AttemptState, CampaignState
 from outreach.accounts import audit
 from outreach.accounts.api_tokens import end_tokens
 from outreach.accounts.sessions import end_all_sessions
-from outreach.core.bulk import change_rows, set_columns
-from outreach.core.db import is_postgresql
+from outreach.core.db import change_rows, is_postgresql, set_columns
 from outreach.core.schema import redeclare
 from outreach.models.office import Backup
 from outreach.rules.errors import LoaError

@@ -18,7 +18,7 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt
 from campaigns.rules.budget import next_factor, vnd_of
 from campaigns.rules.delivery import is_charged
-from outreach.core.bulk import change_rows, columns_of, rows_table, set_columns, values_subquery
+from outreach.core.db import change_rows, columns_of, rows_table, set_columns, values_subquery
 from outreach.rules.gateway import BilledMessage
 from outreach.rules.segments import measure
 

@@ -66,8 +66,14 @@ from campaigns.rules.gateway_choice import MOST_CLAIM, Health
 from campaigns.rules.notices import goes_as_notice
 from campaigns.rules.sending_hours import closes_at
 from campaigns.rules.states import AttemptState, CampaignState, MessageKind, MessageState, SkipReason
-from outreach.core.bulk import change_rows, columns_of, set_columns, values_subquery
-from outreach.core.db import DATABASE_AWAY, database_now
+from outreach.core.db import (
+    DATABASE_AWAY,
+    change_rows,
+    columns_of,
+    database_now,
+    set_columns,
+    values_subquery,
+)
 from outreach.core.fence import Fence
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import dearest_price

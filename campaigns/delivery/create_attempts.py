@@ -11,8 +11,7 @@ from campaigns.delivery.message_data import WaitingMessage
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.rules.delivery import language_of
 from campaigns.rules.states import AttemptState, MessageState
-from outreach.core.bulk import change_rows, rows_table, set_columns, values_subquery
-from outreach.core.db import UtcDateTime
+from outreach.core.db import UtcDateTime, change_rows, rows_table, set_columns, values_subquery
 from outreach.models.office import ENVIRONMENT
 from outreach.rules.gateway import Channel, Notice
 

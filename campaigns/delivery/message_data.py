@@ -16,7 +16,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import GIVEN_UP, AttemptState, Exclusion, MessageKind
 from outreach.contacts.phones import former_owners
 from outreach.contacts.wishes import read_left_alone
-from outreach.core.bulk import columns_of, values_subquery
+from outreach.core.db import columns_of, values_subquery
 from outreach.models.contacts import Contact, KeptValue, Membership, Phone, Suppression, SuppressionReason
 from outreach.rules.wishes import EVERYTHING, scopes_of
 

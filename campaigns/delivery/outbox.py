@@ -20,7 +20,7 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, AttemptTotal, Message, Outbox
 from campaigns.rules.delivery import FAILURE_WINDOW, PHONE_IS_OFF, is_charged
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, FAILURES, AttemptState, CampaignState, MessageState
-from outreach.core.bulk import fold_rows, set_columns, values_subquery
+from outreach.core.db import fold_rows, set_columns, values_subquery
 from outreach.models.office import ENVIRONMENT
 from outreach.rules.gateway import goes_alone
 

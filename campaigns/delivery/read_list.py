@@ -21,7 +21,7 @@ from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignState
-from outreach.core.bulk import values_subquery
+from outreach.core.db import values_subquery
 from outreach.core.job_queue import once_every
 from outreach.rules.gateway import BilledMessage, Gateway, GatewayUnavailable
 from outreach.rules.keys import Purpose

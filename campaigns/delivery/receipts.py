@@ -18,7 +18,7 @@ from campaigns.models.messages import Attempt, MessagePart, WaitingReceipt
 from campaigns.rules.receipts import CLOCK_SLACK, ID_LIFE, Candidate, ReceiptFacts, find_attempt
 from campaigns.rules.states import AttemptReport, AttemptState
 from outreach.contacts.phones import find_phones
-from outreach.core.bulk import change_rows, columns_of, set_columns, values_subquery
+from outreach.core.db import change_rows, columns_of, set_columns, values_subquery
 from outreach.models.contacts import Phone
 from outreach.rules.gateway import DeliveryStatus, Receipt
 from outreach.rules.operators import Operator, operator_of

@@ -59,8 +59,14 @@ from campaigns.rules.states import (
 )
 from outreach.contacts.suppressions import lock_phone, lock_phones, suppress
 from outreach.contacts.wishes import has_asked_since, is_left_alone, record_wish
-from outreach.core.bulk import change_rows, insert_missing, rows_table, set_columns, values_subquery
-from outreach.core.db import database_now
+from outreach.core.db import (
+    change_rows,
+    database_now,
+    insert_missing,
+    rows_table,
+    set_columns,
+    values_subquery,
+)
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import read_roads
 from outreach.models.contacts import SuppressionReason

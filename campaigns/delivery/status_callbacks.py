@@ -12,8 +12,16 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.messages import StatusEvent
 from campaigns.rules.states import AttemptReport, AttemptState
-from outreach.core.bulk import columns_of, rows_json, rows_table, set_columns, values_subquery
-from outreach.core.db import Database, UtcDateTime, is_postgresql
+from outreach.core.db import (
+    Database,
+    UtcDateTime,
+    columns_of,
+    is_postgresql,
+    rows_json,
+    rows_table,
+    set_columns,
+    values_subquery,
+)
 from outreach.rules.gateway import StatusReport
 
 APPLY_LIMIT = 1000

@@ -22,7 +22,7 @@ from campaigns.models.messages import Attempt, Outbox
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.sending_hours import Hours, closes_at, common_hours, due_times, opens_at
 from campaigns.rules.states import CampaignState
-from outreach.core.bulk import values_subquery
+from outreach.core.db import values_subquery
 from outreach.core.settings import Settings
 from outreach.rules.quiet_days import NO_DAYS, QuietDays
 

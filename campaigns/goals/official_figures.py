@@ -11,7 +11,7 @@ from campaigns.rules.reports.snapshot import OfficialInstallFigure
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
-from outreach.core.bulk import newest_of_each
+from outreach.core.db import newest_of_each
 from outreach.models.accounts import Role, User
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import IS_CURRENT

@@ -39,8 +39,7 @@ from campaigns.rules.experiments import P, bucket_sql
 from campaigns.rules.states import Exclusion
 from outreach.contacts.phones import OTHERS_PHONES
 from outreach.contacts.references import keep_people
-from outreach.core.bulk import full_scan, values_subquery
-from outreach.core.db import count_rows, is_postgresql
+from outreach.core.db import count_rows, full_scan, is_postgresql, values_subquery
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership
 from outreach.places.areas import areas_within, descendants

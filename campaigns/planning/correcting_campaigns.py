@@ -22,7 +22,7 @@ from campaigns.rules.experiments import SECOND_TEXT, P, bucket_sql
 from campaigns.rules.states import CampaignState, Exclusion, MessageState
 from outreach.accounts import audit
 from outreach.contacts.references import keep_people
-from outreach.core.bulk import full_scan
+from outreach.core.db import full_scan
 from outreach.models.accounts import User
 from outreach.rules.errors import WrongState
 

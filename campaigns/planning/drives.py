@@ -18,8 +18,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff, require_role
 from outreach.contacts.wishes import scopes_in_use
-from outreach.core.bulk import insert_missing
-from outreach.core.db import is_set, read_once
+from outreach.core.db import insert_missing, is_set, read_once
 from outreach.models.accounts import Organisation, Role, User
 from outreach.places.areas import descendants
 from outreach.rules.errors import BadCampaign, BadInput, NotAllowed, NotFound, or_raise

@@ -12,7 +12,7 @@ from campaigns.rules.audience import EVERYBODY, AudienceQuery, Sides, match_phon
 from campaigns.rules.states import Exclusion
 from outreach.contacts.phones import CONTESTED_PHONES
 from outreach.contacts.wishes import LEFT_ALONE
-from outreach.core.bulk import change_rows, rows_table, values_subquery
+from outreach.core.db import change_rows, rows_table, values_subquery
 from outreach.models.contacts import ContactList, ContactPhone, Suppression, SuppressionReason
 
 _NOT_CONTESTED = Sides(frozenset(), frozenset())

@@ -11,7 +11,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.figures import ReachBlock, ReachCount, ReachSnapshot
 from campaigns.rules.reach import ReachMeasure
 from campaigns.rules.states import Exclusion
-from outreach.core.bulk import change_rows, insert_rows
+from outreach.core.db import change_rows, insert_rows
 from outreach.models.contacts import ContactList
 
 # Up to this many recipients a campaign is counted when it is read: some ten milliseconds.

@@ -53,7 +53,7 @@ from outreach.contacts.contact import find_recorded_contact
 from outreach.contacts.references import lock_removal
 from outreach.contacts.suppressions import lock_phone
 from outreach.contacts.wishes import erase_numbers_of_wishes, keep_wishes
-from outreach.core.bulk import change_rows, set_columns, values_subquery
+from outreach.core.db import change_rows, set_columns, values_subquery
 from outreach.imports.erasures import erase_import_rows, record_erasure
 from outreach.imports.store_rows import lock_imports
 from outreach.models.accounts import Role, User

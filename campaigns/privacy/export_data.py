@@ -34,7 +34,7 @@ from outreach.contacts.contact import Closing, find_recorded_contact, origins_in
 from outreach.contacts.phones import read_removed
 from outreach.contacts.place_questions import read_former_places
 from outreach.contacts.wishes import read_wishes
-from outreach.core.bulk import columns_of
+from outreach.core.db import columns_of
 from outreach.core.spreadsheets import write_workbook
 from outreach.imports.erasures import is_about
 from outreach.models.accounts import AuditEvent, Organisation, Role, User

@@ -25,8 +25,7 @@ from campaigns.privacy.erase_contact import IN_FLIGHT
 from campaigns.privacy.retention import empty_messages, erase_texts, may_wait, recipients_to_answer
 from outreach.accounts import audit
 from outreach.contacts.suppressions import lock_phones
-from outreach.core.bulk import rows_table, set_columns, values_subquery
-from outreach.core.db import Database, insert_new
+from outreach.core.db import Database, insert_new, rows_table, set_columns, values_subquery
 from outreach.models.contacts import PersonMerge, Phone, Wish
 from outreach.rules.identity import ERASED
 from outreach.rules.operators import operator_of

@@ -58,8 +58,7 @@ from campaigns.rules.safety import EVENT_LASTS
 from campaigns.rules.states import UNSETTLED, CampaignState, MessageState
 from outreach.accounts import audit
 from outreach.contacts.references import lock_removal
-from outreach.core.bulk import change_rows, full_scan, set_columns, values_subquery
-from outreach.core.db import Database, count_rows
+from outreach.core.db import Database, change_rows, count_rows, full_scan, set_columns, values_subquery
 from outreach.core.job_queue import once_every
 from outreach.imports.erasures import erase_issues, is_undecided, keep_wishes_of
 from outreach.imports.kept_values import remove_values

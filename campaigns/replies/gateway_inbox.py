@@ -30,7 +30,7 @@ from outreach.accounts import audit
 from outreach.accounts.api_tokens import Bearer
 from outreach.accounts.permissions import visible_to
 from outreach.contacts.references import find_person
-from outreach.core.bulk import set_columns, values_subquery
+from outreach.core.db import set_columns, values_subquery
 from outreach.models.contacts import ContactList, Phone
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.gateway import (

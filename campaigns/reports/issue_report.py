@@ -36,8 +36,7 @@ from campaigns.rules.reports.snapshot import Snapshot, read_snapshot
 from campaigns.rules.reports.template import parse_template
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
-from outreach.core.bulk import insert_missing
-from outreach.core.db import id_of
+from outreach.core.db import id_of, insert_missing
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState, or_raise

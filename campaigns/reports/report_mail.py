@@ -32,8 +32,7 @@ from campaigns.rules.reports.snapshot import read_snapshot, staff_total
 from campaigns.rules.reports.template import ReportTemplate, parse_template
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.audit import read_head
-from outreach.core.bulk import insert_missing
-from outreach.core.db import find_row
+from outreach.core.db import find_row, insert_missing
 from outreach.core.mail import Attachment, is_about_one_mail, send_mail
 from outreach.core.settings import Settings
 from outreach.models.accounts import Organisation

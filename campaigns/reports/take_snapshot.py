@@ -47,7 +47,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.small_counts import Small, add_up_by
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState
 from campaigns.visits.checks import read_corrected
-from outreach.core.bulk import columns_of
+from outreach.core.db import columns_of
 from outreach.models.accounts import Organisation, OrganisationKind
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import is_below_province, name_level, path_upwards, whole_successors

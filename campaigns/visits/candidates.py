@@ -20,7 +20,7 @@ from campaigns.rules.visits import VisitOutcome, VisitReason, is_drawn, village_
 from outreach.accounts.permissions import visible_to, within_area
 from outreach.contacts.directory import people_recorded_for
 from outreach.contacts.wishes import people_left_alone
-from outreach.core.bulk import values_subquery
+from outreach.core.db import values_subquery
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership
 from outreach.rules.errors import BadInput, NotAllowed

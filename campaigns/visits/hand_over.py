@@ -28,7 +28,7 @@ from outreach.accounts.permissions import require_role
 from outreach.contacts.directory import numbers_known_to, people_recorded_for, people_visible_to
 from outreach.contacts.suppressions import is_strangers
 from outreach.contacts.wishes import people_left_alone
-from outreach.core.bulk import columns_of, values_subquery
+from outreach.core.db import columns_of, values_subquery
 from outreach.imports.sheet_process import read_sheets
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ContactPhone, Phone

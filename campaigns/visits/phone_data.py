@@ -39,7 +39,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.suppressions import is_strangers
 from outreach.contacts.wishes import read_left_alone
-from outreach.core.bulk import values_subquery
+from outreach.core.db import values_subquery
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ContactPhone, Phone
 from outreach.models.places import Area

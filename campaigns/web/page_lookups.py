@@ -30,8 +30,7 @@ from campaigns.replies.one_person import counted_id
 from campaigns.rules.states import Exclusion
 from outreach.accounts.security_events import SecurityEvent, note_event
 from outreach.contacts.wishes import LEFT_ALONE
-from outreach.core.bulk import rows_table, values_parameter
-from outreach.core.db import Database, UtcDateTime, insert_new
+from outreach.core.db import Database, UtcDateTime, insert_new, rows_table, values_parameter
 from outreach.core.rate_limits import network_of
 from outreach.models.contacts import Phone
 from outreach.rules.wishes import EVERYTHING

@@ -39,7 +39,7 @@ from campaigns.rules.webhooks import (
     try_again_at,
 )
 from campaigns.webhooks.subscriptions import close
-from outreach.core.bulk import change_rows, set_columns
+from outreach.core.db import change_rows, set_columns
 from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 

@@ -13,8 +13,7 @@ from campaigns.rules.webhooks import EventKind, check_url
 from campaigns.webhooks.collect_events import new_delivery, start_from_now
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
-from outreach.core.bulk import set_columns
-from outreach.core.db import count_rows
+from outreach.core.db import count_rows, set_columns
 from outreach.models.accounts import Organisation, User
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.use_cases import enqueue_after_commit, enqueue_webhooks, use_case

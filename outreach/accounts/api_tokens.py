@@ -17,8 +17,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
-from outreach.core.bulk import set_columns
-from outreach.core.db import Database
+from outreach.core.db import Database, set_columns
 from outreach.core.job_queue import JobQueue
 from outreach.models.accounts import ApiRequest, ApiToken, Organisation, Right, Role, User
 from outreach.rules.errors import BadInput, NotFound, WrongState

@@ -28,8 +28,7 @@ from sqlalchemy import Select, event, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts.permissions import visible_to
-from outreach.core.bulk import set_columns
-from outreach.core.db import AUDIT_KEYS, BaseWithId, count_rows
+from outreach.core.db import AUDIT_KEYS, BaseWithId, count_rows, set_columns
 from outreach.core.mail import send_mail
 from outreach.core.progress import advance
 from outreach.core.settings import Settings

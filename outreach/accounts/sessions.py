@@ -11,7 +11,7 @@ from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
-from outreach.core.bulk import set_columns
+from outreach.core.db import set_columns
 from outreach.models.accounts import Organisation, User, UserSession
 from outreach.rules.errors import NotFound, or_raise
 from outreach.use_cases import use_case

@@ -26,8 +26,7 @@ from outreach.contacts.wishes import (
     standing,
     take_back,
 )
-from outreach.core.bulk import change_rows
-from outreach.core.db import is_set
+from outreach.core.db import change_rows, is_set
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import (
     Contact,

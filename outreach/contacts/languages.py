@@ -13,8 +13,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff
-from outreach.core.bulk import set_columns, values_subquery
-from outreach.core.db import id_of, insert_new
+from outreach.core.db import id_of, insert_new, set_columns, values_subquery
 from outreach.models.accounts import User
 from outreach.models.contacts import Language, LanguageSpelling, Phone, UnreadLanguage
 from outreach.rules.errors import BadInput, NotAllowed, NotFound

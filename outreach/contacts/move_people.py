@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.contacts.place_questions import ask_about_split_units, move_contacts
-from outreach.core.bulk import set_columns
+from outreach.core.db import set_columns
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, PlaceQuestion
 from outreach.models.places import Area

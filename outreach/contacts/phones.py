@@ -18,8 +18,7 @@ from outreach.contacts.directory import visible_lists
 from outreach.contacts.languages import keep_unread, read_own_spellings
 from outreach.contacts.suppressions import hashes_of, lift_suppressions, lock_phones, suppress
 from outreach.contacts.wishes import disown_wishes, keep_holders
-from outreach.core.bulk import insert_rows, reserve_ids, set_columns, values_subquery
-from outreach.core.db import is_postgresql
+from outreach.core.db import insert_rows, is_postgresql, reserve_ids, set_columns, values_subquery
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
     Contact,

@@ -15,8 +15,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff
-from outreach.core.bulk import set_columns, values_subquery
-from outreach.core.db import UtcDateTime, count_rows, find_row
+from outreach.core.db import UtcDateTime, count_rows, find_row, set_columns, values_subquery
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, PlaceQuestion
 from outreach.models.places import Area, AreaLevel, ContactMove

@@ -8,8 +8,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts.api_tokens import Bearer
 from outreach.accounts.permissions import visible_to
-from outreach.core.bulk import change_rows, values_subquery
-from outreach.core.db import lock_until_end
+from outreach.core.db import change_rows, lock_until_end, values_subquery
 from outreach.models.contacts import ContactList, ContactPhone, ContactReference, Membership, Phone
 from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.rules.phone_cells import read_phone_cell

@@ -30,8 +30,15 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
 from outreach.contacts.suppressions import number_hasher
-from outreach.core.bulk import change_rows, set_columns, values_subquery
-from outreach.core.db import insert_new, is_postgresql, is_set, read_once
+from outreach.core.db import (
+    change_rows,
+    insert_new,
+    is_postgresql,
+    is_set,
+    read_once,
+    set_columns,
+    values_subquery,
+)
 from outreach.models.accounts import User
 from outreach.models.contacts import ContactPhone, Phone, RemovedPhone, Wish, WishNumber, WishPerson
 from outreach.rules.identity import ERASED

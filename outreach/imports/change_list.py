@@ -17,8 +17,7 @@ from outreach.accounts.permissions import find_visible, require_role
 from outreach.contacts.directory import require_all_people
 from outreach.contacts.lists import create_list, free_name
 from outreach.contacts.references import lock_removal
-from outreach.core.bulk import set_columns
-from outreach.core.db import is_referenced
+from outreach.core.db import is_referenced, set_columns
 from outreach.imports.kept_values import copy_values, remove_values
 from outreach.imports.sightings import carry_people, lists_with, reassign_contacts, remove_sightings
 from outreach.imports.store_rows import CHUNK, lock_imports

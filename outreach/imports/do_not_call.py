@@ -24,8 +24,17 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.phones import find_phones, link_hashes
 from outreach.contacts.suppressions import number_hasher
-from outreach.core.bulk import change_rows, chunks, full_scan, gc_paused, insert_rows, rows_table
-from outreach.core.db import DATABASE_AWAY, Database, count_rows
+from outreach.core.db import (
+    DATABASE_AWAY,
+    Database,
+    change_rows,
+    chunks,
+    count_rows,
+    full_scan,
+    gc_paused,
+    insert_rows,
+    rows_table,
+)
 from outreach.imports.sheet_process import read_sheets
 from outreach.imports.store_rows import lock_imports
 from outreach.imports.uploads import LARGEST, forget_file, path_of, safe_file_name, write_file

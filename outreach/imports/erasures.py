@@ -13,8 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from outreach.contacts.suppressions import hash_number, hashes_of
 from outreach.contacts.wishes import keep_wishes
-from outreach.core.bulk import values_subquery
-from outreach.core.db import is_set
+from outreach.core.db import is_set, values_subquery
 from outreach.imports.issues import Decision, IssueStatus, recount
 from outreach.models.contacts import (
     Contact,

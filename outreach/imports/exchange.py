@@ -23,8 +23,15 @@ from outreach.accounts import audit
 from outreach.contacts.phones import link_hashes
 from outreach.contacts.suppressions import is_strangers, number_hasher
 from outreach.contacts.wishes import LEFT_ALONE, standing
-from outreach.core.bulk import change_rows, full_scan, insert_rows, reserve_ids, rows_table, values_subquery
-from outreach.core.db import insert_new
+from outreach.core.db import (
+    change_rows,
+    full_scan,
+    insert_new,
+    insert_rows,
+    reserve_ids,
+    rows_table,
+    values_subquery,
+)
 from outreach.core.settings import Settings
 from outreach.core.signed_tokens import is_signed, public_half, signing_key
 from outreach.imports.store_rows import lock_imports

@@ -39,8 +39,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.permissions import areas_of, visible_to
 from outreach.contacts.directory import read_stated
-from outreach.core.bulk import insert_rows, set_columns, values_subquery
-from outreach.core.db import count_rows
+from outreach.core.db import count_rows, insert_rows, set_columns, values_subquery
 from outreach.core.spreadsheets import escape_formula, write_workbook
 from outreach.imports.kept_values import store_values
 from outreach.imports.sightings import record_sighting

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, and_, delete, exists, insert, literal, select
 from sqlalchemy.orm import Session, aliased
 
-from outreach.core.bulk import change_rows, insert_rows, values_subquery
+from outreach.core.db import change_rows, insert_rows, values_subquery
 from outreach.models.contacts import Contact, ContactList, KeptValue, ListImport, Membership
 
 

@@ -35,8 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from outreach.contacts.phones import former_owners, note_at_the_door
-from outreach.core.bulk import insert_rows, reserve_ids, rows_table, set_columns, values_subquery
-from outreach.core.db import is_set
+from outreach.core.db import insert_rows, is_set, reserve_ids, rows_table, set_columns, values_subquery
 from outreach.imports.sightings import record_sighting
 from outreach.models.accounts import AuditEvent
 from outreach.models.contacts import (

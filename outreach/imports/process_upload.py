@@ -24,8 +24,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.organisations import find_organisation
 from outreach.contacts.lists import set_basis
-from outreach.core.bulk import gc_paused, prefetch_chunks
-from outreach.core.db import DATABASE_AWAY, Database
+from outreach.core.db import DATABASE_AWAY, Database, gc_paused, prefetch_chunks
 from outreach.imports.list_reader import check_list, rows_key
 from outreach.imports.preview import PreviewCounts, PreviewRows, describe_sheets
 from outreach.imports.receive_rows import read_row_references

@@ -15,7 +15,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.references import lock_removal
-from outreach.core.bulk import change_rows
+from outreach.core.db import change_rows
 from outreach.imports.decide_issue import record_name
 from outreach.imports.issues import STORED, WAS_ERASED, Decision, IssueStatus, about_now, find_issue, recount
 from outreach.imports.sightings import lists_with, reassign_contacts, remove_sightings

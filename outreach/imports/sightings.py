@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from outreach.core.bulk import change_rows, set_columns, values_subquery
+from outreach.core.db import change_rows, set_columns, values_subquery
 from outreach.models.contacts import ContactList, ImportSighting, ListImport, Membership
 
 

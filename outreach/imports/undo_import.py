@@ -16,8 +16,7 @@ from outreach.contacts.phones import note_at_the_door
 from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.references import lock_removal
 from outreach.contacts.wishes import keep_holders
-from outreach.core.bulk import set_columns, values_subquery
-from outreach.core.db import is_referenced
+from outreach.core.db import is_referenced, set_columns, values_subquery
 from outreach.imports.erasures import keep_wishes_of
 from outreach.imports.issues import remove_issues
 from outreach.imports.kept_values import remove_values

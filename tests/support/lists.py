@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from outreach.core.bulk import chunks
+from outreach.core.db import chunks
 from outreach.imports import store_rows
 from outreach.imports.list_reader import check_list
 from outreach.imports.store_rows import ImportCounts, begin_import, digest, find_or_create_list

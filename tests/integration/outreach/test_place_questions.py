@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 
 from outreach.contacts.move_people import load_units, move_people
 from outreach.contacts.place_questions import answer_place, read_questions
-from outreach.core.bulk import insert_rows
+from outreach.core.db import insert_rows
 from outreach.imports.list_reader import check_list
 from outreach.imports.undo_import import undo_import
 from outreach.models.accounts import Role
