@@ -179,9 +179,7 @@ class AccountView(AdminPage):
             limit_attempts(runtime, values["user"].id)
             change_password(runtime, **values)
 
-        return self.submit_form(
-            PasswordForm(), url_for(".index"), change, message=told, then=url_for("login.show")
-        )
+        return self.submit_form(PasswordForm(), change, message=told, then=url_for("login.show"))
 
     keep_filters = FormAction("/filters/keep", keep_filters, KeepForm, page=page_of).tells(
         _l("Đã lưu bộ lọc.")
@@ -191,14 +189,16 @@ class AccountView(AdminPage):
     def remove_filters(self, filters_id: int) -> ResponseReturnValue:
         page = request.form.get("page", "")
         back = url_for(page if page in PAGES else ".index")
-        return self.submit_form(Form(), back, remove_filters, filters_id, message=_("Đã xóa bộ lọc đã lưu."))
+        return self.submit_form(
+            Form(), remove_filters, filters_id, message=_("Đã xóa bộ lọc đã lưu."), page=back
+        )
 
     end_session = FormAction("/sessions/<int:session_id>/end", end_session).tells(_l("Đã đăng xuất máy đó."))
 
     @expose("/sessions/end-others", methods=["POST"])
     def end_others(self) -> ResponseReturnValue:
         message, key = _("Đã đăng xuất khỏi mọi máy khác."), current_user.session_key
-        return self.submit_form(Form(), url_for(".index"), end_other_sessions, key=key, message=message)
+        return self.submit_form(Form(), end_other_sessions, key=key, message=message)
 
 
 def limit_attempts(runtime: Runtime, user_id: int) -> None:
@@ -269,7 +269,6 @@ class SecondFactorView(AdminPage):
 
         return self.submit_form(
             CodeForm(),
-            url_for(".index"),
             set_up,
             nonce=str(session.get(_NONCE, "")),
             secret_key=self.settings.keys_of(Purpose.SECOND_FACTORS),
@@ -280,7 +279,6 @@ class SecondFactorView(AdminPage):
     def renew(self) -> ResponseReturnValue:
         return self.submit_form(
             OwnPasswordForm("codes"),
-            url_for(".index"),
             _with_password(renew_recovery_codes),
             secret_key=self.settings.keys_of(Purpose.SECOND_FACTORS),
             show=lambda codes: self.render("settings/second_factor.html", codes=codes, is_new=False),
@@ -290,7 +288,6 @@ class SecondFactorView(AdminPage):
     def remove(self) -> ResponseReturnValue:
         return self.submit_form(
             OwnPasswordForm("removal"),
-            url_for(".index"),
             _with_password(remove_second_factor),
             current_user.id,
             message=_("Đã bỏ xác thực hai lớp của tài khoản này."),

@@ -167,7 +167,7 @@ class ActivitiesView(AdminPage):
     def enter(self) -> ResponseReturnValue:
         then = url_for(".create" if request.form.get("next") else ".index")
         return self.submit_form(
-            NewActivityForm(), url_for(".create"), add_activity, message=_("Đã ghi."), then=then
+            NewActivityForm(), add_activity, message=_("Đã ghi."), then=then, page=url_for(".create")
         )
 
     @expose("/<int:entry_id>/")

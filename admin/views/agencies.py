@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -191,8 +190,7 @@ class AgenciesView(AdminPage):
                 people = read_roster(path)
             return submit_roster(runtime, organisation_id, people, keys=self.keys, **values)
 
-        page = url_for(".show", organisation_id=organisation_id)
-        return self.submit_form(form, page, store, message=_roster_message)
+        return self.submit_form(form, store, message=_roster_message)
 
     # The page shows the link while it is valid: users who see the agency may pass it on.
     link = FormAction("/<int:organisation_id>/link", make_link, LinkForm).tells(
@@ -201,8 +199,7 @@ class AgenciesView(AdminPage):
 
     @expose("/<int:organisation_id>/links/<int:link_id>/end", methods=["POST"])
     def end(self, organisation_id: int, link_id: int) -> ResponseReturnValue:
-        page = url_for(".show", organisation_id=organisation_id)
-        return self.submit_form(Form(), page, end_link, link_id, message=_("Đã ngừng liên kết."))
+        return self.submit_form(Form(), end_link, link_id, message=_("Đã ngừng liên kết."))
 
     @expose("/file", methods=["POST"])
     def file(self) -> ResponseReturnValue:
@@ -214,10 +211,7 @@ class AgenciesView(AdminPage):
                 return submit_file(runtime, path, **values)
 
         return self.submit_form(
-            form,
-            url_for(".index"),
-            store,
-            message=lambda count: _("Đã ghi số liệu của %(count)s cơ quan.", count=count),
+            form, store, message=lambda count: _("Đã ghi số liệu của %(count)s cơ quan.", count=count)
         )
 
 

@@ -124,7 +124,7 @@ class ChecksView(AdminPage):
         """Allow sending to real phones, by the checks as they are now."""
         findings = run_checks(self.runtime, now=datetime.now(UTC))
         message = _("Đã cho phép gửi thật. Chiến dịch được gửi từ bây giờ sẽ đến điện thoại của người dân.")
-        return self.submit_form(PermitForm(), url_for(".index"), allow_live, findings, message=message)
+        return self.submit_form(PermitForm(), allow_live, findings, message=message)
 
 
 class SecurityView(AdminPage):

@@ -136,20 +136,23 @@ class PageAccess:
         except NotFound:
             abort(404)
         if take_lost_jobs():
-            flash(
+            warn(
                 _(
                     "Đã lưu, nhưng hàng đợi (Redis) đang ngừng. Việc sẽ tự thực hiện khi hàng đợi hoạt động trở lại."
-                ),
-                "warning",
+                )
             )
         return result
+
+    def form_page(self) -> str:
+        """Return the URL of the page with the request's form, where the form names no other: the object's, or the list."""
+        return page_url(".show" if request.view_args else ".index")
 
     def submit_form(
         self,
         form: Form,
-        page: str,
         use_case: Callable[..., R],
         *args: Any,
+        page: str = "",
         message: str | Callable[[R], str] = "",
         then: str | Callable[[R], str] = "",
         show: Callable[[R], ResponseReturnValue] | None = None,
@@ -157,10 +160,11 @@ class PageAccess:
     ) -> ResponseReturnValue:
         """Call a use case with a form's values, redirect and tell what was done.
 
-        `page` is the URL of the page with the form: the redirect leads there unless `then` names another, and a refused
-        form is shown there again (422), with all that was typed. `message` and `then` may depend on the result;
-        `show` answers with it in place of a redirect.
+        `page` is the URL of the page with the form, by default `form_page`: the redirect leads there unless `then` names
+        another, and a refused form is shown there again (422), with all that was typed. `message` and `then` may depend on
+        the result; `show` answers with it in place of a redirect.
         """
+        page = page or self.form_page()
         if not form.validate():
             return refused(form, page)
         try:
@@ -188,7 +192,7 @@ class FormAction:
     """A route that calls one use case with a form's values, declared in a view under its endpoint's name.
 
     The address's values are the use case's first arguments, `values` are further ones. `page` is the endpoint of the page with
-    the form, by default the object's or the list; or it returns the URL for the form and the address's values. `then` is
+    the form, by default `form_page`; or it returns the URL for the form and the address's values. `then` is
     the endpoint that the redirect leads to instead, or returns the URL for the result. `is_keyed`: the page has such a
     form for each object, whose id ends the address.
     """
@@ -208,8 +212,7 @@ class FormAction:
     ) -> None:
         self._urls = [(url, ("POST",))]  # as `expose` notes them
         self.use_case, self.form, self.is_keyed, self.values = use_case, form, is_keyed, values
-        self.page = page or (".show" if "<" in url else ".index")
-        self.then = then
+        self.page, self.then = page, then
 
     def tells(self, message: Any) -> Self:
         """Set what is told once it is done: a text, or what makes one of the result."""
@@ -224,9 +227,9 @@ class FormAction:
         form = self.form(list(address.values())[-1]) if self.is_keyed else self.form()
         return view.submit_form(
             form,
-            self.page(form, **address) if callable(self.page) else page_url(self.page),
             self.use_case,
             *address.values(),
+            page=self.page(form, **address) if callable(self.page) else self.page and page_url(self.page),
             message=self.message,
             then=page_url(self.then) if self.then and isinstance(self.then, str) else self.then,
             **self.values,
@@ -240,9 +243,14 @@ def page_url(endpoint: str) -> str:
     """
     name = f"{request.blueprint}{endpoint}" if endpoint.startswith(".") else endpoint
     if name not in current_app.view_functions:
-        return url_for(".index")
+        name = f"{request.blueprint}.index"
     taken = set[str]().union(*(rule.arguments for rule in current_app.url_map.iter_rules(name)))
     return url_for(name, **{key: value for key, value in (request.view_args or {}).items() if key in taken})
+
+
+def warn(says: str) -> None:
+    """Tell on the next page what did not go as hoped."""
+    flash(says, "warning")
 
 
 def send_workbook(sheet: str, rows: Iterable[Sequence[str | int]], *, name: str) -> Response:

@@ -22,7 +22,7 @@ from werkzeug.datastructures import MultiDict
 
 from admin.forms import Form as BaseForm
 from admin.views.audience_cache import AudienceCache
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, page_url
 from admin.views.campaign_fields import (
     MEANS,
     CampaignFormData,
@@ -206,6 +206,9 @@ class CampaignFormPages(AdminPage):
             runtime.db, runtime.redis, passes_opt_outs=runtime.settings.urgent_passes_opt_outs
         )
 
+    def form_page(self) -> str:
+        return page_url(".sheet")
+
     @expose("/new", methods=["GET", "POST"])
     def create(self) -> ResponseReturnValue:
         if request.method == "POST":
@@ -300,7 +303,7 @@ class CampaignFormPages(AdminPage):
         key = request.form.get("key", "")
         number = key.removeprefix(key_of_campaign("")) if key.startswith(key_of_campaign("")) else ""
         url = url_for(".sheet", campaign_id=int(number)) if number.isdecimal() else url_for("admin.index")
-        return self.submit_form(BaseForm(), url, drop_form, key, message=_("Đã bỏ phần viết dở."))
+        return self.submit_form(BaseForm(), drop_form, key, message=_("Đã bỏ phần viết dở."), page=url)
 
     def _theirs(self, kept: KeptForm) -> dict[str, Any]:
         """Return what somebody else has kept, for the page that shows both; saved into the draft, it is read from there."""

@@ -197,21 +197,16 @@ class CampaignsView(CampaignTextPages):
                 return url_for("hand_over.index", campaign_id=campaign_id)
             return url_for("contacts.index", campaign=campaign_id)
 
-        sheet = url_for("campaigns.sheet", campaign_id=campaign_id)
-        return self.submit_form(Form(), sheet, within_quota(open_campaign_answers), campaign_id, then=then)
+        return self.submit_form(Form(), within_quota(open_campaign_answers), campaign_id, then=then)
 
-    submit = FormAction(
-        "/<int:campaign_id>/submit", perform_action, page=".sheet", action=CampaignAction.SUBMIT
-    ).tells(_l("Đã trình phê duyệt. Người duyệt sẽ được báo."))
+    submit = FormAction("/<int:campaign_id>/submit", perform_action, action=CampaignAction.SUBMIT).tells(
+        _l("Đã trình phê duyệt. Người duyệt sẽ được báo.")
+    )
     return_draft = FormAction(
-        "/<int:campaign_id>/return", perform_action, ReturnForm, page=".sheet", action=CampaignAction.RETURN
+        "/<int:campaign_id>/return", perform_action, ReturnForm, action=CampaignAction.RETURN
     ).tells(_l("Chiến dịch đã trở về bản nháp để sửa."))
     approve = FormAction(
-        "/<int:campaign_id>/approve",
-        perform_action,
-        ApproveForm,
-        page=".sheet",
-        action=CampaignAction.APPROVE,
+        "/<int:campaign_id>/approve", perform_action, ApproveForm, action=CampaignAction.APPROVE
     ).tells(
         lambda campaign: (
             _("Đã ghi nhận lần duyệt thứ nhất. Cần thêm một người khác duyệt.")
@@ -219,27 +214,24 @@ class CampaignsView(CampaignTextPages):
             else _("Đã duyệt. Chiến dịch có thể được gửi.")
         )
     )
-    launch = FormAction(
-        "/<int:campaign_id>/launch", perform_action, page=".sheet", action=CampaignAction.LAUNCH
-    ).tells(_l("Đã bắt đầu gửi. Theo dõi tiến độ trên trang này."))
-    discard = FormAction(
-        "/<int:campaign_id>/discard", perform_action, page=".sheet", action=CampaignAction.CANCEL
-    ).tells(_l("Đã bỏ chiến dịch này. Không có tin nào được gửi."))
-    # The first step to those who have joined the lists, or the question for the approval that this needs.
-    extend = FormAction("/<int:campaign_id>/extend", send_second_wave, WaveForm, page=".sheet").tells(
-        _tell_wave
+    launch = FormAction("/<int:campaign_id>/launch", perform_action, action=CampaignAction.LAUNCH).tells(
+        _l("Đã bắt đầu gửi. Theo dõi tiến độ trên trang này.")
     )
+    discard = FormAction("/<int:campaign_id>/discard", perform_action, action=CampaignAction.CANCEL).tells(
+        _l("Đã bỏ chiến dịch này. Không có tin nào được gửi.")
+    )
+    # The first step to those who have joined the lists, or the question for the approval that this needs.
+    extend = FormAction("/<int:campaign_id>/extend", send_second_wave, WaveForm).tells(_tell_wave)
 
     @expose("/<int:campaign_id>/comments", methods=["POST"])
     def comment(self, campaign_id: int) -> ResponseReturnValue:
-        form, page = CommentForm(), url_for("campaigns.sheet", campaign_id=campaign_id)
-        shown = _("Đã ghi góp ý."), f"{page}#talk-{form.card.data}"
-        return self.submit_form(form, page, write_comment, campaign_id, message=shown[0], then=shown[1])
+        form, told = CommentForm(), _("Đã ghi góp ý.")
+        then = url_for("campaigns.sheet", campaign_id=campaign_id, _anchor=f"talk-{form.card.data}")
+        return self.submit_form(form, write_comment, campaign_id, message=told, then=then)
 
     settle = FormAction(
         "/<int:campaign_id>/comments/<int:comment_id>/settle",
         settle_comment,
-        page=".sheet",
         then=lambda comment: url_for(
             "campaigns.sheet", campaign_id=comment.campaign_id, _anchor=f"talk-{comment.card}"
         ),
@@ -257,7 +249,6 @@ class CampaignsView(CampaignTextPages):
         chosen = texts.get(form.shown_text.data or "", texts["0"])
         return self.submit_form(
             form,
-            url_for("campaigns.sheet", campaign_id=campaign_id),
             send_test_message,
             text=chosen.to_try,
             unaccented=unaccented,
@@ -386,11 +377,11 @@ class SendingView(AdminPage):
         undone = _("Đã thu hồi lệnh gửi. Chưa ai nhận tin; chiến dịch trở về “Đã duyệt”.")
         return self.submit_form(
             Form(),
-            SHEET.format(campaign_id),
             perform_action,
             campaign_id,
             CampaignAction(action),
             message=undone if action == CampaignAction.UNDO else "",
+            page=SHEET.format(campaign_id),
         )
 
     @expose("/undecided/<any(resend, keep):choice>", methods=["POST"])

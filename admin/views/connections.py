@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from flask import url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import lazy_gettext as _l
@@ -99,7 +98,7 @@ class TokensView(TableRegister):
         def show(created: tuple[ApiToken, str]) -> ResponseReturnValue:
             return self.show_list(made=created[0].name, text=created[1])
 
-        return self.submit_form(TokenForm(), url_for(".index"), create_token, show=show)
+        return self.submit_form(TokenForm(), create_token, show=show)
 
     end = FormAction("/<int:api_token_id>/end", end_token).tells(
         _l("Đã thu hồi mã truy cập. Hệ thống dùng mã này không vào được nữa.")
@@ -125,9 +124,7 @@ class WebhooksView(AdminPage):
             return self._show(made.id, secret=secret_of(made.salt, secret_key=settings.secret_key))
 
         is_production = settings.app_env == "production"
-        return self.submit_form(
-            WebhookForm(), url_for(".index"), subscribe, is_production=is_production, show=show
-        )
+        return self.submit_form(WebhookForm(), subscribe, is_production=is_production, show=show)
 
     @expose("/<int:hook_id>/")
     def show(self, hook_id: int) -> ResponseReturnValue:

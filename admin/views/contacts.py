@@ -298,7 +298,7 @@ class ContactsView(AdminPage):
             key = {"s": keep_search(form.text.data)} if form.text.data else {}
             return url_for(".index", **query, **key)  # type: ignore[arg-type]
 
-        return self.submit_form(form, url_for(".index"), record_search, then=found)
+        return self.submit_form(form, record_search, then=found)
 
     @expose("/<int:contact_id>/")
     def show(self, contact_id: int) -> ResponseReturnValue:
@@ -310,7 +310,6 @@ class ContactsView(AdminPage):
         form = NumberForm()
         return self.submit_form(
             form,
-            _url(contact_id),
             within_quota(reveal_number),
             contact_id,
             show=lambda number: self._show(contact_id, numbers={form.phone_id.data: number}),
@@ -321,7 +320,6 @@ class ContactsView(AdminPage):
         """Show what the person answered about their health, once; recorded in the audit log."""
         return self.submit_form(
             Form(),
-            _url(contact_id),
             within_quota(open_answers),
             contact_id,
             show=lambda opened: self._show(contact_id, opened=opened),
@@ -340,7 +338,6 @@ class ContactsView(AdminPage):
         form = RemoveNumberForm()
         return self.submit_form(
             form,
-            _url(contact_id),
             remove_number,
             contact_id,
             message=_("Đã thay số điện thoại.") if form.right_number.data else _("Đã gỡ số điện thoại."),
@@ -373,7 +370,7 @@ class ContactsView(AdminPage):
         def found(_result: None) -> str:
             return f"{page}?s={keep_search(form.text.data)}" if form.text.data else page
 
-        return self.submit_form(form, page, record_search, then=found)
+        return self.submit_form(form, record_search, then=found, page=page)
 
     @expose("/<int:contact_id>/merge", methods=["POST"])
     def merge(self, contact_id: int) -> ResponseReturnValue:
@@ -381,11 +378,11 @@ class ContactsView(AdminPage):
         form = OtherForm()
         return self.submit_form(
             form,
-            f"{url_for('.compare', contact_id=contact_id)}?with={form.other_id.data or contact_id}",
             merge_people,
             contact_id,
             message=_("Đã gộp hai người làm một. Muốn tách ra, bấm “Tách ra” ở dòng thời gian."),
             then=lambda merge: _url(merge.kept_id),
+            page=f"{url_for('.compare', contact_id=contact_id)}?with={form.other_id.data or contact_id}",
         )
 
     declare_different = FormAction("/<int:contact_id>/different", declare_different, OtherForm).tells(
@@ -397,7 +394,6 @@ class ContactsView(AdminPage):
         """Take a merge apart; the page of the one who is separate again opens."""
         return self.submit_form(
             UnmergeForm(),
-            _url(contact_id),
             unmerge_people,
             message=_("Đã tách ra. Đây là người trước đó được gộp vào."),
             then=_url,

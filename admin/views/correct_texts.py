@@ -167,22 +167,19 @@ class CampaignTextPages(CampaignFormPages):
             page = self._show_texts(session, user, campaign_id, form, errors)
         return page, 422 if errors else 200
 
-    confirm_texts = FormAction(
-        "/<int:campaign_id>/texts/confirm", confirm_correction, ProposedForm, page=".sheet"
-    ).tells(
+    confirm_texts = FormAction("/<int:campaign_id>/texts/confirm", confirm_correction, ProposedForm).tells(
         lambda n: (
             _("Đã sửa %(n)s câu.", n=n) if n else _("Đã xác nhận. Chờ thêm một người duyệt khác xác nhận.")
         )
     )
-    drop_texts = FormAction(
-        "/<int:campaign_id>/texts/drop", drop_correction, ProposedForm, page=".sheet"
-    ).tells(_l("Đã bỏ các câu sửa."))
+    drop_texts = FormAction("/<int:campaign_id>/texts/drop", drop_correction, ProposedForm).tells(
+        _l("Đã bỏ các câu sửa.")
+    )
     # It prepares the draft of a correction to those who got a wrong text, and opens it in the form.
     correct = FormAction(
         "/<int:campaign_id>/correct",
         prepare_correcting_campaign,
         WrongTextForm,
-        page=".sheet",
         then=lambda draft: url_for("campaigns.sheet", campaign_id=draft.id),
     ).tells(_l("Đã soạn bản nháp tin đính chính. Hãy sửa lại nội dung rồi trình phê duyệt."))
 

@@ -220,17 +220,16 @@ class GatewaysView(AdminPage):
         )
         return self.submit_form(
             form,
-            url_for(".index", edit=edited or None),
             save_gateway,
             message=_("Đã lưu nhà cung cấp. Nếu là nhà cung cấp mới, hãy gửi thử rồi đưa vào hoạt động."),
             then=url_for(".index"),
+            page=url_for(".index", edit=edited or None),
         )
 
     @expose("/<int:account_id>/state", methods=["POST"])
     def change_state(self, account_id: int) -> ResponseReturnValue:
         message, state = _("Đã đổi tình trạng nhà cung cấp."), request.form.get("state", "")
-        page = url_for(".index")
-        return self.submit_form(Form(), page, change_gateway_state, account_id, state=state, message=message)
+        return self.submit_form(Form(), change_gateway_state, account_id, state=state, message=message)
 
     send_test = FormAction("/<int:account_id>/test", try_gateway, TryForm, is_keyed=True).tells(
         _l(
@@ -285,7 +284,6 @@ class TemplatesView(AdminPage):
     def set_state(self, template_id: int) -> ResponseReturnValue:
         return self.submit_form(
             Form(),
-            url_for(".index"),
             set_template_state,
             template_id,
             account_id=request.form.get("account_id", 0, type=int),

@@ -187,11 +187,11 @@ class GoalsView(AdminPage):
 
         return self.submit_form(
             form,
-            url_for(".index", drive=request.values.get("drive"), subject=key, _anchor="history"),
             write,
             message=lambda is_new: (
                 message if is_new else _("Không có gì thay đổi: điều này đã được ghi từ trước.")
             ),
+            page=url_for(".index", drive=request.values.get("drive"), subject=key, _anchor="history"),
         )
 
 
@@ -300,7 +300,7 @@ class DrivesView(AdminPage):
             find_drive(session, drive_id)
         page = url_for(".index", edit=drive_id)
         then = url_for(".index")
-        return self.submit_form(DriveForm(), page, save_drive, drive_id, message=_("Đã lưu."), then=then)
+        return self.submit_form(DriveForm(), save_drive, drive_id, message=_("Đã lưu."), then=then, page=page)
 
     choose = FormAction("/<int:drive_id>/choose", choose_drive).tells(
         _l("Từ nay trang chủ, trang tiến độ, biểu của cơ quan và thư lấy số liệu của đợt này.")

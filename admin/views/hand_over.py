@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from flask import Response, flash, request, url_for
+from flask import Response, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import force_locale
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from admin.forms import CheckField, FileField, Form, RowField, TextField, communes, row_id
 from admin.refusals import within_quota
-from admin.views.base import AdminPage, send_workbook
+from admin.views.base import AdminPage, send_workbook, warn
 from admin.views.inbox import listed_answers, opened_campaigns, said_in_words
 from admin.wording.filters import day, label_of
 from campaigns.cases.case_list import count_open
@@ -179,13 +179,7 @@ class HandOverView(AdminPage):
                 )
 
         return self.submit_form(
-            form,
-            url_for(".index", campaign_id=campaign_id),
-            within_quota(hand_over, numbers=numbers),
-            campaign_id,
-            form.choice,
-            opened=opened,
-            show=show,
+            form, within_quota(hand_over, numbers=numbers), campaign_id, form.choice, opened=opened, show=show
         )
 
     @expose("/came", methods=["POST"])
@@ -204,12 +198,9 @@ class HandOverView(AdminPage):
                 marks = read_returned(path, campaign_id=campaign_id)
             if marks.unclear:
                 lines = ", ".join(map(str, marks.unclear[:20]))
-                flash(
-                    _("Không hiểu dấu ở dòng %(lines)s; những dòng này chưa được ghi.", lines=lines),
-                    "warning",
-                )
+                warn(_("Không hiểu dấu ở dòng %(lines)s; những dòng này chưa được ghi.", lines=lines))
             if marks.strangers:
-                flash(_("%(n)s dòng là của chiến dịch khác, không được ghi.", n=marks.strangers), "warning")
+                warn(_("%(n)s dòng là của chiến dịch khác, không được ghi.", n=marks.strangers))
             return marks.came
 
         return self._record(form, campaign_id, read)
@@ -219,9 +210,7 @@ class HandOverView(AdminPage):
         def told(n: int) -> str:
             return _("Đã hoàn tác %(n)s người của lần ghi vừa rồi.", n=n)
 
-        page = url_for(".index", campaign_id=campaign_id)
-        form = UndoForm()
-        return self.submit_form(form, page, undo_came, campaign_id, opened=opened_campaigns(), message=told)
+        return self.submit_form(UndoForm(), undo_came, campaign_id, opened=opened_campaigns(), message=told)
 
     def _record(self, form: Form, campaign_id: int, read: Callable[[], set[int]]) -> ResponseReturnValue:
         def record(runtime: Runtime, **values: Any) -> Recorded:
@@ -229,27 +218,27 @@ class HandOverView(AdminPage):
 
         def told(recorded: Recorded) -> str:
             if recorded.left_out:
-                flash(
+                warn(
                     _(
                         "%(n)s người có dấu không được ghi vì không có trong danh sách này: đã từ chối nhận tin, phản đối, đã xóa, hoặc mã bị sửa.",
                         n=recorded.left_out,
-                    ),
-                    "warning",
+                    )
                 )
             if recorded.to_do:
-                flash(
+                warn(
                     _(
                         "Mỗi lần ghi được nhiều nhất %(most)s người. Còn %(n)s người chưa được ghi: hãy tải tệp này lên lần nữa.",
                         most=MOST_MARKED,
                         n=recorded.to_do,
-                    ),
-                    "warning",
+                    )
                 )
             return _("Đã ghi %(n)s người.", n=recorded.new) if recorded.new else _("Không có gì thay đổi.")
 
         number = request.form.get("page", 1, type=int)
         page = url_for(".index", campaign_id=campaign_id, **_requested()._asdict(), page=number)
-        return self.submit_form(form, page, record, opened=opened_campaigns(), keys=self.keys, message=told)
+        return self.submit_form(
+            form, record, opened=opened_campaigns(), keys=self.keys, message=told, page=page
+        )
 
 
 def _waiting(session: Session, user: User, campaign_id: int) -> int:

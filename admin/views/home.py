@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from flask import flash, redirect, url_for
+from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from admin.forms import Form
 from admin.permissions import may_open
 from admin.views.audience_cache import AudienceCache
-from admin.views.base import AdminPage, FormAction
+from admin.views.base import AdminPage, FormAction, warn
 from admin.views.campaign_page import CampaignSheet, read_sheet
 from admin.views.campaign_results import CampaignResults, read_results
 from admin.views.campaigns import decide_unknown_messages
@@ -246,13 +246,10 @@ class HomeView(AdminPage):
     @expose("/stop", methods=["POST"])
     def stop(self) -> ResponseReturnValue:
         def told(_result: object) -> str:
-            flash(
-                _("Đã dừng toàn bộ việc nhắn tin. Không tin nào bị mất; mở lại thì gửi tiếp từ chỗ dừng."),
-                "warning",
-            )
+            warn(_("Đã dừng toàn bộ việc nhắn tin. Không tin nào bị mất; mở lại thì gửi tiếp từ chỗ dừng."))
             return ""
 
-        return self.submit_form(Form(), url_for("admin.index"), stop_all_sending, message=told)
+        return self.submit_form(Form(), stop_all_sending, message=told)
 
     release = FormAction("/release", resume_all_sending).tells(
         _l("Đã mở lại. Các chiến dịch đang gửi sẽ tiếp tục trong vài giây.")

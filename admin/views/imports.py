@@ -216,7 +216,6 @@ class ImportsView(AdminPage):
         form = ImportForm()
         return self.submit_form(
             form,
-            url_for(".index"),
             receive_upload_for_new_list if form.name.data else receive_upload,
             content=form.file.data and form.file.data.stream,
             file_name=form.file.file_name,
@@ -311,7 +310,6 @@ class ImportsView(AdminPage):
         csv.writer(text).writerows(rows)
         return self.submit_form(
             form,
-            url_for(".index"),
             receive_upload,
             content=io.BytesIO(text.getvalue().encode()),
             file_name=_("Nhập tay %(at)s", at=f"{datetime.now(VIETNAM):%d-%m-%Y %H.%M.%S}") + ".csv",
@@ -335,9 +333,7 @@ class ImportsView(AdminPage):
                 forget_file(upload, self._folder)
             return ""
 
-        return self.submit_form(
-            Form(), url_for(".show", upload_id=upload_id), act, upload_id, message=told, **values
-        )
+        return self.submit_form(Form(), act, upload_id, message=told, **values)
 
     @expose("/errors/<int:import_id>.xlsx")
     def errors(self, import_id: int) -> ResponseReturnValue:

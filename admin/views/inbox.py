@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 from admin.forms import ChoiceField, FileField, Form, LongTextField, RowField, TextField, labelled, row_id
 from admin.permissions import may_open
 from admin.refusals import within_quota
-from admin.views.base import AdminPage, FormAction
+from admin.views.base import AdminPage, FormAction, warn
 from admin.wording.errors import show_error
 from admin.wording.filters import kind_has_app, label_of, moment, number
 from campaigns.cases.alert_officers import has_lost_alert
@@ -79,16 +79,12 @@ from outreach.rules.segments import measure
 from outreach.runtime import Runtime
 
 
-def _form_page(_form: Form, case_id: int) -> str:
-    return form_url(case_id)
-
-
 def _tell_reopened(done: Reopened) -> str:
     flash(_("Đã mở lại. Việc trở lại danh sách cần làm."), "success")
     if done.keeps_answer:
-        flash(_("Người này đã trả lời thêm sau đó, nên câu trả lời mới được giữ nguyên."), "warning")
+        warn(_("Người này đã trả lời thêm sau đó, nên câu trả lời mới được giữ nguyên."))
     if done.keeps_message:
-        flash(_("Tin trả lời đã gửi đi rồi nên không rút lại được."), "warning")
+        warn(_("Tin trả lời đã gửi đi rồi nên không rút lại được."))
     return ""
 
 
@@ -96,6 +92,9 @@ class InboxView(AdminPage):
     """The list and one case beside it; a phone shows the list, or the case."""
 
     name, endpoint, url = _l("Hộp thư trả lời"), "inbox", "/admin/inbox"
+
+    def form_page(self) -> str:
+        return form_url((request.view_args or {})["case_id"])
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -114,15 +113,15 @@ class InboxView(AdminPage):
     @expose("/<int:case_id>/answer", methods=["POST"])
     def answer(self, case_id: int) -> ResponseReturnValue:
         """Answer by SMS. If it is refused, the written text stays on the page."""
-        form, page = SmsForm(), form_url(case_id)
+        form = SmsForm()
 
         def told(leaves_at: datetime) -> str:
             if leaves_at > datetime.now(UTC):
                 return _("Ngoài giờ gửi tin. Tin trả lời sẽ gửi lúc %(at)s.", at=moment(leaves_at))
             return _("Tin trả lời đã được xếp để gửi; việc này cho biết khi nào tin đi.")
 
-        then = _next_url(case_id, CaseOutcome.MESSAGED, form.next.data) if form.is_done.data else page
-        return self.submit_form(form, page, answer_by_sms, case_id, message=told, then=then)
+        then = _next_url(case_id, CaseOutcome.MESSAGED, form.next.data) if form.is_done.data else ""
+        return self.submit_form(form, answer_by_sms, case_id, message=told, then=then)
 
     @expose("/<int:case_id>/measure", methods=["POST"])
     def measure_answer(self, case_id: int) -> ResponseReturnValue:
@@ -145,35 +144,31 @@ class InboxView(AdminPage):
 
         def told(done: Labelled) -> str:
             if not done.is_counted:
-                flash(
-                    _("Tin này chưa tính là câu trả lời của ai, vì số gửi không thuộc chiến dịch nào."),
-                    "warning",
-                )
+                warn(_("Tin này chưa tính là câu trả lời của ai, vì số gửi không thuộc chiến dịch nào."))
             return ""
 
         def then(done: Labelled) -> str:
             # A case that now needs an answer stays in sight.
             return _next_url(case_id, form.word.data, form.next.data if done.is_closed else case_id)
 
-        return self.submit_form(form, form_url(case_id), label_reply, case_id, message=told, then=then)
+        return self.submit_form(form, label_reply, case_id, message=told, then=then)
 
     @expose("/<int:case_id>/finish", methods=["POST"])
     def close(self, case_id: int) -> ResponseReturnValue:
         form = CloseForm(case_id)
         return self.submit_form(
             form,
-            form_url(case_id),
             close_case,
             case_id,
             then=lambda _case: _next_url(case_id, form.outcome.data, form.next.data),
         )
 
-    undo = FormAction("/<int:case_id>/undo", undo_reply_label, page=_form_page).tells(
+    undo = FormAction("/<int:case_id>/undo", undo_reply_label).tells(
         _l("Đã hoàn tác. Việc trở lại danh sách.")
     )
-    reopen = FormAction("/<int:case_id>/reopen", reopen_case, page=_form_page).tells(_tell_reopened)
-    assign = FormAction("/<int:case_id>/take", assign_case, page=_form_page)
-    unassign = FormAction("/<int:case_id>/release", unassign_case, page=_form_page)
+    reopen = FormAction("/<int:case_id>/reopen", reopen_case).tells(_tell_reopened)
+    assign = FormAction("/<int:case_id>/take", assign_case)
+    unassign = FormAction("/<int:case_id>/release", unassign_case)
 
     @expose("/<int:case_id>/number", methods=["POST"])
     def number(self, case_id: int) -> ResponseReturnValue:
@@ -182,7 +177,7 @@ class InboxView(AdminPage):
         def show(number: str) -> str:
             return self._show(case_id, number)
 
-        return self.submit_form(Form(), form_url(case_id), within_quota(number_to_call), case_id, show=show)
+        return self.submit_form(Form(), within_quota(number_to_call), case_id, show=show)
 
     def _show(self, case_id: int | None = None, number: str = "") -> str:
         values, now = request.values, datetime.now(UTC)
@@ -462,7 +457,7 @@ class ReplyLogView(AdminPage):
             flash(_import_message(result), "success" if result.new or not result.unreadable else "error")
             return ""
 
-        return self.submit_form(form, url_for(".index"), store, message=told)
+        return self.submit_form(form, store, message=told)
 
 
 def _import_message(result: LogImportResult) -> str:
@@ -628,17 +623,15 @@ class AlikeView(AdminPage):
 
         def told(result: Together) -> str:
             if result.refused:
-                flash(
+                warn(
                     _(
                         "%(n)s việc chưa xử lý: %(why)s",
                         n=len(result.refused),
                         why="; ".join(dict.fromkeys(show_error(each) for each in result.refused)),
-                    ),
-                    "warning",
+                    )
                 )
             if case_id is not None:
                 return ""  # the page says it beside the button that takes it back
             return str(_("Đã hoàn tác %(n)s việc. Các việc trở lại danh sách.", n=len(result.done)))
 
-        page = url_for(".show", case_id=case_id) if case_id is not None else url_for(".index")
-        return self.submit_form(form, page, handle_together, ids, use_case, message=told, then=then, **values)
+        return self.submit_form(form, handle_together, ids, use_case, message=told, then=then, **values)

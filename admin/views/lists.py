@@ -330,7 +330,7 @@ class ListsView(AdminPage):
         def told(rows: int) -> str:
             return _("Đã quyết định như nhau cho %(n)s dòng.", n=rows) if form.and_alike.data else ""
 
-        return self.submit_form(form, _next(), decide_issue, issue_id, message=told)
+        return self.submit_form(form, decide_issue, issue_id, message=told, page=_next())
 
     # The user's own decision, for all rows that it covered
     retract = FormAction("/waiting/<int:issue_id>/retract", retract_decision, page=_next).tells(

@@ -214,7 +214,7 @@ class PrivacyRequestsView(AdminPage):
         message = _("Đã ghi yêu cầu. Hãy trả lời trước hạn.")
         if form.kind.data in STOPPING:
             message += " " + _("Từ bây giờ người này không nhận tin nữa.")
-        return self.submit_form(form, url, record_request, contact_id, secret_key=key, message=message)
+        return self.submit_form(form, record_request, contact_id, secret_key=key, message=message, page=url)
 
     @expose("/of/<int:contact_id>/consent", methods=["POST"])
     def consent(self, contact_id: int) -> ResponseReturnValue:
@@ -223,7 +223,7 @@ class PrivacyRequestsView(AdminPage):
             purposes = all_kinds(session)
         message = _("Đã ghi.")
         return self.submit_form(
-            ConsentForm(), url, record_consent, contact_id, purposes=purposes, message=message
+            ConsentForm(), record_consent, contact_id, purposes=purposes, message=message, page=url
         )
 
     respond = FormAction("/<int:request_id>/respond", respond_to_request).tells(
@@ -254,7 +254,7 @@ class PrivacyRequestsView(AdminPage):
             name = f"du lieu ca nhan {request_id}.{kind}"
             return send_file(content, mimetype=FORMATS[kind], as_attachment=True, download_name=name)
 
-        return self.submit_form(form, form.page, export_personal_data, request_id, show=send)
+        return self.submit_form(form, export_personal_data, request_id, show=send, page=form.page)
 
 
 def _label(value: StrEnum | AuditAction) -> str:

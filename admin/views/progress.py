@@ -412,7 +412,7 @@ class ProgressView(AdminPage):
             drive = find_drive(session, request.args.get("drive", type=int)).id
         page = url_for(".index", drive=drive, _anchor="sources")
         message = _("Đã ghi số liệu.")
-        return self.submit_form(OfficialForm(), page, enter_official, drive=drive, message=message)
+        return self.submit_form(OfficialForm(), enter_official, drive=drive, message=message, page=page)
 
 
 def _may_change(session: Session, user: User, leaders: ProgressPage) -> dict[str, bool]:

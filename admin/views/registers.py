@@ -6,7 +6,7 @@ The national do-not-call register lists numbers that want no advertising; its ne
 from pathlib import Path
 from typing import Any
 
-from flask import request, url_for
+from flask import request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -76,7 +76,7 @@ class SendersView(TableRegister):
     @expose("/remove", methods=["POST"])
     def remove(self) -> ResponseReturnValue:
         name, message = request.form.get("name", ""), _("Đã bỏ tên người gửi khỏi sổ.")
-        return self.submit_form(Form(), url_for(".index"), remove_sender, name, message=message)
+        return self.submit_form(Form(), remove_sender, name, message=message)
 
 
 class DoNotCallForm(Form):
@@ -139,7 +139,6 @@ class DoNotCallView(TableRegister):
         form = DoNotCallForm()
         return self.submit_form(
             form,
-            url_for(".index"),
             receive_file,
             form.file.data,
             file_name=form.file.file_name,

@@ -156,7 +156,9 @@ class ReportView(AdminPage):
             drive = requested_drive_id(session)
         page = url_for(".index", day=day.isoformat(), drive=drive)
         message = _("Đã trình ký. Người có thẩm quyền xem và phê duyệt ở trang này.")
-        return self.submit_form(NotesForm(), page, prepare_report, drive, day.isoformat(), message=message)
+        return self.submit_form(
+            NotesForm(), prepare_report, drive, day.isoformat(), message=message, page=page
+        )
 
     @expose("/approve", methods=["POST"])
     def approve(self) -> ResponseReturnValue:
@@ -419,7 +421,7 @@ class UrgingsView(AdminPage):
             return _("Đã ghi, nhưng thư chưa gửi đi: hệ thống chưa có máy chủ thư.")
 
         return self.submit_form(
-            UrgeForm(), page, urge_contact, drive, area=area, organisation=organisation, message=told
+            UrgeForm(), urge_contact, drive, area=area, organisation=organisation, message=told, page=page
         )
 
 

@@ -190,7 +190,7 @@ class RescueView(AdminPage):
             response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
             return response
 
-        return self.submit_form(form, url_for(".index"), export_event, form.event.data or 0, show=show)
+        return self.submit_form(form, export_event, form.event.data or 0, show=show)
 
     @expose("/drill", methods=["POST"])
     def drill(self) -> ResponseReturnValue:
@@ -199,9 +199,7 @@ class RescueView(AdminPage):
         def start(runtime: Runtime, *, user: User, now: datetime) -> int:
             return start_drill(runtime, people=DRILL_PEOPLE, now=now)
 
-        return self.submit_form(
-            Form(), url_for(".index"), start, then=lambda event_id: url_for(".index", event=event_id)
-        )
+        return self.submit_form(Form(), start, then=lambda event_id: url_for(".index", event=event_id))
 
     take = FormAction("/<int:case_id>/take", assign_case, OfEvent, then=_here)
     hand = FormAction(

@@ -12,7 +12,7 @@ from sqlalchemy import Select, Text, cast, func, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from admin.forms import ChoiceField, Form, RowField, TextField, labelled, row_id
-from admin.views.base import ChoiceFilter, FormAction, TableRegister
+from admin.views.base import ChoiceFilter, FormAction, TableRegister, warn
 from campaigns.analytics.open_tasks import FirstStep, read_first_steps
 from campaigns.models.webhooks import Subscription
 from outreach.accounts.identities import read_identities, remove_identity
@@ -287,7 +287,7 @@ class UsersView(TableRegister):
 
     @expose("/", methods=["POST"])
     def create(self) -> ResponseReturnValue:
-        return self.submit_form(InviteForm(), url_for(".index"), add_user, show=self._show_link)
+        return self.submit_form(InviteForm(), add_user, show=self._show_link)
 
     @expose("/<int:user_id>/change", methods=["POST"])
     def change(self, user_id: int) -> ResponseReturnValue:
@@ -298,9 +298,7 @@ class UsersView(TableRegister):
                 _flash_leftovers(leftovers)
             return str(_("Đã lưu. Vai trò và phạm vi mới có hiệu lực ngay."))
 
-        return self.submit_form(
-            UserForm(), url_for(".show", user_id=user_id), change_user, user_id, message=told
-        )
+        return self.submit_form(UserForm(), change_user, user_id, message=told)
 
     @expose("/<int:user_id>/disable", methods=["POST"])
     def disable(self, user_id: int) -> ResponseReturnValue:
@@ -310,9 +308,7 @@ class UsersView(TableRegister):
             _flash_leftovers(leftovers)
             return str(_("Đã khóa tài khoản. Mọi phiên đăng nhập của tài khoản này đã kết thúc."))
 
-        return self.submit_form(
-            Form(), url_for(".show", user_id=user_id), disable_user, user_id, message=told
-        )
+        return self.submit_form(Form(), disable_user, user_id, message=told)
 
     @expose("/<int:user_id>/enable", methods=["POST"])
     def enable(self, user_id: int) -> ResponseReturnValue:
@@ -390,18 +386,16 @@ class UsersView(TableRegister):
 def _flash_leftovers(leftovers: tuple[list[str], list[str]]) -> None:
     tokens, hooks = leftovers
     if tokens:
-        flash(
+        warn(
             _(
                 "Đã thu hồi mã truy cập do người này tạo: %(names)s. Hệ thống còn cần thì hãy tạo mã mới cho hệ thống đó.",
                 names=", ".join(tokens),
-            ),
-            "warning",
+            )
         )
     if hooks:
-        flash(
+        warn(
             _(
                 "Nơi nhận tin báo do người này thêm vẫn hoạt động: %(names)s. Nơi nào không còn cần thì hãy ngừng.",
                 names=", ".join(hooks),
-            ),
-            "warning",
+            )
         )

@@ -14,7 +14,7 @@ from wtforms.validators import ValidationError
 
 from admin.forms import CheckField, ChoiceField, DayField, Form, NumberField, RowField, TextField, row_id
 from admin.refusals import within_quota
-from admin.views.base import AdminPage, FormAction
+from admin.views.base import AdminPage, FormAction, warn
 from admin.wording.errors import show_error
 from admin.wording.filters import has_outcome
 from campaigns.analytics.installs import list_launched
@@ -158,7 +158,7 @@ class ResultsForm(Form):
 def _tell(result: SaveResult, said: str) -> str:
     flash(said, "success")
     if count := result.outdated:
-        flash(_("%(n)s người đã tự trả lời sau đó: câu trả lời của họ được giữ.", n=count), "warning")
+        warn(_("%(n)s người đã tự trả lời sau đó: câu trả lời của họ được giữ.", n=count))
     return ""
 
 
@@ -220,7 +220,7 @@ class VisitsView(AdminPage):
             try:
                 find_sheet(session, sheet_id, user=session.get_one(User, current_user.id))
             except NotFound:
-                flash(_("Không có phiếu nào mang mã này trong phạm vi được giao."), "warning")
+                warn(_("Không có phiếu nào mang mã này trong phạm vi được giao."))
                 return ""
         return url_for(".show", round_id=sheet_id, _anchor=f"k{line}" if line else None)
 
@@ -241,7 +241,7 @@ class VisitsView(AdminPage):
             session[_LINK] = [invited.id, link_of(invited, self.settings)]
             return url_for("visit_officers.index")
 
-        return self.submit_form(form, url_for(".index"), create_and_give, message=told, then=then)
+        return self.submit_form(form, create_and_give, message=told, then=then)
 
     @expose("/<int:round_id>/")
     def show(self, round_id: int) -> ResponseReturnValue:
@@ -275,8 +275,8 @@ class VisitsView(AdminPage):
 
     @expose("/<int:round_id>/take-back/<int:officer_id>", methods=["POST"])
     def take_back(self, round_id: int, officer_id: int) -> ResponseReturnValue:
-        page, told = url_for(".show", round_id=round_id), _("Đã thu lại phiếu.")
-        return self.submit_form(Form(), page, take_back_sheet, round_id, officer_id=officer_id, message=told)
+        told = _("Đã thu lại phiếu.")
+        return self.submit_form(Form(), take_back_sheet, round_id, officer_id=officer_id, message=told)
 
     # One key per line, all lines at once
     enter = FormAction("/<int:round_id>/enter", enter_results, ResultsForm).tells(
@@ -368,7 +368,7 @@ class VisitOfficersView(AdminPage):
             session[_LINK] = [officer.id, link_of(officer, self.settings)]
             return ""
 
-        return self.submit_form(Form(), url_for(".index"), invite_officer, officer_id, message=keep)
+        return self.submit_form(Form(), invite_officer, officer_id, message=keep)
 
     shut_out = FormAction("/<int:officer_id>/shut-out", shut_out).tells(
         _l("Đã khóa máy của cán bộ này. Máy xóa dữ liệu ngay khi có mạng.")
