@@ -72,67 +72,59 @@ def counts_of(kind: type[StrEnum], *others: str) -> dict[str, Any]:
 
 SCHEMAS: dict[str, Schema] = {
     "Campaign": strict(
-        {
-            "id": ID,
-            "name": string(),
-            "kind": string(),
-            "drive": told(ID, "campaigns of one drive share their figures"),
-            "state": one_of(CampaignState),
-            "created_at": MOMENT,
-            "launched_at": MOMENT,
-            "deadline": MOMENT,
-            "ended_at": MOMENT,
-            "address": string(),
-        }
+        id=ID,
+        name=string(),
+        kind=string(),
+        drive=told(ID, "campaigns of one drive share their figures"),
+        state=one_of(CampaignState),
+        created_at=MOMENT,
+        launched_at=MOMENT,
+        deadline=MOMENT,
+        ended_at=MOMENT,
+        address=string(),
     ),
     "CampaignPage": paged("campaigns", ref("Campaign")),
     "SelfReported": strict(
-        {
-            "installed": COUNT,
-            "denominator": maybe("integer"),
-            "basis": maybe(
-                "string",
-                "`entered`: against the entered figure; `recipients`: against those written to who have not said that they have no smartphone",
-            ),
-            "share": SHARE,
-            "goal": SHARE,
-            "denominator_date": maybe("string", format="date"),
-            "denominator_source": maybe("string"),
-        }
+        installed=COUNT,
+        denominator=maybe("integer"),
+        basis=maybe(
+            "string",
+            "`entered`: against the entered figure; `recipients`: against those written to who have not said that they have no smartphone",
+        ),
+        share=SHARE,
+        goal=SHARE,
+        denominator_date=maybe("string", format="date"),
+        denominator_source=maybe("string"),
     ),
     "CampaignStatus": strict(
         {
-            "id": ID,
-            "name": string(),
-            "state": one_of(CampaignState),
-            "pause_reason": string(),
-            "recipients": COUNT,
-            "excluded": counts_of(Exclusion),
-            "steps": listed(
+            "notices": told(
                 strict(
-                    {
-                        "step": {"type": "integer"},
-                        "messages": counts_of(MessageState),
-                        "skipped": counts_of(SkipReason, JOINED_LATER),
-                    }
-                )
-            ),
-            "page": strict({"opened": COUNT, "clicked": COUNT}),
-            "answers": counts_of(Label),
-            "own_answers": listed(
-                strict(
-                    {"number": number(1, 9), "text": string(), "means": one_of(MEANINGS), "people": COUNT}
+                    **dict.fromkeys(("arrived", "texts", "both", "waiting"), COUNT), causes=counts_of(Cause)
                 ),
-                "the campaign's own answers to its own question; where one promises, who is recorded as done stays counted at what they said",
-            ),
-            "self_reported": ref("SelfReported"),
+                "where a step has a notice: how many arrived, and where the text went, instead or too",
+            )
         },
-        notices=told(
+        id=ID,
+        name=string(),
+        state=one_of(CampaignState),
+        pause_reason=string(),
+        recipients=COUNT,
+        excluded=counts_of(Exclusion),
+        steps=listed(
             strict(
-                {**dict.fromkeys(("arrived", "texts", "both", "waiting"), COUNT), "causes": counts_of(Cause)}
-            ),
-            "where a step has a notice: how many arrived, and where the text went, instead or too",
+                step={"type": "integer"},
+                messages=counts_of(MessageState),
+                skipped=counts_of(SkipReason, JOINED_LATER),
+            )
         ),
+        page=strict(opened=COUNT, clicked=COUNT),
+        answers=counts_of(Label),
+        own_answers=listed(
+            strict(number=number(1, 9), text=string(), means=one_of(MEANINGS), people=COUNT),
+            "the campaign's own answers to its own question; where one promises, who is recorded as done stays counted at what they said",
+        ),
+        self_reported=ref("SelfReported"),
     ),
 }
 _STATE: Schema = asked("state", {"type": "string", "enum": [each.value for each in CampaignState]})
@@ -385,16 +377,14 @@ RECIPIENT_SCHEMAS: dict[str, Schema] = {
         "examples": [{"person": "cd-7"}, {"phone": "0905000901"}],
     },
     "Recipient": strict(
-        {
-            "recipient": ID,
-            "campaign": ID,
-            "result": {"enum": ["queued", "sent", "refused"]},
-            "reason": maybe(
-                "string",
-                "why it was refused: an exclusion (`opted_out`, `do_not_call`, `no_basis`), a skip reason, or the message's state",
-            ),
-            "address": string(says="Where to ask for this again"),
-        }
+        recipient=ID,
+        campaign=ID,
+        result={"enum": ["queued", "sent", "refused"]},
+        reason=maybe(
+            "string",
+            "why it was refused: an exclusion (`opted_out`, `do_not_call`, `no_basis`), a skip reason, or the message's state",
+        ),
+        address=string(says="Where to ask for this again"),
     ),
 }
 

@@ -17,6 +17,7 @@ from admin.api.bodies import KEY, check_part, read_json, read_key
 from admin.api.problems import Malformed, pointing
 from admin.api.routing import USUAL, Api, answer_with, bearer, fields_of, page_of, read_page
 from admin.api.schemas import (
+    COUNT,
     FIELD_NAME,
     ID,
     NO_ZERO,
@@ -87,16 +88,14 @@ _ROW: Schema = {
 SCHEMAS: dict[str, Schema] = {
     "Rows": shown(
         strict(
-            {
-                "organisation": string(1, 40, "Code of the organisation whose list it is"),
-                "list": string(
-                    1,
-                    LONGEST_NAME,
-                    pattern=f"^{NO_ZERO}{_HAS_TEXT}{NO_ZERO}$",
-                    says="Name of the list; made where there is none",
-                ),
-                "rows": listed(_ROW, minItems=1, maxItems=MOST_ROWS),
-            }
+            organisation=string(1, 40, "Code of the organisation whose list it is"),
+            list=string(
+                1,
+                LONGEST_NAME,
+                pattern=f"^{NO_ZERO}{_HAS_TEXT}{NO_ZERO}$",
+                says="Name of the list; made where there is none",
+            ),
+            rows=listed(_ROW, minItems=1, maxItems=MOST_ROWS),
         ),
         {
             "organisation": "MTTQ",
@@ -105,32 +104,28 @@ SCHEMAS: dict[str, Schema] = {
         },
     ),
     "Counts": told(
-        strict({each: {"type": "integer", "minimum": 0} for each in ImportCounts.__dataclass_fields__}),
+        strict(**dict.fromkeys(ImportCounts.__dataclass_fields__, COUNT)),
         "What came of the rows; the last six add up to `rows`",
     ),
     "SetAside": strict(
-        {
-            "row": number(1, says="Place among the rows sent, from 1"),
-            "status": one_of(IssueStatus, "`question`: stored, and one thing about it is not clear"),
-            "reason": string(),
-            "detail": string(says="the reason, in the language that is asked for"),
-        }
+        row=number(1, says="Place among the rows sent, from 1"),
+        status=one_of(IssueStatus, "`question`: stored, and one thing about it is not clear"),
+        reason=string(),
+        detail=string(says="the reason, in the language that is asked for"),
     ),
     "Import": strict(
-        {
-            "id": ID,
-            "state": one_of(UploadState),
-            "list": strict({"id": ID, "name": string()}),
-            "rows": number(1),
-            "done": number(0, says="rows stored so far"),
-            "counts": {
-                "anyOf": [ref("Counts"), {"type": "null"}],
-                "description": "null until it is done, and once it was undone",
-            },
-            "set_aside": ref("SetAsidePage"),
-            "error": string(says="why it failed; else empty"),
-            "address": string(says="Where to ask for this again"),
-        }
+        id=ID,
+        state=one_of(UploadState),
+        list=strict(id=ID, name=string()),
+        rows=number(1),
+        done=number(0, says="rows stored so far"),
+        counts={
+            "anyOf": [ref("Counts"), {"type": "null"}],
+            "description": "null until it is done, and once it was undone",
+        },
+        set_aside=ref("SetAsidePage"),
+        error=string(says="why it failed; else empty"),
+        address=string(says="Where to ask for this again"),
     ),
     "SetAsidePage": paged("rows", ref("SetAside")),
 }

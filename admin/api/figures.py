@@ -56,79 +56,58 @@ _BASIS: Schema = one_of(
     "`entered`: of people as entered; `recipients`: of those written to who have not said that they have no smartphone",
 )
 _OFFICIAL: Schema = strict(
-    {
-        "area": string(),
-        "installed": COUNT,
-        "day": _DAY,
-        "source": string(),
-        "is_sum": boolean("of the district's communes"),
-    }
+    area=string(), installed=COUNT, day=_DAY, source=string(), is_sum=boolean("of the district's communes")
 )
-_DENOMINATOR: Schema = strict({"value": {"type": "integer"}, "as_of": _DAY, "source": string()})
+_DENOMINATOR: Schema = strict(value={"type": "integer"}, as_of=_DAY, source=string())
 SCHEMAS: dict[str, Schema] = {
     "FigureTable": strict(
-        {
-            "basis": told(_BASIS, "of every line's share, so that they can be compared"),
-            "lines": listed(ref("FigureLine")),
-        }
+        basis=told(_BASIS, "of every line's share, so that they can be compared"),
+        lines=listed(ref("FigureLine")),
     ),
-    "FigureLine": strict(_LINE),
+    "FigureLine": strict(**_LINE),
     "Figures": strict(
-        {
-            "campaign": ID,
-            "drive": strict({"id": ID, "name": string()}),
-            "kind": string(),
-            "as_of": MOMENT,
-            "campaigns": told(
-                COUNT, "of the campaign's drive; all figures are over all of them, each number once"
+        campaign=ID,
+        drive=strict(id=ID, name=string()),
+        kind=string(),
+        as_of=MOMENT,
+        campaigns=told(COUNT, "of the campaign's drive; all figures are over all of them, each number once"),
+        is_whole=boolean("false where they write to lists outside the token's scope, too"),
+        self_reported=strict(
+            **_LINE,
+            basis=_BASIS,
+            goal=SHARE,
+            deadline=maybe("string", format="date"),
+            target=maybe("integer"),
+            is_of_place=boolean(
+                "the goal is residents' of the whole province; else that of the newest campaign"
             ),
-            "is_whole": boolean("false where they write to lists outside the token's scope, too"),
-            "self_reported": strict(
-                {
-                    **_LINE,
-                    "basis": _BASIS,
-                    "goal": SHARE,
-                    "deadline": maybe("string", format="date"),
-                    "target": maybe("integer"),
-                    "is_of_place": boolean(
-                        "the goal is residents' of the whole province; else that of the newest campaign"
-                    ),
-                }
-            ),
-            "districts": ref("FigureTable"),
-            "communes": {
-                "type": "object",
-                "additionalProperties": ref("FigureTable"),
-                "description": "by the district's code",
-            },
-            "organisations": told(ref("FigureTable"), "`code` is the organisation's number"),
-            "days": listed(
-                strict({"day": _DAY, "installed": {"type": "integer"}}),
-                "standing reports at the end of each day",
-            ),
-        }
+        ),
+        districts=ref("FigureTable"),
+        communes={
+            "type": "object",
+            "additionalProperties": ref("FigureTable"),
+            "description": "by the district's code",
+        },
+        organisations=told(ref("FigureTable"), "`code` is the organisation's number"),
+        days=listed(
+            strict(day=_DAY, installed={"type": "integer"}), "standing reports at the end of each day"
+        ),
     ),
     "Goal": strict(
-        {
-            "drive": ID,
-            "kind": string(says="of the drive"),
-            "scope": {"enum": [each.value for each in GoalScope if each is not GoalScope.AUDIENCE]},
-            "area": maybe("string"),
-            "organisation": maybe("integer"),
-            "share": number(0, 1, kind="number"),
-            "deadline": maybe("string", format="date"),
-            "basis": string(says="the paper that asks for it"),
-            "denominator": {"anyOf": [_DENOMINATOR, {"type": "null"}]},
-            "target": maybe("integer", "people with whom it is reached"),
-        }
+        drive=ID,
+        kind=string(says="of the drive"),
+        scope={"enum": [each.value for each in GoalScope if each is not GoalScope.AUDIENCE]},
+        area=maybe("string"),
+        organisation=maybe("integer"),
+        share=number(0, 1, kind="number"),
+        deadline=maybe("string", format="date"),
+        basis=string(says="the paper that asks for it"),
+        denominator={"anyOf": [_DENOMINATOR, {"type": "null"}]},
+        target=maybe("integer", "people with whom it is reached"),
     ),
-    "Goals": strict({"as_of": MOMENT, "goals": listed(ref("Goal"))}),
+    "Goals": strict(as_of=MOMENT, goals=listed(ref("Goal"))),
     "Official": strict(
-        {
-            "drive": told(COUNT, "the chosen one; 0 before the first"),
-            "as_of": _DAY,
-            "areas": listed(_OFFICIAL),
-        }
+        drive=told(COUNT, "the chosen one; 0 before the first"), as_of=_DAY, areas=listed(_OFFICIAL)
     ),
 }
 

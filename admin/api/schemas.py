@@ -17,9 +17,9 @@ def ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def strict(properties: Schema, **perhaps: Schema) -> Schema:
+def strict(perhaps: Schema | None = None, /, **properties: Schema) -> Schema:
     """Return the schema of an object with exactly these properties, and perhaps others."""
-    return {**loose({**properties, **perhaps}), "required": list(properties)}
+    return {**loose({**properties, **(perhaps or {})}), "required": list(properties)}
 
 
 def loose(properties: Schema, says: str = "") -> Schema:
@@ -75,7 +75,7 @@ def listed(items: Schema, says: str = "", **bounds: int) -> Schema:
 
 def paged(name: str, items: Schema) -> Schema:
     """Return the schema of a page of a list."""
-    return strict({name: listed(items), "next": NEXT})
+    return strict(**{name: listed(items)}, next=NEXT)
 
 
 def asked(name: str, schema: Schema, says: str = "") -> Schema:

@@ -59,7 +59,7 @@ _NEW: Schema = {
 _ENDED: Schema = told(MOMENT, "null while events are sent")
 SCHEMAS: dict[str, Schema] = {
     "NewWebhook": shown(
-        strict(_NEW),
+        strict(**_NEW),
         {
             "name": "Portal",
             "url": "https://nhan.example/loa",
@@ -68,29 +68,23 @@ SCHEMAS: dict[str, Schema] = {
         },
     ),
     "Webhook": strict(
-        {
-            "id": ID,
-            **_NEW,
-            "created_at": MOMENT,
-            "ended_at": _ENDED,
-            "secret": maybe(
-                "string", "with which events are signed; given in the answer to its creation alone"
-            ),
-            "address": string(),
-        }
+        id=ID,
+        **_NEW,
+        created_at=MOMENT,
+        ended_at=_ENDED,
+        secret=maybe("string", "with which events are signed; given in the answer to its creation alone"),
+        address=string(),
     ),
     "WebhookPage": paged("webhooks", ref("Webhook")),
     "Delivery": strict(
-        {
-            "id": ID,
-            "webhook_id": string(says="the header of the same name, the same at every try"),
-            "kind": one_of(EventKind),
-            "state": one_of(DeliveryState),
-            "at": MOMENT,
-            "tries": COUNT,
-            "status": maybe("integer", "of the last answer"),
-            "ended_at": MOMENT,
-        }
+        id=ID,
+        webhook_id=string(says="the header of the same name, the same at every try"),
+        kind=one_of(EventKind),
+        state=one_of(DeliveryState),
+        at=MOMENT,
+        tries=COUNT,
+        status=maybe("integer", "of the last answer"),
+        ended_at=MOMENT,
     ),
     "DeliveryPage": paged("deliveries", ref("Delivery")),
 }
@@ -289,11 +283,9 @@ def describe_webhooks() -> dict[str, Any]:
                     "content": {
                         "application/json": {
                             "schema": strict(
-                                {
-                                    "type": {"const": kind.value},
-                                    "timestamp": {"type": "string", "format": "date-time"},
-                                    "data": strict(data),
-                                }
+                                type={"const": kind.value},
+                                timestamp={"type": "string", "format": "date-time"},
+                                data=strict(**data),
                             )
                         }
                     },
