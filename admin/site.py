@@ -54,7 +54,7 @@ from admin.views.gateways import GatewaysView, TemplatesView
 from admin.views.goals import DrivesView, GoalsView
 from admin.views.guides import GuidesView, section_of
 from admin.views.hand_over import HandOverView
-from admin.views.home import HomeView, NoticesView, count_notices
+from admin.views.home import HomeView, NoticesView, SearchView, count_notices
 from admin.views.imports import ImportsView, allow_large_uploads
 from admin.views.inbox import AlikeView, InboxView, ReplyLogView
 from admin.views.kinds import KindsView
@@ -66,7 +66,6 @@ from admin.views.reach import InstallsView, ReachView
 from admin.views.registers import DoNotCallView, IncidentsView, SavedTextsView, SendersView
 from admin.views.reports import ReportView, UrgingsView
 from admin.views.rescue import RescueView
-from admin.views.search import SearchView
 from admin.views.users import OrganisationsView, UsersView
 from admin.views.visits import VisitOfficersView, VisitsView
 from admin.wording import filters

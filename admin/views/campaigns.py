@@ -17,10 +17,16 @@ from admin.forms import Form, LongTextField, NumberField, TextField
 from admin.permissions import may_open
 from admin.refusals import within_quota
 from admin.views.base import AdminPage, FormAction
-from admin.views.campaign_form import count_undecided, read_whom
-from admin.views.campaign_page import CampaignSheet, CommentForm, cards_to_open, read_wave, sheet_context
-from admin.views.campaign_results import read_results, results_every
-from admin.views.correct_texts import CampaignTextPages
+from admin.views.campaign_form import CampaignTextPages, count_undecided, read_whom
+from admin.views.campaign_page import (
+    CampaignSheet,
+    CommentForm,
+    cards_to_open,
+    read_results,
+    read_wave,
+    results_every,
+    sheet_context,
+)
 from admin.views.inbox import keep_opened
 from admin.wording.campaigns import OTHER_LANGUAGES, sent_a_trial, show_warnings, tell_gaps
 from admin.wording.errors import show_error

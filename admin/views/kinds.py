@@ -23,7 +23,7 @@ from admin.views.campaign_fields import (
     show_languages,
     show_texts,
 )
-from admin.views.correct_texts import preview_page
+from admin.views.campaign_form import preview_page
 from admin.wording.campaigns import name_errors
 from admin.wording.errors import show_error
 from admin.wording.progress import did_of
