@@ -46,11 +46,9 @@ from admin.views.activities import ActivitiesView
 from admin.views.agencies import AgenciesView
 from admin.views.audit import AuditView, ChecksView, SecurityView
 from admin.views.base import asks_password
-from admin.views.calendar import CalendarView
-from admin.views.campaigns import CampaignsView, SendingView
-from admin.views.connections import TokensView, WebhooksView
+from admin.views.campaigns import CalendarView, CampaignsView, SendingView
 from admin.views.contacts import ContactsView
-from admin.views.gateways import GatewaysView, TemplatesView
+from admin.views.gateways import GatewaysView, SettingsView, TemplatesView
 from admin.views.goals import DrivesView, GoalsView
 from admin.views.guides import GuidesView, section_of
 from admin.views.hand_over import HandOverView
@@ -59,14 +57,12 @@ from admin.views.imports import ImportsView, allow_large_uploads
 from admin.views.inbox import AlikeView, InboxView, ReplyLogView
 from admin.views.kinds import KindsView
 from admin.views.lists import ListsView
-from admin.views.office import SettingsView
 from admin.views.privacy_requests import DataProtectionView, PrivacyRequestsView
-from admin.views.progress import ProgressView
-from admin.views.reach import InstallsView, ReachView
+from admin.views.progress import InstallsView, ProgressView, ReachView
 from admin.views.registers import DoNotCallView, IncidentsView, SavedTextsView, SendersView
 from admin.views.reports import ReportView, UrgingsView
 from admin.views.rescue import RescueView
-from admin.views.users import OrganisationsView, UsersView
+from admin.views.users import OrganisationsView, TokensView, UsersView, WebhooksView
 from admin.views.visits import VisitOfficersView, VisitsView
 from admin.wording import filters
 from admin.wording.errors import command_language, show_error

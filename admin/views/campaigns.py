@@ -1,7 +1,8 @@
-"""The list of campaigns, and each campaign's page with its actions and live figures; its form is in `campaign_form.py`."""
+"""The list of campaigns, their calendar, and each one's page with its actions and live figures; its form is in `campaign_form.py`."""
 
+import calendar
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -13,7 +14,7 @@ from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from admin.forms import Form, LongTextField, NumberField, TextField
+from admin.forms import Form, LongTextField, NumberField, TextField, this_day
 from admin.permissions import may_open
 from admin.refusals import within_quota
 from admin.views.base import AdminPage, FormAction
@@ -32,7 +33,9 @@ from admin.wording.campaigns import OTHER_LANGUAGES, sent_a_trial, show_warnings
 from admin.wording.errors import show_error
 from admin.wording.filters import number
 from admin.wording.progress import show_promised
+from campaigns.analytics.calendar import read_calendar
 from campaigns.analytics.campaign_status import read_sending_panel
+from campaigns.analytics.collisions import read_collisions
 from campaigns.analytics.open_tasks import was_returned
 from campaigns.analytics.own_counts import count_answers, read_promised_of
 from campaigns.answer_totals import sum_totals
@@ -46,16 +49,20 @@ from campaigns.models.replies import AnswerTotal
 from campaigns.planning.audience import audience_query
 from campaigns.planning.comments import settle_comment, write_comment
 from campaigns.planning.drafts import describe_campaign
+from campaigns.planning.drives import list_drives
 from campaigns.planning.kinds import all_kinds, find_outside_base, words_of
 from campaigns.planning.list_fields import facts_of_campaign
 from campaigns.planning.preview import EXAMPLE_NAME, example_values
 from campaigns.planning.read_texts import read_texts
+from campaigns.privacy.clocks import load_calendar, quiet_days
+from campaigns.reports.settings import drives_with_report
+from campaigns.reports.take_snapshot import days_with_report
 from campaigns.rules.draft import read_stored_draft
 from campaigns.rules.progress import PlaceCounts
 from campaigns.rules.reach import InstallShare, share_of
 from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.second_wave import SecondWave, send_second_wave
-from outreach.accounts.permissions import visible_to
+from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.core.db import count_rows
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import ContactList
@@ -408,3 +415,76 @@ def decide_unknown_messages(view: AdminPage, campaign_id: int | None, choice: st
         flash(_("Đã xếp %(count)s tin vào hàng để gửi lại.", count=number(count)), "success")
     else:
         flash(_("Đã ghi %(count)s tin là đã gửi.", count=number(count)), "success")
+
+
+class CalendarView(AdminPage):
+    name, endpoint, url = _l("Lịch gửi"), "calendar", "/admin/calendar"
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """Show a month. `?month=` is YYYY-MM, by default this one; `?collisions` counts them at once."""
+        month = _requested_month()
+        weeks = calendar.Calendar().monthdatescalendar(month.year, month.month)
+        first, last = weeks[0][0], weeks[-1][-1]
+        with self.reading() as (session, user):
+            now = datetime.now(UTC)
+            entries = read_calendar(session, user, first, last, settings=self.settings, now=now)
+            sees_reports = organisations_of(session, user) is None
+            reports = _report_days(session, [day for week in weeks for day in week]) if sees_reports else {}
+            collisions = self._collisions(session, user) if "collisions" in request.args else None
+        quiet, holidays = quiet_days(self.settings), load_calendar()
+        return self.render(
+            "campaigns/calendar.html",
+            month=month,
+            before=(month - timedelta(days=1)).strftime("%Y-%m"),
+            after=(month + timedelta(days=31)).strftime("%Y-%m"),
+            weeks=weeks,
+            today=this_day(),
+            entries={day: [each for each in entries if each.day == day] for week in weeks for day in week},
+            reports=reports,
+            quiet={day: why for week in weeks for day in week if (why := quiet.why(day)) is not None},
+            has_entries=bool(entries),
+            collisions=collisions,
+            # Told where the holidays are kept and next year's are wanted soon.
+            holidays_until=holidays.known_until
+            if quiet.takes_holidays and holidays.is_running_out(this_day())
+            else None,
+        )
+
+    @expose("/collisions")
+    def collisions(self) -> ResponseReturnValue:
+        """Render the collisions of all steps to come, or with `?campaign=` of one campaign's."""
+        with self.reading() as (session, user):
+            campaign_id = request.args.get("campaign", type=int)
+            if campaign_id:
+                find_campaign(session, campaign_id, user=user)
+            found = self._collisions(session, user, campaign_id)
+        page = self.render("campaigns/collisions.html", collisions=found, of_one=bool(campaign_id))
+        return page, {"X-Live": "end"}
+
+    def _collisions(self, session: Session, user: User, campaign_id: int | None = None) -> list[Any]:
+        """Return (campaign, name, its collisions), those with most phones first."""
+        found = read_collisions(
+            session, user, runtime=self.runtime, now=datetime.now(UTC), campaign_id=campaign_id
+        )
+        by_phones = sorted(found.items(), key=lambda each: -max(row.phones for row in each[1]))
+        return [(of, find_campaign(session, of, user=user).name, rows) for of, rows in by_phones]
+
+
+def _requested_month() -> date:
+    asked = f"{request.args.get('month', '')}-01"
+    try:
+        # Moments of the year 1 have none in UTC.
+        return date.fromisoformat(asked if asked >= "2000" else "")
+    except ValueError:
+        return this_day().replace(day=1)
+
+
+def _report_days(session: Session, days: list[date]) -> dict[date, list[str]]:
+    """Return the drives whose report is due, by day."""
+    with_report = set(drives_with_report(session))
+    due: dict[date, list[str]] = {}
+    for drive in list_drives(session):
+        for day in days_with_report(session, drive.id, days) if drive.id in with_report else ():
+            due.setdefault(day, []).append(drive.name)
+    return due
