@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from admin.wording.filters import duration
 from campaigns.models.reports import Purpose, ReportMail
 from campaigns.reports.day_status import DayState, DayStatus
-from campaigns.reports.report_mail import end_of
+from campaigns.reports.issue_report import end_of
 
 
 @dataclass(frozen=True, slots=True)

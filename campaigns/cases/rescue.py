@@ -45,7 +45,7 @@ from outreach.models.contacts import Contact, Phone
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.keys import Purpose
-from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.phone_numbers import read_phone_cell
 from outreach.use_cases import use_case
 
 _SMS = "{drill}Loa: can cuu o {place}{people}{needs}. Goi {number}. Ban do, cap nhat: {link}"

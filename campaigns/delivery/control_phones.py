@@ -25,7 +25,7 @@ from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, NotFound
 from outreach.rules.keys import Purpose
 from outreach.rules.operators import Operator, operator_of
-from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.phone_numbers import read_phone_cell
 from outreach.use_cases import use_case
 
 SERIES_ENDS = 5  # of +84 and the two digits that tell the operator

@@ -40,7 +40,7 @@ from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.keys import newest_key, six_digits
-from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.phone_numbers import read_phone_cell
 from outreach.rules.segments import measure
 
 LONGEST_MESSAGE = 500

@@ -50,7 +50,7 @@ from outreach.contacts.wishes import has_asked_since, people_left_alone
 from outreach.core.db import id_of
 from outreach.models.contacts import ContactPhone, Phone, SuppressionReason
 from outreach.rules.gateway import InboundMessage
-from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.phone_numbers import read_phone_cell
 from outreach.rules.texts import clean_text
 
 # A reply carries only its sender: it belongs to the latest message to that phone within this time.

@@ -10,9 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.reports import Purpose, ReportDay, ReportForm, ReportIssue, ReportLink, ReportMail
-from campaigns.reports.issue_report import read_issues
+from campaigns.reports.issue_report import end_of, is_delivered, read_issues
 from campaigns.reports.links import address_of, read_links
-from campaigns.reports.report_mail import end_of, is_delivered
 from campaigns.reports.run_schedule import find_addressees
 from campaigns.reports.settings import (
     ChecklistStep,
@@ -22,8 +21,7 @@ from campaigns.reports.settings import (
     read_checklist,
 )
 from campaigns.reports.take_snapshot import days_with_report, freezes_at, read_agencies
-from campaigns.rules.reports.changes import FigureChange, describe_change
-from campaigns.rules.reports.snapshot import AgencyFigures
+from campaigns.rules.reports.snapshot import AgencyFigures, FigureChange, describe_change
 from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.core.settings import Settings

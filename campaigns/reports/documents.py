@@ -21,10 +21,9 @@ from campaigns.reports.take_snapshot import freezes_at, take_snapshot
 from campaigns.reports.writers.docx import write_docx
 from campaigns.reports.writers.pdf import draw_charts, write_pdf
 from campaigns.reports.writers.xlsx import write_xlsx
-from campaigns.rules.reports.changes import FigureChange
 from campaigns.rules.reports.compose import compose, compose_correction
 from campaigns.rules.reports.document import ReportDocument, read_document, read_notes
-from campaigns.rules.reports.snapshot import read_snapshot
+from campaigns.rules.reports.snapshot import FigureChange, read_snapshot
 from campaigns.rules.reports.template import parse_template
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit

@@ -15,8 +15,19 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.figures import AgencyLink
 from campaigns.models.reports import Purpose, ReportDay, ReportIssue, ReportMail
-from campaigns.reports.issue_report import freeze, issue, lock_day, newest_issue, note_pending_changes
-from campaigns.reports.report_mail import due_mail, end_of, is_delivered, queue_mail, readdress, send_due_mail
+from campaigns.reports.issue_report import (
+    due_mail,
+    end_of,
+    freeze,
+    is_delivered,
+    issue,
+    lock_day,
+    newest_issue,
+    note_pending_changes,
+    queue_mail,
+    readdress,
+    send_due_mail,
+)
 from campaigns.reports.settings import current_template, drives_with_report, may_approve_report
 from campaigns.reports.take_snapshot import days_with_report, read_agencies
 from campaigns.rules.reports.template import ADDRESS, DayEvents, ReportAction, next_action

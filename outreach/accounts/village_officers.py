@@ -24,7 +24,7 @@ from outreach.core.signed_tokens import TokenExpired, TokenPurpose, read_token, 
 from outreach.models.accounts import Role, User, UserSession
 from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.rules.keys import Purpose, newest_key, six_digits, split_keys
-from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.phone_numbers import read_phone_cell
 from outreach.rules.sort_order import name_order
 from outreach.use_cases import use_case
 

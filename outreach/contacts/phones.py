@@ -32,8 +32,7 @@ from outreach.models.contacts import (
 )
 from outreach.rules.errors import BadInput
 from outreach.rules.languages import language_code
-from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.phone_numbers import PhoneStatus
+from outreach.rules.phone_numbers import PhoneStatus, read_phone_cell
 from outreach.use_cases import use_case
 
 # Numbers that are their person's to some organisations (`is_theirs`) and not to others: an organisation whose lists state

@@ -11,7 +11,7 @@ from outreach.accounts.permissions import visible_to
 from outreach.core.db import change_rows, lock_until_end, values_subquery
 from outreach.models.contacts import ContactList, ContactPhone, ContactReference, Membership, Phone
 from outreach.rules.errors import BadInput, NotFound, or_raise
-from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.phone_numbers import read_phone_cell
 
 # A recipient names a person and a number without foreign keys: PostgreSQL would look up and lock each of 600,000 again, a third
 # of a launch. One lock for all does what they did. Code that removes takes it before looking who refers to a person or a number,

@@ -17,8 +17,7 @@ from outreach.imports.uploads import check_again, confirm_upload, find_upload, l
 from outreach.models.accounts import User
 from outreach.models.contacts import Upload
 from outreach.rules.errors import BadInput
-from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.phone_numbers import PhoneStatus
+from outreach.rules.phone_numbers import PhoneStatus, read_phone_cell
 from outreach.use_cases import use_case
 
 LONGEST = 120  # characters of a typed cell

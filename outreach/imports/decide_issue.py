@@ -51,8 +51,7 @@ from outreach.rules.identity import name_key
 from outreach.rules.list_columns import Header
 from outreach.rules.list_rows import CheckedRow, Sex
 from outreach.rules.people_beside import PersonBeside
-from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.phone_numbers import PhoneStatus
+from outreach.rules.phone_numbers import PhoneStatus, read_phone_cell
 from outreach.rules.sort_order import name_order
 from outreach.use_cases import use_case
 

@@ -42,8 +42,7 @@ from outreach.models.accounts import User
 from outreach.models.contacts import DoNotCallFile, Phone, RegisterState, Suppression, SuppressionReason
 from outreach.rules.errors import BadList, LoaError, error_from_json
 from outreach.rules.keys import Purpose, key_id, newest_key
-from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.phone_numbers import PhoneStatus, Reason
+from outreach.rules.phone_numbers import PhoneStatus, Reason, read_phone_cell
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, enqueue_do_not_call_import, use_case
 

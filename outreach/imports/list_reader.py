@@ -41,8 +41,7 @@ from outreach.rules.list_tables import (
     tables_beside,
     upright_rows,
 )
-from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.phone_numbers import PhoneStatus, Reason
+from outreach.rules.phone_numbers import PhoneStatus, Reason, read_phone_cell
 
 SKIPPED = "left out"  # instead of a header line: do not import this sheet; of a row: leave it out
 TAKEN = "taken"  # of a row for review: what was read is right

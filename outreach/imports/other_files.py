@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from outreach.rules.column_cells import is_phone
+from outreach.rules.list_columns import is_phone
 from outreach.rules.list_labels import PHONE, Column, meaning_of
 from outreach.rules.people_beside import begins_with_family
 

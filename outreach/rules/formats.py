@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from outreach.rules.errors import BadInput, LoaError
-from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.phone_numbers import read_phone_cell
 
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
 

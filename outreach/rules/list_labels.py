@@ -3,9 +3,8 @@
 import re
 from enum import StrEnum
 
-from outreach.rules.kept_values import field_of_heading
+from outreach.rules.kept_values import field_of_heading, is_sensitive_heading
 from outreach.rules.phone_numbers import unaccented
-from outreach.rules.sensitive_columns import is_sensitive_heading
 
 
 class Column(StrEnum):

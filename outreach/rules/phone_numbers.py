@@ -1,18 +1,23 @@
-"""One run of digits as a Vietnamese number, and the words around it in a phone cell. Pure.
+"""Cells of a phone column as E.164 mobile numbers, or the reason why there are none. Pure.
 
 `phonenumbers` decides what a valid mobile or landline is. What it does not know is added here: the 11-digit
-numbers converted on 15/9/2018, zeros that a spreadsheet dropped, identity numbers, made-up numbers.
+numbers converted on 15/9/2018, zeros that a spreadsheet dropped, identity numbers, made-up numbers; the words in a cell
+that mean "no phone" or make its number doubtful.
 
-Also here: the result of a phone cell (status, reason, warnings), and the words in a cell that mean "no phone" or make
-its number doubtful.
+A wrong number must never be read as OK: a cell that can be read in two ways, or has digits left over, is for an officer
+to decide. A cell is split into groups of digits; the rules decide which groups form a number and which are left over.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, StrEnum, auto
+from datetime import date, time, timedelta
+from enum import Enum, IntEnum, StrEnum, auto
+from itertools import pairwise
 from typing import Any
 
 import phonenumbers
@@ -404,3 +409,416 @@ def _is_date(text: str) -> bool:
         return False
     in_calendar = 1 <= day <= 31 and 1 <= month <= 31 and min(day, month) <= 12  # also with the month first
     return in_calendar and (year < 100 or 1880 <= year <= 2100)
+
+
+_MAX_GROUPS = 40
+_MAX_LETTERS = 1000
+_SCIENTIFIC = re.compile(r"(\d+)(?:[.,](\d+))? ?[eE] ?\+?(\d{1,3})")
+# 0905 000 123, 090.500.0123, +84 905-000-123
+_COMMON_FORM = re.compile(
+    r"(?:(0)|\+?(84)[ .]?)([0-9]{2,3})(?:\.([0-9]{3})\.|-([0-9]{3})-| ([0-9]{3}) )([0-9]{3,4})"
+)
+_GROUPED_WITH_DECIMALS = re.compile(
+    r"(\d{9,12}|[1-9]\d{3,7}(?=.0$)|\d{1,3}(?:,\d{3})+|\d{1,3}(?:\.\d{3})+)[.,]0{1,2}"
+)
+# The second O, o and I of each set are Cyrillic.
+_LETTERS_FOR_DIGITS = str.maketrans("OoОоQDlLIiІSsZzB", "0000001111155228")
+_LIKE_DIGITS = re.compile(
+    r"(?<=\d)[OoОоlLIiІSsZzBQD]+(?=\d)|(?<![^\W\d_])[OoОоlLIiІ]+(?=\d)|(?<=\d)[OoОоlLIiІ]+(?![^\W\d_])"
+)
+_NOW = re.compile(r"^(?:[-=]*>|→)\s*(?=[+\d])")  # "-> 0905…": the number is this one now
+_LETTER_O_GROUP = re.compile(r"(?<=\d[ .\-])[OoОо]{2,4}(?=[ .\-]\d)|(?<=\d[ .\-])[OoОо]{3}$")
+
+
+def read_phone_cell(cell: object) -> PhoneCell:
+    """Read one cell as a spreadsheet library or CSV gives it (text, number, date, None). Never raises."""
+    if cell is None:
+        return reject(Reason.MISSING)
+    if isinstance(cell, str):
+        return _read_text(cell)
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        return _read_numeric(cell)
+    if isinstance(cell, date | time | timedelta):
+        return reject(Reason.DATE_LIKE)
+    return reject(Reason.NO_VALID_NUMBER)
+
+
+SAYS_NOTHING = {Reason.MISSING, Reason.NO_PHONE_STATED, Reason.PLACEHOLDER, Reason.DITTO}
+_CUT_SHORT = {Reason.TOO_SHORT, Reason.SERVICE_NUMBER}
+
+
+def read_phone_cells(cells: Sequence[object]) -> PhoneCell:
+    """Read the phone cells of one person, each by itself, as one with all their numbers.
+
+    A cell without a number does not count beside one with a number, nor one that names whose else its number is; one
+    with a number that is wrong makes the whole for review.
+    """
+    if len(cells) == 1:
+        return read_phone_cell(cells[0])
+    read = [read_phone_cell(cell) for cell in cells]
+    own = [each for cell, each in zip(cells, read, strict=True) if not _is_not_to_use(cell, each)]
+    read = own if any(each.numbers for each in own) else read
+    written = [number for each in read for number in each.numbers]
+    if not written:
+        first = read[0] if read else reject(Reason.MISSING)
+        return next((each for each in read if each.reason not in SAYS_NOTHING), first)
+    warnings = {warning for each in read for warning in each.warnings}
+    has_landline = any(each.reason is Reason.LANDLINE for each in read)
+    reasons = [each.reason for each in read if each.numbers and each.reason]
+    reasons += [  # why cells without a number make those with one doubtful
+        Reason.SECOND_NUMBER_TOO_SHORT if each.reason in _CUT_SHORT else Reason.UNPARSED_REMAINDER
+        for each in read
+        if not each.numbers and each.reason not in SAYS_NOTHING | {Reason.LANDLINE}
+    ]
+    return _cell_of(written, warnings, reasons, has_landline=has_landline)
+
+
+def _cell_of(
+    written: Sequence[str], warnings: set[PhoneWarning], reasons: Sequence[Reason], *, has_landline: bool
+) -> PhoneCell:
+    numbers = tuple(dict.fromkeys(written))
+    if len(numbers) > 1:
+        warnings.add(PhoneWarning.MULTIPLE_NUMBERS)
+    if len(numbers) < len(written):
+        warnings.add(PhoneWarning.SAME_NUMBER_TWICE)
+    if has_landline:
+        warnings.add(PhoneWarning.LANDLINE_DROPPED)
+    status = PhoneStatus.REVIEW if reasons else PhoneStatus.OK
+    return PhoneCell(status, numbers, reasons[0] if reasons else None, in_order(warnings))
+
+
+def _read_numeric(cell: int | float) -> PhoneCell:
+    if isinstance(cell, float) and not math.isfinite(cell):
+        return reject(Reason.MISSING if math.isnan(cell) else Reason.NO_VALID_NUMBER)
+    if cell < 0 or cell != int(cell):
+        return reject(Reason.NO_VALID_NUMBER)
+    if cell >= 10**LONGEST:
+        return reject(Reason.TOO_LONG)
+    return _read_plain(str(int(cell)))
+
+
+def _read_text(cell: str) -> PhoneCell:
+    if common := read_common_mobile(cell):
+        return PhoneCell(PhoneStatus.OK, (common,))
+    # Nine cells in ten; the general way reads them as well, at twenty times the cost.
+    if len(cell) <= LONGEST:
+        if cell.isdigit() and cell.isascii():
+            return _read_plain(cell)
+        if match := _COMMON_FORM.fullmatch(cell):
+            before, *groups = filter(None, match.groups())
+            national = "".join(groups)
+            if is_mobile(national) and not (is_made_up(before + national) or is_made_up(national)):
+                return PhoneCell(PhoneStatus.OK, (f"+84{national}",))
+    if len(cell) > _MAX_LETTERS:
+        return reject(Reason.NO_VALID_NUMBER)
+    text = _NOW.sub("", clean(cell))
+    if reason := rejection_reason(text):
+        return reject(reason)
+    if scientific := _SCIENTIFIC.fullmatch(text):
+        return _read_scientific(*scientific.groups(default=""))
+    if decimal := _GROUPED_WITH_DECIMALS.fullmatch(text):
+        return _read_plain(re.sub(r"\D", "", decimal[1]))
+    corrected = _LIKE_DIGITS.sub(lambda letters: letters[0].translate(_LETTERS_FOR_DIGITS), text)
+    corrected = _LETTER_O_GROUP.sub(lambda letters: letters[0].translate(_LETTERS_FOR_DIGITS), corrected)
+    if corrected == text:
+        return _read_mixed(text)
+    corrected_cell = _read_mixed(corrected)
+    if corrected_cell.numbers:
+        return replace(corrected_cell, status=PhoneStatus.REVIEW, reason=Reason.LETTER_SUBSTITUTION)
+    original_cell = _read_mixed(text)
+    return for_review(original_cell) if original_cell.numbers else corrected_cell
+
+
+def _read_scientific(whole: str, fraction: str, exponent: str) -> PhoneCell:
+    """Read scientific notation: 9.05000123E+08 has all digits; 9.05E+08 has lost some for good."""
+    places = int(exponent)
+    if len(fraction) < places or not fraction:
+        return reject(Reason.LOSSY_SCIENTIFIC)
+    if len(fraction) > places:
+        return reject(Reason.NO_VALID_NUMBER)
+    cell = _read_plain(whole + fraction)
+    if cell.status is not PhoneStatus.OK:
+        return cell
+    warnings = set(cell.warnings) - {PhoneWarning.ZERO_RESTORED} | {PhoneWarning.SCIENTIFIC_EXACT}
+    return replace(cell, warnings=in_order(warnings))
+
+
+def _read_plain(digits: str) -> PhoneCell:
+    number = read_digits(digits)
+    if number.kind is NumberKind.MOBILE:
+        return PhoneCell(PhoneStatus.OK, (number.e164,), None, in_order(number.warnings))
+    if number.reason and not number.e164 and len(digits) <= LONGEST:  # too short for several numbers
+        return reject(number.reason)
+    return read_groups([DigitGroup(digits)], text_present=False)
+
+
+def _read_mixed(text: str) -> PhoneCell:
+    """Read a cell with digits and perhaps words."""
+    text = _IN_RESERVE.sub("", text)
+    groups, words = split_groups(HOUR_OR_LABEL.sub(" giờ ", text))
+    if not groups or len(groups) > _MAX_GROUPS:
+        return reject(Reason.NO_VALID_NUMBER)
+    cell = read_groups(groups, text_present=bool(words))
+    if not words and not any(mark in text for mark in "?*>→"):
+        return cell
+    if mentions_identity_paper(text):
+        is_only_id = not cell.numbers or (len(cell.numbers) == 1 and cell.status is PhoneStatus.OK)
+        return reject(Reason.ID_NUMBER) if is_only_id else for_review(cell)
+    no_phone = states_no_phone(unaccented(text))
+    parts = [part for part in _APART.split(text) if part.strip()] if len(cell.numbers) > 1 else []
+    if len(parts) > 1 and any(_is_not_to_use(part, read_phone_cell(part)) for part in parts):
+        return read_phone_cells(parts)
+    if cell.numbers:
+        is_sure = not (no_phone or is_doubtful(text) or _is_anothers(text, cell))
+        return cell if is_sure else for_review(cell)
+    return reject(Reason.NO_PHONE_STATED) if no_phone else cell
+
+
+# Through whom somebody is called, and whose the number is: "gọi nhờ chị Lan", "(của bố)", "(ck)". Without accents fewer
+# words: "so con" may be "số còn dùng", "so di" is "số di động".
+_OTHERS = (
+    r"(?:vợ|chồng|con|cháu|mẹ|má|bố|ba|cha|ông|bà|anh|chị|em|cô|chú|bác(?! sĩ)|cậu|dì|thím|mợ|nội|ngoại|bạn|người (?:nhà|thân|quen|khác)"
+    r"|hàng xóm|(?:nhà )?(?:kế|cạnh|sát) (?:bên|nhà|vách)|nhà bên|bên nhà|thị giả|thôn trưởng|trưởng thôn|tổ trưởng|gvcn|y tế|trạm|chùa|trường|cty|công ty|cơ quan|thầy|chủ hộ|ck|vk|vo|chong|chau|me|bo|anh|chi|em|hang xom|thon truong"
+    r"|truong thon|to truong|nguoi nha)"
+)
+_PHONE = r"(?:máy|may|sim|số|so|sđt|sdt|đt|dt|điện thoại|zalo)"
+_OF_OTHERS = re.compile(
+    rf"\b(?:gọi|goi|gặp|nhắn|kêu|kiu|hỏi|liên hệ|liên lạc|lh|ll|(?<!ở )nhờ|nho|qua|mượn|{_PHONE}) (?:(?:nhờ|nho|qua|cho|với|tin|này|nay|nhà|của|cua|{_PHONE}) )*"
+    rf"{_OTHERS}\b(?! \d\d?\b)|\b{_OTHERS}(?: \w+){{0,3}} (?:nghe|bắt|cầm|cam|giữ|giu|dùng|xài)(?: máy| may| đt| dt| điện thoại| giùm| giúp| hộ|$)"
+    r"|(?:^|\d )(?:của|cua) (?!mình|minh|tôi|toi|chính|hội viên)|(?<!ở )\bnhờ\b|\bdùng chung (?:\w+ )?(?:với|của) |^chung với "
+)
+_BESIDE_NUMBER = re.compile(
+    rf"\d gặp |\d (?:\w+ ){{1,4}}nghe$|^(?:nhà )?{_OTHERS} (?:\w+ ){{0,5}}\d"
+    rf"|\d {_OTHERS}(?: (?:trai|gái|gai|dâu|dau|rể|re|nội|ngoại|ngoai|ruột|cả|út|nuôi))?(?: \w+)?$"
+)
+_BESIDE_IN_BRACKETS = re.compile(
+    rf"\d[^()\d]*\((?:[^)\d]*[\s-])?(?:{_OTHERS}|thư ký)\b(?![^)]*\d)", re.IGNORECASE
+)
+_OF_COUPLE = re.compile(  # "V: …, C: …", "Ba: … Mẹ: …"
+    rf"(?<!\w)(?:[vcbm]k?|{_OTHERS}(?: \w+)?)\W+\d.*\d\W+(?:[vcbm]k?|{_OTHERS}(?: \w+)?)\W+\d"
+)
+
+# "0905… gọi không được thì 0913…": whose the second is, is not said.
+_IN_RESERVE = re.compile(
+    r"(?<=\d)[\s,;(-]*(?:(?:nếu|gọi|số này) )*(?:không|khong|ko|k) (?:(?:gọi|liên lạc|goi) )?(?:được|duoc)\b\W*(?:thì|thi)\b.*",
+    re.IGNORECASE | re.DOTALL,
+)
+_OUT_OF_USE = re.compile(
+    r"\d\W*\(?(?:số |máy |đã |bị )*(?:cũ|hư|hỏng|bỏ|khóa|khoá|không (?:còn )?(?:dùng|xài|sử dụng))\b"
+    r"|\b(?:bỏ|cũ)\b\W*(?:số |sim )?(?:cũ\W*)?(?=[\d+])"
+)
+_APART = re.compile(
+    r"[;,\n|/]|\s[-–+]\s|\s(?:hoặc|hay|và)\s|(?<=\d{9})\s+(?=0\d|[^\W\d_]+\s*:)|(?!^)(?=\([^)]*\d)|(?<=[^\W\d_]\))\s*(?=[\d+])"
+)  # between numbers of several people, in words or brackets
+
+
+def _is_not_to_use(cell: object, read: PhoneCell) -> bool:
+    """Check whether a cell with one number says that it is somebody else's, or out of use."""
+    if len(read.numbers) != 1 or not isinstance(cell, str) or cell.isdigit():
+        return False
+    return _is_anothers(cell, read) or _OUT_OF_USE.search(cell.lower()) is not None
+
+
+def is_of_others(text: str) -> bool:
+    """Check for words that a number is somebody else's: "máy vợ", "gọi nhờ chị Lan", "con nghe"."""
+    return _OF_OTHERS.search(_plain_words(text)) is not None
+
+
+def _plain_words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def _is_anothers(text: str, cell: PhoneCell) -> bool:
+    """Check whether a cell says that its number is somebody else's, or has numbers of several people by name."""
+    if len(cell.numbers) == 1:
+        beside = _BESIDE_NUMBER.search(_plain_words(text)) or _BESIDE_IN_BRACKETS.search(text)
+        return beside is not None or is_of_others(text)
+    between = (re.findall(r"[^\W\d_]+", part) for part in re.split(r"\d[\d .]+\d", text))
+    if _OF_COUPLE.search(text.lower()):
+        return True
+    initials = ([word[0].isupper() for word in words] for words in between)
+    return any(pair == (True, True) for each in initials for pair in pairwise(each))
+
+
+def for_review(cell: PhoneCell) -> PhoneCell:
+    """Return the cell as one for an officer to decide, if it has numbers."""
+    reason = cell.reason or Reason.UNPARSED_REMAINDER
+    return replace(cell, status=PhoneStatus.REVIEW, reason=reason) if cell.numbers else cell
+
+
+_TOKEN = re.compile(r"(?P<digits>\d+)|(?P<word>[^\W\d_]+)|(?P<hard>[;|&\n])|(?P<slash>[/\\])|(?P<plus>\+)")
+_BETWEEN_NUMBERS = re.compile(r"\s-+\s|,\s")
+_AND = {"và", "va", "hoặc", "hoac", "hay", "or", "and"}
+
+
+class Separator(IntEnum):
+    """Separator before a group of digits, from those inside a number to those that end it."""
+
+    INSIDE = 0  # a space, dot, dash, bracket: as within a number
+    LOOSE = 1  # " - " or ", ": more often between two numbers
+    SLASH = 2  # 0905/000/123 or 0905000123/0913000123
+    HARD = 3
+    WORD = 4
+    START = 5
+
+
+@dataclass(slots=True)
+class DigitGroup:
+    """Adjacent digits, the separator before them, and whether there was a + before them."""
+
+    digits: str
+    gap: Separator = Separator.START
+    plus: bool = False
+    mark: str = ""  # the text between the group before and this one
+
+
+def split_groups(text: str) -> tuple[list[DigitGroup], list[str]]:
+    """Split a cell into groups of digits with their separators, and the words other than "and"."""
+    groups: list[DigitGroup] = []
+    words = []
+    gap, plus, end = Separator.START, False, 0
+    for token in _TOKEN.finditer(text):
+        if _BETWEEN_NUMBERS.search(text, end, token.start()):
+            gap = max(gap, Separator.LOOSE)
+        end_before, end = end, token.end()
+        match token.lastgroup:
+            case "digits":
+                groups.append(DigitGroup(token[0], gap, plus, text[end_before : token.start()]))
+                gap, plus = Separator.INSIDE, False
+            case "word" if token[0].lower() in _AND:
+                gap = max(gap, Separator.HARD)
+            case "word":
+                words.append(token[0])
+                gap, plus = Separator.WORD, False
+            case "hard":
+                gap, plus = max(gap, Separator.HARD), False
+            case "slash":
+                gap, plus = max(gap, Separator.SLASH), False
+            case _:
+                gap, plus = max(gap, Separator.HARD), True
+    return groups, words
+
+
+def read_groups(groups: Sequence[DigitGroup], *, text_present: bool) -> PhoneCell:
+    """Read all groups of one cell; `groups` is not empty."""
+    numbers = _cover(groups)
+    if numbers is not None:
+        return _build_cell(numbers, [], text_present=text_present)
+    numbers = []
+    rest: list[tuple[DigitGroup, ParsedNumber]] = []
+    for chunk in _chunks(groups):
+        number = _read_run(chunk)
+        parts = split_concatenated(chunk[0].digits) if len(chunk) == 1 else ()
+        if parts:
+            kind, why = NumberKind.DOUBTFUL, Reason.CONCATENATED_NUMBERS
+            numbers += [replace(each, kind=kind, reason=why) if each.e164 else each for each in parts]
+        elif number.e164 or number.kind is NumberKind.LANDLINE:
+            numbers.append(number)
+        else:
+            rest.append((chunk[0], number))
+    if any(number.e164 for number in numbers):
+        reasons = [
+            Reason.SECOND_NUMBER_TOO_SHORT
+            if number.reason in _CUT_SHORT and group.gap is not Separator.WORD
+            else Reason.UNPARSED_REMAINDER
+            for group, number in rest
+        ]
+        return _build_cell(numbers, reasons, text_present=text_present)
+    if not rest:
+        return reject(Reason.LANDLINE)
+    together = "".join(group.digits for group in groups)
+    if len(together) <= LONGEST and all(_may_follow(group) for group in groups[1:]):
+        whole = read_digits(together, international=groups[0].plus)
+        if whole.reason:
+            return reject(whole.reason)
+    return reject(rest[0][1].reason or Reason.NO_VALID_NUMBER)
+
+
+def in_order(warnings: Iterable[PhoneWarning]) -> tuple[PhoneWarning, ...]:
+    """Return each warning once, in the order of display."""
+    present = set(warnings)
+    return tuple(warning for warning in PhoneWarning if warning in present) if present else ()
+
+
+def _build_cell(
+    read: Sequence[ParsedNumber], rest_reasons: Sequence[Reason], *, text_present: bool
+) -> PhoneCell:
+    mobiles = [number for number in read if number.e164]
+    if not mobiles:
+        return reject(Reason.LANDLINE)
+    warnings = {warning for number in mobiles for warning in number.warnings}
+    if text_present:
+        warnings.add(PhoneWarning.TEXT_PRESENT)
+    reasons = [*rest_reasons, *(number.reason for number in mobiles if number.reason)]
+    written = [number.e164 for number in mobiles]
+    return _cell_of(written, warnings, reasons, has_landline=len(mobiles) < len(read))
+
+
+def _cover(groups: Sequence[DigitGroup]) -> list[ParsedNumber] | None:
+    """Read all groups as the fewest possible mobiles and landlines; None if a group is left over.
+
+    Also None if there are two ways with equally few numbers, as that is ambiguous.
+    """
+    best: list[list[list[ParsedNumber]]] = [[[]]]
+    for end in range(1, len(groups) + 1):
+        ways: list[list[ParsedNumber]] = []
+        for start in range(end - 1, -1, -1):
+            run = groups[start:end]
+            if sum(len(group.digits) for group in run) > LONGEST or not _may_join(run):
+                break  # a longer run is not valid either
+            if best[start]:
+                number = _read_run(run)
+                if number.kind in (NumberKind.MOBILE, NumberKind.LANDLINE):
+                    ways += [[*way, number] for way in best[start]]
+        fewest = min((len(way) for way in ways), default=0)
+        best.append([way for way in ways if len(way) == fewest][:2])
+    return best[-1][0] if len(best[-1]) == 1 else None
+
+
+def _may_join(run: Sequence[DigitGroup]) -> bool:
+    if not all(_may_follow(group) for group in run[1:]):
+        return False
+    has_slash = any(group.gap is Separator.SLASH for group in run[1:])
+    return not has_slash or all(len(group.digits) <= 6 for group in run)
+
+
+def _may_follow(group: DigitGroup) -> bool:
+    return group.gap <= Separator.SLASH and not group.plus
+
+
+def _chunks(groups: Sequence[DigitGroup]) -> list[list[DigitGroup]]:
+    """Split the groups where a number most likely ends: at separators and around a whole number."""
+    chunks = [[groups[0]]]
+    for before, group in pairwise(groups):
+        if group.plus or group.gap > Separator.INSIDE or _is_whole(before) or _is_whole(group):
+            chunks.append([group])
+        else:
+            chunks[-1].append(group)
+    return chunks
+
+
+def _is_whole(group: DigitGroup) -> bool:
+    return len(group.digits) >= 10 and _read_run([group]).kind in (NumberKind.MOBILE, NumberKind.LANDLINE)
+
+
+def _read_run(run: Sequence[DigitGroup]) -> ParsedNumber:
+    number = read_digits("".join(group.digits for group in run), international=run[0].plus)
+    if number.kind is NumberKind.MOBILE and _is_oddly_grouped(run):
+        return replace(number, kind=NumberKind.DOUBTFUL, reason=Reason.UNPARSED_REMAINDER)
+    return number
+
+
+def _is_oddly_grouped(run: Sequence[DigitGroup]) -> bool:
+    """Check for a stray digit joined to a number cut short: "09050001 23 tuổi", "tổ 9 05000123"."""
+    first = run[0]
+    starts_number = first.plus or first.digits.startswith(("0", "84"))
+    if first.gap is Separator.WORD and len(first.digits) <= 2 and not starts_number:
+        return True
+    if any(group.gap >= Separator.LOOSE and len(group.digits) < 3 for group in run[1:]):
+        return True
+    if len(run) < 2:
+        return False
+    if len(run) > 2 and {group.mark for group in run[1:]} in ({"."}, {"-"}) and len(run[-1].digits) > 1:
+        return False  # 0905.0001.23: the same sign between all
+    before, last = (len(group.digits) for group in run[-2:])
+    return (last <= 2 and before >= 4) or (last == 1 and before > 1)

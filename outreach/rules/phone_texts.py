@@ -17,14 +17,17 @@ from outreach.rules.people_beside import (
     names_another,
     plain_name,
 )
-from outreach.rules.phone_cells import for_review, in_order, is_of_others, read_phone_cell
 from outreach.rules.phone_numbers import (
     PhoneCell,
     PhoneStatus,
     PhoneWarning,
     Reason,
+    for_review,
+    in_order,
     is_doubtful,
+    is_of_others,
     mentions_identity_paper,
+    read_phone_cell,
     reject,
     states_no_phone,
     unaccented,

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from outreach.rules.errors import BadInput
 from outreach.rules.formats import PushFields
 from outreach.rules.gateway import InboundMessage
-from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.phone_numbers import read_phone_cell
 from outreach.rules.roads import VIETNAM
 
 

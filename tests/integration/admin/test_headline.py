@@ -11,8 +11,7 @@ from sqlalchemy import select, text, update
 from campaigns.goals.goals import enter_denominator, find_subject, set_goal
 from campaigns.models.reports import FileKind, Purpose, ReportIssue, ReportMail
 from campaigns.reports.documents import read_files, words_of
-from campaigns.reports.issue_report import approve_report, freeze, issue, prepare_report
-from campaigns.reports.report_mail import compose_letter
+from campaigns.reports.issue_report import approve_report, compose_letter, freeze, issue, prepare_report
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.reports.document import Chart, percent, read_document, said
 from campaigns.rules.sending_hours import VIETNAM

@@ -24,7 +24,7 @@ from campaigns.planning.drives import choose_drive
 from campaigns.planning.kinds import load_kinds, office_kinds
 from campaigns.planning.made_kinds import create_kind, edit_kind
 from campaigns.reports.documents import build_without_issuing, words_of
-from campaigns.reports.report_mail import compose_letter
+from campaigns.reports.issue_report import compose_letter
 from campaigns.reports.settings import default_data, save_form
 from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.draft import read_draft

@@ -30,6 +30,7 @@ from campaigns.reports.issue_report import (
     approve_report,
     correct,
     freeze,
+    is_delivered,
     issue,
     newest_issue,
     note_pending_changes,
@@ -37,7 +38,6 @@ from campaigns.reports.issue_report import (
     read_issues,
     send_again,
 )
-from campaigns.reports.report_mail import is_delivered
 from campaigns.reports.run_schedule import run_due_actions
 from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import days_with_report, take_snapshot
@@ -45,9 +45,8 @@ from campaigns.rules.activities import ActivityEntry
 from campaigns.rules.activities import ActivityKind as Means
 from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.goals import GoalScope, GoalSubject
-from campaigns.rules.reports.changes import describe_change
 from campaigns.rules.reports.document import short_day
-from campaigns.rules.reports.snapshot import read_snapshot
+from campaigns.rules.reports.snapshot import describe_change, read_snapshot
 from campaigns.rules.reports.template import ReportAction
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignAction

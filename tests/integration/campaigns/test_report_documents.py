@@ -21,15 +21,16 @@ from campaigns.reports.writers.pdf import write_pdf
 from campaigns.rules.goals import people_for
 from campaigns.rules.promises import OwnCount
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.reports.changes import ChangeKind, find_changes
 from campaigns.rules.reports.compose import compose, compose_correction
 from campaigns.rules.reports.document import Paragraph, long_day, percent, read_notes, said, short_day
 from campaigns.rules.reports.snapshot import (
+    ChangeKind,
     OfficialInstallFigure,
     Outreach,
     OwnAnswerFigures,
     SmartphoneOwners,
     Target,
+    find_changes,
     read_snapshot,
 )
 from tests.support.report_sample import DAY, FORM, sample

@@ -11,8 +11,7 @@ from sqlalchemy import func, select, update
 from outreach.imports.process_upload import UploadContext, process_upload
 from outreach.imports.uploads import confirm_upload, receive_upload
 from outreach.models.contacts import Contact, ContactPhone, ListImport, Membership, Phone, Upload, UploadState
-from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.phone_numbers import PhoneStatus
+from outreach.rules.phone_numbers import PhoneStatus, read_phone_cell
 from outreach.use_cases import enqueue_import
 from tests.support.processes import QuickProcesses
 from tests.support.wait_until import wait_until

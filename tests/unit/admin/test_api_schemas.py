@@ -3,7 +3,7 @@
 import re
 
 from admin.api.schemas import PHONE
-from outreach.rules.phone_cells import PhoneStatus, read_phone_cell
+from outreach.rules.phone_numbers import PhoneStatus, read_phone_cell
 from tests.support.tables import cases
 
 _RULE = PHONE["allOf"][0]

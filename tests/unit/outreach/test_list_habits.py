@@ -4,9 +4,9 @@ import pytest
 import xlsxwriter
 
 from outreach.imports.list_reader import check_list
-from outreach.rules.list_people import is_title
+from outreach.rules.list_rows import is_title
 from outreach.rules.people_beside import plain_name, split_names, whose_numbers
-from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.phone_numbers import read_phone_cell
 from outreach.rules.phone_texts import is_gone, split_line, split_message
 from tests.support.list_files import write_xlsx
 from tests.support.places import KONTUM_2020

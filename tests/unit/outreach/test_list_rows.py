@@ -9,7 +9,7 @@ from outreach.imports.list_reader import check_list
 from outreach.rules.legacy_fonts import LegacyEncoding, guess_legacy_encoding, to_unicode
 from outreach.rules.list_columns import find_header
 from outreach.rules.list_rows import RowReader
-from outreach.rules.phone_cells import read_phone_cells
+from outreach.rules.phone_numbers import read_phone_cells
 from tests.support.list_files import write_xlsx
 from tests.support.places import KONTUM_2020
 from tests.support.tables import cases

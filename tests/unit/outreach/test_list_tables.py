@@ -5,10 +5,10 @@ import xlsxwriter
 from outreach.imports.list_reader import check_list
 from outreach.imports.other_files import read_cards
 from outreach.rules.list_columns import find_header
-from outreach.rules.list_people import Below, closes, is_person
+from outreach.rules.list_rows import Below, closes, is_person
 from outreach.rules.list_tables import is_lying, join_lines, tables_beside, upright_rows
 from outreach.rules.people_beside import looks_wrong, plain_name
-from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.phone_numbers import read_phone_cell
 from outreach.rules.phone_texts import beside_note, split_line
 from tests.support.places import KONTUM_2020
 from tests.support.tables import cases

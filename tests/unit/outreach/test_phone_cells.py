@@ -4,9 +4,8 @@ import datetime
 
 import phonenumbers
 
-from outreach.rules import phone_cells, phone_numbers
-from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.phone_numbers import PhoneCell, PhoneStatus, PhoneWarning, Reason
+from outreach.rules import phone_numbers
+from outreach.rules.phone_numbers import PhoneCell, PhoneStatus, PhoneWarning, Reason, read_phone_cell
 from tests.support.tables import cases, each_of, words
 
 A, B, C = "+84905000123", "+84913000248", "+84866000377"
@@ -260,7 +259,7 @@ def test_a_common_number_is_read_as_any_other(monkeypatch):
     texts += (*ODD, *MADE_UP)
     short = {text: read_phone_cell(text) for text in texts}
     taken = {text for text in texts if phone_numbers.read_common_mobile(text)}
-    monkeypatch.setattr(phone_cells, "read_common_mobile", lambda _text: "")
+    monkeypatch.setattr(phone_numbers, "read_common_mobile", lambda _text: "")
     for text, cell in short.items():
         assert read_phone_cell(text) == cell, text
     assert all(short[text] == PhoneCell(PhoneStatus.OK, (f"+84{text[1:]}",)) for text in taken)

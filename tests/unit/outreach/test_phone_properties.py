@@ -8,8 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberType
 
-from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.phone_numbers import PhoneStatus
+from outreach.rules.phone_numbers import PhoneStatus, read_phone_cell
 from tests.support.tables import words
 
 _PIECES = words(

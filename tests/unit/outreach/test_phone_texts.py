@@ -2,8 +2,7 @@
 
 from outreach.rules import phone_texts
 from outreach.rules.people_beside import PersonColumns, find_people_columns, split_names
-from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.phone_numbers import PhoneStatus
+from outreach.rules.phone_numbers import PhoneStatus, read_phone_cell
 from tests.support.tables import cases, each_of
 
 
