@@ -44,8 +44,7 @@ from campaigns.models.replies import HEARD, AnswerPlace
 from campaigns.planning.drives import scope_name
 from campaigns.planning.kinds import all_kinds
 from campaigns.privacy.clocks import load_clocks
-from campaigns.privacy.consents import read_consents
-from campaigns.privacy.requests import read_requests
+from campaigns.privacy.requests import read_consents, read_requests
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, GivenAnswer, read_own_answers
 from campaigns.rules.privacy import childhood, clocks_on
 from campaigns.rules.reach import Result, read_result

@@ -42,8 +42,7 @@ from campaigns.planning.drives import current_drive_id, list_drives
 from campaigns.planning.keep_form import read_kept_forms
 from campaigns.planning.kinds import all_kinds, words_of
 from campaigns.planning.read_texts import ReadText, read_texts
-from campaigns.privacy.breaches import count_unreported
-from campaigns.privacy.requests import count_urgent
+from campaigns.privacy.requests import count_unreported, count_urgent
 from campaigns.reports.day_status import (
     Alarm,
     DayState,

@@ -35,19 +35,21 @@ from admin.wording.filters import LABELS, kind_titles
 from campaigns.models.privacy import STOPPING, RequestKind
 from campaigns.models.replies import AnswerSource
 from campaigns.planning.kinds import all_kinds
-from campaigns.privacy.breaches import read_breaches, record_breach, report_breach
 from campaigns.privacy.clocks import load_calendar, load_clocks
-from campaigns.privacy.consents import record_consent
-from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.export_data import AuditAction, ExportPart, export_personal_data, write_export
 from campaigns.privacy.impact import read_impact
 from campaigns.privacy.requests import (
     extend_request,
     finish_request,
+    read_breaches,
     read_requests,
+    record_breach,
+    record_consent,
     record_request,
+    report_breach,
     respond_to_request,
 )
+from campaigns.privacy.retention import erase_contact
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.privacy import Urgency, clocks_on
 from campaigns.rules.replies.labels import Label

@@ -325,7 +325,7 @@ _BY_ACTION = {
 def read_first_steps(session: Session, users: Collection[int]) -> dict[int, set[FirstStep]]:
     """Return the steps that each of these users has done."""
     done: dict[int, set[FirstStep]] = {user_id: set() for user_id in users}
-    ids = values_subquery(session, users, BigInteger)
+    ids = values_subquery(session, users)
     acted = select(AuditEvent.actor_id, AuditEvent.action).where(
         AuditEvent.actor_id.in_(ids), AuditEvent.action.in_(_BY_ACTION)
     )

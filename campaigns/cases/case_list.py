@@ -18,7 +18,7 @@ from campaigns.cases.handle_case import cases_visible_to, may_read_answers
 from campaigns.cases.sms_answers import SentAnswer, sent_for
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import IS_OPEN_CRY, Answer, AnswerSource, Case, Handling, OfficerEntry, Reply
-from campaigns.privacy.consents import opted_out_of_drive, shown_answer
+from campaigns.privacy.requests import opted_out_of_drive, shown_answer
 from campaigns.rules.cases import FOLLOW_UP, CaseKind, assigned_until
 from campaigns.rules.own_answers import OwnAnswer, current_own, own_word, read_own_answers
 from campaigns.rules.replies.labels import Label

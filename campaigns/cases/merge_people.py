@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Column, Row, Table, and_, delete, exists, insert, select, tuple_, update
+from sqlalchemy import Column, Row, Table, and_, delete, exists, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import add_recipient
@@ -404,7 +404,7 @@ def _give_numbers_back(session: Session, merge: PersonMerge, person_id: int) -> 
         session,
         delete(ContactPhone).where(
             ContactPhone.contact_id == merge.kept_id,
-            ContactPhone.phone_id.in_(values_subquery(session, theirs, BigInteger)),
+            ContactPhone.phone_id.in_(values_subquery(session, theirs)),
         ),
     )
     return theirs

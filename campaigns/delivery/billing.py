@@ -102,7 +102,7 @@ def _reserve_as_charged(session: Session, counts: dict[int, int], billed: dict[i
     answers: dict[int, list[tuple[int, int]]] = defaultdict(list)
     if counts:
         query = select(Attempt.id, Attempt.stream_id, Attempt.body)
-        for row in session.execute(query.where(Attempt.id.in_(values_subquery(session, counts, BigInteger)))):
+        for row in session.execute(query.where(Attempt.id.in_(values_subquery(session, counts)))):
             answers[row.stream_id].append((max(1, measure(row.body).segments), counts[row.id]))
     for stream_id in sorted({*answers, *billed} - {TRANSACTIONAL_STREAM}):
         campaign = update(Campaign).where(Campaign.id == stream_id)

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from redis import RedisError
-from sqlalchemy import BigInteger, delete, or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.create_attempts import NewAttempt, create_attempts
@@ -178,7 +178,7 @@ def claim(
     choice = _choose(due, known, by, room=room, factor=terms.factor, routes=routes, now=now)
     skipped = _skip(session, choice.skipped)
     for wait, message_ids in choice.waits.items():
-        ids = values_subquery(session, message_ids, BigInteger)
+        ids = values_subquery(session, message_ids)
         set_columns(session, Outbox, Outbox.message_id.in_(ids), not_before=now + wait)
     if choice.taken and stream.id != TRANSACTIONAL_STREAM:
         _count_taken(session, stream, terms, choice.taken, now=now)
@@ -247,7 +247,7 @@ def _read_known(
     for row in due:
         if id(row.of) not in closing_times:
             closing_times[id(row.of)] = until(row.of, is_step=row.step_id is not None)
-    phones = values_subquery(session, {row.phone_id for row in due}, BigInteger)
+    phones = values_subquery(session, {row.phone_id for row in due})
     tests = {row.message_id: row.of for row in due if row.kind is MessageKind.TEST and row.campaign_id}
     copies = select(ControlCopy.message_id).where(ControlCopy.message_id.in_(tests))
     closed_copies = {copy for copy in (session.scalars(copies) if tests else ()) if not until(tests[copy])}
@@ -416,7 +416,7 @@ def _recipients_with_open_case(session: Session, recipients: set[int]) -> set[in
     """Return those of these recipients who have an open case: an officer has yet to deal with their reply. What a stranger wrote is none."""
     if not recipients:
         return set()
-    theirs = Case.recipient_id.in_(values_subquery(session, recipients, BigInteger))
+    theirs = Case.recipient_id.in_(values_subquery(session, recipients))
     is_own = or_(Reply.id.is_(None), ~Reply.gateway_id.startswith(BY_ANYBODY))
     cases = select(Case.recipient_id).outerjoin(Reply, Reply.id == Case.reply_id)
     return set(session.scalars(cases.where(theirs, Case.done_at.is_(None), is_own)))
@@ -439,7 +439,7 @@ def _lock_due(session: Session, stream: Stream, *, limit: int, now: datetime) ->
 def _skip(session: Session, skipped: Mapping[SkipReason, Sequence[int]]) -> int:
     """Skip messages that must not be sent. Returns how many."""
     for reason, message_ids in skipped.items():
-        ids = values_subquery(session, message_ids, BigInteger)
+        ids = values_subquery(session, message_ids)
         values = {"state": MessageState.SKIPPED, "skip_reason": reason}
         set_columns(session, Message, Message.id.in_(ids), **values)
         change_rows(session, delete(Outbox).where(Outbox.message_id.in_(ids)))

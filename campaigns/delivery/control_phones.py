@@ -72,7 +72,6 @@ def add_control_phone(
         raise BadInput("test_number_opted_out")
     phone = ControlPhone(e164=numbers[0], holder=holder[:120], added_at=now)
     session.add(phone)
-    session.flush()
     audit.record(session, "control_phone.add", phone, user, now)
     return phone
 

@@ -81,7 +81,7 @@ def create_attempts(
             .returning(Attempt.message_id, Attempt.id)
         ).all()
     )
-    messages = values_subquery(session, ids, BigInteger)
+    messages = values_subquery(session, ids)
     change_rows(session, delete(Outbox).where(Outbox.message_id.in_(messages)))
     set_columns(session, Message, Message.id.in_(messages), state=MessageState(state.value))
     by_language: dict[str, list[int]] = {}
@@ -89,6 +89,6 @@ def create_attempts(
         if row.of.texts:
             by_language.setdefault(language_of(row.of, row.language), []).append(row.message_id)
     for language, of_language in by_language.items():
-        theirs = Message.id.in_(values_subquery(session, of_language, BigInteger))
+        theirs = Message.id.in_(values_subquery(session, of_language))
         set_columns(session, Message, theirs, language=language)
     return ids

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Select, String, Subquery, and_, null, select
+from sqlalchemy import Select, String, Subquery, and_, null, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
@@ -72,7 +72,7 @@ def read_list_values(session: Session, rows: Sequence[Any]) -> dict[tuple[int, i
     if not wanted:
         return {}
     values: dict[tuple[int, int], dict[str, str]] = {}
-    contacts = values_subquery(session, {row.contact_id for row in wanted}, BigInteger)
+    contacts = values_subquery(session, {row.contact_id for row in wanted})
     names = values_subquery(session, {name for row in wanted for name in row.fields}, String)
     query = (
         select(CampaignList.campaign_id, KeptValue.contact_id, KeptValue.name, KeptValue.value)
@@ -190,8 +190,7 @@ def find_stopped(session: Session, rows: Sequence[WaitingMessage], *, passes_opt
     closed: dict[int | None, set[SuppressionReason]] = defaultdict(set)
     for phone_id, reason in session.execute(
         select(Suppression.phone_id, Suppression.reason).where(
-            Suppression.phone_id.in_(values_subquery(session, phones, BigInteger)),
-            Suppression.lifted_at.is_(None),
+            Suppression.phone_id.in_(values_subquery(session, phones)), Suppression.lifted_at.is_(None)
         )
     ):
         closed[phone_id].add(reason)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.claim_messages import Claim
@@ -44,7 +44,7 @@ def return_unsent(
     """
     if not unsent:
         return
-    claims = values_subquery(session, [claim.attempt_id for claim, _ in unsent], BigInteger)
+    claims = values_subquery(session, [claim.attempt_id for claim, _ in unsent])
     is_unsent = or_(
         Attempt.state == AttemptState.SENDING,
         and_(Attempt.state == AttemptState.UNKNOWN, Attempt.account_id.not_in(repeating)),
@@ -103,7 +103,7 @@ def requeue(session: Session, entries: Sequence[OutboxEntry]) -> None:
     None of which an earlier attempt was accepted after all, as was seen only now. Locks the campaigns by id.
     """
     if repeats := [item.message_id for item in entries if item.n > 1]:
-        theirs = Attempt.message_id.in_(values_subquery(session, repeats, BigInteger))
+        theirs = Attempt.message_id.in_(values_subquery(session, repeats))
         taken = select(Attempt.message_id).where(theirs, Attempt.state.in_(ACCEPTED_OR_BEYOND))
         accepted = set(session.scalars(taken))
         entries = [item for item in entries if item.message_id not in accepted]
@@ -119,7 +119,7 @@ def requeue(session: Session, entries: Sequence[OutboxEntry]) -> None:
         is_cancelled = states.get(item.stream_id) is CampaignState.CANCELLED
         by_state.setdefault(MessageState.CANCELLED if is_cancelled else MessageState.QUEUED, []).append(item)
     for state, items in by_state.items():
-        theirs = Message.id.in_(values_subquery(session, [item.message_id for item in items], BigInteger))
+        theirs = Message.id.in_(values_subquery(session, [item.message_id for item in items]))
         set_columns(session, Message, theirs, state=state)
     if requeued := by_state.get(MessageState.QUEUED):
         rows = [{**asdict(item), "throttled": min(item.throttled, 100)} for item in requeued]

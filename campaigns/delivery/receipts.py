@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, delete, literal, or_, select, update
+from sqlalchemy import delete, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.record_outcomes import apply_reports
@@ -122,7 +122,7 @@ def match_receipts(session: Session, *, now: datetime, reference_key: str, secre
     touched = {report.attempt_id for report in reports} | {attempt_id for _, attempt_id, _ in parts}
     session.execute(
         select(Attempt.id)
-        .where(Attempt.id.in_(values_subquery(session, touched, BigInteger)))
+        .where(Attempt.id.in_(values_subquery(session, touched)))
         .order_by(Attempt.id)
         .with_for_update()
     )
@@ -133,8 +133,7 @@ def match_receipts(session: Session, *, now: datetime, reference_key: str, secre
     apply_reports(session, reports, now=now, secret_key=secret_key)
     session.flush()
     change_rows(
-        session,
-        delete(WaitingReceipt).where(WaitingReceipt.id.in_(values_subquery(session, finished, BigInteger))),
+        session, delete(WaitingReceipt).where(WaitingReceipt.id.in_(values_subquery(session, finished)))
     )
     return found
 
@@ -143,7 +142,7 @@ def _read_sent(
     session: Session, receipts: Sequence[WaitingReceipt], *, now: datetime, reference_key: str
 ) -> Mapping[tuple[int, int], _Sent]:
     """Return what was sent to the receipts' phones within the life of a message's id, by phone and account."""
-    phones = values_subquery(session, {receipt.phone_id for receipt in receipts}, BigInteger)
+    phones = values_subquery(session, {receipt.phone_id for receipt in receipts})
     since = min(receipt.received_at for receipt in receipts) - ID_LIFE
     mine = (Attempt.phone_id.in_(phones), Attempt.claimed_at.between(since, now + CLOCK_SLACK))
     parts: dict[int, list[str]] = {}
@@ -198,7 +197,7 @@ def _reports_of_parts(
         return []
     for part_id, _, receipt in parts:
         set_columns(session, MessagePart, MessagePart.gateway_id == part_id, status=receipt.status)
-    attempt_ids = values_subquery(session, {attempt_id for _, attempt_id, _ in parts}, BigInteger)
+    attempt_ids = values_subquery(session, {attempt_id for _, attempt_id, _ in parts})
     statuses: dict[int, list[str | None]] = {}
     bodies: dict[int, str] = {}
     for attempt_id, body, status in session.execute(

@@ -213,7 +213,7 @@ def _claimed_before_resumed(session: Session, refused: Sequence[int]) -> set[int
     """Return those of refused attempts that were claimed before their campaign was resumed: they say nothing of the gateway of now."""
     if not refused:
         return set()
-    ids = values_subquery(session, refused, BigInteger)
+    ids = values_subquery(session, refused)
     before = select(Attempt.id).join(Campaign, Campaign.id == Attempt.stream_id)
     return set(session.scalars(before.where(Attempt.id.in_(ids), Attempt.claimed_at < Campaign.resumed_at)))
 
@@ -309,7 +309,7 @@ def apply_reports(
         return 0
     attempts = session.execute(
         select(*(getattr(Attempt, name) for name in _SETTLED))
-        .where(Attempt.id.in_(values_subquery(session, by_attempt, BigInteger)))
+        .where(Attempt.id.in_(values_subquery(session, by_attempt)))
         .order_by(Attempt.id)
         .with_for_update()
     ).all()
@@ -437,7 +437,7 @@ def _write_changes(session: Session, changed: _Changes, *, now: datetime) -> Non
             set_columns(session, Attempt, Attempt.id == new.c.id, settled_at=now, **values)
     for column, groups in (("due_at", changed.lookups), ("segments", changed.recounted)):
         for value, ids in groups.items():
-            of_value = Attempt.id.in_(values_subquery(session, ids, BigInteger))
+            of_value = Attempt.id.in_(values_subquery(session, ids))
             set_columns(session, Attempt, of_value, **{column: value})
     if changed.reappeared:
         change_rows(session, delete(Outbox).where(Outbox.message_id.in_(changed.reappeared)))
@@ -458,7 +458,7 @@ def refresh_messages(session: Session, message_ids: Sequence[int]) -> None:
     for message_id, state, current in session.execute(
         select(Attempt.message_id, Attempt.state, Message.state)
         .join(Message, Message.id == Attempt.message_id)
-        .where(Attempt.message_id.in_(values_subquery(session, message_ids, BigInteger)))
+        .where(Attempt.message_id.in_(values_subquery(session, message_ids)))
         .order_by(Attempt.message_id, Attempt.n)
     ):
         attempts.setdefault((message_id, current), []).append(state)
@@ -472,7 +472,7 @@ def refresh_messages(session: Session, message_ids: Sequence[int]) -> None:
     # Queued or cancelled is decided where the message goes back into the outbox, in `requeue`.
     by_state.pop(MessageState.QUEUED, None)
     for derived, ids in by_state.items():
-        theirs = Message.id.in_(values_subquery(session, ids, BigInteger))
+        theirs = Message.id.in_(values_subquery(session, ids))
         set_columns(session, Message, theirs, state=derived, skip_reason=None)
 
 

@@ -139,6 +139,6 @@ def apply_status_callbacks(session: Session, *, now: datetime, secret_key: str) 
         now=now,
         secret_key=secret_key,
     )
-    applied = values_subquery(session, [event.id for event in events], BigInteger)
+    applied = values_subquery(session, [event.id for event in events])
     set_columns(session, StatusEvent, StatusEvent.id.in_(applied), applied_at=now)
     return len(events)

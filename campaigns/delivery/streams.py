@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from redis import Redis
-from sqlalchemy import BigInteger, literal, select
+from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.message_data import CampaignStep, find_stopped, read_outbox
@@ -148,7 +148,7 @@ def suppressed_attempts(session: Session, attempt_ids: list[int], *, passes_opt_
     """Return those of these attempts that must not go, by `find_stopped`, as since they were claimed."""
     of_attempts = select(
         Attempt.message_id, Attempt.id.label("n"), literal(0).label("throttled"), literal(0).label("refused")
-    ).where(Attempt.id.in_(values_subquery(session, attempt_ids, BigInteger)))
+    ).where(Attempt.id.in_(values_subquery(session, attempt_ids)))
     rows = read_outbox(session, of_attempts.subquery(), lock_phones=False)
     stopped = find_stopped(session, rows, passes_opt_outs=passes_opt_outs)
     return {row.n for row in rows if row.message_id in stopped}

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, ColumnElement, TextClause, bindparam, func, select, text
+from sqlalchemy import BindParameter, ColumnElement, TextClause, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import count_new_audience, sum_totals
@@ -187,7 +187,7 @@ def sample_names(session: Session, campaign_id: int, *, recipients: int, most: i
     is_chosen = (
         Recipient.phone_id % every == 0
         if len(multiples) > 10 * most
-        else Recipient.phone_id.in_(values_subquery(session, multiples, BigInteger))
+        else Recipient.phone_id.in_(values_subquery(session, multiples))
     )
     names = select(Contact.name).join(Recipient, Recipient.contact_id == Contact.id)
     return list(session.scalars(names.where(*addressed, is_chosen).limit(2 * most)))

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Drive
 from campaigns.planning.kinds import find_content, title_of
-from campaigns.privacy.consents import recorded_scope
+from campaigns.privacy.requests import recorded_scope
 from campaigns.rules.audience import AudienceQuery, ContactField
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.sending_hours import VIETNAM
@@ -164,7 +164,6 @@ def save_drive(
     drive.kind, drive.name = kind, name
     drive.starts_on, drive.ends_on = starts_on.isoformat(), ends_on.isoformat() if ends_on else None
     session.add(drive)
-    session.flush()
     audit.record(session, "drive.edit" if drive_id else "drive.create", drive, user, now)
     return drive
 

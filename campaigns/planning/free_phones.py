@@ -40,7 +40,7 @@ def give_free_phones(session: Session, query: AudienceQuery, campaign_id: int, *
         rows = session.execute(
             select(Recipient.id, Recipient.contact_id, Recipient.phone_id, Recipient.exclusion).where(
                 Recipient.campaign_id == campaign_id,
-                Recipient.phone_id.in_(values_subquery(session, found, BigInteger)),
+                Recipient.phone_id.in_(values_subquery(session, found)),
                 has_it,
             )
         ).all()
@@ -88,7 +88,7 @@ def _read_sides(session: Session, people: list[int]) -> dict[tuple[int, int], Si
     found: dict[tuple[int, int], dict[int, int]] = {}
     columns = CONTESTED_PHONES.c
     # A few are looked up one by one: a subquery would read everybody's first.
-    among = people if len(people) <= 1_000 else values_subquery(session, people, BigInteger)
+    among = people if len(people) <= 1_000 else values_subquery(session, people)
     for contact_id, phone_id, organisation_id, is_theirs in session.execute(
         select(columns.contact_id, columns.phone_id, columns.organisation_id, func.max(columns.is_theirs))
         .where(columns.contact_id.in_(among))
@@ -127,7 +127,7 @@ def find_usable_phones(
     phones_by_contact: dict[int, list[int]] = {}
     for contact_id, phone_id in session.execute(
         select(ContactPhone.contact_id, ContactPhone.phone_id)
-        .where(ContactPhone.contact_id.in_(values_subquery(session, people, BigInteger)), ~blocked, ~refused)
+        .where(ContactPhone.contact_id.in_(values_subquery(session, people)), ~blocked, ~refused)
         .order_by(ContactPhone.contact_id, ContactPhone.position)
     ):
         if not left_out(sides.get((contact_id, phone_id), _NOT_CONTESTED)):

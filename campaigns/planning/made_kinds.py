@@ -74,7 +74,6 @@ def create_kind(session: Session, content: dict[str, Any], *, user: User, now: d
     )
     kind = MadeKind(code=code, content=content, created_by=user.id, created_at=now)
     session.add(kind)
-    session.flush()
     audit.record(session, "kind.create", kind, user, now)
     return kind
 

@@ -97,7 +97,6 @@ def save_template(
         sender=sender, text=check_registered(text), note=note.strip()[:200], made_by=user.id, made_at=now
     )
     session.add(template)
-    session.flush()
     audit.record(session, "template.save", template, user, now)
     return template
 

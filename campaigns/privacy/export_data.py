@@ -18,9 +18,8 @@ from campaigns.models.campaigns import Campaign, FormerRecipient, PageOpen, Reci
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import ConsentEvent, PersonRequest, RequestKind
 from campaigns.models.replies import Answer, Case, OfficerEntry, Reply, SafetyReport
-from campaigns.privacy.consents import opted_out_of_drive, recorded_scope
-from campaigns.privacy.erase_contact import numbers_of
-from campaigns.privacy.requests import lock_request
+from campaigns.privacy.requests import lock_request, opted_out_of_drive, recorded_scope
+from campaigns.privacy.retention import numbers_of
 from campaigns.rules.content import PAGE_WORDS
 from campaigns.rules.links import mask_tokens
 from campaigns.rules.notices import NoticesReach, told_as

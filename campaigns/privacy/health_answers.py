@@ -21,8 +21,7 @@ from campaigns.models.activities import VisitLine, VisitResult
 from campaigns.models.campaigns import Campaign, FormerRecipient, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import Answer, Case, InstallReport, Reply
-from campaigns.privacy.erase_contact import IN_FLIGHT
-from campaigns.privacy.retention import empty_messages, erase_texts, may_wait, recipients_to_answer
+from campaigns.privacy.retention import IN_FLIGHT, empty_messages, erase_texts, may_wait, recipients_to_answer
 from outreach.accounts import audit
 from outreach.contacts.suppressions import lock_phones
 from outreach.core.db import Database, insert_new, rows_table, set_columns, values_subquery
@@ -95,9 +94,7 @@ def _separate_drive(db: Database, drive_id: int, *, cutoff: datetime, now: datet
                 break
             known = [phone_id for phone_id in phone_ids if phone_id is not None]
             lock_phones(session, known)
-            of_slice: ColumnElement[bool] = Recipient.phone_id.in_(
-                values_subquery(session, known, BigInteger)
-            )
+            of_slice: ColumnElement[bool] = Recipient.phone_id.in_(values_subquery(session, known))
             if None in phone_ids:
                 of_slice = or_(of_slice, Recipient.phone_id.is_(None))
             recipients = session.scalars(
@@ -110,7 +107,7 @@ def _replace_numbers(
     session: Session, recipients: Sequence[int], phones: Sequence[int], *, now: datetime
 ) -> None:
     """Put rows that stand for no number in place of these, for these recipients; nobody is behind them any more."""
-    recipient_ids = values_subquery(session, recipients, BigInteger)
+    recipient_ids = values_subquery(session, recipients)
     session.execute(
         insert_new(session, FormerRecipient).from_select(
             ["campaign_id", "contact_id"],
@@ -150,7 +147,7 @@ def _replace_numbers(
 
 def _forget_merges(session: Session, recipients: Sequence[int]) -> None:
     """Let no merge of people name these recipients or their visits; a merge can still be taken apart."""
-    recipient_ids = values_subquery(session, recipients, BigInteger)
+    recipient_ids = values_subquery(session, recipients)
     left_out = (Recipient.id.in_(recipient_ids), Recipient.merge_id != 0)
     set_columns(session, Recipient, *left_out, merge_id=-Recipient.id)
     people = select(Recipient.contact_id).where(Recipient.id.in_(recipient_ids))
@@ -169,9 +166,7 @@ def _forget_merges(session: Session, recipients: Sequence[int]) -> None:
 def _add_substitutes(session: Session, phones: Sequence[int], *, now: datetime) -> dict[int, int]:
     """Return a new row for each of these phones, in an order that tells nothing; of the operator that the number was of."""
     rows = session.execute(
-        select(Phone.id, Phone.e164, Phone.operator).where(
-            Phone.id.in_(values_subquery(session, phones, BigInteger))
-        )
+        select(Phone.id, Phone.e164, Phone.operator).where(Phone.id.in_(values_subquery(session, phones)))
     ).all()
     added = {}
     for phone_id, e164, operator in sorted(rows, key=lambda _row: secrets.token_bytes(8)):

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Campaign
 from campaigns.models.privacy import ConsentEvent, PersonRequest
 from campaigns.models.webhooks import Subscription
-from campaigns.privacy.breaches import count_unreported
 from campaigns.privacy.clocks import load_clocks
+from campaigns.privacy.requests import count_unreported
 from campaigns.rules.privacy import Clocks, clocks_on
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.organisations import find_office

@@ -444,7 +444,6 @@ def freeze(runtime: Runtime, drive: int, day: date, *, now: datetime, user: User
             issued_by=id_of(user),
         )
         session.add(issue)
-        session.flush()
         audit.record(session, "report.freeze", issue, user, now, correction=issue.n)
         return True
 
@@ -567,7 +566,6 @@ def correct(session: Session, drive: int, day: date, *, user: User, now: datetim
     correction.issued_by = correction.prepared_by = user.id
     correction.notes = correction.notes or last_issue.notes
     session.add(correction)
-    session.flush()
     audit.record(session, "report.correct", correction, user, now, correction=correction.n)
     return changes
 

@@ -28,7 +28,6 @@ def make_link(
         drive_id=drive, day=day, expires_at=expires_at, made_by=user.id if user else None, made_at=now
     )
     session.add(link)
-    session.flush()
     audit.record(session, "report.link", link, user, now)
     return link
 

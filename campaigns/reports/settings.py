@@ -119,7 +119,6 @@ def save_form(
         raise BadInput("nothing_saved_errors", errors=blanks)
     saved = ReportForm(drive_id=drive, data=form.as_data(), saved_by=user.id, saved_at=now)
     session.add(saved)
-    session.flush()
     audit.record(session, "report.form", saved, user, now)
     return form
 

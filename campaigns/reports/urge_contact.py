@@ -86,7 +86,6 @@ def urge_contact(
         sent_at=now if way is UrgeChannel.SMS else None,
     )
     session.add(written)
-    session.flush()
     audit.record(session, "urging.write", written, user, now, channel=way.value)
     if way is UrgeChannel.MAIL:
         enqueue_after_commit(session, enqueue_urge_contacts)

@@ -147,7 +147,7 @@ def _drawn(
     drawn = {row[0]: row[3] for row in rows if is_drawn(campaign_id, row[0], percent) and row[3] not in but}
     if not drawn:
         return []
-    among = values_subquery(session, list(drawn), BigInteger)
+    among = values_subquery(session, list(drawn))
     own = select(InstallReport.recipient_id).where(
         InstallReport.recipient_id.in_(among),
         InstallReport.withdrawn_at.is_(None),
@@ -183,8 +183,7 @@ def _states(session: Session, recipients: Sequence[int]) -> dict[int, list[Messa
     states: dict[int, list[MessageState]] = {}
     for recipient_id, state in session.execute(
         select(Message.recipient_id, Message.state).where(
-            Message.recipient_id.in_(values_subquery(session, recipients, BigInteger)),
-            Message.step_id.is_not(None),
+            Message.recipient_id.in_(values_subquery(session, recipients)), Message.step_id.is_not(None)
         )
     ):
         states.setdefault(recipient_id or 0, []).append(state)
@@ -206,7 +205,7 @@ def _read_visits(session: Session, campaign_id: int, contacts: Sequence[int], *,
         .outerjoin(VisitResult, and_(VisitResult.line_id == VisitLine.id, VisitResult.undone_at.is_(None)))
         .where(
             VisitSheet.campaign_id == campaign_id,
-            VisitLine.contact_id.in_(values_subquery(session, contacts, BigInteger)),
+            VisitLine.contact_id.in_(values_subquery(session, contacts)),
         )
         .order_by(VisitResult.id)
     )

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.cases.conversation import visible_campaigns
@@ -286,11 +286,11 @@ def record_came(
     if len(recipients) > MOST_PEOPLE:
         raise BadInput("hand_over_long", most=MOST_PEOPLE)
     own = aliased(Recipient)  # who was merged since is the person who counts
-    listed = own.id.in_(values_subquery(session, list(recipients), BigInteger))
+    listed = own.id.in_(values_subquery(session, list(recipients)))
     counted: dict[int, int] = dict(
         session.execute(select(own.id, counted_id(own)).where(own.campaign_id == campaign.id, listed)).all()
     )
-    chosen = Recipient.id.in_(values_subquery(session, list(counted.values()), BigInteger))
+    chosen = Recipient.id.in_(values_subquery(session, list(counted.values())))
     people = find_people(session, campaign, chosen, user=user) or []
     found = {each.recipient_id for each in people}
     left_out = sum(counted.get(each) not in found for each in {*recipients})

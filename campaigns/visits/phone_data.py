@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, case, select
+from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.message_data import fill_values, read_list_values
 from campaigns.models.activities import SheetOfficer, VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Drive, Recipient
 from campaigns.planning.free_phones import are_others
-from campaigns.privacy.consents import opted_out_of_drive, shown_answer
+from campaigns.privacy.requests import opted_out_of_drive, shown_answer
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import (
@@ -215,10 +215,7 @@ def _results(session: Session, contacts: Sequence[int]) -> dict[int, list[_Resul
     rows = session.execute(
         select(VisitResult, VisitLine)
         .join(VisitLine, VisitLine.id == VisitResult.line_id)
-        .where(
-            VisitLine.contact_id.in_(values_subquery(session, contacts, BigInteger)),
-            VisitResult.undone_at.is_(None),
-        )
+        .where(VisitLine.contact_id.in_(values_subquery(session, contacts)), VisitResult.undone_at.is_(None))
         .order_by(VisitResult.id)
     )
     found: dict[int, list[_ResultRow]] = {}
@@ -256,7 +253,7 @@ def _numbers(
         .join(Phone, Phone.id == ContactPhone.phone_id)
         .join(Campaign, Campaign.id.in_(campaigns))
         .where(~are_others(ContactPhone.contact_id, Phone.id, Campaign.id))
-        .where(ContactPhone.contact_id.in_(values_subquery(session, contacts, BigInteger)))
+        .where(ContactPhone.contact_id.in_(values_subquery(session, contacts)))
         .order_by(ContactPhone.contact_id, ContactPhone.position)
     )
     found: dict[tuple[int, int], dict[int, str]] = {}
@@ -375,7 +372,7 @@ def _lock_lines(
     And when each of the sheets was made, and when it was taken back; now where it was not. The phones are locked one by one
     later; every transaction that locks several uses this order.
     """
-    among = values_subquery(session, sorted(set(line_ids)), BigInteger)
+    among = values_subquery(session, sorted(set(line_ids)))
     sheets = (
         select(VisitSheet.id, VisitSheet.made_at, SheetOfficer.ended_at)
         .join(SheetOfficer, SheetOfficer.round_id == VisitSheet.id)

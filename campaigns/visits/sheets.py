@@ -15,7 +15,7 @@ from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.planning.drives import campaign_scopes
 from campaigns.planning.free_phones import are_others
-from campaigns.privacy.consents import opted_out_of_drive, shown_answer
+from campaigns.privacy.requests import opted_out_of_drive, shown_answer
 from campaigns.replies.one_person import counted_id
 from campaigns.rules.visits import MOST_PERCENT, VisitOutcome, line_code
 from campaigns.visits.candidates import find_candidates

@@ -100,7 +100,7 @@ class RecipientLookup:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._connection: Connection | None = None
-        ids = values_parameter("ids", BigInteger, is_postgresql=db.is_postgresql)
+        ids = values_parameter("ids", is_postgresql=db.is_postgresql)
         self._statement: Any = _RECIPIENTS.where(Recipient.id.in_(ids))
 
     def find_all(self, ids: list[int]) -> list[Row[Any] | None]:

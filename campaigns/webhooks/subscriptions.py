@@ -66,7 +66,6 @@ def subscribe(
         made_at=now,
     )
     session.add(subscription)
-    session.flush()
     audit.record(session, "hook.create", subscription, user, now)
     return subscription
 

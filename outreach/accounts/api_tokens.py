@@ -85,7 +85,6 @@ def create_token(
         is_sandbox=is_sandbox,
     )
     session.add(token)
-    session.flush()
     audit.record(session, "token.create", token, user, now, rights=token.rights, days=days)
     return token, text
 

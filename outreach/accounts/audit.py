@@ -80,7 +80,7 @@ def record(
 ) -> None:
     """Record an action, to be appended when the session's transaction commits; a rollback drops it.
 
-    `subject` is a row, or table:id. `user` is who acts, or their id. Details hold ids and counts, never numbers, names or texts.
+    `subject` is a row, which gets its id here if it is new, or table:id. `user` is who acts, or their id. Details hold ids and counts, never numbers, names or texts.
     """
     record_change(session, action, subject, user, now, {}, **details)
 
@@ -100,6 +100,8 @@ def record_change(
     The values are stored beside the chain, which has only their digest: `erase_values` empties them.
     """
     actor_id = user.id if isinstance(user, User) else user
+    if not isinstance(subject, str) and subject.id is None:
+        session.flush()
     name = subject if isinstance(subject, str) else f"{subject.__tablename__}:{subject.id}"
     stored = _as_stored({field: list(pair) for field, pair in changes.items()})
     entry = _Entry(now, actor_id, _origin.get(), action, name, _as_stored(details), stored)

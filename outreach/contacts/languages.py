@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, delete, func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -74,8 +74,7 @@ def keep_unread(session: Session, written: Mapping[str, Sequence[int]]) -> None:
     for text, phones in written.items():
         if spelling_id := ids.get(spelling_key(text)[:80]):
             without = select(Phone.id, Phone.id * 0 + spelling_id).where(
-                Phone.id.in_(values_subquery(session, sorted(set(phones)), BigInteger)),
-                Phone.language.is_(None),
+                Phone.id.in_(values_subquery(session, sorted(set(phones)))), Phone.language.is_(None)
             )
             session.execute(
                 insert_new(session, UnreadLanguage).from_select(["phone_id", "spelling_id"], without)

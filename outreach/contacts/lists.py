@@ -198,7 +198,6 @@ def create_list(
     if basis:
         set_basis(contact_list, basis=basis, since=None, note=basis_note, now=now)
     session.add(contact_list)
-    session.flush()
     audit.record(session, "list.create", contact_list, user, now)
     return contact_list
 

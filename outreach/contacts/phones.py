@@ -172,7 +172,7 @@ def former_owners(session: Session, phones: Collection[int]) -> set[tuple[int, i
     )
     rows = session.execute(
         select(RemovedPhone.contact_id, RemovedPhone.phone_id).where(
-            RemovedPhone.phone_id.in_(values_subquery(session, phones, BigInteger)),
+            RemovedPhone.phone_id.in_(values_subquery(session, phones)),
             RemovedPhone.restored_at.is_(None),
             ~has_again,
         )
@@ -183,7 +183,7 @@ def former_owners(session: Session, phones: Collection[int]) -> set[tuple[int, i
 def note_at_the_door(session: Session, contacts: Collection[int]) -> None:
     """Note of contacts whose numbers changed whether a visit alone reaches them."""
     if contacts:
-        these = Contact.id.in_(values_subquery(session, contacts, BigInteger))
+        these = Contact.id.in_(values_subquery(session, contacts))
         has_number = exists().where(ContactPhone.contact_id == Contact.id)
         set_columns(session, Contact, these, at_the_door=~has_number)
 
@@ -263,7 +263,7 @@ def remember_languages(session: Session, languages: Iterable[tuple[str, Iterable
             unread.setdefault(written, []).extend(ids)
     keep_unread(session, unread)
     for code, ids in sorted(phones.items()):
-        these = Phone.id.in_(values_subquery(session, sorted(ids), BigInteger))
+        these = Phone.id.in_(values_subquery(session, sorted(ids)))
         set_columns(session, Phone, these, Phone.language.is_(None), language=code)
 
 

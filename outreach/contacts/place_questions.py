@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import BigInteger, ColumnElement, func, insert, literal, or_, select
+from sqlalchemy import ColumnElement, func, insert, literal, or_, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -145,7 +145,7 @@ def ask_about_split_units(session: Session, *, now: datetime) -> None:
                 session.add(question)
                 session.flush()
             ids = [person.id for person in members]
-            live_there = Contact.id.in_(values_subquery(session, ids, BigInteger))
+            live_there = Contact.id.in_(values_subquery(session, ids))
             if question.area_code:
                 move_contacts(session, old, question.area_code, live_there, now=now)
             else:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Select, case, delete, insert, select
+from sqlalchemy import Select, case, delete, insert, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts.api_tokens import Bearer
@@ -111,7 +111,7 @@ def read_references(session: Session, contact_ids: Collection[int]) -> dict[tupl
         return {}
     rows = session.execute(
         select(ContactReference.organisation_id, ContactReference.contact_id, ContactReference.reference)
-        .where(ContactReference.contact_id.in_(values_subquery(session, contact_ids, BigInteger)))
+        .where(ContactReference.contact_id.in_(values_subquery(session, contact_ids)))
         .order_by(ContactReference.reference.desc())
     )
     return {(organisation_id, contact_id): reference for organisation_id, contact_id, reference in rows}

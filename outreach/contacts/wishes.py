@@ -106,7 +106,7 @@ def _named_links(session: Session, phones: Collection[int]) -> set[tuple[int, in
     if not phones:
         return set()
     named = select(ContactPhone.contact_id, ContactPhone.phone_id).where(is_set(ContactPhone.is_named))
-    among_phones = ContactPhone.phone_id.in_(values_subquery(session, phones, BigInteger))
+    among_phones = ContactPhone.phone_id.in_(values_subquery(session, phones))
     return {(person, phone_id) for person, phone_id in session.execute(named.where(among_phones))}
 
 
@@ -221,7 +221,7 @@ def among(session: Session, of: ColumnElement[int], ids: Collection[int]) -> Col
     """
     if is_postgresql(session):
         return of == any_(cast(literal("{" + ",".join(map(str, ids)) + "}", String), ARRAY(BigInteger)))
-    return of.in_(values_subquery(session, ids, BigInteger))
+    return of.in_(values_subquery(session, ids))
 
 
 @read_once
@@ -290,7 +290,7 @@ def keep_holders(session: Session, links: Collection[tuple[int, int]]) -> None:
     if not phones:
         return
     said = select(WishNumber.wish_id, WishNumber.phone_id).join(Wish, Wish.id == WishNumber.wish_id)
-    of_phones = WishNumber.phone_id.in_(values_subquery(session, phones, BigInteger))
+    of_phones = WishNumber.phone_id.in_(values_subquery(session, phones))
     wishes: dict[int | None, list[int]] = {}
     for wish_id, phone_id in session.execute(
         said.where(of_phones, Wish.source.not_in(NAMES_PERSON), standing())
@@ -339,7 +339,7 @@ def keep_wishes(session: Session, people: Collection[int], *, secret_key: str) -
     The phones' rows must be locked. Returns those who asked for something and have no such number, or others as well:
     they must be recognised by their names.
     """
-    among_people = values_subquery(session, people, BigInteger)
+    among_people = values_subquery(session, people)
     theirs = select(LEFT_ALONE.c.contact_id, LEFT_ALONE.c.wish_id).where(
         among(session, LEFT_ALONE.c.contact_id, people)
     )
@@ -349,7 +349,7 @@ def keep_wishes(session: Session, people: Collection[int], *, secret_key: str) -
     _empty_notes(session, select(WishPerson.wish_id).where(WishPerson.contact_id.in_(among_people)))
     if not wishes:
         return set()
-    asked_for = values_subquery(session, set().union(*wishes.values()), BigInteger)
+    asked_for = values_subquery(session, set().union(*wishes.values()))
     rehash_numbers(session, WishNumber.wish_id.in_(asked_for), WishNumber.key_id == "", secret_key=secret_key)
     other = aliased(ContactPhone)
     elsewhere = exists().where(other.phone_id == Phone.id, other.contact_id.not_in(among_people))
@@ -434,7 +434,7 @@ def read_wishes(session: Session, contact_id: int, phones: Collection[int]) -> l
 
 def erase_numbers_of_wishes(session: Session, phones: Collection[int], *, secret_key: str) -> None:
     """Leave of these numbers the hash alone, and nothing that was noted of what was said."""
-    of_phones = WishNumber.phone_id.in_(values_subquery(session, phones, BigInteger))
+    of_phones = WishNumber.phone_id.in_(values_subquery(session, phones))
     rehash_numbers(session, of_phones, WishNumber.key_id == "", secret_key=secret_key)
     _empty_notes(session, select(WishNumber.wish_id).where(of_phones))
     set_columns(session, WishNumber, of_phones, phone_id=None)

@@ -397,16 +397,16 @@ def set_columns(session: Session, table: type[Any], *where: ColumnElement[bool],
 
 
 def values_subquery(
-    session: Session, values: Collection[int] | Collection[str], kind: type[TypeEngine[Any]]
+    session: Session, values: Collection[int] | Collection[str], kind: type[TypeEngine[Any]] = BigInteger
 ) -> Select[Any]:
-    """Return `values` as a subquery of one column, for `.in_(…)`."""
+    """Return `values`, ids if no other kind is named, as a subquery of one column, for `.in_(…)`."""
     parameter = bindparam(None, json.dumps(list(values)), type_=String, unique=True)
     return _values_select(parameter, kind, is_postgresql=is_postgresql(session))
 
 
-def values_parameter(parameter: str, kind: type[TypeEngine[Any]], *, is_postgresql: bool) -> Select[Any]:
+def values_parameter(parameter: str, *, is_postgresql: bool) -> Select[Any]:
     """Return the same for a statement that is built once; its `parameter` takes the values as JSON."""
-    return _values_select(bindparam(parameter, type_=String), kind, is_postgresql=is_postgresql)
+    return _values_select(bindparam(parameter, type_=String), BigInteger, is_postgresql=is_postgresql)
 
 
 def _values_select(
@@ -491,7 +491,7 @@ def fold_rows(
                     }
                 )
     if deleted:
-        change_rows(session, delete(table).where(table.id.in_(values_subquery(session, deleted, BigInteger))))
+        change_rows(session, delete(table).where(table.id.in_(values_subquery(session, deleted))))
     if folded:
         session.execute(insert(table), folded)
     return len(deleted) - len(folded)

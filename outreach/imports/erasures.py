@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, String, cast, exists, literal, or_, select, union
+from sqlalchemy import ColumnElement, String, cast, exists, literal, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from outreach.contacts.suppressions import hash_number, hashes_of
@@ -198,7 +198,7 @@ def erase_issues(session: Session, ids: Sequence[int], *, now: datetime) -> int:
     """Empty these issues, which will not be decided any more. Returns how many."""
     issues = session.scalars(
         select(ImportIssue)
-        .where(ImportIssue.id.in_(values_subquery(session, ids, BigInteger)))
+        .where(ImportIssue.id.in_(values_subquery(session, ids)))
         .order_by(ImportIssue.id)
         .with_for_update()
     ).all()

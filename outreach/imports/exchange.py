@@ -158,7 +158,7 @@ def _numbers_of(
 
     What somebody shares is not told of them, nor taken from what was told before others got it.
     """
-    among, other = values_subquery(session, wishes, BigInteger), aliased(ContactPhone)
+    among, other = values_subquery(session, wishes), aliased(ContactPhone)
     is_shared = exists().where(
         other.phone_id == ContactPhone.phone_id, other.contact_id != ContactPhone.contact_id
     )
@@ -294,9 +294,7 @@ def _find_known(session: Session, page: Page) -> dict[str, int | None]:
         each: row_id if holds else None for each, row_id, holds in session.execute(query)
     }
     own = [read_place(told.uid) for told in page.wishes if told.office == page.reader]
-    rows = select(Wish.id, Wish.source, Wish.said_at).where(
-        Wish.id.in_(values_subquery(session, own, BigInteger))
-    )
+    rows = select(Wish.id, Wish.source, Wish.said_at).where(Wish.id.in_(values_subquery(session, own)))
     return known | {f"{page.reader}/{uid_of(page.reader, *row)}": None for row in session.execute(rows)}
 
 
@@ -305,7 +303,7 @@ def _change_numbers(session: Session, told: dict[int, Told]) -> list[tuple[int, 
     have = defaultdict[int, set[str]](set)
     rows = select(WishNumber.wish_id, WishNumber.number_hash)
     for wish_id, number in session.execute(
-        rows.where(WishNumber.wish_id.in_(values_subquery(session, told, BigInteger)))
+        rows.where(WishNumber.wish_id.in_(values_subquery(session, told)))
     ):
         have[wish_id].add(number)
     gone = [
@@ -350,7 +348,7 @@ def _lock_phones(
         return {}
     later = session.execute(select(Phone.id, Phone.e164).where(Phone.id > newest - _OVERLAP))
     ids = {*known, *(phone_id for phone_id, e164 in later if hashed(e164) in hashes)}
-    lock = select(Phone.id, Phone.e164).where(Phone.id.in_(values_subquery(session, ids, BigInteger)))
+    lock = select(Phone.id, Phone.e164).where(Phone.id.in_(values_subquery(session, ids)))
     rows = session.execute(lock.order_by(Phone.id).with_for_update(key_share=True)).all()
     return {
         number: phone_id for phone_id, e164 in rows if (number := hashed(e164)) in hashes

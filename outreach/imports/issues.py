@@ -20,20 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Select,
-    String,
-    and_,
-    case,
-    delete,
-    func,
-    or_,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import ColumnElement, Select, String, and_, case, delete, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -371,7 +358,7 @@ def _years_asked(session: Session, issues: Sequence[Issue]) -> dict[object, _Dec
     people = {contact_id or 0 for _, _, reason, contact_id in issues if reason == BIRTH_UNCLEAR}
     if not people:
         return {}
-    of_people = ImportIssue.contact_id.in_(values_subquery(session, people, BigInteger))
+    of_people = ImportIssue.contact_id.in_(values_subquery(session, people))
     asked = _read_decided(session, of_people, ImportIssue.reason == BIRTH_UNCLEAR)
     return {(contact_id, doubt): decided for _, contact_id, doubt, decided in asked}
 

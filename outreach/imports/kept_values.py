@@ -6,7 +6,7 @@ The caller holds `lock_imports`.
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, delete, exists, insert, literal, select
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, literal, select
 from sqlalchemy.orm import Session, aliased
 
 from outreach.core.db import change_rows, insert_rows, values_subquery
@@ -26,7 +26,7 @@ def store_values(
             named.setdefault((name, contact_id), value)
     if not named:
         return {}
-    people = values_subquery(session, {contact_id for _name, contact_id in named}, BigInteger)
+    people = values_subquery(session, {contact_id for _name, contact_id in named})
     stored = select(KeptValue.name, KeptValue.contact_id).where(
         KeptValue.list_id == list_import.list_id,
         KeptValue.import_id == list_import.id,
@@ -56,7 +56,7 @@ def find_new_values(
     told = list(values)
     if not told:
         return set()
-    people = values_subquery(session, {contact_id for contact_id, _of_person in told}, BigInteger)
+    people = values_subquery(session, {contact_id for contact_id, _of_person in told})
     latest = {
         (contact_id, name): value
         for contact_id, name, value in session.execute(

@@ -19,7 +19,6 @@ from itertools import count
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Integer,
     Select,
@@ -165,7 +164,7 @@ class ContactMerger:
         # number is not added again.
         self._former_owners: set[tuple[int, int]] = set()
         if in_use:
-            phone_ids = values_subquery(session, in_use, BigInteger)
+            phone_ids = values_subquery(session, in_use)
             owners = select(ContactPhone.contact_id).where(ContactPhone.phone_id.in_(phone_ids))
             self._former_owners = former_owners(session, in_use)
             self._load_contacts(
@@ -387,7 +386,7 @@ class ContactMerger:
     def _load_contacts(self, ids: set[int]) -> None:
         if not ids:
             return
-        people = values_subquery(self._session, ids, BigInteger)
+        people = values_subquery(self._session, ids)
         facts = [getattr(Contact, name) for name in FACTS]
         is_untouched = Contact.updated_at == Contact.created_at
         columns = select(Contact.id, Contact.name, Contact.name_key, is_untouched, *facts)
@@ -487,7 +486,7 @@ class ContactMerger:
                 .join(ContactList, ContactList.id == Membership.list_id)
                 .where(
                     ContactList.organisation_id == owner.scalar_subquery(),
-                    Membership.contact_id.in_(values_subquery(self._session, self._people, BigInteger)),
+                    Membership.contact_id.in_(values_subquery(self._session, self._people)),
                 )
             )
         )
@@ -532,7 +531,7 @@ class ContactMerger:
 
     def _write_stated_before(self) -> None:
         imports: dict[int, set[int | None]] = {}
-        people = values_subquery(self._session, self._stated_before, BigInteger)
+        people = values_subquery(self._session, self._stated_before)
         sources = (
             (Membership.contact_id, Membership.import_id),
             (Membership.contact_id, Membership.last_import_id),
@@ -557,9 +556,7 @@ class ContactMerger:
     def _write_changes(self, people: Collection[ImportedContact]) -> None:
         query = select(ImportChange).where(
             ImportChange.import_id == self._list_import.id,
-            ImportChange.contact_id.in_(
-                values_subquery(self._session, [person.id for person in people], BigInteger)
-            ),
+            ImportChange.contact_id.in_(values_subquery(self._session, [person.id for person in people])),
         )
         changes = {change.contact_id: change for change in self._session.scalars(query)}
         for person in people:

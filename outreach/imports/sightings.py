@@ -7,19 +7,7 @@ is undone in each list that has it (`lists_with`).
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    case,
-    delete,
-    exists,
-    func,
-    insert,
-    literal,
-    select,
-    true,
-    union,
-)
+from sqlalchemy import ColumnElement, case, delete, exists, func, insert, literal, select, true, union
 from sqlalchemy.orm import Session, aliased
 
 from outreach.core.db import change_rows, set_columns, values_subquery
@@ -48,7 +36,7 @@ def record_sighting(session: Session, contacts: Collection[int], *, list_import:
         return
     memberships = (
         Membership.list_id == list_import.list_id,
-        Membership.contact_id.in_(values_subquery(session, contacts, BigInteger)),
+        Membership.contact_id.in_(values_subquery(session, contacts)),
         Membership.import_id.is_distinct_from(list_import.id),
     )
     before = select(Membership.contact_id, Membership.last_import_id, Membership.list_id).where(

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, delete, exists, literal, select, union
+from sqlalchemy import delete, exists, literal, select, union
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -107,12 +107,12 @@ def remove_people(session: Session, ids: Sequence[int], *, secret_key: str, now:
     elsewhere = exists(select(literal(1)).where(Membership.contact_id == table.c.id))
     removable = session.scalars(
         select(table.c.id).where(
-            table.c.id.in_(values_subquery(session, ids, BigInteger)),
+            table.c.id.in_(values_subquery(session, ids)),
             ~elsewhere,
             ~is_referenced(table, but=_CONTACT_TABLES),
         )
     ).all()
-    gone = values_subquery(session, removable, BigInteger)
+    gone = values_subquery(session, removable)
     links = (ContactPhone, RemovedPhone)
     phones = union(*(select(each.phone_id).where(each.contact_id.in_(gone)) for each in links))
     theirs = set(session.scalars(phones))
@@ -158,7 +158,7 @@ def withdraw_phones(
         select(Membership.contact_id, ListImport.id)
         .join(ListImport, ListImport.list_id == Membership.list_id)
         .where(Membership.stated.is_not(None), ListImport.id.in_(set().union(*giving.values())))
-        .where(Membership.contact_id.in_(values_subquery(session, phones, BigInteger)))
+        .where(Membership.contact_id.in_(values_subquery(session, phones)))
     )
     naming = {tuple(each) for each in session.execute(naming_imports)}
     for (contact_id, phone_id), imports in giving.items():
@@ -173,7 +173,7 @@ def remove_phones(session: Session, ids: Collection[int]) -> None:
     table: Any = Phone.__table__
     lock_removal(session)
     # A message being written to one of them locks the phone: the next statement then sees that message.
-    these = table.c.id.in_(values_subquery(session, ids, BigInteger))
+    these = table.c.id.in_(values_subquery(session, ids))
     session.execute(select(table.c.id).where(these).order_by(table.c.id).with_for_update())
     session.execute(delete(Phone).where(these, ~is_referenced(table, but=_PHONE_TABLES)))
 
@@ -204,7 +204,7 @@ def changes_of_other_imports(
     changes: dict[int, list[ImportChange]] = {contact_id: [] for contact_id in people}
     for change in session.scalars(
         select(ImportChange).where(
-            ImportChange.contact_id.in_(values_subquery(session, people, BigInteger)),
+            ImportChange.contact_id.in_(values_subquery(session, people)),
             ImportChange.import_id != list_import.id,
         )
     ):

@@ -32,8 +32,7 @@ from sqlalchemy.exc import DBAPIError
 from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Incident, Message
 from campaigns.models.privacy import RequestKind
-from campaigns.privacy.consents import ALL_MESSAGES, record_consent
-from campaigns.privacy.requests import record_request
+from campaigns.privacy.requests import ALL_MESSAGES, record_consent, record_request
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.states import MessageState
 from deploy.redis_server import find_port

@@ -26,9 +26,8 @@ from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, Case, Reply
 from campaigns.planning.drives import open_drive_of, save_drive
 from campaigns.planning.kinds import load_kinds
-from campaigns.privacy.consents import record_consent
-from campaigns.privacy.erase_contact import erase_contact
-from campaigns.privacy.requests import record_request
+from campaigns.privacy.requests import record_consent, record_request
+from campaigns.privacy.retention import erase_contact
 from campaigns.replies.gateway_inbox import GatewayInbox
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import (

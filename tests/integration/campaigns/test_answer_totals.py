@@ -171,7 +171,7 @@ def test_where_a_recipient_stands_is_changed_in_few_places():
         "campaigns/replies/one_person.py",
         "campaigns/planning/free_phones.py",  # of a new audience, before it is counted
         "campaigns/second_wave.py",  # when somebody joined, no answer
-        "campaigns/privacy/erase_contact.py",  # takes the person alone away, no answer
+        "campaigns/privacy/retention.py",  # takes the person alone away, no answer
         "campaigns/privacy/health_answers.py",  # only which merge left somebody out
         "outreach/migrations/versions/0166_reports_of_merged.py",  # counts what it changes
         "admin/demo/load_demo.py",  # writes in bulk and has everything counted anew

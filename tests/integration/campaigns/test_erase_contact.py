@@ -20,9 +20,9 @@ from campaigns.models.messages import Attempt, Message, Outbox, WaitingReceipt
 from campaigns.models.privacy import PersonRequest, RequestKind
 from campaigns.models.replies import Answer, AnswerPlace, Reply
 from campaigns.models.webhooks import Delivery, Subscription
-from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.export_data import export_personal_data
 from campaigns.privacy.requests import finish_request, record_request
+from campaigns.privacy.retention import erase_contact
 from campaigns.replies.public_requests import receive_page_message
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.replies.safety import Details, record_public_safety

@@ -11,8 +11,7 @@ from campaigns.models.activities import VisitLine
 from campaigns.models.messages import Attempt
 from campaigns.models.privacy import ConsentEvent, RequestKind
 from campaigns.models.replies import AnswerPlace, OfficerEntry
-from campaigns.privacy.consents import ALL_MESSAGES
-from campaigns.privacy.requests import record_request
+from campaigns.privacy.requests import ALL_MESSAGES, record_request
 from campaigns.privacy.retention import clear_campaign
 from campaigns.replies.public_requests import Wish, code_of, confirm_code, send_code
 from campaigns.replies.receive_reply import DUPLICATE_WINDOW, receive_reply

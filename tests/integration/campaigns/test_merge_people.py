@@ -12,10 +12,9 @@ from campaigns.cases.merge_people import merge_people, unmerge_people
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.privacy import RequestKind
-from campaigns.privacy.consents import read_consents
-from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.export_data import export_personal_data
-from campaigns.privacy.requests import record_request
+from campaigns.privacy.requests import read_consents, record_request
+from campaigns.privacy.retention import erase_contact
 from campaigns.reports.take_snapshot import take_snapshot
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM

@@ -15,7 +15,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
 from campaigns.models.privacy import ConsentEvent, PersonRequest, RequestKind
 from campaigns.models.replies import Case, Reply
-from campaigns.privacy.consents import ALL_MESSAGES
+from campaigns.privacy.requests import ALL_MESSAGES
 from campaigns.privacy.retention import (
     ExpiryResult,
     campaigns_due,

@@ -22,9 +22,8 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Answer, AnswerPlace
-from campaigns.privacy.consents import ALL_MESSAGES, record_consent
-from campaigns.privacy.erase_contact import erase_contact
-from campaigns.privacy.requests import record_request
+from campaigns.privacy.requests import ALL_MESSAGES, record_consent, record_request
+from campaigns.privacy.retention import erase_contact
 from campaigns.replies.record_answer import record_page_answer, undo_answer_by_id
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState

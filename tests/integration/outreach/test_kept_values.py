@@ -5,9 +5,9 @@ from sqlalchemy import select
 
 from campaigns.cases.merge_people import merge_people, unmerge_people
 from campaigns.models.privacy import RequestKind
-from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.export_data import export_personal_data
 from campaigns.privacy.requests import record_request
+from campaigns.privacy.retention import erase_contact
 from outreach.contacts.contact import read_origins
 from outreach.imports.change_list import merge_list, remove_list, split_list
 from outreach.imports.decide_issue import decide_issue
