@@ -10,7 +10,7 @@ from outreach.rules.phone_numbers import read_phone_cell
 from outreach.rules.phone_texts import is_gone, split_line, split_message
 from tests.support.list_files import write_xlsx
 from tests.support.places import KONTUM_2020
-from tests.support.tables import cases
+from tests.support.tables import cases, each_of
 
 OWN, OTHER = "0905000123", "0905000124"
 F, M = f"+84{OWN[1:]}", f"+84{OTHER[1:]}"
@@ -86,12 +86,9 @@ def test_a_nickname_or_somebody_who_died_is_asked_about(tmp_path, name, status):
 
 
 @cases(
-    "Lê Văn An & Trần Thị Lan",
-    "Lê Văn An + vợ Trần Thị Lan",
-    "Lê Văn An – Trần Thị Lan",
-    "Lê Văn An, Trần Thị Lan",
-    "Ông bà Lê Văn An - Trần Thị Lan",
-    "Vợ chồng anh Lê Văn An (1980), chị Trần Thị Lan (1982)",
+    *each_of("Lê Văn An & Trần Thị Lan | Lê Văn An + vợ Trần Thị Lan | Lê Văn An – Trần Thị Lan"),
+    *each_of("Lê Văn An, Trần Thị Lan | Ông bà Lê Văn An - Trần Thị Lan"),
+    *each_of("Vợ chồng anh Lê Văn An (1980), chị Trần Thị Lan (1982)"),
     "Giuse Lê Văn An\nMaria Trần Thị Lan",
 )
 def test_a_couple_with_one_number_are_two_to_ask_about(tmp_path, cell):
@@ -273,12 +270,8 @@ def test_what_an_address_says_of_somebody_who_left_is_asked_about(tmp_path):
 
 
 @cases(
-    "Cộng tháng 7",
-    "TỔNG QUÝ III",
-    "(trống)",
-    "--- từ đây là hộ mới ---",
-    "Một mạnh thường quân giấu tên",
-    "test",
+    *each_of("Cộng tháng 7 | TỔNG QUÝ III | (trống) | --- từ đây là hộ mới ---"),
+    *each_of("Một mạnh thường quân giấu tên | test"),
 )
 def test_a_row_that_names_nobody_is_a_title(name):
     assert is_title(name)

@@ -11,7 +11,7 @@ from outreach.rules.people_beside import looks_wrong, plain_name
 from outreach.rules.phone_numbers import read_phone_cell
 from outreach.rules.phone_texts import beside_note, split_line
 from tests.support.places import KONTUM_2020
-from tests.support.tables import cases
+from tests.support.tables import cases, each_of
 
 LYING = [
     ["TỔ HÒA GIẢI"],
@@ -126,16 +126,12 @@ def test_what_stands_below_a_list():
     ("Cô", "Cô"),
     ("Trần Văn An và vợ", "Trần Văn An"),
     ("A Lin\nvợ Y Rơ\ncon A Huy", "A Lin"),
-    ("Trần Văn An - Bí thư chi bộ", "Trần Văn An"),
-    ("Trần Văn An; thôn 2", "Trần Văn An"),
-    ("Trần Văn An Thôn 2", "Trần Văn An"),
-    ("Trần Văn An*", "Trần Văn An"),
+    *each_of(
+        "Trần Văn An - Bí thư chi bộ | Trần Văn An; thôn 2 | Trần Văn An Thôn 2 | Trần Văn An*", "Trần Văn An"
+    ),
     ("Đ.c Trần An", "Trần An"),
     ("Linh mục Nghiêm Xuân Bách", "Nghiêm Xuân Bách"),
-    ("Y Blưm 1990", "Y Blưm"),
-    ("Y Blưm / 1990", "Y Blưm"),
-    ("Y Blưm 12/3/1990", "Y Blưm"),
-    ("Y Blưm 35 tuổi", "Y Blưm"),
+    *each_of("Y Blưm 1990 | Y Blưm / 1990 | Y Blưm 12/3/1990 | Y Blưm 35 tuổi", "Y Blưm"),
     ("Bí thư Lê Văn An", "Lê Văn An"),
     ("BS Lê Văn An", "Lê Văn An"),
     ("ThS. Lê Văn An", "Lê Văn An"),
@@ -147,11 +143,10 @@ def test_what_stands_below_a_list():
     ("Lê Văn An khóm trưởng K5", "Lê Văn An"),
     ("Lê Văn An Trưởng thôn", "Lê Văn An"),
     ("Chị Mai PN thôn 3", "Mai"),
-    ("Y Tá Lê Thị Mai CTV", "Lê Thị Mai"),
-    ("Cô giáo Lê Thị Mai", "Lê Thị Mai"),
-    ("ơi ghi giúp em Lê Thị Mai 1990 thôn 6", "Lê Thị Mai"),
-    ("Số của Lê Thị Mai", "Lê Thị Mai"),
-    ("Mai Lê Thị", "Lê Thị Mai"),
+    *each_of(
+        "Y Tá Lê Thị Mai CTV | Cô giáo Lê Thị Mai | ơi ghi giúp em Lê Thị Mai 1990 thôn 6", "Lê Thị Mai"
+    ),
+    *each_of("Số của Lê Thị Mai | Mai Lê Thị", "Lê Thị Mai"),
     ("Lê Quốc AN", "Lê Quốc AN"),
     ("LÊ THỊ MAI", "LÊ THỊ MAI"),
 )
@@ -190,15 +185,14 @@ def test_a_line_of_a_chat_without_its_hour_and_sender(line, parts):
     ("đã chuyển đi Gia Lai", "Y Blưm", "review"),
     ("", "Y Blưm (đã mất)", "review"),
     ("hộ nghèo", "", "review"),  # whose number?
-    ("bỏ đi khỏi địa phương", "Y Blưm", "review"),
-    ("già yếu, vừa mất 9/2025", "Y Blưm", "review"),
-    ("chết năm ngoái, chưa làm thủ tục", "Y Blưm", "review"),
-    ("đi bộ đội 2/2025, máy tắt", "Y Blưm", "review"),
+    *each_of(
+        "bỏ đi khỏi địa phương | già yếu, vừa mất 9/2025 | chết năm ngoái, chưa làm thủ tục",
+        "Y Blưm",
+        "review",
+    ),
+    *each_of("đi bộ đội 2/2025, máy tắt", "Y Blưm", "review"),
     ("nhập ngũ 1972", "Y Blưm", "ok"),
-    ("về nhà Chúa 2024", "Y Blưm", "review"),
-    ("chuyển xứ", "Y Blưm", "review"),
-    ("+ 12/2024", "Y Blưm", "review"),
-    ("† 2023", "Y Blưm", "review"),
+    *each_of("về nhà Chúa 2024 | chuyển xứ | + 12/2024 | † 2023", "Y Blưm", "review"),
     ("chuyển đến từ Gia Lai", "Y Blưm", "ok"),
     ("chồng mất", "Y Blưm", "ok"),
     ("Đã chuyển sinh hoạt", "Y Blưm", "review"),
@@ -211,12 +205,10 @@ def test_a_line_of_a_chat_without_its_hour_and_sender(line, parts):
     ("", "Y Blưm 0905000123", "ok"),
     ("mất điện thoại cũ, đã cấp sim mới", "Y Blưm", "ok"),
     ("vợ đã mất", "Y Blưm", "ok"),
-    ("chết rồi, vợ giữ máy", "Y Blưm", "review"),
-    ("theo con vào Bình Dương", "Y Blưm", "review"),
-    ("lấy chồng Đăk Lăk", "Y Blưm", "review"),
-    ("xin chuyển", "Y Blưm", "review"),
-    ("đã khuất", "Y Blưm", "review"),
-    ("TV 3/2025", "Y Blưm", "review"),
+    *each_of(
+        "chết rồi, vợ giữ máy | theo con vào Bình Dương | lấy chồng Đăk Lăk | xin chuyển", "Y Blưm", "review"
+    ),
+    *each_of("đã khuất | TV 3/2025", "Y Blưm", "review"),
     ("chuyển đến 2023", "Y Blưm", "ok"),
     ("đi làm xa", "Y Blưm", "ok"),
     ("Chuyên viên", "Y Blưm", "ok"),
