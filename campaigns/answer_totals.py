@@ -6,19 +6,19 @@ recipients again and compares.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Executable, String, and_, cast, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, String, and_, cast, func, insert, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import Answer, AnswerTotal, InstallReport
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.core.db import change_rows, fold_rows, is_postgresql
+from outreach.core.db import delete_rows, fold_rows, is_postgresql
 from outreach.models.contacts import ContactList
 
 # Unfolded changes that a campaign may have: a reader adds up that many rows more.
@@ -75,32 +75,16 @@ def add_change(
     """
     if before == after or recipient.exclusion is not None:
         return
-    group = {
-        "campaign_id": recipient.campaign_id,
-        "list_id": recipient.list_id,
-        "area_code": recipient.area_code,
-    }
-    changes: list[tuple[Label | None, int | None, str | None, int, int]] = [
-        (before.answer, before.own_answer, None, -1, 0),
-        (after.answer, after.own_answer, None, 1, 0),
-    ]
-    if before.is_installed != after.is_installed:
-        day = at.astimezone(VIETNAM).date().isoformat()
-        changes.append((None, None, day, 0, after.is_installed - before.is_installed))
-    session.execute(
-        insert(AnswerTotal),
-        [
-            {
-                **group,
-                "answer": answer,
-                "own_answer": own,
-                "day": day,
-                "people": people,
-                "installed": installed,
-            }
-            for answer, own, day, people, installed in changes
-        ],
+    group, day = (
+        (recipient.campaign_id, recipient.list_id, recipient.area_code),
+        at.astimezone(VIETNAM).date(),
     )
+    changes = [
+        (Key(*group, before.answer, before.own_answer, None), -1, 0),
+        (Key(*group, after.answer, after.own_answer, None), 1, 0),
+        (Key(*group, None, None, day.isoformat()), 0, after.is_installed - before.is_installed),
+    ]
+    _store(session, _sum(changes))
 
 
 def add_recipient(session: Session, recipient_id: int, *, sign: int) -> None:
@@ -125,7 +109,7 @@ def count_new_audience(session: Session, campaign_id: int, *, after: int = 0) ->
 
 def delete_totals(session: Session, campaign_id: int) -> None:
     """Delete a campaign's totals, as when its launch is undone."""
-    change_rows(session, delete(AnswerTotal).where(AnswerTotal.campaign_id == campaign_id))
+    delete_rows(session, AnswerTotal, AnswerTotal.campaign_id == campaign_id)
 
 
 def sum_totals(
@@ -166,9 +150,8 @@ def find_differences(session: Session) -> tuple[int, list[Difference]]:
     counted = _count_people(session, Recipient.campaign_id.is_not(None))
     stored = _sum(
         (Key(*row[:6]), *row[6:])
-        for row in _read(
-            session,
-            select(*_KEY, func.sum(AnswerTotal.people), func.sum(AnswerTotal.installed)).group_by(*_KEY),
+        for row in session.execute(
+            select(*_KEY, func.sum(AnswerTotal.people), func.sum(AnswerTotal.installed)).group_by(*_KEY)
         )
     )
     nothing = Count(0, 0)
@@ -190,7 +173,7 @@ def _count_answers(session: Session, condition: ColumnElement[bool]) -> list[tup
         .where(condition, Recipient.exclusion.is_(None))
         .group_by(*_GROUP_BY, Recipient.answer, Recipient.own_answer)
     )
-    return [(Key(row[0], row[1], row[2], row[3], row[4], None), row[5], 0) for row in _read(session, query)]
+    return [(Key._make((*of_key, None)), people, 0) for *of_key, people in session.execute(query)]
 
 
 def _count_people(session: Session, condition: ColumnElement[bool]) -> dict[Key, Count]:
@@ -201,14 +184,13 @@ def _count_people(session: Session, condition: ColumnElement[bool]) -> dict[Key,
     for moment, sign in ((InstallReport.reported_at, 1), (InstallReport.withdrawn_at, -1)):
         day = day_sql(session, moment)
         counts += [
-            (Key(row[0], row[1], row[2], None, None, row[3]), 0, sign * row[4])
-            for row in _read(
-                session,
+            (Key._make((*group, None, None, on)), 0, sign * installed)
+            for *group, on, installed in session.execute(
                 select(*_GROUP_BY, day, func.count())
                 .join(InstallReport, InstallReport.recipient_id == Recipient.id)
                 .join(Answer, Answer.id == InstallReport.answer_id)
                 .where(condition, Recipient.exclusion.is_(None), moment.is_not(None), is_true)
-                .group_by(*_GROUP_BY, day),
+                .group_by(*_GROUP_BY, day)
             )
         ]
     return _sum(counts)
@@ -221,10 +203,6 @@ def day_sql(
     if is_postgresql(session):
         return cast(func.date(func.timezone("Asia/Ho_Chi_Minh", moment)), String)
     return func.date(moment, "+7 hours")
-
-
-def _read(session: Session, query: Executable) -> Sequence[Any]:
-    return session.execute(query).all()
 
 
 def _sum(counts: Any) -> dict[Key, Count]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import delete_totals
@@ -53,7 +53,7 @@ from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role
 from outreach.contacts.directory import require_all_people
-from outreach.core.db import change_rows
+from outreach.core.db import delete_rows, set_columns
 from outreach.core.settings import Settings
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, LoaError, NotAllowed, NotFound, WrongState
@@ -72,12 +72,7 @@ STATE_NAMES = {
 }
 NEEDS_TERMS = (CampaignAction.APPROVE, CampaignAction.LAUNCH)
 _BINDING = (CampaignAction.SUBMIT, *NEEDS_TERMS)
-_NO_APPROVAL: dict[str, object] = {
-    "approved_at": None,
-    "approved_by": None,
-    "approved_recipients": None,
-    "approved_bases": None,
-}
+_NO_APPROVAL = dict.fromkeys(("approved_at", "approved_by", "approved_recipients", "approved_bases"))
 
 
 @use_case
@@ -177,14 +172,10 @@ def change_state(
     allowed, target = CAMPAIGN_MOVES[action]
     if target in (CampaignState.COMPLETED, CampaignState.CANCELLED):
         values["ended_at"] = now
-    changed = change_rows(
-        session,
-        update(Campaign)
-        .where(Campaign.id == campaign_id, Campaign.state.in_(allowed))
-        .values(state=target, **values),
-    )
+    is_allowed = (Campaign.id == campaign_id, Campaign.state.in_(allowed))
+    changed = set_columns(session, Campaign, *is_allowed, state=target, **values)
     session.expire_all()
-    return changed.rowcount == 1
+    return changed == 1
 
 
 class Told(TypedDict, total=False):
@@ -237,13 +228,9 @@ def _refuse_unsendable(
     if action in (CampaignAction.SUBMIT, CampaignAction.APPROVE):
         require_templates(session, campaign, settings=settings, now=now)
     if action in (*_BINDING, CampaignAction.RESUME) and not campaign.urgent_reason:
-        own = (campaign.window_from, campaign.window_to)
-        if (
-            settings.is_live
-            and own[0]
-            and own[1]
-            and is_never_open(common_hours((own[0], own[1]), is_live=True))
-        ):
+        opens, closes = campaign.window_from, campaign.window_to
+        own = (opens, closes) if opens and closes else None
+        if settings.is_live and is_never_open(common_hours(own, is_live=True)):
             raise WrongState("window_outside_legal_hours")
 
 
@@ -464,13 +451,9 @@ def _cancel_queued(session: Session, condition: ColumnElement[bool]) -> None:
     # In the lock order of a claim: first the outbox, then the messages.
     waiting = select(Outbox.message_id).where(condition)
     session.execute(waiting.order_by(Outbox.message_id).with_for_update()).all()
-    change_rows(
-        session,
-        update(Message)
-        .where(Message.id.in_(waiting), Message.state == MessageState.QUEUED)
-        .values(state=MessageState.CANCELLED),
-    )
-    session.execute(delete(Outbox).where(condition))
+    queued = (Message.id.in_(waiting), Message.state == MessageState.QUEUED)
+    set_columns(session, Message, *queued, state=MessageState.CANCELLED)
+    delete_rows(session, Outbox, condition)
 
 
 def _is_control_copy(campaign_id: int) -> ColumnElement[bool]:
@@ -504,15 +487,10 @@ def undo_launch(session: Session, campaign_id: int) -> None:
     if session.execute(select(VisitSheet.id).where(VisitSheet.campaign_id == campaign_id).limit(1)).first():
         raise WrongState("undo_launch_visited")
     _cancel_queued(session, _is_control_copy(campaign_id))
-    change_rows(session, delete(Outbox).where(Outbox.stream_id == campaign_id))
-    change_rows(
-        session, delete(Message).where(Message.campaign_id == campaign_id, Message.step_id.is_not(None))
-    )
+    delete_rows(session, Outbox, Outbox.stream_id == campaign_id)
+    delete_rows(session, Message, Message.campaign_id == campaign_id, Message.step_id.is_not(None))
     for table in (Recipient, ControlCopy):
-        change_rows(session, delete(table).where(table.campaign_id == campaign_id))
+        delete_rows(session, table, table.campaign_id == campaign_id)
     delete_totals(session, campaign_id)
     delete_reach(session, campaign_id)
-    change_rows(
-        session,
-        update(Step).where(Step.campaign_id == campaign_id).values(opened_at=None, segments_each=None),
-    )
+    set_columns(session, Step, Step.campaign_id == campaign_id, opened_at=None, segments_each=None)

@@ -9,7 +9,7 @@ have gone out are not repeated.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.lifecycle import STATE_NAMES, change_state, find_campaign
@@ -25,7 +25,7 @@ from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction
 from campaigns.sweep import queue_step
 from outreach.accounts import audit
 from outreach.accounts.permissions import has_role, require_role
-from outreach.core.db import change_rows
+from outreach.core.db import delete_rows, set_columns
 from outreach.core.settings import Settings
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import LoaError, NotFound, WrongState, or_raise
@@ -138,11 +138,9 @@ def _queue(
 ) -> None:
     """Queue the first step for recipients with an id after this one; a campaign that was complete goes on."""
     joined = (Recipient.campaign_id == campaign.id, Recipient.id > after)
-    change_rows(session, update(Recipient).where(*joined).values(joined_at=now))
+    set_columns(session, Recipient, *joined, joined_at=now)
     queue_step(session, campaign.steps[0], settings=settings, now=now, after=after)
-    change_rows(
-        session, delete(ReachBlock).where(ReachBlock.campaign_id == campaign.id)
-    )  # with more people now
+    delete_rows(session, ReachBlock, ReachBlock.campaign_id == campaign.id)  # with more people now
     if not change_state(session, campaign.id, CampaignAction.EXTEND, now=now, ended_at=None):
         raise WrongState("second_wave_impossible")
     audit.record(session, "campaign.extend", f"campaigns:{campaign.id}", user, now, people=added)

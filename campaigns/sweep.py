@@ -14,19 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from redis import RedisError
-from sqlalchemy import bindparam, delete, exists, func, or_, select, text, update
+from sqlalchemy import bindparam, exists, func, or_, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import fold_answer_totals
 from campaigns.delivery.after_restore import mark_waiting_unknown, restored_since
-from campaigns.delivery.control_phones import queue_control_copies
-from campaigns.delivery.gateway_health import rest_failing
+from campaigns.delivery.incoming_reports import (
+    APPLY_LIMIT,
+    MATCH_LIMIT,
+    apply_status_callbacks,
+    match_receipts,
+)
+from campaigns.delivery.office_phones import queue_control_copies
 from campaigns.delivery.outbox import fold_attempt_totals
-from campaigns.delivery.receipts import MATCH_LIMIT, match_receipts
 from campaigns.delivery.reconcile import adopt_known, expire_leases, has_unknown_due
-from campaigns.delivery.record_outcomes import apply_reports
-from campaigns.delivery.status_callbacks import APPLY_LIMIT, apply_status_callbacks
+from campaigns.delivery.record_outcomes import apply_reports, rest_failing
 from campaigns.delivery.streams import open_streams, steps_due_at
 from campaigns.lifecycle import change_state, hold_for_approval, pause_automatically, pause_broken
 from campaigns.live_permit import LIVE_NOT_ALLOWED, lacks_permit
@@ -43,9 +46,8 @@ from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview, estimate_st
 from campaigns.planning.stored_reach import is_small, store_frozen
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.approvals import LaunchTerms, missing_approval
-from campaigns.rules.delivery import create_renderer
+from campaigns.rules.delivery import WAITING, create_renderer
 from campaigns.rules.experiments import arm_sql
-from campaigns.rules.notices import WAITING
 from campaigns.rules.states import (
     UNSETTLED,
     AttemptReport,
@@ -57,7 +59,7 @@ from campaigns.rules.states import (
 )
 from outreach.accounts import audit
 from outreach.contacts.wishes import LEFT_ALONE
-from outreach.core.db import DATABASE_AWAY, change_rows, full_scan
+from outreach.core.db import DATABASE_AWAY, delete_rows, full_scan, set_columns
 from outreach.core.settings import Settings
 from outreach.models.contacts import Suppression
 from outreach.rules.errors import LoaError
@@ -239,16 +241,15 @@ def skip_past_deadline(session: Session, *, now: datetime) -> int:
     # In the lock order of a claim: first the outbox, then the messages.
     waiting = select(Outbox.message_id).where(Outbox.stream_id.in_(late)).order_by(Outbox.message_id)
     session.execute(waiting.with_for_update()).all()
-    skipped = change_rows(
-        session,
-        update(Message)
-        .where(
-            Message.campaign_id.in_(late), Message.step_id.is_not(None), Message.state == MessageState.QUEUED
-        )
-        .values(state=MessageState.SKIPPED, skip_reason=SkipReason.DEADLINE),
+    queued = (
+        Message.campaign_id.in_(late),
+        Message.step_id.is_not(None),
+        Message.state == MessageState.QUEUED,
     )
-    session.execute(delete(Outbox).where(Outbox.stream_id.in_(late)))
-    return skipped.rowcount
+    skipped = {"state": MessageState.SKIPPED, "skip_reason": SkipReason.DEADLINE}
+    count = set_columns(session, Message, *queued, **skipped)
+    delete_rows(session, Outbox, Outbox.stream_id.in_(late))
+    return count
 
 
 def mark_unreported(session: Session, *, now: datetime, secret_key: str) -> int:
@@ -329,10 +330,7 @@ def open_step(session: Session, step_id: int, *, settings: Settings, now: dateti
     ).scalar_one()
     if campaign.state is not CampaignState.SENDING:
         return False
-    opened = change_rows(
-        session, update(Step).where(Step.id == step_id, Step.opened_at.is_(None)).values(opened_at=now)
-    )
-    if opened.rowcount != 1:
+    if not set_columns(session, Step, Step.id == step_id, Step.opened_at.is_(None), opened_at=now):
         return False
     pause_reason = None
     if step.number == 1:

@@ -20,14 +20,16 @@ from functools import cache
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from multiprocessing.sharedctypes import RawArray
+from typing import Any, TypeVar
 
 import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
+from campaigns.delivery.claim_messages import Claim, claim_next_batch
 from campaigns.delivery.open_gateways import OpenGateways
+from campaigns.delivery.record_outcomes import store_outcomes
 from campaigns.delivery.send_messages import BackendUnavailable, call_backend
-from campaigns.delivery.started_requests import ClaimsInHand, StartedRequests
 from campaigns.replies.gateway_inbox import GatewayInbox
 from deploy.processes import name_process
 from outreach.core.settings import Settings
@@ -135,11 +137,78 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+KEPT = 1 << 18  # requests
+RETRY_S = 1.0
+
+
+class StartedRequests:
+    """The last requests that a worker began, in memory that it shares with its database process."""
+
+    def __init__(self) -> None:
+        self._ids = RawArray("q", KEPT)
+        self._count = RawArray("q", 1)
+
+    @property
+    def count(self) -> int:
+        return int(self._count[0])
+
+    def note(self, attempt_id: int) -> None:
+        """Note that an attempt's request is about to leave."""
+        count = self._count[0]
+        self._ids[count % KEPT] = attempt_id
+        self._count[0] = count + 1
+
+    def since(self, count: int) -> set[int] | None:
+        """Return the attempts whose requests began since there were `count`; None if these are more than are kept."""
+        if self.count - count > KEPT:
+            return None
+        return {self._ids[i % KEPT] for i in range(count, self.count)}
+
+
+class ClaimsInHand:
+    """The claims of a worker whose outcomes have not been stored, as its database process sees them pass."""
+
+    def __init__(self, started: StartedRequests) -> None:
+        self._started = started
+        # By attempt, with the count of requests at that moment.
+        self._claims: dict[int, tuple[Claim, int]] = {}
+
+    def note_call(self, function: Callable[..., Any], args: tuple[Any, ...], answer: Any) -> None:
+        """Note what a call has done that succeeded; before its answer is passed on."""
+        if function is claim_next_batch and answer:
+            count = self._started.count
+            self._claims |= {task.claim.attempt_id: (task.claim, count) for task in answer[2]}
+        elif function is store_outcomes:
+            for claim, _outcome in args[0]:
+                self._claims.pop(claim.attempt_id, None)
+
+    def give_back(self, runtime: Runtime) -> int:
+        """Return what was certainly never sent to the outbox, after the worker's end. Returns how many messages.
+
+        The others are found when their leases are over. Tries again while the database is away, for as long as a lease.
+        """
+        first = min((count for _claim, count in self._claims.values()), default=0)
+        begun = self._started.since(first)
+        if begun is None:
+            return 0
+        unsent = [(claim, None) for claim, _count in self._claims.values() if claim.attempt_id not in begun]
+        gives_up_at = time.monotonic() + runtime.settings.lease_s
+        while unsent and time.monotonic() < gives_up_at:
+            try:
+                store_outcomes(runtime, unsent)
+            except SQLAlchemyError as error:
+                log.warning("send.not_given_back count=%d error=%s", len(unsent), type(error).__name__)
+                time.sleep(RETRY_S)
+            else:
+                log.warning("send.given_back count=%d", len(unsent))
+                return len(unsent)
+        return 0
+
+
 # Niceness: if processors are short the event loop goes first, as the database process works ahead of it and
 # need only keep up.
 DATABASE_PROCESS_NICENESS = 5
-P = ParamSpec("P")
-Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 class DatabaseProcess:
@@ -172,16 +241,13 @@ class DatabaseProcess:
         theirs.close()  # so that its end is the end of the connection
         return self._connection
 
-    async def __call__(
-        self, function: Callable[Concatenate[Runtime, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def __call__(self, function: Callable[..., T], *args: Any) -> T:
         """Call `function` with that process's runtime and `args`.
 
         Raises BackendUnavailable if the database or Redis is unavailable, or the process ended during the
         call.
         """
-        call = (function, args, kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._calls, self._pass_on, call)
+        return await asyncio.get_running_loop().run_in_executor(self._calls, self._pass_on, (function, args))
 
     def _pass_on(self, call: Call) -> Any:
         # A fork would copy the locks that other threads hold.
@@ -237,10 +303,10 @@ def _serve(calls: Connection, worker_end: Connection, parent: int, started: Star
     in_hand = ClaimsInHand(started)
     with suppress(EOFError, OSError):
         while call := calls.recv():
-            function, args, kwargs = call
+            function, args = call
             answer, error = None, None
             try:
-                answer = call_backend(runtime(), function, *args, **kwargs)
+                answer = call_backend(runtime(), function, *args)
                 in_hand.note_call(function, args, answer)
             except Exception as raised:
                 error = raised

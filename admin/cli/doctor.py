@@ -13,7 +13,7 @@ from admin.cli.base import Command, Failure, acting_as, acting_user, json_option
 from admin.wording.errors import show_error
 from admin.wording.filters import label_of
 from campaigns.checks.doctor import run_checks
-from campaigns.delivery.send_test_message import send_test_message
+from campaigns.delivery.office_phones import send_test_message
 from campaigns.models.figures import AgencyLink
 from campaigns.models.reports import ReportLink
 from campaigns.rules.checks import Level

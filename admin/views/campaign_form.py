@@ -63,7 +63,7 @@ from admin.wording.campaigns import (
 )
 from admin.wording.errors import show_error
 from admin.wording.filters import clock
-from campaigns.delivery.send_test_message import send_test_message
+from campaigns.delivery.office_phones import send_test_message
 from campaigns.lifecycle import find_campaign, perform_action, prepare_correcting_campaign, save_form
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.planning.audience import build_audience_query, estimate_recipients, lists_of_organisations
@@ -87,8 +87,14 @@ from campaigns.planning.keep_form import (
 )
 from campaigns.planning.kinds import office_kinds
 from campaigns.planning.list_fields import FieldFacts
-from campaigns.planning.preview import EXAMPLE_NAME, AudiencePreview, build_preview, example_values
-from campaigns.planning.read_texts import ReadText, read_texts
+from campaigns.planning.preview import (
+    EXAMPLE_NAME,
+    AudiencePreview,
+    ReadText,
+    build_preview,
+    example_values,
+    read_texts,
+)
 from campaigns.planning.segments import LISTED, PARTS, find_segment, remove_segment, save_segment
 from campaigns.rules.audience import Answered, AudienceQuery
 from campaigns.rules.content import Content, read_content

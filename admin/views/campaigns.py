@@ -40,8 +40,8 @@ from campaigns.analytics.open_tasks import was_returned
 from campaigns.analytics.own_counts import count_answers, read_promised_of
 from campaigns.answer_totals import sum_totals
 from campaigns.cases.conversation import open_campaign_answers
+from campaigns.delivery.office_phones import send_test_message
 from campaigns.delivery.reconcile import decide_unknown
-from campaigns.delivery.send_test_message import send_test_message
 from campaigns.goals.goals import read_campaign_goals
 from campaigns.lifecycle import find_campaign, perform_action
 from campaigns.models.campaigns import Campaign
@@ -52,8 +52,7 @@ from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.drives import list_drives
 from campaigns.planning.kinds import all_kinds, find_outside_base, words_of
 from campaigns.planning.list_fields import facts_of_campaign
-from campaigns.planning.preview import EXAMPLE_NAME, example_values
-from campaigns.planning.read_texts import read_texts
+from campaigns.planning.preview import EXAMPLE_NAME, example_values, read_texts
 from campaigns.privacy.clocks import load_calendar, quiet_days
 from campaigns.reports.settings import drives_with_report
 from campaigns.reports.take_snapshot import days_with_report

@@ -29,7 +29,6 @@ from admin.forms import (
 )
 from admin.views.base import AdminPage, FormAction, send_workbook
 from admin.wording.filters import LABELS, number
-from campaigns.delivery.control_phones import add_control_phone, read_control_phones, remove_control_phone
 from campaigns.delivery.gateway_accounts import (
     OPERATORS,
     TypedConnection,
@@ -40,6 +39,7 @@ from campaigns.delivery.gateway_accounts import (
     save_gateway,
     try_gateway,
 )
+from campaigns.delivery.office_phones import add_control_phone, read_control_phones, remove_control_phone
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import TemplateState
 from campaigns.planning.registered_templates import (
@@ -208,16 +208,17 @@ class GatewaysView(AdminPage):
     def index(self) -> ResponseReturnValue:
         now = datetime.now(UTC)
         with self.reading() as (session, _user):
-            page = read_gateways(session, redis=self.runtime.redis, settings=self.settings, now=now)
+            lines, routes = read_gateways(session, redis=self.runtime.redis, settings=self.settings, now=now)
             phones = read_control_phones(session)
         edited = request.args.get("edit", 0, type=int)
-        chosen = next((line.account for line in page.lines if line.account.id == edited), None)
+        chosen = next((line.account for line in lines if line.account.id == edited), None)
         kept = _kept(chosen) if chosen else {}
         kind = TermsForm if chosen and chosen.kind is GatewayKind.ENVIRONMENT else GatewayForm
         return self.render(
             "settings/gateways.html",
-            page=page,
-            names={line.account.id: line.account for line in page.lines},
+            lines=lines,
+            routes=routes,
+            names={line.account.id: line.account for line in lines},
             chosen=chosen,
             form=kind.on_page(**kept),
             try_form=TryForm.on_page,

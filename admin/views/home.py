@@ -41,7 +41,7 @@ from campaigns.models.campaigns import Campaign, Drive
 from campaigns.planning.drives import current_drive_id, list_drives
 from campaigns.planning.keep_form import read_kept_forms
 from campaigns.planning.kinds import all_kinds, words_of
-from campaigns.planning.read_texts import ReadText, read_texts
+from campaigns.planning.preview import ReadText, read_texts
 from campaigns.privacy.requests import count_unreported, count_urgent
 from campaigns.reports.day_status import (
     Alarm,

@@ -61,7 +61,7 @@ from campaigns.analytics.reach import fold_reach, read_parts_for, read_reach, re
 from campaigns.analytics.reach_counts import read_by_operator
 from campaigns.analytics.small_places import small_in_drive
 from campaigns.cases.case_list import cries_by_place
-from campaigns.delivery.control_phones import read_control_copies
+from campaigns.delivery.office_phones import read_control_copies
 from campaigns.goals.official_figures import enter_official
 from campaigns.models.campaigns import Campaign, Drive
 from campaigns.models.replies import AnswerSource

@@ -34,8 +34,7 @@ from campaigns.planning.kinds import find_outside_base
 from campaigns.planning.preview import campaign_spending
 from campaigns.planning.stored_reach import is_small
 from campaigns.rules.budget import reserve_of
-from campaigns.rules.delivery import is_charged
-from campaigns.rules.notices import WAITING
+from campaigns.rules.delivery import WAITING, is_charged
 from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.reach import FAILED, share_of
 from campaigns.rules.sending_status import (

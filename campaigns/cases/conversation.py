@@ -15,8 +15,8 @@ from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, Case, Of
 from campaigns.privacy.requests import opted_out_of_drive, shown_answer
 from campaigns.replies.record_answer import AnswerContext, read_said, record_officer_answer
 from campaigns.rules.cases import CaseKind
+from campaigns.rules.delivery import told_as
 from campaigns.rules.links import mask_tokens
-from campaigns.rules.notices import told_as
 from campaigns.rules.own_answers import (
     OPT_OUT_OF_DRIVE,
     GivenAnswer,

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from redis import RedisError
 from rq.job import Job
 from rq.utils import as_text
-from sqlalchemy import ColumnElement, select, text, update
+from sqlalchemy import ColumnElement, or_, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
@@ -28,7 +28,7 @@ from campaigns.models.messages import Attempt, StatusEvent
 from campaigns.rules import checks as rules
 from campaigns.rules.checks import Check, Finding, fault, warning
 from outreach.core import network_checks
-from outreach.core.db import count_rows, database_now, insert_missing
+from outreach.core.db import count_rows, database_now, insert_missing, set_columns
 from outreach.core.job_queue import IMPORTS, QUEUES, SEND, open_queue, read_alive, read_failures
 from outreach.core.mail import check_server as check_server_of_mail
 from outreach.core.schema import require_current
@@ -50,13 +50,21 @@ _PROBE = "doctor"
 def run_checks(runtime: Runtime, *, now: datetime) -> list[Finding]:
     """Make all checks; the slowest wait `TIMEOUT_S` of `outreach/core/network_checks.py` for another server."""
     # Two clocks that are well are one line.
-    return list(dict.fromkeys(finding for check in ALL_CHECKS for finding in check(runtime, now)))
+    return list(dict.fromkeys(finding for check in ALL_CHECKS for finding in _make(check, runtime, now)))
 
 
 def run_core_checks(runtime: Runtime, *, now: datetime) -> list[Finding]:
     """Make those that ask nobody but the database and Redis: whether the installation can work at this moment."""
     core = (check_database, check_queue, check_workers, check_jobs)
-    return [finding for check in core for finding in check(runtime, now)]
+    return [finding for check in core for finding in _make(check, runtime, now)]
+
+
+def _make(
+    check: Callable[[Runtime, datetime], Iterator[Finding]], runtime: Runtime, now: datetime
+) -> Iterator[Finding]:
+    """Make a check. That the database or Redis is away is said by `check_database` and `check_queue` alone."""
+    with suppress(*DATABASE_ERRORS, RedisError):
+        yield from check(runtime, now)
 
 
 def check_database(runtime: Runtime, now: datetime) -> Iterator[Finding]:
@@ -78,7 +86,7 @@ def check_database(runtime: Runtime, now: datetime) -> Iterator[Finding]:
                 session.execute(text("SET LOCAL statement_timeout = '3s'"))
                 session.execute(text("SET LOCAL synchronous_commit = on"))
             insert_missing(session, WriteProbe, [{"name": _PROBE, "written_at": now}])
-            session.execute(update(WriteProbe).values(written_at=now))
+            set_columns(session, WriteProbe, written_at=now)
     except DATABASE_ERRORS as error:
         yield fault(Check.DATABASE, LoaError("check_database_read_only", error=_name(error)))
     else:
@@ -87,22 +95,18 @@ def check_database(runtime: Runtime, now: datetime) -> Iterator[Finding]:
 
 def check_server(runtime: Runtime, now: datetime) -> Iterator[Finding]:
     """Compare the database server's encoding, version, connections and clock."""
-    try:
-        with runtime.db.read() as session:
-            yield rules.judge_clock(
-                (database_now(session) - now).total_seconds(), other=LoaError("check_database_clock")
-            )
-            if not runtime.db.is_postgresql:
-                return
-            encoding = str(session.scalar(text("SHOW server_encoding")))
-            version = int(session.scalar(text("SHOW server_version_num")) or 0) // 10_000
-            used = session.scalar(
-                text("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
-            )
-            most = int(session.scalar(text("SHOW max_connections")) or 0)
-            is_superuser = session.scalar(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
-    except DATABASE_ERRORS:
-        return  # said by `check_database`
+    with runtime.db.read() as session:
+        yield rules.judge_clock(
+            (database_now(session) - now).total_seconds(), other=LoaError("check_database_clock")
+        )
+        if not runtime.db.is_postgresql:
+            return
+        encoding = str(session.scalar(text("SHOW server_encoding")))
+        version = int(session.scalar(text("SHOW server_version_num")) or 0) // 10_000
+        clients = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        used = session.scalar(text(clients))
+        most = int(session.scalar(text("SHOW max_connections")) or 0)
+        is_superuser = session.scalar(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
     yield (
         Finding(Check.ENCODING)
         if encoding == "UTF8"
@@ -111,16 +115,12 @@ def check_server(runtime: Runtime, now: datetime) -> Iterator[Finding]:
     if is_superuser and runtime.settings.app_env == "production":
         yield warning(Check.DATABASE, LoaError("check_database_superuser"))
     if version < rules.OLDEST_POSTGRESQL:
-        yield fault(
-            Check.VERSIONS,
-            LoaError(
-                "check_version_old",
-                program="PostgreSQL",
-                version=str(version),
-                least=str(rules.OLDEST_POSTGRESQL),
-            ),
-        )
+        yield _is_old("PostgreSQL", str(version), least=str(rules.OLDEST_POSTGRESQL))
     yield rules.judge_connections(used or 0, most)
+
+
+def _is_old(program: str, version: str, *, least: str) -> Finding:
+    return fault(Check.VERSIONS, LoaError("check_version_old", program=program, version=version, least=least))
 
 
 def check_queue(runtime: Runtime, now: datetime) -> Iterator[Finding]:
@@ -138,28 +138,20 @@ def check_queue(runtime: Runtime, now: datetime) -> Iterator[Finding]:
         return
     yield Finding(Check.QUEUE)
     if tuple(map(int, re.findall(r"\d+", version)[:2])) < rules.OLDEST_REDIS:
-        yield fault(
-            Check.VERSIONS, LoaError("check_version_old", program="Redis", version=version, least="6.2")
-        )
+        yield _is_old("Redis", version, least="6.2")
     else:
         yield Finding(Check.VERSIONS)
 
 
 def check_workers(runtime: Runtime, now: datetime) -> Iterator[Finding]:
     """Look for a living worker at each queue."""
-    try:
-        yield rules.judge_workers(read_alive(runtime.redis), QUEUES)
-    except RedisError:
-        return  # said by `check_queue`
+    yield rules.judge_workers(read_alive(runtime.redis), QUEUES)
 
 
 def check_jobs(runtime: Runtime, now: datetime) -> Iterator[Finding]:
     """Look for jobs that fail, run too long or wait."""
-    try:
-        waiting = {name: queue_age_s(runtime, name) for name in QUEUES if name != IMPORTS}
-        yield rules.judge_jobs(read_failures(runtime.redis), waiting, list(_stuck_jobs(runtime)))
-    except RedisError:
-        return
+    waiting = {name: queue_age_s(runtime, name) for name in QUEUES if name != IMPORTS}
+    yield rules.judge_jobs(read_failures(runtime.redis), waiting, list(_stuck_jobs(runtime)))
 
 
 def queue_age_s(runtime: Runtime, name: str) -> float:
@@ -234,13 +226,9 @@ def _check_gateway(settings: Settings, now: datetime) -> Iterator[Finding]:
         return
     answer, host = network_checks.ask(url, login=login), urlsplit(url).hostname or ""
     if answer.fault:
-        is_certificate = answer.fault == "certificate"
-        yield fault(
-            Check.GATEWAY,
-            LoaError("check_gateway_certificate", host=host)
-            if is_certificate
-            else LoaError("check_gateway_connection", host=host),
-        )
+        of_certificate = LoaError("check_gateway_certificate", host=host)
+        of_connection = LoaError("check_gateway_connection", host=host)
+        yield fault(Check.GATEWAY, of_certificate if answer.fault == "certificate" else of_connection)
     elif answer.status in (401, 403) or (login and answer.status >= 400):
         yield fault(Check.GATEWAY, LoaError("check_gateway_login", host=host, status=answer.status))
     else:
@@ -266,22 +254,15 @@ def check_certificate(runtime: Runtime, now: datetime) -> Iterator[Finding]:
 def check_callbacks(runtime: Runtime, now: datetime) -> Iterator[Finding]:
     """Compare the messages of the last days with the reports that came: a test message shows that they come in."""
     since, until = now - timedelta(days=7), now - rules.REPORT_WITHIN
-    try:
-        with runtime.db.read() as session:
-            in_time = Attempt.claimed_at.between(since, until)
-            # Reports of SMPP come over the sender's own connection.
-            smpp = select(GatewayAccount.id).where(GatewayAccount.kind == GatewayKind.SMPP)
-            conditions: list[ColumnElement[bool]] = [
-                in_time,
-                Attempt.gateway_id.is_not(None),
-                Attempt.account_id.not_in(smpp),
-            ]
-            if runtime.settings.sms_gateway == "smpp":
-                conditions.append(Attempt.account_id != ENVIRONMENT)
-            accepted = count_rows(session, Attempt, *conditions)
-            reported = accepted and count_rows(session, StatusEvent, StatusEvent.received_at >= since)
-    except DATABASE_ERRORS:
-        return
+    # Reports of SMPP come over the sender's own connection.
+    smpp = select(GatewayAccount.id).where(GatewayAccount.kind == GatewayKind.SMPP)
+    by_smpp: ColumnElement[bool] = Attempt.account_id.in_(smpp)
+    if runtime.settings.sms_gateway == "smpp":
+        by_smpp = or_(by_smpp, Attempt.account_id == ENVIRONMENT)
+    sent = (Attempt.claimed_at.between(since, until), Attempt.gateway_id.is_not(None), ~by_smpp)
+    with runtime.db.read() as session:
+        accepted = count_rows(session, Attempt, *sent)
+        reported = accepted and count_rows(session, StatusEvent, StatusEvent.received_at >= since)
     yield rules.judge_callbacks(accepted, reported, is_live=runtime.settings.is_live)
 
 
@@ -300,11 +281,8 @@ def check_mail(runtime: Runtime, now: datetime) -> Iterator[Finding]:
 
 def check_duty(runtime: Runtime, now: datetime) -> Iterator[Finding]:
     """Look whether somebody is told of a cry for help."""
-    try:
-        with runtime.db.read() as session:
-            is_told = DutyContacts.of(session, runtime.settings).duty
-    except DATABASE_ERRORS:
-        return  # said by `check_database`
+    with runtime.db.read() as session:
+        is_told = DutyContacts.of(session, runtime.settings).duty
     yield Finding(Check.DUTY) if is_told else warning(Check.DUTY, LoaError("check_duty_nobody"))
 
 
@@ -315,16 +293,13 @@ def check_disk(runtime: Runtime, now: datetime) -> Iterator[Finding]:
         folders.add(Path(runtime.db.url.database).parent)
     findings = list(_check_disk_of_postgresql(runtime)) if runtime.db.is_postgresql else []
     for folder in sorted(folders):
-        try:
+        finding = fault(Check.DISK, LoaError("check_folder_closed", folder=str(folder)))
+        with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
-            is_writable = os.access(folder, os.W_OK)
             usage = shutil.disk_usage(folder)
-        except OSError:
-            is_writable, usage = False, None
-        if not is_writable or usage is None:
-            findings.append(fault(Check.DISK, LoaError("check_folder_closed", folder=str(folder))))
-        else:
-            findings.append(rules.judge_disk(usage.free, usage.total, folder=str(folder)))
+            if os.access(folder, os.W_OK):
+                finding = rules.judge_disk(usage.free, usage.total, folder=str(folder))
+        findings.append(finding)
     wrong = [each for each in findings if each.problem]
     yield from wrong or [Finding(Check.DISK)]
 
@@ -341,16 +316,9 @@ def _check_disk_of_postgresql(runtime: Runtime) -> Iterator[Finding]:
 
 def check_backups(runtime: Runtime, now: datetime) -> Iterator[Finding]:
     """Look at the newest backup that was finished."""
-    try:
-        with runtime.db.read() as session:
-            newest = session.scalar(
-                select(Backup)
-                .where(Backup.finished_at.is_not(None))
-                .order_by(Backup.finished_at.desc())
-                .limit(1)
-            )
-    except DATABASE_ERRORS:
-        return
+    finished = select(Backup).where(Backup.finished_at.is_not(None)).order_by(Backup.finished_at.desc())
+    with runtime.db.read() as session:
+        newest = session.scalar(finished.limit(1))
     yield rules.judge_backup(
         now - newest.finished_at if newest and newest.finished_at else None,
         is_encrypted=bool(runtime.settings.backup_recipients),
@@ -361,11 +329,8 @@ def check_backups(runtime: Runtime, now: datetime) -> Iterator[Finding]:
 
 def check_exchange(runtime: Runtime, now: datetime) -> Iterator[Finding]:
     """Look whether each of the other installations was read within an hour, and what kept it."""
-    try:
-        with runtime.db.read() as session:
-            rows = {each.name: each for each in session.scalars(select(ExchangePeer))}
-    except DATABASE_ERRORS:
-        return
+    with runtime.db.read() as session:
+        rows = {each.name: each for each in session.scalars(select(ExchangePeer))}
     for peer in runtime.settings.exchange_peers:
         row = rows.get(peer.name)
         if row and row.read_at and now - row.read_at < rules.EXCHANGE_WARNS:

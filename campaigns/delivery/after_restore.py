@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.create_attempts import NewAttempt, create_attempts
+from campaigns.delivery.claim_messages import NewAttempt, create_attempts
 from campaigns.delivery.message_data import read_list_values, read_outbox
 from campaigns.delivery.outbox import ChangeTotals, StateChange, add_totals, credit_segments
 from campaigns.delivery.record_outcomes import refresh_messages

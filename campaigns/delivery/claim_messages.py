@@ -11,17 +11,17 @@ import logging
 import math
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
-from redis import RedisError
-from sqlalchemy import delete, or_, select
+from redis import Redis, RedisError
+from sqlalchemy import BigInteger, Integer, SmallInteger, String, Text, insert, literal, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.create_attempts import NewAttempt, create_attempts
 from campaigns.delivery.gateway_routes import BY_ENVIRONMENT, Route, Routes, read_gateway_terms
 from campaigns.delivery.message_data import (
     CampaignStep,
@@ -44,7 +44,7 @@ from campaigns.delivery.streams import (
 from campaigns.lifecycle import pause_automatically, pause_broken
 from campaigns.models.campaigns import Campaign
 from campaigns.models.checks import ControlCopy
-from campaigns.models.messages import Message, Outbox
+from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import BY_ANYBODY, Case, Reply
 from campaigns.planning.preview import segment_price
 from campaigns.privacy.clocks import quiet_days
@@ -60,17 +60,20 @@ from campaigns.rules.delivery import (
     content_of,
     create_renderer,
     daily_cap,
+    goes_as_notice,
+    language_of,
     refusal_reason,
 )
 from campaigns.rules.gateway_choice import MOST_CLAIM, Health
-from campaigns.rules.notices import goes_as_notice
 from campaigns.rules.sending_hours import closes_at
 from campaigns.rules.states import AttemptState, CampaignState, MessageKind, MessageState, SkipReason
 from outreach.core.db import (
     DATABASE_AWAY,
-    change_rows,
+    UtcDateTime,
     columns_of,
     database_now,
+    delete_rows,
+    rows_table,
     set_columns,
     values_subquery,
 )
@@ -79,7 +82,7 @@ from outreach.core.settings import Settings
 from outreach.gateway_accounts import dearest_price
 from outreach.models.office import ENVIRONMENT
 from outreach.rules.errors import LoaError
-from outreach.rules.gateway import Notice, goes_alone
+from outreach.rules.gateway import Channel, Notice, goes_alone
 from outreach.rules.quiet_days import NO_DAYS, QuietDays
 from outreach.runtime import Runtime
 
@@ -118,6 +121,97 @@ class Claim(NamedTuple):
     cost_vnd: int | None = None
     rank: int = 2
     notice: Notice | None = None
+
+
+class SendTask(NamedTuple):
+    """A claim of `claimed_at` in the send buffer: starts at `starts_at` at the earliest, before `fence` and `closes_at`.
+
+    Times are monotonic seconds of this worker, but for the fence.
+    """
+
+    claim: Claim
+    claimed_at: float
+    starts_at: float
+    fence: Fence
+    closes_at: float
+
+
+class NewAttempt(NamedTuple):
+    """A waiting message with what it says, the gateway account that carries it, and the notice that it goes as.
+
+    `counted` are the segments of its text, `segments` what the gateway is expected to charge, `price_vnd` for each, where that is
+    agreed. Of a notice that goes alone both are 1, and the price is its own.
+    """
+
+    row: WaitingMessage
+    body: str
+    counted: int
+    segments: int
+    account_id: int = ENVIRONMENT
+    price_vnd: int | None = None
+    notice: Notice | None = None
+
+
+def create_attempts(
+    session: Session,
+    stream_id: int,
+    taken: Sequence[NewAttempt],
+    *,
+    state: AttemptState,
+    worker: str,
+    now: datetime,
+    due_at: datetime,
+) -> dict[int, int]:
+    """Create attempts in place of rows of the outbox. Returns their ids by message.
+
+    The messages take the attempts' state, `sending` or `unknown`. A notice's price is stored at once.
+    """
+    if not taken:
+        return {}
+    columns = {
+        "message_id": BigInteger,
+        "n": SmallInteger,
+        "phone_id": BigInteger,
+        "body": Text,
+        "segments": SmallInteger,
+        "account_id": SmallInteger,
+        "channel": String,
+        "notice": Text,
+        "price_vnd": Integer,
+    }
+    rows = []
+    for row, body, _counted, segments, account, price, notice in taken:
+        channel, kept = (notice.channel, notice.as_stored()) if notice else (Channel.SMS, None)
+        vnd = price if channel is Channel.ZALO else None
+        rows.append((row.message_id, row.n, row.phone_id, body, segments, account, channel, kept, vnd))
+    claimed = rows_table(session, columns, [dict(zip(columns, row, strict=True)) for row in rows])
+    values = {
+        **{name: claimed.c[name] for name in columns},
+        "stream_id": literal(stream_id, BigInteger),
+        "state": literal(state.value),
+        "worker": literal(worker),
+        "claimed_at": literal(now, UtcDateTime),
+        "due_at": literal(due_at, UtcDateTime),
+        "times_absent": literal(0, SmallInteger),
+    }
+    ids: dict[int, int] = dict(
+        session.execute(
+            insert(Attempt)
+            .from_select(list(values), select(*values.values()))
+            .returning(Attempt.message_id, Attempt.id)
+        ).all()
+    )
+    messages = values_subquery(session, ids)
+    delete_rows(session, Outbox, Outbox.message_id.in_(messages))
+    set_columns(session, Message, Message.id.in_(messages), state=MessageState(state.value))
+    by_language: dict[str, list[int]] = {}
+    for row in (each.row for each in taken):
+        if row.of.texts:
+            by_language.setdefault(language_of(row.of, row.language), []).append(row.message_id)
+    for language, of_language in by_language.items():
+        theirs = Message.id.in_(values_subquery(session, of_language))
+        set_columns(session, Message, theirs, language=language)
+    return ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,16 +488,11 @@ def _lock_stream(session: Session, stream: Stream, *, price_vnd: int) -> _Terms 
     if stream.id == TRANSACTIONAL_STREAM:
         return _Terms(math.inf)
     # Not a share lock: new share locks would overtake a waiting pause for as long as several workers claim.
-    row = session.execute(
-        select(
-            *columns_of(
-                Campaign, "state budget_vnd segments_taken priced_segments priced_vnd segment_factor"
-            ),
-            *columns_of(Campaign, "first_refusals recipients launched_at"),
-        )
-        .where(Campaign.id == stream.id)
-        .with_for_update(key_share=True)
-    ).one()
+    of_money = columns_of(
+        Campaign, "state budget_vnd segments_taken priced_segments priced_vnd segment_factor"
+    )
+    query = select(*of_money, *columns_of(Campaign, "first_refusals recipients launched_at"))
+    row = session.execute(query.where(Campaign.id == stream.id).with_for_update(key_share=True)).one()
     if row.state is not CampaignState.SENDING:
         return None
     spending = Spending(row.segments_taken, row.priced_segments, row.priced_vnd, price_vnd)
@@ -442,7 +531,7 @@ def _skip(session: Session, skipped: Mapping[SkipReason, Sequence[int]]) -> int:
         ids = values_subquery(session, message_ids)
         values = {"state": MessageState.SKIPPED, "skip_reason": reason}
         set_columns(session, Message, Message.id.in_(ids), **values)
-        change_rows(session, delete(Outbox).where(Outbox.message_id.in_(ids)))
+        delete_rows(session, Outbox, Outbox.message_id.in_(ids))
     return sum(map(len, skipped.values()))
 
 
@@ -459,128 +548,92 @@ def claim_next_batch(
 
     Warnings go first, then the transactional stream. Returns None if no stream may send now. Raises SQLAlchemyError, RedisError.
     """
-    return _StreamRotation(runtime, worker=worker, limit=limit, health=health).next_batch()
-
-
-class _StreamRotation:
-    """Fair choice of the next stream to claim from."""
-
-    def __init__(self, runtime: Runtime, *, worker: str, limit: int, health: Health) -> None:
-        self._health = health
-        self._runtime, self._settings, self._limit = runtime, runtime.settings, limit
-        self._by = ClaimSettings.of(runtime.settings, worker=worker)
-
-    def next_batch(self) -> tuple[Stream, ClaimBatch, list[SendTask]] | None:
-        with self._runtime.db.read() as session:
-            now = database_now(session)
-            streams = open_streams(session, now=now, is_live=self._settings.is_live, quiet=self._by.quiet)
-            self._terms = read_gateway_terms(session, settings=self._settings, now=now) if streams else []
-            self._paces = sender_paces(session) if streams else {}
-        served = self._last_served() if len(streams) > 1 else {}
-        streams.sort(key=lambda stream: (stream.rank, served.get(stream.id, 0.0)))
-        # While a warning waits for its turn at a rate limit, nobody else takes the time that comes free there.
-        held: set[str] = set()
-        for stream in streams:
-            limits = {limit.name for limit in stream.rate_limits}
-            if not stream.is_urgent and held & limits:
-                continue
-            if stream.is_urgent:
-                held |= limits
-            try:
-                claimed = self._claim_from(stream)
-            except (*DATABASE_AWAY, RedisError):
-                raise
-            except Exception as error:
-                # One campaign's fault keeps nobody else's messages, nor a confirmation.
-                log.error("claim.failed stream=%s error=%s", stream.id, type(error).__name__)
-                if stream.id != TRANSACTIONAL_STREAM:
-                    with self._runtime.db.write() as session:
-                        pause_broken(session, stream.id, error, now=database_now(session))
-                continue
-            if claimed:
-                if len(streams) > 1:
-                    self._note_served(stream)
-                return stream, *claimed
-        return None
-
-    def _last_served(self) -> dict[int, float]:
-        """Return when each stream was last served by any worker; nothing if Redis is away."""
+    by = ClaimSettings.of(runtime.settings, worker=worker)
+    with runtime.db.read() as session:
+        now = database_now(session)
+        streams = open_streams(session, now=now, is_live=runtime.settings.is_live, quiet=by.quiet)
+        terms = read_gateway_terms(session, settings=runtime.settings, now=now) if streams else []
+        paces = sender_paces(session) if streams else {}
+    served = _last_served(runtime.redis) if len(streams) > 1 else {}
+    streams.sort(key=lambda stream: (stream.rank, served.get(stream.id, 0.0)))
+    # While a warning waits for its turn at a rate limit, nobody else takes the time that comes free there.
+    held: set[str] = set()
+    for stream in streams:
+        limits = {limit.name for limit in stream.rate_limits}
+        if not stream.is_urgent and held & limits:
+            continue
+        if stream.is_urgent:
+            held |= limits
+        senders = paces if stream.id == TRANSACTIONAL_STREAM else {}
+        create_routes = partial(Routes, terms, health, redis=runtime.redis, senders=senders)
         try:
-            served: Any = self._runtime.redis.zrange(_SERVED_KEY, 0, -1, withscores=True)
-            return {int(stream_id): float(at) for stream_id, at in served}
-        except RedisError:
-            return {}
+            claimed = _claim_from(runtime, stream, by, limit=limit, create_routes=create_routes)
+        except (*DATABASE_AWAY, RedisError):
+            raise
+        except Exception as error:
+            # One campaign's fault keeps nobody else's messages, nor a confirmation.
+            log.error("claim.failed stream=%s error=%s", stream.id, type(error).__name__)
+            if stream.id != TRANSACTIONAL_STREAM:
+                with runtime.db.write() as session:
+                    pause_broken(session, stream.id, error, now=database_now(session))
+            continue
+        if claimed:
+            if len(streams) > 1:
+                with suppress(RedisError):
+                    runtime.redis.zadd(_SERVED_KEY, {str(stream.id): time.time()})
+                    runtime.redis.expire(_SERVED_KEY, _SERVED_TTL_S)
+            return stream, *claimed
+    return None
 
-    def _note_served(self, stream: Stream) -> None:
-        with suppress(RedisError):
-            self._runtime.redis.zadd(_SERVED_KEY, {str(stream.id): time.time()})
-            self._runtime.redis.expire(_SERVED_KEY, _SERVED_TTL_S)
 
-    def _claim_from(self, stream: Stream) -> tuple[ClaimBatch, list[SendTask]] | None:
-        """Claim from one stream. Returns None if its rate limit is used up or nothing is due."""
-        runtime, settings = self._runtime, self._settings
-        own, segments = list[Reservation](), math.inf
-        if limits := stream.rate_limits:
-            reservation = reserve_capacity(
-                runtime.redis, limits, max_segments=self._limit, ahead_s=stream.ahead_s
-            )
-            if reservation is None:
-                return None  # enough is reserved ahead already
-            own, segments = [reservation], reservation.segments
-        # In this order, and anew for each stream: however long its transaction has to wait, the fence
-        # comes before the end of the lease in the database.
-        price_vnd = segment_price(stream.price_vnd, settings)
-        routes = Routes(
-            self._terms,
-            self._health,
-            redis=runtime.redis,
-            usual_price_vnd=price_vnd,
-            most_segments=min(segments, self._limit),
-            ahead_s=stream.ahead_s,
-            senders=self._paces if stream.id == TRANSACTIONAL_STREAM else {},
+def _last_served(redis: Redis) -> dict[int, float]:
+    """Return when each stream was last served by any worker; nothing if Redis is away."""
+    try:
+        served: Any = redis.zrange(_SERVED_KEY, 0, -1, withscores=True)
+        return {int(stream_id): float(at) for stream_id, at in served}
+    except RedisError:
+        return {}
+
+
+def _claim_from(
+    runtime: Runtime, stream: Stream, by: ClaimSettings, *, limit: int, create_routes: Callable[..., Routes]
+) -> tuple[ClaimBatch, list[SendTask]] | None:
+    """Claim from one stream. Returns None if its rate limit is used up or nothing is due."""
+    settings, ahead_s = runtime.settings, stream.ahead_s
+    own, segments = list[Reservation](), math.inf
+    if limits := stream.rate_limits:
+        reservation = reserve_capacity(runtime.redis, limits, max_segments=limit, ahead_s=ahead_s)
+        if reservation is None:
+            return None  # enough is reserved ahead already
+        own, segments = [reservation], reservation.segments
+    # In this order, and anew for each stream: however long its transaction has to wait, the fence
+    # comes before the end of the lease in the database.
+    price_vnd = segment_price(stream.price_vnd, settings)
+    most = min(segments, limit)
+    routes = create_routes(usual_price_vnd=price_vnd, most_segments=most, ahead_s=ahead_s)
+    claimed_at = time.monotonic()
+    fence = Fence.after(settings.lease_s - settings.send_timeout_s)
+    with runtime.db.write() as session:
+        now = database_now(session)
+        # What is agreed may have become dearer since the launch.
+        dearest = dearest_price(session, stream.sender, usual_price_vnd=price_vnd)
+        batch = claim(
+            session, stream, by, limit=limit, segments=segments, now=now, price_vnd=dearest, routes=routes
         )
-        claimed_at = time.monotonic()
-        fence = Fence.after(settings.lease_s - settings.send_timeout_s)
-        with runtime.db.write() as session:
-            now = database_now(session)
-            batch = claim(
-                session,
-                stream,
-                self._by,
-                limit=self._limit,
-                segments=segments,
-                now=now,
-                # What is agreed may have become dearer since the launch.
-                price_vnd=dearest_price(session, stream.sender, usual_price_vnd=price_vnd),
-                routes=routes,
-            )
-            if batch.over_budget and not batch.claims:
-                pause_automatically(session, stream.id, reason=OVER_BUDGET, now=now)
-            if batch.without_gateway and stream.id != TRANSACTIONAL_STREAM:
-                pause_automatically(session, stream.id, reason=NO_GATEWAY, now=now)
-        tasks = []
-        for item in batch.claims:
-            spans = own + routes.reservations_of(item.account_id, item.sender, item.kind)
-            starts_at = max((span.place(item.segments) for span in spans), default=0.0)
-            # By the database's clock, whatever this host's says of the hour.
-            closes_at = claimed_at + (item.closes_at - now).total_seconds()
-            tasks.append(SendTask(item, claimed_at, starts_at, fence, closes_at))
-        # Claimed is claimed: without Redis what was reserved too much passes by itself.
-        with suppress(RedisError):
-            for span in own:
-                span.settle()
-            routes.settle()
-        return (batch, tasks) if batch.claims or batch.skipped or batch.waiting else None
-
-
-class SendTask(NamedTuple):
-    """A claim of `claimed_at` in the send buffer: starts at `starts_at` at the earliest, before `fence` and `closes_at`.
-
-    Times are monotonic seconds of this worker, but for the fence.
-    """
-
-    claim: Claim
-    claimed_at: float
-    starts_at: float
-    fence: Fence
-    closes_at: float
+        if batch.over_budget and not batch.claims:
+            pause_automatically(session, stream.id, reason=OVER_BUDGET, now=now)
+        if batch.without_gateway and stream.id != TRANSACTIONAL_STREAM:
+            pause_automatically(session, stream.id, reason=NO_GATEWAY, now=now)
+    tasks = []
+    for item in batch.claims:
+        spans = own + routes.reservations_of(item.account_id, item.sender, item.kind)
+        starts_at = max((span.place(item.segments) for span in spans), default=0.0)
+        # By the database's clock, whatever this host's says of the hour.
+        closes_at = claimed_at + (item.closes_at - now).total_seconds()
+        tasks.append(SendTask(item, claimed_at, starts_at, fence, closes_at))
+    # Claimed is claimed: without Redis what was reserved too much passes by itself.
+    with suppress(RedisError):
+        for span in own:
+            span.settle()
+        routes.settle()
+    return (batch, tasks) if batch.claims or batch.skipped or batch.waiting else None

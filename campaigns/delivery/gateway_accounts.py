@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -14,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.gateway_faults import read_fault
 from campaigns.delivery.gateway_routes import read_gateway_terms
-from campaigns.delivery.send_test_message import send_test_message
+from campaigns.delivery.office_phones import send_test_message
 from campaigns.models.campaigns import Sender
 from campaigns.models.messages import Attempt, AttemptTotal, Message
 from campaigns.rules.delivery import is_charged
@@ -31,7 +30,7 @@ from outreach.gateway_accounts import read_accounts, shared_name
 from outreach.models.accounts import User
 from outreach.models.office import GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.errors import BadInput, NotFound, WrongState
-from outreach.rules.formats import read_decimal
+from outreach.rules.formats import read_positive
 from outreach.rules.gateway import Proof
 from outreach.rules.keys import Purpose
 from outreach.rules.operators import Operator
@@ -195,15 +194,7 @@ def _read_senders(text: str) -> list[str]:
 
 
 def _read_number(text: str, *, most: float) -> float | None:
-    try:
-        number = read_decimal(text)
-    except ValueError:
-        number = Decimal(0)
-    if number is None:
-        return None
-    if not 0 < number <= most:
-        raise BadInput("gateway_number_wrong", text=text.strip()[:20])
-    return float(number)
+    return read_positive(text, most=most, error=BadInput("gateway_number_wrong", text=text.strip()[:20]))
 
 
 def _read_price(text: str, *, most: int = 100_000) -> int | None:
@@ -325,24 +316,14 @@ class GatewayLine:
     moves: tuple[GatewayState, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RouteLine:
-    """Operators for which a sender's messages take the gateways in the same order, by their ids."""
-
-    operators: tuple[Operator, ...]
-    gateways: tuple[tuple[int, int], ...]  # id and price of a segment in VND
+# Operators for which a sender's messages take the gateways in the same order: their ids, each with the price of a segment in VND.
+_Route = tuple[list[Operator], tuple[tuple[int, int], ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class GatewaysPage:
-    """All accounts, and the order of choice by sender."""
-
-    lines: list[GatewayLine]
-    routes: list[tuple[str, list[RouteLine]]]
-
-
-def read_gateways(session: Session, *, redis: Redis, settings: Settings, now: datetime) -> GatewaysPage:
-    """Return the accounts with what became of their messages, and which gateway carries whose messages."""
+def read_gateways(
+    session: Session, *, redis: Redis, settings: Settings, now: datetime
+) -> tuple[list[GatewayLine], list[tuple[str, list[_Route]]]]:
+    """Return the accounts with what became of their messages, and by sender which gateway carries whose messages."""
     accounts = session.scalars(
         select(GatewayAccount).order_by(GatewayAccount.position, GatewayAccount.id)
     ).all()
@@ -376,15 +357,14 @@ def read_gateways(session: Session, *, redis: Redis, settings: Settings, now: da
     usual = settings.price_per_segment_vnd
     registered = sorted(name for each in terms for name in each.senders)
     names = list(dict.fromkeys([*senders, *registered, settings.twilio_from]))
-    return GatewaysPage(lines, [(name, list(_routes(terms, name, usual=usual))) for name in names])
+    return lines, [(name, _routes(terms, name, usual=usual)) for name in names]
 
 
-def _routes(terms: Sequence[GatewayTerms], sender: str, *, usual: int) -> list[RouteLine]:
+def _routes(terms: Sequence[GatewayTerms], sender: str, *, usual: int) -> list[_Route]:
     by_order: dict[tuple[tuple[int, int], ...], list[Operator]] = {}
     for operator in Operator:
         ordered = in_order(terms, sender, operator, usual_price_vnd=usual)
         prices = ((each.id, each.price_to(operator)) for each in ordered)
-        by_order.setdefault(
-            tuple((gateway, usual if vnd is None else vnd) for gateway, vnd in prices), []
-        ).append(operator)
-    return [RouteLine(tuple(operators), gateways) for gateways, operators in by_order.items()]
+        order = tuple((gateway, usual if vnd is None else vnd) for gateway, vnd in prices)
+        by_order.setdefault(order, []).append(operator)
+    return [(operators, gateways) for gateways, operators in by_order.items()]

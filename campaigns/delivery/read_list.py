@@ -16,7 +16,7 @@ from redis import Redis
 from sqlalchemy import String, exists, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.billing import store_bills
+from campaigns.delivery.outbox import store_bills
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt

@@ -2,24 +2,26 @@
 
 An attempt whose outcome is unknown is looked up in the gateway's own list before anything is sent again. What stays
 unknown although it was looked up is decided by an officer, and the audit log says by whom.
+
+A notice whose report does not come is asked after once more, and then the text goes instead; one that is reported as not
+arrived is passed on at once, where reports are applied (`record_outcomes`).
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.after_restore import backups_by_worker
 from campaigns.delivery.message_data import CampaignStep
 from campaigns.delivery.open_gateways import OpenGateways
 from campaigns.delivery.outbox import OutboxEntry, requeue
-from campaigns.delivery.pass_on_notices import pass_on_notices, read_overdue
 from campaigns.delivery.record_outcomes import apply_reports, owners_of
 from campaigns.delivery.streams import (
     TRANSACTIONAL_STREAM,
@@ -31,12 +33,20 @@ from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.privacy.clocks import quiet_days
-from campaigns.rules.receipts import TIMES_ABSENT, LookupResult, UnknownAttempt, judge_lookup, may_repeat
+from campaigns.rules.delivery import WAITING
+from campaigns.rules.receipts import (
+    RESTORED,
+    TIMES_ABSENT,
+    LookupResult,
+    UnknownAttempt,
+    judge_lookup,
+    may_repeat,
+)
 from campaigns.rules.sending_hours import closes_at
 from campaigns.rules.states import AttemptReport, AttemptState, MessageKind
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
-from outreach.core.db import count_rows, database_now, find_row
+from outreach.core.db import columns_of, count_rows, database_now, find_row, set_columns
 from outreach.core.fence import Fence
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import read_roads, road_of
@@ -46,6 +56,7 @@ from outreach.models.office import ENVIRONMENT, GatewayAccount
 from outreach.rules.errors import NotAllowed
 from outreach.rules.gateway import (
     Accepted,
+    Channel,
     Gateway,
     GatewayUnavailable,
     ListedMessage,
@@ -63,16 +74,17 @@ Listing = tuple[datetime, list[ListedMessage]]
 _LISTS = (Lookup.NUMBER, Lookup.OUR_ID)
 LOOKUP_LIMIT = 200  # attempts looked up in one round
 CONCURRENT_LOOKUPS = 20
+EXPIRE_LIMIT = 2000
 ADOPT_LIMIT = 5000  # a restore leaves as many as were sent in three days
 
 
-def expire_leases(session: Session, *, now: datetime, secret_key: str, limit: int = 2000) -> int:
+def expire_leases(session: Session, *, now: datetime, secret_key: str) -> int:
     """Mark attempts unknown whose worker has not reported in time, due for lookup at once."""
     expired = session.scalars(
         select(Attempt.id)
         .where(Attempt.state == AttemptState.SENDING, Attempt.due_at < now)
         .order_by(Attempt.id)
-        .limit(limit)
+        .limit(EXPIRE_LIMIT)
         .with_for_update(skip_locked=True)
     ).all()
     reports = [
@@ -204,12 +216,6 @@ def _may_repeat_until(
     return Fence.after(left_s) if left_s > 0 else None
 
 
-_LOOKED_UP = (
-    *("id", "message_id", "n", "stream_id", "body", "worker", "gateway_id"),
-    *("claimed_at", "settled_at", "channel", "notice"),
-)
-
-
 def _reserve_due(
     runtime: Runtime, account_id: int
 ) -> tuple[Sequence[Any], datetime, timedelta, datetime, dict[str, datetime], bool]:
@@ -223,11 +229,11 @@ def _reserve_due(
         ahead = datetime.now(UTC) - now
         due = session.execute(
             select(
-                *(getattr(Attempt, name) for name in _LOOKED_UP),
-                Message.kind,
-                Message.campaign_id,
-                Phone.e164,
-                Campaign.sender,
+                *columns_of(
+                    Attempt, "id message_id n stream_id body worker gateway_id claimed_at settled_at"
+                ),
+                *(Attempt.channel, Attempt.notice, Message.kind, Message.campaign_id),
+                *(Phone.e164, Campaign.sender),
             )
             .join(Phone, Phone.id == Attempt.phone_id)
             .join(Message, Message.id == Attempt.message_id)
@@ -242,9 +248,7 @@ def _reserve_due(
         # Longer than the slowest round: so only this round's own result is counted, see _count_absent.
         longest_s = runtime.settings.send_timeout_s * (LOOKUP_LIMIT / CONCURRENT_LOOKUPS + 1) + 30
         reserved_until = now + timedelta(seconds=longest_s)
-        session.execute(
-            update(Attempt).where(Attempt.id.in_([row.id for row in due])).values(due_at=reserved_until)
-        )
+        set_columns(session, Attempt, Attempt.id.in_([row.id for row in due]), due_at=reserved_until)
         is_alone = count_rows(session, GatewayAccount) == 1
         return due, now, ahead, reserved_until, backups_by_worker(session), is_alone
 
@@ -272,13 +276,9 @@ def _apply(
                 postponed.append(row.id)
                 continue
             asked_at, listed = listing
+            unknown_since, backup_taken_at = row.settled_at or row.claimed_at, backups.get(row.worker)
             attempt = UnknownAttempt(
-                row.id,
-                row.body,
-                row.claimed_at,
-                row.settled_at or row.claimed_at,
-                row.gateway_id,
-                backups.get(row.worker),
+                row.id, row.body, row.claimed_at, unknown_since, row.gateway_id, backup_taken_at
             )
             found, match = judge_lookup(
                 attempt, listed, asked_at=asked_at, owned=owners.keys(), list_delay=list_delay
@@ -289,28 +289,18 @@ def _apply(
                 postponed.append(row.id)
             elif match is None:
                 # Its id is known from before a restore: the gateway took it, however short its list is.
-                result["adopted"] += 1
                 reports.append(AttemptReport(row.id, AttemptState.ACCEPTED, row.gateway_id))
             else:
                 if match.gateway_id:  # its callback brings that of a repeated request
                     owners[match.gateway_id] = row.id
-                result["adopted"] += 1
-                reports.append(
-                    AttemptReport(
-                        row.id,
-                        AttemptState(match.status.value),
-                        match.gateway_id or None,
-                        cause=match.cause.value if match.cause else None,
-                        code=match.code,
-                    )
-                )
+                state, cause = AttemptState(match.status.value), match.cause.value if match.cause else None
+                known_as = match.gateway_id or None
+                reports.append(AttemptReport(row.id, state, known_as, cause=cause, code=match.code))
+        result["adopted"] = len(reports)
         key = runtime.settings.keys_of(Purpose.SUPPRESSIONS)
         apply_reports(session, reports, now=now, secret_key=key)
-        session.execute(
-            update(Attempt)
-            .where(Attempt.id.in_(postponed), Attempt.due_at == reserved_until)
-            .values(due_at=again_at)
-        )
+        is_mine = (Attempt.id.in_(postponed), Attempt.due_at == reserved_until)
+        set_columns(session, Attempt, *is_mine, due_at=again_at)
         result["requeued"] = _count_absent(
             session, absent, now=now, reserved_until=reserved_until, again_at=again_at, secret_key=key
         )
@@ -341,34 +331,88 @@ def _count_absent(
         .order_by(Attempt.id)
         .with_for_update()
     ).all()
-    repeats = dict(
-        session.execute(
-            select(Attempt.message_id, func.count())
-            .where(
-                Attempt.message_id.in_({row.message_id for row in absent}),
-                Attempt.state == AttemptState.ABSENT,
-            )
-            .group_by(Attempt.message_id)
-        ).all()
-    )
+    messages = Attempt.message_id.in_({row.message_id for row in absent})
+    given_up = select(Attempt.message_id).where(messages, Attempt.state == AttemptState.ABSENT)
+    repeats = Counter(session.scalars(given_up))
     absent_ids = [
-        attempt.id
-        for attempt in still_unknown
-        if may_repeat(
-            times_absent=attempt.times_absent + 1, repeats=repeats.get(rows[attempt.id].message_id, 0)
-        )
+        id_
+        for id_, times in still_unknown
+        if may_repeat(times_absent=times + 1, repeats=repeats[rows[id_].message_id])
     ]
-    session.execute(
-        update(Attempt)
-        .where(Attempt.id.in_([attempt.id for attempt in still_unknown]))
-        .values(times_absent=Attempt.times_absent + 1, due_at=again_at)
-    )
+    is_looked_up = Attempt.id.in_([attempt.id for attempt in still_unknown])
+    set_columns(session, Attempt, is_looked_up, times_absent=Attempt.times_absent + 1, due_at=again_at)
     reports = [AttemptReport(attempt_id, AttemptState.ABSENT) for attempt_id in absent_ids]
     apply_reports(session, reports, now=now, secret_key=secret_key)
     requeue(
         session, [OutboxEntry(rows[i].message_id, rows[i].stream_id, rows[i].n + 1, now) for i in absent_ids]
     )
     return len(absent_ids)
+
+
+PASS_ON_LIMIT = 500
+_CONCURRENT = 20
+
+
+def read_overdue(
+    session: Session, *, settings: Settings, now: datetime, limit: int = 1, but: Collection[int] = ()
+) -> Sequence[Any]:
+    """Return notices that have waited for their report as long as they may, the oldest first, none of the accounts `but`."""
+    wait = timedelta(seconds=settings.notice_wait_s)
+    return session.execute(
+        select(Attempt.id, Attempt.account_id, Attempt.gateway_id)
+        .where(Attempt.channel == Channel.ZALO, Attempt.state.in_(WAITING), Attempt.claimed_at < now - wait)
+        .where(Attempt.worker.not_like(f"{RESTORED}%"), Attempt.account_id.not_in(but))
+        .order_by(Attempt.claimed_at)
+        .limit(limit)
+    ).all()
+
+
+async def pass_on_notices(runtime: Runtime, gateways: OpenGateways) -> int:
+    """Ask after each overdue notice once more, and pass on those that have not arrived. Returns how many were asked after.
+
+    Those of a gateway that does not answer wait, and keep no other's waiting.
+    """
+    settings, slots = runtime.settings, asyncio.Semaphore(_CONCURRENT)
+    silent: set[int] = set()
+
+    def read(but: Collection[int]) -> Sequence[Any]:
+        with runtime.db.read() as session:
+            now = database_now(session)
+            return read_overdue(session, settings=settings, now=now, limit=PASS_ON_LIMIT, but=but)
+
+    async def ask(row: Any) -> AttemptReport | None:
+        """Return what the gateway says, or that it has not arrived; None: ask again, it did not answer."""
+        opened = gateways.get(row.account_id) if row.gateway_id else None
+        try:
+            async with slots:
+                if row.account_id in silent:
+                    return None
+                report = await opened.gateway.ask(row.gateway_id, of_notice=True) if opened else None
+        except GatewayUnavailable as error:
+            log.warning("notices.not_asked attempt=%s error=%s", row.id, error)
+            silent.add(row.account_id)
+            return None
+        except Exception:  # an answer that cannot be read: what becomes of the notice is not known, and the others are passed on
+            log.exception("notices.fault attempt=%s", row.id)
+            return None
+        if report is None or report.status is None or report.status.value in WAITING:
+            return AttemptReport(row.id, AttemptState.PASSED, cause="expired")
+        cause = report.cause.value if report.cause else None
+        return AttemptReport(row.id, AttemptState(report.status.value), row.gateway_id, cause=cause)
+
+    def apply(reports: Sequence[AttemptReport]) -> int:
+        with runtime.db.write() as session:
+            key = settings.keys_of(Purpose.SUPPRESSIONS)
+            return apply_reports(session, reports, now=database_now(session), secret_key=key)
+
+    passed = 0
+    while True:
+        left_out = frozenset(silent)
+        overdue = await asyncio.to_thread(read, left_out)
+        if reports := [report for report in await asyncio.gather(*map(ask, overdue)) if report]:
+            passed += await asyncio.to_thread(apply, reports)
+        if silent == left_out:
+            return passed
 
 
 # The gateway's own list decides most within minutes, and a receipt what it can within the hour. For what is older the list

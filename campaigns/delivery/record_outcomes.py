@@ -2,50 +2,56 @@
 
 - Outcomes of requests, status callbacks and messages found in the gateway's list become attempt states, by rank. The
   states of messages follow from those of their attempts.
-- Failure policies: a failure may suppress the number or pause the campaign.
+- Failure policies: a failure may suppress the number or pause the campaign. A gateway account that refuses much or reports
+  slowly rests, while another carries on.
 """
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, String, delete, null, select, update
+from sqlalchemy import BigInteger, String, null, select, update
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.billing import store_bills, store_factor
 from campaigns.delivery.claim_messages import Claim
-from campaigns.delivery.gateway_health import rest_account
 from campaigns.delivery.outbox import (
     ChangeTotals,
     OutboxEntry,
     StateChange,
     add_totals,
+    count_outcomes,
     recent_outcomes,
     requeue,
     return_unsent,
+    store_bills,
+    store_factor,
 )
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.lifecycle import pause_automatically
 from campaigns.models.campaigns import Campaign
-from campaigns.models.messages import Attempt, Incident, Message, MessagePart, Outbox
+from campaigns.models.messages import Attempt, AttemptTotal, Incident, Message, MessagePart, Outbox
 from campaigns.models.replies import FROM_NUMBER, Reply
 from campaigns.rules.budget import next_factor
 from campaigns.rules.delivery import (
     FAILURE_WINDOW,
     MOST_FIRST_REFUSALS,
+    NoticesReach,
     back_off_s,
     fails_too_often,
     failure_policy,
     is_charged,
     is_out_of_retries,
+    keep_reason,
+    learned_of,
+    may_be_passed_on,
     may_be_refused_to_all,
 )
-from campaigns.rules.notices import NoticesReach, keep_reason, learned_of, may_be_passed_on
+from campaigns.rules.gateway_choice import REST_FOR, SILENT_AFTER, SILENT_WITHIN, refuses_much, reports_slowly
 from campaigns.rules.states import (
     ACCEPTED_OR_BEYOND,
     FAILURES,
@@ -57,19 +63,24 @@ from campaigns.rules.states import (
     message_state,
     settle,
 )
+from outreach.accounts import audit
 from outreach.contacts.suppressions import lock_phone, lock_phones, suppress
 from outreach.contacts.wishes import has_asked_since, is_left_alone, record_wish
 from outreach.core.db import (
     change_rows,
+    columns_of,
+    count_rows,
     database_now,
+    delete_rows,
     insert_missing,
     rows_table,
     set_columns,
     values_subquery,
 )
 from outreach.core.settings import Settings
-from outreach.gateway_accounts import read_roads
+from outreach.gateway_accounts import read_accounts, read_roads
 from outreach.models.contacts import SuppressionReason
+from outreach.models.office import GatewayAccount, GatewayState
 from outreach.rules.errors import LoaError
 from outreach.rules.gateway import (
     Accepted,
@@ -78,6 +89,7 @@ from outreach.rules.gateway import (
     Channel,
     Outcome,
     OutcomeUnknown,
+    Proof,
     Refused,
     Throttled,
     goes_alone,
@@ -116,7 +128,9 @@ def record_outcomes(
 ) -> None:
     """Store the outcomes of a worker's requests. None stands for a request that was never started."""
     unproved = _find_unproved(session, outcomes)
-    of_now = _of_now(session, outcomes)
+    refusals = [claim.attempt_id for claim, outcome in outcomes if isinstance(outcome, Refused)]
+    of_before = _claimed_before_resumed(session, refusals)
+    of_now = [each for each in outcomes if each[0].attempt_id not in of_before]
     reports: list[AttemptReport] = []
     unsent: list[tuple[Claim, datetime]] = []
     bills: list[BilledMessage] = []
@@ -200,15 +214,6 @@ def _is_tried_again(claim: Claim, cause: Cause, *, is_unproved: bool) -> bool:
     return may_be_of_all and not goes_alone(claim.notice) and not is_over
 
 
-def _of_now(
-    session: Session, outcomes: Sequence[tuple[Claim, Outcome | None]]
-) -> list[tuple[Claim, Outcome | None]]:
-    """Leave out the refusals that say nothing of the gateway of now."""
-    refused = [claim.attempt_id for claim, outcome in outcomes if isinstance(outcome, Refused)]
-    of_before = _claimed_before_resumed(session, refused)
-    return [(claim, outcome) for claim, outcome in outcomes if claim.attempt_id not in of_before]
-
-
 def _claimed_before_resumed(session: Session, refused: Sequence[int]) -> set[int]:
     """Return those of refused attempts that were claimed before their campaign was resumed: they say nothing of the gateway of now."""
     if not refused:
@@ -287,12 +292,6 @@ def _learn_factors(session: Session, outcomes: Sequence[tuple[Claim, Outcome | N
             store_factor(session, stream_id, learned)
 
 
-_SETTLED = (
-    *("id", "message_id", "n", "state", "gateway_id", "stream_id", "phone_id", "account_id"),
-    *("segments", "cause", "price_vnd", "claimed_at", "channel", "worker"),
-)
-
-
 def apply_reports(
     session: Session, reports: Iterable[AttemptReport], *, now: datetime, secret_key: str
 ) -> int:
@@ -308,7 +307,10 @@ def apply_reports(
     if not by_attempt:
         return 0
     attempts = session.execute(
-        select(*(getattr(Attempt, name) for name in _SETTLED))
+        select(
+            *columns_of(Attempt, "id message_id n state gateway_id stream_id phone_id account_id segments"),
+            *columns_of(Attempt, "cause price_vnd claimed_at channel worker"),
+        )
         .where(Attempt.id.in_(values_subquery(session, by_attempt)))
         .order_by(Attempt.id)
         .with_for_update()
@@ -316,7 +318,9 @@ def apply_reports(
     owners = owners_of(
         session, {r.gateway_id for group in by_attempt.values() for r in group if r.gateway_id}
     )
-    _note_missing(by_attempt, {row.id for row in attempts})
+    for missing in by_attempt.keys() - {row.id for row in attempts}:
+        if any(report.gateway_id for report in by_attempt[missing]):
+            log.warning("settle.no_such_attempt attempt=%s", missing)
     changes = _Changes()
     for row in attempts:
         own = _reports_of(row, by_attempt[row.id], owners)
@@ -335,12 +339,6 @@ def apply_reports(
     apply_failure_policies(session, changes.failures, now=now, secret_key=secret_key)
     requeue(session, [OutboxEntry(row.message_id, row.stream_id, row.n + 1, now) for row in changes.passed])
     return len(changes.attempts)
-
-
-def _note_missing(by_attempt: Mapping[int, Sequence[AttemptReport]], found: Set[int]) -> None:
-    for missing in by_attempt.keys() - found:
-        if any(report.gateway_id for report in by_attempt[missing]):
-            log.warning("settle.no_such_attempt attempt=%s", missing)
 
 
 def _reports_of(
@@ -440,7 +438,7 @@ def _write_changes(session: Session, changed: _Changes, *, now: datetime) -> Non
             of_value = Attempt.id.in_(values_subquery(session, ids))
             set_columns(session, Attempt, of_value, **{column: value})
     if changed.reappeared:
-        change_rows(session, delete(Outbox).where(Outbox.message_id.in_(changed.reappeared)))
+        delete_rows(session, Outbox, Outbox.message_id.in_(changed.reappeared))
 
 
 def owners_of(session: Session, gateway_ids: set[str]) -> dict[str, int]:
@@ -483,24 +481,20 @@ def _add_sent_twice_incidents(session: Session, message_ids: set[int], *, now: d
     """
     if not message_ids:
         return
-    gateway_ids: dict[int, list[str]] = {}
+    gateway_ids: dict[int, list[str]] = defaultdict(list)
     taken = select(Attempt.message_id, Attempt.gateway_id).where(Attempt.message_id.in_(message_ids))
     taken = taken.where(Attempt.gateway_id.is_not(None), Attempt.channel != Channel.ZALO)
     for message_id, gateway_id in session.execute(taken):
-        gateway_ids.setdefault(message_id, []).append(gateway_id or "")
-    for message_id, taken_ids in gateway_ids.items():
-        if len(taken_ids) > 1:
-            add_incident(
-                session, kind="sent_twice", subject=f"messages:{message_id}", now=now, gateway_ids=taken_ids
-            )
+        gateway_ids[message_id].append(gateway_id or "")
+    for message_id, ids in gateway_ids.items():
+        if len(ids) > 1:
+            subject = f"messages:{message_id}"
+            add_incident(session, kind="sent_twice", subject=subject, now=now, gateway_ids=ids)
 
 
 def add_incident(session: Session, *, kind: str, subject: str, now: datetime, **details: object) -> None:
     """Add an incident once for each subject, or count its repetition."""
-    updated = session.execute(
-        update(Incident).where(Incident.subject == subject).values(times=Incident.times + 1)
-    )
-    if updated.rowcount == 0:  # type: ignore[attr-defined]
+    if not set_columns(session, Incident, Incident.subject == subject, times=Incident.times + 1):
         session.add(Incident(kind=kind, subject=subject, details=details, at=now))
         session.flush()
 
@@ -543,15 +537,9 @@ def _pause_failing(session: Session, streams: set[int], *, now: datetime) -> Non
     for stream_id in sorted(streams - {TRANSACTIONAL_STREAM}):
         failures, successes = recent_outcomes(session, stream_id, now=now)
         if fails_too_often(failed=failures, well=successes):
-            minutes = int(FAILURE_WINDOW.total_seconds() / 60)
-            pause_automatically(
-                session,
-                stream_id,
-                reason=LoaError(
-                    "too_many_failures", minutes=minutes, failed=failures, tried=failures + successes
-                ),
-                now=now,
-            )
+            minutes, tried = int(FAILURE_WINDOW.total_seconds() / 60), failures + successes
+            reason = LoaError("too_many_failures", minutes=minutes, failed=failures, tried=tried)
+            pause_automatically(session, stream_id, reason=reason, now=now)
 
 
 def _is_in_use_since(session: Session, phone_id: int, at: datetime) -> bool:
@@ -563,3 +551,67 @@ def _is_in_use_since(session: Session, phone_id: int, at: datetime) -> bool:
         Attempt.phone_id == phone_id, Attempt.claimed_at > at, Attempt.state == AttemptState.DELIVERED
     )
     return any(session.scalar(query.limit(1)) is not None for query in (wrote, arrived))
+
+
+def rest_account(session: Session, account_id: int, *, reason: LoaError, now: datetime) -> bool:
+    """Let an account rest, if another active one is well. Returns whether there is one: it then carries on.
+
+    Locks the accounts by id, so that two do not send each other to rest.
+    """
+    accounts = session.scalars(select(GatewayAccount).order_by(GatewayAccount.id).with_for_update()).all()
+    mine = next((each for each in accounts if each.id == account_id), None)
+    if mine is None:
+        return False
+    others = (
+        each
+        for each in accounts
+        if each.id != account_id
+        and each.state is GatewayState.ACTIVE
+        and (each.rested_until is None or each.rested_until <= now)
+    )
+    if not any(_shares_work(mine, other) for other in others):
+        return False
+    if mine.rested_until is None or mine.rested_until <= now:
+        audit.record(session, "gateway.rest", mine, None, now, reason=reason.as_json())
+    mine.rested_until, mine.rest_reason = now + REST_FOR, reason.as_json()[:200]
+    return True
+
+
+def _shares_work(one: GatewayAccount, other: GatewayAccount) -> bool:
+    """Return whether another account takes every sender and operator that an account takes."""
+    return all(
+        not theirs or (bool(ours) and set(ours) <= set(theirs))
+        for ours, theirs in ((one.senders, other.senders), (one.operators, other.operators))
+    )
+
+
+def rest_failing(session: Session, *, now: datetime) -> int:
+    """Let the accounts rest that refused much lately, or report slowly. Returns how many."""
+    accounts = [each for each in read_accounts(session) if each.state is GatewayState.ACTIVE]
+    awake = [each for each in accounts if each.rested_until is None or each.rested_until <= now]
+    if len(awake) < 2:
+        return 0
+    since = {each.id: max(now - FAILURE_WINDOW, each.rested_until or each.changed_at) for each in awake}
+    rested = 0
+    for account in awake:
+        mine = AttemptTotal.account_id == account.id
+        failed, well = count_outcomes(session, mine, AttemptTotal.at > since[account.id])
+        reason: LoaError | None = None
+        if refuses_much(failed=failed, well=well):
+            reason = LoaError("gateway_refuses_much", failed=failed, tried=failed + well)
+        elif account.proof is not Proof.NOTHING:
+            silent = count_rows(
+                session,
+                Attempt,
+                Attempt.state.in_((AttemptState.ACCEPTED, AttemptState.SENT)),
+                Attempt.claimed_at > max(now - SILENT_WITHIN, account.rested_until or account.changed_at),
+                Attempt.claimed_at < now - SILENT_AFTER,
+                Attempt.account_id == account.id,
+            )
+            ends = AttemptTotal.state.in_((AttemptState.DELIVERED, *FAILURES))
+            reported = sum(count_outcomes(session, mine, ends, AttemptTotal.at > now - SILENT_WITHIN))
+            if reports_slowly(silent=silent, reported=reported):
+                reason = LoaError("gateway_reports_slowly", silent=silent)
+        if reason:
+            rested += rest_account(session, account.id, reason=reason, now=now)
+    return rested

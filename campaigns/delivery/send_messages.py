@@ -12,38 +12,225 @@ hand: a worker that was stopped while it connected must not send what another ha
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns.delivery.claim_messages import Claim, ClaimBatch, SendTask, claim_next_batch
-from campaigns.delivery.gateway_pool import GatewayPool
+from campaigns.delivery.gateway_faults import GatewayFaults
 from campaigns.delivery.open_gateways import OpenGateway, OpenGateways
 from campaigns.delivery.record_outcomes import store_outcomes
-from campaigns.delivery.streams import Stream, streams_still_open, suppressed_attempts
+from campaigns.delivery.streams import AccountLimiter, Stream, streams_still_open, suppressed_attempts
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.budget import vnd_of
 from campaigns.rules.delivery import MOST_FIRST_REFUSALS, may_be_refused_to_all
 from campaigns.rules.gateway_choice import PoolState, next_claim
 from outreach.core.db import database_now
-from outreach.rules.gateway import Accepted, Outcome, Refused
+from outreach.rules.gateway import Accepted, OutboundMessage, Outcome, OutcomeUnknown, Refused, Throttled
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 RECORD_EVERY_S = 0.2
 CHECK_EVERY_S = 0.5  # for pause, cancel and closed windows; a stop takes effect within it
 HEARTBEAT_EVERY_S = 0.1  # to learn of a halt of the gateway's that another worker met
 USED_FOR_S = 2.0  # a gateway that was given no message for so long is not used
 RETRY_DATABASE_S = 1.0
 IDLE_S = 0.3  # the job ends after this time with nothing to claim and nothing under way
+
+
+class BackendUnavailable(Exception):
+    """Failure of the database, of Redis or of the database process.
+
+    The argument is the error's class name, without its message.
+    """
+
+
+def call_backend(runtime: Runtime, function: Callable[..., T], *args: Any) -> T:
+    """Call a function in the database process. Raises BackendUnavailable."""
+    try:
+        return function(runtime, *args)
+    except (SQLAlchemyError, RedisError) as error:
+        raise BackendUnavailable(type(error).__name__) from None
+
+
+_LAST = 9  # behind all ranks: the end
+
+
+class SendBuffer:
+    """Buffer of claimed messages: due now, or waiting for their start. A slow campaign delays no other.
+
+    Due ones are in the order of their arrival; warnings go ahead of all, then transactional messages, then campaigns.
+    """
+
+    def __init__(self) -> None:
+        self._ready = asyncio.PriorityQueue[tuple[int, int, SendTask | None]]()
+        self._arrivals = itertools.count()
+        self._scheduled: dict[int, tuple[SendTask, asyncio.TimerHandle]] = {}  # by attempt
+        self.is_ended = False
+
+    def __len__(self) -> int:
+        return self._ready.qsize() + len(self._scheduled)
+
+    @property
+    def later(self) -> int:
+        """Return how many tasks wait for their start."""
+        return len(self._scheduled)
+
+    def put(self, task: SendTask) -> None:
+        wait_s = task.starts_at - time.monotonic()
+        if wait_s <= 0:
+            self._put_ready(task, task.claim.rank)
+        else:
+            timer = asyncio.get_running_loop().call_later(wait_s, self._make_ready, task)
+            self._scheduled[task.claim.attempt_id] = task, timer
+
+    def _put_ready(self, task: SendTask | None, rank: int) -> None:
+        self._ready.put_nowait((rank, next(self._arrivals), task))
+
+    def _make_ready(self, task: SendTask) -> None:
+        del self._scheduled[task.claim.attempt_id]
+        self._put_ready(task, task.claim.rank)
+
+    async def get(self) -> SendTask | None:
+        """Return the next task that is due. Returns None after the end."""
+        return (await self._ready.get())[2]
+
+    def end(self, receivers: int) -> None:
+        """Make all tasks due at once, to be returned unsent, and tell this many receivers that nothing follows."""
+        self.is_ended = True
+        for task, timer in list(self._scheduled.values()):
+            timer.cancel()
+            self._make_ready(task)
+        for _ in range(receivers):
+            self._put_ready(None, _LAST)
+
+    def left_over(self) -> list[SendTask]:
+        """Return the tasks that were not taken, after the end."""
+        return [task for _ in range(self._ready.qsize()) if (task := self._ready.get_nowait()[2])]
+
+
+class GatewayPool:
+    """Senders of one gateway, each with one request at a time. A gateway that hangs holds up its own pool alone."""
+
+    def __init__(self, opened: OpenGateway, job: MessageSender) -> None:
+        self.account_id, self._job = opened.account_id, job
+        self._account = AccountLimiter(job.runtime.redis, account=opened.name)
+        self.faults = GatewayFaults(job.runtime.redis, account=opened.name, worker=job.worker)
+        self.buffer = SendBuffer()
+        self.in_flight = 0
+        self.given_at = float("-inf")  # when it was last given a message
+        self._under_way = 0  # of these, requests that have started
+        self._senders = [
+            asyncio.create_task(self._send_all()) for _ in range(opened.settings.requests_at_once)
+        ]
+
+    @property
+    def is_halted(self) -> bool:
+        return time.monotonic() < self._account.halted_until
+
+    @property
+    def state(self) -> PoolState:
+        return PoolState(
+            self.account_id,
+            buffered=len(self.buffer),
+            has_fault=bool(self.faults.fault),
+            may_try=self.faults.may_try,
+            is_halted=self.is_halted,
+            is_used=time.monotonic() - self.given_at < USED_FOR_S,
+        )
+
+    def exchange(self) -> None:
+        """Exchange halts and faults with the account's other workers. Raises RedisError."""
+        self._account.heartbeat()
+        self.faults.exchange(now=time.monotonic())
+
+    async def end(self) -> list[SendTask]:
+        """End the senders once they have done what they have in hand. Returns the tasks that none has taken."""
+        self.buffer.end(len(self._senders))
+        await asyncio.gather(*self._senders)
+        return self.buffer.left_over()
+
+    async def _send_all(self) -> None:
+        while True:
+            if (task := await self.buffer.get()) is None:
+                return
+            self.in_flight += 1
+            try:
+                await self._send_one(task)
+            finally:
+                self.in_flight -= 1
+
+    async def _send_one(self, task: SendTask) -> None:
+        claim = task.claim
+        opened = self._job.gateways.get(self.account_id) if await self._wait_for_start(task) else None
+        if opened is None:
+            return self._job.take_outcome(claim, None)
+
+        has_begun = False
+
+        def is_over() -> bool:
+            """Asked again when its turn in the gateway's window has come; parts follow one that has left."""
+            nonlocal has_begun
+            if task.fence.is_over() or not (has_begun or self._job.may_start(task)):
+                return True
+            if not has_begun:
+                has_begun = True
+                self._job.note_start(claim.attempt_id)
+            return False
+
+        left_s = int(task.closes_at - time.monotonic())
+        message = OutboundMessage(
+            attempt_id=claim.attempt_id,
+            to=claim.to,
+            sender=claim.sender,
+            body=claim.body,
+            validity_s=max(1, left_s),
+            is_over=is_over,
+            notice=claim.notice,
+        )
+        asked_at = time.monotonic()
+        self._under_way += 1
+        try:
+            outcome: Outcome = await opened.gateway.send(message)
+        except Exception as error:
+            # A fault of ours must not end the sender task; whether the request left is not known.
+            log.exception("send.fault attempt=%s", claim.attempt_id)
+            outcome = OutcomeUnknown(type(error).__name__)
+        finally:
+            self._under_way -= 1
+        if isinstance(outcome, Throttled) and not (
+            outcome.fault or outcome.is_eased
+        ):  # too many, not out of order
+            self._account.note_throttled(outcome.retry_after_s, now=time.monotonic())
+        elif isinstance(outcome, Accepted | Refused):
+            self._account.note_accepted(asked_at=asked_at)
+        self.faults.note(outcome, asked_at=asked_at, now=time.monotonic())
+        self._job.take_outcome(claim, outcome)
+
+    async def _wait_for_start(self, task: SendTask) -> bool:
+        """Wait while the account is halted. Returns whether the request may start now.
+
+        After a halt one request at a time tries. While the gateway has a fault one message waits for its turn to try, and
+        the others go back at once.
+        """
+        while self._job.may_start(task):
+            if not self.is_halted and not (self._account.is_trying and self._under_way):
+                if self.faults.may_start():
+                    return True
+                if self.in_flight > 1 or self.buffer.is_ended:
+                    return False  # at the end of the job too: the next one tries
+            await asyncio.sleep(0.02)
+        return False
 
 
 @dataclass(slots=True)
@@ -56,28 +243,18 @@ class SendCounts:
     skipped: int = 0
 
 
-class DatabaseExecutor(Protocol):
-    """Callable that runs `function` with a runtime and `args` beside the event loop.
-
-    Raises BackendUnavailable.
-    """
-
-    async def __call__(
-        self, function: Callable[Concatenate[Runtime, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T: ...
-
-
 @dataclass
 class MessageSender:
     """Sender that works for `seconds` or until told to stop.
 
-    Each job has its own; the gateways outlive it. `enqueue_helper` is called once, after the first batch; `note_start`
-    with each attempt when its request is about to leave.
+    Each job has its own; the gateways outlive it. `run_in_database` runs a function with a runtime and these arguments beside
+    the event loop, and raises BackendUnavailable. `enqueue_helper` is called once, after the first batch; `note_start` with each
+    attempt when its request is about to leave.
     """
 
     runtime: Runtime
     gateways: OpenGateways
-    run_in_database: DatabaseExecutor
+    run_in_database: Callable[..., Awaitable[Any]]
     worker: str
     stop_requested: Callable[[], bool]
     enqueue_helper: Callable[[], object]
@@ -85,8 +262,7 @@ class MessageSender:
     counts: SendCounts = field(default_factory=SendCounts)
 
     def __post_init__(self) -> None:
-        settings = self.runtime.settings
-        self._settings = settings
+        self._settings = self.runtime.settings
         self._pools: dict[int, GatewayPool] = {}
         self._unusable: set[int] = set()  # accounts whose gateway cannot be opened here
         self._outcomes: list[tuple[Claim, Outcome | None]] = []
@@ -113,7 +289,7 @@ class MessageSender:
         try:
             await self._claim_all(ends_at)
         finally:
-            while self._count_later() and not self.stop_requested() and not self._is_broken():
+            while any(pool.buffer.later for pool in self._pools.values()) and not self._has_to_stop():
                 await asyncio.sleep(0.02)
             for left in await asyncio.gather(*(pool.end() for pool in self._pools.values())):
                 self._outcomes += [(task.claim, None) for task in left]
@@ -126,20 +302,12 @@ class MessageSender:
                 raise error
         return self.counts
 
-    def _is_broken(self) -> bool:
-        """Return whether a fault ended the watcher or the recorder: without them nothing may start."""
-        return self._watcher.done() or self._recorder.done()
+    def _has_to_stop(self) -> bool:
+        """Return whether nothing may start any more: asked to stop, or a fault ended the watcher or the recorder."""
+        return self.stop_requested() or self._watcher.done() or self._recorder.done()
 
     def _open_pool(self, opened: OpenGateway) -> GatewayPool:
-        pool = self._pools[opened.account_id] = GatewayPool(
-            opened,
-            self.gateways,
-            redis=self.runtime.redis,
-            worker=self.worker,
-            may_start=self._may_start,
-            note_start=self.note_start,
-            done=self._take_outcome,
-        )
+        pool = self._pools[opened.account_id] = GatewayPool(opened, self)
         return pool
 
     async def _pool_of(self, account_id: int) -> GatewayPool | None:
@@ -153,19 +321,6 @@ class MessageSender:
         self._unusable.add(account_id)
         return None
 
-    def _count_later(self) -> int:
-        return sum(pool.buffer.later for pool in self._pools.values())
-
-    def _state_of(self, pool: GatewayPool) -> PoolState:
-        return PoolState(
-            pool.account_id,
-            buffered=len(pool.buffer),
-            has_fault=bool(pool.faults.fault),
-            may_try=pool.faults.may_try,
-            is_halted=pool.is_halted,
-            is_used=time.monotonic() - pool.given_at < USED_FOR_S,
-        )
-
     def _is_in_hand(self) -> bool:
         return bool(any(pool.in_flight for pool in self._pools.values()) or self._outcomes or self._recording)
 
@@ -176,10 +331,10 @@ class MessageSender:
 
     async def _claim_all(self, ends_at: float) -> None:
         began = busy_at = time.monotonic()
-        while time.monotonic() < ends_at and not self.stop_requested() and not self._is_broken():
+        while time.monotonic() < ends_at and not self._has_to_stop():
             per_second = self.counts.requested / max(0.2, time.monotonic() - began)
             wanted = next_claim(
-                [self._state_of(pool) for pool in self._pools.values()],
+                [pool.state for pool in self._pools.values()],
                 active=self.gateways.active,
                 unusable=self._unusable,
                 per_second=per_second,
@@ -191,9 +346,7 @@ class MessageSender:
                 continue
             had_work = self._has_work()  # what goes back during a claim is for the next one
             try:
-                claimed = await self.run_in_database(
-                    claim_next_batch, self.worker, wanted.limit, wanted.health
-                )
+                claimed = await self.run_in_database(claim_next_batch, self.worker, *wanted)
             except BackendUnavailable as error:
                 log.warning("send.claim_failed error=%s", error)
                 await asyncio.sleep(RETRY_DATABASE_S)
@@ -221,11 +374,12 @@ class MessageSender:
                 pool.given_at = time.monotonic()
                 pool.buffer.put(task)
             else:
-                self._take_outcome(task.claim, None)
+                self.take_outcome(task.claim, None)
 
     # -- send ----------------------------------------------------------------------------------------
 
-    def _take_outcome(self, claim: Claim, outcome: Outcome | None) -> None:
+    def take_outcome(self, claim: Claim, outcome: Outcome | None) -> None:
+        """Take the outcome of a request, None for a message that did not leave."""
         self._buffered.discard(claim.attempt_id)
         if outcome is None:
             self.counts.returned += 1
@@ -251,12 +405,12 @@ class MessageSender:
                 if charged_vnd > claim.segments * claim.price_vnd:
                     self._claims_from[claim.stream_id] = math.inf
 
-    def _may_start(self, task: SendTask) -> bool:
+    def may_start(self, task: SendTask) -> bool:
+        """Return whether a message may leave at all."""
         claim, now = task.claim, time.monotonic()
         if (
             task.fence.is_over()
-            or self.stop_requested()
-            or self._is_broken()
+            or self._has_to_stop()
             or claim.attempt_id in self._suppressed
             or (
                 claim.is_unproved
@@ -279,7 +433,7 @@ class MessageSender:
             await asyncio.sleep(HEARTBEAT_EVERY_S)
         with suppress(RedisError):
             for pool in self._pools.values():
-                pool.leave()
+                pool.faults.leave()
 
     def _exchange(self) -> None:
         for pool in list(self._pools.values()):
@@ -355,24 +509,3 @@ class MessageSender:
         gives_up_at = time.monotonic() + self._settings.lease_s
         while self._outcomes and not await self._record_outcomes() and time.monotonic() < gives_up_at:
             await asyncio.sleep(RETRY_DATABASE_S)
-
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-class BackendUnavailable(Exception):
-    """Failure of the database, of Redis or of the database process.
-
-    The argument is the error's class name, without its message.
-    """
-
-
-def call_backend(
-    runtime: Runtime, function: Callable[Concatenate[Runtime, P], T], *args: P.args, **kwargs: P.kwargs
-) -> T:
-    """Call a function in the database process. Raises BackendUnavailable."""
-    try:
-        return function(runtime, *args, **kwargs)
-    except (SQLAlchemyError, RedisError) as error:
-        raise BackendUnavailable(type(error).__name__) from None

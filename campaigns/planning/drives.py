@@ -164,6 +164,7 @@ def save_drive(
     drive.kind, drive.name = kind, name
     drive.starts_on, drive.ends_on = starts_on.isoformat(), ends_on.isoformat() if ends_on else None
     session.add(drive)
+    session.flush()
     audit.record(session, "drive.edit" if drive_id else "drive.create", drive, user, now)
     return drive
 

@@ -5,7 +5,6 @@ Names of senders are entered by an administrator. A campaign's texts must fit it
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from decimal import Decimal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
@@ -39,7 +38,7 @@ from outreach.models.accounts import User
 from outreach.models.contacts import Contact, Membership
 from outreach.models.office import GatewayAccount, GatewayState
 from outreach.rules.errors import BadCampaign, BadInput, NotFound, or_raise
-from outreach.rules.formats import read_day, read_decimal
+from outreach.rules.formats import read_day, read_positive
 from outreach.rules.languages import VIETNAMESE
 from outreach.rules.sms_template import find_gaps
 from outreach.use_cases import use_case
@@ -60,28 +59,16 @@ def register_sender(
     day = registered_on.strip() or None
     if day and not read_day(day):
         raise BadInput("sender_day_wrong")
-    session.merge(Sender(name=name, registered_on=day, pace=_read_pace(pace), note=note.strip()))
+    per_second = read_positive(pace, most=10_000, error=BadInput("sender_rate_wrong"))
+    session.merge(Sender(name=name, registered_on=day, pace=per_second, note=note.strip()))
     audit.record(session, "sender.register", f"senders:{name}", user, now)
-
-
-def _read_pace(text: str) -> float | None:
-    try:
-        pace = read_decimal(text)
-    except ValueError:
-        pace = Decimal(0)
-    if pace is None:
-        return None
-    if not 0 < pace <= 10_000:
-        raise BadInput("sender_rate_wrong")
-    return float(pace)
 
 
 @use_case
 def remove_sender(session: Session, name: str, *, user: User, now: datetime) -> None:
     """Remove a sender from the register; its campaigns get a warning again. Raises NotFound, NotAllowed."""
     require_role(user)
-    sender = or_raise(session.get(Sender, name), NotFound("sender_unknown", name=name))
-    session.delete(sender)
+    session.delete(or_raise(session.get(Sender, name), NotFound("sender_unknown", name=name)))
     audit.record(session, "sender.remove", f"senders:{name}", user, now)
 
 
@@ -113,10 +100,8 @@ def set_template_state(
     day = until.strip() or None
     if day and not read_day(day):
         raise BadInput("registered_until_wrong")
-    known = {each.account_id: each for each in template.states}
     if not state:
-        if account_id in known:
-            template.states.remove(known[account_id])
+        template.states[:] = [each for each in template.states if each.account_id != account_id]
     else:
         wanted = next((each for each in TemplateState if each.value == state), None)
         if wanted is None:

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.figures import ReachBlock, ReachCount, ReachSnapshot
 from campaigns.rules.reach import ReachMeasure
 from campaigns.rules.states import Exclusion
-from outreach.core.db import change_rows, insert_rows
+from outreach.core.db import delete_rows, insert_rows
 from outreach.models.contacts import ContactList
 
 # Up to this many recipients a campaign is counted when it is read: some ten milliseconds.
@@ -49,7 +49,7 @@ def store_counts(
     session: Session, campaign_id: int, rows: Sequence[tuple[Any, ...]], *, at: datetime, took_s: float
 ) -> None:
     """Store counts, as the columns of `ReachCount`, in the place of a campaign's former ones."""
-    change_rows(session, delete(ReachCount).where(ReachCount.campaign_id == campaign_id))
+    delete_rows(session, ReachCount, ReachCount.campaign_id == campaign_id)
     insert_rows(session, ReachCount.__table__, _COLUMNS, rows, always={"campaign_id": campaign_id})
     session.merge(ReachSnapshot(campaign_id=campaign_id, at=at, took_s=took_s))
 
@@ -68,4 +68,4 @@ def read_excluded(session: Session, campaign_id: int) -> dict[Exclusion, int]:
 def delete_reach(session: Session, campaign_id: int) -> None:
     """Delete a campaign's stored reach, as when its launch is undone."""
     for table in (ReachCount, ReachBlock, ReachSnapshot):
-        change_rows(session, delete(table).where(table.campaign_id == campaign_id))
+        delete_rows(session, table, table.campaign_id == campaign_id)

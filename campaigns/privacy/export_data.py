@@ -21,8 +21,8 @@ from campaigns.models.replies import Answer, Case, OfficerEntry, Reply, SafetyRe
 from campaigns.privacy.requests import lock_request, opted_out_of_drive, recorded_scope
 from campaigns.privacy.retention import numbers_of
 from campaigns.rules.content import PAGE_WORDS
+from campaigns.rules.delivery import NoticesReach, told_as
 from campaigns.rules.links import mask_tokens
-from campaigns.rules.notices import NoticesReach, told_as
 from campaigns.rules.own_answers import current_own, read_own_answers
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM

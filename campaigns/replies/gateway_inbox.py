@@ -16,13 +16,13 @@ from sqlalchemy import String, delete, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.receipts import store_receipts
+from campaigns.delivery.incoming_reports import store_receipts
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import Reply, ReplyChannel, ReplyPart
 from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, receive_reply
 from campaigns.replies.record_answer import AnswerContext
-from campaigns.rules.notices import NoticesReach
+from campaigns.rules.delivery import NoticesReach
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import Understanding
 from campaigns.rules.states import AttemptReport, AttemptState

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from enum import Enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum, StrEnum
 from functools import lru_cache
 from typing import Any, Literal
 
 from campaigns.rules.experiments import SECOND_TEXT
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.list_fields import fill_fields, parse_text
+from campaigns.rules.receipts import RESTORED
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.states import GIVEN_UP, AttemptState, MessageKind, SkipReason
+from campaigns.rules.states import (
+    FAILURES,
+    GIVEN_UP,
+    AttemptReport,
+    AttemptState,
+    MessageKind,
+    MessageState,
+    SkipReason,
+)
 from campaigns.rules.urgent import MAX_PER_DAY
 from outreach.rules.gateway import Cause, Channel, Notice, Outcome, OutcomeUnknown, RequestExpired, Throttled
 from outreach.rules.kept_values import name_in_text
@@ -303,3 +312,52 @@ class Renderer:
         if row.of.fields:
             filled |= fill_fields(row.of.fields, values.get((row.campaign_id, row.contact_id), {}))
         return filled
+
+
+# An account is made, and a setting changed, within months: then a number is tried again.
+FORGOTTEN_AFTER = timedelta(days=90)
+
+
+class NoticesReach(StrEnum):
+    """What is known of a number on the channel of notices."""
+
+    ANSWERED = "answered"  # its owner wrote to the official account
+    NO_ACCOUNT = "no_account"
+    DECLINED = "declined"
+
+
+def goes_as_notice(row: Any, *, now: datetime) -> bool:
+    """Return whether the `n`-th attempt is the step's notice: only the first, so that nobody gets two."""
+    is_in_vietnamese = language_of(row.of, row.language) == VIETNAMESE
+    if row.kind is not MessageKind.STEP or row.n > 1 or not row.of.notice_template or not is_in_vietnamese:
+        return False
+    is_closed = row.notices in (NoticesReach.NO_ACCOUNT, NoticesReach.DECLINED)
+    return not (is_closed and now - row.notices_at < FORGOTTEN_AFTER)
+
+
+def may_be_passed_on(attempt: Any) -> bool:
+    """Return whether the text follows by itself where an attempt does not arrive: a notice, with all that followed it known."""
+    return attempt.channel == Channel.ZALO and not attempt.worker.startswith(RESTORED)
+
+
+def keep_reason(cause: str | None, reports: Iterable[AttemptReport]) -> list[AttemptReport]:
+    """Return an attempt's reports with why its notice did not arrive, unless one says that nothing did."""
+    told = list(reports)
+    reason = cause or next((each.cause for each in told if each.state is AttemptState.SENT), None)
+    return [replace(each, cause=reason) if reason and each.state not in FAILURES else each for each in told]
+
+
+def told_as(body: str, state: MessageState, *, channel: str, own: AttemptState) -> tuple[str, MessageState]:
+    """Return an attempt's text and state for a reader: what became of its message is said of the text that followed a notice."""
+    text = f"[Zalo] {body}" if body and channel == Channel.ZALO else body
+    return text, MessageState.UNDELIVERED if own is AttemptState.PASSED else state
+
+
+def learned_of(state: AttemptState, cause: str | None) -> NoticesReach | None:
+    """Return what the end of a notice says of its number, None where it says nothing of it."""
+    is_of_number = state is AttemptState.PASSED and cause in (Cause.NO_ACCOUNT, Cause.DECLINED)
+    return NoticesReach(cause) if is_of_number and cause else None
+
+
+# A notice in such a state may still arrive, or its text may have to follow: its campaign is not complete.
+WAITING = (AttemptState.UNKNOWN, AttemptState.ACCEPTED, AttemptState.SENT)

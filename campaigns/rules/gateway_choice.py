@@ -87,18 +87,10 @@ class PoolState:
     is_used: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class NextClaim:
-    """How many messages to claim, and for which gateways."""
-
-    limit: int
-    health: Health
-
-
 def next_claim(
     pools: Sequence[PoolState], *, active: Set[int], unusable: Set[int], per_second: float, is_in_hand: bool
-) -> NextClaim | None:
-    """Return what to claim now, None while enough is buffered.
+) -> tuple[int, Health] | None:
+    """Return how many messages to claim now, and by which gateways; None while enough is buffered.
 
     `active` accounts carry messages, of which some may be `unusable` here. `per_second`: what this worker has sent so far.
     `is_in_hand`: it has requests under way or outcomes to record. While each gateway has a fault one message at a time tries.
@@ -115,7 +107,7 @@ def next_claim(
     if _have_enough([pool for pool in pools if pool.account_id in asked], enough):
         return None
     full = frozenset(pool.account_id for pool in pools if pool.buffered > max(MOST_CLAIM, 4 * enough))
-    return NextClaim(limit, Health(down, trying, full))
+    return limit, Health(down, trying, full)
 
 
 def _have_enough(pools: Sequence[PoolState], enough: float) -> bool:

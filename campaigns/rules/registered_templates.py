@@ -133,19 +133,13 @@ def _left_over(words: list[str], parameter: str) -> list[str]:
 
 
 def renderings(
-    text: str,
-    *,
-    names: Iterable[str],
-    link: str,
-    unaccented: bool,
-    fields: Mapping[str, Collection[str]] | None = None,
+    text: str, *, names: Iterable[str], link: str, unaccented: bool, fields: Mapping[str, Collection[str]]
 ) -> Iterable[tuple[str, str]]:
     """Yield names with the text that these people get, and "" with the text without a name.
 
     `fields` are those of the campaign's lists with all that may be written for them, the substitute among it. Of names, and of
     values, that a parameter cannot tell apart (equal in length and in signs other than letters and digits) one stands for all.
     """
-    fields = fields or {}
     template = parse_text(text, dict.fromkeys(fields, ""))
     usual = {field: max(values, key=len, default="") for field, values in fields.items()}
 
@@ -165,9 +159,8 @@ def _unlike(values: Iterable[str]) -> list[str]:
     return list({(len(value), frozenset(_SIGNS.findall(value))): value for value in values}.values())
 
 
-def as_registered(text: str, *, unaccented: bool, fields: Mapping[str, str] | None = None) -> list[str]:
+def as_registered(text: str, *, unaccented: bool, fields: Mapping[str, str]) -> list[str]:
     """Return a text as its templates: whole, and without its optional parts (name, unsubstituted fields)."""
-    fields = fields or {}
     template = parse_text(text, fields)
     marks = {**dict.fromkeys(fields, "\0B"), "name": "\0A", "link": "\0C"}
     optional = ["name", *(field for field, substitute in fields.items() if not substitute)]

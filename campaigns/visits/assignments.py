@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.send_test_message import has_opted_out, queue_to_own_phone
+from campaigns.delivery.office_phones import has_opted_out, queue_to_own_phone
 from campaigns.models.activities import SheetOfficer, VisitSheet
 from campaigns.rules.sending_hours import closes_at, common_hours
 from campaigns.visits.sheets import create_sheet, find_sheet, has_hidden_lines

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.message_data import fill_values, read_list_values
 from campaigns.models.activities import SheetOfficer, VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Drive, Recipient
-from campaigns.planning.free_phones import are_others
+from campaigns.planning.audience import are_others
 from campaigns.privacy.requests import opted_out_of_drive, shown_answer
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.sending_hours import VIETNAM

@@ -13,8 +13,8 @@ from campaigns.cases.handle_case import may_read_answers
 from campaigns.delivery.message_data import fill_values, read_list_values
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.planning.audience import are_others
 from campaigns.planning.drives import campaign_scopes
-from campaigns.planning.free_phones import are_others
 from campaigns.privacy.requests import opted_out_of_drive, shown_answer
 from campaigns.replies.one_person import counted_id
 from campaigns.rules.visits import MOST_PERCENT, VisitOutcome, line_code

@@ -26,8 +26,8 @@ from markupsafe import Markup, escape
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.control_phones import answer_control_copy, find_control_copy
 from campaigns.delivery.message_data import read_list_values
+from campaigns.delivery.office_phones import answer_control_copy, find_control_copy
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.replies.public_requests import CALL_ME, LONGEST_MESSAGE, receive_page_message
 from campaigns.replies.record_answer import AnswerContext, record_page_answer

@@ -26,9 +26,8 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import parse_form_data
 
-from campaigns.delivery.billing import bill_attempt
-from campaigns.delivery.receipts import store_operator
-from campaigns.delivery.status_callbacks import APPLY_LIMIT, StatusCallback, StatusCallbackStore
+from campaigns.delivery.incoming_reports import APPLY_LIMIT, StatusCallback, store_callbacks, store_operator
+from campaigns.delivery.outbox import bill_attempt
 from campaigns.models.messages import Attempt
 from campaigns.models.replies import ReplyChannel
 from campaigns.replies.gateway_inbox import as_reply, keep_number
@@ -153,11 +152,7 @@ def read_status_call(webhooks: Webhooks, attempt: str, form: Mapping[str, str]) 
 
 def store_callback(runtime: Runtime, callback: StatusCallback, *, now: datetime) -> None:
     """Store one callback by itself. Raises what the transaction raised; `StatusWriter` stores many."""
-    store = StatusCallbackStore(runtime.db)
-    try:
-        store.store([callback], now=now)
-    finally:
-        store.close()
+    store_callbacks(runtime.db, [callback], now=now)
     enqueue_apply_callbacks(runtime)
 
 
@@ -429,7 +424,7 @@ class StatusWriter:
 
         `stored` is called after a commit, in a thread; once for commits that follow closely.
         """
-        self._store, self._stored = StatusCallbackStore(db), stored
+        self._db, self._stored = db, stored
         self._shared = SharedWork[StatusCallback, None](self._store_all, most=APPLY_LIMIT, gather_s=GATHER_S)
         self._enqueueing: asyncio.Task[None] | None = None
         self._enqueued_at = 0.0
@@ -443,7 +438,7 @@ class StatusWriter:
         self._enqueueing = self._enqueueing or asyncio.create_task(self._enqueue())
 
     def _store_all(self, callbacks: list[StatusCallback]) -> list[None]:
-        self._store.store(callbacks, now=datetime.now(UTC))
+        store_callbacks(self._db, callbacks, now=datetime.now(UTC))
         return [None] * len(callbacks)
 
     async def _enqueue(self) -> None:

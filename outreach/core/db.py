@@ -245,17 +245,9 @@ class Database:
 
         For one thread at a time. The caller closes it, and rolls back after each SELECT because of SQLite.
         """
-        return self._autocommit(self.engine).connect()
-
-    @contextmanager
-    def autocommit_session(self) -> Iterator[Session]:
-        """Open a session for many transactions of one statement, each ended by `commit()`."""
-        with self._autocommit(self._write_engine).connect() as connection, Session(connection) as session:
-            yield session
-
-    def _autocommit(self, engine: Engine) -> Engine:
-        """Make each statement its own transaction on PostgreSQL: one round trip in place of three."""
-        return engine.execution_options(isolation_level="AUTOCOMMIT") if self.is_postgresql else engine
+        # On PostgreSQL one round trip in place of three.
+        level = {"isolation_level": "AUTOCOMMIT"} if self.is_postgresql else {}
+        return self.engine.execution_options(**level).connect()
 
     def is_pooled(self) -> bool:
         """Check whether PgBouncer or the like stands before PostgreSQL."""
@@ -396,6 +388,11 @@ def set_columns(session: Session, table: type[Any], *where: ColumnElement[bool],
     return change_rows(session, update(table).where(*where).values(values)).rowcount
 
 
+def delete_rows(session: Session, table: type[Any], *where: ColumnElement[bool]) -> int:
+    """Delete the rows that meet these conditions, as `change_rows` does. Returns how many."""
+    return change_rows(session, delete(table).where(*where)).rowcount
+
+
 def values_subquery(
     session: Session, values: Collection[int] | Collection[str], kind: type[TypeEngine[Any]] = BigInteger
 ) -> Select[Any]:
@@ -418,25 +415,11 @@ def _values_select(
     return select(func.json_each(parameter).table_valued("value").c.value)
 
 
-def rows_json(data: Collection[Mapping[str, Any]]) -> str:
-    """Return rows as the JSON that `rows_table` takes as its parameter."""
-    return json.dumps(list(data), ensure_ascii=False)
-
-
 def rows_table(
-    session: Session,
-    columns: Mapping[str, type[TypeEngine[Any]]],
-    data: Collection[Mapping[str, Any]] | BindParameter[str],
+    session: Session, columns: Mapping[str, type[TypeEngine[Any]]], data: Collection[Mapping[str, Any]]
 ) -> FromClause:
-    """Return `data` as a table with these columns, numbers and texts only; missing values are NULL.
-
-    For a statement that is built once, `data` is the parameter that will take the result of `rows_json`.
-    """
-    parameter = (
-        data
-        if isinstance(data, BindParameter)
-        else bindparam(None, rows_json(data), type_=String, unique=True)
-    )
+    """Return `data` as a table with these columns, numbers and texts only; missing values are NULL."""
+    parameter = bindparam(None, json.dumps(list(data), ensure_ascii=False), type_=String, unique=True)
     if is_postgresql(session):
         typed_columns = [column(name, kind()) for name, kind in columns.items()]
         recordset = func.json_to_recordset(cast(parameter, JSON))

@@ -170,6 +170,17 @@ def read_decimal(text: str) -> Decimal | None:
     return Decimal(text.replace(",", "."))
 
 
+def read_positive(text: str, *, most: float, error: LoaError) -> float | None:
+    """Read a number above 0 up to `most`, as `read_decimal` does. Returns None if empty. Raises `error`."""
+    try:
+        number = read_decimal(text)
+    except ValueError:
+        raise error from None
+    if number is not None and not 0 < number <= most:
+        raise error
+    return None if number is None else float(number)
+
+
 def read_day(text: str) -> date | None:
     """Return a day written as YYYY-MM-DD, None for anything else, as a day of a week (2020-W33-1)."""
     with suppress(ValueError):

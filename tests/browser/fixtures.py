@@ -13,7 +13,7 @@ from campaigns.agencies.reports import address_of, make_link, submit_by_officer
 from campaigns.cases.handle_case import assign_case, close_case
 from campaigns.cases.merge_people import merge_people
 from campaigns.cases.rescue import hand_over_case, read_cries, team_link
-from campaigns.delivery.control_phones import add_control_phone, answer_control_copy, queue_control_copies
+from campaigns.delivery.office_phones import add_control_phone, answer_control_copy, queue_control_copies
 from campaigns.goals.official_figures import import_official
 from campaigns.lifecycle import change_campaign, create_campaign, edit_campaign
 from campaigns.models.campaigns import Campaign, Recipient

@@ -10,7 +10,7 @@ from tests.project.test_layout import ROOT
 # All of `admin`, except what makes demo data: a world of its own, written in one transaction into an empty database.
 FILES = [path for path in (ROOT / "admin").rglob("*.py") if path.parent.name != "demo"]
 # What changes the database when called on a session; `.write()` opens a transaction.
-WRITES = {"add", "add_all", "delete", "merge", "flush", "commit", "begin", "write", "autocommit_session"}
+WRITES = {"add", "add_all", "delete", "merge", "flush", "commit", "begin", "write"}
 # By file, what it may enqueue by itself, and why.
 MAY_ENQUEUE = {
     "admin/sign_in.py": "enqueue_reset_mail",  # nothing is written, so that nobody can tell which addresses are known

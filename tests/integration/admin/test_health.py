@@ -12,7 +12,7 @@ from redis import Redis
 from sqlalchemy import text, update
 
 from admin.app import create_app
-from campaigns.delivery.status_callbacks import StatusCallback, StatusCallbackStore
+from campaigns.delivery.incoming_reports import StatusCallback, store_callbacks
 from campaigns.models.messages import Outbox, StatusEvent
 from outreach.accounts import users
 from outreach.core.job_queue import QUEUES, note_alive, open_queue
@@ -104,10 +104,8 @@ def test_metrics_follow_what_waits(client, world):
     world.send()
     after = metrics(client)
     assert (after["loa_outbox_waiting"], after["loa_attempts_unknown"]) == (0, 3)
-    store, now = StatusCallbackStore(world.runtime.db), datetime.now(UTC)
-    report = StatusReport("SM1", DeliveryStatus.SENT)
-    store.store([StatusCallback.of(1, report)], now=now - timedelta(minutes=5))
-    store.close()
+    report, came_at = StatusReport("SM1", DeliveryStatus.SENT), datetime.now(UTC) - timedelta(minutes=5)
+    store_callbacks(world.runtime.db, [StatusCallback.of(1, report)], now=came_at)
     assert 300 <= metrics(client)["loa_callback_lag_seconds"] < 360
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from campaigns.analytics.reach import read_reach
-from campaigns.delivery.control_phones import (
+from campaigns.delivery.office_phones import (
     MOST_PHONES,
     add_control_phone,
     read_control_copies,

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import func, select, update
 
 from campaigns.analytics.open_tasks import read_unknown
+from campaigns.delivery.office_phones import send_test_message
 from campaigns.delivery.reconcile import count_undecided, decide_unknown
-from campaigns.delivery.send_test_message import send_test_message
 from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.rules.replies.labels import Label

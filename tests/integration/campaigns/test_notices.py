@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import func, select, update
 
 from campaigns.cases.merge_people import merge_people
-from campaigns.delivery import pass_on_notices
+from campaigns.delivery import reconcile
+from campaigns.delivery.incoming_reports import apply_status_callbacks
 from campaigns.delivery.open_gateways import OpenGateways
 from campaigns.delivery.record_outcomes import apply_reports
-from campaigns.delivery.status_callbacks import apply_status_callbacks
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Incident, Message, Outbox
 from campaigns.models.privacy import RequestKind
@@ -121,7 +121,7 @@ def test_where_a_notice_does_not_arrive_its_text_goes_at_once_and_the_number_is_
 
 
 def test_a_gateway_that_does_not_answer_keeps_no_notice_of_another_waiting(world, monkeypatch):
-    monkeypatch.setattr(pass_on_notices, "PASS_ON_LIMIT", 1)
+    monkeypatch.setattr(reconcile, "PASS_ON_LIMIT", 1)
     world.sent(people=2, **NOTICE)
     wait_over(world)
     first, second = world.all(select(Attempt.id).order_by(Attempt.id))
@@ -133,7 +133,7 @@ def test_a_gateway_that_does_not_answer_keeps_no_notice_of_another_waiting(world
 
     away = SimpleNamespace(gateway=SimpleNamespace(ask=is_away))
     gateways = SimpleNamespace(get=lambda account_id: away if account_id == 9 else None)
-    assert asyncio.run(pass_on_notices.pass_on_notices(world.runtime, cast(OpenGateways, gateways))) == 1
+    assert asyncio.run(reconcile.pass_on_notices(world.runtime, cast(OpenGateways, gateways))) == 1
     assert world.get_one(Attempt, second).state is AttemptState.PASSED
     assert world.get_one(Attempt, first).state is AttemptState.ACCEPTED
 

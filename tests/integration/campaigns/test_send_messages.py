@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from campaigns.delivery import claim_messages
-from campaigns.delivery.gateway_pool import SendBuffer
+from campaigns.delivery.send_messages import SendBuffer
 from campaigns.delivery.streams import reserve_capacity
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message

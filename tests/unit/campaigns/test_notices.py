@@ -3,7 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
-from campaigns.rules.notices import FORGOTTEN_AFTER, goes_as_notice, keep_reason, learned_of, may_be_passed_on
+from campaigns.rules.delivery import (
+    FORGOTTEN_AFTER,
+    goes_as_notice,
+    keep_reason,
+    learned_of,
+    may_be_passed_on,
+)
 from campaigns.rules.states import AttemptReport, AttemptState, MessageKind
 from tests.support.tables import cases
 

@@ -67,13 +67,13 @@ def test_without_a_template_nothing_fits():
 def test_one_of_the_names_that_no_parameter_tells_apart_stands_for_all():
     text = "Kính mời ông/bà[ {name}] cài đặt: {link}"
     names = ["A Thun", "Y Hoai", "A Lem", "Ông B."]
-    found = dict(renderings(text, names=names, link=LINK, unaccented=True))
+    found = dict(renderings(text, names=names, link=LINK, unaccented=True, fields={}))
     assert found[""] == f"Kinh moi ong/ba cai dat: {LINK}"
     assert len(found) == 4  # without a name, of six letters, of five, with a dot
 
 
 def test_a_campaigns_text_becomes_the_operators_form():
-    written = as_registered("Kính mời ông/bà[ {name}] cài đặt: {link}", unaccented=True)
+    written = as_registered("Kính mời ông/bà[ {name}] cài đặt: {link}", unaccented=True, fields={})
     assert written == ["Kinh moi ong/ba {A30} cai dat: {C60}", "Kinh moi ong/ba cai dat: {C60}"]
     assert parameters_of(written[0]) == ("Kinh moi ong/ba {P} cai dat: {P}", [("A", 30), ("C", 60)])
 

@@ -1,30 +1,114 @@
-"""Receipts: delivery reports that do not name our attempt, as SMPP has them.
+"""Reports that come in: status callbacks and receipts, stored as they come and applied later in bulk.
 
-They are stored as they come, if they are to a phone of ours; other systems may use the same account. Their attempt is found by
-`campaigns.rules.receipts`. What proves no attempt is tried again for three days.
+A receipt, as SMPP has them, does not name our attempt. It is kept if it is to a phone of ours; other systems may use the
+same account. Its attempt is found by `campaigns.rules.receipts`. What proves no attempt is tried again for three days.
 
 A number's operator, as gateways report it, comes before the guess by its series.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from sqlalchemy import delete, literal, or_, select, update
+from sqlalchemy import BigInteger, String, case, insert, literal, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.record_outcomes import apply_reports
-from campaigns.models.messages import Attempt, MessagePart, WaitingReceipt
+from campaigns.models.messages import Attempt, MessagePart, StatusEvent, WaitingReceipt
 from campaigns.rules.receipts import CLOCK_SLACK, ID_LIFE, Candidate, ReceiptFacts, find_attempt
 from campaigns.rules.states import AttemptReport, AttemptState
 from outreach.contacts.phones import find_phones
-from outreach.core.db import change_rows, columns_of, set_columns, values_subquery
+from outreach.core.db import (
+    Database,
+    UtcDateTime,
+    columns_of,
+    delete_rows,
+    rows_table,
+    set_columns,
+    values_subquery,
+)
 from outreach.models.contacts import Phone
-from outreach.rules.gateway import DeliveryStatus, Receipt
+from outreach.rules.gateway import DeliveryStatus, Receipt, StatusReport
 from outreach.rules.operators import Operator, operator_of
 from outreach.rules.segments import measure, split
 from outreach.rules.smpp import gateway_id, id_of_centre, possible_ids, reference_of
 from outreach.runtime import Runtime
+
+APPLY_LIMIT = 1000
+_CALLBACK_COLUMNS = {
+    "attempt_id": BigInteger,
+    "gateway_id": String,
+    "status": String,
+    "cause": String,
+    "code": String,
+}
+
+
+class StatusCallback(NamedTuple):
+    """A status callback as it is stored. `status` is empty if the gateway sent one that is new to us."""
+
+    attempt_id: int
+    gateway_id: str
+    status: str
+    cause: str | None
+    code: str | None
+
+    @classmethod
+    def of(cls, attempt_id: int, report: StatusReport) -> Self:
+        return cls(
+            attempt_id,
+            report.gateway_id[:64],
+            report.status.value if report.status else "",
+            report.cause.value if report.cause else None,
+            report.code[:24] if report.code else None,
+        )
+
+
+def store_callbacks(db: Database, callbacks: Sequence[StatusCallback], *, now: datetime) -> None:
+    """Store callbacks and return once they are durable.
+
+    Raises what the database raised, and then none is stored. A callback with a status that is new to us is kept too,
+    already applied: it changes nothing.
+    """
+    with db.write() as session:
+        new = rows_table(session, _CALLBACK_COLUMNS, [callback._asdict() for callback in callbacks])
+        received_at = literal(now, UtcDateTime)
+        values = {
+            **{name: new.c[name] for name in _CALLBACK_COLUMNS},
+            "received_at": received_at,
+            "applied_at": case((new.c.status == "", received_at)),
+        }
+        session.execute(insert(StatusEvent).from_select(list(values), select(*values.values())))
+
+
+def apply_status_callbacks(session: Session, *, now: datetime, secret_key: str) -> int:
+    """Apply up to APPLY_LIMIT stored callbacks, in any order. Returns how many there were."""
+    events = session.execute(
+        select(*columns_of(StatusEvent, "id attempt_id gateway_id status cause code"))
+        .where(StatusEvent.applied_at.is_(None))
+        .order_by(StatusEvent.id)
+        .limit(APPLY_LIMIT)
+        .with_for_update(skip_locked=True)
+    ).all()
+    apply_reports(
+        session,
+        [
+            AttemptReport(
+                event.attempt_id,
+                AttemptState(event.status),
+                event.gateway_id or None,
+                cause=event.cause,
+                code=event.code,
+            )
+            for event in events
+        ],
+        now=now,
+        secret_key=secret_key,
+    )
+    applied = values_subquery(session, [event.id for event in events])
+    set_columns(session, StatusEvent, StatusEvent.id.in_(applied), applied_at=now)
+    return len(events)
+
 
 MATCH_LIMIT = 1000
 _OPEN = (AttemptState.SENDING, AttemptState.UNKNOWN)
@@ -132,9 +216,7 @@ def match_receipts(session: Session, *, now: datetime, reference_key: str, secre
     reports += _reports_of_parts(session, parts)
     apply_reports(session, reports, now=now, secret_key=secret_key)
     session.flush()
-    change_rows(
-        session, delete(WaitingReceipt).where(WaitingReceipt.id.in_(values_subquery(session, finished)))
-    )
+    delete_rows(session, WaitingReceipt, WaitingReceipt.id.in_(values_subquery(session, finished)))
     return found
 
 
@@ -237,4 +319,4 @@ def store_operator(runtime: Runtime, attempt_id: int, gateway_id: str, operator:
     if phone is None or operator_of(phone.e164, phone.operator) is operator:
         return
     with runtime.db.write() as session:
-        session.execute(update(Phone).where(Phone.id == phone.id).values(operator=operator.value))
+        set_columns(session, Phone, Phone.id == phone.id, operator=operator.value)
