@@ -158,6 +158,19 @@ def test_status_names_a_campaigns_own_answers_as_residents_read_them(operator, w
     assert "Trả lời: Tôi sẽ đến 1, Tôi không đến được 1, Không đồng ý 1" in told
 
 
+@one_database
+def test_what_a_campaign_may_not_do_is_said(operator, world, tmp_path):
+    campaign = operator.gets("campaigns", "create", write(tmp_path, CAMPAIGN), "--as", AUTHOR)["id"]
+    assert "không thể làm việc này" in operator.is_told("campaigns", "launch", campaign, "--as", AUTHOR)
+    operator.gets("campaigns", "submit", campaign, "--as", AUTHOR)
+    assert "quyền" in operator.is_told("campaigns", "approve", campaign, "--as", AUTHOR)
+    stranger = "ai-do@loa.example"
+    assert "Không có người dùng" in operator.is_told("campaigns", "submit", campaign, "--as", stranger)
+    assert "Không có chiến dịch số 999" in operator.is_told("campaigns", "status", 999)
+    assert "Không có chiến dịch số 999" in operator.is_told("campaigns", "pause", 999, "--as", AUTHOR)
+    assert operator.gets("campaigns", "status", campaign)["state"] == "submitted"
+
+
 # What the file itself is wrong in, and what is not there; each field's own faults: tests/unit/campaigns/test_draft.py.
 BAD_CAMPAIGNS = {
     "no TOML": ("name = ", "không đúng dạng TOML"),
@@ -417,6 +430,15 @@ def test_areas_that_are_no_list_of_communes_are_refused(operator, world, tmp_pat
     header = UNITS.read_text("utf-8-sig").splitlines()[0]
     assert "không có dòng nào" in operator.is_told("areas", "load", write(tmp_path, header + "\n", "c.csv"))
     assert recorded(world, "areas.load") == [("areas:all", {"communes": 102})] * 2
+
+
+@one_database
+def test_a_log_of_replies_is_on_record_with_what_it_brought(operator, world, tmp_path):
+    log = write(tmp_path, "from;text\n0905000123;TC\n0905000124;TC\n", "log.csv")
+    for _ in range(2):
+        assert operator.gets("replies", "import", log)["rows"] == 2
+    said = [("replies:all", {"rows": 2, "new": new}) for new in (2, 0)]
+    assert recorded(world, "reply.import") == said
 
 
 def test_demo_data_come_into_an_empty_database_only(operator, world):

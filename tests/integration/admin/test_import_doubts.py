@@ -77,6 +77,11 @@ def test_what_was_typed_is_stored_although_nobody_had_the_file_checked_again(cli
     assert "0905" not in f"{upload(world).preview}{upload(world).corrected}"
 
 
+def test_who_stands_twice_in_a_file_is_one_person_in_the_press_that_imports(client, world):
+    rows = "Họ và tên,SĐT\nA Thun,0905000123\nY Hlan,0905000124\nA Thun,0905000123\n"
+    assert "Nhập 2 người" in checked(client, world, rows)
+
+
 def test_a_row_is_read_as_one_leaves_its_cell_and_kept_until_the_file_is_stored(client, world):
     assert "Nhập 1 người, 4 để sau" in checked(client, world, DOUBTS)
 

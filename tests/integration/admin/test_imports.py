@@ -116,6 +116,38 @@ def test_a_worker_after_the_other_may_end_as_long_as_each_moves_it_on(client, wo
         world.execute(update(Upload).values(due_at=datetime.now(UTC)))
 
 
+def test_a_worker_told_to_stop_leaves_the_rest_to_the_next(client, world, monkeypatch):
+    monkeypatch.setattr(process_upload, "CHUNK", 3)
+    checked(client, world, PLAIN)
+    post(client, "/admin/imports/1/confirm")
+    work_on(world, stops=[False, True])
+    assert (upload(world).progress, upload(world).state) == (3, UploadState.STORING)
+    work_on(world)
+    assert (count(world, Contact), upload(world).state) == (7, UploadState.DONE)
+
+
+def test_the_same_file_again_adds_nobody(client, world):
+    signed_in(client, AUTHOR)
+    for upload_id in (1, 2):
+        hand_in(client, world, "a.csv", PLAIN.encode())
+        work_on(world, upload_id)
+        page = client.get(f"/admin/imports/{upload_id}/").text
+        assert "0905•••001" in page
+        assert "0905000001" not in page
+        confirmed(client, world, upload_id)
+    assert upload(world, 2).counts["known"] == 7
+    assert count(world, Contact) == 7
+
+
+def test_a_file_changed_behind_the_preview_is_refused(client, world):
+    checked(client, world, PLAIN)
+    (file,) = files(world)
+    file.write_text(PLAIN.replace("A Thun", "Y Hlan"), encoding="utf-8")
+    confirmed(client, world)
+    assert "bị thay đổi" in client.get("/admin/imports/1/").text
+    assert count(world, Contact) == 0
+
+
 @cases(
     ("a.pdf", b"%PDF-1.4", "Không đọc được danh sách từ tệp PDF"),
     ("a.xlsx", b"PK\x03\x04 broken", "bị hỏng"),
@@ -127,6 +159,15 @@ def test_what_is_no_list_is_told_in_words_and_removed(client, world, name, conte
     hand_in(client, world, name, content)
     work_on(world)
     assert says in client.get("/admin/imports/1/").text
+    assert files(world) == []
+
+
+def test_a_cancelled_import_is_worked_on_no_more(client, world):
+    signed_in(client, AUTHOR)
+    hand_in(client, world, "a.csv", PLAIN.encode())
+    post(client, "/admin/imports/1/cancel")
+    assert not work_on(world)
+    assert "đã bị hủy" in client.get("/admin/imports/1/").text
     assert files(world) == []
 
 
@@ -400,3 +441,11 @@ def test_a_list_may_be_large_and_other_forms_not(client, world):
     assert too_large.status_code == 422
     assert "lớn hơn 30 MB" in too_large.text
     assert post(client, "/admin/lists/", name="x" * 100_000).status_code == 413
+
+
+def test_without_a_file_or_a_list_nothing_is_lost(client, world):
+    signed_in(client, AUTHOR)
+    page = post(client, "/admin/imports/", new_name="Hội viên xã Đăk Hà")
+    assert page.status_code == 422
+    assert "Chưa chọn tệp" in page.text
+    assert "Hội viên xã Đăk Hà" in page.text

@@ -153,6 +153,24 @@ def test_who_objects_withdraws_or_restricts_is_not_written_to_from_then_on(world
     assert ("đã rút lại" in shown) == (kind == "withdraw")
 
 
+def test_who_objects_without_a_number_is_not_written_to_on_one_that_is_found_later(world, client):
+    person = world.add_person("Y Ba")
+    signed_in(client, AUTHOR)
+    ask(client, person, "object")
+    assert post(client, f"/admin/people/{person}/add-number", number=number(5)).status_code == 303
+    world.sent()
+    assert number(5) not in world.sent_to()
+
+
+def test_an_objection_outlasts_the_opt_out_that_was_there_before(world, client, person):
+    first = world.sent()
+    world.reply(number(0), "TC", gateway_id="SM1")
+    signed_in(client, AUTHOR)
+    ask(client, person, "object")
+    world.undo(first, at=world.in_hours(1))
+    assert world.status(world.launch(name="Lần hai"))["excluded"] == {"opted_out": 1}
+
+
 def test_a_consent_needs_its_proof_and_a_child_somebody_who_gives_it(world, client, person):
     signed_in(client, AUTHOR)
     path = f"/admin/requests/of/{person}/consent"
@@ -198,7 +216,16 @@ def test_the_impact_assessment_follows_the_settings_and_the_data(world, client, 
     assert "chưa có bản ghi" not in client.get("/admin/data-protection/impact").text
 
 
+@pytest.mark.parametrize("form", [{"kind": "all"}, {"kind": "erase", "asked_on": "hôm qua"}])
+def test_a_form_that_no_page_offers_is_refused(client, person, form):
+    signed_in(client, AUTHOR)
+    assert post(client, f"/admin/requests/of/{person}", asked_by="bà", **form).status_code == 422
+
+
 # Lists handed over: who is on them and who is not, what they show to whom, and what is on record of it.
+
+
+OTHER = "khac@loa.example"
 TO = {"recipient": "Trạm Y tế xã", "purpose": "Chuẩn bị buổi họp"}
 TEXT = "Mời {name} dự họp thôn lúc {giờ hẹn}: {link} Trả lời 1 hoặc 2. TC từ chối"
 LINES = """Họ và tên,Năm sinh,Thôn,SĐT,{{giờ hẹn}}

@@ -115,6 +115,14 @@ def test_guessing_one_address_is_slowed_down_and_says_how_long(client, world, mo
     assert sign_in(client, AUTHOR, PASSWORD).status_code == 303
 
 
+def test_guessing_many_addresses_from_one_place_is_slowed_down(world):
+    redis, place = world.runtime.redis, "203.0.113.5"
+    for index in range(login_limits.FAILURES_PER_ADDRESS.amount):
+        assert not login_limits.hit_login(redis, email=f"{index}@loa.example", address=place)
+    assert login_limits.hit_login(redis, email="new@loa.example", address=place)
+    assert not login_limits.hit_login(redis, email="new@loa.example", address="203.0.113.6")
+
+
 def test_signing_in_rightly_uses_up_nothing(world):
     redis, place = world.runtime.redis, "203.0.113.5"
     for _ in range(login_limits.FAILURES_PER_ADDRESS.amount + 1):
@@ -128,6 +136,13 @@ def test_a_refund_after_the_window_does_not_last(world):
     (key,) = redis.keys("loa:login:address/*")
     assert redis.get(key) == b"-1"
     assert 0 < redis.ttl(key) <= login_limits.FAILURES_PER_ADDRESS.get_expiry()
+
+
+def test_who_is_held_back_by_an_address_does_not_hold_back_the_office(world):
+    redis, place = world.runtime.redis, "203.0.113.5"
+    waits = [login_limits.hit_login(redis, email=AUTHOR, address=place) for _ in range(60)]
+    assert waits[-1]
+    assert not login_limits.hit_login(redis, email=APPROVER, address=place)
 
 
 def test_the_office_opens_without_redis(settings, world, caplog):
@@ -205,6 +220,10 @@ def test_who_signs_in_while_the_password_is_changed_is_not_in(client, world, mon
     monkeypatch.setattr("admin.sign_in.check_password", check_slowly)
     assert sign_in(client).status_code == 303
     assert not is_in(client)
+
+
+def test_a_session_ends_after_twelve_hours_without_a_page(client):
+    assert client.application.permanent_session_lifetime.total_seconds() == 12 * 3600
 
 
 def test_signing_in_and_out_stand_on_record(client, world):

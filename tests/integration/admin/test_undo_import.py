@@ -56,6 +56,18 @@ def test_a_file_that_breaks_while_it_is_stored_leaves_nothing_behind(client, wor
     assert count(world, Contact) == 0
 
 
+def test_an_import_is_undone_at_any_time(client, world):
+    checked(client, world, PLAIN)
+    confirmed(client, world)
+    assert "Hoàn tác lần nhập" in client.get("/admin/imports/1/").text
+    post(client, "/admin/imports/1/undo")
+    work_on(world)
+    assert count(world, Contact) == count(world, Phone) == 0
+    assert "đã hoàn tác" in client.get(f"/admin/lists/{world.list_id}/").text
+    again = post(client, "/admin/imports/1/undo")
+    assert "không hoàn tác được nữa" in again.text
+
+
 def test_taking_back_that_broke_off_is_asked_for_again(client, world, monkeypatch):
     checked(client, world, PLAIN)
     confirmed(client, world)

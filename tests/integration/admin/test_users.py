@@ -68,6 +68,13 @@ def test_a_link_ends_after_three_days_and_no_letter_of_it_can_be_changed(client,
         assert other.get(link).status_code == answer
 
 
+def test_nobody_signs_in_without_having_chosen_a_password(client, other):
+    signed_in(client, ADMINISTRATOR)
+    invite(client)
+    form = {"email": NEW, "password": "!", "csrf_token": token(other, "/login")}
+    assert other.post("/login", data=form).status_code == 401
+
+
 def test_a_leaver_is_out_at_once_and_an_old_link_lets_nobody_in(client, other, world):
     signed_in(other, AUTHOR)
     assert other.get("/admin/").status_code == 200

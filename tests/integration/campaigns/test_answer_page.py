@@ -325,6 +325,23 @@ def test_a_fresh_page_asks_and_offers_every_answer(client, world, campaign):
     assert client.head("/zzzzzzzz").status_code == 404
 
 
+def test_undo_takes_back_one_answer_after_the_other_and_a_link_in_capitals_works(client, world, campaign):
+    token = token_of(world, campaign)
+    press(client, token, "need_help")
+    press(client, token, "installed")
+    press(client, token, "undo")
+    assert answers(world) == [Label.NEED_HELP]
+    assert world.status(campaign)["self_reported"]["installed"] == 0
+    press(client, token, "undo")
+    press(client, token, "undo")
+    assert answers(world) == []
+    assert "Ông/bà đã trả lời" not in read(client, token)
+    token = token_of(world, campaign).upper()
+    read(client, token)
+    assert press(client, token, "installed") == f"/{token}"
+    assert answers(world) == [Label.INSTALLED]
+
+
 def test_whoever_asked_to_be_left_alone_sees_it_and_can_take_it_back(client, world, campaign):
     token, recipient = token_of(world, campaign), world.recipient(number(0), campaign)
     press(client, token, "opt_out")

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import select, update
 
 from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign, perform_action
-from campaigns.live_permit import allow_live, read_permit
+from campaigns.live_permit import allow_live, read_permit, require_permit
 from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.checks import LivePermit
 from campaigns.planning.correct_texts import confirm_correction, propose_correction
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.checks import Check, fault
@@ -78,6 +79,12 @@ def test_a_draft_changed_behind_its_submission_is_not_approved(world, submitted)
             world.decide(submitted, _A.APPROVE, APPROVER, version=read)
 
 
+def test_people_added_after_the_reading_are_not_approved(world, submitted):
+    world.add_people(1, first=5)
+    with refuses(WrongState, says="từ 5 lên 6"):
+        world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
+
+
 @cases((1, {}), (0, {"price_per_segment_vnd": 2000}))
 def test_a_launch_to_more_people_or_at_a_cost_that_nobody_approved_goes_back_to_the_approver(
     world, submitted, more, changes
@@ -118,6 +125,54 @@ def test_what_changes_between_the_press_and_the_start_is_held_for_the_approver(w
     assert len(world.sent_to()) == (6 if change == "people" else 5)
 
 
+def test_a_second_approver_does_not_extend_what_the_first_has_read(world, submitted):
+    world.use(two_approvals_people=3)
+    world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
+    world.add_people(45, first=100)
+    assert world.decide(submitted, _A.APPROVE, SECOND, version=1, recipients=50) is CampaignState.SUBMITTED
+    with pytest.raises(WrongState):
+        world.decide(submitted, _A.LAUNCH, AUTHOR)
+    page = signed_in(world.app().test_client(), APPROVER)
+    assert f'action="/admin/campaigns/{submitted}/approve"' in page.get(f"/admin/campaigns/{submitted}/").text
+    assert world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=50) is CampaignState.APPROVED
+    world.decide(submitted, _A.LAUNCH, AUTHOR)
+    world.sweep()
+    world.send()
+    assert len(world.sent_to()) == 50
+
+
+def test_a_held_campaign_that_outgrew_its_approval_needs_all_of_them_anew(world, submitted):
+    world.use(two_approvals_people=20)
+    world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
+    world.decide(submitted, _A.LAUNCH, AUTHOR)
+    world.add_people(45, first=100)
+    world.sweep()
+    assert (
+        "từ 5" in world.status(submitted)["pause_reason"] or "có 5" in world.status(submitted)["pause_reason"]
+    )
+    assert world.decide(submitted, _A.APPROVE, SECOND, recipients=50) is CampaignState.PAUSED
+    world.sweep()
+    assert world.status(submitted)["state"] == "paused"
+    assert world.decide(submitted, _A.APPROVE, APPROVER, recipients=50) is CampaignState.SENDING
+    world.sweep()
+    world.send()
+    assert len(world.sent_to()) == 50
+
+
+@pytest.mark.parametrize("change", ["lists", "drive"])
+def test_who_names_no_version_has_not_read_one_with_other_lists_or_in_another_drive(world, submitted, change):
+    author = world.user(AUTHOR)
+    world.add_list("Khác", owner=author.organisation_id)
+    world.open_drive("Hai")
+    world.decide(submitted, _A.RETURN, AUTHOR)
+    other = {"lists": ["Khác"]} if change == "lists" else {"drive": "Hai"}
+    draft = {"name": "Bluezone", "text": TEXT, "lists": [LIST], "sender": "MTTQ", **other}
+    world.do(edit_campaign, submitted, read_draft(draft, kinds=load_kinds()), user=author)
+    world.decide(submitted, _A.SUBMIT, AUTHOR)
+    with pytest.raises(WrongState, match="version_not_named"):
+        world.decide(submitted, _A.APPROVE, APPROVER)
+
+
 def test_a_correction_of_a_campaign_that_took_two_takes_two(world, submitted):
     world.use(two_approvals_people=3)
     world.officer("duyet3@loa.example", Role.APPROVER)
@@ -142,6 +197,26 @@ def test_a_correction_of_a_campaign_that_took_two_takes_two(world, submitted):
     extend = {"settings": world.runtime.settings, "now": world.now}
     assert not world.do(send_second_wave, submitted, by=SECOND, **extend).has_left
     assert world.do(send_second_wave, submitted, by=APPROVER, **extend).has_left
+
+
+def test_who_corrects_a_text_has_read_no_larger_audience_than_the_approved_one(world, submitted):
+    world.use(two_approvals_people=3)
+    third, fourth = "duyet3@loa.example", "duyet4@loa.example"
+    for email in (third, fourth):
+        world.officer(email, Role.APPROVER)
+    for email in (APPROVER, SECOND):
+        world.decide(submitted, _A.APPROVE, email)
+    world.decide(submitted, _A.LAUNCH, AUTHOR)
+    world.sweep()
+    world.add_people(45, first=100)
+    extend = {"settings": world.runtime.settings, "now": world.now}
+    assert not world.do(send_second_wave, submitted, by=APPROVER, **extend).has_left
+    texts, at = {"phone": "1023"}, world.now.isoformat()
+    world.do(propose_correction, submitted, texts, since=None, by=third)
+    world.do(confirm_correction, submitted, proposed_at=at, by=fourth)
+    assert world.get_one(Campaign, submitted).content["phone"] == "1023"
+    with pytest.raises(WrongState, match="second_wave_awaits"):
+        world.do(send_second_wave, submitted, **extend)
 
 
 def test_the_question_before_an_approval_shows_all_that_leaves(client, world):
@@ -233,6 +308,17 @@ def test_a_live_campaign_is_launched_once_an_administrator_has_allowed_it(world)
     assert launch() in (CampaignState.SENDING, CampaignState.SCHEDULED)
 
 
+@pytest.mark.parametrize("role", [each for each in Role if each is not Role.ADMINISTRATOR])
+def test_nobody_but_an_administrator_allows_it_by_page_or_use_case(world, client, role):
+    email = world.officer(f"{role.value}@loa.example", role)
+    with pytest.raises(NotAllowed):
+        world.do(allow_live, [], reason="x" * 20, by=email)
+    if role is not Role.VILLAGE:
+        signed_in(client, email)
+        assert post(client, "/admin/checks/allow", reason="x" * 20).status_code == 403
+    assert not world.all(select(LivePermit))
+
+
 def test_what_began_in_training_goes_on_live_only_with_the_permission(world):
     campaign = world.launch(people=1)
     world.act(campaign, CampaignAction.PAUSE)
@@ -270,6 +356,13 @@ def test_live_hours_in_which_nothing_may_leave_are_refused(world):
     with refuses(WrongState, says="ngoài giờ được phép"):
         perform_action(live, campaign, CampaignAction.SUBMIT, user=world.user(AUTHOR), now=world.now)
     perform_action(world.runtime, campaign, CampaignAction.SUBMIT, user=world.user(AUTHOR), now=world.now)
+
+
+def test_training_needs_no_permission(world):
+    with world.runtime.db.read() as session:
+        require_permit(session, is_live=False)
+        with pytest.raises(WrongState):
+            require_permit(session, is_live=True)
 
 
 def test_the_page_shows_each_check_with_what_to_do_and_takes_the_permission(world, client):

@@ -28,7 +28,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import Understanding
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageKind
-from outreach.models.accounts import Role
+from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact, Phone, Suppression
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.rules.gateway import InboundMessage
@@ -359,6 +359,15 @@ def test_a_cry_that_came_after_somebody_took_the_case_is_for_whoever_calls_first
         do(world, number_to_call, case_id, now=at[2])
 
 
+def test_seeing_the_number_takes_the_case_and_is_on_record(world, campaign):
+    world.press(campaign, "need_help")
+    (asked,) = world.cases()
+    assert do(world, number_to_call, asked.id) == number(0)
+    assert case(world, asked.id).taken_by == world.user(AUTHOR).id
+    seen = world.one(select(AuditEvent).where(AuditEvent.action == "case.see_number"))
+    assert (seen.subject, seen.details) == (f"cases:{asked.id}", {})
+
+
 @both_databases
 @pytest.mark.parametrize("operation", [assign_case, close_case])
 def test_of_two_officers_at_once_one_is_told(world, campaign, operation):
@@ -459,6 +468,13 @@ def test_an_officer_who_closes_its_case_without_a_label_confirms_it(world, campa
     assert confirmations(world) == 1
     world.do(confirm_overdue, now=world.now + timedelta(days=9))
     assert confirmations(world) == 1
+
+
+def test_an_officer_who_does_not_agree_opens_the_number_again(world, campaign):
+    held = keep_held(world, number(0))
+    do(world, label_reply, held.id, Label.REFUSE)
+    assert (stopped(world), confirmations(world)) == ({}, 0)
+    assert world.do(confirm_overdue, now=world.now + timedelta(days=9)) == 0
 
 
 def test_one_that_was_none_has_no_later_opt_out_confirmed_twice(world, campaign):

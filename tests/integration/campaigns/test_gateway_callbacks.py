@@ -104,6 +104,21 @@ def test_twilios_webhooks_are_closed_while_another_gateway_is_in_use(world, sett
     assert stored(world) == (0, 0)
 
 
+@one_database
+def test_a_call_of_another_account_is_refused_whoever_signed_it(gateway, world):
+    form = {
+        "MessageSid": "SM1",
+        "From": number(0),
+        "To": "MTTQ",
+        "Body": "STOP",
+        "AccountSid": "AC" + "9" * 32,
+    }
+    assert gateway.post(INBOUND, form).status_code == 403
+    form = {"MessageSid": "SM1", "MessageStatus": "failed", "AccountSid": "AC" + "9" * 32}
+    assert gateway.post("/webhooks/twilio/status/1", form).status_code == 403
+    assert stored(world) == (0, 0)
+
+
 # -- status callbacks
 
 
@@ -201,6 +216,21 @@ def test_without_the_right_signature_nothing_is_stored(front, world, path, signa
     form = {"MessageSid": "SM1", "MessageStatus": "delivered", "From": number(0), "Body": "TC"}
     assert front.post(path, data=form, headers=headers).status_code == 403
     assert stored(world) == (0, 0)
+
+
+@one_database
+def test_a_signature_is_good_for_its_own_address_and_content_only(gateway, world, campaign):
+    form = {"MessageSid": "SM1", "From": number(0), "Body": "TC"}
+    signature = gateway.validator.compute_signature(gateway.base + INBOUND, form)
+    changed = [
+        gateway.post(INBOUND, {**form, "From": number(1)}, signature=signature),
+        gateway.post(INBOUND, {**form, "OptOutType": "STOP"}, signature=signature),
+        gateway.post(f"{INBOUND}?x=1", form, signature=signature),
+        gateway.post("/webhooks/twilio/status/1", form, signature=signature),
+    ]
+    assert [response.status_code for response in changed] == [403] * 4
+    assert stored(world) == (0, 0)
+    assert gateway.post(f"{INBOUND}?x=1", form).status_code == 200
 
 
 @one_database

@@ -13,7 +13,7 @@ import campaigns.delivery.reconcile as reconciling
 from campaigns.delivery.claim_messages import claim_next_batch
 from campaigns.delivery.reconcile import DECIDE_AFTER, _may_repeat_until, expire_leases, reconcile_account
 from campaigns.delivery.record_outcomes import store_outcomes
-from campaigns.models.campaigns import Campaign
+from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.states import AttemptState, CampaignAction, CampaignState, MessageKind, MessageState
 from outreach.rules.gateway import Accepted
@@ -231,3 +231,20 @@ def test_what_nobody_reports_on_is_said_so_after_three_days_and_a_late_report_st
     assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 2}
     world.sweep(at=world.in_hours(73))
     assert world.status(campaign)["steps"][0]["messages"] == {"no_report": 2}
+
+
+def test_a_step_that_cannot_be_opened_stops_nobody_else(world):
+    good = world.sent(people=2)
+    bad = world.draft(name="Hỏng")
+    with world.runtime.db.write() as session:
+        # Its audience is there already, so that writing it once more breaks a constraint.
+        session.execute(
+            update(Campaign)
+            .where(Campaign.id == bad)
+            .values(state=CampaignState.SENDING, launched_at=world.now)
+        )
+        for row in session.scalars(select(Recipient).where(Recipient.campaign_id == good)).all():
+            session.add(Recipient(campaign_id=bad, contact_id=row.contact_id, phone_id=row.phone_id))
+    world.sweep()
+    assert world.status(good)["state"] == "completed"
+    assert world.status(bad)["state"] == "paused"

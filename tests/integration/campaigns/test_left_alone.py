@@ -10,22 +10,23 @@ from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.activities import VisitLine
 from campaigns.models.messages import Attempt
 from campaigns.models.privacy import ConsentEvent, RequestKind
-from campaigns.models.replies import OfficerEntry
+from campaigns.models.replies import AnswerPlace, OfficerEntry
 from campaigns.privacy.requests import ALL_MESSAGES, record_request
 from campaigns.privacy.retention import clear_campaign
 from campaigns.replies.public_requests import Wish, code_of, confirm_code, send_code
 from campaigns.replies.receive_reply import DUPLICATE_WINDOW, receive_reply
+from campaigns.replies.record_answer import record_page_answer, undo_answer_by_id
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptReport, AttemptState
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results, undo_entry
-from outreach.contacts.contact import Closing, suppress_number
+from outreach.contacts.contact import Closing, lift_suppression, suppress_number
 from outreach.contacts.phones import add_number, remove_number
 from outreach.models.contacts import Contact, Erasure, ImportIssue, Phone
 from outreach.rules.errors import WrongState
 from outreach.rules.gateway import InboundMessage
-from tests.integration.campaigns.test_merge_people import merge
+from tests.integration.campaigns.test_merge_people import apart, merge
 from tests.integration.campaigns.test_retention import end_and_wait
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
@@ -107,6 +108,18 @@ def test_who_asks_on_a_phone_that_another_has_closed_is_heard_as_well(world, cou
         suppress_number(world.runtime, husband, phone, reason=Closing.OPT_OUT, **told)
 
 
+def test_a_number_that_somebody_gets_after_they_opted_out_at_the_door_is_not_written_to(world, couple):
+    _husband, wife, campaign = couple
+    sheet = visit(world, campaign, wife)
+    key = world.keys.secret_key
+    world.do(add_number, wife, TWO, secret_key=key, now=datetime.now(UTC))
+    sent_by(world)
+    assert TWO not in world.sent_to()
+    world.do(undo_entry, sheet, now=datetime.now(UTC))
+    sent_by(world)
+    assert TWO in world.sent_to(), "what was entered by mistake silences nobody"
+
+
 def test_a_result_that_counts_again_is_of_the_officer_who_entered_it(world, couple):
     husband, _wife, campaign = couple
     sheet = visit(world, campaign, husband, VisitOutcome.NOT_YET)
@@ -126,6 +139,25 @@ def test_an_opt_out_on_a_line_whose_person_was_merged_meanwhile_is_the_one_perso
     enter(world, sheet, n)
     world.send()  # the confirmation, if it is due
     assert sent_by(world) == []
+
+
+@pytest.mark.parametrize("first", ["phone", "door"])
+def test_who_says_it_again_at_the_door_has_said_it_though_the_first_entry_is_taken_back(world, couple, first):
+    husband, _wife, campaign = couple
+    world.set_all()
+    sheets = [world.make_sheet(campaign, again=True) for _ in range(2)]
+    user, now = world.user(AUTHOR), datetime.now(UTC)
+    if first == "door":
+        enter(world, sheets[0], line_of(world, sheets[0], husband))
+    else:
+        his = world.recipient(ONE, campaign)
+        assert world.hear(his, "opt_out", place=AnswerPlace.PHONE, user=user, now=now)
+    enter(world, sheets[1], line_of(world, sheets[1], husband))
+    if first == "door":
+        world.do(undo_entry, sheets[0], user=user, now=now)
+    else:
+        world.do(undo_answer_by_id, 1, now=now, is_mistaken=True)
+    assert all("A Thun" not in text for text in sent_by(world))
 
 
 @both_databases
@@ -155,6 +187,32 @@ def test_who_opted_out_without_a_number_and_was_removed_comes_back_only_by_an_of
     assert world.all(select(Erasure.number_hash).distinct()) == [""]
     sent_by(world)
     assert TWO not in world.sent_to()
+
+
+@both_databases
+def test_undo_on_the_page_takes_back_the_last_wish_alone(world):
+    campaign = world.sent(people=2, kind="khao-sat", text="Moi ong/ba tra loi. TC de tu choi")
+    recipient = world.recipient(ONE, campaign)
+    for n, word in enumerate(("opt_out_drive", "opt_out", "undo")):
+        world.do(record_page_answer, recipient.id, word, now=world.now + timedelta(seconds=n))
+    world.send()
+    before = len(world.sent_to())
+    sent_by(world, kind="khao-sat")
+    assert ONE not in world.sent_to()[before:]
+    sent_by(world)
+    assert ONE in world.sent_to()[before:], "of another drive they still hear"
+
+
+@both_databases
+def test_who_opts_out_of_the_drive_while_merged_has_done_so_for_both(world):
+    one, two = world.add_person("A Thun", ONE), world.add_person("A Thun Kđăm", TWO)
+    world.sent(kind="khao-sat", text="Moi ong/ba tra loi. TC de tu choi")
+    merge_id = merge(world, one, two)
+    world.reply(ONE, "TC đợt này", gateway_id="g1", now=world.now + timedelta(minutes=5))
+    world.send()
+    apart(world, merge_id)
+    assert sent_by(world, kind="khao-sat") == []
+    assert len(sent_by(world)) == 2
 
 
 @both_databases
@@ -288,6 +346,40 @@ def test_what_an_officer_reads_as_an_opt_out_closes_no_number_whose_owner_has_as
     asks_for_messages(world, "sms", world.in_hours(0.4))
     undo_reply_label(world.runtime, case, **more)
     assert not is_closed()
+
+
+def test_who_objected_is_left_alone_though_another_opens_the_phone_that_they_share(world):
+    husband = world.add_person("A Thun", ONE, TWO)
+    wife = world.add_person("Y Hoa", ONE)
+    world.ask(husband, RequestKind.OBJECT)
+    reopened = {"reason": Closing.OPT_OUT, "note": "chị Hoa xin nhận lại"}
+    world.do(lift_suppression, wife, world.phone(ONE), by=APPROVER, **reopened)
+    [hers] = sent_by(world)
+    assert "Y Hoa" in hers
+
+
+def test_who_withdrew_consent_while_merged_with_another_is_not_heard_by_the_others_word(world):
+    one, two = world.add_person("A Thun", ONE), world.add_person("A Thun Kđăm", TWO)
+    merge_id = merge(world, one, two)
+    world.consent(one, is_given=False, now=world.now + timedelta(minutes=1))
+    apart(world, merge_id)
+    assert sent_by(world) == []
+    world.consent(one, now=datetime.now(UTC))
+    assert len(sent_by(world)) == 1
+
+
+def test_who_texted_that_they_want_nothing_while_merged_is_left_alone_though_the_other_is_opened(world):
+    one, two = world.add_person("A Thun", ONE), world.add_person("A Thun Kđăm", TWO)
+    world.sent()
+    merge_id = merge(world, one, two)
+    world.reply(TWO, "TC", gateway_id="g1", now=world.now + timedelta(minutes=5))
+    world.send()
+    apart(world, merge_id)
+    reopened = {"reason": Closing.OPT_OUT, "note": "xin nhận lại", "now": datetime.now(UTC)}
+    world.do(lift_suppression, one, world.phone(ONE), by=APPROVER, **reopened)
+    before = len(world.sent_to())
+    assert len(sent_by(world)) == 1
+    assert world.sent_to()[before:] == [ONE]
 
 
 @pytest.mark.parametrize("how", ["consent", "request"])

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from campaigns.models.messages import Message
-from campaigns.models.replies import Case, ReplyState
+from campaigns.models.replies import Case, Reply, ReplyState
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
@@ -25,6 +25,14 @@ def campaign(world):
 def share(world, campaign):
     found = world.status(campaign)["self_reported"]
     return found["installed"], found["denominator"]
+
+
+def test_an_install_reported_twice_counts_once(world, campaign):
+    assert share(world, campaign) == (0, 3)
+    world.press(campaign, "installed")
+    world.press(campaign, "installed")
+    world.reply(number(0), "da cai roi", gateway_id="SM1")
+    assert share(world, campaign) == (1, 3)
 
 
 def test_the_share_rises_by_reply_and_by_page(world, campaign):
@@ -153,11 +161,24 @@ def test_an_acknowledgement_carries_the_name_and_the_link_and_keeps_no_token(wor
     assert token not in kept
 
 
+def test_a_repeated_webhook_changes_nothing(world, campaign):
+    assert world.reply(number(0), "1", gateway_id="SM1")
+    assert world.reply(number(0), "1", gateway_id="SM1") is None
+    assert len(world.all(select(Reply))) == 1
+
+
 @pytest.mark.parametrize("text", ["ok", "cài ở đâu vậy", "❤️", ""])
 def test_what_is_no_answer_goes_to_the_inbox_and_counts_for_nothing(world, campaign, text):
     reply = world.reply(number(0), text, gateway_id="SM1")
     assert [case.reply_id for case in world.cases()] == [reply.id]
     assert world.status(campaign)["answers"] == {}
+
+
+def test_a_call_for_help_is_counted_and_looked_at(world, campaign):
+    reply = world.reply(number(0), "giup toi voi", gateway_id="SM1")
+    assert reply.label is Label.NEED_HELP
+    assert [(case.kind, case.reply_id) for case in world.cases()] == [(CaseKind.HELP, reply.id)]
+    assert world.status(campaign)["answers"] == {"need_help": 1}
 
 
 @pytest.mark.parametrize(("first", "again"), [("page", "page"), ("officer", "officer"), ("reply", "page")])

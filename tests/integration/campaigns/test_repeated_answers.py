@@ -62,6 +62,14 @@ def test_a_plain_stop_after_a_doubtful_one_stands_when_the_doubtful_was_none(wor
     assert len(confirmed) == 1
 
 
+def test_one_press_of_undo_takes_back_a_stop_that_was_said_twice(world, campaign):
+    world.reply(number(0), "STOP", gateway_id="SM1")
+    world.press(campaign, "opt_out")
+    world.press(campaign, "undo")
+    assert stopped(world) == {}
+    assert world.recipient(number(0), campaign).answer is None
+
+
 @pytest.mark.parametrize("told", ["sms", "page"])
 @pytest.mark.parametrize("since", ["installed", "no_smartphone"])
 def test_undoing_what_was_said_after_not_yet_brings_the_reminder_back(world, campaign, told, since):

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from campaigns.delivery import claim_messages
 from campaigns.delivery.send_messages import SendBuffer
 from campaigns.delivery.streams import reserve_capacity
+from campaigns.live_permit import resume_all_sending, stop_all_sending
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.delivery import Renderer
@@ -19,7 +20,7 @@ from campaigns.rules.states import AttemptState, CampaignAction, MessageKind
 from outreach.core.db import database_now
 from outreach.sms.twilio import TwilioGateway
 from tests.support.servers import both_databases
-from tests.support.world import number
+from tests.support.world import APPROVER, number
 
 
 @dataclass
@@ -281,6 +282,19 @@ def test_wrong_credentials_pause_the_campaign_and_say_so(world):
     world.use_token(world.simulator.auth_token)
     world.act(campaign, CampaignAction.RESUME)
     world.send_until(lambda: len(world.sent_to()) == 3)
+
+
+def test_the_switch_stops_all_sending_and_lets_it_go_on(world):
+    campaign = world.launch(people=30)
+    approver = world.user(APPROVER)
+    stop_all_sending(world.runtime, user=approver, now=world.now)
+    world.send()
+    assert world.sent_to() == []
+    resume_all_sending(world.runtime, user=approver, now=world.now)
+    world.send()
+    world.sweep()
+    assert len(world.sent_to()) == 30
+    assert world.status(campaign)["state"] == "completed"
 
 
 def test_a_fault_in_one_campaign_s_messages_pauses_it_and_keeps_no_other_campaign_s(world, monkeypatch):

@@ -69,6 +69,14 @@ def test_an_approver_who_has_left_or_may_not_any_more_counts_no_more_toward_two(
     assert world.decide(large, _A.APPROVE, THIRD) is CampaignState.APPROVED
 
 
+def test_a_list_that_grew_since_its_one_approval_does_not_go(world, large):
+    world.use(two_approvals_people=6)
+    assert world.decide(large, _A.APPROVE, APPROVER) is CampaignState.APPROVED
+    world.add_people(1, first=5)
+    with refuses(WrongState, says="hai người duyệt"):
+        world.decide(large, _A.LAUNCH, AUTHOR)
+
+
 @pytest.mark.parametrize("how", ["at its start date", "after a pause", "between the press and the start"])
 def test_an_audience_that_has_grown_by_its_start_waits_for_a_second_and_then_goes(world, large, box, how):
     world.use(smtp_url=box.url)

@@ -82,13 +82,19 @@ def test_a_number_gets_one_emergency_answer_in_a_day_also_after_it_opted_out(wor
     assert len(emergency_answers(world)) == 2
 
 
+def test_a_cry_from_a_number_in_no_list_is_a_case_too(world, campaign):
+    say(world, CRY, sender=number(99))
+    (case,) = world.all(select(Case).order_by(Case.id))
+    assert case.urgent_at
+    assert len(emergency_answers(world)) == 1
+
+
 def test_a_phone_in_no_list_that_cries_on_and_on_is_one_case_and_one_alert(world, campaign):
     world.use(duty_contacts=(number(70),))
     words = [f"cứu với, nước ngập mái nhà, {n} người" for n in range(3)]
     for seconds, body in enumerate(words):
         say(world, body, sender=number(99), at=world.now + timedelta(seconds=seconds))
     (case,) = world.cases()
-    assert len(emergency_answers(world)) == 1
     assert enqueue_due_alerts(world.runtime, now=world.in_hours(0.01)) == 1
     [line] = world.read(read_case_list, world.user(AUTHOR), CaseFilter(), now=world.in_hours(0.01)).lines
     assert (line.reply and line.reply.body, line.texts_since) == (words[0], words[1:])

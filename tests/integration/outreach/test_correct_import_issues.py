@@ -3,7 +3,7 @@
 import csv
 
 from python_calamine import CalamineWorkbook
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from outreach.imports.issues import Decision, count_reasons, export_issues
 from outreach.imports.store_rows import ImportCounts
@@ -63,6 +63,14 @@ def test_a_row_put_right_in_an_older_download_is_asked_about_no_more(world, tmp_
     out.write_bytes(out.read_bytes().replace(b"09O5 OOO 123", local(123).encode()))
     assert bring(world, out).created == 1
     assert [decision for _, _, decision in issues(world)] == [Decision.SUPERSEDED, Decision.CORRECTED]
+
+
+def test_a_row_that_was_dropped_is_not_asked_about_again(world, tmp_path):
+    file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
+    bring(world, file)
+    world.execute(update(ImportIssue).values(decision=Decision.DROPPED))
+    assert bring(world, file) == ImportCounts(rows=1, rejected=1)
+    assert [decision for _, _, decision in issues(world)] == [Decision.DROPPED] * 2
 
 
 def test_sheets_of_different_shapes_come_back_each_in_its_own_columns(world, tmp_path):

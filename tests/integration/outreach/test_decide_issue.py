@@ -45,6 +45,20 @@ def test_a_doubtful_number_is_taken_as_read_put_right_or_dropped(world, tmp_path
     assert world.read(read_open_issues, world.user(AUTHOR)) == ([], 0)
 
 
+@cases(
+    (Decision.SAME, ["Nguyễn Thị Hoa"]),
+    (Decision.RENAMED, ["Nguyễn Thị Ngọc Hoa"]),
+    (Decision.TAKEN, ["Nguyễn Thị Hoa", "Nguyễn Thị Ngọc Hoa"]),
+    (Decision.DROPPED, ["Nguyễn Thị Hoa"]),
+)
+def test_a_changed_name_is_decided_by_a_person(world, tmp_path, decision, names):
+    bring(world, write(tmp_path, f"1,Nguyễn Thị Hoa,,,,{local(1)}"))
+    bring(world, write(tmp_path, f"1,Nguyễn Thị Ngọc Hoa,1990,,,{local(1)} / {local(2)}"))
+    say(world, decision)
+    assert sorted(people(world)) == names
+    assert sum(map(len, people(world).values())) == {1: 2, 2: 3}[len(names)] - (decision is Decision.DROPPED)
+
+
 def test_a_year_or_an_age_is_said_by_a_person(world, tmp_path):
     assert birth_years("41", this_year=2026) == [1941, 1985]
     assert birth_years("5/8/12", this_year=2026) == [1912, 2012]
@@ -107,6 +121,12 @@ def test_what_a_row_says_beside_its_doubtful_number_is_kept(world, tmp_path):
     say(world, Decision.TAKEN)
     say(world, Decision.ANSWERED, birth_year=1941)
     assert world.all(select(Contact.birth_year)) == [1941]
+
+
+def test_a_commune_that_is_not_in_the_database_is_left_open(world, tmp_path):
+    bring(world, write(tmp_path, "1,Y Hlan,,,Đắk Mar,09O5 OOO 121"))
+    say(world, Decision.TAKEN)
+    assert world.all(select(Contact.area_code)) == [None]
 
 
 @cases(

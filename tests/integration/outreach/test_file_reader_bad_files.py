@@ -8,7 +8,7 @@ import zipfile
 from outreach.imports.list_reader import check_list
 from outreach.rules.errors import BadList
 from tests.support.errors import refuses
-from tests.support.list_files import write_xlsx
+from tests.support.list_files import ods_around, write_xlsx
 from tests.support.places import KONTUM_2020
 from tests.support.tables import cases
 
@@ -45,6 +45,16 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path, entry, size, prob
         assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
     finally:
         tracemalloc.stop()
+
+
+def test_a_few_letters_that_stand_for_millions_of_cells_are_refused(tmp_path):
+    cell = (
+        '<table:table-cell office:value-type="string" table:number-columns-repeated="90">'
+        "<text:p>x</text:p></table:table-cell>"
+    )
+    row = f'<table:table-row table:number-rows-repeated="1000000">{cell}</table:table-row>'
+    with refuses(BadList, says="quá nhiều bộ nhớ hoặc thời gian"):
+        check(ods_around(tmp_path / "list.ods", row))
 
 
 def test_macros_and_links_to_other_workbooks_are_carried_along_and_never_followed(tmp_path):

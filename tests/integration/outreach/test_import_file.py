@@ -82,6 +82,16 @@ def test_a_command_that_was_killed_goes_on_where_it_was_when_it_is_given_the_fil
     assert (again.id, again.counts["unchanged"]) == (2, 7)
 
 
+def test_a_worker_goes_on_where_there_is_one(world, tmp_path, monkeypatch):
+    mend = fail_in_the_second_part(monkeypatch, KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        bring(world, tmp_path)
+    mend()
+    world.execute(update(Upload).values(due_at=datetime.now(UTC)))
+    assert work_on(world)
+    assert (upload(world).state, count(world, Contact)) == (UploadState.DONE, 7)
+
+
 def test_a_file_that_turns_out_to_be_unreadable_leaves_nothing_behind(world, tmp_path, monkeypatch):
     def breaks(path, *more):
         for row in check_list(path, *more):

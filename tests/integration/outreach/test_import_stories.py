@@ -40,7 +40,7 @@ from tests.support.lists import GAZETTEER, local
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World
 
-STORIES, SEED = int(os.environ.get("STORIES", "20")), int(os.environ.get("SEED", "1"))
+STORIES, SEED = int(os.environ.get("STORIES", "5")), int(os.environ.get("SEED", "1"))
 HEADER = "STT,Họ và tên,Năm sinh,Thôn,Xã/phường,SĐT,Mã dòng (giữ nguyên)"
 NAMES = ("Y Hlan", "A Thun", "Y Rơ", "A Blưm", "Y Sương")
 LEFTOVERS = (

@@ -24,6 +24,7 @@ from outreach.models.contacts import (
     Wish,
 )
 from outreach.places.areas import load_areas
+from outreach.rules.errors import BadList
 from outreach.rules.wishes import WishSource
 from tests.support.lists import (
     EXPECTED,
@@ -199,6 +200,23 @@ def test_a_cell_that_a_spreadsheet_would_run_is_defused(first):
     assert escape_formula(f"{first}1+1") == f"'{first}1+1"
     assert escape_formula(f"1{first}") == f"1{first}"
     assert escape_formula("") == ""
+
+
+@both_databases
+def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing_behind(office, tmp_path, monkeypatch):
+    """The first rows are written, and then the file turns out to be broken."""
+    monkeypatch.setattr(store_rows, "CHUNK", 1)
+    file = write(tmp_path, f"1,Y Hlan,,,,{local(1)}", "2,A Thun,,,,xyz", f"3,Y Rơ,,,,{local(3)}")
+
+    def breaks():
+        yield from check_list(file, GAZETTEER)
+        raise BadList("Tệp bị hỏng.")
+
+    with pytest.raises(BadList):
+        bring(office, file, "Danh sách mới", rows=breaks())
+    for table in (Contact, Phone, ContactPhone, Membership, ListImport, ImportIssue):
+        assert count(office, table) == 0, table
+    assert "Danh sách mới" not in office.all(select(ContactList.name))
 
 
 @both_databases

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from outreach.contacts.contact import Closing, suppress_number
-from outreach.contacts.phones import remove_number
+from outreach.contacts.phones import add_number, remove_number
 from outreach.models.contacts import Phone
 from tests.support.lists import bring, local, people, write
 from tests.support.servers import both_databases
@@ -31,6 +31,14 @@ def say_stop(world, person, e164):
 def remove(world, person, e164, **more):
     key = world.keys.secret_key
     do(world, remove_number, person, phone_id(world, e164), note="đổi số", secret_key=key, **more)
+
+
+def test_a_number_that_was_removed_by_mistake_and_is_added_again_is_written_to(world):
+    person = world.add_person("Y Hlan", FIRST)
+    remove(world, person, FIRST)
+    do(world, add_number, person, FIRST, secret_key=world.keys.secret_key)
+    world.sent()
+    assert world.sent_to() == [FIRST]
 
 
 def test_two_whose_numbers_were_swapped_are_both_written_to(world):

@@ -137,7 +137,6 @@ def test_a_messaging_service_takes_the_senders_place(simulator, training):
         ({"to": "+84260000123"}, Cause.NOT_MOBILE, "21614"),
         ({"to": "+8490500012"}, Cause.BAD_NUMBER, "21211"),
         ({"body": " "}, Cause.BAD_TEXT, "21602"),
-        ({"sender": "Mặt trận"}, Cause.BAD_SENDER, "21212"),
         ({"body": "a" * 1601}, Cause.BAD_TEXT, "21617"),
     ],
 )
@@ -152,6 +151,10 @@ def test_a_number_that_the_gateway_has_stopped_is_opted_out(simulator, training)
     simulator.faults(gateway_stop=True)
     simulator.reply(TO, "STOP", "MTTQ")
     assert send(training) == Refused(Cause.OPTED_OUT, "21610")
+
+
+def test_a_sender_that_is_refused_would_fail_for_everybody(training):
+    assert send(training, sender="Mặt trận") == Refused(Cause.BAD_SENDER, "21212")
 
 
 def test_wrong_credentials_would_fail_for_everybody(simulator, training):
@@ -251,6 +254,12 @@ def test_too_many_requests_were_never_processed(text, header, seconds):
     server = answering(429, text, headers={"Retry-After": header} if header else None)
     assert server.send() == [Throttled(seconds)]
     assert len(server.asked) == 1
+
+
+def test_the_simulators_429_brings_its_retry_after(simulator, training):
+    simulator.faults(rate_429=1, retry_after_s=3)
+    assert send(training) == Throttled(3.0)
+    assert simulator.ledger() == []
 
 
 # -- nothing is seen

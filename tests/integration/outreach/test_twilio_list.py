@@ -31,8 +31,6 @@ from tests.support.twilio_server import (
     settings_for,
 )
 
-DAY = date(2020, 8, 18)
-
 
 @pytest.fixture
 def training(simulator):
@@ -134,8 +132,13 @@ def test_a_list_that_cannot_be_had_is_no_empty_list(status, text):
     """An empty list would mean that the message never arrived, and it would be sent again."""
     with pytest.raises(GatewayUnavailable):
         answering(status, text).list_to()
+
+
+@cases("rate_429", "rate_500", "rate_cut_before")
+def test_a_list_that_fails_says_so(simulator, training, fault):
+    simulator.faults(**{fault: 1}, reads_too=True)
     with pytest.raises(GatewayUnavailable):
-        answering(status, text).list_billed(DAY)
+        list_to(training)
 
 
 def test_a_second_page_that_fails_is_no_short_list():
@@ -148,6 +151,9 @@ def test_a_second_page_that_fails_is_no_short_list():
 
     with pytest.raises(GatewayUnavailable):
         Server(handler).list_to()
+
+
+DAY = date(2020, 8, 18)
 
 
 def test_a_day_is_read_page_by_page_and_costs_what_leaves_the_account():
@@ -191,3 +197,9 @@ def test_an_id_that_could_not_be_stored_makes_no_answer_and_no_list(odd):
 def test_a_count_of_segments_that_cannot_be_is_none(segments):
     outcome = answering(201, json.dumps({"sid": "SM1", "status": "queued", "num_segments": segments})).send()
     assert outcome == [Accepted("SM1")]
+
+
+@cases((401, ""), (500, ""), (200, "<html>"), (200, "{}"))
+def test_bills_that_cannot_be_had_say_so(status, text):
+    with pytest.raises(GatewayUnavailable):
+        answering(status, text).list_billed(DAY)

@@ -21,6 +21,7 @@ from outreach.models.contacts import (
     ContactPhone,
     ImportChange,
     ImportIssue,
+    ImportSighting,
     LegalBasis,
     ListImport,
     Membership,
@@ -117,6 +118,15 @@ def test_the_directory_is_as_it_was_before_the_import(office, tmp_path, name):
     assert count(office, Phone) == 2
 
 
+def test_whom_a_later_file_of_the_list_had_too_stays_in_it(office, tmp_path):
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}", f"2,A Lâu,,,,{local(2)}"))
+    assert bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}")).unchanged == 1
+    undo(office, 1)
+    assert [row[0] for row in directory(office)] == ["Y Hlan"]
+    undo(office, 2)
+    assert directory(office) == []
+
+
 def test_whom_a_campaign_wrote_to_stays_known_without_the_list(office, tmp_path):
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), LIST)
     office.launch()
@@ -124,6 +134,40 @@ def test_whom_a_campaign_wrote_to_stays_known_without_the_list(office, tmp_path)
     assert count(office, Membership) == 0
     assert office.all(select(Phone.e164)) == [number(1)]
     assert office.all(select(Recipient.contact_id)) == office.all(select(Contact.id))
+
+
+def test_what_it_asked_again_is_asked_by_the_earlier_file(office, tmp_path, monkeypatch):
+    monkeypatch.setattr(store_rows, "CHUNK", 1)
+    file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
+    bring(office, file)
+    bring(office, file)
+    undo(office, 2)
+    issues = office.all(select(ImportIssue))
+    assert [(each.import_id, each.decision) for each in issues] == [(1, None)]
+
+
+def test_each_file_of_a_list_vouches_for_those_that_it_had(office, tmp_path):
+    both = [f"1,Y Hlan,,,,{local(1)}", f"2,A Lâu,,,,{local(2)}"]
+    for lines in (both, both[:1], both, both):
+        bring(office, write(tmp_path, *lines))
+    undo(office, 4)
+    undo(office, 3)
+    undo(office, 1)
+    assert [row[0] for row in directory(office)] == ["Y Hlan"]  # of the second file
+    undo(office, 2)
+    assert directory(office) == []
+    assert count(office, ImportSighting) == 0
+
+
+def test_a_row_decided_in_one_file_is_there_by_the_next_that_has_it_too(office, tmp_path):
+    file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
+    bring(office, file)
+    office.do(decide_issue, 1, Decision.TAKEN, secret_key="k")
+    assert bring(office, file).unchanged == 1
+    undo(office, 1)
+    assert [row[0] for row in directory(office)] == ["Y Hlan"]
+    undo(office, 2)
+    assert directory(office) == []
 
 
 @both_databases
@@ -196,6 +240,17 @@ def test_a_row_is_asked_about_again_once_its_correction_is_undone(office, tmp_pa
 
 
 @both_databases
+def test_of_files_that_ask_the_same_one_asks_whichever_is_undone(office, tmp_path):
+    file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
+    for _ in range(3):
+        bring(office, file)
+    undo(office, 2)
+    assert issues(office) == [(1, Decision.SUPERSEDED), (3, None)]
+    undo(office, 3)
+    assert issues(office) == [(1, None)]
+
+
+@both_databases
 def test_a_row_put_right_stays_so_when_the_file_that_asked_it_again_is_undone(office, tmp_path):
     file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
     bring(office, file)
@@ -242,6 +297,35 @@ def test_who_was_in_three_files_is_listed_under_none_that_is_undone(office, tmp_
 
 
 @both_databases
+def test_what_a_merged_list_took_along_goes_with_the_import_that_brought_it(office, tmp_path):
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}", f"2,Y Rơ,,,,{local(2)}"), "Một")
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}", f"2,A Lau,,,,{local(3)}"), "Hai")
+    ids = dict(office.rows(select(ContactList.name, ContactList.id)))
+    merge_list(office.runtime, ids["Một"], into=ids["Hai"], user=office.user(AUTHOR), now=office.now)
+    undo(office, 2)
+    assert [(row[0], row[-1]) for row in directory(office)] == [("Y Hlan", "Một"), ("Y Rơ", "Một")]
+    assert [row[-2] for row in directory(office)] == ["Hai", "Hai"]
+    undo(office, 1)
+    assert directory(office) == []
+
+
+@both_databases
+def test_a_decision_taken_back_is_forgotten_in_the_list_that_took_its_list_over(office, tmp_path):
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1).replace('000', 'OOO', 1)}"), "Một")
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), "Hai")
+    user, key = office.user(AUTHOR), office.keys.secret_key
+    issue = office.one(select(ImportIssue.id))
+    decide_issue(
+        office.runtime, issue, Decision.TAKEN, phone=local(1), user=user, secret_key=key, now=office.now
+    )
+    one, two = office.all(select(ContactList.id).where(ContactList.name.in_(("Một", "Hai"))))
+    merge_list(office.runtime, min(one, two), into=max(one, two), user=user, now=office.now)
+    retract_decision(office.runtime, issue, secret_key=key, user=user, now=office.now)
+    undo(office, 2)
+    assert directory(office) == []
+
+
+@both_databases
 def test_what_a_decided_row_says_as_well_as_another_file_goes_when_it_is_taken_back(office, tmp_path):
     unclear = local(1).replace("000", "OOO", 1)
     bring(office, write(tmp_path, f"1,Y Hlan,1990,,,{unclear}"), "Một")
@@ -255,6 +339,20 @@ def test_what_a_decided_row_says_as_well_as_another_file_goes_when_it_is_taken_b
     retract_decision(office.runtime, issue, secret_key=key, user=user, now=office.now)
     undo(office, 3)
     assert office.one(select(Contact.birth_year)) is None
+
+
+@both_databases
+def test_who_is_known_by_a_decision_alone_goes_when_it_is_taken_back(office, tmp_path):
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), "Một")
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1).replace('000', 'OOO', 1)}", name="b.csv"), "Hai")
+    user, key = office.user(AUTHOR), office.keys.secret_key
+    issue = office.one(select(ImportIssue.id))
+    decide_issue(
+        office.runtime, issue, Decision.TAKEN, phone=local(1), user=user, secret_key=key, now=office.now
+    )
+    undo(office, 1)
+    retract_decision(office.runtime, issue, secret_key=key, user=user, now=office.now)
+    assert count(office, Contact) == 0
 
 
 def test_a_list_into_which_a_file_is_being_read_is_not_merged_or_split(office):
