@@ -26,9 +26,8 @@ from campaigns.web.gateway_callbacks import (
     create_gateway_callbacks,
     create_reply_channels,
 )
-from campaigns.web.help_page import create_safety_page
 from campaigns.web.link_pages import create_agency_page, create_report_page, create_urge_page
-from campaigns.web.public_page import create_public_page
+from campaigns.web.public_page import create_public_page, create_safety_page
 from campaigns.web.responses import register_error_pages
 from outreach.accounts import audit
 from outreach.core.logs import REQUEST_HEADER, begin_request, request_id, set_up_logs

@@ -27,13 +27,11 @@ from benchmarks.measures import show, show_times
 from benchmarks.province import LISTS_EACH, ORGANISATIONS, fill_province
 from benchmarks.readers import login_form
 from campaigns.analytics.campaign_status import keep_counts
-from campaigns.analytics.reach import read_reach
+from campaigns.analytics.reach import find_disagreements, read_reach
 from campaigns.analytics.reach_counts import store_reach
-from campaigns.analytics.verify_reach import find_disagreements
 from campaigns.delivery.claim_messages import ClaimSettings, claim
 from campaigns.delivery.streams import open_streams
-from campaigns.goals.goals import enter_denominator, set_goal
-from campaigns.goals.official_figures import enter_official
+from campaigns.goals.goals import enter_denominator, enter_official, set_goal
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.drives import open_drive_of
 from campaigns.planning.stored_reach import delete_reach, store_frozen

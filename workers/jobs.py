@@ -13,7 +13,7 @@ from pathlib import Path
 
 from campaigns.analytics.campaign_status import keep_counts
 from campaigns.analytics.reach_counts import campaigns_to_recount, store_reach
-from campaigns.cases.alert_officers import alert_officers, enqueue_due_alerts
+from campaigns.cases.rescue import alert_officers, enqueue_due_alerts
 from campaigns.delivery.read_list import days_due, read_list
 from campaigns.delivery.reconcile import LOOKUP_LIMIT
 from campaigns.delivery.reconcile import reconcile as look_up_unknown

@@ -24,8 +24,7 @@ from admin.api.schemas import (
     told,
 )
 from campaigns.analytics.progress import ProgressPage, drive_of_campaign, read_progress
-from campaigns.goals.goals import read_goals
-from campaigns.goals.official_figures import latest_official
+from campaigns.goals.goals import latest_official, read_goals
 from campaigns.planning.drives import current_drive_id, list_drives
 from campaigns.rules.goals import Goal, GoalScope
 from campaigns.rules.progress import RankRow, RankTable, ShareBasis

@@ -35,7 +35,7 @@ from campaigns.models.webhooks import Delivery, DeliveryState, Subscription
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignState, MessageState
 from campaigns.rules.webhooks import LONGEST_URL, EventKind, secret_of
-from campaigns.webhooks.subscriptions import (
+from campaigns.webhooks.deliver_events import (
     LONGEST_NAME,
     OFFERED,
     end_subscription,

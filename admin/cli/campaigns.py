@@ -13,10 +13,9 @@ from admin.cli.base import LARGEST_ID, Group, acting_as, acting_user, json_optio
 from admin.wording.errors import show_error, show_stored_error
 from admin.wording.filters import percent
 from admin.wording.progress import told_of, word_of
+from campaigns.analytics.calendar import count_repeated
 from campaigns.analytics.campaign_status import read_status
-from campaigns.analytics.collisions import count_repeated
-from campaigns.goals.goals import find_subject, import_denominators, set_goal
-from campaigns.goals.official_figures import import_official
+from campaigns.goals.goals import find_subject, import_denominators, import_official, set_goal
 from campaigns.lifecycle import STATE_NAMES, create_campaign, perform_action
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.drives import drive_for_figures, open_drive_of

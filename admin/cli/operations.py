@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from admin.cli.base import Day, Failure, Group, answer_lines, json_option, output, wants_json, warn
 from admin.demo.drill import DRILL_PEOPLE, start_drill
 from admin.demo.load_demo import LOGINS, PASSWORD, load_demo
-from campaigns.analytics.verify_reach import find_disagreements
+from campaigns.analytics.reach import find_disagreements
 from campaigns.answer_totals import Difference, find_differences
 from campaigns.delivery.after_restore import settle_restored
 from campaigns.privacy.health_answers import count_people, separate_health_answers

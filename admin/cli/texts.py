@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from admin.cli.base import Group, json_option, output, read_lines, write_line
 from campaigns.cases.handle_case import export_examples
 from campaigns.planning.kinds import known_kinds, load_kinds
-from campaigns.replies.import_reply_log import import_log
+from campaigns.replies.gateway_inbox import import_log
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.content import read_content
 from campaigns.rules.replies.asked import Asked, read_asked

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from admin.demo.people import ORGANISATIONS, invent_figures, invent_people
 from campaigns.answer_totals import recount
-from campaigns.cases.sms_answers import save_text
+from campaigns.cases.conversation import save_text
 from campaigns.delivery.claim_messages import ClaimSettings, claim
 from campaigns.delivery.record_outcomes import apply_reports, record_outcomes
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM, Stream

@@ -14,8 +14,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from campaigns.agencies.reports import submit_by_officer
-from campaigns.goals.goals import enter_denominator, find_subject, set_goal
-from campaigns.goals.official_figures import enter_official
+from campaigns.goals.goals import enter_denominator, enter_official, find_subject, set_goal
 from campaigns.planning.drives import open_drive_of
 from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.draft import DEFAULT_KIND

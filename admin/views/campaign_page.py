@@ -19,11 +19,11 @@ from admin.forms import Form, LongTextField, NumberField, TextField
 from admin.permissions import may_open
 from admin.views.inbox import listed_answers, may_name, read_said
 from admin.wording.campaigns import ShownChange, ShownLift, own_texts, show_changes, show_lifts
+from campaigns.analytics.calendar import count_repeated
 from campaigns.analytics.campaign_status import read_sending_panel
-from campaigns.analytics.collisions import count_repeated
-from campaigns.analytics.own_counts import AnswerCounts, count_answers, count_answers_by_place
+from campaigns.analytics.installs import small_in_drive
+from campaigns.analytics.progress_counts import AnswerCounts, count_answers, count_answers_by_place
 from campaigns.analytics.reach import read_reach, step_lifts
-from campaigns.analytics.small_places import small_in_drive
 from campaigns.cases.case_list import count_open as count_open_cases
 from campaigns.models.campaigns import Campaign, CampaignDecision, CampaignList, CampaignVersion, CommentCard
 from campaigns.planning.approvals import is_waiting_for_approval, read_approvals, terms_of

@@ -33,11 +33,10 @@ from admin.wording.campaigns import OTHER_LANGUAGES, sent_a_trial, show_warnings
 from admin.wording.errors import show_error
 from admin.wording.filters import number
 from admin.wording.progress import show_promised
-from campaigns.analytics.calendar import read_calendar
+from campaigns.analytics.calendar import read_calendar, read_collisions
 from campaigns.analytics.campaign_status import read_sending_panel
-from campaigns.analytics.collisions import read_collisions
 from campaigns.analytics.open_tasks import was_returned
-from campaigns.analytics.own_counts import count_answers, read_promised_of
+from campaigns.analytics.progress_counts import count_answers, read_promised_of
 from campaigns.answer_totals import sum_totals
 from campaigns.cases.conversation import open_campaign_answers
 from campaigns.delivery.office_phones import send_test_message

@@ -31,9 +31,8 @@ from admin.wording.reports import DAY_STATES
 from campaigns.agencies.reports import has_any_report, read_overview
 from campaigns.analytics import open_tasks
 from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
-from campaigns.analytics.open_tasks import FirstStep, count_incidents, read_first_steps
+from campaigns.analytics.open_tasks import FirstStep, count_incidents, read_cards, read_first_steps
 from campaigns.analytics.progress import DriveFigures, LeadGoal, read_drive_figures, read_forecast
-from campaigns.analytics.rescue import read_cards
 from campaigns.cases.case_list import count_open
 from campaigns.delivery.reconcile import count_without_campaign
 from campaigns.live_permit import may_resume_sending, resume_all_sending, stop_all_sending
@@ -143,7 +142,7 @@ class HomeView(AdminPage):
             )
             return self.render(
                 "home/home.html",
-                cries=open_tasks.read_cries(session, user),
+                cries=open_tasks.read_open_cries(session, user),
                 events=read_cards(session, user, redis=self.runtime.redis, now=now),
                 reads_cries=may_open(user.role, "inbox.number"),
                 groups=_group(tasks),

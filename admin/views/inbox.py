@@ -27,10 +27,19 @@ from admin.refusals import within_quota
 from admin.views.base import AdminPage, FormAction, warn
 from admin.wording.errors import show_error
 from admin.wording.filters import kind_has_app, label_of, moment, number
-from campaigns.cases.alert_officers import has_lost_alert
 from campaigns.cases.alike_cases import Together, handle_together, read_group, read_groups
 from campaigns.cases.case_list import CaseFilter, CaseRow, read_case_list, read_case_rows
-from campaigns.cases.conversation import read_items, visible_campaigns
+from campaigns.cases.conversation import (
+    LONGEST_TEXT,
+    MOST_SEGMENTS,
+    answer_by_sms,
+    fill_text,
+    list_texts,
+    read_items,
+    takes_no_messages,
+    visible_campaigns,
+    with_example_link,
+)
 from campaigns.cases.handle_case import (
     Labelled,
     Reopened,
@@ -45,19 +54,10 @@ from campaigns.cases.handle_case import (
     unassign_case,
     undo_reply_label,
 )
-from campaigns.cases.rescue import read_cries
-from campaigns.cases.sms_answers import (
-    LONGEST_TEXT,
-    MOST_SEGMENTS,
-    answer_by_sms,
-    fill_text,
-    list_texts,
-    takes_no_messages,
-    with_example_link,
-)
+from campaigns.cases.rescue import has_lost_alert, read_cries
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Case
-from campaigns.replies.import_reply_log import LogImportResult, import_log
+from campaigns.replies.gateway_inbox import LogImportResult, import_log
 from campaigns.replies.receive_reply import asked_of
 from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcome
 from campaigns.rules.own_answers import (

@@ -47,7 +47,7 @@ from admin.wording.progress import (
 )
 from admin.wording.reports import DAY_STATES
 from campaigns.analytics import open_tasks
-from campaigns.analytics.installs import InstallFilter, find_visible_campaign, read_reports
+from campaigns.analytics.installs import InstallFilter, find_visible_campaign, read_reports, small_in_drive
 from campaigns.analytics.progress import (
     LeadGoal,
     ProgressPage,
@@ -59,10 +59,9 @@ from campaigns.analytics.progress import (
 from campaigns.analytics.progress_counts import MIN_TTL_S
 from campaigns.analytics.reach import fold_reach, read_parts_for, read_reach, record_export, step_lifts
 from campaigns.analytics.reach_counts import read_by_operator
-from campaigns.analytics.small_places import small_in_drive
 from campaigns.cases.case_list import cries_by_place
 from campaigns.delivery.office_phones import read_control_copies
-from campaigns.goals.official_figures import enter_official
+from campaigns.goals.goals import enter_official
 from campaigns.models.campaigns import Campaign, Drive
 from campaigns.models.replies import AnswerSource
 from campaigns.planning.drives import find_drive, list_drives
@@ -85,8 +84,7 @@ from campaigns.rules.progress import (
 from campaigns.rules.reach import ReachByOperator, ReachTotals
 from campaigns.rules.reports.document import Bar
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.visits.checks import read_corrected
-from campaigns.visits.progress import read_totals
+from campaigns.visits.progress import read_corrected, read_totals
 from outreach.accounts.permissions import is_province_staff, organisations_of
 from outreach.core.cache import cached_count
 from outreach.core.spreadsheets import MEDIA_TYPE, csv_text, workbook_bytes

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, joinedload
 from admin.forms import CheckField, ChoiceField, FileField, Form, LongTextField, RowField, TextField
 from admin.views.base import ChoiceFilter, FormAction, TableRegister
 from campaigns.analytics.open_tasks import mark_seen, visible_incidents
-from campaigns.cases.sms_answers import (
+from campaigns.cases.conversation import (
     LONGEST_TEXT,
     LONGEST_TITLE,
     may_change,

@@ -28,7 +28,7 @@ from admin.forms import ChoiceField, Form, LongTextField, RowField, TextField, l
 from admin.rules.maps import MapPlace, MapPoint, area_map
 from admin.views.base import AdminPage, FormAction
 from admin.wording.filters import duration, label_of, number
-from campaigns.analytics.rescue import (
+from campaigns.analytics.open_tasks import (
     EventCounts,
     count_event,
     export_event,

@@ -18,8 +18,8 @@ from admin.views.base import AdminPage, ChoiceFilter, FormAction, TableRegister,
 from campaigns.analytics.open_tasks import FirstStep, read_first_steps
 from campaigns.models.webhooks import Subscription
 from campaigns.rules.webhooks import LONGEST_URL, secret_of
-from campaigns.webhooks.subscriptions import LONGEST_NAME as LONGEST_WEBHOOK_NAME
-from campaigns.webhooks.subscriptions import (
+from campaigns.webhooks.deliver_events import LONGEST_NAME as LONGEST_WEBHOOK_NAME
+from campaigns.webhooks.deliver_events import (
     OFFERED,
     end_subscription,
     find_subscription,

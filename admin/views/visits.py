@@ -28,18 +28,23 @@ from campaigns.rules.visits import (
     read_code,
     read_keys,
 )
-from campaigns.visits.assignments import (
-    MOST_TARGET,
-    assign_sheet,
-    create_and_give,
-    invite_officer,
-    read_assignments,
-    take_back_sheet,
-)
-from campaigns.visits.candidates import CandidateVillage, find_candidates
 from campaigns.visits.progress import read_officers
 from campaigns.visits.results import SaveResult, enter_results, undo_entry
-from campaigns.visits.sheets import find_sheet, list_sheets, print_sheet, read_lines, read_sheet
+from campaigns.visits.sheets import (
+    MOST_TARGET,
+    CandidateVillage,
+    assign_sheet,
+    create_and_give,
+    find_candidates,
+    find_sheet,
+    invite_officer,
+    list_sheets,
+    print_sheet,
+    read_assignments,
+    read_lines,
+    read_sheet,
+    take_back_sheet,
+)
 from outreach.accounts.village_officers import add_officer, link_of, list_officers, shut_out
 from outreach.contacts.lists import read_names
 from outreach.models.accounts import User

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, and_, func, select, true
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.analytics.own_counts import count_answers
+from campaigns.analytics.progress_counts import count_answers
 from campaigns.delivery.gateway_accounts import read_common_fault
 from campaigns.delivery.outbox import causes_and_segments
 from campaigns.delivery.reconcile import count_looked_up, count_undecided

@@ -14,23 +14,22 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from campaigns.agencies.reports import AgencyStatus, read_overview
-from campaigns.analytics.installs import find_visible_campaign, hides_lists, takes_part
-from campaigns.analytics.own_counts import count_own_of, question_of
+from campaigns.analytics.installs import find_small, find_visible_campaign, hides_lists, takes_part
 from campaigns.analytics.progress_counts import (
     CountScope,
     Where,
     count_days,
     count_new,
+    count_own_of,
     count_places,
     count_reached,
+    question_of,
     scope_key,
 )
 from campaigns.analytics.progress_tables import PlaceTree, add_up, organisations_table
 from campaigns.analytics.reach import Reach, fold_reach, reach_of, read_reach
-from campaigns.analytics.small_places import find_small
 from campaigns.delivery.streams import step_times
-from campaigns.goals.goals import read_goals, read_headline_goal
-from campaigns.goals.official_figures import add_up_official, latest_official
+from campaigns.goals.goals import add_up_official, latest_official, read_goals, read_headline_goal
 from campaigns.models.campaigns import Campaign, Drive
 from campaigns.planning.kinds import words_of
 from campaigns.planning.stored_reach import SMALL

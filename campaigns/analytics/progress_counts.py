@@ -3,34 +3,38 @@
 A drive of one campaign is read from stored counters. Where a number may be in several campaigns, the numbers are counted:
 each belongs to the place and organisation of its first recipient; its answer is the last one given in any of the campaigns,
 and it has reported an install while a report in any of them is in force. People without a usable number who answered at the
-door are added, each as a number of their own (`door_counts.py`).
+door are added, each as a number of their own (`count_at_the_door`): each person once over the campaigns, by what they said last in
+any of them. That somebody was not met later takes nothing back, nor does a number that is found since, until they answer by it.
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from redis import Redis
 from sqlalchemy import ColumnElement, Select, case, exists, func, or_, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql import Subquery
 
-from campaigns.analytics.door_counts import count_at_the_door, days_at_the_door
 from campaigns.analytics.reach_counts import Key
 from campaigns.answer_totals import sum_totals
+from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import Answer, AnswerTotal, InstallReport
 from campaigns.planning.kinds import find_outside_base
+from campaigns.replies.one_person import counted_id
+from campaigns.rules.own_answers import OwnAnswer, keeps_said, read_own_answers
 from campaigns.rules.progress import PlaceCounts
+from campaigns.rules.promises import OwnCount, PromisedFigures, read_promised
 from campaigns.rules.reach import TAKEN, ReachMeasure
 from campaigns.rules.replies.labels import NON_ANSWERS, Label
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import MessageState
+from campaigns.rules.states import Exclusion, MessageState
 from campaigns.rules.visits import VisitOutcome
 from outreach.core.cache import cached_count
 from outreach.core.db import newest_of_each, read_once
@@ -416,3 +420,209 @@ def reports_in_force(campaigns: Sequence[int], as_of: datetime) -> tuple[ColumnE
 def cached(redis: Redis, scope: CountScope, what: str, count: Any) -> dict[str, Any]:
     key = f"loa:progress:{what}:{'-'.join(map(str, scope.ids))}:{scope.name}"
     return cached_count(redis, key, count, min_ttl_s=MIN_TTL_S)
+
+
+# Why a campaign writes to none of their numbers, if they have one.
+WITHOUT_NUMBER = (Exclusion.NO_PHONE, Exclusion.WRONG_NUMBER)
+VISITED_AT = func.coalesce(VisitResult.visited_at, VisitResult.entered_at)
+
+
+def count_at_the_door(
+    session: Session, campaigns: Sequence[int], *, as_of: datetime, seen: ColumnElement[bool] | None
+) -> list[tuple[str | None, int | None, VisitOutcome, int, int]]:
+    """Count answers in force at a moment, by area, organisation and outcome, and those of them whose people have no number since."""
+    if not _is_visited(session, tuple(campaigns)):
+        return []
+    by = (Recipient.area_code, ContactList.organisation_id, VisitResult.outcome)
+    without_number = func.count(Recipient.exclusion)  # whom the counts of numbers do not have
+    query = _answers(campaigns, as_of, seen, *by, func.count(), without_number).group_by(*by)
+    return [tuple(row) for row in session.execute(query)]
+
+
+def days_at_the_door(
+    session: Session, campaigns: Sequence[int], *, as_of: datetime, seen: ColumnElement[bool] | None
+) -> dict[tuple[str | None, date], int]:
+    """Count by area and day, in Vietnam, those who said at the door that it is done and have not said otherwise since."""
+    days: dict[tuple[str | None, date], int] = {}
+    if not _is_visited(session, tuple(campaigns)):
+        return days
+    query = _answers(campaigns, as_of, seen, Recipient.area_code, VISITED_AT.label("at"))
+    for area, at in session.execute(query.where(VisitResult.outcome == VisitOutcome.INSTALLED)):
+        key = (area, at.astimezone(VIETNAM).date())
+        days[key] = days.get(key, 0) + 1
+    return days
+
+
+@read_once
+def _is_visited(session: Session, campaigns: tuple[int, ...]) -> bool:
+    """Return whether the campaigns have visit sheets: without any, the statement below cost home a fifth of its time."""
+    sheet = select(VisitSheet.id).where(VisitSheet.campaign_id.in_(campaigns)).limit(1)
+    return session.scalar(sheet) is not None
+
+
+def _answers(
+    campaigns: Sequence[int], as_of: datetime, seen: ColumnElement[bool] | None, *columns: Any
+) -> Select[Any]:
+    # An erased person is still one: their lines keep the recipient.
+    person = func.coalesce(VisitLine.contact_id, -VisitLine.recipient_id)
+    own, other, line = aliased(Recipient), aliased(Recipient), aliased(Recipient)
+    # A number that was found since, which a later campaign of the drive counts.
+    numbered = (
+        other.contact_id == line.contact_id,
+        other.campaign_id.in_(campaigns),
+        other.exclusion.is_(None),
+    )
+    answered = exists().where(
+        *numbered,
+        Answer.recipient_id == other.id,
+        Answer.label.not_in(NON_ANSWERS),
+        Answer.at <= as_of,
+        or_(Answer.undone_at.is_(None), Answer.undone_at > as_of),
+    )
+    by_number = select(func.min(other.id)).where(
+        *numbered, or_(other.joined_at.is_(None), other.joined_at <= as_of)
+    )
+    last_of_line = (  # a later one on the same sheet corrects it, to nothing as well
+        select(func.max(VisitResult.id))
+        .join(VisitLine, VisitLine.id == VisitResult.line_id)
+        .join(own, own.id == VisitLine.recipient_id)
+        .join(line, line.id == counted_id(own))
+        .where(
+            line.campaign_id.in_(campaigns),
+            line.exclusion.in_(WITHOUT_NUMBER),
+            ~answered,
+            as_of >= VISITED_AT,
+            or_(VisitResult.undone_at.is_(None), VisitResult.undone_at > as_of),
+        )
+        .group_by(VisitResult.line_id)
+    )
+    of_last = (VisitResult.id.in_(last_of_line), VisitLine.id == VisitResult.line_id)
+    is_answer = (VisitResult.outcome.is_not(None), VisitResult.outcome != VisitOutcome.ABSENT)
+    # The last visit counts, whichever sheet was entered last.
+    by = (VISITED_AT, VisitResult.id)
+    latest = newest_of_each(person, VisitResult.id, by=by, where=(*of_last, *is_answer)).subquery()
+    return (
+        select(*columns)
+        .select_from(VisitResult)
+        .join(latest, latest.c.id == VisitResult.id)
+        .join(VisitLine, VisitLine.id == VisitResult.line_id)
+        .join(own, own.id == VisitLine.recipient_id)
+        .join(line, line.id == counted_id(own))
+        .join(Recipient, Recipient.id == func.coalesce(by_number.scalar_subquery(), line.id))
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+        .where(true() if seen is None else seen)
+    )
+
+
+AnswerCounts = Counter[tuple[Label | None, int | None]]
+
+
+def count_own_answers(
+    session: Session,
+    campaigns: Sequence[Campaign],
+    *,
+    as_of: datetime,
+    seen: ColumnElement[bool] | None = None,
+) -> list[OwnCount]:
+    """Count numbers by the own answer that they gave last, as of a moment; empty where no campaign has own answers."""
+    ids = [campaign.id for campaign in campaigns]
+    if not (own_answers := _own_answers(campaigns)):
+        return []
+    # Who is recorded as done still counts under what they said, as `counted_own` says.
+    keeping = [each.id for each in campaigns if keeps_said(read_own_answers(each.content))]
+    answers = select_answers_in_force(ids, as_of, seen, keeping)
+    first_recipients = select_first_recipients(ids, seen, as_of)
+    done = select(InstallReport.phone_id).where(*reports_in_force(ids, as_of)).distinct().subquery()
+    own = (answers.c.campaign_id, answers.c.own_answer)
+    query = (
+        select(*own, func.count(), func.count(done.c.phone_id))
+        .join(first_recipients, first_recipients.c.phone_id == answers.c.phone_id)
+        .outerjoin(done, done.c.phone_id == answers.c.phone_id)
+    )
+    return _by_text(own_answers, session.execute(query.group_by(*own)))
+
+
+def count_own_of(session: Session, scope: CountScope, *, redis: Redis, now: datetime) -> list[OwnCount]:
+    """Count the own answers in force now that a reader may see: those of one campaign are kept as totals."""
+    if not (own_answers := _own_answers(scope.campaigns)):
+        return []
+    if len(scope.ids) == 1:
+        counts = count_answers(session, scope.ids, seen=scope.seen)
+        return _by_text(own_answers, _own_rows(scope.ids[0], counts[scope.ids[0]]))
+
+    def count() -> dict[str, Any]:
+        counts = count_own_answers(session, scope.campaigns, as_of=now, seen=scope.seen)
+        return {"rows": [astuple(each) for each in counts]}
+
+    return [OwnCount(*row) for row in cached(redis, scope, "own", count)["rows"]]
+
+
+def count_answers(
+    session: Session, campaigns: Sequence[int], *, seen: ColumnElement[bool]
+) -> dict[int, AnswerCounts]:
+    """Count the recipients of each campaign by what they answered and which of its own answers; None is not yet."""
+    counts = _count_answers_by(AnswerTotal.campaign_id, session, campaigns, seen=seen)
+    return {each: counts.get(each, Counter()) for each in campaigns}
+
+
+def count_answers_by_place(
+    session: Session, campaign: int, *, seen: ColumnElement[bool]
+) -> dict[str | None, AnswerCounts]:
+    """Count a campaign's recipients by the code of their place, then as `count_answers` does; None: place not known."""
+    return _count_answers_by(AnswerTotal.area_code, session, [campaign], seen=seen)
+
+
+def _count_answers_by(
+    column: Any, session: Session, campaigns: Sequence[int], *, seen: ColumnElement[bool]
+) -> dict[Any, AnswerCounts]:
+    counts: dict[Any, AnswerCounts] = {}
+    key = (column, AnswerTotal.answer, AnswerTotal.own_answer)
+    for value, label, own, people, _installed in sum_totals(session, campaigns, *key, where=[seen]):
+        if people:
+            counts.setdefault(value, Counter())[label, own] = people
+    return counts
+
+
+def read_promised_of(campaign: Campaign, counts: AnswerCounts, *, done: int) -> PromisedFigures | None:
+    """Return the figures of a campaign whose people promise, of what `count_answers` counted and who is recorded as done; None of another."""
+    own = _by_text(_own_answers([campaign]), _own_rows(campaign.id, counts))
+    recipients = sum(counts.values())
+    return read_promised(
+        own, recipients=recipients, answered=recipients - counts.get((None, None), 0), done=done
+    )
+
+
+def question_of(campaigns: Sequence[Campaign]) -> str:
+    """Return the question that own answers are to, the newest campaign's; "" where none has own answers."""
+    asking = [campaign.content for campaign in campaigns if campaign.content.get("own_answers")]
+    return str(asking[-1].get("question", "")) if asking else ""
+
+
+def _own_answers(campaigns: Sequence[Campaign]) -> dict[tuple[int, int | None], OwnAnswer]:
+    """Return the own answers by campaign and number, those of the newest campaign first."""
+    return {
+        (campaign.id, own.number): own
+        for campaign in sorted(campaigns, key=lambda each: -each.id)
+        for own in read_own_answers(campaign.content)
+    }
+
+
+def _own_rows(campaign: int, counts: AnswerCounts) -> list[tuple[int, int | None, int, int]]:
+    return [
+        (campaign, own, people, people if label is Label.INSTALLED else 0)
+        for (label, own), people in counts.items()
+    ]
+
+
+def _by_text(own_answers: Mapping[tuple[int, int | None], OwnAnswer], rows: Iterable[Any]) -> list[OwnCount]:
+    """Add up by text: each campaign of a drive has its own numbers for its answers."""
+    counts: dict[str, OwnCount] = {}
+    for own in own_answers.values():
+        counts.setdefault(own.text, OwnCount(own.text, 0, 0, own.means))
+    for campaign, number, people, done in rows:
+        if given := own_answers.get((campaign, number)):
+            before = counts[given.text]
+            counts[given.text] = replace(
+                before, people=before.people + int(people), done=before.done + int(done)
+            )
+    return list(counts.values())

@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, and_, false, func, or_, select, true, tupl
 from sqlalchemy import case as case_when
 from sqlalchemy.orm import Session
 
+from campaigns.cases.conversation import SentAnswer, sent_for
 from campaigns.cases.handle_case import cases_visible_to, may_read_answers
-from campaigns.cases.sms_answers import SentAnswer, sent_for
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import IS_OPEN_CRY, Answer, AnswerSource, Case, Handling, OfficerEntry, Reply
 from campaigns.privacy.requests import opted_out_of_drive, shown_answer

@@ -21,7 +21,7 @@ from sqlalchemy import ColumnElement, or_, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from campaigns.cases.alert_officers import DutyContacts
+from campaigns.cases.rescue import DutyContacts
 from campaigns.delivery.gateway_faults import read_fault
 from campaigns.models.checks import WriteProbe
 from campaigns.models.messages import Attempt, StatusEvent

@@ -22,7 +22,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from campaigns.agencies.reports import address_of as agency_address
-from campaigns.analytics.door_counts import VISITED_AT
+from campaigns.analytics.progress_counts import VISITED_AT
 from campaigns.models.activities import Activity, VisitResult
 from campaigns.models.figures import AgencyLink, AgencyReport, DenominatorEntry, OfficialInstalls
 from campaigns.models.replies import Answer

@@ -15,12 +15,22 @@ from sqlalchemy.orm import Session
 
 from campaigns.activities.activity_log import ActivityFilter, read_summary
 from campaigns.agencies.reports import read_latest_reports
-from campaigns.analytics.own_counts import count_own_answers, question_of
-from campaigns.analytics.progress_counts import Where, count_installs, count_reported
+from campaigns.analytics.installs import find_small
+from campaigns.analytics.progress_counts import (
+    Where,
+    count_installs,
+    count_own_answers,
+    count_reported,
+    question_of,
+)
 from campaigns.analytics.progress_tables import add_up
-from campaigns.analytics.small_places import find_small
-from campaigns.goals.goals import read_goal_periods, read_goals, read_headline_goal
-from campaigns.goals.official_figures import add_up_official, latest_official
+from campaigns.goals.goals import (
+    add_up_official,
+    latest_official,
+    read_goal_periods,
+    read_goals,
+    read_headline_goal,
+)
 from campaigns.models.campaigns import Campaign, Drive, Recipient, Step
 from campaigns.models.messages import Attempt, Message
 from campaigns.planning.kinds import words_of
@@ -46,7 +56,7 @@ from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.small_counts import Small, add_up_by
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState
-from campaigns.visits.checks import read_corrected
+from campaigns.visits.progress import read_corrected
 from outreach.core.db import columns_of
 from outreach.models.accounts import Organisation, OrganisationKind
 from outreach.models.places import Area, AreaLevel

@@ -41,8 +41,8 @@ from campaigns.rules.replies.labels import USES, Label
 from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.asgi import Application, Receive, Scope, Send, SharedWork, client_address
-from campaigns.web.help_page import DETAILS, HELP, SAFETY, show_help_page, typed_details
 from campaigns.web.page_lookups import OpenTracker, RecipientLookup, TokenGuard, find_recipient
+from campaigns.web.public_page import DETAILS, EMERGENCY_NUMBERS, HELP, SAFETY, show_help_page, typed_details
 from campaigns.web.responses import HEADERS, add_security_headers, public_page
 from outreach.core.db import Database
 from outreach.core.sentences import word_error
@@ -247,7 +247,6 @@ _TEMPLATES = Environment(
 # Buttons that send words to an officer, and what the page says then.
 MESSAGES = ("call", "ask")
 SENT = ("asked", "urgent")
-EMERGENCY_NUMBERS = ("112", "113", "114", "115")
 
 
 @dataclass(frozen=True, slots=True)

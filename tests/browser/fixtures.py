@@ -14,7 +14,7 @@ from campaigns.cases.handle_case import assign_case, close_case
 from campaigns.cases.merge_people import merge_people
 from campaigns.cases.rescue import hand_over_case, read_cries, team_link
 from campaigns.delivery.office_phones import add_control_phone, answer_control_copy, queue_control_copies
-from campaigns.goals.official_figures import import_official
+from campaigns.goals.goals import import_official
 from campaigns.lifecycle import change_campaign, create_campaign, edit_campaign
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.checks import ControlCopy
@@ -50,7 +50,7 @@ from campaigns.rules.webhooks import EventKind
 from campaigns.visits.results import enter_results
 from campaigns.visits.sheets import create_sheet
 from campaigns.webhooks.collect_events import new_delivery
-from campaigns.webhooks.subscriptions import OFFERED, subscribe
+from campaigns.webhooks.deliver_events import OFFERED, subscribe
 from outreach.accounts.api_tokens import create_token, end_token
 from outreach.accounts.invitations import link_for
 from outreach.accounts.organisations import create_organisation

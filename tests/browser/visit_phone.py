@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from campaigns.models.activities import VisitLine
-from campaigns.visits.assignments import assign_sheet, invite_officer
+from campaigns.visits.sheets import assign_sheet, invite_officer
 from outreach.accounts.users import find_user
 from outreach.accounts.village_officers import add_officer, code_of, link_of
 from outreach.models.contacts import Contact

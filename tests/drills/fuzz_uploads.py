@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from campaigns.agencies.import_reports import read_lines, read_roster
-from campaigns.replies.import_reply_log import read_log
+from campaigns.replies.gateway_inbox import read_log
 from outreach.imports import sheet_process
 from outreach.imports.do_not_call import RegisterCounts, read_register
 from outreach.imports.list_reader import check_list

@@ -16,7 +16,7 @@ from pathlib import Path
 from playwright.sync_api import expect, sync_playwright
 from sqlalchemy import select
 
-from campaigns.analytics.verify_reach import find_disagreements
+from campaigns.analytics.reach import find_disagreements
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
 from campaigns.rules.states import Exclusion

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from campaigns.rules.own_answers import GivenAnswer
-from campaigns.rules.replies.asked import Asked, tag_words
+from campaigns.rules.replies.asked import POLITE, Asked, tag_words
 from campaigns.rules.replies.doubts import find_doubt
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.replies.offered import POLITE
 from campaigns.rules.replies.words import plain_words, unaccent_word
 
 ALIKE_FROM = 0.6

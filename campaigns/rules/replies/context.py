@@ -3,9 +3,8 @@
 import re
 from datetime import timedelta
 
-from campaigns.rules.replies.asked import Asked
+from campaigns.rules.replies.asked import Asked, bare_words, says_yes
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.replies.offered import bare_words, says_yes
 from campaigns.rules.replies.understand import understand
 from campaigns.rules.replies.words import plain_words, unaccent_word
 

@@ -27,12 +27,14 @@ from campaigns.rules.replies.asked import (
     Answer,
     Asked,
     Phrases,
+    bare_words,
+    fit_answers,
+    given_plainly,
     read_phrases,
     tag_words,
     turn_of,
 )
 from campaigns.rules.replies.labels import OPT_IN, USES, Label, Meaning
-from campaigns.rules.replies.offered import bare_words, fit_answers, given_plainly
 from campaigns.rules.replies.words import plain_words, split_words, unaccent_word
 
 LABELS: tuple[Meaning, ...] = (*(label for label in Label if USES[label].is_learned), OPT_IN)

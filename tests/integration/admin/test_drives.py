@@ -12,8 +12,7 @@ from sqlalchemy import select, text, update
 from campaigns.activities.activity_log import add_activity
 from campaigns.agencies.reports import submit_report
 from campaigns.analytics.progress import read_progress
-from campaigns.goals.goals import enter_denominator, find_subject, set_goal
-from campaigns.goals.official_figures import enter_official
+from campaigns.goals.goals import enter_denominator, enter_official, find_subject, set_goal
 from campaigns.models.campaigns import Campaign, Drive, Recipient
 from campaigns.models.figures import ReportChannel
 from campaigns.models.messages import Message

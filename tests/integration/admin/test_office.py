@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from admin.app import create_app
-from campaigns.cases.alert_officers import enqueue_due_alerts
+from campaigns.cases.rescue import enqueue_due_alerts
 from outreach.models.accounts import AuditValues, Role
 from outreach.models.office import OfficeSetting
 from outreach.runtime import OFFICE_SETTINGS_S, open_runtime

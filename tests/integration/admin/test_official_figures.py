@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 from sqlalchemy import func, select
 
-from campaigns.goals.official_figures import import_official, latest_official
+from campaigns.goals.goals import import_official, latest_official
 from campaigns.models.figures import OfficialInstalls
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.reports.snapshot import OfficialInstallFigure

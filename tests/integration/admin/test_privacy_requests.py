@@ -14,7 +14,7 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import select, true, update
 
 from admin.app import create_app
-from campaigns.analytics.own_counts import count_answers, count_own_answers
+from campaigns.analytics.progress_counts import count_answers, count_own_answers
 from campaigns.answer_totals import find_differences
 from campaigns.models.campaigns import Campaign
 from campaigns.models.privacy import PersonRequest

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select, update
 
-from campaigns.cases.sms_answers import may_change, save_text
+from campaigns.cases.conversation import may_change, save_text
 from campaigns.lifecycle import create_campaign, edit_campaign, prepare_correcting_campaign
 from campaigns.models.activities import VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient

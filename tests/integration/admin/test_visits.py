@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from campaigns.analytics.verify_reach import find_disagreements
+from campaigns.analytics.reach import find_disagreements
 from campaigns.models.activities import VisitSheet
 from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Message
@@ -16,7 +16,7 @@ from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, MessageState
-from campaigns.visits.assignments import read_assignments
+from campaigns.visits.sheets import read_assignments
 from outreach.accounts.village_officers import add_officer
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact

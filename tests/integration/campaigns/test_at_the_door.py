@@ -8,8 +8,8 @@ from sqlalchemy import select, update
 from campaigns.analytics.progress_counts import count_reported
 from campaigns.models.activities import VisitLine
 from campaigns.rules.visits import VisitOutcome
-from campaigns.visits.assignments import assign_sheet
 from campaigns.visits.results import enter_results, undo_entry
+from campaigns.visits.sheets import assign_sheet
 from outreach.contacts.phones import add_number
 from outreach.contacts.wishes import people_left_alone
 from outreach.imports.decide_issue import decide_issue

@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import func, select
 
-from campaigns.analytics.calendar import read_calendar
-from campaigns.analytics.collisions import ShownCollision, read_collisions
+from campaigns.analytics.calendar import ShownCollision, read_calendar, read_collisions
 from campaigns.models.campaigns import Campaign, CampaignComment
 from campaigns.planning.comments import count_open, read_comments, settle_comment, write_comment
 from campaigns.planning.kinds import load_kinds

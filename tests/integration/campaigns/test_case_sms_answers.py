@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import select, update
 
 from campaigns.analytics.open_tasks import read_unknown
-from campaigns.cases import sms_answers
+from campaigns.cases import conversation
+from campaigns.cases.conversation import answer_by_sms, list_texts, read_sent, remove_text, save_text
 from campaigns.cases.handle_case import Reopened, close_case, label_reply, reopen_case, undo_reply_label
-from campaigns.cases.sms_answers import answer_by_sms, list_texts, read_sent, remove_text, save_text
 from campaigns.delivery.reconcile import count_undecided, count_without_campaign, decide_unknown
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message, Outbox
@@ -63,7 +63,7 @@ def test_an_answer_goes_out_once_and_ends_the_case(world):
 
 
 def test_no_officer_writes_to_many_past_an_approval_by_recording_that_they_asked(world, monkeypatch):
-    monkeypatch.setattr(sms_answers, "MOST_UNASKED", 2)
+    monkeypatch.setattr(conversation, "MOST_UNASKED", 2)
     campaign = world.sent(people=5, window=["00:00", "24:00"])
     world.press(campaign, "need_help", index=4)
     world.reply(number(3), "giup toi cai voi", gateway_id="SM3")

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from campaigns.cases.sms_answers import answer_by_sms
+from campaigns.cases.conversation import answer_by_sms
 from campaigns.models.messages import Message
 from campaigns.models.replies import InstallReport
 from tests.support.wishes import numbers_left_alone

@@ -10,8 +10,7 @@ from sqlalchemy import func, select, update
 
 from campaigns.activities.activity_log import add_activity, correct_activity
 from campaigns.agencies.reports import make_link, submit_report
-from campaigns.goals.goals import enter_denominator, set_goal
-from campaigns.goals.official_figures import enter_official
+from campaigns.goals.goals import enter_denominator, enter_official, set_goal
 from campaigns.models.activities import VisitLine
 from campaigns.models.campaigns import Campaign
 from campaigns.models.figures import AgencyReport, ReportChannel

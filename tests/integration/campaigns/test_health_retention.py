@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import func, select, update
 
 from campaigns.answer_totals import find_differences
+from campaigns.cases.conversation import answer_by_sms
 from campaigns.cases.merge_people import merge_people, unmerge_people
-from campaigns.cases.sms_answers import answer_by_sms
 from campaigns.models.activities import VisitLine
 from campaigns.models.campaigns import Campaign, FormerRecipient, Recipient
 from campaigns.models.messages import Attempt, Message, Outbox

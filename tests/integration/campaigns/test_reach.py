@@ -8,9 +8,8 @@ import pytest
 from sqlalchemy import String, cast, select, update
 
 from campaigns.analytics import reach, reach_counts
-from campaigns.analytics.reach import read_reach
+from campaigns.analytics.reach import find_disagreements, read_reach
 from campaigns.analytics.reach_counts import Key, campaigns_to_recount, count_reach, store_reach
-from campaigns.analytics.verify_reach import find_disagreements
 from campaigns.cases.merge_people import merge_people
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step

@@ -14,7 +14,7 @@ from admin.app import create_app
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, StatusEvent
 from campaigns.models.replies import Case, InstallReport, Reply, ReplyChannel, SafetyReport
-from campaigns.replies.import_reply_log import import_log
+from campaigns.replies.gateway_inbox import import_log
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import String, cast, delete, func, literal, select, update
 
 from campaigns.answer_totals import find_differences
-from campaigns.cases.sms_answers import answer_by_sms
+from campaigns.cases.conversation import answer_by_sms
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
 from campaigns.models.privacy import ConsentEvent, PersonRequest, RequestKind

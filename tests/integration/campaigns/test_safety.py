@@ -9,8 +9,7 @@ from docx import Document
 from limits import RateLimitItemPerHour
 from sqlalchemy import func, select, update
 
-from campaigns.analytics.rescue import count_event, export_event, read_unheard
-from campaigns.cases.alert_officers import alert_officers
+from campaigns.analytics.open_tasks import count_event, export_event, read_unheard
 from campaigns.cases.handle_case import (
     cases_visible_to,
     close_case,
@@ -18,7 +17,15 @@ from campaigns.cases.handle_case import (
     reopen_case,
     undo_reply_label,
 )
-from campaigns.cases.rescue import flat, hand_over_case, join_case, note_case, read_cries, shown_cry
+from campaigns.cases.rescue import (
+    alert_officers,
+    flat,
+    hand_over_case,
+    join_case,
+    note_case,
+    read_cries,
+    shown_cry,
+)
 from campaigns.live_permit import stop_all_sending
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
@@ -33,7 +40,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.safety import CryState, Need, SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, Exclusion, MessageState
-from campaigns.web import help_page
+from campaigns.web import public_page
 from outreach.core.db import Base
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact, Phone
@@ -261,7 +268,7 @@ def test_what_is_refused_to_one_address_keeps_no_cry_of_another_from_being_taken
     world, event, client, monkeypatch
 ):
     for limit, most in (("PER_ADDRESS", 1), ("IN_ALL", 3)):
-        monkeypatch.setattr(help_page, f"REPORTS_{limit}", RateLimitItemPerHour(most, 1, f"test:{limit}"))
+        monkeypatch.setattr(public_page, f"REPORTS_{limit}", RateLimitItemPerHour(most, 1, f"test:{limit}"))
 
     def cry(n, address):
         form = {"number": f"0{number(n)[3:]}", "answer": "help"}
@@ -275,13 +282,13 @@ def test_one_address_uses_up_a_third_of_the_alerts_at_most(world, event, client)
     for n in range(30, 55):
         form = {"number": f"0{number(n)[3:]}", "answer": "help"}
         assert client.post("/an-toan", data=form).status_code == 303
-    assert sum(cry.is_urgent for cry in cries(world, event)) == help_page.CRIES_TOLD_PER_ADDRESS.amount
+    assert sum(cry.is_urgent for cry in cries(world, event)) == public_page.CRIES_TOLD_PER_ADDRESS.amount
 
 
 def test_cries_that_a_stranger_types_by_the_dozen_stand_behind_the_one_that_a_number_sent(
     world, event, client, monkeypatch
 ):
-    monkeypatch.setattr(help_page, "CRIES_TOLD", RateLimitItemPerHour(1, 1, "test:told"))
+    monkeypatch.setattr(public_page, "CRIES_TOLD", RateLimitItemPerHour(1, 1, "test:told"))
     say(world, "CUU 5 nguoi mai nha")
     for n in range(30, 52):
         form = {"number": f"0{number(n)[3:]}", "answer": "help", "need": "birth"}

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from campaigns.analytics.open_tasks import read_proposed
-from campaigns.analytics.verify_reach import find_disagreements
+from campaigns.analytics.reach import find_disagreements
 from campaigns.answer_totals import find_differences
 from campaigns.cases.merge_people import merge_people
 from campaigns.lifecycle import edit_campaign, prepare_correcting_campaign

@@ -9,12 +9,12 @@ from threading import Thread
 import pytest
 from sqlalchemy import func, select, update
 
-from campaigns.analytics.open_tasks import read_cries
-from campaigns.cases import alert_officers as alert_cases
-from campaigns.cases.alert_officers import alert_officers, enqueue_due_alerts
+from campaigns.analytics.open_tasks import read_open_cries
+from campaigns.cases import rescue as alert_cases
 from campaigns.cases.case_list import CaseFilter, read_case_list
 from campaigns.cases.conversation import read_items
 from campaigns.cases.handle_case import close_case, label_reply, last_cry_of
+from campaigns.cases.rescue import alert_officers, enqueue_due_alerts
 from campaigns.live_permit import resume_all_sending, stop_all_sending
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message, Outbox
@@ -262,7 +262,7 @@ def test_a_cry_stands_on_the_home_page_in_the_words_of_its_own_campaign(world, c
     of_others = {"campaign_id": None, "recipient_id": None, "gateway_id": "others", "body": "cứu bà tôi"}
     columns = {column.key: getattr(said, column.key) for column in Reply.__table__.columns}
     world.add(Reply(**columns | of_others | {"id": None}))
-    assert [cry.text for cry in world.read(read_cries, user=world.user(AUTHOR))] == [CRY]
+    assert [cry.text for cry in world.read(read_open_cries, user=world.user(AUTHOR))] == [CRY]
 
 
 def test_a_further_cry_in_an_open_case_is_told_anew_whoever_took_the_case_before(world, campaign):

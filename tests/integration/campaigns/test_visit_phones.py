@@ -13,8 +13,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select, update
 
-from campaigns.analytics.door_counts import count_at_the_door
-from campaigns.analytics.verify_reach import find_disagreements
+from campaigns.analytics.progress_counts import count_at_the_door
+from campaigns.analytics.reach import find_disagreements
 from campaigns.cases.handle_case import assign_case, number_to_call
 from campaigns.models.activities import SheetOfficer, VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Drive, Recipient
@@ -32,12 +32,17 @@ from campaigns.rules.reports.snapshot import read_snapshot
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageState
 from campaigns.rules.visits import VisitOutcome, VisitReason
-from campaigns.visits import candidates
-from campaigns.visits.assignments import assign_sheet, invite_officer, read_assignments, take_back_sheet
-from campaigns.visits.checks import read_corrected
-from campaigns.visits.progress import VisitCounts, add_up, read_officers, read_totals
+from campaigns.visits import sheets
+from campaigns.visits.progress import VisitCounts, add_up, read_corrected, read_officers, read_totals
 from campaigns.visits.results import enter_results, undo_entry
-from campaigns.visits.sheets import print_sheet, read_lines
+from campaigns.visits.sheets import (
+    assign_sheet,
+    invite_officer,
+    print_sheet,
+    read_assignments,
+    read_lines,
+    take_back_sheet,
+)
 from outreach.accounts.users import change_user, disable_user
 from outreach.accounts.village_officers import add_officer, code_of, link_of, shut_out
 from outreach.contacts.suppressions import suppress
@@ -672,9 +677,7 @@ REPORTED = 24
 
 
 def test_a_check_looks_like_any_visit_and_corrects_the_count_beside_it(world, client, monkeypatch):
-    monkeypatch.setattr(
-        candidates, "is_drawn", lambda _campaign, recipient, percent: percent and recipient % 2
-    )
+    monkeypatch.setattr(sheets, "is_drawn", lambda _campaign, recipient, percent: percent and recipient % 2)
     campaign = world.sent(people=REPORTED + 2)
     world.set_all(MessageState.NO_REPORT)
     for recipient in recipients(world)[:REPORTED]:

@@ -22,8 +22,16 @@ from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction
 from campaigns.rules.webhooks import EventKind, secret_of
 from campaigns.webhooks import collect_events as collect_events_module
 from campaigns.webhooks.collect_events import collect_events
-from campaigns.webhooks.deliver_events import GuardedResolver, delete_old_deliveries, deliver_events
-from campaigns.webhooks.subscriptions import OFFERED, end_subscription, send_again, send_ping, subscribe
+from campaigns.webhooks.deliver_events import (
+    OFFERED,
+    GuardedResolver,
+    delete_old_deliveries,
+    deliver_events,
+    end_subscription,
+    send_again,
+    send_ping,
+    subscribe,
+)
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.models.accounts import Organisation, OrganisationKind, Role

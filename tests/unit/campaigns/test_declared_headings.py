@@ -1,7 +1,7 @@
 """Headings of the files that agencies, operators and phones hand in, as they write them."""
 
 from campaigns.agencies import import_reports
-from campaigns.replies import import_reply_log
+from campaigns.replies import gateway_inbox
 from outreach.rules.declared_tables import find_table
 from tests.support.tables import cases
 
@@ -33,6 +33,6 @@ def test_columns_of_a_file_of_agencies(headings, read):
     (("MSISDN", "Text", "Timestamp"),),
 )
 def test_columns_of_a_reply_log(headings):
-    table = find_table([headings, headings], import_reply_log._COLUMNS, needed=(("sender",), ("body",)))
+    table = find_table([headings, headings], gateway_inbox._COLUMNS, needed=(("sender",), ("body",)))
     assert table is not None
     assert next(table).cells == dict(zip(("sender", "body", "at"), headings, strict=True))

@@ -6,9 +6,8 @@ from campaigns.planning.kinds import load_kinds
 from campaigns.rules.content import page_choices, read_content
 from campaigns.rules.draft import read_draft
 from campaigns.rules.own_answers import GivenAnswer, counted_own, read_own_answers, read_word, suggest_own
-from campaigns.rules.replies.asked import Asked
+from campaigns.rules.replies.asked import Asked, given_plainly
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.replies.offered import given_plainly
 from campaigns.rules.replies.understand import understand
 from outreach.rules.errors import BadCampaign, BadInput
 from tests.support.tables import cases, each_of
