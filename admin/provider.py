@@ -19,8 +19,7 @@ from flask import redirect, request, session
 from joserfc.errors import JoseError
 from requests import RequestException
 
-from outreach.accounts.identities import Identity
-from outreach.accounts.sessions import CONFIRMED_FOR
+from outreach.accounts.users import CONFIRMED_FOR, Identity
 from outreach.core.settings import Settings
 from outreach.rules.errors import LoaError, NotAllowed, WrongState
 

@@ -41,7 +41,6 @@ from admin.login_limits import (
     remember_device,
 )
 from admin.wording.errors import show_error
-from outreach.accounts.identities import find_or_link
 from outreach.accounts.second_factor import (
     MUST_HAVE_ONE,
     CodeCheck,
@@ -49,17 +48,19 @@ from outreach.accounts.second_factor import (
     count_recovery_codes,
     has_second_factor,
 )
-from outreach.accounts.sessions import (
+from outreach.accounts.users import (
     ENDS_AFTER,
     NOTED_EVERY,
     begin_session,
+    check_password,
     confirm_session,
+    find_by_email,
+    find_or_link,
     find_session,
     is_confirmed,
     note_seen,
     sign_out_of,
 )
-from outreach.accounts.users import check_password, find_by_email
 from outreach.core.db import find_row
 from outreach.models.accounts import Organisation, Role, User, UserSession
 from outreach.rules.errors import LoaError, NotAllowed, or_raise

@@ -26,7 +26,7 @@ from benchmarks.measures import peak_mb, show, target
 from outreach.accounts.organisations import create_organisation
 from outreach.core.settings import Settings
 from outreach.core.spreadsheets import write_workbook
-from outreach.imports.process_upload import import_file
+from outreach.imports.uploads import import_file
 from outreach.models.accounts import Organisation, OrganisationKind
 from outreach.runtime import open_runtime
 

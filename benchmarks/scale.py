@@ -41,7 +41,7 @@ from campaigns.rules.goals import GoalScope, GoalSubject
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.sweep import sweep
 from outreach.accounts.users import create_user, find_user
-from outreach.backups.create_backup import create_backup
+from outreach.backups.backups import create_backup
 from outreach.core.db import Database
 from outreach.core.schema import upgrade
 from outreach.models.accounts import Role

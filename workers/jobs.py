@@ -41,9 +41,8 @@ from outreach.core.db import database_now
 from outreach.core.job_queue import SEND, once_every
 from outreach.imports import do_not_call
 from outreach.imports.exchange import EVERY_S, exchange_wishes
-from outreach.imports.process_upload import UploadContext, uploads_to_process
-from outreach.imports.process_upload import process_upload as run_upload
-from outreach.imports.uploads import remove_ended, remove_unconfirmed
+from outreach.imports.uploads import UploadContext, remove_ended, remove_unconfirmed, uploads_to_process
+from outreach.imports.uploads import process_upload as run_upload
 from outreach.models.office import ENVIRONMENT
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime

@@ -38,7 +38,6 @@ from admin.wording.filters import label_of
 from outreach.contacts.lists import LONGEST_NAME
 from outreach.contacts.references import REFERENCE
 from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, STORED, IssueStatus
-from outreach.imports.process_upload import UploadContext, process_upload
 from outreach.imports.receive_rows import (
     AT_ONCE,
     ROW_FIELDS,
@@ -47,7 +46,7 @@ from outreach.imports.receive_rows import (
     receive_rows,
 )
 from outreach.imports.store_rows import ImportCounts
-from outreach.imports.uploads import LARGEST
+from outreach.imports.uploads import LARGEST, UploadContext, process_upload
 from outreach.models.accounts import Right
 from outreach.models.contacts import ContactList, ImportIssue, ListImport, Upload, UploadState
 from outreach.rules.kept_values import LONGEST_NAME as LONGEST_FIELD_NAME

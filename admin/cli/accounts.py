@@ -14,10 +14,10 @@ from outreach.accounts.api_tokens import MOST_DAYS, create_token, end_token, rea
 from outreach.accounts.invitations import link_for
 from outreach.accounts.organisations import find_organisation, save_organisation
 from outreach.accounts.second_factor import remove_second_factor
-from outreach.accounts.sessions import read_sessions
 from outreach.accounts.users import (
     add_user,
     find_user,
+    read_sessions,
     renew_invitation,
     set_password,
     sign_out_everywhere,

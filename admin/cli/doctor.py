@@ -19,7 +19,7 @@ from campaigns.models.reports import ReportLink
 from campaigns.rules.checks import Level
 from outreach.accounts.audit import read_head
 from outreach.accounts.second_factor import has_second_factor
-from outreach.backups.backup_files import signer_of
+from outreach.backups.backups import signer_of
 from outreach.core.db import count_rows
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import read_accounts

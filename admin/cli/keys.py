@@ -13,7 +13,7 @@ import click
 from flask_babel import gettext as _
 
 from admin.cli.base import Group, json_option, output
-from outreach.backups.backup_files import signer_of
+from outreach.backups.backups import signer_of
 from outreach.contacts.hash_keys import count_hashes, rehash_suppressions
 from outreach.imports.exchange import public_key
 from outreach.rules.errors import BadInput

@@ -32,9 +32,7 @@ from campaigns.rules.delivery import create_renderer
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.audit import check_audit, read_anchor, read_outside_heads
-from outreach.backups.backup_files import signer_of
-from outreach.backups.create_backup import create_backup
-from outreach.backups.restore_backup import restore_backup
+from outreach.backups.backups import create_backup, restore_backup, signer_of
 from outreach.contacts.hash_keys import hash_migrated_wishes
 from outreach.contacts.move_people import (
     Tried,
@@ -46,9 +44,9 @@ from outreach.contacts.move_people import (
     plan_moves,
 )
 from outreach.core.schema import downgrade, is_known, newest, read_revision, upgrade
-from outreach.imports.process_upload import import_areas
+from outreach.imports.uploads import import_areas
 from outreach.models.office import Backup
-from outreach.places.nation import gazetteer_of
+from outreach.places.units import gazetteer_of
 from outreach.rules.audit_chain import ChainFault
 from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime

@@ -8,7 +8,6 @@ from flask_babel import gettext as _
 
 from admin.cli.base import LARGEST_ID, Day, Failure, Group, json_option, output, warn
 from campaigns.planning.drives import current_drive_id, find_drive
-from campaigns.reports.day_status import read_day_status
 from campaigns.reports.documents import (
     build_without_issuing,
     file_name,
@@ -16,7 +15,7 @@ from campaigns.reports.documents import (
     record_export,
     verify_issues,
 )
-from campaigns.reports.run_schedule import run_due_actions
+from campaigns.reports.run_schedule import read_day_status, run_due_actions
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 

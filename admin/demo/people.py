@@ -26,8 +26,7 @@ from outreach.imports.store_rows import find_or_create_list
 from outreach.models.accounts import OrganisationKind, User
 from outreach.models.contacts import Contact, ContactPhone, LegalBasis, Membership, Phone
 from outreach.models.places import Area, AreaLevel
-from outreach.rules.identity import name_key
-from outreach.rules.sort_order import name_order
+from outreach.rules.identity import name_key, name_order
 
 ORGANISATIONS = (
     ("PN", "Hội Liên hiệp Phụ nữ tỉnh Kon Tum", "Hội viên phụ nữ"),

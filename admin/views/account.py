@@ -21,7 +21,6 @@ from admin.permissions import may_open
 from admin.views.base import AdminPage, FormAction, asks_password
 from admin.wording.errors import show_error
 from campaigns.reports.user_notices import choose_notices
-from outreach.accounts.identities import read_identities
 from outreach.accounts.invitations import choose_password, find_invited
 from outreach.accounts.kept_filters import LONGEST_NAME, keep_filters, read_filters, remove_filters
 from outreach.accounts.second_factor import (
@@ -33,8 +32,14 @@ from outreach.accounts.second_factor import (
     secret_of,
     set_up,
 )
-from outreach.accounts.sessions import end_other_sessions, end_session, read_sessions
-from outreach.accounts.users import change_password, check_password
+from outreach.accounts.users import (
+    change_password,
+    check_password,
+    end_other_sessions,
+    end_session,
+    read_identities,
+    read_sessions,
+)
 from outreach.models.accounts import NoticeKind, User
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose

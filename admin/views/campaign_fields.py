@@ -53,10 +53,10 @@ from outreach.models.places import Area
 from outreach.places.areas import read_districts
 from outreach.rules.errors import BadCampaign, BadInput
 from outreach.rules.formats import read_decimal, read_whole
+from outreach.rules.identity import vietnamese_order
 from outreach.rules.languages import NAMES as ALL_LANGUAGES
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.languages import VIETNAMESE
-from outreach.rules.sort_order import vietnamese_order
 
 Form = MultiDict[str, str]
 _MAIN = ("title", "question", "issuer", ASKED, "why", "contact", "phone")

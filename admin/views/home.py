@@ -42,7 +42,7 @@ from campaigns.planning.keep_form import read_kept_forms
 from campaigns.planning.kinds import all_kinds, words_of
 from campaigns.planning.preview import ReadText, read_texts
 from campaigns.privacy.requests import count_unreported, count_urgent
-from campaigns.reports.day_status import (
+from campaigns.reports.run_schedule import (
     Alarm,
     DayState,
     read_alarm,

@@ -38,8 +38,8 @@ from outreach.imports.issues import (
 from outreach.imports.retract_decision import read_last, retract_decision
 from outreach.models.contacts import ContactList, LegalBasis
 from outreach.places.areas import read_districts, read_place_names
+from outreach.rules.identity import vietnamese_order
 from outreach.rules.languages import NAMES, VIETNAMESE
-from outreach.rules.sort_order import vietnamese_order
 
 _BASES = labelled(LegalBasis, "basis")
 _NAME_CODES = ("list_name_missing", "list_name_long", "list_name_taken")

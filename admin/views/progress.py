@@ -67,7 +67,7 @@ from campaigns.models.replies import AnswerSource
 from campaigns.planning.drives import find_drive, list_drives
 from campaigns.planning.kinds import needs_smartphone, words_of
 from campaigns.planning.preview import campaign_spending
-from campaigns.reports.day_status import read_missed_days, read_today, read_waiting_reports
+from campaigns.reports.run_schedule import read_missed_days, read_today, read_waiting_reports
 from campaigns.reports.settings import may_urge
 from campaigns.reports.writers.pdf import svg_as_png
 from campaigns.rules.own_answers import read_own_answers
@@ -92,8 +92,7 @@ from outreach.gateway_accounts import read_names_of_gateways
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.places import AreaLevel
 from outreach.places.areas import name_level
-from outreach.places.nation import points_of
-from outreach.places.unit_days import UnitHistory, UnitsOfOneDay, read_unit_history
+from outreach.places.units import UnitHistory, UnitsOfOneDay, points_of, read_unit_history
 from outreach.rules.keys import Purpose, oldest_first
 from outreach.use_cases import enqueue_count_reach
 

@@ -22,8 +22,7 @@ from campaigns.analytics.progress import read_progress
 from campaigns.models.campaigns import Drive
 from campaigns.models.reports import FileKind, ReportLink, UrgeChannel, Urging
 from campaigns.planning.drives import find_drive, list_drives
-from campaigns.reports.day_status import DayStatus, read_day_status, read_history
-from campaigns.reports.documents import MIME, compose_now, document_of, download_file, file_name
+from campaigns.reports.documents import MIME, compose_now, document_of, download_file, end_link, file_name
 from campaigns.reports.issue_report import (
     approve_report,
     correct,
@@ -36,7 +35,7 @@ from campaigns.reports.issue_report import (
     send_again,
     share_report,
 )
-from campaigns.reports.links import end_link
+from campaigns.reports.run_schedule import DayStatus, read_day_status, read_history
 from campaigns.reports.settings import (
     current_template,
     may_approve_report,

@@ -30,12 +30,10 @@ from campaigns.webhooks.deliver_events import (
     subscribe,
 )
 from outreach.accounts.api_tokens import LONGEST_NAME, create_token, end_token
-from outreach.accounts.identities import read_identities, remove_identity
 from outreach.accounts.invitations import link_for
 from outreach.accounts.organisations import save_organisation
 from outreach.accounts.permissions import find_visible, visible_to
 from outreach.accounts.second_factor import remove_second_factor
-from outreach.accounts.sessions import read_sessions
 from outreach.accounts.users import (
     NO_PASSWORD,
     add_user,
@@ -43,6 +41,9 @@ from outreach.accounts.users import (
     disable_user,
     enable_user,
     has_password,
+    read_identities,
+    read_sessions,
+    remove_identity,
     renew_invitation,
     sign_out_everywhere,
 )
@@ -51,7 +52,7 @@ from outreach.models.accounts import ApiToken, AuditEvent, Organisation, Organis
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import IS_CURRENT
 from outreach.rules.errors import NotFound
-from outreach.rules.sort_order import vietnamese_order
+from outreach.rules.identity import vietnamese_order
 
 
 def tree_places() -> Any:

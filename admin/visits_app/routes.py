@@ -31,7 +31,7 @@ from campaigns.visits.phone_data import (
     carry_houses,
     receive_results,
 )
-from outreach.accounts.sessions import NOTED_EVERY, note_seen
+from outreach.accounts.users import NOTED_EVERY, note_seen
 from outreach.accounts.village_officers import find_phone, join_phone
 from outreach.core.rate_limits import hit, network_of, nothing_limited_without_redis
 from outreach.core.sentences import word_error

@@ -10,8 +10,8 @@ from flask_babel import lazy_gettext as _l
 
 from admin.wording.filters import duration
 from campaigns.models.reports import Purpose, ReportMail
-from campaigns.reports.day_status import DayState, DayStatus
 from campaigns.reports.issue_report import end_of
+from campaigns.reports.run_schedule import DayState, DayStatus
 
 
 @dataclass(frozen=True, slots=True)

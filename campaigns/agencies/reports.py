@@ -23,8 +23,8 @@ from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList, Membership
 from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.rules.formats import read_whole
+from outreach.rules.identity import vietnamese_order
 from outreach.rules.keys import Purpose
-from outreach.rules.sort_order import vietnamese_order
 from outreach.use_cases import use_case
 
 _LONGEST_NOTE = 300

@@ -19,7 +19,7 @@ from outreach.accounts.permissions import visible_to
 from outreach.models.accounts import Organisation, User
 from outreach.models.places import AreaLevel
 from outreach.places.areas import below_province, name_level, path_upwards
-from outreach.places.unit_days import UnitHistory
+from outreach.places.units import UnitHistory
 from outreach.rules.gazetteer import Ground, known_ground, sort_ground
 
 Code = TypeVar("Code", bound=Hashable)

@@ -28,7 +28,7 @@ from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, Phone
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import descendants
-from outreach.rules.sort_order import vietnamese_order
+from outreach.rules.identity import vietnamese_order
 
 ON_A_PAGE = 25
 # How far back closed cases are listed.

@@ -43,7 +43,7 @@ from outreach.models.contacts import (
     PersonMerge,
 )
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
-from outreach.rules.sort_order import name_order
+from outreach.rules.identity import name_order
 from outreach.use_cases import use_case
 
 

@@ -27,7 +27,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignState
 from outreach.accounts import audit
 from outreach.accounts.api_tokens import end_tokens
-from outreach.accounts.sessions import end_all_sessions
+from outreach.accounts.users import end_all_sessions
 from outreach.core.db import change_rows, is_postgresql, set_columns
 from outreach.core.schema import redeclare
 from outreach.models.office import Backup

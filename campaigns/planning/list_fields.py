@@ -12,7 +12,7 @@ from campaigns.planning.audience import audience_query
 from campaigns.rules.audience import AudienceQuery, ContactField
 from outreach.models.contacts import Contact, ContactList, ContactPhone, KeptValue, Membership
 from outreach.rules.errors import BadCampaign
-from outreach.rules.sort_order import vietnamese_order
+from outreach.rules.identity import vietnamese_order
 
 _SAMPLE = 100  # values that a text is measured with
 _NAMED = 6  # values that an approver reads

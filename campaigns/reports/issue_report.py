@@ -29,8 +29,15 @@ from campaigns.models.replies import Answer
 from campaigns.models.reports import Purpose, ReportDay, ReportFile, ReportIssue, ReportLink, ReportMail
 from campaigns.planning.drives import find_drive
 from campaigns.planning.kinds import words_of
-from campaigns.reports.documents import MIME, build_files, draft_of, file_name
-from campaigns.reports.links import address_of, make_link, read_links
+from campaigns.reports.documents import (
+    MIME,
+    address_of,
+    build_files,
+    draft_of,
+    file_name,
+    make_link,
+    read_links,
+)
 from campaigns.reports.settings import (
     current_template,
     has_form,

@@ -18,7 +18,7 @@ from campaigns.analytics.open_tasks import read_returned, read_submitted
 from campaigns.models.replies import Case
 from campaigns.planning.comments import read_unanswered
 from campaigns.planning.drafts import APPROVAL_MAIL
-from campaigns.reports.day_status import read_waiting_reports
+from campaigns.reports.run_schedule import read_waiting_reports
 from outreach.accounts.notices import Letter, send_letters
 from outreach.accounts.permissions import has_role
 from outreach.core.job_queue import once_every

@@ -18,9 +18,8 @@ from campaigns.models.figures import ReportChannel
 from campaigns.models.reports import FileKind, ReportLink
 from campaigns.planning.drives import find_drive
 from campaigns.planning.kinds import words_of
-from campaigns.reports.documents import MIME, document_of, file_name, read_file, record_download
+from campaigns.reports.documents import MIME, document_of, file_name, is_open, read_file, record_download
 from campaigns.reports.issue_report import read_issues
-from campaigns.reports.links import is_open
 from campaigns.reports.urge_contact import answer_urging, find_urging
 from campaigns.rules.reports.document import cell, short_day
 from campaigns.rules.reports.template import parse_template

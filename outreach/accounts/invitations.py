@@ -10,10 +10,8 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
-from outreach.accounts.identities import has_made_account
 from outreach.accounts.notices import Notice, notify
-from outreach.accounts.sessions import end_sessions
-from outreach.accounts.users import choose
+from outreach.accounts.users import choose, end_sessions, has_made_account
 from outreach.core.db import Database
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings

@@ -1,33 +1,188 @@
-"""Users: find, create, invite, change, disable; passwords.
+"""Users: find, create, invite, change, disable; passwords, sessions, and identities at a provider.
 
-Actions of administrators on accounts, and of users on their own password, are recorded in the audit log.
+Actions of administrators on accounts, and of users on their own password, are recorded in the audit log. A session is found
+with every request. The user agent of a device is shortened to two words, so that users recognise their devices.
 """
 
 import os
 import re
 import secrets
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache
 from threading import BoundedSemaphore
 from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import or_, select
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.api_tokens import end_tokens
 from outreach.accounts.notices import Notice, notify
 from outreach.accounts.permissions import require_role
-from outreach.accounts.sessions import end_sessions
-from outreach.core.db import count_rows
-from outreach.models.accounts import Organisation, OrganisationKind, Role, User
+from outreach.core.db import count_rows, set_columns
+from outreach.models.accounts import Organisation, OrganisationKind, Role, User, UserIdentity, UserSession
 from outreach.models.places import Area
-from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
+from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState, or_raise
+from outreach.rules.formats import MappedRole, role_of
 from outreach.rules.password_strength import check_strength
 from outreach.use_cases import enqueue_after_commit, enqueue_invitation_mail, use_case
+
+ENDS_AFTER = timedelta(hours=12)  # since the last page
+ENDS_AT_LATEST = timedelta(hours=16)  # since signing in, whatever was done meanwhile
+CONFIRMED_FOR = timedelta(minutes=15)  # since the password was given
+NOTED_EVERY = timedelta(minutes=10)
+KEPT_FOR = timedelta(days=90)
+
+
+@use_case
+def begin_session(
+    session: Session, user_id: int, *, address: str, user_agent: str, now: datetime
+) -> UserSession:
+    """Sign a user in on a device. Sessions that ended long ago are removed, with their addresses."""
+    session.execute(
+        delete(UserSession).where(UserSession.user_id == user_id, UserSession.seen_at < now - KEPT_FOR)
+    )
+    user_session = UserSession(
+        key=secrets.token_urlsafe(16),
+        user_id=user_id,
+        began_at=now,
+        seen_at=now,
+        address=address[:64],
+        device=name_device(user_agent),
+    )
+    session.add(user_session)
+    session.flush()
+    audit.record(session, "login", f"users:{user_id}", user_id, now)
+    return user_session
+
+
+def find_session(
+    session: Session, user_id: int, key: str, *, now: datetime
+) -> tuple[UserSession, User, str] | None:
+    """Return the open session of a cookie with its user and the name of their organisation, or None if it has ended."""
+    query = select(UserSession, User, func.coalesce(Organisation.name, "")).select_from(UserSession)
+    query = query.join(User, User.id == UserSession.user_id).outerjoin(
+        Organisation, Organisation.id == User.organisation_id
+    )
+    found = session.execute(
+        query.where(UserSession.key == key, UserSession.user_id == user_id, *_open(now))
+    ).one_or_none()
+    return (found[0], found[1], found[2]) if found else None
+
+
+@use_case
+def confirm_session(session: Session, session_id: int, *, now: datetime) -> None:
+    """Store that the session's user has given the password again."""
+    session.execute(update(UserSession).where(UserSession.id == session_id).values(confirmed_at=now))
+
+
+def is_confirmed(user_session: UserSession, *, now: datetime) -> bool:
+    """Return whether the password was given lately: to sign in, or again."""
+    return (
+        max(user_session.began_at, user_session.confirmed_at or user_session.began_at) > now - CONFIRMED_FOR
+    )
+
+
+@use_case
+def note_seen(session: Session, session_id: int, *, now: datetime) -> None:
+    """Store when the session was last used."""
+    session.execute(update(UserSession).where(UserSession.id == session_id).values(seen_at=now))
+
+
+def read_sessions(session: Session, user_id: int, *, now: datetime) -> Sequence[UserSession]:
+    """Return a user's open sessions, latest seen first."""
+    return session.scalars(
+        select(UserSession)
+        .where(UserSession.user_id == user_id, *_open(now))
+        .order_by(UserSession.seen_at.desc(), UserSession.id.desc())
+    ).all()
+
+
+@use_case
+def sign_out_of(session: Session, session_id: int, *, user_id: int, now: datetime) -> None:
+    """End a session as its user signs out."""
+    session.get_one(UserSession, session_id).ended_at = now
+    audit.record(session, "logout", f"sessions:{session_id}", user_id, now)
+
+
+@use_case
+def end_session(session: Session, session_id: int, *, user: User, now: datetime) -> None:
+    """End one of the user's own sessions, on any device. Raises NotFound."""
+    own = {each.id: each for each in read_sessions(session, user.id, now=now)}
+    or_raise(own.get(session_id), NotFound("session_ended")).ended_at = now
+    audit.record(session, "session.end", f"sessions:{session_id}", user, now)
+
+
+def end_sessions(session: Session, user_id: int, *, now: datetime, but: str = "") -> int:
+    """End all sessions of a user except `but`, the key of one to keep. Returns how many."""
+    ended = [
+        user_session for user_session in read_sessions(session, user_id, now=now) if user_session.key != but
+    ]
+    for user_session in ended:
+        user_session.ended_at = now
+    return len(ended)
+
+
+def end_all_sessions(session: Session, *, now: datetime) -> int:
+    """End all sessions of all users. Returns how many."""
+    return set_columns(session, UserSession, *_open(now), ended_at=now)
+
+
+@use_case
+def end_other_sessions(session: Session, *, key: str, user: User, now: datetime) -> int:
+    """End all of the user's own sessions except the current one. Returns how many."""
+    ended = end_sessions(session, user.id, now=now, but=key)
+    audit.record(session, "session.end_all", user, user, now, sessions=ended)
+    return ended
+
+
+def _open(now: datetime) -> tuple:  # type: ignore[type-arg]
+    return (
+        UserSession.ended_at.is_(None),
+        or_(
+            UserSession.kept_until > now,
+            and_(
+                UserSession.kept_until.is_(None),
+                UserSession.seen_at > now - ENDS_AFTER - NOTED_EVERY,
+                UserSession.began_at > now - ENDS_AT_LATEST,
+            ),
+        ),
+    )
+
+
+# A user agent also names the browsers it claims to be compatible with; the first match in this order is right.
+_BROWSERS = (
+    ("coc_coc", "Cốc Cốc"),
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("CriOS", "Chrome"),
+    ("Safari", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("CrOS", "ChromeOS"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def name_device(user_agent: str) -> str:
+    """Return a short name, as `Chrome, Android`; "" if neither browser nor system is known."""
+    known = [
+        next((name for mark, name in table if mark in user_agent), "") for table in (_BROWSERS, _SYSTEMS)
+    ]
+    return ", ".join(filter(None, known))
+
 
 _hasher = PasswordHasher()
 # A hash takes 64 MB and all processors for a moment: others wait, so that many logins at once do not stop the pages.
@@ -332,3 +487,134 @@ def check_scope(session: Session, organisation_id: int | None, area_code: str | 
         raise BadInput("organisation_unknown")
     if area_code is not None and session.get(Area, area_code) is None:
         raise BadInput("area_unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a provider has proved about who signs in."""
+
+    issuer: str
+    subject: str
+    email: str
+    is_email_verified: bool
+    name: str
+    groups: frozenset[str]
+
+
+@use_case
+def find_or_link(
+    session: Session, identity: Identity, *, roles: Collection[MappedRole], creates: bool, now: datetime
+) -> User | None:
+    """Return the account of an identity; the first time it is linked, or made if `creates` and its groups have a role.
+
+    Raises NotAllowed with the reason. A made account follows its groups at each sign-in: without a role it is shut, and None is
+    returned.
+    """
+    mapped = role_of(roles, identity.groups)
+    known = session.scalar(
+        select(UserIdentity).where(
+            UserIdentity.issuer == identity.issuer, UserIdentity.subject == identity.subject
+        )
+    )
+    if known is None:
+        known = _link(session, identity, mapped if creates else None, now=now)
+    user = lock_with_administrators(session, known.user_id)
+    if not user.is_active or user.role is Role.VILLAGE:
+        raise NotAllowed("oidc_account_disabled")
+    if known.is_made:
+        if mapped is None:
+            end_sessions(session, user.id, now=now)
+            end_tokens(session, actor_id=None, made_by=user.id, now=now)
+            return None
+        _follow(session, user, mapped, now=now)
+    return user
+
+
+def read_identities(session: Session, user_ids: Collection[int]) -> dict[int, list[UserIdentity]]:
+    """Return the linked identities of users, the oldest first; users without one have no entry."""
+    found: dict[int, list[UserIdentity]] = {}
+    for each in session.scalars(
+        select(UserIdentity).where(UserIdentity.user_id.in_(user_ids)).order_by(UserIdentity.id)
+    ):
+        found.setdefault(each.user_id, []).append(each)
+    return found
+
+
+@use_case
+def remove_identity(session: Session, user_id: int, *, identity_id: int, user: User, now: datetime) -> None:
+    """Remove a linked identity, as when somebody's account at the provider was made anew, and end the user's sessions.
+
+    Who signs in there next with the user's verified address is linked again. Raises NotFound, NotAllowed.
+    """
+    require_role(user)
+    account = session.get(User, user_id, with_for_update={"of": User}, populate_existing=True)
+    known = session.get(UserIdentity, identity_id)
+    if account is None or known is None or known.user_id != user_id:
+        raise NotFound("user_not_found")
+    session.delete(known)
+    ended = end_sessions(session, user_id, now=now)
+    audit.record(session, "user.identity_removed", account, user, now, sessions=ended)
+
+
+def has_made_account(session: Session, user_id: int) -> bool:
+    """Return whether a provider's groups made the account: it gets no password of its own."""
+    made = select(UserIdentity.id).where(UserIdentity.user_id == user_id, UserIdentity.is_made)
+    return session.scalar(made) is not None
+
+
+def _link(session: Session, identity: Identity, mapped: MappedRole | None, *, now: datetime) -> UserIdentity:
+    # Beyond ASCII a letter may become another in small letters, as U+212A becomes k: that would be somebody else's address.
+    if not identity.is_email_verified or not identity.email.isascii():
+        raise NotAllowed("oidc_email_unverified")
+    user = session.scalar(select(User).where(User.email == identity.email.strip().lower()))
+    is_made = user is None
+    if user is None:
+        if mapped is None:
+            raise NotAllowed("oidc_no_account")
+        role, organisation_id = _meant(session, mapped)
+        user = create_user(
+            session,
+            email=identity.email,
+            name=identity.name,
+            password=None,
+            role=role,
+            organisation_id=organisation_id,
+            now=now,
+        )
+        audit.record(session, "user.create", user, None, now, role=role.value)
+    elif session.scalar(
+        select(UserIdentity.id).where(UserIdentity.user_id == user.id, UserIdentity.issuer == identity.issuer)
+    ):
+        # The address went to somebody else at the provider.
+        raise NotAllowed("oidc_account_taken")
+    elif not user.is_active or user.role is Role.VILLAGE:
+        raise NotAllowed("oidc_account_disabled")
+    known = UserIdentity(
+        user_id=user.id, issuer=identity.issuer, subject=identity.subject, is_made=is_made, linked_at=now
+    )
+    session.add(known)
+    session.flush()
+    audit.record(session, "user.identity", user, user, now)
+    return known
+
+
+def _meant(session: Session, mapped: MappedRole) -> tuple[Role, int | None]:
+    """Return a role and its organisation's id. Raises NotAllowed where there is no such organisation."""
+    if not mapped.organisation:
+        return Role(mapped.role), None
+    owner = session.scalar(select(Organisation.id).where(Organisation.code == mapped.organisation))
+    if owner is None:
+        raise NotAllowed("oidc_organisation_unknown", code=mapped.organisation)
+    return Role(mapped.role), owner
+
+
+def _follow(session: Session, user: User, mapped: MappedRole, *, now: datetime) -> None:
+    """Give a made account the role that its groups have now."""
+    role, organisation_id = _meant(session, mapped)
+    if (user.role, user.organisation_id) == (role, organisation_id):
+        return
+    if user.role is Role.ADMINISTRATOR and role is not Role.ADMINISTRATOR:
+        require_other_administrator(session, user)
+        end_tokens(session, actor_id=None, made_by=user.id, now=now)
+    values = {"role": role, "organisation_id": organisation_id}
+    audit.change(session, "user.change", user, values, user, now, role=role.value)

@@ -15,17 +15,16 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.organisations import find_office
 from outreach.accounts.permissions import home_of, require_role, visible_to, within_area
-from outreach.accounts.sessions import begin_session, end_sessions, find_session
-from outreach.accounts.users import create_user, no_password
+from outreach.accounts.users import begin_session, create_user, end_sessions, find_session, no_password
 from outreach.core.db import Database
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
 from outreach.core.signed_tokens import TokenExpired, TokenPurpose, read_token, sign_token
 from outreach.models.accounts import Role, User, UserSession
 from outreach.rules.errors import BadInput, NotFound, or_raise
+from outreach.rules.identity import name_order
 from outreach.rules.keys import Purpose, newest_key, six_digits, split_keys
 from outreach.rules.phone_numbers import read_phone_cell
-from outreach.rules.sort_order import name_order
 from outreach.use_cases import use_case
 
 KEPT_FOR = timedelta(days=90)

@@ -44,9 +44,8 @@ from outreach.models.contacts import (
 )
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState, or_raise
-from outreach.rules.identity import name_key
+from outreach.rules.identity import name_key, name_order
 from outreach.rules.languages import NAMES
-from outreach.rules.sort_order import name_order
 from outreach.rules.wishes import EVERYTHING, NAMES_PERSON, WishSource
 from outreach.use_cases import use_case
 

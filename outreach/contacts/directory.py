@@ -46,11 +46,10 @@ from outreach.models.contacts import (
 )
 from outreach.models.places import Area, ContactMove
 from outreach.places.areas import descendants
-from outreach.places.unit_days import UnitHistory, UnitsOfOneDay, read_unit_history
+from outreach.places.units import UnitHistory, UnitsOfOneDay, read_unit_history
 from outreach.rules.errors import NotAllowed
-from outreach.rules.identity import mask_number, words_of
+from outreach.rules.identity import mask_number, order_ranges, words_of
 from outreach.rules.phone_numbers import read_phone_cell
-from outreach.rules.sort_order import order_ranges
 from outreach.rules.wishes import EVERYTHING
 from outreach.use_cases import use_case
 

@@ -47,12 +47,11 @@ from outreach.models.contacts import (
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from outreach.rules.gazetteer import PlaceMatch
-from outreach.rules.identity import name_key
+from outreach.rules.identity import name_key, name_order
 from outreach.rules.list_columns import Header
 from outreach.rules.list_rows import CheckedRow, Sex
 from outreach.rules.people_beside import PersonBeside
 from outreach.rules.phone_numbers import PhoneStatus, read_phone_cell
-from outreach.rules.sort_order import name_order
 from outreach.use_cases import use_case
 
 MAX_ALIKE = 2000  # rows decided at once

@@ -22,7 +22,7 @@ from outreach.accounts.api_tokens import Bearer, require_same
 from outreach.accounts.permissions import visible_to
 from outreach.imports.list_reader import line_key
 from outreach.imports.store_rows import begin_import, digest, find_or_create_list
-from outreach.imports.uploads import path_of
+from outreach.imports.uploads import REFERENCES, path_of
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import ContactList, RowsReceived, Upload, UploadState
 from outreach.rules.errors import BadInput, NotFound, or_raise
@@ -58,7 +58,6 @@ ROW_FIELDS: dict[str, RowField] = {
     "note": RowField(Column.NOTE, 200, "anything else"),
     "reference": RowField("", 40, "what you call this person; events and answers carry it back"),
 }
-_REFERENCES = "references.json"
 
 
 @use_case
@@ -171,16 +170,7 @@ def _write_references(rows: Sequence[Mapping[str, object]], path: Path, *, organ
     references = {str(n): row["reference"] for n, row in enumerate(rows, start=1) if row.get("reference")}
     if references:
         content = json.dumps({"organisation": organisation_id, "rows": references})
-        path.with_name(_REFERENCES).write_text(content, encoding="utf-8")
-
-
-def read_row_references(path: Path) -> tuple[int, dict[int, str]]:
-    """Return the organisation whose system names the people of a file, and its names by their rows."""
-    beside = path.with_name(_REFERENCES)
-    if not beside.is_file():
-        return 0, {}
-    content = json.loads(beside.read_text(encoding="utf-8"))
-    return content["organisation"], {int(row): name for row, name in content["rows"].items()}
+        path.with_name(REFERENCES).write_text(content, encoding="utf-8")
 
 
 def _cell(value: object) -> str:

@@ -37,8 +37,7 @@ from outreach.models.contacts import (
     PersonMerge,
 )
 from outreach.rules.errors import WrongState
-from outreach.rules.identity import name_key
-from outreach.rules.sort_order import name_order
+from outreach.rules.identity import name_key, name_order
 from outreach.use_cases import use_case
 
 OFFERED_FOR = timedelta(hours=1)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from outreach.core.db import Base, BaseWithId, BigId, Key, enum_type, partial_index
 from outreach.models.accounts import User
-from outreach.rules.sort_order import name_order
+from outreach.rules.identity import name_order
 from outreach.rules.wishes import WishSource
 
 
@@ -57,7 +57,7 @@ class Contact(BaseWithId):
     name: Mapped[str] = mapped_column(String(120), default="")
     # Unaccented, lower case, no spaces: "A HUYNH" and "A Huynh" on one phone are one person.
     name_key: Mapped[str] = mapped_column(Key(120), default="")
-    # A Vietnamese directory is sorted by given name: `name_order` of outreach/rules/sort_order.py.
+    # A Vietnamese directory is sorted by given name: `name_order` of outreach/rules/identity.py.
     given_key: Mapped[str] = mapped_column(Key(160), default=_given_key, server_default="")
     birth_year: Mapped[int | None]
     sex: Mapped[str | None] = mapped_column(String(1))

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from outreach.models.places import Area, AreaLevel, AreaSuccessor
 from outreach.rules.declared_tables import read_csv
 from outreach.rules.errors import BadInput
-from outreach.rules.sort_order import vietnamese_order
+from outreach.rules.identity import vietnamese_order
 
 IS_CURRENT = Area.valid_to.is_(None)
 Key = TypeVar("Key", int, str)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from outreach.models.places import Area, AreaLevel, AreaSuccessor
 from outreach.places.areas import read_table
-from outreach.places.nation import TWO_LEVELS_SINCE, former_units, province_names, units_of_today
+from outreach.places.units import TWO_LEVELS_SINCE, former_units, province_names, units_of_today
 from outreach.rules.declared_tables import first_lines
 from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.gazetteer import split_kind

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from outreach.rules.cells import Row, cell_at, cell_text, written
 from outreach.rules.gazetteer import Gazetteer, PlaceMatch
-from outreach.rules.identity import name_key, soften_name
+from outreach.rules.identity import name_key, name_order, soften_name
 from outreach.rules.kept_values import Unfit, read_values
 from outreach.rules.legacy_fonts import convert_legacy_row, is_odd
 from outreach.rules.list_columns import Header, is_phone, join_pieces, not_for_phones
@@ -59,7 +59,6 @@ from outreach.rules.phone_texts import (
     shared_with,
     without_numbers,
 )
-from outreach.rules.sort_order import name_order
 
 _SECTION_NUMBER = re.compile(r"[ivxlc]+|[a-z]", re.IGNORECASE)
 _ROMAN = re.compile(r"[IVX]{1,5}\.?")

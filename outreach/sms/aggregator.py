@@ -32,8 +32,7 @@ from outreach.rules.gateway import (
     StatusReport,
 )
 from outreach.rules.roads import Lasting
-from outreach.sms.http_client import is_over
-from outreach.sms.http_gateway import HttpGateway
+from outreach.sms.http_gateway import HttpGateway, is_over
 
 log = logging.getLogger(__name__)
 _TYPES = {

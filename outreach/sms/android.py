@@ -31,8 +31,7 @@ from outreach.rules.gateway import (
     Throttled,
 )
 from outreach.rules.sms_inbound import as_number, keyed_id, parse_timestamp
-from outreach.sms.http_client import HttpClient
-from outreach.sms.http_gateway import FAILED, UNREADABLE, HttpGateway
+from outreach.sms.http_gateway import FAILED, UNREADABLE, HttpClient, HttpGateway
 
 # Its log lines contain URLs and responses.
 logging.getLogger("android_sms_gateway").setLevel(logging.WARNING)

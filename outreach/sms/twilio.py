@@ -39,8 +39,7 @@ from outreach.rules.gateway import (
 )
 from outreach.rules.segments import MOST_SEGMENTS
 from outreach.rules.twilio_errors import STATUSES, cause_of, read_answer
-from outreach.sms.http_client import HttpClient
-from outreach.sms.http_gateway import FAILED, UNREADABLE, HttpGateway
+from outreach.sms.http_gateway import FAILED, UNREADABLE, HttpClient, HttpGateway
 
 # Its INFO lines contain URLs with phone numbers.
 logging.getLogger("twilio").setLevel(logging.WARNING)

@@ -24,7 +24,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SIGNED_IN_FOR_S = 300  # a third of `outreach.accounts.sessions.CONFIRMED_FOR`
+SIGNED_IN_FOR_S = 300  # a third of `outreach.accounts.users.CONFIRMED_FOR`
 
 
 @pytest.fixture(scope="package")

@@ -32,10 +32,10 @@ from campaigns.privacy.requests import finish_request, record_request
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.replies.safety import Details, record_page_details, record_page_safety
+from campaigns.reports.documents import address_of as report_address
+from campaigns.reports.documents import end_link as end_report_link
+from campaigns.reports.documents import make_link as make_report_link
 from campaigns.reports.issue_report import approve_report, correct, freeze, issue, prepare_report
-from campaigns.reports.links import address_of as report_address
-from campaigns.reports.links import end_link as end_report_link
-from campaigns.reports.links import make_link as make_report_link
 from campaigns.reports.urge_contact import text_with_link, urge_contact
 from campaigns.rules.activities import ActivityEntry, ActivityKind
 from campaigns.rules.agencies import StaffCounts
@@ -57,8 +57,7 @@ from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.contacts.phones import find_or_create_phones
 from outreach.imports.do_not_call import too_few_left
-from outreach.imports.process_upload import UploadContext, process_upload
-from outreach.imports.uploads import confirm_upload, receive_upload
+from outreach.imports.uploads import UploadContext, confirm_upload, process_upload, receive_upload
 from outreach.models.accounts import Organisation, OrganisationKind, Right
 from outreach.models.contacts import Contact, ContactList, ContactPhone, DoNotCallFile, Membership, Phone
 from outreach.rules.gateway import InboundMessage

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 from admin.demo.load_demo import PASSWORD
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message
-from outreach.accounts.sessions import CONFIRMED_FOR
+from outreach.accounts.users import CONFIRMED_FOR
 from outreach.models.accounts import User, UserSession
 from tests.browser.fixtures import ADMINISTRATOR, AUTHOR
 from tests.browser.page_checks import PHONE, ask_axe, open_card

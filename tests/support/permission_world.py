@@ -46,7 +46,7 @@ from campaigns.rules.visits import VisitReason
 from campaigns.rules.webhooks import EventKind
 from campaigns.sweep import sweep
 from campaigns.webhooks.collect_events import new_delivery
-from outreach.accounts.sessions import begin_session, find_session
+from outreach.accounts.users import begin_session, find_session
 from outreach.models.accounts import (
     ApiToken,
     KeptFilters,

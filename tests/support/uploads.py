@@ -7,8 +7,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from outreach.imports import process_upload
-from outreach.imports.process_upload import UploadContext
+from outreach.imports import uploads
+from outreach.imports.uploads import UploadContext
 from outreach.models.contacts import Upload
 from tests.support.admin_client import post, signed_in, token
 from tests.support.world import AUTHOR, World
@@ -30,7 +30,7 @@ def work_on(world: World, upload_id: int = 1, *, stops: list[bool] | None = None
     work = UploadContext(
         world.runtime.db, Path(settings.uploads_dir), settings.secret_key, lambda: next(asked, False)
     )
-    return process_upload.process_upload(work, upload_id)
+    return uploads.process_upload(work, upload_id)
 
 
 def checked(

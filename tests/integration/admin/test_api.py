@@ -24,7 +24,7 @@ from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.webhooks.collect_events import collect_events
 from outreach.accounts.api_tokens import create_token, end_token, open_sandbox
 from outreach.core.rate_limits import hit
-from outreach.imports.process_upload import UploadContext, process_upload
+from outreach.imports.uploads import UploadContext, process_upload
 from outreach.models.accounts import ApiRequest, ApiToken, AuditEvent, AuditHead, Organisation, Right, Role
 from outreach.models.contacts import (
     Contact,

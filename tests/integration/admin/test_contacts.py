@@ -24,8 +24,7 @@ from outreach.models.contacts import (
     SuppressionReason,
     Wish,
 )
-from outreach.rules.identity import name_key
-from outreach.rules.sort_order import name_order
+from outreach.rules.identity import name_key, name_order
 from outreach.rules.wishes import WishSource
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import import_rows

@@ -8,7 +8,7 @@ import pytest
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select, update
 
-from outreach.imports import process_upload
+from outreach.imports import uploads
 from outreach.imports.issues import Decision
 from outreach.imports.list_reader import SKIPPED
 from outreach.models.contacts import (
@@ -70,26 +70,24 @@ def test_a_file_is_understood_confirmed_stored_and_its_bad_rows_come_back(client
 def test_a_worker_that_ended_halfway_is_followed_without_a_duplicate(
     client, world, monkeypatch, killed_after
 ):
-    monkeypatch.setattr(process_upload, "CHUNK", 3)
+    monkeypatch.setattr(uploads, "CHUNK", 3)
     checked(client, world, PLAIN)
     post(client, "/admin/imports/1/confirm")
 
     def die(*_args, **_more):
         raise KeyboardInterrupt
 
-    store, calls = process_upload.store_rows, iter(range(killed_after))
+    store, calls = uploads.store_rows, iter(range(killed_after))
     monkeypatch.setattr(
-        process_upload,
-        "store_rows",
-        lambda *a, **m: store(*a, **m) if next(calls, None) is not None else die(),
+        uploads, "store_rows", lambda *a, **m: store(*a, **m) if next(calls, None) is not None else die()
     )
     with pytest.raises(KeyboardInterrupt):
         work_on(world)
-    monkeypatch.setattr(process_upload, "store_rows", store)
+    monkeypatch.setattr(uploads, "store_rows", store)
     assert upload(world).progress == count(world, Contact) == 3 * killed_after
     assert not work_on(world)  # its lease still runs
     later = datetime.now(UTC) + timedelta(minutes=1)
-    assert world.read(process_upload.uploads_to_process, now=later) == [1]
+    assert world.read(uploads.uploads_to_process, now=later) == [1]
     world.execute(update(Upload).values(due_at=datetime.now(UTC)))
     assert work_on(world)
     assert upload(world).state is UploadState.DONE
@@ -97,18 +95,18 @@ def test_a_worker_that_ended_halfway_is_followed_without_a_duplicate(
 
 
 def test_a_worker_after_the_other_may_end_as_long_as_each_moves_it_on(client, world, monkeypatch):
-    monkeypatch.setattr(process_upload, "CHUNK", 1)
+    monkeypatch.setattr(uploads, "CHUNK", 1)
     checked(client, world, PLAIN)
     post(client, "/admin/imports/1/confirm")
-    store = process_upload.store_rows
+    store = uploads.store_rows
 
     def store_one(*args, **more):
         if next(calls, None) is None:
             raise KeyboardInterrupt
         store(*args, **more)
 
-    monkeypatch.setattr(process_upload, "store_rows", store_one)
-    for stored in range(1, process_upload.MOST_TRIES + 3):
+    monkeypatch.setattr(uploads, "store_rows", store_one)
+    for stored in range(1, uploads.MOST_TRIES + 3):
         calls = iter([1])
         with pytest.raises(KeyboardInterrupt):
             work_on(world)
@@ -117,7 +115,7 @@ def test_a_worker_after_the_other_may_end_as_long_as_each_moves_it_on(client, wo
 
 
 def test_a_worker_told_to_stop_leaves_the_rest_to_the_next(client, world, monkeypatch):
-    monkeypatch.setattr(process_upload, "CHUNK", 3)
+    monkeypatch.setattr(uploads, "CHUNK", 3)
     checked(client, world, PLAIN)
     post(client, "/admin/imports/1/confirm")
     work_on(world, stops=[False, True])
@@ -261,7 +259,7 @@ def test_a_column_is_kept_for_texts_by_its_title_or_another_name(client, world):
 
 @both_databases
 def test_the_preview_counts_what_the_import_then_does(client, world, monkeypatch):
-    monkeypatch.setattr(process_upload, "CHUNK", 7)
+    monkeypatch.setattr(uploads, "CHUNK", 7)
     signed_in(client, AUTHOR)
 
     def bring(upload_id, *lines):
@@ -331,7 +329,7 @@ def test_a_sheet_of_people_without_phones_comes_back_or_is_left_out(client, worl
 def test_sheets_of_which_none_has_phones_lead_to_their_columns_and_the_file_stays(
     client, world, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(process_upload, "CHUNK", 1)
+    monkeypatch.setattr(uploads, "CHUNK", 1)
     checked(client, world, workbook(tmp_path, {"Thôn 1": WITHOUT_PHONES, "Thôn 2": WITHOUT_PHONES}), "a.xlsx")
     assert upload(world).state is UploadState.READY
     assert len(files(world)) == 1

@@ -19,7 +19,7 @@ from campaigns.answer_totals import find_differences
 from campaigns.models.campaigns import Campaign
 from campaigns.models.privacy import PersonRequest
 from campaigns.rules.replies.labels import Label
-from outreach.accounts.sessions import CONFIRMED_FOR
+from outreach.accounts.users import CONFIRMED_FOR
 from outreach.contacts.references import set_references
 from outreach.core.spreadsheets import write_workbook
 from outreach.models.accounts import AuditEvent, Role, UserSession

@@ -12,8 +12,8 @@ from joserfc.jwk import RSAKey
 from sqlalchemy import select, update
 
 from admin.app import THREADS, create_app, create_front
-from outreach.accounts.identities import Identity, find_or_link
 from outreach.accounts.invitations import choose_password, link_for
+from outreach.accounts.users import Identity, find_or_link
 from outreach.core.settings import BadSettings, Settings
 from outreach.models.accounts import AuditEvent, Organisation, Role, User, UserIdentity
 from outreach.rules.errors import BadInput, WrongState

@@ -14,8 +14,8 @@ from admin.wording.filters import day as show_day
 from campaigns.agencies.reports import submit_by_officer
 from campaigns.models.campaigns import Campaign
 from campaigns.models.reports import ReportDay, ReportForm, ReportLink
+from campaigns.reports.documents import address_of, read_links
 from campaigns.reports.issue_report import approve_report, freeze, issue, prepare_report
-from campaigns.reports.links import address_of, read_links
 from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM

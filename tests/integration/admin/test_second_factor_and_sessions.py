@@ -14,7 +14,7 @@ from admin.app import create_app
 from outreach.accounts.invitations import mail_reset
 from outreach.accounts.notices import mail_notice
 from outreach.accounts.second_factor import WRONG_CODES
-from outreach.accounts.sessions import CONFIRMED_FOR, ENDS_AT_LATEST, name_device
+from outreach.accounts.users import CONFIRMED_FOR, ENDS_AT_LATEST, name_device
 from outreach.core.job_queue import DEFAULT, open_queue
 from outreach.models.accounts import AuditEvent, Role, User, UserSession
 from tests.support.admin_client import signed_in, token

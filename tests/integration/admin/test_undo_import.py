@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from outreach.imports import process_upload
+from outreach.imports import uploads
 from outreach.imports.uploads import remove_ended, remove_unconfirmed
 from outreach.models.contacts import (
     Contact,
@@ -25,7 +25,7 @@ from tests.support.world import AUTHOR
 
 def stored_by_half(client, world, monkeypatch):
     """Three of seven people are stored when the worker is told to stop."""
-    monkeypatch.setattr(process_upload, "CHUNK", 3)
+    monkeypatch.setattr(uploads, "CHUNK", 3)
     checked(client, world, PLAIN)
     post(client, "/admin/imports/1/confirm")
     work_on(world, stops=[False, True])
@@ -76,11 +76,11 @@ def test_taking_back_that_broke_off_is_asked_for_again(client, world, monkeypatc
     def break_off(*_args, **_more):
         raise RuntimeError
 
-    undo_rows = process_upload.undo_import_rows
-    monkeypatch.setattr(process_upload, "undo_import_rows", break_off)
+    undo_rows = uploads.undo_import_rows
+    monkeypatch.setattr(uploads, "undo_import_rows", break_off)
     with pytest.raises(RuntimeError):
         work_on(world)
-    monkeypatch.setattr(process_upload, "undo_import_rows", undo_rows)
+    monkeypatch.setattr(uploads, "undo_import_rows", undo_rows)
     assert upload(world).state is UploadState.FAILED
     page = client.get("/admin/imports/1/").text
     assert "Chưa gỡ hết những gì tệp này đã đưa vào" in page
@@ -103,13 +103,13 @@ def test_an_import_that_ends_its_worker_three_times_is_given_up(client, world, m
     def die(*_args):
         raise KeyboardInterrupt
 
-    check_list = process_upload.check_list
-    monkeypatch.setattr(process_upload, "check_list", die)
-    for _ in range(process_upload.MOST_TRIES):
+    check_list = uploads.check_list
+    monkeypatch.setattr(uploads, "check_list", die)
+    for _ in range(uploads.MOST_TRIES):
         with pytest.raises(KeyboardInterrupt):
             work_on(world)
         world.execute(update(Upload).values(due_at=datetime.now(UTC)))
-    monkeypatch.setattr(process_upload, "check_list", check_list)
+    monkeypatch.setattr(uploads, "check_list", check_list)
     assert not work_on(world)
     work_on(world)  # takes back what was stored
     assert upload(world).state is UploadState.FAILED

@@ -14,15 +14,14 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
 from campaigns.models.replies import Answer
 from campaigns.models.reports import ReportLink
-from campaigns.reports.links import address_of, make_link
+from campaigns.reports.documents import address_of, make_link
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.states import AttemptState, CampaignAction
 from campaigns.second_wave import send_second_wave
 from campaigns.sweep import REPORT_TIMEOUT
 from outreach.accounts.api_tokens import authenticate_token
-from outreach.accounts.sessions import begin_session, find_session
-from outreach.backups.create_backup import create_backup
-from outreach.backups.restore_backup import restore_backup
+from outreach.accounts.users import begin_session, find_session
+from outreach.backups.backups import create_backup, restore_backup
 from outreach.core.schema import newest
 from outreach.core.signed_tokens import TokenPurpose, find_by_token
 from outreach.models.accounts import AuditEvent, Role

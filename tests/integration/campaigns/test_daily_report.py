@@ -17,13 +17,6 @@ from campaigns.models.figures import AgencyReport, ReportChannel
 from campaigns.models.messages import Attempt
 from campaigns.models.reports import FileKind, ReportDay, ReportForm, ReportLink, ReportMail
 from campaigns.replies.record_answer import record_page_answer
-from campaigns.reports.day_status import (
-    Alarm,
-    read_alarm,
-    read_day_status,
-    read_missed_days,
-    read_waiting_reports,
-)
 from campaigns.reports.documents import build_without_issuing, read_files, verify_issues, words_of
 from campaigns.reports.issue_report import (
     approve_report,
@@ -37,7 +30,14 @@ from campaigns.reports.issue_report import (
     read_issues,
     send_again,
 )
-from campaigns.reports.run_schedule import run_due_actions
+from campaigns.reports.run_schedule import (
+    Alarm,
+    read_alarm,
+    read_day_status,
+    read_missed_days,
+    read_waiting_reports,
+    run_due_actions,
+)
 from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import days_with_report, take_snapshot
 from campaigns.rules.activities import ActivityEntry

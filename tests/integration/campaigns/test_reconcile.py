@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 import campaigns.delivery.reconcile
-import outreach.sms.http_client
+import outreach.sms.http_gateway
 from campaigns.delivery.claim_messages import claim_next_batch
 from campaigns.delivery.reconcile import count_undecided, decide_unknown
 from campaigns.delivery.record_outcomes import apply_reports, store_outcomes
@@ -78,7 +78,7 @@ class TwentyMinutesBehind(datetime):
 
 def test_the_clock_of_the_host_that_looks_up_hides_no_message(world, monkeypatch):
     campaign = cut_all(world)
-    for module in (campaigns.delivery.reconcile, outreach.sms.http_client):
+    for module in (campaigns.delivery.reconcile, outreach.sms.http_gateway):
         monkeypatch.setattr(module, "datetime", TwentyMinutesBehind)
     look_now(world)
     assert "unknown" not in states(world, campaign)

@@ -10,9 +10,15 @@ import pytest
 from sqlalchemy import inspect, make_url, select, text
 
 from outreach.accounts.audit import read_head
-from outreach.backups.backup_files import checksum_file, signer_of, write_checksum
-from outreach.backups.create_backup import address_of, create_backup, environment_for
-from outreach.backups.restore_backup import restore_backup
+from outreach.backups.backups import (
+    address_of,
+    checksum_file,
+    create_backup,
+    environment_for,
+    restore_backup,
+    signer_of,
+    write_checksum,
+)
 from outreach.core.db import Database
 from outreach.core.schema import upgrade
 from outreach.models.accounts import Organisation

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, urlencode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outreach.sms.http_client import encode_form
+from outreach.sms.http_gateway import encode_form
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select, update
 
-from outreach.imports import process_upload
+from outreach.imports import uploads
 from outreach.imports.list_reader import check_list
 from outreach.models.accounts import AuditEvent
 from outreach.models.contacts import Contact, Phone, Upload, UploadState
@@ -21,7 +21,7 @@ PARENTS = "STT,Họ tên cha,SĐT cha,Họ tên mẹ,SĐT mẹ,Thôn\n"
 def bring(world, tmp_path, text=PLAIN):
     path = tmp_path / "a.csv"
     path.write_text(text, encoding="utf-8")
-    return process_upload.import_file(
+    return uploads.import_file(
         world.runtime, path, organisation="MTTQ", list_name="Mới", now=datetime.now(UTC)
     )
 
@@ -53,16 +53,16 @@ def test_parents_of_one_row_are_two_people_the_one_without_a_number_to_be_visite
 
 def fail_in_the_second_part(monkeypatch, error):
     """Store three rows at a time, and fail before the second three. Returns what ends this."""
-    store, parts = process_upload.store_rows, iter((True, False))
+    store, parts = uploads.store_rows, iter((True, False))
 
     def store_once(*arguments, **more):
         if not next(parts):
             raise error
         store(*arguments, **more)
 
-    monkeypatch.setattr(process_upload, "CHUNK", 3)
-    monkeypatch.setattr(process_upload, "store_rows", store_once)
-    return lambda: monkeypatch.setattr(process_upload, "store_rows", store)
+    monkeypatch.setattr(uploads, "CHUNK", 3)
+    monkeypatch.setattr(uploads, "store_rows", store_once)
+    return lambda: monkeypatch.setattr(uploads, "store_rows", store)
 
 
 @both_databases
@@ -99,8 +99,8 @@ def test_a_file_that_turns_out_to_be_unreadable_leaves_nothing_behind(world, tmp
                 raise BadList("quote_not_closed", name="list.csv", line=5)
             yield row
 
-    monkeypatch.setattr(process_upload, "CHUNK", 3)
-    monkeypatch.setattr(process_upload, "check_list", breaks)
+    monkeypatch.setattr(uploads, "CHUNK", 3)
+    monkeypatch.setattr(uploads, "check_list", breaks)
     with pytest.raises(BadList, match="quote_not_closed"):
         bring(world, tmp_path)
     assert upload(world).state is UploadState.FAILED

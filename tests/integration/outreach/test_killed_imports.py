@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from outreach.imports.process_upload import UploadContext, process_upload
-from outreach.imports.uploads import confirm_upload, receive_upload
+from outreach.imports.uploads import UploadContext, confirm_upload, process_upload, receive_upload
 from outreach.models.contacts import Contact, ContactPhone, ListImport, Membership, Phone, Upload, UploadState
 from outreach.rules.phone_numbers import PhoneStatus, read_phone_cell
 from outreach.use_cases import enqueue_import

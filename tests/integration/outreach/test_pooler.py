@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from deploy.redis_server import can_listen, find_port
-from outreach.backups.create_backup import create_backup
+from outreach.backups.backups import create_backup
 from outreach.core.db import Database
 from outreach.rules.errors import BadInput
 from tests.support.processes import ROOT

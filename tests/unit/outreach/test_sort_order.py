@@ -2,8 +2,7 @@
 
 import pytest
 
-from outreach.rules.identity import given_key
-from outreach.rules.sort_order import name_order, order_ranges, vietnamese_order
+from outreach.rules.identity import given_key, name_order, order_ranges, vietnamese_order
 from tests.support.tables import cases
 
 
