@@ -13,8 +13,7 @@ from outreach.imports.exchange import exchange_wishes
 from outreach.imports.issues import count_at_the_door
 from outreach.imports.list_reader import write_check
 from outreach.imports.store_rows import ImportCounts
-from outreach.imports.undo_import import undo_import
-from outreach.imports.uploads import export_errors, import_file
+from outreach.imports.uploads import export_errors, import_file, undo_import
 from outreach.models.contacts import LegalBasis
 from outreach.places.units import gazetteer_of
 from outreach.rules.errors import BadInput

@@ -5,13 +5,12 @@ was sent to them must stay known. The same code serves imports from the admin si
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, exists, literal, select, union
 from sqlalchemy.orm import Session
 
-from outreach.accounts import audit
 from outreach.contacts.phones import note_at_the_door
 from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.references import lock_removal
@@ -21,8 +20,7 @@ from outreach.imports.erasures import keep_wishes_of
 from outreach.imports.issues import remove_issues
 from outreach.imports.kept_values import remove_values
 from outreach.imports.sightings import lists_with, reassign_contacts, remove_sightings
-from outreach.imports.store_rows import CHUNK, lock_imports
-from outreach.imports.uploads import ENDED, end_upload
+from outreach.imports.store_rows import lock_imports
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -33,13 +31,7 @@ from outreach.models.contacts import (
     Membership,
     Phone,
     RemovedPhone,
-    Upload,
-    UploadState,
 )
-from outreach.rules.errors import NotFound, WrongState, or_raise
-from outreach.rules.keys import Purpose
-from outreach.runtime import Runtime
-from outreach.use_cases import transaction
 
 # Tables whose rows are removed with a contact, or stay without it.
 _CONTACT_TABLES = {
@@ -230,35 +222,3 @@ def undo_changes(session: Session, list_import: ListImport, limit: int, *, now: 
     session.flush()
     withdraw_phones(session, {change.contact_id: change.phones for change in changes}, others)
     return len(changes)
-
-
-def undo_import(runtime: Runtime, import_id: int) -> int:
-    """Undo an import in parts. Returns how many people it was about. Raises NotFound, WrongState."""
-    key, people = runtime.settings.keys_of(Purpose.SUPPRESSIONS), 0
-    while True:
-        with transaction(runtime) as session:
-            now = datetime.now(UTC)
-            list_import = lock_import(session, import_id)
-            done = undo_import_rows(session, list_import, limit=CHUNK, secret_key=key, now=now)
-            if not done:
-                finish_undo(session, list_import, now=now)
-                return people
-            people += done
-
-
-def lock_import(session: Session, import_id: int) -> ListImport:
-    """Return an import to be undone, locked. Raises NotFound, WrongState if undone or in progress."""
-    found = session.get(ListImport, import_id, with_for_update=True)
-    list_import = or_raise(found, NotFound("import_id_unknown", id=import_id))
-    upload = session.scalar(select(Upload).where(Upload.import_id == import_id).with_for_update())
-    if list_import.undone_at is not None or (upload is not None and upload.state not in ENDED):
-        raise WrongState("import_id_undone", id=import_id)
-    return list_import
-
-
-def finish_undo(session: Session, list_import: ListImport, *, now: datetime) -> None:
-    """Record that an import was undone, and end its upload."""
-    upload = session.scalar(select(Upload).where(Upload.import_id == list_import.id))
-    if upload is not None:
-        end_upload(upload, UploadState.CANCELLED, now=now)
-    audit.record(session, "contacts.undo", f"contact_lists:{list_import.list_id}", None, now)

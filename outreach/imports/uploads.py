@@ -832,6 +832,27 @@ def import_file(
         return session.get_one(ListImport, upload.import_id)
 
 
+def undo_import(runtime: Runtime, import_id: int) -> int:
+    """Undo an import in parts, and end its upload. Returns how many people it was about. Raises NotFound, WrongState."""
+    key, people = runtime.settings.keys_of(Purpose.SUPPRESSIONS), 0
+    while True:
+        with transaction(runtime) as session:
+            now = datetime.now(UTC)
+            found = session.get(ListImport, import_id, with_for_update=True)
+            list_import = or_raise(found, NotFound("import_id_unknown", id=import_id))
+            upload = session.scalar(select(Upload).where(Upload.import_id == import_id).with_for_update())
+            if list_import.undone_at is not None or (upload is not None and upload.state not in ENDED):
+                raise WrongState("import_id_undone", id=import_id)
+            done = undo_import_rows(session, list_import, limit=CHUNK, secret_key=key, now=now)
+            if not done:
+                if upload is not None:
+                    end_upload(upload, UploadState.CANCELLED, now=now)
+                about = f"contact_lists:{list_import.list_id}"
+                audit.record(session, "contacts.undo", about, None, now)
+                return people
+            people += done
+
+
 @use_case
 def import_areas(session: Session, file: Path, *, now: datetime) -> int:
     """Load the areas of a file, as a command. Returns the number of communes. Raises BadInput."""

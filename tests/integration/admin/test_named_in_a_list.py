@@ -33,8 +33,7 @@ from outreach.core.sentences import word_error
 from outreach.imports.issues import export_issues, read_open_issues
 from outreach.imports.list_reader import check_list
 from outreach.imports.store_rows import find_or_create_list
-from outreach.imports.undo_import import undo_import
-from outreach.imports.uploads import preview_for
+from outreach.imports.uploads import preview_for, undo_import
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import (
     Contact,

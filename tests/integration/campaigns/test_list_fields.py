@@ -19,7 +19,7 @@ from campaigns.rules.draft import read_draft
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.states import CampaignAction
 from outreach.imports.change_list import split_list
-from outreach.imports.undo_import import undo_import
+from outreach.imports.uploads import undo_import
 from outreach.models.contacts import Contact, ContactList, KeptValue
 from outreach.places.areas import load_areas
 from outreach.rules.errors import BadCampaign

@@ -25,7 +25,8 @@ from outreach.contacts.wishes import people_left_alone
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision
 from outreach.imports.retract_decision import retract_decision
-from outreach.imports.undo_import import undo_import, undo_import_rows
+from outreach.imports.undo_import import undo_import_rows
+from outreach.imports.uploads import undo_import
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import (
     Contact,

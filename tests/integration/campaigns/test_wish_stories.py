@@ -33,7 +33,7 @@ from outreach.contacts.contact import Closing, lift_suppression
 from outreach.contacts.phones import add_number, find_or_create_phones, note_at_the_door, remove_number
 from outreach.contacts.wishes import LEFT_ALONE, record_wish
 from outreach.imports.issues import WAS_ERASED
-from outreach.imports.undo_import import undo_import
+from outreach.imports.uploads import undo_import
 from outreach.models.accounts import User
 from outreach.models.contacts import (
     Contact,

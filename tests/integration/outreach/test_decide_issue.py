@@ -9,7 +9,7 @@ from outreach.imports.decide_issue import birth_years, decide_issue
 from outreach.imports.issues import Decision, read_open_issues
 from outreach.imports.retract_decision import retract_decision
 from outreach.imports.store_rows import ImportCounts
-from outreach.imports.undo_import import undo_import
+from outreach.imports.uploads import undo_import
 from outreach.models.contacts import Contact, ListImport, Phone
 from outreach.rules.errors import BadInput, WrongState
 from tests.integration.outreach.test_decide_issues_alike import everything

@@ -22,7 +22,7 @@ from outreach.imports.issues import Decision
 from outreach.imports.list_reader import check_list
 from outreach.imports.retract_decision import retract_decision
 from outreach.imports.store_rows import begin_import, store_rows
-from outreach.imports.undo_import import undo_import
+from outreach.imports.uploads import undo_import
 from outreach.models.accounts import User
 from outreach.models.contacts import (
     Contact,

@@ -13,7 +13,7 @@ from outreach.imports.change_list import merge_list, remove_list, split_list
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision
 from outreach.imports.retract_decision import retract_decision
-from outreach.imports.undo_import import undo_import
+from outreach.imports.uploads import undo_import
 from outreach.models.contacts import Contact, ContactList, ImportIssue, KeptValue
 from outreach.places.areas import load_areas
 from tests.support.lists import UNITS, bring, local

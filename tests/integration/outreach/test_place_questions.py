@@ -7,7 +7,7 @@ from outreach.contacts.move_people import load_units, move_people
 from outreach.contacts.place_questions import answer_place, read_questions
 from outreach.core.db import insert_rows
 from outreach.imports.list_reader import check_list
-from outreach.imports.undo_import import undo_import
+from outreach.imports.uploads import undo_import
 from outreach.models.accounts import Role
 from outreach.models.contacts import Contact, ListImport, PlaceQuestion
 from outreach.models.places import Area, AreaSuccessor
