@@ -44,7 +44,7 @@ from admin.sign_in import create_login_pages, install_login
 from admin.views.account import AccountView, SecondFactorView, create_invitations, filters_here
 from admin.views.activities import ActivitiesView
 from admin.views.agencies import AgenciesView
-from admin.views.audit import AuditView, ChecksView, SecurityView
+from admin.views.audit import AuditView, ChecksView, DataProtectionView, PrivacyRequestsView, SecurityView
 from admin.views.base import asks_password
 from admin.views.campaigns import CalendarView, CampaignsView, SendingView
 from admin.views.contacts import ContactsView
@@ -57,7 +57,6 @@ from admin.views.imports import ImportsView, allow_large_uploads
 from admin.views.inbox import AlikeView, InboxView, ReplyLogView
 from admin.views.kinds import KindsView
 from admin.views.lists import ListsView
-from admin.views.privacy_requests import DataProtectionView, PrivacyRequestsView
 from admin.views.progress import InstallsView, ProgressView, ReachView
 from admin.views.registers import DoNotCallView, IncidentsView, SavedTextsView, SendersView
 from admin.views.reports import ReportView, UrgingsView

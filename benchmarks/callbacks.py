@@ -12,9 +12,8 @@ import aiohttp
 from sqlalchemy import text
 from twilio.request_validator import RequestValidator
 
-from benchmarks.ground import AUTHOR, STARTS_WITHIN_S, Ground, server
+from benchmarks.ground import AUTHOR, STARTS_WITHIN_S, Ground, campaign_of, server
 from benchmarks.measures import percentile, show_times, target, wait_until
-from benchmarks.province import campaign_of
 from benchmarks.readers import Seen, get, log_in, look, post, send_all
 from campaigns.rules.links import LinkCipher
 from deploy.redis_server import find_port

@@ -22,9 +22,19 @@ from sqlalchemy import make_url, select, text
 from admin.app import create_app
 from benchmarks import callbacks, pages
 from benchmarks.__main__ import machine
-from benchmarks.ground import APPROVER, AUTHOR, LIST, PASSWORD, POSTGRES, Ground, vacuum
+from benchmarks.ground import (
+    APPROVER,
+    AUTHOR,
+    LIST,
+    LISTS_EACH,
+    ORGANISATIONS,
+    PASSWORD,
+    POSTGRES,
+    Ground,
+    fill_province,
+    vacuum,
+)
 from benchmarks.measures import show, show_times
-from benchmarks.province import LISTS_EACH, ORGANISATIONS, fill_province
 from benchmarks.readers import login_form
 from campaigns.analytics.campaign_status import keep_counts
 from campaigns.analytics.reach import find_disagreements, read_reach

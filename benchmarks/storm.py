@@ -23,9 +23,8 @@ from sqlalchemy.orm import Session
 from twilio.request_validator import RequestValidator
 
 from benchmarks.__main__ import machine
-from benchmarks.ground import AUTHOR, Ground, ground, server
+from benchmarks.ground import AUTHOR, Ground, campaign_of, ground, server
 from benchmarks.measures import percentile, show_times, target, wait_until
-from benchmarks.province import campaign_of
 from benchmarks.readers import Seen, log_in, look, token_in
 from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import Case, Reply, SafetyReport

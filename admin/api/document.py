@@ -4,13 +4,12 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from admin.api import campaigns, contacts, figures, problems, replies, webhooks
+from admin.api import campaigns, contacts, figures, problems, replies
 from admin.api.campaigns import add_campaign_routes, add_draft_routes, add_recipient_routes
 from admin.api.contacts import add_contact_routes
 from admin.api.figures import add_figure_routes
-from admin.api.replies import add_reply_routes
+from admin.api.replies import add_reply_routes, add_webhook_routes, describe_webhooks
 from admin.api.routing import Api
-from admin.api.webhooks import add_webhook_routes, describe_webhooks
 from outreach.runtime import Runtime
 
 _ABOUT = (
@@ -79,7 +78,7 @@ def describe(api: Api) -> dict[str, Any]:
                 **figures.SCHEMAS,
                 **campaigns.RECIPIENT_SCHEMAS,
                 **replies.SCHEMAS,
-                **webhooks.SCHEMAS,
+                **replies.WEBHOOK_SCHEMAS,
             },
         },
     }

@@ -13,9 +13,15 @@ from flask import Flask
 from admin.cli.accounts import access_commands, token_commands
 from admin.cli.campaigns import campaign_commands, figure_commands
 from admin.cli.contacts import contact_commands
-from admin.cli.doctor import doctor_commands, handover_commands
-from admin.cli.keys import key_commands
-from admin.cli.operations import backup_commands, data_commands, retention_commands, trail_commands
+from admin.cli.operations import (
+    backup_commands,
+    data_commands,
+    doctor_commands,
+    handover_commands,
+    key_commands,
+    retention_commands,
+    trail_commands,
+)
 from admin.cli.reports import report_commands
 from admin.cli.services import process_commands
 from admin.cli.setup import setup_commands

@@ -34,6 +34,7 @@ _JSON_KEY = "loa.json"  # in the context of a command
 _PROGRESS_KEY = "loa.progress"
 PROGRESS_AFTER_S = 2.0
 LARGEST_ID = 2**63 - 1  # largest database id
+A_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FILE_ERRORS = {
     errno.ENOENT: LoaError("folder_missing"),
     errno.EACCES: LoaError("permission_missing"),

@@ -9,7 +9,17 @@ import click
 from flask import g
 from flask_babel import gettext as _
 
-from admin.cli.base import LARGEST_ID, Group, acting_as, acting_user, json_option, output, read_toml, warn
+from admin.cli.base import (
+    A_FILE,
+    LARGEST_ID,
+    Group,
+    acting_as,
+    acting_user,
+    json_option,
+    output,
+    read_toml,
+    warn,
+)
 from admin.wording.errors import show_error, show_stored_error
 from admin.wording.filters import percent
 from admin.wording.progress import told_of, word_of
@@ -50,7 +60,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
     campaigns = Group("campaigns", help="Campaigns from draft to end.")
 
     @campaigns.command("create")
-    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.argument("file", type=A_FILE)
     @acting_as
     @json_option
     def create(file: Path, email: str) -> None:
@@ -166,7 +176,7 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
     official = Group("official", help="Official installs by district and commune.")
 
     @official.command("import")
-    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.argument("file", type=A_FILE)
     @acting_as
     @json_option
     def bring(file: Path, email: str) -> None:
@@ -211,7 +221,7 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
         output({"new": int(is_new)}, says)
 
     @goals.command("denominators")
-    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.argument("file", type=A_FILE)
     @click.option("--kind", default=DEFAULT_KIND, help="Of the drive: the open one of this kind.")
     @acting_as
     @json_option

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from flask_babel import gettext as _
 
-from admin.cli.base import Day, Group, json_option, output
+from admin.cli.base import A_FILE, Day, Group, json_option, output
 from outreach.imports.do_not_call import import_do_not_call
 from outreach.imports.exchange import exchange_wishes
 from outreach.imports.issues import count_at_the_door
@@ -19,7 +19,7 @@ from outreach.places.units import gazetteer_of
 from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 
-_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+_file = click.argument("file", type=A_FILE)
 _RESULT = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 

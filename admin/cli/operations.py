@@ -1,23 +1,47 @@
-"""Commands for operators: database, backups, retention of personal data, audit log.
+"""Commands for operators: database, backups, retention of personal data, audit log, keys, checks, and what a new administrator takes over.
 
 After a restore campaigns stay paused until the gateway was asked about each message, so that nobody gets a second message.
+A new key goes into the variables of all processes; until then nothing changes. Web processes are restarted first: they
+know both keys, and what workers make under the new one opens at once.
 """
 
-from collections.abc import Sequence
+import os
+import secrets
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from flask_babel import gettext as _
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from admin.cli.base import Day, Failure, Group, answer_lines, json_option, output, wants_json, warn
-from admin.demo.drill import DRILL_PEOPLE, start_drill
-from admin.demo.load_demo import LOGINS, PASSWORD, load_demo
+from admin.cli.base import (
+    A_FILE,
+    Command,
+    Day,
+    Failure,
+    Group,
+    acting_as,
+    acting_user,
+    answer_lines,
+    json_option,
+    output,
+    wants_json,
+    warn,
+)
+from admin.demo.load_demo import DRILL_PEOPLE, LOGINS, PASSWORD, load_demo, start_drill
+from admin.wording.errors import show_error
+from admin.wording.filters import label_of
 from campaigns.analytics.reach import find_disagreements
 from campaigns.answer_totals import Difference, find_differences
+from campaigns.checks.doctor import run_checks
 from campaigns.delivery.after_restore import settle_restored
+from campaigns.delivery.office_phones import send_test_message
+from campaigns.models.figures import AgencyLink
+from campaigns.models.reports import ReportLink
 from campaigns.privacy.health_answers import count_people, separate_health_answers
 from campaigns.privacy.retention import (
     ClearResult,
@@ -28,12 +52,14 @@ from campaigns.privacy.retention import (
     preview_expired,
     remove_expired,
 )
+from campaigns.rules.checks import Level
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
-from outreach.accounts.audit import check_audit, read_anchor, read_outside_heads
+from outreach.accounts.audit import check_audit, read_anchor, read_head, read_outside_heads
+from outreach.accounts.second_factor import has_second_factor
 from outreach.backups.backups import create_backup, restore_backup, signer_of
-from outreach.contacts.hash_keys import hash_migrated_wishes
+from outreach.contacts.hash_keys import count_hashes, hash_migrated_wishes, rehash_suppressions
 from outreach.contacts.move_people import (
     Tried,
     UnitMove,
@@ -43,12 +69,18 @@ from outreach.contacts.move_people import (
     move_people,
     plan_moves,
 )
+from outreach.core.db import count_rows
 from outreach.core.schema import downgrade, is_known, newest, read_revision, upgrade
+from outreach.core.settings import Settings
+from outreach.gateway_accounts import read_accounts
+from outreach.imports.exchange import public_key
 from outreach.imports.uploads import import_areas
+from outreach.models.accounts import ApiToken, Role, User, UserSession
 from outreach.models.office import Backup
 from outreach.places.units import gazetteer_of
 from outreach.rules.audit_chain import ChainFault
 from outreach.rules.errors import BadInput, LoaError
+from outreach.rules.keys import Purpose, key_id, split_keys
 from outreach.runtime import Runtime
 
 SHOWN = 20  # differences that are printed
@@ -94,7 +126,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         output({"revision": revision}, says)
 
     @areas.command("load")
-    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+    @click.argument("file", type=A_FILE, required=False)
     @click.option(
         "--province",
         "provinces",
@@ -148,7 +180,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         _show_moves(moves, is_plan=dry_run)
 
     @areas.command("change")
-    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.argument("file", type=A_FILE)
     @click.option(
         "--on", type=Day(), required=True, metavar="YYYY-MM-DD", help="The day since when it holds."
     )
@@ -318,13 +350,9 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
         )
 
     @backup.command("restore")
-    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.argument("file", type=A_FILE)
     @click.option("--replace", is_flag=True, help="Also where the database holds data, which is lost.")
-    @click.option(
-        "--identity",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="The file with the age secret key of an encrypted backup.",
-    )
+    @click.option("--identity", type=A_FILE, help="The file with the age secret key of an encrypted backup.")
     @click.option(
         "--accept-foreign",
         default="",
@@ -500,3 +528,230 @@ def trail_commands(runtime: Runtime) -> list[click.Command]:
         )
 
     return [trail]
+
+
+def key_commands(runtime: Runtime) -> list[click.Command]:
+    keys = Group("keys", help="The keys of sessions, links, second factors and hashes of numbers.")
+
+    @keys.command("show")
+    @json_option
+    def show() -> None:
+        """Name the keys in use, never the keys themselves, and how many hashes need each."""
+        with runtime.db.read() as session:
+            hashes = count_hashes(session)
+        rows = []
+        for purpose in Purpose:
+            for place, key in enumerate(split_keys(runtime.settings.keys_of(purpose))):
+                row = {
+                    "purpose": purpose.value,
+                    "key": key_id(key),
+                    "use": "makes" if place == 0 else "reads",
+                }
+                if purpose is Purpose.SUPPRESSIONS:
+                    row["hashes"] = hashes.pop(key_id(key), 0)  # type: ignore[assignment]
+                rows.append(row)
+        signer = signer_of(runtime.settings.backup_keys)
+        rows.append({"purpose": "backups", "key": signer, "use": "signs"})
+        rows.append({"purpose": "exchange", "key": public_key(runtime.settings), "use": "signs"})
+        unnamed = hashes.pop("", 0)
+        lines = [" ".join(f"{name}={value}" for name, value in row.items()) for row in rows]
+        output(
+            {"keys": rows, "hashes_before_ids": unnamed, "hashes_of_unknown_keys": sum(hashes.values())},
+            "\n".join(lines),
+        )
+
+    @keys.command("rotate")
+    @click.argument("purposes", nargs=-1, required=True, type=click.Choice([each.value for each in Purpose]))
+    @click.option("--file", type=A_FILE, help="The file of variables; without it the new lines are printed.")
+    @json_option
+    def rotate(purposes: tuple[str, ...], file: Path | None) -> None:
+        """Make a new key for each purpose; the former ones stay behind it, to open and compare only."""
+        lines = {}
+        for purpose in map(Purpose, purposes):
+            # Of sessions no former key is kept: they are to end.
+            former = () if purpose is Purpose.SESSIONS else runtime.settings.own_keys_of(purpose)
+            lines[purpose.variable] = ",".join([secrets.token_urlsafe(36), *former])
+        if file:
+            _write_variables(file, lines)
+        shown = {} if file else {"variables": lines}
+        output(
+            {"changed": [*lines], **shown},
+            _(
+                "Đã ghi khóa mới vào %(file)s. Hãy khởi động lại web trước, rồi đến các worker, sau đó chạy `keys rehash`.",
+                file=file,
+            )
+            if file
+            else "\n".join(f"{name}={value}" for name, value in lines.items()),
+        )
+
+    @keys.command("rehash")
+    @json_option
+    def rehash() -> None:
+        """Bring the hashes of suppressed numbers that are known under the newest key."""
+        changed = rehash_suppressions(
+            runtime, secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), now=datetime.now(UTC)
+        )
+        output({"changed": changed}, _("Đã chuyển %(n)s số bị chặn sang khóa mới.", n=changed))
+
+    return [keys]
+
+
+def _write_variables(file: Path, lines: dict[str, str]) -> None:
+    """Replace these variables in a file of `NAME=value` lines, at once and with its owner and mode. Raises BadInput."""
+    try:
+        found = file.read_text("utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise BadInput("campaign_file_not_utf8", name=file.name) from None
+    kept = [line for line in found if line.partition("=")[0].strip() not in lines]
+    status = file.stat()
+    new = file.with_name(f".{file.name}.new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as written:
+        written.write("\n".join([*kept, *(f"{name}={value}" for name, value in lines.items()), ""]))
+        os.fchmod(written.fileno(), status.st_mode & 0o777)
+        os.fchown(written.fileno(), status.st_uid, status.st_gid)
+        os.fsync(written.fileno())
+    new.replace(file)
+
+
+_MARKS = {Level.OK: "✓", Level.WARNING: "!", Level.FAULT: "✗"}
+
+
+def doctor_commands(runtime: Runtime) -> list[click.Command]:
+    @click.command("doctor", cls=Command)
+    @json_option
+    def doctor() -> None:
+        """Check the installation, with what to do; fails if a check finds a fault.
+
+        The page of system checks has the same.
+        """
+        findings = run_checks(runtime, now=datetime.now(UTC))
+        lines, data = [], []
+        for each in findings:
+            problem = show_error(each.problem) if each.problem else ""
+            label = label_of(each.check, "check")
+            lines.append(f"{_MARKS[each.level]} {label}{f': {problem}' if problem else ''}")
+            code = each.problem.code if each.problem else ""
+            data.append(
+                {"check": each.check.value, "level": each.level.value, "code": code, "problem": problem}
+            )
+        output({"checks": data}, "\n".join(lines))
+        if faults := sum(each.level is Level.FAULT for each in findings):
+            raise Failure(LoaError("checks_failed", n=faults))
+
+    @click.command("send-test", cls=Command)
+    @click.argument("number")
+    @click.option("--text", help="What it says.")
+    @acting_as
+    @json_option
+    def send_test(number: str, text: str | None, email: str) -> None:
+        """Send one message to a number of one's own, through the gateway, and see its report come in."""
+        message = send_test_message(
+            runtime,
+            text=text or _("Loa: tin thử, không cần trả lời."),
+            unaccented=False,
+            number=number,
+            user=acting_user(runtime, email),
+            settings=runtime.settings,
+            now=datetime.now(UTC),
+        )
+        says = _("Đã xếp tin thử vào hàng. Gõ loa doctor sau 15 phút để xem kết quả có được báo về không.")
+        output({"message": message.id}, says)
+
+    return [doctor, send_test]
+
+
+def handover_commands(runtime: Runtime) -> list[click.Command]:
+    @click.command("handover", cls=Command)
+    @json_option
+    def handover() -> None:
+        """Print what a new administrator takes over (no secret is shown), and what is missing."""
+        with runtime.db.read() as session:
+            data = _read_handover(session, runtime.settings)
+        lines = [f"{name}: {_in_words(value)}" for name, value in data.items()]
+        missing = [show_error(each) for each in _find_missing(data)]
+        lines += [_("Còn thiếu:"), *(f"! {each}" for each in missing)] if missing else [_("Không thiếu gì.")]
+        output({**data, "missing": missing}, "\n".join(lines))
+
+    return [handover]
+
+
+def _read_handover(session: Session, settings: Settings) -> dict[str, Any]:
+    users = session.scalars(
+        select(User).where(User.role == Role.ADMINISTRATOR, User.is_active).order_by(User.id)
+    )
+    tokens = session.scalars(select(ApiToken).where(ApiToken.ended_at.is_(None)).order_by(ApiToken.id)).all()
+    phones = select(User.name).join(UserSession, UserSession.user_id == User.id).order_by(User.id)
+    now = datetime.now(UTC)
+    links: dict[str, Any] = {"agencies": AgencyLink, "reports": ReportLink}
+    newest = session.scalar(select(Backup.finished_at).order_by(Backup.id.desc()).limit(1))
+    return {
+        "administrators": [{"email": each.email, "second_factor": has_second_factor(each)} for each in users],
+        "keys": {
+            each.variable: [key_id(key) for key in split_keys(settings.keys_of(each)) if key]
+            for each in Purpose
+        },
+        "backup_signer": signer_of(settings.backup_keys),
+        "backups": {
+            "folder": settings.backups_dir,
+            "newest": newest.isoformat() if newest else None,
+            "encrypted_for": list(settings.backup_recipients),
+        },
+        "audit_head": str(read_head(session)),
+        "audit_head_to": list(settings.audit_head_to),
+        "tokens": [
+            {
+                "id": each.id,
+                "name": each.name,
+                "made_by": each.maker.email,
+                "maker_active": each.maker.is_active,
+            }
+            for each in tokens
+        ],
+        "officers_phones": session.scalars(
+            phones.where(UserSession.ended_at.is_(None), UserSession.kept_until > now)
+        ).all(),
+        "open_links": {
+            name: count_rows(session, each, each.ended_at.is_(None), each.expires_at > now)
+            for name, each in links.items()
+        },
+        "gateways": [
+            {"name": each.name, "kind": each.kind.value, "login": each.login}
+            for each in read_accounts(session)
+        ]
+        or [
+            {"name": settings.sms_gateway, "kind": settings.sms_gateway, "login": settings.twilio_account_sid}
+        ],
+        "duty_contacts": len(settings.duty_contacts),
+    }
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{name}={_in_words(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return (
+            ", ".join(f"({_in_words(each)})" if isinstance(each, dict) else str(each) for each in value)
+            or "–"
+        )
+    return "–" if value is None else str(value)
+
+
+def _find_missing(data: dict[str, Any]) -> Iterator[LoaError]:
+    """Yield what a handover lacks, each with what to do."""
+    if len(data["administrators"]) < 2:
+        yield LoaError("handover_one_administrator")
+    for each in data["administrators"]:
+        if not each["second_factor"]:
+            yield LoaError("handover_no_second_factor", email=each["email"])
+    if data["backups"]["newest"] is None:
+        yield LoaError("check_backup_none")
+    if not data["backups"]["encrypted_for"]:
+        yield LoaError("check_backup_open")
+    if not data["audit_head_to"]:
+        yield LoaError("handover_no_audit_head")
+    for each in data["tokens"]:
+        if not each["maker_active"]:
+            yield LoaError("handover_token_of_nobody", name=each["name"])
+    if not data["duty_contacts"]:
+        yield LoaError("handover_no_duty")

@@ -17,7 +17,7 @@ from flask_babel import gettext as _
 from redis import RedisError
 from sqlalchemy import func, select
 
-from admin.cli.base import Command, end_progress, json_option, output, read_password, read_toml
+from admin.cli.base import A_FILE, Command, end_progress, json_option, output, read_password, read_toml
 from admin.wording.errors import show_error
 from campaigns.goals.goals import about, enter_denominator, find_subject, set_goal
 from campaigns.models.campaigns import Sender
@@ -263,7 +263,7 @@ def setup_commands(runtime: Runtime) -> list[click.Command]:
     @click.option(
         "--from",
         "file",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        type=A_FILE,
         metavar="FILE.toml",
         help="What the installation needs; without it the command asks.",
     )

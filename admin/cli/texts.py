@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from flask_babel import gettext as _
 
-from admin.cli.base import Group, json_option, output, read_lines, write_line
+from admin.cli.base import A_FILE, Group, json_option, output, read_lines, write_line
 from campaigns.cases.handle_case import export_examples
 from campaigns.planning.kinds import known_kinds, load_kinds
 from campaigns.replies.gateway_inbox import import_log
@@ -28,12 +28,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
 
     @replies.command("classify")
     @click.option("--kind", default="bluezone", help="Kind of campaign, also one made by staff.")
-    @click.option(
-        "--asked",
-        "file",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="Instead of a kind, a JSON file of what was asked.",
-    )
+    @click.option("--asked", "file", type=A_FILE, help="Instead of a kind, a JSON file of what was asked.")
     def classify_lines(kind: str, file: Path | None) -> None:
         """Classify replies: one per line in; label, confidence, `automatic`, `person` or `held`, and `urgent` or nothing out.
 
@@ -78,7 +73,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
         output({"examples": count}, says)
 
     @replies.command("import")
-    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.argument("file", type=A_FILE)
     @json_option
     def import_replies(file: Path) -> None:
         """Import a reply log (CSV, Excel) of an operator or a phone; importing it again changes nothing."""

@@ -4,6 +4,9 @@ Every number is a sample number, or for more people than there are of those a nu
 which only a gateway that is not live may get. Names are put together by chance.
 
 For large demos the rows that sending and answers leave behind are written by a few SQL statements.
+
+Also a storm to practise on, "diễn tập": a warning to the invented people on the training phones, which answer over ten minutes
+(`simulator/residents.py`); the campaign's name and text say that it is a drill.
 """
 
 import math
@@ -22,8 +25,8 @@ from campaigns.cases.conversation import save_text
 from campaigns.delivery.claim_messages import ClaimSettings, claim
 from campaigns.delivery.record_outcomes import apply_reports, record_outcomes
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM, Stream
-from campaigns.lifecycle import change_campaign, create_campaign
-from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.lifecycle import change_campaign, create_campaign, perform_action
+from campaigns.models.campaigns import DRILL, Campaign, Recipient
 from campaigns.models.messages import Attempt, AttemptTotal, Message, Outbox
 from campaigns.models.replies import Answer, AnswerSource, InstallReport
 from campaigns.planning.drives import open_drive_of
@@ -35,14 +38,15 @@ from campaigns.reports.settings import save_form
 from campaigns.rules.approvals import LaunchTerms
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, MessageState
 from campaigns.sweep import open_step, steps_due
 from outreach.accounts.organisations import create_organisation
-from outreach.accounts.users import create_user, find_user, hash_unchecked
+from outreach.accounts.users import create_user, find_by_email, find_user, hash_unchecked
 from outreach.contacts.languages import offer_languages
 from outreach.core.db import change_rows
 from outreach.core.settings import Settings
-from outreach.models.accounts import OrganisationKind, Role
+from outreach.models.accounts import OrganisationKind, Role, User
 from outreach.models.contacts import Contact, Phone
 from outreach.models.places import Area
 from outreach.places.areas import load_areas
@@ -343,3 +347,79 @@ def _answer_in_bulk(session: Session, campaign_id: int, *, first: int, last: int
     columns = ["campaign_id", "phone_id", "recipient_id", "answer_id", "source", "reported_at"]
     session.execute(insert(InstallReport).from_select(columns, installed))
     recount(session, campaign_id)
+
+
+_DRILL_TEXT = "DIEN TAP. Bao so 9 vao tinh. Ong/ba co an toan khong? Bam: {link} Hoac nhan AN TOAN, CUU va so nguoi, noi o."
+DRILL_PEOPLE = 2000
+_REASON = "Diễn tập ứng cứu trên điện thoại tập huấn"
+
+
+def may_drill(settings: Settings) -> bool:
+    """Return whether an installation is for training: no message reaches anybody."""
+    return settings.app_env != "production" and not settings.is_live
+
+
+def start_drill(runtime: Runtime, *, people: int, now: datetime) -> int:
+    """Launch the warning of a drill to the demo's people of some communes. Returns the campaign's id.
+
+    Raises BadInput where messages would reach real people, and without the demo's data.
+    """
+    if not may_drill(runtime.settings):
+        raise BadInput("demo_when_live")
+    with runtime.db.write() as session:
+        author, approver = (find_by_email(session, email) for email, *_ in LOGINS[1:3])
+        communes = _communes_of(session, people)
+        if author is None or approver is None or not communes:
+            raise BadInput("drill_without_demo")
+        draft = read_draft(
+            {
+                "name": f"{DRILL}: bão số 9, {now.astimezone(VIETNAM):%H:%M %d/%m}",
+                "kind": "bao-lu",
+                "text": _DRILL_TEXT,
+                "lists": [name for _code, _name, name in ORGANISATIONS],
+                "areas": communes,
+                "sender": SENDER,
+                "urgent": {"reason": _REASON},
+            },
+            kinds=office_kinds(session),
+        )
+        campaign_id = create_campaign(session, draft, user=author, now=now).id
+        second = _second_approver(session, approver, now=now)
+    for action, user in (
+        (CampaignAction.SUBMIT, author),
+        (CampaignAction.APPROVE, approver),
+        (CampaignAction.APPROVE, second),  # a warning needs two
+        (CampaignAction.LAUNCH, author),
+    ):
+        perform_action(runtime, campaign_id, action, user=user, reason=_REASON, now=now)
+    return campaign_id
+
+
+def _communes_of(session: Session, people: int) -> list[str]:
+    """Return neighbouring communes in which as many of the demo's people live, or all of them."""
+    rows = session.execute(
+        select(Contact.area_code, func.count())
+        .where(Contact.area_code.is_not(None))
+        .group_by(Contact.area_code)
+        .order_by(Contact.area_code)
+    )
+    found, communes = 0, list[str]()
+    for code, count in rows:
+        if found < people and code:
+            found += count
+            communes.append(code)
+    return communes
+
+
+def _second_approver(session: Session, first: User, *, now: datetime) -> User:
+    """Return another approver than the demo's; where there is none, somebody is made who cannot sign in."""
+    others = select(User).where(User.role == Role.APPROVER, User.is_active, User.id != first.id)
+    return session.scalar(others.order_by(User.id).limit(1)) or create_user(
+        session,
+        email="duyet-dien-tap@loa.example",
+        password=None,
+        role=Role.APPROVER,
+        organisation_id=first.organisation_id,
+        now=now,
+        name="Người duyệt diễn tập",
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -263,6 +264,7 @@ _NONCE = "totp_nonce"
 
 class SecondFactorView(AdminPage):
     name, endpoint, url = "", "second_factor", "/admin/account/second-factor"
+    purpose = Purpose.SECOND_FACTORS
 
     @expose("/", methods=["POST"])
     def confirm(self) -> ResponseReturnValue:
@@ -272,20 +274,13 @@ class SecondFactorView(AdminPage):
             session.pop(_NONCE, None)
             return self.render("settings/second_factor.html", codes=codes, is_new=True)
 
-        return self.submit_form(
-            CodeForm(),
-            set_up,
-            nonce=str(session.get(_NONCE, "")),
-            secret_key=self.settings.keys_of(Purpose.SECOND_FACTORS),
-            show=show,
-        )
+        return self.submit_form(CodeForm(), set_up, nonce=str(session.get(_NONCE, "")), show=show)
 
     @expose("/codes", methods=["POST"])
     def renew(self) -> ResponseReturnValue:
         return self.submit_form(
             OwnPasswordForm("codes"),
             _with_password(renew_recovery_codes),
-            secret_key=self.settings.keys_of(Purpose.SECOND_FACTORS),
             show=lambda codes: self.render("settings/second_factor.html", codes=codes, is_new=False),
         )
 
@@ -307,7 +302,7 @@ class SecondFactorView(AdminPage):
                 context["left"] = count_recovery_codes(db, user.id)
             else:
                 nonce = session.setdefault(_NONCE, new_nonce())
-                secret = secret_of(user.id, nonce, secret_key=self.settings.keys_of(Purpose.SECOND_FACTORS))
+                secret = secret_of(user.id, nonce, secret_key=self.secret_key)
                 qr_code = segno.make(address_of(secret, user.email), error="m", micro=False)
                 context["picture"] = qr_code.svg_inline(scale=5, border=2, omitsize=True)
                 context["secret"] = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
@@ -325,6 +320,7 @@ class SecondFactorView(AdminPage):
 def _with_password(use_case: Callable[..., R]) -> Callable[..., R]:
     """Return a use case that asks for the user's password first."""
 
+    @wraps(use_case)
     def run(runtime: Runtime, *args: Any, password: str, **values: Any) -> R:
         user_id = values["user"].id
         limit_attempts(runtime, user_id)

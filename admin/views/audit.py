@@ -1,28 +1,76 @@
-"""What administrators and auditors look after: the audit log, the installation's checks, and what was refused."""
+"""What administrators and auditors look after: the audit log, the installation's checks, what was refused; and data protection: requests
+about personal data, breaches, and the impact assessment.
+"""
 
+import tempfile
 from datetime import UTC, datetime, time
+from enum import StrEnum
+from io import BytesIO
+from pathlib import Path
+from typing import Any
 
-from flask import current_app, request, url_for
+from flask import current_app, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
+from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from redis import RedisError
 from sqlalchemy import select
 
-from admin.forms import Form, LongTextField
+from admin.forms import (
+    CheckField,
+    ChoiceField,
+    DayField,
+    Form,
+    LongTextField,
+    NumberField,
+    RadioField,
+    RowField,
+    TextField,
+    labelled,
+    this_day,
+    today,
+)
 from admin.permissions import may_open
-from admin.views.base import AdminPage, requested_day
+from admin.views.base import AdminPage, FormAction, requested_day
 from admin.wording.audit import ACTIONS, SUBJECTS, describe, describe_changes
+from admin.wording.filters import LABELS, kind_titles
 from campaigns.checks.doctor import run_checks
 from campaigns.live_permit import allow_live, read_permit
+from campaigns.models.privacy import STOPPING, RequestKind
+from campaigns.models.replies import AnswerSource
+from campaigns.planning.kinds import all_kinds
+from campaigns.privacy.clocks import load_calendar, load_clocks
+from campaigns.privacy.export_data import AuditAction, ExportPart, export_personal_data, write_export
+from campaigns.privacy.impact import read_impact
+from campaigns.privacy.requests import (
+    extend_request,
+    finish_request,
+    read_breaches,
+    read_requests,
+    record_breach,
+    record_consent,
+    record_request,
+    report_breach,
+    respond_to_request,
+)
+from campaigns.privacy.retention import erase_contact
+from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.checks import Level, worst
+from campaigns.rules.privacy import Urgency, clocks_on
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import Exclusion, MessageState
 from outreach.accounts.audit import read_actors, read_head, read_journal
 from outreach.accounts.security_events import SecurityEvent, count_events, read_events
 from outreach.accounts.users import name_of, names_of
+from outreach.contacts.contact import Closing
+from outreach.core.spreadsheets import MEDIA_TYPE
+from outreach.models.contacts import LegalBasis
 from outreach.models.office import Backup
+from outreach.rules.wishes import WishSource
 
 # Tables whose rows have a page: its endpoint, and the name of its id argument.
 _PAGES = {
@@ -151,3 +199,278 @@ class SecurityView(AdminPage):
             chosen=event,
             names={f"users:{user_id}": (user_id, name) for user_id, name in names.items()},
         )
+
+
+_LABEL_GROUPS: dict[type[StrEnum], str] = {
+    CaseKind: "case",
+    Exclusion: "excluded",
+    LegalBasis: "basis",
+    Label: "answer",
+    MessageState: "message",
+    CaseOutcome: "outcome",
+    RequestKind: "request",
+    AnswerSource: "source",
+    Closing: "suppression",
+    WishSource: "source",
+}
+FORMATS = {"xlsx": MEDIA_TYPE, "json": "application/json"}
+
+
+class RequestForm(Form):
+    """A request to record, on the contact's page."""
+
+    ids = "request"
+
+    kind = ChoiceField(
+        _l("Người dân yêu cầu"),
+        labelled(RequestKind, "request"),
+        coerce=RequestKind,
+        empty=_l("Hãy chọn"),
+        required=True,
+    )
+    asked_by = TextField(
+        _l("Người yêu cầu, cách yêu cầu"),
+        maxlength=120,
+        required=True,
+        autocomplete="off",
+        placeholder=_l("Ví dụ: chính bà, tại nhà"),
+        codes=("requester_missing",),
+    )
+    asked_on = DayField(_l("Ngày yêu cầu, nếu không phải hôm nay"), max=today, codes=("request_day_wrong",))
+    has_processor = CheckField(_l("Phải có bên xử lý dữ liệu hoặc bên thứ ba cùng làm"))
+
+
+class ConsentForm(Form):
+    """A consent to record, on the contact's page."""
+
+    ids = "consent"
+
+    purpose = ChoiceField(
+        _l("Đồng ý nhận tin về"),
+        lambda: list(kind_titles().items()),
+        empty=_l("mọi nội dung"),
+        codes=("consent_purpose_unknown",),
+    )
+    is_given = RadioField(
+        _l("Người này"),
+        [("yes", _l("đồng ý")), ("no", _l("rút lại sự đồng ý"))],
+        coerce={"yes": True, "no": False}.get,
+        name="given",
+        default=True,
+        required=True,
+    )
+    on = DayField(_l("Ngày, nếu không phải hôm nay"), max=today, codes=("consent_day_wrong",))
+    evidence = TextField(
+        _l("Hình thức, nơi lưu chứng cứ"),
+        maxlength=300,
+        required=True,
+        autocomplete="off",
+        placeholder=_l("Ví dụ: phiếu ký ngày 05/11/2026, lưu tại Hội Phụ nữ xã"),
+        codes=("consent_evidence_missing",),
+    )
+    guardian = TextField(
+        _l("Người đại diện, nếu là trẻ em"),
+        maxlength=120,
+        autocomplete="off",
+        codes=("consent_guardian_missing",),
+    )
+
+
+class ExtendForm(Form):
+    reason = TextField(_l("Lý do gia hạn"), maxlength=300, required=True, codes=("extension_reason_missing",))
+
+
+class _OpenRequestForm(Form):
+    """A form about a request; `contact` is sent from the contact's page."""
+
+    not_passed: tuple[str, ...] = ("contact_id",)
+    contact_id = RowField(name="contact")
+
+    @property
+    def page(self) -> str:
+        if self.contact_id.data:
+            return url_for("contacts.show", contact_id=self.contact_id.data, _anchor="requests")
+        return url_for("privacy_requests.index")
+
+
+class FinishForm(_OpenRequestForm):
+    answer = TextField(
+        _l("Đã làm gì, trả lời thế nào"),
+        maxlength=300,
+        required=True,
+        autocomplete="off",
+        placeholder=_l("Ví dụ: đã giao tệp tận tay sáng 5/9"),
+        codes=("request_answer_missing",),
+    )
+
+
+class EraseForm(_OpenRequestForm):
+    not_passed = ("contact_id", "understood")
+    understood = CheckField(
+        _l("Tôi đã kiểm tra đúng là người này yêu cầu, và hiểu là không lấy lại được."),
+        missing=_l("Hãy đánh dấu vào ô xác nhận rồi mới xóa."),
+    )
+
+
+class ExportForm(_OpenRequestForm):
+    not_passed = ("contact_id", "format")
+    format = ChoiceField(_l("Tệp"), [(each, each) for each in FORMATS], default="xlsx")
+
+
+REQUEST_FORMS = {
+    "erase_form": EraseForm.on_page,
+    "finish_form": FinishForm.on_page,
+    "extend_form": ExtendForm.on_page,
+}
+
+
+def _page_with(form: _OpenRequestForm, **_address: int) -> str:
+    return form.page
+
+
+class PrivacyRequestsView(AdminPage):
+    under = "contacts"
+    name, endpoint, url = "", "privacy_requests", "/admin/requests"
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """List requests. `?state=done` shows the answered ones."""
+        is_done = request.args.get("state") == "done"
+        with self.reading() as (session, user):
+            requests = read_requests(session, user, now=datetime.now(UTC), is_done=is_done)
+            calendar = load_calendar()
+            return self.render(
+                "contacts/requests.html",
+                lines=requests,
+                is_done=is_done,
+                late=sum(line.urgency is Urgency.OVERDUE for line in requests),
+                known_until=calendar.known_until,
+                clocks=clocks_on(load_clocks(), this_day()),
+                **REQUEST_FORMS,
+                is_running_out=calendar.is_running_out(this_day()),
+            )
+
+    @expose("/of/<int:contact_id>", methods=["POST"])
+    def record(self, contact_id: int) -> ResponseReturnValue:
+        url = url_for("contacts.show", contact_id=contact_id, _anchor="requests")
+        form, key = RequestForm(), self.secret_key
+        message = _("Đã ghi yêu cầu. Hãy trả lời trước hạn.")
+        if form.kind.data in STOPPING:
+            message += " " + _("Từ bây giờ người này không nhận tin nữa.")
+        return self.submit_form(form, record_request, contact_id, secret_key=key, message=message, page=url)
+
+    @expose("/of/<int:contact_id>/consent", methods=["POST"])
+    def consent(self, contact_id: int) -> ResponseReturnValue:
+        url = url_for("contacts.show", contact_id=contact_id, _anchor="consents")
+        with self.reading() as (session, _user):
+            purposes = all_kinds(session)
+        message = _("Đã ghi.")
+        return self.submit_form(
+            ConsentForm(), record_consent, contact_id, purposes=purposes, message=message, page=url
+        )
+
+    respond = FormAction("/<int:request_id>/respond", respond_to_request).tells(
+        _l("Đã ghi là đã phản hồi. Hãy thực hiện trước hạn.")
+    )
+    extend = FormAction("/<int:request_id>/extend", extend_request, ExtendForm, is_keyed=True).tells(
+        _l("Đã gia hạn. Hãy báo cho người yêu cầu biết vì sao.")
+    )
+    finish = FormAction(
+        "/<int:request_id>/finish", finish_request, FinishForm, is_keyed=True, page=_page_with
+    ).tells(_l("Đã ghi câu trả lời cho yêu cầu."))
+    # For good: the form has a box to tick, besides the confirmation by script
+    erase = FormAction(
+        "/<int:request_id>/erase", erase_contact, EraseForm, is_keyed=True, page=_page_with, then=".index"
+    ).tells(_l("Đã xóa dữ liệu cá nhân của người này. Số liệu của các chiến dịch được giữ nguyên."))
+
+    @expose("/<int:request_id>/export", methods=["POST"])
+    def export(self, request_id: int) -> ResponseReturnValue:
+        """Send the person's data as a file, in Vietnamese; recorded in the audit log."""
+        form = ExportForm(request_id)
+
+        def send(parts: list[ExportPart]) -> ResponseReturnValue:
+            kind = str(form.format.data)
+            with tempfile.TemporaryDirectory() as folder, force_locale("vi"):
+                file = Path(folder, f"dossier.{kind}")
+                write_export(parts, file, _label)
+                content = BytesIO(file.read_bytes())
+            name = f"du lieu ca nhan {request_id}.{kind}"
+            return send_file(content, mimetype=FORMATS[kind], as_attachment=True, download_name=name)
+
+        return self.submit_form(form, export_personal_data, request_id, show=send, page=form.page)
+
+
+def _label(value: StrEnum | AuditAction) -> str:
+    if isinstance(value, AuditAction):
+        return str(ACTIONS.get(value.action, value.action))
+    labels: dict[str, Any] = LABELS
+    return str(labels.get(f"{_LABEL_GROUPS.get(type(value))}.{value.value}", value.value))
+
+
+class BreachForm(Form):
+    ids = "breach"
+
+    what = LongTextField(
+        _l("Sự việc, loại dữ liệu, người bị ảnh hưởng"),
+        required=True,
+        maxlength=2000,
+        hint=_l("Không ghi họ tên hay số điện thoại của người dân."),
+        codes=("breach_what_missing",),
+    )
+    found_on = DayField(_l("Phát hiện ngày"), max=today, hint=_l("Để trống là bây giờ."))
+    found_time = TextField(
+        _l("Lúc"), maxlength=5, placeholder=_l("Ví dụ: 08:30"), codes=("breach_time_wrong",)
+    )
+    people = NumberField(_l("Số người bị ảnh hưởng, nếu đã biết"), default=None)
+    measures = LongTextField(_l("Đã làm gì để ngăn chặn, khắc phục"), maxlength=2000)
+
+
+class NoticeForm(Form):
+    notice = TextField(
+        _l("Đã thông báo cho cơ quan nào, số và ngày văn bản"),
+        required=True,
+        maxlength=300,
+        codes=("breach_notice_missing",),
+    )
+
+
+class DataProtectionView(AdminPage):
+    under = "audit"
+    name, endpoint, url = "", "data_protection", "/admin/data-protection"
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """List breaches, those not reported first, with the hours that are left."""
+        now = datetime.now(UTC)
+        with self.reading() as (session, user):
+            day = now.astimezone(VIETNAM).date()
+            return self.render(
+                "settings/breaches.html",
+                lines=read_breaches(session, user, now=now),
+                clocks=clocks_on(load_clocks(), day),
+                may_record=may_open(user.role, "data_protection.record"),
+                form=BreachForm.on_page(),
+                notice_form=NoticeForm.on_page,
+            )
+
+    record = FormAction("/record", record_breach, BreachForm).tells(
+        _l("Đã ghi vi phạm. Thời hạn thông báo tính từ lúc phát hiện.")
+    )
+    report = FormAction("/<int:breach_id>/report", report_breach, NoticeForm, is_keyed=True).tells(
+        _l("Đã ghi việc thông báo.")
+    )
+
+    @expose("/impact")
+    def impact(self) -> ResponseReturnValue:
+        """Show the assessment, written from the settings and the database as they are now."""
+        now = datetime.now(UTC)
+        with self.reading() as (session, user):
+            day = now.astimezone(VIETNAM).date()
+            return self.render(
+                "settings/impact.html",
+                facts=read_impact(session, self.settings, user=user, now=now),
+                kinds=all_kinds(session),
+                holidays=load_calendar().source_on(day),
+                holidays_until=load_calendar().known_until,
+                now=now,
+            )

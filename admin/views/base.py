@@ -69,6 +69,7 @@ class PageAccess:
     endpoint: Any
     url: Any
     under = ""
+    purpose = Purpose.SUPPRESSIONS  # of the keys that its use cases take
 
     @property
     def settings(self) -> Settings:
@@ -76,8 +77,8 @@ class PageAccess:
 
     @property
     def secret_key(self) -> str:
-        """The keys that hashes of numbers are made with."""
-        return self.settings.keys_of(Purpose.SUPPRESSIONS)
+        """The keys of the view's purpose: by default those that hashes of numbers are made with."""
+        return self.settings.keys_of(self.purpose)
 
     @property
     def keys(self) -> AnswerContext:

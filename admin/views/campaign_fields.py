@@ -430,12 +430,12 @@ def _gather(form: Form, *, kinds: Kinds) -> tuple[dict[str, Any], dict[str, str]
         "fields": {key.removeprefix(_FIELD): form[key] for key in form if key.startswith(_FIELD)},
         "window": any(hours) and hours,
         "goal": _goal(form, errors),
-        **{key: form.get(key, "").strip() for key in ("starts_at", "deadline", "answered")},
+        **{key: form.get(key, "").strip() for key in _AS_IS},
     }
     data |= {key: value for key, value in optional.items() if value}
     if form.get("urgent"):
         data["urgent"] = {name: form.get(f"urgent_{name}", "") for name in ("reason", "basis")}
-    for key, read in (("pace", _decimal), ("cap_per_day", _whole), ("budget_vnd", _whole)):
+    for key, read in _NUMBERS.items():
         _number(form, key, read, data, errors, into=key)
     # After a change of kind the texts shown are still the old kind's: leave them out.
     if kind in kinds and form.get("content_of") == kind:
@@ -499,39 +499,33 @@ def _decimal(value: str) -> float:
     return float(read_decimal(value) or 0)
 
 
+_AS_IS = ("starts_at", "deadline", "answered")
+_NUMBERS = {"pace": _decimal, "cap_per_day": _whole, "budget_vnd": _whole}
+
+
 def fill_form(data: Mapping[str, Any], *, kinds: Kinds) -> Form:
     """Return the form fields for a description."""
     kind = data.get("kind", DEFAULT_KIND)
-    goal = data.get("goal", {})
+    goal, urgent = data.get("goal", {}), data.get("urgent") or {}
     window = data.get("window") or ["", ""]
     form: Form = MultiDict(
         {
-            "name": data.get("name", ""),
             "kind": kind,
-            "sender": data.get("sender", ""),
-            "text": data.get("text", ""),
-            "unaccented": "1" if data.get("unaccented") else "",
+            **{name: str(data.get(name, "")) for name in ("name", "sender", "text", *_AS_IS)},
+            **{name: "1" if data.get(name) else "" for name in ("unaccented", "urgent")},
+            **{name: _as_typed(data.get(name)) for name in _NUMBERS},
             "window_from": window[0],
             "window_to": window[1],
-            "starts_at": str(data.get("starts_at", "")),
-            "deadline": str(data.get("deadline", "")),
-            "pace": _as_typed(data.get("pace")),
-            "cap_per_day": _as_typed(data.get("cap_per_day")),
-            "budget_vnd": _as_typed(data.get("budget_vnd")),
             "goal_percent": _as_typed(round(goal["share"] * 100, 4)) if "share" in goal else "",
             "goal_denominator": _as_typed(goal.get("denominator")),
-            "goal_date": str(goal.get("date", "")),
-            "goal_source": goal.get("source", ""),
-            "urgent": "1" if data.get("urgent") else "",
-            "urgent_reason": (data.get("urgent") or {}).get("reason", ""),
-            "urgent_basis": (data.get("urgent") or {}).get("basis", ""),
+            **{f"goal_{name}": str(goal.get(name, "")) for name in ("date", "source")},
+            **{f"urgent_{name}": urgent.get(name, "") for name in ("reason", "basis")},
         }
     )
     for name, substitute in data.get("fields", {}).items():
         form[_FIELD + name] = substitute
     for part in (*LISTED, "unaccented_languages"):
         form.setlist(part, list(data.get(part, ())))
-    form["answered"] = data.get("answered", "")
     steps = data.get("step", ())
     form.setlist("step_text", [step["text"] for step in steps])
     form.setlist("step_days", [str(step.get("after_days", 0)) for step in steps])

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from admin.forms import Form, LongTextField, NumberField, TextField
 from admin.permissions import may_open
 from admin.views.inbox import listed_answers, may_name, read_said
-from admin.wording.campaigns import ShownChange, ShownLift, own_texts, show_changes, show_lifts
+from admin.wording.campaigns import ShownChange, own_texts, show_changes, show_lifts
 from campaigns.analytics.calendar import count_repeated
 from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.analytics.installs import small_in_drive
@@ -73,23 +73,13 @@ class ShownResult:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceResults:
-    """How many people of a place were written to, answered, and gave the first answer."""
-
-    name: str
-    people: int
-    answered: int
-    first: int
-
-
-@dataclass(frozen=True, slots=True)
 class CampaignResults:
     """What came of a campaign within the reader's scope. `answers` are in the order in which they are offered."""
 
     answers: list[ShownResult]
     unanswered: ShownResult
     answered: int  # who is recorded as done may be in two of `answers`
-    places: list[PlaceResults]
+    places: list[dict[str, Any]]
 
     @property
     def people(self) -> int:
@@ -172,21 +162,25 @@ def _count_given(
 
 def _by_place(
     session: Session, counts: dict[str | None, AnswerCounts], answers: list[ShownResult]
-) -> list[PlaceResults]:
-    """Return the places, those with most people without an answer first; none where all people are in one."""
+) -> list[dict[str, Any]]:
+    """Return how many people of each place were written to, answered, and gave the first answer; none where all are in one place.
+
+    Those with most people without an answer come first.
+    """
     if len(counts) < 2:
         return []
     codes = [code for code in counts if code]
     names = dict(
         session.execute(select(Area.code, Area.kind + " " + Area.name).where(Area.code.in_(codes))).all()
     )
-    places = []
+    places = list[dict[str, Any]]()
     for code, given in counts.items():
         people, unanswered = sum(given.values()), given.get((None, None), 0)
         first = sum(given.get(key, 0) for key in answers[0].keys) if answers else 0
         name = names.get(code, "") if code else ""
-        places.append(PlaceResults(name or _("Chưa rõ địa bàn"), people, people - unanswered, first))
-    return sorted(places, key=lambda place: (place.answered - place.people, place.name))
+        place = {"name": name or _("Chưa rõ địa bàn"), "people": people, "first": first}
+        places.append(place | {"answered": people - unanswered})
+    return sorted(places, key=lambda place: (place["answered"] - place["people"], place["name"]))
 
 
 class CommentForm(Form):
@@ -202,17 +196,6 @@ class CommentForm(Form):
         form = cls.on_page(f"{card}-{reply_to}", card=card, reply_to=reply_to)
         form.text.render_kw["form"] = f"write-{form.key}"
         return form
-
-
-@dataclass(frozen=True, slots=True)
-class ShownCorrection:
-    """A proposed correction, and what the user may do about it."""
-
-    by: str
-    at: datetime
-    changes: list[ShownChange]
-    may_confirm: bool
-    may_drop: bool
 
 
 def sheet_context(
@@ -276,33 +259,17 @@ def read_talk(session: Session, campaign: Campaign, user: User, *, is_over: bool
     return {"comments": comments, "open_comments": count_open(comments), "comment_forms": forms}
 
 
-@dataclass(frozen=True, slots=True)
-class ShownWave:
-    """Who has joined the lists since the launch: how many, None: to be counted on demand; and how the wave may leave.
-
-    `vnd` is the most that it costs. `asked` is for how many it was asked; `may_approve`: the user's press is an approval.
-    """
-
-    people: int | None
-    vnd: int
-    is_outgrown: bool
-    approved: int | None
-    asked: int | None
-    asked_by: str
-    approved_by: list[str]
-    may_approve: bool
-
-
 # Of lists of up to this many people those who have joined are counted with the page.
 _COUNTED_AT_ONCE = 20_000
 
 
 def read_wave(
     session: Session, campaign: Campaign, user: User, preview: Preview, *, settings: Settings, may_count: bool
-) -> ShownWave | None:
+) -> dict[str, Any] | None:
     """Return the second wave that a campaign could have, None if there can be none or nobody has joined.
 
-    `preview` is that of the present audience.
+    `people` is how many have joined the lists since the launch, None: to be counted on demand; `vnd` the most that it costs.
+    `asked` is for how many it was asked; `may_approve`: the user's press is an approval. `preview` is that of the present audience.
     """
     if not may_open(user.role, "campaigns.extend") or refuse_wave(campaign, now=datetime.now(UTC)):
         return None
@@ -317,18 +284,18 @@ def read_wave(
     terms = terms_of(session, campaign, total, vnd, settings=settings)
     approved_by = approvers_of(approvals, terms)
     price = cost.vnd / cost.total if cost.total else settings.price_per_segment_vnd
-    return ShownWave(
-        people=people,
-        vnd=round((people or 0) * cost.most * price),
-        is_outgrown=missing_approval(approvals, terms) is not None,
-        approved=campaign.approved_recipients,
-        asked=asked.get("people"),
-        asked_by=name_of(session, asked.get("by")),
-        approved_by=[name_of(session, each) for each in approved_by],
-        may_approve=user.role in _APPROVERS
+    return {
+        "people": people,
+        "vnd": round((people or 0) * cost.most * price),
+        "is_outgrown": missing_approval(approvals, terms) is not None,
+        "approved": campaign.approved_recipients,
+        "asked": asked.get("people"),
+        "asked_by": name_of(session, asked.get("by")),
+        "approved_by": [name_of(session, each) for each in approved_by],
+        "may_approve": user.role in _APPROVERS
         and user.id not in approved_by
         and not is_campaign_author(session, campaign, user),
-    )
+    }
 
 
 def read_wrong_texts(session: Session, campaign: Campaign, user: User) -> dict[str, Any]:
@@ -348,7 +315,8 @@ def read_wrong_texts(session: Session, campaign: Campaign, user: User) -> dict[s
     }
 
 
-def read_correction(session: Session, campaign: Campaign, user: User) -> ShownCorrection | None:
+def read_correction(session: Session, campaign: Campaign, user: User) -> dict[str, Any] | None:
+    """Return a proposed correction, and what the user may do about it."""
     if not campaign.correction:
         return None
     by = campaign.correction["by"]
@@ -358,18 +326,18 @@ def read_correction(session: Session, campaign: Campaign, user: User) -> ShownCo
         for path, (before, after) in changed_texts(campaign.content, content).items()
     ]
     is_approver = user.role in _APPROVERS
-    return ShownCorrection(
-        by=name_of(session, by),
-        at=datetime.fromisoformat(campaign.correction["at"]),
-        changes=show_changes(changes, areas={}, organisations={}),
-        may_confirm=is_approver
+    return {
+        "by": name_of(session, by),
+        "at": datetime.fromisoformat(campaign.correction["at"]),
+        "changes": show_changes(changes, areas={}, organisations={}),
+        "may_confirm": is_approver
         and user.id not in (by, *readers_of(session, campaign))
         and not is_campaign_author(session, campaign, user),
-        may_drop=is_approver or user.id == by,
-    )
+        "may_drop": is_approver or user.id == by,
+    }
 
 
-def read_lifts(session: Session, campaign: Campaign, user: User) -> list[ShownLift]:
+def read_lifts(session: Session, campaign: Campaign, user: User) -> list[dict[str, str]]:
     if not any(step.hold_out or step.text_b for step in campaign.steps):
         return []
     seen = organisations_of(session, user)

@@ -5,7 +5,7 @@ An officer's search texts are kept in their signed cookie only, so that no URL c
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from types import MappingProxyType
@@ -23,9 +23,9 @@ from sqlalchemy.orm import Session
 from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, communes, labelled, this_day
 from admin.permissions import may_open
 from admin.refusals import within_quota
+from admin.views.audit import REQUEST_FORMS, ConsentForm, RequestForm
 from admin.views.base import AdminPage, FormAction, requested_day
 from admin.views.inbox import answers_of, opened_campaigns, read_said, read_said_of
-from admin.views.privacy_requests import REQUEST_FORMS, ConsentForm, RequestForm
 from admin.wording.filters import label_of
 from admin.wording.progress import result_name
 from campaigns.analytics.reach import has_result
@@ -523,29 +523,18 @@ def _correct_form(
     return form
 
 
-@dataclass(frozen=True, slots=True)
-class _Compared:
-    """Person beside another: what is known and what refers to them."""
-
-    person: ShownContact
-    place: str
-    phones: list[PhoneRow]
-    lists: list[str]
-    talks: list[Conversation]
-    consents: int
-
-
-def _compared(session: Session, user: User, contact_id: int) -> _Compared:
+def _compared(session: Session, user: User, contact_id: int) -> dict[str, Any]:
+    """Return a person beside another: what is known and what refers to them."""
     person, phones = read_contact(session, contact_id, user=user)
     area = session.get(Area, person.area_code) if person.area_code else None
-    return _Compared(
-        person,
-        area.full_name if area else "",
-        phones,
-        [origin.name for origin in read_origins(session, contact_id, user=user)],
-        read_conversations(session, contact_id, user=user),
-        len(read_consents(session, contact_id, seen_by=user if person.is_partial else None)),
-    )
+    return {
+        "person": person,
+        "place": area.full_name if area else "",
+        "phones": phones,
+        "lists": [origin.name for origin in read_origins(session, contact_id, user=user)],
+        "talks": read_conversations(session, contact_id, user=user),
+        "consents": len(read_consents(session, contact_id, seen_by=user if person.is_partial else None)),
+    }
 
 
 def _url(contact_id: int) -> str:

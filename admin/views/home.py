@@ -3,7 +3,7 @@ the search everywhere: people by name or last digits, campaigns, places and page
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from admin.forms import Form, TextField
 from admin.permissions import may_open
 from admin.views.audience_cache import AudienceCache
 from admin.views.base import AdminPage, FormAction, warn
-from admin.views.campaign_page import CampaignResults, CampaignSheet, read_results, read_sheet
+from admin.views.campaign_page import CampaignSheet, read_results, read_sheet
 from admin.views.campaigns import decide_unknown_messages
 from admin.wording.campaigns import show_warnings, tell_gaps
 from admin.wording.errors import show_stored_error
@@ -30,9 +30,9 @@ from admin.wording.progress import OUTLOOKS, did_of, show_promised
 from admin.wording.reports import DAY_STATES
 from campaigns.agencies.reports import has_any_report, read_overview
 from campaigns.analytics import open_tasks
-from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
+from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.analytics.open_tasks import FirstStep, count_incidents, read_cards, read_first_steps
-from campaigns.analytics.progress import DriveFigures, LeadGoal, read_drive_figures, read_forecast
+from campaigns.analytics.progress import read_drive_figures, read_forecast
 from campaigns.cases.case_list import count_open
 from campaigns.delivery.reconcile import count_without_campaign
 from campaigns.live_permit import may_resume_sending, resume_all_sending, stop_all_sending
@@ -81,33 +81,12 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class CampaignCard:
-    """A campaign that is under way or was lately, with what came of it."""
-
-    name: str
-    panel: SendingPanel
-    results: CampaignResults
-
-
-@dataclass(frozen=True, slots=True)
 class WaitingCard:
     """A campaign that waits for the user's approval: what an approver weighs, before they open it."""
 
     sheet: CampaignSheet
     text: ReadText
     warnings: list[tuple[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class DriveShare:
-    """Where a drive stands: its figures, its goal with the forecast, and what is said of them."""
-
-    figures: DriveFigures
-    head: LeadGoal
-    did: str
-    promised: tuple[list[str], str] | None
-    verdict: tuple[str, Any]
-    days_left: int | None
 
 
 _STEP_PAGES = {
@@ -194,16 +173,16 @@ class HomeView(AdminPage):
                 has_sheet=may_open(user.role, "campaigns.sheet"),
             )
 
-    def _cards(self, session: Session, user: User, now: datetime) -> list[CampaignCard]:
-        """Return the campaigns under way and those of today, for a leader those of the last 48 hours."""
+    def _cards(self, session: Session, user: User, now: datetime) -> list[dict[str, Any]]:
+        """Return the campaigns under way and those of today, for a leader those of the last 48 hours, with what came of each."""
         today = datetime.combine(now.astimezone(VIETNAM), time(), VIETNAM)
         since = now - timedelta(hours=48) if user.role is Role.LEADER else today
         return [
-            CampaignCard(
-                campaign.name,
-                read_sending_panel(session, campaign, now, runtime=self.runtime),
-                read_results(session, campaign, user),
-            )
+            {
+                "name": campaign.name,
+                "panel": read_sending_panel(session, campaign, now, runtime=self.runtime),
+                "results": read_results(session, campaign, user),
+            }
             for campaign in open_tasks.read_current(session, user, since=since)
         ]
 
@@ -225,9 +204,11 @@ class HomeView(AdminPage):
             cards.append(WaitingCard(sheet, text, [each for each in warnings if each[0] != "info"]))
         return cards
 
-    def _drive_shares(self, session: Session, user: User, now: datetime) -> list[DriveShare]:
-        """Return where the chosen drive stands, and every other one that has a goal and has not ended."""
-        today, shares = now.astimezone(VIETNAM).date(), []
+    def _drive_shares(self, session: Session, user: User, now: datetime) -> list[dict[str, Any]]:
+        """Return where the chosen drive stands, and every other one that has a goal and has not ended: its figures, its goal
+        with the forecast, and what is said of them.
+        """
+        today, shares = now.astimezone(VIETNAM).date(), list[dict[str, Any]]()
         for n, drive in enumerate(list_drives(session)):
             if n and drive.ends_on and drive.ends_on < today.isoformat():
                 continue
@@ -237,14 +218,14 @@ class HomeView(AdminPage):
             head = read_forecast(session, figures, user=user, runtime=self.runtime, now=now)
             words = words_of(session, drive.kind)
             shares.append(
-                DriveShare(
-                    figures,
-                    head,
-                    did_of(words),
-                    show_promised(figures.promised, words) if figures.promised else None,
-                    OUTLOOKS[head.outlook],
-                    head.days_left(today),
-                )
+                {
+                    "figures": figures,
+                    "head": head,
+                    "did": did_of(words),
+                    "promised": show_promised(figures.promised, words) if figures.promised else None,
+                    "verdict": OUTLOOKS[head.outlook],
+                    "days_left": head.days_left(today),
+                }
             )
         return shares
 
@@ -559,14 +540,6 @@ class SearchResult:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class ResultGroup:
-    """Results of one kind, with the page that has all of them."""
-
-    title: str
-    results: list[SearchResult] = field(default_factory=list)
-
-
 class SearchForm(Form):
     text = TextField(
         _l("Tìm người, chiến dịch, địa bàn, trang"),
@@ -589,20 +562,20 @@ class SearchView(AdminPage):
         """Show what is found; names and numbers are no part of an address, which logs keep. `?part` is for the script."""
         form = SearchForm()
         text = form.text.data if form.validate() else ""
-        kinds: list[ResultGroup] = []
+        found: dict[str, list[SearchResult]] = {}
         digits = sum(map(str.isdecimal, text))
         if digits >= _FEWEST_DIGITS or len(text) - digits >= _FEWEST_LETTERS:
             may_open_people = self._may_search_people(text)
             with self.reading() as (session, user):
-                kinds = [
-                    ResultGroup(_("Người dân"), _people(session, user, text) if may_open_people else []),
-                    ResultGroup(_("Chiến dịch"), self._campaigns(session, user, text)),
-                    ResultGroup(_("Địa bàn"), _places(session, user, text) if may_open_people else []),
-                    ResultGroup(_("Trang"), self._pages(text)),
-                ]
+                found = {
+                    _("Người dân"): _people(session, user, text) if may_open_people else [],
+                    _("Chiến dịch"): self._campaigns(session, user, text),
+                    _("Địa bàn"): _places(session, user, text) if may_open_people else [],
+                    _("Trang"): self._pages(text),
+                }
         template = "home/search_results.html" if "part" in request.args else "home/search.html"
-        found = [kind for kind in kinds if kind.results]
-        return self.render(template, form=form, kinds=found, searched=bool(text))
+        kinds = [{"title": title, "results": results} for title, results in found.items() if results]
+        return self.render(template, form=form, kinds=kinds, searched=bool(text))
 
     def _may_search_people(self, text: str) -> bool:
         """Whether people are searched for; a whole number only for who may see numbers, which is recorded."""

@@ -23,7 +23,7 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from admin.demo.drill import DRILL_PEOPLE, may_drill, start_drill
+from admin.demo.load_demo import DRILL_PEOPLE, may_drill, start_drill
 from admin.forms import ChoiceField, Form, LongTextField, RowField, TextField, labelled, row_id
 from admin.rules.maps import MapPlace, MapPoint, area_map
 from admin.views.base import AdminPage, FormAction

@@ -16,6 +16,7 @@ from flask_babel import lazy_gettext as _l
 from markupsafe import Markup, escape
 
 from admin.wording.filters import LABELS, kind_titles, label_of, number, percent
+from admin.wording.progress import step_name
 from campaigns.analytics.reach import StepLift
 from campaigns.planning.drafts import VersionChange
 from campaigns.planning.kinds import load_kinds
@@ -177,7 +178,7 @@ def show_warnings(
 
 
 def _linked(step: int, told: str, form: str | None) -> Markup:
-    name = _("Lần nhắc %(n)s", n=step) if step else _("Tin đầu")
+    name = step_name(step + 1)
     if form is None:
         return Markup("{}: {}").format(name, told)
     return Markup('<a href="{}#{}">{}</a>: {}').format(form, "step" if step else "text", name, told)
@@ -389,17 +390,8 @@ def _mark(before: str, after: str) -> list[tuple[str, str]]:
     return runs
 
 
-@dataclass(frozen=True, slots=True)
-class ShownLift:
-    """A comparison for display: what was compared, the counts, how certain it is, and the conclusion."""
-
-    title: str
-    counted: str
-    sure: str
-    verdict: str
-
-
-def show_lifts(lifts: list[StepLift]) -> list[ShownLift]:
+def show_lifts(lifts: list[StepLift]) -> list[dict[str, str]]:
+    """Return comparisons for display: what was compared, the counts, how certain it is, and the conclusion."""
     shown = []
     for each in lifts:
         if each.lift:
@@ -409,7 +401,21 @@ def show_lifts(lifts: list[StepLift]) -> list[ShownLift]:
     return shown
 
 
-def _show_lift(each: StepLift, lift: ShareDifference) -> ShownLift:
+def _shown(title: str, counted: str, found: ShareDifference, *verdicts: str) -> dict[str, str]:
+    """Return a comparison with its conclusion: of the three the one for more, for less, or for neither."""
+    more, less, unsure = verdicts
+    sure = _(
+        "Chênh lệch %(value)s điểm phần trăm (khoảng tin cậy %(sure)s: từ %(low)s đến %(high)s).",
+        sure="95%",
+        value=_points(found.value),
+        low=_points(found.low),
+        high=_points(found.high),
+    )
+    verdict = more if found.low > 0 else less if found.high < 0 else unsure
+    return {"title": title, "counted": counted, "sure": sure, "verdict": verdict}
+
+
+def _show_lift(each: StepLift, lift: ShareDifference) -> dict[str, str]:
     counted = _(
         "Trong %(reminded)s người được nhắn có %(first)s tự khai báo đã thực hiện; trong %(held)s người giữ lại không nhắn có %(second)s.",
         reminded=number(each.reminded.people),
@@ -417,13 +423,17 @@ def _show_lift(each: StepLift, lift: ShareDifference) -> ShownLift:
         held=number(each.held_out.people),
         second=percent(lift.second),
     )
-    less = _("Tỷ lệ thực hiện của người được nhắn thấp hơn người không được nhắn: nên xem lại nội dung.")
-    unsure = _("Chưa đủ số liệu để nói tin này có tác dụng hay không.")
-    verdict = _("Tin này có tác dụng.") if lift.low > 0 else less if lift.high < 0 else unsure
-    return ShownLift(_step(each.number), counted, _sure(lift), verdict)
+    return _shown(
+        step_name(each.number),
+        counted,
+        lift,
+        _("Tin này có tác dụng."),
+        _("Tỷ lệ thực hiện của người được nhắn thấp hơn người không được nhắn: nên xem lại nội dung."),
+        _("Chưa đủ số liệu để nói tin này có tác dụng hay không."),
+    )
 
 
-def _show_texts(each: StepLift, texts: ShareDifference) -> ShownLift:
+def _show_texts(each: StepLift, texts: ShareDifference) -> dict[str, str]:
     counted = _(
         "Nội dung thứ hai gửi %(second)s người, %(first_share)s tự khai báo đã thực hiện; nội dung thứ nhất gửi %(first)s người, %(second_share)s.",
         second=number(each.second_text.people),
@@ -431,22 +441,13 @@ def _show_texts(each: StepLift, texts: ShareDifference) -> ShownLift:
         first=number(each.first_text.people),
         second_share=percent(texts.second),
     )
-    first, unsure = _("Nội dung thứ nhất tốt hơn."), _("Chưa đủ số liệu để nói nội dung nào tốt hơn.")
-    verdict = _("Nội dung thứ hai tốt hơn.") if texts.low > 0 else first if texts.high < 0 else unsure
-    return ShownLift(_("%(step)s: so hai nội dung", step=_step(each.number)), counted, _sure(texts), verdict)
-
-
-def _step(n: int) -> str:
-    return _("Lần nhắc %(n)s", n=n - 1) if n > 1 else _("Tin đầu")
-
-
-def _sure(difference: ShareDifference) -> str:
-    return _(
-        "Chênh lệch %(value)s điểm phần trăm (khoảng tin cậy %(sure)s: từ %(low)s đến %(high)s).",
-        sure="95%",
-        value=_points(difference.value),
-        low=_points(difference.low),
-        high=_points(difference.high),
+    return _shown(
+        _("%(step)s: so hai nội dung", step=step_name(each.number)),
+        counted,
+        texts,
+        _("Nội dung thứ hai tốt hơn."),
+        _("Nội dung thứ nhất tốt hơn."),
+        _("Chưa đủ số liệu để nói nội dung nào tốt hơn."),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
+from operator import attrgetter
 from typing import Any
 
 from flask import url_for
@@ -241,7 +242,7 @@ def step_rows(
 
     def row(
         name: str,
-        of: Callable[[ReachTotals], int],
+        of: str | Callable[[ReachTotals], int],
         *,
         is_part: bool = False,
         status: MessageState | SkipReason | None = None,
@@ -249,7 +250,8 @@ def step_rows(
         answer: str = "",
     ) -> Row:
         words = explain(status, "skip" if is_part else "message") if status else None
-        return Row(name, [of(each) for each in columns], is_part, words, result, answer)
+        read = attrgetter(of) if isinstance(of, str) else of
+        return Row(name, [read(each) for each in columns], is_part, words, result, answer)
 
     def parts(measure: ReachMeasure, family: str) -> list[Row]:
         of_all = total.by.get(measure, {})
@@ -266,49 +268,31 @@ def step_rows(
 
         return [one(detail) for detail in sorted(of_all, key=lambda each: -of_all[each])]
 
-    def own_parts() -> list[Row]:
-        return [
-            row(
-                _("trong đó “%(text)s”", text=text),
-                lambda each, n=n: each.by.get(ReachMeasure.OWN_ANSWERS, {}).get(n, 0),  # type: ignore[misc]
-                is_part=True,
-                answer=own_word(int(n)),
-            )
-            for n, text in own_answers.items()
-        ]
+    def own_part(n: str, text: str) -> Row:
+        name, answer = _("trong đó “%(text)s”", text=text), own_word(int(n))
+        by = ReachMeasure.OWN_ANSWERS
+        return row(name, lambda each: each.by.get(by, {}).get(n, 0), is_part=True, answer=answer)
 
     rows = [
-        row(_("Tin của bước này"), lambda each: each.messages),
+        row(_("Tin của bước này"), "messages"),
         row(
             _("Bỏ qua khi đến lượt (không cần hoặc không được gửi)"),
             lambda each: sum(each.skipped.values()),
             result="skipped",
         ),
         *parts(ReachMeasure.SKIPPED, "skip"),
-        row(
-            _("Còn chờ hoặc đang xác minh"),
-            lambda each: each.waiting,
-            status=MessageState.UNKNOWN,
-            result="waiting",
-        ),
-        row(_("Đã hủy"), lambda each: each.cancelled, status=MessageState.CANCELLED, result="cancelled"),
-        row(
-            _("Đã gửi (nhà cung cấp tin nhắn đã nhận)"),
-            lambda each: each.sent,
-            status=MessageState.SENT,
-            result="sent",
-        ),
-        row(_("Đã đến máy"), lambda each: each.delivered, status=MessageState.DELIVERED, result="delivered"),
-        row(
-            _("Tin không đến máy"), lambda each: each.failed, status=MessageState.UNDELIVERED, result="failed"
-        ),
+        row(_("Còn chờ hoặc đang xác minh"), "waiting", status=MessageState.UNKNOWN, result="waiting"),
+        row(_("Đã hủy"), "cancelled", status=MessageState.CANCELLED, result="cancelled"),
+        row(_("Đã gửi (nhà cung cấp tin nhắn đã nhận)"), "sent", status=MessageState.SENT, result="sent"),
+        row(_("Đã đến máy"), "delivered", status=MessageState.DELIVERED, result="delivered"),
+        row(_("Tin không đến máy"), "failed", status=MessageState.UNDELIVERED, result="failed"),
         *parts(ReachMeasure.CAUSES, "cause"),
-        row(_("Liên kết đã mở (chưa kiểm chứng)"), lambda each: each.opened),
-        *([row(_("Đã bấm nút cài đặt"), lambda each: each.clicked)] if has_app else []),
-        row(_("Đã trả lời"), lambda each: each.answered),
+        row(_("Liên kết đã mở (chưa kiểm chứng)"), "opened"),
+        *([row(_("Đã bấm nút cài đặt"), "clicked")] if has_app else []),
+        row(_("Đã trả lời"), "answered"),
         *parts(ReachMeasure.ANSWERS, "answer"),
-        *own_parts(),
-        row(told_of(kind), lambda each: each.installed),
+        *(own_part(n, text) for n, text in own_answers.items()),
+        row(told_of(kind), "installed"),
         row(_("Chi phí, đồng"), lambda each: round(each.segments * price)),
     ]
     return [each for each in rows if not each.is_part or any(each.values)]

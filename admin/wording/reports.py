@@ -1,7 +1,6 @@
 """Texts of the daily report's page: the day's timetable, mail, and the fields of the settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,32 +11,6 @@ from admin.wording.filters import duration
 from campaigns.models.reports import Purpose, ReportMail
 from campaigns.reports.issue_report import end_of
 from campaigns.reports.run_schedule import DayState, DayStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Hour:
-    """An entry of the timetable: `done_at` if it happened, else the time `left`, as a text.
-
-    `look` marks an alarm.
-    """
-
-    clock: str
-    text: str
-    done_at: datetime | None
-    left: str = ""
-    look: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MailLine:
-    """Counts of one kind of mail: sent, waiting, refused; `error` of the last failed attempt."""
-
-    purpose: str
-    sent: int
-    waiting: int
-    refused: list[str]
-    error: str
-
 
 PURPOSES: dict[Purpose, Any] = {
     Purpose.CHASE: _l("Nhắc đơn vị chưa gửi"),
@@ -84,17 +57,18 @@ CHECKLIST: dict[str, tuple[Any, Any]] = {
 }
 
 
-def hours_of_the_day(standing: DayStatus, now: datetime) -> list[Hour]:
-    """Return the day's timetable, with what has happened and the time left until the rest."""
+def hours_of_the_day(standing: DayStatus, now: datetime) -> list[dict[str, Any]]:
+    """Return the day's timetable: `done_at` of what has happened, else the time `left`, as a text; `look` marks an alarm."""
     hours, day, iso = standing.form.hours, standing.held, standing.day.isoformat()
     first = standing.issues[0] if standing.issues else None
 
-    def hour(clock: str, text: str, done_at: datetime | None, *, is_bad: bool = False) -> Hour:
+    def hour(clock: str, text: str, done_at: datetime | None, *, is_bad: bool = False) -> dict[str, Any]:
         to_come = end_of(iso, clock) - now
         left = ""
         if done_at is None and to_come.total_seconds() > 0 and standing.state is not DayState.NOT_WANTED:
             left = _("còn %(time)s", time=duration(to_come))
-        return Hour(clock, text, done_at, left, "bad" if is_bad else "")
+        look = "bad" if is_bad else ""
+        return {"clock": clock, "text": text, "done_at": done_at, "left": left, "look": look}
 
     delivered = [mail.sent_at for mail in standing.mails if mail.purpose is Purpose.REPORT and mail.sent_at]
     is_there = standing.state is DayState.DELIVERED
@@ -124,21 +98,21 @@ def hours_of_the_day(standing: DayStatus, now: datetime) -> list[Hour]:
     ]
 
 
-def mail_lines(standing: DayStatus) -> list[MailLine]:
-    """Return a line for each kind of mail that was written."""
+def mail_lines(standing: DayStatus) -> list[dict[str, Any]]:
+    """Return for each kind of mail that was written how many were sent and wait, who refused it, and the last failed attempt's error."""
     lines = []
     for purpose, words in PURPOSES.items():
         of: list[ReportMail] = [mail for mail in standing.mails if mail.purpose is purpose]
         if of:
             waiting = [mail for mail in of if mail.is_waiting(standing.read_at)]
             lines.append(
-                MailLine(
-                    str(words),
-                    sum(mail.sent_at is not None for mail in of),
-                    len(waiting),
-                    [mail.address for mail in of if mail.refused_at],
-                    next((mail.error for mail in waiting if mail.error), ""),
-                )
+                {
+                    "purpose": words,
+                    "sent": sum(mail.sent_at is not None for mail in of),
+                    "waiting": len(waiting),
+                    "refused": [mail.address for mail in of if mail.refused_at],
+                    "error": next((mail.error for mail in waiting if mail.error), ""),
+                }
             )
     return lines
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from benchmarks.contestants import Run
 from benchmarks.gateway import Gateway
 from benchmarks.ground import Ground
-from benchmarks.measures import cpu_s, peak_mb
+from benchmarks.measures import cpu_s, peak_mb, wait_until
 from outreach.runtime import Runtime, open_runtime
 from outreach.use_cases import enqueue_send
 from tests.support.processes import Processes
@@ -58,18 +58,12 @@ def run(
 
 def _warm_up(runtime: Runtime, workers: int) -> None:
     """Run jobs with nothing to send, until each worker has loaded its modules and opened connections."""
-    ends = time.monotonic() + WARM_UP_S
-    finished = 0
-    while finished < workers * 2:  # any worker may take any job
-        if runtime.redis.scard("rq:workers") >= workers and enqueue_send(runtime):
-            while runtime.redis.exists("loa:pending:send_job"):
-                if time.monotonic() > ends:
-                    raise TimeoutError("the workers did not start")
-                time.sleep(0.02)
-            finished += 1
-        if time.monotonic() > ends:
-            raise TimeoutError("the workers did not start")
-        time.sleep(0.1)
+    redis, late = runtime.redis, "the workers did not start"
+    for _ in range(workers * 2):  # any worker may take any job
+        wait_until(
+            lambda: redis.scard("rq:workers") >= workers and enqueue_send(runtime), late, seconds=WARM_UP_S
+        )
+        wait_until(lambda: not redis.exists("loa:pending:send_job"), late, seconds=WARM_UP_S)
     time.sleep(1.0)  # the last of these jobs ends
 
 
@@ -78,20 +72,17 @@ def _send(runtime: Runtime, gateway: Gateway, messages: int) -> float:
     started = time.monotonic()
     with runtime.db.write() as session:
         session.execute(text("UPDATE campaigns SET state = 'sending'"))
-    accepted = 0
-    while accepted < messages:
+
+    def is_accepted() -> bool:
         enqueue_send(runtime)  # as the sweep would
-        accepted = gateway.stats().accepted
-        if time.monotonic() - started > ENDS_AFTER_S:
-            raise TimeoutError(f"{accepted} of {messages} messages accepted")
-        time.sleep(0.05)
-    left = 1
-    while left:
+        return gateway.stats().accepted >= messages
+
+    def is_recorded() -> bool:
         with runtime.db.read() as session:
-            left = session.execute(_OPEN).scalar_one()
-        if time.monotonic() - started > ENDS_AFTER_S:
-            raise TimeoutError(f"{left} of {messages} messages not recorded")
-        time.sleep(0.01)
+            return not session.execute(_OPEN).scalar_one()
+
+    wait_until(is_accepted, "not all messages were accepted", seconds=ENDS_AFTER_S)
+    wait_until(is_recorded, "not all outcomes were recorded", seconds=ENDS_AFTER_S, look_every_s=0.01)
     seconds = time.monotonic() - started
     stats = gateway.stats()
     assert stats.accepted == stats.distinct == messages, stats

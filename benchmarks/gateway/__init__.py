@@ -4,13 +4,13 @@ import json
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
 
+from benchmarks.measures import wait_until
 from deploy.processes import die_with_parent
 from deploy.redis_server import find_port
 
@@ -50,14 +50,11 @@ class Gateway:
     def stats(self) -> Stats:
         return Stats(**json.loads(self._get("_stats")))
 
-    def wait_for(self, accepted: int, *, seconds: float, look_every_s: float = 0.05) -> Stats:
+    def wait_for(self, accepted: int, *, seconds: float) -> Stats:
         """Wait until so many messages are accepted. Raises TimeoutError."""
-        ends = time.monotonic() + seconds
-        while (stats := self.stats()).accepted < accepted:
-            if time.monotonic() > ends:
-                raise TimeoutError(f"{stats.accepted} of {accepted} messages accepted in {seconds:.0f} s")
-            time.sleep(look_every_s)
-        return stats
+        what = f"{accepted} messages were not accepted"
+        wait_until(lambda: self.stats().accepted >= accepted, what, seconds=seconds)
+        return self.stats()
 
     def _get(self, page: str) -> str:
         with urlopen(f"{self.url}/{page}", timeout=10) as answer:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from admin.demo import load_demo
-from admin.demo.drill import start_drill
+from admin.demo.load_demo import start_drill
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.models.messages import Attempt, Outbox
 from campaigns.replies.safety import find_event

@@ -89,6 +89,6 @@ def test_the_verdict_follows_the_interval(client, arms, said):
             counts.add(ReachMeasure.ARMS, str(arm), people)
             counts.add(ReachMeasure.ARMS_INSTALLED, str(arm), installed)
         shown = show_lifts([_measure(2, counts)])
-    assert said in shown[0].verdict
+    assert said in shown[0]["verdict"]
     assert len(shown) == 1
-    assert "khoảng tin cậy 95%" in shown[0].sure
+    assert "khoảng tin cậy 95%" in shown[0]["sure"]
