@@ -35,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from campaigns.analytics.installs import takes_part
-from campaigns.cases.handle_case import cases_visible_to
+from campaigns.cases.handle_case import cases_visible_to, may_call
 from campaigns.cases.rescue import Cry, flat, has_lost_alert, read_cries
 from campaigns.delivery.reconcile import CAMPAIGN_OF_ATTEMPT, waits_for_person
 from campaigns.live_permit import STOP_ALL
@@ -540,7 +540,7 @@ def read_unheard(session: Session, event_id: int, user: User) -> list[UnheardVil
 def export_event(
     session: Session, event_id: int, *, reason: str, user: User, now: datetime
 ) -> tuple[Campaign, list[Cry]]:
-    """Return an event and its open cases with numbers and positions, for a file; who took it and why is on record. Raises BadInput, NotFound, NotAllowed."""
+    """Return an event and its open cases with positions and the numbers that the user may call, for a file; who took it and why is on record. Raises BadInput, NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     if len(" ".join(reason.split())) < LEAST_REASON:
         raise BadInput("export_reason_missing")
@@ -548,4 +548,8 @@ def export_event(
     assert event is not None
     why = {"reason": ("", " ".join(reason.split())[:300])}
     audit.record_change(session, "event.export", event, user, now, why)
-    return event, flat(read_cries(session, event_id, cases_visible_to(session, user)))
+    cries = flat(read_cries(session, event_id, cases_visible_to(session, user)))
+    return event, [
+        each if may_call(session, session.get_one(Case, each.id), user) else each._replace(number="")
+        for each in cries
+    ]

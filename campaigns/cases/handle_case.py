@@ -169,23 +169,23 @@ def number_to_call(session: Session, case_id: int, *, user: User, now: datetime)
     case = lock_open_case(session, case_id, user=user, now=now)
     case.taken_by, case.taken_at = user.id, now
     audit.record(session, "case.see_number", case, user, now)
-    if case.phone_id is not None and _may_call(session, case, case.phone_id, user):
+    if case.phone_id is not None and may_call(session, case, user):
         return session.get_one(Phone, case.phone_id).e164
     reply = find_row(session, Reply, case.reply_id)
     return or_raise(reply, NotFound("contact_without_number")).sender
 
 
-def _may_call(session: Session, case: Case, phone_id: int, user: User) -> bool:
+def may_call(session: Session, case: Case, user: User) -> bool:
     """Return whether a user may see a case's number: whose it is has spoken, or lists of the user's have it for the person.
 
     An officer may record that somebody asks for help whom their lists only name.
     """
     recipient = find_row(session, Recipient, case.recipient_id)
-    if recipient is None or case.reply_id is not None:
+    if recipient is None or case.reply_id is not None or case.phone_id is None:
         return True
     spoken = select(Answer.id).where(Answer.recipient_id == recipient.id, Answer.source.in_(OWN_SOURCES))
     has_spoken = session.scalar(spoken.limit(1)) is not None
-    return has_spoken or knows_number(session, recipient.contact_id, phone_id, user=user)
+    return has_spoken or knows_number(session, recipient.contact_id, case.phone_id, user=user)
 
 
 @use_case

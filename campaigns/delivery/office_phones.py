@@ -25,10 +25,11 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import hashes_of
-from outreach.contacts.wishes import standing
+from outreach.contacts.wishes import people_left_alone, standing
+from outreach.core.db import is_set
 from outreach.core.settings import Settings
 from outreach.models.accounts import Role, User
-from outreach.models.contacts import Phone, Suppression, Wish, WishNumber
+from outreach.models.contacts import ContactPhone, Phone, Suppression, Wish, WishNumber
 from outreach.rules.errors import BadInput, NotFound
 from outreach.rules.keys import Purpose
 from outreach.rules.operators import Operator, operator_of
@@ -94,14 +95,18 @@ def send_test_message(
 
 
 def has_opted_out(session: Session, e164: str, *, settings: Settings) -> bool:
-    """Return whether a number gets no messages: its owner asked for none, or it is suppressed."""
+    """Return whether a number gets no messages: all who have it, or who wrote from it, asked for none, or it is suppressed."""
     hashes = hashes_of(e164, secret_key=settings.keys_of(Purpose.SUPPRESSIONS))
     suppression = select(Suppression.id).where(
         Suppression.number_hash.in_(hashes), Suppression.lifted_at.is_(None)
     )
     said = select(WishNumber.wish_id).where(WishNumber.number_hash.in_(hashes))
     wish = select(Wish.id).where(Wish.id.in_(said), Wish.scope == EVERYTHING, standing())
-    return any(session.execute(query.limit(1)).first() for query in (suppression, wish))
+    if any(session.execute(query.limit(1)).first() for query in (suppression, wish)):
+        return True
+    have_it = select(ContactPhone.contact_id).join(Phone, Phone.id == ContactPhone.phone_id)
+    holders = session.scalars(have_it.where(Phone.e164 == e164, ~is_set(ContactPhone.is_named))).all()
+    return bool(holders) and people_left_alone(session, holders) == {*holders}
 
 
 def queue_to_own_phone(

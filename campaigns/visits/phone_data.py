@@ -37,6 +37,7 @@ from campaigns.visits.results import counted_result, last_result, replace_result
 from campaigns.visits.sheets import counted_lines, is_left_alone
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
+from outreach.contacts.directory import numbers_known_to
 from outreach.contacts.suppressions import is_strangers
 from outreach.contacts.wishes import read_left_alone
 from outreach.core.db import values_subquery
@@ -129,7 +130,7 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
     contacts = sorted({row.contact_id for row in rows})
     results = _results(session, contacts)
     of_drive = opted_out_of_drive(session, [row[1].id for row in rows])
-    numbers = _numbers(session, contacts, {row.campaign_id for row in rows})
+    numbers = _numbers(session, contacts, {row.campaign_id for row in rows}, user)
     left_alone = read_left_alone(session, people=contacts)
     found: dict[int, list[PhonePerson]] = {}
     phones: dict[int, list[tuple[str, list[int]]]] = {}
@@ -244,10 +245,11 @@ def _seen(result: VisitResult | None) -> Seen:
 
 
 def _numbers(
-    session: Session, contacts: Sequence[int], campaigns: Collection[int]
+    session: Session, contacts: Sequence[int], campaigns: Collection[int], user: User
 ) -> dict[tuple[int, int], dict[int, str]]:
-    """Return the phones by (campaign, contact), in order; "" for one known to be somebody else's."""
-    number = case((is_strangers(Phone.id), ""), else_=Phone.e164)
+    """Return the phones by (campaign, contact), in order; "" for one that is somebody else's, or that only others' lists have."""
+    is_hidden = is_strangers(Phone.id) | ~numbers_known_to(session, user)
+    number = case((is_hidden, ""), else_=Phone.e164)
     rows = session.execute(
         select(Campaign.id, ContactPhone.contact_id, Phone.id, number)
         .join(Phone, Phone.id == ContactPhone.phone_id)

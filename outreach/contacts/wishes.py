@@ -172,7 +172,7 @@ def _keep_for_others(session: Session, wish: Wish, person: int | None) -> None:
     about = select(WishNumber).where(WishNumber.wish_id == wish.id)
     about = about.where(or_(WishNumber.phone_id.is_(None), WishNumber.phone_id.not_in(theirs)))
     people, numbers = session.scalars(others).all(), session.scalars(about).all()
-    if not (people if wish.source in NAMES_PERSON else numbers):
+    if not people and (wish.source in NAMES_PERSON or not numbers):
         return
     kept = Wish(**{name: getattr(wish, name) for name in _SAID})
     session.add(kept)

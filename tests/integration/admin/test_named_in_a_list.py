@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete, select
 
+from campaigns.analytics.open_tasks import export_event
 from campaigns.cases.case_list import CaseFilter, read_case_list
 from campaigns.cases.conversation import record_answer
 from campaigns.cases.handle_case import number_to_call
@@ -15,7 +16,11 @@ from campaigns.models.replies import AnswerPlace
 from campaigns.privacy.export_data import find_recorded_contact as of_exports
 from campaigns.privacy.requests import record_request
 from campaigns.replies.record_answer import record_page_answer
-from campaigns.visits.sheets import create_sheet, read_lines
+from campaigns.rules.visits import VisitOutcome
+from campaigns.visits.phone_data import read_houses
+from campaigns.visits.results import enter_results
+from campaigns.visits.sheets import assign_sheet, create_sheet, read_lines
+from outreach.accounts.village_officers import add_officer
 from outreach.contacts.contact import (
     Closing,
     correct_contact,
@@ -352,6 +357,12 @@ def test_who_records_people_before_others_bring_their_numbers_reads_none_of_thes
     for who, shown in ((NOSY, ""), (PROVINCE, number(4))):
         lines = world.read(read_lines, sheet.id, user=world.user(who), with_numbers=True)
         assert [line.phone for line in lines if line.name == "Y Hlan"] == [shown]
+    officer = world.do(add_officer, name="A Lăng", number=local(900), email="", by=NOSY)
+    world.do(assign_sheet, sheet.id, officer_id=officer.id, day=None, target=10, by=NOSY)
+    (n,) = (line.n for line in lines if line.name == "Y Hlan")
+    world.do(enter_results, sheet.id, {n: VisitOutcome.ABSENT}, by=NOSY)
+    (at_home,) = world.read(read_houses, officer, now=world.now).people
+    assert (at_home.name, at_home.phone) == ("Y Hlan", "")
     farmers = world.one(select(Organisation.id).where(Organisation.code == "ND"))
     for who in (PROVINCE, world.officer("nd@loa.example", Role.STAFF, farmers)):
         assert world.do(reveal_number, hlan, phone_id(world, 4), by=who) == number(4)
@@ -381,10 +392,19 @@ def test_recording_that_somebody_asks_for_help_shows_no_number_that_ones_lists_d
     said = {"place": AnswerPlace.PHONE, "note": "", "keys": world.keys, "by": NOSY}
     assert world.do(record_answer, unnumbered, campaign, "need_help", **said)
     (case,) = world.cases()
+    world.change(Campaign, campaign, urgent_reason="bão")
+
+    def exported():
+        return [
+            cry.number for cry in world.do(export_event, campaign, reason="giao ban phòng bão", by=NOSY)[1]
+        ]
+
+    assert exported() == [""]
     with pytest.raises(NotFound):
         world.do(number_to_call, case.id, by=NOSY)
     world.press(campaign, "need_help", index=3)
     assert world.do(number_to_call, case.id, by=NOSY) == number(3), "who presses themselves is called"
+    assert exported() == [number(3)]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from campaigns.cases.handle_case import label_reply, undo_reply_label
+from campaigns.delivery.office_phones import send_test_message
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.activities import VisitLine
 from campaigns.models.messages import Attempt
@@ -24,7 +25,7 @@ from campaigns.visits.results import enter_results, undo_entry
 from outreach.contacts.contact import Closing, lift_suppression, suppress_number
 from outreach.contacts.phones import add_number, remove_number
 from outreach.models.contacts import Contact, Erasure, ImportIssue, Phone
-from outreach.rules.errors import WrongState
+from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.gateway import InboundMessage
 from tests.integration.campaigns.test_merge_people import apart, merge
 from tests.integration.campaigns.test_retention import end_and_wait
@@ -118,6 +119,28 @@ def test_a_number_that_somebody_gets_after_they_opted_out_at_the_door_is_not_wri
     world.do(undo_entry, sheet, now=datetime.now(UTC))
     sent_by(world)
     assert TWO in world.sent_to(), "what was entered by mistake silences nobody"
+
+
+def test_no_test_message_goes_to_the_number_of_somebody_who_asked_an_officer_for_none(world, couple):
+    husband, wife, _campaign = couple
+    world.consent(wife, is_given=False)
+    test = {"text": "Xin chào", "unaccented": False, "number": local(1), "now": datetime.now(UTC)}
+    world.do(send_test_message, **test)  # it is her husband's as well
+    world.consent(husband, is_given=False)
+    with pytest.raises(BadInput, match="test_number_opted_out"):
+        world.do(send_test_message, **test)
+
+
+def test_what_somebody_wrote_holds_for_them_though_an_officer_opens_the_number_for_another_who_has_it(
+    world, couple
+):
+    husband, wife, _campaign = couple
+    world.reply(ONE, "TC", gateway_id="SM1")
+    opened = {"reason": Closing.OPT_OUT, "note": "xin nhận lại", "by": APPROVER}
+    world.do(lift_suppression, wife, world.phone(ONE), **opened)
+    assert "Y Hoa" in sent_by(world)[-1]
+    world.do(lift_suppression, husband, 0, **opened)
+    assert "A Thun" in sent_by(world)[-1]
 
 
 def test_a_result_that_counts_again_is_of_the_officer_who_entered_it(world, couple):
