@@ -11,9 +11,8 @@ from outreach.core.db import read_once
 from outreach.core.settings import Settings
 from outreach.core.signed_tokens import open_sealed
 from outreach.models.office import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
-from outreach.rules.gateway import Channel
+from outreach.rules.gateway import ROADS, Channel, MessageIdentity, aggregator_road
 from outreach.rules.keys import Purpose
-from outreach.rules.roads import ROADS, MessageIdentity, aggregator_road
 from outreach.sms.aggregator import load_profile
 
 

@@ -51,7 +51,7 @@ from campaigns.cases.rescue import (
 )
 from campaigns.models.campaigns import Campaign
 from campaigns.replies.record_answer import LONGEST_NOTE
-from campaigns.reports.operator_request import read_asked, read_request
+from campaigns.reports.documents import read_asked, read_request
 from campaigns.reports.writers.docx import write_docx
 from campaigns.rules.cases import WRITTEN, CaseOutcome
 from campaigns.rules.content import PAGE_WORDS

@@ -59,12 +59,14 @@ from outreach.rules.gateway import (
     Channel,
     Gateway,
     GatewayUnavailable,
+    Lasting,
     ListedMessage,
+    Lookup,
     OutboundMessage,
     read_notice,
+    repeats_until,
 )
 from outreach.rules.keys import Purpose
-from outreach.rules.roads import Lasting, Lookup, repeats_until
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, enqueue_send, use_case
 

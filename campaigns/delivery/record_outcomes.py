@@ -87,6 +87,7 @@ from outreach.rules.gateway import (
     BilledMessage,
     Cause,
     Channel,
+    Lookup,
     Outcome,
     OutcomeUnknown,
     Proof,
@@ -96,7 +97,6 @@ from outreach.rules.gateway import (
 )
 from outreach.rules.identity import ERASED
 from outreach.rules.keys import Purpose
-from outreach.rules.roads import Lookup
 from outreach.rules.wishes import WishSource
 from outreach.runtime import Runtime
 

@@ -15,7 +15,7 @@ from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.safety import Position, SafetyStatus, position_of
 from outreach.core.db import Base, BaseWithId, BigId, enum_type, partial_index
-from outreach.rules.zalo import ANSWERS_FREE_FOR
+from outreach.rules.sms_inbound import ANSWERS_FREE_FOR
 
 
 class AnswerSource(StrEnum):

@@ -54,8 +54,7 @@ from outreach.rules.gateway import (
     kept_id,
 )
 from outreach.rules.keys import Purpose
-from outreach.rules.sms_inbound import as_number, keyed_id
-from outreach.rules.zalo import ZaloMessage, ZaloNumber
+from outreach.rules.sms_inbound import ZaloMessage, ZaloNumber, as_number, keyed_id
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, enqueue_apply_callbacks, enqueue_send, transaction
 

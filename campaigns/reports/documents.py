@@ -2,12 +2,16 @@
 
 An issue's files are stored as bytes. Verification builds them again from the snapshot and compares the
 contents. A link opens a day's report without an account, for some days, to read it and download its documents.
+
+Also here: the letter that asks the operators to warn every phone of an area, as only they can. Head, signature and copies of
+it are those of the drive's report. When they were asked, their answer and how many phones they wrote to is an activity
+(`campaigns/activities`), corrected as it is known.
 """
 
 import hashlib
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from io import BytesIO
@@ -15,14 +19,17 @@ from io import BytesIO
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from campaigns.activities.activity_log import ActivityFilter, ActivityRow, read_page
+from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.reports import FileKind, ReportFile, ReportIssue, ReportLink
 from campaigns.reports.settings import current_template, require_province
 from campaigns.reports.take_snapshot import freezes_at, take_snapshot
 from campaigns.reports.writers.docx import write_docx
 from campaigns.reports.writers.pdf import draw_charts, write_pdf
 from campaigns.reports.writers.xlsx import write_xlsx
-from campaigns.rules.reports.compose import compose, compose_correction
-from campaigns.rules.reports.document import ReportDocument, read_document, read_notes
+from campaigns.rules.activities import ActivityKind
+from campaigns.rules.reports.compose import compose, compose_correction, write_letter
+from campaigns.rules.reports.document import Paragraph, ReportDocument, read_document, read_notes
 from campaigns.rules.reports.snapshot import FigureChange, read_snapshot
 from campaigns.rules.reports.template import parse_template
 from campaigns.rules.sending_hours import VIETNAM
@@ -31,8 +38,10 @@ from outreach.core.settings import Settings
 from outreach.core.signed_tokens import TokenPurpose, sign_token
 from outreach.core.spreadsheets import MEDIA_TYPE
 from outreach.models.accounts import User
+from outreach.places.areas import read_place_names
 from outreach.rules.errors import BadInput, LoaError, NotFound, WrongState, or_raise
 from outreach.rules.keys import Purpose
+from outreach.rules.sms_template import Template
 from outreach.runtime import Runtime
 from outreach.use_cases import use_case
 
@@ -234,3 +243,48 @@ def read_links(session: Session, drive: int, day: str, *, now: datetime) -> list
     is_open = (ReportLink.ended_at.is_(None), ReportLink.expires_at > now)
     query = select(ReportLink).where(ReportLink.drive_id == drive, ReportLink.day == day, *is_open)
     return list(session.scalars(query.order_by(ReportLink.expires_at.desc(), ReportLink.id)))
+
+
+_BLOCKS = (
+    "Tình hình: {reason}",
+    "{issuer} trân trọng đề nghị quý doanh nghiệp gửi ngay tin nhắn sau đây tới mọi thuê bao di động đang có mặt tại {places}:",
+    "“{text}”",
+    "Xin trả lời bằng văn bản hoặc thư điện tử: đã gửi lúc nào, tới bao nhiêu thuê bao, hoặc lý do chưa gửi được.",
+)
+
+
+_LOOKED_BACK = timedelta(days=60)
+
+
+def read_request(session: Session, event: Campaign, *, settings: Settings, now: datetime) -> ReportDocument:
+    """Return the letter of an event: its first text without what is each person's own, its link that of the page for everybody."""
+    codes = session.scalars(
+        select(Recipient.area_code)
+        .where(Recipient.campaign_id == event.id, Recipient.area_code.is_not(None))
+        .distinct()
+    )
+    values = {**event.fields, "name": "", "link": f"{settings.link_base}/an-toan"}
+    template = current_template(session, event.drive_id)
+    said = {
+        "reason": event.urgent_reason,
+        "text": Template.parse(event.steps[0].text).render(values),
+        "places": ", ".join(sorted(read_place_names(session, codes).values())),
+        "issuer": template.issuer_in_text,
+    }
+    return write_letter(
+        template,
+        day=now.astimezone(VIETNAM).date().isoformat(),
+        kind="CÔNG VĂN",
+        # A drill's name says that it is one.
+        subject=("Về việc đề nghị nhắn tin cảnh báo tới thuê bao di động", event.name),
+        addressees=("Các doanh nghiệp viễn thông di động có thuê bao trên địa bàn",),
+        blocks=tuple(Paragraph(block.format(**said)) for block in _BLOCKS),
+        copies=("Như trên",),
+    )
+
+
+def read_asked(session: Session, event_id: int, user: User, *, now: datetime) -> Sequence[ActivityRow]:
+    """Return what is on record of the operators' messages in an event, the latest first."""
+    today = now.astimezone(VIETNAM).date()
+    asked = ActivityFilter(today - _LOOKED_BACK, today, kind=ActivityKind.OPERATORS, campaign_id=event_id)
+    return read_page(session, asked, user=user, after=None)[0]

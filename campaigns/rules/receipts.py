@@ -7,8 +7,7 @@ from enum import Enum
 
 from campaigns.rules.links import mask_tokens
 from campaigns.rules.states import AttemptState
-from outreach.rules.gateway import ListedMessage
-from outreach.rules.roads import ROADS
+from outreach.rules.gateway import ROADS, ListedMessage
 from outreach.rules.segments import measure, split
 from outreach.rules.smpp import is_whole_quotation, possible_ids, quotes
 

@@ -51,10 +51,9 @@ from outreach.rules.gateway import (
     StatusReport,
     Webhooks,
 )
-from outreach.rules.sms_inbound import is_secret, is_signed, parse_push
+from outreach.rules.sms_inbound import ZaloNumber, is_secret, is_signed, is_signed_event, parse_push
+from outreach.rules.sms_inbound import read_event as read_zalo
 from outreach.rules.texts import clean_text
-from outreach.rules.zalo import ZaloNumber, is_signed_event
-from outreach.rules.zalo import read_event as read_zalo
 from outreach.runtime import Runtime
 from outreach.sms.aggregator import AggregatorGateway, load_profile
 from outreach.sms.android import MessageIds, read_event

@@ -17,7 +17,7 @@ from outreach.core.job_queue import once_every
 from outreach.core.mail import is_about_one_mail, send_mail
 from outreach.core.settings import Settings
 from outreach.models.accounts import MailedNotice, User
-from outreach.rules.roads import VIETNAM
+from outreach.rules.gateway import VIETNAM
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, enqueue_notice_mail
 

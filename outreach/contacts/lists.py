@@ -25,8 +25,8 @@ from outreach.models.contacts import (
 )
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.gateway import VIETNAM
 from outreach.rules.identity import vietnamese_order
-from outreach.rules.roads import VIETNAM
 from outreach.use_cases import use_case
 
 LONGEST_NAME = 120

@@ -23,7 +23,7 @@ from outreach.models.places import Area
 from outreach.places.areas import IS_CURRENT, areas_within, last_units, read_successors
 from outreach.places.load_units import LoadedUnits, change_units, load_provinces
 from outreach.rules.errors import BadInput
-from outreach.rules.roads import VIETNAM
+from outreach.rules.gateway import VIETNAM
 from outreach.use_cases import use_case
 
 

@@ -38,8 +38,16 @@ from outreach.contacts.directory import require_all_people
 from outreach.contacts.lists import create_list, set_basis
 from outreach.core.db import DATABASE_AWAY, Database, gc_paused, prefetch_chunks
 from outreach.imports.issues import export_issues
-from outreach.imports.list_reader import PLACE_OF_FILE, SKIPPED, check_list, line_key, rows_key
-from outreach.imports.preview import PreviewCounts, PreviewRows, describe_sheets
+from outreach.imports.list_reader import (
+    PLACE_OF_FILE,
+    SKIPPED,
+    PreviewCounts,
+    PreviewRows,
+    check_list,
+    describe_sheets,
+    line_key,
+    rows_key,
+)
 from outreach.imports.store_rows import CHUNK, begin_import, digest, find_or_create_list, store_rows
 from outreach.imports.undo_import import undo_import_rows
 from outreach.models.accounts import Role, User

@@ -16,6 +16,7 @@ from outreach.rules.gateway import (
     Cause,
     Channel,
     DeliveryStatus,
+    Lasting,
     OutboundMessage,
     Outcome,
     OutcomeUnknown,
@@ -24,7 +25,6 @@ from outreach.rules.gateway import (
     Throttled,
 )
 from outreach.rules.operators import Operator
-from outreach.rules.roads import Lasting
 from outreach.rules.segments import Encoding, measure
 
 

@@ -25,13 +25,13 @@ from outreach.rules.gateway import (
     Accepted,
     Cause,
     GatewayUnavailable,
+    Lasting,
     OutboundMessage,
     Outcome,
     Refused,
     RequestExpired,
     StatusReport,
 )
-from outreach.rules.roads import Lasting
 from outreach.sms.http_gateway import HttpGateway, is_over
 
 log = logging.getLogger(__name__)

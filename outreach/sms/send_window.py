@@ -6,8 +6,7 @@ from collections import deque
 from collections.abc import Awaitable
 from dataclasses import replace
 
-from outreach.rules.gateway import Outcome, Throttled
-from outreach.rules.send_window import FIRST, LEAST, next_size
+from outreach.rules.gateway import FIRST, LEAST, Outcome, Throttled, next_size
 
 NEVER = float("-inf")
 

@@ -11,7 +11,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from outreach.rules.roads import VIETNAM
+from outreach.rules.gateway import VIETNAM
 from tests.support.servers import make_folder
 
 SOURCE = Path(__file__).with_name("clocks.c")

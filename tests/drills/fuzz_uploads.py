@@ -25,8 +25,7 @@ from campaigns.agencies.import_reports import read_lines, read_roster
 from campaigns.replies.gateway_inbox import read_log
 from outreach.imports import sheet_process
 from outreach.imports.do_not_call import RegisterCounts, read_register
-from outreach.imports.list_reader import check_list
-from outreach.imports.preview import describe_sheets
+from outreach.imports.list_reader import check_list, describe_sheets
 from outreach.rules.errors import LoaError
 from tests.lists.shapes_tables import contacts, word_tables
 from tests.support.hostile_files import HOSTILE

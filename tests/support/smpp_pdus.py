@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, select
 
 from campaigns.models.replies import Reply, ReplyPart
-from outreach.sms.smpp_session import DATA, DELIVER
+from outreach.sms.smpp import DATA, DELIVER
 from tests.support.world import World, number
 
 WORDS = ("1", "2", "4", "TC", "da cai roi", "chua cai", "giup toi voi", "Tôi hỏi ở đâu")

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from outreach.contacts.lists import create_list, record_basis
 from outreach.models.accounts import User
 from outreach.models.contacts import ContactList, LegalBasis
-from outreach.rules.roads import VIETNAM
+from outreach.rules.gateway import VIETNAM
 from tests.support.admin_client import post, signed_in, token
 from tests.support.servers import on_sqlite
 from tests.support.uploads import PLAIN, hand_in, work_on

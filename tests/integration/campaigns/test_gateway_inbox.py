@@ -12,7 +12,7 @@ from campaigns.replies.gateway_inbox import PARTS_WAIT_FOR, join_parts, store_de
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.rules.replies.labels import Label
 from outreach.rules.gateway import Answered, InboundMessage, InboundPart
-from outreach.sms.smpp_session import DATA
+from outreach.sms.smpp import DATA
 from tests.integration.outreach.test_smpp import over_smpp  # noqa: F401 - a fixture
 from tests.support.smpp_pdus import inbound_pdu, play_inbound
 from tests.support.world import number

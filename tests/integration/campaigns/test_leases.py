@@ -16,8 +16,7 @@ from campaigns.delivery.record_outcomes import store_outcomes
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.states import AttemptState, CampaignAction, CampaignState, MessageKind, MessageState
-from outreach.rules.gateway import Accepted
-from outreach.rules.roads import Lasting
+from outreach.rules.gateway import Accepted, Lasting
 from tests.support.servers import both_databases
 from tests.support.world import number
 

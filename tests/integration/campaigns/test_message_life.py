@@ -27,10 +27,18 @@ from campaigns.rules.receipts import (
     may_repeat,
 )
 from campaigns.rules.states import AttemptState
-from outreach.rules import roads
-from outreach.rules.gateway import Accepted, DeliveryStatus, ListedMessage, Throttled
-from outreach.rules.roads import VIETNAM, Lasting, repeats_until
-from outreach.rules.send_window import FIRST, next_size
+from outreach.rules import gateway
+from outreach.rules.gateway import (
+    FIRST,
+    VIETNAM,
+    Accepted,
+    DeliveryStatus,
+    Lasting,
+    ListedMessage,
+    Throttled,
+    next_size,
+    repeats_until,
+)
 from tests.support.tables import cases
 
 START = datetime(2020, 8, 18, tzinfo=UTC)
@@ -282,7 +290,7 @@ def test_a_request_that_is_made_again_makes_no_second_message_though_the_day_end
 
 def test_the_search_finds_a_day_that_is_forgotten_and_a_clock_that_is(monkeypatch):
     assert search_night(Lasting.ALWAYS, gateway_ahead_min=0)[1] == 2
-    monkeypatch.setattr(roads, "CLOCK_SLACK", timedelta(0))
+    monkeypatch.setattr(gateway, "CLOCK_SLACK", timedelta(0))
     assert search_night(Lasting.DAY, gateway_ahead_min=8)[1] == 2
 
 

@@ -5,8 +5,7 @@ from sqlalchemy import select
 
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision, read_open_issues
-from outreach.imports.list_reader import check_list
-from outreach.imports.preview import PreviewCounts
+from outreach.imports.list_reader import PreviewCounts, check_list
 from outreach.imports.retract_decision import retract_decision
 from outreach.imports.store_rows import ImportCounts
 from outreach.models.contacts import ImportIssue

@@ -12,12 +12,13 @@ from outreach.rules.gateway import (
     Accepted,
     Cause,
     DeliveryStatus,
+    Lasting,
     OutboundMessage,
     OutcomeUnknown,
     Refused,
     Throttled,
+    repeats_until,
 )
-from outreach.rules.roads import Lasting, repeats_until
 from outreach.sms.aggregator import load_profile
 from tests.support.tables import cases
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from outreach.rules.gateway import Accepted, Cause, OutcomeUnknown, Refused, Throttled
-from outreach.rules.send_window import next_size
+from outreach.rules.gateway import Accepted, Cause, OutcomeUnknown, Refused, Throttled, next_size
 from tests.support.tables import cases
 
 
