@@ -41,6 +41,17 @@ PARENTS = "Họ tên cha,SĐT cha,Họ tên mẹ,SĐT mẹ"
 F, M = "0905000123", "0905000124"
 
 
+def rows_of(tmp_path, text, name="list.csv"):
+    """The rows of a file with this text."""
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return list(check_list(path, KONTUM_2020))
+
+
+def reader_of(rows):
+    return RowReader(find_header(rows), KONTUM_2020, sheet="")
+
+
 @cases((LegacyEncoding.TCVN3, TCVN3), (LegacyEncoding.VNI, VNI))
 def test_an_old_font_is_recognised_and_converted(font, texts):
     assert guess_legacy_encoding(texts) is font
@@ -128,29 +139,25 @@ def test_rows_in_an_old_font_pasted_among_others_are_converted_and_the_others_le
 
 
 def test_a_title_or_a_row_between_people_gives_the_commune_where_the_row_has_none(tmp_path):
-    path = tmp_path / "list.csv"
-    path.write_text(
+    text = (
         "HỘI LHPN XÃ ĐẮK LA - HUYỆN ĐẮK HÀ NĂM 2020,,\n"
         "STT,Họ và tên,SĐT\n"
         "1,Y Blưm,0905000123\n"
         "II,Xã Đắk Hring,\n"
         "2,Y Hlan,0905000124\n"
         "III,Thôn 4,\n"
-        "3,A Lâu,0905000125\n",
-        encoding="utf-8",
+        "3,A Lâu,0905000125\n"
     )
-    read = list(check_list(path, KONTUM_2020))
+    read = rows_of(tmp_path, text)
     assert [row.place.code for row in read] == ["23524", "23506", "23506"]
 
 
 def test_a_place_in_the_row_goes_before_the_title(tmp_path):
-    path = tmp_path / "list.csv"
-    path.write_text(
+    text = (
         "DANH SÁCH XÃ ĐẮK LA,,,\nSTT,Họ và tên,Xã,SĐT\n1,Y Blưm,Đắk Hring,0905000123\n2,A Lâu,Lạ Hoắc,0905000124\n"
-        "3,Y Hlan,,0905000125\n",
-        encoding="utf-8",
+        "3,Y Hlan,,0905000125\n"
     )
-    read = list(check_list(path, KONTUM_2020))
+    read = rows_of(tmp_path, text)
     assert [row.place.code for row in read] == ["23506", None, "23524"]
 
 
@@ -201,9 +208,8 @@ def test_a_place_in_the_row_goes_before_the_title(tmp_path):
     ("Mọi thắc mắc xin liên hệ cô giáo Hoa", "0905000123", "review"),
 )
 def test_a_number_of_somebody_else_or_of_nobody_is_for_review(tmp_path, name, cell, status):
-    path = tmp_path / "list.csv"
-    path.write_text(f"STT,Họ và tên,SĐT\n1,{name},{cell}\n2,Y Rơ,0905000125\n", encoding="utf-8")
-    assert [row.phone.status for row in check_list(path, KONTUM_2020)] == [status, "ok"]
+    text = f"STT,Họ và tên,SĐT\n1,{name},{cell}\n2,Y Rơ,0905000125\n"
+    assert [row.phone.status for row in rows_of(tmp_path, text)] == [status, "ok"]
 
 
 @cases(
@@ -222,7 +228,7 @@ def test_a_relatives_number_beside_the_persons_own_is_not_theirs(cells):
 
 def test_pieces_of_a_number_are_put_together_and_words_stay_apart():
     labels, rows = ["Họ tên", "SĐT", None], [["A Lâu", "037", "9000950"]] * 3
-    reader = RowReader(find_header([labels, *rows]), KONTUM_2020, sheet="")
+    reader = reader_of([labels, *rows])
     whole, anothers = (
         reader.read(["A Lâu", *cells], line=5)
         for cells in (["84", "94 100 0123"], ["037", "9000950 (gọi cho vợ)"])
@@ -240,16 +246,14 @@ def test_who_is_struck_through_is_for_review_as_it_was_written():
 
 
 def test_headings_of_three_levels_with_a_day_and_a_relatives_number(tmp_path):
-    path = tmp_path / "list.csv"
-    path.write_text(
+    text = (
         "STT,HỌ VÀ TÊN,NƠI CƯ TRÚ,,LIÊN LẠC,,,Ghi chú\n"
         ",,Trước 01/7/2025,Từ 01/7/2025 (xã),Của mình,Của người thân,,\n"
         ",,,,,Số,Là ai,\n"
         "1,Y BRÊ,Kon Hring,Đăk Tô,0905000123,0905000124,em,\n"
-        "2,Y NHẤT,Kon Hring,Đăk Tô,,0905000125,chồng,\n",
-        encoding="utf-8",
+        "2,Y NHẤT,Kon Hring,Đăk Tô,,0905000125,chồng,\n"
     )
-    read = [(row.name, row.phone.status, row.phone.numbers) for row in check_list(path, KONTUM_2020)]
+    read = [(row.name, row.phone.status, row.phone.numbers) for row in rows_of(tmp_path, text)]
     assert read == [("Y Brê", "ok", ("+84905000123",)), ("Y Nhất", "review", ("+84905000125",))]
 
 
@@ -260,9 +264,7 @@ def test_two_roles_of_one_row_are_two_people_for_review(labels):
         ["1", "Lê Khoa", F, "A Huy", M],
         ["2", "A Lin", "0905000125", None, None],
     ]
-    header = find_header(rows)
-    assert header is not None
-    reader = RowReader(header, KONTUM_2020, sheet="")
+    reader = reader_of(rows)
     read = [reader.read(row, line=2) for row in rows[1:]]
     assert [(row.name, row.phone.status, len(row.people)) for row in read if row] == [
         ("Lê Khoa", "review", 2),
@@ -277,9 +279,7 @@ def test_a_pupil_stays_beside_the_parents_whose_headings_stand_three_levels_down
         [None, None, None, "Họ tên", "Điện thoại", "Họ tên", "Điện thoại", None, None],
         [1, "A Bé", "12/03/2019", "A Huy", F, "Y Lan", M, "Thôn 1", "đã chuyển đi"],
     ]
-    header = find_header(rows)
-    assert header is not None
-    row = RowReader(header, KONTUM_2020, sheet="").read(rows[3], line=4)
+    row = reader_of(rows).read(rows[3], line=4)
     assert (row.stt, row.name, row.village, row.phone.status) == ("1", "A Huy", "Thôn 1", "review")
 
 
@@ -291,40 +291,32 @@ def test_a_pupil_stays_beside_the_parents_whose_headings_stand_three_levels_down
 )
 def test_a_number_under_somebody_elses_heading_is_not_the_persons_own(headings, count):
     cells = ["Y Lan", F, *(["Cô Hoa"] if headings.count(",") == 3 else []), M]
-    header = find_header([headings.split(","), cells])
-    assert header is not None
-    row = RowReader(header, KONTUM_2020, sheet="").read(cells, line=2)
+    row = reader_of([headings.split(","), cells]).read(cells, line=2)
     assert row.phone.numbers == ("+84905000123", "+84905000124")[:count]
 
 
 @cases(None, "Ký nhận")
 def test_what_a_column_that_is_not_read_says_of_a_person_counts(heading):
     rows = [["STT", "Họ tên", "SĐT", heading], [1, "Y Lan", F, "đã mất"], [2, "A Huy", M, None]]
-    header = find_header(rows)
-    assert header is not None
-    reader = RowReader(header, KONTUM_2020, sheet="")
+    reader = reader_of(rows)
     assert [reader.read(row, line=2).phone.status for row in rows[1:]] == ["review", "ok"]
 
 
 def test_a_table_whose_names_have_no_heading_is_not_lost_above_one_whose_have(tmp_path):
-    path = tmp_path / "list.csv"
-    path.write_text(
+    text = (
         "Xã,Số máy,Tên gọi\nĐăk La,0905000123,A Lin\nĐăk La,0905000124,Y Lan\n\n"
-        "Khách mời,Xã,ĐT liên hệ\n,,\nTên khách hàng,Xã,ĐT liên hệ\nLê Thị Hoa,Đăk Mar,0905000125\n",
-        encoding="utf-8",
+        "Khách mời,Xã,ĐT liên hệ\n,,\nTên khách hàng,Xã,ĐT liên hệ\nLê Thị Hoa,Đăk Mar,0905000125\n"
     )
-    names = [row.name for row in check_list(path, KONTUM_2020) if row.phone.numbers]
+    names = [row.name for row in rows_of(tmp_path, text) if row.phone.numbers]
     assert names == ["A Lin", "Y Lan", "Lê Thị Hoa"]
 
 
 def test_signatures_below_a_table_of_parents_are_no_people(tmp_path):
-    path = tmp_path / "list.csv"
-    path.write_text(
+    text = (
         "STT,Họ tên trẻ,Họ tên cha,Điện thoại,Họ tên mẹ,Điện thoại\n1,A Huy,A Lương,0905000123,,\n,Cộng dồn: 1 trẻ,,,,\n"
-        ',,,,"Kon Đào, ngày 05 tháng 9 năm 2024",\n,GVCN,,,HIỆU TRƯỞNG,\n,Y Vi,,,Mai Thị Kiều,\n',
-        encoding="utf-8",
+        ',,,,"Kon Đào, ngày 05 tháng 9 năm 2024",\n,GVCN,,,HIỆU TRƯỞNG,\n,Y Vi,,,Mai Thị Kiều,\n'
     )
-    assert [row.phone.numbers for row in check_list(path, KONTUM_2020)] == [("+84905000123",)]
+    assert [row.phone.numbers for row in rows_of(tmp_path, text)] == [("+84905000123",)]
 
 
 @cases(
@@ -357,9 +349,7 @@ def test_signatures_below_a_table_of_parents_are_no_people(tmp_path):
 )
 def test_adults_of_one_row_are_people_of_their_own_where_nothing_is_in_doubt(headings, cells, status, people):
     rows = [["STT", *headings.split(",")], ["1", *cells.split(",")], ["2", "A Lin", "0905000125"]]
-    header = find_header(rows)
-    assert header is not None
-    row = RowReader(header, KONTUM_2020, sheet="").read(rows[1], line=2)
+    row = reader_of(rows).read(rows[1], line=2)
     each = [(part.name, part.phone.status) for part in row.each_person()]
     assert (row.phone.status, each) == (status, people)
 
@@ -416,15 +406,13 @@ def test_what_a_line_below_says_of_a_person_is_no_person(tmp_path):
 
 
 def test_lines_of_a_chat_keep_who_has_no_number_and_what_was_corrected_later(tmp_path):
-    path = tmp_path / "chat.txt"
-    path.write_text(
+    text = (
         "[08:12, 14/10/2026] Chị Hoa (xã): gửi giúp em danh sách, cần họ tên, năm sinh, sđt ạ\n"
         "1. Trần Văn An sn 1960 - 0905.000.123\n2. Y Blưm sn 1982 - ko có đt\n3. Lê Thị Mai sn 1990 - 0905 000 124\n"
         "A Lâu, 1971, 0905.000.125\nVõ Xuân Chiến, 1969, 0363 000 00\n+ Y Hlan (1980) 0905000126\n"
-        "+ Ngô Đình Hùng (1959) chưa có số\n[10:02, 14/10/2026] Anh Tư: Lê Thị Mai ghi nhầm, số đúng là 0905 000 127\n",
-        encoding="utf-8",
+        "+ Ngô Đình Hùng (1959) chưa có số\n[10:02, 14/10/2026] Anh Tư: Lê Thị Mai ghi nhầm, số đúng là 0905 000 127\n"
     )
-    read = {row.name: row.phone.status.value for row in check_list(path, KONTUM_2020)}
+    read = {row.name: row.phone.status.value for row in rows_of(tmp_path, text, name="chat.txt")}
     assert {name: read.get(name) for name in ("Trần Văn An", "A Lâu", "Y Hlan")} == dict.fromkeys(
         ("Trần Văn An", "A Lâu", "Y Hlan"), "ok"
     )
@@ -433,17 +421,18 @@ def test_lines_of_a_chat_keep_who_has_no_number_and_what_was_corrected_later(tmp
 
 
 def test_in_a_chat_who_sent_a_number_may_correct_it_or_leave_and_a_name_may_stand_above_its_number(tmp_path):
-    path = tmp_path / "chat.txt"
-    path.write_text(
+    text = (
         "[08:12, 14/10/2026] Chị Hoa: Ai đăng ký thì nhắn họ tên, sđt\n[08:13, 14/10/2026] Shop: Lê Thị Mai\n1990\n0905.000.123\n"
         "[08:14, 14/10/2026] Máy Cày: Trần Văn An 0905000124\n[08:15, 14/10/2026] Ba: Võ Xuân Chiến 0905000125\n"
         "[08:16, 14/10/2026] Máy Cày: nhầm số anh ơi, số em là 0905000126 nha\n"
         "[08:17, 14/10/2026] Ba: Thôi em chuyển xuống dưới kia rồi\n[08:18, 14/10/2026] Na: Y Blưm 0905000127\n"
         "[08:19, 14/10/2026] Bé: Y Hlan 0905000128\n[08:20, 14/10/2026] Cô: A Lâu 0905000129\n"
-        "[08:21, 14/10/2026] Vườn: Y Mơn 0905000130\n",
-        encoding="utf-8",
+        "[08:21, 14/10/2026] Vườn: Y Mơn 0905000130\n"
     )
-    read = {row.name: (row.phone.status.value, row.phone.numbers) for row in check_list(path, KONTUM_2020)}
+    read = {
+        row.name: (row.phone.status.value, row.phone.numbers)
+        for row in rows_of(tmp_path, text, name="chat.txt")
+    }
     assert read["Lê Thị Mai"] == ("ok", ("+84905000123",))
     assert read["Trần Văn An"] == ("ok", ("+84905000126",))
     assert read["Võ Xuân Chiến"] == ("review", ("+84905000125",))
@@ -451,46 +440,32 @@ def test_in_a_chat_who_sent_a_number_may_correct_it_or_leave_and_a_name_may_stan
 
 
 def test_a_heading_for_number_and_note_is_that_of_numbers_where_there_is_no_other(tmp_path):
-    path = tmp_path / "list.csv"
-    path.write_text(
+    text = (
         "TT,Họ tên,SĐT/ghi chú,TT,Họ tên,SĐT/ghi chú\n1,A Na,0905000123,3,A Bo,0905000124\n"
-        "2,Y Na,0905000125,4,Y Bo,0905000126\n",
-        encoding="utf-8",
+        "2,Y Na,0905000125,4,Y Bo,0905000126\n"
     )
-    people = [each for row in check_list(path, KONTUM_2020) for each in row.parts()]
+    people = [each for row in rows_of(tmp_path, text) for each in row.parts()]
     assert [each.phone.status.value for each in people] == ["ok"] * 4
 
 
 def test_of_a_number_and_a_new_one_the_new_one_counts(tmp_path):
-    path = tmp_path / "list.csv"
-    path.write_text(
-        "TT,Họ tên,SĐT,SĐT mới\n1,A Na,0905000123,0905000124\n2,Y Mơn,0905000125,không đổi\n",
-        encoding="utf-8",
-    )
-    numbers = [row.phone.numbers for row in check_list(path, KONTUM_2020)]
+    text = "TT,Họ tên,SĐT,SĐT mới\n1,A Na,0905000123,0905000124\n2,Y Mơn,0905000125,không đổi\n"
+    numbers = [row.phone.numbers for row in rows_of(tmp_path, text)]
     assert numbers == [("+84905000124",), ("+84905000125",)]
 
 
 def test_a_number_alone_in_the_note_and_headings_with_an_ordinal(tmp_path):
-    path = tmp_path / "list.csv"
-    path.write_text(
+    text = (
         "TT,Họ và tên,Điện thoại,,,Ghi chú\n,,Cơ quan,Di động 1,Di động 2 (nếu có),\n"
-        "1,A Lâu,0260.3000777,0905000123,0905000124,\n2,Y Blưm,,0905000125,,\n3,Y Hlan,,,,SĐT: 0905.000.126\n",
-        encoding="utf-8",
+        "1,A Lâu,0260.3000777,0905000123,0905000124,\n2,Y Blưm,,0905000125,,\n3,Y Hlan,,,,SĐT: 0905.000.126\n"
     )
-    read = [
-        (row.name, row.phone.status.value, len(row.phone.numbers)) for row in check_list(path, KONTUM_2020)
-    ]
+    read = [(row.name, row.phone.status.value, len(row.phone.numbers)) for row in rows_of(tmp_path, text)]
     assert read == [("A Lâu", "ok", 2), ("Y Blưm", "ok", 1), ("Y Hlan", "ok", 1)]
 
 
 def test_in_a_list_that_goes_on_beside_itself_each_is_judged_alone(tmp_path):
-    path = tmp_path / "list.csv"
-    path.write_text(
-        "TT,Họ và tên,SĐT,TT,Họ và tên,SĐT\n1,Y Lan,0905000123,3,Y Hoa,0905000126\n2,Y Sen,,4,Y Nhung,0905000127 (chồng)\n",
-        encoding="utf-8",
-    )
-    people = [each for row in check_list(path, KONTUM_2020) for each in row.parts()]
+    text = "TT,Họ và tên,SĐT,TT,Họ và tên,SĐT\n1,Y Lan,0905000123,3,Y Hoa,0905000126\n2,Y Sen,,4,Y Nhung,0905000127 (chồng)\n"
+    people = [each for row in rows_of(tmp_path, text) for each in row.parts()]
     assert {each.name: each.phone.status.value for each in people} == {
         **{"Y Lan": "ok", "Y Hoa": "ok", "Y Sen": "reject", "Y Nhung": "review"}
     }
