@@ -3,6 +3,7 @@
 import json
 import time
 import urllib.error
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -59,6 +60,15 @@ def test_silence_is_accepted_and_never_answered(simulator):
         send(simulator)
     assert 0.5 < time.monotonic() - started < 20
     assert len(simulator.ledger()) == 2
+
+
+def test_latency_delays_each_answer_and_requests_overlap(simulator):
+    simulator.faults(latency_ms=200)
+    started = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: send(simulator, f"+84905000{i:03d}"), range(8)))
+    assert time.monotonic() - started >= 0.2
+    assert simulator.stats()["max_in_flight"] > 1
 
 
 @cases((None, None), (2, "2"), (0.5, "0.5"))
@@ -139,3 +149,8 @@ def test_impossible_setting_is_named_and_changes_nothing(simulator, changes):
     assert refused.value.code == 400
     assert next(iter(changes)) in json.loads(refused.value.read())["error"]
     assert simulator.faults() == before
+
+
+@pytest.mark.parametrize("body", [b"[1]", b"rate_cut=1", b"\xff\xfe"])
+def test_body_that_is_no_json_object_is_refused(simulator, body):
+    assert requests.post(f"{simulator.url}/_faults", data=body, timeout=30).status_code == 400

@@ -11,7 +11,7 @@ from simulator.callbacks import NotThisMachine, find_destination, is_this_machin
 from simulator.messages import Direction, Journal, Sms, Status, Store, mint_sid
 from simulator.network import count_segments
 from simulator.residents import first_local_link, split_links
-from simulator.settings import Faults, InvalidSetting, ResidentHabits
+from simulator.settings import Faults, InvalidSetting, RequestFault, ResidentHabits
 from tests.support.tables import cases, each_of
 
 PUBLIC = "https://loa.example"
@@ -109,6 +109,19 @@ def test_resident_presses_the_first_link_that_leads_here():
     text = "Tải https://bluezone.gov.vn/taiapp rồi bấm https://loa.example/AbC"
     assert first_local_link(text, public_url=PUBLIC) == "https://loa.example/AbC"
     assert first_local_link("https://bluezone.gov.vn", public_url=PUBLIC) is None
+
+
+def test_shares_of_one_phase_are_shares_of_all_requests():
+    faults = Faults(rate_429=0.05, rate_500=0.05)
+    met = Counter(settings.fault_before_accept(faults, (i + 0.5) / 1000) for i in range(1000))
+    assert met == {RequestFault.THROTTLED: 50, RequestFault.SERVER_ERROR: 50, None: 900}
+
+
+def test_seeded_chance_is_even_and_repeats():
+    draws = [settings.roll(7, "x", i) for i in range(4000)]
+    assert draws == [settings.roll(7, "x", i) for i in range(4000)]
+    assert 0.45 < sum(draws) / len(draws) < 0.55
+    assert all(0 <= draw < 1 for draw in draws)
 
 
 def test_residents_answer_in_the_shares_that_were_set():

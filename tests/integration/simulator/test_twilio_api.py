@@ -1,10 +1,12 @@
 """The real `twilio` library, pointed at the simulator, sees what it would see at Twilio."""
 
+import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.rest import Client
 
 from tests.support.tables import cases
@@ -57,6 +59,24 @@ def test_messaging_service_counts_segments_later(client, simulator):
     assert (delivered.price, delivered.price_unit) == ("-0.01509", "USD")
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the library's own use of aiohttp
+def test_async_client_works_as_the_sync_one(simulator):
+    asyncio.run(use_async_client(simulator))
+
+
+async def use_async_client(simulator):
+    async with AsyncTwilioHttpClient() as http:
+        client = connect(simulator, http_client=http)
+        sids = [
+            (await client.messages.create_async(to=f"+84905000{i:03d}", from_="LOA", body=LINE)).sid
+            for i in range(3)
+        ]
+        listed = await client.messages.list_async(page_size=2)
+        fetched = await client.messages(sids[0]).fetch_async()
+    assert [message.sid for message in listed] == sids[::-1]
+    assert fetched.body == LINE
+
+
 @cases(
     ({"to": "0905000123"}, 21211),
     ({"to": "+84" + "1685000123"}, 21211),  # the eleven digits of before 2018
@@ -78,6 +98,10 @@ def test_bad_message_is_refused_with_twilios_code(client, simulator, changes, co
     assert (refused.value.status, refused.value.code) == (400, code)
     assert simulator.ledger() == []
     assert simulator.stats()["rejected"] == {str(code): 1}
+
+
+def test_longest_body_is_taken(client):
+    assert client.messages.create(to="+84905000123", from_="LOA", body="a" * 1600).num_segments == "11"
 
 
 def test_number_that_stopped_at_the_gateway_is_refused_until_it_starts_again(client, simulator):
@@ -125,6 +149,19 @@ def test_list_runs_over_all_pages_newest_first(client):
     sids = send_many(client, 7)
     assert [message.sid for message in client.messages.list(page_size=3)] == sids[::-1]
     assert [message.sid for message in client.messages.list(limit=4, page_size=3)] == sids[:2:-1]
+
+
+def test_page_leads_on_and_back(client):
+    sids = send_many(client, 7)
+    first = client.messages.page(page_size=3)
+    assert first.previous_page_url is None
+    second = first.next_page()
+    assert [message.sid for message in second] == sids[3:0:-1]
+    back = second.previous_page()
+    assert [message.sid for message in back] == sids[6:3:-1]
+    last = second.next_page()
+    assert [message.sid for message in last] == sids[:1]
+    assert last.next_page() is None
 
 
 def test_pages_do_not_slip_when_messages_arrive_between_them(client):
