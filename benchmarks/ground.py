@@ -24,8 +24,7 @@ from campaigns.rules.approvals import LaunchTerms
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction
 from campaigns.sweep import sweep
-from outreach.accounts.organisations import create_organisation
-from outreach.accounts.users import create_user, find_user
+from outreach.accounts.users import create_organisation, create_user, find_user
 from outreach.core.db import Database
 from outreach.core.schema import upgrade
 from outreach.core.settings import Settings

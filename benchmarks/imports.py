@@ -23,7 +23,7 @@ from sqlalchemy import select
 
 from benchmarks.ground import Ground
 from benchmarks.measures import peak_mb, show, target
-from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import create_organisation
 from outreach.core.settings import Settings
 from outreach.core.spreadsheets import write_workbook
 from outreach.imports.uploads import import_file

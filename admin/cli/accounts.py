@@ -12,13 +12,14 @@ from admin.cli.base import LARGEST_ID, Group, acting_as, acting_user, json_optio
 from admin.login_limits import clear_login_limits
 from outreach.accounts.api_tokens import MOST_DAYS, create_token, end_token, read_tokens
 from outreach.accounts.invitations import link_for
-from outreach.accounts.organisations import find_organisation, save_organisation
 from outreach.accounts.second_factor import remove_second_factor
 from outreach.accounts.users import (
     add_user,
+    find_organisation,
     find_user,
     read_sessions,
     renew_invitation,
+    save_organisation,
     set_password,
     sign_out_everywhere,
     unlock_user,

@@ -32,8 +32,14 @@ from campaigns.rules.installation import Installation, Row, front_name, read_ins
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.api_tokens import open_sandbox
 from outreach.accounts.invitations import link_for
-from outreach.accounts.organisations import find_organisation, save_organisation
-from outreach.accounts.users import add_user, find_by_email, has_password, renew_invitation
+from outreach.accounts.users import (
+    add_user,
+    find_by_email,
+    find_organisation,
+    has_password,
+    renew_invitation,
+    save_organisation,
+)
 from outreach.contacts.languages import offer_languages, read_offered
 from outreach.contacts.move_people import load_units
 from outreach.core.mail import check_server

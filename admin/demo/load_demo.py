@@ -41,8 +41,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, MessageState
 from campaigns.sweep import open_step, steps_due
-from outreach.accounts.organisations import create_organisation
-from outreach.accounts.users import create_user, find_by_email, find_user, hash_unchecked
+from outreach.accounts.users import create_organisation, create_user, find_by_email, find_user, hash_unchecked
 from outreach.contacts.languages import offer_languages
 from outreach.core.db import change_rows
 from outreach.core.settings import Settings

@@ -20,7 +20,7 @@ from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.goals import GoalScope, GoalSubject
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import create_organisation
 from outreach.core.db import Base, is_postgresql
 from outreach.imports.store_rows import find_or_create_list
 from outreach.models.accounts import OrganisationKind, User

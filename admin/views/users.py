@@ -31,7 +31,6 @@ from campaigns.webhooks.deliver_events import (
 )
 from outreach.accounts.api_tokens import LONGEST_NAME, create_token, end_token
 from outreach.accounts.invitations import link_for
-from outreach.accounts.organisations import save_organisation
 from outreach.accounts.permissions import find_visible, visible_to
 from outreach.accounts.second_factor import remove_second_factor
 from outreach.accounts.users import (
@@ -45,6 +44,7 @@ from outreach.accounts.users import (
     read_sessions,
     remove_identity,
     renew_invitation,
+    save_organisation,
     sign_out_everywhere,
 )
 from outreach.contacts.lists import read_lists

@@ -33,7 +33,7 @@ from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.formats import read_positive
 from outreach.rules.gateway import Proof
 from outreach.rules.keys import Purpose
-from outreach.rules.operators import Operator
+from outreach.rules.phone_numbers import Operator
 from outreach.runtime import Runtime
 from outreach.use_cases import use_case
 

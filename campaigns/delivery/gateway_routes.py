@@ -17,7 +17,7 @@ from outreach.core.settings import Settings
 from outreach.gateway_accounts import notice_channel, read_accounts
 from outreach.models.office import ENVIRONMENT, GatewayAccount, GatewayState
 from outreach.rules.gateway import Channel
-from outreach.rules.operators import Operator, operator_of
+from outreach.rules.phone_numbers import Operator, operator_of
 from outreach.rules.segments import Encoding, measure
 
 # A message that only gateways with a fault can carry is looked at again after this time.

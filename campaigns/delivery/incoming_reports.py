@@ -29,7 +29,7 @@ from outreach.core.db import (
 )
 from outreach.models.contacts import Phone
 from outreach.rules.gateway import DeliveryStatus, Receipt, StatusReport
-from outreach.rules.operators import Operator, operator_of
+from outreach.rules.phone_numbers import Operator, operator_of
 from outreach.rules.segments import measure, split
 from outreach.rules.smpp import gateway_id, id_of_centre, possible_ids, reference_of
 from outreach.runtime import Runtime

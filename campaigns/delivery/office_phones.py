@@ -32,8 +32,7 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import ContactPhone, Phone, Suppression, Wish, WishNumber
 from outreach.rules.errors import BadInput, NotFound
 from outreach.rules.keys import Purpose
-from outreach.rules.operators import Operator, operator_of
-from outreach.rules.phone_numbers import read_phone_cell
+from outreach.rules.phone_numbers import Operator, operator_of, read_phone_cell
 from outreach.rules.wishes import EVERYTHING
 from outreach.use_cases import enqueue_after_commit, enqueue_send, use_case
 

@@ -27,7 +27,7 @@ from outreach.contacts.suppressions import lock_phones
 from outreach.core.db import Database, insert_new, rows_table, set_columns, values_subquery
 from outreach.models.contacts import PersonMerge, Phone, Wish
 from outreach.rules.identity import ERASED
-from outreach.rules.operators import operator_of
+from outreach.rules.phone_numbers import operator_of
 
 SLICE = 1000  # numbers
 

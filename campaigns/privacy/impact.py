@@ -18,8 +18,8 @@ from campaigns.privacy.clocks import load_clocks
 from campaigns.privacy.requests import count_unreported
 from campaigns.rules.privacy import Clocks, clocks_on
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.accounts.organisations import find_office
 from outreach.accounts.permissions import require_role
+from outreach.accounts.users import find_office
 from outreach.contacts.wishes import standing
 from outreach.core.db import count_rows
 from outreach.core.settings import TWILIO_API, Settings

@@ -17,8 +17,8 @@ from campaigns.planning.kinds import title_of, words_of
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.reports.template import ReportTemplate, fill_default, find_blanks, parse_template
 from outreach.accounts import audit
-from outreach.accounts.organisations import find_province
 from outreach.accounts.permissions import has_role, is_province_staff, organisations_of, require_role
+from outreach.accounts.users import find_province
 from outreach.core.settings import Settings
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, NotAllowed, WrongState

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from outreach.rules.gateway import Channel
-from outreach.rules.operators import Operator
+from outreach.rules.phone_numbers import Operator
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from campaigns.rules.gateway_choice import GatewayTerms
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import GIVEN_UP, AttemptState, Exclusion, MessageState, SkipReason
 from outreach.rules.gateway import Proof
-from outreach.rules.operators import Operator, operator_of
+from outreach.rules.phone_numbers import Operator, operator_of
 
 Detail = TypeVar("Detail", bound=StrEnum)
 # Accepted by the gateway, whatever happened after.

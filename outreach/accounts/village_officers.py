@@ -13,9 +13,15 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
-from outreach.accounts.organisations import find_office
 from outreach.accounts.permissions import home_of, require_role, visible_to, within_area
-from outreach.accounts.users import begin_session, create_user, end_sessions, find_session, no_password
+from outreach.accounts.users import (
+    begin_session,
+    create_user,
+    end_sessions,
+    find_office,
+    find_session,
+    no_password,
+)
 from outreach.core.db import Database
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings

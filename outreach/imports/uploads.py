@@ -32,8 +32,8 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
-from outreach.accounts.organisations import find_organisation
 from outreach.accounts.permissions import areas_of, find_visible, require_role, visible_to
+from outreach.accounts.users import find_organisation
 from outreach.contacts.directory import require_all_people
 from outreach.contacts.lists import create_list, set_basis
 from outreach.core.db import DATABASE_AWAY, Database, gc_paused, prefetch_chunks

@@ -29,7 +29,7 @@ class Phone(BaseWithId):
         Key(16), default=lambda row: row.get_current_parameters()["e164"][::-1], server_default=""
     )
     language: Mapped[str | None] = mapped_column(String(8))
-    # As a gateway reported it; None: guessed by the number's series (`outreach.rules.operators`).
+    # As a gateway reported it; None: guessed by the number's series (`outreach.rules.phone_numbers`).
     operator: Mapped[str | None] = mapped_column(String(16))
     # When its owner last asked for messages: an opt-out of before, which comes in later, does not count.
     asked_at: Mapped[datetime | None]

@@ -24,7 +24,7 @@ from outreach.rules.gateway import (
     StatusReport,
     Throttled,
 )
-from outreach.rules.operators import Operator
+from outreach.rules.phone_numbers import Operator
 from outreach.rules.segments import Encoding, measure
 
 

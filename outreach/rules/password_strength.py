@@ -15,11 +15,11 @@ _MOST_READ = 72  # characters; the estimate takes longer and longer for more
 # Words that people here begin with, and that the package does not know.
 _OWN_WORDS = (
     *(
+        "mat tran to quoc",
         "loa",
         "bluezone",
         "mttq",
         "mattran",
-        "mat tran to quoc",
         "uybanmttq",
         "kontum",
         "quangngai",

@@ -6,6 +6,10 @@ that mean "no phone" or make its number doubtful.
 
 A wrong number must never be read as OK: a cell that can be read in two ways, or has digits left over, is for an officer
 to decide. A cell is split into groups of digits; the rules decide which groups form a number and which are left over.
+
+Also here: which operator a number was first given to. Since 2018 numbers move between operators and keep their series, so a series
+is a guess; what a gateway reports of a number comes before it. Source: the operators' series as assigned by the Ministry, and the
+conversion of 15/9/2018.
 """
 
 from __future__ import annotations
@@ -822,3 +826,33 @@ def _is_oddly_grouped(run: Sequence[DigitGroup]) -> bool:
         return False  # 0905.0001.23: the same sign between all
     before, last = (len(group.digits) for group in run[-2:])
     return (last <= 2 and before >= 4) or (last == 1 and before > 1)
+
+
+class Operator(StrEnum):
+    """Operator of a number."""
+
+    VIETTEL = "viettel"
+    MOBIFONE = "mobifone"
+    VINAPHONE = "vinaphone"
+    VIETNAMOBILE = "vietnamobile"
+    GMOBILE = "gmobile"
+    ITEL = "itel"
+    WINTEL = "wintel"
+    OTHER = "other"
+
+
+_SERIES = {
+    Operator.VIETTEL: "32 33 34 35 36 37 38 39 86 96 97 98",
+    Operator.MOBIFONE: "70 76 77 78 79 89 90 93",
+    Operator.VINAPHONE: "81 82 83 84 85 88 91 94",
+    Operator.VIETNAMOBILE: "52 56 58 92",
+    Operator.GMOBILE: "59 99",
+    Operator.ITEL: "87",
+    Operator.WINTEL: "55",
+}
+_BY_SERIES = {series: operator for operator, all_of in _SERIES.items() for series in all_of.split()}
+
+
+def operator_of(e164: str, reported: str | None = None) -> Operator:
+    """Return the operator that a gateway reported, else the one of whose series the number is: its first two digits."""
+    return Operator(reported) if reported else _BY_SERIES.get(e164.removeprefix("+84")[:2], Operator.OTHER)

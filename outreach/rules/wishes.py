@@ -52,10 +52,10 @@ class SaidWish(NamedTuple):
 
 
 def scopes_of(
-    *, drive: int | None = None, kind: str = "", organisation: int | None = None, channel: str = "sms"
+    *, drive: int | None = None, kind: str = "", organisation: int | None = None
 ) -> tuple[str, ...]:
-    """Return the scopes of wishes that stop a message of this drive, kind, organisation and channel."""
-    named = (("drive", drive), ("kind", kind), ("organisation", organisation), ("channel", channel))
+    """Return the scopes of wishes that stop an SMS of this drive, kind and organisation."""
+    named = (("drive", drive), ("kind", kind), ("organisation", organisation), ("channel", "sms"))
     return (EVERYTHING, *(f"{word}:{value}" for word, value in named if value))
 
 

@@ -53,8 +53,7 @@ from campaigns.webhooks.collect_events import new_delivery
 from campaigns.webhooks.deliver_events import OFFERED, subscribe
 from outreach.accounts.api_tokens import create_token, end_token
 from outreach.accounts.invitations import link_for
-from outreach.accounts.organisations import create_organisation
-from outreach.accounts.users import find_user
+from outreach.accounts.users import create_organisation, find_user
 from outreach.contacts.phones import find_or_create_phones
 from outreach.imports.do_not_call import too_few_left
 from outreach.imports.uploads import UploadContext, confirm_upload, process_upload, receive_upload

@@ -47,8 +47,7 @@ from campaigns.rules.states import AttemptState, CampaignAction, CampaignState, 
 from campaigns.sweep import sweep
 from campaigns.visits.sheets import create_sheet
 from outreach.accounts.api_tokens import create_token
-from outreach.accounts.organisations import create_organisation
-from outreach.accounts.users import create_user, find_user
+from outreach.accounts.users import create_organisation, create_user, find_user
 from outreach.contacts.phones import find_or_create_phones
 from outreach.core.db import Base
 from outreach.core.sentences import word_stored

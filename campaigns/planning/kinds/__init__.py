@@ -17,7 +17,7 @@ from campaigns.models.campaigns import MadeKind
 from campaigns.rules.kind_words import KindWords, read_words
 from campaigns.rules.reach import outside_base
 from campaigns.rules.replies.labels import Label
-from outreach.accounts.organisations import find_office
+from outreach.accounts.users import find_office
 from outreach.core.db import Database, read_once
 
 

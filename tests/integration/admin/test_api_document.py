@@ -20,8 +20,7 @@ from campaigns.lifecycle import create_campaign
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from outreach.accounts.api_tokens import create_token
-from outreach.accounts.organisations import create_organisation
-from outreach.accounts.users import create_user
+from outreach.accounts.users import create_organisation, create_user
 from outreach.core.settings import Settings
 from outreach.imports.store_rows import find_or_create_list
 from outreach.models.accounts import OrganisationKind, Right, Role

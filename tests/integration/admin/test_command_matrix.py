@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from campaigns.models.campaigns import Campaign
 from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
-from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import create_organisation
 from outreach.models.accounts import AuditEvent, OrganisationKind, Role, User
 from tests.integration.campaigns.test_lifecycle import put
 from tests.support.world import LIST, TEXT

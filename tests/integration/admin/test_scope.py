@@ -18,8 +18,7 @@ from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction, CampaignState, MessageState
 from campaigns.second_wave import send_second_wave
-from outreach.accounts.organisations import create_organisation
-from outreach.accounts.users import find_user
+from outreach.accounts.users import create_organisation, find_user
 from outreach.accounts.village_officers import add_officer, list_officers
 from outreach.contacts.contact import find_contact
 from outreach.contacts.directory import ContactFilter, read_page

@@ -24,8 +24,7 @@ from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion
-from outreach.accounts.organisations import create_organisation
-from outreach.accounts.users import find_user
+from outreach.accounts.users import create_organisation, find_user
 from outreach.contacts.contact import Closing
 from outreach.contacts.suppressions import hash_number
 from outreach.contacts.wishes import take_back

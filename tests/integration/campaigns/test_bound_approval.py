@@ -18,8 +18,7 @@ from campaigns.rules.checks import Check, fault
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.second_wave import send_second_wave
-from outreach.accounts.organisations import create_organisation
-from outreach.accounts.users import find_user
+from outreach.accounts.users import create_organisation, find_user
 from outreach.contacts.lists import record_basis
 from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList

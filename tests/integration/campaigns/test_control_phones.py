@@ -24,7 +24,7 @@ from campaigns.rules.states import CampaignAction, MessageState
 from outreach.models.accounts import Role
 from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput, NotAllowed, NotFound
-from outreach.rules.operators import Operator
+from outreach.rules.phone_numbers import Operator
 from outreach.rules.quiet_days import parse_quiet_days
 from tests.support.servers import both_databases
 from tests.support.tables import cases

@@ -18,8 +18,7 @@ from campaigns.models.figures import GoalEntry
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.goals import GoalScope, GoalSubject
-from outreach.accounts.organisations import create_organisation
-from outreach.accounts.users import find_user
+from outreach.accounts.users import create_organisation, find_user
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed

@@ -20,7 +20,7 @@ from campaigns.planning import stored_reach
 from campaigns.rules.reach import FAILED, TAKEN, ReachMeasure
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, MessageState
-from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import create_organisation
 from outreach.models.accounts import OrganisationKind
 from outreach.models.contacts import Contact, ContactList, Membership
 from outreach.models.places import Area, AreaLevel

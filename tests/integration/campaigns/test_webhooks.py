@@ -32,8 +32,7 @@ from campaigns.webhooks.deliver_events import (
     send_ping,
     subscribe,
 )
-from outreach.accounts.organisations import create_organisation
-from outreach.accounts.users import find_user
+from outreach.accounts.users import create_organisation, find_user
 from outreach.models.accounts import Organisation, OrganisationKind, Role
 from outreach.use_cases import enqueue_webhooks
 from tests.integration.campaigns.test_concurrent_actions import at_once

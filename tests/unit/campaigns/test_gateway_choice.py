@@ -10,7 +10,7 @@ from campaigns.rules.gateway_choice import (
     reports_slowly,
     take_first,
 )
-from outreach.rules.operators import Operator, operator_of
+from outreach.rules.phone_numbers import Operator, operator_of
 from tests.support.tables import cases
 
 MTTQ = frozenset({"MTTQ"})

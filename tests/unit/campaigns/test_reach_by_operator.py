@@ -3,7 +3,7 @@
 from campaigns.rules.gateway_choice import GatewayTerms
 from campaigns.rules.reach import Carried, add_up
 from outreach.rules.gateway import Proof
-from outreach.rules.operators import Operator
+from outreach.rules.phone_numbers import Operator
 
 
 def test_messages_are_added_up_by_operator_and_gateway_and_only_telephones_prove():
