@@ -174,48 +174,28 @@ def _count_answers(session: Session, campaign_id: int, block: int | None) -> Ite
     if not opened:
         return
 
-    def grouped(step: ColumnElement[int], *more: Any) -> Select[Any]:
+    def grouped(moment: Any, said: Any = None) -> Select[Any]:
+        key = (*_PLACE, *([] if said is None else [said]))
+        in_campaign = (Recipient.campaign_id == campaign_id, Recipient.exclusion.is_(None))
+        has_done = (moment if said is None else said).is_not(None)
         return (
-            select(step.label("step"), *_PLACE, *more, func.count())
-            .where(
-                Recipient.campaign_id == campaign_id,
-                Recipient.exclusion.is_(None),
-                *_within(block, Recipient.id),
-            )
-            .group_by("step", *_PLACE, *more)
+            select(_step_at(moment, opened).label("step"), *key, func.count())
+            .where(*in_campaign, has_done, *_within(block, Recipient.id))
+            .group_by("step", *key)
         )
 
-    queries = (
-        (
-            ReachMeasure.OPENED,
-            grouped(_step_at(PageOpen.at, opened))
-            .join(PageOpen, PageOpen.recipient_id == Recipient.id)
-            .where(PageOpen.campaign_id == campaign_id, *_within(block, PageOpen.recipient_id)),
-        ),
-        (
-            ReachMeasure.CLICKED,
-            grouped(_step_at(Recipient.clicked_at, opened)).where(Recipient.clicked_at.is_not(None)),
-        ),
-        (
-            ReachMeasure.ANSWERS,
-            grouped(_step_at(Recipient.answered_at, opened), Recipient.answer).where(
-                Recipient.answer.is_not(None)
-            ),
-        ),
-        (
-            ReachMeasure.OWN_ANSWERS,
-            grouped(_step_at(Recipient.answered_at, opened), Recipient.own_answer).where(
-                Recipient.own_answer.is_not(None)
-            ),
-        ),
-        (
-            ReachMeasure.INSTALLED,
-            grouped(_step_at(InstallReport.reported_at, opened))
-            .join(InstallReport, InstallReport.recipient_id == Recipient.id)
-            .where(*_reported(campaign_id, block)),
-        ),
-    )
-    for measure, query in queries:
+    queries = {
+        ReachMeasure.OPENED: grouped(PageOpen.at)
+        .join(PageOpen, PageOpen.recipient_id == Recipient.id)
+        .where(PageOpen.campaign_id == campaign_id, *_within(block, PageOpen.recipient_id)),
+        ReachMeasure.CLICKED: grouped(Recipient.clicked_at),
+        ReachMeasure.ANSWERS: grouped(Recipient.answered_at, Recipient.answer),
+        ReachMeasure.OWN_ANSWERS: grouped(Recipient.answered_at, Recipient.own_answer),
+        ReachMeasure.INSTALLED: grouped(InstallReport.reported_at)
+        .join(InstallReport, InstallReport.recipient_id == Recipient.id)
+        .where(*_reported(campaign_id, block)),
+    }
+    for measure, query in queries.items():
         for step_id, list_id, area, *said, n in session.execute(query):
             yield step_id, list_id, area, measure, str(said[0]) if said else "", n
 

@@ -88,28 +88,38 @@ def receive_reply(
         return None
     inbound = replace(inbound, body=clean_text(inbound.body), is_own=channel.is_own)
     phone = _lock_sender(session, inbound.sender)
-    if _is_duplicate(session, inbound, channel, now=now, within=same_within):
+    entry = _Entry(inbound, channel, phone, now, same_within, keys)
+    if _is_duplicate(session, entry):
         return None
     if phone and channel in FROM_NUMBER:
         _note_exists(session, phone, now=now)
-    heard = _hear(session, inbound, phone, written_by, meant, now=now, within=same_within)
+    heard = _hear(session, entry, written_by, meant)
     meant, recipient = heard.meant, heard.recipient
-    phone = phone or _keep_sender(session, inbound.sender, heard, keys=keys, now=now)
+    entry = entry._replace(phone=phone or _keep_sender(session, entry, heard))
     if recipient and meant.label is not Label.WRONG_NUMBER:
-        recipient = answered_by(session, recipient, meant.stored_label, phone_id=id_of(phone), now=now)
-    outcome = _decide(session, inbound, heard, phone, recipient, now=now, within=same_within)
-    reply = _store(session, inbound, heard, outcome, phone, recipient, channel, now=now)
-    if outcome.is_answer and phone:
+        recipient = answered_by(session, recipient, meant.stored_label, phone_id=id_of(entry.phone), now=now)
+    outcome = _decide(session, entry, heard, recipient)
+    reply = _store(session, entry, heard, outcome, recipient)
+    if outcome.is_answer and entry.phone:
         confirms = acknowledge and outcome.is_acknowledged
-        _record(session, reply, heard, recipient, at=outcome.at, acknowledge=confirms, keys=keys)
-    if acknowledge and phone:
-        _answer_at_once(session, reply, outcome.kind, phone, heard.campaign, keys=keys, now=now)
-    case: Case | None = None
-    if outcome.kind:
-        case = _open_case(session, reply, outcome.kind, recipient, heard.event, heard.former, now=now)
+        _record(session, entry, reply, heard, recipient, at=outcome.at, acknowledge=confirms)
+    if acknowledge:
+        _answer_at_once(session, entry, reply, outcome.kind, heard.campaign)
+    case = _open_case(session, entry, reply, outcome.kind, recipient, heard) if outcome.kind else None
     if heard.event:
-        _note_safety(session, heard, heard.event, phone, recipient, case, is_verified=channel.is_own, now=now)
+        _note_safety(session, entry, heard, heard.event, recipient, case)
     return reply
+
+
+class _Entry(NamedTuple):
+    """A reply as it came in, at `now` to the precision of `within`; `phone` is None while its sender is not known."""
+
+    inbound: InboundMessage
+    channel: ReplyChannel
+    phone: Phone | None
+    now: datetime
+    within: timedelta
+    keys: AnswerContext
 
 
 class _Heard(NamedTuple):
@@ -135,20 +145,12 @@ class _Heard(NamedTuple):
 
 
 def _store(
-    session: Session,
-    inbound: InboundMessage,
-    heard: _Heard,
-    outcome: ReplyOutcome,
-    phone: Phone | None,
-    recipient: Recipient | None,
-    channel: ReplyChannel,
-    *,
-    now: datetime,
+    session: Session, entry: _Entry, heard: _Heard, outcome: ReplyOutcome, recipient: Recipient | None
 ) -> Reply:
     reply = Reply(
-        gateway_id=inbound.gateway_id,
-        phone_id=id_of(phone),
-        sender=inbound.sender[:32],
+        gateway_id=entry.inbound.gateway_id,
+        phone_id=id_of(entry.phone),
+        sender=entry.inbound.sender[:32],
         recipient_id=id_of(recipient),
         campaign_id=id_of(heard.campaign),
         body=heard.stored,
@@ -158,38 +160,32 @@ def _store(
         is_sure=outcome.is_sure,
         is_urgent=heard.meant.is_urgent,
         state=ReplyState.INBOX if outcome.kind in WAITS_FOR_LABEL else ReplyState.APPLIED,
-        received_at=now,
-        channel=channel,
+        received_at=entry.now,
+        channel=entry.channel,
     )
     session.add(reply)
     session.flush()
     if heard.raw:
-        add_incident(session, kind="unreadable_reply", subject=f"replies:{reply.id}", now=now)
+        add_incident(session, kind="unreadable_reply", subject=f"replies:{reply.id}", now=entry.now)
     return reply
 
 
 def _hear(
-    session: Session,
-    inbound: InboundMessage,
-    phone: Phone | None,
-    written_by: Recipient | None,
-    meant: Understanding | None,
-    *,
-    now: datetime,
-    within: timedelta,
+    session: Session, entry: _Entry, written_by: Recipient | None, meant: Understanding | None
 ) -> _Heard:
     """Read a reply in its conversation; `meant` is its meaning where it is known."""
+    inbound, phone = entry.inbound, entry.phone
     recipient = written_by
     if recipient is None and phone:
-        recipient = latest_recipient(session, phone, now=now, within=within)
+        recipient = latest_recipient(session, phone, now=entry.now, within=entry.within)
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
-    body = _unquoted(session, inbound.body, phone, recipient, now=now)
+    body = _unquoted(session, entry, recipient)
     former, drive_only, stored, raw = recipient, False, inbound.body, _unread(inbound)
     event: Campaign | None = None
     told: SafetyText | None = None
     if meant is None:
-        meant, drive_only = _read(session, inbound, body, phone, recipient, campaign, now=now)
-        event, told = _told_of(session, body, meant, phone, recipient, campaign, written_by, now=now)
+        meant, drive_only = _read(session, entry, body, recipient, campaign)
+        event, told = _told_of(session, entry, body, meant, recipient, campaign, written_by)
     if event and told:
         meant = _in_event(meant, told)
         if told.position:  # it is kept in one place, from which it is removed in time
@@ -203,47 +199,42 @@ def _hear(
 
 def _note_safety(
     session: Session,
+    entry: _Entry,
     heard: _Heard,
     event: Campaign,
-    phone: Phone | None,
     recipient: Recipient | None,
     case: Case | None,
-    *,
-    is_verified: bool,
-    now: datetime,
 ) -> None:
     """Record of somebody in an event that they are safe or need help, if the reply says either."""
     is_need = case is not None and (case.kind is CaseKind.HELP or case.urgent_at is not None)
-    if phone is None or not (heard.is_safe or is_need):
+    if entry.phone is None or not (heard.is_safe or is_need):
         return
     status = SafetyStatus.SAFE if heard.is_safe else SafetyStatus.HELP
     # Somebody who was merged speaks for the one that counts.
     phone_id = (case.phone_id if case else None) or (recipient.phone_id if recipient else None)
-    phone_id = phone_id or phone.id
+    phone_id, is_verified = phone_id or entry.phone.id, entry.channel.is_own
     record_safety(
-        session, event, phone_id, status, case=case, said=heard.told, is_verified=is_verified, now=now
+        session, event, phone_id, status, case=case, said=heard.told, is_verified=is_verified, now=entry.now
     )
 
 
 def _told_of(
     session: Session,
+    entry: _Entry,
     body: str,
     meant: Understanding,
-    phone: Phone | None,
     recipient: Recipient | None,
     campaign: Campaign | None,
     written_by: Recipient | None,
-    *,
-    now: datetime,
 ) -> tuple[Campaign | None, SafetyText | None]:
     """Return the event that a reply is about, and what it says of safety: the warning that it answers, else by its plain words,
     or a cry of somebody who is in no other campaign or whom the warning is written to as well.
     """
-    event = find_event(session, campaign, now=now)
+    event = find_event(session, campaign, now=entry.now)
     if event is None or (written_by and event is not campaign):
         return None, None
     told = read_safety(body)
-    is_cry = meant.is_urgent and (recipient is None or recipient_of(session, event, phone) is not None)
+    is_cry = meant.is_urgent and (recipient is None or recipient_of(session, event, entry.phone) is not None)
     return (event, told) if event is campaign or told.status or is_cry else (None, None)
 
 
@@ -265,35 +256,26 @@ def _starts(meant: Understanding) -> bool:
     return meant.label == OPT_IN and meant.is_automatic
 
 
-def _keep_sender(
-    session: Session, sender: str, heard: _Heard, *, keys: AnswerContext, now: datetime
-) -> Phone | None:
+def _keep_sender(session: Session, entry: _Entry, heard: _Heard) -> Phone | None:
     """Store the number of a sender who is in no list, if it is safe, or asks for messages, for none, or for help."""
-    meant = heard.meant
+    meant, sender = heard.meant, entry.inbound.sender
     is_kept = heard.is_safe or _starts(meant) or meant.label is Label.OPT_OUT or meant.is_urgent
     if not is_kept or not is_mobile_number(sender):
         return None
-    phone_ids = find_or_create_phones(session, [sender], secret_key=keys.secret_key, now=now)
-    return session.get_one(Phone, phone_ids[sender])
+    ids = find_or_create_phones(session, [sender], secret_key=entry.keys.secret_key, now=entry.now)
+    return session.get_one(Phone, ids[sender])
 
 
-def _wish(
-    session: Session,
-    meant: Understanding,
-    phone: Phone | None,
-    is_own: bool,
-    *,
-    now: datetime,
-    within: timedelta,
-) -> tuple[bool, bool]:
+def _wish(session: Session, entry: _Entry, meant: Understanding) -> tuple[bool, bool]:
     """Let a number get messages again whose reply asks for them; where somebody else may have named it, an officer asks first.
 
     Returns whether it gets them again by this, not where an officer was told as well to leave it alone; and of an opt-out whether the number has asked for messages since it was said: where
     that cannot be told, as a log has the minute or the day alone (`within`), it has not.
     """
+    phone, now, within = entry.phone, entry.now, entry.within
     if phone is None:
         return False, False
-    is_start = _starts(meant) and is_own and give_back(session, phone.id, now=now)
+    is_start = _starts(meant) and entry.inbound.is_own and give_back(session, phone.id, now=now)
     holders = select(ContactPhone.contact_id).where(ContactPhone.phone_id == phone.id)
     if is_start and people_left_alone(session, session.scalars(holders).all()):
         is_start = False
@@ -302,20 +284,14 @@ def _wish(
 
 
 def _answer_at_once(
-    session: Session,
-    reply: Reply,
-    kind: CaseKind | None,
-    phone: Phone,
-    campaign: Campaign | None,
-    *,
-    keys: AnswerContext,
-    now: datetime,
+    session: Session, entry: _Entry, reply: Reply, kind: CaseKind | None, campaign: Campaign | None
 ) -> None:
     """Queue the answer to a cry for help, or to a doubt about the message."""
-    if reply.is_urgent:
+    phone, now = entry.phone, entry.now
+    if phone and reply.is_urgent:
         queue_emergency_answer(session, reply, phone, campaign, now=now)
-    elif campaign and kind is CaseKind.QUESTION:
-        queue_doubt_answer(session, reply, phone, campaign, is_live=keys.is_live, now=now)
+    elif phone and campaign and kind is CaseKind.QUESTION:
+        queue_doubt_answer(session, reply, phone, campaign, is_live=entry.keys.is_live, now=now)
 
 
 def _lock_sender(session: Session, sender: str) -> Phone | None:
@@ -327,27 +303,18 @@ def _lock_sender(session: Session, sender: str) -> Phone | None:
     return phone if phone and phone.e164 == sender else None  # erased while waiting for the lock
 
 
-def _decide(
-    session: Session,
-    inbound: InboundMessage,
-    heard: _Heard,
-    phone: Phone | None,
-    recipient: Recipient | None,
-    *,
-    now: datetime,
-    within: timedelta,
-) -> ReplyOutcome:
+def _decide(session: Session, entry: _Entry, heard: _Heard, recipient: Recipient | None) -> ReplyOutcome:
     """Return what follows from a reply, after a wish of the number's is recorded; who only says that they are safe has no case."""
-    is_start, is_taken_back = _wish(session, heard.meant, phone, inbound.is_own, now=now, within=within)
+    is_start, is_taken_back = _wish(session, entry, heard.meant)
     outcome = decide_reply(
         heard.meant,
         has_recipient=recipient is not None,
-        is_known=phone is not None or is_mobile_number(inbound.sender),
-        was_answered=inbound.is_answered,
+        is_known=entry.phone is not None or is_mobile_number(entry.inbound.sender),
+        was_answered=entry.inbound.is_answered,
         is_start=is_start,
         is_taken_back=is_taken_back,
         answered_at=recipient.answered_at if recipient else None,
-        now=now,
+        now=entry.now,
     )
     is_only_safe = heard.is_safe and heard.meant.label is Label.UNCLEAR
     return outcome._replace(kind=None) if is_only_safe else outcome
@@ -360,19 +327,13 @@ def _note_exists(session: Session, phone: Phone, *, now: datetime) -> None:
 
 
 def _read(
-    session: Session,
-    inbound: InboundMessage,
-    body: str,
-    phone: Phone | None,
-    recipient: Recipient | None,
-    campaign: Campaign | None,
-    *,
-    now: datetime,
+    session: Session, entry: _Entry, body: str, recipient: Recipient | None, campaign: Campaign | None
 ) -> tuple[Understanding, bool]:
     """Return what a reply means, and whether it is an opt-out from the drive alone; `body` is left without a quotation.
 
     It is read by the gateway, by its words, by what officers have decided, and after what was said before.
     """
+    inbound, phone = entry.inbound, entry.phone
     if inbound.is_opt_out:
         return Understanding.by_gateway(Label.OPT_OUT), False
     if inbound.is_help_request:
@@ -384,22 +345,21 @@ def _read(
     if phone is None or recipient is None:
         return meant, False
     if meant.label in (Label.UNCLEAR, Label.WRONG_NUMBER) and not meant.is_urgent:
-        said = replace(inbound, body=body)
-        meant = _read_in_conversation(session, said, meant, phone, recipient, now=now)
+        meant = _read_in_conversation(session, entry, body, meant, phone, recipient)
     if meant.own and meant.is_automatic and needs_question(body):
-        meant = meant._replace(is_automatic=_is_first_said(session, recipient, phone, now=now))
+        meant = meant._replace(is_automatic=_is_first_said(session, recipient, phone, now=entry.now))
     return meant, drive_only
 
 
 def _record(
     session: Session,
+    entry: _Entry,
     reply: Reply,
     heard: _Heard,
     recipient: Recipient | None,
     *,
     at: datetime,
     acknowledge: bool,
-    keys: AnswerContext,
 ) -> None:
     """Record the answer that a reply gives; "Cài rồi, đừng nhắn nữa" gives two: it is done, and the number gets no more."""
     asked = asked_of(heard.campaign)
@@ -415,7 +375,7 @@ def _record(
             phone_id=reply.phone_id or 0,
             recipient=recipient,
             source=source,
-            keys=keys,
+            keys=entry.keys,
             now=at,
             reply_id=reply_id,
             acknowledge=is_acknowledged,
@@ -423,22 +383,18 @@ def _record(
 
 
 def _open_case(
-    session: Session,
-    reply: Reply,
-    kind: CaseKind,
-    recipient: Recipient | None,
-    event: Campaign | None,
-    former: Recipient | None,
-    *,
-    now: datetime,
+    session: Session, entry: _Entry, reply: Reply, kind: CaseKind, recipient: Recipient | None, heard: _Heard
 ) -> Case:
-    """Open a reply's case. `event`: the warning that it answers; `former`: whose place is known where nobody was warned on the number."""
+    """Open a reply's case: where nobody was warned on the number, in the event and the place of whom the message went to."""
+    now = entry.now
     if kind is CaseKind.HELP and recipient:
         # Also if it repeats the current answer: a new request after help was given needs a new case.
         case = open_help_case(session, recipient, reply=reply, now=now)
     elif kind is CaseKind.HELP and reply.phone_id:
-        area = former.area_code if former else None
-        case = open_number_case(session, event, reply.phone_id, area_code=area, now=now, reply_id=reply.id)
+        area = heard.former.area_code if heard.former else None
+        case = open_number_case(
+            session, heard.event, reply.phone_id, area_code=area, now=now, reply_id=reply.id
+        )
     else:
         of_reply = {"phone_id": reply.phone_id, "reply_id": reply.id}
         case = join_full(session, reply) or open_case(session, kind, recipient=recipient, **of_reply, now=now)
@@ -450,29 +406,24 @@ def _open_case(
 
 
 def _read_in_conversation(
-    session: Session,
-    said: InboundMessage,
-    meant: Understanding,
-    phone: Phone,
-    to: Recipient,
-    *,
-    now: datetime,
+    session: Session, entry: _Entry, body: str, meant: Understanding, phone: Phone, to: Recipient
 ) -> Understanding:
     """Return what a reply means after what was said: a bare yes to an offer of help, or a mistake, whose answer it takes back,
     an opt-out only where it is said from the number itself.
     """
-    if takes_back(said.body):
+    now = entry.now
+    if takes_back(body):
         answer = latest_answer(session, to)
         if (
             answer
             and answer.source in (AnswerSource.SMS, AnswerSource.PAGE)
             and now - AMENDS_WITHIN < answer.at <= now  # what was said since stays, where this comes late
-            and (said.is_own or answer.label is not Label.OPT_OUT)
+            and (entry.inbound.is_own or answer.label is not Label.OPT_OUT)
         ):
             undo_answer(session, to, now=now)
         return meant._replace(label=Label.UNCLEAR, is_automatic=False)
     last = _last_message(session, phone, now=now)
-    if last and last.text and accepts_help(said.body, asked=last.text):
+    if last and last.text and accepts_help(body, asked=last.text):
         return Understanding.by_gateway(Label.NEED_HELP)
     return meant
 
@@ -488,13 +439,12 @@ def _last_message(session: Session, phone: Phone, *, now: datetime) -> Any:
     ).first()
 
 
-def _unquoted(
-    session: Session, body: str, phone: Phone | None, recipient: Recipient | None, *, now: datetime
-) -> str:
+def _unquoted(session: Session, entry: _Entry, recipient: Recipient | None) -> str:
     """Return a reply without what it quotes of our last message: that one's own text, or those of its step."""
-    if phone is None or recipient is None or len(body.split()) <= QUOTED_FROM:
+    body = entry.inbound.body
+    if entry.phone is None or recipient is None or len(body.split()) <= QUOTED_FROM:
         return body
-    last = _last_message(session, phone, now=now)
+    last = _last_message(session, entry.phone, now=entry.now)
     step = session.get(Step, last.step_id) if last and last.step_id else None
     texts = [step.text, step.text_b, *step.texts.values()] if step else [last.text if last else None]
     for sent in filter(None, texts):
@@ -513,10 +463,9 @@ def _is_first_said(session: Session, recipient: Recipient, phone: Phone, *, now:
     return not (recipient.answered_at and recipient.answered_at >= last.claimed_at)
 
 
-def _is_duplicate(
-    session: Session, inbound: InboundMessage, channel: ReplyChannel, *, now: datetime, within: timedelta
-) -> bool:
+def _is_duplicate(session: Session, entry: _Entry) -> bool:
     """Return whether another channel, or for a log without times an earlier log, has stored this reply; or a phone told it twice."""
+    inbound, channel, now, within = entry.inbound, entry.channel, entry.now, entry.within
     text = _compared(inbound.body)
     if channel is ReplyChannel.PHONE and (inbound.received_at or now) <= now:  # not where its clock is ahead
         latest = session.execute(
