@@ -183,71 +183,44 @@ def has_ended_campaign(session: Session, user: User) -> bool:
     return session.scalar(select(Campaign.id).where(*own).limit(1)) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class OpenCry:
-    """An open case with a cry for help. `text` is what was written last, `taken_by` the officer who has it in hand."""
-
-    case_id: int
-    since: datetime
-    text: str
-    place: str
-    taken_by: str
-    is_escalated: bool
-    has_lost_alert: bool
-
-
-def read_open_cries(session: Session, user: User) -> list[OpenCry]:
-    """Return the open cries for help of the user's scope, the oldest first."""
+def read_open_cries(session: Session, user: User) -> Sequence[Any]:
+    """Return the open cries for help of the user's scope, the oldest first: `text` is what was written last, `taken_by` who has it in hand."""
     own = Reply.campaign_id.is_not_distinct_from(Case.campaign_id)  # of others the user may see none
     said = select(Reply.body).where(Reply.phone_id == Case.phone_id, own, Reply.is_urgent.is_(True))
     newest = said.order_by(Reply.id.desc()).limit(1).scalar_subquery()
-    rows = session.execute(
-        select(Case, newest, Area.kind, Area.name, User.name, User.email, has_lost_alert())
+    columns = {
+        "case_id": Case.id,
+        "since": Case.urgent_at,
+        "text": func.coalesce(newest, ""),
+        "place": func.coalesce(Area.kind + " " + Area.name, ""),
+        "taken_by": User.shown_name,
+        "is_escalated": Case.escalated_at.is_not(None),
+        "has_lost_alert": has_lost_alert(),
+    }
+    query: Any = (
+        select(*(column.label(name) for name, column in columns.items()))
         .outerjoin(Area, Area.code == Case.area_code)
         .outerjoin(User, User.id == Case.taken_by)
         .where(IS_OPEN_CRY, cases_visible_to(session, user))
-        .order_by(Case.urgent_at, Case.id)
     )
-    return [
-        OpenCry(
-            case.id,
-            case.urgent_at or case.opened_at,
-            text or "",
-            f"{kind} {place}" if place else "",
-            name or email or "",
-            case.escalated_at is not None,
-            is_lost,
-        )
-        for case, text, kind, place, name, email, is_lost in rows
-    ]
+    return session.execute(query.order_by(Case.urgent_at, Case.id)).all()
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What an approver decided on a campaign."""
-
-    campaign_id: int
-    name: str
-    is_approved: bool
-    by: str
-    at: datetime
-
-
-def read_decisions(session: Session, user: User, *, since: datetime) -> list[Decision]:
-    """Return the decisions on campaigns since a moment, the newest first."""
-    rows = session.execute(
-        select(Campaign.id, Campaign.name, CampaignDecision, User.name, User.email)
-        .join(CampaignVersion, CampaignVersion.id == CampaignDecision.version_id)
-        .join(Campaign, Campaign.id == CampaignVersion.campaign_id)
+def read_decisions(session: Session, user: User, *, since: datetime) -> Sequence[Any]:
+    """Return what approvers decided on campaigns since a moment, the newest first."""
+    decided = (
+        CampaignDecision.approved.label("is_approved"),
+        User.shown_name.label("by"),
+        CampaignDecision.decided_at.label("at"),
+    )
+    query = (
+        select(Campaign.id.label("campaign_id"), Campaign.name, *decided)
+        .join(CampaignVersion, CampaignVersion.campaign_id == Campaign.id)
+        .join(CampaignDecision, CampaignDecision.version_id == CampaignVersion.id)
         .join(User, User.id == CampaignDecision.decided_by)
         .where(CampaignDecision.decided_at >= since, visible_to(session, user, Campaign.organisation_id))
-        .order_by(CampaignDecision.id.desc())
-        .limit(MAX_ROWS)
     )
-    return [
-        Decision(campaign_id, campaign, each.approved, name or email, each.decided_at)
-        for campaign_id, campaign, each, name, email in rows
-    ]
+    return session.execute(query.order_by(CampaignDecision.id.desc()).limit(MAX_ROWS)).all()
 
 
 def is_empty(session: Session, user: User, owner: Any) -> bool:
@@ -257,12 +230,9 @@ def is_empty(session: Session, user: User, owner: Any) -> bool:
 
 def who_stopped(session: Session) -> tuple[str, datetime] | None:
     """Return who started the emergency stop, and when. Returns None while it is off."""
-    row = session.execute(
-        select(User.name, User.email, Switch.turned_at)
-        .join(User, User.id == Switch.turned_by)
-        .where(Switch.name == STOP_ALL)
-    ).first()
-    return (row.name or row.email, row.turned_at) if row else None
+    query = select(User.shown_name, Switch.turned_at).join(User, User.id == Switch.turned_by)
+    row = session.execute(query.where(Switch.name == STOP_ALL)).first()
+    return (row[0], row[1]) if row else None
 
 
 def count_incidents(session: Session, user: User) -> int:
@@ -431,16 +401,13 @@ def count_event(
     return EventCounts(places=places, total=total, oldest=oldest, **data)
 
 
-class EventCard(NamedTuple):
-    """An event on the home page: `unheard` are the communes with the largest share of people nothing was heard of."""
+def read_cards(
+    session: Session, user: User, *, redis: Redis, now: datetime
+) -> list[tuple[Campaign, EventCounts, list[tuple[str, PlaceCounts]]]]:
+    """Return the events of now in numbers, for everybody who may see them: no need and no place of anybody.
 
-    event: Campaign
-    counts: EventCounts
-    unheard: list[tuple[str, PlaceCounts]]
-
-
-def read_cards(session: Session, user: User, *, redis: Redis, now: datetime) -> list[EventCard]:
-    """Return the events of now in numbers, for everybody who may see them: no need and no place of anybody."""
+    With each are the communes that have the largest share of people nothing was heard of.
+    """
     cards = []
     for event in list_events(session, user, now=now):
         counts = count_event(session, event.id, user, redis=redis)
@@ -450,7 +417,7 @@ def read_cards(session: Session, user: User, *, redis: Redis, now: datetime) -> 
         )[:MOST_COMMUNES]
         found = session.scalars(select(Area).where(Area.code.in_([code for code, _each in behind])))
         names = {area.code: area.full_name for area in found}
-        cards.append(EventCard(event, counts, [(names.get(code, code), each) for code, each in behind]))
+        cards.append((event, counts, [(names.get(code, code), each) for code, each in behind]))
     return cards
 
 
@@ -515,25 +482,18 @@ def _count_cases(session: Session, event_id: int, user: User, cries: Sequence[Cr
     }
 
 
-class UnheardVillage(NamedTuple):
-    """Hamlet with how many people nothing was heard of."""
-
-    area: Area | None
-    village: str
-    people: int
-
-
-def read_unheard(session: Session, event_id: int, user: User) -> list[UnheardVillage]:
-    """Return the hamlets with people nothing was heard of, the most first."""
+def read_unheard(session: Session, event_id: int, user: User) -> Sequence[Any]:
+    """Return the hamlets, `area` and `village`, with how many people nothing was heard of, the most first."""
     is_need, is_safe, is_heard = _said(event_id)
-    rows = session.execute(
-        _audience(session, event_id, user, Recipient.area_code, Contact.village, func.count())
+    people = func.count().label("people")
+    query = (
+        _audience(session, event_id, user, Area, Contact.village, people)
         .join(Contact, Contact.id == Recipient.contact_id)
+        .outerjoin(Area, Area.code == Recipient.area_code)
         .where(~is_need, ~is_safe, ~is_heard)
-        .group_by(Recipient.area_code, Contact.village)
-        .order_by(func.count().desc(), Recipient.area_code, Contact.village)
+        .group_by(Area.code, Contact.village)
     )
-    return [UnheardVillage(session.get(Area, code) if code else None, *more) for code, *more in rows]
+    return session.execute(query.order_by(people.desc(), Area.code, Contact.village)).all()
 
 
 @use_case

@@ -356,14 +356,14 @@ def _answers(session: Session, recipients: list[int]) -> list[ConversationItem]:
         for reply, answer in replies
     ]
     answers = session.execute(
-        select(Answer, OfficerEntry.place, OfficerEntry.note, User.name, User.email)
+        select(Answer, OfficerEntry.place, OfficerEntry.note, User.shown_name)
         .outerjoin(OfficerEntry, OfficerEntry.answer_id == Answer.id)
         .outerjoin(User, User.id == OfficerEntry.recorded_by)
         .where(
             Answer.recipient_id.in_(recipients), Answer.source != AnswerSource.SMS, Answer.reply_id.is_(None)
         )
     )
-    for answer, place, note, name, email in answers:
+    for answer, place, note, by in answers:
         item = ConversationItem(
             answer.at,
             False,
@@ -375,7 +375,7 @@ def _answers(session: Session, recipients: list[int]) -> list[ConversationItem]:
             is_undone=answer.undone_at is not None,
             place=place,
             note=note or "",
-            by=name or email or "",
+            by=by,
         )
         items.append(item)
     return items

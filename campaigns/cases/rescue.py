@@ -126,7 +126,7 @@ class Cry(NamedTuple):
         return self.said_at if self.status is SafetyStatus.SAFE else None
 
 
-_COLUMNS = (
+_COLUMNS: tuple[Any, ...] = (
     Case.id,
     Case.phone_id,
     Case.recipient_id,
@@ -134,7 +134,7 @@ _COLUMNS = (
     func.coalesce(Case.urgent_at, Case.opened_at, type_=Case.opened_at.type),
     Case.urgent_at.is_not(None),
     Case.taken_by.is_not(None),
-    func.coalesce(func.nullif(User.name, ""), User.email, ""),
+    User.shown_name,
     Case.note,
     func.coalesce(Phone.e164, ""),
     func.coalesce(Contact.name, ""),

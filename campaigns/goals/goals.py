@@ -300,12 +300,12 @@ def _rows(
     at: datetime | None = None,
 ) -> list[tuple[Any, str]]:
     query = (
-        select(table, User.name, User.email)
+        select(table, User.shown_name)
         .outerjoin(User, User.id == table.entered_by)
         .where(*conditions, *([table.entered_at <= at] if at else ()))
         .order_by(table.id)
     )
-    return [(row, name or email or "") for row, name, email in session.execute(query)]
+    return [(row, author) for row, author in session.execute(query)]
 
 
 def about(

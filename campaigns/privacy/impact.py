@@ -3,9 +3,10 @@
 They are read from the settings and the database each time, so that the page is never older than the installation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import exists, func, select, union
@@ -41,15 +42,6 @@ from outreach.sms.aggregator import load_profile
 
 
 @dataclass(frozen=True, slots=True)
-class ListsOfBasis:
-    """Lists with the same legal basis (None: not recorded), and the people in them."""
-
-    basis: LegalBasis | None
-    lists: int
-    people: int
-
-
-@dataclass(frozen=True, slots=True)
 class ImpactFacts:
     """What the assessment says; hosts without scheme and login, "" where there is none."""
 
@@ -58,7 +50,7 @@ class ImpactFacts:
     phones: int
     children: int
     perhaps_children: int
-    by_basis: list[ListsOfBasis]
+    by_basis: Sequence[Any]  # lists and people by legal basis, None where it is not recorded
     without_consent: int  # people in lists based on consent who have no consent of their own on record
     suppressed: int
     kinds: list[str]
@@ -138,20 +130,12 @@ def read_impact(session: Session, settings: Settings, *, user: User, now: dateti
     )
 
 
-def _by_basis(session: Session) -> list[ListsOfBasis]:
-    lists = dict(session.execute(select(ContactList.basis, func.count()).group_by(ContactList.basis)).all())
-    people = dict(
-        session.execute(
-            select(ContactList.basis, func.count(func.distinct(Membership.contact_id)))
-            .join(Membership, Membership.list_id == ContactList.id)
-            .group_by(ContactList.basis)
-        ).all()
-    )
-    return [
-        ListsOfBasis(basis, lists[basis], people.get(basis, 0))
-        for basis in (*LegalBasis, None)
-        if basis in lists
-    ]
+def _by_basis(session: Session) -> Sequence[Any]:
+    lists = func.count(ContactList.id.distinct()).label("lists")
+    people = func.count(Membership.contact_id.distinct()).label("people")
+    query = select(ContactList.basis, lists, people).outerjoin(Membership).group_by(ContactList.basis)
+    order = [*LegalBasis, None]
+    return sorted(session.execute(query), key=lambda row: order.index(row.basis))
 
 
 def _host(url: str) -> str:

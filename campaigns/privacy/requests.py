@@ -447,15 +447,6 @@ def recorded_scope(session: Session, scope: str) -> str:
 _LONGEST = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class BreachRow:
-    """A breach with the urgency of its notice, and the hours that are left, negative once it is late."""
-
-    breach: Breach
-    urgency: Urgency
-    hours_left: int
-
-
 @use_case
 def record_breach(
     session: Session,
@@ -517,18 +508,18 @@ def report_breach(session: Session, breach_id: int, *, notice: str, user: User, 
     return breach
 
 
-def read_breaches(session: Session, user: User, *, now: datetime) -> list[BreachRow]:
-    """Return the breaches that were recorded within a user's scope, those that are not reported first."""
+def read_breaches(session: Session, user: User, *, now: datetime) -> list[tuple[Breach, Urgency, int]]:
+    """Return the breaches that were recorded within a user's scope, those that are not reported first.
+
+    Each with the urgency of its notice, and the hours that are left, negative once it is late.
+    """
     rows = session.scalars(
         select(Breach)
         .join(User, User.id == Breach.recorded_by)
         .where(visible_to(session, user, User.organisation_id))
         .order_by(Breach.reported_at.is_not(None), Breach.id.desc())
     )
-    return [
-        BreachRow(row, urgency(row.due_at, now=now), int((row.due_at - now) / timedelta(hours=1)))
-        for row in rows
-    ]
+    return [(row, urgency(row.due_at, now=now), int((row.due_at - now) / timedelta(hours=1))) for row in rows]
 
 
 def count_unreported(session: Session, *, now: datetime) -> tuple[int, int]:

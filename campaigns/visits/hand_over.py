@@ -256,14 +256,6 @@ class Recorded(NamedTuple):
     to_do: int
 
 
-class LastMarks(NamedTuple):
-    """What an officer has marked last on a campaign's list: how many people, when, and the last of the answers."""
-
-    people: int
-    at: datetime
-    answer_id: int
-
-
 @use_case
 def record_came(
     session: Session,
@@ -314,17 +306,16 @@ def record_came(
     return Recorded(marked, left_out, len(new[MOST_MARKED:]))
 
 
-def read_last_marks(session: Session, campaign_id: int, *, user: User) -> LastMarks | None:
-    """Return what a user has marked last in a campaign and can undo; None without any."""
-    row = session.execute(
-        select(func.count(), Answer.at, func.max(Answer.id))
+def read_last_marks(session: Session, campaign_id: int, *, user: User) -> Any:
+    """Return what a user has marked last in a campaign and can undo: how many `people`, when (`at`), and the last `answer_id`; None without any."""
+    return session.execute(
+        select(func.count().label("people"), Answer.at, func.max(Answer.id).label("answer_id"))
         .join(OfficerEntry, OfficerEntry.answer_id == Answer.id)
         .where(*_marks_of(campaign_id, user))
         .group_by(Answer.at)
         .order_by(Answer.at.desc())
         .limit(1)
     ).first()
-    return LastMarks(*row) if row else None
 
 
 @use_case

@@ -15,7 +15,7 @@ import logging
 import secrets
 import socket
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -304,16 +304,6 @@ DELIVERIES_SHOWN = 50
 OFFERED = tuple(kind for kind in EventKind if kind is not EventKind.PING)
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionRow:
-    """A subscription with its organisation's name, and how many events wait and have failed."""
-
-    subscription: Subscription
-    organisation: str
-    waiting: int
-    failed: int
-
-
 @use_case
 def subscribe(
     session: Session,
@@ -406,28 +396,20 @@ def find_subscription(session: Session, subscription_id: int, *, user: User) -> 
     return find_visible(session, Subscription, subscription_id, user, NotFound("webhook_not_found"))
 
 
-def read_subscriptions(session: Session, user: User) -> list[SubscriptionRow]:
-    """Return the subscriptions that a user may see, the newest first."""
-    counts = (
-        select(
-            Delivery.subscription_id,
-            func.sum(case((Delivery.state == DeliveryState.WAITING, 1), else_=0)).label("waiting"),
-            func.sum(case((Delivery.state == DeliveryState.FAILED, 1), else_=0)).label("failed"),
-        )
-        .group_by(Delivery.subscription_id)
-        .subquery()
+def read_subscriptions(session: Session, user: User) -> Sequence[Any]:
+    """Return the subscriptions that a user may see, the newest first, with their organisation and how many events wait and have failed."""
+    waiting, failed = (
+        func.count(case((Delivery.state == state, 1))).label(state.value)
+        for state in (DeliveryState.WAITING, DeliveryState.FAILED)
     )
-    rows = session.execute(
-        select(Subscription, Organisation.name, counts.c.waiting, counts.c.failed)
+    return session.execute(
+        select(Subscription, Organisation.name.label("organisation"), waiting, failed)
         .join(Organisation, Organisation.id == Subscription.organisation_id)
-        .outerjoin(counts, counts.c.subscription_id == Subscription.id)
+        .outerjoin(Delivery, Delivery.subscription_id == Subscription.id)
         .where(visible_to(session, user, Subscription.organisation_id))
+        .group_by(Subscription.id, Organisation.name)
         .order_by(Subscription.id.desc())
-    )
-    return [
-        SubscriptionRow(subscription, organisation, int(waiting or 0), int(failed or 0))
-        for subscription, organisation, waiting, failed in rows
-    ]
+    ).all()
 
 
 def read_deliveries(session: Session, subscription_id: int) -> list[Delivery]:

@@ -6,7 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, false
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, UniqueConstraint, false, func
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from outreach.core.db import Base, BaseWithId, BigId, enum_type
@@ -72,9 +73,15 @@ class User(BaseWithId):
     organisation: Mapped[Organisation | None] = relationship()
     area: Mapped[Area | None] = relationship()
 
-    @property
+    @hybrid_property
     def shown_name(self) -> str:
         return self.name or self.email
+
+    @shown_name.inplace.expression
+    @classmethod
+    def _shown_name(cls) -> ColumnElement[str]:
+        """Return the same in a statement; "" where an outer join has no user."""
+        return func.coalesce(func.nullif(cls.name, ""), cls.email, "")
 
 
 class NoticeKind(StrEnum):
