@@ -6,7 +6,7 @@ still missing, the change since yesterday, and whether they have reported today.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 
 from redis import Redis
@@ -117,48 +117,6 @@ class AgencyRanking:
         return [line.agency.name for line in self.lines if not line.has_reported]
 
 
-@dataclass(frozen=True, slots=True)
-class ProgressPage:
-    """Figures of a drive as of now, for one reader: over all its campaigns, each number once.
-
-    `campaigns` are those launched that the reader may see, oldest first. `official` and `agencies` are None
-    where agencies do not report on the kind.
-    """
-
-    drive: Drive
-    campaigns: Sequence[Campaign]
-    reach: Reach
-    is_whole: bool
-    head: LeadGoal
-    goals: Goals
-    total: PlaceCounts
-    level_name: str  # what the areas of `districts` are called
-    units: date  # the day whose units these are
-    days_of_units: Sequence[date]  # one day before and after each reform; `units` is one of them
-    converted: frozenset[str]  # places with people who were recorded by units of another day
-    districts: RankTable
-    communes: dict[str, RankTable]
-    organisations: RankTable
-    rolled_up: frozenset[str]  # organisations whose counts include others below them
-    official: dict[str, OfficialInstallFigure] | None
-    official_whole: OfficialInstallFigure | None
-    agencies: AgencyRanking | None
-    waves: Sequence[Wave] = ()  # messages by day, those to come as well
-    new_by_day: Mapping[str, Counter[int]] = field(default_factory=dict)  # by place, as `count_new`
-    own_answers: Sequence[OwnCount] = ()  # empty where no campaign has own answers
-    promised: PromisedFigures | None = None  # None where no own answer promises
-
-    @property
-    def question(self) -> str:
-        """Return the question that the own answers are to."""
-        return question_of(self.campaigns)
-
-    def new_of(self, code: str) -> Sequence[int]:
-        """Return how many reports of a place were new on each of the last days."""
-        counts = self.new_by_day.get(code, Counter())
-        return [counts[day] for day in range(SPARK_DAYS)]
-
-
 def drive_of_campaign(session: Session, campaign_id: int, *, user: User) -> Drive:
     """Return the drive of a launched campaign. Raises NotFound for one that the user may not see."""
     campaign = find_visible_campaign(session, campaign_id, user=user)
@@ -197,6 +155,40 @@ class DriveFigures:
         return read_promised(
             self.own_answers, recipients=total.recipients, answered=total.answered, done=total.installed
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressPage(DriveFigures):
+    """Figures of a drive as of now, for one reader: over all its campaigns, each number once.
+
+    `campaigns` are those launched that the reader may see, oldest first. `official` and `agencies` are None
+    where agencies do not report on the kind.
+    """
+
+    reach: Reach
+    level_name: str  # what the areas of `districts` are called
+    units: date  # the day whose units these are
+    days_of_units: Sequence[date]  # one day before and after each reform; `units` is one of them
+    converted: frozenset[str]  # places with people who were recorded by units of another day
+    districts: RankTable
+    communes: dict[str, RankTable]
+    organisations: RankTable
+    rolled_up: frozenset[str]  # organisations whose counts include others below them
+    official: dict[str, OfficialInstallFigure] | None
+    official_whole: OfficialInstallFigure | None
+    agencies: AgencyRanking | None
+    waves: Sequence[Wave]  # messages by day, those to come as well
+    new_by_day: Mapping[str, Counter[int]]  # by place, as `count_new`
+
+    @property
+    def question(self) -> str:
+        """Return the question that the own answers are to."""
+        return question_of(self.campaigns)
+
+    def new_of(self, code: str) -> Sequence[int]:
+        """Return how many reports of a place were new on each of the last days."""
+        counts = self.new_by_day.get(code, Counter())
+        return [counts[day] for day in range(SPARK_DAYS)]
 
 
 def read_drive_figures(
@@ -260,8 +252,7 @@ def read_progress(
     if figures is None:
         return None
     today = now.astimezone(VIETNAM).date()
-    campaigns, is_whole = figures.campaigns, figures.is_whole
-    goals, total = figures.goals, figures.total
+    is_whole, goals = figures.is_whole, figures.goals
     places = PlaceTree(figures.history, units or figures.day, goals, drive.id)
     counts_by_place = figures.counts_by_place
     reach = _read_reach(session, figures.scope, user=user, redis=runtime.redis, now=now)
@@ -284,14 +275,10 @@ def read_progress(
     organisations, rolled_up = organisations_table(
         session, user, counts_by_place, reach, goals, drive.id, default_goal
     )
+    own = {each.name: getattr(figures, each.name) for each in fields(figures)}
     return ProgressPage(
-        drive=drive,
-        campaigns=campaigns,
+        **{**own, "head": head},
         reach=reach,
-        is_whole=is_whole,
-        head=head,
-        goals=goals,
-        total=total,
         level_name=places.level_name,
         units=figures.history.day_of_units(places.units.day),
         days_of_units=figures.history.days,
@@ -303,8 +290,6 @@ def read_progress(
         official=official,
         official_whole=official_whole,
         agencies=read_agencies(session, user, goals, drive.id, today=today) if has_figures else None,
-        own_answers=figures.own_answers,
-        promised=figures.promised,
         waves=waves,
         new_by_day=_new_by_place(count_new(session, figures.scope, days=SPARK_DAYS, now=now), small, places),
     )

@@ -150,15 +150,19 @@ def read_case_list(session: Session, user: User, filters: CaseFilter, *, now: da
     ]
     ids = _matching_ids(session, filters, scope, within)
     shown = ids[:ON_A_PAGE]
-    choices = _Choices(session, user, filters, scope, within, areas)
+    counts = _count_choices(session, filters, scope, within)
+    campaigns, organisations = (
+        _named_options(session, user, table, counts[name], getattr(filters, name))
+        for table, name in ((Campaign, "campaign_id"), (Organisation, "organisation_id"))
+    )
     return CaseList(
         lines=read_case_rows(session, shown, areas, user=user, now=now),
-        total=choices.total,
-        kinds=choices.kinds(),
-        campaigns=choices.named("campaign_id", Campaign),
-        organisations=choices.named("organisation_id", Organisation),
-        districts=choices.districts(),
-        own=choices.taken_by(user.id),
+        total=counts[""].total(),
+        kinds=[FilterOption(kind.value, "", counts["kind"][kind]) for kind in CaseKind],
+        campaigns=campaigns,
+        organisations=organisations,
+        districts=_district_options(areas, counts["area_code"], filters.area_code),
+        own=counts["taken_by"][user.id],
         after=shown[-1] if len(ids) > ON_A_PAGE else None,
     )
 
@@ -203,75 +207,52 @@ def _matching_ids(
 _FILTERED = ("kind", "campaign_id", "organisation_id", "area_code", "taken_by")
 
 
-class _Choices:
-    """Choices of the filters, added up from all combinations counted in one statement."""
+def _count_choices(
+    session: Session, filters: CaseFilter, scope: list[ColumnElement[bool]], within: set[str]
+) -> dict[str, Counter[Any]]:
+    """Count the cases by each column with the filters of the others applied, in one statement; under "" with all filters."""
+    columns = [getattr(Case, name) for name in _FILTERED]
+    counts: dict[str, Counter[Any]] = {name: Counter() for name in ("", *_FILTERED)}
+    for *keys, n in session.execute(select(*columns, func.count()).where(*scope).group_by(*columns)):
+        row, misfits = dict(zip(_FILTERED, keys, strict=True)), set()
+        for name, key in row.items():
+            wanted = getattr(filters, name)
+            if wanted not in (None, "") and not (key in within if name == "area_code" else key == wanted):
+                misfits.add(name)
+        for name, count in counts.items():
+            if misfits <= {name}:
+                count[row.get(name)] += n
+    return counts
 
-    def __init__(
-        self,
-        session: Session,
-        user: User,
-        filters: CaseFilter,
-        scope: list[ColumnElement[bool]],
-        within: set[str],
-        areas: dict[str, Area],
-    ) -> None:
-        self._session, self._user, self._filters = session, user, filters
-        self._areas, self._within = areas, within
-        columns = [getattr(Case, name) for name in _FILTERED]
-        self._rows = session.execute(select(*columns, func.count()).where(*scope).group_by(*columns)).all()
-        self.total = self._counts("").total()
 
-    def _counts(self, column: str) -> Counter[Any]:
-        """Count the cases by a column, with the filters of the others applied."""
-        counts: Counter[Any] = Counter()
-        for *keys, count in self._rows:
-            row = dict(zip(_FILTERED, keys, strict=True))
-            if all(name == column or self._fits(name, key) for name, key in row.items()):
-                counts[row.get(column)] += count
-        return counts
+def _named_options(
+    session: Session,
+    user: User,
+    table: type[Campaign] | type[Organisation],
+    counts: Counter[Any],
+    chosen: int | None,
+) -> list[FilterOption]:
+    # The chosen one stays among the choices where no case is left, if the user may see it: else the page would say that all are shown.
+    owner = table.id if table is Organisation else Campaign.organisation_id
+    is_chosen = and_(table.id == chosen, visible_to(session, user, owner))
+    of_cases = table.id.in_([key for key in counts if key])
+    rows = session.execute(select(table.id, table.name).where(or_(of_cases, is_chosen)))
+    options = [FilterOption(str(key), name, counts[key]) for key, name in rows]
+    return sorted(options, key=lambda option: vietnamese_order(option.name))
 
-    def _fits(self, name: str, key: Any) -> bool:
-        wanted = getattr(self._filters, name)
-        return wanted in (None, "") or (key in self._within if name == "area_code" else key == wanted)
 
-    def kinds(self) -> list[FilterOption]:
-        counts = self._counts("kind")
-        return [FilterOption(kind.value, "", counts[kind]) for kind in CaseKind]
-
-    def taken_by(self, user_id: int) -> int:
-        return self._counts("taken_by")[user_id]
-
-    def named(self, column: str, table: type[Campaign] | type[Organisation]) -> list[FilterOption]:
-        counts = self._counts(column)
-        # The chosen one stays among the choices where no case is left, if the user may see it: else the page would say that all are shown.
-        chosen = getattr(self._filters, column)
-        owner = table.id if table is Organisation else Campaign.organisation_id
-        is_chosen = and_(table.id == chosen, visible_to(self._session, self._user, owner))
-        of_cases = table.id.in_([key for key in counts if key])
-        rows = self._session.execute(select(table.id, table.name).where(or_(of_cases, is_chosen)))
-        options = [FilterOption(str(key), name, counts[key]) for key, name in rows]
-        return sorted(options, key=lambda option: vietnamese_order(option.name))
-
-    def districts(self) -> list[FilterOption]:
-        counts = self._counts("area_code")
-        communes: dict[str, list[FilterOption]] = {}
-        for area in sorted(self._areas.values(), key=lambda area: vietnamese_order(area.name)):
-            is_listed = counts[area.code] or self._filters.area_code in (area.code, area.parent_code)
-            if is_listed and area.parent_code and area.level is AreaLevel.COMMUNE:
-                name = area.full_name
-                communes.setdefault(area.parent_code, []).append(
-                    FilterOption(area.code, name, counts[area.code])
-                )
-        return [
-            FilterOption(
-                area.code,
-                area.full_name,
-                sum(option.count for option in communes[area.code]),
-                communes[area.code],
-            )
-            for area in sorted(self._areas.values(), key=lambda area: vietnamese_order(area.name))
-            if area.code in communes
-        ]
+def _district_options(areas: dict[str, Area], counts: Counter[Any], chosen: str) -> list[FilterOption]:
+    in_order = sorted(areas.values(), key=lambda area: vietnamese_order(area.name))
+    communes: defaultdict[str, list[FilterOption]] = defaultdict(list)
+    for area in in_order:
+        is_listed = counts[area.code] or chosen in (area.code, area.parent_code)
+        if is_listed and area.parent_code and area.level is AreaLevel.COMMUNE:
+            communes[area.parent_code].append(FilterOption(area.code, area.full_name, counts[area.code]))
+    return [
+        FilterOption(area.code, area.full_name, sum(each.count for each in below), below)
+        for area in in_order
+        if (below := communes.get(area.code))
+    ]
 
 
 def read_case_rows(
@@ -304,11 +285,8 @@ def read_case_rows(
         .where(Case.id.in_(ids))
     ).all()
     cases = [row[0] for row in found]
-    later_texts, labels, sent = (
-        _texts_since(session, cases),
-        _officer_labels(session, cases),
-        sent_for(session, cases),
-    )
+    later_texts, labels = _texts_since(session, cases), _officer_labels(session, cases)
+    sent = sent_for(session, cases)
     of_drive = opted_out_of_drive(session, [case.recipient_id for case in cases])
     names = names_of(session, {by for row in found for by in (row[0].taken_by, row[0].done_by, row[5])})
     rows = {}
