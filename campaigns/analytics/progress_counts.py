@@ -28,7 +28,7 @@ from campaigns.models.messages import Message
 from campaigns.models.replies import Answer, AnswerTotal, InstallReport
 from campaigns.planning.kinds import find_outside_base
 from campaigns.replies.one_person import counted_id
-from campaigns.rules.own_answers import OwnAnswer, keeps_said, read_own_answers
+from campaigns.rules.own_answers import OwnAnswer, keeps_said, read_own_answers, read_word
 from campaigns.rules.progress import PlaceCounts
 from campaigns.rules.promises import OwnCount, PromisedFigures, read_promised
 from campaigns.rules.reach import TAKEN, ReachMeasure
@@ -220,7 +220,9 @@ def _count_at_the_door(
 ) -> dict[Where, PlaceCounts]:
     """Count those who answered at the door; each is a recipient who answered, counted by a number or else here."""
     outside, places = _find_outside(session, tuple(campaigns)), dict[Where, PlaceCounts]()
-    for area, organisation, outcome, n, new in count_at_the_door(session, campaigns, as_of=as_of, seen=seen):
+    for area, organisation, _of, outcome, n, new in count_at_the_door(
+        session, campaigns, as_of=as_of, seen=seen
+    ):
         places.setdefault(Where(area, organisation), PlaceCounts()).update(
             PlaceCounts(
                 recipients=new,
@@ -271,7 +273,7 @@ def count_installs(session: Session, campaigns: Sequence[int], *, as_of: datetim
     query = select(func.count(InstallReport.phone_id.distinct())).where(*reports_in_force(campaigns, as_of))
     at_the_door = count_at_the_door(session, campaigns, as_of=as_of, seen=None)
     return (session.scalar(query) or 0) + sum(
-        n for _area, _organisation, outcome, n, _new in at_the_door if outcome is VisitOutcome.INSTALLED
+        n for *_where, outcome, n, _new in at_the_door if outcome is VisitOutcome.INSTALLED
     )
 
 
@@ -429,11 +431,11 @@ VISITED_AT = func.coalesce(VisitResult.visited_at, VisitResult.entered_at)
 
 def count_at_the_door(
     session: Session, campaigns: Sequence[int], *, as_of: datetime, seen: ColumnElement[bool] | None
-) -> list[tuple[str | None, int | None, VisitOutcome, int, int]]:
-    """Count answers in force at a moment, by area, organisation and outcome, and those of them whose people have no number since."""
+) -> list[tuple[str | None, int | None, int, VisitOutcome, int, int]]:
+    """Count answers in force at a moment, by area, organisation, campaign and outcome, and those of them whose people have no number since."""
     if not _is_visited(session, tuple(campaigns)):
         return []
-    by = (Recipient.area_code, ContactList.organisation_id, VisitResult.outcome)
+    by = (Recipient.area_code, ContactList.organisation_id, VisitSheet.campaign_id, VisitResult.outcome)
     without_number = func.count(Recipient.exclusion)  # whom the counts of numbers do not have
     query = _answers(campaigns, as_of, seen, *by, func.count(), without_number).group_by(*by)
     return [tuple(row) for row in session.execute(query)]
@@ -506,6 +508,7 @@ def _answers(
         .select_from(VisitResult)
         .join(latest, latest.c.id == VisitResult.id)
         .join(VisitLine, VisitLine.id == VisitResult.line_id)
+        .join(VisitSheet, VisitSheet.id == VisitLine.round_id)
         .join(own, own.id == VisitLine.recipient_id)
         .join(line, line.id == counted_id(own))
         .join(Recipient, Recipient.id == func.coalesce(by_number.scalar_subquery(), line.id))
@@ -524,7 +527,10 @@ def count_own_answers(
     as_of: datetime,
     seen: ColumnElement[bool] | None = None,
 ) -> list[OwnCount]:
-    """Count numbers by the own answer that they gave last, as of a moment; empty where no campaign has own answers."""
+    """Count numbers by the own answer that they gave last, as of a moment; empty where no campaign has own answers.
+
+    What people without a number said at the door counts under the own answer that alone amounts to it, as somebody else's does.
+    """
     ids = [campaign.id for campaign in campaigns]
     if not (own_answers := _own_answers(campaigns)):
         return []
@@ -539,7 +545,8 @@ def count_own_answers(
         .join(first_recipients, first_recipients.c.phone_id == answers.c.phone_id)
         .outerjoin(done, done.c.phone_id == answers.c.phone_id)
     )
-    return _by_text(own_answers, session.execute(query.group_by(*own)))
+    at_the_door = _own_at_the_door(session, own_answers, ids, as_of=as_of, seen=seen)
+    return _by_text(own_answers, [*session.execute(query.group_by(*own)), *at_the_door])
 
 
 def count_own_of(session: Session, scope: CountScope, *, redis: Redis, now: datetime) -> list[OwnCount]:
@@ -548,7 +555,8 @@ def count_own_of(session: Session, scope: CountScope, *, redis: Redis, now: date
         return []
     if len(scope.ids) == 1:
         counts = count_answers(session, scope.ids, seen=scope.seen)
-        return _by_text(own_answers, _own_rows(scope.ids[0], counts[scope.ids[0]]))
+        at_the_door = _own_at_the_door(session, own_answers, scope.ids, as_of=now, seen=scope.seen)
+        return _by_text(own_answers, [*_own_rows(scope.ids[0], counts[scope.ids[0]]), *at_the_door])
 
     def count() -> dict[str, Any]:
         counts = count_own_answers(session, scope.campaigns, as_of=now, seen=scope.seen)
@@ -605,6 +613,22 @@ def _own_answers(campaigns: Sequence[Campaign]) -> dict[tuple[int, int | None], 
         for campaign in sorted(campaigns, key=lambda each: -each.id)
         for own in read_own_answers(campaign.content)
     }
+
+
+def _own_at_the_door(
+    session: Session,
+    own_answers: Mapping[tuple[int, int | None], OwnAnswer],
+    campaigns: Sequence[int],
+    *,
+    as_of: datetime,
+    seen: ColumnElement[bool] | None,
+) -> list[tuple[int, int | None, int, int]]:
+    rows = []
+    for *_where, campaign, outcome, n, _new in count_at_the_door(session, campaigns, as_of=as_of, seen=seen):
+        label = outcome.label or Label.UNCLEAR  # whoever was not met is not counted
+        said = read_word(label, [each for (of, _), each in own_answers.items() if of == campaign])
+        rows.append((campaign, said.own, n, n if label is Label.INSTALLED else 0))
+    return rows
 
 
 def _own_rows(campaign: int, counts: AnswerCounts) -> list[tuple[int, int | None, int, int]]:

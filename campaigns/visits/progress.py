@@ -258,7 +258,7 @@ def read_corrected(
     ids = session.scalars(select(Campaign.id).where(Campaign.drive_id == drive_id)).all()
     reported += sum(
         n
-        for _area, _organisation, outcome, n, _new in count_at_the_door(session, ids, as_of=as_of, seen=seen)
+        for *_where, outcome, n, _new in count_at_the_door(session, ids, as_of=as_of, seen=seen)
         if outcome is VisitOutcome.INSTALLED
     )
     return correct(reported, unchecked, villages)

@@ -29,9 +29,11 @@ from campaigns.rules.reports.compose import compose
 from campaigns.rules.reports.document import Table
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageKind, MessageState
+from campaigns.rules.visits import VisitOutcome
+from campaigns.visits.results import enter_results
 from outreach.contacts.contact import Closing, lift_suppression
 from outreach.contacts.phones import remove_number
-from outreach.models.contacts import Contact
+from outreach.models.contacts import Contact, Membership
 from outreach.rules.errors import BadInput
 from outreach.rules.wishes import drive_scope
 from tests.support.admin_client import signed_in
@@ -140,6 +142,17 @@ def test_over_a_drive_each_number_counts_once_in_the_report_and_on_the_leaders_p
     for kind, content in build_files(document, made_at=world.now).items():
         if kind is not FileKind.PDF:
             assert "Tôi cần gặp cán bộ" in words_of(content, kind)
+
+
+def test_who_has_no_number_counts_under_the_own_answer_that_they_gave_at_the_door(world):
+    about = {"at_the_door": True, "created_at": world.now, "updated_at": world.now}
+    person = world.add(Contact(name="Y Rơ", name_key="yro", **about)).id
+    world.add(Membership(list_id=world.list_id, contact_id=person))
+    campaign = world.sent(people=1, kind="khao-sat", text=SURVEY)
+    world.set_all(MessageState.NO_REPORT)
+    world.do(enter_results, world.make_sheet(campaign), dict.fromkeys((1, 2), VisitOutcome.NEED_HELP))
+    expected = {"Hài lòng": 0, "Chưa hài lòng": 0, "Chưa làm thủ tục nào": 0, "Tôi cần gặp cán bộ": 2}
+    assert [reported(world), on_leaders_page(world)] == [expected] * 2
 
 
 def snapshot_of(session, world):
