@@ -35,7 +35,7 @@ from campaigns.replies.open_case import open_help_again, open_help_case, withdra
 from campaigns.rules.answers import CLOSING, LastAnswer, is_repeated
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, GivenAnswer, own_word, read_own_answers, read_word
 from campaigns.rules.replies.labels import PAGE_LABELS, Label
-from campaigns.rules.states import MessageKind
+from campaigns.rules.states import Exclusion, MessageKind
 from outreach.contacts.suppressions import has_suppression, lift_suppressions, lock_phone, suppress
 from outreach.contacts.wishes import (
     has_asked_since,
@@ -461,9 +461,10 @@ def record_officer_answer(
 ) -> Answer | None:
     """Record an answer heard by an officer at `at` (default: now), with the officer, place and note.
 
-    `word` is a label or one of the others that `read_said` knows. Returns None if it repeats the current answer or the recipient has no phone.
+    `word` is a label or one of the others that `read_said` knows. Returns None if it repeats the current answer, and for
+    whom the campaign does not write to: without a phone, or on one where somebody else's answers count.
     """
-    if recipient.phone_id is None:
+    if recipient.phone_id is None or recipient.exclusion not in (None, Exclusion.SAME_PERSON):
         return None
     said = read_said(session, recipient, word)
     answer = record_answer(

@@ -27,7 +27,10 @@ from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import Understanding
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import MessageKind
+from campaigns.rules.states import MessageKind, MessageState
+from campaigns.rules.visits import VisitOutcome
+from campaigns.visits.results import enter_results
+from campaigns.visits.sheets import read_lines
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact, Phone, Suppression
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
@@ -46,6 +49,22 @@ def campaign(world):
     campaign = world.sent(people=4, window=["00:00", "24:00"])
     world.officer(COLLEAGUE, Role.STAFF)
     return campaign
+
+
+def test_what_somebody_says_whose_number_counts_for_another_is_no_answer_of_that_number(world):
+    """It counted as the number's report; where the number had one already, the case could not be closed."""
+    world.add_person("Y Một", number(0))
+    other = world.add_person("Y Hai", number(0))
+    campaign = world.sent()
+    world.set_all(MessageState.FAILED)
+    sheet = world.make_sheet(campaign)
+    line = next(each.n for each in world.read(read_lines, sheet, by=AUTHOR) if each.contact_id == other)
+    world.do(enter_results, sheet, {line: VisitOutcome.CALL})
+    [case] = world.cases()
+    do(world, close_case, case.id, CaseOutcome.CALLED, result="installed")
+    assert world.status(campaign)["self_reported"]["installed"] == 0
+    world.press(campaign, "installed")
+    assert world.status(campaign)["self_reported"]["installed"] == 1
 
 
 def do(world, operation, case_id, *args, email=AUTHOR, **more):
