@@ -510,6 +510,7 @@ def read_said_of(session: Session, campaign: Campaign, contacts: Sequence[int]) 
         .where(
             Recipient.campaign_id == campaign.id,
             Recipient.contact_id.in_(contacts),
+            Recipient.merge_id == 0,
             Recipient.answer.is_not(None),
         )
         .order_by(Recipient.id)

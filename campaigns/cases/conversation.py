@@ -290,6 +290,7 @@ def has_answered(
         select(literal(1)).where(
             Recipient.campaign_id.in_(visible if campaign_id is None else [campaign_id]),
             Recipient.contact_id == Contact.id,
+            Recipient.merge_id == 0,  # of a number alone: that it is wrong
             is_answer,
         )
     )

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import exists, func, select
 
+from admin.views.inbox import read_said_of
 from campaigns.answer_totals import find_differences
-from campaigns.cases.conversation import read_conversations
+from campaigns.cases.conversation import has_answered, read_conversations
 from campaigns.cases.merge_people import merge_people, unmerge_people
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message, Outbox
@@ -16,6 +17,7 @@ from campaigns.privacy.export_data import export_personal_data
 from campaigns.privacy.requests import read_consents, record_request
 from campaigns.privacy.retention import erase_contact
 from campaigns.reports.take_snapshot import take_snapshot
+from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, Exclusion
@@ -105,6 +107,19 @@ def test_a_merged_person_has_all_numbers_and_lists_and_taken_apart_each_their_ow
     assert state(world) == before
     with pytest.raises(NotFound):
         apart(world, merge_id)
+
+
+def test_a_wrong_number_of_a_merged_person_is_not_what_they_answered(world, two):
+    campaign = world.sent()
+    merge(world, *two)
+    world.reply(SECOND, "nhầm số rồi", gateway_id="SM1")
+    world.press(campaign, "installed", index=1)
+    row = world.get_one(Campaign, campaign)
+    assert world.status(campaign)["answers"] == {Label.INSTALLED: 1}
+    assert world.read(read_said_of, row, two) == {two[0]: "Đã cài"}
+    for label, found in ((Label.INSTALLED, [two[0]]), (Label.WRONG_NUMBER, [])):
+        has = world.read(has_answered, world.user(AUTHOR), campaign, GivenAnswer(label))
+        assert world.all(select(Contact.id).where(has)) == found
 
 
 def test_facts_are_filled_and_a_correction_made_since_stays(world, two):
