@@ -22,7 +22,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.users import check_email
 from outreach.models.accounts import User
-from outreach.places.units import province_names
+from outreach.places.areas import province_names
 from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 

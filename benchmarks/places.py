@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from outreach.places.units import NationUnit, former_units, gazetteer_of, units_of_today
+from outreach.places.areas import NationUnit, former_units, gazetteer_of, units_of_today
 from outreach.rules.gazetteer import Gazetteer, PlaceMatch
 from outreach.rules.segments import unaccent
 

@@ -15,7 +15,7 @@ from outreach.imports.list_reader import write_check
 from outreach.imports.store_rows import ImportCounts
 from outreach.imports.uploads import export_errors, import_file, undo_import
 from outreach.models.contacts import LegalBasis
-from outreach.places.units import gazetteer_of
+from outreach.places.areas import gazetteer_of
 from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 

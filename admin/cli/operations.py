@@ -77,7 +77,7 @@ from outreach.imports.exchange import public_key
 from outreach.imports.uploads import import_areas
 from outreach.models.accounts import ApiToken, Role, User, UserSession
 from outreach.models.office import Backup
-from outreach.places.units import gazetteer_of
+from outreach.places.areas import gazetteer_of
 from outreach.rules.audit_chain import ChainFault
 from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.keys import Purpose, key_id, split_keys

@@ -46,7 +46,7 @@ from outreach.core.mail import check_server
 from outreach.core.schema import upgrade
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.places import Area, AreaLevel
-from outreach.places.units import province_names
+from outreach.places.areas import province_names
 from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
 

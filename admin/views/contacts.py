@@ -79,8 +79,7 @@ from outreach.core.signed_tokens import open_sealed, seal_secret
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, PlaceQuestion
 from outreach.models.places import Area
-from outreach.places.areas import group_communes
-from outreach.places.units import read_unit_history
+from outreach.places.areas import group_communes, read_unit_history
 from outreach.rules.errors import BadInput
 from outreach.rules.languages import NAMES as LANGUAGES
 

@@ -32,8 +32,7 @@ from campaigns.rules.goals import Denominator, Goal, Goals, GoalScope, GoalSubje
 from outreach.accounts.permissions import is_province_staff, visible_to
 from outreach.models.accounts import Organisation, OrganisationKind, User
 from outreach.models.places import AreaLevel
-from outreach.places.areas import path_upwards
-from outreach.places.units import read_unit_history
+from outreach.places.areas import path_upwards, read_unit_history
 from outreach.runtime import Runtime
 
 _LEVELS = list(AreaLevel)

@@ -62,7 +62,7 @@ from outreach.models.contacts import ContactList, LegalBasis, ListImport, Upload
 from outreach.models.places import Area
 from outreach.rules.errors import LoaError
 from outreach.rules.kept_values import PREFIX, name_of_label
-from outreach.rules.list_labels import PHONE, PLAIN_LABELS, Column
+from outreach.rules.list_columns import PHONE, PLAIN_LABELS, Column
 from outreach.rules.phone_numbers import local_number
 from outreach.runtime import Runtime
 

@@ -91,8 +91,7 @@ from outreach.core.spreadsheets import MEDIA_TYPE, csv_text, workbook_bytes
 from outreach.gateway_accounts import read_names_of_gateways
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.places import AreaLevel
-from outreach.places.areas import name_level
-from outreach.places.units import UnitHistory, UnitsOfOneDay, points_of, read_unit_history
+from outreach.places.areas import UnitHistory, UnitsOfOneDay, name_level, points_of, read_unit_history
 from outreach.rules.keys import Purpose, oldest_first
 from outreach.use_cases import enqueue_count_reach
 

@@ -62,7 +62,7 @@ from outreach.core.job_queue import once_every
 from outreach.core.spreadsheets import csv_text
 from outreach.models.accounts import User
 from outreach.models.places import Area
-from outreach.places.units import points_of
+from outreach.places.areas import points_of
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 

@@ -34,7 +34,7 @@ from outreach.models.contacts import LegalBasis, UploadState
 from outreach.models.office import GatewayState
 from outreach.rules.gateway import Proof
 from outreach.rules.kept_values import PREFIX, Unfit
-from outreach.rules.list_labels import PHONE, SENSITIVE, Column
+from outreach.rules.list_columns import PHONE, SENSITIVE, Column
 from outreach.rules.phone_numbers import Operator, PhoneStatus
 
 # Labels by family, as templates name it, and value.

@@ -35,7 +35,7 @@ from outreach.rules.declared_tables import TableRow, find_table, first_lines
 from outreach.rules.errors import BadInput, BadList, LoaError, WrongState, or_raise
 from outreach.rules.gazetteer import Gazetteer
 from outreach.rules.identity import name_key
-from outreach.rules.list_labels import Column
+from outreach.rules.list_columns import Column
 from outreach.rules.phone_numbers import PhoneStatus
 from outreach.use_cases import use_case
 

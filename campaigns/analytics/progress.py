@@ -56,7 +56,7 @@ from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.models.contacts import ContactList
-from outreach.places.units import UnitHistory, read_unit_history
+from outreach.places.areas import UnitHistory, read_unit_history
 from outreach.rules.errors import NotFound
 from outreach.runtime import Runtime
 

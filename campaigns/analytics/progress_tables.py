@@ -18,8 +18,7 @@ from campaigns.rules.small_counts import add_up_by
 from outreach.accounts.permissions import visible_to
 from outreach.models.accounts import Organisation, User
 from outreach.models.places import AreaLevel
-from outreach.places.areas import below_province, name_level, path_upwards
-from outreach.places.units import UnitHistory
+from outreach.places.areas import UnitHistory, below_province, name_level, path_upwards
 from outreach.rules.gazetteer import Ground, known_ground, sort_ground
 
 Code = TypeVar("Code", bound=Hashable)

@@ -45,8 +45,7 @@ from outreach.models.contacts import (
     WishPerson,
 )
 from outreach.models.places import Area, ContactMove
-from outreach.places.areas import descendants
-from outreach.places.units import UnitHistory, UnitsOfOneDay, read_unit_history
+from outreach.places.areas import UnitHistory, UnitsOfOneDay, descendants, read_unit_history
 from outreach.rules.errors import NotAllowed
 from outreach.rules.identity import mask_number, order_ranges, words_of
 from outreach.rules.phone_numbers import read_phone_cell

@@ -20,8 +20,15 @@ from outreach.core.db import set_columns
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, PlaceQuestion
 from outreach.models.places import Area
-from outreach.places.areas import IS_CURRENT, areas_within, last_units, read_successors
-from outreach.places.load_units import LoadedUnits, change_units, load_provinces
+from outreach.places.areas import (
+    IS_CURRENT,
+    LoadedUnits,
+    areas_within,
+    change_units,
+    last_units,
+    load_provinces,
+    read_successors,
+)
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import VIETNAM
 from outreach.use_cases import use_case

@@ -42,13 +42,13 @@ from outreach.rules.list_columns import (
     NO_HEADER,
     ROWS_OF_TABLE,
     ROWS_SEARCHED,
+    SENSITIVE,
     Header,
     begins_table,
     find_header,
     find_next_header,
     no_phone_column,
 )
-from outreach.rules.list_labels import SENSITIVE
 from outreach.rules.list_rows import CheckedRow, RowReader
 from outreach.rules.list_tables import (
     MOST_LYING,

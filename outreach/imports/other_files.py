@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from outreach.rules.list_columns import is_phone
-from outreach.rules.list_labels import PHONE, Column, meaning_of
+from outreach.rules.list_columns import PHONE, Column, is_phone, meaning_of
 from outreach.rules.people_beside import begins_with_family
 
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"

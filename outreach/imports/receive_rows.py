@@ -27,7 +27,7 @@ from outreach.models.accounts import Organisation
 from outreach.models.contacts import ContactList, RowsReceived, Upload, UploadState
 from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.rules.kept_values import LONGEST_VALUE, find_unfit, read_field_name
-from outreach.rules.list_labels import PHONE, PLAIN_LABELS, Column
+from outreach.rules.list_columns import PHONE, PLAIN_LABELS, Column
 from outreach.rules.texts import clean_text
 from outreach.use_cases import enqueue_after_commit, enqueue_import, use_case
 

@@ -64,8 +64,7 @@ from outreach.models.contacts import (
     UploadState,
 )
 from outreach.models.places import Area
-from outreach.places.areas import load_areas
-from outreach.places.units import installation_gazetteer
+from outreach.places.areas import installation_gazetteer, load_areas
 from outreach.rules.cells import cell_text
 from outreach.rules.errors import (
     BadInput,
@@ -80,7 +79,7 @@ from outreach.rules.errors import (
 from outreach.rules.gazetteer import Gazetteer
 from outreach.rules.kept_values import MOST_FIELDS, PREFIX, field_of, name_of_label, read_field_name
 from outreach.rules.keys import Purpose
-from outreach.rules.list_labels import PHONE, SENSITIVE, Column
+from outreach.rules.list_columns import PHONE, SENSITIVE, Column
 from outreach.rules.list_rows import CheckedRow
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, enqueue_import, transaction, use_case

@@ -19,8 +19,16 @@ from outreach.rules.gazetteer import Gazetteer, PlaceMatch
 from outreach.rules.identity import name_key, name_order, soften_name
 from outreach.rules.kept_values import Unfit, read_values
 from outreach.rules.legacy_fonts import convert_legacy_row, is_odd
-from outreach.rules.list_columns import Header, is_phone, join_pieces, not_for_phones
-from outreach.rules.list_labels import PHONE, WHOSE, Column, meaning_of
+from outreach.rules.list_columns import (
+    PHONE,
+    WHOSE,
+    Column,
+    Header,
+    is_phone,
+    join_pieces,
+    meaning_of,
+    not_for_phones,
+)
 from outreach.rules.people_beside import (
     PersonBeside,
     are_two,

@@ -8,8 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from outreach.rules.cells import Row, cell_at, cell_text
-from outreach.rules.list_columns import Header, count_known_labels, find_header, is_phone
-from outreach.rules.list_labels import PHONE, Column, meaning_of
+from outreach.rules.list_columns import (
+    PHONE,
+    Column,
+    Header,
+    count_known_labels,
+    find_header,
+    is_phone,
+    meaning_of,
+)
 from outreach.rules.list_rows import closes, is_title
 from outreach.rules.people_beside import begins_with_family, is_full_name, is_sentence
 from outreach.rules.phone_numbers import unaccented

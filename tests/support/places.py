@@ -2,6 +2,6 @@
 
 from datetime import date
 
-from outreach.places.units import gazetteer_of
+from outreach.places.areas import gazetteer_of
 
 KONTUM_2020 = gazetteer_of(frozenset(("62",)), date(2020, 8, 20))

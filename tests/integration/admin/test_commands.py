@@ -27,8 +27,7 @@ from outreach.models.contacts import (
     RegisterState,
 )
 from outreach.rules.errors import BadInput
-from outreach.rules.list_columns import Header
-from outreach.rules.list_labels import PHONE
+from outreach.rules.list_columns import PHONE, Header
 from tests.support.list_files import write_xlsx
 from tests.support.processes import ROOT
 from tests.support.servers import both_databases

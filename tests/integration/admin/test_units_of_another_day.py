@@ -18,7 +18,7 @@ from outreach.contacts.directory import ON_A_PAGE, ContactFilter, count_perhaps,
 from outreach.contacts.move_people import load_units, move_people
 from outreach.models.contacts import Contact, Membership
 from outreach.models.places import Area
-from outreach.places.units import former_units, units_of_today
+from outreach.places.areas import former_units, units_of_today
 from tests.integration.admin.test_progress import answer
 from tests.integration.outreach.test_units import KON_TUM, load_kon_tum
 from tests.support.admin_client import signed_in

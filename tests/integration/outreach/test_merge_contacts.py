@@ -9,8 +9,7 @@ from outreach.imports.list_reader import check_list
 from outreach.imports.merge_contacts import find_namesakes
 from outreach.imports.store_rows import ImportCounts
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone
-from outreach.places.areas import load_areas
-from outreach.places.units import installation_gazetteer
+from outreach.places.areas import installation_gazetteer, load_areas
 from tests.support.lists import UNITS, bring, directory, local, people, write
 from tests.support.servers import both_databases
 from tests.support.world import number

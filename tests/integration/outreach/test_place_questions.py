@@ -11,7 +11,7 @@ from outreach.imports.uploads import undo_import
 from outreach.models.accounts import Role
 from outreach.models.contacts import Contact, ListImport, PlaceQuestion
 from outreach.models.places import Area, AreaSuccessor
-from outreach.places.units import installation_gazetteer
+from outreach.places.areas import installation_gazetteer
 from outreach.rules.errors import BadInput, NotFound
 from tests.integration.campaigns.test_merge_people import apart, merge
 from tests.integration.outreach.test_units import load_kon_tum

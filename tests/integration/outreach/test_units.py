@@ -22,8 +22,17 @@ from outreach.imports.list_reader import check_list
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact
 from outreach.models.places import Area, AreaLevel, ContactMove
-from outreach.places.areas import areas_within, load_areas, name_level, read_districts, whole_successors
-from outreach.places.units import TWO_LEVELS_SINCE, former_by_successor, former_units, installation_gazetteer
+from outreach.places.areas import (
+    TWO_LEVELS_SINCE,
+    areas_within,
+    former_by_successor,
+    former_units,
+    installation_gazetteer,
+    load_areas,
+    name_level,
+    read_districts,
+    whole_successors,
+)
 from outreach.rules.errors import BadInput
 from tests.support.lists import UNITS, write
 

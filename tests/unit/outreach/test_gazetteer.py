@@ -3,12 +3,12 @@
 import csv
 from pathlib import Path
 
-from outreach.places import units
+from outreach.places import areas
 from outreach.rules.gazetteer import Gazetteer, PlaceMatch
 from tests.support.places import KONTUM_2020
 from tests.support.tables import cases, each_of
 
-UNITS = Path(units.__file__).with_name("kontum_units.csv")
+UNITS = Path(areas.__file__).with_name("kontum_units.csv")
 GAZETTEER = KONTUM_2020
 DAK_LONG = PlaceMatch(None, ("23368", "23504"))
 DAK_HA = PlaceMatch(None, ("23425", "23500"))

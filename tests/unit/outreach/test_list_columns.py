@@ -4,8 +4,7 @@ import datetime
 
 from outreach.rules.cells import cell_text
 from outreach.rules.errors import BadList
-from outreach.rules.list_columns import find_header
-from outreach.rules.list_labels import Column
+from outreach.rules.list_columns import Column, find_header
 from tests.support.errors import refuses
 from tests.support.tables import cases
 

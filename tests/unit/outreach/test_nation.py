@@ -6,7 +6,7 @@ from itertools import islice
 import pytest
 
 from benchmarks.places import all_measures, measure
-from outreach.places.units import former_units, gazetteer_of, units_of, units_of_today
+from outreach.places.areas import former_units, gazetteer_of, units_of, units_of_today
 from outreach.rules.errors import BadInput
 from outreach.rules.gazetteer import PlaceMatch
 from tests.support.tables import cases, each_of

@@ -1,6 +1,6 @@
 """Units of another day: whole ones exactly, split ones as a range, in both directions and through several reforms."""
 
-from outreach.places.units import former_units, units_of_today
+from outreach.places.areas import former_units, units_of_today
 from outreach.rules.gazetteer import Ground, UnitsOfDay, known_ground, sort_ground
 from tests.support.tables import cases
 
