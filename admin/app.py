@@ -1,6 +1,7 @@
 """The Flask application with its pages, API and command line, and the ASGI application in front of it."""
 
 import sys
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
@@ -9,7 +10,7 @@ from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin.api.document import create_api
-from admin.api.routing import is_known_bearer
+from admin.api.routing import find_bearer
 from admin.cli import register_commands
 from admin.health import create_health
 from admin.refusals import note_refusals
@@ -129,7 +130,7 @@ def _most_bytes(app: Flask, runtime: Runtime, environ: dict[str, Any]) -> int:
     """Return how large a request may be, before its body is read: large ones are for who may upload, on those paths."""
     with app.request_context({**environ, "wsgi.input": BytesIO()}):
         if request.endpoint == "api.import_contacts":
-            return LARGEST if is_known_bearer(runtime) else MAX_FORM_BYTES
+            return LARGEST if find_bearer(runtime, now=datetime.now(UTC)) else MAX_FORM_BYTES
         return max(MAX_FORM_BYTES, upload_limit(), long_form_limit())
 
 

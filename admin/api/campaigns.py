@@ -131,7 +131,7 @@ _STATE: Schema = asked("state", {"type": "string", "enum": [each.value for each 
 
 
 def add_campaign_routes(api: Api) -> None:
-    @api.route("GET /campaigns", Right.CAMPAIGNS_READ, "A page of them", "CampaignPage", parameters=[_STATE])
+    @api.route("GET /campaigns", Right.CAMPAIGNS_READ, "CampaignPage", parameters=[_STATE])
     def list_campaigns() -> Response:
         """Campaigns of the token's organisation and those under it, the newest first."""
         state = read_choice("state", [each.value for each in CampaignState])
@@ -143,7 +143,7 @@ def add_campaign_routes(api: Api) -> None:
             page, following = page_of(session, query, Campaign.id, newest_first=True)
         return jsonify(campaigns=[describe(each) for (each,) in page], next=following)
 
-    @api.route("GET /campaigns/<int:campaign_id>", Right.CAMPAIGNS_READ, "As it stands", "CampaignStatus")
+    @api.route("GET /campaigns/<int:campaign_id>", Right.CAMPAIGNS_READ, "CampaignStatus")
     def show_campaign(campaign_id: int) -> Response:
         """Where a campaign stands, as `campaigns status --json` tells it."""
         with api.runtime.db.read() as session:
@@ -293,8 +293,8 @@ def add_draft_routes(api: Api) -> None:
     @api.route(
         "POST /campaigns",
         Right.CAMPAIGNS_WRITE,
-        {200: "Created before, by the same request", 201: "Created"},
         "Campaign",
+        {200: "Created before, by the same request", 201: "Created"},
         body="Draft",
         parameters=[KEY],
     )
@@ -311,7 +311,7 @@ def add_draft_routes(api: Api) -> None:
         made, is_new = api.once(make, now=now)
         return answer(made, 201 if is_new else 200)
 
-    @api.route("GET /campaigns/<int:campaign_id>/draft", Right.CAMPAIGNS_READ, "As in its file", _TABLE)
+    @api.route("GET /campaigns/<int:campaign_id>/draft", Right.CAMPAIGNS_READ, _TABLE, "As in its file")
     def show_draft(campaign_id: int) -> Response:
         """What a campaign was written as."""
         with api.runtime.db.read() as session:
@@ -319,7 +319,7 @@ def add_draft_routes(api: Api) -> None:
             return jsonify(describe_campaign(session, campaign, kinds=all_kinds(session)))
 
     @api.route(
-        "PUT /campaigns/<int:campaign_id>/draft", Right.CAMPAIGNS_WRITE, "Written", "Campaign", body="Draft"
+        "PUT /campaigns/<int:campaign_id>/draft", Right.CAMPAIGNS_WRITE, "Campaign", "Written", body="Draft"
     )
     def change_draft(campaign_id: int) -> Response:
         """Write a draft anew, as long as it was not submitted."""
@@ -337,8 +337,8 @@ def add_draft_routes(api: Api) -> None:
     @api.route(
         "POST /campaigns/<int:campaign_id>/submit",
         Right.CAMPAIGNS_WRITE,
-        "Submitted",
         "Campaign",
+        "Submitted",
         refusals=(422,),
     )
     def submit_draft(campaign_id: int) -> Response:
@@ -393,8 +393,8 @@ def add_recipient_routes(api: Api) -> None:
     @api.route(
         "POST /campaigns/<int:campaign_id>/recipients",
         Right.MESSAGES_SEND,
-        "Sent, queued, or refused",
         "Recipient",
+        "Sent, queued, or refused",
         body="NewRecipient",
     )
     def create_recipient(campaign_id: int) -> Response:
@@ -425,10 +425,7 @@ def add_recipient_routes(api: Api) -> None:
         return answer_with(do_at_will(api.runtime, make))
 
     @api.route(
-        "GET /campaigns/<int:campaign_id>/recipients/<int:recipient_id>",
-        Right.MESSAGES_SEND,
-        "As it stands",
-        "Recipient",
+        "GET /campaigns/<int:campaign_id>/recipients/<int:recipient_id>", Right.MESSAGES_SEND, "Recipient"
     )
     def show_recipient(campaign_id: int, recipient_id: int) -> Response:
         """What came of the first message to one person."""

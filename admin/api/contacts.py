@@ -150,8 +150,8 @@ def add_contact_routes(api: Api) -> None:
     @api.route(
         "POST /contacts/imports",
         Right.CONTACTS_WRITE,
-        {200: "Stored", 202: "Taken in; ask its address"},
         "Import",
+        {200: "Stored", 202: "Taken in; ask its address"},
         body="Rows",
         parameters=[KEY],
         refusals=(404,),
@@ -183,18 +183,13 @@ def add_contact_routes(api: Api) -> None:
         is_under_way = result["state"] in (UploadState.STORING, UploadState.UNDOING)
         return answer_with(result, 202 if is_under_way else 200)
 
-    @api.route("GET /contacts/imports/<int:import_id>", Right.CONTACTS_WRITE, "As it stands", "Import")
+    @api.route("GET /contacts/imports/<int:import_id>", Right.CONTACTS_WRITE, "Import")
     def show_import(import_id: int) -> Response:
         """What has come of a handing in."""
         with api.runtime.db.read() as session:
             return jsonify(_describe(session, find_upload_of_token(session, import_id, bearer=bearer())))
 
-    @api.route(
-        "GET /contacts/imports/<int:import_id>/set-aside",
-        Right.CONTACTS_WRITE,
-        "A page of them",
-        "SetAsidePage",
-    )
+    @api.route("GET /contacts/imports/<int:import_id>/set-aside", Right.CONTACTS_WRITE, "SetAsidePage")
     def show_set_aside(import_id: int) -> Response:
         """Rows that were not taken or are asked about, with the reason, in the order sent."""
         with api.runtime.db.read() as session:

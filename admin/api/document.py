@@ -42,7 +42,7 @@ def create_api(runtime: Runtime) -> Blueprint:
     add_reply_routes(api)
     add_webhook_routes(api)
 
-    @api.route("GET /openapi.json", None, "OpenAPI 3.1", {"type": "object"})
+    @api.route("GET /openapi.json", None, {"type": "object"}, "OpenAPI 3.1")
     def show_document() -> Response:
         """This document."""
         return jsonify(describe(api))

@@ -115,8 +115,8 @@ def add_figure_routes(api: Api) -> None:
     @api.route(
         "GET /campaigns/<int:campaign_id>/figures",
         Right.FIGURES_READ,
-        "Self-reports alone; official figures never enter",
         "Figures",
+        "Self-reports alone; official figures never enter",
         is_table=True,
     )
     def show_figures(campaign_id: int) -> Response:
@@ -137,8 +137,8 @@ def add_figure_routes(api: Api) -> None:
     @api.route(
         "GET /goals",
         Right.FIGURES_READ,
-        "Those of places and agencies, and of organisations of the scope",
         "Goals",
+        "Those of places and agencies, and of organisations of the scope",
         is_table=True,
     )
     def list_goals() -> Response:
@@ -167,7 +167,7 @@ def add_figure_routes(api: Api) -> None:
         return jsonify(as_of=as_json(now), goals=described)
 
     @api.route(
-        "GET /official-figures", Right.FIGURES_READ, "Never added to self-reports", "Official", is_table=True
+        "GET /official-figures", Right.FIGURES_READ, "Official", "Never added to self-reports", is_table=True
     )
     def list_official() -> Response:
         """Installs that the app's maker or a department has made known, by place."""

@@ -33,6 +33,7 @@ from admin.api.schemas import (
     PHONE,
     Schema,
     asked,
+    body_of,
     boolean,
     listed,
     loose,
@@ -158,8 +159,8 @@ def add_webhook_routes(api: Api) -> None:
     @api.route(
         "POST /webhooks",
         Right.WEBHOOKS_WRITE,
-        {200: "Created before, by the same request", 201: "Created"},
         "Webhook",
+        {200: "Created before, by the same request", 201: "Created"},
         body="NewWebhook",
         parameters=[KEY],
         refusals=(404,),
@@ -188,7 +189,7 @@ def add_webhook_routes(api: Api) -> None:
         made, is_new = api.once(make, now=now)
         return answer(made, 201 if is_new else 200, is_new=True)
 
-    @api.route("GET /webhooks", Right.WEBHOOKS_WRITE, "A page of them", "WebhookPage")
+    @api.route("GET /webhooks", Right.WEBHOOKS_WRITE, "WebhookPage")
     def list_webhooks() -> Response:
         """Subscriptions of the token's organisation and those under it, the newest first."""
         with api.runtime.db.read() as session:
@@ -200,12 +201,12 @@ def add_webhook_routes(api: Api) -> None:
             page, following = page_of(session, query, Subscription.id, newest_first=True)
         return jsonify(webhooks=[describe(each, code) for each, code in page], next=following)
 
-    @api.route("GET /webhooks/<int:webhook_id>", Right.WEBHOOKS_WRITE, "As it stands", "Webhook")
+    @api.route("GET /webhooks/<int:webhook_id>", Right.WEBHOOKS_WRITE, "Webhook")
     def show_webhook(webhook_id: int) -> Response:
         """A subscription."""
         return answer(webhook_id)
 
-    @api.route("POST /webhooks/<int:webhook_id>/end", Right.WEBHOOKS_WRITE, "Ended", "Webhook")
+    @api.route("POST /webhooks/<int:webhook_id>/end", Right.WEBHOOKS_WRITE, "Webhook", "Ended")
     def end_webhook(webhook_id: int) -> Response:
         """End a subscription; what waits for it is not sent."""
         return act(end_subscription, webhook_id, status=200)
@@ -213,19 +214,15 @@ def add_webhook_routes(api: Api) -> None:
     @api.route(
         "POST /webhooks/<int:webhook_id>/ping",
         Right.WEBHOOKS_WRITE,
-        {202: "On its way; `deliveries` tells of it"},
         "Webhook",
+        {202: "On its way; `deliveries` tells of it"},
     )
     def ping_webhook(webhook_id: int) -> Response:
         """Send a `ping`, to see whether events arrive."""
         return act(send_ping, webhook_id)
 
     @api.route(
-        "GET /webhooks/<int:webhook_id>/deliveries",
-        Right.WEBHOOKS_WRITE,
-        "A page of them",
-        "DeliveryPage",
-        parameters=[_STATE],
+        "GET /webhooks/<int:webhook_id>/deliveries", Right.WEBHOOKS_WRITE, "DeliveryPage", parameters=[_STATE]
     )
     def list_deliveries(webhook_id: int) -> Response:
         """Events of a subscription, the newest first; `state=failed` has those that did not arrive."""
@@ -243,8 +240,8 @@ def add_webhook_routes(api: Api) -> None:
     @api.route(
         "POST /webhooks/<int:webhook_id>/deliveries/<int:delivery_id>/again",
         Right.WEBHOOKS_WRITE,
-        {202: "It waits again"},
         "Webhook",
+        {202: "It waits again"},
     )
     def send_delivery_again(webhook_id: int, delivery_id: int) -> Response:
         """Send a failed event again, for another day."""
@@ -292,6 +289,11 @@ _HEADERS = {
 
 def describe_webhooks() -> dict[str, Any]:
     """Return the document's `webhooks`: what is sent to subscribers."""
+    headers = [
+        {"name": name, "in": "header", "required": True, "description": says, "schema": {"type": "string"}}
+        for name, says in _HEADERS.items()
+    ]
+    moment = {"type": "string", "format": "date-time"}
     return {
         kind.value: {
             "post": {
@@ -299,28 +301,10 @@ def describe_webhooks() -> dict[str, Any]:
                 "summary": f"Event `{kind.value}`",
                 "tags": ["webhooks"],
                 "security": [],
-                "parameters": [
-                    {
-                        "name": name,
-                        "in": "header",
-                        "required": True,
-                        "description": says,
-                        "schema": {"type": "string"},
-                    }
-                    for name, says in _HEADERS.items()
-                ],
-                "requestBody": {
-                    "required": True,
-                    "content": {
-                        "application/json": {
-                            "schema": strict(
-                                type={"const": kind.value},
-                                timestamp={"type": "string", "format": "date-time"},
-                                data=strict(**data),
-                            )
-                        }
-                    },
-                },
+                "parameters": headers,
+                "requestBody": body_of(
+                    strict(type={"const": kind.value}, timestamp=moment, data=strict(**data))
+                ),
                 "responses": {
                     "204": {"description": "Taken; any 2xx within 10 seconds"},
                     "410": {"description": "Gone: the subscription ends"},
@@ -389,7 +373,7 @@ _PARTS = {"person_": "/person", "phone_": "/phone", "reply_in_future": "/at", "r
 def add_reply_routes(api: Api) -> None:
     keys = AnswerContext.of(api.settings)
 
-    @api.route("GET /answers", Right.REPLIES_READ, "A page of them", "AnswerPage")
+    @api.route("GET /answers", Right.REPLIES_READ, "AnswerPage")
     def list_answers() -> Response:
         """What residents said, by any channel, the oldest first."""
         newest = newest_settled(api.runtime.db, Answer.id)
@@ -416,7 +400,7 @@ def add_reply_routes(api: Api) -> None:
         ]
         return jsonify(answers=answers, next=following)
 
-    @api.route("GET /opt-outs", Right.REPLIES_READ, "A page of them", "OptOutPage")
+    @api.route("GET /opt-outs", Right.REPLIES_READ, "OptOutPage")
     def list_opt_outs() -> Response:
         """Opt-outs from everything, of people of the token's lists, the oldest first."""
         newest = newest_settled(api.runtime.db, Wish.id)
@@ -454,7 +438,7 @@ def add_reply_routes(api: Api) -> None:
         ]
         return jsonify(opt_outs=opt_outs, next=following)
 
-    @api.route("GET /replies", Right.REPLIES_READ, "A page of them", "ReplyPage")
+    @api.route("GET /replies", Right.REPLIES_READ, "ReplyPage")
     def list_replies() -> Response:
         """Replies as they were understood, the oldest first, without their texts."""
         newest = newest_settled(api.runtime.db, Reply.id)
@@ -462,7 +446,7 @@ def add_reply_routes(api: Api) -> None:
             replies, following = _page(session, read_page(), Reply.id <= newest)
         return jsonify(replies=replies, next=following)
 
-    @api.route("GET /replies/<int:reply_id>", Right.REPLIES_READ, "As it stands", "Reply")
+    @api.route("GET /replies/<int:reply_id>", Right.REPLIES_READ, "Reply")
     def show_reply(reply_id: int) -> Response:
         """A reply as it was understood."""
         with api.runtime.db.read() as session:
@@ -474,8 +458,8 @@ def add_reply_routes(api: Api) -> None:
     @api.route(
         "POST /replies",
         Right.REPLIES_WRITE,
-        {200: "Handed in before, by the same request", 201: "Recorded"},
         "Reply",
+        {200: "Handed in before, by the same request", 201: "Recorded"},
         body="NewReply",
         parameters=[KEY],
         refusals=(404,),

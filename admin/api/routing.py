@@ -18,7 +18,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from admin.api.bodies import digest_request, read_key
 from admin.api.problems import MEDIA_TYPE, Unreadable, install_problems, problem
-from admin.api.schemas import ID, Schema, asked, number, ref
+from admin.api.schemas import ID, Schema, asked, body_of, number, ref
 from outreach.accounts.api_tokens import Bearer, authenticate_token, do_once, open_sandbox, record_use
 from outreach.core.db import Database
 from outreach.core.rate_limits import hit, nothing_limited_without_redis
@@ -75,8 +75,8 @@ class Api:
         self,
         address: str,
         right: Right | None,
-        says: str | Mapping[int, str],
         schema: str | Schema,
+        says: str | Mapping[int, str] = "",
         *,
         body: str = "",
         refusals: Sequence[int] = (),
@@ -85,13 +85,14 @@ class Api:
     ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
         """Declare a route by its method and path, as `GET /campaigns`; the view's docstring is its summary.
 
-        `says`: what 200 is, or what each status is; `schema` and `body` name schemas. `refusals`: error statuses besides the
+        `schema` and `body` name schemas; `says`: what 200 is, or what each status is. `refusals`: error statuses besides the
         usual ones. `is_table`: the answer is also to be had as CSV. One whose schema is a page has the parameters of paging.
         """
         method, path = address.split()
-        answers = {200: says} if isinstance(says, str) else says
         answered = ref(schema) if isinstance(schema, str) else schema
         is_page = isinstance(schema, str) and schema.endswith("Page")
+        says = says or ("A page of them" if is_page else "As it stands")
+        answers = {200: says} if isinstance(says, str) else says
         parameters = [*PARAMETERS * is_page, *parameters, *[FORMAT] * is_table]
 
         def add(view: Callable[..., Response]) -> Callable[..., Response]:
@@ -137,10 +138,7 @@ class Api:
             operation["security"] = [{"token": []}] if right else []
             operation["description"] = f"Needs `{right.value}`." if right else "Open to everybody."
             if body:
-                operation["requestBody"] = {
-                    "required": True,
-                    "content": {"application/json": {"schema": ref(body)}},
-                }
+                operation["requestBody"] = body_of(ref(body))
             self.paths.setdefault(PREFIX + _ARGUMENT.sub(r"{\1}", path), {})[method.lower()] = operation
             return view
 
@@ -210,12 +208,8 @@ def _answer(
 
 def authenticate(runtime: Runtime, right: Right) -> Response | None:
     """Check the request's token. Returns the refusal, or None; `bearer()` then returns the token's owner."""
-    scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
     now = datetime.now(UTC)
-    token_bearer = None
-    if scheme.lower() == "bearer":
-        with runtime.db.read() as session:
-            token_bearer = authenticate_token(session, text.strip(), now=now)
+    token_bearer = find_bearer(runtime, now=now)
     if token_bearer is None:
         return problem(401)
     if wait := _count_request(runtime, token_bearer.token_id):
@@ -228,13 +222,13 @@ def authenticate(runtime: Runtime, right: Right) -> Response | None:
     return None
 
 
-def is_known_bearer(runtime: Runtime) -> bool:
-    """Return whether the request has a valid token; nothing is counted."""
+def find_bearer(runtime: Runtime, *, now: datetime) -> Bearer | None:
+    """Return the owner of the request's token, None without a valid one; nothing is counted."""
     scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
-        return False
+        return None
     with runtime.db.read() as session:
-        return authenticate_token(session, text.strip(), now=datetime.now(UTC)) is not None
+        return authenticate_token(session, text.strip(), now=now)
 
 
 def bearer() -> Bearer:

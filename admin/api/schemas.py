@@ -78,6 +78,11 @@ def paged(name: str, items: Schema) -> Schema:
     return strict(**{name: listed(items)}, next=NEXT)
 
 
+def body_of(schema: Schema) -> Schema:
+    """Return the body of a request, which has to be there."""
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
 def asked(name: str, schema: Schema, says: str = "") -> Schema:
     """Return a parameter of the query."""
     return told({"name": name, "in": "query", "schema": schema}, says)
