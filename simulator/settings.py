@@ -117,18 +117,21 @@ T = TypeVar("T")
 
 
 class RequestFault(StrEnum):
-    """Fault of one request."""
+    """Fault of one request, by the setting that is its rate."""
 
-    CUT_BEFORE = "cut_before"
-    THROTTLED = "throttled"
-    SERVER_ERROR = "server_error"
-    PROBLEM = "problem"
-    PROXY = "proxy"
-    REFUSED = "refused"
-    SERVER_ERROR_AFTER = "server_error_after"
-    CUT = "cut"
-    SILENCE = "silence"
-    NONSENSE = "nonsense"
+    CUT_BEFORE = "rate_cut_before"
+    THROTTLED = "rate_429"
+    SERVER_ERROR = "rate_500"
+    PROBLEM = "rate_problem_json"
+    PROXY = "rate_407"
+    REFUSED = "rate_refused"
+    CUT = "rate_cut"
+    SERVER_ERROR_AFTER = "rate_500_after"
+    SILENCE = "rate_timeout"
+    NONSENSE = "rate_nonsense"
+
+
+_BEFORE_ACCEPT = tuple(RequestFault)[:6]  # those of a message that is not accepted
 
 
 def roll(seed: int | None, *key: object) -> float:
@@ -141,26 +144,12 @@ def roll(seed: int | None, *key: object) -> float:
 
 def fault_before_accept(faults: Faults, chance: float) -> RequestFault | None:
     """Return the fault of a request before the message is accepted, or None."""
-    shares = {
-        RequestFault.CUT_BEFORE: faults.rate_cut_before,
-        RequestFault.THROTTLED: faults.rate_429,
-        RequestFault.SERVER_ERROR: faults.rate_500,
-        RequestFault.PROBLEM: faults.rate_problem_json,
-        RequestFault.PROXY: faults.rate_407,
-        RequestFault.REFUSED: faults.rate_refused,
-    }
-    return _pick(chance, shares)
+    return _pick(chance, {each: getattr(faults, each) for each in _BEFORE_ACCEPT})
 
 
 def fault_after_accept(faults: Faults, chance: float) -> RequestFault | None:
     """Return the fault of the response once the message was accepted, or None."""
-    shares = {
-        RequestFault.CUT: faults.rate_cut,
-        RequestFault.SERVER_ERROR_AFTER: faults.rate_500_after,
-        RequestFault.SILENCE: faults.rate_timeout,
-        RequestFault.NONSENSE: faults.rate_nonsense,
-    }
-    return _pick(chance, shares)
+    return _pick(chance, {each: getattr(faults, each) for each in RequestFault if each not in _BEFORE_ACCEPT})
 
 
 def fail_in_transit(faults: Faults, chance: float) -> int | None:

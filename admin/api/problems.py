@@ -20,24 +20,20 @@ from outreach.rules.errors import BadInput, LoaError, NotAllowed, NotFound, Wron
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 BEGINS = "/api/"
-# By status: the problem's name, its title, and its detail unless there is a more exact one.
-_KINDS: dict[int, tuple[str, LoaError, LoaError]] = {
-    400: ("bad-request", LoaError("title_bad_request"), LoaError("api_bad_request")),
-    401: ("unauthorized", LoaError("title_unauthorized"), LoaError("api_unauthorized")),
-    403: ("forbidden", LoaError("title_forbidden"), LoaError("api_forbidden")),
-    404: ("not-found", LoaError("title_not_found"), LoaError("api_not_found")),
-    405: ("method-not-allowed", LoaError("title_method_not_allowed"), LoaError("api_method_not_allowed")),
-    409: ("conflict", LoaError("title_conflict"), LoaError("api_conflict")),
-    413: ("too-large", LoaError("title_too_large"), LoaError("api_too_large")),
-    415: (
-        "unsupported-media-type",
-        LoaError("title_unsupported_media_type"),
-        LoaError("api_unsupported_media_type"),
-    ),
-    422: ("unprocessable", LoaError("title_unprocessable"), LoaError("api_unprocessable")),
-    429: ("too-many-requests", LoaError("title_too_many_requests"), LoaError("api_too_many_requests")),
-    500: ("fault", LoaError("title_fault"), LoaError("api_fault")),
-    503: ("unavailable", LoaError("title_unavailable"), LoaError("api_unavailable")),
+# By status: the problem's title, whose code has its name, and its detail unless there is a more exact one.
+_KINDS: dict[int, tuple[LoaError, LoaError]] = {
+    400: (LoaError("title_bad_request"), LoaError("api_bad_request")),
+    401: (LoaError("title_unauthorized"), LoaError("api_unauthorized")),
+    403: (LoaError("title_forbidden"), LoaError("api_forbidden")),
+    404: (LoaError("title_not_found"), LoaError("api_not_found")),
+    405: (LoaError("title_method_not_allowed"), LoaError("api_method_not_allowed")),
+    409: (LoaError("title_conflict"), LoaError("api_conflict")),
+    413: (LoaError("title_too_large"), LoaError("api_too_large")),
+    415: (LoaError("title_unsupported_media_type"), LoaError("api_unsupported_media_type")),
+    422: (LoaError("title_unprocessable"), LoaError("api_unprocessable")),
+    429: (LoaError("title_too_many_requests"), LoaError("api_too_many_requests")),
+    500: (LoaError("title_fault"), LoaError("api_fault")),
+    503: (LoaError("title_unavailable"), LoaError("api_unavailable")),
 }
 RETRY_AFTER_S = 30
 SCHEMA: dict[str, Any] = {
@@ -62,9 +58,8 @@ def problem(
     status: int, error: LoaError | None = None, *, parameter: str | None = None, **headers: str
 ) -> Response:
     """Return an error response; header names have `_` for `-`."""
-    name, title, default = _KINDS.get(
-        status, (f"status-{status}", LoaError("title_failed"), LoaError("api_failed"))
-    )
+    title, default = _KINDS.get(status, (LoaError("title_failed"), LoaError("api_failed")))
+    name = title.code.removeprefix("title_").replace("_", "-") if status in _KINDS else f"status-{status}"
     error = error or default
     body: dict[str, Any] = {
         "type": f"urn:loa:{name}",

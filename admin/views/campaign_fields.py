@@ -330,7 +330,7 @@ def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
             errors[key] = required[key]
         elif key == "step":
             valid[key] = _check_steps(value, errors, kinds, skeleton | _beside_notice(data, errors, "urgent"))
-        elif key == "content" and (text_errors := _text_errors(kinds[data["kind"]], value)):
+        elif key == "content" and (text_errors := show_text_errors(merge(kinds[data["kind"]], value))):
             errors |= text_errors
         elif message := _draft_error({**skeleton, key: value, **_beside_notice(data, errors, key)}, kinds):
             errors[key] = message
@@ -350,8 +350,9 @@ def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
     )
 
 
-def _text_errors(kind: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, str]:
-    return {f"c.{path}": show_error(error) for path, error in find_text_errors(merge(kind, value)).items()}
+def show_text_errors(content: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with texts, by their fields."""
+    return {f"c.{path}": show_error(error) for path, error in find_text_errors(content).items()}
 
 
 def _beside_notice(data: Mapping[str, Any], errors: Mapping[str, str], key: str) -> dict[str, Any]:
@@ -687,12 +688,6 @@ def _lists(session: Session, user: User) -> list[dict[str, Any]]:
     ]
 
 
-def only_list(session: Session, user: User) -> list[str]:
-    """Return the key of the list that the user may write to where there is but one, as nothing is to be chosen then."""
-    keys = [each["key"] for each in _lists(session, user) if each["people"] and not each["is_closed"]]
-    return keys if len(keys) == 1 else []
-
-
 def _districts(session: Session, user: User) -> list[dict[str, Any]]:
     """Return what the communes of the user's area lie in, a district or the province, by name, with these communes.
 
@@ -715,10 +710,13 @@ def _districts(session: Session, user: User) -> list[dict[str, Any]]:
     return [district for district in districts if district["is_whole"] or district["communes"]]
 
 
-def list_key(session: Session, user: User, list_id: int) -> str:
-    """Return a list's key in the form: organisation code/name. Raises NotFound."""
-    contact_list = find_list(session, list_id, user=user)
-    return f"{session.get_one(Organisation, contact_list.organisation_id).code}/{contact_list.name}"
+def _first_lists(session: Session, user: User, list_id: int | None) -> list[str]:
+    """Return the key of the list that a campaign is begun for, else of the only one that the user may write to. Raises NotFound."""
+    if list_id:
+        contact_list = find_list(session, list_id, user=user)
+        return [f"{session.get_one(Organisation, contact_list.organisation_id).code}/{contact_list.name}"]
+    keys = [each["key"] for each in _lists(session, user) if each["people"] and not each["is_closed"]]
+    return keys if len(keys) == 1 else []
 
 
 def _organisations(session: Session, user: User) -> list[dict[str, Any]]:
@@ -749,7 +747,7 @@ def new_form(
         {
             "name": kinds[wanted]["title"] if wanted in kinds else "",
             "kind": kind,
-            "lists": [list_key(session, user, list_id)] if list_id else only_list(session, user),
+            "lists": _first_lists(session, user, list_id),
             "content": {"issuer": issuer},
             "sender": usual_sender(session, user),
             "text": text,

@@ -45,6 +45,7 @@ from admin.views.campaign_fields import (
     read_list_fields,
     read_reminders,
     show_languages,
+    show_text_errors,
     show_texts,
     suggest_anew,
     typed_texts,
@@ -98,7 +99,7 @@ from campaigns.planning.preview import (
 from campaigns.planning.segments import LISTED, PARTS, find_segment, remove_segment, save_segment
 from campaigns.rules.audience import Answered, AudienceQuery
 from campaigns.rules.content import Content, read_content
-from campaigns.rules.content_texts import ASKED, find_text_errors, is_correctable
+from campaigns.rules.content_texts import ASKED, is_correctable
 from campaigns.rules.draft import read_draft
 from campaigns.rules.own_answers import NUMBERS, GivenAnswer, read_word
 from campaigns.rules.replies.labels import PAGE_LABELS, Label
@@ -497,7 +498,9 @@ class CampaignFormPages(AdminPage):
             [opened] = cards_to_open(sheet, stored["open_comments"])
         kind, languages = filled.form.get("kind", ""), read_languages(session, filled.form)
         choices = read_choices(session, user, languages)
-        errors = _typed_wrong(filled) if fresh else filled.errors
+        # Of a form that was not sent yet nothing is wrong with fields that are still empty.
+        typed = {k: v for k, v in filled.errors.items() if filled.form.get(k) or k in ("trial", "segment")}
+        errors = typed if fresh else filled.errors
         page: str = self.render(
             "campaigns/campaign.html",
             form=filled.form,
@@ -656,11 +659,6 @@ _ANCHORS = {
 }
 
 
-def _typed_wrong(filled: CampaignFormData) -> dict[str, str]:
-    """Return the errors of a form that was not sent yet: none for fields that are still empty."""
-    return {k: v for k, v in filled.errors.items() if filled.form.get(k) or k in ("trial", "segment")}
-
-
 def _field_of(error: LoaError) -> str:
     """Return the field of what only saving or submitting finds: a message's text by its step, else the lists; or none."""
     if not isinstance(error, BadInput):
@@ -784,8 +782,7 @@ class CampaignTextPages(CampaignFormPages):
         with self.reading() as (session, user):
             content = find_campaign(session, campaign_id, user=user).content
         if is_save:
-            text_errors = find_text_errors(apply_corrections(content, texts))
-            errors = {f"c.{path}": show_error(error) for path, error in text_errors.items()}
+            errors = show_text_errors(apply_corrections(content, texts))
         else:
             add_language(form, form.get("add_language", ""))
         if is_save and not errors:

@@ -21,6 +21,7 @@ from admin.views.campaign_fields import (
     fill_texts,
     read_texts,
     show_languages,
+    show_text_errors,
     show_texts,
 )
 from admin.views.campaign_form import preview_page
@@ -41,7 +42,6 @@ from campaigns.planning.made_kinds import (
     try_words,
 )
 from campaigns.rules.content import read_content
-from campaigns.rules.content_texts import find_text_errors
 from campaigns.rules.kind_words import propose_content, propose_says, propose_vocabulary, read_words
 from campaigns.rules.own_answers import NUMBERS
 from outreach.accounts.permissions import is_province_staff
@@ -279,7 +279,7 @@ def _read_own_answers(form: Form, content: dict[str, Any]) -> None:
 
 
 def _errors(content: dict[str, Any]) -> dict[str, str]:
-    errors = {f"c.{path}": show_error(error) for path, error in find_text_errors(content).items()}
+    errors = show_text_errors(content)
     if not errors:
         try:
             check_kind(content)
