@@ -5,7 +5,7 @@ of it: how many gave each answer, by place, and how many none.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -349,19 +349,6 @@ _APPROVERS = (Role.APPROVER, Role.ADMINISTRATOR)
 
 
 @dataclass(frozen=True, slots=True)
-class SubmissionRow:
-    """A submission and the decision on it; `approved` is None while it waits."""
-
-    n: int
-    submitted_by: str
-    submitted_at: datetime
-    approved: bool | None = None
-    decided_by: str = ""
-    decided_at: datetime | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class CampaignSheet:
     """All data of a sheet. `may` holds the actions that this user may take now."""
 
@@ -374,7 +361,7 @@ class CampaignSheet:
     kind: str
     lists: list[tuple[int, str, str]]  # id, name, organisation
     preview: Preview
-    submissions: list[SubmissionRow]
+    submissions: list[dict[str, Any]]
     changes: list[ShownChange]
     compared_with: int | None
     is_author: bool
@@ -393,8 +380,8 @@ class CampaignSheet:
     def phase(self) -> str:
         """Return which question the page answers first: draft, returned, submitted, approved, sending, done or dropped."""
         if self.campaign.state is CampaignState.DRAFT:
-            is_returned = bool(self.submissions) and self.submissions[0].approved is False
-            return "returned" if is_returned and self.submissions[0].reason else "draft"
+            is_returned = bool(self.submissions) and self.submissions[0]["approved"] is False
+            return "returned" if is_returned and self.submissions[0]["reason"] else "draft"
         if self.was_launched:
             return "done" if self.is_over else "sending"
         return "dropped" if self.is_over else self.campaign.state.value
@@ -403,7 +390,7 @@ class CampaignSheet:
 def cards_to_open(sheet: CampaignSheet, commented: Mapping[str, int]) -> list[str]:
     """Return the cards that are open when the page comes: what is next."""
     if sheet.phase == "returned":
-        return [find_card(sheet.submissions[0].reason, commented)]
+        return [find_card(sheet.submissions[0]["reason"], commented)]
     return ["approve"] if sheet.phase in ("draft", "submitted") or sheet.is_held else []
 
 
@@ -531,7 +518,8 @@ def _compare(
     return None, []
 
 
-def _submissions(session: Session, versions: list[CampaignVersion]) -> list[SubmissionRow]:
+def _submissions(session: Session, versions: list[CampaignVersion]) -> list[dict[str, Any]]:
+    """Return each submission and the decision on it, the last one first; `approved` is None while it waits."""
     if not versions:
         return []
     found = session.scalars(
@@ -543,9 +531,16 @@ def _submissions(session: Session, versions: list[CampaignVersion]) -> list[Subm
     ids = {version.submitted_by for version in versions} | {d.decided_by for d in decisions.values()}
     names, submissions = names_of(session, ids), []
     for version in reversed(versions):
-        row = SubmissionRow(version.n, names[version.submitted_by], version.submitted_at)
-        if each := decisions.get(version.id):
-            by, at = names[each.decided_by], each.decided_at
-            row = replace(row, approved=each.approved, decided_by=by, decided_at=at, reason=each.reason)
-        submissions.append(row)
+        each = decisions.get(version.id)
+        submissions.append(
+            {
+                "n": version.n,
+                "submitted_by": names[version.submitted_by],
+                "submitted_at": version.submitted_at,
+                "approved": each.approved if each else None,
+                "decided_by": names[each.decided_by] if each else "",
+                "decided_at": each.decided_at if each else None,
+                "reason": each.reason if each else "",
+            }
+        )
     return submissions

@@ -20,7 +20,7 @@ from admin.forms import Form, TextField
 from admin.permissions import may_open
 from admin.views.audience_cache import AudienceCache
 from admin.views.base import AdminPage, FormAction, warn
-from admin.views.campaign_page import CampaignSheet, read_results, read_sheet
+from admin.views.campaign_page import read_results, read_sheet
 from admin.views.campaigns import decide_unknown_messages
 from admin.wording.campaigns import show_warnings, tell_gaps
 from admin.wording.errors import show_stored_error
@@ -40,7 +40,7 @@ from campaigns.models.campaigns import Campaign, Drive
 from campaigns.planning.drives import current_drive_id, list_drives
 from campaigns.planning.keep_form import read_kept_forms
 from campaigns.planning.kinds import all_kinds, words_of
-from campaigns.planning.preview import ReadText, read_texts
+from campaigns.planning.preview import read_texts
 from campaigns.privacy.requests import count_unreported, count_urgent
 from campaigns.reports.run_schedule import (
     Alarm,
@@ -80,15 +80,6 @@ class Task:
     count: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingCard:
-    """A campaign that waits for the user's approval: what an approver weighs, before they open it."""
-
-    sheet: CampaignSheet
-    text: ReadText
-    warnings: list[tuple[str, Any]]
-
-
 _STEP_PAGES = {
     FirstStep.LIST: "imports.index",
     FirstStep.TEXT: "campaigns.create",
@@ -117,7 +108,7 @@ class HomeView(AdminPage):
             tasks = (
                 _report_tasks(session, user, now)
                 if is_leader
-                else _read_tasks(session, user, now, {each.sheet.campaign.id for each in waiting})
+                else _read_tasks(session, user, now, {each["sheet"].campaign.id for each in waiting})
             )
             return self.render(
                 "home/home.html",
@@ -186,8 +177,8 @@ class HomeView(AdminPage):
             for campaign in open_tasks.read_current(session, user, since=since)
         ]
 
-    def _waiting(self, session: Session, user: User, now: datetime) -> list[WaitingCard]:
-        """Return the campaigns that this user may approve, oldest first."""
+    def _waiting(self, session: Session, user: User, now: datetime) -> list[dict[str, Any]]:
+        """Return the campaigns that this user may approve, oldest first, with what an approver weighs before they open one."""
         if not may_open(user.role, "campaigns.approve"):
             return []
         cards, settings, kinds = [], self.settings, all_kinds(session)
@@ -201,7 +192,8 @@ class HomeView(AdminPage):
             text = read_texts(draft, settings=settings, now=now, facts=audience.fields)[0]
             doubts = sheet.preview.doubts
             warnings = show_warnings(doubts, is_live=settings.is_live, gaps=tell_gaps(draft))
-            cards.append(WaitingCard(sheet, text, [each for each in warnings if each[0] != "info"]))
+            serious = [each for each in warnings if each[0] != "info"]
+            cards.append({"sheet": sheet, "text": text, "warnings": serious})
         return cards
 
     def _drive_shares(self, session: Session, user: User, now: datetime) -> list[dict[str, Any]]:

@@ -33,17 +33,6 @@ OUTLOOKS: dict[Outlook, tuple[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ShownConcern:
-    """A matter that needs a decision; `look` is the colour of its badge."""
-
-    mark: str
-    look: str
-    text: str
-    more: str
-    url: str = ""
-
-
 _PACE = _l(
     "Cần đạt %(needed)s người mỗi ngày, hiện đạt %(pace)s. Cần quyết định việc thêm lần nhắc, tăng cường cán bộ đến từng nhà."
 )
@@ -139,7 +128,8 @@ _CONCERNS: dict[ConcernKind, tuple[Any, str, Any, Any, str]] = {
 }
 
 
-def show_concern(concern: Concern, head: LeadGoal) -> ShownConcern:
+def show_concern(concern: Concern, head: LeadGoal) -> dict[str, str]:
+    """Return a matter that needs a decision, in words; `look` is the colour of its badge."""
     kind = concern.worry
     mark, look, text, more, address = _CONCERNS[kind]
     names, others = "; ".join(concern.names), concern.count - len(concern.names)
@@ -152,7 +142,8 @@ def show_concern(concern: Concern, head: LeadGoal) -> ShownConcern:
         "pace": number(round(head.ahead.per_day) if head.ahead else None),
     }
     url = url_for(address) if "." in address else address
-    return ShownConcern(str(mark), look, str(text) % values, str(more) % values if more else names, url)
+    more = str(more) % values if more else names
+    return {"mark": str(mark), "look": look, "text": str(text) % values, "more": more, "url": url}
 
 
 Parts = Mapping[tuple[int | None, int | None, str | None], ReachTotals]
