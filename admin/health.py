@@ -19,8 +19,8 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from campaigns.checks.doctor import check_database, queue_age_s, run_core_checks
-from campaigns.delivery.gateway_faults import count_errors as count_gateway_errors
-from campaigns.delivery.gateway_faults import read_fault
+from campaigns.delivery.open_gateways import count_errors as count_gateway_errors
+from campaigns.delivery.open_gateways import read_fault
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, AttemptTotal, Incident, Outbox, StatusEvent

@@ -43,8 +43,8 @@ from campaigns.delivery.claim_messages import ClaimSettings, claim
 from campaigns.delivery.streams import open_streams
 from campaigns.goals.goals import enter_denominator, enter_official, set_goal
 from campaigns.models.campaigns import Campaign
+from campaigns.planning.audience import delete_reach, store_frozen
 from campaigns.planning.drives import open_drive_of
-from campaigns.planning.stored_reach import delete_reach, store_frozen
 from campaigns.privacy.retention import preview_clear
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.goals import GoalScope, GoalSubject

@@ -19,7 +19,7 @@ from campaigns.models.checks import ControlCopy
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Answer, Reply
 from campaigns.planning.approvals import compute_terms, is_waiting_for_approval, read_approvals
-from campaigns.planning.audience import people_of
+from campaigns.planning.audience import delete_reach, people_of
 from campaigns.planning.correcting_campaigns import draft_correcting_campaign, has_sent_any, refuse_unwritten
 from campaigns.planning.drafts import (
     describe_campaign,
@@ -34,9 +34,8 @@ from campaigns.planning.drafts import (
 )
 from campaigns.planning.keep_form import FormVersion, KeptForm, key_of_campaign, lock_form, mark_saved
 from campaigns.planning.kinds import all_kinds
-from campaigns.planning.list_fields import require_fields
+from campaigns.planning.preview import require_fields
 from campaigns.planning.registered_templates import refuse_gaps, require_templates
-from campaigns.planning.stored_reach import delete_reach
 from campaigns.rules.approvals import (
     WAITING_FOR_SECOND_APPROVAL,
     Approval,

@@ -37,13 +37,17 @@ from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import BY_ANYBODY
 from campaigns.planning.approvals import compute_terms, read_approvals
-from campaigns.planning.audience import freeze_audience, sample_names
+from campaigns.planning.audience import freeze_audience, is_small, sample_names, store_frozen
 from campaigns.planning.correcting_campaigns import freeze_receivers
 from campaigns.planning.drafts import plan_of
 from campaigns.planning.drives import campaign_scopes
-from campaigns.planning.list_fields import facts_of_campaign, find_missing_fields
-from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview, estimate_steps
-from campaigns.planning.stored_reach import is_small, store_frozen
+from campaigns.planning.preview import (
+    SAMPLE_SIZE,
+    AudiencePreview,
+    estimate_steps,
+    facts_of_campaign,
+    find_missing_fields,
+)
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.approvals import LaunchTerms, missing_approval
 from campaigns.rules.delivery import WAITING, create_renderer

@@ -14,8 +14,7 @@ from pathlib import Path
 from campaigns.analytics.campaign_status import keep_counts
 from campaigns.analytics.reach_counts import campaigns_to_recount, store_reach
 from campaigns.cases.rescue import alert_officers, enqueue_due_alerts
-from campaigns.delivery.read_list import days_due, read_list
-from campaigns.delivery.reconcile import LOOKUP_LIMIT
+from campaigns.delivery.reconcile import LOOKUP_LIMIT, days_due, read_list
 from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.send_messages import MessageSender
 from campaigns.planning.approvals import enqueue_overdue_approval_mail, send_approval_mail
@@ -95,7 +94,7 @@ def send_job() -> dict[str, int]:
     )
     counts = run(sender.run(SEND_BUDGET_S))
     enqueue_sweep(worker_runtime)
-    return asdict(counts)
+    return dict(counts)
 
 
 def apply_callbacks_job() -> dict[str, int]:
@@ -318,7 +317,7 @@ def read_list_job(*days: int) -> dict[str, int]:
     reading = read_list(
         runtime(), opened.gateway, list(map(date.fromordinal, days)), stop_requested=stop_requested.is_set
     )
-    return asdict(run(reading))
+    return dict(run(reading))
 
 
 def approval_mail_job(campaign_id: int) -> dict[str, int]:

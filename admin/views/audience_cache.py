@@ -23,8 +23,13 @@ from campaigns.planning.audience import (
     sample_names,
 )
 from campaigns.planning.correcting_campaigns import count_receivers
-from campaigns.planning.list_fields import FieldFacts, facts_of_campaign, read_field_facts
-from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview
+from campaigns.planning.preview import (
+    SAMPLE_SIZE,
+    AudiencePreview,
+    FieldFacts,
+    facts_of_campaign,
+    read_field_facts,
+)
 from campaigns.rules.audience import AudienceCounter, AudienceQuery
 from campaigns.rules.states import Exclusion
 from outreach.core.db import Database

@@ -22,13 +22,11 @@ from admin.wording.campaigns import ANSWERED, OTHER_LANGUAGES, SMARTPHONE, in_fo
 from admin.wording.errors import show_error
 from admin.wording.filters import label_of
 from campaigns.models.campaigns import Campaign, CampaignList, Sender
-from campaigns.planning.drafts import suggest_text
+from campaigns.planning.drafts import LISTED, read_segments, suggest_text
 from campaigns.planning.kinds import load_kinds
-from campaigns.planning.segments import LISTED, read_segments
 from campaigns.replies.acknowledgements import OPT_OUT_REPLY
-from campaigns.rules.content import APP_BUTTON, PAGE_WORDS, merge, read_content
+from campaigns.rules.content import APP, APP_BUTTON, PAGE_WORDS, merge, read_content
 from campaigns.rules.content_texts import (
-    APP,
     ASKED,
     OWN,
     PATHS,

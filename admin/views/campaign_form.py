@@ -75,7 +75,17 @@ from campaigns.planning.correct_texts import (
     may_be_corrected,
     propose_correction,
 )
-from campaigns.planning.drafts import describe_campaign, find_areas, find_list, find_organisations
+from campaigns.planning.drafts import (
+    LISTED,
+    PARTS,
+    describe_campaign,
+    find_areas,
+    find_list,
+    find_organisations,
+    find_segment,
+    remove_segment,
+    save_segment,
+)
 from campaigns.planning.drives import counted_scopes, untold_campaigns
 from campaigns.planning.keep_form import (
     FormVersion,
@@ -87,16 +97,15 @@ from campaigns.planning.keep_form import (
     key_of_campaign,
 )
 from campaigns.planning.kinds import office_kinds
-from campaigns.planning.list_fields import FieldFacts
 from campaigns.planning.preview import (
     EXAMPLE_NAME,
     AudiencePreview,
+    FieldFacts,
     ReadText,
     build_preview,
     example_values,
     read_texts,
 )
-from campaigns.planning.segments import LISTED, PARTS, find_segment, remove_segment, save_segment
 from campaigns.rules.audience import Answered, AudienceQuery
 from campaigns.rules.content import Content, read_content
 from campaigns.rules.content_texts import ASKED, is_correctable

@@ -33,8 +33,7 @@ from campaigns.planning.correct_texts import apply_corrections, changed_texts, m
 from campaigns.planning.correcting_campaigns import list_variants, read_correcting_campaigns, text_of
 from campaigns.planning.drafts import VersionChange, compare_versions, describe_campaign, is_campaign_author
 from campaigns.planning.kinds import all_kinds
-from campaigns.planning.list_fields import find_missing_fields
-from campaigns.planning.preview import AudiencePreview, Preview, build_preview
+from campaigns.planning.preview import AudiencePreview, Preview, build_preview, find_missing_fields
 from campaigns.replies.receive_reply import REPLY_WINDOW
 from campaigns.rules.approvals import approvers_of, find_card, missing_approval, most_covered
 from campaigns.rules.content import Content, read_content

@@ -50,8 +50,7 @@ from campaigns.planning.comments import settle_comment, write_comment
 from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.drives import list_drives
 from campaigns.planning.kinds import all_kinds, find_outside_base, words_of
-from campaigns.planning.list_fields import facts_of_campaign
-from campaigns.planning.preview import EXAMPLE_NAME, example_values, read_texts
+from campaigns.planning.preview import EXAMPLE_NAME, example_values, facts_of_campaign, read_texts
 from campaigns.privacy.clocks import load_calendar, quiet_days
 from campaigns.reports.settings import drives_with_report
 from campaigns.reports.take_snapshot import days_with_report

@@ -29,16 +29,18 @@ from admin.wording.campaigns import name_errors
 from admin.wording.errors import show_error
 from admin.wording.progress import did_of
 from campaigns.planning.drafts import suggest_text
-from campaigns.planning.kinds import all_kinds, load_kinds, office_kinds
-from campaigns.planning.made_kinds import (
+from campaigns.planning.kinds import (
     BLANK,
     GAPS,
+    all_kinds,
     check_kind,
     create_kind,
     drop_copied,
     edit_kind,
     find_kind,
     is_made,
+    load_kinds,
+    office_kinds,
     try_words,
 )
 from campaigns.rules.content import read_content

@@ -19,14 +19,12 @@ from campaigns.delivery.streams import campaign_window, step_times
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
 from campaigns.models.figures import ReachCount
 from campaigns.models.messages import Message
-from campaigns.planning.audience import audience_query, planned_phones
-from campaigns.planning.stored_reach import is_small
+from campaigns.planning.audience import audience_query, is_small, planned_phones
 from campaigns.rules.audience import AudienceQuery
 from campaigns.rules.collisions import WEEK, StepMoment, find_collision, steps_just_before
 from campaigns.rules.delivery import hash_content
 from campaigns.rules.reach import TAKEN, ReachMeasure
-from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.sending_status import spread_over_days
+from campaigns.rules.sending_hours import VIETNAM, spread_over_days
 from campaigns.rules.states import CampaignState, MessageState
 from outreach.accounts.permissions import visible_to
 from outreach.contacts.wishes import LEFT_ALONE

@@ -28,16 +28,15 @@ from campaigns.live_permit import is_stopped
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import InstallReport
-from campaigns.planning.audience import count_audience
+from campaigns.planning.audience import count_audience, is_small
 from campaigns.planning.correcting_campaigns import has_sent_any
 from campaigns.planning.kinds import find_outside_base
 from campaigns.planning.preview import campaign_spending
-from campaigns.planning.stored_reach import is_small
 from campaigns.rules.budget import reserve_of
 from campaigns.rules.delivery import WAITING, is_charged
 from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.reach import FAILED, share_of
-from campaigns.rules.sending_status import (
+from campaigns.rules.sending_hours import (
     Batch,
     SendingState,
     Stall,

@@ -31,8 +31,8 @@ from campaigns.analytics.reach import Reach, fold_reach, reach_of, read_reach
 from campaigns.delivery.streams import step_times
 from campaigns.goals.goals import add_up_official, latest_official, read_goals, read_headline_goal
 from campaigns.models.campaigns import Campaign, Drive
+from campaigns.planning.audience import SMALL
 from campaigns.planning.kinds import words_of
-from campaigns.planning.stored_reach import SMALL
 from campaigns.rules.agencies import StaffTotal
 from campaigns.rules.forecast import Forecast, Wave, by_day, forecast_goal
 from campaigns.rules.goals import Goal, Goals, GoalScope, GoalSubject, people_for

@@ -30,7 +30,7 @@ from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.figures import ReachBlock, ReachCount, ReachSnapshot
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import AnswerTotal
-from campaigns.planning.stored_reach import is_small
+from campaigns.planning.audience import is_small
 from campaigns.rules.experiments import FIRST_TEXT, HELD_OUT, SECOND_TEXT
 from campaigns.rules.reach import RESULTS, ReachMeasure, ReachTotals, Result, ShareDifference, compare_shares
 from campaigns.rules.small_counts import Small, add_up_by

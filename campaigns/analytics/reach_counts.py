@@ -23,14 +23,14 @@ from redis import Redis
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal, literal_column, select, text
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.delivery.gateway_routes import terms_of
+from campaigns.delivery.claim_messages import terms_of
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step
 from campaigns.models.figures import ReachBlock, ReachSnapshot
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import InstallReport
-from campaigns.planning import stored_reach
+from campaigns.planning import audience
+from campaigns.planning.audience import count_audience_rows, is_small, store_counts
 from campaigns.planning.kinds import find_outside_base
-from campaigns.planning.stored_reach import count_audience_rows, is_small, store_counts
 from campaigns.rules.reach import FAILED, TAKEN, ReachByOperator, ReachMeasure, add_up
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState, MessageState
 from outreach.core.cache import cached_count
@@ -342,7 +342,7 @@ def campaigns_to_recount(session: Session, *, now: datetime) -> list[int]:
         select(Campaign.id, ReachSnapshot.at, ReachSnapshot.took_s)
         .outerjoin(ReachSnapshot, ReachSnapshot.campaign_id == Campaign.id)
         .where(
-            Campaign.recipients > stored_reach.SMALL,
+            Campaign.recipients > audience.SMALL,
             Campaign.state.in_((CampaignState.SENDING, CampaignState.PAUSED))
             | (Campaign.ended_at > now - _COUNTED_AFTER_END),
         )

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from campaigns.cases.rescue import DutyContacts
-from campaigns.delivery.gateway_faults import read_fault
+from campaigns.delivery.open_gateways import read_fault
 from campaigns.models.checks import WriteProbe
 from campaigns.models.messages import Attempt, StatusEvent
 from campaigns.rules import checks as rules

@@ -11,9 +11,9 @@ from redis import Redis
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.gateway_faults import read_fault
-from campaigns.delivery.gateway_routes import read_gateway_terms
+from campaigns.delivery.claim_messages import read_gateway_terms
 from campaigns.delivery.office_phones import send_test_message
+from campaigns.delivery.open_gateways import read_fault
 from campaigns.models.campaigns import Sender
 from campaigns.models.messages import Attempt, AttemptTotal, Message
 from campaigns.rules.delivery import is_charged

@@ -4,7 +4,7 @@
 - Attempt totals: what became of attempts, as sums. Figures and the check for too many failures read these, not the
   attempts. Budgets change with them.
 - Bills: what the gateway charges for each message replaces the estimate. It names its price with its answer, or some time
-  after delivery in its list (Twilio: within a day); see `campaigns/delivery/read_list.py`.
+  after delivery in its list (Twilio: within a day); see `campaigns/delivery/reconcile.py`.
 """
 
 from collections import Counter, defaultdict

@@ -1,27 +1,32 @@
-"""Reconciliation of unknown outcomes.
+"""Reconciliation with what the gateway knows: unknown outcomes, notices without a report, prices.
 
 An attempt whose outcome is unknown is looked up in the gateway's own list before anything is sent again. What stays
 unknown although it was looked up is decided by an officer, and the audit log says by whom.
 
 A notice whose report does not come is asked after once more, and then the text goes instead; one that is reported as not
 arrived is passed on at once, where reports are applied (`record_outcomes`).
+
+The list of the last days is read each hour while a campaign has segments without a price or a message without a report. That
+of the last hours is read more often while a message of them should have a report by now, as after a time in which the web was
+away, or while a campaign is spending a budget. It is read at a pace of its own, so that it takes nothing from sending.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from redis import Redis
+from sqlalchemy import ColumnElement, String, and_, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.after_restore import backups_by_worker
 from campaigns.delivery.message_data import CampaignStep
 from campaigns.delivery.open_gateways import OpenGateways
-from campaigns.delivery.outbox import OutboxEntry, requeue
+from campaigns.delivery.outbox import OutboxEntry, requeue, store_bills
 from campaigns.delivery.record_outcomes import apply_reports, owners_of
 from campaigns.delivery.streams import (
     TRANSACTIONAL_STREAM,
@@ -43,11 +48,12 @@ from campaigns.rules.receipts import (
     may_repeat,
 )
 from campaigns.rules.sending_hours import closes_at
-from campaigns.rules.states import AttemptReport, AttemptState, MessageKind
+from campaigns.rules.states import AttemptReport, AttemptState, CampaignState, MessageKind
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
-from outreach.core.db import columns_of, count_rows, database_now, find_row, set_columns
+from outreach.core.db import columns_of, count_rows, database_now, find_row, set_columns, values_subquery
 from outreach.core.fence import Fence
+from outreach.core.job_queue import once_every
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import read_roads, road_of
 from outreach.models.accounts import Role, User
@@ -56,6 +62,7 @@ from outreach.models.office import ENVIRONMENT, GatewayAccount
 from outreach.rules.errors import NotAllowed
 from outreach.rules.gateway import (
     Accepted,
+    BilledMessage,
     Channel,
     Gateway,
     GatewayUnavailable,
@@ -525,3 +532,99 @@ def decide_unknown(
         messages=len(attempts),
     )
     return len(attempts)
+
+
+# What has no price or report by then keeps its estimate, and has none.
+LISTED_WITHIN = timedelta(days=3)
+# A message should have its report by then: most phones are on.
+REPORTED_WITHIN = timedelta(minutes=10)
+# Those are looked for often for so long, then each hour.
+SOUGHT_OFTEN = timedelta(hours=2)
+READ_ALL_EVERY_S, READ_LATEST_EVERY_S = 3600, 600
+# The simulator answers at once, and a trainee does not wait.
+_TRAINING = 1 / 120
+LONG_PAGE, PAUSE_S = 100, 0.5  # after a page that is long enough to be followed by another
+_UNREPORTED = (AttemptState.ACCEPTED, AttemptState.SENT)
+
+
+def days_due(session: Session, redis: Redis, *, is_live: bool, now: datetime) -> list[date]:
+    """Return the days (UTC) whose list is to be read now, the latest first."""
+    scale = 1 if is_live else _TRAINING
+    unbilled = exists().where(
+        Campaign.segments_taken > Campaign.priced_segments,
+        Campaign.launched_at.is_not(None),
+        or_(Campaign.ended_at.is_(None), Campaign.ended_at > now - LISTED_WITHIN),
+    )
+    spending = exists().where(
+        Campaign.state == CampaignState.SENDING,
+        Campaign.budget_vnd.is_not(None),
+        Campaign.segments_taken > Campaign.priced_segments,
+    )
+
+    def unreported(within: timedelta) -> Any:
+        return exists().where(
+            Attempt.state.in_(_UNREPORTED),
+            Attempt.claimed_at > now - within,
+            Attempt.claimed_at < now - REPORTED_WITHIN * scale,
+        )
+
+    latest = now.astimezone(UTC).date()
+    for missing, within, key, every_s in (
+        (or_(unbilled, unreported(LISTED_WITHIN)), LISTED_WITHIN, "loa:list:all", READ_ALL_EVERY_S),
+        (or_(spending, unreported(SOUGHT_OFTEN)), SOUGHT_OFTEN, "loa:list:latest", READ_LATEST_EVERY_S),
+    ):
+        if session.scalar(select(missing)) and once_every(redis, key, every_s=int(every_s * scale)):
+            days = (latest - (now - within).astimezone(UTC).date()).days
+            return [latest - timedelta(days=back) for back in range(days + 1)]
+    return []
+
+
+async def read_list(
+    runtime: Runtime, gateway: Gateway, days: Sequence[date], *, stop_requested: Callable[[], bool]
+) -> Counter[str]:
+    """Read the gateway's list of these days, a page at a time, and store what is new in it.
+
+    Returns how many `pages` there were, messages got a price (`priced`) or a report (`reported`), and days of which the list
+    could not be read to its end (`away`).
+    """
+    result: Counter[str] = Counter()
+    for day in days:
+        try:
+            async for page in gateway.list_billed(day):
+                priced, reported = await asyncio.to_thread(_store, runtime, page)
+                result += Counter(pages=1, priced=priced, reported=reported)
+                if stop_requested():
+                    return result
+                if len(page) >= LONG_PAGE:
+                    await asyncio.sleep(PAUSE_S)
+        except GatewayUnavailable as error:
+            result["away"] += 1
+            log.warning("list.unavailable error=%s", error)
+    return result
+
+
+def _store(runtime: Runtime, page: Sequence[BilledMessage]) -> tuple[int, int]:
+    now, settings = datetime.now(UTC), runtime.settings
+    with runtime.db.write() as session:
+        priced = store_bills(session, page, usd_vnd=settings.usd_vnd, now=now)
+        return priced, store_reports(
+            session, page, secret_key=settings.keys_of(Purpose.SUPPRESSIONS), now=now
+        )
+
+
+def store_reports(session: Session, page: Sequence[BilledMessage], *, secret_key: str, now: datetime) -> int:
+    """Apply the list's statuses to messages that no callback has reported on. Returns how many are new."""
+    listed = {item.gateway_id: item for item in page if item.status}
+    if not listed:
+        return 0
+    attempts = session.execute(
+        select(Attempt.id, Attempt.gateway_id).where(
+            Attempt.gateway_id.in_(values_subquery(session, listed, String)), Attempt.state.in_(_UNREPORTED)
+        )
+    ).all()
+    reports = []
+    for row in attempts:
+        item = listed[row.gateway_id]
+        state, cause = AttemptState(item.status or ""), item.cause.value if item.cause else None
+        reports.append(AttemptReport(row.id, state, row.gateway_id, cause=cause, code=item.code))
+    return apply_reports(session, reports, now=now, secret_key=secret_key)

@@ -8,7 +8,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -128,9 +128,7 @@ def record_outcomes(
 ) -> None:
     """Store the outcomes of a worker's requests. None stands for a request that was never started."""
     unproved = _find_unproved(session, outcomes)
-    refusals = [claim.attempt_id for claim, outcome in outcomes if isinstance(outcome, Refused)]
-    of_before = _claimed_before_resumed(session, refusals)
-    of_now = [each for each in outcomes if each[0].attempt_id not in of_before]
+    of_now = _of_now(session, outcomes)
     reports: list[AttemptReport] = []
     unsent: list[tuple[Claim, datetime]] = []
     bills: list[BilledMessage] = []
@@ -212,6 +210,15 @@ def _is_tried_again(claim: Claim, cause: Cause, *, is_unproved: bool) -> bool:
     is_transactional = claim.stream_id == TRANSACTIONAL_STREAM
     is_over = is_out_of_retries(claim.refused + 1, is_transactional=is_transactional)
     return may_be_of_all and not goes_alone(claim.notice) and not is_over
+
+
+def _of_now(
+    session: Session, outcomes: Sequence[tuple[Claim, Outcome | None]]
+) -> list[tuple[Claim, Outcome | None]]:
+    """Leave out the refusals that say nothing of the gateway of now."""
+    refused = [claim.attempt_id for claim, outcome in outcomes if isinstance(outcome, Refused)]
+    of_before = _claimed_before_resumed(session, refused)
+    return [each for each in outcomes if each[0].attempt_id not in of_before]
 
 
 def _claimed_before_resumed(session: Session, refused: Sequence[int]) -> set[int]:
@@ -318,9 +325,7 @@ def apply_reports(
     owners = owners_of(
         session, {r.gateway_id for group in by_attempt.values() for r in group if r.gateway_id}
     )
-    for missing in by_attempt.keys() - {row.id for row in attempts}:
-        if any(report.gateway_id for report in by_attempt[missing]):
-            log.warning("settle.no_such_attempt attempt=%s", missing)
+    _note_missing(by_attempt, {row.id for row in attempts})
     changes = _Changes()
     for row in attempts:
         own = _reports_of(row, by_attempt[row.id], owners)
@@ -339,6 +344,12 @@ def apply_reports(
     apply_failure_policies(session, changes.failures, now=now, secret_key=secret_key)
     requeue(session, [OutboxEntry(row.message_id, row.stream_id, row.n + 1, now) for row in changes.passed])
     return len(changes.attempts)
+
+
+def _note_missing(by_attempt: Mapping[int, Sequence[AttemptReport]], found: Set[int]) -> None:
+    for missing in by_attempt.keys() - found:
+        if any(report.gateway_id for report in by_attempt[missing]):
+            log.warning("settle.no_such_attempt attempt=%s", missing)
 
 
 def _reports_of(

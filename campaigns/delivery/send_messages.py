@@ -26,10 +26,9 @@ from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns.delivery.claim_messages import Claim, ClaimBatch, SendTask, claim_next_batch
-from campaigns.delivery.gateway_faults import GatewayFaults
-from campaigns.delivery.open_gateways import OpenGateway, OpenGateways
+from campaigns.delivery.open_gateways import AccountLimiter, GatewayFaults, OpenGateway, OpenGateways
 from campaigns.delivery.record_outcomes import store_outcomes
-from campaigns.delivery.streams import AccountLimiter, Stream, streams_still_open, suppressed_attempts
+from campaigns.delivery.streams import Stream, streams_still_open, suppressed_attempts
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.budget import vnd_of
 from campaigns.rules.delivery import MOST_FIRST_REFUSALS, may_be_refused_to_all
@@ -233,16 +232,6 @@ class GatewayPool:
         return False
 
 
-@dataclass(slots=True)
-class SendCounts:
-    """Totals of one job, in messages."""
-
-    claimed: int = 0
-    requested: int = 0
-    returned: int = 0
-    skipped: int = 0
-
-
 @dataclass
 class MessageSender:
     """Sender that works for `seconds` or until told to stop.
@@ -259,7 +248,8 @@ class MessageSender:
     stop_requested: Callable[[], bool]
     enqueue_helper: Callable[[], object]
     note_start: Callable[[int], None] = lambda _attempt_id: None
-    counts: SendCounts = field(default_factory=SendCounts)
+    # Of this job, in messages: claimed, requested, returned, skipped.
+    counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._settings = self.runtime.settings
@@ -276,7 +266,7 @@ class MessageSender:
         self._recording = 0  # outcomes being stored: some may be messages to claim again
         self._is_finished = False
 
-    async def run(self, seconds: float) -> SendCounts:
+    async def run(self, seconds: float) -> Counter[str]:
         """Run the whole job. Returns when the time is up or there has been nothing to do for IDLE_S."""
         ends_at = time.monotonic() + seconds
         self._watcher = asyncio.create_task(self._watch_streams())
@@ -332,7 +322,7 @@ class MessageSender:
     async def _claim_all(self, ends_at: float) -> None:
         began = busy_at = time.monotonic()
         while time.monotonic() < ends_at and not self._has_to_stop():
-            per_second = self.counts.requested / max(0.2, time.monotonic() - began)
+            per_second = self.counts["requested"] / max(0.2, time.monotonic() - began)
             wanted = next_claim(
                 [pool.state for pool in self._pools.values()],
                 active=self.gateways.active,
@@ -362,10 +352,9 @@ class MessageSender:
                 await asyncio.sleep(0.05)
 
     async def _add_to_buffer(self, stream: Stream, batch: ClaimBatch, tasks: list[SendTask]) -> None:
-        if tasks and not self.counts.claimed:
+        if tasks and not self.counts["claimed"]:
             self.enqueue_helper()
-        self.counts.claimed += len(tasks)
-        self.counts.skipped += batch.skipped
+        self.counts.update(claimed=len(tasks), skipped=batch.skipped)
         if tasks:
             self._open_until[stream.id] = max(task.closes_at for task in tasks)
         for task in tasks:
@@ -381,10 +370,8 @@ class MessageSender:
     def take_outcome(self, claim: Claim, outcome: Outcome | None) -> None:
         """Take the outcome of a request, None for a message that did not leave."""
         self._buffered.discard(claim.attempt_id)
-        if outcome is None:
-            self.counts.returned += 1
-        else:
-            self.counts.requested += 1
+        self.counts["returned" if outcome is None else "requested"] += 1
+        if outcome is not None:
             self._note_for_stream(claim, outcome)
         self._outcomes.append((claim, outcome))
 

@@ -2,14 +2,12 @@
 
 - Streams: which campaigns may send at this moment, and until when.
 - Rate limits: segments a second of a sender and of a campaign, shared by all workers through Redis, without burst.
-- Account limiter: a halt of the gateway's account, which all sending workers share.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from redis import Redis
 from sqlalchemy import literal, select
@@ -67,8 +65,10 @@ class Stream:
         return AHEAD_S * (3 - self.rank)
 
 
-def open_streams(session: Session, *, now: datetime, is_live: bool, quiet: QuietDays) -> list[Stream]:
-    """Return the streams with a message due: of campaigns none without the permission to send to real phones.
+def open_streams(
+    session: Session, *, now: datetime, is_live: bool, quiet: QuietDays, among: Collection[int] | None = None
+) -> list[Stream]:
+    """Return the streams with a message due, or those `among` these: of campaigns none without the permission to send to real phones.
 
     On `quiet` days none of a campaign is, but for warnings.
     """
@@ -83,18 +83,19 @@ def open_streams(session: Session, *, now: datetime, is_live: bool, quiet: Quiet
         .scalar_subquery()
     )
     streams = []
-    if session.execute(
-        select(Outbox.message_id)
-        .where(Outbox.stream_id == TRANSACTIONAL_STREAM, Outbox.not_before <= now)
-        .limit(1)
-    ).first():
+    is_due = (Outbox.stream_id == TRANSACTIONAL_STREAM, Outbox.not_before <= now)
+    first_answer = select(Outbox.message_id).where(*is_due).limit(1)
+    if TRANSACTIONAL_STREAM in among if among is not None else session.scalar(first_answer):
         streams.append(Stream(id=TRANSACTIONAL_STREAM, closes_at=now + timedelta(hours=1)))
     if lacks_permit(session, is_live=is_live):
         return streams
     for campaign, sender_pace in session.execute(
         select(Campaign, Sender.pace)
         .outerjoin(Sender, Sender.name == Campaign.sender)
-        .where(Campaign.state == CampaignState.SENDING, first_due.is_not(None))
+        .where(
+            Campaign.state == CampaignState.SENDING,
+            first_due.is_not(None) if among is None else Campaign.id.in_(among),
+        )
         .order_by(Campaign.id)
     ):
         if closes := sending_until(campaign, now=now, is_live=is_live, quiet=quiet):
@@ -129,19 +130,8 @@ def streams_still_open(
     session: Session, stream_ids: list[int], *, now: datetime, is_live: bool, quiet: QuietDays
 ) -> dict[int, datetime]:
     """Return those of these streams that may go on, with the moment at which each closes."""
-    if is_stopped(session):
-        return {}
-    still_open = (
-        {TRANSACTIONAL_STREAM: now + timedelta(hours=1)} if TRANSACTIONAL_STREAM in stream_ids else {}
-    )
-    if lacks_permit(session, is_live=is_live):
-        return still_open
-    for campaign in session.scalars(
-        select(Campaign).where(Campaign.id.in_(stream_ids), Campaign.state == CampaignState.SENDING)
-    ):
-        if closes := sending_until(campaign, now=now, is_live=is_live, quiet=quiet):
-            still_open[campaign.id] = closes
-    return still_open
+    streams = open_streams(session, now=now, is_live=is_live, quiet=quiet, among=stream_ids)
+    return {stream.id: stream.closes_at for stream in streams}
 
 
 def suppressed_attempts(session: Session, attempt_ids: list[int], *, passes_opt_outs: bool) -> set[int]:
@@ -313,55 +303,3 @@ def reserve_capacity(
         reserved_until=[reserved_until.decode() for reserved_until in answer[1:]],
         segments=amount,
     )
-
-
-# Without a Retry-After the halt doubles from the first to the longest, for as long as only refusals come back.
-FIRST_HALT_S, LONGEST_HALT_S = 0.25, 5.0
-# The longer of two halts counts.
-_HALT = """
-if tonumber(ARGV[1]) > redis.call('PTTL', KEYS[1]) then redis.call('SET', KEYS[1], 1, 'PX', ARGV[1]) end
-"""
-
-
-class AccountLimiter:
-    """One worker's view of the halts of the gateway's account. Times are monotonic seconds. Only `heartbeat` uses Redis."""
-
-    def __init__(self, redis: Redis, *, account: str) -> None:
-        self._redis, self._halt_key = redis, f"loa:halt:{account}"
-        self._refusals = 0
-        self._unreported_halt_s = 0.0
-        self.halted_until = 0.0  # after it one request at a time tries, until one is not refused
-
-    def note_throttled(self, retry_after_s: float | None, *, now: float) -> None:
-        """Start or prolong a halt: the gateway refused a request as too many.
-
-        A refusal of a request from before the halt changes nothing, unless it has a Retry-After.
-        """
-        if now < self.halted_until and retry_after_s is None:
-            return
-        self._refusals += 1
-        wait_s = retry_after_s
-        if wait_s is None:
-            wait_s = min(LONGEST_HALT_S, FIRST_HALT_S * 2 ** (self._refusals - 1))
-        self.halted_until = max(self.halted_until, now + wait_s)
-        self._unreported_halt_s = max(self._unreported_halt_s, wait_s)
-
-    @property
-    def is_trying(self) -> bool:
-        """Return whether only one request may be under way: since the last halt none was accepted."""
-        return self._refusals > 0
-
-    def note_accepted(self, *, asked_at: float) -> None:
-        """End the run of refusals if this request was made after the halt."""
-        if self._refusals and asked_at >= self.halted_until:
-            self._refusals = 0
-
-    def heartbeat(self) -> None:
-        """Exchange halts with the account's other workers. Raises RedisError."""
-        if self._unreported_halt_s:
-            self._redis.eval(_HALT, 1, self._halt_key, int(self._unreported_halt_s * 1000))
-            self._unreported_halt_s = 0.0
-        left_ms: Any = self._redis.pttl(self._halt_key)
-        if left_ms > 0:
-            self.halted_until = max(self.halted_until, time.monotonic() + left_ms / 1000)
-            self._refusals = max(self._refusals, 1)

@@ -16,8 +16,7 @@ from campaigns.models.campaigns import Campaign, CampaignAuthor, CampaignDecisio
 from campaigns.planning.audience import audience_query, load_audience_counter, people_of, sample_names
 from campaigns.planning.correcting_campaigns import count_receivers
 from campaigns.planning.drafts import mail_key, newest_version, plan_of
-from campaigns.planning.list_fields import facts_of_campaign
-from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview, estimate_steps
+from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview, estimate_steps, facts_of_campaign
 from campaigns.rules.approvals import (
     AWAITED,
     WAITING_FOR_SECOND_APPROVAL,

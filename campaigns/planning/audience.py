@@ -2,14 +2,16 @@
 
 The audience is frozen when the first step opens: one statement (`freeze_statement`) writes everybody of the lists into
 `recipients`, and later those who have joined the lists since. For previews `load_audience_counter` reads all people once,
-with those of the same profile as one row (`profile_statement`).
+with those of the same profile as one row (`profile_statement`). The reach of large campaigns is stored, and shared by all readers
+(`campaigns.analytics.reach_counts`).
 """
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -31,9 +33,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import count_new_audience, sum_totals
 from campaigns.models.campaigns import Campaign, CampaignList, ListPart, OtherList, Recipient
-from campaigns.models.figures import ReachSnapshot
+from campaigns.models.figures import ReachBlock, ReachCount, ReachSnapshot
 from campaigns.planning.drives import counted_scopes, untold_campaigns
-from campaigns.planning.stored_reach import is_small, read_excluded
 from campaigns.rules.audience import (
     EVERYBODY,
     USUAL_LANGUAGE,
@@ -50,11 +51,21 @@ from campaigns.rules.audience import (
     read_conditions,
 )
 from campaigns.rules.experiments import P, bucket_sql
+from campaigns.rules.reach import ReachMeasure
 from campaigns.rules.states import Exclusion
 from outreach.contacts.phones import CONTESTED_PHONES, OTHERS_PHONES
 from outreach.contacts.references import keep_people
 from outreach.contacts.wishes import LEFT_ALONE
-from outreach.core.db import change_rows, count_rows, full_scan, is_postgresql, rows_table, values_subquery
+from outreach.core.db import (
+    change_rows,
+    count_rows,
+    delete_rows,
+    full_scan,
+    insert_rows,
+    is_postgresql,
+    rows_table,
+    values_subquery,
+)
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import (
     Contact,
@@ -508,10 +519,15 @@ def audience_statement(
         conditions=clauses,
         **parts,
     )
+    return bind_lists(statement, parameters), parameters
+
+
+def bind_lists(statement: str, parameters: Mapping[str, Any]) -> TextClause:
+    """Return SQL for these parameters, of which lists are taken by `IN`."""
     expanding: list[BindParameter[Any]] = [
         bindparam(name, expanding=True) for name, value in parameters.items() if isinstance(value, list)
     ]
-    return text(statement).bindparams(*expanding), parameters
+    return text(statement).bindparams(*expanding)
 
 
 def blocked_parts(passes_opt_outs: bool, *, taken: str = "", among: str = "") -> dict[str, str]:
@@ -635,9 +651,8 @@ def read_sharing(session: Session, query: AudienceQuery, *, most: int) -> list[t
     with full_scan(session):
         rows = session.execute(statement, parameters).all()
     addressed = {phone_id: contact_id for phone_id, contact_id, exclusion in rows if exclusion is None}
-    left_out = sorted((contact_id, addressed.get(phone_id)) for phone_id, contact_id, why in rows if why)[
-        :most
-    ]
+    left_out = sorted((contact_id, addressed.get(phone_id)) for phone_id, contact_id, why in rows if why)
+    del left_out[most:]
     people = {contact_id for pair in left_out for contact_id in pair if contact_id is not None}
     names = dict(session.execute(select(Contact.id, Contact.name).where(Contact.id.in_(people))).all())
     return [(names[contact_id], names.get(other or 0, "")) for contact_id, other in left_out]
@@ -761,3 +776,60 @@ def find_usable_phones(
         if not left_out(sides.get((contact_id, phone_id), _NOT_CONTESTED)):
             phones_by_contact.setdefault(contact_id, []).append(phone_id)
     return phones_by_contact
+
+
+# Up to this many recipients a campaign is counted when it is read: some ten milliseconds.
+SMALL = 5_000
+_COLUMNS = ("step_id", "organisation_id", "area_code", "measure", "detail", "n")
+
+
+def is_small(campaign: Campaign) -> bool:
+    """Return whether a campaign is counted at each read; before its launch there is nothing to count."""
+    return (campaign.recipients or 0) <= SMALL
+
+
+def count_audience_rows(
+    session: Session, campaign_id: int, *conditions: Any
+) -> Iterable[tuple[int | None, str | None, ReachMeasure, str, int]]:
+    """Count the recipients and the excluded by list, area and reason; of those only who meets the conditions."""
+    key = (Recipient.list_id, Recipient.area_code, Recipient.exclusion)
+    query = select(*key, func.count()).where(Recipient.campaign_id == campaign_id, *conditions)
+    for list_id, area, reason, n in session.execute(query.group_by(*key)):
+        measure = ReachMeasure.EXCLUDED if reason else ReachMeasure.RECIPIENTS
+        yield list_id, area, measure, reason.value if reason else "", n
+
+
+def store_frozen(session: Session, campaign_id: int, *, now: datetime) -> None:
+    """Store a launch's audience as the first counts: a large campaign has figures before a worker has counted it."""
+    owners = dict(session.execute(select(ContactList.id, ContactList.organisation_id)).all())
+    rows = [
+        (None, owners.get(list_id) if list_id else None, area, measure.value, detail, n)
+        for list_id, area, measure, detail, n in count_audience_rows(session, campaign_id)
+    ]
+    store_counts(session, campaign_id, rows, at=now, took_s=0.0)
+
+
+def store_counts(
+    session: Session, campaign_id: int, rows: Sequence[tuple[Any, ...]], *, at: datetime, took_s: float
+) -> None:
+    """Store counts, as the columns of `ReachCount`, in the place of a campaign's former ones."""
+    delete_rows(session, ReachCount, ReachCount.campaign_id == campaign_id)
+    insert_rows(session, ReachCount.__table__, _COLUMNS, rows, always={"campaign_id": campaign_id})
+    session.merge(ReachSnapshot(campaign_id=campaign_id, at=at, took_s=took_s))
+
+
+def read_excluded(session: Session, campaign_id: int) -> dict[Exclusion, int]:
+    """Return the stored numbers of the excluded by reason."""
+    query = (
+        select(ReachCount.detail, func.sum(ReachCount.n))
+        .where(ReachCount.campaign_id == campaign_id, ReachCount.measure == ReachMeasure.EXCLUDED)
+        .group_by(ReachCount.detail)
+    )
+    counts = {detail: int(n) for detail, n in session.execute(query)}
+    return {reason: counts[reason] for reason in Exclusion if counts.get(reason)}
+
+
+def delete_reach(session: Session, campaign_id: int) -> None:
+    """Delete a campaign's stored reach, as when its launch is undone."""
+    for table in (ReachCount, ReachBlock, ReachSnapshot):
+        delete_rows(session, table, table.campaign_id == campaign_id)

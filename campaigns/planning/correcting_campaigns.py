@@ -9,13 +9,13 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Result, bindparam, select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import count_new_audience
 from campaigns.models.campaigns import Campaign, CampaignAuthor, CampaignList, Step
 from campaigns.models.messages import Attempt, Message, Outbox
-from campaigns.planning.audience import blocked_parts
+from campaigns.planning.audience import bind_lists, blocked_parts
 from campaigns.planning.drives import campaign_scopes
 from campaigns.rules.content import read_content
 from campaigns.rules.experiments import SECOND_TEXT, P, bucket_sql
@@ -172,24 +172,15 @@ def _recipients_statement(
     return statement, parameters
 
 
-def _execute(session: Session, statement: str, parameters: dict[str, Any]) -> Result[Any]:
-    several: list[BindParameter[Any]] = [
-        bindparam(name, expanding=True) for name, value in parameters.items() if isinstance(value, list)
-    ]
-    return session.execute(text(statement).bindparams(*several), parameters)
-
-
 def count_receivers(
-    session: Session, campaign: Campaign, *, passes_opt_outs: bool, names: int = 0
+    session: Session, campaign: Campaign, *, passes_opt_outs: bool, names: int
 ) -> tuple[int, dict[Exclusion, int], list[str]]:
     """Count as `AudienceCounter.count` does: the recipients that a correcting campaign would have now, the excluded, names."""
     statement, parameters = _recipients_statement(session, campaign, passes_opt_outs=passes_opt_outs)
     grouped = f"SELECT exclusion, COUNT(*) FROM ({statement}) got GROUP BY exclusion"
-    counts: dict[Any, int] = dict(_execute(session, grouped, parameters).all())  # type: ignore[arg-type]
-    sample = []
-    if names:
-        named = f"SELECT c.name FROM ({statement}) got JOIN contacts c ON c.id = got.contact_id WHERE got.exclusion IS NULL LIMIT {names:d}"
-        sample = list(_execute(session, named, parameters).scalars())
+    counts: dict[Any, int] = dict(session.execute(bind_lists(grouped, parameters), parameters).all())
+    named = f"SELECT c.name FROM ({statement}) got JOIN contacts c ON c.id = got.contact_id WHERE got.exclusion IS NULL LIMIT {names:d}"
+    sample = list(session.scalars(bind_lists(named, parameters), parameters))
     excluded = {reason: counts[reason] for reason in Exclusion if counts.get(reason)}
     return counts.get(None, 0), excluded, sample
 
@@ -201,11 +192,10 @@ def freeze_receivers(session: Session, campaign: Campaign, *, passes_opt_outs: b
     statement, parameters = _recipients_statement(session, campaign, passes_opt_outs=passes_opt_outs)
     columns = "contact_id, phone_id, list_id, area_code, exclusion"
     bucket = bucket_sql("contact_id", campaign.seed)
+    insertion = (
+        f"INSERT INTO recipients (campaign_id, {columns}, bucket)"
+        f" SELECT :campaign, {columns}, {bucket} FROM ({statement}) got ORDER BY contact_id"
+    )
     with full_scan(session):
-        _execute(
-            session,
-            f"INSERT INTO recipients (campaign_id, {columns}, bucket)"
-            f" SELECT :campaign, {columns}, {bucket} FROM ({statement}) got ORDER BY contact_id",
-            {"campaign": campaign.id, **parameters},
-        )
+        session.execute(bind_lists(insertion, parameters), {"campaign": campaign.id, **parameters})
     campaign.recipients = count_new_audience(session, campaign.id)

@@ -1,7 +1,8 @@
 """Drafts of campaigns: stored and described; their versions and decisions.
 
 A description is what a campaign's file, form or version contains. A version is what an author submitted; a decision
-approves or returns it. Versions can be compared.
+approves or returns it. Versions can be compared. A segment is an audience saved under a name, for an organisation's later
+campaigns.
 """
 
 import json
@@ -22,23 +23,27 @@ from campaigns.models.campaigns import (
     CampaignVersion,
     ListPart,
     OtherList,
+    Segment,
     Step,
 )
 from campaigns.planning.audience import add_lists
 from campaigns.planning.drives import drive_named, open_drive_of
 from campaigns.planning.kinds import all_kinds, find_content, load_kinds
+from campaigns.rules.audience import read_conditions
 from campaigns.rules.content import Content, merge
 from campaigns.rules.draft import Draft, GoalDraft
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState
 from campaigns.rules.urgent import Urgency
-from outreach.accounts.permissions import areas_of, visible_to
-from outreach.models.accounts import MailedNotice, Organisation, User
+from outreach.accounts import audit
+from outreach.accounts.permissions import areas_of, find_visible, home_of, require_role, visible_to
+from outreach.models.accounts import MailedNotice, Organisation, Role, User
 from outreach.models.contacts import ContactList
 from outreach.models.places import Area
 from outreach.places.areas import IS_CURRENT
-from outreach.rules.errors import BadCampaign
+from outreach.rules.errors import BadCampaign, BadInput, NotFound
+from outreach.use_cases import use_case
 
 _SIMPLE_PARTS = ("name", "sender", "unaccented", "pace", "cap_per_day", "budget_vnd", "starts_at", "deadline")
 
@@ -463,3 +468,59 @@ def _flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = value
     return flat
+
+
+LONGEST_NAME = 80
+# The parts of a campaign's file that describe its audience; each of the first ones is a list.
+LISTED = ("lists", "organisations", "also_in", "except", "areas", "languages", "smartphone")
+PARTS = (*LISTED, "answered")
+
+
+def read_segments(session: Session, user: User) -> list[Segment]:
+    """Return the segments that a user may use, by name."""
+    query = select(Segment).where(visible_to(session, user, Segment.organisation_id))
+    return list(session.scalars(query.order_by(Segment.name, Segment.id)))
+
+
+def find_segment(session: Session, segment_id: int, *, user: User) -> Segment:
+    """Return a segment that the user may use. Raises NotFound."""
+    return find_visible(session, Segment, segment_id, user, NotFound("saved_audience_not_found"))
+
+
+@use_case
+def save_segment(
+    session: Session, name: str, description: Mapping[str, Any], *, user: User, now: datetime
+) -> Segment:
+    """Save a draft's audience as a segment, in place of one of that name. Raises BadInput, NotAllowed."""
+    require_role(user, Role.STAFF, Role.APPROVER)
+    name = " ".join(name.split())
+    if not name:
+        raise BadInput("saved_audience_name_missing")
+    if len(name) > LONGEST_NAME:
+        raise BadInput("saved_audience_name_long", most=LONGEST_NAME)
+    data = {key: description[key] for key in PARTS if description.get(key)}
+    if not data.get("lists") and not data.get("organisations"):
+        raise BadInput("saved_audience_empty")
+    read_conditions(data)
+    # Locked so that, if two officers save the same name at once, the second replaces the first one's segment.
+    owner = home_of(session, user)
+    session.execute(
+        select(Organisation.id).where(Organisation.id == owner).with_for_update(key_share=True)
+    ).all()
+    of_name = (Segment.organisation_id.is_not_distinct_from(owner), Segment.name == name)
+    segment = session.scalar(select(Segment).where(*of_name))
+    if segment is None:
+        segment = Segment(organisation_id=owner, name=name)
+        session.add(segment)
+    segment.data, segment.saved_by, segment.saved_at = data, user.id, now
+    session.flush()
+    audit.record(session, "segment.save", segment, user, now)
+    return segment
+
+
+@use_case
+def remove_segment(session: Session, segment_id: int, *, user: User, now: datetime) -> None:
+    """Remove a segment. Campaigns that began with it keep their audience. Raises NotFound, NotAllowed."""
+    require_role(user, Role.STAFF, Role.APPROVER)
+    session.delete(find_segment(session, segment_id, user=user))
+    audit.record(session, "segment.remove", f"segments:{segment_id}", user, now)

@@ -58,12 +58,6 @@ class WrittenMeanwhile(BadInput):
     kept: KeptForm
 
 
-def _refusal(kept: KeptForm) -> WrittenMeanwhile:
-    refusal = WrittenMeanwhile("form_written_meanwhile")
-    refusal.kept = kept
-    return refusal
-
-
 def key_of_campaign(campaign_id: int | str) -> str:
     """Return the key of the form of an existing campaign."""
     return f"{_OF_CAMPAIGN}{campaign_id}"
@@ -107,7 +101,9 @@ def lock_form(session: Session, form: FormVersion, *, user: User, now: datetime)
         session.add(kept)
         session.flush()
     if kept.version not in (form.version, 0) and kept.writer != form.writer:
-        raise _refusal(_kept(session, kept))
+        refusal = WrittenMeanwhile("form_written_meanwhile")
+        refusal.kept = _kept(session, kept)
+        raise refusal
     return kept
 
 

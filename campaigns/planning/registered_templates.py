@@ -17,8 +17,7 @@ from campaigns.models.campaigns import (
     TemplateAtGateway,
     TemplateState,
 )
-from campaigns.planning.list_fields import values_of_campaign
-from campaigns.planning.preview import EXAMPLE_TOKEN
+from campaigns.planning.preview import EXAMPLE_TOKEN, values_of_campaign
 from campaigns.rules.delivery import drops_accents
 from campaigns.rules.draft import check_sender
 from campaigns.rules.registered_templates import (

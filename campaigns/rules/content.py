@@ -108,29 +108,16 @@ PAGE_WORDS = {
 }
 
 
-_PARTS = frozenset(
-    {
-        "title",
-        "question",
-        "issuer",
-        "asked",  # what the suggested message asks for, with gaps to fill in; without it, the title
-        "why",
-        "contact",
-        "phone",
-        "app",
-        "answers",
-        "vocabulary",
-        "page",
-        "words",
-        "own_answers",
-        "health",  # what residents answer is about their health: a mark of the kind, no text
-    }
-)
+# `asked`: what the suggested message asks for, with gaps to fill in; without it, the title. `health`: what residents answer is
+# about their health, a mark of the kind and no text.
+_TEXTS = ("title", "question", "issuer", "asked", "why", "contact")
+_PARTS = {*_TEXTS, "phone", "app", "answers", "vocabulary", "page", "words", "own_answers", "health"}
 # Fields of an acknowledgement SMS, and of the page's sentences and steps.
 REPLY_FIELDS = frozenset({"name", "link", "time"})
 PAGE_FIELDS = frozenset(
     {"said", "app", "installed", "contact", "phone", "issuer", "organisation", "domain", "days"}
 )
+APP = ("name", "page", "android", "ios", "button")
 APP_BUTTON = "Cài đặt ứng dụng"
 
 
@@ -311,8 +298,7 @@ def _read(data: Mapping[str, Any], language: str) -> Content:
     page = _table(data, "page")
     if unknown := sorted(set(page) - set(PAGE_WORDS)):
         raise BadCampaign("content_page_unknown", names=unknown)
-    parts = ("title", "question", "issuer", "asked", "why", "contact")
-    texts: dict[str, Any] = {name: str(data.get(name, "")) for name in parts}
+    texts: dict[str, Any] = {name: str(data.get(name, "")) for name in _TEXTS}
     return Content(
         **texts,
         phone=phone,
@@ -368,13 +354,7 @@ def _read_wording(name: str, words: Any) -> AnswerWording:
 
 
 def _read_app(data: Any) -> App:
-    if not isinstance(data, Mapping) or not {"name", "page"} <= set(data) <= {
-        "name",
-        "page",
-        "android",
-        "ios",
-        "button",
-    }:
+    if not isinstance(data, Mapping) or not {"name", "page"} <= set(data) <= {*APP}:
         raise BadCampaign("content_app_wrong")
     for name in ("page", "android", "ios"):
         if data.get(name) and not _is_https(str(data[name])):

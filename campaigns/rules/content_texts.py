@@ -12,7 +12,7 @@ import re
 from collections.abc import Container, Mapping
 from typing import Any
 
-from campaigns.rules.content import PAGE_FIELDS, PAGE_WORDS, REPLY_FIELDS
+from campaigns.rules.content import APP, PAGE_FIELDS, PAGE_WORDS, REPLY_FIELDS
 from campaigns.rules.kind_words import read_words
 from campaigns.rules.own_answers import NUMBERS
 from campaigns.rules.promises import is_promise
@@ -24,7 +24,6 @@ from outreach.rules.segments import unaccent
 from outreach.rules.sms_template import Template
 
 ASKED = "asked"
-APP = ("name", "page", "android", "ios", "button")
 WORDING = ("button", "thanks", "reply", "steps")
 _ANSWERS = [f"answers.{label.value}.{part}" for label in Label for part in WORDING]
 _PAGE = [f"page.{name}" for name in PAGE_WORDS]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import Enum, StrEnum
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -81,13 +81,6 @@ def passes_wishes(
     return is_allowed and kind is MessageKind.STEP and bool(urgent_basis) and answer is not Label.OPT_OUT
 
 
-class Obstacle(Enum):
-    """Reasons why a claim ends before all due messages are taken."""
-
-    SEGMENTS = "segments"
-    BUDGET = "budget"
-
-
 @dataclass(slots=True)
 class Room:
     """What a claim may still take: segments, of which a first message may have more, and VND of the campaign's budget."""
@@ -97,11 +90,11 @@ class Room:
     price_vnd: int
     is_empty: bool = True
 
-    def obstacle_to(self, size: int) -> Obstacle | None:
+    def obstacle_to(self, size: int) -> Literal["segments", "budget"] | None:
         """Return what forbids to take a message of so many segments, None if it may be taken."""
         if size * self.price_vnd > self.left_vnd:
-            return Obstacle.BUDGET
-        return Obstacle.SEGMENTS if not self.is_empty and size > self.segments else None
+            return "budget"
+        return "segments" if not self.is_empty and size > self.segments else None
 
     def take(self, size: int, *, vnd: int | None = None) -> None:
         self.segments -= size

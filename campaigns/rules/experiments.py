@@ -1,8 +1,8 @@
-"""Hold-out and A/B test: repeatable random assignment of recipients, in Python and in SQL.
+"""Hold-out and A/B test: repeatable random assignment of recipients in SQL.
 
 A recipient's bucket is derived from the campaign's seed and the contact's id by three rounds of x(x+k) modulo the
-prime 2**31-1, each with a key of the seed. A step's own draw is one more round over the bucket. The same arithmetic
-exists for Python and for SQL: both databases have 64-bit integers, but no hash function in common.
+prime 2**31-1, each with a key of the seed. A step's own draw is one more round over the bucket. Both databases have 64-bit
+integers, but no hash function in common.
 """
 
 import hashlib
@@ -26,33 +26,16 @@ def keys(seed: int, purpose: str) -> tuple[int, ...]:
     )
 
 
-def bucket(contact_id: int, seed: int) -> int:
-    """Return a recipient's bucket: a number from 0 to P - 1."""
-    number = contact_id % P
-    for key in keys(seed, "lot"):
-        number = _mix(number, key)
-    return number
-
-
 def bucket_sql(column: str, seed: int) -> str:
-    """Return the SQL expression of `bucket` for a column of contact ids."""
+    """Return the SQL expression of a recipient's bucket, a number from 0 to P - 1, for a column of contact ids."""
     expression = f"({_wide(column)} % {P})"
     for key in keys(seed, "lot"):
         expression = _mix_sql(expression, key)
     return expression
 
 
-def arm(bucket_: int, seed: int, step: int, *, hold_out: float, has_second: bool) -> int:
-    """Return the arm of a step's comparison that a bucket falls into."""
-    first, second, _ = keys(seed, f"step {step}")
-    draw = _mix(bucket_, first)
-    if draw < threshold(hold_out):
-        return HELD_OUT
-    return SECOND_TEXT if has_second and _mix(draw, second) < threshold(0.5) else FIRST_TEXT
-
-
 def arm_sql(column: str, seed: int, step: int, *, hold_out: float, has_second: bool) -> str:
-    """Return the SQL expression of `arm` for a column of buckets."""
+    """Return the SQL expression of the arm of a step's comparison that a bucket falls into, for a column of buckets."""
     first, second, _ = keys(seed, f"step {step}")
     draw = _mix_sql(_wide(column), first)
     chosen = str(FIRST_TEXT)
@@ -67,10 +50,6 @@ def arm_sql(column: str, seed: int, step: int, *, hold_out: float, has_second: b
 def threshold(share: float) -> int:
     """Return the number below which a `share` of all draws falls."""
     return round(share * P)
-
-
-def _mix(number: int, key: int) -> int:
-    return number * ((number + key) % P) % P
 
 
 def _mix_sql(expression: str, key: int) -> str:

@@ -24,10 +24,9 @@ from campaigns.models.replies import Case, Reply
 from campaigns.models.webhooks import DeliveryState
 from campaigns.planning.approvals import LaunchTerms
 from campaigns.planning.audience import freeze_audience
+from campaigns.planning.drafts import save_segment
 from campaigns.planning.drives import current_drive_id, drive_for_figures
-from campaigns.planning.kinds import load_kinds
-from campaigns.planning.made_kinds import create_kind
-from campaigns.planning.segments import save_segment
+from campaigns.planning.kinds import create_kind, load_kinds
 from campaigns.privacy.requests import finish_request, record_request
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext

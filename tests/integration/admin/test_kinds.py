@@ -21,8 +21,7 @@ from campaigns.models.replies import AnswerSource, Case
 from campaigns.models.reports import FileKind, Purpose, ReportMail
 from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.drives import choose_drive
-from campaigns.planning.kinds import load_kinds, office_kinds
-from campaigns.planning.made_kinds import create_kind, edit_kind
+from campaigns.planning.kinds import create_kind, edit_kind, load_kinds, office_kinds
 from campaigns.reports.documents import build_without_issuing, words_of
 from campaigns.reports.issue_report import compose_letter
 from campaigns.reports.settings import default_data, save_form

@@ -11,8 +11,8 @@ from campaigns.models.activities import VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
 from campaigns.models.privacy import RequestKind
 from campaigns.planning.correct_texts import propose_correction
+from campaigns.planning.drafts import read_segments, save_segment
 from campaigns.planning.kinds import load_kinds
-from campaigns.planning.segments import read_segments, save_segment
 from campaigns.privacy.requests import read_requests
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.draft import read_draft

@@ -13,7 +13,7 @@ from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.live_permit import stop_all_sending
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
-from campaigns.rules.sending_status import StallReason
+from campaigns.rules.sending_hours import StallReason
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, CampaignState, MessageState
 from outreach.models.office import GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.gateway import Cause

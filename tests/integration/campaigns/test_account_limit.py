@@ -1,6 +1,6 @@
 """How long a worker halts after 429."""
 
-from campaigns.delivery.streams import LONGEST_HALT_S, AccountLimiter
+from campaigns.delivery.open_gateways import LONGEST_HALT_S, AccountLimiter
 
 
 def account():

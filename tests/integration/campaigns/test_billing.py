@@ -8,7 +8,7 @@ from decimal import Decimal
 from sqlalchemy import select
 
 from campaigns.delivery.outbox import causes_and_segments, store_bills
-from campaigns.delivery.read_list import LISTED_WITHIN, days_due, read_list
+from campaigns.delivery.reconcile import LISTED_WITHIN, days_due, read_list
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt

@@ -12,8 +12,7 @@ from sqlalchemy import func, select, update
 from campaigns.models.campaigns import Campaign, MadeKind, Recipient
 from campaigns.models.messages import Message, Outbox
 from campaigns.planning.drives import save_drive
-from campaigns.planning.kinds import load_kinds
-from campaigns.planning.made_kinds import create_kind
+from campaigns.planning.kinds import create_kind, load_kinds
 from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.sweep import open_step, steps_due
 from outreach.accounts.users import add_user as add_account

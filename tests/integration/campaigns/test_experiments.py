@@ -9,10 +9,11 @@ from sqlalchemy import select, update
 from campaigns.analytics.reach import ArmCounts, read_reach, step_lifts
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Message
-from campaigns.rules.experiments import HELD_OUT, arm, bucket
+from campaigns.rules.experiments import HELD_OUT
 from campaigns.rules.states import SkipReason
 from outreach.models.contacts import Phone
 from tests.integration.campaigns.test_reminders import later, skipped
+from tests.support.draws import arm, bucket
 from tests.support.servers import both_databases
 from tests.support.world import number
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from campaigns.delivery import gateway_accounts
-from campaigns.delivery.gateway_routes import Routes
+from campaigns.delivery.claim_messages import Routes
 from campaigns.delivery.record_outcomes import apply_reports, rest_failing
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, AttemptTotal, Incident

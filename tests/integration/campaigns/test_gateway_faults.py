@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from campaigns.delivery.claim_messages import claim_next_batch
-from campaigns.delivery.gateway_faults import read_fault
+from campaigns.delivery.open_gateways import read_fault
 from campaigns.delivery.record_outcomes import store_outcomes
 from campaigns.models.messages import Attempt
 from campaigns.rules.delivery import MOST_FAULTS, MOST_FIRST_REFUSALS

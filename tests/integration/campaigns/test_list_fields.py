@@ -14,7 +14,7 @@ from campaigns.lifecycle import prepare_correcting_campaign
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.kinds import load_kinds
-from campaigns.planning.list_fields import facts_of_campaign
+from campaigns.planning.preview import facts_of_campaign
 from campaigns.rules.draft import read_draft
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.states import CampaignAction

@@ -16,7 +16,7 @@ from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step
 from campaigns.models.figures import ReachCount, ReachSnapshot
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import InstallReport
-from campaigns.planning import stored_reach
+from campaigns.planning import audience
 from campaigns.rules.reach import FAILED, TAKEN, ReachMeasure
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, MessageState
@@ -137,7 +137,7 @@ def check(world, campaign_id):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_any_history_is_counted_as_each_row_says(populated, seed, monkeypatch):
-    monkeypatch.setattr(stored_reach, "SMALL", 0)
+    monkeypatch.setattr(audience, "SMALL", 0)
     monkeypatch.setattr(reach_counts, "BLOCK", 5)
     monkeypatch.setattr(reach_counts, "_age", lambda _took_s: timedelta(0))
     dice = random.Random(seed)
@@ -242,7 +242,7 @@ def test_a_worker_keeps_large_campaigns_counted_and_never_puts_older_counts_in_t
             return campaigns_to_recount(session, now=populated.in_hours(hours))
 
     assert left(0) == []  # small: counted when it is read
-    monkeypatch.setattr(stored_reach, "SMALL", 0)
+    monkeypatch.setattr(audience, "SMALL", 0)
     assert left(0) == [campaign_id]
     assert store_reach(db, campaign_id, now=populated.in_hours(1)) > 0
     assert store_reach(db, campaign_id, now=populated.in_hours(0.5)) == 0

@@ -15,8 +15,7 @@ from campaigns.privacy.clocks import quiet_days
 from campaigns.replies.public_requests import leave_note
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.rules.cases import CaseOutcome
-from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.sending_status import StallReason
+from campaigns.rules.sending_hours import VIETNAM, StallReason
 from campaigns.rules.states import CampaignAction, MessageState, SkipReason
 from outreach.contacts.contact import Closing, lift_suppression
 from outreach.core.settings import Settings

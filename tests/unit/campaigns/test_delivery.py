@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from campaigns.rules import delivery
-from campaigns.rules.delivery import NOT_YET, Obstacle, Policy, Room
+from campaigns.rules.delivery import NOT_YET, Policy, Room
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import MessageKind, SkipReason
 from campaigns.rules.urgent import MAX_PER_DAY
@@ -67,10 +67,10 @@ def test_which_warning_passes_a_wish_to_be_left_alone(changes, passes):
 @cases(
     ((), 2, None),
     ((), 5, None),  # longer than the claim, and first
-    ((1,), 3, Obstacle.SEGMENTS),
+    ((1,), 3, "segments"),
     ((1,), 2, None),
-    ((), 7, Obstacle.BUDGET),
-    ((1, 1), 5, Obstacle.BUDGET),  # of both, the budget ends more
+    ((), 7, "budget"),
+    ((1, 1), 5, "budget"),  # of both, the budget ends more
 )
 def test_room_for_messages_of_three_segments_and_a_budget_of_six(taken, size, obstacle):
     room = Room(segments=3, left_vnd=600, price_vnd=100)

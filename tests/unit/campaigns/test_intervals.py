@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from campaigns.rules.experiments import FIRST_TEXT, HELD_OUT, P, arm, bucket
+from campaigns.rules.experiments import FIRST_TEXT, HELD_OUT, P
 from campaigns.rules.reach import compare_shares, wilson
+from tests.support.draws import arm, bucket
 from tests.support.tables import cases
 
 

@@ -5,8 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from campaigns.planning.kinds import load_kinds
-from campaigns.planning.list_fields import FieldFacts
-from campaigns.planning.preview import AudiencePreview, estimate
+from campaigns.planning.preview import AudiencePreview, FieldFacts, estimate
 from campaigns.rules.delivery import Renderer
 from campaigns.rules.draft import StepDraft, read_draft
 from campaigns.rules.links import LinkCipher

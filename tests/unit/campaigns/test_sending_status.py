@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from campaigns.rules.sending_status import SendingState, StallReason, sending_rate, why_stalled
+from campaigns.rules.sending_hours import SendingState, StallReason, sending_rate, why_stalled
 from campaigns.rules.states import CampaignState
 from outreach.rules.quiet_days import parse_quiet_days
 from tests.support.tables import cases
