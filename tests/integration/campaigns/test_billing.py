@@ -69,11 +69,11 @@ def test_the_gateways_list_settles_what_was_an_estimate(world):
     campaign = world.sent(people=30, **ONE_SEGMENT, budget_vnd=30 * 400)
     assert panel(world, campaign).spent_vnd == 30 * 400
     wait_for_arrival(world, 30)
-    assert look(world).priced == 30
+    assert look(world)["priced"] == 30
     shown = panel(world, campaign)
     assert (shown.spent_vnd, shown.billed_vnd) == (30 * PRICE, 30 * PRICE)
     # Read again, nothing is counted twice.
-    assert look(world).priced == 0
+    assert look(world)["priced"] == 0
     found = campaign_of(world, campaign)
     assert (found.segments_taken, found.priced_segments, found.priced_vnd) == (30, 30, 30 * PRICE)
 
@@ -170,7 +170,7 @@ def test_a_list_that_breaks_off_keeps_what_it_brought_and_the_other_days_are_rea
     first, _second = attempts(world)
     gateway = Bills([billed(first, "0.0151")], away=True)
     done = look(world, gateway)
-    assert (done.priced, done.away) == (1, LISTED_WITHIN.days + 1)
+    assert (done["priced"], done["away"]) == (1, LISTED_WITHIN.days + 1)
     assert gateway.days == last_days()
 
 
@@ -243,9 +243,9 @@ def test_reports_that_no_callback_brought_are_fetched(world):
         world.wait(0.1)
     listed = Counter(line["status"] for line in world.simulator.ledger())
     assert listed["undelivered"] > 0
-    assert look(world).reported == 30
+    assert look(world)["reported"] == 30
     assert world.status(campaign)["steps"][0]["messages"] == listed
-    assert look(world).reported == 0
+    assert look(world)["reported"] == 0
 
 
 def test_an_answer_to_a_resident_keeps_its_price_without_a_campaigns_budget(world):
