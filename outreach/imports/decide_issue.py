@@ -214,14 +214,6 @@ def _store(
         for n, row in enumerate(people[issue.id]):
             known = None if n else said  # the first is whom the decision says
             (beside if n else stored).append(_merge(session, merger, issue, row, known))
-    last_imports = dict(
-        session.execute(
-            select(Membership.contact_id, Membership.last_import_id).where(
-                Membership.list_id == list_import.list_id,
-                Membership.contact_id.in_({each.person.id for each in (*stored, *beside)}),
-            )
-        ).all()
-    )
     merger.write()
     values = ((each.person.id, rows[each.issue.id].values) for each in (*stored, *beside))
     kept = store_values(session, values, list_import=list_import)
@@ -234,8 +226,8 @@ def _store(
     save_issues(session, questions, list_import=list_import, now=now)
     for each in stored:
         issue, person = each.issue, each.person
-        issue.undo = each.undo(last_imports, kept)
-        if others_undo := [other.undo(last_imports, kept) for other in beside if other.issue is issue]:
+        issue.undo = each.undo(kept)
+        if others_undo := [other.undo(kept) for other in beside if other.issue is issue]:
             issue.undo = {**issue.undo, "others": others_undo}
         if decision is Decision.RENAMED:
             contact = session.get_one(Contact, person.id)
@@ -265,18 +257,14 @@ class _Stored:
     person: ImportedContact
     outcome: str
     joined: bool
+    last: int | None  # the file, where another row of it had the person before
     values: dict[str, Any]
     phones: list[int]
 
-    def undo(self, last_imports: Mapping[int, int | None], kept: Mapping[int, list[str]]) -> dict[str, Any]:
+    def undo(self, kept: Mapping[int, list[str]]) -> dict[str, Any]:
         person_id = self.person.id
-        own = {name: getattr(self, name) for name in ("outcome", "joined", "values", "phones")}
-        return {
-            "contact": person_id,
-            **own,
-            "last": last_imports.get(person_id),
-            "kept": kept.get(person_id, []),
-        }
+        own = {name: getattr(self, name) for name in ("outcome", "joined", "last", "values", "phones")}
+        return {"contact": person_id, **own, "kept": kept.get(person_id, [])}
 
 
 def _merge(
@@ -286,20 +274,21 @@ def _merge(
     person = merger.load(known) if known else merger.find(row) or merger.find_at_the_door(row)
     if person is None:
         person, outcome = merger.merge_row(row, None)
-        return _Stored(issue, person, outcome, True, {}, [*person.phones_added])
+        return _Stored(issue, person, outcome, True, None, {}, [*person.phones_added])
     # What another row of the file had said before stays its own.
     own = session.get(ImportChange, (issue.import_id, person.id)) if person.id else None
     said = {*person.confirmed, *(own.fields if own else ())}
     numbers = {*person.phones_confirmed, *(own.phones if own else ())}
     facts, phones_before = {**person.facts}, len(person.phones_added)
     was_in_list, is_new = merger.is_in_list(person), person.is_new
+    last = issue.import_id if merger.is_seen(person) else None
     person, outcome = merger.merge_row(row, person)
     values = {name: change for name, change in person.confirmed.items() if name not in said} | {
         name: [known, person.facts[name]] for name, known in facts.items() if person.facts[name] != known
     }
     phones = person.phones_added[phones_before:]
     phones += [phone_id for phone_id in person.phones_confirmed if phone_id not in numbers]
-    return _Stored(issue, person, outcome, not was_in_list, {} if is_new else values, phones)
+    return _Stored(issue, person, outcome, not was_in_list, last, {} if is_new else values, phones)
 
 
 def record_name(

@@ -35,7 +35,7 @@ from sqlalchemy.orm import Session
 
 from outreach.contacts.phones import former_owners, note_at_the_door
 from outreach.core.db import insert_rows, is_set, reserve_ids, rows_table, set_columns, values_subquery
-from outreach.imports.sightings import record_sighting
+from outreach.imports.sightings import contained_by, record_sighting
 from outreach.models.accounts import AuditEvent
 from outreach.models.contacts import (
     Contact,
@@ -150,8 +150,11 @@ class ContactMerger:
         self._named: set[tuple[int, int]] = set()
         self._recorded: set[tuple[int, int]] = set()
         self._seen_again: set[int] = set()
-        # What earlier imports stated of existing contacts, of whom this one is the first to state something else.
-        self._stated_before: dict[int, tuple[dict[str, list[Any]], list[int]]] = {}
+        # Contacts whom this import contained further up, in another chunk.
+        self._seen_before: set[int] = set()
+        # What earlier imports stated of existing contacts, of whom this row is the first to state something else, and
+        # the import that did not.
+        self._stated_before: dict[int, tuple[dict[str, list[Any]], list[int], int | None]] = {}
         # What other imports added to existing contacts: values and phones.
         self._other_changes: dict[int, list[tuple[dict[str, list[Any]], list[int]]]] = {}
         # What this import stated of them further up, in another chunk: facts and phones.
@@ -250,6 +253,11 @@ class ContactMerger:
         """Return whether the contact is in this list, from before or by a row further up."""
         return person.is_new or person.id in self._members
 
+    def is_seen(self, person: ImportedContact) -> bool:
+        """Return whether this import contained an existing contact by a row further up."""
+        is_own = self._members.get(person.id) == self._list_import.id
+        return is_own or person.id in self._seen_before or person.id in self._seen_again
+
     def load(self, contact_id: int) -> ImportedContact:
         """Return a contact that may be on none of the chunk's phones."""
         self._load_contacts({contact_id} - self._people.keys())
@@ -288,7 +296,7 @@ class ContactMerger:
     def _note_stated_before(self, person: ImportedContact, facts: dict[str, Any], phones: list[int]) -> None:
         """Note what the imports before stated, if a row is the first to differ: so far each stated all that is known.
 
-        But what an officer has put right, or an answer said of the smartphone.
+        But what an officer has put right, or an answer said of the smartphone. This import did, too, by a row further up.
         """
         is_own = self._members.get(person.id) == self._list_import.id
         is_same = facts == person.facts and {*phones} == {*person.phones}
@@ -304,8 +312,11 @@ class ContactMerger:
         }
         noted = said.union(*(numbers for _, numbers in others))
         numbers = [phone_id for phone_id in person.phones if phone_id not in noted]
-        if fields or numbers:
-            self._stated_before[person.id] = fields, numbers
+        if not fields and not numbers:
+            return
+        is_seen = self.is_seen(person)
+        self._stated_before[person.id] = fields, numbers, None if is_seen else self._list_import.id
+        if not is_seen:  # else there is nothing to confirm
             others.append((fields, numbers))
 
     def _note_stated(self, person: ImportedContact, facts: dict[str, Any], phones: list[int]) -> None:
@@ -421,12 +432,15 @@ class ContactMerger:
             if is_named:
                 self._named.add((contact_id, phone_id))
             self._on_phone.setdefault(phone_id, []).append(self._people[contact_id])
-        for contact_id, import_id, stated in self._session.execute(
-            select(Membership.contact_id, Membership.import_id, Membership.stated).where(
+        is_seen = contained_by(self._list_import)
+        for contact_id, import_id, stated, seen in self._session.execute(
+            select(Membership.contact_id, Membership.import_id, Membership.stated, is_seen).where(
                 Membership.list_id == self._list_import.list_id, Membership.contact_id.in_(people)
             )
         ):
             self._members[contact_id] = import_id
+            if seen:
+                self._seen_before.add(contact_id)
             if stated is not None:
                 self._stated[contact_id] = stated
 
@@ -544,8 +558,8 @@ class ContactMerger:
                 imports.setdefault(contact_id, set()).add(import_id)
         of_people = select(ImportChange).where(ImportChange.contact_id.in_(people))
         changes = {(each.import_id, each.contact_id): each for each in self._session.scalars(of_people)}
-        for contact_id, (fields, phones) in self._stated_before.items():
-            for import_id in sorted({*imports.get(contact_id, ())} - {None, self._list_import.id}):
+        for contact_id, (fields, phones, but) in self._stated_before.items():
+            for import_id in sorted({*imports.get(contact_id, ())} - {None, but}):
                 change = changes.get((import_id, contact_id))
                 if change is None:
                     change = ImportChange(import_id=import_id, contact_id=contact_id, fields={}, phones=[])

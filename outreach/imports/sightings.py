@@ -7,7 +7,7 @@ is undone in each list that has it (`lists_with`).
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, exists, func, insert, literal, select, true, union
+from sqlalchemy import ColumnElement, case, delete, exists, func, insert, literal, or_, select, true, union
 from sqlalchemy.orm import Session, aliased
 
 from outreach.core.db import change_rows, set_columns, values_subquery
@@ -42,13 +42,19 @@ def record_sighting(session: Session, contacts: Collection[int], *, list_import:
     before = select(Membership.contact_id, Membership.last_import_id, Membership.list_id).where(
         *memberships,
         Membership.last_import_id != list_import.id,
-        ~_is_known(Membership, Membership.last_import_id),
+        ~_is_sighted(Membership, Membership.last_import_id),
     )
     session.execute(insert(ImportSighting).from_select(["contact_id", "import_id", "list_id"], before))
     set_columns(session, Membership, *memberships, last_import_id=list_import.id)
 
 
-def _is_known(member: Any, import_id: Any) -> ColumnElement[bool]:
+def contained_by(list_import: ListImport) -> ColumnElement[bool]:
+    """Return the condition that an import contained the person of a membership."""
+    its = (Membership.import_id == list_import.id, Membership.last_import_id == list_import.id)
+    return or_(*its, _is_sighted(Membership, list_import.id))
+
+
+def _is_sighted(member: Any, import_id: Any) -> ColumnElement[bool]:
     return exists().where(
         ImportSighting.contact_id == member.contact_id,
         ImportSighting.import_id == import_id,
@@ -138,7 +144,7 @@ def carry_people(
             seen.c.import_id.is_not(None),
             member.import_id.is_distinct_from(seen.c.import_id),
             member.last_import_id.is_distinct_from(seen.c.import_id),
-            ~_is_known(member, seen.c.import_id),
+            ~_is_sighted(member, seen.c.import_id),
         )
     )
     session.execute(insert(ImportSighting).from_select(["contact_id", "import_id", "list_id"], more))

@@ -79,6 +79,53 @@ def test_what_one_of_two_rows_about_somebody_says_is_their_own_files(office, tmp
     assert office.one(select(Contact.birth_year)) is None
 
 
+@both_databases
+@pytest.mark.parametrize("chunk", [1, 1000])
+@pytest.mark.parametrize("lists", [("Một", "Một"), ("Một", "Hai")])
+def test_what_a_row_says_stands_though_another_row_of_its_file_says_less(
+    office, tmp_path, monkeypatch, chunk, lists
+):
+    monkeypatch.setattr(store_rows, "CHUNK", chunk)
+    whole, less = f"1,Y Hlan,1990,,,{local(1)} / {local(2)}", f"2,Y Hlan,,,,{local(1)}"
+    bring(office, write(tmp_path, whole), lists[0])
+    bring(office, write(tmp_path, whole, less), lists[1])
+    undo(office, 1)
+    assert directory(office) == [("Y Hlan", 1990, None, None, "", number(1), number(2), lists[1])]
+    undo(office, 2)
+    assert directory(office) == []
+
+
+@both_databases
+@pytest.mark.parametrize("is_retracted", [False, True])
+@pytest.mark.parametrize("files", [(1,), (1, 3)])
+def test_what_a_row_says_stands_though_less_was_decided_of_another_row_of_its_file(
+    office, tmp_path, files, is_retracted
+):
+    unclear = local(1).replace("000", "OOO", 1)
+    whole, less = f"1,Y Hlan,1990,,,{local(1)} / {local(2)}", f"2,Y Hlan,,,,{unclear}"
+    for n in (1, 2, 3) if 3 in files else (1, 2):
+        bring(office, write(tmp_path, whole, *[less] * (n == 2)))
+    office.do(decide_issue, 1, Decision.TAKEN, phone=local(1))
+    if is_retracted:
+        office.do(retract_decision, 1)
+    for each in files:
+        undo(office, each)
+    assert directory(office) == [("Y Hlan", 1990, None, None, "", number(1), number(2), "Hội viên")]
+    undo(office, 2)
+    assert directory(office) == []
+
+
+def test_what_was_decided_of_another_row_takes_nothing_along_when_it_is_taken_back(office, tmp_path):
+    unclear = local(1).replace("000", "OOO", 1)
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), "Một")
+    file = write(tmp_path, f"1,Y Hlan,1990,,,{local(1)} / {local(2)}", f"2,Y Hlan,1990,,,{unclear}")
+    bring(office, file, "Hai")
+    before = directory(office)
+    office.do(decide_issue, 1, Decision.TAKEN, phone=local(1))
+    office.do(retract_decision, 1)
+    assert directory(office) == before
+
+
 def test_a_removed_list_leaves_nobody_what_it_alone_said_of_them(office, tmp_path):
     bring(office, write(tmp_path, f"1,A Thun,,,,{local(1)}"))
     bring(office, write(tmp_path, f"1,A Thun,1951,,,{local(1)} / {local(2)}"), "Khác")
