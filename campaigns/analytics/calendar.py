@@ -20,6 +20,7 @@ from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
 from campaigns.models.figures import ReachCount
 from campaigns.models.messages import Message
 from campaigns.planning.audience import audience_query, is_small, planned_phones
+from campaigns.rules.answers import CLOSING
 from campaigns.rules.audience import AudienceQuery
 from campaigns.rules.collisions import WEEK, StepMoment, find_collision, steps_just_before
 from campaigns.rules.delivery import hash_content
@@ -333,19 +334,21 @@ class _Collisions:
             )
         else:
             column = Recipient.phone_id
-            closed = (
-                select(Suppression.phone_id).where(
-                    Suppression.lifted_at.is_(None), Suppression.phone_id.is_not(None)
-                ),
-                select(LEFT_ALONE.c.phone_id).where(
-                    LEFT_ALONE.c.phone_id.is_not(None), LEFT_ALONE.c.scope == EVERYTHING
-                ),
+            of_number, of_person = (
+                select(each).where(each.is_not(None), LEFT_ALONE.c.scope == EVERYTHING)
+                for each in (LEFT_ALONE.c.phone_id, LEFT_ALONE.c.contact_id)
+            )
+            suppressed = select(Suppression.phone_id).where(
+                Suppression.lifted_at.is_(None), Suppression.phone_id.is_not(None)
             )
             query = select(column).where(
                 Recipient.campaign_id == campaign.id,
                 Recipient.exclusion.is_(None),
-                or_(Recipient.answer.is_(None), Recipient.wants_reminder),
-                *(Recipient.phone_id.not_in(phones) for phones in closed),
+                # Whom an officer has opened again has not answered.
+                or_(Recipient.answer.is_(None), Recipient.answer.in_(CLOSING), Recipient.wants_reminder),
+                Recipient.phone_id.not_in(of_number),
+                Recipient.phone_id.not_in(suppressed),
+                Recipient.contact_id.not_in(of_person),
             )
         if self._every > 1:
             query = query.where(column % self._every == 0)

@@ -14,7 +14,7 @@ from campaigns.rules.delivery import content_of, passes_wishes
 from campaigns.rules.list_fields import fill_fields
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import GIVEN_UP, AttemptState, Exclusion, MessageKind
-from outreach.contacts.phones import former_owners
+from outreach.contacts.phones import read_links
 from outreach.contacts.wishes import read_left_alone
 from outreach.core.db import columns_of, values_subquery
 from outreach.models.contacts import Contact, KeptValue, Membership, Phone, Suppression, SuppressionReason
@@ -182,7 +182,7 @@ def read_outbox(session: Session, waiting: Subquery, *, lock_phones: bool) -> li
 def find_stopped(session: Session, rows: Sequence[WaitingMessage], *, passes_opt_outs: bool) -> set[int]:
     """Return those of these messages, by their ids, that must not go: the number is closed, or who has it is left alone.
 
-    Of a campaign's own also those of people who were erased or merged since, or lost the number. `passes_opt_outs`: the installation allows a warning
+    Of a campaign's own also those of people who were erased or merged since, lost the number, or are in no list any more. `passes_opt_outs`: the installation allows a warning
     that has a legal basis to pass opt-outs. A confirmation of an opt-out is never stopped.
     """
     asked = [row for row in rows if row.kind is not MessageKind.CONFIRMATION]
@@ -194,9 +194,9 @@ def find_stopped(session: Session, rows: Sequence[WaitingMessage], *, passes_opt
         )
     ):
         closed[phone_id].add(reason)
-    people = {*filter(None, (row.contact_id for row in asked))}
+    people = {row.contact_id for row in asked if row.contact_id}
     left_alone = read_left_alone(session, people=people, numbers=phones)
-    former = former_owners(session, phones)
+    theirs = read_links(session, people)
     stopped = set()
     for row in asked:
         is_step = row.kind is MessageKind.STEP
@@ -206,10 +206,10 @@ def find_stopped(session: Session, rows: Sequence[WaitingMessage], *, passes_opt
         closing = closed[row.phone_id] - ({SuppressionReason.DO_NOT_CALL} if passes else set())
         # An answer to somebody who opted out of the drive alone still leaves.
         scopes = row.of.scopes if is_step else (EVERYTHING,)
-        is_nobodys = row.contact_id is None or (row.contact_id, row.phone_id) in former
+        is_theirs = (row.contact_id, row.phone_id) in theirs
         if (
             closing
-            or (is_step and (is_nobodys or row.exclusion is not None))
+            or (is_step and (not is_theirs or row.exclusion is not None))
             or left_alone.stops(row.contact_id, row.phone_id, scopes=scopes, passes=passes)
         ):
             stopped.add(row.message_id)

@@ -75,7 +75,9 @@ def add_number(
         position = max(session.scalars(positions), default=0) + 1
         session.add(ContactPhone(contact_id=contact_id, phone_id=phone_id, position=position))
     _state_by_hand(session, contact_id, phone_id, user=user)
-    _mark_restored(session, contact_id, phone_id, now=now)
+    is_theirs = (RemovedPhone.contact_id == contact_id, RemovedPhone.phone_id == phone_id)
+    set_columns(session, RemovedPhone, *is_theirs, RemovedPhone.restored_at.is_(None), restored_at=now)
+    open_numbers(session, [phone_id], now=now)
     person.updated_at, person.at_the_door = now, False
     audit.record_change(
         session,
@@ -180,6 +182,14 @@ def former_owners(session: Session, phones: Collection[int]) -> set[tuple[int, i
     return {(contact_id, phone_id) for contact_id, phone_id in rows}
 
 
+def read_links(session: Session, people: Collection[int]) -> set[tuple[int | None, int]]:
+    """Return (contact id, phone id) of the numbers of those of these people who are in a list."""
+    of_people = ContactPhone.contact_id.in_(values_subquery(session, people, BigInteger))
+    is_listed = exists().where(Membership.contact_id == ContactPhone.contact_id)
+    rows = session.execute(select(ContactPhone.contact_id, ContactPhone.phone_id).where(of_people, is_listed))
+    return {(contact_id, phone_id) for contact_id, phone_id in rows}
+
+
 def note_at_the_door(session: Session, contacts: Collection[int]) -> None:
     """Note of contacts whose numbers changed whether a visit alone reaches them."""
     if contacts:
@@ -188,14 +198,17 @@ def note_at_the_door(session: Session, contacts: Collection[int]) -> None:
         set_columns(session, Contact, these, at_the_door=~has_number)
 
 
-def _mark_restored(session: Session, contact_id: int, phone_id: int, *, now: datetime) -> None:
-    """Mark a removed number as restored to the contact, and open it where its removal, from them or others, closed it."""
-    removed = session.scalars(select(RemovedPhone).where(RemovedPhone.phone_id == phone_id)).all()
-    for each in removed:
-        if each.contact_id == contact_id:
-            each.restored_at = each.restored_at or now
-    wrong, made_at = SuppressionReason.WRONG_NUMBER, {each.removed_at for each in removed}
-    lift_suppressions(session, phone_id, reason=wrong, made_at=made_at, now=now)
+def open_numbers(session: Session, phones: Collection[int], *, now: datetime) -> None:
+    """Open numbers that somebody has got, where a removal, from them or others, closed them."""
+    removed = select(RemovedPhone.phone_id, RemovedPhone.removed_at)
+    moments: dict[int, set[datetime]] = {}
+    for phone_id, at in session.execute(
+        removed.where(RemovedPhone.phone_id.in_(values_subquery(session, phones, BigInteger)))
+    ):
+        moments.setdefault(phone_id, set()).add(at)
+    wrong = SuppressionReason.WRONG_NUMBER
+    for phone_id, made_at in moments.items():
+        lift_suppressions(session, phone_id, reason=wrong, made_at=made_at, now=now)
 
 
 _INSERT_NUMBERS = text("""

@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from outreach.contacts.phones import former_owners, note_at_the_door
+from outreach.contacts.phones import former_owners, note_at_the_door, open_numbers
 from outreach.core.db import insert_rows, is_set, reserve_ids, rows_table, set_columns, values_subquery
 from outreach.imports.sightings import contained_by, record_sighting
 from outreach.models.accounts import AuditEvent
@@ -134,7 +134,7 @@ class ContactMerger:
     ) -> None:
         """`in_use` are those of the phones that may belong to contacts already."""
         self._session, self._list_import, self._now = session, list_import, now
-        self._phones, self._known_areas = phones, known_areas
+        self._phones, self._in_use, self._known_areas = phones, in_use, known_areas
         self._people: dict[int, ImportedContact] = {}
         self._on_phone: dict[int, list[ImportedContact]] = {}
         self._namesakes = Namesakes[ImportedContact]()
@@ -365,16 +365,16 @@ class ContactMerger:
             self._write_changes({contact.id: contact for contact in (*extended, *confirmed)}.values())
 
     def _write_phones(self, extended: Sequence[ImportedContact]) -> None:
-        insert_rows(
-            self._session,
-            ContactPhone.__table__,
-            ("contact_id", "phone_id", "position", "is_named"),
-            [
-                (contact.id, phone_id, contact.phones.index(phone_id) + 1, contact.id in self._stated)
-                for contact in (*self._created, *extended)
-                for phone_id in (contact.phones if contact.is_new else contact.phones_added)
-            ],
-        )
+        links = [
+            (contact.id, phone_id, contact.phones.index(phone_id) + 1, contact.id in self._stated)
+            for contact in (*self._created, *extended)
+            for phone_id in (contact.phones if contact.is_new else contact.phones_added)
+        ]
+        columns = ("contact_id", "phone_id", "position", "is_named")
+        insert_rows(self._session, ContactPhone.__table__, columns, links)
+        # A number of which there is a row of a removal is in use by that.
+        given = {phone_id for _person, phone_id, *_ in links}
+        open_numbers(self._session, given.intersection(self._in_use), now=self._now)
         for contact_id, phone_id in self._recorded:
             link = (ContactPhone.contact_id == contact_id, ContactPhone.phone_id == phone_id)
             set_columns(self._session, ContactPhone, *link, is_named=False)

@@ -17,6 +17,8 @@ from campaigns.rules.draft import StepDraft, read_stored_draft
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, CampaignState
 from outreach.accounts.users import find_user
+from outreach.contacts.contact import Closing, lift_suppression, suppress_number
+from outreach.contacts.phones import remove_number
 from outreach.models.accounts import AuditEvent, NoticeKind, Role
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.rules.quiet_days import Period, QuietDays
@@ -131,6 +133,20 @@ def test_people_who_asked_for_no_messages_are_in_no_collision(world):
     planned(world, 2)
     third = planned(world, 4)
     assert [row.phones for row in collisions(world)[third]] == [2]
+
+
+def test_whom_an_officer_opened_again_is_in_the_collisions_of_a_reminder(world):
+    world.sent(people=3, name="Đợt một", step=[{"after_days": 3, "text": "Nhắc: {link}"}])
+    world.reply(number(0), "TC", gateway_id="SMstop")
+    planned(world, 2)
+    planned(world, 2, name="Đợt ba")
+    assert [row.phones for row in collisions(world)[1]] == [2]
+    again = {"reason": Closing.OPT_OUT, "note": "bà xin nhận lại", "by": APPROVER}
+    world.do(lift_suppression, 1, world.phone(number(0)), **again)
+    assert [row.phones for row in collisions(world)[1]] == [3]
+    world.do(suppress_number, 1, world.phone(number(0)), reason=Closing.OPT_OUT, note="bà xin thôi")
+    world.do(remove_number, 1, world.phone(number(0)), note="đổi số", right_number=number(9))
+    assert [row.phones for row in collisions(world)[1]] == [2]
 
 
 # Comments beside a campaign's cards: written, answered, settled, carried back to the author, and removed

@@ -2,10 +2,14 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import select
 
 from outreach.contacts.contact import Closing, suppress_number
 from outreach.contacts.phones import add_number, remove_number
+from outreach.imports.decide_issue import decide_issue
+from outreach.imports.issues import Decision
+from outreach.imports.undo_import import undo_import
 from outreach.models.contacts import Phone
 from tests.support.lists import bring, local, people, write
 from tests.support.servers import both_databases
@@ -47,6 +51,34 @@ def test_two_whose_numbers_were_swapped_are_both_written_to(world):
     remove(world, other, SECOND, right_number=FIRST)
     world.sent()
     assert sorted(world.sent_to()) == [FIRST, SECOND]
+
+
+@both_databases
+@pytest.mark.parametrize("way", ["a file", "a decision"])
+def test_who_gets_the_former_number_of_somebody_else_is_written_to(world, tmp_path, way):
+    former = world.add_person("Y Hlan", FIRST)
+    remove(world, former, FIRST)
+    written = local(1) if way == "a file" else local(1).replace("000", "OOO", 1)
+    bring(world, write(tmp_path, f"1,A Thun,,,,{written}"), LIST)
+    if way == "a decision":
+        do(world, decide_issue, 1, Decision.TAKEN, phone=local(1))
+    world.sent()
+    assert world.sent_to() == [FIRST]
+
+
+@both_databases
+def test_nobody_is_written_to_whose_import_or_number_was_undone_meanwhile(world, tmp_path):
+    bring(world, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), LIST)
+    bring(world, write(tmp_path, f"1,A Thun,,,,{local(2)}", f"2,Y Rơ,,,,{local(4)}"), LIST)
+    bring(world, write(tmp_path, f"1,A Thun,,,,{local(2)}", name="other.csv"), "Khác")
+    bring(world, write(tmp_path, f"1,Y Hlan,,,,{local(1)} / {local(3)}"), LIST)
+    do(world, suppress_number, 1, world.phone(FIRST), reason=Closing.WRONG_NUMBER, note="số cũ")
+    world.launch()
+    assert world.recipient(THIRD, 1)
+    for each in (2, 4):
+        undo_import(world.runtime, each)
+    world.send()
+    assert world.sent_to() == [SECOND]
 
 
 @both_databases
