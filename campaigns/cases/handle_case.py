@@ -6,6 +6,7 @@ also examples for the classifier's tests.
 
 import csv
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -90,20 +91,25 @@ def find_case(session: Session, case_id: int, *, user: User) -> Case:
     return find_visible(session, Case, case_id, user, NotFound("case_not_found"), area)
 
 
-def lock_case(session: Session, case_id: int, *, user: User, now: datetime) -> Case:
-    """Lock a case for a change until the transaction ends.
+def lock_case(
+    session: Session, case_id: int, *, user: User, now: datetime, joined: Collection[int] = ()
+) -> Case:
+    """Lock a case for a change until the transaction ends, and `joined` ones that are changed with it.
 
-    The phone and the person are locked first, as recording an answer locks them before the case. Raises NotFound, NotAllowed, and
+    The phones and the people are locked first, as recording an answer locks them before the case. Raises NotFound, NotAllowed, and
     WrongState if the case is reserved for another officer.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     case = find_case(session, case_id, user=user)
-    recipient = find_row(session, Recipient, case.recipient_id)
-    phones = {case.phone_id, recipient.phone_id if recipient else None}
+    these = select(Case).where(Case.id.in_({case_id, *joined})).order_by(Case.id)
+    changed = session.scalars(these).all()
+    found = (find_row(session, Recipient, each.recipient_id) for each in changed)
+    recipients = sorted(filter(None, found), key=lambda each: each.contact_id or 0)
+    phones = {each.phone_id for each in changed} | {each.phone_id for each in recipients}
     lock_phones(session, {phone_id for phone_id in phones if phone_id is not None})
-    if recipient:
+    for recipient in recipients:
         lock_person(session, recipient)
-    session.refresh(case, with_for_update=True)
+    session.scalars(these.with_for_update().execution_options(populate_existing=True)).all()
     until = assigned_until(case.taken_at, urgent_at=case.urgent_at, now=now)
     if until and case.done_at is None and case.taken_by not in (None, user.id):
         who = name_of(session, case.taken_by)
@@ -112,13 +118,19 @@ def lock_case(session: Session, case_id: int, *, user: User, now: datetime) -> C
 
 
 def lock_open_case(
-    session: Session, case_id: int, *, seen: int | None = None, user: User, now: datetime
+    session: Session,
+    case_id: int,
+    *,
+    seen: int | None = None,
+    user: User,
+    now: datetime,
+    joined: Collection[int] = (),
 ) -> Case:
     """Lock an open case, like `lock_case`. Raises WrongState, naming who closed it, if it is closed.
 
     So it does for a cry after the one that the user has `seen` (see `last_cry_of`): nothing they decide is about that.
     """
-    case = lock_case(session, case_id, user=user, now=now)
+    case = lock_case(session, case_id, user=user, now=now, joined=joined)
     if case.done_at is not None:
         who, at = name_of(session, case.done_by), f"{case.done_at.astimezone(VIETNAM):%H:%M}"
         raise WrongState("case_done", who=who, at=at) if who else WrongState("case_withdrawn", at=at)

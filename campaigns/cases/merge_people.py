@@ -41,6 +41,7 @@ from outreach.models.contacts import (
     ListImport,
     Membership,
     PersonMerge,
+    RemovedPhone,
 )
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.rules.identity import name_order
@@ -360,6 +361,7 @@ def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
     _give_rows_back(session, merge, person.id)
     restore_recipients(session, merge, person.id, now=now)
     theirs = _give_numbers_back(session, merge, person.id)
+    _give_removals_back(session, merge, person.id)
     later = select(PersonMerge).where(PersonMerge.kept_id == merge.kept_id, PersonMerge.id > merge.id)
     for each in session.scalars(later):
         # What leaves now is not to be given back by it, should they be merged again.
@@ -408,6 +410,20 @@ def _give_numbers_back(session: Session, merge: PersonMerge, person_id: int) -> 
         ),
     )
     return theirs
+
+
+def _give_removals_back(session: Session, merge: PersonMerge, person_id: int) -> None:
+    """Let the merged contact's numbers that were removed since be removed from them, and from both where both had them."""
+    theirs, own = {phone_id for phone_id, _position in merge.data["phones"]}, merge.data["own_phones"]
+    of_merged = (RemovedPhone.contact_id == merge.kept_id, RemovedPhone.phone_id.in_(theirs))
+    since = (RemovedPhone.removed_at >= merge.merged_at, RemovedPhone.restored_at.is_(None))
+    names = [each.name for each in RemovedPhone.__table__.columns if each.name not in ("id", "contact_id")]
+    for row in session.scalars(select(RemovedPhone).where(*of_merged, *since)).all():
+        if row.phone_id in own:
+            values = {name: getattr(row, name) for name in names}
+            session.add(RemovedPhone(**values, contact_id=person_id))
+        else:
+            row.contact_id = person_id
 
 
 def _still_imported(row: dict[str, Any], undone: Collection[int]) -> dict[str, Any] | None:

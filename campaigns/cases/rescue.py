@@ -9,7 +9,7 @@ never a number, a name or what was written. Where nothing could be told, the nex
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from smtplib import SMTPException
@@ -222,10 +222,10 @@ def flat(cries: Iterable[Cry]) -> list[Cry]:
 
 
 def _lock(
-    session: Session, case_id: int, *, user: User, now: datetime
+    session: Session, case_id: int, *, user: User, now: datetime, joined: Collection[int] = ()
 ) -> tuple[Case, Campaign, SafetyReport]:
     """Return an open case of an event that the user may handle, locked, with what its number said. Raises as `lock_open_case`, WrongState."""
-    case = lock_open_case(session, case_id, user=user, now=now)
+    case = lock_open_case(session, case_id, user=user, now=now, joined=joined)
     event = find_row(session, Campaign, case.campaign_id)
     is_cry = case.kind is CaseKind.HELP or case.urgent_at is not None
     if event is None or not event.urgent_reason or not is_cry:
@@ -329,7 +329,12 @@ def note_case(
     now: datetime,
 ) -> None:
     """Set the note of an open case; with an outcome, close it with those that are joined to it. Raises BadInput, NotFound, NotAllowed, WrongState."""
-    case, event, _report = _lock(session, case_id, user=user, now=now)
+    before = find_row(session, Case, case_id) if outcome else None
+    cries = (
+        read_cries(session, before.campaign_id, _belongs_to(before)) if before and before.campaign_id else ()
+    )
+    joined = [each.id for each in flat(cries)]
+    case, event, _report = _lock(session, case_id, user=user, now=now, joined=joined)
     if outcome is None:
         case.note = " ".join(note.split())[:LONGEST_NOTE]
         audit.record(session, "case.note", case, user, now)

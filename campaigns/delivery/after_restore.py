@@ -28,7 +28,7 @@ from campaigns.rules.states import AttemptState, CampaignState
 from outreach.accounts import audit
 from outreach.accounts.api_tokens import end_tokens
 from outreach.accounts.users import end_all_sessions
-from outreach.core.db import change_rows, is_postgresql, set_columns
+from outreach.core.db import Base, BaseWithId, change_rows, is_postgresql, set_columns
 from outreach.core.schema import redeclare
 from outreach.models.office import Backup
 from outreach.rules.errors import LoaError
@@ -37,13 +37,30 @@ from outreach.rules.gateway import Channel
 SLICE = 1000
 # For older messages the reports have come; after the same time the sweep gives up on messages without one.
 REPORTS_WITHIN = timedelta(hours=72)
-# Ids that left the system: in the callbacks' addresses, in links, in invitations, and as the last one that another system has read. An
-# id that was given after the backup and is lost must not come to mean another row. At the very most _ID_GAP ids were given since.
-_TABLES_WITH_PUBLIC_IDS = (
-    *("attempts", "recipients", "users", "agency_links", "report_links", "urgings"),
-    *("answers", "replies", "wishes"),
+# Ids leave the system: in the callbacks' addresses, in links, on paper, and as the last one that another system has read. An id that was
+# given after the backup and is lost must not come to mean another row. At the very most so many were given since: _ID_GAP where rows
+# come by themselves, else _SMALL_ID_GAP, as people type these ids. Messages hold an account's id in 16 bits; no account is ever removed.
+_LARGE = frozenset(
+    [
+        "attempts",
+        "messages",
+        "recipients",
+        "contacts",
+        "phones",
+        "answers",
+        "replies",
+        "wishes",
+        "cases",
+        "install_reports",
+        "webhook_deliveries",
+        "agency_links",
+        "report_links",
+        "urgings",
+        "users",
+    ]
 )
-_ID_GAP = 100_000_000
+_SHORT = "gateway_accounts"
+_ID_GAP, _SMALL_ID_GAP = 100_000_000, 10_000
 _SKIP_ON_SQLITE = (
     "INSERT INTO sqlite_sequence SELECT '{table}', COALESCE(MAX(last), 0) + {gap} FROM ("
     "SELECT MAX(id) AS last FROM {table} UNION ALL SELECT seq FROM sqlite_sequence WHERE name = '{table}')",
@@ -235,12 +252,16 @@ def _refresh_messages(session: Session) -> None:
 
 
 def _skip_ids(session: Session) -> None:
-    """Leave a gap in the ids that are public. On SQLite their tables have a sequence from now on."""
-    for table in _TABLES_WITH_PUBLIC_IDS:
+    """Leave a gap in the ids of all tables. On SQLite they have a sequence from now on."""
+    for mapper in Base.registry.mappers:
+        table = mapper.class_.__tablename__
+        if not issubclass(mapper.class_, BaseWithId) or table == _SHORT:
+            continue
+        gap = _ID_GAP if table in _LARGE else _SMALL_ID_GAP
         if is_postgresql(session):
             sequence = func.pg_get_serial_sequence(table, "id")
-            session.execute(select(func.setval(sequence, func.nextval(sequence) + _ID_GAP)))
+            session.execute(select(func.setval(sequence, func.nextval(sequence) + gap)))
             continue
         redeclare(session.connection(), table, "PRIMARY KEY (id)", "PRIMARY KEY (id AUTOINCREMENT)")
         for statement in _SKIP_ON_SQLITE:
-            session.execute(text(statement.format(table=table, gap=_ID_GAP)))
+            session.execute(text(statement.format(table=table, gap=gap)))

@@ -526,13 +526,20 @@ def gc_paused() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+# After a restore the ids go on behind a gap.
+_LAST_ID = (
+    "SELECT MAX(last) FROM (SELECT MAX(id) AS last FROM {table}"
+    " UNION ALL SELECT seq FROM sqlite_sequence WHERE name = :table)"
+)
+
+
 def reserve_ids(session: Session, table: FromClause, count: int) -> list[int]:
     """Reserve ids for `count` new rows of a table. On SQLite the write lock protects them."""
     if not count:
         return []
     if is_postgresql(session):
         return session.execute(_RESERVE_IDS, {"table": str(table), "count": count}).scalar_one()
-    last = session.scalar(select(func.max(table.c.id))) or 0
+    last = session.scalar(text(_LAST_ID.format(table=table)), {"table": str(table)}) or 0
     return list(range(last + 1, last + 1 + count))
 
 

@@ -242,9 +242,8 @@ def _follow_merges(session: Session, list_import: ListImport, people: Collection
     """Put people of a list that was merged meanwhile into the lists that its others are in."""
     own = session.get_one(ContactList, list_import.list_id)
     others = lists_with(session, list_import) if own.archived_at else []
-    for other in session.scalars(
-        select(ContactList).where(ContactList.id.in_(others), ContactList.id != own.id)
-    ):
+    not_removed = (ContactList.id.in_(others), ContactList.id != own.id, ~ContactList.hidden)
+    for other in session.scalars(select(ContactList).where(*not_removed)):
         carry_people(session, own, other, Membership.contact_id.in_(people))
         copy_values(session, own, other, KeptValue.contact_id.in_(people))
 

@@ -22,12 +22,14 @@ from campaigns.sweep import REPORT_TIMEOUT
 from outreach.accounts.api_tokens import authenticate_token
 from outreach.accounts.users import begin_session, find_session
 from outreach.backups.backups import create_backup, restore_backup
+from outreach.core.db import Base, BaseWithId
 from outreach.core.schema import newest
 from outreach.core.signed_tokens import TokenPurpose, find_by_token
 from outreach.models.accounts import AuditEvent, Role
 from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.keys import Purpose
 from tests.support.errors import refuses
+from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.world import APPROVER, number
@@ -235,6 +237,29 @@ def test_a_personal_link_of_after_the_backup_opens_nobody_elses_page_and_who_rea
         assert max(lost_links) < min(links)
         assert max(lost_answers) < min(answers)
         path = back_up(world, tmp_path)
+
+
+@both_databases
+def test_no_id_that_was_given_after_the_backup_is_given_again(world, tmp_path):
+    numbered = [each.class_ for each in Base.registry.mappers if issubclass(each.class_, BaseWithId)]
+
+    def given():
+        return {(table.__tablename__, id_) for table in numbered for id_ in world.all(select(table.id))}
+
+    def work(name):
+        bring(world, write(tmp_path, f"1,Y Hlan {name},,,,{local(len(name))}", "2,Y Rơ,,,,hỏng"), name)
+        campaign = world.launch(name=name, lists=[name])
+        world.press(campaign, "not_yet", index=len(name))
+
+    path = back_up(world, tmp_path)
+    before = given()
+    work("Một")
+    lost = given() - before
+    assert {"campaigns", "contacts", "phones", "list_imports", "import_issues"} <= dict(lost).keys()
+    restore(world, path)
+    before = given()
+    work("Lần hai")
+    assert not lost & (given() - before)
 
 
 @both_databases

@@ -23,6 +23,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, Exclusion
 from campaigns.sweep import open_step, steps_due
 from outreach.contacts.likely_same import read_likely_same
+from outreach.contacts.phones import remove_number
 from outreach.contacts.wishes import people_left_alone
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision
@@ -48,7 +49,7 @@ from tests.integration.admin.test_drives import UNTIL_MIDNIGHT, read_page
 from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.integration.campaigns.test_interleaved_transactions import BLOCKED_S
 from tests.integration.campaigns.test_lifecycle import approved
-from tests.support.lists import bring, local, write
+from tests.support.lists import bring, local, people, write
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.wishes import numbers_left_alone, opt_out
@@ -120,6 +121,18 @@ def test_a_wrong_number_of_a_merged_person_is_not_what_they_answered(world, two)
     for label, found in ((Label.INSTALLED, [two[0]]), (Label.WRONG_NUMBER, [])):
         has = world.read(has_answered, world.user(AUTHOR), campaign, GivenAnswer(label))
         assert world.all(select(Contact.id).where(has)) == found
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_number_that_was_removed_meanwhile_is_neither_persons_afterwards(world, tmp_path, is_shared):
+    rows = [f"1,Y Hlan,,,,{local(1)}{' / ' + local(2) if is_shared else ''}", f"2,Y Lan,,,,{local(2)}"]
+    bring(world, write(tmp_path, *rows), LIST)
+    kept, other = world.all(select(Contact.id).order_by(Contact.name))
+    merge_id = merge(world, kept, other)
+    world.do(remove_number, kept, world.phone(number(2)), note="đổi số")
+    apart(world, merge_id)
+    bring(world, write(tmp_path, *rows, name="again.csv"), LIST)
+    assert people(world) == {"Y Hlan": [number(1)], "Y Lan": []}
 
 
 def test_facts_are_filled_and_a_correction_made_since_stays(world, two):

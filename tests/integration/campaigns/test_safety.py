@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import BytesIO
 
 import pytest
@@ -41,10 +42,12 @@ from campaigns.rules.safety import CryState, Need, SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, Exclusion, MessageState
 from campaigns.web import public_page
+from outreach.contacts.suppressions import lock_phone
 from outreach.core.db import Base
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact, Phone
 from outreach.rules.errors import BadInput, WrongState
+from tests.integration.campaigns.test_interleaved_transactions import interleave
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
@@ -405,6 +408,25 @@ def test_cases_are_joined_parted_noted_and_settled_together(world, event):
     settle(world, first.id)
     assert [cry.id for cry in cries(world, event)] == [third.id]
     assert counts(world, event).settled == 2
+
+
+def test_joined_cases_are_settled_while_somebody_holds_the_number_of_one_and_then_the_other_case(
+    world, event
+):
+    for index in (10, 11):
+        say(world, f"CUU {HERE}", sender=number(index))
+    first, second = sorted(cries(world, event), key=lambda cry: cry.id)
+    do(world, join_case, second.id, first.id)
+
+    def hold(session):
+        lock_phone(session, second.phone_id)
+        session.execute(update(Case).where(Case.id == first.id).values(note="Nhà sàn"))
+
+    about = {"outcome": CaseOutcome.VISITED, "note": "", "keys": world.keys}
+    user, now = world.user(AUTHOR), world.now
+    settle_all = partial(note_case.__wrapped__, case_id=first.id, user=user, now=now, **about)
+    interleave(world, hold, settle_all, before="is_update")
+    assert cries(world, event) == []
 
 
 def test_a_case_whose_lead_was_settled_alone_is_shown_again_and_none_is_hidden_once_that_is_reopened(

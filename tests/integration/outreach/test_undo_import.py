@@ -357,6 +357,17 @@ def test_what_a_merged_list_took_along_goes_with_the_import_that_brought_it(offi
 
 
 @both_databases
+def test_a_row_decided_later_follows_its_list_into_no_list_that_was_removed(office, tmp_path):
+    bring(office, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123"), "Một")
+    bring(office, write(tmp_path, f"1,Y Rơ,,,,{local(1)}"), "Hai")
+    merged = dict(office.rows(select(ContactList.name, ContactList.id)))
+    office.do(merge_list, merged["Một"], into=merged["Hai"])
+    office.do(remove_list, merged["Hai"])
+    office.do(decide_issue, 1, Decision.TAKEN)
+    assert directory(office) == [("Y Hlan", None, None, None, "", "+84905000123", "Một")]
+
+
+@both_databases
 def test_a_decision_taken_back_is_forgotten_in_the_list_that_took_its_list_over(office, tmp_path):
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1).replace('000', 'OOO', 1)}"), "Một")
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), "Hai")
