@@ -9,7 +9,7 @@ from outreach.contacts.contact import Closing, suppress_number
 from outreach.contacts.phones import add_number, remove_number
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision
-from outreach.imports.undo_import import undo_import
+from outreach.imports.uploads import undo_import
 from outreach.models.contacts import Phone
 from tests.support.lists import bring, local, people, write
 from tests.support.servers import both_databases
