@@ -23,7 +23,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -251,38 +251,38 @@ def server_version(db: Database) -> int:
         return int(session.scalar(text("SHOW server_version_num"))) // 10_000
 
 
+def _run(
+    command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> tuple[str, str | LoaError | None]:
+    """Run one of PostgreSQL's own programs. Returns what it writes, and why it failed, None if it did not."""
+    done = subprocess.run(command, env=environment, capture_output=True)  # noqa: S603
+    failed = explain(done.stderr.decode(errors="replace")) if done.returncode else None
+    return done.stdout.decode(errors="replace"), failed
+
+
 def _dump(db: Database, path: Path, programs: Path) -> None:
-    command = [
-        str(programs / "pg_dump"),
-        "--format=custom",
-        "--no-owner",
-        "--no-privileges",
-        f"--file={path}",
-    ]
-    done = subprocess.run(  # noqa: S603 - PostgreSQL's own program
-        [*command, f"--dbname={address_of(db.url)}"], env=environment_for(db.url), capture_output=True
-    )
-    if done.returncode:
-        raise BadInput("backup_failed", reason=explain(done.stderr))
+    options = ["--format=custom", "--no-owner", "--no-privileges", f"--file={path}"]
+    address = f"--dbname={address_of(db.url)}"
+    _, failed = _run([str(programs / "pg_dump"), *options, address], environment_for(db.url))
+    if failed:
+        raise BadInput("backup_failed", reason=failed)
     read_through(programs, path)
 
 
 def read_through(programs: Path, path: Path) -> None:
     """Read a dump to its end without loading it. Raises BadInput if it is cut short or damaged."""
-    done = subprocess.run(  # noqa: S603 - PostgreSQL's own program
-        [programs / "pg_restore", "--file=/dev/null", path], capture_output=True
-    )
-    if done.returncode:
-        raise BadInput("backup_cut_short", reason=explain(done.stderr))
+    _, failed = _run([str(programs / "pg_restore"), "--file=/dev/null", str(path)])
+    if failed:
+        raise BadInput("backup_cut_short", reason=failed)
 
 
 def newest_row(programs: Path, path: Path, table: str) -> dict[str, str]:
     """Return the row with the highest id of a small table in a dump, without loading it; empty where there is none."""
-    read = [str(programs / "pg_restore"), "--data-only", f"--table={table}", "--file=-", str(path)]
-    done = subprocess.run(read, capture_output=True, text=True)  # noqa: S603 - PostgreSQL's own program
-    if done.returncode:
-        raise BadInput("backup_damaged", reason=explain(done.stderr))
-    copy = re.search(r"^COPY \S+ \((.+)\) FROM stdin;\n(.*?)^\\\.$", done.stdout, re.DOTALL | re.MULTILINE)
+    only = ["--data-only", f"--table={table}", "--file=-", str(path)]
+    content, failed = _run([str(programs / "pg_restore"), *only])
+    if failed:
+        raise BadInput("backup_damaged", reason=failed)
+    copy = re.search(r"^COPY \S+ \((.+)\) FROM stdin;\n(.*?)^\\\.$", content, re.DOTALL | re.MULTILINE)
     if copy is None:
         return {}
     columns = [column.strip().strip('"') for column in copy[1].split(",")]
@@ -387,10 +387,9 @@ def address_of(url: URL) -> str:
     return plain.render_as_string(hide_password=False)
 
 
-def explain(error: bytes | str) -> str | LoaError:
+def explain(output: str) -> str | LoaError:
     """Return the first error lines of a program's output, without the rows that it quotes."""
-    text = error.decode(errors="replace") if isinstance(error, bytes) else error
-    lines = [line for line in text.splitlines() if re.search(r"(?i)error|fatal|could not", line)]
+    lines = [line for line in output.splitlines() if re.search(r"(?i)error|fatal|could not", line)]
     return "; ".join(lines[:2])[:300] or LoaError("reason_unknown")
 
 
