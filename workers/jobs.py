@@ -21,8 +21,7 @@ from campaigns.planning.approvals import enqueue_overdue_approval_mail, send_app
 from campaigns.privacy.health_answers import separate_health_answers
 from campaigns.privacy.retention import campaigns_due, clear_campaign, enqueue_expired, remove_expired
 from campaigns.replies.gateway_inbox import has_parts, join_parts
-from campaigns.replies.held_opt_outs import confirm_overdue
-from campaigns.replies.record_answer import AnswerContext
+from campaigns.replies.record_answer import AnswerContext, confirm_overdue
 from campaigns.reports.run_schedule import enqueue_due_report, run_due_actions
 from campaigns.reports.urge_contact import enqueue_due_urgings, send_urgings
 from campaigns.reports.user_notices import enqueue_due_notices, mail_notices

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from admin.forms import ChoiceField, DayField, Form, TextField, this_day, today
 from admin.views.base import AdminPage, FormAction, requested_day, requested_drive_id
 from admin.wording.filters import kind_titles, label_of
-from campaigns.analytics.progress_tables import PlaceTree
+from campaigns.analytics.progress import PlaceTree
 from campaigns.goals.goals import enter_denominator, find_subject, read_goals, read_history, set_goal
 from campaigns.planning.drives import (
     choose_drive,

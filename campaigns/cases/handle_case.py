@@ -28,7 +28,6 @@ from campaigns.models.replies import (
     said_by_number,
 )
 from campaigns.replies.corrections import sign_reply
-from campaigns.replies.held_opt_outs import confirm_held
 from campaigns.replies.one_person import lock_person
 from campaigns.replies.open_case import find_open_help, tell_next
 from campaigns.replies.receive_reply import is_mobile_number
@@ -36,6 +35,7 @@ from campaigns.replies.record_answer import (
     LONGEST_NOTE,
     OWN_SOURCES,
     AnswerContext,
+    confirm_held,
     read_said,
     record_answer,
     record_officer_answer,

@@ -3,6 +3,9 @@
 Everything runs in the caller's transaction and may be repeated. An acknowledgement that has not left is cancelled with
 its answer. An officer's entry (heard at the door, by phone, at a meeting) also changes whether the contact has a
 smartphone; undoing the entry restores the earlier value.
+
+A held opt-out is a likely wish to be left alone: an opt-out that is not sure. It closes the number at once and is confirmed once an officer
+has looked, or nobody has in time.
 """
 
 from collections.abc import Sequence
@@ -16,7 +19,16 @@ from sqlalchemy.orm import Session
 from campaigns.answer_totals import add_change
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message
-from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, Case, OfficerEntry, SmartphoneChange
+from campaigns.models.replies import (
+    Answer,
+    AnswerPlace,
+    AnswerSource,
+    Case,
+    OfficerEntry,
+    Reply,
+    SmartphoneChange,
+)
+from campaigns.privacy.clocks import load_calendar
 from campaigns.replies.acknowledgements import (
     cancel_messages,
     has_held_opt_out,
@@ -33,7 +45,9 @@ from campaigns.replies.one_person import (
 )
 from campaigns.replies.open_case import open_help_again, open_help_case, withdraw_help_case
 from campaigns.rules.answers import CLOSING, LastAnswer, is_repeated
+from campaigns.rules.cases import CaseKind
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, GivenAnswer, own_word, read_own_answers, read_word
+from campaigns.rules.privacy import due_at
 from campaigns.rules.replies.labels import PAGE_LABELS, Label
 from campaigns.rules.states import Exclusion, MessageKind
 from outreach.contacts.suppressions import has_suppression, lift_suppressions, lock_phone, suppress
@@ -45,7 +59,7 @@ from outreach.contacts.wishes import (
     standing,
     take_back,
 )
-from outreach.core.db import count_rows, id_of
+from outreach.core.db import count_rows, find_row, id_of, is_set
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, ContactPhone, Phone, SuppressionReason, Wish
@@ -515,3 +529,50 @@ def restore_smartphone(
     contact = session.get(Contact, contact_id) if contact_id else None
     if contact and entry.changed_smartphone and contact.has_smartphone is _HAS_SMARTPHONE.get(label):
         contact.has_smartphone, contact.updated_at = entry.had_smartphone, now
+
+
+HELD_WORKING_DAYS = 1
+MOST_AT_ONCE = 500
+
+
+def confirm_held(session: Session, reply: Reply, *, keys: AnswerContext, now: datetime) -> bool:
+    """Let a held opt-out count, and confirm it to its number as any other. Returns False where the reply is none or counts already."""
+    if reply.label is not Label.OPT_OUT or reply.is_sure or reply.phone_id is None:
+        return False
+    phone = lock_phone(session, reply.phone_id)
+    reply.is_sure = True
+    answer = session.scalar(
+        select(Answer).where(
+            Answer.reply_id == reply.id, Answer.label == Label.OPT_OUT, Answer.undone_at.is_(None)
+        )
+    )
+    if answer is None or is_confirmed(session, answer):
+        return answer is not None
+    recipient = find_row(session, Recipient, answer.recipient_id)
+    queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)
+    return True
+
+
+def confirm_overdue(session: Session, *, keys: AnswerContext, now: datetime) -> int:
+    """Let held opt-outs count that nobody has looked at for a working day. Returns how many; their cases stay open."""
+    held = (
+        Case.kind == CaseKind.OPT_OUT,
+        Case.done_at.is_(None),
+        Reply.label == Label.OPT_OUT,
+        Reply.phone_id.is_not(None),
+        ~is_set(Reply.is_sure),
+    )
+    query = (
+        select(Reply)
+        .join(Case, Case.reply_id == Reply.id)
+        .where(*held, Case.opened_at < now - timedelta(days=HELD_WORKING_DAYS))
+        .order_by(Case.id)
+        .limit(MOST_AT_ONCE)
+    )
+    calendar = load_calendar()
+    due = [
+        reply
+        for reply in session.scalars(query)
+        if due_at(reply.received_at, calendar, working_days=HELD_WORKING_DAYS) <= now
+    ]
+    return sum(confirm_held(session, reply, keys=keys, now=now) for reply in due)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from campaigns.activities.activity_log import ActivityFilter, read_summary
 from campaigns.agencies.reports import read_latest_reports
 from campaigns.analytics.installs import find_small
+from campaigns.analytics.progress import add_up
 from campaigns.analytics.progress_counts import (
     Where,
     count_installs,
@@ -23,7 +24,6 @@ from campaigns.analytics.progress_counts import (
     count_reported,
     question_of,
 )
-from campaigns.analytics.progress_tables import add_up
 from campaigns.goals.goals import (
     add_up_official,
     latest_official,

@@ -20,9 +20,9 @@ from campaigns.cases.handle_case import (
 )
 from campaigns.models.messages import Message
 from campaigns.models.replies import AnswerPlace, Case, OfficerEntry
-from campaigns.replies import held_opt_outs
-from campaigns.replies.held_opt_outs import confirm_overdue
+from campaigns.replies import record_answer as recording
 from campaigns.replies.receive_reply import receive_reply
+from campaigns.replies.record_answer import confirm_overdue
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import Understanding
@@ -514,7 +514,7 @@ def test_who_is_erased_before_anybody_has_looked_hears_no_more(world, campaign):
 
 
 def test_those_that_have_no_number_to_confirm_them_to_hold_up_nobody_elses(world, campaign, monkeypatch):
-    monkeypatch.setattr(held_opt_outs, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(recording, "MOST_AT_ONCE", 1)
     for sender in ("zalo:u1", number(0)):
         keep_held(world, sender)
     for days in (9, 10):
