@@ -507,9 +507,7 @@ class CampaignFormPages(AdminPage):
             [opened] = cards_to_open(sheet, stored["open_comments"])
         kind, languages = filled.form.get("kind", ""), read_languages(session, filled.form)
         choices = read_choices(session, user, languages)
-        # Of a form that was not sent yet nothing is wrong with fields that are still empty.
-        typed = {k: v for k, v in filled.errors.items() if filled.form.get(k) or k in ("trial", "segment")}
-        errors = typed if fresh else filled.errors
+        errors = _errors_of_typed(filled) if fresh else filled.errors
         page: str = self.render(
             "campaigns/campaign.html",
             form=filled.form,
@@ -686,6 +684,11 @@ _CARDS = {
 }
 # Fields that do not stand in "Thêm lựa chọn" of their card; a wrong sender neither.
 _ALWAYS_SHOWN = ("name", "kind", "form", "trial", "lists", "text", "fields", "sender", "window", "starts_at")
+
+
+def _errors_of_typed(filled: CampaignFormData) -> dict[str, str]:
+    """Return the errors of a form that was not sent yet: nothing is wrong with fields that are still empty."""
+    return {k: v for k, v in filled.errors.items() if filled.form.get(k) or k in ("trial", "segment")}
 
 
 def _card_of(key: str) -> str:

@@ -1,6 +1,6 @@
 """What gateways.md says of waits, and the reference of statuses, is what the code does."""
 
-from campaigns.delivery.streams import FIRST_HALT_S, LONGEST_HALT_S
+from campaigns.delivery.open_gateways import FIRST_HALT_S, LONGEST_HALT_S
 from campaigns.rules import delivery
 from outreach.rules.twilio_errors import read_answer
 from tests.project.reference import what_follows
