@@ -239,6 +239,8 @@ class ReportView(AdminPage):
                 flash(_("Đã lưu. Báo cáo đã chốt giữ nguyên mẫu cũ của nó."), "success")
                 return redirect(url_for(".form", drive=drive), code=303)
         with self.reading() as (session, user):
+            if not error and not _sees_all(session, user):  # it names who gets the report
+                return self.render("reports/out_of_scope.html")
             form: ReportTemplate = current_template(session, drive)
             page = self.render(
                 "reports/template_form.html",

@@ -133,7 +133,8 @@ def read_impact(session: Session, settings: Settings, *, user: User, now: dateti
 def _by_basis(session: Session) -> Sequence[Any]:
     lists = func.count(ContactList.id.distinct()).label("lists")
     people = func.count(Membership.contact_id.distinct()).label("people")
-    query = select(ContactList.basis, lists, people).outerjoin(Membership).group_by(ContactList.basis)
+    query = select(ContactList.basis, lists, people).select_from(ContactList)
+    query = query.outerjoin(Membership, Membership.list_id == ContactList.id).group_by(ContactList.basis)
     order = [*LegalBasis, None]
     return sorted(session.execute(query), key=lambda row: order.index(row.basis))
 

@@ -175,6 +175,7 @@ def test_whoever_sees_a_part_is_led_to_their_own_figures(client, world, issued):
         PAGE,
         f"/admin/report/preview?day={YESTERDAY}",
         f"/admin/report/file?day={YESTERDAY}&kind=pdf",
+        "/admin/report/form",
     ):
         assert "do cán bộ cấp tỉnh lập và gửi" in client.get(path).text
     post(client, "/admin/report/link", day=YESTERDAY)
