@@ -219,8 +219,16 @@ def be_refused_the_rest(leader, sheet):
         "Báo cáo ngày",
         "Tuyên truyền",
     ]
-    page = leader.open(sheet, status=403)
-    expect(page.get_by_role("heading", level=1)).to_have_text("Tài khoản không có quyền xem trang này")
+    for path in (
+        sheet,
+        "/admin/campaigns/",
+        "/admin/people/",
+        "/admin/lists/",
+        "/admin/inbox/",
+        "/admin/imports/",
+    ):
+        page = leader.open(path, status=403)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Tài khoản không có quyền xem trang này")
     page = leader.open("/admin/progress/?campaign=999999", status=404)
     expect(page.get_by_role("heading", level=1)).to_have_text("Không có trang này")
 

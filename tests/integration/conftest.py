@@ -3,6 +3,7 @@
 The web over the same real parts as the flows have.
 """
 
+import shutil
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -127,6 +128,34 @@ def runtime(settings: Settings) -> Iterator[Runtime]:
     Redis.from_url(settings.redis_url).flushdb()
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def open_site(
+    redis_url: str, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., tuple[Flask, Runtime]]]:
+    """Opens the web over an empty SQLite database for all tests of a module, with what else it sets."""
+    opened: list[Runtime] = []
+
+    def start(**environment: str) -> tuple[Flask, Runtime]:
+        folder = tmp_path_factory.mktemp("site")
+        shutil.copy(migrated_sqlite, folder / "loa.db")
+        settings = Settings.from_env(
+            {
+                "DATABASE_URL": f"sqlite:///{folder}/loa.db",
+                "REDIS_URL": redis_url,
+                "SECRET_KEY": "tests-only-" + "k" * 32,
+                "UPLOADS_DIR": str(folder / "uploads"),
+                **environment,
+            }
+        )
+        opened.append(open_runtime(settings))
+        opened[-1].redis.flushdb()
+        return create_app(settings, runtime=opened[-1]), opened[-1]
+
+    yield start
+    for runtime in opened:
+        runtime.close()
 
 
 @pytest.fixture

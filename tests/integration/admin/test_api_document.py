@@ -1,7 +1,6 @@
 """The interface is what its OpenAPI document says: every route and nothing else, whatever is sent to it."""
 
 import re
-import shutil
 import threading
 import time
 from collections import Counter
@@ -15,16 +14,13 @@ from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from werkzeug.serving import make_server
 
-from admin.app import create_app
 from campaigns.lifecycle import create_campaign
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from outreach.accounts.api_tokens import create_token
 from outreach.accounts.users import create_organisation, create_user
-from outreach.core.settings import Settings
 from outreach.imports.store_rows import find_or_create_list
 from outreach.models.accounts import OrganisationKind, Right, Role
-from outreach.runtime import open_runtime
 from tests.project.test_layout import ROOT
 
 EXAMPLES = 5  # for each operation, once with what the document allows and once with what it does not
@@ -62,21 +58,8 @@ class Interface:
 
 
 @pytest.fixture(scope="module")
-def interface(redis_url, migrated_sqlite, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("interface")
-    shutil.copy(migrated_sqlite, folder / "loa.db")
-    runtime = open_runtime(
-        Settings.from_env(
-            {
-                "DATABASE_URL": f"sqlite:///{folder}/loa.db",
-                "REDIS_URL": redis_url,
-                "SECRET_KEY": "tests-only-" + "k" * 32,
-                "UPLOADS_DIR": str(folder / "uploads"),
-                "API_REQUESTS_PER_MINUTE": "100000",
-            }
-        )
-    )
-    runtime.redis.flushdb()
+def interface(open_site):
+    app, runtime = open_site(API_REQUESTS_PER_MINUTE="100000")
     now = datetime.now(UTC)
     with runtime.db.write() as session:
         front = create_organisation(session, code="MTTQ", name="Ủy ban MTTQ", kind=OrganisationKind.FRONT)
@@ -91,8 +74,7 @@ def interface(redis_url, migrated_sqlite, tmp_path_factory):
         create_campaign(session, draft, user=administrator, now=now)
         rights = {"organisation_id": front.id, "rights": list(Right), "days": 30}
         _token, text = create_token(session, name="Cổng dữ liệu", **rights, user=administrator, now=now)
-    yield Interface(create_app(runtime.settings, runtime=runtime), text)
-    runtime.close()
+    return Interface(app, text)
 
 
 def test_the_document_tells_of_every_route_and_of_nothing_else(interface):

@@ -120,6 +120,17 @@ def test_pages_outside_are_english_too(office, visitor, path, said):
     assert '<html lang="en">' in answer.text
 
 
+def test_a_refused_form_says_why_in_english(office):
+    visitor = office.visitors[HERE, Role.ADMINISTRATOR]
+    form = {"code": "", "name": "", "kind": "mass", "area_code": "", "parent_id": ""}
+    for language, said in (
+        ("vi", "Tổ chức phải có mã và tên."),
+        ("en", "An organisation needs a code and a name."),
+    ):
+        answer = office.ask(visitor, "POST", "/admin/organisations/", form, language=language)
+        assert said in answer.text
+
+
 def test_the_switch_changes_the_language_and_back(office):
     browser = office.app.test_client()
     for language, said in (("en", "Sign in"), ("vi", "Đăng nhập"), ("xx", "Đăng nhập")):

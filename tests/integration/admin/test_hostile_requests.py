@@ -3,20 +3,16 @@
 import logging
 import random
 import re
-import shutil
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 import pytest
 
-from admin.app import create_app
 from admin.views.contacts import ContactsView
 from campaigns.rules.links import LinkCipher
 from outreach.accounts.audit import check_audit
 from outreach.core.job_queue import DEFAULT
-from outreach.core.settings import Settings
 from outreach.models.accounts import Role
-from outreach.runtime import open_runtime
 from outreach.use_cases import enqueue_approval_mail
 from tests.integration.admin.test_permission_matrix import SHOWS_NUMBERS, spellings
 from tests.support import hostile_requests
@@ -85,25 +81,15 @@ def logged():
 
 
 @pytest.fixture(scope="module")
-def office(redis_url, migrated_sqlite, tmp_path_factory, logged):
-    folder = tmp_path_factory.mktemp("hostile")
-    shutil.copy(migrated_sqlite, folder / "loa.db")
-    settings = Settings.from_env(
-        {
-            "DATABASE_URL": f"sqlite:///{folder}/loa.db",
-            "REDIS_URL": redis_url,
-            "SECRET_KEY": KEY,
-            "UPLOADS_DIR": str(folder / "uploads"),
-            "TWILIO_API_BASE_URL": "http://127.0.0.1:1",
-            "SMTP_URL": "smtp://127.0.0.1:1",
-            "PUSH_SECRET": "p" * 20,
-            "PHONE_WEBHOOK_KEY": "w" * 20,
-        }
+def office(open_site, logged):
+    site = open_site(
+        SECRET_KEY=KEY,
+        TWILIO_API_BASE_URL="http://127.0.0.1:1",
+        SMTP_URL="smtp://127.0.0.1:1",
+        PUSH_SECRET="p" * 20,
+        PHONE_WEBHOOK_KEY="w" * 20,
     )
-    runtime = open_runtime(settings)
-    runtime.redis.flushdb()
-    yield Office(create_app(settings, runtime=runtime), runtime)
-    runtime.close()
+    return Office(*site)
 
 
 class Crawler:

@@ -6,18 +6,14 @@ fails. A new route is named here, too.
 
 import itertools
 import re
-import shutil
 from io import BytesIO
 from typing import NamedTuple
 
 import pytest
 
-from admin.app import create_app
 from admin.permissions import ROUTES
 from outreach.accounts.audit import read_head
-from outreach.core.settings import Settings
 from outreach.models.accounts import Role
-from outreach.runtime import open_runtime
 from tests.support.permission_world import BODY, HERE, LIST, MARK, NAME, NUMBER, THERE, Office, Visitor, dump
 
 # Administrator, Staff, aPprover, Leader, aUditor, and a Village officer, who opens none of them; a dot where the door stays closed.
@@ -364,22 +360,8 @@ NAMED = [
 
 
 @pytest.fixture(scope="module")
-def office(redis_url, migrated_sqlite, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("matrix")
-    shutil.copy(migrated_sqlite, folder / "loa.db")
-    settings = Settings.from_env(
-        {
-            "DATABASE_URL": f"sqlite:///{folder}/loa.db",
-            "REDIS_URL": redis_url,
-            "SECRET_KEY": "tests-only-" + "k" * 32,
-            "UPLOADS_DIR": str(folder / "uploads"),
-            "TWILIO_API_BASE_URL": "http://127.0.0.1:1",
-        }
-    )
-    runtime = open_runtime(settings)
-    runtime.redis.flushdb()
-    yield Office(create_app(settings, runtime=runtime), runtime)
-    runtime.close()
+def office(open_site):
+    return Office(*open_site(TWILIO_API_BASE_URL="http://127.0.0.1:1"))
 
 
 def arguments(app, endpoint):

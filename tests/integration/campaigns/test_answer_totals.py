@@ -1,8 +1,10 @@
 """The counters behind the figures say what the people say, whatever happened and in whichever order."""
 
 import random
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import String, cast, func, select, update
@@ -19,6 +21,7 @@ from outreach.contacts.contact import Closing, suppress_number
 from outreach.models.contacts import Contact
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import WrongState
+from tests.support.processes import ROOT
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR
 
@@ -152,3 +155,24 @@ def test_a_counter_that_is_wrong_is_named(populated):
     assert told.stdout == ""
     assert f"chiến dịch {campaign_id}" in told.stderr
     assert "đếm lại 1 máy đã cài, đang ghi 4" in told.stderr
+
+
+def test_where_a_recipient_stands_is_changed_in_few_places():
+    changes = re.compile(
+        r"\brecipient\.answer = |\bInstallReport\(\n|withdrawn_at = |update\(Recipient\)|set_columns\(\s*session, Recipient,"
+    )
+    found = {
+        str(path.relative_to(ROOT))
+        for package in ("campaigns", "workers", "outreach", "admin")
+        for path in Path(ROOT, package).rglob("*.py")
+        if changes.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == {
+        "campaigns/replies/one_person.py",
+        "campaigns/planning/audience.py",  # of a new audience, before it is counted
+        "campaigns/second_wave.py",  # when somebody joined, no answer
+        "campaigns/privacy/retention.py",  # takes the person alone away, no answer
+        "campaigns/privacy/health_answers.py",  # only which merge left somebody out
+        "outreach/migrations/versions/0166_reports_of_merged.py",  # counts what it changes
+        "admin/demo/load_demo.py",  # writes in bulk and has everything counted anew
+    }
