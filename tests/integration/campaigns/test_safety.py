@@ -418,14 +418,14 @@ def test_joined_cases_are_settled_while_somebody_holds_the_number_of_one_and_the
     first, second = sorted(cries(world, event), key=lambda cry: cry.id)
     do(world, join_case, second.id, first.id)
 
-    def hold(session):
+    def note_it(session):
         lock_phone(session, second.phone_id)
         session.execute(update(Case).where(Case.id == first.id).values(note="Nhà sàn"))
 
     about = {"outcome": CaseOutcome.VISITED, "note": "", "keys": world.keys}
     user, now = world.user(AUTHOR), world.now
     settle_all = partial(note_case.__wrapped__, case_id=first.id, user=user, now=now, **about)
-    interleave(world, hold, settle_all, before="is_update")
+    interleave(world, note_it, settle_all, before="is_update")
     assert cries(world, event) == []
 
 

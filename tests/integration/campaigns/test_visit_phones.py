@@ -605,7 +605,7 @@ def test_a_result_that_another_one_outdates_as_it_comes_counts_at_no_moment(worl
 
     def counted():
         at = world.now - timedelta(hours=1)
-        return [row[2] for row in world.read(count_at_the_door, [1], as_of=at, seen=None)]
+        return [row[3] for row in world.read(count_at_the_door, [1], as_of=at, seen=None)]
 
     assert counted() == [VisitOutcome.NOT_YET]
 
@@ -627,7 +627,7 @@ def test_of_two_sheets_the_later_visit_counts_whichever_was_entered_last(world, 
         n = world.one(select(VisitLine.n).where(VisitLine.id == lines(world, each)["Y Blốc"]))
         world.do(enter_results, each, {n: outcome}, visited_at=world.now - timedelta(hours=hours))
     counted = world.read(count_at_the_door, [1], as_of=world.now, seen=None)
-    assert [row[2] for row in counted] == [VisitOutcome.INSTALLED]
+    assert [row[3] for row in counted] == [VisitOutcome.INSTALLED]
 
 
 @cases("installed", "need_help")
