@@ -16,7 +16,8 @@ from pathlib import Path
 from sqlalchemy import delete, func, select
 
 from outreach.contacts.lists import create_list
-from outreach.imports.change_list import merge_list
+from outreach.contacts.phones import remove_number
+from outreach.imports.change_list import archive_list, merge_list, remove_list
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision
 from outreach.imports.list_reader import check_list
@@ -35,27 +36,33 @@ from outreach.models.contacts import (
     ListImport,
     Membership,
     Phone,
+    RemovedPhone,
 )
 from tests.support.lists import GAZETTEER, local
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, World
+from tests.support.world import AUTHOR, World, number
 
 STORIES, SEED = int(os.environ.get("STORIES", "5")), int(os.environ.get("SEED", "1"))
 HEADER = "STT,Họ và tên,Năm sinh,Thôn,Xã/phường,SĐT,Mã dòng (giữ nguyên)"
 NAMES = ("Y Hlan", "A Thun", "Y Rơ", "A Blưm", "Y Sương")
+SECOND = [number(223 + person) for person in range(len(NAMES))]
 LEFTOVERS = (
-    *(Contact, Phone, ContactPhone, Membership),
+    *(Contact, Phone, ContactPhone, Membership, RemovedPhone),
     *(ImportIssue, ImportChange, ImportSighting, KeptValue),
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a file: which person, and whether the number can be read. Every second one's year of birth is known."""
+    """A row of a file: which person, and whether the number can be read. Every second one's year of birth is known.
+
+    `has_second`: it states a second number as well.
+    """
 
     person: int
     is_clear: bool
     says_birth: bool
+    has_second: bool = False
 
 
 @cache
@@ -91,10 +98,12 @@ class Story:
     # By list and person of an unclear row: the files that have an officer's decision on it, and which.
     decided: dict[tuple[int, int], tuple[Decision, set[int]]] = field(default_factory=dict)
     ever: set[tuple[int, int]] = field(default_factory=set)  # decided or corrected once
+    without_second: set[int] = field(default_factory=set)  # people whose second number an officer removed
     told: list[str] = field(default_factory=list)
 
     def tell(self):
         tales = [*[self.bring] * 5, self.bring_again, *[self.decide] * 3, self.retract, self.correct]
+        tales += [self.remove_second, self.archive, self.remove]
         for _ in range(self.dice.randrange(4, 12)):
             tale = self.dice.choice([*tales, self.merge, *[self.undo] * 2])
             self.told.append(tale.__name__)
@@ -116,9 +125,10 @@ class Story:
         lines = [HEADER]
         for n, row in enumerate(rows, start=1):
             birth = str(1950 + row.person) if row.says_birth else ""
-            cell = (
-                local(123 + row.person) if row.is_clear else local(123 + row.person).replace("000", "OOO", 1)
-            )
+            cell = local(123 + row.person)
+            if row.has_second:
+                cell += f" / {local(223 + row.person)}"
+            cell = cell if row.is_clear else cell.replace("000", "OOO", 1)
             lines.append(f"{n},{NAMES[row.person]},{birth},,,{cell},{(codes or {}).get(row.person, '')}")
         now = datetime.now(UTC)
         with self.world.runtime.db.write() as session:
@@ -138,12 +148,20 @@ class Story:
                 known[1].add(self.files[-1].id)
 
     def _row(self, person, *, is_clear):
-        return Row(person, is_clear, self.dice.random() < 0.5 if is_clear else person % 2 == 1)
+        if not is_clear:
+            return Row(person, False, person % 2 == 1)
+        return Row(person, True, self.dice.random() < 0.5, self.dice.random() < 0.5)
 
     def bring(self):
         people = self.dice.sample(range(len(NAMES)), self.dice.randrange(1, 4))
-        rows = tuple(self._row(each, is_clear=self.dice.random() < 0.6) for each in people)
-        self._store(self.dice.choice([each for each in self.lists if each not in self.merged]), rows)
+        rows = [self._row(each, is_clear=self.dice.random() < 0.6) for each in people]
+        for each in people:  # a second row about somebody, which may have to be decided on
+            if self.dice.random() < 0.3 and (
+                clear := [row for row in rows if row.person == each and row.is_clear]
+            ):
+                is_clear = self.dice.random() < 0.5
+                rows.insert(rows.index(clear[0]) + self.dice.randrange(2), self._row(each, is_clear=is_clear))
+        self._store(self.dice.choice([each for each in self.lists if each not in self.merged]), tuple(rows))
 
     def bring_again(self):
         if again := [each for each in self.files if each.list_id not in self.merged]:
@@ -220,6 +238,36 @@ class Story:
             if source in file.reaches:
                 file.reaches.add(target)
 
+    def remove_second(self):
+        """An officer removes somebody's second number: no file brings it back."""
+        query = select(Contact.id, Contact.name, ContactPhone.phone_id).order_by(Contact.id)
+        with self.world.runtime.db.read() as session:
+            query = query.join(ContactPhone, ContactPhone.contact_id == Contact.id).join(Phone)
+            found = session.execute(query.where(Phone.e164.in_(SECOND))).all()
+        if found:
+            contact_id, name, phone_id = self.dice.choice(found)
+            self.world.do(remove_number, contact_id, phone_id, note="đổi số")
+            self.without_second.add(NAMES.index(name))
+
+    def archive(self):
+        left = [each for each in self.lists if each not in self.merged]
+        self.world.do(archive_list, self.dice.choice(left))
+
+    def remove(self):
+        """A list goes with its files, none of which has brought people to another one."""
+        own = {each: [file for file in self.files if file.list_id == each] for each in self.lists}
+        left = [each for each in self.lists if each not in self.merged]
+        may_go = [each for each in left if all(file.reaches == {each} for file in own[each])]
+        if len(left) < 2 or not may_go:
+            return
+        gone = self.dice.choice(may_go)
+        self.world.do(remove_list, gone)
+        self.merged.add(gone)  # nothing more comes into it
+        self.files = [file for file in self.files if file.list_id != gone]
+        for file in self.files:
+            file.reaches.discard(gone)
+        self.decided = {key: said for key, said in self.decided.items() if key[0] != gone}
+
     def undo(self):
         if not self.files:
             return
@@ -233,7 +281,7 @@ class Story:
     def check(self):
         """The directory holds what the files that stand say, and each unclear row of theirs is asked about once."""
         members = set()
-        births = {}
+        births, seconds = {}, set()
         unclear = {}
         for file in self.files:
             for row in file.rows:
@@ -244,6 +292,8 @@ class Story:
                     members |= {(list_id, NAMES[row.person]) for list_id in file.reaches}
                     if row.says_birth:
                         births[NAMES[row.person]] = 1950 + row.person
+                    if row.has_second:
+                        seconds.add(row.person)
                 if not row.is_clear:
                     unclear[key] = 1
         with self.world.runtime.db.read() as session:
@@ -253,6 +303,10 @@ class Story:
             assert {(list_id, name) for list_id, name in found} == members, self.told
             people = session.scalars(select(Contact)).all()
             assert {each.name for each in people} == {name for _list_id, name in members}, self.told
+            self.without_second &= {NAMES.index(name) for _list_id, name in members}
+            has_second = select(Contact.name).join(ContactPhone, ContactPhone.contact_id == Contact.id)
+            having = session.scalars(has_second.join(Phone).where(Phone.e164.in_(SECOND)))
+            assert {NAMES.index(name) for name in having} == seconds - self.without_second, self.told
             known = {each.name: each.birth_year for each in people if each.birth_year}
             assert known == births, self.told
             asked = {}
@@ -282,7 +336,7 @@ def test_what_is_undone_might_never_have_been(world, tmp_path):
                 create_list(
                     session, name=f"{seed}/{n}/{k}", organisation_id=owner, user=officer, now=world.now
                 ).id
-                for k in range(2)
+                for k in range(3)
             ]
         story = Story(world, random.Random(seed * 1_000_000 + n), tmp_path, user, lists)
         try:
