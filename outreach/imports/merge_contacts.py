@@ -305,13 +305,8 @@ class ContactMerger:
         others = self._other_changes.setdefault(person.id, [])
         own = self._own_changes.get(person.id, set()).union(person.added, person.phones_added)
         said = own.union(self._said_since.get(person.id, ()), *(fields for fields, _ in others))
-        fields = {
-            name: ["" if name == "village" else None, value]
-            for name, value in person.facts.items()
-            if value not in (None, "") and name not in said
-        }
         noted = said.union(*(numbers for _, numbers in others))
-        numbers = [phone_id for phone_id in person.phones if phone_id not in noted]
+        fields, numbers = person.known_beside(noted)
         if not fields and not numbers:
             return
         is_seen = self.is_seen(person)
@@ -671,6 +666,15 @@ class ImportedContact:
         """
         differ = self.name.lower() != row.name[:120].lower()
         return differ and self.contradicts(facts_of(row, known_areas))
+
+    def known_beside(self, noted: Collection[object]) -> tuple[dict[str, Any], list[int]]:
+        """Return what is known beside what is noted: fields, with their values before and now, and ids of numbers."""
+        fields = {
+            name: ["" if name == "village" else None, value]
+            for name, value in self.facts.items()
+            if value not in (None, "") and name not in noted
+        }
+        return fields, [phone_id for phone_id in self.phones if phone_id not in noted]
 
 
 def facts_of(row: CheckedRow, known_areas: Collection[str]) -> dict[str, Any]:
