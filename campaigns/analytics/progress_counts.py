@@ -625,7 +625,7 @@ def _own_at_the_door(
 ) -> list[tuple[int, int | None, int, int]]:
     rows = []
     for *_where, campaign, outcome, n, _new in count_at_the_door(session, campaigns, as_of=as_of, seen=seen):
-        label = outcome.label or Label.UNCLEAR  # whoever was not met is not counted
+        label = outcome.label or Label.UNCLEAR  # a visit that met nobody has none, and is not counted
         said = read_word(label, [each for (of, _), each in own_answers.items() if of == campaign])
         rows.append((campaign, said.own, n, n if label is Label.INSTALLED else 0))
     return rows
