@@ -49,20 +49,17 @@ from admin.views.base import asks_password
 from admin.views.campaigns import CalendarView, CampaignsView, SendingView
 from admin.views.contacts import ContactsView
 from admin.views.gateways import GatewaysView, SettingsView, TemplatesView
-from admin.views.goals import DrivesView, GoalsView
-from admin.views.guides import GuidesView, section_of
-from admin.views.hand_over import HandOverView
-from admin.views.home import HomeView, NoticesView, SearchView, count_notices
+from admin.views.home import GuidesView, HomeView, NoticesView, SearchView, count_notices, section_of
 from admin.views.imports import ImportsView, allow_large_uploads
 from admin.views.inbox import AlikeView, InboxView, ReplyLogView
 from admin.views.kinds import KindsView
 from admin.views.lists import ListsView
 from admin.views.progress import InstallsView, ProgressView, ReachView
 from admin.views.registers import DoNotCallView, IncidentsView, SavedTextsView, SendersView
-from admin.views.reports import ReportView, UrgingsView
+from admin.views.reports import DrivesView, GoalsView, ReportView, UrgingsView
 from admin.views.rescue import RescueView
 from admin.views.users import OrganisationsView, TokensView, UsersView, WebhooksView
-from admin.views.visits import VisitOfficersView, VisitsView
+from admin.views.visits import HandOverView, VisitOfficersView, VisitsView
 from admin.wording import filters
 from admin.wording.errors import command_language, show_error
 from campaigns.live_permit import is_stopped

@@ -4,11 +4,9 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from admin.api import campaigns, contacts, figures, problems, replies
-from admin.api.campaigns import add_campaign_routes, add_draft_routes, add_recipient_routes
-from admin.api.contacts import add_contact_routes
-from admin.api.figures import add_figure_routes
-from admin.api.replies import add_reply_routes, add_webhook_routes, describe_webhooks
+from admin.api import campaigns, people, problems
+from admin.api.campaigns import add_campaign_routes, add_draft_routes, add_figure_routes, add_recipient_routes
+from admin.api.people import add_contact_routes, add_reply_routes, add_webhook_routes, describe_webhooks
 from admin.api.routing import Api
 from outreach.runtime import Runtime
 
@@ -72,13 +70,13 @@ def describe(api: Api) -> dict[str, Any]:
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": {
                 "Problem": problems.SCHEMA,
-                **contacts.SCHEMAS,
+                **people.SCHEMAS,
                 **campaigns.SCHEMAS,
                 **campaigns.DRAFT_SCHEMAS,
-                **figures.SCHEMAS,
+                **campaigns.FIGURE_SCHEMAS,
                 **campaigns.RECIPIENT_SCHEMAS,
-                **replies.SCHEMAS,
-                **replies.WEBHOOK_SCHEMAS,
+                **people.REPLY_SCHEMAS,
+                **people.WEBHOOK_SCHEMAS,
             },
         },
     }

@@ -16,8 +16,7 @@ from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import ServiceUnavailable
 
-from admin.api.bodies import digest_request, read_key
-from admin.api.problems import MEDIA_TYPE, Unreadable, install_problems, problem
+from admin.api.problems import MEDIA_TYPE, Unreadable, digest_request, install_problems, problem, read_key
 from admin.api.schemas import ID, Schema, asked, body_of, number, ref
 from outreach.accounts.api_tokens import Bearer, authenticate_token, do_once, open_sandbox, record_use
 from outreach.core.db import Database

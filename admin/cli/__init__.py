@@ -11,8 +11,8 @@ from click import Context
 from flask import Flask
 
 from admin.cli.accounts import access_commands, token_commands
-from admin.cli.campaigns import campaign_commands, figure_commands
-from admin.cli.contacts import contact_commands
+from admin.cli.campaigns import campaign_commands, figure_commands, report_commands
+from admin.cli.contacts import contact_commands, text_commands
 from admin.cli.operations import (
     backup_commands,
     data_commands,
@@ -22,10 +22,8 @@ from admin.cli.operations import (
     retention_commands,
     trail_commands,
 )
-from admin.cli.reports import report_commands
 from admin.cli.services import process_commands
-from admin.cli.setup import setup_commands
-from admin.cli.texts import text_commands
+from admin.first_setup import setup_commands
 from outreach.runtime import Runtime
 
 

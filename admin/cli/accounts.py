@@ -9,7 +9,7 @@ import click
 from flask_babel import gettext as _
 
 from admin.cli.base import LARGEST_ID, Group, acting_as, acting_user, json_option, output, read_password
-from admin.login_limits import clear_login_limits
+from admin.sign_in import clear_login_limits
 from outreach.accounts.api_tokens import MOST_DAYS, create_token, end_token, read_tokens
 from outreach.accounts.invitations import link_for
 from outreach.accounts.second_factor import remove_second_factor

@@ -17,8 +17,8 @@ from flask_wtf.csrf import generate_csrf
 from wtforms.validators import ValidationError
 
 from admin.forms import ChecksField, ChoiceField, Form, SecretField, TextField, labelled
-from admin.login_limits import may_try_own_password
 from admin.permissions import may_open
+from admin.sign_in import may_try_own_password
 from admin.views.base import AdminPage, FormAction, asks_password
 from admin.wording.errors import show_error
 from campaigns.reports.user_notices import choose_notices

@@ -23,9 +23,8 @@ from admin.api.problems import is_api, problem_from_http
 from admin.forms import ChoiceField, FileField, Form, TextField, labelled, lists_by_organisation, row_id
 from admin.permissions import may_open
 from admin.views.base import AdminPage, refused
-from admin.wording.enums import MEANINGS
 from admin.wording.errors import show_error
-from admin.wording.filters import label_of, number
+from admin.wording.filters import MEANINGS, label_of, number
 from campaigns.planning.drafts import campaigns_of_list
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.users import name_of

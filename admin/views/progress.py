@@ -26,8 +26,19 @@ from sqlalchemy.orm import Session
 
 from admin.forms import ChoiceField, Form, TextField
 from admin.forms import today as this_day
-from admin.rules.charts import WIDTH, Goal, Projection, SentWave, bar_chart, line_chart, scale_of
-from admin.rules.maps import MapPlace, Outlines, area_map, read_boundaries
+from admin.rules.charts import (
+    WIDTH,
+    Goal,
+    MapPlace,
+    Outlines,
+    Projection,
+    SentWave,
+    area_map,
+    bar_chart,
+    line_chart,
+    read_boundaries,
+    scale_of,
+)
 from admin.views.base import AdminPage, requested_day, requested_drive_id, send_workbook
 from admin.views.inbox import may_name
 from admin.wording.campaigns import show_lifts
@@ -35,6 +46,7 @@ from admin.wording.filters import day as show_day
 from admin.wording.filters import kind_has_app, kind_words, number, percent
 from admin.wording.filters import moment as show_moment
 from admin.wording.progress import (
+    DAY_STATES,
     OUTLOOKS,
     did_of,
     file_rows,
@@ -45,7 +57,6 @@ from admin.wording.progress import (
     step_rows,
     told_of,
 )
-from admin.wording.reports import DAY_STATES
 from campaigns.analytics import open_tasks
 from campaigns.analytics.installs import InstallFilter, find_visible_campaign, read_reports, small_in_drive
 from campaigns.analytics.progress import (

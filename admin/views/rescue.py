@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from admin.demo.load_demo import DRILL_PEOPLE, may_drill, start_drill
 from admin.forms import ChoiceField, Form, LongTextField, RowField, TextField, labelled, row_id
-from admin.rules.maps import MapPlace, MapPoint, area_map
+from admin.rules.charts import MapPlace, MapPoint, area_map
 from admin.views.base import AdminPage, FormAction
 from admin.wording.filters import duration, label_of, number
 from campaigns.analytics.open_tasks import (

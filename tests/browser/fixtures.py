@@ -6,8 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select, update
 
-from admin.demo.load_demo import LOGINS, SENDER, TEXT
-from admin.demo.people import ORGANISATIONS
+from admin.demo.load_demo import LOGINS, ORGANISATIONS, SENDER, TEXT
 from campaigns.activities.activity_log import add_activity
 from campaigns.agencies.reports import address_of, make_link, submit_by_officer
 from campaigns.cases.handle_case import assign_case, close_case

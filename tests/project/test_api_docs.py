@@ -8,9 +8,9 @@ import time
 import jsonschema
 import pytest
 
-from admin.api import campaigns, replies
-from admin.api.bodies import check_part
-from admin.api.contacts import check_rows
+from admin.api import campaigns, people
+from admin.api.people import check_rows
+from admin.api.problems import check_part
 from admin.app import create_app
 from campaigns.rules.webhooks import BACK_OFF_S, EventKind, secret_of, sign
 from outreach.core.settings import Settings
@@ -40,7 +40,7 @@ def test_every_curl_asks_a_route_that_exists_with_a_body_that_is_taken():
             elif body:
                 schemas = {
                     "/api/v1/campaigns": campaigns.DRAFT_SCHEMAS["Draft"],
-                    "/api/v1/replies": replies.SCHEMAS["NewReply"],
+                    "/api/v1/replies": people.REPLY_SCHEMAS["NewReply"],
                     "/api/v1/campaigns/1/recipients": campaigns.RECIPIENT_SCHEMAS["NewRecipient"],
                 }
                 check_part(json.loads(body), schemas[path], "")

@@ -5,9 +5,8 @@ import re
 import pytest
 
 from admin.permissions import ROUTES
-from admin.views.guides import PICTURES, SECTIONS, names, read_guide, section_of
-from admin.wording.enums import STATUSES
-from admin.wording.filters import LABELS
+from admin.views.home import PICTURES, SECTIONS, names, read_guide, section_of
+from admin.wording.filters import LABELS, STATUSES
 from campaigns.rules.states import MessageState, SkipReason
 from tests.project.test_layout import ROOT
 from tests.project.test_translations import catalogue

@@ -10,7 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import select
 
-from admin import login_limits
+from admin import sign_in as limits
 from admin.app import MAX_FORM_BYTES, create_app, create_front
 from campaigns.web.page_lookups import MOST, MOST_OF_ALL, TokenGuard
 from outreach.accounts import users
@@ -40,7 +40,7 @@ def at(address):
 
 
 def test_another_address_of_the_same_ipv6_network_is_no_new_caller(client, world):
-    for n in range(login_limits.FAILURES_PER_ADDRESS.amount):
+    for n in range(limits.FAILURES_PER_ADDRESS.amount):
         assert sign_in(client, f"a{n}@loa.example", **at(f"2001:db8:1:{n:x}:2::1")).status_code == 401
     assert sign_in(client, AUTHOR, PASSWORD, **at("2001:db8:1:ffff::9")).status_code == 429
     assert sign_in(client, AUTHOR, PASSWORD, **at("2001:db8:2::9")).status_code == 303
@@ -50,7 +50,7 @@ def test_a_lock_on_an_address_that_a_stranger_caused_leaves_a_known_device_in(cl
     signed_in(client, AUTHOR)
     client.post("/logout", data={"csrf_token": token(client)})
     stranger = world.app().test_client()
-    for _ in range(login_limits.FAILURES_PER_EMAIL.amount):
+    for _ in range(limits.FAILURES_PER_EMAIL.amount):
         assert sign_in(stranger).status_code == 401
     assert sign_in(stranger, AUTHOR, PASSWORD).status_code == 429
     elsewhere = {"environ_base": {"REMOTE_ADDR": "198.51.100.7"}}
@@ -62,10 +62,10 @@ def test_a_lock_on_an_address_that_a_stranger_caused_leaves_a_known_device_in(cl
     assert is_in(client)
     # The device is known for its own address alone, has a limit of its own, and its cookie cannot be made.
     client.delete_cookie("session")
-    for _ in range(login_limits.FAILURES_PER_DEVICE.amount):
+    for _ in range(limits.FAILURES_PER_DEVICE.amount):
         assert sign_in(client).status_code == 401
     assert sign_in(client, AUTHOR, PASSWORD).status_code == 429
-    for _ in range(login_limits.FAILURES_PER_EMAIL.amount):
+    for _ in range(limits.FAILURES_PER_EMAIL.amount):
         sign_in(stranger, APPROVER)
     assert sign_in(client, APPROVER, PASSWORD).status_code == 429
 

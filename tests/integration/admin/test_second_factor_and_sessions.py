@@ -9,7 +9,7 @@ import pytest
 from itsdangerous import TimestampSigner
 from sqlalchemy import func, select, update
 
-from admin import login_limits
+from admin import sign_in as limits
 from admin.app import create_app
 from outreach.accounts.invitations import mail_reset
 from outreach.accounts.notices import mail_notice
@@ -121,7 +121,7 @@ def test_the_time_between_password_and_code_is_short_and_belongs_to_one_browser(
     totp, _codes = set_up(client)
     assert browser(world).get("/login/code").location == "/login"
     type_password(client)
-    monkeypatch.setattr("admin.sign_in.CODE_WITHIN", timedelta(0))
+    monkeypatch.setattr("admin.limits.CODE_WITHIN", timedelta(0))
     assert client.get("/login/code").location == "/login"
     form = {"code": next_code(totp), "csrf_token": token(client, "/login")}
     assert client.post("/login/code", data=form).location == "/login"
@@ -283,13 +283,13 @@ def test_a_forgotten_password_is_chosen_anew_by_mail(office_with_mail, world, mo
 def test_nobodys_mailbox_is_filled(office_with_mail, world):
     client, box = office_with_mail
     pages = set()
-    for _ in range(login_limits.REQUESTS_PER_EMAIL.amount + 2):
+    for _ in range(limits.REQUESTS_PER_EMAIL.amount + 2):
         answer = forget(client, AUTHOR)
         pages.add((answer.status_code, re.sub(r'(nonce|value)="[^"]+"', "", answer.text)))
         run_mail_jobs(world)
     assert len(pages) == 1
-    assert len(box.mails) == login_limits.REQUESTS_PER_EMAIL.amount
-    for number in range(login_limits.REQUESTS_PER_ADDRESS.amount):
+    assert len(box.mails) == limits.REQUESTS_PER_EMAIL.amount
+    for number in range(limits.REQUESTS_PER_ADDRESS.amount):
         held = forget(client, f"{number}@loa.example")
     assert held.status_code == 429
 
@@ -309,8 +309,8 @@ def test_commands_help_who_cannot_get_in(client, world):
     assert not is_in(client)
     types("remove-second-factor", APPROVER)
     types("reset-password", APPROVER, "--password-stdin", stdin="một câu khác hẳn\n")
-    for _ in range(login_limits.FAILURES_PER_EMAIL.amount + 1):
-        login_limits.hit_login(world.runtime.redis, email=APPROVER, address="203.0.113.9")
+    for _ in range(limits.FAILURES_PER_EMAIL.amount + 1):
+        limits.hit_login(world.runtime.redis, email=APPROVER, address="203.0.113.9")
     types("unlock", APPROVER)
     signed_in(client, APPROVER, "một câu khác hẳn")
     link = re.search(r"/login/invitation/\S+", types("reset-password", APPROVER))

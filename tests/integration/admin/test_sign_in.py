@@ -10,7 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 from redis import Redis
 
-from admin import login_limits
+from admin import sign_in as limits
 from admin.app import create_app
 from outreach.accounts import users
 from outreach.models.accounts import AuditEvent, User
@@ -99,17 +99,17 @@ def test_a_refused_address_and_password_stand_in_no_log(client, world, caplog):
 
 def test_guessing_one_address_is_slowed_down_and_says_how_long(client, world, monkeypatch):
     monkeypatch.setattr(users, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    for _ in range(login_limits.FAILURES_PER_EMAIL.amount):
+    for _ in range(limits.FAILURES_PER_EMAIL.amount):
         assert sign_in(client).status_code == 401
     held = sign_in(client, f" {AUTHOR.upper()}", PASSWORD)
     assert held.status_code == 429
     assert "đợi 15 phút" in held.text
-    assert 0 < int(held.headers["Retry-After"]) <= login_limits.FAILURES_PER_EMAIL.get_expiry()
+    assert 0 < int(held.headers["Retry-After"]) <= limits.FAILURES_PER_EMAIL.get_expiry()
     assert not is_in(client)
     # Others are not held up by it, and when its time is over the right password opens again.
     assert sign_in(client, APPROVER, PASSWORD).status_code == 303
     (key,) = world.runtime.redis.keys("loa:login:email/*")
-    assert 0 < world.runtime.redis.ttl(key) <= login_limits.FAILURES_PER_EMAIL.get_expiry()
+    assert 0 < world.runtime.redis.ttl(key) <= limits.FAILURES_PER_EMAIL.get_expiry()
     world.runtime.redis.delete(key)
     client.delete_cookie("session")
     assert sign_in(client, AUTHOR, PASSWORD).status_code == 303
@@ -117,32 +117,32 @@ def test_guessing_one_address_is_slowed_down_and_says_how_long(client, world, mo
 
 def test_guessing_many_addresses_from_one_place_is_slowed_down(world):
     redis, place = world.runtime.redis, "203.0.113.5"
-    for index in range(login_limits.FAILURES_PER_ADDRESS.amount):
-        assert not login_limits.hit_login(redis, email=f"{index}@loa.example", address=place)
-    assert login_limits.hit_login(redis, email="new@loa.example", address=place)
-    assert not login_limits.hit_login(redis, email="new@loa.example", address="203.0.113.6")
+    for index in range(limits.FAILURES_PER_ADDRESS.amount):
+        assert not limits.hit_login(redis, email=f"{index}@loa.example", address=place)
+    assert limits.hit_login(redis, email="new@loa.example", address=place)
+    assert not limits.hit_login(redis, email="new@loa.example", address="203.0.113.6")
 
 
 def test_signing_in_rightly_uses_up_nothing(world):
     redis, place = world.runtime.redis, "203.0.113.5"
-    for _ in range(login_limits.FAILURES_PER_ADDRESS.amount + 1):
-        assert not login_limits.hit_login(redis, email=AUTHOR, address=place)
-        login_limits.refund_login(redis, email=AUTHOR, address=place)
+    for _ in range(limits.FAILURES_PER_ADDRESS.amount + 1):
+        assert not limits.hit_login(redis, email=AUTHOR, address=place)
+        limits.refund_login(redis, email=AUTHOR, address=place)
 
 
 def test_a_refund_after_the_window_does_not_last(world):
     redis, place = world.runtime.redis, "203.0.113.5"
-    login_limits.refund_login(redis, email=AUTHOR, address=place)
+    limits.refund_login(redis, email=AUTHOR, address=place)
     (key,) = redis.keys("loa:login:address/*")
     assert redis.get(key) == b"-1"
-    assert 0 < redis.ttl(key) <= login_limits.FAILURES_PER_ADDRESS.get_expiry()
+    assert 0 < redis.ttl(key) <= limits.FAILURES_PER_ADDRESS.get_expiry()
 
 
 def test_who_is_held_back_by_an_address_does_not_hold_back_the_office(world):
     redis, place = world.runtime.redis, "203.0.113.5"
-    waits = [login_limits.hit_login(redis, email=AUTHOR, address=place) for _ in range(60)]
+    waits = [limits.hit_login(redis, email=AUTHOR, address=place) for _ in range(60)]
     assert waits[-1]
-    assert not login_limits.hit_login(redis, email=APPROVER, address=place)
+    assert not limits.hit_login(redis, email=APPROVER, address=place)
 
 
 def test_the_office_opens_without_redis(settings, world, caplog):
@@ -158,7 +158,7 @@ def test_a_redis_that_hangs_is_waited_for_once(caplog):
         socket.create_server(("127.0.0.1", 0)) as hangs,
         Redis(port=hangs.getsockname()[1], socket_timeout=0.1, retry=None) as redis,
     ):
-        assert login_limits.hit_login(redis, email=AUTHOR, address="203.0.113.5") == 0
+        assert limits.hit_login(redis, email=AUTHOR, address="203.0.113.5") == 0
     assert caplog.text.count("login.limits_away error=TimeoutError") == 1
 
 

@@ -5,8 +5,19 @@ from xml.etree import ElementTree
 
 import pytest
 
-from admin.rules.charts import WIDTH, Bar, Goal, Projection, SentWave, bar_chart, line_chart, scale_of
-from admin.rules.maps import MapPlace, area_map, read_boundaries
+from admin.rules.charts import (
+    WIDTH,
+    Bar,
+    Goal,
+    MapPlace,
+    Projection,
+    SentWave,
+    area_map,
+    bar_chart,
+    line_chart,
+    read_boundaries,
+    scale_of,
+)
 from tests.support.tables import cases
 
 GOAL = Goal(0.5, "Mục tiêu 50%")
