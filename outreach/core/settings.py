@@ -11,7 +11,6 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,45 +47,37 @@ class BadSettings(BadInput):
     """Invalid environment variables, with all that is wrong."""
 
 
-def _var(default: Any, parse: Callable[[str], Any], help_text: str, *, secret: bool = False) -> Any:
-    return field(default=default, metadata={"parse": parse, "help": help_text, "secret": secret})
+def _var(default: Any, parse: Callable[[str], Any], *, secret: bool = False) -> Callable[[str], Any]:
+    """Return what declares a setting by its line of help."""
+    return lambda text: field(default=default, metadata={"parse": parse, "help": text, "secret": secret})
 
 
-_text = partial(_var, "", formats.text)
-_web = partial(_var, "", formats.url("http", "https"))
-_keys = partial(_var, (), formats.listed, secret=True)
+_text, _secret = _var("", formats.text), _var("", formats.text, secret=True)
+_web = _var("", formats.url("http", "https"))
+_keys = _var((), formats.listed, secret=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of a process, frozen; passed as an argument, never imported as a global."""
 
-    app_env: str = _var(
-        "development",
-        formats.choice("development", "production", "test"),
-        "`production` refuses to start with a missing or weak secret; `test` is for a server that "
-        "replaces a phone in tests",
+    app_env: str = _var("development", formats.choice("development", "production", "test"))(
+        "`production` refuses to start with a missing or weak secret; `test` is for a server that replaces "
+        "a phone in tests"
     )
-    database_url: str = _var(
-        f"sqlite:///{ROOT / 'var' / 'loa.db'}",
-        formats.database,
-        "PostgreSQL (`postgresql://…`) or SQLite (`sqlite:///path`)",
+    database_url: str = _var(f"sqlite:///{ROOT / 'var' / 'loa.db'}", formats.database)(
+        "PostgreSQL (`postgresql://…`) or SQLite (`sqlite:///path`)"
     )
-    redis_url: str = _var(
-        "redis://127.0.0.1:6379/0",
-        formats.url("redis", "rediss", "unix"),
+    redis_url: str = _var("redis://127.0.0.1:6379/0", formats.url("redis", "rediss", "unix"))(
         "the job queue's Redis: `redis://user:password@host:6379/0`, with TLS "
-        "`rediss://…?ssl_ca_certs=FILE`; in production one on another machine needs a password",
+        "`rediss://…?ssl_ca_certs=FILE`; in production one on another machine needs a password"
     )
-    secret_key: str = _var(
-        WEAK_SECRET,
-        formats.text,
+    secret_key: str = _var(WEAK_SECRET, formats.text, secret=True)(
         "at least 32 characters in production; the key of every purpose below that has none of its own, "
         "and of webhooks' secrets. Where the keys below are not set, changing it ends all links already "
-        "sent",
-        secret=True,
+        "sent"
     )
-    session_key: str = _text("signs sessions; a new one signs everybody out", secret=True)
+    session_key: str = _secret("signs sessions; a new one signs everybody out")
     link_keys: tuple[str, ...] = _keys(
         "keys of links, newest first, separated by commas: the first makes new links, the others open "
         "those under way (docs/operations.md#changing-keys)"
@@ -95,89 +86,70 @@ class Settings:
         "keys of second factors, newest first: all of them check codes"
     )
     suppression_keys: tuple[str, ...] = _keys(
-        "keys of the hashes of numbers, newest first: the first makes hashes, the others are for comparison only"
+        "keys of the hashes of numbers, newest first: the first makes hashes, the others are for "
+        "comparison only"
     )
-    exchange_name: str = _var(
-        "",
-        formats.text,
-        "what other installations call this one (at most 15 small letters, digits and hyphens), where wishes to be left "
-        "alone are exchanged with them (docs/scale.md#wishes-between-installations)",
+    exchange_name: str = _text(
+        "what other installations call this one (at most 15 small letters, digits and hyphens), where "
+        "wishes to be left alone are exchanged with them (docs/scale.md#wishes-between-installations)"
     )
     exchange_keys: tuple[str, ...] = _keys(
         "keys that all of them share, newest first: the first hashes the numbers that are told, all compare"
     )
-    exchange_peers: tuple[Peer, ...] = _var(
-        (),
-        parse_peers,
+    exchange_peers: tuple[Peer, ...] = _var((), parse_peers)(
         "the others, separated by commas, each with the key that signs what it tells (`keys show` there): "
-        "`gialai=https://loa.example#KEY`",
+        "`gialai=https://loa.example#KEY`"
     )
-    exchange_reasons: tuple[WishSource, ...] = _var(
-        USUAL_REASONS,
-        parse_reasons,
-        "by which ways a wish must have been said to be told to the others; only those from everything are",
+    exchange_reasons: tuple[WishSource, ...] = _var(USUAL_REASONS, parse_reasons)(
+        "by which ways a wish must have been said to be told to the others; only those from everything are"
     )
     audit_keys: tuple[str, ...] = _keys(
         "keys of the audit log's chain, newest first: the first chains, all of them verify"
     )
     gateway_keys: tuple[str, ...] = _keys(
-        "keys that seal the secrets of gateways set up on the page, newest first: the others open those sealed before"
+        "keys that seal the secrets of gateways set up on the page, newest first: the others open those "
+        "sealed before"
     )
-    audit_head_to: tuple[str, ...] = _var(
-        (),
-        formats.outside_places,
+    audit_head_to: tuple[str, ...] = _var((), formats.outside_places)(
         "where the end of the audit log's chain goes each day, outside the database: `file:/path`, "
-        "`mail:address`, `syslog`, separated by commas",
+        "`mail:address`, `syslog`, separated by commas"
     )
-    second_factor: str = _var(
-        "",
-        formats.choice("required", "optional"),
-        "`required`: everybody who may see full numbers (administrators, approvers, staff) can only set "
-        "up a second factor until they have one; `optional`: each user decides. By default `required` in "
-        "production, else `optional`",
+    second_factor: str = _var("", formats.choice("required", "optional"))(
+        "`required`: everybody who may see full numbers (administrators, approvers, staff) can only set up "
+        "a second factor until they have one; `optional`: each user decides. By default `required` in "
+        "production, else `optional`"
     )
-    public_base_url: str = _var(
-        "http://127.0.0.1:8000",
-        formats.url("http", "https"),
-        "under which residents and the gateway reach the web; used in links and signatures",
+    public_base_url: str = _var("http://127.0.0.1:8000", formats.url("http", "https"))(
+        "under which residents and the gateway reach the web; used in links and signatures"
     )
     link_base_url: str = _web(
         "a shorter host with which personal links in texts begin, as each of its letters is billed; by "
-        "default PUBLIC_BASE_URL. It serves the same web, or at least `/<token>` and `/hoi`; pages name "
-        "it as the official one"
+        "default PUBLIC_BASE_URL. It serves the same web, or at least `/<token>` and `/hoi`; pages name it "
+        "as the official one"
     )
-    boundaries_file: str = _var(
-        "",
-        formats.text,
-        "a GeoJSON file with the boundaries of places, each with its official code in the property "
-        "`code`: the maps show them, else circles at the places' centres; one that cannot be read is "
-        "logged, and there are circles",
+    boundaries_file: str = _text(
+        "a GeoJSON file with the boundaries of places, each with its official code in the property `code`: "
+        "the maps show them, else circles at the places' centres; one that cannot be read is logged, and "
+        "there are circles"
     )
     sms_gateway: str = _var(
-        "simulator",
-        formats.choice("simulator", "twilio", "phone", "smpp", "aggregator"),
+        "simulator", formats.choice("simulator", "twilio", "phone", "smpp", "aggregator")
+    )(
         "who carries the messages: `simulator`, `twilio`, `smpp` (an operator's centre) or `aggregator` "
-        "(see docs/gateways.md), or `phone`, an Android phone with a SIM (docs/inbound.md)",
+        "(see docs/gateways.md), or `phone`, an Android phone with a SIM (docs/inbound.md)"
     )
-    sms_live: str = _var(
-        "",
-        formats.choice("yes", "no"),
+    sms_live: str = _var("", formats.choice("yes", "no"))(
         "`yes` or `no`: whether messages reach real phones. By default `no` for the simulator and for "
-        "another server at `TWILIO_API_BASE_URL`, else `yes`; Twilio's own host is always live",
+        "another server at `TWILIO_API_BASE_URL`, else `yes`; Twilio's own host is always live"
     )
-    twilio_account_sid: str = _var(
-        "AC" + "0" * 32,
-        formats.text,
-        "Twilio's account, of which alone webhooks are taken; the simulator's by default",
+    twilio_account_sid: str = _var("AC" + "0" * 32, formats.text)(
+        "Twilio's account, of which alone webhooks are taken; the simulator's by default"
     )
-    twilio_auth_token: str = _var(
-        KNOWN_TOKEN,
-        formats.text,
-        "Twilio's token; also signs its webhooks. In production the default, the simulator's, is refused",
-        secret=True,
+    twilio_auth_token: str = _var(KNOWN_TOKEN, formats.text, secret=True)(
+        "Twilio's token; also signs its webhooks. In production the default, the simulator's, is refused"
     )
-    twilio_from: str = _var(
-        "LOA", formats.text, "sender of messages that belong to no campaign (confirmations, tests)"
+    twilio_from: str = _var("LOA", formats.text)(
+        "sender of messages that belong to no campaign (confirmations, tests)"
     )
     twilio_messaging_service_sid: str = _text("send through this service instead of a sender")
     twilio_api_base_url: str = _web(
@@ -188,31 +160,22 @@ class Settings:
         "where SMS Gateway for Android speaks its API; like its login and password required with `phone`"
     )
     phone_login: str = _text("the app's login")
-    phone_password: str = _text("the app's password", secret=True)
-    phone_webhook_key: str = _text(
-        "the app's signing key; without it `/webhooks/phone` answers 404", secret=True
-    )
-    smpp_url: str = _var(
-        "",
-        formats.url("smpp", "smpps"),
+    phone_password: str = _secret("the app's password")
+    phone_webhook_key: str = _secret("the app's signing key; without it `/webhooks/phone` answers 404")
+    smpp_url: str = _var("", formats.url("smpp", "smpps"), secret=True)(
         "the operator's centre: `smpp://SYSTEM_ID:PASSWORD@HOST:PORT`, `smpps://` with TLS; required with "
-        "`smpp`",
-        secret=True,
+        "`smpp`"
     )
-    smpp_window: int = _var(
-        10, formats.whole(1, 10_000), "messages under way at once on one connection, as the operator allows"
+    smpp_window: int = _var(10, formats.whole(1, 10_000))(
+        "messages under way at once on one connection, as the operator allows"
     )
-    smpp_bind: str = _var(
-        "auto",
-        formats.choice("auto", "transceiver", "pair"),
+    smpp_bind: str = _var("auto", formats.choice("auto", "transceiver", "pair"))(
         "`transceiver`, one connection for both directions, or `pair`, a transmitter and a receiver; "
-        "`auto` is a pair where the centre refuses a transceiver",
+        "`auto` is a pair where the centre refuses a transceiver"
     )
-    smpp_long: str = _var(
-        "udh",
-        formats.choice("udh", "payload"),
+    smpp_long: str = _var("udh", formats.choice("udh", "payload"))(
         "`udh`: a long message goes in parts with headers; `payload`: whole in `message_payload`, and the "
-        "centre splits it",
+        "centre splits it"
     )
     aggregator_profile: str = _text(
         "`esms`, `speedsms`, `vietguys`, or the path of a profile (docs/gateways.md); required with "
@@ -220,39 +183,32 @@ class Settings:
     )
     aggregator_url: str = _web("where the aggregator's interface is; by default the profile's")
     aggregator_key: str = _text("the account's key")
-    aggregator_secret: str = _text("the account's secret", secret=True)
+    aggregator_secret: str = _secret("the account's secret")
     notice_account: str = _text(
         "the official account by which the aggregator sends templated notices, where its profile has them "
         "(docs/gateways.md#notices); without it all goes by SMS"
     )
-    notice_price_vnd: int = _var(
-        200, formats.whole(0, 100_000), "what a notice costs that has arrived, in VND"
+    notice_price_vnd: int = _var(200, formats.whole(0, 100_000))(
+        "what a notice costs that has arrived, in VND"
     )
-    notice_wait_s: int = _var(
-        1800,
-        formats.whole(1, 86_400),
-        "how long a notice's report is waited for before the text goes instead",
+    notice_wait_s: int = _var(1800, formats.whole(1, 86_400))(
+        "how long a notice's report is waited for before the text goes instead"
     )
-    zalo_secret: str = _text(
-        "the official account's secret, by which its calls are recognised; without it `/webhooks/zalo` answers 404",
-        secret=True,
+    zalo_secret: str = _secret(
+        "the official account's secret, by which its calls are recognised; without it `/webhooks/zalo` "
+        "answers 404"
     )
-    push_secret: str = _text(
+    push_secret: str = _secret(
         "the secret by which a short code's operator is recognised, at least 16 characters; without it "
-        "`/webhooks/push` answers 404",
-        secret=True,
+        "`/webhooks/push` answers 404"
     )
-    push_proof: str = _var(
-        "signature",
-        formats.choice("signature", "secret"),
+    push_proof: str = _var("signature", formats.choice("signature", "secret"))(
         "what is sent in PUSH_HEADER: `signature`, the body's HMAC-SHA256 under the secret, or `secret`, "
-        "the secret itself",
+        "the secret itself"
     )
-    push_header: str = _var("X-Signature", formats.text, "the header with the proof")
-    push_fields: PushFields = _var(  # noqa: RUF009 - a tuple, whatever its name
-        DEFAULT_FIELDS,
-        parse_push_fields,
-        "the operator's names for the parts of a reply: id, sender, recipient, body, at",
+    push_header: str = _var("X-Signature", formats.text)("the header with the proof")
+    push_fields: PushFields = _var(DEFAULT_FIELDS, parse_push_fields)(  # noqa: RUF009 - a tuple, whatever its name
+        "the operator's names for the parts of a reply: id, sender, recipient, body, at"
     )
     oidc_issuer: str = _web(
         "an OpenID provider by which people sign in beside passwords "
@@ -261,183 +217,134 @@ class Settings:
     oidc_client_id: str = _text(
         "what the provider calls Loa; it must allow `PUBLIC_BASE_URL/login/provider/return`"
     )
-    oidc_client_secret: str = _text("the secret that the provider gave for it", secret=True)
-    oidc_role_claim: str = _var("groups", formats.text, "the claim that has a person's groups")
-    oidc_roles: tuple[MappedRole, ...] = _var(
-        (),
-        parse_role_map,
+    oidc_client_secret: str = _secret("the secret that the provider gave for it")
+    oidc_role_claim: str = _var("groups", formats.text)("the claim that has a person's groups")
+    oidc_roles: tuple[MappedRole, ...] = _var((), parse_role_map)(
         "roles of groups, separated by commas: `loa-canbo=staff:PN, loa-qt=administrator`; of several the "
-        "one written first counts",
+        "one written first counts"
     )
-    oidc_creates: bool = _var(
-        False,
-        formats.yes_or_no,
+    oidc_creates: bool = _var(False, formats.yes_or_no)(
         "`yes`: who has no account gets one by their groups, which it then follows. Else an administrator "
-        "makes it, and it is linked by its mail address, which the provider must have verified",
+        "makes it, and it is linked by its mail address, which the provider must have verified"
     )
-    oidc_second_factor: str = _var(
-        "provider",
-        formats.choice("provider", "own"),
+    oidc_second_factor: str = _var("provider", formats.choice("provider", "own"))(
         "who asks for a second factor of those who sign in by the provider: `provider`, or `own` for "
-        "Loa's, as after a password",
+        "Loa's, as after a password"
     )
-    uploads_dir: str = _var(
-        str(ROOT / "var" / "uploads"),
-        formats.text,
-        "where uploaded lists are kept until they are stored; web and workers must share it",
+    uploads_dir: str = _var(str(ROOT / "var" / "uploads"), formats.text)(
+        "where uploaded lists are kept until they are stored; web and workers must share it"
     )
-    upload_keep_days: int = _var(
-        7, formats.whole(1, 365), "days after which an uploaded list that was never confirmed is removed"
+    upload_keep_days: int = _var(7, formats.whole(1, 365))(
+        "days after which an uploaded list that was never confirmed is removed"
     )
-    api_requests_per_minute: int = _var(
-        120, formats.whole(1, 100_000), "requests of one token to the API (docs/api.md) in a minute"
+    api_requests_per_minute: int = _var(120, formats.whole(1, 100_000))(
+        "requests of one token to the API (docs/api.md) in a minute"
     )
-    full_numbers_per_hour: int = _var(
-        60,
-        formats.whole(1, 100_000),
+    full_numbers_per_hour: int = _var(60, formats.whole(1, 100_000))(
         "full phone numbers that one user may open in an hour on the pages of people and cases and in "
-        "lists that are handed over; beyond that it is refused, and an alert",
+        "lists that are handed over; beyond that it is refused, and an alert"
     )
-    smtp_url: str = _var(
-        "",
-        formats.url("smtp", "smtps"),
+    smtp_url: str = _var("", formats.url("smtp", "smtps"))(
         "mail server for reports and notices: `smtp://user:password@host:587/?from=loa@example.vn` "
-        "(STARTTLS), or `smtps://…`; without it no mail is sent",
+        "(STARTTLS), or `smtps://…`; without it no mail is sent"
     )
-    report_recipients: tuple[str, ...] = _var(
-        (),
-        formats.listed,
+    report_recipients: tuple[str, ...] = _var((), formats.listed)(
         "who gets the daily report of the first drive, separated by commas; the form of a drive's report "
-        "may name others",
+        "may name others"
     )
-    duty_contacts: tuple[str, ...] = _var(
-        (),
-        formats.contacts,
+    duty_contacts: tuple[str, ...] = _var((), formats.contacts)(
         "who is told of a cry for help (docs/replies.md#cries-for-help) within seconds: mail addresses, "
         "mobile numbers and addresses of webhooks (`https://…`), separated by commas. A webhook gets "
-        "`case.urgent`, later `case.untaken`, or `case.team_untold` where the message to a rescue team has not "
-        "arrived, with the number of the case, the time, the place, the campaign and the link",
+        "`case.urgent`, later `case.untaken`, or `case.team_untold` where the message to a rescue team has "
+        "not arrived, with the number of the case, the time, the place, the campaign and the link"
     )
-    stand_in_contacts: tuple[str, ...] = _var(
-        (), formats.contacts, "who is told when nobody has taken it within ten minutes"
+    stand_in_contacts: tuple[str, ...] = _var((), formats.contacts)(
+        "who is told when nobody has taken it within ten minutes"
     )
-    alert_secret: str = _text(
-        "signs alerts to webhooks, as those of subscriptions (docs/api.md#webhooks) are signed; the "
-        "secret of the signature is `whsec_` and its base64",
-        secret=True,
+    alert_secret: str = _secret(
+        "signs alerts to webhooks, as those of subscriptions (docs/api.md#webhooks) are signed; the secret "
+        "of the signature is `whsec_` and its base64"
     )
-    price_per_segment_vnd: int = _var(
-        350,
-        formats.whole(0, 100_000),
-        "an estimate in VND until the gateway bills; a campaign keeps the one of its launch",
+    price_per_segment_vnd: int = _var(350, formats.whole(0, 100_000))(
+        "an estimate in VND until the gateway bills; a campaign keeps the one of its launch"
     )
-    usd_vnd: float = _var(
-        23_200.0,
-        formats.number(1, 1_000_000),
+    usd_vnd: float = _var(23_200.0, formats.number(1, 1_000_000))(
         "đồng for a dollar, to convert a bill in dollars to whole đồng for each message (about the banks' "
-        "rate of August 2020). For a bill in another currency the estimate stays",
+        "rate of August 2020). For a bill in another currency the estimate stays"
     )
-    campaign_budget_vnd: int = _var(
-        0, formats.whole(0, 1_000_000_000), "the budget that a new campaign begins with, in VND; 0 is none"
+    campaign_budget_vnd: int = _var(0, formats.whole(0, 1_000_000_000))(
+        "the budget that a new campaign begins with, in VND; 0 is none"
     )
-    two_approvals_people: int = _var(
-        0,
-        formats.whole(0, 100_000_000),
+    two_approvals_people: int = _var(0, formats.whole(0, 100_000_000))(
         "from so many recipients on a campaign needs the approval of two people, neither an author; 0 is "
         "never. Checked again when the audience is frozen: a campaign that then needs a second approval "
-        "waits for it",
+        "waits for it"
     )
-    two_approvals_vnd: int = _var(
-        0,
-        formats.whole(0, 1_000_000_000),
+    two_approvals_vnd: int = _var(0, formats.whole(0, 1_000_000_000))(
         "the same from such a cost of its own messages on, in VND (acknowledgements are not counted, as "
-        "with the budget)",
+        "with the budget)"
     )
-    urgent_passes_opt_outs: bool = _var(
-        False,
-        formats.yes_or_no,
+    urgent_passes_opt_outs: bool = _var(False, formats.yes_or_no)(
         "`yes` lets a warning (docs/campaigns.md#warnings) whose draft has a legal basis go to opted-out "
-        "numbers and those of the do-not-call register; never to numbers reported as wrong or dead, nor "
-        "to who objected to the processing, restricted it or withdrew consent. While it is `no` a draft "
-        "with such a basis can be neither submitted, approved nor launched",
+        "numbers and those of the do-not-call register; never to numbers reported as wrong or dead, nor to "
+        "who objected to the processing, restricted it or withdrew consent. While it is `no` a draft with "
+        "such a basis can be neither submitted, approved nor launched"
     )
-    sending_hours: str = _var(
-        "08:00-20:00", formats.hours, "the hours that a new campaign begins with, in Vietnam time"
+    sending_hours: str = _var("08:00-20:00", formats.hours)(
+        "the hours that a new campaign begins with, in Vietnam time"
     )
-    quiet_days: QuietDays | None = _var(  # noqa: RUF009 - frozen, whatever its name
-        None,
-        parse_quiet_days,
+    quiet_days: QuietDays | None = _var(None, parse_quiet_days)(  # noqa: RUF009 - frozen, whatever its name
         "days on which campaigns send nothing, separated by commas "
         "(docs/campaigns.md#days-without-sending): weekdays (`sun`), `holidays`, days and periods with a "
         "name (`2027-02-05..2027-02-11 nghỉ Tết`); `none` is no day. By default the nation's holidays "
-        "where messages reach real phones, else none",
+        "where messages reach real phones, else none"
     )
-    approved_growth_percent: float = _var(
-        5.0,
-        formats.number(0, 1000),
+    approved_growth_percent: float = _var(5.0, formats.number(0, 1000))(
         "percent by which an audience may grow after its approval. Beyond that, with another legal basis "
         "of a list, or at a cost that is higher by this and by more than a tenth, a launch submits the "
-        "campaign again; one that has been launched waits for the approvers before its first message",
+        "campaign again; one that has been launched waits for the approvers before its first message"
     )
-    send_in_flight: int = _var(
-        100, formats.whole(1, 10_000), "requests under way at once in one sending worker"
+    send_in_flight: int = _var(100, formats.whole(1, 10_000))(
+        "requests under way at once in one sending worker"
     )
-    send_timeout_s: float = _var(10.0, formats.number(0.1, 120), "seconds to wait for the gateway's answer")
-    lease_s: float = _var(
-        60.0,
-        formats.number(1, 3600),
-        "seconds for which a worker owns what it has claimed; more than `SEND_TIMEOUT_S`",
+    send_timeout_s: float = _var(10.0, formats.number(0.1, 120))("seconds to wait for the gateway's answer")
+    lease_s: float = _var(60.0, formats.number(1, 3600))(
+        "seconds for which a worker owns what it has claimed; more than `SEND_TIMEOUT_S`"
     )
-    reconcile_s: float = _var(
-        60.0,
-        formats.number(0.2, 3600),
-        "seconds between two looks into the gateway's list for a message whose outcome is unknown",
+    reconcile_s: float = _var(60.0, formats.number(0.2, 3600))(
+        "seconds between two looks into the gateway's list for a message whose outcome is unknown"
     )
-    list_delay_s: float = _var(
-        120.0,
-        formats.number(0, 86_400),
-        "seconds that a message may take to appear in the gateway's list: before that its absence proves nothing",
+    list_delay_s: float = _var(120.0, formats.number(0, 86_400))(
+        "seconds that a message may take to appear in the gateway's list: before that its absence proves "
+        "nothing"
     )
-    sweep_s: float = _var(5.0, formats.number(0.2, 600), "seconds between two sweeps")
-    backups_dir: str = _var(
-        str(ROOT / "var" / "backups"),
-        formats.text,
-        "where `backup create` stores backups, unless it is given a folder",
+    sweep_s: float = _var(5.0, formats.number(0.2, 600))("seconds between two sweeps")
+    backups_dir: str = _var(str(ROOT / "var" / "backups"), formats.text)(
+        "where `backup create` stores backups, unless it is given a folder"
     )
-    backup_recipients: tuple[str, ...] = _var(
-        (),
-        formats.listed,
+    backup_recipients: tuple[str, ...] = _var((), formats.listed)(
         "age keys (`age1…`), separated by commas: backups are encrypted for their holders; without one "
-        "they are not",
+        "they are not"
     )
-    retention_days: int = _var(
-        90,
-        formats.whole(1, 3650),
-        "days after a campaign's end after which what is personal in it is removed, see `retention show`",
+    retention_days: int = _var(90, formats.whole(1, 3650))(
+        "days after a campaign's end after which what is personal in it is removed, see `retention show`"
     )
-    health_retention_days: int = _var(
-        30,
-        formats.whole(15, 3650),
+    health_retention_days: int = _var(30, formats.whole(15, 3650))(
         "days (at least 15) after the last campaign of a drive about health after which its answers lead "
-        "to nobody; see docs/operations.md#personal-data-past-their-time",
+        "to nobody; see docs/operations.md#personal-data-past-their-time"
     )
     office_logo: str = _text(
         "file with your emblem for the head of the pages and the sign-in: PNG, JPEG, WebP or SVG, at most "
         "50 KB; Loa's own without it"
     )
-    position_days: int = _var(
-        30,
-        formats.whole(1, 365),
-        "days after an event's end after which what its people needed, and where they were, is removed",
+    position_days: int = _var(30, formats.whole(1, 365))(
+        "days after an event's end after which what its people needed, and where they were, is removed"
     )
-    log_format: str = _var(
-        "text",
-        formats.choice("text", "json"),
-        "`text`, lines for people, or `json`: one object a line, with the event and its ids as fields",
+    log_format: str = _var("text", formats.choice("text", "json"))(
+        "`text`, lines for people, or `json`: one object a line, with the event and its ids as fields"
     )
-    sentry_dsn: str = _web(
-        "where faults are reported, as type and place in the code only; without it nothing is sent anywhere",
-        secret=True,
+    sentry_dsn: str = _var("", formats.url("http", "https"), secret=True)(
+        "where faults are reported, as type and place in the code only; without it nothing is sent anywhere"
     )
     given: frozenset[str] = frozenset()  # fields whose variable is set
 
