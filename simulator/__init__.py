@@ -6,11 +6,10 @@ Only tests import from here: `testing.running_simulator`. Nothing is ever sent t
 settings        faults of the gateway and habits of residents, adjustable while it runs
 messages        the messages, their store and the journal on disk
 callbacks       signed POSTs to the system under test, and counters
-network         delivery of messages, status reports, opt-outs
+network         what all share; delivery of messages, status reports, opt-outs
 residents       automatic answers
 simulation      all of these, put together
-twilio_api      Twilio's REST API: create, fetch, list
-request_checks  Twilio's checks and errors
+twilio_api      Twilio's REST API: create, fetch, list, its checks and errors
 pages           the training phones and the control page, in Vietnamese
 server          the web application, with endpoints for scripts
 """

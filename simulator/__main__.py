@@ -12,7 +12,7 @@ import uvloop
 from aiohttp import web
 
 from simulator.callbacks import is_this_machine
-from simulator.parts import Options
+from simulator.network import Options
 from simulator.server import create_app
 from simulator.simulation import Simulation
 

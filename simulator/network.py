@@ -9,14 +9,63 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol
 
-from simulator.callbacks import Post, PostPurpose, show_as_public
-from simulator.messages import API_VERSION, FINAL, Direction, Sms, Status, mint_sid
-from simulator.parts import Parts
-from simulator.settings import NoticeFate, fail_at_phone, fail_in_transit, fate_of, roll
+from simulator.callbacks import Counters, Post, Poster, PostPurpose, show_as_public
+from simulator.messages import API_VERSION, FINAL, Direction, Journal, Sms, Status, Store, mint_sid
+from simulator.settings import CurrentSettings, NoticeFate, fail_at_phone, fail_in_transit, fate_of, roll
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options fixed while the process runs; clients must send these credentials."""
+
+    account_sid: str
+    auth_token: str
+    inbound_url: str
+    public_url: str
+    data: Path | None
+    keep: int
+    smpp_port: int | None = None
+
+
+@dataclass(slots=True)
+class Parts:
+    """What is stored and counted, the settings in force, and the way of calls to the system under test."""
+
+    options: Options
+    counters: Counters = field(default_factory=Counters)
+    panel: CurrentSettings = field(default_factory=CurrentSettings)
+    store: Store = field(init=False)
+    journal: Journal = field(init=False)
+    poster: Poster = field(init=False)
+
+    @contextmanager
+    def working(self) -> Iterator[bool]:
+        """Count a request while it is worked on. Yields whether it is one too many at once."""
+        counters, most = self.counters, self.panel.faults.most_at_once
+        counters.in_flight += 1
+        counters.max_in_flight = max(counters.max_in_flight, counters.in_flight)
+        try:
+            yield bool(most) and counters.in_flight > most
+        finally:
+            counters.in_flight -= 1
+
+    async def delay(self) -> None:
+        """Wait for as long as the gateway takes for a request."""
+        faults = self.panel.faults
+        if wait_ms := faults.latency_ms + random.uniform(0, faults.jitter_ms):  # noqa: S311
+            await asyncio.sleep(wait_ms / 1000)
+
+    def __post_init__(self) -> None:
+        options = self.options
+        self.store, self.journal = Store(keep=options.keep), Journal(options.data)
+        self.poster = Poster(self.counters, auth_token=options.auth_token, public_url=options.public_url)
+
 
 # The sender that a messaging service chooses.
 SERVICE_NUMBER = "+84900000000"
@@ -249,12 +298,12 @@ def _common(sms: Sms) -> dict[str, str]:
     }
 
 
-_GSM = (
+GSM = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _ESCAPED = "\f^{}\\[~]|€"
-_IS_GSM = re.compile(f"[{re.escape(_GSM + _ESCAPED)}]*")
+_IS_GSM = re.compile(f"[{re.escape(GSM + _ESCAPED)}]*")
 _IS_ESCAPED = re.compile(f"[{re.escape(_ESCAPED)}]")
 
 

@@ -16,21 +16,18 @@ import jinja2
 from aiohttp import web
 
 from simulator.messages import Direction, Sms, Status, TrainingPhone
-from simulator.request_checks import MAX_BODY, MOBILE, read_form
 from simulator.residents import split_links
 from simulator.settings import (
     LABELS,
     Faults,
     InvalidSetting,
-    ResidentHabits,
     Setting,
     SettingKind,
-    apply_changes,
-    change_habits,
     parse_changes,
     settings_of,
 )
 from simulator.simulation import Simulation
+from simulator.twilio_api import MAX_BODY, MOBILE, read_form
 
 ROWS = 50
 CONVERSATION_LIMIT = 200
@@ -66,9 +63,6 @@ class _PhonePages:
             return nothing_new()
         return show("_phones.html", version=version, **self._list(request.query))
 
-    async def show_phone(self, request: web.Request) -> web.Response:
-        return self._phone_page(request)
-
     async def refresh_phone(self, request: web.Request) -> web.Response:
         phone = self._find(request)
         version = self._version(phone.version)
@@ -83,7 +77,7 @@ class _PhonePages:
         if len(body) > MAX_BODY:
             problem = f"Tin dài {len(body)} ký tự, tối đa là {MAX_BODY}. Hãy rút ngắn lại."
         if problem:
-            return self._phone_page(request, problem=problem)
+            return await self.show_phone(request, problem=problem)
         self._simulation.network.receive(phone.number, body)
         raise web.HTTPSeeOther(request.path)
 
@@ -94,7 +88,7 @@ class _PhonePages:
             raise web.HTTPNotFound(text="Không có máy này. Hãy quay lại danh sách và tìm theo số.")
         return phone or TrainingPhone(number)
 
-    def _phone_page(self, request: web.Request, *, problem: str = "") -> web.Response:
+    async def show_phone(self, request: web.Request, *, problem: str = "") -> web.Response:
         phone = self._find(request)
         return show(
             "phone.html",
@@ -142,19 +136,20 @@ class _PhonePages:
         }
 
     def _bubbles(self, phone: TrainingPhone) -> list[dict[str, Any]]:
-        return [self._bubble(sms) for sms in phone.entries[-CONVERSATION_LIMIT:]]
-
-    def _bubble(self, sms: Sms) -> dict[str, Any]:
-        return {
-            "sid": sms.sid,
-            "is_own": sms.direction is Direction.INBOUND,
-            "is_lost": sms.status in (Status.UNDELIVERED, Status.FAILED),
-            "pieces": list(split_links(sms.body, public_url=self._simulation.options.public_url)),
-            "is_notice": sms.notice is not None,
-            "at": sms.created,
-            "state": describe_state(sms, is_wired=bool(self._simulation.panel.inbound_url)),
-            "link_answer": self._labels.get(sms.answered_by_link or ""),
-        }
+        public_url, is_wired = self._simulation.options.public_url, bool(self._simulation.panel.inbound_url)
+        return [
+            {
+                "sid": sms.sid,
+                "is_own": sms.direction is Direction.INBOUND,
+                "is_lost": sms.status in (Status.UNDELIVERED, Status.FAILED),
+                "pieces": list(split_links(sms.body, public_url=public_url)),
+                "is_notice": sms.notice is not None,
+                "at": sms.created,
+                "state": describe_state(sms, is_wired=is_wired),
+                "link_answer": self._labels.get(sms.answered_by_link or ""),
+            }
+            for sms in phone.entries[-CONVERSATION_LIMIT:]
+        ]
 
     def _version(self, number: int) -> str:
         return f"{self._started}-{number}"
@@ -219,69 +214,51 @@ class ControlPage:
     def add_routes(self, app: web.Application) -> None:
         app.router.add_get(ADDRESS, self.show)
         app.router.add_get(ADDRESS + "/so-lieu", self.refresh_counts)
-        app.router.add_post(ADDRESS + "/cu-dan", self.save_habits)
-        app.router.add_post(ADDRESS + "/loi", self.save_faults)
+        app.router.add_post(ADDRESS + "/{form:cu-dan|loi}", self.save)
         app.router.add_post(ADDRESS + "/xoa", self.wipe)
-
-    async def show(self, request: web.Request) -> web.Response:
-        return self._page(notice=SAVED.get(request.query.get("da", ""), ""))
 
     async def refresh_counts(self, request: web.Request) -> web.Response:
         layout = TECHNICAL_COUNTS if "ky-thuat" in request.query else COUNTS
         return show("_counts.html", version="", counts=self._counts(layout))
 
-    async def save_habits(self, request: web.Request) -> web.StreamResponse:
-        form, habits = await read_form(request), self._panel.habits
+    async def save(self, request: web.Request) -> web.StreamResponse:
+        """Save the residents' habits or the faults, or their defaults."""
+        form, name = await read_form(request), request.match_info["form"]
+        group = "habits" if name == "cu-dan" else "faults"
+        now, is_reset = getattr(self._panel, group), "reset" in form
         try:
-            is_reset = "reset" in form
-            self._panel.habits = (
-                ResidentHabits() if is_reset else change_habits(habits, parse_changes(habits, form))
-            )
+            self._panel.change(group, {} if is_reset else parse_changes(now, form), is_reset=is_reset)
         except InvalidSetting as error:
-            return self._page(problem=_explain(error, habits), habits_form=form)
-        raise web.HTTPSeeOther(ADDRESS + "?da=cu-dan")
-
-    async def save_faults(self, request: web.Request) -> web.StreamResponse:
-        form, faults = await read_form(request), self._panel.faults
-        try:
-            self._panel.set_faults(
-                Faults() if "reset" in form else apply_changes(faults, parse_changes(faults, form))
-            )
-        except InvalidSetting as error:
-            return self._page(problem=_explain(error, faults), faults_form=form)
-        raise web.HTTPSeeOther(ADDRESS + "?da=loi")
+            return await self.show(request, problem=_explain(error, now), forms={group: form})
+        raise web.HTTPSeeOther(f"{ADDRESS}?da={name}")
 
     async def wipe(self, request: web.Request) -> web.StreamResponse:
         form = await read_form(request)
         if not form.get("sure"):
-            return self._page(problem="Chưa xóa gì. Hãy đánh dấu “Tôi chắc chắn” rồi bấm lại.")
+            return await self.show(request, problem="Chưa xóa gì. Hãy đánh dấu “Tôi chắc chắn” rồi bấm lại.")
         self._simulation.reset()
         raise web.HTTPSeeOther(ADDRESS + "?da=xoa")
 
-    def _page(
-        self,
-        *,
-        notice: str = "",
-        problem: str = "",
-        habits_form: Mapping[str, str] | None = None,
-        faults_form: Mapping[str, str] | None = None,
+    async def show(
+        self, request: web.Request, *, problem: str = "", forms: Mapping[str, Mapping[str, str]] | None = None
     ) -> web.Response:
+        """Show the page, with what was typed into a form by its group where it was refused."""
+        forms = forms or {}
+        habits, faults, normal = self._panel.habits, self._panel.faults, Faults()
+        technical = " ".join(TECHNICAL_FAULTS.values()).split()
+        is_changed = any(getattr(faults, name) != getattr(normal, name) for name in technical)
         return show(
             "control.html",
             status=400 if problem else 200,
-            notice=notice,
+            notice=SAVED.get(request.query.get("da", ""), ""),
             problem=problem,
-            habits=_fields(self._panel.habits, HABIT_GROUPS, habits_form),
-            technical_habits=_fields(self._panel.habits, TECHNICAL_HABITS, habits_form),
-            faults=_fields(self._panel.faults, FAULT_GROUPS, faults_form),
-            technical_faults=_fields(self._panel.faults, TECHNICAL_FAULTS, faults_form),
-            is_technical=bool(faults_form)
-            or any(
-                getattr(self._panel.faults, name) != getattr(Faults(), name)
-                for name in " ".join(TECHNICAL_FAULTS.values()).split()
-            ),
-            is_faulty=self._panel.faults != Faults(),
-            is_talking=any(getattr(self._panel.habits, label) for label in LABELS),
+            habits=_fields(habits, HABIT_GROUPS, forms.get("habits")),
+            technical_habits=_fields(habits, TECHNICAL_HABITS, forms.get("habits")),
+            faults=_fields(faults, FAULT_GROUPS, forms.get("faults")),
+            technical_faults=_fields(faults, TECHNICAL_FAULTS, forms.get("faults")),
+            is_technical="faults" in forms or is_changed,
+            is_faulty=faults != normal,
+            is_talking=any(getattr(habits, label) for label in LABELS),
             counts=self._counts(COUNTS),
             technical_counts=self._counts(TECHNICAL_COUNTS),
         )
@@ -296,14 +273,14 @@ def _fields(group: Any, layout: Mapping[str, str], form: Mapping[str, str] | Non
 
     def row(item: Setting) -> dict[str, Any]:
         value, is_flag = getattr(group, item.name), item.kind is SettingKind.FLAG
-        if is_flag:
+        if form is not None:
+            written = form.get(item.name, "")
+        elif is_flag:
             written = "1" if value else ""
         else:
-            written = (
-                "" if value is None else f"{value * 100 if item.kind is SettingKind.SHARE else value:.10g}"
-            )
-        value = written if form is None else form.get(item.name, "")
-        return {"setting": item, "unit": UNITS.get(item.kind, ""), "is_flag": is_flag, "value": value}
+            factor = 100 if item.kind is SettingKind.SHARE else 1
+            written = "" if value is None else f"{value * factor:.10g}"
+        return {"setting": item, "unit": UNITS.get(item.kind, ""), "is_flag": is_flag, "value": written}
 
     return [
         {"title": title, "rows": [row(known[name]) for name in names.split()]}

@@ -20,22 +20,10 @@ from aiohttp import web
 from simulator import pages
 from simulator.callbacks import PostPurpose, is_this_machine
 from simulator.messages import Direction, Sms, Status, mint_sid, to_ledger
-from simulator.network import AGGREGATOR, Network, aggregator_fields, count_segments
-from simulator.parts import Parts
-from simulator.request_checks import MOBILE, SENDER
-from simulator.settings import (
-    Faults,
-    InvalidSetting,
-    RequestFault,
-    ResidentHabits,
-    apply_changes,
-    as_json,
-    change_habits,
-    fault_after_accept,
-    fault_before_accept,
-)
+from simulator.network import AGGREGATOR, Network, Parts, aggregator_fields, count_segments
+from simulator.settings import InvalidSetting, RequestFault, as_json, fault_after_accept, fault_before_accept
 from simulator.simulation import Simulation
-from simulator.twilio_api import ROOT, TwilioApi, cut
+from simulator.twilio_api import MOBILE, ROOT, SENDER, TwilioApi, cut
 
 PREFIX = "/aggregator"
 ACCEPTED, WRONG_KEY, NO_SENDER, NOT_FOUND, REPEATED = "100", "101", "104", "105", "124"
@@ -181,8 +169,7 @@ def add_routes(app: web.Application, simulation: Simulation) -> None:
     """Add the endpoints for scripts."""
     endpoints = _Endpoints(simulation)
     for method in ("GET", "POST", "DELETE"):
-        app.router.add_route(method, "/_faults", endpoints.faults)
-        app.router.add_route(method, "/_residents", endpoints.habits)
+        app.router.add_route(method, "/{group:_faults|_residents}", endpoints.settings)
     app.router.add_get("/_settings", endpoints.show_settings)
     app.router.add_post("/_settings", endpoints.change_settings)
     app.router.add_post("/_inbound", endpoints.write_as_resident)
@@ -198,21 +185,14 @@ class _Endpoints:
         self._simulation = simulation
         self._panel = simulation.panel
 
-    async def faults(self, request: web.Request) -> web.Response:
-        """Show the faults, changed before by a POST, reset by a DELETE."""
+    async def settings(self, request: web.Request) -> web.Response:
+        """Show the faults, or the residents' habits, changed before by a POST, reset by a DELETE."""
+        group = "faults" if request.path == "/_faults" else "habits"
         if request.method != "GET":
-            changes = await _read_changes(request)
-            base = Faults() if changes.pop("reset", False) else self._panel.faults
-            self._panel.set_faults(apply_changes(base, changes))
-        return web.json_response(dataclasses.asdict(self._panel.faults))
-
-    async def habits(self, request: web.Request) -> web.Response:
-        """Show the residents' habits, changed before by a POST, reset by a DELETE."""
-        if request.method != "GET":
-            changes = await _read_changes(request)
-            base = ResidentHabits() if changes.pop("reset", False) else self._panel.habits
-            self._panel.habits = change_habits(base, changes)
-        return web.json_response(as_json(self._panel.habits))
+            changes = {"reset": True} if request.method == "DELETE" else await _read_json(request)
+            self._panel.change(group, changes, is_reset=bool(changes.pop("reset", False)))
+        habits = as_json(self._panel.habits)
+        return web.json_response(dataclasses.asdict(self._panel.faults) if group == "faults" else habits)
 
     async def show_settings(self, request: web.Request) -> web.Response:
         return web.json_response(
@@ -279,10 +259,6 @@ class _Endpoints:
     async def reset(self, request: web.Request) -> web.Response:
         self._simulation.reset()
         return web.json_response({"reset": True})
-
-
-async def _read_changes(request: web.Request) -> dict[str, Any]:
-    return {"reset": True} if request.method == "DELETE" else await _read_json(request)
 
 
 async def _read_json(request: web.Request) -> dict[str, Any]:

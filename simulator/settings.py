@@ -233,7 +233,7 @@ class ResidentHabits:
     seed: int | None = seeded("số nguyên, để lần sau trả lời y như vậy; để trống là ngẫu nhiên")
 
 
-def change_habits(habits: ResidentHabits, changes: dict[str, Any]) -> ResidentHabits:
+def change_habits(habits: ResidentHabits, changes: Mapping[str, Any]) -> ResidentHabits:
     """Return `habits` with `changes`; the share `none` may be given and is only checked.
 
     Raises InvalidSetting for an unknown or invalid value and for shares that add up to more than one.
@@ -341,15 +341,21 @@ class CurrentSettings:
     inbound_url: str = ""  # residents' SMS are posted to it; empty for none
     _draws: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def set_faults(self, faults: Faults) -> None:
-        """Set the faults and begin a new sequence of draws."""
-        self.faults = faults
-        self._draws.clear()
+    def change(self, group: str, changes: Mapping[str, Any], *, is_reset: bool = False) -> None:
+        """Change the settings of a group, "faults" or "habits", from its defaults where it `is_reset`. Raises InvalidSetting.
+
+        Changed faults begin a new sequence of draws.
+        """
+        now = getattr(self, group)
+        base = type(now)() if is_reset else now
+        setattr(self, group, (change_habits if group == "habits" else apply_changes)(base, changes))
+        if group == "faults":
+            self._draws.clear()
 
     def reset(self) -> None:
         """Reset faults and habits to their defaults; the inbound URL stays."""
-        self.habits = ResidentHabits()
-        self.set_faults(Faults())
+        for group in ("faults", "habits"):
+            self.change(group, {}, is_reset=True)
 
     def chance(self, purpose: str, number: str) -> float:
         """Return a number in [0, 1) for the next draw of `purpose` for `number`."""

@@ -4,8 +4,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from simulator.network import Network
-from simulator.parts import Options, Parts
+from simulator.network import Network, Options, Parts
 from simulator.residents import Residents
 from simulator.smpp import SmppServer
 

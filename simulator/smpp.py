@@ -18,10 +18,9 @@ from smpp34 import DeliverSm, SmppError, SubmitSm, Tlv, decode
 
 from simulator.callbacks import PostPurpose
 from simulator.messages import Direction, Sms, Status
-from simulator.network import SHUFFLE_S, Network
-from simulator.parts import Parts
-from simulator.request_checks import MOBILE
+from simulator.network import GSM, SHUFFLE_S, Network, Parts
 from simulator.settings import RequestFault, fault_after_accept, fault_before_accept
+from simulator.twilio_api import MOBILE
 
 _HEADER = struct.Struct(">IIII")
 _BINDS = {0x01: "receiver", 0x02: "transmitter", 0x09: "transceiver"}
@@ -299,10 +298,7 @@ def _decode(octets: bytes, data_coding: int) -> str:
     return "".join(text)
 
 
-# 3GPP TS 23.038, 6.2.1, written down apart from the system under test's own table.
-_GSM = (
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
+# 3GPP TS 23.038, 6.2.1, with the escape at its place.
+_GSM = f"{GSM[:27]}\x1b{GSM[27:]}"
 _ESCAPED = {0x0A: "\f", 0x14: "^", 0x28: "{", 0x29: "}", 0x2F: "\\", 0x3C: "[", 0x3D: "~", 0x3E: "]", 0x40: "|",
             0x65: "€"}  # fmt: skip

@@ -11,23 +11,129 @@ import asyncio
 import base64
 import hmac
 import json
+import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import formatdate
+from http import HTTPStatus
 from itertools import islice
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from aiohttp import web
 
-from simulator import request_checks
 from simulator.messages import API_VERSION, Direction, Sms, Status, Store, mint_sid, rfc2822, to_twilio
-from simulator.network import Network, count_segments
-from simulator.parts import Parts
-from simulator.request_checks import ApiError, parse_form, refuse
+from simulator.network import Network, Parts, count_segments
 from simulator.settings import RequestFault, fault_after_accept, fault_before_accept, roll
+
+# Vietnam (domain.md 2): mobile numbers begin with 3, 5, 7, 8 or 9 and have nine digits after +84;
+# the landlines' 2 is followed by eight or nine. Older eleven-digit mobile numbers no longer exist.
+MOBILE = re.compile(r"\+84[35789][0-9]{8}")
+_LANDLINE = re.compile(r"\+842[0-9]{8,9}")
+_FOREIGN = re.compile(r"\+(?!84)[1-9][0-9]{6,14}")
+# A number, a short code, or an alphanumeric sender ID of at most 11 characters with a letter.
+SENDER = re.compile(r"\+[1-9][0-9]{6,14}|[0-9]{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
+MAX_BODY = 1600
+MAX_VALIDITY_S = 36_000
+
+
+def refuse(form: Mapping[str, str], *, opted_out: Container[str]) -> ApiError | None:
+    """Return the error with which Twilio would refuse the message in `form`, or None."""
+    to = form.get("To", "")
+    if not to:
+        return NO_TO
+    sender = form.get("From", "")
+    if not sender and not form.get("MessagingServiceSid"):
+        return NO_FROM
+    if not MOBILE.fullmatch(to) and not _FOREIGN.fullmatch(to):
+        if _LANDLINE.fullmatch(to):
+            return ApiError(400, 21614, f"'To' number: {to}, is not a mobile number")
+        return ApiError(400, 21211, f"The 'To' number {to} is not a valid phone number.")
+    if sender and not SENDER.fullmatch(sender):
+        return ApiError(
+            400, 21212, f"The 'From' number {sender} is not a valid phone number or alphanumeric sender ID."
+        )
+    body = form.get("Body", "")
+    if not body.strip():
+        return NO_BODY
+    if len(body) > MAX_BODY:
+        return BODY_TOO_LONG
+    if to in opted_out:
+        return OPTED_OUT
+    return _refuse_options(form)
+
+
+def _refuse_options(form: Mapping[str, str]) -> ApiError | None:
+    callback = form.get("StatusCallback")
+    if callback:
+        try:
+            parts = urlsplit(callback)
+        except ValueError:
+            return BAD_CALLBACK
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return BAD_CALLBACK
+    validity = form.get("ValidityPeriod")
+    if validity and not (validity.isascii() and validity.isdigit() and 1 <= int(validity) <= MAX_VALIDITY_S):
+        return BAD_VALIDITY
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiError:
+    """Error of Twilio's API: HTTP status, code and message."""
+
+    status: int
+    code: int
+    message: str
+
+    def answer(self, *, headers: Mapping[str, str] | None = None) -> web.Response:
+        body = {"code": self.code, "message": self.message, "more_info": self._page, "status": self.status}
+        return web.json_response(body, status=self.status, headers=headers)
+
+    def answer_as_problem(self, *, headers: Mapping[str, str] | None = None) -> web.Response:
+        body = {
+            "type": self._page,
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.message,
+        }
+        problem = "application/problem+json"
+        return web.json_response(body, status=self.status, headers=headers, content_type=problem)
+
+    @property
+    def _page(self) -> str:
+        return f"https://www.twilio.com/docs/errors/{self.code}"
+
+
+NOT_AUTHENTICATED = ApiError(401, 20003, "Authenticate")
+TOO_MANY_REQUESTS = ApiError(429, 20429, "Too Many Requests")
+SERVER_ERROR = ApiError(500, 20500, "Internal Server Error")
+NO_TO = ApiError(400, 21604, "A 'To' phone number is required.")
+NO_FROM = ApiError(400, 21603, "A 'From' phone number is required.")
+NO_BODY = ApiError(400, 21602, "Message body is required.")
+BODY_TOO_LONG = ApiError(400, 21617, "The concatenated message body exceeds the 1600 character limit.")
+BAD_CALLBACK = ApiError(400, 21609, "The StatusCallback URL is not a valid URL.")
+BAD_VALIDITY = ApiError(400, 20001, "ValidityPeriod must be between 1 and 36000 seconds.")
+BAD_DATE = ApiError(400, 20001, "DateSent must be YYYY-MM-DD or an ISO 8601 time.")
+BAD_PAGE = ApiError(400, 20006, "Page needs the PageToken of the page before it.")
+OPTED_OUT = ApiError(400, 21610, "Attempt to send to unsubscribed recipient")
+
+
+def not_found(path: str) -> ApiError:
+    return ApiError(404, 20404, f"The requested resource {path} was not found")
+
+
+async def read_form(request: web.Request) -> dict[str, str]:
+    """Return the fields of an urlencoded body; of a repeated field the last."""
+    return parse_form(await request.read())
+
+
+def parse_form(body: bytes) -> dict[str, str]:
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
 
 ROOT = f"/{API_VERSION}/"
 
@@ -80,7 +186,7 @@ class TwilioApi:
             return failed
         sms = self._parts.store.by_sid.get(request.match_info["sid"])
         if sms is None:
-            return self._reject(request_checks.not_found(request.path))
+            return self._reject(not_found(request.path))
         return web.json_response(to_twilio(sms))
 
     async def list_messages(self, request: web.Request) -> web.Response:
@@ -109,15 +215,15 @@ class TwilioApi:
     async def nothing_here(self, request: web.Request) -> web.Response:
         """Return 404 for any other path of the API."""
         error = self._check_access(request)
-        return self._reject(error or request_checks.not_found(request.path))
+        return self._reject(error or not_found(request.path))
 
     def _check_access(self, request: web.Request) -> ApiError | None:
         self._parts.counters.requests += 1
         authorization = request.headers.get("Authorization", "").encode("utf-8", "replace")
         if not hmac.compare_digest(authorization, self._authorization):
-            return request_checks.NOT_AUTHENTICATED
+            return NOT_AUTHENTICATED
         if request.match_info.get("account", self._account_sid) != self._account_sid:
-            return request_checks.not_found(request.path)
+            return not_found(request.path)
         return None
 
     def _reject(self, error: ApiError) -> web.Response:
@@ -169,7 +275,7 @@ class TwilioApi:
         match fault:
             case RequestFault.THROTTLED:
                 counters.throttled += 1
-                return request_checks.TOO_MANY_REQUESTS.answer(headers=retry)
+                return TOO_MANY_REQUESTS.answer(headers=retry)
             case RequestFault.PROBLEM:
                 # The error of the request itself, or else "too many": in both cases the message is not accepted.
                 error = refuse(form, opted_out=self._parts.store.opted_out) if form else None
@@ -177,10 +283,10 @@ class TwilioApi:
                 if error:
                     counters.rejected[error.code] += 1
                     return error.answer_as_problem()
-                return request_checks.TOO_MANY_REQUESTS.answer_as_problem(headers=retry)
+                return TOO_MANY_REQUESTS.answer_as_problem(headers=retry)
             case RequestFault.SERVER_ERROR | RequestFault.SERVER_ERROR_AFTER:
                 counters.server_errors += 1
-                return request_checks.SERVER_ERROR.answer()
+                return SERVER_ERROR.answer()
             case RequestFault.PROXY:
                 counters.server_errors += 1
                 page = "<html><body>Request refused by the proxy</body></html>"
@@ -292,7 +398,7 @@ def list_page(store: Store, query: Mapping[str, str], *, path: str, shown_until:
     token = query.get("PageToken", "")
     edge = store.by_sid.get(token[2:])
     if (number and not token) or (token and (edge is None or token[:2] not in ("PA", "PB"))):
-        raise BadQuery(request_checks.BAD_PAGE)
+        raise BadQuery(BAD_PAGE)
 
     def matching(messages: Iterable[Sms]) -> Iterable[Sms]:
         return (sms for sms in messages if sms.created <= shown_until and filters.matches(sms))
@@ -337,7 +443,7 @@ def _span(text: str) -> tuple[float, float]:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise BadQuery(request_checks.BAD_DATE) from error
+        raise BadQuery(BAD_DATE) from error
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     start = int(moment.timestamp())
     return (start, start + 86_399) if len(text) == len("2020-08-14") else (start, start)
