@@ -1,4 +1,4 @@
-"""Decisions on import issues: one or all alike, stored as the import would have done.
+"""Decisions on import issues: one or all alike, stored as the import would have done, and again in later files.
 
 Also the answers to questions about stored rows: a year of birth, a commune.
 """
@@ -6,7 +6,7 @@ Also the answers to questions about stored rows: a year of birth, a commune.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
 from sqlalchemy import select
@@ -24,7 +24,6 @@ from outreach.imports.issues import (
     WAS_ERASED,
     Decision,
     IssueStatus,
-    change_of,
     find_issue,
     issues_within_area,
     recount,
@@ -38,11 +37,15 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
     Contact,
     ContactList,
+    ContactPhone,
     ImportChange,
     ImportIssue,
     KeptValue,
     ListImport,
     Membership,
+    Phone,
+    Upload,
+    UploadState,
 )
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
@@ -84,7 +87,7 @@ def decide_issue(
     find_issue(session, issue_id, user=user)
     lock_imports(session)
     issue = session.get_one(ImportIssue, issue_id, with_for_update=True, populate_existing=True)
-    _refuse_unfit(issue, decision)
+    _refuse_unfit(session, issue, decision)
     if and_alike and phone.strip():
         raise BadInput("typed_number_for_one")
     issues = [issue, *(_alike(session, issue, decision, user) if and_alike else ())]
@@ -102,7 +105,12 @@ def decide_issue(
     else:
         if decision is Decision.RENAMED:
             _require_recorded(session, issues, user)
-        _store(session, issues, list_import, decision, phone=phone, secret_key=secret_key, user=user, now=now)
+        typed, is_said = _read_typed(phone), decision is not Decision.TAKEN
+        rows = [_DecidedRow(each, typed, [each.contact_id] if is_said else []) for each in issues]
+        for stored in _store(session, rows, list_import, secret_key=secret_key, now=now):
+            recount(list_import, "review", stored.outcome)
+            if decision is Decision.RENAMED:
+                _rename(session, stored, user=user, now=now)
     for decided in issues:
         decided.decision, decided.decided_by, decided.decided_at = decision.value, user.id, now
     audit.record(
@@ -164,8 +172,11 @@ def _clear_erased(session: Session, issues: Sequence[ImportIssue], *, user: User
         other.cells = {}
 
 
-def _refuse_unfit(issue: ImportIssue, decision: Decision) -> None:
-    """Raise WrongState for an issue that was decided, BadInput for a decision that does not fit it."""
+def _refuse_unfit(session: Session, issue: ImportIssue, decision: Decision) -> None:
+    """Raise WrongState for an issue that was decided or whose file is being stored, BadInput for a decision that does not fit it."""
+    storing = (Upload.import_id == issue.import_id, Upload.state == UploadState.STORING)
+    if session.scalar(select(Upload.id).where(*storing)):
+        raise WrongState("rows_being_stored")
     if issue.decision is not None or issue.status == IssueStatus.REJECT or not issue.key:
         raise WrongState("row_decided")
     if (
@@ -176,76 +187,13 @@ def _refuse_unfit(issue: ImportIssue, decision: Decision) -> None:
         raise BadInput("decision_unfit")
 
 
-def _store(
-    session: Session,
-    issues: Sequence[ImportIssue],
-    list_import: ListImport,
-    decision: Decision,
-    *,
-    phone: str,
-    secret_key: str,
-    user: User,
-    now: datetime,
-) -> None:
-    numbers = {issue.id: issue.cells["numbers"] for issue in issues}
-    if phone.strip():
-        typed = read_phone_cell(phone)
-        if typed.status is not PhoneStatus.OK:
-            raise BadInput("typed_number_wrong")
-        numbers[issues[0].id] = list(typed.numbers)
-    phones = find_or_create_phones(session, chain(*numbers.values()), secret_key=secret_key, now=now)
-    rows = {issue.id: _row(issue, numbers[issue.id]) for issue in issues}
-    if phone.strip():  # a number for one person
-        rows[issues[0].id].people = ()
-    follow_answers(session, rows.values())
-    codes = {row.place.code for row in rows.values()} - {None}
-    known_areas = set(session.scalars(select(Area.code).where(Area.code.in_(codes))))
-    merger = ContactMerger(
-        session, list_import, phones=phones, in_use=phones.values(), known_areas=known_areas, now=now
-    )
-    remember_languages(
-        session, ((row.language, [phones[number] for number in row.phone.numbers]) for row in rows.values())
-    )
-    people = {issue.id: rows[issue.id].each_person() for issue in issues}
-    merger.load_namesakes([*chain(*people.values())])
-    stored, beside = list[_Stored](), list[_Stored]()
-    for issue in issues:
-        said = issue.contact_id if decision in (Decision.SAME, Decision.RENAMED) else None
-        for n, row in enumerate(people[issue.id]):
-            known = None if n else said  # the first is whom the decision says
-            (beside if n else stored).append(_merge(session, merger, issue, row, known))
-    merger.write()
-    values = ((each.person.id, rows[each.issue.id].values) for each in (*stored, *beside))
-    kept = store_values(session, values, list_import=list_import)
-    _follow_merges(session, list_import, {each.person.id for each in (*stored, *beside)})
-    questions = [
-        (rows[each.issue.id], IssueStatus.QUESTION, question, each.person.id)
-        for each in stored
-        for question in questions_about(rows[each.issue.id], each.person, known_areas)
-    ]
-    save_issues(session, questions, list_import=list_import, now=now)
-    for each in stored:
-        issue, person = each.issue, each.person
-        issue.undo = each.undo(kept)
-        if others_undo := [other.undo(kept) for other in beside if other.issue is issue]:
-            issue.undo = {**issue.undo, "others": others_undo}
-        if decision is Decision.RENAMED:
-            contact = session.get_one(Contact, person.id)
-            issue.undo = {**issue.undo, "name": contact.name}
-            contact.name, contact.updated_at = issue.cells["name"][:120], now
-            contact.name_key, contact.given_key = name_key(contact.name), name_order(contact.name)
-            record_name(session, contact, before=issue.undo["name"], issue=issue, user=user, now=now)
-        recount(list_import, "review", each.outcome)
+@dataclass(frozen=True, slots=True)
+class _DecidedRow:
+    """Row to store: the numbers that an officer typed, None where those count that were read, and who its people are, if that was said."""
 
-
-def _follow_merges(session: Session, list_import: ListImport, people: Collection[int]) -> None:
-    """Put people of a list that was merged meanwhile into the lists that its others are in."""
-    own = session.get_one(ContactList, list_import.list_id)
-    others = lists_with(session, list_import) if own.archived_at else []
-    not_removed = (ContactList.id.in_(others), ContactList.id != own.id, ~ContactList.hidden)
-    for other in session.scalars(select(ContactList).where(*not_removed)):
-        carry_people(session, own, other, Membership.contact_id.in_(people))
-        copy_values(session, own, other, KeptValue.contact_id.in_(people))
+    issue: ImportIssue
+    typed: Sequence[str] | None
+    known: Sequence[int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +212,117 @@ class _Stored:
         person_id = self.person.id
         own = {name: getattr(self, name) for name in ("outcome", "joined", "last", "values", "phones")}
         return {"contact": person_id, **own, "kept": kept.get(person_id, [])}
+
+
+def _read_typed(phone: str) -> Sequence[str] | None:
+    if not phone.strip():
+        return None
+    typed = read_phone_cell(phone)
+    if typed.status is not PhoneStatus.OK:
+        raise BadInput("typed_number_wrong")
+    return typed.numbers
+
+
+def store_decided_before(
+    session: Session, list_import: ListImport, *, secret_key: str, now: datetime
+) -> None:
+    """Store the rows of a file that were decided on in an earlier one, as they were then; once all others are stored.
+
+    So what another row of the file says of somebody is that one's, in whichever order they are.
+    """
+    lock_imports(session)
+    issues = session.scalars(
+        select(ImportIssue)
+        .where(ImportIssue.import_id == list_import.id, ImportIssue.key != "")
+        .where(ImportIssue.decision.in_(STORED), ImportIssue.decided_by.is_(None))
+        .order_by(ImportIssue.id)
+    ).all()
+    decided = list[_DecidedRow]()
+    for issue, undo in [(each, each.undo) for each in issues if each.undo and each.undo.get("contact")]:
+        people = [each["contact"] for each in (undo, *undo["others"])]
+        there = set(session.scalars(select(Contact.id).where(Contact.id.in_(people))))
+        theirs = select(ContactPhone.phone_id).where(ContactPhone.contact_id == people[0])
+        # What was typed is not known of decisions of earlier releases: those were about the numbers that the person has.
+        typed = undo.get("typed", None if undo["others"] else session.scalars(theirs).all())
+        if typed is not None:
+            typed = session.scalars(select(Phone.e164).where(Phone.id.in_(typed)).order_by(Phone.id)).all()
+        known = [contact_id if contact_id in there else None for contact_id in people]
+        decided.append(_DecidedRow(issue, typed, known))
+    if decided:
+        _store(session, decided, list_import, secret_key=secret_key, now=now)
+
+
+def _store(
+    session: Session,
+    decided: Sequence[_DecidedRow],
+    list_import: ListImport,
+    *,
+    secret_key: str,
+    now: datetime,
+) -> list[_Stored]:
+    """Store decided rows and note with each issue what it stored. Returns of each row the first person."""
+    numbers = {
+        each.issue.id: each.issue.cells["numbers"] if each.typed is None else [*each.typed]
+        for each in decided
+    }
+    phones = find_or_create_phones(session, chain(*numbers.values()), secret_key=secret_key, now=now)
+    rows = {each.issue.id: _row(each.issue, numbers[each.issue.id]) for each in decided}
+    for each in decided:
+        if each.typed is not None:  # numbers for one person
+            rows[each.issue.id].people = ()
+    follow_answers(session, rows.values())
+    codes = {row.place.code for row in rows.values()} - {None}
+    known_areas = set(session.scalars(select(Area.code).where(Area.code.in_(codes))))
+    merger = ContactMerger(
+        session, list_import, phones=phones, in_use=phones.values(), known_areas=known_areas, now=now
+    )
+    remember_languages(
+        session, ((row.language, [phones[number] for number in row.phone.numbers]) for row in rows.values())
+    )
+    people = {issue_id: row.each_person() for issue_id, row in rows.items()}
+    merger.load_namesakes([*chain(*people.values())])
+    stored = {
+        each.issue.id: [
+            _merge(session, merger, each.issue, row, known)
+            for row, known in zip(people[each.issue.id], chain(each.known, repeat(None)), strict=False)
+        ]
+        for each in decided
+    }
+    merger.write()
+    everybody = [*chain(*stored.values())]
+    values = ((each.person.id, rows[each.issue.id].values) for each in everybody)
+    kept = store_values(session, values, list_import=list_import)
+    _follow_merges(session, list_import, {each.person.id for each in everybody})
+    questions = [
+        (rows[first.issue.id], IssueStatus.QUESTION, question, first.person.id)
+        for first, *_beside in stored.values()
+        for question in questions_about(rows[first.issue.id], first.person, known_areas)
+    ]
+    save_issues(session, questions, list_import=list_import, now=now)
+    for each in decided:
+        first, *beside = (person.undo(kept) for person in stored[each.issue.id])
+        typed = None if each.typed is None else [phones[number] for number in each.typed]
+        each.issue.undo = {**first, "typed": typed, "others": beside}
+    return [first for first, *_beside in stored.values()]
+
+
+def _rename(session: Session, stored: _Stored, *, user: User, now: datetime) -> None:
+    """Give a person the name of the row that was decided on."""
+    issue, contact = stored.issue, session.get_one(Contact, stored.person.id)
+    issue.undo = {**(issue.undo or {}), "name": contact.name}
+    contact.name, contact.updated_at = issue.cells["name"][:120], now
+    contact.name_key, contact.given_key = name_key(contact.name), name_order(contact.name)
+    record_name(session, contact, before=issue.undo["name"], issue=issue, user=user, now=now)
+
+
+def _follow_merges(session: Session, list_import: ListImport, people: Collection[int]) -> None:
+    """Put people of a list that was merged meanwhile into the lists that its others are in."""
+    own = session.get_one(ContactList, list_import.list_id)
+    others = lists_with(session, list_import) if own.archived_at else []
+    not_removed = (ContactList.id.in_(others), ContactList.id != own.id, ~ContactList.hidden)
+    for other in session.scalars(select(ContactList).where(*not_removed)):
+        carry_people(session, own, other, Membership.contact_id.in_(people))
+        copy_values(session, own, other, KeptValue.contact_id.in_(people))
 
 
 def _merge(
@@ -390,7 +449,10 @@ def move_contacts(session: Session, issues: Sequence[ImportIssue], *, now: datet
         for name, value in stated.items():
             setattr(person, name, value)
         person.updated_at = now
-        change = change_of(session, issue.import_id, person.id)
+        change = session.get(ImportChange, (issue.import_id, person.id))
+        if change is None:
+            change = ImportChange(import_id=issue.import_id, contact_id=person.id, fields={}, phones=[])
+            session.add(change)
         originals = {name: field[0] for name, field in change.fields.items()}
         updated = {name: [originals.get(name, before), value] for name, (before, value) in values.items()}
         change.fields = {**change.fields, **updated}

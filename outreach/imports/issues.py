@@ -28,10 +28,8 @@ from outreach.accounts.permissions import areas_of, visible_to
 from outreach.contacts.directory import read_stated
 from outreach.core.db import count_rows, insert_rows, set_columns, values_subquery
 from outreach.core.spreadsheets import escape_formula, write_workbook
-from outreach.imports.kept_values import store_values
-from outreach.imports.sightings import record_sighting
 from outreach.models.accounts import Organisation, User
-from outreach.models.contacts import Contact, ContactList, ImportChange, ImportIssue, ListImport, PersonMerge
+from outreach.models.contacts import Contact, ContactList, ImportIssue, ListImport, PersonMerge
 from outreach.rules.errors import NotFound, or_raise
 from outreach.rules.list_columns import Header
 from outreach.rules.list_rows import CheckedRow
@@ -53,8 +51,8 @@ BIRTH_UNCLEAR, OTHER_COMMUNE = "birth_unclear", "other_commune"
 _COLUMNS = ("import_id", "row", "status", "reason", "key", "cells", "contact_id", "decision", "undo")
 # The code of a row in a file to correct: import id and row number, within the size of their columns.
 _CODE = re.compile(r"L([0-9]{1,9})\.([0-9]{1,9})")
-# Of what a decision recorded: what is kept with a row that takes it over.
-_TAKEN_OVER = ("contact", "import", "values", "phones", "kept", "others")
+# Of what a decision recorded: what a row that takes it over begins with (see `store_decided_before` of decide_issue.py).
+_TAKEN_OVER = ("contact", "import", "typed", "others")
 # A decision, what it recorded, the import, and when; the decision is None while the issue is open.
 _Decided = tuple[str | None, dict[str, Any], int, datetime | None]
 _NEVER: _Decided = (None, {}, 0, None)
@@ -85,14 +83,19 @@ def save_issues(
         before = earlier.get(key, earlier.get(about, _NEVER))
         decision, undo, by, at = before
         if decision in STORED and undo.get("contact"):
-            undo = _say_again(session, row, undo, by=by, decided_at=at, list_import=list_import)
+            first, *others = (
+                {"contact": about_now(session, each, by=by, decided_at=at)["contact"]}
+                for each in (undo, *undo.get("others", ()))
+            )
+            undo = {**undo, **first, "others": others}
         statuses.append(_counted_as(status, decision, was_asked=before is not _NEVER))
         if status is IssueStatus.QUESTION and before is _NEVER:
             earlier[key] = earlier[about] = (None, {}, list_import.id, None)  # of further rows of the file
         elif status is IssueStatus.QUESTION and decision is None:
             decision, undo = Decision.SUPERSEDED, {"import": by}  # it is asked there
         # Nothing is kept of a contact who was erased and is not to be stored again.
-        details = {} if reason == WAS_ERASED and decision else describe_row(row)
+        is_refused = reason == WAS_ERASED and decision and decision not in STORED
+        details = {} if is_refused else describe_row(row)
         cells = json.dumps(details, ensure_ascii=False)
         taken_over = {name: undo[name] for name in _TAKEN_OVER if name in undo}
         issue = (list_import.id, row.row, status.value, reason[:40], key, cells, contact_id, decision)
@@ -123,47 +126,6 @@ def _insert(
         rows = [issue for issue in saved if (issue[-2] is not None) is is_decided]
         always = {"decided_at": now} if is_decided else {}
         insert_rows(session, ImportIssue.__table__, _COLUMNS, rows, always=always)
-
-
-def _say_again(
-    session: Session,
-    row: CheckedRow,
-    undo: dict[str, Any],
-    *,
-    by: int,
-    decided_at: datetime | None,
-    list_import: ListImport,
-) -> dict[str, Any]:
-    """Let an import say of people what the row says that an earlier one (`by`) had, too, and that a decision stored.
-
-    Returns it as the undo of the decision that is taken over.
-    """
-    decided = (undo, *undo.get("others", ()))
-    people = [about_now(session, each, by=by, decided_at=decided_at)["contact"] for each in decided]
-    record_sighting(session, people, list_import=list_import)
-    kept = store_values(session, [(people[0], row.values)], list_import=list_import)
-    said = list[dict[str, Any]]()
-    for contact_id in people:
-        values, further = dict[str, Any](), list[int]()
-        if before := session.get(ImportChange, (by, contact_id)):
-            own = change_of(session, list_import.id, contact_id)
-            values = {name: value for name, value in before.fields.items() if name not in own.fields}
-            further = [phone_id for phone_id in before.phones if phone_id not in own.phones]
-            own.fields, own.phones = {**own.fields, **values}, [*own.phones, *further]
-        said.append(
-            {"contact": contact_id, "values": values, "phones": further, "kept": kept.get(contact_id, [])}
-        )
-    session.flush()
-    return {**said[0], "others": said[1:]}
-
-
-def change_of(session: Session, import_id: int, contact_id: int) -> ImportChange:
-    """Return what an import added to a contact, to be changed; a new row where there is none."""
-    change = session.get(ImportChange, (import_id, contact_id))
-    if change is None:
-        change = ImportChange(import_id=import_id, contact_id=contact_id, fields={}, phones=[])
-        session.add(change)
-    return change
 
 
 def recount(list_import: ListImport, before: str, after: str, rows: int = 1) -> None:

@@ -90,15 +90,16 @@ def retract_decision(session: Session, issue_id: int, *, secret_key: str, user: 
         if issue.decision != Decision.ANSWERED:
             outcome = "rejected" if issue.decision == Decision.DROPPED else (issue.undo or {})["outcome"]
             recount(list_import, outcome, "review")
-        _ask_again(session, issue)
+        by: dict[str, Any] = {"secret_key": secret_key, "user": user, "now": now}
+        _ask_again(session, issue, **by)
         for undo in _people_of(session, issue):
-            _undo_decision(session, list_import, issue, undo, secret_key=secret_key, user=user, now=now)
+            _undo_decision(session, list_import, issue, undo, **by)
         issue.decision = issue.decided_by = issue.decided_at = issue.undo = None
     audit.record(session, "import.retract", f"list_imports:{first.import_id}", user, now, rows=len(issues))
     return len(issues)
 
 
-def _ask_again(session: Session, issue: ImportIssue) -> None:
+def _ask_again(session: Session, issue: ImportIssue, **by: Any) -> None:
     """Take back in later files what they took over from a decision that is retracted: its own issue asks for them all."""
     copies = select(ImportIssue).where(
         ImportIssue.key == issue.key,
@@ -109,13 +110,11 @@ def _ask_again(session: Session, issue: ImportIssue) -> None:
     for copy in session.scalars(copies.with_for_update()).all():
         later = session.get_one(ListImport, copy.import_id, with_for_update=True)
         for each in _people_of(session, copy):
-            # What was noted of the file since, when another one came, was said by this row alone, too.
-            noted = session.get(ImportChange, (later.id, each["contact"]))
-            said = {"values": noted.fields, "phones": noted.phones} if noted else {}
-            _forget(session, later, {**each, **said})
-            remove_sightings(session, list_import=later, of=each["contact"])
+            if "values" in each:  # else the rest of its file is being stored
+                # An earlier release did not note whether another row of the file had them.
+                seen = {"joined": False, "last": None}
+                _undo_decision(session, later, copy, {**seen, **each}, **by)
         if issue.decision != Decision.ANSWERED:
-            _remove_questions(session, copy)
             recount(later, "rejected" if issue.decision == Decision.DROPPED else "unchanged", "review")
         copy.decision, copy.undo = Decision.SUPERSEDED, {"import": issue.import_id}
 

@@ -37,6 +37,7 @@ from outreach.accounts.users import find_organisation
 from outreach.contacts.directory import require_all_people
 from outreach.contacts.lists import create_list, set_basis
 from outreach.core.db import DATABASE_AWAY, Database, gc_paused, prefetch_chunks
+from outreach.imports.decide_issue import store_decided_before
 from outreach.imports.issues import export_issues
 from outreach.imports.list_reader import (
     PLACE_OF_FILE,
@@ -712,7 +713,9 @@ def _store(context: UploadContext, upload: Upload, rows: Iterator[CheckedRow]) -
             claimed.progress = done
     with _next_part(context, upload, done=done) as (session, claimed):
         now = datetime.now(UTC)
-        counts = session.get_one(ListImport, claimed.import_id).counts
+        list_import = session.get_one(ListImport, claimed.import_id)
+        store_decided_before(session, list_import, secret_key=context.secret_key, now=now)
+        counts = list_import.counts
         session.get_one(ContactList, claimed.list_id).hidden = False
         end_upload(claimed, UploadState.DONE, now=now)
         audit.record(

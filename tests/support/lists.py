@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from outreach.core.db import chunks
 from outreach.imports import store_rows
+from outreach.imports.decide_issue import store_decided_before
 from outreach.imports.list_reader import check_list
 from outreach.imports.store_rows import ImportCounts, begin_import, digest, find_or_create_list
 from outreach.models.contacts import Contact, ContactList, ContactPhone, ListImport, Membership, Phone
@@ -62,6 +63,7 @@ def import_rows(
         store_rows.store_rows(
             session, chunk, list_import=brought, known_areas=known_areas, secret_key=secret_key, now=now
         )
+    store_decided_before(session, brought, secret_key=secret_key, now=now)
     return brought, ImportCounts(**brought.counts)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import delete, func, select
 from outreach.contacts.lists import create_list
 from outreach.contacts.phones import remove_number
 from outreach.imports.change_list import archive_list, merge_list, remove_list
-from outreach.imports.decide_issue import decide_issue
+from outreach.imports.decide_issue import decide_issue, store_decided_before
 from outreach.imports.issues import Decision
 from outreach.imports.list_reader import check_list
 from outreach.imports.retract_decision import retract_decision
@@ -142,7 +142,9 @@ class Story:
                     secret_key=self.world.keys.secret_key,
                     now=now,
                 )
+            store_decided_before(session, brought, secret_key=self.world.keys.secret_key, now=now)
             self.files.append(File(brought.id, list_id, rows, {list_id}))
+            self.told.append(f"file {brought.id} to {list_id}: {[*map(str, rows)]}")
         for row in rows:
             if not row.is_clear and (known := self.decided.get((list_id, row.person))):
                 known[1].add(self.files[-1].id)
@@ -197,6 +199,7 @@ class Story:
                 return
             issue, list_id, person = self.dice.choice(waiting)
             decision = self.dice.choice((Decision.TAKEN, Decision.TAKEN, Decision.DROPPED))
+            self.told.append(f"row {issue.row} of {issue.import_id}")
             decide_issue(
                 session,
                 issue.id,
@@ -217,6 +220,7 @@ class Story:
                 return
             issue = self.dice.choice(decided)
             list_id = session.get_one(ListImport, issue.import_id).list_id
+            self.told.append(f"row {issue.row} of {issue.import_id}")
             person = NAMES.index(issue.cells["name"])
             retract_decision(
                 session,
@@ -233,6 +237,7 @@ class Story:
             return
         source, target = self.dice.sample(left, 2)
         self.world.do(merge_list, source, into=target, user=self.user, now=datetime.now(UTC))
+        self.told.append(f"{source} into {target}")
         self.merged.add(source)
         for file in self.files:
             if source in file.reaches:
@@ -248,6 +253,7 @@ class Story:
             contact_id, name, phone_id = self.dice.choice(found)
             self.world.do(remove_number, contact_id, phone_id, note="đổi số")
             self.without_second.add(NAMES.index(name))
+            self.told.append(name)
 
     def archive(self):
         left = [each for each in self.lists if each not in self.merged]
@@ -261,6 +267,7 @@ class Story:
         if len(left) < 2 or not may_go:
             return
         gone = self.dice.choice(may_go)
+        self.told.append(str(gone))
         self.world.do(remove_list, gone)
         self.merged.add(gone)  # nothing more comes into it
         self.files = [file for file in self.files if file.list_id != gone]
@@ -272,6 +279,7 @@ class Story:
         if not self.files:
             return
         file = self.files.pop(self.dice.randrange(len(self.files)))
+        self.told.append(f"undo {file.id}")
         undo_import(self.world.runtime, file.id)
         for key, (_decision, files) in [*self.decided.items()]:
             files.discard(file.id)
