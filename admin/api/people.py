@@ -506,7 +506,7 @@ EVENT_DATA: dict[EventKind, dict[str, Any]] = {
         "suppression": ID,
         "people": listed(ID, "of the subscriber's own lists"),
         "references": listed(string(), "theirs, where there are any"),
-        "source": string(),
+        "source": string(says="empty where the lists only name the people"),
     },
     EventKind.CAMPAIGN_STATE: {"campaign": ID, "state": _STATES, "before": _STATES},
     EventKind.MESSAGE_FINAL: {"campaign": ID, "messages": _BY_STATE, "more": _BY_STATE},
@@ -654,19 +654,19 @@ def add_reply_routes(api: Api) -> None:
                 (
                     wish,
                     ended_at,
-                    sorted({who for who, owner in people.get(wish.id, ()) if seen is None or owner in seen}),
+                    [each for each in people.get(wish.id, ()) if seen is None or each.owner in seen],
                 )
                 for wish, ended_at in rows
             ]
-            names = _names(session, {who for _, _, contacts in found for who in contacts})
+            names = _names(session, {each.contact_id for _, _, theirs in found for each in theirs})
         opt_outs = [
             {
-                **describe_opt_out(each, contacts),
-                "references": [names[who] for who in contacts if who in names],
-                "at": as_json(each.said_at),
+                **(told := describe_opt_out(wish, theirs)),
+                "references": [names[who] for who in told["people"] if who in names],
+                "at": as_json(wish.said_at),
                 "lifted_at": as_json(ended_at),
             }
-            for each, ended_at, contacts in found
+            for wish, ended_at, theirs in found
         ]
         return jsonify(opt_outs=opt_outs, next=following)
 

@@ -236,7 +236,9 @@ class InboxView(AdminPage):
         return {
             "line": line,
             "alike": alike,
-            "cry": next(iter(read_cries(session, case.campaign_id or 0, Case.id == case.id)), None),
+            "cry": next(
+                iter(read_cries(session, case.campaign_id or 0, Case.id == case.id, user=user)), None
+            ),
             "seen": last_cry_of(session, case.id),
             "has_lost_alert": session.scalar(select(has_lost_alert()).where(Case.id == case.id)),
             "told": telling_parts(line.reply.body, asked_of(campaign), line.reply.label)

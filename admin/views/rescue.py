@@ -19,6 +19,7 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_login import current_user
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -57,6 +58,7 @@ from campaigns.rules.cases import WRITTEN, CaseOutcome
 from campaigns.rules.content import PAGE_WORDS
 from campaigns.rules.safety import CryState, Position
 from campaigns.web.responses import public_page
+from outreach.accounts.security_events import SecurityEvent, note_event
 from outreach.accounts.village_officers import list_officers
 from outreach.core.job_queue import once_every
 from outreach.core.spreadsheets import csv_text
@@ -188,6 +190,14 @@ class RescueView(AdminPage):
                 f"{'dien-tap' if event.is_drill else 'ung-cuu'}-{event.id}.{'geojson' if is_map else 'csv'}"
             )
             response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+            numbers = sum(bool(cry.number) for cry in cries)
+            if numbers > self.settings.full_numbers_per_hour:  # noted, and given: people wait for help
+                note_event(
+                    self.runtime.redis,
+                    SecurityEvent.NUMBERS_QUOTA,
+                    address=request.remote_addr or "",
+                    who=f"users:{current_user.id}",
+                )
             return response
 
         return self.submit_form(form, export_event, form.event.data or 0, show=show)
@@ -297,7 +307,7 @@ class RescueView(AdminPage):
 
 
 def _cries(session: Session, event: Campaign, user: User) -> list[Cry]:
-    return read_cries(session, event.id, cases_visible_to(session, user))
+    return read_cries(session, event.id, cases_visible_to(session, user), user=user)
 
 
 def _key_of(*shown: object) -> str:

@@ -35,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from campaigns.analytics.installs import takes_part
-from campaigns.cases.handle_case import cases_visible_to, may_call
+from campaigns.cases.handle_case import cases_visible_to
 from campaigns.cases.rescue import Cry, flat, has_lost_alert, read_cries
 from campaigns.delivery.reconcile import CAMPAIGN_OF_ATTEMPT, waits_for_person
 from campaigns.live_permit import STOP_ALL
@@ -508,8 +508,4 @@ def export_event(
     assert event is not None
     why = {"reason": ("", " ".join(reason.split())[:300])}
     audit.record_change(session, "event.export", event, user, now, why)
-    cries = flat(read_cries(session, event_id, cases_visible_to(session, user)))
-    return event, [
-        each if may_call(session, session.get_one(Case, each.id), user) else each._replace(number="")
-        for each in cries
-    ]
+    return event, flat(read_cries(session, event_id, cases_visible_to(session, user), user=user))

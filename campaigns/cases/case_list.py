@@ -24,6 +24,7 @@ from campaigns.rules.own_answers import OwnAnswer, current_own, own_word, read_o
 from campaigns.rules.replies.labels import Label
 from outreach.accounts.permissions import visible_to
 from outreach.accounts.users import names_of
+from outreach.contacts.directory import read_stated
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, Phone
 from outreach.models.places import Area, AreaLevel
@@ -289,8 +290,13 @@ def read_case_rows(
     sent = sent_for(session, cases)
     of_drive = opted_out_of_drive(session, [case.recipient_id for case in cases])
     names = names_of(session, {by for row in found for by in (row[0].taken_by, row[0].done_by, row[5])})
+    people = {row[2].contact_id for row in found if row[2] and row[2].contact_id}
+    stated = read_stated(session, [*people], user=user)
     rows = {}
     for case, reply, recipient, campaign, entry, entered_by, *facts in found:
+        about = dict(zip(shown, facts, strict=True))
+        if known := stated.get(about["contact_id"]):  # their lists only name the person
+            about["village"] = known.facts.get("village", "")
         own_answers = read_own_answers(campaign.content) if campaign else ()
         row = CaseRow(
             case=case,
@@ -308,7 +314,7 @@ def read_case_rows(
             sent=sent.get(case.id, []),
             entry=entry,
             entered_by=names.get(entered_by, ""),
-            **dict(zip(shown, facts, strict=True)),
+            **about,
         )
         rows[case.id] = _mask(row) if campaign and _is_masked(case, campaign, user) else row
     return [rows[case_id] for case_id in ids]

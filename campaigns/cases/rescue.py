@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 from sqlalchemy import ColumnElement, String, and_, cast, exists, false, func, literal, or_, select, true
 from sqlalchemy.orm import Session
 
-from campaigns.cases.handle_case import cases_visible_to, close_case, last_cry_of, lock_open_case
+from campaigns.cases.handle_case import cases_visible_to, close_case, last_cry_of, lock_open_case, may_call
 from campaigns.delivery.outbox import queue_message
 from campaigns.live_permit import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient
@@ -46,6 +46,7 @@ from campaigns.rules.states import NOT_ARRIVED, MessageKind
 from campaigns.webhooks.deliver_events import post_event
 from outreach.accounts import audit
 from outreach.accounts.village_officers import find_officer
+from outreach.contacts.directory import read_stated, visible_lists
 from outreach.contacts.phones import find_or_create_phones
 from outreach.core.db import find_row
 from outreach.core.job_queue import once_every
@@ -156,11 +157,14 @@ _COLUMNS: tuple[Any, ...] = (
 )
 
 
-def read_cries(session: Session, event_id: int, *scope: ColumnElement[bool]) -> list[Cry]:
+def read_cries(
+    session: Session, event_id: int, *scope: ColumnElement[bool], user: User | None = None
+) -> list[Cry]:
     """Return the open cases of an event in order of danger and age, those without anybody on the way first.
 
     Cases of one number, and those that officers have joined, are one. Of many that anybody may have typed those come first that the
-    numbers themselves have sent.
+    numbers themselves have sent. For a user they have the numbers that they may call, and of people whom their lists only name
+    the village that these say.
     """
     rows = session.execute(
         select(*_COLUMNS)
@@ -177,6 +181,8 @@ def read_cries(session: Session, event_id: int, *scope: ColumnElement[bool]) -> 
         .order_by(Case.id)
     )
     cries = {row[0]: Cry(*row) for row in rows}
+    if user:
+        cries |= _hide(session, [*cries.values()], user)
     first_of: dict[int, int] = {}  # case by phone
     joined_to: dict[int, int] = {}
     for cry in cries.values():
@@ -204,6 +210,23 @@ def read_cries(session: Session, event_id: int, *scope: ColumnElement[bool]) -> 
             cry.id,
         ),
     )
+
+
+def _hide(session: Session, cries: Sequence[Cry], user: User) -> dict[int, Cry]:
+    """Return by case those of which a user may not see all, without that: what an officer recorded of people of other organisations."""
+    if visible_lists(session, user) is None:
+        return {}
+    of_recipients = select(Recipient.id, Recipient.contact_id)
+    of_recipients = of_recipients.where(Recipient.id.in_([cry.recipient_id for cry in cries]))
+    people = {recipient: person or 0 for recipient, person in session.execute(of_recipients)}
+    stated = read_stated(session, [*people.values()], user=user)
+    hidden = {}
+    for cry in cries:
+        if known := stated.get(people.get(cry.recipient_id or 0, 0)):
+            hidden[cry.id] = cry = cry._replace(village=known.facts.get("village", ""))
+        if not cry.text and not may_call(session, session.get_one(Case, cry.id), user):
+            hidden[cry.id] = cry._replace(number="")
+    return hidden
 
 
 def _belongs_to(case: Case) -> ColumnElement[bool]:
@@ -273,14 +296,14 @@ def hand_over_case(
     case.taken_by, case.taken_at = user.id, now
     report.handed_to, report.handed_at = name or to.replace("+84", "0", 1), now
     session.flush()
-    (cry,) = read_cries(session, event.id, Case.id == case.id)
+    (cry,) = read_cries(session, event.id, Case.id == case.id, user=user)
     text = _SMS.format(
         drill="DIEN TAP. " if event.is_drill else "",
         place=cry.where or "chua ro dia diem",
         people=f", {cry.people} nguoi" if cry.people else "",
         needs="".join(f", {PAGE_WORDS[f'safety_{need}'].lower()}" for need in cry.needs or ()),
-        number=cry.number,
-        link=team_link(cry, settings),
+        number=cry.number or "nguoi giao viec",
+        link=team_link(cry, settings, by=user.id),
     )
     (report.handed_message_id,) = queue_sms(session, [to], text, settings, campaign_id=event.id, now=now)
     officer_given = {"officer": officer_id} if officer_id else {}  # a team outside has no account
@@ -288,9 +311,9 @@ def hand_over_case(
     return report.handed_to
 
 
-def team_link(cry: Cry, settings: Settings) -> str:
-    """Return the address of a case's page for who is on the way; one that is handed over again has another."""
-    token = sign_token(TokenPurpose.TEAM, _handed(cry), settings.keys_of(Purpose.LINKS))
+def team_link(cry: Cry, settings: Settings, *, by: int) -> str:
+    """Return the address of a case's page for who is on the way, with what the user who handed it over may see; one that is handed over again has another."""
+    token = sign_token(TokenPurpose.TEAM, [*_handed(cry), by], settings.keys_of(Purpose.LINKS))
     return f"{settings.public_base_url}/team/{token}"
 
 
@@ -308,9 +331,10 @@ def open_team_case(
     event = session.get(Campaign, case.campaign_id) if case and case.campaign_id else None
     if case is None or event is None:
         return None
-    cries = read_cries(session, event.id, _belongs_to(case))
+    by = find_row(session, User, value[2]) if len(value) > 2 else None  # not in a link of an earlier version
+    cries = read_cries(session, event.id, _belongs_to(case), user=by)
     # An earlier case of the number that was opened again leads now.
-    cry = next((lead for lead in cries if any(_handed(each) == value for each in flat([lead]))), None)
+    cry = next((lead for lead in cries if any(_handed(each) == value[:2] for each in flat([lead]))), None)
     if cry:
         audit.record(session, "case.team_look", case, None, now)
     return (cry, event) if cry else None

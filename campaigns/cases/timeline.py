@@ -235,7 +235,7 @@ def _wishes(session: Session, person: ShownContact, phones: Sequence[PhoneRow]) 
     for each in wishes.values():
         about = ", ".join(number for phone_id, number in numbers.items() if phone_id in each.phones)
         for at, event, text, by in (
-            (each.said_at, Event.OPTED_OUT, each.note, each.source),
+            (each.said_at, Event.OPTED_OUT, each.note, each.source or ""),
             (each.ended_at, Event.ASKED_AGAIN, each.ended_note, each.ended_source),
         ):
             if at:

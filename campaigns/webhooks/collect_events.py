@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import CompoundSelect, exists, func, or_, select, text, union
 from sqlalchemy.orm import Session
@@ -303,11 +303,11 @@ def collect_opt_outs(buffer: EventBuffer, after: int, until: int) -> int:
     for (wish,) in rows:
         known = people.get(wish.id, [])
         for subscriber in buffer.subscribers:
-            contact_ids = sorted({contact for contact, owner in known if subscriber.sees(owner)})
-            if contact_ids or subscriber.seen is None:
-                data = describe_opt_out(wish, contact_ids)
+            theirs = [each for each in known if subscriber.sees(each.owner)]
+            if theirs or subscriber.seen is None:
+                data = describe_opt_out(wish, theirs)
                 at, kind = wish.said_at, EventKind.OPT_OUT
-                buffer.add_for(subscriber, kind, wish.id, data, at=at, people=contact_ids, is_new=True)
+                buffer.add_for(subscriber, kind, wish.id, data, at=at, people=data["people"], is_new=True)
     return last
 
 
@@ -321,17 +321,26 @@ def people_of_wishes() -> CompoundSelect[int, int]:
     )
 
 
-def read_people_of(session: Session, wishes: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
-    """Return the people of these wishes, by wish, each with an organisation whose list they are in."""
+class Listed(NamedTuple):
+    """A person in a list of an organisation, which only names them (`is_named`) where another one recorded them."""
+
+    contact_id: int
+    owner: int
+    is_named: bool
+
+
+def read_people_of(session: Session, wishes: Sequence[int]) -> dict[int, list[Listed]]:
+    """Return the people of these wishes, by wish, as each list has them."""
     theirs = people_of_wishes().subquery()
-    people: dict[int, list[tuple[int, int]]] = {}
-    for wish_id, contact_id, owner in session.execute(
-        select(theirs.c.wish_id, theirs.c.contact_id, ContactList.organisation_id)
+    people: dict[int, list[Listed]] = {}
+    is_named = Membership.stated.is_not(None)
+    for wish_id, *listed in session.execute(
+        select(theirs.c.wish_id, theirs.c.contact_id, ContactList.organisation_id, is_named)
         .join(Membership, Membership.contact_id == theirs.c.contact_id)
         .join(ContactList, ContactList.id == Membership.list_id)
         .where(theirs.c.wish_id.in_(wishes))
     ):
-        people.setdefault(wish_id, []).append((contact_id, owner))
+        people.setdefault(wish_id, []).append(Listed._make(listed))
     return people
 
 
@@ -349,9 +358,12 @@ def describe_answer(answer: Answer, *, is_health: bool) -> dict[str, Any]:
     }
 
 
-def describe_opt_out(wish: Wish, people: list[int]) -> dict[str, Any]:
-    """Describe an opt-out from everything with its people. Who writes it adds their `references`."""
-    return {"suppression": wish.id, "people": people, "references": [], "source": wish.source.value}
+def describe_opt_out(wish: Wish, people: Sequence[Listed]) -> dict[str, Any]:
+    """Describe an opt-out from everything with its people, without its `source` where the lists only name them. Who writes it adds their `references`."""
+    ids = sorted({each.contact_id for each in people})
+    is_told = not people or not all(each.is_named for each in people)
+    source = wish.source.value if is_told else ""
+    return {"suppression": wish.id, "people": ids, "references": [], "source": source}
 
 
 # Tables whose rows are only added, and what reads them.

@@ -46,7 +46,7 @@ from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState, or_raise
 from outreach.rules.identity import name_key, name_order
 from outreach.rules.languages import NAMES
-from outreach.rules.wishes import EVERYTHING, NAMES_PERSON, WishSource
+from outreach.rules.wishes import EVERYTHING, WishSource
 from outreach.use_cases import use_case
 
 
@@ -177,8 +177,7 @@ def _without_note(suppression: Suppression) -> Suppression:
 
 
 def _without_details(wish: WishLine) -> WishLine:
-    source = WishSource.OFFICER if wish.source in NAMES_PERSON else wish.source
-    return replace(wish, source=source, note="", by="", ended_note="")
+    return replace(wish, source=None, note="", by="", ended_source="", ended_note="")
 
 
 def read_phones(session: Session, contact_id: int) -> list[PhoneRow]:

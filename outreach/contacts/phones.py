@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
-from outreach.contacts.contact import find_phone, find_recorded_contact, read_note
+from outreach.contacts.contact import find_phone, find_recorded_contact, knows_number, read_note
 from outreach.contacts.directory import visible_lists
 from outreach.contacts.languages import keep_unread, read_own_spellings
 from outreach.contacts.suppressions import hashes_of, lift_suppressions, lock_phones, suppress
@@ -30,7 +30,7 @@ from outreach.models.contacts import (
     SuppressionReason,
     WishNumber,
 )
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadInput, NotAllowed
 from outreach.rules.languages import language_code
 from outreach.rules.phone_numbers import PhoneStatus, read_phone_cell
 from outreach.use_cases import use_case
@@ -107,11 +107,13 @@ def remove_number(
 
     If no other contact has it, it is suppressed: queued messages would reach a stranger. A wish to be left alone that
     was said from it is taken as this contact's and holds for their other numbers; `opted_out=False` says that it was
-    somebody else's. Raises BadInput without a note.
+    somebody else's. Raises BadInput without a note, NotAllowed where the user may not read the number.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     find_recorded_contact(session, contact_id, user=user)
     phone = find_phone(session, contact_id, phone_id, user=user)
+    if not knows_number(session, contact_id, phone_id, user=user):
+        raise NotAllowed("number_of_others")
     note = read_note(note)
     phone_ids = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
     lock_phones(session, session.scalars(phone_ids).all())

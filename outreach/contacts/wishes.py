@@ -374,11 +374,14 @@ def _empty_notes(session: Session, wishes: Select[Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class WishLine:
-    """Wish as a page shows it: from whom, since when, what took it back. `phones`: ids of the numbers it is about."""
+    """Wish as a page shows it: from whom, since when, what took it back. `phones`: ids of the numbers it is about.
+
+    `source` is None for who sees the person only as their lists name them.
+    """
 
     id: int
     scope: str
-    source: WishSource
+    source: WishSource | None
     evidence: str
     note: str
     said_at: datetime

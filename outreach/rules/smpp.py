@@ -315,6 +315,10 @@ class InboundPdu(NamedTuple):
     options: Mapping[int, bytes] = MappingProxyType({})
     is_whole: bool = False
 
+    def number(self, tag: int, *, size: int = 2) -> int:
+        """Return an optional parameter that is a number of so many octets, whatever the centre has sent; 0 without it."""
+        return int.from_bytes(self.options.get(tag, b"")[:size], "big")
+
 
 # service_type, the two addresses with their kinds, and esm_class; then what is between that and the text, by command.
 _ADDRESSES = re.compile(rb"[^\0]*\0..([^\0]*)\0..([^\0]*)\0(.?)", re.DOTALL)

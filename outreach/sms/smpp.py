@@ -507,24 +507,23 @@ def read_delivered(
     place: Concatenation | None = None
     if delivered.esm_class & HAS_HEADER:
         place, octets = split_header(octets)
-    elif (total := int.from_bytes(options.get(SAR_TOTAL, b""), "big")) > 1:
-        number = int.from_bytes(options.get(SAR_NUMBER, b""), "big")
+    elif (total := delivered.number(SAR_TOTAL, size=1)) > 1:
+        number = delivered.number(SAR_NUMBER, size=1)
         if 1 <= number <= total:
-            place = Concatenation(int.from_bytes(options.get(SAR_REFERENCE, b""), "big"), total, number)
+            place = Concatenation(delivered.number(SAR_REFERENCE), total, number)
     text = decode_text(octets, delivered.data_coding)
     sender, recipient = e164(delivered.source), delivered.destination
     receipt = read_receipt(text, options, is_marked=bool(delivered.esm_class & 0x24))
     if receipt is not None:
         if receipt.status is None:
             return None
-        reference = options.get(OUR_REFERENCE)
         return Receipt(
             receipt.message_ids,
             (sender, e164(recipient)),
             receipt.status,
             receipt.cause,
             receipt.code,
-            int.from_bytes(reference, "big") if reference else None,
+            delivered.number(OUR_REFERENCE) if options.get(OUR_REFERENCE) else None,
             receipt.text,
             account_id,
         )

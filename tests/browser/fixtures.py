@@ -149,7 +149,7 @@ def _cry_for_help(runtime, now):
         to = {"officer_id": None, "team": "Đội xuồng 2", "number": "0905000960"}
         hand_over_case(session, first, **to, settings=runtime.settings, user=author, now=now)
         (cry,) = read_cries(session, event.id, Case.id == first)
-        token = team_link(cry, runtime.settings).rpartition("/")[2]
+        token = team_link(cry, runtime.settings, by=1).rpartition("/")[2]
         link = LinkCipher(runtime.settings.keys_of(Purpose.LINKS)).token(rows[4].id)
     return {"event": event.id, "team_token": token, "warned": link}
 

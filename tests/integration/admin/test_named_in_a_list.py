@@ -8,9 +8,11 @@ from sqlalchemy import delete, select
 from campaigns.analytics.open_tasks import export_event
 from campaigns.cases.case_list import CaseFilter, read_case_list
 from campaigns.cases.conversation import record_answer
-from campaigns.cases.handle_case import number_to_call
+from campaigns.cases.handle_case import number_to_call, unassign_case
 from campaigns.cases.merge_people import merge_people, unmerge_people
+from campaigns.cases.rescue import hand_over_case
 from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Message
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import AnswerPlace
 from campaigns.privacy.export_data import find_recorded_contact as of_exports
@@ -139,6 +141,14 @@ def test_that_somebody_is_left_alone_is_shown_and_not_how_or_to_whom_they_said_s
     shown = client.get(f"/admin/people/{person}/").text
     assert "không gửi tin" in shown
     assert PROVINCE not in shown
+    assert "cán bộ ghi" not in shown
+    for owner, source in (("PN", [""]), ("ND", ["officer", "request"])):
+        of = world.one(select(Organisation.id).where(Organisation.code == owner))
+        _row, token = world.token(
+            world.officer(f"{owner}-qt@loa.example", Role.ADMINISTRATOR), organisation_id=of
+        )
+        told = client.get("/api/v1/opt-outs", headers={"Authorization": f"Bearer {token}"}).json["opt_outs"]
+        assert sorted({each["source"] for each in told}) == source
     assert "yêu cầu về dữ liệu cá nhân" not in shown
 
 
@@ -385,7 +395,10 @@ def test_a_persons_text_has_what_the_list_that_recorded_them_says_and_not_a_late
     assert "den luc 8h:" in body
 
 
-def test_recording_that_somebody_asks_for_help_shows_no_number_that_ones_lists_do_not_have(world, unnumbered):
+def test_recording_that_somebody_asks_for_help_shows_no_number_that_ones_lists_do_not_have(
+    client, world, unnumbered
+):
+    world.change(Contact, unnumbered, village="Làng Mới")
     women = world.one(select(Organisation.id).where(Organisation.code == "PN"))
     campaign = world.sent(lists=["Tên lạ"])
     world.change(Campaign, campaign, organisation_id=women)
@@ -402,6 +415,24 @@ def test_recording_that_somebody_asks_for_help_shows_no_number_that_ones_lists_d
     assert exported() == [""]
     with pytest.raises(NotFound):
         world.do(number_to_call, case.id, by=NOSY)
+    team = {"officer_id": None, "team": "Xuồng", "number": number(70), "settings": world.runtime.settings}
+
+    def told(by):
+        """The message to a team, its page, and the office's two pages of the case."""
+        world.do(hand_over_case, case.id, **team, by=by)
+        sms = world.all(select(Message.text).where(Message.text.like("%can cuu%")).order_by(Message.id))[-1]
+        signed_in(client, by)
+        pages = (sms[sms.index("/team/") :], f"/admin/rescue/?event={campaign}", f"/admin/inbox/{case.id}/")
+        shown = [sms, *(client.get(page).text for page in pages)]
+        world.do(unassign_case, case.id, by=by)
+        return shown
+
+    texts = told(NOSY)
+    for hidden in (number(3), local(3), "Làng Mới", "Lang Moi"):
+        assert not [text for text in texts if hidden in text]
+    sms, page, *_office = told(PROVINCE)
+    assert all(shown in sms for shown in (number(3), "Lang Moi"))
+    assert all(shown in page for shown in (number(3), "Làng Mới"))
     world.press(campaign, "need_help", index=3)
     assert world.do(number_to_call, case.id, by=NOSY) == number(3), "who presses themselves is called"
     assert exported() == [number(3)]
@@ -449,6 +480,16 @@ def test_a_number_that_the_recording_organisation_adds_is_not_used_by_others_who
     known = world.one(select(Membership.stated).where(Membership.list_id.in_(of_list)))
     assert known["phones"] == []
     assert reached(world, [recorded], "Cựu chiến binh") == [number(9)], "the only numbers that are known"
+
+
+def test_nobody_removes_a_number_that_they_may_not_read(world, two_named):
+    lan, _hoa = two_named
+    farmers = world.one(select(Organisation.id).where(Organisation.code == "ND"))
+    theirs = world.officer("nd@loa.example", Role.STAFF, farmers)
+    with pytest.raises(NotAllowed):
+        world.do(remove_number, lan, phone_id(world, 9), note="sai số", by=theirs)
+    world.do(remove_number, lan, phone_id(world, 3), note="sai số", by=theirs)
+    assert reached(world, two_named, "Tên lạ") == [number(9), number(8)]
 
 
 def test_a_number_that_two_others_hand_in_is_still_no_number_of_whose_people_they_are(

@@ -1,18 +1,20 @@
 """What residents say over a gateway's own connection: each delivery ends in a row before it is answered, in its order, once."""
 
+import struct
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
 
-from campaigns.models.messages import Incident
+from campaigns.models.messages import Incident, WaitingReceipt
 from campaigns.models.replies import Case, Reply, ReplyChannel, ReplyPart
 from campaigns.replies import gateway_inbox
 from campaigns.replies.gateway_inbox import PARTS_WAIT_FOR, join_parts, store_delivered
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.rules.replies.labels import Label
 from outreach.rules.gateway import Answered, InboundMessage, InboundPart
-from outreach.sms.smpp import DATA
+from outreach.rules.smpp import OUR_REFERENCE, SAR_NUMBER, SAR_REFERENCE, SAR_TOTAL, read_pdu
+from outreach.sms.smpp import DATA, read_delivered
 from tests.integration.outreach.test_smpp import over_smpp  # noqa: F401 - a fixture
 from tests.support.smpp_pdus import inbound_pdu, play_inbound
 from tests.support.world import number
@@ -110,6 +112,22 @@ def test_a_long_reply_without_a_part_waits_for_a_person(world):
     reply = world.one(select(Reply))
     assert (reply.body, reply.is_sure) == ("da cai roi[…]", False)
     assert world.scalar(select(func.count()).where(Case.done_at.is_(None))) == 1
+
+
+def test_numbers_of_any_length_that_a_centre_sends_keep_nothing_from_being_stored(world):
+    def delivered(text, esm_class, *options):
+        pdu = inbound_pdu(number(0), text, esm_class=esm_class)
+        pdu += b"".join(struct.pack(">HH", tag, len(value)) + value for tag, value in options)
+        read = read_pdu(pdu[16:], is_data=False)
+        return read_delivered(read, pdu, delivery="a:1", secret_key="k", account_id=1)
+
+    world.sent(people=1)
+    long = b"\xff" * 9
+    store(world, delivered(b"TC", 0, *((tag, long) for tag in (SAR_REFERENCE, SAR_TOTAL, SAR_NUMBER))))
+    store(world, delivered(b"id:7 stat:DELIVRD", 4, (OUR_REFERENCE, long)))
+    world.do(join_parts, world.runtime, now=START + PARTS_WAIT_FOR)
+    assert world.one(select(Reply.body)) == "[…]TC"
+    assert world.one(select(WaitingReceipt.reference)) == 0xFFFF
 
 
 def test_what_cannot_be_read_is_kept_as_it_came_for_a_person_with_an_incident(world):

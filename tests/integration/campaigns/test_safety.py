@@ -42,6 +42,7 @@ from campaigns.rules.safety import CryState, Need, SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, Exclusion, MessageState
 from campaigns.web import public_page
+from outreach.accounts.security_events import SecurityEvent, read_events
 from outreach.contacts.suppressions import lock_phone
 from outreach.core.db import Base
 from outreach.models.accounts import AuditEvent, Role
@@ -566,6 +567,13 @@ def test_the_office_hands_over_and_exports_on_its_page_and_a_refused_form_keeps_
     table = post(client, "/admin/rescue/export", event=event, reason="Giao cho Ban chỉ huy")
     assert number(10) in table.text
     assert "16.04" not in table.headers["Content-Disposition"]
+    assert not read_events(world.runtime.redis, event=SecurityEvent.NUMBERS_QUOTA)
+    world.use(full_numbers_per_hour=0)
+    client = signed_in(world.app().test_client(), AUTHOR)
+    assert number(10) in post(client, "/admin/rescue/export", event=event, reason="Giao Ban chỉ huy").text
+    assert read_events(world.runtime.redis, event=SecurityEvent.NUMBERS_QUOTA), (
+        "many numbers at once are an alert"
+    )
 
 
 def test_an_open_page_is_sent_what_changed_and_nothing_else(world, event, client):
