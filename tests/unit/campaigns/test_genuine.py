@@ -1,7 +1,7 @@
 """Whether a message may be ours: its words and its links, never a person."""
 
 from campaigns.rules.genuine import LONGEST, MessageMatch, compare_message
-from tests.support.tables import cases
+from tests.support.tables import cases, each_of
 
 STEP = "[{name}, ]UBMTTQ tinh moi ong/ba cai Bluezone: {link} Tra loi 1 neu da cai. Tu choi: TC"
 WITH_ADDRESS = "Chi tiet tai bluezone.gov.vn/tai. Can giup nhan so 4."
@@ -14,19 +14,13 @@ HOSTS = {"loa.example.vn", "vd.vn"}
 
 
 @cases(
-    (
-        "Nguyen Thi A, UBMTTQ tinh moi ong/ba cai Bluezone: https://loa.example.vn/abcd2345 Tra loi 1 neu da cai. Tu choi: TC",
+    *each_of(
+        "Nguyen Thi A, UBMTTQ tinh moi ong/ba cai Bluezone: https://loa.example.vn/abcd2345 Tra loi 1 neu da cai. Tu choi: TC | "
+        "UBMTTQ tỉnh mời ông/bà cài Bluezone: https://vd.vn/abcd2345. Trả lời 1 nếu đã cài. Từ chối: TC | "
+        "ubmttq tinh moi ong/ba  cai bluezone vd.vn/abcd2345 tra loi 1 neu da cai tu choi TC | "
+        "Chi tiet tai bluezone.gov.vn/tai. Can giup nhan so 4.",
         MessageMatch.SAME,
     ),
-    (
-        "UBMTTQ tỉnh mời ông/bà cài Bluezone: https://vd.vn/abcd2345. Trả lời 1 nếu đã cài. Từ chối: TC",
-        MessageMatch.SAME,
-    ),
-    (
-        "ubmttq tinh moi ong/ba  cai bluezone vd.vn/abcd2345 tra loi 1 neu da cai tu choi TC",
-        MessageMatch.SAME,
-    ),
-    ("Chi tiet tai bluezone.gov.vn/tai. Can giup nhan so 4.", MessageMatch.SAME),
     # A time differs by person, and so does a code.
     (STOPPED.format(time="10:20 ngay 01/10/2026"), MessageMatch.SAME),
     (VISIT.format(hour="7 gio 30, ngay 5/12"), MessageMatch.SAME),
@@ -34,19 +28,14 @@ HOSTS = {"loa.example.vn", "vd.vn"}
     (VISIT.format(hour="7 gio, chuyen tien vao 012345"), MessageMatch.DIFFERENT),
     (VISIT.format(hour="45/67/8910"), MessageMatch.DIFFERENT),
     # The words are ours, the link is not.
-    (
-        "UBMTTQ tinh moi ong/ba cai Bluezone: https://loa-example.vn/abcd2345 Tra loi 1 neu da cai. Tu choi: TC",
+    *each_of(
+        "UBMTTQ tinh moi ong/ba cai Bluezone: https://loa-example.vn/abcd2345 Tra loi 1 neu da cai. Tu choi: TC | "
+        "Nhan qua tai bit.ly/3abc | Tai http://1.2.3.4/a.apk | dang nhap vietcombank.com.top de nhan tien",
         MessageMatch.FOREIGN_LINK,
     ),
-    ("Nhan qua tai bit.ly/3abc", MessageMatch.FOREIGN_LINK),
-    ("Tai http://1.2.3.4/a.apk", MessageMatch.FOREIGN_LINK),
-    ("dang nhap vietcombank.com.top de nhan tien", MessageMatch.FOREIGN_LINK),
     # Something was added, before, after or where the name stands.
-    (
-        "UBMTTQ tinh moi ong/ba cai Bluezone: vd.vn/a Tra loi 1 neu da cai. Tu choi: TC Chuyen tien vao 0123",
-        MessageMatch.DIFFERENT,
-    ),
-    (
+    *each_of(
+        "UBMTTQ tinh moi ong/ba cai Bluezone: vd.vn/a Tra loi 1 neu da cai. Tu choi: TC Chuyen tien vao 0123 | "
         "Chuyen 0011 2233 4455, UBMTTQ tinh moi ong/ba cai Bluezone: vd.vn/a Tra loi 1 neu da cai. Tu choi: TC",
         MessageMatch.DIFFERENT,
     ),
@@ -84,8 +73,7 @@ HOSTS = {"loa.example.vn", "vd.vn"}
     ),
     # A page's field cuts what is longer.
     (VISIT.format(hour="7 gio") + "\n" * LONGEST + "http://evil.vn", MessageMatch.DIFFERENT),
-    ("UBMTTQ tinh moi ong/ba cai Bluezone:", MessageMatch.DIFFERENT),
-    ("Ban xong.Xin cam on", MessageMatch.DIFFERENT),
+    *each_of("UBMTTQ tinh moi ong/ba cai Bluezone: | Ban xong.Xin cam on", MessageMatch.DIFFERENT),
     ("", MessageMatch.DIFFERENT),
     ("a" * 100_000, MessageMatch.DIFFERENT),
 )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from campaigns.rules.cases import CaseKind, assigned_until, kind_of
 from campaigns.rules.content import PAGE_WORDS
 from campaigns.rules.replies.labels import PAGE_LABELS, USES, Label, counts_as_answer, fold_answers
-from tests.support.tables import cases
+from tests.support.tables import cases, each_of
 
 L = Label
 NOON = datetime(2020, 8, 15, 12, tzinfo=UTC)
@@ -30,8 +30,7 @@ NOON = datetime(2020, 8, 15, 12, tzinfo=UTC)
     ("installed need_help installed", "installed", 0),
     ("installed opt_out not_yet", "not_yet", None),
     # No answers to the question.
-    ("question", None, None),
-    ("unclear question", None, None),
+    *each_of("question | unclear question", None, None),
     ("installed question", "installed", 0),
     ("question installed unclear", "installed", 1),
     ("not_yet unclear", "not_yet", None),
@@ -44,11 +43,9 @@ def test_the_latest_answer_stands_and_an_install_counts_until_taken_back(answers
 
 
 @cases(
-    ("installed", True, True, None),
+    *each_of("installed | not_yet", True, True, None),
     ("installed", False, False, "unclear"),  # "có cài" may as well ask
-    ("not_yet", True, True, None),
-    ("not_yet", False, False, "unclear"),
-    ("wrong_number", False, False, "unclear"),
+    *each_of("not_yet | wrong_number", False, False, "unclear"),
     # Counted, and a person calls.
     ("need_help", True, True, "help"),
     ("need_help", False, False, "unclear"),

@@ -11,7 +11,7 @@ from campaigns.rules.delivery import (
     may_be_passed_on,
 )
 from campaigns.rules.states import AttemptReport, AttemptState, MessageKind
-from tests.support.tables import cases
+from tests.support.tables import cases, each_of
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
 LONG_AGO, LATELY = NOW - FORGOTTEN_AFTER, NOW - timedelta(days=1)
@@ -53,20 +53,13 @@ def test_a_notice_goes_first_and_not_in_vain(changes, goes):
     ("passed", "declined", "declined"),
     ("passed", "notice_limit", None),  # of the office, not of the number
     ("passed", "expired", None),
-    ("passed", None, None),
-    ("delivered", None, None),
-    ("accepted", None, None),
+    *each_of("passed | delivered | accepted", None, None),
 )
 def test_the_end_of_a_notice_says_what_is_known_of_its_number(state, cause, learned):
     assert learned_of(AttemptState(state), cause) == learned
 
 
-@cases(
-    ("zalo", "host-1", True),
-    ("zalo", "restored-3", False),
-    ("both", "host-1", False),
-    ("sms", "host-1", False),
-)
+@cases(("zalo", "host-1", True), ("zalo", "restored-3", False), *each_of("both | sms", "host-1", False))
 def test_a_text_follows_by_itself_where_all_is_known_that_followed_its_notice(channel, worker, follows):
     assert may_be_passed_on(SimpleNamespace(channel=channel, worker=worker)) is follows
 

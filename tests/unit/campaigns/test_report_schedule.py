@@ -7,7 +7,7 @@ import pytest
 from campaigns.rules.reports.template import DayEvents, ReportAction, ReportHours, next_action, parse_template
 from outreach.rules.errors import BadInput
 from tests.support.report_sample import FORM
-from tests.support.tables import cases
+from tests.support.tables import cases, each_of
 
 HOURS = ReportHours()
 MORNING = DayEvents(is_wanted=True, missing=2)
@@ -52,9 +52,8 @@ LATE = replace(ISSUED, is_undelivered_alarmed=True)
     # The scheduler was down: what is of no use any more is left out, the report goes out.
     ("13:10", MORNING, ReportAction.ALARM_MISSING),
     ("13:10", replace(MORNING, is_alarmed=True), ReportAction.CHASE),
-    ("13:50", MORNING, ReportAction.FREEZE),
+    *each_of("13:50 | 23:59", MORNING, ReportAction.FREEZE),
     ("13:50", replace(MORNING, is_frozen=True, is_approved=True), ReportAction.ISSUE),
-    ("23:59", MORNING, ReportAction.FREEZE),
     # Nothing is under way: nothing by itself; what somebody froze by hand goes on.
     ("13:50", DayEvents(is_wanted=False, missing=2), None),
     ("14:10", DayEvents(is_wanted=False, is_frozen=True, is_approved=True), ReportAction.ISSUE),

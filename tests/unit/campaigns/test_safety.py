@@ -43,20 +43,18 @@ def test_what_anybody_may_have_typed_replaces_no_cry_and_nothing_said_by_the_num
 
 
 @cases(
-    "16.04712, 108.20678",
-    "16.04712 108.20678",
-    "16,04712; 108,20678",
+    *each_of(
+        "16.04712, 108.20678 | 16.04712 108.20678 | 16,04712; 108,20678 | 16.04712°N 108.20678°E | "
+        "geo:16.04712,108.20678 | https://maps.google.com/?q=16.04712,108.20678 | "
+        "https://www.google.com/maps?q=16.04712%2C108.20678&z=17 | "
+        "https://www.google.com/maps/search/?api=1&query=16.04712,108.20678 | "
+        "https://www.google.com/maps/@16.04712,108.20678,17z | "
+        "https://www.google.com/maps/place/Nha/@16.1,108.1,15z/data=!3m1!4b1!4m5!3d16.04712!4d108.20678?entry=ttu | "
+        "https://maps.apple.com/?ll=16.04712,108.20678&t=m | "
+        "https://www.openstreetmap.org/?mlat=16.04712&mlon=108.20678#map=17 | "
+        "16°02'49.632\"N 108°12'24.408\"E"
+    ),
     "108.20678,16.04712",  # the other way round
-    "16.04712°N 108.20678°E",
-    "geo:16.04712,108.20678",
-    "https://maps.google.com/?q=16.04712,108.20678",
-    "https://www.google.com/maps?q=16.04712%2C108.20678&z=17",
-    "https://www.google.com/maps/search/?api=1&query=16.04712,108.20678",
-    "https://www.google.com/maps/@16.04712,108.20678,17z",
-    "https://www.google.com/maps/place/Nha/@16.1,108.1,15z/data=!3m1!4b1!4m5!3d16.04712!4d108.20678?entry=ttu",
-    "https://maps.apple.com/?ll=16.04712,108.20678&t=m",
-    "https://www.openstreetmap.org/?mlat=16.04712&mlon=108.20678#map=17",
-    "16°02'49.632\"N 108°12'24.408\"E",
 )
 def test_a_position_is_read_however_it_is_pasted_and_taken_out_of_the_text(text):
     found, masked = find_position(f"cứu với {text}")
@@ -65,12 +63,11 @@ def test_a_position_is_read_however_it_is_pasted_and_taken_out_of_the_text(text)
 
 
 @cases(
-    "ngày 16.09.2025",
-    "gọi 0905.000.123",
+    *each_of(
+        "ngày 16.09.2025 | gọi 0905.000.123 | cap 12.5, gió 108.2 km | https://maps.app.goo.gl/AbCdEf123 | "
+        "1.500.000 đồng, 2.300.000 đồng"
+    ),
     "48.85837, 2.29448",  # Paris
-    "cap 12.5, gió 108.2 km",
-    "https://maps.app.goo.gl/AbCdEf123",
-    "1.500.000 đồng, 2.300.000 đồng",
 )
 def test_what_is_no_position_in_vietnam_stays_as_it_is(text):
     assert find_position(text) == (None, text)

@@ -29,8 +29,7 @@ def vn(text):
 
 @cases(
     *each_of("00:00 | 09:05 | 23:59 | 24:00", True),
-    *each_of("24:01 | 25:00 | 12:60 | 7:00 | 07:0 | 0700 | 07h00 | 0٧:00", False),
-    ("07:00\n", False),
+    *each_of("24:01 | 25:00 | 12:60 | 7:00 | 07:0 | 0700 | 07h00 | 0٧:00 | 07:00\n", False),
     ("", False),
 )
 def test_a_clock_is_hours_and_minutes(text, is_one):
@@ -59,28 +58,21 @@ def test_hours_outside_the_decrees_never_open_when_live(own, never):
 
 
 @cases(
-    (DAY, "18 06:59:59", None),
-    (DAY, "18 07:00", "18 21:00"),
-    (DAY, "18 20:59:59", "18 21:00"),
-    (DAY, "18 21:00", None),
-    (DAY, "18 00:00", None),
-    (WHOLE_DAY, "18 00:00", "19 00:00"),
-    (WHOLE_DAY, "18 23:59:59", "19 00:00"),
-    (("20:00", "24:00"), "18 23:59", "19 00:00"),
+    *each_of("18 06:59:59 | 18 21:00 | 18 00:00", DAY, None),
+    *each_of("18 07:00 | 18 20:59:59", DAY, "18 21:00"),
+    *each_of("18 00:00 | 18 23:59:59", WHOLE_DAY, "19 00:00"),
+    ("18 23:59", ("20:00", "24:00"), "19 00:00"),
 )
-def test_a_window_is_open_from_its_first_minute_until_before_its_last(hours, now, closes):
+def test_a_window_is_open_from_its_first_minute_until_before_its_last(now, hours, closes):
     assert closes_at(vn(now), hours) == (vn(closes) if closes else None)
 
 
 @cases(
-    (DAY, "18 06:59", "18 07:00"),
-    (DAY, "18 07:00", "18 07:00"),
-    (DAY, "18 20:59", "18 20:59"),
-    (DAY, "18 21:00", "19 07:00"),
-    (DAY, "18 23:30", "19 07:00"),
-    (DAY, "19 00:30", "19 07:00"),
+    *each_of("18 06:59 | 18 07:00", DAY, "18 07:00"),
+    ("18 20:59", DAY, "18 20:59"),
+    *each_of("18 21:00 | 18 23:30 | 19 00:30", DAY, "19 07:00"),
 )
-def test_a_closed_window_opens_next_at_its_hour(hours, now, opens):
+def test_a_closed_window_opens_next_at_its_hour(now, hours, opens):
     assert opens_at(vn(now), hours) == vn(opens)
 
 

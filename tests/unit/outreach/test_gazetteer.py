@@ -102,9 +102,7 @@ def test_a_commune_is_found_in_an_address(address, code):
 
 @cases(
     "Đắk La",  # a village may be called so
-    "Thôn 4",
-    "Thôn 4, tổ 2",
-    "Thôn 4, Đắk Laa",
+    *each_of("Thôn 4 | Thôn 4, tổ 2 | Thôn 4, Đắk Laa"),
     "",
 )
 def test_an_address_that_names_no_commune_for_sure_gives_none(address):

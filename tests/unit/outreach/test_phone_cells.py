@@ -25,23 +25,17 @@ def reject(reason):
 
 
 @cases(
-    "0905000123",
-    " 0905000123 ",
-    *each_of("0905 000 123 | 0905.000.123 | 0905-000-123 | 0905–000—123 | 0905‑000‑123 | 0905_000_123"),
-    *each_of("0905,000,123 | 0905·000·123 | 0905/000/123 | 0905 - 000 - 123 | (0905) 000123 | 0905000123;"),
     *each_of(
-        "0 9 0 5 0 0 0 1 2 3 | 09 05 00 01 23 | '0905000123 | 0905000123.0 | ０９０５０００１２３ | ٠٩٠٥٠٠٠١٢٣"
+        "0905000123 | 0905 000 123 | 0905.000.123 | 0905-000-123 | 0905–000—123 | 0905‑000‑123 | "
+        "0905_000_123 | 0905,000,123 | 0905·000·123 | 0905/000/123 | 0905 - 000 - 123 | (0905) 000123 | "
+        "0905000123; | 0 9 0 5 0 0 0 1 2 3 | 09 05 00 01 23 | '0905000123 | 0905000123.0 | ０９０５０００１２３ | "
+        "٠٩٠٥٠٠٠١٢٣ | ☎ 0905000123 | 0905000123² | +84905000123 | + 84 905 000 123 | (+84) 905 000 123 | "
+        "(84)905000123 | 84.905000123 | 84 90 500 0123 | 0084905000123 | 00 84 905 000 123 | "
+        '+84(0)905000123 | +84 (0) 905 000 123 | 840905000123 | +0905000123 | ="0905000123" | '
+        "0905\u200b000\u200d123 | \u202a0905000123\u202c | \u200e0905000123 | \ufeff0905000123 | "
+        "0905\xa0000\xa0123 | 0905\xad000123"
     ),
-    *each_of("☎ 0905000123 | 0905000123² | +84905000123 | + 84 905 000 123 | (+84) 905 000 123"),
-    *each_of("(84)905000123 | 84.905000123 | 84 90 500 0123 | 0084905000123 | 00 84 905 000 123"),
-    *each_of("+84(0)905000123 | +84 (0) 905 000 123 | 840905000123 | +0905000123"),
-    '="0905000123"',
-    "0905\u200b000\u200d123",
-    "\u202a0905000123\u202c",
-    "\u200e0905000123",
-    "\ufeff0905000123",
-    "0905\xa0000\xa0123",
-    "0905\u00ad000123",
+    " 0905000123 ",
     84905000123,
     84905000123.0,
 )
@@ -135,21 +129,20 @@ def test_several_numbers_in_one_cell(cell, expected):
 
 
 @cases(
-    *each_of(
-        "0905000123 gọi giờ hành chính | A Tuấn: 0905 000 123 | 0905 000 123 (mới)", ok(A, warnings=[TEXT])
-    ),
-    *each_of("ĐT0905000123 | 0905000123 gọi sau 17h30", ok(A, warnings=[TEXT])),
+    ("0905000123 gọi giờ hành chính", ok(A, warnings=[TEXT])),
+    ("A Tuấn: 0905 000 123", ok(A, warnings=[TEXT])),
+    ("0905 000 123 (mới)", ok(A, warnings=[TEXT])),
+    ("ĐT0905000123", ok(A, warnings=[TEXT])),
+    ("0905000123 gọi sau 17h30", ok(A, warnings=[TEXT])),
     ("SĐT 1: 0905000123, SĐT 2: 0913000248", ok(A, B, warnings=[SEVERAL, TEXT])),
-    ("0905000123 (sai số)", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
-    ("0905000123 (cũ)", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
+    *each_of(
+        "0905000123 (sai số) | 0905000123 (cũ) | không phải 0905000123 | 0905000123x | 0905000123 tổ 3 | "
+        "không có, gọi nhờ 0905000123 | CMND 233000123, ĐT 0905000123",
+        review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT]),
+    ),
     ("0905000123?", review(Reason.UNPARSED_REMAINDER, A)),
     ("0905000123 -> 0913000248", review(Reason.UNPARSED_REMAINDER, A, B, warnings=[SEVERAL])),
     ("0905000123 đổi thành 0913000248", review(Reason.UNPARSED_REMAINDER, A, B, warnings=[SEVERAL, TEXT])),
-    ("không phải 0905000123", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
-    ("0905000123x", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
-    ("0905000123 tổ 3", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
-    ("không có, gọi nhờ 0905000123", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
-    ("CMND 233000123, ĐT 0905000123", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
     # A number cut short beside a stray digit must not pass for a whole one.
     ("09050001 23 tuổi", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
     ("090500012 (3)", review(Reason.UNPARSED_REMAINDER, A)),

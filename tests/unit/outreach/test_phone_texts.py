@@ -80,59 +80,37 @@ def test_names_in_one_cell(cell, count, names):
 
 
 @cases(
-    *each_of("hộ nghèo | số cũ 0913000248 | zalo 0913000248 | mất sức lao động", "ok", 1),
-    *each_of("số mới 0905000123 | chồng đã mất | đã mất việc | không nhắn được thì gọi", "ok", 1),
+    *each_of(
+        "hộ nghèo | số cũ 0913000248 | zalo 0913000248 | mất sức lao động | số mới 0905000123 | "
+        "chồng đã mất | đã mất việc | không nhắn được thì gọi | dọn vệ sinh | đổi qua Viettel | đổi mới | "
+        "thiếu số 0 đầu | 2 số | bác sĩ | số con: 3 | dùng chung ĐT | không dùng zalo | con: A Na | "
+        "con của ông Hai | ở nhờ nhà em | trùng tên | đủ số | Bố | Trung | Khoa | thiếu hồ sơ | "
+        "cán bộ thôn | mất CCCD | không có xe máy | chưa có sổ | chưa có số nhà | hay tắt máy | "
+        "tên thường gọi khác | đã gọi kiểm tra | nghỉ học | số cũ 11 số | đầu số cũ | chuyển tuyến | "
+        "mắt kém | Mặt trận thôn | mất ngủ | đi bộ đội về | con gái ở Mỹ | chồng đi Nhật | tái định cư | "
+        "nhắn tin thôi | số chính chủ | số của hội viên | ở với con | vợ liệt sĩ | số con gái 0913000248",
+        "ok",
+        1,
+    ),
     *each_of("số mới 0913000248 | đã đổi sang 0913000248 | Đổi số: 0913000248", "review", 2),
-    *each_of("sai số | đã mất 3/2025 | bỏ sinh hoạt, xin không nhắn nữa | đừng nhắn tin", "review", 1),
     *each_of(
-        "không liên lạc được | gọi không ai nghe | máy tắt | chưa xác minh | số lạ | không dùng nữa",
+        "sai số | đã mất 3/2025 | bỏ sinh hoạt, xin không nhắn nữa | đừng nhắn tin | không liên lạc được | "
+        "gọi không ai nghe | máy tắt | chưa xác minh | số lạ | không dùng nữa | số ĐT của y tế thôn | "
+        "ĐT cháu nội | số nhà hàng xóm | con nghe máy | của con | qua số con trai | không đồng ý nhận tin | "
+        "từ chối nhận tin | đừng gọi | dùng chung với chồng | chồng cầm điện thoại | máy do con giữ | "
+        "nhắn tin cho con | số bạn | sđt ba | số người quen | số ck | mượn máy | không có máy riêng | "
+        "chết rồi, vợ Y Na giữ máy | lh con trai | số cô Lan | không chính chủ | hư máy | k ll được | "
+        "sim mất | thiếu 1 số | mờ số cuối | nhầm người | ? | xóa | vợ chồng 1 số | "
+        "dung ten giup chau LINH | vợ | con trai | con dâu | chuyển hẳn về Tam Kỳ | mới dời qua khóm 5 | "
+        "chuyển qua phường 2 | dọn lên Sài Gòn | gọi không đúng người | máy báo không có thực | "
+        "số đã đổi chủ | ghi lộn số | chưa gọi được | ké máy con | số ảo | sai chủ | k gọi dc | "
+        "so nay goi khong duoc | dùng ké | chữ mờ | cháu nghe giùm | về Bình Dương | "
+        "đã bán đất, lên Cần Thơ | sang Lào làm ăn | về ngoài Bắc | thôi theo dõi | ngừng quản lý | "
+        "không còn trong thôn | loại khỏi ds | đang ở tù | định cư Mỹ | mất hồi tết | quá cố | "
+        "di Dong Nai roi",
         "review",
         1,
     ),
-    *each_of(
-        "số ĐT của y tế thôn | ĐT cháu nội | số nhà hàng xóm | con nghe máy | của con | qua số con trai",
-        "review",
-        1,
-    ),
-    *each_of("không đồng ý nhận tin | từ chối nhận tin | đừng gọi", "review", 1),
-    *each_of("dùng chung với chồng | chồng cầm điện thoại | máy do con giữ | nhắn tin cho con", "review", 1),
-    *each_of("số bạn | sđt ba | số người quen | số ck | mượn máy | không có máy riêng", "review", 1),
-    *each_of("chết rồi, vợ Y Na giữ máy | lh con trai | số cô Lan | không chính chủ", "review", 1),
-    *each_of("hư máy | k ll được | sim mất | thiếu 1 số | mờ số cuối | nhầm người | ? | xóa", "review", 1),
-    *each_of("vợ chồng 1 số | dung ten giup chau LINH | vợ | con trai | con dâu", "review", 1),
-    *each_of(
-        "chuyển hẳn về Tam Kỳ | mới dời qua khóm 5 | chuyển qua phường 2 | dọn lên Sài Gòn", "review", 1
-    ),
-    *each_of("dọn vệ sinh | đổi qua Viettel | đổi mới", "ok", 1),
-    *each_of("thiếu số 0 đầu | 2 số | bác sĩ | số con: 3 | dùng chung ĐT | không dùng zalo", "ok", 1),
-    *each_of(
-        "con: A Na | con của ông Hai | ở nhờ nhà em | trùng tên | đủ số | Bố | Trung | Khoa | thiếu hồ sơ | cán bộ thôn | mất CCCD",
-        "ok",
-        1,
-    ),
-    *each_of(
-        "gọi không đúng người | máy báo không có thực | số đã đổi chủ | ghi lộn số | chưa gọi được | ké máy con | số ảo | sai chủ"
-        " | k gọi dc | so nay goi khong duoc | dùng ké | chữ mờ | cháu nghe giùm",
-        "review",
-        1,
-    ),
-    *each_of(
-        "về Bình Dương | đã bán đất, lên Cần Thơ | sang Lào làm ăn | về ngoài Bắc | thôi theo dõi | ngừng quản lý | không còn trong thôn"
-        " | loại khỏi ds | đang ở tù | định cư Mỹ | mất hồi tết | quá cố | di Dong Nai roi",
-        "review",
-        1,
-    ),
-    *each_of(
-        "không có xe máy | chưa có sổ | chưa có số nhà | hay tắt máy | tên thường gọi khác | đã gọi kiểm tra",
-        "ok",
-        1,
-    ),
-    *each_of(
-        "nghỉ học | số cũ 11 số | đầu số cũ | chuyển tuyến | mắt kém | Mặt trận thôn | mất ngủ | đi bộ đội về | con gái ở Mỹ | chồng đi Nhật | tái định cư | nhắn tin thôi",
-        "ok",
-        1,
-    ),
-    *each_of("số chính chủ | số của hội viên | ở với con | vợ liệt sĩ | số con gái 0913000248", "ok", 1),
 )
 def test_a_note_may_say_that_the_number_beside_it_is_wrong(note, status, count):
     cell = phone_texts.beside_note(read_phone_cell("0905000123"), note)
