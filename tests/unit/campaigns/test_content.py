@@ -1,14 +1,33 @@
-"""What a campaign says and asks, as data."""
+"""What a campaign says and asks, as data: its texts as fields and checked, a kind's words, promises told from what is done."""
 
 import pytest
 
 from campaigns.planning.kinds import load_kinds
-from campaigns.rules.content import AnswerWording, App, merge, page_choices, read_content, render_reply
+from campaigns.rules import content_texts
+from campaigns.rules.content import (
+    PAGE_WORDS,
+    AnswerWording,
+    App,
+    merge,
+    page_choices,
+    read_content,
+    render_reply,
+)
+from campaigns.rules.content_texts import PATHS, find_copied, find_text_errors
+from campaigns.rules.kind_words import (
+    KindWords,
+    propose_content,
+    propose_says,
+    propose_vocabulary,
+    read_words,
+)
+from campaigns.rules.promises import OwnCount, is_promise, read_promised, short_answer
 from campaigns.rules.replies.labels import PAGE_LABELS, Label
+from outreach.core.sentences import word_error
 from outreach.rules.errors import BadCampaign
 from outreach.rules.segments import measure
 from tests.support.errors import refuses
-from tests.support.tables import cases
+from tests.support.tables import cases, each_of
 
 LEAST = {"title": "Cài", "question": "Đã cài chưa?", "issuer": "Mặt trận"}
 APP = {"name": "Bluezone", "page": "https://bluezone.gov.vn/taiapp"}
@@ -138,3 +157,261 @@ def test_bluezone_links_to_the_official_addresses_only():
     assert app.page == "https://bluezone.gov.vn/taiapp"
     assert app.android == "https://play.google.com/store/apps/details?id=com.mic.bluezone"
     assert app.ios == "https://apps.apple.com/vn/app/id1508062685"
+
+
+EVERYTHING = {
+    "title": "Tiêm",
+    "question": "Tiêm chưa?",
+    "issuer": "Mặt trận",
+    "phone": "1022",
+    "app": {"name": "Sổ sức khỏe", "page": "https://example.vn"},
+    "answers": {"need_help": {"reply": "Mo {link}", "steps": ["Mở liên kết.", "Bấm nút."]}},
+    "vocabulary": {"verbs": ["tiêm"]},
+    "page": {"ask": "Hỏi {contact}.", "steps": "Cách làm"},
+    "languages": {"sed": {"title": "T", "answers": {"installed": {"button": "B"}}, "page": {"next": "N"}}},
+}
+
+
+@cases(EVERYTHING, *load_kinds().values(), {"app": False}, {"mới": {"a": 1}})
+def test_what_is_taken_apart_is_put_together_as_it_was(content):
+    texts, rest = content_texts.split_content(content)
+    assert content_texts.join_content(texts, rest) == content
+
+
+def test_only_texts_have_a_path_and_the_rest_stays_together():
+    texts, rest = content_texts.split_content(EVERYTHING)
+    assert rest == {"vocabulary": {"verbs": ["tiêm"]}}
+    assert texts["answers.need_help.steps"] == "Mở liên kết.\nBấm nút."
+    assert texts["languages.sed.page.next"] == "N"
+    assert texts["page.steps"] == "Cách làm"  # a heading, not lines
+    assert set(texts) <= set(PATHS)
+    for path in (
+        *(f"page.{name}" for name in PAGE_WORDS),
+        *(f"answers.{each.value}.reply" for each in Label),
+    ):
+        assert path in PATHS
+        assert f"languages.jra.{path}" in PATHS
+
+
+def test_an_empty_text_is_left_out_unless_another_would_show_through():
+    assert content_texts.join_content({"why": "", "contact": ""}, {}, over={"why"}) == {"why": ""}
+    assert content_texts.join_content(
+        {"answers.need_help.steps": ""}, {}, over={"answers.need_help.steps"}
+    ) == {"answers": {"need_help": {"steps": []}}}
+
+
+def test_without_any_of_its_texts_an_app_is_none():
+    base = load_kinds()["bluezone"]
+    texts, rest = content_texts.split_content(base)
+    emptied = {path: "" if path.startswith("app.") else text for path, text in texts.items()}
+    assert read_content(merge(base, content_texts.join_content(emptied, rest, over=texts))).app is None
+    assert "app" not in content_texts.join_content({"app.name": "", "app.page": ""}, {})
+
+
+@cases({"answers": "x"}, {"answers": {"need_help": []}}, {"languages": {"sed": 1}})
+def test_what_stands_in_a_tables_place_gives_way(rest):
+    texts = {"answers.need_help.reply": "r", "languages.sed.title": "t"}
+    assert content_texts.split_content(content_texts.join_content(texts, rest))[0] == texts
+
+
+def test_addresses_of_the_app_are_not_corrected_on_the_way():
+    assert content_texts.is_correctable("answers.installed.reply")
+    assert content_texts.is_correctable("languages.sed.page.ask")
+    assert content_texts.is_correctable("app.button")
+    for path in ("app.page", "app.android", "app.ios", "app.name", "vocabulary", "x"):
+        assert not content_texts.is_correctable(path)
+
+
+@cases(
+    *each_of("0905 000 123 | +84 905 000 123 | 0260 386 0000 | (0260) 386.0000 | 1022 | 113", True),
+    *each_of("1900 9095 | 18001119", True),
+    *each_of("0905 | 84905000123 | 0000000000 | +1 202 555 0100 | gọi trạm y tế", False),
+    ("905000123", False),  # no phone dials it so
+    ("01685000123", False),  # not in use since 2018
+    ("", False),
+)
+def test_a_phone_to_call_is_one_that_can_be_dialled(written, is_one):
+    assert content_texts.can_be_called(written) is is_one
+    if is_one:
+        assert read_content({**EVERYTHING, "phone": written}).dialled.lstrip("+").isdigit()
+
+
+@cases(
+    ({"phone": "0905"}, "phone", "1022"),
+    ({"answers": {"installed": {"reply": "{ten} ơi"}}}, "answers.installed.reply", "{link}, {name}, {time}"),
+    ({"answers": {"installed": {"reply": "Mo {link"}}}, "answers.installed.reply", "gõ hai lần"),
+    ({"answers": {"need_help": {"steps": ["Mở {lnk}."]}}}, "answers.need_help.steps", "{lnk}"),
+    ({"page": {"call": "Gọi {number}"}}, "page.call", "{phone}"),
+    ({"languages": {"sed": {"page": {"ask": "{name}"}}}}, "languages.sed.page.ask", "{contact}"),
+    ({"languages": {"sed": {"answers": {"opt_out": {"reply": "{x}"}}}}}, "languages.sed.answers.opt_out.reply", "x"),
+    ({"app": {"page": ""}}, "app.page", "trang tải"),
+)  # fmt: skip
+def test_what_is_wrong_is_named_by_its_path(changes, path, says):
+    wrong = content_texts.find_text_errors(merge(EVERYTHING, changes))
+    assert list(wrong) == [path]
+    assert says in word_error(wrong[path])
+    with refuses(BadCampaign, says=path):
+        content_texts.check_texts(merge(EVERYTHING, changes))
+
+
+@cases(EVERYTHING, *load_kinds().values())
+def test_nothing_is_wrong_with_what_comes_with_the_kinds(content):
+    assert content_texts.find_text_errors(content) == {}
+
+
+def test_what_a_language_leaves_empty_is_vietnamese():
+    blank = {"title": "", "answers": {"need_help": {"reply": "", "steps": []}}, "page": {"ask": ""}}
+    read = read_content({**EVERYTHING, "languages": {"jra": blank}}, "jra")
+    assert (read.title, read.page["ask"]) == ("Tiêm", "Hỏi {contact}.")
+    assert read.wording(Label.NEED_HELP).steps == ("Mở liên kết.", "Bấm nút.")
+    without = {**EVERYTHING, "app": False, "languages": {"jra": {"app": {"button": "B"}}}}
+    assert read_content(without, "jra").app is None
+
+
+@cases(
+    ("[{name} oi, ]mo {link} luc {time}", "A Thun", "A Thun oi, mo L luc T"),
+    ("[{name} oi, ]mo {link} luc {time}", "", "mo L luc T"),
+    ("Luc {time} [gap", "A", "Luc T [gap"),  # kept before it was checked
+    ("{ten} luc {time}", "A", "{ten} luc T"),
+)
+def test_an_acknowledgement_is_filled_in(text, name, sent):
+    assert render_reply(text, {"name": name, "link": "L", "time": "T"}) == sent
+
+
+@cases(
+    ({}, KindWords("thực hiện", "", False), "người thuộc diện vận động"),
+    (
+        {"done": " nhận  giấy ", "goal": False},
+        KindWords("nhận giấy", "", False, goal=False),
+        "người thuộc diện vận động",
+    ),
+    (
+        {"done": "cài", "owners": "người có máy", "agencies": True},
+        KindWords("cài", "người có máy", True),
+        "người có máy",
+    ),
+)
+def test_words_are_read(table, words, counted):
+    assert read_words({"words": table}) == words
+    assert words.counted == counted
+    assert words.counted_heading[0].isupper()
+
+
+THANKS = "answers.installed.thanks"
+
+
+@cases("cài", {"verb": "cài"}, {"done": "x" * 61})
+def test_a_wrong_table_is_refused(table):
+    with pytest.raises(BadCampaign, match="content_words_table_wrong"):
+        read_words({"words": table})
+
+
+@cases(
+    (
+        {"title": "Sơ tán", "answers": {"need_help": {"reply": "Tra loi phieu: {link}"}}},
+        "sơ tán",
+        {"answers.need_help.reply": "Tra loi phieu"},
+    ),
+    ({"title": "Sơ tán", "page": {"ask": "Xin Trả lời phiếu."}}, "sơ tán", {"page.ask": "Trả lời phiếu"}),
+    ({"title": "Sơ tán", "question": "Đã đi chưa?"}, "sơ tán", {}),
+    ({"title": "Trả lời phiếu sức khỏe"}, "trả lời phiếu sức khỏe", {}),
+    ({"answers": {"installed": {"thanks": "Cảm ơn đã cho ý kiến."}}}, "sơ tán", {THANKS: "ý kiến"}),
+    ({"answers": {"installed": {"thanks": "Xin cho thêm ý kiến."}}}, "sơ tán", {}),
+    (
+        {"answers": {"installed": {"thanks": "Cảm ơn đã cho ý kiến."}}, "vocabulary": {"things": ["ý kiến"]}},
+        "góp ý",
+        {},
+    ),
+)
+def test_what_the_kind_that_was_copied_asks_for_is_found(texts, done, copied):
+    source = {
+        "words": {"done": "trả lời phiếu"},
+        "vocabulary": {"things": ["ý kiến"]},
+        "answers": {"installed": {"thanks": "Cảm ơn đã cho ý kiến."}},
+    }
+    assert find_copied({**texts, "words": {"done": done}}, source) == copied
+
+
+@cases(
+    ("khám sức khỏe", "Ông/bà đã khám sức khỏe chưa?", ["khám sức khỏe", "khám"], ["sức khỏe"]),
+    ("dọn vệ sinh", "Gia đình có tham gia không?", ["dọn vệ sinh", "dọn"], []),
+    ("sơ tán", "Gia đình đã sơ tán chưa?", ["sơ tán"], []),
+    ("đăng ký khám", "Đã đăng ký khám chưa?", ["đăng ký khám"], []),
+)
+def test_words_for_understanding_are_proposed_from_what_is_asked(done, question, verbs, things):
+    found = propose_vocabulary(done, question)
+    assert found["verbs"] == [*verbs, f"đi {done}", f"{done} xong"]
+    assert found.get("things", []) == things
+
+
+@cases(("Tôi sẽ đến", ["sẽ đến"]), ("Gia đình tôi bận", ["bận"]), ("Hài lòng", []))
+def test_an_answer_is_also_said_without_who_speaks(text, says):
+    assert propose_says(text) == says
+
+
+@cases(
+    ({}, "khám mắt", "Ông/bà đã khám mắt chưa?", ["Đã khám mắt", "Chưa khám mắt", "Cần giúp"]),
+    (
+        {"words": {"done": "đi khám"}},
+        "đi khám",
+        "Ông/bà đã đi khám chưa?",
+        ["Đã đi khám", "Chưa đi khám", "Cần giúp"],
+    ),
+    ({"question": "Đã đi chưa?", "own_answers": {"1": {"text": "Đi rồi"}}}, "khám mắt", "Đã đi chưa?", []),
+    ({"answers": {"installed": {"button": "Đã khám"}}}, "khám mắt", "Ông/bà đã khám mắt chưa?", []),
+)
+def test_what_follows_from_the_title_is_proposed_and_what_is_written_stays(written, done, question, answers):
+    proposed = propose_content({"title": "Khám  mắt"} | written)
+    assert (proposed["done"], proposed["question"]) == (done, question)
+    assert [text for _means, text in proposed["answers"]] == answers
+
+
+@cases(
+    *each_of("Tôi sẽ đến | Toi se den | TÔI SẼ ĐI TIÊM | Tôi đồng ý tiêm | Tôi đã đăng ký tiêm", True),
+    *each_of("Có, tôi đến được | Ngày mai tôi đi | Hẹn tuần sau", True),
+    *each_of("Tôi đã xong, con tôi sẽ đi sau | Chưa, nhưng tôi sẽ đến", True),
+    *each_of("Tôi sẽ không đến | Tôi chưa đi được | Toi khong tham gia duoc | Tôi chưa đăng ký", False),
+    *each_of("Tôi đã đăng ký nhưng không đến được | Tôi đã tiêm | Tôi đã tiêm theo hẹn", False),
+    *each_of("Nhà tôi đã chuẩn bị xong | Tiêm được rồi | Nhà tôi se se lạnh | Hài lòng", False),
+    ("", False),
+)
+def test_a_promise_is_told_from_what_is_done(text, promises):
+    assert is_promise(text) is promises
+
+
+@pytest.mark.parametrize("kind", load_kinds())
+def test_a_button_that_counts_as_done_may_not_promise(kind):
+    content = load_kinds()[kind]
+    assert find_text_errors(content) == {}
+    error = find_text_errors(merge(content, {"answers": {"installed": {"button": "Tôi sẽ đến"}}}))
+    assert [each.code for each in error.values()] == ["button_promises"]
+
+
+def test_in_a_kind_that_asks_for_a_promise_it_may():
+    asking = {"words": {"done": "nhận lời"}, "answers": {"installed": {"button": "Tôi sẽ đến"}}}
+    assert find_text_errors(merge(load_kinds()["tiem-chung"], asking)) == {}
+
+
+@cases(
+    ("Tôi sẽ đến", "sẽ đến"),
+    ("Tôi xin vắng mặt", "vắng mặt"),
+    ("Gia đình tôi sẽ đi", "sẽ đi"),
+    ("Sẽ đến", "Sẽ đến"),
+)
+def test_an_answer_is_told_of_somebody_without_naming_them(text, told):
+    assert short_answer(text) == told
+
+
+def test_who_is_recorded_without_having_answered_is_no_other_answer():
+    counts = [
+        OwnCount("Tôi không đến được", 1, 0, Label.NO_SMARTPHONE),
+        OwnCount("Tôi sẽ đến", 4, 3, Label.NOT_YET),
+        OwnCount("Tôi đã tiêm rồi", 2, 2, Label.INSTALLED),
+    ]
+    figures = read_promised(counts, recipients=75, answered=10, done=7)  # 2 recorded alone, 1 other
+    assert [(each.text, each.people) for each in figures.answers] == [
+        ("Tôi sẽ đến", 4),
+        ("Tôi không đến được", 1),
+    ]
+    assert (figures.others, figures.unanswered, figures.done, figures.kept) == (1, 65, 7, 3)
+    assert read_promised(counts[::2], recipients=75, answered=3, done=2) is None, "nobody promises"

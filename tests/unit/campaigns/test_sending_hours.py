@@ -1,10 +1,16 @@
-"""Hours of the day in Vietnam, and the days of the steps."""
+"""Hours of the day in Vietnam, the days of the steps, and why a campaign stands still until when."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
+
+from campaigns.rules.control_phones import read_came_at
 from campaigns.rules.sending_hours import (
     LIVE_HOURS,
     VIETNAM,
+    SendingState,
+    StallReason,
     closes_at,
     common_hours,
     due_times,
@@ -12,8 +18,12 @@ from campaigns.rules.sending_hours import (
     is_clock,
     is_never_open,
     opens_at,
+    sending_rate,
     step_due_at,
+    why_stalled,
 )
+from campaigns.rules.states import CampaignState
+from outreach.rules.errors import BadInput
 from outreach.rules.quiet_days import Period, QuietDays, parse_quiet_days
 from tests.support.tables import cases, each_of
 
@@ -198,3 +208,128 @@ def test_the_nations_holidays_are_days_without_sending_where_the_setting_takes_t
         Period(date(2026, 1, 1), date(2026, 1, 1), "holidays"),
         Period(date(2026, 2, 16), date(2026, 2, 16), "holidays"),
     ]
+
+
+NOW = datetime(2026, 3, 2, 9, 30, 20, tzinfo=VIETNAM)
+
+
+@cases(
+    ("", 1, NOW),
+    ("09:30", 1, NOW),  # this very minute
+    (" 09:05 ", 1, NOW.replace(minute=5, second=59)),
+    ("23:50", 12, (NOW - timedelta(days=1)).replace(hour=23, minute=50, second=59)),
+    ("08:30", 1, NOW.replace(hour=8, minute=30, second=59)),  # the minute in which it was queued
+)
+def test_it_is_the_last_such_moment(typed, queued_before_h, came):
+    queued_at = NOW.astimezone(UTC) - timedelta(hours=queued_before_h)
+    assert read_came_at(typed, queued_at=queued_at, now=NOW.astimezone(UTC)) == came
+
+
+@cases(("25:00", "control_time_wrong"), ("sáng", "control_time_wrong"), ("07:00", "control_time_before_copy"))
+def test_what_cannot_be_is_refused(typed, code):
+    with pytest.raises(BadInput) as refused:
+        read_came_at(typed, queued_at=NOW.astimezone(UTC) - timedelta(hours=1), now=NOW.astimezone(UTC))
+    assert refused.value.code == code
+
+
+MORNING = datetime(2020, 8, 5, 3, tzinfo=UTC)  # 10:00 in Vietnam
+MOVING = SendingState(
+    state=CampaignState.SENDING,
+    is_stopped=False,
+    starts_at=None,
+    deadline=None,
+    hours=("07:00", "22:00"),
+    queued=100,
+    sending=10,
+    unknown=0,
+    first_due_at=MORNING - timedelta(minutes=5),
+    is_throttled=False,
+    fault="",
+    last_claim_at=MORNING - timedelta(seconds=1),
+    opened_at=MORNING - timedelta(minutes=5),
+    next_step_at=None,
+)
+SOON = MORNING + timedelta(minutes=3)
+WEDNESDAYS, NEXT_MORNING = parse_quiet_days("wed"), MORNING + timedelta(hours=21)
+
+
+def test_a_campaign_that_moves_has_nothing_in_its_way():
+    assert why_stalled(MOVING, now=MORNING) is None
+
+
+@cases(
+    ({"state": CampaignState.APPROVED}, StallReason.NOT_STARTED, None),
+    ({"state": CampaignState.SCHEDULED, "starts_at": SOON}, StallReason.SCHEDULED, SOON),
+    (
+        {"state": CampaignState.SCHEDULED, "starts_at": SOON, "next_step_at": NEXT_MORNING},
+        StallReason.SCHEDULED,
+        NEXT_MORNING,
+    ),
+    ({"state": CampaignState.PAUSED}, StallReason.PAUSED, None),
+    ({"state": CampaignState.PAUSED, "is_stopped": True}, StallReason.PAUSED, None),
+    ({"is_stopped": True}, StallReason.ALL_STOPPED, None),
+    ({"opened_at": None, "queued": 0, "sending": 0}, StallReason.PREPARING, None),
+    ({"deadline": MORNING}, StallReason.DEADLINE, None),
+    ({"hours": ("12:00", "22:00")}, StallReason.WINDOW, MORNING + timedelta(hours=2)),
+    ({"quiet": WEDNESDAYS}, StallReason.QUIET_DAY, NEXT_MORNING),
+    ({"quiet": WEDNESDAYS, "hours": None}, StallReason.QUIET_DAY, MORNING + timedelta(hours=14)),
+    (
+        {"quiet": WEDNESDAYS, "opened_at": None, "queued": 0, "sending": 0, "next_step_at": NEXT_MORNING},
+        StallReason.QUIET_DAY,
+        NEXT_MORNING,
+    ),
+    ({"first_due_at": SOON}, StallReason.HELD_BACK, SOON),
+    ({"first_due_at": SOON, "is_throttled": True}, StallReason.THROTTLED, SOON),
+    ({"first_due_at": SOON, "fault": "http_502"}, StallReason.FAULT, None),
+    ({"queued": 0, "fault": "http_502", "sending": 0, "unknown": 3}, StallReason.CHECKING, None),
+    ({"last_claim_at": MORNING - timedelta(minutes=1)}, StallReason.GATEWAY, None),
+    ({"last_claim_at": None}, StallReason.GATEWAY, None),
+    ({"queued": 0, "sending": 0, "unknown": 3}, StallReason.CHECKING, None),
+    ({"queued": 0, "sending": 0, "next_step_at": SOON}, StallReason.NEXT_STEP, SOON),
+    ({"state": CampaignState.CANCELLED, "sending": 0, "unknown": 1}, StallReason.CHECKING, None),
+)
+def test_what_is_in_the_way(changes, why, until):
+    still = why_stalled(replace(MOVING, **changes), now=MORNING)
+    assert (still.why, still.until) == (why, until)
+
+
+@cases(
+    {"queued": 0},
+    {"queued": 0, "sending": 0},
+    {"state": CampaignState.COMPLETED, "queued": 0, "sending": 0},
+    {"last_claim_at": None, "opened_at": MORNING, "first_due_at": MORNING},
+)
+def test_what_is_through_or_has_just_begun_is_not_held_up(changes):
+    assert why_stalled(replace(MOVING, **changes), now=MORNING) is None
+
+
+MINUTE = timedelta(minutes=1)
+
+
+def batches(*ages, each=20):
+    """Claimed so many seconds ago."""
+    return [(MORNING - timedelta(seconds=age), each) for age in ages]
+
+
+@pytest.mark.parametrize("since_the_last", [0.0, 0.5, 1.0, 1.9])
+def test_the_rate_does_not_rise_and_fall_with_each_batch(since_the_last):
+    claimed = batches(*(since_the_last + age for age in range(40, -1, -2)))
+    assert sending_rate(claimed, now=MORNING, over=MINUTE) == pytest.approx(10)
+
+
+@cases(
+    ([], 0),
+    (batches(70), 0),  # too long ago
+    (batches(0), 20),  # one batch alone, within its first second
+    (batches(2), 10),
+    (batches(0.03, 0), 20),  # the first two at once: not hundreds a second
+    (batches(30, 28, 26, 24, 22, 20), 4),  # nothing for 20 seconds: the silence counts
+)
+def test_the_rate_of_what_was_claimed(claimed, rate):
+    assert sending_rate(claimed, now=MORNING, over=MINUTE) == pytest.approx(rate)
+
+
+def test_a_rate_of_a_few_seconds_promises_nothing():
+    least = timedelta(seconds=8)
+    assert sending_rate(batches(4, 2, 0), now=MORNING, over=MINUTE, least=least) == 0
+    assert sending_rate(batches(8, 6, 4, 2, 0), now=MORNING, over=MINUTE, least=least) == 10

@@ -1,4 +1,4 @@
-"""What replies mean: measured on authors nothing was trained on, and the decisions case by case."""
+"""What replies mean: measured on authors nothing was trained on, and the decisions case by case; what says the same; doubts."""
 
 import csv
 import random
@@ -10,8 +10,12 @@ import pytest
 
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.content import read_content
-from campaigns.rules.replies.asked import Answer, read_asked, read_question
+from campaigns.rules.own_answers import GivenAnswer
+from campaigns.rules.replies import context
+from campaigns.rules.replies.alike import AlikeReply, choose_answer, group_alike, private_words, signature_of
+from campaigns.rules.replies.asked import BLUEZONE, Answer, read_asked, read_question
 from campaigns.rules.replies.context import without_quote
+from campaigns.rules.replies.doubts import DoubtKind, answer_doubt, find_doubt
 from campaigns.rules.replies.labels import OPT_IN, Label
 from campaigns.rules.replies.understand import (
     COLUMNS,
@@ -28,10 +32,12 @@ from campaigns.rules.replies.understand import (
     is_danger,
     load_weights,
     size_of,
+    telling_parts,
     understand,
     weigh,
 )
 from outreach.rules.errors import BadInput
+from outreach.rules.segments import measure
 from tests.replies.data import DATA, asked_of, questions, read_authors
 from tests.replies.report import KINDS, is_right, macro_f1
 from tests.replies.weights import all_features, pack_weights, use_weights
@@ -273,3 +279,124 @@ def test_what_is_weighed_at_run_time_is_what_was_learned(tmp_path):
     finally:
         use_weights(WEIGHTS)
     assert all(load_weights(part).limits for part in (MENU, OFFICES))
+
+
+@cases(
+    *each_of("nhầm | à nhầm | em bấm nhầm ạ | Xin lỗi, nhắn nhầm | nham roi | lộn", True),
+    *each_of("nhầm số | nhầm, 2 | nhầm người | chưa cài", False),
+    ("", False),
+)
+def test_a_bare_mistake_takes_back_what_was_said(text, is_taken_back):
+    assert context.takes_back(text) is is_taken_back
+
+
+@cases(
+    ("có", "Ông/bà có cần giúp không?", True),
+    ("dạ có ạ", "Ong/ba can can bo goi lai khong?", True),
+    ("vâng", "Cán bộ đến nhà hướng dẫn được không ạ?", True),
+    ("có", "Ông/bà đã cài Bluezone chưa?", False),
+    *each_of("không | có tốn tiền không", "Ông/bà có cần giúp không?", False),
+)
+def test_a_bare_yes_answers_what_we_asked_last(text, asked, is_yes):
+    assert context.accepts_help(text, asked=asked) is is_yes
+
+
+@cases(
+    *each_of("cài rồi, đừng nhắn nữa | đừng nhắn nữa, tôi cài xong rồi | cai roi nen thoi dung nhan", True),
+    *each_of("đừng nhắn nữa | vợ cài rồi, đừng nhắn nữa | chưa cài, đừng nhắn nữa", False),
+)
+def test_done_is_heard_beside_a_stop(text, is_told):
+    assert context.reports_install_too(text, BLUEZONE) is is_told
+
+
+@cases(
+    *each_of("TC đợt này | tu choi chien dich nay | Không nhận tin về việc này nữa", True),
+    ("đừng nhắn đợt này nữa", True),
+    *each_of("TC | Đợt này nhắn nhiều quá, đừng nhắn nữa | không nhận tin nữa", False),
+    *each_of("không làm việc này | đợt này", False),
+)
+def test_an_opt_out_is_from_everything_unless_it_says_clearly_from_what(body, is_of_drive):
+    assert context.is_of_drive_only(body) is is_of_drive
+
+
+@cases(*each_of("có | Dạ ko em | ok chị | rồi ạ", True), *each_of("có đi | không biết", False))
+def test_a_bare_yes_or_no_answers_only_what_was_asked_just_before(text, is_bare):
+    assert context.needs_question(text) is is_bare
+
+
+NOBODY = private_words()
+
+
+def groups(*texts, topics=""):
+    return group_alike(
+        AlikeReply(at, (topics[at : at + 1],), text, BLUEZONE) for at, text in enumerate(texts)
+    )
+
+
+@cases(
+    (("có phải lừa đảo không", "tin này thật hay giả vậy?", "ai nhắn đó"),),
+    (("mạng nhà tôi yếu quá", "mang nha toi yeu qua", "Mạng nhà tôi yếu quá!!!"),),
+    (("cài có mất tiền không", "cai app nay co ton tien k"),),
+)
+def test_the_same_meaning_in_other_letters_is_one_group(texts):
+    assert groups(*texts) == [list(range(len(texts)))]
+
+
+def test_other_meanings_and_other_topics_are_other_groups():
+    assert groups("có phải lừa đảo không", "trời mưa to ghê", "lừa đảo hả", "nhà có ba con bò") == [
+        [0, 2],
+        [1],
+        [3],
+    ]
+    assert len(groups("lừa đảo hả", "lừa đảo hả", topics="ab")) == 2
+
+
+def test_names_places_and_numbers_do_not_count_in_a_signature():
+    private = private_words("Nguyễn Thị Mận", "Thôn Kon Rờ Bàng", None)
+    one = signature_of("Mận ở Kon Rờ Bàng chưa có sóng, gọi 0905000123", BLUEZONE, private)
+    other = signature_of("man o chua co song goi 0905000999", BLUEZONE, private)
+    assert one == other
+    assert one != signature_of("chưa có điện", BLUEZONE, private)
+    assert signature_of("Mận!", BLUEZONE, private) == ""
+
+
+@cases(
+    ({}, None),
+    ({GivenAnswer(Label.QUESTION): 1}, (GivenAnswer(Label.QUESTION), False)),
+    ({GivenAnswer(Label.QUESTION): 3}, (GivenAnswer(Label.QUESTION), True)),
+    ({GivenAnswer(Label.INSTALLED): 4}, (GivenAnswer(Label.INSTALLED), False)),
+    ({GivenAnswer(Label.INSTALLED, 2): 5}, (GivenAnswer(Label.INSTALLED, 2), True)),
+    ({GivenAnswer(Label.QUESTION): 9, GivenAnswer(Label.REFUSE): 1}, None),
+    ({GivenAnswer(Label.INSTALLED, 1): 9, GivenAnswer(Label.INSTALLED, 2): 1}, None),
+)
+def test_officers_must_agree_and_often_before_a_label_stands_by_itself(decisions, chosen):
+    assert choose_answer(decisions) == chosen
+
+
+@cases(
+    ("trời mưa quá mà thôi đừng nhắn nữa nha", Label.OPT_OUT, "đừng"),
+    ("chào em, chị cài rồi đó", Label.INSTALLED, "cài"),
+)
+def test_a_label_is_traced_to_the_words_that_told_it(text, label, telling):
+    parts = telling_parts(text, BLUEZONE, label)
+    assert "".join(part for part, _tells in parts) == text
+    assert telling in [part for part, tells in parts if tells]
+    assert sum(tells for _part, tells in parts) < len(text.split())
+
+
+@cases(
+    *each_of("bạn là ai | tin này có phải lừa đảo không | ai nhắn vậy | tin nay that khong", "sender"),
+    *each_of("có mất tiền không | ton tien khong | miễn phí hả", "cost"),
+    *each_of("sao biết số tôi | lay so toi o dau ra | có bị lộ thông tin không", "data"),
+    *each_of("cài ở đâu | tiêm có đau không", None),
+)
+def test_a_doubt_is_recognised(text, doubt):
+    assert find_doubt(text) == (DoubtKind(doubt) if doubt else None)
+
+
+@pytest.mark.parametrize("doubt", DoubtKind)
+def test_an_answer_is_short(doubt):
+    text = answer_doubt(
+        doubt, issuer="UB MTTQ Viet Nam tinh Kon Tum", contact="truong thon, to truong to dan pho"
+    )
+    assert measure(text, unaccented=True).segments <= 2

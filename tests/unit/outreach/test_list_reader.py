@@ -14,6 +14,10 @@ from outreach.imports.sheet_process import read_sheets
 from outreach.rules.errors import BadInput, BadList, NoPhoneColumn
 from outreach.rules.list_rows import Sex
 from outreach.rules.phone_numbers import PhoneStatus, Reason
+from tests.lists import shapes_habits as habits
+from tests.lists import shapes_office as office
+from tests.lists import shapes_other as other
+from tests.lists.scores import check_file
 from tests.support.errors import refuses
 from tests.support.list_files import ods_around, write_ods, write_xlsx
 from tests.support.places import KONTUM_2020
@@ -407,3 +411,27 @@ def test_long_runs_of_signs_in_a_cell_take_no_half_second_a_row(tmp_path):
     began = process_time()
     assert len(check(path)) == 20
     assert process_time() - began < 3
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        office.official(1, "xlsx"),
+        office.struck_through(41),
+        office.side_by_side(121),
+        office.numbers_in_notes(131),
+        other.other_columns_below(221, "xls"),
+        other.village_titles(301),
+        other.names_together(261),
+        other.chat(291),
+        other.support_payments(326),
+        other.chat_in_a_workbook(327),
+        *habits.habit_files(),
+    ],
+    ids=lambda file: file.name,
+)
+def test_every_row_is_read_as_it_is_meant(file, tmp_path):
+    path = tmp_path / file.name
+    file.write(path)
+    score = check_file(path, file.expected)
+    assert (score.right, score.wrong_ok, score.wrong_names) == (score.rows, 0, 0)

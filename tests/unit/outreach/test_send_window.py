@@ -1,7 +1,10 @@
-"""How many requests may be under way: one answer after the other."""
+"""How many requests may be under way, one answer after the other, and after which moment nothing may leave."""
+
+import time
 
 import pytest
 
+from outreach.core.fence import Fence
 from outreach.rules.gateway import Accepted, Cause, OutcomeUnknown, Refused, Throttled, next_size
 from tests.support.tables import cases
 
@@ -32,3 +35,18 @@ def test_a_new_window_doubles_with_each_time_that_it_was_accepted_and_is_lowered
 )
 def test_window_after_an_answer(size, outcome, under_way, is_stale, after):
     assert next_size(size, outcome, under_way=under_way, most=50, is_stale=is_stale) == pytest.approx(after)
+
+
+@cases(
+    (9, 9, False),
+    (10, 9, True),  # the wall clock was set back
+    (9, 10, True),  # the other clock stood still
+    (11, 11, True),
+)
+def test_the_first_of_two_clocks_counts(monkeypatch, boot_s, wall_s, expected):
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: {time.CLOCK_BOOTTIME: 0.0}[clock])
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    fence = Fence.after(10)
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: {time.CLOCK_BOOTTIME: boot_s}[clock])
+    monkeypatch.setattr(time, "time", lambda: wall_s)
+    assert fence.is_over() is expected

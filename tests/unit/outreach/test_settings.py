@@ -1,10 +1,16 @@
-"""What the surroundings decide, and what is said when they decide wrongly."""
+"""What the surroundings decide, what is said when they decide wrongly, and the values of single settings."""
+
+from datetime import date
+from decimal import Decimal
 
 import pytest
 
 from outreach.core import settings as module
 from outreach.core.sentences import word_error
 from outreach.core.settings import BadSettings, Settings
+from outreach.rules.errors import BadInput
+from outreach.rules.formats import parse_role_map, read_decimal, read_whole, role_of
+from outreach.rules.quiet_days import NO_DAYS, parse_quiet_days
 from tests.support.errors import refuses
 from tests.support.tables import cases, each_of
 
@@ -247,3 +253,92 @@ def test_an_emblem_is_a_small_picture(tmp_path, name, size, is_taken):
     else:
         assert "không quá 50 KB" in complaints(OFFICE_LOGO=str(tmp_path / name))[0]
     assert "OFFICE_LOGO" in complaints(OFFICE_LOGO=str(tmp_path / "none.png"))[0]
+
+
+@cases(
+    *each_of("1250 | 1.250 | 1 250 | 1\xa0250", "1250"),
+    *each_of("5.000.000 | 5,000,000", "5000000"),
+    *each_of("12,5 | 12.5", "12.5"),
+    ("0,125", "0.125"),
+    ("1.25", "1.25"),  # 1.250 that Excel has read as a fraction
+    ("1.0", "1"),
+    (" 7 ", "7"),
+)
+def test_a_point_or_a_comma_groups_threes_and_else_begins_a_fraction(text, number):
+    assert read_decimal(text) == Decimal(number)
+
+
+@pytest.mark.parametrize("text", ["1.2.3", "1.250,5", "1.250 000", "1..250", "-3", "²", "1e3", "10 5", "x"])
+def test_what_is_no_number_is_refused(text):
+    with pytest.raises(ValueError, match=r"\A"):
+        read_decimal(text)
+
+
+@pytest.mark.parametrize("text", ["12.5", "1.25", "1,2", "0,5", "1001"])
+def test_a_fraction_is_no_number_of_people(text):
+    with pytest.raises(ValueError, match=r"\A"):
+        read_whole(text, most=1000)
+
+
+def test_nothing_is_no_number():
+    assert read_decimal(" ") is None
+    assert read_whole("", most=9) is None
+    assert read_whole("1.000", most=1000) == 1000
+
+
+ROLES = parse_role_map("loa-qt=administrator, cn=loa=staff:PN ,loa-xem = auditor : MTTQ,")
+
+
+@cases(
+    ([], None),
+    (["khác"], None),
+    (["loa-qt"], ("administrator", "")),
+    (["cn=loa"], ("staff", "PN")),
+    (["loa-xem"], ("auditor", "MTTQ")),
+    (["loa-xem", "loa-qt"], ("administrator", "")),  # as written, not as given
+    (["LOA-QT"], None),
+)
+def test_the_first_group_of_the_map_counts(groups, expected):
+    found = role_of(ROLES, groups)
+    assert (found and (found.role, found.organisation)) == expected
+
+
+@pytest.mark.parametrize("wrong", ["x", "=staff", "x=king", "x=village", "x=staff,y"])
+def test_what_is_no_map_is_refused(wrong):
+    with pytest.raises(BadInput):
+        parse_role_map(wrong)
+
+
+TET = "2027-02-05..2027-02-11 nghỉ Tết"
+
+
+@cases(
+    ("sun", date(2027, 2, 7), "weekday.6"),
+    ("sun", date(2027, 2, 8), None),
+    ("sat, sun", date(2027, 2, 6), "weekday.5"),
+    (TET, date(2027, 2, 4), None),
+    (TET, date(2027, 2, 5), "nghỉ Tết"),
+    (TET, date(2027, 2, 11), "nghỉ Tết"),
+    (TET, date(2027, 2, 12), None),
+    (f"sun,{TET}", date(2027, 2, 7), "nghỉ Tết"),
+    ("2027-02-05", date(2027, 2, 5), ""),
+    ("none", date(2027, 2, 7), None),
+)
+def test_a_day_is_quiet_for_what_the_setting_names(text, day, why):
+    assert parse_quiet_days(text).why(day) == why
+    assert parse_quiet_days(str(parse_quiet_days(text))) == parse_quiet_days(text)
+
+
+@cases(
+    *each_of("sunday | 2027-02-30 | 2027-02-05...2027-02-11", "quiet_days_part"),
+    *each_of("2027-02-11..2027-02-05 | 2027-02-05..2028-02-11", "quiet_days_period"),
+    ("mon,tue,wed,thu,fri,sat,sun", "quiet_days_all"),
+)
+def test_what_cannot_be_meant_is_refused(text, code):
+    with pytest.raises(BadInput) as refused:
+        parse_quiet_days(text)
+    assert refused.value.code == code
+
+
+def test_none_is_no_day():
+    assert parse_quiet_days("none") == NO_DAYS
