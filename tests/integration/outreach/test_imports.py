@@ -9,10 +9,13 @@ from sqlalchemy import select
 from outreach.contacts.wishes import take_back
 from outreach.core.spreadsheets import escape_formula
 from outreach.imports import store_rows
-from outreach.imports.issues import export_issues
+from outreach.imports.decide_issue import decide_issue
+from outreach.imports.issues import Decision, export_issues
 from outreach.imports.list_reader import check_list
 from outreach.imports.other_files import read_word
+from outreach.imports.retract_decision import retract_decision
 from outreach.imports.store_rows import ImportCounts
+from outreach.imports.uploads import undo_import
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -21,10 +24,12 @@ from outreach.models.contacts import (
     ListImport,
     Membership,
     Phone,
+    Upload,
+    UploadState,
     Wish,
 )
 from outreach.places.areas import load_areas
-from outreach.rules.errors import BadList
+from outreach.rules.errors import BadList, WrongState
 from outreach.rules.wishes import WishSource
 from tests.support.lists import (
     EXPECTED,
@@ -239,3 +244,34 @@ def test_a_number_that_returns_is_still_not_written_to(office, tmp_path):
     assert (status["recipients"], status["excluded"]) == (1, {"opted_out": 1})
     office.send()
     assert office.sent_to() == [number(2)]
+
+
+@pytest.mark.parametrize("is_taken_back", [False, True])
+def test_a_decided_row_says_in_a_later_file_what_it_says_and_nothing_of_the_rows_beside_it(
+    office, tmp_path, is_taken_back
+):
+    whole = f"1,Y Hlan,1990,Thôn 1,,{local(1)} / {local(2)}"
+    unclear = f"2,Y Hlan,,,,{local(1).replace('000', 'OOO', 1)}"
+    bring(office, write(tmp_path, whole), "Khác")
+    bring(office, write(tmp_path, whole, unclear))
+    office.do(decide_issue, 1, Decision.TAKEN, phone=local(1))
+    clear = [f"3,Y Hlan,,Thôn 1,,{local(1)}"] if is_taken_back else []
+    bring(office, write(tmp_path, unclear, *clear))
+    if is_taken_back:
+        office.do(retract_decision, 1)
+    before = directory(office)
+    assert before == [("Y Hlan", 1990, None, None, "Thôn 1", number(1), number(2), "Hội viên", "Khác")]
+    for each in (1, 2):
+        undo_import(office.runtime, each)
+    village = "Thôn 1" if is_taken_back else ""
+    assert directory(office) == [("Y Hlan", None, None, None, village, number(1), "Hội viên")]
+    undo_import(office.runtime, 3)
+    assert directory(office) == []
+
+
+def test_no_row_is_decided_while_the_rest_of_its_file_is_stored(office, tmp_path):
+    bring(office, write(tmp_path, f"1,A Thun,,,,{local(1).replace('000', 'OOO', 1)}"))
+    file = {"file_name": "a", "sha256": "", "size": 1, "uploaded_at": office.now}
+    office.add(Upload(list_id=office.list_id, import_id=1, state=UploadState.STORING, **file))
+    with pytest.raises(WrongState, match="rows_being_stored"):
+        office.do(decide_issue, 1, Decision.TAKEN, phone=local(1))

@@ -27,7 +27,6 @@ from outreach.models.contacts import (
     Membership,
     Phone,
     Upload,
-    UploadState,
 )
 from outreach.models.places import Area
 from outreach.places.areas import load_areas
@@ -114,34 +113,6 @@ def test_what_a_row_says_stands_though_less_was_decided_of_another_row_of_its_fi
     assert directory(office) == [("Y Hlan", 1990, None, None, "", number(1), number(2), "Hội viên")]
     undo(office, 2)
     assert directory(office) == []
-
-
-@both_databases
-@pytest.mark.parametrize("end", ["undone", "taken back", "taken back and undone"])
-@pytest.mark.parametrize("is_known", [False, True])
-def test_a_decided_row_says_in_a_later_file_what_it_says_and_nothing_of_the_rows_beside_it(
-    office, tmp_path, is_known, end
-):
-    whole = f"1,Y Hlan,1990,Thôn 1,,{local(1)} / {local(2)}"
-    unclear = f"2,Y Hlan,,,,{local(1).replace('000', 'OOO', 1)}"
-    if is_known:
-        bring(office, write(tmp_path, whole), "Khác")
-    bring(office, write(tmp_path, whole, unclear))
-    office.do(decide_issue, 1, Decision.TAKEN, phone=local(1))
-    second = [f"3,Y Hlan,,Thôn 1,,{local(1)}"] if "taken" in end else []
-    bring(office, write(tmp_path, unclear, *second))
-    imports = office.all(select(ListImport.id).order_by(ListImport.id))
-    if "taken" in end:
-        office.do(retract_decision, 1)
-        assert count(office, ContactPhone) == 2
-    for each in imports[:-1] if "undone" in end else ():
-        undo(office, each)
-    village = "Thôn 1" if "taken" in end else ""
-    left = ("Y Hlan", None, None, None, village, number(1), "Hội viên")
-    if "undone" in end:
-        assert directory(office) == [left]
-    undo(office, imports[-1])
-    assert bool(directory(office)) is ("undone" not in end)
 
 
 def test_what_was_decided_of_another_row_takes_nothing_along_when_it_is_taken_back(office, tmp_path):
@@ -451,14 +422,6 @@ def test_a_list_into_which_a_file_is_being_read_is_not_merged_or_split(office):
             merge_list(office.runtime, lists[0], into=lists[1], user=user, now=now)
     with pytest.raises(WrongState, match="list_has_upload"):
         split_list(office.runtime, office.list_id, areas=[], name="Ba", user=user, now=now)
-
-
-def test_no_row_is_decided_while_the_rest_of_its_file_is_stored(office, tmp_path):
-    bring(office, write(tmp_path, f"1,A Thun,,,,{local(1).replace('000', 'OOO', 1)}"))
-    file = {"file_name": "a", "sha256": "", "size": 1, "uploaded_at": office.now}
-    office.add(Upload(list_id=office.list_id, import_id=1, state=UploadState.STORING, **file))
-    with pytest.raises(WrongState, match="rows_being_stored"):
-        office.do(decide_issue, 1, Decision.TAKEN, phone=local(1))
 
 
 def test_nobody_is_written_to_whose_list_without_a_legal_basis_is_merged(office):
