@@ -39,12 +39,10 @@ REST = tuple(
     for folder, names in {
         "browser": "every_screen import kept_form keyboard residents safety second_factor visit_phone",
         "integration/admin": """
-            agencies alike api api_document brakes commands contacts correct_texts demo drives english
-            experiments goals headline health health_answers hostile_requests import_doubts
-            installs issue_review kept_filters kept_form kinds legal_basis list_fields
-            named_in_a_list office official_figures privacy_requests progress provider reach
-            refused_forms registers reply_log reports scope second_factor_and_sessions sending
-            setup timeline undo_import units_of_another_day users visits wording_progress
+            agencies api brakes commands contacts demo drives health import_doubts installs kinds
+            named_in_a_list privacy_requests progress provider refused_forms registers reply_log
+            reports second_factor_and_sessions sending setup units_of_another_day users visits
+            wording_progress
         """,
         "integration/campaigns": """
             after_restore answer_page_asgi answer_totals at_the_door billing

@@ -1,38 +1,77 @@
-"""The directory finds people by what an officer knows of them; a person's page tells all and shows no number unasked."""
+"""The directory finds people by what an officer knows of them; a person's page tells all and shows no number unasked.
+
+A person's line of time: all that happened, the newest first, to who may know it; and the same person found and told apart.
+Filters kept under a name: opened again from the page, replaced, removed, and seen by nobody else.
+A user with an area: of what their organisations know, the people of that area and nobody else.
+"""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
+from campaigns.cases.conversation import may_change, save_text
+from campaigns.lifecycle import create_campaign, edit_campaign, prepare_correcting_campaign
+from campaigns.models.activities import VisitResult, VisitSheet
+from campaigns.models.campaigns import PageOpen, Recipient
+from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, InstallReport, OfficerEntry
+from campaigns.planning.correct_texts import propose_correction
+from campaigns.planning.drafts import read_segments, save_segment
+from campaigns.planning.kinds import load_kinds
+from campaigns.privacy.requests import read_requests
+from campaigns.replies.record_answer import record_page_answer
+from campaigns.rules.draft import read_draft
 from campaigns.rules.links import LinkCipher
-from outreach.accounts.users import find_user
+from campaigns.rules.states import CampaignAction, CampaignState, MessageState
+from campaigns.second_wave import send_second_wave
+from outreach.accounts.kept_filters import keep_filters, read_filters, remove_filters
+from outreach.accounts.users import create_organisation, find_user
+from outreach.accounts.village_officers import add_officer, list_officers
 from outreach.contacts import directory
+from outreach.contacts.contact import find_contact
 from outreach.contacts.directory import ContactFilter, read_page
+from outreach.contacts.lists import record_basis
 from outreach.contacts.suppressions import suppress
+from outreach.imports.change_list import remove_list
 from outreach.imports.list_reader import check_list
-from outreach.models.accounts import AuditEvent, AuditValues, Role
+from outreach.imports.store_rows import find_or_create_list
+from outreach.imports.uploads import undo_upload
+from outreach.models.accounts import (
+    AuditEvent,
+    AuditValues,
+    KeptFilters,
+    Organisation,
+    OrganisationKind,
+    Role,
+    User,
+)
 from outreach.models.contacts import (
     Contact,
     ContactList,
     ContactPhone,
+    ListImport,
     Membership,
     Phone,
     Suppression,
     SuppressionReason,
+    Upload,
+    UploadState,
     Wish,
 )
+from outreach.rules.errors import BadCampaign, BadInput, NotAllowed, NotFound
 from outreach.rules.identity import name_key, name_order
 from outreach.rules.wishes import WishSource
 from tests.support.admin_client import post, signed_in
-from tests.support.lists import import_rows
+from tests.support.errors import refuses
+from tests.support.lists import bring, import_rows, local, write
 from tests.support.places import KONTUM_2020
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.wishes import opt_out
-from tests.support.world import AUTHOR, number
+from tests.support.world import APPROVER, AUTHOR, LIST, TEXT, number
 
 NEIGHBOUR = "langben@loa.example"
 NAMES = ("Nguyễn Văn An", "Trần Thị Anh", "Lê An", "An Văn Nguyễn", "Đỗ Thị Ngọc Hoa", "A Thun")
@@ -432,3 +471,414 @@ def test_a_list_is_made_once(client, world):
     again = post(client, "/admin/lists/", name="Hội viên mới", organisation=user.organisation_id)
     assert again.status_code == 422
     assert "đã có danh sách" in again.text
+
+
+only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def lines(page):
+    """Return the entries of the line of time, each as its text."""
+    line = page.split('<ol class="timeline">')[1].split("</ol>")[0]
+    return [" ".join(re.sub(r"<[^>]+>", " ", entry).split()) for entry in line.split("<li>")[1:]]
+
+
+@both_databases
+def test_all_that_happened_stands_in_one_line_the_newest_first(client, world, tmp_path, monkeypatch):
+    bring(world, write(tmp_path, f"1,Y Hlan,1990,,,{local(1)}"), "Hội viên mới")
+    person = world.one(select(Contact.id).where(Contact.name == "Y Hlan"))
+    campaign = world.launch(name="Mời cài Bluezone", lists=["MTTQ/Hội viên mới"])
+    world.sweep()
+    signed_in(client, AUTHOR)
+    assert "Tin chờ gửi, sớm nhất" in client.get(f"/admin/people/{person}/").text
+    world.send()
+    world.reply(number(1), "1", gateway_id="SM1", now=world.now)
+    recipient = world.recipient(number(1), campaign)
+    world.execute(insert(PageOpen).values(campaign_id=campaign, recipient_id=recipient.id, at=world.now))
+    phone = world.phone(number(1))
+    page = f"/admin/people/{person}/"
+    post(client, f"/admin/requests/of/{person}/consent", given="yes", evidence="phiếu ký số 7")
+    post(client, f"/admin/requests/of/{person}", kind="correct", asked_by="chính bà")
+    post(client, f"{page}suppress", phone=phone, reason="wrong_number", note="bà báo trực tiếp")
+    post(client, f"{page}lift", phone=phone, reason="wrong_number", note="bà dùng lại số này")
+    told = lines(client.get(page).text)
+    wanted = (
+        "Bỏ chặn số 0900•••",
+        "Ngừng gửi tin đến số",
+        "Yêu cầu về dữ liệu : Sửa dữ liệu",
+        "Đồng ý nhận tin",
+        "Trả lời : tin nhắn Đã cài · Mời cài Bluezone",
+        "Trang trả lời được mở · Mời cài Bluezone",
+        "Đã gửi tin",
+        "Nhập vào danh sách : Hội viên mới",
+    )
+    for each in wanted:
+        assert any(each in line for line in told), (each, told)
+    assert "Bỏ chặn" in told[0]
+    assert "phiếu ký số 7" in " ".join(told)
+    assert "bà dùng lại số này" in told[0]
+    assert number(1) not in " ".join(told)
+    monkeypatch.setattr("campaigns.cases.timeline.ON_A_PAGE", 3)
+    shown = client.get(page).text
+    assert lines(shown) == told[:3]
+    older = re.search(r'href="([^"]+from=3[^"]*)"', shown)
+    assert lines(client.get(older[1]).text) == told[3:6]
+
+
+@only_sqlite
+def test_the_same_person_is_looked_for_by_name_and_who_is_another_is_not_offered_again(client, world):
+    first, second = world.add_person("Y Hlan", number(1)), world.add_person("Y Hlan", number(1))
+    third = world.add_person("A Thun", number(3))
+    signed_in(client, AUTHOR)
+    page = f"/admin/people/{first}/"
+    with_second, with_third = f"{page}compare?with={second}", f"{page}compare?with={third}"
+    assert f'href="{with_second}"' in client.get(page).text
+    assert f'href="{page}compare"' in client.get(page).text
+    found = post(client, f"{page}find-same", q="thun").location
+    assert "thun" not in found
+    assert f'href="{with_third}"' in client.get(found).text
+    assert (
+        f'href="{with_third}"' in client.get(post(client, f"{page}find-same", q=number(3)[-3:]).location).text
+    )
+    for _twice in range(2):
+        post(client, f"{page}different", other=second)
+    assert f'href="{with_second}"' not in client.get(page).text
+    assert f"compare?with={first}" not in client.get(f"/admin/people/{second}/").text
+    # It was a mistake: they can still be merged, and taken apart they are not offered either.
+    assert post(client, f"{page}merge", other=second).status_code == 303
+    merge = re.search(r'name="merge" value="(\d+)"', client.get(page).text)
+    apart = post(client, f"{page}unmerge", merge=merge[1]).location
+    assert "compare?with=" not in client.get(apart).text
+
+
+@only_sqlite
+def test_who_is_another_stays_so_when_a_third_is_merged(client, world):
+    first, second = world.add_person("Y Hlan", number(1)), world.add_person("Y Hlan", number(1))
+    third = world.add_person("Y Hlan", number(1))
+    signed_in(client, APPROVER)
+    for other in (second, third):
+        post(client, f"/admin/people/{first}/different", other=other)
+    post(client, f"/admin/people/{second}/merge", other=third)
+    assert "compare?with=" not in client.get(f"/admin/people/{first}/").text
+
+
+def test_who_refuses_one_kind_alone_is_not_offered_to_be_opened(client, world):
+    """What takes a consent that was withdrawn for a kind back is another consent."""
+    person = world.add_person("Y Hlan", number(1))
+    signed_in(client, APPROVER)
+    for scope, is_offered in (("kind:bluezone", False), ("", True)):
+        with world.runtime.db.write() as session:
+            opt_out(world, session, None, person, source=WishSource.CONSENT, scope=scope)
+        page = client.get(f"/admin/people/{person}/").text
+        assert "Từ chối nhận tin" in page
+        assert (f'action="/admin/people/{person}/lift"' in page) is is_offered
+
+
+def keep(world, name, query, email=AUTHOR):
+    world.do(keep_filters, page="inbox.index", query=query, name=name, by=email)
+
+
+def kept(world, email=AUTHOR):
+    found = world.read(read_filters, world.user(email).id, "inbox.index")
+    return [(each.name, each.query) for each in found]
+
+
+@both_databases
+def test_filters_are_kept_once_a_name_and_are_ones_own(world):
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _n: keep(world, "Cần giúp", "kind=help"), range(2)))
+    keep(world, " Cần  giúp ", "kind=help&mine=1")
+    assert (kept(world), kept(world, APPROVER)) == ([("Cần giúp", "kind=help&mine=1")], [])
+    filters_id = world.one(select(KeptFilters.id))
+    with pytest.raises(NotFound):
+        world.do(remove_filters, filters_id, by=APPROVER)
+    world.do(remove_filters, filters_id)
+    assert kept(world) == []
+
+
+def test_an_empty_name_no_filter_and_too_many_are_refused(world):
+    for name, query in ((" ", "kind=help"), ("Tất cả", "")):
+        with pytest.raises(BadInput):
+            keep(world, name, query)
+    for n in range(20):
+        keep(world, f"Bộ lọc {n}", "kind=help")
+    with pytest.raises(BadInput):
+        keep(world, "Một bộ nữa", "kind=help")
+    keep(world, "Bộ lọc 3", "mine=1")  # replaced
+    assert ("Bộ lọc 3", "mine=1") in kept(world)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_kept_filters_are_on_their_page_without_what_was_searched_for(world, client):
+    signed_in(client, AUTHOR)
+    page = client.get("/admin/people/?smartphone=no&s=ab12&after=g7").text
+    assert 'value="smartphone=no"' in page
+    sent = {"page": "contacts.index", "query": "smartphone=no&s=ab12", "filters_name": "Chưa có máy"}
+    answer = post(client, "/admin/account/filters/keep", **sent)
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "/admin/people/?smartphone=no"
+    page = client.get("/admin/people/").text
+    assert '<a href="/admin/people/?smartphone=no">Chưa có máy</a>' in page
+    assert "Chưa có máy" not in client.get("/admin/inbox/").text
+    refused = post(client, "/admin/account/filters/keep", page="contacts.index", query="smartphone=no")
+    assert refused.status_code == 422
+    sent["page"] = "users.index"  # has no filters to keep
+    assert post(client, "/admin/account/filters/keep", **sent).status_code == 422
+
+
+# Four people of the Front's list: two of Đắk Hà, one of Kon Tum, one of whom nobody knows.
+IN, ALSO_IN, OUT, UNKNOWN = "A Thun 0", "A Thun 1", "A Thun 2", "A Thun 3"
+DISTRICT, COMMUNE, ELSEWHERE = "615", "23425", "23281"
+LIMITED, BY_PLACE, WHOLE = "dakha@loa.example", "theodiaban@loa.example", AUTHOR
+
+
+@pytest.fixture
+def office(world):
+    world.add_areas({"608": "Kon Tum", DISTRICT: "Đắk Hà"}, {ELSEWHERE: "608", COMMUNE: DISTRICT})
+    women = world.organisation(name="Hội Phụ nữ huyện")
+    world.officer(LIMITED, Role.STAFF, world.user(AUTHOR).organisation_id)
+    world.officer(BY_PLACE)
+    world.add_people(4)
+    with world.runtime.db.write() as session:
+        session.execute(update(User).where(User.email.in_((LIMITED, BY_PLACE))).values(area_code=DISTRICT))
+        session.get_one(Organisation, women).area_code = DISTRICT
+        theirs = find_or_create_list(session, organisation_id=women, name="Phụ nữ", now=world.now).id
+        places = {IN: COMMUNE, ALSO_IN: COMMUNE, OUT: ELSEWHERE, UNKNOWN: None}
+        for person in session.scalars(select(Contact)):
+            person.area_code = places[person.name]
+            if person.name in (ALSO_IN, OUT):
+                session.add(Membership(list_id=theirs, contact_id=person.id))
+    return world
+
+
+def id_of(world, name):
+    return world.one(select(Contact.id).where(Contact.name == name))
+
+
+def told(text):
+    return {name for name in (IN, ALSO_IN, OUT, UNKNOWN) if name in text}
+
+
+@cases(
+    (WHOLE, {IN, ALSO_IN, OUT, UNKNOWN}),
+    (LIMITED, {IN, ALSO_IN, UNKNOWN}),
+    (BY_PLACE, {ALSO_IN}),  # of the organisations that sit there
+)
+def test_the_directory_and_a_persons_page_end_at_the_area(office, email, seen):
+    with office.runtime.db.read() as session:
+        user = find_user(session, email)
+        for wanted in (ContactFilter(), ContactFilter(text="A Thun"), ContactFilter(area_code="62")):
+            found = {line.name for line in read_page(session, user, wanted).lines}
+            assert found == seen
+        for person in session.scalars(select(Contact)):
+            if person.name in seen:
+                assert find_contact(session, person.id, user=user) is person
+            else:
+                with pytest.raises(NotFound):
+                    find_contact(session, person.id, user=user)
+
+
+def silent(world):
+    """A campaign whose messages nobody has seen arrive; its id."""
+    campaign_id = world.sent(window=["00:00", "24:00"])
+    world.set_all(MessageState.NO_REPORT)
+    return campaign_id
+
+
+def test_a_sheet_shows_each_the_people_they_may_see_whoever_made_it(office, client):
+    campaign_id = silent(office)
+    signed_in(client, LIMITED)
+    assert told(client.get(f"/admin/rounds/?campaign={campaign_id}&list=1").text) == set()
+    own = post(client, "/admin/rounds/", campaign=campaign_id, list=office.list_id, village="*").location
+    assert own
+    assert told(client.get(own).text) == {IN, ALSO_IN, UNKNOWN}
+    signed_in(client, WHOLE)
+    show = post(
+        client, "/admin/rounds/", campaign=campaign_id, list=office.list_id, village="*", again="1"
+    ).location
+    assert show
+    assert told(client.get(show).text) == {IN, ALSO_IN, OUT, UNKNOWN}
+    signed_in(client, LIMITED)
+    page = client.get(show).text
+    assert told(page) == {IN, ALSO_IN, UNKNOWN}
+    assert "Không hiện 1 dòng của người ngoài phạm vi" in page
+    assert told(client.get(f"{show}sheet?numbers=1").text) == {IN, ALSO_IN, UNKNOWN}
+    # Nothing is entered for whom one does not see, and what others entered stays.
+    assert post(client, f"{show}enter", **{f"k{n}": "2" for n in range(1, 5)}).status_code == 303
+    entered = office.all(
+        select(Contact.name)
+        .join(Recipient, Recipient.contact_id == Contact.id)
+        .where(Recipient.answer.is_not(None))
+    )
+    assert set(entered) == {IN, ALSO_IN, UNKNOWN}
+    assert len(office.all(select(VisitResult).order_by(VisitResult.id))) == 3
+
+
+def test_who_made_a_sheet_sees_it_and_who_owns_it_sees_nobody_more(office, client):
+    campaign_id = silent(office)
+    signed_in(client, WHOLE)
+    show = post(client, "/admin/rounds/", campaign=campaign_id, list=office.list_id, village="*").location
+    assert show
+    with (
+        office.runtime.db.write() as session
+    ):  # another's sheet, of people whom that organisation does not have
+        women = find_user(session, BY_PLACE)
+        made = session.scalars(select(VisitSheet)).one()
+        made.organisation_id = create_organisation(
+            session, code="PN2", name="Hội Phụ nữ khác", kind=OrganisationKind.MASS, area_code=DISTRICT
+        ).id
+        assert women.organisation_id is None
+    assert told(client.get(show).text) == {IN, ALSO_IN, OUT, UNKNOWN}  # the maker's own scope
+    signed_in(client, BY_PLACE)
+    assert told(client.get(show).text) == {ALSO_IN}
+
+
+def test_cases_and_reports_of_installs_end_at_the_area(office, client):
+    campaign_id = silent(office)
+    for index in range(4):
+        recipient = office.recipient(number(index), campaign_id)
+        for said in ("installed", "need_help"):
+            office.do(record_page_answer, recipient.id, said, now=datetime.now(UTC))
+    outside = next(case.id for case in office.cases() if case.area_code == ELSEWHERE)
+    signed_in(client, LIMITED)
+    assert told(client.get("/admin/inbox/").text) == {IN, ALSO_IN, UNKNOWN}
+    assert client.get(f"/admin/inbox/{outside}/").status_code == 404
+    assert post(client, f"/admin/inbox/{outside}/number").status_code == 404
+    page = client.get(f"/admin/campaigns/{campaign_id}/installs/?all=1").text
+    assert told(page) == {IN, ALSO_IN, UNKNOWN}
+    signed_in(client, WHOLE)
+    assert client.get(f"/admin/inbox/{outside}/").status_code == 200
+    assert told(client.get(f"/admin/campaigns/{campaign_id}/installs/?all=1").text) == {
+        IN,
+        ALSO_IN,
+        OUT,
+        UNKNOWN,
+    }
+
+
+def test_a_request_names_its_person_to_those_who_may_see_them(office, client):
+    for name in (IN, OUT):
+        office.ask(id_of(office, name), RequestKind.EXPORT, WHOLE, asked_by=f"con gái của {name}")
+    signed_in(client, WHOLE)
+    assert told(client.get("/admin/requests/").text) == {IN, OUT}
+    signed_in(client, LIMITED)
+    page = client.get("/admin/requests/").text
+    assert told(page) == {IN}
+    assert "(ngoài phạm vi được giao)" in page
+
+
+def test_who_has_an_area_alone_goes_on_with_what_they_recorded(office):
+    office.ask(id_of(office, ALSO_IN), RequestKind.EXPORT, BY_PLACE, asked_by="chính người đó")
+    officer = office.do(add_officer, by=BY_PLACE, name="A Lâu", number=number(50), email="")
+    segment = office.do(save_segment, "Cả huyện", {"lists": ["Phụ nữ"]}, by=BY_PLACE)
+    text = office.do(save_text, by=BY_PLACE, title="Chào", text="Xin chào", text_id=None)
+    user = office.user(BY_PLACE)
+    assert [each.request.kind for each in office.read(read_requests, user=user)] == [RequestKind.EXPORT]
+    assert [each.id for each in office.read(list_officers, user=user)] == [officer.id]
+    assert [each.id for each in office.read(read_segments, user=user)] == [segment.id]
+    assert office.read(may_change, text, user=user)
+
+
+def test_a_campaign_of_a_user_with_an_area_is_for_the_people_of_that_area(office, client):
+    least = {
+        "name": "Bluezone",
+        "text": TEXT,
+        "lists": [LIST],
+        "sender": "MTTQ",
+        "window": ["00:00", "24:00"],
+    }
+    with office.runtime.db.write() as session:
+        user = find_user(session, LIMITED)
+        campaign = create_campaign(session, read_draft(least, kinds=load_kinds()), user=user, now=office.now)
+        assert campaign.areas == [DISTRICT]
+        narrower = read_draft({**least, "areas": [COMMUNE]}, kinds=load_kinds())
+        assert edit_campaign(session, campaign.id, narrower, user=user, now=office.now).areas == [COMMUNE]
+        beyond = read_draft({**least, "areas": [COMMUNE, "608"]}, kinds=load_kinds())
+        with refuses(BadCampaign, says="608 nằm ngoài phạm vi"):
+            edit_campaign(session, campaign.id, beyond, user=user, now=office.now)
+        campaign_id = campaign.id
+    office.act(campaign_id, CampaignAction.SUBMIT, LIMITED)
+    office.act(campaign_id, CampaignAction.APPROVE, APPROVER)
+    office.act(campaign_id, CampaignAction.LAUNCH, LIMITED)
+    office.sweep()
+    names = office.all(
+        select(Contact.name)
+        .join(Recipient, Recipient.contact_id == Contact.id)
+        .where(Recipient.campaign_id == campaign_id, Recipient.exclusion.is_(None))
+    )
+    assert sorted(names) == [IN, ALSO_IN]
+    signed_in(client, LIMITED)
+    form = client.get("/admin/campaigns/new").text
+    areas = form.split('id="areas"')[1].split("</details>\n  <div")[0]
+    assert f'value="{DISTRICT}"' in areas
+    assert f'value="{COMMUNE}"' in areas
+    assert 'value="608"' not in areas
+    assert f'value="{ELSEWHERE}"' not in areas
+    assert "Chiến dịch chỉ gửi trong phạm vi được giao: Huyện Đắk Hà" in areas
+
+
+def narrowed(office, email, role):
+    """Somebody of the Front's committee for the district alone; their address."""
+    office.officer(email, role, office.user(AUTHOR).organisation_id)
+    office.execute(update(User).where(User.email == email).values(area_code=DISTRICT))
+    return email
+
+
+def test_a_campaign_to_people_elsewhere_is_not_approved_corrected_or_cancelled_by_who_has_an_area(
+    office, client
+):
+    deputy = narrowed(office, "pho@loa.example", Role.APPROVER)
+    draft = office.draft(name="Cả tỉnh")
+    office.decide(draft, CampaignAction.SUBMIT)
+    sent = office.sent(window=["00:00", "24:00"])
+    text = {"since": None, "new_texts": {"question": "Ông/bà đã cài chưa?"}}
+    for refused in (
+        lambda: office.decide(draft, CampaignAction.APPROVE, deputy),
+        lambda: office.decide(sent, CampaignAction.CANCEL, LIMITED),
+        lambda: office.do(prepare_correcting_campaign, sent, step=1, variant="a", by=LIMITED),
+        lambda: office.do(propose_correction, sent, **text, by=LIMITED),
+        lambda: office.do(send_second_wave, sent, by=LIMITED),
+    ):
+        with refuses(NotAllowed, says="ngoài phạm vi"):
+            refused()
+    signed_in(client, deputy)
+    assert 'value="approve"' not in client.get(f"/admin/campaigns/{draft}/").text
+    assert office.decide(sent, CampaignAction.PAUSE, LIMITED) is CampaignState.PAUSED  # as a fault is seen
+    # One whose people all live there is theirs, also where another officer of the committee wrote it.
+    own = office.draft(name="Cả huyện", areas=[DISTRICT])
+    office.decide(own, CampaignAction.SUBMIT)
+    assert office.decide(own, CampaignAction.APPROVE, deputy) is CampaignState.APPROVED
+
+
+def test_a_campaign_to_lists_of_others_is_not_cancelled_by_who_has_one_of_them(office):
+    everywhere, women = office.officer("tinh@loa.example"), office.officer("phunu@loa.example")
+    theirs = office.one(select(ContactList).where(ContactList.name == "Phụ nữ"))
+    office.execute(update(User).where(User.email == women).values(organisation_id=theirs.organisation_id))
+    draft = read_draft(
+        {"name": "Hai danh sách", "text": TEXT, "lists": ["Phụ nữ", LIST], "sender": "MTTQ"},
+        kinds=load_kinds(),
+    )
+    campaign = office.do(create_campaign, draft, by=everywhere)
+    assert campaign.organisation_id == theirs.organisation_id
+    with refuses(NotAllowed, says="ngoài phạm vi"):
+        office.decide(campaign.id, CampaignAction.CANCEL, women)
+
+
+def test_a_list_and_an_import_with_people_elsewhere_are_not_removed_by_who_has_an_area(office):
+    uploads = []
+    for column in (Membership.import_id, Membership.last_import_id):  # the second saw everybody again
+        file = {"list_id": office.list_id, "file_name": "tinh.xlsx", "sha256": ""}
+        brought = office.add(ListImport(imported_at=office.now, **file)).id
+        is_member = Membership.list_id == office.list_id
+        office.execute(update(Membership).where(is_member).values({column: brought}))
+        done = {"state": UploadState.DONE, "import_id": brought, "uploaded_by": office.user(AUTHOR).id}
+        uploads.append(office.add(Upload(size=1, uploaded_at=office.now, **file, **done)).id)
+    for refused in (
+        lambda: office.do(remove_list, office.list_id, by=LIMITED),
+        lambda: office.do(record_basis, office.list_id, basis="none", since="", note="", by=LIMITED),
+        *(lambda upload=each: office.do(undo_upload, upload, by=LIMITED) for each in uploads),
+    ):
+        with refuses(NotAllowed, says="ngoài phạm vi"):
+            refused()
+    local = office.add_list("Đắk Hà", id_of(office, IN), id_of(office, UNKNOWN))
+    office.do(remove_list, local, by=LIMITED)
+    office.do(undo_upload, uploads[0], by=WHOLE)

@@ -1,22 +1,40 @@
-"""Rows that need an eye are put right before anything is stored; lists are looked after."""
+"""Rows that need an eye are put right before anything is stored; lists are looked after.
+
+Imports that do not come to their end: stopped, undone, given up, forgotten. Nothing is left half stored.
+Rows that wait for an officer come one after the other and go by one key.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from outreach.imports import uploads
+from outreach.imports.erasures import record_erasure
 from outreach.imports.issues import Decision
+from outreach.imports.uploads import remove_ended, remove_unconfirmed
+from outreach.models.accounts import AuditEvent
 from outreach.models.contacts import (
     Contact,
     ContactList,
+    DoNotCallFile,
     ImportIssue,
     ListImport,
     Membership,
     Phone,
+    RegisterState,
+    Upload,
     UploadState,
 )
+from outreach.places.areas import load_areas
 from tests.integration.outreach.test_units import load_kon_tum
 from tests.support.admin_client import post, signed_in
-from tests.support.uploads import checked, confirmed, count, hand_in, upload, work_on
-from tests.support.world import AUTHOR
+from tests.support.lists import UNITS, bring, local, people, write
+from tests.support.servers import both_databases
+from tests.support.uploads import PLAIN, checked, confirmed, count, files, hand_in, upload, work_on
+from tests.support.world import AUTHOR, LIST, number
 
 DOUBTS = (
     "STT,Họ và tên,SĐT,Ghi chú\n"
@@ -217,3 +235,226 @@ def test_lists_are_renamed_merged_split_archived_and_removed(client, world):
     page = client.get("/admin/lists/").text
     assert "Tổ Một" not in page
     assert "Đăk Ui" in page
+
+
+def stored_by_half(client, world, monkeypatch):
+    """Three of seven people are stored when the worker is told to stop."""
+    monkeypatch.setattr(uploads, "CHUNK", 3)
+    checked(client, world, PLAIN)
+    post(client, "/admin/imports/1/confirm")
+    work_on(world, stops=[False, True])
+    assert count(world, Contact) == 3
+
+
+@both_databases
+def test_a_cancelled_import_takes_back_what_it_has_stored(client, world, monkeypatch):
+    stored_by_half(client, world, monkeypatch)
+    post(client, "/admin/imports/1/cancel")
+    assert "Đang gỡ" in client.get("/admin/imports/1/").text
+    work_on(world)
+    assert upload(world).state is UploadState.CANCELLED
+    assert "đã được hoàn tác" in client.get("/admin/imports/1/").text
+    assert count(world, Contact) == count(world, Phone) == count(world, Membership) == 0
+    assert files(world) == []
+
+
+def test_a_file_that_breaks_while_it_is_stored_leaves_nothing_behind(client, world, monkeypatch):
+    stored_by_half(client, world, monkeypatch)
+    (file,) = files(world)
+    file.write_text(PLAIN.replace("A Thun", "Y Hlan"), encoding="utf-8")
+    work_on(world)
+    assert upload(world).state is UploadState.UNDOING
+    work_on(world)
+    assert upload(world).state is UploadState.FAILED
+    assert "bị thay đổi" in client.get("/admin/imports/1/").text
+    assert count(world, Contact) == 0
+
+
+def test_an_import_is_undone_at_any_time(client, world):
+    checked(client, world, PLAIN)
+    confirmed(client, world)
+    assert "Hoàn tác lần nhập" in client.get("/admin/imports/1/").text
+    post(client, "/admin/imports/1/undo")
+    work_on(world)
+    assert count(world, Contact) == count(world, Phone) == 0
+    assert "đã hoàn tác" in client.get(f"/admin/lists/{world.list_id}/").text
+    again = post(client, "/admin/imports/1/undo")
+    assert "không hoàn tác được nữa" in again.text
+
+
+def test_taking_back_that_broke_off_is_asked_for_again(client, world, monkeypatch):
+    checked(client, world, PLAIN)
+    confirmed(client, world)
+    post(client, "/admin/imports/1/undo")
+
+    def break_off(*_args, **_more):
+        raise RuntimeError
+
+    undo_rows = uploads.undo_import_rows
+    monkeypatch.setattr(uploads, "undo_import_rows", break_off)
+    with pytest.raises(RuntimeError):
+        work_on(world)
+    monkeypatch.setattr(uploads, "undo_import_rows", undo_rows)
+    assert upload(world).state is UploadState.FAILED
+    page = client.get("/admin/imports/1/").text
+    assert "Chưa gỡ hết những gì tệp này đã đưa vào" in page
+    assert "/admin/imports/1/undo" in page
+    post(client, "/admin/imports/1/undo")
+    work_on(world)
+    assert upload(world).state is UploadState.CANCELLED
+    assert count(world, Contact) == 0
+    assert "/admin/imports/1/undo" not in client.get("/admin/imports/1/").text
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_an_import_that_ends_its_worker_three_times_is_given_up(client, world, monkeypatch, confirmed):
+    if confirmed:
+        stored_by_half(client, world, monkeypatch)
+    else:
+        signed_in(client, AUTHOR)
+        hand_in(client, world, "a.csv", PLAIN.encode())
+
+    def die(*_args):
+        raise KeyboardInterrupt
+
+    check_list = uploads.check_list
+    monkeypatch.setattr(uploads, "check_list", die)
+    for _ in range(uploads.MOST_TRIES):
+        with pytest.raises(KeyboardInterrupt):
+            work_on(world)
+        world.execute(update(Upload).values(due_at=datetime.now(UTC)))
+    monkeypatch.setattr(uploads, "check_list", check_list)
+    assert not work_on(world)
+    work_on(world)  # takes back what was stored
+    assert upload(world).state is UploadState.FAILED
+    assert "đã thử 3 lần" in client.get("/admin/imports/1/").text
+    assert count(world, Contact) == 0
+
+
+def test_a_file_that_nobody_confirms_is_removed_after_some_days(client, world):
+    signed_in(client, AUTHOR)
+    for _ in range(2):
+        hand_in(client, world, "a.csv", PLAIN.encode())
+    work_on(world, 1)
+    folder, keep = Path(world.runtime.settings.uploads_dir), timedelta(days=7)
+    now = datetime.now(UTC)
+    assert remove_unconfirmed(world.runtime.db, folder, keep=keep, now=now + timedelta(days=6)) == 0
+    assert remove_unconfirmed(world.runtime.db, folder, keep=keep, now=now + timedelta(days=8)) == 1
+    assert upload(world, 1).state is UploadState.CANCELLED
+    assert "sau 7 ngày không có ai xác nhận" in client.get("/admin/imports/1/").text
+    assert upload(world, 2).state is UploadState.CHECKING  # a worker's turn, not an officer's
+    assert len(files(world)) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "is_kept"), [(state, state not in ("done", "failed", "cancelled")) for state in UploadState]
+)
+def test_a_file_whose_worker_died_at_its_end_does_not_stay(client, world, state, is_kept):
+    signed_in(client, AUTHOR)
+    hand_in(client, world, "a.csv", PLAIN.encode())
+    world.execute(update(Upload).values(state=state))
+    folder, now = Path(world.runtime.settings.uploads_dir), datetime.now(UTC)
+    assert remove_ended(world.runtime.db, folder, now=now) == (0 if is_kept else 1)
+    assert bool(files(world)) is is_kept
+
+
+def test_a_register_that_was_given_up_does_not_stay_either_nor_what_was_broken_off(world):
+    folder, now = Path(world.runtime.settings.uploads_dir), datetime.now(UTC)
+    for n, state in ((1, RegisterState.FAILED), (2, RegisterState.WAITING)):
+        world.add(DoNotCallFile(id=n, file_name="a.csv", state=state, handed_in_at=now))
+    for name in ("register-1", "register-2", "register-3", "99", "not-ours"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "a.csv").write_text("0905000123")
+
+    def left_after(days):
+        remove_ended(world.runtime.db, folder, now=now + timedelta(days=days))
+        return sorted(path.name for path in folder.iterdir())
+
+    assert left_after(0) == ["99", "not-ours", "register-2", "register-3"], "one may be on its way in"
+    assert left_after(2) == ["not-ours", "register-2"]
+
+
+def test_an_officer_decides_row_after_row(client, world, tmp_path):
+    bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121", f"2,A Lâu,41,,,{local(2)}"), LIST)
+    signed_in(client, AUTHOR)
+    assert f"/admin/lists/waiting?list={world.list_id}" in client.get("/admin/lists/").text
+    page = client.get("/admin/lists/waiting").text
+    assert "còn 2 dòng" in page
+    assert "09O5 OOO 121" in page
+    assert "0905000121" in page
+    assert re.search(r'value="answered.1941" aria-keyshortcuts="1"', page)
+    answer = post(client, "/admin/lists/waiting/1", decision="taken", phone="0260 3000123")
+    assert "không phải là một số di động" in answer.text
+    post(client, "/admin/lists/waiting/1", decision="taken")
+    page = client.get(post(client, "/admin/lists/waiting/2", decision="answered.1941").location).text
+    assert "Không có dòng nào chờ quyết định" in page
+    assert people(world)["Y Hlan"] == ["+84905000121"]
+    assert world.scalar(select(Contact.birth_year).where(Contact.name == "A Lâu")) == 1941
+    events = world.all(select(AuditEvent).where(AuditEvent.action == "import.decide").order_by(AuditEvent.id))
+    assert [event.details["decision"] for event in events] == ["taken", "answered"]
+    assert "0905000121" not in str([event.details for event in events])
+
+
+def test_another_commune_is_named_with_its_district_and_taken_by_one_key(client, world, tmp_path):
+    world.do(load_areas, UNITS)
+    bring(world, write(tmp_path, f"1,Y Hlan,,Thôn 1,TT Đắk Hà,{local(1)}"), LIST)
+    bring(world, write(tmp_path, f"1,Y Hlan,,Thôn 2,xã Đắk Hà,{local(1)}"), LIST)
+    signed_in(client, AUTHOR)
+    page = client.get("/admin/lists/waiting").text
+    assert "Dữ liệu hiện có: Thị trấn Đắk Hà (Đắk Hà). Theo tệp này: Xã Đắk Hà (Tu Mơ Rông)." in page
+    post(client, "/admin/lists/waiting/1", decision="answered.moved")
+    assert world.rows(select(Contact.area_code, Contact.village)) == [("23425", "Thôn 2")]
+
+
+def test_who_looked_is_on_record_with_each_file_whose_rows_were_shown(client, world, tmp_path):
+    bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121", "2,A Lâu,,,,09O5 OOO 122"), LIST)
+    bring(world, write(tmp_path, "1,Y Rơ,,,,09O5 OOO 123", name="b.csv"), LIST)
+    signed_in(client, AUTHOR)
+    client.get("/admin/lists/waiting")
+    events = world.all(
+        select(AuditEvent).where(AuditEvent.action == "import.see_waiting").order_by(AuditEvent.id)
+    )
+    assert [(event.subject, event.details) for event in events] == [
+        ("list_imports:1", {"rows": 2}),
+        ("list_imports:2", {"rows": 1}),
+    ]
+
+
+def test_a_decision_that_there_is_not_is_refused(client, world, tmp_path):
+    bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121"), LIST)
+    signed_in(client, AUTHOR)
+    for decision in ("", "deleted", "corrected", "superseded", "same"):
+        post(client, "/admin/lists/waiting/1", decision=decision)
+    assert "còn 1 dòng" in client.get("/admin/lists/waiting").text
+    assert post(client, "/admin/lists/waiting/99", decision="taken").status_code == 404
+
+
+def test_one_press_for_all_rows_alike_and_one_to_take_it_back(client, world, tmp_path):
+    rows = [f"{n},Y Hlan {n},,,,09O5 OOO 12{n}" for n in range(1, 6)]
+    bring(world, write(tmp_path, *rows, f"6,A Lâu,41,,,{local(2)}"), LIST)
+    signed_in(client, AUTHOR)
+    page = client.get("/admin/lists/waiting").text
+    assert "Như nhau cho cả 5 dòng" in page
+    assert "Hoàn tác" not in page
+    for path in ("/admin/", "/admin/lists/waiting"):
+        assert "5 dòng chờ quyết định, 1 dòng cần hỏi thêm" in client.get(path).text, "one name for a number"
+    page = client.get(post(client, "/admin/lists/waiting/2", decision="taken", alike="1").location).text
+    assert "Đã quyết định như nhau cho 5 dòng" in page
+    assert "còn 1 dòng" in page
+    assert "dòng chờ quyết định" not in client.get("/admin/").text
+    assert len(people(world)) == 6
+    retract = re.search(r'action="(/admin/lists/waiting/\d+/retract)"', page)
+    page = client.get(post(client, retract[1]).location).text
+    assert "5 dòng chờ quyết định trở lại" in page
+    assert "còn 6 dòng" in page
+    assert list(people(world)) == ["A Lâu"]
+
+
+def test_who_was_erased_is_dropped_by_the_first_key_and_taken_after_a_question(client, world, tmp_path):
+    world.do(record_erasure, Contact(name="Y Hlan"), [(number(1), True)])
+    bring(world, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), LIST)
+    signed_in(client, AUTHOR)
+    page = client.get("/admin/lists/waiting").text
+    assert "chỉ nhập lại nếu chính họ đồng ý" in page
+    assert re.search(r'value="dropped" aria-keyshortcuts="1" class="primary"', page)
+    assert re.search(r'value="taken" aria-keyshortcuts="2" data-ask="Nhập lại người', page)

@@ -1,4 +1,9 @@
-"""A kind made in the office, from its page to the report; and no page or document that has a word of another kind."""
+"""A kind made in the office, from its page to the report; and no page or document that has a word of another kind.
+
+The texts of a campaign that was launched, corrected while it runs.
+The form and the sheet of a campaign with texts by language, two texts to compare, and people held out.
+Columns of a list in the campaign's form: offered, previewed with a value, refused where a sentence would have a hole.
+"""
 
 import json
 import re
@@ -11,10 +16,12 @@ from pypdf import PdfReader
 from sqlalchemy import select, update
 
 from admin.views.inbox import labels_of
+from admin.wording.campaigns import show_lifts
 from admin.wording.filters import label_of
 from campaigns.agencies.reports import address_of, make_link, read_counts, submit_by_officer
+from campaigns.analytics.reach import _measure
 from campaigns.lifecycle import create_campaign
-from campaigns.models.campaigns import Campaign, Drive
+from campaigns.models.campaigns import Campaign, Drive, Recipient, Step
 from campaigns.models.figures import AgencyReport
 from campaigns.models.messages import Message
 from campaigns.models.replies import AnswerSource, Case
@@ -28,22 +35,28 @@ from campaigns.reports.settings import default_data, save_form
 from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.draft import read_draft
 from campaigns.rules.kind_words import read_words
+from campaigns.rules.reach import ReachMeasure, ReachTotals
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageState
 from campaigns.visits.sheets import create_sheet
 from outreach.accounts.api_tokens import create_token
 from outreach.accounts.users import find_user
-from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Right, Role
+from outreach.models.accounts import AuditEvent, AuditValues, Organisation, OrganisationKind, Right, Role
+from outreach.models.contacts import Contact, KeptValue
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from tests.integration.admin.test_campaigns import begun, filled, form_of, save
-from tests.integration.campaigns.test_answer_page import everything
+from tests.integration.campaigns.test_answer_page import everything, read, token_of
+from tests.integration.campaigns.test_answer_page import press as press_button
 from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import token as session_token
 from tests.support.errors import refuses
+from tests.support.lists import bring, local
 from tests.support.servers import on_sqlite
 from tests.support.tables import cases
-from tests.support.world import APPROVER, AUTHOR
+from tests.support.uploads import checked, confirmed
+from tests.support.world import APPROVER, AUTHOR, LIST, number
 
 database_url = on_sqlite
 
@@ -478,3 +491,293 @@ def test_a_kind_is_kept(client, world):
     campaign_id = save(client, **typed)
     kept = world.one(select(Campaign).where(Campaign.id == campaign_id))
     assert (kept.kind, kept.content) == ("bao-lu", world.read(office_kinds)["bao-lu"])
+
+
+SECOND = "duyet2@loa.example"
+
+
+@pytest.fixture
+def running(world):
+    world.add_people(3)
+    world.officer(SECOND, Role.APPROVER)
+    campaign = world.launch(content={"vocabulary": {"verbs": ["cài"]}, "phone": "1022"})
+    world.send()  # a reply belongs to what was sent
+    return campaign
+
+
+def test_a_correction_shows_at_once_on_pages_and_in_what_is_sent_back_from_then_on(client, world, running):
+    token = token_of(world, running, 2)
+    press_button(client, token, "installed")
+    assert "Cảm ơn ông/bà đã cài Bluezone." in read(client, token)
+    world.reply(number(0), "1", gateway_id="SM1")
+    path = f"/admin/campaigns/{running}/texts"
+    signed_in(client, APPROVER)
+    typed = {
+        **form_of(client.get(path).text, "texts-form"),
+        "c.answers.installed.thanks": "Cảm ơn ông bà.",
+        "c.answers.installed.reply": "Da nhan, cam on ong ba.",
+        "c.page.again": "Xin bấm lại nếu cần",
+        "c.app.page": "https://example.vn/gia-mao",
+    }
+    assert post(client, path, **typed).status_code == 303
+    assert "Cảm ơn ông bà." not in read(client, token)
+    confirm(client, running)
+    page = read(client, token)
+    assert "Cảm ơn ông bà." in page
+    assert "Xin bấm lại nếu cần" in page
+    world.reply(number(1), "1", gateway_id="SM2")
+    first, second = world.all(select(Message.text).where(Message.step_id.is_(None)).order_by(Message.id))
+    assert first.startswith("Cam on ong/ba da cai Bluezone.")
+    assert second == "Da nhan, cam on ong ba."
+    content = world.get_one(Campaign, running).content
+    entry = world.one(select(AuditEvent).where(AuditEvent.action == "campaign.correct"))
+    changes = world.one(select(AuditValues.changes).where(AuditValues.event_id == entry.id))
+    assert content["app"]["page"] == "https://bluezone.gov.vn/taiapp"
+    assert content["vocabulary"] == {"verbs": ["cài"]}
+    assert changes
+    assert set(changes) == {
+        "content.answers.installed.thanks", "content.answers.installed.reply", "content.page.again",
+    }  # fmt: skip
+    assert changes["content.page.again"] == ["", "Xin bấm lại nếu cần"]
+    assert "Cảm ơn ông bà." in client.get(f"/admin/campaigns/{running}/").text
+
+
+def confirm(client, campaign):
+    """Confirm the proposed texts as another approver, and sign in as the first again."""
+    sheet = f"/admin/campaigns/{campaign}/"
+    assert 'class="primary">Xác nhận sửa' not in client.get(sheet).text, "its author may not confirm"
+    signed_in(client, SECOND)
+    assert "Có câu sửa chờ xác nhận." in client.get("/admin/").text
+    page = client.get(sheet).text
+    (proposed_at,) = set(re.findall(r'name="proposed_at" value="([^"]+)"', page))
+    assert post(client, f"{sheet}texts/confirm", proposed_at=proposed_at).status_code == 303
+    signed_in(client, APPROVER)
+
+
+def test_who_corrects_after_somebody_else_or_wrongly_is_told_and_keeps_what_was_typed(client, world, running):
+    path = f"/admin/campaigns/{running}/texts"
+    signed_in(client, APPROVER)
+    seen = form_of(client.get(path).text, "texts-form")
+    wrong = post(client, path, **{**seen, "c.phone": "0905", "c.answers.need_help.reply": "{ten} ơi"})
+    assert wrong.status_code == 422
+    assert 'id="error-c.answers.need_help.reply"' in wrong.text
+    assert "{ten} ơi" in wrong.text
+    assert 'id="error-form"' not in wrong.text
+    empty = post(client, path, **{**seen, "c.question": ""})
+    assert empty.status_code == 422
+    added = post(client, path, **{**seen, "wish": "language", "add_language": "sed"})
+    assert 'name="c.languages.sed.title"' in added.text
+    assert post(client, path, **{**seen, "c.why": "Vì sức khỏe."}).status_code == 303
+    confirm(client, running)
+    late = post(client, path, **{**seen, "csrf_token": session_token(client), "c.why": "Vì mọi người."})
+    assert late.status_code == 422
+    assert "Người khác vừa sửa" in late.text
+    assert "Vì mọi người." in late.text
+
+
+def test_an_author_may_propose_but_not_confirm_and_only_for_what_was_launched(client, world, running):
+    draft = world.draft()
+    signed_in(client, AUTHOR)
+    assert "Sửa câu chữ" in client.get(f"/admin/campaigns/{running}/").text
+    assert post(client, f"/admin/campaigns/{running}/texts/confirm", proposed_at="").status_code == 403
+    assert "Sửa câu chữ" in client.get(f"/admin/campaigns/{running}/").text
+    assert "Sửa câu chữ" not in client.get(f"/admin/campaigns/{draft}/").text
+    assert client.get(f"/admin/campaigns/{draft}/texts").status_code == 302
+    refused = post(client, f"/admin/campaigns/{draft}/texts", wish="save", **{"c.title": "Khác"})
+    assert refused.status_code == 422
+    assert "Chiến dịch chưa gửi" in refused.text
+
+
+EXTRAS = {
+    "text_b": "Xin cài: {link}",
+    "hold_out": 0.1,
+    "texts": {"sed": "sed: {link}"},
+    "step": [{"text": "Nhắc: {link}", "after_days": 2, "hold_out": 0.25, "texts": {"jra": "jra: {link}"}}],
+    "content": {
+        "page": {"next": "Sau đó"},
+        "languages": {"sed": {"title": "sed:"}},
+        "phone": "0260 386 0000",
+    },
+}
+
+
+def test_what_a_campaign_says_in_other_texts_outlives_the_form_and_stands_on_the_sheet(client, world):
+    world.add_people(1)
+    campaign = world.draft(**EXTRAS)
+    signed_in(client, AUTHOR)
+    before = [(s.text, s.text_b, s.texts, s.hold_out) for s in world.all(select(Step).order_by(Step.number))]
+    page = client.get(f"/admin/campaigns/{campaign}/").text
+    answer = post(client, f"/admin/campaigns/{campaign}/edit", **form_of(page))
+    assert answer.status_code == 303, re.findall(r'class="field-error"[^>]*>([^<]*)', answer.text)
+    assert [
+        (s.text, s.text_b, s.texts, s.hold_out) for s in world.all(select(Step).order_by(Step.number))
+    ] == before
+    content = world.one(select(Campaign)).content
+    assert content["page"] == {"next": "Sau đó"}
+    assert content["languages"] == {"sed": {"title": "sed:"}}
+    assert content["phone"] == "0260 386 0000"
+    page = f"/admin/campaigns/{campaign}/"
+    written = client.get(page).text
+    for said in ("Xin cài: {link}", "sed: {link}", "jra: {link}"):
+        assert said in written
+    assert post(client, f"{page}submit").status_code == 303
+    read = client.get(page).text
+    for said in ("10,0% số người", "25,0% số người", "sed: http", "jra: http", "tính theo bản tốn nhất"):
+        assert said in read
+
+
+def test_a_share_that_is_no_number_is_said_beside_its_field(client, world):
+    signed_in(client, AUTHOR)
+    answer = post(client, "/admin/campaigns/new", wish="save", hold_out="mười", text_b="{ten}")
+    assert answer.status_code == 422
+    assert "là một con số phần trăm" in answer.text
+    too_many = post(client, "/admin/campaigns/new", wish="save", hold_out="80")
+    assert "từ 0 đến 0.5" in too_many.text
+
+
+def test_the_sheet_says_in_a_sentence_what_a_step_brought(client, world):
+    campaign = world.launch(people=40, hold_out=0.5)
+    world.execute(update(Recipient).values(clicked_at=None))
+    world.send()
+    for e164 in world.sent_to()[:3]:
+        world.reply(e164, "1", gateway_id=f"SM-{e164}")
+    signed_in(client, AUTHOR)
+    page = client.get(f"/admin/campaigns/{campaign}/").text
+    assert "Từng tin có tác dụng đến đâu" in page
+    assert "người giữ lại không nhắn có 0,0%" in page
+    assert number(0) not in page
+
+
+@cases(
+    ({0: (500, 20), 1: (500, 60)}, "Tin này có tác dụng."),
+    ({0: (500, 60), 1: (500, 20)}, "nên xem lại nội dung"),
+    ({0: (50, 2), 1: (50, 3)}, "Chưa đủ số liệu"),
+    ({1: (500, 20), 2: (500, 60)}, "Nội dung thứ hai tốt hơn."),
+    ({1: (500, 60), 2: (500, 20)}, "Nội dung thứ nhất tốt hơn."),
+)
+def test_the_verdict_follows_the_interval(client, arms, said):
+    with client.application.test_request_context():
+        counts = ReachTotals()
+        for arm, (people, installed) in arms.items():
+            counts.add(ReachMeasure.ARMS, str(arm), people)
+            counts.add(ReachMeasure.ARMS_INSTALLED, str(arm), installed)
+        shown = show_lifts([_measure(2, counts)])
+    assert said in shown[0]["verdict"]
+    assert len(shown) == 1
+    assert "khoảng tin cậy 95%" in shown[0]["sure"]
+
+
+HOURS = """Họ tên,SĐT,{giờ hẹn}
+A Thun,0905000121,9h00
+Y Rơ,0905000122,
+A Thun,0905000121,8h00
+Y Hlan,0905000123,
+Y Rơ,0905000122,7h30
+Y Rơ,0905000122,7h30
+"""
+FIELD_TEXT = "Mời ông/bà[ {name}] đến lúc {giờ hẹn}: {link} TC từ chối"
+
+
+# What everybody who writes, approves or launches sees: one person's own value, marked, and what the others have.
+FILLED = '<span class="filled">8h30</span>'
+BY_PERSON = "Giờ hẹn: theo từng người (8h30; 1 người chưa có: giờ hành chính)"
+
+
+def test_an_import_tells_whose_rows_differ_what_is_taken_and_who_has_no_value(client, world):
+    page = checked(client, world, HOURS)
+    assert "giờ hẹn: 2 người có, 1 người trống." in page
+    assert "1 người có nhiều dòng ghi khác nhau" in page
+    assert "A Thun (giờ hẹn: 9h00, không lấy 8h00)." in page
+    assert '<td data-label="{giờ hẹn}">7h30</td>' in page  # of the rows as they will be stored
+    page = confirmed(client, world)
+    assert "A Thun (giờ hẹn: 9h00)." in page  # taken; what was not taken is kept nowhere
+    said = select(KeptValue.value).join(Contact, Contact.id == KeptValue.contact_id)
+    assert world.all(said.order_by(Contact.name)) == ["9h00", "7h30"]
+
+
+def test_who_shares_a_phone_and_is_not_addressed_is_named_before_and_after_the_launch(
+    client, world, tmp_path
+):
+    file = tmp_path / "list.csv"
+    file.write_text(f"Họ tên,SĐT\nA Thun,{local(1)}\nY Rơ,{local(1)}\nY Hlan,{local(2)}\n", encoding="utf-8")
+    bring(world, file, LIST)
+    signed_in(client, AUTHOR)
+    assert "Y Rơ (tin ghi tên A Thun)" in post(client, "/admin/campaigns/preview", **filled()).text
+    campaign_id = world.launch()
+    page = client.get(f"/admin/campaigns/{campaign_id}/").text
+    link = f"/admin/people/?campaign={campaign_id}&amp;result=excluded.shared_phone"
+    assert link in page
+    people = client.get(link.replace("&amp;", "&")).text
+    assert ("Y Rơ" in people, "A Thun" in people) == (True, False)
+
+
+def test_names_that_look_wrong_are_shown_before_a_text_addresses_people_by_them(client, world, tmp_path):
+    file = tmp_path / "list.csv"
+    file.write_text(f"Họ tên,SĐT\nNguyễn Văn A 2,{local(1)}\nY Rơ,{local(2)}\n", encoding="utf-8")
+    bring(world, file, LIST)
+    signed_in(client, AUTHOR)
+    said = "tên trông chưa đúng: “Nguyễn Văn A 2”. Hãy sửa"
+    named = "Mời ông/bà[ {name}] cài Bluezone: {link} TC từ chối"
+    assert said in post(client, "/admin/campaigns/preview", **filled(text=named)).text
+    assert said in client.get(f"/admin/campaigns/{world.draft(text=named)}/").text
+    nobody = post(client, "/admin/campaigns/preview", **filled(text=named.replace("[ {name}]", ""))).text
+    assert "trông chưa đúng" not in nobody
+
+
+def test_a_column_of_the_list_is_written_into_the_text(client, world, tmp_path):
+    file = tmp_path / "list.csv"
+    file.write_text(f"Họ tên,SĐT,{{giờ hẹn}}\nA Thun,{local(1)},8h30\nY Rơ,{local(2)},\n", encoding="utf-8")
+    bring(world, file, LIST)
+    signed_in(client, AUTHOR)
+    assert "<code>{giờ hẹn}</code>" in client.get(f"/admin/lists/{world.list_id}/").text
+    new = client.get(f"/admin/campaigns/new?list={world.list_id}").text
+    assert 'name="field.giờ hẹn"' in new
+    assert 'data-insert="{giờ hẹn}"' in new
+
+    refused = post(client, "/admin/campaigns/new", **filled(text=FIELD_TEXT, **{"field.giờ hẹn": ""}))
+    assert refused.status_code == 422
+    assert "sẽ nhận một câu thiếu chữ" in refused.text
+    unfinished = post(
+        client, "/admin/campaigns/preview", **filled(text=FIELD_TEXT, **{"field.giờ hẹn": ""})
+    ).text
+    assert "Moi ong/ba Le Hoa den luc 8h30" in " ".join(re.sub(r"<[^>]+>", "", unfinished).split())
+    assert "Tin còn chỗ chưa điền." in unfinished
+    assert 'href="#fields" data-box>điền ô “Người chưa có giờ hẹn thì ghi”' in unfinished
+    told = post(
+        client, "/admin/campaigns/writing", key="k" * 24, **filled(text=FIELD_TEXT, **{"field.giờ hẹn": ""})
+    )
+    assert told.json["wrong"] == [{"at": "fields", "name": "Chữ ghi cho người chưa có"}]
+    odd = post(client, "/admin/campaigns/new", **filled(text=FIELD_TEXT, **{"field.giờ hẹn": "bit.ly/x"}))
+    assert "Chữ thay thế cho {giờ hẹn} không dùng được" in odd.text
+    assert "câu thiếu chữ" not in odd.text
+    unknown = post(client, "/admin/campaigns/new", **filled(text=FIELD_TEXT.replace("giờ", "gio")))
+    assert "{gio hẹn}" in unknown.text
+
+    preview = post(
+        client, "/admin/campaigns/preview", **filled(text=FIELD_TEXT, **{"field.giờ hẹn": "giờ hành chính"})
+    ).text
+    assert FILLED in preview
+    assert BY_PERSON in " ".join(re.sub(r"<[^>]+>", "", preview).split())
+
+    campaign_id = save(client, text=FIELD_TEXT, **{"field.giờ hẹn": "giờ hành chính"})
+    assert world.get_one(Campaign, campaign_id).fields == {"giờ hẹn": "giờ hành chính"}
+    page = client.get(f"/admin/campaigns/{campaign_id}/").text
+    assert form_of(page)["field.giờ hẹn"] in ("giờ hành chính", ["giờ hành chính"])
+    post(client, f"/admin/campaigns/{campaign_id}/submit")
+    asked = signed_in(client, APPROVER).get(f"/admin/campaigns/{campaign_id}/").text
+    question, _, cards = asked.split('id="leaving"')[1].partition("</details>")
+    for part in (question, cards):
+        assert FILLED in part
+        assert BY_PERSON in " ".join(re.sub(r"<[^>]+>", "", part).split())
+    post(client, f"/admin/campaigns/{campaign_id}/return", reason="Sửa giờ.")
+    signed_in(client, AUTHOR)
+    tried = post(client, f"/admin/campaigns/{campaign_id}/test", trial_number="0905000123")
+    assert tried.status_code == 303
+    assert "den luc 8h30" in world.one(select(Message.text))
+    copy = client.get(f"/admin/campaigns/new?copy={campaign_id}").text
+    assert re.search(r'name="field.giờ hẹn"[^>]*value="giờ hành chính"', copy)
+    saved = post(
+        client, f"/admin/campaigns/{campaign_id}/edit", **filled(text=FIELD_TEXT.replace("{giờ hẹn}", "8h"))
+    )
+    assert saved.status_code == 303
+    assert world.get_one(Campaign, campaign_id).fields == {}

@@ -1,21 +1,42 @@
-"""Where the goal stands: against which figure, by place, organisation and day, within a user's scope."""
+"""Where the goal stands: against which figure, by place, organisation and day, within a user's scope.
 
+A campaign's reach in the office: by step, organisation and place, for whoever may see it, and as a file.
+Official installs: brought in whole or not at all, corrected by a later row, shown beside what residents report.
+Goals on the page and by command: set by staff of the province, read by all, with where each figure comes from.
+"""
+
+import csv
+import io
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from python_calamine import CalamineWorkbook
+from sqlalchemy import func, select, update
 
 from admin.app import create_app
 from campaigns.agencies.reports import submit_by_officer
 from campaigns.analytics import progress, reach
+from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.analytics.progress import drive_of_campaign, read_progress
+from campaigns.analytics.reach import read_reach
 from campaigns.analytics.reach_counts import store_reach
-from campaigns.goals.goals import enter_denominator, find_subject, set_goal
+from campaigns.cases.merge_people import merge_people
+from campaigns.delivery.record_outcomes import apply_reports
+from campaigns.goals.goals import (
+    enter_denominator,
+    find_subject,
+    import_denominators,
+    import_official,
+    latest_official,
+    read_goals,
+    set_goal,
+)
 from campaigns.models.campaigns import Campaign, Drive, Recipient
-from campaigns.models.messages import Message
+from campaigns.models.figures import OfficialInstalls
+from campaigns.models.messages import Attempt, Message
 from campaigns.models.reports import ReportIssue
 from campaigns.replies.record_answer import undo_answer
 from campaigns.reports.settings import current_template
@@ -25,17 +46,30 @@ from campaigns.rules.progress import Outlook, ShareBasis
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.reports.compose import compose
 from campaigns.rules.reports.document import Table
+from campaigns.rules.reports.snapshot import OfficialInstallFigure
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import CampaignState, MessageState
+from campaigns.rules.states import (
+    AttemptReport,
+    AttemptState,
+    CampaignState,
+    Exclusion,
+    MessageState,
+    SkipReason,
+)
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results
 from campaigns.visits.sheets import read_lines
 from outreach.accounts.users import find_user
 from outreach.imports.store_rows import find_or_create_list
-from outreach.models.accounts import OrganisationKind, Role
+from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Role
 from outreach.models.contacts import Contact, Membership
-from tests.support.admin_client import signed_in
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.errors import BadInput, NotAllowed
+from tests.integration.campaigns.test_answer_totals import says
+from tests.support.admin_client import post, signed_in
+from tests.support.errors import refuses
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, LIST
 
 LEADER, NEIGHBOUR = "lanhdao@loa.example", "pn@loa.example"
@@ -391,3 +425,335 @@ def test_who_has_no_number_and_answered_at_the_door_is_named_apart(places, clien
     tables = [each for each in compose(snapshot, form).blocks if isinstance(each, Table)]
     heads = {column.title for table in tables for column in table.columns}
     assert {"Trên số được vận động", "Được vận động"} <= heads
+
+
+@pytest.fixture
+def campaign(places):
+    """Eight recipients in two organisations, all written to; the first one's message arrived and they installed."""
+    campaign_id = launch(places)
+    places.send()
+    with places.runtime.db.write() as session:
+        first = session.scalars(select(Recipient.id).order_by(Recipient.id)).first()
+        assert first
+        session.execute(
+            update(Message).where(Message.recipient_id == first).values(state=MessageState.DELIVERED)
+        )
+        session.execute(update(Organisation).where(Organisation.code == "PN").values(name="=Hội Phụ nữ"))
+    says(places, first, Label.INSTALLED)
+    return campaign_id
+
+
+@both_databases
+def test_the_page_tells_each_step_organisation_and_place_to_those_who_may_see_them(campaign, client):
+    path = f"/admin/campaigns/{campaign}/reach/"
+    signed_in(client, LEADER)
+    page = client.get(path).text
+    for told in ("Tin đầu", "Đã đến máy", "Tự khai báo đã cài", "Đếm lúc", "Huyện Kon Tum", "=Hội Phụ nữ"):
+        assert told in page
+    assert "Theo nhà mạng và nhà cung cấp" in page
+    assert "MobiFone" in page.split("Theo nhà mạng")[1]
+    assert "Xã 23281" not in re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL), "but on the map"
+    assert "Xã 23281" in client.get(f"{path}?district=608&step=1").text
+    signed_in(client, NEIGHBOUR)
+    page = client.get(path).text
+    assert "Theo nhà mạng" not in page
+    assert "Ủy ban MTTQ" not in page.split("Theo tổ chức")[1]
+    assert "<strong>4</strong>" in page
+
+
+@both_databases
+def test_each_number_leads_to_its_people_where_the_reader_may_see_them(places, campaign, client):
+    with places.runtime.db.write() as session:
+        ids = session.scalars(
+            select(Message.id)
+            .where(Message.campaign_id == campaign, Message.step_id.is_not(None))
+            .order_by(Message.id)
+        ).all()
+        for message, state, reason in (
+            (ids[1], MessageState.UNDELIVERED, None),
+            (ids[2], MessageState.SKIPPED, SkipReason.REPEATED),
+        ):
+            session.execute(
+                update(Message).where(Message.id == message).values(state=state, skip_reason=reason)
+            )
+        failed = session.get_one(Message, ids[1])
+        for n, cause in enumerate(("unknown_number", "unreachable"), start=2):
+            attempt = {"message_id": failed.id, "n": n, "phone_id": failed.phone_id, "stream_id": campaign}
+            attempt |= {"state": AttemptState.UNDELIVERED, "cause": cause, "worker": "", "body": ""}
+            session.add(Attempt(**attempt, segments=1, claimed_at=places.now))
+        left_out = session.scalars(select(Recipient.id).order_by(Recipient.id.desc())).first()
+        session.execute(
+            update(Recipient).where(Recipient.id == left_out).values(exclusion=Exclusion.NO_PHONE)
+        )
+    path = f"/admin/campaigns/{campaign}/reach/"
+    signed_in(client, AUTHOR)
+    links = dict(
+        re.findall(r'<a href="(/admin/people/[^"]+)">(\d+)</a>', client.get(path).text.replace("&amp;", "&"))
+    )
+    counts = {
+        href.partition("?")[2].partition("&")[2]: (int(n), int(found[1]) if found else 0)
+        for href, n in links.items()
+        for found in [re.search(r'role="status">(\d+) người', client.get(href).text)]
+    }
+    assert counts["result=delivered"] == (1, 1)
+    assert {"result=excluded.no_phone", "result=failed", "result=skipped.cap&step=1", "answer=installed"} <= {
+        *counts
+    }
+    assert {key for key, (told, found) in counts.items() if told != found} == set()
+    causes = {key for key in counts if key.startswith("result=causes")}
+    assert causes == {"result=causes.unreachable&step=1", "result=causes.unreachable"}
+    of_first_try = client.get(f"/admin/people/?campaign={campaign}&result=causes.unknown_number").text
+    assert "Không tìm thấy ai" in of_first_try, "it is counted by its last try"
+    assert (
+        "Bỏ qua khi đến lượt"
+        in client.get(f"/admin/people/?campaign={campaign}&result=skipped.cap&step=1").text
+    )
+    signed_in(client, LEADER)
+    assert "/admin/people/" not in client.get(path).text
+    signed_in(client, NEIGHBOUR)
+    assert "/admin/people/?campaign" not in client.get(path).text
+
+
+def test_the_files_hold_the_same_by_step_organisation_and_place_and_are_on_record(places, campaign, client):
+    path = f"/admin/campaigns/{campaign}/reach/file"
+    signed_in(client, AUTHOR)
+    head, *lines = csv.reader(io.StringIO(post(client, path, form="csv").data.decode("utf-8-sig")))
+    assert head[:5] == ["Bước", "Tổ chức", "Huyện", "Xã, phường, thị trấn", "Mã địa bàn"]
+    delivered = head.index("Tin: Nhà mạng báo đã đến máy")
+    assert sum(int(line[delivered] or 0) for line in lines) == 1
+    assert sum(int(line[head.index("Người nhận")] or 0) for line in lines) == 8
+    assert {line[1] for line in lines} == {"Ủy ban MTTQ", "'=Hội Phụ nữ"}  # no spreadsheet runs it
+    book = CalamineWorkbook.from_filelike(io.BytesIO(post(client, path, form="xlsx").data))
+    sheet = book.get_sheet_by_index(0).to_python()
+    assert sheet[0] == head
+    assert sum(row[delivered] or 0 for row in sheet[1:]) == 1  # a number, not a text
+    assert post(client, path, form="pdf").status_code == 404
+    signed_in(client, NEIGHBOUR)
+    theirs = post(client, path, form="csv").data.decode("utf-8-sig")
+    assert "Ủy ban MTTQ" not in theirs
+    told = places.all(select(AuditEvent).where(AuditEvent.action == "reach.export").order_by(AuditEvent.id))
+    assert [event.subject for event in told] == [f"campaigns:{campaign}"] * 3
+
+
+def test_the_page_of_a_campaign_is_there_after_somebody_was_erased(campaign, places, client):
+    """A number that was among the first hundred of an installation and erased was of no operator, and the page a fault."""
+    erased = places.first(select(Recipient.contact_id).order_by(Recipient.id))
+    places.erase(erased)
+    page = signed_in(client, AUTHOR).get(f"/admin/campaigns/{campaign}/reach/")
+    assert page.status_code == 200
+    carried = re.findall(r'<th scope="row">(MobiFone|nhà mạng khác)</th>\s*<td[^>]*>(\d+)', page.text)
+    assert carried == [("MobiFone", "7"), ("nhà mạng khác", "1")]
+
+
+@both_databases
+def test_after_a_merge_every_page_and_the_report_tell_what_reach_tells(campaign, places, client):
+    """The list of campaigns, the panel and the report went on counting both; the campaign's page did so until a restart."""
+    signed_in(client, AUTHOR)
+    page = f"/admin/campaigns/{campaign}/"
+    assert "8 người" in client.get(page).text
+    _first, second, third, fourth, *_others = places.all(select(Recipient).order_by(Recipient.id))
+    with places.runtime.db.write() as session:  # what the gateway took and could not send did not leave
+        phones = (third.phone_id, fourth.phone_id)
+        ids = session.scalars(select(Attempt.id).where(Attempt.phone_id.in_(phones)))
+        failed = [AttemptReport(each, AttemptState.FAILED, cause="other") for each in ids]
+        apply_reports(session, failed, now=places.now, secret_key=places.keys.secret_key)
+    places.do(merge_people, second.contact_id, third.contact_id)
+    assert places.status(campaign)["recipients"] == 7
+    row = places.get_one(Campaign, campaign)
+    written = places.read(read_reach, row, seen=None).total.written
+    places.runtime.redis.delete(
+        *places.runtime.redis.keys("loa:panel:*")
+    )  # counted for the page, not a second ago
+    panel = places.read(read_sending_panel, row, places.now, runtime=places.runtime)
+    assert (panel.total, panel.states[MessageState.FAILED], panel.causes) == (7, 1, (("other", 1),))
+    assert re.search(r'data-label="Người nhận">7<', client.get("/admin/campaigns/").text)
+    assert "7 người" in client.get(page).text
+    form, now = places.read(current_template, 1), datetime.now(UTC)
+    at = {"day": now.astimezone(VIETNAM).date() + timedelta(days=1), "known_until": now}
+    [line] = places.read(take_snapshot, form, drive=1, **at).campaigns
+    assert (line.recipients, line.sent) == (7, written) == (7, 6)
+
+
+HEAD = "day,area,installed,source\n"
+TODAY = date(2020, 8, 20)
+
+
+def bring(world, lines, *, head=HEAD, email=AUTHOR):
+    drive = world.drive()
+    return world.do(import_official, (head + lines).encode(), drive=drive, by=email)
+
+
+def known(world, *, today=TODAY):
+    return world.read(latest_official, 1, today=today)
+
+
+def test_of_a_place_the_latest_day_and_of_a_day_the_last_row_counts(places):
+    first = "2020-08-17,608,1.250,Bộ TT&TT\n2020-08-18,608,1300,Bộ TT&TT\n"
+    assert bring(places, first) == (2, 0)
+    assert bring(places, first) == (0, 2)  # the same file again
+    assert bring(places, "2020-08-18,608,1310,Sở TT&TT\n2020-08-25,608,2000,Sở TT&TT\n") == (2, 0)
+    assert known(places)["608"] == OfficialInstallFigure(1310, "2020-08-18", "Sở TT&TT")
+    assert known(places, today=date(2020, 8, 17))["608"].installed == 1250
+    assert "615" not in known(places)
+
+
+def test_a_district_is_the_sum_of_its_communes_once_all_are_known_and_its_own_figure_before_that(places):
+    bring(places, "2020-08-17,23281,40,Sở\n")
+    assert known(places)["608"] == OfficialInstallFigure(40, "2020-08-17", "Sở", is_sum=True)
+    bring(places, "2020-08-16,608,90,Bộ\n")
+    assert known(places)["608"] == OfficialInstallFigure(90, "2020-08-16", "Bộ")
+
+
+def test_a_commune_that_was_merged_keeps_no_districts_sum_waiting(places):
+    former = {"name": "Xã cũ", "kind": "Xã", "level": AreaLevel.COMMUNE, "parent_code": "608"}
+    places.add(Area(code="23282", **former, valid_to="2020-01-31"))
+    bring(places, "2020-08-17,23281,40,Sở\n")
+    assert known(places)["608"] == OfficialInstallFigure(40, "2020-08-17", "Sở", is_sum=True)
+
+
+@cases(
+    (
+        "2020-8-17,608,1,Bộ\n",
+        "Dữ liệu chưa được lưu. Dòng 3: ngày phải ghi theo dạng năm-tháng-ngày, ví dụ 2026-08-20",
+    ),
+    ("2020-W33-1,608,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: ngày phải ghi theo dạng năm-tháng-ngày"),
+    ("2999-01-01,608,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: ngày này chưa tới"),
+    ("2020-08-17,62,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: không có địa bàn nào mang mã 62"),
+    ("2020-08-17,608,-1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: số máy phải là số nguyên không âm"),
+    ("2020-08-17,608,,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: số máy phải là số nguyên không âm"),
+    ("2020-08-17,608,9999999999,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: số máy quá lớn"),
+    ("2020-08-17,608,1,\n", "Dữ liệu chưa được lưu. Dòng 3: thiếu nguồn"),
+    ("2020-08-16,608,2,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: ngày và địa bàn này đã có ở dòng trên"),
+)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_file_with_a_wrong_line_brings_nothing(places, line, said):
+    with refuses(BadInput, says=re.escape(said)):
+        bring(places, "2020-08-16,608,1,Bộ\n" + line)
+    assert places.scalar(select(func.count()).select_from(OfficialInstalls)) == 0
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_who_may_bring_official_figures_and_in_which_form(places):
+    for email in (NEIGHBOUR, LEADER):
+        with pytest.raises(NotAllowed):
+            bring(places, "2020-08-17,608,1,Bộ\n", email=email)
+    with pytest.raises(BadInput, match="first_line_wrong"):
+        bring(places, "2020-08-17;608;1;Bộ\n", head="day;area;installed;source\n")
+
+
+def test_both_sources_stand_side_by_side_and_what_is_unknown_says_so(places, client):
+    campaign_id = launch(places)
+    answer(places, campaign_id, Label.INSTALLED)
+    signed_in(client, LEADER)
+    assert "Số tự khai báo và số chính thức" not in client.get("/admin/progress/").text
+    bring(places, "2020-08-17,608,1.250,Sở TT&TT\n")
+    page = client.get("/admin/progress/").text
+    table = page.split('id="official-title"')[1].split("</section>")[0]
+    rows = [
+        re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", row)
+        for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+    ]
+    assert ["Huyện Kon Tum", "1", "1.250", "+1.249", "17/8/2020", "Sở TT&amp;TT"] in rows
+    assert ["Huyện Đắk Hà", "0", "–", "–", "", ""] in rows
+    assert ["Huyện Ia H&#39;Drai", "–", "–", "–", "", ""] in rows
+    signed_in(client, NEIGHBOUR)
+    assert (
+        'id="official-title"' not in client.get("/admin/progress/").text
+    )  # they see but a part of the reports
+
+
+def test_a_figure_is_typed_into_the_page_and_a_wrong_one_is_kept_to_be_put_right(places, client):
+    launch(places)
+    signed_in(client, AUTHOR)
+    page = client.get("/admin/progress/").text
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    form = {
+        "day": "2020-08-17",
+        "area": "608",
+        "installed": "nhiều",
+        "source": "Sở Y",
+        "csrf_token": token[1],
+    }
+    refused = client.post("/admin/progress/official", data=form)
+    assert refused.status_code == 422
+    assert "Số máy phải là số nguyên không âm" in refused.text
+    assert 'value="nhiều"' in refused.text
+    assert 'value="Sở Y"' in refused.text
+    assert client.post("/admin/progress/official", data={**form, "installed": "1.250"}).status_code == 303
+    assert known(places)["608"] == OfficialInstallFigure(1250, "2020-08-17", "Sở Y")
+    signed_in(client, NEIGHBOUR)
+    assert "official-count" not in client.get("/admin/progress/").text
+
+
+DENOMINATORS = "scope,place,value,as_of,source\n"
+
+
+def token(page):
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    return found[1]
+
+
+def test_a_goal_and_its_people_are_set_on_the_page_and_what_was_typed_wrong_is_kept(places, client):
+    signed_in(client, AUTHOR)
+    page = client.get("/admin/goals/").text
+    assert "Chưa đặt mục tiêu nào" in page
+    goal = {
+        "subject": "residents:62",
+        "share": "50",
+        "deadline": "2020-08-20",
+        "basis": "Công văn của UBND tỉnh",
+        "csrf_token": token(page),
+    }
+    refused = client.post("/admin/goals/set", data={**goal, "share": "nửa"})
+    assert refused.status_code == 422
+    assert "số phần trăm trên 0" in refused.text
+    assert 'value="nửa"' in refused.text
+    assert 'value="Công văn của UBND tỉnh"' in refused.text
+    assert client.post("/admin/goals/set", data=goal).status_code == 303
+    assert "chưa rõ" in client.get("/admin/goals/").text  # of how many people nobody knows yet
+    people = {
+        "subject": "residents:62",
+        "value": "120.001",
+        "as_of": "2020-08-01",
+        "source": "Sở TT&TT",
+        "csrf_token": goal["csrf_token"],
+    }
+    assert client.post("/admin/goals/denominator", data=people).status_code == 303
+    page = client.get("/admin/goals/?subject=residents:62").text
+    for said in ("50,0%", "hết ngày 20/8/2020", "120.001", "ngày 1/8/2020, nguồn: Sở TT&amp;TT", "60.001"):
+        assert said in page, said
+    assert client.get(f"/admin/goals/?drive={places.drive('tiem-chung')}").text.count("120.001") == 0
+
+
+def test_others_read_the_goals_and_set_none(places, client):
+    for email in (LEADER, NEIGHBOUR):
+        signed_in(client, email)
+        page = client.get("/admin/goals/")
+        assert page.status_code == 200
+        assert 'id="share"' not in page.text
+    form = {"subject": "staff:", "share": "100", "csrf_token": token(page.text)}
+    refused = client.post("/admin/goals/set", data=form)
+    assert refused.status_code == 422
+    assert "Chỉ cán bộ cấp tỉnh" in refused.text
+    assert places.read(read_goals, at=places.now).goals == {}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_file_of_denominators_is_taken_whole_or_not_at_all(places):
+    drive = places.drive()
+
+    def bring(lines):
+        return places.do(
+            import_denominators,
+            (DENOMINATORS + lines).encode(),
+            drive=drive,
+            user=places.user(AUTHOR),
+            now=places.now,
+        )
+
+    good = "residents,608,1.250,2020-08-01,Sở\nmembers,PN,300,2020-08-01,Hội\n"
+    with refuses(BadInput, says=r"Dòng 4: Không có địa bàn.*Dòng 5: Ngày của số liệu"):
+        bring(good + "residents,99,1,2020-08-01,Sở\nresidents,615,1,hôm qua,Sở\n")
+    assert places.read(read_goals, at=places.now).denominators == {}
+    assert bring(good) == (2, 0)
+    assert bring(good) == (0, 2)

@@ -1,4 +1,7 @@
-"""Signing in: who gets in, what a guesser learns, where it leads, and what ends it."""
+"""Signing in: who gets in, what a guesser learns, where it leads, and what ends it.
+
+The first installation as a page: with the code that the start prints, once, and never when there is a user.
+"""
 
 import logging
 import re
@@ -9,11 +12,13 @@ from dataclasses import replace
 import pytest
 from argon2 import PasswordHasher
 from redis import Redis
+from sqlalchemy import select
 
 from admin import sign_in as limits
 from admin.app import create_app
+from admin.first_setup import make_code
 from outreach.accounts import users
-from outreach.models.accounts import AuditEvent, User
+from outreach.models.accounts import AuditEvent, Organisation, Role, User
 from tests.support.admin_client import signed_in, token
 from tests.support.servers import on_sqlite
 from tests.support.tables import cases
@@ -405,3 +410,44 @@ def test_the_office_has_its_emblem_in_the_head_of_the_pages(settings, runtime, t
     logo.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
     page = browser(settings, runtime, office_logo=str(logo)).get("/login").text
     assert f'src="data:image/svg+xml;base64,{b64encode(logo.read_bytes()).decode()}"' in page
+
+
+FORM = {
+    "province": "68",
+    "name": "",
+    "email": "quantri@loa.example",
+    "person": "Trần Minh Đức",
+    "sender": "MTTQ",
+}
+
+
+def test_a_new_installation_is_set_up_on_the_page(client, runtime):
+    code = make_code(runtime)
+    csrf = token(client, f"/setup?code={code}")
+    wrong = client.post("/setup", data={**FORM, "code": "0000000000", "csrf_token": csrf})
+    assert wrong.status_code == 422
+    assert "Mã thiết lập không đúng" in wrong.text
+    assert "Trần Minh Đức" in wrong.text  # nothing that was typed is lost
+    assert (
+        client.post("/setup", data={**FORM, "email": "x", "code": code, "csrf_token": csrf}).status_code
+        == 422
+    )
+    done = client.post("/setup", data={**FORM, "code": code, "csrf_token": csrf})
+    assert done.status_code == 303
+    assert re.match(r"/login/invitation/", done.headers["Location"])
+    with runtime.db.read() as session:
+        assert session.scalars(select(User.role)).all() == [Role.ADMINISTRATOR]
+        assert session.scalars(select(Organisation.name)).all() == ["Ủy ban MTTQ Việt Nam tỉnh Lâm Đồng"]
+    assert client.get("/setup").status_code == 404
+    assert client.post("/setup", data={**FORM, "code": code, "csrf_token": csrf}).status_code == 404
+    assert make_code(runtime) == ""
+
+
+def test_wrong_codes_of_strangers_close_the_page_to_nobody(client, runtime):
+    code = make_code(runtime)
+    csrf = token(client, "/setup")
+    for _ in range(15):
+        assert client.post("/setup", data={**FORM, "code": "guess", "csrf_token": csrf}).status_code == 422
+    with runtime.db.read() as session:
+        assert session.scalar(select(User.id)) is None
+    assert client.post("/setup", data={**FORM, "code": code, "csrf_token": csrf}).status_code == 303
