@@ -627,9 +627,11 @@ def read_languages(session: Session, form: Form) -> dict[str, str]:
 def read_choices(session: Session, user: User, languages: Mapping[str, str]) -> dict[str, Any]:
     """Return the choices for the audience that the form offers this user; `languages` as `read_languages` returns them."""
     area = session.get(Area, user.area_code) if areas_of(session, user) is not None else None
+    theirs = visible_to(session, user, Organisation.id)
+    organisations = session.execute(select(Organisation.code, Organisation.name).where(theirs)).all()
     return {
         "lists": _lists(session, user),
-        "organisations": _organisations(session, user),
+        "organisations": sorted(organisations, key=lambda each: vietnamese_order(each.name)),
         "districts": _districts(session, user),
         "area": f"{area.kind} {area.name}" if area else "",  # which limits the user's audiences
         "languages": {VIETNAMESE: LANGUAGES[VIETNAMESE], **languages},
@@ -715,15 +717,6 @@ def _first_lists(session: Session, user: User, list_id: int | None) -> list[str]
         return [f"{session.get_one(Organisation, contact_list.organisation_id).code}/{contact_list.name}"]
     keys = [each["key"] for each in _lists(session, user) if each["people"] and not each["is_closed"]]
     return keys if len(keys) == 1 else []
-
-
-def _organisations(session: Session, user: User) -> list[dict[str, Any]]:
-    """Return the organisations that the user may write for, by name."""
-    rows = session.execute(
-        select(Organisation.code, Organisation.name).where(visible_to(session, user, Organisation.id))
-    ).all()
-    found = sorted(rows, key=lambda row: vietnamese_order(row.name))
-    return [{"code": row.code, "name": row.name} for row in found]
 
 
 # What a new campaign begins with, whatever its kind.

@@ -31,6 +31,7 @@ from campaigns.visits.phone_data import (
     carry_houses,
     receive_results,
 )
+from campaigns.web.responses import HEADERS
 from outreach.accounts.users import NOTED_EVERY, note_seen
 from outreach.accounts.village_officers import find_phone, join_phone
 from outreach.core.rate_limits import hit, network_of, nothing_limited_without_redis
@@ -314,14 +315,10 @@ def _files() -> dict[str, bytes]:
 def _secured(response: Response) -> Response:
     response.headers.update(
         {
+            **HEADERS,
             "Content-Security-Policy": _POLICY,
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-            "X-Frame-Options": "DENY",
             "Cross-Origin-Opener-Policy": "same-origin",
-            "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-            "X-Robots-Tag": "noindex",
+            "Cache-Control": response.headers.get("Cache-Control", "no-store"),
         }
     )
-    response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -51,102 +51,70 @@ OUTLOOKS: dict[Outlook, tuple[str, Any]] = {
 _PACE = _l(
     "Cần đạt %(needed)s người mỗi ngày, hiện đạt %(pace)s. Cần quyết định việc thêm lần nhắc, tăng cường cán bộ đến từng nhà."
 )
-# Badge, its colour, text, what follows from it ("": the names), address.
-_CONCERNS: dict[ConcernKind, tuple[Any, str, Any, Any, str]] = {
-    ConcernKind.NO_GOAL: (
-        _l("Mục tiêu"),
-        "warn",
-        _l("Chưa đặt mục tiêu"),
-        _l("Chưa có mục tiêu nên chưa tính được số còn thiếu."),
-        "goals.index",
-    ),
-    ConcernKind.NO_DENOMINATOR: (
-        _l("Tổng số"),
-        "warn",
-        _l("Chưa rõ có bao nhiêu người thuộc diện vận động"),
-        _l("Cần nhập số liệu kèm ngày và nguồn, ví dụ của cơ quan thống kê hoặc sở chuyên ngành."),
-        "goals.index",
-    ),
+# Badge, its colour, text.
+_CONCERNS: dict[ConcernKind, tuple[Any, str, Any]] = {
+    ConcernKind.NO_GOAL: (_l("Mục tiêu"), "warn", _l("Chưa đặt mục tiêu")),
+    ConcernKind.NO_DENOMINATOR: (_l("Tổng số"), "warn", _l("Chưa rõ có bao nhiêu người thuộc diện vận động")),
     ConcernKind.TOO_MANY: (
         _l("Tổng số"),
         "bad",
         _l("Số người báo đã thực hiện lớn hơn tổng số thuộc diện vận động"),
-        _l("Tổng số thuộc diện vận động đang nhập thấp hơn thực tế. Cần kiểm tra lại."),
-        "goals.index",
     ),
-    ConcernKind.PAST: (
-        _l("Tiến độ"),
-        "bad",
-        _l("Đã quá hạn, còn thiếu %(n)s người"),
-        _l("Cần quyết định gia hạn hay kết thúc đợt vận động."),
-        "",
-    ),
-    ConcernKind.OFF_TRACK: (
-        _l("Tiến độ"),
-        "bad",
-        _l("Với tiến độ hiện nay, không hoàn thành đúng hạn"),
-        _PACE,
-        "",
-    ),
-    ConcernKind.AT_RISK: (_l("Tiến độ"), "warn", _l("Chưa chắc hoàn thành đúng hạn"), _PACE, ""),
-    ConcernKind.BEHIND: (
-        _l("Đôn đốc"),
-        "warn",
-        _l("Còn thiếu nhiều nhất: %(names)s"),
-        _l("Riêng các địa bàn này còn thiếu %(n)s người."),
-        "#districts",
-    ),
-    ConcernKind.AGENCIES_MISSING: (
-        _l("Cơ quan"),
-        "warn",
-        _l("%(n)s cơ quan chưa gửi số liệu hôm nay"),
-        "",
-        "#agencies",
-    ),
-    ConcernKind.NOT_STARTED: (
-        _l("Địa bàn"),
-        "warn",
-        _l("%(n)s địa bàn chưa có người nhận tin"),
-        "",
-        "#districts",
-    ),
+    ConcernKind.PAST: (_l("Tiến độ"), "bad", _l("Đã quá hạn, còn thiếu %(n)s người")),
+    ConcernKind.OFF_TRACK: (_l("Tiến độ"), "bad", _l("Với tiến độ hiện nay, không hoàn thành đúng hạn")),
+    ConcernKind.AT_RISK: (_l("Tiến độ"), "warn", _l("Chưa chắc hoàn thành đúng hạn")),
+    ConcernKind.BEHIND: (_l("Đôn đốc"), "warn", _l("Còn thiếu nhiều nhất: %(names)s")),
+    ConcernKind.AGENCIES_MISSING: (_l("Cơ quan"), "warn", _l("%(n)s cơ quan chưa gửi số liệu hôm nay")),
+    ConcernKind.NOT_STARTED: (_l("Địa bàn"), "warn", _l("%(n)s địa bàn chưa có người nhận tin")),
     ConcernKind.OFFICIAL_MISSING: (
         _l("Số chính thức"),
         "info",
         _l("%(n)s địa bàn chưa có số liệu chính thức"),
-        "",
-        "#sources",
     ),
     ConcernKind.MORE_THAN_OFFICIAL: (
         _l("Số chính thức"),
         "warn",
         _l("%(n)s địa bàn có số tự khai báo cao hơn số liệu chính thức"),
-        _l("%(names)s. Số liệu chính thức có thể đã cũ, hoặc có người khai báo nhầm."),
-        "#sources",
     ),
-    ConcernKind.SUBMITTED: (_l("Chờ duyệt"), "info", _l("%(n)s chiến dịch chờ duyệt"), "", ""),
-    ConcernKind.REPORT_WAITING: (
-        _l("Báo cáo ngày"),
-        "warn",
-        _l("%(n)s báo cáo chờ phê duyệt"),
-        "",
-        "report.index",
+    ConcernKind.SUBMITTED: (_l("Chờ duyệt"), "info", _l("%(n)s chiến dịch chờ duyệt")),
+    ConcernKind.REPORT_WAITING: (_l("Báo cáo ngày"), "warn", _l("%(n)s báo cáo chờ phê duyệt")),
+    ConcernKind.REPORT_MISSED: (_l("Báo cáo ngày"), "bad", _l("%(n)s ngày chưa phát hành báo cáo")),
+    ConcernKind.PAUSED: (_l("Gửi tin"), "warn", _l("%(n)s chiến dịch đang tạm dừng")),
+}
+# What follows from it; of the others their names are told.
+_CONSEQUENCES: dict[ConcernKind, Any] = {
+    ConcernKind.NO_GOAL: _l("Chưa có mục tiêu nên chưa tính được số còn thiếu."),
+    ConcernKind.NO_DENOMINATOR: _l(
+        "Cần nhập số liệu kèm ngày và nguồn, ví dụ của cơ quan thống kê hoặc sở chuyên ngành."
     ),
-    ConcernKind.REPORT_MISSED: (
-        _l("Báo cáo ngày"),
-        "bad",
-        _l("%(n)s ngày chưa phát hành báo cáo"),
-        "",
-        "report.index",
+    ConcernKind.TOO_MANY: _l("Tổng số thuộc diện vận động đang nhập thấp hơn thực tế. Cần kiểm tra lại."),
+    ConcernKind.PAST: _l("Cần quyết định gia hạn hay kết thúc đợt vận động."),
+    ConcernKind.OFF_TRACK: _PACE,
+    ConcernKind.AT_RISK: _PACE,
+    ConcernKind.BEHIND: _l("Riêng các địa bàn này còn thiếu %(n)s người."),
+    ConcernKind.MORE_THAN_OFFICIAL: _l(
+        "%(names)s. Số liệu chính thức có thể đã cũ, hoặc có người khai báo nhầm."
     ),
-    ConcernKind.PAUSED: (_l("Gửi tin"), "warn", _l("%(n)s chiến dịch đang tạm dừng"), "", ""),
+}
+_LEADS_TO = {
+    ConcernKind.NO_GOAL: "goals.index",
+    ConcernKind.NO_DENOMINATOR: "goals.index",
+    ConcernKind.TOO_MANY: "goals.index",
+    ConcernKind.BEHIND: "#districts",
+    ConcernKind.AGENCIES_MISSING: "#agencies",
+    ConcernKind.NOT_STARTED: "#districts",
+    ConcernKind.OFFICIAL_MISSING: "#sources",
+    ConcernKind.MORE_THAN_OFFICIAL: "#sources",
+    ConcernKind.REPORT_WAITING: "report.index",
+    ConcernKind.REPORT_MISSED: "report.index",
 }
 
 
 def show_concern(concern: Concern, head: LeadGoal) -> dict[str, str]:
     """Return a matter that needs a decision, in words; `look` is the colour of its badge."""
     kind = concern.worry
-    mark, look, text, more, address = _CONCERNS[kind]
+    mark, look, text = _CONCERNS[kind]
+    address = _LEADS_TO.get(kind, "")
     names, others = "; ".join(concern.names), concern.count - len(concern.names)
     if others > 0 and kind is not ConcernKind.BEHIND:  # whose count is of people
         names = _("%(names)s và %(n)s trường hợp khác", names=names, n=others)
@@ -157,7 +125,7 @@ def show_concern(concern: Concern, head: LeadGoal) -> dict[str, str]:
         "pace": number(round(head.ahead.per_day) if head.ahead else None),
     }
     url = url_for(address) if "." in address else address
-    more = str(more) % values if more else names
+    more = str(_CONSEQUENCES[kind]) % values if kind in _CONSEQUENCES else names
     return {"mark": str(mark), "look": look, "text": str(text) % values, "more": more, "url": url}
 
 
