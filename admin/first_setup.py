@@ -39,18 +39,9 @@ from campaigns.reports.settings import default_data, save_form
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.installation import Installation, Row, front_name, read_installation
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.accounts import audit
+from outreach.accounts import audit, users
 from outreach.accounts.api_tokens import open_sandbox
 from outreach.accounts.invitations import link_for
-from outreach.accounts.users import (
-    add_user,
-    check_email,
-    find_by_email,
-    find_organisation,
-    has_password,
-    renew_invitation,
-    save_organisation,
-)
 from outreach.contacts.languages import offer_languages, read_offered
 from outreach.contacts.move_people import load_units
 from outreach.core.mail import check_server
@@ -127,7 +118,7 @@ class Setup:
         for row in self.plan.organisations:
             with self.runtime.db.read() as session:
                 found = session.scalar(select(Organisation).where(Organisation.code == row["code"]))
-                parent = find_organisation(session, row["parent"]).id if row.get("parent") else None
+                parent = users.find_organisation(session, row["parent"]).id if row.get("parent") else None
             if found:
                 step.kept += 1
                 if found.name != row["name"]:
@@ -135,7 +126,7 @@ class Setup:
                 continue
             kind = OrganisationKind(row.get("kind", OrganisationKind.MASS))
             is_root = kind is OrganisationKind.FRONT and not parent
-            save_organisation(
+            users.save_organisation(
                 self.runtime,
                 code=row["code"],
                 name=row["name"],
@@ -152,9 +143,9 @@ class Setup:
         step = Step("administrator", _("Người quản trị"))
         row = {**self.plan.administrator, "role": Role.ADMINISTRATOR}
         user = self.add_account(row, step, password=self.password)
-        if not has_password(user):
+        if not users.has_password(user):
             if step.kept:
-                user = renew_invitation(self.runtime, user.id, user=None, now=self.now)
+                user = users.renew_invitation(self.runtime, user.id, user=None, now=self.now)
             self.link = link_for(user, self.runtime.settings)
         return step
 
@@ -166,16 +157,16 @@ class Setup:
 
     def add_account(self, row: Row, step: Step, *, password: str | None = None) -> User:
         with self.runtime.db.read() as session:
-            found = find_by_email(session, row["email"])
+            found = users.find_by_email(session, row["email"])
             code = row.get("organisation")
-            organisation_id = find_organisation(session, code).id if code else None
+            organisation_id = users.find_organisation(session, code).id if code else None
         if found:
             step.kept += 1
             if found.role != row["role"]:
                 self.warn_kept("user", found.email, found.role.value)
             return found
         step.new += 1
-        return add_user(
+        return users.add_user(
             self.runtime,
             email=row["email"],
             name=row.get("name", ""),
@@ -268,7 +259,7 @@ class Setup:
     def act(self, use_case: Callable[..., Any], *args: Any, **values: Any) -> Any:
         """Call a use case as the administrator."""
         with self.runtime.db.read() as session:
-            user = find_by_email(session, self.plan.administrator["email"])
+            user = users.find_by_email(session, self.plan.administrator["email"])
         return use_case(self.runtime, *args, user=user, now=self.now, **values)
 
     def warn_kept(self, part: str, name: str, value: str) -> None:
@@ -489,7 +480,7 @@ def create_first_setup(runtime: Runtime) -> Blueprint:
             values = form.values()
             today = now.astimezone(VIETNAM).date()
             plan = read_installation(_as_data(values), kinds=known_kinds(runtime.db), today=today)
-            check_email(plan.administrator["email"])  # before the code is used up
+            users.check_email(plan.administrator["email"])  # before the code is used up
             use_code(runtime, form.code.data)
         except BadInput as error:
             form.refuse(error)

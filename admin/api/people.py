@@ -66,20 +66,12 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState, MessageState
 from campaigns.rules.webhooks import LONGEST_URL, EventKind, secret_of
+from campaigns.webhooks import deliver_events
 from campaigns.webhooks.collect_events import (
     describe_answer,
     describe_opt_out,
     people_of_wishes,
     read_people_of,
-)
-from campaigns.webhooks.deliver_events import LONGEST_NAME as LONGEST_WEBHOOK_NAME
-from campaigns.webhooks.deliver_events import (
-    OFFERED,
-    end_subscription,
-    find_subscription,
-    send_again,
-    send_ping,
-    subscribe,
 )
 from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.contacts.lists import LONGEST_NAME
@@ -311,9 +303,9 @@ def check_rows(body: Any) -> tuple[str, str, list[dict[str, Any]]]:
 
 
 _ADDRESS = "^https://([a-z]{2,20}[.]){1,4}[a-z]{2,20}(/[0-9A-Za-z._-]*)*$"
-_KINDS: Schema = listed(one_of(OFFERED), minItems=1, maxItems=20)
+_KINDS: Schema = listed(one_of(deliver_events.OFFERED), minItems=1, maxItems=20)
 _NEW: Schema = {
-    "name": string(1, LONGEST_WEBHOOK_NAME),
+    "name": string(1, deliver_events.LONGEST_NAME),
     "url": ruled(string(1, LONGEST_URL, "in production https and public"), pattern=_ADDRESS),
     "organisation": string(1, 40, "code; with those under it"),
     "kinds": _KINDS,
@@ -364,7 +356,7 @@ def add_webhook_routes(api: Api) -> None:
 
     def answer(subscription_id: int, status: int = 200, *, is_new: bool = False) -> Response:
         with api.runtime.db.read() as session:
-            found = find_subscription(session, subscription_id, user=bearer().as_user())
+            found = deliver_events.find_subscription(session, subscription_id, user=bearer().as_user())
             code = session.get_one(Organisation, found.organisation_id).code
             response = jsonify(describe(found, code, is_new=is_new))
         response.status_code = status
@@ -383,7 +375,7 @@ def add_webhook_routes(api: Api) -> None:
     def act(use_case: Callable[..., None], subscription_id: int, *ids: int, status: int = 202) -> Response:
         """Let who made the token act on a subscription within its scope. Raises NotFound, and what the use case raises."""
         with api.runtime.db.read() as session:
-            find_subscription(session, subscription_id, user=bearer().as_user())
+            deliver_events.find_subscription(session, subscription_id, user=bearer().as_user())
             user = session.get_one(User, bearer().owner)
         use_case(api.runtime, subscription_id, *ids, user=user, now=datetime.now(UTC))
         return answer(subscription_id, status)
@@ -407,7 +399,7 @@ def add_webhook_routes(api: Api) -> None:
                 select(Organisation.id).where(Organisation.code == body["organisation"], visible)
             )
             with pointing(**_WEBHOOK_PARTS):
-                return subscribe(
+                return deliver_events.subscribe(
                     session,
                     name=body["name"],
                     url=body["url"],
@@ -441,7 +433,7 @@ def add_webhook_routes(api: Api) -> None:
     @api.route("POST /webhooks/<int:webhook_id>/end", Right.WEBHOOKS_WRITE, "Webhook", "Ended")
     def end_webhook(webhook_id: int) -> Response:
         """End a subscription; what waits for it is not sent."""
-        return act(end_subscription, webhook_id, status=200)
+        return act(deliver_events.end_subscription, webhook_id, status=200)
 
     @api.route(
         "POST /webhooks/<int:webhook_id>/ping",
@@ -451,7 +443,7 @@ def add_webhook_routes(api: Api) -> None:
     )
     def ping_webhook(webhook_id: int) -> Response:
         """Send a `ping`, to see whether events arrive."""
-        return act(send_ping, webhook_id)
+        return act(deliver_events.send_ping, webhook_id)
 
     @api.route(
         "GET /webhooks/<int:webhook_id>/deliveries", Right.WEBHOOKS_WRITE, "DeliveryPage", parameters=[_STATE]
@@ -460,7 +452,7 @@ def add_webhook_routes(api: Api) -> None:
         """Events of a subscription, the newest first; `state=failed` has those that did not arrive."""
         state = read_choice("state", [each.value for each in DeliveryState])
         with api.runtime.db.read() as session:
-            find_subscription(session, webhook_id, user=bearer().as_user())
+            deliver_events.find_subscription(session, webhook_id, user=bearer().as_user())
             query = select(Delivery).where(Delivery.subscription_id == webhook_id)
             query = query.where(Delivery.state == state) if state else query
             page, following = page_of(session, query, Delivery.id, newest_first=True)
@@ -477,7 +469,7 @@ def add_webhook_routes(api: Api) -> None:
     )
     def send_delivery_again(webhook_id: int, delivery_id: int) -> Response:
         """Send a failed event again, for another day."""
-        return act(send_again, webhook_id, delivery_id)
+        return act(deliver_events.send_again, webhook_id, delivery_id)
 
 
 _ID_OR_NULL: Schema = maybe("integer")

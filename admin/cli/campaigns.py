@@ -34,13 +34,7 @@ from campaigns.lifecycle import STATE_NAMES, create_campaign, perform_action
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.drives import current_drive_id, drive_for_figures, find_drive, open_drive_of
 from campaigns.planning.kinds import all_kinds, office_kinds
-from campaigns.reports.documents import (
-    build_without_issuing,
-    file_name,
-    read_files,
-    record_export,
-    verify_issues,
-)
+from campaigns.reports import documents
 from campaigns.reports.run_schedule import read_day_status, run_due_actions
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
@@ -276,19 +270,19 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
         out.mkdir(parents=True, exist_ok=True)
         with runtime.db.read() as session:
             drive_id = find_drive(session, drive).id if drive else current_drive_id(session)
-            files = read_files(session, drive_id, day.isoformat())
+            files = documents.read_files(session, drive_id, day.isoformat())
         is_issued = bool(files)
         if not is_issued:
             files = {
-                file_name(day.isoformat(), 0, kind): content
-                for kind, content in build_without_issuing(runtime, drive_id, day, now=now).items()
+                documents.file_name(day.isoformat(), 0, kind): content
+                for kind, content in documents.build_without_issuing(runtime, drive_id, day, now=now).items()
             }
             warn(
                 _("Ngày này chưa phát hành báo cáo; văn bản được dựng từ số liệu hiện có, chưa được lưu lại.")
             )
         for name, content in files.items():
             (out / name).write_bytes(content)
-        record_export(runtime, day, files=len(files), now=now)
+        documents.record_export(runtime, day, files=len(files), now=now)
         done = {"day": day.isoformat(), "issued": is_issued, "files": sorted(files)}
         output(done, _("Đã ghi %(n)s tệp vào %(out)s.", n=len(files), out=out))
 
@@ -320,7 +314,7 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
     def verify() -> None:
         """Rebuild every issued report and compare; fails if one differs from what was issued."""
         with runtime.db.read() as session:
-            checked, wrong = verify_issues(session)
+            checked, wrong = documents.verify_issues(session)
         if wrong:
             raise Failure(LoaError("issues_differ", n=len(wrong), differences=wrong))
         says = _("Đã dựng lại %(checked)s báo cáo đã phát hành, tất cả đều khớp.", checked=checked)

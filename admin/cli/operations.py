@@ -59,16 +59,8 @@ from outreach.accounts import audit
 from outreach.accounts.audit import check_audit, read_anchor, read_head, read_outside_heads
 from outreach.accounts.second_factor import has_second_factor
 from outreach.backups.backups import create_backup, restore_backup, signer_of
+from outreach.contacts import move_people
 from outreach.contacts.hash_keys import count_hashes, hash_migrated_wishes, rehash_suppressions
-from outreach.contacts.move_people import (
-    Tried,
-    UnitMove,
-    apply_reform,
-    find_users_without_ground,
-    load_units,
-    move_people,
-    plan_moves,
-)
 from outreach.core.db import count_rows
 from outreach.core.schema import downgrade, is_known, newest, read_revision, upgrade
 from outreach.core.settings import Settings
@@ -145,7 +137,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
             says = _("Đã nạp %(communes)s xã, phường, thị trấn.", communes=communes)
             output({"communes": communes}, says)
             return
-        loaded = load_units(runtime, provinces, now=now)
+        loaded = move_people.load_units(runtime, provinces, now=now)
         says = _(
             "Đã nạp %(communes)s xã, phường, đặc khu; %(ended)s đơn vị cũ đã kết thúc.",
             communes=loaded.communes,
@@ -165,11 +157,11 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         now = datetime.now(UTC)
         if dry_run:
             with runtime.db.read() as session:
-                moves = plan_moves(session)
+                moves = move_people.plan_moves(session)
         else:
-            moves = move_people(runtime, now=now)
+            moves = move_people.move_people(runtime, now=now)
         with runtime.db.read() as session:
-            users = find_users_without_ground(session)
+            users = move_people.find_users_without_ground(session)
         if users:
             warn(
                 _(
@@ -193,8 +185,10 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         the same code twice for a rename. It says whom `areas move` would move.
         """
         try:
-            _loaded, moves = apply_reform(runtime, file, day=on, dry_run=dry_run, now=datetime.now(UTC))
-        except Tried as tried:
+            _loaded, moves = move_people.apply_reform(
+                runtime, file, day=on, dry_run=dry_run, now=datetime.now(UTC)
+            )
+        except move_people.Tried as tried:
             moves = tried.moves
         _show_moves(moves, is_plan=True)
 
@@ -267,7 +261,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     return [db, areas, counters, demo]
 
 
-def _show_moves(moves: Sequence[UnitMove], *, is_plan: bool) -> None:
+def _show_moves(moves: Sequence[move_people.UnitMove], *, is_plan: bool) -> None:
     moved = sum(each.people for each in moves if each.is_whole)
     left = sum(each.people for each in moves if not each.is_whole)
     lines = [

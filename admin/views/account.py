@@ -22,17 +22,9 @@ from admin.sign_in import may_try_own_password
 from admin.views.base import AdminPage, FormAction, asks_password
 from admin.wording.errors import show_error
 from campaigns.reports.user_notices import choose_notices
+from outreach.accounts import second_factor
 from outreach.accounts.invitations import choose_password, find_invited
 from outreach.accounts.kept_filters import LONGEST_NAME, keep_filters, read_filters, remove_filters
-from outreach.accounts.second_factor import (
-    address_of,
-    count_recovery_codes,
-    new_nonce,
-    remove_second_factor,
-    renew_recovery_codes,
-    secret_of,
-    set_up,
-)
 from outreach.accounts.users import (
     change_password,
     check_password,
@@ -274,13 +266,15 @@ class SecondFactorView(AdminPage):
             session.pop(_NONCE, None)
             return self.render("settings/second_factor.html", codes=codes, is_new=True)
 
-        return self.submit_form(CodeForm(), set_up, nonce=str(session.get(_NONCE, "")), show=show)
+        return self.submit_form(
+            CodeForm(), second_factor.set_up, nonce=str(session.get(_NONCE, "")), show=show
+        )
 
     @expose("/codes", methods=["POST"])
     def renew(self) -> ResponseReturnValue:
         return self.submit_form(
             OwnPasswordForm("codes"),
-            _with_password(renew_recovery_codes),
+            _with_password(second_factor.renew_recovery_codes),
             show=lambda codes: self.render("settings/second_factor.html", codes=codes, is_new=False),
         )
 
@@ -288,7 +282,7 @@ class SecondFactorView(AdminPage):
     def remove(self) -> ResponseReturnValue:
         return self.submit_form(
             OwnPasswordForm("removal"),
-            _with_password(remove_second_factor),
+            _with_password(second_factor.remove_second_factor),
             current_user.id,
             message=_("Đã bỏ xác thực hai lớp của tài khoản này."),
         )
@@ -299,11 +293,11 @@ class SecondFactorView(AdminPage):
         with self.reading() as (db, user):
             has_one = user.totp_nonce is not None
             if has_one:
-                context["left"] = count_recovery_codes(db, user.id)
+                context["left"] = second_factor.count_recovery_codes(db, user.id)
             else:
-                nonce = session.setdefault(_NONCE, new_nonce())
-                secret = secret_of(user.id, nonce, secret_key=self.secret_key)
-                qr_code = segno.make(address_of(secret, user.email), error="m", micro=False)
+                nonce = session.setdefault(_NONCE, second_factor.new_nonce())
+                secret = second_factor.secret_of(user.id, nonce, secret_key=self.secret_key)
+                qr_code = segno.make(second_factor.address_of(secret, user.email), error="m", micro=False)
                 context["picture"] = qr_code.svg_inline(scale=5, border=2, omitsize=True)
                 context["secret"] = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
         return self.render(

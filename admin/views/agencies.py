@@ -21,19 +21,8 @@ from admin.forms import (
     today,
 )
 from admin.views.base import AdminPage, FormAction, requested_day
+from campaigns.agencies import reports
 from campaigns.agencies.import_reports import RosterResult, read_roster, submit_file, submit_roster
-from campaigns.agencies.reports import (
-    LONGEST_DAYS,
-    address_of,
-    end_link,
-    find_agency,
-    make_link,
-    read_counts,
-    read_history,
-    read_links,
-    read_overview,
-    submit_by_officer,
-)
 from campaigns.cases.conversation import visible_campaigns
 from campaigns.goals.goals import read_staff_goal
 from campaigns.planning.drives import current_drive
@@ -64,7 +53,7 @@ class ReportForm(Form):
     def values(self) -> dict[str, Any]:
         values = super().values()
         typed = (values.pop(name, "") for name in ("staff", "with_smartphone", "installed"))
-        counts = read_counts(*typed)
+        counts = reports.read_counts(*typed)
         return values | {"counts": counts}
 
 
@@ -100,7 +89,7 @@ class LinkForm(Form):
         _l("Thời hạn sử dụng (ngày)"),
         default=14,
         min=1,
-        max=LONGEST_DAYS,
+        max=reports.LONGEST_DAYS,
         required=True,
         codes=("link_days_wrong",),
     )
@@ -127,7 +116,7 @@ class AgenciesView(AdminPage):
         with self.reading() as (session, user):
             drive = current_drive(session)
             drive_id = drive.id if drive else 0
-            overview = read_overview(session, user, drive_id, day=day)
+            overview = reports.read_overview(session, user, drive_id, day=day)
             goal = read_staff_goal(session, drive_id, at=datetime.now(UTC))
             words = words_of(session, drive.kind if drive else DEFAULT_KIND)
         return self.render(
@@ -145,7 +134,7 @@ class AgenciesView(AdminPage):
     def show(self, organisation_id: int) -> ResponseReturnValue:
         now = datetime.now(UTC)
         with self.reading() as (session, user):
-            agency = find_agency(session, organisation_id, user=user)
+            agency = reports.find_agency(session, organisation_id, user=user)
             drive = current_drive(session)
             drive_id, kind = (drive.id, drive.kind) if drive else (0, DEFAULT_KIND)
             words = words_of(session, kind)
@@ -162,10 +151,10 @@ class AgenciesView(AdminPage):
                 words=words,
                 has_app=needs_smartphone(session, kind),
                 freeze=current_template(session, drive_id).hours.freeze,
-                history=read_history(session, drive_id, organisation_id),
+                history=reports.read_history(session, drive_id, organisation_id),
                 links=[
-                    (link, address_of(link, self.settings))
-                    for link in read_links(session, drive_id, organisation_id, now=now)
+                    (link, reports.address_of(link, self.settings))
+                    for link in reports.read_links(session, drive_id, organisation_id, now=now)
                 ],
                 report_form=report_form,
                 roster_form=roster_form,
@@ -173,7 +162,7 @@ class AgenciesView(AdminPage):
                 end_form=Form(),
             )
 
-    submit = FormAction("/<int:organisation_id>/report", submit_by_officer, ReportForm).tells(
+    submit = FormAction("/<int:organisation_id>/report", reports.submit_by_officer, ReportForm).tells(
         _l("Đã ghi số liệu.")
     )
 
@@ -193,13 +182,13 @@ class AgenciesView(AdminPage):
         return self.submit_form(form, store, message=_roster_message)
 
     # The page shows the link while it is valid: users who see the agency may pass it on.
-    link = FormAction("/<int:organisation_id>/link", make_link, LinkForm).tells(
+    link = FormAction("/<int:organisation_id>/link", reports.make_link, LinkForm).tells(
         _l("Đã tạo liên kết. Hãy gửi cho đúng người.")
     )
 
     @expose("/<int:organisation_id>/links/<int:link_id>/end", methods=["POST"])
     def end(self, organisation_id: int, link_id: int) -> ResponseReturnValue:
-        return self.submit_form(Form(), end_link, link_id, message=_("Đã ngừng liên kết."))
+        return self.submit_form(Form(), reports.end_link, link_id, message=_("Đã ngừng liên kết."))
 
     @expose("/file", methods=["POST"])
     def file(self) -> ResponseReturnValue:

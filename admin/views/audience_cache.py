@@ -14,14 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign
-from campaigns.planning.audience import (
-    audience_query,
-    count_launched,
-    load_audience_counter,
-    read_sharing,
-    restore_audience_counter,
-    sample_names,
-)
+from campaigns.planning import audience
 from campaigns.planning.correcting_campaigns import count_receivers
 from campaigns.planning.preview import (
     SAMPLE_SIZE,
@@ -81,7 +74,7 @@ class AudienceCache:
         counted = AudiencePreview(*kept.counter.count(query, names=SAMPLE_SIZE), kept.at, query.is_recorded)
         if not counted.excluded.get(Exclusion.SHARED_PHONE) or counted.people > _MOST_NAMED_OF:
             return counted
-        return replace(counted, sharing=read_sharing(session, query, most=_MOST_NAMED))
+        return replace(counted, sharing=audience.read_sharing(session, query, most=_MOST_NAMED))
 
     def remembers(self, session: Session, query: AudienceQuery) -> bool:
         """Return whether `of` answers without reading everybody."""
@@ -108,16 +101,16 @@ class AudienceCache:
                 counts = count_receivers(session, campaign, passes_opt_outs=passes, names=SAMPLE_SIZE)
                 counted = AudiencePreview(*counts, datetime.now(UTC))
             else:
-                counted = self.of(session, audience_query(session, campaign, passes_opt_outs=passes))
-            query = audience_query(session, campaign)
+                counted = self.of(session, audience.audience_query(session, campaign, passes_opt_outs=passes))
+            query = audience.audience_query(session, campaign)
             return replace(counted, fields=self.facts(session, campaign.fields, query))
         # Who is counted changes with a merge of people, and names with it.
         merges = session.execute(select(func.count(), func.max(PersonMerge.id))).one()
         key = campaign.id, campaign.launched_at, campaign.recipients, *merges
         preview = self._frozen.get(key)
         if preview is None:
-            recipients, excluded = count_launched(session, campaign)
-            names = sample_names(session, campaign.id, recipients=recipients, most=SAMPLE_SIZE)
+            recipients, excluded = audience.count_launched(session, campaign)
+            names = audience.sample_names(session, campaign.id, recipients=recipients, most=SAMPLE_SIZE)
             facts = facts_of_campaign(session, campaign)
             preview = AudiencePreview(recipients, excluded, names, fields=facts)
             if len(self._frozen) >= _MOST_FROZEN:
@@ -152,7 +145,7 @@ class AudienceCache:
     def _load(self, session: Session, query: AudienceQuery) -> _Kept:
         key, started, at = _key(query), time.monotonic(), datetime.now(UTC)
         version = _lists_version(session)
-        counter = load_audience_counter(session, query)
+        counter = audience.load_audience_counter(session, query)
         took = time.monotonic() - started
         until = started + took + max(_KEEP_AT_LEAST_S, took * _KEEP_FACTOR)
         kept = _Kept(until, version, at, counter, took > _KEPT_IF_TOOK_S)
@@ -179,7 +172,7 @@ class AudienceCache:
         if kept.get("lists") != str(version):
             return None
         try:
-            counter = restore_audience_counter(session, kept["counter"])
+            counter = audience.restore_audience_counter(session, kept["counter"])
         except (KeyError, TypeError, ValueError):  # kept by another version of the program
             return None
         until = time.monotonic() + _KEEP_AT_LEAST_S

@@ -25,17 +25,8 @@ from campaigns.models.campaigns import Campaign, CampaignList, Sender
 from campaigns.planning.drafts import LISTED, read_segments, suggest_text
 from campaigns.planning.kinds import load_kinds
 from campaigns.replies.acknowledgements import OPT_OUT_REPLY
+from campaigns.rules import content_texts
 from campaigns.rules.content import APP, APP_BUTTON, PAGE_WORDS, merge, read_content
-from campaigns.rules.content_texts import (
-    ASKED,
-    OWN,
-    PATHS,
-    WORDING,
-    find_text_errors,
-    is_steps,
-    join_content,
-    split_content,
-)
 from campaigns.rules.draft import DEFAULT_KIND, Draft, read_draft
 from campaigns.rules.list_fields import find_holes
 from campaigns.rules.own_answers import NUMBERS
@@ -57,7 +48,7 @@ from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.languages import VIETNAMESE
 
 Form = MultiDict[str, str]
-_MAIN = ("title", "question", "issuer", ASKED, "why", "contact", "phone")
+_MAIN = ("title", "question", "issuer", content_texts.ASKED, "why", "contact", "phone")
 _LONG = ("why", "thanks", "reply")
 # A text with a longer placeholder gets a field of several lines.
 _LONG_FROM = 60
@@ -120,8 +111,8 @@ class Texts:
 
 def fill_texts(form: Form, content: Mapping[str, Any]) -> None:
     """Fill the form with content; parts without a field go into the hidden field `content_more`."""
-    texts, rest = split_content(content)
-    for path in PATHS:
+    texts, rest = content_texts.split_content(content)
+    for path in content_texts.PATHS:
         form.poplist(f"c.{path}")
         if path in texts or not path.startswith("languages."):
             form[f"c.{path}"] = texts.get(path, "")
@@ -138,8 +129,8 @@ def read_texts(form: Form, *, over: Container[str] = ()) -> dict[str, Any]:
     rest: Any = {}
     with suppress(ValueError, RecursionError):  # parts without a field, as `fill_texts` has put them there
         rest = json.loads(form.get("content_more") or "{}")
-    rest = split_content(rest)[1] if isinstance(rest, dict) else {}
-    content = join_content(typed_texts(form), rest, over=over)
+    rest = content_texts.split_content(rest)[1] if isinstance(rest, dict) else {}
+    content = content_texts.join_content(typed_texts(form), rest, over=over)
     for number, parts in (content.get("own_answers") or {}).items():
         if means := form.get(f"own_means_{number}"):
             parts["means"] = means
@@ -148,7 +139,7 @@ def read_texts(form: Form, *, over: Container[str] = ()) -> dict[str, Any]:
 
 def typed_texts(form: Form) -> dict[str, str]:
     """Return the texts that the form has fields for, by path."""
-    return {path: _lines(form[f"c.{path}"]) for path in PATHS if f"c.{path}" in form}
+    return {path: _lines(form[f"c.{path}"]) for path in content_texts.PATHS if f"c.{path}" in form}
 
 
 def add_language(form: Form, code: str) -> None:
@@ -206,7 +197,10 @@ def show_texts(
             name=str(_NAMES[last] if path.startswith(("answers.", "own_")) else name_of_text(path, kind)),
             value=value,
             placeholder=placeholder,
-            is_long=last in _LONG or is_steps(path) or len(placeholder) > _LONG_FROM or "\n" in value,
+            is_long=last in _LONG
+            or content_texts.is_steps(path)
+            or len(placeholder) > _LONG_FROM
+            or "\n" in value,
             error=errors.get(key, ""),
             hint=_hint(path, last, code),
         )
@@ -219,7 +213,7 @@ def show_texts(
         own=[
             Group(
                 f"{_('Câu trả lời %(n)s', n=number)}: {form[f'c.own_answers.{number}.text']}",
-                fields(f"own_answers.{number}.{part}" for part in OWN),
+                fields(f"own_answers.{number}.{part}" for part in content_texts.OWN),
             )
             for number in NUMBERS
             if form.get(f"c.own_answers.{number}.text")
@@ -227,7 +221,7 @@ def show_texts(
         answers=[
             Group(
                 _("Khi người dân trả lời: %(answer)s", answer=label_of(label, "answer", kind)),
-                fields(f"answers.{label.value}.{part}" for part in WORDING),
+                fields(f"answers.{label.value}.{part}" for part in content_texts.WORDING),
             )
             for label in Label
         ],
@@ -262,11 +256,11 @@ def _hint(path: str, last: str, code: str) -> str:
         return _(
             "Hiện thành nút gọi trên trang. Ví dụ: số máy bàn của xã, phường, hay số đường dây nóng như 1022."
         )
-    if path == ASKED:
+    if path == content_texts.ASKED:
         return _(
             "Đứng sau “kính mời ông/bà”; để trống thì dùng việc cần làm. Chỗ người soạn phải điền thì đặt trong ngoặc vuông, ví dụ: họp thôn lúc [giờ, ngày] tại [địa điểm]."
         )
-    if is_steps(path):
+    if content_texts.is_steps(path):
         return _("Mỗi dòng một bước; trang tự đánh số.")
     if last != "reply":
         return ""
@@ -278,7 +272,7 @@ def _hint(path: str, last: str, code: str) -> str:
     return " ".join([known, _("Để trống: không nhắn lại.")])
 
 
-_PATHS = frozenset(PATHS)
+_PATHS = frozenset(content_texts.PATHS)
 _NAMES: dict[str, Any] = {
     "button": _l("Chữ trên nút của trang trả lời"),
     "text": _l("Chữ trên nút, cũng là cách gọi trong các bảng"),
@@ -350,7 +344,7 @@ def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
 
 def show_text_errors(content: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with texts, by their fields."""
-    return {f"c.{path}": show_error(error) for path, error in find_text_errors(content).items()}
+    return {f"c.{path}": show_error(error) for path, error in content_texts.find_text_errors(content).items()}
 
 
 def _beside_notice(data: Mapping[str, Any], errors: Mapping[str, str], key: str) -> dict[str, Any]:
@@ -438,7 +432,7 @@ def _gather(form: Form, *, kinds: Kinds) -> tuple[dict[str, Any], dict[str, str]
         _number(form, key, read, data, errors, into=key)
     # After a change of kind the texts shown are still the old kind's: leave them out.
     if kind in kinds and form.get("content_of") == kind:
-        data["content"] = read_texts(form, over=split_content(kinds[kind])[0])
+        data["content"] = read_texts(form, over=content_texts.split_content(kinds[kind])[0])
     return data, errors
 
 
@@ -815,7 +809,7 @@ def _is_reworded(form: Form, kinds: Kinds, issuers: set[str]) -> bool:
     kind = form.get("kind", "")
     if kind not in kinds or form.get("content_of") != kind:
         return False
-    texts, own = split_content(kinds[kind])[0], kinds[kind].get("own_answers") or {}
+    texts, own = content_texts.split_content(kinds[kind])[0], kinds[kind].get("own_answers") or {}
     written = [key for key in form if key.startswith("c.") and ".languages." not in key]
     return (
         any(form[key].split() != texts.get(key[2:], "").split() for key in written if key != "c.issuer")

@@ -67,6 +67,7 @@ from admin.wording.filters import clock
 from campaigns.delivery.office_phones import send_test_message
 from campaigns.lifecycle import find_campaign, perform_action, prepare_correcting_campaign, save_form
 from campaigns.models.campaigns import Campaign, Sender
+from campaigns.planning import drafts
 from campaigns.planning.audience import build_audience_query, estimate_recipients, lists_of_organisations
 from campaigns.planning.correct_texts import (
     apply_corrections,
@@ -74,17 +75,6 @@ from campaigns.planning.correct_texts import (
     drop_correction,
     may_be_corrected,
     propose_correction,
-)
-from campaigns.planning.drafts import (
-    LISTED,
-    PARTS,
-    describe_campaign,
-    find_areas,
-    find_list,
-    find_organisations,
-    find_segment,
-    remove_segment,
-    save_segment,
 )
 from campaigns.planning.drives import counted_scopes, untold_campaigns
 from campaigns.planning.keep_form import (
@@ -115,15 +105,7 @@ from campaigns.rules.replies.labels import PAGE_LABELS, Label
 from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.states import CampaignAction
 from campaigns.rules.warnings import CampaignWarning
-from campaigns.web.answer_page import (
-    MESSAGES,
-    SENT,
-    PagePreview,
-    PageState,
-    first_message,
-    site_of,
-    write_page,
-)
+from campaigns.web import answer_page
 from campaigns.web.responses import HEADERS
 from outreach.accounts.permissions import is_province_staff
 from outreach.contacts.languages import read_offered
@@ -163,17 +145,17 @@ def read_query(session: Session, user: User, filled: CampaignFormData) -> Audien
     for part, names in named.items():
         found[part] = set[int]()
         try:
-            found[part] = {find_list(session, user, name).id for name in names}
+            found[part] = {drafts.find_list(session, user, name).id for name in names}
         except BadInput as error:
             filled.errors.setdefault(part, show_error(error))
     try:
-        owners = find_organisations(session, user, draft.conditions.organisations)
+        owners = drafts.find_organisations(session, user, draft.conditions.organisations)
         found["lists"] |= lists_of_organisations(session, [owner.code for owner in owners])
     except BadInput as error:
         filled.errors.setdefault("lists", show_error(error))
     areas: Sequence[str] = draft.areas
     try:
-        areas = find_areas(session, user, areas)
+        areas = drafts.find_areas(session, user, areas)
     except BadInput as error:
         filled.errors.setdefault("areas", show_error(error))
     query = build_audience_query(session, draft.kind, found["lists"], areas, draft.conditions)
@@ -189,19 +171,19 @@ def act_on_segment(view: AdminPage, filled: CampaignFormData, wish: str) -> str:
     """Use, save or remove a segment. Returns the success message. Raises BadInput."""
     form = filled.form
     if wish == "save_segment":
-        saved = view.do(save_segment, form.get("segment_name", ""), filled.data)
+        saved = view.do(drafts.save_segment, form.get("segment_name", ""), filled.data)
         form["segment"], form["segment_name"] = str(saved.id), ""
         return _("Đã lưu nhóm “%(name)s”. Chiến dịch sau chỉ cần chọn lại nhóm này.", name=saved.name)
     try:
         with view.runtime.db.read() as session:
             user = session.get_one(User, current_user.id)
-            segment = find_segment(session, form.get("segment", 0, type=int), user=user)
+            segment = drafts.find_segment(session, form.get("segment", 0, type=int), user=user)
     except NotFound:
         raise BadInput("saved_audience_not_chosen") from None
     if wish == "remove_segment":
-        view.do(remove_segment, segment.id)
+        view.do(drafts.remove_segment, segment.id)
         return _("Đã xóa nhóm “%(name)s”. Các chiến dịch đã soạn không thay đổi.", name=segment.name)
-    for part in PARTS:
+    for part in drafts.PARTS:
         value = segment.data.get(part, [])
         form.setlist(part, value if isinstance(value, list) else [value])
     return _("Đã chọn người nhận theo nhóm “%(name)s”.", name=segment.name)
@@ -362,7 +344,7 @@ class CampaignFormPages(AdminPage):
 
     def _draft_form(self, session: Session, campaign: Campaign) -> Form:
         kinds = self._kinds()
-        return fill_form(describe_campaign(session, campaign, kinds=kinds), kinds=kinds)
+        return fill_form(drafts.describe_campaign(session, campaign, kinds=kinds), kinds=kinds)
 
     @expose("/preview", methods=["POST"])
     def preview(self) -> ResponseReturnValue:
@@ -542,7 +524,7 @@ class CampaignFormPages(AdminPage):
             has_notices=has_notices(session, self.runtime.settings),
             shown_errors=shown_errors,
             tried=tried,
-            listed=LISTED,
+            listed=drafts.LISTED,
             kept=segment_message,
             passes_opt_outs=self.runtime.settings.urgent_passes_opt_outs,
             **stored,
@@ -631,7 +613,7 @@ class CampaignFormPages(AdminPage):
         `answered` is whom it goes to by what they answered, "no" for a reminder, "" as the earlier one. The copy of a warning
         is none until somebody says that it is one.
         """
-        description: Mapping[str, Any] = describe_campaign(
+        description: Mapping[str, Any] = drafts.describe_campaign(
             session, find_campaign(session, campaign_id, user=user), kinds=self._kinds()
         )
         values = {key: value for key, value in description.items() if key not in _NOT_COPIED}
@@ -678,7 +660,7 @@ def _field_of(error: LoaError) -> str:
 
 # The cards of the form and the fields in each; a wrong field opens its card.
 _CARDS = {
-    "whom": (*PARTS, "segment"),
+    "whom": (*drafts.PARTS, "segment"),
     "when": ("window", "starts_at", "deadline", "pace", "cap_per_day", "budget_vnd", "urgent", "goal"),
     "words": ("",),
 }
@@ -732,7 +714,7 @@ def preview_page(
         said = read_word(answer, content.own_answers)
     if said and said.label not in PAGE_LABELS:
         said = None
-    state = PageState(
+    state = answer_page.PageState(
         campaign_id=0,
         launched_at=None,
         corrected_at=None,
@@ -742,17 +724,19 @@ def preview_page(
         is_left_alone=said == GivenAnswer(Label.OPT_OUT),
         wants_reminder=said is not None and said.label is Label.NOT_YET,
         own_answer=said.own if said else None,
-        sent=SENT[0] if answer in MESSAGES else "",
+        sent=answer_page.SENT[0] if answer in answer_page.MESSAGES else "",
         is_about="about" in request.args,
         safety=(answer if answer in set(SafetyStatus) else "") if is_warning else None,
     )
-    preview = PagePreview(
+    preview = answer_page.PagePreview(
         note=_("Xem trước trang người dân sẽ thấy. Bấm thử được, không có gì được ghi lại."),
         language=str(get_locale()),
         way_back=way_back,
         back=back,
     )
-    page = write_page(state, content, site_of(settings), message=message, preview=preview)
+    page = answer_page.write_page(
+        state, content, answer_page.site_of(settings), message=message, preview=preview
+    )
     return Response(page, headers=HEADERS, mimetype="text/html")
 
 
@@ -764,7 +748,7 @@ class CampaignTextPages(CampaignFormPages):
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user)
             content = read_content(campaign.content, language)
-            message = first_message(session, campaign_id, content, {})
+            message = answer_page.first_message(session, campaign_id, content, {})
         way_back = url_for("campaigns.sheet", campaign_id=campaign_id)
         return preview_page(
             content,

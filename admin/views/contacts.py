@@ -29,14 +29,7 @@ from admin.views.inbox import answers_of, opened_campaigns, read_said, read_said
 from admin.wording.filters import label_of
 from admin.wording.progress import result_name
 from campaigns.analytics.reach import has_result
-from campaigns.cases.conversation import (
-    Conversation,
-    has_answered,
-    open_answers,
-    read_conversations,
-    record_answer,
-    visible_campaigns,
-)
+from campaigns.cases import conversation
 from campaigns.cases.merge_people import merge_people, unmerge_people
 from campaigns.cases.timeline import read_timeline
 from campaigns.models.campaigns import Campaign
@@ -50,19 +43,7 @@ from campaigns.rules.privacy import childhood, clocks_on
 from campaigns.rules.reach import Result, read_result
 from campaigns.rules.replies.labels import OFFICER_LABELS
 from outreach.accounts.permissions import has_role
-from outreach.contacts.contact import (
-    MAY_LIFT,
-    Closing,
-    PhoneRow,
-    ShownContact,
-    correct_contact,
-    find_contact,
-    lift_suppression,
-    read_contact,
-    read_origins,
-    reveal_number,
-    suppress_number,
-)
+from outreach.contacts import contact
 from outreach.contacts.directory import (
     ContactFilter,
     count_perhaps,
@@ -183,7 +164,9 @@ class SuppressForm(Form):
 
     phone_id = RowField(name="phone")
     reason = ChoiceField(
-        _l("Lý do"), labelled((Closing.OPT_OUT, Closing.WRONG_NUMBER), "suppression"), coerce=Closing
+        _l("Lý do"),
+        labelled((contact.Closing.OPT_OUT, contact.Closing.WRONG_NUMBER), "suppression"),
+        coerce=contact.Closing,
     )
     note = _grounds(_l("Ví dụ: bà báo trực tiếp ngày 5/9"))
 
@@ -192,7 +175,7 @@ class LiftForm(Form):
     ids, key_fields = "lift", ("phone_id", "reason")
 
     phone_id = RowField(name="phone")
-    reason = ChoiceField(coerce=Closing, type="hidden")
+    reason = ChoiceField(coerce=contact.Closing, type="hidden")
     note = _grounds(_l("Ví dụ: ông gọi điện yêu cầu nhận tin lại"))
 
 
@@ -258,7 +241,7 @@ class ContactsView(AdminPage):
             choices: dict[str, Any] = {
                 "lists": read_names(session, user),
                 "organisations": read_organisations(session, user),
-                "campaigns": visible_campaigns(session, user, opened=opened),
+                "campaigns": conversation.visible_campaigns(session, user, opened=opened),
                 "answers": answers_of(kind, own, OFFICER_LABELS),
                 "perhaps": count_perhaps(session, user, filters) if page.count is not None else 0,
             }
@@ -308,7 +291,7 @@ class ContactsView(AdminPage):
         form = NumberForm()
         return self.submit_form(
             form,
-            within_quota(reveal_number),
+            within_quota(contact.reveal_number),
             contact_id,
             show=lambda number: self._show(contact_id, numbers={form.phone_id.data: number}),
         )
@@ -318,12 +301,12 @@ class ContactsView(AdminPage):
         """Show what the person answered about their health, once; recorded in the audit log."""
         return self.submit_form(
             Form(),
-            within_quota(open_answers),
+            within_quota(conversation.open_answers),
             contact_id,
             show=lambda opened: self._show(contact_id, opened=opened),
         )
 
-    correct = FormAction("/<int:contact_id>/correct", correct_contact, CorrectForm).tells(
+    correct = FormAction("/<int:contact_id>/correct", contact.correct_contact, CorrectForm).tells(
         _l("Đã lưu thông tin.")
     )
     add_number = FormAction("/<int:contact_id>/add-number", add_number, AddNumberForm).tells(
@@ -362,7 +345,7 @@ class ContactsView(AdminPage):
     def find_same(self, contact_id: int) -> ResponseReturnValue:
         """Search for who may be the same person, by name or number."""
         with self.reading() as (session, user):
-            find_contact(session, contact_id, user=user)
+            contact.find_contact(session, contact_id, user=user)
         form, page = SearchForm(), url_for(".compare", contact_id=contact_id)
 
         def found(_result: None) -> str:
@@ -397,17 +380,17 @@ class ContactsView(AdminPage):
             then=_url,
         )
 
-    answer = FormAction("/<int:contact_id>/answer", record_answer, AnswerForm).tells(
+    answer = FormAction("/<int:contact_id>/answer", conversation.record_answer, AnswerForm).tells(
         lambda is_new: (
             _("Đã ghi câu trả lời.")
             if is_new
             else _("Câu trả lời này đã được ghi từ trước, không có gì thay đổi.")
         )
     )
-    suppress = FormAction("/<int:contact_id>/suppress", suppress_number, SuppressForm).tells(
+    suppress = FormAction("/<int:contact_id>/suppress", contact.suppress_number, SuppressForm).tells(
         _l("Từ bây giờ không gửi tin đến số này nữa, ở mọi tổ chức.")
     )
-    lift = FormAction("/<int:contact_id>/lift", lift_suppression, LiftForm).tells(
+    lift = FormAction("/<int:contact_id>/lift", contact.lift_suppression, LiftForm).tells(
         _l("Đã bỏ chặn số này với lý do đã chọn.")
     )
 
@@ -415,14 +398,14 @@ class ContactsView(AdminPage):
         self, contact_id: int, *, numbers: Mapping[int, str] = MappingProxyType({}), opened: bool = False
     ) -> str:
         with self.reading() as (session, user):
-            person, phones = read_contact(session, contact_id, user=user)
+            person, phones = contact.read_contact(session, contact_id, user=user)
             area, place = _place_of(session, person)
-            talks = read_conversations(session, contact_id, user=user, opened=opened)
+            talks = conversation.read_conversations(session, contact_id, user=user, opened=opened)
             requests = read_requests(session, user, now=datetime.now(UTC), contact_id=contact_id)
             consents = read_consents(session, contact_id, seen_by=user if person.is_partial else None)
             begin = max(0, request.args.get("from", 0, type=int))
             context = {
-                "origins": read_origins(session, contact_id, user=user),
+                "origins": contact.read_origins(session, contact_id, user=user),
                 "talks": talks,
                 "requests": [each for each in requests if not each.request.done_at],
                 "consents": list({each.purpose: each for each in reversed(consents)}.values()),
@@ -472,7 +455,7 @@ class ContactsView(AdminPage):
                 person.birth_year, today=today, age=clocks_on(load_clocks(), today).child_age
             ),
             may_change=may_open(current_user.role, "contacts.correct"),
-            may_lift=[reason for reason, roles in MAY_LIFT.items() if has_role(current_user, *roles)],
+            may_lift=[reason for reason, roles in contact.MAY_LIFT.items() if has_role(current_user, *roles)],
             **REQUEST_FORMS,
             **context,
         )
@@ -492,11 +475,11 @@ def _conditions(
     if result:
         found.append(has_result(session, user, campaign_id, result, step=step, opened=opened))
     if said is not None or (campaign_id is not None and not result):
-        found.append(has_answered(session, user, campaign_id, said, opened=opened))
+        found.append(conversation.has_answered(session, user, campaign_id, said, opened=opened))
     return found
 
 
-def _place_of(session: Session, person: ShownContact) -> tuple[Area | None, str]:
+def _place_of(session: Session, person: contact.ShownContact) -> tuple[Area | None, str]:
     """Return the area where a person lives, and its name with the district's."""
     area = session.get(Area, person.area_code) if person.area_code else None
     district = session.get(Area, area.parent_code) if area and area.parent_code else None
@@ -504,7 +487,7 @@ def _place_of(session: Session, person: ShownContact) -> tuple[Area | None, str]
 
 
 def _correct_form(
-    session: Session, person: ShownContact, phones: list[PhoneRow], area: Area | None
+    session: Session, person: contact.ShownContact, phones: list[contact.PhoneRow], area: Area | None
 ) -> CorrectForm:
     form = CorrectForm.on_page(
         name=person.name,
@@ -524,14 +507,14 @@ def _correct_form(
 
 def _compared(session: Session, user: User, contact_id: int) -> dict[str, Any]:
     """Return a person beside another: what is known and what refers to them."""
-    person, phones = read_contact(session, contact_id, user=user)
+    person, phones = contact.read_contact(session, contact_id, user=user)
     area = session.get(Area, person.area_code) if person.area_code else None
     return {
         "person": person,
         "place": area.full_name if area else "",
         "phones": phones,
-        "lists": [origin.name for origin in read_origins(session, contact_id, user=user)],
-        "talks": read_conversations(session, contact_id, user=user),
+        "lists": [origin.name for origin in contact.read_origins(session, contact_id, user=user)],
+        "talks": conversation.read_conversations(session, contact_id, user=user),
         "consents": len(read_consents(session, contact_id, seen_by=user if person.is_partial else None)),
     }
 
@@ -540,14 +523,14 @@ def _url(contact_id: int) -> str:
     return url_for("contacts.show", contact_id=contact_id)
 
 
-def _remove_form(phone: PhoneRow) -> RemoveNumberForm:
+def _remove_form(phone: contact.PhoneRow) -> RemoveNumberForm:
     form = RemoveNumberForm.on_page(phone_id=phone.id)
     if not phone.is_opted_out:
         del form.opted_out
     return form
 
 
-def _answer_form(talk: Conversation) -> AnswerForm:
+def _answer_form(talk: conversation.Conversation) -> AnswerForm:
     form = AnswerForm.on_page(campaign_id=talk.campaign_id)
     choices = answers_of(talk.kind, talk.own_answers, OFFICER_LABELS)
     choices[OPT_OUT_OF_DRIVE] = label_of(OPT_OUT_OF_DRIVE, "answer")

@@ -42,13 +42,7 @@ from campaigns.delivery.gateway_accounts import (
 from campaigns.delivery.office_phones import add_control_phone, read_control_phones, remove_control_phone
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import TemplateState
-from campaigns.planning.registered_templates import (
-    form_rows,
-    read_templates,
-    remove_template,
-    save_template,
-    set_template_state,
-)
+from campaigns.planning import registered_templates
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.registered_templates import MOST_PARAMETERS
 from outreach.accounts.office_settings import (
@@ -282,7 +276,7 @@ class TemplatesView(AdminPage):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         with self.reading() as (session, _user):
-            templates = read_templates(session)
+            templates = registered_templates.read_templates(session)
             accounts = read_accounts(session)
         return self.render(
             "settings/templates.html",
@@ -293,7 +287,7 @@ class TemplatesView(AdminPage):
             form=TemplateForm.on_page(),
         )
 
-    save = FormAction("/", save_template, TemplateForm).tells(
+    save = FormAction("/", registered_templates.save_template, TemplateForm).tells(
         _l("Đã lưu mẫu tin. Khi nhà cung cấp trả lời, hãy ghi kết quả.")
     )
 
@@ -301,7 +295,7 @@ class TemplatesView(AdminPage):
     def set_state(self, template_id: int) -> ResponseReturnValue:
         return self.submit_form(
             Form(),
-            set_template_state,
+            registered_templates.set_template_state,
             template_id,
             account_id=request.form.get("account_id", 0, type=int),
             state=request.form.get("state", ""),
@@ -309,13 +303,15 @@ class TemplatesView(AdminPage):
             message=_("Đã ghi kết quả đăng ký."),
         )
 
-    remove = FormAction("/<int:template_id>/remove", remove_template).tells(_l("Đã bỏ mẫu tin."))
+    remove = FormAction("/<int:template_id>/remove", registered_templates.remove_template).tells(
+        _l("Đã bỏ mẫu tin.")
+    )
 
     @expose("/form/<int:campaign_id>.xlsx")
     def form(self, campaign_id: int) -> ResponseReturnValue:
         """A campaign's texts as the operators ask for them."""
         with self.reading() as (session, user):
-            rows = form_rows(find_campaign(session, campaign_id, user=user))
+            rows = registered_templates.form_rows(find_campaign(session, campaign_id, user=user))
         most = max(MOST_PARAMETERS, *((len(row) - 3) // 2 for row in rows))
         header: list[str | int] = [
             _("STT"),

@@ -53,14 +53,7 @@ from campaigns.planning.keep_form import read_kept_forms
 from campaigns.planning.kinds import all_kinds, words_of
 from campaigns.planning.preview import read_texts
 from campaigns.privacy.requests import count_unreported, count_urgent
-from campaigns.reports.run_schedule import (
-    Alarm,
-    DayState,
-    read_alarm,
-    read_missed_days,
-    read_today,
-    read_waiting_reports,
-)
+from campaigns.reports import run_schedule
 from campaigns.reports.settings import current_template, drives_with_report
 from campaigns.reports.user_notices import UserNotice, hide_notices, read_notices
 from campaigns.rules.cases import CaseKind
@@ -271,11 +264,11 @@ def _todays_reports(
     today, drives = now.astimezone(VIETNAM).date(), list_drives(session)
     if organisations_of(session, user) is not None:
         return []
-    states = [(drive, read_today(session, drive.id, today, now=now)) for drive in drives]
+    states = [(drive, run_schedule.read_today(session, drive.id, today, now=now)) for drive in drives]
     return [
         (drive, DAY_STATES[state], current_template(session, drive.id))
         for drive, state in states
-        if state and state is not DayState.NOT_WANTED
+        if state and state is not run_schedule.DayState.NOT_WANTED
     ]
 
 
@@ -449,10 +442,10 @@ def _decision_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
 
 
 # What is told of an alarm about a day's report, and its colour.
-_ALARMS: dict[Alarm, tuple[Any, str]] = {
-    Alarm.MISSING: (_l("Còn cơ quan, đơn vị chưa gửi số liệu cho báo cáo ngày"), "warn"),
-    Alarm.UNAPPROVED: (_l("Báo cáo hôm nay chưa được phê duyệt, chưa phát hành"), "bad"),
-    Alarm.UNDELIVERED: (_l("Báo cáo ngày %(day)s chưa đến được tất cả nơi nhận"), "bad"),
+_ALARMS: dict[run_schedule.Alarm, tuple[Any, str]] = {
+    run_schedule.Alarm.MISSING: (_l("Còn cơ quan, đơn vị chưa gửi số liệu cho báo cáo ngày"), "warn"),
+    run_schedule.Alarm.UNAPPROVED: (_l("Báo cáo hôm nay chưa được phê duyệt, chưa phát hành"), "bad"),
+    run_schedule.Alarm.UNDELIVERED: (_l("Báo cáo ngày %(day)s chưa đến được tất cả nơi nhận"), "bad"),
 }
 
 
@@ -466,17 +459,17 @@ def _report_tasks(session: Session, user: User, now: datetime) -> list[Task]:
 
     for drive in drives_with_report(session) if is_province_staff(session, user) else ():
         mark, late = _("Báo cáo ngày"), _("Vẫn lập được: số liệu tính đến giờ chốt của ngày đó.")
-        for day in read_missed_days(session, drive, today=today):
+        for day in run_schedule.read_missed_days(session, drive, today=today):
             text = _("Chưa phát hành báo cáo ngày %(day)s")
             add(text, late, "bad", mark, drive, day.isoformat())
         for day in (today, today - timedelta(days=1)):
-            alarm = read_alarm(session, drive, day)
+            alarm = run_schedule.read_alarm(session, drive, day)
             # Yesterday without a report is a missed day.
-            if alarm and (day == today or alarm is Alarm.UNDELIVERED):
+            if alarm and (day == today or alarm is run_schedule.Alarm.UNDELIVERED):
                 add(_ALARMS[alarm][0], "", _ALARMS[alarm][1], mark, drive, day.isoformat())
     more, mark = _("Đọc dự thảo, phê duyệt và phát hành."), _("Chờ phê duyệt")
     corrected = _("Báo cáo bổ sung, đính chính ngày %(day)s chờ phê duyệt")
-    for each in read_waiting_reports(session, user):
+    for each in run_schedule.read_waiting_reports(session, user):
         if not each.by_user:
             text = corrected if each.n else _("Báo cáo ngày %(day)s chờ phê duyệt")
             add(text, more, "warn", mark, each.drive, each.day)

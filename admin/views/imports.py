@@ -30,16 +30,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.users import name_of
 from outreach.contacts.lists import read_organisations, read_uploads
 from outreach.core.spreadsheets import MEDIA_TYPE
-from outreach.imports.correct_rows import (
-    correct_rows,
-    count_ready,
-    forget_corrections,
-    keep_row,
-    keep_without_numbers,
-    said_of,
-    see_doubts,
-    store_as_said,
-)
+from outreach.imports import correct_rows
 from outreach.imports.issues import count_at_the_door, count_reasons
 from outreach.imports.kept_values import read_values_of_rows
 from outreach.imports.list_reader import PLACE_OF_FILE, SKIPPED, TAKEN
@@ -244,7 +235,7 @@ class ImportsView(AdminPage):
         is kept for texts, whatever its meaning says.
         """
         if "without" in request.form:
-            return self._act(upload_id, keep_without_numbers)
+            return self._act(upload_id, correct_rows.keep_without_numbers)
         meanings: dict[str, dict[str, str]] = {}
         lines: dict[int, str] = {}
         typed = {
@@ -270,15 +261,15 @@ class ImportsView(AdminPage):
     def rows(self, upload_id: int) -> ResponseReturnValue:
         """Put rows right and check the file again. Fields: `phone.<key>` is a row's cell, `do.<key>` what to do with it."""
         if "reset" in request.form:
-            return self._act(upload_id, forget_corrections)
-        return self._act(upload_id, correct_rows, **_said_of_rows())
+            return self._act(upload_id, correct_rows.forget_corrections)
+        return self._act(upload_id, correct_rows.correct_rows, **_said_of_rows())
 
     @expose("/<int:upload_id>/row", methods=["POST"])
     def row(self, upload_id: int) -> ResponseReturnValue:
         """Keep one row as one leaves its cell. Returns what was read, and what the bar below says now."""
         key, text, choice = (request.form.get(name, "") for name in ("key", "text", "choice"))
         try:
-            kept = self.do(keep_row, upload_id, key, text=text, choice=choice)
+            kept = self.do(correct_rows.keep_row, upload_id, key, text=text, choice=choice)
         except LoaError as error:
             return {"said": show_error(error), "is_right": False}, 422
         read = ", ".join(map(local_number, kept.numbers))
@@ -295,7 +286,7 @@ class ImportsView(AdminPage):
     @expose("/<int:upload_id>/confirm", methods=["POST"])
     def confirm(self, upload_id: int) -> ResponseReturnValue:
         """Store the file, with what the page says of its rows. Fields: those of `rows`."""
-        return self._act(upload_id, store_as_said, **_said_of_rows())
+        return self._act(upload_id, correct_rows.store_as_said, **_said_of_rows())
 
     @expose("/one", methods=["POST"])
     def add(self) -> ResponseReturnValue:
@@ -381,8 +372,8 @@ class ImportsView(AdminPage):
                 else preview.get("differing", []),
                 "areas": {code: f"{kind} {name}" for code, kind, name in areas},
                 "is_moving": upload.state in _IN_PROGRESS,
-                "bar": show_ready(*count_ready(upload)),
-                "said": {row["key"]: said_of(upload, row) for row in preview.get("doubts", [])},
+                "bar": show_ready(*correct_rows.count_ready(upload)),
+                "said": {row["key"]: correct_rows.said_of(upload, row) for row in preview.get("doubts", [])},
             }
 
         return read | self._doubts(upload_id, read)
@@ -392,7 +383,9 @@ class ImportsView(AdminPage):
         doubts: list[dict[str, Any]] = []
         if read["preview"].get("doubts") and may_open(current_user.role, "imports.rows"):
             # Those that one choice settles come first; a file may have hundreds without any number.
-            doubts = sorted(self.do(see_doubts, upload_id), key=lambda row: bool(row["status"] == "reject"))
+            doubts = sorted(
+                self.do(correct_rows.see_doubts, upload_id), key=lambda row: bool(row["status"] == "reject")
+            )
         first = min(max(request.args.get("from", 0, type=int), 0), max(len(doubts) - 1, 0))
         return {
             "doubts": doubts[first : first + DOUBTS_SHOWN],

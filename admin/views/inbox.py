@@ -27,33 +27,9 @@ from admin.refusals import within_quota
 from admin.views.base import AdminPage, FormAction, warn
 from admin.wording.errors import show_error
 from admin.wording.filters import kind_has_app, label_of, moment, number
+from campaigns.cases import conversation, handle_case
 from campaigns.cases.alike_cases import Together, handle_together, read_group, read_groups
 from campaigns.cases.case_list import CaseFilter, CaseRow, read_case_list, read_case_rows
-from campaigns.cases.conversation import (
-    LONGEST_TEXT,
-    MOST_SEGMENTS,
-    answer_by_sms,
-    fill_text,
-    list_texts,
-    read_items,
-    takes_no_messages,
-    visible_campaigns,
-    with_example_link,
-)
-from campaigns.cases.handle_case import (
-    Labelled,
-    Reopened,
-    assign_case,
-    cases_visible_to,
-    close_case,
-    find_case,
-    label_reply,
-    last_cry_of,
-    number_to_call,
-    reopen_case,
-    unassign_case,
-    undo_reply_label,
-)
 from campaigns.cases.rescue import has_lost_alert, read_cries
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Case
@@ -79,7 +55,7 @@ from outreach.rules.segments import measure
 from outreach.runtime import Runtime
 
 
-def _tell_reopened(done: Reopened) -> str:
+def _tell_reopened(done: handle_case.Reopened) -> str:
     flash(_("Đã mở lại. Việc trở lại danh sách cần làm."), "success")
     if done.keeps_answer:
         warn(_("Người này đã trả lời thêm sau đó, nên câu trả lời mới được giữ nguyên."))
@@ -121,19 +97,19 @@ class InboxView(AdminPage):
             return _("Tin trả lời đã được xếp để gửi; việc này cho biết khi nào tin đi.")
 
         then = _next_url(case_id, CaseOutcome.MESSAGED, form.next.data) if form.is_done.data else ""
-        return self.submit_form(form, answer_by_sms, case_id, message=told, then=then)
+        return self.submit_form(form, conversation.answer_by_sms, case_id, message=told, then=then)
 
     @expose("/<int:case_id>/measure", methods=["POST"])
     def measure_answer(self, case_id: int) -> ResponseReturnValue:
         """Return an answer's text as it would be sent, with its length, for the page to show while it is typed."""
         with self.reading() as (session, user):
-            case = find_case(session, case_id, user=user)
+            case = handle_case.find_case(session, case_id, user=user)
             campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
-            text = request.form.get("text", "")[:LONGEST_TEXT].strip()
+            text = request.form.get("text", "")[: conversation.LONGEST_TEXT].strip()
             if case.done_at is None:  # whose it was stays closed with it
                 with suppress(BadTemplate):  # it is still being typed
-                    text = fill_text(session, case, text)
-        text = with_example_link(text, self.settings)
+                    text = conversation.fill_text(session, case, text)
+        text = conversation.with_example_link(text, self.settings)
         measured = measure(text, unaccented=campaign is not None and campaign.unaccented)
         return {"text": measured.text, "segments": measured.segments, "units": measured.units}
 
@@ -142,33 +118,33 @@ class InboxView(AdminPage):
         """Confirm or correct a reply's label, and go on to the next case."""
         form = LabelForm(case_id)
 
-        def told(done: Labelled) -> str:
+        def told(done: handle_case.Labelled) -> str:
             if not done.is_counted:
                 warn(_("Tin này chưa tính là câu trả lời của ai, vì số gửi không thuộc chiến dịch nào."))
             return ""
 
-        def then(done: Labelled) -> str:
+        def then(done: handle_case.Labelled) -> str:
             # A case that now needs an answer stays in sight.
             return _next_url(case_id, form.word.data, form.next.data if done.is_closed else case_id)
 
-        return self.submit_form(form, label_reply, case_id, message=told, then=then)
+        return self.submit_form(form, handle_case.label_reply, case_id, message=told, then=then)
 
     @expose("/<int:case_id>/finish", methods=["POST"])
     def close(self, case_id: int) -> ResponseReturnValue:
         form = CloseForm(case_id)
         return self.submit_form(
             form,
-            close_case,
+            handle_case.close_case,
             case_id,
             then=lambda _case: _next_url(case_id, form.outcome.data, form.next.data),
         )
 
-    undo = FormAction("/<int:case_id>/undo", undo_reply_label).tells(
+    undo = FormAction("/<int:case_id>/undo", handle_case.undo_reply_label).tells(
         _l("Đã hoàn tác. Việc trở lại danh sách.")
     )
-    reopen = FormAction("/<int:case_id>/reopen", reopen_case).tells(_tell_reopened)
-    assign = FormAction("/<int:case_id>/take", assign_case)
-    unassign = FormAction("/<int:case_id>/release", unassign_case)
+    reopen = FormAction("/<int:case_id>/reopen", handle_case.reopen_case).tells(_tell_reopened)
+    assign = FormAction("/<int:case_id>/take", handle_case.assign_case)
+    unassign = FormAction("/<int:case_id>/release", handle_case.unassign_case)
 
     @expose("/<int:case_id>/number", methods=["POST"])
     def number(self, case_id: int) -> ResponseReturnValue:
@@ -177,7 +153,7 @@ class InboxView(AdminPage):
         def show(number: str) -> str:
             return self._show(case_id, number)
 
-        return self.submit_form(Form(), within_quota(number_to_call), case_id, show=show)
+        return self.submit_form(Form(), within_quota(handle_case.number_to_call), case_id, show=show)
 
     def _show(self, case_id: int | None = None, number: str = "") -> str:
         values, now = request.values, datetime.now(UTC)
@@ -224,13 +200,13 @@ class InboxView(AdminPage):
 
     def _read_case(self, session: Session, case_id: int, user: User, now: datetime) -> dict[str, Any]:
         """Return what the page shows of one case. Raises NotFound."""
-        case = find_case(session, case_id, user=user)
+        case = handle_case.find_case(session, case_id, user=user)
         areas = {area.code: area for area in session.scalars(select(Area))}
         (line,) = read_case_rows(session, [case.id], areas, user=user, now=now)
         campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
         texts = [
-            (each.title, fill_text(session, case, each.text))
-            for each in list_texts(session, user, campaign.kind if campaign else None)
+            (each.title, conversation.fill_text(session, case, each.text))
+            for each in conversation.list_texts(session, user, campaign.kind if campaign else None)
         ]
         alike = read_group(session, case_id, user, now=now, most=MOST_BESIDE) if line.reply else None
         return {
@@ -239,18 +215,18 @@ class InboxView(AdminPage):
             "cry": next(
                 iter(read_cries(session, case.campaign_id or 0, Case.id == case.id, user=user)), None
             ),
-            "seen": last_cry_of(session, case.id),
+            "seen": handle_case.last_cry_of(session, case.id),
             "has_lost_alert": session.scalar(select(has_lost_alert()).where(Case.id == case.id)),
             "told": telling_parts(line.reply.body, asked_of(campaign), line.reply.label)
             if line.reply
             else [],
-            "talk": read_items(session, [case.recipient_id])
+            "talk": conversation.read_items(session, [case.recipient_id])
             if case.recipient_id and not line.is_masked
             else [],
             "texts": texts,
             "sms_form": SmsForm.on_page(),
-            "is_left_alone": takes_no_messages(session, case),
-            "most_segments": MOST_SEGMENTS,
+            "is_left_alone": conversation.takes_no_messages(session, case),
+            "most_segments": conversation.MOST_SEGMENTS,
             "answers_of": answers_of,
             "label_buttons_of": label_buttons,
             "close_form": _close_form,
@@ -262,7 +238,7 @@ def _undone(session: Session, case_id: int, word: str, user: User) -> tuple[bool
     row = session.execute(
         select(Campaign.kind, Campaign.content)
         .join(Case)
-        .where(Case.id == case_id, cases_visible_to(session, user))
+        .where(Case.id == case_id, handle_case.cases_visible_to(session, user))
     ).first()
     answers = read_own_answers(row.content if row else {})
     try:
@@ -495,7 +471,9 @@ def may_name(session: Session, user: User, campaign: Campaign) -> bool:
     """Return whether the user may see who is behind a campaign's figures."""
     opened = opened_campaigns() if may_open(user.role, "campaigns.open_answers") else []
     seen = (
-        dict(visible_campaigns(session, user, opened=opened)) if may_open(user.role, "contacts.index") else {}
+        dict(conversation.visible_campaigns(session, user, opened=opened))
+        if may_open(user.role, "contacts.index")
+        else {}
     )
     return campaign.id in seen
 
@@ -565,7 +543,10 @@ class AlikeView(AdminPage):
             if group is None:
                 groups = read_groups(session, user, now=datetime.now(UTC))
                 return self.render("inbox/alike.html", groups=groups, is_gone=True)
-            texts = [(each.title, each.text) for each in list_texts(session, user, group.campaign_kind)]
+            texts = [
+                (each.title, each.text)
+                for each in conversation.list_texts(session, user, group.campaign_kind)
+            ]
             role = user.role
         return self.render(
             "inbox/alike_group.html",
@@ -577,33 +558,35 @@ class AlikeView(AdminPage):
             texts=texts,
             sms_form=SmsForm.on_page(),
             close_form=GroupCloseForm.on_page(),
-            most_segments=MOST_SEGMENTS,
+            most_segments=conversation.MOST_SEGMENTS,
             may_act=may_open(role, "alike.label"),
         )
 
     @expose("/<int:case_id>/label", methods=["POST"])
     def label(self, case_id: int) -> ResponseReturnValue:
         """Label the chosen replies."""
-        return self._together(case_id, LabelForm(), label_reply, undo="undo", keys=self.keys)
+        return self._together(case_id, LabelForm(), handle_case.label_reply, undo="undo", keys=self.keys)
 
     @expose("/<int:case_id>/answer", methods=["POST"])
     def answer(self, case_id: int) -> ResponseReturnValue:
         """Answer the chosen cases by SMS and close them."""
         form = SmsForm()
         form.is_done.data = True  # type: ignore[assignment]
-        return self._together(case_id, form, answer_by_sms, settings=self.settings)
+        return self._together(case_id, form, conversation.answer_by_sms, settings=self.settings)
 
     @expose("/<int:case_id>/finish", methods=["POST"])
     def close(self, case_id: int) -> ResponseReturnValue:
         """Close the chosen cases."""
-        return self._together(case_id, GroupCloseForm(), close_case, keys=self.keys, note="", result=None)
+        return self._together(
+            case_id, GroupCloseForm(), handle_case.close_case, keys=self.keys, note="", result=None
+        )
 
     @expose("/undo", methods=["POST"])
     def undo(self) -> ResponseReturnValue:
         """Take back what was just done to several cases: their label, or that they were closed."""
         if request.form.get("what") == "undo":
-            return self._together(None, Form(), undo_reply_label, keys=self.keys)
-        return self._together(None, Form(), reopen_case)
+            return self._together(None, Form(), handle_case.undo_reply_label, keys=self.keys)
+        return self._together(None, Form(), handle_case.reopen_case)
 
     def _together(
         self,

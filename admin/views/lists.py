@@ -25,16 +25,9 @@ from outreach.contacts.lists import (
     record_basis,
 )
 from outreach.contacts.place_questions import answer_place, read_questions
+from outreach.imports import issues
 from outreach.imports.change_list import archive_list, merge_list, remove_list, rename_list, split_list
 from outreach.imports.decide_issue import MAX_ALIKE, birth_years, decide_issue
-from outreach.imports.issues import (
-    BIRTH_UNCLEAR,
-    OTHER_COMMUNE,
-    Decision,
-    count_similar,
-    count_waiting,
-    see_open_issues,
-)
 from outreach.imports.retract_decision import read_last, retract_decision
 from outreach.models.contacts import ContactList, LegalBasis
 from outreach.places.areas import read_districts, read_place_names
@@ -132,13 +125,13 @@ class DecideForm(Form):
     and_alike = CheckField(name="alike")
 
     def validate_decision(self, field: TextField) -> None:
-        if field.data.partition(".")[0] not in list(Decision):
+        if field.data.partition(".")[0] not in list(issues.Decision):
             raise ValidationError(_("Hãy bấm một trong các nút của dòng."))
 
     def values(self) -> dict[str, Any]:
         decision, _dot, detail = self.decision.data.partition(".")
         return super().values() | {
-            "decision": Decision(decision),
+            "decision": issues.Decision(decision),
             "birth_year": int(detail) if detail.isdecimal() else None,
             "has_moved": detail == "moved",
         }
@@ -160,7 +153,7 @@ class ListsView(AdminPage):
     def index(self) -> ResponseReturnValue:
         with self.reading() as (session, user):
             lists = read_lists(session, user)
-            open_rows = count_waiting(session, user)
+            open_rows = issues.count_waiting(session, user)
             form = ListForm.on_page(organisation_id=user.organisation_id or 0)
             form.organisation_id.choices = read_organisations(session, user)
             _questions, open_places = read_questions(session, user)
@@ -184,7 +177,7 @@ class ListsView(AdminPage):
     def show(self, list_id: int) -> ResponseReturnValue:
         with self.reading() as (session, user):
             lists = read_lists(session, user, list_id=list_id)
-            open_rows = count_waiting(session, user, lists=[list_id])
+            open_rows = issues.count_waiting(session, user, lists=[list_id])
             if not lists:
                 abort(404)
             imports = read_imports(session, list_id)
@@ -244,18 +237,18 @@ class ListsView(AdminPage):
         """
         list_id = request.args.get("list", type=int)
         now = datetime.now(UTC)
-        rows, count = self.do(see_open_issues, list_id=list_id)
+        rows, count = self.do(issues.see_open_issues, list_id=list_id)
         with self.reading() as (session, user):
-            alike = count_similar(session, rows)
-            open_rows = count_waiting(session, user, lists=None if list_id is None else [list_id])
+            alike = issues.count_similar(session, rows)
+            open_rows = issues.count_waiting(session, user, lists=None if list_id is None else [list_id])
             last = read_last(session, user, now=now)
-            questions = [each for each in rows if each.issue.reason == OTHER_COMMUNE]
+            questions = [each for each in rows if each.issue.reason == issues.OTHER_COMMUNE]
             codes = chain.from_iterable((each.lives_in, each.issue.cells["area_code"]) for each in questions)
             communes = read_place_names(session, codes)
         years = {
             each.issue.id: birth_years(each.issue.cells["birth_doubt"], this_year=now.year)
             for each in rows
-            if each.issue.reason == BIRTH_UNCLEAR
+            if each.issue.reason == issues.BIRTH_UNCLEAR
         }
         return self.render(
             "contacts/review.html",

@@ -17,14 +17,7 @@ from sqlalchemy.orm import Session, joinedload
 from admin.forms import CheckField, ChoiceField, FileField, Form, LongTextField, RowField, TextField
 from admin.views.base import ChoiceFilter, FormAction, TableRegister
 from campaigns.analytics.open_tasks import mark_seen, visible_incidents
-from campaigns.cases.conversation import (
-    LONGEST_TEXT,
-    LONGEST_TITLE,
-    may_change,
-    remove_text,
-    save_text,
-    visible_texts,
-)
+from campaigns.cases import conversation
 from campaigns.models.campaigns import Sender
 from campaigns.models.messages import Incident
 from campaigns.models.replies import SavedText
@@ -187,10 +180,10 @@ class IncidentsView(TableRegister):
 
 
 class SavedTextForm(Form):
-    title = TextField(_l("Tên mẫu"), maxlength=LONGEST_TITLE, required=True, autocomplete="off")
+    title = TextField(_l("Tên mẫu"), maxlength=conversation.LONGEST_TITLE, required=True, autocomplete="off")
     text = LongTextField(
         _l("Nội dung tin"),
-        maxlength=LONGEST_TEXT,
+        maxlength=conversation.LONGEST_TEXT,
         required=True,
         hint=_l(
             "{name} là tên người dân, {link} là liên kết riêng của họ; phần trong ngoặc vuông [ ] được bỏ khi thiếu tên."
@@ -218,13 +211,13 @@ class SavedTextsView(TableRegister):
     order = (SavedText.title, SavedText.id)
 
     def select(self, session: Session, user: User) -> Select[Any]:
-        return super().select(session, user).where(visible_texts(session, user))
+        return super().select(session, user).where(conversation.visible_texts(session, user))
 
     def show_list(self, **context: Any) -> str:
         with self.reading() as (session, user):
             edited = session.get(SavedText, request.args.get("edit", 0, type=int))
             kept: dict[str, Any] = {"kind": request.args.get("kind", "")}
-            if edited and may_change(session, edited, user):
+            if edited and conversation.may_change(session, edited, user):
                 kept = {name: getattr(edited, name) or "" for name in ("title", "text", "kind")}
                 kept["text_id"] = edited.id
             owners = organisations_of(session, user)
@@ -233,5 +226,5 @@ class SavedTextsView(TableRegister):
         form.kind.choices = list(kinds.items())
         return super().show_list(form=form, owners=owners, kinds=kinds, **context)
 
-    save = FormAction("/", save_text, SavedTextForm).tells(_l("Đã lưu mẫu tin."))
-    remove = FormAction("/<int:text_id>/remove", remove_text).tells(_l("Đã xóa mẫu tin."))
+    save = FormAction("/", conversation.save_text, SavedTextForm).tells(_l("Đã lưu mẫu tin."))
+    remove = FormAction("/<int:text_id>/remove", conversation.remove_text).tells(_l("Đã xóa mẫu tin."))

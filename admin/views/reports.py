@@ -36,19 +36,8 @@ from campaigns.planning.drives import (
     list_drives,
     save_drive,
 )
+from campaigns.reports import issue_report
 from campaigns.reports.documents import MIME, compose_now, document_of, download_file, end_link, file_name
-from campaigns.reports.issue_report import (
-    approve_report,
-    correct,
-    freeze,
-    issue,
-    note_by_hand,
-    note_pending_changes,
-    prepare_report,
-    read_issues,
-    send_again,
-    share_report,
-)
 from campaigns.reports.run_schedule import DayStatus, read_day_status, read_history
 from campaigns.reports.settings import (
     current_template,
@@ -416,7 +405,7 @@ class ReportView(AdminPage):
                     compose_now(session, drive, day, now=datetime.now(UTC)), is_draft=True
                 )
             else:
-                issues = read_issues(session, drive, day.isoformat())
+                issues = issue_report.read_issues(session, drive, day.isoformat())
                 chosen = next((each for each in issues if each.n == n), None)
                 document = document_of(or_raise(chosen, NotFound("report_not_found")))
         return self.render("reports/preview.html", paper=document, day=day.isoformat(), n=n, drive=drive)
@@ -441,7 +430,7 @@ class ReportView(AdminPage):
     def issue(self) -> ResponseReturnValue:
         """Freeze by hand: for a missed day, or one without running campaigns."""
         told = {True: _("Đã chốt số liệu."), False: _("Báo cáo này đã có từ trước.")}
-        return self._run(lambda drive, day, **who: told[freeze(self.runtime, drive, day, **who)])
+        return self._run(lambda drive, day, **who: told[issue_report.freeze(self.runtime, drive, day, **who)])
 
     @expose("/prepare", methods=["POST"])
     def prepare(self) -> ResponseReturnValue:
@@ -452,7 +441,7 @@ class ReportView(AdminPage):
         page = url_for(".index", day=day.isoformat(), drive=drive)
         message = _("Đã trình ký. Người có thẩm quyền xem và phê duyệt ở trang này.")
         return self.submit_form(
-            NotesForm(), prepare_report, drive, day.isoformat(), message=message, page=page
+            NotesForm(), issue_report.prepare_report, drive, day.isoformat(), message=message, page=page
         )
 
     @expose("/approve", methods=["POST"])
@@ -461,8 +450,10 @@ class ReportView(AdminPage):
 
         def act(drive: int, day: date, *, user: User, now: datetime) -> str:
             prepared_at = request.form.get("prepared_at", "")
-            approve_report(self.runtime, drive, day.isoformat(), prepared_at=prepared_at, user=user, now=now)
-            issue(self.runtime, drive, day, now=now)
+            issue_report.approve_report(
+                self.runtime, drive, day.isoformat(), prepared_at=prepared_at, user=user, now=now
+            )
+            issue_report.issue(self.runtime, drive, day, now=now)
             return _("Đã phê duyệt và phát hành.")
 
         return self._run(act, is_staff_s=False)
@@ -472,7 +463,7 @@ class ReportView(AdminPage):
         """Prepare a correction with all that came late."""
 
         def act(drive: int, day: date, **who: Any) -> str:
-            if changes := correct(self.runtime, drive, day, **who):
+            if changes := issue_report.correct(self.runtime, drive, day, **who):
                 return _("Đã lập và trình ký báo cáo đính chính: %(count)s số liệu.", count=len(changes))
             return _("Không có số liệu nào thay đổi so với báo cáo đã phát hành.")
 
@@ -483,7 +474,7 @@ class ReportView(AdminPage):
         """Look for figures that arrived after the freeze."""
 
         def act(drive: int, day: date, *, now: datetime, **_who: Any) -> str:
-            if count := note_pending_changes(self.runtime, drive, day, now=now):
+            if count := issue_report.note_pending_changes(self.runtime, drive, day, now=now):
                 return _("Có %(count)s số liệu gửi đến sau khi chốt.", count=count)
             return _("Không có số liệu nào gửi đến sau khi chốt.")
 
@@ -492,7 +483,7 @@ class ReportView(AdminPage):
     @expose("/send", methods=["POST"])
     def send(self) -> ResponseReturnValue:
         def act(drive: int, day: date, **who: Any) -> str:
-            count = send_again(self.runtime, drive, day.isoformat(), self.settings, **who)
+            count = issue_report.send_again(self.runtime, drive, day.isoformat(), self.settings, **who)
             return _("Đang gửi lại đến %(count)s nơi nhận.", count=count)
 
         return self._run(act)
@@ -501,14 +492,18 @@ class ReportView(AdminPage):
     def by_hand(self) -> ResponseReturnValue:
         told = _("Đã ghi: báo cáo đã gửi bằng cách khác.")
         return self._run(
-            lambda drive, day, **who: note_by_hand(self.runtime, drive, day.isoformat(), **who) or told
+            lambda drive, day, **who: (
+                issue_report.note_by_hand(self.runtime, drive, day.isoformat(), **who) or told
+            )
         )
 
     @expose("/link", methods=["POST"])
     def link(self) -> ResponseReturnValue:
         told = _("Liên kết đã sẵn sàng để gửi.")
         return self._run(
-            lambda drive, day, **who: share_report(self.runtime, drive, day.isoformat(), **who) and told
+            lambda drive, day, **who: (
+                issue_report.share_report(self.runtime, drive, day.isoformat(), **who) and told
+            )
         )
 
     @expose("/link/<int:report_link_id>/end", methods=["POST"])

@@ -37,19 +37,8 @@ from campaigns.analytics.open_tasks import (
     list_events,
     read_unheard,
 )
+from campaigns.cases import rescue
 from campaigns.cases.handle_case import assign_case, cases_visible_to
-from campaigns.cases.rescue import (
-    LONGEST_TEAM,
-    Cry,
-    flat,
-    hand_over_case,
-    join_case,
-    look_at_event,
-    note_case,
-    open_team_case,
-    read_cries,
-    shown_cry,
-)
 from campaigns.models.campaigns import Campaign
 from campaigns.replies.record_answer import LONGEST_NOTE
 from campaigns.reports.documents import read_asked, read_request
@@ -91,7 +80,7 @@ class HandForm(OfEvent):
         empty=_l("Đội khác"),
         hint=_l("Đội hay đi: thêm một lần ở “Đến từng nhà”, mục cán bộ thôn; lần sau chỉ chọn tên."),
     )
-    team = TextField(_l("Tên đội"), maxlength=LONGEST_TEAM, autocomplete="off")
+    team = TextField(_l("Tên đội"), maxlength=rescue.LONGEST_TEAM, autocomplete="off")
     number = TextField(
         _l("Số di động của đội"),
         maxlength=20,
@@ -166,8 +155,8 @@ class RescueView(AdminPage):
         """Render the open cries by commune, to print."""
 
         def read(session: Session, event: Campaign, user: User) -> dict[str, Any]:
-            communes: dict[str, list[Cry]] = {}
-            for cry in flat(_cries(session, event, user)):
+            communes: dict[str, list[rescue.Cry]] = {}
+            for cry in rescue.flat(_cries(session, event, user)):
                 communes.setdefault(cry.commune, []).append(cry)
             return {"communes": sorted(communes.items()), "printed": datetime.now(UTC)}
 
@@ -178,7 +167,7 @@ class RescueView(AdminPage):
         """Send the open cries as CSV, or with `kind=geojson` those with a position as GeoJSON, with the reason on record."""
         form = ExportForm()
 
-        def show(found: tuple[Campaign, list[Cry]]) -> Any:
+        def show(found: tuple[Campaign, list[rescue.Cry]]) -> Any:
             event, cries = found
             is_map = request.form.get("kind") == "geojson"
             rows = _rows(cries)
@@ -213,12 +202,12 @@ class RescueView(AdminPage):
 
     take = FormAction("/<int:case_id>/take", assign_case, OfEvent, then=_here)
     hand = FormAction(
-        "/<int:case_id>/hand", hand_over_case, HandForm, then=_here, is_keyed=True, page=".index"
+        "/<int:case_id>/hand", rescue.hand_over_case, HandForm, then=_here, is_keyed=True, page=".index"
     ).tells(lambda who: _("Đã giao cho %(who)s; tin nhắn đang đi.", who=who))
     note = FormAction(
-        "/<int:case_id>/note", note_case, NoteForm, then=_here, is_keyed=True, page=".index"
+        "/<int:case_id>/note", rescue.note_case, NoteForm, then=_here, is_keyed=True, page=".index"
     ).tells(_l("Đã ghi. Việc đã xong mở lại được ở hộp thư trả lời, Việc đã xong."))
-    join = FormAction("/<int:case_id>/join", join_case, JoinForm, then=_here, page=".index").tells(
+    join = FormAction("/<int:case_id>/join", rescue.join_case, JoinForm, then=_here, page=".index").tells(
         _l("Đã ghi.")
     )
 
@@ -240,7 +229,7 @@ class RescueView(AdminPage):
             page = self.render(f"rescue/{template}", event=event, **read(session, event, user))
             key = f"loa:look:{user.id}:{event.id}"
         if once_every(self.runtime.redis, key, every_s=_LOOK_LASTS_S) or is_look:
-            self.do(look_at_event, event.id)
+            self.do(rescue.look_at_event, event.id)
         return page
 
     def _page(self, session: Session, event: Campaign, user: User) -> dict[str, Any]:
@@ -267,15 +256,15 @@ class RescueView(AdminPage):
         )
         lines = [list(some) for _key, some in rest]
 
-        def hand_form(cry: Cry) -> HandForm:
+        def hand_form(cry: rescue.Cry) -> HandForm:
             default = near.get(cry.area_code or "") or (choices[0][0] if len(choices) == 1 else None)
             form = HandForm.on_page(cry.id, event=event.id, officer_id=default)
             form.officer_id.choices = choices
             return form
 
-        def note_form(cry: Cry) -> NoteForm:
+        def note_form(cry: rescue.Cry) -> NoteForm:
             form = NoteForm.on_page(cry.id, event=event.id, note=cry.note)
-            form.seen.data = shown_cry(session, cry)
+            form.seen.data = rescue.shown_cry(session, cry)
             return form
 
         return {
@@ -306,8 +295,8 @@ class RescueView(AdminPage):
         }
 
 
-def _cries(session: Session, event: Campaign, user: User) -> list[Cry]:
-    return read_cries(session, event.id, cases_visible_to(session, user), user=user)
+def _cries(session: Session, event: Campaign, user: User) -> list[rescue.Cry]:
+    return rescue.read_cries(session, event.id, cases_visible_to(session, user), user=user)
 
 
 def _key_of(*shown: object) -> str:
@@ -316,7 +305,7 @@ def _key_of(*shown: object) -> str:
 
 
 def _draw(
-    event: Campaign, cries: Sequence[Cry], counts: EventCounts, areas: dict[str, Area], now: datetime
+    event: Campaign, cries: Sequence[rescue.Cry], counts: EventCounts, areas: dict[str, Area], now: datetime
 ) -> Markup:
     """Draw the communes, darker the more was heard of them, and the cries: by their position, else as a number at their commune."""
     without: dict[str, int] = {}
@@ -360,7 +349,7 @@ def _draw(
     )
 
 
-def _rows(cries: Iterable[Cry]) -> list[dict[str, Any]]:
+def _rows(cries: Iterable[rescue.Cry]) -> list[dict[str, Any]]:
     return [
         {
             "case": cry.id,
@@ -380,7 +369,7 @@ def _rows(cries: Iterable[Cry]) -> list[dict[str, Any]]:
     ]
 
 
-def _as_geojson(cries: list[Cry]) -> bytes:
+def _as_geojson(cries: list[rescue.Cry]) -> bytes:
     features = [
         {
             "type": "Feature",
@@ -400,7 +389,7 @@ def create_team_page(runtime: Runtime) -> Blueprint:
     def show(token: str) -> ResponseReturnValue:
         """Show a case to the team that it was handed to; 410 once it is settled or handed to others."""
         keys = runtime.settings.keys_of(Purpose.LINKS)
-        found = open_team_case(runtime, token, secret_key=keys, now=datetime.now(UTC))
+        found = rescue.open_team_case(runtime, token, secret_key=keys, now=datetime.now(UTC))
         if found is None:
             return public_page("team_closed.html", 410)
         cry, event = found

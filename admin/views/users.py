@@ -18,17 +18,7 @@ from admin.views.base import AdminPage, ChoiceFilter, FormAction, TableRegister,
 from campaigns.analytics.open_tasks import FirstStep, read_first_steps
 from campaigns.models.webhooks import Subscription
 from campaigns.rules.webhooks import LONGEST_URL, secret_of
-from campaigns.webhooks.deliver_events import LONGEST_NAME as LONGEST_WEBHOOK_NAME
-from campaigns.webhooks.deliver_events import (
-    OFFERED,
-    end_subscription,
-    find_subscription,
-    read_deliveries,
-    read_subscriptions,
-    send_again,
-    send_ping,
-    subscribe,
-)
+from campaigns.webhooks import deliver_events
 from outreach.accounts.api_tokens import LONGEST_NAME, create_token, end_token
 from outreach.accounts.invitations import link_for
 from outreach.accounts.permissions import find_visible, visible_to
@@ -438,13 +428,15 @@ class TokenForm(Form):
 
 class WebhookForm(Form):
     name = TextField(
-        _l("Tên hệ thống nhận"), maxlength=LONGEST_WEBHOOK_NAME, required=True, autocomplete="off"
+        _l("Tên hệ thống nhận"), maxlength=deliver_events.LONGEST_NAME, required=True, autocomplete="off"
     )
     url = TextField(
         _l("Địa chỉ nhận (https://…)"), type="url", maxlength=LONGEST_URL, required=True, autocomplete="off"
     )
     organisation_id = _owner()
-    kinds = ChecksField(_l("Loại tin báo"), labelled(OFFERED, "event"), name="kind", default=())
+    kinds = ChecksField(
+        _l("Loại tin báo"), labelled(deliver_events.OFFERED, "event"), name="kind", default=()
+    )
 
 
 class TokensView(TableRegister):
@@ -500,7 +492,7 @@ class WebhooksView(AdminPage):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         with self.reading() as (session, user):
-            lines = read_subscriptions(session, user)
+            lines = deliver_events.read_subscriptions(session, user)
         return self.render("settings/webhooks.html", lines=lines, form=WebhookForm.on_page())
 
     @expose("/", methods=["POST"])
@@ -512,26 +504,28 @@ class WebhooksView(AdminPage):
             return self._show(made.id, secret=secret_of(made.salt, secret_key=settings.secret_key))
 
         is_production = settings.app_env == "production"
-        return self.submit_form(WebhookForm(), subscribe, is_production=is_production, show=show)
+        return self.submit_form(
+            WebhookForm(), deliver_events.subscribe, is_production=is_production, show=show
+        )
 
     @expose("/<int:hook_id>/")
     def show(self, hook_id: int) -> ResponseReturnValue:
         return self._show(hook_id)
 
-    ping = FormAction("/<int:hook_id>/try", send_ping).tells(
+    ping = FormAction("/<int:hook_id>/try", deliver_events.send_ping).tells(
         _l("Đã gửi tin thử. Tải lại trang sau vài giây để xem kết quả.")
     )
-    resend = FormAction("/<int:hook_id>/deliveries/<int:delivery_id>/again", send_again).tells(
+    resend = FormAction("/<int:hook_id>/deliveries/<int:delivery_id>/again", deliver_events.send_again).tells(
         _l("Tin báo được gửi lại. Tải lại trang sau vài giây để xem kết quả.")
     )
-    end = FormAction("/<int:hook_id>/end", end_subscription).tells(
+    end = FormAction("/<int:hook_id>/end", deliver_events.end_subscription).tells(
         _l("Đã ngừng. Không gửi tin báo nào đến đây nữa.")
     )
 
     def _show(self, hook_id: int, *, secret: str = "") -> str:
         with self.reading() as (session, user):
-            subscription = find_subscription(session, hook_id, user=user)
-            deliveries = read_deliveries(session, hook_id)
+            subscription = deliver_events.find_subscription(session, hook_id, user=user)
+            deliveries = deliver_events.read_deliveries(session, hook_id)
             organisation = session.get_one(Organisation, subscription.organisation_id).name
         return self.render(
             "settings/webhook.html",

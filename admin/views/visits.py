@@ -51,39 +51,9 @@ from campaigns.rules.visits import (
     read_code,
     read_keys,
 )
-from campaigns.visits.hand_over import (
-    ANSWERED,
-    MOST_MARKED,
-    NOT_LISTED,
-    UNANSWERED,
-    ListedPerson,
-    PeopleChoice,
-    PeopleList,
-    Recorded,
-    hand_over,
-    read_last_marks,
-    read_people,
-    read_returned,
-    record_came,
-    undo_came,
-)
+from campaigns.visits import hand_over, sheets
 from campaigns.visits.progress import read_officers
 from campaigns.visits.results import SaveResult, enter_results, undo_entry
-from campaigns.visits.sheets import (
-    MOST_TARGET,
-    CandidateVillage,
-    assign_sheet,
-    create_and_give,
-    find_candidates,
-    find_sheet,
-    invite_officer,
-    list_sheets,
-    print_sheet,
-    read_assignments,
-    read_lines,
-    read_sheet,
-    take_back_sheet,
-)
 from outreach.accounts.village_officers import add_officer, link_of, list_officers, shut_out
 from outreach.contacts.lists import read_names
 from outreach.models.accounts import Organisation, User
@@ -134,7 +104,7 @@ class AssignForm(Form):
     )
     day = DayField(_l("Ngày đi"), hint=_l("Để trống: đi sớm nhất có thể."))
     target = NumberField(
-        _l("Số người mỗi ngày"), max=MOST_TARGET, default=None, codes=("visit_target_wrong",)
+        _l("Số người mỗi ngày"), max=sheets.MOST_TARGET, default=None, codes=("visit_target_wrong",)
     )
 
 
@@ -223,13 +193,13 @@ class VisitsView(AdminPage):
             return redirect(url)
         campaign_id, list_id = values.get("campaign", type=int), values.get("list", type=int)
         area = values.get("area", "").replace("\0", "")[:10]
-        villages: list[CandidateVillage] | None = None
+        villages: list[sheets.CandidateVillage] | None = None
         error = ""
         with self.reading() as (session, user):
             campaigns = list_launched(session, user)
             if campaign_id in dict(campaigns) and (list_id is not None or area):
                 try:
-                    villages = find_candidates(
+                    villages = sheets.find_candidates(
                         session,
                         campaign_id or 0,
                         list_id=list_id,
@@ -245,7 +215,7 @@ class VisitsView(AdminPage):
             form.officer_id.choices = [(each.id, each.name) for each in list_officers(session, user)]
             return self.render(
                 "progress/visit_sheets.html",
-                sheets=list_sheets(session, user),
+                sheets=sheets.list_sheets(session, user),
                 campaigns=campaigns,
                 lists=read_names(session, user),
                 districts=read_districts(session),
@@ -264,7 +234,7 @@ class VisitsView(AdminPage):
         sheet_id, line = read_code(code.replace("\0", "")[:40]) or (0, 0)
         with self.runtime.db.read() as session:
             try:
-                find_sheet(session, sheet_id, user=session.get_one(User, current_user.id))
+                sheets.find_sheet(session, sheet_id, user=session.get_one(User, current_user.id))
             except NotFound:
                 warn(_("Không có phiếu nào mang mã này trong phạm vi được giao."))
                 return ""
@@ -287,13 +257,13 @@ class VisitsView(AdminPage):
             session[_LINK] = [invited.id, link_of(invited, self.settings)]
             return url_for("visit_officers.index")
 
-        return self.submit_form(form, create_and_give, message=told, then=then)
+        return self.submit_form(form, sheets.create_and_give, message=told, then=then)
 
     @expose("/<int:round_id>/")
     def show(self, round_id: int) -> ResponseReturnValue:
         with self.reading() as (session, user):
-            sheet = read_sheet(session, round_id, user=user)
-            lines = read_lines(session, round_id, user=user)
+            sheet = sheets.read_sheet(session, round_id, user=user)
+            lines = sheets.read_lines(session, round_id, user=user)
             assign_form = AssignForm.on_page()
             assign_form.officer_id.choices = [(each.id, each.name) for each in list_officers(session, user)]
             # The latest visit entered, else now: most lines of a sheet are visited on one day.
@@ -312,17 +282,17 @@ class VisitsView(AdminPage):
                 },
                 form=ResultsForm.on_page(visited_at=f"{last:%Y-%m-%dT%H:%M}"),
                 undo_form=Form(),
-                given=read_assignments(session, [round_id]).get(round_id, []),
+                given=sheets.read_assignments(session, [round_id]).get(round_id, []),
                 assign_form=assign_form,
             )
 
     # To a village officer, for a day.
-    assign = FormAction("/<int:round_id>/assign", assign_sheet, AssignForm).tells(_l("Đã giao phiếu."))
+    assign = FormAction("/<int:round_id>/assign", sheets.assign_sheet, AssignForm).tells(_l("Đã giao phiếu."))
 
     @expose("/<int:round_id>/take-back/<int:officer_id>", methods=["POST"])
     def take_back(self, round_id: int, officer_id: int) -> ResponseReturnValue:
         told = _("Đã thu lại phiếu.")
-        return self.submit_form(Form(), take_back_sheet, round_id, officer_id=officer_id, message=told)
+        return self.submit_form(Form(), sheets.take_back_sheet, round_id, officer_id=officer_id, message=told)
 
     # One key per line, all lines at once
     enter = FormAction("/<int:round_id>/enter", enter_results, ResultsForm).tells(
@@ -343,9 +313,9 @@ class VisitsView(AdminPage):
         with_numbers, numbers = bool(request.args.get("numbers")), 0
         if with_numbers:
             with self.reading() as (session, user):
-                shown = read_lines(session, round_id, user=user, with_numbers=True)
+                shown = sheets.read_lines(session, round_id, user=user, with_numbers=True)
                 numbers = sum(bool(line.phone) for line in shown)
-        printed = within_quota(print_sheet, numbers=numbers)
+        printed = within_quota(sheets.print_sheet, numbers=numbers)
         sheet, lines = self.do(printed, round_id, with_numbers=with_numbers)
         return self.render(
             "progress/visit_sheet_print.html",
@@ -414,7 +384,7 @@ class VisitOfficersView(AdminPage):
             session[_LINK] = [officer.id, link_of(officer, self.settings)]
             return ""
 
-        return self.submit_form(Form(), invite_officer, officer_id, message=keep)
+        return self.submit_form(Form(), sheets.invite_officer, officer_id, message=keep)
 
     shut_out = FormAction("/<int:officer_id>/shut-out", shut_out).tells(
         _l("Đã khóa máy của cán bộ này. Máy xóa dữ liệu ngay khi có mạng.")
@@ -427,15 +397,15 @@ ON_A_PAGE = 20
 class ChoiceForm(Form):
     """Which people a page shows; a form on it sends them along."""
 
-    not_passed = PeopleChoice._fields
+    not_passed = hand_over.PeopleChoice._fields
     answer = TextField(type="hidden", maxlength=40)
     area = TextField(type="hidden", maxlength=10)
     village = TextField(type="hidden", maxlength=140)
     order = TextField(type="hidden", maxlength=40)
 
     @property
-    def choice(self) -> PeopleChoice:
-        return PeopleChoice(self.answer.data, self.area.data, self.village.data, self.order.data)
+    def choice(self) -> hand_over.PeopleChoice:
+        return hand_over.PeopleChoice(self.answer.data, self.area.data, self.village.data, self.order.data)
 
 
 class HandOverForm(ChoiceForm):
@@ -489,12 +459,14 @@ class HandOverView(AdminPage):
             campaign = find_campaign(session, campaign_id, user=user)
             if campaign.is_health and campaign_id not in opened_campaigns():
                 return self.render("campaigns/hand_over.html", campaign=campaign, listed=None)
-            listed = read_people(session, campaign_id, chosen, user=user, opened=opened_campaigns())
+            listed = hand_over.read_people(session, campaign_id, chosen, user=user, opened=opened_campaigns())
             if chosen.village not in ("", *listed.villages):  # of another commune, or of nobody now
                 chosen = chosen._replace(village="")
-                listed = read_people(session, campaign_id, chosen, user=user, opened=opened_campaigns())
+                listed = hand_over.read_people(
+                    session, campaign_id, chosen, user=user, opened=opened_campaigns()
+                )
             begin = (number - 1) * ON_A_PAGE
-            last = read_last_marks(session, campaign_id, user=user)
+            last = hand_over.read_last_marks(session, campaign_id, user=user)
             organisation = session.get(Organisation, campaign.organisation_id or 0)
             return self.render(
                 "campaigns/hand_over.html",
@@ -531,10 +503,10 @@ class HandOverView(AdminPage):
         with self.reading() as (session, user):
             waiting = _waiting(session, user, campaign_id)
             if form.with_numbers.data:
-                listed = read_people(session, campaign_id, form.choice, user=user, opened=opened)
+                listed = hand_over.read_people(session, campaign_id, form.choice, user=user, opened=opened)
                 numbers = sum(bool(each.number) for each in listed.people)
 
-        def show(listed: PeopleList) -> ResponseReturnValue:
+        def show(listed: hand_over.PeopleList) -> ResponseReturnValue:
             with force_locale("vi"):  # for its recipient, whatever language the office's pages are in
                 head = _head(listed, form)
                 if request.form.get("form") == "xlsx":
@@ -555,7 +527,12 @@ class HandOverView(AdminPage):
                 )
 
         return self.submit_form(
-            form, within_quota(hand_over, numbers=numbers), campaign_id, form.choice, opened=opened, show=show
+            form,
+            within_quota(hand_over.hand_over, numbers=numbers),
+            campaign_id,
+            form.choice,
+            opened=opened,
+            show=show,
         )
 
     @expose("/came", methods=["POST"])
@@ -571,7 +548,7 @@ class HandOverView(AdminPage):
 
         def read() -> set[int]:
             with form.file.saved() as path:
-                marks = read_returned(path, campaign_id=campaign_id)
+                marks = hand_over.read_returned(path, campaign_id=campaign_id)
             if marks.unclear:
                 lines = ", ".join(map(str, marks.unclear[:20]))
                 warn(_("Không hiểu dấu ở dòng %(lines)s; những dòng này chưa được ghi.", lines=lines))
@@ -586,13 +563,15 @@ class HandOverView(AdminPage):
         def told(n: int) -> str:
             return _("Đã hoàn tác %(n)s người của lần ghi vừa rồi.", n=n)
 
-        return self.submit_form(UndoForm(), undo_came, campaign_id, opened=opened_campaigns(), message=told)
+        return self.submit_form(
+            UndoForm(), hand_over.undo_came, campaign_id, opened=opened_campaigns(), message=told
+        )
 
     def _record(self, form: Form, campaign_id: int, read: Callable[[], set[int]]) -> ResponseReturnValue:
-        def record(runtime: Runtime, **values: Any) -> Recorded:
-            return record_came(runtime, campaign_id, read(), **values)
+        def record(runtime: Runtime, **values: Any) -> hand_over.Recorded:
+            return hand_over.record_came(runtime, campaign_id, read(), **values)
 
-        def told(recorded: Recorded) -> str:
+        def told(recorded: hand_over.Recorded) -> str:
             if recorded.left_out:
                 warn(
                     _(
@@ -604,7 +583,7 @@ class HandOverView(AdminPage):
                 warn(
                     _(
                         "Mỗi lần ghi được nhiều nhất %(most)s người. Còn %(n)s người chưa được ghi: hãy tải tệp này lên lần nữa.",
-                        most=MOST_MARKED,
+                        most=hand_over.MOST_MARKED,
                         n=recorded.to_do,
                     )
                 )
@@ -622,10 +601,10 @@ def _waiting(session: Session, user: User, campaign_id: int) -> int:
     return sum(count_open(session, user, campaign_id).values())
 
 
-def _requested() -> PeopleChoice:
+def _requested() -> hand_over.PeopleChoice:
     """Return the people whom the address or a form names."""
     values = request.values
-    return PeopleChoice(
+    return hand_over.PeopleChoice(
         values.get("answer", "")[:40],
         values.get("area", "")[:10],
         values.get("village", "")[:140],
@@ -635,11 +614,11 @@ def _requested() -> PeopleChoice:
 
 def _answers(campaign: Campaign) -> dict[str, str]:
     """Return what people may be chosen by: each answer of the campaign's that leads to a list, by its word."""
-    labels = [label for label in OFFICER_LABELS if label not in NOT_LISTED]
+    labels = [label for label in OFFICER_LABELS if label not in hand_over.NOT_LISTED]
     return {
         "": _("Tất cả người nhận tin"),
-        ANSWERED: _("Mọi người đã trả lời"),
-        UNANSWERED: _("Chưa trả lời"),
+        hand_over.ANSWERED: _("Mọi người đã trả lời"),
+        hand_over.UNANSWERED: _("Chưa trả lời"),
         **listed_answers(campaign.kind, read_own_answers(campaign.content), labels),
     }
 
@@ -660,7 +639,7 @@ def _said(campaign: Campaign) -> Any:
 def _written(campaign: Campaign) -> Any:
     """Return the filter for what was written to a person for a field; the substitute, as all without a value have it, is told apart."""
 
-    def written(each: ListedPerson, name: str) -> str:
+    def written(each: hand_over.ListedPerson, name: str) -> str:
         value = each.value_of(name, campaign)
         return _("%(value)s (chung)", value=value) if value and not each.values.get(name) else value
 
@@ -672,7 +651,7 @@ def heading(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _head(listed: PeopleList, form: HandOverForm) -> list[str]:
+def _head(listed: hand_over.PeopleList, form: HandOverForm) -> list[str]:
     """Return the lines of a list's head: who gets it, what for, of which day, and by whom."""
     today = datetime.now(VIETNAM).date()
     return [
@@ -690,7 +669,7 @@ def _head(listed: PeopleList, form: HandOverForm) -> list[str]:
     ]
 
 
-def _workbook(listed: PeopleList, head: list[str]) -> Response:
+def _workbook(listed: hand_over.PeopleList, head: list[str]) -> Response:
     campaign, said, written = listed.campaign, _said(listed.campaign), _written(listed.campaign)
     has_numbers = any(each.number for each in listed.people)
     done = label_of(Label.INSTALLED, "answer", campaign.kind)

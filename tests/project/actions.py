@@ -78,6 +78,13 @@ def _read(node, above, found):
             _read(child, above, found)
 
 
+def origin_of(named, imports):
+    """Return the module and the name that an expression means: of an import, or of a module that is imported."""
+    if isinstance(named, ast.Attribute) and isinstance(named.value, ast.Name) and named.value.id in imports:
+        return ".".join(imports[named.value.id]), named.attr
+    return imports.get(ast.unparse(named), ("", ""))
+
+
 def is_use_case(node):
     function = read_module(node[0]).functions.get(node[1])
     return isinstance(function, _Function) and any(
@@ -118,6 +125,8 @@ def leads_to(node):
     for part in ast.walk(module.functions[node[1]]):
         if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id == "self":
             yield from find_method((node[0], owner), part.attr)
+        elif isinstance(part, ast.Attribute):
+            yield origin_of(part, module.imports)
         elif isinstance(part, ast.Name) and part.id in module.imports:
             yield module.imports[part.id]
         elif isinstance(part, ast.Name):

@@ -76,9 +76,7 @@ def test_a_use_case_is_called_with_the_runtime_never_within_a_session():
         imports = actions.read_module(module).imports
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in set(ast.walk(tree)) - calls_in_given_functions(tree):
-            if isinstance(node, ast.Call) and actions.is_use_case(
-                imports.get(ast.unparse(node.func), ("", ""))
-            ):
+            if isinstance(node, ast.Call) and actions.is_use_case(actions.origin_of(node.func, imports)):
                 assert ast.unparse(node.args[0]) in ("runtime", "self.runtime", "api.runtime"), (
                     f"{path}:{node.lineno}"
                 )
