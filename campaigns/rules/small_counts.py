@@ -14,6 +14,7 @@ FEWEST = 5
 Code = TypeVar("Code", str, int)
 Key = TypeVar("Key")
 Group = TypeVar("Group")
+_NOBODY: Counter[Any] = Counter()
 
 
 def is_few(people: Counter[Any]) -> bool:
@@ -47,7 +48,8 @@ def fold_small(
 
     `sizes` are people by place, in the groups that a figure may be about; `above` has the districts of communes that lie in
     one; `also` are places that other figures fold. Where those of a district are too few together, its next smallest communes are folded as well; where all of it are too
-    few, they are counted under no place, and so is who lives in no district.
+    few, they are counted under no place, and so is who lives in no district. Those of no place, too, are the whole less the
+    others: where they are few, places are counted with them.
     """
     people = {code: of_place for code, of_place in sizes.items() if code and of_place.total()}
     few = {code for code in people if is_few(people[code]) or code in also}
@@ -63,16 +65,20 @@ def fold_small(
             folded |= dict.fromkeys(gathered, district)
         else:
             few.update(gathered)
-    nowhere, is_enough = _gather([code for code in by_size if code not in folded], few, people)
+    left, of_no_place = [code for code in by_size if code not in folded], sizes.get(None, Counter())
+    nowhere, is_enough = _gather(left, few, people, of_no_place)
     return folded | dict.fromkeys(nowhere) if is_enough else dict.fromkeys(by_size)
 
 
 def _gather(
-    by_size: Sequence[Code], few: Collection[Code], people: Mapping[Code, Counter[Any]]
+    by_size: Sequence[Code],
+    few: Collection[Code],
+    people: Mapping[Code, Counter[Any]],
+    others: Counter[Any] = _NOBODY,
 ) -> tuple[list[Code], bool]:
-    """Return the small ones of places, with the next smallest while these are few together, and whether they are enough."""
+    """Return the small ones of places, with the next smallest while these and `others` are few together, and whether they are enough."""
     gathered: list[Code] = []
-    together: Counter[Any] = Counter()
+    together = others.copy()
     for code in sorted(by_size, key=lambda code: code not in few):
         if code in few or is_few(together):
             gathered.append(code)

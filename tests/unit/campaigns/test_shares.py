@@ -136,7 +136,9 @@ ABOVE = {"a1": "A", "a2": "A", "a3": "A", "b1": "B", "b2": "B"}
 
 
 @cases(
-    ({"a1": 5, "a2": 90, None: 2}, {}),
+    ({"a1": 5, "a2": 90, None: 5}, {}),
+    ({"a1": 7, "a2": 90, None: 2}, {"a1": None}),  # those of no known place are the whole less the others
+    ({"a1": 3, "x": 3, "y": 80, None: 2}, {"a1": None, "x": None}),
     ({"a1": 2, "a2": 3, "a3": 90}, {"a1": "A", "a2": "A"}),
     (
         {"a1": 4, "a2": 20, "a3": 90},
@@ -170,9 +172,9 @@ def test_what_is_folded_to_one_place_is_never_few_unless_all_are():
     dice = random.Random(7)
     for _ in range(500):
         above = {f"{n}": dice.choice(["A", "B", "C", None]) for n in range(9)}
-        sizes = {code: dice.choice([0, 1, 2, 4, 5, 30]) for code in above}
+        sizes = {code: dice.choice([0, 1, 2, 4, 5, 30]) for code in (*above, None)}
         folded = fold_small({code: Counter({"all": size}) for code, size in sizes.items()}, above)
-        assert all(size >= FEWEST for code, size in sizes.items() if code not in folded and size)
-        for to in {*folded.values()}:
-            together = sum(sizes[code] for code, place in folded.items() if place == to)
-            assert together >= FEWEST or folded == dict.fromkeys(code for code in sizes if sizes[code])
+        assert all(size >= FEWEST for code, size in sizes.items() if code and code not in folded and size)
+        for to in {None, *folded.values()}:
+            together = sum(size for code, size in sizes.items() if folded.get(code, code) == to)
+            assert together >= FEWEST or not together or {*folded} == {code for code in above if sizes[code]}
