@@ -232,7 +232,10 @@ class _Places(NamedTuple):
                 area.parent_code or "" if area.level is AreaLevel.COMMUNE else "",
             )
             for area in sorted(self.areas.values(), key=lambda area: (area.parent_code or "", area.code))
-            if area.is_valid_on(self.day) and is_wanted(area) and area.code not in self.small.areas
+            if area.is_valid_on(self.day)
+            and is_wanted(area)
+            # Of a district with few people of no known commune the others are shown.
+            and (area.code not in self.small.areas or area.code in self.self_reports)
         )
 
 
