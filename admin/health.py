@@ -205,19 +205,17 @@ def _drive_late_s(session: Session, drive: int, local: datetime) -> float:
     return 0.0 if session.execute(issued.limit(1)).first() else late_s
 
 
-def _or_nan(read: Callable[..., float], *args: Any) -> float:
+def _or(unknown: Any, read: Callable[..., Any], *args: Any) -> Any:
+    """Return what is read of Redis, or without it what stands for what is not known, as zero would not."""
     try:
         return read(*args)
     except RedisError:
-        return math.nan  # unknown, which is not zero
+        return unknown
 
 
 def _measure_redis(runtime: Runtime, gauge: Callable[..., Gauge]) -> None:
     redis = runtime.redis
-    try:
-        alive = read_alive(redis)
-    except RedisError:
-        alive = None
+    alive = _or(None, read_alive, redis)
     workers = gauge("loa_workers", "Live worker processes.")
     workers.set(math.nan if alive is None else sum(alive.values()))
     about = "How often jobs have failed in a row, those that failed most."
@@ -232,19 +230,16 @@ def _measure_redis(runtime: Runtime, gauge: Callable[..., Gauge]) -> None:
     jobs = gauge("loa_queue_jobs", "Jobs that wait in a queue.", ["queue"])
     ages = gauge("loa_queue_age_seconds", "For how long the oldest of them.", ["queue"])
     for name in QUEUES:
-        jobs.labels(name).set(_or_nan(len, open_queue(name, redis)))
-        ages.labels(name).set(_or_nan(queue_age_s, runtime, name))
+        jobs.labels(name).set(_or(math.nan, len, open_queue(name, redis)))
+        ages.labels(name).set(_or(math.nan, queue_age_s, runtime, name))
         served.labels(name).set(math.nan if alive is None else alive[name])
     refusals = gauge("loa_security_events", "Security events since Redis was started.", ["event"])
-    try:
-        events = count_events(redis)
-    except RedisError:
-        events = None
+    events = _or(None, count_events, redis)
     for event in SecurityEvent:
         refusals.labels(event.value).set(math.nan if events is None else events[event])
     recovered = gauge("loa_sweep_rescues", "Work that only the sweep found.", ["kind"])
     for kind in ("leases", "callbacks", "bells"):
-        found = _or_nan(lambda kind: float(redis.hget(RECOVERED_KEY, kind) or 0), kind)
+        found = _or(math.nan, lambda kind: float(redis.hget(RECOVERED_KEY, kind) or 0), kind)
         recovered.labels(kind).set(found)
 
 

@@ -13,18 +13,8 @@ from flask import Response, jsonify, url_for
 from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
+from admin.api import routing
 from admin.api.problems import KEY, Malformed, pointing, read_body
-from admin.api.routing import (
-    Api,
-    answer_table,
-    answer_with,
-    as_json,
-    bearer,
-    fields_of,
-    page_of,
-    read_choice,
-    wants_table,
-)
 from admin.api.schemas import (
     BY_PERSON_OR_PHONE,
     COUNT,
@@ -147,31 +137,33 @@ SCHEMAS: dict[str, Schema] = {
 _STATE: Schema = asked("state", {"type": "string", "enum": [each.value for each in CampaignState]})
 
 
-def add_campaign_routes(api: Api) -> None:
+def add_campaign_routes(api: routing.Api) -> None:
     @api.route("GET /campaigns", Right.CAMPAIGNS_READ, "CampaignPage", parameters=[_STATE])
     def list_campaigns() -> Response:
         """Campaigns of the token's organisation and those under it, the newest first."""
-        state = read_choice("state", [each.value for each in CampaignState])
+        state = routing.read_choice("state", [each.value for each in CampaignState])
         with api.runtime.db.read() as session:
             query = select(Campaign).where(
-                visible_to(session, bearer().as_user(), Campaign.organisation_id),
+                visible_to(session, routing.bearer().as_user(), Campaign.organisation_id),
                 Campaign.state == state if state else true(),
             )
-            page, following = page_of(session, query, Campaign.id, newest_first=True)
+            page, following = routing.page_of(session, query, Campaign.id, newest_first=True)
         return jsonify(campaigns=[describe(each) for (each,) in page], next=following)
 
     @api.route("GET /campaigns/<int:campaign_id>", Right.CAMPAIGNS_READ, "CampaignStatus")
     def show_campaign(campaign_id: int) -> Response:
         """Where a campaign stands, as `campaigns status --json` tells it."""
         with api.runtime.db.read() as session:
-            status = read_status(session, find_campaign(session, campaign_id, user=bearer().as_user()))
+            status = read_status(
+                session, find_campaign(session, campaign_id, user=routing.bearer().as_user())
+            )
         return jsonify({**status, "pause_reason": show_stored_error(status["pause_reason"])})
 
 
 def describe(campaign: Campaign) -> dict[str, Any]:
     """Describe a campaign as in the list."""
     address = url_for("api.show_campaign", campaign_id=campaign.id)
-    return fields_of(campaign, SCHEMAS["Campaign"], address=address, drive=campaign.drive_id)
+    return routing.fields_of(campaign, SCHEMAS["Campaign"], address=address, drive=campaign.drive_id)
 
 
 _TEXT: Schema = ruled(string(1, 2000), pattern="[^\\s]")
@@ -293,7 +285,7 @@ _PARTS = {
 }
 
 
-def add_draft_routes(api: Api) -> None:
+def add_draft_routes(api: routing.Api) -> None:
     def read(session: Session) -> Draft:
         """Return the draft in the request's body. Raises Malformed, BadCampaign."""
         body = read_body(DRAFT_SCHEMAS["Draft"])
@@ -305,7 +297,7 @@ def add_draft_routes(api: Api) -> None:
 
     def answer(campaign_id: int, status: int) -> Response:
         with api.runtime.db.read() as session:
-            return answer_with(describe(session.get_one(Campaign, campaign_id)), status)
+            return routing.answer_with(describe(session.get_one(Campaign, campaign_id)), status)
 
     @api.route(
         "POST /campaigns",
@@ -321,8 +313,8 @@ def add_draft_routes(api: Api) -> None:
 
         def make(session: Session) -> int:
             with pointing(**_PARTS):
-                campaign = create_campaign(session, read(session), user=bearer().as_author(), now=now)
-            audit.record(session, "api.draft", campaign, None, now, token=bearer().token_id)
+                campaign = create_campaign(session, read(session), user=routing.bearer().as_author(), now=now)
+            audit.record(session, "api.draft", campaign, None, now, token=routing.bearer().token_id)
             return campaign.id
 
         made, is_new = api.once(make, now=now)
@@ -332,7 +324,7 @@ def add_draft_routes(api: Api) -> None:
     def show_draft(campaign_id: int) -> Response:
         """What a campaign was written as."""
         with api.runtime.db.read() as session:
-            campaign = find_campaign(session, campaign_id, user=bearer().as_user())
+            campaign = find_campaign(session, campaign_id, user=routing.bearer().as_user())
             return jsonify(describe_campaign(session, campaign, kinds=all_kinds(session)))
 
     @api.route(
@@ -343,10 +335,10 @@ def add_draft_routes(api: Api) -> None:
         now = datetime.now(UTC)
 
         def change(session: Session) -> None:
-            author = bearer().as_author()
+            author = routing.bearer().as_author()
             with pointing(**_PARTS):
                 campaign = edit_campaign(session, campaign_id, read(session), user=author, now=now)
-            audit.record(session, "api.draft", campaign, None, now, token=bearer().token_id)
+            audit.record(session, "api.draft", campaign, None, now, token=routing.bearer().token_id)
 
         do_at_will(api.runtime, change)
         return answer(campaign_id, 200)
@@ -362,8 +354,10 @@ def add_draft_routes(api: Api) -> None:
         """Submit a draft for approval by people."""
         now = datetime.now(UTC)
         with api.runtime.db.read() as session:
-            find_campaign(session, campaign_id, user=bearer().as_user())
-        perform_action(api.runtime, campaign_id, CampaignAction.SUBMIT, user=bearer().as_author(), now=now)
+            find_campaign(session, campaign_id, user=routing.bearer().as_user())
+        perform_action(
+            api.runtime, campaign_id, CampaignAction.SUBMIT, user=routing.bearer().as_author(), now=now
+        )
         return answer(campaign_id, 200)
 
 
@@ -406,7 +400,7 @@ RECIPIENT_SCHEMAS: dict[str, Schema] = {
 }
 
 
-def add_recipient_routes(api: Api) -> None:
+def add_recipient_routes(api: routing.Api) -> None:
     @api.route(
         "POST /campaigns/<int:campaign_id>/recipients",
         Right.MESSAGES_SEND,
@@ -424,7 +418,7 @@ def add_recipient_routes(api: Api) -> None:
             with pointing(person_="/person", phone_="/phone"):
                 named = find_person(
                     session,
-                    bearer(),
+                    routing.bearer(),
                     person=body.get("person", ""),
                     phone=body.get("phone", ""),
                     rather_in=select(CampaignList.list_id).where(CampaignList.campaign_id == campaign_id),
@@ -434,12 +428,12 @@ def add_recipient_routes(api: Api) -> None:
                     campaign_id,
                     named.contact_id or 0,
                     settings=api.settings,
-                    user=bearer().as_author(),
+                    user=routing.bearer().as_author(),
                     now=now,
                 )
             return _describe(session, row)
 
-        return answer_with(do_at_will(api.runtime, make))
+        return routing.answer_with(do_at_will(api.runtime, make))
 
     @api.route(
         "GET /campaigns/<int:campaign_id>/recipients/<int:recipient_id>", Right.MESSAGES_SEND, "Recipient"
@@ -447,7 +441,7 @@ def add_recipient_routes(api: Api) -> None:
     def show_recipient(campaign_id: int, recipient_id: int) -> Response:
         """What came of the first message to one person."""
         with api.runtime.db.read() as session:
-            user = bearer().as_user()
+            user = routing.bearer().as_user()
             find_campaign(session, campaign_id, user=user)
             # A campaign may write to lists of organisations that the token is not for.
             seen = visible_to(session, user, ContactList.organisation_id)
@@ -559,7 +553,7 @@ FIGURE_SCHEMAS: dict[str, Schema] = {
 }
 
 
-def add_figure_routes(api: Api) -> None:
+def add_figure_routes(api: routing.Api) -> None:
     @api.route(
         "GET /campaigns/<int:campaign_id>/figures",
         Right.FIGURES_READ,
@@ -571,14 +565,14 @@ def add_figure_routes(api: Api) -> None:
         """What residents report, as the leaders' page has it: by district, commune, organisation and day."""
         now = datetime.now(UTC)
         with api.runtime.db.read() as session:
-            user = bearer().as_reader()
+            user = routing.bearer().as_reader()
             drive = drive_of_campaign(session, campaign_id, user=user)
             progress = read_progress(session, drive, user=user, runtime=api.runtime, now=now)
             assert progress is not None  # the campaign itself was launched
         figures = _describe_progress(progress, campaign_id, now)
         return (
-            answer_table(("level", "within", *_LINE), _figure_rows(figures))
-            if wants_table()
+            routing.answer_table(("level", "within", *_LINE), _figure_rows(figures))
+            if routing.wants_table()
             else jsonify(figures)
         )
 
@@ -593,7 +587,7 @@ def add_figure_routes(api: Api) -> None:
         """Goals in force, each with the figure that it is a share of."""
         now = datetime.now(UTC)
         with api.runtime.db.read() as session:
-            seen = organisations_of(session, bearer().as_user())
+            seen = organisations_of(session, routing.bearer().as_user())
             kinds = {drive.id: drive.kind for drive in list_drives(session)}
             goals = [
                 goal
@@ -601,7 +595,7 @@ def add_figure_routes(api: Api) -> None:
                 if subject.organisation is None or seen is None or subject.organisation in seen
             ]
         described = [_describe_goal(goal, kinds) for goal in goals]
-        if wants_table():
+        if routing.wants_table():
             of_whom = {f"denominator_{name}": name for name in _DENOMINATOR["properties"]}
             rows = (
                 {
@@ -611,8 +605,8 @@ def add_figure_routes(api: Api) -> None:
                 for each in described
             )
             whole = [name for name in FIGURE_SCHEMAS["Goal"]["properties"] if name != "denominator"]
-            return answer_table([*whole, *of_whom], rows)
-        return jsonify(as_of=as_json(now), goals=described)
+            return routing.answer_table([*whole, *of_whom], rows)
+        return jsonify(as_of=routing.as_json(now), goals=described)
 
     @api.route(
         "GET /official-figures", Right.FIGURES_READ, "Official", "Never added to self-reports", is_table=True
@@ -621,13 +615,13 @@ def add_figure_routes(api: Api) -> None:
         """Installs that the app's maker or a department has made known, by place."""
         today = datetime.now(UTC).astimezone(VIETNAM).date()
         with api.runtime.db.read() as session:
-            if organisations_of(session, bearer().as_user()) is not None:
+            if organisations_of(session, routing.bearer().as_user()) is not None:
                 raise NotAllowed("official_figures_token")
             drive = current_drive_id(session)
             known = latest_official(session, drive, today=today)
-        areas = [fields_of(figure, _OFFICIAL, area=area) for area, figure in sorted(known.items())]
-        if wants_table():
-            return answer_table(list(_OFFICIAL["properties"]), areas)
+        areas = [routing.fields_of(figure, _OFFICIAL, area=area) for area, figure in sorted(known.items())]
+        if routing.wants_table():
+            return routing.answer_table(list(_OFFICIAL["properties"]), areas)
         return jsonify(drive=drive, as_of=today.isoformat(), areas=areas)
 
 
@@ -638,7 +632,7 @@ def _describe_progress(progress: ProgressPage, campaign_id: int, now: datetime) 
         "drive": {"id": progress.drive.id, "name": progress.drive.name},
         "kind": progress.drive.kind,
         # To the minute: a repeated read within it gets 304.
-        "as_of": as_json(now.replace(second=0, microsecond=0)),
+        "as_of": routing.as_json(now.replace(second=0, microsecond=0)),
         "campaigns": len(progress.campaigns),
         "is_whole": progress.is_whole,
         "self_reported": {
@@ -691,10 +685,10 @@ def _describe_line(line: RankRow) -> dict[str, Any]:
 
 
 def _describe_goal(goal: Goal, kinds: Mapping[int, str]) -> dict[str, Any]:
-    return fields_of(
+    return routing.fields_of(
         goal,
         FIGURE_SCHEMAS["Goal"],
         kind=kinds[goal.subject.drive],
         **goal.subject._asdict(),
-        denominator=fields_of(goal.denominator, _DENOMINATOR) if goal.denominator else None,
+        denominator=routing.fields_of(goal.denominator, _DENOMINATOR) if goal.denominator else None,
     )

@@ -10,18 +10,10 @@ from typing import Any
 from click import Context
 from flask import Flask
 
+from admin.cli import operations
 from admin.cli.accounts import access_commands, token_commands
 from admin.cli.campaigns import campaign_commands, figure_commands, report_commands
 from admin.cli.contacts import contact_commands, text_commands
-from admin.cli.operations import (
-    backup_commands,
-    data_commands,
-    doctor_commands,
-    handover_commands,
-    key_commands,
-    retention_commands,
-    trail_commands,
-)
 from admin.cli.services import process_commands
 from admin.first_setup import setup_commands
 from outreach.runtime import Runtime
@@ -31,13 +23,13 @@ def register_commands(app: Flask, runtime: Runtime, *, load_front: Callable[[], 
     """Add all commands to the application; `load_front` returns the ASGI application of the web."""
     for make in (
         access_commands,
-        backup_commands,
-        data_commands,
-        key_commands,
-        retention_commands,
+        operations.backup_commands,
+        operations.data_commands,
+        operations.key_commands,
+        operations.retention_commands,
         setup_commands,
         token_commands,
-        trail_commands,
+        operations.trail_commands,
     ):
         for command in make(runtime):
             app.cli.add_command(command)
@@ -45,9 +37,9 @@ def register_commands(app: Flask, runtime: Runtime, *, load_front: Callable[[], 
     for make in (
         campaign_commands,
         contact_commands,
-        doctor_commands,
+        operations.doctor_commands,
         figure_commands,
-        handover_commands,
+        operations.handover_commands,
         report_commands,
         text_commands,
     ):

@@ -210,6 +210,7 @@ def create_invitations(runtime: Runtime) -> Blueprint:
     pages = Blueprint("invitation", __name__)
     secret_key = runtime.settings.keys_of(Purpose.LINKS)
 
+    @pages.errorhandler(BadInput)
     def refused(error: BadInput) -> ResponseReturnValue:
         title = _("Không dùng được liên kết này")
         return render_template("layout/error.html", title=title, what_to_do=show_error(error)), 400
@@ -217,12 +218,11 @@ def create_invitations(runtime: Runtime) -> Blueprint:
     @pages.get("/login/invitation/<token>")
     def show(token: str) -> ResponseReturnValue:
         """Ask for a first or a new password, by a link."""
-        try:
-            with runtime.db.read() as session:
-                email = find_invited(session, token, secret_key=secret_key).email
-        except BadInput as error:
-            return refused(error)
-        return page(email, NewPasswordForm(is_sent=False))
+        return page(email_of(token), NewPasswordForm(is_sent=False))
+
+    def email_of(token: str) -> str:
+        with runtime.db.read() as session:
+            return find_invited(session, token, secret_key=secret_key).email
 
     def page(email: str, form: NewPasswordForm) -> str:
         return render_template("sign_in/invitation.html", email=email, form=form)
@@ -230,12 +230,8 @@ def create_invitations(runtime: Runtime) -> Blueprint:
     @pages.post("/login/invitation/<token>")
     def choose(token: str) -> ResponseReturnValue:
         """Take the new password, once."""
-        form = g.refused_form = NewPasswordForm()
-        try:
-            with runtime.db.read() as session:
-                email = find_invited(session, token, secret_key=secret_key).email
-        except BadInput as error:
-            return refused(error)
+        form, email = NewPasswordForm(), email_of(token)
+        g.refused_form = form
         if not form.validate():
             return page(email, form), 422
         try:

@@ -53,15 +53,7 @@ from admin.views.campaign_fields import (
     usual_sender,
 )
 from admin.views.campaign_page import cards_to_open, sheet_context
-from admin.wording.campaigns import (
-    OTHER_LANGUAGES,
-    list_gaps,
-    name_errors,
-    sent_a_trial,
-    show_warnings,
-    show_whom,
-    tell_gaps,
-)
+from admin.wording import campaigns as wording
 from admin.wording.errors import show_error
 from admin.wording.filters import clock
 from campaigns.delivery.office_phones import send_test_message
@@ -126,7 +118,7 @@ def read_whom(session: Session, description: Mapping[str, Any]) -> dict[str, lis
     chosen = Area.code.in_(description.get("areas", ()))
     areas = session.execute(select(Area.code, Area.kind + " " + Area.name).where(chosen)).all()
     organisations = session.execute(select(Organisation.code, Organisation.name)).all()
-    return show_whom(description, areas=dict(areas), organisations=dict(organisations))
+    return wording.show_whom(description, areas=dict(areas), organisations=dict(organisations))
 
 
 def count_undecided(session: Session, user: User, lists: Collection[int]) -> dict[int, tuple[str, int]]:
@@ -204,16 +196,13 @@ _NOT_KEPT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
-    """What a page knows of how its form is kept: key, version read, the page's own name.
+class Writing(FormVersion):
+    """What a page knows of how its form is kept.
 
     `restored`: what is shown was kept and is in no draft. `unkept`: what is shown was sent and not kept yet. `theirs`: what
     somebody else has kept meanwhile.
     """
 
-    key: str
-    version: int
-    writer: str
     restored: KeptForm | None = None
     unkept: bool = False
     theirs: dict[str, Any] | None = None
@@ -319,7 +308,7 @@ class CampaignFormPages(AdminPage):
             saved=not kept.fields,
             wrong=[
                 {"at": _ANCHORS.get(key, key), "name": name or sentence}
-                for key, name, sentence in name_errors(filled.errors)
+                for key, name, sentence in wording.name_errors(filled.errors)
             ],
         )
 
@@ -415,8 +404,7 @@ class CampaignFormPages(AdminPage):
 
     def _save(self, writing: Writing, filled: CampaignFormData, *, is_submit: bool) -> ResponseReturnValue:
         draft = read_draft(filled.data, kinds=self._kinds())
-        form = FormVersion(writing.key, writing.version, writing.writer)
-        campaign_id = self.do(save_form, form, draft).campaign_id
+        campaign_id = self.do(save_form, writing, draft).campaign_id
         if is_submit:
             self.do(perform_action, campaign_id, CampaignAction.SUBMIT)
             flash(_("Đã trình phê duyệt. Người duyệt sẽ được báo."), "success")
@@ -454,7 +442,7 @@ class CampaignFormPages(AdminPage):
         except BadInput as error:
             filled.errors["trial"] = show_error(error)
             return ""
-        return sent_a_trial()
+        return wording.sent_a_trial()
 
     # -- showing -----------------------------------------------------------------------------------
 
@@ -471,7 +459,7 @@ class CampaignFormPages(AdminPage):
         segment_message: str = "",
     ) -> str:
         senders = session.scalars(select(Sender).order_by(Sender.name)).all()
-        shown_errors = [] if fresh else name_errors(filled.errors)
+        shown_errors = [] if fresh else wording.name_errors(filled.errors)
         seen = self._preview_context(
             session, user, filled, campaign=campaign, may_count=request.method == "POST"
         )
@@ -563,10 +551,10 @@ class CampaignFormPages(AdminPage):
         # No warning about an empty audience before one was chosen and counted.
         is_counted = bool(query.lists) and not is_counting
         doubts = [doubt for doubt in seen.doubts if is_counted or doubt is not CampaignWarning.EMPTY_AUDIENCE]
-        gaps = tell_gaps(filled.draft)
+        gaps = wording.tell_gaps(filled.draft)
         return {
             "gaps": gaps,
-            "gap_fields": list_gaps(filled.draft),
+            "gap_fields": wording.list_gaps(filled.draft),
             "gap_words": GAP_WORDS,
             "unusual": find_unusual(
                 filled.form, kinds=self._kinds(), issuers=usual_issuers(session, user, filled.form)
@@ -583,10 +571,10 @@ class CampaignFormPages(AdminPage):
             "content": read_content(filled.draft.content),
             "texts_read": self._texts(filled, audience.fields, seen.price_vnd),
             "shown_text": filled.form.get("shown_text", "0"),
-            "language_names": OTHER_LANGUAGES,
+            "language_names": wording.OTHER_LANGUAGES,
             "is_counting": is_counting,
             "is_chosen": bool(query.lists),
-            "shown_doubts": show_warnings(
+            "shown_doubts": wording.show_warnings(
                 doubts,
                 is_live=settings.is_live,
                 gaps=gaps,
@@ -828,7 +816,7 @@ class CampaignTextPages(CampaignFormPages):
             "campaigns/correct_texts.html",
             campaign={"id": campaign.id, "name": campaign.name},
             form=form,
-            shown_errors=name_errors(errors),
+            shown_errors=wording.name_errors(errors),
             texts=show_texts(form, errors, may_change=may_change, kind=campaign.kind),
             **show_languages(
                 form, errors, offered=read_offered(session), may_change=may_change, kind=campaign.kind

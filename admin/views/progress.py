@@ -26,37 +26,14 @@ from sqlalchemy.orm import Session
 
 from admin.forms import ChoiceField, Form, TextField
 from admin.forms import today as this_day
-from admin.rules.charts import (
-    WIDTH,
-    Goal,
-    MapPlace,
-    Outlines,
-    Projection,
-    SentWave,
-    area_map,
-    bar_chart,
-    line_chart,
-    read_boundaries,
-    scale_of,
-)
+from admin.rules import charts
 from admin.views.base import AdminPage, requested_day, requested_drive_id, send_workbook
 from admin.views.inbox import may_name
+from admin.wording import progress as wording
 from admin.wording.campaigns import show_lifts
 from admin.wording.filters import day as show_day
 from admin.wording.filters import kind_has_app, kind_words, number, percent
 from admin.wording.filters import moment as show_moment
-from admin.wording.progress import (
-    DAY_STATES,
-    OUTLOOKS,
-    did_of,
-    file_rows,
-    place_rows,
-    show_concern,
-    show_promised,
-    step_name,
-    step_rows,
-    told_of,
-)
 from campaigns.analytics import open_tasks
 from campaigns.analytics.installs import InstallFilter, find_visible_campaign, read_reports, small_in_drive
 from campaigns.analytics.progress import (
@@ -126,8 +103,8 @@ def draw_charts(
 
 def _draw_places(leaders: ProgressPage, boundaries_file: str, cries: Mapping[str | None, int]) -> Markup:
     goal_share = leaders.head.goal.share if leaders.head.goal else None
-    goal = Goal(goal_share, _("Mục tiêu %(share)s", share=percent(goal_share))) if goal_share else None
-    did = did_of(kind_words(leaders.drive.kind))
+    goal = charts.Goal(goal_share, _("Mục tiêu %(share)s", share=percent(goal_share))) if goal_share else None
+    did = wording.did_of(kind_words(leaders.drive.kind))
     about = (
         _("Tỷ lệ %(did)s trên số người thuộc diện vận động đã nhập cho từng địa bàn.", did=did)
         if leaders.districts.basis is ShareBasis.ENTERED
@@ -139,13 +116,13 @@ def _draw_places(leaders: ProgressPage, boundaries_file: str, cries: Mapping[str
         else _("Tỷ lệ %(did)s trên số người trong danh sách nhận tin.", did=did)
     )
 
-    def place(line: RankRow, district: str | None) -> MapPlace:
+    def place(line: RankRow, district: str | None) -> charts.MapPlace:
         place = {
             "drive": leaders.drive.id,
             "units": request.args.get("units"),
             "_anchor": f"place-{line.code}",
         }
-        return MapPlace(
+        return charts.MapPlace(
             line.code or "",
             line.name,
             line.share,
@@ -165,26 +142,26 @@ def _draw_places(leaders: ProgressPage, boundaries_file: str, cries: Mapping[str
 def draw_map(
     title: str,
     about: str,
-    districts: Sequence[MapPlace],
-    communes: Sequence[MapPlace],
+    districts: Sequence[charts.MapPlace],
+    communes: Sequence[charts.MapPlace],
     boundaries_file: str,
     *,
-    goal: Goal | None = None,
+    goal: charts.Goal | None = None,
 ) -> Markup:
     """Draw the communes, or where there are none the districts: by their boundaries if the file has any, else as circles."""
     boundaries = _boundaries(boundaries_file)
     for places in (communes, districts):
         if any(place.code in boundaries for place in places):
-            return area_map("places", title, about, places, boundaries, goal=goal)
+            return charts.area_map("places", title, about, places, boundaries, goal=goal)
     points = points_of([place.code for place in (*districts, *communes)])
     labels = {place.name: points[place.code] for place in districts if place.code in points}
     is_readable = len(labels) < _MOST_LABELS
-    return area_map(
+    return charts.area_map(
         "places", title, about, communes or districts, points, goal=goal, labels=labels if is_readable else {}
     )
 
 
-def _boundaries(path: str) -> Mapping[str, list[Outlines]]:
+def _boundaries(path: str) -> Mapping[str, list[charts.Outlines]]:
     if not path:
         return {}
     try:
@@ -196,8 +173,8 @@ def _boundaries(path: str) -> Mapping[str, list[Outlines]]:
 
 
 @lru_cache(maxsize=1)
-def _read_boundaries(path: str, _changed_at: int) -> Mapping[str, list[Outlines]]:
-    return read_boundaries(json.loads(Path(path).read_text(encoding="utf-8")))
+def _read_boundaries(path: str, _changed_at: int) -> Mapping[str, list[charts.Outlines]]:
+    return charts.read_boundaries(json.loads(Path(path).read_text(encoding="utf-8")))
 
 
 def _draw_funnel(leaders: ProgressPage) -> Markup:
@@ -208,7 +185,7 @@ def _draw_funnel(leaders: ProgressPage) -> Markup:
         (_("Tin đã gửi"), reached.written if is_counted else None),
         (_("Tin đã đến máy"), reached.arrived or None),
         (_("Đã trả lời"), total.answered),
-        (told_of(leaders.drive.kind), total.installed),
+        (wording.told_of(leaders.drive.kind), total.installed),
     ]
     bars = [
         Bar(
@@ -220,7 +197,7 @@ def _draw_funnel(leaders: ProgressPage) -> Markup:
         )
         for name, count in steps
     ]
-    return bar_chart(
+    return charts.bar_chart(
         "funnel",
         _("Kết quả qua từng bước"),
         _("Đơn vị: người; tỷ lệ so với danh sách nhận tin."),
@@ -232,7 +209,7 @@ def _draw_funnel(leaders: ProgressPage) -> Markup:
 def _draw_days(leaders: ProgressPage, today: date) -> Markup:
     head = leaders.head
     days, target = head.days, head.target
-    goal = Goal(target, _("Mục tiêu: %(count)s người", count=number(target))) if target else None
+    goal = charts.Goal(target, _("Mục tiêu: %(count)s người", count=number(target))) if target else None
     deadline: tuple[int, str] | None = None
     due = head.goal.deadline if head.goal else None
     if due and days:
@@ -240,9 +217,9 @@ def _draw_days(leaders: ProgressPage, today: date) -> Markup:
     count = days[-1][1] if days else 0
     ahead = _ahead(head, today)
     top = max(count, target or 0, ahead.fan[3] if ahead and ahead.fan else 0)
-    return line_chart(
+    return charts.line_chart(
         "days",
-        _("%(told)s, cộng dồn theo ngày", told=told_of(leaders.drive.kind)),
+        _("%(told)s, cộng dồn theo ngày", told=wording.told_of(leaders.drive.kind)),
         _(
             "Từ %(first)s đến %(last)s, nay là %(count)s người.",
             first=show_day(days[0][0].isoformat()),
@@ -256,7 +233,7 @@ def _draw_days(leaders: ProgressPage, today: date) -> Markup:
         deadline=deadline,
         ahead=ahead,
         waves=[
-            SentWave(
+            charts.SentWave(
                 (wave.day - days[0][0]).days,
                 _("%(day)s: %(n)s tin", day=show_day(wave.day.isoformat()), n=number(wave.people)),
                 not wave.has_left,
@@ -265,16 +242,16 @@ def _draw_days(leaders: ProgressPage, today: date) -> Markup:
             if days and wave.people
         ],
         unit=_("Đơn vị: người"),
-        ticks=[(tick, number(tick)) for tick in scale_of(top)],
+        ticks=[(tick, number(tick)) for tick in charts.scale_of(top)],
     )
 
 
-def _ahead(head: LeadGoal, today: date) -> Projection | None:
+def _ahead(head: LeadGoal, today: date) -> charts.Projection | None:
     if head.outlook is Outlook.REACHED or not head.days:
         return None
     first = head.days[0][0]
     deadline, forecast = head.goal.deadline if head.goal else None, head.ahead
-    return Projection(
+    return charts.Projection(
         fan=((forecast.until - first).days, forecast.low, forecast.likely, forecast.high)
         if forecast
         else None,
@@ -307,7 +284,7 @@ def as_picture(chart: Markup, caption: str) -> str:
             '<rect x="-8" y="-8" width="{width}" height="{height}" fill="#fff"/>{inside}'
             '<text class="tick" x="0" y="{foot}">{caption}</text></svg>'
         ).format(
-            width=WIDTH + 16,
+            width=charts.WIDTH + 16,
             height=height + 12,
             style=Markup(_STYLE),  # noqa: S704 - a constant
             inside=Markup(inside.removesuffix("</svg>")),  # noqa: S704 - a chart that was drawn here
@@ -394,12 +371,12 @@ class ProgressView(AdminPage):
             drives=drives,
             leaders=leaders,
             head=head,
-            outlook=OUTLOOKS[head.outlook],
-            concerns=[show_concern(concern, head) for concern in concerns],
+            outlook=wording.OUTLOOKS[head.outlook],
+            concerns=[wording.show_concern(concern, head) for concern in concerns],
             as_of=now,
             words=words,
-            did=did_of(words),
-            promised=show_promised(leaders.promised, words) if leaders.promised else None,
+            did=wording.did_of(words),
+            promised=wording.show_promised(leaders.promised, words) if leaders.promised else None,
             official_form=official_form,
             district={line.code: line for line in districts}.get(chosen),
             behind=furthest_behind(communes, most=len(communes) if chosen == "all" else COMMUNES_SHOWN),
@@ -407,7 +384,7 @@ class ProgressView(AdminPage):
             worst_first=worst_first,
             laggards=furthest_behind(districts, most=LAGGARDS_SHOWN),
             days_left=head.days_left(today),
-            report=DAY_STATES.get(report) if report else None,
+            report=wording.DAY_STATES.get(report) if report else None,
             waves_by_day={wave.day: wave.people for wave in leaders.waves if wave.has_left},
             cries=sum(cries.values()),
             charts=draw_charts(leaders, self.settings.boundaries_file, today=today, cries=cries),
@@ -436,7 +413,7 @@ class ProgressView(AdminPage):
         if leaders is None:
             return self.render("progress/empty.html", drives=drives, drive=drive)
         name = f"theo-don-vi-{drive.id}-{leaders.units}"
-        return send_workbook(_("Theo đơn vị hành chính"), place_rows(leaders), name=name)
+        return send_workbook(_("Theo đơn vị hành chính"), wording.place_rows(leaders), name=name)
 
     def _read_chosen(self, now: datetime) -> tuple[ProgressPage | None, Drive, Sequence[Drive]]:
         with self.reading() as (session, user):
@@ -545,9 +522,9 @@ class ReachView(AdminPage):
                 campaign=campaign,
                 is_named=may_name(session, user, campaign),
                 reach=reach,
-                steps=[(step.number, step_name(step.number)) for step in opened],
+                steps=[(step.number, wording.step_name(step.number)) for step in opened],
                 chosen=chosen.number if chosen else None,
-                rows=step_rows(
+                rows=wording.step_rows(
                     (reach.steps.get(step.id, ReachTotals()) for step in opened),
                     reach.total,
                     price=price,
@@ -566,7 +543,7 @@ class ReachView(AdminPage):
                 map=self._map(campaign_id, districts, communes),
                 lifts=show_lifts(step_lifts(campaign, reach)),
                 price=price,
-                told=told_of(campaign.kind),
+                told=wording.told_of(campaign.kind),
                 carried=self._by_operator(session, user, campaign),
                 gateways=read_names_of_gateways(session),
                 copies=read_control_copies(session, campaign_id),
@@ -580,9 +557,9 @@ class ReachView(AdminPage):
     ) -> Markup:
         """Draw how many of a place's messages arrived. Rows of several places, for people of a split unit, have no spot."""
 
-        def place(line: ReachRow, district: str | None) -> MapPlace:
+        def place(line: ReachRow, district: str | None) -> charts.MapPlace:
             share = line.counts.delivered / line.counts.sent if line.counts.sent else None
-            return MapPlace(
+            return charts.MapPlace(
                 line.code,
                 line.name,
                 share,
@@ -615,7 +592,7 @@ class ReachView(AdminPage):
         with self.reading() as (session, user):
             campaign = find_visible_campaign(session, campaign_id, user=user)
             history, units = _units(session, campaign)
-            rows = file_rows(
+            rows = wording.file_rows(
                 read_parts_for(session, campaign, user=user),
                 steps={step.id: step.number for step in campaign.steps},
                 organisations=dict(session.execute(select(Organisation.id, Organisation.name)).all()),
