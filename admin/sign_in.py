@@ -41,26 +41,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from admin.wording.errors import show_error
-from outreach.accounts.second_factor import (
-    MUST_HAVE_ONE,
-    CodeCheck,
-    check_code,
-    count_recovery_codes,
-    has_second_factor,
-)
-from outreach.accounts.users import (
-    ENDS_AFTER,
-    NOTED_EVERY,
-    begin_session,
-    check_password,
-    confirm_session,
-    find_by_email,
-    find_or_link,
-    find_session,
-    is_confirmed,
-    note_seen,
-    sign_out_of,
-)
+from outreach.accounts import second_factor
+from outreach.accounts import users as accounts
 from outreach.core.db import find_row
 from outreach.core.rate_limits import hit, limiter, network_of, nothing_limited_without_redis
 from outreach.core.signed_tokens import VALID_FOR, TokenExpired, TokenPurpose, read_token, sign_token
@@ -238,7 +220,7 @@ class _Sessions(SecureCookieSessionInterface):
 
 def install_login(app: Flask, runtime: Runtime) -> None:
     """Set up sessions and the lookup of the signed-in user."""
-    app.config["PERMANENT_SESSION_LIFETIME"] = ENDS_AFTER
+    app.config["PERMANENT_SESSION_LIFETIME"] = accounts.ENDS_AFTER
     app.session_interface = _Sessions(runtime)
     manager = LoginManager(app)
     manager.session_protection = "basic"
@@ -248,14 +230,14 @@ def install_login(app: Flask, runtime: Runtime) -> None:
         number, stamp, key = (*user_id.split("."), "", "")[:3]
         now = datetime.now(UTC)
         with runtime.db.read() as db:
-            found = find_session(db, int(number), key, now=now) if number.isdigit() else None
+            found = accounts.find_session(db, int(number), key, now=now) if number.isdigit() else None
             if not found or not _is_valid(found[1], stamp):
                 return None
             user_session, user, organisation = found
             signed_in = _signed_in(user, user_session, organisation, runtime)
-        if user_session.seen_at < now - NOTED_EVERY:
+        if user_session.seen_at < now - accounts.NOTED_EVERY:
             try:
-                note_seen(runtime, user_session.id, now=now)
+                accounts.note_seen(runtime, user_session.id, now=now)
             except OperationalError:  # an import has SQLite locked: show the page without noting the time
                 log.info("login.not_noted session=%s", user_session.id)
         return signed_in
@@ -288,12 +270,12 @@ def _signed_in(user: User, user_session: UserSession, organisation: str, runtime
         stamp=stamp_of(user),
         session_key=user_session.key,
         session_id=user_session.id,
-        has_second_factor=has_second_factor(user),
+        has_second_factor=second_factor.has_second_factor(user),
         must_set_up=runtime.settings.requires_second_factor
-        and user.role in MUST_HAVE_ONE
-        and not has_second_factor(user)
+        and user.role in second_factor.MUST_HAVE_ONE
+        and not second_factor.has_second_factor(user)
         and not (session.get(BY_PROVIDER) and runtime.settings.oidc_second_factor == "provider"),
-        is_confirmed=is_confirmed(user_session, now=datetime.now(UTC)),
+        is_confirmed=accounts.is_confirmed(user_session, now=datetime.now(UTC)),
     )
 
 
@@ -306,7 +288,7 @@ def start_session(runtime: Runtime, user: User, *, target: str | None = None) ->
 
     So a password that was changed since has ended the session.
     """
-    user_session = begin_session(
+    user_session = accounts.begin_session(
         runtime,
         user.id,
         address=request.remote_addr or "",
@@ -387,10 +369,10 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
             page = render_template("sign_in/login.html", error=error, email=email)
             return page, 429, {"Retry-After": str(wait)}
         with runtime.db.read() as db:
-            user = find_by_email(db, email)
+            user = accounts.find_by_email(db, email)
         # An unknown address takes as long as a wrong password and gets the same answer. Outside of the transaction: under load
         # passwords wait for each other.
-        if not check_password(user, request.form.get("password", "")) or user is None:
+        if not accounts.check_password(user, request.form.get("password", "")) or user is None:
             g.refused_user = user.id if user else None
             error = _("Địa chỉ thư điện tử hoặc mật khẩu không đúng. Hãy thử lại.")
             return render_template("sign_in/login.html", error=error, email=email), 401
@@ -400,7 +382,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
 
     def go_on(user: User, target: str | None, *, asks_code: bool) -> ResponseReturnValue:
         """Ask for the second factor of who has one, or begin the session."""
-        if not (asks_code and has_second_factor(user)):
+        if not (asks_code and second_factor.has_second_factor(user)):
             return start_session(runtime, user, target=target)
         session[_PENDING_LOGIN] = [user.id, stamp_of(user), int(datetime.now(UTC).timestamp())]
         return redirect(url_for("login.ask_code", next=target), code=303)
@@ -425,14 +407,14 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
         try:
             identity, settings, now = provider.finish(), runtime.settings, datetime.now(UTC)
             roles, creates = settings.oidc_roles, settings.oidc_creates
-            account = find_or_link(runtime, identity, roles=roles, creates=creates, now=now)
+            account = accounts.find_or_link(runtime, identity, roles=roles, creates=creates, now=now)
             user = or_raise(account, NotAllowed("oidc_no_account"))
             if current_user.is_authenticated and current_user.id != user.id:
                 raise NotAllowed("oidc_other_user")
         except LoaError as error:
             return _refuse(error)
         if current_user.is_authenticated:  # it was to confirm who it is: the session is a new one
-            sign_out_of(runtime, current_user.session_id, user_id=user.id, now=datetime.now(UTC))
+            accounts.sign_out_of(runtime, current_user.session_id, user_id=user.id, now=datetime.now(UTC))
             logout_user()
         reset_session()
         session[BY_PROVIDER] = True
@@ -462,7 +444,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
         if user is None:
             flash(_("Đã quá 5 phút kể từ khi gõ mật khẩu. Hãy đăng nhập lại từ đầu."), "warning")
             return redirect(url_for("login.show", next=request.args.get("next")), code=303)
-        verdict = check_code(
+        verdict = second_factor.check_code(
             runtime,
             user.id,
             request.form.get("code", "")[:40],
@@ -470,16 +452,16 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
             now=datetime.now(UTC),
         )
         g.refused_user = user.id
-        if verdict is CodeCheck.WAIT:
+        if verdict is second_factor.CodeCheck.WAIT:
             error = _("Đã gõ sai mã quá nhiều lần. Vì an toàn, hãy đợi 15 phút rồi thử lại.")
             return render_template("sign_in/code.html", error=error), 429
-        if verdict is CodeCheck.WRONG:
+        if verdict is second_factor.CodeCheck.WRONG:
             error = _("Mã không đúng hoặc đã dùng rồi. Hãy đợi mã tiếp theo hiện trên điện thoại và gõ lại.")
             return render_template("sign_in/code.html", error=error), 401
         reset_session(BY_PROVIDER)
-        if verdict is CodeCheck.RECOVERED:
+        if verdict is second_factor.CodeCheck.RECOVERED:
             with runtime.db.read() as db:
-                left = count_recovery_codes(db, user.id)
+                left = second_factor.count_recovery_codes(db, user.id)
             flash(
                 _(
                     "Đã dùng một mã khôi phục, còn %(left)s mã. Có thể tạo mã mới ở trang tài khoản.",
@@ -506,11 +488,11 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
             return render_template("sign_in/confirm.html", error=error), 429
         with runtime.db.read() as db:
             user = db.get(User, current_user.id)
-        if not check_password(user, request.form.get("password", "")):
+        if not accounts.check_password(user, request.form.get("password", "")):
             log.warning("login.confirm_refused user=%s", current_user.id)
             error = _("Mật khẩu không đúng. Hãy thử lại.")
             return render_template("sign_in/confirm.html", error=error), 401
-        confirm_session(runtime, current_user.session_id, now=datetime.now(UTC))
+        accounts.confirm_session(runtime, current_user.session_id, now=datetime.now(UTC))
         return redirect(safe_target(request.args.get("next")), code=303)
 
     @pages.get("/login/forgotten")
@@ -534,7 +516,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
             return page, 429
         if has_mail and allowed is ResetRequestDecision.YES:
             with runtime.db.read() as db:
-                user = find_by_email(db, email)
+                user = accounts.find_by_email(db, email)
             enqueue_reset_mail(runtime, user.id if user else 0)
         return render_template("sign_in/forgotten.html", has_mail=has_mail, asked=True, error="")
 
@@ -543,7 +525,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
         """End the session."""
         if current_user.is_authenticated:
             me = current_user
-            sign_out_of(runtime, me.session_id, user_id=me.id, now=datetime.now(UTC))
+            accounts.sign_out_of(runtime, me.session_id, user_id=me.id, now=datetime.now(UTC))
         is_by_provider = session.get(BY_PROVIDER)
         logout_user()
         reset_session()

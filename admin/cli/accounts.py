@@ -10,20 +10,10 @@ from flask_babel import gettext as _
 
 from admin.cli.base import LARGEST_ID, Group, acting_as, acting_user, json_option, output, read_password
 from admin.sign_in import clear_login_limits
+from outreach.accounts import users as accounts
 from outreach.accounts.api_tokens import MOST_DAYS, create_token, end_token, read_tokens
 from outreach.accounts.invitations import link_for
 from outreach.accounts.second_factor import remove_second_factor
-from outreach.accounts.users import (
-    add_user,
-    find_organisation,
-    find_user,
-    read_sessions,
-    renew_invitation,
-    save_organisation,
-    set_password,
-    sign_out_everywhere,
-    unlock_user,
-)
 from outreach.models.accounts import OrganisationKind, Right, Role
 from outreach.runtime import Runtime
 
@@ -42,8 +32,8 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
     def create(code: str, name: str, kind: str, area: str | None, parent: str | None) -> None:
         """Create an organisation."""
         with runtime.db.read() as session:
-            parent_id = find_organisation(session, parent).id if parent else None
-        made = save_organisation(
+            parent_id = accounts.find_organisation(session, parent).id if parent else None
+        made = accounts.save_organisation(
             runtime,
             code=code,
             name=name,
@@ -77,8 +67,8 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
         """
         password = read_password()
         with runtime.db.read() as session:
-            organisation_id = find_organisation(session, organisation).id if organisation else None
-        user = add_user(
+            organisation_id = accounts.find_organisation(session, organisation).id if organisation else None
+        user = accounts.add_user(
             runtime,
             email=email,
             name=name,
@@ -107,10 +97,10 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
         """
         user, now = acting_user(runtime, email), datetime.now(UTC)
         if password_stdin:
-            set_password(runtime, user.id, read_password(), now=now)
+            accounts.set_password(runtime, user.id, read_password(), now=now)
             output({"id": user.id}, _("Đã đặt mật khẩu mới cho %(email)s.", email=user.email))
         else:
-            link = link_for(renew_invitation(runtime, user.id, user=None, now=now), runtime.settings)
+            link = link_for(accounts.renew_invitation(runtime, user.id, user=None, now=now), runtime.settings)
             says = _(
                 "Liên kết đặt mật khẩu cho %(email)s, dùng một lần trong 72 giờ:\n%(link)s",
                 email=user.email,
@@ -126,7 +116,7 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
         """List the devices where a user is signed in."""
         now = datetime.now(UTC)
         with runtime.db.read() as session:
-            user = find_user(session, email)
+            user = accounts.find_user(session, email)
             open_sessions = [
                 {
                     "id": each.id,
@@ -135,10 +125,10 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
                     "began_at": each.began_at.isoformat(),
                     "seen_at": each.seen_at.isoformat(),
                 }
-                for each in read_sessions(session, user.id, now=now)
+                for each in accounts.read_sessions(session, user.id, now=now)
             ]
         if end:
-            sign_out_everywhere(runtime, user.id, user=None, now=now)
+            accounts.sign_out_everywhere(runtime, user.id, user=None, now=now)
         lines = [
             "  "
             + _(
@@ -171,7 +161,7 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
     def unlock(email: str) -> None:
         """Unlock a user after too many wrong passwords or codes."""
         user = acting_user(runtime, email)
-        unlock_user(runtime, user.id, now=datetime.now(UTC))
+        accounts.unlock_user(runtime, user.id, now=datetime.now(UTC))
         clear_login_limits(runtime.redis, user.email)
         output({"id": user.id}, _("%(email)s đăng nhập lại được ngay.", email=user.email))
 
@@ -202,7 +192,10 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
         Only administrators may.
         """
         with runtime.db.read() as session:
-            user, organisation_id = find_user(session, email), find_organisation(session, organisation).id
+            user, organisation_id = (
+                accounts.find_user(session, email),
+                accounts.find_organisation(session, organisation).id,
+            )
         made, text = create_token(
             runtime,
             name=name,
@@ -223,7 +216,7 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
         """List the tokens."""
         now = datetime.now(UTC)
         with runtime.db.read() as session:
-            lines = read_tokens(session, find_user(session, email))
+            lines = read_tokens(session, accounts.find_user(session, email))
         found = [
             {
                 "id": line.token.id,

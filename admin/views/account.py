@@ -23,16 +23,9 @@ from admin.views.base import AdminPage, FormAction, asks_password
 from admin.wording.errors import show_error
 from campaigns.reports.user_notices import choose_notices
 from outreach.accounts import second_factor
+from outreach.accounts import users as accounts
 from outreach.accounts.invitations import choose_password, find_invited
 from outreach.accounts.kept_filters import LONGEST_NAME, keep_filters, read_filters, remove_filters
-from outreach.accounts.users import (
-    change_password,
-    check_password,
-    end_other_sessions,
-    end_session,
-    read_identities,
-    read_sessions,
-)
 from outreach.models.accounts import NoticeKind, User
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
@@ -149,8 +142,8 @@ class AccountView(AdminPage):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         with self.reading() as (db, user):
-            sessions = read_sessions(db, user.id, now=datetime.now(UTC))
-            identities = read_identities(db, [user.id]).get(user.id, [])
+            sessions = accounts.read_sessions(db, user.id, now=datetime.now(UTC))
+            identities = accounts.read_identities(db, [user.id]).get(user.id, [])
             wanted = [kind.value for kind in NoticeKind if kind not in user.unwanted_notices]
         return self.render(
             "settings/account.html",
@@ -175,7 +168,7 @@ class AccountView(AdminPage):
 
         def change(runtime: Runtime, **values: Any) -> None:
             limit_attempts(runtime, values["user"].id)
-            change_password(runtime, **values)
+            accounts.change_password(runtime, **values)
 
         return self.submit_form(PasswordForm(), change, message=told, then=url_for("login.show"))
 
@@ -191,12 +184,14 @@ class AccountView(AdminPage):
             Form(), remove_filters, filters_id, message=_("Đã xóa bộ lọc đã lưu."), page=back
         )
 
-    end_session = FormAction("/sessions/<int:session_id>/end", end_session).tells(_l("Đã đăng xuất máy đó."))
+    end_session = FormAction("/sessions/<int:session_id>/end", accounts.end_session).tells(
+        _l("Đã đăng xuất máy đó.")
+    )
 
     @expose("/sessions/end-others", methods=["POST"])
     def end_others(self) -> ResponseReturnValue:
         message, key = _("Đã đăng xuất khỏi mọi máy khác."), current_user.session_key
-        return self.submit_form(Form(), end_other_sessions, key=key, message=message)
+        return self.submit_form(Form(), accounts.end_other_sessions, key=key, message=message)
 
 
 def limit_attempts(runtime: Runtime, user_id: int) -> None:
@@ -316,7 +311,7 @@ def _with_password(use_case: Callable[..., R]) -> Callable[..., R]:
         limit_attempts(runtime, user_id)
         with runtime.db.read() as db:
             asked = db.get_one(User, user_id)
-        if not check_password(asked, password):
+        if not accounts.check_password(asked, password):
             raise BadInput("password_wrong")
         return use_case(runtime, *args, **values)
 

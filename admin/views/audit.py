@@ -42,20 +42,10 @@ from campaigns.live_permit import allow_live, read_permit
 from campaigns.models.privacy import STOPPING, RequestKind
 from campaigns.models.replies import AnswerSource
 from campaigns.planning.kinds import all_kinds
+from campaigns.privacy import requests
 from campaigns.privacy.clocks import load_calendar, load_clocks
 from campaigns.privacy.export_data import AuditAction, ExportPart, export_personal_data, write_export
 from campaigns.privacy.impact import read_impact
-from campaigns.privacy.requests import (
-    extend_request,
-    finish_request,
-    read_breaches,
-    read_requests,
-    record_breach,
-    record_consent,
-    record_request,
-    report_breach,
-    respond_to_request,
-)
 from campaigns.privacy.retention import erase_contact
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.checks import Level, worst
@@ -337,13 +327,13 @@ class PrivacyRequestsView(AdminPage):
         """List requests. `?state=done` shows the answered ones."""
         is_done = request.args.get("state") == "done"
         with self.reading() as (session, user):
-            requests = read_requests(session, user, now=datetime.now(UTC), is_done=is_done)
+            lines = requests.read_requests(session, user, now=datetime.now(UTC), is_done=is_done)
             calendar = load_calendar()
             return self.render(
                 "contacts/requests.html",
-                lines=requests,
+                lines=lines,
                 is_done=is_done,
-                late=sum(line.urgency is Urgency.OVERDUE for line in requests),
+                late=sum(line.urgency is Urgency.OVERDUE for line in lines),
                 known_until=calendar.known_until,
                 clocks=clocks_on(load_clocks(), this_day()),
                 **REQUEST_FORMS,
@@ -357,7 +347,9 @@ class PrivacyRequestsView(AdminPage):
         message = _("Đã ghi yêu cầu. Hãy trả lời trước hạn.")
         if form.kind.data in STOPPING:
             message += " " + _("Từ bây giờ người này không nhận tin nữa.")
-        return self.submit_form(form, record_request, contact_id, secret_key=key, message=message, page=url)
+        return self.submit_form(
+            form, requests.record_request, contact_id, secret_key=key, message=message, page=url
+        )
 
     @expose("/of/<int:contact_id>/consent", methods=["POST"])
     def consent(self, contact_id: int) -> ResponseReturnValue:
@@ -366,17 +358,17 @@ class PrivacyRequestsView(AdminPage):
             purposes = all_kinds(session)
         message = _("Đã ghi.")
         return self.submit_form(
-            ConsentForm(), record_consent, contact_id, purposes=purposes, message=message, page=url
+            ConsentForm(), requests.record_consent, contact_id, purposes=purposes, message=message, page=url
         )
 
-    respond = FormAction("/<int:request_id>/respond", respond_to_request).tells(
+    respond = FormAction("/<int:request_id>/respond", requests.respond_to_request).tells(
         _l("Đã ghi là đã phản hồi. Hãy thực hiện trước hạn.")
     )
-    extend = FormAction("/<int:request_id>/extend", extend_request, ExtendForm, is_keyed=True).tells(
+    extend = FormAction("/<int:request_id>/extend", requests.extend_request, ExtendForm, is_keyed=True).tells(
         _l("Đã gia hạn. Hãy báo cho người yêu cầu biết vì sao.")
     )
     finish = FormAction(
-        "/<int:request_id>/finish", finish_request, FinishForm, is_keyed=True, page=_page_with
+        "/<int:request_id>/finish", requests.finish_request, FinishForm, is_keyed=True, page=_page_with
     ).tells(_l("Đã ghi câu trả lời cho yêu cầu."))
     # For good: the form has a box to tick, besides the confirmation by script
     erase = FormAction(
@@ -446,17 +438,17 @@ class DataProtectionView(AdminPage):
             day = now.astimezone(VIETNAM).date()
             return self.render(
                 "settings/breaches.html",
-                lines=read_breaches(session, user, now=now),
+                lines=requests.read_breaches(session, user, now=now),
                 clocks=clocks_on(load_clocks(), day),
                 may_record=may_open(user.role, "data_protection.record"),
                 form=BreachForm.on_page(),
                 notice_form=NoticeForm.on_page,
             )
 
-    record = FormAction("/record", record_breach, BreachForm).tells(
+    record = FormAction("/record", requests.record_breach, BreachForm).tells(
         _l("Đã ghi vi phạm. Thời hạn thông báo tính từ lúc phát hiện.")
     )
-    report = FormAction("/<int:breach_id>/report", report_breach, NoticeForm, is_keyed=True).tells(
+    report = FormAction("/<int:breach_id>/report", requests.report_breach, NoticeForm, is_keyed=True).tells(
         _l("Đã ghi việc thông báo.")
     )
 

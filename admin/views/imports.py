@@ -30,23 +30,10 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.users import name_of
 from outreach.contacts.lists import read_organisations, read_uploads
 from outreach.core.spreadsheets import MEDIA_TYPE
-from outreach.imports import correct_rows
+from outreach.imports import correct_rows, uploads
 from outreach.imports.issues import count_at_the_door, count_reasons
 from outreach.imports.kept_values import read_values_of_rows
 from outreach.imports.list_reader import PLACE_OF_FILE, SKIPPED, TAKEN
-from outreach.imports.uploads import (
-    LARGEST,
-    cancel_upload,
-    correct_columns,
-    export_errors,
-    find_upload,
-    forget_file,
-    may_be_undone,
-    preview_for,
-    receive_upload,
-    receive_upload_for_new_list,
-    undo_upload,
-)
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import ContactList, LegalBasis, ListImport, Upload, UploadState
 from outreach.models.places import Area
@@ -57,8 +44,8 @@ from outreach.rules.phone_numbers import local_number
 from outreach.runtime import Runtime
 
 _UPLOAD_LIMITS = {
-    "imports.receive": LARGEST,
-    "do_not_call.receive": LARGEST,
+    "imports.receive": uploads.LARGEST,
+    "do_not_call.receive": uploads.LARGEST,
     "agencies.file": 2 * 2**20,
     "office.logo": 2**20,
     "reply_log.receive": 2 * 2**20,
@@ -196,9 +183,13 @@ class ImportsView(AdminPage):
             form.organisation_id.choices = read_organisations(session, user)
             person = PersonForm.on_page(list_id=request.args.get("list", ""))
             person.list_id.choices = form.list_id.choices
-            uploads = read_uploads(session, user, limit=20)
+            recent = read_uploads(session, user, limit=20)
         return self.render(
-            "contacts/imports.html", form=form, person=person, uploads=uploads, megabytes=LARGEST // 2**20
+            "contacts/imports.html",
+            form=form,
+            person=person,
+            uploads=recent,
+            megabytes=uploads.LARGEST // 2**20,
         )
 
     @expose("/", methods=["POST"])
@@ -206,7 +197,7 @@ class ImportsView(AdminPage):
         form = ImportForm()
         return self.submit_form(
             form,
-            receive_upload_for_new_list if form.name.data else receive_upload,
+            uploads.receive_upload_for_new_list if form.name.data else uploads.receive_upload,
             content=form.file.data and form.file.data.stream,
             file_name=form.file.file_name,
             folder=self._folder,
@@ -255,7 +246,9 @@ class ImportsView(AdminPage):
             for part in ("commune", "village")
             if (key := f"place.{part}") in request.form
         }
-        return self._act(upload_id, correct_columns, columns=meanings, lines=lines, place=place or None)
+        return self._act(
+            upload_id, uploads.correct_columns, columns=meanings, lines=lines, place=place or None
+        )
 
     @expose("/<int:upload_id>/rows", methods=["POST"])
     def rows(self, upload_id: int) -> ResponseReturnValue:
@@ -300,7 +293,7 @@ class ImportsView(AdminPage):
         csv.writer(text).writerows(rows)
         return self.submit_form(
             form,
-            receive_upload,
+            uploads.receive_upload,
             content=io.BytesIO(text.getvalue().encode()),
             file_name=_("Nhập tay %(at)s", at=f"{datetime.now(VIETNAM):%d-%m-%Y %H.%M.%S}") + ".csv",
             folder=self._folder,
@@ -309,18 +302,18 @@ class ImportsView(AdminPage):
 
     @expose("/<int:upload_id>/cancel", methods=["POST"])
     def cancel(self, upload_id: int) -> ResponseReturnValue:
-        return self._act(upload_id, cancel_upload)
+        return self._act(upload_id, uploads.cancel_upload)
 
     @expose("/<int:upload_id>/undo", methods=["POST"])
     def undo(self, upload_id: int) -> ResponseReturnValue:
-        return self._act(upload_id, undo_upload)
+        return self._act(upload_id, uploads.undo_upload)
 
     def _act(self, upload_id: int, act: Callable[..., Upload], **values: Any) -> ResponseReturnValue:
         """Perform an action on an upload. A cancelled upload's file is deleted."""
 
         def told(upload: Upload) -> str:
             if upload.state is UploadState.CANCELLED:
-                forget_file(upload, self._folder)
+                uploads.forget_file(upload, self._folder)
             return ""
 
         return self.submit_form(Form(), act, upload_id, message=told, **values)
@@ -333,7 +326,7 @@ class ImportsView(AdminPage):
         """
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "errors.xlsx")
-            list_import = self.do(export_errors, import_id, file)
+            list_import = self.do(uploads.export_errors, import_id, file)
             content = file.open("rb")
         stem = Path(list_import.file_name).stem
         name = " - ".join([stem, _("cần sửa")])
@@ -341,10 +334,10 @@ class ImportsView(AdminPage):
 
     def _read(self, upload_id: int) -> dict[str, Any]:
         with self.reading() as (session, user):
-            upload = find_upload(session, upload_id, user=user)
+            upload = uploads.find_upload(session, upload_id, user=user)
             contact_list = session.get_one(ContactList, upload.list_id)
             list_import = session.get(ListImport, upload.import_id) if upload.import_id else None
-            preview = preview_for(session, upload, user=user)
+            preview = uploads.preview_for(session, upload, user=user)
             rows = preview.get("rows", [])
             codes = {row["area_code"] for row in rows if row["area_code"]}
             areas = session.execute(select(Area.code, Area.kind, Area.name).where(Area.code.in_(codes)))
@@ -353,7 +346,7 @@ class ImportsView(AdminPage):
                 "preview": preview,
                 "list_name": contact_list.name,
                 "organisation": session.get_one(Organisation, contact_list.organisation_id).name,
-                "may_undo": may_be_undone(session, upload),
+                "may_undo": uploads.may_be_undone(session, upload),
                 "reasons": count_reasons(session, list_import.id) if list_import else [],
                 "at_the_door": count_at_the_door(session, list_import.id) if list_import else 0,
                 "meanings": MEANINGS,

@@ -13,36 +13,14 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from admin.views import campaign_fields as fields
 from admin.views.base import AdminPage
-from admin.views.campaign_fields import (
-    MEANS,
-    Form,
-    add_language,
-    fill_texts,
-    read_texts,
-    show_languages,
-    show_text_errors,
-    show_texts,
-)
 from admin.views.campaign_form import preview_page
 from admin.wording.campaigns import name_errors
 from admin.wording.errors import show_error
 from admin.wording.progress import did_of
+from campaigns.planning import kinds as planning
 from campaigns.planning.drafts import suggest_text
-from campaigns.planning.kinds import (
-    BLANK,
-    GAPS,
-    all_kinds,
-    check_kind,
-    create_kind,
-    drop_copied,
-    edit_kind,
-    find_kind,
-    is_made,
-    load_kinds,
-    office_kinds,
-    try_words,
-)
 from campaigns.rules.content import read_content
 from campaigns.rules.kind_words import propose_content, propose_says, propose_vocabulary, read_words
 from campaigns.rules.own_answers import NUMBERS
@@ -89,12 +67,12 @@ class KindsView(AdminPage):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         with self.reading() as (session, user):
-            kinds = all_kinds(session)
+            kinds = planning.all_kinds(session)
             return self.render(
                 "campaigns/kinds.html",
                 kinds=[
                     {"code": code, "title": content["title"], "question": content["question"]}
-                    | {"done": read_words(content).done, "is_made": is_made(code)}
+                    | {"done": read_words(content).done, "is_made": planning.is_made(code)}
                     for code, content in kinds.items()
                 ],
                 may_edit=is_province_staff(session, user),
@@ -107,7 +85,7 @@ class KindsView(AdminPage):
 
     @expose("/<code>/edit", methods=["GET", "POST"])
     def edit(self, code: str) -> ResponseReturnValue:
-        return self._edit(code, code) if is_made(code) else redirect(url_for(".page", code=code))
+        return self._edit(code, code) if planning.is_made(code) else redirect(url_for(".page", code=code))
 
     @expose("/<code>/page")
     def page(self, code: str) -> ResponseReturnValue:
@@ -118,14 +96,14 @@ class KindsView(AdminPage):
         return preview_page(content, self.settings, way_back=url_for(".index"), back=back)
 
     def _content(self, session: Session, code: str) -> dict[str, Any]:
-        return or_raise(office_kinds(session).get(code), NotFound("kind_not_found", code=code[:40]))
+        return or_raise(planning.office_kinds(session).get(code), NotFound("kind_not_found", code=code[:40]))
 
     def _edit(self, code: str | None, source: str) -> ResponseReturnValue:
-        form: Form = MultiDict(request.form)
+        form: fields.Form = MultiDict(request.form)
         errors: dict[str, str] = {}
         with self.reading() as (session, _user):
-            content = self._content(session, source) if source else BLANK
-            edition = find_kind(session, code).edition if code else ""
+            content = self._content(session, source) if source else planning.BLANK
+            edition = planning.find_kind(session, code).edition if code else ""
         if code is None and request.method == "POST":
             _forget_words(form, content)
             _propose(form)
@@ -137,7 +115,7 @@ class KindsView(AdminPage):
                 for name in _ANEW:
                     form[name] = ""
         elif wish == "language":
-            add_language(form, form.get("add_language", ""))
+            fields.add_language(form, form.get("add_language", ""))
         elif wish in _STEP_BUTTONS:
             step = int(wish[5:])
         elif wish == "save":
@@ -151,28 +129,30 @@ class KindsView(AdminPage):
             shown = self._show(session, form, code=code, step=step, errors=errors)
         return shown, 422 if errors else 200
 
-    def _save(self, form: Form, source: dict[str, Any], code: str | None) -> tuple[dict[str, str], str]:
+    def _save(
+        self, form: fields.Form, source: dict[str, Any], code: str | None
+    ) -> tuple[dict[str, str], str]:
         """Save a kind. Returns what is to be put right, by field, and the kind's code."""
         made = _read(form)
-        copied = drop_copied(made, source, kinds=load_kinds()) if code is None else {}
+        copied = planning.drop_copied(made, source, kinds=planning.load_kinds()) if code is None else {}
         left = _("Còn lời của loại gốc: “%(done)s”. Hãy viết lại cho loại mới.")
         errors = _errors(made) or {f"c.{path}": left % {"done": named} for path, named in copied.items()}
         if errors:
             return errors, ""
         try:
             if code is None:
-                return {}, self.do(create_kind, made).code
-            return {}, self.do(edit_kind, code, made, since=form.get("since", "")).code
+                return {}, self.do(planning.create_kind, made).code
+            return {}, self.do(planning.edit_kind, code, made, since=form.get("since", "")).code
         except LoaError as error:
             return {"form": show_error(error)}, ""
 
     def _show(
-        self, session: Session, form: Form, *, code: str | None, step: int, errors: dict[str, str]
+        self, session: Session, form: fields.Form, *, code: str | None, step: int, errors: dict[str, str]
     ) -> str:
         content, seen = _read(form), None
         with suppress(LoaError):  # what is not written yet is a gap in the preview
-            seen = read_content(GAPS | {key: part for key, part in content.items() if part})
-        texts = show_texts(
+            seen = read_content(planning.GAPS | {key: part for key, part in content.items() if part})
+        texts = fields.show_texts(
             form, errors, may_change=lambda path: not _OWN_TEXT.fullmatch(path), kind=code or ""
         )
         return self.render(
@@ -183,23 +163,23 @@ class KindsView(AdminPage):
             shown_errors=name_errors(errors),
             texts=replace(texts, main=[each for each in texts.main if each.key not in _ASKED]),
             asked={each.key: each for each in texts.main},
-            **show_languages(form, errors, offered=read_offered(session), kind=code or ""),
+            **fields.show_languages(form, errors, offered=read_offered(session), kind=code or ""),
             vocabulary=VOCABULARY,
             proposed=content.get("vocabulary", {}),
             own_answers=content.get("own_answers", {}),
-            means_names=MEANS,
+            means_names=fields.MEANS,
             numbers=NUMBERS,
             seen=seen,
             words=seen.words if seen else None,
             did=did_of(seen.words) if seen else "",
             message=suggest_text(seen, takes_replies=self.settings.takes_replies) if seen else "",
-            tried=try_words(content, form.get("tried", "").splitlines())
+            tried=planning.try_words(content, form.get("tried", "").splitlines())
             if seen and form.get("tried")
             else [],
         )
 
 
-def _forget_words(form: Form, source: dict[str, Any]) -> None:
+def _forget_words(form: fields.Form, source: dict[str, Any]) -> None:
     """Forget how else an answer of the kind that a new one is made from was said, where the answer is another now."""
     for number, before in source.get("own_answers", {}).items():
         is_kept = form.get(f"own_words_{number}") == ", ".join(before.get("words", []))
@@ -207,7 +187,7 @@ def _forget_words(form: Form, source: dict[str, Any]) -> None:
             form[f"own_words_{number}"] = ""
 
 
-def _propose(form: Form) -> None:
+def _propose(form: fields.Form) -> None:
     """Fill in what follows from the thing to be done and was left empty, so that a newcomer is not refused for it."""
     if form.get("c.title", "").strip():
         proposed = propose_content(_read(form))
@@ -216,8 +196,8 @@ def _propose(form: Form) -> None:
             form[f"own_means_{number}"], form[f"c.own_answers.{number}.text"] = means, text
 
 
-def _fill(form: Form, content: dict[str, Any]) -> None:
-    fill_texts(form, content)
+def _fill(form: fields.Form, content: dict[str, Any]) -> None:
+    fields.fill_texts(form, content)
     words = read_words(content)
     form["words_done"] = words.done if content.get("words") else ""
     form["words_owners"], form["words_agencies"] = words.owners, "1" if words.agencies else ""
@@ -230,9 +210,9 @@ def _fill(form: Form, content: dict[str, Any]) -> None:
         form[f"vocabulary_{part}"] = ", ".join(content.get("vocabulary", {}).get(part, []))
 
 
-def _read(form: Form) -> dict[str, Any]:
+def _read(form: fields.Form) -> dict[str, Any]:
     """Return the content that the form describes."""
-    content = read_texts(form)
+    content = fields.read_texts(form)
     content.pop("words", None)
     content.pop("vocabulary", None)
     content.pop("health", None)
@@ -259,7 +239,7 @@ def _split(typed: str) -> list[str]:
     return [word for each in _BETWEEN.split(typed) if (word := " ".join(each.split()))]
 
 
-def _read_own_answers(form: Form, content: dict[str, Any]) -> None:
+def _read_own_answers(form: fields.Form, content: dict[str, Any]) -> None:
     """Number the typed answers anew from 1, in every language, each with what it amounts to."""
     typed = content.pop("own_answers", {})
     kept = [number for number in NUMBERS if typed.get(number, {}).get("text")]
@@ -281,10 +261,10 @@ def _read_own_answers(form: Form, content: dict[str, Any]) -> None:
 
 
 def _errors(content: dict[str, Any]) -> dict[str, str]:
-    errors = show_text_errors(content)
+    errors = fields.show_text_errors(content)
     if not errors:
         try:
-            check_kind(content)
+            planning.check_kind(content)
         except LoaError as error:
             is_answer = error.code.startswith("content_own")
             errors["own_answers" if is_answer else "form"] = show_error(error)

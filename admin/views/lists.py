@@ -14,16 +14,8 @@ from wtforms.validators import ValidationError
 from admin.forms import CheckField, ChecksField, ChoiceField, Form, TextField, labelled, row_id
 from admin.views.base import AdminPage, FormAction
 from outreach.accounts.permissions import is_province_staff
+from outreach.contacts import lists
 from outreach.contacts.languages import offer_languages, read_offered, read_open_spellings, settle_spelling
-from outreach.contacts.lists import (
-    create_list,
-    read_communes_of_list,
-    read_imports,
-    read_lists,
-    read_organisations,
-    read_uploads,
-    record_basis,
-)
 from outreach.contacts.place_questions import answer_place, read_questions
 from outreach.imports import issues
 from outreach.imports.change_list import archive_list, merge_list, remove_list, rename_list, split_list
@@ -152,22 +144,22 @@ class ListsView(AdminPage):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         with self.reading() as (session, user):
-            lists = read_lists(session, user)
+            lines = lists.read_lists(session, user)
             open_rows = issues.count_waiting(session, user)
             form = ListForm.on_page(organisation_id=user.organisation_id or 0)
-            form.organisation_id.choices = read_organisations(session, user)
+            form.organisation_id.choices = lists.read_organisations(session, user)
             _questions, open_places = read_questions(session, user)
             open_languages = len(read_open_spellings(session))
         return self.render(
             "contacts/lists.html",
-            lists=lists,
+            lists=lines,
             waiting=open_rows,
             form=form,
             open_places=open_places,
             open_languages=open_languages,
         )
 
-    create = FormAction("/", create_list, ListForm, then=_page_of).tells(
+    create = FormAction("/", lists.create_list, ListForm, then=_page_of).tells(
         lambda created: _(
             "Đã tạo danh sách “%(name)s”. Tiếp theo, hãy nhập tệp vào danh sách.", name=created.name
         )
@@ -176,33 +168,33 @@ class ListsView(AdminPage):
     @expose("/<int:list_id>/")
     def show(self, list_id: int) -> ResponseReturnValue:
         with self.reading() as (session, user):
-            lists = read_lists(session, user, list_id=list_id)
+            lines = lists.read_lists(session, user, list_id=list_id)
             open_rows = issues.count_waiting(session, user, lists=[list_id])
-            if not lists:
+            if not lines:
                 abort(404)
-            imports = read_imports(session, list_id)
-            uploads = read_uploads(session, user, list_id=list_id, only_open=True)
+            imports = lists.read_imports(session, list_id)
+            uploads = lists.read_uploads(session, user, list_id=list_id, only_open=True)
             others = [
                 (row.id, row.name)
-                for row in read_lists(session, user)
-                if row.organisation_id == lists[0].organisation_id
+                for row in lists.read_lists(session, user)
+                if row.organisation_id == lines[0].organisation_id
                 and row.id != list_id
                 and not row.archived_at
             ]
-            communes = read_communes_of_list(session, list_id)
+            communes = lists.read_communes_of_list(session, list_id)
         merge, split = MergeForm.on_page(), SplitForm.on_page()
         merge.into.choices, split.area_code.choices = others, communes
         form = BasisForm.on_page(
-            basis=lists[0].basis or "", note=lists[0].basis_note, since=lists[0].basis_since or ""
+            basis=lines[0].basis or "", note=lines[0].basis_note, since=lines[0].basis_since or ""
         )
         return self.render(
             "contacts/list.html",
-            list=lists[0],
+            list=lines[0],
             waiting=open_rows,
             imports=imports,
             uploads=uploads,
             form=form,
-            rename=RenameForm.on_page(name=lists[0].name),
+            rename=RenameForm.on_page(name=lines[0].name),
             merge=merge,
             split=split,
         )
@@ -225,7 +217,7 @@ class ListsView(AdminPage):
     remove = FormAction("/<int:list_id>/remove", remove_list, then=".index").tells(
         lambda removed: _("Đã xóa danh sách “%(name)s”.", name=removed.name)
     )
-    basis = FormAction("/<int:list_id>/basis", record_basis, BasisForm).tells(
+    basis = FormAction("/<int:list_id>/basis", lists.record_basis, BasisForm).tells(
         _l("Đã ghi căn cứ nhắn tin. Mọi chiến dịch chưa gửi tính theo căn cứ này.")
     )
 

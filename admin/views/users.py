@@ -19,24 +19,11 @@ from campaigns.analytics.open_tasks import FirstStep, read_first_steps
 from campaigns.models.webhooks import Subscription
 from campaigns.rules.webhooks import LONGEST_URL, secret_of
 from campaigns.webhooks import deliver_events
+from outreach.accounts import users as accounts
 from outreach.accounts.api_tokens import LONGEST_NAME, create_token, end_token
 from outreach.accounts.invitations import link_for
 from outreach.accounts.permissions import find_visible, visible_to
 from outreach.accounts.second_factor import remove_second_factor
-from outreach.accounts.users import (
-    NO_PASSWORD,
-    add_user,
-    change_user,
-    disable_user,
-    enable_user,
-    has_password,
-    read_identities,
-    read_sessions,
-    remove_identity,
-    renew_invitation,
-    save_organisation,
-    sign_out_everywhere,
-)
 from outreach.contacts.lists import read_lists
 from outreach.models.accounts import ApiToken, AuditEvent, Organisation, OrganisationKind, Right, Role, User
 from outreach.models.places import Area, AreaLevel
@@ -146,7 +133,7 @@ class OrganisationsView(TableRegister):
 
     create = FormAction(
         "/",
-        save_organisation,
+        accounts.save_organisation,
         OrganisationForm,
         then=lambda created: url_for(".show", organisation_id=created.id),
     ).tells(lambda created: _("Đã tạo tổ chức “%(name)s”.", name=created.name))
@@ -169,7 +156,7 @@ class OrganisationsView(TableRegister):
             "settings/organisation.html", found=organisation, users=users, lists=lists, form=form
         )
 
-    change = FormAction("/<int:organisation_id>/change", save_organisation, OrganisationForm).tells(
+    change = FormAction("/<int:organisation_id>/change", accounts.save_organisation, OrganisationForm).tells(
         _l("Đã lưu thông tin tổ chức.")
     )
 
@@ -184,7 +171,7 @@ STATES = {"active": _l("Đang dùng"), "waiting": _l("Chờ đặt mật khẩu"
 
 
 def state_of(user: User) -> str:
-    return "disabled" if not user.is_active else "active" if has_password(user) else "waiting"
+    return "disabled" if not user.is_active else "active" if accounts.has_password(user) else "waiting"
 
 
 NOWHERE = "none"  # what is chosen for a user without an organisation
@@ -230,7 +217,7 @@ class IdentityForm(Form):
     identity_id = RowField(name="identity")
 
 
-_IS_WAITING = User.password_hash.startswith(NO_PASSWORD)
+_IS_WAITING = User.password_hash.startswith(accounts.NO_PASSWORD)
 
 
 class UsersView(TableRegister):
@@ -277,7 +264,7 @@ class UsersView(TableRegister):
         count, users = super().get_list(*args, **values)
         with self.runtime.db.read() as session:
             g.first_steps = read_first_steps(session, [user.id for user in users])
-            g.identities = read_identities(session, [user.id for user in users])
+            g.identities = accounts.read_identities(session, [user.id for user in users])
         return count, users
 
     def _get_field_value(self, model: User, name: str) -> Any:
@@ -293,7 +280,7 @@ class UsersView(TableRegister):
 
     @expose("/", methods=["POST"])
     def create(self) -> ResponseReturnValue:
-        return self.submit_form(InviteForm(), add_user, show=self._show_link)
+        return self.submit_form(InviteForm(), accounts.add_user, show=self._show_link)
 
     @expose("/<int:user_id>/change", methods=["POST"])
     def change(self, user_id: int) -> ResponseReturnValue:
@@ -304,7 +291,7 @@ class UsersView(TableRegister):
                 _flash_leftovers(leftovers)
             return str(_("Đã lưu. Vai trò và phạm vi mới có hiệu lực ngay."))
 
-        return self.submit_form(UserForm(), change_user, user_id, message=told)
+        return self.submit_form(UserForm(), accounts.change_user, user_id, message=told)
 
     @expose("/<int:user_id>/disable", methods=["POST"])
     def disable(self, user_id: int) -> ResponseReturnValue:
@@ -314,26 +301,26 @@ class UsersView(TableRegister):
             _flash_leftovers(leftovers)
             return str(_("Đã khóa tài khoản. Mọi phiên đăng nhập của tài khoản này đã kết thúc."))
 
-        return self.submit_form(Form(), disable_user, user_id, message=told)
+        return self.submit_form(Form(), accounts.disable_user, user_id, message=told)
 
     @expose("/<int:user_id>/enable", methods=["POST"])
     def enable(self, user_id: int) -> ResponseReturnValue:
-        enabled = self.do(enable_user, user_id)
+        enabled = self.do(accounts.enable_user, user_id)
         flash(_("Đã mở lại tài khoản. Hãy chuyển liên kết bên dưới để đặt mật khẩu mới."), "success")
         return self._show_link(enabled)
 
     @expose("/<int:user_id>/link", methods=["POST"])
     def link(self, user_id: int) -> ResponseReturnValue:
         """Create a new link, for a user who lost the first or forgot the password."""
-        return self._show_link(self.do(renew_invitation, user_id))
+        return self._show_link(self.do(accounts.renew_invitation, user_id))
 
-    sign_out = FormAction("/<int:user_id>/sign-out", sign_out_everywhere).tells(
+    sign_out = FormAction("/<int:user_id>/sign-out", accounts.sign_out_everywhere).tells(
         _l("Đã đăng xuất người này khỏi mọi máy.")
     )
     drop_second_factor = FormAction("/<int:user_id>/second-factor", remove_second_factor).tells(
         _l("Đã bỏ xác thực hai lớp của tài khoản này.")
     )
-    remove_identity = FormAction("/<int:user_id>/identity", remove_identity, IdentityForm).tells(
+    remove_identity = FormAction("/<int:user_id>/identity", accounts.remove_identity, IdentityForm).tells(
         _l("Đã bỏ nối tài khoản với nơi đăng nhập chung.")
     )
 
@@ -363,13 +350,13 @@ class UsersView(TableRegister):
                     )
                 ),
                 "is_me": me.id == user_id,
-                "sessions": read_sessions(db, user_id, now=datetime.now(UTC)),
-                "identities": read_identities(db, [user_id]).get(user_id, []),
+                "sessions": accounts.read_sessions(db, user_id, now=datetime.now(UTC)),
+                "identities": accounts.read_identities(db, [user_id]).get(user_id, []),
             }
         return self.render(
             "settings/user.html",
             found=found,
-            is_waiting=not has_password(found),
+            is_waiting=not accounts.has_password(found),
             link=link,
             is_mailed=bool(self.settings.smtp_url),
             **context,

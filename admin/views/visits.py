@@ -38,19 +38,10 @@ from campaigns.cases.case_list import count_open
 from campaigns.lifecycle import find_campaign
 from campaigns.models.activities import VisitSheet
 from campaigns.models.campaigns import Campaign
+from campaigns.rules import visits as rules
 from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.replies.labels import OFFICER_LABELS, Label
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.visits import (
-    CODE_HEADING,
-    DEFAULT_PERCENT,
-    MOST_PERCENT,
-    RESULT_KEYS,
-    VisitOutcome,
-    person_code,
-    read_code,
-    read_keys,
-)
 from campaigns.visits import hand_over, sheets
 from campaigns.visits.progress import read_officers
 from campaigns.visits.results import SaveResult, enter_results, undo_entry
@@ -85,8 +76,8 @@ class SheetForm(Form):
     check_percent = NumberField(
         _l("Kiểm tra ngẫu nhiên (phần trăm số người tự báo)"),
         name="check",
-        max=MOST_PERCENT,
-        default=DEFAULT_PERCENT,
+        max=rules.MOST_PERCENT,
+        default=rules.DEFAULT_PERCENT,
         codes=("check_percent_wrong",),
         hint=_l("Những người này có trong phiếu như mọi người khác, không đánh dấu."),
     )
@@ -136,7 +127,7 @@ class ResultsForm(Form):
 
     def validate(self, extra_validators: Any = None) -> bool:
         is_valid = super().validate(extra_validators)
-        self.wrong_lines = read_keys(self.keys)[1]
+        self.wrong_lines = rules.read_keys(self.keys)[1]
         if self.wrong_lines:
             lines = ", ".join(map(str, self.wrong_lines))
             self.form_errors.append(
@@ -161,7 +152,7 @@ class ResultsForm(Form):
         return datetime.fromisoformat(text).replace(tzinfo=VIETNAM) if text else None
 
     def values(self) -> dict[str, Any]:
-        outcomes = read_keys({n: key for n, key in self.keys.items() if n in self.changed})[0]
+        outcomes = rules.read_keys({n: key for n, key in self.keys.items() if n in self.changed})[0]
         return {"outcomes": outcomes, "visited_at": self._moment()}
 
     @property
@@ -206,7 +197,7 @@ class VisitsView(AdminPage):
                         area_code=area or None,
                         user=user,
                         now=datetime.now(UTC),
-                        check_percent=DEFAULT_PERCENT,
+                        check_percent=rules.DEFAULT_PERCENT,
                     )
                 except (BadInput, NotAllowed) as refused:
                     error = show_error(refused)
@@ -231,7 +222,7 @@ class VisitsView(AdminPage):
 
     def _find(self, code: str) -> str:
         """Return the URL of the sheet of a printed code, "" with a message where there is none."""
-        sheet_id, line = read_code(code.replace("\0", "")[:40]) or (0, 0)
+        sheet_id, line = rules.read_code(code.replace("\0", "")[:40]) or (0, 0)
         with self.runtime.db.read() as session:
             try:
                 sheets.find_sheet(session, sheet_id, user=session.get_one(User, current_user.id))
@@ -274,10 +265,10 @@ class VisitsView(AdminPage):
                 sheet=sheet,
                 lines=lines,
                 keys=_named_keys(sheet.kind),
-                key_of={outcome: key for key, outcome in RESULT_KEYS.items()},
+                key_of={outcome: key for key, outcome in rules.RESULT_KEYS.items()},
                 counts={
                     outcome: n
-                    for outcome in VisitOutcome
+                    for outcome in rules.VisitOutcome
                     if (n := sum(line.outcome is outcome for line in lines))
                 },
                 form=ResultsForm.on_page(visited_at=f"{last:%Y-%m-%dT%H:%M}"),
@@ -326,9 +317,9 @@ class VisitsView(AdminPage):
         )
 
 
-def _named_keys(kind: str) -> list[tuple[str, VisitOutcome]]:
+def _named_keys(kind: str) -> list[tuple[str, rules.VisitOutcome]]:
     """Return the result keys of a kind. Where nobody is asked whether they cannot there is no key for it; the others keep theirs."""
-    return [item for item in RESULT_KEYS.items() if has_outcome(kind, item[1])]
+    return [item for item in rules.RESULT_KEYS.items() if has_outcome(kind, item[1])]
 
 
 # Session key of an invitation's link until the one page that shows it.
@@ -517,7 +508,7 @@ class HandOverView(AdminPage):
                     waiting=waiting,
                     about=_about(listed.campaign),
                     head=head,
-                    code=lambda each: person_code(campaign_id, each.recipient_id),
+                    code=lambda each: rules.person_code(campaign_id, each.recipient_id),
                     said=_said(listed.campaign),
                     written=_written(listed.campaign),
                     heading=heading,
@@ -674,7 +665,7 @@ def _workbook(listed: hand_over.PeopleList, head: list[str]) -> Response:
     has_numbers = any(each.number for each in listed.people)
     done = label_of(Label.INSTALLED, "answer", campaign.kind)
     headings = [
-        CODE_HEADING,
+        rules.CODE_HEADING,
         _("Họ tên"),
         _("Năm sinh"),
         _("Nơi ở"),
@@ -685,7 +676,7 @@ def _workbook(listed: hand_over.PeopleList, head: list[str]) -> Response:
     ]
     rows = [
         [
-            person_code(campaign.id, each.recipient_id),
+            rules.person_code(campaign.id, each.recipient_id),
             each.name,
             str(each.birth_year or ""),
             each.place,
