@@ -59,15 +59,16 @@ AnswerKey = tuple[Label | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class ShownResult:
-    """How many gave an answer, of whom `promised` had promised it; `url` leads to them, "" where the reader may not see who they are.
+    """How many gave an answer; of those recorded as done `promised` had promised it, and `before` had said something else.
 
-    `keys` are what is counted under it, as in `AnswerCounts`.
+    `url` leads to them, "" where the reader may not see who they are; `keys` are what is counted under it, as in `AnswerCounts`.
     """
 
     text: str
     people: int
     url: str = ""
     promised: int = 0
+    before: int = 0
     keys: frozenset[AnswerKey] = frozenset()
 
 
@@ -146,17 +147,15 @@ def _offered(campaign: Campaign, own: Sequence[OwnAnswer]) -> set[Label]:
 def _count_given(
     said: GivenAnswer, text: str, url: str, own: Sequence[OwnAnswer], counts: AnswerCounts
 ) -> ShownResult:
-    """Return how many gave an answer; of those recorded as done, how many had promised it."""
+    """Return how many gave an answer; of those recorded as done, how many had promised it or said something else."""
     keys = frozenset(key for key in counts if (key[1] == said.own if said.own else key[0] is said.label))
-    promises = {each.number for each in own if each.means is Label.NOT_YET}
-    promised = keys if said.label is Label.INSTALLED else ()
-    return ShownResult(
-        text,
-        sum(counts[key] for key in keys),
-        url,
-        sum(counts[key] for key in promised if key[1] in promises),
-        keys,
+    is_done = said.label is Label.INSTALLED
+    undone = [each for each in own if is_done and each.means is not Label.INSTALLED]
+    promised, before = (
+        sum(counts[key] for key in keys for each in undone if (each.number, each.is_promise) == (key[1], of))
+        for of in (True, False)
     )
+    return ShownResult(text, sum(counts[key] for key in keys), url, promised, before, keys)
 
 
 def _by_place(

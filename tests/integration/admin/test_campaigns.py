@@ -624,3 +624,16 @@ def test_a_notice_is_written_read_and_priced_only_where_a_gateway_sends_notices(
     assert '<p class="from">Zalo</p>' in page
     assert "Mời Lê Hoa cài Bluezone: " in re.sub("<[^>]+>", "", page)
     assert "từ 4.000 đến 7.000 đồng" in page
+
+
+def test_who_is_recorded_as_done_and_had_answered_otherwise_is_told_beside_them_and_has_not_promised(
+    world, client
+):
+    text = "Mời họp 7h30 tại nhà rông. 1 tôi sẽ đến, 2 tôi còn bận, 3 cần giúp. TC để từ chối"
+    content = {"own_answers": {"2": {"text": "Tôi còn bận", "means": "not_yet"}}}
+    campaign = world.launch(people=4, kind="moi-du", text=text, content=content)
+    for n, said in enumerate(("own-1", "own-2", "own-3")):
+        world.press(campaign, said, index=n)
+        world.hear(world.recipient(number(n), campaign), "installed")
+    page = re.sub(r"<[^>]+>", "", signed_in(client, AUTHOR).get(f"/admin/campaigns/{campaign}/").text)
+    assert "(trong đó 1 người đã báo trước) (2 người trước đó đã trả lời khác, tính ở cả hai dòng)" in page
