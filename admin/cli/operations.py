@@ -42,16 +42,8 @@ from campaigns.delivery.after_restore import settle_restored
 from campaigns.delivery.office_phones import send_test_message
 from campaigns.models.figures import AgencyLink
 from campaigns.models.reports import ReportLink
+from campaigns.privacy import retention
 from campaigns.privacy.health_answers import count_people, separate_health_answers
-from campaigns.privacy.retention import (
-    ClearResult,
-    ExpiryResult,
-    campaigns_due,
-    clear_campaign,
-    preview_clear,
-    preview_expired,
-    remove_expired,
-)
 from campaigns.rules.checks import Level
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.sending_hours import VIETNAM
@@ -398,10 +390,10 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
 
 
 def retention_commands(runtime: Runtime) -> list[click.Command]:
-    retention = Group("retention", help="Personal data that have had their time.")
+    kept = Group("retention", help="Personal data that have had their time.")
     days, health_days = runtime.settings.retention_days, runtime.settings.health_retention_days
 
-    @retention.command("show")
+    @kept.command("show")
     @json_option
     def show() -> None:
         """Show what would be removed now; removes nothing.
@@ -411,16 +403,16 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
         """
         now = datetime.now(UTC)
         with runtime.db.read() as session:
-            due = campaigns_due(session, days=days, now=now)
+            due = retention.campaigns_due(session, days=days, now=now)
             results = {
-                each: preview_clear(session, each, days=days, now=now, before=due[:n])
+                each: retention.preview_clear(session, each, days=days, now=now, before=due[:n])
                 for n, each in enumerate(due)
             }
-            expired = preview_expired(session, days=days, now=now)
+            expired = retention.preview_expired(session, days=days, now=now)
             people = count_people(session, days=health_days, now=now)
         _print_results(results, expired, people, head=_("Sẽ xóa"))
 
-    @retention.command("run")
+    @kept.command("run")
     @json_option
     def run() -> None:
         """Remove expired personal data now; a worker does it each day.
@@ -430,16 +422,18 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
         """
         now = datetime.now(UTC)
         with runtime.db.read() as session:
-            due = campaigns_due(session, days=days, now=now)
-        results = {each: clear_campaign(runtime, each, days=days, now=now) for each in due}
+            due = retention.campaigns_due(session, days=days, now=now)
+        results = {each: retention.clear_campaign(runtime, each, days=days, now=now) for each in due}
         people = separate_health_answers(runtime.db, days=health_days, now=now)
-        expired = remove_expired(runtime, days=days, now=now)
+        expired = retention.remove_expired(runtime, days=days, now=now)
         _print_results(results, expired, people, head=_("Đã xóa"))
 
-    return [retention]
+    return [kept]
 
 
-def _print_results(results: dict[int, ClearResult], expired: ExpiryResult, people: int, *, head: str) -> None:
+def _print_results(
+    results: dict[int, retention.ClearResult], expired: retention.ExpiryResult, people: int, *, head: str
+) -> None:
     lines = [
         _(
             "%(head)s của chiến dịch %(campaign_id)s: %(people)s người (giữ %(kept)s người còn trong chiến dịch khác, danh sách mới hoặc yêu cầu chưa trả lời), %(numbers)s số điện thoại, nội dung của %(messages)s tin, %(replies)s câu trả lời, %(notes)s ghi chú, %(values)s giá trị cột của danh sách.",

@@ -8,18 +8,7 @@ from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.forms import (
-    ChoiceField,
-    DayField,
-    FileField,
-    Form,
-    NumberField,
-    RowField,
-    TextField,
-    row_id,
-    this_day,
-    today,
-)
+from admin import forms
 from admin.views.base import AdminPage, FormAction, requested_day
 from campaigns.agencies import reports
 from campaigns.agencies.import_reports import RosterResult, read_roster, submit_file, submit_roster
@@ -36,19 +25,19 @@ _NO_FILE = _l("Chưa chọn tệp. Hãy chọn tệp Excel, LibreOffice hoặc C
 _UNKNOWN = _l("Chưa rõ số nào thì để trống, đừng ghi 0.")
 
 
-class ReportForm(Form):
-    drive_id = RowField(name="drive")  # another may be chosen while the page is open
-    day = DayField(_l("Số liệu của ngày"), required=True, max=today, codes=("figures_day_wrong",))
-    staff = TextField(
+class ReportForm(forms.Form):
+    drive_id = forms.RowField(name="drive")  # another may be chosen while the page is open
+    day = forms.DayField(_l("Số liệu của ngày"), required=True, max=forms.today, codes=("figures_day_wrong",))
+    staff = forms.TextField(
         _l("Tổng số người"),
         inputmode="numeric",
         required=True,
         autocomplete="off",
         codes=("staff_total_missing", "figures_impossible", "figure_not_number"),
     )
-    with_smartphone = TextField(inputmode="numeric", autocomplete="off", hint=_UNKNOWN)
-    installed = TextField(_l("Đã thực hiện"), inputmode="numeric", autocomplete="off", hint=_UNKNOWN)
-    note = TextField(_l("Ghi chú"), maxlength=300, autocomplete="off", codes=("figures_doubtful",))
+    with_smartphone = forms.TextField(inputmode="numeric", autocomplete="off", hint=_UNKNOWN)
+    installed = forms.TextField(_l("Đã thực hiện"), inputmode="numeric", autocomplete="off", hint=_UNKNOWN)
+    note = forms.TextField(_l("Ghi chú"), maxlength=300, autocomplete="off", codes=("figures_doubtful",))
 
     def values(self) -> dict[str, Any]:
         values = super().values()
@@ -57,27 +46,29 @@ class ReportForm(Form):
         return values | {"counts": counts}
 
 
-class RosterForm(Form):
+class RosterForm(forms.Form):
     ids = "roster"
-    drive_id = RowField(name="drive")
-    day = DayField(_l("Danh sách của ngày"), required=True, max=today, codes=("figures_day_wrong",))
-    file = FileField(
+    drive_id = forms.RowField(name="drive")
+    day = forms.DayField(
+        _l("Danh sách của ngày"), required=True, max=forms.today, codes=("figures_day_wrong",)
+    )
+    file = forms.FileField(
         _l("Tệp"),
         missing=_NO_FILE,
         codes=("roster_long", "roster_marks_wrong", "roster_empty", "done_column_missing"),
     )
-    campaign_id = ChoiceField(
+    campaign_id = forms.ChoiceField(
         _l("Ghi kết quả vào chiến dịch"),
         name="campaign",
-        coerce=row_id,
+        coerce=forms.row_id,
         empty=_l("Không ghi, chỉ lấy số liệu"),
         codes=("campaign_without_recipients",),
     )
-    note = TextField(_l("Ghi chú"), maxlength=300, autocomplete="off", codes=("figures_doubtful",))
+    note = forms.TextField(_l("Ghi chú"), maxlength=300, autocomplete="off", codes=("figures_doubtful",))
 
 
-class LinkForm(Form):
-    holder = TextField(
+class LinkForm(forms.Form):
+    holder = forms.TextField(
         _l("Giao cho ai"),
         required=True,
         maxlength=120,
@@ -85,7 +76,7 @@ class LinkForm(Form):
         placeholder=_l("Ví dụ: chị Hoa, văn phòng"),
         codes=("link_holder_missing",),
     )
-    days = NumberField(
+    days = forms.NumberField(
         _l("Thời hạn sử dụng (ngày)"),
         default=14,
         min=1,
@@ -95,14 +86,14 @@ class LinkForm(Form):
     )
 
 
-class FiguresForm(Form):
+class FiguresForm(forms.Form):
     """A file with the figures of many agencies for one day."""
 
     main = "file"
     ids = "file"
-    drive_id = RowField(name="drive")
-    day = DayField(_l("Số liệu của ngày"), required=True, max=today)
-    file = FileField(_l("Tệp"), missing=_NO_FILE)
+    drive_id = forms.RowField(name="drive")
+    day = forms.DayField(_l("Số liệu của ngày"), required=True, max=forms.today)
+    file = forms.FileField(_l("Tệp"), missing=_NO_FILE)
 
 
 class AgenciesView(AdminPage):
@@ -112,7 +103,7 @@ class AgenciesView(AdminPage):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         """Show all agencies. `?day=` is the day of the figures, by default today."""
-        day = min(requested_day("day") or this_day(), this_day())
+        day = min(requested_day("day") or forms.this_day(), forms.this_day())
         with self.reading() as (session, user):
             drive = current_drive(session)
             drive_id = drive.id if drive else 0
@@ -125,9 +116,9 @@ class AgenciesView(AdminPage):
             goal=goal,
             drive=drive,
             words=words,
-            today=today(),
+            today=forms.today(),
             day=day.isoformat(),
-            form=FiguresForm.on_page(day=this_day(), drive_id=drive_id),
+            form=FiguresForm.on_page(day=forms.this_day(), drive_id=drive_id),
         )
 
     @expose("/<int:organisation_id>/")
@@ -139,14 +130,14 @@ class AgenciesView(AdminPage):
             drive_id, kind = (drive.id, drive.kind) if drive else (0, DEFAULT_KIND)
             words = words_of(session, kind)
             report_form = _report_form(words, drive_id)
-            roster_form = RosterForm.on_page(day=this_day(), drive_id=drive_id)
+            roster_form = RosterForm.on_page(day=forms.this_day(), drive_id=drive_id)
             roster_form.campaign_id.choices = visible_campaigns(session, user)
             if not roster_form.campaign_id.choices:
                 del roster_form.campaign_id
             return self.render(
                 "reports/agency.html",
                 agency=agency,
-                today=today(),
+                today=forms.today(),
                 drive=drive,
                 words=words,
                 has_app=needs_smartphone(session, kind),
@@ -159,7 +150,7 @@ class AgenciesView(AdminPage):
                 report_form=report_form,
                 roster_form=roster_form,
                 link_form=LinkForm.on_page(),
-                end_form=Form(),
+                end_form=forms.Form(),
             )
 
     submit = FormAction("/<int:organisation_id>/report", reports.submit_by_officer, ReportForm).tells(
@@ -188,7 +179,7 @@ class AgenciesView(AdminPage):
 
     @expose("/<int:organisation_id>/links/<int:link_id>/end", methods=["POST"])
     def end(self, organisation_id: int, link_id: int) -> ResponseReturnValue:
-        return self.submit_form(Form(), reports.end_link, link_id, message=_("Đã ngừng liên kết."))
+        return self.submit_form(forms.Form(), reports.end_link, link_id, message=_("Đã ngừng liên kết."))
 
     @expose("/file", methods=["POST"])
     def file(self) -> ResponseReturnValue:
@@ -231,7 +222,7 @@ def _roster_message(result: RosterResult) -> str:
 
 def _report_form(words: KindWords, drive_id: int) -> ReportForm:
     """Return the form with the words of a kind; where all staff count, it asks for no part of them."""
-    form = ReportForm.on_page(day=this_day(), drive_id=drive_id)
+    form = ReportForm.on_page(day=forms.this_day(), drive_id=drive_id)
     form.installed.label.text = _("Đã %(done)s", done=words.done)
     if words.owners:
         form.with_smartphone.label.text = words.counted_heading

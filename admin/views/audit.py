@@ -19,20 +19,7 @@ from flask_login import current_user
 from redis import RedisError
 from sqlalchemy import select
 
-from admin.forms import (
-    CheckField,
-    ChoiceField,
-    DayField,
-    Form,
-    LongTextField,
-    NumberField,
-    RadioField,
-    RowField,
-    TextField,
-    labelled,
-    this_day,
-    today,
-)
+from admin import forms
 from admin.permissions import may_open
 from admin.views.base import AdminPage, FormAction, requested_day
 from admin.wording.audit import ACTIONS, SUBJECTS, describe, describe_changes
@@ -124,8 +111,8 @@ def _page_url(subject: str) -> str:
     return url_for(endpoint, **{name: int(number)})  # type: ignore[arg-type]
 
 
-class PermitForm(Form):
-    reason = LongTextField(
+class PermitForm(forms.Form):
+    reason = forms.LongTextField(
         _l("Lý do, nếu còn mục nào bị lỗi"),
         maxlength=1000,
         hint=_l("Lý do và tên người cho phép được ghi vào nhật ký."),
@@ -206,19 +193,19 @@ _LABEL_GROUPS: dict[type[StrEnum], str] = {
 FORMATS = {"xlsx": MEDIA_TYPE, "json": "application/json"}
 
 
-class RequestForm(Form):
+class RequestForm(forms.Form):
     """A request to record, on the contact's page."""
 
     ids = "request"
 
-    kind = ChoiceField(
+    kind = forms.ChoiceField(
         _l("Người dân yêu cầu"),
-        labelled(RequestKind, "request"),
+        forms.labelled(RequestKind, "request"),
         coerce=RequestKind,
         empty=_l("Hãy chọn"),
         required=True,
     )
-    asked_by = TextField(
+    asked_by = forms.TextField(
         _l("Người yêu cầu, cách yêu cầu"),
         maxlength=120,
         required=True,
@@ -226,22 +213,24 @@ class RequestForm(Form):
         placeholder=_l("Ví dụ: chính bà, tại nhà"),
         codes=("requester_missing",),
     )
-    asked_on = DayField(_l("Ngày yêu cầu, nếu không phải hôm nay"), max=today, codes=("request_day_wrong",))
-    has_processor = CheckField(_l("Phải có bên xử lý dữ liệu hoặc bên thứ ba cùng làm"))
+    asked_on = forms.DayField(
+        _l("Ngày yêu cầu, nếu không phải hôm nay"), max=forms.today, codes=("request_day_wrong",)
+    )
+    has_processor = forms.CheckField(_l("Phải có bên xử lý dữ liệu hoặc bên thứ ba cùng làm"))
 
 
-class ConsentForm(Form):
+class ConsentForm(forms.Form):
     """A consent to record, on the contact's page."""
 
     ids = "consent"
 
-    purpose = ChoiceField(
+    purpose = forms.ChoiceField(
         _l("Đồng ý nhận tin về"),
         lambda: list(kind_titles().items()),
         empty=_l("mọi nội dung"),
         codes=("consent_purpose_unknown",),
     )
-    is_given = RadioField(
+    is_given = forms.RadioField(
         _l("Người này"),
         [("yes", _l("đồng ý")), ("no", _l("rút lại sự đồng ý"))],
         coerce={"yes": True, "no": False}.get,
@@ -249,8 +238,8 @@ class ConsentForm(Form):
         default=True,
         required=True,
     )
-    on = DayField(_l("Ngày, nếu không phải hôm nay"), max=today, codes=("consent_day_wrong",))
-    evidence = TextField(
+    on = forms.DayField(_l("Ngày, nếu không phải hôm nay"), max=forms.today, codes=("consent_day_wrong",))
+    evidence = forms.TextField(
         _l("Hình thức, nơi lưu chứng cứ"),
         maxlength=300,
         required=True,
@@ -258,7 +247,7 @@ class ConsentForm(Form):
         placeholder=_l("Ví dụ: phiếu ký ngày 05/11/2026, lưu tại Hội Phụ nữ xã"),
         codes=("consent_evidence_missing",),
     )
-    guardian = TextField(
+    guardian = forms.TextField(
         _l("Người đại diện, nếu là trẻ em"),
         maxlength=120,
         autocomplete="off",
@@ -266,15 +255,17 @@ class ConsentForm(Form):
     )
 
 
-class ExtendForm(Form):
-    reason = TextField(_l("Lý do gia hạn"), maxlength=300, required=True, codes=("extension_reason_missing",))
+class ExtendForm(forms.Form):
+    reason = forms.TextField(
+        _l("Lý do gia hạn"), maxlength=300, required=True, codes=("extension_reason_missing",)
+    )
 
 
-class _OpenRequestForm(Form):
+class _OpenRequestForm(forms.Form):
     """A form about a request; `contact` is sent from the contact's page."""
 
     not_passed: tuple[str, ...] = ("contact_id",)
-    contact_id = RowField(name="contact")
+    contact_id = forms.RowField(name="contact")
 
     @property
     def page(self) -> str:
@@ -284,7 +275,7 @@ class _OpenRequestForm(Form):
 
 
 class FinishForm(_OpenRequestForm):
-    answer = TextField(
+    answer = forms.TextField(
         _l("Đã làm gì, trả lời thế nào"),
         maxlength=300,
         required=True,
@@ -296,7 +287,7 @@ class FinishForm(_OpenRequestForm):
 
 class EraseForm(_OpenRequestForm):
     not_passed = ("contact_id", "understood")
-    understood = CheckField(
+    understood = forms.CheckField(
         _l("Tôi đã kiểm tra đúng là người này yêu cầu, và hiểu là không lấy lại được."),
         missing=_l("Hãy đánh dấu vào ô xác nhận rồi mới xóa."),
     )
@@ -304,7 +295,7 @@ class EraseForm(_OpenRequestForm):
 
 class ExportForm(_OpenRequestForm):
     not_passed = ("contact_id", "format")
-    format = ChoiceField(_l("Tệp"), [(each, each) for each in FORMATS], default="xlsx")
+    format = forms.ChoiceField(_l("Tệp"), [(each, each) for each in FORMATS], default="xlsx")
 
 
 REQUEST_FORMS = {
@@ -335,9 +326,9 @@ class PrivacyRequestsView(AdminPage):
                 is_done=is_done,
                 late=sum(line.urgency is Urgency.OVERDUE for line in lines),
                 known_until=calendar.known_until,
-                clocks=clocks_on(load_clocks(), this_day()),
+                clocks=clocks_on(load_clocks(), forms.this_day()),
                 **REQUEST_FORMS,
-                is_running_out=calendar.is_running_out(this_day()),
+                is_running_out=calendar.is_running_out(forms.this_day()),
             )
 
     @expose("/of/<int:contact_id>", methods=["POST"])
@@ -399,26 +390,26 @@ def _label(value: StrEnum | AuditAction) -> str:
     return str(labels.get(f"{_LABEL_GROUPS.get(type(value))}.{value.value}", value.value))
 
 
-class BreachForm(Form):
+class BreachForm(forms.Form):
     ids = "breach"
 
-    what = LongTextField(
+    what = forms.LongTextField(
         _l("Sự việc, loại dữ liệu, người bị ảnh hưởng"),
         required=True,
         maxlength=2000,
         hint=_l("Không ghi họ tên hay số điện thoại của người dân."),
         codes=("breach_what_missing",),
     )
-    found_on = DayField(_l("Phát hiện ngày"), max=today, hint=_l("Để trống là bây giờ."))
-    found_time = TextField(
+    found_on = forms.DayField(_l("Phát hiện ngày"), max=forms.today, hint=_l("Để trống là bây giờ."))
+    found_time = forms.TextField(
         _l("Lúc"), maxlength=5, placeholder=_l("Ví dụ: 08:30"), codes=("breach_time_wrong",)
     )
-    people = NumberField(_l("Số người bị ảnh hưởng, nếu đã biết"), default=None)
-    measures = LongTextField(_l("Đã làm gì để ngăn chặn, khắc phục"), maxlength=2000)
+    people = forms.NumberField(_l("Số người bị ảnh hưởng, nếu đã biết"), default=None)
+    measures = forms.LongTextField(_l("Đã làm gì để ngăn chặn, khắc phục"), maxlength=2000)
 
 
-class NoticeForm(Form):
-    notice = TextField(
+class NoticeForm(forms.Form):
+    notice = forms.TextField(
         _l("Đã thông báo cho cơ quan nào, số và ngày văn bản"),
         required=True,
         maxlength=300,

@@ -14,19 +14,7 @@ from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.forms import (
-    CheckField,
-    ChecksField,
-    ChoiceField,
-    FileField,
-    Form,
-    LongTextField,
-    NumberField,
-    RowField,
-    SecretField,
-    TextField,
-    labelled,
-)
+from admin import forms
 from admin.views.base import AdminPage, FormAction, send_workbook
 from admin.wording.filters import LABELS, number
 from campaigns.delivery.gateway_accounts import (
@@ -59,19 +47,19 @@ from outreach.rules.gateway import Proof
 from outreach.rules.quiet_days import WEEKDAYS, read_written_periods, write_periods
 
 
-class ConnectionForm(Form):
+class ConnectionForm(forms.Form):
     """The address of a gateway and the login that connects to it: first in the form, as its fields are made first."""
 
-    name = TextField(_l("Tên"), maxlength=60, required=True, autocomplete="off")
-    kind = ChoiceField(
+    name = forms.TextField(_l("Tên"), maxlength=60, required=True, autocomplete="off")
+    kind = forms.ChoiceField(
         _l("Kết nối bằng"),
         [("aggregator", _l("HTTP (đơn vị cung cấp brandname)")), ("smpp", _l("SMPP (nhà mạng)"))],
         default="aggregator",
     )
-    profile = ChoiceField(
+    profile = forms.ChoiceField(
         _l("Giao thức HTTP"), lambda: [(name, name) for name in profiles()], empty=_l("không (SMPP)")
     )
-    url = TextField(
+    url = forms.TextField(
         _l("Địa chỉ kết nối"),
         maxlength=300,
         autocomplete="off",
@@ -79,58 +67,60 @@ class ConnectionForm(Form):
             "SMPP: smpp://máy-chủ:cổng, smpps:// nếu có TLS. HTTP: để trống thì dùng địa chỉ của giao thức."
         ),
     )
-    login = TextField(
+    login = forms.TextField(
         _l("Tên đăng nhập (system_id hoặc khóa API)"), maxlength=120, required=True, autocomplete="off"
     )
-    secret = SecretField(
+    secret = forms.SecretField(
         _l("Mật khẩu (khóa bí mật)"),
         autocomplete="new-password",
         hint=_l("Được niêm phong trước khi lưu và không hiện lại. Để trống khi sửa thì giữ mật khẩu cũ."),
     )
-    notice_account = TextField(
+    notice_account = forms.TextField(
         _l("HTTP: mã tài khoản Zalo OA gửi thông báo"),
         maxlength=40,
         autocomplete="off",
         hint=_l("Để trống nếu chỉ gửi SMS."),
     )
-    window = NumberField(_l("SMPP: số tin chờ trả lời cùng lúc"), default=10)
+    window = forms.NumberField(_l("SMPP: số tin chờ trả lời cùng lúc"), default=10)
 
 
-class TermsForm(Form):
+class TermsForm(forms.Form):
     """What is agreed with a gateway: the whole form of the environment's, the end of the others'."""
 
-    account_id = RowField()
-    senders = TextField(
+    account_id = forms.RowField()
+    senders = forms.TextField(
         _l("Tên người gửi đã đăng ký tại đây"),
         maxlength=400,
         autocomplete="off",
         hint=_l("Cách nhau bằng dấu phẩy. Để trống nếu nhận mọi tên."),
     )
-    operators = ChecksField(
-        _l("Chỉ gửi đến nhà mạng (không chọn là mọi nhà mạng)"), labelled(OPERATORS, "operator"), default=()
+    operators = forms.ChecksField(
+        _l("Chỉ gửi đến nhà mạng (không chọn là mọi nhà mạng)"),
+        forms.labelled(OPERATORS, "operator"),
+        default=(),
     )
-    price = TextField(
+    price = forms.TextField(
         _l("Giá mỗi tin tính cước (đồng)"),
         inputmode="numeric",
         maxlength=6,
         hint=_l("Theo hợp đồng. Để trống thì dùng giá ước tính chung."),
     )
-    prices = TextField(
+    prices = forms.TextField(
         _l("Giá khác theo nhà mạng"), maxlength=200, hint=_l("Ví dụ: viettel 400, vinaphone 420.")
     )
-    pace = TextField(
+    pace = forms.TextField(
         _l("Tốc độ (số tin tính cước mỗi giây)"),
         inputmode="decimal",
         maxlength=8,
         hint=_l("Mức hợp đồng cho phép. Để trống nếu không giới hạn."),
     )
-    position = NumberField(
+    position = forms.NumberField(
         _l("Thứ tự ưu tiên"), default=1, hint=_l("Khi giá bằng nhau, số nhỏ được chọn trước.")
     )
-    proof = ChoiceField(
-        _l("“Đã đến máy” dựa trên"), labelled(Proof, "gateway_proof"), default=Proof.OPERATOR.value
+    proof = forms.ChoiceField(
+        _l("“Đã đến máy” dựa trên"), forms.labelled(Proof, "gateway_proof"), default=Proof.OPERATOR.value
     )
-    is_unaccented = CheckField(_l("Chỉ nhận tin không dấu"), name="unaccented")
+    is_unaccented = forms.CheckField(_l("Chỉ nhận tin không dấu"), name="unaccented")
 
     def values(self) -> dict[str, Any]:
         typed = super().values()
@@ -150,19 +140,19 @@ class GatewayForm(TermsForm, ConnectionForm):
     """A gateway of which everything is entered here."""
 
 
-class TryForm(Form):
+class TryForm(forms.Form):
     ids = "try"
-    number = TextField(
+    number = forms.TextField(
         _l("Số điện thoại của mình"), type="tel", maxlength=20, required=True, autocomplete="off"
     )
 
 
-class ControlPhoneForm(Form):
+class ControlPhoneForm(forms.Form):
     """A phone of the office that gets a copy of each text."""
 
     ids = "control"
-    number = TextField(_l("Số điện thoại"), type="tel", maxlength=20, required=True, autocomplete="off")
-    holder = TextField(
+    number = forms.TextField(_l("Số điện thoại"), type="tel", maxlength=20, required=True, autocomplete="off")
+    holder = forms.TextField(
         _l("Người giữ máy"),
         maxlength=120,
         required=True,
@@ -240,7 +230,7 @@ class GatewaysView(AdminPage):
     @expose("/<int:account_id>/state", methods=["POST"])
     def change_state(self, account_id: int) -> ResponseReturnValue:
         message, state = _("Đã đổi tình trạng nhà cung cấp."), request.form.get("state", "")
-        return self.submit_form(Form(), change_gateway_state, account_id, state=state, message=message)
+        return self.submit_form(forms.Form(), change_gateway_state, account_id, state=state, message=message)
 
     send_test = FormAction("/<int:account_id>/test", try_gateway, TryForm, is_keyed=True).tells(
         _l(
@@ -255,9 +245,9 @@ class GatewaysView(AdminPage):
     )
 
 
-class TemplateForm(Form):
-    sender = TextField(_l("Tên người gửi"), maxlength=16, required=True, autocomplete="off")
-    text = LongTextField(
+class TemplateForm(forms.Form):
+    sender = forms.TextField(_l("Tên người gửi"), maxlength=16, required=True, autocomplete="off")
+    text = forms.LongTextField(
         _l("Nội dung mẫu"),
         maxlength=1000,
         required=True,
@@ -265,7 +255,9 @@ class TemplateForm(Form):
             "Tham số ghi như {A30}: A là chữ và số không có dấu chấm, B có dấu chấm, có thể có các dấu : / , - của giờ, ngày, nơi chốn (hỏi lại nhà mạng), C là liên kết; sau đó là độ dài tối đa. Nhiều nhất ba tham số."
         ),
     )
-    note = TextField(_l("Ghi chú"), maxlength=200, hint=_l("Ví dụ: số công văn, mã mẫu của nhà cung cấp."))
+    note = forms.TextField(
+        _l("Ghi chú"), maxlength=200, hint=_l("Ví dụ: số công văn, mã mẫu của nhà cung cấp.")
+    )
 
 
 class TemplatesView(AdminPage):
@@ -294,7 +286,7 @@ class TemplatesView(AdminPage):
     @expose("/<int:template_id>/state", methods=["POST"])
     def set_state(self, template_id: int) -> ResponseReturnValue:
         return self.submit_form(
-            Form(),
+            forms.Form(),
             registered_templates.set_template_state,
             template_id,
             account_id=request.form.get("account_id", 0, type=int),
@@ -330,7 +322,7 @@ _SAVED = _l("Đã lưu. Mọi bộ phận của hệ thống dùng cài đặt m
 _BUDGET_HINT = _l("Người soạn sửa được trong từng chiến dịch. Để trống thì không ghi sẵn.")
 
 
-class OfficeForm(Form):
+class OfficeForm(forms.Form):
     """A part of the page. `of` are its fields by the setting that they make, where that is not one field of its name.
 
     Those of a variable that is set are left out.
@@ -396,29 +388,29 @@ class MailForm(OfficeForm):
     of: ClassVar[dict[str, tuple[str, ...]]] = {
         "smtp_url": ("host", "security", "port", "login", "password", "sender")
     }
-    host = TextField(
+    host = forms.TextField(
         _l("Địa chỉ máy chủ"), maxlength=120, autocomplete="off", hint=_l("Ví dụ: mail.tinh.gov.vn")
     )
-    security = ChoiceField(
+    security = forms.ChoiceField(
         _l("Mã hóa"),
         [("smtp", _l("STARTTLS (thường dùng cổng 587)")), ("smtps", _l("TLS ngay từ đầu (cổng 465)"))],
         default="smtp",
     )
-    port = NumberField(_l("Cổng"), default=587, codes=("mail_port_wrong",))
-    login = TextField(
+    port = forms.NumberField(_l("Cổng"), default=587, codes=("mail_port_wrong",))
+    login = forms.TextField(
         _l("Tên đăng nhập"),
         maxlength=120,
         autocomplete="off",
         hint=_l("Để trống nếu máy chủ không đòi đăng nhập."),
     )
-    password = SecretField(
+    password = forms.SecretField(
         _l("Mật khẩu"),
         maxlength=200,
         autocomplete="new-password",
         codes=("gateway_secret_again", "mail_password_missing"),
         hint=_l("Được niêm phong trước khi lưu và không hiện lại. Để trống khi sửa thì giữ mật khẩu cũ."),
     )
-    sender = TextField(
+    sender = forms.TextField(
         _l("Gửi từ địa chỉ thư"),
         type="email",
         maxlength=120,
@@ -433,7 +425,7 @@ class MailForm(OfficeForm):
         return values if server.host else {}
 
     def values(self) -> dict[str, Any]:
-        typed = Form.values(self)
+        typed = forms.Form.values(self)
         is_tls = typed.pop("security", "") == "smtps"
         return {"server": MailServer(**typed, is_tls=is_tls)}
 
@@ -443,13 +435,13 @@ class DutyForm(OfficeForm):
     intro = _l(
         "Khi có tin kêu cứu, hệ thống báo ngay cho cán bộ trực; sau 10 phút chưa có ai nhận việc thì báo cho người trực thay."
     )
-    duty_contacts = LongTextField(
+    duty_contacts = forms.LongTextField(
         _l("Cán bộ trực"),
         maxlength=1000,
         rows=3,
         hint=_l("Mỗi dòng một địa chỉ thư, số di động hoặc địa chỉ https:// nhận báo động."),
     )
-    stand_in_contacts = LongTextField(_l("Người trực thay"), maxlength=1000, rows=3)
+    stand_in_contacts = forms.LongTextField(_l("Người trực thay"), maxlength=1000, rows=3)
 
 
 class SendingForm(OfficeForm):
@@ -458,19 +450,19 @@ class SendingForm(OfficeForm):
         "sending_hours": ("opens", "closes"),
         "quiet_days": ("weekdays", "holidays", "periods"),
     }
-    opens = TextField(
+    opens = forms.TextField(
         _l("Chiến dịch mới gửi từ"),
         type="time",
         hint=_l("Người soạn sửa được trong từng chiến dịch. Tin gửi thật chỉ đi từ 7 đến 22 giờ."),
     )
-    closes = TextField(_l("đến"), type="time")
-    weekdays = ChecksField(
+    closes = forms.TextField(_l("đến"), type="time")
+    weekdays = forms.ChecksField(
         _l("Không gửi vào"),
         lambda: [(day, LABELS[f"quiet.weekday.{n}"]) for n, day in enumerate(WEEKDAYS)],
         default=(),
     )
-    holidays = CheckField(_l("Không gửi vào ngày nghỉ lễ, Tết của cả nước"))
-    periods = LongTextField(
+    holidays = forms.CheckField(_l("Không gửi vào ngày nghỉ lễ, Tết của cả nước"))
+    periods = forms.LongTextField(
         _l("Ngày, đợt không gửi khác"),
         maxlength=2000,
         rows=3,
@@ -506,14 +498,16 @@ class SendingForm(OfficeForm):
 
 class BudgetForm(OfficeForm):
     part, title = "budget", _l("Ngân sách, duyệt hai người")
-    campaign_budget_vnd = NumberField(_l("Ngân sách ghi sẵn cho chiến dịch mới (đồng)"), hint=_BUDGET_HINT)
-    price_per_segment_vnd = NumberField(
+    campaign_budget_vnd = forms.NumberField(
+        _l("Ngân sách ghi sẵn cho chiến dịch mới (đồng)"), hint=_BUDGET_HINT
+    )
+    price_per_segment_vnd = forms.NumberField(
         _l("Giá ước tính mỗi tin tính cước (đồng)"), hint=_l("Dùng cho đến khi nhà cung cấp báo giá thật.")
     )
-    two_approvals_people = NumberField(
+    two_approvals_people = forms.NumberField(
         _l("Cần hai người duyệt từ (người nhận)"), hint=_l("Để trống thì một người duyệt là đủ.")
     )
-    two_approvals_vnd = NumberField(
+    two_approvals_vnd = forms.NumberField(
         _l("Cần hai người duyệt từ (đồng)"), hint=_l("Để trống thì một người duyệt là đủ.")
     )
 
@@ -522,7 +516,7 @@ class LogoForm(OfficeForm):
     part, title = "logo", _l("Biểu trưng")
     intro = _l("Hiện ở đầu mọi trang và trang đăng nhập.")
     button = _l("Dùng biểu trưng này")
-    office_logo = FileField(
+    office_logo = forms.FileField(
         _l("Tệp ảnh"),
         missing=_l("Chưa chọn tệp. Hãy chọn tệp ảnh biểu trưng."),
         accept=",".join(IMAGES),

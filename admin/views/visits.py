@@ -16,18 +16,7 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 from wtforms.validators import ValidationError
 
-from admin.forms import (
-    CheckField,
-    ChoiceField,
-    DayField,
-    FileField,
-    Form,
-    NumberField,
-    RowField,
-    TextField,
-    communes,
-    row_id,
-)
+from admin import forms
 from admin.refusals import within_quota
 from admin.views.base import AdminPage, FormAction, send_workbook, warn
 from admin.views.inbox import listed_answers, opened_campaigns, said_in_words
@@ -56,24 +45,24 @@ from outreach.runtime import Runtime
 _ALL_VILLAGES = "*"  # in the form: all villages on one sheet
 
 
-class SheetForm(Form):
+class SheetForm(forms.Form):
     """A sheet for the people whom the page shows; `village` is the button that was pressed."""
 
-    campaign_id = RowField(name="campaign")
-    list_id = RowField(name="list", filters=[lambda list_id: list_id or None])
-    area_code = TextField(name="area", type="hidden", maxlength=10)
-    village = TextField(
+    campaign_id = forms.RowField(name="campaign")
+    list_id = forms.RowField(name="list", filters=[lambda list_id: list_id or None])
+    area_code = forms.TextField(name="area", type="hidden", maxlength=10)
+    village = forms.TextField(
         default=_ALL_VILLAGES, filters=[lambda village: None if village == _ALL_VILLAGES else village]
     )
-    officer = TextField(
+    officer = forms.TextField(
         _l("Giao cho ai"),
         maxlength=120,
         autocomplete="off",
         placeholder=_l("Ví dụ: ông A Thun, Ban công tác Mặt trận thôn 3"),
     )
-    officer_id = ChoiceField(_l("Cán bộ thôn"), coerce=row_id, empty=_l("Chỉ in phiếu giấy"))
-    day = DayField(_l("Ngày đi"), hint=_l("Để trống: đi sớm nhất có thể."))
-    check_percent = NumberField(
+    officer_id = forms.ChoiceField(_l("Cán bộ thôn"), coerce=forms.row_id, empty=_l("Chỉ in phiếu giấy"))
+    day = forms.DayField(_l("Ngày đi"), hint=_l("Để trống: đi sớm nhất có thể."))
+    check_percent = forms.NumberField(
         _l("Kiểm tra ngẫu nhiên (phần trăm số người tự báo)"),
         name="check",
         max=rules.MOST_PERCENT,
@@ -81,28 +70,28 @@ class SheetForm(Form):
         codes=("check_percent_wrong",),
         hint=_l("Những người này có trong phiếu như mọi người khác, không đánh dấu."),
     )
-    again = CheckField(_l("Cả người đang có trong phiếu khác"))
+    again = forms.CheckField(_l("Cả người đang có trong phiếu khác"))
 
     def values(self) -> dict[str, Any]:
         return {**super().values(), "check_percent": self.check_percent.data or 0}
 
 
-class AssignForm(Form):
+class AssignForm(forms.Form):
     """A sheet for one village officer; the page sets the choices."""
 
-    officer_id = ChoiceField(
-        _l("Cán bộ thôn"), name="officer", coerce=row_id, empty=_l("Hãy chọn"), required=True
+    officer_id = forms.ChoiceField(
+        _l("Cán bộ thôn"), name="officer", coerce=forms.row_id, empty=_l("Hãy chọn"), required=True
     )
-    day = DayField(_l("Ngày đi"), hint=_l("Để trống: đi sớm nhất có thể."))
-    target = NumberField(
+    day = forms.DayField(_l("Ngày đi"), hint=_l("Để trống: đi sớm nhất có thể."))
+    target = forms.NumberField(
         _l("Số người mỗi ngày"), max=sheets.MOST_TARGET, default=None, codes=("visit_target_wrong",)
     )
 
 
-class ResultsForm(Form):
+class ResultsForm(forms.Form):
     """Results of a sheet: the field `k<line>` of each line holds its key."""
 
-    visited_at = TextField(
+    visited_at = forms.TextField(
         _l("Thời điểm đến"),
         name="visited",
         type="datetime-local",
@@ -138,7 +127,7 @@ class ResultsForm(Form):
             )
         return is_valid and not self.wrong_lines
 
-    def validate_visited_at(self, field: TextField) -> None:
+    def validate_visited_at(self, field: forms.TextField) -> None:
         try:
             self._moment()
         except ValueError as error:
@@ -272,7 +261,7 @@ class VisitsView(AdminPage):
                     if (n := sum(line.outcome is outcome for line in lines))
                 },
                 form=ResultsForm.on_page(visited_at=f"{last:%Y-%m-%dT%H:%M}"),
-                undo_form=Form(),
+                undo_form=forms.Form(),
                 given=sheets.read_assignments(session, [round_id]).get(round_id, []),
                 assign_form=assign_form,
             )
@@ -283,7 +272,9 @@ class VisitsView(AdminPage):
     @expose("/<int:round_id>/take-back/<int:officer_id>", methods=["POST"])
     def take_back(self, round_id: int, officer_id: int) -> ResponseReturnValue:
         told = _("Đã thu lại phiếu.")
-        return self.submit_form(Form(), sheets.take_back_sheet, round_id, officer_id=officer_id, message=told)
+        return self.submit_form(
+            forms.Form(), sheets.take_back_sheet, round_id, officer_id=officer_id, message=told
+        )
 
     # One key per line, all lines at once
     enter = FormAction("/<int:round_id>/enter", enter_results, ResultsForm).tells(
@@ -326,11 +317,11 @@ def _named_keys(kind: str) -> list[tuple[str, rules.VisitOutcome]]:
 _LINK = "visits-link"
 
 
-class OfficerForm(Form):
-    name = TextField(
+class OfficerForm(forms.Form):
+    name = forms.TextField(
         _l("Họ tên"), maxlength=120, required=True, autocomplete="off", codes=("officer_name_missing",)
     )
-    number = TextField(
+    number = forms.TextField(
         _l("Số điện thoại"),
         type="tel",
         maxlength=20,
@@ -338,7 +329,7 @@ class OfficerForm(Form):
         hint=_l("Mã mở phiếu được gửi đến số này."),
         codes=("officer_number_wrong", "officer_unreachable"),
     )
-    email = TextField(
+    email = forms.TextField(
         _l("Hoặc thư điện tử"),
         type="email",
         maxlength=254,
@@ -375,7 +366,7 @@ class VisitOfficersView(AdminPage):
             session[_LINK] = [officer.id, link_of(officer, self.settings)]
             return ""
 
-        return self.submit_form(Form(), sheets.invite_officer, officer_id, message=keep)
+        return self.submit_form(forms.Form(), sheets.invite_officer, officer_id, message=keep)
 
     shut_out = FormAction("/<int:officer_id>/shut-out", shut_out).tells(
         _l("Đã khóa máy của cán bộ này. Máy xóa dữ liệu ngay khi có mạng.")
@@ -385,14 +376,14 @@ class VisitOfficersView(AdminPage):
 ON_A_PAGE = 20
 
 
-class ChoiceForm(Form):
+class ChoiceForm(forms.Form):
     """Which people a page shows; a form on it sends them along."""
 
     not_passed = hand_over.PeopleChoice._fields
-    answer = TextField(type="hidden", maxlength=40)
-    area = TextField(type="hidden", maxlength=10)
-    village = TextField(type="hidden", maxlength=140)
-    order = TextField(type="hidden", maxlength=40)
+    answer = forms.TextField(type="hidden", maxlength=40)
+    area = forms.TextField(type="hidden", maxlength=10)
+    village = forms.TextField(type="hidden", maxlength=140)
+    order = forms.TextField(type="hidden", maxlength=40)
 
     @property
     def choice(self) -> hand_over.PeopleChoice:
@@ -400,7 +391,7 @@ class ChoiceForm(Form):
 
 
 class HandOverForm(ChoiceForm):
-    recipient = TextField(
+    recipient = forms.TextField(
         _l("Nơi nhận"),
         maxlength=120,
         required=True,
@@ -408,28 +399,28 @@ class HandOverForm(ChoiceForm):
         placeholder=_l("Ví dụ: Trạm Y tế xã Đắk Hà"),
         codes=("hand_over_unsaid",),
     )
-    purpose = TextField(
+    purpose = forms.TextField(
         _l("Mục đích"),
         maxlength=200,
         required=True,
         autocomplete="off",
         placeholder=_l("Ví dụ: chuẩn bị buổi tiêm ngày 5/12"),
     )
-    with_numbers = CheckField(
+    with_numbers = forms.CheckField(
         _l("Kèm số điện thoại đầy đủ"), hint=_l("Chỉ khi nơi nhận phải gọi. Mỗi số được ghi vào nhật ký.")
     )
 
 
-class ReturnedForm(Form):
-    file = FileField(
+class ReturnedForm(forms.Form):
+    file = forms.FileField(
         _l("Danh sách đã điểm danh, có cột đánh x"),
         missing=_l("Hãy chọn tệp danh sách đã đánh dấu."),
         codes=("hand_over_not_returned", "hand_over_nobody_marked"),
     )
 
 
-class UndoForm(Form):
-    answer_id = RowField()
+class UndoForm(forms.Form):
+    answer_id = forms.RowField()
 
 
 class HandOverView(AdminPage):
@@ -468,7 +459,7 @@ class HandOverView(AdminPage):
                 pages=-(-len(listed.people) // ON_A_PAGE),
                 chosen=chosen,
                 answers=_answers(campaign),
-                communes=communes(session),
+                communes=forms.communes(session),
                 said=_said(campaign),
                 written=_written(campaign),
                 heading=heading,
@@ -529,8 +520,8 @@ class HandOverView(AdminPage):
     @expose("/came", methods=["POST"])
     def came(self, campaign_id: int) -> ResponseReturnValue:
         """Record that the people marked on the page came."""
-        people = {row_id(each) for each in request.form.getlist("came")}
-        return self._record(Form(), campaign_id, lambda: people)
+        people = {forms.row_id(each) for each in request.form.getlist("came")}
+        return self._record(forms.Form(), campaign_id, lambda: people)
 
     @expose("/returned", methods=["POST"])
     def returned(self, campaign_id: int) -> ResponseReturnValue:
@@ -558,7 +549,9 @@ class HandOverView(AdminPage):
             UndoForm(), hand_over.undo_came, campaign_id, opened=opened_campaigns(), message=told
         )
 
-    def _record(self, form: Form, campaign_id: int, read: Callable[[], set[int]]) -> ResponseReturnValue:
+    def _record(
+        self, form: forms.Form, campaign_id: int, read: Callable[[], set[int]]
+    ) -> ResponseReturnValue:
         def record(runtime: Runtime, **values: Any) -> hand_over.Recorded:
             return hand_over.record_came(runtime, campaign_id, read(), **values)
 
