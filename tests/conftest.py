@@ -39,10 +39,9 @@ REST = tuple(
     for folder, names in {
         "browser": "every_screen import kept_form keyboard residents safety second_factor visit_phone",
         "integration/admin": """
-            agencies api brakes commands contacts demo drives health import_doubts installs kinds
+            agencies api brakes commands contacts demo drives health import_doubts kinds
             named_in_a_list privacy_requests progress provider refused_forms registers reply_log
             reports second_factor_and_sessions sending setup units_of_another_day users visits
-            wording_progress
         """,
         "integration/campaigns": """
             after_restore answer_page_asgi answer_totals at_the_door billing

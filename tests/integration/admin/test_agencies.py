@@ -1,27 +1,36 @@
-"""Agencies' figures in the office: by form, by link, by file; corrected, missing, unknown."""
+"""Agencies' figures in the office: by form, by link, by file; corrected, missing, unknown.
+
+The reports behind a figure: as many as it says, each with its source, and those taken back when asked for.
+What the columns of a reach file are called.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
 import pytest
+from flask import Flask
+from flask_babel import Babel
 from sqlalchemy import func, select, update
 
+from admin.wording.progress import file_rows
 from campaigns.activities.activity_log import ActivityFilter, read_summary
 from campaigns.agencies.reports import address_of
 from campaigns.cases.merge_people import merge_people
 from campaigns.models.activities import Activity
 from campaigns.models.campaigns import Drive
 from campaigns.models.figures import AgencyLink, AgencyReport
-from campaigns.models.replies import Answer, InstallReport
+from campaigns.models.replies import Answer, AnswerSource, InstallReport
 from campaigns.planning.drives import choose_drive
 from campaigns.rules.activities import ActivityKind, ActivityTotals
+from campaigns.rules.reach import ReachMeasure, ReachTotals
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Role
 from outreach.models.contacts import Phone
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput
+from tests.integration.admin import test_progress
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
@@ -408,3 +417,103 @@ def test_a_correction_leaves_its_history_and_the_log_can_be_read_as_it_stood(wor
         select(AuditEvent.action).where(AuditEvent.subject == "activities:1").order_by(AuditEvent.id)
     )
     assert told == ["publicity.enter", "publicity.correct", "publicity.withdraw", "publicity.correct"]
+
+
+places = test_progress.places
+INSTALLED = ((0, AnswerSource.SMS), (1, AnswerSource.PAGE), (2, AnswerSource.OFFICER), (5, AnswerSource.PAGE))
+
+
+def tell(world, campaign, person, label, source, *, minutes=0):
+    world.answers(campaign, {person: label}, source=source, at=world.now + timedelta(minutes=minutes))
+
+
+def listed(page):
+    body = re.search(r"<tbody>(.*)</tbody>", page, re.DOTALL)
+    return body[1].count("<tr>") if body else 0
+
+
+@pytest.fixture
+def campaign(places):
+    campaign = test_progress.launch(places)
+    for person, source in INSTALLED:
+        tell(places, campaign, person, Label.INSTALLED, source)
+    return campaign
+
+
+@both_databases
+def test_a_figure_leads_to_as_many_reports_as_it_says(client, places, campaign):
+    signed_in(client, AUTHOR)
+    shown = client.get(f"/admin/progress/?campaign={campaign}").text
+    links = re.findall(rf'<a href="(/admin/campaigns/{campaign}/installs/\?[^"]+)">(\d+)</a>', shown)
+    assert len(links) >= 2  # a district and an organisation
+    for link, figure in links:
+        assert listed(client.get(link.replace("&amp;", "&")).text) == int(figure), link
+    page = client.get(f"/admin/campaigns/{campaign}/installs/").text
+    assert listed(page) == 4
+    for said in ("tin nhắn", "trang trả lời", "cán bộ"):
+        assert said in page.lower()
+    assert number(0) not in page
+
+
+def test_a_report_taken_back_is_shown_when_asked_for_and_a_phone_counts_once(client, places, campaign):
+    signed_in(client, AUTHOR)
+    tell(places, campaign, 0, Label.NOT_YET, AnswerSource.SMS, minutes=1)  # "cài rồi nhưng xóa rồi"
+    path = f"/admin/campaigns/{campaign}/installs/"
+    assert listed(client.get(path).text) == 3
+    with_history = client.get(f"{path}?all=1").text
+    assert listed(with_history) == 4
+    assert "rút lại" in with_history
+    tell(places, campaign, 0, Label.INSTALLED, AnswerSource.PAGE, minutes=2)
+    assert listed(client.get(path).text) == 4
+    assert listed(client.get(f"{path}?all=1").text) == 5
+    assert listed(client.get(f"{path}?source=page").text) == 3
+    assert listed(client.get(f"{path}?source=nothing").text) == 4
+    assert client.get("/admin/campaigns/999/installs/").status_code == 404
+
+
+def test_each_sees_the_reports_of_their_own_lists(client, places, campaign):
+    signed_in(client, test_progress.NEIGHBOUR)
+    page = client.get(f"/admin/campaigns/{campaign}/installs/").text
+    assert listed(page) == 1
+    assert "A Thun 5" in page
+
+
+@cases(("0", "không nhắn"), ("1", "nội dung thứ nhất"), ("2", "nội dung thứ hai"))
+def test_the_groups_of_a_comparison_are_called_what_they_are(arm, name):
+    counts = ReachTotals()
+    counts.add(ReachMeasure.ARMS, arm, 5)
+    counts.add(ReachMeasure.ARMS_INSTALLED, arm, 2)
+    app = Flask(__name__)
+    Babel(app, default_locale="vi")
+    with app.test_request_context():
+        head, _row = file_rows(
+            {(1, None, None): counts},
+            own_answers={},
+            steps={1: 1},
+            organisations={},
+            places={},
+            level="Huyện",
+            price=0,
+        )
+    assert head[5:7] == [f"Chọn ngẫu nhiên vào nhóm: {name}", f"Tự khai báo đã thực hiện, nhóm: {name}"]
+
+
+def test_what_is_not_counted_for_a_kind_of_row_is_blank_and_what_is_counted_may_be_nought():
+    by_step, whole, elsewhere = ReachTotals(), ReachTotals(), ReachTotals()
+    by_step.add(ReachMeasure.SEGMENTS, "", 3)
+    whole.add(ReachMeasure.RECIPIENTS, "", 5)
+    whole.add(ReachMeasure.ANSWERS, "installed", 2)
+    elsewhere.add(ReachMeasure.RECIPIENTS, "", 4)
+    app = Flask(__name__)
+    Babel(app, default_locale="vi")
+    with app.test_request_context():
+        _head, *rows = file_rows(
+            {(None, None, None): whole, (None, 1, None): elsewhere, (1, None, None): by_step},
+            own_answers={},
+            steps={1: 1},
+            organisations={},
+            places={},
+            level="Huyện",
+            price=400,
+        )
+    assert [row[5:] for row in rows] == [[5, "", 2, ""], [4, "", 0, ""], ["", 3, "", 1200]]
