@@ -21,6 +21,7 @@ from sqlalchemy import select
 
 from admin import forms
 from admin.permissions import may_open
+from admin.refusals import within_quota
 from admin.views.base import AdminPage, FormAction, requested_day
 from admin.wording.audit import ACTIONS, SUBJECTS, describe, describe_changes
 from admin.wording.filters import LABELS, kind_titles
@@ -368,7 +369,7 @@ class PrivacyRequestsView(AdminPage):
 
     @expose("/<int:request_id>/export", methods=["POST"])
     def export(self, request_id: int) -> ResponseReturnValue:
-        """Send the person's data as a file, in Vietnamese; recorded in the audit log."""
+        """Send the person's data as a file, in Vietnamese; recorded in the audit log, and counted in the quota of full numbers."""
         form = ExportForm(request_id)
 
         def send(parts: list[ExportPart]) -> ResponseReturnValue:
@@ -380,7 +381,9 @@ class PrivacyRequestsView(AdminPage):
             name = f"du lieu ca nhan {request_id}.{kind}"
             return send_file(content, mimetype=FORMATS[kind], as_attachment=True, download_name=name)
 
-        return self.submit_form(form, export_personal_data, request_id, show=send, page=form.page)
+        return self.submit_form(
+            form, within_quota(export_personal_data), request_id, show=send, page=form.page
+        )
 
 
 def _label(value: StrEnum | AuditAction) -> str:

@@ -111,6 +111,11 @@ def test_the_file_for_the_person_has_all_and_runs_nothing(world, client, person)
     )
     assert len(events) == 2
     assert world.status(campaign)["recipients"] == 1
+    world.use(full_numbers_per_hour=1)
+    client = signed_in(world.app().test_client(), APPROVER)
+    assert [post(client, path, format="json").status_code for _ in range(2)] == [200, 422], (
+        "no way around the quota of numbers"
+    )
 
 
 def test_the_file_for_the_person_has_rows_that_name_them_beside_another(world, client, tmp_path):
