@@ -525,7 +525,7 @@ def _url(contact_id: int) -> str:
 
 def _remove_form(phone: contact.PhoneRow) -> RemoveNumberForm:
     form = RemoveNumberForm.on_page(phone_id=phone.id)
-    if not phone.is_opted_out:
+    if not (phone.is_opted_out and has_role(current_user, *contact.MAY_LIFT[contact.Closing.OPT_OUT])):
         del form.opted_out
     return form
 

@@ -13,7 +13,14 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
-from outreach.contacts.contact import find_phone, find_recorded_contact, knows_number, read_note
+from outreach.contacts.contact import (
+    MAY_LIFT,
+    Closing,
+    find_phone,
+    find_recorded_contact,
+    knows_number,
+    read_note,
+)
 from outreach.contacts.directory import visible_lists
 from outreach.contacts.languages import keep_unread, read_own_spellings
 from outreach.contacts.suppressions import hashes_of, lift_suppressions, lock_phones, suppress
@@ -107,9 +114,9 @@ def remove_number(
 
     If no other contact has it, it is suppressed: queued messages would reach a stranger. A wish to be left alone that
     was said from it is taken as this contact's and holds for their other numbers; `opted_out=False` says that it was
-    somebody else's. Raises BadInput without a note, NotAllowed where the user may not read the number.
+    somebody else's, which opens these and is for who may lift an opt-out. Raises BadInput without a note, NotAllowed also where the user may not read the number.
     """
-    require_role(user, Role.STAFF, Role.APPROVER)
+    require_role(user, *(Role.STAFF, Role.APPROVER) if opted_out else MAY_LIFT[Closing.OPT_OUT])
     find_recorded_contact(session, contact_id, user=user)
     phone = find_phone(session, contact_id, phone_id, user=user)
     if not knows_number(session, contact_id, phone_id, user=user):

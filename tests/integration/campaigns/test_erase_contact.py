@@ -223,7 +223,7 @@ def test_whose_number_stood_with_somebody_by_mistake_gets_an_answer_though_they_
     world, is_theirs_again
 ):
     known = world.add_person(NAME, OWN)
-    wrong = {"note": "số của người khác", "opted_out": False}
+    wrong = {"note": "số của người khác", "opted_out": False, "by": APPROVER}
     world.do(remove_number, known, world.phone(OWN), **wrong)
     if is_theirs_again:
         world.do(add_number, known, OWN)

@@ -404,7 +404,7 @@ def test_who_cries_while_they_are_being_removed_stays(world):
 def test_a_cry_from_a_number_that_was_taken_from_somebody_waits_though_they_go(world):
     campaign = world.sent(people=1)
     person, phone = world.one(select(Contact.id)), world.phone(number(0))
-    world.do(remove_number, person, phone, note="số của người khác", opted_out=False)
+    world.do(remove_number, person, phone, note="số của người khác")
     now = end_and_wait(world, campaign, days=DAYS + 1)
     world.reply(number(0), "cuu toi voi, nha toi dang chay", gateway_id="SM1", now=now)
     foreseen = expected(world, campaign, now)

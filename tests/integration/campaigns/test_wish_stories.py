@@ -422,7 +422,8 @@ class Story:
             return None
         person = self.rng.choice(having)
         phone, is_theirs = self.rng.choice(self.people[person]), self.rng.random() < 0.6
-        self.do(remove_number, person, phone, note="số cũ", secret_key=self.key, opted_out=is_theirs)
+        by = {"secret_key": self.key, "email": AUTHOR if is_theirs else APPROVER}
+        self.do(remove_number, person, phone, note="số cũ", opted_out=is_theirs, **by)
         self.people[person].remove(phone)
         self.former.setdefault(person, set()).add(phone)
         for said in self.said:
