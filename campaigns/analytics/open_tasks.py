@@ -41,7 +41,7 @@ from campaigns.delivery.reconcile import CAMPAIGN_OF_ATTEMPT, waits_for_person
 from campaigns.live_permit import STOP_ALL
 from campaigns.models.campaigns import Campaign, CampaignDecision, CampaignVersion, Recipient, Switch
 from campaigns.models.messages import Attempt, Incident, Message
-from campaigns.models.replies import IS_OPEN_CRY, Case, Reply, SafetyReport
+from campaigns.models.replies import FROM_NUMBER, IS_OPEN_CRY, Case, Reply, SafetyReport
 from campaigns.replies.safety import is_cry_of, is_current
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.safety import CryState, SafetyStatus
@@ -426,7 +426,9 @@ def _said(event_id: int) -> tuple[ColumnElement[bool], ColumnElement[bool], Colu
     need = exists().where(Case.recipient_id == Recipient.id, is_cry_of(event_id), Case.done_at.is_(None))
     spoke = func.coalesce(SafetyReport.is_verified, False)
     safe = and_(spoke, SafetyReport.status == SafetyStatus.SAFE)
-    return need, func.coalesce(safe, False), or_(spoke, Recipient.answer.is_not(None))
+    # Whatever came from the number is news, also while an officer has yet to read what it means.
+    wrote = exists().where(Reply.recipient_id == Recipient.id, Reply.channel.in_(FROM_NUMBER))
+    return need, func.coalesce(safe, False), or_(spoke, Recipient.answer.is_not(None), wrote)
 
 
 def _audience(session: Session, event_id: int, user: User, *columns: Any) -> Any:

@@ -657,6 +657,15 @@ def test_who_was_not_heard_of_is_named_by_hamlet(world, event):
     assert (hamlet.village, hamlet.people) == ("Thôn 3", 2)
 
 
+def test_of_who_has_written_something_that_nobody_has_read_yet_there_is_news(world, event, client):
+    say(world, "trời tối quá", sender=number(11))
+    assert world.recipient(number(11), event).answer is None
+    client.post("/an-toan", data={"number": number(12), "answer": "safe"})  # anybody may have
+    found = counts(world, event).total
+    assert (found.heard, found.unheard) == (1, 4)
+    assert [row.people for row in world.read(read_unheard, event, world.user(AUTHOR))] == [4]
+
+
 def test_a_list_is_exported_only_with_a_reason_which_is_on_record(world, event):
     say(world, "CUU")
     with refuses(BadInput, says="lý do"):
