@@ -46,8 +46,7 @@ from outreach.contacts.languages import offer_languages, read_offered
 from outreach.contacts.move_people import load_units
 from outreach.core.mail import check_server
 from outreach.core.schema import upgrade
-from outreach.models.accounts import Organisation, OrganisationKind, Role, User
-from outreach.models.places import Area, AreaLevel
+from outreach.models.accounts import Area, AreaLevel, Organisation, OrganisationKind, Role, User
 from outreach.places.areas import province_names
 from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime

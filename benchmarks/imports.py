@@ -36,33 +36,16 @@ ROUNDS = 3  # of the smaller ones; medians
 MOST_TIMES_THE_FLOOR = 1.5
 MOST_SECONDS = 30.0  # of the large one
 MOST_MB = 400.0
-_HEADER = [
-    "STT",
-    "Họ và tên",
-    "Năm sinh",
-    "Giới tính",
-    "Dân tộc",
-    "Thôn/Tổ dân phố",
-    "Xã/phường",
-    "SĐT",
-    "Chi hội",
-    "Ghi chú",
-]
+_HEADER = ["STT", "Họ và tên", "Năm sinh", "Giới tính", "Dân tộc"]
+_HEADER += ["Thôn/Tổ dân phố", "Xã/phường", "SĐT", "Chi hội", "Ghi chú"]
 _PHONE = 7
 _FAMILY, _MIDDLE, _GIVEN = (
     ["Nguyễn", "Trần", "Lê", "Phạm", "Huỳnh", "Y", "A"],
     ["Văn", "Thị", "Công", "Ngọc"],
     ["An", "Bình", "Hoa", "Thun", "Hlan", "Sương"],
 )
-_COMMUNES = [
-    "xã MƯỜNG HOONG",
-    "Măng Buk",
-    "T.T Dak Ha",
-    "xã Hòa Bình",
-    "Đăk Mar",
-    "X. Đắk Rơwa",
-    "phường Quyết Thắng",
-]
+_COMMUNES = ["xã MƯỜNG HOONG", "Măng Buk", "T.T Dak Ha", "xã Hòa Bình"]
+_COMMUNES += ["Đăk Mar", "X. Đắk Rơwa", "phường Quyết Thắng"]
 _PREFIXES = ("90", "91", "97", "32", "35", "38", "70", "79", "81", "84", "86", "88", "58")
 
 

@@ -54,8 +54,7 @@ from outreach.accounts.users import create_user, find_user
 from outreach.backups.backups import create_backup
 from outreach.core.db import Database
 from outreach.core.schema import upgrade
-from outreach.models.accounts import Role
-from outreach.models.places import Area, AreaLevel
+from outreach.models.accounts import Area, AreaLevel, Role
 from outreach.rules.quiet_days import NO_DAYS
 from outreach.runtime import Runtime, open_runtime
 from tests.support.servers import create_database, drop_database, start_postgres, start_redis

@@ -13,11 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.printer import Printer
 from deploy.processes import describe_end, follow_parent
 from deploy.redis_server import NoRedis, RedisServer, can_listen, prepare_redis
 from deploy.servers import EMPTY, READY
-from deploy.supervise import Supervisor
+from deploy.supervise import Printer, Supervisor
 
 
 class CannotRun(Exception):

@@ -194,16 +194,8 @@ def _pick(chance: float, shares: Mapping[T, float]) -> T | None:
 
 
 # The labels of domain.md 4 that a resident can mean; the rest do not answer.
-LABELS = (
-    "installed",
-    "not_yet",
-    "no_smartphone",
-    "need_help",
-    "refuse",
-    "opt_out",
-    "wrong_number",
-    "question",
-)
+LABELS: tuple[str, ...] = ("installed", "not_yet", "no_smartphone", "need_help")
+LABELS += ("refuse", "opt_out", "wrong_number", "question")
 # The answers on the answer page; the other labels are possible by SMS only.
 LINK_ANSWERS = frozenset({"installed", "need_help", "no_smartphone", "opt_out"})
 # After one of these a resident sends no more automatic answers.

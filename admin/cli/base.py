@@ -22,7 +22,7 @@ from admin.wording.errors import LANGUAGE_KEY, show_error
 from deploy import LANGUAGES
 from outreach.accounts import audit
 from outreach.accounts.users import find_user
-from outreach.core.progress import watchers
+from outreach.core.db import watchers
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.texts import clean_text, clean_texts

@@ -54,9 +54,8 @@ from outreach.contacts.languages import offer_languages
 from outreach.core.db import Base, change_rows, is_postgresql
 from outreach.core.settings import Settings
 from outreach.imports.store_rows import find_or_create_list
-from outreach.models.accounts import OrganisationKind, Role, User
+from outreach.models.accounts import Area, AreaLevel, OrganisationKind, Role, User
 from outreach.models.contacts import Contact, ContactPhone, LegalBasis, Membership, Phone
-from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import load_areas
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import Accepted, Cause, InboundMessage

@@ -36,9 +36,8 @@ from outreach.accounts.permissions import areas_of, visible_to
 from outreach.contacts.languages import read_offered
 from outreach.core.settings import Settings
 from outreach.imports.uploads import find_list
-from outreach.models.accounts import Organisation, User
+from outreach.models.accounts import Area, Organisation, User
 from outreach.models.contacts import ContactList, LegalBasis, Membership
-from outreach.models.places import Area
 from outreach.places.areas import read_districts
 from outreach.rules.errors import BadCampaign, BadInput
 from outreach.rules.formats import read_decimal, read_whole

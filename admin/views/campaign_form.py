@@ -104,8 +104,7 @@ from outreach.contacts.languages import read_offered
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import has_notices
 from outreach.imports.issues import count_waiting
-from outreach.models.accounts import Organisation, User
-from outreach.models.places import Area
+from outreach.models.accounts import Area, Organisation, User
 from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.rules.sms_template import GAP_WORDS
 from outreach.runtime import Runtime

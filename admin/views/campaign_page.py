@@ -49,9 +49,8 @@ from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.accounts.users import name_of, names_of
 from outreach.contacts.directory import has_hidden_people
 from outreach.core.settings import Settings
-from outreach.models.accounts import Organisation, Role, User
+from outreach.models.accounts import Area, Organisation, Role, User
 from outreach.models.contacts import ContactList
-from outreach.models.places import Area
 from outreach.runtime import Runtime
 
 AnswerKey = tuple[Label | None, int | None]

@@ -57,9 +57,8 @@ from outreach.contacts.lists import read_names, read_organisations
 from outreach.contacts.phones import add_number, remove_number
 from outreach.contacts.place_questions import read_former_places
 from outreach.core.signed_tokens import open_sealed, seal_secret
-from outreach.models.accounts import User
+from outreach.models.accounts import Area, User
 from outreach.models.contacts import Contact, PlaceQuestion
-from outreach.models.places import Area
 from outreach.places.areas import group_communes, read_unit_history
 from outreach.rules.errors import BadInput
 from outreach.rules.languages import NAMES as LANGUAGES

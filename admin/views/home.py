@@ -64,8 +64,7 @@ from outreach.accounts.permissions import areas_of, is_province_staff, organisat
 from outreach.contacts.directory import ContactFilter, read_page, record_search
 from outreach.core.cache import cached_count
 from outreach.imports.issues import count_waiting
-from outreach.models.accounts import NoticeKind, Role, User
-from outreach.models.places import Area
+from outreach.models.accounts import Area, NoticeKind, Role, User
 from outreach.places.areas import IS_CURRENT
 from outreach.rules.errors import NotAllowed
 from outreach.rules.phone_numbers import unaccented

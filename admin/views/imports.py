@@ -34,9 +34,8 @@ from outreach.imports import correct_rows, uploads
 from outreach.imports.issues import count_at_the_door, count_reasons
 from outreach.imports.kept_values import read_values_of_rows
 from outreach.imports.list_reader import PLACE_OF_FILE, SKIPPED, TAKEN
-from outreach.models.accounts import Organisation
+from outreach.models.accounts import Area, Organisation
 from outreach.models.contacts import ContactList, LegalBasis, ListImport, Upload, UploadState
-from outreach.models.places import Area
 from outreach.rules.errors import LoaError
 from outreach.rules.kept_values import PREFIX, name_of_label
 from outreach.rules.list_columns import PHONE, PLAIN_LABELS, Column

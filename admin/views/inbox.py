@@ -48,8 +48,7 @@ from campaigns.rules.own_answers import (
 )
 from campaigns.rules.replies.labels import RESULTS, USES, Label
 from campaigns.rules.replies.understand import telling_parts
-from outreach.models.accounts import User
-from outreach.models.places import Area
+from outreach.models.accounts import Area, User
 from outreach.rules.errors import BadInput, BadTemplate
 from outreach.rules.segments import measure
 from outreach.runtime import Runtime

@@ -77,8 +77,7 @@ from outreach.accounts.permissions import is_province_staff, organisations_of
 from outreach.core.cache import cached_count
 from outreach.core.spreadsheets import MEDIA_TYPE, csv_text, workbook_bytes
 from outreach.gateway_accounts import read_names_of_gateways
-from outreach.models.accounts import Organisation, Role, User
-from outreach.models.places import AreaLevel
+from outreach.models.accounts import AreaLevel, Organisation, Role, User
 from outreach.places.areas import UnitHistory, UnitsOfOneDay, name_level, points_of, read_unit_history
 from outreach.rules.keys import Purpose, oldest_first
 from outreach.use_cases import enqueue_count_reach

@@ -60,8 +60,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.urge_texts import Lag, write_about_agency, write_about_place
 from outreach.accounts.permissions import is_province_staff, organisations_of, visible_to
 from outreach.accounts.users import name_of
-from outreach.models.accounts import Organisation, OrganisationKind, User
-from outreach.models.places import Area, AreaLevel
+from outreach.models.accounts import Area, AreaLevel, Organisation, OrganisationKind, User
 from outreach.places.areas import path_upwards, read_unit_history
 from outreach.rules.errors import LoaError, NotFound, or_raise
 from outreach.runtime import Runtime

@@ -51,8 +51,7 @@ from outreach.accounts.security_events import SecurityEvent, note_event
 from outreach.accounts.village_officers import list_officers
 from outreach.core.job_queue import once_every
 from outreach.core.spreadsheets import csv_text
-from outreach.models.accounts import User
-from outreach.models.places import Area
+from outreach.models.accounts import Area, User
 from outreach.places.areas import points_of
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime

@@ -25,8 +25,17 @@ from outreach.accounts.invitations import link_for
 from outreach.accounts.permissions import find_visible, visible_to
 from outreach.accounts.second_factor import remove_second_factor
 from outreach.contacts.lists import read_lists
-from outreach.models.accounts import ApiToken, AuditEvent, Organisation, OrganisationKind, Right, Role, User
-from outreach.models.places import Area, AreaLevel
+from outreach.models.accounts import (
+    ApiToken,
+    Area,
+    AreaLevel,
+    AuditEvent,
+    Organisation,
+    OrganisationKind,
+    Right,
+    Role,
+    User,
+)
 from outreach.places.areas import IS_CURRENT
 from outreach.rules.errors import NotFound
 from outreach.rules.identity import vietnamese_order

@@ -20,8 +20,7 @@ from campaigns.rules.small_counts import add_up_by
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.core.db import columns_of
-from outreach.models.accounts import Organisation, Role, User
-from outreach.models.places import Area, AreaLevel
+from outreach.models.accounts import Area, AreaLevel, Organisation, Role, User
 from outreach.places.areas import areas_within, below_province
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.use_cases import use_case

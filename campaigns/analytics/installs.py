@@ -18,9 +18,8 @@ from campaigns.models.replies import AnswerSource, InstallReport
 from campaigns.rules.small_counts import Small, fold_small
 from outreach.accounts.permissions import visible_to, within_area
 from outreach.core.db import find_row
-from outreach.models.accounts import Organisation, User
+from outreach.models.accounts import Area, AreaLevel, Organisation, User
 from outreach.models.contacts import Contact, ContactList, Phone
-from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import areas_within
 from outreach.rules.errors import NotFound, or_raise
 from outreach.rules.identity import mask_number

@@ -51,9 +51,8 @@ from outreach.accounts.permissions import organisations_of, require_role, visibl
 from outreach.contacts.directory import visible_lists
 from outreach.core.cache import cached_count
 from outreach.core.db import columns_of, count_rows, read_once, values_subquery
-from outreach.models.accounts import AuditEvent, Role, User
+from outreach.models.accounts import Area, AuditEvent, Role, User
 from outreach.models.contacts import Contact
-from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.use_cases import use_case
 

@@ -58,9 +58,8 @@ from campaigns.rules.small_counts import Small, add_up_by
 from campaigns.rules.states import CampaignState
 from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.core.settings import Settings
-from outreach.models.accounts import Organisation, User
+from outreach.models.accounts import AreaLevel, Organisation, User
 from outreach.models.contacts import ContactList
-from outreach.models.places import AreaLevel
 from outreach.places.areas import UnitHistory, below_province, name_level, path_upwards, read_unit_history
 from outreach.rules.errors import NotFound
 from outreach.rules.gazetteer import Ground, known_ground, sort_ground

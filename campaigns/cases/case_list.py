@@ -25,9 +25,8 @@ from campaigns.rules.replies.labels import Label
 from outreach.accounts.permissions import visible_to
 from outreach.accounts.users import names_of
 from outreach.contacts.directory import read_stated
-from outreach.models.accounts import Organisation, User
+from outreach.models.accounts import Area, AreaLevel, Organisation, User
 from outreach.models.contacts import Contact, Phone
-from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import descendants
 from outreach.rules.identity import vietnamese_order
 

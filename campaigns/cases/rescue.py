@@ -53,9 +53,8 @@ from outreach.core.job_queue import once_every
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
 from outreach.core.signed_tokens import TokenPurpose, read_token, sign_token
-from outreach.models.accounts import User
+from outreach.models.accounts import Area, User
 from outreach.models.contacts import Contact, Phone
-from outreach.models.places import Area
 from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.formats import way_to
 from outreach.rules.keys import Purpose

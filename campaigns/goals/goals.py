@@ -33,8 +33,7 @@ from campaigns.rules.states import CampaignState
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff, organisations_of, require_role
 from outreach.core.db import newest_of_each
-from outreach.models.accounts import Organisation, OrganisationKind, Role, User
-from outreach.models.places import Area, AreaLevel
+from outreach.models.accounts import Area, AreaLevel, Organisation, OrganisationKind, Role, User
 from outreach.places.areas import IS_CURRENT
 from outreach.rules.declared_tables import first_lines, read_csv
 from outreach.rules.errors import BadInput, LoaError, NotAllowed

@@ -38,9 +38,8 @@ from campaigns.rules.states import CampaignState
 from campaigns.rules.urgent import Urgency
 from outreach.accounts import audit
 from outreach.accounts.permissions import areas_of, find_visible, home_of, require_role, visible_to
-from outreach.models.accounts import MailedNotice, Organisation, Role, User
+from outreach.models.accounts import Area, MailedNotice, Organisation, Role, User
 from outreach.models.contacts import ContactList
-from outreach.models.places import Area
 from outreach.places.areas import IS_CURRENT
 from outreach.rules.errors import BadCampaign, BadInput, NotFound
 from outreach.use_cases import use_case

@@ -36,7 +36,7 @@ from outreach.contacts.wishes import read_wishes
 from outreach.core.db import columns_of
 from outreach.core.spreadsheets import write_workbook
 from outreach.imports.erasures import is_about
-from outreach.models.accounts import AuditEvent, Organisation, Role, User
+from outreach.models.accounts import Area, AuditEvent, Organisation, Role, User
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -50,7 +50,6 @@ from outreach.models.contacts import (
     PlaceQuestion,
     Suppression,
 )
-from outreach.models.places import Area
 from outreach.rules.errors import BadInput
 from outreach.rules.identity import name_key
 from outreach.rules.languages import NAMES

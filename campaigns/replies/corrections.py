@@ -22,9 +22,8 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import BEYOND, Understanding
 from outreach.accounts.permissions import sees_row
 from outreach.core.db import find_row
-from outreach.models.accounts import User
+from outreach.models.accounts import Area, User
 from outreach.models.contacts import Contact
-from outreach.models.places import Area
 
 
 def sign_reply(session: Session, body: str, recipient: Recipient | None) -> str:

@@ -58,8 +58,7 @@ from campaigns.rules.small_counts import Small, add_up_by
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState
 from campaigns.visits.progress import read_corrected
 from outreach.core.db import columns_of
-from outreach.models.accounts import Organisation, OrganisationKind
-from outreach.models.places import Area, AreaLevel
+from outreach.models.accounts import Area, AreaLevel, Organisation, OrganisationKind
 from outreach.places.areas import is_below_province, name_level, path_upwards, whole_successors
 
 _DAYS_IN_CHART = 7

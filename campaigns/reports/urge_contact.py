@@ -21,8 +21,7 @@ from outreach.core.job_queue import once_every
 from outreach.core.mail import is_about_one_mail, send_mail
 from outreach.core.settings import Settings
 from outreach.core.signed_tokens import TokenPurpose, find_by_token, sign_token
-from outreach.models.accounts import Organisation, User
-from outreach.models.places import Area
+from outreach.models.accounts import Area, Organisation, User
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState, or_raise
 from outreach.rules.keys import Purpose
 from outreach.rules.phone_numbers import NumberKind, read_digits

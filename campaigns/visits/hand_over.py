@@ -30,9 +30,8 @@ from outreach.contacts.suppressions import is_strangers
 from outreach.contacts.wishes import people_left_alone
 from outreach.core.db import columns_of, values_subquery
 from outreach.imports.sheet_process import read_sheets
-from outreach.models.accounts import Role, User
+from outreach.models.accounts import Area, Role, User
 from outreach.models.contacts import Contact, ContactPhone, Phone
-from outreach.models.places import Area
 from outreach.rules.errors import BadInput, BadList, NotFound, WrongState
 from outreach.rules.identity import name_key
 from outreach.rules.phone_numbers import local_number

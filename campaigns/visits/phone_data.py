@@ -41,9 +41,8 @@ from outreach.contacts.directory import numbers_known_to
 from outreach.contacts.suppressions import is_strangers
 from outreach.contacts.wishes import read_left_alone
 from outreach.core.db import values_subquery
-from outreach.models.accounts import Role, User
+from outreach.models.accounts import Area, Role, User
 from outreach.models.contacts import Contact, ContactPhone, Phone
-from outreach.models.places import Area
 from outreach.use_cases import use_case
 
 _ResultRow = tuple[VisitResult, VisitLine]

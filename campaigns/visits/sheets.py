@@ -50,9 +50,8 @@ from outreach.contacts.suppressions import is_strangers
 from outreach.contacts.wishes import LeftAlone, people_left_alone, read_left_alone
 from outreach.core.db import values_subquery
 from outreach.core.settings import Settings
-from outreach.models.accounts import Organisation, Role, User, UserSession
+from outreach.models.accounts import Area, Organisation, Role, User, UserSession
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone
-from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, or_raise
 from outreach.rules.identity import mask_number
 from outreach.rules.keys import Purpose, newest_key

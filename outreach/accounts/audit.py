@@ -28,9 +28,8 @@ from sqlalchemy import Select, event, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts.permissions import visible_to
-from outreach.core.db import AUDIT_KEYS, BaseWithId, count_rows, set_columns
+from outreach.core.db import AUDIT_KEYS, BaseWithId, advance, count_rows, set_columns
 from outreach.core.mail import send_mail
-from outreach.core.progress import advance
 from outreach.core.settings import Settings
 from outreach.models.accounts import AuditEvent, AuditHead, AuditValues, User
 from outreach.rules.audit_chain import (

@@ -24,8 +24,16 @@ from outreach.accounts.api_tokens import end_tokens
 from outreach.accounts.notices import Notice, notify
 from outreach.accounts.permissions import require_role
 from outreach.core.db import count_rows, set_columns
-from outreach.models.accounts import Organisation, OrganisationKind, Role, User, UserIdentity, UserSession
-from outreach.models.places import Area, AreaLevel
+from outreach.models.accounts import (
+    Area,
+    AreaLevel,
+    Organisation,
+    OrganisationKind,
+    Role,
+    User,
+    UserIdentity,
+    UserSession,
+)
 from outreach.places.areas import descendants
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState, or_raise
 from outreach.rules.formats import MappedRole, role_of
@@ -67,12 +75,10 @@ def find_session(
 ) -> tuple[UserSession, User, str] | None:
     """Return the open session of a cookie with its user and the name of their organisation, or None if it has ended."""
     query = select(UserSession, User, func.coalesce(Organisation.name, "")).select_from(UserSession)
-    query = query.join(User, User.id == UserSession.user_id).outerjoin(
-        Organisation, Organisation.id == User.organisation_id
-    )
-    found = session.execute(
-        query.where(UserSession.key == key, UserSession.user_id == user_id, *_open(now))
-    ).one_or_none()
+    query = query.join(User, User.id == UserSession.user_id)
+    query = query.outerjoin(Organisation, Organisation.id == User.organisation_id)
+    this = (UserSession.key == key, UserSession.user_id == user_id, *_open(now))
+    found = session.execute(query.where(*this)).one_or_none()
     return (found[0], found[1], found[2]) if found else None
 
 
@@ -84,9 +90,8 @@ def confirm_session(session: Session, session_id: int, *, now: datetime) -> None
 
 def is_confirmed(user_session: UserSession, *, now: datetime) -> bool:
     """Return whether the password was given lately: to sign in, or again."""
-    return (
-        max(user_session.began_at, user_session.confirmed_at or user_session.began_at) > now - CONFIRMED_FOR
-    )
+    given = user_session.confirmed_at or user_session.began_at
+    return max(user_session.began_at, given) > now - CONFIRMED_FOR
 
 
 @use_case
@@ -121,9 +126,7 @@ def end_session(session: Session, session_id: int, *, user: User, now: datetime)
 
 def end_sessions(session: Session, user_id: int, *, now: datetime, but: str = "") -> int:
     """End all sessions of a user except `but`, the key of one to keep. Returns how many."""
-    ended = [
-        user_session for user_session in read_sessions(session, user_id, now=now) if user_session.key != but
-    ]
+    ended = [each for each in read_sessions(session, user_id, now=now) if each.key != but]
     for user_session in ended:
         user_session.ended_at = now
     return len(ended)
@@ -143,46 +146,23 @@ def end_other_sessions(session: Session, *, key: str, user: User, now: datetime)
 
 
 def _open(now: datetime) -> tuple:  # type: ignore[type-arg]
-    return (
-        UserSession.ended_at.is_(None),
-        or_(
-            UserSession.kept_until > now,
-            and_(
-                UserSession.kept_until.is_(None),
-                UserSession.seen_at > now - ENDS_AFTER - NOTED_EVERY,
-                UserSession.began_at > now - ENDS_AT_LATEST,
-            ),
-        ),
-    )
+    is_new = UserSession.began_at > now - ENDS_AT_LATEST
+    is_used = and_(UserSession.seen_at > now - ENDS_AFTER - NOTED_EVERY, is_new)
+    is_kept = or_(UserSession.kept_until > now, and_(UserSession.kept_until.is_(None), is_used))
+    return UserSession.ended_at.is_(None), is_kept
 
 
 # A user agent also names the browsers it claims to be compatible with; the first match in this order is right.
-_BROWSERS = (
-    ("coc_coc", "Cốc Cốc"),
-    ("Edg", "Edge"),
-    ("OPR", "Opera"),
-    ("SamsungBrowser", "Samsung Internet"),
-    ("Firefox", "Firefox"),
-    ("Chrome", "Chrome"),
-    ("CriOS", "Chrome"),
-    ("Safari", "Safari"),
-)
-_SYSTEMS = (
-    ("Android", "Android"),
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Windows", "Windows"),
-    ("CrOS", "ChromeOS"),
-    ("Mac OS", "macOS"),
-    ("Linux", "Linux"),
-)
+_BROWSERS = {"coc_coc": "Cốc Cốc", "Edg": "Edge", "OPR": "Opera", "SamsungBrowser": "Samsung Internet"}
+_BROWSERS |= {"Firefox": "Firefox", "Chrome": "Chrome", "CriOS": "Chrome", "Safari": "Safari"}
+_SYSTEMS = {name: name for name in ("Android", "iPhone", "iPad", "Windows")}
+_SYSTEMS |= {"CrOS": "ChromeOS", "Mac OS": "macOS", "Linux": "Linux"}
 
 
 def name_device(user_agent: str) -> str:
     """Return a short name, as `Chrome, Android`; "" if neither browser nor system is known."""
-    known = [
-        next((name for mark, name in table if mark in user_agent), "") for table in (_BROWSERS, _SYSTEMS)
-    ]
+    tables = (_BROWSERS, _SYSTEMS)
+    known = [next((table[mark] for mark in table if mark in user_agent), "") for table in tables]
     return ", ".join(filter(None, known))
 
 
@@ -360,12 +340,8 @@ def change_user(
         require_other_administrator(session, changed)
         end_tokens(session, actor_id=user.id, made_by=changed.id, now=now)
     check_scope(session, organisation_id, area_code)
-    values: dict[str, Any] = {
-        "name": " ".join(name.split())[:120],
-        "role": role,
-        "organisation_id": organisation_id,
-        "area_code": area_code,
-    }
+    values: dict[str, Any] = {"name": " ".join(name.split())[:120], "role": role}
+    values |= {"organisation_id": organisation_id, "area_code": area_code}
     audit.change(session, "user.change", changed, values, user, now, role=role.value)
     return changed
 
@@ -513,11 +489,8 @@ def find_or_link(
     returned.
     """
     mapped = role_of(roles, identity.groups)
-    known = session.scalar(
-        select(UserIdentity).where(
-            UserIdentity.issuer == identity.issuer, UserIdentity.subject == identity.subject
-        )
-    )
+    same = (UserIdentity.issuer == identity.issuer, UserIdentity.subject == identity.subject)
+    known = session.scalar(select(UserIdentity).where(*same))
     if known is None:
         known = _link(session, identity, mapped if creates else None, now=now)
     user = lock_with_administrators(session, known.user_id)
@@ -535,9 +508,8 @@ def find_or_link(
 def read_identities(session: Session, user_ids: Collection[int]) -> dict[int, list[UserIdentity]]:
     """Return the linked identities of users, the oldest first; users without one have no entry."""
     found: dict[int, list[UserIdentity]] = {}
-    for each in session.scalars(
-        select(UserIdentity).where(UserIdentity.user_id.in_(user_ids)).order_by(UserIdentity.id)
-    ):
+    of_users = select(UserIdentity).where(UserIdentity.user_id.in_(user_ids))
+    for each in session.scalars(of_users.order_by(UserIdentity.id)):
         found.setdefault(each.user_id, []).append(each)
     return found
 
@@ -549,9 +521,8 @@ def remove_identity(session: Session, user_id: int, *, identity_id: int, user: U
     Who signs in there next with the user's verified address is linked again. Raises NotFound, NotAllowed.
     """
     require_role(user)
-    account = session.get(User, user_id, with_for_update={"of": User}, populate_existing=True)
-    known = session.get(UserIdentity, identity_id)
-    if account is None or known is None or known.user_id != user_id:
+    account, known = lock_user(session, user_id), session.get(UserIdentity, identity_id)
+    if known is None or known.user_id != user_id:
         raise NotFound("user_not_found")
     session.delete(known)
     ended = end_sessions(session, user_id, now=now)
@@ -638,12 +609,10 @@ def find_office(session: Session) -> Organisation | None:
 
 def find_province(session: Session) -> Area | None:
     """Return the office's province; without one, the first that is loaded."""
-    provinces = session.scalars(
-        select(Area).where(Area.level == AreaLevel.PROVINCE).order_by(Area.code)
-    ).all()
     office = find_office(session)
-    own = [area for area in provinces if office and area.code == office.area_code]
-    return next(iter([*own, *provinces]), None)
+    is_own = Area.code == (office.area_code if office else None)
+    provinces = select(Area).where(Area.level == AreaLevel.PROVINCE)
+    return session.scalar(provinces.order_by(is_own.desc(), Area.code).limit(1))
 
 
 def check_identity(session: Session, *, code: str, name: str, own_id: int | None = None) -> None:

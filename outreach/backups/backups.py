@@ -38,8 +38,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
-from outreach.core.db import Database
-from outreach.core.progress import advance
+from outreach.core.db import Database, advance
 from outreach.core.schema import is_known, newest, oldest, upgrade, upgrade_on
 from outreach.core.signed_tokens import is_signed, public_half, signing_key
 from outreach.models.accounts import User

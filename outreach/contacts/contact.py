@@ -27,7 +27,7 @@ from outreach.contacts.wishes import (
     take_back,
 )
 from outreach.core.db import change_rows, is_set
-from outreach.models.accounts import Organisation, Role, User
+from outreach.models.accounts import Area, AreaLevel, Organisation, Role, User
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -42,7 +42,6 @@ from outreach.models.contacts import (
     Wish,
     WishNumber,
 )
-from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState, or_raise
 from outreach.rules.identity import name_key, name_order
 from outreach.rules.languages import NAMES

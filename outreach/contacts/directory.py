@@ -32,7 +32,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role, visible_to, within_area
 from outreach.contacts.wishes import LEFT_ALONE, read_left_alone, standing
 from outreach.core.db import count_rows, is_set
-from outreach.models.accounts import Organisation, Role, User
+from outreach.models.accounts import Area, ContactMove, Organisation, Role, User
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -44,7 +44,6 @@ from outreach.models.contacts import (
     WishNumber,
     WishPerson,
 )
-from outreach.models.places import Area, ContactMove
 from outreach.places.areas import UnitHistory, UnitsOfOneDay, descendants, read_unit_history
 from outreach.rules.errors import NotAllowed
 from outreach.rules.identity import mask_number, order_ranges, words_of

@@ -11,9 +11,8 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_contact, find_recorded_contact
 from outreach.contacts.directory import people_recorded_for, people_visible_to, read_stated
-from outreach.models.accounts import Role, User
+from outreach.models.accounts import Area, Role, User
 from outreach.models.contacts import Contact, ContactPhone, DifferentPerson
-from outreach.models.places import Area
 from outreach.rules.errors import BadInput
 from outreach.rules.identity import Likeness, likeness
 from outreach.use_cases import use_case

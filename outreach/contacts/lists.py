@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.contacts.directory import require_all_people
-from outreach.models.accounts import Organisation, Role, User
+from outreach.models.accounts import Area, Organisation, Role, User
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -23,7 +23,6 @@ from outreach.models.contacts import (
     Upload,
     UploadState,
 )
-from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotFound
 from outreach.rules.gateway import VIETNAM
 from outreach.rules.identity import vietnamese_order

@@ -17,9 +17,8 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.contacts.place_questions import ask_about_split_units, move_contacts
 from outreach.core.db import set_columns
-from outreach.models.accounts import Organisation, User
+from outreach.models.accounts import Area, Organisation, User
 from outreach.models.contacts import Contact, PlaceQuestion
-from outreach.models.places import Area
 from outreach.places.areas import (
     IS_CURRENT,
     LoadedUnits,

@@ -16,9 +16,8 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff
 from outreach.core.db import UtcDateTime, count_rows, find_row, set_columns, values_subquery
-from outreach.models.accounts import User
+from outreach.models.accounts import Area, AreaLevel, ContactMove, User
 from outreach.models.contacts import Contact, PlaceQuestion
-from outreach.models.places import Area, AreaLevel, ContactMove
 from outreach.places.areas import last_units, read_successors
 from outreach.rules.errors import BadInput, NotFound
 from outreach.rules.gazetteer import PlaceMatch

@@ -71,7 +71,15 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeEngine
 
-from outreach.core.progress import advance
+# Told how far long work is, for who waits for it in a terminal; nobody else is told.
+watchers: list[Callable[[int], None]] = []
+
+
+def advance(rows: int) -> None:
+    """Say that so many more rows were read or stored."""
+    for watcher in watchers:
+        watcher(rows)
+
 
 # What an unavailable database raises; other errors of it are a fault of ours.
 DATABASE_AWAY = (OperationalError, InterfaceError, NoConnectionFree)

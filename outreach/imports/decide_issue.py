@@ -33,7 +33,7 @@ from outreach.imports.kept_values import copy_values, store_values
 from outreach.imports.merge_contacts import ContactMerger, ImportedContact
 from outreach.imports.sightings import carry_people, lists_with
 from outreach.imports.store_rows import lock_imports, questions_about
-from outreach.models.accounts import Role, User
+from outreach.models.accounts import Area, Role, User
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -47,7 +47,6 @@ from outreach.models.contacts import (
     Upload,
     UploadState,
 )
-from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from outreach.rules.gazetteer import PlaceMatch
 from outreach.rules.identity import name_key, name_order

@@ -23,15 +23,15 @@ from sqlalchemy.orm import Session
 
 from outreach.contacts.phones import find_phones
 from outreach.contacts.place_questions import apply_answers
-from outreach.core.progress import advance
+from outreach.core.db import advance
 from outreach.imports.erasures import find_erased
 from outreach.imports.file_reader import HiddenContent, RawSheet
 from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, Issue, IssueStatus, count_issues
 from outreach.imports.merge_contacts import ContactMerger, ImportedContact
 from outreach.imports.sheet_process import read_sheets
 from outreach.imports.store_rows import Find, as_issue, match_parts, match_row, questions_about
+from outreach.models.accounts import Area
 from outreach.models.contacts import ListImport
-from outreach.models.places import Area
 from outreach.rules.cells import Row, cell_at, cell_text
 from outreach.rules.errors import BadInput, BadList
 from outreach.rules.gazetteer import Gazetteer

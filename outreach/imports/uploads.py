@@ -51,7 +51,7 @@ from outreach.imports.list_reader import (
 )
 from outreach.imports.store_rows import CHUNK, begin_import, digest, find_or_create_list, store_rows
 from outreach.imports.undo_import import undo_import_rows
-from outreach.models.accounts import Role, User
+from outreach.models.accounts import Area, Role, User
 from outreach.models.contacts import (
     ColumnMapping,
     ContactList,
@@ -64,7 +64,6 @@ from outreach.models.contacts import (
     Upload,
     UploadState,
 )
-from outreach.models.places import Area
 from outreach.places.areas import installation_gazetteer, load_areas
 from outreach.rules.cells import cell_text
 from outreach.rules.errors import (

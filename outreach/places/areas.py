@@ -29,10 +29,10 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import and_, delete, insert, select
+from sqlalchemy import and_, delete, select
 from sqlalchemy.orm import Session, aliased
 
-from outreach.models.places import Area, AreaLevel, AreaSuccessor
+from outreach.models.accounts import Area, AreaLevel, AreaSuccessor
 from outreach.rules.declared_tables import first_lines, read_csv
 from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.gazetteer import Gazetteer, Unit, UnitsOfDay, spelling_key, split_kind
@@ -89,11 +89,8 @@ def with_successors(session: Session, codes: set[str]) -> set[str]:
 def read_successors(session: Session) -> dict[str, list[str]]:
     """Return the successors of each ended unit, the likely one first."""
     successors: dict[str, list[str]] = {}
-    for old, new in session.execute(
-        select(AreaSuccessor.old_code, AreaSuccessor.new_code).order_by(
-            AreaSuccessor.old_code, AreaSuccessor.is_likely.desc(), AreaSuccessor.new_code
-        )
-    ):
+    order = (AreaSuccessor.old_code, AreaSuccessor.is_likely.desc(), AreaSuccessor.new_code)
+    for old, new in session.execute(select(AreaSuccessor.old_code, AreaSuccessor.new_code).order_by(*order)):
         successors.setdefault(old, []).append(new)
     return successors
 
@@ -171,10 +168,8 @@ def read_place_names(session: Session, codes: Iterable[str | None]) -> dict[str,
 
 def read_provinces(session: Session) -> list[tuple[str, str]]:
     """Return (code, name) of each province of today."""
-    provinces = session.scalars(
-        select(Area).where(Area.level == AreaLevel.PROVINCE, IS_CURRENT).order_by(Area.code)
-    )
-    return [(area.code, f"{area.kind} {area.name}") for area in provinces]
+    provinces = select(Area).where(Area.level == AreaLevel.PROVINCE, IS_CURRENT).order_by(Area.code)
+    return [(area.code, f"{area.kind} {area.name}") for area in session.scalars(provinces)]
 
 
 _LEVELS = ("district", "commune")
@@ -470,15 +465,8 @@ def _former(
     code = f"{official}-2024"
     if code not in areas:
         kind, name = split_kind(full_name)
-        areas[code] = Area(
-            code=code,
-            official_code=official,
-            name=name,
-            kind=kind,
-            level=level,
-            parent_code=parent,
-            valid_to=_SINCE,
-        )
+        area = Area(code=code, official_code=official, name=name, kind=kind, level=level, parent_code=parent)
+        area.valid_to, areas[code] = _SINCE, area
     return code
 
 
@@ -569,20 +557,13 @@ def change_units(session: Session, file: Path, day: date) -> LoadedUnits:
     since, keys = day.isoformat(), dict[str, str]()
     _check_changes(lines, current, since)
     for line in lines:
-        official = line["new_code"]
+        official, parent = line["new_code"], current[line["old_code"]].parent_code
         if official not in keys:
             kind, name = split_kind(line["new_name"])
-            keys[official] = _free_key(areas, official, since)
-            areas[keys[official]] = Area(
-                code=keys[official],
-                official_code=official,
-                name=name,
-                kind=kind,
-                level=AreaLevel.COMMUNE,
-                parent_code=current[line["old_code"]].parent_code,
-                valid_from=since,
-            )
-            session.add(areas[keys[official]])
+            key = keys[official] = _free_key(areas, official, since)
+            new = Area(code=key, official_code=official, name=name, kind=kind, level=AreaLevel.COMMUNE)
+            new.parent_code, new.valid_from, areas[key] = parent, since, new
+            session.add(new)
     session.flush()
     olds: dict[str, list[dict[str, str]]] = {}
     for line in lines:
@@ -590,13 +571,11 @@ def change_units(session: Session, file: Path, day: date) -> LoadedUnits:
     for code, successors in olds.items():
         current[code].valid_to = since
         for line in successors:
-            session.add(
-                AreaSuccessor(
-                    old_code=current[code].code,
-                    new_code=keys[line["new_code"]],
-                    is_likely=len(successors) == 1 or line["main"].strip().lower() == "x",
-                )
+            is_likely, key = (
+                len(successors) == 1 or line["main"].strip().lower() == "x",
+                keys[line["new_code"]],
             )
+            session.add(AreaSuccessor(old_code=current[code].code, new_code=key, is_likely=is_likely))
     session.flush()
     return LoadedUnits(len(keys), len(olds))
 
@@ -666,13 +645,8 @@ def _end(session: Session, areas: dict[str, Area], keys: dict[str, str]) -> int:
         ended += 1
         session.execute(delete(AreaSuccessor).where(AreaSuccessor.old_code == area.code))
         likely = unit.successors[0] if unit.has_likely or len(unit.successors) == 1 else None
-        session.execute(
-            insert(AreaSuccessor),
-            [
-                {"old_code": area.code, "new_code": keys[code], "is_likely": code == likely}
-                for code in unit.successors
-            ],
-        )
+        for code in unit.successors:
+            session.add(AreaSuccessor(old_code=area.code, new_code=keys[code], is_likely=code == likely))
     for level in (AreaLevel.DISTRICT, AreaLevel.PROVINCE):
         ended += _end_parents(areas, level)
     session.flush()
@@ -683,11 +657,8 @@ def _end_parents(areas: Mapping[str, Area], level: AreaLevel) -> int:
     """End the units of a level in which nothing goes on. Returns how many."""
     going_on = {area.parent_code for area in areas.values() if area.valid_to is None}
     parents = {area.parent_code for area in areas.values()}
-    ended = [
-        area
-        for area in areas.values()
-        if area.level is level and area.code in parents - going_on and not (area.valid_from or area.valid_to)
-    ]
+    empty = [area for area in areas.values() if area.level is level and area.code in parents - going_on]
+    ended = [area for area in empty if not (area.valid_from or area.valid_to)]
     for area in ended:
         area.valid_to = _SINCE
     return len(ended)

@@ -22,17 +22,7 @@ class Purpose(StrEnum):
     @property
     def variable(self) -> str:
         """Environment variable with the purpose's own keys; without it SECRET_KEY is used."""
-        return _VARIABLES[self]
-
-
-_VARIABLES = {
-    Purpose.SESSIONS: "SESSION_KEY",
-    Purpose.LINKS: "LINK_KEYS",
-    Purpose.SECOND_FACTORS: "SECOND_FACTOR_KEYS",
-    Purpose.SUPPRESSIONS: "SUPPRESSION_KEYS",
-    Purpose.AUDIT: "AUDIT_KEYS",
-    Purpose.GATEWAYS: "GATEWAY_KEYS",
-}
+        return self.name.removesuffix("S") + ("_KEY" if self is Purpose.SESSIONS else "_KEYS")
 
 
 def join_keys(keys: tuple[str, ...]) -> str:

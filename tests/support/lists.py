@@ -14,8 +14,8 @@ from outreach.imports import store_rows
 from outreach.imports.decide_issue import store_decided_before
 from outreach.imports.list_reader import check_list
 from outreach.imports.store_rows import ImportCounts, begin_import, digest, find_or_create_list
+from outreach.models.accounts import Area
 from outreach.models.contacts import Contact, ContactList, ContactPhone, ListImport, Membership, Phone
-from outreach.models.places import Area
 from outreach.rules.list_rows import CheckedRow
 from tests.support.places import KONTUM_2020
 from tests.support.world import World, number

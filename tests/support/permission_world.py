@@ -49,6 +49,8 @@ from campaigns.webhooks.collect_events import new_delivery
 from outreach.accounts.users import begin_session, find_session
 from outreach.models.accounts import (
     ApiToken,
+    Area,
+    AreaLevel,
     KeptFilters,
     Organisation,
     OrganisationKind,
@@ -68,7 +70,6 @@ from outreach.models.contacts import (
     UploadState,
 )
 from outreach.models.office import ENVIRONMENT
-from outreach.models.places import Area, AreaLevel
 from outreach.rules.gateway import InboundMessage
 from outreach.runtime import Runtime
 

@@ -51,10 +51,9 @@ from outreach.accounts.users import create_organisation, create_user, find_user
 from outreach.contacts.phones import find_or_create_phones
 from outreach.core.db import Base
 from outreach.core.sentences import word_stored
-from outreach.models.accounts import OrganisationKind, Right, Role, User
+from outreach.models.accounts import Area, AreaLevel, OrganisationKind, Right, Role, User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone
 from outreach.models.office import ENVIRONMENT
-from outreach.models.places import Area, AreaLevel
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime

@@ -26,9 +26,8 @@ from campaigns.rules.activities import ActivityKind, ActivityTotals
 from campaigns.rules.reach import ReachMeasure, ReachTotals
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Role
+from outreach.models.accounts import Area, AreaLevel, AuditEvent, Organisation, OrganisationKind, Role
 from outreach.models.contacts import Phone
-from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput
 from tests.integration.admin import test_progress
 from tests.support.admin_client import post, signed_in

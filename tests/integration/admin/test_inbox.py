@@ -18,9 +18,8 @@ from campaigns.planning.kinds import load_kinds
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.replies.labels import Label
-from outreach.models.accounts import AuditEvent, Role
+from outreach.models.accounts import Area, AreaLevel, AuditEvent, Role
 from outreach.models.contacts import Contact
-from outreach.models.places import Area, AreaLevel
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone

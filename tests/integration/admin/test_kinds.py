@@ -42,9 +42,17 @@ from campaigns.rules.states import MessageState
 from campaigns.visits.sheets import create_sheet
 from outreach.accounts.api_tokens import create_token
 from outreach.accounts.users import find_user
-from outreach.models.accounts import AuditEvent, AuditValues, Organisation, OrganisationKind, Right, Role
+from outreach.models.accounts import (
+    Area,
+    AreaLevel,
+    AuditEvent,
+    AuditValues,
+    Organisation,
+    OrganisationKind,
+    Right,
+    Role,
+)
 from outreach.models.contacts import Contact, KeptValue
-from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from tests.integration.admin.test_campaigns import begun, filled, form_of, save
 from tests.integration.campaigns.test_answer_page import everything, read, token_of

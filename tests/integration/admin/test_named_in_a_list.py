@@ -46,7 +46,7 @@ from outreach.imports.issues import export_issues, read_open_issues
 from outreach.imports.list_reader import check_list
 from outreach.imports.store_rows import find_or_create_list
 from outreach.imports.uploads import preview_for, undo_import
-from outreach.models.accounts import Organisation, Role, User
+from outreach.models.accounts import Area, Organisation, Role, User
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -60,7 +60,6 @@ from outreach.models.contacts import (
     WishNumber,
     WishPerson,
 )
-from outreach.models.places import Area
 from outreach.rules.errors import BadInput, LoaError, NotAllowed, NotFound
 from outreach.rules.gateway import VIETNAM
 from outreach.rules.identity import mask_number

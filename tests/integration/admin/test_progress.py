@@ -61,9 +61,8 @@ from campaigns.visits.results import enter_results
 from campaigns.visits.sheets import read_lines
 from outreach.accounts.users import find_user
 from outreach.imports.store_rows import find_or_create_list
-from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Role
+from outreach.models.accounts import Area, AreaLevel, AuditEvent, Organisation, OrganisationKind, Role
 from outreach.models.contacts import Contact, Membership
-from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed
 from tests.integration.campaigns.test_answer_totals import says
 from tests.support.admin_client import post, signed_in

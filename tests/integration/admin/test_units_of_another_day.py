@@ -16,8 +16,8 @@ from campaigns.rules.states import CampaignState
 from outreach.accounts.users import find_user
 from outreach.contacts.directory import ON_A_PAGE, ContactFilter, count_perhaps, read_page
 from outreach.contacts.move_people import load_units, move_people
+from outreach.models.accounts import Area
 from outreach.models.contacts import Contact, Membership
-from outreach.models.places import Area
 from outreach.places.areas import former_units, units_of_today
 from tests.integration.admin.test_progress import answer
 from tests.integration.outreach.test_units import KON_TUM, load_kon_tum

@@ -24,9 +24,8 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, MessageState
 from campaigns.visits.sheets import read_assignments
 from outreach.accounts.village_officers import add_officer
-from outreach.models.accounts import AuditEvent, Role
+from outreach.models.accounts import Area, AreaLevel, AuditEvent, Role
 from outreach.models.contacts import Contact
-from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import load_areas
 from outreach.rules.errors import WrongState
 from tests.integration.campaigns.test_answer_totals import recipients, says

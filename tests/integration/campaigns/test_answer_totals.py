@@ -18,8 +18,8 @@ from campaigns.replies.record_answer import undo_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignAction
 from outreach.contacts.contact import Closing, suppress_number
+from outreach.models.accounts import Area, AreaLevel
 from outreach.models.contacts import Contact
-from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import WrongState
 from tests.support.processes import ROOT
 from tests.support.servers import both_databases

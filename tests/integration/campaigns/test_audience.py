@@ -29,7 +29,7 @@ from outreach.contacts.contact import Closing
 from outreach.contacts.suppressions import hash_number
 from outreach.contacts.wishes import take_back
 from outreach.imports.change_list import remove_list
-from outreach.models.accounts import OrganisationKind
+from outreach.models.accounts import Area, AreaLevel, OrganisationKind
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -41,7 +41,6 @@ from outreach.models.contacts import (
     SuppressionReason,
     Wish,
 )
-from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadCampaign, WrongState
 from outreach.rules.wishes import WishSource
 from tests.support.errors import refuses

@@ -20,9 +20,8 @@ from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.second_wave import send_second_wave
 from outreach.accounts.users import create_organisation, find_user
 from outreach.contacts.lists import record_basis
-from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Role, User
+from outreach.models.accounts import Area, AreaLevel, AuditEvent, Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList
-from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadCampaign, BadInput, LoaError, NotAllowed, NotFound, WrongState
 from tests.integration.campaigns.test_lifecycle import state
 from tests.support.admin_client import post, signed_in

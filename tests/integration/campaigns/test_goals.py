@@ -19,8 +19,7 @@ from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.goals import GoalScope, GoalSubject
 from outreach.accounts.users import create_organisation, find_user
-from outreach.models.accounts import OrganisationKind, Role
-from outreach.models.places import Area, AreaLevel
+from outreach.models.accounts import Area, AreaLevel, OrganisationKind, Role
 from outreach.rules.errors import BadInput, NotAllowed
 from tests.support.world import AUTHOR, LIST, TEXT
 

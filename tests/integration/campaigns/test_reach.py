@@ -21,9 +21,8 @@ from campaigns.rules.reach import FAILED, TAKEN, ReachMeasure
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, MessageState
 from outreach.accounts.users import create_organisation
-from outreach.models.accounts import OrganisationKind
+from outreach.models.accounts import Area, AreaLevel, OrganisationKind
 from outreach.models.contacts import Contact, ContactList, Membership
-from outreach.models.places import Area, AreaLevel
 from tests.integration.campaigns.test_answer_totals import recipients, says, takes_back
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, number

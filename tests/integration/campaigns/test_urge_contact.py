@@ -9,8 +9,7 @@ from sqlalchemy import select, update
 from campaigns.models.reports import Urging
 from campaigns.reports import urge_contact as urge_module
 from campaigns.reports.urge_contact import send_urgings, urge_contact
-from outreach.models.accounts import AuditEvent, Role
-from outreach.models.places import Area, AreaLevel
+from outreach.models.accounts import Area, AreaLevel, AuditEvent, Role
 from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.support.admin_client import post, signed_in
 from tests.support.world import AUTHOR

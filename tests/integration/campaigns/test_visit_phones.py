@@ -47,9 +47,8 @@ from outreach.accounts.users import change_user, disable_user
 from outreach.accounts.village_officers import add_officer, code_of, link_of, shut_out
 from outreach.contacts.suppressions import suppress
 from outreach.contacts.wishes import people_left_alone
-from outreach.models.accounts import AuditEvent, Organisation, Role
+from outreach.models.accounts import Area, AreaLevel, AuditEvent, Organisation, Role
 from outreach.models.contacts import Contact, ContactPhone, Phone, SuppressionReason
-from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.keys import Purpose
 from tests.integration.campaigns.test_answer_totals import recipients, says

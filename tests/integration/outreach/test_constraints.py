@@ -13,9 +13,8 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptState, Exclusion, MessageKind
 from outreach.core.db import Database
 from outreach.core.schema import upgrade
-from outreach.models.accounts import Role, User
+from outreach.models.accounts import Area, AreaLevel, Role, User
 from outreach.models.contacts import Contact, Phone, Suppression, SuppressionReason, Wish, WishNumber
-from outreach.models.places import Area, AreaLevel
 from outreach.rules.wishes import WishSource
 from tests.support.servers import both_databases
 from tests.support.world import number

@@ -8,9 +8,8 @@ from outreach.contacts.place_questions import answer_place, read_questions
 from outreach.core.db import insert_rows
 from outreach.imports.list_reader import check_list
 from outreach.imports.uploads import undo_import
-from outreach.models.accounts import Role
+from outreach.models.accounts import Area, AreaSuccessor, Role
 from outreach.models.contacts import Contact, ListImport, PlaceQuestion
-from outreach.models.places import Area, AreaSuccessor
 from outreach.places.areas import installation_gazetteer
 from outreach.rules.errors import BadInput, NotFound
 from tests.integration.campaigns.test_merge_people import apart, merge

@@ -14,7 +14,7 @@ from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision, export_issues
 from outreach.imports.retract_decision import retract_decision
 from outreach.imports.undo_import import undo_import_rows
-from outreach.models.accounts import Organisation
+from outreach.models.accounts import Area, Organisation
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -28,7 +28,6 @@ from outreach.models.contacts import (
     Phone,
     Upload,
 )
-from outreach.models.places import Area
 from outreach.places.areas import load_areas
 from outreach.rules.errors import WrongState
 from tests.support.lists import UNITS, bring, count, directory, local, write

@@ -19,9 +19,8 @@ from outreach.contacts.move_people import (
 from outreach.contacts.place_questions import read_questions
 from outreach.imports.erasures import find_erased, record_erasure
 from outreach.imports.list_reader import check_list
-from outreach.models.accounts import Role, User
+from outreach.models.accounts import Area, AreaLevel, ContactMove, Role, User
 from outreach.models.contacts import Contact
-from outreach.models.places import Area, AreaLevel, ContactMove
 from outreach.places.areas import (
     TWO_LEVELS_SINCE,
     areas_within,

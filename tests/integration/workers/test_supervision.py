@@ -20,7 +20,7 @@ os.replace("ids.new", "ids")
 """
 SUPERVISOR = """
 import asyncio, os, pathlib, signal, sys
-from deploy.printer import Printer
+from deploy.supervise import Printer
 from deploy.supervise import Supervisor
 
 async def main():
