@@ -33,15 +33,8 @@ from outreach.models.contacts import ContactList
 from outreach.places.areas import load_areas
 from outreach.runtime import Runtime, open_runtime
 from outreach.use_cases import transaction
+from tests.support import servers
 from tests.support.processes import Processes
-from tests.support.servers import (
-    Server,
-    create_database,
-    drop_database,
-    make_folder,
-    start_postgres,
-    start_redis,
-)
 
 LIST = "Hội viên"
 AUTHOR, APPROVER = "canbo@loa.example", "duyet@loa.example"
@@ -65,8 +58,8 @@ class Ground:
     """Servers of a benchmark run, and its folder."""
 
     folder: Path
-    postgres: Server
-    redis: Server
+    postgres: servers.Server
+    redis: servers.Server
     gateway_program: Path
 
     def settings(self, database: str, *, gateway_url: str = "http://127.0.0.1:1", **more: Any) -> Settings:
@@ -92,7 +85,7 @@ class Ground:
     @contextmanager
     def database(self, template: str | None = None) -> Iterator[str]:
         """Create a database, with empty tables or as a copy of `template`, and drop it afterwards."""
-        url = create_database(self.postgres.url, template)
+        url = servers.create_database(self.postgres.url, template)
         try:
             if template is None:
                 db = Database(url)
@@ -100,17 +93,17 @@ class Ground:
                 db.close()
             yield url
         finally:
-            drop_database(url)
+            servers.drop_database(url)
 
 
 @contextmanager
 def ground() -> Iterator[Ground]:
     """Start PostgreSQL and Redis for this run, and compile the gateway."""
-    folder = make_folder()
+    folder = servers.make_folder()
     try:
         program = gateway.build(folder)
-        redis = start_redis(folder)
-        postgres = start_postgres(folder, POSTGRES)
+        redis = servers.start_redis(folder)
+        postgres = servers.start_postgres(folder, POSTGRES)
         try:
             yield Ground(folder, postgres, redis, program)
         finally:

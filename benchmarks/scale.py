@@ -20,20 +20,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import make_url, select, text
 
 from admin.app import create_app
-from benchmarks import callbacks, pages
+from benchmarks import callbacks, ground, pages
 from benchmarks.__main__ import machine
-from benchmarks.ground import (
-    APPROVER,
-    AUTHOR,
-    LIST,
-    LISTS_EACH,
-    ORGANISATIONS,
-    PASSWORD,
-    POSTGRES,
-    Ground,
-    fill_province,
-    vacuum,
-)
 from benchmarks.measures import show, show_times
 from benchmarks.readers import login_form
 from campaigns.analytics.campaign_status import keep_counts
@@ -63,7 +51,7 @@ PEOPLE, MESSAGES = 10_000_000, 20_000_000
 NAME = "scale"
 WAITING = 200_000  # messages of the last step that are not sent yet
 # As deploy/postgresql has it; while the data are made nothing need survive a crash.
-SETTINGS = {**POSTGRES, "shared_buffers": "2GB", "work_mem": "16MB", "random_page_cost": "1.1"}
+SETTINGS = {**ground.POSTGRES, "shared_buffers": "2GB", "work_mem": "16MB", "random_page_cost": "1.1"}
 MAKING = {
     **SETTINGS,
     "fsync": "off",
@@ -91,7 +79,7 @@ LEADERS_PAGES = {
     "leader's page, a district": "/admin/progress/?campaign=1&district=615",
     "campaign reach": "/admin/campaigns/1/reach/",
 }
-LISTS = [f"{code}/Danh sách {n}" for code in ORGANISATIONS for n in range(LISTS_EACH)]
+LISTS = [f"{code}/Danh sách {n}" for code in ground.ORGANISATIONS for n in range(ground.LISTS_EACH)]
 _SIZES = text(
     """SELECT relname, reltuples, pg_table_size(oid), pg_indexes_size(oid) FROM pg_class
        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND reltuples > 0
@@ -154,13 +142,13 @@ def make(folder: Path, people: int, messages: int) -> None:
         url = str(make_url(postgres.url).set(database=NAME).render_as_string(hide_password=False))
         drop_database(url)
         create_database(postgres.url, name=NAME)
-        runtime = open_runtime(Ground(folder, postgres, redis, folder).settings(url))
+        runtime = open_runtime(ground.Ground(folder, postgres, redis, folder).settings(url))
         upgrade(runtime.db)
         with timed("rows and indexes"), timed("rows"), _without_indexes(runtime.db):
-            fill_province(runtime, people, waiting=min(WAITING, people // 2), steps=messages // people)
+            ground.fill_province(runtime, people, waiting=min(WAITING, people // 2), steps=messages // people)
             add_figures(runtime.db)
         with timed("vacuum and statistics"):
-            vacuum(runtime.db)
+            ground.vacuum(runtime.db)
         runtime.close()
     finally:
         postgres.stop()
@@ -196,8 +184,8 @@ def add_figures(db: Database) -> None:
     now = datetime.now(UTC)
     today = now.astimezone(VIETNAM).date()
     with db.write() as session:
-        create_user(session, email=LEADER, password=PASSWORD, role=Role.LEADER, now=now)
-        entered: dict[str, Any] = {"user": find_user(session, APPROVER), "now": now}
+        create_user(session, email=LEADER, password=ground.PASSWORD, role=Role.LEADER, now=now)
+        entered: dict[str, Any] = {"user": find_user(session, ground.APPROVER), "now": now}
         drive = open_drive_of(session, DEFAULT_KIND, now=now).id
         province = GoalSubject(drive, GoalScope.RESIDENTS, area="62")
         for subject, share in ((province, "50"), (GoalSubject(drive, GoalScope.STAFF), "100")):
@@ -218,7 +206,7 @@ def add_figures(db: Database) -> None:
 # -- what is measured; each part leaves the database as it was, but for rows that were changed and changed back
 
 
-def show_disk(on: Ground, runtime: Runtime, people: int) -> str:
+def show_disk(on: ground.Ground, runtime: Runtime, people: int) -> str:
     """Return the largest tables with their indexes."""
     with runtime.db.read() as session:
         rows = session.execute(_SIZES).all()
@@ -253,7 +241,7 @@ def time_claim(runtime: Runtime) -> float:
     return took
 
 
-def measure_claims(on: Ground, runtime: Runtime, people: int) -> str:
+def measure_claims(on: ground.Ground, runtime: Runtime, people: int) -> str:
     with runtime.db.write() as session:
         session.execute(text("UPDATE campaigns SET state = 'sending' WHERE id = 1"))
         waiting, last = session.execute(
@@ -266,7 +254,7 @@ def measure_claims(on: Ground, runtime: Runtime, people: int) -> str:
     return show_times(f"ms for {CLAIM} messages", {"a claim": took})
 
 
-def measure_callbacks(on: Ground, runtime: Runtime, people: int) -> str:
+def measure_callbacks(on: ground.Ground, runtime: Runtime, people: int) -> str:
     # Those without a message are not asked about (`province.py`).
     ids = [i for i in range(1, min(people, callbacks.CALLBACKS)) if i % 50][: callbacks.CALLBACKS // 2]
     with runtime.db.write() as session:
@@ -276,7 +264,7 @@ def measure_callbacks(on: Ground, runtime: Runtime, people: int) -> str:
     return f"{2 * len(ids):,} callbacks: {taken:,.0f}/s taken, {applied:,.0f}/s until all are applied"
 
 
-def measure_pages(on: Ground, runtime: Runtime, people: int) -> str:
+def measure_pages(on: ground.Ground, runtime: Runtime, people: int) -> str:
     """Measure an officer's pages and a leader's from the launch on: first looks, the worker's counts, and looks after that."""
     on.flush_redis()
     now = datetime.now(UTC)
@@ -296,7 +284,7 @@ def measure_pages(on: Ground, runtime: Runtime, people: int) -> str:
         began = time.monotonic()
         work()
         said.append(f"{what}: {time.monotonic() - began:.1f} s")
-    lists = [f"MTTQ/{LIST}", *LISTS]
+    lists = [f"MTTQ/{ground.LIST}", *LISTS]
     took, first_count = pages.time_officers_pages(runtime, lists, people=people, times=TIMES)
     client = _signed_in(runtime, LEADER)
     opening = {name: partial(_open, client, path) for name, path in LEADERS_PAGES.items()}
@@ -321,7 +309,7 @@ def _open(client: FlaskClient, path: str, _time: int = 0) -> None:
 def _time_first_looks(runtime: Runtime) -> dict[str, list[float]]:
     """Return the milliseconds of the first look at each page with figures of the campaign, templates not yet compiled."""
     took, campaign = {}, "/admin/campaigns/1/"
-    for email, pages_of in ((AUTHOR, {"the campaign": campaign}), (LEADER, LEADERS_PAGES)):
+    for email, pages_of in ((ground.AUTHOR, {"the campaign": campaign}), (LEADER, LEADERS_PAGES)):
         client = _signed_in(runtime, email)
         for name, path in {"home": "/admin/", **pages_of}.items():
             began = time.perf_counter()
@@ -342,7 +330,7 @@ def _compare(db: Database) -> str:
     return f"{len(_PLAIN)} figures equal to plain SQL, {compared:,} counts equal to others"
 
 
-def measure_retention(on: Ground, runtime: Runtime, people: int) -> str:
+def measure_retention(on: ground.Ground, runtime: Runtime, people: int) -> str:
     """Preview what clearing the large campaign would remove."""
     began = time.monotonic()
     with runtime.db.read() as session:
@@ -350,14 +338,14 @@ def measure_retention(on: Ground, runtime: Runtime, people: int) -> str:
     return f"told beforehand of {large.people:,} people: {time.monotonic() - began:.1f} s"
 
 
-def measure_backup(on: Ground, runtime: Runtime, people: int) -> str:
+def measure_backup(on: ground.Ground, runtime: Runtime, people: int) -> str:
     key, now = runtime.settings.secret_key, datetime.now(UTC)
     made = create_backup(runtime.db, on.folder / "backups", secret_key=key, keep=1, now=now)
     memory = getrusage(RUSAGE_CHILDREN).ru_maxrss / 1024
     return f"{made.size / GB:.2f} GB in {made.seconds:.0f} s, the largest program {memory:,.0f} MB"
 
 
-PARTS: dict[str, Callable[[Ground, Runtime, int], str]] = {
+PARTS: dict[str, Callable[[ground.Ground, Runtime, int], str]] = {
     "disk": show_disk,
     "claims": measure_claims,
     "callbacks": measure_callbacks,
@@ -371,7 +359,7 @@ def measure(folder: Path, people: int, names: list[str]) -> None:
     """Measure these parts with the database in `folder`."""
     postgres, redis = start_postgres(folder, SETTINGS), start_redis(folder)
     try:
-        on = Ground(folder, postgres, redis, folder)
+        on = ground.Ground(folder, postgres, redis, folder)
         url = make_url(postgres.url).set(database=NAME).render_as_string(hide_password=False)
         runtime = open_runtime(on.settings(url))
         upgrade(runtime.db)  # where it was made by an earlier version

@@ -15,17 +15,9 @@ from typing import Any
 import jinja2
 from aiohttp import web
 
+from simulator import settings
 from simulator.messages import Direction, Sms, Status, TrainingPhone
 from simulator.residents import split_links
-from simulator.settings import (
-    LABELS,
-    Faults,
-    InvalidSetting,
-    Setting,
-    SettingKind,
-    parse_changes,
-    settings_of,
-)
 from simulator.simulation import Simulation
 from simulator.twilio_api import MAX_BODY, MOBILE, read_form
 
@@ -52,7 +44,7 @@ class _PhonePages:
         self._store = simulation.store
         # Versions of a former process must not equal those of this one.
         self._started = f"{time.time():.3f}"
-        self._labels = {item.name: item.label for item in settings_of(simulation.panel.habits)}
+        self._labels = {item.name: item.label for item in settings.settings_of(simulation.panel.habits)}
 
     async def show_list(self, request: web.Request) -> web.Response:
         return show("phones.html", **self._list(request.query))
@@ -167,7 +159,7 @@ TECHNICAL_FAULTS = {
     "Lặp lại được": "seed",
 }
 HABIT_GROUPS = {
-    "Tỉ lệ máy trả lời": " ".join(LABELS),
+    "Tỉ lệ máy trả lời": " ".join(settings.LABELS),
     "Cách và lúc trả lời": "by_link delay_min_s delay_max_s again_after_s",
 }
 TECHNICAL_HABITS = {"Lặp lại được": "seed"}
@@ -190,12 +182,12 @@ TECHNICAL_COUNTS: tuple[tuple[str, str], ...] = (
     ("inbound_failed", "Tin trả lời bị từ chối"),
 )
 UNITS = {
-    SettingKind.SHARE: "%",
-    SettingKind.SECONDS: "giây",
-    SettingKind.OPTIONAL: "giây",
-    SettingKind.MILLISECONDS: "ms",
-    SettingKind.WHOLE: "lần",
-    SettingKind.SEED: "",
+    settings.SettingKind.SHARE: "%",
+    settings.SettingKind.SECONDS: "giây",
+    settings.SettingKind.OPTIONAL: "giây",
+    settings.SettingKind.MILLISECONDS: "ms",
+    settings.SettingKind.WHOLE: "lần",
+    settings.SettingKind.SEED: "",
 }
 SAVED = {
     "cu-dan": "Đã lưu cách người dân trả lời.",
@@ -227,8 +219,10 @@ class ControlPage:
         group = "habits" if name == "cu-dan" else "faults"
         now, is_reset = getattr(self._panel, group), "reset" in form
         try:
-            self._panel.change(group, {} if is_reset else parse_changes(now, form), is_reset=is_reset)
-        except InvalidSetting as error:
+            self._panel.change(
+                group, {} if is_reset else settings.parse_changes(now, form), is_reset=is_reset
+            )
+        except settings.InvalidSetting as error:
             return await self.show(request, problem=_explain(error, now), forms={group: form})
         raise web.HTTPSeeOther(f"{ADDRESS}?da={name}")
 
@@ -244,7 +238,7 @@ class ControlPage:
     ) -> web.Response:
         """Show the page, with what was typed into a form by its group where it was refused."""
         forms = forms or {}
-        habits, faults, normal = self._panel.habits, self._panel.faults, Faults()
+        habits, faults, normal = self._panel.habits, self._panel.faults, settings.Faults()
         technical = " ".join(TECHNICAL_FAULTS.values()).split()
         is_changed = any(getattr(faults, name) != getattr(normal, name) for name in technical)
         return show(
@@ -258,7 +252,7 @@ class ControlPage:
             technical_faults=_fields(faults, TECHNICAL_FAULTS, forms.get("faults")),
             is_technical="faults" in forms or is_changed,
             is_faulty=faults != normal,
-            is_talking=any(getattr(habits, label) for label in LABELS),
+            is_talking=any(getattr(habits, label) for label in settings.LABELS),
             counts=self._counts(COUNTS),
             technical_counts=self._counts(TECHNICAL_COUNTS),
         )
@@ -269,16 +263,16 @@ class ControlPage:
 
 
 def _fields(group: Any, layout: Mapping[str, str], form: Mapping[str, str] | None) -> list[dict[str, Any]]:
-    known = {item.name: item for item in settings_of(group)}
+    known = {item.name: item for item in settings.settings_of(group)}
 
-    def row(item: Setting) -> dict[str, Any]:
-        value, is_flag = getattr(group, item.name), item.kind is SettingKind.FLAG
+    def row(item: settings.Setting) -> dict[str, Any]:
+        value, is_flag = getattr(group, item.name), item.kind is settings.SettingKind.FLAG
         if form is not None:
             written = form.get(item.name, "")
         elif is_flag:
             written = "1" if value else ""
         else:
-            factor = 100 if item.kind is SettingKind.SHARE else 1
+            factor = 100 if item.kind is settings.SettingKind.SHARE else 1
             written = "" if value is None else f"{value * factor:.10g}"
         return {"setting": item, "unit": UNITS.get(item.kind, ""), "is_flag": is_flag, "value": written}
 
@@ -288,15 +282,15 @@ def _fields(group: Any, layout: Mapping[str, str], form: Mapping[str, str] | Non
     ]
 
 
-def _explain(error: InvalidSetting, group: Any) -> str:
+def _explain(error: settings.InvalidSetting, group: Any) -> str:
     """Return the error message for the form."""
     if error.name == "shares":
         return "Chưa lưu: tổng các tỉ lệ trả lời vượt quá 100%. Hãy giảm bớt một vài tỉ lệ."
-    item = next(item for item in settings_of(group) if item.name == error.name)
+    item = next(item for item in settings.settings_of(group) if item.name == error.name)
     if error.name == "delay_max_s":
         return f"Chưa lưu: “{item.label}” không được nhỏ hơn “Trả lời sớm nhất sau”."
-    factor = 100 if item.kind is SettingKind.SHARE else 1
-    unit = "%" if item.kind is SettingKind.SHARE else f" {UNITS[item.kind]}".rstrip()
+    factor = 100 if item.kind is settings.SettingKind.SHARE else 1
+    unit = "%" if item.kind is settings.SettingKind.SHARE else f" {UNITS[item.kind]}".rstrip()
     bounds = f"từ {item.low * factor:g} đến {item.high * factor:.16g}{unit}"
     return f"Chưa lưu: “{item.label}” phải là số {bounds}."
 

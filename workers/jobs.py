@@ -29,6 +29,7 @@ from campaigns.sweep import SweepResult, apply_all_statuses, run_part
 from campaigns.sweep import sweep as sweep_once
 from campaigns.webhooks.collect_events import collect_events, has_subscribers
 from campaigns.webhooks.deliver_events import delete_old_deliveries, deliver_events
+from outreach import use_cases
 from outreach.accounts.audit import is_due as audit_head_is_due
 from outreach.accounts.audit import send_head
 from outreach.accounts.invitations import mail_invitation as mail_link
@@ -44,19 +45,6 @@ from outreach.imports.uploads import process_upload as run_upload
 from outreach.models.office import ENVIRONMENT
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
-from outreach.use_cases import (
-    enqueue_audit_head,
-    enqueue_clear_campaign,
-    enqueue_count_reach,
-    enqueue_do_not_call_import,
-    enqueue_exchange,
-    enqueue_import,
-    enqueue_read_list,
-    enqueue_reconcile,
-    enqueue_send,
-    enqueue_sweep,
-    enqueue_webhooks,
-)
 from workers import context
 from workers.context import (
     asking_gateways,
@@ -88,11 +76,11 @@ def send_job() -> dict[str, int]:
         database_process(),
         worker_name(),
         stop_requested.is_set,
-        lambda: enqueue_send(worker_runtime),
+        lambda: use_cases.enqueue_send(worker_runtime),
         database_process().started.note,
     )
     counts = run(sender.run(SEND_BUDGET_S))
-    enqueue_sweep(worker_runtime)
+    use_cases.enqueue_sweep(worker_runtime)
     return dict(counts)
 
 
@@ -116,12 +104,12 @@ def sweep_job() -> dict[str, int]:
     result.failed, result.broken = result.failed + alerts.failed, result.broken + alerts.broken
     if result.has_to_send:
         result.lost_jobs = int(worker_runtime.job_queue.is_idle(SEND))
-        enqueue_send(worker_runtime)
+        use_cases.enqueue_send(worker_runtime)
     worker_runtime.job_queue.count_recovered(
         leases=result.leases_expired, callbacks=result.statuses, bells=result.lost_jobs
     )
     if result.has_unknown:
-        enqueue_reconcile(worker_runtime)
+        use_cases.enqueue_reconcile(worker_runtime)
     parts: tuple[Callable[..., object], ...] = (
         enqueue_due_report,
         _enqueue_retries,
@@ -161,10 +149,10 @@ def _join_parts(worker_runtime: Runtime, *, now: datetime) -> None:
 def _enqueue_found(worker_runtime: Runtime, *, now: datetime) -> None:
     days = worker_runtime.settings.retention_days
     for find, enqueue in (
-        (uploads_to_process, enqueue_import),
-        (do_not_call.files_to_process, enqueue_do_not_call_import),
-        (partial(campaigns_due, days=days), enqueue_clear_campaign),
-        (campaigns_to_recount, enqueue_count_reach),
+        (uploads_to_process, use_cases.enqueue_import),
+        (do_not_call.files_to_process, use_cases.enqueue_do_not_call_import),
+        (partial(campaigns_due, days=days), use_cases.enqueue_clear_campaign),
+        (campaigns_to_recount, use_cases.enqueue_count_reach),
     ):
         with worker_runtime.db.read() as session:
             found = find(session, now=now)
@@ -177,13 +165,13 @@ def _enqueue_others(worker_runtime: Runtime, *, now: datetime) -> None:
         has_webhooks = has_subscribers(session)
         has_audit_head = audit_head_is_due(session, worker_runtime.settings, now=now)
     if has_audit_head and once_every(worker_runtime.redis, "loa:audit-head", every_s=600):
-        enqueue_audit_head(worker_runtime)
+        use_cases.enqueue_audit_head(worker_runtime)
     if worker_runtime.settings.exchange_peers and once_every(
         worker_runtime.redis, "loa:exchange", every_s=EVERY_S
     ):
-        enqueue_exchange(worker_runtime)
+        use_cases.enqueue_exchange(worker_runtime)
     if has_webhooks:
-        enqueue_webhooks(worker_runtime)
+        use_cases.enqueue_webhooks(worker_runtime)
     enqueue_expired(worker_runtime)
     enqueue_due_notices(worker_runtime)
 
@@ -195,7 +183,7 @@ def _enqueue_list(worker_runtime: Runtime, *, now: datetime) -> None:
     with worker_runtime.db.read() as session:
         days = days_due(session, worker_runtime.redis, is_live=settings.is_live, now=now)
     if days:
-        enqueue_read_list(worker_runtime, *(day.toordinal() for day in days))
+        use_cases.enqueue_read_list(worker_runtime, *(day.toordinal() for day in days))
 
 
 def _remove_files(worker_runtime: Runtime, *, now: datetime) -> None:
@@ -304,7 +292,7 @@ def reconcile_job() -> dict[str, int]:
         total.update(counts)
         if counts.total() < LOOKUP_LIMIT:
             break
-    enqueue_sweep(runtime())
+    use_cases.enqueue_sweep(runtime())
     return dict(total)
 
 

@@ -28,19 +28,8 @@ from rq.serializers import JSONSerializer
 from rq.worker import DequeueStrategy
 
 from deploy.processes import describe_end, die_with_parent, name_process
+from outreach.core import job_queue
 from outreach.core.db import DATABASE_AWAY
-from outreach.core.job_queue import (
-    ALIVE_EVERY_S,
-    IMPORTS,
-    QUEUES,
-    REQUEST,
-    SEND,
-    AllowedJob,
-    note_alive,
-    note_result,
-    open_queue,
-    pending_key,
-)
 from outreach.core.logs import begin_request
 from outreach.core.settings import Settings
 from outreach.rules.errors import BadInput
@@ -58,10 +47,10 @@ LOG_EVERY_S = 30.0
 TURN_S = 0.2  # how long a worker at several queues waits at one of them before it looks at the others
 # Queues that keep a process of their own where one worker serves several: sending waits for nobody, and an import takes
 # minutes, in which a cry for help must not wait.
-ALONE = (SEND, IMPORTS)
+ALONE = (job_queue.SEND, job_queue.IMPORTS)
 # Niceness of a process that serves these queues alone: if processors are short, somebody who waits for a page goes first.
 # A worker sends 4,900 messages/s where a sender's name has 100/s by contract. The others bring cries for help and tell of them.
-NICENESS = {SEND: 5, IMPORTS: 10}
+NICENESS = {job_queue.SEND: 5, job_queue.IMPORTS: 10}
 # An unavailable server is no fault of a job: one log line, and the sweep enqueues it again. RQ's own two mean that
 # the job's record is gone: Redis has come back without it.
 SERVER_ERRORS = (RedisError, *DATABASE_AWAY, InvalidJobOperation, NoSuchJobError)
@@ -110,10 +99,10 @@ class LoaWorker(SimpleWorker):
     def execute_job(self, job: Job, queue: Queue) -> Any:
         # The job has started: what is enqueued from now on is new and gets its own job.
         try:
-            self.connection.delete(pending_key(job.description or ""))
+            self.connection.delete(job_queue.pending_key(job.description or ""))
         except RedisError as error:
             log.warning("worker.pending_not_cleared error=%s", type(error).__name__)
-        begin_request(job.meta.get(REQUEST) or job.id)
+        begin_request(job.meta.get(job_queue.REQUEST) or job.id)
         return super().execute_job(job, queue)
 
     def handle_job_success(self, job: Job, *args: Any, **kwargs: Any) -> None:
@@ -122,7 +111,7 @@ class LoaWorker(SimpleWorker):
 
     def _note_result(self, job: Job, *, has_failed: bool) -> None:
         with suppress(RedisError):  # RQ itself meets the same error and says so
-            note_result(self.connection, job.description or "", has_failed=has_failed)
+            job_queue.note_result(self.connection, job.description or "", has_failed=has_failed)
 
     def _pubsub_exception_handler(self, exc: Exception, pubsub: Any, pubsub_thread: Any) -> None:
         # RQ connects again after a lost connection, but ends its thread with a stack trace after a timeout. A Redis
@@ -158,9 +147,9 @@ class LoaWorker(SimpleWorker):
 
 def parse_queues(names: str | None) -> list[str]:
     """Parse queue names from `--queues a,b`; all queues if empty. Raises BadInput for an unknown one."""
-    queues = [name.strip() for name in (names or "").split(",") if name.strip()] or list(QUEUES)
-    if unknown := [name for name in queues if name not in QUEUES]:
-        raise BadInput("queue_unknown", names=unknown, queues=list(QUEUES))
+    queues = [name.strip() for name in (names or "").split(",") if name.strip()] or list(job_queue.QUEUES)
+    if unknown := [name for name in queues if name not in job_queue.QUEUES]:
+        raise BadInput("queue_unknown", names=unknown, queues=list(job_queue.QUEUES))
     return queues
 
 
@@ -173,10 +162,10 @@ def share_out(queues: Sequence[str]) -> list[list[str]]:
 def create_worker(queues: Sequence[str], redis: Redis) -> LoaWorker:
     """Return a worker at these queues that runs our own jobs alone and unpickles nothing."""
     return LoaWorker(
-        [open_queue(queue, redis, QueueInTurn) for queue in queues],
+        [job_queue.open_queue(queue, redis, QueueInTurn) for queue in queues],
         connection=redis,
         queue_class=QueueInTurn,
-        job_class=AllowedJob,
+        job_class=job_queue.AllowedJob,
         serializer=JSONSerializer,
         maintenance_interval=MAINTENANCE_S,
     )
@@ -193,13 +182,13 @@ def work(settings: Settings, queues: Sequence[str]) -> None:
     with ExitStack() as at_the_end:
         # Whatever ends this: the interpreter waits for its children first, and would wait for ever for this one.
         at_the_end.callback(lambda: database_process().end())
-        if SEND in queues:
+        if job_queue.SEND in queues:
             database_process().start()  # before this process has a connection or a second thread
         at_the_end.callback(context.close_gateways)
         logging.getLogger("rq.worker").addFilter(_is_not_redis_error)
         runtime = open_runtime(settings)
         _wait_for_redis(runtime.redis)
-        if SEND in queues:
+        if job_queue.SEND in queues:
             context.sending_gateways()  # a centre's receipts and replies come on its connection, also while nothing is sent
         context.shares_process = len(queues) > 1
         threading.Thread(target=_say_alive, args=(settings, queues), name="alive", daemon=True).start()
@@ -225,8 +214,8 @@ def _say_alive(settings: Settings, queues: Sequence[str]) -> None:
     redis = open_runtime(settings).redis
     while True:
         with suppress(RedisError):
-            note_alive(redis, queues, context.worker_name())
-        time.sleep(ALIVE_EVERY_S)
+            job_queue.note_alive(redis, queues, context.worker_name())
+        time.sleep(job_queue.ALIVE_EVERY_S)
 
 
 def _wait_for_redis(redis: Redis) -> None:

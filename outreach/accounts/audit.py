@@ -32,16 +32,7 @@ from outreach.core.db import AUDIT_KEYS, BaseWithId, advance, count_rows, set_co
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
 from outreach.models.accounts import AuditEvent, AuditHead, AuditValues, User
-from outreach.rules.audit_chain import (
-    GENESIS,
-    HASHED,
-    ChainBreak,
-    ChainEntry,
-    ChainFault,
-    digest,
-    find_break,
-    hash_entry,
-)
+from outreach.rules import audit_chain
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import key_id, newest_key, split_keys
 from outreach.runtime import Runtime
@@ -175,10 +166,10 @@ def _append_pending(session: Session) -> None:
     for entry in entries:
         last_id += 1
         salt = secrets.token_hex(16)
-        values_digest = digest(salt, entry.changes) if entry.changes else ""
+        values_digest = audit_chain.digest(salt, entry.changes) if entry.changes else ""
         parts: dict[str, Any] = {"id": last_id, **vars(entry), "values_digest": values_digest}
         del parts["changes"]
-        entry_hash = hash_entry(previous, key=key, **parts)
+        entry_hash = audit_chain.hash_entry(previous, key=key, **parts)
         session.add(
             AuditEvent(**parts, previous=previous, hash=entry_hash, key_id=key_id(key) if key else "")
         )
@@ -201,7 +192,7 @@ def _lock_head(session: Session) -> AuditHead:
     query = select(AuditHead).where(AuditHead.id == 1).with_for_update()
     head = session.scalar(query.execution_options(populate_existing=True))
     if head is None:
-        head = AuditHead(id=1, last_id=0, hash=GENESIS)
+        head = AuditHead(id=1, last_id=0, hash=audit_chain.GENESIS)
         session.add(head)
     return head
 
@@ -238,13 +229,13 @@ class AuditCheck:
     entries: int
     emptied: int  # entries whose values are gone, as by an erasure
     head: Anchor
-    broken: ChainBreak | None
+    broken: audit_chain.ChainBreak | None
 
 
 def read_head(session: Session) -> Anchor:
     """Return the chain's last entry."""
     head = session.get(AuditHead, 1)
-    return Anchor(head.last_id, head.hash) if head else Anchor(0, GENESIS)
+    return Anchor(head.last_id, head.hash) if head else Anchor(0, audit_chain.GENESIS)
 
 
 def begin_keyed_chain(runtime: Runtime, *, now: datetime) -> None:
@@ -268,23 +259,26 @@ def check_audit(session: Session, anchors: Collection[Anchor] = ()) -> AuditChec
     """Verify the whole audit log against its chain and these anchors, in constant memory."""
     head = read_head(session)
     keys = {key_id(key): key for key in split_keys(session.info.get(AUDIT_KEYS, "")) if key}
-    broken = find_break(_read_chain(session), last_id=head.id, last_hash=head.hash, keys=keys)
+    broken = audit_chain.find_break(_read_chain(session), last_id=head.id, last_hash=head.hash, keys=keys)
     for anchor in sorted(anchors, key=lambda anchor: anchor.id):
         if broken is not None and broken.id <= anchor.id:
             break
         entry_hash = session.scalar(select(AuditEvent.hash).where(AuditEvent.id == anchor.id))
         if entry_hash is None or not entry_hash.startswith(anchor.hash):
             # The chain is consistent, but is not the one that was noted.
-            broken = ChainBreak(anchor.id, ChainFault.REMOVED if entry_hash is None else ChainFault.CHANGED)
+            broken = audit_chain.ChainBreak(
+                anchor.id,
+                audit_chain.ChainFault.REMOVED if entry_hash is None else audit_chain.ChainFault.CHANGED,
+            )
     has_values = exists().where(AuditValues.event_id == AuditEvent.id, AuditValues.salt.is_not(None))
     emptied = count_rows(session, AuditEvent, AuditEvent.values_digest != "", ~has_values)
     return AuditCheck(count_rows(session, AuditEvent), emptied, head, broken)
 
 
-def _read_chain(session: Session) -> Iterator[ChainEntry]:
+def _read_chain(session: Session) -> Iterator[audit_chain.ChainEntry]:
     rows = session.execute(
         select(
-            *(getattr(AuditEvent, name) for name in HASHED),
+            *(getattr(AuditEvent, name) for name in audit_chain.HASHED),
             AuditEvent.previous,
             AuditEvent.hash,
             AuditEvent.key_id,
@@ -297,7 +291,7 @@ def _read_chain(session: Session) -> Iterator[ChainEntry]:
     )
     for row in rows:
         advance(1)
-        yield ChainEntry(*row)
+        yield audit_chain.ChainEntry(*row)
 
 
 ON_A_PAGE = 20

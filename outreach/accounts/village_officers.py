@@ -12,16 +12,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
-from outreach.accounts import audit
+from outreach.accounts import audit, users
 from outreach.accounts.permissions import home_of, require_role, visible_to, within_area
-from outreach.accounts.users import (
-    begin_session,
-    create_user,
-    end_sessions,
-    find_office,
-    find_session,
-    no_password,
-)
 from outreach.core.db import Database
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
@@ -61,8 +53,8 @@ def add_officer(session: Session, *, name: str, number: str, email: str, user: U
         raise BadInput("officer_number_wrong")
     if not numbers and not email.strip():
         raise BadInput("officer_unreachable")
-    office = find_office(session)
-    officer = create_user(
+    office = users.find_office(session)
+    officer = users.create_user(
         session,
         email=email.strip() or secrets.token_hex(8) + _NO_MAIL,
         name=name,
@@ -115,8 +107,8 @@ def shut_out(
 
 
 def _shut(session: Session, officer: User, *, now: datetime) -> None:
-    officer.password_hash, officer.wrong_codes = no_password(), 0
-    end_sessions(session, officer.id, now=now)
+    officer.password_hash, officer.wrong_codes = users.no_password(), 0
+    users.end_sessions(session, officer.id, now=now)
 
 
 def has_mail(officer: User) -> bool:
@@ -171,7 +163,7 @@ def join_phone(
         officer.wrong_codes += 1
         return None
     _shut(session, officer, now=now)
-    begun = begin_session(session, officer.id, address=address, user_agent=user_agent, now=now)
+    begun = users.begin_session(session, officer.id, address=address, user_agent=user_agent, now=now)
     begun.kept_until = now + KEPT_FOR
     audit.record(session, "officer.join", officer, officer, now)
     carried = [officer.id, _stamp(officer), begun.key]
@@ -186,7 +178,7 @@ def find_phone(
         officer_id, stamp, key = read_token(TokenPurpose.PHONE, token, session_key)
     except (ValueError, TypeError):
         return None
-    found = find_session(session, officer_id, str(key), now=now)
+    found = users.find_session(session, officer_id, str(key), now=now)
     if found is None or not _is_officer(found[1]) or _stamp(found[1]) != stamp:
         return None
     return found[1], found[0]

@@ -11,19 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from outreach.rules.gateway import (
-    Accepted,
-    Cause,
-    Channel,
-    DeliveryStatus,
-    Lasting,
-    OutboundMessage,
-    Outcome,
-    OutcomeUnknown,
-    Refused,
-    StatusReport,
-    Throttled,
-)
+from outreach.rules import gateway
 from outreach.rules.phone_numbers import Operator
 from outreach.rules.segments import Encoding, measure
 
@@ -44,17 +32,19 @@ class Profile:
     notice: Mapping[str, Any] | None = None
 
     @property
-    def channel(self) -> Channel | None:
+    def channel(self) -> gateway.Channel | None:
         """How notices go by it: alone, or in one request with the text where the provider falls back itself; None: not at all."""
         if self.notice is None:
             return None
-        return Channel.BOTH if self.notice.get("falls_back") else Channel.ZALO
+        return gateway.Channel.BOTH if self.notice.get("falls_back") else gateway.Channel.ZALO
 
     @property
-    def request_id(self) -> Lasting | None:
+    def request_id(self) -> gateway.Lasting | None:
         """For how long the same request may be made again, as a second message is refused by its id; None: never."""
         return (
-            Lasting(self.answer.get("repeated_within", Lasting.DAY)) if self.answer.get("repeated") else None
+            gateway.Lasting(self.answer.get("repeated_within", gateway.Lasting.DAY))
+            if self.answer.get("repeated")
+            else None
         )
 
 
@@ -62,12 +52,12 @@ def read_profile(data: Mapping[str, Any]) -> Profile:
     """Return the profile of a file. Raises TypeError, KeyError or ValueError for one that is wrong."""
     profile = Profile(**{**data, "report": tuple(data["report"])})
     for rule in (*profile.report, *(profile.notice or {}).get("report", ())):
-        DeliveryStatus(rule["status"])
-        Cause(rule.get("cause", Cause.OTHER))
+        gateway.DeliveryStatus(rule["status"])
+        gateway.Cause(rule.get("cause", gateway.Cause.OTHER))
     for operator in (profile.operator or {}).get("values", {}).values():
         Operator(operator)
     for cause in profile.answer.get("causes", {}):
-        Cause(cause)
+        gateway.Cause(cause)
     _ = profile.request_id
     return profile
 
@@ -92,7 +82,7 @@ def fill(template: Any, values: Mapping[str, Any]) -> Any:
 
 
 def values_of(
-    message: OutboundMessage,
+    message: gateway.OutboundMessage,
     profile: Profile,
     *,
     key: str,
@@ -120,36 +110,36 @@ def values_of(
     }
 
 
-def read_answer(profile: Profile, status: int, answer: Any) -> Outcome:
+def read_answer(profile: Profile, status: int, answer: Any) -> gateway.Outcome:
     """Return the outcome of a request, from HTTP's status and the answer as JSON, None if it is none.
 
     A repeated request is accepted without an id: its callback brings it.
     """
     if status == 429:
-        return Throttled()
+        return gateway.Throttled()
     code = _find(answer, profile.answer["code"])
     if code is None:
         return (
-            Refused(Cause.ACCOUNT, str(status))
+            gateway.Refused(gateway.Cause.ACCOUNT, str(status))
             if status in (401, 403, 404)
-            else OutcomeUnknown(f"http_{status}")
+            else gateway.OutcomeUnknown(f"http_{status}")
         )
     rules = profile.answer
     if code in rules["accepted"]:
         gateway_id = _find(answer, rules["id"])
-        return Accepted(gateway_id[:64]) if gateway_id else OutcomeUnknown("no_id")
+        return gateway.Accepted(gateway_id[:64]) if gateway_id else gateway.OutcomeUnknown("no_id")
     if code in rules.get("repeated", ()):
-        return Accepted("")
+        return gateway.Accepted("")
     if code in rules.get("throttled", ()):
-        return Throttled()
+        return gateway.Throttled()
     if status >= 500:
-        return OutcomeUnknown(f"http_{status}")
+        return gateway.OutcomeUnknown(f"http_{status}")
     causes = rules.get("causes", {})
-    cause = next((cause for cause, codes in causes.items() if code in codes), Cause.OTHER)
-    return Refused(Cause(cause), code[:24])
+    cause = next((cause for cause, codes in causes.items() if code in codes), gateway.Cause.OTHER)
+    return gateway.Refused(gateway.Cause(cause), code[:24])
 
 
-def read_report(profile: Profile, fields: Any, *, of_notice: bool = False) -> StatusReport:
+def read_report(profile: Profile, fields: Any, *, of_notice: bool = False) -> gateway.StatusReport:
     """Return what a callback or an answered question says; its status is None where no rule fits.
 
     `of_notice`: the attempt went as a notice, whose own rules come first.
@@ -158,10 +148,10 @@ def read_report(profile: Profile, fields: Any, *, of_notice: bool = False) -> St
     rules = (*(profile.notice or {}).get("report", ()), *profile.report) if of_notice else profile.report
     for rule in rules:
         if all(_fits(_find(fields, name), wanted) for name, wanted in rule["when"].items()):
-            cause = Cause(rule["cause"]) if "cause" in rule else None
+            cause = gateway.Cause(rule["cause"]) if "cause" in rule else None
             code = ",".join(str(_find(fields, name)) for name in rule["when"])[:24] if cause else None
-            return StatusReport(gateway_id[:64], DeliveryStatus(rule["status"]), cause, code)
-    return StatusReport(gateway_id[:64], None)
+            return gateway.StatusReport(gateway_id[:64], gateway.DeliveryStatus(rule["status"]), cause, code)
+    return gateway.StatusReport(gateway_id[:64], None)
 
 
 _DEAREST_VND = 1_000_000

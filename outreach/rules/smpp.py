@@ -11,15 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from outreach.rules.gateway import (
-    Accepted,
-    Cause,
-    DeliveryStatus,
-    Outcome,
-    OutcomeUnknown,
-    Refused,
-    Throttled,
-)
+from outreach.rules import gateway
 from outreach.rules.segments import BASIC, Encoding, measure, split
 
 UCS2, LATIN1, ASCII = 8, 3, 1  # data_coding (5.2.19); 0 is the centre's default alphabet, GSM 03.38
@@ -133,32 +125,32 @@ _THROTTLED = {0x14, 0x58, 0x64}  # queue full, throttled, temporary error
 # The centre failed while it worked on the message: it may have it all the same.
 _UNCLEAR = {0x08, 0xFE, 0xFF}
 _CAUSES = {
-    0x01: Cause.BAD_TEXT,  # length
-    0x04: Cause.ACCOUNT,  # not bound in a way that may send
-    0x0A: Cause.BAD_SENDER,
+    0x01: gateway.Cause.BAD_TEXT,  # length
+    0x04: gateway.Cause.ACCOUNT,  # not bound in a way that may send
+    0x0A: gateway.Cause.BAD_SENDER,
     # No BAD_NUMBER, which would silence the number: centres also say so of numbers that they have no route to.
-    0x0B: Cause.UNREACHABLE,
-    0x0C: Cause.OTHER,
-    0x0D: Cause.ACCOUNT,  # bind failed
-    0x0E: Cause.ACCOUNT,  # password
-    0x0F: Cause.ACCOUNT,  # system id
-    0x48: Cause.BAD_SENDER,  # type of number
-    0x49: Cause.BAD_SENDER,
-    0x50: Cause.UNREACHABLE,
-    0x51: Cause.UNREACHABLE,
-    0x61: Cause.OTHER,  # scheduled time
-    0x62: Cause.EXPIRED,  # validity period
-    0x66: Cause.BLOCKED,  # rejected for good
+    0x0B: gateway.Cause.UNREACHABLE,
+    0x0C: gateway.Cause.OTHER,
+    0x0D: gateway.Cause.ACCOUNT,  # bind failed
+    0x0E: gateway.Cause.ACCOUNT,  # password
+    0x0F: gateway.Cause.ACCOUNT,  # system id
+    0x48: gateway.Cause.BAD_SENDER,  # type of number
+    0x49: gateway.Cause.BAD_SENDER,
+    0x50: gateway.Cause.UNREACHABLE,
+    0x51: gateway.Cause.UNREACHABLE,
+    0x61: gateway.Cause.OTHER,  # scheduled time
+    0x62: gateway.Cause.EXPIRED,  # validity period
+    0x66: gateway.Cause.BLOCKED,  # rejected for good
 }
 
 
-def read_status(status: int) -> Outcome:
+def read_status(status: int) -> gateway.Outcome:
     """Return the outcome of a request that was answered with a status other than 0."""
     if status in _THROTTLED:
-        return Throttled()
+        return gateway.Throttled()
     if status in _UNCLEAR:
-        return OutcomeUnknown(f"smpp_{status:#x}")
-    return Refused(_CAUSES.get(status, Cause.OTHER), f"{status:#x}")
+        return gateway.OutcomeUnknown(f"smpp_{status:#x}")
+    return gateway.Refused(_CAUSES.get(status, gateway.Cause.OTHER), f"{status:#x}")
 
 
 ALREADY_BOUND = 0x05
@@ -168,33 +160,33 @@ NO_TRANSCEIVER = {0x03, 0x04, 0x0D}
 
 def is_refused_login(status: int) -> bool:
     """Return whether a bind was refused because of the account, not because the centre is busy."""
-    return _CAUSES.get(status) is Cause.ACCOUNT
+    return _CAUSES.get(status) is gateway.Cause.ACCOUNT
 
 
-def join_outcomes(results: Sequence[Outcome]) -> Outcome:
+def join_outcomes(results: Sequence[gateway.Outcome]) -> gateway.Outcome:
     """Return a message's outcome from its parts'; of only some accepted a person has to decide."""
-    accepted = [outcome for outcome in results if isinstance(outcome, Accepted)]
+    accepted = [outcome for outcome in results if isinstance(outcome, gateway.Accepted)]
     if len(accepted) == len(results):
         ids = tuple(outcome.gateway_id for outcome in accepted)
-        return Accepted(ids[0], DeliveryStatus.ACCEPTED, parts=ids if len(ids) > 1 else ())
+        return gateway.Accepted(ids[0], gateway.DeliveryStatus.ACCEPTED, parts=ids if len(ids) > 1 else ())
     for outcome in results:
-        if isinstance(outcome, OutcomeUnknown):
+        if isinstance(outcome, gateway.OutcomeUnknown):
             return outcome
     if accepted:
-        return OutcomeUnknown("parts")
+        return gateway.OutcomeUnknown("parts")
     # The first that is final: the others will fail likewise.
-    return next((outcome for outcome in results if isinstance(outcome, Refused)), results[0])
+    return next((outcome for outcome in results if isinstance(outcome, gateway.Refused)), results[0])
 
 
-_STATES: Mapping[str, tuple[DeliveryStatus | None, Cause | None]] = {
-    "ENROUTE": (DeliveryStatus.SENT, None),
-    "DELIVRD": (DeliveryStatus.DELIVERED, None),
-    "EXPIRED": (DeliveryStatus.UNDELIVERED, Cause.EXPIRED),
-    "DELETED": (DeliveryStatus.FAILED, Cause.OTHER),
-    "UNDELIV": (DeliveryStatus.UNDELIVERED, Cause.UNREACHABLE),
-    "ACCEPTD": (DeliveryStatus.ACCEPTED, None),
+_STATES: Mapping[str, tuple[gateway.DeliveryStatus | None, gateway.Cause | None]] = {
+    "ENROUTE": (gateway.DeliveryStatus.SENT, None),
+    "DELIVRD": (gateway.DeliveryStatus.DELIVERED, None),
+    "EXPIRED": (gateway.DeliveryStatus.UNDELIVERED, gateway.Cause.EXPIRED),
+    "DELETED": (gateway.DeliveryStatus.FAILED, gateway.Cause.OTHER),
+    "UNDELIV": (gateway.DeliveryStatus.UNDELIVERED, gateway.Cause.UNREACHABLE),
+    "ACCEPTD": (gateway.DeliveryStatus.ACCEPTED, None),
     "UNKNOWN": (None, None),  # the centre does not know: no report
-    "REJECTD": (DeliveryStatus.FAILED, Cause.BLOCKED),
+    "REJECTD": (gateway.DeliveryStatus.FAILED, gateway.Cause.BLOCKED),
 }
 _LONG_NAMES = {"DELIVERED": "DELIVRD", "UNDELIVERABLE": "UNDELIV", "UNDELIVERED": "UNDELIV", "ACCEPTED": "ACCEPTD",
                "REJECTED": "REJECTD", "FAILED": "REJECTD"}  # fmt: skip
@@ -213,8 +205,8 @@ class ReceiptText(NamedTuple):
     """Receipt as it was read; `status` is None where the centre itself does not know."""
 
     message_ids: tuple[str, ...]
-    status: DeliveryStatus | None
-    cause: Cause | None
+    status: gateway.DeliveryStatus | None
+    cause: gateway.Cause | None
     code: str | None
     text: str
 

@@ -12,26 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from outreach.core.settings import PROFILES, Settings
-from outreach.rules.aggregator import (
-    AttemptNames,
-    Profile,
-    fill,
-    read_answer,
-    read_profile,
-    read_report,
-    values_of,
-)
-from outreach.rules.gateway import (
-    Accepted,
-    Cause,
-    GatewayUnavailable,
-    Lasting,
-    OutboundMessage,
-    Outcome,
-    Refused,
-    RequestExpired,
-    StatusReport,
-)
+from outreach.rules import aggregator, gateway
 from outreach.sms.http_gateway import HttpGateway, is_over
 
 log = logging.getLogger(__name__)
@@ -42,9 +23,9 @@ _TYPES = {
 
 
 @cache
-def load_profile(name: str) -> Profile:
+def load_profile(name: str) -> aggregator.Profile:
     """Return a profile that ships with Loa, or of a file where `name` is a path. Raises OSError, ValueError."""
-    return read_profile(_read_file(name))
+    return aggregator.read_profile(_read_file(name))
 
 
 def _read_file(name: str) -> dict[str, Any]:
@@ -71,22 +52,24 @@ class AggregatorGateway(HttpGateway):
         )
         self._key, self._secret = settings.aggregator_key, settings.aggregator_secret
         self._account = settings.notice_account
-        self._names = AttemptNames(settings.secret_key)
+        self._names = aggregator.AttemptNames(settings.secret_key)
         self._callback = f"{settings.public_base_url}/webhooks/aggregator/"
 
     @property
-    def request_id(self) -> Lasting | None:
+    def request_id(self) -> gateway.Lasting | None:
         """For how long `send` may be called again for the same attempt: no second message comes of it. None: never."""
         return self.profile.request_id
 
-    async def send(self, message: OutboundMessage) -> Outcome:
+    async def send(self, message: gateway.OutboundMessage) -> gateway.Outcome:
         """Send a message as any other gateway. A notice by a way that the profile has no more is not sent: its words are no text."""
         if message.notice and message.notice.channel is not self.profile.channel:
-            return RequestExpired()
+            return gateway.RequestExpired()
         return await super().send(message)
 
-    def _prepare(self, message: OutboundMessage) -> tuple[Mapping[str, Any], dict[str, Any], dict[str, Any]]:
-        values = values_of(
+    def _prepare(
+        self, message: gateway.OutboundMessage
+    ) -> tuple[Mapping[str, Any], dict[str, Any], dict[str, Any]]:
+        values = aggregator.values_of(
             message,
             self.profile,
             key=self._key,
@@ -96,30 +79,34 @@ class AggregatorGateway(HttpGateway):
             account=self._account,
         )
         how = (self.profile.notice if message.notice else None) or self.profile.send
-        return how, fill(how["fields"], values), values
+        return how, aggregator.fill(how["fields"], values), values
 
-    async def _post(self, prepared: tuple[Mapping[str, Any], dict[str, Any], dict[str, Any]]) -> Outcome:
+    async def _post(
+        self, prepared: tuple[Mapping[str, Any], dict[str, Any], dict[str, Any]]
+    ) -> gateway.Outcome:
         status, answer = await self._request(*prepared)
-        outcome = read_answer(self.profile, status, answer)
-        if isinstance(outcome, Accepted) and outcome.gateway_id:
+        outcome = aggregator.read_answer(self.profile, status, answer)
+        if isinstance(outcome, gateway.Accepted) and outcome.gateway_id:
             outcome = outcome._replace(gateway_id=(self._id_prefix + outcome.gateway_id)[:64])
-        if isinstance(outcome, Refused) and outcome.cause is Cause.OTHER:
+        if isinstance(outcome, gateway.Refused) and outcome.cause is gateway.Cause.OTHER:
             log.warning("aggregator.new_refusal code=%s", outcome.code)
         return outcome
 
-    async def ask(self, gateway_id: str, *, of_notice: bool = False) -> StatusReport | None:
+    async def ask(self, gateway_id: str, *, of_notice: bool = False) -> gateway.StatusReport | None:
         """Ask what became of a message; None where the interface has no such question. Raises GatewayUnavailable."""
         question = self.profile.status
         if question is None:
             return None
         values = {"id": gateway_id.removeprefix(self._id_prefix), "key": self._key, "secret": self._secret}
-        fields = fill(question.get("fields", {}), values)
+        fields = aggregator.fill(question.get("fields", {}), values)
         is_over.set(None)
         with self._reading():
             status, answer = await self._request({"body": "query", **question}, fields, values)
         if status // 100 != 2 or answer is None:
-            raise GatewayUnavailable(f"http_{status}")
-        return replace(read_report(self.profile, answer, of_notice=of_notice), gateway_id=gateway_id)
+            raise gateway.GatewayUnavailable(f"http_{status}")
+        return replace(
+            aggregator.read_report(self.profile, answer, of_notice=of_notice), gateway_id=gateway_id
+        )
 
     async def _request(
         self, how: Mapping[str, Any], fields: Mapping[str, Any], values: Mapping[str, str]
@@ -140,8 +127,10 @@ class AggregatorGateway(HttpGateway):
     async def _request_at(
         self, base: str, how: Mapping[str, Any], fields: Mapping[str, Any], values: Mapping[str, str]
     ) -> tuple[int, Any]:
-        path = fill(how["path"], {name: quote(str(value), safe="") for name, value in values.items()})
-        basic = fill(how.get("basic", ""), values)
+        path = aggregator.fill(
+            how["path"], {name: quote(str(value), safe="") for name, value in values.items()}
+        )
+        basic = aggregator.fill(how.get("basic", ""), values)
         kind = how["body"]
         status, text, _ = await self._transport.request(
             "GET" if kind == "query" else "POST",

@@ -16,39 +16,26 @@ from android_sms_gateway.client import AsyncAPIClient
 from android_sms_gateway.enums import ProcessState
 
 from outreach.core.settings import Settings
-from outreach.rules.gateway import (
-    Accepted,
-    Cause,
-    DeliveryStatus,
-    GatewayUnavailable,
-    InboundMessage,
-    ListedMessage,
-    OutboundMessage,
-    Outcome,
-    OutcomeUnknown,
-    Refused,
-    StatusReport,
-    Throttled,
-)
+from outreach.rules import gateway
 from outreach.rules.sms_inbound import as_number, keyed_id, parse_timestamp
 from outreach.sms.http_gateway import FAILED, UNREADABLE, HttpClient, HttpGateway
 
 # Its log lines contain URLs and responses.
 logging.getLogger("android_sms_gateway").setLevel(logging.WARNING)
 _STATES = {
-    ProcessState.Pending: DeliveryStatus.ACCEPTED,
-    ProcessState.Processed: DeliveryStatus.ACCEPTED,
-    ProcessState.Sent: DeliveryStatus.SENT,
-    ProcessState.Delivered: DeliveryStatus.DELIVERED,
-    ProcessState.Failed: DeliveryStatus.FAILED,
-    ProcessState.Cancelling: DeliveryStatus.FAILED,
-    ProcessState.Cancelled: DeliveryStatus.FAILED,
+    ProcessState.Pending: gateway.DeliveryStatus.ACCEPTED,
+    ProcessState.Processed: gateway.DeliveryStatus.ACCEPTED,
+    ProcessState.Sent: gateway.DeliveryStatus.SENT,
+    ProcessState.Delivered: gateway.DeliveryStatus.DELIVERED,
+    ProcessState.Failed: gateway.DeliveryStatus.FAILED,
+    ProcessState.Cancelling: gateway.DeliveryStatus.FAILED,
+    ProcessState.Cancelled: gateway.DeliveryStatus.FAILED,
 }
 _EVENTS = {
-    "sms:sent": DeliveryStatus.SENT,
-    "sms:delivered": DeliveryStatus.DELIVERED,
-    "sms:failed": DeliveryStatus.FAILED,
-    "sms:cancelled": DeliveryStatus.FAILED,
+    "sms:sent": gateway.DeliveryStatus.SENT,
+    "sms:delivered": gateway.DeliveryStatus.DELIVERED,
+    "sms:failed": gateway.DeliveryStatus.FAILED,
+    "sms:cancelled": gateway.DeliveryStatus.FAILED,
 }
 
 
@@ -106,7 +93,7 @@ class AndroidGateway(HttpGateway):
         )
         self._ids = MessageIds(settings.secret_key)
 
-    def _prepare(self, message: OutboundMessage) -> domain.Message:
+    def _prepare(self, message: gateway.OutboundMessage) -> domain.Message:
         return domain.Message(
             phone_numbers=[message.to],
             text_message=domain.TextMessage(message.body),
@@ -114,14 +101,14 @@ class AndroidGateway(HttpGateway):
             ttl=message.validity_s,
         )
 
-    async def _post(self, prepared: domain.Message) -> Outcome:
+    async def _post(self, prepared: domain.Message) -> gateway.Outcome:
         try:
             created = await self._client.send(prepared)
         except _ErrorResponse as error:
             return _read_error(error)
-        return Accepted(created.id, _STATES[created.state])
+        return gateway.Accepted(created.id, _STATES[created.state])
 
-    async def list_to(self, number: str, *, attempt_id: int) -> list[ListedMessage]:
+    async def list_to(self, number: str, *, attempt_id: int) -> list[gateway.ListedMessage]:
         """Return the attempt's own message, if the phone has it. Raises GatewayUnavailable."""
         try:
             with self._reading():
@@ -130,30 +117,32 @@ class AndroidGateway(HttpGateway):
         except _ErrorResponse as error:
             if error.status == 404:
                 return []
-            raise GatewayUnavailable(str(error.status)) from error
+            raise gateway.GatewayUnavailable(str(error.status)) from error
         reason = next((recipient.error for recipient in state.recipients if recipient.error), None)
         return [
-            ListedMessage(
+            gateway.ListedMessage(
                 gateway_id=state.id,
                 body="",
                 created_at=state.created_at,
                 status=status,
-                cause=Cause.OTHER if status is DeliveryStatus.FAILED else None,
+                cause=gateway.Cause.OTHER if status is gateway.DeliveryStatus.FAILED else None,
                 code=code_of(reason),
                 attempt_id=attempt_id,
             )
         ]
 
 
-def _read_error(error: _ErrorResponse) -> Refused | Throttled | OutcomeUnknown:
+def _read_error(error: _ErrorResponse) -> gateway.Refused | gateway.Throttled | gateway.OutcomeUnknown:
     if error.status == 429:
-        return Throttled(error.retry_after_s)
+        return gateway.Throttled(error.retry_after_s)
     if error.status in (401, 403, 404):
-        return Refused(Cause.ACCOUNT, str(error.status))
+        return gateway.Refused(gateway.Cause.ACCOUNT, str(error.status))
     # 409: the phone has this id, so an earlier request of ours did arrive.
     if error.status in (408, 409) or error.status >= 500 or error.status < 400:
-        return OutcomeUnknown(str(error.status))
-    return Refused(Cause.BAD_NUMBER if error.status == 422 else Cause.OTHER, str(error.status))
+        return gateway.OutcomeUnknown(str(error.status))
+    return gateway.Refused(
+        gateway.Cause.BAD_NUMBER if error.status == 422 else gateway.Cause.OTHER, str(error.status)
+    )
 
 
 def code_of(reason: str | None) -> str | None:
@@ -179,7 +168,7 @@ class MessageIds:
 
 def read_event(
     event: Mapping[str, Any], *, secret_key: str
-) -> tuple[str, StatusReport] | InboundMessage | None:
+) -> tuple[str, gateway.StatusReport] | gateway.InboundMessage | None:
     """Parse a webhook of the app: a message id with its status report, a reply, or None for others."""
     payload = event.get("payload")
     if not isinstance(payload, Mapping):
@@ -187,10 +176,12 @@ def read_event(
     fields = {name: str(value) for name, value in payload.items() if value is not None}
     name = str(event.get("event"))
     if status := _EVENTS.get(name):
-        is_failure = status is DeliveryStatus.FAILED
+        is_failure = status is gateway.DeliveryStatus.FAILED
         message_id = fields.get("messageId", "")
         code = code_of(fields.get("reason")) if is_failure else None
-        return message_id, StatusReport(message_id, status, Cause.OTHER if is_failure else None, code)
+        return message_id, gateway.StatusReport(
+            message_id, status, gateway.Cause.OTHER if is_failure else None, code
+        )
     # `sender` since recent versions of the app; earlier ones had only `phoneNumber`.
     sender = fields.get("sender") or fields.get("phoneNumber") or ""
     if name not in ("sms:received", "sms:data-received", "mms:downloaded"):
@@ -202,7 +193,7 @@ def read_event(
     reply_id = keyed_id(
         sender, fields.get("receivedAt", ""), said or fields.get("data", ""), secret_key=secret_key
     )
-    return InboundMessage(
+    return gateway.InboundMessage(
         gateway_id=f"phone:{reply_id}",
         sender=as_number(sender),
         recipient=fields.get("recipient", ""),

@@ -19,18 +19,7 @@ from yarl import URL
 
 from outreach.core.logs import REQUEST_HEADER, request_id
 from outreach.core.settings import Settings
-from outreach.rules.gateway import (
-    Cause,
-    Gateway,
-    GatewayUnavailable,
-    OutboundMessage,
-    Outcome,
-    OutcomeUnknown,
-    Refused,
-    RequestExpired,
-    Throttled,
-    is_sample_number,
-)
+from outreach.rules import gateway
 from outreach.sms.send_window import SendWindow
 
 # All but the characters that a form's value may contain unquoted. `urlencode` checks each letter by itself, which cost
@@ -160,7 +149,7 @@ FAILED = (TimeoutError, aiohttp.ClientError, OSError)
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 
 
-class HttpGateway(Gateway):
+class HttpGateway(gateway.Gateway):
     """Gateway over one pool of connections. Create it inside the event loop that will use it."""
 
     _unknown: ClassVar[tuple[type[Exception], ...]] = FAILED  # after which the message may have arrived
@@ -170,31 +159,31 @@ class HttpGateway(Gateway):
         self._is_live = settings.is_live
         self._window = SendWindow(settings.send_in_flight)
 
-    async def send(self, message: OutboundMessage) -> Outcome:
+    async def send(self, message: gateway.OutboundMessage) -> gateway.Outcome:
         """Send a message by one request, never repeated here."""
-        if self._is_live and is_sample_number(message.to):
-            return Refused(Cause.SAMPLE_NUMBER, "sample")
+        if self._is_live and gateway.is_sample_number(message.to):
+            return gateway.Refused(gateway.Cause.SAMPLE_NUMBER, "sample")
         prepared = self._prepare(message)
         async with self._window:
             return await self._window.ask(self._request_once(message, prepared))
 
-    async def _request_once(self, message: OutboundMessage, prepared: Any) -> Outcome:
+    async def _request_once(self, message: gateway.OutboundMessage, prepared: Any) -> gateway.Outcome:
         is_over.set(message.is_over)
         try:
             return await self._post(prepared)
         except TooLate:
-            return RequestExpired()
+            return gateway.RequestExpired()
         except RequestNotSent as error:
-            return Throttled(fault=str(error))
+            return gateway.Throttled(fault=str(error))
         except self._unknown as error:
-            return OutcomeUnknown(type(error).__name__)
+            return gateway.OutcomeUnknown(type(error).__name__)
 
     @abstractmethod
-    def _prepare(self, message: OutboundMessage) -> Any:
+    def _prepare(self, message: gateway.OutboundMessage) -> Any:
         """Return what `_post` takes, without a request."""
 
     @abstractmethod
-    async def _post(self, prepared: Any) -> Outcome:
+    async def _post(self, prepared: Any) -> gateway.Outcome:
         """Make the request and read its answer."""
 
     @contextmanager
@@ -204,7 +193,7 @@ class HttpGateway(Gateway):
         try:
             yield
         except failed as error:
-            raise GatewayUnavailable(type(error).__name__) from error
+            raise gateway.GatewayUnavailable(type(error).__name__) from error
 
     async def close(self) -> None:
         await self._transport.close()

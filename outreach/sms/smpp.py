@@ -25,26 +25,7 @@ from urllib.parse import unquote, urlsplit
 from smpp34 import SubmitSm, Tlv
 
 from outreach.core.settings import Settings
-from outreach.rules.gateway import (
-    Accepted,
-    Answered,
-    Cause,
-    Gateway,
-    InboundMessage,
-    InboundPart,
-    Inbox,
-    InboxItem,
-    LateAnswer,
-    OutboundMessage,
-    Outcome,
-    OutcomeUnknown,
-    Receipt,
-    Refused,
-    RequestExpired,
-    Throttled,
-    is_sample_number,
-    kept_id,
-)
+from outreach.rules import gateway
 from outreach.rules.smpp import (
     ALREADY_BOUND,
     HAS_HEADER,
@@ -206,13 +187,13 @@ class NotBound(Exception):
         self.status, self.fault = status, fault
 
 
-class SmppGateway(Gateway):
+class SmppGateway(gateway.Gateway):
     """Gateway by SMPP. Create it inside the event loop that will use it; it connects at once.
 
     `inbox` stores what the centre sends. There is no list: `query_sm` needs an id, and what is unknown has none.
     """
 
-    def __init__(self, settings: Settings, inbox: Inbox, *, account_id: int = 1) -> None:
+    def __init__(self, settings: Settings, inbox: gateway.Inbox, *, account_id: int = 1) -> None:
         url = urlsplit(settings.smpp_url)
         self._host, self._port = url.hostname or "", url.port or (3550 if url.scheme == "smpps" else 2775)
         self._login = unquote(url.username or ""), unquote(url.password or "")
@@ -226,7 +207,7 @@ class SmppGateway(Gateway):
         self._problem = NotBound()
         self._bound = asyncio.Event()
         self._late: OrderedDict[int, int] = OrderedDict()  # attempts by sequence
-        self._arrived: list[tuple[Session | None, int, int, InboxItem]] = []
+        self._arrived: list[tuple[Session | None, int, int, gateway.InboxItem]] = []
         self._storing: asyncio.Task[None] | None = None
         self._confirming: set[asyncio.Task[None]] = set()
         self._may_split = settings.smpp_bind == "auto"
@@ -325,37 +306,37 @@ class SmppGateway(Gateway):
 
     # -- messages ------------------------------------------------------------------------------------
 
-    async def send(self, message: OutboundMessage) -> Outcome:
+    async def send(self, message: gateway.OutboundMessage) -> gateway.Outcome:
         """Send a message as one `submit_sm` or, in parts, as several that are written together."""
-        if self._is_live and is_sample_number(message.to):
-            return Refused(Cause.SAMPLE_NUMBER, "sample")
+        if self._is_live and gateway.is_sample_number(message.to):
+            return gateway.Refused(gateway.Cause.SAMPLE_NUMBER, "sample")
         is_over = message.is_over or (lambda: False)
         parts = encode_parts(message.body, reference=message.attempt_id)
         if len(parts) > 1 and self._long == "payload":
             parts = [whole_part(message.body)]
         if len(parts) == 1:
             return await self._submit(message, parts[0], is_over)
-        results: list[Outcome] = [RequestExpired()] * len(parts)
+        results: list[gateway.Outcome] = [gateway.RequestExpired()] * len(parts)
         left = list(range(len(parts)))
         while left:
             answers = await asyncio.gather(*(self._submit(message, parts[i], is_over) for i in left))
             for i, outcome in zip(left, answers, strict=True):
                 results[i] = outcome
-            left = [i for i in left if isinstance(results[i], Throttled)]
+            left = [i for i in left if isinstance(results[i], gateway.Throttled)]
             if len(left) == len(parts) or not left or is_over():
                 break
             await asyncio.sleep(THROTTLED_WAIT_S)
         return join_outcomes(results)
 
     async def _submit(
-        self, message: OutboundMessage, part: SubmitPart, is_over: Callable[[], bool]
-    ) -> Outcome:
+        self, message: gateway.OutboundMessage, part: SubmitPart, is_over: Callable[[], bool]
+    ) -> gateway.Outcome:
         async with self._window:
             return await self._window.ask(self._submit_once(message, part, is_over))
 
     async def _submit_once(
-        self, message: OutboundMessage, part: SubmitPart, is_over: Callable[[], bool]
-    ) -> Outcome:
+        self, message: gateway.OutboundMessage, part: SubmitPart, is_over: Callable[[], bool]
+    ) -> gateway.Outcome:
         session = self._open_session()
         if session is None:
             self._bound.clear()  # what keeps the connection may not have seen yet that it ended
@@ -364,15 +345,15 @@ class SmppGateway(Gateway):
             session = self._open_session()
         if session is None:
             if is_refused_login(self._problem.status):
-                return Refused(Cause.ACCOUNT, f"bind_{self._problem.status:#x}")
+                return gateway.Refused(gateway.Cause.ACCOUNT, f"bind_{self._problem.status:#x}")
             if self._problem.status == ALREADY_BOUND:
-                return RequestExpired()  # another worker has the connection, and sends
-            return Throttled(fault=self._problem.fault)
+                return gateway.RequestExpired()  # another worker has the connection, and sends
+            return gateway.Throttled(fault=self._problem.fault)
         sequence = session.next_sequence()
         reference = reference_of(message.attempt_id, secret_key=self._secret_key)
         pdu = _submit_sm(message, part, reference, sequence)
         if is_over():
-            return RequestExpired()
+            return gateway.RequestExpired()
         answer = session.write(sequence, pdu)
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -383,16 +364,20 @@ class SmppGateway(Gateway):
                 self._late[sequence] = message.attempt_id
                 if len(self._late) > LATE_ANSWERS:
                     self._late.popitem(last=False)
-            return OutcomeUnknown(type(error).__name__)
+            return gateway.OutcomeUnknown(type(error).__name__)
         except ConnectionCut as error:
-            return OutcomeUnknown(type(error).__name__)
+            return gateway.OutcomeUnknown(type(error).__name__)
         if status:
             outcome = read_status(status)
-            if isinstance(outcome, Refused) and outcome.cause is Cause.OTHER:
+            if isinstance(outcome, gateway.Refused) and outcome.cause is gateway.Cause.OTHER:
                 log.warning("smpp.new_refusal status=%#x", status)
             return outcome
         message_id = body.split(b"\0")[0].decode("latin-1").strip()
-        return Accepted(gateway_id(message_id, message.attempt_id)) if message_id else OutcomeUnknown("no_id")
+        return (
+            gateway.Accepted(gateway_id(message_id, message.attempt_id))
+            if message_id
+            else gateway.OutcomeUnknown("no_id")
+        )
 
     def _open_session(self) -> Session | None:
         session = self._sessions.get(self._sender)
@@ -402,7 +387,7 @@ class SmppGateway(Gateway):
         attempt_id = self._late.pop(sequence, 0)
         message_id = pdu[16:].split(b"\0")[0].decode("latin-1").strip()
         if attempt_id and not status and message_id:
-            self._store(None, 0, 0, LateAnswer(attempt_id, gateway_id(message_id, attempt_id)))
+            self._store(None, 0, 0, gateway.LateAnswer(attempt_id, gateway_id(message_id, attempt_id)))
 
     # -- receipts and replies ------------------------------------------------------------------------
 
@@ -418,7 +403,7 @@ class SmppGateway(Gateway):
             return session.answer(command, sequence)
         self._store(session, command, sequence, item)
 
-    def _store(self, session: Session | None, command: int, sequence: int, item: InboxItem) -> None:
+    def _store(self, session: Session | None, command: int, sequence: int, item: gateway.InboxItem) -> None:
         self._arrived.append((session, command, sequence, item))
         if self._storing is None:
             self._storing = asyncio.create_task(self._store_all())
@@ -433,8 +418,8 @@ class SmppGateway(Gateway):
                 for session, command, sequence, item in batch:
                     if session:
                         session.answer(command, sequence, status)
-                        if isinstance(item, InboundMessage | InboundPart) and not status:
-                            kept.setdefault(session, []).append(kept_id(item))
+                        if isinstance(item, gateway.InboundMessage | gateway.InboundPart) and not status:
+                            kept.setdefault(session, []).append(gateway.kept_id(item))
                 for session, ids in kept.items():
                     confirming = asyncio.create_task(self._confirm(session, ids))
                     self._confirming.add(confirming)
@@ -447,9 +432,9 @@ class SmppGateway(Gateway):
         with suppress(ConnectionCut, TimeoutError):
             async with asyncio.timeout(self._timeout_s):
                 await session.request(ENQUIRE)
-            self._store(None, 0, 0, Answered(tuple(kept_ids)))
+            self._store(None, 0, 0, gateway.Answered(tuple(kept_ids)))
 
-    async def _store_batch(self, items: list[InboxItem]) -> int:
+    async def _store_batch(self, items: list[gateway.InboxItem]) -> int:
         """Return the status to answer with: 0 once all are stored."""
         gives_up_at = time.monotonic() + STORE_FOR_S
         while True:
@@ -464,7 +449,7 @@ class SmppGateway(Gateway):
             await asyncio.sleep(1.0)
 
 
-def _submit_sm(message: OutboundMessage, part: SubmitPart, reference: int, sequence: int) -> bytes:
+def _submit_sm(message: gateway.OutboundMessage, part: SubmitPart, reference: int, sequence: int) -> bytes:
     sender, is_name = message.sender, not message.sender.lstrip("+").isdigit()
     ton = 5 if is_name else 1 if sender.startswith("+") or len(sender) > 8 else 3  # 5.2.5
     options = [Tlv(OUR_REFERENCE, reference.to_bytes(2, "big"))]
@@ -498,7 +483,7 @@ def _relative(seconds: int | None) -> str:
 
 def read_delivered(
     delivered: InboundPdu, pdu: bytes, *, delivery: str, secret_key: str, account_id: int
-) -> Receipt | InboundPart | InboundMessage | None:
+) -> gateway.Receipt | gateway.InboundPart | gateway.InboundMessage | None:
     """Read what the centre delivered. Returns None for a receipt by which the centre says that it does not know.
 
     All else is a receipt or a resident's message, also what cannot be read: that has all its octets with it.
@@ -517,7 +502,7 @@ def read_delivered(
     if receipt is not None:
         if receipt.status is None:
             return None
-        return Receipt(
+        return gateway.Receipt(
             receipt.message_ids,
             (sender, e164(recipient)),
             receipt.status,
@@ -530,8 +515,10 @@ def read_delivered(
     identity = "smpp:" + keyed_id(pdu[16:].hex(), secret_key=secret_key)[:24]
     raw = None if delivered.is_whole and "\ufffd" not in text else pdu
     if place:
-        return InboundPart(sender, recipient, *place, text, identity, delivery, raw)
-    return InboundMessage(identity, sender, recipient, text, is_opt_out=False, raw=raw, delivery=delivery)
+        return gateway.InboundPart(sender, recipient, *place, text, identity, delivery, raw)
+    return gateway.InboundMessage(
+        identity, sender, recipient, text, is_opt_out=False, raw=raw, delivery=delivery
+    )
 
 
 def e164(number: str) -> str:

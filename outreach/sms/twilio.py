@@ -23,20 +23,7 @@ from twilio.rest import Client
 from twilio.rest.api.v2010.account.message import MessageInstance
 
 from outreach.core.settings import Settings
-from outreach.rules.gateway import (
-    Accepted,
-    BilledMessage,
-    Cause,
-    DeliveryStatus,
-    InboundMessage,
-    ListedMessage,
-    OutboundMessage,
-    Outcome,
-    OutcomeUnknown,
-    Refused,
-    StatusReport,
-    Throttled,
-)
+from outreach.rules import gateway
 from outreach.rules.segments import MOST_SEGMENTS
 from outreach.rules.twilio_errors import STATUSES, cause_of, read_answer
 from outreach.sms.http_gateway import FAILED, UNREADABLE, HttpClient, HttpGateway
@@ -85,7 +72,7 @@ class _HttpClient(AsyncHttpClient):
 class _ErrorResponse(TwilioException):
     """Response with a status other than 2xx."""
 
-    def __init__(self, outcome: Refused | Throttled | OutcomeUnknown) -> None:
+    def __init__(self, outcome: gateway.Refused | gateway.Throttled | gateway.OutcomeUnknown) -> None:
         super().__init__(type(outcome).__name__)
         self.outcome = outcome
 
@@ -122,7 +109,7 @@ class TwilioGateway(HttpGateway):
         self._service = settings.twilio_messaging_service_sid
         self._callback = f"{settings.public_base_url}/webhooks/twilio/status/"
 
-    def _prepare(self, message: OutboundMessage) -> dict[str, Any]:
+    def _prepare(self, message: gateway.OutboundMessage) -> dict[str, Any]:
         fields: dict[str, Any] = {
             "To": message.to,
             "Body": message.body,
@@ -136,43 +123,43 @@ class TwilioGateway(HttpGateway):
             fields["ValidityPeriod"] = max(1, min(36_000, message.validity_s))
         return fields
 
-    async def _post(self, prepared: dict[str, Any]) -> Outcome:
+    async def _post(self, prepared: dict[str, Any]) -> gateway.Outcome:
         try:
             # What `messages.create_async` does but for its object, whose three dates took a tenth of the request's time.
             created = await self._client.api.v2010.create_async(
                 "POST", self._messages, data=prepared, headers=dict(_FORM)
             )
         except _ErrorResponse as error:
-            if isinstance(error.outcome, Refused) and error.outcome.cause is Cause.OTHER:
+            if isinstance(error.outcome, gateway.Refused) and error.outcome.cause is gateway.Cause.OTHER:
                 log.warning("twilio.new_refusal code=%s", error.outcome.code)
             return error.outcome
         sid = created.get("sid")
         if not _is_sid(sid):
-            return OutcomeUnknown("no_id")
-        status = _status(created.get("status")) or DeliveryStatus.ACCEPTED
+            return gateway.OutcomeUnknown("no_id")
+        status = _status(created.get("status")) or gateway.DeliveryStatus.ACCEPTED
         segments, price = _segments(created.get("num_segments")), _price(created.get("price"))
         unit = "" if price is None else str(created.get("price_unit") or "")
-        return Accepted(sid, status, segments, price, unit)
+        return gateway.Accepted(sid, status, segments, price, unit)
 
-    async def list_to(self, number: str, *, attempt_id: int = 0) -> list[ListedMessage]:
+    async def list_to(self, number: str, *, attempt_id: int = 0) -> list[gateway.ListedMessage]:
         """Return the newest messages to `number`, at most LIST_LIMIT. Raises GatewayUnavailable."""
         with self._reading():
             items = await self._client.messages.list_async(to=number, limit=LIST_LIMIT, page_size=LIST_LIMIT)
             return [self._listed(item) for item in items if _is_outbound(item)]
 
-    def _listed(self, item: MessageInstance) -> ListedMessage:
+    def _listed(self, item: MessageInstance) -> gateway.ListedMessage:
         # The library returns a date that it cannot read as the text that it is.
         is_dated = isinstance(item.date_created, datetime)
-        return ListedMessage(
+        return gateway.ListedMessage(
             gateway_id=item.sid,
             body=str(item.body or ""),
             created_at=item.date_created + self._transport.clock_offset if is_dated else None,
-            status=_status(item.status) or DeliveryStatus.ACCEPTED,
+            status=_status(item.status) or gateway.DeliveryStatus.ACCEPTED,
             cause=_cause(item),
             code=_code(item),
         )
 
-    async def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
+    async def list_billed(self, day: date) -> AsyncIterator[list[gateway.BilledMessage]]:
         """Yield pages of up to BILLED_AT_ONCE messages. Raises GatewayUnavailable.
 
         Twilio adds a price up to a day after the message.
@@ -182,7 +169,7 @@ class TwilioGateway(HttpGateway):
             page = await self._client.messages.page_async(date_sent=day.isoformat(), page_size=BILLED_AT_ONCE)
             while page is not None:
                 yield [
-                    BilledMessage(
+                    gateway.BilledMessage(
                         gateway_id=item.sid,
                         price=_price(item.price),
                         unit=str(item.price_unit or ""),
@@ -216,7 +203,7 @@ def _code(item: MessageInstance) -> str | None:
     return str(item.error_code)[:24] if item.error_code else None
 
 
-def _cause(item: MessageInstance) -> Cause | None:
+def _cause(item: MessageInstance) -> gateway.Cause | None:
     return cause_of(code) if (code := _code(item)) else None
 
 
@@ -235,7 +222,7 @@ def _price(text: str | None) -> Decimal | None:
     return -price if price is not None and price.is_finite() else None
 
 
-def _status(value: Any) -> DeliveryStatus | None:
+def _status(value: Any) -> gateway.DeliveryStatus | None:
     return STATUSES.get(str(value))
 
 
@@ -262,19 +249,19 @@ class TwilioWebhooks:
             return False
         return bool(self._validator.validate(self._base + url, form, signature))
 
-    def read_status(self, form: Mapping[str, str]) -> StatusReport:
+    def read_status(self, form: Mapping[str, str]) -> gateway.StatusReport:
         """Parse a status callback: MessageSid, MessageStatus, and ErrorCode on failure."""
         code = form.get("ErrorCode") or None
-        return StatusReport(
+        return gateway.StatusReport(
             gateway_id=form.get("MessageSid") or form.get("SmsSid") or "",
             status=_status(form.get("MessageStatus") or form.get("SmsStatus")),
             cause=cause_of(code) if code else None,
             code=code,
         )
 
-    def read_inbound(self, form: Mapping[str, str]) -> InboundMessage:
+    def read_inbound(self, form: Mapping[str, str]) -> gateway.InboundMessage:
         """Parse a reply of a resident."""
-        return InboundMessage(
+        return gateway.InboundMessage(
             gateway_id=form.get("MessageSid") or form.get("SmsSid") or "",
             sender=form.get("From") or "",
             recipient=form.get("To") or "",

@@ -38,13 +38,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
-from campaigns.delivery.gateway_accounts import (
-    TypedConnection,
-    TypedTerms,
-    change_gateway_state,
-    save_gateway,
-    try_gateway,
-)
+from campaigns.delivery import gateway_accounts
 from campaigns.delivery.reconcile import decide_unknown
 from campaigns.lifecycle import perform_action
 from campaigns.models.campaigns import Campaign
@@ -339,10 +333,10 @@ def add_second(world, simulator):
     with world.runtime.db.write() as session:
         administrator = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
     by = {"user": administrator, "settings": world.runtime.settings}
-    account = save_gateway(
+    account = gateway_accounts.save_gateway(
         world.runtime,
         account_id=None,
-        connection=TypedConnection(
+        connection=gateway_accounts.TypedConnection(
             name="Nhà cung cấp B",
             kind="aggregator",
             profile="esms",
@@ -350,11 +344,11 @@ def add_second(world, simulator):
             login=simulator.account_sid,
             secret=simulator.auth_token,
         ),
-        terms=TypedTerms(position="2", proof="operator"),
+        terms=gateway_accounts.TypedTerms(position="2", proof="operator"),
         now=datetime.now(UTC),
         **by,
     ).id
-    try_gateway(world.runtime, account, number=TESTER, now=datetime.now(UTC), **by)
+    gateway_accounts.try_gateway(world.runtime, account, number=TESTER, now=datetime.now(UTC), **by)
     wait_until(lambda: simulator.stats()["accepted"] == 1, ENDS_AFTER_S)
     wait_until(lambda: is_done(world, account, "active", administrator), ENDS_AFTER_S)
     return administrator
@@ -362,7 +356,9 @@ def add_second(world, simulator):
 
 def is_done(world, account, state, user):
     try:
-        change_gateway_state(world.runtime, account, state=state, user=user, now=datetime.now(UTC))
+        gateway_accounts.change_gateway_state(
+            world.runtime, account, state=state, user=user, now=datetime.now(UTC)
+        )
     except WrongState:
         return False
     return True

@@ -18,17 +18,8 @@ from werkzeug.test import TestResponse
 from campaigns.activities.activity_log import add_activity
 from campaigns.delivery.record_outcomes import add_incident
 from campaigns.lifecycle import change_campaign, create_campaign
+from campaigns.models import campaigns
 from campaigns.models.activities import SheetOfficer, VisitLine, VisitSheet
-from campaigns.models.campaigns import (
-    Campaign,
-    CampaignComment,
-    CommentCard,
-    Drive,
-    MadeKind,
-    Recipient,
-    RegisteredTemplate,
-    Sender,
-)
 from campaigns.models.figures import AgencyLink
 from campaigns.models.privacy import Breach, PersonRequest, RequestKind
 from campaigns.models.replies import Case, SavedText
@@ -47,6 +38,7 @@ from campaigns.rules.webhooks import EventKind
 from campaigns.sweep import sweep
 from campaigns.webhooks.collect_events import new_delivery
 from outreach.accounts.users import begin_session, find_session
+from outreach.models import contacts
 from outreach.models.accounts import (
     ApiToken,
     Area,
@@ -57,17 +49,6 @@ from outreach.models.accounts import (
     Role,
     User,
     UserSession,
-)
-from outreach.models.contacts import (
-    Contact,
-    ContactList,
-    ContactPhone,
-    ImportIssue,
-    ListImport,
-    Membership,
-    Phone,
-    Upload,
-    UploadState,
 )
 from outreach.models.office import ENVIRONMENT
 from outreach.rules.gateway import InboundMessage
@@ -206,7 +187,7 @@ class Office:
             code="SYT", name=f"Trạm Y tế {MARK}", kind=OrganisationKind.AGENCY, parent_id=here
         )
         self._add(db, agency, "agency_id")
-        drive = Drive(kind="bluezone", name="Đợt của tỉnh", starts_on="2020-08-01", created_at=now)
+        drive = campaigns.Drive(kind="bluezone", name="Đợt của tỉnh", starts_on="2020-08-01", created_at=now)
         self._add(db, drive, "drive_id")
         nine = now + timedelta(days=9)
         self._add(
@@ -216,7 +197,7 @@ class Office:
         )
         # One who visits nothing: what is done to them must not end a visitor's session.
         spare = self._add_user(db, f"spare.{MARK}", Role.STAFF, here, "spare").id
-        template = RegisteredTemplate(sender="MTTQ", text="Chao ba con", made_by=spare, made_at=now)
+        template = campaigns.RegisteredTemplate(sender="MTTQ", text="Chao ba con", made_by=spare, made_at=now)
         self._add(db, template, "template_id")
         filters = KeptFilters(user_id=spare, page="inbox.index", name=MARK, query="kind=help", kept_at=now)
         self._add(db, filters, "filters_id")
@@ -230,27 +211,31 @@ class Office:
 
     def _add_lists(self, db: Session) -> None:
         now, file = self.now, {"file_name": f"{MARK}.csv", "sha256": "0" * 64}
-        made = ContactList(organisation_id=self.values[HERE], name=LIST, created_at=now)
+        made = contacts.ContactList(organisation_id=self.values[HERE], name=LIST, created_at=now)
         self._add(db, made, "list_id")
         about = {"name": NAME, "name_key": f"yblok{MARK}", "village": MARK}
-        person = self._add(db, Contact(**about, created_at=now, updated_at=now), "contact_id")
-        phone = self._add(db, Phone(e164=NUMBER, created_at=now), "phone_id")
-        self._add(db, Sender(name="MTTQ"))
+        person = self._add(db, contacts.Contact(**about, created_at=now, updated_at=now), "contact_id")
+        phone = self._add(db, contacts.Phone(e164=NUMBER, created_at=now), "phone_id")
+        self._add(db, campaigns.Sender(name="MTTQ"))
         counts = {"created": 0, "updated": 0, "merged": 0, "unchanged": 0, "review": 1, "rejected": 0}
-        brought = ListImport(list_id=made.id, **file, imported_at=now, counts=counts)
+        brought = contacts.ListImport(list_id=made.id, **file, imported_at=now, counts=counts)
         self._add(db, brought, "import_id")
-        by = {"uploaded_by": self._id_of(Role.STAFF), "uploaded_at": now, "state": UploadState.CHECKING}
-        self._add(db, Upload(list_id=made.id, **file, size=1, **by), "upload_id")
+        by = {
+            "uploaded_by": self._id_of(Role.STAFF),
+            "uploaded_at": now,
+            "state": contacts.UploadState.CHECKING,
+        }
+        self._add(db, contacts.Upload(list_id=made.id, **file, size=1, **by), "upload_id")
         cells = {
             **dict.fromkeys(("sheet", "name", "village", "commune", "unit", "phone"), NAME),
             **{"line": 3, "source": [NAME], "numbers": [], "birth_doubt": ""},
             **dict.fromkeys(("birth_year", "sex", "area_code", "has_smartphone")),
         }
         doubt = {"status": "review", "reason": "letter_substitution", "key": "1", "cells": cells}
-        self._add(db, ImportIssue(import_id=brought.id, row=2, **doubt), "issue_id")
+        self._add(db, contacts.ImportIssue(import_id=brought.id, row=2, **doubt), "issue_id")
         add_incident(db, kind="sent_twice", subject="messages:1", now=now, gateway_ids=["a", "b"])
-        self._add(db, ContactPhone(contact_id=person.id, phone_id=phone.id, position=1))
-        self._add(db, Membership(list_id=made.id, contact_id=person.id, import_id=brought.id, row=2))
+        self._add(db, contacts.ContactPhone(contact_id=person.id, phone_id=phone.id, position=1))
+        self._add(db, contacts.Membership(list_id=made.id, contact_id=person.id, import_id=brought.id, row=2))
         self.values |= {
             "incident_id": 1,
             "place_question_id": 1,
@@ -267,7 +252,7 @@ class Office:
         with self.runtime.db.write() as db:
             staff, approver = (db.get_one(User, self._id_of(role)) for role in (Role.STAFF, Role.APPROVER))
             content = {**load_kinds()["khao-sat"], "title": "Khám sức khỏe"}
-            db.add(MadeKind(code="kham", content=content, created_by=staff.id, created_at=now))
+            db.add(campaigns.MadeKind(code="kham", content=content, created_by=staff.id, created_at=now))
             written = {"text": "[{name} ơi, ]mời cài Bluezone: {link}", "lists": [f"{HERE}/{LIST}"]}
             written |= {"sender": "MTTQ", "goal": {"share": 0.5}}
             text = {state: {"name": f"Bluezone {state} {MARK}", **written} for state in ("sending", "draft")}
@@ -287,11 +272,11 @@ class Office:
             reply = receive_reply(db, said, keys=keys, now=datetime.now(UTC))
             assert reply is not None
             # As if the message to it had been sent.
-            reply.campaign_id, reply.recipient_id = launched, db.scalars(select(Recipient.id)).one()
+            reply.campaign_id, reply.recipient_id = launched, db.scalars(select(campaigns.Recipient.id)).one()
             case = db.scalars(select(Case)).one()
             case.recipient_id, case.campaign_id, case.organisation_id = reply.recipient_id, launched, here
             self.values["case_id"] = case.id
-            db.get_one(Campaign, launched).urgent_reason = "bão"
+            db.get_one(campaigns.Campaign, launched).urgent_reason = "bão"
             recorded, made = (
                 {"recorded_by": staff.id, "recorded_at": now},
                 {"made_by": staff.id, "made_at": now},
@@ -322,8 +307,13 @@ class Office:
             self.values["officer_id"] = officer.id
             assigned = {"assigned_by": staff.id, "assigned_at": now}
             self._add(db, SheetOfficer(round_id=sheet.id, user_id=officer.id, **assigned))
-            said = {"card": CommentCard.WHOM, "text": MARK, "written_by": staff.id, "written_at": now}
-            self._add(db, CampaignComment(campaign_id=drafted, **said), "comment_id")
+            said = {
+                "card": campaigns.CommentCard.WHOM,
+                "text": MARK,
+                "written_by": staff.id,
+                "written_at": now,
+            }
+            self._add(db, campaigns.CampaignComment(campaign_id=drafted, **said), "comment_id")
 
 
 def dump(runtime: Runtime, *, without: str = "-") -> list[str]:

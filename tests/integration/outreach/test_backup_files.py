@@ -10,15 +10,7 @@ import pytest
 from sqlalchemy import inspect, make_url, select, text
 
 from outreach.accounts.audit import read_head
-from outreach.backups.backups import (
-    address_of,
-    checksum_file,
-    create_backup,
-    environment_for,
-    restore_backup,
-    signer_of,
-    write_checksum,
-)
+from outreach.backups import backups
 from outreach.core.db import Database
 from outreach.core.schema import upgrade
 from outreach.models.accounts import Organisation
@@ -32,11 +24,11 @@ KEY = "k" * 32
 
 def back_up(runtime, folder, second=0, **more):
     now = datetime(2026, 11, 1, 2, 15, second, tzinfo=UTC)
-    return create_backup(runtime.db, folder, secret_key=KEY, keep=None, now=now, **more).path
+    return backups.create_backup(runtime.db, folder, secret_key=KEY, keep=None, now=now, **more).path
 
 
 def restore(runtime, path, *, secret_key=KEY, **more):
-    return restore_backup(
+    return backups.restore_backup(
         runtime.db, path, secret_key=secret_key, replace=True, settle=lambda *_: None, **more
     )
 
@@ -45,7 +37,7 @@ def without_signature(path):
     """The backup as 1.2.0 wrote it, stored in its place with a checksum of its own."""
     content = path.read_bytes().rpartition(b"\nLoa-Signature: ")[0]
     path.write_bytes(content)
-    write_checksum(path)
+    backups.write_checksum(path)
     return content
 
 
@@ -88,7 +80,7 @@ def test_a_damaged_backup_is_refused_and_the_database_is_as_it_was(world, tmp_pa
             restore(runtime, path)
         assert code(runtime) == "Tên mới", how
     # One that was made before checksums, or whose checksum was lost: its pages are looked at.
-    checksum_file(path).unlink()
+    backups.checksum_file(path).unlink()
     for how in ("cut short", "random pages", "empty", "a letter"):
         path.write_bytes(sound)
         damage(path, how)
@@ -111,20 +103,20 @@ def test_a_backup_that_was_changed_unsigned_or_of_another_installation_is_refuse
     code(runtime, "Tên mới")
     # Data added to the file, with a checksum that fits: the former signature, no signature, or another's.
     path.write_bytes(sound.replace(b"\nLoa-Signature: ", b"more\nLoa-Signature: "))
-    write_checksum(path)
+    backups.write_checksum(path)
     for accept in (False, True):
         with pytest.raises(BadInput, match="backup_changed"):
             restore(runtime, path, accept_foreign=accept)
     path.write_bytes(sound)
-    write_checksum(path)
+    backups.write_checksum(path)
     without_signature(path)
     with pytest.raises(BadInput, match="backup_not_signed"):
         restore(runtime, path)
     with runtime.db.write() as session:
         session.execute(text("UPDATE organisations SET name = 'Tên của người khác'"))
     now = datetime(2026, 11, 2, tzinfo=UTC)
-    others = create_backup(runtime.db, tmp_path, secret_key="x" * 32, keep=None, now=now).path
-    with pytest.raises(BadInput, match=signer_of("x" * 32)):
+    others = backups.create_backup(runtime.db, tmp_path, secret_key="x" * 32, keep=None, now=now).path
+    with pytest.raises(BadInput, match=backups.signer_of("x" * 32)):
         restore(runtime, others)
     assert code(runtime) == "Tên của người khác"
     restore(runtime, path, accept_foreign=True)
@@ -161,7 +153,7 @@ def test_nothing_of_a_crafted_backup_is_executed_or_kept_but_its_rows(world, tmp
         evil = "COMMIT; DROP SCHEMA loa_before_restore CASCADE; SELECT 1/0;"
         assert blank.encode() in content
         path.write_bytes(content.replace(blank.encode(), evil.ljust(len(blank)).encode()))
-        write_checksum(path)
+        backups.write_checksum(path)
     restore(runtime, path, accept_foreign=True)
     world.add_people(2)
     assert code(runtime) == "Ủy ban MTTQ"
@@ -210,7 +202,7 @@ def test_a_restore_that_fails_on_the_way_leaves_the_database_as_it_was(world, tm
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        restore_backup(runtime.db, path, secret_key=KEY, replace=True, settle=fail)
+        backups.restore_backup(runtime.db, path, secret_key=KEY, replace=True, settle=fail)
     assert code(runtime) == "Tên mới"
     restore(runtime, path)
     assert code(runtime) == "Ủy ban MTTQ"
@@ -226,7 +218,7 @@ def test_an_encrypted_backup_opens_for_its_key_alone(world, tmp_path):
         keys[-1].write_text(f"# age\n{identity}\n")
     path = back_up(runtime, folder, recipients=[str(holder.to_public())])
     assert "Ủy ban".encode() not in path.read_bytes()
-    assert sorted(folder.iterdir()) == [path, checksum_file(path)], "nothing plain is left"
+    assert sorted(folder.iterdir()) == [path, backups.checksum_file(path)], "nothing plain is left"
     code(runtime, "Tên mới")
     for identity, error in ((None, "backup_encrypted"), (keys[1], "backup_not_decrypted")):
         with pytest.raises(BadInput, match=error):
@@ -234,7 +226,7 @@ def test_an_encrypted_backup_opens_for_its_key_alone(world, tmp_path):
     assert code(runtime) == "Tên mới"
     restore(runtime, path, identity=keys[0])
     assert code(runtime) == "Ủy ban MTTQ"
-    assert sorted(folder.iterdir()) == [path, checksum_file(path)]
+    assert sorted(folder.iterdir()) == [path, backups.checksum_file(path)]
 
 
 def test_what_an_interrupted_backup_left_is_removed(world, tmp_path):
@@ -252,8 +244,8 @@ def test_what_an_interrupted_backup_left_is_removed(world, tmp_path):
     "postgresql+psycopg://loa@db/loa?password=hunter2&sslmode=require",
 )
 def test_no_password_stands_in_a_programs_arguments(url):
-    assert address_of(make_url(url)) == "postgresql://loa@db/loa?sslmode=require"
-    assert environment_for(make_url(url))["PGPASSWORD"] == "hunter2"
+    assert backups.address_of(make_url(url)) == "postgresql://loa@db/loa?sslmode=require"
+    assert backups.environment_for(make_url(url))["PGPASSWORD"] == "hunter2"
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -267,8 +259,8 @@ def test_a_role_that_is_no_superuser_restores_its_own_database(world, tmp_path, 
     try:
         upgrade(db)
         now = datetime(2026, 11, 1, tzinfo=UTC)
-        path = create_backup(db, tmp_path, secret_key=KEY, keep=None, now=now).path
-        restore_backup(db, path, secret_key=KEY, replace=True, settle=lambda *_: None)
+        path = backups.create_backup(db, tmp_path, secret_key=KEY, keep=None, now=now).path
+        backups.restore_backup(db, path, secret_key=KEY, replace=True, settle=lambda *_: None)
         with db.read() as session:
             assert len(session.scalars(select(Backup)).all()) == 1
     finally:

@@ -31,19 +31,7 @@ from outreach.models.contacts import (
 from outreach.places.areas import load_areas
 from outreach.rules.errors import BadList, WrongState
 from outreach.rules.wishes import WishSource
-from tests.support.lists import (
-    EXPECTED,
-    GAZETTEER,
-    HEADER,
-    SAMPLE,
-    UNITS,
-    bring,
-    count,
-    directory,
-    import_rows,
-    local,
-    write,
-)
+from tests.support import lists
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone, opt_out
 from tests.support.world import number
@@ -51,12 +39,12 @@ from tests.support.world import number
 
 @pytest.fixture
 def office(world):
-    world.do(load_areas, UNITS)
+    world.do(load_areas, lists.UNITS)
     return world
 
 
 def expected_rows():
-    with EXPECTED.open(encoding="utf-8", newline="") as file:
+    with lists.EXPECTED.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -65,7 +53,7 @@ def test_the_sample_comes_in_and_a_second_time_changes_nothing(office):
     expected = expected_rows()
     status = [row["status"] for row in expected]
     doubles = sum(row["dup_kind"] == "same_person" for row in expected)
-    first = bring(office, SAMPLE)
+    first = lists.bring(office, lists.SAMPLE)
     assert first == ImportCounts(
         rows=len(expected),
         created=status.count("ok") - doubles,
@@ -74,32 +62,32 @@ def test_the_sample_comes_in_and_a_second_time_changes_nothing(office):
         rejected=status.count("reject"),
     )
     # Who has no usable number is stored for visits.
-    assert count(office, Contact) == count(office, Membership) == first.created + first.rejected
+    assert lists.count(office, Contact) == lists.count(office, Membership) == first.created + first.rejected
     numbers = {n for row in expected if row["status"] == "ok" for n in row["expected_e164"].split("|")}
     assert set(office.all(select(Phone.e164))) == numbers
 
-    before = directory(office)
-    second = bring(office, SAMPLE)
+    before = lists.directory(office)
+    second = lists.bring(office, lists.SAMPLE)
     assert second == ImportCounts(
         rows=len(expected),
         unchanged=status.count("ok"),
         review=status.count("review"),
         rejected=status.count("reject"),
     )
-    assert directory(office) == before
-    assert count(office, ListImport) == 2
+    assert lists.directory(office) == before
+    assert lists.count(office, ListImport) == 2
 
     # In another list the same people join; nobody is made twice.
-    third = bring(office, SAMPLE, "Danh sách khác")
+    third = lists.bring(office, lists.SAMPLE, "Danh sách khác")
     assert (third.created, third.updated, third.unchanged) == (0, 0, 0)
     assert third.merged == status.count("ok")
-    assert count(office, Contact) == first.created + first.rejected
-    assert count(office, Membership) == 2 * (first.created + first.rejected)
+    assert lists.count(office, Contact) == first.created + first.rejected
+    assert lists.count(office, Membership) == 2 * (first.created + first.rejected)
 
 
 @both_databases
 def test_people_of_the_sample_are_known_by_what_the_list_says(office):
-    bring(office, SAMPLE)
+    lists.bring(office, lists.SAMPLE)
     # Written "A HUYNH" with an old number and "A Huynh" with the new one: one person.
     (huynh,) = office.all(
         select(Contact)
@@ -124,30 +112,30 @@ def test_people_of_the_sample_are_known_by_what_the_list_says(office):
 
 @both_databases
 def test_the_size_of_a_chunk_changes_nothing(office, monkeypatch):
-    whole = bring(office, SAMPLE)
-    people_of_whole = directory(office)
+    whole = lists.bring(office, lists.SAMPLE)
+    people_of_whole = lists.directory(office)
     with office.runtime.db.write() as session:
         for table in (Membership, ContactPhone, ImportIssue, ListImport, Contact, Phone):
             session.query(table).delete()
     monkeypatch.setattr(store_rows, "CHUNK", 1)
-    assert bring(office, SAMPLE) == whole
-    assert directory(office) == people_of_whole
+    assert lists.bring(office, lists.SAMPLE) == whole
+    assert lists.directory(office) == people_of_whole
 
 
 @both_databases
 def test_the_rows_that_were_not_taken_come_back_to_be_put_right(office, tmp_path):
-    file = write(
+    file = lists.write(
         tmp_path,
-        f"1,Y Hlan,,,,{local(1)}",
+        f"1,Y Hlan,,,,{lists.local(1)}",
         '2,"=HYPERLINK(""http://x"")",,+Thôn,@Đắk Mar,0260 3000123',
         "3,-A Thun,,,,09O5 OOO 123",
         "4,Y Rơ,,,,nt",
     )
     with office.runtime.db.write() as session:
         into = session.get_one(ContactList, office.list_id)
-        brought, counts = import_rows(
+        brought, counts = lists.import_rows(
             session,
-            check_list(file, GAZETTEER),
+            check_list(file, lists.GAZETTEER),
             into=into,
             file=file,
             known_areas=set(),
@@ -160,7 +148,7 @@ def test_the_rows_that_were_not_taken_come_back_to_be_put_right(office, tmp_path
     assert out.read_bytes().startswith(b"\xef\xbb\xbf")  # for Excel
     with out.open(encoding="utf-8-sig", newline="") as lines:
         landline, letters, ditto = csv.DictReader(lines)
-    assert [*landline][:6] == HEADER.split(",")
+    assert [*landline][:6] == lists.HEADER.split(",")
     assert (landline["STT"], landline["Dòng trong tệp gốc"]) == ("2", "3")
     assert landline["Họ và tên"] == '\'=HYPERLINK("http://x")'
     assert (landline["Thôn"], landline["Xã/phường"]) == ("'+Thôn", "'@Đắk Mar")
@@ -177,7 +165,7 @@ def test_the_rows_that_were_not_taken_come_back_to_be_put_right(office, tmp_path
 
 @both_databases
 def test_every_reason_of_the_sample_is_told_in_vietnamese(office, tmp_path):
-    bring(office, SAMPLE)
+    lists.bring(office, lists.SAMPLE)
     out = tmp_path / "errors.csv"
     (brought,) = office.all(select(ListImport.id))
     office.read(export_issues, brought, out)
@@ -211,16 +199,18 @@ def test_a_cell_that_a_spreadsheet_would_run_is_defused(first):
 def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing_behind(office, tmp_path, monkeypatch):
     """The first rows are written, and then the file turns out to be broken."""
     monkeypatch.setattr(store_rows, "CHUNK", 1)
-    file = write(tmp_path, f"1,Y Hlan,,,,{local(1)}", "2,A Thun,,,,xyz", f"3,Y Rơ,,,,{local(3)}")
+    file = lists.write(
+        tmp_path, f"1,Y Hlan,,,,{lists.local(1)}", "2,A Thun,,,,xyz", f"3,Y Rơ,,,,{lists.local(3)}"
+    )
 
     def breaks():
-        yield from check_list(file, GAZETTEER)
+        yield from check_list(file, lists.GAZETTEER)
         raise BadList("Tệp bị hỏng.")
 
     with pytest.raises(BadList):
-        bring(office, file, "Danh sách mới", rows=breaks())
+        lists.bring(office, file, "Danh sách mới", rows=breaks())
     for table in (Contact, Phone, ContactPhone, Membership, ListImport, ImportIssue):
-        assert count(office, table) == 0, table
+        assert lists.count(office, table) == 0, table
     assert "Danh sách mới" not in office.all(select(ContactList.name))
 
 
@@ -236,8 +226,8 @@ def test_a_number_that_returns_is_still_not_written_to(office, tmp_path):
         session.flush()
         again = {"source": WishSource.SMS, "said_at": office.now, "now": office.now}
         assert take_back(session, Wish.id == wish.id, **again) == [wish.id]
-    file = write(tmp_path, f"1,Y Hlan,,,,{local(1)}", f"2,A Thun,,,,{local(2)}")
-    bring(office, file)
+    file = lists.write(tmp_path, f"1,Y Hlan,,,,{lists.local(1)}", f"2,A Thun,,,,{lists.local(2)}")
+    lists.bring(office, file)
     assert office.read(numbers_left_alone) == {number(1)}
     campaign = office.launch()
     status = office.status(campaign)
@@ -250,28 +240,28 @@ def test_a_number_that_returns_is_still_not_written_to(office, tmp_path):
 def test_a_decided_row_says_in_a_later_file_what_it_says_and_nothing_of_the_rows_beside_it(
     office, tmp_path, is_taken_back
 ):
-    whole = f"1,Y Hlan,1990,Thôn 1,,{local(1)} / {local(2)}"
-    unclear = f"2,Y Hlan,,,,{local(1).replace('000', 'OOO', 1)}"
-    bring(office, write(tmp_path, whole), "Khác")
-    bring(office, write(tmp_path, whole, unclear))
-    office.do(decide_issue, 1, Decision.TAKEN, phone=local(1))
-    clear = [f"3,Y Hlan,,Thôn 1,,{local(1)}"] if is_taken_back else []
-    bring(office, write(tmp_path, unclear, *clear))
+    whole = f"1,Y Hlan,1990,Thôn 1,,{lists.local(1)} / {lists.local(2)}"
+    unclear = f"2,Y Hlan,,,,{lists.local(1).replace('000', 'OOO', 1)}"
+    lists.bring(office, lists.write(tmp_path, whole), "Khác")
+    lists.bring(office, lists.write(tmp_path, whole, unclear))
+    office.do(decide_issue, 1, Decision.TAKEN, phone=lists.local(1))
+    clear = [f"3,Y Hlan,,Thôn 1,,{lists.local(1)}"] if is_taken_back else []
+    lists.bring(office, lists.write(tmp_path, unclear, *clear))
     if is_taken_back:
         office.do(retract_decision, 1)
-    before = directory(office)
+    before = lists.directory(office)
     assert before == [("Y Hlan", 1990, None, None, "Thôn 1", number(1), number(2), "Hội viên", "Khác")]
     for each in (1, 2):
         undo_import(office.runtime, each)
     village = "Thôn 1" if is_taken_back else ""
-    assert directory(office) == [("Y Hlan", None, None, None, village, number(1), "Hội viên")]
+    assert lists.directory(office) == [("Y Hlan", None, None, None, village, number(1), "Hội viên")]
     undo_import(office.runtime, 3)
-    assert directory(office) == []
+    assert lists.directory(office) == []
 
 
 def test_no_row_is_decided_while_the_rest_of_its_file_is_stored(office, tmp_path):
-    bring(office, write(tmp_path, f"1,A Thun,,,,{local(1).replace('000', 'OOO', 1)}"))
+    lists.bring(office, lists.write(tmp_path, f"1,A Thun,,,,{lists.local(1).replace('000', 'OOO', 1)}"))
     file = {"file_name": "a", "sha256": "", "size": 1, "uploaded_at": office.now}
     office.add(Upload(list_id=office.list_id, import_id=1, state=UploadState.STORING, **file))
     with pytest.raises(WrongState, match="rows_being_stored"):
-        office.do(decide_issue, 1, Decision.TAKEN, phone=local(1))
+        office.do(decide_issue, 1, Decision.TAKEN, phone=lists.local(1))

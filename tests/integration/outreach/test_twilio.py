@@ -12,16 +12,7 @@ from aiohttp import ClientSession, web
 from yarl import URL
 
 from outreach.core.settings import Settings
-from outreach.rules.gateway import (
-    Accepted,
-    Cause,
-    DeliveryStatus,
-    GatewayUnavailable,
-    OutcomeUnknown,
-    Refused,
-    RequestExpired,
-    Throttled,
-)
+from outreach.rules import gateway
 from tests.support.tables import cases
 from tests.support.twilio_document import breaches
 from tests.support.twilio_server import (
@@ -75,7 +66,7 @@ def test_requests_keep_to_twilios_document(simulator, training, service):
     bodies = [BODY, "1 & 2 = 3 + ă", "ă" * 1600, "[]" * 70, "a\nb\fc"]
     messages = [outgoing(body=body, validity_s=validity) for body in bodies for validity in (None, 0, 90_000)]
     outcomes = proxy.send(*messages)
-    assert all(isinstance(outcome, Accepted) for outcome in outcomes)
+    assert all(isinstance(outcome, gateway.Accepted) for outcome in outcomes)
     assert len(proxy.list_to()) == len(messages)
     assert sum(map(len, proxy.list_billed(datetime.now(UTC).date()))) == len(messages)
     assert len(proxy.asked) == len(messages) + 2
@@ -103,7 +94,7 @@ def test_a_request_against_the_document_is_found(method, query, form):
 def test_an_accepted_message_has_an_id_and_went_as_it_was(simulator, training):
     outcome = send(training)
     (line,) = simulator.ledger()
-    assert outcome == Accepted(line["sid"], DeliveryStatus.ACCEPTED, segments=1)
+    assert outcome == gateway.Accepted(line["sid"], gateway.DeliveryStatus.ACCEPTED, segments=1)
     assert (line["To"], line["Body"]) == (TO, BODY)
 
 
@@ -127,68 +118,68 @@ def test_a_request_carries_sender_callback_and_validity():
 
 def test_a_messaging_service_takes_the_senders_place(simulator, training):
     settings = settings_for(training.api_base_url, twilio_messaging_service_sid="MG" + "0" * 32)
-    assert isinstance(send(settings), Accepted)
+    assert isinstance(send(settings), gateway.Accepted)
     assert not simulator.ledger()[0].get("From")
 
 
 @pytest.mark.parametrize(
     ("message", "cause", "code"),
     [
-        ({"to": "+84260000123"}, Cause.NOT_MOBILE, "21614"),
-        ({"to": "+8490500012"}, Cause.BAD_NUMBER, "21211"),
-        ({"body": " "}, Cause.BAD_TEXT, "21602"),
-        ({"body": "a" * 1601}, Cause.BAD_TEXT, "21617"),
+        ({"to": "+84260000123"}, gateway.Cause.NOT_MOBILE, "21614"),
+        ({"to": "+8490500012"}, gateway.Cause.BAD_NUMBER, "21211"),
+        ({"body": " "}, gateway.Cause.BAD_TEXT, "21602"),
+        ({"body": "a" * 1601}, gateway.Cause.BAD_TEXT, "21617"),
     ],
 )
 @pytest.mark.parametrize("form", ["own", "problem"])
 def test_a_refusal_is_final_and_says_why(simulator, training, message, cause, code, form):
     simulator.faults(rate_problem_json=1 if form == "problem" else 0)
-    assert send(training, **message) == Refused(cause, code)
+    assert send(training, **message) == gateway.Refused(cause, code)
     assert simulator.ledger() == []
 
 
 def test_a_number_that_the_gateway_has_stopped_is_opted_out(simulator, training):
     simulator.faults(gateway_stop=True)
     simulator.reply(TO, "STOP", "MTTQ")
-    assert send(training) == Refused(Cause.OPTED_OUT, "21610")
+    assert send(training) == gateway.Refused(gateway.Cause.OPTED_OUT, "21610")
 
 
 def test_a_sender_that_is_refused_would_fail_for_everybody(training):
-    assert send(training, sender="Mặt trận") == Refused(Cause.BAD_SENDER, "21212")
+    assert send(training, sender="Mặt trận") == gateway.Refused(gateway.Cause.BAD_SENDER, "21212")
 
 
 def test_wrong_credentials_would_fail_for_everybody(simulator, training):
     settings = settings_for(training.api_base_url, twilio_auth_token="wrong")
-    assert send(settings) == Refused(Cause.ACCOUNT, "20003")
+    assert send(settings) == gateway.Refused(gateway.Cause.ACCOUNT, "20003")
     assert simulator.stats()["requests"] == 1
 
 
 @cases(
-    (400, refusal(400, 99999), Refused(Cause.OTHER, "99999")),
-    (400, problem(400, 21610), Refused(Cause.OPTED_OUT, "21610")),
-    (403, refusal(403, 20003), Refused(Cause.ACCOUNT, "20003")),
-    (403, "<html>Forbidden</html>", Refused(Cause.ACCOUNT, "403")),
-    (404, refusal(404, 20404), Refused(Cause.ACCOUNT, "20404")),
-    (404, "<html>Not found</html>", Refused(Cause.ACCOUNT, "404")),
-    (401, "", Refused(Cause.ACCOUNT, "401")),
-    (400, refusal(400, 21611), Throttled(None)),
-    (400, refusal(400, 20429), Throttled(None)),
+    (400, refusal(400, 99999), gateway.Refused(gateway.Cause.OTHER, "99999")),
+    (400, problem(400, 21610), gateway.Refused(gateway.Cause.OPTED_OUT, "21610")),
+    (403, refusal(403, 20003), gateway.Refused(gateway.Cause.ACCOUNT, "20003")),
+    (403, "<html>Forbidden</html>", gateway.Refused(gateway.Cause.ACCOUNT, "403")),
+    (404, refusal(404, 20404), gateway.Refused(gateway.Cause.ACCOUNT, "20404")),
+    (404, "<html>Not found</html>", gateway.Refused(gateway.Cause.ACCOUNT, "404")),
+    (401, "", gateway.Refused(gateway.Cause.ACCOUNT, "401")),
+    (400, refusal(400, 21611), gateway.Throttled(None)),
+    (400, refusal(400, 20429), gateway.Throttled(None)),
     # The limit of a day: no use to go on.
-    (429, refusal(429, 63038), Refused(Cause.ACCOUNT, "63038")),
+    (429, refusal(429, 63038), gateway.Refused(gateway.Cause.ACCOUNT, "63038")),
     # May have been processed: a 4xx without the gateway's own code may be a proxy's.
-    (400, '{"code": "Nguyễn Văn A"}', OutcomeUnknown("http_400")),
-    (400, "no JSON", OutcomeUnknown("http_400")),
-    (405, "", OutcomeUnknown("http_405")),
-    (407, "<html>Proxy</html>", OutcomeUnknown("http_407")),
-    (408, "", OutcomeUnknown("http_408")),
-    (500, refusal(500, 20500), OutcomeUnknown("http_500")),
-    (500, problem(500, 20500), OutcomeUnknown("http_500")),
-    (502, "<html>Bad gateway</html>", OutcomeUnknown("http_502")),
-    (503, "", OutcomeUnknown("http_503")),
-    (504, refusal(504, 21211), OutcomeUnknown("http_504")),
+    (400, '{"code": "Nguyễn Văn A"}', gateway.OutcomeUnknown("http_400")),
+    (400, "no JSON", gateway.OutcomeUnknown("http_400")),
+    (405, "", gateway.OutcomeUnknown("http_405")),
+    (407, "<html>Proxy</html>", gateway.OutcomeUnknown("http_407")),
+    (408, "", gateway.OutcomeUnknown("http_408")),
+    (500, refusal(500, 20500), gateway.OutcomeUnknown("http_500")),
+    (500, problem(500, 20500), gateway.OutcomeUnknown("http_500")),
+    (502, "<html>Bad gateway</html>", gateway.OutcomeUnknown("http_502")),
+    (503, "", gateway.OutcomeUnknown("http_503")),
+    (504, refusal(504, 21211), gateway.OutcomeUnknown("http_504")),
     # What the body says of the status does not make a failure of the server a refusal.
-    (500, problem(400, 21211), OutcomeUnknown("http_500")),
-    (302, "", OutcomeUnknown("http_302")),
+    (500, problem(400, 21211), gateway.OutcomeUnknown("http_500")),
+    (302, "", gateway.OutcomeUnknown("http_302")),
 )
 def test_only_a_4xx_is_taken_for_a_no(status, text, outcome):
     server = answering(status, text)
@@ -215,7 +206,7 @@ def test_only_a_4xx_is_taken_for_a_no(status, text, outcome):
 def test_an_answer_that_cannot_be_read_leaves_the_outcome_unseen(status, text):
     server = answering(status, text)
     (outcome,) = server.send()
-    assert isinstance(outcome, OutcomeUnknown)
+    assert isinstance(outcome, gateway.OutcomeUnknown)
     assert len(server.asked) == 1
 
 
@@ -224,10 +215,10 @@ def test_a_request_whose_time_is_over_when_its_connection_is_in_hand_is_not_made
     over = [outgoing(is_over=lambda: True), outgoing(), outgoing(is_over=lambda: True)]
     first, second, third = server.send(*over)
     assert (first, third) == (
-        RequestExpired(),
-        RequestExpired(),
+        gateway.RequestExpired(),
+        gateway.RequestExpired(),
     )  # on a new connection and on one that was used before
-    assert isinstance(second, Accepted)
+    assert isinstance(second, gateway.Accepted)
     assert len(server.asked) == 1
 
 
@@ -252,13 +243,13 @@ def test_a_request_whose_time_is_over_when_its_connection_is_in_hand_is_not_made
 )
 def test_too_many_requests_were_never_processed(text, header, seconds):
     server = answering(429, text, headers={"Retry-After": header} if header else None)
-    assert server.send() == [Throttled(seconds)]
+    assert server.send() == [gateway.Throttled(seconds)]
     assert len(server.asked) == 1
 
 
 def test_the_simulators_429_brings_its_retry_after(simulator, training):
     simulator.faults(rate_429=1, retry_after_s=3)
-    assert send(training) == Throttled(3.0)
+    assert send(training) == gateway.Throttled(3.0)
     assert simulator.ledger() == []
 
 
@@ -268,7 +259,7 @@ def test_the_simulators_429_brings_its_retry_after(simulator, training):
 @cases("rate_500", "rate_500_after", "rate_cut", "rate_cut_before")
 def test_nothing_is_ever_repeated_by_itself(simulator, training, fault):
     simulator.faults(**{fault: 1})
-    assert isinstance(send(training), OutcomeUnknown)
+    assert isinstance(send(training), gateway.OutcomeUnknown)
     assert simulator.stats()["requests"] == 1
     assert len(simulator.ledger()) == (1 if fault in ("rate_500_after", "rate_cut") else 0)
 
@@ -285,15 +276,15 @@ def test_a_connection_that_dies_while_idle_does_not_repeat_a_message():
 
     server = Server(handler)
     first, second = server.send(outgoing(), outgoing(attempt_id=8))
-    assert first == Accepted("SM1")
-    assert isinstance(second, OutcomeUnknown)
+    assert first == gateway.Accepted("SM1")
+    assert isinstance(second, gateway.OutcomeUnknown)
     assert len(server.asked) == 2
 
 
 def test_the_timeout_is_kept(simulator, training):
     simulator.faults(rate_timeout=1, timeout_s=30)
     started = time.monotonic()
-    assert isinstance(send(replace(training, send_timeout_s=TIMEOUT_S)), OutcomeUnknown)
+    assert isinstance(send(replace(training, send_timeout_s=TIMEOUT_S)), gateway.OutcomeUnknown)
     assert TIMEOUT_S <= time.monotonic() - started < TIMEOUT_S + BUSY_S
     assert simulator.stats()["requests"] == 1
 
@@ -309,7 +300,7 @@ def test_the_timeout_covers_a_body_that_comes_drop_by_drop():
 
     started = time.monotonic()
     (outcome,) = Server(handler, timeout_s=TIMEOUT_S).send()
-    assert isinstance(outcome, OutcomeUnknown)
+    assert isinstance(outcome, gateway.OutcomeUnknown)
     assert time.monotonic() - started < TIMEOUT_S + BUSY_S
 
 
@@ -317,8 +308,8 @@ def test_where_nobody_listens_the_message_cannot_have_arrived():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         closed = taken.getsockname()[1]
-    assert send(settings_for(f"http://127.0.0.1:{closed}")) == Throttled(fault="connection")
-    with pytest.raises(GatewayUnavailable):
+    assert send(settings_for(f"http://127.0.0.1:{closed}")) == gateway.Throttled(fault="connection")
+    with pytest.raises(gateway.GatewayUnavailable):
         list_to(settings_for(f"http://127.0.0.1:{closed}"))
 
 
@@ -331,5 +322,5 @@ def test_a_live_gateway_refuses_the_sample_numbers_before_it_asks_anyone(monkeyp
     monkeypatch.setattr(ClientSession, "_request", lambda *asked_for, **_: asked.append(asked_for))
     live = Settings(sms_gateway="twilio")
     assert live.is_live
-    assert send(live, to=number) == Refused(Cause.SAMPLE_NUMBER, "sample")
+    assert send(live, to=number) == gateway.Refused(gateway.Cause.SAMPLE_NUMBER, "sample")
     assert asked == []

@@ -21,25 +21,15 @@ from outreach.imports.erasures import find_erased, record_erasure
 from outreach.imports.list_reader import check_list
 from outreach.models.accounts import Area, AreaLevel, ContactMove, Role, User
 from outreach.models.contacts import Contact
-from outreach.places.areas import (
-    TWO_LEVELS_SINCE,
-    areas_within,
-    former_by_successor,
-    former_units,
-    installation_gazetteer,
-    load_areas,
-    name_level,
-    read_districts,
-    whole_successors,
-)
+from outreach.places import areas
 from outreach.rules.errors import BadInput
 from tests.support.lists import UNITS, write
 
-KON_TUM = [unit for unit in former_units().values() if unit.province_code == "62"]
+KON_TUM = [unit for unit in areas.former_units().values() if unit.province_code == "62"]
 
 
 def load_kon_tum(world):
-    world.do(load_areas, Path(UNITS))
+    world.do(areas.load_areas, Path(UNITS))
 
 
 def settle(world):
@@ -56,14 +46,14 @@ def settle(world):
 
 def test_a_new_installation_has_its_province_in_two_levels(world):
     with world.runtime.db.read() as session:
-        before = {code for code, _name, _communes in read_districts(session)}
+        before = {code for code, _name, _communes in areas.read_districts(session)}
     loaded = load_units(world.runtime, ["68"], now=world.now)
     assert (loaded.communes, loaded.ended) == (124, 0)
     with world.runtime.db.read() as session:
-        offered = {code: communes for code, _name, communes in read_districts(session)}
+        offered = {code: communes for code, _name, communes in areas.read_districts(session)}
         assert len(offered["68"]) == 124
         assert {*offered} - before == {"68"}
-        match = installation_gazetteer(session).match("P. Xuân Hương - Đà Lạt")
+        match = areas.installation_gazetteer(session).match("P. Xuân Hương - Đà Lạt")
         assert match.code == "24781"
 
 
@@ -89,8 +79,8 @@ def test_todays_units_end_those_that_became_them_and_move_nobody(world):
         ).all()
         assert {area.valid_to for area in old} == {"2025-07-01"}
         assert session.get_one(Area, "62").valid_to == "2025-07-01"
-        assert len(next(name for code, _, name in read_districts(session) if code == "51")) == 96
-        assert "đặc khu" in name_level(session.scalars(select(Area).where(Area.valid_to.is_(None))))
+        assert len(next(name for code, _, name in areas.read_districts(session) if code == "51")) == 96
+        assert "đặc khu" in areas.name_level(session.scalars(select(Area).where(Area.valid_to.is_(None))))
 
 
 def test_people_of_whole_units_are_moved_as_the_dry_run_says_and_those_of_split_ones_stay(world):
@@ -118,7 +108,7 @@ def test_people_of_whole_units_are_moved_as_the_dry_run_says_and_those_of_split_
             assert now_in[people[unit.code]] == expected
         moved = session.scalar(select(func.count()).select_from(ContactMove))
         assert moved == len(KON_TUM) - len(split)
-        assert whole_successors(session, TWO_LEVELS_SINCE)["23287"] != "23287"
+        assert areas.whole_successors(session, areas.TWO_LEVELS_SINCE)["23287"] != "23287"
     assert sum(move.people for move in move_people(world.runtime, now=world.now)) == len(split)
 
 
@@ -132,7 +122,7 @@ def test_a_scope_keeps_its_ground_and_gets_no_other(world):
         assert {"Phường Kon Tum", "Xã Đăk Hà"} <= names
         assert "Đặc khu Lý Sơn" not in names
         # A unit with ground from two districts is in neither of them alone.
-        district = areas_within(session, ["615"])
+        district = areas.areas_within(session, ["615"])
         assert all(
             {unit.district_code for unit in KON_TUM if code in unit.successors} == {"615"}
             for code in {
@@ -158,9 +148,9 @@ def test_an_officer_of_a_merged_commune_sees_no_more_people_and_is_named(world):
 
 def test_an_installation_recognises_its_own_units(world):
     load_kon_tum(world)
-    assert world.read(installation_gazetteer).match("Phường Duy Tân").code == "23284"
+    assert world.read(areas.installation_gazetteer).match("Phường Duy Tân").code == "23284"
     load_units(world.runtime, ["51"], now=world.now)
-    gazetteer = world.read(installation_gazetteer)
+    gazetteer = world.read(areas.installation_gazetteer)
     assert gazetteer.match("Phường Đăk Cấm").code == "23284-2025"
     key = gazetteer.match("phường Duy Tân, thành phố Kon Tum").code
     assert world.get_one(Area, key).valid_to is None
@@ -241,11 +231,11 @@ def test_people_and_scopes_follow_several_reforms_at_once(world, tmp_path):
     assert [(move.old.code, move.new[0].code) for move in world.read(plan_moves)][1] == ("23512", "11112")
     world.do(move_people)
     assert world.scalar(select(Contact.area_code).where(Contact.name == "A Lâu")) == "11112"
-    assert {"11111", "11112"} <= world.read(areas_within, ["23512"])
+    assert {"11111", "11112"} <= world.read(areas.areas_within, ["23512"])
     # Somebody erased before both, who had no number, is recognised in the commune of today.
     lives_in = {"birth_year": 1950, "area_code": "23512"}
     world.do(record_erasure, Contact(name="A Brui", **lives_in), [])
-    gazetteer = world.read(installation_gazetteer)
+    gazetteer = world.read(areas.installation_gazetteer)
     rows = list(check_list(write(tmp_path, "1,A Brui,1950,,Xã Hai,không có"), gazetteer))
     assert rows[0].place.code == "11112"
     assert world.read(find_erased, rows) == {1}
@@ -255,10 +245,12 @@ def test_people_and_scopes_follow_several_reforms_at_once(world, tmp_path):
 
 def test_a_name_of_ground_that_a_later_reform_has_split_is_a_question(world, tmp_path):
     load_units(world.runtime, ["51"], now=world.now)
-    wholly_in_it = next(unit for unit in former_by_successor()["23500"] if unit.successors == ("23500",))
+    wholly_in_it = next(
+        unit for unit in areas.former_by_successor()["23500"] if unit.successors == ("23500",)
+    )
     day = date(2026, 1, 1)
     reform(world, tmp_path, day, "23500,23500,Xã Đăk Hà,x", "23500,39999,Xã Hà Mòn,", "23512,11111,Xã Một,")
-    gazetteer = world.read(installation_gazetteer)
+    gazetteer = world.read(areas.installation_gazetteer)
     for name in ("Xã Đăk Hà, Đăk Hà", f"{wholly_in_it.name}, {wholly_in_it.district}"):
         assert gazetteer.match(name).candidates == ("23500-2026", "39999"), name
     assert gazetteer.match("Xã Đăk Mar").code == "11111"

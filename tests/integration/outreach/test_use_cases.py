@@ -10,27 +10,20 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from admin.app import create_app
+from outreach import use_cases
 from outreach.core.job_queue import DEFAULT, SEND, JobQueue
 from outreach.models.accounts import User
 from outreach.rules.errors import WrongState
-from outreach.use_cases import (
-    enqueue_after_commit,
-    enqueue_send,
-    enqueue_sweep,
-    take_lost_jobs,
-    transaction,
-    use_case,
-)
 from tests.support.admin_client import post, signed_in
 from tests.support.world import APPROVER, AUTHOR
 
 
-@use_case
+@use_cases.use_case
 def rename(session: Session, name: str, *, user: User, now: datetime, fails: bool = False) -> int:
     user.name = name
-    enqueue_after_commit(session, enqueue_send)
-    enqueue_after_commit(session, enqueue_send)
-    enqueue_after_commit(session, enqueue_sweep)
+    use_cases.enqueue_after_commit(session, use_cases.enqueue_send)
+    use_cases.enqueue_after_commit(session, use_cases.enqueue_send)
+    use_cases.enqueue_after_commit(session, use_cases.enqueue_sweep)
     if fails:
         raise WrongState("Không làm được.")
     return user.id
@@ -67,7 +60,7 @@ def test_within_another_it_is_part_of_that_transaction(world):
     user = world.user(AUTHOR)
 
     def rename_twice():
-        with transaction(world.runtime) as session:
+        with use_cases.transaction(world.runtime) as session:
             own = session.get_one(User, user.id)
             rename(session, "A Một", user=own, now=world.now)
             rename(session, "A Hai", user=own, now=world.now, fails=True)
@@ -75,17 +68,17 @@ def test_within_another_it_is_part_of_that_transaction(world):
     with pytest.raises(WrongState):
         rename_twice()
     assert (name_of(world), waiting(world)) == (before, {SEND: 0, DEFAULT: 0})
-    with transaction(world.runtime) as session:
+    with use_cases.transaction(world.runtime) as session:
         rename(session, "A Ba", user=session.get_one(User, user.id), now=world.now)
         assert waiting(world) == {SEND: 0, DEFAULT: 0}
     assert (name_of(world), waiting(world)) == ("A Ba", {SEND: 1, DEFAULT: 1})
 
 
 def test_without_redis_it_is_stored_and_its_caller_is_told(world):
-    assert not take_lost_jobs()
+    assert not use_cases.take_lost_jobs()
     rename(without_redis(world.runtime), "A Mới", user=world.user(AUTHOR), now=world.now)
     assert name_of(world) == "A Mới"
-    assert (take_lost_jobs(), take_lost_jobs()) == (True, False)
+    assert (use_cases.take_lost_jobs(), use_cases.take_lost_jobs()) == (True, False)
 
 
 def test_a_page_says_that_the_work_waits_for_redis(world):

@@ -14,17 +14,7 @@ from rq.job import Job
 from rq.worker import DequeueStrategy
 
 from campaigns.sweep import sweep
-from outreach.core.job_queue import (
-    DEFAULT,
-    HOOKS,
-    IMPORTS,
-    INBOUND,
-    QUEUES,
-    SEND,
-    AllowedJob,
-    JobQueue,
-    open_queue,
-)
+from outreach.core import job_queue
 from outreach.use_cases import (
     enqueue_apply_callbacks,
     enqueue_invitation_mail,
@@ -35,11 +25,11 @@ from workers import context
 from workers.jobs import sweep_job
 from workers.processes import QueueInTurn, create_worker, niceness_of, share_out
 
-SHARED = [INBOUND, DEFAULT, HOOKS]
+SHARED = [job_queue.INBOUND, job_queue.DEFAULT, job_queue.HOOKS]
 
 
 def waiting(runtime):
-    return {name: len(open_queue(name, runtime.redis)) for name in SHARED}
+    return {name: len(job_queue.open_queue(name, runtime.redis)) for name in SHARED}
 
 
 class AnswerLost(Redis):
@@ -56,8 +46,8 @@ class AnswerLost(Redis):
 
 
 def test_sending_and_imports_wait_for_nobody_and_the_others_share_a_process():
-    assert share_out(QUEUES) == [[SEND], [IMPORTS], SHARED]
-    assert share_out([DEFAULT, INBOUND]) == [[DEFAULT, INBOUND]]
+    assert share_out(job_queue.QUEUES) == [[job_queue.SEND], [job_queue.IMPORTS], SHARED]
+    assert share_out([job_queue.DEFAULT, job_queue.INBOUND]) == [[job_queue.DEFAULT, job_queue.INBOUND]]
 
 
 def test_a_job_that_was_taken_just_before_a_crash_stays_in_redis(runtime):
@@ -65,11 +55,11 @@ def test_a_job_that_was_taken_just_before_a_crash_stays_in_redis(runtime):
     enqueue_sweep(runtime)
     queues = create_worker(SHARED, runtime.redis).queues
     taken = QueueInTurn.dequeue_any(
-        queues, 1, runtime.redis, job_class=AllowedJob, serializer=queues[0].serializer
+        queues, 1, runtime.redis, job_class=job_queue.AllowedJob, serializer=queues[0].serializer
     )
     assert taken is not None
     job, queue = taken
-    assert (job.description, queue.name) == ("sweep_job", DEFAULT)
+    assert (job.description, queue.name) == ("sweep_job", job_queue.DEFAULT)
     # The worker is killed here: RQ looks there and gives the job back.
     assert queue.intermediate_queue.get_job_ids() == [job.id]
     with pytest.raises(DequeueTimeout):
@@ -83,7 +73,7 @@ def test_one_process_runs_the_jobs_of_all_its_queues_in_turn(runtime, monkeypatc
     runtime.redis.flushdb()
     for enqueue in (enqueue_webhooks, enqueue_apply_callbacks, enqueue_sweep):
         enqueue(runtime)
-    assert waiting(runtime) == {INBOUND: 1, DEFAULT: 1, HOOKS: 1}
+    assert waiting(runtime) == {job_queue.INBOUND: 1, job_queue.DEFAULT: 1, job_queue.HOOKS: 1}
     worker = create_worker(SHARED, runtime.redis)
     worker.work(burst=True, logging_level="ERROR", dequeue_strategy=DequeueStrategy.ROUND_ROBIN)
     assert waiting(runtime) == dict.fromkeys(SHARED, 0)
@@ -103,7 +93,7 @@ def test_a_mail_that_did_not_go_is_tried_again_once_the_server_may_be_back(world
     enqueue_invitation_mail(runtime, 7)
     for minutes in (0, 0, 2, 20, 60, 600):  # how much later the sweep looks
         runtime.job_queue.enqueue_retries(now=datetime.now(UTC) + timedelta(minutes=minutes))
-        create_worker([DEFAULT], runtime.redis).work(burst=True, logging_level="CRITICAL")
+        create_worker([job_queue.DEFAULT], runtime.redis).work(burst=True, logging_level="CRITICAL")
     assert tried == [7, 7, 7, 7]
 
 
@@ -112,9 +102,9 @@ def test_a_job_whose_request_nobody_heard_of_is_enqueued_by_the_next(runtime, lo
     runtime.redis.flushall()
     away = AnswerLost(connection_pool=runtime.redis.connection_pool)
     away.lost = lost
-    enqueue_sweep(replace(runtime, redis=away, job_queue=JobQueue(away)))
+    enqueue_sweep(replace(runtime, redis=away, job_queue=job_queue.JobQueue(away)))
     enqueue_sweep(runtime)
-    assert waiting(runtime) == {INBOUND: 0, DEFAULT: 1, HOOKS: 0}
+    assert waiting(runtime) == {job_queue.INBOUND: 0, job_queue.DEFAULT: 1, job_queue.HOOKS: 0}
 
 
 @pytest.mark.parametrize("passed_over", [False, True], ids=["told", "passed over"])
@@ -167,6 +157,9 @@ def test_a_part_of_the_sweep_that_fails_keeps_no_cry_for_help_and_no_report_wait
     assert before == ["enqueue_due_alerts"], "the launch of a large campaign takes a while"
 
 
-@pytest.mark.parametrize(("queues", "niceness"), [([SEND], 5), ([IMPORTS], 10), ([DEFAULT], 0), (QUEUES, 0)])
+@pytest.mark.parametrize(
+    ("queues", "niceness"),
+    [([job_queue.SEND], 5), ([job_queue.IMPORTS], 10), ([job_queue.DEFAULT], 0), (job_queue.QUEUES, 0)],
+)
 def test_sending_and_imports_wait_for_pages_and_what_tells_of_cries_does_not(queues, niceness):
     assert niceness_of(queues) == niceness

@@ -3,7 +3,7 @@
 import pytest
 
 from campaigns.planning.kinds import load_kinds
-from campaigns.rules import content_texts
+from campaigns.rules import content_texts, kind_words
 from campaigns.rules.content import (
     PAGE_WORDS,
     AnswerWording,
@@ -14,13 +14,6 @@ from campaigns.rules.content import (
     render_reply,
 )
 from campaigns.rules.content_texts import PATHS, find_copied, find_text_errors
-from campaigns.rules.kind_words import (
-    KindWords,
-    propose_content,
-    propose_says,
-    propose_vocabulary,
-    read_words,
-)
 from campaigns.rules.promises import OwnCount, is_promise, read_promised, short_answer
 from campaigns.rules.replies.labels import PAGE_LABELS, Label
 from outreach.core.sentences import word_error
@@ -279,20 +272,20 @@ def test_an_acknowledgement_is_filled_in(text, name, sent):
 
 
 @cases(
-    ({}, KindWords("thực hiện", "", False), "người thuộc diện vận động"),
+    ({}, kind_words.KindWords("thực hiện", "", False), "người thuộc diện vận động"),
     (
         {"done": " nhận  giấy ", "goal": False},
-        KindWords("nhận giấy", "", False, goal=False),
+        kind_words.KindWords("nhận giấy", "", False, goal=False),
         "người thuộc diện vận động",
     ),
     (
         {"done": "cài", "owners": "người có máy", "agencies": True},
-        KindWords("cài", "người có máy", True),
+        kind_words.KindWords("cài", "người có máy", True),
         "người có máy",
     ),
 )
 def test_words_are_read(table, words, counted):
-    assert read_words({"words": table}) == words
+    assert kind_words.read_words({"words": table}) == words
     assert words.counted == counted
     assert words.counted_heading[0].isupper()
 
@@ -303,7 +296,7 @@ THANKS = "answers.installed.thanks"
 @cases("cài", {"verb": "cài"}, {"done": "x" * 61})
 def test_a_wrong_table_is_refused(table):
     with pytest.raises(BadCampaign, match="content_words_table_wrong"):
-        read_words({"words": table})
+        kind_words.read_words({"words": table})
 
 
 @cases(
@@ -339,14 +332,14 @@ def test_what_the_kind_that_was_copied_asks_for_is_found(texts, done, copied):
     ("đăng ký khám", "Đã đăng ký khám chưa?", ["đăng ký khám"], []),
 )
 def test_words_for_understanding_are_proposed_from_what_is_asked(done, question, verbs, things):
-    found = propose_vocabulary(done, question)
+    found = kind_words.propose_vocabulary(done, question)
     assert found["verbs"] == [*verbs, f"đi {done}", f"{done} xong"]
     assert found.get("things", []) == things
 
 
 @cases(("Tôi sẽ đến", ["sẽ đến"]), ("Gia đình tôi bận", ["bận"]), ("Hài lòng", []))
 def test_an_answer_is_also_said_without_who_speaks(text, says):
-    assert propose_says(text) == says
+    assert kind_words.propose_says(text) == says
 
 
 @cases(
@@ -361,7 +354,7 @@ def test_an_answer_is_also_said_without_who_speaks(text, says):
     ({"answers": {"installed": {"button": "Đã khám"}}}, "khám mắt", "Ông/bà đã khám mắt chưa?", []),
 )
 def test_what_follows_from_the_title_is_proposed_and_what_is_written_stays(written, done, question, answers):
-    proposed = propose_content({"title": "Khám  mắt"} | written)
+    proposed = kind_words.propose_content({"title": "Khám  mắt"} | written)
     assert (proposed["done"], proposed["question"]) == (done, question)
     assert [text for _means, text in proposed["answers"]] == answers
 

@@ -4,16 +4,6 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 from campaigns.rules import delivery
-from campaigns.rules.delivery import (
-    FORGOTTEN_AFTER,
-    NOT_YET,
-    Policy,
-    Room,
-    goes_as_notice,
-    keep_reason,
-    learned_of,
-    may_be_passed_on,
-)
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptReport, AttemptState, MessageKind, SkipReason
 from campaigns.rules.urgent import MAX_PER_DAY
@@ -27,7 +17,7 @@ FREE |= dict.fromkeys(("suppressed", "answered", "repeated"), False)
 @cases(
     ({}, None),
     ({"suppressed": True}, R.SUPPRESSED),
-    ({"is_open": False}, NOT_YET),
+    ({"is_open": False}, delivery.NOT_YET),
     # The cap, on each side.
     ({"repeated": True}, R.REPEATED),
     ({"repeated": True, "is_open": False}, R.REPEATED),
@@ -35,8 +25,8 @@ FREE |= dict.fromkeys(("suppressed", "answered", "repeated"), False)
     ({"repeated": True, "kind": K.ACKNOWLEDGEMENT, "step": 0}, None),
     ({"repeated": True, "kind": K.TEST, "step": 0}, None),
     ({"cap": 3, "recent": 2}, None),
-    ({"cap": 3, "recent": 3}, NOT_YET),
-    ({"cap": 3, "recent": 4}, NOT_YET),
+    ({"cap": 3, "recent": 3}, delivery.NOT_YET),
+    ({"cap": 3, "recent": 4}, delivery.NOT_YET),
     ({"cap": None, "recent": 100}, None),
     # Reminders stop at an answer; the first message does not.
     ({"step": 1, "answered": True}, None),
@@ -51,8 +41,8 @@ FREE |= dict.fromkeys(("suppressed", "answered", "repeated"), False)
     # Other acknowledgements keep to every rule.
     ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "answered": True}, None),
     ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "suppressed": True}, R.SUPPRESSED),
-    ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "is_open": False}, NOT_YET),
-    ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "cap": 3, "recent": 3}, NOT_YET),
+    ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "is_open": False}, delivery.NOT_YET),
+    ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "cap": 3, "recent": 3}, delivery.NOT_YET),
     # A tester's own number: only suppression stops it.
     ({"kind": K.TEST, "step": 0, "is_open": False, "cap": 1, "recent": 1}, None),
     ({"kind": K.TEST, "step": 0, "suppressed": True}, R.SUPPRESSED),
@@ -83,7 +73,7 @@ def test_which_warning_passes_a_wish_to_be_left_alone(changes, passes):
     ((1, 1), 5, "budget"),  # of both, the budget ends more
 )
 def test_room_for_messages_of_three_segments_and_a_budget_of_six(taken, size, obstacle):
-    room = Room(segments=3, left_vnd=600, price_vnd=100)
+    room = delivery.Room(segments=3, left_vnd=600, price_vnd=100)
     for each in taken:
         room.take(each)
     assert room.obstacle_to(size) is obstacle
@@ -137,7 +127,7 @@ def test_contents_are_told_apart_by_template_and_step(other, step, is_same):
 
 def test_a_cause_that_says_nothing_of_number_or_account_has_no_consequence():
     for cause in ("unreachable", "blocked", "other", None):
-        assert delivery.failure_policy(cause) == Policy()
+        assert delivery.failure_policy(cause) == delivery.Policy()
     assert delivery.failure_policy("bad_number").suppresses == "wrong_number"
     assert delivery.failure_policy("opted_out").suppresses == "opt_out"
     assert delivery.failure_policy("account").pauses
@@ -170,7 +160,7 @@ def test_a_page_repeats_what_a_message_said_without_the_name_the_link_and_the_an
 
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
-LONG_AGO, LATELY = NOW - FORGOTTEN_AFTER, NOW - timedelta(days=1)
+LONG_AGO, LATELY = NOW - delivery.FORGOTTEN_AFTER, NOW - timedelta(days=1)
 STEP = {"notice_template": "228386", "texts": {}}
 
 
@@ -201,7 +191,10 @@ def test_a_notice_goes_first_and_not_in_vain(changes, goes):
         "notices_at": None,
     }
     row = usual | changes
-    assert goes_as_notice(SimpleNamespace(**row | {"of": SimpleNamespace(**row["of"])}), now=NOW) is goes
+    assert (
+        delivery.goes_as_notice(SimpleNamespace(**row | {"of": SimpleNamespace(**row["of"])}), now=NOW)
+        is goes
+    )
 
 
 @cases(
@@ -212,12 +205,12 @@ def test_a_notice_goes_first_and_not_in_vain(changes, goes):
     *each_of("passed | delivered | accepted", None, None),
 )
 def test_the_end_of_a_notice_says_what_is_known_of_its_number(state, cause, learned):
-    assert learned_of(AttemptState(state), cause) == learned
+    assert delivery.learned_of(AttemptState(state), cause) == learned
 
 
 @cases(("zalo", "host-1", True), ("zalo", "restored-3", False), *each_of("both | sms", "host-1", False))
 def test_a_text_follows_by_itself_where_all_is_known_that_followed_its_notice(channel, worker, follows):
-    assert may_be_passed_on(SimpleNamespace(channel=channel, worker=worker)) is follows
+    assert delivery.may_be_passed_on(SimpleNamespace(channel=channel, worker=worker)) is follows
 
 
 @cases(
@@ -229,4 +222,4 @@ def test_a_text_follows_by_itself_where_all_is_known_that_followed_its_notice(ch
 )
 def test_what_arrives_after_a_notice_did_not_keeps_why(cause, told, kept):
     reports = [AttemptReport(1, AttemptState(state), cause=why) for state, why in told]
-    assert [(each.state, each.cause) for each in keep_reason(cause, reports)] == kept
+    assert [(each.state, each.cause) for each in delivery.keep_reason(cause, reports)] == kept

@@ -1,30 +1,21 @@
 """Which gateway carries a message; messages by operator and gateway, and what proves that they arrived."""
 
-from campaigns.rules.gateway_choice import (
-    GatewayTerms,
-    Health,
-    PoolState,
-    in_order,
-    next_claim,
-    refuses_much,
-    reports_slowly,
-    take_first,
-)
+from campaigns.rules import gateway_choice
 from campaigns.rules.reach import Carried, add_up
 from outreach.rules.gateway import Proof
 from outreach.rules.phone_numbers import Operator, operator_of
 from tests.support.tables import cases
 
 MTTQ = frozenset({"MTTQ"})
-A = GatewayTerms(1)
-B = GatewayTerms(2, position=2)
-ONLY_MTTQ = GatewayTerms(3, senders=MTTQ)
-ONLY_VIETTEL = GatewayTerms(4, operators=frozenset({"viettel"}))
-CHEAP = GatewayTerms(5, price_vnd=200)
-CHEAP_TO_VIETTEL = GatewayTerms(6, price_vnd=900, prices=(("viettel", 100),))
-PLAIN = GatewayTerms(7, has_unicode=False, price_vnd=1)
-RESTING = GatewayTerms(8, price_vnd=1, is_resting=True)
-DRAINING = GatewayTerms(9, price_vnd=1, is_active=False)
+A = gateway_choice.GatewayTerms(1)
+B = gateway_choice.GatewayTerms(2, position=2)
+ONLY_MTTQ = gateway_choice.GatewayTerms(3, senders=MTTQ)
+ONLY_VIETTEL = gateway_choice.GatewayTerms(4, operators=frozenset({"viettel"}))
+CHEAP = gateway_choice.GatewayTerms(5, price_vnd=200)
+CHEAP_TO_VIETTEL = gateway_choice.GatewayTerms(6, price_vnd=900, prices=(("viettel", 100),))
+PLAIN = gateway_choice.GatewayTerms(7, has_unicode=False, price_vnd=1)
+RESTING = gateway_choice.GatewayTerms(8, price_vnd=1, is_resting=True)
+DRAINING = gateway_choice.GatewayTerms(9, price_vnd=1, is_active=False)
 
 
 @cases(
@@ -43,26 +34,26 @@ DRAINING = GatewayTerms(9, price_vnd=1, is_active=False)
     ([DRAINING, A], "MTTQ", Operator.VIETTEL, False, [1]),
 )
 def test_gateways_in_order(gateways, sender, operator, is_unicode, expected):
-    ordered = in_order(gateways, sender, operator, is_unicode=is_unicode, usual_price_vnd=350)
+    ordered = gateway_choice.in_order(gateways, sender, operator, is_unicode=is_unicode, usual_price_vnd=350)
     assert [each.id for each in ordered] == expected
 
 
 def test_one_message_tries_a_gateway_with_a_fault_and_the_others_go_by_the_next():
     trying = {1}
-    taken = [take_first([A, B], down={1}, trying=trying, is_alone=False) for _ in range(3)]
+    taken = [gateway_choice.take_first([A, B], down={1}, trying=trying, is_alone=False) for _ in range(3)]
     assert taken == [A, B, B]
-    assert take_first([A, B], down={1, 2}, trying=set(), is_alone=False) is None
-    assert take_first([A], down={1}, trying=set(), is_alone=True) is A
+    assert gateway_choice.take_first([A, B], down={1, 2}, trying=set(), is_alone=False) is None
+    assert gateway_choice.take_first([A], down={1}, trying=set(), is_alone=True) is A
 
 
 @cases((29, 0, False), (30, 0, True), (30, 90, True), (30, 91, False), (500, 9_000, False))
 def test_gateway_that_refuses_much_rests(failed, well, rests):
-    assert refuses_much(failed=failed, well=well) is rests
+    assert gateway_choice.refuses_much(failed=failed, well=well) is rests
 
 
 @cases((99, 0, False), (100, 100, True), (100, 101, False))
 def test_gateway_that_reports_slowly_rests(silent, reported, rests):
-    assert reports_slowly(silent=silent, reported=reported) is rests
+    assert gateway_choice.reports_slowly(silent=silent, reported=reported) is rests
 
 
 @cases(
@@ -81,7 +72,7 @@ def test_operator_of_a_number(number, reported, expected):
 
 
 def pool(account_id, buffered=0, **state):
-    return PoolState(account_id, buffered, **state)
+    return gateway_choice.PoolState(account_id, buffered, **state)
 
 
 FAULT, TRIES = {"has_fault": True}, {"has_fault": True, "may_try": True}
@@ -108,15 +99,15 @@ FAULT, TRIES = {"has_fault": True}, {"has_fault": True, "may_try": True}
 )
 def test_how_many_messages_are_claimed_next(pools, given, limit):
     usual = {"active": {1}, "unusable": set(), "per_second": 0.0, "is_in_hand": False}
-    wanted = next_claim(pools, **{**usual, **given})
+    wanted = gateway_choice.next_claim(pools, **{**usual, **given})
     assert (wanted and wanted[0]) == limit
 
 
 def test_a_claim_passes_over_gateways_with_a_fault_or_enough_to_do():
     pools = [pool(1, **TRIES), pool(2, 1001), pool(3)]
-    wanted = next_claim(pools, active={1, 2, 3}, unusable={4}, per_second=0.0, is_in_hand=True)
+    wanted = gateway_choice.next_claim(pools, active={1, 2, 3}, unusable={4}, per_second=0.0, is_in_hand=True)
     assert wanted
-    assert wanted[1] == Health(frozenset({1, 4}), frozenset({1}), frozenset({2}))
+    assert wanted[1] == gateway_choice.Health(frozenset({1, 4}), frozenset({1}), frozenset({2}))
 
 
 def test_messages_are_added_up_by_operator_and_gateway_and_only_telephones_prove():
@@ -129,7 +120,7 @@ def test_messages_are_added_up_by_operator_and_gateway_and_only_telephones_prove
         ["90", 1, "accepted", 4, 4, 0],
         ["90", 1, "absent", 9, 9, 0],  # never sent
     ]
-    terms = {1: GatewayTerms(1, price_vnd=300, prices=(("viettel", 250),))}
+    terms = {1: gateway_choice.GatewayTerms(1, price_vnd=300, prices=(("viettel", 250),))}
     proofs = {1: Proof.OPERATOR, 2: Proof.HANDSET}
     reach = add_up([*rows, ["90", 3, "delivered", 1, 2, 0]], proofs=proofs, terms=terms, usual_price_vnd=350)
     assert reach.operators == {

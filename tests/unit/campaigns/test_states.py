@@ -4,23 +4,10 @@ from itertools import permutations
 
 import pytest
 
-from campaigns.rules.states import (
-    ACCEPTED_OR_BEYOND,
-    ATTEMPT_RANK,
-    CAMPAIGN_MOVES,
-    UNSETTLED,
-    AttemptReport,
-    AttemptState,
-    CampaignAction,
-    CampaignState,
-    MessageState,
-    advance,
-    message_state,
-    settle,
-)
+from campaigns.rules import states
 from tests.support.tables import cases, each_of
 
-C, A, A_ = CampaignState, AttemptState, CampaignAction
+C, A, A_ = states.CampaignState, states.AttemptState, states.CampaignAction
 
 
 @cases(
@@ -37,22 +24,27 @@ C, A, A_ = CampaignState, AttemptState, CampaignAction
     ("extend", "sending completed", "sending"),
 )
 def test_an_action_leads_from_these_states_and_no_other(action, allowed, target):
-    assert CAMPAIGN_MOVES[CampaignAction(action)] == (frozenset(map(C, allowed.split())), C(target))
+    assert states.CAMPAIGN_MOVES[states.CampaignAction(action)] == (
+        frozenset(map(C, allowed.split())),
+        C(target),
+    )
 
 
 def test_every_action_has_its_move():
-    assert set(CAMPAIGN_MOVES) == set(CampaignAction)
+    assert set(states.CAMPAIGN_MOVES) == set(states.CampaignAction)
 
 
 def test_a_campaign_that_has_ended_stays_ended_but_for_a_second_wave():
-    for action, (allowed, _) in CAMPAIGN_MOVES.items():
+    for action, (allowed, _) in states.CAMPAIGN_MOVES.items():
         assert C.CANCELLED not in allowed
         assert C.COMPLETED not in allowed or action is A_.EXTEND
 
 
 def test_nothing_is_sent_that_was_not_approved():
     reached = {C.DRAFT}
-    moves = [move for action, move in CAMPAIGN_MOVES.items() if action is not CampaignAction.APPROVE]
+    moves = [
+        move for action, move in states.CAMPAIGN_MOVES.items() if action is not states.CampaignAction.APPROVE
+    ]
     while more := {target for allowed, target in moves if allowed & reached} - reached:
         reached |= more
     assert reached == {C.DRAFT, C.SUBMITTED, C.CANCELLED}
@@ -61,9 +53,9 @@ def test_nothing_is_sent_that_was_not_approved():
 @pytest.mark.parametrize("current", list(A))
 @pytest.mark.parametrize("reported", list(A))
 def test_a_report_moves_an_attempt_forward_or_not_at_all(current, reported):
-    after = advance(current, reported)
+    after = states.advance(current, reported)
     assert after in (current, reported)
-    assert ATTEMPT_RANK[after] == max(ATTEMPT_RANK[current], ATTEMPT_RANK[reported])
+    assert states.ATTEMPT_RANK[after] == max(states.ATTEMPT_RANK[current], states.ATTEMPT_RANK[reported])
 
 
 @cases(
@@ -78,7 +70,7 @@ def test_reports_in_any_order_and_twice_come_to_the_same_end(reports, end):
     for order in permutations(reports):
         state = A.SENDING
         for reported in [*order, *order]:
-            state = advance(state, reported)
+            state = states.advance(state, reported)
         assert state is end
 
 
@@ -104,16 +96,16 @@ def test_reports_in_any_order_and_twice_come_to_the_same_end(reports, end):
     ("delivered undelivered", "delivered"),
 )
 def test_a_message_is_where_its_furthest_attempt_is(attempts, state):
-    assert message_state([A(word) for word in attempts.split()]) is MessageState(state)
+    assert states.message_state([A(word) for word in attempts.split()]) is states.MessageState(state)
 
 
 def test_what_the_gateway_took_begins_at_accepted():
-    assert set(A) - ACCEPTED_OR_BEYOND == {A.SENDING, A.UNKNOWN, A.ABSENT, A.PASSED}
+    assert set(A) - states.ACCEPTED_OR_BEYOND == {A.SENDING, A.UNKNOWN, A.ABSENT, A.PASSED}
 
 
 def test_a_message_taken_by_the_gateway_holds_up_no_campaign():
-    assert {message_state([state]) for state in ACCEPTED_OR_BEYOND}.isdisjoint(UNSETTLED)
-    assert {message_state([state]) for state in set(A) - ACCEPTED_OR_BEYOND} == UNSETTLED
+    assert {states.message_state([state]) for state in states.ACCEPTED_OR_BEYOND}.isdisjoint(states.UNSETTLED)
+    assert {states.message_state([state]) for state in set(A) - states.ACCEPTED_OR_BEYOND} == states.UNSETTLED
 
 
 @cases(
@@ -127,6 +119,6 @@ def test_a_message_taken_by_the_gateway_holds_up_no_campaign():
     (A.SENDING, None, [], (A.SENDING, None, None, ())),
 )  # fmt: skip
 def test_an_attempt_after_reports(before, gateway_id, reports, after):
-    given = [AttemptReport(7, *report) for report in reports]
-    state, known_as, latest, others = settle(before, gateway_id, given)
+    given = [states.AttemptReport(7, *report) for report in reports]
+    state, known_as, latest, others = states.settle(before, gateway_id, given)
     assert (state, known_as, given.index(latest) if latest else None, others) == after

@@ -6,37 +6,24 @@ from datetime import UTC, datetime, timedelta
 from campaigns.rules import visits
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
-from campaigns.rules.visits import (
-    FEWEST_CHECKS,
-    RESULT_KEYS,
-    CountedResult,
-    VillageChecks,
-    VisitFate,
-    VisitOutcome,
-    VisitReason,
-    correct,
-    is_drawn,
-    person_code,
-    read_marks,
-)
 from tests.support.tables import cases, each_of
 
 _M = MessageState
 
 
 @cases(
-    (Exclusion.NO_PHONE, None, [], VisitReason.NO_PHONE),
+    (Exclusion.NO_PHONE, None, [], visits.VisitReason.NO_PHONE),
     (Exclusion.OPTED_OUT, None, [], None),
-    (Exclusion.WRONG_NUMBER, None, [], VisitReason.NO_PHONE),
+    (Exclusion.WRONG_NUMBER, None, [], visits.VisitReason.NO_PHONE),
     (Exclusion.DO_NOT_CALL, None, [], None),
     (Exclusion.SHARED_PHONE, None, [], None),
     (Exclusion.OUTSIDE_AREA, None, [], None),
-    (None, None, [_M.FAILED], VisitReason.FAILED),
-    (None, None, [_M.FAILED, _M.UNDELIVERED], VisitReason.FAILED),
-    (None, None, [_M.UNDELIVERED, _M.SKIPPED], VisitReason.FAILED),
-    (None, None, [_M.DELIVERED, _M.FAILED], VisitReason.NO_ANSWER),
-    (None, None, [_M.NO_REPORT], VisitReason.NO_ANSWER),
-    (None, None, [_M.ACCEPTED], VisitReason.NO_ANSWER),
+    (None, None, [_M.FAILED], visits.VisitReason.FAILED),
+    (None, None, [_M.FAILED, _M.UNDELIVERED], visits.VisitReason.FAILED),
+    (None, None, [_M.UNDELIVERED, _M.SKIPPED], visits.VisitReason.FAILED),
+    (None, None, [_M.DELIVERED, _M.FAILED], visits.VisitReason.NO_ANSWER),
+    (None, None, [_M.NO_REPORT], visits.VisitReason.NO_ANSWER),
+    (None, None, [_M.ACCEPTED], visits.VisitReason.NO_ANSWER),
     (None, None, [_M.QUEUED], None),  # it may still come
     (None, None, [_M.DELIVERED, _M.QUEUED], None),
     (None, None, [_M.FAILED, _M.UNKNOWN], None),
@@ -46,10 +33,15 @@ _M = MessageState
     (None, Label.INSTALLED, [_M.DELIVERED], None),
     (None, Label.REFUSE, [_M.FAILED], None),
     (None, Label.NEED_HELP, [_M.DELIVERED], None),  # a case of its own
-    (None, Label.QUESTION, [_M.DELIVERED], VisitReason.NO_ANSWER),
-    (None, Label.UNCLEAR, [_M.DELIVERED], VisitReason.NO_ANSWER),
+    (None, Label.QUESTION, [_M.DELIVERED], visits.VisitReason.NO_ANSWER),
+    (None, Label.UNCLEAR, [_M.DELIVERED], visits.VisitReason.NO_ANSWER),
     (Exclusion.NO_PHONE, Label.NOT_YET, [], None),
-    (None, Label.WRONG_NUMBER, [_M.DELIVERED], VisitReason.NO_PHONE),  # said by the number's present holder
+    (
+        None,
+        Label.WRONG_NUMBER,
+        [_M.DELIVERED],
+        visits.VisitReason.NO_PHONE,
+    ),  # said by the number's present holder
     (Exclusion.SAME_PERSON, Label.WRONG_NUMBER, [], None),
 )
 def test_who_is_visited(exclusion, answer, states, why):
@@ -58,11 +50,13 @@ def test_who_is_visited(exclusion, answer, states, why):
 
 def test_keys_are_those_that_residents_know_and_a_wrong_one_is_named():
     named = ["installed", "not_yet", "no_smartphone", "need_help"]
-    assert [RESULT_KEYS[key].value for key in "1234"] == named
+    assert [visits.RESULT_KEYS[key].value for key in "1234"] == named
     read, wrong = visits.read_keys({1: " 1 ", 2: "", 3: "9", 4: "0", 12: "x"})
-    assert read == {1: VisitOutcome.INSTALLED, 2: None, 4: VisitOutcome.ABSENT}
+    assert read == {1: visits.VisitOutcome.INSTALLED, 2: None, 4: visits.VisitOutcome.ABSENT}
     assert wrong == [3, 12]
-    assert set(RESULT_KEYS.values()) == set(VisitOutcome) - {VisitOutcome.CALL}  # only on a phone
+    assert set(visits.RESULT_KEYS.values()) == set(visits.VisitOutcome) - {
+        visits.VisitOutcome.CALL
+    }  # only on a phone
 
 
 def test_a_line_s_code_names_its_sheet():
@@ -70,11 +64,11 @@ def test_a_line_s_code_names_its_sheet():
 
 
 _NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-_O, _F = VisitOutcome, VisitFate
+_O, _F = visits.VisitOutcome, visits.VisitFate
 
 
 def _counted(outcome, hours, *, is_own=False):
-    return CountedResult(outcome, _NOON + timedelta(hours=hours), is_own)
+    return visits.CountedResult(outcome, _NOON + timedelta(hours=hours), is_own)
 
 
 @cases(
@@ -167,13 +161,13 @@ HEAD = ("Mã", "Họ tên", "Đã tiêm (đánh x)")
     ((HEAD, ("D7-12",)), set(), [], 0),
 )  # fmt: skip
 def test_marks_are_read(rows, came, unclear, strangers):
-    marks = read_marks(rows, campaign_id=7)
+    marks = visits.read_marks(rows, campaign_id=7)
     assert (marks.came, marks.unclear, marks.strangers) == (came, unclear, strangers)
 
 
 def test_a_sheet_without_codes_or_a_column_for_marks_is_no_returned_list():
-    assert read_marks([("Họ tên", "Đã tiêm"), ("A Thun", "x")], campaign_id=7) is None
-    assert read_marks([("Mã", "Họ tên"), (person_code(7, 12), "A Thun")], campaign_id=7) is None
+    assert visits.read_marks([("Họ tên", "Đã tiêm"), ("A Thun", "x")], campaign_id=7) is None
+    assert visits.read_marks([("Mã", "Họ tên"), (visits.person_code(7, 12), "A Thun")], campaign_id=7) is None
 
 
 def simulate(dice):
@@ -190,15 +184,17 @@ def simulate(dice):
             n += 1
             is_true = dice.random() < share
             true += is_true
-            if is_visited and is_drawn(campaign, n, percent) and dice.random() < 0.75:  # a quarter is not met
+            if (
+                is_visited and visits.is_drawn(campaign, n, percent) and dice.random() < 0.75
+            ):  # a quarter is not met
                 checked += 1
                 confirmed += is_true
             else:
                 unchecked += 1
-        villages.append(VillageChecks(checked, confirmed))
+        villages.append(visits.VillageChecks(checked, confirmed))
         confirmed_before += confirmed
     # Who was refuted counts no more: the door has taken the report back.
-    return correct(confirmed_before + unchecked, unchecked, villages), true
+    return visits.correct(confirmed_before + unchecked, unchecked, villages), true
 
 
 def test_over_200_drives_the_interval_holds_the_true_number_in_at_least_90_of_100():
@@ -215,22 +211,22 @@ def test_over_200_drives_the_interval_holds_the_true_number_in_at_least_90_of_10
 
 
 def test_the_draw_is_the_same_at_every_asking_and_near_its_share():
-    drawn = {n for n in range(20_000) if is_drawn(7, n, 5)}
+    drawn = {n for n in range(20_000) if visits.is_drawn(7, n, 5)}
     assert 0.045 < len(drawn) / 20_000 < 0.055
-    assert drawn < {n for n in range(20_000) if is_drawn(7, n, 10)}
-    assert drawn != {n for n in range(20_000) if is_drawn(8, n, 5)}
-    assert not any(is_drawn(7, n, 0) for n in range(2_000))
+    assert drawn < {n for n in range(20_000) if visits.is_drawn(7, n, 10)}
+    assert drawn != {n for n in range(20_000) if visits.is_drawn(8, n, 5)}
+    assert not any(visits.is_drawn(7, n, 0) for n in range(2_000))
 
 
 @cases(
-    ([(FEWEST_CHECKS - 1, 3)], None, None),
+    ([(visits.FEWEST_CHECKS - 1, 3)], None, None),
     ([(10, 10)] * 10, 96, 100),  # all true: still no certainty
     ([(10, 8)] * 10, 70, 88),
     ([(10, 10), (10, 0)] * 5, 20, 81),  # villages that differ say less
     ([(100, 80)], 25, 98),  # and one village nearly nothing about the others
 )
 def test_what_is_left_of_a_hundred_reports(villages, low, high):
-    found = correct(100, 100, [VillageChecks(*village) for village in villages])
+    found = visits.correct(100, 100, [visits.VillageChecks(*village) for village in villages])
     if low is None:
         assert found is None
         return

@@ -7,18 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from outreach.rules import gateway
 from outreach.rules.aggregator import AttemptNames, fill, read_answer, read_price, read_report, values_of
-from outreach.rules.gateway import (
-    Accepted,
-    Cause,
-    DeliveryStatus,
-    Lasting,
-    OutboundMessage,
-    OutcomeUnknown,
-    Refused,
-    Throttled,
-    repeats_until,
-)
 from outreach.sms.aggregator import load_profile
 from tests.support.tables import cases, each_of
 
@@ -34,7 +24,7 @@ def test_shipped_profile_says_that_nobody_has_tested_it(path):
     shipped = profile(path.stem)
     assert shipped.tested == ""
     assert "untested against" in path.read_text("utf-8")
-    message = OutboundMessage(7, "+84905000123", "LOA", "Mời ông/bà")
+    message = gateway.OutboundMessage(7, "+84905000123", "LOA", "Mời ông/bà")
     values = values_of(message, shipped, key="K", secret="S", request="r-7", callback="https://loa.example/x")
     fields = json.dumps({name: fill(field, values) for name, field in shipped.send["fields"].items()})
     assert "{" not in fields[1:-1]
@@ -43,7 +33,7 @@ def test_shipped_profile_says_that_nobody_has_tested_it(path):
 
 def test_request_has_the_fields_of_the_interface():
     esms = profile("esms")
-    message = OutboundMessage(7, "+84905000123", "MTTQ", "Mời {ông}/bà")
+    message = gateway.OutboundMessage(7, "+84905000123", "MTTQ", "Mời {ông}/bà")
     values = values_of(message, esms, key="K", secret="S", request="r-7", callback="https://loa.example/x")
     fields = {name: fill(field, values) for name, field in esms.send["fields"].items()}
     assert (fields["Phone"], fields["Content"], fields["IsUnicode"]) == ("0905000123", "Mời {ông}/bà", "1")
@@ -51,34 +41,34 @@ def test_request_has_the_fields_of_the_interface():
 
 
 @cases(
-    (200, {"CodeResult": "100", "SMSID": "abc"}, Accepted("abc")),
-    (200, {"codeResult": 100, "smsid": "abc"}, Accepted("abc")),
-    (200, {"CodeResult": "100"}, OutcomeUnknown("no_id")),
-    (200, {"CodeResult": "124"}, Accepted("")),  # taken before
-    (200, {"CodeResult": "146"}, Refused(Cause.BAD_TEXT, "146")),
-    (200, {"CodeResult": "103"}, Refused(Cause.ACCOUNT, "103")),
-    (200, {"CodeResult": "104"}, Refused(Cause.BAD_SENDER, "104")),
-    (200, {"CodeResult": "790"}, Refused(Cause.BAD_TEXT, "790")),  # a notice's parameters
-    (200, {"CodeResult": "799"}, Refused(Cause.ACCOUNT, "799")),  # its official account
-    (200, {"CodeResult": "999"}, Refused(Cause.OTHER, "999")),
-    (200, None, OutcomeUnknown("http_200")),  # a proxy's page
-    (200, [], OutcomeUnknown("http_200")),
-    (429, None, Throttled()),
-    (502, None, OutcomeUnknown("http_502")),
-    (500, {"CodeResult": "999"}, OutcomeUnknown("http_500")),
-    (401, None, Refused(Cause.ACCOUNT, "401")),
-    (404, None, Refused(Cause.ACCOUNT, "404")),  # a wrong address
+    (200, {"CodeResult": "100", "SMSID": "abc"}, gateway.Accepted("abc")),
+    (200, {"codeResult": 100, "smsid": "abc"}, gateway.Accepted("abc")),
+    (200, {"CodeResult": "100"}, gateway.OutcomeUnknown("no_id")),
+    (200, {"CodeResult": "124"}, gateway.Accepted("")),  # taken before
+    (200, {"CodeResult": "146"}, gateway.Refused(gateway.Cause.BAD_TEXT, "146")),
+    (200, {"CodeResult": "103"}, gateway.Refused(gateway.Cause.ACCOUNT, "103")),
+    (200, {"CodeResult": "104"}, gateway.Refused(gateway.Cause.BAD_SENDER, "104")),
+    (200, {"CodeResult": "790"}, gateway.Refused(gateway.Cause.BAD_TEXT, "790")),  # a notice's parameters
+    (200, {"CodeResult": "799"}, gateway.Refused(gateway.Cause.ACCOUNT, "799")),  # its official account
+    (200, {"CodeResult": "999"}, gateway.Refused(gateway.Cause.OTHER, "999")),
+    (200, None, gateway.OutcomeUnknown("http_200")),  # a proxy's page
+    (200, [], gateway.OutcomeUnknown("http_200")),
+    (429, None, gateway.Throttled()),
+    (502, None, gateway.OutcomeUnknown("http_502")),
+    (500, {"CodeResult": "999"}, gateway.OutcomeUnknown("http_500")),
+    (401, None, gateway.Refused(gateway.Cause.ACCOUNT, "401")),
+    (404, None, gateway.Refused(gateway.Cause.ACCOUNT, "404")),  # a wrong address
 )
 def test_answer_becomes_an_outcome(status, answer, outcome):
     assert read_answer(profile("esms"), status, answer) == outcome
 
 
 @cases(
-    ({"SendStatus": "5", "SendSuccess": "1", "SendFailed": "0"}, DeliveryStatus.DELIVERED),
-    ({"SendStatus": 5, "SendSuccess": 0, "SendFailed": 1}, DeliveryStatus.UNDELIVERED),
-    ({"SendStatus": "4"}, DeliveryStatus.FAILED),
-    ({"SendStatus": "5"}, DeliveryStatus.SENT),
-    ({"SendStatus": "1"}, DeliveryStatus.ACCEPTED),
+    ({"SendStatus": "5", "SendSuccess": "1", "SendFailed": "0"}, gateway.DeliveryStatus.DELIVERED),
+    ({"SendStatus": 5, "SendSuccess": 0, "SendFailed": 1}, gateway.DeliveryStatus.UNDELIVERED),
+    ({"SendStatus": "4"}, gateway.DeliveryStatus.FAILED),
+    ({"SendStatus": "5"}, gateway.DeliveryStatus.SENT),
+    ({"SendStatus": "1"}, gateway.DeliveryStatus.ACCEPTED),
     ({"SendStatus": "new"}, None),
     ({}, None),
 )
@@ -106,14 +96,14 @@ def night(clock):
 
 
 @cases(
-    *each_of("12:00 | 00:12", Lasting.DAY, "23:50"),
-    ("00:05", Lasting.DAY, "00:05"),  # the gateway may have counted it to the day before
-    ("23:55", Lasting.DAY, "23:55"),  # by the gateway's clock the day may be over
+    *each_of("12:00 | 00:12", gateway.Lasting.DAY, "23:50"),
+    ("00:05", gateway.Lasting.DAY, "00:05"),  # the gateway may have counted it to the day before
+    ("23:55", gateway.Lasting.DAY, "23:55"),  # by the gateway's clock the day may be over
     ("12:00", None, "12:00"),
 )
 def test_a_request_is_made_again_only_on_the_day_of_its_id(asked, lasting, until):
-    assert repeats_until(night(asked).astimezone(UTC), lasting) == night(until)
-    assert repeats_until(night(asked), Lasting.ALWAYS) > night(asked) + timedelta(days=10_000)
+    assert gateway.repeats_until(night(asked).astimezone(UTC), lasting) == night(until)
+    assert gateway.repeats_until(night(asked), gateway.Lasting.ALWAYS) > night(asked) + timedelta(days=10_000)
 
 
 @cases(("esms", "day"), ("vietguys", "day"), ("speedsms", None))
@@ -148,8 +138,8 @@ def test_why_a_notice_did_not_arrive_is_read_in_each_form_that_callbacks_have(er
     """The forms are those of eSMS's page "Callback Url", the codes Zalo's."""
     fields = {"SendStatus": "5", "SendSuccess": "0", "SendFailed": "1", "TypeId": "25", "error_info": error}
     alone = read_report(profile("esms"), fields, of_notice=True)
-    assert (alone.status, alone.cause) == (DeliveryStatus.UNDELIVERED, cause)
+    assert (alone.status, alone.cause) == (gateway.DeliveryStatus.UNDELIVERED, cause)
     both = read_report(profile("esms-multichannel"), fields, of_notice=True)
     is_told = cause in ("no_account", "declined", "notice_limit") or "1001" in error
     known = cause if is_told else "other"
-    assert (both.status, both.cause) == (DeliveryStatus.SENT, known)
+    assert (both.status, both.cause) == (gateway.DeliveryStatus.SENT, known)

@@ -2,17 +2,7 @@
 
 import pytest
 
-from outreach.rules.identity import (
-    erased_as,
-    given_key,
-    is_same_person,
-    likeness,
-    may_be_erased_as,
-    name_order,
-    order_ranges,
-    soften_name,
-    vietnamese_order,
-)
+from outreach.rules import identity
 from tests.support.tables import cases
 
 
@@ -40,7 +30,7 @@ ONE, ONLY_WITHOUT, ONLY_HERE, NEVER = (True,) * 3, (True, False, True), (False, 
 )
 def test_who_is_the_same_person(known, stated, are_one):
     cases = ((False, False), (False, True), (True, False))
-    found = [is_same_person(known, stated, is_in_list=here, has_number=has) for here, has in cases]
+    found = [identity.is_same_person(known, stated, is_in_list=here, has_number=has) for here, has in cases]
     assert tuple(found) == are_one
 
 
@@ -48,7 +38,7 @@ def test_who_is_the_same_person(known, stated, are_one):
 @cases(((1950, "1"),), ((1951, "1"),), ((1950, "2"),), ((1950, None),), ((None, "1"),), ((None, None),))
 def test_an_erased_person_is_known_unless_year_or_commune_contradict(erased, row):
     contradict = any(a and b and a != b for a, b in zip(erased, row, strict=True))
-    is_known = not {*erased_as("an", *erased)}.isdisjoint(may_be_erased_as("an", *row))
+    is_known = not {*identity.erased_as("an", *erased)}.isdisjoint(identity.may_be_erased_as("an", *row))
     assert is_known is not contradict
 
 
@@ -68,10 +58,10 @@ def described(name, birth=None, area=None, sex=None):
     (described("Y Hlum", 1960, sex="f"), described("Y Hlum", 1960, sex="m"), None, None),
 )
 def test_who_may_be_one(one, other, apart, sharing):
-    assert (likeness(one, other, share_number=False), likeness(one, other, share_number=True)) == (
-        apart,
-        sharing,
-    )
+    assert (
+        identity.likeness(one, other, share_number=False),
+        identity.likeness(one, other, share_number=True),
+    ) == (apart, sharing)
 
 
 @cases(
@@ -86,7 +76,7 @@ def test_who_may_be_one(one, other, apart, sharing):
     ("", ""),
 )
 def test_a_name_in_one_case_gets_capital_initials(written, shown):
-    assert soften_name(written) == shown
+    assert identity.soften_name(written) == shown
 
 
 @cases(
@@ -100,7 +90,7 @@ def test_a_name_in_one_case_gets_capital_initials(written, shown):
     ["u", "ư", "v"],
 )
 def test_order(names):
-    assert sorted(set(names), key=vietnamese_order) == names
+    assert sorted(set(names), key=identity.vietnamese_order) == names
 
 
 PEOPLE = [
@@ -110,20 +100,20 @@ PEOPLE = [
 
 
 def test_people_stand_by_given_name_with_the_tone_after_its_letters():
-    assert sorted({*PEOPLE}, key=name_order) == PEOPLE
-    assert max(len(name_order(each)) for each in (*PEOPLE, "Đường " * 20)) <= 160
-    assert name_order(" - ") == ""
+    assert sorted({*PEOPLE}, key=identity.name_order) == PEOPLE
+    assert max(len(identity.name_order(each)) for each in (*PEOPLE, "Đường " * 20)) <= 160
+    assert identity.name_order(" - ") == ""
 
 
 @pytest.mark.parametrize("typed", ["a", "an", "dung", "d", "ho", "thuy", "duc", "ouoadeou", "x"])
 @pytest.mark.parametrize("most", [1, 4, 16])
 def test_what_is_typed_without_marks_is_found_in_order(typed, most):
-    starts = order_ranges(typed, most=most)
+    starts = identity.order_ranges(typed, most=most)
     assert len(starts) <= most
     found = [
         each
         for start in starts
         for each in PEOPLE
-        if name_order(each).startswith(start) and f"\t{typed}" in name_order(each)
+        if identity.name_order(each).startswith(start) and f"\t{typed}" in identity.name_order(each)
     ]
-    assert found == [each for each in PEOPLE if given_key(each).startswith(typed)]
+    assert found == [each for each in PEOPLE if identity.given_key(each).startswith(typed)]
