@@ -227,9 +227,10 @@ def _refuse_unsendable(
     if action in (CampaignAction.SUBMIT, CampaignAction.APPROVE):
         require_templates(session, campaign, settings=settings, now=now)
     if action in (*_BINDING, CampaignAction.RESUME) and not campaign.urgent_reason:
-        opens, closes = campaign.window_from, campaign.window_to
-        own = (opens, closes) if opens and closes else None
-        if settings.is_live and is_never_open(common_hours(own, is_live=True)):
+        own = (campaign.window_from or "", campaign.window_to or "") if campaign.window_from else None
+        if is_never_open(own):
+            raise BadInput("window_wrong")
+        if is_never_open(common_hours(own, is_live=settings.is_live)):
             raise WrongState("window_outside_legal_hours")
 
 

@@ -19,6 +19,7 @@ from admin.api.schemas import (
     BY_PERSON_OR_PHONE,
     COUNT,
     FIELD_NAME,
+    FILLED,
     ID,
     MOMENT,
     PHONE,
@@ -175,7 +176,7 @@ _TEXTS: Schema = {
     "additionalProperties": string(0, 2000),
     "description": "texts by language",
 }
-_CLOCK: Schema = ruled(string(0, 5), pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")
+_CLOCK: Schema = ruled(string(0, 5), pattern="^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")
 _BOTH_OR_NONE = {"notice_template": ["notice_text"], "notice_text": ["notice_template"]}
 _NOTICE_ALONE = {"notice_text": {"properties": {"text_b": {"maxLength": 0}, "urgent": False}}}
 _NOTICE = {"dependentRequired": _BOTH_OR_NONE, "dependentSchemas": _NOTICE_ALONE}
@@ -185,10 +186,8 @@ _FIRST_STEP = {
     "text_b": string(0, 2000),
     "texts": _TEXTS,
     "hold_out": number(0, 0.5, kind="number"),
-    "notice_template": ruled(
-        string(0, 40, "a notice's template: it goes first where it reaches"), minLength=1
-    ),
-    "notice_text": ruled(string(0, 400, "what it says; its parameters are the fields in order"), minLength=1),
+    "notice_template": string(1, 40, "a notice's template: it goes first where it reaches", pattern=FILLED),
+    "notice_text": string(1, 400, "what it says; its parameters are the fields in order", pattern=FILLED),
 }
 _STEP = {**_FIRST_STEP, "after_days": number(0, 365), "at": _CLOCK}
 _NAMES: Schema = listed(string(0, 200), maxItems=1000)
@@ -241,7 +240,7 @@ DRAFT_SCHEMAS: dict[str, Schema] = {
                 "description": "columns of the lists that the texts name as {field}, each with the text for people without a value",
             },
             "pace": number(0.1, 2_000_000_000, kind="number"),
-            "window": listed(_CLOCK, "from and until, in Vietnam", minItems=2, maxItems=2),
+            "window": listed(_CLOCK, "from and until, which is later at submission", minItems=2, maxItems=2),
             "cap_per_day": number(1, 2_000_000_000),
             "budget_vnd": number(1, 2_000_000_000),
             "starts_at": _MOMENT,

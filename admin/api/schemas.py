@@ -8,6 +8,7 @@ from outreach.rules.phone_numbers import EIGHT_IN_A_ROW
 
 Schema = dict[str, Any]
 NO_ZERO = "[^\\u0000]*"  # no zero byte
+FILLED = rf"^{NO_ZERO}[^\s\u0000]{NO_ZERO}$"
 _LETTERS = r"A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02af\u1e00-\u1ef9"
 FIELD_NAME = f"^[{_LETTERS}][0-9{_LETTERS}]*( [0-9{_LETTERS}]+)*$"
 

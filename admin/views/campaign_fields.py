@@ -31,6 +31,7 @@ from campaigns.rules.draft import DEFAULT_KIND, Draft, read_draft
 from campaigns.rules.list_fields import find_holes
 from campaigns.rules.own_answers import NUMBERS
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import is_never_open
 from campaigns.rules.states import CampaignState
 from outreach.accounts.permissions import areas_of, visible_to
 from outreach.contacts.languages import read_offered
@@ -389,7 +390,8 @@ def _check_steps(
 
 def _draft_error(data: dict[str, Any], kinds: Kinds) -> str:
     try:
-        read_draft(data, kinds=kinds)
+        if is_never_open(read_draft(data, kinds=kinds).hours):
+            raise BadCampaign("window_wrong")
     except BadInput as error:
         # The same errors tell a program how to write the part.
         typed = {

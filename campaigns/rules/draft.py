@@ -306,7 +306,7 @@ def _is_number(value: Any, kind: Any = int | float) -> bool:
 def _hours(value: list[Any] | None) -> tuple[str, str] | None:
     if value is None:
         return None
-    if len(value) != 2 or not all(is_clock(str(clock)) for clock in value) or not value[0] < value[1]:
+    if len(value) != 2 or not all(is_clock(str(clock)) for clock in value):
         raise BadCampaign("window_wrong")
     return str(value[0]), str(value[1])
 

@@ -37,7 +37,7 @@ def common_hours(hours: Hours | None, *, is_live: bool) -> Hours | None:
 
 
 def is_never_open(hours: Hours | None) -> bool:
-    """Return whether hours are none: a campaign's own and the legal ones have nothing in common."""
+    """Return whether hours are none: the last is not after the first, or they and the legal ones have nothing in common."""
     return hours is not None and hours[0] >= hours[1]
 
 

@@ -450,6 +450,14 @@ def test_a_draft_is_written_once_changed_and_submitted_and_people_approve_it(sys
     written = system.get(f"/campaigns/{campaign}/draft")
     assert (written["name"], written["lists"]) == ("Từ cổng", [f"MTTQ/{LIST}"])
     assert system.call("PUT", f"/campaigns/{campaign}/draft", {**DRAFT, "name": "Đợt 2"}).status_code == 200
+    for window in (["21:00", "07:00"], ["07:00", "07:00"]):  # a draft may be unfinished
+        changed = {**DRAFT, "window": window}
+        assert system.call("PUT", f"/campaigns/{campaign}/draft", changed).status_code == 200
+        assert fault(system.call("POST", f"/campaigns/{campaign}/submit"))[:2] == (422, "window_wrong")
+    blank = {**DRAFT, "notice_template": "", "notice_text": ""}
+    assert system.call("PUT", f"/campaigns/{campaign}/draft", blank).status_code == 422
+    changed = {**DRAFT, "window": ["07:00", "24:00"]}
+    assert system.call("PUT", f"/campaigns/{campaign}/draft", changed).status_code == 200
     assert system.call("POST", f"/campaigns/{campaign}/submit").get_json()["state"] == "submitted"
     again = system.call("PUT", f"/campaigns/{campaign}/draft", DRAFT)
     assert fault(again)[:2] == (409, "campaign_not_editable")
@@ -458,7 +466,7 @@ def test_a_draft_is_written_once_changed_and_submitted_and_people_approve_it(sys
     world.act(campaign, CampaignAction.APPROVE, APPROVER)
     assert world.get_one(Campaign, campaign).state is CampaignState.APPROVED
     told = world.all(select(AuditEvent.action).where(AuditEvent.action == "api.draft"))
-    assert len(told) == 2
+    assert len(told) == 5
 
 
 def test_each_fault_is_named_with_its_place(system, world):
