@@ -145,7 +145,7 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
         needs_call = _seen(current or earlier).outcome in (VisitOutcome.ABSENT, VisitOutcome.CALL)
         own_numbers = numbers.get((campaign_id, contact.id), {})
         answer, answered_at = shown_answer(recipient.answer, recipient.id, of_drive), recipient.answered_at
-        if line.why is VisitReason.CHECK:
+        if line.why is VisitReason.CHECK or campaign.is_health:  # who visits handles no answers about health
             answer = answered_at = None
         person = PhonePerson(
             line_id=line.id,
@@ -161,7 +161,7 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
             phone=next(filter(None, own_numbers.values()), "") if needs_call else "",
             answer=answer,
             answered_at=answered_at,
-            earlier=_seen(earlier),
+            earlier=Seen() if campaign.is_health else _seen(earlier),
             current=seen,
             is_own=is_own,
             has_own_note=is_own and bool(current and current.note),

@@ -30,10 +30,12 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import Exclusion, MessageState
 from campaigns.rules.visits import VisitOutcome
+from campaigns.visits.phone_data import Seen, read_houses
 from campaigns.visits.progress import read_totals
 from campaigns.visits.results import enter_results
-from campaigns.visits.sheets import read_lines
+from campaigns.visits.sheets import assign_sheet, create_sheet, read_lines
 from outreach.accounts.users import CONFIRMED_FOR
+from outreach.accounts.village_officers import add_officer
 from outreach.contacts.references import set_references
 from outreach.core.spreadsheets import write_workbook
 from outreach.models.accounts import AuditEvent, Right, Role, User, UserSession
@@ -649,6 +651,16 @@ def test_what_was_found_at_the_door_is_for_who_handles_answers(world, vaccinatio
     }
     assert VisitOutcome.NOT_YET in found[AUTHOR]
     assert set(found[AUDITOR]) == {None}
+    officer = world.do(add_officer, name="A Lăng", number=local(900), email="")
+    again = world.do(
+        create_sheet, vaccination, list_id=world.list_id, area_code=None, village=None, officer="", again=True
+    )
+    world.do(assign_sheet, again.id, officer_id=officer.id, day=None, target=None)
+    for line in world.read(read_lines, again.id, by=AUTHOR):
+        world.tell(line.contact_id, vaccination, Label.NOT_YET)
+    carried = world.read(read_houses, officer, now=world.now).people
+    assert carried
+    assert {(each.answer, each.earlier) for each in carried} == {(None, Seen())}, "whom to visit alone"
 
 
 def test_the_audit_log_does_not_keep_the_answer(world, client, vaccination):
