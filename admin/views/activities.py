@@ -15,17 +15,7 @@ from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, labe
 from admin.rules.charts import bar_chart
 from admin.views.base import AdminPage, FormAction, requested_day
 from admin.wording.filters import label_of, number
-from campaigns.activities.activity_log import (
-    ActivityFilter,
-    add_activity,
-    by_district,
-    correct_activity,
-    read_last_of,
-    read_page,
-    read_summary,
-    read_versions,
-    withdraw_activity,
-)
+from campaigns.activities import activity_log as log
 from campaigns.analytics.installs import list_launched
 from campaigns.models.activities import Activity
 from campaigns.rules.activities import ActivityKind, Summary, read_entry
@@ -119,7 +109,7 @@ class ActivitiesView(AdminPage):
         args = request.args
         last = requested_day("last") or this_day()
         first = min(requested_day("first") or last - timedelta(days=_SHOWN_DAYS - 1), last)
-        filters = ActivityFilter(
+        filters = log.ActivityFilter(
             first,
             last,
             kind=next((kind for kind in ActivityKind if kind == args.get("kind")), None),
@@ -130,9 +120,9 @@ class ActivitiesView(AdminPage):
         after = args.get("after", type=int)
         with self.reading() as (session, user):
             seen = visible_to(session, user, Activity.organisation_id)
-            summary = read_summary(session, filters, seen=seen)
-            districts = by_district(session, summary)
-            lines, is_more = read_page(session, filters, user=user, after=after)
+            summary = log.read_summary(session, filters, seen=seen)
+            districts = log.by_district(session, summary)
+            lines, is_more = log.read_page(session, filters, user=user, after=after)
             choices = _read_choices(session, user)
         query = {key: value for key, value in args.items() if value and key != "after"}
         return self.render(
@@ -155,8 +145,8 @@ class ActivitiesView(AdminPage):
         """Show the form of a new entry. `?copy=` fills it like an earlier entry, with today's date; `kind`, `campaign`."""
         with self.reading() as (session, user):
             copied_id = request.args.get("copy", type=int)
-            original = read_versions(session, copied_id, user=user)[0].activity if copied_id else None
-            values = _values_of(original) if original else _new_values(read_last_of(session, user), user)
+            original = log.read_versions(session, copied_id, user=user)[0].activity if copied_id else None
+            values = _values_of(original) if original else _new_values(log.read_last_of(session, user), user)
             values |= {"first": today(), "last": today(), "form_key": secrets.token_hex(16)}
             if campaign_id := request.args.get("campaign", type=int):
                 values |= {"campaign_id": campaign_id, "kind": request.args.get("kind")}
@@ -167,13 +157,13 @@ class ActivitiesView(AdminPage):
     def enter(self) -> ResponseReturnValue:
         then = url_for(".create" if request.form.get("next") else ".index")
         return self.submit_form(
-            NewActivityForm(), add_activity, message=_("Đã ghi."), then=then, page=url_for(".create")
+            NewActivityForm(), log.add_activity, message=_("Đã ghi."), then=then, page=url_for(".create")
         )
 
     @expose("/<int:entry_id>/")
     def show(self, entry_id: int) -> ResponseReturnValue:
         with self.reading() as (session, user):
-            versions = read_versions(session, entry_id, user=user)
+            versions = log.read_versions(session, entry_id, user=user)
             form = _with_choices(CorrectForm.on_page(**_values_of(versions[0].activity)), session, user)
         form.version.data = versions[0].activity.id
         return self.render(
@@ -184,10 +174,10 @@ class ActivitiesView(AdminPage):
             withdraw_form=WithdrawForm(is_sent=False, version=form.version.data),
         )
 
-    correct = FormAction("/<int:entry_id>/correct", correct_activity, CorrectForm).tells(
+    correct = FormAction("/<int:entry_id>/correct", log.correct_activity, CorrectForm).tells(
         _l("Đã sửa. Bản trước vẫn được lưu.")
     )
-    withdraw = FormAction("/<int:entry_id>/withdraw", withdraw_activity, WithdrawForm).tells(
+    withdraw = FormAction("/<int:entry_id>/withdraw", log.withdraw_activity, WithdrawForm).tells(
         _l("Đã bỏ mục này, không tính nữa. Muốn tính lại, hãy ghi lại ở dưới.")
     )
 

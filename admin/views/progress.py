@@ -58,17 +58,8 @@ from campaigns.planning.preview import campaign_spending
 from campaigns.reports.run_schedule import read_missed_days, read_today, read_waiting_reports
 from campaigns.reports.settings import may_urge
 from campaigns.reports.writers.pdf import svg_as_png
+from campaigns.rules import progress as rules
 from campaigns.rules.own_answers import read_own_answers
-from campaigns.rules.progress import (
-    Concern,
-    ConcernKind,
-    Outlook,
-    RankRow,
-    ShareBasis,
-    find_concerns,
-    furthest_behind,
-    worst_first,
-)
 from campaigns.rules.reach import ReachByOperator, ReachTotals
 from campaigns.rules.reports.document import Bar
 from campaigns.rules.sending_hours import VIETNAM
@@ -106,7 +97,7 @@ def _draw_places(leaders: ProgressPage, boundaries_file: str, cries: Mapping[str
     did = wording.did_of(kind_words(leaders.drive.kind))
     about = (
         _("Tỷ lệ %(did)s trên số người thuộc diện vận động đã nhập cho từng địa bàn.", did=did)
-        if leaders.districts.basis is ShareBasis.ENTERED
+        if leaders.districts.basis is rules.ShareBasis.ENTERED
         else _(
             "Tỷ lệ %(did)s trên số người trong danh sách nhận tin, trừ người báo không có điện thoại thông minh.",
             did=did,
@@ -115,7 +106,7 @@ def _draw_places(leaders: ProgressPage, boundaries_file: str, cries: Mapping[str
         else _("Tỷ lệ %(did)s trên số người trong danh sách nhận tin.", did=did)
     )
 
-    def place(line: RankRow, district: str | None) -> charts.MapPlace:
+    def place(line: rules.RankRow, district: str | None) -> charts.MapPlace:
         place = {
             "drive": leaders.drive.id,
             "units": request.args.get("units"),
@@ -246,7 +237,7 @@ def _draw_days(leaders: ProgressPage, today: date) -> Markup:
 
 
 def _ahead(head: LeadGoal, today: date) -> charts.Projection | None:
-    if head.outlook is Outlook.REACHED or not head.days:
+    if head.outlook is rules.Outlook.REACHED or not head.days:
         return None
     first = head.days[0][0]
     deadline, forecast = head.goal.deadline if head.goal else None, head.ahead
@@ -378,10 +369,10 @@ class ProgressView(AdminPage):
             promised=wording.show_promised(leaders.promised, words) if leaders.promised else None,
             official_form=official_form,
             district={line.code: line for line in districts}.get(chosen),
-            behind=furthest_behind(communes, most=len(communes) if chosen == "all" else COMMUNES_SHOWN),
+            behind=rules.furthest_behind(communes, most=len(communes) if chosen == "all" else COMMUNES_SHOWN),
             communes=len(communes),
-            worst_first=worst_first,
-            laggards=furthest_behind(districts, most=LAGGARDS_SHOWN),
+            worst_first=rules.worst_first,
+            laggards=rules.furthest_behind(districts, most=LAGGARDS_SHOWN),
             days_left=head.days_left(today),
             report=wording.DAY_STATES.get(report) if report else None,
             waves_by_day={wave.day: wave.people for wave in leaders.waves if wave.has_left},
@@ -444,11 +435,11 @@ def _may_change(session: Session, user: User, leaders: ProgressPage) -> dict[str
 
 def _find_concerns(
     session: Session, user: User, leaders: ProgressPage, today: date, *, wants_goal: bool, sees_all: bool
-) -> list[Concern]:
+) -> list[rules.Concern]:
     head = leaders.head
     missed = read_missed_days(session, leaders.drive.id, today=today) if sees_all else []
     waiting = [each for each in read_waiting_reports(session, user) if not each.by_user]
-    return find_concerns(
+    return rules.find_concerns(
         has_goal=head.goal is not None,
         has_denominator=head.line.denominator is not None,
         share=head.line.share,
@@ -456,11 +447,11 @@ def _find_concerns(
         districts=leaders.districts.lines,
         official={code: known.installed for code, known in (leaders.official or {}).items()},
         named={
-            ConcernKind.AGENCIES_MISSING: leaders.agencies.missing if leaders.agencies else [],
-            ConcernKind.SUBMITTED: [line.name for line in open_tasks.read_submitted(session, user)],
-            ConcernKind.PAUSED: [line.name for line in open_tasks.read_paused(session, user)],
-            ConcernKind.REPORT_WAITING: [show_day(each.day) for each in waiting],
-            ConcernKind.REPORT_MISSED: [show_day(day.isoformat()) for day in missed],
+            rules.ConcernKind.AGENCIES_MISSING: leaders.agencies.missing if leaders.agencies else [],
+            rules.ConcernKind.SUBMITTED: [line.name for line in open_tasks.read_submitted(session, user)],
+            rules.ConcernKind.PAUSED: [line.name for line in open_tasks.read_paused(session, user)],
+            rules.ConcernKind.REPORT_WAITING: [show_day(each.day) for each in waiting],
+            rules.ConcernKind.REPORT_MISSED: [show_day(day.isoformat()) for day in missed],
         },
         wants_goal=wants_goal,
     )
