@@ -121,7 +121,7 @@ def test_the_time_between_password_and_code_is_short_and_belongs_to_one_browser(
     totp, _codes = set_up(client)
     assert browser(world).get("/login/code").location == "/login"
     type_password(client)
-    monkeypatch.setattr("admin.limits.CODE_WITHIN", timedelta(0))
+    monkeypatch.setattr("admin.sign_in.CODE_WITHIN", timedelta(0))
     assert client.get("/login/code").location == "/login"
     form = {"code": next_code(totp), "csrf_token": token(client, "/login")}
     assert client.post("/login/code", data=form).location == "/login"

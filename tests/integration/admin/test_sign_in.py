@@ -222,7 +222,7 @@ def test_who_signs_in_while_the_password_is_changed_is_not_in(client, world, mon
         users.set_password(world.runtime, user.id, "một mật khẩu khác hẳn", now=world.now)
         return True
 
-    monkeypatch.setattr("admin.sign_in.check_password", check_slowly)
+    monkeypatch.setattr("outreach.accounts.users.check_password", check_slowly)
     assert sign_in(client).status_code == 303
     assert not is_in(client)
 
@@ -270,7 +270,7 @@ ELSEWHERE = [
 
 
 def test_nothing_leads_to_another_site(client, world, monkeypatch):
-    monkeypatch.setattr("admin.sign_in.check_password", lambda user, password: user is not None)
+    monkeypatch.setattr("outreach.accounts.users.check_password", lambda user, password: user is not None)
     stranger = client.application.test_client()
     signed_in(client, AUTHOR)
     for target in ELSEWHERE:
