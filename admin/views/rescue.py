@@ -178,14 +178,10 @@ class RescueView(AdminPage):
                 f"{'dien-tap' if event.is_drill else 'ung-cuu'}-{event.id}.{'geojson' if is_map else 'csv'}"
             )
             response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-            numbers = sum(bool(cry.number) for cry in cries)
-            if numbers > self.settings.full_numbers_per_hour:  # noted, and given: people wait for help
-                note_event(
-                    self.runtime.redis,
-                    SecurityEvent.NUMBERS_QUOTA,
-                    address=request.remote_addr or "",
-                    who=f"users:{current_user.id}",
-                )
+            if sum(bool(cry.number) for cry in cries) > self.settings.full_numbers_per_hour:
+                who, address = f"users:{current_user.id}", request.remote_addr or ""
+                # It is given all the same: people wait for help.
+                note_event(self.runtime.redis, SecurityEvent.NUMBERS_QUOTA, address=address, who=who)
             return response
 
         return self.submit_form(form, export_event, form.event.data or 0, show=show)

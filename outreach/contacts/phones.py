@@ -13,14 +13,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
-from outreach.contacts.contact import (
-    MAY_LIFT,
-    Closing,
-    find_phone,
-    find_recorded_contact,
-    knows_number,
-    read_note,
-)
+from outreach.contacts.contact import find_phone, find_recorded_contact, knows_number, read_note
 from outreach.contacts.directory import visible_lists
 from outreach.contacts.languages import keep_unread, read_own_spellings
 from outreach.contacts.suppressions import hashes_of, lift_suppressions, lock_phones, suppress
@@ -116,7 +109,7 @@ def remove_number(
     was said from it is taken as this contact's and holds for their other numbers; `opted_out=False` says that it was
     somebody else's, which opens these and is for who may lift an opt-out. Raises BadInput without a note, NotAllowed also where the user may not read the number.
     """
-    require_role(user, *(Role.STAFF, Role.APPROVER) if opted_out else MAY_LIFT[Closing.OPT_OUT])
+    require_role(user, Role.APPROVER, *(Role.STAFF,) * opted_out)
     find_recorded_contact(session, contact_id, user=user)
     phone = find_phone(session, contact_id, phone_id, user=user)
     if not knows_number(session, contact_id, phone_id, user=user):
