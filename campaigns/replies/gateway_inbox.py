@@ -309,7 +309,7 @@ def hand_in_reply(
 ) -> Reply:
     """Record a reply of a person, named by the system's own name or by a number, in the caller's transaction.
 
-    `reference` is what the system calls the reply. A number may be anybody's for an opt-out, else it belongs to a person of
+    `reference` is what the system calls the reply. A number may be anybody's for an opt-out, which waits for an officer where nobody has the name any more, else it belongs to a person of
     a list in the token's scope, and the message that it answers went to one. Raises BadInput, NotFound, WrongState where it came
     before.
     """

@@ -56,7 +56,7 @@ def set_references(session: Session, organisation_id: int, contacts: Mapping[str
 
 
 class NamedPerson(NamedTuple):
-    """Person whom a system names: the contact, if one is known, and their first number, or the one that was given."""
+    """Person whom a system names: the contact, if one is known, and their first number, or what was given: a number, "api:" and a reference."""
 
     contact_id: int | None
     number: str
@@ -73,7 +73,7 @@ def find_person(
 ) -> NamedPerson:
     """Return whom a token's system names by its reference or by a number, in the lists of its scope.
 
-    If `is_anybody`, a number may be anybody's, and who has a reference may be in no list any more. Of several people who have a number one in
+    If `is_anybody`, a number may be anybody's, and who has a reference may be in no list any more, or be known no more. Of several people who have a number one in
     the lists `rather_in` is meant. Raises NotFound, BadInput for a number that is none.
     """
     known = (
@@ -95,6 +95,8 @@ def find_person(
         )
         known = known.join(ContactReference, ContactReference.contact_id == ContactPhone.contact_id)
         found = session.execute(known.where(*named)).first()
+        if found is None and is_anybody:
+            return NamedPerson(None, f"api:{person}"[:32])
         return NamedPerson(*or_raise(found, NotFound("person_reference_unknown")))
     numbers = read_phone_cell(phone).numbers
     if len(numbers) != 1:

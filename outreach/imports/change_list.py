@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, select, true, update
+from sqlalchemy import Select, and_, delete, or_, select, true, union, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -19,7 +19,13 @@ from outreach.contacts.lists import create_list, free_name
 from outreach.contacts.references import lock_removal
 from outreach.core.db import is_referenced, set_columns
 from outreach.imports.kept_values import copy_values, remove_values
-from outreach.imports.sightings import carry_people, lists_with, reassign_contacts, remove_sightings
+from outreach.imports.sightings import (
+    carry_people,
+    contained_by,
+    lists_with,
+    reassign_contacts,
+    remove_sightings,
+)
 from outreach.imports.store_rows import CHUNK, lock_imports
 from outreach.imports.undo_import import remove_people, undo_changes
 from outreach.imports.uploads import ENDED
@@ -128,6 +134,14 @@ def remove_list(session: Session, list_id: int, *, secret_key: str, user: User, 
         raise WrongState("list_in_use", name=removed.name)
     _refuse_busy(session, removed)
     count = 0
+    brought = (
+        *(
+            select(each).where(Membership.list_id == list_id)
+            for each in (Membership.import_id, Membership.last_import_id)
+        ),
+        select(ImportSighting.import_id).where(ImportSighting.list_id == list_id),
+    )
+    brought_by = {*session.scalars(union(*brought))} - {None}
     members = select(Membership.contact_id).where(Membership.list_id == list_id)
     while people := session.scalars(members.order_by(Membership.contact_id).limit(CHUNK)).all():
         session.execute(
@@ -137,15 +151,20 @@ def remove_list(session: Session, list_id: int, *, secret_key: str, user: User, 
         count += len(people)
     remove_values(session, KeptValue.list_id == list_id, organisation_id=removed.organisation_id)
     imports = select(ListImport.id).where(ListImport.list_id == list_id)
-    for list_import in session.scalars(select(ListImport).where(ListImport.list_id == list_id)):
-        # Whom they brought to other lists stays there, as if put in by hand unless another import contained them.
+    of_list = or_(ListImport.list_id == list_id, ListImport.id.in_(brought_by))
+    for list_import in session.scalars(select(ListImport).where(of_list)).all():
         others = lists_with(session, list_import)
-        while len(others) == 1 and undo_changes(session, list_import, CHUNK, now=now):
+        stay = select(Membership.contact_id).where(Membership.list_id.in_(others), contained_by(list_import))
+        gone = ImportChange.contact_id.not_in(stay)
+        while undo_changes(session, list_import, CHUNK, gone, now=now):
             pass
+        if list_import.list_id != list_id:
+            continue
+        # Whom they brought to other lists stays there, as if put in by hand unless another import contained them.
         reassign_contacts(session, true(), list_import=list_import, lists=others)
         remove_sightings(session, list_import=list_import)
-        brought = (Membership.list_id.in_(others), Membership.import_id == list_import.id)
-        set_columns(session, Membership, *brought, import_id=None, row=None)
+        theirs = (Membership.list_id.in_(others), Membership.import_id == list_import.id)
+        set_columns(session, Membership, *theirs, import_id=None, row=None)
     for table in (ImportIssue, ImportChange):
         session.execute(delete(table).where(table.import_id.in_(imports)))
     session.execute(delete(ImportSighting).where(ImportSighting.list_id == list_id))

@@ -206,10 +206,13 @@ class _Stored:
     last: int | None  # the file, where another row of it had the person before
     values: dict[str, Any]
     phones: list[int]
+    said: dict[str, Any]  # all that the row states, also what was known
 
     def undo(self, kept: Mapping[int, list[str]]) -> dict[str, Any]:
         person_id = self.person.id
-        own = {name: getattr(self, name) for name in ("outcome", "joined", "last", "values", "phones")}
+        own = {
+            name: getattr(self, name) for name in ("outcome", "joined", "last", "values", "phones", "said")
+        }
         return {"contact": person_id, **own, "kept": kept.get(person_id, [])}
 
 
@@ -318,7 +321,13 @@ def _follow_merges(session: Session, list_import: ListImport, people: Collection
     """Put people of a list that was merged meanwhile into the lists that its others are in."""
     own = session.get_one(ContactList, list_import.list_id)
     others = lists_with(session, list_import) if own.archived_at else []
-    not_removed = (ContactList.id.in_(others), ContactList.id != own.id, ~ContactList.hidden)
+    not_removed = [ContactList.id.in_(others), ContactList.id != own.id, ~ContactList.hidden]
+    beside = select(Membership.contact_id).where(
+        Membership.list_id == own.id, Membership.contact_id.not_in(people)
+    )
+    if others and session.scalar(beside.limit(1)):  # else nobody tells a list that was split off
+        having = select(Membership.list_id).where(Membership.contact_id.in_(beside))
+        not_removed.append(ContactList.id.in_(having))
     for other in session.scalars(select(ContactList).where(*not_removed)):
         carry_people(session, own, other, Membership.contact_id.in_(people))
         copy_values(session, own, other, KeptValue.contact_id.in_(people))
@@ -329,23 +338,24 @@ def _merge(
 ) -> _Stored:
     """Merge a person of an issue's row into the contact `known`, else into whom the row is about."""
     person = merger.load(known) if known else merger.find(row) or merger.find_at_the_door(row)
+    said = merger.stated_by(row)
     if person is None:
         person, outcome = merger.merge_row(row, None)
-        return _Stored(issue, person, outcome, True, None, {}, [*person.phones_added])
+        return _Stored(issue, person, outcome, True, None, {}, [], said)
     # What another row of the file had said before stays its own.
     own = session.get(ImportChange, (issue.import_id, person.id)) if person.id else None
-    said = {*person.confirmed, *(own.fields if own else ())}
+    facts_before = {*person.confirmed, *(own.fields if own else ())}
     numbers = {*person.phones_confirmed, *(own.phones if own else ())}
     facts, phones_before = {**person.facts}, len(person.phones_added)
     was_in_list, is_new = merger.is_in_list(person), person.is_new
     last = issue.import_id if merger.is_seen(person) else None
     person, outcome = merger.merge_row(row, person)
-    values = {name: change for name, change in person.confirmed.items() if name not in said} | {
+    values = {name: change for name, change in person.confirmed.items() if name not in facts_before} | {
         name: [known, person.facts[name]] for name, known in facts.items() if person.facts[name] != known
     }
     phones = person.phones_added[phones_before:]
     phones += [phone_id for phone_id in person.phones_confirmed if phone_id not in numbers]
-    return _Stored(issue, person, outcome, not was_in_list, last, {} if is_new else values, phones)
+    return _Stored(issue, person, outcome, not was_in_list, last, {} if is_new else values, phones, said)
 
 
 def record_name(

@@ -296,11 +296,9 @@ class ContactMerger:
     def _note_stated_before(self, person: ImportedContact, facts: dict[str, Any], phones: list[int]) -> None:
         """Note what the imports before stated, if a row is the first to differ: so far each stated all that is known.
 
-        But what an officer has put right, or an answer said of the smartphone. This import did, too, by a row further up.
+        But what an officer has put right, or an answer said of the smartphone. This import did, too, where it had them further up.
         """
-        is_own = self._members.get(person.id) == self._list_import.id
-        is_same = facts == person.facts and {*phones} == {*person.phones}
-        if person.is_new or is_own or is_same:
+        if person.is_new or (facts == person.facts and {*phones} == {*person.phones}):
             return
         others = self._other_changes.setdefault(person.id, [])
         own = self._own_changes.get(person.id, set()).union(person.added, person.phones_added)
@@ -322,10 +320,9 @@ class ContactMerger:
                 return
             self._stated[person.id] = {"facts": {}, "phones": []}
         known = self._stated[person.id]
-        said = {name: value for name, value in facts.items() if value not in (None, "")}
         stated = {
             **known,
-            "facts": {**known["facts"], **said},
+            "facts": {**known["facts"], **_only_said(facts)},
             "phones": [*known["phones"], *(each for each in phones if each not in known["phones"])],
         }
         if stated != known:
@@ -503,6 +500,10 @@ class ContactMerger:
     def _phones_of(self, row: CheckedRow) -> list[int]:
         return [self._phones[number] for number in row.phone.numbers]
 
+    def stated_by(self, row: CheckedRow) -> dict[str, Any]:
+        """Return the facts that a row states, and the ids of its numbers."""
+        return {"facts": _only_said(self._facts(row)), "phones": self._phones_of(row)}
+
     def _facts(self, row: CheckedRow) -> dict[str, Any]:
         return facts_of(row, self._known_areas)
 
@@ -675,6 +676,10 @@ class ImportedContact:
             if value not in (None, "") and name not in noted
         }
         return fields, [phone_id for phone_id in self.phones if phone_id not in noted]
+
+
+def _only_said(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if value not in (None, "")}
 
 
 def facts_of(row: CheckedRow, known_areas: Collection[str]) -> dict[str, Any]:

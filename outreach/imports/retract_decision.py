@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import String, and_, cast, delete, false, or_, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -18,6 +18,7 @@ from outreach.contacts.references import lock_removal
 from outreach.core.db import change_rows
 from outreach.imports.decide_issue import record_name
 from outreach.imports.issues import STORED, WAS_ERASED, Decision, IssueStatus, about_now, find_issue, recount
+from outreach.imports.kept_values import remove_values
 from outreach.imports.sightings import lists_with, reassign_contacts, remove_sightings
 from outreach.imports.store_rows import lock_imports
 from outreach.imports.undo_import import (
@@ -29,6 +30,7 @@ from outreach.imports.undo_import import (
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
     Contact,
+    ContactList,
     ImportChange,
     ImportIssue,
     KeptValue,
@@ -95,6 +97,8 @@ def retract_decision(session: Session, issue_id: int, *, secret_key: str, user: 
         for undo in _people_of(session, issue):
             _undo_decision(session, list_import, issue, undo, **by)
         issue.decision = issue.decided_by = issue.decided_at = issue.undo = None
+    owner = session.get_one(ContactList, list_import.list_id).organisation_id
+    remove_values(session, false(), organisation_id=owner)  # `_forget` has left names without values
     audit.record(session, "import.retract", f"list_imports:{first.import_id}", user, now, rows=len(issues))
     return len(issues)
 
@@ -160,12 +164,20 @@ def _undo_decision(
         record_name(session, person, before=undone_name, issue=issue, user=user, now=now)
     other_changes = changes_of_other_imports(session, list_import, [person.id])[person.id]
     own = session.get(ImportChange, (list_import.id, person.id))
-    another = _another_row(session, list_import, issue, undo)
+    rows = _other_rows(session, list_import, issue, undo)
     was_seen = undo.get("joined") is False and undo["last"] == list_import.id  # by a row that could be read
-    is_only = "joined" in undo and another is None and not was_seen and not undo.get("moved")
-    if own and (is_only or undo.get("outcome") == "created"):
-        # All that the file says of them this row said, also what was noted since, when another file came.
+    is_told = all("said" in record for _other, record in rows)  # not of decisions of earlier releases
+    if own and "joined" in undo and is_told and not was_seen and not undo.get("moved"):
+        # All that the file says of them this row and others like it said, also what was noted since, when another file came.
         undo = {**undo, "values": own.fields, "phones": own.phones}
+    for n, (other, record) in enumerate(rows):
+        undo, held = _hand_over(undo, record)
+        if n == 0 and "joined" in undo and not was_seen:  # it has them in the list from now on
+            held |= {"joined": undo["joined"], "last": undo["last"]}
+        kept = other.undo or {}
+        beside = [held if each is record else each for each in kept.get("others", ())]
+        other.undo = held if kept is record else {**kept, "others": beside}
+    another = rows[0][0].row if rows else None
     values, phones = undo.get("values", {}), undo.get("phones", [])
     restore_values(person, values, other_changes)
     follow_answer(session, person)
@@ -184,22 +196,41 @@ def _remove_questions(session: Session, issue: ImportIssue) -> None:
     session.execute(delete(ImportIssue).where(*of_row, ImportIssue.status == IssueStatus.QUESTION))
 
 
-def _another_row(
+def _other_rows(
     session: Session, list_import: ListImport, issue: ImportIssue, undo: dict[str, Any]
-) -> int | None:
-    """Return another row of the file that was decided on and is about the person, None without one."""
+) -> list[tuple[ImportIssue, dict[str, Any]]]:
+    """Return the other rows of the file that were decided on and are about the person, each with what it recorded of them."""
     merged = select(PersonMerge.merged_id).where(PersonMerge.kept_id == undo["contact"])
     same = [undo["contact"], *session.scalars(merged)]
-    return session.scalar(
-        select(ImportIssue.row)
+    recorded = cast(ImportIssue.undo, String)
+    others = session.scalars(
+        select(ImportIssue)
+        .where(ImportIssue.import_id == list_import.id, ImportIssue.id != issue.id)
         .where(
-            ImportIssue.import_id == list_import.id,
-            ImportIssue.id != issue.id,
             ImportIssue.decision.in_(STORED),
-            ImportIssue.undo["contact"].as_integer().in_(same),
+            or_(*(recorded.contains(f'"contact": {each},') for each in same)),
         )
-        .limit(1)
-    )
+        .order_by(ImportIssue.id)
+    ).all()
+    return [
+        (other, each)
+        for other in others
+        for each in (other.undo or {}, *(other.undo or {}).get("others", ()))
+        if each.get("contact") in same
+    ]
+
+
+def _hand_over(undo: dict[str, Any], record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return two rows' records of a person, the first of which is taken back, where the other holds what it says as well."""
+    said = record.get("said") or {"facts": {}, "phones": []}
+    values, phones = undo.get("values", {}), undo.get("phones", [])
+    own = {name: change for name, change in values.items() if said["facts"].get(name) != change[1]}
+    left = {**undo, "values": own, "phones": [each for each in phones if each not in said["phones"]]}
+    held = {
+        "values": {**{name: values[name] for name in values if name not in own}, **record.get("values", {})},
+        "phones": [*record.get("phones", []), *(each for each in phones if each not in left["phones"])],
+    }
+    return left, {**record, **held}
 
 
 def _leave_list(

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, literal, select, union
+from sqlalchemy import ColumnElement, delete, exists, literal, select, union
 from sqlalchemy.orm import Session
 
 from outreach.contacts.phones import note_at_the_door
@@ -204,11 +204,13 @@ def changes_of_other_imports(
     return changes
 
 
-def undo_changes(session: Session, list_import: ListImport, limit: int, *, now: datetime) -> int:
+def undo_changes(
+    session: Session, list_import: ListImport, limit: int, *which: ColumnElement[bool], now: datetime
+) -> int:
     """Take back what an import added to up to `limit` people who stay. Returns how many, 0 once all is taken back."""
     changes = session.scalars(
         select(ImportChange)
-        .where(ImportChange.import_id == list_import.id)
+        .where(ImportChange.import_id == list_import.id, *which)
         .order_by(ImportChange.contact_id)
         .limit(limit)
     ).all()

@@ -42,7 +42,7 @@ from outreach.accounts.api_tokens import create_token, end_token, open_sandbox
 from outreach.accounts.users import create_organisation, create_user
 from outreach.core.rate_limits import hit
 from outreach.imports.store_rows import find_or_create_list
-from outreach.imports.uploads import UploadContext, process_upload
+from outreach.imports.uploads import UploadContext, process_upload, undo_import
 from outreach.models.accounts import (
     ApiRequest,
     ApiToken,
@@ -666,8 +666,19 @@ def test_an_opt_out_counts_also_of_who_is_in_no_list_any_more(system, world):
     assert system.call("POST", "/replies", {"person": "cd-7", "text": "1"}).status_code == 404
     assert system.call("POST", "/replies", {"person": "cd-7", "opt_out": True}).status_code == 201
     assert world.read(numbers_left_alone) == {number(18)}
+
+
+def test_an_opt_out_of_somebody_whose_import_was_undone_waits_for_an_officer(system, world):
+    system.hand_in({"name": "A Mới", "phone": number(18), "reference": "cd-7"})
     below = System(system.client, world, organisation="PN")
-    assert below.call("POST", "/replies", {"person": "cd-7", "opt_out": True}).status_code == 404
+    assert below.call("POST", "/replies", {"person": "cd-7", "opt_out": True}).status_code == 201
+    assert (
+        world.read(numbers_left_alone) == set()
+    )  # what another system calls somebody names nobody to this one
+    undo_import(world.runtime, world.one(select(ListImport.id)))
+    assert system.call("POST", "/replies", {"person": "cd-7", "text": "1"}).status_code == 404
+    assert system.call("POST", "/replies", {"person": "cd-7", "opt_out": True}).status_code == 201
+    assert [case.done_at for case in world.cases()] == [None, None]
 
 
 def test_of_two_people_with_a_number_the_one_of_the_campaigns_lists_is_meant(system, world):
