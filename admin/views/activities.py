@@ -12,14 +12,12 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
 from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, labelled, row_id, this_day, today
-from admin.rules.charts import bar_chart
 from admin.views.base import AdminPage, FormAction, requested_day
 from admin.wording.filters import label_of, number
 from campaigns.activities import activity_log as log
 from campaigns.analytics.installs import list_launched
 from campaigns.models.activities import Activity
 from campaigns.rules.activities import ActivityKind, Summary, read_entry
-from campaigns.rules.reports.document import Bar
 from outreach.accounts.permissions import visible_to
 from outreach.contacts.lists import read_organisations
 from outreach.models.accounts import User
@@ -131,7 +129,7 @@ class ActivitiesView(AdminPage):
             summary=summary,
             by_district=districts,
             kinds=list(ActivityKind),
-            chart=_draw(summary),
+            by_kind=_rows_of(summary),
             lines=lines,
             after=lines[-1].activity.id if is_more else None,
             is_first=after is None,
@@ -222,11 +220,14 @@ def _new_values(last: Activity | None, user: User) -> dict[str, Any]:
     return {"area": area or "", "organisation_id": user.organisation_id}
 
 
-def _draw(summary: Summary) -> Any:
-    most = max((total.times for total in summary.kinds.values()), default=0)
-    bars = [
-        Bar(label_of(kind, "publicity"), summary.kinds[kind].times / most, number(summary.kinds[kind].times))
-        for kind in sorted(summary.kinds, key=lambda kind: -summary.kinds[kind].times)
+def _rows_of(summary: Summary) -> list[tuple[str, str, int, str]]:
+    """Return the kinds, the most frequent first, as rows of `bar_table`."""
+    return [
+        (
+            label_of(kind, "publicity"),
+            "",
+            total.times,
+            "" if total.people is None else _("%(n)s lượt người", n=number(total.people)),
+        )
+        for kind, total in sorted(summary.kinds.items(), key=lambda each: -each[1].times)
     ]
-    about = _("Số lần phát, đăng, họp hoặc đến nhà trong những ngày đã chọn.")
-    return bar_chart("kinds", _("Số lần theo hình thức"), about, bars) if bars else None

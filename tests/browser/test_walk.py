@@ -80,7 +80,7 @@ def import_the_list(author):
     expect(page.get_by_role("heading", name=re.compile("^Tệp có 110 người"))).to_be_visible()
     author.take_picture("import")
     confirm.click()
-    expect(page.get_by_text("Đã nhập xong tệp này.")).to_be_visible(timeout=WORKING)
+    expect(page.get_by_text("Đã nhập xong tệp này: 110 dòng.")).to_be_visible(timeout=WORKING)
     assert figure(page, "Người mới") > 50
 
 
