@@ -18,6 +18,7 @@
     const tab = preview.querySelector(`[name=shown_text][value="${CSS.escape(key)}"]`);
     if (!tab) return;
     tab.checked = true;
+    tab.closest("fieldset details")?.setAttribute("open", "");
     for (const part of preview.querySelectorAll("[data-text]")) part.hidden = part.dataset.text !== key;
   };
   preview.addEventListener("change", (event) => { if (event.target.name === "shown_text") show(event.target.value); });

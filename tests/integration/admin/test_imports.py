@@ -47,7 +47,7 @@ def test_a_file_is_understood_confirmed_stored_and_its_bad_rows_come_back(client
 
     post(client, "/admin/imports/1/confirm")
     assert work_on(world)
-    assert "Kết quả" in client.get("/admin/imports/1/").text
+    assert "Đã nhập xong tệp này: 110 dòng." in client.get("/admin/imports/1/").text
     counts = world.one(select(ListImport)).counts
     assert sum(counts.values()) - counts["rows"] == counts["rows"] == 110
     assert files(world) == []
