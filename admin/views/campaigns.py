@@ -278,7 +278,7 @@ def read_campaigns(
     conditions = [seen, Campaign.state == state] if state else [seen]
     total = count_rows(session, Campaign, *conditions)
     rows = session.execute(
-        select(Campaign, Organisation.name, User.name, User.email, was_returned())
+        select(Campaign, Organisation.name, User.shown_name, was_returned())
         .outerjoin(Organisation, Organisation.id == Campaign.organisation_id)
         .join(User, User.id == Campaign.created_by)
         .where(*conditions)
@@ -303,9 +303,9 @@ def read_campaigns(
             "at": campaign.launched_at or campaign.starts_at or campaign.created_at,
             "was_launched": campaign.launched_at is not None,
             "is_urgent": bool(campaign.urgent_reason),
-            "author": name or email,
+            "author": author,
         }
-        for campaign, organisation, name, email, is_returned in rows
+        for campaign, organisation, author, is_returned in rows
     ], total
 
 

@@ -63,6 +63,7 @@ from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.reach import ReachByOperator, ReachTotals
 from campaigns.rules.reports.document import Bar
 from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import CampaignState
 from campaigns.visits.progress import read_corrected, read_totals
 from outreach.accounts.permissions import is_province_staff, organisations_of
 from outreach.core.cache import cached_count
@@ -448,8 +449,12 @@ def _find_concerns(
         official={code: known.installed for code, known in (leaders.official or {}).items()},
         named={
             rules.ConcernKind.AGENCIES_MISSING: leaders.agencies.missing if leaders.agencies else [],
-            rules.ConcernKind.SUBMITTED: [line.name for line in open_tasks.read_submitted(session, user)],
-            rules.ConcernKind.PAUSED: [line.name for line in open_tasks.read_paused(session, user)],
+            rules.ConcernKind.SUBMITTED: [
+                line.name for line in open_tasks.read_waiting(session, user, CampaignState.SUBMITTED)
+            ],
+            rules.ConcernKind.PAUSED: [
+                line.name for line in open_tasks.read_waiting(session, user, CampaignState.PAUSED)
+            ],
             rules.ConcernKind.REPORT_WAITING: [show_day(each.day) for each in waiting],
             rules.ConcernKind.REPORT_MISSED: [show_day(day.isoformat()) for day in missed],
         },

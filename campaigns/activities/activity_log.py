@@ -241,22 +241,20 @@ def _select_entries(
     return select(Activity).where(*conditions)
 
 
-def _with_names(query: Select[Activity]) -> Select[Activity, Area, str, str | None, str, str]:
+def _with_names(query: Select[Activity]) -> Select[Activity, Area, str, str | None, str]:
     return (
         query.join(Area, Area.code == Activity.area_code)
         .join(Organisation, Organisation.id == Activity.organisation_id)
         .join(User, User.id == Activity.entered_by)
         .outerjoin(Campaign, Campaign.id == Activity.campaign_id)
-        .add_columns(Area, Organisation.name, Campaign.name, User.name, User.email)
+        .add_columns(Area, Organisation.name, Campaign.name, User.shown_name)
     )
 
 
-def _read_rows(
-    session: Session, query: Select[Activity, Area, str, str | None, str, str]
-) -> list[ActivityRow]:
+def _read_rows(session: Session, query: Select[Activity, Area, str, str | None, str]) -> list[ActivityRow]:
     return [
-        ActivityRow(activity, f"{area.kind} {area.name}", organisation, campaign or "", name or email)
-        for activity, area, organisation, campaign, name, email in session.execute(query)
+        ActivityRow(activity, f"{area.kind} {area.name}", organisation, campaign or "", by)
+        for activity, area, organisation, campaign, by in session.execute(query)
     ]
 
 

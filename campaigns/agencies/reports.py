@@ -18,13 +18,12 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.core.db import newest_of_each
 from outreach.core.settings import Settings
-from outreach.core.signed_tokens import TokenPurpose, find_by_token, sign_token
+from outreach.core.signed_tokens import TokenPurpose, find_by_token, signed_link
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList, Membership
 from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.rules.formats import read_whole
 from outreach.rules.identity import vietnamese_order
-from outreach.rules.keys import Purpose
 from outreach.use_cases import use_case
 
 _LONGEST_NOTE = 300
@@ -229,7 +228,7 @@ def read_history(
 ) -> list[ReportEntry]:
     """Return a visible agency's reports of a drive, latest day first, of one day the last one first."""
     rows = session.execute(
-        select(AgencyReport, User.name, User.email, AgencyLink.holder)
+        select(AgencyReport, AgencyLink.holder, User.shown_name)
         .outerjoin(User, User.id == AgencyReport.user_id)
         .outerjoin(AgencyLink, AgencyLink.id == AgencyReport.link_id)
         .where(AgencyReport.drive_id == drive, AgencyReport.organisation_id == organisation_id)
@@ -237,9 +236,9 @@ def read_history(
         .limit(limit)
     )
     entries: list[ReportEntry] = []
-    for report, name, email, holder in rows:
+    for report, holder, by in rows:
         stands = not entries or entries[-1].report.day != report.day
-        entries.append(ReportEntry(report, holder or name or email or "", stands))
+        entries.append(ReportEntry(report, holder or by, stands))
     return entries
 
 
@@ -297,8 +296,7 @@ def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> Ag
 
 def address_of(link: AgencyLink, settings: Settings) -> str:
     """Return the link's full address."""
-    token = sign_token(TokenPurpose.AGENCY, link.id, settings.keys_of(Purpose.LINKS))
-    return f"{settings.public_base_url}/agency/{token}"
+    return signed_link(settings, "/agency/", TokenPurpose.AGENCY, link.id)
 
 
 def open_link(session: Session, token: str, *, secret_key: str, now: datetime) -> AgencyLink | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from redis import Redis
@@ -72,10 +73,16 @@ class CampaignTask:
     undecided: int = 0
 
 
-def read_submitted(session: Session, user: User) -> list[CampaignTask]:
-    """Return the campaigns that wait for an approver, oldest first."""
-    lines = [line for line in _waiting(session, user) if line.state is CampaignState.SUBMITTED]
-    return _tasks(user, sorted(lines, key=lambda line: line.submitted_at))
+def read_waiting(session: Session, user: User, state: CampaignState) -> list[CampaignTask]:
+    """Return the campaigns of a state that wait: newest first, for an approver or to be launched oldest first; drafts that were never submitted."""
+    is_draft, moment = state is CampaignState.DRAFT, _WAITS_SINCE.get(state)
+    lines = [
+        line for line in _waiting(session, user) if line.state is state and (line.is_new or not is_draft)
+    ]
+    return _tasks(user, sorted(lines, key=attrgetter(moment)) if moment else lines)
+
+
+_WAITS_SINCE = {CampaignState.SUBMITTED: "submitted_at", CampaignState.APPROVED: "approved_at"}
 
 
 def read_proposed(session: Session, user: User, what: InstrumentedAttribute[Any]) -> list[tuple[int, str]]:
@@ -88,12 +95,6 @@ def read_proposed(session: Session, user: User, what: InstrumentedAttribute[Any]
     )
     rows = session.execute(query.order_by(Campaign.id).limit(MAX_ROWS))
     return [(campaign_id, name) for campaign_id, name in rows]
-
-
-def read_decided(session: Session, user: User) -> list[CampaignTask]:
-    """Return the approved campaigns that wait to be launched, oldest first."""
-    lines = [line for line in _waiting(session, user) if line.state is CampaignState.APPROVED]
-    return _tasks(user, sorted(lines, key=lambda line: line.approved_at))
 
 
 def read_returned(session: Session, user: User) -> list[CampaignTask]:
@@ -110,17 +111,6 @@ def was_returned() -> ColumnElement[bool]:
         CampaignDecision.reason != "",
     )
     return and_(Campaign.state == CampaignState.DRAFT, decision)
-
-
-def read_drafts(session: Session, user: User) -> list[CampaignTask]:
-    """Return the user's own drafts that were never submitted, newest first."""
-    lines = _waiting(session, user)
-    return _tasks(user, [line for line in lines if line.state is CampaignState.DRAFT and line.is_new])
-
-
-def read_paused(session: Session, user: User) -> list[CampaignTask]:
-    """Return the paused campaigns, newest first."""
-    return _tasks(user, [line for line in _waiting(session, user) if line.state is CampaignState.PAUSED])
 
 
 @read_once

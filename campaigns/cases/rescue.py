@@ -52,7 +52,7 @@ from outreach.core.db import find_row
 from outreach.core.job_queue import once_every
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
-from outreach.core.signed_tokens import TokenPurpose, read_token, sign_token
+from outreach.core.signed_tokens import TokenPurpose, read_token, signed_link
 from outreach.models.accounts import Area, User
 from outreach.models.contacts import Contact, Phone
 from outreach.rules.errors import BadInput, WrongState
@@ -312,8 +312,7 @@ def hand_over_case(
 
 def team_link(cry: Cry, settings: Settings, *, by: int) -> str:
     """Return the address of a case's page for who is on the way, with what the user who handed it over may see; one that is handed over again has another."""
-    token = sign_token(TokenPurpose.TEAM, [*_handed(cry), by], settings.keys_of(Purpose.LINKS))
-    return f"{settings.public_base_url}/team/{token}"
+    return signed_link(settings, "/team/", TokenPurpose.TEAM, [*_handed(cry), by])
 
 
 def _handed(cry: Cry) -> list[int]:

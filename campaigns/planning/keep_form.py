@@ -113,7 +113,7 @@ def mark_saved(
     """Note that the form's fields are in the draft now."""
     kept.campaign_id, kept.fields = campaign_id, {}
     _mark_written(kept, writer=form.writer, user=user, now=now)
-    return KeptForm(kept.key, campaign_id, kept.version, {}, user.name or user.email, now)
+    return KeptForm(kept.key, campaign_id, kept.version, {}, user.shown_name, now)
 
 
 def _mark_written(kept: CampaignForm, *, writer: str, user: User, now: datetime) -> None:

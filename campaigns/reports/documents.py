@@ -35,12 +35,11 @@ from campaigns.rules.reports.template import parse_template
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.core.settings import Settings
-from outreach.core.signed_tokens import TokenPurpose, sign_token
+from outreach.core.signed_tokens import TokenPurpose, signed_link
 from outreach.core.spreadsheets import MEDIA_TYPE
 from outreach.models.accounts import User
 from outreach.places.areas import read_place_names
 from outreach.rules.errors import BadInput, LoaError, NotFound, WrongState, or_raise
-from outreach.rules.keys import Purpose
 from outreach.rules.sms_template import Template
 from outreach.runtime import Runtime
 from outreach.use_cases import use_case
@@ -229,8 +228,7 @@ def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> Re
 
 def address_of(link: ReportLink, settings: Settings) -> str:
     """Return the link's full address."""
-    token = sign_token(TokenPurpose.REPORT, link.id, settings.keys_of(Purpose.LINKS))
-    return f"{settings.public_base_url}/report/{token}"
+    return signed_link(settings, "/report/", TokenPurpose.REPORT, link.id)
 
 
 def is_open(link: ReportLink, *, now: datetime) -> bool:

@@ -13,12 +13,12 @@ The texts contain totals and links to the admin site, but no person's name, numb
 
 import hashlib
 import smtplib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from campaigns.agencies.reports import address_of as agency_address
@@ -26,7 +26,15 @@ from campaigns.analytics.progress_counts import VISITED_AT
 from campaigns.models.activities import Activity, VisitResult
 from campaigns.models.figures import AgencyLink, AgencyReport, DenominatorEntry, OfficialInstalls
 from campaigns.models.replies import Answer
-from campaigns.models.reports import Purpose, ReportDay, ReportFile, ReportIssue, ReportLink, ReportMail
+from campaigns.models.reports import (
+    Purpose,
+    ReportDay,
+    ReportFile,
+    ReportIssue,
+    ReportLink,
+    ReportMail,
+    Urging,
+)
 from campaigns.planning.drives import find_drive
 from campaigns.planning.kinds import words_of
 from campaigns.reports.documents import (
@@ -173,50 +181,55 @@ def readdress(runtime: Runtime, drive: int, day: str, *, now: datetime) -> None:
 
 
 def send_due_mail(runtime: Runtime, drive: int, day: str, *, now: datetime) -> int:
-    """Send a day's due mails, the report first; all wait if the server is away. Returns how many."""
+    """Send a day's due mails, the report first. Returns how many."""
+    order = (ReportMail.purpose.desc(), ReportMail.tries, ReportMail.id)
+    return send_waiting(runtime, ReportMail, due_mail(drive, day, now=now), order, _send, now=now)
+
+
+def send_waiting(
+    runtime: Runtime,
+    table: type[ReportMail] | type[Urging],
+    due: Sequence[ColumnElement[bool]],
+    order: Sequence[Any],
+    send: Callable[[Runtime, Any], int | None],
+    *,
+    now: datetime,
+) -> int:
+    """Send the mails of a table that are due. Returns how many; all wait while the server is away.
+
+    `send` returns how many were accepted, None for one that is about nothing any more; what the server puts off is tried again.
+    """
     if not runtime.settings.smtp_url:
         return 0
-    sent = 0
-    while True:
+    first = select(table).where(*due).order_by(*order).limit(1).with_for_update(skip_locked=True)
+    sent, is_away = 0, False
+    while not is_away:
         with runtime.db.write() as session:
-            mail = _claim(session, drive, day, now=now)
-        if mail is None:
-            return sent
+            mail: Any = session.scalar(first)
+            if mail is None:
+                break
+            mail.next_at = now + CLAIMED_FOR
+            if isinstance(mail, ReportMail):
+                mail.tries += 1
+        accepted, error = None, ""
         try:
-            accepted = _send(runtime, mail)
-        except (OSError, smtplib.SMTPException) as error:
-            with runtime.db.write() as session:
-                session.execute(
-                    update(ReportMail)
-                    .where(ReportMail.id == mail.id)
-                    .values(next_at=now + PAUSE, error=type(error).__name__)
-                )
-                if is_about_one_mail(error):
-                    continue
-                # The others would fail at the same server, so they wait too.
-                session.execute(
-                    update(ReportMail).where(*due_mail(drive, day, now=now)).values(next_at=now + PAUSE)
-                )
-            return sent
-        outcome = {"sent_at": now, "error": ""} if accepted else {"refused_at": now, "error": "refused"}
-        change = update(ReportMail).values(**outcome) if accepted is not None else delete(ReportMail)
+            accepted = send(runtime, mail)
+        except (OSError, smtplib.SMTPException) as failed:
+            error, is_away = type(failed).__name__, not is_about_one_mail(failed)
         with runtime.db.write() as session:
-            session.execute(change.where(ReportMail.id == mail.id))
+            stored: Any = session.get_one(table, mail.id)
+            if error:
+                stored.next_at, stored.error = now + PAUSE, error
+            elif accepted is None:
+                session.delete(stored)
+            elif accepted:
+                stored.sent_at, stored.error = now, ""
+            else:
+                stored.refused_at, stored.error = now, "refused"
+            if is_away:  # the others would fail at the same server, so they wait too
+                session.execute(update(table).where(*due).values(next_at=now + PAUSE))
         sent += accepted or 0
-
-
-def _claim(session: Session, drive: int, day: str, *, now: datetime) -> ReportMail | None:
-    """Claim the next mail, and postpone its next try in the same transaction."""
-    mail = session.scalar(
-        select(ReportMail)
-        .where(*due_mail(drive, day, now=now))
-        .order_by(ReportMail.purpose.desc(), ReportMail.tries, ReportMail.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    if mail is not None:
-        mail.next_at, mail.tries = now + CLAIMED_FOR, mail.tries + 1
-    return mail
+    return sent
 
 
 def _send(runtime: Runtime, mail: ReportMail) -> int | None:

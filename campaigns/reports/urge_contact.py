@@ -1,7 +1,6 @@
 """Urgings: a message to the contact of a place or an agency that is behind, sent once, on record, answered by a link."""
 
 import re
-import smtplib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session
 from campaigns.agencies.reports import find_agency
 from campaigns.models.campaigns import Drive
 from campaigns.models.reports import UrgeChannel, Urging
+from campaigns.reports.issue_report import send_waiting
 from campaigns.reports.run_schedule import find_addressees
 from campaigns.reports.settings import may_urge
 from campaigns.rules.reports.template import ADDRESS
@@ -18,12 +18,11 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.urge_texts import LINK
 from outreach.accounts import audit
 from outreach.core.job_queue import once_every
-from outreach.core.mail import is_about_one_mail, send_mail
+from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
-from outreach.core.signed_tokens import TokenPurpose, find_by_token, sign_token
+from outreach.core.signed_tokens import TokenPurpose, find_by_token, signed_link
 from outreach.models.accounts import Area, Organisation, User
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState, or_raise
-from outreach.rules.keys import Purpose
 from outreach.rules.phone_numbers import NumberKind, read_digits
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, enqueue_urge_contacts, use_case
@@ -31,7 +30,6 @@ from outreach.use_cases import enqueue_after_commit, enqueue_urge_contacts, use_
 ANSWERED_FOR = timedelta(days=14)
 _CHECK_EVERY_S = 20
 _MOST_SHOWN = 50
-_CLAIMED_FOR = timedelta(minutes=3)  # longer than a server may take for one mail
 TRIED_FOR = timedelta(days=1)
 _LONGEST_TEXT, _LONGEST_ANSWER = 2000, 2000
 
@@ -104,42 +102,18 @@ def _read_address(way: UrgeChannel, address: str) -> str:
 
 
 def send_urgings(runtime: Runtime, *, now: datetime) -> int:
-    """Send the mails that wait, each claimed before it is sent, and tried again for a day; all wait while the server is away. Returns how many were sent."""
-    if not runtime.settings.smtp_url:
-        return 0
-    sent = 0
-    while True:
-        with runtime.db.write() as session:
-            mail = session.scalar(
-                select(Urging)
-                .where(*_is_due(now))
-                .order_by(Urging.id)
-                .limit(1)
-                .with_for_update(skip_locked=True)
-            )
-            if mail is None:
-                return sent
-            mail.next_at = now + _CLAIMED_FOR
-        error, is_away = "", False
-        try:
-            accepted = send_mail(
-                runtime.settings.smtp_url,
-                to=[mail.address],
-                subject="Đề nghị đẩy mạnh vận động, gửi số liệu",
-                body=text_with_link(mail, runtime.settings),
-                message_id=f"loa-urging-{mail.id}-{mail.day}",
-            )
-        except (OSError, smtplib.SMTPException) as failed:
-            accepted, error, is_away = 0, type(failed).__name__, not is_about_one_mail(failed)
-        with runtime.db.write() as session:
-            stored = session.get_one(Urging, mail.id)
-            if accepted:
-                stored.sent_at, stored.error = now, ""
-            else:
-                stored.error = error or "refused"
-        sent += bool(accepted)
-        if is_away:  # the others would wait for the same server
-            return sent
+    """Send the mails that wait; each is tried for a day. Returns how many were sent."""
+    return send_waiting(runtime, Urging, _is_due(now), (Urging.id,), _send, now=now)
+
+
+def _send(runtime: Runtime, mail: Urging) -> int:
+    return send_mail(
+        runtime.settings.smtp_url,
+        to=[mail.address],
+        subject="Đề nghị đẩy mạnh vận động, gửi số liệu",
+        body=text_with_link(mail, runtime.settings),
+        message_id=f"loa-urging-{mail.id}-{mail.day}",
+    )
 
 
 def enqueue_due_urgings(runtime: Runtime, *, now: datetime) -> bool:
@@ -163,8 +137,7 @@ def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 def text_with_link(urging: Urging, settings: Settings) -> str:
     """Return the message as its contact reads it."""
-    token = sign_token(TokenPurpose.URGING, urging.id, settings.keys_of(Purpose.LINKS))
-    return urging.text.replace(LINK, f"{settings.public_base_url}/urge/{token}")
+    return urging.text.replace(LINK, signed_link(settings, "/urge/", TokenPurpose.URGING, urging.id))
 
 
 def find_urging(session: Session, token: str, *, secret_key: str, now: datetime) -> Urging | None:

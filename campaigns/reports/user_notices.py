@@ -14,11 +14,12 @@ from typing import NamedTuple
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.analytics.open_tasks import read_returned, read_submitted
+from campaigns.analytics.open_tasks import read_returned, read_waiting
 from campaigns.models.replies import Case
 from campaigns.planning.comments import read_unanswered
 from campaigns.planning.drafts import APPROVAL_MAIL
 from campaigns.reports.run_schedule import read_waiting_reports
+from campaigns.rules.states import CampaignState
 from outreach.accounts.notices import Letter, send_letters
 from outreach.accounts.permissions import has_role
 from outreach.core.job_queue import once_every
@@ -70,7 +71,7 @@ def read_notices(session: Session, user: User, *, now: datetime) -> list[UserNot
     if has_role(user, Role.APPROVER):
         waiting += [
             UserNotice(NoticeKind.APPROVAL, each.id, f"campaign:{each.id}", each.name)
-            for each in read_submitted(session, user)
+            for each in read_waiting(session, user, CampaignState.SUBMITTED)
             if not each.by_user
         ]
     waiting += [

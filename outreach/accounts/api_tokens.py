@@ -117,13 +117,13 @@ def read_tokens(session: Session, user: User) -> list[TokenRow]:
     """Return the tokens that an administrator or auditor may see, newest first. Raises NotAllowed."""
     require_role(user, Role.AUDITOR)
     rows = session.execute(
-        select(ApiToken, Organisation.name, User.name, User.email)
+        select(ApiToken, Organisation.name, User.shown_name)
         .join(Organisation, Organisation.id == ApiToken.organisation_id)
         .join(User, User.id == ApiToken.made_by)
         .where(visible_to(session, user, ApiToken.organisation_id))
         .order_by(ApiToken.id.desc())
     )
-    return [TokenRow(token, organisation, name or email) for token, organisation, name, email in rows]
+    return [TokenRow(*row) for row in rows]
 
 
 # The last use is stored once a minute, to save a write for each request.

@@ -329,7 +329,7 @@ def read_journal(
     the day; `before` the id of the last entry shown.
     """
     query = (
-        select(AuditEvent, User.name, User.email, AuditValues)
+        select(AuditEvent, User.shown_name, AuditValues)
         .outerjoin(User, User.id == AuditEvent.actor_id)
         .outerjoin(AuditValues, AuditValues.event_id == AuditEvent.id)
         .where(visible_to(session, user, User.organisation_id))
@@ -346,7 +346,7 @@ def read_journal(
         AuditRow(
             event.id,
             event.at,
-            name or email or "",
+            by,
             event.action,
             event.subject,
             event.details,
@@ -354,7 +354,7 @@ def read_journal(
             (values.changes if values else None) or {},
             bool(event.values_digest) and (values is None or values.salt is None),
         )
-        for event, name, email, values in session.execute(query)
+        for event, by, values in session.execute(query)
     ]
     return entries[:ON_A_PAGE], len(entries) > ON_A_PAGE
 

@@ -15,10 +15,9 @@ from outreach.accounts.users import choose, end_sessions, has_made_account
 from outreach.core.db import Database
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
-from outreach.core.signed_tokens import TokenExpired, TokenPurpose, read_token, sign_token
+from outreach.core.signed_tokens import TokenExpired, TokenPurpose, read_token, signed_link
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput
-from outreach.rules.keys import Purpose
 from outreach.use_cases import use_case
 
 _SUBJECT = "Loa: đặt mật khẩu cho tài khoản"
@@ -45,8 +44,7 @@ Nếu đồng chí không yêu cầu, hãy bỏ qua thư này: mật khẩu hi�
 
 def link_for(user: User, settings: Settings, purpose: TokenPurpose = TokenPurpose.INVITATION) -> str:
     """Return a link, to be passed on to this user alone."""
-    token = sign_token(purpose, [user.id, _fingerprint(user)], settings.keys_of(Purpose.LINKS))
-    return f"{settings.public_base_url}/login/invitation/{token}"
+    return signed_link(settings, "/login/invitation/", purpose, [user.id, _fingerprint(user)])
 
 
 def find_invited(session: Session, token: str, *, secret_key: str, is_locked: bool = False) -> User:

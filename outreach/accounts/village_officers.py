@@ -17,7 +17,7 @@ from outreach.accounts.permissions import home_of, require_role, visible_to, wit
 from outreach.core.db import Database
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
-from outreach.core.signed_tokens import TokenExpired, TokenPurpose, read_token, sign_token
+from outreach.core.signed_tokens import TokenExpired, TokenPurpose, read_token, sign_token, signed_link
 from outreach.models.accounts import Role, User, UserSession
 from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.rules.identity import name_order
@@ -118,9 +118,7 @@ def has_mail(officer: User) -> bool:
 
 def link_of(officer: User, settings: Settings) -> str:
     """Return the link of an officer's invitation. What follows # is sent to no server and stands in no log."""
-    keys = settings.keys_of(Purpose.LINKS)
-    token = sign_token(TokenPurpose.OFFICER, [officer.id, _stamp(officer)], keys)
-    return f"{settings.public_base_url}/visits/#{token}"
+    return signed_link(settings, "/visits/#", TokenPurpose.OFFICER, [officer.id, _stamp(officer)])
 
 
 def code_of(officer: User, secret_key: str) -> str:

@@ -157,15 +157,15 @@ def read_removed(session: Session, contact_id: int) -> list[RemovedNumber]:
     Without a scope check: the caller must have found the contact for the user.
     """
     rows = session.execute(
-        select(Phone.e164, User.name, User.email, RemovedPhone)
+        select(Phone.e164, User.shown_name, RemovedPhone)
         .join(RemovedPhone, RemovedPhone.phone_id == Phone.id)
         .outerjoin(User, User.id == RemovedPhone.removed_by)
         .where(RemovedPhone.contact_id == contact_id)
         .order_by(RemovedPhone.id.desc())
     )
     return [
-        RemovedNumber(e164, name or email or "", removed.note, removed.removed_at, removed.restored_at)
-        for e164, name, email, removed in rows
+        RemovedNumber(e164, by, removed.note, removed.removed_at, removed.restored_at)
+        for e164, by, removed in rows
     ]
 
 

@@ -424,7 +424,7 @@ def read_wishes(session: Session, contact_id: int, phones: Collection[int]) -> l
             wish.evidence,
             wish.note,
             wish.said_at,
-            (by.name or by.email or "") if by else "",
+            by.shown_name if by else "",
             bool(theirs),
             frozenset(numbers.get(wish.id, ())),
             again.said_at if again else None,

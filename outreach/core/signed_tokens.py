@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from itsdangerous import BadSignature, SignatureExpired, URLSafeSerializer, URLSafeTimedSerializer
 from sqlalchemy.orm import Session
 
+from outreach.core.settings import Settings
 from outreach.rules.errors import BadInput
-from outreach.rules.keys import newest_key, oldest_first, split_keys
+from outreach.rules.keys import Purpose, newest_key, oldest_first, split_keys
 
 Row = TypeVar("Row")
 
@@ -51,6 +52,11 @@ class TokenExpired(Exception):
 def sign_token(purpose: TokenPurpose, value: Any, keys: str) -> str:
     """Return a token that carries a value. `keys` as `outreach.rules.keys` has them."""
     return str(_serializer(purpose, keys).dumps(value))
+
+
+def signed_link(settings: Settings, path: str, purpose: TokenPurpose, value: Any) -> str:
+    """Return the full address of a page, `path` before its token, which carries a value."""
+    return f"{settings.public_base_url}{path}{sign_token(purpose, value, settings.keys_of(Purpose.LINKS))}"
 
 
 def read_token(purpose: TokenPurpose, token: str, keys: str) -> Any:
