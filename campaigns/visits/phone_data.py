@@ -337,7 +337,7 @@ def receive_results(
             if fate is not VisitFate.VISITED:
                 if before and before.outcome is VisitOutcome.OPT_OUT and fate is VisitFate.OPTED_OUT:
                     before = None  # put right, it closes the number all the same, until staff open it
-                stands = replace_result(session, before, row, line, recipient, user=user, keys=keys, now=now)
+                stands = replace_result(session, before, row, recipient, keys=keys, now=now)
                 if result.outcome.label is not None and not stands:
                     fate = VisitFate.ANSWERED
                 if result.outcome is VisitOutcome.OPT_OUT:

@@ -88,9 +88,7 @@ def enter_results(
             visited_at=min(at, now),
         )
         session.add(result)
-        outdated += not replace_result(
-            session, before, result, line, recipient, user=user, keys=keys, now=now
-        )
+        outdated += not replace_result(session, before, result, recipient, keys=keys, now=now)
         saved += 1
     if saved:
         session.flush()
@@ -128,12 +126,9 @@ def undo_entry(
         session.flush()
         saved += 1
         if earlier := _bring_back_late(session, result) or last_result(session, line.id):
-            by = session.get_one(User, earlier.entered_by)
-            outdated += not replace_result(
-                session, result, earlier, line, recipient, user=by, keys=keys, now=now
-            )
+            outdated += not replace_result(session, result, earlier, recipient, keys=keys, now=now)
         else:
-            outdated += not undo_result(session, result, line, recipient, keys=keys, now=now)
+            outdated += not undo_result(session, result, recipient, keys=keys, now=now)
     audit.record(session, "round.undo", f"rounds:{round_id}", user, now, rows=saved)
     return SaveResult(saved, outdated)
 
@@ -184,10 +179,8 @@ def replace_result(
     session: Session,
     before: VisitResult | None,
     result: VisitResult,
-    line: VisitLine,
     recipient: Recipient,
     *,
-    user: User,
     keys: AnswerContext,
     now: datetime,
 ) -> bool:
@@ -202,10 +195,10 @@ def replace_result(
         if result.note and result.answer_id:
             session.get_one(OfficerEntry, result.answer_id).note = result.note
         return True
-    is_undone = before is None or undo_result(session, before, line, recipient, keys=keys, now=now)
+    is_undone = before is None or undo_result(session, before, recipient, keys=keys, now=now)
     if result.label is None:
         return is_undone
-    return record_result(session, result, line, recipient, user=user, keys=keys, now=now)
+    return record_result(session, result, recipient, keys=keys, now=now)
 
 
 def _goes_on(session: Session, before: VisitResult, result: VisitResult, recipient: Recipient) -> bool:
@@ -225,14 +218,7 @@ def _goes_on(session: Session, before: VisitResult, result: VisitResult, recipie
 
 
 def record_result(
-    session: Session,
-    result: VisitResult,
-    line: VisitLine,
-    recipient: Recipient,
-    *,
-    user: User,
-    keys: AnswerContext,
-    now: datetime,
+    session: Session, result: VisitResult, recipient: Recipient, *, keys: AnswerContext, now: datetime
 ) -> bool:
     """Record a result as the person's answer if they have a phone in the campaign.
 
@@ -241,13 +227,13 @@ def record_result(
     """
     result.answer_id = None
     result.changed_smartphone, result.had_smartphone = False, None
-    label = result.label
+    label, contact_id = result.label, _person_of(session, result, recipient)
     assert label is not None
     if recipient.phone_id is None or recipient.exclusion is not None:
         if label is Label.NO_SMARTPHONE:
-            note_smartphone(session, recipient.campaign_id, line.contact_id, label, result, now=now)
+            note_smartphone(session, recipient.campaign_id, contact_id, label, result, now=now)
         if label is Label.OPT_OUT:
-            _note_wish(session, result, recipient.contact_id or line.contact_id, user=user, now=now)
+            _note_wish(session, result, contact_id, now=now)
         if label is Label.NEED_HELP:
             if recipient.phone_id:
                 lock_phone(session, recipient.phone_id)
@@ -271,7 +257,7 @@ def record_result(
         label,
         place=AnswerPlace.HOME,
         note=result.note or "",
-        user=user,
+        user=session.get_one(User, result.entered_by),
         keys=keys,
         now=now,
         at=at,
@@ -279,15 +265,18 @@ def record_result(
     result.answer_id = answer.id if answer else None
     if answer is None and label is Label.OPT_OUT:
         # It only says again what was said before; should that be taken back, this still holds.
-        _note_wish(session, result, recipient.contact_id, user=user, now=now)
+        _note_wish(session, result, recipient.contact_id, now=now)
     if contact and contact.has_smartphone is not had:
         result.changed_smartphone, result.had_smartphone = True, had
     return True
 
 
-def _note_wish(
-    session: Session, result: VisitResult, contact_id: int | None, *, user: User, now: datetime
-) -> None:
+def _person_of(session: Session, result: VisitResult, recipient: Recipient) -> int | None:
+    """Return who was visited: the person of the recipient that counts, else that of the line."""
+    return recipient.contact_id or session.get_one(VisitLine, result.line_id).contact_id
+
+
+def _note_wish(session: Session, result: VisitResult, contact_id: int | None, *, now: datetime) -> None:
     """Record that somebody who was visited wants no messages, on any number that they have or get."""
     session.flush()
     record_wish(
@@ -297,18 +286,12 @@ def _note_wish(
         said_at=result.at,
         now=now,
         evidence=_evidence_of(result),
-        recorded_by=user.id,
+        recorded_by=result.entered_by,
     )
 
 
 def undo_result(
-    session: Session,
-    result: VisitResult,
-    line: VisitLine,
-    recipient: Recipient,
-    *,
-    keys: AnswerContext,
-    now: datetime,
+    session: Session, result: VisitResult, recipient: Recipient, *, keys: AnswerContext, now: datetime
 ) -> bool:
     """Undo the answer recorded from a result. Returns False if the person has given another one since.
 
@@ -328,19 +311,17 @@ def undo_result(
                 Recipient.contact_id == recipient.contact_id,
             )
             of_person = VisitLine.recipient_id.in_(select(Recipient.id).where(*same))
-            others = current_results(session, of_person & (VisitLine.id != line.id)).values()
+            others = current_results(session, of_person & (VisitLine.id != result.line_id)).values()
             if all(each.label is not Label.NEED_HELP for each in others):  # no other sheet asks for help
                 by_nothing_else = (Case.answer_id.is_(None), Case.reply_id.is_(None))
                 withdraw_help_case(session, Case.recipient_id == recipient.id, *by_nothing_else, now=now)
-        contact_id = recipient.contact_id or line.contact_id
-        restore_smartphone(session, contact_id, result.label, result, now=now)
+        restore_smartphone(session, _person_of(session, result, recipient), result.label, result, now=now)
     if is_undone and result.answer_id is not None:
         session.flush()
-        theirs = (VisitLine.recipient_id == recipient.id) & (VisitLine.id != line.id)
+        theirs = (VisitLine.recipient_id == recipient.id) & (VisitLine.id != result.line_id)
         for each in current_results(session, theirs).values():
             if each.answer_id is None and each.label not in (None, Label.OPT_OUT):  # whose wish stands anyway
-                other, by = (session.get_one(VisitLine, each.line_id), session.get_one(User, each.entered_by))
-                record_result(session, each, other, recipient, user=by, keys=keys, now=now)
+                record_result(session, each, recipient, keys=keys, now=now)
     return is_undone
 
 

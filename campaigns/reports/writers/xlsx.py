@@ -68,6 +68,10 @@ class _Book:
             self._formats[key] = self.book.add_format({**_FONT, **properties})
         return self._formats[key]
 
+    def span(self, sheet: Any, row: int, first: int, last: int, text: str, **properties: Any) -> None:
+        """Write a text over several columns of a row."""
+        sheet.merge_range(row, first, row, last, text, self.style(**properties))
+
     def sheet(self, name: str, *, is_landscape: bool) -> Any:
         """Add a worksheet, set up for printing."""
         worksheet = self.book.add_worksheet(name[:31])
@@ -127,7 +131,7 @@ def _head(book: _Book, sheet: Any, report: ReportDocument) -> int:
     sheet.set_column(0, _COLUMNS - 1, 10)
     top = 0
     if report.is_draft:
-        sheet.merge_range(0, 0, 0, 3, DRAFT, book.style(font_size=14, bold=True))
+        book.span(sheet, 0, 0, 3, DRAFT, font_size=14, bold=True)
         top = 1
     centred: dict[str, Any] = {"align": "center", "text_wrap": True}
     left: list[tuple[str, dict[str, Any]]] = [
@@ -140,20 +144,16 @@ def _head(book: _Book, sheet: Any, report: ReportDocument) -> int:
     ]
     for first, last, lines in ((0, 3, left), (4, 8, right)):
         for n, (text, properties) in enumerate(lines):
-            sheet.merge_range(top + n, first, top + n, last, text, book.style(**centred, **properties))
+            book.span(sheet, top + n, first, last, text, **centred, **properties)
     row = top + max(len(left), len(right)) + 1
-    sheet.merge_range(row, 0, row, 3, report.number, book.style(font_size=13, align="center"))
-    sheet.merge_range(
-        row, 4, row, 8, report.place_and_day, book.style(font_size=13, align="center", italic=True)
-    )
+    book.span(sheet, row, 0, 3, report.number, font_size=13, align="center")
+    book.span(sheet, row, 4, 8, report.place_and_day, font_size=13, align="center", italic=True)
     row += 2
     for text in (report.kind, *report.subject):
-        sheet.merge_range(row, 0, row, 8, text, book.style(font_size=14, bold=True, **centred))
+        book.span(sheet, row, 0, 8, text, font_size=14, bold=True, **centred)
         row += 1
     row += 1
-    sheet.merge_range(
-        row, 0, row, 8, "Kính gửi: " + "; ".join(report.addressees) + ".", book.style(font_size=13, **centred)
-    )
+    book.span(sheet, row, 0, 8, f"Kính gửi: {'; '.join(report.addressees)}.", font_size=13, **centred)
     return row + 2
 
 
@@ -170,15 +170,14 @@ def _sentence(book: _Book, sheet: Any, row: int, block: Paragraph) -> int:
 
 
 def _foot(book: _Book, sheet: Any, row: int, report: ReportDocument) -> None:
-    sheet.merge_range(row, 0, row, 3, "Nơi nhận:", book.style(bold=True, italic=True))
+    book.span(sheet, row, 0, 3, "Nơi nhận:", bold=True, italic=True)
     for n, text in enumerate(listed(report.copies), start=row + 1):
-        sheet.merge_range(n, 0, n, 3, text, book.style(font_size=11, text_wrap=True))
-    style = book.style(font_size=14, bold=True, align="center")
-    for n, line in enumerate(report.signature.lines):
-        sheet.merge_range(row + n, 4, row + n, 8, line, style)
+        book.span(sheet, n, 0, 3, text, font_size=11, text_wrap=True)
+    signing = [*enumerate(report.signature.lines)]
     if report.signature.name:
-        at = row + len(report.signature.lines) + 4
-        sheet.merge_range(at, 4, at, 8, report.signature.name, style)
+        signing.append((len(signing) + 4, report.signature.name))
+    for n, line in signing:
+        book.span(sheet, row + n, 4, 8, line, font_size=14, bold=True, align="center")
 
 
 def _table_sheet(
@@ -188,18 +187,15 @@ def _table_sheet(
     last = len(table.columns) - 1
     lines = [appendix.title, appendix.subject] if appendix else [table.caption or title]
     for n, line in enumerate(lines):
-        sheet.merge_range(
-            n, 0, n, last, line, book.style(font_size=14, bold=True, align="center", text_wrap=True)
-        )
+        book.span(sheet, n, 0, last, line, font_size=14, bold=True, align="center", text_wrap=True)
     row = len(lines) + 1
     if appendix:
         sheet.set_row(row - 1, 34)
-        style = book.style(font_size=13, italic=True, align="center", text_wrap=True)
-        sheet.merge_range(row - 1, 0, row - 1, last, appendix.reference, style)
+        centred = {"align": "center", "text_wrap": True}
+        book.span(sheet, row - 1, 0, last, appendix.reference, font_size=13, italic=True, **centred)
         row += 1
     if table.unit:
-        unit = f"Đơn vị tính: {table.unit}"
-        sheet.merge_range(row - 1, 0, row - 1, last, unit, book.style(italic=True, align="right"))
+        book.span(sheet, row - 1, 0, last, f"Đơn vị tính: {table.unit}", italic=True, align="right")
     parts = sum(column.width for column in table.columns)
     for position, column in enumerate(table.columns):
         sheet.set_column(position, position, max(5.0, (125 if is_landscape else 85) * column.width / parts))

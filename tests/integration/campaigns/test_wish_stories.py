@@ -343,9 +343,9 @@ class Story:
                 line_id=line.id, outcome=VisitOutcome.OPT_OUT, entry=1, entered_by=user.id, entered_at=now
             )
             session.add(result)
-            record_result(session, result, line, recipient, user=user, keys=self.world.keys, now=now)
+            record_result(session, result, recipient, keys=self.world.keys, now=now)
             session.flush()
-            kept = (result, line.id, recipient.id)
+            kept = (result, recipient.id)
             has_answer = result.answer_id is not None
         self.follow_answers(NAMED)
         said = None
@@ -358,11 +358,11 @@ class Story:
     def takes_the_visit_back(self):
         if not self.visits:
             return None
-        result, line_id, recipient_id, said = self.visits.pop()
+        result, recipient_id, said = self.visits.pop()
         with self.world.runtime.db.write() as session:
-            row, line = session.get_one(VisitResult, result.id), session.get_one(VisitLine, line_id)
+            row = session.get_one(VisitResult, result.id)
             recipient = session.get_one(Recipient, recipient_id)
-            undo_result(session, row, line, recipient, keys=self.world.keys, now=datetime.now(UTC))
+            undo_result(session, row, recipient, keys=self.world.keys, now=datetime.now(UTC))
             row.undone_at = datetime.now(UTC)
         if said:
             said.back = True
